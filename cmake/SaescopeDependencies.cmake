@@ -1,0 +1,19 @@
+# Libraries of the distribution, each behind one room (docs/architecture.md, section 6).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
+  jansson       # base: JSON documents
+  libcrypto     # base: SHA-256
+  libutf8proc   # tokenizer: Unicode tables
+  cairo         # view: pictures
+  zlib libzstd liblzma                     # dataset, weights: codecs
+  libbrotlidec liblz4)                     # dataset: codecs of Parquet pages
+find_package(BZip2 REQUIRED)
+find_library(SS_SNAPPY snappy REQUIRED)
+find_path(SS_SNAPPY_INCLUDE snappy-c.h REQUIRED)
+
+add_library(saescope_libraries INTERFACE)
+target_include_directories(saescope_libraries INTERFACE ${SS_SNAPPY_INCLUDE})
+target_link_libraries(saescope_libraries INTERFACE
+  PkgConfig::SS_DEPS BZip2::BZip2 ${SS_SNAPPY} Threads::Threads m)

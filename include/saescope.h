@@ -1,0 +1,544 @@
+/* saescope: what the features of a sparse autoencoder mean in a text dataset.
+ *
+ * A text goes dataset -> tokens -> embedding -> sparse activations -> statistics. The objects
+ * of this header follow that way, and each can be used alone:
+ *
+ *   ss_encoder   a sentence encoder folder, read once, shared by all threads
+ *   ss_sae       a sparse autoencoder, read once, shared by all threads
+ *   ss_dataset   rows of text from files or standard input, read in order
+ *   ss_analyze   one pass over a dataset: fire rates, densities, top texts
+ *   ss_run       the results of an analysis, in memory or read back from its folder
+ *
+ * Conventions
+ *   Status     every call that can fail returns ss_status (0 is success) and fills the nullable
+ *              last argument `err` with a sentence that says what, where, expected and found.
+ *   Ownership  "borrows" until the call returns (or as said), "copies", "takes", "gives" (the
+ *              caller releases). Strings that are returned stay valid as long as their object.
+ *   Zero       a zeroed struct is always valid to release; every *_free accepts NULL.
+ *   Threads    encoder and sae are immutable after opening and may be shared; all scratch
+ * memory lives in ss_work, one per caller. Results    do not depend on the number of threads,
+ * on batches, or on what else is in a batch. The library never prints, exits, or changes
+ * process-wide state.
+ */
+#ifndef SAESCOPE_H
+#define SAESCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SS_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define SS_API __attribute__((visibility("default")))
+#define SS_MUST_USE __attribute__((warn_unused_result))
+#else
+#define SS_API
+#define SS_MUST_USE
+#endif
+
+/* ---- status -------------------------------------------------------------------------------
+ */
+
+typedef enum ss_status {
+    SS_OK = 0,
+    SS_E_USAGE,       /* an option or argument is wrong */
+    SS_E_DATA,        /* a file is malformed */
+    SS_E_SHAPE,       /* shapes or widths disagree */
+    SS_E_NONFINITE,   /* NaN or infinity where numbers must be finite */
+    SS_E_UNSUPPORTED, /* well-formed, but of a kind that is not read */
+    SS_E_LIMIT,       /* larger than the limits of the reader */
+    SS_E_NOINPUT,     /* a file or folder is missing or not readable */
+    SS_E_EXISTS,      /* an output is there already */
+    SS_E_NETWORK,     /* a service could not be reached */
+    SS_E_IO,          /* reading or writing failed */
+    SS_E_NOMEM,       /* out of memory */
+    SS_E_STOPPED,     /* stopped on request before the end */
+    SS_E_INTERNAL,    /* a fault of this library */
+    SS_N_STATUS
+} ss_status;
+
+/* Where there is no row or byte offset to name. */
+#define SS_NOWHERE UINT64_MAX
+
+/* What went wrong. `message` is a whole sentence; the other fields repeat its facts for
+ * programs: the file ("" if none), the byte offset and row (SS_NOWHERE if none), and the
+ * tensor, column, key or option concerned ("" if none). A caller may leave it uninitialised. */
+typedef struct ss_err {
+    ss_status code;
+    uint64_t offset;
+    uint64_t row;
+    char item[160];
+    char file[512];
+    char message[1024];
+} ss_err;
+
+/* Name of a status, such as "bad data". Never NULL. Threads: any. */
+SS_API const char *ss_status_name(ss_status status);
+
+/* The exit code a command should end with: 0, 64 usage, 65 data, 66 no input, 69 service,
+ * 70 internal, 74 I/O, 75 stopped. Threads: any. */
+SS_API int ss_status_exit_code(ss_status status);
+
+/* The version of the library that is linked. Threads: any. */
+SS_API const char *ss_version(void);
+
+/* ---- notices and progress -----------------------------------------------------------------
+ */
+
+typedef enum ss_level { SS_LEVEL_NOTICE, SS_LEVEL_WARNING } ss_level;
+
+/* Receives sentences that a user should see, such as a default prompt that is applied. `fn` may
+ * be NULL. Called only from the thread that called the library. */
+struct ss_log {
+    void (*fn)(void *user, ss_level level, const char *sentence);
+    void *user;
+};
+
+struct ss_progress {
+    uint64_t n_rows_done;
+    uint64_t n_rows_total; /* 0: not known */
+    uint64_t n_tokens_done;
+    double seconds;
+};
+
+/* Called about ten times a second from the thread that called the library; a result other than
+ * 0 stops the work, which then ends with SS_E_STOPPED. `fn` may be NULL. */
+struct ss_watch {
+    int (*fn)(void *user, const struct ss_progress *progress);
+    void *user;
+};
+
+/* ---- texts and scratch --------------------------------------------------------------------
+ */
+
+/* A view of UTF-8 bytes; may hold NUL. */
+struct ss_text {
+    const char *data;
+    size_t n_bytes;
+};
+
+/* Scratch memory and worker threads for calls into an encoder or SAE. One call at a time. */
+typedef struct ss_work ss_work;
+
+/* Make a workspace with `n_threads` threads, the caller's included (0: one per available core).
+ * Gives *out. Errors: SS_E_NOMEM, SS_E_USAGE. Threads: any. */
+SS_API SS_MUST_USE ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err *err);
+SS_API size_t ss_work_n_threads(const ss_work *work);
+SS_API void ss_work_free(ss_work *work);
+
+/* ---- encoder ------------------------------------------------------------------------------
+ */
+
+typedef struct ss_encoder ss_encoder;
+
+struct ss_encoder_options {
+    const char *prompt;      /* put before every text; NULL: as prompt_name says */
+    const char *prompt_name; /* one of the model's named prompts; NULL: the model's default */
+    size_t max_tokens;       /* lower the model's limit; 0: the model's */
+    bool with_mask_head;     /* also read the language-model head, for ss_fill_mask */
+    struct ss_log log;
+};
+
+/* Open a sentence-transformers or transformers folder.
+ *
+ * path     folder, borrowed
+ * options  borrowed; NULL for the defaults (all zero)
+ * out      gives; NULL on error
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (an unknown
+ *          architecture, activation or module, by name), SS_E_USAGE, SS_E_NOMEM
+ * Threads  any; the encoder may then be shared
+ * Source   tests/oracle/test_encoder.py */
+SS_API SS_MUST_USE ss_status ss_encoder_open(const char *path,
+                                             const struct ss_encoder_options *options,
+                                             ss_encoder **out, ss_err *err);
+SS_API void ss_encoder_free(ss_encoder *encoder);
+
+/* Facts about an encoder; strings live as long as it does. Threads: any. */
+struct ss_encoder_info {
+    const char *path;
+    const char *name;         /* the folder's last component, or the name its config gives */
+    const char *architecture; /* "mpnet", "bert", "distilbert" */
+    const char *pooling;      /* "mean", "cls+max", ... */
+    const char *kernels;      /* "avx512", "avx2", "reference" */
+    const char *prompt;       /* text put before every row, "" if none */
+    size_t width;             /* of an embedding */
+    size_t n_layers, n_heads, hidden_width, n_vocab, max_tokens;
+    uint64_t n_parameters;
+    bool normalized; /* embeddings have unit length */
+    bool has_mask_head;
+};
+SS_API void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out);
+
+/* Embed texts.
+ *
+ * texts    [n], borrowed; valid UTF-8 (invalid bytes are replaced by U+FFFD)
+ * out      [n, width] f32 row-major, written
+ * n_tokens nullable; receives the number of tokens that were encoded
+ * Errors   SS_E_NOMEM
+ * Threads  one call per `work` at a time
+ * Cost     proportional to tokens; no padding */
+SS_API SS_MUST_USE ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
+                                              const struct ss_text *texts, size_t n, float *out,
+                                              uint64_t *n_tokens, ss_err *err);
+
+/* Token ids of one text, special tokens included, cut to the encoder's limit.
+ *
+ * ids      gives an array of *n_ids (release with ss_ids_free)
+ * Errors   SS_E_NOMEM
+ * Threads  any */
+SS_API SS_MUST_USE ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text,
+                                                 int32_t **ids, size_t *n_ids, ss_err *err);
+SS_API void ss_ids_free(int32_t *ids);
+
+/* One candidate for a masked token. `token_str` and `sequence` belong to the result. */
+struct ss_mask_candidate {
+    float score;
+    int32_t token;
+    char *token_str;
+    char *sequence;
+};
+
+/* Candidates of every mask of a text: [n_masks, n_candidates], best first. */
+struct ss_mask_result {
+    size_t n_masks;
+    size_t n_candidates;
+    struct ss_mask_candidate *candidates;
+};
+
+/* Fill the mask tokens of a text, as the usual fill-mask pipeline does.
+ *
+ * text     borrowed; holds the model's mask token at least once
+ * top_k    candidates per mask, best first; equal scores: lower token id first
+ * out      gives (ss_mask_result_release)
+ * Errors   SS_E_UNSUPPORTED (no head), SS_E_DATA (no mask, or too long), SS_E_NOMEM
+ * Threads  one call per `work` at a time */
+SS_API SS_MUST_USE ss_status ss_fill_mask(const ss_encoder *encoder, ss_work *work,
+                                          struct ss_text text, size_t top_k,
+                                          struct ss_mask_result *out, ss_err *err);
+SS_API void ss_mask_result_release(struct ss_mask_result *result);
+
+/* ---- sparse autoencoder -------------------------------------------------------------------
+ */
+
+typedef struct ss_sae ss_sae;
+
+/* How a batch-top-k SAE, which stores no threshold, is read row by row. */
+typedef enum ss_batchtopk_rule {
+    SS_BATCHTOPK_REFUSE,    /* the default: an error that names the choices */
+    SS_BATCHTOPK_THRESHOLD, /* h where h > threshold: given, or calibrated on the first rows */
+    SS_BATCHTOPK_ROW_TOPK,  /* the k largest of each row */
+    SS_BATCHTOPK_BATCH      /* batches of `batch_rows` in input order, as in training */
+} ss_batchtopk_rule;
+
+struct ss_sae_options {
+    ss_batchtopk_rule batchtopk_rule;
+    double batchtopk_threshold; /* for SS_BATCHTOPK_THRESHOLD; NaN or 0: calibrate */
+    uint64_t calibration_rows;  /* rows to calibrate on; 0: 10,000 */
+    size_t batch_rows;          /* for SS_BATCHTOPK_BATCH; 0: 64 */
+    struct ss_log log;
+};
+
+/* Open a sparse autoencoder: a folder with config.json and sae.pt or sae.safetensors.
+ *
+ * out      gives; NULL on error
+ * Errors   as ss_encoder_open
+ * Threads  any; the SAE may then be shared
+ * Source   tests/oracle/test_sae.py */
+SS_API SS_MUST_USE ss_status ss_sae_open(const char *path, const struct ss_sae_options *options,
+                                         ss_sae **out, ss_err *err);
+SS_API void ss_sae_free(ss_sae *sae);
+
+struct ss_sae_info {
+    const char *path;
+    const char *format;     /* "saes-for-sbert" */
+    const char *kind;       /* "jumprelu", "topk", "batchtopk", "vanilla" */
+    const char *rule;       /* the activation rule as a formula, with the conventions applied */
+    const char *model_name; /* the encoder its config names, "" if none */
+    const char *dtype;      /* as stored: "float32", ... */
+    size_t width;           /* of an embedding */
+    size_t n_features;
+    size_t top_k;                 /* 0 where it has no meaning */
+    uint64_t config_num_examples; /* as its config says, 0 if absent; only reported */
+    bool normalizes_input;
+};
+SS_API void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out);
+
+/* Activations > 0 of a batch, by row, ascending feature within a row. */
+struct ss_sparse {
+    size_t n_rows;
+    size_t *offsets;    /* [n_rows + 1] */
+    uint32_t *features; /* [offsets[n_rows]] */
+    float *values;      /* [offsets[n_rows]] */
+    size_t n_rows_room; /* capacity, for reuse */
+    size_t n_values_room;
+};
+SS_API void ss_sparse_release(struct ss_sparse *sparse);
+
+/* Encode embeddings.
+ *
+ * x        [n, width] f32 row-major, borrowed, finite
+ * out      gives; may be a result of an earlier call, whose memory is then used again
+ * Errors   SS_E_NONFINITE (err->row), SS_E_NOMEM, SS_E_UNSUPPORTED for a batch-top-k rule that
+ *          has no row-wise meaning
+ * Ties     equal values at the k-th place: lower feature first
+ * Threads  one call per `work` at a time
+ * Cost     2 n width n_features flop; the dense [n, n_features] matrix is never formed */
+SS_API SS_MUST_USE ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, const float *x,
+                                           size_t n, struct ss_sparse *out, ss_err *err);
+
+/* Thresholds of a jumprelu SAE, exp(log_threshold), [n_features]; NULL for other kinds. */
+SS_API const float *ss_sae_thresholds(const ss_sae *sae);
+
+/* ---- dataset ------------------------------------------------------------------------------
+ */
+
+typedef struct ss_dataset ss_dataset;
+
+typedef enum ss_text_unit { SS_UNIT_LINE, SS_UNIT_PARAGRAPH, SS_UNIT_DOCUMENT } ss_text_unit;
+
+struct ss_dataset_options {
+    const char *text_column; /* NULL: "text", else the only column of strings */
+    const char *format;      /* NULL: by content, then by name; else "jsonl", "csv", ... */
+    ss_text_unit text_unit;  /* what a row of a plain text file is */
+    struct ss_log log;
+};
+
+/* Open files as one dataset, in path order.
+ *
+ * paths    [n_paths], borrowed: files, folders, glob patterns, or "-" for standard input
+ * out      gives; NULL on error
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_NOMEM
+ * Threads  caller only */
+SS_API SS_MUST_USE ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
+                                             const struct ss_dataset_options *options,
+                                             ss_dataset **out, ss_err *err);
+SS_API void ss_dataset_close(ss_dataset *dataset);
+
+/* What a row holds. Blank means white space only. */
+typedef enum ss_row_kind {
+    SS_ROW_TEXT,
+    SS_ROW_NULL,
+    SS_ROW_EMPTY,
+    SS_ROW_BLANK,
+    SS_N_ROW_KINDS
+} ss_row_kind;
+
+struct ss_row {
+    uint64_t id;         /* 0-based, over the whole dataset */
+    struct ss_text text; /* valid UTF-8; borrowed until the next ss_dataset_next */
+    ss_row_kind kind;
+    bool repaired; /* invalid UTF-8 was replaced by U+FFFD */
+};
+
+/* Read the next row. At the end *has_row is false.
+ *
+ * Errors   SS_E_DATA (err->row, err->offset), SS_E_IO, SS_E_LIMIT
+ * Threads  caller only */
+SS_API SS_MUST_USE ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row,
+                                             bool *has_row, ss_err *err);
+
+/* Rows if the files say so without being read, else 0. Threads: caller only. */
+SS_API uint64_t ss_dataset_n_rows(const ss_dataset *dataset);
+
+struct ss_dataset_info {
+    const char *format;      /* "jsonl", "parquet", ...; "mixed" if files differ */
+    const char *text_column; /* "" where rows have none */
+    size_t n_files;
+    const char *const *files; /* [n_files], "-" for standard input */
+};
+SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
+
+/* ---- analysis -----------------------------------------------------------------------------
+ */
+
+typedef struct ss_run ss_run;
+
+/* One resolved option, recorded in run.json. Origin: "default", "command line", "environment".
+ */
+struct ss_option_record {
+    const char *name, *value, *origin;
+};
+
+struct ss_analyze_options {
+    const char *out_dir;   /* NULL: keep the results in memory only */
+    bool force;            /* replace an output folder that exists */
+    uint64_t num_examples; /* stop after so many used rows; 0: all */
+    size_t top_k;          /* texts per feature; 0: 10 */
+    bool keep_duplicates;  /* let equal texts fill a feature's list */
+    size_t n_threads;      /* 0: one per available core */
+    size_t batch_tokens;   /* token budget of a batch; 0: chosen for the machine */
+    const char *title;     /* of the histogram; NULL: names the dataset */
+    const struct ss_option_record *records; /* [n_records], borrowed */
+    size_t n_records;
+    struct ss_log log;
+    struct ss_watch watch;
+};
+
+/* Embed and encode every row once and gather statistics; write them if an output folder is
+ * given.
+ *
+ * encoder, sae   borrowed until the run is freed
+ * dataset        borrowed, read to its end or to num_examples
+ * out            gives; NULL on error
+ * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_DATA, SS_E_IO, SS_E_STOPPED,
+ *                SS_E_NOMEM; on error nothing is left in the output folder
+ * Threads        caller only
+ * Memory         weights + fixed batches + statistics, whatever the number of rows */
+SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae,
+                                        ss_dataset *dataset,
+                                        const struct ss_analyze_options *options, ss_run **out,
+                                        ss_err *err);
+
+/* Read the results of an earlier analysis from its folder. Gives *out.
+ * Errors: SS_E_NOINPUT, SS_E_DATA (an incomplete or damaged folder), SS_E_NOMEM. Threads: any.
+ */
+SS_API SS_MUST_USE ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err);
+SS_API void ss_run_free(ss_run *run);
+
+struct ss_run_info {
+    const char *model_name, *sae_path, *dataset_name, *title;
+    uint64_t n_rows_read, n_rows_used;
+    uint64_t n_rows_skipped[SS_N_ROW_KINDS]; /* by kind; [SS_ROW_TEXT] is 0 */
+    uint64_t n_rows_repaired;
+    uint64_t n_tokens;
+    double seconds;
+    size_t n_features;
+    size_t top_k;
+    size_t n_dead;
+    double median_rate_pct; /* over all features */
+};
+SS_API void ss_run_describe(const ss_run *run, struct ss_run_info *out);
+
+/* Statistics of one feature. Rates are in percent of used rows, with Wilson 95 % limits;
+ * activations are in the SAE's own scale, 0 where the feature never fires. */
+struct ss_feature {
+    uint64_t n_fires;
+    float rate_pct;
+    double rate_low_pct, rate_high_pct;
+    float max_activation;
+    double mean_activation; /* over the rows where it fires */
+    bool dead;
+    size_t n_top;
+};
+SS_API void ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out);
+
+/* A top text of a feature. `row` is SS_NOWHERE in a run read back from a folder. */
+struct ss_top_text {
+    float activation;
+    uint64_t row;
+    struct ss_text text; /* lives as long as the run */
+};
+/* The rank-th (0-based) strongest text of a feature; rank < n_top. */
+SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out);
+
+/* ---- pictures -----------------------------------------------------------------------------
+ */
+
+struct ss_plot_options {
+    const char *title; /* NULL: as recorded in the run */
+    double width_in;   /* inches; 0: 6.4 */
+    double height_in;  /* inches; 0: 4.8 */
+    double dpi;        /* for png; 0: 150 */
+    size_t n_bins;     /* 0: 50 */
+    bool fixed_range;  /* bins over -10..0 instead of the data's own range */
+};
+
+/* Draw the density histogram of a run, log10(rate/100 + 1e-10). The format follows the file
+ * name: .svg, .png or .pdf. Errors: SS_E_USAGE (another ending), SS_E_IO, SS_E_NOMEM. Threads:
+ * any. */
+SS_API SS_MUST_USE ss_status ss_plot_density(const ss_run *run, const char *path,
+                                             const struct ss_plot_options *options,
+                                             ss_err *err);
+
+/* Draw the histogram of a jumprelu SAE's thresholds. Errors: as above, and SS_E_UNSUPPORTED for
+ * another kind. Threads: any. */
+SS_API SS_MUST_USE ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
+                                                const struct ss_plot_options *options,
+                                                ss_err *err);
+
+/* ---- whole files --------------------------------------------------------------------------
+ */
+
+struct ss_embed_options {
+    uint64_t num_examples; /* 0: all */
+    bool skip_empty;       /* leave out null rows instead of failing on them */
+    bool force;            /* replace a file that exists */
+    size_t n_threads, batch_tokens;
+    struct ss_log log;
+    struct ss_watch watch;
+};
+
+/* Embed a dataset into a .npy file, f32 [rows, width], one row per dataset row.
+ * Errors: SS_E_DATA (a null row), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED. Threads: caller only. */
+SS_API SS_MUST_USE ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset,
+                                           const char *out_path,
+                                           const struct ss_embed_options *options,
+                                           struct ss_progress *done, ss_err *err);
+
+/* ---- inspection ---------------------------------------------------------------------------
+ */
+
+typedef enum ss_path_kind {
+    SS_PATH_ENCODER,
+    SS_PATH_SAE,
+    SS_PATH_DATASET,
+    SS_PATH_WEIGHTS,
+    SS_PATH_ARCHIVE,
+    SS_PATH_JSON,
+    SS_PATH_RUN
+} ss_path_kind;
+
+struct ss_inspect_options {
+    const char
+        *as;    /* NULL: decide by looking; else "model", "sae", "dataset", "weights", ... */
+    bool check; /* read everything in it */
+    struct ss_dataset_options dataset;
+    struct ss_sae_options sae;
+    struct ss_log log;
+};
+
+/* What a path is, as facts to print or to serialise. All strings belong to the report. */
+struct ss_fact {
+    const char *name;  /* "width"; in JSON the key, spaces as underscores */
+    const char *value; /* "768" */
+    bool is_number;    /* value is a JSON number */
+};
+struct ss_report {
+    ss_path_kind kind;
+    const char *title; /* "A sentence encoder" */
+    struct ss_fact *facts;
+    size_t n_facts;
+    /* A table below the facts (tensors, columns, first features): header then rows, row-major.
+     */
+    const char **cells; /* [n_table_rows, n_table_columns], first row the header */
+    size_t n_table_rows, n_table_columns;
+    void *memory;
+};
+
+/* Find out what a file or folder is; with `check`, read everything in it.
+ * Errors: SS_E_NOINPUT, SS_E_DATA and its kin with one sentence. Gives *out
+ * (ss_report_release). Threads: any. */
+SS_API SS_MUST_USE ss_status ss_inspect(const char *path,
+                                        const struct ss_inspect_options *options,
+                                        struct ss_report *out, ss_err *err);
+SS_API void ss_report_release(struct ss_report *report);
+
+/* Call `fn` with the next rows of a file as JSON objects, all columns, until it returns other
+ * than 0 or `limit` rows were given (0: all). `json` is one line without a newline.
+ * Errors: as ss_dataset_next. Threads: caller only. */
+SS_API SS_MUST_USE ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
+                                                  const struct ss_dataset_options *options,
+                                                  uint64_t limit,
+                                                  int (*fn)(void *user, struct ss_text json),
+                                                  void *user, ss_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,74 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes)
+{
+    size_t needed = 0;
+    void *data = buf->data;
+    if (buf->failed || !ss__add(buf->n_bytes, n_bytes, &needed) ||
+        !ss__grow(&data, &buf->n_room, needed, 1)) {
+        buf->failed = true;
+        return NULL;
+    }
+    buf->data = data;
+    return buf->data + buf->n_bytes;
+}
+
+void ss__buf_add(struct ss__buf *buf, const void *data, size_t n_bytes)
+{
+    void *end = n_bytes == 0 ? NULL : ss__buf_reserve(buf, n_bytes);
+    if (end != NULL) {
+        memcpy(end, data, n_bytes);
+        buf->n_bytes += n_bytes;
+    }
+}
+
+void ss__buf_add_text(struct ss__buf *buf, const char *text)
+{
+    ss__buf_add(buf, text, strlen(text));
+}
+
+void ss__buf_add_byte(struct ss__buf *buf, char byte)
+{
+    ss__buf_add(buf, &byte, 1);
+}
+
+void ss__buf_printf(struct ss__buf *buf, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    const int length = vsnprintf(NULL, 0, format, arguments);
+    char *end = length < 0 ? NULL : ss__buf_reserve(buf, (size_t)length + 1);
+    if (end != NULL) {
+        vsnprintf(end, (size_t)length + 1, format, again);
+        buf->n_bytes += (size_t)length;
+    }
+    va_end(again);
+    va_end(arguments);
+}
+
+ss_status ss__buf_check(const struct ss__buf *buf, ss_err *err)
+{
+    return buf->failed ? ss__fail_nomem(err, "text") : SS_OK;
+}
+
+const char *ss__buf_text(struct ss__buf *buf)
+{
+    char *end = ss__buf_reserve(buf, 1);
+    if (end == NULL) {
+        return NULL;
+    }
+    *end = '\0';
+    return buf->data;
+}
+
+void ss__buf_release(struct ss__buf *buf)
+{
+    ss__free(buf->data);
+    *buf = (struct ss__buf){0};
+}

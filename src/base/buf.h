@@ -1,0 +1,34 @@
+/* A growing run of bytes. A zeroed struct is an empty buffer. */
+#ifndef SS_BASE_BUF_H
+#define SS_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct ss__buf {
+    char *data; /* not terminated unless ss__buf_text was called */
+    size_t n_bytes;
+    size_t n_room;
+    bool failed; /* an append ran out of memory; later ones do nothing */
+};
+
+/* Appending never fails on the spot: it sets `failed`, which ss__buf_check turns into a status,
+ * so that writers of text need one test at the end. */
+void ss__buf_add(struct ss__buf *buf, const void *data, size_t n_bytes);
+void ss__buf_add_text(struct ss__buf *buf, const char *text);
+void ss__buf_add_byte(struct ss__buf *buf, char byte);
+void ss__buf_printf(struct ss__buf *buf, const char *format, ...) SS_PRINTF(2, 3);
+
+/* Make room for n_bytes more and return where they go, or NULL; the caller adds to n_bytes. */
+void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes);
+
+SS_MUST_USE ss_status ss__buf_check(const struct ss__buf *buf, ss_err *err);
+
+/* The content as a terminated string, or NULL when memory ran out. */
+const char *ss__buf_text(struct ss__buf *buf);
+
+void ss__buf_release(struct ss__buf *buf);
+
+#endif

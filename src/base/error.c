@@ -1,0 +1,146 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int exit_code;
+} statuses[SS_N_STATUS] = {
+    [SS_OK] = {"ok", 0},
+    [SS_E_USAGE] = {"wrong use", 64},
+    [SS_E_DATA] = {"bad data", 65},
+    [SS_E_SHAPE] = {"shapes disagree", 65},
+    [SS_E_NONFINITE] = {"not finite", 65},
+    [SS_E_UNSUPPORTED] = {"not supported", 65},
+    [SS_E_LIMIT] = {"over a limit", 65},
+    [SS_E_NOINPUT] = {"no such input", 66},
+    [SS_E_EXISTS] = {"exists already", 74},
+    [SS_E_NETWORK] = {"service unavailable", 69},
+    [SS_E_IO] = {"reading or writing failed", 74},
+    [SS_E_NOMEM] = {"out of memory", 70},
+    [SS_E_STOPPED] = {"stopped", 75},
+    [SS_E_INTERNAL] = {"internal fault", 70},
+};
+
+static bool is_known(ss_status status)
+{
+    return (unsigned)status < SS_N_STATUS;
+}
+
+const char *ss_status_name(ss_status status)
+{
+    return is_known(status) ? statuses[status].name : "unknown status";
+}
+
+int ss_status_exit_code(ss_status status)
+{
+    return is_known(status) ? statuses[status].exit_code : 70;
+}
+
+const char *ss_version(void)
+{
+    return SS_VERSION;
+}
+
+static void err_reset(ss_err *err, ss_status code)
+{
+    err->code = code;
+    err->offset = SS_NOWHERE;
+    err->row = SS_NOWHERE;
+    err->item[0] = '\0';
+    err->file[0] = '\0';
+    err->message[0] = '\0';
+}
+
+ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list arguments;
+        err_reset(err, code);
+        va_start(arguments, format);
+        vsnprintf(err->message, sizeof err->message, format, arguments);
+        va_end(arguments);
+    }
+    return code;
+}
+
+ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list arguments;
+        err_reset(err, code);
+        va_start(arguments, format);
+        vsnprintf(err->message, sizeof err->message, format, arguments);
+        va_end(arguments);
+        ss__err_in_file(err, file);
+    }
+    return code;
+}
+
+ss_status ss__fail_nomem(ss_err *err, const char *what)
+{
+    return ss__fail(err, SS_E_NOMEM, "out of memory while making room for %s", what);
+}
+
+ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int error_number)
+{
+    const bool reading = strcmp(doing, "open") == 0 || strcmp(doing, "list") == 0;
+    const bool missing = error_number == ENOENT || error_number == ENOTDIR ||
+                         error_number == EACCES || error_number == EPERM ||
+                         error_number == ELOOP;
+    const ss_status code = reading && missing ? SS_E_NOINPUT : SS_E_IO;
+    char text[128];
+#if defined(__GLIBC__) && defined(_GNU_SOURCE)
+    const char *reason = strerror_r(error_number, text, sizeof text);
+#else
+    const char *reason = strerror_r(error_number, text, sizeof text) == 0 ? text : "unknown";
+#endif
+    return ss__fail_file(err, file, code, "cannot %s: %s", doing, reason);
+}
+
+void ss__err_at_row(ss_err *err, uint64_t row)
+{
+    if (err != NULL) {
+        err->row = row;
+    }
+}
+
+void ss__err_at_offset(ss_err *err, uint64_t offset)
+{
+    if (err != NULL) {
+        err->offset = offset;
+    }
+}
+
+void ss__err_about(ss_err *err, const char *item)
+{
+    if (err != NULL) {
+        snprintf(err->item, sizeof err->item, "%s", item);
+    }
+}
+
+void ss__err_in_file(ss_err *err, const char *file)
+{
+    char sentence[sizeof err->message];
+    if (err == NULL || err->file[0] != '\0') {
+        return;
+    }
+    snprintf(err->file, sizeof err->file, "%s", file);
+    snprintf(sentence, sizeof sentence, "%.500s: %.500s", err->file, err->message);
+    memcpy(err->message, sentence, sizeof sentence);
+}
+
+void ss__log(const struct ss_log *log, ss_level level, const char *format, ...)
+{
+    char sentence[1024];
+    va_list arguments;
+    if (log == NULL || log->fn == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    log->fn(log->user, level, sentence);
+}

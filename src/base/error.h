@@ -1,0 +1,73 @@
+/* How every fallible function reports.
+ *
+ * The idiom of the house: outputs are set empty first, every owned local is initialised where
+ * it is declared, SS_TRY jumps to the one label `out`, and release functions accept the zero
+ * state.
+ *
+ *     ss_status status = SS_OK;
+ *     SS_TRY(ss__file_map(path, &map, err));
+ *     ...
+ * out:
+ *     ss__map_release(&map);
+ *     return status;
+ */
+#ifndef SS_BASE_ERROR_H
+#define SS_BASE_ERROR_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "saescope.h"
+
+#define SS_PRINTF(format_index, first_index)                                                   \
+    __attribute__((format(printf, format_index, first_index)))
+
+/* Evaluate a call; on failure keep its status and go to `out`. */
+#define SS_TRY(call)                                                                           \
+    do {                                                                                       \
+        status = (call);                                                                       \
+        if (status != SS_OK) {                                                                 \
+            goto out;                                                                          \
+        }                                                                                      \
+    } while (0)
+
+/* Leave with a new error: SS_FAIL(SS_E_DATA, "…", …). Needs `status`, `err` and `out`. */
+#define SS_FAIL(...)                                                                           \
+    do {                                                                                       \
+        status = ss__fail(err, __VA_ARGS__);                                                   \
+        goto out;                                                                              \
+    } while (0)
+
+/* The same for a fault in a file: SS_FAIL_FILE(path, SS_E_DATA, "…", …). */
+#define SS_FAIL_FILE(...)                                                                      \
+    do {                                                                                       \
+        status = ss__fail_file(err, __VA_ARGS__);                                              \
+        goto out;                                                                              \
+    } while (0)
+
+/* Fill `err` (nullable) with a sentence and return `code`. */
+ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...) SS_PRINTF(3, 4);
+
+/* As ss__fail, with "FILE: " before the sentence and err->file set. */
+ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const char *format, ...)
+    SS_PRINTF(4, 5);
+
+/* "out of memory (N bytes for WHAT)". */
+ss_status ss__fail_nomem(ss_err *err, const char *what);
+
+/* An error of the operating system: SS_E_NOINPUT for a missing or forbidden file that is read,
+ * else SS_E_IO. `doing` is "open", "write", ...; uses `error_number` (an errno). */
+ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int error_number);
+
+/* Add facts to an error that was just filled; nullable `err`. */
+void ss__err_at_row(ss_err *err, uint64_t row);
+void ss__err_at_offset(ss_err *err, uint64_t offset);
+void ss__err_about(ss_err *err, const char *item);
+
+/* Put "FILE: " before the sentence of an error that has no file yet. */
+void ss__err_in_file(ss_err *err, const char *file);
+
+/* Send a sentence to a log; does nothing where there is none. */
+void ss__log(const struct ss_log *log, ss_level level, const char *format, ...) SS_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,417 @@
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { WRITE_CHUNK_BYTES = 1 << 20 };
+
+/* ---- paths --------------------------------------------------------------------------------
+ */
+
+ss__path_kind ss__path_look(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0) {
+        return SS__PATH_NONE;
+    }
+    if (S_ISREG(facts.st_mode)) {
+        return SS__PATH_FILE;
+    }
+    return S_ISDIR(facts.st_mode) ? SS__PATH_FOLDER : SS__PATH_OTHER;
+}
+
+char *ss__path_join(const char *folder, const char *name)
+{
+    struct ss__buf path = {0};
+    if (name[0] == '/' || folder[0] == '\0') {
+        return ss__strdup(name);
+    }
+    ss__buf_add_text(&path, folder);
+    if (name[0] != '\0') {
+        if (folder[strlen(folder) - 1] != '/') {
+            ss__buf_add_byte(&path, '/');
+        }
+        ss__buf_add_text(&path, name);
+    }
+    if (ss__buf_text(&path) == NULL) {
+        ss__buf_release(&path);
+    }
+    return path.data;
+}
+
+const char *ss__path_name(const char *path)
+{
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/') {
+        end--;
+    }
+    while (end > 0 && path[end - 1] != '/') {
+        end--;
+    }
+    return path + end;
+}
+
+bool ss__path_is_inside(const char *path)
+{
+    const char *part = path;
+    if (path[0] == '/') {
+        return false;
+    }
+    for (const char *at = path;; at++) {
+        if (*at == '/' || *at == '\0') {
+            if (at - part == 2 && part[0] == '.' && part[1] == '.') {
+                return false;
+            }
+            if (*at == '\0') {
+                return true;
+            }
+            part = at + 1;
+        } else if (*at == '\\' || (unsigned char)*at < 0x20 || *at == 0x7f) {
+            return false;
+        }
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char **list = NULL;
+    size_t count = 0, room = 0;
+    *names = NULL;
+    *n = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return ss__fail_errno(err, path, "list", errno);
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            continue;
+        }
+        SS_GROW(list, room, count + 1);
+        list[count] = ss__strdup(entry->d_name);
+        if (list[count] == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a file name"));
+        }
+        count++;
+    }
+    if (count > 0) {
+        qsort(list, count, sizeof *list, compare_names);
+    }
+    *names = list;
+    *n = count;
+    list = NULL;
+    count = 0;
+out:
+    closedir(folder);
+    ss__list_release(list, count);
+    return status;
+}
+
+void ss__list_release(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ss__free(names[i]);
+    }
+    ss__free(names);
+}
+
+/* ---- reading ------------------------------------------------------------------------------
+ */
+
+static ss_status open_regular(const char *path, int *descriptor, struct stat *facts,
+                              ss_err *err)
+{
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*descriptor < 0) {
+        return ss__fail_errno(err, path, "open", errno);
+    }
+    if (fstat(*descriptor, facts) == 0 && S_ISREG(facts->st_mode)) {
+        return SS_OK;
+    }
+    const bool is_folder = S_ISDIR(facts->st_mode);
+    close(*descriptor);
+    *descriptor = -1;
+    return ss__fail_file(err, path, SS_E_DATA, "this is %s, not a file",
+                         is_folder ? "a folder" : "a device or pipe");
+}
+
+ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
+{
+    struct stat facts = {0};
+    int descriptor = -1;
+    *out = (struct ss__map){0};
+    ss_status status = open_regular(path, &descriptor, &facts, err);
+    if (status != SS_OK) {
+        return status;
+    }
+    const size_t n_bytes = (size_t)facts.st_size;
+    if (n_bytes == 0) {
+        out->data = (const uint8_t *)"";
+    } else {
+        void *data = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (data == MAP_FAILED) {
+            status = ss__fail_errno(err, path, "map", errno);
+        } else {
+            *out = (struct ss__map){.data = data, .n_bytes = n_bytes};
+        }
+    }
+    close(descriptor);
+    return status;
+}
+
+void ss__map_release(struct ss__map *map)
+{
+    if (map->n_bytes > 0) {
+        munmap((void *)(uintptr_t)map->data, map->n_bytes);
+    }
+    *map = (struct ss__map){0};
+}
+
+void ss__map_forget(const void *data, size_t n_bytes)
+{
+    const uintptr_t page = 4096;
+    const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)data + n_bytes) / page * page;
+    if (begin < end) {
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+}
+
+static ss_status read_all(int descriptor, const char *path, size_t max_bytes,
+                          struct ss__buf *buf, ss_err *err)
+{
+    const size_t before = buf->n_bytes;
+    for (;;) {
+        char *end = ss__buf_reserve(buf, 65536);
+        if (end == NULL) {
+            return ss__buf_check(buf, err);
+        }
+        const ssize_t got = read(descriptor, end, 65536);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return ss__fail_errno(err, path, "read", errno);
+        }
+        if (got == 0) {
+            return SS_OK;
+        }
+        buf->n_bytes += (size_t)got;
+        if (buf->n_bytes - before > max_bytes) {
+            return ss__fail_file(err, path, SS_E_LIMIT,
+                                 "larger than the %zu bytes that are read", max_bytes);
+        }
+    }
+}
+
+ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf, ss_err *err)
+{
+    struct stat facts = {0};
+    int descriptor = -1;
+    ss_status status = open_regular(path, &descriptor, &facts, err);
+    if (status == SS_OK) {
+        status = read_all(descriptor, path, max_bytes, buf, err);
+        close(descriptor);
+    }
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------
+ */
+
+ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf name = {0};
+    *out = SS__OUT_CLOSED;
+    ss__buf_printf(&name, "%s.%ld.tmp", path, (long)getpid());
+    out->temporary = (char *)(uintptr_t)ss__buf_text(&name);
+    out->path = ss__strdup(path);
+    if (out->temporary == NULL || out->path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    if (ss__path_look(path) == SS__PATH_FOLDER) {
+        SS_FAIL_FILE(path, SS_E_IO, "this is a folder; give the name of a file");
+    }
+    if (ss__path_look(path) == SS__PATH_OTHER) { /* a device or pipe is never renamed over */
+        ss__free(out->temporary);
+        out->temporary = NULL;
+        out->descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    } else {
+        out->descriptor = open(out->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    }
+    if (out->descriptor < 0) {
+        SS_TRY(ss__fail_errno(err, path, "create", errno));
+    }
+out:
+    if (status != SS_OK) {
+        ss__out_abort(out);
+    }
+    return status;
+}
+
+static ss_status write_at(struct ss__out *out, const char *data, size_t n_bytes, bool seeks,
+                          uint64_t offset, ss_err *err)
+{
+    while (n_bytes > 0) {
+        const ssize_t wrote = seeks ? pwrite(out->descriptor, data, n_bytes, (off_t)offset)
+                                    : write(out->descriptor, data, n_bytes);
+        if (wrote < 0 && errno == EINTR) {
+            continue;
+        }
+        if (wrote < 0) {
+            return ss__fail_errno(err, out->path, "write", errno);
+        }
+        data += wrote;
+        n_bytes -= (size_t)wrote;
+        offset += (uint64_t)wrote;
+    }
+    return SS_OK;
+}
+
+static ss_status flush_pending(struct ss__out *out, ss_err *err)
+{
+    const ss_status status =
+        write_at(out, out->pending.data, out->pending.n_bytes, false, 0, err);
+    out->pending.n_bytes = 0;
+    return status;
+}
+
+ss_status ss__out_write(struct ss__out *out, const void *data, size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss__buf_add(&out->pending, data, n_bytes);
+    SS_TRY(ss__buf_check(&out->pending, err));
+    if (out->pending.n_bytes >= WRITE_CHUNK_BYTES) {
+        SS_TRY(flush_pending(out, err));
+    }
+out:
+    return status;
+}
+
+ss_status ss__out_patch(struct ss__out *out, uint64_t offset, const void *data, size_t n_bytes,
+                        ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(flush_pending(out, err));
+    SS_TRY(write_at(out, data, n_bytes, true, offset, err));
+out:
+    return status;
+}
+
+/* A rename is durable only when its folder is flushed too; file systems without that ability
+ * answer EINVAL. */
+static ss_status flush_folder_of(const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = ss__path_name(path);
+    char *folder = name == path ? ss__strdup(".") : ss__strndup(path, (size_t)(name - path));
+    if (folder == NULL) {
+        return ss__fail_nomem(err, "a folder name");
+    }
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        if (fsync(descriptor) != 0 && errno != EINVAL) {
+            status = ss__fail_errno(err, folder, "flush", errno);
+        }
+        close(descriptor);
+    }
+    ss__free(folder);
+    return status;
+}
+
+ss_status ss__out_commit(struct ss__out *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(flush_pending(out, err));
+    if (fsync(out->descriptor) != 0 && errno != EINVAL) {
+        SS_TRY(ss__fail_errno(err, out->path, "flush", errno));
+    }
+    const int closed = close(out->descriptor);
+    out->descriptor = -1;
+    if (closed != 0) {
+        SS_TRY(ss__fail_errno(err, out->path, "close", errno));
+    }
+    if (out->temporary != NULL) {
+        if (rename(out->temporary, out->path) != 0) {
+            SS_TRY(ss__fail_errno(err, out->path, "rename", errno));
+        }
+        ss__free(out->temporary);
+        out->temporary = NULL;
+        SS_TRY(flush_folder_of(out->path, err));
+    }
+out:
+    ss__out_abort(out);
+    return status;
+}
+
+void ss__out_abort(struct ss__out *out)
+{
+    if (out->descriptor >= 0) {
+        close(out->descriptor);
+    }
+    if (out->temporary != NULL) {
+        unlink(out->temporary);
+    }
+    ss__free(out->temporary);
+    ss__free(out->path);
+    ss__buf_release(&out->pending);
+    *out = SS__OUT_CLOSED;
+}
+
+ss_status ss__file_write(const char *path, const void *data, size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__out out = SS__OUT_CLOSED;
+    SS_TRY(ss__out_open(path, &out, err));
+    SS_TRY(ss__out_write(&out, data, n_bytes, err));
+    SS_TRY(ss__out_commit(&out, err));
+out:
+    ss__out_abort(&out);
+    return status;
+}
+
+ss_status ss__make_folder(const char *path, bool *made, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *partial = ss__strdup(path);
+    if (partial == NULL) {
+        return ss__fail_nomem(err, "a folder name");
+    }
+    bool was_made = false;
+    for (char *at = partial + 1; at[-1] != '\0'; at++) {
+        if (*at != '/' && *at != '\0') {
+            continue;
+        }
+        const char kept = *at;
+        *at = '\0';
+        was_made = mkdir(partial, 0777) == 0;
+        if (!was_made && errno != EEXIST) {
+            SS_TRY(ss__fail_errno(err, partial, "create folder", errno));
+        }
+        *at = kept;
+    }
+    if (ss__path_look(path) != SS__PATH_FOLDER) {
+        SS_FAIL_FILE(path, SS_E_IO, "there is a file of this name, so no folder can be made");
+    }
+out:
+    if (made != NULL) {
+        *made = was_made;
+    }
+    ss__free(partial);
+    return status;
+}

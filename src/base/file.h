@@ -1,0 +1,87 @@
+/* Files: paths, mapping for reading, and atomic writing.
+ *
+ * Every output is written to a temporary name in its own folder, flushed to disk and renamed,
+ * so that a reader sees the old file or the whole new one. */
+#ifndef SS_BASE_FILE_H
+#define SS_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* ---- paths ---- */
+
+typedef enum ss__path_kind {
+    SS__PATH_NONE,
+    SS__PATH_FILE,
+    SS__PATH_FOLDER,
+    SS__PATH_OTHER
+} ss__path_kind;
+
+ss__path_kind ss__path_look(const char *path);
+
+/* "folder/name", to be released with ss__free; NULL when memory ran out. An absolute `name`, an
+ * empty folder or an empty name gives the other part alone. */
+char *ss__path_join(const char *folder, const char *name);
+
+/* The last component, without trailing slashes taken as one: a view into `path`. */
+const char *ss__path_name(const char *path);
+
+/* Whether a relative path from a file stays inside its folder: not absolute, no "..", no
+ * backslash, no control characters. */
+bool ss__path_is_inside(const char *path);
+
+/* Names in a folder, sorted by bytes, without "." and "..": an array of *n strings. */
+SS_MUST_USE ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *err);
+void ss__list_release(char **names, size_t n);
+
+/* ---- reading ---- */
+
+/* A whole file as memory, read-only. */
+struct ss__map {
+    const uint8_t *data;
+    size_t n_bytes;
+};
+
+/* Map a regular file. Errors: SS_E_NOINPUT, SS_E_IO; a folder or device is SS_E_DATA. */
+SS_MUST_USE ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err);
+void ss__map_release(struct ss__map *map);
+
+/* Tell the system that a part of a mapping is not needed soon, so it leaves resident memory. */
+void ss__map_forget(const void *data, size_t n_bytes);
+
+/* Append a file of at most max_bytes to a buffer. Errors: as above, SS_E_LIMIT. */
+SS_MUST_USE ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,
+                                    ss_err *err);
+
+/* ---- writing ---- */
+
+struct ss__out {
+    int descriptor; /* -1 while not open; the struct must come from ss__out_open */
+    char *path, *temporary;
+    struct ss__buf pending;
+};
+#define SS__OUT_CLOSED ((struct ss__out){.descriptor = -1})
+
+SS_MUST_USE ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err);
+SS_MUST_USE ss_status ss__out_write(struct ss__out *out, const void *data, size_t n_bytes,
+                                    ss_err *err);
+/* Overwrite bytes that were written before, such as a header whose count is known at the end.
+ */
+SS_MUST_USE ss_status ss__out_patch(struct ss__out *out, uint64_t offset, const void *data,
+                                    size_t n_bytes, ss_err *err);
+/* Flush to disk and rename. On error the temporary is gone. */
+SS_MUST_USE ss_status ss__out_commit(struct ss__out *out, ss_err *err);
+/* Drop what was written; does nothing after a commit. */
+void ss__out_abort(struct ss__out *out);
+
+/* Write a whole file at once. */
+SS_MUST_USE ss_status ss__file_write(const char *path, const void *data, size_t n_bytes,
+                                     ss_err *err);
+
+/* Make a folder and its missing parents. *made (nullable) tells whether the last was new. */
+SS_MUST_USE ss_status ss__make_folder(const char *path, bool *made, ss_err *err);
+
+#endif

@@ -1,0 +1,179 @@
+#include "base/json.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+
+ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes, json_t **out,
+                         ss_err *err)
+{
+    json_error_t problem;
+    *out = NULL;
+    if (n_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        text += 3;
+        n_bytes -= 3;
+    }
+    *out = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
+                      &problem);
+    if (*out == NULL) {
+        const ss_status status =
+            ss__fail_file(err, file, SS_E_DATA, "not valid JSON: %s (line %d, column %d)",
+                          problem.text, problem.line, problem.column);
+        ss__err_at_offset(err, (uint64_t)problem.position);
+        return status;
+    }
+    return SS_OK;
+}
+
+ss_status ss__json_load(const char *path, json_t **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf text = {0};
+    *out = NULL;
+    SS_TRY(ss__file_read(path, SS__JSON_MAX_BYTES, &text, err));
+    SS_TRY(ss__json_parse(path, text.data == NULL ? "" : text.data, text.n_bytes, out, err));
+    if (!json_is_object(*out) && !json_is_array(*out)) {
+        json_decref(*out);
+        *out = NULL;
+        SS_FAIL_FILE(path, SS_E_DATA, "expected a JSON object at the top level");
+    }
+out:
+    ss__buf_release(&text);
+    return status;
+}
+
+ss_status ss__json_load_optional(const char *path, json_t **out, ss_err *err)
+{
+    *out = NULL;
+    return ss__path_look(path) == SS__PATH_NONE ? SS_OK : ss__json_load(path, out, err);
+}
+
+/* The member, or NULL if it is absent or null. */
+static const json_t *member(const json_t *object, const char *key)
+{
+    const json_t *value = object == NULL ? NULL : json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static ss_status wrong_type(const char *file, const char *key, const char *expected,
+                            ss_err *err)
+{
+    const ss_status status =
+        ss__fail_file(err, file, SS_E_DATA, "key '%s' is not %s", key, expected);
+    ss__err_about(err, key);
+    return status;
+}
+
+ss_status ss__json_size(const char *file, const json_t *object, const char *key, size_t *value,
+                        ss_err *err)
+{
+    const json_t *found = member(object, key);
+    if (found == NULL) {
+        return SS_OK;
+    }
+    double number = json_is_real(found) ? json_real_value(found) : -1;
+    if (json_is_integer(found) && json_integer_value(found) >= 0) {
+        *value = (size_t)json_integer_value(found);
+        return SS_OK;
+    }
+    if (number >= 0 && number < 9e15 && number == (double)(uint64_t)number) {
+        *value = (size_t)number;
+        return SS_OK;
+    }
+    return wrong_type(file, key, "a whole number of 0 or more", err);
+}
+
+ss_status ss__json_number(const char *file, const json_t *object, const char *key,
+                          double *value, ss_err *err)
+{
+    const json_t *found = member(object, key);
+    if (found == NULL) {
+        return SS_OK;
+    }
+    if (!json_is_number(found)) {
+        return wrong_type(file, key, "a number", err);
+    }
+    *value = json_number_value(found);
+    return SS_OK;
+}
+
+ss_status ss__json_bool(const char *file, const json_t *object, const char *key, bool *value,
+                        ss_err *err)
+{
+    const json_t *found = member(object, key);
+    if (found == NULL) {
+        return SS_OK;
+    }
+    if (!json_is_boolean(found)) {
+        return wrong_type(file, key, "true or false", err);
+    }
+    *value = json_is_true(found);
+    return SS_OK;
+}
+
+ss_status ss__json_text(const char *file, const json_t *object, const char *key,
+                        const char **value, ss_err *err)
+{
+    const json_t *found = member(object, key);
+    if (found == NULL) {
+        return SS_OK;
+    }
+    if (!json_is_string(found) ||
+        strlen(json_string_value(found)) != json_string_length(found)) {
+        return wrong_type(file, key, "a string", err);
+    }
+    *value = json_string_value(found);
+    return SS_OK;
+}
+
+ss_status ss__json_need(const char *file, const json_t *object, const char *key, ss_err *err)
+{
+    if (member(object, key) != NULL) {
+        return SS_OK;
+    }
+    const ss_status status = ss__fail_file(err, file, SS_E_DATA, "key '%s' is missing", key);
+    ss__err_about(err, key);
+    return status;
+}
+
+static void add_escaped_unit(struct ss__buf *buf, uint32_t unit)
+{
+    ss__buf_printf(buf, "\\u%04x", unit);
+}
+
+static void add_code_point(struct ss__buf *buf, const char *bytes, size_t n,
+                           uint32_t code_point, bool ascii)
+{
+    static const char plain[] = "\"\\\b\f\n\r\t", escape[] = "\"\\bfnrt";
+    const char *found =
+        code_point == 0 ? NULL : (code_point < 0x80 ? strchr(plain, (int)code_point) : NULL);
+    if (found != NULL) {
+        ss__buf_add_byte(buf, '\\');
+        ss__buf_add_byte(buf, escape[found - plain]);
+    } else if (code_point < 0x20 || (ascii && code_point >= 0x7F && code_point < 0x10000)) {
+        add_escaped_unit(buf, code_point);
+    } else if (ascii && code_point >= 0x10000) {
+        add_escaped_unit(buf, 0xD800 + ((code_point - 0x10000) >> 10));
+        add_escaped_unit(buf, 0xDC00 + ((code_point - 0x10000) & 0x3FF));
+    } else {
+        ss__buf_add(buf, bytes, n);
+    }
+}
+
+void ss__json_add_string(struct ss__buf *buf, const char *text, size_t n_bytes, bool ascii)
+{
+    ss__buf_add_byte(buf, '"');
+    for (size_t at = 0; at < n_bytes;) {
+        uint32_t code_point = 0;
+        const size_t length = ss__utf8_decode(text + at, n_bytes - at, &code_point);
+        if (length == 0) { /* the contract excludes it: keep the output valid all the same */
+            ss__buf_add(buf, "\xEF\xBF\xBD", 3);
+            at++;
+            continue;
+        }
+        add_code_point(buf, text + at, length, code_point, ascii);
+        at += length;
+    }
+    ss__buf_add_byte(buf, '"');
+}

@@ -1,0 +1,98 @@
+/* Memory: the only place of the library that calls the allocator.
+ *
+ * Every size is checked for overflow; failure is a NULL that the caller turns into SS_E_NOMEM
+ * (SS_ALLOC does both). All of it is released with ss__free. */
+#ifndef SS_BASE_MEM_H
+#define SS_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* n * size zeroed bytes, or NULL. A zero size gives a pointer that can be released. */
+void *ss__alloc(size_t n, size_t size);
+
+/* As ss__alloc, aligned to 64 bytes and not zeroed. Large blocks ask for huge pages. */
+void *ss__alloc_aligned(size_t n, size_t size);
+
+/* Resize to n * size bytes; on failure NULL, and `block` stays as it is. */
+void *ss__realloc(void *block, size_t n, size_t size);
+void ss__free(void *block);
+
+char *ss__strndup(const char *text, size_t n_bytes);
+char *ss__strdup(const char *text);
+
+/* Make room for n elements behind `pointer`, zeroed; needs `status`, `err` and `out`. */
+#define SS_ALLOC(pointer, n)                                                                   \
+    do {                                                                                       \
+        (pointer) = ss__alloc((n), sizeof *(pointer));                                         \
+        if ((pointer) == NULL) {                                                               \
+            status = ss__fail_nomem(err, #pointer);                                            \
+            goto out;                                                                          \
+        }                                                                                      \
+    } while (0)
+
+/* The same, 64-byte aligned and not zeroed. */
+#define SS_ALLOC_ALIGNED(pointer, n)                                                           \
+    do {                                                                                       \
+        (pointer) = ss__alloc_aligned((n), sizeof *(pointer));                                 \
+        if ((pointer) == NULL) {                                                               \
+            status = ss__fail_nomem(err, #pointer);                                            \
+            goto out;                                                                          \
+        }                                                                                      \
+    } while (0)
+
+/* *pointer grows to hold at least `needed` elements of `size` bytes; *room is its capacity. */
+SS_MUST_USE bool ss__grow(void **pointer, size_t *room, size_t needed, size_t size);
+
+/* SS_GROW(array, room, needed): ss__grow with the element size, failing to `out`. */
+#define SS_GROW(pointer, room, needed)                                                         \
+    do {                                                                                       \
+        void *grown_ = (pointer);                                                              \
+        if (!ss__grow(&grown_, &(room), (needed), sizeof *(pointer))) {                        \
+            status = ss__fail_nomem(err, #pointer);                                            \
+            goto out;                                                                          \
+        }                                                                                      \
+        (pointer) = grown_;                                                                    \
+    } while (0)
+
+/* Checked arithmetic: false on overflow. */
+static inline bool ss__mul(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+static inline bool ss__add(size_t a, size_t b, size_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+
+static inline bool ss__mul_u64(uint64_t a, uint64_t b, uint64_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+static inline bool ss__add_u64(uint64_t a, uint64_t b, uint64_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+
+static inline size_t ss__min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t ss__max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The smallest multiple of `step` that is not below n. */
+static inline size_t ss__round_up(size_t n, size_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
+#endif

@@ -1,0 +1,206 @@
+#include "base/number.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DIGITS = 17, MAX_NUMBER_BYTES = 512 };
+
+/* A finite double as sign, digits d1 d2 … dn without trailing zeros, and the exponent of d1. */
+struct decimal {
+    char digits[MAX_DIGITS + 1];
+    int n_digits;
+    int exponent;
+};
+
+/* strtod follows the program's locale, which is not ours to change: give it the locale's point.
+ */
+static double to_double(const char *text)
+{
+    char local[MAX_NUMBER_BYTES];
+    const char *point = localeconv()->decimal_point;
+    const char *dot = strchr(text, '.');
+    if (dot == NULL || strcmp(point, ".") == 0) {
+        return strtod(text, NULL);
+    }
+    snprintf(local, sizeof local, "%.*s%s%s", (int)(dot - text), text, point, dot + 1);
+    return strtod(local, NULL);
+}
+
+static double decimal_value(const struct decimal *number)
+{
+    char text[MAX_DIGITS + 16];
+    snprintf(text, sizeof text, "%se%d", number->digits,
+             number->exponent - (number->n_digits - 1));
+    return to_double(text);
+}
+
+static void decimal_round(double magnitude, int n_digits, struct decimal *out)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*e", n_digits - 1, magnitude);
+    const char *exponent = strchr(text, 'e');
+    int count = 0;
+    for (const char *at = text; at < exponent; at++) {
+        if (*at >= '0' && *at <= '9') {
+            out->digits[count++] = *at;
+        }
+    }
+    out->digits[count] = '\0';
+    out->n_digits = count;
+    out->exponent = (int)strtol(exponent + 1, NULL, 10);
+}
+
+/* Move the last digit by one; false if that would need a carry. */
+static bool decimal_step(struct decimal *number, int step)
+{
+    char *last = &number->digits[number->n_digits - 1];
+    if ((step < 0 && *last == '0') || (step > 0 && *last == '9')) {
+        return false;
+    }
+    *last = (char)(*last + step);
+    return true;
+}
+
+static void decimal_trim(struct decimal *number)
+{
+    while (number->n_digits > 1 && number->digits[number->n_digits - 1] == '0') {
+        number->digits[--number->n_digits] = '\0';
+    }
+}
+
+/* Fewest digits that read back. Below a power of two the doubles are closer together than above
+ * it, so that a neighbour of the nearest 16-digit number may read back where the nearest does
+ * not. */
+static void shortest_decimal(double magnitude, struct decimal *out)
+{
+    static const int steps[] = {-1, 1};
+    for (int n_digits = 1; n_digits <= MAX_DIGITS; n_digits++) {
+        if (n_digits == 1) {
+            n_digits = 15; /* 15 digits always read back as themselves: trimming finds fewer */
+        }
+        decimal_round(magnitude, n_digits, out);
+        if (decimal_value(out) == magnitude) {
+            break;
+        }
+        for (size_t i = 0; n_digits == 16 && i < 2; i++) {
+            struct decimal near = *out;
+            if (decimal_step(&near, steps[i]) && decimal_value(&near) == magnitude) {
+                *out = near;
+                decimal_trim(out);
+                return;
+            }
+        }
+    }
+    /* With few significant bits (subnormals) fewer than 15 digits may do. */
+    for (int n_digits = 1; n_digits < 15 && magnitude < 1e-300; n_digits++) {
+        struct decimal fewer;
+        decimal_round(magnitude, n_digits, &fewer);
+        if (decimal_value(&fewer) == magnitude) {
+            *out = fewer;
+            break;
+        }
+    }
+    decimal_trim(out);
+}
+
+static size_t write_fixed(const struct decimal *number, char *out)
+{
+    char *at = out;
+    if (number->exponent < 0) {
+        at += sprintf(at, "0.%.*s", -number->exponent - 1, "0000");
+        return (size_t)(at - out) + (size_t)sprintf(at, "%s", number->digits);
+    }
+    for (int i = 0; i <= number->exponent || i < number->n_digits; i++) {
+        if (i == number->exponent + 1) {
+            *at++ = '.';
+        }
+        *at++ = i < number->n_digits ? number->digits[i] : '0';
+    }
+    if (number->n_digits <= number->exponent + 1) {
+        at += sprintf(at, ".0");
+    }
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
+static size_t write_scientific(const struct decimal *number, char *out)
+{
+    const int exponent = number->exponent;
+    return (size_t)sprintf(out, "%c%s%se%c%02d", number->digits[0],
+                           number->n_digits > 1 ? "." : "", number->digits + 1,
+                           exponent < 0 ? '-' : '+', abs(exponent));
+}
+
+size_t ss__format_double(double value, char out[SS__DOUBLE_TEXT_BYTES])
+{
+    struct decimal number;
+    size_t n_sign = 0;
+    if (isnan(value)) {
+        return (size_t)sprintf(out, "NaN");
+    }
+    if (signbit(value)) {
+        out[n_sign++] = '-';
+    }
+    if (isinf(value)) {
+        return n_sign + (size_t)sprintf(out + n_sign, "Infinity");
+    }
+    if (value == 0) {
+        return n_sign + (size_t)sprintf(out + n_sign, "0.0");
+    }
+    shortest_decimal(fabs(value), &number);
+    const bool fixed = number.exponent >= -4 && number.exponent < 16;
+    return n_sign + (fixed ? write_fixed : write_scientific)(&number, out + n_sign);
+}
+
+/* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point. */
+static bool is_decimal(const char *text, size_t n)
+{
+    size_t at = 0, n_digits = 0;
+    at += at < n && (text[at] == '-' || text[at] == '+');
+    for (; at < n && text[at] >= '0' && text[at] <= '9'; at++) {
+        n_digits++;
+    }
+    if (at < n && text[at] == '.') {
+        for (at++; at < n && text[at] >= '0' && text[at] <= '9'; at++) {
+            n_digits++;
+        }
+    }
+    if (n_digits > 0 && at < n && (text[at] == 'e' || text[at] == 'E')) {
+        at++;
+        at += at < n && (text[at] == '-' || text[at] == '+');
+        const size_t first = at;
+        while (at < n && text[at] >= '0' && text[at] <= '9') {
+            at++;
+        }
+        n_digits = at > first ? n_digits : 0;
+    }
+    return n_digits > 0 && at == n;
+}
+
+bool ss__parse_double(const char *text, size_t n_bytes, double *value)
+{
+    char copy[MAX_NUMBER_BYTES];
+    if (n_bytes >= sizeof copy - 8 || !is_decimal(text, n_bytes)) {
+        return false;
+    }
+    memcpy(copy, text, n_bytes);
+    copy[n_bytes] = '\0';
+    *value = to_double(copy);
+    return true;
+}
+
+bool ss__parse_u64(const char *text, size_t n_bytes, uint64_t *value)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(sum, 10, &sum) ||
+            __builtin_add_overflow(sum, (uint64_t)(text[i] - '0'), &sum)) {
+            return false;
+        }
+    }
+    *value = sum;
+    return n_bytes > 0;
+}

@@ -1,0 +1,21 @@
+/* Numbers as text, independent of the locale. */
+#ifndef SS_BASE_NUMBER_H
+#define SS_BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SS__DOUBLE_TEXT_BYTES = 32 };
+
+/* The shortest decimal text that reads back as the same double, written as Python's repr and
+ * json.dumps write it ("0.1", "1e-07", "1.0", "NaN", "Infinity"). Returns its length. */
+size_t ss__format_double(double value, char out[SS__DOUBLE_TEXT_BYTES]);
+
+/* Read a whole text as a decimal number, correctly rounded; false if it is not one. */
+bool ss__parse_double(const char *text, size_t n_bytes, double *value);
+
+/* Read a whole text as an unsigned decimal number; false on anything else or overflow. */
+bool ss__parse_u64(const char *text, size_t n_bytes, uint64_t *value);
+
+#endif

@@ -1,0 +1,157 @@
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { MAX_THREADS = 1024 };
+
+struct worker {
+    struct ss__pool *pool;
+    pthread_t thread;
+    size_t index;
+};
+
+struct ss__pool {
+    size_t n_threads, n_started;
+    struct worker *workers; /* [n_threads]; worker 0 is the caller */
+    pthread_mutex_t lock;
+    pthread_cond_t job_posted, job_done;
+    size_t job_number; /* counts jobs, so that a sleeper knows a new one */
+    size_t n_busy;     /* started workers that have not finished the job */
+    bool is_ending;
+    void (*task)(void *context, size_t index, size_t worker);
+    void *context;
+    size_t n_tasks;
+    atomic_size_t next_task;
+};
+
+size_t ss__n_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    const int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : (size_t)n;
+}
+
+static void take_tasks(struct ss__pool *pool, size_t worker)
+{
+    for (;;) {
+        const size_t index =
+            atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
+        if (index >= pool->n_tasks) {
+            return;
+        }
+        pool->task(pool->context, index, worker);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *self = argument;
+    struct ss__pool *pool = self->pool;
+    size_t seen = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (pool->job_number == seen && !pool->is_ending) {
+            pthread_cond_wait(&pool->job_posted, &pool->lock);
+        }
+        if (pool->is_ending) {
+            break;
+        }
+        seen = pool->job_number;
+        pthread_mutex_unlock(&pool->lock);
+        take_tasks(pool, self->index);
+        pthread_mutex_lock(&pool->lock);
+        if (--pool->n_busy == 0) {
+            pthread_cond_signal(&pool->job_done);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__pool *pool = NULL;
+    *out = NULL;
+    n_threads = n_threads == 0 ? ss__n_cores() : n_threads;
+    if (n_threads > MAX_THREADS) {
+        SS_FAIL(SS_E_USAGE, "%zu threads are more than the %d that are allowed", n_threads,
+                MAX_THREADS);
+    }
+    SS_ALLOC(pool, 1);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->job_posted, NULL);
+    pthread_cond_init(&pool->job_done, NULL);
+    SS_ALLOC(pool->workers, n_threads);
+    pool->n_threads = n_threads;
+    for (size_t i = 1; i < n_threads; i++) {
+        pool->workers[i] = (struct worker){.pool = pool, .index = i};
+        if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) !=
+            0) {
+            SS_FAIL(SS_E_NOMEM, "only %zu of %zu threads could be started", i, n_threads);
+        }
+        pool->n_started++;
+    }
+    *out = pool;
+    pool = NULL;
+out:
+    ss__pool_free(pool);
+    return status;
+}
+
+void ss__pool_free(struct ss__pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->is_ending = true;
+    pthread_cond_broadcast(&pool->job_posted);
+    pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 1; i <= pool->n_started; i++) {
+        pthread_join(pool->workers[i].thread, NULL);
+    }
+    pthread_cond_destroy(&pool->job_done);
+    pthread_cond_destroy(&pool->job_posted);
+    pthread_mutex_destroy(&pool->lock);
+    ss__free(pool->workers);
+    ss__free(pool);
+}
+
+size_t ss__pool_n_threads(const struct ss__pool *pool)
+{
+    return pool->n_threads;
+}
+
+void ss__pool_run(struct ss__pool *pool, size_t n_tasks,
+                  void (*task)(void *context, size_t index, size_t worker), void *context)
+{
+    const bool alone = pool->n_started == 0 || n_tasks <= 1;
+    if (!alone) {
+        pthread_mutex_lock(&pool->lock);
+    }
+    pool->task = task;
+    pool->context = context;
+    pool->n_tasks = n_tasks;
+    atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
+    if (alone) {
+        take_tasks(pool, 0);
+        return;
+    }
+    pool->job_number++;
+    pool->n_busy = pool->n_started;
+    pthread_cond_broadcast(&pool->job_posted);
+    pthread_mutex_unlock(&pool->lock);
+    take_tasks(pool, 0);
+    pthread_mutex_lock(&pool->lock);
+    while (pool->n_busy > 0) {
+        pthread_cond_wait(&pool->job_done, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}

@@ -1,0 +1,33 @@
+/* What run/ needs of an encoder beyond the public interface: the two halves of embedding, so
+ * that tokenising can run ahead in another thread. */
+#ifndef SS_ENCODER_H
+#define SS_ENCODER_H
+
+#include "base/error.h"
+#include "tokenizer/tokenizer.h"
+
+/* Tokenise one text with the encoder's prompt and limit, appended to `tokens`. */
+SS_MUST_USE ss_status ss__encoder_tokenize(const ss_encoder *encoder,
+                                           struct ss__token_scratch *scratch,
+                                           struct ss_text text, struct ss__tokens *tokens,
+                                           ss_err *err);
+
+/* Embed a tokenised batch: out [n_texts, width]. */
+SS_MUST_USE ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *work,
+                                          const struct ss__tokens *tokens, float *out,
+                                          ss_err *err);
+
+/* A good token budget for a batch of this encoder. */
+size_t ss__encoder_batch_tokens(const ss_encoder *encoder);
+
+/* Files that were read to make the encoder, for the manifest. */
+size_t ss__encoder_n_files(const ss_encoder *encoder);
+const char *ss__encoder_file(const ss_encoder *encoder, size_t index);
+
+/* Whether a folder looks like an encoder: modules.json without an SAE module, or config.json
+ * with a model_type. */
+bool ss__encoder_is_at(const char *path);
+
+/* The language-model head, used by ss_fill_mask, is in fill_mask.c. */
+
+#endif

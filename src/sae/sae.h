@@ -1,0 +1,42 @@
+/* What run/ needs of an SAE beyond the public interface. */
+#ifndef SS_SAE_H
+#define SS_SAE_H
+
+#include "base/error.h"
+
+/* Whether the chosen rule must look at the first rows before it can encode (batch-top-k with a
+ * threshold that is not given), and for how many rows. */
+uint64_t ss__sae_calibration_rows(const ss_sae *sae);
+
+/* Calibrate on embeddings x [n, width]: the threshold becomes the value midway between the
+ * (k n)-th largest activation and the next. Recorded in the SAE's rule. Not thread-safe: before
+ * the SAE is shared. */
+SS_MUST_USE ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n,
+                                        ss_err *err);
+
+/* Batch size that the rule demands (batch rule), else 0. */
+size_t ss__sae_batch_rows(const ss_sae *sae);
+
+/* Rows with equal values at the k-th place, and pairs within 2 ulp of a threshold, counted over
+ * the calls that are given one; reported in the manifest. */
+struct ss__sae_counts {
+    uint64_t n_tied_rows;
+    uint64_t n_borderline_pairs;
+};
+
+/* As ss_sae_encode, adding to `counts` (nullable). */
+SS_MUST_USE ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,
+                                     struct ss_sparse *out, struct ss__sae_counts *counts,
+                                     ss_err *err);
+
+size_t ss__sae_n_files(const ss_sae *sae);
+const char *ss__sae_file(const ss_sae *sae, size_t index);
+
+/* Whether a folder looks like an SAE of a format that is read. */
+bool ss__sae_is_at(const char *path);
+
+/* All keys of its config as they stand, for the manifest (a borrowed jansson object). */
+struct json_t;
+const struct json_t *ss__sae_config(const ss_sae *sae);
+
+#endif

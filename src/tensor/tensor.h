@@ -1,0 +1,134 @@
+/* Numbers: packed matrices, matmul with fused ends, attention, LayerNorm. The kernels are
+ * chosen once by what the processor has; all of them give the same bytes, because every output
+ * element is one sum in one fixed order of fused multiply-adds, and sums over a row go through
+ * 16 fixed lanes. Nothing depends on the number of rows, on threads or on what else is in a
+ * call.
+ *
+ * Legend: M rows, K input width, N output width, S tokens, D width, H heads. */
+#ifndef SS_TENSOR_H
+#define SS_TENSOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+
+/* ---- the processor ---- */
+
+/* Name of the kernels in use: "avx512", "avx2" or "reference". SAESCOPE_CPU, read once, asks
+ * for a lower level; a level that the machine lacks is ignored. */
+const char *ss__kernels_name(void);
+
+/* ---- workspaces: the inside of ss_work ---- */
+
+/* Scratch buffers by purpose; each grows to its largest request and is kept. */
+typedef enum ss__slot {
+    SS__SLOT_HIDDEN,
+    SS__SLOT_HIDDEN_NEXT,
+    SS__SLOT_QKV,
+    SS__SLOT_CONTEXT,
+    SS__SLOT_INNER,
+    SS__SLOT_POOLED,
+    SS__SLOT_POOLED_NEXT,
+    SS__SLOT_INPUT,
+    SS__SLOT_SAE,
+    SS__SLOT_OTHER,
+    SS__SLOT_KERNEL, /* for the kernels themselves: per-thread parts */
+    SS__N_SLOTS
+} ss__slot;
+
+struct ss__pool *ss__work_pool(ss_work *work);
+/* n_bytes of 64-byte aligned memory that stays valid until the slot is asked for again; NULL
+ * when memory ran out. Content is kept while the slot does not grow. */
+void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes);
+
+/* ---- matrices ---- */
+
+/* A weight matrix [N, K], packed for the kernels in use. */
+struct ss__matrix {
+    size_t n_out, n_in;
+    float *panels; /* layout known to the kernels only */
+};
+
+/* Pack w, which stands as [N, K] row-major (`SS__OUT_BY_IN`, the layout of linear layers) or as
+ * [K, N] row-major (`SS__IN_BY_OUT`). Rows n0 … of a taller matrix can be filled by several
+ * calls: ss__matrix_new makes an empty one, ss__matrix_fill puts `n` outputs at output `at`. */
+typedef enum ss__layout { SS__OUT_BY_IN, SS__IN_BY_OUT } ss__layout;
+SS_MUST_USE ss_status ss__matrix_new(size_t n_out, size_t n_in, struct ss__matrix *out,
+                                     ss_err *err);
+void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
+                     ss__layout layout);
+void ss__matrix_release(struct ss__matrix *matrix);
+
+typedef enum ss__activation {
+    SS__ACT_NONE,
+    SS__ACT_GELU, /* x/2 (1 + erf(x/√2)), within 1e-6 of exact */
+    SS__ACT_GELU_TANH,
+    SS__ACT_RELU,
+    SS__ACT_SILU,
+    SS__ACT_TANH,
+    SS__ACT_SIGMOID,
+    SS__N_ACTIVATIONS
+} ss__activation;
+
+/* What happens to y = x Wᵀ before it is stored, in this order; absent parts are NULL or NONE.
+ */
+struct ss__end {
+    const float *bias; /* [N] */
+    ss__activation activation;
+    const float *residual;   /* [M, N], added; may be `y` itself */
+    const float *norm_gain;  /* [N]: LayerNorm over the row, with norm_shift and norm_eps */
+    const float *norm_shift; /* [N] */
+    float norm_eps;
+};
+
+/* y[M, N] = end(x[M, K] Wᵀ). x and y do not overlap. Uses the work's threads. */
+SS_MUST_USE ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x,
+                                 size_t n_rows, float *y, const struct ss__end *end,
+                                 ss_err *err);
+
+/* A block of the same product, in the calling thread: outputs n0 … n0 + n - 1 of n_rows rows,
+ * with bias, into out[r * out_stride + j]. n0 must be a multiple of SS__PANEL. For callers that
+ * look at a tile and throw it away. */
+enum { SS__PANEL = 64 };
+void ss__linear_block(const struct ss__matrix *w, const float *x, size_t n_rows, size_t n0,
+                      size_t n, const float *bias, float *out, size_t out_stride);
+
+/* ---- attention ---- */
+
+struct ss__attention {
+    size_t n_heads, head_width;
+    float scale;                /* of the scores: 1/√head_width */
+    const float *distance_bias; /* [H, 2 * max_distance + 1] or NULL: bias of key j on query i
+                                   at index clamp(j - i, ±max_distance) + max_distance */
+    size_t max_distance;
+};
+
+/* Softmax attention within each sequence.
+ * qkv [S, 3 D] row-major: queries, keys, values side by side, D = n_heads * head_width
+ * offsets [n_sequences + 1]: sequence s has tokens offsets[s] … offsets[s + 1] - 1
+ * out [S, D] */
+SS_MUST_USE ss_status ss__attend(ss_work *work, const struct ss__attention *attention,
+                                 const float *qkv, const size_t *offsets, size_t n_sequences,
+                                 float *out, ss_err *err);
+
+/* ---- rows ---- */
+
+/* In place: x[r] = (x[r] - mean) / sqrt(variance + eps) * gain + shift, biased variance. */
+void ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width, const float *gain,
+                    const float *shift, float eps);
+/* out[r] = act(x[r]) elementwise, may be in place. */
+void ss__activate(float *x, size_t n, ss__activation activation);
+float ss__dot(const float *a, const float *b, size_t n);
+float ss__sum_squares(const float *a, size_t n);
+/* acc += x, acc += s x, acc = max(acc, x), x *= s. */
+void ss__add_to(float *acc, const float *x, size_t n);
+void ss__add_scaled_to(float *acc, const float *x, float scale, size_t n);
+void ss__max_to(float *acc, const float *x, size_t n);
+void ss__scale(float *x, float scale, size_t n);
+
+/* In place softmax of one row. */
+void ss__softmax(float *x, size_t n);
+
+#endif

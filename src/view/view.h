@@ -1,0 +1,26 @@
+/* Pictures made from numbers; the format follows the file's ending: svg, png, pdf. */
+#ifndef SS_VIEW_H
+#define SS_VIEW_H
+
+#include "base/error.h"
+
+struct ss__histogram_picture {
+    const float *values; /* [n_values] */
+    size_t n_values;
+    size_t n_bins;
+    const float *fixed_range; /* [2] or NULL: bins over the data's own range */
+    const float *x_limits;    /* [2] or NULL: of the axis; NULL fits the data */
+    const char *title, *x_label, *y_label;
+    bool grid;
+    double width_in, height_in, dpi;
+};
+
+/* Whether a path ends in a format that can be drawn. */
+bool ss__view_can_draw(const char *path);
+
+/* Draw and write atomically. Errors: SS_E_USAGE, SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__draw_histogram(const char *path,
+                                         const struct ss__histogram_picture *picture,
+                                         ss_err *err);
+
+#endif

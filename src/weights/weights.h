@@ -1,0 +1,120 @@
+/* Containers of tensors: safetensors, torch zip archives, torch's older stream, npy, npz.
+ * Whatever the file, the caller sees named, typed, strided views over read-only memory. Nothing
+ * in a file is ever executed, and every count is checked against the bytes that are there. */
+#ifndef SS_WEIGHTS_H
+#define SS_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef enum ss__dtype {
+    SS__BOOL,
+    SS__U8,
+    SS__I8,
+    SS__I16,
+    SS__U16,
+    SS__I32,
+    SS__U32,
+    SS__I64,
+    SS__U64,
+    SS__F16,
+    SS__BF16,
+    SS__F32,
+    SS__F64,
+    SS__C64, /* listed, never converted, as all below */
+    SS__C128,
+    SS__F8,       /* any of the 8-bit floats; `dtype_name` says which */
+    SS__SUB_BYTE, /* 4- and 6-bit types */
+    SS__N_DTYPES
+} ss__dtype;
+
+const char *ss__dtype_name(ss__dtype dtype); /* "float32", … */
+size_t ss__dtype_bytes(ss__dtype dtype);     /* of one element; 0 for SS__SUB_BYTE */
+
+enum { SS__MAX_DIMS = 8 };
+
+/* A view of one tensor. `data` is element (0, …, 0); strides count elements and may be 0.
+ * Element bytes are little-endian unless `swaps`. All reachable elements lie inside the
+ * container. */
+struct ss__tensor {
+    const char *name;
+    const char *dtype_name; /* as the file spells it */
+    ss__dtype dtype;
+    bool swaps;
+    size_t n_dims;
+    uint64_t shape[SS__MAX_DIMS];
+    int64_t strides[SS__MAX_DIMS];
+    uint64_t n_elements;
+    const void *data;
+};
+
+struct ss__weights; /* an open container */
+
+/* Open a weights file, whose kind is found from its content.
+ *
+ * out      gives (ss__weights_close); tensors are views into it
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT, SS_E_NOMEM
+ * Memory   the file is mapped; at most 64 MiB + 2 × its size before an error is found
+ * Threads  any; an open container is immutable */
+SS_MUST_USE ss_status ss__weights_open(const char *path, struct ss__weights **out, ss_err *err);
+
+/* Open a model's weights in a folder: `model.safetensors`, or `model.safetensors.index.json`
+ * with its shards, else `pytorch_model.bin` or its sharded form, seen as one container. */
+SS_MUST_USE ss_status ss__weights_open_model(const char *folder, struct ss__weights **out,
+                                             ss_err *err);
+void ss__weights_close(struct ss__weights *weights);
+
+const char *
+ss__weights_format(const struct ss__weights *weights); /* "safetensors", "torch zip", … */
+const char *
+ss__weights_path(const struct ss__weights *weights); /* of the file, or of the index */
+size_t ss__weights_n_files(const struct ss__weights *weights);
+const char *ss__weights_file(const struct ss__weights *weights, size_t index);
+size_t ss__weights_n(const struct ss__weights *weights);
+const struct ss__tensor *ss__weights_at(const struct ss__weights *weights, size_t index);
+/* By name; NULL if there is none. */
+const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, const char *name);
+/* Metadata strings beside the tensors (safetensors `__metadata__`); NULL if absent. */
+const char *ss__weights_metadata(const struct ss__weights *weights, const char *key);
+
+/* Gather a tensor into f32 row-major `out` [n_elements], widening or rounding from its type.
+ * Errors: SS_E_UNSUPPORTED for complex and sub-byte types and 8-bit floats. */
+SS_MUST_USE ss_status ss__tensor_to_f32(const struct ss__tensor *tensor, float *out,
+                                        ss_err *err);
+
+/* A tensor that must be there with this shape, as fresh f32 memory: SS_E_DATA if missing,
+ * SS_E_SHAPE with both shapes, SS_E_NONFINITE with the count and first index. Gives *out
+ * (ss__free), row-major. */
+SS_MUST_USE ss_status ss__weights_need_f32(const struct ss__weights *weights, const char *name,
+                                           size_t n_dims, const uint64_t *shape, float **out,
+                                           ss_err *err);
+
+/* The same without a copy when the file holds aligned, contiguous little-endian f32: then *out
+ * points into the container and *owned is NULL; else *owned is fresh memory and *out equals it.
+ */
+SS_MUST_USE ss_status ss__weights_view_f32(const struct ss__weights *weights, const char *name,
+                                           size_t n_dims, const uint64_t *shape,
+                                           const float **out, float **owned, ss_err *err);
+
+/* Read every byte of every tensor and verify what the format can verify (CRCs); for checks. */
+SS_MUST_USE ss_status ss__weights_verify(const struct ss__weights *weights, ss_err *err);
+
+/* Zip archives as such: list and extract every entry (stored or deflated), strictly. For each
+ * entry calls `fn` (nullable) with its name, size, CRC-32 and whole content. */
+struct ss__zip_entry {
+    const char *name; /* bytes of the archive, terminated */
+    uint64_t n_bytes;
+    uint32_t crc32;
+    const uint8_t *data;
+};
+SS_MUST_USE ss_status ss__zip_each(const char *path,
+                                   int (*fn)(void *user, const struct ss__zip_entry *entry),
+                                   void *user, ss_err *err);
+
+/* The kind of a file by its first bytes: "safetensors", "torch zip", "torch stream", "zip",
+ * "npy", "npz", "pickle", or NULL when it is none of them. */
+const char *ss__weights_sniff(const char *path);
+
+#endif
