@@ -12,6 +12,14 @@
 
 /* ---- fires: counts, maxima, means ---- */
 
+/* A sum of positive floats in fixed point, 2^-64 the unit: the value is high + low 2^-64. Every
+ * term is cut to a multiple of the unit on its own (exact for terms of 2^-41 and above), so the
+ * sum does not depend on the order. It stays at its largest value, 2^64, where it would pass.
+ */
+struct ss__exact_sum {
+    uint64_t low, high;
+};
+
 struct ss__fires {
     size_t n_features;
     uint64_t n_rows;
@@ -21,55 +29,70 @@ struct ss__fires {
 };
 
 SS_MUST_USE ss_status ss__fires_init(struct ss__fires *fires, size_t n_features, ss_err *err);
+/* Features of `rows` lie below n_features, values are finite and > 0. Threads: caller only. */
 void ss__fires_add(struct ss__fires *fires, const struct ss_sparse *rows);
+/* Errors: SS_E_SHAPE. */
 SS_MUST_USE ss_status ss__fires_merge(struct ss__fires *fires, const struct ss__fires *later,
                                       ss_err *err);
-/* Percent of rows, rounded once from double to float. */
+/* Percent of rows, rounded once from double to float; 0 where there are no rows. */
 float ss__fires_rate_pct(const struct ss__fires *fires, size_t feature);
+/* Mean activation over the rows where the feature fires; 0 if none. */
 double ss__fires_mean(const struct ss__fires *fires, size_t feature);
 void ss__fires_release(struct ss__fires *fires);
 
-/* Wilson score interval of n_fires out of n_rows at 95 %, as fractions. */
+/* Wilson score interval of n_fires out of n_rows at 95 %, as fractions; [0, 1] of no rows. */
 void ss__wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *high);
 
 /* ---- top texts ---- */
 
 /* The k strongest texts of every feature: larger activation first, then smaller row id. A text
- * is kept once in memory while some list needs it; an equal text enters a list once (unless
- * keep_duplicates). */
+ * is kept once in memory while some list needs it; an equal text enters a list once, by its
+ * best row (unless keep_duplicates). Rows may come in any order: the lists do not depend on it.
+ */
 struct ss__top;
 
+/* Errors: SS_E_LIMIT (n_features k of 2^32 or more), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates,
                                   struct ss__top **out, ss_err *err);
-/* texts[r] and row_ids[r] belong to row r of `rows`; texts are copied when needed. */
+/* texts[r] and row_ids[r] belong to row r of `rows`; texts are copied when needed. A row id
+ * comes once. Errors: SS_E_NOMEM; the lists are then valid but lack rows. Threads: caller only.
+ */
 SS_MUST_USE ss_status ss__top_add(struct ss__top *top, const struct ss_sparse *rows,
                                   const struct ss_text *texts, const uint64_t *row_ids,
                                   ss_err *err);
+/* Errors: SS_E_SHAPE (other sizes), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__top_merge(struct ss__top *top, const struct ss__top *later,
                                     ss_err *err);
 size_t ss__top_n(const struct ss__top *top, size_t feature);
-/* The rank-th text; ranks are in final order after ss__top_finish. */
+/* Bring the lists into final order; more rows may be added afterwards. */
 void ss__top_finish(struct ss__top *top);
+/* The rank-th strongest text, after ss__top_finish; borrowed until the next change. */
 struct ss_top_text ss__top_at(const struct ss__top *top, size_t feature, size_t rank);
 uint64_t ss__top_text_bytes(const struct ss__top *top); /* held now */
 void ss__top_free(struct ss__top *top);
 
 /* ---- histogram ---- */
 
-/* Equal bins over [low, high], as numpy.histogram makes them for f32 data: f32 edges, the last
- * bin closed on the right; range of the data itself unless `fixed_range`; if all are equal, ±
- * 0.5. */
+/* Equal bins as numpy.histogram makes them for f32 data: f32 edges, every bin open on the right
+ * but the last. The range is that of the data itself, whose edges are computed in f32, or
+ * `fixed_range` [2], whose edges are computed in double and rounded; values outside are left
+ * out. If all values are equal, or too close for distinct f32 edges (numpy refuses those), the
+ * range is ± 0.5 around them; without values it is [0, 1] as if fixed. */
 struct ss__histogram {
     size_t n_bins;
     uint64_t *counts; /* [n_bins] */
     float *edges;     /* [n_bins + 1] */
 };
+/* Errors: SS_E_NONFINITE (err->row is the index), SS_E_USAGE (no bins, or so many that no f32
+ * edges are distinct; an empty or infinite range), SS_E_NOMEM. Gives out->counts, out->edges.
+ */
 SS_MUST_USE ss_status ss__histogram_make(const float *values, size_t n, size_t n_bins,
                                          const float *fixed_range, struct ss__histogram *out,
                                          ss_err *err);
 void ss__histogram_release(struct ss__histogram *histogram);
 
-/* log10(rate_pct / 100 + 1e-10) in f32 arithmetic, as torch evaluates it. */
+/* log10(rate_pct / 100 + 1e-10) in f32 arithmetic, as torch evaluates it: equal sums, and the
+ * logarithm correctly rounded, within 1 ulp of torch's. A dead feature gives exactly -10. */
 float ss__log_density(float rate_pct);
 
 #endif

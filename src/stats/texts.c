@@ -1,0 +1,151 @@
+/* A table of texts by content: chains of slots, twice as many buckets as texts are held. */
+#include "stats/texts.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+enum { FEWEST_BUCKETS = 64 };
+
+static uint32_t *bucket_of(const struct ss__texts *texts, uint64_t hash)
+{
+    return &texts->buckets[hash & (texts->n_buckets - 1)];
+}
+
+static void link_slot(struct ss__texts *texts, uint32_t id)
+{
+    uint32_t *bucket = bucket_of(texts, texts->slots[id].hash);
+    texts->slots[id].next = *bucket;
+    *bucket = id + 1;
+}
+
+static void unlink_slot(struct ss__texts *texts, uint32_t id)
+{
+    uint32_t *link = bucket_of(texts, texts->slots[id].hash);
+    while (*link != id + 1) {
+        link = &texts->slots[*link - 1].next;
+    }
+    *link = texts->slots[id].next;
+}
+
+static ss_status widen(struct ss__texts *texts, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint32_t *buckets = NULL;
+    if (texts->n_held * 2 < texts->n_buckets) {
+        return SS_OK;
+    }
+    const size_t n_buckets = ss__max_size(FEWEST_BUCKETS, texts->n_buckets * 2);
+    SS_ALLOC(buckets, n_buckets);
+    ss__free(texts->buckets);
+    texts->buckets = buckets;
+    texts->n_buckets = n_buckets;
+    for (size_t id = 0; id < texts->n_slots; id++) {
+        if (texts->slots[id].data != NULL) {
+            link_slot(texts, (uint32_t)id);
+        }
+    }
+out:
+    return status;
+}
+
+static uint32_t find(const struct ss__texts *texts, struct ss_text text, uint64_t hash)
+{
+    if (texts->n_buckets == 0) {
+        return SS__TEXT_NONE;
+    }
+    for (uint32_t link = *bucket_of(texts, hash); link != 0;
+         link = texts->slots[link - 1].next) {
+        const struct ss__text_slot *slot = &texts->slots[link - 1];
+        if (slot->hash == hash && slot->n_bytes == text.n_bytes &&
+            memcmp(slot->data, text.data, text.n_bytes) == 0) {
+            return link - 1;
+        }
+    }
+    return SS__TEXT_NONE;
+}
+
+static ss_status take_slot(struct ss__texts *texts, uint32_t *id, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (texts->free_slots != 0) {
+        *id = texts->free_slots - 1;
+        texts->free_slots = texts->slots[*id].next;
+        goto out;
+    }
+    if (texts->n_slots >= SS__TEXT_NONE - 1) {
+        SS_FAIL(SS_E_LIMIT, "more than %zu different top texts; ask for fewer per feature",
+                texts->n_slots);
+    }
+    SS_GROW(texts->slots, texts->n_slots_room, texts->n_slots + 1);
+    *id = (uint32_t)texts->n_slots++;
+    texts->slots[*id] = (struct ss__text_slot){0};
+out:
+    return status;
+}
+
+ss_status ss__texts_hold(struct ss__texts *texts, struct ss_text text, uint32_t *id,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *copy = NULL;
+    const struct ss_text whole = {text.n_bytes == 0 ? "" : text.data, text.n_bytes};
+    const uint64_t hash = ss__hash64(whole.data, whole.n_bytes);
+    *id = find(texts, whole, hash);
+    if (*id != SS__TEXT_NONE) {
+        texts->slots[*id].n_holders++;
+        return SS_OK;
+    }
+    SS_TRY(widen(texts, err));
+    copy = ss__strndup(whole.data, whole.n_bytes);
+    if (copy == NULL) {
+        status = ss__fail_nomem(err, "a top text");
+        goto out;
+    }
+    SS_TRY(take_slot(texts, id, err));
+    texts->slots[*id] = (struct ss__text_slot){
+        .data = copy, .n_bytes = whole.n_bytes, .hash = hash, .n_holders = 1};
+    copy = NULL;
+    link_slot(texts, *id);
+    texts->n_held++;
+    texts->n_bytes += whole.n_bytes;
+out:
+    ss__free(copy);
+    return status;
+}
+
+void ss__texts_hold_again(struct ss__texts *texts, uint32_t id)
+{
+    texts->slots[id].n_holders++;
+}
+
+void ss__texts_drop(struct ss__texts *texts, uint32_t id)
+{
+    struct ss__text_slot *slot = &texts->slots[id];
+    slot->n_holders--;
+    if (slot->n_holders > 0) {
+        return;
+    }
+    unlink_slot(texts, id);
+    texts->n_held--;
+    texts->n_bytes -= slot->n_bytes;
+    ss__free(slot->data);
+    *slot = (struct ss__text_slot){.next = texts->free_slots};
+    texts->free_slots = id + 1;
+}
+
+struct ss_text ss__texts_get(const struct ss__texts *texts, uint32_t id)
+{
+    return (struct ss_text){texts->slots[id].data, texts->slots[id].n_bytes};
+}
+
+void ss__texts_release(struct ss__texts *texts)
+{
+    for (size_t i = 0; i < texts->n_slots; i++) {
+        ss__free(texts->slots[i].data);
+    }
+    ss__free(texts->slots);
+    ss__free(texts->buckets);
+    *texts = (struct ss__texts){0};
+}

@@ -1,0 +1,41 @@
+/* Texts held once, with reference counts, while somebody needs them. */
+#ifndef SS_STATS_TEXTS_H
+#define SS_STATS_TEXTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define SS__TEXT_NONE UINT32_MAX
+
+struct ss__text_slot {
+    char *data; /* NULL in a free slot */
+    size_t n_bytes;
+    uint64_t hash;
+    uint32_t n_holders;
+    uint32_t next; /* in the chain of its bucket, or of free slots */
+};
+
+/* A zeroed struct is an empty table. Ids are indices of slots, used again after release. */
+struct ss__texts {
+    struct ss__text_slot *slots;
+    size_t n_slots, n_slots_room;
+    uint32_t *buckets; /* [n_buckets], heads of chains as id + 1, 0 if empty */
+    size_t n_buckets;
+    size_t n_held;
+    uint32_t free_slots; /* head of their chain as id + 1 */
+    uint64_t n_bytes;    /* of texts held */
+};
+
+/* The id of a text with one more holder; the bytes are copied if they are new.
+ * Errors: SS_E_NOMEM, SS_E_LIMIT (2^32 - 2 texts). */
+SS_MUST_USE ss_status ss__texts_hold(struct ss__texts *texts, struct ss_text text, uint32_t *id,
+                                     ss_err *err);
+void ss__texts_hold_again(struct ss__texts *texts, uint32_t id);
+/* One holder less; the last one frees the text. */
+void ss__texts_drop(struct ss__texts *texts, uint32_t id);
+struct ss_text ss__texts_get(const struct ss__texts *texts, uint32_t id);
+void ss__texts_release(struct ss__texts *texts);
+
+#endif

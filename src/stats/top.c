@@ -1,0 +1,241 @@
+/* The k strongest texts of every feature.
+ *
+ * A feature's list is a heap with its weakest entry first. `floors` holds the activation of
+ * that entry once the list is full, so that nearly every fire costs one comparison; a list
+ * sorted from weakest to strongest is a heap as well, so that finishing does not end the
+ * adding. */
+#include <math.h>
+
+#include "base/mem.h"
+#include "stats/stats.h"
+#include "stats/texts.h"
+
+struct entry {
+    uint64_t row;
+    float activation;
+    uint32_t text;
+};
+
+struct ss__top {
+    size_t n_features, k;
+    bool keep_duplicates;
+    struct entry *entries; /* [n_features, k] */
+    uint32_t *n_entries;   /* [n_features] */
+    float *floors;         /* [n_features] activations below it cannot enter */
+    struct ss__texts texts;
+};
+
+ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates, struct ss__top **out,
+                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__top *top = NULL;
+    size_t n_entries = 0;
+    *out = NULL;
+    if (!ss__mul(n_features, k, &n_entries) || n_entries >= UINT32_MAX) {
+        SS_FAIL(SS_E_LIMIT, "%zu top texts for each of %zu features are too many", k,
+                n_features);
+    }
+    SS_ALLOC(top, 1);
+    top->n_features = n_features;
+    top->k = k;
+    top->keep_duplicates = keep_duplicates;
+    SS_ALLOC(top->entries, n_entries);
+    SS_ALLOC(top->n_entries, n_features);
+    SS_ALLOC(top->floors, n_features);
+    for (size_t f = 0; f < n_features; f++) {
+        top->floors[f] = k == 0 ? INFINITY : 0.0F;
+    }
+    *out = top;
+    top = NULL;
+out:
+    ss__top_free(top);
+    return status;
+}
+
+static bool is_weaker(const struct entry *a, const struct entry *b)
+{
+    return a->activation < b->activation || (a->activation == b->activation && a->row > b->row);
+}
+
+static void swap(struct entry *a, struct entry *b)
+{
+    const struct entry kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Restore the heap below entry i, which may be too strong for its place. */
+static void sink(struct entry *heap, size_t n, size_t i)
+{
+    for (;;) {
+        const size_t left = 2 * i + 1;
+        size_t weakest = i;
+        if (left < n && is_weaker(&heap[left], &heap[weakest])) {
+            weakest = left;
+        }
+        if (left + 1 < n && is_weaker(&heap[left + 1], &heap[weakest])) {
+            weakest = left + 1;
+        }
+        if (weakest == i) {
+            return;
+        }
+        swap(&heap[i], &heap[weakest]);
+        i = weakest;
+    }
+}
+
+/* Restore the heap above entry i, which may be too weak for its place. */
+static void rise(struct entry *heap, size_t i)
+{
+    while (i > 0 && is_weaker(&heap[i], &heap[(i - 1) / 2])) {
+        swap(&heap[i], &heap[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+}
+
+static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
+{
+    size_t i = 0;
+    while (i < n && heap[i].text != text) {
+        i++;
+    }
+    return i;
+}
+
+/* Put an entry into a feature's list if it belongs there; the list then holds its text. */
+static void insert(struct ss__top *top, size_t feature, struct entry entry)
+{
+    struct entry *heap = top->entries + feature * top->k;
+    uint32_t *n = &top->n_entries[feature];
+    const size_t same = top->keep_duplicates ? *n : find_text(heap, *n, entry.text);
+    if (same < *n) {
+        if (is_weaker(&heap[same], &entry)) {
+            heap[same] = entry;
+            sink(heap, *n, same);
+        }
+    } else if (*n < top->k) {
+        ss__texts_hold_again(&top->texts, entry.text);
+        heap[*n] = entry;
+        rise(heap, (*n)++);
+    } else if (is_weaker(&heap[0], &entry)) {
+        ss__texts_hold_again(&top->texts, entry.text);
+        ss__texts_drop(&top->texts, heap[0].text);
+        heap[0] = entry;
+        sink(heap, *n, 0);
+    }
+    if (*n == top->k) {
+        top->floors[feature] = heap[0].activation;
+    }
+}
+
+/* Whether an activation of a row could enter a list, as far as that is cheap to know. */
+static bool may_enter(const struct ss__top *top, size_t feature, float activation, uint64_t row)
+{
+    if (activation < top->floors[feature]) {
+        return false;
+    }
+    const struct entry entry = {.row = row, .activation = activation};
+    return top->n_entries[feature] < top->k ||
+           is_weaker(&top->entries[feature * top->k], &entry);
+}
+
+ss_status ss__top_add(struct ss__top *top, const struct ss_sparse *rows,
+                      const struct ss_text *texts, const uint64_t *row_ids, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t r = 0; r < rows->n_rows; r++) {
+        uint32_t text = SS__TEXT_NONE;
+        for (size_t i = rows->offsets[r]; i < rows->offsets[r + 1]; i++) {
+            const uint32_t feature = rows->features[i];
+            const float activation = rows->values[i];
+            if (!may_enter(top, feature, activation, row_ids[r])) {
+                continue;
+            }
+            if (text == SS__TEXT_NONE) {
+                SS_TRY(ss__texts_hold(&top->texts, texts[r], &text, err));
+            }
+            insert(top, feature, (struct entry){row_ids[r], activation, text});
+        }
+        if (text != SS__TEXT_NONE) {
+            ss__texts_drop(&top->texts, text);
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__top_merge(struct ss__top *top, const struct ss__top *later, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (top->n_features != later->n_features || top->k != later->k ||
+        top->keep_duplicates != later->keep_duplicates) {
+        SS_FAIL(SS_E_SHAPE,
+                "top texts of %zu features by %zu and of %zu by %zu cannot be merged",
+                top->n_features, top->k, later->n_features, later->k);
+    }
+    for (size_t f = 0; f < later->n_features; f++) {
+        for (size_t i = 0; i < later->n_entries[f]; i++) {
+            struct entry entry = later->entries[f * later->k + i];
+            if (!may_enter(top, f, entry.activation, entry.row)) {
+                continue;
+            }
+            const struct ss_text text = ss__texts_get(&later->texts, entry.text);
+            SS_TRY(ss__texts_hold(&top->texts, text, &entry.text, err));
+            insert(top, f, entry);
+            ss__texts_drop(&top->texts, entry.text);
+        }
+    }
+out:
+    return status;
+}
+
+size_t ss__top_n(const struct ss__top *top, size_t feature)
+{
+    return top->n_entries[feature];
+}
+
+/* Heap sort from strongest to weakest, then turned round. */
+static void sort_list(struct entry *heap, size_t n)
+{
+    for (size_t left = n; left > 1; left--) {
+        swap(&heap[0], &heap[left - 1]);
+        sink(heap, left - 1, 0);
+    }
+    for (size_t i = 0; i < n / 2; i++) {
+        swap(&heap[i], &heap[n - 1 - i]);
+    }
+}
+
+void ss__top_finish(struct ss__top *top)
+{
+    for (size_t f = 0; f < top->n_features; f++) {
+        sort_list(top->entries + f * top->k, top->n_entries[f]);
+    }
+}
+
+struct ss_top_text ss__top_at(const struct ss__top *top, size_t feature, size_t rank)
+{
+    const size_t place = top->n_entries[feature] - 1 - rank;
+    const struct entry *entry = &top->entries[feature * top->k + place];
+    return (struct ss_top_text){.activation = entry->activation,
+                                .row = entry->row,
+                                .text = ss__texts_get(&top->texts, entry->text)};
+}
+
+uint64_t ss__top_text_bytes(const struct ss__top *top)
+{
+    return top->texts.n_bytes;
+}
+
+void ss__top_free(struct ss__top *top)
+{
+    if (top == NULL) {
+        return;
+    }
+    ss__free(top->entries);
+    ss__free(top->n_entries);
+    ss__free(top->floors);
+    ss__texts_release(&top->texts);
+    ss__free(top);
+}

@@ -1,0 +1,153 @@
+/* Counts, maxima, exact sums: equal to plain arithmetic, and merge equal to the single run. */
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sparse_rows.h"
+#include "stats/stats.h"
+
+enum { N_ROWS = 500, N_FEATURES = 37 };
+
+static void counts_what_fires(void **state)
+{
+    (void)state;
+    struct test_rows rows;
+    struct ss__fires fires = {0};
+    test_rows_make(&rows, N_ROWS, N_FEATURES, 9, 50, 3);
+    assert_int_equal(ss__fires_init(&fires, N_FEATURES, NULL), SS_OK);
+    ss__fires_add(&fires, &rows.sparse);
+    assert_int_equal(fires.n_rows, N_ROWS);
+    for (uint32_t f = 0; f < N_FEATURES; f++) {
+        uint64_t n = 0;
+        double sum = 0;
+        float most = 0;
+        for (size_t i = 0; i < rows.sparse.offsets[N_ROWS]; i++) {
+            if (rows.sparse.features[i] == f) {
+                n++;
+                sum += (double)rows.sparse.values[i]; /* exact: 24-bit terms of one scale */
+                most = fmaxf(most, rows.sparse.values[i]);
+            }
+        }
+        assert_int_equal(fires.counts[f], n);
+        assert_true(fires.maxima[f] == most);
+        assert_true(ss__fires_mean(&fires, f) == (n == 0 ? 0 : sum / (double)n));
+        assert_true(ss__fires_rate_pct(&fires, f) == (float)(100.0 * (double)n / N_ROWS));
+    }
+    ss__fires_release(&fires);
+    test_rows_release(&rows);
+}
+
+static void assert_equal_fires(const struct ss__fires *a, const struct ss__fires *b)
+{
+    assert_int_equal(a->n_rows, b->n_rows);
+    assert_memory_equal(a->counts, b->counts, a->n_features * sizeof *a->counts);
+    assert_memory_equal(a->maxima, b->maxima, a->n_features * sizeof *a->maxima);
+    assert_memory_equal(a->sums, b->sums, a->n_features * sizeof *a->sums);
+}
+
+static void merge_is_the_single_run(void **state)
+{
+    (void)state;
+    struct test_rows rows;
+    size_t offsets[N_ROWS + 1];
+    struct ss__fires whole = {0};
+    test_rows_make(&rows, N_ROWS, N_FEATURES, 5, 50, 8);
+    assert_int_equal(ss__fires_init(&whole, N_FEATURES, NULL), SS_OK);
+    ss__fires_add(&whole, &rows.sparse);
+    for (size_t cut = 0; cut <= N_ROWS; cut += 125) {
+        struct ss__fires a = {0};
+        struct ss__fires b = {0};
+        assert_int_equal(ss__fires_init(&a, N_FEATURES, NULL), SS_OK);
+        assert_int_equal(ss__fires_init(&b, N_FEATURES, NULL), SS_OK);
+        struct ss_sparse part = test_rows_part(&rows, 0, cut, offsets);
+        ss__fires_add(&a, &part);
+        part = test_rows_part(&rows, cut, N_ROWS - cut, offsets);
+        ss__fires_add(&b, &part);
+        assert_int_equal(ss__fires_merge(&b, &a, NULL), SS_OK);
+        assert_equal_fires(&whole, &b);
+        ss__fires_release(&a);
+        ss__fires_release(&b);
+    }
+    ss__fires_release(&whole);
+    test_rows_release(&rows);
+}
+
+static void add_one(struct ss__fires *fires, float value)
+{
+    size_t offsets[2] = {0, 1};
+    uint32_t feature = 0;
+    const struct ss_sparse row = {
+        .n_rows = 1, .offsets = offsets, .features = &feature, .values = &value};
+    ss__fires_add(fires, &row);
+}
+
+static void sums_are_exact_at_any_scale(void **state)
+{
+    (void)state;
+    static const float scales[] = {1e18F, 3.0F, 1e-9F, 0x1p-41F, 1e9F, 0.1F, 0x1p-64F};
+    const size_t n = sizeof scales / sizeof scales[0];
+    struct ss__fires up = {0};
+    struct ss__fires down = {0};
+    assert_int_equal(ss__fires_init(&up, 1, NULL), SS_OK);
+    assert_int_equal(ss__fires_init(&down, 1, NULL), SS_OK);
+    for (size_t i = 0; i < n; i++) {
+        add_one(&up, scales[i]);
+        add_one(&down, scales[n - 1 - i]);
+    }
+    assert_equal_fires(&up, &down);
+    assert_int_equal(up.sums[0].low & 3, 1); /* the term 2^-64 is not lost beside 1e18 */
+    ss__fires_release(&down);
+    for (size_t i = 0; i < 100; i++) {
+        add_one(&up, FLT_MAX);
+        add_one(&up, FLT_MIN);
+    }
+    assert_true(isfinite(ss__fires_mean(&up, 0)));
+    assert_int_equal(up.sums[0].high, UINT64_MAX);
+    ss__fires_release(&up);
+}
+
+static void refuses_another_size(void **state)
+{
+    (void)state;
+    ss_err err;
+    struct ss__fires a = {0};
+    struct ss__fires b = {0};
+    assert_int_equal(ss__fires_init(&a, 2, NULL), SS_OK);
+    assert_int_equal(ss__fires_init(&b, 3, NULL), SS_OK);
+    assert_int_equal(ss__fires_merge(&a, &b, &err), SS_E_SHAPE);
+    ss__fires_release(&a);
+    ss__fires_release(&b);
+}
+
+/* Against published values of the interval at 95 %: 10 of 100 is [0.0552, 0.1744]. */
+static void wilson_interval(void **state)
+{
+    (void)state;
+    double low = 0;
+    double high = 0;
+    ss__wilson(10, 100, &low, &high);
+    assert_true(fabs(low - 0.05522914) < 1e-7 && fabs(high - 0.17436566) < 1e-7);
+    ss__wilson(0, 20, &low, &high);
+    assert_true(low == 0 && fabs(high - 0.16112516) < 1e-7);
+    ss__wilson(20, 20, &low, &high);
+    assert_true(high == 1 && fabs(low - 0.83887484) < 1e-7);
+    ss__wilson(0, 0, &low, &high);
+    assert_true(low == 0 && high == 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_what_fires),
+        cmocka_unit_test(merge_is_the_single_run),
+        cmocka_unit_test(sums_are_exact_at_any_scale),
+        cmocka_unit_test(refuses_another_size),
+        cmocka_unit_test(wilson_interval),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
