@@ -1,0 +1,214 @@
+/* gzip by zlib (RFC 1952), zstd by libzstd (RFC 8878), bzip2 by libbz2, xz by liblzma. Each
+ * decodes member after member; the memory of a decoder is bounded whatever its input says. */
+#include "dataset/codec.h"
+
+#include <bzlib.h>
+#include <lzma.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/mem.h"
+
+enum { XZ_MEMORY_BYTES = 128 << 20, ZSTD_WINDOW_LOG = 27, GZIP_WINDOW_BITS = 15 + 16 };
+
+static unsigned bounded(size_t n)
+{
+    return n > UINT32_MAX / 2 ? UINT32_MAX / 2 : (unsigned)n;
+}
+
+/* Take over how far a decoder came. */
+static void advance(struct ss__codec_io *io, size_t n_used, size_t n_made)
+{
+    io->in += n_used;
+    io->n_in -= n_used;
+    io->out += n_made;
+    io->n_out -= n_made;
+}
+
+/* ---- gzip ---- */
+
+static bool gzip_matches(const uint8_t *head, size_t n)
+{
+    return n >= 3 && head[0] == 0x1F && head[1] == 0x8B && head[2] == 8;
+}
+
+static void *gzip_start(void)
+{
+    z_stream *z = ss__alloc(1, sizeof *z);
+    if (z != NULL && inflateInit2(z, GZIP_WINDOW_BITS) != Z_OK) {
+        ss__free(z);
+        z = NULL;
+    }
+    return z;
+}
+
+static ss__decoded gzip_decode(void *state, struct ss__codec_io *io)
+{
+    z_stream *z = state;
+    const unsigned n_in = bounded(io->n_in), n_out = bounded(io->n_out);
+    z->next_in = (z_const Bytef *)(uintptr_t)io->in;
+    z->avail_in = n_in;
+    z->next_out = io->out;
+    z->avail_out = n_out;
+    const int result = inflate(z, Z_NO_FLUSH);
+    advance(io, n_in - z->avail_in, n_out - z->avail_out);
+    if (result == Z_STREAM_END) {
+        return inflateReset(z) == Z_OK ? SS__DECODED_END : SS__DECODED_BAD;
+    }
+    return result == Z_OK || result == Z_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
+}
+
+static void gzip_stop(void *state)
+{
+    if (state != NULL) {
+        inflateEnd(state);
+        ss__free(state);
+    }
+}
+
+/* ---- zstd ---- */
+
+static bool zstd_matches(const uint8_t *head, size_t n)
+{
+    return n >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0;
+}
+
+static void *zstd_start(void)
+{
+    ZSTD_DStream *stream = ZSTD_createDStream();
+    if (stream != NULL &&
+        ZSTD_isError(ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG))) {
+        ZSTD_freeDStream(stream);
+        stream = NULL;
+    }
+    return stream;
+}
+
+static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
+{
+    ZSTD_inBuffer in = {io->in, io->n_in, 0};
+    ZSTD_outBuffer out = {io->out, io->n_out, 0};
+    const size_t left = ZSTD_decompressStream(state, &out, &in);
+    advance(io, in.pos, out.pos);
+    if (ZSTD_isError(left)) {
+        return SS__DECODED_BAD;
+    }
+    return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;
+}
+
+static void zstd_stop(void *state)
+{
+    ZSTD_freeDStream(state);
+}
+
+/* ---- bzip2 ---- */
+
+/* "BZh", the level, and the first byte of a block or of the end mark. */
+static bool bzip2_matches(const uint8_t *head, size_t n)
+{
+    return n >= 5 && memcmp(head, "BZh", 3) == 0 && head[3] >= '1' && head[3] <= '9' &&
+           (head[4] == 0x31 || head[4] == 0x17);
+}
+
+static void *bzip2_start(void)
+{
+    bz_stream *bz = ss__alloc(1, sizeof *bz);
+    if (bz != NULL && BZ2_bzDecompressInit(bz, 0, 0) != BZ_OK) {
+        ss__free(bz);
+        bz = NULL;
+    }
+    return bz;
+}
+
+static ss__decoded bzip2_decode(void *state, struct ss__codec_io *io)
+{
+    bz_stream *bz = state;
+    const unsigned n_in = bounded(io->n_in), n_out = bounded(io->n_out);
+    bz->next_in = (char *)(uintptr_t)io->in;
+    bz->avail_in = n_in;
+    bz->next_out = (char *)io->out;
+    bz->avail_out = n_out;
+    const int result = BZ2_bzDecompress(bz);
+    advance(io, n_in - bz->avail_in, n_out - bz->avail_out);
+    if (result == BZ_STREAM_END) {
+        BZ2_bzDecompressEnd(bz);
+        *bz = (bz_stream){0};
+        return BZ2_bzDecompressInit(bz, 0, 0) == BZ_OK ? SS__DECODED_END : SS__DECODED_BAD;
+    }
+    return result == BZ_OK ? SS__DECODED_SOME : SS__DECODED_BAD;
+}
+
+static void bzip2_stop(void *state)
+{
+    if (state != NULL) {
+        BZ2_bzDecompressEnd(state);
+        ss__free(state);
+    }
+}
+
+/* ---- xz ---- */
+
+static bool xz_matches(const uint8_t *head, size_t n)
+{
+    return n >= 6 && memcmp(head,
+                            "\xFD"
+                            "7zXZ\0",
+                            6) == 0;
+}
+
+static void *xz_start(void)
+{
+    lzma_stream *xz = ss__alloc(1, sizeof *xz);
+    if (xz == NULL) {
+        return NULL;
+    }
+    *xz = (lzma_stream)LZMA_STREAM_INIT;
+    if (lzma_stream_decoder(xz, XZ_MEMORY_BYTES, LZMA_CONCATENATED) != LZMA_OK) {
+        ss__free(xz);
+        xz = NULL;
+    }
+    return xz;
+}
+
+/* liblzma walks over members and their padding itself and ends once, when told that no input
+ * follows. */
+static ss__decoded xz_decode(void *state, struct ss__codec_io *io)
+{
+    lzma_stream *xz = state;
+    xz->next_in = io->in;
+    xz->avail_in = io->n_in;
+    xz->next_out = io->out;
+    xz->avail_out = io->n_out;
+    const lzma_ret result = lzma_code(xz, io->in_ended ? LZMA_FINISH : LZMA_RUN);
+    advance(io, io->n_in - xz->avail_in, io->n_out - xz->avail_out);
+    if (result == LZMA_STREAM_END) {
+        return SS__DECODED_END;
+    }
+    return result == LZMA_OK || result == LZMA_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
+}
+
+static void xz_stop(void *state)
+{
+    if (state != NULL) {
+        lzma_end(state);
+        ss__free(state);
+    }
+}
+
+static const struct ss__codec codecs[] = {
+    {"gzip", true, gzip_matches, gzip_start, gzip_decode, gzip_stop},
+    {"zstd", false, zstd_matches, zstd_start, zstd_decode, zstd_stop},
+    {"bzip2", false, bzip2_matches, bzip2_start, bzip2_decode, bzip2_stop},
+    {"xz", false, xz_matches, xz_start, xz_decode, xz_stop},
+};
+
+const struct ss__codec *ss__codec_find(const uint8_t *head, size_t n)
+{
+    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++) {
+        if (codecs[i].matches(head, n)) {
+            return &codecs[i];
+        }
+    }
+    return NULL;
+}

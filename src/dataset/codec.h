@@ -1,0 +1,37 @@
+/* Decompressors of streams behind one interface. */
+#ifndef SS_DATASET_CODEC_H
+#define SS_DATASET_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ss__codec_io {
+    const uint8_t *in; /* moves forward over what was used */
+    size_t n_in;
+    uint8_t *out; /* moves forward over what was made */
+    size_t n_out;
+    bool in_ended; /* no input follows */
+};
+
+typedef enum ss__decoded {
+    SS__DECODED_SOME,
+    SS__DECODED_END, /* a member ended; another may follow */
+    SS__DECODED_BAD
+} ss__decoded;
+
+struct ss__codec {
+    const char *name;
+    bool pads_with_zeros; /* zero bytes after the last member are padding */
+    bool (*matches)(const uint8_t *head, size_t n);
+    void *(*start)(void); /* NULL when there is no memory */
+    ss__decoded (*decode)(void *state, struct ss__codec_io *io);
+    void (*stop)(void *state);
+};
+
+enum { SS__CODEC_HEAD_BYTES = 6 };
+
+/* The codec whose data begins like this, or NULL. */
+const struct ss__codec *ss__codec_find(const uint8_t *head, size_t n);
+
+#endif

@@ -1,0 +1,486 @@
+/* A dataset: files one after the other, each through the reader of its format, as rows of one
+ * text column. Here texts are repaired and classified, rows numbered, and the text column is
+ * chosen; the readers know nothing of it. */
+#include "dataset/dataset.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "dataset/dataset_files.h"
+
+struct file {
+    const struct ss__reader *reader;
+    struct ss__stream stream; /* open only if the file cannot be opened again */
+};
+
+struct ss_dataset {
+    struct ss__paths paths;
+    struct file *files; /* [paths.n] */
+    char *given_column, *given_format;
+    ss_text_unit text_unit;
+    struct ss_log log;
+    bool whole_rows; /* rows as JSON: no text column */
+
+    char *text_column; /* NULL until chosen */
+    uint64_t n_rows;   /* 0: not known */
+    uint64_t next_id;
+
+    size_t current; /* the file that is read; paths.n at the end */
+    bool is_open;   /* its source and state are */
+    struct ss__source source;
+    struct ss__stream stream;
+    void *state;
+    const struct ss__column *columns; /* of the current file */
+    size_t n_columns;
+
+    struct ss__buf repaired, json;
+};
+
+/* ---- files ---- */
+
+static void close_current(ss_dataset *dataset)
+{
+    if (dataset->is_open) {
+        dataset->files[dataset->current].reader->close(dataset->state);
+        ss__map_release(&dataset->source.map);
+        ss__stream_close(&dataset->stream);
+    }
+    dataset->is_open = false;
+    dataset->state = NULL;
+    dataset->columns = NULL;
+    dataset->n_columns = 0;
+}
+
+static ss_status open_current(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct file *file = &dataset->files[dataset->current];
+    if (file->stream.state != NULL) {
+        dataset->stream = file->stream;
+        file->stream = (struct ss__stream){0};
+    } else {
+        SS_TRY(ss__stream_open(dataset->paths.items[dataset->current], &dataset->stream, err));
+    }
+    dataset->source = (struct ss__source){
+        .name = dataset->stream.name,
+        .stream = file->reader->needs_map ? NULL : &dataset->stream,
+        .text_unit = dataset->text_unit,
+    };
+    dataset->is_open = true;
+    if (file->reader->needs_map) {
+        SS_TRY(ss__stream_map(&dataset->stream, &dataset->source.map, err));
+    }
+    SS_TRY(file->reader->open(&dataset->source, &dataset->state, err));
+    SS_TRY(file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err));
+out:
+    return status;
+}
+
+/* ---- the text column ---- */
+
+static size_t count_named(const ss_dataset *dataset, const char *name, size_t *last)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        if (strcmp(dataset->columns[i].name, name) == 0) {
+            *last = i;
+            n++;
+        }
+    }
+    return n;
+}
+
+/* "the columns are 'id' (int64), 'title' (string)", cut where it grows long. */
+static void list_columns(const ss_dataset *dataset, struct ss__buf *out)
+{
+    enum { MAX_LISTED_BYTES = 500 };
+    out->n_bytes = 0;
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        if (out->n_bytes > MAX_LISTED_BYTES) {
+            ss__buf_printf(out, " and %zu more", dataset->n_columns - i);
+            break;
+        }
+        ss__buf_printf(out, "%s'%.60s' (%s)", i == 0 ? "" : ", ", dataset->columns[i].name,
+                       dataset->columns[i].type);
+    }
+}
+
+static ss_status fail_column(ss_dataset *dataset, const char *sentence, const char *name,
+                             ss_err *err)
+{
+    struct ss__buf list = {0};
+    list_columns(dataset, &list);
+    const char *text = ss__buf_text(&list);
+    const ss_status status =
+        ss__fail_file(err, dataset->source.name, SS_E_DATA, "%s%s%s; the columns are %s",
+                      sentence, name, name[0] == '\0' ? "" : "'", text == NULL ? "" : text);
+    ss__err_about(err, name);
+    ss__buf_release(&list);
+    return status;
+}
+
+/* Given, else "text", else the only column of strings. */
+static ss_status choose_column(ss_dataset *dataset, ss_err *err)
+{
+    size_t at = 0, n_texts = 0;
+    const char *name = dataset->given_column;
+    if (name == NULL && count_named(dataset, "text", &at) > 0) {
+        name = "text";
+    }
+    for (size_t i = 0; name == NULL && i < dataset->n_columns; i++) {
+        n_texts += dataset->columns[i].is_text;
+        at = dataset->columns[i].is_text ? i : at;
+    }
+    if (name == NULL && n_texts != 1) {
+        return fail_column(dataset,
+                           n_texts == 0 ? "there is no column of strings"
+                                        : "there is no column 'text' and more than one of "
+                                          "strings; say which with the option text column",
+                           "", err);
+    }
+    if (name == NULL) {
+        name = dataset->columns[at].name;
+        ss__log(&dataset->log, SS_LEVEL_NOTICE,
+                "%s: texts are taken from '%s', the only column of strings",
+                dataset->source.name, name);
+    }
+    dataset->text_column = ss__strdup(name);
+    return dataset->text_column == NULL ? ss__fail_nomem(err, "a column name") : SS_OK;
+}
+
+static ss_status select_column(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    size_t column = SS__ALL_COLUMNS;
+    if (!dataset->whole_rows) {
+        if (dataset->text_column == NULL) {
+            SS_TRY(choose_column(dataset, err));
+        }
+        const size_t n = count_named(dataset, dataset->text_column, &column);
+        if (n != 1) {
+            status = fail_column(
+                dataset, n == 0 ? "there is no column '" : "there are several columns '",
+                dataset->text_column, err);
+            goto out;
+        }
+    }
+    SS_TRY(reader->select(dataset->state, column, err));
+out:
+    return status;
+}
+
+/* Open the next files until one has columns, and so perhaps rows, or none is left. */
+static ss_status start_file(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (; dataset->current < dataset->paths.n; dataset->current++) {
+        SS_TRY(open_current(dataset, err));
+        if (dataset->n_columns > 0) {
+            SS_TRY(select_column(dataset, err));
+            break;
+        }
+        close_current(dataset);
+    }
+out:
+    return status;
+}
+
+/* ---- opening and closing ---- */
+
+static ss_status copy_text(const char *text, char **out, ss_err *err)
+{
+    *out = text == NULL ? NULL : ss__strdup(text);
+    return text != NULL && *out == NULL ? ss__fail_nomem(err, "an option") : SS_OK;
+}
+
+static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_options *options,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (options != NULL) {
+        dataset->text_unit = options->text_unit;
+        dataset->log = options->log;
+        SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
+        SS_TRY(copy_text(options->format, &dataset->given_format, err));
+    }
+    if ((unsigned)dataset->text_unit > SS_UNIT_DOCUMENT) {
+        SS_FAIL(SS_E_USAGE, "the text unit must be line, paragraph or document");
+    }
+out:
+    return status;
+}
+
+/* Find the format of every file, and the number of rows if all files say it. */
+static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct file *file = &dataset->files[i];
+    const char *path = dataset->paths.items[i];
+    SS_TRY(ss__stream_open(path, &file->stream, err));
+    SS_TRY(ss__format_find(&file->stream, path, dataset->given_format, &file->reader, err));
+    if (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0) {
+        ss__stream_close(&file->stream);
+    }
+out:
+    return status;
+}
+
+static ss_status count_rows(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t n_rows = 0;
+    bool known = true;
+    for (size_t i = 0; i < dataset->paths.n && known; i++) {
+        known =
+            dataset->files[i].reader->n_rows != NULL && dataset->files[i].stream.state == NULL;
+    }
+    for (size_t i = 0; i < dataset->paths.n && known; i++) {
+        dataset->current = i;
+        SS_TRY(open_current(dataset, err));
+        known = ss__add_u64(n_rows, dataset->files[i].reader->n_rows(dataset->state), &n_rows);
+        close_current(dataset);
+    }
+    dataset->n_rows = known ? n_rows : 0;
+    dataset->current = 0;
+out:
+    return status;
+}
+
+static ss_status open_dataset(const char *const *paths, size_t n_paths,
+                              const struct ss_dataset_options *options, bool whole_rows,
+                              ss_dataset **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_dataset *dataset = NULL;
+    *out = NULL;
+    SS_ALLOC(dataset, 1);
+    dataset->whole_rows = whole_rows;
+    SS_TRY(take_options(dataset, options, err));
+    SS_TRY(ss__paths_expand(paths, n_paths, &dataset->paths, err));
+    SS_ALLOC(dataset->files, dataset->paths.n);
+    for (size_t i = 0; i < dataset->paths.n; i++) {
+        SS_TRY(look_at_file(dataset, i, err));
+    }
+    SS_TRY(count_rows(dataset, err));
+    SS_TRY(start_file(dataset, err));
+    if (dataset->current == dataset->paths.n) {
+        SS_FAIL_FILE(dataset->paths.items[0], SS_E_DATA, "there are no rows");
+    }
+    *out = dataset;
+    dataset = NULL;
+out:
+    ss_dataset_close(dataset);
+    return status;
+}
+
+ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
+                          const struct ss_dataset_options *options, ss_dataset **out,
+                          ss_err *err)
+{
+    return open_dataset(paths, n_paths, options, false, out, err);
+}
+
+ss_status ss__dataset_open_rows(const char *const *paths, size_t n_paths,
+                                const struct ss_dataset_options *options, ss_dataset **out,
+                                ss_err *err)
+{
+    return open_dataset(paths, n_paths, options, true, out, err);
+}
+
+void ss_dataset_close(ss_dataset *dataset)
+{
+    if (dataset == NULL) {
+        return;
+    }
+    close_current(dataset);
+    ss__stream_close(&dataset->stream);
+    for (size_t i = 0; dataset->files != NULL && i < dataset->paths.n; i++) {
+        ss__stream_close(&dataset->files[i].stream);
+    }
+    ss__free(dataset->files);
+    ss__paths_release(&dataset->paths);
+    ss__free(dataset->given_column);
+    ss__free(dataset->given_format);
+    ss__free(dataset->text_column);
+    ss__buf_release(&dataset->repaired);
+    ss__buf_release(&dataset->json);
+    ss__free(dataset);
+}
+
+/* ---- rows ---- */
+
+/* Step to the next row of whichever file has one. */
+static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_row,
+                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    *has_row = false;
+    while (!*has_row && dataset->current < dataset->paths.n) {
+        const struct ss__reader *reader = dataset->files[dataset->current].reader;
+        status = reader->next(dataset->state, record, has_row, err);
+        if (status != SS_OK) {
+            ss__err_in_file(err, dataset->source.name);
+            ss__err_at_row(err, dataset->next_id);
+            goto out;
+        }
+        if (!*has_row) {
+            close_current(dataset);
+            dataset->current++;
+            SS_TRY(start_file(dataset, err));
+        }
+    }
+out:
+    return status;
+}
+
+/* Replace *text by a repaired copy if it is not valid UTF-8. */
+static ss_status repair(ss_dataset *dataset, struct ss_text *text, bool *repaired, ss_err *err)
+{
+    if (ss__utf8_valid_prefix(text->data, text->n_bytes) == text->n_bytes) {
+        return SS_OK;
+    }
+    dataset->repaired.n_bytes = 0;
+    *repaired |= ss__utf8_repair(text->data, text->n_bytes, &dataset->repaired);
+    *text = (struct ss_text){dataset->repaired.data, dataset->repaired.n_bytes};
+    return ss__buf_check(&dataset->repaired, err);
+}
+
+static ss_row_kind kind_of(const struct ss__record *record)
+{
+    if (record->is_null) {
+        return SS_ROW_NULL;
+    }
+    if (record->text.n_bytes == 0) {
+        return SS_ROW_EMPTY;
+    }
+    return ss__utf8_is_blank(record->text.data, record->text.n_bytes) ? SS_ROW_BLANK
+                                                                      : SS_ROW_TEXT;
+}
+
+ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__record record = {0};
+    *row = (struct ss_row){.kind = SS_ROW_NULL};
+    *has_row = false;
+    if (dataset->whole_rows) {
+        SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
+    }
+    SS_TRY(step(dataset, &record, has_row, err));
+    if (*has_row) {
+        SS_TRY(repair(dataset, &record.text, &record.repaired, err));
+        row->id = dataset->next_id++;
+        row->kind = kind_of(&record);
+        row->repaired = record.repaired;
+        row->text =
+            record.is_null || record.text.n_bytes == 0 ? (struct ss_text){"", 0} : record.text;
+    }
+out:
+    return status;
+}
+
+ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__record record = {0};
+    bool repaired = false;
+    *json = (struct ss_text){0};
+    SS_TRY(step(dataset, &record, has_row, err));
+    if (*has_row) {
+        dataset->next_id++;
+        dataset->json.n_bytes = 0;
+        SS_TRY(dataset->files[dataset->current].reader->add_json(dataset->state, &dataset->json,
+                                                                 err));
+        SS_TRY(ss__buf_check(&dataset->json, err));
+        *json = (struct ss_text){dataset->json.data, dataset->json.n_bytes};
+        SS_TRY(repair(dataset, json, &repaired, err));
+    }
+out:
+    return status;
+}
+
+ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
+                               const struct ss_dataset_options *options, uint64_t limit,
+                               int (*fn)(void *user, struct ss_text json), void *user,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_dataset *dataset = NULL;
+    bool has_row = true;
+    SS_TRY(ss__dataset_open_rows(paths, n_paths, options, &dataset, err));
+    for (uint64_t n = 0; limit == 0 || n < limit; n++) {
+        struct ss_text json = {0};
+        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
+        if (!has_row || fn(user, json) != 0) {
+            break;
+        }
+    }
+out:
+    ss_dataset_close(dataset);
+    return status;
+}
+
+/* ---- facts ---- */
+
+uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
+{
+    return dataset->n_rows;
+}
+
+void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
+{
+    const char *format = dataset->files[0].reader->format;
+    for (size_t i = 1; i < dataset->paths.n; i++) {
+        if (dataset->files[i].reader != dataset->files[0].reader) {
+            format = "mixed";
+        }
+    }
+    *out = (struct ss_dataset_info){
+        .format = format,
+        .text_column = dataset->text_column == NULL ? "" : dataset->text_column,
+        .n_files = dataset->paths.n,
+        .files = (const char *const *)dataset->paths.items,
+    };
+}
+
+void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
+                         size_t *n_columns)
+{
+    *columns = dataset->columns;
+    *n_columns = dataset->n_columns;
+}
+
+ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream stream = {0};
+    const struct ss__reader *reader = NULL;
+    *out = (struct ss__sniff){0};
+    SS_TRY(ss__stream_open(path, &stream, err));
+    status = ss__format_find(&stream, path, NULL, &reader, err);
+    if (status == SS_E_UNSUPPORTED) {
+        status = SS_OK;
+    }
+    out->format = reader == NULL ? NULL : reader->format;
+    out->codec = ss__stream_codec(&stream);
+out:
+    ss__stream_close(&stream);
+    return status;
+}
+
+void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
+{
+    struct ss__buf repaired = {0};
+    if (ss__utf8_valid_prefix(text, n_bytes) == n_bytes) {
+        ss__json_add_string(out, text, n_bytes, false);
+        return;
+    }
+    ss__utf8_repair(text, n_bytes, &repaired);
+    out->failed |= repaired.failed;
+    ss__json_add_string(out, repaired.data, repaired.n_bytes, false);
+    ss__buf_release(&repaired);
+}

@@ -1,0 +1,45 @@
+/* Datasets for the rooms behind this one: looking at files without reading texts. What programs
+ * use (ss_dataset_open and its kin) is in saescope.h. */
+#ifndef SS_DATASET_H
+#define SS_DATASET_H
+
+#include "base/error.h"
+
+/* A column of a file. Strings are borrowed from the dataset. */
+struct ss__column {
+    const char *name;
+    const char *type; /* "string", "int64", "number", "object", ... for people */
+    bool is_text;     /* its values can be read as text */
+};
+
+/* What a file is, by its first bytes and then its name. */
+struct ss__sniff {
+    const char *format; /* "jsonl", "json", "csv", "tsv", "txt", "parquet", or NULL */
+    const char *codec;  /* "gzip", "zstd", "bzip2", "xz", or NULL */
+};
+
+/* Look at the head of a regular file. A file that is no dataset gives a NULL format, not an
+ * error. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_DATA (damaged compression). Threads: any. */
+SS_MUST_USE ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err);
+
+/* As ss_dataset_open, but without a text column: ss__dataset_next_json and the facts below are
+ * what can be asked of it; ss_dataset_next is not. Gives *out (ss_dataset_close). */
+SS_MUST_USE ss_status ss__dataset_open_rows(const char *const *paths, size_t n_paths,
+                                            const struct ss_dataset_options *options,
+                                            ss_dataset **out, ss_err *err);
+
+/* Columns of the first file that has rows; borrowed until the first row is read. */
+void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
+                         size_t *n_columns);
+
+/* The next row as a JSON object on one line, valid UTF-8, borrowed until the next call. At the
+ * end *has_row is false. Errors: as ss_dataset_next. */
+SS_MUST_USE ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json,
+                                            bool *has_row, ss_err *err);
+
+/* Check that a file, compressed or not, is one JSON value (RFC 8259), or JSON Lines of objects.
+ * Memory: one element of the top array at a time. Errors: SS_E_DATA with line and offset,
+ * SS_E_LIMIT (nesting), SS_E_NOINPUT, SS_E_IO. Threads: any. */
+SS_MUST_USE ss_status ss__json_check_file(const char *path, ss_err *err);
+
+#endif

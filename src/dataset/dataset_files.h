@@ -1,0 +1,34 @@
+/* Which files a dataset has, and of what format they are. */
+#ifndef SS_DATASET_FILES_H
+#define SS_DATASET_FILES_H
+
+#include "dataset/dataset_priv.h"
+
+/* ---- files (dataset_paths.c) ---- */
+
+struct ss__paths {
+    char **items; /* sorted by bytes, each once */
+    size_t n, room;
+};
+
+/* Replace folders by the known files in them (all levels; hidden names left out) and patterns
+ * by what they match. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
+                                       struct ss__paths *out, ss_err *err);
+void ss__paths_release(struct ss__paths *paths);
+
+/* ---- formats (dataset_formats.c) ---- */
+
+extern const struct ss__reader ss__reader_txt;
+
+/* The reader for a stream that nothing was taken from: `forced` by name, or (NULL) by the first
+ * bytes, then by the file's name. Errors: SS_E_USAGE (an unknown name), SS_E_UNSUPPORTED (a
+ * known kind that is not read, or nothing that rows could come from), those of the stream. */
+SS_MUST_USE ss_status ss__format_find(struct ss__stream *stream, const char *path,
+                                      const char *forced, const struct ss__reader **reader,
+                                      ss_err *err);
+
+/* Whether a file name ends as those of a dataset do, compression aside. */
+bool ss__format_knows_name(const char *path);
+
+#endif

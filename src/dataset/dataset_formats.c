@@ -1,0 +1,144 @@
+/* Which format a file has: what its first bytes say beyond doubt, then how its name ends, then
+ * what its first line looks like. */
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "dataset/dataset_files.h"
+
+enum { HEAD_BYTES = 64 << 10 };
+
+/* One line per format. Names are also what the option `format` takes. */
+static const struct {
+    const char *names[4];   /* the reader's own first */
+    const char *endings[4]; /* of files, without the dot */
+    const struct ss__reader *reader;
+} formats[] = {
+    {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt},
+};
+enum { N_FORMATS = sizeof formats / sizeof formats[0] };
+
+static bool is_among(const char *const names[4], const char *name, size_t n)
+{
+    for (size_t i = 0; i < 4 && names[i] != NULL; i++) {
+        if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- by name ---- */
+
+static const struct ss__reader *find_by_option(const char *name)
+{
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (is_among(formats[i].names, name, strlen(name))) {
+            return formats[i].reader;
+        }
+    }
+    return NULL;
+}
+
+/* The last ending of name[0, *n), cut off from it; "" if there is none. */
+static const char *take_ending(const char *name, size_t *n, size_t *n_ending)
+{
+    for (size_t at = *n; at > 0; at--) {
+        if (name[at - 1] == '.') {
+            *n_ending = *n - at;
+            *n = at - 1;
+            return name + at;
+        }
+    }
+    *n_ending = 0;
+    return "";
+}
+
+static const struct ss__reader *find_by_name(const char *path)
+{
+    static const char *const packed[2][4] = {{"gz", "zst", "bz2", "xz"}, {"zstd", "bgz"}};
+    const char *name = ss__path_name(path);
+    size_t n = strlen(name), n_ending = 0;
+    const char *ending = take_ending(name, &n, &n_ending);
+    if (is_among(packed[0], ending, n_ending) || is_among(packed[1], ending, n_ending)) {
+        ending = take_ending(name, &n, &n_ending);
+    }
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (is_among(formats[i].endings, ending, n_ending)) {
+            return formats[i].reader;
+        }
+    }
+    return NULL;
+}
+
+bool ss__format_knows_name(const char *path)
+{
+    return find_by_name(path) != NULL;
+}
+
+/* ---- by content ---- */
+
+/* Kinds that are recognised in order to be refused by name. */
+static const struct {
+    const char *head;
+    size_t n;
+    const char *sentence;
+} refused[] = {
+    {"\xFF\xFE", 2, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
+    {"\xFE\xFF", 2, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
+    {"ARROW1", 6, "is an Arrow file, which is not read yet; save it as Parquet or JSON Lines"},
+    {"\xFF\xFF\xFF\xFF", 4, "is an Arrow stream, which is not read yet; save it as Parquet"},
+    {"PK\x03\x04", 4, "is a zip archive; unpack it first"},
+    {"\x04\x22\x4D\x18", 4,
+     "is compressed by lz4; decompress it or use gzip, zstd, bzip2 or xz"},
+};
+
+static ss_status refuse_known(const struct ss__stream *stream, ss_err *err)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (stream->n_bytes >= refused[i].n &&
+            memcmp(stream->data, refused[i].head, refused[i].n) == 0) {
+            return ss__fail_file(err, stream->name, SS_E_UNSUPPORTED, "this %s",
+                                 refused[i].sentence);
+        }
+    }
+    return SS_OK;
+}
+
+static const struct ss__reader *find_by_content(const struct ss__stream *stream)
+{
+    const bool is_text =
+        stream->n_bytes > 0 && memchr(stream->data, 0, stream->n_bytes) == NULL;
+    return is_text ? &ss__reader_txt : NULL;
+}
+
+ss_status ss__format_find(struct ss__stream *stream, const char *path, const char *forced,
+                          const struct ss__reader **reader, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *reader = NULL;
+    if (forced != NULL) {
+        *reader = find_by_option(forced);
+        if (*reader == NULL) {
+            status = ss__fail(err, SS_E_USAGE,
+                              "'%s' is not a dataset format; expected jsonl, json, csv, tsv, "
+                              "txt or parquet",
+                              forced);
+            ss__err_about(err, "format");
+            goto out;
+        }
+    }
+    SS_TRY(ss__stream_need(stream, HEAD_BYTES, err));
+    SS_TRY(refuse_known(stream, err));
+    *reader = *reader == NULL ? find_by_name(path) : *reader;
+    *reader = *reader == NULL ? find_by_content(stream) : *reader;
+    if (*reader == NULL) {
+        SS_FAIL_FILE(stream->name, SS_E_UNSUPPORTED,
+                     stream->n_bytes == 0
+                         ? "the file is empty"
+                         : "neither content nor name is that of a dataset; say which with the "
+                           "option format (jsonl, json, csv, tsv, txt or parquet)");
+    }
+out:
+    return status;
+}

@@ -1,0 +1,73 @@
+/* What the files of this room share: the interface that every format implements.
+ *
+ * A format is one constant `struct ss__reader` and one line in the table of dataset_formats.c. The
+ * dataset opens a file, finds its format, asks the reader for its columns, selects one (or
+ * all), and takes rows until there are none:
+ *
+ *     open -> columns -> select -> (next [-> add_json])* -> close
+ *
+ * The reader does no repair of UTF-8, no counting of rows over files and no choice of the text
+ * column: the dataset does. Readers are used by one thread. */
+#ifndef SS_DATASET_PRIV_H
+#define SS_DATASET_PRIV_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "dataset/dataset.h"
+#include "dataset/stream.h"
+
+/* One file, borrowed by the reader from open until close. */
+struct ss__source {
+    const char *name;          /* for messages: the path, or "standard input" */
+    struct ss__stream *stream; /* decompressed bytes from their start; NULL if needs_map */
+    struct ss__map map;        /* all bytes, decompressed; empty unless needs_map */
+    ss_text_unit text_unit;
+};
+
+/* The value of the selected column in one row. */
+struct ss__record {
+    struct ss_text text; /* bytes as stored, perhaps not UTF-8; borrowed until the next call */
+    bool is_null;        /* null, or the row lacks the column */
+    bool repaired;       /* the reader itself had to put U+FFFD (a lone surrogate escape) */
+};
+
+/* Instead of a column: next only steps, and add_json gives whole rows. */
+#define SS__ALL_COLUMNS SIZE_MAX
+
+struct ss__reader {
+    const char *format; /* "jsonl" */
+    bool needs_map;     /* random access: reads source->map, not source->stream */
+
+    /* Open a file; gives *state, and leaves NULL there on error. A malformed head is SS_E_DATA,
+     * what is well-formed but not read SS_E_UNSUPPORTED. Every sentence names source->name. */
+    ss_status (*open)(const struct ss__source *source, void **state, ss_err *err);
+
+    /* The columns of the file, or of its first rows where it has no schema, borrowed until
+     * close. No column at all means that there are no rows. Names may repeat. */
+    ss_status (*columns)(void *state, const struct ss__column **columns, size_t *n_columns,
+                         ss_err *err);
+
+    /* Choose a column by its index, or SS__ALL_COLUMNS, before the first row. A column that
+     * cannot be read as text is refused here, by name, if that is known, else by next. */
+    ss_status (*select)(void *state, size_t column, ss_err *err);
+
+    /* Step to the next row; at the end *has_row is false. A value of another type than text or
+     * null is SS_E_DATA, naming row (1-based in the file) or line, column and type. */
+    ss_status (*next)(void *state, struct ss__record *record, bool *has_row, ss_err *err);
+
+    /* Append the row that next stepped to as one JSON object without newlines, all columns in
+     * file order. Invalid UTF-8 in it is repaired by the caller, so a reader that escapes text
+     * itself uses ss__add_json_text. Only after select(SS__ALL_COLUMNS). */
+    ss_status (*add_json)(void *state, struct ss__buf *out, ss_err *err);
+
+    /* Rows in the file if it says so, else 0. Nullable. */
+    uint64_t (*n_rows)(const void *state);
+
+    void (*close)(void *state); /* NULL is fine */
+};
+
+/* Append bytes as a JSON string, invalid UTF-8 replaced by U+FFFD, not escaped beyond need. */
+void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes);
+
+#endif

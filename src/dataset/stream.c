@@ -1,0 +1,412 @@
+/* The window over a file, standard input or memory. Plain bytes are read straight into it;
+ * compressed ones pass an input buffer and a codec. What a row has not taken stays at the front
+ * and new bytes come behind. */
+#include "dataset/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "dataset/codec.h"
+
+enum { WINDOW_STEP_BYTES = 256 << 10, INPUT_BYTES = 64 << 10 };
+enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
+
+struct ss__stream_state {
+    int descriptor; /* -1 for memory */
+    bool closes;    /* the descriptor is ours */
+    bool is_regular;
+    char *path;
+    const uint8_t *memory;
+    size_t n_memory; /* bytes not read yet */
+
+    const struct ss__codec *codec;
+    void *decoder;
+    bool looked;    /* the head was seen: codec is decided */
+    bool in_member; /* compressed data has begun and not ended */
+    uint8_t *input;
+    size_t input_start, input_end;
+    bool input_ended;
+    uint64_t n_packed_bytes, n_unpacked_bytes;
+
+    char *window;
+    size_t start, room; /* of the window; data is window + start */
+};
+
+/* ---- opening ---- */
+
+static ss_status open_descriptor(const char *path, struct ss__stream_state *state, ss_err *err)
+{
+    struct stat facts;
+    if (strcmp(path, "-") == 0) {
+        state->descriptor = STDIN_FILENO;
+        return SS_OK;
+    }
+    do {
+        state->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    } while (state->descriptor < 0 && errno == EINTR);
+    if (state->descriptor < 0 || fstat(state->descriptor, &facts) != 0) {
+        return ss__fail_errno(err, path, "open", errno);
+    }
+    state->closes = true;
+    state->is_regular = S_ISREG(facts.st_mode);
+    if (S_ISDIR(facts.st_mode)) {
+        return ss__fail_file(err, path, SS_E_DATA, "is a folder, expected a file");
+    }
+    return SS_OK;
+}
+
+static ss_status prepare(const char *path, struct ss__stream *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *out = (struct ss__stream){.data = ""};
+    SS_ALLOC(out->state, 1);
+    out->state->descriptor = -1;
+    out->state->path = ss__strdup(path);
+    if (out->state->path == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    out->name = strcmp(path, "-") == 0 ? "standard input" : out->state->path;
+out:
+    return status;
+}
+
+ss_status ss__stream_open(const char *path, struct ss__stream *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(prepare(path, out, err));
+    SS_TRY(open_descriptor(path, out->state, err));
+out:
+    if (status != SS_OK) {
+        ss__stream_close(out);
+    }
+    return status;
+}
+
+ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_bytes,
+                                 struct ss__stream *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(prepare(name, out, err));
+    out->state->memory = data;
+    out->state->n_memory = n_bytes;
+out:
+    if (status != SS_OK) {
+        ss__stream_close(out);
+    }
+    return status;
+}
+
+void ss__stream_close(struct ss__stream *stream)
+{
+    struct ss__stream_state *state = stream->state;
+    if (state != NULL) {
+        if (state->codec != NULL) {
+            state->codec->stop(state->decoder);
+        }
+        if (state->closes && state->descriptor >= 0) {
+            close(state->descriptor);
+        }
+        ss__free(state->input);
+        ss__free(state->window);
+        ss__free(state->path);
+        ss__free(state);
+    }
+    *stream = (struct ss__stream){0};
+}
+
+/* ---- reading ---- */
+
+/* Up to n bytes from the file; *n_read is 0 at its end only. */
+static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t *n_read,
+                          ss_err *err)
+{
+    struct ss__stream_state *state = stream->state;
+    if (state->descriptor < 0) {
+        *n_read = ss__min_size(n, state->n_memory);
+        if (*n_read > 0) {
+            memcpy(out, state->memory, *n_read);
+            state->memory += *n_read;
+            state->n_memory -= *n_read;
+        }
+        return SS_OK;
+    }
+    ssize_t got = 0;
+    do {
+        got = read(state->descriptor, out, n);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return ss__fail_errno(err, stream->name, "read", errno);
+    }
+    *n_read = (size_t)got;
+    return SS_OK;
+}
+
+/* Move the window to the front and make room behind it. */
+static ss_status make_room(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream_state *state = stream->state;
+    const size_t most = state->codec ? SS__MAX_WINDOW_BYTES_PACKED : SS__MAX_WINDOW_BYTES;
+    if (stream->n_bytes >= most) {
+        SS_FAIL_FILE(stream->name, SS_E_LIMIT,
+                     "one row is longer than %zu MiB, the limit for %s data", most >> 20,
+                     state->codec ? "compressed" : "plain");
+    }
+    if (state->start > 0 && stream->n_bytes > 0) {
+        memmove(state->window, state->window + state->start, stream->n_bytes);
+    }
+    state->start = 0;
+    SS_GROW(state->window, state->room, stream->n_bytes + WINDOW_STEP_BYTES);
+    stream->data = state->window;
+out:
+    return status;
+}
+
+/* The first bytes decide on the codec; compressed ones move to the input buffer. */
+static ss_status look(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream_state *state = stream->state;
+    size_t n_read = 1;
+    SS_TRY(make_room(stream, err));
+    while (stream->n_bytes < SS__CODEC_HEAD_BYTES && n_read > 0) {
+        SS_TRY(read_raw(stream, state->window + stream->n_bytes, INPUT_BYTES, &n_read, err));
+        stream->n_bytes += n_read;
+    }
+    state->looked = true;
+    stream->at_end = n_read == 0;
+    const struct ss__codec *codec = ss__codec_find((uint8_t *)state->window, stream->n_bytes);
+    if (codec == NULL) {
+        goto out;
+    }
+    SS_ALLOC(state->input, 2 * (size_t)INPUT_BYTES);
+    memcpy(state->input, state->window, stream->n_bytes);
+    state->input_end = stream->n_bytes;
+    state->n_packed_bytes = stream->n_bytes;
+    state->input_ended = stream->at_end;
+    stream->n_bytes = 0;
+    stream->at_end = false;
+    state->decoder = codec->start();
+    if (state->decoder == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a decompressor"));
+    }
+    state->codec = codec;
+out:
+    return status;
+}
+
+static ss_status refill_input(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream_state *state = stream->state;
+    size_t n_read = 0;
+    if (state->input_start == state->input_end && !state->input_ended) {
+        SS_TRY(read_raw(stream, state->input, INPUT_BYTES, &n_read, err));
+        state->input_start = 0;
+        state->input_end = n_read;
+        state->n_packed_bytes += n_read;
+        state->input_ended = n_read == 0;
+    }
+out:
+    return status;
+}
+
+/* Between members: nothing more, padding, or the next member. */
+static ss_status between_members(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream_state *state = stream->state;
+    bool padding = state->codec->pads_with_zeros && state->n_unpacked_bytes > 0;
+    while (padding && state->input_start < state->input_end) {
+        padding = state->input[state->input_start] == 0;
+        state->input_start += padding;
+        SS_TRY(refill_input(stream, err));
+    }
+    stream->at_end = state->input_start == state->input_end && state->input_ended;
+    state->in_member = !stream->at_end;
+out:
+    return status;
+}
+
+static ss_status damaged(const struct ss__stream *stream, const char *how, ss_err *err)
+{
+    const struct ss__stream_state *state = stream->state;
+    const uint64_t at = state->n_packed_bytes - (state->input_end - state->input_start);
+    const ss_status status =
+        ss__fail_file(err, stream->name, SS_E_DATA, "the %s data is %s at byte %llu",
+                      state->codec->name, how, (unsigned long long)at);
+    ss__err_at_offset(err, at);
+    return status;
+}
+
+/* One call of the decoder into the window. */
+static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *err)
+{
+    struct ss__stream_state *state = stream->state;
+    struct ss__codec_io io = {
+        .in = state->input + state->input_start,
+        .n_in = state->input_end - state->input_start,
+        .out = (uint8_t *)state->window + stream->n_bytes,
+        .n_out = WINDOW_STEP_BYTES,
+        .in_ended = state->input_ended,
+    };
+    const size_t n_in = io.n_in;
+    const ss__decoded result = state->codec->decode(state->decoder, &io);
+    state->input_start += n_in - io.n_in;
+    *n_made = WINDOW_STEP_BYTES - io.n_out;
+    stream->n_bytes += *n_made;
+    state->n_unpacked_bytes += *n_made;
+    if (result == SS__DECODED_BAD) {
+        return damaged(stream, "damaged", err);
+    }
+    if (result == SS__DECODED_END) {
+        state->in_member = false;
+    } else if (*n_made == 0 && io.n_in == n_in && state->input_ended) {
+        return damaged(stream, "cut off", err);
+    }
+    return SS_OK;
+}
+
+/* More output than real text ever packs into so few bytes. */
+static ss_status check_expansion(const struct ss__stream *stream, ss_err *err)
+{
+    const struct ss__stream_state *state = stream->state;
+    if (state->n_unpacked_bytes > MAX_EXPANSION_FREE_BYTES &&
+        state->n_unpacked_bytes / MAX_EXPANSION > state->n_packed_bytes) {
+        return ss__fail_file(err, stream->name, SS_E_LIMIT,
+                             "the %s data grows to more than %d times its size; decompress it "
+                             "first if that is meant",
+                             state->codec->name, MAX_EXPANSION);
+    }
+    return SS_OK;
+}
+
+static ss_status more_packed(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t n_made = 0; n_made == 0 && !stream->at_end;) {
+        SS_TRY(refill_input(stream, err));
+        if (!stream->state->in_member) {
+            SS_TRY(between_members(stream, err));
+        }
+        if (!stream->at_end) {
+            SS_TRY(decode_step(stream, &n_made, err));
+        }
+    }
+    SS_TRY(check_expansion(stream, err));
+out:
+    return status;
+}
+
+ss_status ss__stream_more(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream_state *state = stream->state;
+    if (stream->at_end) {
+        goto out;
+    }
+    if (!state->looked) {
+        SS_TRY(look(stream, err));
+        if (stream->n_bytes > 0 || stream->at_end) {
+            goto out;
+        }
+    }
+    SS_TRY(make_room(stream, err));
+    if (state->codec != NULL) {
+        SS_TRY(more_packed(stream, err));
+        goto out;
+    }
+    size_t n_read = 0;
+    SS_TRY(read_raw(stream, state->window + stream->n_bytes, WINDOW_STEP_BYTES, &n_read, err));
+    stream->n_bytes += n_read;
+    stream->at_end = n_read == 0;
+out:
+    return status;
+}
+
+ss_status ss__stream_need(struct ss__stream *stream, size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    while (stream->n_bytes < n_bytes && !stream->at_end) {
+        SS_TRY(ss__stream_more(stream, err));
+    }
+out:
+    return status;
+}
+
+void ss__stream_take(struct ss__stream *stream, size_t n_bytes)
+{
+    stream->state->start += n_bytes;
+    stream->data += n_bytes;
+    stream->n_bytes -= n_bytes;
+    stream->offset += n_bytes;
+}
+
+const char *ss__stream_codec(const struct ss__stream *stream)
+{
+    return stream->state->codec == NULL ? NULL : stream->state->codec->name;
+}
+
+/* ---- random access ---- */
+
+static ss_status write_all(int descriptor, const char *path, const char *data, size_t n,
+                           ss_err *err)
+{
+    while (n > 0) {
+        const ssize_t written = write(descriptor, data, n);
+        if (written < 0 && errno != EINTR) {
+            return ss__fail_errno(err, path, "write", errno);
+        }
+        data += written > 0 ? written : 0;
+        n -= written > 0 ? (size_t)written : 0;
+    }
+    return SS_OK;
+}
+
+static ss_status spool(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char path[512];
+    int descriptor = -1;
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%.400s/saescope-XXXXXX",
+             folder == NULL || folder[0] == '\0' ? "/tmp" : folder);
+    descriptor = mkostemp(path, O_CLOEXEC);
+    if (descriptor < 0) {
+        SS_TRY(ss__fail_errno(err, path, "write", errno));
+    }
+    for (;;) {
+        SS_TRY(write_all(descriptor, path, stream->data, stream->n_bytes, err));
+        ss__stream_take(stream, stream->n_bytes);
+        if (stream->at_end) {
+            break;
+        }
+        SS_TRY(ss__stream_more(stream, err));
+    }
+    SS_TRY(ss__file_map(path, out, err));
+out:
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(path);
+    }
+    return status;
+}
+
+ss_status ss__stream_map(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *out = (struct ss__map){0};
+    SS_TRY(ss__stream_need(stream, 1, err));
+    status = stream->state->is_regular && stream->state->codec == NULL
+                 ? ss__file_map(stream->state->path, out, err)
+                 : spool(stream, out, err);
+out:
+    return status;
+}

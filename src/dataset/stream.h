@@ -1,0 +1,57 @@
+/* Bytes of a file or of standard input, decompressed on the way, seen through a window that
+ * grows only as far as one row needs.
+ *
+ * gzip (several members, BGZF), zstd (several frames), bzip2 and xz (several streams) are known
+ * by their first bytes. Damaged or truncated data is SS_E_DATA and names the file. */
+#ifndef SS_DATASET_STREAM_H
+#define SS_DATASET_STREAM_H
+
+#include "base/error.h"
+#include "base/file.h"
+
+struct ss__stream_state;
+
+struct ss__stream {
+    const char *name; /* for messages */
+    const char *data; /* bytes that are here and not taken; valid until ss__stream_more */
+    size_t n_bytes;
+    uint64_t offset; /* of data[0] in the decompressed bytes */
+    bool at_end;     /* nothing comes after these bytes */
+    struct ss__stream_state *state;
+};
+
+/* Open a path, or "-" for standard input, which stays open after closing. `path` is copied.
+ * Errors: SS_E_NOINPUT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__stream_open(const char *path, struct ss__stream *out, ss_err *err);
+
+/* Read from memory that outlives the stream, decompressing as a file would be. */
+SS_MUST_USE ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_bytes,
+                                             struct ss__stream *out, ss_err *err);
+void ss__stream_close(struct ss__stream *stream);
+
+/* Make more bytes visible behind those that are there, or set at_end.
+ * Errors: SS_E_IO, SS_E_DATA (damaged), SS_E_LIMIT (a window above SS__MAX_WINDOW_BYTES, or a
+ * compressed file that grows beyond belief), SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__stream_more(struct ss__stream *stream, ss_err *err);
+
+/* As ss__stream_more until n_bytes are visible or the end is. */
+SS_MUST_USE ss_status ss__stream_need(struct ss__stream *stream, size_t n_bytes, ss_err *err);
+
+/* Give up the first n_bytes of the window; they stay in memory until ss__stream_more. */
+void ss__stream_take(struct ss__stream *stream, size_t n_bytes);
+
+/* "gzip", "zstd", "bzip2", "xz", or NULL for plain bytes; known after the first byte is. */
+const char *ss__stream_codec(const struct ss__stream *stream);
+
+/* Map the whole content: the file itself if it is plain and regular, else a spooled copy on
+ * disk that has no name. The stream must not have been taken from. Gives *out. */
+SS_MUST_USE ss_status ss__stream_map(struct ss__stream *stream, struct ss__map *out,
+                                     ss_err *err);
+
+/* Bounds of what one row may need. */
+enum {
+    SS__MAX_WINDOW_BYTES = 1 << 30,        /* of a plain file */
+    SS__MAX_WINDOW_BYTES_PACKED = 48 << 20 /* of compressed data, so that a bomb stays small */
+};
+
+#endif
