@@ -385,6 +385,12 @@ out:
     return status;
 }
 
+ss_status ss__file_move(const char *from, const char *to, ss_err *err)
+{
+    return rename(from, to) == 0 ? flush_folder_of(to, err)
+                                 : ss__fail_errno(err, to, "rename to", errno);
+}
+
 ss_status ss__make_folder(const char *path, bool *made, ss_err *err)
 {
     ss_status status = SS_OK;

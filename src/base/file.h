@@ -81,6 +81,9 @@ void ss__out_abort(struct ss__out *out);
 SS_MUST_USE ss_status ss__file_write(const char *path, const void *data, size_t n_bytes,
                                      ss_err *err);
 
+/* Rename a file that was committed, on the same disk, and flush the folder it comes into. */
+SS_MUST_USE ss_status ss__file_move(const char *from, const char *to, ss_err *err);
+
 /* Make a folder and its missing parents. *made (nullable) tells whether the last was new. */
 SS_MUST_USE ss_status ss__make_folder(const char *path, bool *made, ss_err *err);
 
