@@ -3,6 +3,7 @@
  * chosen; the readers know nothing of it. */
 #include "dataset/dataset.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -22,6 +23,7 @@ struct ss_dataset {
     ss_text_unit text_unit;
     struct ss_log log;
     bool whole_rows; /* rows as JSON: no text column */
+    atomic_bool is_interrupted;
 
     char *text_column; /* NULL until chosen */
     uint64_t n_rows;   /* 0: not known */
@@ -63,6 +65,7 @@ static ss_status open_current(ss_dataset *dataset, ss_err *err)
     } else {
         SS_TRY(ss__stream_open(dataset->paths.items[dataset->current], &dataset->stream, err));
     }
+    dataset->stream.is_interrupted = &dataset->is_interrupted;
     dataset->source = (struct ss__source){
         .name = dataset->stream.name,
         .stream = file->reader->needs_map ? NULL : &dataset->stream,
@@ -76,6 +79,18 @@ static ss_status open_current(ss_dataset *dataset, ss_err *err)
     SS_TRY(file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err));
 out:
     return status;
+}
+
+struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log)
+{
+    const struct ss_log before = dataset->log;
+    dataset->log = log;
+    return before;
+}
+
+void ss__dataset_interrupt(ss_dataset *dataset)
+{
+    atomic_store(&dataset->is_interrupted, true);
 }
 
 /* ---- the text column ---- */

@@ -32,6 +32,14 @@ SS_MUST_USE ss_status ss__dataset_open_rows(const char *const *paths, size_t n_p
 void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
                          size_t *n_columns);
 
+/* Send sentences elsewhere from now on; the log that was set before is the result. For callers
+ * that read rows in a thread of their own. Threads: caller only, not while a row is read. */
+struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log);
+
+/* Make a read that waits for a pipe, and all later ones, end with SS_E_STOPPED. Threads: any,
+ * also while another one reads. */
+void ss__dataset_interrupt(ss_dataset *dataset);
+
 /* The next row as a JSON object on one line, valid UTF-8, borrowed until the next call. At the
  * end *has_row is false. Errors: as ss_dataset_next. */
 SS_MUST_USE ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json,

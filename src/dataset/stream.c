@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "base/mem.h"
 #include "dataset/codec.h"
 
-enum { WINDOW_STEP_BYTES = 256 << 10, INPUT_BYTES = 64 << 10 };
+enum { WINDOW_STEP_BYTES = 256 << 10, INPUT_BYTES = 64 << 10, INTERRUPT_MS = 100 };
 enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
 
 struct ss__stream_state {
@@ -123,6 +124,21 @@ void ss__stream_close(struct ss__stream *stream)
 
 /* ---- reading ---- */
 
+/* Wait until a pipe has bytes, or until the interruption. */
+static ss_status wait_for_bytes(const struct ss__stream *stream, ss_err *err)
+{
+    struct pollfd waiting = {.fd = stream->state->descriptor, .events = POLLIN};
+    while (stream->is_interrupted != NULL && !stream->state->is_regular) {
+        if (atomic_load(stream->is_interrupted)) {
+            return ss__fail_file(err, stream->name, SS_E_STOPPED, "stopped while reading");
+        }
+        if (poll(&waiting, 1, INTERRUPT_MS) != 0) {
+            break;
+        }
+    }
+    return SS_OK;
+}
+
 /* Up to n bytes from the file; *n_read is 0 at its end only. */
 static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t *n_read,
                           ss_err *err)
@@ -139,6 +155,10 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
     }
     ssize_t got = 0;
     do {
+        const ss_status status = wait_for_bytes(stream, err);
+        if (status != SS_OK) {
+            return status;
+        }
         got = read(state->descriptor, out, n);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {

@@ -6,6 +6,8 @@
 #ifndef SS_DATASET_STREAM_H
 #define SS_DATASET_STREAM_H
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "base/file.h"
 
@@ -18,6 +20,7 @@ struct ss__stream {
     uint64_t offset; /* of data[0] in the decompressed bytes */
     bool at_end;     /* nothing comes after these bytes */
     struct ss__stream_state *state;
+    const atomic_bool *is_interrupted; /* nullable, borrowed: ends waiting with SS_E_STOPPED */
 };
 
 /* Open a path, or "-" for standard input, which stays open after closing. `path` is copied.
