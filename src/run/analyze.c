@@ -1,0 +1,323 @@
+/* One pass: rows -> embeddings -> sparse activations -> reducers -> files. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "encoder/encoder.h"
+#include "run/folder.h"
+#include "run/manifest.h"
+#include "run/plot.h"
+
+enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100 };
+
+/* Passes sentences on and keeps them for the manifest. */
+struct recorder {
+    struct ss_log log; /* the user's */
+    struct ss__arena arena;
+    const char *sentences[MAX_SENTENCES];
+    size_t n_sentences;
+};
+
+struct analysis {
+    const ss_encoder *encoder;
+    const ss_sae *sae;
+    ss_dataset *dataset;
+    const struct ss_analyze_options *options;
+    ss_work *work;
+    struct ss__fires fires;
+    struct ss__top *top;
+    struct ss_sparse rows;
+    struct ss__sae_counts sae_counts;
+    struct ss__pipeline_done done;
+    struct recorder recorder;
+    size_t width, top_k, batch_tokens;
+    bool is_calibrating;
+};
+
+static void record(void *user, ss_level level, const char *sentence)
+{
+    struct recorder *recorder = user;
+    if (recorder->n_sentences < MAX_SENTENCES) {
+        const char *copy = ss__arena_strndup(&recorder->arena, sentence, strlen(sentence));
+        if (copy != NULL) {
+            recorder->sentences[recorder->n_sentences++] = copy;
+        }
+    }
+    ss__log(&recorder->log, level, "%s", sentence);
+}
+
+static struct ss_log recording_log(struct recorder *recorder)
+{
+    return (struct ss_log){.fn = record, .user = recorder};
+}
+
+/* The part of a model's name behind the owner. */
+static const char *short_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash == NULL ? name : slash + 1;
+}
+
+static ss_status check_pair(struct analysis *analysis, ss_err *err)
+{
+    struct ss_encoder_info encoder;
+    struct ss_sae_info sae;
+    const struct ss_log log = recording_log(&analysis->recorder);
+    ss_encoder_describe(analysis->encoder, &encoder);
+    ss_sae_describe(analysis->sae, &sae);
+    if (encoder.width != sae.width) {
+        return ss__fail(err, SS_E_SHAPE,
+                        "the encoder %s gives embeddings of width %zu, but the SAE %s reads "
+                        "width %zu; they do not belong together",
+                        encoder.path, encoder.width, sae.path, sae.width);
+    }
+    if (sae.model_name[0] != '\0' &&
+        strcmp(short_name(sae.model_name), short_name(encoder.name)) != 0) {
+        ss__log(&log, SS_LEVEL_WARNING,
+                "the SAE's config names the encoder '%s', but the encoder given is '%s'; if "
+                "they are not the same, the features mean nothing",
+                sae.model_name, encoder.name);
+    }
+    analysis->width = encoder.width;
+    return SS_OK;
+}
+
+/* Receives every batch of the pipeline. */
+static ss_status take_batch(void *user, const struct ss__batch *batch, const float *embeddings,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct analysis *analysis = user;
+    if (analysis->is_calibrating) {
+        /* The caller lends the SAE as const, but its threshold is part of this analysis: it is
+         * set once, before the SAE's first use. */
+        ss_sae *sae = (ss_sae *)(uintptr_t)analysis->sae;
+        SS_TRY(ss__sae_calibrate(sae, analysis->work, embeddings, batch->n_rows, err));
+        analysis->is_calibrating = false;
+    }
+    SS_TRY(ss__sae_encode(analysis->sae, analysis->work, embeddings, batch->n_rows,
+                          &analysis->rows, &analysis->sae_counts, err));
+    ss__fires_add(&analysis->fires, &analysis->rows);
+    SS_TRY(ss__top_add(analysis->top, &analysis->rows, batch->texts, batch->row_ids, err));
+out:
+    if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
+        ss__err_at_row(err, batch->row_ids[err->row]);
+    }
+    return status;
+}
+
+static ss_status run_pipeline(struct analysis *analysis, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_analyze_options *options = analysis->options;
+    const uint64_t n_calibration = ss__sae_calibration_rows(analysis->sae);
+    analysis->is_calibrating = n_calibration > 0;
+    const struct ss__pipeline pipeline = {
+        .encoder = analysis->encoder,
+        .dataset = analysis->dataset,
+        .work = analysis->work,
+        .batch_tokens = analysis->batch_tokens,
+        .max_used = options->num_examples,
+        .use = {[SS_ROW_TEXT] = SS__ROW_USE,
+                [SS_ROW_NULL] = SS__ROW_SKIP,
+                [SS_ROW_EMPTY] = SS__ROW_SKIP,
+                [SS_ROW_BLANK] = SS__ROW_SKIP},
+        .first_rows = n_calibration > SIZE_MAX ? SIZE_MAX : (size_t)n_calibration,
+        .rows_each = ss__sae_batch_rows(analysis->sae),
+        .log = recording_log(&analysis->recorder),
+        .watch = options->watch,
+        .take = take_batch,
+        .user = analysis,
+    };
+    SS_TRY(ss__pipeline_run(&pipeline, &analysis->done, err));
+    if (analysis->done.counts.n_used == 0) {
+        SS_FAIL(SS_E_DATA,
+                "no row had text: %llu rows were read, %llu null, %llu empty, %llu blank",
+                (unsigned long long)analysis->done.counts.n_read,
+                (unsigned long long)analysis->done.counts.n_skipped[SS_ROW_NULL],
+                (unsigned long long)analysis->done.counts.n_skipped[SS_ROW_EMPTY],
+                (unsigned long long)analysis->done.counts.n_skipped[SS_ROW_BLANK]);
+    }
+out:
+    return status;
+}
+
+static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_encoder_info encoder;
+    struct ss_sae_info sae;
+    struct ss_dataset_info dataset;
+    struct ss_run_info *info = &run->info;
+    ss_encoder_describe(analysis->encoder, &encoder);
+    ss_sae_describe(analysis->sae, &sae);
+    ss_dataset_describe(analysis->dataset, &dataset);
+    info->model_name = ss__run_keep(run, encoder.name);
+    info->sae_path = ss__run_keep(run, sae.path);
+    info->dataset_name = ss__dataset_name(&dataset, &run->arena);
+    if (info->dataset_name != NULL) {
+        info->title = analysis->options->title == NULL
+                          ? ss__density_title(&run->arena, info->dataset_name)
+                          : ss__run_keep(run, analysis->options->title);
+    }
+    if (info->model_name == NULL || info->sae_path == NULL || info->title == NULL) {
+        SS_TRY(ss__fail_nomem(err, "names"));
+    }
+out:
+    return status;
+}
+
+static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_run *run = NULL;
+    const struct ss__pipeline_done *done = &analysis->done;
+    SS_ALLOC(run, 1);
+    run->info = (struct ss_run_info){
+        .n_rows_read = done->counts.n_read,
+        .n_rows_used = done->counts.n_used,
+        .n_rows_repaired = done->counts.n_repaired,
+        .n_tokens = done->n_tokens,
+        .seconds = done->seconds,
+        .top_k = analysis->top_k,
+    };
+    memcpy(run->info.n_rows_skipped, done->counts.n_skipped, sizeof done->counts.n_skipped);
+    SS_TRY(set_names(analysis, run, err));
+    SS_TRY(ss__run_fill(run, &analysis->fires, &analysis->top, err));
+    *out = run;
+    run = NULL;
+out:
+    ss_run_free(run);
+    return status;
+}
+
+/* ---- files --------------------------------------------------------------------------------
+ */
+
+static ss_status draw(const struct ss_run *run, const char *path, ss_err *err)
+{
+    return ss_plot_density(run, path, NULL, err);
+}
+
+static const struct {
+    const char *name;
+    ss_status (*write)(const struct ss_run *run, const char *path, ss_err *err);
+} outputs[] = {
+    {SS__FILE_RATES, ss__rates_write},
+    {SS__FILE_TOP, ss__top_json_write},
+    {SS__FILE_FEATURES, ss__features_csv_write},
+    {"density.svg", draw},
+    {"density.png", draw},
+};
+
+enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
+
+static ss_status write_manifest(struct analysis *analysis, const struct ss_run *run,
+                                const struct ss__folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__manifest manifest = {
+        .encoder = analysis->encoder,
+        .sae = analysis->sae,
+        .dataset = analysis->dataset,
+        .options = analysis->options,
+        .run = run,
+        .done = &analysis->done,
+        .sae_counts = analysis->sae_counts,
+        .n_threads = ss_work_n_threads(analysis->work),
+        .batch_tokens = analysis->batch_tokens,
+        .warnings = analysis->recorder.sentences,
+        .n_warnings = analysis->recorder.n_sentences,
+        .folder = folder->staging,
+    };
+    char *path = ss__folder_file(folder, SS__FILE_MANIFEST);
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__manifest_write(&manifest, path, err));
+out:
+    ss__free(path);
+    return status;
+}
+
+static ss_status write_files(struct analysis *analysis, const struct ss_run *run,
+                             struct ss__folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    for (size_t i = 0; i < N_OUTPUTS; i++) {
+        path = ss__folder_file(folder, outputs[i].name);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(outputs[i].write(run, path, err));
+        ss__free(path);
+        path = NULL;
+    }
+    SS_TRY(write_manifest(analysis, run, folder, err));
+    SS_TRY(ss__folder_commit(folder, SS__FILE_MANIFEST, err));
+out:
+    ss__free(path);
+    return status;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------
+ */
+
+static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_analyze_options *options = analysis->options;
+    struct ss_sae_info sae;
+    analysis->recorder.log = options->log;
+    analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
+    analysis->batch_tokens = options->batch_tokens > 0
+                                 ? options->batch_tokens
+                                 : ss__encoder_batch_tokens(analysis->encoder);
+    ss_sae_describe(analysis->sae, &sae);
+    SS_TRY(check_pair(analysis, err));
+    SS_TRY(ss__fires_init(&analysis->fires, sae.n_features, err));
+    SS_TRY(ss__top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
+                       &analysis->top, err));
+    SS_TRY(ss_work_new(options->n_threads, &analysis->work, err));
+    if (options->out_dir != NULL) {
+        SS_TRY(ss__folder_open(options->out_dir, options->force, folder, err));
+    }
+out:
+    return status;
+}
+
+ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *dataset,
+                     const struct ss_analyze_options *options, ss_run **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const struct ss_analyze_options defaults = {0};
+    struct ss__folder folder = {0};
+    struct ss_run *run = NULL;
+    struct analysis analysis = {
+        .encoder = encoder,
+        .sae = sae,
+        .dataset = dataset,
+        .options = options == NULL ? &defaults : options,
+    };
+    *out = NULL;
+    SS_TRY(prepare(&analysis, &folder, err));
+    SS_TRY(run_pipeline(&analysis, err));
+    SS_TRY(make_run(&analysis, &run, err));
+    if (analysis.options->out_dir != NULL) {
+        SS_TRY(write_files(&analysis, run, &folder, err));
+    }
+    *out = run;
+    run = NULL;
+out:
+    ss_run_free(run);
+    ss__folder_abort(&folder);
+    ss_sparse_release(&analysis.rows);
+    ss__fires_release(&analysis.fires);
+    ss__top_free(analysis.top);
+    ss_work_free(analysis.work);
+    ss__arena_release(&analysis.recorder.arena);
+    return status;
+}

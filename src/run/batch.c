@@ -1,0 +1,92 @@
+#include "run/batch.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part)
+{
+    sum->n_read += part->n_read;
+    sum->n_used += part->n_used;
+    sum->n_repaired += part->n_repaired;
+    for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
+        sum->n_skipped[i] += part->n_skipped[i];
+    }
+}
+
+static ss_status append_tokens(struct ss__tokens *to, const struct ss__tokens *from,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_before = ss__tokens_n_ids(to), n = ss__tokens_n_ids(from);
+    SS_GROW(to->ids, to->n_ids_room, n_before + n);
+    SS_GROW(to->offsets, to->n_offsets_room, to->n_texts + 2);
+    if (n > 0) {
+        memcpy(to->ids + n_before, from->ids, n * sizeof *to->ids);
+    }
+    to->offsets[to->n_texts] = n_before;
+    to->n_texts++;
+    to->offsets[to->n_texts] = n_before + n;
+out:
+    return status;
+}
+
+ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
+                        const struct ss__tokens *tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_GROW(batch->texts, batch->n_texts_room, batch->n_rows + 1);
+    SS_GROW(batch->row_ids, batch->n_ids_room, batch->n_rows + 1);
+    const char *copy = ss__arena_strndup(&batch->arena, row->text.data, row->text.n_bytes);
+    if (copy == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a text"));
+    }
+    SS_TRY(append_tokens(&batch->tokens, tokens, err));
+    batch->texts[batch->n_rows] = (struct ss_text){.data = copy, .n_bytes = row->text.n_bytes};
+    batch->row_ids[batch->n_rows] = row->id;
+    batch->n_rows++;
+out:
+    return status;
+}
+
+void ss__batch_reset(struct ss__batch *batch)
+{
+    ss__arena_reset(&batch->arena);
+    ss__tokens_reset(&batch->tokens);
+    batch->n_rows = 0;
+    batch->counts = (struct ss__row_counts){0};
+}
+
+void ss__batch_release(struct ss__batch *batch)
+{
+    ss__arena_release(&batch->arena);
+    ss__tokens_release(&batch->tokens);
+    ss__free(batch->texts);
+    ss__free(batch->row_ids);
+    *batch = (struct ss__batch){0};
+}
+
+bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_limits *limits,
+                        size_t n_tokens, size_t n_text_bytes)
+{
+    if (batch->n_rows == 0) {
+        return true;
+    }
+    if (n_text_bytes > limits->n_text_bytes ||
+        batch->arena.n_bytes > limits->n_text_bytes - n_text_bytes) {
+        return false;
+    }
+    return limits->n_rows > 0 ? batch->n_rows < limits->n_rows
+                              : ss__tokens_n_ids(&batch->tokens) + n_tokens <= limits->n_tokens;
+}
+
+struct ss__tokens ss__tokens_slice(const struct ss__tokens *tokens, size_t first,
+                                   size_t n_texts, size_t *offsets)
+{
+    const size_t base = tokens->offsets[first];
+    for (size_t i = 0; i <= n_texts; i++) {
+        offsets[i] = tokens->offsets[first + i] - base;
+    }
+    return (struct ss__tokens){
+        .ids = tokens->ids + base, .offsets = offsets, .n_texts = n_texts};
+}

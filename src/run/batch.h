@@ -1,0 +1,48 @@
+/* A batch: rows whose texts and tokens travel together from the reader to the encoder. */
+#ifndef SS_RUN_BATCH_H
+#define SS_RUN_BATCH_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "tokenizer/tokenizer.h"
+
+/* What became of the rows of a dataset. read = used + skipped. */
+struct ss__row_counts {
+    uint64_t n_read, n_used, n_repaired;
+    uint64_t n_skipped[SS_N_ROW_KINDS];
+};
+void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part);
+
+struct ss__batch {
+    struct ss__arena arena; /* holds the texts */
+    struct ss_text *texts;  /* [n_rows] */
+    uint64_t *row_ids;      /* [n_rows] */
+    size_t n_rows, n_texts_room, n_ids_room;
+    struct ss__tokens tokens;
+    struct ss__row_counts counts; /* of all rows read since the batch before, skipped too */
+};
+
+/* Append a row: the text is copied, `row` holds its tokens (one text). */
+SS_MUST_USE ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
+                                    const struct ss__tokens *tokens, ss_err *err);
+/* Forget the rows, keep the memory. */
+void ss__batch_reset(struct ss__batch *batch);
+void ss__batch_release(struct ss__batch *batch);
+
+/* When a batch is full: at n_rows rows where a rule wants them, else at n_tokens tokens; in any
+ * case before its texts exceed n_text_bytes. A batch takes at least one row. */
+struct ss__batch_limits {
+    size_t n_rows; /* 0: no rule */
+    size_t n_tokens;
+    size_t n_text_bytes;
+};
+bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_limits *limits,
+                        size_t n_tokens, size_t n_text_bytes);
+
+/* A view of `n_texts` texts of a run of tokens from text `first`, whose offsets count from 0;
+ * `offsets` [n_texts + 1] is written and belongs to the caller. */
+struct ss__tokens ss__tokens_slice(const struct ss__tokens *tokens, size_t first,
+                                   size_t n_texts, size_t *offsets);
+
+#endif

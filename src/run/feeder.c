@@ -1,0 +1,236 @@
+#include "run/feeder.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/dataset.h"
+#include "encoder/encoder.h"
+
+/* Texts of a batch in memory. A batch that a rule fills with a number of rows may hold more. */
+enum { TEXT_BYTES = 8 << 20, RULE_TEXT_BYTES = 256 << 20, RELAY_BYTES = 1 << 20 };
+
+/* What the thread works with. */
+struct filling {
+    struct ss__feeder *feeder;
+    struct ss__token_scratch *scratch;
+    struct ss__tokens tokens; /* of one row */
+    struct ss__batch *batch;  /* NULL once the queue is closed */
+    struct ss__batch_limits limits;
+    struct ss__row_counts counts; /* since the batch was begun */
+    uint64_t n_used;
+    bool is_rule; /* the number of rows in this batch has a meaning */
+};
+
+static void keep_sentence(void *user, ss_level level, const char *sentence)
+{
+    struct ss__relay *relay = user;
+    pthread_mutex_lock(&relay->lock);
+    if (relay->sentences.n_bytes < RELAY_BYTES) {
+        ss__buf_add_byte(&relay->sentences, (char)level);
+        ss__buf_add(&relay->sentences, sentence, strlen(sentence) + 1);
+    }
+    pthread_mutex_unlock(&relay->lock);
+}
+
+void ss__feeder_speak(struct ss__feeder *feeder)
+{
+    struct ss__relay *relay = &feeder->relay;
+    pthread_mutex_lock(&relay->lock);
+    struct ss__buf sentences = relay->sentences;
+    relay->sentences = (struct ss__buf){0};
+    pthread_mutex_unlock(&relay->lock);
+    for (size_t at = 0; at < sentences.n_bytes;) {
+        const ss_level level = (ss_level)sentences.data[at];
+        const char *sentence = sentences.data + at + 1;
+        ss__log(&feeder->pipeline->log, level, "%s", sentence);
+        at += strlen(sentence) + 2;
+    }
+    ss__buf_release(&sentences);
+}
+
+/* The batch goes out with the counts up to here; the next one is taken. */
+static void next_batch(struct filling *filling)
+{
+    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    void *item = NULL;
+    if (filling->batch != NULL) {
+        filling->batch->counts = filling->counts;
+        filling->counts = (struct ss__row_counts){0};
+        if (!ss__queue_push(&filling->feeder->full, filling->batch)) {
+            filling->batch = NULL;
+            return;
+        }
+        filling->limits.n_rows = pipeline->rows_each;
+        filling->is_rule = pipeline->rows_each > 0;
+    }
+    if (ss__queue_pop(&filling->feeder->empty, -1, &item) == SS__POP_ITEM) {
+        filling->batch = item;
+        ss__batch_reset(filling->batch);
+    } else {
+        filling->batch = NULL;
+    }
+}
+
+static ss_status refuse(const struct ss_row *row, ss_err *err)
+{
+    const ss_status status =
+        ss__fail(err, SS_E_DATA,
+                 "row %" PRIu64 " has no text (null); leave such rows out on request", row->id);
+    ss__err_at_row(err, row->id);
+    return status;
+}
+
+static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    ss__tokens_reset(&filling->tokens);
+    SS_TRY(ss__encoder_tokenize(pipeline->encoder, filling->scratch, row->text,
+                                &filling->tokens, err));
+    if (!ss__batch_has_room(filling->batch, &filling->limits,
+                            ss__tokens_n_ids(&filling->tokens), row->text.n_bytes)) {
+        if (filling->is_rule && filling->batch->n_rows < filling->limits.n_rows) {
+            SS_FAIL(SS_E_LIMIT, "%zu rows that go together hold more than %d MiB of text",
+                    filling->limits.n_rows, RULE_TEXT_BYTES >> 20);
+        }
+        next_batch(filling);
+        if (filling->batch == NULL) {
+            goto out;
+        }
+    }
+    filling->counts.n_read++;
+    filling->counts.n_used++;
+    filling->counts.n_repaired += row->repaired;
+    filling->n_used++;
+    SS_TRY(ss__batch_add(filling->batch, row, &filling->tokens, err));
+out:
+    return status;
+}
+
+static ss_status read_rows(struct filling *filling, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    while (filling->batch != NULL &&
+           (pipeline->max_used == 0 || filling->n_used < pipeline->max_used)) {
+        struct ss_row row = {0};
+        bool has_row = false;
+        SS_TRY(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
+        if (!has_row) {
+            break;
+        }
+        switch (pipeline->use[row.kind]) {
+        case SS__ROW_REFUSE:
+            SS_TRY(refuse(&row, err));
+            break;
+        case SS__ROW_SKIP:
+            filling->counts.n_read++;
+            filling->counts.n_skipped[row.kind]++;
+            filling->counts.n_repaired += row.repaired;
+            break;
+        case SS__ROW_USE:
+            SS_TRY(add_row(filling, &row, err));
+            break;
+        }
+    }
+    if (filling->batch != NULL) { /* the last one, perhaps only with counts */
+        filling->batch->counts = filling->counts;
+        ss__queue_push(&filling->feeder->full, filling->batch);
+    }
+out:
+    return status;
+}
+
+static void *feeder_main(void *argument)
+{
+    struct ss__feeder *feeder = argument;
+    struct filling filling = {.feeder = feeder, .limits = feeder->limits};
+    filling.is_rule = feeder->pipeline->first_rows == 0 && feeder->pipeline->rows_each > 0;
+    ss_status status = ss__token_scratch_new(&filling.scratch, &feeder->err);
+    if (status == SS_OK) {
+        next_batch(&filling);
+        status = read_rows(&filling, &feeder->err);
+    }
+    ss__token_scratch_free(filling.scratch);
+    ss__tokens_release(&filling.tokens);
+    feeder->status = status; /* seen by the other thread through the lock of the queue */
+    ss__queue_close(&feeder->full);
+    return NULL;
+}
+
+static struct ss__batch_limits limits_of(const struct ss__pipeline *pipeline)
+{
+    const bool by_rows = pipeline->first_rows > 0 || pipeline->rows_each > 0;
+    return (struct ss__batch_limits){
+        .n_rows = pipeline->first_rows > 0 ? pipeline->first_rows : pipeline->rows_each,
+        .n_tokens = pipeline->batch_tokens > 0 ? pipeline->batch_tokens
+                                               : ss__encoder_batch_tokens(pipeline->encoder),
+        .n_text_bytes = by_rows ? RULE_TEXT_BYTES : TEXT_BYTES,
+    };
+}
+
+static ss_status init_queues(struct ss__feeder *feeder, ss_err *err)
+{
+    ss_status status = ss__queue_init(&feeder->full, err);
+    if (status != SS_OK) {
+        return status;
+    }
+    status = ss__queue_init(&feeder->empty, err);
+    if (status == SS_OK && pthread_mutex_init(&feeder->relay.lock, NULL) != 0) {
+        ss__queue_release(&feeder->empty);
+        status = ss__fail_nomem(err, "a lock");
+    }
+    if (status != SS_OK) {
+        ss__queue_release(&feeder->full);
+    }
+    feeder->has_queues = status == SS_OK;
+    return status;
+}
+
+ss_status ss__feeder_start(struct ss__feeder *feeder, const struct ss__pipeline *pipeline,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    *feeder = (struct ss__feeder){.pipeline = pipeline, .limits = limits_of(pipeline)};
+    SS_TRY(init_queues(feeder, err));
+    for (size_t i = 0; i < SS__N_BATCHES; i++) {
+        ss__queue_push(&feeder->empty, &feeder->batches[i]); /* there is room */
+    }
+    feeder->dataset_log = ss__dataset_set_log(
+        pipeline->dataset, (struct ss_log){.fn = keep_sentence, .user = &feeder->relay});
+    if (pthread_create(&feeder->thread, NULL, feeder_main, feeder) != 0) {
+        (void)ss__dataset_set_log(pipeline->dataset, feeder->dataset_log);
+        SS_FAIL(SS_E_NOMEM, "the reading thread could not be started");
+    }
+    feeder->is_started = true;
+out:
+    if (status != SS_OK) {
+        ss__feeder_stop(feeder);
+    }
+    return status;
+}
+
+void ss__feeder_stop(struct ss__feeder *feeder)
+{
+    if (feeder->is_started) {
+        if (!feeder->is_done) {
+            ss__dataset_interrupt(feeder->pipeline->dataset);
+        }
+        ss__queue_close(&feeder->full);
+        ss__queue_close(&feeder->empty);
+        pthread_join(feeder->thread, NULL);
+        (void)ss__dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
+        ss__feeder_speak(feeder);
+    }
+    if (feeder->has_queues) {
+        ss__queue_release(&feeder->full);
+        ss__queue_release(&feeder->empty);
+        pthread_mutex_destroy(&feeder->relay.lock);
+    }
+    for (size_t i = 0; i < SS__N_BATCHES; i++) {
+        ss__batch_release(&feeder->batches[i]);
+    }
+    ss__buf_release(&feeder->relay.sentences);
+    *feeder = (struct ss__feeder){0};
+}

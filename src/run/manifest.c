@@ -1,0 +1,240 @@
+/* The keys and their meaning are in docs/formats.md. Everything that may differ between two
+ * runs over the same data (timings, threads, paths) is here and in no other file. */
+#include "run/manifest.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "encoder/encoder.h"
+#include "run/json_writer.h"
+
+static const char *const row_kind_names[SS_N_ROW_KINDS] = {
+    [SS_ROW_TEXT] = NULL,
+    [SS_ROW_NULL] = "null",
+    [SS_ROW_EMPTY] = "empty",
+    [SS_ROW_BLANK] = "blank",
+};
+
+static const char *const hashed_outputs[] = {SS__FILE_RATES, SS__FILE_TOP, SS__FILE_FEATURES};
+
+enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
+
+/* ---- writing ------------------------------------------------------------------------------
+ */
+
+/* {"path", "sha256"}, the hash null for what is no regular file, such as standard input. */
+static ss_status put_file(struct ss__json_writer *writer, const char *path, ss_err *err)
+{
+    char hex[SS__SHA256_HEX_BYTES];
+    const bool is_regular = strcmp(path, "-") != 0 && ss__path_look(path) == SS__PATH_FILE;
+    if (is_regular) {
+        const ss_status status = ss__sha256_file(path, hex, err);
+        if (status != SS_OK) {
+            return status;
+        }
+    }
+    ss__put_open(writer, NULL, '{');
+    ss__put_text(writer, "path", path);
+    if (is_regular) {
+        ss__put_text(writer, "sha256", hex);
+    } else {
+        ss__put_null(writer, "sha256");
+    }
+    ss__put_close(writer, '}');
+    return SS_OK;
+}
+
+static ss_status put_model(struct ss__json_writer *writer, const ss_encoder *encoder,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_encoder_info info;
+    ss_encoder_describe(encoder, &info);
+    ss__put_open(writer, "model", '{');
+    ss__put_text(writer, "path", info.path);
+    ss__put_text(writer, "name", info.name);
+    ss__put_text(writer, "architecture", info.architecture);
+    ss__put_text(writer, "pooling", info.pooling);
+    ss__put_bool(writer, "normalized", info.normalized);
+    ss__put_text(writer, "prompt", info.prompt);
+    ss__put_count(writer, "width", info.width);
+    ss__put_count(writer, "max_tokens", info.max_tokens);
+    ss__put_open(writer, "files", '[');
+    for (size_t i = 0; i < ss__encoder_n_files(encoder); i++) {
+        SS_TRY(put_file(writer, ss__encoder_file(encoder, i), err));
+    }
+    ss__put_close(writer, ']');
+    ss__put_close(writer, '}');
+out:
+    return status;
+}
+
+static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manifest *manifest,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_sae_info info;
+    const ss_sae *sae = manifest->sae;
+    ss_sae_describe(sae, &info);
+    ss__put_open(writer, "sae", '{');
+    ss__put_text(writer, "path", info.path);
+    ss__put_text(writer, "format", info.format);
+    ss__put_text(writer, "kind", info.kind);
+    ss__put_text(writer, "rule", info.rule);
+    ss__put_text(writer, "model_name", info.model_name);
+    ss__put_text(writer, "dtype", info.dtype);
+    ss__put_bool(writer, "normalizes_input", info.normalizes_input);
+    ss__put_count(writer, "width", info.width);
+    ss__put_count(writer, "n_features", info.n_features);
+    ss__put_count(writer, "n_tied_rows", manifest->sae_counts.n_tied_rows);
+    ss__put_count(writer, "n_borderline_pairs", manifest->sae_counts.n_borderline_pairs);
+    ss__put_tree(writer, "config", ss__sae_config(sae));
+    ss__put_open(writer, "files", '[');
+    for (size_t i = 0; i < ss__sae_n_files(sae); i++) {
+        SS_TRY(put_file(writer, ss__sae_file(sae, i), err));
+    }
+    ss__put_close(writer, ']');
+    ss__put_close(writer, '}');
+out:
+    return status;
+}
+
+static ss_status put_dataset(struct ss__json_writer *writer,
+                             const struct ss__manifest *manifest, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_dataset_info info;
+    ss_dataset_describe(manifest->dataset, &info);
+    ss__put_open(writer, "dataset", '{');
+    ss__put_text(writer, "name", manifest->run->info.dataset_name);
+    ss__put_text(writer, "format", info.format);
+    ss__put_text(writer, "text_column", info.text_column);
+    ss__put_open(writer, "files", '[');
+    for (size_t i = 0; i < info.n_files; i++) {
+        SS_TRY(put_file(writer, info.files[i], err));
+    }
+    ss__put_close(writer, ']');
+    ss__put_close(writer, '}');
+out:
+    return status;
+}
+
+static void put_options(struct ss__json_writer *writer, const struct ss__manifest *manifest)
+{
+    const struct ss_analyze_options *options = manifest->options;
+    ss__put_open(writer, "options", '{');
+    for (size_t i = 0; i < options->n_records; i++) {
+        const struct ss_option_record *record = &options->records[i];
+        ss__put_open(writer, record->name, '{');
+        ss__put_text(writer, "value", record->value);
+        ss__put_text(writer, "origin", record->origin);
+        ss__put_close(writer, '}');
+    }
+    ss__put_close(writer, '}');
+    ss__put_open(writer, "settings", '{');
+    ss__put_count(writer, "top_k", manifest->run->info.top_k);
+    ss__put_bool(writer, "keep_duplicates", options->keep_duplicates);
+    ss__put_count(writer, "threads", manifest->n_threads);
+    ss__put_count(writer, "batch_tokens", manifest->batch_tokens);
+    ss__put_text(writer, "title", manifest->run->info.title);
+    ss__put_close(writer, '}');
+}
+
+static void put_rows(struct ss__json_writer *writer, const struct ss__manifest *manifest)
+{
+    const struct ss_run_info *info = &manifest->run->info;
+    ss__put_open(writer, "rows", '{');
+    ss__put_count(writer, "read", info->n_rows_read);
+    ss__put_count(writer, "used", info->n_rows_used);
+    ss__put_open(writer, "skipped", '{');
+    for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
+        if (row_kind_names[i] != NULL) {
+            ss__put_count(writer, row_kind_names[i], info->n_rows_skipped[i]);
+        }
+    }
+    ss__put_close(writer, '}');
+    ss__put_count(writer, "repaired", info->n_rows_repaired);
+    ss__put_close(writer, '}');
+    ss__put_open(writer, "denominators", '{');
+    ss__put_count(writer, "rows_used", info->n_rows_used);
+    if (manifest->options->num_examples > 0) {
+        ss__put_count(writer, "num_examples", manifest->options->num_examples);
+    } else {
+        ss__put_null(writer, "num_examples");
+    }
+    ss__put_close(writer, '}');
+    ss__put_count(writer, "tokens", info->n_tokens);
+}
+
+static void put_work(struct ss__json_writer *writer, const struct ss__manifest *manifest)
+{
+    struct ss_encoder_info encoder;
+    const struct ss_run_info *info = &manifest->run->info;
+    const double seconds = info->seconds > 0 ? info->seconds : 1e-9;
+    ss_encoder_describe(manifest->encoder, &encoder);
+    ss__put_open(writer, "features", '{');
+    ss__put_count(writer, "n", info->n_features);
+    ss__put_count(writer, "dead", info->n_dead);
+    ss__put_number(writer, "median_rate_pct", info->median_rate_pct);
+    ss__put_close(writer, '}');
+    ss__put_text(writer, "precision", "highest");
+    ss__put_text(writer, "kernels", encoder.kernels);
+    ss__put_open(writer, "timings", '{');
+    ss__put_number(writer, "seconds", info->seconds);
+    ss__put_number(writer, "seconds_waiting_for_rows", manifest->done->seconds_waiting);
+    ss__put_number(writer, "rows_per_second", (double)info->n_rows_used / seconds);
+    ss__put_number(writer, "tokens_per_second", (double)info->n_tokens / seconds);
+    ss__put_close(writer, '}');
+    ss__put_open(writer, "warnings", '[');
+    for (size_t i = 0; i < manifest->n_warnings; i++) {
+        ss__put_text(writer, NULL, manifest->warnings[i]);
+    }
+    ss__put_close(writer, ']');
+}
+
+static ss_status put_outputs(struct ss__json_writer *writer, const char *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    ss__put_open(writer, "outputs", '{');
+    for (size_t i = 0; i < N_HASHED_OUTPUTS; i++) {
+        char hex[SS__SHA256_HEX_BYTES];
+        path = ss__path_join(folder, hashed_outputs[i]);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(ss__sha256_file(path, hex, err));
+        ss__put_text(writer, hashed_outputs[i], hex);
+        ss__free(path);
+        path = NULL;
+    }
+    ss__put_close(writer, '}');
+out:
+    ss__free(path);
+    return status;
+}
+
+ss_status ss__manifest_write(const struct ss__manifest *manifest, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json_writer writer = {0};
+    ss__put_open(&writer, NULL, '{');
+    ss__put_count(&writer, "schema", SS__MANIFEST_SCHEMA);
+    ss__put_text(&writer, "saescope_version", ss_version());
+    SS_TRY(put_model(&writer, manifest->encoder, err));
+    SS_TRY(put_sae(&writer, manifest, err));
+    SS_TRY(put_dataset(&writer, manifest, err));
+    put_options(&writer, manifest);
+    put_rows(&writer, manifest);
+    put_work(&writer, manifest);
+    SS_TRY(put_outputs(&writer, manifest->folder, err));
+    ss__put_close(&writer, '}');
+    SS_TRY(ss__buf_check(&writer.buf, err));
+    SS_TRY(ss__file_write(path, writer.buf.data, writer.buf.n_bytes, err));
+out:
+    ss__buf_release(&writer.buf);
+    return status;
+}

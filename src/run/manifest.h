@@ -1,0 +1,38 @@
+/* run.json: what went into a run, what was done and what came out. */
+#ifndef SS_RUN_MANIFEST_H
+#define SS_RUN_MANIFEST_H
+
+#include "run/pipeline.h"
+#include "run/results.h"
+#include "sae/sae.h"
+
+enum { SS__MANIFEST_SCHEMA = 1 };
+
+struct ss__manifest {
+    const ss_encoder *encoder;
+    const ss_sae *sae;
+    const ss_dataset *dataset;
+    const struct ss_analyze_options *options;
+    const struct ss_run *run;
+    const struct ss__pipeline_done *done;
+    struct ss__sae_counts sae_counts;
+    size_t n_threads, batch_tokens;
+    const char *const *warnings; /* [n_warnings] */
+    size_t n_warnings;
+    const char *folder; /* where the other files lie, to be hashed */
+};
+
+/* Hash the files and write the manifest. Errors: SS_E_IO, SS_E_NOINPUT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__manifest_write(const struct ss__manifest *manifest, const char *path,
+                                         ss_err *err);
+
+/* Read the numbers and names of run->info; with `check`, compare the hashes of the files.
+ * Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED (a later schema). */
+SS_MUST_USE ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check,
+                                        ss_err *err);
+
+/* As ss_run_open, with the hashes compared too. */
+SS_MUST_USE ss_status ss__run_open_checked(const char *dir, bool check, ss_run **out,
+                                           ss_err *err);
+
+#endif

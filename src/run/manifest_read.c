@@ -1,0 +1,214 @@
+/* Reading a run folder back. Its files are not trusted: every number is checked against the
+ * others before memory is asked for. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "run/manifest.h"
+
+enum { MAX_TOP_K = 1 << 20 };
+
+static ss_status need_object(const char *file, const json_t *parent, const char *key,
+                             const json_t **object, ss_err *err)
+{
+    *object = json_object_get(parent, key);
+    if (!json_is_object(*object)) {
+        return ss__fail_file(err, file, SS_E_DATA, "key '%s' is not an object", key);
+    }
+    return SS_OK;
+}
+
+static ss_status need_count(const char *file, const json_t *object, const char *key,
+                            uint64_t *count, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t value = 0;
+    SS_TRY(ss__json_need(file, object, key, err));
+    SS_TRY(ss__json_size(file, object, key, &value, err));
+    *count = value;
+out:
+    return status;
+}
+
+static ss_status need_text(struct ss_run *run, const char *file, const json_t *object,
+                           const char *key, const char **text, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *found = NULL;
+    SS_TRY(ss__json_need(file, object, key, err));
+    SS_TRY(ss__json_text(file, object, key, &found, err));
+    *text = ss__run_keep(run, found);
+    if (*text == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a name"));
+    }
+out:
+    return status;
+}
+
+static ss_status read_names(struct ss_run *run, const char *file, const json_t *root,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *object = NULL;
+    uint64_t n = 0;
+    SS_TRY(need_object(file, root, "model", &object, err));
+    SS_TRY(need_text(run, file, object, "name", &run->info.model_name, err));
+    SS_TRY(need_object(file, root, "sae", &object, err));
+    SS_TRY(need_text(run, file, object, "path", &run->info.sae_path, err));
+    SS_TRY(need_count(file, object, "n_features", &n, err));
+    run->info.n_features = (size_t)n;
+    SS_TRY(need_object(file, root, "dataset", &object, err));
+    SS_TRY(need_text(run, file, object, "name", &run->info.dataset_name, err));
+    SS_TRY(need_object(file, root, "settings", &object, err));
+    SS_TRY(need_text(run, file, object, "title", &run->info.title, err));
+    SS_TRY(need_count(file, object, "top_k", &n, err));
+    if (n == 0 || n > MAX_TOP_K) {
+        SS_FAIL_FILE(file, SS_E_DATA, "key 'top_k' is not between 1 and %d", MAX_TOP_K);
+    }
+    run->info.top_k = (size_t)n;
+out:
+    return status;
+}
+
+static ss_status read_counts(struct ss_run *run, const char *file, const json_t *root,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *object = NULL, *timings = NULL;
+    struct ss_run_info *info = &run->info;
+    SS_TRY(need_object(file, root, "rows", &object, err));
+    SS_TRY(need_count(file, object, "read", &info->n_rows_read, err));
+    SS_TRY(need_count(file, object, "used", &info->n_rows_used, err));
+    SS_TRY(need_count(file, object, "repaired", &info->n_rows_repaired, err));
+    SS_TRY(need_object(file, object, "skipped", &object, err));
+    SS_TRY(need_count(file, object, "null", &info->n_rows_skipped[SS_ROW_NULL], err));
+    SS_TRY(need_count(file, object, "empty", &info->n_rows_skipped[SS_ROW_EMPTY], err));
+    SS_TRY(need_count(file, object, "blank", &info->n_rows_skipped[SS_ROW_BLANK], err));
+    SS_TRY(need_count(file, root, "tokens", &info->n_tokens, err));
+    SS_TRY(need_object(file, root, "timings", &timings, err));
+    SS_TRY(ss__json_number(file, timings, "seconds", &info->seconds, err));
+    uint64_t n_accounted = info->n_rows_used;
+    bool fits = true;
+    for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
+        fits = fits && ss__add_u64(n_accounted, info->n_rows_skipped[i], &n_accounted);
+    }
+    if (!fits || n_accounted != info->n_rows_read || info->n_rows_used == 0) {
+        SS_FAIL_FILE(file, SS_E_DATA, "rows read are not rows used plus rows skipped");
+    }
+out:
+    return status;
+}
+
+static ss_status check_hashes(const char *file, const char *folder, const json_t *root,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *outputs = NULL;
+    char *path = NULL;
+    const char *name = NULL;
+    const json_t *value = NULL;
+    SS_TRY(need_object(file, root, "outputs", &outputs, err));
+    json_object_foreach((json_t *)(uintptr_t)outputs, name, value)
+    {
+        char hex[SS__SHA256_HEX_BYTES];
+        if (!ss__path_is_inside(name) || strchr(name, '/') != NULL || !json_is_string(value)) {
+            SS_FAIL_FILE(file, SS_E_DATA, "'outputs' names something that is not a file here");
+        }
+        path = ss__path_join(folder, name);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(ss__sha256_file(path, hex, err));
+        if (strcmp(hex, json_string_value(value)) != 0) {
+            SS_FAIL_FILE(path, SS_E_DATA,
+                         "changed since the run was written (%s has another "
+                         "sha256)",
+                         SS__FILE_MANIFEST);
+        }
+        ss__free(path);
+        path = NULL;
+    }
+out:
+    ss__free(path);
+    return status;
+}
+
+ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check, ss_err *err)
+{
+    ss_status status = SS_OK;
+    json_t *root = NULL;
+    uint64_t schema = 0;
+    char *path = ss__path_join(folder, SS__FILE_MANIFEST);
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    if (ss__path_look(path) == SS__PATH_NONE && ss__path_look(folder) == SS__PATH_FOLDER) {
+        SS_FAIL_FILE(folder, SS_E_DATA, "not a complete run: there is no %s",
+                     SS__FILE_MANIFEST);
+    }
+    SS_TRY(ss__json_load(path, &root, err));
+    SS_TRY(need_count(path, root, "schema", &schema, err));
+    if (schema != SS__MANIFEST_SCHEMA) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "schema %zu; this version reads schema %d",
+                     (size_t)schema, SS__MANIFEST_SCHEMA);
+    }
+    SS_TRY(read_names(run, path, root, err));
+    SS_TRY(read_counts(run, path, root, err));
+    if (check) {
+        SS_TRY(check_hashes(path, folder, root, err));
+    }
+out:
+    json_decref(root);
+    ss__free(path);
+    return status;
+}
+
+/* Call a reader of one file of the folder. */
+static ss_status read_part(struct ss_run *run, const char *folder, const char *name,
+                           ss_status (*read)(struct ss_run *, const char *, ss_err *),
+                           ss_err *err)
+{
+    char *path = ss__path_join(folder, name);
+    if (path == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    const ss_status status =
+        ss__path_look(path) == SS__PATH_NONE
+            ? ss__fail_file(err, path, SS_E_DATA, "missing: this is not a complete run")
+            : read(run, path, err);
+    ss__free(path);
+    return status;
+}
+
+static ss_status check_rates(struct ss_run *run, const char *path, ss_err *err)
+{
+    return ss__rates_check(run, path, err);
+}
+
+ss_status ss__run_open_checked(const char *dir, bool check, ss_run **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_run *run = NULL;
+    *out = NULL;
+    if (ss__path_look(dir) == SS__PATH_NONE) {
+        SS_FAIL_FILE(dir, SS_E_NOINPUT, "there is no such folder");
+    }
+    SS_ALLOC(run, 1);
+    SS_TRY(ss__manifest_read(run, dir, check, err));
+    SS_TRY(read_part(run, dir, SS__FILE_FEATURES, ss__features_csv_read, err));
+    SS_TRY(read_part(run, dir, SS__FILE_RATES, check_rates, err));
+    SS_TRY(read_part(run, dir, SS__FILE_TOP, ss__top_json_read, err));
+    SS_TRY(ss__run_summarise(run, err));
+    *out = run;
+    run = NULL;
+out:
+    ss_run_free(run);
+    return status;
+}
+
+ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err)
+{
+    return ss__run_open_checked(dir, false, out, err);
+}

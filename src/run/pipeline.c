@@ -1,0 +1,172 @@
+#include "run/pipeline.h"
+
+#include <time.h>
+
+#include "base/mem.h"
+#include "encoder/encoder.h"
+#include "run/feeder.h"
+
+enum { WATCH_MS = 100 };
+
+/* What the calling thread works with. */
+struct encoding {
+    const struct ss__pipeline *pipeline;
+    struct ss__pipeline_done *done;
+    float *embeddings; /* [n_rows, width] of the batch in hand */
+    size_t *offsets;   /* of a part of a batch */
+    size_t n_embeddings_room, n_offsets_room, width, budget;
+    uint64_t n_rows_total, n_rows_before, n_rows_part;
+    double started, watched;
+};
+
+double ss__seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Rows that there are to do, if known: of the dataset, or the number asked for. */
+static uint64_t rows_total(const struct ss__pipeline *pipeline)
+{
+    const uint64_t n = ss_dataset_n_rows(pipeline->dataset), asked = pipeline->max_used;
+    if (n == 0 || asked == 0) {
+        return n == 0 ? asked : n;
+    }
+    return n < asked ? n : asked;
+}
+
+/* Tell the watcher, but not more than ten times a second unless it is the end. */
+static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
+{
+    const struct ss_watch *watcher = &encoding->pipeline->watch;
+    const double now = ss__seconds_now();
+    if (watcher->fn == NULL || (!is_end && now - encoding->watched < 1e-3 * WATCH_MS)) {
+        return SS_OK;
+    }
+    encoding->watched = now;
+    const struct ss_progress progress = {
+        .n_rows_done = encoding->n_rows_before + encoding->n_rows_part,
+        .n_rows_total = encoding->n_rows_total,
+        .n_tokens_done = encoding->done->n_tokens,
+        .seconds = now - encoding->started,
+    };
+    if (watcher->fn(watcher->user, &progress) != 0) {
+        return ss__fail(err, SS_E_STOPPED, "stopped on request after %llu rows",
+                        (unsigned long long)progress.n_rows_done);
+    }
+    return SS_OK;
+}
+
+/* How many texts from `first` fit the token budget; at least one. */
+static size_t part_of(const struct ss__tokens *tokens, size_t first, size_t budget)
+{
+    size_t end = first + 1;
+    while (end < tokens->n_texts &&
+           tokens->offsets[end + 1] - tokens->offsets[first] <= budget) {
+        end++;
+    }
+    return end - first;
+}
+
+static ss_status embed(struct encoding *encoding, const struct ss__batch *batch, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__pipeline *pipeline = encoding->pipeline;
+    size_t n_values = 0;
+    if (!ss__mul(batch->n_rows, encoding->width, &n_values)) {
+        SS_TRY(ss__fail_nomem(err, "embeddings"));
+    }
+    SS_GROW(encoding->embeddings, encoding->n_embeddings_room, n_values);
+    SS_GROW(encoding->offsets, encoding->n_offsets_room, batch->n_rows + 1);
+    for (size_t first = 0; first < batch->n_rows;) {
+        const size_t n = part_of(&batch->tokens, first, encoding->budget);
+        const struct ss__tokens part =
+            ss__tokens_slice(&batch->tokens, first, n, encoding->offsets);
+        SS_TRY(ss__encoder_forward(pipeline->encoder, pipeline->work, &part,
+                                   encoding->embeddings + first * encoding->width, err));
+        encoding->done->n_tokens += ss__tokens_n_ids(&part);
+        encoding->n_rows_part += n;
+        first += n;
+        SS_TRY(watch(encoding, false, err));
+    }
+out:
+    return status;
+}
+
+static ss_status take_batch(struct encoding *encoding, const struct ss__batch *batch,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__pipeline *pipeline = encoding->pipeline;
+    struct ss__row_counts *counts = &encoding->done->counts;
+    if (batch->n_rows > 0) {
+        SS_TRY(embed(encoding, batch, err));
+        SS_TRY(pipeline->take(pipeline->user, batch, encoding->embeddings, err));
+    }
+    ss__row_counts_add(counts, &batch->counts);
+    /* Against a number that was asked for, used rows count; else all rows of the dataset. */
+    encoding->n_rows_before = pipeline->max_used > 0 ? counts->n_used : counts->n_read;
+    encoding->n_rows_part = 0;
+out:
+    return status;
+}
+
+static ss_status take_all(struct encoding *encoding, struct ss__feeder *feeder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (;;) {
+        void *item = NULL;
+        const double before = ss__seconds_now();
+        const ss__popped popped = ss__queue_pop(&feeder->full, WATCH_MS, &item);
+        encoding->done->seconds_waiting += ss__seconds_now() - before;
+        ss__feeder_speak(feeder);
+        if (popped == SS__POP_CLOSED) {
+            feeder->is_done = true;
+            break;
+        }
+        if (popped == SS__POP_ITEM) {
+            SS_TRY(take_batch(encoding, item, err));
+            if (!ss__queue_push(&feeder->empty, item)) {
+                break;
+            }
+        }
+        SS_TRY(watch(encoding, false, err));
+    }
+    if (feeder->status != SS_OK) {
+        if (err != NULL) {
+            *err = feeder->err;
+        }
+        status = feeder->status;
+        goto out;
+    }
+    SS_TRY(watch(encoding, true, err));
+out:
+    return status;
+}
+
+ss_status ss__pipeline_run(const struct ss__pipeline *pipeline, struct ss__pipeline_done *done,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__feeder feeder = {0};
+    struct ss_encoder_info info;
+    *done = (struct ss__pipeline_done){0};
+    ss_encoder_describe(pipeline->encoder, &info);
+    struct encoding encoding = {
+        .pipeline = pipeline,
+        .done = done,
+        .width = info.width,
+        .n_rows_total = rows_total(pipeline),
+        .started = ss__seconds_now(),
+    };
+    SS_TRY(ss__feeder_start(&feeder, pipeline, err));
+    encoding.budget = feeder.limits.n_tokens;
+    SS_TRY(take_all(&encoding, &feeder, err));
+    done->seconds = ss__seconds_now() - encoding.started;
+out:
+    ss__feeder_stop(&feeder);
+    ss__free(encoding.embeddings);
+    ss__free(encoding.offsets);
+    return status;
+}

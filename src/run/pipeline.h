@@ -1,0 +1,42 @@
+/* Rows to embeddings: a thread reads and tokenises ahead through a short queue of batches; the
+ * calling thread encodes them and hands them on in row order. Memory is a few batches. */
+#ifndef SS_RUN_PIPELINE_H
+#define SS_RUN_PIPELINE_H
+
+#include "run/batch.h"
+
+typedef enum ss__row_use { SS__ROW_USE, SS__ROW_SKIP, SS__ROW_REFUSE } ss__row_use;
+
+struct ss__pipeline {
+    const ss_encoder *encoder;
+    ss_dataset *dataset;
+    ss_work *work;
+    size_t batch_tokens;             /* 0: as the encoder likes it */
+    uint64_t max_used;               /* stop after so many used rows; 0: all */
+    ss__row_use use[SS_N_ROW_KINDS]; /* what is done with each kind of row */
+    size_t first_rows; /* the first batch holds so many rows, if there are (calibration) */
+    size_t rows_each;  /* every other batch holds exactly so many rows; 0: by tokens */
+    struct ss_log log;
+    struct ss_watch watch;
+
+    /* Receives every batch in order with its embeddings [n_rows, width]; a failure ends the
+     * work. */
+    ss_status (*take)(void *user, const struct ss__batch *batch, const float *embeddings,
+                      ss_err *err);
+    void *user;
+};
+
+struct ss__pipeline_done {
+    struct ss__row_counts counts;
+    uint64_t n_tokens;
+    double seconds, seconds_waiting; /* waiting: for the reader */
+};
+
+/* Run to the end of the dataset. Progress and log callbacks come from the calling thread.
+ * Errors: of the dataset, SS_E_DATA for a refused row, SS_E_STOPPED, those of `take`. */
+SS_MUST_USE ss_status ss__pipeline_run(const struct ss__pipeline *pipeline,
+                                       struct ss__pipeline_done *done, ss_err *err);
+
+double ss__seconds_now(void); /* monotonic */
+
+#endif

@@ -1,0 +1,127 @@
+/* The two histograms, with the words of the Python workflow that went before. */
+#include "run/plot.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "run/results.h"
+#include "view/view.h"
+
+enum { DEFAULT_BINS = 50 };
+
+static const double default_width_in = 6.4, default_height_in = 4.8, default_dpi = 150;
+
+/* log10(rate/100 + 1e-10) lies between a dead feature and one that always fires. */
+static const float density_range[2] = {-10.0F, 0.0F};
+
+static const char *const endings[] = {".gz",   ".zst", ".bz2", ".xz",  ".jsonl",   ".ndjson",
+                                      ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow"};
+
+static const char *without_endings(struct ss__arena *arena, const char *path)
+{
+    const char *name = ss__path_name(path);
+    size_t n = strcspn(name, "/");
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) { /* codecs come first */
+        const size_t n_ending = strlen(endings[i]);
+        if (n > n_ending && memcmp(name + n - n_ending, endings[i], n_ending) == 0) {
+            n -= n_ending;
+        }
+    }
+    return ss__arena_strndup(arena, name, n);
+}
+
+/* Bytes of the folder part that all files share, with its slash. */
+static size_t shared_folder(const struct ss_dataset_info *info)
+{
+    const char *first = info->files[0];
+    size_t n = (size_t)(ss__path_name(first) - first);
+    for (size_t i = 1; i < info->n_files; i++) {
+        while (n > 0 && strncmp(first, info->files[i], n) != 0) {
+            n--;
+            while (n > 0 && first[n - 1] != '/') {
+                n--;
+            }
+        }
+    }
+    return n;
+}
+
+const char *ss__dataset_name(const struct ss_dataset_info *info, struct ss__arena *arena)
+{
+    if (info->n_files == 0) {
+        return ss__arena_strndup(arena, "no files", 8);
+    }
+    if (info->n_files == 1) {
+        const bool is_stdin = strcmp(info->files[0], "-") == 0;
+        return is_stdin ? ss__arena_strndup(arena, "stdin", 5)
+                        : without_endings(arena, info->files[0]);
+    }
+    const size_t n = shared_folder(info);
+    if (n > 1) {
+        char *folder = ss__arena_strndup(arena, info->files[0], n - 1);
+        return folder == NULL ? NULL : ss__path_name(folder);
+    }
+    return ss__arena_printf(arena, "%zu files", info->n_files);
+}
+
+const char *ss__density_title(struct ss__arena *arena, const char *dataset_name)
+{
+    return ss__arena_printf(arena, "Log Feature Fire Rate Distribution (%s)", dataset_name);
+}
+
+static struct ss__histogram_picture picture_of(const struct ss_plot_options *options,
+                                               const char *title)
+{
+    static const struct ss_plot_options none = {0};
+    const struct ss_plot_options *given = options == NULL ? &none : options;
+    return (struct ss__histogram_picture){
+        .n_bins = given->n_bins > 0 ? given->n_bins : DEFAULT_BINS,
+        .fixed_range = given->fixed_range ? density_range : NULL,
+        .title = given->title != NULL ? given->title : title,
+        .y_label = "Number of features",
+        .width_in = given->width_in > 0 ? given->width_in : default_width_in,
+        .height_in = given->height_in > 0 ? given->height_in : default_height_in,
+        .dpi = given->dpi > 0 ? given->dpi : default_dpi,
+    };
+}
+
+ss_status ss_plot_density(const ss_run *run, const char *path,
+                          const struct ss_plot_options *options, ss_err *err)
+{
+    ss_status status = SS_OK;
+    float *values = NULL;
+    struct ss__histogram_picture picture = picture_of(options, run->info.title);
+    SS_ALLOC(values, run->info.n_features);
+    for (size_t f = 0; f < run->info.n_features; f++) {
+        values[f] = ss__log_density(run->features[f].rate_pct);
+    }
+    picture.values = values;
+    picture.n_values = run->info.n_features;
+    picture.x_limits = density_range;
+    picture.x_label = "Log10 Feature density";
+    SS_TRY(ss__draw_histogram(path, &picture, err));
+out:
+    ss__free(values);
+    return status;
+}
+
+ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
+                             const struct ss_plot_options *options, ss_err *err)
+{
+    struct ss_sae_info info;
+    const float *thresholds = ss_sae_thresholds(sae);
+    ss_sae_describe(sae, &info);
+    if (thresholds == NULL) {
+        return ss__fail_file(err, info.path, SS_E_UNSUPPORTED,
+                             "a %s SAE has no thresholds; only jumprelu SAEs have", info.kind);
+    }
+    struct ss__histogram_picture picture =
+        picture_of(options, "Histogram of Thresholds in JumpReLU features");
+    picture.fixed_range = NULL; /* the fixed range is that of densities */
+    picture.values = thresholds;
+    picture.n_values = info.n_features;
+    picture.x_label = "Threshold (exp(log_threshold))";
+    picture.grid = true;
+    return ss__draw_histogram(path, &picture, err);
+}
