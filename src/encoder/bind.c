@@ -1,0 +1,188 @@
+/* Tensors under plain names. Model files differ in prefixes ("bert.", "module.") and in how old
+ * ones spell LayerNorm ("gamma", "beta"); after this file they do not. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+static const char *skip_prefix(const char *name, const char *prefix)
+{
+    const size_t n = prefix == NULL ? 0 : strlen(prefix);
+    return n > 0 && strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : name;
+}
+
+static const char *plain_name(struct ss__arena *arena, const char *name, const char *prefix)
+{
+    static const struct {
+        const char *old, *plain;
+    } ends[] = {{".gamma", ".weight"}, {".beta", ".bias"}};
+    for (const char *before = NULL; before != name;) {
+        before = name;
+        name = skip_prefix(skip_prefix(name, "module"), prefix);
+    }
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        const size_t n_end = strlen(ends[i].old);
+        if (n > n_end && strcmp(name + n - n_end, ends[i].old) == 0) {
+            return ss__arena_printf(arena, "%.*s%s", (int)(n - n_end), name, ends[i].plain);
+        }
+    }
+    return ss__arena_strndup(arena, name, n);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct ss__binder_entry *x = a;
+    const struct ss__binder_entry *y = b;
+    return strcmp(x->name, y->name);
+}
+
+ss_status ss__binder_init(struct ss__binder *binder, const struct ss__weights *weights,
+                          const char *prefix, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = ss__weights_n(weights);
+    *binder = (struct ss__binder){.weights = weights};
+    SS_ALLOC(binder->entries, n);
+    for (size_t i = 0; i < n; i++) {
+        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+        const char *name = plain_name(&binder->arena, tensor->name, prefix);
+        if (name == NULL) {
+            status = ss__fail_nomem(err, "tensor names");
+            goto out;
+        }
+        binder->entries[i] = (struct ss__binder_entry){.name = name, .tensor = tensor};
+    }
+    binder->n = n;
+    qsort(binder->entries, n, sizeof *binder->entries, compare_entries);
+    for (size_t i = 1; i < n; i++) {
+        if (compare_entries(&binder->entries[i - 1], &binder->entries[i]) == 0) {
+            SS_FAIL_FILE(ss__weights_path(weights), SS_E_DATA,
+                         "the tensors '%s' and '%s' are the same parameter",
+                         binder->entries[i - 1].tensor->name, binder->entries[i].tensor->name);
+        }
+    }
+out:
+    return status;
+}
+
+void ss__binder_release(struct ss__binder *binder)
+{
+    ss__free(binder->entries);
+    ss__arena_release(&binder->arena);
+    *binder = (struct ss__binder){0};
+}
+
+static struct ss__binder_entry *find(const struct ss__binder *binder, const char *name)
+{
+    const struct ss__binder_entry key = {.name = name};
+    return binder->n == 0 ? NULL
+                          : bsearch(&key, binder->entries, binder->n, sizeof *binder->entries,
+                                    compare_entries);
+}
+
+bool ss__binder_has(const struct ss__binder *binder, const char *name)
+{
+    return find(binder, name) != NULL;
+}
+
+/* A view may show one stored number many times; then a small file could ask for any amount of
+ * memory. Parameters are never stored so. */
+static bool shows_each_once(const struct ss__tensor *tensor)
+{
+    uint64_t span = 1;
+    for (size_t d = 0; d < tensor->n_dims; d++) {
+        const int64_t stride = tensor->strides[d];
+        const uint64_t step = stride < 0 ? 0 - (uint64_t)stride : (uint64_t)stride;
+        uint64_t reach = 0;
+        if (tensor->shape[d] == 0) {
+            return true;
+        }
+        if (!ss__mul_u64(tensor->shape[d] - 1, step, &reach) ||
+            !ss__add_u64(span, reach, &span)) {
+            return true;
+        }
+    }
+    return span >= tensor->n_elements;
+}
+
+ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_dims,
+                        const uint64_t *shape, const float **out, float **owned, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__binder_entry *entry = find(binder, name);
+    *out = NULL;
+    *owned = NULL;
+    if (entry == NULL) {
+        SS_FAIL_FILE(ss__weights_path(binder->weights), SS_E_DATA,
+                     "the tensor '%s' is missing; the config asks for it", name);
+    }
+    if (!shows_each_once(entry->tensor)) {
+        SS_FAIL_FILE(ss__weights_path(binder->weights), SS_E_UNSUPPORTED,
+                     "the tensor '%s' is a view that repeats stored numbers",
+                     entry->tensor->name);
+    }
+    entry->is_used = true;
+    SS_TRY(ss__weights_view_f32(binder->weights, entry->tensor->name, n_dims, shape, out, owned,
+                                err));
+out:
+    if (status != SS_OK) {
+        ss__err_about(err, name);
+    }
+    return status;
+}
+
+ss_status ss__bind_vector(struct ss__binder *binder, const char *name, size_t n, float *out,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    const float *view = NULL;
+    float *owned = NULL;
+    SS_TRY(ss__bind_view(binder, name, 1, &(uint64_t){n}, &view, &owned, err));
+    memcpy(out, view, n * sizeof *out);
+out:
+    ss__free(owned);
+    return status;
+}
+
+ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
+                          size_t n_in, size_t at, size_t n_total, struct ss__matrix *matrix,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    const float *view = NULL;
+    float *owned = NULL;
+    const uint64_t shape[2] = {n_out, n_in};
+    SS_TRY(ss__bind_view(binder, name, 2, shape, &view, &owned, err));
+    if (matrix->panels == NULL) {
+        SS_TRY(ss__matrix_new(n_total, n_in, matrix, err));
+    }
+    ss__matrix_fill(matrix, at, n_out, view, SS__OUT_BY_IN);
+    if (owned == NULL && strcmp(ss__weights_format(binder->weights), "safetensors") == 0) {
+        ss__map_forget(view, n_out * n_in * sizeof *view);
+    }
+out:
+    ss__free(owned);
+    return status;
+}
+
+ss_status ss__binder_finish(const struct ss__binder *binder, bool (*ignores)(const char *name),
+                            uint64_t *n_parameters, ss_err *err)
+{
+    for (size_t i = 0; i < binder->n; i++) {
+        const struct ss__binder_entry *entry = &binder->entries[i];
+        if (entry->is_used) {
+            *n_parameters += entry->tensor->n_elements;
+        } else if (ignores == NULL || !ignores(entry->name)) {
+            const ss_status status = ss__fail_file(
+                err, ss__weights_path(binder->weights), SS_E_DATA,
+                "the tensor '%s' has no place in the model that the config describes",
+                entry->tensor->name);
+            ss__err_about(err, entry->name);
+            return status;
+        }
+    }
+    return SS_OK;
+}

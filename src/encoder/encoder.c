@@ -1,0 +1,421 @@
+/* Opening an encoder folder and embedding texts with it. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+/* ---- files that were read ---- */
+
+ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_GROW(encoder->files, encoder->n_files_room, encoder->n_files + 1);
+    const char *kept = ss__arena_strndup(&encoder->arena, path, strlen(path));
+    if (kept == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    encoder->files[encoder->n_files++] = kept;
+out:
+    return status;
+}
+
+ss_status ss__encoder_add_weights(ss_encoder *encoder, const struct ss__weights *weights,
+                                  ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < ss__weights_n_files(weights); i++) {
+        SS_TRY(ss__encoder_add_file(encoder, ss__weights_file(weights, i), err));
+    }
+out:
+    return status;
+}
+
+size_t ss__encoder_n_files(const ss_encoder *encoder)
+{
+    return encoder->n_files;
+}
+
+const char *ss__encoder_file(const ss_encoder *encoder, size_t index)
+{
+    return encoder->files[index];
+}
+
+/* Those of `names` that are in a folder. */
+static ss_status add_present(ss_encoder *encoder, const char *folder, const char *const *names,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; names[i] != NULL; i++) {
+        char *path = ss__path_join(folder, names[i]);
+        if (path == NULL) {
+            return ss__fail_nomem(err, "a path");
+        }
+        if (ss__path_look(path) == SS__PATH_FILE) {
+            status = ss__encoder_add_file(encoder, path, err);
+        }
+        ss__free(path);
+        if (status != SS_OK) {
+            return status;
+        }
+    }
+    return status;
+}
+
+static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_folder *folder,
+                                  ss_err *err)
+{
+    static const char *const root_names[] = {"modules.json",
+                                             "config_sentence_transformers.json", NULL};
+    static const char *const transformer_names[] = {"config.json",
+                                                    "tokenizer.json",
+                                                    "tokenizer_config.json",
+                                                    "special_tokens_map.json",
+                                                    "vocab.txt",
+                                                    NULL};
+    static const char *const pooling_names[] = {"config.json", NULL};
+    ss_status status = SS_OK;
+    if (!folder->is_plain) {
+        SS_TRY(add_present(encoder, folder->path, root_names, err));
+        SS_TRY(add_present(encoder, folder->steps[0].path, pooling_names, err));
+    }
+    if (folder->sentence != NULL) {
+        SS_TRY(ss__encoder_add_file(encoder, folder->sentence_path, err));
+    }
+    SS_TRY(add_present(encoder, folder->transformer, transformer_names, err));
+out:
+    return status;
+}
+
+/* ---- opening ---- */
+
+struct opening {
+    ss_encoder *encoder;
+    const struct ss_encoder_options *options;
+    struct ss__model_folder folder;
+};
+
+static ss_status keep_text(ss_encoder *encoder, const char *text, const char **out, ss_err *err)
+{
+    *out = ss__arena_strndup(&encoder->arena, text, strlen(text));
+    return *out == NULL ? ss__fail_nomem(err, "a name") : SS_OK;
+}
+
+static ss_status read_config(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *file = ss__path_join(o->folder.transformer, "config.json");
+    if (file == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    if (o->folder.is_plain && ss__path_look(file) == SS__PATH_NONE) {
+        SS_FAIL_FILE(o->folder.path, SS_E_NOINPUT,
+                     "neither modules.json nor config.json is there; this is no model folder");
+    }
+    SS_TRY(ss__encoder_config_read(file, &o->encoder->config, err));
+out:
+    ss__free(file);
+    return status;
+}
+
+static ss_status load_tokenizer(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    struct ss__tokenizer_options options = {.model_type = e->config.family->model_type,
+                                            .log = o->options->log};
+    SS_TRY(ss__json_bool(o->folder.sentence_path, o->folder.sentence, "do_lower_case",
+                         &options.lower_case_first, err));
+    SS_TRY(ss__tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
+    const size_t n_vocab = ss__tokenizer_n_vocab(e->tokenizer);
+    if (n_vocab > e->config.n_vocab) {
+        SS_FAIL_FILE(o->folder.transformer, SS_E_SHAPE,
+                     "the tokenizer has ids up to %zu, but the model only %zu words "
+                     "('vocab_size' of config.json)",
+                     n_vocab - 1, e->config.n_vocab);
+    }
+out:
+    return status;
+}
+
+/* encoders.md 1.2: what the folder states, cut to what the table of positions holds. */
+static ss_status set_max_tokens(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    const struct ss_log *log = &o->options->log;
+    const size_t usable = ss__encoder_config_max_tokens(&e->config);
+    const size_t asked = o->options->max_tokens;
+    size_t stated = 0;
+    SS_TRY(ss__model_folder_limit(&o->folder, &stated, err));
+    if (stated == 0) {
+        stated = ss__tokenizer_max_length(e->tokenizer);
+        stated = ss__min_size(stated == 0 ? usable : stated, e->config.n_positions);
+    }
+    e->max_tokens = ss__min_size(stated, usable);
+    if (stated > usable) {
+        ss__log(log, SS_LEVEL_NOTICE,
+                "%s states a limit of %zu tokens, but has positions for %zu: texts are cut to "
+                "%zu tokens",
+                e->path, stated, usable, usable);
+    }
+    if (asked > e->max_tokens) {
+        ss__log(log, SS_LEVEL_NOTICE, "%zu tokens were asked for, the limit of %s is %zu",
+                asked, e->path, e->max_tokens);
+    } else if (asked > 0) {
+        e->max_tokens = asked;
+    }
+    if (e->max_tokens < 2) {
+        SS_FAIL(asked > 0 ? SS_E_USAGE : SS_E_DATA,
+                "%s: a limit of %zu tokens leaves no room for the two special tokens", e->path,
+                e->max_tokens);
+    }
+out:
+    return status;
+}
+
+/* Tokens of the prompt alone with special tokens, without the trailing one. */
+static ss_status count_prompt_ids(ss_encoder *e, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__token_scratch *scratch = NULL;
+    struct ss__tokens tokens = {0};
+    const struct ss_text prompt = {e->prompt, strlen(e->prompt)};
+    if (!e->pooling.excludes_prompt || prompt.n_bytes == 0) {
+        return SS_OK;
+    }
+    SS_TRY(ss__token_scratch_new(&scratch, err));
+    SS_TRY(ss__tokenize(e->tokenizer, scratch, prompt, e->max_tokens, &tokens, err));
+    const size_t n = ss__tokens_n_ids(&tokens);
+    const bool ends = n > 0 && tokens.ids[n - 1] == ss__tokenizer_specials(e->tokenizer).end;
+    e->n_prompt_ids = ends ? n - 1 : n;
+out:
+    ss__tokens_release(&tokens);
+    ss__token_scratch_free(scratch);
+    return status;
+}
+
+static ss_status set_prompt(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    const char *prompt = "";
+    SS_TRY(ss__model_folder_prompt(&o->folder, o->options, &prompt, err));
+    SS_TRY(keep_text(e, prompt, &e->prompt, err));
+    SS_TRY(count_prompt_ids(e, err));
+    if (prompt[0] != '\0' && o->options->prompt == NULL) {
+        ss__log(&o->options->log, SS_LEVEL_NOTICE,
+                "%s puts its %sprompt \"%s\" before every "
+                "text",
+                e->path, o->options->prompt_name == NULL ? "default " : "", prompt);
+    }
+out:
+    return status;
+}
+
+static ss_status set_pooling(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    struct ss__buf name = {0};
+    const char *path = o->folder.is_plain ? NULL : o->folder.steps[0].path;
+    SS_TRY(ss__pooling_read(path, e->config.width, &e->pooling, err));
+    if (o->folder.is_plain) {
+        ss__log(&o->options->log, SS_LEVEL_NOTICE,
+                "%s has no modules.json: embeddings are means over tokens, not normalised",
+                e->path);
+    }
+    ss__pooling_name(&e->pooling, &name);
+    SS_TRY(ss__buf_check(&name, err));
+    const char *text = ss__buf_text(&name);
+    SS_TRY(keep_text(e, text == NULL ? "" : text, &e->pooling_name, err));
+    e->width = e->pooling.n_modes * e->config.width;
+out:
+    ss__buf_release(&name);
+    return status;
+}
+
+static ss_status read_modules(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    const size_t n = o->folder.is_plain ? 0 : o->folder.n_steps - 1;
+    SS_ALLOC(e->modules, n);
+    for (size_t i = 0; i < n; i++) {
+        e->n_modules = i + 1;
+        SS_TRY(ss__module_read(&o->folder.steps[i + 1], e->width, e, &e->modules[i], err));
+        e->width = e->modules[i].n_out;
+        e->n_parameters += e->modules[i].n_parameters;
+    }
+out:
+    return status;
+}
+
+static ss_status bind_weights(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    struct ss__binder binder = {0};
+    SS_TRY(ss__weights_open_model(o->folder.transformer, &e->weights, err));
+    SS_TRY(ss__encoder_add_weights(e, e->weights, err));
+    SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->model_type, err));
+    SS_TRY(ss__transformer_bind(&e->transformer, &e->config, &binder, err));
+    if (o->options->with_mask_head) {
+        SS_TRY(ss__mask_head_bind(&e->head, &e->config, e->transformer.words, &binder, err));
+        e->has_head = true;
+    }
+    SS_TRY(ss__binder_finish(&binder, ss__family_ignores, &e->n_parameters, err));
+out:
+    ss__binder_release(&binder);
+    return status;
+}
+
+ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *options,
+                          ss_encoder **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_encoder_options defaults = {0};
+    struct opening o = {.options = options == NULL ? &defaults : options};
+    *out = NULL;
+    SS_ALLOC(o.encoder, 1);
+    SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
+    SS_TRY(keep_text(o.encoder, ss__path_name(path), &o.encoder->name, err));
+    SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
+    SS_TRY(read_config(&o, err));
+    SS_TRY(load_tokenizer(&o, err));
+    SS_TRY(set_max_tokens(&o, err));
+    SS_TRY(set_pooling(&o, err));
+    SS_TRY(set_prompt(&o, err));
+    SS_TRY(add_config_files(o.encoder, &o.folder, err));
+    SS_TRY(bind_weights(&o, err));
+    SS_TRY(read_modules(&o, err));
+    *out = o.encoder;
+    o.encoder = NULL;
+out:
+    ss__model_folder_release(&o.folder);
+    ss_encoder_free(o.encoder);
+    return status;
+}
+
+void ss_encoder_free(ss_encoder *encoder)
+{
+    if (encoder == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < encoder->n_modules; i++) {
+        ss__module_release(&encoder->modules[i]);
+    }
+    ss__free(encoder->modules);
+    ss__mask_head_release(&encoder->head);
+    ss__transformer_release(&encoder->transformer, encoder->config.n_layers);
+    ss__weights_close(encoder->weights);
+    ss__tokenizer_free(encoder->tokenizer);
+    ss__free(encoder->files);
+    ss__arena_release(&encoder->arena);
+    ss__free(encoder);
+}
+
+static bool is_normalized(const ss_encoder *encoder)
+{
+    size_t n = encoder->n_modules;
+    while (n > 0 && ss__module_is_identity(&encoder->modules[n - 1])) {
+        n--;
+    }
+    return n > 0 && ss__module_normalizes(&encoder->modules[n - 1]);
+}
+
+void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
+{
+    *out = (struct ss_encoder_info){.path = encoder->path,
+                                    .name = encoder->name,
+                                    .architecture = encoder->config.family->model_type,
+                                    .pooling = encoder->pooling_name,
+                                    .kernels = ss__kernels_name(),
+                                    .prompt = encoder->prompt,
+                                    .width = encoder->width,
+                                    .n_layers = encoder->config.n_layers,
+                                    .n_heads = encoder->config.n_heads,
+                                    .hidden_width = encoder->config.width,
+                                    .n_vocab = encoder->config.n_vocab,
+                                    .max_tokens = encoder->max_tokens,
+                                    .n_parameters = encoder->n_parameters,
+                                    .normalized = is_normalized(encoder),
+                                    .has_mask_head = encoder->has_head};
+}
+
+/* ---- embedding ---- */
+
+ss_status ss__encoder_tokenize(const ss_encoder *encoder, struct ss__token_scratch *scratch,
+                               struct ss_text text, struct ss__tokens *tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf whole = {0};
+    if (encoder->prompt[0] != '\0') {
+        ss__buf_add_text(&whole, encoder->prompt);
+        ss__buf_add(&whole, text.data, text.n_bytes);
+        SS_TRY(ss__buf_check(&whole, err));
+        text = (struct ss_text){whole.data, whole.n_bytes};
+    }
+    SS_TRY(ss__tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens, err));
+out:
+    ss__buf_release(&whole);
+    return status;
+}
+
+ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
+                           const struct ss_text *texts, size_t n, float *out,
+                           uint64_t *n_tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t budget = ss__encoder_batch_tokens(encoder);
+    struct ss__token_scratch *scratch = NULL;
+    struct ss__tokens tokens = {0};
+    uint64_t total = 0;
+    SS_TRY(ss__token_scratch_new(&scratch, err));
+    for (size_t i = 0; i < n;) {
+        const size_t first = i;
+        ss__tokens_reset(&tokens);
+        /* one text more than fits would be a batch of its own: stop short of it */
+        while (i < n && ss__tokens_n_ids(&tokens) + encoder->max_tokens <=
+                            ss__max_size(budget, encoder->max_tokens)) {
+            SS_TRY(ss__encoder_tokenize(encoder, scratch, texts[i], &tokens, err));
+            i++;
+        }
+        SS_TRY(ss__encoder_forward(encoder, work, &tokens, out + first * encoder->width, err));
+        total += ss__tokens_n_ids(&tokens);
+    }
+    if (n_tokens != NULL) {
+        *n_tokens = total;
+    }
+out:
+    ss__tokens_release(&tokens);
+    ss__token_scratch_free(scratch);
+    return status;
+}
+
+ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text, int32_t **ids,
+                              size_t *n_ids, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__token_scratch *scratch = NULL;
+    struct ss__tokens tokens = {0};
+    *ids = NULL;
+    *n_ids = 0;
+    SS_TRY(ss__token_scratch_new(&scratch, err));
+    SS_TRY(ss__encoder_tokenize(encoder, scratch, text, &tokens, err));
+    *n_ids = ss__tokens_n_ids(&tokens);
+    *ids = tokens.ids;
+    tokens.ids = NULL;
+out:
+    ss__tokens_release(&tokens);
+    ss__token_scratch_free(scratch);
+    return status;
+}
+
+void ss_ids_free(int32_t *ids)
+{
+    ss__free(ids);
+}

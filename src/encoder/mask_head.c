@@ -1,0 +1,135 @@
+/* The language-model head: logits = decoder(LN(act(dense h))) + bias, then softmax over the
+ * whole vocabulary (encoders.md 3). It runs for mask tokens only, a few rows, so that the
+ * decoder is read where it lies instead of being packed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+enum { NAME_BYTES = 160, VOCAB_STEP = 512 };
+
+/* "base.end" into name. */
+static const char *full_name(char name[NAME_BYTES], const char *base, const char *end)
+{
+    snprintf(name, NAME_BYTES, "%s.%s", base, end);
+    return name;
+}
+
+static ss_status need_head(const struct ss__head_names *names, const struct ss__binder *binder,
+                           ss_err *err)
+{
+    char name[NAME_BYTES];
+    if (ss__binder_has(binder, full_name(name, names->dense, "weight"))) {
+        return SS_OK;
+    }
+    return ss__fail_file(err, ss__weights_path(binder->weights), SS_E_UNSUPPORTED,
+                         "the model has no language-model head (no tensor '%s'), so masks "
+                         "cannot be filled",
+                         name);
+}
+
+static ss_status bind_bias(struct ss__mask_head *head, const struct ss__head_names *names,
+                           size_t n_vocab, struct ss__binder *binder, ss_err *err)
+{
+    const char *name = names->biases[0];
+    for (size_t i = 1; names->biases[i] != NULL && !ss__binder_has(binder, name); i++) {
+        if (ss__binder_has(binder, names->biases[i])) {
+            name = names->biases[i];
+        }
+    }
+    return ss__bind_vector(binder, name, n_vocab, head->bias, err);
+}
+
+ss_status ss__mask_head_bind(struct ss__mask_head *head,
+                             const struct ss__encoder_config *config, const float *words,
+                             struct ss__binder *binder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[NAME_BYTES];
+    const struct ss__head_names *names = &config->family->head;
+    const size_t width = config->width;
+    const uint64_t shape[2] = {config->n_vocab, width};
+    SS_TRY(need_head(names, binder, err));
+    head->activation = names->gelu ? SS__ACT_GELU : config->activation;
+    SS_ALLOC_ALIGNED(head->vectors, 3 * width + config->n_vocab);
+    head->dense_bias = head->vectors;
+    head->gain = head->vectors + width;
+    head->shift = head->vectors + 2 * width;
+    head->bias = head->vectors + 3 * width;
+    SS_TRY(ss__bind_matrix(binder, full_name(name, names->dense, "weight"), width, width, 0,
+                           width, &head->dense, err));
+    SS_TRY(ss__bind_vector(binder, full_name(name, names->dense, "bias"), width,
+                           head->dense_bias, err));
+    SS_TRY(ss__bind_vector(binder, full_name(name, names->norm, "weight"), width, head->gain,
+                           err));
+    SS_TRY(
+        ss__bind_vector(binder, full_name(name, names->norm, "bias"), width, head->shift, err));
+    SS_TRY(bind_bias(head, names, config->n_vocab, binder, err));
+    head->decoder = words;
+    if (!config->ties_head) {
+        SS_TRY(ss__bind_view(binder, names->decoder, 2, shape, &head->decoder,
+                             &head->decoder_owned, err));
+    }
+out:
+    return status;
+}
+
+void ss__mask_head_release(struct ss__mask_head *head)
+{
+    ss__matrix_release(&head->dense);
+    ss__free(head->vectors);
+    ss__free(head->decoder_owned);
+    *head = (struct ss__mask_head){0};
+}
+
+struct logit_job {
+    const struct ss__mask_head *head;
+    const float *x; /* [n, D] */
+    float *out;     /* [n, n_vocab] */
+    size_t n, width, n_vocab;
+};
+
+/* A stretch of the vocabulary for all rows. */
+static void logits_of_words(void *context, size_t index, size_t worker)
+{
+    const struct logit_job *job = context;
+    const size_t end = ss__min_size((index + 1) * VOCAB_STEP, job->n_vocab);
+    (void)worker;
+    for (size_t v = index * VOCAB_STEP; v < end; v++) {
+        const float *word = job->head->decoder + v * job->width;
+        for (size_t i = 0; i < job->n; i++) {
+            job->out[i * job->n_vocab + v] =
+                ss__dot(job->x + i * job->width, word, job->width) + job->head->bias[v];
+        }
+    }
+}
+
+ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work, const float *x, size_t n,
+                            float *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__mask_head *head = &encoder->head;
+    const size_t width = encoder->config.width;
+    const size_t n_vocab = encoder->config.n_vocab;
+    const struct ss__end end = {.bias = head->dense_bias,
+                                .activation = head->activation,
+                                .norm_gain = head->gain,
+                                .norm_shift = head->shift,
+                                .norm_eps = encoder->config.norm_eps};
+    float *y = ss__work_scratch(work, SS__SLOT_POOLED_NEXT, n * width * sizeof *y);
+    if (y == NULL) {
+        status = ss__fail_nomem(err, "the head");
+        goto out;
+    }
+    SS_TRY(ss__linear(work, &head->dense, x, n, y, &end, err));
+    struct logit_job job = {
+        .head = head, .x = y, .out = out, .n = n, .width = width, .n_vocab = n_vocab};
+    const size_t n_tasks = (n_vocab + VOCAB_STEP - 1) / VOCAB_STEP;
+    ss__pool_run(ss__work_pool(work), n_tasks, logits_of_words, &job);
+    for (size_t i = 0; i < n; i++) {
+        ss__softmax(out + i * n_vocab, n_vocab);
+    }
+out:
+    return status;
+}

@@ -1,0 +1,308 @@
+/* The files of a model folder that say how it is used: modules.json, the sentence config and
+ * the prompts, in the old and the new layout (encoders.md 1). */
+#include "encoder/encoder_priv.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum { MAX_MODULES = 64 };
+
+static const char module_namespace[] = "sentence_transformers.";
+
+/* "folder/name" in the arena; NULL when memory ran out. An empty name gives the folder. */
+static const char *join(struct ss__model_folder *folder, const char *base, const char *name)
+{
+    char *joined = ss__path_join(base, name);
+    const char *kept =
+        joined == NULL ? NULL : ss__arena_strndup(&folder->arena, joined, strlen(joined));
+    ss__free(joined);
+    return kept;
+}
+
+#define JOIN(target, folder, base, name)                                                       \
+    do {                                                                                       \
+        (target) = join((folder), (base), (name));                                             \
+        if ((target) == NULL) {                                                                \
+            status = ss__fail_nomem(err, "a path");                                            \
+            goto out;                                                                          \
+        }                                                                                      \
+    } while (0)
+
+/* ---- modules.json ---- */
+
+static ss_status read_module(struct ss__model_folder *folder, const char *file,
+                             const json_t *json, struct ss__step *step, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *type = "";
+    const char *path = "";
+    SS_TRY(ss__json_need(file, json, "type", err));
+    SS_TRY(ss__json_text(file, json, "type", &type, err));
+    SS_TRY(ss__json_text(file, json, "path", &path, err));
+    if (strncmp(type, module_namespace, sizeof module_namespace - 1) != 0) {
+        SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
+                     "the module type '%s' is not of sentence_transformers; code of others is "
+                     "not run",
+                     type);
+    }
+    if (!ss__path_is_inside(path)) {
+        SS_FAIL_FILE(file, SS_E_DATA, "the module path '%s' leaves the folder", path);
+    }
+    const char *last = strrchr(type, '.') + 1;
+    step->type = ss__arena_strndup(&folder->arena, last, strlen(last));
+    if (step->type == NULL) {
+        status = ss__fail_nomem(err, "a module");
+        goto out;
+    }
+    JOIN(step->path, folder, folder->path, path);
+out:
+    return status;
+}
+
+/* The transformer and pooling must lead; what follows works on embeddings. */
+static ss_status check_order(const char *file, const struct ss__step *steps, size_t n,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char *const lead[] = {"Transformer", "Pooling"};
+    for (size_t i = 0; i < 2; i++) {
+        if (i == n) {
+            SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "there is no module of type %s", lead[i]);
+        }
+        if (strcmp(steps[i].type, lead[i]) != 0) {
+            SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "module %zu is of type '%s', expected %s", i,
+                         steps[i].type, lead[i]);
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status read_modules(struct ss__model_folder *folder, const char *file,
+                              const json_t *json, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = json_array_size(json);
+    struct ss__step *steps = NULL;
+    if (!json_is_array(json) || n == 0 || n > MAX_MODULES) {
+        SS_FAIL_FILE(file, SS_E_DATA, "expected a list of 1 to %d modules", MAX_MODULES);
+    }
+    steps = ss__arena_alloc(&folder->arena, n * sizeof *steps);
+    if (steps == NULL) {
+        status = ss__fail_nomem(err, "modules");
+        goto out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        SS_TRY(read_module(folder, file, json_array_get(json, i), &steps[i], err));
+    }
+    SS_TRY(check_order(file, steps, n, err));
+    folder->transformer = steps[0].path;
+    folder->steps = steps + 1;
+    folder->n_steps = n - 1;
+out:
+    return status;
+}
+
+/* ---- the sentence config ---- */
+
+static const char *const sentence_files[] = {
+    "sentence_bert_config.json",       "sentence_roberta_config.json",
+    "sentence_distilbert_config.json", "sentence_camembert_config.json",
+    "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+};
+
+struct expected_text {
+    const char *key, *value;
+};
+
+/* A key whose other values would mean another kind of model. */
+static ss_status check_text(const char *file, const json_t *json, struct expected_text expected,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *value = expected.value;
+    SS_TRY(ss__json_text(file, json, expected.key, &value, err));
+    if (strcmp(value, expected.value) != 0) {
+        SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'%s' is '%s'; only '%s' is read", expected.key,
+                     value, expected.value);
+    }
+out:
+    return status;
+}
+
+static ss_status check_sentence(const char *file, const json_t *json, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *modalities = json_object_get(json, "modality_config");
+    const json_t *text = json_object_get(modalities, "text");
+    SS_TRY(check_text(file, json,
+                      (struct expected_text){"transformer_task", "feature-extraction"}, err));
+    SS_TRY(check_text(file, json,
+                      (struct expected_text){"module_output_name", "token_embeddings"}, err));
+    if (json_is_object(modalities) && !json_is_object(text)) {
+        SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'modality_config' has no 'text'");
+    }
+    SS_TRY(check_text(file, text, (struct expected_text){"method", "forward"}, err));
+    SS_TRY(check_text(file, text,
+                      (struct expected_text){"method_output_name", "last_hidden_state"}, err));
+out:
+    return status;
+}
+
+static ss_status read_sentence(struct ss__model_folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = sizeof sentence_files / sizeof sentence_files[0];
+    for (size_t i = 0; i < n && json_object_size(folder->sentence) == 0; i++) {
+        json_decref(folder->sentence);
+        folder->sentence = NULL;
+        JOIN(folder->sentence_path, folder, folder->transformer, sentence_files[i]);
+        SS_TRY(ss__json_load_optional(folder->sentence_path, &folder->sentence, err));
+    }
+    SS_TRY(check_sentence(folder->sentence_path, folder->sentence, err));
+out:
+    return status;
+}
+
+ss_status ss__model_folder_limit(const struct ss__model_folder *folder, size_t *limit,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *call = json_object_get(folder->sentence, "processing_kwargs");
+    *limit = 0;
+    SS_TRY(
+        ss__json_size(folder->sentence_path, folder->sentence, "max_seq_length", limit, err));
+    SS_TRY(ss__json_size(folder->sentence_path, json_object_get(call, "common"), "max_length",
+                         limit, err));
+    SS_TRY(ss__json_size(folder->sentence_path, json_object_get(call, "text"), "max_length",
+                         limit, err));
+out:
+    return status;
+}
+
+/* ---- prompts ---- */
+
+static ss_status read_prompts(struct ss__model_folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    JOIN(folder->prompts_path, folder, folder->path, "config_sentence_transformers.json");
+    SS_TRY(ss__json_load_optional(folder->prompts_path, &folder->prompts, err));
+    SS_TRY(check_text(folder->prompts_path, folder->prompts,
+                      (struct expected_text){"model_type", "SentenceTransformer"}, err));
+out:
+    return status;
+}
+
+static void list_prompts(const json_t *prompts, struct ss__buf *out)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)(uintptr_t)prompts, name, value)
+    {
+        ss__buf_printf(out, "%s'%s'", out->n_bytes == 0 ? "" : ", ", name);
+    }
+}
+
+ss_status ss__model_folder_prompt(const struct ss__model_folder *folder,
+                                  const struct ss_encoder_options *options, const char **prompt,
+                                  ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf names = {0};
+    const json_t *prompts = json_object_get(folder->prompts, "prompts");
+    const char *name = options->prompt_name;
+    *prompt = "";
+    if (options->prompt != NULL) {
+        *prompt = options->prompt;
+        goto out;
+    }
+    if (name == NULL) {
+        SS_TRY(ss__json_text(folder->prompts_path, folder->prompts, "default_prompt_name",
+                             &name, err));
+    }
+    if (name == NULL) {
+        goto out;
+    }
+    /* every model has these two, empty unless it says otherwise */
+    const bool is_common = strcmp(name, "query") == 0 || strcmp(name, "document") == 0;
+    if (json_object_get(prompts, name) == NULL && !is_common) {
+        list_prompts(prompts, &names);
+        const char *known = ss__buf_text(&names);
+        status = ss__fail_file(
+            err, options->prompt_name != NULL ? folder->path : folder->prompts_path,
+            options->prompt_name != NULL ? SS_E_USAGE : SS_E_DATA,
+            "there is no prompt named '%s'; the model has %s", name,
+            known == NULL || known[0] == '\0' ? "none" : known);
+        goto out;
+    }
+    SS_TRY(ss__json_text(folder->prompts_path, prompts, name, prompt, err));
+out:
+    ss__buf_release(&names);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    json_t *modules = NULL;
+    const char *file = NULL;
+    *out = (struct ss__model_folder){.path = path, .transformer = path};
+    switch (ss__path_look(path)) {
+    case SS__PATH_FOLDER:
+        break;
+    case SS__PATH_NONE:
+        SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such model folder");
+    case SS__PATH_FILE:
+    case SS__PATH_OTHER:
+        SS_FAIL_FILE(path, SS_E_NOINPUT, "this is not a folder; a model is one");
+    }
+    JOIN(file, out, path, "modules.json");
+    SS_TRY(ss__json_load_optional(file, &modules, err));
+    out->is_plain = modules == NULL;
+    if (modules != NULL) {
+        SS_TRY(read_modules(out, file, modules, err));
+        SS_TRY(read_sentence(out, err));
+        SS_TRY(read_prompts(out, err));
+    }
+out:
+    json_decref(modules);
+    return status;
+}
+
+void ss__model_folder_release(struct ss__model_folder *folder)
+{
+    json_decref(folder->sentence);
+    json_decref(folder->prompts);
+    ss__arena_release(&folder->arena);
+    *folder = (struct ss__model_folder){0};
+}
+
+bool ss__encoder_is_at(const char *path)
+{
+    struct ss__model_folder folder = {0};
+    bool found = false;
+    json_t *json = NULL;
+    const char *modules = join(&folder, path, "modules.json");
+    const char *config = join(&folder, path, "config.json");
+    if (modules != NULL && ss__json_load_optional(modules, &json, NULL) == SS_OK &&
+        json_is_array(json)) {
+        found = true;
+        for (size_t i = 0; i < json_array_size(json); i++) {
+            const char *type =
+                json_string_value(json_object_get(json_array_get(json, i), "type"));
+            found = found && (type == NULL || strstr(type, "SparseAutoEncoder") == NULL);
+        }
+    } else if (config != NULL && json == NULL &&
+               ss__json_load_optional(config, &json, NULL) == SS_OK) {
+        found = json_is_string(json_object_get(json, "model_type"));
+    }
+    json_decref(json);
+    ss__model_folder_release(&folder);
+    return found;
+}

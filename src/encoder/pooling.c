@@ -1,0 +1,234 @@
+/* From the hidden states of a text's tokens to one embedding (encoders.md 1.3). Sums run in
+ * token order, so that they do not depend on what else is in a batch. */
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+/* One sequence: hidden [n, width], of which the tokens from `start` on count. */
+struct span {
+    const float *hidden;
+    size_t n, start, width;
+};
+
+static void zero(const struct span *span, float *out)
+{
+    memset(out, 0, span->width * sizeof *out);
+}
+
+static float sum(const struct span *span, float *out)
+{
+    zero(span, out);
+    for (size_t i = span->start; i < span->n; i++) {
+        ss__add_to(out, span->hidden + i * span->width, span->width);
+    }
+    return (float)(span->n - span->start);
+}
+
+static void pool_cls(const struct span *span, float *out)
+{
+    const size_t i = span->start < span->n ? span->start : 0;
+    memcpy(out, span->hidden + i * span->width, span->width * sizeof *out);
+}
+
+static void pool_max(const struct span *span, float *out)
+{
+    if (span->start == span->n) {
+        zero(span, out);
+        return;
+    }
+    pool_cls(span, out);
+    for (size_t i = span->start + 1; i < span->n; i++) {
+        ss__max_to(out, span->hidden + i * span->width, span->width);
+    }
+}
+
+static void pool_mean(const struct span *span, float *out)
+{
+    const float n = sum(span, out);
+    ss__scale(out, 1 / fmaxf(n, 1e-9F), span->width);
+}
+
+static void pool_mean_sqrt_len(const struct span *span, float *out)
+{
+    const float n = sum(span, out);
+    ss__scale(out, 1 / sqrtf(fmaxf(n, 1e-9F)), span->width);
+}
+
+/* Token i weighs i + 1, counted from the first token also where the prompt is left out. */
+static void pool_weighted_mean(const struct span *span, float *out)
+{
+    double total = 0;
+    zero(span, out);
+    for (size_t i = span->start; i < span->n; i++) {
+        const float weight = (float)(i + 1);
+        ss__add_scaled_to(out, span->hidden + i * span->width, weight, span->width);
+        total += weight;
+    }
+    ss__scale(out, (float)(1 / fmax(total, 1e-9)), span->width);
+}
+
+static void pool_last(const struct span *span, float *out)
+{
+    if (span->start == span->n) {
+        zero(span, out);
+        return;
+    }
+    memcpy(out, span->hidden + (span->n - 1) * span->width, span->width * sizeof *out);
+}
+
+/* In the order in which the old booleans are concatenated. */
+static const struct {
+    const char *name, *old_key;
+    void (*run)(const struct span *span, float *out);
+} modes[] = {
+    {"cls", "pooling_mode_cls_token", pool_cls},
+    {"max", "pooling_mode_max_tokens", pool_max},
+    {"mean", "pooling_mode_mean_tokens", pool_mean},
+    {"mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", pool_mean_sqrt_len},
+    {"weightedmean", "pooling_mode_weightedmean_tokens", pool_weighted_mean},
+    {"lasttoken", "pooling_mode_lasttoken", pool_last},
+};
+
+enum { N_MODES = sizeof modes / sizeof modes[0], MODE_MEAN = 2 };
+
+static ss_status add_mode(const char *file, const json_t *name, struct ss__pooling *out,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *text = json_is_string(name) ? json_string_value(name) : "(no text)";
+    if (out->n_modes == SS__MAX_POOLING_MODES) {
+        SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' has more than %d entries",
+                     SS__MAX_POOLING_MODES);
+    }
+    for (uint8_t i = 0; i < N_MODES; i++) {
+        if (strcmp(text, modes[i].name) == 0) {
+            out->modes[out->n_modes++] = i;
+            return SS_OK;
+        }
+    }
+    SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
+                 "the pooling mode '%s' is not read; read are cls, max, mean, "
+                 "mean_sqrt_len_tokens, weightedmean and lasttoken",
+                 text);
+out:
+    return status;
+}
+
+static ss_status read_modes(const char *file, const json_t *json, struct ss__pooling *out,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *mode = json_object_get(json, "pooling_mode");
+    const bool is_list = json_is_array(mode);
+    if (mode != NULL && !json_is_null(mode)) {
+        const size_t n = is_list ? json_array_size(mode) : 1;
+        for (size_t i = 0; i < n; i++) {
+            SS_TRY(add_mode(file, is_list ? json_array_get(mode, i) : mode, out, err));
+        }
+        if (n == 0) {
+            SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' is an empty list");
+        }
+        goto out;
+    }
+    for (uint8_t i = 0; i < N_MODES; i++) {
+        bool is_on = false;
+        SS_TRY(ss__json_bool(file, json, modes[i].old_key, &is_on, err));
+        if (is_on) {
+            out->modes[out->n_modes++] = i;
+        }
+    }
+    if (out->n_modes == 0) {
+        out->modes[out->n_modes++] = MODE_MEAN;
+    }
+out:
+    return status;
+}
+
+static ss_status check_width(const char *file, const json_t *json, size_t width, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t stated = width;
+    SS_TRY(ss__json_size(file, json, "word_embedding_dimension", &stated, err));
+    SS_TRY(ss__json_size(file, json, "embedding_dimension", &stated, err));
+    if (stated != width) {
+        SS_FAIL_FILE(file, SS_E_SHAPE, "pooling takes %zu values, the transformer gives %zu",
+                     stated, width);
+    }
+out:
+    return status;
+}
+
+ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    json_t *json = NULL;
+    char *file = NULL;
+    bool includes_prompt = true;
+    *out = (struct ss__pooling){0};
+    if (path == NULL) {
+        *out = (struct ss__pooling){.n_modes = 1, .modes = {MODE_MEAN}};
+        return SS_OK;
+    }
+    file = ss__path_join(path, "config.json");
+    if (file == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    SS_TRY(ss__json_load(file, &json, err));
+    SS_TRY(read_modes(file, json, out, err));
+    SS_TRY(check_width(file, json, width, err));
+    SS_TRY(ss__json_bool(file, json, "include_prompt", &includes_prompt, err));
+    out->excludes_prompt = !includes_prompt;
+out:
+    json_decref(json);
+    ss__free(file);
+    return status;
+}
+
+void ss__pooling_name(const struct ss__pooling *pooling, struct ss__buf *out)
+{
+    for (size_t i = 0; i < pooling->n_modes; i++) {
+        ss__buf_printf(out, "%s%s", i == 0 ? "" : "+", modes[pooling->modes[i]].name);
+    }
+}
+
+struct pool_job {
+    const struct ss__pooling *pooling;
+    const struct ss__batch *batch;
+    size_t n_skipped, width;
+    const float *hidden;
+    float *out;
+};
+
+static void pool_one(void *context, size_t index, size_t worker)
+{
+    const struct pool_job *job = context;
+    const size_t begin = job->batch->offsets[index];
+    const size_t n = job->batch->offsets[index + 1] - begin;
+    const struct span span = {.hidden = job->hidden + begin * job->width,
+                              .n = n,
+                              .start = ss__min_size(job->n_skipped, n),
+                              .width = job->width};
+    float *out = job->out + index * job->pooling->n_modes * job->width;
+    (void)worker;
+    for (size_t i = 0; i < job->pooling->n_modes; i++) {
+        modes[job->pooling->modes[i]].run(&span, out + i * job->width);
+    }
+}
+
+void ss__pooling_run(const struct ss__pooling *pooling, ss_work *work,
+                     const struct ss__batch *batch, size_t n_skipped, size_t width,
+                     const float *hidden, float *out)
+{
+    struct pool_job job = {.pooling = pooling,
+                           .batch = batch,
+                           .n_skipped = n_skipped,
+                           .width = width,
+                           .hidden = hidden,
+                           .out = out};
+    ss__pool_run(ss__work_pool(work), batch->n_sequences, pool_one, &job);
+}

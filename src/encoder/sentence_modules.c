@@ -1,0 +1,285 @@
+/* Modules after pooling: Dense, Normalize, LayerNorm, Dropout (encoders.md 1). One table says
+ * how each is read and run. */
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+/* What reading a module needs. */
+struct reading {
+    const char *path; /* of the module's folder */
+    const char *file; /* its config.json */
+    const json_t *json;
+    ss_encoder *encoder;
+};
+
+struct ss__module_kind {
+    const char *type;
+    bool is_identity, normalizes;
+    bool may_lack_config;
+    ss_status (*read)(struct ss__module *module, const struct reading *reading, ss_err *err);
+    ss_status (*run)(const struct ss__module *module, ss_work *work, struct ss__rows *rows,
+                     ss_err *err);
+};
+
+/* ---- Dense: y = act(W x + b), with a residual where the config asks for one ---- */
+
+static const struct {
+    const char *name; /* last component of the class */
+    ss__activation activation;
+} dense_activations[] = {
+    {"Tanh", SS__ACT_TANH}, {"Identity", SS__ACT_NONE},   {"ReLU", SS__ACT_RELU},
+    {"GELU", SS__ACT_GELU}, {"Sigmoid", SS__ACT_SIGMOID}, {"SiLU", SS__ACT_SILU},
+};
+
+static ss_status read_activation(const struct reading *r, ss__activation *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = "torch.nn.modules.activation.Tanh";
+    SS_TRY(ss__json_text(r->file, r->json, "activation_function", &name, err));
+    const char *last = strrchr(name, '.');
+    const size_t n = sizeof dense_activations / sizeof dense_activations[0];
+    for (size_t i = 0; i < n && last != NULL && strncmp(name, "torch.", 6) == 0; i++) {
+        if (strcmp(last + 1, dense_activations[i].name) == 0) {
+            *out = dense_activations[i].activation;
+            return SS_OK;
+        }
+    }
+    SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
+                 "'activation_function' is '%s'; read are torch's Tanh, Identity, ReLU, GELU, "
+                 "Sigmoid and SiLU",
+                 name);
+out:
+    return status;
+}
+
+static ss_status check_input(const struct reading *r, const char *key,
+                             const struct ss__module *module, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n_in = 0;
+    SS_TRY(ss__json_need(r->file, r->json, key, err));
+    SS_TRY(ss__json_size(r->file, r->json, key, &n_in, err));
+    if (n_in != module->n_in) {
+        SS_FAIL_FILE(r->file, SS_E_SHAPE, "'%s' is %zu, but the module before gives %zu values",
+                     key, n_in, module->n_in);
+    }
+out:
+    if (status != SS_OK) {
+        ss__err_about(err, key);
+    }
+    return status;
+}
+
+/* Weights of a module: its folder's model file. */
+struct module_weights {
+    struct ss__weights *weights;
+    struct ss__binder binder;
+};
+
+static ss_status open_weights(const struct reading *r, struct module_weights *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__weights_open_model(r->path, &out->weights, err));
+    SS_TRY(ss__encoder_add_weights(r->encoder, out->weights, err));
+    SS_TRY(ss__binder_init(&out->binder, out->weights, NULL, err));
+out:
+    return status;
+}
+
+static void close_weights(struct module_weights *weights)
+{
+    ss__binder_release(&weights->binder);
+    ss__weights_close(weights->weights);
+}
+
+static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct module_weights w = {0};
+    bool has_bias = true;
+    SS_TRY(check_input(r, "in_features", m, err));
+    SS_TRY(ss__json_need(r->file, r->json, "out_features", err));
+    SS_TRY(ss__json_size(r->file, r->json, "out_features", &m->n_out, err));
+    SS_TRY(ss__json_bool(r->file, r->json, "bias", &has_bias, err));
+    SS_TRY(ss__json_bool(r->file, r->json, "use_residual", &m->has_residual, err));
+    SS_TRY(read_activation(r, &m->activation, err));
+    SS_TRY(open_weights(r, &w, err));
+    SS_TRY(ss__bind_matrix(&w.binder, "linear.weight", m->n_out, m->n_in, 0, m->n_out,
+                           &m->linear, err));
+    if (has_bias) {
+        SS_ALLOC_ALIGNED(m->vectors, m->n_out);
+        SS_TRY(ss__bind_vector(&w.binder, "linear.bias", m->n_out, m->vectors, err));
+        m->bias = m->vectors;
+    }
+    if (m->has_residual && m->n_in != m->n_out) {
+        SS_TRY(ss__bind_matrix(&w.binder, "residual.weight", m->n_out, m->n_in, 0, m->n_out,
+                               &m->residual, err));
+    }
+    SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
+out:
+    close_weights(&w);
+    return status;
+}
+
+static ss_status run_dense(const struct ss__module *m, ss_work *work, struct ss__rows *rows,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__end end = {.bias = m->bias, .activation = m->activation};
+    const ss__slot slot =
+        rows->slot == SS__SLOT_POOLED ? SS__SLOT_POOLED_NEXT : SS__SLOT_POOLED;
+    float *y = ss__work_scratch(work, slot, rows->n * m->n_out * sizeof *y);
+    if (y == NULL) {
+        status = ss__fail_nomem(err, "embeddings");
+        goto out;
+    }
+    if (m->residual.panels != NULL) {
+        SS_TRY(ss__linear(work, &m->residual, rows->x, rows->n, y, &(struct ss__end){0}, err));
+        end.residual = y;
+    } else if (m->has_residual) {
+        end.residual = rows->x;
+    }
+    SS_TRY(ss__linear(work, &m->linear, rows->x, rows->n, y, &end, err));
+    rows->x = y;
+    rows->slot = slot;
+out:
+    return status;
+}
+
+/* ---- Normalize: x / max(|x|, 1e-12) ---- */
+
+static ss_status run_normalize(const struct ss__module *m, ss_work *work, struct ss__rows *rows,
+                               ss_err *err)
+{
+    (void)work;
+    (void)err;
+    for (size_t i = 0; i < rows->n; i++) {
+        float *row = rows->x + i * m->n_in;
+        const float norm = sqrtf(ss__sum_squares(row, m->n_in));
+        ss__scale(row, 1 / fmaxf(norm, 1e-12F), m->n_in);
+    }
+    return SS_OK;
+}
+
+/* ---- LayerNorm ---- */
+
+static ss_status read_layer_norm(struct ss__module *m, const struct reading *r, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct module_weights w = {0};
+    SS_TRY(check_input(r, "dimension", m, err));
+    SS_TRY(open_weights(r, &w, err));
+    SS_ALLOC_ALIGNED(m->vectors, 2 * m->n_in);
+    SS_TRY(ss__bind_vector(&w.binder, "norm.weight", m->n_in, m->vectors, err));
+    SS_TRY(ss__bind_vector(&w.binder, "norm.bias", m->n_in, m->vectors + m->n_in, err));
+    m->gain = m->vectors;
+    m->shift = m->vectors + m->n_in;
+    SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
+out:
+    close_weights(&w);
+    return status;
+}
+
+static ss_status run_layer_norm(const struct ss__module *m, ss_work *work,
+                                struct ss__rows *rows, ss_err *err)
+{
+    (void)err;
+    /* eps is torch's default, which the module cannot change */
+    ss__layer_norm(work, rows->x, rows->n, m->n_in, m->gain, m->shift, 1e-5F);
+    return SS_OK;
+}
+
+/* ---- the table ---- */
+
+static const struct ss__module_kind kinds[] = {
+    {.type = "Dense", .read = read_dense, .run = run_dense},
+    {.type = "Normalize", .normalizes = true, .may_lack_config = true, .run = run_normalize},
+    {.type = "LayerNorm", .read = read_layer_norm, .run = run_layer_norm},
+    {.type = "Dropout", .is_identity = true, .may_lack_config = true},
+};
+
+/* Modules work on the embedding, not on tokens. */
+static ss_status check_place(const struct reading *r, ss_err *err)
+{
+    static const char *const keys[] = {"module_input_name", "module_output_name"};
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = "sentence_embedding";
+        SS_TRY(ss__json_text(r->file, r->json, keys[i], &name, err));
+        if (strcmp(name, "sentence_embedding") != 0) {
+            SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
+                         "'%s' is '%s'; only 'sentence_embedding' is read", keys[i], name);
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__module_read(const struct ss__step *step, size_t n_in, ss_encoder *encoder,
+                          struct ss__module *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    json_t *json = NULL;
+    char *file = NULL;
+    *out = (struct ss__module){.n_in = n_in, .n_out = n_in};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && out->kind == NULL; i++) {
+        out->kind = strcmp(step->type, kinds[i].type) == 0 ? &kinds[i] : NULL;
+    }
+    if (out->kind == NULL) {
+        SS_FAIL_FILE(encoder->path, SS_E_UNSUPPORTED,
+                     "modules.json: a module of type '%s' is not read after pooling; read are "
+                     "Dense, Normalize, LayerNorm and Dropout",
+                     step->type);
+    }
+    file = ss__path_join(step->path, "config.json");
+    if (file == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    if (out->kind->may_lack_config) {
+        SS_TRY(ss__json_load_optional(file, &json, err));
+    } else {
+        SS_TRY(ss__json_load(file, &json, err));
+    }
+    if (json != NULL) {
+        SS_TRY(ss__encoder_add_file(encoder, file, err));
+    }
+    const struct reading reading = {
+        .path = step->path, .file = file, .json = json, .encoder = encoder};
+    SS_TRY(check_place(&reading, err));
+    if (out->kind->read != NULL) {
+        SS_TRY(out->kind->read(out, &reading, err));
+    }
+out:
+    json_decref(json);
+    ss__free(file);
+    return status;
+}
+
+void ss__module_release(struct ss__module *module)
+{
+    ss__matrix_release(&module->linear);
+    ss__matrix_release(&module->residual);
+    ss__free(module->vectors);
+    *module = (struct ss__module){0};
+}
+
+bool ss__module_normalizes(const struct ss__module *module)
+{
+    return module->kind->normalizes;
+}
+
+bool ss__module_is_identity(const struct ss__module *module)
+{
+    return module->kind->is_identity;
+}
+
+ss_status ss__module_run(const struct ss__module *module, ss_work *work, struct ss__rows *rows,
+                         ss_err *err)
+{
+    return module->kind->is_identity ? SS_OK : module->kind->run(module, work, rows, err);
+}
