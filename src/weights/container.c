@@ -1,0 +1,148 @@
+/* The container of tensors: growing it, indexing its names, looking things up, closing it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "weights/weights_priv.h"
+
+ss_status ss__weights_add(struct ss__weights *self, const struct ss__tensor *tensor,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (self->n >= SS__MAX_TENSORS) {
+        SS_FAIL_FILE(self->source.file, SS_E_LIMIT, "holds more than %d tensors",
+                     SS__MAX_TENSORS);
+    }
+    SS_GROW(self->tensors, self->n_room, self->n + 1);
+    self->tensors[self->n++] = *tensor;
+out:
+    return status;
+}
+
+ss_status ss__weights_add_metadata(struct ss__weights *self, const char *key, const char *value,
+                                   ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (self->n_metadata >= SS__MAX_METADATA) {
+        SS_FAIL_FILE(self->source.file, SS_E_LIMIT, "holds more than %d metadata strings",
+                     SS__MAX_METADATA);
+    }
+    SS_GROW(self->metadata, self->n_metadata_room, self->n_metadata + 1);
+    self->metadata[self->n_metadata++] = (struct ss__weights_pair){.key = key, .value = value};
+out:
+    return status;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct ss__tensor *const *a = left;
+    const struct ss__tensor *const *b = right;
+    return strcmp((*a)->name, (*b)->name);
+}
+
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct ss__weights_pair *a = left;
+    const struct ss__weights_pair *b = right;
+    return strcmp(a->key, b->key);
+}
+
+ss_status ss__weights_finish(struct ss__weights *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_ALLOC(self->by_name, self->n);
+    for (size_t i = 0; i < self->n; i++) {
+        self->by_name[i] = &self->tensors[i];
+    }
+    qsort(self->by_name, self->n, sizeof *self->by_name, compare_names);
+    for (size_t i = 1; i < self->n; i++) {
+        if (strcmp(self->by_name[i - 1]->name, self->by_name[i]->name) == 0) {
+            SS_FAIL_FILE(self->source.file, SS_E_DATA, "two tensors are called '%s'",
+                         self->by_name[i]->name);
+        }
+    }
+    if (self->n_metadata > 0) {
+        qsort(self->metadata, self->n_metadata, sizeof *self->metadata, compare_pairs);
+    }
+    for (size_t i = 1; i < self->n_metadata; i++) {
+        if (strcmp(self->metadata[i - 1].key, self->metadata[i].key) == 0) {
+            SS_FAIL_FILE(self->source.file, SS_E_DATA, "metadata key '%s' is given twice",
+                         self->metadata[i].key);
+        }
+    }
+out:
+    return status;
+}
+
+void ss__weights_close(struct ss__weights *weights)
+{
+    if (weights == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < weights->n_parts; i++) {
+        ss__weights_close(weights->parts[i]);
+    }
+    for (size_t i = 0; i < weights->n_inflated; i++) {
+        ss__free(weights->inflated[i]);
+    }
+    ss__free(weights->parts);
+    ss__free(weights->inflated);
+    ss__free(weights->tensors);
+    ss__free(weights->by_name);
+    ss__free(weights->metadata);
+    ss__arena_release(&weights->arena);
+    ss__map_release(&weights->map);
+    ss__free(weights->path);
+    ss__free(weights);
+}
+
+const char *ss__weights_format(const struct ss__weights *weights)
+{
+    return weights->format;
+}
+
+const char *ss__weights_path(const struct ss__weights *weights)
+{
+    return weights->path;
+}
+
+size_t ss__weights_n_files(const struct ss__weights *weights)
+{
+    return weights->n_parts == 0 ? 1 : weights->n_parts;
+}
+
+const char *ss__weights_file(const struct ss__weights *weights, size_t index)
+{
+    return weights->n_parts == 0 ? weights->path : weights->parts[index]->path;
+}
+
+size_t ss__weights_n(const struct ss__weights *weights)
+{
+    return weights->n;
+}
+
+const struct ss__tensor *ss__weights_at(const struct ss__weights *weights, size_t index)
+{
+    return &weights->tensors[index];
+}
+
+const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, const char *name)
+{
+    const struct ss__tensor wanted = {.name = name};
+    const struct ss__tensor *key = &wanted;
+    const struct ss__tensor *const *found =
+        weights->n == 0 ? NULL
+                        : bsearch(&key, weights->by_name, weights->n, sizeof *weights->by_name,
+                                  compare_names);
+    return found == NULL ? NULL : *found;
+}
+
+const char *ss__weights_metadata(const struct ss__weights *weights, const char *key)
+{
+    const struct ss__weights_pair wanted = {.key = key};
+    const struct ss__weights_pair *found =
+        weights->n_metadata == 0 ? NULL
+                                 : bsearch(&wanted, weights->metadata, weights->n_metadata,
+                                           sizeof *weights->metadata, compare_pairs);
+    return found == NULL ? NULL : found->value;
+}

@@ -1,0 +1,143 @@
+/* The weights of a model folder: one file, or shards listed by an index
+ *
+ *   {"metadata": {…}, "weight_map": {NAME: SHARD, …}}
+ *
+ * whose paths must stay inside the folder. A tensor of a shard that the index does not send
+ * there is not seen. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "weights/weights_priv.h"
+
+enum { MAX_INDEX_BYTES = 8 << 20, MAX_SHARDS = 1024 };
+
+/* The shard of a path relative to the folder, opened on first use. */
+static ss_status need_shard(struct ss__weights *self, const char *folder, const char *shard,
+                            const struct ss__weights **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    if (!ss__path_is_inside(shard) || shard[0] == '\0') {
+        SS_FAIL_FILE(self->path, SS_E_DATA, "shard path '%.200s' leaves the folder", shard);
+    }
+    path = ss__path_join(folder, shard);
+    if (path == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    for (size_t i = 0; i < self->n_parts; i++) {
+        if (strcmp(self->parts[i]->path, path) == 0) {
+            *out = self->parts[i];
+            goto out;
+        }
+    }
+    if (self->n_parts == MAX_SHARDS) {
+        SS_FAIL_FILE(self->path, SS_E_LIMIT, "names more than %d shards", MAX_SHARDS);
+    }
+    SS_TRY(ss__weights_open(path, &self->parts[self->n_parts], err));
+    *out = self->parts[self->n_parts++];
+out:
+    ss__free(path);
+    return status;
+}
+
+static ss_status add_mapped(struct ss__weights *self, const char *folder, const char *name,
+                            const json_t *shard, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__weights *part = NULL;
+    if (!json_is_string(shard) ||
+        strlen(json_string_value(shard)) != json_string_length(shard)) {
+        SS_FAIL_FILE(self->path, SS_E_DATA, "weight_map of '%.200s' is not a file name", name);
+    }
+    SS_TRY(need_shard(self, folder, json_string_value(shard), &part, err));
+    const struct ss__tensor *tensor = ss__weights_find(part, name);
+    if (tensor == NULL) {
+        SS_FAIL_FILE(self->path, SS_E_DATA, "tensor '%.200s' is not in its shard '%.200s'",
+                     name, json_string_value(shard));
+    }
+    SS_TRY(ss__weights_add(self, tensor, err));
+out:
+    return status;
+}
+
+static ss_status read_index(struct ss__weights *self, const char *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf text = {0};
+    json_t *index = NULL;
+    const char *name = NULL;
+    json_t *shard = NULL;
+    SS_TRY(ss__file_read(self->path, MAX_INDEX_BYTES, &text, err));
+    SS_TRY(ss__json_parse(self->path, text.data == NULL ? "" : text.data, text.n_bytes, &index,
+                          err));
+    json_t *map = json_object_get(index, "weight_map");
+    if (!json_is_object(map) || json_object_size(map) == 0) {
+        SS_FAIL_FILE(self->path, SS_E_DATA,
+                     "has no weight_map, which names each tensor's file");
+    }
+    SS_ALLOC(self->parts, MAX_SHARDS);
+    json_object_foreach(map, name, shard)
+    {
+        SS_TRY(add_mapped(self, folder, name, shard, err));
+    }
+    self->format = self->parts[0]->format;
+    SS_TRY(ss__weights_finish(self, err));
+out:
+    json_decref(index);
+    ss__buf_release(&text);
+    return status;
+}
+
+/* Takes `path`. */
+static ss_status open_sharded(const char *folder, char *path, struct ss__weights **out,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__weights *self = NULL;
+    SS_ALLOC(self, 1);
+    self->path = path;
+    self->source.file = path;
+    path = NULL;
+    SS_TRY(read_index(self, folder, err));
+    *out = self;
+    self = NULL;
+out:
+    ss__free(path);
+    ss__weights_close(self);
+    return status;
+}
+
+ss_status ss__weights_open_model(const char *folder, struct ss__weights **out, ss_err *err)
+{
+    static const struct {
+        const char *name;
+        bool is_index;
+    } choices[] = {
+        {"model.safetensors", false},
+        {"model.safetensors.index.json", true},
+        {"pytorch_model.bin", false},
+        {"pytorch_model.bin.index.json", true},
+    };
+    *out = NULL;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        char *path = ss__path_join(folder, choices[i].name);
+        if (path == NULL) {
+            return ss__fail_nomem(err, "a path");
+        }
+        if (ss__path_look(path) == SS__PATH_NONE) {
+            ss__free(path);
+            continue;
+        }
+        if (choices[i].is_index) {
+            return open_sharded(folder, path, out, err);
+        }
+        const ss_status status = ss__weights_open(path, out, err);
+        ss__free(path);
+        return status;
+    }
+    return ss__fail_file(err, folder, SS_E_NOINPUT,
+                         "no weights in this folder: expected model.safetensors, "
+                         "pytorch_model.bin, or the index of either's shards");
+}

@@ -1,0 +1,156 @@
+/* Opening: the kind of a file is found from its content, then its reader fills a container. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "weights/weights_priv.h"
+
+/* ---- kinds ---- */
+
+static bool starts_with(const struct ss__source *source, const char *bytes, size_t n)
+{
+    return source->n_bytes >= n && memcmp(source->data, bytes, n) == 0;
+}
+
+/* A length below the format's limit, then '{'. */
+static bool is_safetensors(const struct ss__source *source)
+{
+    return source->n_bytes > 8 && source->data[8] == '{' &&
+           memcmp(source->data + 4, "\0\0\0\0", 4) == 0;
+}
+
+struct kind {
+    const char *name;
+    const char *ending; /* whose reader explains what is wrong when no kind matches */
+    bool (*matches)(const struct ss__source *source);
+    ss_status (*read)(struct ss__weights *self, ss_err *err);
+};
+
+static const struct kind kinds[] = {
+    {"safetensors", ".safetensors", is_safetensors, ss__safetensors_read},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static const struct kind *find_kind(const struct ss__source *source)
+{
+    for (size_t i = 0; i < N_KINDS; i++) {
+        if (kinds[i].matches(source)) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+    const size_t n = strlen(name), n_ending = strlen(ending);
+    return n >= n_ending && strcmp(name + n - n_ending, ending) == 0;
+}
+
+static const struct kind *kind_by_name(const char *name)
+{
+    for (size_t i = 0; i < N_KINDS; i++) {
+        if (kinds[i].ending != NULL && ends_with(name, kinds[i].ending)) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+/* What else a file may be that users take for weights. */
+static ss_status refuse_unknown(const struct ss__source *source, ss_err *err)
+{
+    if (source->n_bytes == 0) {
+        return ss__fail_file(err, source->file, SS_E_DATA, "the file is empty");
+    }
+    if (starts_with(source, "version https://git-lfs", 23)) {
+        return ss__fail_file(err, source->file, SS_E_DATA,
+                             "this is the pointer of a large-file store, not the file itself; "
+                             "fetch it with 'git lfs pull'");
+    }
+    if (source->n_bytes > 262 && memcmp(source->data + 257, "ustar", 5) == 0) {
+        return ss__fail_file(err, source->file, SS_E_UNSUPPORTED,
+                             "this is a tar archive, torch's oldest form; save it again with a "
+                             "newer torch or as safetensors");
+    }
+    return ss__fail_file(err, source->file, SS_E_DATA,
+                         "not a weights file: expected safetensors, a file of torch.save, .npy "
+                         "or .npz");
+}
+
+/* ---- opening ---- */
+
+static ss_status read_source(struct ss__weights *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct kind *kind = find_kind(&self->source);
+    if (kind == NULL) {
+        kind = kind_by_name(self->source.file);
+        if (kind == NULL || self->source.n_bytes == 0 ||
+            starts_with(&self->source, "version ", 8)) {
+            return refuse_unknown(&self->source, err);
+        }
+    }
+    self->format = kind->name;
+    SS_TRY(kind->read(self, err));
+    SS_TRY(ss__weights_finish(self, err));
+out:
+    return status;
+}
+
+static ss_status new_container(const char *name, struct ss__weights **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__weights *self = NULL;
+    SS_ALLOC(self, 1);
+    self->path = ss__strdup(name);
+    if (self->path == NULL) {
+        ss__free(self);
+        self = NULL;
+        status = ss__fail_nomem(err, "a path");
+    }
+out:
+    *out = self;
+    return status;
+}
+
+ss_status ss__weights_open_memory(const char *name, const void *data, size_t n_bytes,
+                                  struct ss__weights **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__weights *self = NULL;
+    *out = NULL;
+    SS_TRY(new_container(name, &self, err));
+    self->source = (struct ss__source){.file = self->path, .data = data, .n_bytes = n_bytes};
+    SS_TRY(read_source(self, err));
+    *out = self;
+    self = NULL;
+out:
+    ss__weights_close(self);
+    return status;
+}
+
+ss_status ss__weights_open(const char *path, struct ss__weights **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__map map = {0};
+    *out = NULL;
+    SS_TRY(ss__file_map(path, &map, err));
+    SS_TRY(ss__weights_open_memory(path, map.data, map.n_bytes, out, err));
+    (*out)->map = map;
+    map = (struct ss__map){0};
+out:
+    ss__map_release(&map);
+    return status;
+}
+
+const char *ss__weights_sniff(const char *path)
+{
+    struct ss__map map = {0};
+    if (ss__file_map(path, &map, NULL) != SS_OK) {
+        return NULL;
+    }
+    const struct kind *kind =
+        find_kind(&(struct ss__source){.file = path, .data = map.data, .n_bytes = map.n_bytes});
+    ss__map_release(&map);
+    return kind == NULL ? NULL : kind->name;
+}
