@@ -1,0 +1,199 @@
+/* The kinds of paths in the order in which they are tried. A folder is known by what lies in
+ * it, a file by its first bytes and then by its name, so that a damaged file is still told what
+ * is wrong with it as the kind that it claims to be. */
+#include "run/inspect.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "encoder/encoder.h"
+#include "run/results.h"
+#include "sae/sae.h"
+#include "weights/weights.h"
+
+static bool has_ending(const struct ss__look *look, const char *const *endings, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(endings[i]) == look->n_ending &&
+            memcmp(look->ending, endings[i], look->n_ending) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define HAS_ENDING(look, list) has_ending((look), (list), sizeof(list) / sizeof(list)[0])
+
+static bool is_run(const struct ss__look *look)
+{
+    bool found = false;
+    char *path =
+        look->kind == SS__PATH_FOLDER ? ss__path_join(look->path, SS__FILE_MANIFEST) : NULL;
+    if (path != NULL) {
+        found = ss__path_look(path) == SS__PATH_FILE;
+    }
+    ss__free(path);
+    return found;
+}
+
+static bool is_sae(const struct ss__look *look)
+{
+    return look->kind == SS__PATH_FOLDER && ss__sae_is_at(look->path);
+}
+
+static bool is_encoder(const struct ss__look *look)
+{
+    return look->kind == SS__PATH_FOLDER && ss__encoder_is_at(look->path);
+}
+
+static bool is_archive(const struct ss__look *look)
+{
+    static const char *const endings[] = {".zip"};
+    if (look->weights != NULL) {
+        return strcmp(look->weights, "zip") == 0;
+    }
+    return look->kind == SS__PATH_FILE && HAS_ENDING(look, endings);
+}
+
+static bool is_weights(const struct ss__look *look)
+{
+    static const char *const endings[] = {".safetensors", ".pt",  ".pth", ".bin",   ".ckpt",
+                                          ".npy",         ".npz", ".pkl", ".pickle"};
+    return look->weights != NULL || (look->kind == SS__PATH_FILE &&
+                                     look->sniff.format == NULL && HAS_ENDING(look, endings));
+}
+
+static bool is_json(const struct ss__look *look)
+{
+    static const char *const endings[] = {".json"};
+    return look->kind == SS__PATH_FILE &&
+           (HAS_ENDING(look, endings) ||
+            (look->sniff.format != NULL && strcmp(look->sniff.format, "json") == 0));
+}
+
+static bool is_dataset(const struct ss__look *look)
+{
+    return look->kind == SS__PATH_FOLDER || look->sniff.format != NULL ||
+           strpbrk(look->path, "*?[") != NULL;
+}
+
+static const struct kind {
+    const char *name; /* for options->as */
+    ss_path_kind kind;
+    const char *title;
+    bool (*is_at)(const struct ss__look *look);
+    ss_status (*describe)(struct ss__inspection *inspection, ss_err *err);
+} kinds[] = {
+    {"run", SS_PATH_RUN, "The results of an analysis", is_run, ss__inspect_run},
+    {"sae", SS_PATH_SAE, "A sparse autoencoder", is_sae, ss__inspect_sae},
+    {"model", SS_PATH_ENCODER, "A sentence encoder", is_encoder, ss__inspect_encoder},
+    {"archive", SS_PATH_ARCHIVE, "A zip archive", is_archive, ss__inspect_archive},
+    {"weights", SS_PATH_WEIGHTS, "A weights file", is_weights, ss__inspect_weights},
+    {"json", SS_PATH_JSON, "A JSON document", is_json, ss__inspect_json},
+    {"dataset", SS_PATH_DATASET, "A dataset", is_dataset, ss__inspect_dataset},
+};
+
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* The last ending of a name, that of a compression left out. */
+static void find_ending(struct ss__look *look)
+{
+    static const char *const codecs[] = {".gz", ".zst", ".bz2", ".xz"};
+    const char *name = ss__path_name(look->path);
+    size_t n = strlen(name);
+    for (int round = 0; round < 2; round++) {
+        size_t at = n;
+        while (at > 0 && name[at] != '.') {
+            at--;
+        }
+        look->ending = name + at;
+        look->n_ending = n - at;
+        if (!HAS_ENDING(look, codecs)) {
+            return;
+        }
+        n = at;
+    }
+}
+
+static ss_status look_at(const char *path, struct ss__look *look, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *look = (struct ss__look){.path = path, .kind = ss__path_look(path)};
+    find_ending(look);
+    if (look->kind == SS__PATH_NONE && strpbrk(path, "*?[") == NULL) {
+        SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such file or folder");
+    }
+    if (look->kind == SS__PATH_OTHER) {
+        SS_FAIL_FILE(path, SS_E_DATA, "this is a device or pipe; give a file or folder");
+    }
+    if (look->kind == SS__PATH_FILE) {
+        look->weights = ss__weights_sniff(path);
+        if (look->weights == NULL) {
+            SS_TRY(ss__dataset_sniff(path, &look->sniff, err));
+        }
+    }
+out:
+    return status;
+}
+
+/* Arrow IPC files and streams are known, to be refused by name. */
+static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
+{
+    struct ss__map map = {0};
+    bool is_arrow = false;
+    if (look->kind == SS__PATH_FILE && ss__file_map(look->path, &map, NULL) == SS_OK) {
+        is_arrow = map.n_bytes >= 8 && (memcmp(map.data, "ARROW1", 6) == 0 ||
+                                        memcmp(map.data, "\xFF\xFF\xFF\xFF", 4) == 0);
+        ss__map_release(&map);
+    }
+    if (is_arrow) {
+        return ss__fail_file(err, look->path, SS_E_UNSUPPORTED,
+                             "Arrow IPC data is not read; convert it to Parquet or JSON Lines");
+    }
+    return ss__fail_file(err, look->path, SS_E_DATA,
+                         "not a model, SAE, run, dataset, weights file, zip archive or JSON "
+                         "document that is known");
+}
+
+static ss_status find_kind(const struct ss__look *look, const char *as,
+                           const struct kind **found, ss_err *err)
+{
+    for (size_t i = 0; i < N_KINDS; i++) {
+        const bool fits = as == NULL ? kinds[i].is_at(look) : strcmp(as, kinds[i].name) == 0;
+        if (fits) {
+            *found = &kinds[i];
+            return SS_OK;
+        }
+    }
+    if (as == NULL) {
+        return refuse_unknown(look, err);
+    }
+    return ss__fail(err, SS_E_USAGE,
+                    "'%s' is no kind of path; give one of run, sae, model, archive, weights, "
+                    "json, dataset",
+                    as);
+}
+
+ss_status ss_inspect(const char *path, const struct ss_inspect_options *options,
+                     struct ss_report *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const struct ss_inspect_options defaults = {0};
+    struct ss__look look = {0};
+    const struct kind *kind = NULL;
+    struct ss__inspection inspection = {
+        .path = path, .options = options == NULL ? &defaults : options, .report = out};
+    *out = (struct ss_report){0};
+    SS_TRY(look_at(path, &look, err));
+    SS_TRY(find_kind(&look, inspection.options->as, &kind, err));
+    SS_TRY(ss__report_init(out, err));
+    out->kind = kind->kind;
+    out->title = kind->title;
+    SS_TRY(kind->describe(&inspection, err));
+    SS_TRY(ss__report_finish(out, err));
+out:
+    if (status != SS_OK) {
+        ss_report_release(out);
+    }
+    return status;
+}

@@ -1,0 +1,52 @@
+/* What a path is: a table of kinds, each with a look and a description. */
+#ifndef SS_RUN_INSPECT_H
+#define SS_RUN_INSPECT_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "dataset/dataset.h"
+
+/* What a first look at a path found. */
+struct ss__look {
+    const char *path;
+    ss__path_kind kind;
+    const char *weights;    /* format of a weights file by its first bytes, or NULL */
+    struct ss__sniff sniff; /* of a regular file */
+    const char *ending;     /* of its name, ".json", without that of a compression */
+    size_t n_ending;
+};
+
+struct ss__inspection {
+    const char *path;
+    const struct ss_inspect_options *options;
+    struct ss_report *report;
+};
+
+/* Describe one kind: facts, a table, and with options->check a reading of everything. */
+ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_archive(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err);
+
+/* ---- filling a report; running out of memory shows at the end ---- */
+
+SS_MUST_USE ss_status ss__report_init(struct ss_report *report, ss_err *err);
+SS_MUST_USE ss_status ss__report_finish(struct ss_report *report, ss_err *err);
+
+/* Text is copied, with invalid UTF-8 replaced. `name` is a constant. */
+void ss__report_text(struct ss_report *report, const char *name, const char *value);
+void ss__report_count(struct ss_report *report, const char *name, uint64_t value);
+void ss__report_number(struct ss_report *report, const char *name, double value);
+
+/* Begin a table with n columns; every cell then follows, row by row. */
+void ss__report_table(struct ss_report *report, size_t n_columns, const char *const *header);
+void ss__report_cell(struct ss_report *report, const char *text, size_t n_bytes);
+
+/* Forget facts and table from `n_facts` on. */
+void ss__report_cut(struct ss_report *report, size_t n_facts);
+
+#endif

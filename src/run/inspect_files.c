@@ -1,0 +1,215 @@
+/* Weights files, archives, JSON documents and datasets as facts and a table. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "run/inspect.h"
+#include "weights/weights.h"
+
+/* ---- weights ------------------------------------------------------------------------------
+ */
+
+static void add_tensor(struct ss_report *report, const struct ss__tensor *tensor)
+{
+    char shape[SS__MAX_DIMS * 22 + 4] = "[";
+    size_t n = 1;
+    for (size_t i = 0; i < tensor->n_dims; i++) {
+        n += (size_t)snprintf(shape + n, sizeof shape - n, "%s%" PRIu64, i == 0 ? "" : ", ",
+                              tensor->shape[i]);
+    }
+    shape[n++] = ']';
+    ss__report_cell(report, tensor->name, strlen(tensor->name));
+    ss__report_cell(report, tensor->dtype_name, strlen(tensor->dtype_name));
+    ss__report_cell(report, shape, n);
+}
+
+ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char *const header[] = {"tensor", "dtype", "shape"};
+    struct ss_report *report = inspection->report;
+    struct ss__weights *weights = NULL;
+    uint64_t n_values = 0;
+    SS_TRY(ss__weights_open(inspection->path, &weights, err));
+    if (inspection->options->check) {
+        SS_TRY(ss__weights_verify(weights, err));
+    }
+    for (size_t i = 0; i < ss__weights_n(weights); i++) {
+        n_values += ss__weights_at(weights, i)->n_elements;
+    }
+    ss__report_text(report, "format", ss__weights_format(weights));
+    ss__report_count(report, "tensors", ss__weights_n(weights));
+    ss__report_count(report, "values", n_values);
+    ss__report_table(report, 3, header);
+    for (size_t i = 0; i < ss__weights_n(weights); i++) {
+        add_tensor(report, ss__weights_at(weights, i));
+    }
+out:
+    ss__weights_close(weights);
+    return status;
+}
+
+/* ---- archives -----------------------------------------------------------------------------
+ */
+
+struct listing {
+    struct ss_report *report;
+    uint64_t n_entries, n_bytes;
+    char pickle[160]; /* the first entry that is a pickle */
+};
+
+/* A pickle as checkpoints have it: by its name, or protocol 2 or later and a final STOP. */
+static bool is_pickle(const struct ss__zip_entry *entry)
+{
+    const size_t n_name = strlen(entry->name);
+    return (n_name >= 4 && strcmp(entry->name + n_name - 4, ".pkl") == 0) ||
+           (entry->n_bytes >= 4 && entry->data[0] == 0x80 && entry->data[1] >= 2 &&
+            entry->data[1] <= 5 && entry->data[entry->n_bytes - 1] == '.');
+}
+
+static int list_entry(void *user, const struct ss__zip_entry *entry)
+{
+    struct listing *listing = user;
+    char number[24];
+    ss__report_cell(listing->report, entry->name, strlen(entry->name));
+    int n = snprintf(number, sizeof number, "%" PRIu64, entry->n_bytes);
+    ss__report_cell(listing->report, number, (size_t)n);
+    n = snprintf(number, sizeof number, "%08" PRIx32, entry->crc32);
+    ss__report_cell(listing->report, number, (size_t)n);
+    listing->n_entries++;
+    listing->n_bytes += entry->n_bytes;
+    if (listing->pickle[0] == '\0' && is_pickle(entry)) {
+        snprintf(listing->pickle, sizeof listing->pickle, "%s",
+                 entry->name[0] == '\0' ? "?" : entry->name);
+    }
+    return 0;
+}
+
+ss_status ss__inspect_archive(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char *const header[] = {"entry", "bytes", "crc32"};
+    struct listing listing = {.report = inspection->report};
+    ss__report_table(inspection->report, 3, header);
+    SS_TRY(ss__zip_each(inspection->path, list_entry, &listing, err));
+    if (listing.pickle[0] != '\0') {
+        SS_FAIL_FILE(inspection->path, SS_E_UNSUPPORTED,
+                     "holds a pickle ('%.100s') but is not a checkpoint; nothing in it was run",
+                     listing.pickle);
+    }
+    ss__report_count(inspection->report, "entries", listing.n_entries);
+    ss__report_count(inspection->report, "bytes", listing.n_bytes);
+out:
+    return status;
+}
+
+/* ---- datasets -----------------------------------------------------------------------------
+ */
+
+/* The text column that an analysis would use, or why there is none. */
+static void add_text_column(struct ss__inspection *inspection)
+{
+    ss_err reason = {0};
+    ss_dataset *dataset = NULL;
+    struct ss_dataset_info info;
+    if (ss_dataset_open(&inspection->path, 1, &inspection->options->dataset, &dataset,
+                        &reason) != SS_OK) {
+        ss__report_text(inspection->report, "no text column", reason.message);
+        return;
+    }
+    ss_dataset_describe(dataset, &info);
+    ss__report_text(inspection->report, "text column", info.text_column);
+    ss_dataset_close(dataset);
+}
+
+static void add_columns(struct ss_report *report, const ss_dataset *dataset)
+{
+    static const char *const header[] = {"column", "type", "text"};
+    const struct ss__column *columns = NULL;
+    size_t n = 0;
+    ss__dataset_columns(dataset, &columns, &n);
+    ss__report_table(report, 3, header);
+    for (size_t i = 0; i < n; i++) {
+        const char *is_text = columns[i].is_text ? "yes" : "no";
+        ss__report_cell(report, columns[i].name, strlen(columns[i].name));
+        ss__report_cell(report, columns[i].type, strlen(columns[i].type));
+        ss__report_cell(report, is_text, strlen(is_text));
+    }
+}
+
+static ss_status read_to_end(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_text json = {0};
+    bool has_row = true;
+    for (*n_rows = 0;; ++*n_rows) {
+        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
+        if (!has_row) {
+            break;
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_report *report = inspection->report;
+    struct ss_dataset_options options = inspection->options->dataset;
+    ss_dataset *dataset = NULL;
+    struct ss_dataset_info info;
+    uint64_t n_rows = 0;
+    options.log = options.log.fn == NULL ? inspection->options->log : options.log;
+    SS_TRY(ss__dataset_open_rows(&inspection->path, 1, &options, &dataset, err));
+    ss_dataset_describe(dataset, &info);
+    ss__report_text(report, "format", info.format);
+    ss__report_count(report, "files", info.n_files);
+    add_columns(report, dataset);
+    n_rows = ss_dataset_n_rows(dataset);
+    if (inspection->options->check) {
+        SS_TRY(read_to_end(dataset, &n_rows, err));
+        ss__report_count(report, "rows", n_rows);
+    } else if (n_rows > 0) {
+        ss__report_count(report, "rows", n_rows);
+    }
+    add_text_column(inspection);
+out:
+    ss_dataset_close(dataset);
+    return status;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------
+ */
+
+/* A document whose rows can be read is a dataset; every other valid one is a document. */
+ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_report *report = inspection->report;
+    ss_err reason = {0};
+    if (inspection->options->check) {
+        SS_TRY(ss__json_check_file(inspection->path, err));
+    }
+    const ss_status as_rows = ss__inspect_dataset(inspection, &reason);
+    if (as_rows == SS_OK) {
+        report->kind = SS_PATH_DATASET;
+        report->title = "A dataset";
+        goto out;
+    }
+    if (ss_status_exit_code(as_rows) != ss_status_exit_code(SS_E_DATA)) {
+        if (err != NULL) {
+            *err = reason;
+        }
+        status = as_rows;
+        goto out;
+    }
+    ss__report_cut(report, 0);
+    if (!inspection->options->check) {
+        SS_TRY(ss__json_check_file(inspection->path, err));
+    }
+    ss__report_text(report, "not a dataset", reason.message);
+out:
+    return status;
+}

@@ -1,0 +1,164 @@
+/* Encoders, SAEs and runs as facts. Opening one reads and checks all of its weights. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "run/inspect.h"
+#include "run/manifest.h"
+
+ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_report *report = inspection->report;
+    ss_encoder *encoder = NULL;
+    struct ss_encoder_info info;
+    const struct ss_encoder_options options = {.log = inspection->options->log};
+    SS_TRY(ss_encoder_open(inspection->path, &options, &encoder, err));
+    ss_encoder_describe(encoder, &info);
+    ss__report_text(report, "name", info.name);
+    ss__report_text(report, "architecture", info.architecture);
+    ss__report_count(report, "parameters", info.n_parameters);
+    ss__report_count(report, "width", info.width);
+    ss__report_text(report, "pooling", info.pooling);
+    ss__report_text(report, "normalized", info.normalized ? "yes" : "no");
+    ss__report_count(report, "layers", info.n_layers);
+    ss__report_count(report, "heads", info.n_heads);
+    ss__report_count(report, "hidden width", info.hidden_width);
+    ss__report_count(report, "vocabulary", info.n_vocab);
+    ss__report_count(report, "max tokens", info.max_tokens);
+    ss__report_text(report, "prompt", info.prompt);
+    ss__report_text(report, "kernels", info.kernels);
+out:
+    ss_encoder_free(encoder);
+    return status;
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static ss_status add_thresholds(struct ss_report *report, const float *thresholds, size_t n,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    float *sorted = NULL;
+    SS_ALLOC(sorted, n);
+    memcpy(sorted, thresholds, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_floats);
+    ss__report_number(report, "smallest threshold", (double)sorted[0]);
+    ss__report_number(report, "median threshold", (double)sorted[n / 2]);
+    ss__report_number(report, "largest threshold", (double)sorted[n - 1]);
+out:
+    ss__free(sorted);
+    return status;
+}
+
+ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_report *report = inspection->report;
+    ss_sae *sae = NULL;
+    struct ss_sae_info info;
+    struct ss_sae_options options = inspection->options->sae;
+    options.log = options.log.fn == NULL ? inspection->options->log : options.log;
+    SS_TRY(ss_sae_open(inspection->path, &options, &sae, err));
+    ss_sae_describe(sae, &info);
+    ss__report_text(report, "format", info.format);
+    ss__report_text(report, "kind", info.kind);
+    ss__report_text(report, "rule", info.rule);
+    ss__report_count(report, "width", info.width);
+    ss__report_count(report, "features", info.n_features);
+    if (info.top_k > 0) {
+        ss__report_count(report, "top k", info.top_k);
+    }
+    ss__report_text(report, "normalizes input", info.normalizes_input ? "yes" : "no");
+    ss__report_text(report, "stored as", info.dtype);
+    ss__report_text(report, "encoder in its config", info.model_name);
+    if (info.config_num_examples > 0) {
+        ss__report_count(report, "num examples in its config", info.config_num_examples);
+    }
+    if (ss_sae_thresholds(sae) != NULL && info.n_features > 0) {
+        SS_TRY(add_thresholds(report, ss_sae_thresholds(sae), info.n_features, err));
+    }
+out:
+    ss_sae_free(sae);
+    return status;
+}
+
+/* ---- runs ---------------------------------------------------------------------------------
+ */
+
+enum { N_SHOWN = 5, SHOWN_BYTES = 100 };
+
+static void add_feature(struct ss_report *report, const struct ss_run *run, size_t f)
+{
+    char text[64];
+    const struct ss_feature *feature = &run->features[f];
+    int n = snprintf(text, sizeof text, "%zu", f);
+    ss__report_cell(report, text, (size_t)n);
+    n = snprintf(text, sizeof text, "%.3f", (double)feature->rate_pct);
+    ss__report_cell(report, text, (size_t)n);
+    if (feature->n_top == 0) {
+        ss__report_cell(report, "", 0);
+        return;
+    }
+    const struct ss_text best = run->tops[run->top_offsets[f]].text;
+    size_t n_shown = ss__min_size(best.n_bytes, SHOWN_BYTES);
+    while (n_shown < best.n_bytes && n_shown > 0 &&
+           ((unsigned char)best.data[n_shown] & 0xC0) == 0x80) {
+        n_shown--; /* not within a character */
+    }
+    ss__report_cell(report, best.data, n_shown);
+}
+
+/* The most frequent features with their best texts. */
+static void add_top_features(struct ss_report *report, const struct ss_run *run)
+{
+    static const char *const header[] = {"feature", "rate_pct", "best text"};
+    size_t shown[N_SHOWN];
+    ss__report_table(report, 3, header);
+    for (size_t n = 0; n < ss__min_size(N_SHOWN, run->info.n_features); n++) {
+        size_t best = SIZE_MAX;
+        for (size_t f = 0; f < run->info.n_features; f++) {
+            bool is_shown = false;
+            for (size_t i = 0; i < n; i++) {
+                is_shown = is_shown || shown[i] == f;
+            }
+            if (!is_shown &&
+                (best == SIZE_MAX || run->features[f].n_fires > run->features[best].n_fires)) {
+                best = f;
+            }
+        }
+        shown[n] = best;
+        add_feature(report, run, best);
+    }
+}
+
+ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_report *report = inspection->report;
+    ss_run *run = NULL;
+    SS_TRY(ss__run_open_checked(inspection->path, inspection->options->check, &run, err));
+    const struct ss_run_info *info = &run->info;
+    ss__report_text(report, "dataset", info->dataset_name);
+    ss__report_text(report, "model", info->model_name);
+    ss__report_text(report, "sae", info->sae_path);
+    ss__report_count(report, "rows read", info->n_rows_read);
+    ss__report_count(report, "rows used", info->n_rows_used);
+    ss__report_count(report, "rows skipped", info->n_rows_read - info->n_rows_used);
+    ss__report_count(report, "rows repaired", info->n_rows_repaired);
+    ss__report_count(report, "tokens", info->n_tokens);
+    ss__report_number(report, "seconds", info->seconds);
+    ss__report_count(report, "features", info->n_features);
+    ss__report_count(report, "dead features", info->n_dead);
+    ss__report_number(report, "median rate pct", info->median_rate_pct);
+    ss__report_count(report, "top k", info->top_k);
+    add_top_features(report, run);
+out:
+    ss_run_free(run);
+    return status;
+}
