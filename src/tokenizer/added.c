@@ -1,0 +1,233 @@
+/* Added tokens: texts that are cut out before words are made. The search goes through the text
+ * once, leftmost first, longest at each place; a match that `single_word` forbids is passed
+ * over as a whole; `lstrip` and `rstrip` widen a match over white space, but the search goes on
+ * right behind the token's own text. All of this is the reference's behaviour. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/tokenizer_priv.h"
+#include "tokenizer/unicode.h"
+
+/* ---- the list ---- */
+
+ss_status ss__added_add(struct ss__added *added, const struct ss__vocab *vocab,
+                        const struct ss__added_token *token, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *text = NULL;
+    if (token->n_bytes == 0) {
+        return SS_OK;
+    }
+    if (token->n_bytes > SS__MAX_ADDED_TOKEN_BYTES) {
+        SS_FAIL(SS_E_LIMIT, "the added token '%.40s…' has %zu bytes, at most %d are read",
+                token->text, token->n_bytes, SS__MAX_ADDED_TOKEN_BYTES);
+    }
+    const int32_t index = ss__trie_find(&added->by_text, token->text, token->n_bytes);
+    if (index >= 0) { /* the same text again: its newer flags hold */
+        struct ss__added_token *old = &added->tokens[index];
+        const struct ss__added_token kept = *old;
+        *old = *token;
+        old->text = kept.text;
+        old->id = kept.id;
+        old->special = kept.special || token->special;
+        return SS_OK;
+    }
+    if (added->n_tokens >= SS__MAX_ADDED_TOKENS) {
+        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS__MAX_ADDED_TOKENS);
+    }
+    SS_GROW(added->tokens, added->n_tokens_room, added->n_tokens + 1);
+    SS_TRY(ss__trie_add(&added->by_text, token->text, token->n_bytes, (int32_t)added->n_tokens,
+                        err));
+    text = ss__arena_strndup(&added->texts, token->text, token->n_bytes);
+    if (text == NULL) {
+        status = ss__fail_nomem(err, "an added token");
+        goto out;
+    }
+    struct ss__added_token *place = &added->tokens[added->n_tokens];
+    *place = *token;
+    place->text = text;
+    place->id = ss__trie_find(&vocab->trie, token->text, token->n_bytes);
+    if (place->id < 0) {
+        place->id = (int32_t)ss__max_size(vocab->n_texts, added->end_id);
+    }
+    added->end_id = ss__max_size(added->end_id, (size_t)place->id + 1);
+    added->n_tokens++;
+out:
+    return status;
+}
+
+const struct ss__added_token *ss__added_find(const struct ss__added *added, const char *text,
+                                             size_t n_bytes)
+{
+    const int32_t index = ss__trie_find(&added->by_text, text, n_bytes);
+    return index < 0 ? NULL : &added->tokens[index];
+}
+
+const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int32_t id)
+{
+    for (size_t i = 0; i < added->n_tokens; i++) {
+        if (added->tokens[i].id == id) {
+            return &added->tokens[i];
+        }
+    }
+    return NULL;
+}
+
+ss_status ss__added_index(struct ss__added_set *set, const char *text, size_t n_bytes,
+                          size_t index, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (ss__trie_find(&set->trie, text, n_bytes) >= 0) {
+        return SS_OK; /* two tokens that normalise alike: the earlier one is found */
+    }
+    SS_TRY(ss__trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
+    set->n_tokens++;
+    const uint8_t first = (uint8_t)text[0];
+    if (!set->starts[first]) {
+        set->starts[first] = true;
+        if (set->n_first < sizeof set->first) {
+            set->first[set->n_first] = first;
+        }
+        set->n_first++;
+    }
+out:
+    return status;
+}
+
+void ss__added_release(struct ss__added *added)
+{
+    ss__free(added->tokens);
+    ss__arena_release(&added->texts);
+    ss__trie_release(&added->by_text);
+    ss__trie_release(&added->raw.trie);
+    ss__trie_release(&added->normalized.trie);
+    *added = (struct ss__added){0};
+}
+
+/* ---- the search ---- */
+
+/* Where `byte` comes next at or after `at`; n_bytes if nowhere. */
+static size_t find_byte(const struct ss__added_walk *walk, size_t at, uint8_t byte)
+{
+    const char *found =
+        at < walk->n_bytes ? memchr(walk->text + at, byte, walk->n_bytes - at) : NULL;
+    return found == NULL ? walk->n_bytes : (size_t)(found - walk->text);
+}
+
+void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *added,
+                         const struct ss__added_set *set, const char *text, size_t n_bytes)
+{
+    *walk =
+        (struct ss__added_walk){.added = added, .set = set, .text = text, .n_bytes = n_bytes};
+    for (size_t i = 0; i < set->n_first && i < sizeof set->first; i++) {
+        walk->next[i] = find_byte(walk, 0, set->first[i]);
+    }
+}
+
+/* The next place where a token may begin. */
+static size_t next_start(struct ss__added_walk *walk, size_t at)
+{
+    const struct ss__added_set *set = walk->set;
+    if (set->n_first > sizeof set->first) {
+        while (at < walk->n_bytes && !set->starts[(uint8_t)walk->text[at]]) {
+            at++;
+        }
+        return at;
+    }
+    size_t nearest = walk->n_bytes;
+    for (size_t i = 0; i < set->n_first; i++) {
+        if (walk->next[i] < at) {
+            walk->next[i] = find_byte(walk, at, set->first[i]);
+        }
+        nearest = ss__min_size(nearest, walk->next[i]);
+    }
+    return nearest;
+}
+
+/* The code point that ends before `at` > 0, and where it starts. */
+static uint32_t code_point_before(const char *text, size_t at, size_t *start)
+{
+    uint32_t code_point = SS__REPLACEMENT;
+    *start = at - 1;
+    while (*start > 0 && ((uint8_t)text[*start] & 0xC0) == 0x80) {
+        --*start;
+    }
+    (void)ss__utf8_decode(text + *start, at - *start, &code_point);
+    return code_point;
+}
+
+static bool is_word(uint32_t code_point)
+{
+    return (ss__char_record(code_point) & SS__CHAR_WORD) != 0;
+}
+
+static bool stands_alone(const struct ss__added_walk *walk, size_t start, size_t stop)
+{
+    size_t ignored = 0;
+    uint32_t after = ' ';
+    if (start > 0 && is_word(code_point_before(walk->text, start, &ignored))) {
+        return false;
+    }
+    (void)ss__utf8_decode(walk->text + stop, walk->n_bytes - stop, &after);
+    return !is_word(after);
+}
+
+static size_t strip_left(const struct ss__added_walk *walk, size_t start)
+{
+    while (start > walk->done) {
+        size_t before = 0;
+        if (!ss__is_white_space(code_point_before(walk->text, start, &before))) {
+            break;
+        }
+        start = ss__max_size(before, walk->done);
+    }
+    return start;
+}
+
+static size_t strip_right(const struct ss__added_walk *walk, size_t stop)
+{
+    while (stop < walk->n_bytes) {
+        uint32_t code_point = 0;
+        const size_t n = ss__utf8_decode(walk->text + stop, walk->n_bytes - stop, &code_point);
+        if (n == 0 || !ss__is_white_space(code_point)) {
+            break;
+        }
+        stop += n;
+    }
+    return stop;
+}
+
+bool ss__added_next(struct ss__added_walk *walk, struct ss__added_match *match)
+{
+    if (walk->set->n_tokens == 0) {
+        return false;
+    }
+    for (;;) {
+        const size_t start = next_start(walk, walk->at);
+        size_t length = 0;
+        if (start >= walk->n_bytes) {
+            return false;
+        }
+        const int32_t index =
+            ss__trie_longest(&walk->set->trie, SS__TRIE_ROOT, walk->text + start,
+                             walk->n_bytes - start, &length);
+        if (index < 0) {
+            walk->at = start + 1;
+            continue;
+        }
+        const struct ss__added_token *token = &walk->added->tokens[index];
+        const size_t stop = start + length;
+        walk->at = stop;
+        if (token->single_word && !stands_alone(walk, start, stop)) {
+            continue;
+        }
+        match->token = token;
+        match->before = walk->done;
+        match->start = token->lstrip ? strip_left(walk, start) : start;
+        match->start = ss__max_size(match->start, walk->done);
+        match->stop = token->rstrip ? strip_right(walk, stop) : stop;
+        walk->done = match->stop;
+        return true;
+    }
+}

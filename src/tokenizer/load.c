@@ -1,0 +1,296 @@
+/* A tokenizer folder: which file decides what.
+ *
+ *   tokenizer.json           vocabulary, added tokens; the whole pipeline for the generic class
+ *   vocab.txt                the vocabulary where there is no tokenizer.json
+ *   tokenizer_config.json    the class and its settings, added tokens that override
+ *   special_tokens_map.json  tokens with a role, where the config lists no added tokens
+ *   added_tokens.json        older form of added tokens, likewise
+ *   config.json              only for the class, where the above name none
+ */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "tokenizer/load_priv.h"
+
+static const double ABSURD_LENGTH = 1e9; /* "no limit" is written as 10^30 */
+
+static const struct ss__tokenizer_class classes[] = {
+    {"BertTokenizer", "bert", false, false},
+    {"DistilBertTokenizer", "distilbert", false, false},
+    {"MPNetTokenizer", "mpnet", false, true},
+    {"PreTrainedTokenizer", NULL, true, false}, /* with "Fast" behind it, which is dropped */
+    {"TokenizersBackend", NULL, true, false},
+};
+enum { N_CLASSES = sizeof classes / sizeof classes[0], GENERIC_CLASS = N_CLASSES - 1 };
+
+/* ---- files ---- */
+
+static ss_status open_json(const char *folder, const char *name, struct ss__json_file *file,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    file->path = ss__path_join(folder, name);
+    if (file->path == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    SS_TRY(ss__json_load_optional(file->path, &file->root, err));
+    if (file->root != NULL && !json_is_object(file->root)) {
+        SS_FAIL_FILE(file->path, SS_E_DATA, "expected a JSON object at the top level");
+    }
+out:
+    return status;
+}
+
+static ss_status open_files(struct ss__loading *loading, const char *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(open_json(folder, "tokenizer.json", &loading->tokenizer, err));
+    SS_TRY(open_json(folder, "tokenizer_config.json", &loading->config, err));
+    SS_TRY(open_json(folder, "special_tokens_map.json", &loading->special_map, err));
+    SS_TRY(open_json(folder, "added_tokens.json", &loading->added_map, err));
+    SS_TRY(open_json(folder, "config.json", &loading->model_config, err));
+    loading->vocab_path = ss__path_join(folder, "vocab.txt");
+    if (loading->vocab_path == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    if (loading->tokenizer.root == NULL &&
+        ss__path_look(loading->vocab_path) != SS__PATH_FILE) {
+        SS_FAIL_FILE(folder, SS_E_NOINPUT,
+                     "there is no tokenizer here: expected tokenizer.json, or vocab.txt with "
+                     "tokenizer_config.json");
+    }
+out:
+    return status;
+}
+
+static void release_json(struct ss__json_file *file)
+{
+    ss__free(file->path);
+    json_decref(file->root);
+}
+
+static void release_files(struct ss__loading *loading)
+{
+    release_json(&loading->tokenizer);
+    release_json(&loading->config);
+    release_json(&loading->special_map);
+    release_json(&loading->added_map);
+    release_json(&loading->model_config);
+    ss__free(loading->vocab_path);
+}
+
+/* ---- class ---- */
+
+static const struct ss__tokenizer_class *class_named(const char *name)
+{
+    size_t length = strlen(name);
+    if (length > 4 && strcmp(name + length - 4, "Fast") == 0) {
+        length -= 4;
+    }
+    for (size_t i = 0; i < N_CLASSES; i++) {
+        if (strlen(classes[i].name) == length && strncmp(classes[i].name, name, length) == 0) {
+            return &classes[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct ss__tokenizer_class *class_of_model(const char *model_type)
+{
+    for (size_t i = 0; model_type != NULL && i < N_CLASSES; i++) {
+        if (classes[i].model_type != NULL && strcmp(classes[i].model_type, model_type) == 0) {
+            return &classes[i];
+        }
+    }
+    return &classes[GENERIC_CLASS];
+}
+
+static ss_status choose_class(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__json_file *config = &loading->config, *model = &loading->model_config;
+    const char *name = NULL, *model_type = NULL;
+    SS_TRY(ss__json_text(model->path, model->root, "tokenizer_class", &name, err));
+    SS_TRY(ss__json_text(config->path, config->root, "tokenizer_class", &name, err));
+    SS_TRY(ss__json_text(model->path, model->root, "model_type", &model_type, err));
+    if (loading->options->model_type != NULL) {
+        model_type = loading->options->model_type;
+    }
+    loading->class = name != NULL ? class_named(name) : class_of_model(model_type);
+    if (loading->class == NULL) {
+        SS_FAIL_FILE(config->path, SS_E_UNSUPPORTED,
+                     "the tokenizer class '%.80s' is not supported; BertTokenizer, "
+                     "DistilBertTokenizer, MPNetTokenizer and PreTrainedTokenizerFast are",
+                     name);
+    }
+    if (loading->class->generic && loading->tokenizer.root == NULL) {
+        SS_FAIL_FILE(loading->tokenizer.path, SS_E_NOINPUT,
+                     "the file is missing, and the tokenizer class (%s) is not one that "
+                     "vocab.txt is enough for",
+                     name != NULL ? name : "none named");
+    }
+out:
+    return status;
+}
+
+/* ---- scalars ---- */
+
+static ss_status read_truncation_side(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__json_file *config = &loading->config;
+    const char *side = "right";
+    SS_TRY(ss__json_text(config->path, config->root, "truncation_side", &side, err));
+    if (strcmp(side, "left") != 0 && strcmp(side, "right") != 0) {
+        SS_FAIL_FILE(config->path, SS_E_DATA,
+                     "key 'truncation_side' is '%.40s', expected 'left' or 'right'", side);
+    }
+    loading->self->truncates_left = strcmp(side, "left") == 0;
+out:
+    return status;
+}
+
+static ss_status read_settings(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__json_file *config = &loading->config;
+    double length = 0;
+    SS_TRY(ss__json_number(config->path, config->root, "max_len", &length, err));
+    SS_TRY(ss__json_number(config->path, config->root, "model_max_length", &length, err));
+    if (length >= 1 && length <= ABSURD_LENGTH) {
+        loading->self->max_length = (size_t)length;
+    }
+    SS_TRY(read_truncation_side(loading, err));
+    SS_TRY(ss__json_bool(config->path, config->root, "clean_up_tokenization_spaces",
+                         &loading->self->decoder.cleans_text, err));
+out:
+    return status;
+}
+
+/* ---- the whole ---- */
+
+/* Index the added tokens under the texts that they are searched by. */
+static ss_status index_added(struct ss__tokenizer *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf text = {0};
+    struct ss__normal_scratch scratch = {0};
+    for (size_t i = 0; i < self->added.n_tokens; i++) {
+        const struct ss__added_token *token = &self->added.tokens[i];
+        if (!token->normalized) {
+            SS_TRY(ss__added_index(&self->added.raw, token->text, token->n_bytes, i, err));
+            continue;
+        }
+        text.n_bytes = 0;
+        SS_TRY(ss__normalize(&self->normalizer, &scratch, token->text, token->n_bytes, &text,
+                             err));
+        if (text.n_bytes == 0) {
+            SS_FAIL(SS_E_UNSUPPORTED,
+                    "the added token with id %d is normalised to an empty text", token->id);
+        }
+        SS_TRY(ss__added_index(&self->added.normalized, text.data, text.n_bytes, i, err));
+    }
+out:
+    ss__normal_scratch_release(&scratch);
+    ss__buf_release(&text);
+    return status;
+}
+
+/* A hash of all that decides the ids of a word. */
+static uint64_t fingerprint_of(const struct ss__tokenizer *self)
+{
+    const uint64_t parts[] = {
+        ss__hash64(self->vocab.bytes, self->vocab.n_bytes),
+        ss__hash64(self->vocab.texts, self->vocab.n_ids * sizeof *self->vocab.texts),
+        ss__hash64(self->normalizer.steps,
+                   self->normalizer.n_steps * sizeof *self->normalizer.steps),
+        ss__hash64(self->prefix, strlen(self->prefix)),
+        (uint64_t)self->max_word_points,
+        (uint64_t)self->unknown,
+    };
+    return ss__hash64(parts, sizeof parts);
+}
+
+static ss_status fill(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__tokenizer *self = loading->self;
+    self->kind = &ss__wordpiece_kind;
+    SS_TRY(read_settings(loading, err));
+    SS_TRY(ss__load_vocab(loading, err));
+    if (loading->class->generic) {
+        SS_TRY(ss__load_generic_pipeline(loading, err));
+    } else {
+        SS_TRY(ss__load_known_pipeline(loading, err));
+    }
+    self->unknown =
+        ss__trie_find(&self->vocab.trie, loading->unknown_text, strlen(loading->unknown_text));
+    if (self->unknown < 0) {
+        SS_FAIL(SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary",
+                loading->unknown_text);
+    }
+    SS_TRY(ss__load_added(loading, err));
+    if (loading->class->generic) {
+        SS_TRY(ss__load_template(loading, err));
+    }
+    SS_TRY(index_added(self, err));
+    SS_TRY(ss__wordpiece_prepare(self, err));
+    self->fingerprint = fingerprint_of(self);
+out:
+    return status;
+}
+
+ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_options *options,
+                             struct ss__tokenizer **out, ss_err *err)
+{
+    static const struct ss__tokenizer_options defaults = {0};
+    ss_status status = SS_OK;
+    struct ss__loading loading = {.options = options == NULL ? &defaults : options};
+    *out = NULL;
+    SS_ALLOC(loading.self, 1);
+    SS_TRY(open_files(&loading, folder, err));
+    SS_TRY(choose_class(&loading, err));
+    status = fill(&loading, err);
+    if (status != SS_OK) {
+        ss__err_in_file(err, loading.tokenizer.root != NULL ? loading.tokenizer.path
+                                                            : loading.vocab_path);
+        goto out;
+    }
+    *out = loading.self;
+    loading.self = NULL;
+out:
+    ss__tokenizer_free(loading.self);
+    release_files(&loading);
+    return status;
+}
+
+void ss__tokenizer_free(struct ss__tokenizer *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    ss__vocab_release(&self->vocab);
+    ss__added_release(&self->added);
+    ss__free(self->prefix);
+    ss__free(self->decoder.prefix);
+    ss__free(self);
+}
+
+size_t ss__tokenizer_n_vocab(const struct ss__tokenizer *self)
+{
+    return ss__max_size(self->vocab.n_ids, self->added.end_id);
+}
+
+size_t ss__tokenizer_max_length(const struct ss__tokenizer *self)
+{
+    return self->max_length;
+}
+
+struct ss__special_ids ss__tokenizer_specials(const struct ss__tokenizer *self)
+{
+    return self->specials;
+}

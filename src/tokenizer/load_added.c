@@ -1,0 +1,371 @@
+/* Added tokens and tokens with a role (begin, end, unknown, mask, ...), gathered from all files
+ * in the order in which the reference adds them, since that order gives new tokens their ids.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "tokenizer/load_priv.h"
+
+/* Tokens with a role, in the reference's order. */
+static const struct role {
+    const char *key, *bert, *mpnet;
+    bool mpnet_lstrip; /* where the token is given by its text alone */
+} roles[] = {
+    {"bos_token", NULL, "<s>", false},        {"eos_token", NULL, "</s>", false},
+    {"unk_token", "[UNK]", "[UNK]", false},   {"sep_token", "[SEP]", "</s>", false},
+    {"pad_token", "[PAD]", "<pad>", false},   {"cls_token", "[CLS]", "<s>", false},
+    {"mask_token", "[MASK]", "<mask>", true},
+};
+enum { N_ROLES = sizeof roles / sizeof roles[0] };
+
+struct entry {
+    int64_t id;
+    size_t order;
+    struct ss__added_token token; /* text borrowed from the JSON trees */
+};
+struct entries {
+    struct entry *data;
+    size_t n, n_room;
+};
+
+/* ---- reading one token ---- */
+
+/* A token as an object with flags, or as its text alone. */
+static ss_status read_token(const char *path, const json_t *value, bool special,
+                            struct ss__added_token *token, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *token = (struct ss__added_token){.special = special};
+    const json_t *text = json_is_object(value) ? json_object_get(value, "content") : value;
+    if (!json_is_string(text)) {
+        SS_FAIL_FILE(path, SS_E_DATA, "an added token has no text");
+    }
+    if (json_is_object(value)) {
+        SS_TRY(ss__json_bool(path, value, "special", &token->special, err));
+        SS_TRY(ss__json_bool(path, value, "single_word", &token->single_word, err));
+        SS_TRY(ss__json_bool(path, value, "lstrip", &token->lstrip, err));
+        SS_TRY(ss__json_bool(path, value, "rstrip", &token->rstrip, err));
+    }
+    token->special = token->special || special;
+    token->normalized = !token->special;
+    SS_TRY(ss__json_bool(path, json_is_object(value) ? value : NULL, "normalized",
+                         &token->normalized, err));
+    token->text = json_string_value(text);
+    token->n_bytes = json_string_length(text);
+out:
+    return status;
+}
+
+/* Keep a token under its id in the file; a later one with the same id replaces it. */
+static ss_status keep(struct entries *entries, int64_t id, const struct ss__added_token *token,
+                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (entries->n >= 2 * SS__MAX_ADDED_TOKENS) {
+        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS__MAX_ADDED_TOKENS);
+    }
+    SS_GROW(entries->data, entries->n_room, entries->n + 1);
+    entries->data[entries->n] = (struct entry){.id = id, .order = entries->n, .token = *token};
+    entries->n++;
+out:
+    return status;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    if (x->id != y->id) {
+        return x->id < y->id ? -1 : 1;
+    }
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* ---- roles ---- */
+
+static bool config_lists_added(const struct ss__loading *loading)
+{
+    return json_is_object(json_object_get(loading->config.root, "added_tokens_decoder"));
+}
+
+/* Where a key such as "unk_token" is given: NULL if nowhere. The map of special tokens holds
+ * over the config, but is read only where the config lists no added tokens. */
+static const json_t *find_value(const struct ss__loading *loading, const char *key)
+{
+    const json_t *value =
+        config_lists_added(loading) ? NULL : json_object_get(loading->special_map.root, key);
+    if (value == NULL || json_is_null(value)) {
+        value = json_object_get(loading->config.root, key);
+    }
+    return json_is_null(value) ? NULL : value;
+}
+
+/* The text of a token that is given as an object or as its text; NULL if it is neither. */
+static const char *token_text(const json_t *value)
+{
+    return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
+}
+
+static const char *default_text(const struct ss__loading *loading, const struct role *role)
+{
+    if (loading->class->generic) {
+        return NULL;
+    }
+    return loading->class->mpnet ? role->mpnet : role->bert;
+}
+
+static const char *role_text(const struct ss__loading *loading, const struct role *role)
+{
+    const char *text = token_text(find_value(loading, role->key));
+    return text != NULL ? text : default_text(loading, role);
+}
+
+static bool has_role(const struct ss__loading *loading, const char *text)
+{
+    for (size_t i = 0; i < N_ROLES; i++) {
+        const char *other = role_text(loading, &roles[i]);
+        if (other != NULL && strcmp(other, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- reading lists of tokens ---- */
+
+/* `added_tokens` of tokenizer.json: objects with an id. */
+static ss_status read_added_list(const struct ss__json_file *file, struct entries *entries,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *list = json_object_get(file->root, "added_tokens");
+    struct ss__added_token token;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *value = json_array_get(list, i);
+        const json_t *id = json_object_get(value, "id");
+        if (!json_is_integer(id)) {
+            SS_FAIL_FILE(file->path, SS_E_DATA, "added token %zu has no id", i);
+        }
+        SS_TRY(read_token(file->path, value, false, &token, err));
+        SS_TRY(keep(entries, json_integer_value(id), &token, err));
+    }
+out:
+    return status;
+}
+
+/* `added_tokens_decoder` of tokenizer_config.json: id as text to token. */
+static ss_status read_added_decoder(const struct ss__json_file *file, json_t *object,
+                                    struct entries *entries, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *key = NULL;
+    json_t *value = NULL;
+    struct ss__added_token token;
+    json_object_foreach(object, key, value)
+    {
+        uint64_t id = 0;
+        if (!ss__parse_u64(key, strlen(key), &id) || id > SS__MAX_VOCAB_ID) {
+            SS_FAIL_FILE(file->path, SS_E_DATA,
+                         "'%.40s' in added_tokens_decoder is not an id of 0 to %d", key,
+                         SS__MAX_VOCAB_ID);
+        }
+        SS_TRY(read_token(file->path, value, false, &token, err));
+        SS_TRY(keep(entries, (int64_t)id, &token, err));
+    }
+out:
+    return status;
+}
+
+/* added_tokens.json: text to id; special where the text has a role. */
+static ss_status read_added_map(const struct ss__loading *loading, struct entries *entries,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__json_file *file = &loading->added_map;
+    const char *text = NULL;
+    json_t *id = NULL;
+    struct ss__added_token token;
+    json_object_foreach(file->root, text, id)
+    {
+        if (!json_is_integer(id)) {
+            SS_FAIL_FILE(file->path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
+                         text);
+        }
+        const bool special = has_role(loading, text);
+        token = (struct ss__added_token){
+            .n_bytes = strlen(text), .special = special, .normalized = !special};
+        token.text = text;
+        SS_TRY(keep(entries, json_integer_value(id), &token, err));
+    }
+out:
+    return status;
+}
+
+/* ---- adding them ---- */
+
+static ss_status add_token(struct ss__loading *loading, struct ss__added_token token,
+                           ss_err *err)
+{
+    token.special = token.special || has_role(loading, token.text);
+    return ss__added_add(&loading->self->added, &loading->self->vocab, &token, err);
+}
+
+/* Add by ascending id; of several with one id the last one read. */
+static ss_status add_sorted(struct ss__loading *loading, struct entries *entries, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (entries->n > 0) {
+        qsort(entries->data, entries->n, sizeof *entries->data, compare_entries);
+    }
+    for (size_t i = 0; i < entries->n; i++) {
+        if (i + 1 == entries->n || entries->data[i + 1].id != entries->data[i].id) {
+            SS_TRY(add_token(loading, entries->data[i].token, err));
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status add_listed(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct entries entries = {0};
+    if (loading->class->generic) { /* the list in its own order comes first */
+        SS_TRY(read_added_list(&loading->tokenizer, &entries, err));
+        for (size_t i = 0; i < entries.n; i++) {
+            SS_TRY(add_token(loading, entries.data[i].token, err));
+        }
+        entries.n = 0;
+    }
+    if (config_lists_added(loading)) {
+        SS_TRY(read_added_decoder(&loading->config,
+                                  json_object_get(loading->config.root, "added_tokens_decoder"),
+                                  &entries, err));
+    } else {
+        SS_TRY(read_added_map(loading, &entries, err));
+        SS_TRY(read_added_list(&loading->tokenizer, &entries, err));
+    }
+    SS_TRY(add_sorted(loading, &entries, err));
+out:
+    ss__free(entries.data);
+    return status;
+}
+
+/* Add a special token unless its text was added before, whose flags then hold. */
+static ss_status add_new(struct ss__loading *loading, const json_t *value, const char *text,
+                         bool lstrip, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__added_token token = {.special = true, .lstrip = lstrip};
+    if (ss__added_find(&loading->self->added, text, strlen(text)) != NULL) {
+        return SS_OK;
+    }
+    if (json_is_object(value)) {
+        SS_TRY(read_token(loading->config.path, value, true, &token, err));
+    } else {
+        token.text = text;
+        token.n_bytes = strlen(text);
+    }
+    SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab, &token, err));
+out:
+    return status;
+}
+
+static ss_status add_roles(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < N_ROLES; i++) {
+        const char *text = role_text(loading, &roles[i]);
+        if (text != NULL) {
+            SS_TRY(add_new(loading, find_value(loading, roles[i].key), text,
+                           loading->class->mpnet && roles[i].mpnet_lstrip, err));
+        }
+    }
+out:
+    return status;
+}
+
+static bool is_role_key(const char *key)
+{
+    for (size_t i = 0; i < N_ROLES; i++) {
+        if (strcmp(roles[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tokens of a model's own: keys such as "query_token", and lists of extra special tokens. */
+static ss_status add_extra(struct ss__loading *loading, ss_err *err)
+{
+    static const char *const lists[] = {"extra_special_tokens", "additional_special_tokens"};
+    static const char suffix[] = "_token";
+    ss_status status = SS_OK;
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach(loading->config.root, key, value)
+    {
+        const size_t n = strlen(key), n_suffix = sizeof suffix - 1;
+        if (n > n_suffix && strcmp(key + n - n_suffix, suffix) == 0 && !is_role_key(key) &&
+            token_text(value) != NULL) {
+            SS_TRY(add_new(loading, value, token_text(value), false, err));
+        }
+    }
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const json_t *list = find_value(loading, lists[i]);
+        for (size_t j = 0; j < json_array_size(list); j++) {
+            const json_t *item = json_array_get(list, j);
+            if (token_text(item) != NULL) {
+                SS_TRY(add_new(loading, item, token_text(item), false, err));
+            }
+        }
+    }
+out:
+    return status;
+}
+
+/* ---- results ---- */
+
+static int32_t role_id(const struct ss__loading *loading, const char *key)
+{
+    for (size_t i = 0; i < N_ROLES; i++) {
+        const char *text = role_text(loading, &roles[i]);
+        if (strcmp(roles[i].key, key) == 0 && text != NULL) {
+            return ss__added_find(&loading->self->added, text, strlen(text))->id;
+        }
+    }
+    return -1;
+}
+
+ss_status ss__load_role_text(const struct ss__loading *loading, const char *key,
+                             const char **text, ss_err *err)
+{
+    for (size_t i = 0; i < N_ROLES; i++) {
+        if (strcmp(roles[i].key, key) == 0) {
+            *text = role_text(loading, &roles[i]);
+        }
+    }
+    return *text != NULL ? SS_OK : ss__fail(err, SS_E_INTERNAL, "no text for '%s'", key);
+}
+
+ss_status ss__load_added(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__tokenizer *self = loading->self;
+    SS_TRY(add_listed(loading, err));
+    SS_TRY(add_roles(loading, err));
+    SS_TRY(add_extra(loading, err));
+    self->specials = (struct ss__special_ids){.begin = role_id(loading, "cls_token"),
+                                              .end = role_id(loading, "sep_token"),
+                                              .pad = role_id(loading, "pad_token"),
+                                              .mask = role_id(loading, "mask_token"),
+                                              .unknown = self->unknown};
+    if (!loading->class->generic) {
+        self->begin[0] = self->specials.begin;
+        self->end[0] = self->specials.end;
+        self->n_begin = self->n_end = 1;
+    }
+out:
+    return status;
+}

@@ -1,0 +1,170 @@
+/* Text to ids: added tokens are cut out of the raw text, then out of the normalised text; what
+ * is left between them goes to the kind of pieces. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/tokenizer_priv.h"
+
+/* ---- scratch ---- */
+
+ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__token_scratch *scratch = NULL;
+    *out = NULL;
+    SS_ALLOC(scratch, 1);
+    SS_ALLOC_ALIGNED(scratch->known, SS__N_KNOWN_WORDS);
+    memset(scratch->known, 0, SS__N_KNOWN_WORDS * sizeof *scratch->known);
+    *out = scratch;
+    scratch = NULL;
+out:
+    ss__token_scratch_free(scratch);
+    return status;
+}
+
+void ss__token_scratch_free(struct ss__token_scratch *scratch)
+{
+    if (scratch == NULL) {
+        return;
+    }
+    ss__free(scratch->known);
+    ss__free(scratch->ids);
+    ss__normal_scratch_release(&scratch->normal);
+    ss__buf_release(&scratch->repaired);
+    ss__buf_release(&scratch->segment);
+    ss__buf_release(&scratch->normalized);
+    ss__free(scratch);
+}
+
+ss_status ss__scratch_push(struct ss__token_scratch *scratch, const int32_t *ids, size_t n,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_GROW(scratch->ids, scratch->n_ids_room, scratch->n_ids + n);
+    for (size_t i = 0; i < n; i++) {
+        scratch->ids[scratch->n_ids + i] = ids[i];
+    }
+    scratch->n_ids += n;
+out:
+    return status;
+}
+
+/* Known words belong to one tokenizer. A buffer that failed once may be used again. */
+static void begin_text(const struct ss__tokenizer *self, struct ss__token_scratch *scratch)
+{
+    if (scratch->known_for != self->fingerprint) {
+        memset(scratch->known, 0, SS__N_KNOWN_WORDS * sizeof *scratch->known);
+        scratch->known_for = self->fingerprint;
+    }
+    scratch->n_ids = 0;
+    scratch->repaired.failed = false;
+    scratch->segment.failed = false;
+    scratch->normalized.failed = false;
+}
+
+/* ---- tokens ---- */
+
+void ss__tokens_reset(struct ss__tokens *tokens)
+{
+    tokens->n_texts = 0;
+}
+
+void ss__tokens_release(struct ss__tokens *tokens)
+{
+    ss__free(tokens->ids);
+    ss__free(tokens->offsets);
+    *tokens = (struct ss__tokens){0};
+}
+
+/* ---- segments ---- */
+
+typedef ss_status (*add_plain_fn)(const struct ss__tokenizer *, struct ss__token_scratch *,
+                                  const char *text, size_t n_bytes, ss_err *err);
+
+/* Cut the tokens of a set out of a text; `add_plain` gets what is between them. */
+static ss_status add_between(const struct ss__tokenizer *self,
+                             struct ss__token_scratch *scratch, const struct ss__added_set *set,
+                             struct ss_text text, add_plain_fn add_plain, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__added_walk walk;
+    struct ss__added_match match;
+    ss__added_walk_init(&walk, &self->added, set, text.data, text.n_bytes);
+    while (scratch->n_ids < scratch->max_ids && ss__added_next(&walk, &match)) {
+        if (match.before < match.start) {
+            SS_TRY(add_plain(self, scratch, text.data + match.before,
+                             match.start - match.before, err));
+        }
+        SS_TRY(ss__scratch_push(scratch, &match.token->id, 1, err));
+    }
+    if (walk.done < text.n_bytes) {
+        SS_TRY(add_plain(self, scratch, text.data + walk.done, text.n_bytes - walk.done, err));
+    }
+out:
+    return status;
+}
+
+/* A stretch of raw text that may hold tokens which are searched in normalised text. */
+static ss_status add_with_normalized(const struct ss__tokenizer *self,
+                                     struct ss__token_scratch *scratch, const char *text,
+                                     size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    scratch->segment.n_bytes = 0;
+    SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
+                         err));
+    const struct ss_text normalized = {scratch->segment.data, scratch->segment.n_bytes};
+    SS_TRY(add_between(self, scratch, &self->added.normalized, normalized,
+                       self->kind->add_normalized, err));
+out:
+    return status;
+}
+
+/* Copy what the limit leaves, between begin and end. */
+static ss_status append_text(const struct ss__tokenizer *self,
+                             const struct ss__token_scratch *scratch, size_t n_kept,
+                             struct ss__tokens *tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t at = ss__tokens_n_ids(tokens);
+    const size_t n_skipped = self->truncates_left ? scratch->n_ids - n_kept : 0;
+    SS_GROW(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
+    SS_GROW(tokens->ids, tokens->n_ids_room, at + self->n_begin + n_kept + self->n_end);
+    tokens->offsets[tokens->n_texts] = at;
+    for (size_t i = 0; i < self->n_begin; i++) {
+        tokens->ids[at++] = self->begin[i];
+    }
+    for (size_t i = 0; i < n_kept; i++) {
+        tokens->ids[at++] = scratch->ids[n_skipped + i];
+    }
+    for (size_t i = 0; i < self->n_end; i++) {
+        tokens->ids[at++] = self->end[i];
+    }
+    tokens->offsets[++tokens->n_texts] = at;
+out:
+    return status;
+}
+
+ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+                       struct ss_text text, size_t max_ids, struct ss__tokens *tokens,
+                       ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_special = self->n_begin + self->n_end;
+    const size_t limit = max_ids == 0 ? SIZE_MAX : max_ids - ss__min_size(n_special, max_ids);
+    begin_text(self, scratch);
+    scratch->max_ids = self->truncates_left ? SIZE_MAX : limit;
+    if (text.n_bytes > 0 && ss__utf8_valid_prefix(text.data, text.n_bytes) < text.n_bytes) {
+        scratch->repaired.n_bytes = 0;
+        (void)ss__utf8_repair(text.data, text.n_bytes, &scratch->repaired);
+        SS_TRY(ss__buf_check(&scratch->repaired, err));
+        text = (struct ss_text){scratch->repaired.data, scratch->repaired.n_bytes};
+    }
+    SS_TRY(add_between(
+        self, scratch, &self->added.raw, text,
+        self->added.normalized.n_tokens > 0 ? add_with_normalized : self->kind->add_raw, err));
+    SS_TRY(append_text(self, scratch, ss__min_size(scratch->n_ids, limit), tokens, err));
+out:
+    return status;
+}

@@ -1,0 +1,112 @@
+#include "tokenizer/trie.h"
+
+#include "base/mem.h"
+
+enum {
+    FIRST_SLOTS = 1 << 8,
+    MAX_PROBES = 1 << 12 /* far beyond chance: only a file made to collide comes here */
+};
+
+/* Put an edge into a table with room; false if its place is too far off. */
+static bool put_edge(const struct ss__trie *trie, uint64_t edge)
+{
+    size_t slot = ss__trie_slot(trie, edge);
+    for (size_t probes = 0; probes < MAX_PROBES; probes++) {
+        if (trie->edges[slot] == 0) {
+            trie->edges[slot] = edge;
+            return true;
+        }
+        slot = (slot + 1) & (trie->n_slots - 1);
+    }
+    return false;
+}
+
+/* Make room for one more edge, at most two thirds full. */
+static ss_status grow_edges(struct ss__trie *trie, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__trie bigger = *trie;
+    if (trie->n_nodes * 3 <= trie->n_slots * 2) {
+        return SS_OK;
+    }
+    bigger.n_slots = trie->n_slots == 0 ? FIRST_SLOTS : trie->n_slots * 2;
+    SS_ALLOC(bigger.edges, bigger.n_slots);
+    for (size_t slot = 0; slot < trie->n_slots; slot++) {
+        if (trie->edges[slot] != 0 && !put_edge(&bigger, trie->edges[slot])) {
+            ss__free(bigger.edges);
+            SS_FAIL(SS_E_LIMIT, "the vocabulary can not be indexed");
+        }
+    }
+    ss__free(trie->edges);
+    trie->edges = bigger.edges;
+    trie->n_slots = bigger.n_slots;
+out:
+    return status;
+}
+
+static ss_status add_node(struct ss__trie *trie, uint32_t *node, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (trie->n_nodes >= SS__TRIE_MAX_NODES) {
+        SS_FAIL(SS_E_LIMIT, "the vocabulary needs more than %d nodes", SS__TRIE_MAX_NODES);
+    }
+    SS_GROW(trie->values, trie->n_values_room, trie->n_nodes + 1);
+    trie->values[trie->n_nodes] = -1;
+    *node = (uint32_t)trie->n_nodes++;
+    SS_TRY(grow_edges(trie, err));
+out:
+    return status;
+}
+
+ss_status ss__trie_add(struct ss__trie *trie, const char *text, size_t n_bytes, int32_t value,
+                       ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint32_t node = SS__TRIE_ROOT;
+    if (trie->n_nodes == 0) {
+        SS_TRY(add_node(trie, &node, err));
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        uint32_t child = ss__trie_step(trie, node, (uint8_t)text[i]);
+        if (child == 0) {
+            SS_TRY(add_node(trie, &child, err));
+            const uint64_t edge =
+                (uint64_t)node << 32 | (uint64_t)(uint8_t)text[i] << 24 | child;
+            if (!put_edge(trie, edge)) {
+                SS_FAIL(SS_E_LIMIT, "the vocabulary can not be indexed");
+            }
+        }
+        node = child;
+    }
+    trie->values[node] = value;
+out:
+    return status;
+}
+
+void ss__trie_release(struct ss__trie *trie)
+{
+    ss__free(trie->edges);
+    ss__free(trie->values);
+    *trie = (struct ss__trie){0};
+}
+
+uint32_t ss__trie_walk(const struct ss__trie *trie, const char *text, size_t n_bytes)
+{
+    uint32_t node = SS__TRIE_ROOT;
+    for (size_t i = 0; i < n_bytes && trie->n_nodes > 0; i++) {
+        node = ss__trie_step(trie, node, (uint8_t)text[i]);
+        if (node == 0) {
+            break;
+        }
+    }
+    return node;
+}
+
+int32_t ss__trie_find(const struct ss__trie *trie, const char *text, size_t n_bytes)
+{
+    if (trie->n_nodes == 0) {
+        return -1;
+    }
+    const uint32_t node = ss__trie_walk(trie, text, n_bytes);
+    return node == 0 && n_bytes > 0 ? -1 : trie->values[node];
+}

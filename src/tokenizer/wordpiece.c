@@ -1,0 +1,203 @@
+/* WordPiece: words become the longest pieces of the vocabulary that fit, left to right.
+ *
+ * Printable ASCII needs no normaliser but lower-casing, and neither ASCII white space nor ASCII
+ * punctuation can be changed by what stands beside it. So raw text is cut at those, and each
+ * stretch between them is a unit: pure ASCII ones are split at once, others go through the
+ * normaliser, and the ids of both are remembered by the stretch's raw bytes. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/tokenizer_priv.h"
+#include "tokenizer/unicode.h"
+
+typedef enum byte_class {
+    BYTE_WORD, /* printable ASCII */
+    BYTE_SLOW, /* a control, or part of a longer code point: for the normaliser */
+    BYTE_SPACE,
+    BYTE_PUNCTUATION
+} byte_class;
+
+ss_status ss__wordpiece_prepare(struct ss__tokenizer *self, ss_err *err)
+{
+    const size_t n_prefix = strlen(self->prefix);
+    self->continuing = ss__trie_walk(&self->vocab.trie, self->prefix, n_prefix);
+    if (self->continuing == SS__TRIE_ROOT && n_prefix > 0) {
+        self->continuing = SS__NO_NODE;
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        const bool printable = byte >= 0x20 && byte < 0x7F;
+        self->byte_class[byte] = printable ? BYTE_WORD : BYTE_SLOW;
+        if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
+            self->byte_class[byte] = BYTE_SPACE;
+        } else if (printable && ss__char_class_of(byte) == SS__CHAR_PUNCT) {
+            const char text = (char)byte;
+            const int32_t id = ss__trie_find(&self->vocab.trie, &text, 1);
+            self->byte_class[byte] = BYTE_PUNCTUATION;
+            self->punctuation[byte] = id < 0 || self->max_word_points == 0 ? self->unknown : id;
+        }
+    }
+    if (self->vocab.n_texts == 0) {
+        return ss__fail(err, SS_E_DATA, "the vocabulary is empty");
+    }
+    return SS_OK;
+}
+
+/* Append the pieces of a normalised word; n_points is the number of its code points. */
+static ss_status add_word(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+                          const char *word, size_t n_bytes, size_t n_points, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__trie *trie = &self->vocab.trie;
+    const size_t n_before = scratch->n_ids;
+    uint32_t node = SS__TRIE_ROOT;
+    bool fits = n_points <= self->max_word_points;
+    SS_GROW(scratch->ids, scratch->n_ids_room, n_before + n_bytes);
+    for (size_t at = 0; at < n_bytes && fits;) {
+        size_t n_matched = 0;
+        const int32_t id = node == SS__NO_NODE ? -1
+                                               : ss__trie_longest(trie, node, word + at,
+                                                                  n_bytes - at, &n_matched);
+        scratch->ids[scratch->n_ids] = id;
+        scratch->n_ids++;
+        at += n_matched;
+        fits = id >= 0;
+        node = self->continuing;
+    }
+    if (!fits) { /* one unknown part makes the whole word unknown */
+        scratch->ids[n_before] = self->unknown;
+        scratch->n_ids = n_before + 1;
+    }
+out:
+    return status;
+}
+
+/* Split normalised text at white space and around punctuation. */
+static ss_status add_normalized(const struct ss__tokenizer *self,
+                                struct ss__token_scratch *scratch, const char *text,
+                                size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t start = 0, n_points = 0; /* of the word that is being read */
+    for (size_t at = 0; at < n_bytes && scratch->n_ids < scratch->max_ids;) {
+        uint32_t c = SS__REPLACEMENT;
+        const size_t n = ss__max_size(ss__utf8_decode(text + at, n_bytes - at, &c), 1);
+        const bool space = ss__is_white_space(c);
+        const bool cuts = space || ss__char_class_of(c) == SS__CHAR_PUNCT;
+        if (cuts && n_points > 0) {
+            SS_TRY(add_word(self, scratch, text + start, at - start, n_points, err));
+            n_points = 0;
+        }
+        if (cuts && !space) {
+            SS_TRY(add_word(self, scratch, text + at, n, 1, err));
+        } else if (!cuts) {
+            start = n_points == 0 ? at : start;
+            n_points++;
+        }
+        at += n;
+    }
+    if (n_points > 0) {
+        SS_TRY(add_word(self, scratch, text + start, n_bytes - start, n_points, err));
+    }
+out:
+    return status;
+}
+
+/* Append the ids of a stretch of printable ASCII without punctuation. */
+static ss_status add_ascii(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+                           const char *text, size_t n_bytes, ss_err *err)
+{
+    struct ss__buf *lowered = &scratch->normalized;
+    if (!self->normalizer.lowers_ascii || n_bytes > self->max_word_points) {
+        return add_word(self, scratch, text, n_bytes, n_bytes, err);
+    }
+    lowered->n_bytes = 0;
+    char *place = ss__buf_reserve(lowered, n_bytes);
+    if (place == NULL) {
+        return ss__buf_check(lowered, err);
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        const char c = text[i];
+        place[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return add_word(self, scratch, place, n_bytes, n_bytes, err);
+}
+
+/* Append the ids of a stretch without ASCII white space or punctuation. */
+static ss_status add_stretch(const struct ss__tokenizer *self,
+                             struct ss__token_scratch *scratch, const char *text,
+                             size_t n_bytes, bool slow, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (!slow) {
+        return add_ascii(self, scratch, text, n_bytes, err);
+    }
+    scratch->normalized.n_bytes = 0;
+    SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes,
+                         &scratch->normalized, err));
+    SS_TRY(add_normalized(self, scratch, scratch->normalized.data, scratch->normalized.n_bytes,
+                          err));
+out:
+    return status;
+}
+
+/* The same through the memory of the words that were met before. */
+static ss_status add_known(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+                           const char *text, size_t n_bytes, bool slow, ss_err *err)
+{
+    const uint64_t hash = ss__hash64(text, n_bytes);
+    struct ss__known_word *known = &scratch->known[hash % SS__N_KNOWN_WORDS];
+    const size_t n_before = scratch->n_ids;
+    if (known->hash == hash && known->n_bytes == n_bytes &&
+        memcmp(known->bytes, text, n_bytes) == 0) {
+        return ss__scratch_push(scratch, known->ids, known->n_ids, err);
+    }
+    const ss_status status = add_stretch(self, scratch, text, n_bytes, slow, err);
+    const size_t n = scratch->n_ids - n_before;
+    /* a stretch that reached the limit may be cut short: not to be remembered */
+    if (status == SS_OK && n <= sizeof known->ids / sizeof known->ids[0] &&
+        scratch->n_ids < scratch->max_ids) {
+        known->hash = hash;
+        known->n_bytes = (uint8_t)n_bytes;
+        known->n_ids = (uint8_t)n;
+        memcpy(known->bytes, text, n_bytes);
+        memcpy(known->ids, scratch->ids + n_before, n * sizeof known->ids[0]);
+    }
+    return status;
+}
+
+static ss_status add_raw(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+                         const char *text, size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const uint8_t *class_of = self->byte_class;
+    for (size_t at = 0; at < n_bytes && scratch->n_ids < scratch->max_ids;) {
+        const uint8_t byte = (uint8_t)text[at];
+        if (class_of[byte] == BYTE_SPACE) {
+            at++;
+            continue;
+        }
+        if (class_of[byte] == BYTE_PUNCTUATION) {
+            SS_TRY(ss__scratch_push(scratch, &self->punctuation[byte], 1, err));
+            at++;
+            continue;
+        }
+        const size_t start = at;
+        unsigned seen = 0;
+        for (; at < n_bytes && class_of[(uint8_t)text[at]] <= BYTE_SLOW; at++) {
+            seen |= class_of[(uint8_t)text[at]];
+        }
+        const bool slow = seen == BYTE_SLOW;
+        if (at - start <= sizeof scratch->known->bytes) {
+            SS_TRY(add_known(self, scratch, text + start, at - start, slow, err));
+        } else {
+            SS_TRY(add_stretch(self, scratch, text + start, at - start, slow, err));
+        }
+    }
+out:
+    return status;
+}
+
+const struct ss__piece_kind ss__wordpiece_kind = {
+    .name = "WordPiece", .add_raw = add_raw, .add_normalized = add_normalized};

@@ -1,0 +1,170 @@
+/* Token ids against the reference library's: the oracle folders, and the published vectors for
+ * the real vocabulary. Everything is read from outside the project and skipped where it is not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "tokenizer/tokenizer.h"
+
+/* A tokenizer with what a test needs around it. */
+struct fixture {
+    struct ss__tokenizer *tokenizer;
+    struct ss__token_scratch *scratch;
+    struct ss__tokens tokens;
+    ss_err err;
+};
+
+static void open_fixture(struct fixture *self, const char *folder)
+{
+    *self = (struct fixture){0};
+    if (ss__tokenizer_load(folder, NULL, &self->tokenizer, &self->err) != SS_OK ||
+        ss__token_scratch_new(&self->scratch, &self->err) != SS_OK) {
+        fail_msg("%s", self->err.message);
+    }
+}
+
+static void close_fixture(struct fixture *self)
+{
+    ss__tokens_release(&self->tokens);
+    ss__token_scratch_free(self->scratch);
+    ss__tokenizer_free(self->tokenizer);
+}
+
+/* Whether a text has the ids of a JSON array, past `skip` ids at both ends. */
+static bool ids_equal(struct fixture *self, const json_t *text, const json_t *ids,
+                      size_t max_ids, size_t skip)
+{
+    const struct ss_text view = {json_string_value(text), json_string_length(text)};
+    ss__tokens_reset(&self->tokens);
+    assert_int_equal(
+        ss__tokenize(self->tokenizer, self->scratch, view, max_ids, &self->tokens, &self->err),
+        SS_OK);
+    if (ss__tokens_n_ids(&self->tokens) != json_array_size(ids) + 2 * skip) {
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        if (self->tokens.ids[skip + i] != json_integer_value(json_array_get(ids, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static json_t *need_json(const char *path)
+{
+    json_t *root = NULL;
+    ss_err err;
+    if (ss__json_load(path, &root, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    return root;
+}
+
+static void test_oracle_folders(void **state)
+{
+    static const char *const names[] = {"tiny-mpnet",           "tiny-bert-cls-normalize",
+                                        "tiny-bert-last",       "tiny-bert-max-dense",
+                                        "tiny-bert-sqrtlen",    "tiny-bert-weighted",
+                                        "tiny-distilbert-cased"};
+    enum { LIMIT = 128 }; /* what the oracle's models truncate to */
+    (void)state;
+    if (ss__path_look(SS_TEST_SHARED "/oracle") != SS__PATH_FOLDER) {
+        print_message("skipped: %s is not there\n", SS_TEST_SHARED "/oracle");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[1024];
+        struct fixture fixture;
+        snprintf(path, sizeof path, "%s/oracle/%s", SS_TEST_SHARED, names[i]);
+        open_fixture(&fixture, path);
+        snprintf(path, sizeof path, "%s/oracle/%s.expected/texts.json", SS_TEST_SHARED,
+                 names[i]);
+        json_t *texts = need_json(path);
+        snprintf(path, sizeof path, "%s/oracle/%s.expected/ids.json", SS_TEST_SHARED, names[i]);
+        json_t *ids = need_json(path);
+        assert_true(json_array_size(texts) > 0);
+        assert_int_equal(json_array_size(texts), json_array_size(ids));
+        for (size_t row = 0; row < json_array_size(texts); row++) {
+            if (!ids_equal(&fixture, json_array_get(texts, row), json_array_get(ids, row),
+                           LIMIT, 0)) {
+                fail_msg("%s: other ids for text %zu", names[i], row);
+            }
+        }
+        json_decref(texts);
+        json_decref(ids);
+        close_fixture(&fixture);
+    }
+}
+
+/* Where the real vocabulary is: named by the environment, or in the user's cache. */
+static bool find_real_model(char *path, size_t room)
+{
+    const char *named = getenv("SAESCOPE_MINILM"), *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (named != NULL) {
+        snprintf(path, room, "%s", named);
+    } else if (cache != NULL) {
+        snprintf(path, room, "%s/saescope/all-MiniLM-L6-v2", cache);
+    } else {
+        snprintf(path, room, "%s/.cache/saescope/all-MiniLM-L6-v2", home == NULL ? "" : home);
+    }
+    return ss__path_look(path) == SS__PATH_FOLDER;
+}
+
+static void test_published_vectors(void **state)
+{
+    static const char vectors[] = SS_TEST_SHARED "/reference/encoders-vectors.jsonl";
+    char path[1024];
+    struct ss__buf text = {0};
+    struct fixture fixture;
+    size_t n_vectors = 0;
+    (void)state;
+    if (ss__path_look(vectors) != SS__PATH_FILE || !find_real_model(path, sizeof path)) {
+        print_message("skipped: needs %s and the all-MiniLM-L6-v2 folder "
+                      "(SAESCOPE_MINILM)\n",
+                      vectors);
+        skip();
+    }
+    open_fixture(&fixture, path);
+    assert_int_equal(ss__file_read(vectors, 1 << 24, &text, &fixture.err), SS_OK);
+    for (char *line = text.data, *end = text.data + text.n_bytes; line < end;) {
+        char *next = memchr(line, '\n', (size_t)(end - line));
+        next = next == NULL ? end : next;
+        json_t *vector = NULL;
+        assert_int_equal(
+            ss__json_parse(vectors, line, (size_t)(next - line), &vector, &fixture.err), SS_OK);
+        if (json_object_get(vector, "text") != NULL) {
+            n_vectors++;
+            if (!ids_equal(&fixture, json_object_get(vector, "text"),
+                           json_object_get(vector, "bert"), 0, 1)) {
+                fail_msg("other ids for vector '%s'",
+                         json_string_value(json_object_get(vector, "name")));
+            }
+        }
+        json_decref(vector);
+        line = next + 1;
+    }
+    assert_true(n_vectors >= 134);
+    ss__buf_release(&text);
+    close_fixture(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_oracle_folders),
+        cmocka_unit_test(test_published_vectors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

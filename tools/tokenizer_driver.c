@@ -1,0 +1,138 @@
+/* Feeds lines through the tokenizer, for tools/check_tokenizer.py, which builds it.
+ *
+ *   tokenizer_driver ids FOLDER [lower]     JSON strings, one per line -> JSON arrays of ids
+ *   tokenizer_driver decode FOLDER          lines of ids -> decoded JSON strings, then without
+ * special tokens tokenizer_driver time FOLDER REPEATS    the same input, timed: MB/s and
+ * tokens/s */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "tokenizer/tokenizer.h"
+
+static void warn(void *user, ss_level level, const char *sentence)
+{
+    (void)user;
+    (void)level;
+    fprintf(stderr, "%s\n", sentence);
+}
+
+static void must(ss_status status, const ss_err *err)
+{
+    if (status != SS_OK) {
+        fprintf(stderr, "%s: %s\n", ss_status_name(status), err->message);
+        exit(ss_status_exit_code(status));
+    }
+}
+
+static void print_ids(const struct ss__tokens *tokens)
+{
+    const size_t n = ss__tokens_n_ids(tokens);
+    putchar('[');
+    for (size_t i = 0; i < n; i++) {
+        printf(i == 0 ? "%d" : ",%d", tokens->ids[i]);
+    }
+    puts("]");
+}
+
+static void print_decoded(const struct ss__tokenizer *tokenizer, const json_t *list)
+{
+    struct ss__buf buf = {0};
+    ss_err err;
+    int32_t *ids = ss__alloc(json_array_size(list), sizeof *ids);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    }
+    for (int skip = 0; skip < 2; skip++) {
+        char *text = NULL;
+        must(ss__detokenize(tokenizer, ids, json_array_size(list), skip == 1, &text, &err),
+             &err);
+        ss__json_add_string(&buf, text, strlen(text), true);
+        ss__buf_add_byte(&buf, skip == 0 ? '\t' : '\n');
+        ss__free(text);
+    }
+    fputs(ss__buf_text(&buf), stdout);
+    ss__buf_release(&buf);
+    ss__free(ids);
+}
+
+struct texts {
+    json_t **lines;
+    struct ss_text *data;
+    size_t n, n_room, n_bytes;
+};
+
+static void time_texts(const struct ss__tokenizer *tokenizer, struct ss__token_scratch *scratch,
+                       const struct texts *texts, long repeats)
+{
+    struct ss__tokens tokens = {0};
+    ss_err err;
+    for (long r = 0; r < repeats; r++) {
+        struct timespec a, b;
+        ss__tokens_reset(&tokens);
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        for (size_t i = 0; i < texts->n; i++) {
+            must(ss__tokenize(tokenizer, scratch, texts->data[i], 0, &tokens, &err), &err);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        const double seconds =
+            (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
+        printf("%.1f MB/s, %.2f M tokens/s\n", (double)texts->n_bytes / 1e6 / seconds,
+               (double)ss__tokens_n_ids(&tokens) / 1e6 / seconds);
+    }
+    ss__tokens_release(&tokens);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        return 64;
+    }
+    struct ss__tokenizer_options options = {
+        .lower_case_first = argc > 3 && strcmp(argv[3], "lower") == 0, .log = {warn, NULL}};
+    struct ss__tokenizer *tokenizer = NULL;
+    struct ss__token_scratch *scratch = NULL;
+    struct ss__tokens tokens = {0};
+    struct texts texts = {0};
+    char *line = NULL;
+    size_t room = 0;
+    ss_err err;
+    must(ss__tokenizer_load(argv[2], &options, &tokenizer, &err), &err);
+    must(ss__token_scratch_new(&scratch, &err), &err);
+    for (ssize_t n; (n = getline(&line, &room, stdin)) > 0;) {
+        json_t *value = NULL;
+        must(ss__json_parse("input", line, (size_t)n, &value, &err), &err);
+        const struct ss_text text = {json_string_value(value), json_string_length(value)};
+        if (strcmp(argv[1], "ids") == 0) {
+            ss__tokens_reset(&tokens);
+            must(ss__tokenize(tokenizer, scratch, text, 0, &tokens, &err), &err);
+            print_ids(&tokens);
+        } else if (strcmp(argv[1], "decode") == 0) {
+            print_decoded(tokenizer, value);
+        } else {
+            texts.lines = realloc(texts.lines, (texts.n + 1) * sizeof *texts.lines);
+            texts.data = realloc(texts.data, (texts.n + 1) * sizeof *texts.data);
+            texts.lines[texts.n] = json_incref(value);
+            texts.data[texts.n++] = text;
+            texts.n_bytes += text.n_bytes;
+        }
+        json_decref(value);
+    }
+    if (strcmp(argv[1], "time") == 0) {
+        time_texts(tokenizer, scratch, &texts, argc > 3 ? atol(argv[3]) : 5);
+    }
+    for (size_t i = 0; i < texts.n; i++) {
+        json_decref(texts.lines[i]);
+    }
+    free(texts.lines);
+    free(texts.data);
+    free(line);
+    ss__tokens_release(&tokens);
+    ss__token_scratch_free(scratch);
+    ss__tokenizer_free(tokenizer);
+    return 0;
+}
