@@ -4,10 +4,11 @@
 
 #include "base/error.h"
 
+/* A zeroed size is its default: 6.4 by 4.8 inches, 150 dots per inch (png only). */
 struct ss__histogram_picture {
     const float *values; /* [n_values] */
     size_t n_values;
-    size_t n_bins;
+    size_t n_bins;            /* at least 1 */
     const float *fixed_range; /* [2] or NULL: bins over the data's own range */
     const float *x_limits;    /* [2] or NULL: of the axis; NULL fits the data */
     const char *title, *x_label, *y_label;
@@ -18,7 +19,9 @@ struct ss__histogram_picture {
 /* Whether a path ends in a format that can be drawn. */
 bool ss__view_can_draw(const char *path);
 
-/* Draw and write atomically. Errors: SS_E_USAGE, SS_E_IO, SS_E_NOMEM. */
+/* Draw and write atomically. Equal pictures have equal bytes.
+ * Errors: SS_E_USAGE (ending, sizes, limits, bins), SS_E_NONFINITE, SS_E_IO, SS_E_NOMEM.
+ * Threads: any. */
 SS_MUST_USE ss_status ss__draw_histogram(const char *path,
                                          const struct ss__histogram_picture *picture,
                                          ss_err *err);

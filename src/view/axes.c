@@ -1,0 +1,326 @@
+/* Axes in the manner of the usual plotting library: ticks outward, a thin black frame, steps of
+ * 1, 2, 2.5 or 5 times a power of ten, sans-serif labels of 10 points under a title of 12. */
+#include "view/axes.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define LABEL_SIZE 10.0
+#define TITLE_SIZE 12.0
+#define LEAST_TITLE_SIZE 8.0
+#define LINE_WIDTH 0.8
+#define TICK_LENGTH 3.5
+#define TICK_PAD 3.5
+#define LABEL_PAD 5.0
+#define EDGE 10.0 /* of the paper, left white */
+#define LINE_HEIGHT 1.25
+#define MOST_INTERVALS 9.0
+#define X_TICK_SPACE 3.0 /* of label sizes, between ticks */
+#define Y_TICK_SPACE 2.0
+
+enum { TICK_TEXT_BYTES = 64 };
+
+static const struct ss__color black = {0, 0, 0};
+static const struct ss__color pale = {0.85, 0.85, 0.85};
+
+static void place_ticks(struct ss__scale *scale, double space)
+{
+    static const double steps[] = {1, 2, 2.5, 5, 10};
+    const double length = fabs(scale->end - scale->start);
+    const double n_most = fmin(MOST_INTERVALS, fmax(1.0, floor(length / space)));
+    const double least = (scale->high - scale->low) / n_most;
+    const double power = pow(10, floor(log10(least)));
+    size_t i = 0;
+    while (i < 4 && (steps[i] * power < least * (1 - 1e-9) ||
+                     (scale->integers && floor(steps[i] * power) != steps[i] * power))) {
+        i++;
+    }
+    scale->tick_step = steps[i] * power;
+    if (scale->integers) {
+        scale->tick_step = fmax(1.0, scale->tick_step);
+    }
+    /* A tick that misses an end by rounding alone still belongs to it. */
+    const double slack = 1e-6;
+    const double first = ceil(scale->low / scale->tick_step - slack);
+    const double last = floor(scale->high / scale->tick_step + slack);
+    scale->first_tick = first * scale->tick_step;
+    scale->n_ticks = last < first ? 0 : (size_t)(last - first) + 1;
+}
+
+static double tick_value(const struct ss__scale *scale, size_t index)
+{
+    const double whole = round(scale->first_tick / scale->tick_step) + (double)index;
+    return whole * scale->tick_step;
+}
+
+/* Digits with a true minus sign and, from 10,000, commas between thousands. */
+static void group_digits(char text[TICK_TEXT_BYTES], bool negative)
+{
+    char out[TICK_TEXT_BYTES];
+    const size_t n_whole = strcspn(text, ".");
+    size_t n = 0;
+    if (negative) {
+        n = (size_t)snprintf(out, sizeof out, "\xE2\x88\x92");
+    }
+    for (size_t i = 0; text[i] != '\0' && n + 2 < sizeof out; i++) {
+        if (i > 0 && i < n_whole && n_whole > 4 && (n_whole - i) % 3 == 0) {
+            out[n++] = ',';
+        }
+        out[n++] = text[i];
+    }
+    out[n] = '\0';
+    memcpy(text, out, n + 1);
+}
+
+static void format_tick(const struct ss__scale *scale, size_t index, char text[TICK_TEXT_BYTES])
+{
+    const double value = tick_value(scale, index);
+    const double most = fmax(fabs(scale->low), fabs(scale->high));
+    int n_decimals = 0;
+    double step = scale->tick_step;
+    if (most >= 1e9 || scale->tick_step < 1e-5) {
+        snprintf(text, TICK_TEXT_BYTES, "%.4g", value);
+        return;
+    }
+    while (fabs(step - round(step)) > 1e-6 * step && n_decimals < 9) {
+        step *= 10;
+        n_decimals++;
+    }
+    snprintf(text, TICK_TEXT_BYTES, "%.*f", n_decimals, fabs(value));
+    group_digits(text, value < 0);
+}
+
+static double widest_tick(const struct ss__scale *scale, struct ss__canvas *canvas)
+{
+    char text[TICK_TEXT_BYTES];
+    double widest = 0;
+    for (size_t i = 0; i < scale->n_ticks; i++) {
+        format_tick(scale, i, text);
+        widest = fmax(widest, ss__canvas_text_width(canvas, text, LABEL_SIZE));
+    }
+    return widest;
+}
+
+/* ---- the title ---- */
+
+static void clean_title(const char *title, struct ss__buf *out)
+{
+    const size_t start = out->n_bytes;
+    ss__utf8_repair(title, strlen(title), out);
+    for (size_t i = start; i < out->n_bytes; i++) {
+        if ((unsigned char)out->data[i] < ' ' || out->data[i] == 0x7F) {
+            out->data[i] = ' ';
+        }
+    }
+    ss__buf_add_byte(out, '\0');
+}
+
+/* Bytes of the longest part of a text that fits into `width`: up to a space if there is one,
+ * and at least one character. */
+static size_t fitting_bytes(struct ss__canvas *canvas, char *text, double size, double width)
+{
+    size_t n_fit = 0;
+    size_t n_words = 0;
+    size_t i = 0;
+    while (text[i] != '\0') {
+        uint32_t code_point = 0;
+        const size_t n_step = ss__utf8_decode(text + i, strlen(text + i), &code_point);
+        const size_t next = i + (n_step == 0 ? 1 : n_step);
+        const char kept = text[next];
+        text[next] = '\0';
+        const bool fits = ss__canvas_text_width(canvas, text, size) <= width;
+        text[next] = kept;
+        if (!fits && n_fit > 0 && text[i] != ' ') {
+            return n_words > 0 ? n_words : n_fit;
+        }
+        if (!fits && text[i] == ' ') {
+            return i;
+        }
+        if (text[i] == ' ') {
+            n_words = i;
+        }
+        n_fit = next;
+        i = next;
+    }
+    return n_fit;
+}
+
+/* Break a title into lines (NUL-separated, appended to `lines`); false if it needs more than
+ * `n_most` of them, the last of which is then cut. */
+static bool wrap_title(struct ss__canvas *canvas, char *title, double size, size_t n_most,
+                       struct ss__axes *axes)
+{
+    const double width = canvas->width - 2 * EDGE;
+    axes->title.n_bytes = 0;
+    axes->n_title_lines = 0;
+    axes->title_size = size;
+    char *rest = title;
+    while (*rest == ' ') {
+        rest++;
+    }
+    while (*rest != '\0') {
+        const bool is_last = axes->n_title_lines + 1 == n_most;
+        const double room = is_last ? width - size : width; /* for an ellipsis */
+        size_t n = fitting_bytes(canvas, rest, size, width);
+        const bool is_cut = is_last && rest[n] != '\0';
+        if (is_cut) {
+            n = fitting_bytes(canvas, rest, size, room);
+        }
+        ss__buf_add(&axes->title, rest, n);
+        ss__buf_add_text(&axes->title, is_cut ? "…" : "");
+        ss__buf_add_byte(&axes->title, '\0');
+        axes->n_title_lines++;
+        if (is_cut) {
+            return false;
+        }
+        rest += n;
+        while (*rest == ' ') {
+            rest++;
+        }
+    }
+    return true;
+}
+
+static ss_status place_title(struct ss__axes *axes, struct ss__canvas *canvas,
+                             const char *title, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf clean = {0};
+    clean_title(title == NULL ? "" : title, &clean);
+    SS_TRY(ss__buf_check(&clean, err));
+    if (!wrap_title(canvas, clean.data, TITLE_SIZE, 1, axes)) {
+        double size = TITLE_SIZE;
+        while (!wrap_title(canvas, clean.data, size, SS__TITLE_LINES, axes) &&
+               size > LEAST_TITLE_SIZE) {
+            size -= 1.0;
+        }
+    }
+    SS_TRY(ss__buf_check(&axes->title, err));
+out:
+    ss__buf_release(&clean);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+ss_status ss__axes_place(struct ss__axes *axes, struct ss__canvas *canvas, const char *title,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__scale *x = &axes->x;
+    struct ss__scale *y = &axes->y;
+    SS_TRY(place_title(axes, canvas, title, err));
+    const double title_height = (double)axes->n_title_lines * axes->title_size * LINE_HEIGHT;
+    const double ticks_height = TICK_LENGTH + TICK_PAD + LABEL_SIZE;
+    const bool has_x_label = x->label != NULL && x->label[0] != '\0';
+    const bool has_y_label = y->label != NULL && y->label[0] != '\0';
+    y->end = EDGE + title_height + (axes->n_title_lines > 0 ? LABEL_PAD : 0);
+    y->start =
+        canvas->height - EDGE - ticks_height - (has_x_label ? LABEL_PAD + LABEL_SIZE : 0);
+    y->start = fmax(y->start, y->end + LABEL_SIZE);
+    place_ticks(y, Y_TICK_SPACE * LABEL_SIZE);
+    x->start = EDGE + (has_y_label ? LABEL_SIZE + LABEL_PAD : 0) + widest_tick(y, canvas) +
+               TICK_PAD + TICK_LENGTH;
+    x->end = fmax(canvas->width - EDGE - LABEL_SIZE / 2, x->start + LABEL_SIZE);
+    place_ticks(x, X_TICK_SPACE * LABEL_SIZE);
+    /* Labels wider than usual ask for fewer ticks. */
+    place_ticks(x, fmax(X_TICK_SPACE * LABEL_SIZE, 1.5 * widest_tick(x, canvas)));
+out:
+    return status;
+}
+
+double ss__scale_at(const struct ss__scale *scale, double value)
+{
+    const double share = (value - scale->low) / (scale->high - scale->low);
+    return scale->start + share * (scale->end - scale->start);
+}
+
+void ss__axes_draw_grid(const struct ss__axes *axes, struct ss__canvas *canvas)
+{
+    if (!axes->grid) {
+        return;
+    }
+    ss__canvas_color(canvas, pale);
+    for (size_t i = 0; i < axes->x.n_ticks; i++) {
+        const double x = ss__scale_at(&axes->x, tick_value(&axes->x, i));
+        ss__canvas_line(canvas, (double[2]){x, axes->y.start}, (double[2]){x, axes->y.end},
+                        LINE_WIDTH);
+    }
+    for (size_t i = 0; i < axes->y.n_ticks; i++) {
+        const double y = ss__scale_at(&axes->y, tick_value(&axes->y, i));
+        ss__canvas_line(canvas, (double[2]){axes->x.start, y}, (double[2]){axes->x.end, y},
+                        LINE_WIDTH);
+    }
+}
+
+static void draw_ticks(const struct ss__axes *axes, struct ss__canvas *canvas)
+{
+    char text[TICK_TEXT_BYTES];
+    const double bottom = axes->y.start;
+    const double left = axes->x.start;
+    for (size_t i = 0; i < axes->x.n_ticks; i++) {
+        const double x = ss__scale_at(&axes->x, tick_value(&axes->x, i));
+        ss__canvas_line(canvas, (double[2]){x, bottom}, (double[2]){x, bottom + TICK_LENGTH},
+                        LINE_WIDTH);
+        format_tick(&axes->x, i, text);
+        ss__canvas_text(canvas, text, LABEL_SIZE, SS__ALIGN_CENTER,
+                        (double[2]){x, bottom + TICK_LENGTH + TICK_PAD + 0.75 * LABEL_SIZE});
+    }
+    for (size_t i = 0; i < axes->y.n_ticks; i++) {
+        const double y = ss__scale_at(&axes->y, tick_value(&axes->y, i));
+        ss__canvas_line(canvas, (double[2]){left, y}, (double[2]){left - TICK_LENGTH, y},
+                        LINE_WIDTH);
+        format_tick(&axes->y, i, text);
+        ss__canvas_text(canvas, text, LABEL_SIZE, SS__ALIGN_RIGHT,
+                        (double[2]){left - TICK_LENGTH - TICK_PAD, y + 0.36 * LABEL_SIZE});
+    }
+}
+
+static void draw_frame(const struct ss__axes *axes, struct ss__canvas *canvas)
+{
+    const double corners[5][2] = {{axes->x.start, axes->y.start},
+                                  {axes->x.end, axes->y.start},
+                                  {axes->x.end, axes->y.end},
+                                  {axes->x.start, axes->y.end},
+                                  {axes->x.start, axes->y.start}};
+    cairo_set_line_cap(canvas->cairo, CAIRO_LINE_CAP_SQUARE);
+    for (size_t i = 0; i < 4; i++) {
+        ss__canvas_line(canvas, corners[i], corners[i + 1], LINE_WIDTH);
+    }
+    cairo_set_line_cap(canvas->cairo, CAIRO_LINE_CAP_BUTT);
+}
+
+void ss__axes_draw(struct ss__axes *axes, struct ss__canvas *canvas)
+{
+    const double middle = (axes->x.start + axes->x.end) / 2;
+    ss__canvas_color(canvas, black);
+    draw_ticks(axes, canvas);
+    draw_frame(axes, canvas);
+    if (axes->x.label != NULL) {
+        ss__canvas_text(canvas, axes->x.label, LABEL_SIZE, SS__ALIGN_CENTER,
+                        (double[2]){middle, canvas->height - EDGE - 0.2 * LABEL_SIZE});
+    }
+    if (axes->y.label != NULL) {
+        ss__canvas_text_up(
+            canvas, axes->y.label, LABEL_SIZE,
+            (double[2]){EDGE + 0.8 * LABEL_SIZE, (axes->y.start + axes->y.end) / 2});
+    }
+    const char *line = axes->title.data;
+    for (size_t i = 0; i < axes->n_title_lines; i++) {
+        /* Over the data where the line leaves room for that, else over the paper. */
+        const double half = ss__canvas_text_width(canvas, line, axes->title_size) / 2;
+        const double centre = fmin(fmax(middle, EDGE + half), canvas->width - EDGE - half);
+        const double y = EDGE + axes->title_size * (0.8 + (double)i * LINE_HEIGHT);
+        ss__canvas_text(canvas, line, axes->title_size, SS__ALIGN_CENTER,
+                        (double[2]){centre, y});
+        line += strlen(line) + 1;
+    }
+}
+
+void ss__axes_release(struct ss__axes *axes)
+{
+    ss__buf_release(&axes->title);
+}

@@ -1,0 +1,269 @@
+/* Surfaces of cairo by file ending, and the few strokes that pictures need. */
+#include "view/canvas.h"
+
+#include <cairo-pdf.h>
+#include <cairo-svg.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "view/view.h"
+
+#define FONT_FAMILY "DejaVu Sans" /* where it is missing, fontconfig gives its likest */
+
+#define DEFAULT_WIDTH_IN 6.4
+#define DEFAULT_HEIGHT_IN 4.8
+#define DEFAULT_DPI 150.0
+#define POINTS_PER_INCH 72.0
+
+/* Sizes within which a picture can be read and rendered. */
+#define LEAST_IN 1.0
+#define MOST_IN 60.0
+#define LEAST_DPI 20.0
+#define MOST_DPI 1200.0
+#define MOST_PIXELS 16000.0
+
+struct ss__canvas_format {
+    const char *ending;
+    bool has_pixels;
+    cairo_surface_t *(*open)(struct ss__canvas *canvas);
+    cairo_status_t (*finish)(struct ss__canvas *canvas);
+};
+
+static cairo_status_t collect(void *closure, const unsigned char *data, unsigned int n_bytes)
+{
+    struct ss__buf *bytes = closure;
+    ss__buf_add(bytes, data, n_bytes);
+    return bytes->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
+}
+
+static cairo_surface_t *open_svg(struct ss__canvas *canvas)
+{
+    return cairo_svg_surface_create_for_stream(collect, &canvas->bytes, canvas->width,
+                                               canvas->height);
+}
+
+static cairo_surface_t *open_pdf(struct ss__canvas *canvas)
+{
+    cairo_surface_t *surface = cairo_pdf_surface_create_for_stream(
+        collect, &canvas->bytes, canvas->width, canvas->height);
+    /* The date of creation would make equal pictures differ. */
+    cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, "");
+    return surface;
+}
+
+static cairo_surface_t *open_png(struct ss__canvas *canvas)
+{
+    return cairo_image_surface_create(CAIRO_FORMAT_RGB24,
+                                      (int)lround(canvas->width * canvas->dots),
+                                      (int)lround(canvas->height * canvas->dots));
+}
+
+static cairo_status_t finish_vector(struct ss__canvas *canvas)
+{
+    cairo_show_page(canvas->cairo);
+    cairo_surface_finish(canvas->surface);
+    return cairo_surface_status(canvas->surface);
+}
+
+/* Cairo names the group of a page after a counter of the process; nothing refers to the name.
+ */
+static cairo_status_t finish_svg(struct ss__canvas *canvas)
+{
+    static const char name[] = "id=\"surface";
+    const cairo_status_t status = finish_vector(canvas);
+    struct ss__buf *bytes = &canvas->bytes;
+    char *found =
+        bytes->failed ? NULL : memmem(bytes->data, bytes->n_bytes, name, sizeof name - 1);
+    if (found != NULL) {
+        char *from = found + sizeof name - 1;
+        char *to = from;
+        const char *end = bytes->data + bytes->n_bytes;
+        while (from < end && *from >= '0' && *from <= '9') {
+            from++;
+        }
+        memmove(to, from, (size_t)(end - from));
+        bytes->n_bytes -= (size_t)(from - to);
+    }
+    return status;
+}
+
+static cairo_status_t finish_png(struct ss__canvas *canvas)
+{
+    return cairo_surface_write_to_png_stream(canvas->surface, collect, &canvas->bytes);
+}
+
+static const struct ss__canvas_format formats[] = {
+    {".svg", false, open_svg, finish_svg},
+    {".png", true, open_png, finish_png},
+    {".pdf", false, open_pdf, finish_vector},
+};
+
+static const struct ss__canvas_format *find_format(const char *path)
+{
+    const char *ending = strrchr(ss__path_name(path), '.');
+    for (size_t i = 0; ending != NULL && i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcasecmp(ending, formats[i].ending) == 0) {
+            return &formats[i];
+        }
+    }
+    return NULL;
+}
+
+bool ss__view_can_draw(const char *path)
+{
+    return find_format(path) != NULL;
+}
+
+static void prepare_cairo(struct ss__canvas *canvas)
+{
+    cairo_font_options_t *options = cairo_font_options_create();
+    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
+    cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
+    cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
+    cairo_set_font_options(canvas->cairo, options);
+    cairo_font_options_destroy(options);
+    cairo_select_font_face(canvas->cairo, FONT_FAMILY, CAIRO_FONT_SLANT_NORMAL,
+                           CAIRO_FONT_WEIGHT_NORMAL);
+    if (canvas->dots > 0) {
+        cairo_scale(canvas->cairo, canvas->dots, canvas->dots);
+    }
+    cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
+    cairo_paint(canvas->cairo);
+}
+
+static bool is_between(double value, double least, double most)
+{
+    return value >= least && value <= most;
+}
+
+ss_status ss__canvas_open(struct ss__canvas *canvas, const char *path, double width_in,
+                          double height_in, double dpi, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *canvas = (struct ss__canvas){.format = find_format(path)};
+    width_in = width_in == 0 ? DEFAULT_WIDTH_IN : width_in;
+    height_in = height_in == 0 ? DEFAULT_HEIGHT_IN : height_in;
+    dpi = dpi == 0 ? DEFAULT_DPI : dpi;
+    if (canvas->format == NULL) {
+        SS_FAIL(SS_E_USAGE, "%s: a picture is written as .svg, .png or .pdf; end its name so",
+                path);
+    }
+    if (!is_between(width_in, LEAST_IN, MOST_IN) || !is_between(height_in, LEAST_IN, MOST_IN)) {
+        SS_FAIL(SS_E_USAGE, "a picture is %g to %g inches wide and high, found %g by %g",
+                LEAST_IN, MOST_IN, width_in, height_in);
+    }
+    if (!is_between(dpi, LEAST_DPI, MOST_DPI) ||
+        (canvas->format->has_pixels && fmax(width_in, height_in) * dpi > MOST_PIXELS)) {
+        SS_FAIL(SS_E_USAGE,
+                "a picture has %g to %g dots per inch and at most %g in all a way, found %g "
+                "for %g by %g inches",
+                LEAST_DPI, MOST_DPI, MOST_PIXELS, dpi, width_in, height_in);
+    }
+    canvas->width = width_in * POINTS_PER_INCH;
+    canvas->height = height_in * POINTS_PER_INCH;
+    canvas->dots = canvas->format->has_pixels ? dpi / POINTS_PER_INCH : 0;
+    canvas->surface = canvas->format->open(canvas);
+    canvas->cairo = cairo_create(canvas->surface);
+    if (cairo_status(canvas->cairo) != CAIRO_STATUS_SUCCESS) {
+        SS_FAIL(SS_E_NOMEM, "cannot begin a picture: %s",
+                cairo_status_to_string(cairo_status(canvas->cairo)));
+    }
+    prepare_cairo(canvas);
+out:
+    return status;
+}
+
+ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    cairo_status_t drawn = cairo_status(canvas->cairo);
+    if (drawn == CAIRO_STATUS_SUCCESS) {
+        drawn = canvas->format->finish(canvas);
+    }
+    SS_TRY(ss__buf_check(&canvas->bytes, err));
+    if (drawn != CAIRO_STATUS_SUCCESS) {
+        SS_FAIL_FILE(path, drawn == CAIRO_STATUS_NO_MEMORY ? SS_E_NOMEM : SS_E_INTERNAL,
+                     "the picture could not be drawn: %s", cairo_status_to_string(drawn));
+    }
+    SS_TRY(ss__file_write(path, canvas->bytes.data, canvas->bytes.n_bytes, err));
+out:
+    return status;
+}
+
+void ss__canvas_release(struct ss__canvas *canvas)
+{
+    if (canvas->cairo != NULL) {
+        cairo_destroy(canvas->cairo);
+    }
+    if (canvas->surface != NULL) {
+        cairo_surface_destroy(canvas->surface);
+    }
+    ss__buf_release(&canvas->bytes);
+    *canvas = (struct ss__canvas){0};
+}
+
+void ss__canvas_color(struct ss__canvas *canvas, struct ss__color color)
+{
+    cairo_set_source_rgb(canvas->cairo, color.red, color.green, color.blue);
+}
+
+double ss__canvas_snap(const struct ss__canvas *canvas, double at)
+{
+    return canvas->dots > 0 ? round(at * canvas->dots) / canvas->dots : at;
+}
+
+/* The middle of a line that is `n_dots` pixels thick and nearest to `at`. */
+static double snap_line(const struct ss__canvas *canvas, double at, double n_dots)
+{
+    const double shift = fmod(n_dots, 2.0) / 2.0;
+    return (round(at * canvas->dots - shift) + shift) / canvas->dots;
+}
+
+void ss__canvas_line(struct ss__canvas *canvas, const double from[2], const double to[2],
+                     double width)
+{
+    double ends[4] = {from[0], from[1], to[0], to[1]};
+    if (canvas->dots > 0) {
+        const double n_dots = fmax(1.0, round(width * canvas->dots));
+        const size_t axis = from[0] == to[0] ? 0 : 1;
+        ends[axis] = snap_line(canvas, from[axis], n_dots);
+        ends[axis + 2] = ends[axis];
+        width = n_dots / canvas->dots;
+    }
+    cairo_set_line_width(canvas->cairo, width);
+    cairo_move_to(canvas->cairo, ends[0], ends[1]);
+    cairo_line_to(canvas->cairo, ends[2], ends[3]);
+    cairo_stroke(canvas->cairo);
+}
+
+double ss__canvas_text_width(struct ss__canvas *canvas, const char *text, double size)
+{
+    cairo_text_extents_t extents;
+    cairo_set_font_size(canvas->cairo, size);
+    cairo_text_extents(canvas->cairo, text, &extents);
+    return extents.x_advance;
+}
+
+void ss__canvas_text(struct ss__canvas *canvas, const char *text, double size, ss__align align,
+                     const double at[2])
+{
+    static const double shares[] = {
+        [SS__ALIGN_LEFT] = 0.0, [SS__ALIGN_CENTER] = 0.5, [SS__ALIGN_RIGHT] = 1.0};
+    const double width = ss__canvas_text_width(canvas, text, size);
+    cairo_move_to(canvas->cairo, at[0] - shares[align] * width, at[1]);
+    cairo_show_text(canvas->cairo, text);
+    cairo_new_path(canvas->cairo);
+}
+
+void ss__canvas_text_up(struct ss__canvas *canvas, const char *text, double size,
+                        const double at[2])
+{
+    const double origin[2] = {0, 0};
+    cairo_save(canvas->cairo);
+    cairo_translate(canvas->cairo, at[0], at[1]);
+    cairo_rotate(canvas->cairo, -acos(0.0));
+    ss__canvas_text(canvas, text, size, SS__ALIGN_CENTER, origin);
+    cairo_restore(canvas->cairo);
+}

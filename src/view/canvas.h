@@ -1,0 +1,50 @@
+/* A sheet of paper in points (1/72 inch), origin at the top left, behind every picture. */
+#ifndef SS_VIEW_CANVAS_H
+#define SS_VIEW_CANVAS_H
+
+#include <cairo.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct ss__canvas {
+    cairo_t *cairo;
+    cairo_surface_t *surface;
+    double width, height; /* points */
+    double dots;          /* per point; 0 where lines need not meet pixels */
+    struct ss__buf bytes; /* the file */
+    const struct ss__canvas_format *format;
+};
+
+struct ss__color {
+    double red, green, blue;
+};
+
+typedef enum ss__align { SS__ALIGN_LEFT, SS__ALIGN_CENTER, SS__ALIGN_RIGHT } ss__align;
+
+/* Sizes in inches; 0 for 6.4, 4.8 and 150 dots per inch. The format follows the ending of
+ * `path`, which is not touched yet. Errors: SS_E_USAGE (ending, sizes), SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__canvas_open(struct ss__canvas *canvas, const char *path,
+                                      double width_in, double height_in, double dpi,
+                                      ss_err *err);
+/* Finish the picture and write it. Errors: SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path,
+                                       ss_err *err);
+void ss__canvas_release(struct ss__canvas *canvas);
+
+void ss__canvas_color(struct ss__canvas *canvas, struct ss__color color);
+/* A straight line of `width` points, horizontal or vertical, that meets pixels. */
+void ss__canvas_line(struct ss__canvas *canvas, const double from[2], const double to[2],
+                     double width);
+/* A coordinate moved to the nearest pixel's edge. */
+double ss__canvas_snap(const struct ss__canvas *canvas, double at);
+
+/* Text with its baseline at y, in valid UTF-8. */
+void ss__canvas_text(struct ss__canvas *canvas, const char *text, double size, ss__align align,
+                     const double at[2]);
+/* The same, turned to read upwards, its baseline at x and centred on y. */
+void ss__canvas_text_up(struct ss__canvas *canvas, const char *text, double size,
+                        const double at[2]);
+double ss__canvas_text_width(struct ss__canvas *canvas, const char *text, double size);
+
+#endif
