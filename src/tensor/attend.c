@@ -1,0 +1,215 @@
+/* Attention within sequences, by the same tiles as the matrix products. A task is one head of
+ * one sequence: its keys (transposed) and values become panels once, then queries go by blocks
+ * of a few tiles: scores = Q Kᵀ, weights = exp(scores scale + bias - maximum), context =
+ * weights V / sum of weights. All of it stays in the thread's scratch; nothing is padded but
+ * the last panel, whose outputs nobody reads. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "tensor/tensor_priv.h"
+
+enum { QUERY_TILES = 4 };
+
+/* Offsets, in floats, of the parts of a worker's scratch. */
+struct attend_layout {
+    size_t keys, values, queries, scores, weights, context, sums, bias, total;
+};
+
+struct attend_job {
+    const struct ss__kernels *kernels;
+    const struct ss__attention *attention;
+    const float *qkv;
+    const size_t *offsets;
+    float *out;
+    float *scratch;
+    struct attend_layout layout;
+};
+
+/* One head of one sequence at work. */
+struct head {
+    const struct ss__kernels *kernels;
+    const struct ss__attention *attention;
+    const float *queries, *from_keys, *from_values; /* rows `stride` apart */
+    float *out;                                     /* rows `width` apart */
+    size_t n_tokens, stride, width;
+    float *keys, *values, *packed, *scores, *weights, *context, *sums, *bias;
+};
+
+static size_t take(size_t *total, size_t n_floats)
+{
+    const size_t at = *total;
+    *total += ss__round_up(n_floats, SS__LANES);
+    return at;
+}
+
+static struct attend_layout plan(const struct ss__kernels *kernels,
+                                 const struct ss__attention *attention, size_t n_tokens)
+{
+    const size_t rows = QUERY_TILES * kernels->tile_rows, width = attention->head_width;
+    const size_t token_cols = ss__round_up(n_tokens, kernels->tile_cols);
+    const size_t width_cols = ss__round_up(width, kernels->tile_cols);
+    struct attend_layout l = {0};
+    l.keys = take(&l.total, token_cols * width);
+    l.values = take(&l.total, width_cols * n_tokens);
+    l.queries = take(&l.total, rows * ss__round_up(width, SS__LANES));
+    l.scores = take(&l.total, rows * token_cols);
+    l.weights = take(&l.total, rows * ss__round_up(n_tokens, SS__LANES));
+    l.context = take(&l.total, rows * width_cols);
+    l.sums = take(&l.total, rows);
+    l.bias = take(&l.total, 2 * n_tokens);
+    return l;
+}
+
+static void pack_keys_and_values(struct head *self)
+{
+    const size_t cols = self->kernels->tile_cols, width = self->attention->head_width;
+    for (size_t j = 0; j < self->n_tokens; j += cols) {
+        const size_t n = ss__min_size(cols, self->n_tokens - j);
+        float *panel = self->keys + j * width;
+        if (n < cols) {
+            memset(panel, 0, cols * width * sizeof *panel);
+        }
+        ss__pack_transposed(self->from_keys + j * self->stride, self->stride, n, width, panel,
+                            cols);
+    }
+    ss__pack_columns(self->from_values, self->stride, width, self->n_tokens, self->values);
+}
+
+/* bias[n_tokens - 1 + j - i] is the bias of key j on query i. */
+static void spread_bias(struct head *self, const float *table)
+{
+    const size_t max = self->attention->max_distance, n = self->n_tokens;
+    for (size_t d = 0; d < n; d++) {
+        const size_t clamped = ss__min_size(d, max);
+        self->bias[n - 1 + d] = table[max + clamped];
+        self->bias[n - 1 - d] = table[max - clamped];
+    }
+}
+
+/* Scores and weights of the queries first … first + n_rows - 1. */
+static void weigh_queries(const struct head *self, size_t first, size_t n_rows)
+{
+    const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
+    const size_t width = self->attention->head_width, n_tokens = self->n_tokens;
+    const size_t packed_width = ss__round_up(width, SS__LANES);
+    const size_t token_cols = ss__round_up(n_tokens, cols);
+    for (size_t r = 0; r < n_rows; r += tile_rows) {
+        const size_t n = ss__min_size(tile_rows, n_rows - r);
+        ss__pack_rows(self->queries + (first + r) * self->stride, self->stride, n, width,
+                      self->packed + r * packed_width);
+    }
+    for (size_t j = 0; j < n_tokens; j += cols) {
+        for (size_t r = 0; r < n_rows; r += tile_rows) {
+            const size_t n = ss__min_size(tile_rows, n_rows - r);
+            self->kernels->tile[n - 1](self->packed + r * packed_width, self->keys + j * width,
+                                       width, self->scores + r * token_cols + j, token_cols,
+                                       true);
+        }
+    }
+    for (size_t r = 0; r < n_rows; r += tile_rows) {
+        const bool has_bias = self->attention->distance_bias != NULL;
+        self->kernels->rows->weigh_scores(&(struct ss__score_tile){
+            .n_rows = ss__min_size(tile_rows, n_rows - r),
+            .n_keys = n_tokens,
+            .scores = self->scores + r * token_cols,
+            .stride = token_cols,
+            .scale = self->attention->scale,
+            .bias = has_bias ? self->bias + (n_tokens - 1 - first - r) : NULL,
+            .weights = self->weights + r * ss__round_up(n_tokens, SS__LANES),
+            .sums = self->sums + r,
+        });
+    }
+}
+
+/* Context of the same queries, out of their weights. */
+static void mix_values(const struct head *self, size_t first, size_t n_rows)
+{
+    const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
+    const size_t width = self->attention->head_width, n_tokens = self->n_tokens;
+    const size_t width_cols = ss__round_up(width, cols);
+    for (size_t j = 0; j < width; j += cols) {
+        const float *panel = self->values + j * n_tokens;
+        for (size_t k = 0; k < n_tokens; k += SS__K_BLOCK) {
+            const size_t n_k = ss__min_size(SS__K_BLOCK, n_tokens - k);
+            for (size_t r = 0; r < n_rows; r += tile_rows) {
+                const size_t n = ss__min_size(tile_rows, n_rows - r);
+                const float *a = self->weights + r * ss__round_up(n_tokens, SS__LANES) + k * n;
+                self->kernels->tile[n - 1](a, panel + k * cols, n_k,
+                                           self->context + r * width_cols + j, width_cols,
+                                           k == 0);
+            }
+        }
+    }
+    for (size_t r = 0; r < n_rows; r++) {
+        float *context = self->context + r * width_cols;
+        self->kernels->rows->scale(context, 1.0F / self->sums[r], width);
+        memcpy(self->out + (first + r) * self->width, context, width * sizeof *context);
+    }
+}
+
+static void attend_task(void *context, size_t index, size_t worker)
+{
+    const struct attend_job *job = context;
+    const struct ss__attention *attention = job->attention;
+    const size_t sequence = index / attention->n_heads, h = index % attention->n_heads;
+    const size_t width = attention->n_heads * attention->head_width;
+    const size_t first = job->offsets[sequence], column = h * attention->head_width;
+    const float *qkv = job->qkv + first * 3 * width + column;
+    float *scratch = job->scratch + worker * job->layout.total;
+    struct head head = {.kernels = job->kernels,
+                        .attention = attention,
+                        .queries = qkv,
+                        .from_keys = qkv + width,
+                        .from_values = qkv + 2 * width,
+                        .out = job->out + first * width + column,
+                        .n_tokens = job->offsets[sequence + 1] - first,
+                        .stride = 3 * width,
+                        .width = width,
+                        .keys = scratch + job->layout.keys,
+                        .values = scratch + job->layout.values,
+                        .packed = scratch + job->layout.queries,
+                        .scores = scratch + job->layout.scores,
+                        .weights = scratch + job->layout.weights,
+                        .context = scratch + job->layout.context,
+                        .sums = scratch + job->layout.sums,
+                        .bias = scratch + job->layout.bias};
+    pack_keys_and_values(&head);
+    if (attention->distance_bias != NULL) {
+        spread_bias(&head, attention->distance_bias + h * (2 * attention->max_distance + 1));
+    }
+    const size_t step = QUERY_TILES * job->kernels->tile_rows;
+    for (size_t q = 0; q < head.n_tokens; q += step) {
+        const size_t n = ss__min_size(step, head.n_tokens - q);
+        weigh_queries(&head, q, n);
+        mix_values(&head, q, n);
+    }
+}
+
+ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const float *qkv,
+                     const size_t *offsets, size_t n_sequences, float *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct attend_job job = {.kernels = ss__kernels(),
+                             .attention = attention,
+                             .qkv = qkv,
+                             .offsets = offsets,
+                             .out = out};
+    size_t longest = 0;
+    double n_flops = 0;
+    for (size_t s = 0; s < n_sequences; s++) {
+        const size_t n = offsets[s + 1] - offsets[s];
+        longest = ss__max_size(longest, n);
+        n_flops +=
+            4.0 * (double)n * (double)n * (double)(attention->n_heads * attention->head_width);
+    }
+    job.layout = plan(job.kernels, attention, longest);
+    job.scratch = ss__work_scratch(work, SS__SLOT_KERNEL,
+                                   ss_work_n_threads(work) * job.layout.total * sizeof(float));
+    if (job.scratch == NULL) {
+        status = ss__fail_nomem(err, "attention scores");
+        goto out;
+    }
+    ss__work_run(work, n_sequences * attention->n_heads, n_flops, attend_task, &job);
+out:
+    return status;
+}

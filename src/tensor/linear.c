@@ -1,0 +1,257 @@
+/* y = end(x Wᵀ): rows in blocks that a thread packs once and keeps in its second-level cache;
+ * for each panel of outputs, blocks of K whose part of the panel stays in the first level; for
+ * each of them all tiles of the row block. The end of a panel is done while its sums are in
+ * cache, LayerNorm when the row block is complete. */
+#include <stdalign.h>
+
+#include "base/mem.h"
+#include "tensor/tensor_priv.h"
+
+enum {
+    BLOCK_ROWS = 112, /* at most this many rows of x are packed at once */
+    STACK_TILES = 4   /* tiles that ss__linear_block packs at once, on the stack */
+};
+
+struct linear_job {
+    const struct ss__kernels *kernels;
+    const struct ss__matrix *w;
+    const struct ss__end *end;
+    const float *x;
+    float *y;
+    size_t n_rows, block_rows;
+    size_t n_groups, panels_per_group; /* columns are shared out too where rows are few */
+    float *scratch;
+    size_t scratch_floats; /* per worker */
+};
+
+static size_t divide_up(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
+/* All of K of n_rows rows as A operands: block of K after block of K, tile after tile. */
+static void pack_block(const struct ss__kernels *kernels, const float *x, size_t n_in,
+                       size_t n_rows, float *a)
+{
+    for (size_t k = 0; k < n_in; k += SS__K_BLOCK) {
+        const size_t n_k = ss__min_size(SS__K_BLOCK, n_in - k);
+        for (size_t r = 0; r < n_rows; r += kernels->tile_rows) {
+            const size_t n = ss__min_size(kernels->tile_rows, n_rows - r);
+            ss__pack_rows(x + r * n_in + k, n_in, n, n_k, a);
+            a += n * ss__round_up(n_k, SS__LANES);
+        }
+    }
+}
+
+/* Sums of all rows of a packed block with one panel: [n_rows, tile_cols]. */
+static void multiply_panel(const struct ss__kernels *kernels, const float *a, size_t n_rows,
+                           const float *panel, size_t n_in, float *sums)
+{
+    const size_t cols = kernels->tile_cols;
+    for (size_t k = 0; k < n_in; k += SS__K_BLOCK) {
+        const size_t n_k = ss__min_size(SS__K_BLOCK, n_in - k);
+        for (size_t r = 0; r < n_rows; r += kernels->tile_rows) {
+            const size_t n = ss__min_size(kernels->tile_rows, n_rows - r);
+            kernels->tile[n - 1](a, panel + k * cols, n_k, sums + r * cols, cols, k == 0);
+            a += n * ss__round_up(n_k, SS__LANES);
+        }
+    }
+}
+
+static void linear_task(void *context, size_t index, size_t worker)
+{
+    const struct linear_job *job = context;
+    const struct ss__kernels *kernels = job->kernels;
+    const struct ss__end *end = job->end;
+    const size_t cols = kernels->tile_cols, n_in = job->w->n_in, n_out = job->w->n_out;
+    const size_t row = index / job->n_groups * job->block_rows;
+    const size_t n_rows = ss__min_size(job->block_rows, job->n_rows - row);
+    const size_t from = index % job->n_groups * job->panels_per_group * cols;
+    const size_t to = ss__min_size(from + job->panels_per_group * cols, n_out);
+    float *sums = job->scratch + worker * job->scratch_floats;
+    float *a = sums + BLOCK_ROWS * SS__MAX_TILE_COLS;
+    pack_block(kernels, job->x + row * n_in, n_in, n_rows, a);
+    for (size_t j = from; j < to; j += cols) {
+        multiply_panel(kernels, a, n_rows, job->w->panels + j * n_in, n_in, sums);
+        const size_t at = row * n_out + j;
+        kernels->rows->end_block(&(struct ss__block_end){
+            .n_rows = n_rows,
+            .n_cols = ss__min_size(cols, to - j),
+            .sums = sums,
+            .sums_stride = cols,
+            .bias = end->bias == NULL ? NULL : end->bias + j,
+            .residual = end->residual == NULL ? NULL : end->residual + at,
+            .out = job->y + at,
+            .out_stride = n_out,
+            .activation = end->activation,
+        });
+    }
+    for (size_t r = row; end->norm_gain != NULL && job->n_groups == 1 && r < row + n_rows;
+         r++) {
+        kernels->rows->layer_norm(job->y + r * n_out, n_out, end->norm_gain, end->norm_shift,
+                                  end->norm_eps);
+    }
+}
+
+/* Tiles per row block: as many as BLOCK_ROWS allows, fewer where that shares the rows out
+ * better; a single block where they fit in one. */
+static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
+{
+    size_t best = most, best_cost = SIZE_MAX;
+    if (n_tiles <= most) {
+        return n_tiles;
+    }
+    for (size_t t = most; t >= divide_up(most, 2); t--) {
+        const size_t cost = divide_up(divide_up(n_tiles, t), n_threads) * t;
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = t;
+        }
+    }
+    return best;
+}
+
+/* Fill in the cutting of the job; returns the number of tasks. */
+static size_t plan(struct linear_job *job, size_t n_threads)
+{
+    const size_t tile_rows = job->kernels->tile_rows;
+    const size_t n_panels = divide_up(job->w->n_out, job->kernels->tile_cols);
+    const size_t tiles =
+        choose_tiles(divide_up(job->n_rows, tile_rows), BLOCK_ROWS / tile_rows, n_threads);
+    job->block_rows = tiles * tile_rows;
+    const size_t n_blocks = divide_up(job->n_rows, job->block_rows);
+    const size_t wanted = n_blocks >= n_threads ? 1 : divide_up(2 * n_threads, n_blocks);
+    job->panels_per_group = divide_up(n_panels, ss__min_size(wanted, n_panels));
+    job->n_groups = divide_up(n_panels, job->panels_per_group);
+    return n_blocks * job->n_groups;
+}
+
+ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, size_t n_rows,
+                     float *y, const struct ss__end *end, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__end no_end = {0};
+    struct linear_job job = {.kernels = ss__kernels(),
+                             .w = w,
+                             .end = end == NULL ? &no_end : end,
+                             .x = x,
+                             .y = y,
+                             .n_rows = n_rows};
+    if (n_rows == 0) {
+        goto out;
+    }
+    const size_t n_threads = ss_work_n_threads(work);
+    const size_t n_tasks = plan(&job, n_threads);
+    job.scratch_floats =
+        BLOCK_ROWS * SS__MAX_TILE_COLS + job.block_rows * ss__round_up(w->n_in, SS__LANES);
+    job.scratch =
+        ss__work_scratch(work, SS__SLOT_KERNEL, n_threads * job.scratch_floats * sizeof(float));
+    if (job.scratch == NULL) {
+        status = ss__fail_nomem(err, "a block of a matrix product");
+        goto out;
+    }
+    ss__work_run(work, n_tasks, 2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out,
+                 linear_task, &job);
+    if (job.end->norm_gain != NULL && job.n_groups > 1) {
+        ss__layer_norm(work, y, n_rows, w->n_out, job.end->norm_gain, job.end->norm_shift,
+                       job.end->norm_eps);
+    }
+out:
+    return status;
+}
+
+/* ---- blocks for callers that throw them away ---- */
+
+struct small_block {
+    const struct ss__kernels *kernels;
+    const float *x;
+    size_t n_rows, n_in;
+    const float *panels;
+    size_t n_out;
+    float *out;
+    size_t out_stride;
+};
+
+/* Add the inputs k … k + n_k - 1 to the sums of one panel. */
+static void add_to_panel(const struct small_block *self, const float *a, size_t k, size_t n_k,
+                         size_t j)
+{
+    const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
+    const float *b = self->panels + j * self->n_in + k * cols;
+    for (size_t r = 0; r < self->n_rows; r += tile_rows) {
+        const size_t n = ss__min_size(tile_rows, self->n_rows - r);
+        self->kernels->tile[n - 1](a, b, n_k, self->out + r * self->out_stride + j,
+                                   self->out_stride, k == 0);
+        a += n * ss__round_up(n_k, SS__LANES);
+    }
+}
+
+/* The panels of `self`, all whole. */
+static void multiply_whole(const struct small_block *self)
+{
+    alignas(64) float a[STACK_TILES * SS__MAX_TILE_ROWS * SS__K_BLOCK];
+    const size_t tile_rows = self->kernels->tile_rows;
+    for (size_t k = 0; k < self->n_in; k += SS__K_BLOCK) {
+        const size_t n_k = ss__min_size(SS__K_BLOCK, self->n_in - k);
+        float *at = a;
+        for (size_t r = 0; r < self->n_rows; r += tile_rows) {
+            const size_t n = ss__min_size(tile_rows, self->n_rows - r);
+            ss__pack_rows(self->x + r * self->n_in + k, self->n_in, n, n_k, at);
+            at += n * ss__round_up(n_k, SS__LANES);
+        }
+        for (size_t j = 0; j < self->n_out; j += self->kernels->tile_cols) {
+            add_to_panel(self, a, k, n_k, j);
+        }
+    }
+}
+
+/* The last panel, of which only n outputs are wanted, by way of a whole one. */
+static void multiply_part(struct small_block self, size_t n)
+{
+    alignas(64) float sums[STACK_TILES * SS__MAX_TILE_ROWS * SS__MAX_TILE_COLS];
+    float *out = self.out;
+    const size_t out_stride = self.out_stride, cols = self.kernels->tile_cols;
+    self.n_out = cols;
+    self.out = sums;
+    self.out_stride = cols;
+    multiply_whole(&self);
+    self.kernels->rows->end_block(&(struct ss__block_end){.n_rows = self.n_rows,
+                                                          .n_cols = n,
+                                                          .sums = sums,
+                                                          .sums_stride = cols,
+                                                          .out = out,
+                                                          .out_stride = out_stride});
+}
+
+void ss__linear_block(const struct ss__matrix *w, const float *x, size_t n_rows, size_t n0,
+                      size_t n, const float *bias, float *out, size_t out_stride)
+{
+    const struct ss__kernels *kernels = ss__kernels();
+    const size_t whole = n / kernels->tile_cols * kernels->tile_cols;
+    const size_t step = STACK_TILES * kernels->tile_rows;
+    for (size_t r = 0; r < n_rows; r += step) {
+        struct small_block block = {.kernels = kernels,
+                                    .x = x + r * w->n_in,
+                                    .n_rows = ss__min_size(step, n_rows - r),
+                                    .n_in = w->n_in,
+                                    .panels = w->panels + n0 * w->n_in,
+                                    .n_out = whole,
+                                    .out = out + r * out_stride,
+                                    .out_stride = out_stride};
+        multiply_whole(&block);
+        if (whole < n) {
+            block.panels += whole * w->n_in;
+            block.out += whole;
+            multiply_part(block, n - whole);
+        }
+    }
+    if (bias != NULL) {
+        kernels->rows->end_block(&(struct ss__block_end){.n_rows = n_rows,
+                                                         .n_cols = n,
+                                                         .sums = out,
+                                                         .sums_stride = out_stride,
+                                                         .bias = bias,
+                                                         .out = out,
+                                                         .out_stride = out_stride});
+    }
+}

@@ -1,0 +1,138 @@
+/* Packing: weights into panels, rows into A operands, and back-to-front copies between them.
+ * Plain copies; nothing here changes a number. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "tensor/tensor_priv.h"
+
+enum { BLOCK = 4 };
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+
+static void transpose_block(const float *w, size_t w_stride, float *out, size_t out_stride)
+{
+    __m128 r0 = _mm_loadu_ps(w), r1 = _mm_loadu_ps(w + w_stride);
+    __m128 r2 = _mm_loadu_ps(w + 2 * w_stride), r3 = _mm_loadu_ps(w + 3 * w_stride);
+    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+    _mm_storeu_ps(out, r0);
+    _mm_storeu_ps(out + out_stride, r1);
+    _mm_storeu_ps(out + 2 * out_stride, r2);
+    _mm_storeu_ps(out + 3 * out_stride, r3);
+}
+#else
+static void transpose_block(const float *w, size_t w_stride, float *out, size_t out_stride)
+{
+    for (size_t k = 0; k < BLOCK; k++) {
+        for (size_t j = 0; j < BLOCK; j++) {
+            out[k * out_stride + j] = w[j * w_stride + k];
+        }
+    }
+}
+#endif
+
+static void transpose_plain(const float *w, size_t w_stride, size_t n_j, size_t n_k, float *out,
+                            size_t out_stride)
+{
+    for (size_t j = 0; j < n_j; j++) {
+        for (size_t k = 0; k < n_k; k++) {
+            out[k * out_stride + j] = w[j * w_stride + k];
+        }
+    }
+}
+
+void ss__pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k, float *out,
+                         size_t out_stride)
+{
+    const size_t whole_j = n_j / BLOCK * BLOCK, whole_k = n_k / BLOCK * BLOCK;
+    for (size_t k = 0; k < whole_k; k += BLOCK) {
+        for (size_t j = 0; j < whole_j; j += BLOCK) {
+            transpose_block(w + j * w_stride + k, w_stride, out + k * out_stride + j,
+                            out_stride);
+        }
+    }
+    transpose_plain(w + whole_k, w_stride, whole_j, n_k - whole_k, out + whole_k * out_stride,
+                    out_stride);
+    transpose_plain(w + whole_j * w_stride, w_stride, n_j - whole_j, n_k, out + whole_j,
+                    out_stride);
+}
+
+void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, float *panels)
+{
+    const size_t cols = ss__kernels()->tile_cols;
+    for (size_t j = 0; j < n; j += cols) {
+        const size_t n_j = ss__min_size(cols, n - j);
+        float *panel = panels + j * n_k;
+        for (size_t k = 0; k < n_k; k++) {
+            memcpy(panel + k * cols, w + k * w_stride + j, n_j * sizeof *w);
+            memset(panel + k * cols + n_j, 0, (cols - n_j) * sizeof *w);
+        }
+    }
+}
+
+void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
+{
+    const size_t whole = n_k / SS__LANES * SS__LANES;
+    for (size_t k = 0; k < whole; k += SS__LANES) {
+        for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
+            memcpy(a, x + r * x_stride + k, SS__LANES * sizeof *x);
+        }
+    }
+    for (size_t r = 0; whole < n_k && r < n_rows; r++, a += SS__LANES) {
+        memcpy(a, x + r * x_stride + whole, (n_k - whole) * sizeof *x);
+    }
+}
+
+ss_status ss__matrix_new(size_t n_out, size_t n_in, struct ss__matrix *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t cols = ss__kernels()->tile_cols;
+    size_t n_panel = 0, n = 0;
+    *out = (struct ss__matrix){0};
+    if (n_out == 0 || n_in == 0 || n_out > SIZE_MAX - cols || !ss__mul(n_in, cols, &n_panel) ||
+        !ss__mul((n_out + cols - 1) / cols, n_panel, &n)) {
+        SS_FAIL(SS_E_SHAPE, "a matrix of %zu outputs and %zu inputs cannot be packed", n_out,
+                n_in);
+    }
+    SS_ALLOC_ALIGNED(out->panels, n);
+    out->n_out = n_out;
+    out->n_in = n_in;
+    memset(out->panels + (n - n_panel), 0, n_panel * sizeof(float));
+out:
+    return status;
+}
+
+/* Outputs of one panel: `lane` is the place of the first in it. */
+static void fill_panel(float *panel, size_t lane, size_t n, size_t n_in, const float *w,
+                       size_t w_stride, ss__layout layout)
+{
+    const size_t cols = ss__kernels()->tile_cols;
+    if (layout == SS__OUT_BY_IN) {
+        ss__pack_transposed(w, w_stride, n, n_in, panel + lane, cols);
+        return;
+    }
+    for (size_t k = 0; k < n_in; k++) {
+        memcpy(panel + k * cols + lane, w + k * w_stride, n * sizeof *w);
+    }
+}
+
+void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
+                     ss__layout layout)
+{
+    const size_t cols = ss__kernels()->tile_cols, n_in = matrix->n_in;
+    const size_t w_stride = layout == SS__OUT_BY_IN ? n_in : n;
+    for (size_t done = 0; done < n;) {
+        const size_t lane = (at + done) % cols;
+        const size_t n_here = ss__min_size(cols - lane, n - done);
+        const float *from = layout == SS__OUT_BY_IN ? w + done * n_in : w + done;
+        fill_panel(matrix->panels + (at + done - lane) * n_in, lane, n_here, n_in, from,
+                   w_stride, layout);
+        done += n_here;
+    }
+}
+
+void ss__matrix_release(struct ss__matrix *matrix)
+{
+    ss__free(matrix->panels);
+    *matrix = (struct ss__matrix){0};
+}

@@ -1,0 +1,36 @@
+/* Matmul tiles in plain C: 4 rows × 16 outputs, one correctly rounded fmaf per step. It is what
+ * the other instruction sets are tested against, and what runs where they are lacking.
+ * Bound: the call of fmaf, or its emulation. */
+#include <math.h>
+#include <string.h>
+
+#include "tensor/tensor_priv.h"
+
+enum { ROWS = 4, COLS = 16 };
+
+static inline void tile(size_t n_rows, const float *a, const float *b, size_t n_k, float *c,
+                        size_t c_stride, bool is_first)
+{
+    float acc[ROWS][COLS] = {{0}};
+    for (size_t r = 0; r < n_rows && !is_first; r++) {
+        memcpy(acc[r], c + r * c_stride, sizeof acc[r]);
+    }
+    for (size_t k = 0; k < n_k; k++) {
+        const float *a_k = a + k / SS__LANES * n_rows * SS__LANES + k % SS__LANES;
+        for (size_t r = 0; r < n_rows; r++) {
+            for (size_t j = 0; j < COLS; j++) {
+                acc[r][j] = fmaf(a_k[r * SS__LANES], b[k * COLS + j], acc[r][j]);
+            }
+        }
+    }
+    for (size_t r = 0; r < n_rows; r++) {
+        memcpy(c + r * c_stride, acc[r], sizeof acc[r]);
+    }
+}
+
+SS__TILE_OF(1)
+SS__TILE_OF(2)
+SS__TILE_OF(3)
+SS__TILE_OF(4)
+
+ss__tile_fn *const ss__tile_reference[ROWS] = {tile_1, tile_2, tile_3, tile_4};

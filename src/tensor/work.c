@@ -1,0 +1,75 @@
+/* Workspaces: a thread pool and scratch buffers by purpose, so that a call allocates nothing
+ * once its sizes have been seen. */
+#include "base/mem.h"
+#include "tensor/tensor_priv.h"
+
+struct slot {
+    void *block;
+    size_t n_bytes;
+};
+
+struct ss_work {
+    struct ss__pool *pool;
+    struct slot slots[SS__N_SLOTS];
+};
+
+/* Below this a job is done sooner than a sleeping thread wakes. */
+static const double FEW_FLOPS = 4e5;
+
+ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_work *work = NULL;
+    *out = NULL;
+    SS_ALLOC(work, 1);
+    SS_TRY(ss__pool_new(n_threads, &work->pool, err));
+    *out = work;
+    work = NULL;
+out:
+    ss_work_free(work);
+    return status;
+}
+
+size_t ss_work_n_threads(const ss_work *work)
+{
+    return ss__pool_n_threads(work->pool);
+}
+
+void ss_work_free(ss_work *work)
+{
+    if (work == NULL) {
+        return;
+    }
+    ss__pool_free(work->pool);
+    for (size_t i = 0; i < SS__N_SLOTS; i++) {
+        ss__free(work->slots[i].block);
+    }
+    ss__free(work);
+}
+
+struct ss__pool *ss__work_pool(ss_work *work)
+{
+    return work->pool;
+}
+
+void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes)
+{
+    struct slot *self = &work->slots[slot];
+    if (self->block == NULL || self->n_bytes < n_bytes) {
+        ss__free(self->block);
+        *self = (struct slot){.block = ss__alloc_aligned(n_bytes, 1), .n_bytes = n_bytes};
+    }
+    return self->block;
+}
+
+void ss__work_run(ss_work *work, size_t n_tasks, double n_flops,
+                  void (*task)(void *context, size_t index, size_t worker), void *context)
+{
+    if (n_flops < FEW_FLOPS) {
+        for (size_t i = 0; i < n_tasks; i++) {
+            task(context, i, 0);
+        }
+        return;
+    }
+    ss__pool_run(work->pool, n_tasks, task, context);
+}

@@ -1,0 +1,308 @@
+/* Matrix products: against float64, the same bytes from every instruction set, for every
+ * number of threads and rows, nothing written outside. */
+#include "tensor_support.h"
+
+static const size_t SIZES[] = {1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 63, 64, 65, 100, 385};
+enum { N_SIZES = sizeof SIZES / sizeof SIZES[0] };
+
+struct product {
+    size_t n_rows, n_out, n_in;
+    struct ss__end end;
+    bool has_residual;
+    ss__layout layout;
+    struct guarded x, w, bias, gain, shift, residual;
+};
+
+static void product_make(struct product *p, size_t variant)
+{
+    const size_t n_y = p->n_rows * p->n_out;
+    p->x = guarded_random(p->n_rows * p->n_in, variant % 3, 1.0F);
+    p->w = guarded_random(p->n_out * p->n_in, variant % 2, 2.0F / sqrtf((float)p->n_in));
+    p->bias = guarded_random(p->n_out, 1, 1.0F);
+    p->gain = guarded_random(p->n_out, 2, 1.0F);
+    p->shift = guarded_random(p->n_out, 3, 1.0F);
+    p->residual = guarded_random(n_y, variant % 5, 1.0F);
+    p->layout = variant % 2 == 0 ? SS__OUT_BY_IN : SS__IN_BY_OUT;
+    p->end = (struct ss__end){.bias = variant % 3 == 0 ? NULL : p->bias.at,
+                              .activation = (ss__activation)(variant % SS__N_ACTIVATIONS),
+                              .norm_eps = 1e-5F};
+    p->has_residual = variant % 4 == 1;
+    if (variant % 4 >= 2 && p->n_out >= 5) {
+        p->end.norm_gain = p->gain.at;
+        p->end.norm_shift = p->shift.at;
+    }
+}
+
+static void product_release(struct product *p)
+{
+    guarded_release(&p->x);
+    guarded_release(&p->w);
+    guarded_release(&p->bias);
+    guarded_release(&p->gain);
+    guarded_release(&p->shift);
+    guarded_release(&p->residual);
+}
+
+static double act64(double x, ss__activation activation)
+{
+    switch (activation) {
+    case SS__ACT_GELU:
+        return x / 2 * (1 + erf(x / sqrt(2)));
+    case SS__ACT_GELU_TANH:
+        return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
+    case SS__ACT_RELU:
+        return x > 0 ? x : 0;
+    case SS__ACT_SILU:
+        return x / (1 + exp(-x));
+    case SS__ACT_TANH:
+        return tanh(x);
+    case SS__ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case SS__ACT_NONE:
+    case SS__N_ACTIVATIONS:
+    default:
+        return x;
+    }
+}
+
+static void norm64(const struct product *p, double *row)
+{
+    double mean = 0, variance = 0;
+    for (size_t j = 0; j < p->n_out; j++) {
+        mean += row[j] / (double)p->n_out;
+    }
+    for (size_t j = 0; j < p->n_out; j++) {
+        variance += (row[j] - mean) * (row[j] - mean) / (double)p->n_out;
+    }
+    for (size_t j = 0; j < p->n_out; j++) {
+        row[j] =
+            (row[j] - mean) / sqrt(variance + (double)p->end.norm_eps) * (double)p->gain.at[j] +
+            (double)p->shift.at[j];
+    }
+}
+
+static double weight(const struct product *p, size_t j, size_t k)
+{
+    return (double)p->w.at[p->layout == SS__OUT_BY_IN ? j * p->n_in + k : k * p->n_out + j];
+}
+
+static double *product_64(const struct product *p)
+{
+    double *y = calloc(p->n_rows * p->n_out, sizeof *y);
+    assert_non_null(y);
+    for (size_t r = 0; r < p->n_rows; r++) {
+        double *row = y + r * p->n_out;
+        for (size_t j = 0; j < p->n_out; j++) {
+            for (size_t k = 0; k < p->n_in; k++) {
+                row[j] += (double)p->x.at[r * p->n_in + k] * weight(p, j, k);
+            }
+            row[j] += p->end.bias == NULL ? 0 : (double)p->bias.at[j];
+            row[j] = act64(row[j], p->end.activation);
+            row[j] += p->has_residual ? (double)p->residual.at[r * p->n_out + j] : 0;
+        }
+        if (p->end.norm_gain != NULL) {
+            norm64(p, row);
+        }
+    }
+    return y;
+}
+
+/* The product by the kernels in use; the residual stands in y itself. */
+static struct guarded product_32(const struct product *p, ss_work *work, size_t n_rows)
+{
+    ss_err err;
+    struct ss__matrix matrix;
+    assert_int_equal(ss__matrix_new(p->n_out, p->n_in, &matrix, &err), SS_OK);
+    ss__matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
+    struct guarded y = guarded_new(n_rows * p->n_out, p->n_in % 4);
+    struct ss__end end = p->end;
+    if (p->has_residual) {
+        memcpy(y.at, p->residual.at, y.n * sizeof *y.at);
+        end.residual = y.at;
+    }
+    assert_int_equal(ss__linear(work, &matrix, p->x.at, n_rows, y.at, &end, &err), SS_OK);
+    ss__matrix_release(&matrix);
+    return y;
+}
+
+static void check_product(struct product *p, ss_work *work)
+{
+    char what[160];
+    double *expected = product_64(p);
+    struct guarded first = {0};
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (!ss__kernels_use(KERNELS[i])) {
+            continue;
+        }
+        (void)snprintf(what, sizeof what, "%s [%zu, %zu] x [%zu], activation %d", KERNELS[i],
+                       p->n_rows, p->n_in, p->n_out, (int)p->end.activation);
+        struct guarded y = product_32(p, work, p->n_rows);
+        assert_close(y.at, expected, y.n, what);
+        if (i == 0) {
+            first = y;
+        } else {
+            assert_same_bytes(y.at, first.at, y.n, what);
+            guarded_release(&y);
+        }
+    }
+    guarded_release(&first);
+    free(expected);
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    ss_work *work = make_work(2);
+    for (size_t i = 0; i < N_SIZES * N_SIZES; i++) {
+        const size_t a = i / N_SIZES, b = i % N_SIZES;
+        seed(i);
+        struct product p = {
+            .n_rows = SIZES[a], .n_out = SIZES[b], .n_in = SIZES[(2 * a + b) % N_SIZES]};
+        product_make(&p, i);
+        check_product(&p, work);
+        product_release(&p);
+    }
+    ss_work_free(work);
+}
+
+static void test_long_sums(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{3, 65, 3072}, {2, 100, 770}, {5, 33, 256}, {5, 33, 257},
+                                       {4, 31, 255},  {1, 768, 512}, {29, 7, 272}};
+    ss_work *work = make_work(1);
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        seed(i + 1000);
+        struct product p = {
+            .n_rows = shapes[i][0], .n_out = shapes[i][1], .n_in = shapes[i][2]};
+        product_make(&p, 7 * i);
+        check_product(&p, work);
+        product_release(&p);
+    }
+    ss_work_free(work);
+}
+
+/* A row has the same bytes alone, among others, and with any number of threads. */
+static void test_rows_and_threads(void **state)
+{
+    (void)state;
+    static const size_t n_rows[] = {1, 2, 13, 14, 15, 113, 300, 451};
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (i == 0 || !ss__kernels_use(KERNELS[i])) {
+            continue;
+        }
+        seed(77);
+        struct product p = {.n_rows = 451, .n_out = 200, .n_in = 300};
+        product_make(&p, 50);
+        ss_work *one = make_work(1);
+        struct guarded expected = product_32(&p, one, p.n_rows);
+        ss_work_free(one);
+        for (size_t n_threads = 1; n_threads <= 8; n_threads++) {
+            ss_work *work = make_work(n_threads);
+            for (size_t n = 0; n < sizeof n_rows / sizeof n_rows[0]; n++) {
+                struct guarded y = product_32(&p, work, n_rows[n]);
+                assert_same_bytes(y.at, expected.at, y.n, KERNELS[i]);
+                guarded_release(&y);
+            }
+            ss_work_free(work);
+        }
+        guarded_release(&expected);
+        product_release(&p);
+    }
+}
+
+/* ss__linear_block gives the bytes of ss__linear, in strides, with tails. */
+static void check_block(const struct product *p, ss_work *work, size_t n0, size_t n)
+{
+    ss_err err;
+    const size_t stride = n + 3;
+    struct ss__matrix matrix;
+    assert_int_equal(ss__matrix_new(p->n_out, p->n_in, &matrix, &err), SS_OK);
+    ss__matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
+    struct guarded block = guarded_new((p->n_rows - 1) * stride + n, 1);
+    ss__linear_block(&matrix, p->x.at, p->n_rows, n0, n,
+                     p->end.bias == NULL ? NULL : p->end.bias + n0, block.at, stride);
+    struct guarded y = product_32(p, work, p->n_rows);
+    for (size_t r = 0; r < p->n_rows; r++) {
+        assert_same_bytes(block.at + r * stride, y.at + r * p->n_out + n0, n, "block");
+    }
+    for (size_t r = 0; r + 1 < p->n_rows; r++) {
+        assert_memory_equal(block.at + r * stride + n, block.block, 3 * sizeof(float));
+    }
+    guarded_release(&y);
+    guarded_release(&block);
+    ss__matrix_release(&matrix);
+}
+
+static void test_blocks(void **state)
+{
+    (void)state;
+    ss_work *work = make_work(1);
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (!ss__kernels_use(KERNELS[i])) {
+            continue;
+        }
+        for (size_t rows = 1; rows < 130; rows = rows * 2 + 1) {
+            seed(rows);
+            struct product p = {.n_rows = rows, .n_out = 201, .n_in = 270};
+            product_make(&p, 7 * (rows % 3));
+            p.end.activation = SS__ACT_NONE;
+            p.end.norm_gain = NULL;
+            p.has_residual = false;
+            check_block(&p, work, 0, 64);
+            check_block(&p, work, 64, 128);
+            check_block(&p, work, 128, 73);
+            check_block(&p, work, 192, 5);
+            check_block(&p, work, 0, 201);
+            product_release(&p);
+        }
+    }
+    ss_work_free(work);
+}
+
+/* A matrix filled piece by piece equals one filled at once. */
+static void test_fill_in_pieces(void **state)
+{
+    (void)state;
+    ss_err err;
+    const size_t n_out = 150, n_in = 37;
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (!ss__kernels_use(KERNELS[i])) {
+            continue;
+        }
+        struct guarded w = guarded_random(n_out * n_in, 1, 1.0F);
+        struct ss__matrix whole, pieces;
+        assert_int_equal(ss__matrix_new(n_out, n_in, &whole, &err), SS_OK);
+        assert_int_equal(ss__matrix_new(n_out, n_in, &pieces, &err), SS_OK);
+        ss__matrix_fill(&whole, 0, n_out, w.at, SS__OUT_BY_IN);
+        ss__matrix_fill(&pieces, 50, 100, w.at + 50 * n_in, SS__OUT_BY_IN);
+        ss__matrix_fill(&pieces, 0, 50, w.at, SS__OUT_BY_IN);
+        const size_t n = ss__round_up(n_out, ss__kernels()->tile_cols) * n_in;
+        assert_same_bytes(pieces.panels, whole.panels, n, KERNELS[i]);
+        ss__matrix_release(&whole);
+        ss__matrix_release(&pieces);
+        guarded_release(&w);
+    }
+}
+
+static void test_impossible_matrices(void **state)
+{
+    (void)state;
+    ss_err err;
+    struct ss__matrix matrix;
+    assert_int_equal(ss__matrix_new(0, 4, &matrix, &err), SS_E_SHAPE);
+    assert_int_equal(ss__matrix_new(SIZE_MAX, 4, &matrix, &err), SS_E_SHAPE);
+    assert_int_equal(ss__matrix_new(SIZE_MAX / 8, SIZE_MAX / 8, &matrix, &err), SS_E_SHAPE);
+    assert_null(matrix.panels);
+    ss__matrix_release(&matrix);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),           cmocka_unit_test(test_long_sums),
+        cmocka_unit_test(test_rows_and_threads), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_fill_in_pieces),   cmocka_unit_test(test_impossible_matrices),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
