@@ -1,4 +1,6 @@
 /* A histogram as one filled outline, so that no seams show between its bars. */
+#include <math.h>
+
 #include "stats/stats.h"
 #include "view/axes.h"
 #include "view/view.h"
@@ -43,8 +45,12 @@ static void add_lone_bars(const struct ss__axes *axes, const struct ss__histogra
                               (i == 0 || histogram->counts[i - 1] == 0) &&
                               (i + 1 == n || histogram->counts[i + 1] == 0);
         if (is_alone && right - left < LEAST_BAR_WIDTH) {
-            cairo_rectangle(cairo, (left + right - LEAST_BAR_WIDTH) / 2, top, LEAST_BAR_WIDTH,
-                            axes->y.start - top);
+            const double middle = (left + right - LEAST_BAR_WIDTH) / 2;
+            const double inside =
+                fmax(axes->x.start, fmin(middle, axes->x.end - LEAST_BAR_WIDTH));
+            cairo_rectangle(cairo,
+                            right > axes->x.start && left < axes->x.end ? inside : middle, top,
+                            LEAST_BAR_WIDTH, axes->y.start - top);
         }
     }
 }

@@ -1,0 +1,67 @@
+/* A threshold for a batch-top-k SAE: between the (k N)-th largest activation of the first N
+ * rows and the next, so that these rows fire k features each on average. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "sae/sae_priv.h"
+
+enum { ROWS_AT_ONCE = 64 };
+
+static ss_status hash_rows(const float *x, size_t n, char hex[SS__SHA256_HEX_BYTES],
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__sha256 *hash = NULL;
+    SS_TRY(ss__sha256_new(&hash, err));
+    ss__sha256_add(hash, x, n * sizeof *x);
+    ss__sha256_finish(hash, hex);
+out:
+    ss__sha256_free(hash);
+    return status;
+}
+
+/* A float t with weakest > t >= next where there is one. */
+static float between(float weakest, float next)
+{
+    const float middle = (float)(((double)weakest + (double)next) / 2);
+    return middle < weakest ? middle : next;
+}
+
+ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__strongest strongest = {0};
+    struct ss_sparse rows = {0};
+    if (ss__sae_calibration_rows(sae) == 0) {
+        SS_FAIL(SS_E_USAGE, "this SAE has nothing to calibrate");
+    }
+    if (n == 0) {
+        SS_FAIL(SS_E_DATA, "a batchtopk SAE cannot be calibrated on a dataset without texts");
+    }
+    if (!ss__mul(n, sae->top_k, &strongest.k) || strongest.k > UINT32_MAX) {
+        SS_FAIL(SS_E_LIMIT, "%zu features of %zu rows are too many to calibrate on", sae->top_k,
+                n);
+    }
+    SS_ALLOC(strongest.kept, strongest.k);
+    for (size_t at = 0; at < n; at += ROWS_AT_ONCE) {
+        const struct ss__rows part = {x + at * sae->width, ss__min_size(ROWS_AT_ONCE, n - at),
+                                      at};
+        SS_TRY(ss__sae_encode_part(sae, SS__SELECT_ABOVE, work, &part, &rows, NULL, err));
+        for (size_t i = 0; i < rows.offsets[rows.n_rows]; i++) {
+            ss__strongest_offer(&strongest, rows.values[i], 0);
+        }
+    }
+    SS_TRY(hash_rows(x, n * sae->width, sae->calibration_hash, err));
+    /* Fewer activations than asked for: every positive one fires. */
+    const bool enough = strongest.n == strongest.k;
+    sae->options.batchtopk_threshold =
+        enough ? (double)between(strongest.kept[0].value, strongest.best_left) : 0.0;
+    sae->options.calibration_rows = n;
+    sae->calibrated = true;
+    SS_TRY(ss__sae_set_rule(sae, err));
+out:
+    ss_sparse_release(&rows);
+    ss__free(strongest.kept);
+    return status;
+}
