@@ -173,7 +173,7 @@ def cut(name, *index):
 shutil.rmtree(out, ignore_errors=True)
 make_good("jumprelu", "jumprelu", norm=True, seed=1)
 make_good("jumprelu-f16", "jumprelu", dtype="float16", features=70, seed=2)
-make_good("jumprelu-bf16", "jumprelu", norm=True, dtype="bfloat16", container="safetensors", d=12, seed=3)
+make_good("jumprelu-bf16", "jumprelu", norm=True, dtype="bfloat16", container="safetensors", d=12, features=520, seed=3)
 make_good("topk", "topk", seed=4)
 make_good("topk-norm", "topk", norm=True, container="safetensors", features=300, k=5, d=16, seed=5)
 make_good("topk-all", "topk", k=32, seed=6)

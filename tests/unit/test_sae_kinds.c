@@ -17,7 +17,7 @@
 /* fp32 sums of at most 16 terms: 16 * 2^-24 of the largest, twice for the normalisation. */
 #define VALUE_TOLERANCE 2e-6
 
-enum { MOST_ROWS = 16, MOST_WIDTH = 16, MOST_FEATURES = 300, BATCH_ROWS = 4 };
+enum { MOST_ROWS = 16, MOST_WIDTH = 16, MOST_FEATURES = 520, BATCH_ROWS = 4 };
 
 struct answer {
     size_t n_rows, width;
@@ -220,7 +220,7 @@ static void facts_are_told(void **state)
     assert_string_equal(info.dtype, "bfloat16");
     assert_string_equal(info.model_name, "tiny/encoder");
     assert_int_equal(info.width, 12);
-    assert_int_equal(info.n_features, 32);
+    assert_int_equal(info.n_features, 520);
     assert_int_equal(info.top_k, 0);
     assert_int_equal(info.config_num_examples, 1000);
     assert_true(info.normalizes_input);
