@@ -74,6 +74,8 @@ static ss_status open_current(ss_dataset *dataset, ss_err *err)
     dataset->is_open = true;
     if (file->reader->needs_map) {
         SS_TRY(ss__stream_map(&dataset->stream, &dataset->source.map, err));
+    } else {
+        SS_TRY(ss__skip_mark(&dataset->stream, err));
     }
     SS_TRY(file->reader->open(&dataset->source, &dataset->state, err));
     SS_TRY(file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err));
@@ -187,16 +189,33 @@ out:
     return status;
 }
 
+/* A file without columns has no rows, or rows that hold nothing. */
+static ss_status refuse_bare_rows(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    struct ss__record record = {0};
+    bool has_row = false;
+    SS_TRY(reader->select(dataset->state, SS__ALL_COLUMNS, err));
+    SS_TRY(reader->next(dataset->state, &record, &has_row, err));
+    if (has_row) {
+        SS_FAIL_FILE(dataset->source.name, SS_E_DATA, "the rows have no columns");
+    }
+out:
+    return status;
+}
+
 /* Open the next files until one has columns, and so perhaps rows, or none is left. */
 static ss_status start_file(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     for (; dataset->current < dataset->paths.n; dataset->current++) {
         SS_TRY(open_current(dataset, err));
-        if (dataset->n_columns > 0) {
+        if (dataset->n_columns > 0 || dataset->whole_rows) {
             SS_TRY(select_column(dataset, err));
             break;
         }
+        SS_TRY(refuse_bare_rows(dataset, err));
         close_current(dataset);
     }
 out:

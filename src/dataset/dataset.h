@@ -45,9 +45,10 @@ void ss__dataset_interrupt(ss_dataset *dataset);
 SS_MUST_USE ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json,
                                             bool *has_row, ss_err *err);
 
-/* Check that a file, compressed or not, is one JSON value (RFC 8259), or JSON Lines of objects.
- * Memory: one element of the top array at a time. Errors: SS_E_DATA with line and offset,
- * SS_E_LIMIT (nesting), SS_E_NOINPUT, SS_E_IO. Threads: any. */
+/* Check that a file, compressed or not, is one JSON value (RFC 8259), or a sequence of objects
+ * that each begin on a line of their own. Names may repeat in an object, and bytes of strings
+ * are not checked for UTF-8. Memory: one element of the top array at a time. Errors: SS_E_DATA
+ * with the offset, SS_E_LIMIT, SS_E_NOINPUT, SS_E_IO. Threads: any. */
 SS_MUST_USE ss_status ss__json_check_file(const char *path, ss_err *err);
 
 #endif

@@ -19,7 +19,10 @@ void ss__paths_release(struct ss__paths *paths);
 
 /* ---- formats (dataset_formats.c) ---- */
 
-extern const struct ss__reader ss__reader_txt;
+extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_txt;
+
+/* Take the byte order mark of UTF-8, if the stream begins with it. */
+SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);
 
 /* The reader for a stream that nothing was taken from: `forced` by name, or (NULL) by the first
  * bytes, then by the file's name. Errors: SS_E_USAGE (an unknown name), SS_E_UNSUPPORTED (a

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
+#include "dataset/json_scan.h"
 
 enum { HEAD_BYTES = 64 << 10 };
 
@@ -14,6 +15,8 @@ static const struct {
     const char *endings[4]; /* of files, without the dot */
     const struct ss__reader *reader;
 } formats[] = {
+    {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss__reader_jsonl},
+    {{"json"}, {"json"}, &ss__reader_json},
     {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
@@ -105,11 +108,56 @@ static ss_status refuse_known(const struct ss__stream *stream, ss_err *err)
     return SS_OK;
 }
 
+/* A JSON object at the start: a line of JSON Lines, or a document if it goes over lines. An
+ * array counts if its first element is whole. */
+static const struct ss__reader *find_json(const struct ss__stream *stream)
+{
+    struct ss__scan scan = {stream->data, stream->data + stream->n_bytes, NULL, false};
+    const ss__json_kind kind = ss__scan_peek(&scan);
+    const char *start = scan.at;
+    const bool is_array = ss__scan_char(&scan, '[');
+    if (kind != SS__JSON_OBJECT && !is_array) {
+        return NULL;
+    }
+    const bool empty = is_array && ss__scan_char(&scan, ']');
+    const bool whole = empty || ss__scan_value(&scan);
+    if (!whole && !(scan.ended && !stream->at_end)) {
+        return NULL;
+    }
+    if (is_array) {
+        const char *next = scan.at;
+        const bool goes_on = !whole || empty || ss__scan_char(&scan, ',') ||
+                             ss__scan_char(&scan, ']') || next == scan.end;
+        return goes_on ? &ss__reader_json : NULL;
+    }
+    return memchr(start, '\n', (size_t)(scan.at - start)) == NULL ? &ss__reader_jsonl
+                                                                  : &ss__reader_json;
+}
+
+/* What the start is beyond doubt. */
 static const struct ss__reader *find_by_content(const struct ss__stream *stream)
+{
+    return find_json(stream);
+}
+
+/* What a file without a telling name may be: plain text, if it is text at all. */
+static const struct ss__reader *guess(const struct ss__stream *stream)
 {
     const bool is_text =
         stream->n_bytes > 0 && memchr(stream->data, 0, stream->n_bytes) == NULL;
     return is_text ? &ss__reader_txt : NULL;
+}
+
+ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__stream_need(stream, 3, err));
+    if (stream->offset == 0 && stream->n_bytes >= 3 &&
+        memcmp(stream->data, "\xEF\xBB\xBF", 3) == 0) {
+        ss__stream_take(stream, 3);
+    }
+out:
+    return status;
 }
 
 ss_status ss__format_find(struct ss__stream *stream, const char *path, const char *forced,
@@ -130,8 +178,10 @@ ss_status ss__format_find(struct ss__stream *stream, const char *path, const cha
     }
     SS_TRY(ss__stream_need(stream, HEAD_BYTES, err));
     SS_TRY(refuse_known(stream, err));
-    *reader = *reader == NULL ? find_by_name(path) : *reader;
+    SS_TRY(ss__skip_mark(stream, err));
     *reader = *reader == NULL ? find_by_content(stream) : *reader;
+    *reader = *reader == NULL ? find_by_name(path) : *reader;
+    *reader = *reader == NULL ? guess(stream) : *reader;
     if (*reader == NULL) {
         SS_FAIL_FILE(stream->name, SS_E_UNSUPPORTED,
                      stream->n_bytes == 0

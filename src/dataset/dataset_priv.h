@@ -1,7 +1,7 @@
 /* What the files of this room share: the interface that every format implements.
  *
- * A format is one constant `struct ss__reader` and one line in the table of dataset_formats.c. The
- * dataset opens a file, finds its format, asks the reader for its columns, selects one (or
+ * A format is one constant `struct ss__reader` and one line in the table of dataset_formats.c.
+ * The dataset opens a file, finds its format, asks the reader for its columns, selects one (or
  * all), and takes rows until there are none:
  *
  *     open -> columns -> select -> (next [-> add_json])* -> close
@@ -44,7 +44,7 @@ struct ss__reader {
     ss_status (*open)(const struct ss__source *source, void **state, ss_err *err);
 
     /* The columns of the file, or of its first rows where it has no schema, borrowed until
-     * close. No column at all means that there are no rows. Names may repeat. */
+     * close. Names may repeat. There are none only if there are no rows, or rows of nothing. */
     ss_status (*columns)(void *state, const struct ss__column **columns, size_t *n_columns,
                          ss_err *err);
 
