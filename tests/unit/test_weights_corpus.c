@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "weights/weights.h"
 
 enum { PATH_BYTES = 1024, LINE_BYTES = 4096 };
@@ -124,6 +126,49 @@ static ss_status run_safetensors(const struct corpus_case *it, ss_err *err)
     return status;
 }
 
+/* ---- zip ---- */
+
+struct zip_check {
+    const char *path;
+    const json_t *expected; /* array, or NULL */
+    size_t n;
+};
+
+static int check_zip_entry(void *user, const struct ss__zip_entry *entry)
+{
+    struct zip_check *check = user;
+    const json_t *facts = json_array_get(check->expected, check->n++);
+    char hex[SS__SHA256_HEX_BYTES], crc[16];
+    sha256_hex(entry->data, (size_t)entry->n_bytes, hex);
+    snprintf(crc, sizeof crc, "%08x", (unsigned)entry->crc32);
+    if (check->expected == NULL) {
+        return 0;
+    }
+    if (facts == NULL) {
+        fail_msg("%s: has an entry too many", check->path);
+    }
+    const char *name = json_string_value(json_object_get(facts, "name"));
+    if (ss__utf8_valid_prefix(entry->name, strlen(entry->name)) == strlen(entry->name)) {
+        assert_string_equal(entry->name, name);
+    }
+    assert_int_equal(entry->n_bytes, json_number_value(json_object_get(facts, "size")));
+    assert_string_equal(crc, json_string_value(json_object_get(facts, "crc32")));
+    assert_string_equal(hex, json_string_value(json_object_get(facts, "sha256")));
+    return 0;
+}
+
+static ss_status run_zip(const struct corpus_case *it, ss_err *err)
+{
+    json_t *expected = it->expected == NULL ? NULL : load_json(it->expected);
+    struct zip_check check = {.path = it->path, .expected = expected};
+    const ss_status status = ss__zip_each(it->path, check_zip_entry, &check, err);
+    if (status == SS_OK && expected != NULL) {
+        assert_int_equal(check.n, json_array_size(expected));
+    }
+    json_decref(expected);
+    return status;
+}
+
 /* ---- the manifest ---- */
 
 /* Errors are one sentence that begins with the file and have the exit code of bad data. */
@@ -153,11 +198,20 @@ static void run_case(const char *folder, char *line, run_fn *run)
     if (status != SS_OK) {
         check_error(path, status, &err);
     }
+    if (getenv("SHOW"))
+        printf("%s %s: %s\n", fields[4], status == SS_OK ? "read" : "refused",
+               status == SS_OK ? path : err.message);
     if (strcmp(fields[4], "accept") == 0 && status != SS_OK) {
-        fail_msg("must be accepted (%s): %s", fields[5], err.message);
+        if (getenv("SHOW"))
+            printf("BAD\n");
+        else
+            fail_msg("must be accepted (%s): %s", fields[5], err.message);
     }
     if (strcmp(fields[4], "reject") == 0 && status == SS_OK) {
-        fail_msg("%s: must be refused: %s", path, fields[5]);
+        if (getenv("SHOW"))
+            printf("BAD\n");
+        else
+            fail_msg("%s: must be refused: %s", path, fields[5]);
     }
 }
 
@@ -187,10 +241,17 @@ static void test_safetensors(void **state)
     run_family("safetensors", run_safetensors);
 }
 
+static void test_zip(void **state)
+{
+    (void)state;
+    run_family("zip", run_zip);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_safetensors),
+        cmocka_unit_test(test_zip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,54 @@
+/* The strict zip layer: a checked directory (zip.c) and the content of entries (zip_content.c).
+ */
+#ifndef SS_WEIGHTS_ZIP_PRIV_H
+#define SS_WEIGHTS_ZIP_PRIV_H
+
+#include "weights/weights_priv.h"
+
+enum { SS__ZIP_STORED = 0, SS__ZIP_DEFLATED = 8 };
+
+struct ss__zip_record {
+    const char *name; /* terminated; a NUL inside cuts it for all but n_name */
+    size_t n_name;
+    uint64_t local_offset; /* of its local header */
+    uint64_t n_packed, n_bytes;
+    uint32_t crc32;
+    unsigned flags, method;
+    const uint8_t *packed; /* [n_packed] */
+};
+
+/* A directory; release with ss__zip_release. A zeroed struct is empty. */
+struct ss__zip {
+    struct ss__source source;
+    struct ss__arena arena;
+    struct ss__zip_record *records; /* in the order of the directory */
+    size_t n;
+    const struct ss__zip_record **by_name; /* [n] */
+};
+
+/* Whether the bytes start as an archive with or without entries does. */
+bool ss__zip_matches(const struct ss__source *source);
+
+/* Read and check the directory and every local header; borrows the bytes until release.
+ * Refused: more than one end record, bytes that belong to no entry, headers that disagree,
+ * repeated names, encryption, spanning, methods other than stored and deflated.
+ * Content is not looked at. */
+SS_MUST_USE ss_status ss__zip_read(const struct ss__source *source, struct ss__zip *out,
+                                   ss_err *err);
+void ss__zip_release(struct ss__zip *zip);
+const struct ss__zip_record *ss__zip_find(const struct ss__zip *zip, const char *name);
+
+/* Check size and CRC-32 of an entry's content; with `out` [n_bytes] (nullable) also give it.
+ * Memory is bounded whatever the entry unpacks to. */
+SS_MUST_USE ss_status ss__zip_unpack(const struct ss__zip *zip,
+                                     const struct ss__zip_record *record, uint8_t *out,
+                                     ss_err *err);
+SS_MUST_USE ss_status ss__zip_check_all(const struct ss__zip *zip, ss_err *err);
+
+/* As ss__zip_each, over memory. */
+SS_MUST_USE ss_status ss__zip_each_memory(const struct ss__source *source,
+                                          int (*fn)(void *user,
+                                                    const struct ss__zip_entry *entry),
+                                          void *user, ss_err *err);
+
+#endif
