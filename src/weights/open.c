@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "weights/weights_priv.h"
+#include "weights/zip_priv.h"
 
 /* ---- kinds ---- */
 
@@ -18,6 +19,54 @@ static bool is_safetensors(const struct ss__source *source)
            memcmp(source->data + 4, "\0\0\0\0", 4) == 0;
 }
 
+/* Whether the bytes are an archive whose directory is sound and holds that. */
+static bool is_archive_of(const struct ss__source *source,
+                          bool (*holds)(const struct ss__zip *))
+{
+    struct ss__zip zip = {0};
+    const bool is_sound = ss__zip_matches(source) && ss__zip_read(source, &zip, NULL) == SS_OK;
+    const bool found = is_sound && holds(&zip);
+    ss__zip_release(&zip);
+    return found;
+}
+
+static bool is_torch_zip(const struct ss__source *source)
+{
+    return is_archive_of(source, ss__zip_is_torch);
+}
+
+static bool is_npz(const struct ss__source *source)
+{
+    return is_archive_of(source, ss__zip_is_npz);
+}
+
+/* Any other archive: what is wrong with it, or that it is no container of tensors. */
+static ss_status refuse_zip(struct ss__weights *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__zip zip = {0};
+    SS_TRY(ss__zip_read(&self->source, &zip, err));
+    SS_FAIL_FILE(self->path, SS_E_DATA,
+                 "a zip archive without tensors: expected one folder with data.pkl, or .npy "
+                 "files");
+out:
+    ss__zip_release(&zip);
+    return status;
+}
+
+static bool is_pickle(const struct ss__source *source)
+{
+    return source->n_bytes >= 2 && source->data[0] == 0x80 && source->data[1] >= 2 &&
+           source->data[1] <= 5;
+}
+
+static ss_status refuse_pickle(struct ss__weights *self, ss_err *err)
+{
+    return ss__fail_file(err, self->path, SS_E_UNSUPPORTED,
+                         "a Python pickle, not a container of tensors; nothing in it is run. "
+                         "Save a state dict with torch.save or as safetensors");
+}
+
 struct kind {
     const char *name;
     const char *ending; /* whose reader explains what is wrong when no kind matches */
@@ -27,6 +76,12 @@ struct kind {
 
 static const struct kind kinds[] = {
     {"safetensors", ".safetensors", is_safetensors, ss__safetensors_read},
+    {"torch zip", NULL, is_torch_zip, ss__torch_zip_read},
+    {"npz", NULL, is_npz, ss__npz_read},
+    {"zip", NULL, ss__zip_matches, refuse_zip},
+    {"torch stream", NULL, ss__torch_stream_matches, ss__torch_stream_read},
+    {"npy", ".npy", ss__npy_matches, ss__npy_read},
+    {"pickle", ".pkl", is_pickle, refuse_pickle},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 

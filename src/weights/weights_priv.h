@@ -65,6 +65,13 @@ SS_MUST_USE ss_status ss__weights_open_memory(const char *name, const void *data
 /* ---- readers by kind: fill `self` from self->source ---- */
 
 SS_MUST_USE ss_status ss__safetensors_read(struct ss__weights *self, ss_err *err);
+SS_MUST_USE ss_status ss__torch_zip_read(struct ss__weights *self, ss_err *err);
+SS_MUST_USE ss_status ss__torch_stream_read(struct ss__weights *self, ss_err *err);
+SS_MUST_USE ss_status ss__npy_read(struct ss__weights *self, ss_err *err);
+SS_MUST_USE ss_status ss__npz_read(struct ss__weights *self, ss_err *err);
+
+bool ss__torch_stream_matches(const struct ss__source *source);
+bool ss__npy_matches(const struct ss__source *source);
 
 /* ---- numbers (convert.c) ---- */
 

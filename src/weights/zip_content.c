@@ -32,21 +32,28 @@ static ss_status check_sum(const struct ss__zip *zip, const struct ss__zip_recor
 
 /* ---- deflate ---- */
 
-/* Unpack into `out`, or piece by piece into `scratch` when that is NULL. */
+struct piece {
+    uint8_t *data;
+    size_t n;
+};
+
+/* Unpack the first n_out bytes into `out` and the rest piece by piece into `scratch`. */
 static ss_status inflate_all(const struct ss__zip *zip, const struct ss__zip_record *record,
-                             z_stream *stream, uint8_t *scratch, uint8_t *out, ss_err *err)
+                             z_stream *stream, uint8_t *scratch, struct piece out, ss_err *err)
 {
     const uint8_t *from = record->packed;
     uint64_t n_from = record->n_packed, n_done = 0;
     uint32_t sum = 0;
     for (int code = Z_OK; code != Z_STREAM_END;) {
         const size_t n_in = ss__min_size((size_t)n_from, 1 << 30);
-        /* One byte more than declared is asked for, so that a surplus shows. */
-        const size_t n_room = ss__min_size((size_t)(record->n_bytes - n_done), PIECE_BYTES);
-        uint8_t *to = out == NULL || n_room == 0 ? scratch : out + n_done;
+        const bool kept = n_done < out.n;
+        const uint64_t n_wanted = (kept ? out.n : record->n_bytes) - n_done;
+        const size_t n_room = ss__min_size((size_t)n_wanted, PIECE_BYTES);
+        uint8_t *to = kept ? out.data + n_done : scratch;
         stream->next_in = (Bytef *)(uintptr_t)from;
         stream->avail_in = (uInt)n_in;
         stream->next_out = to;
+        /* With no room left one byte more is asked for, so that a surplus shows. */
         stream->avail_out = (uInt)(n_room == 0 ? 1 : n_room);
         code = inflate(stream, Z_NO_FLUSH);
         const size_t n_read = n_in - stream->avail_in;
@@ -73,7 +80,7 @@ static ss_status inflate_all(const struct ss__zip *zip, const struct ss__zip_rec
 }
 
 static ss_status unpack_deflated(const struct ss__zip *zip, const struct ss__zip_record *record,
-                                 uint8_t *out, ss_err *err)
+                                 struct piece out, ss_err *err)
 {
     ss_status status = SS_OK;
     z_stream stream = {0};
@@ -104,13 +111,13 @@ out:
 /* ---- entries ---- */
 
 ss_status ss__zip_unpack(const struct ss__zip *zip, const struct ss__zip_record *record,
-                         uint8_t *out, ss_err *err)
+                         uint8_t *out, size_t n_out, ss_err *err)
 {
     if (record->method == SS__ZIP_DEFLATED) {
-        return unpack_deflated(zip, record, out, err);
+        return unpack_deflated(zip, record, (struct piece){out, n_out}, err);
     }
-    if (out != NULL && record->n_bytes > 0) {
-        memcpy(out, record->packed, (size_t)record->n_bytes);
+    if (n_out > 0) {
+        memcpy(out, record->packed, n_out);
     }
     return check_sum(zip, record, (uint32_t)crc32_z(0, record->packed, (size_t)record->n_bytes),
                      err);
@@ -119,7 +126,7 @@ ss_status ss__zip_unpack(const struct ss__zip *zip, const struct ss__zip_record 
 ss_status ss__zip_check_all(const struct ss__zip *zip, ss_err *err)
 {
     for (size_t i = 0; i < zip->n; i++) {
-        const ss_status status = ss__zip_unpack(zip, &zip->records[i], NULL, err);
+        const ss_status status = ss__zip_unpack(zip, &zip->records[i], NULL, 0, err);
         if (status != SS_OK) {
             return status;
         }
@@ -140,7 +147,7 @@ static ss_status give_entry(const struct ss__zip *zip, const struct ss__zip_reco
                                   .data = record->packed};
     if (record->method == SS__ZIP_DEFLATED) {
         SS_ALLOC(unpacked, (size_t)record->n_bytes);
-        SS_TRY(ss__zip_unpack(zip, record, unpacked, err));
+        SS_TRY(ss__zip_unpack(zip, record, unpacked, (size_t)record->n_bytes, err));
         entry.data = unpacked;
     }
     *stop = fn(user, &entry) != 0;

@@ -38,12 +38,17 @@ SS_MUST_USE ss_status ss__zip_read(const struct ss__source *source, struct ss__z
 void ss__zip_release(struct ss__zip *zip);
 const struct ss__zip_record *ss__zip_find(const struct ss__zip *zip, const char *name);
 
-/* Check size and CRC-32 of an entry's content; with `out` [n_bytes] (nullable) also give it.
- * Memory is bounded whatever the entry unpacks to. */
+/* Check size and CRC-32 of an entry's whole content, and write its first n_out bytes to `out`
+ * (NULL if n_out is 0). Memory is bounded whatever the entry unpacks to. */
 SS_MUST_USE ss_status ss__zip_unpack(const struct ss__zip *zip,
                                      const struct ss__zip_record *record, uint8_t *out,
-                                     ss_err *err);
+                                     size_t n_out, ss_err *err);
 SS_MUST_USE ss_status ss__zip_check_all(const struct ss__zip *zip, ss_err *err);
+
+/* What an archive is by its entries: a checkpoint has a folder with data.pkl, numpy's has
+ * nothing but .npy. */
+bool ss__zip_is_torch(const struct ss__zip *zip);
+bool ss__zip_is_npz(const struct ss__zip *zip);
 
 /* As ss__zip_each, over memory. */
 SS_MUST_USE ss_status ss__zip_each_memory(const struct ss__source *source,

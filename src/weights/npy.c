@@ -1,0 +1,370 @@
+/* Arrays of numpy: one as .npy, or a zip archive of them as .npz.
+ *
+ *   "\x93NUMPY"  major minor
+ *   2 bytes      length of the header, little-endian (4 bytes from version 2 on)
+ *   header       a Python literal: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }
+ *                and spaces; Latin-1, from version 3 on UTF-8
+ *   the rest     the numbers
+ *
+ * The literal is parsed as exactly this dictionary with exactly these keys; nothing is
+ * evaluated. Object arrays hold pickles and are refused. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "weights/weights_priv.h"
+#include "weights/zip_priv.h"
+
+enum { PREFIX_BYTES = 8, MAX_HEADER_BYTES = 10000, PEEK_BYTES = 12 + MAX_HEADER_BYTES };
+
+static const char magic[] = "\x93NUMPY";
+
+static const struct {
+    const char *descr; /* behind the byte order */
+    ss__dtype dtype;
+} dtypes[] = {
+    {"f4", SS__F32}, {"f8", SS__F64},  {"f2", SS__F16}, {"i1", SS__I8},    {"u1", SS__U8},
+    {"i2", SS__I16}, {"u2", SS__U16},  {"i4", SS__I32}, {"u4", SS__U32},   {"i8", SS__I64},
+    {"u8", SS__U64}, {"b1", SS__BOOL}, {"c8", SS__C64}, {"c16", SS__C128},
+};
+
+bool ss__npy_matches(const struct ss__source *source)
+{
+    return source->n_bytes >= PREFIX_BYTES && memcmp(source->data, magic, 6) == 0;
+}
+
+/* ---- the header ---- */
+
+struct header {
+    const char *file, *array; /* for messages */
+    const char *text;
+    size_t n, at;
+    struct ss__tensor *tensor;
+    bool is_fortran;
+    bool has_descr, has_order, has_shape;
+};
+
+static ss_status bad_header(const struct header *header, const char *what, ss_err *err)
+{
+    return ss__fail_file(err, header->file, SS_E_DATA, "array '%.200s' has a bad header: %s",
+                         header->array, what);
+}
+
+static void skip_spaces(struct header *header)
+{
+    while (header->at < header->n && header->text[header->at] == ' ') {
+        header->at++;
+    }
+}
+
+/* Whether `mark` is next behind spaces; then it is read. */
+static bool take(struct header *header, char mark)
+{
+    skip_spaces(header);
+    if (header->at < header->n && header->text[header->at] == mark) {
+        header->at++;
+        return true;
+    }
+    return false;
+}
+
+static bool take_word(struct header *header, const char *word)
+{
+    const size_t n = strlen(word);
+    skip_spaces(header);
+    if (header->n - header->at < n || memcmp(header->text + header->at, word, n) != 0) {
+        return false;
+    }
+    header->at += n;
+    return true;
+}
+
+/* A quoted text without escapes. */
+static bool take_string(struct header *header, struct ss_text *out)
+{
+    const char quote = take(header, '\'') ? '\'' : '"';
+    if (quote == '"' && !take(header, '"')) {
+        return false;
+    }
+    const char *start = header->text + header->at;
+    const char *end = memchr(start, quote, header->n - header->at);
+    if (end == NULL || memchr(start, '\\', (size_t)(end - start)) != NULL) {
+        return false;
+    }
+    *out = (struct ss_text){.data = start, .n_bytes = (size_t)(end - start)};
+    header->at += out->n_bytes + 1;
+    return true;
+}
+
+static bool take_number(struct header *header, uint64_t *out)
+{
+    skip_spaces(header);
+    const size_t start = header->at;
+    *out = 0;
+    while (header->at < header->n && header->text[header->at] >= '0' &&
+           header->text[header->at] <= '9') {
+        if (!ss__mul_u64(*out, 10, out) ||
+            !ss__add_u64(*out, (uint64_t)(header->text[header->at] - '0'), out)) {
+            return false;
+        }
+        header->at++;
+    }
+    const size_t n_digits = header->at - start;
+    return n_digits == 1 || (n_digits > 1 && header->text[start] != '0');
+}
+
+static ss_status read_descr(struct header *header, ss_err *err)
+{
+    struct ss_text descr;
+    if (!take_string(header, &descr)) {
+        return bad_header(header, "its type is not a plain one", err);
+    }
+    const char order = descr.n_bytes == 0 ? '\0' : descr.data[0];
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        const size_t n = strlen(dtypes[i].descr);
+        if (descr.n_bytes == n + 1 && memcmp(descr.data + 1, dtypes[i].descr, n) == 0 &&
+            (order == '<' || order == '>' || order == '=' || order == '|')) {
+            header->tensor->dtype = dtypes[i].dtype;
+            header->tensor->dtype_name = ss__dtype_name(dtypes[i].dtype);
+            header->tensor->swaps = order == '>' && ss__dtype_bytes(dtypes[i].dtype) > 1;
+            return SS_OK;
+        }
+    }
+    if (descr.n_bytes > 1 && descr.data[1] == 'O') {
+        return ss__fail_file(err, header->file, SS_E_UNSUPPORTED,
+                             "array '%.200s' holds objects as a pickle, which is never run",
+                             header->array);
+    }
+    return ss__fail_file(err, header->file, SS_E_UNSUPPORTED,
+                         "array '%.200s' has a type that is not of numbers", header->array);
+}
+
+static ss_status read_order(struct header *header, ss_err *err)
+{
+    header->is_fortran = take_word(header, "True");
+    return header->is_fortran || take_word(header, "False")
+               ? SS_OK
+               : bad_header(header, "fortran_order is neither True nor False", err);
+}
+
+/* (), (7,), (2, 3) or (2, 3,) */
+static ss_status read_shape(struct header *header, ss_err *err)
+{
+    struct ss__tensor *tensor = header->tensor;
+    bool comma = true;
+    if (!take(header, '(')) {
+        return bad_header(header, "shape is not a tuple", err);
+    }
+    while (!take(header, ')')) {
+        if (!comma || tensor->n_dims == SS__MAX_DIMS ||
+            !take_number(header, &tensor->shape[tensor->n_dims])) {
+            return bad_header(header, "shape is not a tuple of at most 8 numbers", err);
+        }
+        tensor->n_dims++;
+        comma = take(header, ',');
+    }
+    return tensor->n_dims != 1 || comma ? SS_OK
+                                        : bad_header(header, "shape is not a tuple", err);
+}
+
+static ss_status read_member(struct header *header, ss_err *err)
+{
+    const struct {
+        const char *name;
+        bool *seen;
+        ss_status (*read)(struct header *, ss_err *);
+    } members[] = {
+        {"descr", &header->has_descr, read_descr},
+        {"fortran_order", &header->has_order, read_order},
+        {"shape", &header->has_shape, read_shape},
+    };
+    struct ss_text key;
+    if (!take_string(header, &key) || !take(header, ':')) {
+        return bad_header(header, "it is not a dictionary of descr, fortran_order and shape",
+                          err);
+    }
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (key.n_bytes == strlen(members[i].name) &&
+            memcmp(key.data, members[i].name, key.n_bytes) == 0 && !*members[i].seen) {
+            *members[i].seen = true;
+            return members[i].read(header, err);
+        }
+    }
+    return bad_header(header, "it has a key twice, or one that is unknown", err);
+}
+
+static ss_status read_literal(struct header *header, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool comma = true;
+    if (!take(header, '{')) {
+        return bad_header(header, "it is not a dictionary", err);
+    }
+    while (!take(header, '}')) {
+        if (!comma) {
+            return bad_header(header, "a comma is missing", err);
+        }
+        SS_TRY(read_member(header, err));
+        comma = take(header, ',');
+    }
+    (void)take(header, '\n');
+    skip_spaces(header);
+    if (header->at != header->n || !header->has_descr || !header->has_order ||
+        !header->has_shape) {
+        status =
+            bad_header(header, "it needs descr, fortran_order and shape, and no more", err);
+    }
+out:
+    return status;
+}
+
+static void set_fortran_strides(struct ss__tensor *tensor)
+{
+    int64_t stride = 1;
+    for (size_t i = 0; i < tensor->n_dims; i++) {
+        tensor->strides[i] = stride;
+        stride *= tensor->shape[i] == 0 ? 1 : (int64_t)tensor->shape[i];
+    }
+}
+
+/* Find the header's text; *n_before counts the bytes in front of the numbers. */
+static ss_status find_header(struct header *header, const struct ss__source *source,
+                             size_t *n_before, ss_err *err)
+{
+    const unsigned major = source->n_bytes < PREFIX_BYTES ? 0 : source->data[6];
+    const size_t n_length = major == 1 ? 2 : 4;
+    uint32_t n = 0;
+    if (!ss__npy_matches(source) || source->n_bytes < PREFIX_BYTES + n_length) {
+        return bad_header(header, "the file is no .npy, or is cut short", err);
+    }
+    if (major < 1 || major > 3) {
+        return bad_header(header, "its version is not 1, 2 or 3", err);
+    }
+    for (size_t i = n_length; i-- > 0;) {
+        n = n << 8 | source->data[PREFIX_BYTES + i];
+    }
+    if (n > MAX_HEADER_BYTES || n > source->n_bytes - PREFIX_BYTES - n_length) {
+        return bad_header(header, "it is longer than the file or than 10000 bytes", err);
+    }
+    header->text = (const char *)source->data + PREFIX_BYTES + n_length;
+    header->n = n;
+    *n_before = PREFIX_BYTES + n_length + n;
+    return major < 3 || ss__utf8_valid_prefix(header->text, n) == n
+               ? SS_OK
+               : bad_header(header, "it is not UTF-8", err);
+}
+
+/* Read the header of an array of n_whole bytes, of which `source` may hold the start only. */
+static ss_status read_array(const struct ss__source *source, uint64_t n_whole,
+                            struct ss__tensor *tensor, size_t *n_before, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t n_bytes = 0;
+    struct header header = {.file = source->file, .array = tensor->name, .tensor = tensor};
+    SS_TRY(find_header(&header, source, n_before, err));
+    SS_TRY(read_literal(&header, err));
+    if (!ss__tensor_set_row_major(tensor) ||
+        !ss__mul_u64(tensor->n_elements, ss__dtype_bytes(tensor->dtype), &n_bytes)) {
+        status = bad_header(&header, "its shape is impossible", err);
+        goto out;
+    }
+    if (n_bytes != n_whole - *n_before) {
+        SS_FAIL_FILE(source->file, SS_E_DATA,
+                     "array '%.200s' needs %llu bytes by its shape, but has %llu", tensor->name,
+                     (unsigned long long)n_bytes, (unsigned long long)(n_whole - *n_before));
+    }
+    if (header.is_fortran) {
+        set_fortran_strides(tensor);
+    }
+out:
+    return status;
+}
+
+ss_status ss__npy_read(struct ss__weights *self, ss_err *err)
+{
+    struct ss__tensor tensor = {.name = "array"};
+    size_t n_before = 0;
+    const ss_status status =
+        read_array(&self->source, self->source.n_bytes, &tensor, &n_before, err);
+    tensor.data = self->source.data + n_before;
+    return status == SS_OK ? ss__weights_add(self, &tensor, err) : status;
+}
+
+/* ---- archives ---- */
+
+static bool is_array_name(const struct ss__zip_record *record)
+{
+    const size_t n = strlen(record->name);
+    return n == record->n_name && n > 4 && strcmp(record->name + n - 4, ".npy") == 0;
+}
+
+bool ss__zip_is_npz(const struct ss__zip *zip)
+{
+    for (size_t i = 0; i < zip->n; i++) {
+        if (!is_array_name(&zip->records[i])) {
+            return false;
+        }
+    }
+    return zip->n > 0;
+}
+
+/* The content of an entry: in the file, or unpacked into memory that `self` owns. */
+static ss_status need_content(struct ss__weights *self, const struct ss__zip *zip,
+                              const struct ss__zip_record *record, const uint8_t **out,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint8_t *content = NULL;
+    if (record->method == SS__ZIP_STORED) {
+        *out = record->packed;
+        return SS_OK;
+    }
+    SS_GROW(self->inflated, self->n_inflated_room, self->n_inflated + 1);
+    SS_ALLOC_ALIGNED(content, (size_t)record->n_bytes);
+    self->inflated[self->n_inflated++] = content;
+    SS_TRY(ss__zip_unpack(zip, record, content, (size_t)record->n_bytes, err));
+    *out = content;
+out:
+    return status;
+}
+
+/* The header is read from the first bytes before room is made for all of them. */
+static ss_status add_array(struct ss__weights *self, const struct ss__zip *zip,
+                           const struct ss__zip_record *record, uint8_t *peek, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_peek = ss__min_size((size_t)record->n_bytes, PEEK_BYTES);
+    const struct ss__source start = {
+        .file = self->source.file, .data = peek, .n_bytes = n_peek};
+    const uint8_t *content = NULL;
+    size_t n_before = 0;
+    struct ss__tensor tensor = {
+        .name = ss__arena_strndup(&self->arena, record->name, record->n_name - 4)};
+    if (tensor.name == NULL) {
+        status = ss__fail_nomem(err, "a name");
+        goto out;
+    }
+    SS_TRY(ss__zip_unpack(zip, record, peek, n_peek, err));
+    SS_TRY(read_array(&start, record->n_bytes, &tensor, &n_before, err));
+    SS_TRY(need_content(self, zip, record, &content, err));
+    tensor.data = content + n_before;
+    SS_TRY(ss__weights_add(self, &tensor, err));
+out:
+    return status;
+}
+
+ss_status ss__npz_read(struct ss__weights *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__zip zip = {0};
+    uint8_t *peek = NULL;
+    SS_ALLOC(peek, PEEK_BYTES);
+    SS_TRY(ss__zip_read(&self->source, &zip, err));
+    for (size_t i = 0; i < zip.n; i++) {
+        SS_TRY(add_array(self, &zip, &zip.records[i], peek, err));
+    }
+out:
+    ss__free(peek);
+    ss__zip_release(&zip);
+    return status;
+}

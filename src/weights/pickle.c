@@ -1,0 +1,695 @@
+/* The pickle machine (protocols 2 to 5; pickletools of Python documents the opcodes). Values
+ * are nodes in an arena, containers hold pointers to nodes, the memo makes sharing possible.
+ * Each opcode is a function in a table; what is not in the table is refused.
+ *
+ * Bounds: opcodes, depth, and memory are limited, lengths are checked against the bytes that
+ * are left, and nothing here recurses. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "weights/pickle_priv.h"
+
+enum {
+    MAX_OPCODES = 1000000,
+    MAX_DEPTH = 1000,
+    MAX_MARKS = 1000,
+    MIN_ARENA_BYTES = 12 << 20, /* and as many bytes more as the file has */
+    MIN_PROTOCOL = 2,
+    MAX_PROTOCOL = 5,
+    OPCODE_PROTO = 0x80,
+    OPCODE_STOP = '.'
+};
+
+typedef struct ss__pickle_node node;
+
+ss_status ss__pickle_bad(const struct ss__pickle *self, const char *what, ss_err *err)
+{
+    const ss_status status =
+        ss__fail_file(err, self->source.file, SS_E_DATA,
+                      "not a valid state dict: %s (pickle byte %zu)", what, self->at);
+    ss__err_at_offset(err, self->at);
+    return status;
+}
+
+/* ---- bytes ---- */
+
+/* The next n bytes, or an error. */
+static ss_status take(struct ss__pickle *self, uint64_t n, const uint8_t **out, ss_err *err)
+{
+    if (n > self->source.n_bytes - self->at) {
+        return ss__pickle_bad(self, "it ends too early", err);
+    }
+    *out = self->source.data + self->at;
+    self->at += (size_t)n;
+    return SS_OK;
+}
+
+static ss_status take_uint(struct ss__pickle *self, size_t n_bytes, uint64_t *out, ss_err *err)
+{
+    const uint8_t *bytes = NULL;
+    const ss_status status = take(self, n_bytes, &bytes, err);
+    *out = 0;
+    for (size_t i = n_bytes; status == SS_OK && i-- > 0;) {
+        *out = *out << 8 | bytes[i];
+    }
+    return status;
+}
+
+/* ---- nodes and the stack ---- */
+
+ss_status ss__pickle_alloc(struct ss__pickle *self, size_t n_bytes, void **out, ss_err *err)
+{
+    *out = NULL;
+    if (self->arena.n_bytes > MIN_ARENA_BYTES + self->n_file_bytes) {
+        return ss__fail_file(err, self->source.file, SS_E_LIMIT,
+                             "the pickle holds too many values for a state dict");
+    }
+    *out = ss__arena_alloc(&self->arena, n_bytes);
+    return *out == NULL ? ss__fail_nomem(err, "a value") : SS_OK;
+}
+
+ss_status ss__pickle_new(struct ss__pickle *self, ss__pickle_kind kind, node **out, ss_err *err)
+{
+    void *memory = NULL;
+    const ss_status status = ss__pickle_alloc(self, sizeof **out, &memory, err);
+    *out = memory;
+    if (status != SS_OK) {
+        return status;
+    }
+    (*out)->kind = kind;
+    return SS_OK;
+}
+
+static ss_status push(struct ss__pickle *self, node *value, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_GROW(self->stack, self->n_stack_room, self->n_stack + 1);
+    self->stack[self->n_stack++] = value;
+out:
+    return status;
+}
+
+static ss_status push_new(struct ss__pickle *self, ss__pickle_kind kind, node **out,
+                          ss_err *err)
+{
+    const ss_status status = ss__pickle_new(self, kind, out, err);
+    return status == SS_OK ? push(self, *out, err) : status;
+}
+
+/* Values above the newest mark. */
+static size_t n_above(const struct ss__pickle *self)
+{
+    return self->n_stack - (self->n_marks == 0 ? 0 : self->marks[self->n_marks - 1]);
+}
+
+static ss_status pop(struct ss__pickle *self, node **out, ss_err *err)
+{
+    if (n_above(self) == 0) {
+        return ss__pickle_bad(self, "a value is missing on the stack", err);
+    }
+    *out = self->stack[--self->n_stack];
+    return SS_OK;
+}
+
+/* The values above the newest mark, which goes; they stay readable until the next push. */
+static ss_status pop_mark(struct ss__pickle *self, node ***items, size_t *n, ss_err *err)
+{
+    if (self->n_marks == 0) {
+        return ss__pickle_bad(self, "a mark is missing", err);
+    }
+    const size_t height = self->marks[--self->n_marks];
+    *n = self->n_stack - height;
+    *items = *n == 0 ? NULL : self->stack + height;
+    self->n_stack = height;
+    return SS_OK;
+}
+
+static ss_status need_top(const struct ss__pickle *self, ss__pickle_kind kind, node **out,
+                          ss_err *err)
+{
+    if (n_above(self) == 0 || self->stack[self->n_stack - 1]->kind != kind) {
+        return ss__pickle_bad(self, "items are added to what can not hold them", err);
+    }
+    *out = self->stack[self->n_stack - 1];
+    return SS_OK;
+}
+
+/* Append items to a container. */
+static ss_status add_items(struct ss__pickle *self, node *to, node *const *items, size_t n,
+                           ss_err *err)
+{
+    if (n > to->n_room - to->n) {
+        const size_t room = ss__max_size(to->n + n, (size_t)to->n * 2);
+        void *grown = NULL;
+        const ss_status status = ss__pickle_alloc(self, room * sizeof(node *), &grown, err);
+        if (status != SS_OK) {
+            return status;
+        }
+        if (to->n > 0) {
+            memcpy(grown, to->as.items, to->n * sizeof(node *));
+        }
+        to->as.items = grown;
+        to->n_room = (uint32_t)room;
+    }
+    for (size_t i = 0; i < n; i++) {
+        to->as.items[to->n++] = items[i];
+        if (items[i]->depth + 1 > to->depth) {
+            to->depth = items[i]->depth + 1;
+        }
+    }
+    return to->depth <= MAX_DEPTH ? SS_OK
+                                  : ss__pickle_bad(self, "values are nested too deeply", err);
+}
+
+static bool is_hashable(const node *value)
+{
+    return value->kind != SS__PICKLE_LIST && value->kind != SS__PICKLE_DICT &&
+           value->kind != SS__PICKLE_STORAGE;
+}
+
+static ss_status add_entries(struct ss__pickle *self, node *to, node *const *items, size_t n,
+                             ss_err *err)
+{
+    if (n % 2 != 0) {
+        return ss__pickle_bad(self, "a key has no value", err);
+    }
+    for (size_t i = 0; i < n; i += 2) {
+        if (!is_hashable(items[i])) {
+            return ss__pickle_bad(self, "a key is of a kind that can not be one", err);
+        }
+    }
+    return add_items(self, to, items, n, err);
+}
+
+/* ---- opcodes: constants ---- */
+
+/* `argument` of an opcode: a count of bytes or items, or a value. */
+typedef ss_status opcode_fn(struct ss__pickle *self, size_t argument, ss_err *err);
+
+static ss_status do_none(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    node *value = NULL;
+    (void)argument;
+    return push_new(self, SS__PICKLE_NONE, &value, err);
+}
+
+static ss_status do_bool(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    node *value = NULL;
+    const ss_status status = push_new(self, SS__PICKLE_BOOL, &value, err);
+    if (status == SS_OK) {
+        value->as.integer = (int64_t)argument;
+    }
+    return status;
+}
+
+static ss_status push_int(struct ss__pickle *self, int64_t integer, ss_err *err)
+{
+    node *value = NULL;
+    const ss_status status = push_new(self, SS__PICKLE_INT, &value, err);
+    if (status == SS_OK) {
+        value->as.integer = integer;
+    }
+    return status;
+}
+
+/* Integers of 1, 2 or 4 bytes; only the last are signed. */
+static ss_status do_int(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    uint64_t bits = 0;
+    const ss_status status = take_uint(self, argument, &bits, err);
+    if (status != SS_OK) {
+        return status;
+    }
+    return push_int(self, argument == 4 ? (int64_t)(int32_t)(uint32_t)bits : (int64_t)bits,
+                    err);
+}
+
+static ss_status push_bytes(struct ss__pickle *self, ss__pickle_kind kind, uint64_t n,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *value = NULL;
+    const uint8_t *bytes = NULL;
+    SS_TRY(take(self, n, &bytes, err));
+    if (n > UINT32_MAX) {
+        return ss__pickle_bad(self, "a text is too long", err);
+    }
+    SS_TRY(push_new(self, kind, &value, err));
+    value->as.text = (const char *)bytes;
+    value->n = (uint32_t)n;
+out:
+    return status;
+}
+
+/* LONG1 and LONG4: two's complement of any length. */
+static ss_status do_long(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t n = 0, bits = 0;
+    SS_TRY(take_uint(self, argument, &n, err));
+    if (n > 8) {
+        return push_bytes(self, SS__PICKLE_BIG_INT, n, err);
+    }
+    SS_TRY(take_uint(self, (size_t)n, &bits, err));
+    if (n > 0 && n < 8 && (bits >> (8 * n - 1) & 1) != 0) {
+        bits |= UINT64_MAX << 8 * n;
+    }
+    SS_TRY(push_int(self, (int64_t)bits, err));
+out:
+    return status;
+}
+
+static ss_status do_float(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    const uint8_t *bytes = NULL;
+    node *value = NULL;
+    const ss_status status = take(self, argument, &bytes, err);
+    return status == SS_OK ? push_new(self, SS__PICKLE_FLOAT, &value, err) : status;
+}
+
+static ss_status do_text(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t n = 0;
+    SS_TRY(take_uint(self, argument, &n, err));
+    SS_TRY(push_bytes(self, SS__PICKLE_TEXT, n, err));
+    const node *text = self->stack[self->n_stack - 1];
+    if (ss__utf8_valid_prefix(text->as.text, text->n) != text->n) {
+        status = ss__pickle_bad(self, "a text is not valid UTF-8", err);
+    }
+out:
+    return status;
+}
+
+static ss_status do_bytes(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    uint64_t n = 0;
+    const ss_status status = take_uint(self, argument, &n, err);
+    return status == SS_OK ? push_bytes(self, SS__PICKLE_BYTES, n, err) : status;
+}
+
+/* The strings of Python 2, which are texts where they can be. */
+static ss_status do_old_string(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    const ss_status status = do_bytes(self, argument, err);
+    if (status == SS_OK) {
+        node *text = self->stack[self->n_stack - 1];
+        const bool is_text = ss__utf8_valid_prefix(text->as.text, text->n) == text->n;
+        text->kind = is_text ? SS__PICKLE_TEXT : SS__PICKLE_BYTES;
+    }
+    return status;
+}
+
+/* ---- opcodes: containers ---- */
+
+static ss_status do_empty(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    node *value = NULL;
+    return push_new(self, (ss__pickle_kind)argument, &value, err);
+}
+
+static ss_status do_mark(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    (void)argument;
+    if (self->n_marks == MAX_MARKS) {
+        return ss__pickle_bad(self, "too many marks", err);
+    }
+    SS_GROW(self->marks, self->n_marks_room, self->n_marks + 1);
+    self->marks[self->n_marks++] = self->n_stack;
+out:
+    return status;
+}
+
+static ss_status do_pop(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    node *value = NULL;
+    (void)argument;
+    return pop(self, &value, err);
+}
+
+static ss_status do_pop_mark(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    node **items = NULL;
+    size_t n = 0;
+    (void)argument;
+    return pop_mark(self, &items, &n, err);
+}
+
+/* A tuple, list or dictionary of all values above the mark. */
+static ss_status do_collect(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node **items = NULL, *value = NULL;
+    size_t n = 0;
+    SS_TRY(pop_mark(self, &items, &n, err));
+    SS_TRY(ss__pickle_new(self, (ss__pickle_kind)argument, &value, err));
+    SS_TRY(argument == SS__PICKLE_DICT ? add_entries(self, value, items, n, err)
+                                       : add_items(self, value, items, n, err));
+    SS_TRY(push(self, value, err));
+out:
+    return status;
+}
+
+/* Sets matter to nobody here: their items are dropped. */
+static ss_status do_frozen_set(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    node *value = NULL;
+    const ss_status status = do_pop_mark(self, argument, err);
+    return status == SS_OK ? push_new(self, SS__PICKLE_OPAQUE, &value, err) : status;
+}
+
+static ss_status do_add_to_set(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *set = NULL;
+    SS_TRY(do_pop_mark(self, argument, err));
+    SS_TRY(need_top(self, SS__PICKLE_OPAQUE, &set, err));
+out:
+    return status;
+}
+
+/* A tuple of the top 1 to 3 values. */
+static ss_status do_small_tuple(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *value = NULL;
+    if (n_above(self) < argument) {
+        return ss__pickle_bad(self, "a value is missing on the stack", err);
+    }
+    self->n_stack -= argument;
+    SS_TRY(ss__pickle_new(self, SS__PICKLE_TUPLE, &value, err));
+    SS_TRY(add_items(self, value, self->stack + self->n_stack, argument, err));
+    SS_TRY(push(self, value, err));
+out:
+    return status;
+}
+
+/* APPEND (1 value) and SETITEM (2). */
+static ss_status do_add_one(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *to = NULL;
+    if (n_above(self) < argument) {
+        return ss__pickle_bad(self, "a value is missing on the stack", err);
+    }
+    self->n_stack -= argument;
+    node *const *items = self->stack + self->n_stack;
+    SS_TRY(need_top(self, argument == 1 ? SS__PICKLE_LIST : SS__PICKLE_DICT, &to, err));
+    SS_TRY(argument == 1 ? add_items(self, to, items, 1, err)
+                         : add_entries(self, to, items, 2, err));
+out:
+    return status;
+}
+
+/* APPENDS and SETITEMS: all values above the mark. */
+static ss_status do_add_all(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node **items = NULL, *to = NULL;
+    size_t n = 0;
+    SS_TRY(pop_mark(self, &items, &n, err));
+    SS_TRY(need_top(self, (ss__pickle_kind)argument, &to, err));
+    SS_TRY(argument == SS__PICKLE_DICT ? add_entries(self, to, items, n, err)
+                                       : add_items(self, to, items, n, err));
+out:
+    return status;
+}
+
+/* ---- opcodes: the memo ---- */
+
+static ss_status put(struct ss__pickle *self, uint64_t index, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (n_above(self) == 0 || index >= MAX_OPCODES) {
+        return ss__pickle_bad(self, "the memo is used wrongly", err);
+    }
+    SS_GROW(self->memo, self->n_memo_room, (size_t)index + 1);
+    self->memo[index] = self->stack[self->n_stack - 1];
+    self->n_memo = ss__max_size(self->n_memo, (size_t)index + 1);
+out:
+    return status;
+}
+
+static ss_status do_put(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    uint64_t index = 0;
+    const ss_status status = take_uint(self, argument, &index, err);
+    return status == SS_OK ? put(self, index, err) : status;
+}
+
+static ss_status do_memoize(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    (void)argument;
+    return put(self, self->n_memo, err);
+}
+
+static ss_status do_get(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t index = 0;
+    SS_TRY(take_uint(self, argument, &index, err));
+    if (index >= self->n_memo || self->memo[index] == NULL) {
+        return ss__pickle_bad(self, "the memo has no such value", err);
+    }
+    SS_TRY(push(self, self->memo[index], err));
+out:
+    return status;
+}
+
+/* ---- opcodes: names and calls ---- */
+
+static ss_status take_line(struct ss__pickle *self, struct ss_text *out, ss_err *err)
+{
+    const uint8_t *start = self->source.data + self->at;
+    const size_t n_left = self->source.n_bytes - self->at;
+    const uint8_t *end = n_left == 0 ? NULL : memchr(start, '\n', n_left);
+    if (end == NULL) {
+        return ss__pickle_bad(self, "it ends too early", err);
+    }
+    *out = (struct ss_text){.data = (const char *)start, .n_bytes = (size_t)(end - start)};
+    self->at += out->n_bytes + 1;
+    return SS_OK;
+}
+
+static ss_status push_global(struct ss__pickle *self, struct ss_text module,
+                             struct ss_text name, ss_err *err)
+{
+    node *value = NULL;
+    const ss_status status = ss__pickle_find_global(self, module, name, &value, err);
+    return status == SS_OK ? push(self, value, err) : status;
+}
+
+static ss_status do_global(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_text module, name;
+    (void)argument;
+    SS_TRY(take_line(self, &module, err));
+    SS_TRY(take_line(self, &name, err));
+    SS_TRY(push_global(self, module, name, err));
+out:
+    return status;
+}
+
+static ss_status do_stack_global(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *module = NULL, *name = NULL;
+    (void)argument;
+    SS_TRY(pop(self, &name, err));
+    SS_TRY(pop(self, &module, err));
+    if (module->kind != SS__PICKLE_TEXT || name->kind != SS__PICKLE_TEXT) {
+        return ss__pickle_bad(self, "a name is not a text", err);
+    }
+    SS_TRY(push_global(self, (struct ss_text){module->as.text, module->n},
+                       (struct ss_text){name->as.text, name->n}, err));
+out:
+    return status;
+}
+
+/* REDUCE and NEWOBJ: a callable and its arguments become a value. */
+static ss_status do_reduce(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *callable = NULL, *arguments = NULL, *value = NULL;
+    (void)argument;
+    SS_TRY(pop(self, &arguments, err));
+    SS_TRY(pop(self, &callable, err));
+    if (callable->kind != SS__PICKLE_GLOBAL || arguments->kind != SS__PICKLE_TUPLE) {
+        return ss__pickle_bad(self, "a call is not one of a name with a tuple", err);
+    }
+    SS_TRY(ss__pickle_reduce(self, callable, arguments, &value, err));
+    SS_TRY(push(self, value, err));
+out:
+    return status;
+}
+
+/* The state of an object does not matter; only objects and dictionaries can have one. */
+static ss_status do_build(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *state = NULL;
+    (void)argument;
+    SS_TRY(pop(self, &state, err));
+    const ss__pickle_kind kind =
+        n_above(self) == 0 ? SS__PICKLE_NONE : self->stack[self->n_stack - 1]->kind;
+    if (kind != SS__PICKLE_DICT && kind != SS__PICKLE_OPAQUE) {
+        status = ss__pickle_bad(self, "state is given to what can not have it", err);
+    }
+out:
+    return status;
+}
+
+static ss_status do_persistent(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    ss_status status = SS_OK;
+    node *id = NULL, *value = NULL;
+    (void)argument;
+    SS_TRY(pop(self, &id, err));
+    SS_TRY(ss__pickle_load_persistent(self, id, &value, err));
+    SS_TRY(push(self, value, err));
+out:
+    return status;
+}
+
+static ss_status do_proto(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    uint64_t version = 0;
+    const ss_status status = take_uint(self, argument, &version, err);
+    if (status == SS_OK && (version < MIN_PROTOCOL || version > MAX_PROTOCOL)) {
+        return ss__pickle_bad(self, "its protocol is not one of 2 to 5", err);
+    }
+    return status;
+}
+
+/* A frame is a promise about lengths; only an impossible one is refused. */
+static ss_status do_frame(struct ss__pickle *self, size_t argument, ss_err *err)
+{
+    uint64_t n = 0;
+    const ss_status status = take_uint(self, argument, &n, err);
+    if (status == SS_OK && n > self->source.n_bytes - self->at) {
+        return ss__pickle_bad(self, "a frame is longer than the rest", err);
+    }
+    return status;
+}
+
+/* ---- the machine ---- */
+
+static const struct {
+    opcode_fn *run;
+    size_t argument;
+} opcodes[256] = {
+    [OPCODE_PROTO] = {do_proto, 1},
+    [0x95] = {do_frame, 8},
+    ['N'] = {do_none, 0},
+    [0x88] = {do_bool, 1},
+    [0x89] = {do_bool, 0},
+    ['K'] = {do_int, 1},
+    ['M'] = {do_int, 2},
+    ['J'] = {do_int, 4},
+    [0x8a] = {do_long, 1},
+    [0x8b] = {do_long, 4},
+    ['G'] = {do_float, 8},
+    [0x8c] = {do_text, 1},
+    ['X'] = {do_text, 4},
+    [0x8d] = {do_text, 8},
+    ['C'] = {do_bytes, 1},
+    ['B'] = {do_bytes, 4},
+    [0x8e] = {do_bytes, 8},
+    ['U'] = {do_old_string, 1},
+    ['T'] = {do_old_string, 4},
+    [')'] = {do_empty, SS__PICKLE_TUPLE},
+    [']'] = {do_empty, SS__PICKLE_LIST},
+    ['}'] = {do_empty, SS__PICKLE_DICT},
+    [0x8f] = {do_empty, SS__PICKLE_OPAQUE},
+    ['('] = {do_mark, 0},
+    ['0'] = {do_pop, 0},
+    ['1'] = {do_pop_mark, 0},
+    ['t'] = {do_collect, SS__PICKLE_TUPLE},
+    ['l'] = {do_collect, SS__PICKLE_LIST},
+    ['d'] = {do_collect, SS__PICKLE_DICT},
+    [0x91] = {do_frozen_set, 0},
+    [0x90] = {do_add_to_set, 0},
+    [0x85] = {do_small_tuple, 1},
+    [0x86] = {do_small_tuple, 2},
+    [0x87] = {do_small_tuple, 3},
+    ['a'] = {do_add_one, 1},
+    ['s'] = {do_add_one, 2},
+    ['e'] = {do_add_all, SS__PICKLE_LIST},
+    ['u'] = {do_add_all, SS__PICKLE_DICT},
+    ['q'] = {do_put, 1},
+    ['r'] = {do_put, 4},
+    [0x94] = {do_memoize, 0},
+    ['h'] = {do_get, 1},
+    ['j'] = {do_get, 4},
+    ['c'] = {do_global, 0},
+    [0x93] = {do_stack_global, 0},
+    ['R'] = {do_reduce, 0},
+    [0x81] = {do_reduce, 0},
+    ['b'] = {do_build, 0},
+    ['Q'] = {do_persistent, 0},
+};
+
+static ss_status step(struct ss__pickle *self, uint8_t opcode, ss_err *err)
+{
+    if (opcodes[opcode].run == NULL) {
+        return ss__fail_file(err, self->source.file, SS_E_UNSUPPORTED,
+                             "not a state dict: its pickle has the opcode 0x%02x at byte %zu",
+                             (unsigned)opcode, self->at - 1);
+    }
+    return opcodes[opcode].run(self, opcodes[opcode].argument, err);
+}
+
+ss_status ss__pickle_read(struct ss__pickle *self, const struct ss__source *source, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const uint8_t *opcode = NULL;
+    self->source = *source;
+    if (source->n_bytes < 2 || source->data[0] != OPCODE_PROTO) {
+        return ss__pickle_bad(self, "its pickle does not start as protocols 2 to 5 do", err);
+    }
+    for (size_t n = 0; n < MAX_OPCODES; n++) {
+        SS_TRY(take(self, 1, &opcode, err));
+        if (*opcode != OPCODE_STOP) {
+            SS_TRY(step(self, *opcode, err));
+            continue;
+        }
+        if (self->n_stack != 1 || self->n_marks != 0) {
+            return ss__pickle_bad(self, "it ends with other than one value", err);
+        }
+        self->root = self->stack[0];
+        return SS_OK;
+    }
+    SS_FAIL_FILE(source->file, SS_E_LIMIT, "its pickle has more than %d opcodes", MAX_OPCODES);
+out:
+    return status;
+}
+
+void ss__pickle_release(struct ss__pickle *self)
+{
+    ss__arena_release(&self->arena);
+    ss__free(self->stack);
+    ss__free(self->marks);
+    ss__free(self->memo);
+    ss__free(self->storages);
+    *self = (struct ss__pickle){0};
+}
+
+bool ss__pickle_is_text(const node *value, const char *text)
+{
+    return value->kind == SS__PICKLE_TEXT && value->n == strlen(text) &&
+           memcmp(value->as.text, text, value->n) == 0;
+}
+
+const node *ss__pickle_get(const node *dict, const char *key)
+{
+    for (uint32_t i = 0; dict->kind == SS__PICKLE_DICT && i < dict->n; i += 2) {
+        if (ss__pickle_is_text(dict->as.items[i], key)) {
+            return dict->as.items[i + 1];
+        }
+    }
+    return NULL;
+}
