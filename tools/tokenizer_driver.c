@@ -12,7 +12,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_priv.h"
 
 static void warn(void *user, ss_level level, const char *sentence)
 {
@@ -58,6 +58,22 @@ static void print_decoded(const struct ss__tokenizer *tokenizer, const json_t *l
     fputs(ss__buf_text(&buf), stdout);
     ss__buf_release(&buf);
     ss__free(ids);
+}
+
+static void print_normalized(const struct ss__tokenizer *tokenizer, struct ss_text text)
+{
+    struct ss__buf normalized = {0}, line = {0};
+    struct ss__normal_scratch scratch = {0};
+    ss_err err;
+    must(ss__normalize(&tokenizer->normalizer, &scratch, text.data, text.n_bytes, &normalized,
+                       &err),
+         &err);
+    ss__json_add_string(&line, normalized.data == NULL ? "" : normalized.data,
+                        normalized.n_bytes, true);
+    puts(ss__buf_text(&line));
+    ss__normal_scratch_release(&scratch);
+    ss__buf_release(&normalized);
+    ss__buf_release(&line);
 }
 
 struct texts {
@@ -113,6 +129,8 @@ int main(int argc, char **argv)
             print_ids(&tokens);
         } else if (strcmp(argv[1], "decode") == 0) {
             print_decoded(tokenizer, value);
+        } else if (strcmp(argv[1], "normalize") == 0) {
+            print_normalized(tokenizer, text);
         } else {
             texts.lines = realloc(texts.lines, (texts.n + 1) * sizeof *texts.lines);
             texts.data = realloc(texts.data, (texts.n + 1) * sizeof *texts.data);

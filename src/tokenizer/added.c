@@ -74,10 +74,17 @@ const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int
     return NULL;
 }
 
-ss_status ss__added_index(struct ss__added_set *set, const char *text, size_t n_bytes,
-                          size_t index, ss_err *err)
+ss_status ss__added_index(struct ss__added *added, size_t index, const char *text,
+                          size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss__added_token *token = &added->tokens[index];
+    struct ss__added_set *set = token->normalized ? &added->normalized : &added->raw;
+    token->shown = ss__arena_strndup(&added->texts, text, n_bytes);
+    token->n_shown = n_bytes;
+    if (token->shown == NULL) {
+        return ss__fail_nomem(err, "an added token");
+    }
     if (ss__trie_find(&set->trie, text, n_bytes) >= 0) {
         return SS_OK; /* two tokens that normalise alike: the earlier one is found */
     }

@@ -63,6 +63,13 @@ static void add_token(const struct ss__decoder *decoder, struct ss__buf *buf, co
     }
 }
 
+/* Looked up by the text that is shown: a special token that is shown otherwise stays. */
+static bool is_special(const struct ss__tokenizer *self, const char *text, size_t n_bytes)
+{
+    const struct ss__added_token *added = ss__added_find(&self->added, text, n_bytes);
+    return added != NULL && added->special;
+}
+
 ss_status ss__detokenize(const struct ss__tokenizer *self, const int32_t *ids, size_t n_ids,
                          bool skip_special, char **out, ss_err *err)
 {
@@ -72,10 +79,10 @@ ss_status ss__detokenize(const struct ss__tokenizer *self, const int32_t *ids, s
     *out = NULL;
     for (size_t i = 0; i < n_ids; i++) {
         const struct ss__added_token *added = ss__added_of_id(&self->added, ids[i]);
-        size_t n_bytes = added == NULL ? 0 : added->n_bytes;
+        size_t n_bytes = added == NULL ? 0 : added->n_shown;
         const char *text =
-            added == NULL ? ss__vocab_text(&self->vocab, ids[i], &n_bytes) : added->text;
-        if (text == NULL || (skip_special && added != NULL && added->special)) {
+            added == NULL ? ss__vocab_text(&self->vocab, ids[i], &n_bytes) : added->shown;
+        if (text == NULL || (skip_special && is_special(self, text, n_bytes))) {
             continue;
         }
         add_token(&self->decoder, &buf, text, n_bytes, first);

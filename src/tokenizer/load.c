@@ -181,18 +181,19 @@ static ss_status index_added(struct ss__tokenizer *self, ss_err *err)
     struct ss__normal_scratch scratch = {0};
     for (size_t i = 0; i < self->added.n_tokens; i++) {
         const struct ss__added_token *token = &self->added.tokens[i];
-        if (!token->normalized) {
-            SS_TRY(ss__added_index(&self->added.raw, token->text, token->n_bytes, i, err));
-            continue;
-        }
         text.n_bytes = 0;
-        SS_TRY(ss__normalize(&self->normalizer, &scratch, token->text, token->n_bytes, &text,
-                             err));
+        if (token->normalized) {
+            SS_TRY(ss__normalize(&self->normalizer, &scratch, token->text, token->n_bytes,
+                                 &text, err));
+        } else {
+            ss__buf_add(&text, token->text, token->n_bytes);
+            SS_TRY(ss__buf_check(&text, err));
+        }
         if (text.n_bytes == 0) {
             SS_FAIL(SS_E_UNSUPPORTED,
                     "the added token with id %d is normalised to an empty text", token->id);
         }
-        SS_TRY(ss__added_index(&self->added.normalized, text.data, text.n_bytes, i, err));
+        SS_TRY(ss__added_index(&self->added, i, text.data, text.n_bytes, err));
     }
 out:
     ss__normal_scratch_release(&scratch);

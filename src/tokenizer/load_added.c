@@ -204,6 +204,7 @@ out:
 
 /* ---- adding them ---- */
 
+/* Add a token with its flags over older ones; a role makes it special. */
 static ss_status add_token(struct ss__loading *loading, struct ss__added_token token,
                            ss_err *err)
 {
@@ -234,7 +235,8 @@ static ss_status add_listed(struct ss__loading *loading, ss_err *err)
     if (loading->class->generic) { /* the list in its own order comes first */
         SS_TRY(read_added_list(&loading->tokenizer, &entries, err));
         for (size_t i = 0; i < entries.n; i++) {
-            SS_TRY(add_token(loading, entries.data[i].token, err));
+            SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab,
+                                 &entries.data[i].token, err));
         }
         entries.n = 0;
     }

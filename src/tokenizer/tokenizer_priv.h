@@ -46,6 +46,8 @@ void ss__vocab_release(struct ss__vocab *vocab);
 struct ss__added_token {
     const char *text;
     size_t n_bytes;
+    const char *shown; /* what it decodes to: its text as it is searched for */
+    size_t n_shown;
     int32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
 };
@@ -76,9 +78,9 @@ SS_MUST_USE ss_status ss__added_add(struct ss__added *added, const struct ss__vo
 const struct ss__added_token *ss__added_find(const struct ss__added *added, const char *text,
                                              size_t n_bytes);
 const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int32_t id);
-/* Index a token under the text that it is searched by. */
-SS_MUST_USE ss_status ss__added_index(struct ss__added_set *set, const char *text,
-                                      size_t n_bytes, size_t index, ss_err *err);
+/* Index a token under the text that it is searched by, which is not empty. */
+SS_MUST_USE ss_status ss__added_index(struct ss__added *added, size_t index, const char *text,
+                                      size_t n_bytes, ss_err *err);
 void ss__added_release(struct ss__added *added);
 
 /* A walk over the tokens in a text, leftmost first and longest at each place. */
