@@ -31,6 +31,7 @@ ss_status ss__added_add(struct ss__added *added, const struct ss__vocab *vocab,
         old->text = kept.text;
         old->id = kept.id;
         old->special = kept.special || token->special;
+        old->was_normalized = kept.was_normalized || token->normalized;
         return SS_OK;
     }
     if (added->n_tokens >= SS__MAX_ADDED_TOKENS) {
@@ -47,6 +48,7 @@ ss_status ss__added_add(struct ss__added *added, const struct ss__vocab *vocab,
     struct ss__added_token *place = &added->tokens[added->n_tokens];
     *place = *token;
     place->text = text;
+    place->was_normalized = token->normalized;
     place->id = ss__trie_find(&vocab->trie, token->text, token->n_bytes);
     if (place->id < 0) {
         place->id = (int32_t)ss__max_size(vocab->n_texts, added->end_id);
@@ -74,29 +76,40 @@ const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int
     return NULL;
 }
 
-ss_status ss__added_index(struct ss__added *added, size_t index, const char *text,
-                          size_t n_bytes, ss_err *err)
+static ss_status index_token(struct ss__added_set *set, const char *text, size_t n_bytes,
+                             size_t index, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__added_token *token = &added->tokens[index];
-    struct ss__added_set *set = token->normalized ? &added->normalized : &added->raw;
-    token->shown = ss__arena_strndup(&added->texts, text, n_bytes);
-    token->n_shown = n_bytes;
-    if (token->shown == NULL) {
-        return ss__fail_nomem(err, "an added token");
-    }
+    const uint8_t first = (uint8_t)text[0];
     if (ss__trie_find(&set->trie, text, n_bytes) >= 0) {
-        return SS_OK; /* two tokens that normalise alike: the earlier one is found */
+        return SS_OK;
     }
     SS_TRY(ss__trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
     set->n_tokens++;
-    const uint8_t first = (uint8_t)text[0];
     if (!set->starts[first]) {
         set->starts[first] = true;
         if (set->n_first < sizeof set->first) {
             set->first[set->n_first] = first;
         }
         set->n_first++;
+    }
+out:
+    return status;
+}
+
+ss_status ss__added_index(struct ss__added *added, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < added->n_tokens; i++) {
+        const struct ss__added_token *token = &added->tokens[i];
+        if (!token->normalized) {
+            SS_TRY(index_token(&added->raw, token->text, token->n_bytes, i, err));
+        } else if (token->n_plain > 0) {
+            SS_TRY(index_token(&added->normalized, token->plain, token->n_plain, i, err));
+        } else {
+            SS_FAIL(SS_E_UNSUPPORTED,
+                    "the added token with id %d is normalised to an empty text", token->id);
+        }
     }
 out:
     return status;

@@ -63,6 +63,17 @@ static void add_token(const struct ss__decoder *decoder, struct ss__buf *buf, co
     }
 }
 
+/* The text that an id decodes to, NULL if it has none. */
+static const char *text_of(const struct ss__tokenizer *self, int32_t id, size_t *n_bytes)
+{
+    const struct ss__added_token *added = ss__added_of_id(&self->added, id);
+    if (added == NULL) {
+        return ss__vocab_text(&self->vocab, id, n_bytes);
+    }
+    *n_bytes = added->was_normalized ? added->n_plain : added->n_bytes;
+    return added->was_normalized ? added->plain : added->text;
+}
+
 /* Looked up by the text that is shown: a special token that is shown otherwise stays. */
 static bool is_special(const struct ss__tokenizer *self, const char *text, size_t n_bytes)
 {
@@ -78,10 +89,8 @@ ss_status ss__detokenize(const struct ss__tokenizer *self, const int32_t *ids, s
     bool first = true;
     *out = NULL;
     for (size_t i = 0; i < n_ids; i++) {
-        const struct ss__added_token *added = ss__added_of_id(&self->added, ids[i]);
-        size_t n_bytes = added == NULL ? 0 : added->n_shown;
-        const char *text =
-            added == NULL ? ss__vocab_text(&self->vocab, ids[i], &n_bytes) : added->shown;
+        size_t n_bytes = 0;
+        const char *text = text_of(self, ids[i], &n_bytes);
         if (text == NULL || (skip_special && is_special(self, text, n_bytes))) {
             continue;
         }

@@ -173,31 +173,29 @@ out:
 
 /* ---- the whole ---- */
 
-/* Index the added tokens under the texts that they are searched by. */
+/* Find out what the added tokens look like in normalised text, and index them. */
 static ss_status index_added(struct ss__tokenizer *self, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__buf text = {0};
+    struct ss__buf plain = {0};
     struct ss__normal_scratch scratch = {0};
     for (size_t i = 0; i < self->added.n_tokens; i++) {
-        const struct ss__added_token *token = &self->added.tokens[i];
-        text.n_bytes = 0;
-        if (token->normalized) {
-            SS_TRY(ss__normalize(&self->normalizer, &scratch, token->text, token->n_bytes,
-                                 &text, err));
-        } else {
-            ss__buf_add(&text, token->text, token->n_bytes);
-            SS_TRY(ss__buf_check(&text, err));
+        struct ss__added_token *token = &self->added.tokens[i];
+        plain.n_bytes = 0;
+        SS_TRY(ss__normalize(&self->normalizer, &scratch, token->text, token->n_bytes, &plain,
+                             err));
+        token->n_plain = plain.n_bytes;
+        token->plain = ss__arena_strndup(&self->added.texts,
+                                         plain.data == NULL ? "" : plain.data, plain.n_bytes);
+        if (token->plain == NULL) {
+            status = ss__fail_nomem(err, "an added token");
+            goto out;
         }
-        if (text.n_bytes == 0) {
-            SS_FAIL(SS_E_UNSUPPORTED,
-                    "the added token with id %d is normalised to an empty text", token->id);
-        }
-        SS_TRY(ss__added_index(&self->added, i, text.data, text.n_bytes, err));
     }
+    SS_TRY(ss__added_index(&self->added, err));
 out:
     ss__normal_scratch_release(&scratch);
-    ss__buf_release(&text);
+    ss__buf_release(&plain);
     return status;
 }
 

@@ -71,16 +71,14 @@ out:
 
 /* ---- the known classes ---- */
 
-static ss_status warn_setting(const struct ss__loading *loading, const char *what, bool differs)
+static void warn_setting(const struct ss__loading *loading, const char *what, bool differs)
 {
     if (differs) {
         ss__log(&loading->options->log, SS_LEVEL_WARNING,
-                "%s: its %s differs from that of %s; the latter holds for the class %s",
-                loading->tokenizer.path, what,
-                loading->config.root != NULL ? "tokenizer_config.json" : "the class",
-                loading->class->name);
+                "%s: its %s is not used, and differs from what the class %s takes from "
+                "tokenizer_config.json or its defaults",
+                loading->tokenizer.path, what, loading->class->name);
     }
-    return SS_OK;
 }
 
 /* Say where tokenizer.json describes another pipeline than the one that is built. */
@@ -97,22 +95,22 @@ static ss_status compare_pipeline(const struct ss__loading *loading,
     SS_TRY(ss__json_text(path, model, "unk_token", &unknown, err));
     SS_TRY(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
     SS_TRY(ss__json_size(path, model, "max_input_chars_per_word", &max_points, err));
-    SS_TRY(warn_setting(loading, "unknown token", strcmp(unknown, loading->unknown_text) != 0));
-    SS_TRY(warn_setting(loading, "prefix of continuing pieces",
-                        strcmp(prefix, loading->self->prefix) != 0));
-    SS_TRY(warn_setting(loading, "longest word", max_points != KNOWN_MAX_WORD_POINTS));
+    warn_setting(loading, "unknown token", strcmp(unknown, loading->unknown_text) != 0);
+    warn_setting(loading, "prefix of continuing pieces",
+                 strcmp(prefix, loading->self->prefix) != 0);
+    warn_setting(loading, "longest word", max_points != KNOWN_MAX_WORD_POINTS);
     if (!ss__json_is_type(normalizer, "BertNormalizer")) {
-        SS_TRY(warn_setting(loading, "normalizer", true));
+        warn_setting(loading, "normalizer", true);
         goto out;
     }
     SS_TRY(read_bert_normalizer(path, normalizer, &other, err));
     const int strips = other.strip_accents < 0 ? other.lower : other.strip_accents;
     const int expected =
         settings->strip_accents < 0 ? settings->lower : settings->strip_accents;
-    SS_TRY(warn_setting(loading, "lower-casing", other.lower != settings->lower));
-    SS_TRY(warn_setting(loading, "stripping of accents", strips != expected));
-    SS_TRY(warn_setting(loading, "spacing of ideographs", other.cjk != settings->cjk));
-    SS_TRY(warn_setting(loading, "cleaning of text", !other.clean));
+    warn_setting(loading, "lower-casing", other.lower != settings->lower);
+    warn_setting(loading, "stripping of accents", strips != expected);
+    warn_setting(loading, "spacing of ideographs", other.cjk != settings->cjk);
+    warn_setting(loading, "cleaning of text", !other.clean);
 out:
     return status;
 }

@@ -46,10 +46,11 @@ void ss__vocab_release(struct ss__vocab *vocab);
 struct ss__added_token {
     const char *text;
     size_t n_bytes;
-    const char *shown; /* what it decodes to: its text as it is searched for */
-    size_t n_shown;
+    const char *plain; /* its text after the normaliser */
+    size_t n_plain;
     int32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
+    bool was_normalized; /* now or before its flags changed: decodes to `plain` */
 };
 
 /* Tokens of one kind (raw or normalised) with what finds them. */
@@ -78,9 +79,9 @@ SS_MUST_USE ss_status ss__added_add(struct ss__added *added, const struct ss__vo
 const struct ss__added_token *ss__added_find(const struct ss__added *added, const char *text,
                                              size_t n_bytes);
 const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int32_t id);
-/* Index a token under the text that it is searched by, which is not empty. */
-SS_MUST_USE ss_status ss__added_index(struct ss__added *added, size_t index, const char *text,
-                                      size_t n_bytes, ss_err *err);
+/* Make all tokens findable, when all are added and `plain` is set: those with `normalized` by
+ * that, the others by `text`. Of two that are found by the same text the earlier one counts. */
+SS_MUST_USE ss_status ss__added_index(struct ss__added *added, ss_err *err);
 void ss__added_release(struct ss__added *added);
 
 /* A walk over the tokens in a text, leftmost first and longest at each place. */
