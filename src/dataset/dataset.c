@@ -138,6 +138,16 @@ static ss_status fail_column(ss_dataset *dataset, const char *sentence, const ch
     return status;
 }
 
+ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err)
+{
+    bool is_text =
+        dataset->n_columns == 0 || dataset->files[dataset->current].reader->stores_text;
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        is_text |= dataset->columns[i].is_text;
+    }
+    return is_text ? SS_OK : fail_column(dataset, "there is no column of strings", "", err);
+}
+
 /* Given, else "text", else the only column of strings. */
 static ss_status choose_column(ss_dataset *dataset, ss_err *err)
 {

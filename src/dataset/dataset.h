@@ -40,15 +40,20 @@ struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log);
  * also while another one reads. */
 void ss__dataset_interrupt(ss_dataset *dataset);
 
+/* Fail with SS_E_DATA, listing the columns, if there are columns and none can be read as text.
+ */
+SS_MUST_USE ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err);
+
 /* The next row as a JSON object on one line, valid UTF-8, borrowed until the next call. At the
  * end *has_row is false. Errors: as ss_dataset_next. */
 SS_MUST_USE ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json,
                                             bool *has_row, ss_err *err);
 
 /* Check that a file, compressed or not, is one JSON value (RFC 8259), or a sequence of objects
- * that each begin on a line of their own. Names may repeat in an object, and bytes of strings
- * are not checked for UTF-8. Memory: one element of the top array at a time. Errors: SS_E_DATA
- * with the offset, SS_E_LIMIT, SS_E_NOINPUT, SS_E_IO. Threads: any. */
+ * that each begin on a line of their own; with the name of a JSON Lines file, that its lines
+ * are rows with a column of strings. Names may repeat in an object, and bytes of strings are
+ * not checked for UTF-8. Memory: one element of the top array at a time. Errors: SS_E_DATA with
+ * the offset, SS_E_LIMIT, SS_E_NOINPUT, SS_E_IO. Threads: any. */
 SS_MUST_USE ss_status ss__json_check_file(const char *path, ss_err *err);
 
 #endif

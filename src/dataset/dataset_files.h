@@ -19,7 +19,8 @@ void ss__paths_release(struct ss__paths *paths);
 
 /* ---- formats (dataset_formats.c) ---- */
 
-extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_txt;
+extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_csv,
+    ss__reader_tsv, ss__reader_txt;
 
 /* Take the byte order mark of UTF-8, if the stream begins with it. */
 SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);
@@ -30,6 +31,9 @@ SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);
 SS_MUST_USE ss_status ss__format_find(struct ss__stream *stream, const char *path,
                                       const char *forced, const struct ss__reader **reader,
                                       ss_err *err);
+
+/* The reader that a file's name asks for, NULL if it says nothing. */
+const struct ss__reader *ss__format_by_name(const char *path);
 
 /* Whether a file name ends as those of a dataset do, compression aside. */
 bool ss__format_knows_name(const char *path);

@@ -17,6 +17,8 @@ static const struct {
 } formats[] = {
     {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss__reader_jsonl},
     {{"json"}, {"json"}, &ss__reader_json},
+    {{"csv"}, {"csv"}, &ss__reader_csv},
+    {{"tsv"}, {"tsv", "tab"}, &ss__reader_tsv},
     {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
@@ -57,7 +59,7 @@ static const char *take_ending(const char *name, size_t *n, size_t *n_ending)
     return "";
 }
 
-static const struct ss__reader *find_by_name(const char *path)
+const struct ss__reader *ss__format_by_name(const char *path)
 {
     static const char *const packed[2][4] = {{"gz", "zst", "bz2", "xz"}, {"zstd", "bgz"}};
     const char *name = ss__path_name(path);
@@ -76,7 +78,7 @@ static const struct ss__reader *find_by_name(const char *path)
 
 bool ss__format_knows_name(const char *path)
 {
-    return find_by_name(path) != NULL;
+    return ss__format_by_name(path) != NULL;
 }
 
 /* ---- by content ---- */
@@ -140,11 +142,37 @@ static const struct ss__reader *find_by_content(const struct ss__stream *stream)
     return find_json(stream);
 }
 
-/* What a file without a telling name may be: plain text, if it is text at all. */
+/* Whether one of the fields of data[0, n) is "text", in quotes or not. */
+static bool names_text(const char *data, size_t n, char delimiter)
+{
+    for (size_t at = 0; at <= n;) {
+        const char *next = memchr(data + at, delimiter, n - at);
+        const size_t end = next == NULL ? n : (size_t)(next - data);
+        const size_t length = end - at;
+        if ((length == 4 && memcmp(data + at, "text", 4) == 0) ||
+            (length == 6 && memcmp(data + at, "\"text\"", 6) == 0)) {
+            return true;
+        }
+        at = end + 1;
+    }
+    return false;
+}
+
+/* What a file without a telling name may be: a table, if its first line has several fields and
+ * one of them is "text"; else plain text, if it is text at all. */
 static const struct ss__reader *guess(const struct ss__stream *stream)
 {
     const bool is_text =
         stream->n_bytes > 0 && memchr(stream->data, 0, stream->n_bytes) == NULL;
+    const char *feed = is_text ? memchr(stream->data, '\n', stream->n_bytes) : NULL;
+    size_t n_line = feed == NULL ? 0 : (size_t)(feed - stream->data);
+    n_line -= n_line > 0 && feed[-1] == '\r';
+    if (memchr(stream->data, '\t', n_line) != NULL && names_text(stream->data, n_line, '\t')) {
+        return &ss__reader_tsv;
+    }
+    if (memchr(stream->data, ',', n_line) != NULL && names_text(stream->data, n_line, ',')) {
+        return &ss__reader_csv;
+    }
     return is_text ? &ss__reader_txt : NULL;
 }
 
@@ -180,7 +208,7 @@ ss_status ss__format_find(struct ss__stream *stream, const char *path, const cha
     SS_TRY(refuse_known(stream, err));
     SS_TRY(ss__skip_mark(stream, err));
     *reader = *reader == NULL ? find_by_content(stream) : *reader;
-    *reader = *reader == NULL ? find_by_name(path) : *reader;
+    *reader = *reader == NULL ? ss__format_by_name(path) : *reader;
     *reader = *reader == NULL ? guess(stream) : *reader;
     if (*reader == NULL) {
         SS_FAIL_FILE(stream->name, SS_E_UNSUPPORTED,

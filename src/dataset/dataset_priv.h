@@ -37,6 +37,7 @@ struct ss__record {
 
 struct ss__reader {
     const char *format; /* "jsonl" */
+    bool stores_text;   /* every value is text, whatever the column's type looks like */
     bool needs_map;     /* random access: reads source->map, not source->stream */
 
     /* Open a file; gives *state, and leaves NULL there on error. A malformed head is SS_E_DATA,

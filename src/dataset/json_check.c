@@ -19,10 +19,30 @@ out:
     return status;
 }
 
+static ss_status check_lines(const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_dataset *dataset = NULL;
+    struct ss_text json;
+    bool has_row = true;
+    const struct ss_dataset_options options = {.format = "jsonl"};
+    SS_TRY(ss__dataset_open_rows(&path, 1, &options, &dataset, err));
+    SS_TRY(ss__dataset_check_text(dataset, err));
+    while (has_row) {
+        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
+    }
+out:
+    ss_dataset_close(dataset);
+    return status;
+}
+
 ss_status ss__json_check_file(const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__stream stream = {0};
+    if (ss__format_by_name(path) == &ss__reader_jsonl) {
+        return check_lines(path, err);
+    }
     SS_TRY(ss__stream_open(path, &stream, err));
     SS_TRY(ss__json_check_stream(&stream, err));
 out:

@@ -184,7 +184,7 @@ static ss_status txt_add_json(void *state, struct ss__buf *out, ss_err *err)
 {
     const struct txt *txt = state;
     (void)err;
-    ss__buf_add_text(out, "{\"text\": ");
+    ss__buf_add_text(out, "{\"text\":");
     ss__add_json_text(out, txt->text.data, txt->text.n_bytes);
     ss__buf_add_byte(out, '}');
     return SS_OK;
@@ -201,6 +201,7 @@ static void txt_close(void *state)
 
 const struct ss__reader ss__reader_txt = {
     .format = "txt",
+    .stores_text = true,
     .open = txt_open,
     .columns = txt_columns,
     .select = txt_select,

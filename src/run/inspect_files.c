@@ -169,6 +169,9 @@ ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err)
     add_columns(report, dataset);
     n_rows = ss_dataset_n_rows(dataset);
     if (inspection->options->check) {
+        if (strcmp(info.format, "jsonl") == 0) { /* lines are rows only for their texts */
+            SS_TRY(ss__dataset_check_text(dataset, err));
+        }
         SS_TRY(read_to_end(dataset, &n_rows, err));
         ss__report_count(report, "rows", n_rows);
     } else if (n_rows > 0) {

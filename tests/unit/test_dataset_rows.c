@@ -20,7 +20,7 @@ struct row_case {
 
 static const struct row_case cases[] = {
     /* plain text */
-    {"a.txt", "one\n\n  \nfour", "Tone|E|B|Tfour", "{\"text\": \"one\"}"},
+    {"a.txt", "one\n\n  \nfour", "Tone|E|B|Tfour", "{\"text\":\"one\"}"},
     {"a.txt", "a\r\nb\rc\n", "Ta|Tb|Tc", NULL},
     {"a.txt", "a\r", "Ta", NULL},
     {"a.txt", "", "", ""},
@@ -98,6 +98,47 @@ static const struct row_case cases[] = {
      "Ta!item 2, byte 5: expected an object or a string as a row, found number", NULL},
     {"a.json", "nonsense", "!expected true, false or null", NULL},
     {"noname", " \n[{\"text\":\"a\"}]", "Ta", NULL},
+
+    /* CSV, TSV */
+    {"a.csv", "id,text\n1,one\n2,\"two, \"\"2\"\"\nlines\"\n3,\n4,\"\"\n5, \n",
+     "Tone|Ttwo, \"2\"\nlines|E|E|B",
+     "{\"id\":\"1\",\"text\":\"one\"}\n{\"id\":\"2\",\"text\":\"two, \\\"2\\\"\\nlines\"}\n"
+     "{\"id\":\"3\",\"text\":\"\"}\n{\"id\":\"4\",\"text\":\"\"}\n{\"id\":\"5\",\"text\":\" "
+     "\"}"},
+    {"a.csv", "id,text\r\n1,one\r\n2,\"a\r\nb\"", "Tone|Ta\r\nb", NULL},
+    {"a.csv", "text\rone\r\rtwo\r", "Tone|Ttwo", NULL},
+    {"a.csv", "\xEF\xBB\xBF\"text\",b\nx,y\n", "Tx", NULL},
+    {"a.csv", "text,b\nNA,1\n\"NA\",1\nnull,1\nNone,1\nnan,1\nNAN,1\n", "N|TNA|N|N|N|TNAN",
+     "{\"text\":\"NA\",\"b\":\"1\"}\n{\"text\":\"NA\",\"b\":\"1\"}\n{\"text\":\"null\",\"b\":"
+     "\"1\"}\n"
+     "{\"text\":\"None\",\"b\":\"1\"}\n{\"text\":\"nan\",\"b\":\"1\"}\n{\"text\":\"NAN\",\"b\":"
+     "\"1\"}"},
+    {"a.csv", "id,abstract,n\n1,word,2.5\n2,,-1e9\n", "Tword|E", NULL},
+    {"a.csv", "id,abstract,title\n1,a,b\n",
+     "!'id' (number), 'abstract' (string), 'title' (string)", NULL},
+    {"a.csv", "id,n\n1,2\n", "!there is no column of strings; the columns are 'id' (number)",
+     "{\"id\":\"1\",\"n\":\"2\"}"},
+    {"a.csv", "id,n\n1,2\n", "T2", NULL, .text_column = "n"},
+    {"a.csv", "text,b\none,1\ntwo\n",
+     "Tone!line 3: there are 1 fields in this row, and 2 in the header", NULL},
+    {"a.csv", "text\n\"one\ntwo\"\na,b\n", "Tone\ntwo!line 4: there are 2 fields", NULL},
+    {"a.csv", "text\n\"one\n", "!line 2: a field in quotes is not closed", NULL},
+    {"a.csv", "text\n\"one\"x\n", "!line 2: text follows the closing quote", NULL},
+    {"a.csv", "text\nsay \"hi\"\n", "Tsay \"hi\"", NULL},
+    {"a.csv", "text,text\na,b\n", "!there are several columns 'text'",
+     "!the header names column 'text' twice"},
+    {"a.csv", ",text\n0,a\n", "Ta", "{\"\":\"0\",\"text\":\"a\"}"},
+    {"a.csv", "te\0xt\na\n", "!holds a NUL byte", NULL, .n_bytes = 8},
+    {"a.csv", "text\na\0b\n", "Ta\\0b", NULL, .n_bytes = 9},
+    {"a.csv", "text\n\xFC\n", "RT\xEF\xBF\xBD", "{\"text\":\"\xEF\xBF\xBD\"}"},
+    {"a.csv", "", "!the file is empty", NULL},
+    {"a.csv", "\n\n", "!the file is empty", NULL},
+    {"a.csv", "text\n", "", ""},
+    {"a.csv", "{\"text\":\"a,b\"}\n", "Ta,b", NULL},
+    {"a.tsv", "id\ttext\n1\ta,b\n2\t\"c\td\"\n", "Ta,b|Tc\td", NULL},
+    {"noname", "id,text\n1,a\n", "Ta", NULL},
+    {"noname", "id\ttext\r\n1\ta\r\n", "Ta", NULL},
+    {"noname", "one, text two\nthree\n", "Tone, text two|Tthree", NULL},
 };
 
 /* How many of its two expectations fail. */
