@@ -1,9 +1,98 @@
-#include <stdio.h>
+/* The program: find the command, read its options, run it. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "saescope.h"
+#include "cli.h"
 
-int main(void)
+static const char *command_name_at(const void *unused, size_t index)
 {
-    printf("saescope %s\n", ss_version());
-    return 0;
+    (void)unused;
+    return cli_commands[index]->name;
+}
+
+const struct cli_command *cli_command_find(const char *name)
+{
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0) {
+            return cli_commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *meant = cli_suggest(word, command_name_at, NULL, cli_n_commands);
+    if (meant != NULL) {
+        return cli_usage_error(NULL, "unknown command '%s'; did you mean '%s'?", word, meant);
+    }
+    return cli_usage_error(NULL, "unknown command '%s'", word);
+}
+
+static int run_command(const struct cli_command *command, int n, char **words)
+{
+    struct cli_values values;
+    int code = cli_parse(command, n, words, &values);
+    if (code == CLI_OK && cli_given(&values, OPT_HELP)) {
+        cli_help_command(command, stdout);
+    } else if (code == CLI_OK) {
+        code = command->run(command, &values);
+    }
+    cli_values_release(&values);
+    return code;
+}
+
+static int show_help(int n, char **words)
+{
+    if (n == 0) {
+        cli_help_overview(stdout);
+        return CLI_OK;
+    }
+    const struct cli_command *command = cli_command_find(words[0]);
+    if (command == NULL) {
+        return unknown_command(words[0]);
+    }
+    cli_help_command(command, stdout);
+    return CLI_OK;
+}
+
+static int dispatch(int n, char **words)
+{
+    const char *word = n == 0 ? NULL : words[0];
+    if (word == NULL) {
+        cli_help_overview(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        return show_help(n - 1, words + 1);
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("saescope %s\n", ss_version());
+        return CLI_OK;
+    }
+    const struct cli_command *command = cli_command_find(word);
+    if (command == NULL) {
+        return word[0] == '-' ? cli_usage_error(NULL, "unknown option '%s'", word)
+                              : unknown_command(word);
+    }
+    return run_command(command, n - 1, words + 1);
+}
+
+/* A standard stream that the caller closed must not become the first file that is opened: it is
+ * filled with a descriptor on which reading gives nothing and writing fails. */
+static void fill_standard_streams(void)
+{
+    for (int descriptor = 0; descriptor <= 2; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1) {
+            (void)open("/dev/null", descriptor == 2 ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+int main(int n, char **words)
+{
+    fill_standard_streams();
+    cli_catch_signals();
+    return cli_close_output(dispatch(n - 1, words + 1));
 }

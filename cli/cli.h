@@ -1,0 +1,221 @@
+/* The program's own parts: options, commands, terminal, output. */
+#ifndef SS_CLI_H
+#define SS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "saescope.h"
+
+enum { CLI_OK = 0, CLI_USAGE = 64, CLI_IO = 74 };
+
+/* ---- options: one table for the whole program ---- */
+
+typedef enum cli_option_id {
+    OPT_NONE, /* ends a list */
+    OPT_MODEL,
+    OPT_SAE,
+    OPT_DATASET,
+    OPT_OUT,
+    OPT_TEXT_COLUMN,
+    OPT_FORMAT,
+    OPT_TEXT_UNIT,
+    OPT_NUM_EXAMPLES,
+    OPT_SKIP_EMPTY,
+    OPT_TOP_K,
+    OPT_KEEP_DUPLICATES,
+    OPT_PROMPT,
+    OPT_PROMPT_NAME,
+    OPT_MAX_TOKENS,
+    OPT_BATCHTOPK,
+    OPT_BATCHTOPK_THRESHOLD,
+    OPT_CALIBRATION_ROWS,
+    OPT_BATCH_ROWS,
+    OPT_CHECK,
+    OPT_ROWS,
+    OPT_AS,
+    OPT_THRESHOLDS,
+    OPT_TITLE,
+    OPT_WIDTH,
+    OPT_HEIGHT,
+    OPT_DPI,
+    OPT_BINS,
+    OPT_FIXED_RANGE,
+    OPT_THREADS,
+    OPT_BATCH_TOKENS,
+    OPT_FORCE,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_NO_COLOR,
+    OPT_HELP,
+    N_OPTIONS
+} cli_option_id;
+
+typedef enum cli_value_kind {
+    CLI_FLAG,
+    CLI_TEXT,
+    CLI_LIST,  /* text that may be given several times */
+    CLI_COUNT, /* a whole number, with the suffixes k, M, G for powers of 1000 */
+    CLI_REAL,
+    CLI_CHOICE
+} cli_value_kind;
+
+struct cli_option {
+    const char *name;
+    char letter; /* 0: none */
+    cli_value_kind kind;
+    const char *placeholder;    /* "DIR"; NULL for flags */
+    const char *const *choices; /* for CLI_CHOICE, NULL-terminated */
+    const char *help;           /* one sentence without a full stop */
+    uint64_t least;             /* smallest CLI_COUNT */
+};
+
+extern const struct cli_option cli_options[N_OPTIONS];
+
+enum { CLI_MAX_LIST = 4096 };
+
+/* What a command was called with. Texts point into argv or the environment. */
+struct cli_values {
+    const char *text[N_OPTIONS]; /* as given; NULL if not; "" for a flag */
+    const char *origin[N_OPTIONS];
+    uint64_t count[N_OPTIONS];
+    double real[N_OPTIONS];
+    const char **list; /* of the only list option, --dataset */
+    size_t n_list;
+    const char **arguments; /* positional */
+    size_t n_arguments;
+    size_t n_dropped; /* arguments that did not fit */
+};
+
+/* ---- commands ---- */
+
+/* An option as one command takes it. */
+struct cli_use {
+    cli_option_id id;
+    bool required;
+    const char *fallback; /* the default, as text; NULL: none */
+    const char *help;     /* instead of the table's */
+};
+
+struct cli_example {
+    const char *command, *meaning;
+};
+
+enum { CLI_MAX_USES = 32, CLI_MAX_EXAMPLES = 6 };
+
+struct cli_command {
+    const char *name;
+    const char *summary;    /* one line for the list of commands */
+    const char *argument;   /* "PATH"; NULL: takes none */
+    size_t n_least, n_most; /* of positional arguments */
+    const char *about;      /* paragraphs for the help and the man page */
+    struct cli_example examples[CLI_MAX_EXAMPLES];
+    struct cli_use uses[CLI_MAX_USES]; /* ends at OPT_NONE */
+    int (*run)(const struct cli_command *command, const struct cli_values *values);
+    bool hidden;
+};
+
+extern const struct cli_command *const cli_commands[];
+extern const size_t cli_n_commands;
+const struct cli_command *cli_command_find(const char *name);
+size_t cli_n_uses(const struct cli_command *command);
+const struct cli_use *cli_command_use(const struct cli_command *command, cli_option_id id);
+
+/* The name of `names` that a mistyped word most likely means, or NULL. */
+const char *cli_suggest(const char *word, const char *(*name_at)(const void *, size_t),
+                        const void *names, size_t n);
+
+/* Read argv[0 … n) and the environment into values (release with cli_values_release). Returns
+ * CLI_OK, or CLI_USAGE after two lines on stderr. With --help nothing else is checked. */
+int cli_parse(const struct cli_command *command, int n, char *const *words,
+              struct cli_values *values);
+void cli_values_release(struct cli_values *values);
+
+static inline bool cli_given(const struct cli_values *values, cli_option_id id)
+{
+    return values->text[id] != NULL;
+}
+
+/* Option values as the manifest records them: [*n] of the options that have a value. */
+struct ss_option_record *cli_records(const struct cli_command *command,
+                                     const struct cli_values *values, size_t *n);
+
+/* Options of the library from options of the command line. */
+struct ss_encoder_options cli_encoder_options(const struct cli_values *values);
+struct ss_sae_options cli_sae_options(const struct cli_values *values);
+struct ss_dataset_options cli_dataset_options(const struct cli_values *values);
+
+/* ---- help, man pages, completions ---- */
+
+void cli_help_overview(FILE *to);
+void cli_help_command(const struct cli_command *command, FILE *to);
+void cli_man_command(const struct cli_command *command, FILE *to);
+void cli_man_overview(FILE *to);
+void cli_complete_bash(FILE *to);
+void cli_complete_zsh(FILE *to);
+void cli_complete_fish(FILE *to);
+
+/* ---- terminal and output ---- */
+
+/* Two lines on stderr: what is wrong, and where help is. Returns CLI_USAGE. */
+int cli_usage_error(const struct cli_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Print an error of the library on stderr and return its exit code. */
+int cli_fail(const ss_err *err);
+
+/* Notices and warnings on stderr; nothing but warnings with --quiet. */
+struct ss_log cli_log(const struct cli_values *values);
+
+/* Whether to colour what goes to a stream. */
+bool cli_colours(const struct cli_values *values, FILE *to);
+
+/* Write text from outside so that no control or bidirectional character reaches the terminal;
+ * at most `n_columns` characters (0: all), white space folded, with an ellipsis where it is
+ * cut. */
+void cli_print_safely(FILE *to, struct ss_text text, size_t n_columns);
+
+/* Write a JSON string; characters that a terminal might act on are escaped. */
+void cli_print_json(FILE *to, struct ss_text text);
+static inline struct ss_text cli_text_of(const char *text)
+{
+    size_t n = 0;
+    while (text != NULL && text[n] != '\0') {
+        n++;
+    }
+    return (struct ss_text){text, n};
+}
+
+/* JSON that the library gave, with such characters escaped. */
+void cli_print_raw_json(FILE *to, struct ss_text json);
+
+/* A whole number with separators, as people read it: 1,234,567. */
+const char *cli_thousands(uint64_t n, char out[32]);
+
+/* Flush and close stdout; a failure that was missed so far is said here. Returns `code`, or
+ * CLI_IO when the output did not arrive. */
+int cli_close_output(int code);
+
+/* ---- progress ---- */
+
+/* A progress bar on stderr, or a line now and then when that is no terminal. It also watches
+ * for Ctrl-C: then the work ends with SS_E_STOPPED. */
+struct cli_progress {
+    const char *label;
+    bool quiet, is_terminal, was_drawn;
+    double last_seconds, next_line_seconds;
+    double rate_rows, rate_tokens; /* moving averages */
+    uint64_t last_rows, last_tokens;
+};
+void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
+                        const char *label);
+struct ss_watch cli_watch(struct cli_progress *progress);
+void cli_progress_end(struct cli_progress *progress);
+
+/* Note Ctrl-C and SIGTERM; a second one ends the program at once. */
+void cli_catch_signals(void);
+bool cli_is_stopped(void);
+
+#endif

@@ -1,0 +1,255 @@
+/* saescope analyze: a dataset in, fire rates, histogram and top texts out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+
+enum { N_SHOWN_FEATURES = 5, TEXT_COLUMNS = 68 };
+
+struct opened {
+    ss_encoder *encoder;
+    ss_sae *sae;
+    ss_dataset *dataset;
+};
+
+static void close_inputs(struct opened *in)
+{
+    ss_dataset_close(in->dataset);
+    ss_sae_free(in->sae);
+    ss_encoder_free(in->encoder);
+}
+
+static ss_status open_inputs(const struct cli_values *values, struct opened *in, ss_err *err)
+{
+    const struct ss_encoder_options encoder = cli_encoder_options(values);
+    const struct ss_sae_options sae = cli_sae_options(values);
+    const struct ss_dataset_options dataset = cli_dataset_options(values);
+    ss_status status = ss_sae_open(values->text[OPT_SAE], &sae, &in->sae, err);
+    if (status == SS_OK) {
+        status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
+    }
+    if (status == SS_OK) {
+        status = ss_encoder_open(values->text[OPT_MODEL], &encoder, &in->encoder, err);
+    }
+    return status;
+}
+
+/* ---- the summary --------------------------------------------------------------------------
+ */
+
+/* The most frequent features, by falling count then rising index. */
+static size_t most_frequent(const ss_run *run, size_t n_features, size_t best[N_SHOWN_FEATURES])
+{
+    size_t n = 0;
+    uint64_t counts[N_SHOWN_FEATURES];
+    for (size_t f = 0; f < n_features; f++) {
+        struct ss_feature facts;
+        ss_run_feature(run, f, &facts);
+        size_t at = n < N_SHOWN_FEATURES ? n : N_SHOWN_FEATURES;
+        while (at > 0 && counts[at - 1] < facts.n_fires) {
+            at--;
+        }
+        if (at == N_SHOWN_FEATURES || facts.n_fires == 0) {
+            continue;
+        }
+        n += n < N_SHOWN_FEATURES;
+        for (size_t i = n - 1; i > at; i--) {
+            best[i] = best[i - 1];
+            counts[i] = counts[i - 1];
+        }
+        best[at] = f;
+        counts[at] = facts.n_fires;
+    }
+    return n;
+}
+
+static void print_skipped(const struct ss_run_info *info)
+{
+    static const char *const reasons[SS_N_ROW_KINDS] = {
+        [SS_ROW_NULL] = "null", [SS_ROW_EMPTY] = "empty", [SS_ROW_BLANK] = "blank"};
+    char number[32];
+    const char *before = " (";
+    uint64_t n = 0;
+    for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
+        n += info->n_rows_skipped[kind];
+    }
+    printf("%s skipped", cli_thousands(n, number));
+    for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
+        if (info->n_rows_skipped[kind] > 0) {
+            printf("%s%s %s", before, cli_thousands(info->n_rows_skipped[kind], number),
+                   reasons[kind]);
+            before = ", ";
+        }
+    }
+    printf("%s", n > 0 ? ")" : "");
+}
+
+static void print_features(const ss_run *run, const struct ss_run_info *info, bool colours)
+{
+    size_t best[N_SHOWN_FEATURES];
+    const size_t n = most_frequent(run, info->n_features, best);
+    if (n > 0) {
+        puts("\nMost frequent features");
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ss_feature facts;
+        struct ss_top_text top;
+        ss_run_feature(run, best[i], &facts);
+        ss_run_top(run, best[i], 0, &top);
+        printf("  %s%6zu%s  %6.2f %%  ", colours ? "\033[1m" : "", best[i],
+               colours ? "\033[0m" : "", (double)facts.rate_pct);
+        cli_print_safely(stdout, top.text, TEXT_COLUMNS);
+        putchar('\n');
+    }
+}
+
+static void print_summary(const ss_run *run, const char *out_dir, bool colours)
+{
+    struct ss_run_info info;
+    char number[32], other[32];
+    ss_run_describe(run, &info);
+    printf("Rows           %s used, ", cli_thousands(info.n_rows_used, number));
+    print_skipped(&info);
+    if (info.n_rows_repaired > 0) {
+        printf(", %s with invalid UTF-8 replaced", cli_thousands(info.n_rows_repaired, number));
+    }
+    const double seconds = info.seconds > 0 ? info.seconds : 1e-9;
+    printf("\nTime           %.1f s, %s tokens/s\n", info.seconds,
+           cli_thousands((uint64_t)((double)info.n_tokens / seconds), number));
+    printf("Dead features  %s of %s\n", cli_thousands(info.n_dead, number),
+           cli_thousands(info.n_features, other));
+    printf("Median rate    %.3g %%\n", info.median_rate_pct);
+    print_features(run, &info, colours);
+    printf("\nWritten to %s: fire_rate.npy, top_activations.json, density.svg, density.png,\n"
+           "features.csv, run.json\n",
+           out_dir);
+}
+
+static void print_json_features(const ss_run *run, const struct ss_run_info *info)
+{
+    size_t best[N_SHOWN_FEATURES];
+    const size_t n = most_frequent(run, info->n_features, best);
+    printf("\"most_frequent\": [");
+    for (size_t i = 0; i < n; i++) {
+        struct ss_feature facts;
+        struct ss_top_text top;
+        ss_run_feature(run, best[i], &facts);
+        ss_run_top(run, best[i], 0, &top);
+        printf("%s{\"feature\": %zu, \"rate_pct\": %.9g, \"text\": ", i == 0 ? "" : ", ",
+               best[i], (double)facts.rate_pct);
+        cli_print_json(stdout, top.text);
+        putchar('}');
+    }
+    putchar(']');
+}
+
+static void print_json_summary(const ss_run *run, const char *out_dir)
+{
+    struct ss_run_info info;
+    ss_run_describe(run, &info);
+    printf("{\"schema\": 1, \"out\": ");
+    cli_print_json(stdout, cli_text_of(out_dir));
+    printf(", \"rows_read\": %llu, \"rows_used\": %llu, \"rows_skipped\": {\"null\": %llu, "
+           "\"empty\": %llu, \"blank\": %llu}, \"rows_repaired\": %llu, \"tokens\": %llu, "
+           "\"seconds\": %.3f, \"features\": %zu, \"dead_features\": %zu, "
+           "\"median_rate_pct\": %.9g, ",
+           (unsigned long long)info.n_rows_read, (unsigned long long)info.n_rows_used,
+           (unsigned long long)info.n_rows_skipped[SS_ROW_NULL],
+           (unsigned long long)info.n_rows_skipped[SS_ROW_EMPTY],
+           (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK],
+           (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_tokens,
+           info.seconds, info.n_features, info.n_dead, info.median_rate_pct);
+    print_json_features(run, &info);
+    puts("}");
+}
+
+/* ---- the command --------------------------------------------------------------------------
+ */
+
+static int analyze(const struct cli_command *command, const struct cli_values *values)
+{
+    struct opened in = {0};
+    struct cli_progress progress;
+    ss_run *run = NULL;
+    ss_err err;
+    size_t n_records = 0;
+    struct ss_option_record *records = cli_records(command, values, &n_records);
+    cli_progress_start(&progress, values, "analyze");
+    const struct ss_analyze_options options = {
+        .out_dir = values->text[OPT_OUT],
+        .force = cli_given(values, OPT_FORCE),
+        .num_examples = values->count[OPT_NUM_EXAMPLES],
+        .top_k = values->count[OPT_TOP_K],
+        .keep_duplicates = cli_given(values, OPT_KEEP_DUPLICATES),
+        .n_threads = values->count[OPT_THREADS],
+        .batch_tokens = values->count[OPT_BATCH_TOKENS],
+        .title = values->text[OPT_TITLE],
+        .records = records,
+        .n_records = n_records,
+        .log = cli_log(values),
+        .watch = cli_watch(&progress),
+    };
+    ss_status status = open_inputs(values, &in, &err);
+    if (status == SS_OK) {
+        status = ss_analyze(in.encoder, in.sae, in.dataset, &options, &run, &err);
+        cli_progress_end(&progress);
+    }
+    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    if (status == SS_OK && cli_given(values, OPT_JSON)) {
+        print_json_summary(run, options.out_dir);
+    } else if (status == SS_OK && !cli_given(values, OPT_QUIET)) {
+        print_summary(run, options.out_dir, cli_colours(values, stdout));
+    }
+    ss_run_free(run);
+    close_inputs(&in);
+    free(records);
+    return code;
+}
+
+const struct cli_command cli_analyze = {
+    .name = "analyze",
+    .summary = "fire rates, density histogram and top texts of an SAE's features",
+    .about =
+        "Reads every row once: embeds its text, encodes the embedding with the SAE, and "
+        "gathers "
+        "how often each feature fires and which texts activate it most. Rows without a text "
+        "are "
+        "skipped and counted.\n\nThe output folder holds fire_rate.npy (percent of used rows), "
+        "top_activations.json, features.csv, the density histogram as density.svg and "
+        "density.png, and run.json, which is written last and records how the results were "
+        "made.",
+    .examples = {{"saescope analyze --model all-MiniLM-L6-v2 --sae my-sae --dataset "
+                  "abstracts.jsonl --out run",
+                  "all rows of a file"},
+                 {"saescope analyze -m MODEL -s SAE -d 'data/*.parquet' --text-column abstract "
+                  "-n 100k -o run",
+                  "100,000 rows of several files, from a named column"},
+                 {"zstdcat texts.jsonl.zst | saescope analyze -m MODEL -s SAE -d - -o run",
+                  "rows from standard input"}},
+    .uses = {{OPT_MODEL, true, NULL, NULL},
+             {OPT_SAE, true, NULL, NULL},
+             {OPT_DATASET, true, NULL, NULL},
+             {OPT_OUT, true, NULL, "folder for the results"},
+             {OPT_TEXT_COLUMN, false, NULL, NULL},
+             {OPT_FORMAT, false, NULL, NULL},
+             {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_NUM_EXAMPLES, false, NULL, "stop after N used rows; else all"},
+             {OPT_TOP_K, false, "10", NULL},
+             {OPT_KEEP_DUPLICATES, false, NULL, NULL},
+             {OPT_PROMPT, false, NULL, NULL},
+             {OPT_PROMPT_NAME, false, NULL, NULL},
+             {OPT_MAX_TOKENS, false, NULL, NULL},
+             {OPT_BATCHTOPK, false, "refuse", NULL},
+             {OPT_BATCHTOPK_THRESHOLD, false, NULL, NULL},
+             {OPT_CALIBRATION_ROWS, false, "10000", NULL},
+             {OPT_BATCH_ROWS, false, "64", NULL},
+             {OPT_TITLE, false, NULL, "title of the histogram; else it names the dataset"},
+             {OPT_THREADS, false, NULL, NULL},
+             {OPT_BATCH_TOKENS, false, NULL, NULL},
+             {OPT_FORCE, false, NULL, "replace an output folder that exists"},
+             {OPT_JSON, false, NULL, "print the summary as JSON"},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = analyze,
+};

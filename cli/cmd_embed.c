@@ -1,0 +1,90 @@
+/* saescope embed: a dataset in, a matrix of embeddings out. */
+#include "commands.h"
+
+static void report(const struct cli_values *values, const struct ss_progress *done)
+{
+    const double seconds = done->seconds > 0 ? done->seconds : 1e-9;
+    const double rate = (double)done->n_tokens_done / seconds;
+    char rows[32], tokens[32];
+    if (cli_given(values, OPT_JSON)) {
+        printf("{\"schema\": 1, \"out\": ");
+        cli_print_json(stdout, cli_text_of(values->text[OPT_OUT]));
+        printf(", \"rows\": %llu, \"tokens\": %llu, \"seconds\": %.3f}\n",
+               (unsigned long long)done->n_rows_done, (unsigned long long)done->n_tokens_done,
+               done->seconds);
+    } else if (!cli_given(values, OPT_QUIET)) {
+        fprintf(stderr, "%s rows embedded in %.1f s, %s tokens/s: %s\n",
+                cli_thousands(done->n_rows_done, rows), done->seconds,
+                cli_thousands((uint64_t)rate, tokens), values->text[OPT_OUT]);
+    }
+}
+
+static int embed(const struct cli_command *command, const struct cli_values *values)
+{
+    (void)command;
+    ss_encoder *encoder = NULL;
+    ss_dataset *dataset = NULL;
+    struct ss_progress done = {0};
+    struct cli_progress progress;
+    ss_err err;
+    cli_progress_start(&progress, values, "embed");
+    const struct ss_encoder_options encoder_options = cli_encoder_options(values);
+    const struct ss_dataset_options dataset_options = cli_dataset_options(values);
+    const struct ss_embed_options options = {
+        .num_examples = values->count[OPT_NUM_EXAMPLES],
+        .skip_empty = cli_given(values, OPT_SKIP_EMPTY),
+        .force = cli_given(values, OPT_FORCE),
+        .n_threads = values->count[OPT_THREADS],
+        .batch_tokens = values->count[OPT_BATCH_TOKENS],
+        .log = cli_log(values),
+        .watch = cli_watch(&progress),
+    };
+    ss_status status =
+        ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);
+    if (status == SS_OK) {
+        status = ss_encoder_open(values->text[OPT_MODEL], &encoder_options, &encoder, &err);
+    }
+    if (status == SS_OK) {
+        status = ss_embed_file(encoder, dataset, values->text[OPT_OUT], &options, &done, &err);
+        cli_progress_end(&progress);
+    }
+    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    if (status == SS_OK) {
+        report(values, &done);
+    }
+    ss_dataset_close(dataset);
+    ss_encoder_free(encoder);
+    return code;
+}
+
+const struct cli_command cli_embed = {
+    .name = "embed",
+    .summary = "embeddings of every row, as a .npy file",
+    .about = "Writes one float32 row per row of the dataset, in its order. An empty text is "
+             "embedded like any other; a row without a text is an error, unless --skip-empty "
+             "leaves it out.",
+    .examples = {{"saescope embed --model all-MiniLM-L6-v2 --dataset abstracts.jsonl --out "
+                  "embeddings.npy",
+                  "all rows of a file; numpy.load reads the result"},
+                 {"saescope embed -m MODEL -d notes.txt --text-unit paragraph -o notes.npy",
+                  "paragraphs of a plain text"}},
+    .uses = {{OPT_MODEL, true, NULL, NULL},
+             {OPT_DATASET, true, NULL, NULL},
+             {OPT_OUT, true, NULL, "the .npy file to write"},
+             {OPT_TEXT_COLUMN, false, NULL, NULL},
+             {OPT_FORMAT, false, NULL, NULL},
+             {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
+             {OPT_SKIP_EMPTY, false, NULL, NULL},
+             {OPT_PROMPT, false, NULL, NULL},
+             {OPT_PROMPT_NAME, false, NULL, NULL},
+             {OPT_MAX_TOKENS, false, NULL, NULL},
+             {OPT_THREADS, false, NULL, NULL},
+             {OPT_BATCH_TOKENS, false, NULL, NULL},
+             {OPT_FORCE, false, NULL, NULL},
+             {OPT_JSON, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = embed,
+};

@@ -1,0 +1,192 @@
+/* saescope inspect: what a path is, whether it is sound, and its first rows. */
+#include <string.h>
+
+#include "commands.h"
+
+enum { MAX_TABLE_COLUMNS = 16, MAX_CELL_COLUMNS = 60 };
+
+/* Characters of a cell as they will be shown. */
+static size_t cell_width(const char *cell)
+{
+    size_t n = 0;
+    for (; *cell != '\0'; cell++) {
+        n += ((unsigned char)*cell & 0xC0) != 0x80;
+    }
+    return n > MAX_CELL_COLUMNS ? MAX_CELL_COLUMNS : n;
+}
+
+static void print_padded(const char *cell, size_t width)
+{
+    cli_print_safely(stdout, cli_text_of(cell), MAX_CELL_COLUMNS + 1);
+    for (size_t n = cell_width(cell); n < width; n++) {
+        putchar(' ');
+    }
+}
+
+static void print_table(const struct ss_report *report, bool colours)
+{
+    size_t widths[MAX_TABLE_COLUMNS] = {0};
+    const size_t n_columns = report->n_table_columns > MAX_TABLE_COLUMNS
+                                 ? MAX_TABLE_COLUMNS
+                                 : report->n_table_columns;
+    for (size_t r = 0; r < report->n_table_rows; r++) {
+        for (size_t c = 0; c < n_columns; c++) {
+            const size_t width = cell_width(report->cells[r * report->n_table_columns + c]);
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    }
+    putchar('\n');
+    for (size_t r = 0; r < report->n_table_rows; r++) {
+        printf("  %s", colours && r == 0 ? "\033[1m" : "");
+        for (size_t c = 0; c < n_columns; c++) {
+            const bool is_last = c + 1 == n_columns;
+            print_padded(report->cells[r * report->n_table_columns + c],
+                         is_last ? 0 : widths[c]);
+            printf("%s", is_last ? "" : "  ");
+        }
+        printf("%s\n", colours && r == 0 ? "\033[0m" : "");
+    }
+}
+
+static void print_report(const struct ss_report *report, const char *path, bool colours)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < report->n_facts; i++) {
+        const size_t n = cell_width(report->facts[i].name);
+        width = n > width ? n : width;
+    }
+    printf("%s%s%s: ", colours ? "\033[1m" : "", report->title, colours ? "\033[0m" : "");
+    cli_print_safely(stdout, cli_text_of(path), 0);
+    putchar('\n');
+    for (size_t i = 0; i < report->n_facts; i++) {
+        printf("  ");
+        print_padded(report->facts[i].name, width);
+        printf("  ");
+        cli_print_safely(stdout, cli_text_of(report->facts[i].value), 0);
+        putchar('\n');
+    }
+    if (report->n_table_rows > 1) {
+        print_table(report, colours);
+    }
+}
+
+static void print_key(const char *name)
+{
+    putchar('"');
+    for (; *name != '\0'; name++) {
+        putchar(*name == ' ' || *name == '-' ? '_' : *name);
+    }
+    printf("\": ");
+}
+
+static void print_json_table(const struct ss_report *report)
+{
+    printf(", \"table\": [");
+    for (size_t r = 1; r < report->n_table_rows; r++) {
+        printf("%s{", r > 1 ? ", " : "");
+        for (size_t c = 0; c < report->n_table_columns; c++) {
+            printf("%s", c > 0 ? ", " : "");
+            print_key(report->cells[c]);
+            cli_print_json(stdout, cli_text_of(report->cells[r * report->n_table_columns + c]));
+        }
+        putchar('}');
+    }
+    putchar(']');
+}
+
+static void print_json_report(const struct ss_report *report, const char *path)
+{
+    printf("{\"schema\": 1, \"path\": ");
+    cli_print_json(stdout, cli_text_of(path));
+    printf(", \"is\": ");
+    cli_print_json(stdout, cli_text_of(report->title));
+    for (size_t i = 0; i < report->n_facts; i++) {
+        printf(", ");
+        print_key(report->facts[i].name);
+        if (report->facts[i].is_number) {
+            printf("%s", report->facts[i].value);
+        } else {
+            cli_print_json(stdout, cli_text_of(report->facts[i].value));
+        }
+    }
+    if (report->n_table_rows > 1) {
+        print_json_table(report);
+    }
+    puts("}");
+}
+
+static int print_row(void *user, struct ss_text json)
+{
+    (void)user;
+    cli_print_raw_json(stdout, json);
+    putchar('\n');
+    return ferror(stdout) || cli_is_stopped();
+}
+
+static int print_rows(const struct cli_values *values)
+{
+    ss_err err;
+    const struct ss_dataset_options options = cli_dataset_options(values);
+    const ss_status status =
+        ss_dataset_each_json(values->arguments, values->n_arguments, &options,
+                             values->count[OPT_ROWS], print_row, NULL, &err);
+    return status == SS_OK ? CLI_OK : cli_fail(&err);
+}
+
+static int inspect(const struct cli_command *command, const struct cli_values *values)
+{
+    (void)command;
+    struct ss_report report = {0};
+    ss_err err;
+    const char *path = values->arguments[0];
+    if (cli_given(values, OPT_ROWS)) {
+        return print_rows(values);
+    }
+    const struct ss_inspect_options options = {
+        .as = values->text[OPT_AS],
+        .check = cli_given(values, OPT_CHECK),
+        .dataset = cli_dataset_options(values),
+        .sae = cli_sae_options(values),
+        .log = cli_log(values),
+    };
+    if (ss_inspect(path, &options, &report, &err) != SS_OK) {
+        return cli_fail(&err);
+    }
+    if (cli_given(values, OPT_JSON)) {
+        print_json_report(&report, path);
+    } else if (!cli_given(values, OPT_QUIET)) {
+        print_report(&report, path, cli_colours(values, stdout));
+        if (options.check) {
+            puts("  sound: everything in it was read");
+        }
+    }
+    ss_report_release(&report);
+    return CLI_OK;
+}
+
+const struct cli_command cli_inspect = {
+    .name = "inspect",
+    .summary = "what a model, SAE, dataset, weights file or run is, and if it is sound",
+    .argument = "PATH",
+    .n_least = 1,
+    .n_most = 1,
+    .about =
+        "Says in a screen what a file or folder is. With --check it reads everything in it "
+        "and ends with 0 if it is sound, or with 65 and one sentence if it is not. With "
+        "--rows it prints the first rows of a dataset as JSON lines, all columns.",
+    .examples = {{"saescope inspect all-MiniLM-L6-v2", "a model folder"},
+                 {"saescope inspect --check sae.pt", "read every byte of a weights file"},
+                 {"saescope inspect --rows 5 abstracts.parquet",
+                  "the first five rows, as JSON lines"}},
+    .uses = {{OPT_CHECK, false, NULL, NULL},
+             {OPT_ROWS, false, NULL, NULL},
+             {OPT_AS, false, NULL, NULL},
+             {OPT_TEXT_COLUMN, false, NULL, NULL},
+             {OPT_FORMAT, false, NULL, NULL},
+             {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_JSON, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = inspect,
+};

@@ -1,0 +1,88 @@
+/* saescope plot: the density histogram of a run, or the thresholds of an SAE, as a picture. */
+#include <unistd.h>
+
+#include "commands.h"
+
+static ss_status draw(const struct cli_values *values, const char *out,
+                      const struct ss_plot_options *options, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (cli_given(values, OPT_THRESHOLDS)) {
+        ss_sae *sae = NULL;
+        struct ss_sae_options sae_options = {.log = cli_log(values)};
+        status = ss_sae_open(values->text[OPT_THRESHOLDS], &sae_options, &sae, err);
+        if (status == SS_OK) {
+            status = ss_plot_thresholds(sae, out, options, err);
+        }
+        ss_sae_free(sae);
+    } else {
+        ss_run *run = NULL;
+        status = ss_run_open(values->arguments[0], &run, err);
+        if (status == SS_OK) {
+            status = ss_plot_density(run, out, options, err);
+        }
+        ss_run_free(run);
+    }
+    return status;
+}
+
+static int plot(const struct cli_command *command, const struct cli_values *values)
+{
+    const bool of_sae = cli_given(values, OPT_THRESHOLDS);
+    const char *out = values->text[OPT_OUT];
+    ss_err err;
+    if (of_sae == (values->n_arguments == 1)) {
+        return cli_usage_error(command, of_sae ? "give a run or --thresholds SAE, not both"
+                                               : "a run folder is needed, or --thresholds SAE");
+    }
+    out = out != NULL ? out : of_sae ? "thresholds.png" : "density.png";
+    if (!cli_given(values, OPT_FORCE) && access(out, F_OK) == 0) {
+        fprintf(stderr, "saescope: %s exists already; give another --out, or --force\n", out);
+        return ss_status_exit_code(SS_E_EXISTS);
+    }
+    const struct ss_plot_options options = {
+        .title = values->text[OPT_TITLE],
+        .width_in = values->real[OPT_WIDTH],
+        .height_in = values->real[OPT_HEIGHT],
+        .dpi = values->real[OPT_DPI],
+        .n_bins = values->count[OPT_BINS],
+        .fixed_range = cli_given(values, OPT_FIXED_RANGE),
+    };
+    if (draw(values, out, &options, &err) != SS_OK) {
+        return cli_fail(&err);
+    }
+    if (!cli_given(values, OPT_QUIET)) {
+        fprintf(stderr, "drawn: %s\n", out);
+    }
+    return CLI_OK;
+}
+
+const struct cli_command cli_plot = {
+    .name = "plot",
+    .summary = "the density histogram of a run again, in other sizes and formats",
+    .argument = "RUN",
+    .n_most = 1,
+    .about =
+        "Draws the density histogram of a run's output folder, or, with --thresholds, the "
+        "histogram of a jumprelu SAE's thresholds. The ending of the file name chooses the "
+        "format: .svg, .png or .pdf.",
+    .examples = {{"saescope plot run --out density.pdf --width 5 --height 3",
+                  "for a column of a paper"},
+                 {"saescope plot run --fixed-range --out a.png",
+                  "with the same bars for every run, to compare"},
+                 {"saescope plot --thresholds my-sae --out thresholds.svg",
+                  "the thresholds of an SAE"}},
+    .uses = {{OPT_OUT, false, NULL, "the picture to write; else density.png or thresholds.png"},
+             {OPT_THRESHOLDS, false, NULL, NULL},
+             {OPT_TITLE, false, NULL, NULL},
+             {OPT_WIDTH, false, "6.4", NULL},
+             {OPT_HEIGHT, false, "4.8", NULL},
+             {OPT_DPI, false, "150", NULL},
+             {OPT_BINS, false, "50", NULL},
+             {OPT_FIXED_RANGE, false, NULL, NULL},
+             {OPT_FORCE, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = plot,
+};

@@ -1,0 +1,100 @@
+/* saescope tokenize: the token ids of every row, a JSON array a line. */
+#include "commands.h"
+
+static void print_ids(const int32_t *ids, size_t n_ids)
+{
+    putchar('[');
+    for (size_t i = 0; i < n_ids; i++) {
+        printf("%s%d", i == 0 ? "" : ", ", ids[i]);
+    }
+    puts("]");
+}
+
+static ss_status null_row(const struct ss_row *row, ss_err *err)
+{
+    *err = (ss_err){.code = SS_E_DATA, .row = row->id, .offset = SS_NOWHERE};
+    snprintf(err->message, sizeof err->message,
+             "row %llu (counted from 0) has no text; --skip-empty leaves such rows out",
+             (unsigned long long)row->id);
+    return SS_E_DATA;
+}
+
+static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
+                               const struct cli_values *values, ss_err *err)
+{
+    const uint64_t limit =
+        cli_given(values, OPT_NUM_EXAMPLES) ? values->count[OPT_NUM_EXAMPLES] : UINT64_MAX;
+    ss_status status = SS_OK;
+    for (uint64_t n = 0; n < limit && status == SS_OK && !ferror(stdout);) {
+        struct ss_row row;
+        bool has_row = false;
+        int32_t *ids = NULL;
+        size_t n_ids = 0;
+        status = ss_dataset_next(dataset, &row, &has_row, err);
+        if (status != SS_OK || !has_row || cli_is_stopped()) {
+            break;
+        }
+        if (row.kind == SS_ROW_NULL) {
+            status = cli_given(values, OPT_SKIP_EMPTY) ? SS_OK : null_row(&row, err);
+            continue;
+        }
+        status = ss_encoder_tokenize(encoder, row.text, &ids, &n_ids, err);
+        if (status == SS_OK) {
+            print_ids(ids, n_ids);
+            n++;
+        }
+        ss_ids_free(ids);
+    }
+    return status;
+}
+
+static int tokenize(const struct cli_command *command, const struct cli_values *values)
+{
+    (void)command;
+    ss_encoder *encoder = NULL;
+    ss_dataset *dataset = NULL;
+    ss_err err;
+    const struct ss_encoder_options encoder_options = cli_encoder_options(values);
+    const struct ss_dataset_options dataset_options = cli_dataset_options(values);
+    ss_status status =
+        ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);
+    if (status == SS_OK) {
+        status = ss_encoder_open(values->text[OPT_MODEL], &encoder_options, &encoder, &err);
+    }
+    if (status == SS_OK) {
+        status = tokenize_rows(encoder, dataset, values, &err);
+    }
+    int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    if (code == CLI_OK && cli_is_stopped()) {
+        fputs("saescope: stopped before the end\n", stderr);
+        code = ss_status_exit_code(SS_E_STOPPED);
+    }
+    ss_dataset_close(dataset);
+    ss_encoder_free(encoder);
+    return code;
+}
+
+const struct cli_command cli_tokenize = {
+    .name = "tokenize",
+    .summary = "token ids of every row, a JSON array a line",
+    .about =
+        "Prints the ids that the encoder sees for every row: special tokens included, cut to "
+        "the model's limit, with its prompt. One line per row; a row without a text is an "
+        "error, unless --skip-empty leaves it out.",
+    .examples = {{"saescope tokenize --model all-MiniLM-L6-v2 --dataset abstracts.jsonl",
+                  "the ids of all rows"}},
+    .uses = {{OPT_MODEL, true, NULL, NULL},
+             {OPT_DATASET, true, NULL, NULL},
+             {OPT_TEXT_COLUMN, false, NULL, NULL},
+             {OPT_FORMAT, false, NULL, NULL},
+             {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
+             {OPT_SKIP_EMPTY, false, NULL, NULL},
+             {OPT_PROMPT, false, NULL, NULL},
+             {OPT_PROMPT_NAME, false, NULL, NULL},
+             {OPT_MAX_TOKENS, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = tokenize,
+};

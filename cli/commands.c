@@ -1,0 +1,8 @@
+/* The table of commands. A command's own entry stands in its cmd_<verb>.c. */
+#include "commands.h"
+
+const struct cli_command *const cli_commands[] = {
+    &cli_analyze, &cli_embed, &cli_fill_mask,  &cli_tokenize,
+    &cli_inspect, &cli_plot,  &cli_completion, &cli_manual,
+};
+const size_t cli_n_commands = sizeof cli_commands / sizeof cli_commands[0];

@@ -1,0 +1,280 @@
+/* Help as text and as man pages, both from the tables of options and commands. */
+#include <ctype.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum { HELP_COLUMN = 30, HELP_WIDTH = 78 };
+
+/* Words of `text` from column `indent` on, folded before HELP_WIDTH. */
+static void print_folded(FILE *to, const char *text, size_t indent)
+{
+    size_t column = indent;
+    while (*text != '\0') {
+        const size_t n = strcspn(text, " \n");
+        if (column > indent && column + 1 + n > HELP_WIDTH) {
+            fprintf(to, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            fputc(' ', to);
+            column++;
+        }
+        fprintf(to, "%.*s", (int)n, text);
+        column += n;
+        text += n;
+        if (strncmp(text, "\n\n", 2) == 0) {
+            fprintf(to, "\n\n%*s", (int)indent, "");
+            column = indent;
+        }
+        text += strspn(text, " \n");
+    }
+    fputc('\n', to);
+}
+
+static const char *use_help(const struct cli_use *use)
+{
+    return use->help != NULL ? use->help : cli_options[use->id].help;
+}
+
+/* "-k, --top-k N" */
+static void format_option(const struct cli_option *option, char out[80])
+{
+    char letter[8] = "    ";
+    if (option->letter != 0) {
+        snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    }
+    snprintf(out, 80, "%s--%s%s%s", letter, option->name,
+             option->placeholder != NULL ? " " : "",
+             option->placeholder != NULL ? option->placeholder : "");
+}
+
+static void format_details(const struct cli_use *use, char *out, size_t n_room)
+{
+    const struct cli_option *option = &cli_options[use->id];
+    size_t n = (size_t)snprintf(out, n_room, "%s", use_help(use));
+    if (option->choices != NULL) {
+        n += (size_t)snprintf(out + n, n_room - n, ": ");
+        for (size_t i = 0; option->choices[i] != NULL; i++) {
+            n += (size_t)snprintf(out + n, n_room - n, "%s%s", i == 0 ? "" : ", ",
+                                  option->choices[i]);
+        }
+    }
+    if (use->fallback != NULL) {
+        n += (size_t)snprintf(out + n, n_room - n, " [default: %s]", use->fallback);
+    }
+    if (use->required) {
+        snprintf(out + n, n_room - n, " (required)");
+    }
+}
+
+static void print_option(const struct cli_use *use, FILE *to)
+{
+    char left[80], details[512];
+    format_option(&cli_options[use->id], left);
+    format_details(use, details, sizeof details);
+    fprintf(to, "  %-*s", HELP_COLUMN - 4, left);
+    if (strlen(left) > HELP_COLUMN - 4) {
+        fprintf(to, "\n%*s", HELP_COLUMN - 2, "");
+    }
+    fputs("  ", to);
+    print_folded(to, details, HELP_COLUMN);
+}
+
+static void print_usage(const struct cli_command *command, FILE *to)
+{
+    fprintf(to, "Usage: saescope %s", command->name);
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        const struct cli_option *option = &cli_options[command->uses[i].id];
+        if (command->uses[i].required) {
+            fprintf(to, " --%s %s", option->name, option->placeholder);
+        }
+    }
+    fprintf(to, " [options]");
+    if (command->argument != NULL) {
+        fprintf(to, command->n_least > 0 ? " %s" : " [%s]", command->argument);
+    }
+    fputc('\n', to);
+}
+
+void cli_help_command(const struct cli_command *command, FILE *to)
+{
+    fprintf(to, "saescope %s: %s\n\nExamples:\n", command->name, command->summary);
+    for (size_t i = 0; i < CLI_MAX_EXAMPLES && command->examples[i].command != NULL; i++) {
+        fprintf(to, "  %s\n      %s\n", command->examples[i].command,
+                command->examples[i].meaning);
+    }
+    fputc('\n', to);
+    print_usage(command, to);
+    fputc('\n', to);
+    print_folded(to, command->about, 0);
+    fputs("\nOptions:\n", to);
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        print_option(&command->uses[i], to);
+    }
+    fputs(
+        "\nEvery option can also be set by an environment variable: SAESCOPE_ and its name in\n"
+        "capitals, such as SAESCOPE_THREADS=4. The command line goes before it.\n",
+        to);
+}
+
+void cli_help_overview(FILE *to)
+{
+    fputs("saescope: what the features of a sparse autoencoder mean in a text dataset\n"
+          "\n"
+          "Examples:\n"
+          "  saescope analyze --model MODEL --sae SAE --dataset texts.jsonl --out run\n"
+          "      embed every text, encode it, and write fire rates, histogram and top texts\n"
+          "  saescope inspect texts.jsonl\n"
+          "      say what a file or folder is\n"
+          "\n"
+          "Usage: saescope COMMAND [options]\n"
+          "\n"
+          "Commands:\n",
+          to);
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (!cli_commands[i]->hidden) {
+            fprintf(to, "  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        }
+    }
+    fputs("\n"
+          "  saescope COMMAND --help   options and examples of a command\n"
+          "  saescope --version        the version\n",
+          to);
+}
+
+/* ---- man pages ----------------------------------------------------------------------------
+ */
+
+/* Text for roff: backslashes and hyphens escaped, no line that begins with a control character.
+ */
+static void print_roff(FILE *to, const char *text)
+{
+    bool at_begin = true;
+    for (; *text != '\0'; text++) {
+        if (strncmp(text, "\n\n", 2) == 0) {
+            fputs("\n.PP\n", to);
+            text++;
+            at_begin = true;
+            continue;
+        }
+        if (at_begin && (*text == '.' || *text == '\'')) {
+            fputs("\\&", to);
+        }
+        at_begin = false;
+        if (*text == '\\') {
+            fputs("\\e", to);
+        } else if (*text == '-') {
+            fputs("\\-", to);
+        } else {
+            fputc(*text == '\n' ? ' ' : *text, to);
+        }
+    }
+}
+
+static void man_head(FILE *to, const char *name, const char *summary)
+{
+    char upper[64];
+    size_t n = 0;
+    for (; name[n] != '\0' && n + 1 < sizeof upper; n++) {
+        upper[n] = (char)toupper((unsigned char)name[n]);
+    }
+    upper[n] = '\0';
+    fprintf(to, ".TH %s 1 \"2026-11-24\" \"saescope %s\" \"User Commands\"\n.SH NAME\n", upper,
+            ss_version());
+    print_roff(to, name);
+    fputs(" \\- ", to);
+    print_roff(to, summary);
+    fputc('\n', to);
+}
+
+static void man_option(FILE *to, const struct cli_use *use)
+{
+    const struct cli_option *option = &cli_options[use->id];
+    char details[512];
+    format_details(use, details, sizeof details);
+    fputs(".TP\n", to);
+    if (option->letter != 0) {
+        fprintf(to, "\\fB\\-%c\\fR, ", option->letter);
+    }
+    fputs("\\fB\\-\\-", to);
+    print_roff(to, option->name);
+    fputs("\\fR", to);
+    if (option->placeholder != NULL) {
+        fprintf(to, " \\fI%s\\fR", option->placeholder);
+    }
+    fputc('\n', to);
+    print_roff(to, details);
+    fputs(".\n", to);
+}
+
+static void man_tail(FILE *to)
+{
+    fputs(".SH ENVIRONMENT\nEvery option can be set by SAESCOPE_ and its name in capitals, "
+          "such as\n"
+          "SAESCOPE_THREADS; the command line goes before it. NO_COLOR turns colours off.\n"
+          "SAESCOPE_CPU (reference, avx2, avx512) asks for a lower level of kernels.\n"
+          ".SH EXIT STATUS\n"
+          "0 success; 64 wrong use; 65 bad data; 66 no such input; 69 service unavailable;\n"
+          "70 internal fault; 74 reading or writing failed; 75 stopped before the end.\n",
+          to);
+}
+
+void cli_man_command(const struct cli_command *command, FILE *to)
+{
+    char name[64];
+    snprintf(name, sizeof name, "saescope-%s", command->name);
+    man_head(to, name, command->summary);
+    fprintf(to, ".SH SYNOPSIS\n.B saescope %s\n", command->name);
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        const struct cli_option *option = &cli_options[command->uses[i].id];
+        if (command->uses[i].required) {
+            fprintf(to, "\\fB\\-\\-");
+            print_roff(to, option->name);
+            fprintf(to, "\\fR \\fI%s\\fR\n", option->placeholder);
+        }
+    }
+    fprintf(to, "[options]\n");
+    if (command->argument != NULL) {
+        fprintf(to, command->n_least > 0 ? "\\fI%s\\fR\n" : "[\\fI%s\\fR]\n",
+                command->argument);
+    }
+    fputs(".SH DESCRIPTION\n", to);
+    print_roff(to, command->about);
+    fputs("\n.SH OPTIONS\n", to);
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        man_option(to, &command->uses[i]);
+    }
+    fputs(".SH EXAMPLES\n", to);
+    for (size_t i = 0; i < CLI_MAX_EXAMPLES && command->examples[i].command != NULL; i++) {
+        fputs(".TP\n\\fB", to);
+        print_roff(to, command->examples[i].command);
+        fputs("\\fR\n", to);
+        print_roff(to, command->examples[i].meaning);
+        fputs(".\n", to);
+    }
+    man_tail(to);
+    fputs(".SH SEE ALSO\n.BR saescope (1)\n", to);
+}
+
+void cli_man_overview(FILE *to)
+{
+    man_head(to, "saescope",
+             "what the features of a sparse autoencoder mean in a text dataset");
+    fputs(".SH SYNOPSIS\n.B saescope\n\\fICOMMAND\\fR [options]\n.SH DESCRIPTION\n", to);
+    print_roff(to,
+               "Reads a text dataset, embeds every text with a sentence encoder, encodes the "
+               "embeddings with a sparse autoencoder (SAE), and tells what the SAE's features "
+               "mean in that dataset: how often each fires, how the rates are distributed, "
+               "and which texts activate it most.");
+    fputs("\n.SH COMMANDS\n", to);
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        if (!cli_commands[i]->hidden) {
+            fputs(".TP\n.BR saescope\\-", to);
+            print_roff(to, cli_commands[i]->name);
+            fputs(" (1)\n", to);
+            print_roff(to, cli_commands[i]->summary);
+            fputs(".\n", to);
+        }
+    }
+    man_tail(to);
+}

@@ -1,0 +1,368 @@
+/* The table of options, and the one parser that reads them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char *const text_units[] = {"line", "paragraph", "document", NULL};
+static const char *const formats[] = {"jsonl", "json", "csv", "tsv", "txt", "parquet", NULL};
+static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
+static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
+                                    "archive", "json", "run",     NULL};
+
+const struct cli_option cli_options[N_OPTIONS] = {
+    [OPT_MODEL] = {"model", 'm', CLI_TEXT, "DIR", NULL, "folder of the sentence encoder", 0},
+    [OPT_SAE] = {"sae", 's', CLI_TEXT, "DIR", NULL, "folder of the sparse autoencoder", 0},
+    [OPT_DATASET] = {"dataset", 'd', CLI_LIST, "PATH", NULL,
+                     "file, folder, glob pattern or - for standard input; may be repeated", 0},
+    [OPT_OUT] = {"out", 'o', CLI_TEXT, "PATH", NULL, "where the results go", 0},
+    [OPT_TEXT_COLUMN] = {"text-column", 0, CLI_TEXT, "NAME", NULL,
+                         "column of the texts; else \"text\", else the only column of strings",
+                         0},
+    [OPT_FORMAT] = {"format", 0, CLI_CHOICE, "NAME", formats,
+                    "format of the dataset; else told by content, then by name", 0},
+    [OPT_TEXT_UNIT] = {"text-unit", 0, CLI_CHOICE, "UNIT", text_units,
+                       "what one row of a plain text file is", 0},
+    [OPT_NUM_EXAMPLES] = {"num-examples", 'n', CLI_COUNT, "N", NULL, "stop after N used rows",
+                          1},
+    [OPT_SKIP_EMPTY] = {"skip-empty", 0, CLI_FLAG, NULL, NULL,
+                        "leave out rows without a text instead of failing", 0},
+    [OPT_TOP_K] = {"top-k", 'k', CLI_COUNT, "N", NULL, "how many texts to keep per feature", 1},
+    [OPT_KEEP_DUPLICATES] = {"keep-duplicates", 0, CLI_FLAG, NULL, NULL,
+                             "let equal texts enter a feature's list several times", 0},
+    [OPT_PROMPT] = {"prompt", 0, CLI_TEXT, "TEXT", NULL, "text to put before every row", 0},
+    [OPT_PROMPT_NAME] = {"prompt-name", 0, CLI_TEXT, "NAME", NULL,
+                         "one of the model's named prompts", 0},
+    [OPT_MAX_TOKENS] = {"max-tokens", 0, CLI_COUNT, "N", NULL,
+                        "cut texts after N tokens, below the model's own limit", 2},
+    [OPT_BATCHTOPK] = {"batchtopk", 0, CLI_CHOICE, "RULE", batchtopk_rules,
+                       "how a batch-top-k SAE is read row by row", 0},
+    [OPT_BATCHTOPK_THRESHOLD] = {"batchtopk-threshold", 0, CLI_REAL, "X", NULL,
+                                 "its threshold; else calibrated on the first rows", 0},
+    [OPT_CALIBRATION_ROWS] = {"calibration-rows", 0, CLI_COUNT, "N", NULL,
+                              "rows to calibrate that threshold on", 1},
+    [OPT_BATCH_ROWS] = {"batch-rows", 0, CLI_COUNT, "N", NULL,
+                        "rows of a batch under the rule \"batch\"", 1},
+    [OPT_CHECK] = {"check", 0, CLI_FLAG, NULL, NULL,
+                   "read everything in it; exit 0 if sound, 65 with a sentence if not", 0},
+    [OPT_ROWS] = {"rows", 0, CLI_COUNT, "N", NULL,
+                  "print the first N rows of a dataset as JSON lines", 1},
+    [OPT_AS] = {"as", 0, CLI_CHOICE, "KIND", kinds, "what the path is, instead of looking", 0},
+    [OPT_THRESHOLDS] = {"thresholds", 0, CLI_TEXT, "SAE", NULL,
+                        "draw the thresholds of this jumprelu SAE instead of a run", 0},
+    [OPT_TITLE] = {"title", 0, CLI_TEXT, "TEXT", NULL, "title of the picture", 0},
+    [OPT_WIDTH] = {"width", 0, CLI_REAL, "INCHES", NULL, "width of the picture", 0},
+    [OPT_HEIGHT] = {"height", 0, CLI_REAL, "INCHES", NULL, "height of the picture", 0},
+    [OPT_DPI] = {"dpi", 0, CLI_REAL, "N", NULL, "dots per inch of a png", 0},
+    [OPT_BINS] = {"bins", 0, CLI_COUNT, "N", NULL, "number of bars", 1},
+    [OPT_FIXED_RANGE] = {"fixed-range", 0, CLI_FLAG, NULL, NULL,
+                         "bars over -10 to 0 instead of the data's own range, to compare runs",
+                         0},
+    [OPT_THREADS] = {"threads", 't', CLI_COUNT, "N", NULL,
+                     "threads to use; the result does not depend on it", 1},
+    [OPT_BATCH_TOKENS] = {"batch-tokens", 0, CLI_COUNT, "N", NULL,
+                          "tokens of a batch; the result does not depend on it", 1},
+    [OPT_FORCE] = {"force", 'f', CLI_FLAG, NULL, NULL, "replace an output that exists", 0},
+    [OPT_JSON] = {"json", 0, CLI_FLAG, NULL, NULL, "print the result as JSON", 0},
+    [OPT_QUIET] = {"quiet", 'q', CLI_FLAG, NULL, NULL, "print nothing but results and errors",
+                   0},
+    [OPT_NO_COLOR] = {"no-color", 0, CLI_FLAG, NULL, NULL, "no colours, as with NO_COLOR", 0},
+    [OPT_HELP] = {"help", 'h', CLI_FLAG, NULL, NULL, "show this help", 0},
+};
+
+size_t cli_n_uses(const struct cli_command *command)
+{
+    size_t n = 0;
+    while (n < CLI_MAX_USES && command->uses[n].id != OPT_NONE) {
+        n++;
+    }
+    return n;
+}
+
+const struct cli_use *cli_command_use(const struct cli_command *command, cli_option_id id)
+{
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        if (command->uses[i].id == id) {
+            return &command->uses[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- values -------------------------------------------------------------------------------
+ */
+
+static bool read_count(const char *text, uint64_t *value)
+{
+    static const struct {
+        char suffix;
+        uint64_t factor;
+    } suffixes[] = {{'k', 1000}, {'M', 1000000}, {'G', 1000000000}};
+    uint64_t sum = 0, factor = 1;
+    size_t n = strlen(text);
+    for (size_t i = 0; n > 1 && i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (text[n - 1] == suffixes[i].suffix) {
+            factor = suffixes[i].factor;
+            n--;
+            break;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(sum, 10, &sum) ||
+            __builtin_add_overflow(sum, (uint64_t)(text[i] - '0'), &sum)) {
+            return false;
+        }
+    }
+    return n > 0 && !__builtin_mul_overflow(sum, factor, value);
+}
+
+static bool read_real(const char *text, double *value)
+{
+    char *end = NULL;
+    const bool starts_well = (text[0] >= '0' && text[0] <= '9') || text[0] == '.';
+    errno = 0;
+    *value = strtod(text, &end);
+    return starts_well && *end == '\0' && errno == 0 && *value > 0 && *value < 1e12;
+}
+
+static bool is_choice(const struct cli_option *option, const char *text)
+{
+    for (size_t i = 0; option->choices[i] != NULL; i++) {
+        if (strcmp(option->choices[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *choice_at(const void *names, size_t index)
+{
+    return ((const char *const *)names)[index];
+}
+
+static int wrong_choice(const struct cli_command *command, const struct cli_option *option,
+                        const char *text)
+{
+    char list[256] = "";
+    size_t n = 0;
+    for (; option->choices[n] != NULL; n++) {
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", n == 0 ? "" : ", ",
+                 option->choices[n]);
+    }
+    const char *meant = cli_suggest(text, choice_at, option->choices, n);
+    return cli_usage_error(command, "--%s: '%s' is not one of %s%s%s%s", option->name, text,
+                           list, meant == NULL ? "" : "; did you mean '",
+                           meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+}
+
+static int take_list(const struct cli_command *command, struct cli_values *values,
+                     const char *text)
+{
+    if (values->n_list == CLI_MAX_LIST) {
+        return cli_usage_error(command, "--dataset is given more than %d times", CLI_MAX_LIST);
+    }
+    values->list[values->n_list++] = text;
+    return CLI_OK;
+}
+
+static int take_value(const struct cli_command *command, struct cli_values *values,
+                      cli_option_id id, const char *text, const char *origin)
+{
+    const struct cli_option *option = &cli_options[id];
+    if (option->kind == CLI_LIST) {
+        const int code = take_list(command, values, text);
+        if (code != CLI_OK) {
+            return code;
+        }
+    } else if (values->text[id] != NULL) {
+        return cli_usage_error(command, "--%s is given twice", option->name);
+    }
+    values->text[id] = text;
+    values->origin[id] = origin;
+    if (option->kind == CLI_CHOICE && !is_choice(option, text)) {
+        return wrong_choice(command, option, text);
+    }
+    if (option->kind == CLI_REAL && !read_real(text, &values->real[id])) {
+        return cli_usage_error(command, "--%s: '%s' is not a number above 0", option->name,
+                               text);
+    }
+    if (option->kind == CLI_COUNT &&
+        (!read_count(text, &values->count[id]) || values->count[id] < option->least)) {
+        return cli_usage_error(command, "--%s: '%s' is not a whole number of %llu or more",
+                               option->name, text, (unsigned long long)option->least);
+    }
+    return CLI_OK;
+}
+
+/* ---- words --------------------------------------------------------------------------------
+ */
+
+static const char *use_name_at(const void *command, size_t index)
+{
+    return cli_options[((const struct cli_command *)command)->uses[index].id].name;
+}
+
+static const struct cli_use *find_long(const struct cli_command *command, const char *name,
+                                       size_t n)
+{
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        const char *known = use_name_at(command, i);
+        if (strlen(known) == n && strncmp(known, name, n) == 0) {
+            return &command->uses[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct cli_use *find_letter(const struct cli_command *command, char letter)
+{
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        if (cli_options[command->uses[i].id].letter == letter) {
+            return &command->uses[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_option(const struct cli_command *command, const char *word)
+{
+    const char *bare = word + strspn(word, "-");
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(bare, "="), bare);
+    const char *meant = cli_suggest(name, use_name_at, command, cli_n_uses(command));
+    if (meant != NULL) {
+        return cli_usage_error(command, "unknown option '%s'; did you mean '--%s'?", word,
+                               meant);
+    }
+    return cli_usage_error(command, "unknown option '%s'", word);
+}
+
+/* One option word with its value; *used becomes how many words it took. */
+static int take_option(const struct cli_command *command, struct cli_values *values, int n,
+                       char *const *words, int *used)
+{
+    const char *word = words[0];
+    const bool is_long = word[1] == '-';
+    const char *equals = is_long ? strchr(word, '=') : NULL;
+    const size_t name_length =
+        equals != NULL ? (size_t)(equals - word) - 2 : strlen(word + 1) - 1;
+    const struct cli_use *use =
+        is_long ? find_long(command, word + 2, name_length) : find_letter(command, word[1]);
+    *used = 1;
+    if (use == NULL || (!is_long && word[2] != '\0')) {
+        return unknown_option(command, word);
+    }
+    const struct cli_option *option = &cli_options[use->id];
+    if (option->kind == CLI_FLAG) {
+        if (equals != NULL) {
+            return cli_usage_error(command, "--%s takes no value", option->name);
+        }
+        return take_value(command, values, use->id, "", "command line");
+    }
+    if (equals == NULL && n < 2) {
+        return cli_usage_error(command, "--%s needs a value: --%s %s", option->name,
+                               option->name, option->placeholder);
+    }
+    *used = equals == NULL ? 2 : 1;
+    return take_value(command, values, use->id, equals == NULL ? words[1] : equals + 1,
+                      "command line");
+}
+
+/* SAESCOPE_TOP_K for --top-k, and so on; the command line goes before it. */
+static int take_environment(const struct cli_command *command, struct cli_values *values)
+{
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        const cli_option_id id = command->uses[i].id;
+        char name[64] = "SAESCOPE_";
+        size_t at = strlen(name);
+        for (const char *c = cli_options[id].name; *c != '\0'; c++) {
+            name[at++] = (char)(*c == '-' ? '_' : *c - 'a' + 'A');
+        }
+        const char *value = getenv(name);
+        if (value == NULL || value[0] == '\0' || cli_given(values, id) || id == OPT_HELP) {
+            continue;
+        }
+        const bool is_flag = cli_options[id].kind == CLI_FLAG;
+        if (is_flag && strcmp(value, "0") == 0) {
+            continue;
+        }
+        const int code = take_value(command, values, id, is_flag ? "" : value, "environment");
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
+    return CLI_OK;
+}
+
+static int take_defaults(const struct cli_command *command, struct cli_values *values)
+{
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        const struct cli_use *use = &command->uses[i];
+        if (cli_given(values, use->id)) {
+            continue;
+        }
+        if (use->required) {
+            return cli_usage_error(command, "--%s %s is needed", cli_options[use->id].name,
+                                   cli_options[use->id].placeholder);
+        }
+        if (use->fallback != NULL) {
+            const int code = take_value(command, values, use->id, use->fallback, "default");
+            if (code != CLI_OK) {
+                return code;
+            }
+        }
+    }
+    return CLI_OK;
+}
+
+static int check_arguments(const struct cli_command *command, const struct cli_values *values)
+{
+    if (values->n_arguments > command->n_most) {
+        return cli_usage_error(command, "'%s' is one argument too many",
+                               values->arguments[command->n_most]);
+    }
+    if (values->n_arguments < command->n_least) {
+        return cli_usage_error(command, "%s is needed", command->argument);
+    }
+    return CLI_OK;
+}
+
+int cli_parse(const struct cli_command *command, int n, char *const *words,
+              struct cli_values *values)
+{
+    *values = (struct cli_values){0};
+    values->list = calloc(CLI_MAX_LIST, sizeof *values->list);
+    values->arguments = calloc((size_t)n + 1, sizeof *values->arguments);
+    if (values->list == NULL || values->arguments == NULL) {
+        return cli_usage_error(command, "out of memory");
+    }
+    bool only_arguments = false;
+    for (int at = 0, used = 1; at < n; at += used) {
+        const char *word = words[at];
+        used = 1;
+        if (!only_arguments && strcmp(word, "--") == 0) {
+            only_arguments = true;
+        } else if (only_arguments || word[0] != '-' || word[1] == '\0') {
+            values->arguments[values->n_arguments++] = word;
+        } else {
+            const int code = take_option(command, values, n - at, words + at, &used);
+            if (code != CLI_OK) {
+                return code;
+            }
+        }
+    }
+    if (cli_given(values, OPT_HELP)) {
+        return CLI_OK;
+    }
+    int code = take_environment(command, values);
+    code = code == CLI_OK ? take_defaults(command, values) : code;
+    return code == CLI_OK ? check_arguments(command, values) : code;
+}
+
+void cli_values_release(struct cli_values *values)
+{
+    free(values->list);
+    free(values->arguments);
+    *values = (struct cli_values){0};
+}

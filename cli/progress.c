@@ -1,0 +1,188 @@
+/* The progress bar, in the shape people know:
+ *     analyze:  42%|████▏     | 6,423/15,292 [00:31<00:43, 206 rows/s, 41.2k tokens/s]
+ * Without a known total there is no percent and no bar. When stderr is no terminal, a plain
+ * line comes every LINE_SECONDS. Rates are moving averages (weight 0.3 for the newest). */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define AVERAGE_WEIGHT 0.3
+#define LINE_SECONDS 10.0
+enum { BAR_LEAST = 10, BAR_MOST = 40 };
+
+static volatile sig_atomic_t stop_requested;
+
+static void note_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_stop;
+    action.sa_flags = (int)SA_RESETHAND; /* a second one takes its usual effect */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool cli_is_stopped(void)
+{
+    return stop_requested != 0;
+}
+
+void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
+                        const char *label)
+{
+    const char *term = getenv("TERM");
+    *progress = (struct cli_progress){.label = label, .next_line_seconds = LINE_SECONDS};
+    progress->quiet = cli_given(values, OPT_QUIET);
+    progress->is_terminal =
+        isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static size_t terminal_columns(void)
+{
+    struct winsize size = {0};
+    const char *columns = getenv("COLUMNS");
+    const long asked = columns == NULL ? 0 : strtol(columns, NULL, 10);
+    if (asked > 20 && asked < 1000) {
+        return (size_t)asked;
+    }
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+static void format_time(double seconds, char out[32])
+{
+    const unsigned long whole = seconds < 0 || seconds > 3.6e6 ? 0 : (unsigned long)seconds;
+    if (whole >= 3600) {
+        snprintf(out, 32, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+    } else {
+        snprintf(out, 32, "%02lu:%02lu", whole / 60, whole % 60);
+    }
+}
+
+/* 41234 → "41.2k" */
+static void format_rate(double rate, char out[16])
+{
+    static const char suffixes[] = "kMG";
+    size_t step = 0;
+    while (rate >= 1000 && step < 3) {
+        rate /= 1000;
+        step++;
+    }
+    const int decimals = rate < 10 ? 2 : rate < 100 ? 1 : 0;
+    snprintf(out, 16, "%.*f%.*s", decimals, rate, step > 0 ? 1 : 0,
+             suffixes + (step > 0 ? step - 1 : 0));
+}
+
+static void format_rates(const struct cli_progress *progress, char out[64])
+{
+    char rows[16], tokens[16];
+    const bool is_slow = progress->rate_rows > 0 && progress->rate_rows < 1;
+    format_rate(is_slow ? 1 / progress->rate_rows : progress->rate_rows, rows);
+    format_rate(progress->rate_tokens, tokens);
+    snprintf(out, 64, "%s %s, %s tokens/s", rows, is_slow ? "s/row" : "rows/s", tokens);
+}
+
+static void format_bar(double share, size_t n_cells, char *out)
+{
+    static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    const size_t filled = (size_t)(share * (double)n_cells * 8 + 0.5);
+    out[0] = '\0';
+    for (size_t i = 0; i < n_cells; i++) {
+        const size_t rest = filled > 8 * i ? filled - 8 * i : 0;
+        strcat(out, rest >= 8 ? "█" : eighths[rest]);
+    }
+}
+
+static void format_line(const struct cli_progress *progress, const struct ss_progress *now,
+                        char *out, size_t n_room)
+{
+    char elapsed[32], left[32] = "?", rates[64], done[32], total[32], bar[4 * BAR_MOST + 1];
+    format_time(now->seconds, elapsed);
+    format_rates(progress, rates);
+    cli_thousands(now->n_rows_done, done);
+    if (now->n_rows_total == 0) {
+        snprintf(out, n_room, "%s: %s rows [%s, %s]", progress->label, done, elapsed, rates);
+        return;
+    }
+    double share = (double)now->n_rows_done / (double)now->n_rows_total;
+    share = share > 1 ? 1 : share;
+    if (progress->rate_rows > 0) {
+        format_time((double)(now->n_rows_total - now->n_rows_done) / progress->rate_rows, left);
+    }
+    cli_thousands(now->n_rows_total, total);
+    const size_t n_text = strlen(progress->label) + strlen(done) + strlen(total) +
+                          strlen(elapsed) + strlen(left) + strlen(rates) + 15;
+    const size_t columns = progress->is_terminal ? terminal_columns() : 0;
+    size_t n_cells = columns > n_text ? columns - n_text : 0;
+    n_cells = n_cells > BAR_MOST ? BAR_MOST : n_cells;
+    if (n_cells < BAR_LEAST) {
+        snprintf(out, n_room, "%s: %3.0f%% %s/%s [%s<%s, %s]", progress->label, 100 * share,
+                 done, total, elapsed, left, rates);
+        return;
+    }
+    format_bar(share, n_cells, bar);
+    snprintf(out, n_room, "%s: %3.0f%%|%s| %s/%s [%s<%s, %s]", progress->label, 100 * share,
+             bar, done, total, elapsed, left, rates);
+}
+
+static double average(double before, double now)
+{
+    return before == 0 ? now : before + AVERAGE_WEIGHT * (now - before);
+}
+
+static void update_rates(struct cli_progress *progress, const struct ss_progress *now)
+{
+    const double seconds = now->seconds - progress->last_seconds;
+    if (seconds < 0.05) {
+        return;
+    }
+    progress->rate_rows = average(progress->rate_rows,
+                                  (double)(now->n_rows_done - progress->last_rows) / seconds);
+    progress->rate_tokens = average(
+        progress->rate_tokens, (double)(now->n_tokens_done - progress->last_tokens) / seconds);
+    progress->last_seconds = now->seconds;
+    progress->last_rows = now->n_rows_done;
+    progress->last_tokens = now->n_tokens_done;
+}
+
+static int show(void *user, const struct ss_progress *now)
+{
+    struct cli_progress *progress = user;
+    char line[512];
+    if (!progress->quiet && now->n_rows_done > 0) {
+        update_rates(progress, now);
+        const bool is_due =
+            progress->is_terminal || now->seconds >= progress->next_line_seconds;
+        if (is_due) {
+            format_line(progress, now, line, sizeof line);
+            fprintf(stderr, progress->is_terminal ? "\r%s\033[K" : "%s\n", line);
+            fflush(stderr);
+            progress->was_drawn = true;
+            progress->next_line_seconds = now->seconds + LINE_SECONDS;
+        }
+    }
+    return stop_requested;
+}
+
+struct ss_watch cli_watch(struct cli_progress *progress)
+{
+    return (struct ss_watch){show, progress};
+}
+
+void cli_progress_end(struct cli_progress *progress)
+{
+    if (progress->was_drawn && progress->is_terminal) {
+        fputc('\n', stderr);
+    }
+    progress->was_drawn = false;
+}

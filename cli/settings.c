@@ -1,0 +1,87 @@
+/* From options of the command line to options of the library. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
+{
+    return (struct ss_encoder_options){
+        .prompt = values->text[OPT_PROMPT],
+        .prompt_name = values->text[OPT_PROMPT_NAME],
+        .max_tokens = values->count[OPT_MAX_TOKENS],
+        .log = cli_log(values),
+    };
+}
+
+struct ss_sae_options cli_sae_options(const struct cli_values *values)
+{
+    static const struct {
+        const char *name;
+        ss_batchtopk_rule rule;
+    } rules[] = {{"refuse", SS_BATCHTOPK_REFUSE},
+                 {"threshold", SS_BATCHTOPK_THRESHOLD},
+                 {"row-topk", SS_BATCHTOPK_ROW_TOPK},
+                 {"batch", SS_BATCHTOPK_BATCH}};
+    struct ss_sae_options options = {
+        .batchtopk_threshold = values->real[OPT_BATCHTOPK_THRESHOLD],
+        .calibration_rows = values->count[OPT_CALIBRATION_ROWS],
+        .batch_rows = values->count[OPT_BATCH_ROWS],
+        .log = cli_log(values),
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const char *given = values->text[OPT_BATCHTOPK];
+        if (given != NULL && strcmp(given, rules[i].name) == 0) {
+            options.batchtopk_rule = rules[i].rule;
+        }
+    }
+    return options;
+}
+
+struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
+{
+    static const struct {
+        const char *name;
+        ss_text_unit unit;
+    } units[] = {{"line", SS_UNIT_LINE},
+                 {"paragraph", SS_UNIT_PARAGRAPH},
+                 {"document", SS_UNIT_DOCUMENT}};
+    struct ss_dataset_options options = {
+        .text_column = values->text[OPT_TEXT_COLUMN],
+        .format = values->text[OPT_FORMAT],
+        .log = cli_log(values),
+    };
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        const char *given = values->text[OPT_TEXT_UNIT];
+        if (given != NULL && strcmp(given, units[i].name) == 0) {
+            options.text_unit = units[i].unit;
+        }
+    }
+    return options;
+}
+
+struct ss_option_record *cli_records(const struct cli_command *command,
+                                     const struct cli_values *values, size_t *n)
+{
+    struct ss_option_record *records =
+        calloc(cli_n_uses(command) + values->n_list + 1, sizeof *records);
+    *n = 0;
+    for (size_t i = 0; records != NULL && i < cli_n_uses(command); i++) {
+        const cli_option_id id = command->uses[i].id;
+        if (!cli_given(values, id)) {
+            continue;
+        }
+        const bool is_list = cli_options[id].kind == CLI_LIST;
+        const bool is_flag = cli_options[id].kind == CLI_FLAG;
+        for (size_t j = 0; j < (is_list ? values->n_list : 1); j++) {
+            records[(*n)++] = (struct ss_option_record){
+                .name = cli_options[id].name,
+                .value = is_list   ? values->list[j]
+                         : is_flag ? "true"
+                                   : values->text[id],
+                .origin = values->origin[id],
+            };
+        }
+    }
+    return records;
+}

@@ -1,0 +1,199 @@
+/* What people see: errors, notices, safe text, numbers, and the care that output really
+ * arrives. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int cli_usage_error(const struct cli_command *command, const char *format, ...)
+{
+    char sentence[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "saescope%s%s: ", command == NULL ? "" : " ",
+            command == NULL ? "" : command->name);
+    cli_print_safely(stderr, cli_text_of(sentence), 0);
+    fprintf(stderr, "\nTry 'saescope%s%s --help'.\n", command == NULL ? "" : " ",
+            command == NULL ? "" : command->name);
+    return CLI_USAGE;
+}
+
+int cli_fail(const ss_err *err)
+{
+    fputs("saescope: ", stderr);
+    cli_print_safely(stderr, cli_text_of(err->message), 0);
+    fputc('\n', stderr);
+    return ss_status_exit_code(err->code);
+}
+
+static void print_notice(void *user, ss_level level, const char *sentence)
+{
+    const struct cli_values *values = user;
+    if (level == SS_LEVEL_NOTICE && cli_given(values, OPT_QUIET)) {
+        return;
+    }
+    fprintf(stderr, "%s: ", level == SS_LEVEL_WARNING ? "warning" : "note");
+    cli_print_safely(stderr, cli_text_of(sentence), 0);
+    fputc('\n', stderr);
+}
+
+struct ss_log cli_log(const struct cli_values *values)
+{
+    return (struct ss_log){print_notice, (void *)(uintptr_t)values};
+}
+
+bool cli_colours(const struct cli_values *values, FILE *to)
+{
+    const char *no = getenv("NO_COLOR"), *force = getenv("FORCE_COLOR"), *term = getenv("TERM");
+    if (cli_given(values, OPT_NO_COLOR) || (no != NULL && no[0] != '\0')) {
+        return false;
+    }
+    if (force != NULL && force[0] != '\0') {
+        return true;
+    }
+    return isatty(fileno(to)) && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+/* ---- text from outside --------------------------------------------------------------------
+ */
+
+/* Length of the character at text, its code point in *code_point; 1 and U+FFFD if invalid. */
+static size_t next_character(const char *text, size_t n, uint32_t *code_point)
+{
+    static const struct {
+        uint8_t mask, lead, payload;
+    } forms[] = {
+        {0x80, 0x00, 0x7F}, {0xE0, 0xC0, 0x1F}, {0xF0, 0xE0, 0x0F}, {0xF8, 0xF0, 0x07}};
+    const uint8_t first = (uint8_t)text[0];
+    for (size_t length = 1; length <= 4 && length <= n; length++) {
+        if ((first & forms[length - 1].mask) != forms[length - 1].lead) {
+            continue;
+        }
+        uint32_t value = first & forms[length - 1].payload;
+        for (size_t i = 1; i < length; i++) {
+            if (((uint8_t)text[i] & 0xC0) != 0x80) {
+                *code_point = 0xFFFD;
+                return 1;
+            }
+            value = value << 6 | ((uint8_t)text[i] & 0x3F);
+        }
+        *code_point = value;
+        return length;
+    }
+    *code_point = 0xFFFD;
+    return 1;
+}
+
+/* Controls (C0, DEL, C1) and the characters that turn or hide the direction of writing. */
+static bool is_unsafe(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 ||
+           c == 0x2029 || c == 0xFEFF;
+}
+
+void cli_print_safely(FILE *to, struct ss_text text, size_t n_columns)
+{
+    size_t n_shown = 0;
+    bool after_space = n_columns > 0;
+    for (size_t at = 0; at < text.n_bytes;) {
+        uint32_t c = 0;
+        const size_t length = next_character(text.data + at, text.n_bytes - at, &c);
+        const bool is_space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+        if (n_columns > 0 && n_shown >= n_columns - 1) {
+            fputs("…", to);
+            return;
+        }
+        if (is_space && n_columns == 0 && (c == ' ' || c == '\t')) {
+            fputc(' ', to);
+        } else if (is_space) {
+            fputs(after_space ? "" : " ", to);
+            n_shown += !after_space;
+        } else if (is_unsafe(c) || c == 0xFFFD) {
+            fputs("\xEF\xBF\xBD", to);
+            n_shown++;
+        } else {
+            fwrite(text.data + at, 1, length, to);
+            n_shown++;
+        }
+        after_space = is_space && n_columns > 0;
+        at += length;
+    }
+}
+
+static void print_escape(FILE *to, uint32_t c)
+{
+    static const char plain[] = "\b\f\n\r\t", letter[] = "bfnrt";
+    const char *found = c == 0 || c > 0x7F ? NULL : strchr(plain, (int)c);
+    if (found != NULL) {
+        fprintf(to, "\\%c", letter[found - plain]);
+    } else {
+        fprintf(to, "\\u%04x", c);
+    }
+}
+
+void cli_print_raw_json(FILE *to, struct ss_text json)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < json.n_bytes;) {
+        uint32_t c = (uint8_t)json.data[at];
+        const size_t length =
+            c >= 0x20 && c < 0x7F ? 1 : next_character(json.data + at, json.n_bytes - at, &c);
+        if (is_unsafe(c)) {
+            fwrite(json.data + kept, 1, at - kept, to);
+            print_escape(to, c);
+            kept = at + length;
+        }
+        at += length;
+    }
+    fwrite(json.data + kept, 1, json.n_bytes - kept, to);
+}
+
+void cli_print_json(FILE *to, struct ss_text text)
+{
+    fputc('"', to);
+    for (size_t at = 0, begin = 0; at <= text.n_bytes; at++) {
+        const bool is_end = at == text.n_bytes;
+        if (is_end || text.data[at] == '"' || text.data[at] == '\\') {
+            cli_print_raw_json(to, (struct ss_text){text.data + begin, at - begin});
+            begin = at + 1;
+            if (!is_end) {
+                fprintf(to, "\\%c", text.data[at]);
+            }
+        }
+    }
+    fputc('"', to);
+}
+
+const char *cli_thousands(uint64_t n, char out[32])
+{
+    char digits[24];
+    const int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    size_t at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            out[at++] = ',';
+        }
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}
+
+int cli_close_output(int code)
+{
+    const bool failed_before = ferror(stdout) != 0;
+    errno = 0;
+    const bool failed = fclose(stdout) != 0;
+    if (!failed && !failed_before) {
+        return code;
+    }
+    fprintf(stderr, "saescope: cannot write to standard output: %s\n",
+            errno != 0 ? strerror(errno) : "it was closed or is full");
+    return code == CLI_OK ? CLI_IO : code;
+}
