@@ -1,8 +1,50 @@
 # The front door: everything is forwarded to CMake, CTest and the scripts.
-PRESET ?= release
-.PHONY: all setup demo test asan tsan fuzz bench lint install clean help
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+JOBS := $(shell nproc)
 
-all:
-	@cmake --preset $(PRESET) > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
-	@rm -f build-configure.log
-	@cmake --build --preset $(PRESET)
+.PHONY: all demo test asan tsan debug fuzz bench lint install clean help
+
+all: build/release/build.ninja
+	@cmake --build --preset release
+
+# Configure a preset once; CMake itself notices later changes.
+build/%/build.ninja: CMakePresets.json
+	@scripts/setup.sh build test
+	@cmake --preset $* > /dev/null
+
+demo: ## build, fetch a small encoder, and run the main job on real text
+	@scripts/setup.sh build test demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh
+
+test: ## build and pass every test, the units and corpora under sanitizers too
+	@$(MAKE) --no-print-directory all asan
+	@ctest --preset release -j $(JOBS)
+
+asan tsan debug: %: build/%/build.ninja ## build with sanitizers (or for debugging) and pass the fast tests
+	@cmake --build --preset $*
+	@ctest --preset $* -L fast -j $(JOBS)
+
+fuzz: ## FUZZ_SECONDS (60) on every parser, with the corpora as seeds
+	@scripts/setup.sh build test fuzz
+	@cmake --preset fuzz > /dev/null
+	@cmake --build --preset fuzz
+	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+bench: all ## time kernels and the whole program on this machine
+	@scripts/setup.sh build test demo
+	@bench/run.sh
+
+lint: ## formatting and the rules of the house
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/layers
+
+install: all ## install under PREFIX (/usr/local)
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean: ## remove what was built
+	@rm -rf build demo-run
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z% ]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile

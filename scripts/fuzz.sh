@@ -1,0 +1,55 @@
+#!/bin/sh
+# Run every fuzz target for some seconds: fuzz.sh BUILD SECONDS. Seeds are the small files of
+# tests/data and, where they are, of ../shared/corpora. A find is left in BUILD/finds and fails.
+set -eu
+cd "$(dirname "$0")/.."
+build=$1
+seconds=$2
+jobs=$(nproc)
+finds=$build/finds
+mkdir -p "$finds"
+
+# The seed folders of a target, by its name.
+seeds() {
+    case $1 in
+    fuzz_safetensors) names="weights safetensors" ;;
+    fuzz_torch) names="weights torch pickle" ;;
+    fuzz_npy) names="weights npy" ;;
+    fuzz_zip) names="weights zip" ;;
+    fuzz_csv) names="dataset csv" ;;
+    fuzz_json | fuzz_jsonl) names="dataset json text" ;;
+    fuzz_stream) names="dataset csv" ;;
+    fuzz_parquet) names="parquet" ;;
+    fuzz_tokenizer) names="tokenizer" ;;
+    *) names= ;;
+    esac
+    for name in $names; do
+        for folder in tests/data/$name ../shared/corpora/$name; do
+            [ ! -d "$folder" ] || echo "$folder"
+        done
+    done
+}
+
+run_one() {
+    name=$(basename "$1")
+    work=$build/corpus/$name
+    mkdir -p "$work"
+    # shellcheck disable=SC2046
+    if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=200000 \
+        -artifact_prefix="$finds/$name-" -print_final_stats=1 "$work" $(seeds "$name") \
+        > "$build/$name.log" 2>&1; then
+        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")
+        echo "$name: $runs runs, no find"
+    else
+        tail -n 40 "$build/$name.log"
+        echo "$name: FAILED, see $finds"
+        return 1
+    fi
+}
+
+if [ "${3:-}" != "" ]; then
+    run_one "$3"
+    exit
+fi
+find "$build/fuzz" -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort |
+    xargs -P "$jobs" -I '{}' "$0" "$build" "$seconds" '{}'

@@ -1,0 +1,132 @@
+"""The law of calls and the rules of the house, read off the sources and the built library."""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SRC = ROOT / "src"
+# Rooms from left to right; rooms of one step do not include each other.
+STEPS = [["base"], ["weights", "net", "tokenizer", "tensor"], ["dataset", "encoder", "sae"], ["stats"], ["view"], ["run"]]
+LEVEL = {room: level for level, rooms in enumerate(STEPS) for room in rooms}
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+# What dataset and run may take from the left is everything; these pairs are the law's exceptions.
+FORBIDDEN = {("dataset", "tokenizer"), ("dataset", "tensor"), ("sae", "tokenizer")}
+
+
+def sources(folder):
+    return sorted(p for p in folder.rglob("*") if p.suffix in (".c", ".h", ".inc"))
+
+
+def test_rooms_include_only_rooms_to_their_left():
+    wrong = []
+    for path in sources(SRC):
+        room = path.relative_to(SRC).parts[0]
+        for name in INCLUDE.findall(path.read_text(encoding="utf8")):
+            other = name.split("/")[0]
+            if name == "saescope.h" or other == room:
+                continue
+            if other not in LEVEL:
+                wrong.append(f"{path.relative_to(ROOT)} includes {name}: say \"room/file.h\"")
+            elif LEVEL[other] >= LEVEL[room] or (room, other) in FORBIDDEN:
+                wrong.append(f"{path.relative_to(ROOT)} ({room}) includes {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_private_headers_stay_in_their_room():
+    wrong = [f"{p.relative_to(ROOT)} includes {name}" for p in sources(SRC) for name in INCLUDE.findall(p.read_text(encoding="utf8"))
+             if name.endswith("_priv.h") and name.split("/")[0] != p.relative_to(SRC).parts[0]]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("folder", ["cli", "examples"])
+def test_programs_see_only_the_public_header(folder):
+    own = {p.name for p in (ROOT / folder).iterdir()}
+    for path in sources(ROOT / folder):
+        text = path.read_text(encoding="utf8")
+        for name in INCLUDE.findall(text):
+            assert name == "saescope.h" or name in own, f"{path.name} includes {name}"
+
+
+def test_file_names_are_unique():
+    seen = {}
+    for path in sources(SRC):
+        assert path.name not in seen, f"{path} and {seen[path.name]} share a name"
+        seen[path.name] = path
+
+
+def test_every_room_has_a_short_readme():
+    for room in LEVEL:
+        if (SRC / room).is_dir():
+            readme = SRC / room / "README.md"
+            assert readme.exists(), f"src/{room} has no README.md"
+            assert len(readme.read_text(encoding="utf8").splitlines()) <= 30
+
+
+def library():
+    folder = Path(os.environ.get("SAESCOPE", ROOT / "build/release/saescope")).parent / "src"
+    if not (folder / "libsaescope.a").exists():
+        pytest.skip("the library is not built")
+    return folder
+
+
+# The library may not end the process, print, or take memory behind base's back.
+BANNED = {"exit", "_exit", "abort", "printf", "puts", "putchar", "fprintf", "perror", "__printf_chk", "__fprintf_chk",
+          "setlocale", "signal", "sigaction", "system", "popen", "gets", "strcpy", "strcat", "strtok", "atoi", "atof"}
+MEMORY = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc", "strdup", "strndup"}
+
+
+def test_library_does_not_print_exit_or_allocate_outside_base():
+    objects = library() / "CMakeFiles/saescope_objects.dir"
+    wrong = []
+    for path in sorted(objects.rglob("*.o")):
+        room = path.relative_to(objects).parts[0]
+        symbols = subprocess.run(["nm", "-u", path], capture_output=True, text=True, check=True).stdout.split()
+        names = {s.split("@")[0] for s in symbols}
+        wrong += [f"{path.name} uses {n}" for n in sorted(names & (BANNED | (set() if room == "base" else MEMORY)))]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_shared_library_exports_the_public_header_and_nothing_else():
+    out = subprocess.run(["nm", "-D", "--defined-only", library() / "libsaescope.so"], capture_output=True, text=True, check=True).stdout
+    exported = {line.split()[-1].split("@")[0] for line in out.splitlines() if " T " in line}
+    header = (ROOT / "include/saescope.h").read_text(encoding="utf8")
+    declared = set(re.findall(r"\b(ss_[a-z0-9_]+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
+    assert exported == declared, f"only exported: {exported - declared}; only declared: {declared - exported}"
+
+
+@pytest.mark.parametrize("compiler", [["gcc", "-std=c11"], ["g++", "-std=c++17"]])
+def test_public_header_compiles_alone(compiler, tmp_path):
+    if subprocess.run(["which", compiler[0]], capture_output=True).returncode != 0:
+        pytest.skip(f"no {compiler[0]}")
+    source = tmp_path / ("a.c" if compiler[0] == "gcc" else "a.cpp")
+    source.write_text('#include "saescope.h"\n')
+    subprocess.run([*compiler, "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{ROOT}/include", source], check=True)
+
+
+def test_every_parser_has_a_fuzz_target():
+    found = {p.stem for p in (ROOT / "tests/fuzz").glob("fuzz_*.c")}
+    needed = {"fuzz_safetensors", "fuzz_torch", "fuzz_npy", "fuzz_zip", "fuzz_tokenizer", "fuzz_jsonl", "fuzz_json", "fuzz_csv",
+              "fuzz_stream", "fuzz_parquet"}
+    assert needed <= found, f"missing: {needed - found}"
+
+
+def test_sizes_stay_readable():
+    """Files of at most 700 lines, tables excepted; the median function is short."""
+    tables = {"unicode_tables.c"}
+    for path in sources(SRC) + sources(ROOT / "cli"):
+        if path.name not in tables:
+            assert len(path.read_text(encoding="utf8").splitlines()) <= 700, f"{path.relative_to(ROOT)} is too long"
+
+
+def test_texts_speak_of_the_project_alone():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode != 0:
+        pytest.skip("not a git checkout")
+    path_like = re.compile(r'[ "=(`](/work|/farm|/root|/opt/oracle)/')
+    for name in tracked.stdout.split():
+        path = ROOT / name
+        if path.suffix in (".c", ".h", ".py", ".md", ".sh", ".cmake", ".txt") and path.exists() and name != "tests/layers/test_layers.py":
+            assert not path_like.search(path.read_text(encoding="utf8", errors="replace")), f"{name} names a path of one machine"
