@@ -96,11 +96,14 @@ static void format_bar(double share, size_t n_cells, char *out)
 {
     static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     const size_t filled = (size_t)(share * (double)n_cells * 8 + 0.5);
-    out[0] = '\0';
+    size_t n = 0;
     for (size_t i = 0; i < n_cells; i++) {
         const size_t rest = filled > 8 * i ? filled - 8 * i : 0;
-        strcat(out, rest >= 8 ? "█" : eighths[rest]);
+        const char *cell = rest >= 8 ? "█" : eighths[rest];
+        memcpy(out + n, cell, strlen(cell));
+        n += strlen(cell);
     }
+    out[n] = '\0';
 }
 
 static void format_line(const struct cli_progress *progress, const struct ss_progress *now,

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DIGITS = 17, MAX_NUMBER_BYTES = 512 };
+/* Decimals of 15 digits survive the way through a double, so fewer digits are found by trimming
+ * zeros; 17 always suffice. */
+enum { ALWAYS_EXACT_DIGITS = 15, MAX_DIGITS = 17, MAX_NUMBER_BYTES = 512 };
 
 /* A finite double as sign, digits d1 d2 … dn without trailing zeros, and the exponent of d1. */
 struct decimal {
@@ -77,10 +79,7 @@ static void decimal_trim(struct decimal *number)
 static void shortest_decimal(double magnitude, struct decimal *out)
 {
     static const int steps[] = {-1, 1};
-    for (int n_digits = 1; n_digits <= MAX_DIGITS; n_digits++) {
-        if (n_digits == 1) {
-            n_digits = 15; /* 15 digits always read back as themselves: trimming finds fewer */
-        }
+    for (int n_digits = ALWAYS_EXACT_DIGITS; n_digits <= MAX_DIGITS; n_digits++) {
         decimal_round(magnitude, n_digits, out);
         if (decimal_value(out) == magnitude) {
             break;
@@ -95,7 +94,7 @@ static void shortest_decimal(double magnitude, struct decimal *out)
         }
     }
     /* With few significant bits (subnormals) fewer than 15 digits may do. */
-    for (int n_digits = 1; n_digits < 15 && magnitude < 1e-300; n_digits++) {
+    for (int n_digits = 1; n_digits < ALWAYS_EXACT_DIGITS && magnitude < 1e-300; n_digits++) {
         struct decimal fewer;
         decimal_round(magnitude, n_digits, &fewer);
         if (decimal_value(&fewer) == magnitude) {
@@ -106,12 +105,12 @@ static void shortest_decimal(double magnitude, struct decimal *out)
     decimal_trim(out);
 }
 
-static size_t write_fixed(const struct decimal *number, char *out)
+static size_t write_fixed(const struct decimal *number, char *out, size_t n_room)
 {
     char *at = out;
     if (number->exponent < 0) {
-        at += sprintf(at, "0.%.*s", -number->exponent - 1, "0000");
-        return (size_t)(at - out) + (size_t)sprintf(at, "%s", number->digits);
+        return (size_t)snprintf(out, n_room, "0.%.*s%s", -number->exponent - 1, "0000",
+                                number->digits);
     }
     for (int i = 0; i <= number->exponent || i < number->n_digits; i++) {
         if (i == number->exponent + 1) {
@@ -120,39 +119,37 @@ static size_t write_fixed(const struct decimal *number, char *out)
         *at++ = i < number->n_digits ? number->digits[i] : '0';
     }
     if (number->n_digits <= number->exponent + 1) {
-        at += sprintf(at, ".0");
+        *at++ = '.';
+        *at++ = '0';
     }
     *at = '\0';
     return (size_t)(at - out);
 }
 
-static size_t write_scientific(const struct decimal *number, char *out)
+static size_t write_scientific(const struct decimal *number, char *out, size_t n_room)
 {
     const int exponent = number->exponent;
-    return (size_t)sprintf(out, "%c%s%se%c%02d", number->digits[0],
-                           number->n_digits > 1 ? "." : "", number->digits + 1,
-                           exponent < 0 ? '-' : '+', abs(exponent));
+    return (size_t)snprintf(out, n_room, "%c%s%se%c%02d", number->digits[0],
+                            number->n_digits > 1 ? "." : "", number->digits + 1,
+                            exponent < 0 ? '-' : '+', abs(exponent));
 }
 
 size_t ss__format_double(double value, char out[SS__DOUBLE_TEXT_BYTES])
 {
     struct decimal number;
     size_t n_sign = 0;
-    if (isnan(value)) {
-        return (size_t)sprintf(out, "NaN");
-    }
-    if (signbit(value)) {
+    if (signbit(value) && !isnan(value)) {
         out[n_sign++] = '-';
     }
-    if (isinf(value)) {
-        return n_sign + (size_t)sprintf(out + n_sign, "Infinity");
-    }
-    if (value == 0) {
-        return n_sign + (size_t)sprintf(out + n_sign, "0.0");
+    char *at = out + n_sign;
+    const size_t n_room = SS__DOUBLE_TEXT_BYTES - n_sign;
+    if (!isfinite(value) || value == 0) {
+        const char *word = isnan(value) ? "NaN" : value == 0 ? "0.0" : "Infinity";
+        return n_sign + (size_t)snprintf(at, n_room, "%s", word);
     }
     shortest_decimal(fabs(value), &number);
     const bool fixed = number.exponent >= -4 && number.exponent < 16;
-    return n_sign + (fixed ? write_fixed : write_scientific)(&number, out + n_sign);
+    return n_sign + (fixed ? write_fixed : write_scientific)(&number, at, n_room);
 }
 
 /* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point. */

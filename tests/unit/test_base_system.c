@@ -1,0 +1,184 @@
+/* Files, memory, hashes and threads of base. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/pool.h"
+
+static char folder[] = "/tmp/saescope-test-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder); /* fails if a test left a file behind */
+}
+
+static size_t n_names(void)
+{
+    char **names = NULL;
+    size_t n = 0;
+    assert_int_equal(ss__list_folder(folder, &names, &n, NULL), SS_OK);
+    ss__list_release(names, n);
+    return n;
+}
+
+static void test_a_file_appears_whole_or_not_at_all(void **state)
+{
+    struct ss__out out = SS__OUT_CLOSED;
+    struct ss__map map = {0};
+    char *path = ss__path_join(folder, "a.txt");
+    (void)state;
+    assert_int_equal(ss__out_open(path, &out, NULL), SS_OK);
+    assert_int_equal(ss__out_write(&out, "0000 world", 10, NULL), SS_OK);
+    assert_int_equal(ss__path_look(path), SS__PATH_NONE);
+    assert_int_equal(ss__out_patch(&out, 0, "hell", 4, NULL), SS_OK);
+    assert_int_equal(ss__out_commit(&out, NULL), SS_OK);
+    assert_int_equal(ss__file_map(path, &map, NULL), SS_OK);
+    assert_int_equal(map.n_bytes, 10);
+    assert_memory_equal(map.data, "hell world", 10);
+    ss__map_release(&map);
+    assert_int_equal(ss__out_open(path, &out, NULL), SS_OK);
+    assert_int_equal(ss__out_write(&out, "x", 1, NULL), SS_OK);
+    ss__out_abort(&out);
+    assert_int_equal(n_names(), 1);
+    unlink(path);
+    ss__free(path);
+}
+
+static void test_a_full_device_is_an_error_and_stays(void **state)
+{
+    ss_err err;
+    (void)state;
+    assert_int_equal(ss__file_write("/dev/full", "text", 4, &err), SS_E_IO);
+    assert_string_equal(err.file, "/dev/full");
+    assert_int_equal(ss__path_look("/dev/full"), SS__PATH_OTHER);
+}
+
+static void test_missing_files_and_folders_are_told_apart(void **state)
+{
+    struct ss__map map = {0};
+    ss_err err;
+    (void)state;
+    assert_int_equal(ss__file_map("/nowhere/at/all", &map, &err), SS_E_NOINPUT);
+    assert_int_equal(ss__file_map(folder, &map, &err), SS_E_DATA);
+    assert_non_null(strstr(err.message, "a folder, not a file"));
+    assert_int_equal(ss__file_write(folder, "x", 1, &err), SS_E_IO);
+}
+
+static void test_paths(void **state)
+{
+    static const char *const inside[] = {"a", "a/b.txt", "a..b", "./a"};
+    static const char *const outside[] = {"/etc/passwd", "..", "a/../../b", "a\\b", "a\nb"};
+    (void)state;
+    for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+        assert_true(ss__path_is_inside(inside[i]));
+    }
+    for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        assert_false(ss__path_is_inside(outside[i]));
+    }
+    assert_string_equal(ss__path_name("/a/b/"), "b/");
+    char *joined = ss__path_join("a/", "b");
+    assert_string_equal(joined, "a/b");
+    ss__free(joined);
+}
+
+static void test_sizes_do_not_wrap(void **state)
+{
+    void *block = NULL;
+    size_t room = 0;
+    (void)state;
+    assert_null(ss__alloc(SIZE_MAX, 16));
+    assert_null(ss__alloc_aligned(SIZE_MAX / 2, 4));
+    assert_false(ss__grow(&block, &room, SIZE_MAX / 2, 8));
+    assert_null(block);
+    struct ss__arena arena = {0};
+    assert_null(ss__arena_alloc(&arena, SIZE_MAX));
+    for (size_t i = 1; i < 3000; i++) {
+        char *piece = ss__arena_alloc(&arena, i);
+        assert_int_equal((uintptr_t)piece % 16, 0);
+        assert_int_equal(piece[i - 1], 0);
+        memset(piece, 0xAB, i);
+    }
+    ss__arena_reset(&arena);
+    assert_int_equal(*(char *)ss__arena_alloc(&arena, 100), 0);
+    ss__arena_release(&arena);
+}
+
+/* Expected: sha256sum of "abc", from FIPS 180-2 appendix B.1. */
+static void test_sha256(void **state)
+{
+    struct ss__sha256 *hash = NULL;
+    char hex[SS__SHA256_HEX_BYTES];
+    (void)state;
+    assert_int_equal(ss__sha256_new(&hash, NULL), SS_OK);
+    ss__sha256_add(hash, "a", 1);
+    ss__sha256_add(hash, "bc", 2);
+    ss__sha256_finish(hash, hex);
+    ss__sha256_free(hash);
+    assert_string_equal(hex,
+                        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+struct marks {
+    atomic_int done[1000];
+    size_t n_workers;
+};
+
+static void mark(void *context, size_t index, size_t worker)
+{
+    struct marks *marks = context;
+    assert_true(worker < marks->n_workers);
+    atomic_fetch_add(&marks->done[index], 1);
+}
+
+static void test_every_task_runs_once(void **state)
+{
+    (void)state;
+    for (size_t n_threads = 1; n_threads <= 5; n_threads++) {
+        struct ss__pool *pool = NULL;
+        assert_int_equal(ss__pool_new(n_threads, &pool, NULL), SS_OK);
+        for (size_t n_tasks = 0; n_tasks <= 1000; n_tasks += n_tasks < 4 ? 1 : 249) {
+            struct marks marks = {.n_workers = n_threads};
+            ss__pool_run(pool, n_tasks, mark, &marks);
+            for (size_t i = 0; i < 1000; i++) {
+                assert_int_equal(atomic_load(&marks.done[i]), i < n_tasks);
+            }
+        }
+        ss__pool_free(pool);
+    }
+    struct ss__pool *pool = NULL;
+    assert_int_equal(ss__pool_new(100000, &pool, NULL), SS_E_USAGE);
+    assert_null(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
+        cmocka_unit_test(test_a_full_device_is_an_error_and_stays),
+        cmocka_unit_test(test_missing_files_and_folders_are_told_apart),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_sizes_do_not_wrap),
+        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_every_task_runs_once),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
