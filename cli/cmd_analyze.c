@@ -208,7 +208,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
 
 const struct cli_command cli_analyze = {
     .name = "analyze",
-    .summary = "fire rates, density histogram and top texts of an SAE's features",
+    .summary = "fire rates, histogram and top texts of an SAE's features",
     .about =
         "Reads every row once: embeds its text, encodes the embedding with the SAE, and "
         "gathers "

@@ -82,18 +82,22 @@ static void print_option(const struct cli_use *use, FILE *to)
 
 static void print_usage(const struct cli_command *command, FILE *to)
 {
-    fprintf(to, "Usage: saescope %s", command->name);
+    char line[512];
+    size_t n = (size_t)snprintf(line, sizeof line, "saescope %s", command->name);
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         const struct cli_option *option = &cli_options[command->uses[i].id];
         if (command->uses[i].required) {
-            fprintf(to, " --%s %s", option->name, option->placeholder);
+            n += (size_t)snprintf(line + n, sizeof line - n, " --%s %s", option->name,
+                                  option->placeholder);
         }
     }
-    fprintf(to, " [options]");
+    n += (size_t)snprintf(line + n, sizeof line - n, " [options]");
     if (command->argument != NULL) {
-        fprintf(to, command->n_least > 0 ? " %s" : " [%s]", command->argument);
+        snprintf(line + n, sizeof line - n, command->n_least > 0 ? " %s" : " [%s]",
+                 command->argument);
     }
-    fputc('\n', to);
+    fputs("Usage: ", to);
+    print_folded(to, line, strlen("Usage: "));
 }
 
 void cli_help_command(const struct cli_command *command, FILE *to)
@@ -111,10 +115,9 @@ void cli_help_command(const struct cli_command *command, FILE *to)
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         print_option(&command->uses[i], to);
     }
-    fputs(
-        "\nEvery option can also be set by an environment variable: SAESCOPE_ and its name in\n"
-        "capitals, such as SAESCOPE_THREADS=4. The command line goes before it.\n",
-        to);
+    fputs("\nEvery option can also be set by an environment variable: SAESCOPE_ and its\n"
+          "name in capitals, such as SAESCOPE_THREADS=4. The command line goes before it.\n",
+          to);
 }
 
 void cli_help_overview(FILE *to)

@@ -1,0 +1,29 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+
+
+class Result:
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout.decode("utf8"), done.stderr.decode("utf8")
+
+
+@pytest.fixture(scope="session")
+def program():
+    path = Path(os.environ.get("SAESCOPE", ROOT / "build/release/saescope"))
+    assert path.exists(), f"{path} is not built"
+    return path
+
+
+@pytest.fixture
+def run(program):
+    def call(*words, stdin=b"", env=None, **more):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SAESCOPE_") or k == "SAESCOPE_CPU"}
+        environment.update(env or {})
+        return Result(subprocess.run([program, *map(str, words)], input=stdin, capture_output=True, env=environment, timeout=120, **more))
+    return call

@@ -1,0 +1,104 @@
+"""The command line itself: help, options, mistakes, streams. No model is needed."""
+import subprocess
+
+import pytest
+
+COMMANDS = ["analyze", "embed", "fill-mask", "tokenize", "inspect", "plot", "completion"]
+
+
+def test_help_goes_to_stdout_and_begins_with_examples(run):
+    for words in (["--help"], ["help"], ["-h"]):
+        done = run(*words)
+        assert done.code == 0 and done.err == ""
+        assert done.out.index("Examples:") < done.out.index("Commands:")
+        assert all(f"\n  {name} " in done.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(run, command):
+    done = run(command, "--help")
+    assert done.code == 0 and done.err == ""
+    assert done.out.index("Examples:") < done.out.index("Usage:") < done.out.index("Options:")
+    # Example commands stay whole, so that they can be copied; all else fits a terminal.
+    assert all(len(line) <= 80 for line in done.out.splitlines() if not line.startswith("  saescope") and not line.startswith("  zstdcat"))
+    assert run("help", command).out == done.out
+
+
+def test_without_a_command_help_goes_to_stderr(run):
+    done = run()
+    assert done.code == 64 and done.out == "" and "Commands:" in done.err
+
+
+def test_version(run):
+    assert run("--version").out.startswith("saescope 0.")
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["analyse"], "unknown command 'analyse'; did you mean 'analyze'?"),
+    (["frobnicate"], "unknown command 'frobnicate'"),
+    (["analyze", "--modle", "x"], "unknown option '--modle'; did you mean '--model'?"),
+    (["analyze"], "--model DIR is needed"),
+    (["analyze", "--model"], "--model needs a value: --model DIR"),
+    (["analyze", "--force=yes"], "--force takes no value"),
+    (["embed", "-m", "a", "-m", "b"], "--model is given twice"),
+    (["embed", "-t", "0"], "--threads: '0' is not a whole number of 1 or more"),
+    (["embed", "-t", "1e3"], "--threads: '1e3' is not a whole number of 1 or more"),
+    (["embed", "-t", "99999999999999999999"], "is not a whole number"),
+    (["embed", "-n", "-5"], "is not a whole number"),
+    (["analyze", "--batchtopk", "rowtopk"], "did you mean 'row-topk'?"),
+    (["plot"], "a run folder is needed, or --thresholds SAE"),
+    (["plot", "a", "--dpi", "nan"], "--dpi: 'nan' is not a number above 0"),
+    (["inspect", "a", "b"], "'b' is one argument too many"),
+    (["inspect"], "PATH is needed"),
+    (["completion", "tcsh"], "'tcsh' is not one of bash, zsh, fish"),
+    (["--modle"], "unknown option '--modle'"),
+])
+def test_wrong_use_is_two_lines_on_stderr(run, words, sentence):
+    done = run(*words)
+    assert done.code == 64 and done.out == ""
+    assert sentence in done.err and len(done.err.splitlines()) == 2
+    assert done.err.splitlines()[1].startswith("Try 'saescope")
+
+
+def test_environment_is_read_and_the_command_line_goes_before_it(run):
+    assert "'x' is not a whole number" in run("embed", "-m", "a", "-d", "b", "-o", "c", env={"SAESCOPE_THREADS": "x"}).err
+    assert "'y' is not a whole number" in run("embed", "-t", "y", env={"SAESCOPE_THREADS": "x"}).err
+
+
+def test_control_characters_do_not_reach_the_terminal(run):
+    done = run("inspect", "no\x1b[31msuch\u202efile\x07")
+    assert done.code == 66
+    assert not any(c in done.err for c in "\x1b\x07\u202e")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_name_every_command_and_option(run, shell):
+    text = run("completion", shell).out
+    assert all(name in text for name in COMMANDS) and "batchtopk-threshold" in text
+
+
+def test_bash_completion_is_sound(run, tmp_path):
+    script = tmp_path / "c.bash"
+    script.write_text(run("completion", "bash").out + "\nCOMP_WORDS=(saescope analyze --num); COMP_CWORD=2; _saescope; echo ${COMPREPLY[@]}\n"
+                      "COMP_WORDS=(saescope an); COMP_CWORD=1; _saescope; echo ${COMPREPLY[@]}\n")
+    done = subprocess.run(["bash", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["--num-examples", "analyze"] and done.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_man_pages_are_sound(run, command):
+    page = run("manual", *([command] if command else [])).out
+    for section in ("NAME", "SYNOPSIS", "EXIT STATUS"):
+        assert f".SH {section}" in page
+    try:
+        lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning"], input=page.encode(), capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("no mandoc")
+    assert lint.stdout == b""
+
+
+def test_a_full_or_closed_stdout_is_said(program):
+    for redirect in (">/dev/full", ">&-"):
+        done = subprocess.run(["sh", "-c", f'"$0" --help {redirect}', program], capture_output=True, text=True)
+        assert done.returncode == 74, redirect
+        assert done.stderr.startswith("saescope: cannot write to standard output")
