@@ -166,7 +166,7 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
 
 const struct cli_command cli_inspect = {
     .name = "inspect",
-    .summary = "what a model, SAE, dataset, weights file or run is, and if it is sound",
+    .summary = "what a file or folder is, and whether it is sound",
     .argument = "PATH",
     .n_least = 1,
     .n_most = 1,

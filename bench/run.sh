@@ -1,0 +1,20 @@
+#!/bin/sh
+# Time the kernels and the whole program on this machine: bench/run.sh [MODEL] [TEXTS.jsonl]
+# With PEER_PYTHON naming a Python that has sentence-transformers, that is timed in turn.
+set -eu
+cd "$(dirname "$0")/.."
+model=${1:-$(scripts/fetch-encoder.sh)}
+texts=${2:-}
+if [ -z "$texts" ]; then
+    if [ -e ../shared/data/arxiv-astro.jsonl.xz ]; then
+        texts=../shared/data/arxiv-astro.jsonl.xz
+    else
+        mkdir -p build/demo
+        texts=build/demo/descriptions.jsonl
+        scripts/package-descriptions.sh > "$texts"
+    fi
+fi
+if [ -x build/release/bench/bench_tensor ]; then
+    build/release/bench/bench_tensor
+fi
+exec "${PEER_PYTHON:-/usr/bin/python3}" bench/embed_against_peer.py build/release/saescope "$model" "$texts"

@@ -1,0 +1,278 @@
+"""The program's jobs as a user runs them, on tiny models: outputs, streams, bad input, stopping.
+
+Models are the project's own tiny ones under tests/data. Expected numbers come from the reference libraries (see the
+scripts under tools/); what the program writes is compared with numpy and Python's json.
+"""
+import gzip
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, SHARED
+
+TEXTS = ["Stars form in cold clouds.", "A galaxy is bright.", "", "   ", "We measure the mass of stars.", "Stars form in cold clouds.",
+         "caf\u00e9 \u4e2d\u6587 \U0001f600", "The method is new.", "A star and a galaxy.", "Cold gas moves."]
+
+
+def first_folder(*candidates):
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    pytest.skip("no tiny model here")
+
+
+@pytest.fixture(scope="session")
+def model():
+    return first_folder(SHARED / "oracle/tiny-mpnet", ROOT / "tests/data/encoder/mpnet-old")
+
+
+@pytest.fixture(scope="session")
+def sae(tmp_path_factory, model):
+    """A jumprelu SAE over the tiny model, written here in the seed's format as safetensors."""
+    width = json.loads((model / "config.json").read_text())["hidden_size"]
+    features = 40
+    rng = np.random.default_rng(3)
+    tensors = {"W_enc": rng.normal(0, 1 / np.sqrt(width), (width, features)), "W_dec": rng.normal(size=(features, width)),
+               "b_enc": rng.normal(0, 0.1, features), "b_dec": np.zeros(width),
+               "jumprelu.log_threshold": np.log(rng.uniform(0.3, 1.5, features))}
+    tensors["b_enc"][7] = -100.0                      # a dead feature
+    folder = tmp_path_factory.mktemp("sae")
+    write_safetensors(folder / "sae.safetensors", tensors)
+    config = {"sae_type": "jumprelu", "act_size": width, "dict_size": features, "input_unit_norm": True, "dtype": "torch.float32",
+              "model_name": model.name, "num_examples": 5}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def write_safetensors(path, tensors):
+    header, data = {}, b""
+    for name, value in tensors.items():
+        raw = value.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    head = json.dumps(header).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + data)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    rows = [{"id": i, "text": t} for i, t in enumerate(TEXTS)] + [{"id": 10, "text": None}]
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf8")
+    return path
+
+
+def outputs(folder):
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name != "run.json"}
+
+
+# ---- analyze ----
+
+
+def test_analyze_writes_what_numpy_and_json_would(run, model, sae, dataset, tmp_path):
+    out = tmp_path / "run"
+    done = run("analyze", "--model", model, "--sae", sae, "--dataset", dataset, "--out", out)
+    assert done.code == 0, done.err
+    assert sorted(p.name for p in out.iterdir()) == ["density.png", "density.svg", "features.csv", "fire_rate.npy", "run.json",
+                                                     "top_activations.json"]
+    rate = np.load(out / "fire_rate.npy")
+    copy = io.BytesIO()
+    np.save(copy, rate)
+    assert copy.getvalue() == (out / "fire_rate.npy").read_bytes()
+    top = json.loads((out / "top_activations.json").read_text(encoding="utf8"))
+    assert json.dumps(top, indent=2, ensure_ascii=False).encode() == (out / "top_activations.json").read_bytes()
+    manifest = json.loads((out / "run.json").read_text(encoding="utf8"))
+    text = json.dumps(manifest)
+    assert rate.shape == (40,) and rate[7] == 0 and top[7] == [] and rate.max() > 0
+    for rows in top:
+        values = [v for v, _ in rows]
+        assert values == sorted(values, reverse=True) and all(v > 0 for v in values)
+        assert len({t for _, t in rows}) == len(rows)      # equal texts once
+    assert "rows_used" in text and "sha256" in text
+
+
+def test_analyze_agrees_with_embed_and_the_rule_in_numpy(run, model, sae, dataset, tmp_path):
+    """Tolerance 1e-5: fp32 sums of 48 products, against the same embeddings in float64."""
+    kept = tmp_path / "kept.jsonl"
+    kept.write_text("".join(json.dumps({"text": t}) + "\n" for t in TEXTS if t.strip()), encoding="utf8")
+    assert run("embed", "-m", model, "-d", kept, "-o", tmp_path / "e.npy", "-q").code == 0
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "-q").code == 0
+    x = np.load(tmp_path / "e.npy").astype(np.float64)
+    raw = (sae / "sae.safetensors").read_bytes()
+    n = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:8 + n])
+    w = {k: np.frombuffer(raw[8 + n + h["data_offsets"][0]:8 + n + h["data_offsets"][1]], "<f4").reshape(h["shape"]).astype(np.float64)
+         for k, h in header.items()}
+    x = x - x.mean(1, keepdims=True)
+    x = x / (x.std(1, ddof=1, keepdims=True) + 1e-5)
+    h = np.maximum(x @ w["W_enc"] + w["b_enc"], 0)
+    theta = np.exp(w["jumprelu.log_threshold"])
+    assert np.abs(h - theta).min() > 1e-5                  # no pair is too near to decide
+    acts = h * (h > theta)
+    rate = np.load(tmp_path / "run/fire_rate.npy")
+    assert np.array_equal(rate, (100.0 * (acts > 0).sum(0) / len(x)).astype(np.float32))
+    top = json.loads((tmp_path / "run/top_activations.json").read_text(encoding="utf8"))
+    texts = [t for t in TEXTS if t.strip()]
+    for f, rows in enumerate(top):
+        for value, text in rows:
+            assert abs(value - acts[texts.index(text), f]) < 1e-5 * max(1, acts.max())
+
+
+def test_results_do_not_depend_on_threads_batches_or_format(run, model, sae, dataset, tmp_path):
+    base = ["analyze", "-m", model, "-s", sae, "-q", "--title", "same"]
+    assert run(*base, "-d", dataset, "-o", tmp_path / "a").code == 0
+    expected = outputs(tmp_path / "a")
+    packed = tmp_path / "texts.jsonl.gz"
+    packed.write_bytes(gzip.compress(dataset.read_bytes()))
+    variants = [["-d", dataset, "--threads", t, "--batch-tokens", b] for t in (1, 2) for b in (256, 4096, 65536)]
+    variants += [["-d", packed], ["-d", "-"]]
+    for i, variant in enumerate(variants):
+        done = run(*base, *variant, "-o", tmp_path / f"v{i}", stdin=dataset.read_bytes())
+        assert done.code == 0, done.err
+        assert outputs(tmp_path / f"v{i}") == expected, variant
+
+
+def test_summary_and_json(run, model, sae, dataset, tmp_path):
+    plain = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "a")
+    assert "8 used" in plain.out and "3 skipped (1 null, 1 empty, 1 blank)" in plain.out and "Dead features" in plain.out
+    done = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "b", "--json", "--quiet")
+    summary = json.loads(done.out)
+    assert done.err == "" and summary["rows_used"] == 8 and summary["rows_skipped"] == {"null": 1, "empty": 1, "blank": 1}
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "c", "-q").out == ""
+
+
+def test_num_examples_counts_used_rows(run, model, sae, dataset, tmp_path):
+    done = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "a", "-n", "4", "--json")
+    summary = json.loads(done.out)
+    assert summary["rows_used"] == 4 and summary["rows_read"] in (6, 7)
+
+
+def test_an_output_folder_that_exists_is_left_alone(run, model, sae, dataset, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    done = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", out)
+    assert done.code != 0 and "--force" in done.err and os.listdir(out) == ["mine.txt"]
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", out, "--force", "-q").code == 0
+    assert (out / "mine.txt").read_text() == "keep" and (out / "run.json").exists()
+
+
+def test_width_mismatch_names_both_numbers(run, model, tmp_path, dataset):
+    folder = tmp_path / "sae"
+    folder.mkdir()
+    write_safetensors(folder / "sae.safetensors", {"W_enc": np.ones((12, 4)), "W_dec": np.ones((4, 12)), "b_enc": np.zeros(4),
+                                                   "b_dec": np.zeros(12), "jumprelu.log_threshold": np.zeros(4)})
+    (folder / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": 12, "dict_size": 4}))
+    done = run("analyze", "-m", model, "-s", folder, "-d", dataset, "-o", tmp_path / "run")
+    width = json.loads((model / "config.json").read_text())["hidden_size"]
+    assert done.code == 65 and "12" in done.err and str(width) in done.err and not (tmp_path / "run").exists()
+
+
+def test_another_encoder_name_is_a_warning(run, model, sae, dataset, tmp_path):
+    folder = tmp_path / "sae"
+    shutil.copytree(sae, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_name": "someone/another-encoder"}))
+    done = run("analyze", "-m", model, "-s", folder, "-d", dataset, "-o", tmp_path / "run", "-q")
+    assert done.code == 0 and "warning" in done.err and "someone/another-encoder" in done.err
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_leaves_nothing_half_written(program, model, sae, tmp_path, which):
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(json.dumps({"text": f"A galaxy is bright number {i}. " * 20}) + "\n" for i in range(60000)))
+    out = tmp_path / "run"
+    job = subprocess.Popen([program, "analyze", "-m", model, "-s", sae, "-d", many, "-o", out], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+    time.sleep(1.0)
+    assert job.poll() is None, job.communicate()
+    job.send_signal(which)
+    _, err = job.communicate(timeout=10)
+    assert job.returncode == 75 and b"stopped" in err
+    assert not out.exists() or os.listdir(out) == []
+
+
+# ---- embed, tokenize, fill-mask ----
+
+
+def test_embed_keeps_rows_one_to_one(run, model, dataset, tmp_path):
+    done = run("embed", "-m", model, "-d", dataset, "-o", tmp_path / "e.npy")
+    assert done.code == 65 and "10" in done.err and not (tmp_path / "e.npy").exists()
+    done = run("embed", "-m", model, "-d", dataset, "-o", tmp_path / "e.npy", "--skip-empty")
+    assert done.code == 0
+    x = np.load(tmp_path / "e.npy")
+    copy = io.BytesIO()
+    np.save(copy, x)
+    assert x.shape[0] == len(TEXTS) and copy.getvalue() == (tmp_path / "e.npy").read_bytes()
+    assert np.array_equal(x[0], x[5])
+    assert run("embed", "-m", model, "-d", dataset, "-o", tmp_path / "e.npy", "--skip-empty").code == 74
+
+
+def test_a_full_disk_is_said(run, model, sae, dataset):
+    done = run("embed", "-m", model, "-d", dataset, "-o", "/dev/full", "--skip-empty", "--force")
+    assert done.code == 74 and "/dev/full" in done.err and len(done.err.strip().splitlines()) == 1
+
+
+def test_tokenize_prints_a_json_array_per_row(run, model, dataset):
+    done = run("tokenize", "-m", model, "-d", dataset, "--skip-empty")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0 and len(rows) == len(TEXTS) and len(rows[2]) == 2 and all(isinstance(i, int) for r in rows for i in r)
+    assert run("tokenize", "-m", model, "-d", dataset).code == 65
+
+
+def test_fill_mask_prints_the_shape_of_the_usual_pipeline(run, model):
+    one = run("fill-mask", "-m", model, "--json", "The <mask> of the galaxy is bright.")
+    if one.code == 65 and "head" in one.err:
+        pytest.skip("this model has no head")
+    assert one.code == 0, one.err
+    rows = json.loads(one.out)
+    assert len(rows) == 5 and list(rows[0]) == ["score", "token", "token_str", "sequence"]
+    assert rows == sorted(rows, key=lambda r: -r["score"])
+    two = json.loads(run("fill-mask", "-m", model, "--json", "-k", "2", "A <mask> and a <mask>.").out)
+    assert [len(r) for r in two] == [2, 2]
+    none = run("fill-mask", "-m", model, "no mask here")
+    assert none.code == 65 and "<mask>" in none.err
+
+
+# ---- inspect, plot ----
+
+
+def test_inspect_says_what_things_are(run, model, sae, dataset, tmp_path):
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "-q").code == 0
+    for path in (model, sae, dataset, sae / "sae.safetensors", tmp_path / "run"):
+        plain = run("inspect", path)
+        assert plain.code == 0 and len(plain.out.splitlines()) <= 60, plain.err
+        assert json.loads(run("inspect", path, "--json").out)["path"] == str(path)
+        checked = run("inspect", "--check", path)
+        assert checked.code == 0 and "sound" in checked.out, checked.err
+    rows = [json.loads(line) for line in run("inspect", "--rows", "3", dataset).out.splitlines()]
+    assert rows == [{"id": i, "text": TEXTS[i]} for i in range(3)]
+
+
+def test_inspect_check_finds_damage(run, sae, tmp_path):
+    raw = (sae / "sae.safetensors").read_bytes()
+    for name, data in {"short": raw[:-1], "long": raw + b"x", "empty": b""}.items():
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(data)
+        done = run("inspect", "--check", path)
+        assert done.code == 65 and len(done.err.strip().splitlines()) == 1 and path.name in done.err
+    assert run("inspect", tmp_path / "missing").code == 66
+
+
+@pytest.mark.parametrize("ending, magic", [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_plot_draws_again(run, model, sae, dataset, tmp_path, ending, magic):
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "-q").code == 0
+    for words in (["plot", tmp_path / "run"], ["plot", "--thresholds", sae]):
+        out = tmp_path / f"{len(words)}.{ending}"
+        done = run(*words, "--out", out, "--width", "5", "--height", "3")
+        assert done.code == 0, done.err
+        assert out.read_bytes().startswith(magic)
+        assert run(*words, "--out", out).code == 74
+    assert run("plot", tmp_path / "run", "--out", tmp_path / "x.gif").code == 64
