@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ROOT, SHARED
+from conftest import ROOT, SHARED  # noqa: E402
 
 TEXTS = ["Stars form in cold clouds.", "A galaxy is bright.", "", "   ", "We measure the mass of stars.", "Stars form in cold clouds.",
          "caf\u00e9 \u4e2d\u6587 \U0001f600", "The method is new.", "A star and a galaxy.", "Cold gas moves."]
