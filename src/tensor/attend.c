@@ -101,9 +101,15 @@ static void weigh_queries(const struct head *self, size_t first, size_t n_rows)
     for (size_t j = 0; j < n_tokens; j += cols) {
         for (size_t r = 0; r < n_rows; r += tile_rows) {
             const size_t n = ss__min_size(tile_rows, n_rows - r);
-            self->kernels->tile[n - 1](self->packed + r * packed_width, self->keys + j * width,
-                                       width, self->scores + r * token_cols + j, token_cols,
-                                       true);
+            self->kernels->tile[n - 1](&(struct ss__tile){
+                .a = self->packed + r * packed_width,
+                .b = self->keys + j * width,
+                .n_k = width,
+                .c = self->scores + r * token_cols + j,
+                .c_stride = token_cols,
+                .is_first = true,
+                .ahead = self->keys + j * width,
+            });
         }
     }
     for (size_t r = 0; r < n_rows; r += tile_rows) {
@@ -124,7 +130,8 @@ static void weigh_queries(const struct head *self, size_t first, size_t n_rows)
 /* Context of the same queries, out of their weights. */
 static void mix_values(const struct head *self, size_t first, size_t n_rows)
 {
-    const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
+    const struct ss__kernels *kernels = self->kernels;
+    const size_t cols = kernels->tile_cols, tile_rows = kernels->tile_rows;
     const size_t width = self->attention->head_width, n_tokens = self->n_tokens;
     const size_t width_cols = ss__round_up(width, cols);
     for (size_t j = 0; j < width; j += cols) {
@@ -133,16 +140,21 @@ static void mix_values(const struct head *self, size_t first, size_t n_rows)
             const size_t n_k = ss__min_size(SS__K_BLOCK, n_tokens - k);
             for (size_t r = 0; r < n_rows; r += tile_rows) {
                 const size_t n = ss__min_size(tile_rows, n_rows - r);
-                const float *a = self->weights + r * ss__round_up(n_tokens, SS__LANES) + k * n;
-                self->kernels->tile[n - 1](a, panel + k * cols, n_k,
-                                           self->context + r * width_cols + j, width_cols,
-                                           k == 0);
+                kernels->tile[n - 1](&(struct ss__tile){
+                    .a = self->weights + r * ss__round_up(n_tokens, SS__LANES) + k * n,
+                    .b = panel + k * cols,
+                    .n_k = n_k,
+                    .c = self->context + r * width_cols + j,
+                    .c_stride = width_cols,
+                    .is_first = k == 0,
+                    .ahead = panel,
+                });
             }
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
         float *context = self->context + r * width_cols;
-        self->kernels->rows->scale(context, 1.0F / self->sums[r], width);
+        kernels->rows->scale(context, 1.0F / self->sums[r], width);
         memcpy(self->out + (first + r) * self->width, context, width * sizeof *context);
     }
 }

@@ -43,16 +43,73 @@ static void pack_block(const struct ss__kernels *kernels, const float *x, size_t
     }
 }
 
-/* Sums of all rows of a packed block with one panel: [n_rows, tile_cols]. */
-static void multiply_panel(const struct ss__kernels *kernels, const float *a, size_t n_rows,
-                           const float *panel, size_t n_in, float *sums)
+/* What one thread works on: a packed block of rows. */
+struct block {
+    const struct linear_job *job;
+    const float *a;
+    float *sums; /* [n_rows, tile_cols] of the panel at hand */
+    size_t row, n_rows;
+};
+
+static struct ss__block_end tile_end(const struct block *self, size_t r, size_t n, size_t j)
 {
-    const size_t cols = kernels->tile_cols;
+    const struct linear_job *job = self->job;
+    const size_t cols = job->kernels->tile_cols, n_out = job->w->n_out;
+    const size_t at = (self->row + r) * n_out + j;
+    return (struct ss__block_end){
+        .n_rows = n,
+        .n_cols = ss__min_size(cols, n_out - j),
+        .sums = self->sums + r * cols,
+        .sums_stride = cols,
+        .bias = job->end->bias == NULL ? NULL : job->end->bias + j,
+        .residual = job->end->residual == NULL ? NULL : job->end->residual + at,
+        .out = job->y + at,
+        .out_stride = n_out,
+        .activation = job->end->activation,
+    };
+}
+
+/* Ask for the memory that a tile's end will touch while the tile is computed. */
+static void fetch_end(const struct ss__block_end *end)
+{
+    for (size_t r = 0; r < end->n_rows; r++) {
+        for (size_t j = 0; j < end->n_cols; j += SS__LANES) {
+            __builtin_prefetch(end->out + r * end->out_stride + j, 1);
+            if (end->residual != NULL) {
+                __builtin_prefetch(end->residual + r * end->out_stride + j);
+            }
+        }
+    }
+}
+
+/* All rows of a block with the outputs j … of one panel. */
+static void multiply_panel(const struct block *self, size_t j)
+{
+    const struct ss__kernels *kernels = self->job->kernels;
+    const size_t cols = kernels->tile_cols, n_in = self->job->w->n_in;
+    const float *a = self->a;
     for (size_t k = 0; k < n_in; k += SS__K_BLOCK) {
         const size_t n_k = ss__min_size(SS__K_BLOCK, n_in - k);
-        for (size_t r = 0; r < n_rows; r += kernels->tile_rows) {
-            const size_t n = ss__min_size(kernels->tile_rows, n_rows - r);
-            kernels->tile[n - 1](a, panel + k * cols, n_k, sums + r * cols, cols, k == 0);
+        const bool is_last = k + n_k == n_in;
+        const float *b = self->job->w->panels + j * n_in + k * cols;
+        for (size_t r = 0, part = 0; r < self->n_rows; r += kernels->tile_rows, part++) {
+            const size_t n = ss__min_size(kernels->tile_rows, self->n_rows - r);
+            const struct ss__block_end end = tile_end(self, r, n, j);
+            if (is_last) {
+                fetch_end(&end);
+            }
+            kernels->tile[n - 1](&(struct ss__tile){
+                .a = a,
+                .b = b,
+                .n_k = n_k,
+                .c = self->sums + r * cols,
+                .c_stride = cols,
+                .is_first = k == 0,
+                .ahead = part < 8 ? b + (n_k + 2 * part) * cols : b,
+            });
+            if (is_last) {
+                kernels->rows->end_block(&end);
+            }
             a += n * ss__round_up(n_k, SS__LANES);
         }
     }
@@ -70,21 +127,10 @@ static void linear_task(void *context, size_t index, size_t worker)
     const size_t to = ss__min_size(from + job->panels_per_group * cols, n_out);
     float *sums = job->scratch + worker * job->scratch_floats;
     float *a = sums + BLOCK_ROWS * SS__MAX_TILE_COLS;
+    const struct block block = {.job = job, .a = a, .sums = sums, .row = row, .n_rows = n_rows};
     pack_block(kernels, job->x + row * n_in, n_in, n_rows, a);
     for (size_t j = from; j < to; j += cols) {
-        multiply_panel(kernels, a, n_rows, job->w->panels + j * n_in, n_in, sums);
-        const size_t at = row * n_out + j;
-        kernels->rows->end_block(&(struct ss__block_end){
-            .n_rows = n_rows,
-            .n_cols = ss__min_size(cols, to - j),
-            .sums = sums,
-            .sums_stride = cols,
-            .bias = end->bias == NULL ? NULL : end->bias + j,
-            .residual = end->residual == NULL ? NULL : end->residual + at,
-            .out = job->y + at,
-            .out_stride = n_out,
-            .activation = end->activation,
-        });
+        multiply_panel(&block, j);
     }
     for (size_t r = row; end->norm_gain != NULL && job->n_groups == 1 && r < row + n_rows;
          r++) {
@@ -180,8 +226,15 @@ static void add_to_panel(const struct small_block *self, const float *a, size_t 
     const float *b = self->panels + j * self->n_in + k * cols;
     for (size_t r = 0; r < self->n_rows; r += tile_rows) {
         const size_t n = ss__min_size(tile_rows, self->n_rows - r);
-        self->kernels->tile[n - 1](a, b, n_k, self->out + r * self->out_stride + j,
-                                   self->out_stride, k == 0);
+        self->kernels->tile[n - 1](&(struct ss__tile){
+            .a = a,
+            .b = b,
+            .n_k = n_k,
+            .c = self->out + r * self->out_stride + j,
+            .c_stride = self->out_stride,
+            .is_first = k == 0,
+            .ahead = b,
+        });
         a += n * ss__round_up(n_k, SS__LANES);
     }
 }

@@ -73,13 +73,11 @@ void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, flo
 void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
     const size_t whole = n_k / SS__LANES * SS__LANES;
-    for (size_t k = 0; k < whole; k += SS__LANES) {
-        for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
-            memcpy(a, x + r * x_stride + k, SS__LANES * sizeof *x);
+    for (size_t r = 0; r < n_rows; r++, x += x_stride, a += SS__LANES) {
+        for (size_t k = 0; k < whole; k += SS__LANES) {
+            memcpy(a + k * n_rows, x + k, SS__LANES * sizeof *x);
         }
-    }
-    for (size_t r = 0; whole < n_k && r < n_rows; r++, a += SS__LANES) {
-        memcpy(a, x + r * x_stride + whole, (n_k - whole) * sizeof *x);
+        memcpy(a + whole * n_rows, x + whole, (n_k - whole) * sizeof *x);
     }
 }
 

@@ -20,19 +20,28 @@ enum {
     SS__LANES = 16,
     SS__MAX_TILE_ROWS = 14,
     SS__MAX_TILE_COLS = 32,
-    SS__K_BLOCK = 256 /* inputs per visit of a tile: B's part stays in the first cache */
+    SS__K_BLOCK = 192 /* inputs per visit of a tile: B's part stays in the first cache */
 };
 
-/* c = (is_first ? 0 : c) + a bᵀ over n_k inputs; the row count is the function's. */
-typedef void ss__tile_fn(const float *a, const float *b, size_t n_k, float *c, size_t c_stride,
-                         bool is_first);
+/* One tile at work: c = (is_first ? 0 : c) + a bᵀ over n_k inputs. */
+struct ss__tile {
+    const float *a, *b;
+    size_t n_k;
+    float *c;
+    size_t c_stride;
+    bool is_first;
+    const float *ahead; /* fetched into the second cache meanwhile: an eighth of each 16 inputs
+                           of the B that follows; or b itself */
+};
 
-/* An ss__tile_fn from the file's own tile(n_rows, …). */
+/* The number of rows is the function's. */
+typedef void ss__tile_fn(const struct ss__tile *t);
+
+/* An ss__tile_fn from the file's own tile(n_rows, t). */
 #define SS__TILE_OF(n_rows)                                                                    \
-    static void tile_##n_rows(const float *a, const float *b, size_t n_k, float *c,            \
-                              size_t c_stride, bool is_first)                                  \
+    static void tile_##n_rows(const struct ss__tile *t)                                        \
     {                                                                                          \
-        tile(n_rows, a, b, n_k, c, c_stride, is_first);                                        \
+        tile(n_rows, t);                                                                       \
     }
 
 /* The end of a block of sums: out = act(sums + bias) + residual, where bias and residual may be

@@ -21,17 +21,33 @@ INLINE void step(size_t n_rows, const float *a, const float *b, __m256 acc[ROWS]
     }
 }
 
-INLINE void tile(size_t n_rows, const float *a, const float *b, size_t n_k, float *c,
-                 size_t c_stride, bool is_first)
+/* What comes next: A two groups of inputs ahead, and the part of B that the caller names. */
+INLINE void fetch(size_t n_rows, const float *a, const float *ahead)
 {
-    __m256 acc[ROWS][2];
 #pragma GCC unroll 6
     for (size_t r = 0; r < n_rows; r++) {
-        acc[r][0] = is_first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + r * c_stride);
-        acc[r][1] = is_first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + r * c_stride + HALF);
+        _mm_prefetch(a + (2 * n_rows + r) * SS__LANES, _MM_HINT_T0);
     }
-    for (; n_k >= SS__LANES; n_k -= SS__LANES, a += n_rows * SS__LANES) {
 #pragma GCC unroll 4
+    for (size_t i = 0; i < COLS * SS__LANES / 8; i += SS__LANES) {
+        _mm_prefetch(ahead + i, _MM_HINT_T1);
+    }
+}
+
+INLINE void tile(size_t n_rows, const struct ss__tile *t)
+{
+    __m256 acc[ROWS][2];
+    const float *a = t->a, *b = t->b, *ahead = t->ahead;
+#pragma GCC unroll 6
+    for (size_t r = 0; r < n_rows; r++) {
+        const float *c = t->c + r * t->c_stride;
+        acc[r][0] = t->is_first ? _mm256_setzero_ps() : _mm256_loadu_ps(c);
+        acc[r][1] = t->is_first ? _mm256_setzero_ps() : _mm256_loadu_ps(c + HALF);
+    }
+    size_t n_k = t->n_k;
+    for (; n_k >= SS__LANES; n_k -= SS__LANES, a += n_rows * SS__LANES) {
+        fetch(n_rows, a, ahead);
+        ahead += COLS * SS__LANES;
         for (size_t k = 0; k < SS__LANES; k++, b += COLS) {
             step(n_rows, a + k, b, acc);
         }
@@ -41,8 +57,9 @@ INLINE void tile(size_t n_rows, const float *a, const float *b, size_t n_k, floa
     }
 #pragma GCC unroll 6
     for (size_t r = 0; r < n_rows; r++) {
-        _mm256_storeu_ps(c + r * c_stride, acc[r][0]);
-        _mm256_storeu_ps(c + r * c_stride + HALF, acc[r][1]);
+        float *c = t->c + r * t->c_stride;
+        _mm256_storeu_ps(c, acc[r][0]);
+        _mm256_storeu_ps(c + HALF, acc[r][1]);
     }
 }
 

@@ -8,23 +8,22 @@
 
 enum { ROWS = 4, COLS = 16 };
 
-static inline void tile(size_t n_rows, const float *a, const float *b, size_t n_k, float *c,
-                        size_t c_stride, bool is_first)
+static inline void tile(size_t n_rows, const struct ss__tile *t)
 {
     float acc[ROWS][COLS] = {{0}};
-    for (size_t r = 0; r < n_rows && !is_first; r++) {
-        memcpy(acc[r], c + r * c_stride, sizeof acc[r]);
+    for (size_t r = 0; r < n_rows && !t->is_first; r++) {
+        memcpy(acc[r], t->c + r * t->c_stride, sizeof acc[r]);
     }
-    for (size_t k = 0; k < n_k; k++) {
-        const float *a_k = a + k / SS__LANES * n_rows * SS__LANES + k % SS__LANES;
+    for (size_t k = 0; k < t->n_k; k++) {
+        const float *a = t->a + k / SS__LANES * n_rows * SS__LANES + k % SS__LANES;
         for (size_t r = 0; r < n_rows; r++) {
             for (size_t j = 0; j < COLS; j++) {
-                acc[r][j] = fmaf(a_k[r * SS__LANES], b[k * COLS + j], acc[r][j]);
+                acc[r][j] = fmaf(a[r * SS__LANES], t->b[k * COLS + j], acc[r][j]);
             }
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        memcpy(c + r * c_stride, acc[r], sizeof acc[r]);
+        memcpy(t->c + r * t->c_stride, acc[r], sizeof acc[r]);
     }
 }
 
