@@ -22,6 +22,7 @@ struct ss_dataset {
     char *given_column, *given_format;
     ss_text_unit text_unit;
     struct ss_log log;
+    bool has_failed; /* a row could not be read */
     bool whole_rows; /* rows as JSON: no text column */
     atomic_bool is_interrupted;
 
@@ -362,14 +363,12 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
 {
     ss_status status = SS_OK;
     *has_row = false;
+    if (dataset->has_failed) {
+        return ss__fail(err, SS_E_DATA, "the rows ended with an error before");
+    }
     while (!*has_row && dataset->current < dataset->paths.n) {
         const struct ss__reader *reader = dataset->files[dataset->current].reader;
-        status = reader->next(dataset->state, record, has_row, err);
-        if (status != SS_OK) {
-            ss__err_in_file(err, dataset->source.name);
-            ss__err_at_row(err, dataset->next_id);
-            goto out;
-        }
+        SS_TRY(reader->next(dataset->state, record, has_row, err));
         if (!*has_row) {
             close_current(dataset);
             dataset->current++;
@@ -377,6 +376,12 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
         }
     }
 out:
+    if (status != SS_OK) {
+        dataset->has_failed = true;
+        *has_row = false;
+        ss__err_in_file(err, dataset->paths.items[dataset->current]);
+        ss__err_at_row(err, dataset->next_id);
+    }
     return status;
 }
 
