@@ -1,0 +1,307 @@
+/* The Parquet reader of this room, and the check of a whole file.
+ *
+ * Read: flat columns of strings or bytes, such leaves of structs (`a.b`); and for rows as JSON
+ * also lists and maps of any depth. Columns without text are listed, but not shown. A list of
+ * strings is no text: choosing it as the text column is refused, whatever its rows hold, so
+ * that the outcome does not depend on the data.
+ *
+ * Only the chunks of the columns that are asked for are read; memory is a page and a dictionary
+ * per column. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/dataset_priv.h"
+#include "dataset/parquet_priv.h"
+
+struct state {
+    struct ss__parquet file;
+    struct ss__parquet_groups groups;
+    struct ss__parquet_chunk *chunks;   /* [n_texts] of the row group */
+    struct ss__parquet_column *columns; /* [n_texts] */
+    size_t text_leaf;                   /* or SS__ALL_COLUMNS */
+    size_t group;                       /* the one under way */
+    uint64_t n_rows_left;               /* in it */
+    uint64_t n_rows_done;
+    bool is_started; /* the selected column stands at a row that was given */
+    struct ss__buf json;
+};
+
+static void state_free(void *opaque)
+{
+    struct state *state = opaque;
+    if (state == NULL) {
+        return;
+    }
+    for (size_t i = 0; state->columns != NULL && i < state->file.n_texts; i++) {
+        ss__parquet_column_release(&state->columns[i]);
+    }
+    ss__free(state->columns);
+    ss__free(state->chunks);
+    ss__buf_release(&state->json);
+    ss__parquet_release(&state->file);
+    ss__free(state);
+}
+
+static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes,
+                           struct state **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = NULL;
+    *out = NULL;
+    SS_ALLOC(state, 1);
+    SS_TRY(ss__parquet_open(name, data, n_bytes, &state->file, err));
+    SS_ALLOC(state->chunks, state->file.n_texts);
+    SS_ALLOC(state->columns, state->file.n_texts);
+    ss__parquet_groups_init(&state->file, &state->groups);
+    *out = state;
+    state = NULL;
+out:
+    state_free(state);
+    return status;
+}
+
+static ss_status parquet_open(const struct ss__source *source, void **out, ss_err *err)
+{
+    struct state *state = NULL;
+    const ss_status status =
+        state_new(source->name, source->map.data, source->map.n_bytes, &state, err);
+    if (status == SS_OK) {
+        state->file.is_mapped = true;
+    }
+    *out = state;
+    return status;
+}
+
+static ss_status parquet_columns(void *opaque, const struct ss__column **columns,
+                                 size_t *n_columns, ss_err *err)
+{
+    const struct state *state = opaque;
+    (void)err;
+    *columns = state->file.columns;
+    *n_columns = state->file.n_columns;
+    return SS_OK;
+}
+
+static ss_status need_text(const struct ss__parquet *file, ss_err *err)
+{
+    return file->n_texts > 0
+               ? SS_OK
+               : ss__fail_file(err, file->name, SS_E_UNSUPPORTED,
+                               "none of its %zu columns holds text", file->n_columns);
+}
+
+static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
+{
+    struct state *state = opaque;
+    const struct ss__parquet *file = &state->file;
+    state->text_leaf = SS__ALL_COLUMNS;
+    if (column == SS__ALL_COLUMNS) {
+        return need_text(file, err);
+    }
+    const struct ss__parquet_node *node = &file->nodes[file->column_nodes[column]];
+    const bool is_text = node->kind == SS__NODE_TEXT || node->kind == SS__NODE_BYTES;
+    if (!is_text || node->max_rep > 0) {
+        const ss_status status =
+            ss__fail_file(err, file->name, SS_E_UNSUPPORTED,
+                          "column '%s' is of type %s, expected one text per row",
+                          file->columns[column].name, file->columns[column].type);
+        ss__err_about(err, file->columns[column].name);
+        return status;
+    }
+    state->text_leaf = node->first_text;
+    return SS_OK;
+}
+
+/* ---- row groups ---- */
+
+static ss_status start_group(struct state *state, size_t first, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = first; i < first + n; i++) {
+        SS_TRY(ss__parquet_column_start(&state->columns[i], &state->file, i, &state->chunks[i],
+                                        state->group, state->n_rows_done, err));
+    }
+out:
+    return status;
+}
+
+static ss_status check_ended(const struct state *state, size_t first, size_t n, ss_err *err)
+{
+    for (size_t i = first; i < first + n; i++) {
+        if (!state->columns[i].at_end) {
+            return ss__parquet_column_fail(&state->columns[i], err, SS_E_DATA,
+                                           "it has more values than the row group has rows");
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status next_group(struct state *state, ss_err *err)
+{
+    state->group = state->groups.index;
+    return ss__parquet_groups_next(&state->file, &state->groups, &state->n_rows_left,
+                                   state->chunks, err);
+}
+
+/* Go on to a row group that has rows; at the end of the file none are left. */
+static ss_status need_rows(struct state *state, ss_err *err)
+{
+    const bool all = state->text_leaf == SS__ALL_COLUMNS;
+    const size_t first = all ? 0 : state->text_leaf, n = all ? state->file.n_texts : 1;
+    ss_status status = SS_OK;
+    while (state->n_rows_left == 0) {
+        if (state->group != state->groups.index) {
+            SS_TRY(check_ended(state, first, n, err));
+        }
+        state->group = state->groups.index;
+        if (state->groups.index == state->groups.n_groups) {
+            break;
+        }
+        SS_TRY(next_group(state, err));
+        SS_TRY(start_group(state, first, n, err));
+    }
+out:
+    return status;
+}
+
+static ss_status next_text(struct state *state, struct ss__record *record, bool *has_row,
+                           ss_err *err)
+{
+    struct ss__parquet_column *column = &state->columns[state->text_leaf];
+    ss_status status = SS_OK;
+    if (state->is_started) {
+        state->is_started = false;
+        SS_TRY(ss__parquet_column_next(column, err));
+    }
+    SS_TRY(need_rows(state, err));
+    if (state->n_rows_left == 0) {
+        goto out;
+    }
+    if (column->at_end) {
+        status = ss__parquet_column_fail(column, err, SS_E_DATA,
+                                         "it has fewer values than the row group has rows");
+        goto out;
+    }
+    state->n_rows_left--;
+    state->n_rows_done++;
+    state->is_started = *has_row = true;
+    record->is_null = column->def < column->node->max_def;
+    if (!record->is_null) {
+        record->text = column->text;
+    }
+out:
+    return status;
+}
+
+static ss_status next_row(struct state *state, bool *has_row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(need_rows(state, err));
+    if (state->n_rows_left > 0) {
+        state->json.n_bytes = 0;
+        SS_TRY(ss__parquet_record_row(&state->file, state->columns, &state->json, err));
+        state->n_rows_left--;
+        state->n_rows_done++;
+        *has_row = true;
+    }
+out:
+    return status;
+}
+
+static ss_status parquet_next(void *opaque, struct ss__record *record, bool *has_row,
+                              ss_err *err)
+{
+    struct state *state = opaque;
+    *has_row = false;
+    *record = (struct ss__record){.is_null = false};
+    return state->text_leaf == SS__ALL_COLUMNS ? next_row(state, has_row, err)
+                                               : next_text(state, record, has_row, err);
+}
+
+static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err)
+{
+    const struct state *state = opaque;
+    ss__buf_add(out, state->json.data, state->json.n_bytes);
+    return ss__buf_check(out, err);
+}
+
+static uint64_t parquet_n_rows(const void *opaque)
+{
+    const struct state *state = opaque;
+    return state->file.n_rows;
+}
+
+const struct ss__reader ss__parquet_reader = {
+    .format = "parquet",
+    .needs_map = true,
+    .open = parquet_open,
+    .columns = parquet_columns,
+    .select = parquet_select,
+    .next = parquet_next,
+    .add_json = parquet_add_json,
+    .n_rows = parquet_n_rows,
+    .close = state_free,
+};
+
+/* ---- check ---- */
+
+/* One field of the root in the row group under way. */
+static ss_status check_field(struct state *state, size_t index, ss_err *err)
+{
+    const struct ss__parquet_node *node = &state->file.nodes[index];
+    ss_status status = SS_OK;
+    SS_TRY(start_group(state, node->first_text, node->n_texts, err));
+    for (uint64_t i = 0; i < state->n_rows_left; i++) {
+        SS_TRY(ss__parquet_record_take(&state->file, index, state->columns, NULL, err));
+    }
+    SS_TRY(check_ended(state, node->first_text, node->n_texts, err));
+out:
+    for (size_t i = 0; i < node->n_texts; i++) {
+        ss__parquet_column_release(&state->columns[node->first_text + i]);
+    }
+    return status;
+}
+
+static ss_status check_all(struct state *state, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(need_text(&state->file, err));
+    while (state->groups.index < state->groups.n_groups) {
+        SS_TRY(next_group(state, err));
+        for (size_t i = 1; i < state->file.n_nodes; i = state->file.nodes[i].end) {
+            if (state->file.nodes[i].n_texts > 0) {
+                SS_TRY(check_field(state, i, err));
+            }
+        }
+        state->n_rows_done += state->n_rows_left;
+    }
+out:
+    return status;
+}
+
+ss_status ss__parquet_check_bytes(const char *name, const uint8_t *data, size_t n_bytes,
+                                  ss_err *err)
+{
+    struct state *state = NULL;
+    ss_status status = SS_OK;
+    SS_TRY(state_new(name, data, n_bytes, &state, err));
+    SS_TRY(check_all(state, err));
+out:
+    state_free(state);
+    return status;
+}
+
+ss_status ss__parquet_check_file(const char *path, ss_err *err)
+{
+    struct ss__map map = {.data = NULL};
+    struct state *state = NULL;
+    ss_status status = SS_OK;
+    SS_TRY(ss__file_map(path, &map, err));
+    SS_TRY(state_new(path, map.data, map.n_bytes, &state, err));
+    state->file.is_mapped = true;
+    SS_TRY(check_all(state, err));
+out:
+    state_free(state);
+    ss__map_release(&map);
+    return status;
+}

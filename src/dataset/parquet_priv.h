@@ -1,0 +1,363 @@
+/* Parquet: what the files parquet*.c share.
+ *
+ * Layers, each using only those above it:
+ *   parquet_thrift.c    the compact protocol, driven by tables of wanted fields
+ *   parquet_meta.c      footer -> schema tree, row groups, column chunks
+ *   parquet_codec.c     decompression of one page into a buffer of declared size
+ *   parquet_encoding.c  runs, bit packing, deltas, and the encodings of byte arrays
+ *   parquet_page.c      page headers -> levels and values of one page
+ *   parquet_column.c    a cursor over the entries of one leaf in one row group
+ *   parquet_record.c    cursors -> rows as JSON
+ *   parquet.c           the reader of this room, and the check of a whole file
+ *
+ * Definition and repetition levels are as in the paper on Dremel: an entry of a leaf has def =
+ * how many optional or repeated nodes of its path are there, rep = at which repeated node it
+ * goes on (0: a new row).
+ *
+ * Every number that comes from the file is untrusted. Lower layers report a fault as a constant
+ * string ("levels end early"), NULL meaning none; the cursor puts file, column, row group and
+ * row before it. */
+#ifndef SS_DATASET_PARQUET_PRIV_H
+#define SS_DATASET_PARQUET_PRIV_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "dataset/dataset.h"
+
+/* ---- limits ---- */
+
+enum {
+    SS__PARQUET_MAX_NODES = 1 << 15,
+    SS__PARQUET_MAX_DEPTH = 48,
+    SS__PARQUET_MAX_PATH_BYTES = 16 << 20, /* of all column paths together */
+    SS__PARQUET_MAX_PAGE_BYTES = 1 << 30,
+    SS__PARQUET_PAGE_SLACK_BYTES = 16 << 20, /* a page this small is no bomb */
+    SS__PARQUET_MAX_RATIO = 32               /* above it a page is held to slack + file size */
+};
+
+/* ---- thrift ---- */
+
+struct ss__thrift {
+    const uint8_t *at, *end;
+    const char *fault; /* NULL while all is well; reading does nothing after a fault */
+};
+
+/* A list that was passed over: its elements can be read from `at` later. */
+struct ss__thrift_list {
+    const uint8_t *at;
+    uint32_t count;
+    uint8_t type;
+};
+
+typedef enum ss__slot_kind {
+    SS__SLOT_BOOL,   /* bool */
+    SS__SLOT_I32,    /* int32_t */
+    SS__SLOT_I64,    /* int64_t */
+    SS__SLOT_TEXT,   /* struct ss_text, borrowed from the input */
+    SS__SLOT_STRUCT, /* a struct described by `shape` */
+    SS__SLOT_UNION,  /* int32_t: the id of the member that is there */
+    SS__SLOT_LIST    /* struct ss__thrift_list of structs or of anything else */
+} ss__slot_kind;
+
+/* A field that is wanted: where it goes in the struct that is filled. */
+struct ss__slot {
+    int16_t id;
+    ss__slot_kind kind;
+    bool required;
+    size_t offset;
+    const struct ss__shape *shape;
+};
+
+/* Fields of a thrift struct. What it fills begins with `uint32_t seen`, bit i for slot i. */
+struct ss__shape {
+    const struct ss__slot *slots;
+    size_t n_slots;
+};
+
+/* Read a struct into zeroed *out; other fields are passed over. */
+void ss__thrift_read(struct ss__thrift *in, const struct ss__shape *shape, void *out);
+
+/* A reader at the first element of a list that was passed over before. */
+struct ss__thrift ss__thrift_list_reader(const struct ss__thrift_list *list,
+                                         const uint8_t *end);
+
+/* Pass over one value of a wire type. */
+void ss__thrift_skip(struct ss__thrift *in, uint8_t type);
+
+/* ---- metadata ---- */
+
+enum { SS__REQUIRED, SS__OPTIONAL, SS__REPEATED };
+enum { SS__BYTE_ARRAY = 6, SS__FIXED_BYTE_ARRAY = 7, SS__N_PHYSICAL = 8 };
+
+typedef enum ss__node_kind {
+    SS__NODE_STRUCT,
+    SS__NODE_LIST,  /* one repeated child, annotated LIST, or MAP without values */
+    SS__NODE_MAP,   /* one repeated child with key and value */
+    SS__NODE_TEXT,  /* a leaf of bytes that are UTF-8 by its type */
+    SS__NODE_BYTES, /* a leaf of bytes that may be text */
+    SS__NODE_OTHER  /* a leaf that is no text */
+} ss__node_kind;
+
+/* A node of the schema in depth-first order: the children of node i begin at i + 1. */
+struct ss__parquet_node {
+    struct ss_text name; /* borrowed from the file */
+    size_t end;          /* the node behind this one's subtree */
+    size_t parent;
+    size_t first_text, n_texts; /* its text leaves, as indexes of cursors */
+    ss__node_kind kind;
+    int32_t n_children;
+    int32_t type_bytes; /* of SS__FIXED_BYTE_ARRAY, else 0 */
+    uint8_t physical, repetition;
+    uint8_t max_def, max_rep;
+    bool is_decimal;
+};
+
+struct ss__parquet_meta {
+    uint32_t seen;
+    int32_t type, codec;
+    int64_t n_values, compressed_bytes;
+    int64_t data_offset, dictionary_offset;
+};
+
+struct ss__parquet_chunk {
+    uint32_t seen;
+    struct ss_text file_path;
+    struct ss__parquet_meta meta;
+    int32_t crypto;
+    struct ss_text encrypted_meta;
+};
+
+/* A file and what its footer says. Immutable after opening. */
+struct ss__parquet {
+    const char *name; /* borrowed */
+    const uint8_t *data;
+    size_t n_bytes;
+    size_t pages_end;     /* where the footer begins */
+    bool is_mapped;       /* parts that were read may be forgotten */
+    size_t n_entries_max; /* of a column: nulls are free to store, but not to read */
+
+    struct ss__arena arena;
+    struct ss__parquet_node *nodes;
+    size_t n_nodes, n_leaves;
+    size_t *text_nodes; /* [n_texts] the node of each text leaf */
+    const char **text_paths;
+    size_t n_texts;
+
+    struct ss__column *columns; /* as listed: leaves by dotted path, lists and maps whole */
+    size_t *column_nodes;
+    size_t n_columns;
+    bool names_repeat; /* among the fields of the root that have text */
+
+    struct ss__thrift_list groups;
+    uint64_t n_rows;
+};
+
+/* Read the footer of `data`, which is borrowed until release, as is `name`.
+ * Errors: SS_E_DATA, SS_E_UNSUPPORTED (encrypted), SS_E_LIMIT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__parquet_open(const char *name, const uint8_t *data, size_t n_bytes,
+                                       struct ss__parquet *out, ss_err *err);
+void ss__parquet_release(struct ss__parquet *file);
+
+/* Walks over the row groups in the footer. */
+struct ss__parquet_groups {
+    struct ss__thrift in;
+    size_t index, n_groups; /* index counts groups that were read */
+};
+
+void ss__parquet_groups_init(const struct ss__parquet *file, struct ss__parquet_groups *out);
+
+/* Read the next row group: its rows, and (if chunks is not NULL) the chunks [n_texts] of all
+ * text leaves. Not past n_groups. Errors: SS_E_DATA. */
+SS_MUST_USE ss_status ss__parquet_groups_next(const struct ss__parquet *file,
+                                              struct ss__parquet_groups *groups,
+                                              uint64_t *n_rows,
+                                              struct ss__parquet_chunk *chunks, ss_err *err);
+
+/* ---- codecs ---- */
+
+struct ss__parquet_codec {
+    const char *name;
+    /* Fill out[0, n_out) exactly; false on anything else. NULL: not read. */
+    bool (*decode)(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out);
+    size_t max_ratio; /* no valid data grows more than this; 0: no such bound */
+};
+
+/* The codec of an id of the format, or NULL. */
+const struct ss__parquet_codec *ss__parquet_codec_find(int32_t id);
+
+/* ---- encodings ---- */
+
+/* Runs and bit-packed groups of eight ("RLE/bit-packing hybrid"), or with `is_legacy` the
+ * deprecated plain bit packing that starts at the high bit. */
+struct ss__runs {
+    const uint8_t *at, *end;
+    unsigned width;
+    bool is_legacy;
+    uint64_t n_same, n_packed; /* left in the run that is under way */
+    uint64_t bit;              /* of the next packed value, from `at` */
+    uint32_t same;
+};
+
+void ss__runs_init(struct ss__runs *runs, const uint8_t *data, size_t n_bytes, unsigned width);
+
+/* The next value; false when the data ended or is malformed. */
+bool ss__runs_next(struct ss__runs *runs, uint32_t *value);
+
+/* Bits that hold 0 … max. */
+unsigned ss__bit_width(uint32_t max);
+
+/* DELTA_BINARY_PACKED. */
+struct ss__deltas {
+    const uint8_t *at, *end; /* at: the next block or mini block */
+    uint64_t n_values, n_left;
+    uint64_t last, min_delta;
+    uint32_t n_mini, mini_values; /* mini blocks per block, values per mini block */
+    uint32_t mini;                /* the one under way */
+    uint32_t n_mini_left;         /* values left in it */
+    const uint8_t *widths, *packed;
+    uint64_t bit;
+};
+
+struct ss__dictionary {
+    const uint8_t *data; /* borrowed from its owner, the cursor */
+    uint32_t *offsets;   /* [n] of the length prefix of each value; NULL if fixed_bytes */
+    size_t n, n_room;
+    size_t fixed_bytes;
+};
+
+struct ss__values;
+
+struct ss__parquet_encoding {
+    const char *name;
+    const char *(*start)(struct ss__values *values);
+    const char *(*next)(struct ss__values *values, struct ss_text *text);
+};
+
+/* The values of one page. */
+struct ss__values {
+    const struct ss__parquet_encoding *encoding; /* NULL before the first page */
+    const uint8_t *at, *end;
+    size_t fixed_bytes; /* of SS__FIXED_BYTE_ARRAY, else 0 */
+    const struct ss__dictionary *dictionary;
+    struct ss__runs indexes;
+    struct ss__deltas prefixes, lengths;
+    struct ss__buf whole;             /* a value that is put together */
+    size_t n_streams_values, n_taken; /* BYTE_STREAM_SPLIT */
+    size_t n_kept;                    /* bytes that the last value shares with the one before */
+    bool is_dictionary;               /* the last value was checked when the dictionary was */
+};
+
+/* Start on the values of a page. `encoding` is an id of the format. Gives a fault or NULL. */
+const char *ss__values_start(struct ss__values *values, int32_t encoding, const uint8_t *data,
+                             size_t n_bytes);
+/* The next value, borrowed until the one after. Gives a fault or NULL. */
+static inline const char *ss__values_next(struct ss__values *values, struct ss_text *text)
+{
+    return values->encoding->next(values, text);
+}
+
+/* Index a PLAIN dictionary page; `data` is borrowed. Gives a fault or NULL. */
+const char *ss__dictionary_index(struct ss__dictionary *dictionary, const uint8_t *data,
+                                 size_t n_bytes, size_t n_values);
+struct ss_text ss__dictionary_get(const struct ss__dictionary *dictionary, size_t index);
+
+/* ---- pages ---- */
+
+typedef enum ss__page_kind {
+    SS__PAGE_DATA = 0,
+    SS__PAGE_INDEX = 1,
+    SS__PAGE_DICTIONARY = 2,
+    SS__PAGE_DATA_V2 = 3
+} ss__page_kind;
+
+struct ss__parquet_page {
+    int32_t kind;
+    int32_t encoding;
+    size_t n_values; /* entries, nulls included */
+    struct ss__runs reps, defs;
+    const uint8_t *values;
+    size_t n_value_bytes;
+};
+
+/* Memory of a page that is not a view into the file. */
+struct ss__page_body {
+    uint8_t *data;
+    size_t n_room;
+};
+
+/* Read the page at *offset of the file and move *offset behind it. `end` bounds the chunk.
+ * A page of a kind that is neither data nor dictionary has only its kind set.
+ * Errors: as ss__parquet_open; without a file name, which the caller adds. */
+SS_MUST_USE ss_status ss__parquet_page_read(const struct ss__parquet *file,
+                                            const struct ss__parquet_node *node,
+                                            const struct ss__parquet_codec *codec,
+                                            size_t *offset, size_t end,
+                                            struct ss__page_body bodies[2],
+                                            struct ss__parquet_page *out, ss_err *err);
+
+/* ---- cursors ---- */
+
+/* The entries of one leaf in one row group; the current one is in the last fields. */
+struct ss__parquet_column {
+    const struct ss__parquet *file;
+    const struct ss__parquet_node *node;
+    const char *path; /* for messages */
+    const struct ss__parquet_codec *codec;
+    size_t group;
+    size_t offset, end, forgotten; /* in the file */
+    uint64_t n_entries_left;       /* of the chunk, behind the page */
+    size_t n_page_left;
+    bool has_dictionary;
+    struct ss__page_body bodies[2]; /* of the data page, of the dictionary page */
+    struct ss__dictionary dictionary;
+    struct ss__runs reps, defs;
+    struct ss__values values;
+    uint64_t row; /* 1-based in the file, of the current entry */
+
+    bool at_end; /* there is no current entry */
+    uint8_t rep, def;
+    struct ss_text text; /* if def == node->max_def; borrowed until the next call */
+};
+
+/* Go to the first entry of a chunk. `first_row` rows of the file come before it.
+ * Errors: SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT, SS_E_NOMEM, with file, column and row. */
+SS_MUST_USE ss_status ss__parquet_column_start(struct ss__parquet_column *column,
+                                               const struct ss__parquet *file, size_t text_leaf,
+                                               const struct ss__parquet_chunk *chunk,
+                                               size_t group, uint64_t first_row, ss_err *err);
+SS_MUST_USE ss_status ss__parquet_column_next(struct ss__parquet_column *column, ss_err *err);
+void ss__parquet_column_release(struct ss__parquet_column *column);
+
+/* Fill `err` with a fault of this column where the cursor stands. */
+ss_status ss__parquet_column_fail(const struct ss__parquet_column *column, ss_err *err,
+                                  ss_status code, const char *fault);
+
+/* ---- records ---- */
+
+/* Take one row of a node from the cursors of its text leaves [n_texts of the file] and append
+ * it as JSON; with `out` NULL only take and check it. */
+SS_MUST_USE ss_status ss__parquet_record_take(const struct ss__parquet *file, size_t node,
+                                              struct ss__parquet_column *columns,
+                                              struct ss__buf *out, ss_err *err);
+
+/* The whole row: an object, or a list of pairs where names of columns repeat. */
+SS_MUST_USE ss_status ss__parquet_record_row(const struct ss__parquet *file,
+                                             struct ss__parquet_column *columns,
+                                             struct ss__buf *out, ss_err *err);
+
+/* ---- the whole file ---- */
+
+/* Decode every column with text, of a file in memory. `name` is for messages.
+ * Errors: SS_E_DATA, SS_E_UNSUPPORTED (no text in it, encrypted, ...), SS_E_LIMIT, SS_E_NOMEM.
+ * Threads: any. */
+SS_MUST_USE ss_status ss__parquet_check_bytes(const char *name, const uint8_t *data,
+                                              size_t n_bytes, ss_err *err);
+
+/* The same for a file. Errors: also SS_E_NOINPUT, SS_E_IO. */
+SS_MUST_USE ss_status ss__parquet_check_file(const char *path, ss_err *err);
+
+extern const struct ss__reader ss__parquet_reader;
+
+#endif
