@@ -20,6 +20,7 @@ static const struct {
     {{"csv"}, {"csv"}, &ss__reader_csv},
     {{"tsv"}, {"tsv", "tab"}, &ss__reader_tsv},
     {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt},
+    {{"parquet"}, {"parquet", "geoparquet", "gpq", "pq"}, &ss__reader_parquet},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
@@ -139,7 +140,9 @@ static const struct ss__reader *find_json(const struct ss__stream *stream)
 /* What the start is beyond doubt. */
 static const struct ss__reader *find_by_content(const struct ss__stream *stream)
 {
-    return find_json(stream);
+    const bool is_parquet = stream->n_bytes >= 4 && (memcmp(stream->data, "PAR1", 4) == 0 ||
+                                                     memcmp(stream->data, "PARE", 4) == 0);
+    return is_parquet ? &ss__reader_parquet : find_json(stream);
 }
 
 /* Whether one of the fields of data[0, n) is "text", in quotes or not. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "dataset/dataset_priv.h"
+#include "dataset/dataset_files.h"
 #include "dataset/parquet_priv.h"
 
 struct state {
@@ -231,7 +231,7 @@ static uint64_t parquet_n_rows(const void *opaque)
     return state->file.n_rows;
 }
 
-const struct ss__reader ss__parquet_reader = {
+const struct ss__reader ss__reader_parquet = {
     .format = "parquet",
     .needs_map = true,
     .open = parquet_open,

@@ -1,5 +1,6 @@
 /* Decompression of Parquet pages: one call per page, into a buffer of exactly the size that the
  * page header declares. Growth is bounded by that buffer, so a bomb ends as an error. */
+#define ZLIB_CONST
 #include <brotli/decode.h>
 #include <lz4.h>
 #include <snappy-c.h>

@@ -232,8 +232,10 @@ ss_status ss__parquet_column_start(struct ss__parquet_column *column,
     column->values.fixed_bytes = column->dictionary.fixed_bytes =
         (size_t)column->node->type_bytes;
     const char *fault = check_meta(column, &chunk->meta);
-    if (fault == NULL) {
+    if (fault == NULL && chunk->meta.n_values > 0) {
         fault = place_chunk(column, &chunk->meta);
+    } else {
+        column->offset = column->forgotten = 0; /* no pages, so any offset will do */
     }
     if (fault != NULL) {
         return fail_data(column, err, fault);

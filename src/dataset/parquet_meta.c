@@ -79,6 +79,9 @@ static const struct ss__shape group_shape = SHAPE(group_slots);
 
 static const struct ss__slot column_slots[] = {
     SLOT(struct ss__parquet_meta, type, 1, SS__SLOT_I32, true),
+    SLOT(struct ss__parquet_meta, encodings, 2, SS__SLOT_LIST, true),
+    SLOT(struct ss__parquet_meta, path, 3, SS__SLOT_LIST, true),
+    SLOT(struct ss__parquet_meta, full_bytes, 6, SS__SLOT_I64, true),
     SLOT(struct ss__parquet_meta, codec, 4, SS__SLOT_I32, true),
     SLOT(struct ss__parquet_meta, n_values, 5, SS__SLOT_I64, true),
     SLOT(struct ss__parquet_meta, compressed_bytes, 7, SS__SLOT_I64, true),
@@ -97,6 +100,7 @@ static const struct ss__slot chunk_slots[] = {
     [CHUNK_PATH] = SLOT(struct ss__parquet_chunk, file_path, 1, SS__SLOT_TEXT, false),
     [CHUNK_CRYPTO] = SLOT(struct ss__parquet_chunk, crypto, 8, SS__SLOT_UNION, false),
     [CHUNK_ENCRYPTED] = SLOT(struct ss__parquet_chunk, encrypted_meta, 9, SS__SLOT_TEXT, false),
+    SLOT(struct ss__parquet_chunk, file_offset, 2, SS__SLOT_I64, true),
 };
 static const struct ss__shape chunk_shape = SHAPE(chunk_slots);
 

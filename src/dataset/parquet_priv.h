@@ -117,13 +117,15 @@ struct ss__parquet_node {
 struct ss__parquet_meta {
     uint32_t seen;
     int32_t type, codec;
-    int64_t n_values, compressed_bytes;
+    int64_t n_values, full_bytes, compressed_bytes;
     int64_t data_offset, dictionary_offset;
+    struct ss__thrift_list encodings, path;
 };
 
 struct ss__parquet_chunk {
     uint32_t seen;
     struct ss_text file_path;
+    int64_t file_offset;
     struct ss__parquet_meta meta;
     int32_t crypto;
     struct ss_text encrypted_meta;
@@ -357,7 +359,5 @@ SS_MUST_USE ss_status ss__parquet_check_bytes(const char *name, const uint8_t *d
 
 /* The same for a file. Errors: also SS_E_NOINPUT, SS_E_IO. */
 SS_MUST_USE ss_status ss__parquet_check_file(const char *path, ss_err *err);
-
-extern const struct ss__reader ss__parquet_reader;
 
 #endif

@@ -1,0 +1,434 @@
+/* The Parquet reader against what pyarrow reads (tests/data/parquet, made by
+ * tools/make_parquet_files.py; the shared corpus), and against damage by rule. */
+#include <dirent.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "dataset/dataset_files.h"
+#include "dataset/parquet_priv.h"
+
+#define OWN SS_TEST_DATA "/parquet"
+#define CORPUS SS_TEST_SHARED "/corpora/parquet"
+
+/* ---- rows compared with a file of JSON lines ---- */
+
+struct expected {
+    struct ss__buf text;
+    size_t at, n_rows;
+    bool differs;
+};
+
+static const char *next_line(struct expected *expected, size_t *n_bytes)
+{
+    const char *line = expected->text.data + expected->at;
+    const size_t n_left = expected->text.n_bytes - expected->at;
+    const char *end = n_left == 0 ? NULL : memchr(line, '\n', n_left);
+    if (end == NULL) {
+        return NULL;
+    }
+    *n_bytes = (size_t)(end - line);
+    expected->at += *n_bytes + 1;
+    return line;
+}
+
+static int compare_row(void *user, struct ss_text json)
+{
+    struct expected *expected = user;
+    size_t n_line = 0;
+    const char *line = next_line(expected, &n_line);
+    if (line == NULL) {
+        return 1; /* no more are expected than there are lines */
+    }
+    json_t *want = json_loadb(line, n_line, JSON_ALLOW_NUL, NULL);
+    json_t *got = json_loadb(json.data, json.n_bytes, JSON_ALLOW_NUL, NULL);
+    expected->differs |= want == NULL || got == NULL || !json_equal(want, got);
+    if (expected->differs) {
+        print_message("row %zu\n  want %.*s\n  got  %.*s\n", expected->n_rows, (int)n_line,
+                      line, (int)json.n_bytes, json.data);
+    }
+    json_decref(want);
+    json_decref(got);
+    expected->n_rows++;
+    return expected->differs;
+}
+
+static ss_status read_rows(const char *path, const char *expected_path,
+                           struct expected *expected, ss_err *err)
+{
+    *expected = (struct expected){.at = 0};
+    if (expected_path != NULL) {
+        assert_int_equal(ss__file_read(expected_path, 64 << 20, &expected->text, err), SS_OK);
+    }
+    struct ss_dataset_options options = {.format = NULL};
+    const uint64_t limit = 0;
+    return ss_dataset_each_json(&path, 1, &options, limit, compare_row, expected, err);
+}
+
+static void assert_rows_equal(const char *path, const char *expected_path)
+{
+    struct expected expected;
+    size_t n = 0;
+    ss_err err = {.message = ""};
+    if (read_rows(path, expected_path, &expected, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    if (expected.differs || next_line(&expected, &n) != NULL) {
+        fail_msg("%s: rows differ from %s", path, expected_path);
+    }
+    ss__buf_release(&expected.text);
+}
+
+/* ---- own files ---- */
+
+static size_t for_each_own(void (*fn)(const char *name, const char *path))
+{
+    char **names = NULL;
+    size_t n = 0, n_files = 0;
+    assert_int_equal(ss__list_folder(OWN, &names, &n, NULL), SS_OK);
+    for (size_t i = 0; i < n; i++) {
+        const char *dot = strrchr(names[i], '.');
+        if (dot != NULL && strcmp(dot, ".parquet") == 0) {
+            char path[512], name[128];
+            snprintf(path, sizeof path, "%s/%s", OWN, names[i]);
+            snprintf(name, sizeof name, "%.*s", (int)(dot - names[i]), names[i]);
+            fn(name, path);
+            n_files++;
+        }
+    }
+    ss__list_release(names, n);
+    return n_files;
+}
+
+static void check_own(const char *name, const char *path)
+{
+    char expected[512];
+    ss_err err = {.message = ""};
+    snprintf(expected, sizeof expected, "%s/%s.jsonl", OWN, name);
+    if (ss__parquet_check_file(path, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_rows_equal(path, expected);
+}
+
+static void test_own_files_equal_pyarrow(void **context)
+{
+    (void)context;
+    assert_true(for_each_own(check_own) >= 55);
+}
+
+/* ---- one text column ---- */
+
+static void add_text(struct ss__buf *out, const char *text, size_t n_bytes)
+{
+    ss__buf_add(out, text == NULL ? "-" : text, text == NULL ? 1 : n_bytes);
+    ss__buf_add_byte(out, '|');
+}
+
+/* The texts of a column, each with '|' behind it, nulls as "-". */
+static struct ss__buf join_texts(const char *path, const char *column)
+{
+    const struct ss_dataset_options options = {.text_column = column};
+    ss_dataset *dataset = NULL;
+    struct ss__buf out = {.data = NULL};
+    struct ss_row row;
+    bool has_row = true;
+    ss_err err;
+    if (ss_dataset_open(&path, 1, &options, &dataset, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    while (has_row) {
+        assert_int_equal(ss_dataset_next(dataset, &row, &has_row, &err), SS_OK);
+        if (has_row && row.kind == SS_ROW_NULL) {
+            add_text(&out, NULL, 0);
+        } else if (has_row) {
+            add_text(&out, row.text.n_bytes == 0 ? "" : row.text.data, row.text.n_bytes);
+        }
+    }
+    ss_dataset_close(dataset);
+    return out;
+}
+
+/* The same from the expected rows: the member `outer`, or `inner` of it. */
+static struct ss__buf join_expected(const char *path, const char *outer, const char *inner)
+{
+    struct expected expected = {.at = 0};
+    struct ss__buf out = {.data = NULL};
+    size_t n = 0;
+    assert_int_equal(ss__file_read(path, 1 << 20, &expected.text, NULL), SS_OK);
+    for (const char *line = next_line(&expected, &n); line != NULL;
+         line = next_line(&expected, &n)) {
+        json_t *row = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
+        const json_t *value = json_object_get(row, outer);
+        value = inner == NULL ? value : json_object_get(value, inner);
+        add_text(&out, json_string_value(value), json_string_length(value));
+        json_decref(row);
+    }
+    ss__buf_release(&expected.text);
+    return out;
+}
+
+static void test_text_column_gives_the_same_texts(void **context)
+{
+    static const struct {
+        const char *name, *column, *outer, *inner;
+    } cases[] = {
+        {"snappy-plain-v1", NULL, "text", NULL},
+        {"zstd-delta-v2", "note", "note", NULL},
+        {"gzip-deltalen-v1", "nothing", "nothing", NULL},
+        {"fallback", NULL, "text", NULL},
+        {"nested-v1", "meta.title", "meta", "title"},
+        {"nested-v2", "text", "text", NULL},
+        {"brotli-dict-v2", "note", "note", NULL},
+        {"empty-groups", NULL, "text", NULL},
+    };
+    (void)context;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[512], expected[512];
+        snprintf(path, sizeof path, "%s/%s.parquet", OWN, cases[i].name);
+        snprintf(expected, sizeof expected, "%s/%s.jsonl", OWN, cases[i].name);
+        struct ss__buf got = join_texts(path, cases[i].column);
+        struct ss__buf want = join_expected(expected, cases[i].outer, cases[i].inner);
+        assert_int_equal(got.n_bytes, want.n_bytes);
+        assert_memory_equal(got.data, want.data, want.n_bytes);
+        ss__buf_release(&got);
+        ss__buf_release(&want);
+    }
+}
+
+static void test_refused_columns_are_named(void **context)
+{
+    static const struct {
+        const char *column, *part;
+    } cases[] = {{"tags", "column 'tags' is of type list of strings"},
+                 {"count", "column 'count' is of type int32"},
+                 {"map", "column 'map' is of type map"},
+                 {"entries", "column 'entries' is of type list"},
+                 {"meta.year", "column 'meta.year' is of type int32"}};
+    const char *path = OWN "/nested-v1.parquet";
+    (void)context;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct ss_dataset_options options = {.text_column = cases[i].column};
+        ss_dataset *dataset = NULL;
+        ss_err err = {.message = ""};
+        const ss_status status = ss_dataset_open(&path, 1, &options, &dataset, &err);
+        assert_int_equal(ss_status_exit_code(status), 65);
+        if (strstr(err.message, cases[i].part) == NULL) {
+            fail_msg("'%s' lacks '%s'", err.message, cases[i].part);
+        }
+        assert_null(dataset);
+    }
+}
+
+/* ---- damage by rule ---- */
+
+static uint8_t *copy_file(const char *path, size_t *n_bytes)
+{
+    struct ss__map map = {.data = NULL};
+    assert_int_equal(ss__file_map(path, &map, NULL), SS_OK);
+    uint8_t *copy = ss__alloc(map.n_bytes, 1);
+    memcpy(copy, map.data, map.n_bytes);
+    *n_bytes = map.n_bytes;
+    ss__map_release(&map);
+    return copy;
+}
+
+static ss_status check_copy(const uint8_t *data, size_t n_bytes)
+{
+    /* A block of its own size, so that the sanitizer sees a byte too many. */
+    uint8_t *copy = ss__alloc(n_bytes, 1);
+    ss_err err = {.message = ""};
+    memcpy(copy, data, n_bytes);
+    const ss_status status = ss__parquet_check_bytes("t", copy, n_bytes, &err);
+    if (status != SS_OK) {
+        assert_int_equal(ss_status_exit_code(status), 65);
+        assert_true(strncmp(err.message, "t: ", 3) == 0);
+        assert_null(strchr(err.message, '\n'));
+    }
+    ss__free(copy);
+    return status;
+}
+
+static void damage_own(const char *name, const char *path)
+{
+    size_t n_bytes = 0;
+    uint8_t *data = copy_file(path, &n_bytes);
+    const size_t step = n_bytes / 150 + 1;
+    (void)name;
+    for (size_t n = 0; n < n_bytes; n += n < n_bytes - 20 ? step : 1) {
+        assert_int_not_equal(check_copy(data, n), SS_OK);
+    }
+    for (size_t i = 0; i < n_bytes; i += step) {
+        const unsigned bit = (unsigned)(i * 7 + n_bytes) % 8;
+        data[i] ^= (uint8_t)(1u << bit);
+        (void)check_copy(data, n_bytes);
+        data[i] = (uint8_t)(data[i] ^ 1u << bit ^ 0xFF);
+        (void)check_copy(data, n_bytes);
+        data[i] ^= 0xFF;
+    }
+    ss__free(data);
+}
+
+static void test_damage_is_refused_or_read(void **context)
+{
+    (void)context;
+    assert_true(for_each_own(damage_own) > 0);
+}
+
+/* Where pages have checksums no flipped bit of a page's body goes unseen. */
+static void test_checksums_catch_flipped_bits(void **context)
+{
+    enum { N_HIT_BYTES = 2000 };
+    static const char begin[] = "every bit of this text";
+    size_t n_bytes = 0, n_passed = 0, at = 0;
+    uint8_t *data = copy_file(OWN "/checksum.parquet", &n_bytes);
+    (void)context;
+    while (at + N_HIT_BYTES < n_bytes && memcmp(data + at, begin, sizeof begin - 1) != 0) {
+        at++;
+    }
+    assert_true(at + N_HIT_BYTES < n_bytes);
+    for (size_t bit = 0; bit < N_HIT_BYTES * 8; bit++) {
+        data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        n_passed += ss__parquet_check_bytes("t", data, n_bytes, NULL) == SS_OK;
+        data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    ss__free(data);
+    assert_int_equal(n_passed, 0);
+}
+
+/* ---- hand-made faults ---- */
+
+static void test_faults_have_sentences(void **context)
+{
+    static const struct {
+        const char *data;
+        size_t n_bytes;
+        ss_status status;
+        const char *part;
+    } cases[] = {
+        {"", 0, SS_E_DATA, "not a Parquet file"},
+        {"PAR1PAR1", 8, SS_E_DATA, "too short"},
+        {"PAR1\0\0\0\0\0\0\0\0PARX", 16, SS_E_DATA, "no \"PAR1\" at its end"},
+        {"PAR1\0\0\0\0\0\0\0\0PARE", 16, SS_E_UNSUPPORTED, "encrypted"},
+        {"PAR1\xFF\xFF\xFF\x7FPAR1", 12, SS_E_DATA, "claims 2147483647 bytes of 12"},
+        {"PAR1\0\1\0\0\0PAR1", 13, SS_E_DATA, "a needed field of the metadata is missing"},
+        /* A list of 2^31 elements in a few bytes. */
+        {"PAR1\x29\xFC\xFF\xFF\xFF\xFF\x07\x07\0\0\0PAR1", 19, SS_E_DATA,
+         "a list in the metadata is longer than the metadata"},
+    };
+    (void)context;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ss_err err = {.message = ""};
+        const ss_status status = ss__parquet_check_bytes(
+            "t.parquet", (const uint8_t *)cases[i].data, cases[i].n_bytes, &err);
+        assert_int_equal(status, cases[i].status);
+        if (strstr(err.message, cases[i].part) == NULL) {
+            fail_msg("'%s' lacks '%s'", err.message, cases[i].part);
+        }
+    }
+}
+
+/* ---- the shared corpus ---- */
+
+struct manifest_line {
+    char path[256], outcome[16], reason[1024], expected[256];
+};
+
+static bool read_line(FILE *file, struct manifest_line *line)
+{
+    char text[4096];
+    if (fgets(text, sizeof text, file) == NULL) {
+        return false;
+    }
+    return sscanf(text, "%255[^\t]\t%*[^\t]\t%*[^\t]\t%*[^\t]\t%15[^\t]\t%1023[^\t]\t%255[^\t]",
+                  line->path, line->outcome, line->reason, line->expected) == 4;
+}
+
+static bool is_fine(const struct manifest_line *line, ss_status status)
+{
+    if (status != SS_OK) {
+        return strcmp(line->outcome, "accept") != 0 && ss_status_exit_code(status) == 65;
+    }
+    return strcmp(line->outcome, "reject") != 0;
+}
+
+static void check_corpus_file(const struct manifest_line *line, size_t counts[2])
+{
+    char path[1024], expected_path[1024];
+    struct expected expected;
+    ss_err err = {.message = ""};
+    snprintf(path, sizeof path, "%s/%s", CORPUS, line->path);
+    snprintf(expected_path, sizeof expected_path, "%s/%s", CORPUS, line->expected);
+    const ss_status checked = ss__parquet_check_file(path, &err);
+    if (!is_fine(line, checked)) {
+        fail_msg("%s: %s, but: %s", line->path, line->outcome, err.message);
+    }
+    if (checked != SS_OK && strstr(line->reason, "\"encrypted\" error") != NULL) {
+        assert_non_null(strstr(err.message, "encrypted"));
+    }
+    const bool has_expected = strcmp(line->expected, "-") != 0;
+    const ss_status status =
+        read_rows(path, has_expected ? expected_path : NULL, &expected, &err);
+    ss__buf_release(&expected.text);
+    /* Without expected rows only the first is asked for, which damage behind it leaves whole.
+     */
+    if (expected.differs || (has_expected && (status == SS_OK) != (checked == SS_OK))) {
+        fail_msg("%s: rows differ: %s", line->path, err.message);
+    }
+    counts[checked == SS_OK]++;
+}
+
+static void test_corpus(void **context)
+{
+    FILE *manifest = fopen(CORPUS "/MANIFEST.tsv", "r");
+    struct manifest_line line;
+    size_t counts[2] = {0, 0};
+    (void)context;
+    if (manifest == NULL) {
+        print_message("SKIP: no shared corpus at %s\n", CORPUS);
+        skip();
+    }
+    (void)read_line(manifest, &line);
+    while (read_line(manifest, &line)) {
+        check_corpus_file(&line, counts);
+    }
+    fclose(manifest);
+    print_message("corpus: %zu read, %zu refused\n", counts[1], counts[0]);
+    assert_true(counts[0] + counts[1] >= 100);
+}
+
+/* All of the above, bombs included, within 64 MiB and twice the largest file: refused files
+ * must not need more. Sanitizers keep freed memory, so they are left out. */
+static void test_memory_stayed_small(void **context)
+{
+    struct rusage usage;
+    (void)context;
+    getrusage(RUSAGE_SELF, &usage);
+    print_message("peak resident memory: %ld KiB\n", usage.ru_maxrss);
+#ifndef __SANITIZE_ADDRESS__
+    assert_true(usage.ru_maxrss < 65 * 1024);
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own_files_equal_pyarrow),
+        cmocka_unit_test(test_text_column_gives_the_same_texts),
+        cmocka_unit_test(test_refused_columns_are_named),
+        cmocka_unit_test(test_damage_is_refused_or_read),
+        cmocka_unit_test(test_checksums_catch_flipped_bits),
+        cmocka_unit_test(test_faults_have_sentences),
+        cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_memory_stayed_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
