@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 #include "dataset/parquet_priv.h"
 
-/* Pages are forgotten in steps of this size. */
+/* Pages are forgotten in steps of this size, and not at all in smaller files. */
 enum { FORGET_BYTES = 1 << 20 };
 
 /* Some old writers leave the header of the dictionary page out of a chunk's size. */
@@ -33,7 +33,8 @@ static ss_status fail_data(const struct ss__parquet_column *column, ss_err *err,
 
 static void forget_read(struct ss__parquet_column *column, size_t until, size_t least)
 {
-    if (column->file->is_mapped && until - column->forgotten >= least) {
+    if (column->file->is_mapped && column->file->n_bytes >= FORGET_BYTES &&
+        until - column->forgotten >= least) {
         ss__map_forget(column->file->data + column->forgotten, until - column->forgotten);
         column->forgotten = until;
     }
