@@ -1,75 +1,8 @@
 /* Token ids against the reference library's: the oracle folders, and the published vectors for
  * the real vocabulary. Everything is read from outside the project and skipped where it is not.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "tokenizer/tokenizer.h"
-
-/* A tokenizer with what a test needs around it. */
-struct fixture {
-    struct ss__tokenizer *tokenizer;
-    struct ss__token_scratch *scratch;
-    struct ss__tokens tokens;
-    ss_err err;
-};
-
-static void open_fixture(struct fixture *self, const char *folder)
-{
-    *self = (struct fixture){0};
-    if (ss__tokenizer_load(folder, NULL, &self->tokenizer, &self->err) != SS_OK ||
-        ss__token_scratch_new(&self->scratch, &self->err) != SS_OK) {
-        fail_msg("%s", self->err.message);
-    }
-}
-
-static void close_fixture(struct fixture *self)
-{
-    ss__tokens_release(&self->tokens);
-    ss__token_scratch_free(self->scratch);
-    ss__tokenizer_free(self->tokenizer);
-}
-
-/* Whether a text has the ids of a JSON array, past `skip` ids at both ends. */
-static bool ids_equal(struct fixture *self, const json_t *text, const json_t *ids,
-                      size_t max_ids, size_t skip)
-{
-    const struct ss_text view = {json_string_value(text), json_string_length(text)};
-    ss__tokens_reset(&self->tokens);
-    assert_int_equal(
-        ss__tokenize(self->tokenizer, self->scratch, view, max_ids, &self->tokens, &self->err),
-        SS_OK);
-    if (ss__tokens_n_ids(&self->tokens) != json_array_size(ids) + 2 * skip) {
-        return false;
-    }
-    for (size_t i = 0; i < json_array_size(ids); i++) {
-        if (self->tokens.ids[skip + i] != json_integer_value(json_array_get(ids, i))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static json_t *need_json(const char *path)
-{
-    json_t *root = NULL;
-    ss_err err;
-    if (ss__json_load(path, &root, &err) != SS_OK) {
-        fail_msg("%s", err.message);
-    }
-    return root;
-}
+#include "tokenizer_helpers.h"
 
 static void test_oracle_folders(void **state)
 {
@@ -87,7 +20,7 @@ static void test_oracle_folders(void **state)
         char path[1024];
         struct fixture fixture;
         snprintf(path, sizeof path, "%s/oracle/%s", SS_TEST_SHARED, names[i]);
-        open_fixture(&fixture, path);
+        open_fixture(&fixture, path, NULL);
         snprintf(path, sizeof path, "%s/oracle/%s.expected/texts.json", SS_TEST_SHARED,
                  names[i]);
         json_t *texts = need_json(path);
@@ -136,7 +69,7 @@ static void test_published_vectors(void **state)
                       vectors);
         skip();
     }
-    open_fixture(&fixture, path);
+    open_fixture(&fixture, path, NULL);
     assert_int_equal(ss__file_read(vectors, 1 << 24, &text, &fixture.err), SS_OK);
     for (char *line = text.data, *end = text.data + text.n_bytes; line < end;) {
         char *next = memchr(line, '\n', (size_t)(end - line));

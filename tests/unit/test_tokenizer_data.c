@@ -1,0 +1,133 @@
+/* The project's own small tokenizers of every kind, against what the reference library answered
+ * (tools/make_tokenizer_data.py): ids of all texts, and decoding. */
+#include "tokenizer_helpers.h"
+
+#define DATA SS_TEST_DATA "/tokenizer/"
+
+/* Ids of all texts, with the scratch kept from text to text. */
+static void check_ids(struct fixture *fixture, const char *name, const json_t *expected)
+{
+    json_t *texts = need_json(DATA "texts.json");
+    assert_true(json_array_size(texts) > 300);
+    assert_int_equal(json_array_size(texts), json_array_size(expected));
+    for (size_t i = 0; i < json_array_size(texts); i++) {
+        if (!ids_equal(fixture, json_array_get(texts, i), json_array_get(expected, i), 0, 0)) {
+            fail_msg("%s: other ids for text %zu", name, i);
+        }
+    }
+    json_decref(texts);
+}
+
+static void check_decoded(struct fixture *fixture, const char *name, const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i), *list = json_array_get(row, 0);
+        const size_t n = json_array_size(list);
+        int32_t *ids = ss__alloc(n, sizeof *ids);
+        assert_non_null(ids);
+        for (size_t j = 0; j < n; j++) {
+            ids[j] = (int32_t)json_integer_value(json_array_get(list, j));
+        }
+        for (size_t skips = 0; skips < 2; skips++) {
+            char *text = NULL;
+            const char *want = json_string_value(json_array_get(row, 1 + skips));
+            must(ss__detokenize(fixture->tokenizer, ids, n, skips == 1, &text, &fixture->err),
+                 &fixture->err);
+            if (strcmp(text, want) != 0) {
+                fail_msg("%s, decoding %zu: '%s', expected '%s'", name, i, text, want);
+            }
+            ss__free(text);
+        }
+        ss__free(ids);
+    }
+}
+
+static void check_folder(const char *name)
+{
+    const struct ss__tokenizer_options lower_first = {.lower_case_first = true};
+    char path[1024];
+    struct fixture fixture;
+    snprintf(path, sizeof path, DATA "%s.expected.json", name);
+    json_t *expected = need_json(path);
+    const json_t *lowered = json_object_get(expected, "lower_first_ids");
+    snprintf(path, sizeof path, DATA "%s", name);
+    open_fixture(&fixture, path, NULL);
+    assert_int_equal(ss__tokenizer_n_vocab(fixture.tokenizer),
+                     json_integer_value(json_object_get(expected, "n_vocab")));
+    check_ids(&fixture, name, json_object_get(expected, "ids"));
+    check_decoded(&fixture, name, json_object_get(expected, "decoded"));
+    close_fixture(&fixture);
+    if (lowered != NULL) {
+        open_fixture(&fixture, path, &lower_first);
+        check_ids(&fixture, name, lowered);
+        close_fixture(&fixture);
+    }
+    json_decref(expected);
+}
+
+static void test_known_classes(void **state)
+{
+    (void)state;
+    check_folder("uncased");
+    check_folder("cased-vocab-txt");
+    check_folder("cased-strip");
+    check_folder("lower-keep");
+    check_folder("mpnet");
+    check_folder("mpnet-vocab-txt");
+}
+
+static void test_added_tokens(void **state)
+{
+    (void)state;
+    check_folder("added");
+    check_folder("special-map");
+}
+
+static void test_generic_class(void **state)
+{
+    (void)state;
+    check_folder("generic");
+    check_folder("generic-plain");
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, DATA "uncased", NULL);
+    assert_int_equal(ss__tokenizer_max_length(fixture.tokenizer), 512);
+    const struct ss__special_ids bert = ss__tokenizer_specials(fixture.tokenizer);
+    assert_int_equal(bert.pad, 0);
+    assert_int_equal(bert.unknown, 1);
+    assert_int_equal(bert.begin, 2);
+    assert_int_equal(bert.end, 3);
+    assert_int_equal(bert.mask, 4);
+    close_fixture(&fixture);
+    open_fixture(&fixture, DATA "cased-vocab-txt", NULL);
+    assert_int_equal(ss__tokenizer_max_length(fixture.tokenizer), 0); /* 10^30: no limit */
+    close_fixture(&fixture);
+    open_fixture(&fixture, DATA "mpnet", NULL);
+    const struct ss__special_ids mpnet = ss__tokenizer_specials(fixture.tokenizer);
+    assert_int_equal(mpnet.begin, 0);
+    assert_int_equal(mpnet.pad, 1);
+    assert_int_equal(mpnet.end, 2);
+    assert_int_equal(mpnet.unknown, 4);
+    assert_int_equal(mpnet.mask, ss__tokenizer_n_vocab(fixture.tokenizer) - 1);
+    close_fixture(&fixture);
+    open_fixture(&fixture, DATA "generic-plain", NULL); /* no template, no roles */
+    const struct ss__special_ids plain = ss__tokenizer_specials(fixture.tokenizer);
+    assert_int_equal(plain.begin, -1);
+    assert_int_equal(plain.mask, -1);
+    close_fixture(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known_classes),
+        cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_generic_class),
+        cmocka_unit_test(test_settings),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* Folders that are wrong or of a kind that is not read: each gets its status and a sentence
+ * that names the trouble. */
+#include <unistd.h>
+
+#include "tokenizer_helpers.h"
+
+struct refusal {
+    const char *file, *content;     /* written into an empty folder */
+    const char *file_2, *content_2; /* nullable */
+    ss_status status;
+    const char *phrase; /* of the message */
+};
+
+#define MODEL(vocab) "{\"model\":{\"type\":\"WordPiece\",\"vocab\":" vocab "}}"
+#define GENERIC "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}"
+#define WITH(more)                                                                             \
+    "{\"model\":{\"vocab\":{\"[UNK]\":0,\"a\":1}},"                                            \
+    "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," more "}"
+#define BERT "{\"tokenizer_class\":\"BertTokenizer\"}"
+
+static const struct refusal refusals[] = {
+    {"other.txt", "", NULL, NULL, SS_E_NOINPUT, "no tokenizer here"},
+    {"vocab.txt", "[UNK]\na\n", NULL, NULL, SS_E_NOINPUT, "vocab.txt is enough"},
+    {"vocab.txt", "", "config.json", "{\"model_type\":\"bert\"}", SS_E_DATA, "empty"},
+    {"vocab.txt", "the\nof\n", "config.json", "{\"model_type\":\"bert\"}", SS_E_DATA,
+     "unknown token '[UNK]' is not in the vocabulary"},
+    {"vocab.txt", "[UNK]\n\xFF\n", "config.json", "{\"model_type\":\"bert\"}", SS_E_DATA,
+     "UTF-8"},
+    {"vocab.txt", "[UNK]\n", "tokenizer_config.json", "{\"tokenizer_class\":\"T5Tokenizer\"}",
+     SS_E_UNSUPPORTED, "T5Tokenizer"},
+    {"tokenizer.json", "{", NULL, NULL, SS_E_DATA, "JSON"},
+    {"tokenizer.json", "[1]", NULL, NULL, SS_E_DATA, "object"},
+    {"tokenizer.json", "{}", NULL, NULL, SS_E_DATA, "'model'"},
+    {"tokenizer.json", MODEL("{}"), NULL, NULL, SS_E_DATA, "model.vocab"},
+    {"tokenizer.json", MODEL("[\"a\"]"), NULL, NULL, SS_E_DATA, "model.vocab"},
+    {"tokenizer.json", MODEL("{\"a\":1.5}"), NULL, NULL, SS_E_DATA, "whole number"},
+    {"tokenizer.json", MODEL("{\"a\":-1}"), NULL, NULL, SS_E_DATA, "id -1"},
+    {"tokenizer.json", MODEL("{\"a\":4194304}"), NULL, NULL, SS_E_LIMIT, "id 4194304"},
+    {"tokenizer.json", MODEL("{\"a\":9223372036854775807}"), NULL, NULL, SS_E_LIMIT,
+     "id 92233"},
+    {"tokenizer.json", MODEL("{\"a\":7,\"b\":7}"), NULL, NULL, SS_E_DATA, "same id 7"},
+    {"tokenizer.json", MODEL("{\"a\":0}"), "tokenizer_config.json", BERT, SS_E_DATA,
+     "unknown token"},
+    {"tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", NULL, NULL,
+     SS_E_UNSUPPORTED, "BPE"},
+    {"tokenizer.json", "{\"model\":{\"vocab\":{},\"merges\":[]}}", NULL, NULL, SS_E_UNSUPPORTED,
+     "BPE"},
+    {"tokenizer.json", "{\"model\":{\"vocab\":[[\"a\",0]]}}", NULL, NULL, SS_E_UNSUPPORTED,
+     "Unigram"},
+    {"tokenizer.json", MODEL("{\"[UNK]\":0}"), "tokenizer_config.json", GENERIC,
+     SS_E_UNSUPPORTED, "pre-tokenizer"},
+    {"tokenizer.json", WITH("\"normalizer\":{\"type\":\"NFKC\"}"), NULL, NULL, SS_E_UNSUPPORTED,
+     "NFKC"},
+    {"tokenizer.json", WITH("\"decoder\":{\"type\":\"ByteLevel\"}"), NULL, NULL,
+     SS_E_UNSUPPORTED, "ByteLevel"},
+    {"tokenizer.json", WITH("\"post_processor\":{\"type\":\"Sequence\"}"), NULL, NULL,
+     SS_E_UNSUPPORTED, "Sequence"},
+    {"tokenizer.json",
+     WITH("\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\",9],\"sep\":[\"x\",1]"
+          "}"),
+     NULL, NULL, SS_E_DATA, "not in the vocabulary"},
+    {"tokenizer.json", WITH("\"post_processor\":{\"type\":\"TemplateProcessing\"}"), NULL, NULL,
+     SS_E_DATA, "no place for the text"},
+    {"tokenizer.json", WITH("\"added_tokens\":[{\"id\":3}]"), NULL, NULL, SS_E_DATA, "no text"},
+    {"tokenizer.json", WITH("\"added_tokens\":[{\"content\":\"x\"}]"), NULL, NULL, SS_E_DATA,
+     "no id"},
+    {"tokenizer.json",
+     WITH("\"normalizer\":{\"type\":\"StripAccents\"},\"added_tokens\":[{\"id\":3,"
+          "\"content\":\"\\u0301\",\"normalized\":true}]"),
+     NULL, NULL, SS_E_UNSUPPORTED, "empty text"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"added_tokens_decoder\":{\"x\":{\"content\":\"b\"}}}", SS_E_DATA, "'x'"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"truncation_side\":\"up\"}", SS_E_DATA, "truncation_side"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"model_max_length\":\"x\"}", SS_E_DATA, "model_max_length"},
+};
+
+static void put_file(const char *folder, const char *name, const char *content)
+{
+    char path[1024];
+    ss_err err;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    must(ss__file_write(path, content, strlen(content), &err), &err);
+}
+
+static void drop_file(const char *folder, const char *name)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_refusals(void **state)
+{
+    char folder[] = "/tmp/saescope-tokenizer-XXXXXX";
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        const struct refusal *want = &refusals[i];
+        struct ss__tokenizer *tokenizer = NULL;
+        ss_err err;
+        put_file(folder, want->file, want->content);
+        if (want->file_2 != NULL) {
+            put_file(folder, want->file_2, want->content_2);
+        }
+        const ss_status status = ss__tokenizer_load(folder, NULL, &tokenizer, &err);
+        if (status != want->status || strstr(err.message, want->phrase) == NULL) {
+            fail_msg("refusal %zu: %s: '%s', expected '%s'", i, ss_status_name(status),
+                     status == SS_OK ? "" : err.message, want->phrase);
+        }
+        assert_null(tokenizer);
+        assert_non_null(strstr(err.message, folder)); /* the file or the folder is named */
+        drop_file(folder, want->file);
+        if (want->file_2 != NULL) {
+            drop_file(folder, want->file_2);
+        }
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void count_warnings(void *user, ss_level level, const char *sentence)
+{
+    assert_int_equal(level, SS_LEVEL_WARNING);
+    assert_non_null(strstr(sentence, "tokenizer_config.json"));
+    ++*(size_t *)user;
+}
+
+/* tokenizer.json describes another pipeline than tokenizer_config.json: said, not obeyed. */
+static void test_disagreement(void **state)
+{
+    size_t n_warnings = 0;
+    const struct ss__tokenizer_options options = {.log = {count_warnings, &n_warnings}};
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture, SS_TEST_DATA "/tokenizer/uncased", &options);
+    close_fixture(&fixture);
+    assert_int_equal(n_warnings, 0);
+    open_fixture(&fixture, SS_TEST_DATA "/tokenizer/lower-keep", &options);
+    close_fixture(&fixture);
+    assert_int_equal(n_warnings, 2); /* accents and ideographs */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_disagreement),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+/* Properties of tokenising: limits, batches, repeated use, invalid UTF-8, hostile lengths. */
+#include "base/buf.h"
+#include "tokenizer_helpers.h"
+
+#define DATA SS_TEST_DATA "/tokenizer/"
+
+static const char sample[] =
+    "The galaxy survey of sparse features, caf\u00e9 \u4e2d\u6587 [MASK]!";
+
+/* A limit keeps the first pieces between begin and end. */
+static void test_limit(void **state)
+{
+    struct fixture fixture;
+    int32_t whole[256];
+    (void)state;
+    open_fixture(&fixture, DATA "uncased", NULL);
+    tokenize(&fixture, sample, sizeof sample - 1, 0);
+    const size_t n = ss__tokens_n_ids(&fixture.tokens);
+    assert_in_range(n, 10, 256);
+    memcpy(whole, fixture.tokens.ids, n * sizeof *whole);
+    for (size_t limit = 1; limit < n + 3; limit++) {
+        const size_t n_kept = limit < 2 ? 0 : ss__min_size(limit, n) - 2;
+        tokenize(&fixture, sample, sizeof sample - 1, limit);
+        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), n_kept + 2);
+        assert_memory_equal(fixture.tokens.ids, whole, (n_kept + 1) * sizeof *whole);
+        assert_int_equal(fixture.tokens.ids[n_kept + 1], whole[n - 1]);
+    }
+    close_fixture(&fixture);
+}
+
+/* Texts of a batch lie one behind the other and equal those made alone. */
+static void test_batch(void **state)
+{
+    static const char *const texts[] = {"the model", "", "galaxy galaxy", sample, "\u00e9"};
+    struct fixture fixture, alone;
+    (void)state;
+    open_fixture(&fixture, DATA "uncased", NULL);
+    open_fixture(&alone, DATA "uncased", NULL);
+    for (size_t i = 0; i < 5; i++) {
+        const struct ss_text text = {texts[i], strlen(texts[i])};
+        must(ss__tokenize(fixture.tokenizer, fixture.scratch, text, 9, &fixture.tokens,
+                          &fixture.err),
+             &fixture.err);
+    }
+    assert_int_equal(fixture.tokens.n_texts, 5);
+    for (size_t i = 0; i < 5; i++) {
+        const size_t start = fixture.tokens.offsets[i];
+        const size_t n = fixture.tokens.offsets[i + 1] - start;
+        tokenize(&alone, texts[i], strlen(texts[i]), 9);
+        assert_int_equal(ss__tokens_n_ids(&alone.tokens), n);
+        assert_memory_equal(alone.tokens.ids, fixture.tokens.ids + start,
+                            n * sizeof *alone.tokens.ids);
+    }
+    close_fixture(&fixture);
+    close_fixture(&alone);
+}
+
+/* One scratch serves different tokenizers in turn: remembered words do not leak. */
+static void test_shared_scratch(void **state)
+{
+    struct fixture a, b;
+    (void)state;
+    open_fixture(&a, DATA "uncased", NULL);
+    open_fixture(&b, DATA "cased-vocab-txt", NULL);
+    tokenize(&b, sample, sizeof sample - 1, 0);
+    struct ss__tokens mixed = {0};
+    for (size_t i = 0; i < 3; i++) {
+        tokenize(&a, sample, sizeof sample - 1, 0);
+        ss__tokens_reset(&mixed);
+        must(ss__tokenize(b.tokenizer, a.scratch, (struct ss_text){sample, sizeof sample - 1},
+                          0, &mixed, &b.err),
+             &b.err);
+        assert_int_equal(ss__tokens_n_ids(&mixed), ss__tokens_n_ids(&b.tokens));
+        assert_memory_equal(mixed.ids, b.tokens.ids,
+                            ss__tokens_n_ids(&mixed) * sizeof *mixed.ids);
+    }
+    ss__tokens_release(&mixed);
+    close_fixture(&a);
+    close_fixture(&b);
+}
+
+/* Invalid bytes are read as U+FFFD, which cleaning removes: the neighbours join. */
+static void test_invalid_utf8(void **state)
+{
+    static const char *const broken[] = {"gal\xFF"
+                                         "axy",
+                                         "gal\xE4\xB8"
+                                         "axy",
+                                         "gal\xC0\x80"
+                                         "axy",
+                                         "gal\xED\xA0\x80"
+                                         "axy",
+                                         "galaxy\xF0\x9F\x98",
+                                         "\x80galaxy"};
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture, DATA "uncased", NULL);
+    tokenize(&fixture, "galaxy", 6, 0);
+    assert_int_equal(ss__tokens_n_ids(&fixture.tokens), 3);
+    const int32_t galaxy = fixture.tokens.ids[1];
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        tokenize(&fixture, broken[i], strlen(broken[i]), 0);
+        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), 3);
+        assert_int_equal(fixture.tokens.ids[1], galaxy);
+    }
+    close_fixture(&fixture);
+}
+
+/* A megabyte of one thing: linear time, and the ids that a short one has. */
+static void test_long_runs(void **state)
+{
+    static const struct {
+        const char *unit;
+        size_t n_ids; /* with begin and end */
+    } runs[] = {
+        {"a", 3},      /* one unknown word */
+        {"\u0301", 2}, /* marks, all removed */
+        {"\u0323\u0301", 2},
+        {"\u1df6", 3}, /* a mark that is kept */
+        {" ", 2},
+        {"\x01", 2},
+        {"\u4e2d", 100002},
+        {".", 100002},
+        {"[", 100002},
+        {"[MASK]", 100002},
+    };
+    enum { REPEATS = 100000 };
+    struct fixture fixture;
+    (void)state;
+    open_fixture(&fixture, DATA "uncased", NULL);
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        struct ss__buf text = {0};
+        for (size_t j = 0; j < REPEATS; j++) {
+            ss__buf_add_text(&text, runs[i].unit);
+        }
+        tokenize(&fixture, text.data, text.n_bytes, 0);
+        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), runs[i].n_ids);
+        tokenize(&fixture, text.data, text.n_bytes, 5);
+        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), ss__min_size(runs[i].n_ids, 5));
+        ss__buf_release(&text);
+    }
+    close_fixture(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limit),          cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_shared_scratch), cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_long_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* A loaded tokenizer with what a test needs around it. */
+#ifndef TOKENIZER_HELPERS_H
+#define TOKENIZER_HELPERS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "tokenizer/tokenizer.h"
+
+struct fixture {
+    struct ss__tokenizer *tokenizer;
+    struct ss__token_scratch *scratch;
+    struct ss__tokens tokens;
+    ss_err err;
+};
+
+static inline void must(ss_status status, const ss_err *err)
+{
+    if (status != SS_OK) {
+        fail_msg("%s", err->message);
+    }
+}
+
+static inline void open_fixture(struct fixture *self, const char *folder,
+                                const struct ss__tokenizer_options *options)
+{
+    *self = (struct fixture){0};
+    must(ss__tokenizer_load(folder, options, &self->tokenizer, &self->err), &self->err);
+    must(ss__token_scratch_new(&self->scratch, &self->err), &self->err);
+}
+
+static inline void close_fixture(struct fixture *self)
+{
+    ss__tokens_release(&self->tokens);
+    ss__token_scratch_free(self->scratch);
+    ss__tokenizer_free(self->tokenizer);
+}
+
+/* Tokenise one text into self->tokens alone. */
+static inline void tokenize(struct fixture *self, const char *text, size_t n_bytes,
+                            size_t max_ids)
+{
+    ss__tokens_reset(&self->tokens);
+    must(ss__tokenize(self->tokenizer, self->scratch, (struct ss_text){text, n_bytes}, max_ids,
+                      &self->tokens, &self->err),
+         &self->err);
+}
+
+/* Whether a text has the ids of a JSON array, past `n_around` ids at both ends. */
+static inline bool ids_equal(struct fixture *self, const json_t *text, const json_t *ids,
+                             size_t max_ids, size_t n_around)
+{
+    tokenize(self, json_string_value(text), json_string_length(text), max_ids);
+    if (ss__tokens_n_ids(&self->tokens) != json_array_size(ids) + 2 * n_around) {
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        if (self->tokens.ids[n_around + i] != json_integer_value(json_array_get(ids, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline json_t *need_json(const char *path)
+{
+    json_t *root = NULL;
+    ss_err err;
+    must(ss__json_load(path, &root, &err), &err);
+    return root;
+}
+
+#endif
