@@ -1,0 +1,151 @@
+/* all-MiniLM-L6-v2 itself, where it has been fetched: golden values, 2,000 abstracts, memory.
+ * SAESCOPE_MINILM names its folder, else the cache that the demo fills is looked at. */
+#include "encoder_testing.h"
+
+#include "base/file.h"
+#include "weights/weights.h"
+
+/* torch's fp32 is 1.5e-7 from float64 on these unit vectors; other orders of summation may
+ * differ from it by a few times that. */
+static const double tolerance = 2e-6;
+
+static const char *find_model(void)
+{
+    static char path[512];
+    const char *named = getenv("SAESCOPE_MINILM");
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (named != NULL) {
+        snprintf(path, sizeof path, "%s", named);
+    } else if (cache != NULL) {
+        snprintf(path, sizeof path, "%s/saescope/all-MiniLM-L6-v2", cache);
+    } else {
+        snprintf(path, sizeof path, "%s/.cache/saescope/all-MiniLM-L6-v2", home ? home : "");
+    }
+    if (ss__path_look(path) != SS__PATH_FOLDER) {
+        print_message("skipped: all-MiniLM-L6-v2 is not at %s (SAESCOPE_MINILM names it)\n",
+                      path);
+        skip();
+    }
+    return path;
+}
+
+/* First six components, from float64 (encoders.md 4). */
+static const struct {
+    const char *text;
+    size_t n_ids;
+    double first[6];
+} golden[] = {
+    {"Hello, world!",
+     6,
+     {-0.0381771, 0.0329111, -0.0054594, 0.0143699, -0.0402910, -0.1165325}},
+    {"", 2, {-0.1188384, 0.0482987, -0.0025481, -0.0110112, 0.0519508, 0.0102917}},
+    {"We present a sparse autoencoder trained on sentence embeddings of arXiv abstracts.",
+     23,
+     {-0.0413315, -0.0625428, -0.0206710, 0.0849051, 0.0217140, 0.0262181}},
+    {"caf\u00e9 na\u00efve \u00dcbergr\u00f6\u00dfe \u6771\u4eac \U0001f600 x\u00b2",
+     13,
+     {0.0977230, 0.0624592, 0.0632757, 0.0129042, -0.0578588, 0.0434684}},
+    {NULL, 256, {-0.0081237, -0.0955860, -0.0386731, 0.0496620, -0.0437937, 0.0237198}},
+};
+
+static void golden_values(void **state)
+{
+    static char words[5001];
+    ss_encoder *encoder = open_encoder(find_model(), NULL);
+    ss_err err;
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        memcpy(words + 5 * i, "word ", 5);
+    }
+    for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
+        const char *data = golden[i].text == NULL ? words : golden[i].text;
+        const struct ss_text text = {data, strlen(data)};
+        int32_t *ids = NULL;
+        size_t n = 0;
+        assert_int_equal(ss_encoder_tokenize(encoder, text, &ids, &n, &err), SS_OK);
+        assert_int_equal(n, golden[i].n_ids);
+        ss_ids_free(ids);
+        float *got = embed(encoder, 2, &text, 1);
+        for (size_t k = 0; k < 6; k++) {
+            /* the published digits end at the seventh place */
+            assert_true(fabs((double)got[k] - golden[i].first[k]) <= tolerance + 5e-8);
+        }
+        free(got);
+    }
+    ss_encoder_free(encoder);
+}
+
+/* Rows of the abstracts, joined so that views stay valid. */
+static struct ss_text *load_abstracts(size_t n, char **block)
+{
+    const char *path = SS_TEST_SHARED "/data/arxiv-astro.jsonl.xz";
+    struct ss_text *texts = calloc(n, sizeof *texts);
+    size_t *ends = calloc(n + 1, sizeof *ends);
+    struct ss__buf all = {0};
+    ss_dataset *dataset = NULL;
+    ss_err err;
+    assert_true(texts != NULL && ends != NULL);
+    if (ss_dataset_open(&path, 1, NULL, &dataset, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ss_row row;
+        bool has_row = false;
+        assert_int_equal(ss_dataset_next(dataset, &row, &has_row, &err), SS_OK);
+        assert_true(has_row);
+        ss__buf_add(&all, row.text.data, row.text.n_bytes);
+        ends[i + 1] = all.n_bytes;
+    }
+    assert_false(all.failed);
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = (struct ss_text){all.data + ends[i], ends[i + 1] - ends[i]};
+    }
+    ss_dataset_close(dataset);
+    free(ends);
+    *block = all.data;
+    return texts;
+}
+
+static void abstracts(void **state)
+{
+    const char *path = SS_TEST_SHARED "/oracle/astro-2000/embeddings.npy";
+    struct ss__weights *weights = NULL;
+    char *block = NULL;
+    double worst = 0;
+    ss_err err;
+    (void)state;
+    ss_encoder *encoder = open_encoder(find_model(), NULL);
+    if (ss__weights_open(path, &weights, &err) != SS_OK) {
+        print_message("skipped: %s\n", err.message);
+        ss_encoder_free(encoder);
+        skip();
+    }
+    const struct ss__tensor *want = ss__weights_at(weights, 0);
+    const size_t n = (size_t)want->shape[0];
+    float *expected = calloc(want->n_elements, sizeof *expected);
+    assert_non_null(expected);
+    assert_int_equal(ss__tensor_to_f32(want, expected, &err), SS_OK);
+    struct ss_text *texts = load_abstracts(n, &block);
+    float *got = embed(encoder, 2, texts, n);
+    for (size_t i = 0; i < want->n_elements; i++) {
+        worst = fmax(worst, fabs((double)got[i] - (double)expected[i]));
+    }
+    print_message("%zu abstracts: largest difference %.3g\n", n, worst);
+    assert_true(worst <= tolerance);
+    free(got);
+    free(expected);
+    free(texts);
+    free(block);
+    ss__weights_close(weights);
+    ss_encoder_free(encoder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_values),
+        cmocka_unit_test(abstracts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

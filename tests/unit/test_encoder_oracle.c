@@ -1,0 +1,243 @@
+/* Embeddings, token ids and filled masks against what the reference libraries answered. Folders
+ * of the project's own (tools/make_tiny_encoders.py), and shared ones where they are. */
+#include "encoder_testing.h"
+
+#include "encoder/encoder.h"
+#include "weights/weights.h"
+
+/* ---- the project's own folders ---- */
+
+static const char *const own_names[] = {"mpnet-mean", "bert-old", "bert-dense",
+                                        "distilbert-plain", "distilbert-half"};
+enum { N_OWN = sizeof own_names / sizeof own_names[0] };
+
+static double *numbers_of(const json_t *rows, size_t *n)
+{
+    const size_t n_rows = json_array_size(rows);
+    const size_t width = json_array_size(json_array_get(rows, 0));
+    double *numbers = calloc(n_rows * width, sizeof *numbers);
+    assert_non_null(numbers);
+    for (size_t i = 0; i < n_rows * width; i++) {
+        const json_t *row = json_array_get(rows, i / width);
+        numbers[i] = json_number_value(json_array_get(row, i % width));
+    }
+    *n = width;
+    return numbers;
+}
+
+static void check_own(const char *name)
+{
+    char path[512];
+    char file[64];
+    snprintf(path, sizeof path, "%s/encoder/%s", SS_TEST_DATA, name);
+    snprintf(file, sizeof file, "%s.json", name);
+    json_t *said = load_json(SS_TEST_DATA "/encoder", file);
+    assert_non_null(said);
+    const json_t *fillings = json_object_get(said, "fill_mask");
+    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL};
+    ss_encoder *encoder = open_encoder(path, &options);
+    struct ss_encoder_info info;
+    size_t width = 0;
+    struct ss_text *texts = texts_of(json_object_get(said, "texts"));
+    double *want = numbers_of(json_object_get(said, "embeddings"), &width);
+    ss_encoder_describe(encoder, &info);
+    assert_int_equal(info.width, width);
+    assert_int_equal(info.max_tokens, json_integer_value(json_object_get(said, "max_tokens")));
+    assert_string_equal(info.prompt, json_string_value(json_object_get(said, "prompt")));
+    check_ids(encoder, texts, json_object_get(said, "ids"));
+    check_embeddings(name, encoder, texts, json_array_size(json_object_get(said, "texts")),
+                     want);
+    check_fillings(encoder, fillings, "text");
+    free(want);
+    free(texts);
+    ss_encoder_free(encoder);
+    json_decref(said);
+}
+
+static void own_folders_answer_as_the_reference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_OWN; i++) {
+        check_own(own_names[i]);
+    }
+}
+
+static void folders_are_described(void **state)
+{
+    struct ss_encoder_info info;
+    ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/bert-dense/", NULL);
+    (void)state;
+    ss_encoder_describe(encoder, &info);
+    assert_string_equal(info.architecture, "bert");
+    assert_string_equal(info.pooling, "weightedmean");
+    assert_int_equal(info.width, 10);
+    assert_int_equal(info.hidden_width, 16);
+    assert_int_equal(info.n_layers, 2);
+    assert_int_equal(info.n_heads, 4);
+    assert_true(info.normalized);
+    assert_false(info.has_mask_head);
+    assert_true(ss__encoder_n_files(encoder) >= 12);
+    assert_true(ss__encoder_is_at(SS_TEST_DATA "/encoder/bert-dense"));
+    assert_true(ss__encoder_is_at(SS_TEST_DATA "/encoder/distilbert-plain"));
+    assert_false(ss__encoder_is_at(SS_TEST_DATA "/encoder"));
+    ss_encoder_free(encoder);
+}
+
+/* ---- notices ---- */
+
+struct heard {
+    char text[4096];
+};
+
+static void hear(void *user, ss_level level, const char *sentence)
+{
+    struct heard *heard = user;
+    const size_t n = strlen(heard->text);
+    (void)level;
+    snprintf(heard->text + n, sizeof heard->text - n, "%s\n", sentence);
+}
+
+static void defaults_are_said(void **state)
+{
+    struct heard heard = {0};
+    struct ss_encoder_options options = {.log = {.fn = hear, .user = &heard}};
+    (void)state;
+    ss_encoder_free(open_encoder(SS_TEST_DATA "/encoder/distilbert-half", &options));
+    assert_non_null(strstr(heard.text, "find the text: "));
+    heard.text[0] = '\0';
+    ss_encoder_free(open_encoder(SS_TEST_DATA "/encoder/distilbert-plain", &options));
+    assert_non_null(strstr(heard.text, "means over tokens"));
+    heard.text[0] = '\0';
+    options.prompt_name = "document";
+    ss_encoder_free(open_encoder(SS_TEST_DATA "/encoder/distilbert-half", &options));
+    assert_string_equal(heard.text, "");
+}
+
+static void limits_can_be_lowered(void **state)
+{
+    struct ss_encoder_options options = {.max_tokens = 7};
+    struct ss_encoder_info info;
+    const struct ss_text text = {"a b c d e f g h", 15};
+    int32_t *ids = NULL;
+    size_t n = 0;
+    ss_err err;
+    (void)state;
+    ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/mpnet-mean", &options);
+    assert_int_equal(ss_encoder_tokenize(encoder, text, &ids, &n, &err), SS_OK);
+    assert_int_equal(n, 7);
+    ss_ids_free(ids);
+    ss_encoder_free(encoder);
+    options.max_tokens = 100000;
+    encoder = open_encoder(SS_TEST_DATA "/encoder/mpnet-mean", &options);
+    ss_encoder_describe(encoder, &info);
+    assert_int_equal(info.max_tokens, 200);
+    ss_encoder_free(encoder);
+}
+
+/* ---- shared folders ---- */
+
+static double *load_npy(const char *folder, size_t *n_rows, size_t *width)
+{
+    char path[512];
+    struct ss__weights *weights = NULL;
+    ss_err err;
+    snprintf(path, sizeof path, "%s/embeddings.npy", folder);
+    if (ss__weights_open(path, &weights, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    const struct ss__tensor *tensor = ss__weights_at(weights, 0);
+    *n_rows = (size_t)tensor->shape[0];
+    *width = (size_t)tensor->shape[1];
+    float *values = calloc(tensor->n_elements, sizeof *values);
+    double *numbers = calloc(tensor->n_elements, sizeof *numbers);
+    assert_true(values != NULL && numbers != NULL);
+    assert_int_equal(ss__tensor_to_f32(tensor, values, &err), SS_OK);
+    for (size_t i = 0; i < tensor->n_elements; i++) {
+        numbers[i] = (double)values[i];
+    }
+    free(values);
+    ss__weights_close(weights);
+    return numbers;
+}
+
+static void check_shared(const char *name)
+{
+    char path[512];
+    char expected[520];
+    snprintf(path, sizeof path, "%s/oracle/%s", SS_TEST_SHARED, name);
+    snprintf(expected, sizeof expected, "%s.expected", path);
+    json_t *list = load_json(expected, "texts.json");
+    if (list == NULL) {
+        print_message("skipped: no %s\n", expected);
+        skip();
+    }
+    json_t *ids = load_json(expected, "ids.json");
+    json_t *fillings = load_json(expected, "fill_mask.json");
+    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL};
+    ss_encoder *encoder = open_encoder(path, &options);
+    struct ss_text *texts = texts_of(list);
+    size_t n = 0;
+    size_t width = 0;
+    double *want = load_npy(expected, &n, &width);
+    check_ids(encoder, texts, ids);
+    check_embeddings(name, encoder, texts, n, want);
+    check_fillings(encoder, fillings, "prompt");
+    free(want);
+    free(texts);
+    ss_encoder_free(encoder);
+    json_decref(fillings);
+    json_decref(ids);
+    json_decref(list);
+}
+
+#define SHARED_TEST(function, name)                                                            \
+    static void function(void **state)                                                         \
+    {                                                                                          \
+        (void)state;                                                                           \
+        check_shared(name);                                                                    \
+    }
+SHARED_TEST(shared_mpnet, "tiny-mpnet")
+SHARED_TEST(shared_bert_cls_normalize, "tiny-bert-cls-normalize")
+SHARED_TEST(shared_bert_max_dense, "tiny-bert-max-dense")
+SHARED_TEST(shared_bert_sqrtlen, "tiny-bert-sqrtlen")
+SHARED_TEST(shared_bert_weighted, "tiny-bert-weighted")
+SHARED_TEST(shared_bert_last, "tiny-bert-last")
+SHARED_TEST(shared_distilbert_cased, "tiny-distilbert-cased")
+
+static void other_architectures_are_refused_by_name(void **state)
+{
+    static const char *const names[] = {"roberta", "xlm-roberta"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        ss_encoder *encoder = NULL;
+        ss_err err;
+        snprintf(path, sizeof path, "%s/oracle/tiny-%s", SS_TEST_SHARED, names[i]);
+        const ss_status status = ss_encoder_open(path, NULL, &encoder, &err);
+        if (status == SS_E_NOINPUT) {
+            print_message("skipped: %s\n", err.message);
+            skip();
+        }
+        assert_int_equal(status, SS_E_UNSUPPORTED);
+        assert_non_null(strstr(err.message, names[i]));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_folders_answer_as_the_reference),
+        cmocka_unit_test(folders_are_described),
+        cmocka_unit_test(defaults_are_said),
+        cmocka_unit_test(limits_can_be_lowered),
+        cmocka_unit_test(shared_mpnet),
+        cmocka_unit_test(shared_bert_cls_normalize),
+        cmocka_unit_test(shared_bert_max_dense),
+        cmocka_unit_test(shared_bert_sqrtlen),
+        cmocka_unit_test(shared_bert_weighted),
+        cmocka_unit_test(shared_bert_last),
+        cmocka_unit_test(shared_distilbert_cased),
+        cmocka_unit_test(other_architectures_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

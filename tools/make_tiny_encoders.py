@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Make tests/data/encoder: tiny encoders with random weights, and what the reference libraries answer.
+
+    make_tiny_encoders.py OUT
+
+Each OUT/<name>/ is a model folder that sentence-transformers reads; beside it OUT/<name>.json holds the texts, their
+token ids, the embeddings (computed in float64 from the stored weights by sentence-transformers) and, where there is a
+language-model head, what the fill-mask pipeline answers. OUT/VERSIONS.json names the releases. The folders differ in
+architecture, layout, pooling, modules and weights format, so that each way of reading is met at least once. The
+vocabulary is written below; nothing is taken from a published model. Needs torch, transformers and
+sentence-transformers.
+"""
+import json
+import os
+import shutil
+import sys
+import warnings
+
+warnings.filterwarnings("ignore")
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import numpy as np  # noqa: E402
+import sentence_transformers  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+from sentence_transformers import SentenceTransformer  # noqa: E402
+from transformers import (BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast, DistilBertConfig,  # noqa: E402
+                          DistilBertForMaskedLM, DistilBertModel, DistilBertTokenizerFast, MPNetConfig,
+                          MPNetForMaskedLM, MPNetTokenizerFast, pipeline)
+
+OUT = sys.argv[1]
+WIDTH, LAYERS, HEADS, INNER = 16, 2, 4, 40
+WORDS = """the of and to in is a that for with on as are by this from we an be at which it or have has not can our their
+but was were these more than between also into such new results using show data model method paper study time field
+light star stars galaxy galaxies sun moon planet planets dust gas cloud mass energy heat cold bright dark distant near
+far old young small large high low first second third one two three four many few most some all each other find found
+measure measured present observe observed observation spectrum line lines band width depth surface wave waves particle
+particles force motion speed turn orbit ring disk core shell map image sky night day year river stone tree bird fish
+house road bread water fire wind rain snow query document goal way word words text sentence""".split()
+ENDS = "##s ##ed ##ing ##er ##ly ##al ##ion ##ness".split()
+LETTERS = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+SIGNS = list("0123456789.,;:!?'\"()-/%+=[]<>_")
+TEXTS = ["", "a", "The galaxy is bright.", "We measured the mass of dust in a distant galaxy, using observations of lines.",
+         "Stars, planets and moons: 42 found!", "UPPER and lower, naïve café", "fishing in cold rivers; birds on trees",
+         "zzzz unknown ☃ word", "a [SEP] b </s> c <pad> d [PAD] e", "  spaced   out\ttext\n",
+         " ".join(WORDS), " ".join(WORDS[::-1] + WORDS)]
+
+
+def vocabulary(specials, last=()):
+    cased = [w.capitalize() for w in WORDS[:40] if len(w) > 1] + [c.upper() for c in LETTERS]
+    words = specials + SIGNS + LETTERS + ["##" + c for c in LETTERS] + cased + WORDS + ENDS + list(last)
+    return {w: i for i, w in enumerate(dict.fromkeys(words))}
+
+
+BERT = vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+MPNET = vocabulary(["<s>", "<pad>", "</s>", "<unk>", "[UNK]"], ["<mask>"])
+
+
+def randomise(model, seed):
+    """Random weights with uneven scales, so that a mistake in any part shows in the result."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=g)
+            if p.dim() == 1:
+                is_gain = "norm" in name.lower() and name.endswith("weight")
+                p.copy_(torch.exp(0.4 * noise) if is_gain else 0.2 * noise)
+            else:
+                p.copy_(noise * (1.0 if "embedding" in name else 1.6 / p.shape[-1] ** 0.5))
+    return model.eval()
+
+
+def write_json(path, value):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        json.dump(value, f, indent=1)
+
+
+def modules(folder, kinds, old):
+    spaces = {"Transformer": "base.modules.transformer", "Pooling": "sentence_transformer.modules.pooling",
+              "Dense": "base.modules.dense", "Normalize": "base.modules.normalize",
+              "LayerNorm": "sentence_transformer.modules.layer_norm", "Dropout": "sentence_transformer.modules.dropout"}
+    rows = []
+    for i, kind in enumerate(kinds):
+        where = "models" if old else spaces[kind]
+        rows.append(dict(idx=i, name=str(i), path="" if i == 0 else f"{i}_{kind}",
+                         type=f"sentence_transformers.{where}.{kind}"))
+    write_json(f"{folder}/modules.json", rows)
+
+
+def dense(folder, config, seed):
+    g = torch.Generator().manual_seed(seed)
+    n_in, n_out = config["in_features"], config["out_features"]
+    tensors = {"linear.weight": torch.randn(n_out, n_in, generator=g) * 0.4}
+    if config["bias"]:
+        tensors["linear.bias"] = torch.randn(n_out, generator=g) * 0.2
+    if config.get("use_residual") and n_in != n_out:
+        tensors["residual.weight"] = torch.randn(n_out, n_in, generator=g) * 0.3
+    write_json(f"{folder}/config.json", config)
+    save_file(tensors, f"{folder}/model.safetensors")
+
+
+def plain(numbers):
+    return np.asarray(numbers, dtype=np.float64).tolist()
+
+
+def answer(name, head=None, prompts=()):
+    """Ask the reference about the finished folder."""
+    folder = f"{OUT}/{name}"
+    st = SentenceTransformer(folder, device="cpu", model_kwargs={"dtype": torch.float32})
+    prompt = st.prompts.get(st.default_prompt_name, "") if st.default_prompt_name else ""
+    limit = st.max_seq_length
+    said = dict(texts=TEXTS, prompt=prompt, max_tokens=limit,
+                ids=st.tokenizer([prompt + t for t in TEXTS], truncation=True, max_length=limit)["input_ids"],
+                embeddings=plain(st.double().encode(TEXTS, batch_size=1)))
+    if head is not None:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        fill = pipeline("fill-mask", model=head.double(), tokenizer=tokenizer, top_k=4)
+        said["fill_mask"] = [dict(text=p, answer=fill(p)) for p in prompts]
+    write_json(f"{OUT}/{name}.json", said)
+    print(name, np.shape(said["embeddings"]), "limit", limit)
+
+
+def make_mpnet():
+    """New layout, mean, safetensors with a head; longer than the farthest distance bucket."""
+    folder = f"{OUT}/mpnet-mean"
+    config = MPNetConfig(vocab_size=len(MPNET), hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+                         intermediate_size=INNER, layer_norm_eps=1e-5, max_position_embeddings=202)
+    model = randomise(MPNetForMaskedLM(config), 1)
+    model.save_pretrained(folder)
+    MPNetTokenizerFast(vocab=MPNET, do_lower_case=True, model_max_length=200).save_pretrained(folder)
+    modules(folder, ["Transformer", "Pooling"], old=False)
+    write_json(f"{folder}/sentence_bert_config.json",
+               {"transformer_task": "feature-extraction", "module_output_name": "token_embeddings",
+                "modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}})
+    write_json(f"{folder}/1_Pooling/config.json",
+               {"embedding_dimension": WIDTH, "pooling_mode": "mean", "include_prompt": True})
+    answer("mpnet-mean", model, ["The <mask> is bright.", "We <mask> a new <mask> of stars.", "<mask>"])
+
+
+def make_bert_old():
+    """Old layout, cls + max + Normalize, lower-casing in front of a cased tokenizer, vocab.txt, pytorch_model.bin
+    with the prefix, spellings and buffers of its time."""
+    folder = f"{OUT}/bert-old"
+    config = BertConfig(vocab_size=len(BERT), hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+                        intermediate_size=INNER, layer_norm_eps=1e-12, max_position_embeddings=64)
+    model = randomise(BertForMaskedLM(config), 2)
+    os.makedirs(folder)
+    model.config.save_pretrained(folder)
+    old = {}
+    for key, value in model.state_dict().items():
+        key = key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+        old[key] = value
+    old["bert.embeddings.position_ids"] = torch.arange(64)[None]
+    old["bert.pooler.dense.weight"] = torch.zeros(WIDTH, WIDTH)
+    old["bert.pooler.dense.bias"] = torch.zeros(WIDTH)
+    torch.save(old, f"{folder}/pytorch_model.bin")
+    with open(f"{folder}/vocab.txt", "w") as f:
+        f.write("".join(w + "\n" for w in BERT))
+    write_json(f"{folder}/tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": False})
+    modules(folder, ["Transformer", "Pooling", "Normalize"], old=True)
+    write_json(f"{folder}/sentence_bert_config.json", {"max_seq_length": 40, "do_lower_case": True})
+    write_json(f"{folder}/config_sentence_transformers.json", {"__version__": {"sentence_transformers": "2.0.0"}})
+    write_json(f"{folder}/1_Pooling/config.json",
+               {"word_embedding_dimension": WIDTH, "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False,
+                "pooling_mode_max_tokens": True, "pooling_mode_mean_sqrt_len_tokens": False})
+    answer("bert-old", model, ["The [MASK] is bright.", "[MASK] of the [MASK] [MASK]."])
+
+
+def make_bert_dense():
+    """New layout, weightedmean, two Dense, LayerNorm, Dropout, Normalize; shards with an index; tanh-form GELU."""
+    folder = f"{OUT}/bert-dense"
+    config = BertConfig(vocab_size=len(BERT), hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+                        intermediate_size=INNER, layer_norm_eps=1e-6, max_position_embeddings=96, hidden_act="gelu_new")
+    model = randomise(BertModel(config), 3)
+    model.save_pretrained(folder, max_shard_size="24KB")
+    BertTokenizerFast(vocab=BERT, do_lower_case=True).save_pretrained(folder)
+    modules(folder, ["Transformer", "Pooling", "Dense", "Dense", "Dense", "LayerNorm", "Dropout", "Normalize"], old=False)
+    write_json(f"{folder}/1_Pooling/config.json", {"embedding_dimension": WIDTH, "pooling_mode": "weightedmean"})
+    act = "torch.nn.modules.activation."
+    dense(f"{folder}/2_Dense", dict(in_features=WIDTH, out_features=24, bias=True), 4)
+    dense(f"{folder}/3_Dense", dict(in_features=24, out_features=24, bias=False, activation_function=act + "GELU",
+                                    use_residual=True), 5)
+    dense(f"{folder}/4_Dense", dict(in_features=24, out_features=10, bias=True,
+                                    activation_function="torch.nn.modules.linear.Identity", use_residual=True,
+                                    module_input_name="sentence_embedding", module_output_name="sentence_embedding"), 6)
+    write_json(f"{folder}/5_LayerNorm/config.json", {"dimension": 10})
+    g = torch.Generator().manual_seed(7)
+    save_file({"norm.weight": torch.rand(10, generator=g) + 0.5, "norm.bias": torch.randn(10, generator=g) * 0.1},
+              f"{folder}/5_LayerNorm/model.safetensors")
+    write_json(f"{folder}/6_Dropout/config.json", {"dropout": 0.1})
+    write_json(f"{folder}/7_Normalize/config.json",
+               {"module_input_name": "sentence_embedding", "module_output_name": "sentence_embedding"})
+    answer("bert-dense")
+
+
+def make_distilbert_plain():
+    """A transformers folder without modules.json, cased, with a head."""
+    folder = f"{OUT}/distilbert-plain"
+    config = DistilBertConfig(vocab_size=len(BERT), dim=WIDTH, n_layers=LAYERS, n_heads=HEADS, hidden_dim=INNER,
+                              max_position_embeddings=80, activation="relu")
+    model = randomise(DistilBertForMaskedLM(config), 8)
+    model.save_pretrained(folder)
+    DistilBertTokenizerFast(vocab=BERT, do_lower_case=False).save_pretrained(folder)
+    answer("distilbert-plain", model, ["The [MASK] is bright.", "We [MASK] the [MASK] of a star.", "[MASK]"])
+
+
+def make_distilbert_half():
+    """float16 weights, three poolings in a list, a default prompt that pooling leaves out."""
+    folder = f"{OUT}/distilbert-half"
+    config = DistilBertConfig(vocab_size=len(BERT), dim=WIDTH, n_layers=LAYERS, n_heads=HEADS, hidden_dim=INNER,
+                              max_position_embeddings=80)
+    randomise(DistilBertModel(config), 9).half().save_pretrained(folder)
+    DistilBertTokenizerFast(vocab=BERT, do_lower_case=True, model_max_length=48).save_pretrained(folder)
+    modules(folder, ["Transformer", "Pooling"], old=False)
+    write_json(f"{folder}/config_sentence_transformers.json",
+               {"model_type": "SentenceTransformer", "prompts": {"query": "find the text: ", "document": ""},
+                "default_prompt_name": "query"})
+    write_json(f"{folder}/1_Pooling/config.json",
+               {"embedding_dimension": WIDTH, "pooling_mode": ["mean_sqrt_len_tokens", "lasttoken", "cls", "mean"],
+                "include_prompt": False})
+    answer("distilbert-half")
+
+
+shutil.rmtree(OUT, ignore_errors=True)
+os.makedirs(OUT)
+make_mpnet()
+make_bert_old()
+make_bert_dense()
+make_distilbert_plain()
+make_distilbert_half()
+write_json(f"{OUT}/VERSIONS.json", dict(torch=torch.__version__, transformers=transformers.__version__,
+                                        sentence_transformers=sentence_transformers.__version__))
