@@ -5,6 +5,48 @@
 #include "base/file.h"
 #include "base/utf8.h"
 
+enum { LOAD_FLAGS = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
+
+/* Whole numbers beyond 64 bits, such as the 10^30 that model folders write for "no limit",
+ * become reals: a copy of the text with ".0" behind each literal of more than 18 digits. */
+static void widen_integers(const char *text, size_t n_bytes, struct ss__buf *out)
+{
+    bool in_string = false;
+    size_t n_digits = 0; /* of the whole number that is passing */
+    bool is_whole = false;
+    for (size_t i = 0; i <= n_bytes; i++) {
+        const char c = i < n_bytes ? text[i] : ' '; /* a blank ends a number at the end */
+        const bool is_digit = c >= '0' && c <= '9';
+        if (!in_string && is_digit) {
+            is_whole = n_digits == 0 ? i == 0 || strchr(".eE+", text[i - 1]) == NULL : is_whole;
+            n_digits++;
+        } else {
+            if (is_whole && n_digits > 18 && strchr(".eE", c) == NULL) {
+                ss__buf_add_text(out, ".0");
+            }
+            n_digits = 0;
+            is_whole = false;
+        }
+        if (in_string && c == '\\' && i + 1 < n_bytes) {
+            ss__buf_add_byte(out, c);
+            i++;
+        } else if (c == '"') {
+            in_string = !in_string;
+        }
+        ss__buf_add_byte(out, i < n_bytes ? text[i] : ' ');
+    }
+}
+
+static json_t *load_widened(const char *text, size_t n_bytes, json_error_t *problem)
+{
+    struct ss__buf wide = {0};
+    widen_integers(text, n_bytes, &wide);
+    json_t *json =
+        wide.failed ? NULL : json_loadb(wide.data, wide.n_bytes, LOAD_FLAGS, problem);
+    ss__buf_release(&wide);
+    return json;
+}
+
 ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes, json_t **out,
                          ss_err *err)
 {
@@ -14,8 +56,10 @@ ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes, jso
         text += 3;
         n_bytes -= 3;
     }
-    *out = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                      &problem);
+    *out = json_loadb(text, n_bytes, LOAD_FLAGS, &problem);
+    if (*out == NULL && json_error_code(&problem) == json_error_numeric_overflow) {
+        *out = load_widened(text, n_bytes, &problem);
+    }
     if (*out == NULL) {
         const ss_status status =
             ss__fail_file(err, file, SS_E_DATA, "not valid JSON: %s (line %d, column %d)",
