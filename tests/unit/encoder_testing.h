@@ -21,11 +21,17 @@
  * summation and none for a wrong formula (the tanh form of GELU alone differs by 4.7e-4). */
 static const double tolerance_of_largest = 1e-5;
 
+/* NULL where there is no such file. */
 static inline json_t *load_json(const char *folder, const char *name)
 {
-    char path[512];
+    char path[600];
+    json_error_t problem;
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    return json_load_file(path, 0, NULL);
+    json_t *json = json_load_file(path, JSON_ALLOW_NUL, &problem);
+    if (json == NULL && json_error_code(&problem) != json_error_cannot_open_file) {
+        fail_msg("%s: %s", path, problem.text);
+    }
+    return json;
 }
 
 static inline struct ss_text *texts_of(const json_t *list)

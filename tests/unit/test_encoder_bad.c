@@ -194,7 +194,7 @@ static const struct json_case json_cases[] = {
     {"config.json", "hidden_size", NULL, SS_E_DATA, "'hidden_size' is missing"},
     {"config.json", "hidden_size", "-16", SS_E_DATA, "hidden_size"},
     {"config.json", "hidden_size", "0", SS_E_DATA, "hidden_size"},
-    {"config.json", "hidden_size", "32", SS_E_SHAPE, "embeddings.word_embeddings.weight"},
+    {"config.json", "hidden_size", "32", SS_E_SHAPE, "pooling takes 16"},
     {"config.json", "hidden_size", "99999999999", SS_E_DATA, "hidden_size"},
     {"config.json", "num_attention_heads", "3", SS_E_SHAPE, "num_attention_heads"},
     {"config.json", "num_attention_heads", "2", SS_E_SHAPE, "relative_attention_bias"},
