@@ -34,6 +34,31 @@ static inline json_t *load_json(const char *folder, const char *name)
     return json;
 }
 
+/* A two-dimensional f32 array of numpy's format 1: magic, length and text of the header, data.
+ */
+static inline float *load_npy(const char *path, size_t *n_rows, size_t *width)
+{
+    unsigned char start[10];
+    char header[1024] = "";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return NULL;
+    }
+    assert_int_equal(fread(start, 1, sizeof start, file), sizeof start);
+    const size_t n = start[8] + 256U * start[9];
+    assert_true(start[6] == 1 && n < sizeof header);
+    assert_int_equal(fread(header, 1, n, file), n);
+    assert_non_null(strstr(header, "'<f4'"));
+    const char *shape = strstr(header, "'shape': (");
+    assert_non_null(shape);
+    assert_int_equal(sscanf(shape, "'shape': (%zu, %zu)", n_rows, width), 2);
+    float *values = calloc(*n_rows * *width, sizeof *values);
+    assert_non_null(values);
+    assert_int_equal(fread(values, sizeof *values, *n_rows * *width, file), *n_rows * *width);
+    fclose(file);
+    return values;
+}
+
 static inline struct ss_text *texts_of(const json_t *list)
 {
     const size_t n = json_array_size(list);
