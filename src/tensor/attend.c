@@ -1,14 +1,14 @@
-/* Attention within sequences, by the same tiles as the matrix products. A task is one head of
- * one sequence: its keys (transposed) and values become panels once, then queries go by blocks
- * of a few tiles: scores = Q Kᵀ, weights = exp(scores scale + bias - maximum), context =
- * weights V / sum of weights. All of it stays in the thread's scratch; nothing is padded but
- * the last panel, whose outputs nobody reads. */
+/* Attention within sequences, by the same tiles as the matrix products. A task is one head or
+ * all heads of one sequence: its keys (transposed) and values become panels once, then queries
+ * go by blocks of a few tiles: scores = Q Kᵀ, weights = exp(scores scale + bias - maximum),
+ * context = weights V / sum of weights. All of it stays in the thread's scratch; nothing is
+ * padded but the last panel, whose outputs nobody reads. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
-enum { QUERY_TILES = 4 };
+enum { QUERY_TILES = 4, MANY_PER_THREAD = 8 };
 
 /* Offsets, in floats, of the parts of a worker's scratch. */
 struct attend_layout {
@@ -21,6 +21,8 @@ struct attend_job {
     const float *qkv;
     const size_t *offsets;
     float *out;
+    size_t
+        heads_per_task; /* 1, or all heads where sequences are many: neighbours share lines */
     float *scratch;
     struct attend_layout layout;
 };
@@ -32,6 +34,7 @@ struct head {
     const float *queries, *from_keys, *from_values; /* rows `stride` apart */
     float *out;                                     /* rows `width` apart */
     size_t n_tokens, stride, width;
+    bool is_last; /* of this task's heads: the next one need not be asked for */
     float *keys, *values, *packed, *scores, *weights, *context, *sums, *bias;
 };
 
@@ -123,6 +126,10 @@ static void weigh_queries(const struct head *self, size_t first, size_t n_rows)
             .bias = has_bias ? self->bias + (n_tokens - 1 - first - r) : NULL,
             .weights = self->weights + r * ss__round_up(n_tokens, SS__LANES),
             .sums = self->sums + r,
+            .next = self->is_last ? NULL : self->queries + (first + r) * self->stride + width,
+            .next_stride = self->stride,
+            .next_part = self->width,
+            .head_width = width,
         });
     }
 }
@@ -152,22 +159,24 @@ static void mix_values(const struct head *self, size_t first, size_t n_rows)
             }
         }
     }
-    for (size_t r = 0; r < n_rows; r++) {
-        float *context = self->context + r * width_cols;
-        kernels->rows->scale(context, 1.0F / self->sums[r], width);
-        memcpy(self->out + (first + r) * self->width, context, width * sizeof *context);
-    }
+    kernels->rows->put_context(&(struct ss__context_block){
+        .n_rows = n_rows,
+        .width = width,
+        .context = self->context,
+        .stride = width_cols,
+        .sums = self->sums,
+        .out = self->out + first * self->width,
+        .out_stride = self->width,
+    });
 }
 
-static void attend_task(void *context, size_t index, size_t worker)
+static void attend_head(const struct attend_job *job, size_t sequence, size_t h, bool is_last,
+                        float *scratch)
 {
-    const struct attend_job *job = context;
     const struct ss__attention *attention = job->attention;
-    const size_t sequence = index / attention->n_heads, h = index % attention->n_heads;
     const size_t width = attention->n_heads * attention->head_width;
     const size_t first = job->offsets[sequence], column = h * attention->head_width;
     const float *qkv = job->qkv + first * 3 * width + column;
-    float *scratch = job->scratch + worker * job->layout.total;
     struct head head = {.kernels = job->kernels,
                         .attention = attention,
                         .queries = qkv,
@@ -177,6 +186,7 @@ static void attend_task(void *context, size_t index, size_t worker)
                         .n_tokens = job->offsets[sequence + 1] - first,
                         .stride = 3 * width,
                         .width = width,
+                        .is_last = is_last,
                         .keys = scratch + job->layout.keys,
                         .values = scratch + job->layout.values,
                         .packed = scratch + job->layout.queries,
@@ -194,6 +204,19 @@ static void attend_task(void *context, size_t index, size_t worker)
         const size_t n = ss__min_size(step, head.n_tokens - q);
         weigh_queries(&head, q, n);
         mix_values(&head, q, n);
+    }
+}
+
+static void attend_task(void *context, size_t index, size_t worker)
+{
+    const struct attend_job *job = context;
+    const size_t n_heads = job->attention->n_heads;
+    const size_t tasks_per_sequence = n_heads / job->heads_per_task;
+    const size_t from = index % tasks_per_sequence * job->heads_per_task;
+    for (size_t h = from; h < from + job->heads_per_task; h++) {
+        const bool is_last = h + 1 == from + job->heads_per_task;
+        attend_head(job, index / tasks_per_sequence, h, is_last,
+                    job->scratch + worker * job->layout.total);
     }
 }
 
@@ -221,7 +244,10 @@ ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const
         status = ss__fail_nomem(err, "attention scores");
         goto out;
     }
-    ss__work_run(work, n_sequences * attention->n_heads, n_flops, attend_task, &job);
+    const bool are_many = n_sequences >= MANY_PER_THREAD * ss_work_n_threads(work);
+    job.heads_per_task = are_many ? attention->n_heads : 1;
+    ss__work_run(work, n_sequences * attention->n_heads / job.heads_per_task, n_flops,
+                 attend_task, &job);
 out:
     return status;
 }

@@ -132,10 +132,13 @@ static void linear_task(void *context, size_t index, size_t worker)
     for (size_t j = from; j < to; j += cols) {
         multiply_panel(&block, j);
     }
-    for (size_t r = row; end->norm_gain != NULL && job->n_groups == 1 && r < row + n_rows;
-         r++) {
-        kernels->rows->layer_norm(job->y + r * n_out, n_out, end->norm_gain, end->norm_shift,
-                                  end->norm_eps);
+    if (end->norm_gain != NULL && job->n_groups == 1) {
+        kernels->rows->layer_norm(&(struct ss__norm){.x = job->y + row * n_out,
+                                                     .n_rows = n_rows,
+                                                     .width = n_out,
+                                                     .gain = end->norm_gain,
+                                                     .shift = end->norm_shift,
+                                                     .eps = end->norm_eps});
     }
 }
 

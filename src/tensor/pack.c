@@ -57,15 +57,29 @@ void ss__pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k
                     out_stride);
 }
 
+/* n floats, by 16 where it can be: calls of memcpy cost more than such short copies. */
+static void copy_row(float *out, const float *x, size_t n)
+{
+    size_t i = 0;
+    for (; i + SS__LANES <= n; i += SS__LANES) {
+        memcpy(out + i, x + i, SS__LANES * sizeof *x);
+    }
+    for (; i < n; i++) {
+        out[i] = x[i];
+    }
+}
+
 void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, float *panels)
 {
     const size_t cols = ss__kernels()->tile_cols;
     for (size_t j = 0; j < n; j += cols) {
         const size_t n_j = ss__min_size(cols, n - j);
         float *panel = panels + j * n_k;
+        if (n_j < cols) {
+            memset(panel, 0, n_k * cols * sizeof *panel);
+        }
         for (size_t k = 0; k < n_k; k++) {
-            memcpy(panel + k * cols, w + k * w_stride + j, n_j * sizeof *w);
-            memset(panel + k * cols + n_j, 0, (cols - n_j) * sizeof *w);
+            copy_row(panel + k * cols, w + k * w_stride + j, n_j);
         }
     }
 }
@@ -77,7 +91,7 @@ void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, f
         for (size_t k = 0; k < whole; k += SS__LANES) {
             memcpy(a + k * n_rows, x + k, SS__LANES * sizeof *x);
         }
-        memcpy(a + whole * n_rows, x + whole, (n_k - whole) * sizeof *x);
+        copy_row(a + whole * n_rows, x + whole, n_k - whole);
     }
 }
 
@@ -110,7 +124,7 @@ static void fill_panel(float *panel, size_t lane, size_t n, size_t n_in, const f
         return;
     }
     for (size_t k = 0; k < n_in; k++) {
-        memcpy(panel + k * cols + lane, w + k * w_stride, n * sizeof *w);
+        copy_row(panel + k * cols + lane, w + k * w_stride, n);
     }
 }
 

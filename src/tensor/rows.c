@@ -4,30 +4,22 @@
 
 enum { ROWS_PER_TASK = 32 };
 
-struct norm_job {
-    float *x;
-    size_t n_rows, width;
-    const float *gain, *shift;
-    float eps;
-};
-
 static void norm_task(void *context, size_t index, size_t worker)
 {
     (void)worker;
-    const struct norm_job *job = context;
-    const size_t end = ss__min_size((index + 1) * ROWS_PER_TASK, job->n_rows);
-    for (size_t r = index * ROWS_PER_TASK; r < end; r++) {
-        ss__kernels()->rows->layer_norm(job->x + r * job->width, job->width, job->gain,
-                                        job->shift, job->eps);
-    }
+    struct ss__norm part = *(const struct ss__norm *)context;
+    const size_t first = index * ROWS_PER_TASK;
+    part.x += first * part.width;
+    part.n_rows = ss__min_size(ROWS_PER_TASK, part.n_rows - first);
+    ss__kernels()->rows->layer_norm(&part);
 }
 
 void ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width, const float *gain,
                     const float *shift, float eps)
 {
-    struct norm_job job = {x, n_rows, width, gain, shift, eps};
+    struct ss__norm norm = {x, n_rows, width, gain, shift, eps};
     ss__work_run(work, (n_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK,
-                 8.0 * (double)n_rows * (double)width, norm_task, &job);
+                 8.0 * (double)n_rows * (double)width, norm_task, &norm);
 }
 
 void ss__activate(float *x, size_t n, ss__activation activation)

@@ -66,12 +66,32 @@ struct ss__score_tile {
     const float *bias; /* of the first row; that of row r begins r places before; NULL: none */
     float *weights;    /* A operand: exp(score - row maximum) */
     float *sums;       /* [n_rows] of the weights */
+    const float *next; /* queries of the head that follows, asked for meanwhile with its keys
+                          and values; NULL: none */
+    size_t next_stride, next_part, head_width;
+};
+
+/* Rows of context, divided by the sums of their weights on the way out. */
+struct ss__context_block {
+    size_t n_rows, width;
+    const float *context; /* [n_rows, stride] */
+    size_t stride;
+    const float *sums; /* [n_rows] */
+    float *out;        /* [n_rows, out_stride] */
+    size_t out_stride;
+};
+
+/* LayerNorm of rows in place. */
+struct ss__norm {
+    float *x; /* [n_rows, width] */
+    size_t n_rows, width;
+    const float *gain, *shift;
+    float eps;
 };
 
 struct ss__rows_kernels {
     void (*end_block)(const struct ss__block_end *end);
-    void (*layer_norm)(float *x, size_t width, const float *gain, const float *shift,
-                       float eps);
+    void (*layer_norm)(const struct ss__norm *norm);
     void (*activate)(float *x, size_t n, ss__activation activation);
     float (*dot)(const float *a, const float *b, size_t n);
     void (*add_scaled_to)(float *acc, const float *x, float scale, size_t n);
@@ -79,6 +99,7 @@ struct ss__rows_kernels {
     void (*scale)(float *x, float scale, size_t n);
     void (*softmax)(float *x, size_t n);
     void (*weigh_scores)(const struct ss__score_tile *tile);
+    void (*put_context)(const struct ss__context_block *block);
 };
 
 struct ss__kernels {
