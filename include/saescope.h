@@ -245,10 +245,11 @@ struct ss_sae_options {
 
 /* Open a sparse autoencoder: a folder with config.json and sae.pt or sae.safetensors.
  *
+ * path     folder, or the weights file in it, borrowed
  * out      gives; NULL on error
  * Errors   as ss_encoder_open
  * Threads  any; the SAE may then be shared
- * Source   tests/oracle/test_sae.py */
+ * Source   tests/unit/test_sae_kinds.c, tests/unit/test_sae_oracle.c */
 SS_API SS_MUST_USE ss_status ss_sae_open(const char *path, const struct ss_sae_options *options,
                                          ss_sae **out, ss_err *err);
 SS_API void ss_sae_free(ss_sae *sae);
@@ -281,7 +282,7 @@ SS_API void ss_sparse_release(struct ss_sparse *sparse);
 
 /* Encode embeddings.
  *
- * x        [n, width] f32 row-major, borrowed, finite
+ * x        [n, width] f32 row-major, borrowed, finite; with n = 0 only the rule is checked
  * out      gives; may be a result of an earlier call, whose memory is then used again
  * Errors   SS_E_NONFINITE (err->row), SS_E_NOMEM, SS_E_UNSUPPORTED for a batch-top-k rule that
  *          has no row-wise meaning
