@@ -15,6 +15,10 @@ if(SS_HAS_X86_64_V2)
   target_compile_options(saescope_flags INTERFACE -march=x86-64-v2)
 endif()
 
+if(SS_FUZZ) # the library reports its edges, so that the fuzzer finds its way
+  target_compile_options(saescope_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 if(SS_SANITIZE)
   target_compile_options(saescope_flags INTERFACE
     -fsanitize=${SS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)

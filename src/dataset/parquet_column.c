@@ -52,13 +52,16 @@ static bool is_valid(const struct ss_text *text)
 static bool is_valid_from(const struct ss_text *text, size_t n_kept)
 {
     size_t from = n_kept;
+    if (text->n_bytes == 0) {
+        return true;
+    }
     while (from > 0 && n_kept - from < 4 &&
            ((unsigned char)text->data[from - 1] & 0xC0) == 0x80) {
         from--;
     }
     from -= from > 0;
     const struct ss_text rest = {text->data + from, text->n_bytes - from};
-    return text->n_bytes == 0 || is_valid(&rest);
+    return is_valid(&rest);
 }
 
 static const char not_utf8[] = "the text is not valid UTF-8";
