@@ -27,3 +27,9 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(saescope_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
   target_link_options(saescope_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
+
+# Fuzzing finds its way by the coverage of the library, so that is instrumented too.
+if(SS_FUZZ)
+  target_compile_options(saescope_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(saescope_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()

@@ -48,6 +48,14 @@ static uint64_t count_lines(const char *data, size_t n)
     return n_lines;
 }
 
+static ss_status make_fields(struct csv *csv, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_GROW(csv->record.fields, csv->record.room, n);
+out:
+    return status;
+}
+
 /* The record at `*at` in the window, which moves behind it; blank lines are passed. */
 static ss_status find_record(struct csv *csv, size_t *at, bool *has_record, ss_err *err)
 {
@@ -75,6 +83,10 @@ static ss_status find_record(struct csv *csv, size_t *at, bool *has_record, ss_e
         }
         if (result != SS__CSV_RECORD) {
             SS_TRY(fail_line(csv, stream->offset + *at, problems[result], err));
+        }
+        if (csv->record.n_fields > csv->record.room && csv->record.room < MAX_COLUMNS) {
+            SS_TRY(make_fields(csv, ss__min_size(csv->record.n_fields, MAX_COLUMNS), err));
+            continue;
         }
         const struct ss__csv_field *only = &csv->record.fields[0];
         *has_record = csv->record.n_fields > 1 || only->n_bytes > 0 || only->quoted;
@@ -183,8 +195,7 @@ static ss_status open_with(const struct ss__source *source, char delimiter, void
     SS_ALLOC(csv, 1);
     csv->stream = source->stream;
     csv->delimiter = delimiter;
-    csv->record.room = MAX_COLUMNS;
-    SS_ALLOC(csv->record.fields, csv->record.room);
+    SS_TRY(make_fields(csv, 1, err));
     SS_TRY(read_header(csv, err));
     *state = csv;
     csv = NULL;

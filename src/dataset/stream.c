@@ -15,13 +15,17 @@
 #include "base/mem.h"
 #include "dataset/codec.h"
 
-enum { WINDOW_STEP_BYTES = 256 << 10, INPUT_BYTES = 64 << 10, INTERRUPT_MS = 100 };
+/* How far a window grows at a time, and how much packed data is read at a time. Memory goes in
+ * small steps: rows of small tests then cross as many edges as those of large files. */
+enum { FILE_STEP_BYTES = 256 << 10, MEMORY_STEP_BYTES = 1 << 10, INPUT_BYTES = 64 << 10 };
+enum { INTERRUPT_MS = 100 };
 enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
 
 struct ss__stream_state {
     int descriptor; /* -1 for memory */
     bool closes;    /* the descriptor is ours */
     bool is_regular;
+    size_t step_bytes;
     char *path;
     const uint8_t *memory;
     size_t n_memory; /* bytes not read yet */
@@ -68,6 +72,7 @@ static ss_status prepare(const char *path, struct ss__stream *out, ss_err *err)
     *out = (struct ss__stream){.data = ""};
     SS_ALLOC(out->state, 1);
     out->state->descriptor = -1;
+    out->state->step_bytes = FILE_STEP_BYTES;
     out->state->path = ss__strdup(path);
     if (out->state->path == NULL) {
         status = ss__fail_nomem(err, "a path");
@@ -95,6 +100,7 @@ ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_by
 {
     ss_status status = SS_OK;
     SS_TRY(prepare(name, out, err));
+    out->state->step_bytes = MEMORY_STEP_BYTES;
     out->state->memory = data;
     out->state->n_memory = n_bytes;
 out:
@@ -183,10 +189,15 @@ static ss_status make_room(struct ss__stream *stream, ss_err *err)
         memmove(state->window, state->window + state->start, stream->n_bytes);
     }
     state->start = 0;
-    SS_GROW(state->window, state->room, stream->n_bytes + WINDOW_STEP_BYTES);
+    SS_GROW(state->window, state->room, stream->n_bytes + state->step_bytes);
     stream->data = state->window;
 out:
     return status;
+}
+
+static size_t input_bytes(const struct ss__stream_state *state)
+{
+    return ss__min_size(INPUT_BYTES, state->step_bytes);
 }
 
 /* The first bytes decide on the codec; compressed ones move to the input buffer. */
@@ -194,10 +205,11 @@ static ss_status look(struct ss__stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__stream_state *state = stream->state;
+    const size_t n_wanted = input_bytes(state) - SS__CODEC_HEAD_BYTES;
     size_t n_read = 1;
     SS_TRY(make_room(stream, err));
     while (stream->n_bytes < SS__CODEC_HEAD_BYTES && n_read > 0) {
-        SS_TRY(read_raw(stream, state->window + stream->n_bytes, INPUT_BYTES, &n_read, err));
+        SS_TRY(read_raw(stream, state->window + stream->n_bytes, n_wanted, &n_read, err));
         stream->n_bytes += n_read;
     }
     state->looked = true;
@@ -206,7 +218,7 @@ static ss_status look(struct ss__stream *stream, ss_err *err)
     if (codec == NULL) {
         goto out;
     }
-    SS_ALLOC(state->input, 2 * (size_t)INPUT_BYTES);
+    SS_ALLOC(state->input, input_bytes(state));
     memcpy(state->input, state->window, stream->n_bytes);
     state->input_end = stream->n_bytes;
     state->n_packed_bytes = stream->n_bytes;
@@ -228,7 +240,7 @@ static ss_status refill_input(struct ss__stream *stream, ss_err *err)
     struct ss__stream_state *state = stream->state;
     size_t n_read = 0;
     if (state->input_start == state->input_end && !state->input_ended) {
-        SS_TRY(read_raw(stream, state->input, INPUT_BYTES, &n_read, err));
+        SS_TRY(read_raw(stream, state->input, input_bytes(state), &n_read, err));
         state->input_start = 0;
         state->input_end = n_read;
         state->n_packed_bytes += n_read;
@@ -274,13 +286,13 @@ static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *
         .in = state->input + state->input_start,
         .n_in = state->input_end - state->input_start,
         .out = (uint8_t *)state->window + stream->n_bytes,
-        .n_out = WINDOW_STEP_BYTES,
+        .n_out = state->step_bytes,
         .in_ended = state->input_ended,
     };
     const size_t n_in = io.n_in;
     const ss__decoded result = state->codec->decode(state->decoder, &io);
     state->input_start += n_in - io.n_in;
-    *n_made = WINDOW_STEP_BYTES - io.n_out;
+    *n_made = state->step_bytes - io.n_out;
     stream->n_bytes += *n_made;
     state->n_unpacked_bytes += *n_made;
     if (result == SS__DECODED_BAD) {
@@ -344,7 +356,7 @@ ss_status ss__stream_more(struct ss__stream *stream, ss_err *err)
         goto out;
     }
     size_t n_read = 0;
-    SS_TRY(read_raw(stream, state->window + stream->n_bytes, WINDOW_STEP_BYTES, &n_read, err));
+    SS_TRY(read_raw(stream, state->window + stream->n_bytes, state->step_bytes, &n_read, err));
     stream->n_bytes += n_read;
     stream->at_end = n_read == 0;
 out:

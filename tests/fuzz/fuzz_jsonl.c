@@ -1,0 +1,7 @@
+#include "fuzz_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    fuzz_reader(&ss__reader_jsonl, data, n);
+    return 0;
+}

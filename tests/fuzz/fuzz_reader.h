@@ -1,0 +1,62 @@
+/* One input through one reader of datasets: its columns, its rows whole, and its rows of the
+ * first column. Rows as JSON must be valid for our own scanner. */
+#ifndef SS_FUZZ_READER_H
+#define SS_FUZZ_READER_H
+
+#include <stdlib.h>
+
+#include "dataset/dataset_files.h"
+#include "dataset/json_scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static inline void fuzz_rows(const struct ss__reader *reader, const struct ss__source *source,
+                             bool whole)
+{
+    void *state = NULL;
+    ss_err err;
+    const struct ss__column *columns = NULL;
+    size_t n_columns = 0;
+    bool has_row = true;
+    struct ss__buf json = {0};
+    ss_status status = reader->open(source, &state, &err);
+    if (status == SS_OK) {
+        status = reader->columns(state, &columns, &n_columns, &err);
+    }
+    if (status == SS_OK && (whole || n_columns > 0)) {
+        status = reader->select(state, whole ? SS__ALL_COLUMNS : 0, &err);
+        while (status == SS_OK && has_row) {
+            struct ss__record record = {0};
+            status = reader->next(state, &record, &has_row, &err);
+            json.n_bytes = 0;
+            if (status == SS_OK && has_row && whole) {
+                status = reader->add_json(state, &json, &err);
+                struct ss__scan scan = {json.data, json.data + json.n_bytes, NULL, false};
+                if (status == SS_OK && (!ss__scan_value(&scan) || scan.at != scan.end)) {
+                    abort();
+                }
+            }
+        }
+    }
+    ss__buf_release(&json);
+    if (state != NULL) {
+        reader->close(state);
+    }
+}
+
+static inline void fuzz_reader(const struct ss__reader *reader, const uint8_t *data, size_t n)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        struct ss__stream stream = {0};
+        ss_err err;
+        if (ss__stream_open_memory("fuzz", data, n, &stream, &err) == SS_OK &&
+            ss__skip_mark(&stream, &err) == SS_OK) {
+            const struct ss__source source = {
+                .name = "fuzz", .stream = &stream, .text_unit = n % 3};
+            fuzz_rows(reader, &source, whole == 1);
+        }
+        ss__stream_close(&stream);
+    }
+}
+
+#endif
