@@ -121,7 +121,24 @@ out:
     return status;
 }
 
-static ss_status load_tokenizer(struct opening *o, ss_err *err)
+static ss_status check_vocabulary(const struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const ss_encoder *e = o->encoder;
+    const size_t n_vocab = ss__tokenizer_n_vocab(e->tokenizer);
+    if (n_vocab > e->config.n_vocab) {
+        SS_FAIL_FILE(o->folder.transformer, SS_E_SHAPE,
+                     "the tokenizer has ids up to %zu, but the model only %zu words "
+                     "('vocab_size' of config.json)",
+                     n_vocab - 1, e->config.n_vocab);
+    }
+out:
+    return status;
+}
+
+/* The sentence config's `do_lower_case` is a matter of embeddings; the fill-mask pipeline does
+ * not look at it, so that masks then need a tokenizer of their own. */
+static ss_status load_tokenizers(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
@@ -130,12 +147,13 @@ static ss_status load_tokenizer(struct opening *o, ss_err *err)
     SS_TRY(ss__json_bool(o->folder.sentence_path, o->folder.sentence, "do_lower_case",
                          &options.lower_case_first, err));
     SS_TRY(ss__tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
-    const size_t n_vocab = ss__tokenizer_n_vocab(e->tokenizer);
-    if (n_vocab > e->config.n_vocab) {
-        SS_FAIL_FILE(o->folder.transformer, SS_E_SHAPE,
-                     "the tokenizer has ids up to %zu, but the model only %zu words "
-                     "('vocab_size' of config.json)",
-                     n_vocab - 1, e->config.n_vocab);
+    SS_TRY(check_vocabulary(o, err));
+    e->mask_tokenizer = e->tokenizer;
+    if (options.lower_case_first && o->options->with_mask_head) {
+        e->mask_tokenizer = NULL;
+        options.lower_case_first = false;
+        options.log = (struct ss_log){0};
+        SS_TRY(ss__tokenizer_load(o->folder.transformer, &options, &e->mask_tokenizer, err));
     }
 out:
     return status;
@@ -285,7 +303,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_TRY(keep_text(o.encoder, ss__path_name(path), &o.encoder->name, err));
     SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
     SS_TRY(read_config(&o, err));
-    SS_TRY(load_tokenizer(&o, err));
+    SS_TRY(load_tokenizers(&o, err));
     SS_TRY(set_max_tokens(&o, err));
     SS_TRY(set_pooling(&o, err));
     SS_TRY(set_prompt(&o, err));
@@ -312,6 +330,9 @@ void ss_encoder_free(ss_encoder *encoder)
     ss__mask_head_release(&encoder->head);
     ss__transformer_release(&encoder->transformer, encoder->config.n_layers);
     ss__weights_close(encoder->weights);
+    if (encoder->mask_tokenizer != encoder->tokenizer) {
+        ss__tokenizer_free(encoder->mask_tokenizer);
+    }
     ss__tokenizer_free(encoder->tokenizer);
     ss__free(encoder->files);
     ss__arena_release(&encoder->arena);

@@ -268,6 +268,7 @@ struct ss_encoder {
     size_t n_files, n_files_room;
     struct ss__encoder_config config;
     struct ss__tokenizer *tokenizer;
+    struct ss__tokenizer *mask_tokenizer; /* for masks; often the same */
     struct ss__weights *weights; /* open: the table of words stays in the file */
     struct ss__transformer transformer;
     struct ss__pooling pooling;

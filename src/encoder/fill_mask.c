@@ -21,7 +21,7 @@ static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
     struct ss__token_scratch *scratch = NULL;
     const size_t limit = ss__encoder_config_max_tokens(&f->encoder->config);
     SS_TRY(ss__token_scratch_new(&scratch, err));
-    SS_TRY(ss__tokenize(f->encoder->tokenizer, scratch, text, 0, &f->tokens, err));
+    SS_TRY(ss__tokenize(f->encoder->mask_tokenizer, scratch, text, 0, &f->tokens, err));
     const size_t n = ss__tokens_n_ids(&f->tokens);
     if (n > limit) {
         SS_FAIL(
@@ -37,7 +37,7 @@ out:
 static ss_status fail_without_mask(const ss_encoder *encoder, int32_t mask, ss_err *err)
 {
     char *name = NULL;
-    ss_status status = ss__detokenize(encoder->tokenizer, &mask, 1, false, &name, err);
+    ss_status status = ss__detokenize(encoder->mask_tokenizer, &mask, 1, false, &name, err);
     if (status == SS_OK) {
         status = ss__fail(err, SS_E_DATA,
                           "the text holds no mask; write %s where a word is to be found", name);
@@ -50,7 +50,7 @@ static ss_status find_masks(struct filling *f, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = ss__tokens_n_ids(&f->tokens);
-    const int32_t mask = ss__tokenizer_specials(f->encoder->tokenizer).mask;
+    const int32_t mask = ss__tokenizer_specials(f->encoder->mask_tokenizer).mask;
     if (mask < 0) {
         SS_FAIL(SS_E_UNSUPPORTED, "%s: the tokenizer has no mask token", f->encoder->path);
     }
@@ -128,7 +128,7 @@ static ss_status put_in_place(const struct filling *f, size_t at, int32_t token,
 {
     ss_status status = SS_OK;
     const size_t n = ss__tokens_n_ids(&f->tokens);
-    const int32_t pad = ss__tokenizer_specials(f->encoder->tokenizer).pad;
+    const int32_t pad = ss__tokenizer_specials(f->encoder->mask_tokenizer).pad;
     int32_t *ids = NULL;
     size_t n_kept = 0;
     SS_ALLOC(ids, n);
@@ -138,7 +138,7 @@ static ss_status put_in_place(const struct filling *f, size_t at, int32_t token,
             ids[n_kept++] = id;
         }
     }
-    SS_TRY(ss__detokenize(f->encoder->tokenizer, ids, n_kept, f->n_masks == 1, out, err));
+    SS_TRY(ss__detokenize(f->encoder->mask_tokenizer, ids, n_kept, f->n_masks == 1, out, err));
 out:
     ss__free(ids);
     return status;
@@ -150,7 +150,8 @@ static ss_status name_candidates(const struct filling *f, struct ss_mask_result 
     ss_status status = SS_OK;
     for (size_t i = 0; i < result->n_masks * result->n_candidates; i++) {
         struct ss_mask_candidate *c = &result->candidates[i];
-        SS_TRY(ss__detokenize(f->encoder->tokenizer, &c->token, 1, false, &c->token_str, err));
+        SS_TRY(ss__detokenize(f->encoder->mask_tokenizer, &c->token, 1, false, &c->token_str,
+                              err));
         SS_TRY(
             put_in_place(f, f->masks[i / result->n_candidates], c->token, &c->sequence, err));
     }
