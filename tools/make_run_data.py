@@ -7,6 +7,8 @@ npy_headers.tsv  shape, then the header of numpy.save in hexadecimal
 rates.f32 / rates.npy  values and the file that numpy.save makes of them
 top.bin / top.json     per feature: u32 count, then per text f32, u32 bytes, the bytes; and what
                        json.dump(lists, file, indent=2, ensure_ascii=False) makes of them
+sae-jumprelu/, sae-batchtopk/  random autoencoders of width 16 with 24 features, the last two dead
+rows.jsonl             texts of random words, some null, empty, blank or equal, and a long one
 Needs numpy. The versions used stand in VERSIONS.txt beside the data.
 """
 import io
@@ -59,6 +61,59 @@ with open(os.path.join(OUT, "top.bin"), "wb") as f:
         for a, t in feature:
             b = t.encode("utf8")
             f.write(struct.pack("<fI", a, len(b)) + b)
+rng = np.random.default_rng(7)
+
+
+def save_safetensors(path, tensors):
+    head, at, data = {}, 0, b""
+    for name, value in tensors.items():
+        value = np.ascontiguousarray(value, dtype="<f4")
+        head[name] = {"dtype": "F32", "shape": list(value.shape),
+                      "data_offsets": [at, at + value.nbytes]}
+        at += value.nbytes
+        data += value.tobytes()
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+
+
+D, L = 16, 24
+for kind in ("jumprelu", "batchtopk"):
+    folder = os.path.join(OUT, "sae-" + kind)
+    os.makedirs(folder, exist_ok=True)
+    decoder = rng.normal(size=(L, D))
+    decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
+    tensors = {"b_dec": rng.normal(size=D) * 0.01, "b_enc": rng.normal(size=L) * 0.05,
+               "W_enc": decoder.T * 1.0, "W_dec": decoder}
+    tensors["W_enc"][:, -2:] *= 1e-3
+    if kind == "jumprelu":
+        tensors["jumprelu.log_threshold"] = np.log(rng.uniform(0.2, 1.2, size=L))
+    save_safetensors(os.path.join(folder, "sae.safetensors"), tensors)
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump({"sae_type": kind, "act_size": D, "dict_size": L, "input_unit_norm": True,
+                   "dtype": "torch.float32", "top_k": 4, "model_name": "someone/mpnet-mean",
+                   "num_examples": 1000}, f, indent=4)
+
+WORDS = ("the of galaxy star dust mass light field measure new line river bird fish house bright "
+         "dark cold heat near far old young planet moon sun orbit ring disk core shell map").split()
+with open(os.path.join(OUT, "rows.jsonl"), "w", encoding="utf8") as f:
+    texts = []
+    for i in range(300):
+        text = " ".join(rng.choice(WORDS, size=int(rng.integers(1, 30))))
+        if i % 50 == 7:
+            text = None
+        elif i % 50 == 8:
+            text = ""
+        elif i % 50 == 9:
+            text = " \n\t\u3000"
+        elif i % 10 == 5:
+            text = texts[i - 4]
+        elif i == 123:
+            text = " ".join(rng.choice(WORDS, size=2000))
+        texts.append(text)
+        f.write(json.dumps({"id": i, "text": text}, ensure_ascii=False) + "\n")
+
 with open(os.path.join(OUT, "VERSIONS.txt"), "w") as f:
     f.write(f"made by tools/make_run_data.py\npython {platform.python_version()}\n"
             f"numpy {np.__version__}\n")

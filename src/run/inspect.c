@@ -46,21 +46,23 @@ static bool is_encoder(const struct ss__look *look)
     return look->kind == SS__PATH_FOLDER && ss__encoder_is_at(look->path);
 }
 
-static bool is_archive(const struct ss__look *look)
+/* A name that claims weights is held to it, whatever the bytes look like. */
+static bool claims_weights(const struct ss__look *look)
 {
-    static const char *const endings[] = {".zip"};
-    if (look->weights != NULL) {
-        return strcmp(look->weights, "zip") == 0;
-    }
+    static const char *const endings[] = {".safetensors", ".pt",  ".pth", ".bin",   ".ckpt",
+                                          ".npy",         ".npz", ".pkl", ".pickle"};
     return look->kind == SS__PATH_FILE && HAS_ENDING(look, endings);
 }
 
 static bool is_weights(const struct ss__look *look)
 {
-    static const char *const endings[] = {".safetensors", ".pt",  ".pth", ".bin",   ".ckpt",
-                                          ".npy",         ".npz", ".pkl", ".pickle"};
-    return look->weights != NULL || (look->kind == SS__PATH_FILE &&
-                                     look->sniff.format == NULL && HAS_ENDING(look, endings));
+    return claims_weights(look) || (look->weights != NULL && strcmp(look->weights, "zip") != 0);
+}
+
+static bool is_archive(const struct ss__look *look)
+{
+    static const char *const endings[] = {".zip"};
+    return look->weights != NULL || (look->kind == SS__PATH_FILE && HAS_ENDING(look, endings));
 }
 
 static bool is_json(const struct ss__look *look)
@@ -71,10 +73,15 @@ static bool is_json(const struct ss__look *look)
             (look->sniff.format != NULL && strcmp(look->sniff.format, "json") == 0));
 }
 
+/* Any bytes without NUL may be plain text: that alone makes no dataset. */
 static bool is_dataset(const struct ss__look *look)
 {
-    return look->kind == SS__PATH_FOLDER || look->sniff.format != NULL ||
-           strpbrk(look->path, "*?[") != NULL;
+    static const char *const endings[] = {".txt", ".text"};
+    const char *format = look->sniff.format;
+    if (look->kind != SS__PATH_FILE) {
+        return true;
+    }
+    return format != NULL && (strcmp(format, "txt") != 0 || HAS_ENDING(look, endings));
 }
 
 static const struct kind {
@@ -87,8 +94,8 @@ static const struct kind {
     {"run", SS_PATH_RUN, "The results of an analysis", is_run, ss__inspect_run},
     {"sae", SS_PATH_SAE, "A sparse autoencoder", is_sae, ss__inspect_sae},
     {"model", SS_PATH_ENCODER, "A sentence encoder", is_encoder, ss__inspect_encoder},
-    {"archive", SS_PATH_ARCHIVE, "A zip archive", is_archive, ss__inspect_archive},
     {"weights", SS_PATH_WEIGHTS, "A weights file", is_weights, ss__inspect_weights},
+    {"archive", SS_PATH_ARCHIVE, "A zip archive", is_archive, ss__inspect_archive},
     {"json", SS_PATH_JSON, "A JSON document", is_json, ss__inspect_json},
     {"dataset", SS_PATH_DATASET, "A dataset", is_dataset, ss__inspect_dataset},
 };
@@ -128,7 +135,7 @@ static ss_status look_at(const char *path, struct ss__look *look, ss_err *err)
     }
     if (look->kind == SS__PATH_FILE) {
         look->weights = ss__weights_sniff(path);
-        if (look->weights == NULL) {
+        if (look->weights == NULL && !claims_weights(look)) {
             SS_TRY(ss__dataset_sniff(path, &look->sniff, err));
         }
     }
@@ -136,19 +143,13 @@ out:
     return status;
 }
 
-/* Arrow IPC files and streams are known, to be refused by name. */
 static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
 {
-    struct ss__map map = {0};
-    bool is_arrow = false;
-    if (look->kind == SS__PATH_FILE && ss__file_map(look->path, &map, NULL) == SS_OK) {
-        is_arrow = map.n_bytes >= 8 && (memcmp(map.data, "ARROW1", 6) == 0 ||
-                                        memcmp(map.data, "\xFF\xFF\xFF\xFF", 4) == 0);
-        ss__map_release(&map);
-    }
-    if (is_arrow) {
-        return ss__fail_file(err, look->path, SS_E_UNSUPPORTED,
-                             "Arrow IPC data is not read; convert it to Parquet or JSON Lines");
+    if (look->sniff.format != NULL) {
+        return ss__fail_file(
+            err, look->path, SS_E_UNSUPPORTED,
+            "text of no kind that its name tells; to read it as a dataset, say "
+            "so (as dataset)");
     }
     return ss__fail_file(err, look->path, SS_E_DATA,
                          "not a model, SAE, run, dataset, weights file, zip archive or JSON "

@@ -186,22 +186,71 @@ out:
 /* ---- JSON ---------------------------------------------------------------------------------
  */
 
-/* A document whose rows can be read is a dataset; every other valid one is a document. */
+/* What the first byte of a JSON value says about it; NULL where it is no plain JSON. */
+static const char *top_level(const char *path)
+{
+    static const char first[] = "{[\"tfn-0123456789";
+    static const char *const names[] = {"object", "array", "string", "true", "false", "null"};
+    struct ss__map map = {0};
+    const char *name = NULL;
+    if (ss__file_map(path, &map, NULL) != SS_OK) {
+        return NULL;
+    }
+    size_t at = 0;
+    while (at < map.n_bytes && map.data[at] != 0 && strchr(" \t\r\n", map.data[at]) != NULL) {
+        at++;
+    }
+    const char *found =
+        at < map.n_bytes && map.data[at] != 0 ? strchr(first, map.data[at]) : NULL;
+    if (found != NULL) {
+        name = found - first < 6 ? names[found - first] : "number";
+    }
+    ss__map_release(&map);
+    return name;
+}
+
+/* Whether a dataset has exactly one row. */
+static ss_status has_one_row(const struct ss__inspection *inspection, bool *is_one, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_dataset *dataset = NULL;
+    struct ss_text json = {0};
+    bool has_first = false, has_second = false;
+    SS_TRY(ss__dataset_open_rows(&inspection->path, 1, &inspection->options->dataset, &dataset,
+                                 err));
+    SS_TRY(ss__dataset_next_json(dataset, &json, &has_first, err));
+    if (has_first) {
+        SS_TRY(ss__dataset_next_json(dataset, &json, &has_second, err));
+    }
+    *is_one = has_first && !has_second;
+out:
+    ss_dataset_close(dataset);
+    return status;
+}
+
+/* A document whose rows can be read is a dataset; a single object, such as a config, and every
+ * other valid value are documents. */
 ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_err reason = {0};
+    bool is_one = false;
+    const char *top = top_level(inspection->path);
     if (inspection->options->check) {
         SS_TRY(ss__json_check_file(inspection->path, err));
     }
-    const ss_status as_rows = ss__inspect_dataset(inspection, &reason);
-    if (as_rows == SS_OK) {
+    ss_status as_rows = has_one_row(inspection, &is_one, &reason);
+    const bool is_single_object = is_one && top != NULL && strcmp(top, "object") == 0;
+    if (as_rows == SS_OK && !is_single_object) {
+        as_rows = ss__inspect_dataset(inspection, &reason);
+    }
+    if (as_rows == SS_OK && !is_single_object) {
         report->kind = SS_PATH_DATASET;
         report->title = "A dataset";
         goto out;
     }
-    if (ss_status_exit_code(as_rows) != ss_status_exit_code(SS_E_DATA)) {
+    if (ss_status_exit_code(as_rows) != ss_status_exit_code(SS_E_DATA) && as_rows != SS_OK) {
         if (err != NULL) {
             *err = reason;
         }
@@ -212,7 +261,10 @@ ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
     if (!inspection->options->check) {
         SS_TRY(ss__json_check_file(inspection->path, err));
     }
-    ss__report_text(report, "not a dataset", reason.message);
+    ss__report_text(report, "top level", top == NULL ? "compressed" : top);
+    if (!is_single_object) {
+        ss__report_text(report, "not a dataset", reason.message);
+    }
 out:
     return status;
 }
