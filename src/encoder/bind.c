@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "encoder/encoder_priv.h"
 
@@ -160,12 +159,15 @@ ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_
         SS_TRY(ss__matrix_new(n_total, n_in, matrix, err));
     }
     ss__matrix_fill(matrix, at, n_out, view, SS__OUT_BY_IN);
-    if (owned == NULL && strcmp(ss__weights_format(binder->weights), "safetensors") == 0) {
-        ss__map_forget(view, n_out * n_in * sizeof *view);
-    }
+    ss__bind_forget(binder, name);
 out:
     ss__free(owned);
     return status;
+}
+
+void ss__bind_forget(const struct ss__binder *binder, const char *name)
+{
+    ss__weights_forget(binder->weights, find(binder, name)->tensor);
 }
 
 ss_status ss__binder_finish(const struct ss__binder *binder, bool (*ignores)(const char *name),

@@ -26,6 +26,10 @@ ss_status ss__encoder_add_weights(ss_encoder *encoder, const struct ss__weights 
                                   ss_err *err)
 {
     ss_status status = SS_OK;
+    const char *index = ss__weights_path(weights);
+    if (strcmp(index, ss__weights_file(weights, 0)) != 0) {
+        SS_TRY(ss__encoder_add_file(encoder, index, err));
+    }
     for (size_t i = 0; i < ss__weights_n_files(weights); i++) {
         SS_TRY(ss__encoder_add_file(encoder, ss__weights_file(weights, i), err));
     }

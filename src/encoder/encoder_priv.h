@@ -141,6 +141,8 @@ SS_MUST_USE ss_status ss__bind_vector(struct ss__binder *binder, const char *nam
 SS_MUST_USE ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
                                       size_t n_in, size_t at, size_t n_total,
                                       struct ss__matrix *matrix, ss_err *err);
+/* Let the pages of a bound tensor leave memory, once it has been copied. */
+void ss__bind_forget(const struct ss__binder *binder, const char *name);
 /* Fails for a tensor that was neither bound nor is ignored by `ignores` (nullable). Adds the
  * elements of all bound ones to *n_parameters. */
 SS_MUST_USE ss_status ss__binder_finish(const struct ss__binder *binder,
@@ -269,7 +271,7 @@ struct ss_encoder {
     struct ss__encoder_config config;
     struct ss__tokenizer *tokenizer;
     struct ss__tokenizer *mask_tokenizer; /* for masks; often the same */
-    struct ss__weights *weights; /* open: the table of words stays in the file */
+    struct ss__weights *weights;          /* open: the table of words stays in the file */
     struct ss__transformer transformer;
     struct ss__pooling pooling;
     struct ss__module *modules;

@@ -208,6 +208,8 @@ out:
 
 /* ---- embeddings ---- */
 
+static const char word_table[] = "embeddings.word_embeddings.weight";
+
 static ss_status bind_embeddings(struct ss__transformer *t,
                                  const struct ss__encoder_config *config,
                                  struct ss__binder *binder, ss_err *err)
@@ -219,8 +221,10 @@ static ss_status bind_embeddings(struct ss__transformer *t,
     const uint64_t words[2] = {config->n_vocab, width};
     const uint64_t positions[2] = {config->n_positions, width};
     const uint64_t type_shape[2] = {config->n_types, width};
-    SS_TRY(ss__bind_view(binder, "embeddings.word_embeddings.weight", 2, words, &t->words,
-                         &t->words_owned, err));
+    SS_TRY(ss__bind_view(binder, word_table, 2, words, &t->words, &t->words_owned, err));
+    if (t->words_owned != NULL) {
+        ss__bind_forget(binder, word_table);
+    }
     SS_TRY(ss__bind_view(binder, "embeddings.position_embeddings.weight", 2, positions,
                          &t->positions, &t->positions_owned, err));
     SS_ALLOC_ALIGNED(t->vectors, 3 * width);

@@ -98,6 +98,10 @@ SS_MUST_USE ss_status ss__weights_view_f32(const struct ss__weights *weights, co
                                            size_t n_dims, const uint64_t *shape,
                                            const float **out, float **owned, ss_err *err);
 
+/* Say that a tensor was copied and its pages need not stay in memory; reading it again brings
+ * them back. */
+void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor);
+
 /* Read every byte of every tensor and verify what the format can verify (CRCs); for checks. */
 SS_MUST_USE ss_status ss__weights_verify(const struct ss__weights *weights, ss_err *err);
 
