@@ -1,4 +1,5 @@
 /* saescope inspect: what a path is, whether it is sound, and its first rows. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
@@ -48,6 +49,20 @@ static void print_table(const struct ss_report *report, bool colours)
     }
 }
 
+/* Numbers as people read them: separators in whole ones, six digits of others. */
+static void print_value(const struct ss_fact *fact)
+{
+    char text[32], *end = NULL;
+    const unsigned long long whole = fact->is_number ? strtoull(fact->value, &end, 10) : 0;
+    if (!fact->is_number) {
+        cli_print_safely(stdout, cli_text_of(fact->value), 0);
+    } else if (*end == '\0') {
+        fputs(cli_thousands(whole, text), stdout);
+    } else {
+        printf("%.6g", strtod(fact->value, NULL));
+    }
+}
+
 static void print_report(const struct ss_report *report, const char *path, bool colours)
 {
     size_t width = 0;
@@ -59,11 +74,13 @@ static void print_report(const struct ss_report *report, const char *path, bool 
     cli_print_safely(stdout, cli_text_of(path), 0);
     putchar('\n');
     for (size_t i = 0; i < report->n_facts; i++) {
-        printf("  ");
-        print_padded(report->facts[i].name, width);
-        printf("  ");
-        cli_print_safely(stdout, cli_text_of(report->facts[i].value), 0);
-        putchar('\n');
+        if (report->facts[i].value[0] != '\0') {
+            printf("  ");
+            print_padded(report->facts[i].name, width);
+            printf("  ");
+            print_value(&report->facts[i]);
+            putchar('\n');
+        }
     }
     if (report->n_table_rows > 1) {
         print_table(report, colours);

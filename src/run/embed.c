@@ -24,7 +24,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     ss_encoder_describe(encoder, &info);
     if (!options->force && ss__path_look(out_path) == SS__PATH_FILE) {
         SS_FAIL_FILE(out_path, SS_E_EXISTS,
-                     "this file exists; name another one, or use force to replace it");
+                     "this file exists; name another one, or replace it with --force");
     }
     SS_TRY(ss_work_new(options->n_threads, &work, err));
     SS_TRY(ss__npy_open(out_path, info.width, &stream, err));

@@ -16,8 +16,8 @@ static ss_status refuse_content(const char *path, ss_err *err)
     SS_TRY(ss__list_folder(path, &names, &n, err));
     if (n > 0) {
         SS_FAIL_FILE(path, SS_E_EXISTS,
-                     "this folder is not empty; name another one, or use force to replace its "
-                     "results");
+                     "this folder is not empty; name another one, or replace its results "
+                     "with --force");
     }
 out:
     ss__list_release(names, n);
