@@ -117,7 +117,7 @@ static bool next_legacy(struct ss__runs *runs, uint32_t *value)
     }
     for (unsigned i = 0; i < runs->width; i++, runs->bit++) {
         const unsigned shift = 7 - (unsigned)(runs->bit % 8);
-        *value = *value << 1 | (runs->at[runs->bit / 8] >> shift & 1u);
+        *value = *value << 1 | ((uint32_t)runs->at[runs->bit / 8] >> shift & 1);
     }
     return true;
 }

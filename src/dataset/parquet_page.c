@@ -27,12 +27,12 @@ struct data_header {
 };
 
 static const struct ss__slot data_slots[] = {
-    {1, SS__SLOT_I32, true, offsetof(struct data_header, n_values), NULL},
-    {2, SS__SLOT_I32, true, offsetof(struct data_header, encoding), NULL},
-    {3, SS__SLOT_I32, true, offsetof(struct data_header, def_encoding), NULL},
-    {4, SS__SLOT_I32, true, offsetof(struct data_header, rep_encoding), NULL},
+    SS__SLOT(struct data_header, n_values, 1, SS__SLOT_I32, true),
+    SS__SLOT(struct data_header, encoding, 2, SS__SLOT_I32, true),
+    SS__SLOT(struct data_header, def_encoding, 3, SS__SLOT_I32, true),
+    SS__SLOT(struct data_header, rep_encoding, 4, SS__SLOT_I32, true),
 };
-static const struct ss__shape data_shape = {data_slots, 4};
+static const struct ss__shape data_shape = SS__SHAPE(data_slots);
 
 struct dictionary_header {
     uint32_t seen;
@@ -40,10 +40,10 @@ struct dictionary_header {
 };
 
 static const struct ss__slot dictionary_slots[] = {
-    {1, SS__SLOT_I32, true, offsetof(struct dictionary_header, n_values), NULL},
-    {2, SS__SLOT_I32, true, offsetof(struct dictionary_header, encoding), NULL},
+    SS__SLOT(struct dictionary_header, n_values, 1, SS__SLOT_I32, true),
+    SS__SLOT(struct dictionary_header, encoding, 2, SS__SLOT_I32, true),
 };
-static const struct ss__shape dictionary_shape = {dictionary_slots, 2};
+static const struct ss__shape dictionary_shape = SS__SHAPE(dictionary_slots);
 
 struct v2_header {
     uint32_t seen;
@@ -52,15 +52,15 @@ struct v2_header {
 };
 
 static const struct ss__slot v2_slots[] = {
-    {1, SS__SLOT_I32, true, offsetof(struct v2_header, n_values), NULL},
-    {2, SS__SLOT_I32, true, offsetof(struct v2_header, n_nulls), NULL},
-    {3, SS__SLOT_I32, true, offsetof(struct v2_header, n_rows), NULL},
-    {4, SS__SLOT_I32, true, offsetof(struct v2_header, encoding), NULL},
-    {5, SS__SLOT_I32, true, offsetof(struct v2_header, def_bytes), NULL},
-    {6, SS__SLOT_I32, true, offsetof(struct v2_header, rep_bytes), NULL},
-    {7, SS__SLOT_BOOL, false, offsetof(struct v2_header, is_compressed), NULL},
+    SS__SLOT(struct v2_header, n_values, 1, SS__SLOT_I32, true),
+    SS__SLOT(struct v2_header, n_nulls, 2, SS__SLOT_I32, true),
+    SS__SLOT(struct v2_header, n_rows, 3, SS__SLOT_I32, true),
+    SS__SLOT(struct v2_header, encoding, 4, SS__SLOT_I32, true),
+    SS__SLOT(struct v2_header, def_bytes, 5, SS__SLOT_I32, true),
+    SS__SLOT(struct v2_header, rep_bytes, 6, SS__SLOT_I32, true),
+    SS__SLOT(struct v2_header, is_compressed, 7, SS__SLOT_BOOL, false),
 };
-static const struct ss__shape v2_shape = {v2_slots, 7};
+static const struct ss__shape v2_shape = SS__SHAPE(v2_slots);
 
 struct header {
     uint32_t seen;
@@ -73,16 +73,16 @@ struct header {
 enum { HEADER_CRC, HEADER_DATA, HEADER_DICTIONARY, HEADER_V2 };
 
 static const struct ss__slot header_slots[] = {
-    [HEADER_CRC] = {4, SS__SLOT_I32, false, offsetof(struct header, crc), NULL},
+    [HEADER_CRC] = SS__SLOT(struct header, crc, 4, SS__SLOT_I32, false),
     [HEADER_DATA] = {5, SS__SLOT_STRUCT, false, offsetof(struct header, data), &data_shape},
     [HEADER_DICTIONARY] = {7, SS__SLOT_STRUCT, false, offsetof(struct header, dictionary),
                            &dictionary_shape},
     [HEADER_V2] = {8, SS__SLOT_STRUCT, false, offsetof(struct header, v2), &v2_shape},
-    {1, SS__SLOT_I32, true, offsetof(struct header, kind), NULL},
-    {2, SS__SLOT_I32, true, offsetof(struct header, full_bytes), NULL},
-    {3, SS__SLOT_I32, true, offsetof(struct header, stored_bytes), NULL},
+    SS__SLOT(struct header, kind, 1, SS__SLOT_I32, true),
+    SS__SLOT(struct header, full_bytes, 2, SS__SLOT_I32, true),
+    SS__SLOT(struct header, stored_bytes, 3, SS__SLOT_I32, true),
 };
-static const struct ss__shape header_shape = {header_slots, 7};
+static const struct ss__shape header_shape = SS__SHAPE(header_slots);
 
 /* A page under way: its header and its body as stored. */
 struct page {
@@ -99,11 +99,6 @@ static ss_status fail_page(const char *fault, ss_err *err)
     return ss__fail(err, SS_E_DATA, "%s", fault);
 }
 
-static bool has(const struct header *header, unsigned slot)
-{
-    return (header->seen >> slot & 1) != 0;
-}
-
 static const char *check_header(const struct header *header)
 {
     static const struct {
@@ -116,7 +111,7 @@ static const char *check_header(const struct header *header)
         return "a page header has a negative size";
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (header->kind == parts[i].kind && !has(header, parts[i].slot)) {
+        if (header->kind == parts[i].kind && !ss__slot_seen(header->seen, parts[i].slot)) {
             return "a page header lacks the part for its kind of page";
         }
     }
@@ -141,7 +136,7 @@ static ss_status read_header(struct page *page, size_t *offset, size_t end, ss_e
                         page->n_stored, (size_t)(in.end - in.at));
     }
     *offset = (size_t)(in.at - page->file->data) + page->n_stored;
-    if (has(&page->header, HEADER_CRC) &&
+    if (ss__slot_seen(page->header.seen, HEADER_CRC) &&
         (uint32_t)page->header.crc != crc32_z(0, page->stored, page->n_stored)) {
         return fail_page("the checksum of a page is wrong: its bytes are damaged", err);
     }

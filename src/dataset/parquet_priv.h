@@ -2,7 +2,9 @@
  *
  * Layers, each using only those above it:
  *   parquet_thrift.c    the compact protocol, driven by tables of wanted fields
- *   parquet_meta.c      footer -> schema tree, row groups, column chunks
+ *   parquet_schema.c    the schema tree
+ *   parquet_listing.c   columns by name and type
+ *   parquet_meta.c      footer, row groups, column chunks
  *   parquet_codec.c     decompression of one page into a buffer of declared size
  *   parquet_encoding.c  runs, bit packing, deltas, and the encodings of byte arrays
  *   parquet_page.c      page headers -> levels and values of one page
@@ -76,6 +78,21 @@ struct ss__shape {
     size_t n_slots;
 };
 
+#define SS__SLOT(type, member, id_, kind_, required_)                                          \
+    {                                                                                          \
+        .id = (id_), .kind = (kind_), .required = (required_),                                 \
+        .offset = offsetof(type, member)                                                       \
+    }
+#define SS__SHAPE(slots_)                                                                      \
+    {                                                                                          \
+        (slots_), sizeof(slots_) / sizeof *(slots_)                                            \
+    }
+
+static inline bool ss__slot_seen(uint32_t seen, unsigned slot)
+{
+    return (seen >> slot & 1) != 0;
+}
+
 /* Read a struct into zeroed *out; other fields are passed over. */
 void ss__thrift_read(struct ss__thrift *in, const struct ss__shape *shape, void *out);
 
@@ -113,6 +130,16 @@ struct ss__parquet_node {
     uint8_t max_def, max_rep;
     bool is_decimal;
 };
+
+static inline bool ss__node_is_leaf(const struct ss__parquet_node *node)
+{
+    return node->kind >= SS__NODE_TEXT;
+}
+
+static inline bool ss__node_is_text(const struct ss__parquet_node *node)
+{
+    return node->kind == SS__NODE_TEXT || node->kind == SS__NODE_BYTES;
+}
 
 struct ss__parquet_meta {
     uint32_t seen;
@@ -161,6 +188,16 @@ struct ss__parquet {
 SS_MUST_USE ss_status ss__parquet_open(const char *name, const uint8_t *data, size_t n_bytes,
                                        struct ss__parquet *out, ss_err *err);
 void ss__parquet_release(struct ss__parquet *file);
+
+/* Steps of opening: the tree of nodes, then what people see of it (parquet_schema.c and
+ * parquet_listing.c). `end` bounds the footer. */
+SS_MUST_USE ss_status ss__parquet_read_schema(struct ss__parquet *file,
+                                              const struct ss__thrift_list *schema,
+                                              const uint8_t *end, ss_err *err);
+SS_MUST_USE ss_status ss__parquet_list_columns(struct ss__parquet *file, ss_err *err);
+
+/* "FILE: damaged Parquet footer: …". */
+ss_status ss__parquet_fail_meta(const struct ss__parquet *file, const char *fault, ss_err *err);
 
 /* Walks over the row groups in the footer. */
 struct ss__parquet_groups {

@@ -1,0 +1,161 @@
+/* The columns of a Parquet file as people see them: leaves of structs by dotted path, lists and
+ * maps whole, control characters of names as \x1f. Which of them are columns of text. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/parquet_priv.h"
+
+static void add_name(struct ss__buf *path, const struct ss_text *name)
+{
+    for (size_t i = 0; i < name->n_bytes; i++) {
+        const unsigned char byte = (unsigned char)name->data[i];
+        if (byte < 0x20 || byte == 0x7F) {
+            ss__buf_printf(path, "\\x%02x", byte);
+        } else {
+            ss__buf_add_byte(path, name->data[i]);
+        }
+    }
+}
+
+/* The dotted path of a node, in the file's arena; NULL when memory ran out. */
+static char *path_of(struct ss__parquet *file, size_t index)
+{
+    size_t chain[SS__PARQUET_MAX_DEPTH + 1];
+    size_t n = 0;
+    for (size_t i = index; i != 0; i = file->nodes[i].parent) {
+        chain[n++] = i;
+    }
+    struct ss__buf path = {.data = NULL};
+    while (n > 0) {
+        add_name(&path, &file->nodes[chain[--n]].name);
+        ss__buf_add_text(&path, n > 0 ? "." : "");
+    }
+    char *copy = path.failed ? NULL : ss__arena_strndup(&file->arena, path.data, path.n_bytes);
+    ss__buf_release(&path);
+    return copy;
+}
+
+static ss_status checked_path(struct ss__parquet *file, size_t index, const char **out,
+                              ss_err *err)
+{
+    *out = path_of(file, index);
+    if (*out == NULL) {
+        return ss__fail_nomem(err, "names of columns");
+    }
+    if (file->arena.n_bytes > SS__PARQUET_MAX_PATH_BYTES) {
+        return ss__fail_file(err, file->name, SS_E_LIMIT,
+                             "the names of its columns take more than %d MiB",
+                             SS__PARQUET_MAX_PATH_BYTES >> 20);
+    }
+    return SS_OK;
+}
+
+/* Whether a list has strings as its elements, directly. */
+static bool is_list_of_text(const struct ss__parquet *file, size_t index)
+{
+    const struct ss__parquet_node *node = &file->nodes[index];
+    if (node->kind != SS__NODE_LIST) {
+        return node->kind == SS__NODE_TEXT && node->repetition == SS__REPEATED;
+    }
+    const struct ss__parquet_node *child = node + 1;
+    const struct ss__parquet_node *element = child->n_children == 1 ? child + 1 : child;
+    return element->kind == SS__NODE_TEXT && element->max_rep == child->max_rep;
+}
+
+static const char *type_of(const struct ss__parquet *file, size_t index)
+{
+    static const char *const physical[SS__N_PHYSICAL] = {
+        "boolean", "int32", "int64", "int96", "float", "double", "binary", "fixed binary"};
+    const struct ss__parquet_node *node = &file->nodes[index];
+    if (is_list_of_text(file, index)) {
+        return "list of strings";
+    }
+    if (node->repetition == SS__REPEATED || node->kind == SS__NODE_LIST) {
+        return "list";
+    }
+    if (node->kind == SS__NODE_MAP || node->kind == SS__NODE_TEXT) {
+        return node->kind == SS__NODE_MAP ? "map" : "string";
+    }
+    return node->is_decimal ? "decimal" : physical[node->physical];
+}
+
+static bool is_listed(const struct ss__parquet_node *node)
+{
+    return ss__node_is_leaf(node) || node->repetition == SS__REPEATED ||
+           node->kind != SS__NODE_STRUCT;
+}
+
+/* Bytes without a string type count as text columns only where no column has that type: so did
+ * older writers store their strings. */
+static void find_text_columns(struct ss__parquet *file)
+{
+    for (unsigned pass = 0; pass < 2; pass++) {
+        const ss__node_kind kind = pass == 0 ? SS__NODE_TEXT : SS__NODE_BYTES;
+        size_t n = 0;
+        for (size_t i = 0; i < file->n_columns; i++) {
+            const struct ss__parquet_node *node = &file->nodes[file->column_nodes[i]];
+            file->columns[i].is_text = node->kind == kind && node->max_rep == 0;
+            n += file->columns[i].is_text;
+        }
+        if (n > 0) {
+            return;
+        }
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct ss_text *left = a, *right = b;
+    const size_t n = ss__min_size(left->n_bytes, right->n_bytes);
+    const int order = n == 0 ? 0 : memcmp(left->data, right->data, n);
+    return order != 0 ? order
+                      : (left->n_bytes > right->n_bytes) - (left->n_bytes < right->n_bytes);
+}
+
+static ss_status find_repeated_names(struct ss__parquet *file, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_text *names = NULL;
+    size_t n = 0;
+    SS_ALLOC(names, file->n_nodes);
+    for (size_t i = 1; i < file->n_nodes; i = file->nodes[i].end) {
+        if (file->nodes[i].n_texts > 0) {
+            names[n++] = file->nodes[i].name;
+        }
+    }
+    qsort(names, n, sizeof *names, compare_names);
+    for (size_t i = 1; i < n; i++) {
+        file->names_repeat |= compare_names(&names[i - 1], &names[i]) == 0;
+    }
+out:
+    ss__free(names);
+    return status;
+}
+
+ss_status ss__parquet_list_columns(struct ss__parquet *file, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_ALLOC(file->columns, file->n_nodes);
+    SS_ALLOC(file->column_nodes, file->n_nodes);
+    for (size_t i = 1; i < file->n_nodes;) {
+        const struct ss__parquet_node *node = &file->nodes[i];
+        if (!is_listed(node)) {
+            i++;
+            continue;
+        }
+        struct ss__column *column = &file->columns[file->n_columns];
+        SS_TRY(checked_path(file, i, &column->name, err));
+        column->type = type_of(file, i);
+        file->column_nodes[file->n_columns++] = i;
+        i = node->end;
+    }
+    find_text_columns(file);
+    SS_ALLOC(file->text_paths, file->n_texts);
+    for (size_t i = 0; i < file->n_texts; i++) {
+        SS_TRY(checked_path(file, file->text_nodes[i], &file->text_paths[i], err));
+    }
+    SS_TRY(find_repeated_names(file, err));
+out:
+    return status;
+}
