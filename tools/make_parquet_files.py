@@ -128,12 +128,24 @@ def make_others(rng):
                                                    pa.list_(pa.string(), 2))}))
 
 
+def make_shared_text():
+    """A text of 1 MiB in each of 4 million rows: 4 TB of text, so without expected rows."""
+    rows = pa.DictionaryArray.from_arrays(pa.array([0] * 4_000_000, pa.int32()),
+                                          pa.array(["x" * (1 << 20)]))
+    (OUT / "large").mkdir(exist_ok=True)
+    pq.write_table(pa.table({"text": rows}), OUT / "large" / "shared-text.parquet",
+                   compression="zstd", write_statistics=False, store_schema=False,
+                   row_group_size=4_000_000, data_page_size=1 << 24, max_rows_per_page=4_000_000,
+                   dictionary_pagesize_limit=1 << 24)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for old in [*OUT.glob("*.parquet"), *OUT.glob("*.jsonl")]:
         old.unlink()
     make_matrix(random.Random(1))
     make_others(random.Random(2))
+    make_shared_text()
 
 
 if __name__ == "__main__":

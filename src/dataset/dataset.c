@@ -431,6 +431,15 @@ out:
     return status;
 }
 
+/* The row that was stepped to, in dataset->json. */
+static ss_status write_json(ss_dataset *dataset, ss_err *err)
+{
+    dataset->json.n_bytes = 0;
+    const ss_status status =
+        dataset->files[dataset->current].reader->add_json(dataset->state, &dataset->json, err);
+    return status != SS_OK ? status : ss__buf_check(&dataset->json, err);
+}
+
 ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
                                 ss_err *err)
 {
@@ -441,12 +450,28 @@ ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool 
     SS_TRY(step(dataset, &record, has_row, err));
     if (*has_row) {
         dataset->next_id++;
-        dataset->json.n_bytes = 0;
-        SS_TRY(dataset->files[dataset->current].reader->add_json(dataset->state, &dataset->json,
-                                                                 err));
-        SS_TRY(ss__buf_check(&dataset->json, err));
+        SS_TRY(write_json(dataset, err));
         *json = (struct ss_text){dataset->json.data, dataset->json.n_bytes};
         SS_TRY(repair(dataset, json, &repaired, err));
+    }
+out:
+    return status;
+}
+
+ss_status ss__dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__record record = {0};
+    bool has_row = true;
+    *n_rows = 0;
+    SS_TRY(step(dataset, &record, &has_row, err));
+    while (has_row) {
+        dataset->next_id++;
+        ++*n_rows;
+        if (!dataset->files[dataset->current].reader->next_checks) {
+            SS_TRY(write_json(dataset, err));
+        }
+        SS_TRY(step(dataset, &record, &has_row, err));
     }
 out:
     return status;

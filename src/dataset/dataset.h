@@ -49,6 +49,11 @@ SS_MUST_USE ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err);
 SS_MUST_USE ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json,
                                             bool *has_row, ss_err *err);
 
+/* Decode all rows to the end and count them. What ss__dataset_next_json would refuse is
+ * refused, but no row is written out where that is not needed, so that time is bounded by the
+ * files. Errors: as ss_dataset_next. */
+SS_MUST_USE ss_status ss__dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err);
+
 /* Check that a file, compressed or not, is one JSON value (RFC 8259), or a sequence of objects
  * that each begin on a line of their own; with the name of a JSON Lines file, that its lines
  * are rows with a column of strings. Names may repeat in an object, and bytes of strings are

@@ -39,6 +39,7 @@ struct ss__reader {
     const char *format; /* "jsonl" */
     bool stores_text;   /* every value is text, whatever the column's type looks like */
     bool needs_map;     /* random access: reads source->map, not source->stream */
+    bool next_checks;   /* next has decoded the row before it wholly, without add_json */
 
     /* Open a file; gives *state, and leaves NULL there on error. A malformed head is SS_E_DATA,
      * what is well-formed but not read SS_E_UNSUPPORTED. Every sentence names source->name. */

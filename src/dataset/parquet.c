@@ -22,8 +22,8 @@ struct state {
     size_t group;                       /* the one under way */
     uint64_t n_rows_left;               /* in it */
     uint64_t n_rows_done;
-    bool is_started; /* the selected column stands at a row that was given */
-    struct ss__buf json;
+    bool is_started; /* the columns stand at the row that was given */
+    bool has_failed;
 };
 
 static void state_free(void *opaque)
@@ -37,7 +37,6 @@ static void state_free(void *opaque)
     }
     ss__free(state->columns);
     ss__free(state->chunks);
-    ss__buf_release(&state->json);
     ss__parquet_release(&state->file);
     ss__free(state);
 }
@@ -164,48 +163,55 @@ out:
     return status;
 }
 
-static ss_status next_text(struct state *state, struct ss__record *record, bool *has_row,
-                           ss_err *err)
+/* Leave the row that was given. */
+static ss_status finish_row(struct state *state, ss_err *err)
 {
-    struct ss__parquet_column *column = &state->columns[state->text_leaf];
-    ss_status status = SS_OK;
-    if (state->is_started) {
-        state->is_started = false;
-        SS_TRY(ss__parquet_column_next(column, err));
+    if (!state->is_started) {
+        return SS_OK;
     }
-    SS_TRY(need_rows(state, err));
-    if (state->n_rows_left == 0) {
-        goto out;
-    }
+    state->is_started = false;
+    return state->text_leaf == SS__ALL_COLUMNS
+               ? ss__parquet_record_row(&state->file, state->columns, NULL, err)
+               : ss__parquet_column_next(&state->columns[state->text_leaf], err);
+}
+
+static ss_status read_text(const struct state *state, struct ss__record *record, ss_err *err)
+{
+    const struct ss__parquet_column *column = &state->columns[state->text_leaf];
     if (column->at_end) {
-        status = ss__parquet_column_fail(column, err, SS_E_DATA,
-                                         "it has fewer values than the row group has rows");
-        goto out;
+        return ss__parquet_column_fail(column, err, SS_E_DATA,
+                                       "it has fewer values than the row group has rows");
     }
-    state->n_rows_left--;
-    state->n_rows_done++;
-    state->is_started = *has_row = true;
     record->is_null = column->def < column->node->max_def;
     if (!record->is_null) {
         record->text = column->text;
     }
+    return SS_OK;
+}
+
+static ss_status next_row(struct state *state, struct ss__record *record, bool *has_row,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(finish_row(state, err));
+    SS_TRY(need_rows(state, err));
+    if (state->n_rows_left == 0) {
+        goto out;
+    }
+    if (state->text_leaf != SS__ALL_COLUMNS) {
+        SS_TRY(read_text(state, record, err));
+    }
+    state->n_rows_left--;
+    state->n_rows_done++;
+    state->is_started = *has_row = true;
 out:
     return status;
 }
 
-static ss_status next_row(struct state *state, bool *has_row, ss_err *err)
+static ss_status fail_again(const struct state *state, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(need_rows(state, err));
-    if (state->n_rows_left > 0) {
-        state->json.n_bytes = 0;
-        SS_TRY(ss__parquet_record_row(&state->file, state->columns, &state->json, err));
-        state->n_rows_left--;
-        state->n_rows_done++;
-        *has_row = true;
-    }
-out:
-    return status;
+    return ss__fail_file(err, state->file.name, SS_E_DATA,
+                         "the rows ended with an error before");
 }
 
 static ss_status parquet_next(void *opaque, struct ss__record *record, bool *has_row,
@@ -214,15 +220,22 @@ static ss_status parquet_next(void *opaque, struct ss__record *record, bool *has
     struct state *state = opaque;
     *has_row = false;
     *record = (struct ss__record){.is_null = false};
-    return state->text_leaf == SS__ALL_COLUMNS ? next_row(state, has_row, err)
-                                               : next_text(state, record, has_row, err);
+    const ss_status status =
+        state->has_failed ? fail_again(state, err) : next_row(state, record, has_row, err);
+    state->has_failed |= status != SS_OK;
+    return status;
 }
 
 static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err)
 {
-    const struct state *state = opaque;
-    ss__buf_add(out, state->json.data, state->json.n_bytes);
-    return ss__buf_check(out, err);
+    struct state *state = opaque;
+    if (state->has_failed || !state->is_started) {
+        return fail_again(state, err);
+    }
+    state->is_started = false;
+    const ss_status status = ss__parquet_record_row(&state->file, state->columns, out, err);
+    state->has_failed |= status != SS_OK;
+    return status;
 }
 
 static uint64_t parquet_n_rows(const void *opaque)
@@ -234,6 +247,7 @@ static uint64_t parquet_n_rows(const void *opaque)
 const struct ss__reader ss__reader_parquet = {
     .format = "parquet",
     .needs_map = true,
+    .next_checks = true,
     .open = parquet_open,
     .columns = parquet_columns,
     .select = parquet_select,

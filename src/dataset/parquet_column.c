@@ -117,7 +117,6 @@ static ss_status use_data(struct ss__parquet_column *column,
         return fail_data(column, err, "its pages hold more values than the row group declares");
     }
     column->n_entries_left -= page->n_values;
-    column->n_page_left = page->n_values;
     column->reps = page->reps;
     column->defs = page->defs;
     if (page->n_values == 0) {
@@ -126,6 +125,7 @@ static ss_status use_data(struct ss__parquet_column *column,
     column->values.dictionary = column->has_dictionary ? &column->dictionary : NULL;
     const char *fault =
         ss__values_start(&column->values, page->encoding, page->values, page->n_value_bytes);
+    column->n_page_left = fault == NULL ? page->n_values : 0;
     return fault == NULL ? SS_OK : fail_data(column, err, fault);
 }
 

@@ -8,9 +8,9 @@
  * ColumnMetaData  1 type, 2 encodings, 3 path, 4 codec, 5 num_values, 6 uncompressed,
  *                 7 compressed, 9 data_page_offset, 11 dictionary_page_offset
  *
- * Row groups are not kept: they are read from the footer as they are reached, so memory does not
- * grow with them. The number of rows is the sum over the row groups, since some writers leave
- * the file's own number at 0. */
+ * Row groups are not kept: they are read from the footer as they are reached, so memory does
+ * not grow with them. The number of rows is the sum over the row groups, since some writers
+ * leave the file's own number at 0. */
 #include <string.h>
 
 #include "base/mem.h"

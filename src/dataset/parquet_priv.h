@@ -381,7 +381,8 @@ SS_MUST_USE ss_status ss__parquet_record_take(const struct ss__parquet *file, si
                                               struct ss__parquet_column *columns,
                                               struct ss__buf *out, ss_err *err);
 
-/* The whole row: an object, or a list of pairs where names of columns repeat. */
+/* The whole row: an object, or a list of pairs where names of columns repeat. There is at least
+ * one column with text. */
 SS_MUST_USE ss_status ss__parquet_record_row(const struct ss__parquet *file,
                                              struct ss__parquet_column *columns,
                                              struct ss__buf *out, ss_err *err);

@@ -35,11 +35,11 @@ static void add(struct walk *walk, const char *text)
     }
 }
 
-static void add_key(struct walk *walk, const struct ss_text *name)
+static void add_name(struct walk *walk, const struct ss_text *name, const char *behind)
 {
     if (walk->out != NULL) {
         ss__add_json_text(walk->out, name->data, name->n_bytes);
-        ss__buf_add_text(walk->out, ": ");
+        ss__buf_add_text(walk->out, behind);
     }
 }
 
@@ -135,7 +135,7 @@ static ss_status take_entry(struct walk *walk, size_t index)
     for (size_t i = index + 1, n = 0; n < 2; i = walk->file->nodes[i].end, n++) {
         if (walk->file->nodes[i].n_texts > 0) {
             add(walk, comma);
-            add_key(walk, &names[n]);
+            add_name(walk, &names[n], ": ");
             SS_TRY(take_value(walk, i));
             comma = ", ";
         }
@@ -198,7 +198,7 @@ static ss_status take_struct(struct walk *walk, size_t index)
     for (size_t i = index + 1; i < nodes[index].end; i = nodes[i].end) {
         if (nodes[i].n_texts > 0) {
             add(walk, comma);
-            add_key(walk, &nodes[i].name);
+            add_name(walk, &nodes[i].name, ": ");
             SS_TRY(take_value(walk, i));
             comma = ", ";
         }
@@ -272,25 +272,20 @@ ss_status ss__parquet_record_row(const struct ss__parquet *file,
                                  struct ss__parquet_column *columns, struct ss__buf *out,
                                  ss_err *err)
 {
+    struct walk walk = {.file = file, .columns = columns, .out = out, .err = err};
     const bool as_pairs = file->names_repeat;
     ss_status status = SS_OK;
-    const char *comma = "";
-    ss__buf_add_text(out, as_pairs ? "[" : "{");
+    const char *before = as_pairs ? "[[" : "{";
     for (size_t i = 1; i < file->n_nodes; i = file->nodes[i].end) {
-        const struct ss__parquet_node *node = &file->nodes[i];
-        if (node->n_texts == 0) {
-            continue;
+        if (file->nodes[i].n_texts > 0) {
+            add(&walk, before);
+            add_name(&walk, &file->nodes[i].name, as_pairs ? ", " : ": ");
+            SS_TRY(ss__parquet_record_take(file, i, columns, out, err));
+            before = as_pairs ? "], [" : ", ";
         }
-        ss__buf_add_text(out, comma);
-        ss__buf_add_text(out, as_pairs ? "[" : "");
-        ss__add_json_text(out, node->name.data, node->name.n_bytes);
-        ss__buf_add_text(out, as_pairs ? ", " : ": ");
-        SS_TRY(ss__parquet_record_take(file, i, columns, out, err));
-        ss__buf_add_text(out, as_pairs ? "]" : "");
-        comma = ", ";
     }
-    ss__buf_add_text(out, as_pairs ? "]" : "}");
-    SS_TRY(ss__buf_check(out, err));
+    add(&walk, as_pairs ? "]]" : "}");
+    status = out == NULL ? SS_OK : ss__buf_check(out, err);
 out:
     return status;
 }

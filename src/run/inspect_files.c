@@ -138,21 +138,6 @@ static void add_columns(struct ss_report *report, const ss_dataset *dataset)
     }
 }
 
-static ss_status read_to_end(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss_text json = {0};
-    bool has_row = true;
-    for (*n_rows = 0;; ++*n_rows) {
-        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
-        if (!has_row) {
-            break;
-        }
-    }
-out:
-    return status;
-}
-
 ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -172,7 +157,7 @@ ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err)
         if (strcmp(info.format, "jsonl") == 0) { /* lines are rows only for their texts */
             SS_TRY(ss__dataset_check_text(dataset, err));
         }
-        SS_TRY(read_to_end(dataset, &n_rows, err));
+        SS_TRY(ss__dataset_read_all(dataset, &n_rows, err));
         ss__report_count(report, "rows", n_rows);
     } else if (n_rows > 0) {
         ss__report_count(report, "rows", n_rows);

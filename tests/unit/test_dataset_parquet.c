@@ -228,6 +228,22 @@ static void test_refused_columns_are_named(void **context)
     }
 }
 
+/* A text of 1 MiB that 4 million rows share: counted without being written out, which would
+ * take hours. */
+static void test_shared_texts_cost_no_time(void **context)
+{
+    const char *path = OWN "/large/shared-text.parquet";
+    const struct ss_dataset_options options = {.format = NULL};
+    ss_dataset *dataset = NULL;
+    uint64_t n_rows = 0;
+    ss_err err;
+    (void)context;
+    assert_int_equal(ss__dataset_open_rows(&path, 1, &options, &dataset, &err), SS_OK);
+    assert_int_equal(ss__dataset_read_all(dataset, &n_rows, &err), SS_OK);
+    assert_int_equal(n_rows, 4000000);
+    ss_dataset_close(dataset);
+}
+
 /* ---- damage by rule ---- */
 
 static uint8_t *copy_file(const char *path, size_t *n_bytes)
@@ -424,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_own_files_equal_pyarrow),
         cmocka_unit_test(test_text_column_gives_the_same_texts),
         cmocka_unit_test(test_refused_columns_are_named),
+        cmocka_unit_test(test_shared_texts_cost_no_time),
         cmocka_unit_test(test_damage_is_refused_or_read),
         cmocka_unit_test(test_checksums_catch_flipped_bits),
         cmocka_unit_test(test_faults_have_sentences),
