@@ -120,6 +120,9 @@ static ss_status check_hashes(const char *file, const char *folder, const json_t
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
+        if (ss__path_look(path) != SS__PATH_FILE) {
+            SS_FAIL_FILE(path, SS_E_DATA, "missing: this is not a complete run");
+        }
         SS_TRY(ss__sha256_file(path, hex, err));
         if (strcmp(hex, json_string_value(value)) != 0) {
             SS_FAIL_FILE(path, SS_E_DATA,
