@@ -427,8 +427,10 @@ static ss_status put(struct ss__pickle *self, uint64_t index, ss_err *err)
         return ss__pickle_bad(self, "the memo is used wrongly", err);
     }
     SS_GROW(self->memo, self->n_memo_room, (size_t)index + 1);
+    for (; self->n_memo <= index; self->n_memo++) {
+        self->memo[self->n_memo] = NULL;
+    }
     self->memo[index] = self->stack[self->n_stack - 1];
-    self->n_memo = ss__max_size(self->n_memo, (size_t)index + 1);
 out:
     return status;
 }

@@ -276,7 +276,7 @@ static void check_error(const char *path, ss_status status, const ss_err *err)
 static void run_case(const char *folder, char *line, run_fn *run)
 {
     const char *fields[8] = {0};
-    char path[PATH_BYTES], expected[PATH_BYTES];
+    char path[2 * PATH_BYTES], expected[2 * PATH_BYTES];
     ss_err err;
     for (size_t i = 0; i < 8; i++) {
         fields[i] = strsep(&line, "\t");
