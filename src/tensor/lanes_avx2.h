@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LANES_INLINE static inline __attribute__((always_inline))
+
 typedef struct lanes {
     __m256 lo, hi;
 } lanes;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LANES_INLINE static inline __attribute__((always_inline))
+
 typedef __m512 lanes;
 
 static inline __mmask16 mask_first(size_t n)

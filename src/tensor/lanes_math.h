@@ -20,7 +20,7 @@
 #define LANES_LEAST_EXPONENT (-126.0F)   /* below it results would be subnormal */
 
 /* c[0] + c[1] x + … by Horner. */
-static inline lanes lanes_polynomial(lanes x, const float *c, size_t n)
+LANES_INLINE lanes lanes_polynomial(lanes x, const float *c, size_t n)
 {
     lanes sum = lanes_set(c[n - 1]);
     for (size_t i = n - 1; i-- > 0;) {
@@ -30,7 +30,7 @@ static inline lanes lanes_polynomial(lanes x, const float *c, size_t n)
 }
 
 /* 2^(n + r), n in the low bits of `shifted`. */
-static inline lanes lanes_exp2_parts(lanes shifted, lanes r)
+LANES_INLINE lanes lanes_exp2_parts(lanes shifted, lanes r)
 {
     static const float c[] = {0x1p0F,         0x1.62e430p-1F,  0x1.ebfbdcp-3F, 0x1.c6aee8p-5F,
                               0x1.3b2d4cp-7F, 0x1.5f3e54p-10F, 0x1.41fbbcp-13F};
@@ -38,7 +38,7 @@ static inline lanes lanes_exp2_parts(lanes shifted, lanes r)
 }
 
 /* 2^y for y ≤ 127; not below 2^-126. */
-static inline lanes lanes_exp2(lanes y)
+LANES_INLINE lanes lanes_exp2(lanes y)
 {
     const lanes bounded = lanes_max(lanes_set(LANES_LEAST_EXPONENT), y);
     const lanes shifted = lanes_add(bounded, lanes_set(LANES_ROUNDER));
@@ -47,7 +47,7 @@ static inline lanes lanes_exp2(lanes y)
 }
 
 /* e^x for x ≤ 0; 0 where the result would be subnormal. */
-static inline lanes lanes_exp_negative(lanes x)
+LANES_INLINE lanes lanes_exp_negative(lanes x)
 {
     const lanes least = lanes_set(-87.33654F);
     const lanes bounded = lanes_max(least, x);
@@ -58,7 +58,7 @@ static inline lanes lanes_exp_negative(lanes x)
     return lanes_less(x, least, lanes_set(0.0F), lanes_exp2_parts(shifted, r));
 }
 
-static inline lanes lanes_gelu(lanes x)
+LANES_INLINE lanes lanes_gelu(lanes x)
 {
     static const float q[] = {-1.1511094570159912F,     -0.45915961265563965F,
                               -0.05267193168401718F,    0.007350476458668709F,
@@ -71,14 +71,14 @@ static inline lanes lanes_gelu(lanes x)
     return lanes_fma(lanes_sub(lanes_set(0.0F), a), tail, part);
 }
 
-static inline lanes lanes_sigmoid(lanes x)
+LANES_INLINE lanes lanes_sigmoid(lanes x)
 {
     const lanes one = lanes_set(1.0F), zero = lanes_set(0.0F);
     const lanes e = lanes_exp_negative(lanes_sub(zero, lanes_magnitude(x)));
     return lanes_div(lanes_less(x, zero, e, one), lanes_add(one, e));
 }
 
-static inline lanes lanes_tanh(lanes x)
+LANES_INLINE lanes lanes_tanh(lanes x)
 {
     static const float c[] = {-0.3333326280117035F, 0.1333089917898178F, -0.053692955523729324F,
                               0.02048327773809433F, -0.005528591573238373F};
@@ -93,14 +93,14 @@ static inline lanes lanes_tanh(lanes x)
 }
 
 /* x/2 (1 + tanh(u)) = x sigmoid(2u), u = √(2/π) (x + 0.044715 x³). */
-static inline lanes lanes_gelu_tanh(lanes x)
+LANES_INLINE lanes lanes_gelu_tanh(lanes x)
 {
     const lanes cubic = lanes_mul(lanes_mul(x, x), lanes_set(0.044715F));
     const lanes twice_u = lanes_mul(lanes_set(1.5957691216F), lanes_fma(cubic, x, x));
     return lanes_mul(x, lanes_sigmoid(twice_u));
 }
 
-static inline lanes lanes_activate(lanes x, ss__activation activation)
+LANES_INLINE lanes lanes_activate(lanes x, ss__activation activation)
 {
     switch (activation) {
     case SS__ACT_GELU:
