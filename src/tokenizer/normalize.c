@@ -193,8 +193,8 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         SS_TRY(run_step(normalizer->steps[i], scratch, err));
     }
-    char *place = ss__buf_reserve(out, points->n * 4);
-    for (size_t i = 0; i < points->n && place != NULL; i++) {
+    char *place = ss__buf_reserve(out, points->n * 4 + 1); /* so that `data` is never NULL */
+    for (size_t i = 0; place != NULL && i < points->n; i++) {
         const size_t n = ss__utf8_encode(points->data[i], place);
         place += n;
         out->n_bytes += n;

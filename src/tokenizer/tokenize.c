@@ -6,6 +6,8 @@
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
 
+enum { FIRST_IDS = 1 << 10 };
+
 /* ---- scratch ---- */
 
 ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err)
@@ -14,6 +16,7 @@ ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err)
     struct ss__token_scratch *scratch = NULL;
     *out = NULL;
     SS_ALLOC(scratch, 1);
+    SS_GROW(scratch->ids, scratch->n_ids_room, FIRST_IDS);
     SS_ALLOC_ALIGNED(scratch->known, SS__N_KNOWN_WORDS);
     memset(scratch->known, 0, SS__N_KNOWN_WORDS * sizeof *scratch->known);
     *out = scratch;
