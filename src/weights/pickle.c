@@ -12,9 +12,7 @@
 
 enum {
     MAX_OPCODES = 1000000,
-    MAX_DEPTH = 1000,
     MAX_MARKS = 1000,
-    MIN_ARENA_BYTES = 12 << 20, /* and as many bytes more as the file has */
     MIN_PROTOCOL = 2,
     MAX_PROTOCOL = 5,
     OPCODE_PROTO = 0x80,
@@ -22,165 +20,6 @@ enum {
 };
 
 typedef struct ss__pickle_node node;
-
-ss_status ss__pickle_bad(const struct ss__pickle *self, const char *what, ss_err *err)
-{
-    const ss_status status =
-        ss__fail_file(err, self->source.file, SS_E_DATA,
-                      "not a valid state dict: %s (pickle byte %zu)", what, self->at);
-    ss__err_at_offset(err, self->at);
-    return status;
-}
-
-/* ---- bytes ---- */
-
-/* The next n bytes, or an error. */
-static ss_status take(struct ss__pickle *self, uint64_t n, const uint8_t **out, ss_err *err)
-{
-    if (n > self->source.n_bytes - self->at) {
-        return ss__pickle_bad(self, "it ends too early", err);
-    }
-    *out = self->source.data + self->at;
-    self->at += (size_t)n;
-    return SS_OK;
-}
-
-static ss_status take_uint(struct ss__pickle *self, size_t n_bytes, uint64_t *out, ss_err *err)
-{
-    const uint8_t *bytes = NULL;
-    const ss_status status = take(self, n_bytes, &bytes, err);
-    *out = 0;
-    for (size_t i = n_bytes; status == SS_OK && i-- > 0;) {
-        *out = *out << 8 | bytes[i];
-    }
-    return status;
-}
-
-/* ---- nodes and the stack ---- */
-
-ss_status ss__pickle_alloc(struct ss__pickle *self, size_t n_bytes, void **out, ss_err *err)
-{
-    *out = NULL;
-    if (self->arena.n_bytes > MIN_ARENA_BYTES + self->n_file_bytes) {
-        return ss__fail_file(err, self->source.file, SS_E_LIMIT,
-                             "the pickle holds too many values for a state dict");
-    }
-    *out = ss__arena_alloc(&self->arena, n_bytes);
-    return *out == NULL ? ss__fail_nomem(err, "a value") : SS_OK;
-}
-
-ss_status ss__pickle_new(struct ss__pickle *self, ss__pickle_kind kind, node **out, ss_err *err)
-{
-    void *memory = NULL;
-    const ss_status status = ss__pickle_alloc(self, sizeof **out, &memory, err);
-    *out = memory;
-    if (status != SS_OK) {
-        return status;
-    }
-    (*out)->kind = kind;
-    return SS_OK;
-}
-
-static ss_status push(struct ss__pickle *self, node *value, ss_err *err)
-{
-    ss_status status = SS_OK;
-    SS_GROW(self->stack, self->n_stack_room, self->n_stack + 1);
-    self->stack[self->n_stack++] = value;
-out:
-    return status;
-}
-
-static ss_status push_new(struct ss__pickle *self, ss__pickle_kind kind, node **out,
-                          ss_err *err)
-{
-    const ss_status status = ss__pickle_new(self, kind, out, err);
-    return status == SS_OK ? push(self, *out, err) : status;
-}
-
-/* Values above the newest mark. */
-static size_t n_above(const struct ss__pickle *self)
-{
-    return self->n_stack - (self->n_marks == 0 ? 0 : self->marks[self->n_marks - 1]);
-}
-
-static ss_status pop(struct ss__pickle *self, node **out, ss_err *err)
-{
-    if (n_above(self) == 0) {
-        return ss__pickle_bad(self, "a value is missing on the stack", err);
-    }
-    *out = self->stack[--self->n_stack];
-    return SS_OK;
-}
-
-/* The values above the newest mark, which goes; they stay readable until the next push. */
-static ss_status pop_mark(struct ss__pickle *self, node ***items, size_t *n, ss_err *err)
-{
-    if (self->n_marks == 0) {
-        return ss__pickle_bad(self, "a mark is missing", err);
-    }
-    const size_t height = self->marks[--self->n_marks];
-    *n = self->n_stack - height;
-    *items = *n == 0 ? NULL : self->stack + height;
-    self->n_stack = height;
-    return SS_OK;
-}
-
-static ss_status need_top(const struct ss__pickle *self, ss__pickle_kind kind, node **out,
-                          ss_err *err)
-{
-    if (n_above(self) == 0 || self->stack[self->n_stack - 1]->kind != kind) {
-        return ss__pickle_bad(self, "items are added to what can not hold them", err);
-    }
-    *out = self->stack[self->n_stack - 1];
-    return SS_OK;
-}
-
-/* Append items to a container. */
-static ss_status add_items(struct ss__pickle *self, node *to, node *const *items, size_t n,
-                           ss_err *err)
-{
-    if (n > to->n_room - to->n) {
-        const size_t room = ss__max_size(to->n + n, (size_t)to->n * 2);
-        void *grown = NULL;
-        const ss_status status = ss__pickle_alloc(self, room * sizeof(node *), &grown, err);
-        if (status != SS_OK) {
-            return status;
-        }
-        if (to->n > 0) {
-            memcpy(grown, to->as.items, to->n * sizeof(node *));
-        }
-        to->as.items = grown;
-        to->n_room = (uint32_t)room;
-    }
-    for (size_t i = 0; i < n; i++) {
-        to->as.items[to->n++] = items[i];
-        if (items[i]->depth + 1 > to->depth) {
-            to->depth = items[i]->depth + 1;
-        }
-    }
-    return to->depth <= MAX_DEPTH ? SS_OK
-                                  : ss__pickle_bad(self, "values are nested too deeply", err);
-}
-
-static bool is_hashable(const node *value)
-{
-    return value->kind != SS__PICKLE_LIST && value->kind != SS__PICKLE_DICT &&
-           value->kind != SS__PICKLE_STORAGE;
-}
-
-static ss_status add_entries(struct ss__pickle *self, node *to, node *const *items, size_t n,
-                             ss_err *err)
-{
-    if (n % 2 != 0) {
-        return ss__pickle_bad(self, "a key has no value", err);
-    }
-    for (size_t i = 0; i < n; i += 2) {
-        if (!is_hashable(items[i])) {
-            return ss__pickle_bad(self, "a key is of a kind that can not be one", err);
-        }
-    }
-    return add_items(self, to, items, n, err);
-}
 
 /* ---- opcodes: constants ---- */
 
@@ -191,13 +30,13 @@ static ss_status do_none(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
     (void)argument;
-    return push_new(self, SS__PICKLE_NONE, &value, err);
+    return ss__pickle_push_new(self, SS__PICKLE_NONE, &value, err);
 }
 
 static ss_status do_bool(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
-    const ss_status status = push_new(self, SS__PICKLE_BOOL, &value, err);
+    const ss_status status = ss__pickle_push_new(self, SS__PICKLE_BOOL, &value, err);
     if (status == SS_OK) {
         value->as.integer = (int64_t)argument;
     }
@@ -207,7 +46,7 @@ static ss_status do_bool(struct ss__pickle *self, size_t argument, ss_err *err)
 static ss_status push_int(struct ss__pickle *self, int64_t integer, ss_err *err)
 {
     node *value = NULL;
-    const ss_status status = push_new(self, SS__PICKLE_INT, &value, err);
+    const ss_status status = ss__pickle_push_new(self, SS__PICKLE_INT, &value, err);
     if (status == SS_OK) {
         value->as.integer = integer;
     }
@@ -218,7 +57,7 @@ static ss_status push_int(struct ss__pickle *self, int64_t integer, ss_err *err)
 static ss_status do_int(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     uint64_t bits = 0;
-    const ss_status status = take_uint(self, argument, &bits, err);
+    const ss_status status = ss__pickle_take_uint(self, argument, &bits, err);
     if (status != SS_OK) {
         return status;
     }
@@ -232,11 +71,11 @@ static ss_status push_bytes(struct ss__pickle *self, ss__pickle_kind kind, uint6
     ss_status status = SS_OK;
     node *value = NULL;
     const uint8_t *bytes = NULL;
-    SS_TRY(take(self, n, &bytes, err));
+    SS_TRY(ss__pickle_take(self, n, &bytes, err));
     if (n > UINT32_MAX) {
         return ss__pickle_bad(self, "a text is too long", err);
     }
-    SS_TRY(push_new(self, kind, &value, err));
+    SS_TRY(ss__pickle_push_new(self, kind, &value, err));
     value->as.text = (const char *)bytes;
     value->n = (uint32_t)n;
 out:
@@ -248,11 +87,11 @@ static ss_status do_long(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n = 0, bits = 0;
-    SS_TRY(take_uint(self, argument, &n, err));
+    SS_TRY(ss__pickle_take_uint(self, argument, &n, err));
     if (n > 8) {
         return push_bytes(self, SS__PICKLE_BIG_INT, n, err);
     }
-    SS_TRY(take_uint(self, (size_t)n, &bits, err));
+    SS_TRY(ss__pickle_take_uint(self, (size_t)n, &bits, err));
     if (n > 0 && n < 8 && (bits >> (8 * n - 1) & 1) != 0) {
         bits |= UINT64_MAX << 8 * n;
     }
@@ -265,15 +104,15 @@ static ss_status do_float(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     const uint8_t *bytes = NULL;
     node *value = NULL;
-    const ss_status status = take(self, argument, &bytes, err);
-    return status == SS_OK ? push_new(self, SS__PICKLE_FLOAT, &value, err) : status;
+    const ss_status status = ss__pickle_take(self, argument, &bytes, err);
+    return status == SS_OK ? ss__pickle_push_new(self, SS__PICKLE_FLOAT, &value, err) : status;
 }
 
 static ss_status do_text(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n = 0;
-    SS_TRY(take_uint(self, argument, &n, err));
+    SS_TRY(ss__pickle_take_uint(self, argument, &n, err));
     SS_TRY(push_bytes(self, SS__PICKLE_TEXT, n, err));
     const node *text = self->stack[self->n_stack - 1];
     if (ss__utf8_valid_prefix(text->as.text, text->n) != text->n) {
@@ -286,7 +125,7 @@ out:
 static ss_status do_bytes(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0;
-    const ss_status status = take_uint(self, argument, &n, err);
+    const ss_status status = ss__pickle_take_uint(self, argument, &n, err);
     return status == SS_OK ? push_bytes(self, SS__PICKLE_BYTES, n, err) : status;
 }
 
@@ -307,7 +146,7 @@ static ss_status do_old_string(struct ss__pickle *self, size_t argument, ss_err 
 static ss_status do_empty(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
-    return push_new(self, (ss__pickle_kind)argument, &value, err);
+    return ss__pickle_push_new(self, (ss__pickle_kind)argument, &value, err);
 }
 
 static ss_status do_mark(struct ss__pickle *self, size_t argument, ss_err *err)
@@ -327,7 +166,7 @@ static ss_status do_pop(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
     (void)argument;
-    return pop(self, &value, err);
+    return ss__pickle_pop(self, &value, err);
 }
 
 static ss_status do_pop_mark(struct ss__pickle *self, size_t argument, ss_err *err)
@@ -335,7 +174,7 @@ static ss_status do_pop_mark(struct ss__pickle *self, size_t argument, ss_err *e
     node **items = NULL;
     size_t n = 0;
     (void)argument;
-    return pop_mark(self, &items, &n, err);
+    return ss__pickle_pop_mark(self, &items, &n, err);
 }
 
 /* A tuple, list or dictionary of all values above the mark. */
@@ -344,11 +183,11 @@ static ss_status do_collect(struct ss__pickle *self, size_t argument, ss_err *er
     ss_status status = SS_OK;
     node **items = NULL, *value = NULL;
     size_t n = 0;
-    SS_TRY(pop_mark(self, &items, &n, err));
+    SS_TRY(ss__pickle_pop_mark(self, &items, &n, err));
     SS_TRY(ss__pickle_new(self, (ss__pickle_kind)argument, &value, err));
-    SS_TRY(argument == SS__PICKLE_DICT ? add_entries(self, value, items, n, err)
-                                       : add_items(self, value, items, n, err));
-    SS_TRY(push(self, value, err));
+    SS_TRY(argument == SS__PICKLE_DICT ? ss__pickle_add_entries(self, value, items, n, err)
+                                       : ss__pickle_add_items(self, value, items, n, err));
+    SS_TRY(ss__pickle_push(self, value, err));
 out:
     return status;
 }
@@ -358,7 +197,7 @@ static ss_status do_frozen_set(struct ss__pickle *self, size_t argument, ss_err 
 {
     node *value = NULL;
     const ss_status status = do_pop_mark(self, argument, err);
-    return status == SS_OK ? push_new(self, SS__PICKLE_OPAQUE, &value, err) : status;
+    return status == SS_OK ? ss__pickle_push_new(self, SS__PICKLE_OPAQUE, &value, err) : status;
 }
 
 static ss_status do_add_to_set(struct ss__pickle *self, size_t argument, ss_err *err)
@@ -366,7 +205,7 @@ static ss_status do_add_to_set(struct ss__pickle *self, size_t argument, ss_err 
     ss_status status = SS_OK;
     node *set = NULL;
     SS_TRY(do_pop_mark(self, argument, err));
-    SS_TRY(need_top(self, SS__PICKLE_OPAQUE, &set, err));
+    SS_TRY(ss__pickle_need_top(self, SS__PICKLE_OPAQUE, &set, err));
 out:
     return status;
 }
@@ -376,13 +215,13 @@ static ss_status do_small_tuple(struct ss__pickle *self, size_t argument, ss_err
 {
     ss_status status = SS_OK;
     node *value = NULL;
-    if (n_above(self) < argument) {
+    if (ss__pickle_n_above(self) < argument) {
         return ss__pickle_bad(self, "a value is missing on the stack", err);
     }
     self->n_stack -= argument;
     SS_TRY(ss__pickle_new(self, SS__PICKLE_TUPLE, &value, err));
-    SS_TRY(add_items(self, value, self->stack + self->n_stack, argument, err));
-    SS_TRY(push(self, value, err));
+    SS_TRY(ss__pickle_add_items(self, value, self->stack + self->n_stack, argument, err));
+    SS_TRY(ss__pickle_push(self, value, err));
 out:
     return status;
 }
@@ -392,14 +231,15 @@ static ss_status do_add_one(struct ss__pickle *self, size_t argument, ss_err *er
 {
     ss_status status = SS_OK;
     node *to = NULL;
-    if (n_above(self) < argument) {
+    if (ss__pickle_n_above(self) < argument) {
         return ss__pickle_bad(self, "a value is missing on the stack", err);
     }
     self->n_stack -= argument;
     node *const *items = self->stack + self->n_stack;
-    SS_TRY(need_top(self, argument == 1 ? SS__PICKLE_LIST : SS__PICKLE_DICT, &to, err));
-    SS_TRY(argument == 1 ? add_items(self, to, items, 1, err)
-                         : add_entries(self, to, items, 2, err));
+    SS_TRY(
+        ss__pickle_need_top(self, argument == 1 ? SS__PICKLE_LIST : SS__PICKLE_DICT, &to, err));
+    SS_TRY(argument == 1 ? ss__pickle_add_items(self, to, items, 1, err)
+                         : ss__pickle_add_entries(self, to, items, 2, err));
 out:
     return status;
 }
@@ -410,10 +250,10 @@ static ss_status do_add_all(struct ss__pickle *self, size_t argument, ss_err *er
     ss_status status = SS_OK;
     node **items = NULL, *to = NULL;
     size_t n = 0;
-    SS_TRY(pop_mark(self, &items, &n, err));
-    SS_TRY(need_top(self, (ss__pickle_kind)argument, &to, err));
-    SS_TRY(argument == SS__PICKLE_DICT ? add_entries(self, to, items, n, err)
-                                       : add_items(self, to, items, n, err));
+    SS_TRY(ss__pickle_pop_mark(self, &items, &n, err));
+    SS_TRY(ss__pickle_need_top(self, (ss__pickle_kind)argument, &to, err));
+    SS_TRY(argument == SS__PICKLE_DICT ? ss__pickle_add_entries(self, to, items, n, err)
+                                       : ss__pickle_add_items(self, to, items, n, err));
 out:
     return status;
 }
@@ -423,7 +263,7 @@ out:
 static ss_status put(struct ss__pickle *self, uint64_t index, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (n_above(self) == 0 || index >= MAX_OPCODES) {
+    if (ss__pickle_n_above(self) == 0 || index >= MAX_OPCODES) {
         return ss__pickle_bad(self, "the memo is used wrongly", err);
     }
     SS_GROW(self->memo, self->n_memo_room, (size_t)index + 1);
@@ -438,7 +278,7 @@ out:
 static ss_status do_put(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     uint64_t index = 0;
-    const ss_status status = take_uint(self, argument, &index, err);
+    const ss_status status = ss__pickle_take_uint(self, argument, &index, err);
     return status == SS_OK ? put(self, index, err) : status;
 }
 
@@ -452,11 +292,11 @@ static ss_status do_get(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t index = 0;
-    SS_TRY(take_uint(self, argument, &index, err));
+    SS_TRY(ss__pickle_take_uint(self, argument, &index, err));
     if (index >= self->n_memo || self->memo[index] == NULL) {
         return ss__pickle_bad(self, "the memo has no such value", err);
     }
-    SS_TRY(push(self, self->memo[index], err));
+    SS_TRY(ss__pickle_push(self, self->memo[index], err));
 out:
     return status;
 }
@@ -481,7 +321,7 @@ static ss_status push_global(struct ss__pickle *self, struct ss_text module,
 {
     node *value = NULL;
     const ss_status status = ss__pickle_find_global(self, module, name, &value, err);
-    return status == SS_OK ? push(self, value, err) : status;
+    return status == SS_OK ? ss__pickle_push(self, value, err) : status;
 }
 
 static ss_status do_global(struct ss__pickle *self, size_t argument, ss_err *err)
@@ -501,8 +341,8 @@ static ss_status do_stack_global(struct ss__pickle *self, size_t argument, ss_er
     ss_status status = SS_OK;
     node *module = NULL, *name = NULL;
     (void)argument;
-    SS_TRY(pop(self, &name, err));
-    SS_TRY(pop(self, &module, err));
+    SS_TRY(ss__pickle_pop(self, &name, err));
+    SS_TRY(ss__pickle_pop(self, &module, err));
     if (module->kind != SS__PICKLE_TEXT || name->kind != SS__PICKLE_TEXT) {
         return ss__pickle_bad(self, "a name is not a text", err);
     }
@@ -518,13 +358,13 @@ static ss_status do_reduce(struct ss__pickle *self, size_t argument, ss_err *err
     ss_status status = SS_OK;
     node *callable = NULL, *arguments = NULL, *value = NULL;
     (void)argument;
-    SS_TRY(pop(self, &arguments, err));
-    SS_TRY(pop(self, &callable, err));
+    SS_TRY(ss__pickle_pop(self, &arguments, err));
+    SS_TRY(ss__pickle_pop(self, &callable, err));
     if (callable->kind != SS__PICKLE_GLOBAL || arguments->kind != SS__PICKLE_TUPLE) {
         return ss__pickle_bad(self, "a call is not one of a name with a tuple", err);
     }
     SS_TRY(ss__pickle_reduce(self, callable, arguments, &value, err));
-    SS_TRY(push(self, value, err));
+    SS_TRY(ss__pickle_push(self, value, err));
 out:
     return status;
 }
@@ -535,9 +375,9 @@ static ss_status do_build(struct ss__pickle *self, size_t argument, ss_err *err)
     ss_status status = SS_OK;
     node *state = NULL;
     (void)argument;
-    SS_TRY(pop(self, &state, err));
+    SS_TRY(ss__pickle_pop(self, &state, err));
     const ss__pickle_kind kind =
-        n_above(self) == 0 ? SS__PICKLE_NONE : self->stack[self->n_stack - 1]->kind;
+        ss__pickle_n_above(self) == 0 ? SS__PICKLE_NONE : self->stack[self->n_stack - 1]->kind;
     if (kind != SS__PICKLE_DICT && kind != SS__PICKLE_OPAQUE) {
         status = ss__pickle_bad(self, "state is given to what can not have it", err);
     }
@@ -550,9 +390,9 @@ static ss_status do_persistent(struct ss__pickle *self, size_t argument, ss_err 
     ss_status status = SS_OK;
     node *id = NULL, *value = NULL;
     (void)argument;
-    SS_TRY(pop(self, &id, err));
+    SS_TRY(ss__pickle_pop(self, &id, err));
     SS_TRY(ss__pickle_load_persistent(self, id, &value, err));
-    SS_TRY(push(self, value, err));
+    SS_TRY(ss__pickle_push(self, value, err));
 out:
     return status;
 }
@@ -560,7 +400,7 @@ out:
 static ss_status do_proto(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     uint64_t version = 0;
-    const ss_status status = take_uint(self, argument, &version, err);
+    const ss_status status = ss__pickle_take_uint(self, argument, &version, err);
     if (status == SS_OK && (version < MIN_PROTOCOL || version > MAX_PROTOCOL)) {
         return ss__pickle_bad(self, "its protocol is not one of 2 to 5", err);
     }
@@ -571,7 +411,7 @@ static ss_status do_proto(struct ss__pickle *self, size_t argument, ss_err *err)
 static ss_status do_frame(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0;
-    const ss_status status = take_uint(self, argument, &n, err);
+    const ss_status status = ss__pickle_take_uint(self, argument, &n, err);
     if (status == SS_OK && n > self->source.n_bytes - self->at) {
         return ss__pickle_bad(self, "a frame is longer than the rest", err);
     }
@@ -654,7 +494,7 @@ ss_status ss__pickle_read(struct ss__pickle *self, const struct ss__source *sour
         return ss__pickle_bad(self, "its pickle does not start as protocols 2 to 5 do", err);
     }
     for (size_t n = 0; n < MAX_OPCODES; n++) {
-        SS_TRY(take(self, 1, &opcode, err));
+        SS_TRY(ss__pickle_take(self, 1, &opcode, err));
         if (*opcode != OPCODE_STOP) {
             SS_TRY(step(self, *opcode, err));
             continue;
@@ -678,20 +518,4 @@ void ss__pickle_release(struct ss__pickle *self)
     ss__free(self->memo);
     ss__free(self->storages);
     *self = (struct ss__pickle){0};
-}
-
-bool ss__pickle_is_text(const node *value, const char *text)
-{
-    return value->kind == SS__PICKLE_TEXT && value->n == strlen(text) &&
-           memcmp(value->as.text, text, value->n) == 0;
-}
-
-const node *ss__pickle_get(const node *dict, const char *key)
-{
-    for (uint32_t i = 0; dict->kind == SS__PICKLE_DICT && i < dict->n; i += 2) {
-        if (ss__pickle_is_text(dict->as.items[i], key)) {
-            return dict->as.items[i + 1];
-        }
-    }
-    return NULL;
 }

@@ -88,7 +88,7 @@ const struct ss__pickle_node *ss__pickle_get(const struct ss__pickle_node *dict,
 SS_MUST_USE ss_status ss__pickle_add_tensors(const struct ss__pickle *self, bool swaps,
                                              struct ss__weights *weights, ss_err *err);
 
-/* ---- between the two files ---- */
+/* ---- between the files of pickles ---- */
 
 ss_status ss__pickle_bad(const struct ss__pickle *self, const char *what, ss_err *err);
 /* Zeroed memory of the arena, within its limit. */
@@ -96,6 +96,37 @@ SS_MUST_USE ss_status ss__pickle_alloc(struct ss__pickle *self, size_t n_bytes, 
                                        ss_err *err);
 SS_MUST_USE ss_status ss__pickle_new(struct ss__pickle *self, ss__pickle_kind kind,
                                      struct ss__pickle_node **out, ss_err *err);
+
+/* The next n bytes, or an error. */
+SS_MUST_USE ss_status ss__pickle_take(struct ss__pickle *self, uint64_t n, const uint8_t **out,
+                                      ss_err *err);
+SS_MUST_USE ss_status ss__pickle_take_uint(struct ss__pickle *self, size_t n_bytes,
+                                           uint64_t *out, ss_err *err);
+
+/* The stack. Only values above the newest mark can be taken away. */
+SS_MUST_USE ss_status ss__pickle_push(struct ss__pickle *self, struct ss__pickle_node *value,
+                                      ss_err *err);
+SS_MUST_USE ss_status ss__pickle_push_new(struct ss__pickle *self, ss__pickle_kind kind,
+                                          struct ss__pickle_node **out, ss_err *err);
+size_t ss__pickle_n_above(const struct ss__pickle *self);
+SS_MUST_USE ss_status ss__pickle_pop(struct ss__pickle *self, struct ss__pickle_node **out,
+                                     ss_err *err);
+/* The values above the newest mark, which goes; they stay readable until the next push. */
+SS_MUST_USE ss_status ss__pickle_pop_mark(struct ss__pickle *self,
+                                          struct ss__pickle_node ***items, size_t *n,
+                                          ss_err *err);
+/* The top value, which must be of a kind. */
+SS_MUST_USE ss_status ss__pickle_need_top(const struct ss__pickle *self, ss__pickle_kind kind,
+                                          struct ss__pickle_node **out, ss_err *err);
+
+/* Append items to a tuple or list, or keys and values to a dictionary. */
+SS_MUST_USE ss_status ss__pickle_add_items(struct ss__pickle *self, struct ss__pickle_node *to,
+                                           struct ss__pickle_node *const *items, size_t n,
+                                           ss_err *err);
+SS_MUST_USE ss_status ss__pickle_add_entries(struct ss__pickle *self,
+                                             struct ss__pickle_node *to,
+                                             struct ss__pickle_node *const *items, size_t n,
+                                             ss_err *err);
 /* The allowed name, as a node; others are refused. */
 SS_MUST_USE ss_status ss__pickle_find_global(struct ss__pickle *self, struct ss_text module,
                                              struct ss_text name, struct ss__pickle_node **out,
