@@ -1,10 +1,13 @@
 /* Analyses with a tiny encoder and autoencoder: the same bytes whatever the threads and the
  * token budget, and nothing half-written when something goes wrong. */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -262,8 +265,44 @@ static void stop_leaves_nothing(void **state)
     assert_int_equal(ss_status_exit_code(err.code), 75);
 }
 
-/* Writing into a folder that becomes read-only fails like a full disk, and needs no mount. */
-static void failure_leaves_nothing(void **state)
+/* A limit on the size of files stands in for a disk that fills: it needs no mount. */
+static void full_disk_leaves_nothing(void **state)
+{
+    (void)state;
+    ss_run *run = NULL;
+    ss_err err = {0};
+    struct rlimit before, small;
+    char *kept = strdup(in_folder("kept"));
+    struct ss_analyze_options options = {.out_dir = kept};
+    assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
+    ss_run_free(run);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t bytes = 0; bytes < 4000; bytes += 1500) {
+        small.rlim_cur = bytes;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        options = (struct ss_analyze_options){.out_dir = in_folder("full")};
+        const ss_status fresh = analyze(sae, DATA "rows.jsonl", &options, &run, &err);
+        options = (struct ss_analyze_options){.out_dir = kept, .force = true};
+        const ss_status again = analyze(sae, DATA "rows.jsonl", &options, &run, &err);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(fresh, SS_E_IO);
+        assert_int_equal(again, SS_E_IO);
+        assert_null(run);
+        assert_int_equal(ss_status_exit_code(err.code), 74);
+        assert_int_equal(ss__path_look(in_folder("full")), SS__PATH_NONE);
+    }
+    signal(SIGXFSZ, SIG_DFL);
+    /* What was there before is whole. */
+    assert_int_equal(n_names(kept), N_RESULT_FILES + 1);
+    assert_int_equal(ss__run_open_checked(kept, true, &run, &err), SS_OK);
+    ss_run_free(run);
+    remove_run(kept);
+    free(kept);
+}
+
+static void wrong_places_are_refused(void **state)
 {
     (void)state;
     ss_run *run = NULL;
@@ -273,6 +312,33 @@ static void failure_leaves_nothing(void **state)
     assert_null(run);
     options.out_dir = DATA "rows.jsonl"; /* a file */
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_E_EXISTS);
+}
+
+/* A pipe that stays open and silent must not hold up a stop. */
+static void silent_pipe_can_be_stopped(void **state)
+{
+    (void)state;
+    int ends[2], n_calls = 0;
+    ss_run *run = NULL;
+    ss_err err = {0};
+    static char rows[100000];
+    const char row[] = "{\"text\": \"the galaxy is bright\"}\n";
+    for (size_t i = 0; i < sizeof rows; i++) {
+        rows[i] = row[i % (sizeof row - 1)];
+    }
+    const int kept = dup(STDIN_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, 1 << 18) >= (int)sizeof rows);
+    assert_int_equal(write(ends[1], rows, sizeof rows), sizeof rows);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    const struct ss_analyze_options options = {.out_dir = in_folder("stopped"),
+                                               .watch = {stop_soon, &n_calls}};
+    assert_int_equal(analyze(sae, "-", &options, &run, &err), SS_E_STOPPED);
+    assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
+    dup2(kept, STDIN_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void rows_without_text_are_an_error(void **state)
@@ -417,7 +483,9 @@ int main(void)
         cmocka_unit_test(run_is_read_back),
         cmocka_unit_test(full_folder_is_kept),
         cmocka_unit_test(stop_leaves_nothing),
-        cmocka_unit_test(failure_leaves_nothing),
+        cmocka_unit_test(full_disk_leaves_nothing),
+        cmocka_unit_test(wrong_places_are_refused),
+        cmocka_unit_test(silent_pipe_can_be_stopped),
         cmocka_unit_test(rows_without_text_are_an_error),
         cmocka_unit_test(error_of_a_row_comes_through),
         cmocka_unit_test(other_width_is_refused_first),
