@@ -12,9 +12,6 @@
 /* Pages are forgotten in steps of this size, and not at all in smaller files. */
 enum { FORGET_BYTES = 1 << 20 };
 
-/* Some old writers leave the header of the dictionary page out of a chunk's size. */
-enum { CHUNK_SLACK_BYTES = 100 };
-
 ss_status ss__parquet_column_fail(const struct ss__parquet_column *column, ss_err *err,
                                   ss_status code, const char *fault)
 {
@@ -204,7 +201,7 @@ static const char *place_chunk(struct ss__parquet_column *column,
     }
     column->offset = column->forgotten = (size_t)begin;
     column->end = column->offset + (size_t)meta->compressed_bytes;
-    column->end += ss__min_size(CHUNK_SLACK_BYTES, (size_t)limit - column->end);
+    column->end += ss__min_size(column->file->chunk_slack_bytes, (size_t)limit - column->end);
     return NULL;
 }
 

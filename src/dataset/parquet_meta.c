@@ -2,7 +2,7 @@
  *
  *   "PAR1" … pages … footer (thrift FileMetaData), u32 length, "PAR1"
  *
- * FileMetaData    2 schema, 3 num_rows, 4 row_groups
+ * FileMetaData    1 version, 2 schema, 3 num_rows, 4 row_groups, 6 created_by
  * RowGroup        1 columns, 2 total_byte_size, 3 num_rows
  * ColumnChunk     1 file_path, 2 file_offset, 3 meta_data, 8 crypto, 9 encrypted metadata
  * ColumnMetaData  1 type, 2 encodings, 3 path, 4 codec, 5 num_values, 6 uncompressed,
@@ -11,16 +11,21 @@
  * Row groups are not kept: they are read from the footer as they are reached, so memory does
  * not grow with them. The number of rows is the sum over the row groups, since some writers
  * leave the file's own number at 0. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "dataset/parquet_priv.h"
+
+/* More than the header of a dictionary page takes. */
+enum { CHUNK_SLACK_BYTES = 100 };
 
 struct file_meta {
     uint32_t seen;
     int32_t version;
     struct ss__thrift_list schema, groups;
     int64_t n_rows;
+    struct ss_text writer;
 };
 
 static const struct ss__slot file_slots[] = {
@@ -28,6 +33,7 @@ static const struct ss__slot file_slots[] = {
     SS__SLOT(struct file_meta, schema, 2, SS__SLOT_LIST, true),
     SS__SLOT(struct file_meta, n_rows, 3, SS__SLOT_I64, true),
     SS__SLOT(struct file_meta, groups, 4, SS__SLOT_LIST, true),
+    SS__SLOT(struct file_meta, writer, 6, SS__SLOT_TEXT, false),
 };
 static const struct ss__shape file_shape = SS__SHAPE(file_slots);
 
@@ -178,6 +184,24 @@ static ss_status count_rows(struct ss__parquet *file, ss_err *err)
     return SS_OK;
 }
 
+/* parquet-mr before 1.2.9 left the header of the dictionary page out of the size of a chunk. */
+static bool is_old_writer(const struct ss_text *writer)
+{
+    static const char name[] = "parquet-mr", version[] = "parquet-mr version ";
+    char text[64];
+    unsigned major = 0, minor = 0, patch = 0;
+    const size_t n = ss__min_size(writer->n_bytes, sizeof text - 1);
+    memcpy(text, n == 0 ? "" : writer->data, n);
+    text[n] = '\0';
+    if (strncmp(text, name, sizeof name - 1) != 0) {
+        return false;
+    }
+    if (strncmp(text, version, sizeof version - 1) == 0) {
+        (void)sscanf(text + sizeof version - 1, "%4u.%4u.%4u", &major, &minor, &patch);
+    }
+    return major < 1 || (major == 1 && (minor < 2 || (minor == 2 && patch < 9)));
+}
+
 static ss_status find_footer(struct ss__parquet *file, size_t *begin, ss_err *err)
 {
     const uint8_t *data = file->data;
@@ -221,6 +245,7 @@ ss_status ss__parquet_open(const char *name, const uint8_t *data, size_t n_bytes
         goto out;
     }
     out->groups = meta.groups;
+    out->chunk_slack_bytes = is_old_writer(&meta.writer) ? CHUNK_SLACK_BYTES : 0;
     SS_TRY(ss__parquet_read_schema(out, &meta.schema, in.end, err));
     SS_TRY(ss__parquet_list_columns(out, err));
     SS_TRY(count_rows(out, err));

@@ -163,9 +163,10 @@ struct ss__parquet {
     const char *name; /* borrowed */
     const uint8_t *data;
     size_t n_bytes;
-    size_t pages_end;     /* where the footer begins */
-    bool is_mapped;       /* parts that were read may be forgotten */
-    size_t n_entries_max; /* of a column: nulls are free to store, but not to read */
+    size_t pages_end;         /* where the footer begins */
+    bool is_mapped;           /* parts that were read may be forgotten */
+    size_t chunk_slack_bytes; /* that pages may take beyond the size of their chunk */
+    size_t n_entries_max;     /* of a column: nulls are free to store, but not to read */
 
     struct ss__arena arena;
     struct ss__parquet_node *nodes;
