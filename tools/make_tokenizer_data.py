@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Write tests/data/tokenizer: small model folders with an own vocabulary, texts, and what the reference says.
 
-    make_tokenizer_data.py OUT
+    make_tokenizer_data.py OUT [SHARED]
 
 OUT/texts.json holds the texts; OUT/<name>/ a tokenizer folder of one kind; OUT/<name>.expected.json the reference's
-ids for every text, and the decoding of some lists of ids. Needs transformers and tokenizers."""
+ids for every text, and the decoding of some lists of ids. With SHARED, the folder of shared test material,
+OUT/corpora-ids.json holds the SHA-256 of the ids of every line of its text corpora, by file, for two of its models.
+Needs transformers and tokenizers."""
+import hashlib
 import json
 import os
 import random
@@ -142,6 +145,21 @@ def folders():
     }
 
 
+def digest_corpora(shared):
+    """Ids of every line, cut to 128 as those models do, one JSON array a line."""
+    found = {}
+    corpora = os.path.join(shared, "corpora", "text")
+    for model in ("tiny-mpnet", "tiny-distilbert-cased"):
+        reference = check.load_reference(os.path.join(shared, "oracle", model))
+        found[model] = {}
+        for file in sorted(os.listdir(corpora)):
+            with open(os.path.join(corpora, file), "rb") as lines:
+                rows = [line.decode("utf-8", "replace").rstrip("\n") for line in lines]
+            ids = [i if len(i) <= 128 else i[:127] + i[-1:] for i in check.reference_ids(reference, rows)]
+            found[model][file] = hashlib.sha256("".join(json.dumps(i) + "\n" for i in ids).encode()).hexdigest()
+    return found
+
+
 def main():
     out = sys.argv[1]
     shutil.rmtree(out, ignore_errors=True)
@@ -172,6 +190,9 @@ def main():
             os.remove(made)
         expected = {"n_vocab": n_vocab, "ids": ids, "decoded": decoded, **({"lower_first_ids": lowered} if lowered else {})}
         write(os.path.join(out, name + ".expected.json"), expected)
+    if len(sys.argv) > 2:
+        with open(os.path.join(out, "corpora-ids.json"), "w") as digests:
+            json.dump(digest_corpora(sys.argv[2]), digests, indent=1)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ struct ss__tokenizer_options {
  *
  * out      gives; immutable, shared by all threads
  * Errors   SS_E_NOINPUT (no tokenizer files), SS_E_DATA, SS_E_UNSUPPORTED (named)
- * Source   encoders.md 5 and 6; tests/oracle/test_tokenizer.py */
+ * Source   tests/unit/test_tokenizer_data.c, tests/oracle/test_tokenizer.py */
 SS_MUST_USE ss_status ss__tokenizer_load(const char *folder,
                                          const struct ss__tokenizer_options *options,
                                          struct ss__tokenizer **out, ss_err *err);
