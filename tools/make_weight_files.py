@@ -126,6 +126,7 @@ def make_broken():
     call = b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R."
     write("broken/calls.pt", archive_bytes([(n, call if n.endswith("data.pkl") else c) for n, c in parts]))
     write("broken/lone.pkl", call)
+    write("broken/negated.pt", torch_bytes({"weight": torch._neg_view(numbers(4))}))
     hole = b"\x80\x02}q\x05h\x02s."  # memo 2 was never set, 5 was
     write("broken/memo-hole.pt", archive_bytes([(n, hole if n.endswith("data.pkl") else c) for n, c in parts]))
 

@@ -167,19 +167,40 @@ static ss_status call_rebuild_v1(struct ss__pickle *self, node *arguments, node 
     return status == SS_OK ? build_tensor(self, arguments, NULL, out, err) : status;
 }
 
+/* A last argument, if it is there, marks numbers as to be negated or conjugated. */
+static ss_status refuse_marks(const struct ss__pickle *self, const node *arguments,
+                              size_t index, ss_err *err)
+{
+    const node *marks = index < arguments->n ? arguments->as.items[index] : NULL;
+    if (marks == NULL || marks->kind == SS__PICKLE_NONE ||
+        (marks->kind == SS__PICKLE_DICT && marks->n == 0)) {
+        return SS_OK;
+    }
+    return ss__fail_file(err, self->source.file, SS_E_UNSUPPORTED,
+                         "a tensor is marked as negated or conjugated; save it after "
+                         "resolve_neg() and resolve_conj()");
+}
+
 static ss_status call_rebuild_v2(struct ss__pickle *self, node *arguments, node **out,
                                  ss_err *err)
 {
-    const ss_status status = need_arguments(self, arguments, 6, 7, err);
-    return status == SS_OK ? build_tensor(self, arguments, NULL, out, err) : status;
+    ss_status status = SS_OK;
+    SS_TRY(need_arguments(self, arguments, 6, 7, err));
+    SS_TRY(refuse_marks(self, arguments, 6, err));
+    SS_TRY(build_tensor(self, arguments, NULL, out, err));
+out:
+    return status;
 }
 
 static ss_status call_rebuild_v3(struct ss__pickle *self, node *arguments, node **out,
                                  ss_err *err)
 {
-    const ss_status status = need_arguments(self, arguments, 7, 8, err);
-    return status == SS_OK ? build_tensor(self, arguments, arguments->as.items[6], out, err)
-                           : status;
+    ss_status status = SS_OK;
+    SS_TRY(need_arguments(self, arguments, 7, 8, err));
+    SS_TRY(refuse_marks(self, arguments, 7, err));
+    SS_TRY(build_tensor(self, arguments, arguments->as.items[6], out, err));
+out:
+    return status;
 }
 
 /* (tensor, …): the tensor itself. */
@@ -248,8 +269,11 @@ static const struct ss__pickle_global globals[] = {
     {"numpy._core.multiarray", "_reconstruct", CLASS, 0, NULL},
     {"pathlib", "PosixPath", CLASS, 0, NULL},
     {"pathlib", "WindowsPath", CLASS, 0, NULL},
-    {"__builtin__", "set", CLASS, 0, NULL},
+    {"builtins", "bytearray", CLASS, 0, NULL},
+    {"builtins", "complex", CLASS, 0, NULL},
+    {"builtins", "frozenset", CLASS, 0, NULL},
     {"builtins", "set", CLASS, 0, NULL},
+    {"collections", "Counter", CLASS, 0, NULL},
     {"torch", "DoubleStorage", STORAGE, SS__F64, NULL},
     {"torch", "FloatStorage", STORAGE, SS__F32, NULL},
     {"torch", "HalfStorage", STORAGE, SS__F16, NULL},
@@ -294,6 +318,9 @@ static bool is_same(struct ss_text text, const char *other)
 ss_status ss__pickle_find_global(struct ss__pickle *self, struct ss_text module,
                                  struct ss_text name, node **out, ss_err *err)
 {
+    if (is_same(module, "__builtin__")) { /* its name in protocol 2 */
+        module = (struct ss_text){"builtins", strlen("builtins")};
+    }
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
         if (is_same(name, globals[i].name) && is_same(module, globals[i].module)) {
             const ss_status status = ss__pickle_new(self, SS__PICKLE_GLOBAL, out, err);
