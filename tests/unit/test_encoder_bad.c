@@ -309,6 +309,28 @@ static void widths_must_agree(void **state)
     expect(SS_E_UNSUPPORTED, "os.system.Tanh");
 }
 
+static void keep_notice(void *user, ss_level level, const char *sentence)
+{
+    (void)level;
+    snprintf(user, 1024, "%s", sentence);
+}
+
+/* The reference accepts such a limit and then fails on long texts. */
+static void limits_beyond_positions_are_cut(void **state)
+{
+    char notice[1024] = "";
+    const struct ss_encoder_options options = {.log = {.fn = keep_notice, .user = notice}};
+    struct ss_encoder_info info;
+    (void)state;
+    copy_mpnet();
+    edit_json("sentence_bert_config.json", "max_seq_length", "600");
+    ss_encoder *encoder = open_encoder(scene, &options);
+    ss_encoder_describe(encoder, &info);
+    assert_int_equal(info.max_tokens, 200);
+    assert_non_null(strstr(notice, "600"));
+    ss_encoder_free(encoder);
+}
+
 static void unknown_prompts_are_refused(void **state)
 {
     ss_encoder *encoder = NULL;
@@ -372,6 +394,7 @@ int main(void)
         IN_SCENE(empty_folders_are_refused),
         IN_SCENE(bad_weights_are_refused),
         IN_SCENE(widths_must_agree),
+        IN_SCENE(limits_beyond_positions_are_cut),
         cmocka_unit_test(unknown_prompts_are_refused),
         cmocka_unit_test(masks_that_cannot_be_filled),
     };
