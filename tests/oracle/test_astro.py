@@ -86,7 +86,7 @@ def test_batchtopk_is_refused_until_a_rule_is_chosen(run, minilm, tmp_path):
 
 def peak_mb(program, minilm, rows, out):
     words = [program, "analyze", "-m", minilm, "-s", SHARED / "oracle/sae/jumprelu-1536", "-d", TEXTS, "-o", out, "-q",
-             "--max-tokens", "32", "--threads", "2"] + (["-n", str(rows)] if rows else [])
+             "--max-tokens", "32", "--batch-tokens", "1024", "--threads", "2"] + (["-n", str(rows)] if rows else [])
     child = subprocess.Popen(words)
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0
@@ -94,7 +94,7 @@ def peak_mb(program, minilm, rows, out):
 
 
 def test_memory_does_not_grow_with_rows(program, minilm, tmp_path):
-    """Short cuts of the texts keep this quick: what is held per row does not depend on the tokens."""
+    """Texts cut to 32 tokens keep this quick; the batches then hold as many rows as whole texts give by default."""
     few, all_rows = peak_mb(program, minilm, 2000, tmp_path / "a"), peak_mb(program, minilm, 0, tmp_path / "b")
     print(f"peak resident memory: {few:.0f} MB for 2,000 rows, {all_rows:.0f} MB for 15,292")
     assert all_rows <= 250 and all_rows - few <= 16
