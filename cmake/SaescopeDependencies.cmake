@@ -5,7 +5,6 @@ find_package(Threads REQUIRED)
 pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
   jansson       # base: JSON documents
   libcrypto     # base: SHA-256
-  libutf8proc   # tokenizer: Unicode tables
   cairo         # view: pictures
   zlib libzstd liblzma                     # dataset, weights: codecs
   libbrotlidec liblz4)                     # dataset: codecs of Parquet pages
