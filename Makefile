@@ -5,8 +5,11 @@ JOBS := $(shell nproc)
 
 .PHONY: all demo test asan tsan debug fuzz bench lint install clean help
 
+# Ninja says what is wrong and nothing else.
+BUILD = echo "building $(1)"; cmake --build --preset $(1) -- --quiet
+
 all: build/release/build.ninja
-	@cmake --build --preset release
+	@$(call BUILD,release)
 
 # Configure a preset once; CMake itself notices later changes.
 build/%/build.ninja: CMakePresets.json
@@ -23,13 +26,13 @@ test: ## build and pass every test, the units and corpora under sanitizers too
 	@ctest --preset release -j $(JOBS)
 
 asan tsan debug: %: build/%/build.ninja ## build with sanitizers (or for debugging) and pass the fast tests
-	@cmake --build --preset $*
+	@$(call BUILD,$*)
 	@ctest --preset $* -L fast -j $(JOBS)
 
 fuzz: ## FUZZ_SECONDS (60) on every parser, with the corpora as seeds
 	@scripts/setup.sh build test fuzz
 	@cmake --preset fuzz > /dev/null
-	@cmake --build --preset fuzz
+	@$(call BUILD,fuzz)
 	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
 bench: all ## time kernels and the whole program on this machine

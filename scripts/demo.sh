@@ -19,6 +19,6 @@ $program analyze --model "$encoder" --sae demo/sae --dataset build/demo/descript
 
 echo
 echo "A few features and the descriptions that activate them most:"
-build/release/examples/read_run $out 70 140 350 560 700
+build/release/examples/read_run $out 70 350 560 700 490
 echo
 echo "Look at $out/density.png, or ask on: saescope inspect $out"

@@ -8,7 +8,11 @@ enum { ALIGNMENT = 64, HUGE_PAGE_BYTES = 2 << 20 };
 
 void *ss__alloc(size_t n, size_t size)
 {
-    return calloc(n == 0 ? 1 : n, size == 0 ? 1 : size);
+    size_t n_bytes = 0;
+    if (!ss__mul(n, size, &n_bytes)) {
+        return NULL;
+    }
+    return calloc(1, n_bytes == 0 ? 1 : n_bytes);
 }
 
 void *ss__alloc_aligned(size_t n, size_t size)
