@@ -8,6 +8,9 @@ install(TARGETS saescope_static saescope_shared EXPORT saescope
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES include/saescope.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+# Relative to the file itself, so that the installed tree can be moved.
+file(RELATIVE_PATH SS_PREFIX_FROM_PC
+  /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(cmake/saescope.pc.in ${PROJECT_BINARY_DIR}/saescope.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/saescope.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
