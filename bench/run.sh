@@ -14,7 +14,6 @@ if [ -z "$texts" ]; then
         scripts/package-descriptions.sh > "$texts"
     fi
 fi
-if [ -x build/release/bench/bench_tensor ]; then
-    build/release/bench/bench_tensor
-fi
+cmake --build --preset release --target bench_tensor -- --quiet
+build/release/bench_tensor
 exec "${PEER_PYTHON:-/usr/bin/python3}" bench/embed_against_peer.py build/release/saescope "$model" "$texts"

@@ -28,7 +28,7 @@ static void print_json(const struct ss_mask_result *result)
         for (size_t i = 0; i < result->n_candidates; i++) {
             const struct ss_mask_candidate *candidate =
                 &result->candidates[mask * result->n_candidates + i];
-            printf("%s{\"score\": %.9g, \"token\": %d, \"token_str\": ", i > 0 ? ", " : "",
+            printf("%s{\"score\": %.16g, \"token\": %d, \"token_str\": ", i > 0 ? ", " : "",
                    (double)candidate->score, candidate->token);
             cli_print_json(stdout, cli_text_of(candidate->token_str));
             printf(", \"sequence\": ");
