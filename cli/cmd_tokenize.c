@@ -14,8 +14,9 @@ static ss_status null_row(const struct ss_row *row, ss_err *err)
 {
     *err = (ss_err){.code = SS_E_DATA, .row = row->id, .offset = SS_NOWHERE};
     snprintf(err->message, sizeof err->message,
-             "row %llu (counted from 0) has no text; --skip-empty leaves such rows out",
-             (unsigned long long)row->id);
+             "%s: row %llu of the dataset, counted from 0, has no text (null); "
+             "--skip-empty leaves such rows out",
+             row->file, (unsigned long long)row->id);
     return SS_E_DATA;
 }
 

@@ -3,6 +3,7 @@
  * chosen; the readers know nothing of it. */
 #include "dataset/dataset.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct ss_dataset {
     char *text_column; /* NULL until chosen */
     uint64_t n_rows;   /* 0: not known */
     uint64_t next_id;
+    uint64_t n_repaired;
 
     size_t current; /* the file that is read; paths.n at the end */
     bool is_open;   /* its source and state are */
@@ -165,7 +167,7 @@ static ss_status choose_column(ss_dataset *dataset, ss_err *err)
         return fail_column(dataset,
                            n_texts == 0 ? "there is no column of strings"
                                         : "there is no column 'text' and more than one of "
-                                          "strings; say which with the option text column",
+                                          "strings; say which with --text-column",
                            "", err);
     }
     if (name == NULL) {
@@ -397,6 +399,17 @@ static ss_status repair(ss_dataset *dataset, struct ss_text *text, bool *repaire
     return ss__buf_check(&dataset->repaired, err);
 }
 
+/* At the end of the rows, once. */
+static void say_repaired(ss_dataset *dataset)
+{
+    if (dataset->n_repaired > 0) {
+        ss__log(&dataset->log, SS_LEVEL_WARNING,
+                "invalid UTF-8 was replaced by U+FFFD in %" PRIu64 " of %" PRIu64 " rows",
+                dataset->n_repaired, dataset->next_id);
+    }
+    dataset->n_repaired = 0;
+}
+
 static ss_row_kind kind_of(const struct ss__record *record)
 {
     if (record->is_null) {
@@ -419,11 +432,15 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
         SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
     }
     SS_TRY(step(dataset, &record, has_row, err));
-    if (*has_row) {
+    if (!*has_row) {
+        say_repaired(dataset);
+    } else {
         SS_TRY(repair(dataset, &record.text, &record.repaired, err));
         row->id = dataset->next_id++;
         row->kind = kind_of(&record);
         row->repaired = record.repaired;
+        row->file = dataset->paths.items[dataset->current];
+        dataset->n_repaired += record.repaired;
         row->text =
             record.is_null || record.text.n_bytes == 0 ? (struct ss_text){"", 0} : record.text;
     }

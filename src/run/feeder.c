@@ -74,9 +74,11 @@ static void next_batch(struct filling *filling)
 
 static ss_status refuse(const struct ss_row *row, ss_err *err)
 {
-    const ss_status status = ss__fail(
-        err, SS_E_DATA, "row %" PRIu64 " has no text (null); --skip-empty leaves such rows out",
-        row->id);
+    const ss_status status =
+        ss__fail_file(err, row->file, SS_E_DATA,
+                      "row %" PRIu64 " of the dataset, counted from 0, has no text (null); "
+                      "--skip-empty leaves such rows out",
+                      row->id);
     ss__err_at_row(err, row->id);
     return status;
 }

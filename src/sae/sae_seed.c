@@ -112,6 +112,11 @@ static ss_status read_config(struct ss_sae *sae, const char *file, ss_err *err)
     SS_TRY(need_size(sae, file, "dict_size", &sae->n_features, err));
     if (conventions[sae->kind].has_top_k) {
         SS_TRY(need_size(sae, file, "top_k", &sae->top_k, err));
+        if (sae->top_k > sae->n_features) {
+            SS_FAIL_FILE(file, SS_E_SHAPE,
+                         "top_k is %zu, but there are only %zu features (dict_size)",
+                         sae->top_k, sae->n_features);
+        }
     }
     SS_TRY(ss__json_bool(file, sae->config, "input_unit_norm", &sae->normalizes_input, err));
     SS_TRY(ss__json_text(file, sae->config, "model_name", &model_name, err));
@@ -188,19 +193,20 @@ out:
     return status;
 }
 
-static char *find_weights(const struct ss__sae_place *place)
+static ss_status find_weights(const struct ss__sae_place *place, char **path, ss_err *err)
 {
-    if (place->weights != NULL) {
-        return ss__strdup(place->weights);
-    }
     size_t i = 0;
-    while (i + 1 < N_WEIGHTS_NAMES && !is_file_in(place->folder, weights_names[i])) {
+    while (place->weights == NULL && i < N_WEIGHTS_NAMES &&
+           !is_file_in(place->folder, weights_names[i])) {
         i++;
     }
-    /* Where there is none, opening the first name makes the error. */
-    return ss__path_join(place->folder, is_file_in(place->folder, weights_names[i])
-                                            ? weights_names[i]
-                                            : weights_names[0]);
+    if (i == N_WEIGHTS_NAMES) {
+        return ss__fail_file(err, place->folder, SS_E_NOINPUT,
+                             "no weights in this folder: expected sae.pt or sae.safetensors");
+    }
+    *path = place->weights != NULL ? ss__strdup(place->weights)
+                                   : ss__path_join(place->folder, weights_names[i]);
+    return *path == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
 static void compare_dtype(const struct ss_sae *sae, const char *file, const struct ss_log *log)
@@ -221,12 +227,13 @@ static ss_status seed_read(struct ss_sae *sae, const struct ss__sae_place *place
     ss_status status = SS_OK;
     struct ss__weights *weights = NULL;
     char *config_path = ss__path_join(place->folder, config_name);
-    char *weights_path = find_weights(place);
-    if (config_path == NULL || weights_path == NULL) {
+    char *weights_path = NULL;
+    if (config_path == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
     SS_TRY(read_config(sae, config_path, err));
+    SS_TRY(find_weights(place, &weights_path, err));
     SS_TRY(ss__weights_open(weights_path, &weights, err));
     SS_TRY(read_tensors(sae, weights, err));
     compare_dtype(sae, config_path, log);

@@ -15,7 +15,8 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ROOT, SHARED  # noqa: E402
+from conftest import ROOT, SHARED
+from helpers import read_safetensors, write_safetensors
 
 TEXTS = ["Stars form in cold clouds.", "A galaxy is bright.", "", "   ", "We measure the mass of stars.", "Stars form in cold clouds.",
          "caf\u00e9 \u4e2d\u6587 \U0001f600", "The method is new.", "A star and a galaxy.", "Cold gas moves."]
@@ -30,7 +31,7 @@ def first_folder(*candidates):
 
 @pytest.fixture(scope="session")
 def model():
-    return first_folder(SHARED / "oracle/tiny-mpnet", ROOT / "tests/data/encoder/mpnet-old")
+    return first_folder(SHARED / "oracle/tiny-mpnet", ROOT / "tests/data/encoder/mpnet-mean")
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +50,6 @@ def sae(tmp_path_factory, model):
               "model_name": model.name, "num_examples": 5}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
-
-
-def write_safetensors(path, tensors):
-    header, data = {}, b""
-    for name, value in tensors.items():
-        raw = value.astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    head = json.dumps(header).encode()
-    path.write_bytes(len(head).to_bytes(8, "little") + head + data)
 
 
 @pytest.fixture
@@ -105,11 +96,8 @@ def test_analyze_agrees_with_embed_and_the_rule_in_numpy(run, model, sae, datase
     assert run("embed", "-m", model, "-d", kept, "-o", tmp_path / "e.npy", "-q").code == 0
     assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "-q").code == 0
     x = np.load(tmp_path / "e.npy").astype(np.float64)
-    raw = (sae / "sae.safetensors").read_bytes()
-    n = int.from_bytes(raw[:8], "little")
-    header = json.loads(raw[8:8 + n])
-    w = {k: np.frombuffer(raw[8 + n + h["data_offsets"][0]:8 + n + h["data_offsets"][1]], "<f4").reshape(h["shape"]).astype(np.float64)
-         for k, h in header.items()}
+    header, data = read_safetensors(sae / "sae.safetensors")
+    w = {k: np.frombuffer(data[slice(*h["data_offsets"])], "<f4").reshape(h["shape"]).astype(np.float64) for k, h in header.items()}
     x = x - x.mean(1, keepdims=True)
     x = x / (x.std(1, ddof=1, keepdims=True) + 1e-5)
     h = np.maximum(x @ w["W_enc"] + w["b_enc"], 0)

@@ -1,7 +1,11 @@
 """Every file of ../shared/corpora through `saescope inspect --check`: the exit code that its manifest asks for, one line
-that names the file where it is refused, nothing printed to stdout then, and memory within 64 MiB + 2 × its size.
+that names the file where it is refused, nothing printed to stdout then, and memory within 64 MiB + 2 × its size; all in
+20 seconds and 2 GiB of addresses. Datasets also through `inspect --rows`: what their expected files hold.
 """
+import json
 import os
+import resource
+import signal
 import subprocess
 import tempfile
 
@@ -13,16 +17,35 @@ CORPORA = SHARED / "corpora"
 FAMILIES = ["arrow", "csv", "json", "npy", "parquet", "pickle", "safetensors", "text", "torch", "zip"]
 # The program itself with its libraries, before it has looked at a file, is measured on an empty one.
 ALLOWED_KIB = 64 << 10
+ADDRESSES = 2 << 30
+SECONDS = 20
+
+
+def manifest(family):
+    lines = (CORPORA / family / "MANIFEST.tsv").read_text("utf8").splitlines()
+    names = lines[0].split("\t")
+    return [dict(zip(names, line.split("\t"))) for line in lines[1:]]
 
 
 def cases(family):
-    lines = (CORPORA / family / "MANIFEST.tsv").read_text("utf8").splitlines()[1:]
-    return [(CORPORA / family / line.split("\t")[0], line.split("\t")[4]) for line in lines]
+    return [(CORPORA / family / entry["path"], entry["outcome"]) for entry in manifest(family)]
 
 
-def inspect(program, path):
+def limits(program):
+    """To be called in the child. Address sanitizer reserves terabytes of addresses, so a build with it has none."""
+    is_sanitized = b"__asan_init" in program.read_bytes()
+
+    def limit():
+        if not is_sanitized:
+            resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+        signal.alarm(SECONDS)
+    return limit
+
+
+def inspect(program, path, limit):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen([program, "inspect", "--check", path], stdout=out, stderr=err, cwd=tempfile.gettempdir())
+        child = subprocess.Popen([program, "inspect", "--check", path], stdout=out, stderr=err, cwd=tempfile.gettempdir(),
+                                 preexec_fn=limit)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0), err.seek(0)
@@ -39,20 +62,50 @@ def is_right(family, outcome, code):
 def own_kib(program, tmp_path_factory):
     empty = tmp_path_factory.mktemp("own") / "empty"
     empty.write_bytes(b"")
-    return inspect(program, empty)[3]
+    return inspect(program, empty, limits(program))[3]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_outcomes(program, own_kib, family):
     if not CORPORA.is_dir():
         pytest.skip("no ../shared/corpora here")
-    wrong = []
+    wrong, limit = [], limits(program)
     for path, outcome in cases(family):
-        code, out, err, kib = inspect(program, path)
+        code, out, err, kib = inspect(program, path, limit)
         if not is_right(family, outcome, code):
             wrong.append(f"{path.name}: must be {outcome}, exit code {code}: {err.strip()}")
         if code == 65 and (out or err.count("\n") != 1 or path.name not in err):
             wrong.append(f"{path.name}: not one line that names the file: {err!r}")
         if code == 65 and kib - own_kib > ALLOWED_KIB + 2 * path.stat().st_size // 1024:
             wrong.append(f"{path.name}: {kib - own_kib} KiB before it was refused")
+    assert not wrong, "\n".join(wrong)
+
+
+def expected_rows(family, entry):
+    """As many as are given, of the first 1,000; None where the manifest names none."""
+    name = entry["path"][:7] + ".json" if family == "text" else entry["expected_file"]
+    if name == "-":
+        return None
+    text = (CORPORA / family / name).read_text("utf8")
+    return [json.loads(line) for line in text.splitlines()] if name.endswith(".jsonl") else json.loads(text)
+
+
+@pytest.mark.parametrize("family", ["csv", "parquet", "text"])
+def test_rows(program, family):
+    if not CORPORA.is_dir():
+        pytest.skip("no ../shared/corpora here")
+    wrong, limit = [], limits(program)
+    for entry in manifest(family):
+        expected = expected_rows(family, entry)
+        if expected is None:
+            continue
+        done = subprocess.run([program, "inspect", "--rows", "1000", CORPORA / family / entry["path"]], capture_output=True,
+                              preexec_fn=limit)
+        if done.returncode == 65 and entry["outcome"] == "either":
+            continue
+        rows = [json.loads(line) for line in done.stdout.decode("utf8").splitlines()]
+        if family == "text":
+            rows = [row["text"] for row in rows]
+        if done.returncode != 0 or rows != expected:
+            wrong.append(f"{entry['path']}: exit code {done.returncode}, {len(rows)} rows: {done.stderr.decode('utf8')}")
     assert not wrong, "\n".join(wrong)
