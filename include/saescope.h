@@ -333,9 +333,8 @@ struct ss_row {
     uint64_t id;         /* 0-based, over the whole dataset */
     struct ss_text text; /* valid UTF-8; borrowed until the next ss_dataset_next */
     ss_row_kind kind;
-    bool repaired; /* invalid UTF-8 was replaced by U+FFFD */
-    const char
-        *file; /* that it was read from, "-" for standard input; as long as the dataset */
+    bool repaired;    /* invalid UTF-8 was replaced by U+FFFD */
+    const char *file; /* "-" for standard input; lives as long as the dataset */
 };
 
 /* Read the next row. At the end *has_row is false.

@@ -146,7 +146,7 @@ ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err)
     bool is_text =
         dataset->n_columns == 0 || dataset->files[dataset->current].reader->stores_text;
     for (size_t i = 0; i < dataset->n_columns; i++) {
-        is_text |= dataset->columns[i].is_text;
+        is_text |= dataset->columns[i].is_text || strcmp(dataset->columns[i].type, "null") == 0;
     }
     return is_text ? SS_OK : fail_column(dataset, "there is no column of strings", "", err);
 }

@@ -40,7 +40,8 @@ struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log);
  * also while another one reads. */
 void ss__dataset_interrupt(ss_dataset *dataset);
 
-/* Fail with SS_E_DATA, listing the columns, if there are columns and none can be read as text.
+/* Fail with SS_E_DATA, listing the columns, if there are columns and each holds other than
+ * text.
  */
 SS_MUST_USE ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err);
 

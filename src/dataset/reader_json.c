@@ -132,6 +132,9 @@ static ss_status note_columns(struct json_reader *reader, ss_err *err)
     struct ss__scan_string key;
     bool has_key = true, good = true;
     const ss__json_kind kind = ss__scan_peek(&scan);
+    if (kind == SS__JSON_NONE) {
+        SS_TRY(fail_row(reader, scan.at, "expected a JSON value", err));
+    }
     if (kind != SS__JSON_OBJECT) {
         SS_TRY(note_column(reader, (struct ss_text){"text", 4}, kind, err));
         goto out;

@@ -10,6 +10,7 @@ import json
 import lzma
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -297,6 +298,21 @@ def test_a_cut_compressed_file_is_refused(run, tmp_path, ending):
         assert os.listdir(tmp_path) == [path.name]
 
 
+def test_a_first_line_that_is_no_json_is_named(run, tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_bytes(b"<html>\n" + LINES)
+    for done in (run("inspect", path), run("inspect", "--check", path), tokenize(run, path)):
+        assert_refused(done, 65, path, "line 1", "JSON")
+
+
+def test_rows_without_any_text_are_sound(run, tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_bytes(b'{"text": null}\n' * 3)
+    assert run("inspect", "--check", path).code == 0
+    done = tokenize(run, path, more=["--skip-empty"])
+    assert done.code == 0 and done.out == ""
+
+
 def test_a_cut_parquet_file_is_refused(run, tmp_path):
     whole = sorted((ROOT / "tests/data/parquet").glob("**/*.parquet"))[0].read_bytes()
     path = tmp_path / "texts.parquet"
@@ -424,3 +440,20 @@ def test_a_disk_that_fills_is_said_and_left_clean(run, tmp_path):
         assert os.listdir(disk) == []
         assert_refused(run("analyze", "-m", MODEL, "-s", sae, "-d", many, "-o", disk / "run", "-q"), 74, disk / "run", "space")
         assert os.listdir(disk) == []
+
+
+# ---- stopping ----
+
+
+@pytest.mark.parametrize("verb", ["embed", "tokenize"])
+def test_a_stop_is_said_and_leaves_nothing(program, tmp_path, verb):
+    """Rows come from a pipe that stays open, so that the program cannot be done before it is stopped."""
+    out = tmp_path / "e.npy"
+    words = [verb, "-m", MODEL, "-d", "-", *(["-o", out] if verb == "embed" else [])]
+    job = subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    job.stdin.write(LINES * 4000)
+    job.stdin.flush()
+    job.send_signal(signal.SIGINT)
+    err = job.stderr.read().decode("utf8")
+    assert job.wait(timeout=20) == 75 and "stopped" in err.splitlines()[-1], err
+    assert os.listdir(tmp_path) == []
