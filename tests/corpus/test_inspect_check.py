@@ -32,8 +32,9 @@ def cases(family):
 
 
 def limits(program):
-    """To be called in the child. Address sanitizer reserves terabytes of addresses, so a build with it has none."""
-    is_sanitized = b"__asan_init" in program.read_bytes()
+    """To be called in the child. Sanitizers reserve terabytes of addresses, so a build with one is not limited in them."""
+    binary = program.read_bytes()
+    is_sanitized = b"__asan_init" in binary or b"__tsan_init" in binary
 
     def limit():
         if not is_sanitized:
