@@ -127,6 +127,17 @@ def test_results_do_not_depend_on_threads_batches_or_format(run, model, sae, dat
         assert outputs(tmp_path / f"v{i}") == expected, variant
 
 
+@pytest.mark.parametrize("name", ["brotli-dict-v2", "zstd-delta-v1", "snappy-plain-v2"])
+def test_rows_from_parquet_give_the_same_bytes(run, model, sae, tmp_path, name):
+    outs = []
+    for ending in ("parquet", "jsonl"):
+        path = ROOT / f"tests/data/parquet/{name}.{ending}"
+        done = run("analyze", "-m", model, "-s", sae, "-d", path, "-o", tmp_path / ending, "-q", "--title", "same", "--text-column", "text")
+        assert done.code == 0, done.err
+        outs.append(outputs(tmp_path / ending))
+    assert outs[0] == outs[1] and len(outs[0]) == 5
+
+
 def test_summary_and_json(run, model, sae, dataset, tmp_path):
     plain = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "a")
     assert "8 used" in plain.out and "3 skipped (1 null, 1 empty, 1 blank)" in plain.out and "Dead features" in plain.out
