@@ -205,10 +205,27 @@ static void add_code_point(struct ss__buf *buf, const char *bytes, size_t n,
     }
 }
 
+/* How many bytes from here on stand for themselves. */
+static size_t plain_run(const char *text, size_t n)
+{
+    size_t at = 0;
+    while (at < n && text[at] >= 0x20 && text[at] < 0x7F && text[at] != '"' &&
+           text[at] != '\\') {
+        at++;
+    }
+    return at;
+}
+
 void ss__json_add_string(struct ss__buf *buf, const char *text, size_t n_bytes, bool ascii)
 {
     ss__buf_add_byte(buf, '"');
     for (size_t at = 0; at < n_bytes;) {
+        const size_t plain = plain_run(text + at, n_bytes - at);
+        ss__buf_add(buf, text + at, plain);
+        at += plain;
+        if (at == n_bytes) {
+            break;
+        }
         uint32_t code_point = 0;
         const size_t length = ss__utf8_decode(text + at, n_bytes - at, &code_point);
         if (length == 0) { /* the contract excludes it: keep the output valid all the same */

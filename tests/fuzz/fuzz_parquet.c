@@ -4,7 +4,9 @@
 #include "dataset/dataset_files.h"
 #include "dataset/parquet_priv.h"
 
-enum { MAX_ROWS = 2000 };
+/* A few hundred bytes can stand for terabytes of rows: each of them is right, and enough is
+ * enough. */
+enum { MAX_ROWS = 2000, MAX_JSON_BYTES = 1 << 20 };
 
 static void read_rows(const struct ss__source *source, size_t column)
 {
@@ -13,15 +15,17 @@ static void read_rows(const struct ss__source *source, size_t column)
     struct ss__buf out = {.data = NULL};
     void *state = NULL;
     bool has_row = true;
+    size_t n_json_bytes = 0;
     ss_err err;
     if (reader->open(source, &state, &err) == SS_OK &&
         reader->select(state, column, &err) == SS_OK) {
-        for (size_t i = 0; i < MAX_ROWS && has_row; i++) {
+        for (size_t i = 0; i < MAX_ROWS && has_row && n_json_bytes < MAX_JSON_BYTES; i++) {
             if (reader->next(state, &record, &has_row, &err) != SS_OK ||
                 (column == SS__ALL_COLUMNS && has_row &&
                  reader->add_json(state, &out, &err) != SS_OK)) {
                 break;
             }
+            n_json_bytes += out.n_bytes;
             out.n_bytes = 0;
         }
     }
