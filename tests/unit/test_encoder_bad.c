@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 
 static char scene[64]; /* the copy */
 
@@ -29,11 +30,11 @@ static void put(const char *name, const void *data, size_t n)
 
 static struct ss__buf get(const char *folder, const char *name)
 {
-    char path[512];
     struct ss__buf buf = {0};
     ss_err err;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    char *path = ss__path_join(folder, name);
     assert_int_equal(ss__file_read(path, 1 << 24, &buf, &err), SS_OK);
+    ss__free(path);
     return buf;
 }
 
