@@ -23,7 +23,7 @@ demo: ## build, fetch a small encoder, and run the main job on real text
 
 test: ## build and pass every test, the units and corpora under sanitizers too
 	@$(MAKE) --no-print-directory all asan
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release -j $(JOBS); code=$$?; scripts/count-cases.sh build/release; exit $$code
 
 asan tsan debug: %: build/%/build.ninja ## build with sanitizers (or for debugging) and pass the fast tests
 	@$(call BUILD,$*)
