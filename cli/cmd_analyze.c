@@ -34,8 +34,7 @@ static ss_status open_inputs(const struct cli_values *values, struct opened *in,
     return status;
 }
 
-/* ---- the summary --------------------------------------------------------------------------
- */
+/* ---- the summary ---- */
 
 /* The most frequent features, by falling count then rising index. */
 static size_t most_frequent(const ss_run *run, size_t n_features, size_t best[N_SHOWN_FEATURES])
@@ -163,8 +162,7 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
     puts("}");
 }
 
-/* ---- the command --------------------------------------------------------------------------
- */
+/* ---- the command ---- */
 
 static int analyze(const struct cli_command *command, const struct cli_values *values)
 {

@@ -145,8 +145,7 @@ void cli_help_overview(FILE *to)
           to);
 }
 
-/* ---- man pages ----------------------------------------------------------------------------
- */
+/* ---- man pages ---- */
 
 /* Text for roff: backslashes and hyphens escaped, no line that begins with a control character.
  */

@@ -90,8 +90,7 @@ const struct cli_use *cli_command_use(const struct cli_command *command, cli_opt
     return NULL;
 }
 
-/* ---- values -------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 static bool read_count(const char *text, uint64_t *value)
 {
@@ -195,8 +194,7 @@ static int take_value(const struct cli_command *command, struct cli_values *valu
     return CLI_OK;
 }
 
-/* ---- words --------------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 static const char *use_name_at(const void *command, size_t index)
 {

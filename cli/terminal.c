@@ -59,8 +59,7 @@ bool cli_colours(const struct cli_values *values, FILE *to)
     return isatty(fileno(to)) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-/* ---- text from outside --------------------------------------------------------------------
- */
+/* ---- text from outside ---- */
 
 /* Length of the character at text, its code point in *code_point; 1 and U+FFFD if invalid. */
 static size_t next_character(const char *text, size_t n, uint32_t *code_point)

@@ -16,9 +16,9 @@
  *              caller releases). Strings that are returned stay valid as long as their object.
  *   Zero       a zeroed struct is always valid to release; every *_free accepts NULL.
  *   Threads    encoder and sae are immutable after opening and may be shared; all scratch
- * memory lives in ss_work, one per caller. Results    do not depend on the number of threads,
- * on batches, or on what else is in a batch. The library never prints, exits, or changes
- * process-wide state.
+ *              memory lives in ss_work, one per caller.
+ *   Results    do not depend on the number of threads, on batches, or on what else is in a
+ *              batch. The library never prints, exits, or changes process-wide state.
  */
 #ifndef SAESCOPE_H
 #define SAESCOPE_H
@@ -41,8 +41,7 @@ extern "C" {
 #define SS_MUST_USE
 #endif
 
-/* ---- status -------------------------------------------------------------------------------
- */
+/* ---- status ---- */
 
 typedef enum ss_status {
     SS_OK = 0,
@@ -87,8 +86,7 @@ SS_API int ss_status_exit_code(ss_status status);
 /* The version of the library that is linked. Threads: any. */
 SS_API const char *ss_version(void);
 
-/* ---- notices and progress -----------------------------------------------------------------
- */
+/* ---- notices and progress ---- */
 
 typedef enum ss_level { SS_LEVEL_NOTICE, SS_LEVEL_WARNING } ss_level;
 
@@ -113,8 +111,7 @@ struct ss_watch {
     void *user;
 };
 
-/* ---- texts and scratch --------------------------------------------------------------------
- */
+/* ---- texts and scratch ---- */
 
 /* A view of UTF-8 bytes; may hold NUL. */
 struct ss_text {
@@ -131,8 +128,7 @@ SS_API SS_MUST_USE ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err
 SS_API size_t ss_work_n_threads(const ss_work *work);
 SS_API void ss_work_free(ss_work *work);
 
-/* ---- encoder ------------------------------------------------------------------------------
- */
+/* ---- encoder ---- */
 
 typedef struct ss_encoder ss_encoder;
 
@@ -222,8 +218,7 @@ SS_API SS_MUST_USE ss_status ss_fill_mask(const ss_encoder *encoder, ss_work *wo
                                           struct ss_mask_result *out, ss_err *err);
 SS_API void ss_mask_result_release(struct ss_mask_result *result);
 
-/* ---- sparse autoencoder -------------------------------------------------------------------
- */
+/* ---- sparse autoencoder ---- */
 
 typedef struct ss_sae ss_sae;
 
@@ -295,8 +290,7 @@ SS_API SS_MUST_USE ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, con
 /* Thresholds of a jumprelu SAE, exp(log_threshold), [n_features]; NULL for other kinds. */
 SS_API const float *ss_sae_thresholds(const ss_sae *sae);
 
-/* ---- dataset ------------------------------------------------------------------------------
- */
+/* ---- dataset ---- */
 
 typedef struct ss_dataset ss_dataset;
 
@@ -355,8 +349,7 @@ struct ss_dataset_info {
 };
 SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
 
-/* ---- analysis -----------------------------------------------------------------------------
- */
+/* ---- analysis ---- */
 
 typedef struct ss_run ss_run;
 
@@ -438,8 +431,7 @@ struct ss_top_text {
 /* The rank-th (0-based) strongest text of a feature; rank < n_top. */
 SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out);
 
-/* ---- pictures -----------------------------------------------------------------------------
- */
+/* ---- pictures ---- */
 
 struct ss_plot_options {
     const char *title; /* NULL: as recorded in the run */
@@ -463,8 +455,7 @@ SS_API SS_MUST_USE ss_status ss_plot_thresholds(const ss_sae *sae, const char *p
                                                 const struct ss_plot_options *options,
                                                 ss_err *err);
 
-/* ---- whole files --------------------------------------------------------------------------
- */
+/* ---- whole files ---- */
 
 struct ss_embed_options {
     uint64_t num_examples; /* 0: all */
@@ -482,8 +473,7 @@ SS_API SS_MUST_USE ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset
                                            const struct ss_embed_options *options,
                                            struct ss_progress *done, ss_err *err);
 
-/* ---- inspection ---------------------------------------------------------------------------
- */
+/* ---- inspection ---- */
 
 typedef enum ss_path_kind {
     SS_PATH_ENCODER,

@@ -14,8 +14,7 @@
 
 enum { WRITE_CHUNK_BYTES = 1 << 20 };
 
-/* ---- paths --------------------------------------------------------------------------------
- */
+/* ---- paths ---- */
 
 ss__path_kind ss__path_look(const char *path)
 {
@@ -129,8 +128,7 @@ void ss__list_release(char **names, size_t n)
     ss__free(names);
 }
 
-/* ---- reading ------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static ss_status open_regular(const char *path, int *descriptor, struct stat *facts,
                               ss_err *err)
@@ -230,8 +228,7 @@ ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err)
 {

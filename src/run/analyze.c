@@ -193,8 +193,7 @@ out:
     return status;
 }
 
-/* ---- files --------------------------------------------------------------------------------
- */
+/* ---- files ---- */
 
 static ss_status draw(const struct ss_run *run, const char *path, ss_err *err)
 {
@@ -263,8 +262,7 @@ out:
     return status;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, ss_err *err)
 {

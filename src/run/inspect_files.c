@@ -7,8 +7,7 @@
 #include "run/inspect.h"
 #include "weights/weights.h"
 
-/* ---- weights ------------------------------------------------------------------------------
- */
+/* ---- weights ---- */
 
 static void add_tensor(struct ss_report *report, const struct ss__tensor *tensor)
 {
@@ -50,8 +49,7 @@ out:
     return status;
 }
 
-/* ---- archives -----------------------------------------------------------------------------
- */
+/* ---- archives ---- */
 
 struct listing {
     struct ss_report *report;
@@ -104,8 +102,7 @@ out:
     return status;
 }
 
-/* ---- datasets -----------------------------------------------------------------------------
- */
+/* ---- datasets ---- */
 
 /* The text column that an analysis would use, or why there is none. */
 static void add_text_column(struct ss__inspection *inspection)
@@ -168,8 +165,7 @@ out:
     return status;
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------
- */
+/* ---- JSON ---- */
 
 /* What the first byte of a JSON value says about it; NULL where it is no plain JSON. */
 static const char *top_level(const char *path)

@@ -22,8 +22,7 @@ static const char *const hashed_outputs[] = {SS__FILE_RATES, SS__FILE_TOP, SS__F
 
 enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 
-/* ---- writing ------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 /* {"path", "sha256"}, the hash null for what is no regular file, such as standard input. */
 static ss_status put_file(struct ss__json_writer *writer, const char *path, ss_err *err)

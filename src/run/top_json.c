@@ -12,8 +12,7 @@
 #include "base/utf8.h"
 #include "run/results.h"
 
-/* ---- writing ------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 static void add_top(struct ss__buf *buf, const struct ss_top_text *top, bool is_first)
 {
@@ -53,8 +52,7 @@ out:
     return status;
 }
 
-/* ---- reading ------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 struct scan {
     const char *path, *data;

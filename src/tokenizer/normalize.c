@@ -28,8 +28,7 @@ void ss__normal_scratch_release(struct ss__normal_scratch *scratch)
     *scratch = (struct ss__normal_scratch){0};
 }
 
-/* ---- steps that look at one code point: its replacement, at most SS__CHAR_MAX_EXPANSION ----
- */
+/* ---- steps that look at one code point: its replacement, at most SS__CHAR_MAX_EXPANSION ---- */
 
 static size_t clean(uint32_t c, uint32_t *out)
 {
