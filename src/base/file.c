@@ -391,13 +391,16 @@ ss_status ss__file_move(const char *from, const char *to, ss_err *err)
 ss_status ss__make_folder(const char *path, bool *made, ss_err *err)
 {
     ss_status status = SS_OK;
+    if (path[0] == '\0') {
+        return ss__fail(err, SS_E_USAGE, "the name of a folder is empty; name a place for it");
+    }
     char *partial = ss__strdup(path);
     if (partial == NULL) {
         return ss__fail_nomem(err, "a folder name");
     }
     bool was_made = false;
     for (char *at = partial + 1; at[-1] != '\0'; at++) {
-        if (*at != '/' && *at != '\0') {
+        if ((*at != '/' && *at != '\0') || at[-1] == '/') {
             continue;
         }
         const char kept = *at;

@@ -27,8 +27,13 @@ static void keep_sentence(void *user, ss_level level, const char *sentence)
     struct ss__relay *relay = user;
     pthread_mutex_lock(&relay->lock);
     if (relay->sentences.n_bytes < RELAY_BYTES) {
-        ss__buf_add_byte(&relay->sentences, (char)level);
-        ss__buf_add(&relay->sentences, sentence, strlen(sentence) + 1);
+        const size_t n_bytes = strlen(sentence) + 1;
+        char *place = ss__buf_reserve(&relay->sentences, 1 + n_bytes); /* whole or not at all */
+        if (place != NULL) {
+            *place = (char)level;
+            memcpy(place + 1, sentence, n_bytes);
+            relay->sentences.n_bytes += 1 + n_bytes;
+        }
     }
     pthread_mutex_unlock(&relay->lock);
 }

@@ -100,6 +100,26 @@ static void test_paths(void **state)
     ss__free(joined);
 }
 
+static void test_a_new_folder_is_told(void **state)
+{
+    static const char *const names[] = {"plain", "slash/", "slashes///", "deep/er/"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        bool made = false;
+        char *path = ss__path_join(folder, names[i]);
+        assert_int_equal(ss__make_folder(path, &made, NULL), SS_OK);
+        assert_true(made);
+        assert_int_equal(ss__make_folder(path, &made, NULL), SS_OK);
+        assert_false(made);
+        rmdir(path);
+        ss__free(path);
+    }
+    char *parent = ss__path_join(folder, "deep");
+    rmdir(parent);
+    ss__free(parent);
+    assert_int_equal(ss__make_folder("", NULL, NULL), SS_E_USAGE);
+}
+
 static void test_sizes_do_not_wrap(void **state)
 {
     void *block = NULL;
@@ -176,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_a_full_device_is_an_error_and_stays),
         cmocka_unit_test(test_missing_files_and_folders_are_told_apart),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_a_new_folder_is_told),
         cmocka_unit_test(test_sizes_do_not_wrap),
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_every_task_runs_once),
