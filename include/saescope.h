@@ -148,7 +148,7 @@ struct ss_encoder_options {
  * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (an unknown
  *          architecture, activation or module, by name), SS_E_USAGE, SS_E_NOMEM
  * Threads  any; the encoder may then be shared
- * Source   tests/oracle/test_encoder.py */
+ * Source   tests/unit/test_encoder_oracle.c, tests/unit/test_encoder_bad.c */
 SS_API SS_MUST_USE ss_status ss_encoder_open(const char *path,
                                              const struct ss_encoder_options *options,
                                              ss_encoder **out, ss_err *err);
@@ -163,7 +163,9 @@ struct ss_encoder_info {
     const char *kernels;      /* "avx512", "avx2", "reference" */
     const char *prompt;       /* text put before every row, "" if none */
     size_t width;             /* of an embedding */
-    size_t n_layers, n_heads, hidden_width, n_vocab, max_tokens;
+    size_t hidden_width;      /* of the transformer; a dense layer behind it may change it */
+    size_t n_layers, n_heads, n_vocab;
+    size_t max_tokens; /* of a text, prompt and special tokens included */
     uint64_t n_parameters;
     bool normalized; /* embeddings have unit length */
     bool has_mask_head;
@@ -211,7 +213,8 @@ struct ss_mask_result {
  * text     borrowed; holds the model's mask token at least once
  * top_k    candidates per mask, best first; equal scores: lower token id first
  * out      gives (ss_mask_result_release)
- * Errors   SS_E_UNSUPPORTED (no head), SS_E_DATA (no mask, or too long), SS_E_NOMEM
+ * Errors   SS_E_UNSUPPORTED (no head), SS_E_DATA (no mask, or too long), SS_E_USAGE (top_k is
+ *          0), SS_E_NOMEM
  * Threads  one call per `work` at a time */
 SS_API SS_MUST_USE ss_status ss_fill_mask(const ss_encoder *encoder, ss_work *work,
                                           struct ss_text text, size_t top_k,
@@ -380,8 +383,9 @@ struct ss_analyze_options {
  * encoder, sae   borrowed until the run is freed
  * dataset        borrowed, read to its end or to num_examples
  * out            gives; NULL on error
- * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_DATA, SS_E_IO, SS_E_STOPPED,
- *                SS_E_NOMEM; on error nothing is left in the output folder
+ * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_UNSUPPORTED (a batch-top-k SAE
+ *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,
+ *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder
  * Threads        caller only
  * Memory         weights + fixed batches + statistics, whatever the number of rows */
 SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae,
@@ -443,8 +447,8 @@ struct ss_plot_options {
 };
 
 /* Draw the density histogram of a run, log10(rate/100 + 1e-10). The format follows the file
- * name: .svg, .png or .pdf. Errors: SS_E_USAGE (another ending), SS_E_IO, SS_E_NOMEM. Threads:
- * any. */
+ * name: .svg, .png or .pdf. Errors: SS_E_USAGE (another ending, an impossible size), SS_E_IO,
+ * SS_E_NOMEM. Threads: any. */
 SS_API SS_MUST_USE ss_status ss_plot_density(const ss_run *run, const char *path,
                                              const struct ss_plot_options *options,
                                              ss_err *err);

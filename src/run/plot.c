@@ -10,8 +10,6 @@
 
 enum { DEFAULT_BINS = 50 };
 
-static const double default_width_in = 6.4, default_height_in = 4.8, default_dpi = 150;
-
 /* log10(rate/100 + 1e-10) lies between a dead feature and one that always fires. */
 static const float density_range[2] = {-10.0F, 0.0F};
 
@@ -80,9 +78,9 @@ static struct ss__histogram_picture picture_of(const struct ss_plot_options *opt
         .fixed_range = given->fixed_range ? density_range : NULL,
         .title = given->title != NULL ? given->title : title,
         .y_label = "Number of features",
-        .width_in = given->width_in > 0 ? given->width_in : default_width_in,
-        .height_in = given->height_in > 0 ? given->height_in : default_height_in,
-        .dpi = given->dpi > 0 ? given->dpi : default_dpi,
+        .width_in = given->width_in,
+        .height_in = given->height_in,
+        .dpi = given->dpi,
     };
 }
 

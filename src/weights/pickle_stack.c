@@ -23,7 +23,6 @@ ss_status ss__pickle_bad(const struct ss__pickle *self, const char *what, ss_err
 
 /* ---- bytes ---- */
 
-/* The next n bytes, or an error. */
 ss_status ss__pickle_take(struct ss__pickle *self, uint64_t n, const uint8_t **out, ss_err *err)
 {
     if (n > self->source.n_bytes - self->at) {
@@ -87,7 +86,6 @@ ss_status ss__pickle_push_new(struct ss__pickle *self, ss__pickle_kind kind, nod
     return status == SS_OK ? ss__pickle_push(self, *out, err) : status;
 }
 
-/* Values above the newest mark. */
 size_t ss__pickle_n_above(const struct ss__pickle *self)
 {
     return self->n_stack - (self->n_marks == 0 ? 0 : self->marks[self->n_marks - 1]);
@@ -102,7 +100,6 @@ ss_status ss__pickle_pop(struct ss__pickle *self, node **out, ss_err *err)
     return SS_OK;
 }
 
-/* The values above the newest mark, which goes; they stay readable until the next push. */
 ss_status ss__pickle_pop_mark(struct ss__pickle *self, node ***items, size_t *n, ss_err *err)
 {
     if (self->n_marks == 0) {
@@ -125,7 +122,6 @@ ss_status ss__pickle_need_top(const struct ss__pickle *self, ss__pickle_kind kin
     return SS_OK;
 }
 
-/* Append items to a container. */
 ss_status ss__pickle_add_items(struct ss__pickle *self, node *to, node *const *items, size_t n,
                                ss_err *err)
 {
