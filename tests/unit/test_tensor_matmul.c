@@ -43,28 +43,6 @@ static void product_release(struct product *p)
     guarded_release(&p->residual);
 }
 
-static double act64(double x, ss__activation activation)
-{
-    switch (activation) {
-    case SS__ACT_GELU:
-        return x / 2 * (1 + erf(x / sqrt(2)));
-    case SS__ACT_GELU_TANH:
-        return x / 2 * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case SS__ACT_RELU:
-        return x > 0 ? x : 0;
-    case SS__ACT_SILU:
-        return x / (1 + exp(-x));
-    case SS__ACT_TANH:
-        return tanh(x);
-    case SS__ACT_SIGMOID:
-        return 1 / (1 + exp(-x));
-    case SS__ACT_NONE:
-    case SS__N_ACTIVATIONS:
-    default:
-        return x;
-    }
-}
-
 static void norm64(const struct product *p, double *row)
 {
     double mean = 0, variance = 0;

@@ -185,28 +185,6 @@ static void test_operations(void **state)
 
 /* ---- activations, over the whole range of floats ---- */
 
-static double act64(double x, ss__activation activation)
-{
-    switch (activation) {
-    case SS__ACT_GELU:
-        return x * 0.5 * erfc(-x / sqrt(2));
-    case SS__ACT_GELU_TANH:
-        return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case SS__ACT_RELU:
-        return x > 0 ? x : 0;
-    case SS__ACT_SILU:
-        return x / (1 + exp(-x));
-    case SS__ACT_TANH:
-        return tanh(x);
-    case SS__ACT_SIGMOID:
-        return 1 / (1 + exp(-x));
-    case SS__ACT_NONE:
-    case SS__N_ACTIVATIONS:
-    default:
-        return x;
-    }
-}
-
 /* Error of an activation: absolute up to 1, relative above; and relative to |x| near 0, where
  * all of them but the sigmoid are proportional to x. GELU may be wrong by 1e-6 by its
  * contract; the bounds are what fp32 rounding of a handful of operations leaves. */
