@@ -52,5 +52,7 @@ if [ "${3:-}" != "" ]; then
     run_one "$3"
     exit
 fi
+# libFuzzer leaves without running exit handlers, so the folders of its targets are removed here.
+trap 'rm -rf /tmp/saescope-fuzz-??????' EXIT
 find "$build/fuzz" -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort |
     xargs -P "$jobs" -I '{}' "$0" "$build" "$seconds" '{}'
