@@ -8,60 +8,15 @@
 
 enum { ROWS = 14, COLS = 32, HALF = 16 };
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE void step(size_t n_rows, const float *a, const float *b, __m512 acc[ROWS][2])
-{
-    const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + HALF);
-#pragma GCC unroll 14
-    for (size_t r = 0; r < n_rows; r++) {
-        const __m512 x = _mm512_set1_ps(a[r * SS__LANES]);
-        acc[r][0] = _mm512_fmadd_ps(x, b0, acc[r][0]);
-        acc[r][1] = _mm512_fmadd_ps(x, b1, acc[r][1]);
-    }
-}
-
-/* What comes next: A two groups of inputs ahead, and the part of B that the caller names. */
-INLINE void fetch(size_t n_rows, const float *a, const float *ahead)
-{
-#pragma GCC unroll 14
-    for (size_t r = 0; r < n_rows; r++) {
-        _mm_prefetch(a + (2 * n_rows + r) * SS__LANES, _MM_HINT_T0);
-    }
-#pragma GCC unroll 4
-    for (size_t i = 0; i < COLS * SS__LANES / 8; i += SS__LANES) {
-        _mm_prefetch(ahead + i, _MM_HINT_T1);
-    }
-}
-
-INLINE void tile(size_t n_rows, const struct ss__tile *t)
-{
-    __m512 acc[ROWS][2];
-    const float *a = t->a, *b = t->b, *ahead = t->ahead;
-#pragma GCC unroll 14
-    for (size_t r = 0; r < n_rows; r++) {
-        const float *c = t->c + r * t->c_stride;
-        acc[r][0] = t->is_first ? _mm512_setzero_ps() : _mm512_loadu_ps(c);
-        acc[r][1] = t->is_first ? _mm512_setzero_ps() : _mm512_loadu_ps(c + HALF);
-    }
-    size_t n_k = t->n_k;
-    for (; n_k >= SS__LANES; n_k -= SS__LANES, a += n_rows * SS__LANES) {
-        fetch(n_rows, a, ahead);
-        ahead += COLS * SS__LANES;
-        for (size_t k = 0; k < SS__LANES; k++, b += COLS) {
-            step(n_rows, a + k, b, acc);
-        }
-    }
-    for (size_t k = 0; k < n_k; k++, b += COLS) {
-        step(n_rows, a + k, b, acc);
-    }
-#pragma GCC unroll 14
-    for (size_t r = 0; r < n_rows; r++) {
-        float *c = t->c + r * t->c_stride;
-        _mm512_storeu_ps(c, acc[r][0]);
-        _mm512_storeu_ps(c + HALF, acc[r][1]);
-    }
-}
+#define UNROLL_ROWS _Pragma("GCC unroll 14")
+#define VECTOR __m512
+#define ZERO _mm512_setzero_ps
+#define LOAD _mm512_loadu_ps
+#define LOAD_ALIGNED _mm512_load_ps
+#define STORE _mm512_storeu_ps
+#define BROADCAST(p) _mm512_set1_ps(*(p))
+#define FMA _mm512_fmadd_ps
+#include "tensor/tile.inc"
 
 SS__TILE_OF(1)
 SS__TILE_OF(2)
