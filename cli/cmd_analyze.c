@@ -36,28 +36,16 @@ static ss_status open_inputs(const struct cli_values *values, struct opened *in,
 
 /* ---- the summary ---- */
 
-/* The most frequent features, by falling count then rising index. */
-static size_t most_frequent(const ss_run *run, size_t n_features, size_t best[N_SHOWN_FEATURES])
+/* The most frequent features that fire at all. */
+static size_t most_frequent(const ss_run *run, size_t best[N_SHOWN_FEATURES])
 {
-    size_t n = 0;
-    uint64_t counts[N_SHOWN_FEATURES];
-    for (size_t f = 0; f < n_features; f++) {
-        struct ss_feature facts;
-        ss_run_feature(run, f, &facts);
-        size_t at = n < N_SHOWN_FEATURES ? n : N_SHOWN_FEATURES;
-        while (at > 0 && counts[at - 1] < facts.n_fires) {
-            at--;
+    size_t n = ss_run_most_frequent(run, N_SHOWN_FEATURES, best);
+    struct ss_feature facts = {.dead = true};
+    for (; n > 0; n--) {
+        ss_run_feature(run, best[n - 1], &facts);
+        if (!facts.dead) {
+            break;
         }
-        if (at == N_SHOWN_FEATURES || facts.n_fires == 0) {
-            continue;
-        }
-        n += n < N_SHOWN_FEATURES;
-        for (size_t i = n - 1; i > at; i--) {
-            best[i] = best[i - 1];
-            counts[i] = counts[i - 1];
-        }
-        best[at] = f;
-        counts[at] = facts.n_fires;
     }
     return n;
 }
@@ -83,10 +71,10 @@ static void print_skipped(const struct ss_run_info *info)
     printf("%s", n > 0 ? ")" : "");
 }
 
-static void print_features(const ss_run *run, const struct ss_run_info *info, bool colours)
+static void print_features(const ss_run *run, bool colours)
 {
     size_t best[N_SHOWN_FEATURES];
-    const size_t n = most_frequent(run, info->n_features, best);
+    const size_t n = most_frequent(run, best);
     if (n > 0) {
         puts("\nMost frequent features");
     }
@@ -118,16 +106,16 @@ static void print_summary(const ss_run *run, const char *out_dir, bool colours)
     printf("Dead features  %s of %s\n", cli_thousands(info.n_dead, number),
            cli_thousands(info.n_features, other));
     printf("Median rate    %.3g %%\n", info.median_rate_pct);
-    print_features(run, &info, colours);
+    print_features(run, colours);
     printf("\nWritten to %s: fire_rate.npy, top_activations.json, density.svg, density.png,\n"
            "features.csv, run.json\n",
            out_dir);
 }
 
-static void print_json_features(const ss_run *run, const struct ss_run_info *info)
+static void print_json_features(const ss_run *run)
 {
     size_t best[N_SHOWN_FEATURES];
-    const size_t n = most_frequent(run, info->n_features, best);
+    const size_t n = most_frequent(run, best);
     printf("\"most_frequent\": [");
     for (size_t i = 0; i < n; i++) {
         struct ss_feature facts;
@@ -158,7 +146,7 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
            (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK],
            (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_tokens,
            info.seconds, info.n_features, info.n_dead, info.median_rate_pct);
-    print_json_features(run, &info);
+    print_json_features(run);
     puts("}");
 }
 

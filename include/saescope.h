@@ -435,6 +435,10 @@ struct ss_top_text {
 /* The rank-th (0-based) strongest text of a feature; rank < n_top. */
 SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out);
 
+/* The n most frequent features, by falling fires, then rising index; dead ones come last.
+ * Writes features [n] and returns how many there are, at most n. Threads: any. */
+SS_API size_t ss_run_most_frequent(const ss_run *run, size_t n, size_t *features);
+
 /* ---- pictures ---- */
 
 struct ss_plot_options {

@@ -119,20 +119,9 @@ static void add_top_features(struct ss_report *report, const struct ss_run *run)
     static const char *const header[] = {"feature", "rate_pct", "best text"};
     size_t shown[N_SHOWN];
     ss__report_table(report, 3, header);
-    for (size_t n = 0; n < ss__min_size(N_SHOWN, run->info.n_features); n++) {
-        size_t best = SIZE_MAX;
-        for (size_t f = 0; f < run->info.n_features; f++) {
-            bool is_shown = false;
-            for (size_t i = 0; i < n; i++) {
-                is_shown = is_shown || shown[i] == f;
-            }
-            if (!is_shown &&
-                (best == SIZE_MAX || run->features[f].n_fires > run->features[best].n_fires)) {
-                best = f;
-            }
-        }
-        shown[n] = best;
-        add_feature(report, run, best);
+    const size_t n = ss_run_most_frequent(run, N_SHOWN, shown);
+    for (size_t i = 0; i < n; i++) {
+        add_feature(report, run, shown[i]);
     }
 }
 

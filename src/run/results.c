@@ -118,6 +118,23 @@ void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_te
     *out = is_there ? run->tops[run->top_offsets[feature] + rank] : (struct ss_top_text){0};
 }
 
+size_t ss_run_most_frequent(const ss_run *run, size_t n, size_t *features)
+{
+    size_t n_found = 0;
+    for (size_t f = 0; f < run->info.n_features; f++) {
+        size_t at = n_found;
+        while (at > 0 && run->features[features[at - 1]].n_fires < run->features[f].n_fires) {
+            at--;
+        }
+        if (at < n) {
+            n_found += n_found < n;
+            memmove(features + at + 1, features + at, (n_found - 1 - at) * sizeof *features);
+            features[at] = f;
+        }
+    }
+    return n_found;
+}
+
 ss_status ss__rates_write(const struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -144,6 +144,9 @@ def test_summary_and_json(run, model, sae, dataset, tmp_path):
     done = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "b", "--json", "--quiet")
     summary = json.loads(done.out)
     assert done.err == "" and summary["rows_used"] == 8 and summary["rows_skipped"] == {"null": 1, "empty": 1, "blank": 1}
+    rate = np.load(tmp_path / "b/fire_rate.npy")
+    order = sorted(np.flatnonzero(rate), key=lambda f: (-rate[f], f))[:5]
+    assert [f["feature"] for f in summary["most_frequent"]] == order
     assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "c", "-q").out == ""
 
 
