@@ -1,11 +1,13 @@
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+sys.path.insert(0, str(ROOT / "tests/net"))
 
 
 class Result:
@@ -27,3 +29,10 @@ def run(program):
         environment.update(env or {})
         return Result(subprocess.run([program, *map(str, words)], input=stdin, capture_output=True, env=environment, timeout=120, **more))
     return call
+
+
+@pytest.fixture
+def world():
+    """The scripted servers of tests/net: world(folder, scenario) is a context."""
+    from world import World
+    return World
