@@ -4,7 +4,7 @@ find_package(Threads REQUIRED)
 
 pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
   jansson       # base: JSON documents
-  libcrypto     # base: SHA-256
+  libcrypto     # base: hashes
   cairo         # view: pictures
   zlib libzstd liblzma                     # dataset, weights: codecs
   libbrotlidec liblz4)                     # dataset: codecs of Parquet pages

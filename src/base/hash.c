@@ -10,44 +10,64 @@
 
 enum { READ_BYTES = 1 << 18 };
 
-struct ss__sha256 {
+struct ss__hash {
     EVP_MD_CTX *context;
 };
 
-ss_status ss__sha256_new(struct ss__sha256 **out, ss_err *err)
+static const EVP_MD *method_of(ss__hash_kind kind)
 {
-    struct ss__sha256 *hash = ss__alloc(1, sizeof *hash);
+    switch (kind) {
+    case SS__HASH_SHA1:
+        return EVP_sha1();
+    case SS__HASH_MD5:
+        return EVP_md5();
+    case SS__HASH_SHA256:
+    default:
+        return EVP_sha256();
+    }
+}
+
+ss_status ss__hash_new(ss__hash_kind kind, struct ss__hash **out, ss_err *err)
+{
+    struct ss__hash *hash = ss__alloc(1, sizeof *hash);
     *out = NULL;
     if (hash != NULL) {
         hash->context = EVP_MD_CTX_new();
     }
-    if (hash == NULL || hash->context == NULL ||
-        EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL) != 1) {
-        ss__sha256_free(hash);
+    if (hash == NULL || hash->context == NULL) {
+        ss__hash_free(hash);
         return ss__fail_nomem(err, "a hash");
+    }
+    if (EVP_DigestInit_ex(hash->context, method_of(kind), NULL) != 1) {
+        ss__hash_free(hash);
+        return ss__fail(err, SS_E_UNSUPPORTED,
+                        "the cryptographic library of this system refuses a hash (%s) that a "
+                        "service names its files by",
+                        kind == SS__HASH_MD5 ? "MD5" : "SHA");
     }
     *out = hash;
     return SS_OK;
 }
 
-void ss__sha256_add(struct ss__sha256 *hash, const void *data, size_t n_bytes)
+void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes)
 {
     (void)EVP_DigestUpdate(hash->context, data, n_bytes);
 }
 
-void ss__sha256_finish(struct ss__sha256 *hash, char hex[SS__SHA256_HEX_BYTES])
+void ss__hash_finish(struct ss__hash *hash, char hex[SS__HASH_HEX_BYTES])
 {
     static const char digit[] = "0123456789abcdef";
-    uint8_t bytes[32] = {0};
-    (void)EVP_DigestFinal_ex(hash->context, bytes, NULL);
-    for (size_t i = 0; i < sizeof bytes; i++) {
+    uint8_t bytes[EVP_MAX_MD_SIZE] = {0};
+    unsigned n_bytes = 0;
+    (void)EVP_DigestFinal_ex(hash->context, bytes, &n_bytes);
+    for (size_t i = 0; i < n_bytes; i++) { /* at most 32: the largest kind */
         hex[2 * i] = digit[bytes[i] >> 4];
         hex[2 * i + 1] = digit[bytes[i] & 15];
     }
-    hex[64] = '\0';
+    hex[2 * (size_t)n_bytes] = '\0';
 }
 
-void ss__sha256_free(struct ss__sha256 *hash)
+void ss__hash_free(struct ss__hash *hash)
 {
     if (hash != NULL) {
         EVP_MD_CTX_free(hash->context);
@@ -55,8 +75,8 @@ void ss__sha256_free(struct ss__sha256 *hash)
     }
 }
 
-static ss_status add_file(struct ss__sha256 *hash, int descriptor, const char *path,
-                          char *chunk, ss_err *err)
+static ss_status add_file(struct ss__hash *hash, int descriptor, const char *path, char *chunk,
+                          ss_err *err)
 {
     for (;;) {
         const ssize_t got = read(descriptor, chunk, READ_BYTES);
@@ -64,31 +84,37 @@ static ss_status add_file(struct ss__sha256 *hash, int descriptor, const char *p
             return SS_OK;
         }
         if (got > 0) {
-            ss__sha256_add(hash, chunk, (size_t)got);
+            ss__hash_add(hash, chunk, (size_t)got);
         } else if (errno != EINTR) {
             return ss__fail_errno(err, path, "read", errno);
         }
     }
 }
 
-ss_status ss__sha256_file(const char *path, char hex[SS__SHA256_HEX_BYTES], ss_err *err)
+ss_status ss__hash_file(ss__hash_kind kind, const char *path, char hex[SS__HASH_HEX_BYTES],
+                        ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sha256 *hash = NULL;
+    struct ss__hash *hash = NULL;
     char *chunk = NULL;
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return ss__fail_errno(err, path, "open", errno);
     }
     SS_ALLOC(chunk, READ_BYTES);
-    SS_TRY(ss__sha256_new(&hash, err));
+    SS_TRY(ss__hash_new(kind, &hash, err));
     SS_TRY(add_file(hash, descriptor, path, chunk, err));
-    ss__sha256_finish(hash, hex);
+    ss__hash_finish(hash, hex);
 out:
     close(descriptor);
-    ss__sha256_free(hash);
+    ss__hash_free(hash);
     ss__free(chunk);
     return status;
+}
+
+ss_status ss__sha256_file(const char *path, char hex[SS__SHA256_HEX_BYTES], ss_err *err)
+{
+    return ss__hash_file(SS__HASH_SHA256, path, hex, err);
 }
 
 static uint64_t mix(uint64_t a, uint64_t b)

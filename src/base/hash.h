@@ -1,4 +1,5 @@
-/* Hashes: SHA-256 for identities that are recorded, a fast one for tables. */
+/* Hashes: SHA-256 for identities that are recorded, SHA-1 and MD5 where a service names files
+ * by them, a fast one for tables. */
 #ifndef SS_BASE_HASH_H
 #define SS_BASE_HASH_H
 
@@ -7,17 +8,21 @@
 
 #include "base/error.h"
 
-enum { SS__SHA256_HEX_BYTES = 65 };
+typedef enum ss__hash_kind { SS__HASH_SHA256, SS__HASH_SHA1, SS__HASH_MD5 } ss__hash_kind;
 
-struct ss__sha256; /* a running hash */
+enum { SS__SHA256_HEX_BYTES = 65, SS__HASH_HEX_BYTES = 65 }; /* with the end of the string */
 
-SS_MUST_USE ss_status ss__sha256_new(struct ss__sha256 **out, ss_err *err);
-void ss__sha256_add(struct ss__sha256 *hash, const void *data, size_t n_bytes);
+struct ss__hash; /* a running hash */
+
+SS_MUST_USE ss_status ss__hash_new(ss__hash_kind kind, struct ss__hash **out, ss_err *err);
+void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes);
 /* The digest in lower-case hexadecimal, terminated; the hash can not be added to any more. */
-void ss__sha256_finish(struct ss__sha256 *hash, char hex[SS__SHA256_HEX_BYTES]);
-void ss__sha256_free(struct ss__sha256 *hash);
+void ss__hash_finish(struct ss__hash *hash, char hex[SS__HASH_HEX_BYTES]);
+void ss__hash_free(struct ss__hash *hash);
 
 /* The hash of a whole regular file. */
+SS_MUST_USE ss_status ss__hash_file(ss__hash_kind kind, const char *path,
+                                    char hex[SS__HASH_HEX_BYTES], ss_err *err);
 SS_MUST_USE ss_status ss__sha256_file(const char *path, char hex[SS__SHA256_HEX_BYTES],
                                       ss_err *err);
 

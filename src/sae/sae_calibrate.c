@@ -12,12 +12,12 @@ static ss_status hash_rows(const float *x, size_t n, char hex[SS__SHA256_HEX_BYT
                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sha256 *hash = NULL;
-    SS_TRY(ss__sha256_new(&hash, err));
-    ss__sha256_add(hash, x, n * sizeof *x);
-    ss__sha256_finish(hash, hex);
+    struct ss__hash *hash = NULL;
+    SS_TRY(ss__hash_new(SS__HASH_SHA256, &hash, err));
+    ss__hash_add(hash, x, n * sizeof *x);
+    ss__hash_finish(hash, hex);
 out:
-    ss__sha256_free(hash);
+    ss__hash_free(hash);
     return status;
 }
 

@@ -142,19 +142,28 @@ static void test_sizes_do_not_wrap(void **state)
     ss__arena_release(&arena);
 }
 
-/* Expected: sha256sum of "abc", from FIPS 180-2 appendix B.1. */
-static void test_sha256(void **state)
+/* Hashes of "abc": FIPS 180-2 appendices A.1 and B.1, RFC 1321 appendix A.5. */
+static void test_hashes(void **state)
 {
-    struct ss__sha256 *hash = NULL;
-    char hex[SS__SHA256_HEX_BYTES];
+    static const struct {
+        ss__hash_kind kind;
+        const char *hex;
+    } cases[] = {
+        {SS__HASH_SHA256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {SS__HASH_SHA1, "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {SS__HASH_MD5, "900150983cd24fb0d6963f7d28e17f72"},
+    };
     (void)state;
-    assert_int_equal(ss__sha256_new(&hash, NULL), SS_OK);
-    ss__sha256_add(hash, "a", 1);
-    ss__sha256_add(hash, "bc", 2);
-    ss__sha256_finish(hash, hex);
-    ss__sha256_free(hash);
-    assert_string_equal(hex,
-                        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ss__hash *hash = NULL;
+        char hex[SS__HASH_HEX_BYTES];
+        assert_int_equal(ss__hash_new(cases[i].kind, &hash, NULL), SS_OK);
+        ss__hash_add(hash, "a", 1);
+        ss__hash_add(hash, "bc", 2);
+        ss__hash_finish(hash, hex);
+        ss__hash_free(hash);
+        assert_string_equal(hex, cases[i].hex);
+    }
 }
 
 struct marks {
@@ -198,7 +207,7 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_a_new_folder_is_told),
         cmocka_unit_test(test_sizes_do_not_wrap),
-        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_every_task_runs_once),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

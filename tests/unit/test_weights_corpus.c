@@ -39,11 +39,11 @@ static json_t *load_json(const char *path)
 
 static void sha256_hex(const void *data, size_t n_bytes, char hex[SS__SHA256_HEX_BYTES])
 {
-    struct ss__sha256 *hash = NULL;
-    assert_int_equal(ss__sha256_new(&hash, NULL), SS_OK);
-    ss__sha256_add(hash, data, n_bytes);
-    ss__sha256_finish(hash, hex);
-    ss__sha256_free(hash);
+    struct ss__hash *hash = NULL;
+    assert_int_equal(ss__hash_new(SS__HASH_SHA256, &hash, NULL), SS_OK);
+    ss__hash_add(hash, data, n_bytes);
+    ss__hash_finish(hash, hex);
+    ss__hash_free(hash);
 }
 
 /* The elements of a tensor in row-major order as little-endian bytes; give (ss__free). */
