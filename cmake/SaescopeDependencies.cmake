@@ -5,6 +5,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
   jansson       # base: JSON documents
   libcrypto     # base: hashes
+  libcurl       # net: HTTP
   cairo         # view: pictures
   zlib libzstd liblzma                     # dataset, weights: codecs
   libbrotlidec liblz4)                     # dataset: codecs of Parquet pages

@@ -1,0 +1,191 @@
+/* Answers: their headers, what a refusal means, and how long a server asks to wait. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "net/net_priv.h"
+
+enum { MAX_HEADERS = 256 };
+
+void ss__net_answer_reset(struct ss__net_answer *answer)
+{
+    for (size_t i = 0; i < answer->n_headers; i++) {
+        ss__free((void *)(uintptr_t)answer->headers[i].name); /* holds the value too */
+    }
+    ss__free(answer->url);
+    ss__free(answer->location);
+    answer->n_headers = 0;
+    answer->url = NULL;
+    answer->location = NULL;
+    answer->code = 0;
+    answer->body.n_bytes = 0;
+}
+
+void ss__net_answer_release(struct ss__net_answer *answer)
+{
+    ss__net_answer_reset(answer);
+    ss__free(answer->headers);
+    ss__buf_release(&answer->body);
+    *answer = (struct ss__net_answer){0};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool ss__net_answer_add_header(struct ss__net_answer *answer, const char *line, size_t n_bytes)
+{
+    const char *colon = memchr(line, ':', n_bytes);
+    if (colon == NULL || colon == line || memchr(line, '\0', n_bytes) != NULL ||
+        answer->n_headers == MAX_HEADERS) {
+        return false;
+    }
+    void *headers = answer->headers;
+    if (!ss__grow(&headers, &answer->n_headers_room, answer->n_headers + 1,
+                  sizeof *answer->headers)) {
+        return false;
+    }
+    answer->headers = headers;
+    const char *value = colon + 1, *end = line + n_bytes;
+    for (; value < end && is_blank(*value); value++) {
+    }
+    for (; end > value && is_blank(end[-1]); end--) {
+    }
+    char *copy = ss__strndup(line, (size_t)(end - line));
+    if (copy == NULL) {
+        return false;
+    }
+    copy[colon - line] = '\0';
+    answer->headers[answer->n_headers++] =
+        (struct ss__net_header){.name = copy, .value = copy + (value - line)};
+    return true;
+}
+
+const char *ss__net_header(const struct ss__net_answer *answer, const char *name)
+{
+    for (size_t i = answer->n_headers; i > 0; i--) {
+        if (strcasecmp(answer->headers[i - 1].name, name) == 0) {
+            return answer->headers[i - 1].value;
+        }
+    }
+    return NULL;
+}
+
+uint64_t ss__net_content_length(const struct ss__net_answer *answer)
+{
+    const char *text = ss__net_header(answer, "Content-Length");
+    uint64_t n = 0;
+    return text != NULL && ss__parse_u64(text, strlen(text), &n) ? n : SS_NOWHERE;
+}
+
+bool ss__net_content_range(const struct ss__net_answer *answer, uint64_t *first, uint64_t *last,
+                           uint64_t *total)
+{
+    const char *text = ss__net_header(answer, "Content-Range");
+    if (text == NULL || strncasecmp(text, "bytes ", 6) != 0) {
+        return false;
+    }
+    text += 6;
+    const size_t n_first = strcspn(text, "-"), n_range = strcspn(text, "/");
+    if (n_first >= n_range || text[n_range] != '/') {
+        return false;
+    }
+    const char *after = text + n_range + 1;
+    *total = SS_NOWHERE;
+    return ss__parse_u64(text, n_first, first) &&
+           ss__parse_u64(text + n_first + 1, n_range - n_first - 1, last) && *first <= *last &&
+           (strcmp(after, "*") == 0 ||
+            (ss__parse_u64(after, strlen(after), total) && *last < *total));
+}
+
+/* ---- refusals ---- */
+
+bool ss__net_code_is_passing(long code)
+{
+    return code == 408 || code == 429 || code == 500 || code == 502 || code == 503 ||
+           code == 504;
+}
+
+static const struct {
+    long code;
+    ss_status status;
+    const char *meaning;
+} refusals[] = {
+    {401, SS_E_NOINPUT, "it asks for a login, or the one that was sent is not accepted"},
+    {403, SS_E_NOINPUT, "access is not allowed"},
+    {404, SS_E_NOINPUT, "there is no such thing there; check the name"},
+    {408, SS_E_NETWORK, "the request took too long; try again later"},
+    {410, SS_E_NOINPUT, "it has been removed"},
+    {429, SS_E_NETWORK, "too many requests; try again later"},
+    {451, SS_E_NOINPUT, "it is withheld for legal reasons"},
+};
+
+ss_status ss__net_check(const struct ss__net_answer *answer, const char *what, ss_err *err)
+{
+    const char *id = ss__net_header(answer, "X-Request-Id");
+    ss_status status = SS_E_NETWORK;
+    const char *meaning = answer->code >= 500 ? "the server has a fault; try again later"
+                          : answer->code >= 300 && answer->code < 400
+                              ? "it points to an address that is not followed"
+                              : "that is not the answer that was expected";
+    if (answer->code >= 200 && answer->code < 300) {
+        return SS_OK;
+    }
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        if (refusals[i].code == answer->code) {
+            status = refusals[i].status;
+            meaning = refusals[i].meaning;
+        }
+    }
+    return ss__fail(err, status, "%.400s: the server answered %ld: %s%s%.100s%s", what,
+                    answer->code, meaning, id == NULL ? "" : " (request ", id == NULL ? "" : id,
+                    id == NULL ? "" : ")");
+}
+
+/* ---- waiting ---- */
+
+/* The number behind ";NAME" in a header such as "api";r=0;t=55. */
+static bool read_parameter(const char *text, const char *name, uint64_t *value)
+{
+    for (const char *at = strchr(text, ';'); at != NULL; at = strchr(at + 1, ';')) {
+        const char *item = at + 1 + strspn(at + 1, " ");
+        if (strncmp(item, name, strlen(name)) == 0) {
+            item += strlen(name);
+            return ss__parse_u64(item, strspn(item, "0123456789"), value);
+        }
+    }
+    return false;
+}
+
+/* RateLimit: "api";r=0;t=55 → 56 seconds: none are left, and the window ends in 55. */
+static bool read_rate_limit(const char *text, double *seconds)
+{
+    uint64_t left = 1, t = 0;
+    const bool is_good = read_parameter(text, "r=", &left) && read_parameter(text, "t=", &t);
+    *seconds = (double)t + 1;
+    return is_good && left == 0;
+}
+
+double ss__net_wait_of(const struct ss__net_answer *answer, double otherwise)
+{
+    const char *limit = ss__net_header(answer, "RateLimit");
+    const char *after = ss__net_header(answer, "Retry-After");
+    double seconds = 0;
+    uint64_t whole = 0;
+    if (answer->code == 429 && limit != NULL && read_rate_limit(limit, &seconds)) {
+        return seconds;
+    }
+    if (after == NULL || (answer->code != 429 && answer->code != 503)) {
+        return otherwise;
+    }
+    if (ss__parse_u64(after, strlen(after), &whole)) {
+        return (double)whole + 1;
+    }
+    const time_t when = curl_getdate(after, NULL);
+    const double left = when == -1 ? otherwise : difftime(when, time(NULL)) + 1;
+    return left > otherwise ? left : otherwise;
+}

@@ -1,0 +1,324 @@
+/* The client: its options, redirects, and retries. */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "net/net_priv.h"
+
+#define MAX_PAUSE_SECONDS 8.0
+#define MAX_WAIT_SECONDS 300.0 /* the window of the hub's limits */
+#define QUIET_WAIT_SECONDS 3.0 /* longer waits are told */
+#define SLICE_SECONDS 0.1
+enum { CONNECT_TRIES = 3 };
+
+/* ---- options ---- */
+
+bool ss__env_is_true(const char *name)
+{
+    static const char *const yes[] = {"1", "ON", "YES", "TRUE"};
+    const char *value = getenv(name);
+    for (size_t i = 0; value != NULL && i < sizeof yes / sizeof yes[0]; i++) {
+        if (strcasecmp(value, yes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A number of seconds or tries above 0 from the environment; 0 where there is none. */
+static double number_of(const char *name)
+{
+    const char *text = getenv(name);
+    double value = 0;
+    return text != NULL && ss__parse_double(text, strlen(text), &value) && value > 0 &&
+                   value < 1e6
+               ? value
+               : 0;
+}
+
+struct ss__net_options ss__net_options_from_environment(void)
+{
+    const double patience = number_of("HF_HUB_DOWNLOAD_TIMEOUT");
+    const double stall = number_of("SAESCOPE_NET_STALL_SECONDS");
+    return (struct ss__net_options){
+        .offline = ss__env_is_true("HF_HUB_OFFLINE") ||
+                   ss__env_is_true("TRANSFORMERS_OFFLINE") ||
+                   ss__env_is_true("SAESCOPE_OFFLINE"),
+        .n_tries = (size_t)number_of("SAESCOPE_NET_TRIES"),
+        .retry_seconds = number_of("SAESCOPE_NET_RETRY_SECONDS"),
+        .answer_seconds = stall > 0 ? stall : patience,
+        .stall_seconds = stall > 0 ? stall : patience,
+    };
+}
+
+static double or_else(double value, double otherwise)
+{
+    return value > 0 ? value : otherwise;
+}
+
+static void fill_defaults(struct ss__net_options *options)
+{
+    options->n_tries = options->n_tries == 0 ? 6 : options->n_tries;
+    options->retry_seconds = or_else(options->retry_seconds, 1);
+    options->connect_seconds = or_else(options->connect_seconds, 10);
+    options->answer_seconds = or_else(options->answer_seconds, 30);
+    options->stall_seconds = or_else(options->stall_seconds, 30);
+}
+
+/* ---- client ---- */
+
+static CURLcode global_result;
+
+static void init_curl(void)
+{
+    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+ss_status ss__net_new(const struct ss__net_options *options, struct ss__net **out, ss_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    ss_status status = SS_OK;
+    struct ss__net *net = NULL;
+    *out = NULL;
+    pthread_once(&once, init_curl);
+    SS_ALLOC(net, 1);
+    net->options = *options;
+    fill_defaults(&net->options);
+    net->easy = global_result == CURLE_OK ? curl_easy_init() : NULL;
+    net->multi = curl_multi_init();
+    if (net->easy == NULL || net->multi == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a connection"));
+    }
+    *out = net;
+    net = NULL;
+out:
+    ss__net_free(net);
+    return status;
+}
+
+void ss__net_free(struct ss__net *net)
+{
+    if (net != NULL) {
+        curl_easy_cleanup(net->easy);
+        curl_multi_cleanup(net->multi);
+        ss__free(net);
+    }
+}
+
+const struct ss__net_options *ss__net_options_of(const struct ss__net *net)
+{
+    return &net->options;
+}
+
+/* ---- waiting ---- */
+
+/* Between half and the whole of the doubled pause, so that clients do not come back together.
+ */
+double ss__net_pause(const struct ss__net *net, size_t n)
+{
+    uint16_t bits = 0;
+    const double most = net->options.retry_seconds * MAX_PAUSE_SECONDS;
+    const double whole = net->options.retry_seconds * exp2((double)(n > 10 ? 10 : n) - 1);
+    (void)!getrandom(&bits, sizeof bits, 0);
+    return (whole > most ? most : whole) * (0.5 + 0.5 * (double)bits / 65535);
+}
+
+ss_status ss__net_sleep(struct ss__net *net, double seconds, ss_err *err)
+{
+    const struct ss__net_options *options = &net->options;
+    const double end = ss__net_now() + seconds;
+    if (!(seconds <= MAX_WAIT_SECONDS)) {
+        return ss__fail(
+            err, SS_E_NETWORK,
+            "the server asks to wait %.0f s before the next request; try again then", seconds);
+    }
+    if (seconds > QUIET_WAIT_SECONDS) {
+        ss__log(&options->log, SS_LEVEL_NOTICE, "the server is busy; waiting %.0f s", seconds);
+    }
+    for (double left = seconds; left > 0; left = end - ss__net_now()) {
+        const double slice = left < SLICE_SECONDS ? left : SLICE_SECONDS;
+        const struct timespec pause = {0, (long)(1e9 * slice)};
+        if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
+            return ss__fail(err, SS_E_STOPPED, "stopped while waiting for a server");
+        }
+        nanosleep(&pause, NULL);
+    }
+    return SS_OK;
+}
+
+/* ---- redirects ---- */
+
+struct route {
+    char origin[SS__URL_ORIGIN_BYTES]; /* of the request's own URL */
+    char *url;
+    size_t n_redirects, n_foreign;
+};
+
+static bool is_redirect(long code)
+{
+    return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+}
+
+static bool is_listed(const char *const *urls, const char *origin)
+{
+    char listed[SS__URL_ORIGIN_BYTES];
+    for (size_t i = 0; urls != NULL && urls[i] != NULL; i++) {
+        if (ss__url_origin(urls[i], listed) && strcmp(listed, origin) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the request wants to go where a redirect points; *foreign: to another origin. */
+static bool wants_to_follow(const struct ss__net_request *request, const struct route *route,
+                            const char *target, bool *foreign)
+{
+    char origin[SS__URL_ORIGIN_BYTES];
+    const bool is_post = request->method != NULL && strcmp(request->method, "POST") == 0;
+    if (request->follow == SS__NET_FOLLOW_NONE || is_post || !ss__url_origin(target, origin)) {
+        return false;
+    }
+    *foreign = strcmp(origin, route->origin) != 0;
+    return request->follow == SS__NET_FOLLOW_ALL || !*foreign ||
+           is_listed(request->origins, origin);
+}
+
+static ss_status check_target(struct route *route, const char *target, bool foreign,
+                              ss_err *err)
+{
+    const bool weaker =
+        strncasecmp(route->url, "https:", 6) == 0 && strncasecmp(target, "https:", 6) != 0;
+    if (weaker) {
+        return ss__fail(err, SS_E_NETWORK,
+                        "%.400s: the server points from https to http, which is not followed",
+                        route->url);
+    }
+    if (++route->n_redirects > SS__NET_MAX_REDIRECTS ||
+        (foreign && ++route->n_foreign > SS__NET_MAX_FOREIGN_REDIRECTS)) {
+        return ss__fail(err, SS_E_NETWORK, "%.400s: the server points on and on; gave up",
+                        route->url);
+    }
+    return SS_OK;
+}
+
+/* After an answer: follow its redirect (*again), or leave its target in answer->location. */
+static ss_status follow(const struct ss__net_request *request, struct route *route,
+                        struct ss__net_answer *answer, bool *again, ss_err *err)
+{
+    const char *location = ss__net_header(answer, "Location");
+    bool foreign = false;
+    *again = false;
+    if (!is_redirect(answer->code) || location == NULL) {
+        return SS_OK;
+    }
+    char *target = ss__url_join(route->url, location);
+    if (target == NULL) {
+        return ss__fail(err, SS_E_NETWORK,
+                        "%.300s: the server points to '%.200s', which is not read", route->url,
+                        location);
+    }
+    if (!wants_to_follow(request, route, target, &foreign)) {
+        answer->location = target;
+        return SS_OK;
+    }
+    const ss_status status = check_target(route, target, foreign, err);
+    if (status != SS_OK) {
+        ss__free(target);
+        return status;
+    }
+    ss__free(route->url);
+    route->url = target;
+    *again = true;
+    return SS_OK;
+}
+
+ss_status ss__net_try(struct ss__net *net, const struct ss__net_request *request,
+                      struct ss__net_exchange *exchange, struct ss__net_answer *answer,
+                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct route route = {.url = ss__strdup(request->url)};
+    bool again = true;
+    if (route.url == NULL) {
+        SS_TRY(ss__fail_nomem(err, "an address"));
+    }
+    exchange->fault = SS__NET_FAULT_LASTING;
+    if (!ss__url_origin(request->url, route.origin)) {
+        SS_FAIL(SS_E_USAGE, "'%.400s' is not an http or https address", request->url);
+    }
+    while (again) {
+        char origin[SS__URL_ORIGIN_BYTES] = "";
+        (void)ss__url_origin(route.url, origin);
+        exchange->url = route.url;
+        exchange->send_authorization = strcmp(origin, route.origin) == 0;
+        SS_TRY(ss__net_transfer(net, request, exchange, answer, err));
+        exchange->fault = SS__NET_FAULT_LASTING;
+        SS_TRY(follow(request, &route, answer, &again, err));
+        exchange->fault = SS__NET_FAULT_NONE;
+    }
+out:
+    exchange->url = NULL;
+    ss__free(route.url);
+    return status;
+}
+
+/* ---- retries ---- */
+
+bool ss__net_fault_may_pass(ss__net_fault fault, size_t n_tries)
+{
+    return fault == SS__NET_FAULT_PASSING ||
+           (fault == SS__NET_FAULT_CONNECT && n_tries < CONNECT_TRIES);
+}
+
+static bool is_worth_another(const struct ss__net *net, const struct ss__net_exchange *exchange,
+                             ss_status status, long code, size_t n_tries)
+{
+    if (exchange->delivered || n_tries >= net->options.n_tries) {
+        return false;
+    }
+    return status == SS_OK ? ss__net_code_is_passing(code)
+                           : ss__net_fault_may_pass(exchange->fault, n_tries);
+}
+
+ss_status ss__net_need_online(const struct ss__net *net, const char *what, ss_err *err)
+{
+    return !net->options.offline
+               ? SS_OK
+               : ss__fail(err, SS_E_NETWORK,
+                          "%.400s: not asked for, since offline mode is on (HF_HUB_OFFLINE or "
+                          "SAESCOPE_OFFLINE); unset it, or fetch it first",
+                          what);
+}
+
+ss_status ss__net_send(struct ss__net *net, const struct ss__net_request *request,
+                       struct ss__net_answer *answer, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_exchange exchange = {0};
+    *answer = (struct ss__net_answer){0};
+    SS_TRY(ss__net_need_online(net, request->url, err));
+    for (size_t n = 1;; n++) {
+        status = ss__net_try(net, request, &exchange, answer, err);
+        if (!is_worth_another(net, &exchange, status, answer->code, n)) {
+            break;
+        }
+        const double pause = ss__net_pause(net, n);
+        status =
+            ss__net_sleep(net, status == SS_OK ? ss__net_wait_of(answer, pause) : pause, err);
+        if (status != SS_OK) {
+            break;
+        }
+    }
+out:
+    if (status != SS_OK) {
+        ss__net_answer_release(answer);
+    }
+    return status;
+}

@@ -1,0 +1,379 @@
+/* A file on a server, read by range.
+ *
+ * A range is read in one request as long as all goes well. When the connection breaks, the next
+ * request asks for the rest; every answer must tell the same size and the same ETag as the
+ * first, or the file has changed and what came so far is worth nothing. A server that ignores
+ * ranges sends the whole file; what was seen before is then passed over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/net_priv.h"
+
+enum { MAX_RELOCATIONS = 2 }; /* in a row, without a byte between them */
+
+struct ss__net_remote {
+    struct ss__net *net;
+    char *name, *url, *authorization, *etag;
+    bool is_located;
+    ss__net_locate locate;
+    void *user;
+    uint64_t n_bytes;
+    bool needs_ranges;
+};
+
+typedef ss_status (*take_fn)(void *user, const void *data, size_t n_bytes, bool *enough,
+                             ss_err *err);
+
+/* A range while it is read. */
+struct reading {
+    struct ss__net_remote *remote;
+    uint64_t at, end; /* the next byte; the end, SS_NOWHERE while it is not known */
+    uint64_t n_skip;  /* bytes of this answer that stand before `at` */
+    bool is_done;
+    take_fn take;
+    void *user;
+};
+
+ss_status ss__net_remote_new(struct ss__net *net, const struct ss__net_remote_options *options,
+                             struct ss__net_remote **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_remote *remote = NULL;
+    *out = NULL;
+    SS_ALLOC(remote, 1);
+    remote->net = net;
+    remote->locate = options->locate;
+    remote->user = options->user;
+    remote->n_bytes = options->n_bytes;
+    remote->needs_ranges = options->needs_ranges;
+    remote->name = ss__strdup(options->name);
+    if (options->locate == NULL) {
+        remote->url = ss__strdup(options->url);
+        remote->is_located = true;
+    }
+    if (remote->name == NULL || (options->locate == NULL && remote->url == NULL)) {
+        SS_TRY(ss__fail_nomem(err, "an address"));
+    }
+    *out = remote;
+    remote = NULL;
+out:
+    ss__net_remote_free(remote);
+    return status;
+}
+
+static void forget_place(struct ss__net_remote *remote)
+{
+    ss__free(remote->url);
+    ss__free(remote->authorization);
+    remote->url = NULL;
+    remote->authorization = NULL;
+    remote->is_located = false;
+}
+
+void ss__net_remote_free(struct ss__net_remote *remote)
+{
+    if (remote != NULL) {
+        forget_place(remote);
+        ss__free(remote->name);
+        ss__free(remote->etag);
+        ss__free(remote);
+    }
+}
+
+/* ---- the head of an answer ---- */
+
+static ss_status changed(const struct ss__net_remote *remote, ss_err *err)
+{
+    return ss__fail(err, SS_E_DATA, "%.400s changed on the server while it was read; run again",
+                    remote->name);
+}
+
+static ss_status learn_size(struct ss__net_remote *remote, uint64_t n_bytes, ss_err *err)
+{
+    if (n_bytes == SS_NOWHERE) {
+        return SS_OK;
+    }
+    if (remote->n_bytes != SS_NOWHERE && remote->n_bytes != n_bytes) {
+        return ss__fail(
+            err, SS_E_DATA, "%.400s has %llu bytes on the server, %llu are expected; run again",
+            remote->name, (unsigned long long)n_bytes, (unsigned long long)remote->n_bytes);
+    }
+    remote->n_bytes = n_bytes;
+    return SS_OK;
+}
+
+static ss_status learn_etag(struct ss__net_remote *remote, const struct ss__net_answer *answer,
+                            ss_err *err)
+{
+    const char *etag = ss__net_header(answer, "ETag");
+    if (etag == NULL) {
+        return SS_OK;
+    }
+    if (remote->etag != NULL) {
+        return strcmp(remote->etag, etag) == 0 ? SS_OK : changed(remote, err);
+    }
+    remote->etag = ss__strdup(etag);
+    return remote->etag == NULL ? ss__fail_nomem(err, "a tag") : SS_OK;
+}
+
+static ss_status begin_part(struct reading *r, const struct ss__net_answer *answer, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t first = 0, last = 0, total = SS_NOWHERE;
+    if (!ss__net_content_range(answer, &first, &last, &total) || first != r->at) {
+        SS_FAIL(SS_E_NETWORK, "%.400s: the server sent another part of it than was asked for",
+                r->remote->name);
+    }
+    SS_TRY(learn_size(r->remote, total, err));
+    r->n_skip = 0;
+out:
+    return status;
+}
+
+static ss_status begin_whole(struct reading *r, const struct ss__net_answer *answer,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(learn_size(r->remote, ss__net_content_length(answer), err));
+    if (r->remote->needs_ranges && (r->at > 0 || r->end != r->remote->n_bytes)) {
+        SS_FAIL(SS_E_UNSUPPORTED,
+                "%.400s: the server sends only whole files, and this one is read in parts; "
+                "download it first",
+                r->remote->name);
+    }
+    r->n_skip = r->at;
+out:
+    return status;
+}
+
+static ss_status begin(void *user, const struct ss__net_answer *answer, ss_err *err)
+{
+    struct reading *r = user;
+    ss_status status = SS_OK;
+    SS_TRY(learn_etag(r->remote, answer, err));
+    SS_TRY(answer->code == 206 ? begin_part(r, answer, err) : begin_whole(r, answer, err));
+    r->end = r->end == SS_NOWHERE ? r->remote->n_bytes : r->end;
+out:
+    return status;
+}
+
+static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err)
+{
+    struct reading *r = user;
+    const char *bytes = data;
+    bool wants_no_more = false;
+    const size_t n_skip = r->n_skip < n_bytes ? (size_t)r->n_skip : n_bytes;
+    r->n_skip -= n_skip;
+    bytes += n_skip;
+    n_bytes -= n_skip;
+    if (r->end != SS_NOWHERE && n_bytes > r->end - r->at) {
+        n_bytes = (size_t)(r->end - r->at);
+    }
+    if (n_bytes > 0) {
+        r->at += n_bytes;
+        const ss_status status = r->take(r->user, bytes, n_bytes, &wants_no_more, err);
+        if (status != SS_OK) {
+            return status;
+        }
+    }
+    r->is_done = wants_no_more || r->at == r->end;
+    *enough = r->is_done;
+    return SS_OK;
+}
+
+/* ---- one request, and what comes of it ---- */
+
+typedef enum outcome { GO_ON, TRY_LATER, LOCATE_AGAIN, GIVE_UP } outcome;
+
+static outcome judge_code(const struct ss__net_remote *remote,
+                          const struct ss__net_answer *answer)
+{
+    const bool may_be_expired = answer->code == 401 || answer->code == 403;
+    return answer->code >= 200 && answer->code < 300  ? GO_ON
+           : ss__net_code_is_passing(answer->code)    ? TRY_LATER
+           : may_be_expired && remote->locate != NULL ? LOCATE_AGAIN
+                                                      : GIVE_UP;
+}
+
+static ss_status check_code(const struct ss__net_remote *remote,
+                            const struct ss__net_answer *answer, ss_err *err)
+{
+    return answer->code == 416 ? changed(remote, err)
+                               : ss__net_check(answer, remote->name, err);
+}
+
+static ss_status locate(struct ss__net_remote *remote, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (!remote->is_located) {
+        status = remote->locate(remote->user, &remote->url, &remote->authorization, err);
+        remote->is_located = status == SS_OK;
+    }
+    return status;
+}
+
+static void format_range(const struct reading *r, char out[64])
+{
+    if (r->end == SS_NOWHERE) {
+        snprintf(out, 64, "bytes=%llu-", (unsigned long long)r->at);
+    } else {
+        snprintf(out, 64, "bytes=%llu-%llu", (unsigned long long)r->at,
+                 (unsigned long long)r->end - 1);
+    }
+}
+
+/* Ask for what is missing; n_tries counts the failures in a row. */
+static ss_status ask(struct reading *r, size_t n_tries, outcome *next, double *wait,
+                     ss_err *err)
+{
+    char range[64];
+    struct ss__net_answer answer = {0};
+    struct ss__net_exchange exchange = {0};
+    const struct ss__net_sink sink = {begin, take, r};
+    const struct ss__net_header header = {"Range", range};
+    const struct ss__net_request request = {
+        .url = r->remote->url,
+        .headers = &header,
+        .n_headers = r->at > 0 || r->end != r->remote->n_bytes,
+        .authorization = r->remote->authorization,
+        .sink = &sink,
+    };
+    const uint64_t before = r->at;
+    format_range(r, range);
+    ss_status status = ss__net_try(r->remote->net, &request, &exchange, &answer, err);
+    if (status == SS_OK) {
+        *next = judge_code(r->remote, &answer);
+        *wait = ss__net_wait_of(&answer, *wait);
+        status = check_code(r->remote, &answer, err);
+    } else {
+        const bool another_part = status == SS_E_NETWORK && exchange.delivered;
+        const bool may_pass = ss__net_fault_may_pass(exchange.fault, n_tries);
+        *next = may_pass || another_part || (status == SS_E_NETWORK && r->at > before)
+                    ? TRY_LATER
+                    : GIVE_UP;
+    }
+    ss__net_answer_release(&answer);
+    return status;
+}
+
+/* A sound answer came to its end: is the range complete? */
+static ss_status check_end(struct reading *r, bool grew, outcome *next, ss_err *err)
+{
+    if (r->is_done || r->end == SS_NOWHERE || r->at == r->end) {
+        r->is_done = true;
+        return SS_OK;
+    }
+    if (r->remote->n_bytes != SS_NOWHERE && r->at >= r->remote->n_bytes) {
+        return ss__fail(err, SS_E_DATA,
+                        "%.400s ends at byte %llu, before the part that is read",
+                        r->remote->name, (unsigned long long)r->at);
+    }
+    *next = grew ? GO_ON : TRY_LATER;
+    return ss__fail(err, SS_E_NETWORK, "%.400s: the server sent less than it said",
+                    r->remote->name);
+}
+
+static ss_status read_all_of(struct reading *r, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_remote *remote = r->remote;
+    size_t n_tries = 0, n_relocations = 0;
+    while (!r->is_done) {
+        const uint64_t before = r->at;
+        outcome next = GIVE_UP;
+        double wait = ss__net_pause(remote->net, n_tries + 1);
+        SS_TRY(locate(remote, err));
+        status = ask(r, n_tries + 1, &next, &wait, err);
+        if (status == SS_OK) {
+            status = check_end(r, r->at > before, &next, err);
+        }
+        n_tries = r->at > before ? 0 : n_tries + 1;
+        n_relocations = r->at > before ? 0 : n_relocations + (next == LOCATE_AGAIN);
+        if (status == SS_OK || next == GO_ON) {
+            continue;
+        }
+        if (next == GIVE_UP || n_tries >= remote->net->options.n_tries ||
+            n_relocations > MAX_RELOCATIONS) {
+            break;
+        }
+        if (next == LOCATE_AGAIN) {
+            forget_place(remote);
+        } else {
+            SS_TRY(ss__net_sleep(remote->net, wait, err));
+        }
+    }
+out:
+    return r->is_done ? SS_OK : status;
+}
+
+ss_status ss__net_remote_read(struct ss__net_remote *remote, uint64_t offset, uint64_t n_bytes,
+                              take_fn take_bytes, void *user, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct reading r = {.remote = remote,
+                        .at = offset,
+                        .end = remote->n_bytes,
+                        .take = take_bytes,
+                        .user = user};
+    if (n_bytes != SS_NOWHERE && !ss__add_u64(offset, n_bytes, &r.end)) {
+        r.end = SS_NOWHERE - 1;
+    }
+    if (remote->n_bytes != SS_NOWHERE &&
+        (offset > remote->n_bytes || (n_bytes != SS_NOWHERE && r.end > remote->n_bytes))) {
+        SS_FAIL(SS_E_DATA, "%.400s has %llu bytes; bytes %llu to %llu of it are asked for",
+                remote->name, (unsigned long long)remote->n_bytes, (unsigned long long)offset,
+                (unsigned long long)r.end);
+    }
+    SS_TRY(ss__net_need_online(remote->net, remote->name, err));
+    if (n_bytes != 0 && r.at != r.end) {
+        SS_TRY(read_all_of(&r, err));
+    }
+out:
+    return status;
+}
+
+/* ---- small reads ---- */
+
+static ss_status take_to_memory(void *user, const void *data, size_t n_bytes, bool *enough,
+                                ss_err *err)
+{
+    char **at = user;
+    (void)enough;
+    (void)err;
+    memcpy(*at, data, n_bytes);
+    *at += n_bytes;
+    return SS_OK;
+}
+
+ss_status ss__net_remote_read_into(struct ss__net_remote *remote, uint64_t offset,
+                                   size_t n_bytes, void *out, ss_err *err)
+{
+    char *at = out;
+    return ss__net_remote_read(remote, offset, n_bytes, take_to_memory, &at, err);
+}
+
+static ss_status take_nothing(void *user, const void *data, size_t n_bytes, bool *enough,
+                              ss_err *err)
+{
+    (void)user;
+    (void)data;
+    (void)n_bytes;
+    (void)err;
+    *enough = true;
+    return SS_OK;
+}
+
+ss_status ss__net_remote_size(struct ss__net_remote *remote, uint64_t *n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool needs_ranges = remote->needs_ranges;
+    if (remote->n_bytes ==
+        SS_NOWHERE) { /* the head of any answer tells; its body is not read */
+        remote->needs_ranges = false;
+        status = ss__net_remote_read(remote, 0, 1, take_nothing, NULL, err);
+        remote->needs_ranges = needs_ranges;
+    }
+    *n_bytes = remote->n_bytes;
+    return status;
+}

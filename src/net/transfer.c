@@ -1,0 +1,408 @@
+/* One exchange with one server. libcurl does the protocol; the loop around it is ours, so that
+ * patience is measured in time spent waiting for the server and a stop is seen at once. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "net/net_priv.h"
+
+#define LEAST_BYTES_PER_SECOND 1024.0
+enum { POLL_MS = 100, BUFFER_BYTES = 512 << 10 };
+
+struct transfer {
+    struct ss__net *net;
+    const struct ss__net_request *request;
+    struct ss__net_exchange *exchange;
+    struct ss__net_answer *answer;
+    struct curl_slist *headers;
+    size_t n_header_bytes;
+    bool has_head;       /* the headers are complete */
+    bool enough;         /* the sink has what it wants */
+    double waited;       /* seconds without us, since the last mark */
+    uint64_t n_received; /* bytes since the last mark */
+    ss_status status;    /* what a callback found wrong */
+    ss_err *err;
+};
+
+double ss__net_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- what arrives ---- */
+
+static void fail(struct transfer *t, ss_status code, ss__net_fault fault, const char *sentence)
+{
+    t->status = ss__fail(t->err, code, "%.400s: %s", t->exchange->url, sentence);
+    t->exchange->fault = fault;
+}
+
+static void break_protocol(struct transfer *t, const char *sentence)
+{
+    fail(t, SS_E_NETWORK, SS__NET_FAULT_PASSING, sentence);
+}
+
+/* Two lengths that differ, or a length beside a chunked body, are how requests are smuggled. */
+static bool length_is_clear(const struct ss__net_answer *answer)
+{
+    const char *length = NULL;
+    bool is_chunked = false;
+    for (size_t i = 0; i < answer->n_headers; i++) {
+        if (strcasecmp(answer->headers[i].name, "Content-Length") == 0) {
+            const char *value = answer->headers[i].value;
+            if (length != NULL && strcmp(length, value) != 0) {
+                return false;
+            }
+            length = value;
+        }
+        is_chunked |= strcasecmp(answer->headers[i].name, "Transfer-Encoding") == 0;
+    }
+    return length == NULL || (!is_chunked && ss__net_content_length(answer) != SS_NOWHERE);
+}
+
+static void check_head(struct transfer *t)
+{
+    const char *encoding = ss__net_header(t->answer, "Content-Encoding");
+    if (!length_is_clear(t->answer)) {
+        break_protocol(t, "the answer's Content-Length contradicts itself; try again later");
+    } else if (encoding != NULL && strcasecmp(encoding, "identity") != 0 &&
+               strcmp(encoding, "") != 0 && t->answer->code < 300) {
+        break_protocol(t, "the answer is compressed, though it was asked for as it is");
+    }
+}
+
+/* A final answer's headers end with an empty line; 1xx answers come before it. */
+static void end_head(struct transfer *t)
+{
+    t->has_head = t->answer->code >= 200;
+    t->waited = 0;
+    t->n_received = 0;
+    if (t->has_head) {
+        check_head(t);
+    }
+}
+
+static void take_status_line(struct transfer *t, const char *line, size_t n)
+{
+    const char *space = memchr(line, ' ', n);
+    char *url = t->answer->url;
+    t->answer->url = NULL;
+    ss__net_answer_reset(t->answer);
+    t->answer->url = url;
+    for (const char *c = space; c != NULL && ++c < line + n && *c >= '0' && *c <= '9';) {
+        t->answer->code = t->answer->code < 1000 ? 10 * t->answer->code + (*c - '0') : 1000;
+    }
+}
+
+static size_t take_header(char *data, size_t size, size_t n_items, void *user)
+{
+    struct transfer *t = user;
+    size_t n = size * n_items;
+    t->n_header_bytes += n;
+    if (t->n_header_bytes > SS__NET_HEADER_BYTES) {
+        fail(t, SS_E_NETWORK, SS__NET_FAULT_LASTING,
+             "the answer's headers are larger than 64 KiB; this is not what was asked for");
+        return 0;
+    }
+    while (n > 0 && (data[n - 1] == '\n' || data[n - 1] == '\r')) {
+        n--;
+    }
+    if (t->has_head) { /* a trailer */
+        return size * n_items;
+    }
+    if (n == 0) {
+        end_head(t);
+    } else if (n > 5 && strncmp(data, "HTTP/", 5) == 0) {
+        take_status_line(t, data, n);
+    } else if (!ss__net_answer_add_header(t->answer, data, n)) {
+        break_protocol(t, "a header of the answer is malformed; try again later");
+    }
+    return t->status == SS_OK ? size * n_items : 0;
+}
+
+static bool is_good_code(long code)
+{
+    return code >= 200 && code < 300;
+}
+
+static void give_to_sink(struct transfer *t, const char *data, size_t n)
+{
+    const struct ss__net_sink *sink = t->request->sink;
+    if (!t->exchange->delivered) {
+        t->exchange->delivered = true;
+        t->status = sink->begin == NULL ? SS_OK : sink->begin(sink->user, t->answer, t->err);
+    }
+    if (t->status == SS_OK && n > 0) {
+        t->status = sink->take(sink->user, data, n, &t->enough, t->err);
+    }
+    t->exchange->fault = t->status == SS_OK ? SS__NET_FAULT_NONE : SS__NET_FAULT_LASTING;
+}
+
+static void keep_in_memory(struct transfer *t, const char *data, size_t n)
+{
+    struct ss__buf *body = &t->answer->body;
+    const size_t most = t->request->max_bytes == 0 ? SS__NET_BODY_BYTES : t->request->max_bytes;
+    if (is_good_code(t->answer->code)) {
+        if (n > most - body->n_bytes) {
+            fail(t, SS_E_LIMIT, SS__NET_FAULT_LASTING, "the answer is larger than is read");
+            return;
+        }
+    } else {
+        n = ss__min_size(n, SS__NET_REFUSAL_BYTES - body->n_bytes);
+    }
+    ss__buf_add(body, data, n);
+    t->status = ss__buf_check(body, t->err);
+    t->exchange->fault = t->status == SS_OK ? SS__NET_FAULT_NONE : SS__NET_FAULT_LASTING;
+}
+
+static size_t take_body(char *data, size_t size, size_t n_items, void *user)
+{
+    struct transfer *t = user;
+    const size_t n = size * n_items;
+    t->n_received += n;
+    if (t->request->sink != NULL && is_good_code(t->answer->code)) {
+        give_to_sink(t, data, n);
+    } else {
+        keep_in_memory(t, data, n);
+    }
+    return t->status == SS_OK && !t->enough ? n : 0;
+}
+
+/* ---- the request ---- */
+
+/* The environment's HTTP_PROXY in capitals, which libcurl passes over because a web server sets
+ * it for the programs it starts; those have REQUEST_METHOD. */
+static const char *proxy_for(const char *url)
+{
+    const char *proxy = getenv("HTTP_PROXY");
+    const bool applies = strncasecmp(url, "http://", 7) == 0 && getenv("http_proxy") == NULL &&
+                         getenv("REQUEST_METHOD") == NULL;
+    return applies && proxy != NULL && proxy[0] != '\0' ? proxy : NULL;
+}
+
+static const char *certificates(void)
+{
+    static const char *const names[] = {"SSL_CERT_FILE", "CURL_CA_BUNDLE",
+                                        "REQUESTS_CA_BUNDLE"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *path = getenv(names[i]);
+        if (path != NULL && path[0] != '\0') {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+static ss_status add_line(struct transfer *t, const char *name, const char *value)
+{
+    struct ss__buf line = {0};
+    if (strpbrk(value, "\r\n") != NULL) {
+        return ss__fail(t->err, SS_E_USAGE, "a value for the header %s holds a line break",
+                        name);
+    }
+    ss__buf_printf(&line, "%s: %s", name, value);
+    const char *text = ss__buf_text(&line);
+    struct curl_slist *longer = text == NULL ? NULL : curl_slist_append(t->headers, text);
+    ss__buf_release(&line);
+    if (longer == NULL) {
+        return ss__fail_nomem(t->err, "a request");
+    }
+    t->headers = longer;
+    return SS_OK;
+}
+
+static ss_status add_lines(struct transfer *t)
+{
+    ss_status status = SS_OK;
+    const struct ss__net_request *request = t->request;
+    SS_TRY(add_line(t, "Accept-Encoding", "identity"));
+    SS_TRY(add_line(t, "Expect", "")); /* no question before a body */
+    if (request->authorization != NULL && t->exchange->send_authorization) {
+        SS_TRY(add_line(t, "Authorization", request->authorization));
+    }
+    for (size_t i = 0; i < request->n_headers; i++) {
+        SS_TRY(add_line(t, request->headers[i].name, request->headers[i].value));
+    }
+out:
+    return status;
+}
+
+static void set_method(CURL *easy, const struct ss__net_request *request)
+{
+    const char *method = request->method == NULL ? "GET" : request->method;
+    if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else if (strcmp(method, "POST") == 0) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->n_body_bytes);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+    }
+}
+
+static void set_up(struct transfer *t)
+{
+    CURL *easy = t->net->easy;
+    curl_easy_reset(easy);
+    curl_easy_setopt(easy, CURLOPT_URL, t->exchange->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "saescope/" SS_VERSION);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(1000 * t->net->options.connect_seconds));
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    if (proxy_for(t->exchange->url) != NULL) {
+        curl_easy_setopt(easy, CURLOPT_PROXY, proxy_for(t->exchange->url));
+    }
+    if (certificates() != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, certificates());
+    }
+    set_method(easy, t->request);
+}
+
+/* ---- patience ---- */
+
+static void check_patience(struct transfer *t)
+{
+    const struct ss__net_options *options = &t->net->options;
+    const double answer_seconds =
+        t->request->answer_seconds > 0 ? t->request->answer_seconds : options->answer_seconds;
+    char sentence[128];
+    if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
+        t->status =
+            ss__fail(t->err, SS_E_STOPPED,
+                     "stopped while reading %.400s; the same command goes on from there",
+                     t->exchange->url);
+        t->exchange->fault = SS__NET_FAULT_LASTING;
+    } else if (!t->has_head && t->waited > options->connect_seconds + answer_seconds) {
+        snprintf(sentence, sizeof sentence, "no answer within %.0f s; try again later",
+                 answer_seconds);
+        break_protocol(t, sentence);
+    } else if (t->has_head && t->waited > options->stall_seconds) {
+        if ((double)t->n_received < LEAST_BYTES_PER_SECOND * t->waited) {
+            snprintf(sentence, sizeof sentence,
+                     "nearly nothing came for %.0f s; try again later", options->stall_seconds);
+            break_protocol(t, sentence);
+        }
+        t->waited = 0;
+        t->n_received = 0;
+    }
+}
+
+static CURLcode drive(struct transfer *t)
+{
+    CURLM *multi = t->net->multi;
+    int n_running = 1, n_left = 0;
+    CURLcode result = CURLE_OK;
+    if (curl_multi_add_handle(multi, t->net->easy) != CURLM_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    while (t->status == SS_OK) {
+        if (curl_multi_perform(multi, &n_running) != CURLM_OK || n_running == 0) {
+            break;
+        }
+        const double before = ss__net_now();
+        curl_multi_poll(multi, NULL, 0, POLL_MS, NULL);
+        t->waited += ss__net_now() - before;
+        check_patience(t);
+    }
+    for (const CURLMsg *message = NULL;
+         (message = curl_multi_info_read(multi, &n_left)) != NULL;) {
+        result = message->msg == CURLMSG_DONE ? message->data.result : result;
+    }
+    curl_multi_remove_handle(multi, t->net->easy);
+    return result;
+}
+
+/* ---- what went wrong ---- */
+
+static const struct {
+    CURLcode code;
+    ss__net_fault fault;
+    const char *sentence;
+} faults[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, SS__NET_FAULT_CONNECT,
+     "the host name is not known; check the network and the address"},
+    {CURLE_COULDNT_RESOLVE_PROXY, SS__NET_FAULT_CONNECT,
+     "the proxy's host name is not known; check HTTPS_PROXY and HTTP_PROXY"},
+    {CURLE_COULDNT_CONNECT, SS__NET_FAULT_CONNECT,
+     "no connection; check the network, the address and the proxy settings"},
+    {CURLE_OPERATION_TIMEDOUT, SS__NET_FAULT_CONNECT,
+     "the host did not take the connection in time; check the network"},
+    {CURLE_PEER_FAILED_VERIFICATION, SS__NET_FAULT_LASTING,
+     "the server's certificate is not trusted, so nothing was sent; behind a proxy that opens "
+     "connections set SSL_CERT_FILE to its certificates"},
+    {CURLE_SSL_CONNECT_ERROR, SS__NET_FAULT_PASSING,
+     "no secure connection could be made; check that the address speaks https"},
+    {CURLE_SSL_CACERT_BADFILE, SS__NET_FAULT_LASTING,
+     "the file of trusted certificates cannot be read; check SSL_CERT_FILE"},
+    {CURLE_PARTIAL_FILE, SS__NET_FAULT_PASSING, "the connection closed before the end"},
+    {CURLE_RECV_ERROR, SS__NET_FAULT_PASSING, "the connection broke"},
+    {CURLE_SEND_ERROR, SS__NET_FAULT_PASSING, "the connection broke while asking"},
+    {CURLE_GOT_NOTHING, SS__NET_FAULT_PASSING, "the server closed without an answer"},
+    {CURLE_OUT_OF_MEMORY, SS__NET_FAULT_LASTING, "out of memory"},
+    {CURLE_URL_MALFORMAT, SS__NET_FAULT_LASTING, "this is not an address"},
+    {CURLE_UNSUPPORTED_PROTOCOL, SS__NET_FAULT_PASSING, "the answer is not HTTP"},
+};
+
+static void explain(struct transfer *t, CURLcode result)
+{
+    char sentence[256];
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        if (faults[i].code == result) {
+            fail(t, result == CURLE_OUT_OF_MEMORY ? SS_E_NOMEM : SS_E_NETWORK, faults[i].fault,
+                 faults[i].sentence);
+            return;
+        }
+    }
+    snprintf(sentence, sizeof sentence, "the answer is not sound: %s",
+             curl_easy_strerror(result));
+    break_protocol(t, sentence);
+}
+
+/* A body without a byte never came to the sink. */
+static void end_body(struct transfer *t)
+{
+    if (t->request->sink != NULL && is_good_code(t->answer->code) && !t->exchange->delivered) {
+        give_to_sink(t, "", 0);
+    }
+}
+
+ss_status ss__net_transfer(struct ss__net *net, const struct ss__net_request *request,
+                           struct ss__net_exchange *exchange, struct ss__net_answer *answer,
+                           ss_err *err)
+{
+    struct transfer t = {
+        .net = net, .request = request, .exchange = exchange, .answer = answer, .err = err};
+    exchange->fault = SS__NET_FAULT_NONE;
+    exchange->delivered = false;
+    ss__net_answer_reset(answer);
+    answer->url = ss__strdup(exchange->url);
+    t.status = answer->url == NULL ? ss__fail_nomem(err, "an address") : add_lines(&t);
+    if (t.status != SS_OK) {
+        exchange->fault = SS__NET_FAULT_LASTING;
+        goto out;
+    }
+    set_up(&t);
+    const CURLcode result = drive(&t);
+    if (t.status == SS_OK && result != CURLE_OK && !t.enough) {
+        explain(&t, result);
+    } else if (t.status == SS_OK && !t.has_head) {
+        break_protocol(&t, "the server closed without an answer");
+    } else if (t.status == SS_OK) {
+        end_body(&t);
+    }
+out:
+    curl_slist_free_all(t.headers);
+    return t.status;
+}

@@ -1,0 +1,70 @@
+/* Addresses: quoting, origins, joining. Parsing is libcurl's own, so that what is checked here
+ * is what is connected to. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/net_priv.h"
+
+void ss__url_quote(struct ss__buf *out, const char *text, const char *safe)
+{
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+        const bool is_plain =
+            (c < 0x80 && isalnum(c)) || strchr("-_.~", c) != NULL || strchr(safe, c) != NULL;
+        if (is_plain) {
+            ss__buf_add_byte(out, *text);
+        } else {
+            ss__buf_printf(out, "%%%02X", c);
+        }
+    }
+}
+
+static bool is_web_scheme(const char *scheme)
+{
+    return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
+}
+
+static void lower(char *text)
+{
+    for (; *text != '\0'; text++) {
+        *text = (char)(*text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : *text);
+    }
+}
+
+bool ss__url_origin(const char *url, char out[SS__URL_ORIGIN_BYTES])
+{
+    CURLU *parsed = curl_url();
+    char *scheme = NULL, *host = NULL, *port = NULL;
+    bool is_good = parsed != NULL &&
+                   curl_url_set(parsed, CURLUPART_URL, url, CURLU_DISALLOW_USER) == CURLUE_OK &&
+                   curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                   curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                   curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+    if (is_good) {
+        const int n = snprintf(out, SS__URL_ORIGIN_BYTES, "%s://%s:%s", scheme, host, port);
+        lower(out);
+        is_good = n > 0 && n < SS__URL_ORIGIN_BYTES && is_web_scheme(scheme);
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parsed);
+    return is_good;
+}
+
+char *ss__url_join(const char *base, const char *reference)
+{
+    CURLU *parsed = curl_url();
+    char *whole = NULL, *copy = NULL, origin[SS__URL_ORIGIN_BYTES];
+    if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, base, 0) == CURLUE_OK &&
+        curl_url_set(parsed, CURLUPART_URL, reference, CURLU_URLENCODE) == CURLUE_OK &&
+        curl_url_get(parsed, CURLUPART_URL, &whole, 0) == CURLUE_OK &&
+        ss__url_origin(whole, origin)) {
+        copy = ss__strdup(whole);
+    }
+    curl_free(whole);
+    curl_url_cleanup(parsed);
+    return copy;
+}
