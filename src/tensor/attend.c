@@ -2,7 +2,12 @@
  * all heads of one sequence: its keys (transposed) and values become panels once, then queries
  * go by blocks of a few tiles: scores = Q Kᵀ, weights = exp(scores scale + bias - maximum),
  * context = weights V / sum of weights. All of it stays in the thread's scratch; nothing is
- * padded but the last panel, whose outputs nobody reads. */
+ * padded but the last panel, whose outputs nobody reads.
+ *
+ * A window is a bias of -infinity, so that far keys weigh exactly 0; whole panels of keys that
+ * are too far for all queries of a block are passed over. Adding zeros changes no sum, so the
+ * bytes do not depend on how many are passed over. */
+#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -78,53 +83,85 @@ static void pack_keys_and_values(struct head *self)
     ss__pack_columns(self->from_values, self->stride, width, self->n_tokens, self->values);
 }
 
-/* bias[n_tokens - 1 + j - i] is the bias of key j on query i. */
-static void spread_bias(struct head *self, const float *table)
+static bool has_bias(const struct ss__attention *attention)
 {
-    const size_t max = self->attention->max_distance, n = self->n_tokens;
+    return attention->distance_bias != NULL || attention->window > 0;
+}
+
+/* bias[n_tokens - 1 + j - i] is the bias of key j on query i. */
+static void spread_bias(struct head *self, size_t h)
+{
+    const struct ss__attention *attention = self->attention;
+    const size_t max = attention->max_distance, n = self->n_tokens;
+    const size_t window = attention->window == 0 ? n : attention->window;
+    const float *table =
+        attention->distance_bias == NULL ? NULL : attention->distance_bias + h * (2 * max + 1);
     for (size_t d = 0; d < n; d++) {
         const size_t clamped = ss__min_size(d, max);
-        self->bias[n - 1 + d] = table[max + clamped];
-        self->bias[n - 1 - d] = table[max - clamped];
+        const float base = d < window ? 0.0F : -INFINITY;
+        self->bias[n - 1 + d] = base + (table == NULL ? 0.0F : table[max + clamped]);
+        self->bias[n - 1 - d] = base + (table == NULL ? 0.0F : table[max - clamped]);
     }
 }
 
-/* Scores and weights of the queries first … first + n_rows - 1. */
-static void weigh_queries(const struct head *self, size_t first, size_t n_rows)
+/* Queries first … first + n_rows - 1 with the keys that at least one of them looks at. */
+struct block {
+    size_t first, n_rows;
+    size_t key, n_keys; /* key: of a whole panel and a whole group of lanes */
+};
+
+static struct block block_at(const struct head *self, size_t first, size_t n_rows)
+{
+    const size_t window = self->attention->window, n = self->n_tokens;
+    struct block block = {.first = first, .n_rows = n_rows, .n_keys = n};
+    if (window > 0) {
+        const size_t key = first + 1 > window ? first + 1 - window : 0;
+        const size_t end =
+            window < n - first ? ss__min_size(first + n_rows - 1 + window, n) : n;
+        block.key = key / SS__MAX_TILE_COLS * SS__MAX_TILE_COLS;
+        block.n_keys = end - block.key;
+    }
+    return block;
+}
+
+/* Scores and weights of a block. */
+static void weigh_queries(const struct head *self, const struct block *block)
 {
     const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
-    const size_t width = self->attention->head_width, n_tokens = self->n_tokens;
+    const size_t width = self->attention->head_width, n_rows = block->n_rows;
+    const size_t first = block->first, n_keys = block->n_keys;
     const size_t packed_width = ss__round_up(width, SS__LANES);
-    const size_t token_cols = ss__round_up(n_tokens, cols);
+    const size_t token_cols = ss__round_up(n_keys, cols);
+    const float *keys = self->keys + block->key * width;
     for (size_t r = 0; r < n_rows; r += tile_rows) {
         const size_t n = ss__min_size(tile_rows, n_rows - r);
         ss__pack_rows(self->queries + (first + r) * self->stride, self->stride, n, width,
                       self->packed + r * packed_width);
     }
-    for (size_t j = 0; j < n_tokens; j += cols) {
+    for (size_t j = 0; j < n_keys; j += cols) {
         for (size_t r = 0; r < n_rows; r += tile_rows) {
             const size_t n = ss__min_size(tile_rows, n_rows - r);
             self->kernels->tile[n - 1](&(struct ss__tile){
                 .a = self->packed + r * packed_width,
-                .b = self->keys + j * width,
+                .b = keys + j * width,
                 .n_k = width,
                 .c = self->scores + r * token_cols + j,
                 .c_stride = token_cols,
                 .is_first = true,
-                .ahead = self->keys + j * width,
+                .ahead = keys + j * width,
             });
         }
     }
     for (size_t r = 0; r < n_rows; r += tile_rows) {
-        const bool has_bias = self->attention->distance_bias != NULL;
+        const float *bias = self->bias + (self->n_tokens - 1 - first - r + block->key);
         self->kernels->rows->weigh_scores(&(struct ss__score_tile){
             .n_rows = ss__min_size(tile_rows, n_rows - r),
-            .n_keys = n_tokens,
+            .n_keys = n_keys,
             .scores = self->scores + r * token_cols,
             .stride = token_cols,
             .scale = self->attention->scale,
-            .bias = has_bias ? self->bias + (n_tokens - 1 - first - r) : NULL,
-            .weights = self->weights + r * ss__round_up(n_tokens, SS__LANES),
+            .bias = has_bias(self->attention) ? bias : NULL,
+            .weights = self->weights + r * ss__round_up(n_keys, SS__LANES),
             .sums = self->sums + r,
             .next = self->is_last ? NULL : self->queries + (first + r) * self->stride + width,
             .next_stride = self->stride,
@@ -135,20 +172,21 @@ static void weigh_queries(const struct head *self, size_t first, size_t n_rows)
 }
 
 /* Context of the same queries, out of their weights. */
-static void mix_values(const struct head *self, size_t first, size_t n_rows)
+static void mix_values(const struct head *self, const struct block *block)
 {
     const struct ss__kernels *kernels = self->kernels;
     const size_t cols = kernels->tile_cols, tile_rows = kernels->tile_rows;
-    const size_t width = self->attention->head_width, n_tokens = self->n_tokens;
+    const size_t width = self->attention->head_width, n_rows = block->n_rows;
+    const size_t n_keys = block->n_keys;
     const size_t width_cols = ss__round_up(width, cols);
     for (size_t j = 0; j < width; j += cols) {
-        const float *panel = self->values + j * n_tokens;
-        for (size_t k = 0; k < n_tokens; k += SS__K_BLOCK) {
-            const size_t n_k = ss__min_size(SS__K_BLOCK, n_tokens - k);
+        const float *panel = self->values + j * self->n_tokens + block->key * cols;
+        for (size_t k = 0; k < n_keys; k += SS__K_BLOCK) {
+            const size_t n_k = ss__min_size(SS__K_BLOCK, n_keys - k);
             for (size_t r = 0; r < n_rows; r += tile_rows) {
                 const size_t n = ss__min_size(tile_rows, n_rows - r);
                 kernels->tile[n - 1](&(struct ss__tile){
-                    .a = self->weights + r * ss__round_up(n_tokens, SS__LANES) + k * n,
+                    .a = self->weights + r * ss__round_up(n_keys, SS__LANES) + k * n,
                     .b = panel + k * cols,
                     .n_k = n_k,
                     .c = self->context + r * width_cols + j,
@@ -165,7 +203,7 @@ static void mix_values(const struct head *self, size_t first, size_t n_rows)
         .context = self->context,
         .stride = width_cols,
         .sums = self->sums,
-        .out = self->out + first * self->width,
+        .out = self->out + block->first * self->width,
         .out_stride = self->width,
     });
 }
@@ -196,14 +234,14 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
                         .sums = scratch + job->layout.sums,
                         .bias = scratch + job->layout.bias};
     pack_keys_and_values(&head);
-    if (attention->distance_bias != NULL) {
-        spread_bias(&head, attention->distance_bias + h * (2 * attention->max_distance + 1));
+    if (has_bias(attention)) {
+        spread_bias(&head, h);
     }
     const size_t step = QUERY_TILES * job->kernels->tile_rows;
     for (size_t q = 0; q < head.n_tokens; q += step) {
-        const size_t n = ss__min_size(step, head.n_tokens - q);
-        weigh_queries(&head, q, n);
-        mix_values(&head, q, n);
+        const struct block block = block_at(&head, q, ss__min_size(step, head.n_tokens - q));
+        weigh_queries(&head, &block);
+        mix_values(&head, &block);
     }
 }
 

@@ -1,25 +1,64 @@
 /* Row and elementwise operations of tensor.h, over the kernels in use. */
+#include <string.h>
+
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
-enum { ROWS_PER_TASK = 32 };
+enum { ROWS_PER_TASK = 32, NUMBERS_PER_TASK = 1 << 15 };
 
+/* Rows are copied just before they are normalised, while they are in cache. */
 static void norm_task(void *context, size_t index, size_t worker)
 {
     (void)worker;
-    struct ss__norm part = *(const struct ss__norm *)context;
-    const size_t first = index * ROWS_PER_TASK;
-    part.x += first * part.width;
-    part.n_rows = ss__min_size(ROWS_PER_TASK, part.n_rows - first);
-    ss__kernels()->rows->layer_norm(&part);
+    const struct ss__norm_rows *norm = context;
+    const size_t first = index * ROWS_PER_TASK, at = first * norm->width;
+    const size_t n_rows = ss__min_size(ROWS_PER_TASK, norm->n_rows - first);
+    float *x = norm->out + at;
+    if (norm->x != norm->out) {
+        memcpy(x, norm->x + at, n_rows * norm->width * sizeof *x);
+    }
+    ss__kernels()->rows->layer_norm(&(struct ss__norm){.x = x,
+                                                       .n_rows = n_rows,
+                                                       .width = norm->width,
+                                                       .gain = norm->gain,
+                                                       .shift = norm->shift,
+                                                       .eps = norm->eps});
+}
+
+void ss__layer_norm_to(ss_work *work, const struct ss__norm_rows *norm)
+{
+    struct ss__norm_rows job = *norm;
+    ss__work_run(work, (norm->n_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK,
+                 8.0 * (double)norm->n_rows * (double)norm->width, norm_task, &job);
 }
 
 void ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width, const float *gain,
                     const float *shift, float eps)
 {
-    struct ss__norm norm = {x, n_rows, width, gain, shift, eps};
-    ss__work_run(work, (n_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK,
-                 8.0 * (double)n_rows * (double)width, norm_task, &norm);
+    const struct ss__norm_rows norm = {x, x, n_rows, width, gain, shift, eps};
+    ss__layer_norm_to(work, &norm);
+}
+
+struct multiply_job {
+    float *x;
+    const float *factors;
+    size_t n;
+};
+
+static void multiply_task(void *context, size_t index, size_t worker)
+{
+    const struct multiply_job *job = context;
+    const size_t first = index * NUMBERS_PER_TASK;
+    (void)worker;
+    ss__kernels()->rows->multiply_by(job->x + first, job->factors + first,
+                                     ss__min_size(NUMBERS_PER_TASK, job->n - first));
+}
+
+void ss__multiply_by(ss_work *work, float *x, const float *factors, size_t n)
+{
+    struct multiply_job job = {x, factors, n};
+    ss__work_run(work, (n + NUMBERS_PER_TASK - 1) / NUMBERS_PER_TASK, (double)n, multiply_task,
+                 &job);
 }
 
 void ss__activate(float *x, size_t n, ss__activation activation)

@@ -101,6 +101,7 @@ struct ss__attention {
     const float *distance_bias; /* [H, 2 * max_distance + 1] or NULL: bias of key j on query i
                                    at index clamp(j - i, ±max_distance) + max_distance */
     size_t max_distance;
+    size_t window; /* keys at this distance from a query and beyond do not count; 0: all do */
 };
 
 /* Softmax attention within each sequence.
@@ -111,11 +112,35 @@ SS_MUST_USE ss_status ss__attend(ss_work *work, const struct ss__attention *atte
                                  const float *qkv, const size_t *offsets, size_t n_sequences,
                                  float *out, ss_err *err);
 
+/* ---- rotary positions ---- */
+
+/* In every head the numbers i and half + i are a point, i < half, that turns by the angle of
+ * its token's position; numbers from 2 * half on stay. */
+struct ss__rotary {
+    size_t n_heads, head_width, half;
+    const float *cosines, *sines; /* [n_positions, half], for all positions of a sequence */
+};
+
+/* Turn the queries and keys of qkv (see ss__attend) in place. */
+void ss__rotate(ss_work *work, const struct ss__rotary *rotary, float *qkv,
+                const size_t *offsets, size_t n_sequences);
+
 /* ---- rows ---- */
 
 /* In place: x[r] = (x[r] - mean) / sqrt(variance + eps) * gain + shift, biased variance. */
 void ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width, const float *gain,
                     const float *shift, float eps);
+/* The same from x to out, both [n_rows, width]. */
+struct ss__norm_rows {
+    const float *x;
+    float *out;
+    size_t n_rows, width;
+    const float *gain, *shift;
+    float eps;
+};
+void ss__layer_norm_to(ss_work *work, const struct ss__norm_rows *norm);
+/* x *= factors, elementwise over n numbers, in the work's threads. */
+void ss__multiply_by(ss_work *work, float *x, const float *factors, size_t n);
 /* out[r] = act(x[r]) elementwise, may be in place. */
 void ss__activate(float *x, size_t n, ss__activation activation);
 float ss__dot(const float *a, const float *b, size_t n);

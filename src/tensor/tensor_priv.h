@@ -89,6 +89,13 @@ struct ss__norm {
     float eps;
 };
 
+/* The heads of one token's query or key, turned in place (struct ss__rotary). */
+struct ss__turn {
+    float *x; /* [n_heads, head_width] */
+    size_t n_heads, head_width, half;
+    const float *cosines, *sines; /* [half] */
+};
+
 struct ss__rows_kernels {
     void (*end_block)(const struct ss__block_end *end);
     void (*layer_norm)(const struct ss__norm *norm);
@@ -97,6 +104,8 @@ struct ss__rows_kernels {
     void (*add_scaled_to)(float *acc, const float *x, float scale, size_t n);
     void (*max_to)(float *acc, const float *x, size_t n);
     void (*scale)(float *x, float scale, size_t n);
+    void (*multiply_by)(float *x, const float *factors, size_t n);
+    void (*turn_heads)(const struct ss__turn *turn);
     void (*softmax)(float *x, size_t n);
     void (*weigh_scores)(const struct ss__score_tile *tile);
     void (*put_context)(const struct ss__context_block *block);

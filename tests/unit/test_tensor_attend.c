@@ -53,7 +53,9 @@ static void query64(const struct ss__attention *t, size_t h, size_t i, size_t n,
         for (size_t d = 0; d < t->head_width; d++) {
             p[j] += (double)q[d] * (double)keys[j * stride + d];
         }
+        const size_t distance = i > j ? i - j : j - i;
         p[j] = p[j] * (double)t->scale + bias64(t, h, i, j);
+        p[j] = t->window > 0 && distance >= t->window ? -INFINITY : p[j];
         top = p[j] > top ? p[j] : top;
     }
     for (size_t j = 0; j < n; j++) {
@@ -191,6 +193,43 @@ static void test_extreme_scores(void **state)
     ss_work_free(work);
 }
 
+/* Windows that reach over some keys, block edges and all keys, with a bias and without. */
+static void test_windows(void **state)
+{
+    (void)state;
+    static const size_t windows[] = {1, 2, 7, 16, 33, 65, 129, 400};
+    static const size_t lengths[] = {300, 1, 66, 0, 131};
+    ss_work *work = make_work(2);
+    for (size_t i = 0; i < 16; i++) {
+        seed(i);
+        struct attended a = {.attention = {.n_heads = 2,
+                                           .head_width = i % 3 == 0 ? 20 : 32,
+                                           .max_distance = 9,
+                                           .window = windows[i / 2]}};
+        attended_make(&a, lengths, 5, i % 2 == 0);
+        check_attended(&a, work);
+        attended_release(&a);
+    }
+    ss_work_free(work);
+}
+
+static void test_window_over_all_keys(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {100, 40};
+    ss_work *work = make_work(2);
+    struct attended a = {.attention = {.n_heads = 2, .head_width = 16, .max_distance = 9}};
+    attended_make(&a, lengths, 2, true);
+    struct guarded whole = attend32(&a, work);
+    a.attention.window = 100;
+    struct guarded windowed = attend32(&a, work);
+    assert_same_bytes(windowed.at, whole.at, whole.n, "a window of 100");
+    guarded_release(&whole);
+    guarded_release(&windowed);
+    attended_release(&a);
+    ss_work_free(work);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +237,8 @@ int main(void)
         cmocka_unit_test(test_long_sequence),
         cmocka_unit_test(test_packing_and_threads),
         cmocka_unit_test(test_extreme_scores),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_window_over_all_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,38 @@
+/* Rotary positions: queries and keys turn by an angle that grows with the token's position, so
+ * that their products depend on distances. A task is one sequence. */
+#include "tensor/tensor_priv.h"
+
+struct rotate_job {
+    const struct ss__rotary *rotary;
+    float *qkv; /* [S, 3 D] */
+    const size_t *offsets;
+};
+
+static void rotate_task(void *context, size_t index, size_t worker)
+{
+    const struct rotate_job *job = context;
+    const struct ss__rotary *rotary = job->rotary;
+    const struct ss__rows_kernels *rows = ss__kernels()->rows;
+    const size_t width = rotary->n_heads * rotary->head_width;
+    const size_t first = job->offsets[index], end = job->offsets[index + 1];
+    struct ss__turn turn = {.n_heads = 2 * rotary->n_heads, /* keys stand behind the queries */
+                            .head_width = rotary->head_width,
+                            .half = rotary->half};
+    (void)worker;
+    for (size_t i = first; i < end; i++) {
+        turn.x = job->qkv + i * 3 * width;
+        turn.cosines = rotary->cosines + (i - first) * rotary->half;
+        turn.sines = rotary->sines + (i - first) * rotary->half;
+        rows->turn_heads(&turn);
+    }
+}
+
+void ss__rotate(ss_work *work, const struct ss__rotary *rotary, float *qkv,
+                const size_t *offsets, size_t n_sequences)
+{
+    struct rotate_job job = {.rotary = rotary, .qkv = qkv, .offsets = offsets};
+    const size_t n_numbers = n_sequences == 0 ? 0
+                                              : (offsets[n_sequences] - offsets[0]) * 4 *
+                                                    rotary->n_heads * rotary->half;
+    ss__work_run(work, n_sequences, 3.0 * (double)n_numbers, rotate_task, &job);
+}
