@@ -104,8 +104,18 @@ static ss_status do_float(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     const uint8_t *bytes = NULL;
     node *value = NULL;
-    const ss_status status = ss__pickle_take(self, argument, &bytes, err);
-    return status == SS_OK ? ss__pickle_push_new(self, SS__PICKLE_FLOAT, &value, err) : status;
+    uint64_t bits = 0;
+    ss_status status = ss__pickle_take(self, argument, &bytes, err);
+    if (status == SS_OK) {
+        status = ss__pickle_push_new(self, SS__PICKLE_FLOAT, &value, err);
+    }
+    for (size_t i = 0; status == SS_OK && i < sizeof bits; i++) {
+        bits = bits << 8 | bytes[i];
+    }
+    if (status == SS_OK) {
+        memcpy(&value->as.number, &bits, sizeof bits);
+    }
+    return status;
 }
 
 static ss_status do_text(struct ss__pickle *self, size_t argument, ss_err *err)

@@ -47,6 +47,7 @@ struct ss__pickle_node {
     uint32_t n_room;
     union {
         int64_t integer;
+        double number;
         const char *text;
         struct ss__pickle_node **items;
         const struct ss__pickle_global *global;
@@ -83,8 +84,9 @@ bool ss__pickle_is_text(const struct ss__pickle_node *node, const char *text);
 const struct ss__pickle_node *ss__pickle_get(const struct ss__pickle_node *dict,
                                              const char *key);
 
-/* Add the tensors below the root to `weights`, as NAME/NAME for nested dictionaries. `swaps`
- * says that the numbers are big-endian. Every storage must have its data. */
+/* Add the tensors below the root to `weights`, as NAME/NAME for nested dictionaries, and plain
+ * values beside them (whole and real numbers, true and false, short texts) as metadata strings
+ * of such names, the first few thousand of them. `swaps` says that the numbers are big-endian. Every storage must have its data. */
 SS_MUST_USE ss_status ss__pickle_add_tensors(const struct ss__pickle *self, bool swaps,
                                              struct ss__weights *weights, ss_err *err);
 

@@ -1,13 +1,19 @@
 /* From the tree of a pickle to named tensors: keys on the way are joined by '/', items of lists
- * count from 0, and a lone tensor is called "tensor". What is neither container nor tensor is
- * passed over. */
+ * count from 0, and a lone tensor is called "tensor". Plain values become metadata strings of
+ * such names; the rest is passed over. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "weights/pickle_priv.h"
 
-enum { MAX_LEVELS = 64, MAX_VISITS = 1000000, MAX_NAMES_BYTES = 16 << 20 };
+enum {
+    MAX_LEVELS = 64,
+    MAX_VISITS = 1000000,
+    MAX_NAMES_BYTES = 16 << 20,
+    MAX_VALUES = 4096, /* plain ones that are kept; a config has a hundred */
+    MAX_TEXT_BYTES = 1024
+};
 
 typedef struct ss__pickle_node node;
 
@@ -42,6 +48,53 @@ static ss_status add_tensor(struct walk *walk, const struct ss__pickle_tensor *t
     view.swaps = walk->swaps && n_bytes > 1;
     view.data = tensor->storage->data + tensor->offset * n_bytes;
     return ss__weights_add(weights, &view, err);
+}
+
+/* A plain value as text; false for other kinds. */
+static bool add_value_text(struct ss__buf *buf, const node *value)
+{
+    switch (value->kind) {
+    case SS__PICKLE_INT:
+        ss__buf_printf(buf, "%lld", (long long)value->as.integer);
+        return true;
+    case SS__PICKLE_FLOAT:
+        ss__buf_printf(buf, "%.17g", value->as.number);
+        return true;
+    case SS__PICKLE_BOOL:
+        ss__buf_add_text(buf, value->as.integer != 0 ? "true" : "false");
+        return true;
+    case SS__PICKLE_TEXT:
+        ss__buf_add(buf, value->as.text, value->n);
+        return value->n <= MAX_TEXT_BYTES && memchr(value->as.text, '\0', value->n) == NULL;
+    default:
+        return false;
+    }
+}
+
+/* Keep a plain value under its name. What cannot be kept is no fault of the file. */
+static ss_status add_value(struct walk *walk, const node *value, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__weights *weights = walk->weights;
+    struct ss__buf text = {0};
+    const size_t n_name = walk->name.n_bytes;
+    if (n_name == 0 || weights->n_metadata >= MAX_VALUES ||
+        weights->arena.n_bytes > MAX_NAMES_BYTES ||
+        memchr(walk->name.data, '\0', n_name) != NULL || !add_value_text(&text, value)) {
+        goto out;
+    }
+    SS_TRY(ss__buf_check(&text, err));
+    const char *key = ss__arena_strndup(&weights->arena, walk->name.data, n_name);
+    const char *copy =
+        ss__arena_strndup(&weights->arena, text.data == NULL ? "" : text.data, text.n_bytes);
+    if (key == NULL || copy == NULL) {
+        status = ss__fail_nomem(err, "a value");
+        goto out;
+    }
+    SS_TRY(ss__weights_add_metadata(weights, key, copy, err));
+out:
+    ss__buf_release(&text);
+    return status;
 }
 
 /* Append a key to the name; false if it is of a kind that names nothing. */
@@ -92,7 +145,7 @@ static ss_status walk_value(struct walk *walk, const node *value, size_t level, 
     }
     if (value->kind != SS__PICKLE_DICT && value->kind != SS__PICKLE_LIST &&
         value->kind != SS__PICKLE_TUPLE) {
-        return SS_OK;
+        return add_value(walk, value, err);
     }
     if (level == MAX_LEVELS) {
         return ss__fail_file(err, walk->weights->source.file, SS_E_LIMIT,

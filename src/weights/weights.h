@@ -76,7 +76,8 @@ size_t ss__weights_n(const struct ss__weights *weights);
 const struct ss__tensor *ss__weights_at(const struct ss__weights *weights, size_t index);
 /* By name; NULL if there is none. */
 const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, const char *name);
-/* Metadata strings beside the tensors (safetensors `__metadata__`); NULL if absent. */
+/* Metadata strings beside the tensors: safetensors `__metadata__`, and the plain values of a
+ * torch file, such as "config/k"; NULL if absent. */
 const char *ss__weights_metadata(const struct ss__weights *weights, const char *key);
 
 /* Gather a tensor into f32 row-major `out` [n_elements], widening or rounding from its type.
