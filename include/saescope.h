@@ -238,10 +238,12 @@ struct ss_sae_options {
     double batchtopk_threshold; /* for SS_BATCHTOPK_THRESHOLD; NaN or 0: calibrate */
     uint64_t calibration_rows;  /* rows to calibrate on; 0: 10,000 */
     size_t batch_rows;          /* for SS_BATCHTOPK_BATCH; 0: 64 */
+    const char *format;         /* NULL: found by looking; else "sparsify", ... */
+    size_t top_k;               /* k, for formats that do not store it; 0: not given */
     struct ss_log log;
 };
 
-/* Open a sparse autoencoder: a folder with config.json and sae.pt or sae.safetensors.
+/* Open a sparse autoencoder of any of the formats in docs/formats.md.
  *
  * path     folder, or the weights file in it, borrowed
  * out      gives; NULL on error
@@ -254,8 +256,9 @@ SS_API void ss_sae_free(ss_sae *sae);
 
 struct ss_sae_info {
     const char *path;
-    const char *format;     /* "saes-for-sbert" */
-    const char *kind;       /* "jumprelu", "topk", "batchtopk", "vanilla" */
+    const char *format;     /* "saes-for-sbert", "saelens", ... */
+    const char *kind;       /* "jumprelu", "topk", "batchtopk", "vanilla", "gated", ... */
+    const char *variant;    /* what the format calls that kind */
     const char *rule;       /* the activation rule as a formula, with the conventions applied */
     const char *model_name; /* the encoder its config names, "" if none */
     const char *dtype;      /* as stored: "float32", ... */

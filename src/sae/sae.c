@@ -3,93 +3,192 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "sae/sae_priv.h"
+#include "sae/sae_format.h"
 
-static const struct ss__sae_format *const formats[] = {&ss__sae_seed_format};
+static const struct ss__sae_format *const formats[] = {
+    &ss__sae_seed_format,
+};
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
-/* The folder of a path that may name a file in it; `memory` (ss__free) holds the text. */
-static ss_status find_place(const char *path, struct ss__sae_place *place, char **memory,
-                            ss_err *err)
+/* ---- which format ---- */
+
+/* The index-th row of the table: formats that are read, then those that are refused. */
+static const struct ss__sae_format *format_at(size_t index)
 {
-    *place = (struct ss__sae_place){.folder = path};
-    *memory = NULL;
-    if (ss__path_look(path) != SS__PATH_FILE) {
-        return SS_OK;
+    return index < N_FORMATS ? formats[index] : &ss__sae_refused_formats[index - N_FORMATS];
+}
+
+static bool claims(const struct ss__sae_format *format, const struct ss__sae_place *place)
+{
+    return place->weights == NULL
+               ? format->claims_config != NULL && format->claims_config(place)
+               : format->claims_tensors != NULL && format->claims_tensors(place);
+}
+
+/* The format that claims the place, NULL if none; more than one is an error. */
+static ss_status find_claim(const struct ss__sae_place *place,
+                            const struct ss__sae_format **found, ss_err *err)
+{
+    *found = NULL;
+    for (size_t i = 0; i < N_FORMATS + ss__sae_n_refused_formats; i++) {
+        const struct ss__sae_format *format = format_at(i);
+        if (!claims(format, place)) {
+            continue;
+        }
+        if (*found != NULL) {
+            return ss__fail_file(err, place->path, SS_E_DATA,
+                                 "this may be an SAE of the format %s or %s; say which "
+                                 "(--sae-format)",
+                                 (*found)->name, format->name);
+        }
+        *found = format;
     }
-    const char *name = ss__path_name(path);
-    const size_t n_folder = (size_t)(name - path);
-    *memory = n_folder == 0 ? ss__strdup(".") : ss__strndup(path, n_folder);
-    if (*memory == NULL) {
-        return ss__fail_nomem(err, "a path");
-    }
-    place->folder = *memory;
-    place->weights = strcmp(name, "config.json") == 0 ? NULL : path;
     return SS_OK;
 }
 
-static const struct ss__sae_format *find_format(const struct ss__sae_place *place)
+static void list_names(struct ss__buf *buf)
 {
     for (size_t i = 0; i < N_FORMATS; i++) {
-        if (formats[i]->is_at(place)) {
-            return formats[i];
-        }
+        ss__buf_printf(buf, "%s%s",
+                       i == 0               ? ""
+                       : i + 1 == N_FORMATS ? " and "
+                                            : ", ",
+                       formats[i]->name);
     }
-    return NULL;
 }
 
-bool ss__sae_is_at(const char *path)
-{
-    struct ss__sae_place place = {0};
-    char *memory = NULL;
-    const bool found =
-        find_place(path, &place, &memory, NULL) == SS_OK && find_format(&place) != NULL;
-    ss__free(memory);
-    return found;
-}
-
-static ss_status find_or_fail(const char *path, const struct ss__sae_place *place,
-                              const struct ss__sae_format **format, ss_err *err)
+static ss_status find_by_name(const char *name, const struct ss__sae_format **found,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
-    if (ss__path_look(path) == SS__PATH_NONE) {
-        SS_FAIL_FILE(path, SS_E_NOINPUT,
-                     "there is no such folder or file; expected a folder "
-                     "with config.json and sae.pt or sae.safetensors");
+    struct ss__buf list = {0};
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (strcmp(name, formats[i]->name) == 0) {
+            *found = formats[i];
+            goto out;
+        }
     }
-    *format = find_format(place);
-    if (*format == NULL) {
-        SS_FAIL_FILE(path, ss__path_look(path) == SS__PATH_FOLDER ? SS_E_NOINPUT : SS_E_DATA,
-                     "this is no sparse autoencoder: expected a folder with config.json and "
-                     "sae.pt or sae.safetensors");
+    list_names(&list);
+    SS_TRY(ss__buf_check(&list, err));
+    SS_FAIL(SS_E_USAGE, "there is no SAE format '%.80s'; known are %.*s", name,
+            (int)list.n_bytes, list.data);
+out:
+    ss__buf_release(&list);
+    return status;
+}
+
+static ss_status refuse_unknown(const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf list = {0};
+    list_names(&list);
+    SS_TRY(ss__buf_check(&list, err));
+    if (place->weights == NULL) {
+        SS_FAIL_FILE(place->path, SS_E_NOINPUT,
+                     "this is no sparse autoencoder: expected a folder with %s, or files of "
+                     "another of the formats %.*s",
+                     formats[0]->files, (int)list.n_bytes, list.data);
+    }
+    const size_t n = ss__weights_n(place->weights);
+    SS_FAIL_FILE(place->path, SS_E_DATA,
+                 "this is no sparse autoencoder of a format that is known (%.*s): %zu tensors, "
+                 "the first '%.100s'",
+                 (int)list.n_bytes, list.data, n,
+                 n == 0 ? "" : ss__weights_at(place->weights, 0)->name);
+out:
+    ss__buf_release(&list);
+    return status;
+}
+
+/* By the documents; else by the tensors of the file that was named, or of the only one. */
+static ss_status find_format(struct ss__sae_place *place, const struct ss__sae_format **found,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    *found = NULL;
+    if (place->options->format != NULL) {
+        return find_by_name(place->options->format, found, err);
+    }
+    SS_TRY(find_claim(place, found, err));
+    if (*found == NULL) {
+        status = ss__sae_place_open(place, NULL, "a file of weights", err);
+        if (status == SS_E_NOINPUT && place->file == NULL) {
+            return refuse_unknown(place, err);
+        }
+        SS_TRY(status);
+        SS_TRY(find_claim(place, found, err));
+    }
+    if (*found == NULL) {
+        return refuse_unknown(place, err);
     }
 out:
     return status;
 }
 
-ss_status ss_sae_open(const char *path, const struct ss_sae_options *options, ss_sae **out,
-                      ss_err *err)
+/* A model's folder is not opened in search of an SAE. */
+static bool is_model(const struct ss__sae_place *place)
+{
+    return json_object_get(place->config, "model_type") != NULL ||
+           ss__sae_place_has(place, "modules.json");
+}
+
+bool ss__sae_is_at(const char *path)
+{
+    struct ss__sae_place place = {0};
+    const struct ss__sae_format *format = NULL;
+    bool found = false;
+    if (ss__path_look(path) != SS__PATH_NONE &&
+        ss__sae_place_find(path, NULL, &place, NULL) == SS_OK) {
+        found = find_claim(&place, &format, NULL) != SS_OK || format != NULL ||
+                (!is_model(&place) && find_format(&place, &format, NULL) == SS_OK);
+    }
+    ss__sae_place_release(&place);
+    return found;
+}
+
+/* ---- opening ---- */
+
+static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_log *log = options == NULL ? NULL : &options->log;
     const struct ss__sae_format *format = NULL;
+    SS_TRY(find_format(place, &format, err));
+    if (format->read == NULL) {
+        SS_FAIL_FILE(place->path, SS_E_UNSUPPORTED,
+                     "this is an SAE of %s, which is not read: %s", format->name,
+                     format->refusal);
+    }
+    sae->format = format->name;
+    SS_TRY(format->read(sae, place, err));
+out:
+    if (status != SS_OK && place->weights != NULL) {
+        ss__err_in_file(err, ss__weights_path(place->weights));
+    }
+    return status;
+}
+
+ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, bool keeps_parts,
+                       ss_sae **out, ss_err *err)
+{
+    ss_status status = SS_OK;
     struct ss__sae_place place = {0};
     struct ss_sae *sae = NULL;
-    char *memory = NULL;
     *out = NULL;
-    SS_TRY(find_place(path, &place, &memory, err));
-    SS_TRY(find_or_fail(path, &place, &format, err));
-    SS_ALLOC(sae, 1);
-    sae->format = format->name;
-    if (options != NULL) {
-        sae->options = *options;
+    if (ss__path_look(path) == SS__PATH_NONE) {
+        SS_FAIL_FILE(path, SS_E_NOINPUT,
+                     "there is no such folder or file; expected a folder with %s",
+                     formats[0]->files);
     }
+    SS_TRY(ss__sae_place_find(path, options, &place, err));
+    SS_ALLOC(sae, 1);
+    sae->keeps_parts = keeps_parts;
+    sae->options = *place.options;
     sae->path = ss__strdup(path);
     if (sae->path == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
-    SS_TRY(format->read(sae, &place, log, err));
+    SS_TRY(read_place(sae, &place, err));
     SS_ALLOC(sae->floors, sae->n_features);
     SS_ALLOC(sae->nearest, sae->n_features);
     SS_TRY(ss__sae_set_rule(sae, err));
@@ -97,8 +196,14 @@ ss_status ss_sae_open(const char *path, const struct ss_sae_options *options, ss
     sae = NULL;
 out:
     ss_sae_free(sae);
-    ss__free(memory);
+    ss__sae_place_release(&place);
     return status;
+}
+
+ss_status ss_sae_open(const char *path, const struct ss_sae_options *options, ss_sae **out,
+                      ss_err *err)
+{
+    return ss__sae_open(path, options, false, out, err);
 }
 
 void ss_sae_free(ss_sae *sae)
@@ -106,14 +211,17 @@ void ss_sae_free(ss_sae *sae)
     if (sae == NULL) {
         return;
     }
+    float *const vectors[] = {
+        sae->subtracted, sae->bias,   sae->thresholds,   sae->gate_bias, sae->log_gains,
+        sae->gains,      sae->shifts, sae->encoder_rows, sae->decoder,   sae->decoder_bias,
+        sae->magnitudes, sae->floors, sae->nearest};
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        ss__free(vectors[i]);
+    }
     ss__matrix_release(&sae->encoder);
     ss__free(sae->path);
     ss__free(sae->model_name);
-    ss__free(sae->subtracted);
-    ss__free(sae->bias);
-    ss__free(sae->thresholds);
-    ss__free(sae->floors);
-    ss__free(sae->nearest);
+    ss__buf_release(&sae->notes);
     ss__buf_release(&sae->rule);
     json_decref(sae->config);
     for (size_t i = 0; i < sae->n_files; i++) {
@@ -140,12 +248,26 @@ out:
     return status;
 }
 
+ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
+                            const char *document_path, json_t *document, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (document != NULL) {
+        sae->config = json_incref(document);
+        SS_TRY(ss__sae_add_file(sae, document_path, err));
+    }
+    SS_TRY(ss__sae_add_file(sae, ss__weights_path(place->weights), err));
+out:
+    return status;
+}
+
 void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
 {
     *out = (struct ss_sae_info){
         .path = sae->path,
         .format = sae->format,
         .kind = ss__sae_kind_name(sae->kind),
+        .variant = sae->variant,
         .rule = sae->rule.data,
         .model_name = sae->model_name,
         .dtype = sae->dtype,
@@ -153,7 +275,7 @@ void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
         .n_features = sae->n_features,
         .top_k = sae->top_k,
         .config_num_examples = sae->config_num_examples,
-        .normalizes_input = sae->normalizes_input,
+        .normalizes_input = sae->input != SS__INPUT_PLAIN,
     };
 }
 

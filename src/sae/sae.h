@@ -9,9 +9,9 @@
 uint64_t ss__sae_calibration_rows(const ss_sae *sae);
 
 /* Calibrate on embeddings x [n, width]: the threshold becomes the value midway between the
- * (k n)-th largest activation and the next. Recorded in the SAE's rule, so that a rule described
- * before is void. Errors: SS_E_USAGE (nothing to calibrate), SS_E_DATA (n is 0), SS_E_LIMIT,
- * SS_E_NONFINITE, SS_E_NOMEM. Not thread-safe: before the SAE is shared. */
+ * (k n)-th largest activation and the next. Recorded in the SAE's rule, so that a rule
+ * described before is void. Errors: SS_E_USAGE (nothing to calibrate), SS_E_DATA (n is 0),
+ * SS_E_LIMIT, SS_E_NONFINITE, SS_E_NOMEM. Not thread-safe: before the SAE is shared. */
 SS_MUST_USE ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n,
                                         ss_err *err);
 

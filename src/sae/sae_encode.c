@@ -6,7 +6,8 @@
  * tile does not show in the result.
  *
  * For a selection of the k largest of a row, one task goes through all features of its rows
- * with a list of the k strongest per row; else every tile is a task. */
+ * with a list of the k strongest per row; for a rule by row, one task makes whole rows; else
+ * every tile is a task. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -20,7 +21,6 @@ enum {
     GROUP = 16,                      /* features looked at together */
     MOST_STRONGEST_ENTRIES = 1 << 18 /* of one task's lists */
 };
-#define NORM_EPSILON 1e-5F
 
 /* What a thread found: entries of its tiles, one tile after the other, each by row, then by
  * feature. */
@@ -56,25 +56,6 @@ struct job {
 
 /* ---- preparing rows ---- */
 
-/* (x - mean) / (s + 1e-5), s = sqrt(sum of squares / (D - 1)); sums in double. */
-static void normalize(const float *x, size_t width, float *out)
-{
-    double sum = 0;
-    double squares = 0;
-    for (size_t i = 0; i < width; i++) {
-        sum += (double)x[i];
-    }
-    const float mean = (float)(sum / (double)width);
-    for (size_t i = 0; i < width; i++) {
-        out[i] = x[i] - mean;
-        squares += (double)out[i] * (double)out[i];
-    }
-    const float scale = (float)sqrt(squares / (double)(width - 1)) + NORM_EPSILON;
-    for (size_t i = 0; i < width; i++) {
-        out[i] /= scale;
-    }
-}
-
 static bool is_finite_row(const float *x, size_t width)
 {
     float zero = 0;
@@ -106,13 +87,9 @@ static void prepare_block(void *context, size_t index, size_t worker)
             continue;
         }
         float *out = job->prepared + r * width;
-        if (sae->normalizes_input) {
-            normalize(x, width, out);
-        } else {
-            memcpy(out, x, width * sizeof *out);
-        }
-        for (size_t i = 0; sae->subtracted != NULL && i < width; i++) {
-            out[i] -= sae->subtracted[i];
+        ss__sae_make_input(sae, x, out);
+        if (!is_finite_row(out, width)) {
+            note_bad_row(&job->found[worker], r);
         }
     }
 }
@@ -162,11 +139,13 @@ static void take_above(const struct ss_sae *sae, size_t feature, float value,
                        struct found *found)
 {
     const float floor = sae->floors[feature];
-    if (value > floor) {
+    const float kept =
+        sae->gains == NULL ? value : value * sae->gains[feature] + sae->shifts[feature];
+    if (value > floor && kept > 0) {
         found->features[found->n] = (uint32_t)feature;
-        found->values[found->n++] = value;
+        found->values[found->n++] = kept;
     }
-    if (floor > 0 && value >= sae->nearest[feature] &&
+    if (floor != 0 && value >= sae->nearest[feature] &&
         value <= nextafterf(nextafterf(floor, INFINITY), INFINITY)) {
         found->n_borderline++;
     }
@@ -215,11 +194,11 @@ static void encode_tile(void *context, size_t index, size_t worker)
 
 /* ---- the k largest of a row ---- */
 
-static void scan_strongest(const float *values, size_t first, size_t n,
-                           struct ss__strongest *strongest)
+static void scan_strongest(const struct ss_sae *sae, const float *values, size_t first,
+                           size_t n, struct ss__strongest *strongest)
 {
     for (size_t i = 0; i < n; i++) {
-        if (values[i] > 0) {
+        if (values[i] > sae->floors[first + i]) {
             ss__strongest_offer(strongest, values[i], first + i);
         }
     }
@@ -267,8 +246,8 @@ static void encode_row_block(void *context, size_t block, size_t worker)
     for (size_t panel = 0; panel < n_panels; panel++) {
         const float *tile = make_tile(job, block, panel, worker, &n_rows, &n_features);
         for (size_t r = 0; r < n_rows; r++) {
-            scan_strongest(tile + r * PANEL_FEATURES, panel * PANEL_FEATURES, n_features,
-                           &found->strongest[r]);
+            scan_strongest(job->sae, tile + r * PANEL_FEATURES, panel * PANEL_FEATURES,
+                           n_features, &found->strongest[r]);
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
@@ -277,6 +256,62 @@ static void encode_row_block(void *context, size_t block, size_t worker)
         }
         job->counts[first_row + r] = (uint32_t)found->strongest[r].n;
         append_strongest(&found->strongest[r], found);
+    }
+}
+
+/* ---- rules by row ---- */
+
+/* Floats of a thread for one row: h, a and the residual. */
+static size_t row_scratch_floats(const struct ss_sae *sae)
+{
+    return 2 * ss__round_up(sae->n_features, 16) + ss__round_up(sae->width, 16);
+}
+
+static bool append_row(const float *a, size_t n_features, struct found *found)
+{
+    for (size_t first = 0; first < n_features; first += PANEL_FEATURES) {
+        const size_t end = ss__min_size(n_features, first + PANEL_FEATURES);
+        if (!make_room(found, end - first)) {
+            return false;
+        }
+        for (size_t f = first; f < end; f++) {
+            if (a[f] > 0) {
+                found->features[found->n] = (uint32_t)f;
+                found->values[found->n++] = a[f];
+            }
+        }
+    }
+    return true;
+}
+
+static void encode_rule_block(void *context, size_t block, size_t worker)
+{
+    struct job *job = context;
+    const struct ss_sae *sae = job->sae;
+    struct found *found = &job->found[worker];
+    const size_t end = ss__min_size(job->n_rows, (block + 1) * job->block_rows);
+    struct ss__row row = {.h = job->tiles + worker * row_scratch_floats(sae)};
+    row.a = row.h + ss__round_up(sae->n_features, 16);
+    row.residual = row.a + ss__round_up(sae->n_features, 16);
+    if (found->kept == NULL) {
+        found->kept = ss__alloc(ss__sae_n_candidates(sae), sizeof *found->kept);
+    }
+    row.kept = found->kept;
+    job->pieces[block] = (struct piece){worker, found->n};
+    for (size_t r = block * job->block_rows; r < end && !found->no_memory; r++) {
+        const size_t before = found->n;
+        row.u = job->x + r * sae->width;
+        memset(row.a, 0, sae->n_features * sizeof *row.a);
+        for (size_t first = 0; first < sae->n_features; first += PANEL_FEATURES) {
+            const size_t n = ss__min_size(PANEL_FEATURES, sae->n_features - first);
+            ss__linear_block(&sae->encoder, row.u, 1, first, n,
+                             sae->bias == NULL ? NULL : sae->bias + first, row.h + first, n);
+        }
+        if (row.kept != NULL) {
+            ss__sae_row_rule(sae->kind)(sae, &row);
+        }
+        found->no_memory = row.kept == NULL || !append_row(row.a, sae->n_features, found);
+        job->counts[r] = (uint32_t)(found->n - before);
     }
 }
 
@@ -358,6 +393,12 @@ static ss_status check_found(const struct job *job, size_t n_threads, const char
     return bad_row == SS_NOWHERE ? SS_OK : fail_nonfinite(what, job->first_row + bad_row, err);
 }
 
+/* Whether a task goes through all features of its rows. */
+static bool is_by_row(const struct job *job)
+{
+    return job->selection == SS__SELECT_ROW_TOPK || job->selection == SS__SELECT_BY_ROW;
+}
+
 /* Small blocks for few rows, so that all threads work. */
 static size_t choose_block_rows(const struct job *job, size_t n_threads)
 {
@@ -365,6 +406,8 @@ static size_t choose_block_rows(const struct job *job, size_t n_threads)
     if (job->selection == SS__SELECT_ROW_TOPK) {
         const size_t k = ss__min_size(job->sae->top_k, job->sae->n_features);
         n = ss__min_size(n, MOST_STRONGEST_ENTRIES / k);
+    }
+    if (is_by_row(job)) {
         n = ss__min_size(n, (job->n_rows + 2 * n_threads - 1) / (2 * n_threads));
     }
     return ss__max_size(n, 1);
@@ -375,8 +418,8 @@ static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
     ss_status status = SS_OK;
     const struct ss_sae *sae = job->sae;
     const size_t n_threads = ss_work_n_threads(work);
-    const bool prepares = sae->normalizes_input || sae->subtracted != NULL;
-    const bool by_row = job->selection == SS__SELECT_ROW_TOPK;
+    const bool prepares = sae->input != SS__INPUT_PLAIN || sae->subtracted != NULL;
+    const bool by_row = is_by_row(job);
     size_t n_x = 0;
     size_t n_scratch = 0;
     job->block_rows = choose_block_rows(job, n_threads);
@@ -388,7 +431,9 @@ static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
     }
     SS_ALLOC(job->pieces, job->n_panels * job->n_blocks);
     SS_ALLOC(job->counts, job->n_panels * job->n_rows);
-    const size_t n_tiles = n_threads * job->block_rows * PANEL_FEATURES;
+    const size_t n_tiles =
+        n_threads * (job->selection == SS__SELECT_BY_ROW ? row_scratch_floats(sae)
+                                                         : job->block_rows * PANEL_FEATURES);
     if (!ss__mul(prepares ? job->n_rows : 0, sae->width, &n_x) ||
         !ss__add(ss__round_up(n_x, 16), n_tiles, &n_scratch) ||
         !ss__mul(n_scratch, sizeof(float), &n_scratch)) {
@@ -449,6 +494,8 @@ ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection,
     SS_TRY(check_found(&job, n_threads, "the embedding", err));
     if (selection == SS__SELECT_ROW_TOPK) {
         ss__pool_run(pool, job.n_blocks, encode_row_block, &job);
+    } else if (selection == SS__SELECT_BY_ROW) {
+        ss__pool_run(pool, job.n_blocks, encode_rule_block, &job);
     } else {
         ss__pool_run(pool, job.n_blocks * job.n_panels, encode_tile, &job);
     }

@@ -1,10 +1,14 @@
 /* The canonical form of an SAE, which every format is read into.
  *
- *   u = x, or LN(x) = (x - mean) / (s + 1e-5) with s unbiased over the row, if normalizes_input
- *   h = (u - subtracted) W + bias        absent parts are NULL
- *   a = h where h > floor, else 0; then the k largest, as `selection` says
+ *   u = input(x) - subtracted            absent parts are NULL
+ *   h = u W + bias
+ *   a = h where h > floor, else 0; for gated SAEs gain h + shift where h > floor, if above 0;
+ *       then the k largest, as `selection` says
  *
- * Legend: N rows, D width, L features, K kept. */
+ * A few kinds are no function of h alone: their rule works on whole rows (sae_rows.c).
+ *
+ * Legend: N rows, D width, L features, K kept, O width of the output (D but for transcoders).
+ */
 #ifndef SS_SAE_PRIV_H
 #define SS_SAE_PRIV_H
 
@@ -19,33 +23,71 @@ typedef enum ss__sae_kind {
     SS__SAE_TOPK,
     SS__SAE_BATCHTOPK,
     SS__SAE_VANILLA,
+    SS__SAE_GATED,
+    SS__SAE_GROUPMAX,
+    SS__SAE_GATED_TOPK,
+    SS__SAE_PURSUIT,
+    SS__SAE_LISTA,
     SS__N_SAE_KINDS
 } ss__sae_kind;
 
 typedef enum ss__selection {
-    SS__SELECT_ABOVE,     /* every h above its floor */
-    SS__SELECT_ROW_TOPK,  /* of those, the k largest of a row */
-    SS__SELECT_BATCH_TOPK /* of those, the k B largest of a batch of B rows */
+    SS__SELECT_ABOVE,      /* every h above its floor */
+    SS__SELECT_ROW_TOPK,   /* of those, the k largest of a row */
+    SS__SELECT_BATCH_TOPK, /* of those, the k B largest of a batch of B rows */
+    SS__SELECT_BY_ROW      /* what ss__sae_row_rule(kind) makes of a whole row */
 } ss__selection;
+
+/* What becomes of an embedding first. */
+typedef enum ss__sae_input {
+    SS__INPUT_PLAIN,
+    SS__INPUT_LAYER_NORM, /* (x - mean) / (s + 1e-5), s unbiased over the row */
+    SS__INPUT_ROOT_WIDTH, /* x sqrt(D) / |x| */
+    SS__N_SAE_INPUTS
+} ss__sae_input;
+
+/* How a format calls its parts, for the sentence of the rule; NULL: there is no such part. */
+struct ss__sae_words {
+    const char *encoder, *decoder, *subtracted, *bias, *threshold;
+    const char *gate_bias, *log_gain, *shift; /* of gated SAEs */
+};
 
 struct ss_sae {
     char *path, *model_name;
     const char *format, *dtype;
+    const char *variant; /* what the format calls this kind */
+    const struct ss__sae_words *words;
     ss__sae_kind kind;
-    size_t width, n_features, top_k;
-    bool normalizes_input;
+    size_t width, n_features, width_out, top_k;
+    ss__sae_input input;
     struct ss__matrix encoder; /* [L, D] */
     float *subtracted;         /* [D] or NULL */
     float *bias;               /* [L] or NULL */
-    float *thresholds;         /* [L], jumprelu only */
+    float *thresholds;         /* [L] or NULL */
+    double threshold;          /* of all features, learnt by a batch-top-k SAE; NaN: none */
+    bool includes_threshold;   /* h that equals the threshold fires, too */
+    bool caps_rows;            /* at most top_k of what passes the thresholds */
+    float *gate_bias, *log_gains, *gains, *shifts; /* [L], gated: h + gate_bias > 0, exp */
+
+    /* For rules by row, and for conversions if `keeps_parts`; else NULL. */
+    bool keeps_parts;
+    float *encoder_rows;       /* [L, D] */
+    float *decoder;            /* [L, O] */
+    float *decoder_bias;       /* [O] */
+    float *magnitudes;         /* [L, D]: the second encoder of SS__SAE_GATED_TOPK */
+    double residual_threshold; /* SS__SAE_PURSUIT: stop below it, if it is above 0 */
+    bool stops_on_same_support;
+    double eta;     /* SS__SAE_LISTA: strength of the inhibition */
+    size_t n_steps; /* of LISTA, or the most of a pursuit */
 
     ss__selection selection;
-    float *floors;  /* [L], not negative */
+    float *floors;  /* [L], below 0 in gated SAEs only */
     float *nearest; /* [L] the smallest h that is kept or counted as borderline */
 
     struct ss_sae_options options; /* of batch-top-k; sizes resolved; strings and log unused */
     bool calibrated;
     char calibration_hash[65];
+    struct ss__buf notes; /* conventions of the format that the rule must tell, "; …" each */
     struct ss__buf rule;
 
     json_t *config;
@@ -54,24 +96,9 @@ struct ss_sae {
     size_t n_files;
 };
 
-/* ---- formats ---- */
-
-/* Where a user pointed: a folder, or a weights file in it. */
-struct ss__sae_place {
-    const char *folder;
-    const char *weights; /* path, or NULL: the format looks for it */
-};
-
-struct ss__sae_format {
-    const char *name;
-    bool (*is_at)(const struct ss__sae_place *place);
-    ss_status (*read)(struct ss_sae *sae, const struct ss__sae_place *place,
-                      const struct ss_log *log, ss_err *err);
-};
-extern const struct ss__sae_format ss__sae_seed_format;
-
-/* Note a file that was read, for the manifest. */
-SS_MUST_USE ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
+/* As ss_sae_open, and keep all parts if a conversion needs them. */
+SS_MUST_USE ss_status ss__sae_open(const char *path, const struct ss_sae_options *options,
+                                   bool keeps_parts, ss_sae **out, ss_err *err);
 
 /* ---- rules ---- */
 
@@ -79,6 +106,8 @@ const char *ss__sae_kind_name(ss__sae_kind kind);
 /* Set selection, floors and the rule's sentence from kind, thresholds and options. Called after
  * reading and again when a threshold was found. Errors: SS_E_USAGE, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__sae_set_rule(struct ss_sae *sae, ss_err *err);
+/* Note a convention of the format, as a part of the rule's sentence. */
+void ss__sae_note(struct ss_sae *sae, const char *format, ...) SS_PRINTF(2, 3);
 /* SS_OK, or why the SAE cannot encode rows. */
 SS_MUST_USE ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err);
 
@@ -105,7 +134,25 @@ bool ss__strongest_is_tied(const struct ss__strongest *self);
  * feature. */
 SS_MUST_USE ss_status ss__sparse_keep_strongest(struct ss_sparse *rows, size_t k, ss_err *err);
 
+/* ---- rules by row ---- */
+
+/* One row while its rule runs. All memory is the caller's. */
+struct ss__row {
+    const float *u;        /* [D] */
+    float *h;              /* [L], may be written over */
+    float *a;              /* [L], zeroed: the activations go here */
+    float *residual;       /* [D] */
+    struct ss__kept *kept; /* [ss__sae_n_candidates] */
+};
+typedef void ss__row_rule(const struct ss_sae *sae, struct ss__row *row);
+
+ss__row_rule *ss__sae_row_rule(ss__sae_kind kind);
+size_t ss__sae_n_candidates(const struct ss_sae *sae);
+
 /* ---- encoding ---- */
+
+/* out [D] = input(x) - subtracted. */
+void ss__sae_make_input(const struct ss_sae *sae, const float *x, float *out);
 
 /* Rows of a call: x [n, D]; `first` is the number of the first, for messages. */
 struct ss__rows {

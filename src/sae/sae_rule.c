@@ -2,6 +2,7 @@
  * sentence that says so in every output. */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "sae/sae_priv.h"
@@ -13,6 +14,11 @@ static const char *const kind_names[SS__N_SAE_KINDS] = {
     [SS__SAE_TOPK] = "topk",
     [SS__SAE_BATCHTOPK] = "batchtopk",
     [SS__SAE_VANILLA] = "vanilla",
+    [SS__SAE_GATED] = "gated",
+    [SS__SAE_GROUPMAX] = "groupmax",
+    [SS__SAE_GATED_TOPK] = "gated top-k",
+    [SS__SAE_PURSUIT] = "matching pursuit",
+    [SS__SAE_LISTA] = "lista",
 };
 
 const char *ss__sae_kind_name(ss__sae_kind kind)
@@ -20,40 +26,161 @@ const char *ss__sae_kind_name(ss__sae_kind kind)
     return kind_names[kind];
 }
 
+/* Where h begins to count. A threshold that counts itself is one step higher than its floor. */
+static float floor_of(const struct ss_sae *sae, size_t feature, float constant)
+{
+    if (sae->gate_bias != NULL) {
+        return -sae->gate_bias[feature];
+    }
+    const float threshold = sae->thresholds != NULL ? sae->thresholds[feature] : constant;
+    if (!(threshold > 0)) {
+        return 0;
+    }
+    return sae->includes_threshold ? nextafterf(threshold, 0) : threshold;
+}
+
 static void set_floors(struct ss_sae *sae, float constant)
 {
     for (size_t f = 0; f < sae->n_features; f++) {
-        const float floor = sae->thresholds != NULL ? sae->thresholds[f] : constant;
-        sae->floors[f] = floor > 0 ? floor : 0;
-        sae->nearest[f] = floor > 0 ? nextafterf(nextafterf(floor, 0), 0) : FLT_TRUE_MIN;
+        const float floor = floor_of(sae, f, constant);
+        const float towards = floor > 0 ? 0 : -INFINITY;
+        sae->floors[f] = floor;
+        sae->nearest[f] =
+            floor == 0 ? FLT_TRUE_MIN : nextafterf(nextafterf(floor, towards), towards);
     }
 }
 
 /* ---- sentences ---- */
 
-static void describe_input(struct ss_sae *sae)
+void ss__sae_note(struct ss_sae *sae, const char *format, ...)
 {
-    const char *input = sae->normalizes_input ? "LN(x)" : "x";
-    struct ss__buf *rule = &sae->rule;
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    ss__buf_printf(&sae->notes, "; %s", text);
+}
+
+static const char *const input_names[SS__N_SAE_INPUTS] = {"x", "LN(x)", "S(x)"};
+static const char *const input_meanings[SS__N_SAE_INPUTS] = {
+    [SS__INPUT_PLAIN] = "",
+    [SS__INPUT_LAYER_NORM] = ", LN(x) = (x - mean) / (std + 1e-5) with n - 1 in std",
+    [SS__INPUT_ROOT_WIDTH] = ", S(x) = x sqrt(width) / |x|",
+};
+
+/* "(x - b_dec)" or "x". */
+static void describe_u(struct ss_sae *sae)
+{
     if (sae->subtracted != NULL) {
-        ss__buf_printf(rule, "h = relu((%s - b_dec) W_enc", input);
+        ss__buf_printf(&sae->rule, "(%s - %s)", input_names[sae->input],
+                       sae->words->subtracted);
     } else {
-        ss__buf_printf(rule, "h = relu(%s W_enc", input);
+        ss__buf_add_text(&sae->rule, input_names[sae->input]);
     }
-    ss__buf_add_text(rule, sae->bias != NULL ? " + b_enc)" : ")");
-    if (sae->normalizes_input) {
-        ss__buf_add_text(rule, ", LN(x) = (x - mean) / (std + 1e-5) with n - 1 in std");
+}
+
+static void describe_h(struct ss_sae *sae, bool is_positive)
+{
+    struct ss__buf *rule = &sae->rule;
+    ss__buf_add_text(rule, is_positive ? "h = relu(" : "h = ");
+    describe_u(sae);
+    ss__buf_printf(rule, " %s", sae->words->encoder);
+    if (sae->bias != NULL) {
+        ss__buf_printf(rule, " + %s", sae->words->bias);
     }
-    ss__buf_add_text(rule, sae->subtracted != NULL ? "; b_dec is subtracted from the input"
-                                                   : "; b_dec is not subtracted");
-    ss__buf_add_text(rule, sae->bias != NULL ? ", b_enc is added" : ", b_enc is not used");
+    ss__buf_add_text(rule, is_positive ? ")" : "");
+}
+
+/* What is and is not done with the biases, as formats differ most in this. */
+static void describe_conventions(struct ss_sae *sae)
+{
+    struct ss__buf *rule = &sae->rule;
+    const struct ss__sae_words *words = sae->words;
+    ss__buf_add_text(rule, input_meanings[sae->input]);
+    if (words->subtracted != NULL) {
+        ss__buf_printf(rule, "; %s is %s", words->subtracted,
+                       sae->subtracted != NULL ? "subtracted from the input"
+                                               : "not subtracted");
+    }
+    if (words->bias != NULL) {
+        ss__buf_printf(rule, ", %s is %s", words->bias,
+                       sae->bias != NULL ? "added" : "not used");
+    }
+    if (sae->notes.n_bytes > 0) {
+        ss__buf_add(rule, sae->notes.data, sae->notes.n_bytes);
+    }
+}
+
+static void describe_relu(struct ss_sae *sae)
+{
+    ss__buf_add_text(&sae->rule, "a = h; ");
+}
+
+static const char *comparison(const struct ss_sae *sae)
+{
+    return sae->includes_threshold ? ">=" : ">";
 }
 
 static void describe_above(struct ss_sae *sae)
 {
-    const bool jumps = sae->kind == SS__SAE_JUMPRELU;
-    ss__buf_add_text(&sae->rule,
-                     jumps ? "a = h where h > exp(log_threshold), else 0; " : "a = h; ");
+    ss__buf_printf(&sae->rule, "a = h where h %s %s, else 0; ", comparison(sae),
+                   sae->words->threshold);
+    if (sae->caps_rows) {
+        ss__buf_printf(&sae->rule, "of these the %zu largest of each row at most; ",
+                       sae->top_k);
+    }
+}
+
+static void describe_gated(struct ss_sae *sae)
+{
+    const struct ss__sae_words *words = sae->words;
+    ss__buf_printf(&sae->rule, "a = relu(exp(%s) h + %s) where h + %s > 0, else 0; ",
+                   words->log_gain, words->shift, words->gate_bias);
+}
+
+static void describe_groupmax(struct ss_sae *sae)
+{
+    ss__buf_printf(&sae->rule,
+                   "a = the largest h of each of %zu groups of %zu neighbouring features, "
+                   "equal values by lower feature; ",
+                   sae->top_k, sae->n_features / sae->top_k);
+}
+
+static void describe_gated_topk(struct ss_sae *sae)
+{
+    ss__buf_printf(&sae->rule,
+                   "a = relu(exp(%s) (u %s) sigmoid(h)) for the %zu largest h of each row, "
+                   "equal values by lower feature, u = ",
+                   sae->words->log_gain, sae->words->shift, sae->top_k);
+    describe_u(sae);
+    ss__buf_add_text(&sae->rule, "; ");
+}
+
+static void describe_pursuit(struct ss_sae *sae)
+{
+    struct ss__buf *rule = &sae->rule;
+    ss__buf_add_text(rule, "matching pursuit: from r = ");
+    describe_u(sae);
+    ss__buf_printf(rule,
+                   ", the largest c = r %s^T is added to its feature's a and c times that row "
+                   "of %s taken from r, while c > 0, at most %zu times",
+                   sae->words->decoder, sae->words->decoder, sae->n_steps);
+    if (sae->residual_threshold > 0) {
+        ss__buf_printf(rule, ", until |r| < %.9g", sae->residual_threshold);
+    }
+    ss__buf_add_text(rule, sae->stops_on_same_support ? ", or until a feature is chosen again; "
+                                                      : "; ");
+}
+
+static void describe_lista(struct ss_sae *sae)
+{
+    ss__buf_printf(&sae->rule,
+                   "%zu times, among the %zu largest h of a row: h = relu(h - %.9g times the "
+                   "sum of the others' h by their rows' products in %s); a = the %zu largest "
+                   "of the last round, equal values by lower feature; ",
+                   sae->n_steps, ss__sae_n_candidates(sae), sae->eta, sae->words->decoder,
+                   sae->top_k);
 }
 
 static void describe_row_topk(struct ss_sae *sae)
@@ -91,6 +218,22 @@ static void describe_threshold(struct ss_sae *sae)
     }
 }
 
+/* The threshold that training left in the file. */
+static void describe_stored(struct ss_sae *sae)
+{
+    ss__buf_printf(&sae->rule,
+                   "a = h where h %s %.9g, else 0 (the threshold that training stored in '%s'",
+                   comparison(sae), sae->threshold, sae->words->threshold);
+    ss__buf_add_text(&sae->rule,
+                     sae->threshold > 0
+                         ? "); "
+                         : ": it is not above 0, so that every positive h is kept); ");
+    if (sae->caps_rows) {
+        ss__buf_printf(&sae->rule, "of these the %zu largest of each row at most; ",
+                       sae->top_k);
+    }
+}
+
 static void describe_batch(struct ss_sae *sae)
 {
     ss__buf_printf(
@@ -113,20 +256,27 @@ static void describe_refused(struct ss_sae *sae)
 
 struct way {
     ss__selection selection;
+    enum { H_RELU, H_LINEAR, NO_H } h; /* how h enters the sentence */
     void (*describe)(struct ss_sae *sae);
 };
 
 static const struct way ways[SS__N_SAE_KINDS] = {
-    [SS__SAE_JUMPRELU] = {SS__SELECT_ABOVE, describe_above},
-    [SS__SAE_TOPK] = {SS__SELECT_ROW_TOPK, describe_row_topk},
-    [SS__SAE_VANILLA] = {SS__SELECT_ABOVE, describe_above},
+    [SS__SAE_JUMPRELU] = {SS__SELECT_ABOVE, H_RELU, describe_above},
+    [SS__SAE_TOPK] = {SS__SELECT_ROW_TOPK, H_RELU, describe_row_topk},
+    [SS__SAE_BATCHTOPK] = {SS__SELECT_ABOVE, H_RELU, describe_stored},
+    [SS__SAE_VANILLA] = {SS__SELECT_ABOVE, H_RELU, describe_relu},
+    [SS__SAE_GATED] = {SS__SELECT_ABOVE, H_LINEAR, describe_gated},
+    [SS__SAE_GROUPMAX] = {SS__SELECT_BY_ROW, H_RELU, describe_groupmax},
+    [SS__SAE_GATED_TOPK] = {SS__SELECT_BY_ROW, H_LINEAR, describe_gated_topk},
+    [SS__SAE_PURSUIT] = {SS__SELECT_BY_ROW, NO_H, describe_pursuit},
+    [SS__SAE_LISTA] = {SS__SELECT_BY_ROW, H_RELU, describe_lista},
 };
 
 static const struct way batchtopk_ways[] = {
-    [SS_BATCHTOPK_REFUSE] = {SS__SELECT_BATCH_TOPK, describe_refused},
-    [SS_BATCHTOPK_THRESHOLD] = {SS__SELECT_ABOVE, describe_threshold},
-    [SS_BATCHTOPK_ROW_TOPK] = {SS__SELECT_ROW_TOPK, describe_row_topk},
-    [SS_BATCHTOPK_BATCH] = {SS__SELECT_BATCH_TOPK, describe_batch},
+    [SS_BATCHTOPK_REFUSE] = {SS__SELECT_BATCH_TOPK, H_RELU, describe_refused},
+    [SS_BATCHTOPK_THRESHOLD] = {SS__SELECT_ABOVE, H_RELU, describe_threshold},
+    [SS_BATCHTOPK_ROW_TOPK] = {SS__SELECT_ROW_TOPK, H_RELU, describe_row_topk},
+    [SS_BATCHTOPK_BATCH] = {SS__SELECT_BATCH_TOPK, H_RELU, describe_batch},
 };
 
 static ss_status resolve_options(struct ss_sae *sae, ss_err *err)
@@ -153,26 +303,56 @@ static ss_status resolve_options(struct ss_sae *sae, ss_err *err)
     return SS_OK;
 }
 
+/* A batch-top-k SAE whose file holds the threshold of its training, and no other rule is
+ * asked for. */
+static bool uses_stored_threshold(const struct ss_sae *sae)
+{
+    return isfinite(sae->threshold) && sae->options.batchtopk_rule == SS_BATCHTOPK_REFUSE;
+}
+
+static bool needs_choice(const struct ss_sae *sae)
+{
+    return sae->kind == SS__SAE_BATCHTOPK && !uses_stored_threshold(sae);
+}
+
+/* How rows are encoded, and the threshold of all features in `constant`. */
+static struct way find_way(const struct ss_sae *sae, float *constant)
+{
+    struct way way = ways[sae->kind];
+    *constant = 0;
+    if (needs_choice(sae)) {
+        way = batchtopk_ways[sae->options.batchtopk_rule];
+        if (way.selection == SS__SELECT_ABOVE && isfinite(sae->options.batchtopk_threshold)) {
+            *constant = (float)sae->options.batchtopk_threshold;
+        }
+        return way;
+    }
+    if (isfinite(sae->threshold)) {
+        *constant = (float)sae->threshold;
+    }
+    if (sae->caps_rows) {
+        way.selection = SS__SELECT_ROW_TOPK;
+    }
+    return way;
+}
+
 ss_status ss__sae_set_rule(struct ss_sae *sae, ss_err *err)
 {
     ss_status status = SS_OK;
     float constant = 0;
-    struct way way = ways[sae->kind];
     if (!sae->calibrated) {
         SS_TRY(resolve_options(sae, err));
     }
-    if (sae->kind == SS__SAE_BATCHTOPK) {
-        way = batchtopk_ways[sae->options.batchtopk_rule];
-        if (way.selection == SS__SELECT_ABOVE && isfinite(sae->options.batchtopk_threshold)) {
-            constant = (float)sae->options.batchtopk_threshold;
-        }
-    }
+    const struct way way = find_way(sae, &constant);
     sae->selection = way.selection;
     set_floors(sae, constant);
     sae->rule.n_bytes = 0;
     way.describe(sae);
-    describe_input(sae);
-    if (ss__buf_text(&sae->rule) == NULL) {
+    if (way.h != NO_H) {
+        describe_h(sae, way.h == H_RELU);
+    }
+    describe_conventions(sae);
+    if (sae->notes.failed || ss__buf_text(&sae->rule) == NULL) {
         status = ss__fail_nomem(err, "the rule of an SAE");
     }
 out:
@@ -181,7 +361,7 @@ out:
 
 ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err)
 {
-    if (sae->kind != SS__SAE_BATCHTOPK) {
+    if (!needs_choice(sae)) {
         return SS_OK;
     }
     if (sae->options.batchtopk_rule == SS_BATCHTOPK_REFUSE) {

@@ -1,0 +1,134 @@
+/* Formats of SAE checkpoints: where one lies, the table of formats, and what their readers
+ * share. A format is one file with one row: it says whether a place is its own and fills the
+ * canonical form. */
+#ifndef SS_SAE_FORMAT_H
+#define SS_SAE_FORMAT_H
+
+#include "sae/sae_priv.h"
+#include "weights/weights.h"
+
+/* ---- places ---- */
+
+enum { SS__SAE_NAME_BYTES = 256 };
+
+/* What a user pointed at: a folder, or a file in it, with the small documents beside it. */
+struct ss__sae_place {
+    const char *path; /* as given, borrowed */
+    char *folder;
+    char *file;           /* of weights, if one was named, else NULL */
+    json_t *config, *cfg; /* config.json and cfg.json, NULL if absent */
+    char *config_path, *cfg_path;
+    struct ss__weights *weights; /* NULL until opened */
+    char prefix[64];             /* of the tensors' names: "state_dict/module." */
+    const struct ss_log *log;
+    const struct ss_sae_options *options;
+};
+
+/* Look at a path and read the documents beside it. The folder of a sentence-transformers model
+ * stands for its SparseAutoEncoder module. Release after success and failure. */
+SS_MUST_USE ss_status ss__sae_place_find(const char *path, const struct ss_sae_options *options,
+                                         struct ss__sae_place *place, ss_err *err);
+void ss__sae_place_release(struct ss__sae_place *place);
+bool ss__sae_place_has(const struct ss__sae_place *place, const char *name);
+
+/* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in words)
+ * that is in the folder; without names, the only weights file of the folder. Does nothing when
+ * weights are open. */
+SS_MUST_USE ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *names,
+                                         const char *expected, ss_err *err);
+
+/* A tensor by its name without the prefix, or NULL. */
+const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name);
+/* A plain value beside the tensors of a torch file, or NULL. */
+const char *ss__sae_value(const struct ss__sae_place *place, const char *name);
+
+/* ---- the table ---- */
+
+struct ss__sae_format {
+    const char *name;
+    const char *files; /* in words, for messages */
+    /* Whether the documents, or else the tensors, are those of this format; either may be
+     * NULL. The second is asked only when no format claims the documents. */
+    bool (*claims_config)(const struct ss__sae_place *place);
+    bool (*claims_tensors)(const struct ss__sae_place *place);
+    /* Fill `sae` and note the files. NULL in formats that are known and refused. */
+    ss_status (*read)(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err);
+    const char *refusal; /* why */
+};
+
+extern const struct ss__sae_format ss__sae_seed_format, ss__sae_saelens_format,
+    ss__sae_gemma_format, ss__sae_sparsify_format, ss__sae_latent_format,
+    ss__sae_dictionary_format, ss__sae_saerch_format, ss__sae_openai_format,
+    ss__sae_hypothesaes_format, ss__sae_csr_format;
+extern const struct ss__sae_format ss__sae_refused_formats[];
+extern const size_t ss__sae_n_refused_formats;
+
+/* Note a file that was read, for the manifest. */
+SS_MUST_USE ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
+/* Note the weights file and a document (nullable), and keep the document as the config. */
+SS_MUST_USE ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
+                                        const char *document_path, json_t *document,
+                                        ss_err *err);
+
+/* ---- configs ---- */
+
+/* A count that must be there, from 1 to INT32_MAX. */
+SS_MUST_USE ss_status ss__sae_need_size(const char *file, const json_t *config, const char *key,
+                                        size_t *value, ss_err *err);
+/* The encoder's name in the config, "" where `key` is absent or no text. */
+SS_MUST_USE ss_status ss__sae_set_model_name(struct ss_sae *sae, const json_t *config,
+                                             const char *key, ss_err *err);
+/* Refuse k above the number of features; `key` is what holds it. */
+SS_MUST_USE ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *file,
+                                          const char *key, ss_err *err);
+/* Refuse layer norm of a width of 1, which has no spread. */
+SS_MUST_USE ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file,
+                                          const char *key, ss_err *err);
+
+/* ---- tensors ---- */
+
+/* The names and layouts of the parts of one form. */
+struct ss__sae_names {
+    const char *encoder;
+    ss__layout encoder_layout;
+    const char *decoder;       /* NULL: the encoder again */
+    ss__layout decoder_layout; /* SS__IN_BY_OUT is [L, O], SS__OUT_BY_IN is [O, L] */
+    const char *bias;          /* [L] or NULL */
+    const char *decoder_bias;  /* [O] or NULL */
+};
+
+typedef enum ss__threshold_form {
+    SS__NO_THRESHOLD,
+    SS__THRESHOLD_EACH,     /* [L] */
+    SS__THRESHOLD_EACH_LOG, /* [L], of its logarithm */
+    SS__THRESHOLD_ALL       /* [] */
+} ss__threshold_form;
+
+/* What one kind of SAE of a format stores and does. */
+struct ss__sae_form {
+    const char *variant; /* as the config calls it */
+    ss__sae_kind kind;
+    const struct ss__sae_names *names;
+    const struct ss__sae_words *words;
+    bool subtracts_bias, adds_bias;
+    ss__threshold_form threshold_form;
+    const char *threshold;
+    bool folds_norms;      /* h counts in units of its decoder's norm */
+    bool keeps_unit_norms; /* but not if all norms are 1 */
+};
+
+/* Set kind, words and variant, and read all tensors of a form; sae->width, n_features and, for
+ * transcoders, width_out are known. Every tensor is checked, also those that are not used. */
+SS_MUST_USE ss_status ss__sae_read_form(struct ss_sae *sae, const struct ss__sae_place *place,
+                                        const struct ss__sae_form *form, ss_err *err);
+
+/* Parts of that, for forms of their own. Gives *out (ss__free). */
+SS_MUST_USE ss_status ss__sae_need_vector(const struct ss__sae_place *place, const char *name,
+                                          size_t n, float **out, ss_err *err);
+SS_MUST_USE ss_status ss__sae_need_scalar(const struct ss__sae_place *place, const char *name,
+                                          double *out, ss_err *err);
+/* Width and number of features from the shape of the encoder's matrix. */
+SS_MUST_USE ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *place,
+                                        const char *name, ss__layout layout, ss_err *err);
+
+#endif

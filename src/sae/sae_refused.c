@@ -1,0 +1,80 @@
+/* Formats that are known and not read: each is recognised, so that the sentence says what it is
+ * and why, instead of guessing its rule. */
+#include <string.h>
+
+#include "sae/sae_format.h"
+
+static bool has(const struct ss__sae_place *place, const char *name)
+{
+    return ss__sae_tensor(place, name) != NULL;
+}
+
+/* An epoch, a state dict and optimiser beside each other, with the tensors of a tied SAE. */
+static bool is_csr_training(const struct ss__sae_place *place)
+{
+    return has(place, "pre_bias") && has(place, "latent_bias") &&
+           has(place, "stats_last_nonzero") && !has(place, "latents_mean_square") &&
+           ss__sae_value(place, "activation") == NULL;
+}
+
+static bool is_prismadb(const struct ss__sae_place *place)
+{
+    return place->weights != NULL && (ss__weights_find(place->weights, "zscore_mean") != NULL ||
+                                      has(place, "epoch_on_count"));
+}
+
+static bool is_encoder_sae(const struct ss__sae_place *place)
+{
+    return strncmp(place->prefix, "model_state_dict/", 17) == 0 &&
+           has(place, "encoder.weight") && has(place, "decoder.weight") &&
+           !has(place, "encoder.bias") && !has(place, "latent_bias") &&
+           !has(place, "neuron_bias") && !has(place, "gate_bias");
+}
+
+static bool is_lightning(const struct ss__sae_place *place)
+{
+    return ss__sae_value(place, "pytorch-lightning_version") != NULL;
+}
+
+static bool is_goodfire(const struct ss__sae_place *place)
+{
+    return has(place, "encoder_linear.weight") && has(place, "decoder_linear.weight");
+}
+
+static bool is_llama_scope(const struct ss__sae_place *place)
+{
+    return has(place, "jump_relu_threshold") || has(place, "log_jumprelu_threshold");
+}
+
+static bool is_llama_scope_folder(const struct ss__sae_place *place)
+{
+    return ss__sae_place_has(place, "hyperparams.json") &&
+           ss__sae_place_has(place, "final.safetensors");
+}
+
+const struct ss__sae_format ss__sae_refused_formats[] = {
+    {.name = "CSR_Adaptive_Rep",
+     .claims_tensors = is_csr_training,
+     .refusal = "its training checkpoint stores neither k nor whether inputs are normalised; "
+                "save it as a SparseAutoEncoder of sentence-transformers"},
+    {.name = "prismadb",
+     .claims_tensors = is_prismadb,
+     .refusal = "its inputs are scaled per dimension by the statistics of a training set"},
+    {.name = "EncoderSAE",
+     .claims_tensors = is_encoder_sae,
+     .refusal = "its checkpoint does not store k"},
+    {.name = "Lightning",
+     .claims_tensors = is_lightning,
+     .refusal = "a training checkpoint of PyTorch Lightning does not say how its tensors are "
+                "used; save the SAE alone"},
+    {.name = "Goodfire",
+     .claims_tensors = is_goodfire,
+     .refusal = "its SAEs read the hidden states of a language model, not sentence embeddings"},
+    {.name = "Llama Scope",
+     .claims_config = is_llama_scope_folder,
+     .claims_tensors = is_llama_scope,
+     .refusal = "its SAEs read the hidden states of a language model, scaled by the statistics "
+                "of a dataset that are not in the weights"},
+};
+const size_t ss__sae_n_refused_formats =
+    sizeof ss__sae_refused_formats / sizeof ss__sae_refused_formats[0];

@@ -1,0 +1,410 @@
+/* Reading the tensors of a form into the canonical SAE. Shapes follow from width and number of
+ * features; what a kind does not use is checked all the same. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "sae/sae_format.h"
+
+#define UNIT_NORM_TOLERANCE 1.001e-5 /* of torch.allclose: 1e-5 of 1, and 1e-8 */
+
+struct whole_name {
+    char text[SS__SAE_NAME_BYTES];
+};
+
+static struct whole_name whole(const struct ss__sae_place *place, const char *name)
+{
+    struct whole_name whole;
+    (void)snprintf(whole.text, sizeof whole.text, "%s%s", place->prefix, name);
+    return whole;
+}
+
+/* ---- configs ---- */
+
+ss_status ss__sae_need_size(const char *file, const json_t *config, const char *key,
+                            size_t *value, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__json_need(file, config, key, err));
+    SS_TRY(ss__json_size(file, config, key, value, err));
+    if (*value == 0 || *value > INT32_MAX) {
+        status =
+            ss__fail_file(err, file, SS_E_DATA, "%s is %zu, expected a number from 1 to %d",
+                          key, *value, INT32_MAX);
+        ss__err_about(err, key);
+    }
+out:
+    return status;
+}
+
+ss_status ss__sae_set_model_name(struct ss_sae *sae, const json_t *config, const char *key,
+                                 ss_err *err)
+{
+    const char *name = config == NULL ? NULL : json_string_value(json_object_get(config, key));
+    sae->model_name = ss__strdup(name == NULL ? "" : name);
+    return sae->model_name == NULL ? ss__fail_nomem(err, "the name of an SAE's encoder")
+                                   : SS_OK;
+}
+
+ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *file, const char *key,
+                              ss_err *err)
+{
+    if (sae->top_k > 0 && sae->top_k <= sae->n_features) {
+        return SS_OK;
+    }
+    const ss_status status =
+        ss__fail_file(err, file, sae->top_k == 0 ? SS_E_DATA : SS_E_SHAPE,
+                      "%s is %zu, expected a number from 1 to the number of features, %zu", key,
+                      sae->top_k, sae->n_features);
+    ss__err_about(err, key);
+    return status;
+}
+
+ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file, const char *key,
+                              ss_err *err)
+{
+    if (sae->input != SS__INPUT_LAYER_NORM || sae->width > 1) {
+        return SS_OK;
+    }
+    const ss_status status =
+        ss__fail_file(err, file, SS_E_SHAPE,
+                      "%s has no meaning for inputs of width 1, which have no spread", key);
+    ss__err_about(err, key);
+    return status;
+}
+
+/* ---- small tensors ---- */
+
+ss_status ss__sae_need_vector(const struct ss__sae_place *place, const char *name, size_t n,
+                              float **out, ss_err *err)
+{
+    const uint64_t shape[1] = {n};
+    return ss__weights_need_f32(place->weights, whole(place, name).text, 1, shape, out, err);
+}
+
+/* Some files keep a number as [], some as [1]. */
+ss_status ss__sae_need_scalar(const struct ss__sae_place *place, const char *name, double *out,
+                              ss_err *err)
+{
+    const struct ss__tensor *tensor = ss__sae_tensor(place, name);
+    const uint64_t shape[1] = {1};
+    float *value = NULL;
+    const size_t n_dims = tensor != NULL && tensor->n_dims == 1 ? 1 : 0;
+    const ss_status status = ss__weights_need_f32(place->weights, whole(place, name).text,
+                                                  n_dims, shape, &value, err);
+    if (status == SS_OK) {
+        *out = (double)*value;
+    }
+    ss__free(value);
+    return status;
+}
+
+ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *place,
+                            const char *name, ss__layout layout, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *file = ss__weights_path(place->weights);
+    const struct ss__tensor *tensor = ss__sae_tensor(place, name);
+    if (tensor == NULL) {
+        SS_FAIL_FILE(file, SS_E_DATA, "tensor '%s' is missing", whole(place, name).text);
+    }
+    if (tensor->n_dims != 2 || tensor->shape[0] == 0 || tensor->shape[1] == 0 ||
+        tensor->shape[0] > INT32_MAX || tensor->shape[1] > INT32_MAX) {
+        SS_FAIL_FILE(file, SS_E_SHAPE,
+                     "tensor '%s' has %zu dimensions or an impossible size, expected a matrix",
+                     tensor->name, tensor->n_dims);
+    }
+    sae->n_features = (size_t)tensor->shape[layout == SS__OUT_BY_IN ? 0 : 1];
+    sae->width = (size_t)tensor->shape[layout == SS__OUT_BY_IN ? 1 : 0];
+out:
+    if (status != SS_OK) {
+        ss__err_about(err, name);
+    }
+    return status;
+}
+
+/* Read a vector and keep it only if it is used. */
+static ss_status read_vector(const struct ss__sae_place *place, const char *name, size_t n,
+                             bool is_used, float **kept, ss_err *err)
+{
+    float *values = NULL;
+    if (name == NULL) {
+        return SS_OK;
+    }
+    const ss_status status = ss__sae_need_vector(place, name, n, &values, err);
+    if (is_used) {
+        *kept = values;
+    } else {
+        ss__free(values);
+    }
+    return status;
+}
+
+/* ---- thresholds ---- */
+
+static ss_status read_threshold(struct ss_sae *sae, const struct ss__sae_place *place,
+                                const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    sae->threshold = NAN;
+    if (form->threshold_form == SS__NO_THRESHOLD) {
+        return SS_OK;
+    }
+    if (form->threshold_form == SS__THRESHOLD_ALL) {
+        SS_TRY(ss__sae_need_scalar(place, form->threshold, &sae->threshold, err));
+        if (sae->threshold <= 0) {
+            ss__log(place->log, SS_LEVEL_WARNING,
+                    "%s: '%s' is %g, as before any training: every positive activation is kept",
+                    ss__weights_path(place->weights), form->threshold, sae->threshold);
+        }
+        return SS_OK;
+    }
+    SS_TRY(ss__sae_need_vector(place, form->threshold, sae->n_features, &sae->thresholds, err));
+    for (size_t f = 0; form->threshold_form == SS__THRESHOLD_EACH_LOG && f < sae->n_features;
+         f++) {
+        sae->thresholds[f] = (float)exp((double)sae->thresholds[f]);
+    }
+out:
+    return status;
+}
+
+/* ---- gates ---- */
+
+static ss_status read_gates(struct ss_sae *sae, const struct ss__sae_place *place,
+                            const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = sae->n_features;
+    if (form->kind != SS__SAE_GATED) {
+        return SS_OK;
+    }
+    SS_TRY(ss__sae_need_vector(place, form->words->gate_bias, n, &sae->gate_bias, err));
+    SS_TRY(ss__sae_need_vector(place, form->words->shift, n, &sae->shifts, err));
+    SS_TRY(ss__sae_need_vector(place, form->words->log_gain, n, &sae->log_gains, err));
+    SS_ALLOC(sae->gains, n);
+    for (size_t f = 0; f < n; f++) {
+        sae->gains[f] = (float)exp((double)sae->log_gains[f]);
+        if (!isfinite(sae->gains[f])) {
+            SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_NONFINITE,
+                         "exp of tensor '%s' is beyond float32 at index %zu",
+                         form->words->log_gain, f);
+        }
+    }
+out:
+    return status;
+}
+
+/* ---- matrices ---- */
+
+static void transpose(const float *from, size_t n_rows, size_t n_columns, float *to)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t c = 0; c < n_columns; c++) {
+            to[c * n_rows + r] = from[r * n_columns + c];
+        }
+    }
+}
+
+/* A matrix [n, m] of the file as rows [n, m] in memory of its own; with SS__IN_BY_OUT it stands
+ * as [m, n] in the file. */
+static ss_status read_rows(const struct ss__sae_place *place, const char *name,
+                           ss__layout layout, const size_t size[2], float **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool turned = layout == SS__IN_BY_OUT;
+    const uint64_t shape[2] = {size[turned], size[!turned]};
+    const float *values = NULL;
+    float *owned = NULL;
+    *out = NULL;
+    SS_TRY(ss__weights_view_f32(place->weights, whole(place, name).text, 2, shape, &values,
+                                &owned, err));
+    SS_ALLOC_ALIGNED(*out, size[0] * size[1]);
+    if (turned) {
+        transpose(values, size[1], size[0], *out);
+    } else {
+        memcpy(*out, values, size[0] * size[1] * sizeof **out);
+    }
+out:
+    ss__free(owned);
+    return status;
+}
+
+static bool keeps_decoder(const struct ss_sae *sae)
+{
+    return sae->keeps_parts || sae->kind == SS__SAE_PURSUIT || sae->kind == SS__SAE_LISTA;
+}
+
+/* The decoder as [L, O], kept if something needs it; else its shape and numbers are checked. */
+static ss_status read_decoder(struct ss_sae *sae, const struct ss__sae_place *place,
+                              const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__sae_names *names = form->names;
+    const bool turned = names->decoder_layout == SS__OUT_BY_IN;
+    const size_t size[2] = {sae->n_features, sae->width_out};
+    if (names->decoder == NULL) {
+        return SS_OK;
+    }
+    if (keeps_decoder(sae) || form->folds_norms) {
+        return read_rows(place, names->decoder, turned ? SS__IN_BY_OUT : SS__OUT_BY_IN, size,
+                         &sae->decoder, err);
+    }
+    const uint64_t shape[2] = {size[turned], size[!turned]};
+    const float *values = NULL;
+    float *owned = NULL;
+    SS_TRY(ss__weights_view_f32(place->weights, whole(place, names->decoder).text, 2, shape,
+                                &values, &owned, err));
+    ss__weights_forget(place->weights, ss__sae_tensor(place, names->decoder));
+out:
+    ss__free(owned);
+    return status;
+}
+
+static float norm_of(const float *row, size_t n)
+{
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        squares += (double)row[i] * (double)row[i];
+    }
+    return (float)sqrt(squares);
+}
+
+/* Whether all rows are of length 1, but for rounding: then some projects leave them alone. */
+static bool has_unit_norms(const struct ss_sae *sae)
+{
+    for (size_t f = 0; f < sae->n_features; f++) {
+        const float norm = norm_of(sae->decoder + f * sae->width_out, sae->width_out);
+        if (fabs((double)norm - 1) > UNIT_NORM_TOLERANCE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Take the decoder's norms into the encoder: h counts in their units, and the rows of the
+ * decoder become of length 1. */
+static void fold_norms(struct ss_sae *sae)
+{
+    for (size_t f = 0; f < sae->n_features; f++) {
+        float *decoder = sae->decoder + f * sae->width_out;
+        const float norm = norm_of(decoder, sae->width_out);
+        for (size_t i = 0; i < sae->width; i++) {
+            sae->encoder_rows[f * sae->width + i] *= norm;
+        }
+        for (size_t i = 0; norm > 0 && i < sae->width_out; i++) {
+            decoder[i] /= norm;
+        }
+        if (sae->bias != NULL) {
+            sae->bias[f] *= norm;
+        }
+    }
+}
+
+/* The encoder without a copy of its own where nothing needs one. */
+static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss__sae_place *place,
+                                       const struct ss__sae_names *names, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool turned = names->encoder_layout == SS__IN_BY_OUT;
+    const uint64_t shape[2] = {turned ? sae->width : sae->n_features,
+                               turned ? sae->n_features : sae->width};
+    const float *values = NULL;
+    float *owned = NULL;
+    SS_TRY(ss__weights_view_f32(place->weights, whole(place, names->encoder).text, 2, shape,
+                                &values, &owned, err));
+    ss__matrix_fill(&sae->encoder, 0, sae->n_features, values, names->encoder_layout);
+    ss__weights_forget(place->weights, ss__sae_tensor(place, names->encoder));
+out:
+    ss__free(owned);
+    return status;
+}
+
+static ss_status read_encoder(struct ss_sae *sae, const struct ss__sae_place *place,
+                              const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t size[2] = {sae->n_features, sae->width};
+    SS_TRY(ss__matrix_new(sae->n_features, sae->width, &sae->encoder, err));
+    if (!sae->keeps_parts && !form->folds_norms) {
+        SS_TRY(read_encoder_directly(sae, place, form->names, err));
+    } else {
+        SS_TRY(read_rows(place, form->names->encoder, form->names->encoder_layout, size,
+                         &sae->encoder_rows, err));
+        if (form->folds_norms && !(form->keeps_unit_norms && has_unit_norms(sae))) {
+            fold_norms(sae);
+            ss__sae_note(sae, "the norms of the rows of %s are taken into %s",
+                         form->words->decoder, form->words->encoder);
+        }
+        ss__matrix_fill(&sae->encoder, 0, sae->n_features, sae->encoder_rows, SS__OUT_BY_IN);
+    }
+    sae->dtype = ss__dtype_name(ss__sae_tensor(place, form->names->encoder)->dtype);
+out:
+    return status;
+}
+
+/* A tied decoder is the encoder again. */
+static ss_status copy_tied(struct ss_sae *sae, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (sae->keeps_parts && sae->decoder == NULL) {
+        const size_t n = sae->n_features * sae->width;
+        SS_ALLOC_ALIGNED(sae->decoder, n);
+        memcpy(sae->decoder, sae->encoder_rows, n * sizeof *sae->decoder);
+    }
+out:
+    return status;
+}
+
+static ss_status read_biases(struct ss_sae *sae, const struct ss__sae_place *place,
+                             const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__sae_names *names = form->names;
+    SS_TRY(read_vector(place, names->bias, sae->n_features, form->adds_bias, &sae->bias, err));
+    SS_TRY(
+        read_vector(place, names->decoder_bias, sae->width_out, true, &sae->decoder_bias, err));
+    if (form->subtracts_bias) {
+        SS_ALLOC(sae->subtracted, sae->width);
+        memcpy(sae->subtracted, sae->decoder_bias, sae->width * sizeof *sae->subtracted);
+    }
+    if (!sae->keeps_parts) {
+        ss__free(sae->decoder_bias);
+        sae->decoder_bias = NULL;
+    }
+out:
+    return status;
+}
+
+ss_status ss__sae_read_form(struct ss_sae *sae, const struct ss__sae_place *place,
+                            const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    sae->kind = form->kind;
+    sae->variant = form->variant;
+    sae->words = form->words;
+    sae->width_out = sae->width_out == 0 ? sae->width : sae->width_out;
+    if (form->subtracts_bias && sae->width_out != sae->width) {
+        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_SHAPE,
+                     "'%s' has the width of the output, %zu, and cannot be subtracted from an "
+                     "input of width %zu",
+                     form->names->decoder_bias, sae->width_out, sae->width);
+    }
+    SS_TRY(read_biases(sae, place, form, err));
+    SS_TRY(read_threshold(sae, place, form, err));
+    SS_TRY(read_gates(sae, place, form, err));
+    SS_TRY(read_decoder(sae, place, form, err));
+    SS_TRY(read_encoder(sae, place, form, err));
+    SS_TRY(copy_tied(sae, err));
+    if (!sae->keeps_parts) {
+        ss__free(sae->encoder_rows);
+        sae->encoder_rows = NULL;
+    }
+    if (!keeps_decoder(sae)) {
+        ss__free(sae->decoder);
+        sae->decoder = NULL;
+    }
+out:
+    return status;
+}
