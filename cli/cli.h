@@ -18,6 +18,8 @@ typedef enum cli_option_id {
     OPT_MODEL,
     OPT_SAE,
     OPT_DATASET,
+    OPT_SPLIT,
+    OPT_CONFIG,
     OPT_OUT,
     OPT_TEXT_COLUMN,
     OPT_FORMAT,

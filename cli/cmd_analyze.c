@@ -216,6 +216,8 @@ const struct cli_command cli_analyze = {
              {OPT_SAE, true, NULL, NULL},
              {OPT_DATASET, true, NULL, NULL},
              {OPT_OUT, true, NULL, "folder for the results"},
+             {OPT_SPLIT, false, NULL, NULL},
+             {OPT_CONFIG, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

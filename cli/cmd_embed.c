@@ -71,6 +71,8 @@ const struct cli_command cli_embed = {
     .uses = {{OPT_MODEL, true, NULL, NULL},
              {OPT_DATASET, true, NULL, NULL},
              {OPT_OUT, true, NULL, "the .npy file to write"},
+             {OPT_SPLIT, false, NULL, NULL},
+             {OPT_CONFIG, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

@@ -198,6 +198,8 @@ const struct cli_command cli_inspect = {
     .uses = {{OPT_CHECK, false, NULL, NULL},
              {OPT_ROWS, false, NULL, NULL},
              {OPT_AS, false, NULL, NULL},
+             {OPT_SPLIT, false, NULL, NULL},
+             {OPT_CONFIG, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

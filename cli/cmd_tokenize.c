@@ -86,6 +86,8 @@ const struct cli_command cli_tokenize = {
                   "the ids of all rows"}},
     .uses = {{OPT_MODEL, true, NULL, NULL},
              {OPT_DATASET, true, NULL, NULL},
+             {OPT_SPLIT, false, NULL, NULL},
+             {OPT_CONFIG, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

@@ -49,6 +49,8 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
     struct ss_dataset_options options = {
         .text_column = values->text[OPT_TEXT_COLUMN],
         .format = values->text[OPT_FORMAT],
+        .split = values->text[OPT_SPLIT],
+        .config = values->text[OPT_CONFIG],
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {

@@ -8,7 +8,8 @@ pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
   libcurl       # net: HTTP
   cairo         # view: pictures
   zlib libzstd liblzma                     # dataset, weights: codecs
-  libbrotlidec liblz4)                     # dataset: codecs of Parquet pages
+  libbrotlidec liblz4                      # dataset: codecs of Parquet pages
+  yaml-0.1)     # dataset: cards of dataset repositories
 find_package(BZip2 REQUIRED)
 find_library(SS_SNAPPY snappy REQUIRED)
 find_path(SS_SNAPPY_INCLUDE snappy-c.h REQUIRED)

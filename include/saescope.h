@@ -306,14 +306,21 @@ struct ss_dataset_options {
     const char *text_column; /* NULL: "text", else the only column of strings */
     const char *format;      /* NULL: by content, then by name; else "jsonl", "csv", ... */
     ss_text_unit text_unit;  /* what a row of a plain text file is */
+    const char *split;       /* of a dataset repository: "train", "train+test", "all" */
+    const char *config;      /* its configuration; NULL: the default one */
     struct ss_log log;
 };
 
 /* Open files as one dataset, in path order.
  *
+ * With `split` or `config` the only path is a folder that is laid out like a dataset repository:
+ * README.md may say which files make which split, else their names do. Its files are read in
+ * the order of the reference library, a file twice where two of its patterns match it.
+ *
  * paths    [n_paths], borrowed: files, folders, glob patterns, or "-" for standard input
  * out      gives; NULL on error
- * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_NOMEM
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_NOMEM, SS_E_USAGE (no such split or
+ *          configuration, or one must be chosen; the sentence lists them)
  * Threads  caller only */
 SS_API SS_MUST_USE ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
                                              const struct ss_dataset_options *options,

@@ -21,6 +21,7 @@ seeds() {
     fuzz_stream) names="dataset csv" ;;
     fuzz_parquet) names="parquet" ;;
     fuzz_tokenizer) names="tokenizer" ;;
+    fuzz_repo) names=dataset_repos ;;
     fuzz_run) names="run" ;;
     *) names= ;;
     esac

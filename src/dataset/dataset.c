@@ -22,6 +22,7 @@ struct ss_dataset {
     struct file *files; /* [paths.n] */
     char *given_column, *given_format;
     ss_text_unit text_unit;
+    char delimiter; /* that a repository's card says; 0: that of the format */
     struct ss_log log;
     bool has_failed; /* a row could not be read */
     bool whole_rows; /* rows as JSON: no text column */
@@ -73,6 +74,7 @@ static ss_status open_current(ss_dataset *dataset, ss_err *err)
         .name = dataset->stream.name,
         .stream = file->reader->needs_map ? NULL : &dataset->stream,
         .text_unit = dataset->text_unit,
+        .delimiter = dataset->delimiter,
     };
     dataset->is_open = true;
     if (file->reader->needs_map) {
@@ -260,6 +262,29 @@ out:
     return status;
 }
 
+/* The files of the paths, or of a split of the repository that the only path is. */
+static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_t n_paths,
+                            const struct ss_dataset_options *options, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__repo_reading reading = {.text_unit = dataset->text_unit};
+    if (options == NULL || (options->split == NULL && options->config == NULL)) {
+        return ss__paths_expand(paths, n_paths, &dataset->paths, err);
+    }
+    if (n_paths != 1) {
+        SS_FAIL(SS_E_USAGE, "a split or configuration is chosen of one dataset, not of %zu",
+                n_paths);
+    }
+    SS_TRY(ss__repo_files(paths[0], options, &dataset->paths, &reading, err));
+    if (dataset->given_format == NULL) {
+        SS_TRY(copy_text(reading.format, &dataset->given_format, err));
+    }
+    dataset->text_unit = reading.text_unit;
+    dataset->delimiter = reading.delimiter;
+out:
+    return status;
+}
+
 /* Find the format of every file, and the number of rows if all files say it. */
 static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
 {
@@ -306,7 +331,7 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     SS_ALLOC(dataset, 1);
     dataset->whole_rows = whole_rows;
     SS_TRY(take_options(dataset, options, err));
-    SS_TRY(ss__paths_expand(paths, n_paths, &dataset->paths, err));
+    SS_TRY(find_files(dataset, paths, n_paths, options, err));
     SS_ALLOC(dataset->files, dataset->paths.n);
     for (size_t i = 0; i < dataset->paths.n; i++) {
         SS_TRY(look_at_file(dataset, i, err));

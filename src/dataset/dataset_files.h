@@ -17,6 +17,23 @@ SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
                                        struct ss__paths *out, ss_err *err);
 void ss__paths_release(struct ss__paths *paths);
 
+/* ---- repositories (dataset_repo.c) ---- */
+
+/* How the files of a repository are read, where its card says so. */
+struct ss__repo_reading {
+    const char *format; /* a constant, or NULL */
+    ss_text_unit text_unit;
+    char delimiter; /* 0: that of the format */
+};
+
+/* The files that make a split of a folder laid out like a dataset repository, in reading order.
+ * `reading` holds what was given before and keeps it where the card says nothing.
+ * Errors: as ss__repo_choose, SS_E_IO. */
+SS_MUST_USE ss_status ss__repo_files(const char *folder,
+                                     const struct ss_dataset_options *options,
+                                     struct ss__paths *out, struct ss__repo_reading *reading,
+                                     ss_err *err);
+
 /* ---- formats (dataset_formats.c) ---- */
 
 extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_csv,

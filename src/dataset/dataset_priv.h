@@ -23,6 +23,7 @@ struct ss__source {
     struct ss__stream *stream; /* decompressed bytes from their start; NULL if needs_map */
     struct ss__map map;        /* all bytes, decompressed; empty unless needs_map */
     ss_text_unit text_unit;
+    char delimiter; /* of csv and tsv; 0: theirs */
 };
 
 /* The value of the selected column in one row. */

@@ -194,7 +194,7 @@ static ss_status open_with(const struct ss__source *source, char delimiter, void
     struct csv *csv = NULL;
     SS_ALLOC(csv, 1);
     csv->stream = source->stream;
-    csv->delimiter = delimiter;
+    csv->delimiter = source->delimiter == 0 ? delimiter : source->delimiter;
     SS_TRY(make_fields(csv, 1, err));
     SS_TRY(read_header(csv, err));
     *state = csv;

@@ -1,0 +1,152 @@
+/* How a dataset repository is laid out: which of its files make a split of a configuration, in
+ * which order, and how they are read. Pure: works on a list of paths and the text of its card,
+ * so that a folder and a repository on the hub are treated alike.
+ *
+ *   card      the YAML between the first two lines "---" of README.md: `configs`, each with
+ *             config_name, data_files, data_dir, default and options of its reader
+ *   patterns  those of the card, else the first default set of which a pattern matches
+ *   kind      the most common known ending of the files of the first split; files without an
+ *             ending of that kind are left out where the card did not name them
+ *
+ * Order and repetition are those of the reference library: patterns one after the other, the
+ * matches of each sorted by bytes; a file that two patterns match is read twice. */
+#ifndef SS_DATASET_REPO_H
+#define SS_DATASET_REPO_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+/* ---- the card (repo_card.c) ---- */
+
+/* Patterns of one split, in order. Strings belong to the card. */
+struct ss__repo_split {
+    const char *name;
+    const char **patterns;
+    size_t n, room;
+};
+
+/* An option of the reader, "sep: ;", for a value that is a scalar; else value is NULL. */
+struct ss__repo_option {
+    const char *name, *value;
+};
+
+struct ss__repo_config {
+    const char *name;
+    const char *data_dir; /* "" if none; no slash at its end */
+    bool is_default;      /* by its own word */
+    bool has_data_files;
+    struct ss__repo_split *splits; /* [n_splits], if has_data_files */
+    size_t n_splits, splits_room;
+    struct ss__repo_option *options;
+    size_t n_options, options_room;
+};
+
+struct ss__repo_card {
+    struct ss__arena arena;
+    struct ss__repo_config *configs;
+    size_t n_configs, configs_room;
+    const char *only_info; /* configuration of the only `dataset_info`, else NULL */
+    uint64_t n_visited;    /* nodes of YAML, which aliases can repeat without end */
+};
+
+enum { SS__REPO_MAX_YAML_BYTES = 4 << 20 };
+
+/* Read the front matter of a README (no front matter: an empty card), or with `is_bare` a whole
+ * YAML text, whose `configs` replace those that are there. `file` is for messages.
+ * Errors: SS_E_DATA, SS_E_LIMIT, SS_E_NOMEM; the card can be released in any case. */
+SS_MUST_USE ss_status ss__repo_card_read(const char *file, struct ss_text text, bool is_bare,
+                                         struct ss__repo_card *card, ss_err *err);
+void ss__repo_card_release(struct ss__repo_card *card);
+
+/* ---- patterns (repo_glob.c) ---- */
+
+/* Whether a path matches a pattern: `*` and `?` and `[set]` within a component, `**` as a whole
+ * component any number of them. */
+bool ss__repo_glob(const char *pattern, const char *path);
+
+/* Whether a pattern holds one of "*?[". */
+bool ss__repo_is_pattern(const char *text);
+
+/* As ss__repo_glob, but hidden files and folders, "__folders" and files about the repository
+ * match only if the pattern names them. */
+bool ss__repo_match(const char *pattern, const char *path);
+
+/* A sentence if a pattern cannot be used ("**" inside a component, ".."), else NULL. */
+const char *ss__repo_pattern_fault(const char *pattern);
+
+/* ---- kinds of files (repo_kinds.c) ---- */
+
+/* A kind of data, named as the reference library names its reader. */
+struct ss__repo_kind {
+    const char *name;
+    const char *endings; /* "csv tsv", known in lower case, and in upper case if any_case */
+    bool any_case;
+    bool is_readable;
+    const char *format; /* that its files are read as; NULL: as each file says itself */
+};
+
+/* Whether a file has a known ending anywhere in its name. */
+bool ss__repo_has_known_ending(const char *path);
+
+/* The kind of a list of files by its most common ending; NULL if none is known. `format` gets
+ * "tsv" where the ending says so, else that of the kind. */
+const struct ss__repo_kind *ss__repo_kind_of(const char *const *paths, size_t n,
+                                             const char **format);
+
+/* Whether a file is one of a kind by one of its endings, compression and the like aside. */
+bool ss__repo_is_of_kind(const struct ss__repo_kind *kind, const char *path);
+
+/* ---- the choice (repo.c) ---- */
+
+struct ss__repo {
+    const char *name;         /* for messages */
+    const char *const *paths; /* [n_paths] sorted by bytes, relative, with "/" */
+    size_t n_paths;
+    const struct ss__repo_card *card;
+};
+
+/* What was asked for; NULL: the default configuration, the only split. */
+struct ss__repo_wish {
+    const char *config, *split;
+};
+
+/* What is to be read. Strings belong to the choice; `kind` is NULL if no ending is known. */
+struct ss__repo_choice {
+    struct ss__arena arena;
+    const char **paths; /* in reading order; views into the repository's list */
+    size_t n, room;
+    const char *config, *split; /* "default" where there are no configurations */
+    const struct ss__repo_kind *kind;
+    const char *format; /* for all files, or NULL */
+    ss_text_unit text_unit;
+    bool has_text_unit;
+    char delimiter;      /* of csv; 0: that of the format */
+    const char *repeated; /* a file that is read twice, or NULL */
+    const char *ignored; /* options of the card that no reader knows, or NULL */
+};
+
+/* Choose files. Errors: SS_E_USAGE (no such configuration or split, or one must be chosen: the
+ * sentence lists them; a slice), SS_E_NOINPUT (no data), SS_E_DATA (a card that contradicts
+ * itself), SS_E_UNSUPPORTED (a loading script; an option of a reader that is not known here),
+ * SS_E_NOMEM. On error *out is empty. */
+SS_MUST_USE ss_status ss__repo_choose(const struct ss__repo *repo,
+                                      const struct ss__repo_wish *wish,
+                                      struct ss__repo_choice *out, ss_err *err);
+void ss__repo_choice_release(struct ss__repo_choice *choice);
+
+/* Its last step: options that the card gives for the reader of the chosen kind
+ * (repo_options.c). Errors: SS_E_UNSUPPORTED, SS_E_NOMEM. `config` may be NULL. */
+SS_MUST_USE ss_status ss__repo_apply_options(const char *repo,
+                                             const struct ss__repo_config *config,
+                                             struct ss__repo_choice *out, ss_err *err);
+
+/* ---- folders (repo_folder.c) ---- */
+
+/* All files under a folder as sorted relative paths (release with ss__list_release), links to
+ * folders not followed, and its card. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_LIMIT, SS_E_DATA. */
+SS_MUST_USE ss_status ss__repo_list_folder(const char *folder, char ***paths, size_t *n,
+                                           ss_err *err);
+SS_MUST_USE ss_status ss__repo_folder_card(const char *folder, struct ss__repo_card *card,
+                                           ss_err *err);
+
+#endif
