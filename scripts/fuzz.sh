@@ -23,6 +23,7 @@ seeds() {
     fuzz_tokenizer) names="tokenizer" ;;
     fuzz_repo) names=dataset_repos ;;
     fuzz_run) names="run" ;;
+    fuzz_artifact) names="net" ;;
     *) names= ;;
     esac
     for name in $names; do

@@ -1,0 +1,42 @@
+/* Artifacts of a Weights & Biases store, fetched into a folder.
+ *
+ *   [wandb:]ENTITY/PROJECT/NAME[:ALIAS]     ALIAS is a version (v3) or a name; "latest" without
+ *
+ * The store says by GraphQL what the name means, and gives the manifest and signed addresses of
+ * the files. Every file's MD5 is checked while it arrives, and the manifest's digest against
+ * what the store says. The key ($WANDB_API_KEY, else the netrc entry of the store's host) is
+ * sent to $WANDB_BASE_URL alone, and only when a question without it was refused.
+ *
+ *   ${WANDB_ARTIFACT_DIR:-./artifacts}/NAME:vN/…                              the files
+ *   ${WANDB_CACHE_DIR:-~/.cache/wandb}/artifacts/obj/md5/<2 hex>/<30 hex>     the same by MD5
+ *   …/artifacts/tmp/saescope-<md5>                                            what is under way
+ *
+ * Entries that refer to another artifact are fetched from there, http(s) ones by plain HTTP;
+ * buckets (s3://, gs://) and local files are refused by name before anything is fetched. */
+#ifndef SS_NET_ARTIFACT_H
+#define SS_NET_ARTIFACT_H
+
+#include "net/net.h"
+
+struct ss__artifact_options {
+    const char *type; /* the artifact must be of this type ("model"); NULL: any */
+    const char *root; /* folder for NAME:vN; NULL: as the environment says */
+};
+
+/* Whether a text begins as an artifact's name does ("wandb:"). */
+bool ss__artifact_is_name(const char *text);
+
+/* Fetch an artifact and give the path of its folder. Files that are there with the right MD5
+ * stay as they are.
+ *
+ * name     as above
+ * folder   gives (ss__free); NULL on error
+ * Errors   SS_E_USAGE (not a name), SS_E_NOINPUT (not there or no permission), SS_E_DATA (the
+ *          store's answers, a digest), SS_E_UNSUPPORTED (bucket references), SS_E_NETWORK,
+ *          SS_E_IO, SS_E_STOPPED, SS_E_NOMEM; a partial file that the next call goes on with
+ * may stay in the cache Threads  the client's */
+SS_MUST_USE ss_status ss__artifact_fetch(struct ss__net *net, const char *name,
+                                         const struct ss__artifact_options *options,
+                                         char **folder, ss_err *err);
+
+#endif

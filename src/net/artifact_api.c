@@ -1,0 +1,437 @@
+/* What the artifact store answers to questions in GraphQL: POST URL/graphql with
+ * {"query": …, "variables": …} gives {"data": …, "errors": [{"message": …}]}.
+ *
+ * A null where an artifact should be means that it is not there or not to be seen, so questions
+ * are asked without a key first and again with it. Servers before the membership of collections
+ * know an artifact by its project only; one that does not know a field says so in `errors`. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/artifact_store.h"
+#include "net/netrc.h"
+
+static const char default_url[] = "https://api.wandb.ai";
+
+ss_status ss__artifact_store_open(struct ss__net *net, struct ss__artifact_store *out,
+                                  ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *url = getenv("WANDB_BASE_URL");
+    char origin[SS__URL_ORIGIN_BYTES];
+    struct ss__artifact_store store = {.net = net};
+    *out = (struct ss__artifact_store){0};
+    url = url != NULL && *url != '\0' ? url : default_url;
+    if (!ss__url_origin(url, origin)) {
+        SS_FAIL(SS_E_USAGE, "WANDB_BASE_URL is '%.300s', which is not an http or https address",
+                url);
+    }
+    size_t n_bytes = strlen(url);
+    while (url[n_bytes - 1] == '/') {
+        n_bytes--;
+    }
+    store.url = ss__strndup(url, n_bytes);
+    if (store.url == NULL) {
+        SS_TRY(ss__fail_nomem(err, "an address"));
+    }
+    *out = store;
+out:
+    return status;
+}
+
+void ss__artifact_store_release(struct ss__artifact_store *store)
+{
+    ss__free(store->url);
+    ss__free(store->authorization);
+    *store = (struct ss__artifact_store){0};
+}
+
+/* ---- the key ---- */
+
+/* The host of the store's address, as netrc names machines: without scheme and port. */
+static char *host_of(const char *url)
+{
+    char origin[SS__URL_ORIGIN_BYTES];
+    if (!ss__url_origin(url, origin)) {
+        return NULL;
+    }
+    const char *host = strstr(origin, "://") + 3;
+    const char *port = strrchr(host, ':');
+    return ss__strndup(host, port == NULL ? strlen(host) : (size_t)(port - host));
+}
+
+static ss_status read_key(const char *url, struct ss__buf *key, bool *found, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *named = getenv("WANDB_API_KEY");
+    char *host = NULL;
+    *found = named != NULL && *named != '\0';
+    if (*found) {
+        ss__buf_add_text(key, named);
+    } else {
+        host = host_of(url);
+        if (host == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a host"));
+        }
+        SS_TRY(ss__netrc_password(host, key, found, err));
+    }
+    while (key->n_bytes > 0 && strchr(" \t\r\n", key->data[key->n_bytes - 1]) != NULL) {
+        key->n_bytes--;
+    }
+    *found = key->n_bytes > 0;
+out:
+    ss__free(host);
+    return status;
+}
+
+/* From now on ask with the key, if there is one that was not tried yet. */
+static ss_status turn_to_key(struct ss__artifact_store *store, bool *turned, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf key = {0}, pair = {0}, value = {0};
+    *turned = false;
+    if (store->has_asked_for_key) {
+        return SS_OK;
+    }
+    store->has_asked_for_key = true;
+    SS_TRY(read_key(store->url, &key, turned, err));
+    if (!*turned) {
+        goto out;
+    }
+    ss__buf_add_text(&pair, "api:");
+    ss__buf_add(&pair, key.data, key.n_bytes);
+    ss__buf_add_text(&value, "Basic ");
+    ss__base64_add(&value, pair.data, pair.n_bytes);
+    SS_TRY(ss__buf_check(&key, err));
+    SS_TRY(ss__buf_check(&pair, err));
+    const char *text = ss__buf_text(&value);
+    store->authorization = text == NULL ? NULL : ss__strdup(text);
+    if (store->authorization == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a key"));
+    }
+out:
+    ss__buf_release(&key);
+    ss__buf_release(&pair);
+    ss__buf_release(&value);
+    return status;
+}
+
+static ss_status refuse_without_key(const struct ss__artifact_store *store, ss_err *err)
+{
+    return store->authorization == NULL
+               ? ss__fail(err, SS_E_NOINPUT,
+                          "the artifact store at %.300s wants a key; set WANDB_API_KEY, or add "
+                          "its machine to ~/.netrc",
+                          store->url)
+               : ss__fail(err, SS_E_NOINPUT,
+                          "the artifact store at %.300s does not accept the key of "
+                          "WANDB_API_KEY or netrc; check it",
+                          store->url);
+}
+
+/* ---- questions ---- */
+
+static ss_status send(struct ss__artifact_store *store, const char *body,
+                      struct ss__net_answer *answer, ss_err *err)
+{
+    static const struct ss__net_header header = {"Content-Type", "application/json"};
+    ss_status status = SS_OK;
+    struct ss__buf url = {0};
+    ss__buf_printf(&url, "%s/graphql", store->url);
+    const char *text = ss__buf_text(&url);
+    if (text == NULL) {
+        SS_TRY(ss__fail_nomem(err, "an address"));
+    }
+    const struct ss__net_request request = {
+        .method = "POST",
+        .url = text,
+        .headers = &header,
+        .n_headers = 1,
+        .authorization = store->authorization,
+        .body = body,
+        .n_body_bytes = strlen(body),
+        .max_bytes = SS__ARTIFACT_ANSWER_BYTES,
+    };
+    SS_TRY(ss__net_send(store->net, &request, answer, err));
+out:
+    ss__buf_release(&url);
+    return status;
+}
+
+static int add_piece(const char *piece, size_t n_bytes, void *user)
+{
+    ss__buf_add(user, piece, n_bytes);
+    return 0;
+}
+
+/* The text of a question; false when memory ran out. */
+static bool write_body(const char *query, const json_t *variables, struct ss__buf *body)
+{
+    json_t *question = json_pack("{s:s, s:O}", "query", query, "variables", variables);
+    const bool done = question != NULL &&
+                      json_dump_callback(question, add_piece, body, JSON_COMPACT) == 0 &&
+                      ss__buf_text(body) != NULL;
+    json_decref(question);
+    return done;
+}
+
+static ss_status read_reply(const struct ss__artifact_store *store,
+                            const struct ss__net_answer *answer, struct ss__artifact_reply *out,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool may_hold_errors = answer->code == 200 || answer->code == 400;
+    if (!may_hold_errors) {
+        SS_TRY(ss__net_check(answer, "the artifact store", err));
+    }
+    SS_TRY(
+        ss__json_parse(store->url, answer->body.data, answer->body.n_bytes, &out->tree, err));
+    out->data = json_object_get(out->tree, "data");
+    const json_t *first = json_array_get(json_object_get(out->tree, "errors"), 0);
+    const char *message = json_string_value(json_object_get(first, "message"));
+    out->complaint = message != NULL       ? message
+                     : answer->code != 200 ? "it does not understand the question"
+                                           : NULL;
+    if (out->complaint == NULL && !json_is_object(out->data)) {
+        SS_FAIL_FILE(store->url, SS_E_DATA, "the artifact store's answer has no object 'data'");
+    }
+out:
+    return status;
+}
+
+ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
+                           const json_t *variables, struct ss__artifact_reply *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_answer answer = {0};
+    bool again = true;
+    struct ss__buf body = {0};
+    *out = (struct ss__artifact_reply){0};
+    if (variables == NULL || !write_body(query, variables, &body)) {
+        SS_TRY(ss__fail_nomem(err, "a question"));
+    }
+    while (again) {
+        ss__net_answer_release(&answer);
+        SS_TRY(send(store, body.data, &answer, err));
+        again = false;
+        if (answer.code == 401 || answer.code == 403) {
+            SS_TRY(turn_to_key(store, &again, err));
+            if (!again) {
+                SS_TRY(refuse_without_key(store, err));
+            }
+        }
+    }
+    SS_TRY(read_reply(store, &answer, out, err));
+out:
+    ss__buf_release(&body);
+    ss__net_answer_release(&answer);
+    if (status != SS_OK) {
+        ss__artifact_reply_release(out);
+    }
+    return status;
+}
+
+void ss__artifact_reply_release(struct ss__artifact_reply *reply)
+{
+    json_decref(reply->tree);
+    *reply = (struct ss__artifact_reply){0};
+}
+
+json_t *ss__artifact_follow(json_t *value, const char *path)
+{
+    char key[64];
+    for (const char *at = path; value != NULL && *at != '\0';) {
+        const size_t n_bytes = ss__min_size(strcspn(at, "."), sizeof key - 1);
+        memcpy(key, at, n_bytes);
+        key[n_bytes] = '\0';
+        value = json_object_get(value, key);
+        at += n_bytes + (at[n_bytes] == '.');
+    }
+    return json_is_null(value) ? NULL : value;
+}
+
+/* ---- what a name means ---- */
+
+#define ARTIFACT_FIELDS                                                                        \
+    "id digest versionIndex artifactType { name } "                                            \
+    "artifactSequence { name project { name entity { name } } }"
+
+/* From new to old servers: where the artifact and its version stand in the answer. */
+static const struct {
+    const char *query, *artifact, *version;
+} lookups[] = {
+    {"query Membership($entityName: String!, $projectName: String!, $name: String!) "
+     "{ project(name: $projectName, entityName: $entityName) "
+     "{ artifactCollectionMembership(name: $name) { versionIndex artifact "
+     "{ state " ARTIFACT_FIELDS " } } } }",
+     "project.artifactCollectionMembership.artifact",
+     "project.artifactCollectionMembership.versionIndex"},
+    {"query Artifact($entityName: String!, $projectName: String!, $name: String!) "
+     "{ project(name: $projectName, entityName: $entityName) "
+     "{ artifact(name: $name) { state " ARTIFACT_FIELDS " } } }",
+     "project.artifact", "project.artifact.versionIndex"},
+    {"query OldArtifact($entityName: String!, $projectName: String!, $name: String!) "
+     "{ project(name: $projectName, entityName: $entityName) "
+     "{ artifact(name: $name) { id digest versionIndex artifactType { name } } } }",
+     "project.artifact", "project.artifact.versionIndex"},
+};
+
+static ss_status copy_text(const struct ss__artifact_store *store, json_t *value,
+                           const char *path, char **out, ss_err *err)
+{
+    const char *text = json_string_value(ss__artifact_follow(value, path));
+    if (text == NULL) {
+        return ss__fail_file(err, store->url, SS_E_DATA,
+                             "the artifact store's answer has no text '%s'", path);
+    }
+    *out = ss__strdup(text);
+    return *out == NULL ? ss__fail_nomem(err, "an answer") : SS_OK;
+}
+
+static ss_status check_state(const char *label, json_t *artifact, ss_err *err)
+{
+    const char *state = json_string_value(ss__artifact_follow(artifact, "state"));
+    if (state != NULL && strcmp(state, "COMMITTED") != 0) {
+        return ss__fail(
+            err, SS_E_NOINPUT,
+            "artifact '%.300s' is in the state '%.40s'; only a committed one can be "
+            "fetched: try again later, or name another version",
+            label, state);
+    }
+    return SS_OK;
+}
+
+static ss_status read_artifact(const struct ss__artifact_store *store, const char *label,
+                               json_t *artifact, struct ss__artifact_facts *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(check_state(label, artifact, err));
+    SS_TRY(copy_text(store, artifact, "id", &out->id, err));
+    SS_TRY(copy_text(store, artifact, "digest", &out->digest, err));
+    SS_TRY(copy_text(store, artifact, "artifactType.name", &out->type, err));
+out:
+    return status;
+}
+
+static ss_status read_version(const struct ss__artifact_store *store, const json_t *version,
+                              struct ss__artifact_facts *out, ss_err *err)
+{
+    if (!json_is_integer(version) || json_integer_value(version) < 0) {
+        return ss__fail_file(err, store->url, SS_E_DATA,
+                             "the artifact store's answer has no number 'versionIndex'");
+    }
+    out->version = (uint64_t)json_integer_value(version);
+    return SS_OK;
+}
+
+/* Ask in the ways of newer and older servers, until one understands. */
+static ss_status look_up(struct ss__artifact_store *store, const char *label,
+                         const json_t *variables, struct ss__artifact_facts *out, bool *found,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__artifact_reply reply = {0};
+    const size_t n = sizeof lookups / sizeof lookups[0];
+    size_t way = 0;
+    for (;; way++) {
+        SS_TRY(ss__artifact_ask(store, lookups[way].query, variables, &reply, err));
+        if (reply.complaint == NULL) {
+            break;
+        }
+        if (way + 1 == n) {
+            SS_FAIL(SS_E_NETWORK, "the artifact store at %.200s says: %.400s", store->url,
+                    reply.complaint);
+        }
+        ss__artifact_reply_release(&reply);
+    }
+    json_t *artifact = ss__artifact_follow(reply.data, lookups[way].artifact);
+    *found = artifact != NULL;
+    if (*found) {
+        SS_TRY(read_artifact(store, label, artifact, out, err));
+        SS_TRY(read_version(store, ss__artifact_follow(reply.data, lookups[way].version), out,
+                            err));
+    }
+out:
+    ss__artifact_reply_release(&reply);
+    return status;
+}
+
+ss_status ss__artifact_resolve(struct ss__artifact_store *store,
+                               const struct ss__artifact_name *name,
+                               struct ss__artifact_facts *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf label = {0}, asked = {0};
+    json_t *variables = NULL;
+    bool found = false, again = true;
+    *out = (struct ss__artifact_facts){0};
+    ss__buf_printf(&asked, "%s:%s", name->collection, name->alias);
+    ss__buf_printf(&label, "%s/%s/%s:%s", name->entity, name->project, name->collection,
+                   name->alias);
+    if (ss__buf_text(&asked) == NULL || ss__buf_text(&label) == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a name"));
+    }
+    variables = json_pack("{s:s, s:s, s:s}", "entityName", name->entity, "projectName",
+                          name->project, "name", asked.data);
+    while (again) {
+        SS_TRY(look_up(store, label.data, variables, out, &found, err));
+        again = false;
+        if (!found) {
+            SS_TRY(turn_to_key(store, &again, err));
+        }
+    }
+    if (!found) {
+        SS_FAIL(SS_E_NOINPUT,
+                "artifact '%.300s' is not in the store at %.200s, or %s; check the name",
+                label.data, store->url,
+                store->authorization == NULL
+                    ? "it is not public: set WANDB_API_KEY or add the store to ~/.netrc"
+                    : "the key of WANDB_API_KEY or netrc may not see it");
+    }
+out:
+    json_decref(variables);
+    ss__buf_release(&label);
+    ss__buf_release(&asked);
+    if (status != SS_OK) {
+        ss__artifact_facts_release(out);
+    }
+    return status;
+}
+
+/* An artifact that a reference names by its id. */
+ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *id,
+                                  struct ss__artifact_facts *out, ss_err *err)
+{
+    static const char query[] = "query ById($id: ID!) { artifact(id: $id) { state id digest "
+                                "artifactType { name } } }";
+    ss_status status = SS_OK;
+    struct ss__artifact_reply reply = {0};
+    json_t *variables = json_pack("{s:s}", "id", id);
+    *out = (struct ss__artifact_facts){0};
+    SS_TRY(ss__artifact_ask(store, query, variables, &reply, err));
+    json_t *artifact = ss__artifact_follow(reply.data, "artifact");
+    if (artifact == NULL) {
+        SS_FAIL(
+            SS_E_NOINPUT,
+            "an artifact that this one refers to (id %.100s) is not in the store, or not to "
+            "be seen%s%.300s",
+            id, reply.complaint != NULL ? ": " : "",
+            reply.complaint != NULL ? reply.complaint : "");
+    }
+    SS_TRY(read_artifact(store, id, artifact, out, err));
+out:
+    json_decref(variables);
+    ss__artifact_reply_release(&reply);
+    if (status != SS_OK) {
+        ss__artifact_facts_release(out);
+    }
+    return status;
+}
+
+void ss__artifact_facts_release(struct ss__artifact_facts *facts)
+{
+    ss__free(facts->id);
+    ss__free(facts->digest);
+    ss__free(facts->type);
+    *facts = (struct ss__artifact_facts){0};
+}

@@ -1,0 +1,466 @@
+#include "net/artifact.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/artifact_store.h"
+#include "net/landing.h"
+
+enum { MAX_REFERENCES_DEEP = 8, COPY_BYTES = 1 << 18 };
+
+static const char reference_scheme[] = "wandb-artifact://";
+
+/* One fetch: where things go. */
+struct fetch {
+    struct ss__artifact_store store;
+    char *cache;  /* …/artifacts */
+    char *folder; /* …/NAME:vN */
+};
+
+/* ---- places on disk ---- */
+
+static char *join3(const char *a, const char *b, const char *c)
+{
+    char *ab = ss__path_join(a, b);
+    char *abc = ab == NULL ? NULL : ss__path_join(ab, c);
+    ss__free(ab);
+    return abc;
+}
+
+/* $WANDB_CACHE_DIR/artifacts, else ~/.cache/wandb/artifacts. */
+static ss_status find_cache(char **out, ss_err *err)
+{
+    const char *named = getenv("WANDB_CACHE_DIR"), *home = getenv("HOME");
+    const bool is_named = named != NULL && *named != '\0';
+    *out = NULL;
+    if (!is_named && (home == NULL || *home == '\0')) {
+        return ss__fail(err, SS_E_USAGE,
+                        "there is no home folder for the cache of artifacts; set "
+                        "WANDB_CACHE_DIR");
+    }
+    *out =
+        is_named ? ss__path_join(named, "artifacts") : join3(home, ".cache/wandb", "artifacts");
+    return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
+}
+
+/* ROOT/NAME:vN, where ROOT is given or $WANDB_ARTIFACT_DIR or ./artifacts. */
+static ss_status find_folder(const struct ss__artifact_options *options,
+                             const struct ss__artifact_name *name, uint64_t version, char **out,
+                             ss_err *err)
+{
+    struct ss__buf own = {0};
+    const char *named = getenv("WANDB_ARTIFACT_DIR");
+    const char *root = options->root != NULL             ? options->root
+                       : named != NULL && *named != '\0' ? named
+                                                         : "artifacts";
+    ss__buf_printf(&own, "%s:v%llu", name->collection, (unsigned long long)version);
+    const char *text = ss__buf_text(&own);
+    *out = text == NULL ? NULL : ss__path_join(root, text);
+    ss__buf_release(&own);
+    return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
+}
+
+static ss_status make_parent(const char *path, ss_err *err)
+{
+    const size_t n_bytes = (size_t)(ss__path_name(path) - path);
+    char *folder = ss__strndup(path, n_bytes);
+    if (folder == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    const ss_status status = n_bytes == 0 ? SS_OK : ss__make_folder(folder, NULL, err);
+    ss__free(folder);
+    return status;
+}
+
+/* Whether a file of the right size is there, whose content the caller then checks. */
+static bool is_there(const char *path, const struct ss__artifact_entry *entry)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode) &&
+           (entry->n_bytes == SS_NOWHERE || entry->ref != NULL ||
+            (uint64_t)facts.st_size == entry->n_bytes);
+}
+
+static ss_status has_md5(const char *path, const struct ss__artifact_entry *entry, bool *right,
+                         ss_err *err)
+{
+    char hex[SS__HASH_HEX_BYTES] = "";
+    const ss_status status = is_there(path, entry) && entry->md5[0] != '\0'
+                                 ? ss__hash_file(SS__HASH_MD5, path, hex, err)
+                                 : SS_OK;
+    *right = status == SS_OK && hex[0] != '\0' && strcmp(hex, entry->md5) == 0;
+    return status;
+}
+
+/* ---- from the store into the cache ---- */
+
+struct place_of {
+    struct ss__artifact *artifact;
+    const struct ss__artifact_entry *entry;
+    bool was_asked;
+};
+
+static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
+{
+    struct place_of *of = user;
+    const bool again = of->was_asked;
+    of->was_asked = true;
+    return ss__artifact_place(of->artifact, of->entry, again, url, authorization, err);
+}
+
+/* artifacts/obj/md5/ab/cdef… and artifacts/tmp/saescope-abcdef… */
+static ss_status cache_paths(const struct fetch *fetch, const char *md5, char **object,
+                             char **partial, ss_err *err)
+{
+    struct ss__buf inner = {0}, temporary = {0};
+    ss__buf_printf(&inner, "obj/md5/%.2s/%s", md5, md5 + 2);
+    ss__buf_printf(&temporary, "tmp/saescope-%s", md5);
+    *object = ss__buf_text(&inner) == NULL ? NULL : ss__path_join(fetch->cache, inner.data);
+    *partial =
+        ss__buf_text(&temporary) == NULL ? NULL : ss__path_join(fetch->cache, temporary.data);
+    ss__buf_release(&inner);
+    ss__buf_release(&temporary);
+    return *object == NULL || *partial == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
+}
+
+static ss_status land_object(struct fetch *fetch, struct place_of *of, const char *object,
+                             const char *partial, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_remote *remote = NULL;
+    struct ss__buf what = {0};
+    ss__buf_printf(&what, "'%s' of artifact '%s'", of->entry->path, of->artifact->label);
+    const char *name = ss__buf_text(&what);
+    if (name == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a name"));
+    }
+    const struct ss__net_remote_options options = {
+        .name = name, .locate = locate, .user = of, .n_bytes = of->entry->n_bytes};
+    const struct ss__landing landing = {.partial = partial,
+                                        .place = object,
+                                        .n_bytes = of->entry->n_bytes,
+                                        .kind = SS__HASH_MD5,
+                                        .hex = of->entry->md5};
+    SS_TRY(make_parent(object, err));
+    SS_TRY(make_parent(partial, err));
+    SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
+    SS_TRY(ss__net_land(fetch->store.net, remote, name, &landing, err));
+out:
+    ss__net_remote_free(remote);
+    ss__buf_release(&what);
+    return status;
+}
+
+/* ---- from the cache into the folder ---- */
+
+/* Copy while hashing, so that a damaged object of the cache is found out: *right. */
+static ss_status copy_checked(const char *from, const char *to, const char *md5, bool *right,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__out out = SS__OUT_CLOSED;
+    struct ss__hash *hash = NULL;
+    char *chunk = NULL, hex[SS__HASH_HEX_BYTES];
+    ssize_t got = 0;
+    *right = false;
+    const int descriptor = open(from, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return ss__fail_errno(err, from, "open", errno);
+    }
+    SS_ALLOC_ALIGNED(chunk, COPY_BYTES);
+    SS_TRY(ss__hash_new(SS__HASH_MD5, &hash, err));
+    SS_TRY(ss__out_open(to, &out, err));
+    while ((got = read(descriptor, chunk, COPY_BYTES)) != 0) {
+        if (got > 0) {
+            ss__hash_add(hash, chunk, (size_t)got);
+            SS_TRY(ss__out_write(&out, chunk, (size_t)got, err));
+        } else if (errno != EINTR) {
+            SS_TRY(ss__fail_errno(err, from, "read", errno));
+        }
+    }
+    ss__hash_finish(hash, hex);
+    *right = strcmp(hex, md5) == 0;
+    if (*right) {
+        SS_TRY(ss__out_commit(&out, err));
+    }
+out:
+    close(descriptor);
+    ss__out_abort(&out);
+    ss__hash_free(hash);
+    ss__free(chunk);
+    return status;
+}
+
+/* The content of an entry comes to `to`, through the cache. */
+static ss_status fetch_content(struct fetch *fetch, struct ss__artifact *artifact,
+                               const struct ss__artifact_entry *entry, const char *to,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *object = NULL, *partial = NULL;
+    struct place_of of = {artifact, entry, false};
+    bool right = false;
+    SS_TRY(make_parent(to, err));
+    SS_TRY(cache_paths(fetch, entry->md5, &object, &partial, err));
+    if (is_there(object, entry)) {
+        SS_TRY(copy_checked(object, to, entry->md5, &right, err));
+    }
+    if (!right) {
+        SS_TRY(land_object(fetch, &of, object, partial, err));
+        SS_TRY(copy_checked(object, to, entry->md5, &right, err));
+    }
+    if (!right) {
+        SS_FAIL_FILE(object, SS_E_IO, "changed while it was copied; try again");
+    }
+out:
+    ss__free(object);
+    ss__free(partial);
+    return status;
+}
+
+/* ---- references ---- */
+
+static ss_status fetch_entry(struct fetch *fetch, struct ss__artifact *artifact,
+                             const struct ss__artifact_entry *entry, const char *to,
+                             size_t depth, ss_err *err);
+
+static bool begins_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* wandb-artifact://HEX/PATH: the hex digits are the bytes of the id, which is their base64. */
+static ss_status split_reference(const char *ref, struct ss__buf *id, const char **path,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf bytes = {0};
+    const char *at = ref + sizeof reference_scheme - 1;
+    for (; hex_value(at[0]) >= 0 && hex_value(at[1]) >= 0; at += 2) {
+        ss__buf_add_byte(&bytes, (char)(16 * hex_value(at[0]) + hex_value(at[1])));
+    }
+    if (*at != '/' || at[1] == '\0' || bytes.n_bytes == 0) {
+        SS_FAIL(SS_E_DATA, "the reference '%.300s' does not name an artifact's file", ref);
+    }
+    ss__base64_add(id, bytes.data, bytes.n_bytes);
+    *path = at + 1;
+    SS_TRY(ss__buf_check(id, err));
+out:
+    ss__buf_release(&bytes);
+    return status;
+}
+
+static ss_status follow_to_artifact(struct fetch *fetch, const struct ss__artifact_entry *entry,
+                                    const char *to, size_t depth, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf id = {0};
+    struct ss__artifact_facts facts = {0};
+    struct ss__artifact other = {0};
+    const char *path = NULL;
+    if (depth >= MAX_REFERENCES_DEEP) {
+        SS_FAIL(SS_E_DATA,
+                "'%.300s' refers to artifacts that refer on and on (more than %d "
+                "times)",
+                entry->path, MAX_REFERENCES_DEEP);
+    }
+    SS_TRY(split_reference(entry->ref, &id, &path, err));
+    if (ss__buf_text(&id) == NULL) {
+        SS_TRY(ss__fail_nomem(err, "an id"));
+    }
+    SS_TRY(ss__artifact_resolve_id(&fetch->store, id.data, &facts, err));
+    SS_TRY(ss__artifact_open(&fetch->store, id.data, &facts, &other, err));
+    const struct ss__artifact_entry *target = ss__artifact_manifest_find(&other.manifest, path);
+    if (target == NULL) {
+        SS_FAIL(SS_E_DATA,
+                "'%.200s' refers to '%.200s' of another artifact, which has no such "
+                "file",
+                entry->path, path);
+    }
+    if (entry->md5[0] != '\0' && strcmp(entry->digest, target->digest) != 0) {
+        SS_FAIL(SS_E_DATA,
+                "'%.200s' refers to a file whose digest is now %.40s, expected %.40s",
+                entry->path, target->digest, entry->digest);
+    }
+    SS_TRY(fetch_entry(fetch, &other, target, to, depth + 1, err));
+out:
+    ss__buf_release(&id);
+    ss__artifact_facts_release(&facts);
+    ss__artifact_release(&other);
+    return status;
+}
+
+/* What a page's ETag must be. It is the only proof of a plain file's content that there is. */
+struct page {
+    const struct ss__artifact_entry *entry;
+    struct ss__out out;
+    uint64_t n_bytes;
+};
+
+static ss_status take_page(void *user, const void *data, size_t n_bytes, bool *enough,
+                           ss_err *err)
+{
+    struct page *page = user;
+    (void)enough;
+    page->n_bytes += n_bytes;
+    if (page->n_bytes > page->entry->n_bytes) {
+        return ss__fail(err, SS_E_DATA, "%.300s has more than the %llu bytes that are expected",
+                        page->entry->ref, (unsigned long long)page->entry->n_bytes);
+    }
+    return ss__out_write(&page->out, data, n_bytes, err);
+}
+
+static ss_status check_etag(struct ss__net *net, const struct ss__artifact_entry *entry,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_answer answer = {0};
+    const struct ss__net_request request = {.method = "HEAD", .url = entry->ref};
+    if (entry->etag == NULL) {
+        return SS_OK;
+    }
+    SS_TRY(ss__net_send(net, &request, &answer, err));
+    SS_TRY(ss__net_check(&answer, entry->ref, err));
+    const char *etag = ss__net_header(&answer, "ETag");
+    if (etag == NULL || strcmp(etag, entry->etag) != 0) {
+        SS_FAIL(SS_E_DATA,
+                "%.300s has the tag %.80s, the artifact was made with %.80s; it has changed "
+                "since",
+                entry->ref, etag == NULL ? "(none)" : etag, entry->etag);
+    }
+out:
+    ss__net_answer_release(&answer);
+    return status;
+}
+
+static ss_status follow_to_page(struct fetch *fetch, const struct ss__artifact_entry *entry,
+                                const char *to, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_remote *remote = NULL;
+    struct page page = {.entry = entry, .out = SS__OUT_CLOSED};
+    const struct ss__net_remote_options options = {
+        .name = entry->ref, .url = entry->ref, .n_bytes = entry->n_bytes};
+    SS_TRY(check_etag(fetch->store.net, entry, err));
+    SS_TRY(make_parent(to, err));
+    SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
+    SS_TRY(ss__out_open(to, &page.out, err));
+    SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
+    SS_TRY(ss__out_commit(&page.out, err));
+out:
+    ss__out_abort(&page.out);
+    ss__net_remote_free(remote);
+    return status;
+}
+
+/* ---- entries ---- */
+
+static bool is_page(const char *ref)
+{
+    return begins_with(ref, "http://") || begins_with(ref, "https://");
+}
+
+static ss_status fetch_entry(struct fetch *fetch, struct ss__artifact *artifact,
+                             const struct ss__artifact_entry *entry, const char *to,
+                             size_t depth, ss_err *err)
+{
+    bool right = false;
+    const ss_status status = has_md5(to, entry, &right, err);
+    if (status != SS_OK || right) {
+        return status;
+    }
+    if (entry->ref == NULL) {
+        return fetch_content(fetch, artifact, entry, to, err);
+    }
+    return is_page(entry->ref) ? follow_to_page(fetch, entry, to, err)
+                               : follow_to_artifact(fetch, entry, to, depth, err);
+}
+
+/* Before anything is fetched: references that nobody will follow. */
+static ss_status check_references(const struct ss__artifact *artifact, ss_err *err)
+{
+    for (size_t i = 0; i < artifact->manifest.n; i++) {
+        const struct ss__artifact_entry *entry = &artifact->manifest.entries[i];
+        if (entry->ref != NULL && !is_page(entry->ref) &&
+            !begins_with(entry->ref, reference_scheme)) {
+            return ss__fail(err, SS_E_UNSUPPORTED,
+                            "'%.200s' of artifact '%.200s' lies at %.300s, which is not read; "
+                            "only files in the store, wandb-artifact:// and http(s):// are: "
+                            "fetch it with its own tool and name the folder",
+                            entry->path, artifact->label, entry->ref);
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status fetch_all(struct fetch *fetch, struct ss__artifact *artifact, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *to = NULL;
+    SS_TRY(check_references(artifact, err));
+    SS_TRY(ss__make_folder(fetch->folder, NULL, err));
+    for (size_t i = 0; i < artifact->manifest.n; i++) {
+        to = ss__path_join(fetch->folder, artifact->manifest.entries[i].path);
+        if (to == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(fetch_entry(fetch, artifact, &artifact->manifest.entries[i], to, 0, err));
+        ss__free(to);
+        to = NULL;
+    }
+out:
+    ss__free(to);
+    return status;
+}
+
+static ss_status check_type(const struct ss__artifact_options *options, const char *label,
+                            const struct ss__artifact_facts *facts, ss_err *err)
+{
+    return options->type == NULL || strcmp(options->type, facts->type) == 0
+               ? SS_OK
+               : ss__fail(err, SS_E_DATA,
+                          "artifact '%.300s' is of type '%.60s', expected '%.60s'", label,
+                          facts->type, options->type);
+}
+
+ss_status ss__artifact_fetch(struct ss__net *net, const char *name_text,
+                             const struct ss__artifact_options *options, char **folder,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct fetch fetch = {0};
+    struct ss__artifact_name name = {0};
+    struct ss__artifact_facts facts = {0};
+    struct ss__artifact artifact = {0};
+    *folder = NULL;
+    SS_TRY(ss__artifact_name_parse(name_text, &name, err));
+    SS_TRY(ss__artifact_store_open(net, &fetch.store, err));
+    SS_TRY(find_cache(&fetch.cache, err));
+    SS_TRY(ss__artifact_resolve(&fetch.store, &name, &facts, err));
+    SS_TRY(check_type(options, name_text, &facts, err));
+    SS_TRY(find_folder(options, &name, facts.version, &fetch.folder, err));
+    SS_TRY(ss__artifact_open(&fetch.store, name_text, &facts, &artifact, err));
+    artifact.name = &name;
+    SS_TRY(fetch_all(&fetch, &artifact, err));
+    *folder = fetch.folder;
+    fetch.folder = NULL;
+out:
+    ss__artifact_release(&artifact);
+    ss__artifact_facts_release(&facts);
+    ss__artifact_name_release(&name);
+    ss__artifact_store_release(&fetch.store);
+    ss__free(fetch.cache);
+    ss__free(fetch.folder);
+    return status;
+}

@@ -1,0 +1,187 @@
+/* The manifest of an artifact, a JSON document:
+ *
+ *   {"version": 1, "storagePolicy": "wandb-storage-policy-v1",
+ *    "storagePolicyConfig": {"storageLayout": "V2", "storageRegion": …},
+ *    "contents": {PATH: {"digest": BASE64 MD5, "size": N, "birthArtifactID": …,
+ *                        "ref": …, "extra": {"etag": …}}}}
+ *
+ * The artifact's digest is the hex MD5 of "wandb-artifact-manifest-v1\n" and a line
+ * "PATH:DIGEST\n" for every entry, by path. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/artifact_priv.h"
+
+enum { MD5_BYTES = 16, MAX_PATH_BYTES = 1024 };
+
+static int compare_paths(const void *a, const void *b)
+{
+    const struct ss__artifact_entry *left = a, *right = b;
+    return strcmp(left->path, right->path);
+}
+
+static bool md5_of_digest(const char *digest, char hex[SS__MD5_HEX_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[MD5_BYTES];
+    size_t n_bytes = 0;
+    hex[0] = '\0';
+    if (!ss__base64_decode(digest, strlen(digest), bytes, sizeof bytes, &n_bytes) ||
+        n_bytes != MD5_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < MD5_BYTES; i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    hex[2 * MD5_BYTES] = '\0';
+    return true;
+}
+
+/* No component may be empty, "." or "..": two names would mean one file. */
+static bool path_is_sound(const char *path)
+{
+    if (*path == '\0' || strlen(path) > MAX_PATH_BYTES || !ss__path_is_inside(path)) {
+        return false;
+    }
+    for (const char *part = path; part != NULL;) {
+        const size_t n_bytes = strcspn(part, "/");
+        if (n_bytes == 0 || (n_bytes == 1 && *part == '.')) {
+            return false;
+        }
+        part = part[n_bytes] == '/' ? part + n_bytes + 1 : NULL;
+    }
+    return true;
+}
+
+static ss_status read_entry(const char *what, const char *path, const json_t *value,
+                            struct ss__artifact_entry *entry, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n_bytes = SIZE_MAX;
+    *entry = (struct ss__artifact_entry){.path = path, .n_bytes = SS_NOWHERE};
+    if (!path_is_sound(path)) {
+        SS_FAIL_FILE(what, SS_E_DATA,
+                     "the path '%.200s' of an entry would leave the folder of the artifact",
+                     path);
+    }
+    if (!json_is_object(value)) {
+        SS_FAIL_FILE(what, SS_E_DATA, "the entry '%.200s' is not an object", path);
+    }
+    SS_TRY(ss__json_need(what, value, "digest", err));
+    SS_TRY(ss__json_text(what, value, "digest", &entry->digest, err));
+    SS_TRY(ss__json_text(what, value, "ref", &entry->ref, err));
+    SS_TRY(ss__json_text(what, value, "birthArtifactID", &entry->birth_id, err));
+    SS_TRY(ss__json_size(what, value, "size", &n_bytes, err));
+    const json_t *extra = json_object_get(value, "extra");
+    SS_TRY(
+        ss__json_text(what, json_is_object(extra) ? extra : NULL, "etag", &entry->etag, err));
+    entry->n_bytes = n_bytes == SIZE_MAX ? SS_NOWHERE : n_bytes;
+    if (!md5_of_digest(entry->digest, entry->md5) && entry->ref == NULL) {
+        SS_FAIL_FILE(what, SS_E_DATA,
+                     "the digest '%.60s' of '%.200s' is not an MD5 in base64 (24 characters)",
+                     entry->digest, path);
+    }
+out:
+    return status;
+}
+
+static ss_status check_head(const char *what, const json_t *tree, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t version = 0;
+    const char *policy = "";
+    if (!json_is_object(tree) || !json_is_object(json_object_get(tree, "contents"))) {
+        SS_FAIL_FILE(what, SS_E_DATA, "is not a manifest: it has no object 'contents'");
+    }
+    SS_TRY(ss__json_size(what, tree, "version", &version, err));
+    SS_TRY(ss__json_text(what, tree, "storagePolicy", &policy, err));
+    if (version != 1 || strcmp(policy, "wandb-storage-policy-v1") != 0) {
+        SS_FAIL_FILE(what, SS_E_UNSUPPORTED,
+                     "is of version %zu with the storage policy '%.60s'; version 1 with "
+                     "wandb-storage-policy-v1 is read",
+                     version, policy);
+    }
+    if (json_object_size(json_object_get(tree, "contents")) > SS__ARTIFACT_MAX_FILES) {
+        SS_FAIL_FILE(what, SS_E_LIMIT, "has more than %d files", SS__ARTIFACT_MAX_FILES);
+    }
+out:
+    return status;
+}
+
+static ss_status check_digest(const char *what, const struct ss__artifact_manifest *manifest,
+                              const char *digest, ss_err *err)
+{
+    static const char head[] = "wandb-artifact-manifest-v1\n";
+    ss_status status = SS_OK;
+    struct ss__hash *hash = NULL;
+    char hex[SS__HASH_HEX_BYTES];
+    SS_TRY(ss__hash_new(SS__HASH_MD5, &hash, err));
+    ss__hash_add(hash, head, sizeof head - 1);
+    for (size_t i = 0; i < manifest->n; i++) {
+        ss__hash_add(hash, manifest->entries[i].path, strlen(manifest->entries[i].path));
+        ss__hash_add(hash, ":", 1);
+        ss__hash_add(hash, manifest->entries[i].digest, strlen(manifest->entries[i].digest));
+        ss__hash_add(hash, "\n", 1);
+    }
+    ss__hash_finish(hash, hex);
+    if (strcmp(hex, digest) != 0) {
+        SS_FAIL_FILE(what, SS_E_DATA,
+                     "its entries have the digest %s, the store says %.60s; the manifest is "
+                     "damaged or of another artifact",
+                     hex, digest);
+    }
+out:
+    ss__hash_free(hash);
+    return status;
+}
+
+ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t n_bytes,
+                                      const char *digest, struct ss__artifact_manifest *out,
+                                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__artifact_manifest manifest = {.region = "default"};
+    const char *path = NULL;
+    json_t *value = NULL;
+    *out = (struct ss__artifact_manifest){0};
+    SS_TRY(ss__json_parse(what, text, n_bytes, &manifest.tree, err));
+    SS_TRY(check_head(what, manifest.tree, err));
+    const json_t *config = json_object_get(manifest.tree, "storagePolicyConfig");
+    SS_TRY(ss__json_text(what, json_is_object(config) ? config : NULL, "storageRegion",
+                         &manifest.region, err));
+    json_t *contents = json_object_get(manifest.tree, "contents");
+    SS_ALLOC(manifest.entries, json_object_size(contents));
+    json_object_foreach(contents, path, value)
+    {
+        SS_TRY(read_entry(what, path, value, &manifest.entries[manifest.n], err));
+        manifest.n++;
+    }
+    qsort(manifest.entries, manifest.n, sizeof *manifest.entries, compare_paths);
+    if (digest != NULL) {
+        SS_TRY(check_digest(what, &manifest, digest, err));
+    }
+    *out = manifest;
+    manifest = (struct ss__artifact_manifest){0};
+out:
+    ss__artifact_manifest_release(&manifest);
+    return status;
+}
+
+void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest)
+{
+    json_decref(manifest->tree);
+    ss__free(manifest->entries);
+    *manifest = (struct ss__artifact_manifest){0};
+}
+
+const struct ss__artifact_entry *
+ss__artifact_manifest_find(const struct ss__artifact_manifest *manifest, const char *path)
+{
+    const struct ss__artifact_entry wanted = {.path = path};
+    return manifest->n == 0 ? NULL
+                            : bsearch(&wanted, manifest->entries, manifest->n,
+                                      sizeof *manifest->entries, compare_paths);
+}

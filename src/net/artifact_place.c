@@ -1,0 +1,277 @@
+/* An artifact's manifest, and where the content of its files can be read. Signed addresses are
+ * good for about an hour and carry their own proof: no key is ever sent to them. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/artifact_store.h"
+
+enum { FILES_PER_PAGE = 5000 };
+
+/* ---- the manifest ---- */
+
+static const char manifest_query[] =
+    "query Manifest($id: ID!) { artifact(id: $id) { currentManifest { file { directUrl } } } }";
+
+static ss_status join(const struct ss__artifact *artifact, const char *place, char **url,
+                      ss_err *err)
+{
+    char origin[SS__URL_ORIGIN_BYTES];
+    *url = place == NULL ? NULL : ss__url_join(artifact->store->url, place);
+    if (*url == NULL || !ss__url_origin(*url, origin)) {
+        ss__free(*url);
+        *url = NULL;
+        return ss__fail(err, SS_E_DATA,
+                        "the artifact store gives no address for a file of '%.300s'",
+                        artifact->label);
+    }
+    return SS_OK;
+}
+
+static ss_status locate_manifest(void *user, char **url, char **authorization, ss_err *err)
+{
+    struct ss__artifact *artifact = user;
+    ss_status status = SS_OK;
+    struct ss__artifact_reply reply = {0};
+    json_t *variables = json_pack("{s:s}", "id", artifact->facts.id);
+    *url = *authorization = NULL;
+    SS_TRY(ss__artifact_ask(artifact->store, manifest_query, variables, &reply, err));
+    SS_TRY(join(artifact,
+                json_string_value(
+                    ss__artifact_follow(reply.data, "artifact.currentManifest.file.directUrl")),
+                url, err));
+out:
+    json_decref(variables);
+    ss__artifact_reply_release(&reply);
+    return status;
+}
+
+static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err)
+{
+    struct ss__buf *buf = user;
+    (void)enough;
+    if (n_bytes > SS__ARTIFACT_ANSWER_BYTES - buf->n_bytes) {
+        return ss__fail(err, SS_E_LIMIT, "the manifest of an artifact is larger than %d MiB",
+                        SS__ARTIFACT_ANSWER_BYTES >> 20);
+    }
+    ss__buf_add(buf, data, n_bytes);
+    return ss__buf_check(buf, err);
+}
+
+static ss_status read_manifest(struct ss__artifact *artifact, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf what = {0}, text = {0};
+    struct ss__net_remote *remote = NULL;
+    ss__buf_printf(&what, "manifest of '%s'", artifact->label);
+    const char *name = ss__buf_text(&what);
+    if (name == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a name"));
+    }
+    const struct ss__net_remote_options options = {
+        .name = name, .locate = locate_manifest, .user = artifact, .n_bytes = SS_NOWHERE};
+    SS_TRY(ss__net_remote_new(artifact->store->net, &options, &remote, err));
+    SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take, &text, err));
+    SS_TRY(ss__artifact_manifest_parse(name, text.data, text.n_bytes, artifact->facts.digest,
+                                       &artifact->manifest, err));
+out:
+    ss__net_remote_free(remote);
+    ss__buf_release(&what);
+    ss__buf_release(&text);
+    return status;
+}
+
+ss_status ss__artifact_open(struct ss__artifact_store *store, const char *label,
+                            struct ss__artifact_facts *facts, struct ss__artifact *out,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    *out = (struct ss__artifact){.store = store, .facts = *facts, .label = ss__strdup(label)};
+    *facts = (struct ss__artifact_facts){0};
+    if (out->label == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a name"));
+    }
+    SS_TRY(read_manifest(out, err));
+out:
+    if (status != SS_OK) {
+        ss__artifact_release(out);
+    }
+    return status;
+}
+
+void ss__artifact_release(struct ss__artifact *artifact)
+{
+    ss__free(artifact->label);
+    ss__artifact_facts_release(&artifact->facts);
+    ss__artifact_manifest_release(&artifact->manifest);
+    json_decref(artifact->places);
+    *artifact = (struct ss__artifact){0};
+}
+
+/* ---- signed addresses ---- */
+
+#define PAGE_FIELDS "pageInfo { endCursor hasNextPage } edges { node { name directUrl } }"
+
+/* By the artifact's id, or where a server wants it so, by its place in a collection. */
+static const struct {
+    const char *query, *files;
+} listings[] = {
+    {"query Files($id: ID!, $after: String, $first: Int) "
+     "{ artifact(id: $id) { files(after: $after, first: $first) { " PAGE_FIELDS " } } }",
+     "artifact.files"},
+    {"query MemberFiles($entityName: String!, $projectName: String!, $collectionName: String!, "
+     "$aliasName: String!, $after: String, $first: Int) "
+     "{ project(name: $projectName, entityName: $entityName) "
+     "{ artifactCollection(name: $collectionName) { artifactMembership(aliasName: $aliasName) "
+     "{ files(after: $after, first: $first) { " PAGE_FIELDS " } } } } }",
+     "project.artifactCollection.artifactMembership.files"},
+};
+enum { N_LISTINGS = sizeof listings / sizeof listings[0] };
+
+static json_t *page_variables(const struct ss__artifact *artifact, const char *cursor)
+{
+    const struct ss__artifact_name *name = artifact->name;
+    json_t *variables = json_pack("{s:s, s:s?, s:i}", "id", artifact->facts.id, "after", cursor,
+                                  "first", FILES_PER_PAGE);
+    if (variables != NULL && name != NULL) {
+        json_t *more = json_pack("{s:s, s:s, s:s, s:s}", "entityName", name->entity,
+                                 "projectName", name->project, "collectionName",
+                                 name->collection, "aliasName", name->alias);
+        (void)json_object_update(variables, more);
+        json_decref(more);
+    }
+    return variables;
+}
+
+static ss_status take_page(struct ss__artifact *artifact, const json_t *files, json_t *places,
+                           ss_err *err)
+{
+    size_t i = 0;
+    json_t *edge = NULL;
+    json_array_foreach(json_object_get(files, "edges"), i, edge)
+    {
+        const char *name = json_string_value(ss__artifact_follow(edge, "node.name"));
+        json_t *url = ss__artifact_follow(edge, "node.directUrl");
+        if (name == NULL || !json_is_string(url)) {
+            continue; /* the store's own address stands in */
+        }
+        if (json_object_set(places, name, url) != 0) {
+            return ss__fail_nomem(err, "addresses");
+        }
+    }
+    return json_object_size(places) <= SS__ARTIFACT_MAX_FILES
+               ? SS_OK
+               : ss__fail(err, SS_E_LIMIT, "artifact '%.300s' has more than %d files",
+                          artifact->label, SS__ARTIFACT_MAX_FILES);
+}
+
+/* Read the pages that one way of asking gives. Without an error *understood is false where the
+ * store does not know this way. */
+static ss_status list_files(struct ss__artifact *artifact, size_t way, json_t *places,
+                            bool *understood, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__artifact_reply reply = {0};
+    json_t *cursor = NULL, *variables = NULL;
+    bool more = true;
+    *understood = true;
+    while (more) {
+        const size_t n_before = json_object_size(places);
+        variables = page_variables(artifact, json_string_value(cursor));
+        SS_TRY(ss__artifact_ask(artifact->store, listings[way].query, variables, &reply, err));
+        const json_t *files = ss__artifact_follow(reply.data, listings[way].files);
+        if (reply.complaint != NULL || files == NULL) {
+            *understood = false;
+            goto out;
+        }
+        SS_TRY(take_page(artifact, files, places, err));
+        const json_t *page = json_object_get(files, "pageInfo");
+        more = json_is_true(json_object_get(page, "hasNextPage")) &&
+               json_object_size(places) > n_before; /* or it would turn in circles */
+        json_decref(cursor);
+        cursor = json_incref(json_object_get(page, "endCursor"));
+        ss__artifact_reply_release(&reply);
+        json_decref(variables);
+        variables = NULL;
+    }
+out:
+    json_decref(cursor);
+    json_decref(variables);
+    ss__artifact_reply_release(&reply);
+    return status;
+}
+
+static ss_status ask_places(struct ss__artifact *artifact, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool understood = false;
+    json_t *places = json_object();
+    const size_t n_ways = artifact->name == NULL ? 1 : N_LISTINGS;
+    for (size_t way = 0; way < n_ways && !understood; way++) {
+        SS_TRY(list_files(artifact, way, places, &understood, err));
+    }
+    json_decref(artifact->places);
+    artifact->places = json_incref(places);
+out:
+    json_decref(places);
+    return status;
+}
+
+/* ---- the store's own address of a file ---- */
+
+static void add_part(struct ss__buf *url, const char *part)
+{
+    ss__buf_add_byte(url, '/');
+    ss__url_quote(url, part, "");
+}
+
+/* {base}/artifactsV2/{region}/{entity}/{project}/{collection}/{id}/{birth id}/{md5}/{name} */
+static ss_status own_place(const struct ss__artifact *artifact,
+                           const struct ss__artifact_entry *entry, char **url,
+                           char **authorization, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf text = {0};
+    const struct ss__artifact_name *name = artifact->name;
+    if (name == NULL || entry->birth_id == NULL) {
+        SS_FAIL(SS_E_DATA, "the artifact store gives no address for '%.200s' of '%.200s'",
+                entry->path, artifact->label);
+    }
+    const char *slash = strrchr(entry->path, '/');
+    const char *parts[] = {artifact->manifest.region,
+                           name->entity,
+                           name->project,
+                           name->collection,
+                           artifact->facts.id,
+                           entry->birth_id,
+                           entry->md5,
+                           slash == NULL ? entry->path : slash + 1};
+    ss__buf_printf(&text, "%s/artifactsV2", artifact->store->url);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        add_part(&text, parts[i]);
+    }
+    const char *key = artifact->store->authorization;
+    *url = ss__buf_text(&text) == NULL ? NULL : ss__strdup(text.data);
+    *authorization = key == NULL ? NULL : ss__strdup(key);
+    if (*url == NULL || (key != NULL && *authorization == NULL)) {
+        SS_TRY(ss__fail_nomem(err, "an address"));
+    }
+out:
+    ss__buf_release(&text);
+    return status;
+}
+
+ss_status ss__artifact_place(struct ss__artifact *artifact,
+                             const struct ss__artifact_entry *entry, bool again, char **url,
+                             char **authorization, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *url = *authorization = NULL;
+    if (artifact->places == NULL || again) {
+        SS_TRY(ask_places(artifact, err));
+    }
+    const char *place = json_string_value(json_object_get(artifact->places, entry->path));
+    SS_TRY(place != NULL ? join(artifact, place, url, err)
+                         : own_place(artifact, entry, url, authorization, err));
+out:
+    return status;
+}

@@ -1,0 +1,62 @@
+/* What the files that fetch artifacts share. */
+#ifndef SS_NET_ARTIFACT_PRIV_H
+#define SS_NET_ARTIFACT_PRIV_H
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "net/artifact.h"
+
+/* ---- names ---- */
+
+struct ss__artifact_name {
+    char *entity, *project, *collection, *alias;
+};
+
+/* Split a name; alias "latest" where none is given. Errors: SS_E_USAGE, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__artifact_name_parse(const char *text, struct ss__artifact_name *out,
+                                              ss_err *err);
+void ss__artifact_name_release(struct ss__artifact_name *name);
+
+/* ---- manifests ---- */
+
+enum { SS__MD5_HEX_BYTES = 33, SS__ARTIFACT_MAX_FILES = 1 << 17 };
+
+/* One file of an artifact. Strings belong to the manifest's tree. */
+struct ss__artifact_entry {
+    const char *path;            /* relative, checked to stay inside its folder */
+    const char *digest;          /* as it enters the artifact's digest */
+    const char *ref;             /* address of a reference, else NULL */
+    const char *birth_id;        /* artifact that brought the content, or NULL */
+    const char *etag;            /* extra.etag of a reference, or NULL */
+    uint64_t n_bytes;            /* SS_NOWHERE where the manifest does not tell */
+    char md5[SS__MD5_HEX_BYTES]; /* of the content; "" of a reference by another tag */
+};
+
+struct ss__artifact_manifest {
+    json_t *tree;
+    const char *region;                 /* of its storage, "default" */
+    struct ss__artifact_entry *entries; /* by path, in order of bytes */
+    size_t n;
+};
+
+/* Read a manifest and check it: version 1, the known storage policy, every path and digest.
+ *
+ * what       names it in sentences
+ * digest     hex MD5 that the entries must have together, or NULL
+ * Errors     SS_E_DATA, SS_E_UNSUPPORTED (another version or policy), SS_E_LIMIT, SS_E_NOMEM */
+SS_MUST_USE ss_status ss__artifact_manifest_parse(const char *what, const char *text,
+                                                  size_t n_bytes, const char *digest,
+                                                  struct ss__artifact_manifest *out,
+                                                  ss_err *err);
+void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest);
+
+/* The entry of a path, or NULL. */
+const struct ss__artifact_entry *
+ss__artifact_manifest_find(const struct ss__artifact_manifest *manifest, const char *path);
+
+/* Bytes of base64 text, at most n_room; false if it is not base64. */
+bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t n_room,
+                       size_t *n_out);
+void ss__base64_add(struct ss__buf *out, const void *data, size_t n_bytes);
+
+#endif

@@ -1,0 +1,72 @@
+/* The artifact store as a partner in conversation; what the files that fetch artifacts share.
+ */
+#ifndef SS_NET_ARTIFACT_STORE_H
+#define SS_NET_ARTIFACT_STORE_H
+
+#include "net/artifact_priv.h"
+
+enum { SS__ARTIFACT_ANSWER_BYTES = 64 << 20 }; /* of an answer or a manifest */
+
+struct ss__artifact_store {
+    struct ss__net *net;
+    char *url;           /* without a slash at the end */
+    char *authorization; /* once a question was refused and there is a key */
+    bool has_asked_for_key;
+};
+
+/* The store that the environment names. Errors: SS_E_USAGE, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__artifact_store_open(struct ss__net *net,
+                                              struct ss__artifact_store *out, ss_err *err);
+void ss__artifact_store_release(struct ss__artifact_store *store);
+
+struct ss__artifact_reply {
+    json_t *tree, *data;   /* `data` borrowed from the tree */
+    const char *complaint; /* what the store says is wrong with the question, or NULL */
+};
+
+/* Ask a question in GraphQL. Errors: SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of
+ * ss__net_send. */
+SS_MUST_USE ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
+                                       const json_t *variables, struct ss__artifact_reply *out,
+                                       ss_err *err);
+void ss__artifact_reply_release(struct ss__artifact_reply *reply);
+
+/* The value at a path of keys, "project.artifact"; NULL if a part is missing or null. */
+json_t *ss__artifact_follow(json_t *value, const char *path);
+
+struct ss__artifact_facts {
+    char *id, *digest, *type;
+    uint64_t version; /* 0 of one found by id */
+};
+
+SS_MUST_USE ss_status ss__artifact_resolve(struct ss__artifact_store *store,
+                                           const struct ss__artifact_name *name,
+                                           struct ss__artifact_facts *out, ss_err *err);
+SS_MUST_USE ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *id,
+                                              struct ss__artifact_facts *out, ss_err *err);
+void ss__artifact_facts_release(struct ss__artifact_facts *facts);
+
+/* ---- an artifact that was found: its manifest and the addresses of its files ---- */
+
+struct ss__artifact {
+    struct ss__artifact_store *store; /* borrowed */
+    char *label;                      /* for sentences */
+    struct ss__artifact_facts facts;
+    const struct ss__artifact_name *name; /* NULL of one found by id; borrowed */
+    struct ss__artifact_manifest manifest;
+    json_t *places; /* file → signed address; NULL until asked */
+};
+
+/* Take `facts`, fetch the manifest and check it. On error nothing is left. */
+SS_MUST_USE ss_status ss__artifact_open(struct ss__artifact_store *store, const char *label,
+                                        struct ss__artifact_facts *facts,
+                                        struct ss__artifact *out, ss_err *err);
+void ss__artifact_release(struct ss__artifact *artifact);
+
+/* The address of a file's content: signed by the store, or where it gives none, the store's own
+ * address, which wants the key. With `again`, ask anew, since the last ones have expired. */
+SS_MUST_USE ss_status ss__artifact_place(struct ss__artifact *artifact,
+                                         const struct ss__artifact_entry *entry, bool again,
+                                         char **url, char **authorization, ss_err *err);
+
+#endif
