@@ -35,8 +35,8 @@ fuzz: ## FUZZ_SECONDS (60) on every parser, with the corpora as seeds
 	@$(call BUILD,fuzz)
 	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
-bench: all ## time kernels and the whole program on this machine
-	@scripts/setup.sh build test demo
+bench: all ## time saescope, its peers and the machine: bench/REPORT.md (QUICK=1: minutes)
+	@scripts/setup.sh build test demo bench
 	@bench/run.sh
 
 lint: ## formatting and the rules of the house

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [demo]
+# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [demo] [bench]
 # Without a word it installs what building takes. It names what it installs, installs nothing that
 # is there, uses sudo when not root, and on a system without apt it prints the list.
 set -eu
@@ -10,6 +10,8 @@ build="gcc libc6-dev make cmake ninja-build pkg-config
 test="libcmocka-dev openssl python3 python3-numpy python3-pytest xz-utils bzip2 zstd gzip mandoc"
 fuzz="clang libclang-rt-dev"
 demo="curl ca-certificates python3 python3-pip"
+bench="python3 python3-numpy python3-matplotlib python3-venv xz-utils
+    libopenblas0-pthread libblis4-openmp libdnnl-dev"
 
 wanted=
 for group in "${@:-build}"; do
@@ -18,7 +20,8 @@ for group in "${@:-build}"; do
     test) wanted="$wanted $test" ;;
     fuzz) wanted="$wanted $fuzz" ;;
     demo) wanted="$wanted $demo" ;;
-    *) echo "setup: unknown group '$group' (build, test, fuzz, demo)" >&2; exit 64 ;;
+    bench) wanted="$wanted $bench" ;;
+    *) echo "setup: unknown group '$group' (build, test, fuzz, demo, bench)" >&2; exit 64 ;;
     esac
 done
 

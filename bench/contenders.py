@@ -1,0 +1,127 @@
+"""Who takes part: saescope at each of its levels, and the peers, each able to embed a file of texts when told to.
+
+A contender has a name, a note on how it was made, `choose_batch(texts)` and `run(texts, save)`, which gives seconds
+and real tokens. Loading is never in the seconds; reading, tokenizing and pooling are.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LEVELS = ("highest", "high", "medium", "low")
+
+# kind, name in the report, what its arithmetic is compared with
+PEERS = (
+    ("st-fp32", "sentence-transformers fp32", "fp32"),
+    ("ort-fp32", "ONNX Runtime fp32", "fp32"),
+    ("ov-fp32", "OpenVINO f32", "fp32"),
+    ("st-bf16", "sentence-transformers bf16", "bf16"),
+    ("ov-bf16", "OpenVINO bf16", "bf16"),
+    ("ort-int8", "ONNX Runtime int8, dynamic", "int8"),
+    ("ov-int8", "OpenVINO int8, static (NNCF)", "int8"),
+)
+
+
+def levels(program):
+    """The precision levels that the program knows; [None] where it has no choice to offer."""
+    text = subprocess.run([program, "embed", "--help"], capture_output=True, text=True, check=True).stdout
+    option = re.search(r"^ +(?:-\w, )?--precision.*?(?=^ +(?:-\w, )?--|\Z)", text, re.M | re.S)
+    if not option:
+        return [None]
+    return [level for level in LEVELS if re.search(rf"\b{level}\b", option.group())]
+
+
+class Saescope:
+    """The program as a user runs it; its own report says how long embedding took."""
+
+    group = None
+
+    def __init__(self, program, model, level, threads, cpu=None):
+        self.program, self.model, self.level, self.threads, self.cpu = program, model, level, threads, cpu
+        self.name = "saescope" + (f" {level}" if level else "") + (f", {cpu} kernels" if cpu else "")
+        self.about, self.batch, self.repeats = "", None, 1
+
+    def command(self, texts, out):
+        options = ["--precision", self.level] if self.level else []
+        datasets = [word for _ in range(self.repeats) for word in ("--dataset", texts)]
+        return [self.program, "embed", "--model", self.model, *datasets, "--out", out, "--threads", str(self.threads),
+                "--force", "--json", *options]
+
+    def run(self, texts, save=None):
+        out = save or os.path.join(os.path.dirname(texts), "saescope-out.npy")
+        env = dict(os.environ, SAESCOPE_CPU=self.cpu) if self.cpu else None
+        done = subprocess.run(self.command(texts + "l", out), capture_output=True, text=True, env=env)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip() or "the program failed")
+        answer = json.loads(done.stdout)
+        return answer["seconds"], answer["tokens"]
+
+    def choose_batch(self, texts):
+        """No batch to choose; short runs are made longer by giving the texts several times."""
+        seconds, _ = self.run(texts)
+        self.repeats = max(1, min(16, round(1.0 / max(seconds, 1e-3))))
+
+    def close(self):
+        pass
+
+
+class Peer:
+    """A process of bench/peer.py that waits for commands."""
+
+    def __init__(self, python, kind, name, group, options):
+        self.name, self.group, self.batch, self.kind = name, group, 8, kind
+        self.log = open(os.path.join(options["cache"], f"{kind}.log"), "w", encoding="utf8")
+        words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        self.process = subprocess.Popen([python, os.path.join(HERE, "peer.py"), kind, *words], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+        try:
+            self.about = self.answer()["about"]
+        except RuntimeError:
+            self.close()
+            raise
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            with open(self.log.name, encoding="utf8") as f:
+                lines = f.read().strip().splitlines()
+            raise RuntimeError(lines[-1] if lines else "ended without a word")
+        return json.loads(line)
+
+    def run(self, texts, save=None):
+        print(json.dumps(dict(texts=texts, batch=self.batch, save=save)), file=self.process.stdin, flush=True)
+        answer = self.answer()
+        return answer["seconds"], answer["tokens"]
+
+    def choose_batch(self, texts, sizes=(1, 4, 8)):
+        """The batch that is fastest on some of the texts, each tried after one run that does not count."""
+        rates = {}
+        for self.batch in sizes[:1] + sizes:
+            seconds, tokens = self.run(texts)
+            rates[self.batch] = tokens / seconds
+        self.batch = max(rates, key=rates.get)
+
+    def close(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+def start_peers(python, options, kinds=None):
+    """The peers that can be had here, and a sentence for each that can not."""
+    found, missing = [], []
+    for kind, name, group in PEERS:
+        if python is None or (kinds and kind not in kinds):
+            continue
+        try:
+            found.append(Peer(python, kind, name, group, options))
+        except (RuntimeError, OSError, ValueError) as e:
+            missing.append(f"{name} did not start: {e}")
+            print(f"bench: {missing[-1]}", file=sys.stderr)
+    return found, missing

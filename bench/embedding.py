@@ -1,0 +1,126 @@
+"""How fast texts become embeddings, and how exact these are: saescope and its peers in turn."""
+import json
+import os
+import statistics
+import subprocess
+
+import numpy as np
+
+import contenders
+import texts as texts_of
+
+# The loop that each level's arithmetic is limited by, best first; the first that the machine has counts.
+LIMITS = {
+    "fp32": ("fp32_avx512", "fp32_avx2"),
+    "bf16": ("bf16_amx", "bf16_avx512", "int16_avx512", "int16_avx2"),
+    "int8": ("int8_amx", "int8_avx512_vnni", "int8_avx_vnni", "int8_avx2"),
+}
+LEVEL_GROUPS = {None: "fp32", "highest": "fp32", "high": "fp32", "medium": "bf16", "low": "int8"}
+
+
+def work_per_token(config, lengths):
+    """Operations per token in matrix products, and in attention, at these lengths."""
+    width, layers = config["hidden_size"], config["num_hidden_layers"]
+    products = layers * 2 * (4 * width * width + 2 * width * config["intermediate_size"])
+    attention = layers * 4 * width * sum(n * n for n in lengths) / sum(lengths)
+    return products + attention
+
+
+def limits(bench):
+    done = subprocess.run([bench.binary("bench_limits"), str(bench.threads), "40" if bench.quick else "80"],
+                          capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def in_turns(bench, takers, path):
+    """Rounds in which everybody runs once, in an order that moves on; rates per taker, limits per round."""
+    rates, measured = {t.name: [] for t in takers}, []
+    for i in range(bench.runs):
+        measured.append(limits(bench))
+        at = i * 3 % max(1, len(takers))
+        for taker in takers[at:] + takers[:at]:
+            seconds, tokens = taker.run(path)
+            rates[taker.name].append(tokens / seconds)
+    return rates, {k: statistics.median(m[k] for m in measured) for k in measured[0]}
+
+
+def errors(out, reference):
+    """Worst relative L2 error and worst cosine over the texts."""
+    out, reference = out.astype(np.float64), reference.astype(np.float64)
+    norm = np.linalg.norm(reference, axis=1)
+    cosine = (out * reference).sum(1) / (np.linalg.norm(out, axis=1) * norm)
+    return {"l2": float((np.linalg.norm(out - reference, axis=1) / norm).max()), "cosine": float(cosine.min())}
+
+
+def accuracy(bench, takers, options, folder, rows):
+    """Errors of each taker against PyTorch in double, on a few texts; nothing without PyTorch."""
+    if bench.python is None:
+        return {}
+    path = write(folder, "exact", rows)
+    double = contenders.Peer(bench.python, "st-double", "double", None, options)
+    double.batch = 1
+    double.run(path, os.path.join(folder, "double.npy"))
+    double.close()
+    reference, found = np.load(os.path.join(folder, "double.npy")), {}
+    for taker in takers:
+        repeats, taker.repeats = getattr(taker, "repeats", 1), 1
+        out = os.path.join(folder, "out.npy")
+        taker.run(path, out)
+        taker.repeats = repeats
+        found[taker.name] = errors(np.load(out), reference)
+    return found
+
+
+def write(folder, name, rows):
+    """Texts as peers read them; saescope reads the same as JSON lines, whose name ends in one more letter."""
+    path = os.path.join(folder, f"{name}.json")
+    texts_of.write_jsonl(path + "l", rows)
+    return texts_of.write_json(path, rows)
+
+
+def saescopes(bench, model):
+    out = [contenders.Saescope(bench.program, model, level, bench.threads) for level in contenders.levels(bench.program)]
+    if "fp32_avx512" in bench.results["limits"]:
+        out += [contenders.Saescope(bench.program, model, o.level, bench.threads, "avx2") for o in list(out)]
+    return out
+
+
+def row_of(taker, rates, work, measured, exact):
+    group = taker.group or LEVEL_GROUPS[taker.level]
+    allowed = [k for k in LIMITS[group] if k in measured]
+    if getattr(taker, "cpu", None):
+        allowed = [k for k in allowed if k.endswith(taker.cpu)]
+    rate = statistics.median(rates)
+    row = {"name": taker.name, "group": group, "tokens_per_s": rate, "all": rates, "batch": taker.batch,
+           "about": taker.about, "is_ours": taker.group is None, "level": getattr(taker, "level", None)}
+    if allowed:
+        row |= {"limit": allowed[0], "share": rate * work / (1e9 * measured[allowed[0]])}
+    return row | exact.get(taker.name, {})
+
+
+def measure(bench, name, model, n_texts):
+    """The table of one model."""
+    folder = bench.subfolder(name)
+    rows = texts_of.sample(bench.rows, n_texts)
+    rest = [r for r in texts_of.sample(bench.rows, n_texts + 120)[n_texts:] if r not in set(rows)]
+    options = {"model": model, "cache": folder, "threads": bench.threads,
+               "calibration": texts_of.write_json(os.path.join(folder, "calibration.json"), rest[:120])}
+    path, few = write(folder, "texts", rows), write(folder, "few", rows[:8])
+    peers, missing = contenders.start_peers(bench.python, options, bench.kinds)
+    takers = saescopes(bench, model) + peers
+    try:
+        for taker in takers:
+            bench.say(f"{name}: warming {taker.name}")
+            taker.choose_batch(few if taker.group else path)
+        bench.say(f"{name}: {bench.runs} rounds of {len(rows)} texts")
+        rates, measured = in_turns(bench, takers, path)
+        bench.say(f"{name}: accuracy")
+        exact = accuracy(bench, takers, options, folder, rows[:8 if bench.quick else 24])
+    finally:
+        for taker in takers:
+            taker.close()
+    lengths = bench.count_tokens(model, rows)
+    with open(os.path.join(model, "config.json"), encoding="utf8") as f:
+        work = work_per_token(json.load(f), lengths)
+    return {"model": name, "texts": len(rows), "tokens": sum(lengths), "work_per_token": work, "limits": measured,
+            "missing": missing, "rows": [row_of(t, rates[t.name], work, measured, exact) for t in takers]}

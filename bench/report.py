@@ -1,0 +1,120 @@
+"""The report, written from the numbers of one run alone."""
+import statistics
+
+LOOPS = {
+    "fp32_avx2": "fp32 multiply-add, AVX2", "fp32_avx512": "fp32 multiply-add, AVX-512",
+    "int16_avx2": "16-bit `vpmaddwd` + add, AVX2", "int16_avx512": "16-bit `vpmaddwd` + add, AVX-512",
+    "int16_avx512_vnni": "16-bit `vpdpwssd`, AVX-512 VNNI", "int8_avx2": "8-bit `vpmaddubsw` + `vpmaddwd` + add, AVX2",
+    "int8_avx_vnni": "8-bit `vpdpbusd`, AVX-VNNI", "int8_avx512_vnni": "8-bit `vpdpbusd`, AVX-512 VNNI",
+    "bf16_avx512": "bf16 `vdpbf16ps`, AVX-512", "bf16_amx": "bf16 tiles, AMX", "int8_amx": "8-bit tiles, AMX",
+    "memory_read": "memory, reading", "memory_copy": "memory, copying",
+}
+GROUPS = {"fp32": "fp32", "bf16": "bf16 or 16 bits", "int8": "int8"}
+
+
+def table(head, rows):
+    """Markdown; the first column is text, the others numbers."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows] + [""]
+
+
+def number(x, digits=0):
+    return "" if x is None else f"{x:,.{digits}f}"
+
+
+def percent(x):
+    return "" if x is None else f"{100 * x:.0f} %"
+
+
+def spread(rates):
+    return f"± {50 * (max(rates) - min(rates)) / statistics.median(rates):.0f} %"
+
+
+def one_minus(cosine):
+    return "" if cosine is None else f"{cosine:.6f}" if cosine < 0.999999 else f"1 − {max(0.0, 1 - cosine):.0e}"
+
+
+def machine(r):
+    m = r["machine"]
+    caches = ", ".join(f"{k} {v}" for k, v in m["caches"].items())
+    return [f"{m['processor']} (family {m['family']}, model {m['model']}), {m['cores']} cores of which {m['threads']} were used, "
+            f"{m['memory_gb']} GB of memory, caches {caches}. Instruction sets: {', '.join(m['instruction_sets'])}. "
+            f"{m['system']}, {m['compiler']}. {m['program']}.", ""]
+
+
+def limits(r):
+    rows = [(LOOPS[k], number(v, 1), "GB/s" if k.startswith("memory") else "10⁹ operations/s") for k, v in r["limits"].items()]
+    return ["## What the machine can do", "",
+            "Loops that keep everything in registers, in all threads; a multiplication and an addition are two operations.", "",
+            *table(("loop", "rate", "unit"), rows)]
+
+
+def best_peer(rows, group):
+    peers = [x for x in rows if not x["is_ours"] and x["group"] == group]
+    return max(peers, key=lambda x: x["tokens_per_s"], default=None)
+
+
+def verdicts(rows):
+    """A sentence for each level of saescope: ahead or behind, and of whom."""
+    lines = []
+    for row in (x for x in rows if x["is_ours"]):
+        best = best_peer(rows, row["group"])
+        if best is None:
+            continue
+        ratio = row["tokens_per_s"] / best["tokens_per_s"]
+        how = f"{ratio:.2f} times as fast as" if ratio >= 1 else f"**slower than** ({ratio:.2f} times)"
+        lines.append(f"- `{row['name']}` is {how} the best {GROUPS[row['group']]} peer, {best['name']}.")
+    return lines + [""] if lines else []
+
+
+def embedding_row(row, rows):
+    fp32 = best_peer(rows, "fp32")
+    return (row["name"] + (f", batch {row['batch']}" if row["batch"] else ""), number(row["tokens_per_s"]), spread(row["all"]),
+            number(row["tokens_per_s"] / fp32["tokens_per_s"], 2) if fp32 else "", percent(row.get("share")),
+            LOOPS.get(row.get("limit"), ""), "" if "l2" not in row else f"{row['l2']:.1e}", one_minus(row.get("cosine")))
+
+
+def embedding(r, key):
+    e = r[key]
+    head = ("", "tokens/s", "spread", "× best fp32 peer", "share of limit", "limit", "L2 error", "cosine")
+    ordered = sorted(e["rows"], key=lambda x: x["tokens_per_s"])
+    return [f"## Embedding with {e['model']}", "",
+            f"{e['texts']} texts, {e['tokens'] / e['texts']:.0f} tokens each, {e['work_per_token'] / 1e6:.1f} million operations per token. "
+            f"Medians of {len(ordered[0]['all'])} rounds in which everybody ran once. Tokens are real ones; tokenizing and pooling count, "
+            "loading does not. Errors are the worst of a few texts against PyTorch in float64.", "",
+            *table(head, [embedding_row(x, e["rows"]) for x in ordered]), *verdicts(e["rows"]),
+            *(f"- {sentence}." for sentence in e["missing"]), ""]
+
+
+def products(r):
+    p, lines = r["products"], []
+    for kind in ("fp32", "bf16", "int8"):
+        names = [e for e in p["engines"] if e.endswith(kind)]
+        rows = [(f"{x['m']:,} × {x['k']:,} × {x['n']:,}", *(number(x["rates"].get(e)) for e in names)) for x in p["rows"]]
+        lines += table((f"rows × inputs × outputs, {kind}", *(e.removesuffix(" " + kind) for e in names)), rows) if names else []
+    about = ", ".join(dict.fromkeys(p["engines"].values()))
+    return ["## Matrix products", "", f"10⁹ operations per second in all threads, medians of turns. {about}. oneDNN and saescope have packed "
+            "the weights before, as for a model; the interface of the BLAS libraries has no place for that. oneDNN's 8-bit product takes "
+            "activations that are quantized already.", "", *lines]
+
+
+def peers(r):
+    about = {x["name"]: x["about"] for key in ("minilm", "mpnet") if key in r for x in r[key]["rows"] if not x["is_ours"]}
+    if not about:
+        return ["No peers were timed: the packages of `bench/requirements.txt` could not be installed.", ""]
+    return ["## The peers", "", "Each got the batch size that was fastest for it.", "",
+            *(f"- {name}: {text}." for name, text in about.items()), ""]
+
+
+SECTIONS = (("machine", machine), ("limits", limits), ("mpnet", lambda r: embedding(r, "mpnet")),
+            ("minilm", lambda r: embedding(r, "minilm")), ("machine", peers), ("products", products))
+
+
+def write(results, path):
+    lines = ["# How fast saescope is", "", "Written by `make bench` from one run on one machine; nothing is typed in by hand.", "",
+             "![Tokens per second of saescope and its peers](report.svg)", ""]
+    for name, section in SECTIONS:
+        if name in results:
+            lines += section(results)
+    with open(path, "w", encoding="utf8") as f:
+        f.write("\n".join(lines).rstrip() + "\n")
