@@ -180,8 +180,8 @@ static ss_status read_reply(const struct ss__artifact_store *store,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool may_hold_errors = answer->code == 200 || answer->code == 400;
-    if (!may_hold_errors) {
+    const bool is_good = answer->code >= 200 && answer->code < 300;
+    if (!is_good && answer->code != 400) { /* which comes with errors in the body */
         SS_TRY(ss__net_check(answer, "the artifact store", err));
     }
     SS_TRY(
@@ -189,9 +189,9 @@ static ss_status read_reply(const struct ss__artifact_store *store,
     out->data = json_object_get(out->tree, "data");
     const json_t *first = json_array_get(json_object_get(out->tree, "errors"), 0);
     const char *message = json_string_value(json_object_get(first, "message"));
-    out->complaint = message != NULL       ? message
-                     : answer->code != 200 ? "it does not understand the question"
-                                           : NULL;
+    out->complaint = message != NULL ? message
+                     : !is_good      ? "it does not understand the question"
+                                     : NULL;
     if (out->complaint == NULL && !json_is_object(out->data)) {
         SS_FAIL_FILE(store->url, SS_E_DATA, "the artifact store's answer has no object 'data'");
     }

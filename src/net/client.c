@@ -52,6 +52,7 @@ struct ss__net_options ss__net_options_from_environment(void)
                    ss__env_is_true("SAESCOPE_OFFLINE"),
         .n_tries = (size_t)number_of("SAESCOPE_NET_TRIES"),
         .retry_seconds = number_of("SAESCOPE_NET_RETRY_SECONDS"),
+        .connect_seconds = stall > 0 && stall < 10 ? stall : 0,
         .answer_seconds = stall > 0 ? stall : patience,
         .stall_seconds = stall > 0 ? stall : patience,
     };
@@ -195,15 +196,16 @@ static ss_status check_target(struct route *route, const char *target, bool fore
 {
     const bool weaker =
         strncasecmp(route->url, "https:", 6) == 0 && strncasecmp(target, "https:", 6) != 0;
+    char shown[SS__URL_SHOWN_BYTES];
     if (weaker) {
         return ss__fail(err, SS_E_NETWORK,
-                        "%.400s: the server points from https to http, which is not followed",
-                        route->url);
+                        "%s: the server points from https to http, which is not followed",
+                        ss__url_show(route->url, shown));
     }
     if (++route->n_redirects > SS__NET_MAX_REDIRECTS ||
         (foreign && ++route->n_foreign > SS__NET_MAX_FOREIGN_REDIRECTS)) {
-        return ss__fail(err, SS_E_NETWORK, "%.400s: the server points on and on; gave up",
-                        route->url);
+        return ss__fail(err, SS_E_NETWORK, "%s: the server points on and on; gave up",
+                        ss__url_show(route->url, shown));
     }
     return SS_OK;
 }
@@ -220,9 +222,10 @@ static ss_status follow(const struct ss__net_request *request, struct route *rou
     }
     char *target = ss__url_join(route->url, location);
     if (target == NULL) {
+        char shown[SS__URL_SHOWN_BYTES];
         return ss__fail(err, SS_E_NETWORK,
-                        "%.300s: the server points to '%.200s', which is not read", route->url,
-                        location);
+                        "%s: the server points to '%.200s', which is not read",
+                        ss__url_show(route->url, shown), location);
     }
     if (!wants_to_follow(request, route, target, &foreign)) {
         answer->location = target;

@@ -52,8 +52,8 @@ struct ss__net_options {
 
 /* Options from the environment: HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE or SAESCOPE_OFFLINE (no
  * network), HF_HUB_DOWNLOAD_TIMEOUT (stall and answer), SAESCOPE_NET_TRIES,
- * SAESCOPE_NET_RETRY_SECONDS and SAESCOPE_NET_STALL_SECONDS. Values that make no sense are
- * passed over. Threads: any. */
+ * SAESCOPE_NET_RETRY_SECONDS and SAESCOPE_NET_STALL_SECONDS (stall, answer, and where it is
+ * shorter, connect). Values that make no sense are passed over. Threads: any. */
 struct ss__net_options ss__net_options_from_environment(void);
 
 /* The environment's way to say yes: 1, ON, YES or TRUE in any case. False where it is unset. */

@@ -69,6 +69,11 @@ bool ss__net_content_range(const struct ss__net_answer *answer, uint64_t *first,
 /* Content-Length, or SS_NOWHERE. */
 uint64_t ss__net_content_length(const struct ss__net_answer *answer);
 
+/* An address for sentences, without what follows '?': a signed address is a secret while it is
+ * good. Returns `out`. */
+enum { SS__URL_SHOWN_BYTES = 400 };
+const char *ss__url_show(const char *url, char out[SS__URL_SHOWN_BYTES]);
+
 /* Seconds of a clock that only goes forward. */
 double ss__net_now(void);
 

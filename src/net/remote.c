@@ -184,7 +184,7 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
 
 /* ---- one request, and what comes of it ---- */
 
-typedef enum outcome { GO_ON, TRY_LATER, LOCATE_AGAIN, GIVE_UP } outcome;
+typedef enum outcome { GO_ON, TRY_LATER, LOCATE_AGAIN, LOCATE_LATER, GIVE_UP } outcome;
 
 static outcome judge_code(const struct ss__net_remote *remote,
                           const struct ss__net_answer *answer)
@@ -249,7 +249,10 @@ static ss_status ask(struct reading *r, size_t n_tries, outcome *next, double *w
     } else {
         const bool another_part = status == SS_E_NETWORK && exchange.delivered;
         const bool may_pass = ss__net_fault_may_pass(exchange.fault, n_tries);
-        *next = may_pass || another_part || (status == SS_E_NETWORK && r->at > before)
+        const bool leads_nowhere =
+            exchange.fault == SS__NET_FAULT_CONNECT && r->remote->locate != NULL;
+        *next = leads_nowhere && may_pass ? LOCATE_LATER
+                : may_pass || another_part || (status == SS_E_NETWORK && r->at > before)
                     ? TRY_LATER
                     : GIVE_UP;
     }
@@ -297,9 +300,10 @@ static ss_status read_all_of(struct reading *r, ss_err *err)
             n_relocations > MAX_RELOCATIONS) {
             break;
         }
-        if (next == LOCATE_AGAIN) {
+        if (next == LOCATE_AGAIN || next == LOCATE_LATER) {
             forget_place(remote);
-        } else {
+        }
+        if (next != LOCATE_AGAIN) {
             SS_TRY(ss__net_sleep(remote->net, wait, err));
         }
     }

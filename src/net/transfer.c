@@ -38,7 +38,9 @@ double ss__net_now(void)
 
 static void fail(struct transfer *t, ss_status code, ss__net_fault fault, const char *sentence)
 {
-    t->status = ss__fail(t->err, code, "%.400s: %s", t->exchange->url, sentence);
+    char shown[SS__URL_SHOWN_BYTES];
+    t->status =
+        ss__fail(t->err, code, "%s: %s", ss__url_show(t->exchange->url, shown), sentence);
     t->exchange->fault = fault;
 }
 
@@ -277,21 +279,20 @@ static void check_patience(struct transfer *t)
     const struct ss__net_options *options = &t->net->options;
     const double answer_seconds =
         t->request->answer_seconds > 0 ? t->request->answer_seconds : options->answer_seconds;
-    char sentence[128];
+    char sentence[128], shown[SS__URL_SHOWN_BYTES];
     if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
-        t->status =
-            ss__fail(t->err, SS_E_STOPPED,
-                     "stopped while reading %.400s; the same command goes on from there",
-                     t->exchange->url);
+        t->status = ss__fail(t->err, SS_E_STOPPED,
+                             "stopped while reading %s; the same command goes on from there",
+                             ss__url_show(t->exchange->url, shown));
         t->exchange->fault = SS__NET_FAULT_LASTING;
     } else if (!t->has_head && t->waited > options->connect_seconds + answer_seconds) {
-        snprintf(sentence, sizeof sentence, "no answer within %.0f s; try again later",
+        snprintf(sentence, sizeof sentence, "no answer within %.3g s; try again later",
                  answer_seconds);
         break_protocol(t, sentence);
     } else if (t->has_head && t->waited > options->stall_seconds) {
         if ((double)t->n_received < LEAST_BYTES_PER_SECOND * t->waited) {
             snprintf(sentence, sizeof sentence,
-                     "nearly nothing came for %.0f s; try again later", options->stall_seconds);
+                     "nearly nothing came for %.3g s; try again later", options->stall_seconds);
             break_protocol(t, sentence);
         }
         t->waited = 0;

@@ -21,6 +21,15 @@ void ss__url_quote(struct ss__buf *out, const char *text, const char *safe)
     }
 }
 
+const char *ss__url_show(const char *url, char out[SS__URL_SHOWN_BYTES])
+{
+    size_t n_bytes = strcspn(url, "?#");
+    n_bytes = n_bytes < SS__URL_SHOWN_BYTES ? n_bytes : SS__URL_SHOWN_BYTES - 1;
+    memcpy(out, url, n_bytes);
+    out[n_bytes] = '\0';
+    return out;
+}
+
 static bool is_web_scheme(const char *scheme)
 {
     return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
