@@ -158,7 +158,7 @@ SS_API void ss_encoder_free(ss_encoder *encoder);
 struct ss_encoder_info {
     const char *path;
     const char *name;         /* the folder's last component, or the name its config gives */
-    const char *architecture; /* "mpnet", "bert", "distilbert" */
+    const char *architecture; /* "mpnet", "bert", "distilbert", "modernbert", "nomic_bert" */
     const char *pooling;      /* "mean", "cls+max", ... */
     const char *kernels;      /* "avx512", "avx2", "reference" */
     const char *prompt;       /* text put before every row, "" if none */

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Make tests/data/encoder: tiny encoders with random weights, and what the reference libraries answer.
 
-    make_tiny_encoders.py OUT
+    make_tiny_encoders.py OUT [NAME ...]
 
-Each OUT/<name>/ is a model folder that sentence-transformers reads; beside it OUT/<name>.json holds the texts, their
+makes all of them anew, or those that are named. Each OUT/<name>/ is a model folder that sentence-transformers reads; beside it OUT/<name>.json holds the texts, their
 token ids, the embeddings (computed in float64 from the stored weights by sentence-transformers) and, where there is a
 language-model head, what the fill-mask pipeline answers. OUT/VERSIONS.json names the releases. The folders differ in
 architecture, layout, pooling, modules and weights format, so that each way of reading is met at least once. The
@@ -23,11 +23,13 @@ import numpy as np  # noqa: E402
 import sentence_transformers  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from transformers import (BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast, DistilBertConfig,  # noqa: E402
-                          DistilBertForMaskedLM, DistilBertModel, DistilBertTokenizerFast, MPNetConfig,
-                          MPNetForMaskedLM, MPNetTokenizerFast, pipeline)
+                          DistilBertForMaskedLM, DistilBertModel, DistilBertTokenizerFast, ModernBertConfig,
+                          ModernBertForMaskedLM, ModernBertModel, MPNetConfig, MPNetForMaskedLM, MPNetTokenizerFast,
+                          NomicBertConfig, NomicBertForMaskedLM, NomicBertModel, pipeline)
 
 OUT = sys.argv[1]
 WIDTH, LAYERS, HEADS, INNER = 16, 2, 4, 40
@@ -223,12 +225,210 @@ def make_distilbert_half():
     answer("distilbert-half")
 
 
-shutil.rmtree(OUT, ignore_errors=True)
-os.makedirs(OUT)
-make_mpnet()
-make_bert_old()
-make_bert_dense()
-make_distilbert_plain()
-make_distilbert_half()
-write_json(f"{OUT}/VERSIONS.json", dict(torch=torch.__version__, transformers=transformers.__version__,
-                                        sentence_transformers=sentence_transformers.__version__))
+# ---- rotary positions: ModernBERT and Nomic-BERT ----
+
+def answer_alone(name, model, ids=((5,), (7, 9), tuple(range(5, 60)))):
+    """Mean hidden states of sequences of ids, without special tokens: of one token, two, many."""
+    with torch.no_grad():
+        hidden = [model.double()(input_ids=torch.tensor([i])).last_hidden_state[0].mean(0) for i in ids]
+    with open(f"{OUT}/{name}.json") as f:
+        said = json.load(f)
+    said.update(ids_alone=ids, embeddings_alone=plain(torch.stack(hidden)))
+    write_json(f"{OUT}/{name}.json", said)
+
+
+def mean_folder(folder, width, tokenizer=BertTokenizerFast, limit=400):
+    tokenizer(vocab=BERT, do_lower_case=True, model_max_length=limit).save_pretrained(folder)
+    modules(folder, ["Transformer", "Pooling"], old=False)
+    write_json(f"{folder}/1_Pooling/config.json", {"embedding_dimension": width, "pooling_mode": "mean"})
+
+
+def change_config(folder, drop, change):
+    with open(f"{folder}/config.json") as f:
+        config = json.load(f)
+    write_json(f"{folder}/config.json", {**{k: v for k, v in config.items() if k not in drop}, **change})
+
+
+def make_modernbert_old():
+    """Config keys of ModernBERT's first release, no biases, a window of 8 and texts far longer, heads of 12 numbers,
+    a head for masks."""
+    name, width = "modernbert-old", 24
+    folder = f"{OUT}/{name}"
+    config = ModernBertConfig(vocab_size=len(BERT), hidden_size=width, num_hidden_layers=4, num_attention_heads=2,
+                              intermediate_size=20, max_position_embeddings=420, local_attention=17,
+                              rope_parameters={"full_attention": {"rope_theta": 16000.0, "rope_type": "default"},
+                                               "sliding_attention": {"rope_theta": 100.0, "rope_type": "default"}},
+                              pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3)
+    model = randomise(ModernBertForMaskedLM(config), 11)
+    model.save_pretrained(folder)
+    mean_folder(folder, width)
+    change_config(folder, ["layer_types", "rope_parameters"],
+                  {"global_attn_every_n_layers": 3, "global_rope_theta": 16000.0, "local_rope_theta": 100.0,
+                   "position_embedding_type": "absolute", "reference_compile": None})
+    answer(name, model, ["The [MASK] is bright.", "We [MASK] a new [MASK] of stars."])
+    answer_alone(name, ModernBertModel.from_pretrained(folder, dtype=torch.float32))
+
+
+def make_modernbert_new():
+    """The later config: layer types of any order, stretched positions; all biases, another activation, heads of 10."""
+    name, width = "modernbert-new", 20
+    folder = f"{OUT}/{name}"
+    config = ModernBertConfig(vocab_size=len(BERT), hidden_size=width, num_hidden_layers=3, num_attention_heads=2,
+                              intermediate_size=33, max_position_embeddings=300, local_attention=40,
+                              hidden_activation="silu", norm_bias=True, attention_bias=True, mlp_bias=True,
+                              norm_eps=1e-6,
+                              layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                              rope_parameters={"full_attention": {"rope_theta": 5000.0, "rope_type": "linear",
+                                                                  "factor": 4.0},
+                                               "sliding_attention": {"rope_theta": 300.0, "rope_type": "default"}},
+                              pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3)
+    model = randomise(ModernBertModel(config), 12)
+    model.save_pretrained(folder)
+    mean_folder(folder, width)
+    answer(name)
+    answer_alone(name, model)
+
+
+# What the published config of Nomic-BERT says besides its sizes, where transformers says it otherwise or not at all.
+NOMIC = dict(activation_function="swiglu", attn_pdrop=0.0, causal=False, dense_seq_output=True, embd_pdrop=0.0,
+             fused_bias_fc=True, fused_dropout_add_ln=True, max_trained_positions=2048, mlp_fc1_bias=False,
+             mlp_fc2_bias=False, model_type="nomic_bert", pad_vocab_size_multiple=64, parallel_block=False,
+             parallel_block_tied_norm=False, prenorm=False, qkv_proj_bias=False, resid_pdrop=0.0,
+             rotary_emb_base=1000, rotary_emb_fraction=1.0, rotary_emb_interleaved=False, rotary_emb_scale_base=None,
+             rotary_scaling_factor=None, scale_attn_by_inverse_layer_idx=False, scale_attn_weights=True,
+             type_vocab_size=2, use_flash_attn=True, use_rms_norm=False, use_xentropy=True)
+
+
+def nomic_config(**kwargs):
+    return NomicBertConfig(vocab_size=len(BERT), num_hidden_layers=LAYERS, max_position_embeddings=300,
+                           layer_norm_eps=1e-12, **kwargs)
+
+
+def published_config(folder, config, **change):
+    write_json(f"{folder}/config.json",
+               {**NOMIC, "n_embd": config.hidden_size, "n_head": config.num_attention_heads,
+                "n_inner": config.intermediate_size, "n_layer": config.num_hidden_layers,
+                "n_positions": config.max_position_embeddings, "vocab_size": config.vocab_size,
+                "layer_norm_epsilon": config.layer_norm_eps, **change})
+
+
+def make_nomic_published():
+    """Tensors and config as published; heads of 18 numbers. transformers answers for its own form of the same."""
+    name, width = "nomic-published", 36
+    folder = f"{OUT}/{name}"
+    config = nomic_config(hidden_size=width, num_attention_heads=2, intermediate_size=50)
+    model = randomise(NomicBertModel(config), 13)
+    model.save_pretrained(folder)
+    mean_folder(folder, width, limit=300)
+    answer(name)
+    answer_alone(name, model)
+    published_config(folder, config)
+    with safe_open(f"{folder}/model.safetensors", "pt") as f:
+        assert "encoder.layers.0.attn.Wqkv.weight" in f.keys() and "emb_ln.weight" in f.keys(), list(f.keys())
+
+
+def make_nomic_native():
+    """Tensors and config as transformers holds them, with the prefix, and a head for masks; another activation."""
+    name, width = "nomic-native", 16
+    folder = f"{OUT}/{name}"
+    config = nomic_config(hidden_size=width, num_attention_heads=4, intermediate_size=24, hidden_act="gelu",
+                          rope_parameters={"rope_type": "default", "rope_theta": 77.0})
+    model = randomise(NomicBertForMaskedLM(config), 14)
+    model.save_pretrained(folder)
+    mean_folder(folder, width, limit=300)
+    answer(name, model, ["The [MASK] is bright.", "[MASK] of the [MASK] [MASK]."])
+    answer_alone(name, NomicBertModel.from_pretrained(folder, dtype=torch.float32))
+    state = {k: v.float().contiguous() for k, v in model.state_dict().items() if "decoder" not in k}
+    save_file(state, f"{folder}/model.safetensors")
+
+
+def nomic_forward(t, config, ids):
+    """Nomic-BERT's published arithmetic for what transformers does not read: biases, a gate other than SiLU, heads
+    that turn in part, no token types. Post-norm; the gate is act(fc12 x), its factor fc11 x; of each head the first
+    `rotary` numbers turn, i with rotary / 2 + i."""
+    linear, norm = torch.nn.functional.linear, torch.nn.functional.layer_norm
+    n_heads, d = config["n_head"], config["n_embd"] // config["n_head"]
+    rotary = int(d * config["rotary_emb_fraction"])
+    n = len(ids)
+    frequencies = 1.0 / config["rotary_emb_base"] ** (torch.arange(0, rotary, 2, dtype=torch.float32) / rotary)
+    angles = torch.outer(torch.arange(n, dtype=torch.float32), frequencies).double()
+    cosine, sine = angles.cos()[:, None], angles.sin()[:, None]
+
+    def apply(name, x):
+        return linear(x, t[name + ".weight"], t.get(name + ".bias"))
+
+    def layer_norm(name, x):
+        return norm(x, x.shape[-1:], t[name + ".weight"], t[name + ".bias"], config["layer_norm_epsilon"])
+
+    def turn(x):
+        a, b, rest = x[..., :rotary // 2], x[..., rotary // 2:rotary], x[..., rotary:]
+        return torch.cat([a * cosine - b * sine, b * cosine + a * sine, rest], -1)
+
+    x = layer_norm("emb_ln", t["embeddings.word_embeddings.weight"][list(ids)])
+    for i in range(config["n_layer"]):
+        at = f"encoder.layers.{i}."
+        q, k, v = apply(at + "attn.Wqkv", x).view(n, 3, n_heads, d).unbind(1)
+        scores = torch.einsum("ihd,jhd->hij", turn(q), turn(k)) / d ** 0.5
+        context = torch.einsum("hij,jhd->ihd", scores.softmax(-1), v).reshape(n, -1)
+        x = layer_norm(at + "norm1", apply(at + "attn.out_proj", context) + x)
+        gate = torch.nn.functional.gelu(apply(at + "mlp.fc12", x))
+        x = layer_norm(at + "norm2", apply(at + "mlp.fc2", apply(at + "mlp.fc11", x) * gate) + x)
+    return x
+
+
+def make_nomic_variant():
+    """Switches of the published config that transformers does not read; computed here from its definition."""
+    name, width, inner = "nomic-variant", 24, 28
+    folder = f"{OUT}/{name}"
+    config = nomic_config(hidden_size=width, num_attention_heads=2, intermediate_size=inner)
+    change = dict(activation_function="geglu", qkv_proj_bias=True, mlp_fc1_bias=True, mlp_fc2_bias=True,
+                  type_vocab_size=0, rotary_emb_fraction=0.5, rotary_emb_base=500, rotary_scaling_factor=2,
+                  max_trained_positions=250)
+    shapes = {"embeddings.word_embeddings": (len(BERT), width), "emb_ln": (width,)}
+    for i in range(LAYERS):
+        for part, shape in {"attn.Wqkv": (3 * width, width), "attn.out_proj": (width, width), "norm1": (width,),
+                            "mlp.fc11": (inner, width), "mlp.fc12": (inner, width), "mlp.fc2": (width, inner),
+                            "norm2": (width,)}.items():
+            shapes[f"encoder.layers.{i}.{part}"] = shape
+    g = torch.Generator().manual_seed(15)
+    tensors = {}
+    for part, shape in shapes.items():
+        noise = torch.randn(shape, generator=g)
+        is_norm = len(shape) == 1
+        tensors[part + ".weight"] = torch.exp(0.4 * noise) if is_norm else noise * (
+            1.0 if "embeddings" in part else 1.6 / shape[1] ** 0.5)
+        if "embeddings" not in part:
+            tensors[part + ".bias"] = 0.2 * torch.randn(shape[0], generator=g)
+    mean_folder(folder, width, limit=300)
+    published_config(folder, config, **change)
+    save_file(tensors, f"{folder}/model.safetensors")
+    with open(f"{folder}/config.json") as f:
+        stated = json.load(f)
+    ids = BertTokenizerFast.from_pretrained(folder)(TEXTS, truncation=True, max_length=250)["input_ids"]
+    doubles = {k: v.double() for k, v in tensors.items()}
+    alone = ((5,), (7, 9), tuple(range(5, 60)))
+    write_json(f"{OUT}/{name}.json", dict(
+        texts=TEXTS, prompt="", max_tokens=250, ids=ids,
+        embeddings=plain([nomic_forward(doubles, stated, i).mean(0).numpy() for i in ids]), ids_alone=alone,
+        embeddings_alone=plain([nomic_forward(doubles, stated, i).mean(0).numpy() for i in alone])))
+
+
+MAKERS = {"mpnet-mean": make_mpnet, "bert-old": make_bert_old, "bert-dense": make_bert_dense,
+          "distilbert-plain": make_distilbert_plain, "distilbert-half": make_distilbert_half,
+          "modernbert-old": make_modernbert_old, "modernbert-new": make_modernbert_new,
+          "nomic-published": make_nomic_published, "nomic-native": make_nomic_native,
+          "nomic-variant": make_nomic_variant}
+VERSIONS = dict(torch=torch.__version__, transformers=transformers.__version__,
+                sentence_transformers=sentence_transformers.__version__)
+known = {}
+if len(sys.argv) == 2:
+    shutil.rmtree(OUT, ignore_errors=True)
+else:
+    with open(f"{OUT}/VERSIONS.json") as f:
+        known = json.load(f)
+os.makedirs(OUT, exist_ok=True)
+for each in sys.argv[2:] or MAKERS:
+    shutil.rmtree(f"{OUT}/{each}", ignore_errors=True)
+    MAKERS[each]()
+    known[each] = VERSIONS
+write_json(f"{OUT}/VERSIONS.json", known)

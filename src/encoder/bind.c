@@ -8,18 +8,22 @@
 
 static const char *skip_prefix(const char *name, const char *prefix)
 {
-    const size_t n = prefix == NULL ? 0 : strlen(prefix);
-    return n > 0 && strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : name;
+    const size_t n = strlen(prefix);
+    return strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : name;
 }
 
-static const char *plain_name(struct ss__arena *arena, const char *name, const char *prefix)
+static const char *plain_name(struct ss__arena *arena, const char *name,
+                              const char *const *prefixes)
 {
     static const struct {
         const char *old, *plain;
     } ends[] = {{".gamma", ".weight"}, {".beta", ".bias"}};
     for (const char *before = NULL; before != name;) {
         before = name;
-        name = skip_prefix(skip_prefix(name, "module"), prefix);
+        name = skip_prefix(name, "module");
+        for (size_t i = 0; prefixes != NULL && prefixes[i] != NULL; i++) {
+            name = skip_prefix(name, prefixes[i]);
+        }
     }
     const size_t n = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
@@ -39,7 +43,7 @@ static int compare_entries(const void *a, const void *b)
 }
 
 ss_status ss__binder_init(struct ss__binder *binder, const struct ss__weights *weights,
-                          const char *prefix, ss_err *err)
+                          const char *const *prefixes, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = ss__weights_n(weights);
@@ -47,7 +51,7 @@ ss_status ss__binder_init(struct ss__binder *binder, const struct ss__weights *w
     SS_ALLOC(binder->entries, n);
     for (size_t i = 0; i < n; i++) {
         const struct ss__tensor *tensor = ss__weights_at(weights, i);
-        const char *name = plain_name(&binder->arena, tensor->name, prefix);
+        const char *name = plain_name(&binder->arena, tensor->name, prefixes);
         if (name == NULL) {
             status = ss__fail_nomem(err, "tensor names");
             goto out;
@@ -146,23 +150,31 @@ out:
     return status;
 }
 
-ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
-                          size_t n_in, size_t at, size_t n_total, struct ss__matrix *matrix,
-                          ss_err *err)
+ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
+                        const struct ss__bound_rows *rows, struct ss__matrix *matrix,
+                        ss_err *err)
 {
     ss_status status = SS_OK;
     const float *view = NULL;
     float *owned = NULL;
-    const uint64_t shape[2] = {n_out, n_in};
+    const uint64_t shape[2] = {rows->n_stored, rows->n_in};
     SS_TRY(ss__bind_view(binder, name, 2, shape, &view, &owned, err));
     if (matrix->panels == NULL) {
-        SS_TRY(ss__matrix_new(n_total, n_in, matrix, err));
+        SS_TRY(ss__matrix_new(rows->n_total, rows->n_in, matrix, err));
     }
-    ss__matrix_fill(matrix, at, n_out, view, SS__OUT_BY_IN);
+    ss__matrix_fill(matrix, rows->at, rows->n, view + rows->from * rows->n_in, SS__OUT_BY_IN);
     ss__bind_forget(binder, name);
 out:
     ss__free(owned);
     return status;
+}
+
+ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
+                          size_t n_in, struct ss__matrix *matrix, ss_err *err)
+{
+    const struct ss__bound_rows all = {
+        .n_stored = n_out, .n_in = n_in, .n = n_out, .n_total = n_out};
+    return ss__bind_rows(binder, name, &all, matrix, err);
 }
 
 void ss__bind_forget(const struct ss__binder *binder, const char *name)

@@ -283,10 +283,10 @@ static ss_status bind_weights(struct opening *o, ss_err *err)
     struct ss__binder binder = {0};
     SS_TRY(ss__weights_open_model(o->folder.transformer, &e->weights, err));
     SS_TRY(ss__encoder_add_weights(e, e->weights, err));
-    SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->model_type, err));
+    SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->prefixes, err));
     SS_TRY(ss__transformer_bind(&e->transformer, &e->config, &binder, err));
     if (o->options->with_mask_head) {
-        SS_TRY(ss__mask_head_bind(&e->head, &e->config, e->transformer.words, &binder, err));
+        SS_TRY(ss__mask_head_bind(&e->head, &e->config, &e->transformer, &binder, err));
         e->has_head = true;
     }
     SS_TRY(ss__binder_finish(&binder, ss__family_ignores, &e->n_parameters, err));

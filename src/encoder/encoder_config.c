@@ -1,10 +1,11 @@
-/* config.json of a transformer: every number comes from the file, nothing from its name. */
+/* config.json of a transformer: every number comes from the file, nothing from its name. What
+ * all families share is read here, the rest by the family's own function. */
 #include <string.h>
 
 #include "base/json.h"
 #include "encoder/encoder_priv.h"
 
-enum { MAX_WIDTH = 1 << 16, MAX_LAYERS = 1024, MAX_ROWS = 1 << 24 };
+enum { MAX_WIDTH = 1 << 16, MAX_ROWS = 1 << 24 };
 
 static const struct {
     const char *name;
@@ -41,19 +42,19 @@ static ss_status read_sizes(const char *path, const json_t *json,
                             struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__family *family = config->family;
+    const struct ss__config_keys *keys = config->keys;
     const struct {
         const char *key;
         size_t max;
         size_t *value;
     } sizes[] = {
-        {family->key_width, MAX_WIDTH, &config->width},
-        {family->key_layers, MAX_LAYERS, &config->n_layers},
-        {family->key_heads, MAX_WIDTH, &config->n_heads},
-        {family->key_inner, MAX_ROWS, &config->inner_width},
+        {keys->width, MAX_WIDTH, &config->width},
+        {keys->layers, SS__MAX_LAYERS, &config->n_layers},
+        {keys->heads, MAX_WIDTH, &config->n_heads},
+        {keys->inner, MAX_ROWS, &config->inner_width},
         {"vocab_size", MAX_ROWS, &config->n_vocab},
-        {"max_position_embeddings", MAX_ROWS, &config->n_positions},
-        {family->key_types, MAX_ROWS, &config->n_types},
+        {keys->positions, MAX_ROWS, &config->n_positions},
+        {keys->types, MAX_ROWS, &config->n_types},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         if (sizes[i].key != NULL) {
@@ -61,11 +62,11 @@ static ss_status read_sizes(const char *path, const json_t *json,
         }
     }
     if (config->width % config->n_heads != 0) {
-        SS_FAIL_FILE(path, SS_E_SHAPE, "'%s' %zu is not a multiple of '%s' %zu",
-                     family->key_width, config->width, family->key_heads, config->n_heads);
+        SS_FAIL_FILE(path, SS_E_SHAPE, "'%s' %zu is not a multiple of '%s' %zu", keys->width,
+                     config->width, keys->heads, config->n_heads);
     }
     if (ss__encoder_config_max_tokens(config) < 2) {
-        SS_FAIL_FILE(path, SS_E_DATA, "'max_position_embeddings' is %zu, too few for a text",
+        SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %zu, too few for a text", keys->positions,
                      config->n_positions);
     }
 out:
@@ -77,7 +78,7 @@ static ss_status read_eps(const char *path, const json_t *json,
 {
     ss_status status = SS_OK;
     double eps = config->family->fixed_eps;
-    const char *key = config->family->key_eps;
+    const char *key = config->keys->eps;
     if (key != NULL) {
         SS_TRY(ss__json_need(path, json, key, err));
         SS_TRY(ss__json_number(path, json, key, &eps, err));
@@ -90,28 +91,61 @@ out:
     return status;
 }
 
-static ss_status read_activation(const char *path, const json_t *json,
-                                 struct ss__encoder_config *config, ss_err *err)
+ss_status ss__config_activation(const char *path, const json_t *json, const char *key,
+                                ss__activation *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *name = "";
-    const char *key = config->family->key_activation;
-    SS_TRY(ss__json_need(path, json, key, err));
+    const char *name = NULL;
     SS_TRY(ss__json_text(path, json, key, &name, err));
-    for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
+    for (size_t i = 0; i < sizeof activations / sizeof activations[0] && name != NULL; i++) {
         if (strcmp(name, activations[i].name) == 0) {
-            config->activation = activations[i].activation;
+            *out = activations[i].activation;
             return SS_OK;
         }
     }
-    SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                 "'%s' is '%s'; read are gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu, "
-                 "silu and swish",
-                 key, name);
+    if (name != NULL) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'%s' is '%s'; read are gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, "
+                     "relu, silu and swish",
+                     key, name);
+    }
 out:
     if (status != SS_OK) {
         ss__err_about(err, key);
     }
+    return status;
+}
+
+static ss_status read_activation(const char *path, const json_t *json,
+                                 struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *key = config->keys->activation;
+    if (key != NULL) {
+        SS_TRY(ss__json_need(path, json, key, err));
+        SS_TRY(ss__config_activation(path, json, key, &config->activation, err));
+    }
+    config->head_activation = config->activation;
+out:
+    if (status != SS_OK) {
+        ss__err_about(err, key);
+    }
+    return status;
+}
+
+ss_status ss__config_refuse(const char *path, const json_t *json,
+                            const struct ss__refused_key *keys, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < n; i++) {
+        bool is_true = false;
+        SS_TRY(ss__json_bool(path, json, keys[i].key, &is_true, err));
+        if (is_true) {
+            SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'%s' is true; %s", keys[i].key,
+                         keys[i].reason);
+        }
+    }
+out:
     return status;
 }
 
@@ -121,7 +155,8 @@ static ss_status refuse_variants(const char *path, const json_t *json, ss_err *e
     ss_status status = SS_OK;
     const char *positions = "absolute";
     size_t n_buckets = 32;
-    bool is_decoder = false;
+    static const struct ss__refused_key refused[] = {
+        {"is_decoder", "only encoders without causal masks are read"}};
     SS_TRY(ss__json_text(path, json, "position_embedding_type", &positions, err));
     if (strcmp(positions, "absolute") != 0) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
@@ -132,11 +167,7 @@ static ss_status refuse_variants(const char *path, const json_t *json, ss_err *e
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'relative_attention_num_buckets' is %zu; only 32 is read", n_buckets);
     }
-    SS_TRY(ss__json_bool(path, json, "is_decoder", &is_decoder, err));
-    if (is_decoder) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'is_decoder' is true; only encoders without causal masks are read");
-    }
+    SS_TRY(ss__config_refuse(path, json, refused, 1, err));
     if (json_is_object(json_object_get(json, "quantization_config"))) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'quantization_config': quantised models are not "
@@ -144,6 +175,18 @@ static ss_status refuse_variants(const char *path, const json_t *json, ss_err *e
     }
 out:
     return status;
+}
+
+/* The names of keys that the config uses. */
+static const struct ss__config_keys *choose_keys(const struct ss__family *family,
+                                                 const json_t *json)
+{
+    for (size_t i = 0; i < SS__N_LAYOUTS && family->keys[i] != NULL; i++) {
+        if (json_object_get(json, family->keys[i]->width) != NULL) {
+            return family->keys[i];
+        }
+    }
+    return family->keys[0];
 }
 
 ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *out, ss_err *err)
@@ -161,11 +204,16 @@ ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *o
                      "the architecture '%s' ('model_type') is not read; read are %s",
                      model_type, ss__family_list());
     }
+    out->keys = choose_keys(out->family, json);
+    out->body = *out->family->body;
     SS_TRY(refuse_variants(path, json, err));
     SS_TRY(read_sizes(path, json, out, err));
     SS_TRY(read_eps(path, json, out, err));
     SS_TRY(read_activation(path, json, out, err));
     SS_TRY(ss__json_bool(path, json, "tie_word_embeddings", &out->ties_head, err));
+    if (out->family->read != NULL) {
+        SS_TRY(out->family->read(path, json, out, err));
+    }
 out:
     json_decref(json);
     return status;

@@ -15,13 +15,17 @@
 
 /* ---- families: what differs between architectures (family.c) ---- */
 
+/* Parts of a layer that have tensors. */
 typedef enum ss__part {
+    SS__PART_QKV, /* query, key and value as one tensor, instead of the three */
     SS__PART_QUERY,
     SS__PART_KEY,
     SS__PART_VALUE,
     SS__PART_CONTEXT, /* the output of attention */
     SS__PART_NORM_1,
+    SS__PART_INNER_GATE, /* inner and gate as one tensor, instead of the two */
     SS__PART_INNER,
+    SS__PART_GATE,
     SS__PART_OUTER,
     SS__PART_NORM_2,
     SS__N_PARTS
@@ -34,18 +38,53 @@ struct ss__head_names {
     bool gelu; /* exact GELU whatever the config's activation says */
 };
 
+/* Names of the tensors of a body; NULL where there is none. */
+struct ss__tensor_names {
+    const char *words, *positions, *types, *norm; /* of the embeddings */
+    const char *layer_prefix;
+    const char *parts[SS__N_PARTS];
+    const char *distance_table; /* of the relative attention bias */
+    const char *final_norm;
+    struct ss__head_names head;
+};
+
+/* Names of the config's keys. */
+struct ss__config_keys {
+    const char *width, *layers, *heads, *inner, *positions;
+    const char *activation; /* NULL: the family reads it */
+    const char *eps;        /* NULL: the family's fixed_eps */
+    const char *types;      /* NULL: no token types */
+};
+
+/* How a body computes, apart from its sizes. */
+struct ss__body {
+    bool norms_first;  /* LayerNorm before attention and feed-forward, and once at the end,
+                          instead of after them */
+    bool skips_a_norm; /* norms_first, but the first attention takes the embeddings' norm */
+    bool is_gated;     /* feed-forward W2 (act(W1 x) * (W3 x)), instead of W2 act(W1 x) */
+    bool has_rotary;   /* queries and keys turn, instead of a table of positions */
+    bool has_norm_bias, has_attention_bias, has_inner_bias, has_outer_bias;
+    bool has_head_dense_bias, has_head_bias;
+};
+
+struct ss__encoder_config;
+
+enum { SS__N_LAYOUTS = 2 };
+
 struct ss__family {
-    const char *model_type; /* also the prefix that tensor names may carry */
-    const char *key_width, *key_layers, *key_heads, *key_inner, *key_activation;
-    const char *key_eps;   /* NULL: fixed_eps */
-    const char *key_types; /* NULL: no token types */
+    const char *model_type;
+    const char *prefixes[3]; /* that tensor names may carry; ends with NULL */
+    /* Alternatives: the keys whose width the config has, the names whose norm of the
+       embeddings the file has; the first where none is met. */
+    const struct ss__config_keys *keys[SS__N_LAYOUTS];
+    const struct ss__tensor_names *names[SS__N_LAYOUTS];
     double fixed_eps;
     int32_t position_pad; /* -1: positions are indices; else they count ids that are not it,
                              from position_pad + 1, and it has its own row */
-    const char *layer_prefix;
-    const char *parts[SS__N_PARTS];
-    const char *distance_table; /* of the relative attention bias, or NULL */
-    struct ss__head_names head;
+    const struct ss__body *body; /* unless the config says otherwise */
+    /* Keys of its own, after the common ones; nullable. */
+    ss_status (*read)(const char *path, const json_t *json, struct ss__encoder_config *config,
+                      ss_err *err);
 };
 
 /* NULL for an architecture that is not read. */
@@ -55,14 +94,29 @@ const char *ss__family_list(void);
 /* Whether a tensor of a model file has no part in embeddings. */
 bool ss__family_ignores(const char *name);
 
-/* ---- config.json (encoder_config.c) ---- */
+/* ---- config.json (encoder_config.c; rope.c for rotary positions) ---- */
+
+enum { SS__MAX_LAYERS = 1024, SS__N_LAYER_KINDS = 2 };
+
+/* Layers of one model may differ in these. */
+struct ss__layer_kind {
+    double theta,
+        stretch;   /* a pair i of a head turns by position / (theta^(i / half) stretch) */
+    size_t window; /* keys nearer than this count; 0: all */
+};
 
 struct ss__encoder_config {
     const struct ss__family *family;
+    const struct ss__config_keys *keys;
     size_t width, n_layers, n_heads, inner_width, n_vocab, n_positions, n_types;
     float norm_eps;
     ss__activation activation;
+    ss__activation head_activation;
     bool ties_head; /* the head's decoder is the table of words */
+    struct ss__body body;
+    struct ss__layer_kind kinds[SS__N_LAYER_KINDS];
+    uint8_t kind_of[SS__MAX_LAYERS]; /* index into kinds */
+    size_t rotary_half;              /* pairs of a head that turn */
 };
 
 /* Read `path`, refusing what is not read by name. Errors: SS_E_NOINPUT, SS_E_DATA with the
@@ -72,6 +126,34 @@ SS_MUST_USE ss_status ss__encoder_config_read(const char *path, struct ss__encod
 
 /* Tokens that the table of positions can hold. */
 size_t ss__encoder_config_max_tokens(const struct ss__encoder_config *config);
+
+/* The activation of a config's name, refused by name where it is not read. Nothing is written
+ * where the key is absent. */
+SS_MUST_USE ss_status ss__config_activation(const char *path, const json_t *json,
+                                            const char *key, ss__activation *out, ss_err *err);
+
+/* A key whose truth would make another model, with the reason. */
+struct ss__refused_key {
+    const char *key, *reason;
+};
+/* Refuse the first of n keys that is true. */
+SS_MUST_USE ss_status ss__config_refuse(const char *path, const json_t *json,
+                                        const struct ss__refused_key *keys, size_t n,
+                                        ss_err *err);
+
+/* Rotary positions of `json` (the config or a part of it) into *kind: "rope_theta",
+ * "rope_type" and what belongs to it. json may be NULL. */
+SS_MUST_USE ss_status ss__rope_read(const char *path, const json_t *json,
+                                    struct ss__layer_kind *kind, ss_err *err);
+/* Check that the heads can turn by `fraction` of their width and set rotary_half. */
+SS_MUST_USE ss_status ss__rope_check(const char *path, double fraction,
+                                     struct ss__encoder_config *config, ss_err *err);
+
+/* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss__family. */
+SS_MUST_USE ss_status ss__config_read_modern(const char *path, const json_t *json,
+                                             struct ss__encoder_config *config, ss_err *err);
+SS_MUST_USE ss_status ss__config_read_nomic(const char *path, const json_t *json,
+                                            struct ss__encoder_config *config, ss_err *err);
 
 /* ---- the folder (model_folder.c) ---- */
 
@@ -122,10 +204,11 @@ struct ss__binder {
     size_t n;
 };
 
-/* prefix: nullable, stripped with "module." wherever a name begins with it and a dot. */
+/* prefixes: nullable, ends with NULL; stripped with "module." wherever a name begins with one
+ * of them and a dot. */
 SS_MUST_USE ss_status ss__binder_init(struct ss__binder *binder,
-                                      const struct ss__weights *weights, const char *prefix,
-                                      ss_err *err);
+                                      const struct ss__weights *weights,
+                                      const char *const *prefixes, ss_err *err);
 void ss__binder_release(struct ss__binder *binder);
 bool ss__binder_has(const struct ss__binder *binder, const char *name);
 
@@ -136,11 +219,18 @@ SS_MUST_USE ss_status ss__bind_view(struct ss__binder *binder, const char *name,
 /* A vector, copied to `out` [n]. */
 SS_MUST_USE ss_status ss__bind_vector(struct ss__binder *binder, const char *name, size_t n,
                                       float *out, ss_err *err);
-/* A [n_out, n_in] tensor as outputs `at` … of `matrix`, which is made with n_total outputs when
- * it is still empty. Its pages in the file leave memory. */
+/* Outputs from … from + n - 1 of a [n_stored, n_in] tensor as outputs `at` … of a matrix. */
+struct ss__bound_rows {
+    size_t n_stored, n_in, from, n, at;
+    size_t n_total; /* outputs that the matrix is made with when it is still empty */
+};
+/* The pages of the tensor in the file leave memory. */
+SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
+                                    const struct ss__bound_rows *rows,
+                                    struct ss__matrix *matrix, ss_err *err);
+/* All of a [n_out, n_in] tensor. */
 SS_MUST_USE ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
-                                      size_t n_in, size_t at, size_t n_total,
-                                      struct ss__matrix *matrix, ss_err *err);
+                                      size_t n_in, struct ss__matrix *matrix, ss_err *err);
 /* Let the pages of a bound tensor leave memory, once it has been copied. */
 void ss__bind_forget(const struct ss__binder *binder, const char *name);
 /* Fails for a tensor that was neither bound nor is ignored by `ignores` (nullable). Adds the
@@ -149,24 +239,28 @@ SS_MUST_USE ss_status ss__binder_finish(const struct ss__binder *binder,
                                         bool (*ignores)(const char *name),
                                         uint64_t *n_parameters, ss_err *err);
 
-/* ---- the transformer (transformer.c: binding, forward.c: running) ---- */
+/* ---- the transformer (transformer.c and layers.c: binding, forward.c: running) ---- */
 
+/* Vectors are NULL where the body has none; a norm without bias has a shift of zeros. */
 struct ss__layer {
-    struct ss__matrix qkv, context, inner, outer;
+    struct ss__matrix qkv, context, inner, gate, outer;
     float *vectors; /* one block; the others point into it */
-    float *qkv_bias, *context_bias, *inner_bias, *outer_bias;
+    float *qkv_bias, *context_bias, *inner_bias, *gate_bias, *outer_bias;
     float *gain_1, *shift_1, *gain_2, *shift_2;
 };
 
 struct ss__transformer {
+    const struct ss__tensor_names *names;
     const float *words; /* [n_vocab, D], in the file where it holds f32 */
     float *words_owned;
-    const float *positions; /* [n_positions, D] */
+    const float *positions; /* [n_positions, D], or NULL: rotary */
     float *positions_owned;
-    float *vectors;             /* one block for the three below */
-    float *type, *gain, *shift; /* [D]; type NULL where there are none */
-    float *distance_bias;       /* [H, 2 * SS__MAX_DISTANCE + 1] or NULL */
-    struct ss__layer *layers;   /* [n_layers] */
+    float *vectors;                  /* one block for those below */
+    float *type, *gain, *shift;      /* [D]; type NULL where there are none */
+    float *final_gain, *final_shift; /* [D], or NULL */
+    float *distance_bias;            /* [H, 2 * SS__MAX_DISTANCE + 1] or NULL */
+    float *turns[SS__N_LAYER_KINDS]; /* [2, n_positions, rotary_half]: cosines, sines */
+    struct ss__layer *layers;        /* [n_layers] */
 };
 
 /* Beyond this distance all keys share one bias (encoders.md 2.2). */
@@ -176,6 +270,16 @@ SS_MUST_USE ss_status ss__transformer_bind(struct ss__transformer *transformer,
                                            const struct ss__encoder_config *config,
                                            struct ss__binder *binder, ss_err *err);
 void ss__transformer_release(struct ss__transformer *transformer, size_t n_layers);
+
+/* The layers alone (layers.c), bound and packed in parallel. */
+SS_MUST_USE ss_status ss__layers_bind(struct ss__transformer *transformer,
+                                      const struct ss__encoder_config *config,
+                                      struct ss__binder *binder, ss_err *err);
+void ss__layers_release(struct ss__layer *layers, size_t n_layers);
+
+/* Cosines and sines of all positions for the kinds of layers that the config has. */
+SS_MUST_USE ss_status ss__rope_make(const struct ss__encoder_config *config,
+                                    float *turns[SS__N_LAYER_KINDS], ss_err *err);
 
 /* A run of sequences: ids [S], sequence s has ids offsets[s] … offsets[s + 1] - 1. */
 struct ss__batch {
@@ -254,8 +358,8 @@ struct ss__mask_head {
 
 SS_MUST_USE ss_status ss__mask_head_bind(struct ss__mask_head *head,
                                          const struct ss__encoder_config *config,
-                                         const float *words, struct ss__binder *binder,
-                                         ss_err *err);
+                                         const struct ss__transformer *transformer,
+                                         struct ss__binder *binder, ss_err *err);
 void ss__mask_head_release(struct ss__mask_head *head);
 /* Probabilities of rows x [n, D] over the vocabulary, out [n, n_vocab]. */
 SS_MUST_USE ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work,

@@ -1,65 +1,251 @@
-/* The architectures as one table: config keys, tensor names, position rule, head. What the code
- * does with a row is the same for all. Names after encoders.md 2, 2.3 and 3. */
+/* The architectures as tables: config keys, tensor names, how the body computes, position rule,
+ * head. What the code does with a row is the same for all. Names after encoders.md 2, 2.3 and
+ * 3; those of ModernBERT and Nomic-BERT after transformers 5.24. */
 #include <string.h>
 
 #include "encoder/encoder_priv.h"
 
+/* ---- config keys ---- */
+
+static const struct ss__config_keys bert_keys = {
+    .width = "hidden_size",
+    .layers = "num_hidden_layers",
+    .heads = "num_attention_heads",
+    .inner = "intermediate_size",
+    .positions = "max_position_embeddings",
+    .activation = "hidden_act",
+    .eps = "layer_norm_eps",
+    .types = "type_vocab_size",
+};
+
+static const struct ss__config_keys mpnet_keys = {
+    .width = "hidden_size",
+    .layers = "num_hidden_layers",
+    .heads = "num_attention_heads",
+    .inner = "intermediate_size",
+    .positions = "max_position_embeddings",
+    .activation = "hidden_act",
+    .eps = "layer_norm_eps",
+};
+
+static const struct ss__config_keys distilbert_keys = {
+    .width = "dim",
+    .layers = "n_layers",
+    .heads = "n_heads",
+    .inner = "hidden_dim",
+    .positions = "max_position_embeddings",
+    .activation = "activation",
+};
+
+static const struct ss__config_keys modernbert_keys = {
+    .width = "hidden_size",
+    .layers = "num_hidden_layers",
+    .heads = "num_attention_heads",
+    .inner = "intermediate_size",
+    .positions = "max_position_embeddings",
+    .activation = "hidden_activation",
+    .eps = "norm_eps",
+};
+
+/* Nomic-BERT as it was published, with GPT-2's names; its activation names the gate too. */
+static const struct ss__config_keys nomic_keys = {
+    .width = "n_embd",
+    .layers = "n_layer",
+    .heads = "n_head",
+    .inner = "n_inner",
+    .positions = "n_positions",
+    .eps = "layer_norm_epsilon",
+};
+
+/* ---- tensor names ---- */
+
+static const struct ss__tensor_names mpnet_names = {
+    .words = "embeddings.word_embeddings",
+    .positions = "embeddings.position_embeddings",
+    .norm = "embeddings.LayerNorm",
+    .layer_prefix = "encoder.layer.",
+    .parts = {[SS__PART_QUERY] = "attention.attn.q",
+              [SS__PART_KEY] = "attention.attn.k",
+              [SS__PART_VALUE] = "attention.attn.v",
+              [SS__PART_CONTEXT] = "attention.attn.o",
+              [SS__PART_NORM_1] = "attention.LayerNorm",
+              [SS__PART_INNER] = "intermediate.dense",
+              [SS__PART_OUTER] = "output.dense",
+              [SS__PART_NORM_2] = "output.LayerNorm"},
+    .distance_table = "encoder.relative_attention_bias.weight",
+    .head = {.dense = "lm_head.dense",
+             .norm = "lm_head.layer_norm",
+             .decoder = "lm_head.decoder.weight",
+             .biases = {"lm_head.bias", "lm_head.decoder.bias"},
+             .gelu = true},
+};
+
+static const struct ss__tensor_names bert_names = {
+    .words = "embeddings.word_embeddings",
+    .positions = "embeddings.position_embeddings",
+    .types = "embeddings.token_type_embeddings",
+    .norm = "embeddings.LayerNorm",
+    .layer_prefix = "encoder.layer.",
+    .parts = {[SS__PART_QUERY] = "attention.self.query",
+              [SS__PART_KEY] = "attention.self.key",
+              [SS__PART_VALUE] = "attention.self.value",
+              [SS__PART_CONTEXT] = "attention.output.dense",
+              [SS__PART_NORM_1] = "attention.output.LayerNorm",
+              [SS__PART_INNER] = "intermediate.dense",
+              [SS__PART_OUTER] = "output.dense",
+              [SS__PART_NORM_2] = "output.LayerNorm"},
+    .head = {.dense = "cls.predictions.transform.dense",
+             .norm = "cls.predictions.transform.LayerNorm",
+             .decoder = "cls.predictions.decoder.weight",
+             .biases = {"cls.predictions.bias", "cls.predictions.decoder.bias"}},
+};
+
+static const struct ss__tensor_names distilbert_names = {
+    .words = "embeddings.word_embeddings",
+    .positions = "embeddings.position_embeddings",
+    .norm = "embeddings.LayerNorm",
+    .layer_prefix = "transformer.layer.",
+    .parts = {[SS__PART_QUERY] = "attention.q_lin",
+              [SS__PART_KEY] = "attention.k_lin",
+              [SS__PART_VALUE] = "attention.v_lin",
+              [SS__PART_CONTEXT] = "attention.out_lin",
+              [SS__PART_NORM_1] = "sa_layer_norm",
+              [SS__PART_INNER] = "ffn.lin1",
+              [SS__PART_OUTER] = "ffn.lin2",
+              [SS__PART_NORM_2] = "output_layer_norm"},
+    .head = {.dense = "vocab_transform",
+             .norm = "vocab_layer_norm",
+             .decoder = "vocab_projector.weight",
+             .biases = {"vocab_projector.bias"}},
+};
+
+static const struct ss__tensor_names modernbert_names = {
+    .words = "embeddings.tok_embeddings",
+    .norm = "embeddings.norm",
+    .layer_prefix = "layers.",
+    .parts = {[SS__PART_QKV] = "attn.Wqkv",
+              [SS__PART_CONTEXT] = "attn.Wo",
+              [SS__PART_NORM_1] = "attn_norm",
+              [SS__PART_INNER_GATE] = "mlp.Wi",
+              [SS__PART_OUTER] = "mlp.Wo",
+              [SS__PART_NORM_2] = "mlp_norm"},
+    .final_norm = "final_norm",
+    .head = {.dense = "head.dense",
+             .norm = "head.norm",
+             .decoder = "decoder.weight",
+             .biases = {"decoder.bias"}},
+};
+
+#define NOMIC_HEAD                                                                             \
+    {                                                                                          \
+        .dense = "cls.predictions.transform.dense",                                            \
+        .norm = "cls.predictions.transform.layer_norm",                                        \
+        .decoder = "cls.predictions.decoder.weight", .biases = {                               \
+            "cls.predictions.bias",                                                            \
+            "cls.predictions.decoder.bias"                                                     \
+        }                                                                                      \
+    }
+
+/* As published, and as transformers still writes it. */
+static const struct ss__tensor_names nomic_names = {
+    .words = "embeddings.word_embeddings",
+    .types = "embeddings.token_type_embeddings",
+    .norm = "emb_ln",
+    .layer_prefix = "encoder.layers.",
+    .parts = {[SS__PART_QKV] = "attn.Wqkv",
+              [SS__PART_CONTEXT] = "attn.out_proj",
+              [SS__PART_NORM_1] = "norm1",
+              [SS__PART_INNER] = "mlp.fc12",
+              [SS__PART_GATE] = "mlp.fc11",
+              [SS__PART_OUTER] = "mlp.fc2",
+              [SS__PART_NORM_2] = "norm2"},
+    .head = NOMIC_HEAD,
+};
+
+/* As transformers holds it in memory. */
+static const struct ss__tensor_names nomic_native_names = {
+    .words = "embeddings.word_embeddings",
+    .types = "embeddings.token_type_embeddings",
+    .norm = "embeddings.LayerNorm",
+    .layer_prefix = "layers.",
+    .parts = {[SS__PART_QUERY] = "self_attn.q_proj",
+              [SS__PART_KEY] = "self_attn.k_proj",
+              [SS__PART_VALUE] = "self_attn.v_proj",
+              [SS__PART_CONTEXT] = "self_attn.o_proj",
+              [SS__PART_NORM_1] = "post_attention_layernorm",
+              [SS__PART_INNER] = "mlp.gate_proj",
+              [SS__PART_GATE] = "mlp.up_proj",
+              [SS__PART_OUTER] = "mlp.down_proj",
+              [SS__PART_NORM_2] = "post_mlp_layernorm"},
+    .head = NOMIC_HEAD,
+};
+
+/* ---- bodies ---- */
+
+static const struct ss__body classic = {.has_norm_bias = true,
+                                        .has_attention_bias = true,
+                                        .has_inner_bias = true,
+                                        .has_outer_bias = true,
+                                        .has_head_dense_bias = true,
+                                        .has_head_bias = true};
+
+static const struct ss__body modern = {.norms_first = true,
+                                       .skips_a_norm = true,
+                                       .is_gated = true,
+                                       .has_rotary = true,
+                                       .has_head_bias = true};
+
+static const struct ss__body nomic = {.is_gated = true,
+                                      .has_rotary = true,
+                                      .has_norm_bias = true,
+                                      .has_head_dense_bias = true,
+                                      .has_head_bias = true};
+
+/* ---- the table ---- */
+
 static const struct ss__family families[] = {
     {
         .model_type = "mpnet",
-        .key_width = "hidden_size",
-        .key_layers = "num_hidden_layers",
-        .key_heads = "num_attention_heads",
-        .key_inner = "intermediate_size",
-        .key_activation = "hidden_act",
-        .key_eps = "layer_norm_eps",
+        .prefixes = {"mpnet"},
+        .keys = {&mpnet_keys},
+        .names = {&mpnet_names},
         .position_pad = 1,
-        .layer_prefix = "encoder.layer.",
-        .parts = {"attention.attn.q", "attention.attn.k", "attention.attn.v",
-                  "attention.attn.o", "attention.LayerNorm", "intermediate.dense",
-                  "output.dense", "output.LayerNorm"},
-        .distance_table = "encoder.relative_attention_bias.weight",
-        .head = {.dense = "lm_head.dense",
-                 .norm = "lm_head.layer_norm",
-                 .decoder = "lm_head.decoder.weight",
-                 .biases = {"lm_head.bias", "lm_head.decoder.bias"},
-                 .gelu = true},
+        .body = &classic,
     },
     {
         .model_type = "bert",
-        .key_width = "hidden_size",
-        .key_layers = "num_hidden_layers",
-        .key_heads = "num_attention_heads",
-        .key_inner = "intermediate_size",
-        .key_activation = "hidden_act",
-        .key_eps = "layer_norm_eps",
-        .key_types = "type_vocab_size",
+        .prefixes = {"bert"},
+        .keys = {&bert_keys},
+        .names = {&bert_names},
         .position_pad = -1,
-        .layer_prefix = "encoder.layer.",
-        .parts = {"attention.self.query", "attention.self.key", "attention.self.value",
-                  "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense",
-                  "output.dense", "output.LayerNorm"},
-        .head = {.dense = "cls.predictions.transform.dense",
-                 .norm = "cls.predictions.transform.LayerNorm",
-                 .decoder = "cls.predictions.decoder.weight",
-                 .biases = {"cls.predictions.bias", "cls.predictions.decoder.bias"}},
+        .body = &classic,
     },
     {
         .model_type = "distilbert",
-        .key_width = "dim",
-        .key_layers = "n_layers",
-        .key_heads = "n_heads",
-        .key_inner = "hidden_dim",
-        .key_activation = "activation",
+        .prefixes = {"distilbert"},
+        .keys = {&distilbert_keys},
+        .names = {&distilbert_names},
         .fixed_eps = 1e-12,
         .position_pad = -1,
-        .layer_prefix = "transformer.layer.",
-        .parts = {"attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin",
-                  "sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm"},
-        .head = {.dense = "vocab_transform",
-                 .norm = "vocab_layer_norm",
-                 .decoder = "vocab_projector.weight",
-                 .biases = {"vocab_projector.bias"}},
+        .body = &classic,
+    },
+    {
+        .model_type = "modernbert",
+        .prefixes = {"model"},
+        .keys = {&modernbert_keys},
+        .names = {&modernbert_names},
+        .position_pad = -1,
+        .body = &modern,
+        .read = ss__config_read_modern,
+    },
+    {
+        .model_type = "nomic_bert",
+        .prefixes = {"nomic_bert", "bert"},
+        .keys = {&nomic_keys, &bert_keys},
+        .names = {&nomic_names, &nomic_native_names},
+        .position_pad = -1,
+        .body = &nomic,
+        .read = ss__config_read_nomic,
     },
 };
 
@@ -77,7 +263,7 @@ const struct ss__family *ss__family_find(const char *model_type)
 
 const char *ss__family_list(void)
 {
-    return "mpnet, bert and distilbert";
+    return "mpnet, bert, distilbert, modernbert and nomic_bert";
 }
 
 /* Buffers, the pooler, and heads of tasks; a name that ends with a dot stands for all below. */
@@ -95,6 +281,8 @@ static const char *const ignored[] = {
     "classifier.",
     "pre_classifier.",
     "qa_outputs.",
+    "head.",
+    "decoder.",
 };
 
 bool ss__family_ignores(const char *name)

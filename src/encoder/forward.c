@@ -4,7 +4,9 @@
  *   x  = LN(word + type + position)
  *   x' = LN(x + O attention(x))
  *   x  = LN(x' + W2 act(W1 x' + b1) + b2)      per layer
- */
+ *
+ * Where norms come first:  x' = x + O attention(LN x),  x = x' + W2 act(W1 LN x' + b1) + b2,
+ * and LN x after the last layer. Where it is gated:  W2 (act(W1 y + b1) * (W3 y + b3)) + b2. */
 #include <math.h>
 #include <string.h>
 
@@ -29,16 +31,23 @@ static float *scratch(ss_work *work, ss__slot slot, size_t n, size_t width)
     return ss__work_scratch(work, slot, n_bytes);
 }
 
+/* Two have a second use, while the first has none: `context` holds normalised states until
+ * attention writes it, `qkv` the gate of the feed-forward part. */
 struct buffers {
     float *hidden, *qkv, *context, *inner;
 };
+
+static size_t qkv_width(const struct ss__encoder_config *config)
+{
+    return ss__max_size(3 * config->width, config->body.is_gated ? config->inner_width : 0);
+}
 
 static ss_status get_buffers(ss_work *work, const struct ss__encoder_config *config,
                              size_t n_tokens, struct buffers *out, ss_err *err)
 {
     const size_t width = config->width;
     out->hidden = scratch(work, SS__SLOT_HIDDEN, n_tokens, width);
-    out->qkv = scratch(work, SS__SLOT_QKV, n_tokens, 3 * width);
+    out->qkv = scratch(work, SS__SLOT_QKV, n_tokens, qkv_width(config));
     out->context = scratch(work, SS__SLOT_CONTEXT, n_tokens, width);
     out->inner = scratch(work, SS__SLOT_INNER, n_tokens, config->inner_width);
     if (out->hidden == NULL || out->qkv == NULL || out->context == NULL || out->inner == NULL) {
@@ -74,42 +83,125 @@ static void embed_sequence(void *context, size_t index, size_t worker)
         if (t->type != NULL) {
             ss__add_to(row, t->type, width);
         }
-        ss__add_to(row, t->positions + position * width, width);
+        if (t->positions != NULL) {
+            ss__add_to(row, t->positions + position * width, width);
+        }
     }
 }
 
 /* ---- layers ---- */
 
-static ss_status run_layer(const ss_encoder *encoder, ss_work *work, const struct ss__layer *l,
-                           const struct ss__batch *batch, const struct buffers *b, ss_err *err)
+/* A layer at work. */
+struct run {
+    const struct ss__encoder_config *config;
+    const struct ss__transformer *transformer;
+    const struct ss__layer *layer;
+    const struct ss__layer_kind *kind;
+    const float *turns; /* of this kind of layer */
+    ss_work *work;
+    const struct ss__batch *batch;
+    const struct buffers *buffers;
+    size_t n; /* tokens */
+};
+
+/* What a part of the layer takes: the hidden states, normalised where norms come first. */
+static const float *part_input(const struct run *run, const float *gain, const float *shift)
+{
+    const struct buffers *b = run->buffers;
+    if (!run->config->body.norms_first || gain == NULL) {
+        return b->hidden;
+    }
+    ss__layer_norm_to(run->work, &(struct ss__norm_rows){.x = b->hidden,
+                                                         .out = b->context,
+                                                         .n_rows = run->n,
+                                                         .width = run->config->width,
+                                                         .gain = gain,
+                                                         .shift = shift,
+                                                         .eps = run->config->norm_eps});
+    return b->context;
+}
+
+/* How a part ends: added to the hidden states, normalised where norms come after. */
+static struct ss__end part_end(const struct run *run, const float *bias, const float *gain,
+                               const float *shift)
+{
+    const bool has_norm = !run->config->body.norms_first;
+    return (struct ss__end){.bias = bias,
+                            .residual = run->buffers->hidden,
+                            .norm_gain = has_norm ? gain : NULL,
+                            .norm_shift = has_norm ? shift : NULL,
+                            .norm_eps = run->config->norm_eps};
+}
+
+static void rotate(const struct run *run)
+{
+    const struct ss__encoder_config *config = run->config;
+    const struct ss__rotary rotary = {.n_heads = config->n_heads,
+                                      .head_width = config->width / config->n_heads,
+                                      .half = config->rotary_half,
+                                      .cosines = run->turns,
+                                      .sines = run->turns +
+                                               config->n_positions * config->rotary_half};
+    ss__rotate(run->work, &rotary, run->buffers->qkv, run->batch->offsets,
+               run->batch->n_sequences);
+}
+
+static ss_status run_attention(const struct run *run, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__encoder_config *config = &encoder->config;
-    const size_t n = batch->offsets[batch->n_sequences];
-    const size_t head_width = config->width / config->n_heads;
-    const struct ss__attention attention = {.n_heads = config->n_heads,
+    const struct ss__layer *l = run->layer;
+    const struct buffers *b = run->buffers;
+    const size_t head_width = run->config->width / run->config->n_heads;
+    const struct ss__attention attention = {.n_heads = run->config->n_heads,
                                             .head_width = head_width,
                                             .scale = (float)(1 / sqrt((double)head_width)),
-                                            .distance_bias = encoder->transformer.distance_bias,
-                                            .max_distance = SS__MAX_DISTANCE};
+                                            .distance_bias = run->transformer->distance_bias,
+                                            .max_distance = SS__MAX_DISTANCE,
+                                            .window = run->kind->window};
     const struct ss__end qkv = {.bias = l->qkv_bias};
-    const struct ss__end context = {.bias = l->context_bias,
-                                    .residual = b->hidden,
-                                    .norm_gain = l->gain_1,
-                                    .norm_shift = l->shift_1,
-                                    .norm_eps = config->norm_eps};
-    const struct ss__end inner = {.bias = l->inner_bias, .activation = config->activation};
-    const struct ss__end outer = {.bias = l->outer_bias,
-                                  .residual = b->hidden,
-                                  .norm_gain = l->gain_2,
-                                  .norm_shift = l->shift_2,
-                                  .norm_eps = config->norm_eps};
-    SS_TRY(ss__linear(work, &l->qkv, b->hidden, n, b->qkv, &qkv, err));
-    SS_TRY(ss__attend(work, &attention, b->qkv, batch->offsets, batch->n_sequences, b->context,
-                      err));
-    SS_TRY(ss__linear(work, &l->context, b->context, n, b->hidden, &context, err));
-    SS_TRY(ss__linear(work, &l->inner, b->hidden, n, b->inner, &inner, err));
-    SS_TRY(ss__linear(work, &l->outer, b->inner, n, b->hidden, &outer, err));
+    const struct ss__end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
+    const float *x = part_input(run, l->gain_1, l->shift_1);
+    SS_TRY(ss__linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
+    if (run->turns != NULL) {
+        rotate(run);
+    }
+    SS_TRY(ss__attend(run->work, &attention, b->qkv, run->batch->offsets,
+                      run->batch->n_sequences, b->context, err));
+    SS_TRY(ss__linear(run->work, &l->context, b->context, run->n, b->hidden, &context, err));
+out:
+    return status;
+}
+
+static ss_status run_feed_forward(const struct run *run, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__layer *l = run->layer;
+    const struct buffers *b = run->buffers;
+    const struct ss__end inner = {.bias = l->inner_bias, .activation = run->config->activation};
+    const struct ss__end gate = {.bias = l->gate_bias};
+    const struct ss__end outer = part_end(run, l->outer_bias, l->gain_2, l->shift_2);
+    const float *x = part_input(run, l->gain_2, l->shift_2);
+    SS_TRY(ss__linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
+    if (run->config->body.is_gated) {
+        SS_TRY(ss__linear(run->work, &l->gate, x, run->n, b->qkv, &gate, err));
+        ss__multiply_by(run->work, b->inner, b->qkv, run->n * run->config->inner_width);
+    }
+    SS_TRY(ss__linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err));
+out:
+    return status;
+}
+
+static ss_status run_layers(struct run *run, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < run->config->n_layers; i++) {
+        const uint8_t kind = run->config->kind_of[i];
+        run->layer = &run->transformer->layers[i];
+        run->kind = &run->config->kinds[kind];
+        run->turns = run->transformer->turns[kind];
+        SS_TRY(run_attention(run, err));
+        SS_TRY(run_feed_forward(run, err));
+    }
 out:
     return status;
 }
@@ -126,8 +218,16 @@ ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
     struct embed_job job = {.encoder = encoder, .batch = batch, .hidden = buffers.hidden};
     ss__pool_run(ss__work_pool(work), batch->n_sequences, embed_sequence, &job);
     ss__layer_norm(work, buffers.hidden, n, config->width, t->gain, t->shift, config->norm_eps);
-    for (size_t i = 0; i < config->n_layers; i++) {
-        SS_TRY(run_layer(encoder, work, &t->layers[i], batch, &buffers, err));
+    struct run run = {.config = config,
+                      .transformer = t,
+                      .work = work,
+                      .batch = batch,
+                      .buffers = &buffers,
+                      .n = n};
+    SS_TRY(run_layers(&run, err));
+    if (t->final_gain != NULL) {
+        ss__layer_norm(work, buffers.hidden, n, config->width, t->final_gain, t->final_shift,
+                       config->norm_eps);
     }
     *hidden = buffers.hidden;
 out:
@@ -161,7 +261,8 @@ out:
 
 size_t ss__encoder_batch_tokens(const ss_encoder *encoder)
 {
-    const size_t n_floats = 5 * encoder->config.width + encoder->config.inner_width;
+    const struct ss__encoder_config *config = &encoder->config;
+    const size_t n_floats = 2 * config->width + qkv_width(config) + config->inner_width;
     const size_t fitting = BATCH_BYTES / (n_floats * sizeof(float));
     return ss__min_size(ss__max_size(fitting, MIN_BATCH_TOKENS), MAX_BATCH_TOKENS);
 }

@@ -41,32 +41,58 @@ static ss_status bind_bias(struct ss__mask_head *head, const struct ss__head_nam
     return ss__bind_vector(binder, name, n_vocab, head->bias, err);
 }
 
+/* Vectors that the body lacks are zeros. */
+static ss_status bind_vectors(struct ss__mask_head *head,
+                              const struct ss__encoder_config *config,
+                              const struct ss__head_names *names, struct ss__binder *binder,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t width = config->width;
+    const struct {
+        const char *base, *end;
+        float **vector;
+        bool is_there;
+    } vectors[] = {
+        {names->dense, "bias", &head->dense_bias, config->body.has_head_dense_bias},
+        {names->norm, "weight", &head->gain, true},
+        {names->norm, "bias", &head->shift, config->body.has_norm_bias},
+    };
+    const size_t n = sizeof vectors / sizeof vectors[0];
+    SS_ALLOC_ALIGNED(head->vectors, n * width + config->n_vocab);
+    memset(head->vectors, 0, (n * width + config->n_vocab) * sizeof *head->vectors);
+    for (size_t i = 0; i < n; i++) {
+        char name[NAME_BYTES];
+        *vectors[i].vector = head->vectors + i * width;
+        if (vectors[i].is_there) {
+            SS_TRY(ss__bind_vector(binder, full_name(name, vectors[i].base, vectors[i].end),
+                                   width, *vectors[i].vector, err));
+        }
+    }
+    head->bias = head->vectors + n * width;
+    if (config->body.has_head_bias) {
+        SS_TRY(bind_bias(head, names, config->n_vocab, binder, err));
+    }
+out:
+    return status;
+}
+
 ss_status ss__mask_head_bind(struct ss__mask_head *head,
-                             const struct ss__encoder_config *config, const float *words,
+                             const struct ss__encoder_config *config,
+                             const struct ss__transformer *transformer,
                              struct ss__binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
-    const struct ss__head_names *names = &config->family->head;
+    const struct ss__head_names *names = &transformer->names->head;
     const size_t width = config->width;
     const uint64_t shape[2] = {config->n_vocab, width};
     SS_TRY(need_head(names, binder, err));
-    head->activation = names->gelu ? SS__ACT_GELU : config->activation;
-    SS_ALLOC_ALIGNED(head->vectors, 3 * width + config->n_vocab);
-    head->dense_bias = head->vectors;
-    head->gain = head->vectors + width;
-    head->shift = head->vectors + 2 * width;
-    head->bias = head->vectors + 3 * width;
-    SS_TRY(ss__bind_matrix(binder, full_name(name, names->dense, "weight"), width, width, 0,
-                           width, &head->dense, err));
-    SS_TRY(ss__bind_vector(binder, full_name(name, names->dense, "bias"), width,
-                           head->dense_bias, err));
-    SS_TRY(ss__bind_vector(binder, full_name(name, names->norm, "weight"), width, head->gain,
-                           err));
-    SS_TRY(
-        ss__bind_vector(binder, full_name(name, names->norm, "bias"), width, head->shift, err));
-    SS_TRY(bind_bias(head, names, config->n_vocab, binder, err));
-    head->decoder = words;
+    head->activation = names->gelu ? SS__ACT_GELU : config->head_activation;
+    SS_TRY(ss__bind_matrix(binder, full_name(name, names->dense, "weight"), width, width,
+                           &head->dense, err));
+    SS_TRY(bind_vectors(head, config, names, binder, err));
+    head->decoder = transformer->words;
     if (!config->ties_head) {
         SS_TRY(ss__bind_view(binder, names->decoder, 2, shape, &head->decoder,
                              &head->decoder_owned, err));

@@ -108,16 +108,15 @@ static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_er
     SS_TRY(ss__json_bool(r->file, r->json, "use_residual", &m->has_residual, err));
     SS_TRY(read_activation(r, &m->activation, err));
     SS_TRY(open_weights(r, &w, err));
-    SS_TRY(ss__bind_matrix(&w.binder, "linear.weight", m->n_out, m->n_in, 0, m->n_out,
-                           &m->linear, err));
+    SS_TRY(ss__bind_matrix(&w.binder, "linear.weight", m->n_out, m->n_in, &m->linear, err));
     if (has_bias) {
         SS_ALLOC_ALIGNED(m->vectors, m->n_out);
         SS_TRY(ss__bind_vector(&w.binder, "linear.bias", m->n_out, m->vectors, err));
         m->bias = m->vectors;
     }
     if (m->has_residual && m->n_in != m->n_out) {
-        SS_TRY(ss__bind_matrix(&w.binder, "residual.weight", m->n_out, m->n_in, 0, m->n_out,
-                               &m->residual, err));
+        SS_TRY(ss__bind_matrix(&w.binder, "residual.weight", m->n_out, m->n_in, &m->residual,
+                               err));
     }
     SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
 out:

@@ -1,6 +1,5 @@
-/* Binding the weights of a transformer: tables of words and positions, and per layer four
- * packed matrices (query, key and value as one) and eight vectors in one block. Layers are
- * bound and packed in parallel; each touches tensors of its own. */
+/* Binding the weights of a transformer outside of its layers: tables of words, positions and
+ * distances, and the norms before and after all layers. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,11 +37,10 @@ static ss_status bind_distances(struct ss__transformer *t,
     float *owned = NULL;
     const size_t n_heads = config->n_heads;
     const uint64_t shape[2] = {N_BUCKETS, n_heads};
-    if (config->family->distance_table == NULL) {
+    if (t->names->distance_table == NULL) {
         return SS_OK;
     }
-    SS_TRY(
-        ss__bind_view(binder, config->family->distance_table, 2, shape, &table, &owned, err));
+    SS_TRY(ss__bind_view(binder, t->names->distance_table, 2, shape, &table, &owned, err));
     SS_ALLOC_ALIGNED(t->distance_bias, n_heads * N_DISTANCES);
     for (size_t h = 0; h < n_heads; h++) {
         for (size_t i = 0; i < N_DISTANCES; i++) {
@@ -55,192 +53,102 @@ out:
     return status;
 }
 
-/* ---- layers ---- */
-
-struct layer_job {
-    const struct ss__encoder_config *config;
-    struct ss__binder *binder;
-    struct ss__layer *layers;
-    struct layer_result {
-        ss_status status;
-        ss_err err;
-    } * results;
-};
-
-struct layer_place {
-    const struct layer_job *job;
-    size_t index;
-};
-
-static void name_part(char name[NAME_BYTES], const struct layer_place *place, ss__part part,
-                      const char *end)
-{
-    const struct ss__family *family = place->job->config->family;
-    snprintf(name, NAME_BYTES, "%s%zu.%s.%s", family->layer_prefix, place->index,
-             family->parts[part], end);
-}
-
-static ss_status bind_norm(const struct layer_place *place, ss__part part, float *gain,
-                           float *shift, ss_err *err)
-{
-    ss_status status = SS_OK;
-    char name[NAME_BYTES];
-    const size_t width = place->job->config->width;
-    name_part(name, place, part, "weight");
-    SS_TRY(ss__bind_vector(place->job->binder, name, width, gain, err));
-    name_part(name, place, part, "bias");
-    SS_TRY(ss__bind_vector(place->job->binder, name, width, shift, err));
-out:
-    return status;
-}
-
-/* A linear layer [n_out, n_in] as the outputs from `at` on of a matrix with n_total outputs. */
-struct linear_shape {
-    size_t n_out, n_in, at, n_total;
-};
-
-static ss_status bind_linear(const struct layer_place *place, ss__part part,
-                             const struct linear_shape *shape, struct ss__matrix *matrix,
-                             float *bias, ss_err *err)
-{
-    ss_status status = SS_OK;
-    char name[NAME_BYTES];
-    name_part(name, place, part, "weight");
-    SS_TRY(ss__bind_matrix(place->job->binder, name, shape->n_out, shape->n_in, shape->at,
-                           shape->n_total, matrix, err));
-    name_part(name, place, part, "bias");
-    SS_TRY(ss__bind_vector(place->job->binder, name, shape->n_out, bias + shape->at, err));
-out:
-    return status;
-}
-
-static ss_status make_vectors(struct ss__layer *layer, const struct ss__encoder_config *config,
-                              ss_err *err)
-{
-    ss_status status = SS_OK;
-    const size_t width = config->width;
-    const struct {
-        float **vector;
-        size_t n;
-    } parts[] = {
-        {&layer->qkv_bias, 3 * width},
-        {&layer->context_bias, width},
-        {&layer->inner_bias, config->inner_width},
-        {&layer->outer_bias, width},
-        {&layer->gain_1, width},
-        {&layer->shift_1, width},
-        {&layer->gain_2, width},
-        {&layer->shift_2, width},
-    };
-    const size_t n_parts = sizeof parts / sizeof parts[0];
-    size_t n = 0;
-    for (size_t i = 0; i < n_parts; i++) {
-        n += ss__round_up(parts[i].n, 16);
-    }
-    SS_ALLOC_ALIGNED(layer->vectors, n);
-    float *at = layer->vectors;
-    for (size_t i = 0; i < n_parts; i++) {
-        *parts[i].vector = at;
-        at += ss__round_up(parts[i].n, 16);
-    }
-out:
-    return status;
-}
-
-static ss_status bind_layer(const struct layer_place *place, struct ss__layer *layer,
-                            ss_err *err)
-{
-    ss_status status = SS_OK;
-    const size_t width = place->job->config->width;
-    const size_t inner = place->job->config->inner_width;
-    const struct linear_shape out_shape = {width, width, 0, width};
-    const struct linear_shape inner_shape = {inner, width, 0, inner};
-    const struct linear_shape outer_shape = {width, inner, 0, width};
-    SS_TRY(make_vectors(layer, place->job->config, err));
-    for (size_t i = 0; i < 3; i++) {
-        const struct linear_shape shape = {width, width, i * width, 3 * width};
-        const ss__part part = (ss__part)(SS__PART_QUERY + i);
-        SS_TRY(bind_linear(place, part, &shape, &layer->qkv, layer->qkv_bias, err));
-    }
-    SS_TRY(bind_linear(place, SS__PART_CONTEXT, &out_shape, &layer->context,
-                       layer->context_bias, err));
-    SS_TRY(bind_norm(place, SS__PART_NORM_1, layer->gain_1, layer->shift_1, err));
-    SS_TRY(bind_linear(place, SS__PART_INNER, &inner_shape, &layer->inner, layer->inner_bias,
-                       err));
-    SS_TRY(bind_linear(place, SS__PART_OUTER, &outer_shape, &layer->outer, layer->outer_bias,
-                       err));
-    SS_TRY(bind_norm(place, SS__PART_NORM_2, layer->gain_2, layer->shift_2, err));
-out:
-    return status;
-}
-
-static void bind_layer_task(void *context, size_t index, size_t worker)
-{
-    const struct layer_job *job = context;
-    const struct layer_place place = {.job = job, .index = index};
-    struct layer_result *result = &job->results[index];
-    (void)worker;
-    result->status = bind_layer(&place, &job->layers[index], &result->err);
-}
-
-static ss_status bind_layers(struct ss__transformer *t, const struct ss__encoder_config *config,
-                             struct ss__binder *binder, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__pool *pool = NULL;
-    struct layer_job job = {.config = config, .binder = binder};
-    SS_ALLOC(t->layers, config->n_layers);
-    SS_ALLOC(job.results, config->n_layers);
-    SS_TRY(ss__pool_new(0, &pool, err));
-    job.layers = t->layers;
-    ss__pool_run(pool, config->n_layers, bind_layer_task, &job);
-    for (size_t i = 0; i < config->n_layers && status == SS_OK; i++) {
-        status = job.results[i].status;
-        if (status != SS_OK && err != NULL) {
-            *err = job.results[i].err;
-        }
-    }
-out:
-    ss__pool_free(pool);
-    ss__free(job.results);
-    return status;
-}
-
 /* ---- embeddings ---- */
 
-static const char word_table[] = "embeddings.word_embeddings.weight";
+static const char *full_name(char name[NAME_BYTES], const char *base, const char *end)
+{
+    snprintf(name, NAME_BYTES, "%s.%s", base, end);
+    return name;
+}
 
-static ss_status bind_embeddings(struct ss__transformer *t,
-                                 const struct ss__encoder_config *config,
-                                 struct ss__binder *binder, ss_err *err)
+static ss_status bind_words(struct ss__transformer *t, const struct ss__encoder_config *config,
+                            struct ss__binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
-    const float *types = NULL;
-    float *types_owned = NULL;
-    const size_t width = config->width;
-    const uint64_t words[2] = {config->n_vocab, width};
-    const uint64_t positions[2] = {config->n_positions, width};
-    const uint64_t type_shape[2] = {config->n_types, width};
-    SS_TRY(ss__bind_view(binder, word_table, 2, words, &t->words, &t->words_owned, err));
+    char name[NAME_BYTES];
+    const uint64_t words[2] = {config->n_vocab, config->width};
+    const uint64_t positions[2] = {config->n_positions, config->width};
+    full_name(name, t->names->words, "weight");
+    SS_TRY(ss__bind_view(binder, name, 2, words, &t->words, &t->words_owned, err));
     if (t->words_owned != NULL) {
-        ss__bind_forget(binder, word_table);
+        ss__bind_forget(binder, name);
     }
-    SS_TRY(ss__bind_view(binder, "embeddings.position_embeddings.weight", 2, positions,
-                         &t->positions, &t->positions_owned, err));
-    SS_ALLOC_ALIGNED(t->vectors, 3 * width);
-    t->gain = t->vectors;
-    t->shift = t->vectors + width;
-    SS_TRY(ss__bind_vector(binder, "embeddings.LayerNorm.weight", width, t->gain, err));
-    SS_TRY(ss__bind_vector(binder, "embeddings.LayerNorm.bias", width, t->shift, err));
-    if (config->n_types > 0) {
-        SS_TRY(ss__bind_view(binder, "embeddings.token_type_embeddings.weight", 2, type_shape,
-                             &types, &types_owned, err));
-        t->type = t->vectors + 2 * width;
-        memcpy(t->type, types, width * sizeof *types);
+    if (!config->body.has_rotary) {
+        SS_TRY(ss__bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
+                             positions, &t->positions, &t->positions_owned, err));
     }
 out:
-    ss__free(types_owned);
     return status;
+}
+
+/* Row 0 of the token types, which all tokens of a text have. */
+static ss_status bind_type(struct ss__transformer *t, const struct ss__encoder_config *config,
+                           struct ss__binder *binder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[NAME_BYTES];
+    const float *types = NULL;
+    float *owned = NULL;
+    const uint64_t shape[2] = {config->n_types, config->width};
+    SS_TRY(ss__bind_view(binder, full_name(name, t->names->types, "weight"), 2, shape, &types,
+                         &owned, err));
+    memcpy(t->type, types, config->width * sizeof *types);
+out:
+    ss__free(owned);
+    return status;
+}
+
+static ss_status bind_norm(const char *base, const struct ss__encoder_config *config,
+                           struct ss__binder *binder, float *gain_and_shift, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[NAME_BYTES];
+    const size_t width = config->width;
+    SS_TRY(
+        ss__bind_vector(binder, full_name(name, base, "weight"), width, gain_and_shift, err));
+    if (config->body.has_norm_bias) {
+        SS_TRY(ss__bind_vector(binder, full_name(name, base, "bias"), width,
+                               gain_and_shift + width, err));
+    }
+out:
+    return status;
+}
+
+static ss_status bind_vectors(struct ss__transformer *t,
+                              const struct ss__encoder_config *config,
+                              struct ss__binder *binder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t width = config->width;
+    SS_ALLOC_ALIGNED(t->vectors, 5 * width);
+    memset(t->vectors, 0, 5 * width * sizeof *t->vectors);
+    t->gain = t->vectors;
+    t->shift = t->vectors + width;
+    SS_TRY(bind_norm(t->names->norm, config, binder, t->gain, err));
+    if (config->n_types > 0) {
+        t->type = t->vectors + 2 * width;
+        SS_TRY(bind_type(t, config, binder, err));
+    }
+    if (config->body.norms_first) {
+        t->final_gain = t->vectors + 3 * width;
+        t->final_shift = t->vectors + 4 * width;
+        SS_TRY(bind_norm(t->names->final_norm, config, binder, t->final_gain, err));
+    }
+out:
+    return status;
+}
+
+/* The names that the file uses. */
+static const struct ss__tensor_names *choose_names(const struct ss__family *family,
+                                                   const struct ss__binder *binder)
+{
+    for (size_t i = 0; i < SS__N_LAYOUTS && family->names[i] != NULL; i++) {
+        char name[NAME_BYTES];
+        if (ss__binder_has(binder, full_name(name, family->names[i]->norm, "weight"))) {
+            return family->names[i];
+        }
+    }
+    return family->names[0];
 }
 
 ss_status ss__transformer_bind(struct ss__transformer *transformer,
@@ -248,24 +156,24 @@ ss_status ss__transformer_bind(struct ss__transformer *transformer,
                                struct ss__binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(bind_embeddings(transformer, config, binder, err));
+    transformer->names = choose_names(config->family, binder);
+    SS_TRY(bind_words(transformer, config, binder, err));
+    SS_TRY(bind_vectors(transformer, config, binder, err));
     SS_TRY(bind_distances(transformer, config, binder, err));
-    SS_TRY(bind_layers(transformer, config, binder, err));
+    SS_TRY(ss__layers_bind(transformer, config, binder, err));
+    if (config->body.has_rotary) {
+        SS_TRY(ss__rope_make(config, transformer->turns, err));
+    }
 out:
     return status;
 }
 
 void ss__transformer_release(struct ss__transformer *transformer, size_t n_layers)
 {
-    for (size_t i = 0; transformer->layers != NULL && i < n_layers; i++) {
-        struct ss__layer *layer = &transformer->layers[i];
-        ss__matrix_release(&layer->qkv);
-        ss__matrix_release(&layer->context);
-        ss__matrix_release(&layer->inner);
-        ss__matrix_release(&layer->outer);
-        ss__free(layer->vectors);
+    ss__layers_release(transformer->layers, n_layers);
+    for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {
+        ss__free(transformer->turns[i]);
     }
-    ss__free(transformer->layers);
     ss__free(transformer->words_owned);
     ss__free(transformer->positions_owned);
     ss__free(transformer->vectors);

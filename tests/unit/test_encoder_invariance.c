@@ -4,7 +4,8 @@
 
 #include "encoder/encoder.h"
 
-static const char *const names[] = {"mpnet-mean", "bert-dense", "distilbert-half"};
+static const char *const names[] = {"mpnet-mean",     "bert-dense",      "distilbert-half",
+                                    "modernbert-old", "nomic-published", "nomic-variant"};
 
 struct loaded {
     json_t *said;

@@ -20,6 +20,36 @@ static double *numbers_of(const json_t *rows, size_t *n)
     return numbers;
 }
 
+/* Sequences of ids without special tokens; the first is of one token. */
+static void check_alone(const char *name, const ss_encoder *encoder, const json_t *said)
+{
+    const json_t *lists = json_object_get(said, "ids_alone");
+    const size_t n = json_array_size(lists);
+    size_t width = 0;
+    double *want = numbers_of(json_object_get(said, "embeddings_alone"), &width);
+    ss_work *work = NULL;
+    ss_err err;
+    assert_int_equal(ss_work_new(2, &work, &err), SS_OK);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *list = json_array_get(lists, i);
+        int32_t ids[64];
+        float got[64];
+        size_t offsets[2] = {0, json_array_size(list)};
+        assert_true(offsets[1] <= 64 && width <= 64);
+        for (size_t k = 0; k < offsets[1]; k++) {
+            ids[k] = (int32_t)json_integer_value(json_array_get(list, k));
+        }
+        const struct ss__tokens tokens = {.ids = ids, .offsets = offsets, .n_texts = 1};
+        assert_int_equal(ss__encoder_forward(encoder, work, &tokens, got, &err), SS_OK);
+        const double difference = relative_difference(got, want + i * width, width);
+        print_message("%s: %zu ids alone: largest difference %.2g\n", name, offsets[1],
+                      difference);
+        assert_true(difference <= tolerance_of_largest);
+    }
+    ss_work_free(work);
+    free(want);
+}
+
 static void check_own(const char *name)
 {
     char path[512];
@@ -43,6 +73,9 @@ static void check_own(const char *name)
     check_embeddings(name, encoder, texts, json_array_size(json_object_get(said, "texts")),
                      want);
     check_fillings(encoder, fillings, "text");
+    if (json_object_get(said, "ids_alone") != NULL) {
+        check_alone(name, encoder, said);
+    }
     free(want);
     free(texts);
     ss_encoder_free(encoder);
@@ -60,6 +93,11 @@ OWN_TEST(own_bert_of_old_layout, "bert-old")
 OWN_TEST(own_bert_with_dense, "bert-dense")
 OWN_TEST(own_distilbert_without_modules, "distilbert-plain")
 OWN_TEST(own_distilbert_in_half, "distilbert-half")
+OWN_TEST(own_modernbert_of_first_config, "modernbert-old")
+OWN_TEST(own_modernbert_with_layer_types, "modernbert-new")
+OWN_TEST(own_nomic_as_published, "nomic-published")
+OWN_TEST(own_nomic_of_transformers, "nomic-native")
+OWN_TEST(own_nomic_with_switches, "nomic-variant")
 
 static void folders_are_described(void **state)
 {
@@ -220,6 +258,11 @@ int main(void)
         cmocka_unit_test(own_bert_with_dense),
         cmocka_unit_test(own_distilbert_without_modules),
         cmocka_unit_test(own_distilbert_in_half),
+        cmocka_unit_test(own_modernbert_of_first_config),
+        cmocka_unit_test(own_modernbert_with_layer_types),
+        cmocka_unit_test(own_nomic_as_published),
+        cmocka_unit_test(own_nomic_of_transformers),
+        cmocka_unit_test(own_nomic_with_switches),
         cmocka_unit_test(folders_are_described),
         cmocka_unit_test(defaults_are_said),
         cmocka_unit_test(limits_can_be_lowered),

@@ -1,0 +1,141 @@
+/* Keys of ModernBERT's config.json, in the form of its first release (one layer in
+ * `global_attn_every_n_layers` is global, two thetas) and in the later one (`layer_types`,
+ * `rope_parameters`). Defaults are those of transformers. */
+#include <string.h>
+
+#include "base/json.h"
+#include "encoder/encoder_priv.h"
+
+enum { GLOBAL, LOCAL };
+
+/* A kind of layer in the config. */
+static const struct kind_keys {
+    const char *name, *theta;
+    double default_theta;
+} kind_keys[SS__N_LAYER_KINDS] = {
+    [GLOBAL] = {"full_attention", "global_rope_theta", 160000},
+    [LOCAL] = {"sliding_attention", "local_rope_theta", 10000},
+};
+
+/* ---- which layers are local ---- */
+
+static ss_status read_layer_types(const char *path, const json_t *types,
+                                  struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (!json_is_array(types) || json_array_size(types) != config->n_layers) {
+        SS_FAIL_FILE(path, SS_E_DATA, "'layer_types' is not a list of %zu layers",
+                     config->n_layers);
+    }
+    for (size_t i = 0; i < config->n_layers; i++) {
+        const char *name = json_string_value(json_array_get(types, i));
+        uint8_t kind = 0;
+        while (kind < SS__N_LAYER_KINDS &&
+               (name == NULL || strcmp(name, kind_keys[kind].name) != 0)) {
+            kind++;
+        }
+        if (kind == SS__N_LAYER_KINDS) {
+            SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                         "entry %zu of 'layer_types' is '%s'; read are full_attention and "
+                         "sliding_attention",
+                         i, name == NULL ? "(no text)" : name);
+        }
+        config->kind_of[i] = kind;
+    }
+out:
+    return status;
+}
+
+static ss_status read_layer_kinds(const char *path, const json_t *json,
+                                  struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *types = json_object_get(json, "layer_types");
+    size_t every = 3;
+    size_t local = 128;
+    SS_TRY(ss__json_size(path, json, "local_attention", &local, err));
+    config->kinds[LOCAL].window = local / 2 + 1;
+    if (types != NULL && !json_is_null(types)) {
+        SS_TRY(read_layer_types(path, types, config, err));
+        goto out;
+    }
+    SS_TRY(ss__json_size(path, json, "global_attn_every_n_layers", &every, err));
+    if (every == 0) {
+        SS_FAIL_FILE(path, SS_E_DATA, "'global_attn_every_n_layers' is 0, expected 1 or more");
+    }
+    for (size_t i = 0; i < config->n_layers; i++) {
+        config->kind_of[i] = i % every == 0 ? GLOBAL : LOCAL;
+    }
+out:
+    return status;
+}
+
+/* ---- rotary positions ---- */
+
+/* The theta of the first form; a null local one is the global one. */
+static ss_status read_theta(const char *path, const json_t *json, size_t kind,
+                            struct ss__encoder_config *config, ss_err *err)
+{
+    const struct kind_keys *keys = &kind_keys[kind];
+    const bool is_null = json_is_null(json_object_get(json, keys->theta));
+    double *theta = &config->kinds[kind].theta;
+    *theta = is_null ? config->kinds[GLOBAL].theta : keys->default_theta;
+    return ss__json_number(path, json, keys->theta, theta, err);
+}
+
+static ss_status read_rope(const char *path, const json_t *json,
+                           struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *all = json_object_get(json, "rope_parameters");
+    const json_t *scaling = json_object_get(json, "rope_scaling");
+    const bool has_all = all != NULL && !json_is_null(all);
+    if (scaling != NULL && !json_is_null(scaling)) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'rope_scaling' is not read; the positions of this model are stretched");
+    }
+    if (has_all && json_object_get(all, kind_keys[GLOBAL].name) == NULL &&
+        json_object_get(all, kind_keys[LOCAL].name) == NULL) {
+        SS_FAIL_FILE(path, SS_E_DATA,
+                     "'rope_parameters' has neither 'full_attention' nor 'sliding_attention'");
+    }
+    for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {
+        config->kinds[i].stretch = 1;
+        SS_TRY(read_theta(path, json, i, config, err));
+        SS_TRY(ss__rope_read(path, json_object_get(all, kind_keys[i].name), &config->kinds[i],
+                             err));
+    }
+    SS_TRY(ss__rope_check(path, 1, config, err));
+out:
+    return status;
+}
+
+/* ---- the whole ---- */
+
+ss_status ss__config_read_modern(const char *path, const json_t *json,
+                                 struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__body *body = &config->body;
+    const struct {
+        const char *key;
+        bool *value;
+    } flags[] = {
+        {"norm_bias", &body->has_norm_bias},
+        {"attention_bias", &body->has_attention_bias},
+        {"mlp_bias", &body->has_inner_bias},
+        {"mlp_bias", &body->has_outer_bias},
+        {"classifier_bias", &body->has_head_dense_bias},
+        {"decoder_bias", &body->has_head_bias},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        SS_TRY(ss__json_bool(path, json, flags[i].key, flags[i].value, err));
+    }
+    config->head_activation = SS__ACT_GELU;
+    SS_TRY(ss__config_activation(path, json, "classifier_activation", &config->head_activation,
+                                 err));
+    SS_TRY(read_layer_kinds(path, json, config, err));
+    SS_TRY(read_rope(path, json, config, err));
+out:
+    return status;
+}

@@ -1,0 +1,155 @@
+/* Keys of Nomic-BERT's config.json: as it was published with its own code (GPT-2's names, many
+ * switches), and as transformers 5 reads it. Defaults are those of the two. */
+#include <string.h>
+
+#include "base/json.h"
+#include "encoder/encoder_priv.h"
+
+enum { MAX_TYPES = 1 << 16 };
+
+/* ---- as published ---- */
+
+/* The gated activations: what is applied to the gate's half. */
+static const struct {
+    const char *name;
+    ss__activation activation;
+} gates[] = {
+    {"swiglu", SS__ACT_SILU},
+    {"geglu", SS__ACT_GELU},
+    {"glu", SS__ACT_SIGMOID},
+};
+
+static ss_status read_gate(const char *path, const json_t *json,
+                           struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = "";
+    SS_TRY(ss__json_need(path, json, "activation_function", err));
+    SS_TRY(ss__json_text(path, json, "activation_function", &name, err));
+    for (size_t i = 0; i < sizeof gates / sizeof gates[0]; i++) {
+        if (strcmp(name, gates[i].name) == 0) {
+            config->activation = gates[i].activation;
+            config->head_activation =
+                config->activation == SS__ACT_SILU ? SS__ACT_SILU : SS__ACT_GELU;
+            return SS_OK;
+        }
+    }
+    SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                 "'activation_function' is '%s'; read are swiglu, geglu and glu", name);
+out:
+    return status;
+}
+
+static ss_status refuse_switches(const char *path, const json_t *json,
+                                 const struct ss__encoder_config *config, ss_err *err)
+{
+    static const struct ss__refused_key switches[] = {
+        {"prenorm", "norms before attention are not read in this architecture"},
+        {"parallel_block", "attention and feed-forward side by side are not read"},
+        {"use_rms_norm", "only LayerNorm is read"},
+        {"causal", "only encoders without causal masks are read"},
+        {"rotary_emb_interleaved", "only positions that turn halves of a head are read"},
+        {"scale_attn_by_inverse_layer_idx", "scores are scaled alike in all layers"},
+    };
+    ss_status status = SS_OK;
+    size_t n_experts = 0;
+    size_t every = 0;
+    size_t n_key_heads = config->n_heads;
+    SS_TRY(ss__config_refuse(path, json, switches, sizeof switches / sizeof switches[0], err));
+    SS_TRY(ss__json_size(path, json, "num_experts", &n_experts, err));
+    SS_TRY(ss__json_size(path, json, "moe_every_n_layers", &every, err));
+    if (n_experts > 0 && every > 0) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'num_experts' is %zu; mixtures of experts are not read", n_experts);
+    }
+    SS_TRY(ss__json_size(path, json, "num_heads_kv", &n_key_heads, err));
+    if (n_key_heads != config->n_heads) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'num_heads_kv' is %zu, 'n_head' %zu; heads that share keys are not read",
+                     n_key_heads, config->n_heads);
+    }
+out:
+    return status;
+}
+
+/* Beyond the trained positions the published code stretches all of them by the longest text of
+ * a batch, so that a result would depend on its company: texts are cut to the trained ones. */
+static ss_status read_stretch(const char *path, const json_t *json,
+                              struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    double stretch = 0;
+    size_t n_trained = 2048;
+    const json_t *scale_base = json_object_get(json, "rotary_emb_scale_base");
+    SS_TRY(ss__json_number(path, json, "rotary_scaling_factor", &stretch, err));
+    SS_TRY(ss__json_size(path, json, "max_trained_positions", &n_trained, err));
+    if (scale_base != NULL && !json_is_null(scale_base)) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'rotary_emb_scale_base' is not read");
+    }
+    if (stretch != 0 && n_trained < config->n_positions) {
+        config->n_positions = n_trained;
+    }
+out:
+    return status;
+}
+
+static ss_status read_published(const char *path, const json_t *json,
+                                struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__body *body = &config->body;
+    struct ss__layer_kind *kind = &config->kinds[0];
+    double fraction = 0;
+    body->has_attention_bias = body->has_inner_bias = body->has_outer_bias = true;
+    config->n_types = 2;
+    kind->theta = 10000;
+    SS_TRY(refuse_switches(path, json, config, err));
+    SS_TRY(read_gate(path, json, config, err));
+    SS_TRY(ss__json_bool(path, json, "qkv_proj_bias", &body->has_attention_bias, err));
+    SS_TRY(ss__json_bool(path, json, "mlp_fc1_bias", &body->has_inner_bias, err));
+    SS_TRY(ss__json_bool(path, json, "mlp_fc2_bias", &body->has_outer_bias, err));
+    SS_TRY(ss__json_size(path, json, "type_vocab_size", &config->n_types, err));
+    if (config->n_types > MAX_TYPES) {
+        SS_FAIL_FILE(path, SS_E_DATA, "'type_vocab_size' is %zu, expected at most %d",
+                     config->n_types, MAX_TYPES);
+    }
+    SS_TRY(ss__json_number(path, json, "rotary_emb_base", &kind->theta, err));
+    SS_TRY(read_stretch(path, json, config, err));
+    SS_TRY(ss__json_number(path, json, "rotary_emb_fraction", &fraction, err));
+    SS_TRY(ss__rope_check(path, fraction, config, err));
+out:
+    return status;
+}
+
+/* ---- as transformers reads it ---- */
+
+static ss_status read_native(const char *path, const json_t *json,
+                             struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t expected = config->width / config->n_heads;
+    size_t head_width = expected;
+    config->kinds[0].theta = 1000;
+    SS_TRY(ss__json_size(path, json, "head_dim", &head_width, err));
+    if (head_width != expected) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'head_dim' is %zu; only heads that share out the width, here %zu, are "
+                     "read",
+                     head_width, expected);
+    }
+    SS_TRY(ss__json_number(path, json, "rope_theta", &config->kinds[0].theta, err));
+    SS_TRY(
+        ss__rope_read(path, json_object_get(json, "rope_parameters"), &config->kinds[0], err));
+    SS_TRY(ss__rope_read(path, json_object_get(json, "rope_scaling"), &config->kinds[0], err));
+    SS_TRY(ss__rope_check(path, 1, config, err));
+out:
+    return status;
+}
+
+ss_status ss__config_read_nomic(const char *path, const json_t *json,
+                                struct ss__encoder_config *config, ss_err *err)
+{
+    const bool is_published = strcmp(config->keys->width, "n_embd") == 0;
+    config->kinds[0].stretch = 1;
+    return (is_published ? read_published : read_native)(path, json, config, err);
+}

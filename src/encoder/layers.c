@@ -1,0 +1,221 @@
+/* Binding the weights of layers: up to five packed matrices (query, key and value as one) and
+ * the vectors in one block. Which tensors fill them is a table: a family names either one
+ * tensor or its parts. Layers are bound and packed in parallel; each touches tensors of its
+ * own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+enum { NAME_BYTES = 160 };
+
+struct layer_job {
+    const struct ss__encoder_config *config;
+    const struct ss__tensor_names *names;
+    struct ss__binder *binder;
+    struct ss__layer *layers;
+    struct layer_result {
+        ss_status status;
+        ss_err err;
+    } * results;
+};
+
+struct layer_place {
+    const struct layer_job *job;
+    size_t index;
+};
+
+static const char *name_part(char name[NAME_BYTES], const struct layer_place *place,
+                             ss__part part, const char *end)
+{
+    const struct ss__tensor_names *names = place->job->names;
+    snprintf(name, NAME_BYTES, "%s%zu.%s.%s", names->layer_prefix, place->index,
+             names->parts[part], end);
+    return name;
+}
+
+/* A tensor, or some of its rows, and where they go. */
+struct piece {
+    ss__part part;
+    struct ss__bound_rows rows;
+    struct ss__matrix *matrix;
+    float *bias; /* NULL: none */
+};
+
+static ss_status bind_bias(const struct layer_place *place, const struct piece *piece,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[NAME_BYTES];
+    const float *view = NULL;
+    float *owned = NULL;
+    const uint64_t n = piece->rows.n_stored;
+    SS_TRY(ss__bind_view(place->job->binder, name_part(name, place, piece->part, "bias"), 1, &n,
+                         &view, &owned, err));
+    memcpy(piece->bias + piece->rows.at, view + piece->rows.from, piece->rows.n * sizeof *view);
+out:
+    ss__free(owned);
+    return status;
+}
+
+/* Nothing where the family has no tensor for the part. */
+static ss_status bind_piece(const struct layer_place *place, const struct piece *piece,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[NAME_BYTES];
+    if (place->job->names->parts[piece->part] == NULL) {
+        return SS_OK;
+    }
+    SS_TRY(ss__bind_rows(place->job->binder, name_part(name, place, piece->part, "weight"),
+                         &piece->rows, piece->matrix, err));
+    if (piece->bias != NULL) {
+        SS_TRY(bind_bias(place, piece, err));
+    }
+out:
+    return status;
+}
+
+static ss_status bind_matrices(const struct layer_place *place, struct ss__layer *l,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t d = place->job->config->width, f = place->job->config->inner_width;
+    const struct piece pieces[] = {
+        {SS__PART_QKV, {3 * d, d, 0, 3 * d, 0, 3 * d}, &l->qkv, l->qkv_bias},
+        {SS__PART_QUERY, {d, d, 0, d, 0, 3 * d}, &l->qkv, l->qkv_bias},
+        {SS__PART_KEY, {d, d, 0, d, d, 3 * d}, &l->qkv, l->qkv_bias},
+        {SS__PART_VALUE, {d, d, 0, d, 2 * d, 3 * d}, &l->qkv, l->qkv_bias},
+        {SS__PART_CONTEXT, {d, d, 0, d, 0, d}, &l->context, l->context_bias},
+        {SS__PART_INNER_GATE, {2 * f, d, 0, f, 0, f}, &l->inner, l->inner_bias},
+        {SS__PART_INNER_GATE, {2 * f, d, f, f, 0, f}, &l->gate, l->gate_bias},
+        {SS__PART_INNER, {f, d, 0, f, 0, f}, &l->inner, l->inner_bias},
+        {SS__PART_GATE, {f, d, 0, f, 0, f}, &l->gate, l->gate_bias},
+        {SS__PART_OUTER, {d, f, 0, d, 0, d}, &l->outer, l->outer_bias},
+    };
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        SS_TRY(bind_piece(place, &pieces[i], err));
+    }
+out:
+    return status;
+}
+
+static ss_status make_vectors(struct ss__layer *l, const struct ss__encoder_config *config,
+                              bool has_norm_1, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__body *body = &config->body;
+    const size_t d = config->width, f = config->inner_width;
+    const struct {
+        float **vector;
+        size_t n;
+        bool is_there;
+    } parts[] = {
+        {&l->qkv_bias, 3 * d, body->has_attention_bias},
+        {&l->context_bias, d, body->has_attention_bias},
+        {&l->inner_bias, f, body->has_inner_bias},
+        {&l->gate_bias, f, body->has_inner_bias && body->is_gated},
+        {&l->outer_bias, d, body->has_outer_bias},
+        {&l->gain_1, d, has_norm_1},
+        {&l->shift_1, d, has_norm_1},
+        {&l->gain_2, d, true},
+        {&l->shift_2, d, true},
+    };
+    const size_t n_parts = sizeof parts / sizeof parts[0];
+    size_t n = 0;
+    for (size_t i = 0; i < n_parts; i++) {
+        n += parts[i].is_there ? ss__round_up(parts[i].n, 16) : 0;
+    }
+    SS_ALLOC_ALIGNED(l->vectors, n);
+    memset(l->vectors, 0, n * sizeof *l->vectors);
+    float *at = l->vectors;
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i].is_there) {
+            *parts[i].vector = at;
+            at += ss__round_up(parts[i].n, 16);
+        }
+    }
+out:
+    return status;
+}
+
+/* gain NULL: this layer has no such norm. */
+static ss_status bind_norm(const struct layer_place *place, ss__part part, float *gain,
+                           float *shift, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[NAME_BYTES];
+    struct ss__binder *binder = place->job->binder;
+    const size_t width = place->job->config->width;
+    if (gain == NULL) {
+        return SS_OK;
+    }
+    SS_TRY(ss__bind_vector(binder, name_part(name, place, part, "weight"), width, gain, err));
+    if (place->job->config->body.has_norm_bias) {
+        SS_TRY(
+            ss__bind_vector(binder, name_part(name, place, part, "bias"), width, shift, err));
+    }
+out:
+    return status;
+}
+
+static ss_status bind_layer(const struct layer_place *place, struct ss__layer *layer,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__encoder_config *config = place->job->config;
+    const bool has_norm_1 = place->index > 0 || !config->body.skips_a_norm;
+    SS_TRY(make_vectors(layer, config, has_norm_1, err));
+    SS_TRY(bind_matrices(place, layer, err));
+    SS_TRY(bind_norm(place, SS__PART_NORM_1, layer->gain_1, layer->shift_1, err));
+    SS_TRY(bind_norm(place, SS__PART_NORM_2, layer->gain_2, layer->shift_2, err));
+out:
+    return status;
+}
+
+static void bind_layer_task(void *context, size_t index, size_t worker)
+{
+    const struct layer_job *job = context;
+    const struct layer_place place = {.job = job, .index = index};
+    struct layer_result *result = &job->results[index];
+    (void)worker;
+    result->status = bind_layer(&place, &job->layers[index], &result->err);
+}
+
+ss_status ss__layers_bind(struct ss__transformer *transformer,
+                          const struct ss__encoder_config *config, struct ss__binder *binder,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__pool *pool = NULL;
+    struct layer_job job = {.config = config, .names = transformer->names, .binder = binder};
+    SS_ALLOC(transformer->layers, config->n_layers);
+    SS_ALLOC(job.results, config->n_layers);
+    SS_TRY(ss__pool_new(0, &pool, err));
+    job.layers = transformer->layers;
+    ss__pool_run(pool, config->n_layers, bind_layer_task, &job);
+    for (size_t i = 0; i < config->n_layers && status == SS_OK; i++) {
+        status = job.results[i].status;
+        if (status != SS_OK && err != NULL) {
+            *err = job.results[i].err;
+        }
+    }
+out:
+    ss__pool_free(pool);
+    ss__free(job.results);
+    return status;
+}
+
+void ss__layers_release(struct ss__layer *layers, size_t n_layers)
+{
+    for (size_t i = 0; layers != NULL && i < n_layers; i++) {
+        ss__matrix_release(&layers[i].qkv);
+        ss__matrix_release(&layers[i].context);
+        ss__matrix_release(&layers[i].inner);
+        ss__matrix_release(&layers[i].gate);
+        ss__matrix_release(&layers[i].outer);
+        ss__free(layers[i].vectors);
+    }
+    ss__free(layers);
+}

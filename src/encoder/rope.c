@@ -1,0 +1,140 @@
+/* Rotary positions: what a config says of them, and the tables of cosines and sines.
+ *
+ * The pair i of a head turns at position p by the angle p / (theta^(i / half) stretch). The
+ * reference rounds the frequency and the angle to float32 before it takes the cosine; at
+ * position 8191 that moves an angle by up to 2.4e-4, so the same roundings are made here. */
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+enum { MAX_TURNS = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
+
+/* ---- configs ---- */
+
+ss_status ss__rope_read(const char *path, const json_t *json, struct ss__layer_kind *kind,
+                        ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *type = "default";
+    double fraction = 1;
+    if (json != NULL && !json_is_null(json) && !json_is_object(json)) {
+        SS_FAIL_FILE(path, SS_E_DATA, "the rotary positions ('rope_parameters') are no object");
+    }
+    SS_TRY(ss__json_text(path, json, "type", &type, err));
+    SS_TRY(ss__json_text(path, json, "rope_type", &type, err));
+    SS_TRY(ss__json_number(path, json, "rope_theta", &kind->theta, err));
+    if (strcmp(type, "linear") == 0) {
+        SS_TRY(ss__json_need(path, json, "factor", err));
+        SS_TRY(ss__json_number(path, json, "factor", &kind->stretch, err));
+    } else if (strcmp(type, "default") != 0) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'rope_type' is '%s'; rotary positions of the types default and linear "
+                     "are read",
+                     type);
+    }
+    SS_TRY(ss__json_number(path, json, "partial_rotary_factor", &fraction, err));
+    if (fraction != 1) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'partial_rotary_factor' is %g; only 1 is read",
+                     fraction);
+    }
+out:
+    return status;
+}
+
+static ss_status check_kinds(const char *path, const struct ss__encoder_config *config,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < config->n_layers; i++) {
+        const struct ss__layer_kind *kind = &config->kinds[config->kind_of[i]];
+        if (!(kind->theta >= 1 && kind->theta <= 1e15)) {
+            SS_FAIL_FILE(path, SS_E_DATA,
+                         "the base of the rotary positions ('rope_theta') of layer %zu is %g, "
+                         "expected 1 to 1e15",
+                         i, kind->theta);
+        }
+        if (!(kind->stretch >= 1 && kind->stretch <= 1e6)) {
+            SS_FAIL_FILE(path, SS_E_DATA,
+                         "the 'factor' of the rotary positions of layer %zu is %g, expected 1 "
+                         "to 1e6",
+                         i, kind->stretch);
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__rope_check(const char *path, double fraction, struct ss__encoder_config *config,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t head_width = config->width / config->n_heads;
+    SS_TRY(check_kinds(path, config, err));
+    if (!(fraction > 0 && fraction <= 1)) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'rotary_emb_fraction' is %g; only rotary positions are read, of a "
+                     "fraction above 0 and up to 1",
+                     fraction);
+    }
+    const size_t rotary_width = (size_t)((double)head_width * fraction);
+    config->rotary_half = rotary_width / 2;
+    if (rotary_width == 0 || rotary_width % 2 != 0) {
+        SS_FAIL_FILE(path, SS_E_SHAPE,
+                     "%zu numbers of each head ('%s' %zu by '%s' %zu) would turn with the "
+                     "position; they turn in pairs",
+                     rotary_width, config->keys->width, config->width, config->keys->heads,
+                     config->n_heads);
+    }
+    if (config->n_positions > MAX_TURNS / config->rotary_half) {
+        SS_FAIL_FILE(path, SS_E_DATA,
+                     "'%s' is %zu; with heads of %zu numbers at most %zu positions are read",
+                     config->keys->positions, config->n_positions, head_width,
+                     MAX_TURNS / config->rotary_half);
+    }
+out:
+    return status;
+}
+
+/* ---- tables ---- */
+
+static float frequency(const struct ss__layer_kind *kind, size_t i, size_t half)
+{
+    const float exponent = (float)(2 * i) / (float)(2 * half);
+    const float wave = (float)pow((double)(float)kind->theta, (double)exponent);
+    return (1.0F / wave) / (float)kind->stretch;
+}
+
+static ss_status make_turns(const struct ss__encoder_config *config,
+                            const struct ss__layer_kind *kind, float **turns, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t half = config->rotary_half, n = config->n_positions;
+    SS_ALLOC_ALIGNED(*turns, 2 * n * half);
+    for (size_t i = 0; i < half; i++) {
+        const float per_position = frequency(kind, i, half);
+        for (size_t p = 0; p < n; p++) {
+            const float angle = (float)p * per_position;
+            (*turns)[p * half + i] = (float)cos((double)angle);
+            (*turns)[(n + p) * half + i] = (float)sin((double)angle);
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__rope_make(const struct ss__encoder_config *config,
+                        float *turns[SS__N_LAYER_KINDS], ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < config->n_layers; i++) {
+        const uint8_t kind = config->kind_of[i];
+        if (turns[kind] == NULL) {
+            SS_TRY(make_turns(config, &config->kinds[kind], &turns[kind], err));
+        }
+    }
+out:
+    return status;
+}
