@@ -227,6 +227,8 @@ const struct cli_command cli_analyze = {
              {OPT_PROMPT, false, NULL, NULL},
              {OPT_PROMPT_NAME, false, NULL, NULL},
              {OPT_MAX_TOKENS, false, NULL, NULL},
+             {OPT_SAE_FORMAT, false, NULL, NULL},
+             {OPT_SAE_TOP_K, false, NULL, NULL},
              {OPT_BATCHTOPK, false, "refuse", NULL},
              {OPT_BATCHTOPK_THRESHOLD, false, NULL, NULL},
              {OPT_CALIBRATION_ROWS, false, "10000", NULL},

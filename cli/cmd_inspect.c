@@ -200,6 +200,8 @@ const struct cli_command cli_inspect = {
              {OPT_AS, false, NULL, NULL},
              {OPT_SPLIT, false, NULL, NULL},
              {OPT_CONFIG, false, NULL, NULL},
+             {OPT_SAE_FORMAT, false, NULL, NULL},
+             {OPT_SAE_TOP_K, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

@@ -7,13 +7,25 @@
 
 static const char *const text_units[] = {"line", "paragraph", "document", NULL};
 static const char *const formats[] = {"jsonl", "json", "csv", "tsv", "txt", "parquet", NULL};
+static const char *const sae_formats[] = {"saes-for-sbert",
+                                          "saelens",
+                                          "gemma-scope",
+                                          "sparsify",
+                                          "latent-sae",
+                                          "dictionary_learning",
+                                          "saerch",
+                                          "openai",
+                                          "hypothesaes",
+                                          "sentence-transformers",
+                                          NULL};
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
 
 const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_MODEL] = {"model", 'm', CLI_TEXT, "DIR", NULL, "folder of the sentence encoder", 0},
-    [OPT_SAE] = {"sae", 's', CLI_TEXT, "DIR", NULL, "folder of the sparse autoencoder", 0},
+    [OPT_SAE] = {"sae", 's', CLI_TEXT, "DIR", NULL, "folder or file of the sparse autoencoder",
+                 0},
     [OPT_DATASET] = {"dataset", 'd', CLI_LIST, "PATH", NULL,
                      "file, folder, glob pattern or - for standard input; may be repeated", 0},
     [OPT_SPLIT] = {"split", 0, CLI_TEXT, "NAME", NULL,
@@ -40,6 +52,10 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          "one of the model's named prompts", 0},
     [OPT_MAX_TOKENS] = {"max-tokens", 0, CLI_COUNT, "N", NULL,
                         "cut texts after N tokens, below the model's own limit", 2},
+    [OPT_SAE_FORMAT] = {"sae-format", 0, CLI_CHOICE, "NAME", sae_formats,
+                        "format of the SAE, instead of looking", 0},
+    [OPT_SAE_TOP_K] = {"sae-top-k", 0, CLI_COUNT, "K", NULL,
+                       "k of an SAE whose format does not store it", 1},
     [OPT_BATCHTOPK] = {"batchtopk", 0, CLI_CHOICE, "RULE", batchtopk_rules,
                        "how a batch-top-k SAE is read row by row", 0},
     [OPT_BATCHTOPK_THRESHOLD] = {"batchtopk-threshold", 0, CLI_REAL, "X", NULL,

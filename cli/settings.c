@@ -24,6 +24,8 @@ struct ss_sae_options cli_sae_options(const struct cli_values *values)
                  {"row-topk", SS_BATCHTOPK_ROW_TOPK},
                  {"batch", SS_BATCHTOPK_BATCH}};
     struct ss_sae_options options = {
+        .format = values->text[OPT_SAE_FORMAT],
+        .top_k = values->count[OPT_SAE_TOP_K],
         .batchtopk_threshold = values->real[OPT_BATCHTOPK_THRESHOLD],
         .calibration_rows = values->count[OPT_CALIBRATION_ROWS],
         .batch_rows = values->count[OPT_BATCH_ROWS],

@@ -68,6 +68,7 @@ ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
     ss_sae_describe(sae, &info);
     ss__report_text(report, "format", info.format);
     ss__report_text(report, "kind", info.kind);
+    ss__report_text(report, "called there", info.variant);
     ss__report_text(report, "rule", info.rule);
     ss__report_count(report, "width", info.width);
     ss__report_count(report, "features", info.n_features);

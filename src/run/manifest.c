@@ -82,6 +82,7 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manife
     ss__put_text(writer, "path", info.path);
     ss__put_text(writer, "format", info.format);
     ss__put_text(writer, "kind", info.kind);
+    ss__put_text(writer, "variant", info.variant);
     ss__put_text(writer, "rule", info.rule);
     ss__put_text(writer, "model_name", info.model_name);
     ss__put_text(writer, "dtype", info.dtype);

@@ -6,7 +6,10 @@
 #include "sae/sae_format.h"
 
 static const struct ss__sae_format *const formats[] = {
-    &ss__sae_seed_format,
+    &ss__sae_seed_format,     &ss__sae_saelens_format, &ss__sae_gemma_format,
+    &ss__sae_sparsify_format, &ss__sae_latent_format,  &ss__sae_dictionary_format,
+    &ss__sae_saerch_format,   &ss__sae_openai_format,  &ss__sae_hypothesaes_format,
+    &ss__sae_csr_format,
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
@@ -128,8 +131,22 @@ out:
 /* A model's folder is not opened in search of an SAE. */
 static bool is_model(const struct ss__sae_place *place)
 {
-    return json_object_get(place->config, "model_type") != NULL ||
+    return place->is_module || json_object_get(place->config, "model_type") != NULL ||
+
            ss__sae_place_has(place, "modules.json");
+}
+
+/* Weights whose name claims an SAE, whatever is wrong with the documents beside them. */
+static bool has_named_weights(const struct ss__sae_place *place)
+{
+    static const char *const names[] = {"sae.pt", "sae.safetensors", "sae_weights.safetensors",
+                                        "ae.pt"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (place->folder != NULL && ss__sae_place_has(place, names[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool ss__sae_is_at(const char *path)
@@ -137,10 +154,14 @@ bool ss__sae_is_at(const char *path)
     struct ss__sae_place place = {0};
     const struct ss__sae_format *format = NULL;
     bool found = false;
-    if (ss__path_look(path) != SS__PATH_NONE &&
-        ss__sae_place_find(path, NULL, &place, NULL) == SS_OK) {
-        found = find_claim(&place, &format, NULL) != SS_OK || format != NULL ||
-                (!is_model(&place) && find_format(&place, &format, NULL) == SS_OK);
+    if (ss__path_look(path) == SS__PATH_NONE) {
+        return false;
+    }
+    if (ss__sae_place_find(path, NULL, &place, NULL) != SS_OK) {
+        found = has_named_weights(&place);
+    } else if (!is_model(&place)) {
+        found = has_named_weights(&place) || find_claim(&place, &format, NULL) != SS_OK ||
+                format != NULL || find_format(&place, &format, NULL) == SS_OK;
     }
     ss__sae_place_release(&place);
     return found;

@@ -15,6 +15,7 @@ enum { SS__SAE_NAME_BYTES = 256 };
 struct ss__sae_place {
     const char *path; /* as given, borrowed */
     char *folder;
+    bool is_module;       /* of the model that was pointed at */
     char *file;           /* of weights, if one was named, else NULL */
     json_t *config, *cfg; /* config.json and cfg.json, NULL if absent */
     char *config_path, *cfg_path;
@@ -85,6 +86,14 @@ SS_MUST_USE ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *
 SS_MUST_USE ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file,
                                           const char *key, ss_err *err);
 
+/* Width, number of features and k of the configs that sparsify began: d_in, num_latents or
+ * expansion_factor, k, in cfg.json. */
+SS_MUST_USE ss_status ss__sae_read_expansion(struct ss_sae *sae,
+                                             const struct ss__sae_place *place, ss_err *err);
+/* Say so if the `dtype` of a config is not that of the weights. */
+void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
+                           const char *file, const json_t *config);
+
 /* ---- tensors ---- */
 
 /* The names and layouts of the parts of one form. */
@@ -127,6 +136,13 @@ SS_MUST_USE ss_status ss__sae_need_vector(const struct ss__sae_place *place, con
                                           size_t n, float **out, ss_err *err);
 SS_MUST_USE ss_status ss__sae_need_scalar(const struct ss__sae_place *place, const char *name,
                                           double *out, ss_err *err);
+/* A matrix as rows [size[0], size[1]]; with SS__IN_BY_OUT it stands the other way round. */
+SS_MUST_USE ss_status ss__sae_need_rows(const struct ss__sae_place *place, const char *name,
+                                        ss__layout layout, const size_t size[2], float **out,
+                                        ss_err *err);
+/* sae->log_gains from a tensor [L], and sae->gains, their exp. */
+SS_MUST_USE ss_status ss__sae_read_gains(struct ss_sae *sae, const struct ss__sae_place *place,
+                                         const char *name, ss_err *err);
 /* Width and number of features from the shape of the encoder's matrix. */
 SS_MUST_USE ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *place,
                                         const char *name, ss__layout layout, ss_err *err);

@@ -108,6 +108,8 @@ static ss_status enter_module(struct ss__sae_place *place, ss_err *err)
             }
             ss__free(place->folder);
             place->folder = folder;
+            place->is_module = true;
+
             goto out;
         }
     }
@@ -128,7 +130,8 @@ static ss_status split_path(struct ss__sae_place *place, ss_err *err)
     if (!is_file) {
         place->folder = ss__strdup(place->path);
     } else {
-        place->folder = n_folder == 0 ? ss__strdup(".") : ss__strndup(place->path, n_folder);
+        place->folder = n_folder == 0 ? ss__strdup(".")
+                                      : ss__strndup(place->path, ss__max_size(n_folder - 1, 1));
         place->file = is_document ? NULL : ss__strdup(place->path);
     }
     return place->folder == NULL || (is_file && !is_document && place->file == NULL)
@@ -204,7 +207,14 @@ const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const
 
 const char *ss__sae_value(const struct ss__sae_place *place, const char *name)
 {
-    return place->weights == NULL ? NULL : ss__weights_metadata(place->weights, name);
+    char whole[SS__SAE_NAME_BYTES];
+    const char *value =
+        place->weights == NULL ? NULL : ss__weights_metadata(place->weights, name);
+    if (value != NULL || place->weights == NULL) {
+        return value;
+    }
+    (void)snprintf(whole, sizeof whole, "%s%s", place->prefix, name);
+    return ss__weights_metadata(place->weights, whole);
 }
 
 /* The only weights file of the folder. */

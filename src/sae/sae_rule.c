@@ -169,8 +169,8 @@ static void describe_pursuit(struct ss_sae *sae)
     if (sae->residual_threshold > 0) {
         ss__buf_printf(rule, ", until |r| < %.9g", sae->residual_threshold);
     }
-    ss__buf_add_text(rule, sae->stops_on_same_support ? ", or until a feature is chosen again; "
-                                                      : "; ");
+    ss__buf_add_text(rule,
+                     sae->stops_on_same_support ? ", or until a feature is chosen again" : "");
 }
 
 static void describe_lista(struct ss_sae *sae)

@@ -56,12 +56,19 @@ static const struct ss__sae_form forms[] = {
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
+/* A folder with this project's weights alone lacks its config.json. */
+static bool lacks_config(const struct ss__sae_place *place)
+{
+    return place->file == NULL && place->cfg == NULL &&
+           (place->config == NULL || json_object_get(place->config, "dict_size") != NULL) &&
+           (ss__sae_place_has(place, weights_names[0]) ||
+            ss__sae_place_has(place, weights_names[1]));
+}
+
 static bool claims_config(const struct ss__sae_place *place)
 {
     return json_object_get(place->config, "sae_type") != NULL ||
-           json_object_get(place->config, "act_size") != NULL ||
-           (place->file == NULL && ss__sae_place_has(place, weights_names[0]) &&
-            (place->config == NULL || json_object_get(place->config, "dict_size") != NULL));
+           json_object_get(place->config, "act_size") != NULL || lacks_config(place);
 }
 
 static ss_status find_form(const struct ss__sae_place *place, const struct ss__sae_form **form,
@@ -111,18 +118,6 @@ out:
     return status;
 }
 
-static void compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place)
-{
-    const char *named = json_string_value(json_object_get(place->config, "dtype"));
-    const char *plain = named != NULL && strncmp(named, "torch.", 6) == 0 ? named + 6 : named;
-    if (plain != NULL && strcmp(plain, sae->dtype) != 0) {
-        ss__log(place->log, SS_LEVEL_NOTICE,
-                "%s: dtype says '%.40s', but the weights are stored as %s; they are used as "
-                "stored",
-                place->config_path, named, sae->dtype);
-    }
-}
-
 static ss_status seed_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -135,7 +130,7 @@ static ss_status seed_read(struct ss_sae *sae, struct ss__sae_place *place, ss_e
     SS_TRY(read_config(sae, place, form, err));
     SS_TRY(ss__sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
     SS_TRY(ss__sae_read_form(sae, place, form, err));
-    compare_dtype(sae, place);
+    ss__sae_compare_dtype(sae, place, place->config_path, place->config);
     SS_TRY(ss__sae_add_files(sae, place, place->config_path, place->config, err));
 out:
     return status;

@@ -75,6 +75,19 @@ ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file, const 
     return status;
 }
 
+void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
+                           const char *file, const json_t *config)
+{
+    const char *named = json_string_value(json_object_get(config, "dtype"));
+    const char *plain = named != NULL && strncmp(named, "torch.", 6) == 0 ? named + 6 : named;
+    if (plain != NULL && strcmp(plain, sae->dtype) != 0) {
+        ss__log(place->log, SS_LEVEL_NOTICE,
+                "%s: dtype says '%.40s', but the weights are stored as %s; they are used as "
+                "stored",
+                file, named, sae->dtype);
+    }
+}
+
 /* ---- small tensors ---- */
 
 ss_status ss__sae_need_vector(const struct ss__sae_place *place, const char *name, size_t n,
@@ -172,6 +185,24 @@ out:
 
 /* ---- gates ---- */
 
+ss_status ss__sae_read_gains(struct ss_sae *sae, const struct ss__sae_place *place,
+                             const char *name, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = sae->n_features;
+    SS_TRY(ss__sae_need_vector(place, name, n, &sae->log_gains, err));
+    SS_ALLOC(sae->gains, n);
+    for (size_t f = 0; f < n; f++) {
+        sae->gains[f] = (float)exp((double)sae->log_gains[f]);
+        if (!isfinite(sae->gains[f])) {
+            SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_NONFINITE,
+                         "exp of tensor '%s' is beyond float32 at index %zu", name, f);
+        }
+    }
+out:
+    return status;
+}
+
 static ss_status read_gates(struct ss_sae *sae, const struct ss__sae_place *place,
                             const struct ss__sae_form *form, ss_err *err)
 {
@@ -182,16 +213,7 @@ static ss_status read_gates(struct ss_sae *sae, const struct ss__sae_place *plac
     }
     SS_TRY(ss__sae_need_vector(place, form->words->gate_bias, n, &sae->gate_bias, err));
     SS_TRY(ss__sae_need_vector(place, form->words->shift, n, &sae->shifts, err));
-    SS_TRY(ss__sae_need_vector(place, form->words->log_gain, n, &sae->log_gains, err));
-    SS_ALLOC(sae->gains, n);
-    for (size_t f = 0; f < n; f++) {
-        sae->gains[f] = (float)exp((double)sae->log_gains[f]);
-        if (!isfinite(sae->gains[f])) {
-            SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_NONFINITE,
-                         "exp of tensor '%s' is beyond float32 at index %zu",
-                         form->words->log_gain, f);
-        }
-    }
+    SS_TRY(ss__sae_read_gains(sae, place, form->words->log_gain, err));
 out:
     return status;
 }
@@ -207,10 +229,8 @@ static void transpose(const float *from, size_t n_rows, size_t n_columns, float 
     }
 }
 
-/* A matrix [n, m] of the file as rows [n, m] in memory of its own; with SS__IN_BY_OUT it stands
- * as [m, n] in the file. */
-static ss_status read_rows(const struct ss__sae_place *place, const char *name,
-                           ss__layout layout, const size_t size[2], float **out, ss_err *err)
+ss_status ss__sae_need_rows(const struct ss__sae_place *place, const char *name,
+                            ss__layout layout, const size_t size[2], float **out, ss_err *err)
 {
     ss_status status = SS_OK;
     const bool turned = layout == SS__IN_BY_OUT;
@@ -248,8 +268,8 @@ static ss_status read_decoder(struct ss_sae *sae, const struct ss__sae_place *pl
         return SS_OK;
     }
     if (keeps_decoder(sae) || form->folds_norms) {
-        return read_rows(place, names->decoder, turned ? SS__IN_BY_OUT : SS__OUT_BY_IN, size,
-                         &sae->decoder, err);
+        return ss__sae_need_rows(place, names->decoder, turned ? SS__IN_BY_OUT : SS__OUT_BY_IN,
+                                 size, &sae->decoder, err);
     }
     const uint64_t shape[2] = {size[turned], size[!turned]};
     const float *values = NULL;
@@ -302,7 +322,8 @@ static void fold_norms(struct ss_sae *sae)
     }
 }
 
-/* The encoder without a copy of its own where nothing needs one. */
+/* The encoder without a copy of its own where nothing needs one. Its shape is checked before
+ * there is memory for as many features as a config claims. */
 static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss__sae_place *place,
                                        const struct ss__sae_names *names, ss_err *err)
 {
@@ -314,6 +335,7 @@ static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss__sae_
     float *owned = NULL;
     SS_TRY(ss__weights_view_f32(place->weights, whole(place, names->encoder).text, 2, shape,
                                 &values, &owned, err));
+    SS_TRY(ss__matrix_new(sae->n_features, sae->width, &sae->encoder, err));
     ss__matrix_fill(&sae->encoder, 0, sae->n_features, values, names->encoder_layout);
     ss__weights_forget(place->weights, ss__sae_tensor(place, names->encoder));
 out:
@@ -326,17 +348,17 @@ static ss_status read_encoder(struct ss_sae *sae, const struct ss__sae_place *pl
 {
     ss_status status = SS_OK;
     const size_t size[2] = {sae->n_features, sae->width};
-    SS_TRY(ss__matrix_new(sae->n_features, sae->width, &sae->encoder, err));
     if (!sae->keeps_parts && !form->folds_norms) {
         SS_TRY(read_encoder_directly(sae, place, form->names, err));
     } else {
-        SS_TRY(read_rows(place, form->names->encoder, form->names->encoder_layout, size,
-                         &sae->encoder_rows, err));
+        SS_TRY(ss__sae_need_rows(place, form->names->encoder, form->names->encoder_layout, size,
+                                 &sae->encoder_rows, err));
         if (form->folds_norms && !(form->keeps_unit_norms && has_unit_norms(sae))) {
             fold_norms(sae);
             ss__sae_note(sae, "the norms of the rows of %s are taken into %s",
                          form->words->decoder, form->words->encoder);
         }
+        SS_TRY(ss__matrix_new(sae->n_features, sae->width, &sae->encoder, err));
         ss__matrix_fill(&sae->encoder, 0, sae->n_features, sae->encoder_rows, SS__OUT_BY_IN);
     }
     sae->dtype = ss__dtype_name(ss__sae_tensor(place, form->names->encoder)->dtype);

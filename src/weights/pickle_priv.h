@@ -86,7 +86,8 @@ const struct ss__pickle_node *ss__pickle_get(const struct ss__pickle_node *dict,
 
 /* Add the tensors below the root to `weights`, as NAME/NAME for nested dictionaries, and plain
  * values beside them (whole and real numbers, true and false, short texts) as metadata strings
- * of such names, the first few thousand of them. `swaps` says that the numbers are big-endian. Every storage must have its data. */
+ * of such names, the first few thousand of them. `swaps` says that the numbers are big-endian.
+ * Every storage must have its data. */
 SS_MUST_USE ss_status ss__pickle_add_tensors(const struct ss__pickle *self, bool swaps,
                                              struct ss__weights *weights, ss_err *err);
 

@@ -11,49 +11,16 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
 #include "sae/sae.h"
+#include "unit/sae_answers.h"
 
-/* fp32 sums of at most 16 terms: 16 * 2^-24 of the largest, twice for the normalisation. */
-#define VALUE_TOLERANCE 2e-6
+enum { BATCH_ROWS = 4 };
 
-enum { MOST_ROWS = 16, MOST_WIDTH = 16, MOST_FEATURES = 520, BATCH_ROWS = 4 };
-
-struct answer {
-    size_t n_rows, width;
-    float x[MOST_ROWS * MOST_WIDTH];
-    size_t offsets[MOST_ROWS + 1];
-    uint32_t features[MOST_ROWS * MOST_FEATURES];
-    double values[MOST_ROWS * MOST_FEATURES];
-    double most;
-};
-
-static struct answer expected;
-
-static void read_answer(const char *folder, const char *rule)
+static void read_good(const char *folder, const char *rule)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/sae/good/%s/%s.txt", SS_TEST_DATA, folder, rule);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    expected.most = 0;
-    assert_int_equal(fscanf(file, "%zu %zu", &expected.n_rows, &expected.width), 2);
-    assert_true(expected.n_rows <= MOST_ROWS && expected.width <= MOST_WIDTH);
-    for (size_t i = 0; i < expected.n_rows * expected.width; i++) {
-        assert_int_equal(fscanf(file, "%f", &expected.x[i]), 1);
-    }
-    for (size_t r = 0; r < expected.n_rows; r++) {
-        size_t n = 0;
-        assert_int_equal(fscanf(file, "%zu", &n), 1);
-        assert_true(n <= MOST_FEATURES);
-        expected.offsets[r + 1] = expected.offsets[r] + n;
-        for (size_t i = expected.offsets[r]; i < expected.offsets[r + 1]; i++) {
-            assert_int_equal(fscanf(file, "%u %lf", &expected.features[i], &expected.values[i]),
-                             2);
-            expected.most = fmax(expected.most, expected.values[i]);
-        }
-    }
-    fclose(file);
+    read_answer(path);
 }
 
 static ss_sae *open_good(const char *folder, const struct ss_sae_options *options)
@@ -68,29 +35,13 @@ static ss_sae *open_good(const char *folder, const struct ss_sae_options *option
     return sae;
 }
 
-static void check_rows(const char *name, const struct ss_sparse *found)
-{
-    assert_int_equal(found->n_rows, expected.n_rows);
-    for (size_t r = 0; r < expected.n_rows; r++) {
-        if (found->offsets[r + 1] != expected.offsets[r + 1]) {
-            fail_msg("%s: row %zu ends at %zu, expected %zu", name, r, found->offsets[r + 1],
-                     expected.offsets[r + 1]);
-        }
-    }
-    for (size_t i = 0; i < expected.offsets[expected.n_rows]; i++) {
-        assert_int_equal(found->features[i], expected.features[i]);
-        assert_true(fabs((double)found->values[i] - expected.values[i]) <=
-                    VALUE_TOLERANCE * expected.most);
-    }
-}
-
 static void check_answer(const char *folder, const char *rule, ss_sae *sae,
                          struct ss__sae_counts *counts)
 {
     struct ss_sparse found = {0};
     ss_work *work = NULL;
     ss_err err = {0};
-    read_answer(folder, rule);
+    read_good(folder, rule);
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
     if (ss__sae_encode(sae, work, expected.x, expected.n_rows, &found, counts, &err) != SS_OK) {
         fail_msg("%s: %s", folder, err.message);
@@ -194,7 +145,7 @@ static void batchtopk_calibrates(void **state)
     ss_sae *sae = open_good("batchtopk", &options);
     assert_int_equal(ss__sae_calibration_rows(sae), 10000);
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-    read_answer("batchtopk", "calibrated");
+    read_good("batchtopk", "calibrated");
     assert_int_equal(ss_sae_encode(sae, work, expected.x, 1, &out, &err), SS_E_UNSUPPORTED);
     assert_int_equal(ss__sae_calibrate(sae, work, expected.x, 0, &err), SS_E_DATA);
     assert_int_equal(ss__sae_calibrate(sae, work, expected.x, expected.n_rows, &err), SS_OK);

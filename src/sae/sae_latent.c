@@ -1,0 +1,250 @@
+/* latent-sae, a folder with
+ *
+ *   cfg.json         sae_type (name of an enum; absent means topk), d_in, num_latents (0: d_in
+ *                    expansion_factor), k, lista_eta, lista_steps, matryoshka_sizes and
+ *                    matryoshka_ks as lists in a text
+ *   sae.safetensors  encoder.weight [L, D], encoder.bias [L], W_dec [L, D], b_dec [D]; gated:
+ *                    W_gate.weight, W_gate.bias, W_mag.weight, r_mag instead of the encoder;
+ *                    jumprelu: log_threshold [L]; batchtopk: batchtopk_threshold []
+ *
+ * Reference: the encode methods of latent-sae of June 2026. b_dec is always subtracted;
+ * jumprelu keeps at most 4 k of a row, batchtopk at most k of what reaches its threshold. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "sae/sae_format.h"
+
+enum { MOST_STEPS = 1000, JUMPRELU_CAP_PER_K = 4 };
+
+static const char *const weights_names[] = {"sae.safetensors", NULL};
+
+static const struct ss__sae_names names = {.encoder = "encoder.weight",
+                                           .encoder_layout = SS__OUT_BY_IN,
+                                           .decoder = "W_dec",
+                                           .decoder_layout = SS__IN_BY_OUT,
+                                           .bias = "encoder.bias",
+                                           .decoder_bias = "b_dec"};
+static const struct ss__sae_names gated_names = {.encoder = "W_gate.weight",
+                                                 .encoder_layout = SS__OUT_BY_IN,
+                                                 .decoder = "W_dec",
+                                                 .decoder_layout = SS__IN_BY_OUT,
+                                                 .bias = "W_gate.bias",
+                                                 .decoder_bias = "b_dec"};
+static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
+                                           .decoder = "W_dec",
+                                           .subtracted = "b_dec",
+                                           .bias = "encoder.bias",
+                                           .threshold = "exp(log_threshold)"};
+static const struct ss__sae_words batch_words = {.encoder = "encoder.weight^T",
+                                                 .decoder = "W_dec",
+                                                 .subtracted = "b_dec",
+                                                 .bias = "encoder.bias",
+                                                 .threshold = "batchtopk_threshold"};
+static const struct ss__sae_words gated_words = {.encoder = "W_gate.weight^T",
+                                                 .decoder = "W_dec",
+                                                 .subtracted = "b_dec",
+                                                 .bias = "W_gate.bias",
+                                                 .log_gain = "r_mag",
+                                                 .shift = "W_mag.weight^T"};
+
+#define COMMON .names = &names, .subtracts_bias = true, .adds_bias = true
+
+static const struct ss__sae_form forms[] = {
+    {.variant = "topk", .kind = SS__SAE_TOPK, COMMON, .words = &words},
+    {.variant = "matryoshka", .kind = SS__SAE_TOPK, COMMON, .words = &words},
+    {.variant = "lista", .kind = SS__SAE_LISTA, COMMON, .words = &words},
+    {.variant = "jumprelu",
+     .kind = SS__SAE_JUMPRELU,
+     COMMON,
+     .words = &words,
+     .threshold_form = SS__THRESHOLD_EACH_LOG,
+     .threshold = "log_threshold"},
+    {.variant = "batchtopk",
+     .kind = SS__SAE_BATCHTOPK,
+     COMMON,
+     .words = &batch_words,
+     .threshold_form = SS__THRESHOLD_ALL,
+     .threshold = "batchtopk_threshold"},
+    {.variant = "gated",
+     .kind = SS__SAE_GATED_TOPK,
+     .names = &gated_names,
+     .words = &gated_words,
+     .subtracts_bias = true,
+     .adds_bias = true},
+};
+enum { N_FORMS = sizeof forms / sizeof forms[0] };
+
+static bool claims_config(const struct ss__sae_place *place)
+{
+    return json_object_get(place->cfg, "d_in") != NULL &&
+           json_object_get(place->cfg, "d_sae") == NULL &&
+           (json_object_get(place->cfg, "sae_type") != NULL ||
+            json_object_get(place->cfg, "matryoshka_sizes") != NULL);
+}
+
+/* Names of an enum are in capitals, its values are not. */
+static bool is_same_name(const char *a, const char *b)
+{
+    while (*a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static ss_status find_form(const struct ss__sae_place *place, const struct ss__sae_form **form,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = "topk";
+    SS_TRY(ss__json_text(place->cfg_path, place->cfg, "sae_type", &name, err));
+    for (size_t i = 0; i < N_FORMS; i++) {
+        if (is_same_name(name, forms[i].variant)) {
+            *form = &forms[i];
+            return SS_OK;
+        }
+    }
+    status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+                           "sae_type '%.80s' is not known; known are TOPK, GATED, JUMPRELU, "
+                           "LISTA, BATCHTOPK and MATRYOSHKA",
+                           name);
+    ss__err_about(err, "sae_type");
+out:
+    return status;
+}
+
+/* ---- matryoshka ---- */
+
+/* "16, 32,64": how many numbers, and the last one. */
+static ss_status read_list(const struct ss__sae_place *place, const char *key, size_t *n,
+                           size_t *last, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *text = "";
+    SS_TRY(ss__json_need(place->cfg_path, place->cfg, key, err));
+    SS_TRY(ss__json_text(place->cfg_path, place->cfg, key, &text, err));
+    *n = 0;
+    while (*text != '\0') {
+        char *end = NULL;
+        const long value = strtol(text, &end, 10);
+        end += strspn(end, " ");
+        if (end == text || value <= 0 || value > INT32_MAX || (*end != ',' && *end != '\0')) {
+            status = ss__fail_file(err, place->cfg_path, SS_E_DATA,
+                                   "%s is no list of numbers above 0 with commas between", key);
+            ss__err_about(err, key);
+            goto out;
+        }
+        *last = (size_t)value;
+        text = *end == ',' ? end + 1 : end;
+        (*n)++;
+    }
+out:
+    return status;
+}
+
+/* All levels together make the SAE, with the k of the last. */
+static ss_status read_levels(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n_sizes = 0, n_ks = 0, size = 0;
+    SS_TRY(read_list(place, "matryoshka_sizes", &n_sizes, &size, err));
+    SS_TRY(read_list(place, "matryoshka_ks", &n_ks, &sae->top_k, err));
+    if (n_sizes != n_ks || size != sae->n_features) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_DATA,
+                     "matryoshka_sizes has %zu numbers and ends with %zu, matryoshka_ks has "
+                     "%zu; expected as many, ending with the number of features, %zu",
+                     n_sizes, size, n_ks, sae->n_features);
+    }
+    SS_TRY(ss__sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err));
+out:
+    return status;
+}
+
+/* ---- others ---- */
+
+static ss_status read_lista(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    sae->eta = 0.1;
+    sae->n_steps = 1;
+    SS_TRY(ss__json_number(place->cfg_path, place->cfg, "lista_eta", &sae->eta, err));
+    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "lista_steps", &sae->n_steps, err));
+    if (sae->n_steps == 0 || sae->n_steps > MOST_STEPS) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_DATA,
+                     "lista_steps is %zu, expected a number from 1 to %d", sae->n_steps,
+                     MOST_STEPS);
+    }
+    if (!(fabs(sae->eta) <= 1e6)) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_DATA, "lista_eta is %g, which is impossible",
+                     sae->eta);
+    }
+out:
+    return status;
+}
+
+static ss_status read_magnitudes(struct ss_sae *sae, const struct ss__sae_place *place,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t size[2] = {sae->n_features, sae->width};
+    SS_TRY(
+        ss__sae_need_rows(place, "W_mag.weight", SS__OUT_BY_IN, size, &sae->magnitudes, err));
+    SS_TRY(ss__sae_read_gains(sae, place, "r_mag", err));
+out:
+    return status;
+}
+
+static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *place,
+                             const struct ss__sae_form *form, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__sae_read_expansion(sae, place, err));
+    if (strcmp(form->variant, "matryoshka") == 0) {
+        SS_TRY(read_levels(sae, place, err));
+    }
+    if (form->kind == SS__SAE_LISTA) {
+        SS_TRY(read_lista(sae, place, err));
+    }
+    if (form->kind == SS__SAE_JUMPRELU) {
+        sae->caps_rows = true;
+        sae->top_k = ss__min_size(sae->top_k * JUMPRELU_CAP_PER_K, sae->n_features);
+    }
+    if (form->kind == SS__SAE_BATCHTOPK) {
+        sae->caps_rows = true;
+        sae->includes_threshold = true;
+    }
+    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+out:
+    return status;
+}
+
+static ss_status latent_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__sae_form *form = NULL;
+    if (place->cfg == NULL) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
+                     "this file is missing; it says how the weights beside it are used");
+    }
+    SS_TRY(find_form(place, &form, err));
+    SS_TRY(read_config(sae, place, form, err));
+    SS_TRY(ss__sae_place_open(place, weights_names, "sae.safetensors", err));
+    SS_TRY(ss__sae_read_form(sae, place, form, err));
+    if (form->kind == SS__SAE_GATED_TOPK) {
+        SS_TRY(read_magnitudes(sae, place, err));
+    }
+    SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_latent_format = {
+    .name = "latent-sae",
+    .files = "cfg.json and sae.safetensors",
+    .claims_config = claims_config,
+    .read = latent_read,
+};

@@ -1,0 +1,236 @@
+/* The family of the scaled top-k SAEs, whose tensors are
+ *
+ *   pre_bias [D], encoder.weight [L, D], latent_bias [L], decoder.weight [D, L]
+ *
+ *   saerch    one file K_N_AUXK_auxk…_epoch_E.pth or DOMAIN_K_N_BATCH.pth: k is in its name
+ * only openai    one file LAYER.pt, with statistics, `activation` (a class) and, for TopK,
+ *             `activation_state_dict` {k, postact_fn} as plain values; TopK implies layer norm;
+ *             tied files have decoder.linear.weight [L, D] as well
+ *   csr       SparseAutoEncoder of sentence-transformers: N_SparseAutoEncoder/ with config.json
+ *             {input_dim, hidden_dim, k, normalize, ...} and model.safetensors or
+ *             pytorch_model.bin, the encoder tied and stored as decoder.linear.weight
+ *
+ * u = (input(x) - pre_bias) encoder.weight^T + latent_bias; the k largest, then relu.
+ * Reference: the forward methods of saerch of December 2024, sparse_autoencoder of June 2024,
+ * sentence-transformers 6.2. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "sae/sae_format.h"
+
+static const struct ss__sae_names free_names = {.encoder = "encoder.weight",
+                                                .encoder_layout = SS__OUT_BY_IN,
+                                                .decoder = "decoder.weight",
+                                                .decoder_layout = SS__OUT_BY_IN,
+                                                .bias = "latent_bias",
+                                                .decoder_bias = "pre_bias"};
+static const struct ss__sae_names tied_names = {.encoder = "encoder.weight",
+                                                .encoder_layout = SS__OUT_BY_IN,
+                                                .bias = "latent_bias",
+                                                .decoder_bias = "pre_bias"};
+static const struct ss__sae_names saved_once_names = {.encoder = "decoder.linear.weight",
+                                                      .encoder_layout = SS__OUT_BY_IN,
+                                                      .bias = "latent_bias",
+                                                      .decoder_bias = "pre_bias"};
+static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
+                                           .decoder = "decoder.weight^T",
+                                           .subtracted = "pre_bias",
+                                           .bias = "latent_bias"};
+
+#define COMMON .words = &words, .subtracts_bias = true, .adds_bias = true
+
+static bool has(const struct ss__sae_place *place, const char *name)
+{
+    return ss__sae_tensor(place, name) != NULL;
+}
+
+static bool has_biases(const struct ss__sae_place *place)
+{
+    return has(place, "pre_bias") && has(place, "latent_bias");
+}
+
+static bool is_openai(const struct ss__sae_place *place)
+{
+    return has_biases(place) &&
+           (ss__sae_value(place, "activation") != NULL || has(place, "latents_mean_square"));
+}
+
+/* ---- saerch ---- */
+
+static bool is_saerch(const struct ss__sae_place *place)
+{
+    return has_biases(place) && has(place, "decoder.weight") && !is_openai(place) &&
+           !has(place, "stats_last_nonzero");
+}
+
+/* Two numbers K_N in a file's name, at its start or behind its first word. */
+static bool read_name(const char *path, size_t *k, size_t *n)
+{
+    const char *name = ss__path_name(path);
+    for (size_t skipped = 0; skipped < 2; skipped++) {
+        if (sscanf(name, "%9zu_%9zu_", k, n) == 2) {
+            return true;
+        }
+        const char *next = strchr(name, '_');
+        name = next == NULL ? name : next + 1;
+    }
+    return false;
+}
+
+static ss_status find_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *file = ss__weights_path(place->weights);
+    size_t k = 0, n = 0;
+    const bool is_named = read_name(file, &k, &n) && n == sae->n_features;
+    if (place->options->top_k != 0) {
+        sae->top_k = place->options->top_k;
+        ss__sae_note(sae, "k is as given");
+    } else if (is_named) {
+        sae->top_k = k;
+        ss__sae_note(sae, "k is the one in the file's name");
+    } else {
+        SS_FAIL_FILE(file, SS_E_USAGE,
+                     "this format stores k in its file's name only (K_N_…, with N = %zu "
+                     "features); give it (--sae-top-k)",
+                     sae->n_features);
+    }
+    SS_TRY(ss__sae_check_top_k(sae, file, "k", err));
+out:
+    return status;
+}
+
+static ss_status saerch_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    static const struct ss__sae_form form = {
+        .variant = "FastAutoencoder", .kind = SS__SAE_TOPK, .names = &free_names, COMMON};
+    ss_status status = SS_OK;
+    SS_TRY(ss__sae_place_open(place, NULL, "a .pth file", err));
+    SS_TRY(ss__sae_set_shape(sae, place, "encoder.weight", SS__OUT_BY_IN, err));
+    SS_TRY(find_k(sae, place, err));
+    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_saerch_format = {
+    .name = "saerch",
+    .files = "a .pth file",
+    .claims_tensors = is_saerch,
+    .read = saerch_read,
+};
+
+/* ---- openai ---- */
+
+static ss_status read_topk(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *file = ss__weights_path(place->weights);
+    const char *k = ss__sae_value(place, "activation_state_dict/k");
+    const char *after = ss__sae_value(place, "activation_state_dict/postact_fn");
+    if (k == NULL) {
+        SS_FAIL_FILE(file, SS_E_DATA, "value 'activation_state_dict/k' is missing");
+    }
+    if (after != NULL && strcmp(after, "ReLU") != 0 && strcmp(after, "Identity") != 0) {
+        SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
+                     "postact_fn '%.80s' is not known; known are ReLU and Identity", after);
+    }
+    if (after != NULL && strcmp(after, "Identity") == 0) {
+        ss__sae_note(sae, "negative values among the k largest, which the original keeps, are "
+                          "no activations here");
+    }
+    const long long value = strtoll(k, NULL, 10);
+    sae->top_k = value > 0 && value <= INT32_MAX ? (size_t)value : 0;
+    SS_TRY(ss__sae_check_top_k(sae, file, "k in activation_state_dict", err));
+    sae->input = SS__INPUT_LAYER_NORM;
+    SS_TRY(ss__sae_check_input(sae, file, "layer norm (activation is TopK)", err));
+out:
+    return status;
+}
+
+static ss_status openai_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__sae_form form = {.variant = "ReLU", .kind = SS__SAE_VANILLA, COMMON};
+    SS_TRY(ss__sae_place_open(place, NULL, "a .pt file", err));
+    const char *activation = ss__sae_value(place, "activation");
+    SS_TRY(ss__sae_set_shape(sae, place, "encoder.weight", SS__OUT_BY_IN, err));
+    if (activation != NULL && strcmp(activation, "TopK") == 0) {
+        form.variant = "TopK";
+        form.kind = SS__SAE_TOPK;
+        SS_TRY(read_topk(sae, place, err));
+    } else if (activation != NULL && strcmp(activation, "ReLU") != 0) {
+        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+                     "activation '%.80s' is not known; known are ReLU and TopK", activation);
+    }
+    form.names = has(place, "decoder.weight") ? &free_names : &tied_names;
+    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_openai_format = {
+    .name = "openai",
+    .files = "a .pt file",
+    .claims_tensors = is_openai,
+    .read = openai_read,
+};
+
+/* ---- sentence-transformers ---- */
+
+static bool claims_csr(const struct ss__sae_place *place)
+{
+    return json_object_get(place->config, "input_dim") != NULL &&
+           json_object_get(place->config, "hidden_dim") != NULL &&
+           json_object_get(place->config, "k") != NULL;
+}
+
+static ss_status read_csr_config(struct ss_sae *sae, const struct ss__sae_place *place,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *file = place->config_path;
+    bool normalizes = false;
+    if (place->config == NULL) {
+        SS_FAIL_FILE(file, SS_E_NOINPUT,
+                     "this file is missing; it says how the weights beside it are used");
+    }
+    SS_TRY(ss__sae_need_size(file, place->config, "input_dim", &sae->width, err));
+    SS_TRY(ss__sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
+    SS_TRY(ss__sae_need_size(file, place->config, "k", &sae->top_k, err));
+    SS_TRY(ss__sae_check_top_k(sae, file, "k", err));
+    SS_TRY(ss__json_bool(file, place->config, "normalize", &normalizes, err));
+    sae->input = normalizes ? SS__INPUT_LAYER_NORM : SS__INPUT_PLAIN;
+    SS_TRY(ss__sae_check_input(sae, file, "normalize", err));
+    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+out:
+    return status;
+}
+
+static ss_status csr_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NULL};
+    struct ss__sae_form form = {.variant = "SparseAutoEncoder", .kind = SS__SAE_TOPK, COMMON};
+    ss_status status = SS_OK;
+    SS_TRY(read_csr_config(sae, place, err));
+    SS_TRY(ss__sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
+    form.names = has(place, "encoder.weight") ? &tied_names : &saved_once_names;
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_add_files(sae, place, place->config_path, place->config, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_csr_format = {
+    .name = "sentence-transformers",
+    .files = "config.json and model.safetensors of a SparseAutoEncoder",
+    .claims_config = claims_csr,
+    .read = csr_read,
+};

@@ -1,0 +1,404 @@
+/* SAELens, a folder with
+ *
+ *   cfg.json                 architecture, d_in, d_sae, apply_b_dec_to_input,
+ *                            normalize_activations, reshape_activations, k, ...; before version
+ *                            6 also hook_point, activation_fn_str, activation_fn_kwargs
+ *   sae_weights.safetensors  W_enc [D, L], W_dec [L, O], b_enc [L], b_dec [O], and by
+ *                            architecture threshold or log_threshold [L], topk_threshold [],
+ *                            b_gate, b_mag, r_mag [L]; matching pursuit has W_dec and b_dec
+ * only
+ *
+ * and Gemma Scope's params.npz with the tensors of a jumprelu SAE, whose b_dec is not
+ * subtracted.
+ *
+ * Reference: the encode methods of SAELens 6. Statistics of training beside the weights, and
+ * the connection of skip transcoders, say nothing about activations and are passed over. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "sae/sae_format.h"
+
+enum { FIRST_NEW_VERSION = 6 };
+
+static const char *const weights_names[] = {"sae_weights.safetensors", NULL};
+
+static const struct ss__sae_names plain_names = {.encoder = "W_enc",
+                                                 .encoder_layout = SS__IN_BY_OUT,
+                                                 .decoder = "W_dec",
+                                                 .decoder_layout = SS__IN_BY_OUT,
+                                                 .bias = "b_enc",
+                                                 .decoder_bias = "b_dec"};
+static const struct ss__sae_names gated_names = {.encoder = "W_enc",
+                                                 .encoder_layout = SS__IN_BY_OUT,
+                                                 .decoder = "W_dec",
+                                                 .decoder_layout = SS__IN_BY_OUT,
+                                                 .decoder_bias = "b_dec"};
+static const struct ss__sae_names tied_names = {.encoder = "W_dec",
+                                                .encoder_layout = SS__OUT_BY_IN,
+                                                .decoder = "W_dec",
+                                                .decoder_layout = SS__IN_BY_OUT,
+                                                .decoder_bias = "b_dec"};
+
+static const struct ss__sae_words plain_words = {.encoder = "W_enc",
+                                                 .decoder = "W_dec",
+                                                 .subtracted = "b_dec",
+                                                 .bias = "b_enc",
+                                                 .threshold = "threshold"};
+static const struct ss__sae_words batch_words = {.encoder = "W_enc",
+                                                 .decoder = "W_dec",
+                                                 .subtracted = "b_dec",
+                                                 .bias = "b_enc",
+                                                 .threshold = "topk_threshold"};
+static const struct ss__sae_words gated_words = {.encoder = "W_enc",
+                                                 .decoder = "W_dec",
+                                                 .subtracted = "b_dec",
+                                                 .gate_bias = "b_gate",
+                                                 .log_gain = "r_mag",
+                                                 .shift = "b_mag"};
+static const struct ss__sae_words tied_words = {
+    .encoder = "W_dec^T", .decoder = "W_dec", .subtracted = "b_dec"};
+
+#define PLAIN .names = &plain_names, .words = &plain_words, .adds_bias = true
+
+static const struct architecture {
+    struct ss__sae_form form;
+    bool has_k, is_transcoder;
+} architectures[] = {
+    {.form = {.variant = "standard", .kind = SS__SAE_VANILLA, PLAIN}},
+    {.form = {.variant = "topk", .kind = SS__SAE_TOPK, PLAIN}, .has_k = true},
+    {.form = {.variant = "jumprelu",
+              .kind = SS__SAE_JUMPRELU,
+              PLAIN,
+              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold = "threshold"}},
+    {.form = {.variant = "gated",
+              .kind = SS__SAE_GATED,
+              .names = &gated_names,
+              .words = &gated_words}},
+    {.form = {.variant = "batchtopk",
+              .kind = SS__SAE_BATCHTOPK,
+              .names = &plain_names,
+              .words = &batch_words,
+              .adds_bias = true,
+              .threshold_form = SS__THRESHOLD_ALL,
+              .threshold = "topk_threshold"},
+     .has_k = true},
+    {.form = {.variant = "matryoshka_batchtopk",
+              .kind = SS__SAE_BATCHTOPK,
+              .names = &plain_names,
+              .words = &batch_words,
+              .adds_bias = true,
+              .threshold_form = SS__THRESHOLD_ALL,
+              .threshold = "topk_threshold"},
+     .has_k = true},
+    {.form = {.variant = "matching_pursuit",
+              .kind = SS__SAE_PURSUIT,
+              .names = &tied_names,
+              .words = &tied_words}},
+    {.form = {.variant = "transcoder", .kind = SS__SAE_VANILLA, PLAIN}, .is_transcoder = true},
+    {.form = {.variant = "skip_transcoder", .kind = SS__SAE_VANILLA, PLAIN},
+     .is_transcoder = true},
+    {.form = {.variant = "jumprelu_transcoder",
+              .kind = SS__SAE_JUMPRELU,
+              PLAIN,
+              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold = "threshold"},
+     .is_transcoder = true},
+    {.form = {.variant = "jumprelu_skip_transcoder",
+              .kind = SS__SAE_JUMPRELU,
+              PLAIN,
+              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold = "threshold"},
+     .is_transcoder = true},
+};
+enum { N_ARCHITECTURES = sizeof architectures / sizeof architectures[0] };
+
+static const struct {
+    const char *name, *reason;
+} refusals[] = {
+    {"temporal", "it reads the tokens of a sequence together, and an embedding has none"},
+    {"abstopk", "its activations have either sign, and a feature here fires above 0"},
+};
+
+static bool claims_config(const struct ss__sae_place *place)
+{
+    return json_object_get(place->cfg, "d_sae") != NULL ||
+           (place->file == NULL && place->cfg == NULL &&
+            ss__sae_place_has(place, weights_names[0]));
+}
+
+/* ---- config ---- */
+
+static const json_t *cfg_get(const struct ss__sae_place *place, const char *key)
+{
+    const json_t *value = json_object_get(place->cfg, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* Version 6 moved what describes the model into `metadata`, and made `architecture` say all. */
+static bool is_new(const struct ss__sae_place *place)
+{
+    const char *version = json_string_value(cfg_get(place, "sae_lens_version"));
+    if (version == NULL) {
+        version =
+            json_string_value(json_object_get(cfg_get(place, "metadata"), "sae_lens_version"));
+    }
+    return version != NULL && strtol(version, NULL, 10) >= FIRST_NEW_VERSION;
+}
+
+static ss_status get_text(const struct ss__sae_place *place, const char *key, const char **out,
+                          ss_err *err)
+{
+    return ss__json_text(place->cfg_path, place->cfg, key, out, err);
+}
+
+/* The architecture's name; in old files a top-k activation makes any of them a topk. */
+static ss_status find_name(const struct ss__sae_place *place, const char **name, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *activation = "relu";
+    *name = "standard";
+    if (is_new(place)) {
+        SS_TRY(ss__json_need(place->cfg_path, place->cfg, "architecture", err));
+        return get_text(place, "architecture", name, err);
+    }
+    SS_TRY(get_text(place, "architecture", name, err));
+    SS_TRY(get_text(place, "activation_fn", &activation, err));
+    SS_TRY(get_text(place, "activation_fn_str", &activation, err));
+    if (strcmp(activation, "topk") == 0) {
+        *name = "topk";
+    } else if (strcmp(activation, "relu") != 0) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED,
+                     "activation_fn '%.80s' is not known; known are relu and topk", activation);
+    }
+out:
+    return status;
+}
+
+static ss_status find_architecture(const struct ss__sae_place *place,
+                                   const struct architecture **found, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = NULL;
+    SS_TRY(find_name(place, &name, err));
+    for (size_t i = 0; i < N_ARCHITECTURES; i++) {
+        if (strcmp(name, architectures[i].form.variant) == 0) {
+            *found = &architectures[i];
+            return SS_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        if (strcmp(name, refusals[i].name) == 0) {
+            SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED, "architecture '%s' is not read: %s",
+                         name, refusals[i].reason);
+        }
+    }
+    SS_FAIL_FILE(
+        place->cfg_path, SS_E_UNSUPPORTED,
+        "architecture '%.80s' is not known; known are standard, topk, jumprelu, gated, "
+        "batchtopk, matryoshka_batchtopk, matching_pursuit and transcoders",
+        name);
+out:
+    if (status != SS_OK) {
+        ss__err_about(err, "architecture");
+    }
+    return status;
+}
+
+/* Training may take a batch-top-k's k as a mean, which need not be whole. */
+static ss_status read_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *kwargs = cfg_get(place, "activation_fn_kwargs");
+    const bool is_old = !is_new(place) && json_object_get(kwargs, "k") != NULL;
+    double k = 0;
+    SS_TRY(ss__json_need(place->cfg_path, is_old ? kwargs : place->cfg, "k", err));
+    SS_TRY(ss__json_number(place->cfg_path, is_old ? kwargs : place->cfg, "k", &k, err));
+    if (!(k >= 1 && k <= INT32_MAX)) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_DATA, "k is %g, expected a number from 1 to %d", k,
+                     INT32_MAX);
+    }
+    sae->top_k = (size_t)k;
+    SS_TRY(ss__sae_check_top_k(sae, place->cfg_path, "k", err));
+out:
+    return status;
+}
+
+static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    static const struct {
+        const char *name;
+        ss__sae_input input;
+        const char *note;
+    } inputs[] = {
+        {"none", SS__INPUT_PLAIN, NULL},
+        {"layer_norm", SS__INPUT_LAYER_NORM, NULL},
+        {"constant_norm_rescale", SS__INPUT_ROOT_WIDTH, NULL},
+        {"expected_average_only_in", SS__INPUT_PLAIN,
+         "expected_average_only_in is not applied, its factor must be in the weights"},
+    };
+    ss_status status = SS_OK;
+    const char *key = "normalize_activations";
+    const char *name = "none";
+    const json_t *value = cfg_get(place, key);
+    if (json_is_boolean(value)) {
+        name = json_is_true(value) ? "expected_average_only_in" : "none";
+    } else {
+        SS_TRY(get_text(place, key, &name, err));
+    }
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        if (strcmp(name, inputs[i].name) == 0) {
+            sae->input = inputs[i].input;
+            if (inputs[i].note != NULL) {
+                ss__sae_note(sae, "%s", inputs[i].note);
+            }
+            return ss__sae_check_input(sae, place->cfg_path, key, err);
+        }
+    }
+    status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+                           "normalize_activations '%.80s' is not known; known are none, "
+                           "layer_norm, constant_norm_rescale and expected_average_only_in",
+                           name);
+    ss__err_about(err, key);
+out:
+    return status;
+}
+
+static ss_status check_reshape(const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = "none";
+    SS_TRY(get_text(place, "reshape_activations", &name, err));
+    if (strcmp(name, "none") != 0) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED,
+                     "reshape_activations '%.80s' joins the heads of an attention, and an "
+                     "embedding has none",
+                     name);
+    }
+out:
+    return status;
+}
+
+static ss_status read_pursuit(struct ss_sae *sae, const struct ss__sae_place *place,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    sae->residual_threshold = 1e-2;
+    sae->stops_on_same_support = true;
+    sae->n_steps = sae->width;
+    SS_TRY(ss__json_number(place->cfg_path, place->cfg, "residual_threshold",
+                           &sae->residual_threshold, err));
+    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "stop_on_duplicate_support",
+                         &sae->stops_on_same_support, err));
+    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->n_steps, err));
+    if (sae->n_steps > INT32_MAX) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_LIMIT, "max_iterations is %zu, more than %d",
+                     sae->n_steps, INT32_MAX);
+    }
+out:
+    return status;
+}
+
+static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *place,
+                             const struct architecture *architecture, struct ss__sae_form *form,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *file = place->cfg_path;
+    bool subtracts = !architecture->is_transcoder;
+    SS_TRY(ss__sae_need_size(file, place->cfg, "d_in", &sae->width, err));
+    SS_TRY(ss__sae_need_size(file, place->cfg, "d_sae", &sae->n_features, err));
+    if (architecture->is_transcoder) {
+        SS_TRY(ss__sae_need_size(file, place->cfg, "d_out", &sae->width_out, err));
+    }
+    SS_TRY(ss__json_bool(file, place->cfg, "apply_b_dec_to_input", &subtracts, err));
+    if (subtracts && architecture->is_transcoder) {
+        SS_FAIL_FILE(
+            file, SS_E_DATA,
+            "apply_b_dec_to_input is true, but a %s does not subtract b_dec, which has "
+            "the width of its output",
+            form->variant);
+    }
+    form->subtracts_bias = subtracts;
+    if (architecture->has_k) {
+        SS_TRY(read_k(sae, place, err));
+        SS_TRY(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",
+                             &form->folds_norms, err));
+    }
+    if (form->kind == SS__SAE_PURSUIT) {
+        SS_TRY(read_pursuit(sae, place, err));
+    }
+    SS_TRY(read_input(sae, place, err));
+    SS_TRY(check_reshape(place, err));
+    const json_t *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
+    SS_TRY(ss__sae_set_model_name(sae, owner, "model_name", err));
+out:
+    return status;
+}
+
+static ss_status saelens_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct architecture *architecture = NULL;
+    if (place->cfg == NULL) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
+                     "this file is missing; it says how the weights beside it are used");
+    }
+    SS_TRY(find_architecture(place, &architecture, err));
+    struct ss__sae_form form = architecture->form;
+    SS_TRY(read_config(sae, place, architecture, &form, err));
+    SS_TRY(ss__sae_place_open(place, weights_names, "sae_weights.safetensors", err));
+    if (form.threshold_form == SS__THRESHOLD_EACH &&
+        ss__sae_tensor(place, "threshold") == NULL &&
+        ss__sae_tensor(place, "log_threshold") != NULL) {
+        form.threshold_form = SS__THRESHOLD_EACH_LOG;
+        form.threshold = "log_threshold";
+    }
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    ss__sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
+    SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_saelens_format = {
+    .name = "saelens",
+    .files = "cfg.json and sae_weights.safetensors",
+    .claims_config = claims_config,
+    .read = saelens_read,
+};
+
+/* ---- Gemma Scope ---- */
+
+static bool gemma_claims(const struct ss__sae_place *place)
+{
+    return strcmp(ss__weights_format(place->weights), "npz") == 0 &&
+           ss__sae_tensor(place, "W_enc") != NULL && ss__sae_tensor(place, "threshold") != NULL;
+}
+
+static ss_status gemma_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    static const struct ss__sae_form form = {.variant = "jumprelu",
+                                             .kind = SS__SAE_JUMPRELU,
+                                             PLAIN,
+                                             .threshold_form = SS__THRESHOLD_EACH,
+                                             .threshold = "threshold"};
+    ss_status status = SS_OK;
+    SS_TRY(ss__sae_place_open(place, (const char *const[]){"params.npz", NULL}, "params.npz",
+                              err));
+    SS_TRY(ss__sae_set_shape(sae, place, "W_enc", SS__IN_BY_OUT, err));
+    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_gemma_format = {
+    .name = "gemma-scope",
+    .files = "params.npz",
+    .claims_tensors = gemma_claims,
+    .read = gemma_read,
+};

@@ -1,0 +1,146 @@
+/* sparsify, a folder of one hook point with
+ *
+ *   cfg.json         d_in, num_latents (0: d_in expansion_factor), k, activation topk |
+ *                    groupmax, transcode, skip_connection; other keys are ignored
+ *   sae.safetensors  encoder.weight [L, D], encoder.bias [L], W_dec [L, D], b_dec [D], and
+ *                    W_skip [D, D], which says nothing about activations
+ *
+ * Reference: SparseCoder.encode of sparsify 1.3. */
+#include <string.h>
+
+#include "base/json.h"
+#include "sae/sae_format.h"
+
+enum { DEFAULT_K = 32, DEFAULT_EXPANSION = 32 };
+
+static const char *const weights_names[] = {"sae.safetensors", NULL};
+
+static const struct ss__sae_names names = {.encoder = "encoder.weight",
+                                           .encoder_layout = SS__OUT_BY_IN,
+                                           .decoder = "W_dec",
+                                           .decoder_layout = SS__IN_BY_OUT,
+                                           .bias = "encoder.bias",
+                                           .decoder_bias = "b_dec"};
+static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
+                                           .decoder = "W_dec",
+                                           .subtracted = "b_dec",
+                                           .bias = "encoder.bias"};
+
+static const struct ss__sae_form forms[] = {
+    {.variant = "topk",
+     .kind = SS__SAE_TOPK,
+     .names = &names,
+     .words = &words,
+     .adds_bias = true},
+    {.variant = "groupmax",
+     .kind = SS__SAE_GROUPMAX,
+     .names = &names,
+     .words = &words,
+     .adds_bias = true},
+};
+enum { N_FORMS = sizeof forms / sizeof forms[0] };
+
+static bool claims_config(const struct ss__sae_place *place)
+{
+    static const char *const others[] = {"d_sae", "sae_type", "matryoshka_sizes"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (json_object_get(place->cfg, others[i]) != NULL) {
+            return false;
+        }
+    }
+    return json_object_get(place->cfg, "d_in") != NULL;
+}
+
+static ss_status find_form(const struct ss__sae_place *place, struct ss__sae_form *form,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = "topk";
+    SS_TRY(ss__json_text(place->cfg_path, place->cfg, "activation", &name, err));
+    for (size_t i = 0; i < N_FORMS; i++) {
+        if (strcmp(name, forms[i].variant) == 0) {
+            *form = forms[i];
+            return SS_OK;
+        }
+    }
+    status =
+        ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+                      "activation '%.80s' is not known; known are topk and groupmax", name);
+    ss__err_about(err, "activation");
+out:
+    return status;
+}
+
+ss_status ss__sae_read_expansion(struct ss_sae *sae, const struct ss__sae_place *place,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t expansion = DEFAULT_EXPANSION;
+    sae->top_k = DEFAULT_K;
+    SS_TRY(ss__sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->width, err));
+    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "num_latents", &sae->n_features, err));
+    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "expansion_factor", &expansion, err));
+    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "k", &sae->top_k, err));
+    if (sae->n_features == 0 && expansion <= INT32_MAX) {
+        sae->n_features = sae->width * expansion; /* each below 2^31 */
+    }
+    if (sae->n_features == 0 || sae->n_features > INT32_MAX) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_DATA,
+                     "num_latents is 0 or too large, and so is d_in times expansion_factor, "
+                     "%zu",
+                     expansion);
+    }
+    SS_TRY(ss__sae_check_top_k(sae, place->cfg_path, "k", err));
+out:
+    return status;
+}
+
+/* latent-sae writes the same two files; its tensors must not be read by the rules of here. */
+static ss_status check_own(const struct ss__sae_place *place, ss_err *err)
+{
+    static const char *const others[] = {"W_gate.weight", "log_threshold",
+                                         "batchtopk_threshold"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (ss__sae_tensor(place, others[i]) != NULL) {
+            return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+                                 "key 'sae_type' is missing, but there is a tensor '%s', which "
+                                 "latent-sae writes by that key",
+                                 others[i]);
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status sparsify_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__sae_form form = {0};
+    bool transcodes = false;
+    if (place->cfg == NULL) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
+                     "this file is missing; it says how the weights beside it are used");
+    }
+    SS_TRY(find_form(place, &form, err));
+    SS_TRY(ss__sae_read_expansion(sae, place, err));
+    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
+    form.subtracts_bias = !transcodes;
+    if (form.kind == SS__SAE_GROUPMAX && sae->n_features % sae->top_k != 0) {
+        SS_FAIL_FILE(place->cfg_path, SS_E_SHAPE,
+                     "%zu features make no %zu equal groups (k, with activation groupmax)",
+                     sae->n_features, sae->top_k);
+    }
+    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss__sae_place_open(place, weights_names, "sae.safetensors", err));
+    SS_TRY(check_own(place, err));
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_sparsify_format = {
+    .name = "sparsify",
+    .files = "cfg.json and sae.safetensors",
+    .claims_config = claims_config,
+    .read = sparsify_read,
+};
