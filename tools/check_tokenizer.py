@@ -5,6 +5,9 @@
     check_tokenizer.py random [--texts N] [--folders N] [--seed S]
                                                  random texts on random model folders
     check_tokenizer.py files FOLDER FILE...      every line (or JSONL text) of files, one model
+    check_tokenizer.py trained [--texts N] [--lines FILE] [--seed S]
+                                                 BPE and Unigram of many kinds, trained on the spot,
+                                                 on lines of a file and random texts from all scripts
     options: --library PATH (libsaescope.a), --verbose
 
 Needs transformers and tokenizers; prints a count of differences and exits 1 if there are any. The
@@ -339,6 +342,44 @@ def check_files(driver, count, options):
         print(f"{path}: {len(texts)} texts, {count.wrong - before} differ", flush=True)
 
 
+# ---- trained tokenizers ----
+
+def damaged(rng, line):
+    """A line with odd things put into it: what stands beside a word decides how it is cut."""
+    out = list(line[rng.randrange(len(line) + 1):][:rng.choice([20, 80, 300])])
+    for _ in range(rng.choice([0, 1, 1, 3, 8])):
+        odd = rng.choice([lambda: chr(rng.choice(ALL_POINTS)), lambda: random_text(rng)[:40], lambda: "'" + rng.choice("stdmlrvSTDM\u017f"),
+                          lambda: rng.choice(["<mask>", "<s>", "</s>", "<pad>", "<unk>", "  <mask>", "\u2581", "<0x41>", "</w>", "@@"]),
+                          lambda: rng.choice([" ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u200b", "\x00", "\x85"]) * rng.randint(1, 4),
+                          lambda: rng.choice("0123456789\u00bd\u0663\u2167") * rng.randint(1, 7)])
+        out.insert(rng.randint(0, len(out)), odd())
+    return "".join(out)
+
+
+def trained_texts(rng, n, lines):
+    some = lambda: random_text(rng) if rng.random() < 0.4 else damaged(rng, rng.choice(lines))
+    longest = [c * 20000 for c in ("a", "ab", "\u4e2d", "\U0001f600", "x1", "\u0301", " ", "a ")]
+    return [""] + longest + [some() for _ in range(n)]
+
+
+def check_trained(driver, scratch, count, options):
+    import trained_tokenizers as trained
+    lines = [line.rstrip("\n") for line in open(options.lines)] if options.lines else trained.sample_lines()
+    for name, train in trained.kinds(lines[:4000]).items():
+        if options.kinds and name not in options.kinds:
+            continue
+        folder = os.path.join(scratch, name)
+        trained.write_folder(folder, trained.finish(train(), not name.startswith("unigram")))
+        reference, before = load_reference(folder), count.wrong
+        rng = random.Random(f"{options.seed} {name}")
+        for at in range(0, options.texts, 50000):
+            texts = trained_texts(rng, min(50000, options.texts - at), lines)
+            count.add(name, texts, [json.loads(x) for x in drive(driver, "ids", folder, texts)], reference_ids(reference, texts))
+        lists = [reference.backend_tokenizer.encode(t).ids for t in texts[:300]]
+        check_decoding(count, driver, folder, reference, lists, False)
+        print(f"{name}: {options.texts} texts, {count.wrong - before} differ", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--library", default=f"{ROOT}/build/release/src/libsaescope.a")
@@ -351,6 +392,11 @@ def main():
     some.add_argument("--seed", type=int, default=1)
     some.add_argument("--only", type=int, help="number of a single folder")
     some.add_argument("--keep", help="copy the folders here")
+    some = modes.add_parser("trained")
+    some.add_argument("--texts", type=int, default=5000)
+    some.add_argument("--seed", type=int, default=1)
+    some.add_argument("--lines", help="a file of texts to train on and to damage")
+    some.add_argument("--kinds", nargs="*", help="only these")
     files = modes.add_parser("files")
     files.add_argument("folder")
     files.add_argument("files", nargs="+")
@@ -362,6 +408,8 @@ def main():
             check_points(driver, scratch, count)
         elif options.mode == "random":
             check_random(driver, scratch, count, options)
+        elif options.mode == "trained":
+            check_trained(driver, scratch, count, options)
         else:
             check_files(driver, count, options)
     print(f"{count.compared} compared, {count.wrong} differ")

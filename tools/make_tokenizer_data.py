@@ -16,6 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check_tokenizer as check  # noqa: E402
+import trained_tokenizers as trained  # noqa: E402
 
 WORDS = """the of and to in a is that for it as was with be by on not he his but at are this have from or had an they
 which you were her all one she there would their we him been has when who will more no if out so said what up its about
@@ -145,6 +146,15 @@ def folders():
     }
 
 
+def trained_folders():
+    """Small tokenizers of every kind that is trained, for the generic class."""
+    lines = trained.sample_lines(400)
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "mask_token": "<mask>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    for name, train in trained.kinds(lines, 340).items():
+        tokenizer = trained.finish(train(), not name.startswith("unigram"))
+        yield name, {"tokenizer.json": json.loads(tokenizer.to_str()), "tokenizer_config.json": config}
+
+
 def digest_corpora(shared):
     """Ids of every line, cut to 128 as those models do, one JSON array a line."""
     found = {}
@@ -167,7 +177,7 @@ def main():
     inputs = texts()
     write_rows(os.path.join(out, "texts.json"), inputs)
     rng = random.Random(30)
-    for name, files in folders().items():
+    for name, files in [*folders().items(), *trained_folders()]:
         folder = os.path.join(out, name)
         os.makedirs(folder)
         for file, content in files.items():

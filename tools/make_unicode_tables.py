@@ -173,6 +173,23 @@ def mapping(name, table):
             array(f"{name}_pool", "uint32_t", pool))
 
 
+def record_table(record, name="record"):
+    """A byte for every code point, by blocks; the index of a block is itself looked up by groups of
+    blocks, since planes 4 to 13 hold nothing."""
+    blocks, index = {}, []
+    for start in range(0, 0x110000, BLOCK):
+        block = tuple(record(c) if not 0xD800 <= c <= 0xDFFF else 0 for c in range(start, start + BLOCK))
+        index.append(blocks.setdefault(block, len(blocks)))
+    assert len(blocks) < 65536
+    group = 256
+    groups, top = {}, []
+    for start in range(0, len(index), group):
+        top.append(groups.setdefault(tuple(index[start:start + group]), len(groups)))
+    return (array(f"{name}_groups", "uint8_t", top)
+            + array(f"{name}_blocks", "uint16_t", [b for g in groups for b in g])
+            + array(f"{name}s", "uint8_t", [r for b in blocks for r in b]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out")
@@ -188,26 +205,14 @@ def main():
         return (CLASSES.index(found.get(c, "PLAIN")) | (c in nfd or c in HANGUL) << 3 | (c in lower) << 4 |
                 (c in ccc) << 5 | (c in marks) << 6 | (c in words) << 7)
 
-    blocks, index = {}, []
-    for start in range(0, 0x110000, BLOCK):
-        block = tuple(record(c) if not 0xD800 <= c <= 0xDFFF else 0 for c in range(start, start + BLOCK))
-        index.append(blocks.setdefault(block, len(blocks)))
-    assert len(blocks) < 65536
-    # planes 4 to 13 hold nothing: the index of a block is itself looked up by groups of blocks
-    group = 256
-    groups, top = {}, []
-    for start in range(0, len(index), group):
-        top.append(groups.setdefault(tuple(index[start:start + group]), len(groups)))
     text = (f"/* Made by tools/make_unicode_tables.py from tokenizers {tokenizers.__version__}; do not edit. */\n"
-            + array("record_groups", "uint8_t", top)
-            + array("record_blocks", "uint16_t", [b for g in groups for b in g])
-            + array("records", "uint8_t", [r for b in blocks for r in b])
+            + record_table(record)
             + mapping("nfd", nfd) + mapping("lower", lower))
     runs = sorted((a, b, v) for v in set(ccc.values()) for a, b in ranges(c for c in ccc if ccc[c] == v))
     text += array("combining_ranges", "struct combining_range", ["{%d, %d, %d}" % run for run in runs])
     with open(options.out, "w") as out:
         out.write(text)
-    print(f"{len(text)} bytes, {len(blocks)} blocks, {len(groups)} groups, {len(nfd)} decompositions, "
+    print(f"{len(text)} bytes, {len(nfd)} decompositions, "
           f"{len(lower)} lower-case, {len(runs)} combining ranges, {len(words)} word characters", file=sys.stderr)
 
 

@@ -1,8 +1,9 @@
-/* Ids to text, as the reference decodes: tokens are joined, continuing pieces without a space,
- * and the spaces that tokenising put around punctuation are taken back token by token. */
+/* Ids to text, as the reference decodes: tokens are joined as the kind of decoder says. The one
+ * of WordPiece takes back the spaces that tokenising put around punctuation, token by token. */
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
 
 struct replacement {
@@ -44,22 +45,98 @@ static void clean_up(struct ss__buf *buf, size_t from, bool whole_text)
     }
 }
 
-static void add_token(const struct ss__decoder *decoder, struct ss__buf *buf, const char *text,
-                      size_t n_bytes, bool first)
+/* ---- joining ---- */
+
+static bool begins_with(const struct ss_text *text, const char *affix)
 {
-    const size_t n_prefix = strlen(decoder->prefix);
+    const size_t n = strlen(affix);
+    return n > 0 && text->n_bytes >= n && memcmp(text->data, affix, n) == 0;
+}
+
+static void join_wordpiece(const struct ss__decoder *decoder, struct ss__buf *buf,
+                           struct ss_text token, bool first)
+{
     const size_t from = buf->n_bytes;
-    const bool continues = !decoder->joins_with_spaces && n_bytes >= n_prefix &&
-                           memcmp(text, decoder->prefix, n_prefix) == 0;
-    if (!first && continues) {
-        text += n_prefix;
-        n_bytes -= n_prefix;
-    } else if (!first) {
+    const bool continues = !first && decoder->joining == SS__JOIN_WORDPIECE &&
+                           (decoder->affix[0] == '\0' || begins_with(&token, decoder->affix));
+    const size_t n_left_out = continues ? strlen(decoder->affix) : 0;
+    if (!first && !continues) {
         ss__buf_add_byte(buf, ' ');
     }
-    ss__buf_add(buf, text, n_bytes);
+    ss__buf_add(buf, token.data + n_left_out, token.n_bytes - n_left_out);
     if (decoder->cleans) {
         clean_up(buf, from, false);
+    }
+}
+
+/* The bytes that a token stands for; a token with any other character stands for itself. */
+static void join_bytes(struct ss__buf *buf, struct ss_text token)
+{
+    const size_t from = buf->n_bytes;
+    for (size_t at = 0; at < token.n_bytes;) {
+        uint32_t c = SS__REPLACEMENT;
+        at += ss__max_size(ss__utf8_decode(token.data + at, token.n_bytes - at, &c), 1);
+        const int byte = ss__byte_of_text(c);
+        if (byte < 0) {
+            buf->n_bytes = from;
+            ss__buf_add(buf, token.data, token.n_bytes);
+            return;
+        }
+        ss__buf_add_byte(buf, (char)byte);
+    }
+}
+
+static void join_marks(const struct ss__decoder *decoder, struct ss__buf *buf,
+                       struct ss_text token, bool first)
+{
+    const size_t n = strlen(decoder->affix);
+    while (token.n_bytes > 0) {
+        const bool is_mark = begins_with(&token, decoder->affix);
+        const size_t n_taken = is_mark ? n : 1;
+        if (!is_mark) {
+            ss__buf_add_byte(buf, token.data[0]);
+        } else if (!first || decoder->keeps_first) {
+            ss__buf_add_byte(buf, ' ');
+        }
+        token = (struct ss_text){token.data + n_taken, token.n_bytes - n_taken};
+    }
+}
+
+/* Every suffix in a token becomes a space, in the last token nothing. */
+static void join_suffix(const struct ss__decoder *decoder, struct ss__buf *buf,
+                        struct ss_text token, bool last)
+{
+    const size_t n = strlen(decoder->affix);
+    while (token.n_bytes > 0) {
+        const bool is_suffix = begins_with(&token, decoder->affix);
+        const size_t n_taken = is_suffix ? n : 1;
+        if (!is_suffix) {
+            ss__buf_add_byte(buf, token.data[0]);
+        } else if (!last) {
+            ss__buf_add_byte(buf, ' ');
+        }
+        token = (struct ss_text){token.data + n_taken, token.n_bytes - n_taken};
+    }
+}
+
+static void add_token(const struct ss__decoder *decoder, struct ss__buf *buf,
+                      struct ss_text token, bool first, bool last)
+{
+    switch (decoder->joining) {
+    case SS__JOIN_BYTES:
+        join_bytes(buf, token);
+        break;
+    case SS__JOIN_MARKS:
+        join_marks(decoder, buf, token, first);
+        break;
+    case SS__JOIN_SUFFIX:
+        join_suffix(decoder, buf, token, last);
+        break;
+    case SS__JOIN_SPACES:
+    case SS__JOIN_WORDPIECE:
+    case SS__JOIN_UNKNOWN:
+    default:
+        join_wordpiece(decoder, buf, token, first);
     }
 }
 
@@ -81,22 +158,53 @@ static bool is_special(const struct ss__tokenizer *self, const char *text, size_
     return added != NULL && added->special;
 }
 
+/* Bytes need not be UTF-8 when tokens were cut anywhere. */
+static ss_status make_valid(struct ss__buf *buf, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf repaired = {0};
+    if (buf->n_bytes > 0 && ss__utf8_valid_prefix(buf->data, buf->n_bytes) < buf->n_bytes) {
+        (void)ss__utf8_repair(buf->data, buf->n_bytes, &repaired);
+        SS_TRY(ss__buf_check(&repaired, err));
+        ss__buf_release(buf);
+        *buf = repaired;
+        repaired = (struct ss__buf){0};
+    }
+out:
+    ss__buf_release(&repaired);
+    return status;
+}
+
 ss_status ss__detokenize(const struct ss__tokenizer *self, const int32_t *ids, size_t n_ids,
                          bool skip_special, char **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
+    struct ss_text token = {NULL, 0}; /* held back until it is known whether it is the last */
     bool first = true;
     *out = NULL;
+    if (self->decoder.joining == SS__JOIN_UNKNOWN) {
+        SS_FAIL(SS_E_UNSUPPORTED,
+                "the tokenizer's decoder '%.40s' is not supported; WordPiece, ByteLevel, "
+                "Metaspace and BPEDecoder are",
+                self->decoder.affix);
+    }
     for (size_t i = 0; i < n_ids; i++) {
         size_t n_bytes = 0;
         const char *text = text_of(self, ids[i], &n_bytes);
         if (text == NULL || (skip_special && is_special(self, text, n_bytes))) {
             continue;
         }
-        add_token(&self->decoder, &buf, text, n_bytes, first);
-        first = false;
+        if (token.data != NULL) {
+            add_token(&self->decoder, &buf, token, first, false);
+            first = false;
+        }
+        token = (struct ss_text){text, n_bytes};
     }
+    if (token.data != NULL) {
+        add_token(&self->decoder, &buf, token, first, true);
+    }
+    SS_TRY(make_valid(&buf, err));
     if (self->decoder.cleans_text) {
         clean_up(&buf, 0, true);
     }

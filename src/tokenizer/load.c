@@ -1,7 +1,9 @@
 /* A tokenizer folder: which file decides what.
  *
  *   tokenizer.json           vocabulary, added tokens; the whole pipeline for the generic class
- *   vocab.txt                the vocabulary where there is no tokenizer.json
+ *   vocab.txt                the vocabulary where there is no tokenizer.json: of WordPiece,
+ *   vocab.json, merges.txt   of byte-level BPE,
+ *   sentencepiece.bpe.model  of Unigram
  *   tokenizer_config.json    the class and its settings, added tokens that override
  *   special_tokens_map.json  tokens with a role, where the config lists no added tokens
  *   added_tokens.json        older form of added tokens, likewise
@@ -16,14 +18,35 @@
 
 static const double ABSURD_LENGTH = 1e9; /* "no limit" is written as 10^30 */
 
+static const char *const camembert_tokens[] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED",
+                                               NULL};
+
+#define AROUND_BERT .begin = "cls_token", .end = "sep_token"
 static const struct ss__tokenizer_class classes[] = {
-    {"BertTokenizer", "bert", false, false},
-    {"DistilBertTokenizer", "distilbert", false, false},
-    {"MPNetTokenizer", "mpnet", false, true},
-    {"PreTrainedTokenizer", NULL, true, false}, /* with "Fast" behind it, which is dropped */
-    {"TokenizersBackend", NULL, true, false},
+    {"BertTokenizer", "bert", &ss__bert_kind, SS__ROLES_BERT, AROUND_BERT},
+    {"DistilBertTokenizer", "distilbert", &ss__bert_kind, SS__ROLES_BERT, AROUND_BERT},
+    {"MPNetTokenizer", "mpnet", &ss__bert_kind, SS__ROLES_MPNET, true, AROUND_BERT},
+    {"RobertaTokenizer", "roberta", &ss__bpe_kind, SS__ROLES_ROBERTA, AROUND_BERT},
+    {"XLMRobertaTokenizer", "xlm-roberta", &ss__unigram_kind, SS__ROLES_ROBERTA,
+     .begin = "bos_token", .end = "eos_token", .unknown_piece = 3},
+    {"CamembertTokenizer", "camembert", &ss__unigram_kind, SS__ROLES_ROBERTA, true,
+     .begin = "bos_token", .end = "eos_token", .unknown_piece = -1,
+     .more_tokens = camembert_tokens},
+    {.name = "PreTrainedTokenizer"}, /* with "Fast" behind it, which is dropped */
+    {.name = "TokenizersBackend"},
 };
 enum { N_CLASSES = sizeof classes / sizeof classes[0], GENERIC_CLASS = N_CLASSES - 1 };
+
+/* The files that a kind of model has its vocabulary in where there is no tokenizer.json. */
+static const struct {
+    const struct ss__piece_kind *kind;
+    const char *vocab, *merges;
+} vocab_files[] = {
+    {&ss__bert_kind, "vocab.txt", NULL},
+    {&ss__bpe_kind, "vocab.json", "merges.txt"},
+    {&ss__unigram_kind, "sentencepiece.bpe.model", NULL},
+};
+enum { N_VOCAB_FILES = sizeof vocab_files / sizeof vocab_files[0] };
 
 /* ---- files ---- */
 
@@ -44,23 +67,74 @@ out:
     return status;
 }
 
-static ss_status open_files(struct ss__loading *loading, const char *folder, ss_err *err)
+static ss_status open_files(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
+    const char *folder = loading->folder;
     SS_TRY(open_json(folder, "tokenizer.json", &loading->tokenizer, err));
     SS_TRY(open_json(folder, "tokenizer_config.json", &loading->config, err));
     SS_TRY(open_json(folder, "special_tokens_map.json", &loading->special_map, err));
     SS_TRY(open_json(folder, "added_tokens.json", &loading->added_map, err));
     SS_TRY(open_json(folder, "config.json", &loading->model_config, err));
-    loading->vocab_path = ss__path_join(folder, "vocab.txt");
-    if (loading->vocab_path == NULL) {
-        status = ss__fail_nomem(err, "a path");
-        goto out;
+out:
+    return status;
+}
+
+/* The path of a file of the folder, and whether it is there. */
+static ss_status find_file(const struct ss__loading *loading, const char *name, char **path,
+                           bool *found, ss_err *err)
+{
+    *path = ss__path_join(loading->folder, name);
+    if (*path == NULL) {
+        return ss__fail_nomem(err, "a path");
     }
-    if (loading->tokenizer.root == NULL &&
-        ss__path_look(loading->vocab_path) != SS__PATH_FILE) {
-        SS_FAIL_FILE(folder, SS_E_NOINPUT,
-                     "there is no tokenizer here: expected tokenizer.json, or vocab.txt with "
+    *found = ss__path_look(*path) == SS__PATH_FILE;
+    return SS_OK;
+}
+
+/* Where there is no tokenizer.json: the vocabulary of the class. */
+static ss_status find_vocab(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__piece_kind *kind = loading->class->kind;
+    bool has_vocab = false, has_merges = true;
+    for (size_t i = 0; loading->tokenizer.root == NULL && i < N_VOCAB_FILES; i++) {
+        if (vocab_files[i].kind != kind) {
+            continue;
+        }
+        SS_TRY(find_file(loading, vocab_files[i].vocab, &loading->vocab_path, &has_vocab, err));
+        if (vocab_files[i].merges != NULL) {
+            SS_TRY(find_file(loading, vocab_files[i].merges, &loading->merges_path, &has_merges,
+                             err));
+        }
+        if (!has_vocab || !has_merges) {
+            SS_FAIL_FILE(loading->folder, SS_E_NOINPUT,
+                         "there is no tokenizer here: expected tokenizer.json, or %s%s%s for "
+                         "the class %s",
+                         vocab_files[i].vocab, vocab_files[i].merges == NULL ? "" : " and ",
+                         vocab_files[i].merges == NULL ? "" : vocab_files[i].merges,
+                         loading->class->name);
+        }
+    }
+out:
+    return status;
+}
+
+/* Whether the folder holds a vocabulary of any kind. */
+static ss_status need_some_vocab(const struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool found = loading->tokenizer.root != NULL;
+    for (size_t i = 0; i < N_VOCAB_FILES && !found; i++) {
+        char *path = NULL;
+        status = find_file(loading, vocab_files[i].vocab, &path, &found, err);
+        ss__free(path);
+        SS_TRY(status);
+    }
+    if (!found) {
+        SS_FAIL_FILE(loading->folder, SS_E_NOINPUT,
+                     "there is no tokenizer here: expected tokenizer.json, or vocab.txt, "
+                     "vocab.json with merges.txt or sentencepiece.bpe.model together with "
                      "tokenizer_config.json");
     }
 out:
@@ -81,6 +155,7 @@ static void release_files(struct ss__loading *loading)
     release_json(&loading->added_map);
     release_json(&loading->model_config);
     ss__free(loading->vocab_path);
+    ss__free(loading->merges_path);
 }
 
 /* ---- class ---- */
@@ -124,10 +199,11 @@ static ss_status choose_class(struct ss__loading *loading, ss_err *err)
     if (loading->class == NULL) {
         SS_FAIL_FILE(config->path, SS_E_UNSUPPORTED,
                      "the tokenizer class '%.80s' is not supported; BertTokenizer, "
-                     "DistilBertTokenizer, MPNetTokenizer and PreTrainedTokenizerFast are",
+                     "DistilBertTokenizer, MPNetTokenizer, RobertaTokenizer, "
+                     "XLMRobertaTokenizer, CamembertTokenizer and PreTrainedTokenizerFast are",
                      name);
     }
-    if (loading->class->generic && loading->tokenizer.root == NULL) {
+    if (loading->class->kind == NULL && loading->tokenizer.root == NULL) {
         SS_FAIL_FILE(loading->tokenizer.path, SS_E_NOINPUT,
                      "the file is missing, and the tokenizer class (%s) is not one that "
                      "vocab.txt is enough for",
@@ -202,12 +278,30 @@ out:
 /* A hash of all that decides the ids of a word. */
 static uint64_t fingerprint_of(const struct ss__tokenizer *self)
 {
+    uint64_t steps = 0;
+    for (size_t i = 0; i < self->normalizer.n_steps; i++) {
+        const struct ss__normal_step *step = &self->normalizer.steps[i];
+        const uint64_t parts[] = {steps, (uint64_t)step->kind,
+                                  ss__hash64(step->from, step->n_from * sizeof *step->from),
+                                  ss__hash64(step->to, step->n_to * sizeof *step->to)};
+        steps = ss__hash64(parts, sizeof parts);
+    }
+    const struct ss__bpe *bpe = &self->bpe;
+    const struct ss__unigram *unigram = &self->unigram;
     const uint64_t parts[] = {
         ss__hash64(self->vocab.bytes, self->vocab.n_bytes),
         ss__hash64(self->vocab.texts, self->vocab.n_ids * sizeof *self->vocab.texts),
-        ss__hash64(self->normalizer.steps,
-                   self->normalizer.n_steps * sizeof *self->normalizer.steps),
+        steps,
+        ss__hash64(self->splitters, self->n_splitters * sizeof *self->splitters),
         ss__hash64(self->prefix, strlen(self->prefix)),
+        ss__hash64(bpe->prefix, strlen(bpe->prefix)),
+        ss__hash64(bpe->suffix, strlen(bpe->suffix)),
+        ss__hash64(bpe->merges, bpe->n_slots * sizeof *bpe->merges),
+        ss__hash64(unigram->scores,
+                   unigram->scores == NULL ? 0 : self->vocab.n_ids * sizeof *unigram->scores),
+        (uint64_t)bpe->fuses_unknown << 4 | (uint64_t)bpe->falls_back_to_bytes << 3 |
+            (uint64_t)bpe->takes_whole_words << 2 | (uint64_t)bpe->byte_level << 1 |
+            (uint64_t)unigram->falls_back_to_bytes,
         (uint64_t)self->max_word_points,
         (uint64_t)self->unknown,
     };
@@ -218,26 +312,22 @@ static ss_status fill(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
-    self->kind = &ss__wordpiece_kind;
     SS_TRY(read_settings(loading, err));
-    SS_TRY(ss__load_vocab(loading, err));
-    if (loading->class->generic) {
+    SS_TRY(ss__load_model(loading, err));
+    if (loading->class->kind == NULL) {
         SS_TRY(ss__load_generic_pipeline(loading, err));
     } else {
         SS_TRY(ss__load_known_pipeline(loading, err));
     }
-    self->unknown =
-        ss__trie_find(&self->vocab.trie, loading->unknown_text, strlen(loading->unknown_text));
-    if (self->unknown < 0) {
-        SS_FAIL(SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary",
-                loading->unknown_text);
-    }
     SS_TRY(ss__load_added(loading, err));
-    if (loading->class->generic) {
+    if (loading->class->kind == NULL) {
         SS_TRY(ss__load_template(loading, err));
     }
     SS_TRY(index_added(self, err));
-    SS_TRY(ss__wordpiece_prepare(self, err));
+    if (self->kind == &ss__bert_kind) {
+        SS_TRY(ss__wordpiece_prepare(self, err));
+    }
+    ss__bpe_prepare(&self->bpe, &self->vocab);
     self->fingerprint = fingerprint_of(self);
 out:
     return status;
@@ -248,11 +338,14 @@ ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_opti
 {
     static const struct ss__tokenizer_options defaults = {0};
     ss_status status = SS_OK;
-    struct ss__loading loading = {.options = options == NULL ? &defaults : options};
+    struct ss__loading loading = {.options = options == NULL ? &defaults : options,
+                                  .folder = folder};
     *out = NULL;
     SS_ALLOC(loading.self, 1);
-    SS_TRY(open_files(&loading, folder, err));
+    SS_TRY(open_files(&loading, err));
+    SS_TRY(need_some_vocab(&loading, err));
     SS_TRY(choose_class(&loading, err));
+    SS_TRY(find_vocab(&loading, err));
     status = fill(&loading, err);
     if (status != SS_OK) {
         ss__err_in_file(err, loading.tokenizer.root != NULL ? loading.tokenizer.path
@@ -274,8 +367,9 @@ void ss__tokenizer_free(struct ss__tokenizer *self)
     }
     ss__vocab_release(&self->vocab);
     ss__added_release(&self->added);
-    ss__free(self->prefix);
-    ss__free(self->decoder.prefix);
+    ss__arena_release(&self->texts);
+    ss__free(self->bpe.merges);
+    ss__free(self->unigram.scores);
     ss__free(self);
 }
 

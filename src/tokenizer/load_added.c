@@ -8,15 +8,17 @@
 #include "base/number.h"
 #include "tokenizer/load_priv.h"
 
-/* Tokens with a role, in the reference's order. */
+/* Tokens with a role, in the reference's order, and what they are called if no file says. */
 static const struct role {
-    const char *key, *bert, *mpnet;
-    bool mpnet_lstrip; /* where the token is given by its text alone */
+    const char *key, *texts[SS__N_ROLE_SETS];
 } roles[] = {
-    {"bos_token", NULL, "<s>", false},        {"eos_token", NULL, "</s>", false},
-    {"unk_token", "[UNK]", "[UNK]", false},   {"sep_token", "[SEP]", "</s>", false},
-    {"pad_token", "[PAD]", "<pad>", false},   {"cls_token", "[CLS]", "<s>", false},
-    {"mask_token", "[MASK]", "<mask>", true},
+    {"bos_token", {NULL, "<s>", "<s>"}},
+    {"eos_token", {NULL, "</s>", "</s>"}},
+    {"unk_token", {"[UNK]", "[UNK]", "<unk>"}},
+    {"sep_token", {"[SEP]", "</s>", "</s>"}},
+    {"pad_token", {"[PAD]", "<pad>", "<pad>"}},
+    {"cls_token", {"[CLS]", "<s>", "<s>"}},
+    {"mask_token", {"[MASK]", "<mask>", "<mask>"}},
 };
 enum { N_ROLES = sizeof roles / sizeof roles[0] };
 
@@ -109,10 +111,7 @@ static const char *token_text(const json_t *value)
 
 static const char *default_text(const struct ss__loading *loading, const struct role *role)
 {
-    if (loading->class->generic) {
-        return NULL;
-    }
-    return loading->class->mpnet ? role->mpnet : role->bert;
+    return loading->class->kind == NULL ? NULL : role->texts[loading->class->roles];
 }
 
 static const char *role_text(const struct ss__loading *loading, const struct role *role)
@@ -232,7 +231,7 @@ static ss_status add_listed(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct entries entries = {0};
-    if (loading->class->generic) { /* the list in its own order comes first */
+    if (loading->class->kind == NULL) { /* the list in its own order comes first */
         SS_TRY(read_added_list(&loading->tokenizer, &entries, err));
         for (size_t i = 0; i < entries.n; i++) {
             SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab,
@@ -280,8 +279,9 @@ static ss_status add_roles(struct ss__loading *loading, ss_err *err)
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *text = role_text(loading, &roles[i]);
         if (text != NULL) {
-            SS_TRY(add_new(loading, find_value(loading, roles[i].key), text,
-                           loading->class->mpnet && roles[i].mpnet_lstrip, err));
+            SS_TRY(add_new(
+                loading, find_value(loading, roles[i].key), text,
+                loading->class->mask_lstrip && strcmp(roles[i].key, "mask_token") == 0, err));
         }
     }
 out:
@@ -304,6 +304,8 @@ static ss_status add_extra(struct ss__loading *loading, ss_err *err)
     static const char *const lists[] = {"extra_special_tokens", "additional_special_tokens"};
     static const char suffix[] = "_token";
     ss_status status = SS_OK;
+    const char *const *more = loading->class->more_tokens;
+    bool has_list = false;
     const char *key = NULL;
     json_t *value = NULL;
     json_object_foreach(loading->config.root, key, value)
@@ -316,6 +318,7 @@ static ss_status add_extra(struct ss__loading *loading, ss_err *err)
     }
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         const json_t *list = find_value(loading, lists[i]);
+        has_list = has_list || list != NULL;
         for (size_t j = 0; j < json_array_size(list); j++) {
             const json_t *item = json_array_get(list, j);
             if (token_text(item) != NULL) {
@@ -323,50 +326,53 @@ static ss_status add_extra(struct ss__loading *loading, ss_err *err)
             }
         }
     }
+    for (size_t i = 0; !has_list && more != NULL && more[i] != NULL; i++) {
+        SS_TRY(add_new(loading, NULL, more[i], false, err));
+    }
 out:
     return status;
 }
 
 /* ---- results ---- */
 
-static int32_t role_id(const struct ss__loading *loading, const char *key)
-{
-    for (size_t i = 0; i < N_ROLES; i++) {
-        const char *text = role_text(loading, &roles[i]);
-        if (strcmp(roles[i].key, key) == 0 && text != NULL) {
-            return ss__added_find(&loading->self->added, text, strlen(text))->id;
-        }
-    }
-    return -1;
-}
-
-ss_status ss__load_role_text(const struct ss__loading *loading, const char *key,
-                             const char **text, ss_err *err)
+const char *ss__load_role_text(const struct ss__loading *loading, const char *key)
 {
     for (size_t i = 0; i < N_ROLES; i++) {
         if (strcmp(roles[i].key, key) == 0) {
-            *text = role_text(loading, &roles[i]);
+            return role_text(loading, &roles[i]);
         }
     }
-    return *text != NULL ? SS_OK : ss__fail(err, SS_E_INTERNAL, "no text for '%s'", key);
+    return NULL;
+}
+
+int32_t ss__load_role_id(const struct ss__loading *loading, const char *key)
+{
+    const char *text = ss__load_role_text(loading, key);
+    const struct ss__added_token *token =
+        text == NULL ? NULL : ss__added_find(&loading->self->added, text, strlen(text));
+    return token == NULL ? -1 : token->id;
 }
 
 ss_status ss__load_added(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
+    const struct ss__tokenizer_class *class = loading->class;
     SS_TRY(add_listed(loading, err));
     SS_TRY(add_roles(loading, err));
     SS_TRY(add_extra(loading, err));
-    self->specials = (struct ss__special_ids){.begin = role_id(loading, "cls_token"),
-                                              .end = role_id(loading, "sep_token"),
-                                              .pad = role_id(loading, "pad_token"),
-                                              .mask = role_id(loading, "mask_token"),
-                                              .unknown = self->unknown};
-    if (!loading->class->generic) {
-        self->begin[0] = self->specials.begin;
-        self->end[0] = self->specials.end;
-        self->n_begin = self->n_end = 1;
+    self->specials =
+        (struct ss__special_ids){.pad = ss__load_role_id(loading, "pad_token"),
+                                 .mask = ss__load_role_id(loading, "mask_token"),
+                                 .unknown = ss__load_role_id(loading, "unk_token")};
+    if (self->specials.unknown < 0) {
+        self->specials.unknown = self->unknown;
+    }
+    if (class->kind != NULL) {
+        self->specials.begin = self->begin[0] = ss__load_role_id(loading, class->begin);
+        self->specials.end = self->end[0] = ss__load_role_id(loading, class->end);
+        self->n_begin = self->specials.begin >= 0;
+        self->n_end = self->specials.end >= 0;
     }
 out:
     return status;

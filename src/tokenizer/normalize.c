@@ -9,17 +9,6 @@
 /* Runs of marks up to this length are sorted in place, longer ones by counting. */
 enum { SHORT_RUN = 24, N_COMBINING_CLASSES = 256 };
 
-ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step, ss_err *err)
-{
-    if (normalizer->n_steps >= SS__MAX_STEPS) {
-        return ss__fail(err, SS_E_LIMIT, "the normalizer has more than %d steps",
-                        SS__MAX_STEPS);
-    }
-    normalizer->steps[normalizer->n_steps++] = step;
-    normalizer->lowers_ascii = normalizer->lowers_ascii || step == SS__STEP_LOWER;
-    return SS_OK;
-}
-
 void ss__normal_scratch_release(struct ss__normal_scratch *scratch)
 {
     ss__free(scratch->points.data);
@@ -28,7 +17,8 @@ void ss__normal_scratch_release(struct ss__normal_scratch *scratch)
     *scratch = (struct ss__normal_scratch){0};
 }
 
-/* ---- steps that look at one code point: its replacement, at most SS__CHAR_MAX_EXPANSION ---- */
+/* ---- steps that look at one code point: its replacement, at most SS__CHAR_MAX_EXPANSION ----
+ */
 
 static size_t clean(uint32_t c, uint32_t *out)
 {
@@ -80,6 +70,23 @@ static size_t lower(uint32_t c, uint32_t *out)
         return ss__char_lower(c, out);
     }
     out[0] = c;
+    return 1;
+}
+
+/* As sentence-piece models of translation read text. */
+static size_t nmt(uint32_t c, uint32_t *out)
+{
+    static const uint32_t spaces[] = {0x09,   0x0A,   0x0C,   0x0D,   0x1680,
+                                      0x200B, 0x200C, 0x200D, 0x200E, 0x200F,
+                                      0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD};
+    const bool keeps = c == 0 || c == 0x09 || c == 0x0A || c == 0x0C || c == 0x0D;
+    if (!keeps && (c < 0x20 || c == 0x7F || c == 0x8F || c == 0x9F)) {
+        return 0;
+    }
+    out[0] = c;
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++) {
+        out[0] = c == spaces[i] ? ' ' : out[0];
+    }
     return 1;
 }
 
@@ -143,33 +150,235 @@ out:
     return status;
 }
 
-/* ---- all together ---- */
-
-static ss_status run_step(ss__step step, struct ss__normal_scratch *scratch, ss_err *err)
+/* Compose what is decomposed and ordered: a mark joins the starter before it unless one of the
+ * same or a higher class stands between. */
+static void compose(struct ss__points *points)
 {
-    static size_t (*const change[SS__N_STEPS])(uint32_t, uint32_t *) = {
-        [SS__STEP_CLEAN] = clean,
-        [SS__STEP_SPACE_CJK] = space_cjk,
-        [SS__STEP_DECOMPOSE] = decompose,
-        [SS__STEP_STRIP_ACCENTS] = strip_accents,
-        [SS__STEP_STRIP_MARKS] = strip_marks,
-        [SS__STEP_LOWER] = lower,
-    };
-    ss_status status = SS_OK;
-    struct ss__points *in = &scratch->points, *out = &scratch->other;
-    size_t n_needed = 0;
-    if (!ss__mul(in->n, SS__CHAR_MAX_EXPANSION, &n_needed)) {
-        SS_FAIL(SS_E_LIMIT, "a text is too long to normalise");
+    uint32_t *data = points->data;
+    size_t n = 0, starter = 0;
+    bool has_starter = false;
+    uint8_t last_class = 0;
+    for (size_t i = 0; i < points->n; i++) {
+        const uint32_t c = data[i];
+        const uint8_t class = combining_class(c);
+        const bool is_next = n > 0 && starter == n - 1;
+        const uint32_t whole = has_starter && (is_next || last_class < class)
+                                   ? ss__char_compose(data[starter], c)
+                                   : 0;
+        if (whole != 0) {
+            data[starter] = whole;
+            continue;
+        }
+        if (class == 0) {
+            starter = n;
+            has_starter = true;
+        }
+        last_class = class;
+        data[n++] = c;
     }
-    SS_GROW(out->data, out->n_room, n_needed);
+    points->n = n;
+}
+
+/* ---- steps that look at one code point: their loop ---- */
+
+typedef size_t change_fn(uint32_t c, uint32_t *out);
+
+static ss_status run_changes(change_fn *change, struct ss__normal_scratch *scratch, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__points *in = &scratch->points;
+    struct ss__points *out = &scratch->other;
     out->n = 0;
     for (size_t i = 0; i < in->n; i++) {
-        out->n += change[step](in->data[i], out->data + out->n);
+        if (out->n_room - out->n < SS__CHAR_MAX_EXPANSION) {
+            SS_GROW(out->data, out->n_room, out->n + in->n - i + SS__CHAR_MAX_EXPANSION);
+        }
+        const size_t n = change(in->data[i], out->data + out->n);
+        scratch->lost_start = scratch->lost_start || (i == 0 && n == 0);
+        out->n += n;
+    }
+out:
+    return status;
+}
+
+/* ---- steps that look at the whole text ---- */
+
+/* from[0 … n) of the input goes to the end of the output. */
+static ss_status put(struct ss__normal_scratch *scratch, const uint32_t *from, size_t n,
+                     ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__points *out = &scratch->other;
+    SS_GROW(out->data, out->n_room, out->n + n);
+    for (size_t i = 0; i < n; i++) {
+        out->data[out->n + i] = from[i];
+    }
+    out->n += n;
+out:
+    return status;
+}
+
+static ss_status strip_left(const struct ss__normal_step *step,
+                            struct ss__normal_scratch *scratch, ss_err *err)
+{
+    const struct ss__points *in = &scratch->points;
+    size_t start = 0;
+    (void)step;
+    while (start < in->n && ss__is_white_space(in->data[start])) {
+        start++;
+    }
+    scratch->lost_start = scratch->lost_start || start > 0;
+    return put(scratch, in->data + start, in->n - start, err);
+}
+
+static ss_status strip_right(const struct ss__normal_step *step,
+                             struct ss__normal_scratch *scratch, ss_err *err)
+{
+    const struct ss__points *in = &scratch->points;
+    size_t stop = in->n;
+    (void)step;
+    while (stop > 0 && ss__is_white_space(in->data[stop - 1])) {
+        stop--;
+    }
+    return put(scratch, in->data, stop, err);
+}
+
+static ss_status prepend(const struct ss__normal_step *step, struct ss__normal_scratch *scratch,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (scratch->points.n > 0) {
+        SS_TRY(put(scratch, step->to, step->n_to, err));
+    }
+    SS_TRY(put(scratch, scratch->points.data, scratch->points.n, err));
+out:
+    return status;
+}
+
+/* How many code points from `at` on are to be replaced. */
+static size_t match_text(const struct ss__normal_step *step, const struct ss__points *in,
+                         size_t at)
+{
+    const size_t n = step->n_from;
+    const bool same = in->n - at >= n && in->data[at] == step->from[0] &&
+                      memcmp(in->data + at, step->from, n * sizeof *step->from) == 0;
+    return same ? n : 0;
+}
+
+static size_t match_spaces(const struct ss__normal_step *step, const struct ss__points *in,
+                           size_t at)
+{
+    size_t n = 0;
+    (void)step;
+    while (at + n < in->n && in->data[at + n] == ' ') {
+        n++;
+    }
+    return n >= 2 ? n : 0;
+}
+
+static ss_status replace(const struct ss__normal_step *step, struct ss__normal_scratch *scratch,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__points *in = &scratch->points;
+    size_t kept = 0;
+    for (size_t at = 0; at < in->n;) {
+        const size_t n = step->kind == SS__STEP_REPLACE ? match_text(step, in, at)
+                                                        : match_spaces(step, in, at);
+        if (n == 0) {
+            at++;
+            continue;
+        }
+        scratch->lost_start = scratch->lost_start || (at == 0 && step->n_to == 0);
+        SS_TRY(put(scratch, in->data + kept, at - kept, err));
+        SS_TRY(put(scratch, step->to, step->n_to, err));
+        at += n;
+        kept = at;
+    }
+    SS_TRY(put(scratch, in->data + kept, in->n - kept, err));
+out:
+    return status;
+}
+
+/* ---- all together ---- */
+
+typedef ss_status rewrite_fn(const struct ss__normal_step *step,
+                             struct ss__normal_scratch *scratch, ss_err *err);
+
+/* What a kind of step does: to one code point, or from scratch->points to scratch->other. */
+static const struct {
+    change_fn *change;
+    rewrite_fn *rewrite;
+    int ascii; /* what it does to printable ASCII */
+} kinds[] = {
+    [SS__STEP_CLEAN] = {clean, NULL, SS__ASCII_IN_WORDS},
+    [SS__STEP_SPACE_CJK] = {space_cjk, NULL, SS__ASCII_KEPT},
+    [SS__STEP_DECOMPOSE] = {decompose, NULL, SS__ASCII_KEPT},
+    [SS__STEP_DECOMPOSE_MORE] = {ss__char_decompose_more, NULL, SS__ASCII_KEPT},
+    [SS__STEP_COMPOSE] = {NULL, NULL, SS__ASCII_KEPT},
+    [SS__STEP_STRIP_ACCENTS] = {strip_accents, NULL, SS__ASCII_KEPT},
+    [SS__STEP_STRIP_MARKS] = {strip_marks, NULL, SS__ASCII_KEPT},
+    [SS__STEP_LOWER] = {lower, NULL, SS__ASCII_IN_WORDS},
+    [SS__STEP_NMT] = {nmt, NULL, SS__ASCII_REWRITTEN},
+    [SS__STEP_STRIP_LEFT] = {NULL, strip_left, SS__ASCII_REWRITTEN},
+    [SS__STEP_STRIP_RIGHT] = {NULL, strip_right, SS__ASCII_REWRITTEN},
+    [SS__STEP_PREPEND] = {NULL, prepend, SS__ASCII_REWRITTEN},
+    [SS__STEP_REPLACE] = {NULL, replace, SS__ASCII_REWRITTEN},
+    [SS__STEP_REPLACE_SPACES] = {NULL, replace, SS__ASCII_REWRITTEN},
+};
+
+ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
+                                   const struct ss__normal_step *step, ss_err *err)
+{
+    if (normalizer->n_steps >= SS__MAX_STEPS) {
+        return ss__fail(err, SS_E_LIMIT, "the normalizer has more than %d steps",
+                        SS__MAX_STEPS);
+    }
+    normalizer->steps[normalizer->n_steps++] = *step;
+    normalizer->lowers_ascii = normalizer->lowers_ascii || step->kind == SS__STEP_LOWER;
+    if (kinds[step->kind].ascii > (int)normalizer->ascii) {
+        normalizer->ascii = kinds[step->kind].ascii;
+    }
+    return SS_OK;
+}
+
+ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step, ss_err *err)
+{
+    return ss__normalizer_push_step(normalizer, &(struct ss__normal_step){.kind = step}, err);
+}
+
+bool ss__normalizer_keeps(const struct ss__normalizer *normalizer, const char *text,
+                          size_t n_bytes)
+{
+    unsigned char seen = 0;
+    if (normalizer->n_steps == 0 || normalizer->ascii != SS__ASCII_KEPT) {
+        return normalizer->n_steps == 0;
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        seen |= (unsigned char)text[i];
+    }
+    return seen < 0x80;
+}
+
+static ss_status run_step(const struct ss__normal_step *step,
+                          struct ss__normal_scratch *scratch, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__points *in = &scratch->points, *out = &scratch->other;
+    if (step->kind == SS__STEP_COMPOSE) {
+        compose(in);
+        return SS_OK;
+    }
+    out->n = 0;
+    if (kinds[step->kind].change != NULL) {
+        SS_TRY(run_changes(kinds[step->kind].change, scratch, err));
+    } else {
+        SS_TRY(kinds[step->kind].rewrite(step, scratch, err));
     }
     const struct ss__points swapped = *in;
     *in = *out;
     *out = swapped;
-    if (step == SS__STEP_DECOMPOSE) {
+    if (step->kind == SS__STEP_DECOMPOSE || step->kind == SS__STEP_DECOMPOSE_MORE) {
         SS_TRY(order_marks(in, &scratch->marks, err));
     }
 out:
@@ -184,13 +393,14 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
     struct ss__points *points = &scratch->points;
     SS_GROW(points->data, points->n_room, n_bytes);
     points->n = 0;
+    scratch->lost_start = false;
     for (size_t at = 0; at < n_bytes; points->n++) {
         points->data[points->n] = SS__REPLACEMENT;
         const size_t n = ss__utf8_decode(text + at, n_bytes - at, &points->data[points->n]);
         at += ss__max_size(n, 1);
     }
     for (size_t i = 0; i < normalizer->n_steps; i++) {
-        SS_TRY(run_step(normalizer->steps[i], scratch, err));
+        SS_TRY(run_step(&normalizer->steps[i], scratch, err));
     }
     char *place = ss__buf_reserve(out, points->n * 4 + 1); /* so that `data` is never NULL */
     for (size_t i = 0; place != NULL && i < points->n; i++) {

@@ -37,6 +37,12 @@ void ss__token_scratch_free(struct ss__token_scratch *scratch)
     ss__buf_release(&scratch->repaired);
     ss__buf_release(&scratch->segment);
     ss__buf_release(&scratch->normalized);
+    for (size_t i = 0; i < SS__MAX_SPLITTERS; i++) {
+        ss__buf_release(&scratch->edited[i]);
+    }
+    ss__free(scratch->symbols);
+    ss__free(scratch->candidates);
+    ss__free(scratch->ends);
     ss__free(scratch);
 }
 
@@ -117,6 +123,7 @@ static ss_status add_with_normalized(const struct ss__tokenizer *self,
     scratch->segment.n_bytes = 0;
     SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
                          err));
+    scratch->segment_at_start = text == scratch->text_start && !scratch->normal.lost_start;
     const struct ss_text normalized = {scratch->segment.data, scratch->segment.n_bytes};
     SS_TRY(add_between(self, scratch, &self->added.normalized, normalized,
                        self->kind->add_normalized, err));
@@ -164,6 +171,7 @@ ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratc
         SS_TRY(ss__buf_check(&scratch->repaired, err));
         text = (struct ss_text){scratch->repaired.data, scratch->repaired.n_bytes};
     }
+    scratch->text_start = text.data;
     SS_TRY(add_between(
         self, scratch, &self->added.raw, text,
         self->added.normalized.n_tokens > 0 ? add_with_normalized : self->kind->add_raw, err));

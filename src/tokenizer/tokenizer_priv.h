@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "tokenizer/split.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/trie.h"
 
@@ -107,19 +108,37 @@ bool ss__added_next(struct ss__added_walk *walk, struct ss__added_match *match);
 /* ---- normaliser ---- */
 
 typedef enum ss__step {
-    SS__STEP_CLEAN,         /* drop controls, all white space becomes U+0020 */
-    SS__STEP_SPACE_CJK,     /* spaces around ideographs */
-    SS__STEP_DECOMPOSE,     /* NFD */
-    SS__STEP_STRIP_ACCENTS, /* remove Mn */
-    SS__STEP_STRIP_MARKS,   /* remove M* */
+    SS__STEP_CLEAN,          /* drop controls, all white space becomes U+0020 */
+    SS__STEP_SPACE_CJK,      /* spaces around ideographs */
+    SS__STEP_DECOMPOSE,      /* NFD */
+    SS__STEP_DECOMPOSE_MORE, /* NFKD */
+    SS__STEP_COMPOSE,        /* NFC and NFKC, behind one of these */
+    SS__STEP_STRIP_ACCENTS,  /* remove Mn */
+    SS__STEP_STRIP_MARKS,    /* remove M* */
     SS__STEP_LOWER,
-    SS__N_STEPS
+    SS__STEP_NMT,           /* drop controls, some other characters become U+0020 */
+    SS__STEP_STRIP_LEFT,    /* white space at the beginning */
+    SS__STEP_STRIP_RIGHT,   /* white space at the end */
+    SS__STEP_PREPEND,       /* `to` in front of a text that is not empty */
+    SS__STEP_REPLACE,       /* `from` by `to` */
+    SS__STEP_REPLACE_SPACES /* runs of two or more U+0020 by `to` */
 } ss__step;
 
+struct ss__normal_step {
+    ss__step kind;
+    const uint32_t *from, *to;
+    size_t n_from, n_to;
+};
+
 struct ss__normalizer {
-    ss__step steps[SS__MAX_STEPS];
+    struct ss__normal_step steps[SS__MAX_STEPS];
     size_t n_steps;
-    bool lowers_ascii; /* the only thing that the steps do to printable ASCII */
+    bool lowers_ascii;
+    enum {
+        SS__ASCII_KEPT,
+        SS__ASCII_IN_WORDS, /* at most controls are removed and capitals lowered */
+        SS__ASCII_REWRITTEN
+    } ascii;
 };
 
 struct ss__points {
@@ -131,9 +150,16 @@ struct ss__points {
 struct ss__normal_scratch {
     struct ss__points points, other;
     struct ss__points marks; /* of a long run that is being sorted */
+    bool lost_start;         /* what the text began with was removed */
 };
 void ss__normal_scratch_release(struct ss__normal_scratch *scratch);
 
+/* Whether the steps leave this text as it is, as far as can be told at once. */
+bool ss__normalizer_keeps(const struct ss__normalizer *normalizer, const char *text,
+                          size_t n_bytes);
+/* Add a step that has texts, which are borrowed. */
+SS_MUST_USE ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
+                                               const struct ss__normal_step *step, ss_err *err);
 SS_MUST_USE ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step,
                                           ss_err *err);
 /* Append the normalised text to `out`. `text` is valid UTF-8. */
@@ -143,29 +169,72 @@ SS_MUST_USE ss_status ss__normalize(const struct ss__normalizer *normalizer,
 
 /* ---- the loaded tokenizer ---- */
 
+/* How tokens become text again. */
+typedef enum ss__joining {
+    SS__JOIN_SPACES,    /* no decoder: a space between tokens */
+    SS__JOIN_WORDPIECE, /* a space but before continuing pieces, which lose their prefix */
+    SS__JOIN_BYTES,     /* tokens are bytes as text */
+    SS__JOIN_MARKS,     /* a mark is a space, none in the first token */
+    SS__JOIN_SUFFIX,    /* a suffix is a space, none at the end */
+    SS__JOIN_UNKNOWN    /* a decoder that is not read */
+} ss__joining;
+
 struct ss__decoder {
-    bool joins_with_spaces; /* no decoder: tokens with a space between */
-    bool cleans;            /* token by token, as the WordPiece decoder */
-    bool cleans_text;       /* the whole text again: `clean_up_tokenization_spaces` */
-    char *prefix;           /* of continuing pieces */
+    ss__joining joining;
+    bool cleans;       /* token by token, as the WordPiece decoder */
+    bool cleans_text;  /* the whole text again: `clean_up_tokenization_spaces` */
+    bool keeps_first;  /* a mark in the first token is a space too */
+    const char *affix; /* prefix, mark or suffix; of SS__JOIN_UNKNOWN its name */
 };
 
 /* A kind of pieces: how a plain stretch of text, raw or normalised, becomes ids. */
 struct ss__piece_kind {
-    const char *name;
+    const char *name; /* as tokenizer.json names the model */
     SS_MUST_USE ss_status (*add_raw)(const struct ss__tokenizer *, struct ss__token_scratch *,
                                      const char *text, size_t n_bytes, ss_err *err);
     SS_MUST_USE ss_status (*add_normalized)(const struct ss__tokenizer *,
                                             struct ss__token_scratch *, const char *text,
                                             size_t n_bytes, ss_err *err);
+    /* Append the ids of one word, not empty. */
+    SS_MUST_USE ss_status (*add_word)(const struct ss__tokenizer *, struct ss__token_scratch *,
+                                      const struct ss_text *word, ss_err *err);
 };
-extern const struct ss__piece_kind ss__wordpiece_kind;
+/* WordPiece with the BERT pre-tokenizer, and models behind a list of splitters. */
+extern const struct ss__piece_kind ss__bert_kind, ss__wordpiece_kind, ss__bpe_kind,
+    ss__unigram_kind;
+
+/* Byte-pair encoding: pairs of ids that may be merged, by rank. */
+struct ss__bpe {
+    struct ss__merge {
+        uint64_t pair; /* left id << 32 | right id */
+        int32_t id;    /* of both together; -1: a free slot */
+        uint32_t rank;
+    } * merges; /* [n_slots] */
+    size_t n_slots, n_merges;
+    const char *prefix, *suffix; /* of continuing symbols and of the last one; "" if none */
+    int32_t unknown;             /* -1: unknown characters are left out */
+    bool fuses_unknown, falls_back_to_bytes, takes_whole_words;
+    bool byte_level; /* the symbols of a word are its bytes, written as byte_text has them */
+    int32_t byte_ids[256];     /* of one byte, -1 if unknown */
+    int32_t fallback_ids[256]; /* of "<0x00>" … */
+};
+
+/* Unigram: the pieces of the best total score. */
+struct ss__unigram {
+    double *scores; /* [n_ids] */
+    size_t n_scores_room;
+    double unknown_score;
+    int32_t unknown; /* -1 if there is none */
+    bool falls_back_to_bytes;
+    int32_t fallback_ids[256];
+};
 
 struct ss__tokenizer {
     const struct ss__piece_kind *kind;
     struct ss__vocab vocab;
     struct ss__added added;
     struct ss__normalizer normalizer;
+    struct ss__arena texts; /* that the settings point to */
     struct ss__decoder decoder;
     uint64_t fingerprint; /* of all that decides the ids of a word */
     int32_t begin[SS__MAX_TEMPLATE_IDS], end[SS__MAX_TEMPLATE_IDS];
@@ -173,8 +242,12 @@ struct ss__tokenizer {
     struct ss__special_ids specials;
     size_t max_length;
     bool truncates_left;
+    struct ss__splitter splitters[SS__MAX_SPLITTERS]; /* not of ss__bert_kind */
+    size_t n_splitters;
+    struct ss__bpe bpe;
+    struct ss__unigram unigram;
     /* WordPiece */
-    char *prefix; /* of continuing pieces, "##" */
+    const char *prefix; /* of continuing pieces, "##" */
     size_t max_word_points;
     int32_t unknown;
     uint32_t continuing; /* trie node of the prefix, SS__NO_NODE if no piece has it */
@@ -185,6 +258,30 @@ struct ss__tokenizer {
 /* Append ids to those of the call. */
 SS_MUST_USE ss_status ss__scratch_push(struct ss__token_scratch *scratch, const int32_t *ids,
                                        size_t n, ss_err *err);
+
+/* The ids of a word through the memory of the words that were met before. */
+SS_MUST_USE ss_status ss__add_known_word(const struct ss__tokenizer *tokenizer,
+                                         struct ss__token_scratch *scratch,
+                                         const struct ss_text *word, ss_err *err);
+/* add_raw and add_normalized of a kind with splitters. */
+SS_MUST_USE ss_status ss__add_words_raw(const struct ss__tokenizer *tokenizer,
+                                        struct ss__token_scratch *scratch, const char *text,
+                                        size_t n_bytes, ss_err *err);
+SS_MUST_USE ss_status ss__add_words(const struct ss__tokenizer *tokenizer,
+                                    struct ss__token_scratch *scratch, const char *text,
+                                    size_t n_bytes, ss_err *err);
+
+/* Remember that two ids may be merged into a third, with this rank. */
+SS_MUST_USE ss_status ss__bpe_add_merge(struct ss__bpe *bpe, int32_t left, int32_t right,
+                                        int32_t id, uint32_t rank, ss_err *err);
+/* Fill the ids of bytes, when vocabulary and settings are there. */
+void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab);
+/* Ids of "<0x00>" to "<0xFF>", -1 where the vocabulary has none. */
+void ss__find_fallback_ids(const struct ss__vocab *vocab, int32_t ids[256]);
+/* A byte as byte-level models write it: 1 or 2 bytes of UTF-8. */
+size_t ss__byte_text(uint8_t byte, char out[4]);
+/* The byte that a character stands for, -1 if it is none of those. */
+int ss__byte_of_text(uint32_t code_point);
 
 /* Prepare what add_raw reads, when vocabulary, normaliser and unknown id are set. */
 SS_MUST_USE ss_status ss__wordpiece_prepare(struct ss__tokenizer *tokenizer, ss_err *err);
@@ -201,9 +298,32 @@ struct ss__known_word {
 
 enum { SS__N_KNOWN_WORDS = 1 << 15 };
 
+/* The place of a word in the memory, and whether it is there. */
+SS_MUST_USE struct ss__known_word *ss__known_word(struct ss__token_scratch *scratch,
+                                                  const struct ss_text *word, bool *is_known);
+/* Keep the ids from number n_before on, unless they are too many or were cut short. */
+void ss__known_keep(struct ss__token_scratch *scratch, struct ss__known_word *place,
+                    const struct ss_text *word, size_t n_before);
+
+/* What merging a word needs, and the best paths through one. */
+struct ss__symbol {
+    int32_t id; /* -1: merged into the one before */
+    uint32_t previous, next;
+};
+struct ss__candidate {
+    uint32_t rank, at;
+    int32_t id;
+};
+struct ss__best_end {
+    double score;
+    size_t start;
+    int32_t id; /* -1: not reached */
+};
+
 struct ss__token_scratch {
     struct ss__known_word *known; /* [SS__N_KNOWN_WORDS] */
     uint64_t known_for;           /* fingerprint of the tokenizer they belong to */
+    uint64_t known_hash;          /* of the word that was looked for last */
     int32_t *ids;
     size_t n_ids, n_ids_room;
     size_t max_ids; /* enough: more would be cut off */
@@ -211,6 +331,15 @@ struct ss__token_scratch {
     struct ss__buf repaired;   /* a text whose UTF-8 was not valid */
     struct ss__buf segment;    /* a normalised stretch between added tokens */
     struct ss__buf normalized; /* a normalised word */
+    const char *text_start;    /* of the whole text, while it is being cut */
+    bool segment_at_start;     /* the segment begins the whole text */
+    struct ss__buf edited[SS__MAX_SPLITTERS];
+    struct ss__symbol *symbols;
+    size_t n_symbols_room;
+    struct ss__candidate *candidates; /* a heap, the lowest rank first */
+    size_t n_candidates, n_candidates_room;
+    struct ss__best_end *ends;
+    size_t n_ends_room;
 };
 
 #endif

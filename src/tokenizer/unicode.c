@@ -7,11 +7,18 @@ struct combining_range {
 
 #include "tokenizer/unicode_tables.inc"
 
+#include "tokenizer/compose_tables.inc"
+
 enum {
     BLOCK_POINTS = 64,
     GROUP_BLOCKS = 256,
     HANGUL_FIRST = 0xAC00,
     HANGUL_COUNT = 11172,
+    HANGUL_LEAD = 0x1100,
+    HANGUL_LEADS = 19,
+    HANGUL_VOWEL = 0x1161,
+    HANGUL_VOWELS = 21,
+    HANGUL_NO_TAIL = 0x11A7,
     HANGUL_TAILS = 28,
     HANGUL_PER_LEAD = 588
 };
@@ -69,12 +76,47 @@ size_t ss__char_decompose(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSI
     const uint32_t index = code_point - HANGUL_FIRST;
     if (index < HANGUL_COUNT) { /* by arithmetic, section 3.12 of the Unicode standard */
         const uint32_t tail = index % HANGUL_TAILS;
-        out[0] = 0x1100 + index / HANGUL_PER_LEAD;
-        out[1] = 0x1161 + index % HANGUL_PER_LEAD / HANGUL_TAILS;
-        out[2] = 0x11A7 + tail;
+        out[0] = HANGUL_LEAD + index / HANGUL_PER_LEAD;
+        out[1] = HANGUL_VOWEL + index % HANGUL_PER_LEAD / HANGUL_TAILS;
+        out[2] = HANGUL_NO_TAIL + tail;
         return tail == 0 ? 2 : 3;
     }
     return map_code_point(&map, code_point, out);
+}
+
+size_t ss__char_decompose_more(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION])
+{
+    static const struct sequence_map map = SEQUENCE_MAP(nfkd);
+    const size_t n = map_code_point(&map, code_point, out);
+    return n == 1 && out[0] == code_point ? ss__char_decompose(code_point, out) : n;
+}
+
+static uint32_t compose_hangul(uint32_t first, uint32_t second)
+{
+    const uint32_t lead = first - HANGUL_LEAD, vowel = second - HANGUL_VOWEL;
+    const uint32_t index = first - HANGUL_FIRST, tail = second - HANGUL_NO_TAIL;
+    if (lead < HANGUL_LEADS && vowel < HANGUL_VOWELS) {
+        return HANGUL_FIRST + lead * HANGUL_PER_LEAD + vowel * HANGUL_TAILS;
+    }
+    const bool fits = index < HANGUL_COUNT && index % HANGUL_TAILS == 0 && tail > 0;
+    return fits && tail < HANGUL_TAILS ? first + tail : 0;
+}
+
+uint32_t ss__char_compose(uint32_t first, uint32_t second)
+{
+    const uint64_t wanted = (uint64_t)first << 32 | second;
+    size_t low = 0, high = sizeof composed / sizeof composed[0];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const uint32_t *pair = composed_pairs + 2 * middle;
+        const uint64_t found = (uint64_t)pair[0] << 32 | pair[1];
+        if (found == wanted) {
+            return composed[middle];
+        }
+        low = found < wanted ? middle + 1 : low;
+        high = found < wanted ? high : middle;
+    }
+    return compose_hangul(first, second);
 }
 
 size_t ss__char_lower(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION])

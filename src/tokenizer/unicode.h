@@ -26,7 +26,7 @@ enum {
     SS__CHAR_COMBINES = 1 << 5, /* its combining class is not 0 */
     SS__CHAR_ANY_MARK = 1 << 6, /* M*, removed by the StripAccents normaliser */
     SS__CHAR_WORD = 1 << 7,     /* a word character beside an added token */
-    SS__CHAR_MAX_EXPANSION = 4  /* code points that a decomposition or lower-case can give */
+    SS__CHAR_MAX_EXPANSION = 18 /* code points that one can become in any mapping below */
 };
 
 /* The record of a code point; 0 for surrogates and anything above U+10FFFF. */
@@ -40,6 +40,11 @@ static inline ss__char_class ss__char_class_of(uint32_t code_point)
 /* Full canonical decomposition, or full lower-case, into out; returns how many code points. */
 size_t ss__char_decompose(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION]);
 size_t ss__char_lower(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION]);
+
+/* Full compatibility decomposition (NFKD). */
+size_t ss__char_decompose_more(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION]);
+/* What two code points compose to, 0 if they do not. */
+uint32_t ss__char_compose(uint32_t first, uint32_t second);
 
 uint8_t ss__char_combining_class(uint32_t code_point);
 

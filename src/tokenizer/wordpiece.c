@@ -6,7 +6,6 @@
  * normaliser, and the ids of both are remembered by the stretch's raw bytes. */
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
@@ -144,25 +143,17 @@ out:
 
 /* The same through the memory of the words that were met before. */
 static ss_status add_known(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                           const char *text, size_t n_bytes, bool slow, ss_err *err)
+                           const struct ss_text *text, bool slow, ss_err *err)
 {
-    const uint64_t hash = ss__hash64(text, n_bytes);
-    struct ss__known_word *known = &scratch->known[hash % SS__N_KNOWN_WORDS];
+    bool is_known = false;
     const size_t n_before = scratch->n_ids;
-    if (known->hash == hash && known->n_bytes == n_bytes &&
-        memcmp(known->bytes, text, n_bytes) == 0) {
-        return ss__scratch_push(scratch, known->ids, known->n_ids, err);
+    struct ss__known_word *place = ss__known_word(scratch, text, &is_known);
+    if (is_known) {
+        return ss__scratch_push(scratch, place->ids, place->n_ids, err);
     }
-    const ss_status status = add_stretch(self, scratch, text, n_bytes, slow, err);
-    const size_t n = scratch->n_ids - n_before;
-    /* a stretch that reached the limit may be cut short: not to be remembered */
-    if (status == SS_OK && n <= sizeof known->ids / sizeof known->ids[0] &&
-        scratch->n_ids < scratch->max_ids) {
-        known->hash = hash;
-        known->n_bytes = (uint8_t)n_bytes;
-        known->n_ids = (uint8_t)n;
-        memcpy(known->bytes, text, n_bytes);
-        memcpy(known->ids, scratch->ids + n_before, n * sizeof known->ids[0]);
+    const ss_status status = add_stretch(self, scratch, text->data, text->n_bytes, slow, err);
+    if (status == SS_OK) {
+        ss__known_keep(scratch, place, text, n_before);
     }
     return status;
 }
@@ -188,16 +179,30 @@ static ss_status add_raw(const struct ss__tokenizer *self, struct ss__token_scra
         for (; at < n_bytes && class_of[(uint8_t)text[at]] <= BYTE_SLOW; at++) {
             seen |= class_of[(uint8_t)text[at]];
         }
-        const bool slow = seen == BYTE_SLOW;
-        if (at - start <= sizeof scratch->known->bytes) {
-            SS_TRY(add_known(self, scratch, text + start, at - start, slow, err));
-        } else {
-            SS_TRY(add_stretch(self, scratch, text + start, at - start, slow, err));
-        }
+        const struct ss_text stretch = {text + start, at - start};
+        SS_TRY(add_known(self, scratch, &stretch, seen == BYTE_SLOW, err));
     }
 out:
     return status;
 }
 
-const struct ss__piece_kind ss__wordpiece_kind = {
-    .name = "WordPiece", .add_raw = add_raw, .add_normalized = add_normalized};
+/* A word that a splitter left. */
+static ss_status add_split_word(const struct ss__tokenizer *self,
+                                struct ss__token_scratch *scratch, const struct ss_text *word,
+                                ss_err *err)
+{
+    size_t n_points = 0;
+    for (size_t i = 0; i < word->n_bytes; i++) {
+        n_points += ((uint8_t)word->data[i] & 0xC0) != 0x80;
+    }
+    return add_word(self, scratch, word->data, word->n_bytes, n_points, err);
+}
+
+const struct ss__piece_kind ss__bert_kind = {.name = "WordPiece",
+                                             .add_raw = add_raw,
+                                             .add_normalized = add_normalized,
+                                             .add_word = add_split_word};
+const struct ss__piece_kind ss__wordpiece_kind = {.name = "WordPiece",
+                                                  .add_raw = ss__add_words_raw,
+                                                  .add_normalized = ss__add_words,
+                                                  .add_word = add_split_word};

@@ -90,6 +90,40 @@ static void test_generic_class(void **state)
     check_folder("generic-plain");
 }
 
+static void test_byte_pairs(void **state)
+{
+    (void)state;
+    check_folder("bpe-bytes");
+    check_folder("bpe-bytes-space");
+    check_folder("bpe-bytes-nfc");
+    check_folder("bpe-bytes-whole");
+    check_folder("bpe-bytes-no-regex");
+    check_folder("bpe-gpt4");
+    check_folder("bpe-qwen");
+    check_folder("bpe-gpt4o");
+    check_folder("bpe-digits");
+    check_folder("bpe-contiguous");
+    check_folder("bpe-llama");
+    check_folder("bpe-unknown");
+    check_folder("bpe-fused");
+    check_folder("bpe-suffix");
+    check_folder("bpe-prefix");
+    check_folder("bpe-none");
+    check_folder("bpe-first");
+}
+
+static void test_unigram(void **state)
+{
+    (void)state;
+    check_folder("unigram");
+    check_folder("unigram-meta");
+    check_folder("unigram-bytes");
+    check_folder("unigram-never");
+    check_folder("unigram-first");
+    check_folder("unigram-unsplit");
+    check_folder("unigram-previous");
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -124,10 +158,9 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_classes),
-        cmocka_unit_test(test_added_tokens),
-        cmocka_unit_test(test_generic_class),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_known_classes), cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_generic_class), cmocka_unit_test(test_byte_pairs),
+        cmocka_unit_test(test_unigram),       cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

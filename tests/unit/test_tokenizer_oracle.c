@@ -6,10 +6,15 @@
 
 static void test_oracle_folders(void **state)
 {
-    static const char *const names[] = {"tiny-mpnet",           "tiny-bert-cls-normalize",
-                                        "tiny-bert-last",       "tiny-bert-max-dense",
-                                        "tiny-bert-sqrtlen",    "tiny-bert-weighted",
-                                        "tiny-distilbert-cased"};
+    static const char *const names[] = {"tiny-mpnet",
+                                        "tiny-bert-cls-normalize",
+                                        "tiny-bert-last",
+                                        "tiny-bert-max-dense",
+                                        "tiny-bert-sqrtlen",
+                                        "tiny-bert-weighted",
+                                        "tiny-distilbert-cased",
+                                        "tiny-roberta",
+                                        "tiny-xlm-roberta"};
     enum { LIMIT = 128 }; /* what the oracle's models truncate to */
     (void)state;
     if (ss__path_look(SS_TEST_SHARED "/oracle") != SS__PATH_FOLDER) {

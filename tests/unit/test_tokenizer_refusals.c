@@ -16,6 +16,16 @@ struct refusal {
 #define WITH(more)                                                                             \
     "{\"model\":{\"vocab\":{\"[UNK]\":0,\"a\":1}},"                                            \
     "\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," more "}"
+#define BPE(more) "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}" more "}}"
+#define UNIGRAM(vocab, unknown)                                                                \
+    "{\"model\":{\"type\":\"Unigram\",\"unk_id\":" unknown ",\"vocab\":" vocab "}}"
+#define SPLITS(one)                                                                            \
+    "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":" one "}"
+#define DIGITS "{\"type\":\"Digits\"}"
+#define NINE_SPLITS                                                                            \
+    DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS        \
+           "," DIGITS
+#define PAIR "{\"type\":\"BertProcessing\",\"cls\":[\"x\",0],\"sep\":[\"x\",1]}"
 #define BERT "{\"tokenizer_class\":\"BertTokenizer\"}"
 
 static const struct refusal refusals[] = {
@@ -41,20 +51,74 @@ static const struct refusal refusals[] = {
     {"tokenizer.json", MODEL("{\"a\":7,\"b\":7}"), NULL, NULL, SS_E_DATA, "same id 7"},
     {"tokenizer.json", MODEL("{\"a\":0}"), "tokenizer_config.json", BERT, SS_E_DATA,
      "unknown token"},
-    {"tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", NULL, NULL,
-     SS_E_UNSUPPORTED, "BPE"},
-    {"tokenizer.json", "{\"model\":{\"vocab\":{},\"merges\":[]}}", NULL, NULL, SS_E_UNSUPPORTED,
-     "BPE"},
-    {"tokenizer.json", "{\"model\":{\"vocab\":[[\"a\",0]]}}", NULL, NULL, SS_E_UNSUPPORTED,
-     "Unigram"},
-    {"tokenizer.json", MODEL("{\"[UNK]\":0}"), "tokenizer_config.json", GENERIC,
-     SS_E_UNSUPPORTED, "pre-tokenizer"},
-    {"tokenizer.json", WITH("\"normalizer\":{\"type\":\"NFKC\"}"), NULL, NULL, SS_E_UNSUPPORTED,
-     "NFKC"},
-    {"tokenizer.json", WITH("\"decoder\":{\"type\":\"ByteLevel\"}"), NULL, NULL,
-     SS_E_UNSUPPORTED, "ByteLevel"},
-    {"tokenizer.json", WITH("\"post_processor\":{\"type\":\"Sequence\"}"), NULL, NULL,
-     SS_E_UNSUPPORTED, "Sequence"},
+    {"tokenizer.json", "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}", NULL, NULL,
+     SS_E_UNSUPPORTED, "WordLevel"},
+    {"tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", NULL, NULL, SS_E_DATA,
+     "model.vocab"},
+    {"tokenizer.json", BPE(""), NULL, NULL, SS_E_DATA, "model.merges"},
+    {"tokenizer.json", BPE(",\"merges\":[\"a b c\"]"), NULL, NULL, SS_E_DATA, "merge 1"},
+    {"tokenizer.json", BPE(",\"merges\":[\"ab\"]"), NULL, NULL, SS_E_DATA, "merge 1"},
+    {"tokenizer.json", BPE(",\"merges\":[[\"a\",\"b\"],[\"a\"]]"), NULL, NULL, SS_E_DATA,
+     "merge 2"},
+    {"tokenizer.json", BPE(",\"merges\":[[\"a\",\"b\"],[\"b\",\"a\"]]"), NULL, NULL, SS_E_DATA,
+     "merge 2 needs the token 'ba'"},
+    {"tokenizer.json", BPE(",\"merges\":[[\"a\",\"z\"]]"), NULL, NULL, SS_E_DATA, "token 'z'"},
+    {"tokenizer.json", BPE(",\"merges\":[\"a b\"],\"dropout\":0.1"), NULL, NULL,
+     SS_E_UNSUPPORTED, "dropout"},
+    {"tokenizer.json", BPE(",\"merges\":[],\"unk_token\":\"u\""), NULL, NULL, SS_E_DATA,
+     "unknown token 'u'"},
+    {"tokenizer.json",
+     BPE(",\"merges\":[],\"continuing_subword_prefix\":\"aaaaaaaaaaaaaaaaa\""), NULL, NULL,
+     SS_E_LIMIT, "continuing_subword_prefix"},
+    {"tokenizer.json", BPE(",\"merges\":[]"), "tokenizer_config.json", BERT, SS_E_UNSUPPORTED,
+     "needs WordPiece"},
+    {"tokenizer.json", MODEL("{\"a\":0}"), "tokenizer_config.json",
+     "{\"tokenizer_class\":\"RobertaTokenizer\"}", SS_E_UNSUPPORTED, "needs BPE"},
+    {"vocab.json", "{\"a\":0}", "tokenizer_config.json",
+     "{\"tokenizer_class\":\"RobertaTokenizerFast\"}", SS_E_NOINPUT, "merges.txt"},
+    {"tokenizer.json", UNIGRAM("[]", "0"), NULL, NULL, SS_E_DATA, "empty"},
+    {"tokenizer.json", UNIGRAM("[[\"a\",0]]", "null"), NULL, NULL, SS_E_DATA, "unk_id"},
+    {"tokenizer.json", UNIGRAM("[[\"a\",0]]", "1"), NULL, NULL, SS_E_DATA, "unk_id"},
+    {"tokenizer.json", UNIGRAM("[[\"a\",0],[\"b\"]]", "0"), NULL, NULL, SS_E_DATA, "piece 1"},
+    {"tokenizer.json", UNIGRAM("[[\"a\",\"b\"]]", "0"), NULL, NULL, SS_E_DATA, "piece 0"},
+    {"tokenizer.json",
+     "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",0]]},"
+     "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}}",
+     NULL, NULL, SS_E_UNSUPPORTED, "ByteLevel"},
+    {"tokenizer.json", SPLITS("{\"type\":\"UnicodeScripts\"}"), NULL, NULL, SS_E_UNSUPPORTED,
+     "pre-tokenizer 'UnicodeScripts'"},
+    {"tokenizer.json", SPLITS("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a|b\"}}"), NULL,
+     NULL, SS_E_UNSUPPORTED, "regular expression 'a|b'"},
+    {"tokenizer.json", SPLITS("{\"type\":\"Split\",\"pattern\":{}}"), NULL, NULL, SS_E_DATA,
+     "no pattern"},
+    {"tokenizer.json",
+     SPLITS("{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"},\"behavior\":\"Gone\"}"), NULL,
+     NULL, SS_E_DATA, "'Gone'"},
+    {"tokenizer.json", SPLITS("{\"type\":\"Split\",\"pattern\":{\"String\":\"\"}}"), NULL, NULL,
+     SS_E_UNSUPPORTED, "text of 0 bytes"},
+    {"tokenizer.json", SPLITS("{\"type\":\"Metaspace\",\"prepend_scheme\":\"last\"}"), NULL,
+     NULL, SS_E_DATA, "'last'"},
+    {"tokenizer.json",
+     SPLITS("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
+            "{\"type\":\"Whitespace\"}]}"),
+     NULL, NULL, SS_E_UNSUPPORTED, "behind ByteLevel"},
+    {"tokenizer.json", SPLITS("{\"type\":\"Sequence\",\"pretokenizers\":[" NINE_SPLITS "]}"),
+     NULL, NULL, SS_E_LIMIT, "more than 8"},
+    {"tokenizer.json", WITH("\"normalizer\":{\"type\":\"ByteLevel\"}"), NULL, NULL,
+     SS_E_UNSUPPORTED, "'ByteLevel'"},
+    {"tokenizer.json",
+     WITH("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},"
+          "\"content\":\"\"}"),
+     NULL, NULL, SS_E_UNSUPPORTED, "'a+'"},
+    {"tokenizer.json",
+     WITH("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},"
+          "\"content\":\"\"}"),
+     NULL, NULL, SS_E_UNSUPPORTED, "not empty"},
+    {"tokenizer.json", WITH("\"post_processor\":{\"type\":\"Other\"}"), NULL, NULL,
+     SS_E_UNSUPPORTED, "'Other'"},
+    {"tokenizer.json",
+     WITH("\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" PAIR "," PAIR "]}"),
+     NULL, NULL, SS_E_UNSUPPORTED, "twice"},
     {"tokenizer.json",
      WITH("\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\",9],\"sep\":[\"x\",1]"
           "}"),

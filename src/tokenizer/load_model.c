@@ -1,0 +1,192 @@
+/* The model: its kind, and the vocabulary of WordPiece. `model` of tokenizer.json, or the file
+ * that a class has its vocabulary in. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/load_priv.h"
+
+const char *ss__json_type(const json_t *object)
+{
+    const json_t *type = json_is_object(object) ? json_object_get(object, "type") : NULL;
+    return json_is_string(type) ? json_string_value(type) : "";
+}
+
+bool ss__json_is_type(const json_t *object, const char *name)
+{
+    return strcmp(ss__json_type(object), name) == 0;
+}
+
+/* The kind of a model; older files do not name it. */
+static const char *model_kind(const json_t *model)
+{
+    if (ss__json_type(model)[0] != '\0') {
+        return ss__json_type(model);
+    }
+    if (json_object_get(model, "merges") != NULL) {
+        return "BPE";
+    }
+    return json_is_array(json_object_get(model, "vocab")) ? "Unigram" : "WordPiece";
+}
+
+ss_status ss__load_ids(struct ss__loading *loading, const char *path, json_t *vocab,
+                       ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *text = NULL;
+    json_t *id = NULL;
+    if (!json_is_object(vocab) || json_object_size(vocab) == 0) {
+        SS_FAIL_FILE(path, SS_E_DATA, "key 'model.vocab' is not an object with tokens");
+    }
+    json_object_foreach(vocab, text, id)
+    {
+        if (!json_is_integer(id)) {
+            SS_FAIL_FILE(path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
+                         text);
+        }
+        SS_TRY(ss__vocab_add(&loading->self->vocab, text, strlen(text), json_integer_value(id),
+                             err));
+    }
+out:
+    return status;
+}
+
+static ss_status read_wordpiece(struct ss__loading *loading, const json_t *model, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__tokenizer *self = loading->self;
+    const char *path = loading->tokenizer.path, *prefix = "##";
+    self->kind = &ss__bert_kind;
+    SS_TRY(ss__load_ids(loading, path, json_object_get(model, "vocab"), err));
+    if (loading->class->kind == NULL) {
+        loading->unknown_text = "[UNK]";
+        SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
+        SS_TRY(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
+        SS_TRY(ss__json_size(path, model, "max_input_chars_per_word", &self->max_word_points,
+                             err));
+        self->prefix = ss__arena_strndup(&self->texts, prefix, strlen(prefix));
+        if (self->prefix == NULL) {
+            status = ss__fail_nomem(err, "a prefix");
+        }
+    }
+out:
+    return status;
+}
+
+/* The length of a line without trailing white space of every kind. */
+static size_t trimmed(const char *line, size_t n_bytes)
+{
+    while (n_bytes > 0) {
+        size_t start = n_bytes - 1;
+        uint32_t code_point = 0;
+        while (start > 0 && ((uint8_t)line[start] & 0xC0) == 0x80) {
+            start--;
+        }
+        (void)ss__utf8_decode(line + start, n_bytes - start, &code_point);
+        if (!ss__is_white_space(code_point)) {
+            break;
+        }
+        n_bytes = start;
+    }
+    return n_bytes;
+}
+
+/* One token per line, its id the line's number; of equal lines the last one counts. */
+static ss_status read_text_vocab(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__map map = {0};
+    int64_t id = 0;
+    SS_TRY(ss__file_map(loading->vocab_path, &map, err));
+    const char *text = (const char *)map.data;
+    const size_t n_valid = ss__utf8_valid_prefix(text, map.n_bytes);
+    if (n_valid < map.n_bytes) {
+        status = ss__fail_file(err, loading->vocab_path, SS_E_DATA, "not valid UTF-8");
+        ss__err_at_offset(err, n_valid);
+        goto out;
+    }
+    for (size_t at = 0; at < map.n_bytes; id++) {
+        const char *end = memchr(text + at, '\n', map.n_bytes - at);
+        const size_t n = end == NULL ? map.n_bytes - at : (size_t)(end - (text + at));
+        SS_TRY(ss__vocab_add(&loading->self->vocab, text + at, trimmed(text + at, n), id, err));
+        at += n + 1;
+    }
+    if (id == 0) {
+        SS_FAIL_FILE(loading->vocab_path, SS_E_DATA, "the vocabulary is empty");
+    }
+out:
+    ss__map_release(&map);
+    return status;
+}
+
+/* ---- all kinds ---- */
+
+static const struct {
+    const struct ss__piece_kind *kind;
+    ss_status (*read)(struct ss__loading *, const json_t *, ss_err *);
+} readers[] = {
+    {&ss__bert_kind, read_wordpiece},
+    {&ss__bpe_kind, ss__load_bpe},
+    {&ss__unigram_kind, ss__load_unigram},
+};
+
+static ss_status read_model(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *path = loading->tokenizer.path;
+    const json_t *model = json_object_get(loading->tokenizer.root, "model");
+    const struct ss__piece_kind *wanted = loading->class->kind;
+    if (!json_is_object(model)) {
+        SS_FAIL_FILE(path, SS_E_DATA, "key 'model' is missing or not an object");
+    }
+    const char *name = model_kind(model);
+    if (wanted != NULL && strcmp(wanted->name, name) != 0) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "the model is %.40s, but the class %s needs %s",
+                     name, loading->class->name, wanted->name);
+    }
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        if (strcmp(readers[i].kind->name, name) == 0) {
+            return readers[i].read(loading, model, err);
+        }
+    }
+    SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                 "the tokenizer model is %.40s; WordPiece, BPE and Unigram are supported",
+                 name);
+out:
+    return status;
+}
+
+ss_status ss__load_model(struct ss__loading *loading, ss_err *err)
+{
+    struct ss__tokenizer *self = loading->self;
+    self->max_word_points = SS__KNOWN_MAX_WORD_POINTS;
+    self->prefix = "##";
+    self->bpe.prefix = self->bpe.suffix = "";
+    self->bpe.unknown = self->unigram.unknown = self->unknown = -1;
+    self->kind = loading->class->kind;
+    if (loading->tokenizer.root != NULL) {
+        return read_model(loading, err);
+    }
+    if (self->kind == &ss__bpe_kind) {
+        return ss__load_bpe_files(loading, err);
+    }
+    return self->kind == &ss__unigram_kind ? ss__load_sentencepiece(loading, err)
+                                           : read_text_vocab(loading, err);
+}
+
+ss_status ss__find_unknown(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__tokenizer *self = loading->self;
+    const char *text = loading->unknown_text;
+    if (text == NULL) { /* not of WordPiece: the model has found it, or needs none */
+        return SS_OK;
+    }
+    self->unknown = ss__trie_find(&self->vocab.trie, text, strlen(text));
+    if (self->unknown < 0) {
+        SS_FAIL(SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary", text);
+    }
+out:
+    return status;
+}

@@ -1,0 +1,260 @@
+/* The normaliser: of tokenizer.json for the generic class, or as the known classes make it. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/load_priv.h"
+
+enum { MAX_SEQUENCE_DEPTH = 4, MAX_TEXT_BYTES = 64 };
+
+/* ---- the BERT normaliser ---- */
+
+ss_status ss__push_bert(struct ss__normalizer *normalizer,
+                        const struct ss__bert_settings *settings, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool strips =
+        settings->strip_accents < 0 ? settings->lower : settings->strip_accents > 0;
+    const struct {
+        bool on;
+        ss__step step;
+    } plan[] = {
+        {settings->clean, SS__STEP_CLEAN}, {settings->cjk, SS__STEP_SPACE_CJK},
+        {strips, SS__STEP_DECOMPOSE},      {strips, SS__STEP_STRIP_ACCENTS},
+        {settings->lower, SS__STEP_LOWER},
+    };
+    for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
+        if (plan[i].on) {
+            SS_TRY(ss__normalizer_push(normalizer, plan[i].step, err));
+        }
+    }
+out:
+    return status;
+}
+
+/* strip_accents: true, false, or null or absent. */
+ss_status ss__read_strip_accents(const char *path, const json_t *object, int *value,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *found = json_object_get(object, "strip_accents");
+    bool strips = false;
+    *value = -1;
+    if (found != NULL && !json_is_null(found)) {
+        SS_TRY(ss__json_bool(path, object, "strip_accents", &strips, err));
+        *value = strips;
+    }
+out:
+    return status;
+}
+
+ss_status ss__read_bert_normalizer(const char *path, const json_t *object,
+                                   struct ss__bert_settings *settings, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *settings = (struct ss__bert_settings){.clean = true, .cjk = true, .lower = true};
+    SS_TRY(ss__json_bool(path, object, "clean_text", &settings->clean, err));
+    SS_TRY(ss__json_bool(path, object, "handle_chinese_chars", &settings->cjk, err));
+    SS_TRY(ss__json_bool(path, object, "lowercase", &settings->lower, err));
+    SS_TRY(ss__read_strip_accents(path, object, &settings->strip_accents, err));
+out:
+    return status;
+}
+
+/* ---- the generic class: normaliser ---- */
+
+/* A normalizer that is being read. */
+struct reading {
+    struct ss__tokenizer *self;
+    const char *path;
+    const json_t *object;
+};
+
+static ss_status push(const struct reading *reading, ss__step kind, ss_err *err)
+{
+    return ss__normalizer_push(&reading->self->normalizer, kind, err);
+}
+
+/* The code points of a text, kept with the tokenizer. */
+static ss_status read_points(const struct reading *reading, const char *text,
+                             const uint32_t **points, size_t *n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint32_t *out = NULL;
+    const size_t n_bytes = strlen(text);
+    *n = 0;
+    if (n_bytes > MAX_TEXT_BYTES) {
+        SS_FAIL_FILE(reading->path, SS_E_LIMIT,
+                     "the normalizer '%.40s' has a text of %zu bytes, at most %d are read",
+                     ss__json_type(reading->object), n_bytes, MAX_TEXT_BYTES);
+    }
+    out = ss__arena_alloc(&reading->self->texts, (n_bytes + 1) * sizeof *out);
+    if (out == NULL) {
+        status = ss__fail_nomem(err, "a normalizer");
+        goto out;
+    }
+    for (size_t at = 0; at < n_bytes; ++*n) {
+        at += ss__max_size(ss__utf8_decode(text + at, n_bytes - at, &out[*n]), 1);
+    }
+    *points = out;
+out:
+    return status;
+}
+
+static ss_status push_composed(const struct reading *reading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool more = ss__json_is_type(reading->object, "NFKC");
+    SS_TRY(push(reading, more ? SS__STEP_DECOMPOSE_MORE : SS__STEP_DECOMPOSE, err));
+    SS_TRY(push(reading, SS__STEP_COMPOSE, err));
+out:
+    return status;
+}
+
+static ss_status push_strip(const struct reading *reading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool left = true, right = true;
+    SS_TRY(ss__json_bool(reading->path, reading->object, "strip_left", &left, err));
+    SS_TRY(ss__json_bool(reading->path, reading->object, "strip_right", &right, err));
+    if (left) {
+        SS_TRY(push(reading, SS__STEP_STRIP_LEFT, err));
+    }
+    if (right) {
+        SS_TRY(push(reading, SS__STEP_STRIP_RIGHT, err));
+    }
+out:
+    return status;
+}
+
+static ss_status push_prepend(const struct reading *reading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__normal_step step = {.kind = SS__STEP_PREPEND};
+    const char *text = "";
+    SS_TRY(ss__json_text(reading->path, reading->object, "prepend", &text, err));
+    SS_TRY(read_points(reading, text, &step.to, &step.n_to, err));
+    SS_TRY(ss__normalizer_push_step(&reading->self->normalizer, &step, err));
+out:
+    return status;
+}
+
+static ss_status push_replace(const struct reading *reading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__normal_step step = {.kind = SS__STEP_REPLACE};
+    const json_t *pattern = json_object_get(reading->object, "pattern");
+    const char *from = NULL, *regex = NULL, *to = "";
+    SS_TRY(ss__json_text(reading->path, pattern, "String", &from, err));
+    SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
+    SS_TRY(ss__json_text(reading->path, reading->object, "content", &to, err));
+    if (from == NULL && regex != NULL && strcmp(regex, " {2,}") == 0) {
+        step.kind = SS__STEP_REPLACE_SPACES;
+    } else if (from == NULL || from[0] == '\0') {
+        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
+                     "a normalizer replaces the pattern '%.80s'; read are texts that are not "
+                     "empty and the regular expression ' {2,}'",
+                     regex == NULL ? "" : regex);
+    } else {
+        SS_TRY(read_points(reading, from, &step.from, &step.n_from, err));
+    }
+    SS_TRY(read_points(reading, to, &step.to, &step.n_to, err));
+    SS_TRY(ss__normalizer_push_step(&reading->self->normalizer, &step, err));
+out:
+    return status;
+}
+
+/* Normalizers that are one step, or that a function reads. */
+static ss_status push_simple(const struct reading *reading, ss_err *err)
+{
+    static const struct {
+        const char *type;
+        ss_status (*read)(const struct reading *, ss_err *);
+        ss__step step;
+    } simple[] = {
+        {"Lowercase", NULL, SS__STEP_LOWER},
+        {"NFD", NULL, SS__STEP_DECOMPOSE},
+        {"NFKD", NULL, SS__STEP_DECOMPOSE_MORE},
+        {"NFC", push_composed, 0},
+        {"NFKC", push_composed, 0},
+        {"StripAccents", NULL, SS__STEP_STRIP_MARKS},
+        {"Nmt", NULL, SS__STEP_NMT},
+        {"Strip", push_strip, 0},
+        {"Prepend", push_prepend, 0},
+        {"Replace", push_replace, 0},
+    };
+    for (size_t i = 0; i < sizeof simple / sizeof simple[0]; i++) {
+        if (ss__json_is_type(reading->object, simple[i].type)) {
+            return simple[i].read != NULL ? simple[i].read(reading, err)
+                                          : push(reading, simple[i].step, err);
+        }
+    }
+    return ss__fail_file(err, reading->path, SS_E_UNSUPPORTED,
+                         "the normalizer '%.40s' is not supported; BertNormalizer, Lowercase, "
+                         "NFC, NFD, NFKC, NFKD, Nmt, Prepend, Replace, Strip, StripAccents "
+                         "and sequences of them are",
+                         ss__json_type(reading->object));
+}
+
+static ss_status push_normalizer(const struct reading *reading, unsigned depth, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__bert_settings settings;
+    if (depth > MAX_SEQUENCE_DEPTH) {
+        SS_FAIL_FILE(reading->path, SS_E_LIMIT, "normalizers are nested too deeply");
+    }
+    if (ss__json_is_type(reading->object, "BertNormalizer")) {
+        SS_TRY(ss__read_bert_normalizer(reading->path, reading->object, &settings, err));
+        SS_TRY(ss__push_bert(&reading->self->normalizer, &settings, err));
+    } else if (ss__json_is_type(reading->object, "Sequence")) {
+        const json_t *list = json_object_get(reading->object, "normalizers");
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const struct reading part = {reading->self, reading->path, json_array_get(list, i)};
+            SS_TRY(push_normalizer(&part, depth + 1, err));
+        }
+    } else {
+        SS_TRY(push_simple(reading, err));
+    }
+out:
+    return status;
+}
+
+/* Whether lower-casing stands in the normaliser by itself. */
+static bool has_lowercase(const json_t *normalizer)
+{
+    const json_t *list = json_object_get(normalizer, "normalizers");
+    if (ss__json_is_type(normalizer, "Lowercase")) {
+        return true;
+    }
+    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < json_array_size(list);
+         i++) {
+        if (ss__json_is_type(json_array_get(list, i), "Lowercase")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ss_status ss__load_normalizer(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *object = json_object_get(loading->tokenizer.root, "normalizer");
+    const struct reading reading = {loading->self, loading->tokenizer.path, object};
+    if (loading->options->lower_case_first && !has_lowercase(object)) {
+        SS_TRY(push(&reading, SS__STEP_LOWER, err));
+    }
+    if (object != NULL && !json_is_null(object)) {
+        SS_TRY(push_normalizer(&reading, 0, err));
+    }
+out:
+    return status;
+}
+
+ss_status ss__load_charsmap(struct ss__loading *loading, ss_err *err)
+{
+    const json_t *object = json_object_get(loading->tokenizer.root, "normalizer");
+    return ss__json_is_type(object, "Precompiled")
+               ? ss__fail_file(err, loading->tokenizer.path, SS_E_UNSUPPORTED,
+                               "the normalizer 'Precompiled' is not supported")
+               : SS_OK;
+}

@@ -1,0 +1,301 @@
+/* The pre-tokenizer of tokenizer.json, or of a known class, as a list of splitters. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/load_priv.h"
+
+enum { MAX_DEPTH = 4 };
+
+/* What is being read. */
+struct reading {
+    struct ss__tokenizer *self;
+    const char *path;
+};
+
+/* The next free splitter. Nothing may follow the one that makes bytes of the text. */
+static ss_status next_splitter(const struct reading *reading, struct ss__splitter **out,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__tokenizer *self = reading->self;
+    if (self->bpe.byte_level) {
+        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
+                     "a pre-tokenizer stands behind ByteLevel; it must be the last one");
+    }
+    if (self->n_splitters >= SS__MAX_SPLITTERS) {
+        SS_FAIL_FILE(reading->path, SS_E_LIMIT, "more than %d pre-tokenizers",
+                     SS__MAX_SPLITTERS);
+    }
+    *out = &self->splitters[self->n_splitters++];
+out:
+    return status;
+}
+
+static ss_status set_mark(const struct reading *reading, const char *text,
+                          struct ss__splitter *splitter, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = strlen(text);
+    if (n == 0 || n > SS__MAX_MARK_BYTES) {
+        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
+                     "a pre-tokenizer splits at a text of %zu bytes; 1 to %d are read", n,
+                     SS__MAX_MARK_BYTES);
+    }
+    memcpy(splitter->mark, text, n);
+    splitter->n_mark = (uint8_t)n;
+out:
+    return status;
+}
+
+static ss_status read_behavior(const struct reading *reading, const json_t *object,
+                               struct ss__splitter *splitter, ss_err *err)
+{
+    static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious",
+                                        "MergedWithNext", "Contiguous"};
+    ss_status status = SS_OK;
+    const char *name = "Isolated";
+    SS_TRY(ss__json_text(reading->path, object, "behavior", &name, err));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            splitter->behavior = (ss__behavior)i;
+            return SS_OK;
+        }
+    }
+    SS_FAIL_FILE(reading->path, SS_E_DATA, "the split behaviour '%.40s' is not known", name);
+out:
+    return status;
+}
+
+/* ---- kinds ---- */
+
+static ss_status read_byte_level(const struct reading *reading, const json_t *object,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    bool space_first = true, use_regex = true;
+    SS_TRY(ss__json_bool(reading->path, object, "add_prefix_space", &space_first, err));
+    SS_TRY(ss__json_bool(reading->path, object, "use_regex", &use_regex, err));
+    SS_TRY(next_splitter(reading, &splitter, err));
+    splitter->edit = space_first ? SS__EDIT_SPACE_FIRST : SS__EDIT_NONE;
+    splitter->find = use_regex ? ss__find_gpt2 : NULL;
+    splitter->behavior = SS__ISOLATED;
+    reading->self->bpe.byte_level = true;
+out:
+    return status;
+}
+
+static ss_status read_metaspace(const struct reading *reading, const json_t *object,
+                                ss_err *err)
+{
+    static const struct {
+        const char *name;
+        ss__edit edit;
+    } schemes[] = {{"always", SS__EDIT_MARK_ALWAYS},
+                   {"first", SS__EDIT_MARK_FIRST},
+                   {"never", SS__EDIT_MARK}};
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    const char *mark = "\xE2\x96\x81", *scheme = NULL;
+    bool splits = true, prefixes = true;
+    SS_TRY(ss__json_text(reading->path, object, "replacement", &mark, err));
+    SS_TRY(ss__json_text(reading->path, object, "prepend_scheme", &scheme, err));
+    SS_TRY(ss__json_bool(reading->path, object, "split", &splits, err));
+    SS_TRY(ss__json_bool(reading->path, object, "add_prefix_space", &prefixes, err));
+    if (scheme == NULL) { /* the older form */
+        scheme = prefixes ? "always" : "never";
+    }
+    SS_TRY(next_splitter(reading, &splitter, err));
+    SS_TRY(set_mark(reading, mark, splitter, err));
+    splitter->find = splits ? ss__find_text : NULL;
+    splitter->behavior = SS__MERGED_WITH_NEXT;
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        splitter->edit =
+            strcmp(scheme, schemes[i].name) == 0 ? schemes[i].edit : splitter->edit;
+    }
+    if (splitter->edit == SS__EDIT_NONE) {
+        SS_FAIL_FILE(reading->path, SS_E_DATA, "the prepend scheme '%.40s' is not known",
+                     scheme);
+    }
+out:
+    return status;
+}
+
+static ss_status read_split(const struct reading *reading, const json_t *object, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    const json_t *pattern = json_object_get(object, "pattern");
+    const char *text = NULL, *regex = NULL;
+    SS_TRY(ss__json_text(reading->path, pattern, "String", &text, err));
+    SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
+    SS_TRY(next_splitter(reading, &splitter, err));
+    SS_TRY(read_behavior(reading, object, splitter, err));
+    SS_TRY(ss__json_bool(reading->path, object, "invert", &splitter->inverted, err));
+    if (text != NULL) {
+        splitter->find = ss__find_text;
+        SS_TRY(set_mark(reading, text, splitter, err));
+    } else if (regex == NULL) {
+        SS_FAIL_FILE(reading->path, SS_E_DATA, "the pre-tokenizer Split has no pattern");
+    } else if (!ss__find_pattern(regex, splitter)) {
+        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
+                     "the pre-tokenizer splits by the regular expression '%.200s', which is "
+                     "not one of those that are read",
+                     regex);
+    }
+out:
+    return status;
+}
+
+/* A splitter that cuts at what `find` finds. */
+static ss_status add_splitter(const struct reading *reading, ss__find_fn *find,
+                              ss__behavior behavior, struct ss__splitter **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(next_splitter(reading, out, err));
+    (*out)->find = find;
+    (*out)->behavior = behavior;
+out:
+    return status;
+}
+
+static ss_status read_digits(const struct reading *reading, const json_t *object, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    bool single = false;
+    SS_TRY(ss__json_bool(reading->path, object, "individual_digits", &single, err));
+    SS_TRY(add_splitter(reading, ss__find_digit, single ? SS__ISOLATED : SS__CONTIGUOUS,
+                        &splitter, err));
+out:
+    return status;
+}
+
+static ss_status read_punctuation(const struct reading *reading, const json_t *object,
+                                  ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    SS_TRY(add_splitter(reading, ss__find_punctuation, SS__ISOLATED, &splitter, err));
+    SS_TRY(read_behavior(reading, object, splitter, err));
+out:
+    return status;
+}
+
+static ss_status read_delimiter(const struct reading *reading, const json_t *object,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    const char *text = "";
+    SS_TRY(ss__json_text(reading->path, object, "delimiter", &text, err));
+    SS_TRY(add_splitter(reading, ss__find_text, SS__REMOVED, &splitter, err));
+    SS_TRY(set_mark(reading, text, splitter, err));
+out:
+    return status;
+}
+
+static ss_status read_white_space(const struct reading *reading, const json_t *object,
+                                  ss_err *err)
+{
+    struct ss__splitter *splitter = NULL;
+    (void)object;
+    return add_splitter(reading, ss__find_white_space, SS__REMOVED, &splitter, err);
+}
+
+static ss_status read_words(const struct reading *reading, const json_t *object, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    (void)object;
+    SS_TRY(add_splitter(reading, ss__find_word_or_symbols, SS__REMOVED, &splitter, err));
+    splitter->inverted = true;
+out:
+    return status;
+}
+
+static ss_status read_bert(const struct reading *reading, const json_t *object, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    SS_TRY(read_white_space(reading, object, err));
+    SS_TRY(add_splitter(reading, ss__find_punctuation, SS__ISOLATED, &splitter, err));
+out:
+    return status;
+}
+
+static const struct {
+    const char *type;
+    ss_status (*read)(const struct reading *, const json_t *, ss_err *);
+} kinds[] = {
+    {"ByteLevel", read_byte_level},
+    {"Metaspace", read_metaspace},
+    {"Split", read_split},
+    {"WhitespaceSplit", read_white_space},
+    {"Whitespace", read_words},
+    {"BertPreTokenizer", read_bert},
+    {"Punctuation", read_punctuation},
+    {"Digits", read_digits},
+    {"CharDelimiterSplit", read_delimiter},
+};
+
+static ss_status read_any(const struct reading *reading, const json_t *object, unsigned depth,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (depth > MAX_DEPTH) {
+        SS_FAIL_FILE(reading->path, SS_E_LIMIT, "pre-tokenizers are nested too deeply");
+    }
+    if (ss__json_is_type(object, "Sequence")) {
+        const json_t *list = json_object_get(object, "pretokenizers");
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            SS_TRY(read_any(reading, json_array_get(list, i), depth + 1, err));
+        }
+        return SS_OK;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (ss__json_is_type(object, kinds[i].type)) {
+            return kinds[i].read(reading, object, err);
+        }
+    }
+    SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
+                 "the pre-tokenizer '%.40s' is not supported; ByteLevel, Metaspace, Split, "
+                 "WhitespaceSplit, Whitespace, BertPreTokenizer, Punctuation, Digits, "
+                 "CharDelimiterSplit and sequences of them are",
+                 ss__json_type(object));
+out:
+    return status;
+}
+
+ss_status ss__load_splitters(struct ss__loading *loading, ss_err *err)
+{
+    const struct reading reading = {loading->self, loading->tokenizer.path};
+    const json_t *object = json_object_get(loading->tokenizer.root, "pre_tokenizer");
+    return object == NULL || json_is_null(object) ? SS_OK : read_any(&reading, object, 0, err);
+}
+
+ss_status ss__add_byte_splitter(struct ss__tokenizer *self, bool space_first, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct reading reading = {self, ""};
+    struct ss__splitter *splitter = NULL;
+    SS_TRY(add_splitter(&reading, ss__find_gpt2, SS__ISOLATED, &splitter, err));
+    splitter->edit = space_first ? SS__EDIT_SPACE_FIRST : SS__EDIT_NONE;
+    self->bpe.byte_level = true;
+out:
+    return status;
+}
+
+ss_status ss__add_mark_splitters(struct ss__tokenizer *self, bool mark_first, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct reading reading = {self, ""};
+    struct ss__splitter *splitter = NULL;
+    SS_TRY(add_splitter(&reading, ss__find_white_space, SS__REMOVED, &splitter, err));
+    SS_TRY(add_splitter(&reading, ss__find_text, SS__MERGED_WITH_NEXT, &splitter, err));
+    SS_TRY(set_mark(&reading, "\xE2\x96\x81", splitter, err));
+    splitter->edit = mark_first ? SS__EDIT_MARK_ALWAYS : SS__EDIT_MARK;
+out:
+    return status;
+}

@@ -1,0 +1,155 @@
+/* The post-processor of the generic class: ids in front of a text and behind it. */
+#include <string.h>
+
+#include "tokenizer/load_priv.h"
+
+static ss_status add_template_id(struct ss__loading *loading, bool before, const json_t *id,
+                                 ss_err *err)
+{
+    struct ss__tokenizer *self = loading->self;
+    int32_t *ids = before ? self->begin : self->end;
+    size_t *n = before ? &self->n_begin : &self->n_end;
+    const json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
+    if (value < 0 || (size_t)value >= ss__tokenizer_n_vocab(self)) {
+        return ss__fail_file(err, loading->tokenizer.path, SS_E_DATA,
+                             "the post-processor adds an id that is not in the vocabulary");
+    }
+    if (*n >= SS__MAX_TEMPLATE_IDS) {
+        return ss__fail_file(err, loading->tokenizer.path, SS_E_LIMIT,
+                             "the post-processor adds more than %d tokens",
+                             SS__MAX_TEMPLATE_IDS);
+    }
+    ids[(*n)++] = (int32_t)value;
+    return SS_OK;
+}
+
+static ss_status read_template_part(struct ss__loading *loading, const json_t *object,
+                                    const json_t *part, bool *before, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *path = loading->tokenizer.path;
+    const json_t *special = json_object_get(part, "SpecialToken");
+    const char *name = NULL;
+    if (json_object_get(part, "Sequence") != NULL) {
+        if (!*before) {
+            SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "the post-processor repeats the text");
+        }
+        *before = false;
+        return SS_OK;
+    }
+    SS_TRY(ss__json_text(path, special, "id", &name, err));
+    const json_t *entry =
+        name == NULL ? NULL : json_object_get(json_object_get(object, "special_tokens"), name);
+    const json_t *ids = json_object_get(entry, "ids");
+    if (!json_is_array(ids)) {
+        SS_FAIL_FILE(path, SS_E_DATA, "the post-processor's template is not understood");
+    }
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        SS_TRY(add_template_id(loading, *before, json_array_get(ids, i), err));
+    }
+out:
+    return status;
+}
+
+static ss_status read_template(struct ss__loading *loading, const json_t *object, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *single = json_object_get(object, "single");
+    bool before = true;
+    for (size_t i = 0; i < json_array_size(single); i++) {
+        SS_TRY(read_template_part(loading, object, json_array_get(single, i), &before, err));
+    }
+    if (before) {
+        SS_FAIL_FILE(loading->tokenizer.path, SS_E_DATA,
+                     "the post-processor's template has no place for the text");
+    }
+out:
+    return status;
+}
+
+static ss_status read_pair(struct ss__loading *loading, const json_t *object, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *begin = json_object_get(object, "cls"), *end = json_object_get(object, "sep");
+    SS_TRY(add_template_id(loading, true, json_array_get(begin, 1), err));
+    SS_TRY(add_template_id(loading, false, json_array_get(end, 1), err));
+out:
+    return status;
+}
+
+static ss_status read_processor(struct ss__loading *loading, const json_t *object, ss_err *err)
+{
+    if (ss__json_is_type(object, "TemplateProcessing")) {
+        return read_template(loading, object, err);
+    }
+    if (ss__json_is_type(object, "BertProcessing") ||
+        ss__json_is_type(object, "RobertaProcessing")) {
+        return read_pair(loading, object, err);
+    }
+    if (object == NULL || json_is_null(object) || ss__json_is_type(object, "ByteLevel")) {
+        return SS_OK; /* the last changes offsets alone */
+    }
+    return ss__fail_file(err, loading->tokenizer.path, SS_E_UNSUPPORTED,
+                         "the post-processor '%.40s' is not supported", ss__json_type(object));
+}
+
+/* Each of a sequence puts its tokens around those of the one before; one of them has tokens. */
+static ss_status read_sequence(struct ss__loading *loading, const json_t *list, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__tokenizer *self = loading->self;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const bool has_tokens = self->n_begin + self->n_end > 0;
+        const json_t *object = json_array_get(list, i);
+        if (has_tokens && !ss__json_is_type(object, "ByteLevel")) {
+            SS_FAIL_FILE(loading->tokenizer.path, SS_E_UNSUPPORTED,
+                         "the post-processor adds tokens twice");
+        }
+        SS_TRY(read_processor(loading, object, err));
+    }
+out:
+    return status;
+}
+
+/* `add_bos_token` and `add_eos_token` of the config replace the post-processor if they are
+ * there, even if they are false. */
+static ss_status read_flags(struct ss__loading *loading, bool *found, ss_err *err)
+{
+    static const struct {
+        const char *key, *role;
+    } flags[] = {{"add_bos_token", "bos_token"}, {"add_eos_token", "eos_token"}};
+    ss_status status = SS_OK;
+    const struct ss__json_file *config = &loading->config;
+    struct ss__tokenizer *self = loading->self;
+    *found = false;
+    for (size_t i = 0; i < 2; i++) {
+        bool adds = false;
+        *found = *found || json_object_get(config->root, flags[i].key) != NULL;
+        SS_TRY(ss__json_bool(config->path, config->root, flags[i].key, &adds, err));
+        const int32_t id = ss__load_role_id(loading, flags[i].role);
+        if (adds && id >= 0) {
+            (i == 0 ? self->begin : self->end)[0] = id;
+            *(i == 0 ? &self->n_begin : &self->n_end) = 1;
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__load_template(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__tokenizer *self = loading->self;
+    const json_t *object = json_object_get(loading->tokenizer.root, "post_processor");
+    bool has_flags = false;
+    SS_TRY(read_flags(loading, &has_flags, err));
+    if (!has_flags && ss__json_is_type(object, "Sequence")) {
+        SS_TRY(read_sequence(loading, json_object_get(object, "processors"), err));
+    } else if (!has_flags) {
+        SS_TRY(read_processor(loading, object, err));
+    }
+    self->specials.begin = self->n_begin > 0 ? self->begin[0] : -1;
+    self->specials.end = self->n_end > 0 ? self->end[self->n_end - 1] : -1;
+out:
+    return status;
+}

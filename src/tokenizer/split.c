@@ -1,0 +1,251 @@
+#include "tokenizer/split.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/tokenizer_priv.h"
+#include "tokenizer/unicode.h"
+
+#include "tokenizer/split_tables.inc"
+
+enum { BLOCK_POINTS = 64, GROUP_BLOCKS = 256, N_ASCII = 128 };
+
+uint8_t ss__split_class(const char *text, size_t n_bytes, size_t *length)
+{
+    uint32_t c = SS__REPLACEMENT;
+    if ((uint8_t)text[0] < N_ASCII) {
+        *length = 1;
+        return split_records[(uint8_t)text[0]];
+    }
+    *length = ss__max_size(ss__utf8_decode(text, n_bytes, &c), 1);
+    const uint32_t block = c / BLOCK_POINTS;
+    const uint32_t group = split_record_groups[block / GROUP_BLOCKS];
+    const uint32_t index = split_record_blocks[group * GROUP_BLOCKS + block % GROUP_BLOCKS];
+    return split_records[index * BLOCK_POINTS + c % BLOCK_POINTS];
+}
+
+/* ---- single characters and texts ---- */
+
+bool ss__find_text(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
+                   size_t *start, size_t *stop)
+{
+    const char *found = at < text->n_bytes ? memmem(text->data + at, text->n_bytes - at,
+                                                    splitter->mark, splitter->n_mark)
+                                           : NULL;
+    if (found == NULL) {
+        return false;
+    }
+    *start = (size_t)(found - text->data);
+    *stop = *start + splitter->n_mark;
+    return true;
+}
+
+static bool find_class(const struct ss_text *text, size_t at, uint8_t mask, size_t *start,
+                       size_t *stop)
+{
+    for (size_t length = 0; at < text->n_bytes; at += length) {
+        if ((ss__split_class(text->data + at, text->n_bytes - at, &length) & mask) != 0) {
+            *start = at;
+            *stop = at + length;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ss__find_white_space(const struct ss__splitter *splitter, const struct ss_text *text,
+                          size_t at, size_t *start, size_t *stop)
+{
+    (void)splitter;
+    return find_class(text, at, SS__SPLIT_SPACE, start, stop);
+}
+
+bool ss__find_digit(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
+                    size_t *start, size_t *stop)
+{
+    (void)splitter;
+    return find_class(text, at, SS__SPLIT_DIGIT, start, stop);
+}
+
+bool ss__find_punctuation(const struct ss__splitter *splitter, const struct ss_text *text,
+                          size_t at, size_t *start, size_t *stop)
+{
+    (void)splitter;
+    for (size_t n = 0; at < text->n_bytes; at += n) {
+        uint32_t c = SS__REPLACEMENT;
+        n = ss__max_size(ss__utf8_decode(text->data + at, text->n_bytes - at, &c), 1);
+        if (ss__char_class_of(c) == SS__CHAR_PUNCT) {
+            *start = at;
+            *stop = at + n;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the Whitespace pre-tokenizer: 0 white space, 1 symbol, 2 word. */
+static unsigned word_class(const struct ss_text *text, size_t at, size_t *n)
+{
+    uint32_t c = SS__REPLACEMENT;
+    *n = ss__max_size(ss__utf8_decode(text->data + at, text->n_bytes - at, &c), 1);
+    if ((ss__char_record(c) & SS__CHAR_WORD) != 0) {
+        return 2;
+    }
+    return ss__is_white_space(c) ? 0 : 1;
+}
+
+/* \w+|[^\w\s]+ */
+bool ss__find_word_or_symbols(const struct ss__splitter *splitter, const struct ss_text *text,
+                              size_t at, size_t *start, size_t *stop)
+{
+    size_t n = 0;
+    unsigned class = 0;
+    (void)splitter;
+    for (; at < text->n_bytes && (class = word_class(text, at, &n)) == 0; at += n) {
+    }
+    *start = at;
+    while (at < text->n_bytes && word_class(text, at, &n) == class) {
+        at += n;
+    }
+    *stop = at;
+    return *stop > *start;
+}
+
+/* ---- editing ---- */
+
+static bool begins_with(const struct ss_text *text, const char *with, size_t n)
+{
+    return text->n_bytes >= n && memcmp(text->data, with, n) == 0;
+}
+
+static void add_marked(struct ss__buf *buf, const struct ss__splitter *splitter,
+                       const struct ss_text *text)
+{
+    for (size_t at = 0; at < text->n_bytes;) {
+        const char *space = memchr(text->data + at, ' ', text->n_bytes - at);
+        const size_t stop = space == NULL ? text->n_bytes : (size_t)(space - text->data);
+        ss__buf_add(buf, text->data + at, stop - at);
+        if (space != NULL) {
+            ss__buf_add(buf, splitter->mark, splitter->n_mark);
+        }
+        at = stop + 1;
+    }
+}
+
+/* Change a piece as its splitter asks; a changed text lives in the buffer of the level. */
+static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
+                      struct ss__piece *piece, ss_err *err)
+{
+    const struct ss_text *text = &piece->text;
+    const bool space_first = splitter->edit == SS__EDIT_SPACE_FIRST;
+    if (splitter->edit == SS__EDIT_NONE || (space_first && begins_with(text, " ", 1))) {
+        return SS_OK;
+    }
+    buf->n_bytes = 0;
+    buf->failed = false;
+    if (space_first) {
+        ss__buf_add_byte(buf, ' ');
+        ss__buf_add(buf, text->data, text->n_bytes);
+    } else {
+        const bool marked =
+            begins_with(text, " ", 1) || begins_with(text, splitter->mark, splitter->n_mark);
+        if (!marked && (splitter->edit == SS__EDIT_MARK_ALWAYS ||
+                        (splitter->edit == SS__EDIT_MARK_FIRST && piece->at_start))) {
+            ss__buf_add(buf, splitter->mark, splitter->n_mark);
+        }
+        add_marked(buf, splitter, text);
+    }
+    piece->text = (struct ss_text){buf->data, buf->n_bytes};
+    return ss__buf_check(buf, err);
+}
+
+/* ---- cutting ---- */
+
+/* Whether a part joins the one before it. */
+static bool joins(ss__behavior behavior, bool after_match, bool is_match)
+{
+    switch (behavior) {
+    case SS__MERGED_WITH_PREVIOUS:
+        return is_match && !after_match;
+    case SS__MERGED_WITH_NEXT:
+        return !is_match && after_match;
+    case SS__CONTIGUOUS:
+        return is_match == after_match;
+    case SS__REMOVED:
+    case SS__ISOLATED:
+    default:
+        return false;
+    }
+}
+
+/* The cutting of one piece: parts are held back until it is clear that nothing joins them. */
+struct cut {
+    const struct ss__tokenizer *tokenizer;
+    struct ss__token_scratch *scratch;
+    size_t level;
+    struct ss__piece piece;
+    size_t start, stop; /* the part that is held back */
+    bool is_match;
+};
+
+static ss_status emit(struct cut *cut, ss_err *err)
+{
+    const struct ss__piece part = {
+        .text = {cut->piece.text.data + cut->start, cut->stop - cut->start},
+        .at_start = cut->piece.at_start && cut->start == 0};
+    return part.text.n_bytes == 0
+               ? SS_OK
+               : ss__split(cut->tokenizer, cut->scratch, cut->level + 1, part, err);
+}
+
+static ss_status add_part(struct cut *cut, size_t start, size_t stop, bool is_match,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__splitter *splitter = &cut->tokenizer->splitters[cut->level];
+    is_match = is_match != splitter->inverted;
+    if (start == stop) {
+        return SS_OK;
+    }
+    if (cut->stop > cut->start && joins(splitter->behavior, cut->is_match, is_match)) {
+        cut->stop = stop;
+    } else {
+        SS_TRY(emit(cut, err));
+        const bool is_dropped = is_match && splitter->behavior == SS__REMOVED;
+        cut->start = is_dropped ? stop : start;
+        cut->stop = stop;
+    }
+    cut->is_match = is_match;
+out:
+    return status;
+}
+
+ss_status ss__split(const struct ss__tokenizer *tokenizer, struct ss__token_scratch *scratch,
+                    size_t level, struct ss__piece piece, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (level == tokenizer->n_splitters) {
+        return ss__add_known_word(tokenizer, scratch, &piece.text, err);
+    }
+    const struct ss__splitter *splitter = &tokenizer->splitters[level];
+    SS_TRY(edit(splitter, &scratch->edited[level], &piece, err));
+    if (splitter->find == NULL) {
+        return ss__split(tokenizer, scratch, level + 1, piece, err);
+    }
+    struct cut cut = {tokenizer, scratch, level, piece, 0, 0, false};
+    const size_t n_bytes = piece.text.n_bytes;
+    for (size_t at = 0, start = 0, stop = 0; at < n_bytes; at = stop) {
+        if (scratch->n_ids >= scratch->max_ids) {
+            return SS_OK;
+        }
+        if (!splitter->find(splitter, &piece.text, at, &start, &stop)) {
+            start = stop = n_bytes;
+        }
+        SS_TRY(add_part(&cut, at, start, false, err));
+        SS_TRY(add_part(&cut, start, stop, true, err));
+    }
+    SS_TRY(emit(&cut, err));
+out:
+    return status;
+}
