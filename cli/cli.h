@@ -31,6 +31,7 @@ typedef enum cli_option_id {
     OPT_PROMPT,
     OPT_PROMPT_NAME,
     OPT_MAX_TOKENS,
+    OPT_TRUNCATE_DIM,
     OPT_SAE_FORMAT,
     OPT_SAE_TOP_K,
     OPT_BATCHTOPK,

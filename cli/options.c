@@ -52,6 +52,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          "one of the model's named prompts", 0},
     [OPT_MAX_TOKENS] = {"max-tokens", 0, CLI_COUNT, "N", NULL,
                         "cut texts after N tokens, below the model's own limit", 2},
+    [OPT_TRUNCATE_DIM] = {"truncate-dim", 0, CLI_COUNT, "N", NULL,
+                          "keep the first N values of every embedding", 1},
     [OPT_SAE_FORMAT] = {"sae-format", 0, CLI_CHOICE, "NAME", sae_formats,
                         "format of the SAE, instead of looking", 0},
     [OPT_SAE_TOP_K] = {"sae-top-k", 0, CLI_COUNT, "K", NULL,

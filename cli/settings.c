@@ -10,6 +10,7 @@ struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
         .prompt = values->text[OPT_PROMPT],
         .prompt_name = values->text[OPT_PROMPT_NAME],
         .max_tokens = values->count[OPT_MAX_TOKENS],
+        .truncate_dim = values->count[OPT_TRUNCATE_DIM],
         .log = cli_log(values),
     };
 }

@@ -136,6 +136,8 @@ struct ss_encoder_options {
     const char *prompt;      /* put before every text; NULL: as prompt_name says */
     const char *prompt_name; /* one of the model's named prompts; NULL: the model's default */
     size_t max_tokens;       /* lower the model's limit; 0: the model's */
+    size_t truncate_dim;     /* keep the first values of an embedding only, as models trained for
+                                it allow; 0: as the model says; more than it has: all */
     bool with_mask_head;     /* also read the language-model head, for ss_fill_mask */
     struct ss_log log;
 };
@@ -167,7 +169,7 @@ struct ss_encoder_info {
     size_t n_layers, n_heads, n_vocab;
     size_t max_tokens; /* of a text, prompt and special tokens included */
     uint64_t n_parameters;
-    bool normalized; /* embeddings have unit length */
+    bool normalized; /* embeddings have unit length; not where they are truncated */
     bool has_mask_head;
 };
 SS_API void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out);

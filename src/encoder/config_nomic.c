@@ -52,10 +52,16 @@ static ss_status refuse_switches(const char *path, const json_t *json,
         {"scale_attn_by_inverse_layer_idx", "scores are scaled alike in all layers"},
     };
     ss_status status = SS_OK;
+    bool scales = true;
     size_t n_experts = 0;
     size_t every = 0;
     size_t n_key_heads = config->n_heads;
     SS_TRY(ss__config_refuse(path, json, switches, sizeof switches / sizeof switches[0], err));
+    SS_TRY(ss__json_bool(path, json, "scale_attn_weights", &scales, err));
+    if (!scales) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                     "'scale_attn_weights' is false; scores are always scaled");
+    }
     SS_TRY(ss__json_size(path, json, "num_experts", &n_experts, err));
     SS_TRY(ss__json_size(path, json, "moe_every_n_layers", &every, err));
     if (n_experts > 0 && every > 0) {

@@ -276,6 +276,24 @@ out:
     return status;
 }
 
+/* The whole embedding is computed and its first values are given out. */
+static ss_status set_truncation(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    size_t n_kept = 0;
+    e->whole_width = e->width;
+    SS_TRY(ss__model_folder_truncation(&o->folder, o->options, &n_kept, err));
+    if (n_kept > 0 && n_kept < e->width) {
+        e->width = n_kept;
+        ss__log(&o->options->log, SS_LEVEL_NOTICE,
+                "%s: the first %zu of %zu values of every embedding are kept", e->path, n_kept,
+                e->whole_width);
+    }
+out:
+    return status;
+}
+
 static ss_status bind_weights(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -314,6 +332,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_TRY(add_config_files(o.encoder, &o.folder, err));
     SS_TRY(bind_weights(&o, err));
     SS_TRY(read_modules(&o, err));
+    SS_TRY(set_truncation(&o, err));
     *out = o.encoder;
     o.encoder = NULL;
 out:
@@ -349,7 +368,8 @@ static bool is_normalized(const ss_encoder *encoder)
     while (n > 0 && ss__module_is_identity(&encoder->modules[n - 1])) {
         n--;
     }
-    return n > 0 && ss__module_normalizes(&encoder->modules[n - 1]);
+    return encoder->width == encoder->whole_width && n > 0 &&
+           ss__module_normalizes(&encoder->modules[n - 1]);
 }
 
 void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)

@@ -189,6 +189,11 @@ SS_MUST_USE ss_status ss__model_folder_prompt(const struct ss__model_folder *fol
                                               const struct ss_encoder_options *options,
                                               const char **prompt, ss_err *err);
 
+/* Values of an embedding that the options or the folder want kept; 0: all. */
+SS_MUST_USE ss_status ss__model_folder_truncation(const struct ss__model_folder *folder,
+                                                  const struct ss_encoder_options *options,
+                                                  size_t *n_kept, ss_err *err);
+
 /* ---- binding tensors to names (bind.c) ---- */
 
 /* The tensors of a container under their plain names: without prefixes, with `weight` and
@@ -384,7 +389,8 @@ struct ss_encoder {
     bool has_head;
     size_t max_tokens;
     size_t n_prompt_ids; /* to be left out of pooling */
-    size_t width;
+    size_t width;       /* of what is given out */
+    size_t whole_width; /* before truncation */
     uint64_t n_parameters;
 };
 

@@ -254,7 +254,10 @@ static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
     for (size_t i = 0; i < encoder->n_modules; i++) {
         SS_TRY(ss__module_run(&encoder->modules[i], work, &rows, err));
     }
-    memcpy(out, rows.x, rows.n * encoder->width * sizeof *out);
+    for (size_t i = 0; i < rows.n; i++) {
+        memcpy(out + i * encoder->width, rows.x + i * encoder->whole_width,
+               encoder->width * sizeof *out);
+    }
 out:
     return status;
 }

@@ -245,6 +245,27 @@ out:
     return status;
 }
 
+/* ---- truncation ---- */
+
+ss_status ss__model_folder_truncation(const struct ss__model_folder *folder,
+                                      const struct ss_encoder_options *options, size_t *n_kept,
+                                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char key[] = "truncate_dim";
+    const json_t *stated = json_object_get(folder->prompts, key);
+    *n_kept = 0;
+    SS_TRY(ss__json_size(folder->prompts_path, folder->prompts, key, n_kept, err));
+    if (stated != NULL && !json_is_null(stated) && *n_kept == 0) {
+        SS_FAIL_FILE(folder->prompts_path, SS_E_DATA, "'%s' is 0, expected 1 or more", key);
+    }
+    if (options->truncate_dim > 0) {
+        *n_kept = options->truncate_dim;
+    }
+out:
+    return status;
+}
+
 /* ---- the whole ---- */
 
 ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, ss_err *err)

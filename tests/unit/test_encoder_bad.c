@@ -241,6 +241,140 @@ static void wrong_keys_are_refused(void **state)
     }
 }
 
+static const char *const rotary_files[] = {"config.json",           "model.safetensors",
+                                           "modules.json",          "tokenizer.json",
+                                           "tokenizer_config.json", "1_Pooling/config.json"};
+
+/* Cases of folders with the files above, each on a fresh copy. */
+static void check_rotary(const char *name, const struct json_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        copy(name, rotary_files, sizeof rotary_files / sizeof rotary_files[0]);
+        edit_json(cases[i].file, cases[i].key, cases[i].value);
+        expect(cases[i].status, cases[i].part);
+    }
+}
+
+static const struct json_case modern_old_cases[] = {
+    {"config.json", "hidden_size", "25", SS_E_SHAPE, "num_attention_heads"},
+    {"config.json", "num_attention_heads", "8", SS_E_SHAPE, "turn in pairs"},
+    {"config.json", "num_attention_heads", "24", SS_E_SHAPE, "turn in pairs"},
+    {"config.json", "intermediate_size", "21", SS_E_SHAPE, "mlp.Wi"},
+    {"config.json", "hidden_activation", "\"mish\"", SS_E_UNSUPPORTED, "'mish'"},
+    {"config.json", "hidden_activation", NULL, SS_E_DATA, "hidden_activation"},
+    {"config.json", "classifier_activation", "\"mish\"", SS_E_UNSUPPORTED, "'mish'"},
+    {"config.json", "norm_eps", NULL, SS_E_DATA, "norm_eps"},
+    {"config.json", "norm_bias", "true", SS_E_DATA, "norm.bias"},
+    {"config.json", "norm_bias", "3", SS_E_DATA, "norm_bias"},
+    {"config.json", "attention_bias", "true", SS_E_DATA, "attn.Wqkv.bias"},
+    {"config.json", "mlp_bias", "true", SS_E_DATA, "mlp.Wi.bias"},
+    {"config.json", "global_attn_every_n_layers", "0", SS_E_DATA, "global_attn_every"},
+    {"config.json", "global_attn_every_n_layers", "-2", SS_E_DATA, "global_attn_every"},
+    {"config.json", "local_attention", "\"wide\"", SS_E_DATA, "local_attention"},
+    {"config.json", "global_rope_theta", "0", SS_E_DATA, "rope_theta"},
+    {"config.json", "local_rope_theta", "-5", SS_E_DATA, "rope_theta"},
+    {"config.json", "local_rope_theta", "1e300", SS_E_DATA, "rope_theta"},
+    {"config.json", "rope_scaling", "{\"type\": \"yarn\"}", SS_E_UNSUPPORTED, "rope_scaling"},
+    {"config.json", "max_position_embeddings", "16777216", SS_E_DATA, "positions are read"},
+    {"config.json", "num_hidden_layers", "5", SS_E_DATA, "layers.4."},
+    {"config.json", "num_hidden_layers", "3", SS_E_DATA, "layers.3."},
+    {"config.json", "num_hidden_layers", "1025", SS_E_DATA, "num_hidden_layers"},
+    {"config.json", "model_type", "\"bert\"", SS_E_DATA, "type_vocab_size"},
+};
+
+static const struct json_case modern_new_cases[] = {
+    {"config.json", "layer_types", "7", SS_E_DATA, "layer_types"},
+    {"config.json", "layer_types", "[\"full_attention\"]", SS_E_DATA, "list of 3"},
+    {"config.json", "layer_types", "[\"full_attention\", \"chunked_attention\", null]",
+     SS_E_UNSUPPORTED, "chunked_attention"},
+    {"config.json", "layer_types", "[\"full_attention\", \"full_attention\", null]",
+     SS_E_UNSUPPORTED, "entry 2"},
+    {"config.json", "rope_parameters", "{\"rope_theta\": 7}", SS_E_DATA, "rope_parameters"},
+    {"config.json", "rope_parameters", "{\"full_attention\": 3}", SS_E_DATA, "rope_parameters"},
+    {"config.json", "rope_parameters", "{\"full_attention\": {\"rope_type\": \"yarn\"}}",
+     SS_E_UNSUPPORTED, "'yarn'"},
+    {"config.json", "rope_parameters", "{\"full_attention\": {\"rope_type\": \"linear\"}}",
+     SS_E_DATA, "factor"},
+    {"config.json", "rope_parameters",
+     "{\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 0}}", SS_E_DATA, "factor"},
+    {"config.json", "rope_parameters", "{\"sliding_attention\": {\"rope_theta\": \"high\"}}",
+     SS_E_DATA, "rope_theta"},
+    {"config.json", "rope_parameters", "{\"full_attention\": {\"partial_rotary_factor\": 0.5}}",
+     SS_E_UNSUPPORTED, "partial_rotary_factor"},
+    {"config.json", "mlp_bias", "false", SS_E_DATA, "mlp.W"},
+};
+
+static const struct json_case nomic_cases[] = {
+    {"config.json", "n_embd", "35", SS_E_SHAPE, "n_head"},
+    {"config.json", "n_head", "4", SS_E_SHAPE, "turn in pairs"},
+    {"config.json", "n_head", NULL, SS_E_DATA, "'n_head' is missing"},
+    {"config.json", "n_inner", "null", SS_E_DATA, "n_inner"},
+    {"config.json", "n_inner", "64", SS_E_SHAPE, "mlp.fc1"},
+    {"config.json", "n_positions", NULL, SS_E_DATA, "n_positions"},
+    {"config.json", "activation_function", "\"gelu\"", SS_E_UNSUPPORTED, "'gelu'"},
+    {"config.json", "activation_function", NULL, SS_E_DATA, "activation_function"},
+    {"config.json", "layer_norm_epsilon", NULL, SS_E_DATA, "layer_norm_epsilon"},
+    {"config.json", "prenorm", "true", SS_E_UNSUPPORTED, "prenorm"},
+    {"config.json", "parallel_block", "true", SS_E_UNSUPPORTED, "parallel_block"},
+    {"config.json", "use_rms_norm", "true", SS_E_UNSUPPORTED, "use_rms_norm"},
+    {"config.json", "causal", "true", SS_E_UNSUPPORTED, "causal"},
+    {"config.json", "rotary_emb_interleaved", "true", SS_E_UNSUPPORTED, "interleaved"},
+    {"config.json", "rotary_emb_scale_base", "512", SS_E_UNSUPPORTED, "scale_base"},
+    {"config.json", "rotary_emb_fraction", "0", SS_E_UNSUPPORTED, "rotary_emb_fraction"},
+    {"config.json", "rotary_emb_fraction", NULL, SS_E_UNSUPPORTED, "rotary_emb_fraction"},
+    {"config.json", "rotary_emb_fraction", "1.5", SS_E_UNSUPPORTED, "rotary_emb_fraction"},
+    {"config.json", "rotary_emb_fraction", "0.06", SS_E_SHAPE, "turn in pairs"},
+    {"config.json", "rotary_emb_fraction", "0.01", SS_E_SHAPE, "turn in pairs"},
+    {"config.json", "rotary_emb_base", "0.5", SS_E_DATA, "rope_theta"},
+    {"config.json", "rotary_scaling_factor", "\"two\"", SS_E_DATA, "rotary_scaling_factor"},
+    {"config.json", "qkv_proj_bias", "true", SS_E_DATA, "attn.Wqkv.bias"},
+    {"config.json", "mlp_fc1_bias", "true", SS_E_DATA, "mlp.fc1"},
+    {"config.json", "mlp_fc2_bias", "true", SS_E_DATA, "mlp.fc2.bias"},
+    {"config.json", "type_vocab_size", "3", SS_E_SHAPE, "token_type"},
+    {"config.json", "type_vocab_size", "0", SS_E_DATA, "token_type"},
+    {"config.json", "type_vocab_size", "99999999", SS_E_DATA, "type_vocab_size"},
+    {"config.json", "num_heads_kv", "1", SS_E_UNSUPPORTED, "num_heads_kv"},
+    {"config.json", "scale_attn_weights", "false", SS_E_UNSUPPORTED, "scale_attn_weights"},
+    {"config.json", "scale_attn_by_inverse_layer_idx", "true", SS_E_UNSUPPORTED,
+     "inverse_layer_idx"},
+};
+
+static const struct json_case nomic_native_cases[] = {
+    {"config.json", "head_dim", "8", SS_E_UNSUPPORTED, "head_dim"},
+    {"config.json", "rope_parameters", "{\"rope_theta\": -1}", SS_E_DATA, "rope_theta"},
+    {"config.json", "rope_parameters", "{\"rope_type\": \"dynamic\", \"factor\": 2}",
+     SS_E_UNSUPPORTED, "'dynamic'"},
+    {"config.json", "rope_parameters", "[1]", SS_E_DATA, "rope_parameters"},
+    {"config.json", "type_vocab_size", "0", SS_E_DATA, "type_vocab_size"},
+};
+
+#define CHECK_ROTARY(name, cases) check_rotary(name, cases, sizeof(cases) / sizeof(cases)[0])
+
+static void wrong_rotary_configs_are_refused(void **state)
+{
+    (void)state;
+    CHECK_ROTARY("modernbert-old", modern_old_cases);
+    CHECK_ROTARY("modernbert-new", modern_new_cases);
+    CHECK_ROTARY("nomic-published", nomic_cases);
+    CHECK_ROTARY("nomic-native", nomic_native_cases);
+    copy("nomic-published", rotary_files, sizeof rotary_files / sizeof rotary_files[0]);
+    edit_json("config.json", "num_experts", "8");
+    edit_json("config.json", "moe_every_n_layers", "2");
+    expect(SS_E_UNSUPPORTED, "experts");
+}
+
+static void wrong_truncation_is_refused(void **state)
+{
+    static const char *const values[] = {"0", "-3", "\"few\"", "1.5"};
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        copy_mpnet();
+        put("config_sentence_transformers.json", "{}", 2);
+        edit_json("config_sentence_transformers.json", "truncate_dim", values[i]);
+        expect(SS_E_DATA, "truncate_dim");
+    }
+}
+
 static void missing_files_are_refused(void **state)
 {
     static const struct {
@@ -391,6 +525,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCENE(wrong_keys_are_refused),
+        IN_SCENE(wrong_rotary_configs_are_refused),
+        IN_SCENE(wrong_truncation_is_refused),
         IN_SCENE(missing_files_are_refused),
         IN_SCENE(empty_folders_are_refused),
         IN_SCENE(bad_weights_are_refused),

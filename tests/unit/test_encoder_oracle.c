@@ -171,6 +171,34 @@ static void limits_can_be_lowered(void **state)
     ss_encoder_free(encoder);
 }
 
+/* The first values of what the whole embedding would be, from the folder or as asked for. */
+static void embeddings_can_be_truncated(void **state)
+{
+    static const size_t asked[] = {0, 5, 12, 19, 20, 1000};
+    static const size_t kept[] = {12, 5, 12, 19, 20, 20};
+    const struct ss_text texts[] = {{"a star", 6}, {"", 0}, {"dust and gas", 12}};
+    const struct ss_encoder_options whole_options = {.truncate_dim = 20};
+    ss_encoder *whole = open_encoder(SS_TEST_DATA "/encoder/modernbert-new", &whole_options);
+    float *expected = embed(whole, 1, texts, 3);
+    (void)state;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        const struct ss_encoder_options options = {.truncate_dim = asked[i]};
+        struct ss_encoder_info info;
+        ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/modernbert-new", &options);
+        ss_encoder_describe(encoder, &info);
+        assert_int_equal(info.width, kept[i]);
+        assert_int_equal(info.normalized, kept[i] == 20);
+        float *got = embed(encoder, 2, texts, 3);
+        for (size_t t = 0; t < 3; t++) {
+            assert_memory_equal(got + t * kept[i], expected + t * 20, kept[i] * sizeof *got);
+        }
+        free(got);
+        ss_encoder_free(encoder);
+    }
+    free(expected);
+    ss_encoder_free(whole);
+}
+
 /* ---- shared folders ---- */
 
 static double *load_wide(const char *folder, size_t *n_rows, size_t *width)
@@ -266,6 +294,7 @@ int main(void)
         cmocka_unit_test(folders_are_described),
         cmocka_unit_test(defaults_are_said),
         cmocka_unit_test(limits_can_be_lowered),
+        cmocka_unit_test(embeddings_can_be_truncated),
         cmocka_unit_test(shared_mpnet),
         cmocka_unit_test(shared_bert_cls_normalize),
         cmocka_unit_test(shared_bert_max_dense),
