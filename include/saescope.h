@@ -111,6 +111,23 @@ struct ss_watch {
     void *user;
 };
 
+/* A file while it is downloaded. */
+struct ss_transfer {
+    const char *name; /* of the file in its repository */
+    uint64_t n_bytes_done;
+    uint64_t n_bytes_total;   /* 0: not known */
+    uint64_t n_bytes_resumed; /* of those done: were there from an earlier try */
+    double seconds;
+};
+
+/* As ss_watch, for downloads: a result other than 0 stops, and the next call goes on from
+ * there.
+ */
+struct ss_transfer_watch {
+    int (*fn)(void *user, const struct ss_transfer *transfer);
+    void *user;
+};
+
 /* ---- texts and scratch ---- */
 
 /* A view of UTF-8 bytes; may hold NUL. */

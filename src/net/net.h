@@ -163,17 +163,19 @@ struct ss__net_remote;
 typedef ss_status (*ss__net_locate)(void *user, char **url, char **authorization, ss_err *err);
 
 struct ss__net_remote_options {
-    const char *name;      /* for sentences; copied */
-    const char *url;       /* used where locate is NULL; copied */
-    ss__net_locate locate; /* may be NULL */
-    void *user;
-    uint64_t n_bytes;  /* known size; SS_NOWHERE: the first answer tells */
+    const char *name;            /* for sentences; copied */
+    const char *url;             /* where it is now; NULL: locate tells. Copied */
+    const char *authorization;   /* for that address, NULL: none. Copied */
+    ss__net_locate locate;       /* NULL: the address is good for ever */
+    void *user;                  /* of locate */
+    void (*release)(void *user); /* called with `user` when the file is freed; may be NULL */
+    uint64_t n_bytes;            /* known size; SS_NOWHERE: the first answer tells */
     bool needs_ranges; /* fail with SS_E_UNSUPPORTED where the server sends only whole files,
                           rather than read and drop what stands before the range */
 };
 
-/* Make a remote file. No request is sent yet. Gives *out. Errors: SS_E_NOMEM.
- * The client is borrowed until the file is freed. Threads: the client's. */
+/* Make a remote file. No request is sent yet. Gives *out. Errors: SS_E_NOMEM (`user` then stays
+ * the caller's). The client is borrowed until the file is freed. Threads: the client's. */
 SS_MUST_USE ss_status ss__net_remote_new(struct ss__net *net,
                                          const struct ss__net_remote_options *options,
                                          struct ss__net_remote **out, ss_err *err);

@@ -18,6 +18,7 @@ struct ss__net_remote {
     bool is_located;
     ss__net_locate locate;
     void *user;
+    void (*release)(void *user);
     uint64_t n_bytes;
     bool needs_ranges;
 };
@@ -35,6 +36,12 @@ struct reading {
     void *user;
 };
 
+static ss_status keep_text(const char *text, char **out, ss_err *err)
+{
+    *out = text == NULL ? NULL : ss__strdup(text);
+    return text != NULL && *out == NULL ? ss__fail_nomem(err, "an address") : SS_OK;
+}
+
 ss_status ss__net_remote_new(struct ss__net *net, const struct ss__net_remote_options *options,
                              struct ss__net_remote **out, ss_err *err)
 {
@@ -47,14 +54,11 @@ ss_status ss__net_remote_new(struct ss__net *net, const struct ss__net_remote_op
     remote->user = options->user;
     remote->n_bytes = options->n_bytes;
     remote->needs_ranges = options->needs_ranges;
-    remote->name = ss__strdup(options->name);
-    if (options->locate == NULL) {
-        remote->url = ss__strdup(options->url);
-        remote->is_located = true;
-    }
-    if (remote->name == NULL || (options->locate == NULL && remote->url == NULL)) {
-        SS_TRY(ss__fail_nomem(err, "an address"));
-    }
+    remote->is_located = options->url != NULL;
+    SS_TRY(keep_text(options->name, &remote->name, err));
+    SS_TRY(keep_text(options->url, &remote->url, err));
+    SS_TRY(keep_text(options->authorization, &remote->authorization, err));
+    remote->release = options->release;
     *out = remote;
     remote = NULL;
 out:
@@ -74,6 +78,9 @@ static void forget_place(struct ss__net_remote *remote)
 void ss__net_remote_free(struct ss__net_remote *remote)
 {
     if (remote != NULL) {
+        if (remote->release != NULL) {
+            remote->release(remote->user);
+        }
         forget_place(remote);
         ss__free(remote->name);
         ss__free(remote->etag);

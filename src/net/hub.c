@@ -1,0 +1,424 @@
+/* The conversation with the hub about a file, and its API.
+ *
+ * HEAD ENDPOINT/[datasets/|spaces/]ID/resolve/REV/PATH is followed only to origins of the hub;
+ * any other target is a signed address of the content. The answer tells
+ *
+ *   X-Repo-Commit    the commit
+ *   X-Linked-Etag    or else ETag: the hash of the content
+ *   X-Linked-Size    or else Content-Length, but not of a redirect: its size
+ *   Location         where the content is */
+#include "net/hub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "net/hub_priv.h"
+#include "net/net_priv.h"
+
+#define DEFAULT_ENDPOINT "https://huggingface.co"
+enum { MAX_API_BYTES = 64 << 20, MAX_TIMEOUT_SECONDS = 3600 };
+
+/* ---- the client ---- */
+
+static ss_status find_endpoint(char **out, ss_err *err)
+{
+    const char *given = getenv("HF_ENDPOINT");
+    char origin[SS__URL_ORIGIN_BYTES];
+    const char *text = given == NULL || given[0] == '\0' ? DEFAULT_ENDPOINT : given;
+    size_t n = strlen(text);
+    for (; n > 0 && text[n - 1] == '/'; n--) {
+    }
+    *out = ss__strndup(text, n);
+    if (*out == NULL) {
+        return ss__fail_nomem(err, "an address");
+    }
+    return ss__url_origin(*out, origin)
+               ? SS_OK
+               : ss__fail(err, SS_E_USAGE, "HF_ENDPOINT is '%.300s', which is not an address",
+                          text);
+}
+
+static double etag_seconds(void)
+{
+    const char *text = getenv("HF_HUB_ETAG_TIMEOUT");
+    double seconds = 0;
+    const bool is_good = text != NULL && ss__parse_double(text, strlen(text), &seconds) &&
+                         seconds > 0 && seconds < MAX_TIMEOUT_SECONDS;
+    return is_good ? seconds : 10;
+}
+
+static ss_status find_authorization(char **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *token = NULL;
+    struct ss__buf text = {0};
+    SS_TRY(ss__hub_token_from_environment(&token, err));
+    if (token != NULL) {
+        ss__buf_printf(&text, "Bearer %s", token);
+        SS_TRY(ss__buf_check(&text, err));
+        *out = ss__strndup(text.data, text.n_bytes);
+        status = *out == NULL ? ss__fail_nomem(err, "a token") : SS_OK;
+    }
+out:
+    ss__buf_release(&text);
+    ss__free(token);
+    return status;
+}
+
+ss_status ss__hub_new(const struct ss__hub_options *options, struct ss__hub **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub *hub = NULL;
+    struct ss__net_options net = options->net;
+    *out = NULL;
+    SS_ALLOC(hub, 1);
+    hub->watch = options->watch;
+    hub->uses_links = !ss__env_is_true("HF_HUB_DISABLE_SYMLINKS");
+    hub->etag_seconds = net.answer_seconds > 0 && net.answer_seconds < etag_seconds()
+                            ? net.answer_seconds
+                            : etag_seconds();
+    SS_TRY(find_endpoint(&hub->endpoint, err));
+    SS_TRY(find_authorization(&hub->authorization, err));
+    if (options->cache_dir == NULL) {
+        SS_TRY(ss__hub_cache_from_environment(&hub->cache, err));
+    } else if ((hub->cache = ss__strdup(options->cache_dir)) == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__net_new(&net, &hub->net, err));
+    *out = hub;
+    hub = NULL;
+out:
+    ss__hub_free(hub);
+    return status;
+}
+
+void ss__hub_free(struct ss__hub *hub)
+{
+    if (hub != NULL) {
+        ss__net_free(hub->net);
+        ss__free(hub->endpoint);
+        ss__free(hub->authorization);
+        ss__free(hub->cache);
+        ss__free(hub);
+    }
+}
+
+struct ss__net *ss__hub_net(struct ss__hub *hub)
+{
+    return hub->net;
+}
+
+const char *ss__hub_endpoint(const struct ss__hub *hub)
+{
+    return hub->endpoint;
+}
+
+const char *ss__hub_authorization(const struct ss__hub *hub)
+{
+    return hub->authorization;
+}
+
+const char *ss__hub_cache_dir(const struct ss__hub *hub)
+{
+    return hub->cache;
+}
+
+/* ---- refusals ---- */
+
+typedef enum about { ABOUT_REPO, ABOUT_REVISION, ABOUT_ENTRY } about;
+
+struct refusal {
+    long code;           /* 0: any */
+    const char *error;   /* X-Error-Code; NULL: any */
+    const char *message; /* X-Error-Message; NULL: any */
+    about about;
+    const char *sentence; /* behind the name of what was asked for */
+};
+
+/* The first row that fits. */
+static const struct refusal refusals[] = {
+    {401, NULL, "Invalid credentials in Authorization header", ABOUT_REPO,
+     "the token is not accepted; set HF_TOKEN to a valid one, or unset it for public things"},
+    {0, NULL, "Access to this resource is disabled.", ABOUT_REPO,
+     "the repository has been disabled"},
+    {0, "RepoNotFound", NULL, ABOUT_REPO,
+     "there is no such repository, or it is private; check the name, and set HF_TOKEN if it is "
+     "private"},
+    {0, "RevisionNotFound", NULL, ABOUT_REVISION,
+     "there is no such revision; check the branch, tag or commit"},
+    {0, "EntryNotFound", NULL, ABOUT_ENTRY, "there is no such file at this revision"},
+    {401, "GatedRepo", NULL, ABOUT_REPO,
+     "access is gated: accept its terms on its page, then set HF_TOKEN to a token of yours"},
+    {403, "GatedRepo", NULL, ABOUT_REPO,
+     "access is gated and not granted to the owner of this token: ask for it on its page"},
+    {401, NULL, NULL, ABOUT_REPO,
+     "there is no such repository, or it is private; check the name, and set HF_TOKEN if it is "
+     "private"},
+    {403, NULL, NULL, ABOUT_REPO, "access is not allowed with this token"},
+};
+
+static const char *or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+static const struct refusal *find_refusal(const struct ss__net_answer *answer)
+{
+    const char *error = or_empty(ss__net_header(answer, "X-Error-Code"));
+    const char *message = or_empty(ss__net_header(answer, "X-Error-Message"));
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        const struct refusal *r = &refusals[i];
+        if ((r->code == 0 || r->code == answer->code) &&
+            (r->error == NULL || strcmp(r->error, error) == 0) &&
+            (r->message == NULL || strcmp(r->message, message) == 0)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+ss_status ss__hub_refused(const struct ss__hub *hub, const struct ss__hub_name *name,
+                          const struct ss__net_answer *answer, bool *no_entry, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf title = {0};
+    const struct refusal *refusal = find_refusal(answer);
+    const char *id = ss__net_header(answer, "X-Request-Id");
+    ss__hub_add_title(&title, name);
+    if (name->path[0] != '\0' && (refusal == NULL || refusal->about == ABOUT_ENTRY)) {
+        ss__buf_printf(&title, "/%s", name->path);
+    }
+    const char *what = or_empty(ss__buf_text(&title));
+    if (no_entry != NULL) {
+        *no_entry = refusal != NULL && refusal->about == ABOUT_ENTRY;
+    }
+    if (refusal == NULL) {
+        status = ss__net_check(answer, what, err);
+    } else {
+        status = ss__fail(err, SS_E_NOINPUT, "%.400s: %s (%.200s answered %ld%s%.100s)", what,
+                          refusal->sentence, hub->endpoint, answer->code,
+                          id == NULL ? "" : ", request ", or_empty(id));
+    }
+    ss__buf_release(&title);
+    return status;
+}
+
+/* ---- one file ---- */
+
+static void add_resolve_url(struct ss__buf *out, const struct ss__hub *hub,
+                            const struct ss__hub_name *name)
+{
+    ss__buf_printf(out, "%s/", hub->endpoint);
+    if (name->kind != SS__HUB_MODEL) {
+        ss__buf_printf(out, "%s/", ss__hub_kind_name(name->kind));
+    }
+    ss__buf_printf(out, "%s/resolve/", name->id);
+    ss__url_quote(out, name->revision, "");
+    ss__buf_add_byte(out, '/');
+    ss__url_quote(out, name->path, "/");
+}
+
+/* W/"abc" → abc. What becomes a file name holds nothing but letters, digits, "-", "_" and
+ * inner dots. */
+static bool read_etag(const char *text, char out[SS__HUB_ETAG_BYTES])
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    text += strncmp(text, "W/", 2) == 0 ? 2 : 0;
+    text += text[0] == '"';
+    const size_t n = strcspn(text, "\"");
+    if (n == 0 || n >= SS__HUB_ETAG_BYTES || text[0] == '.' || strspn(text, letters) < n) {
+        return false;
+    }
+    memcpy(out, text, n);
+    out[n] = '\0';
+    return true;
+}
+
+static uint64_t read_size(const struct ss__net_answer *answer)
+{
+    const char *linked = ss__net_header(answer, "X-Linked-Size");
+    uint64_t n = 0;
+    if (linked != NULL) {
+        return ss__parse_u64(linked, strlen(linked), &n) ? n : SS_NOWHERE;
+    }
+    return answer->code < 300 ? ss__net_content_length(answer) : SS_NOWHERE;
+}
+
+static bool same_origin(const char *a, const char *b)
+{
+    char origin_a[SS__URL_ORIGIN_BYTES], origin_b[SS__URL_ORIGIN_BYTES];
+    return ss__url_origin(a, origin_a) && ss__url_origin(b, origin_b) &&
+           strcmp(origin_a, origin_b) == 0;
+}
+
+static ss_status read_place(const struct ss__hub *hub, const struct ss__net_answer *answer,
+                            struct ss__hub_file *out, ss_err *err)
+{
+    const char *url = answer->location == NULL ? answer->url : answer->location;
+    out->url = ss__strdup(url);
+    if (hub->authorization != NULL && same_origin(url, hub->endpoint)) {
+        out->authorization = ss__strdup(hub->authorization);
+    }
+    const bool lacks_token = hub->authorization != NULL && same_origin(url, hub->endpoint) &&
+                             out->authorization == NULL;
+    return out->url == NULL || lacks_token ? ss__fail_nomem(err, "an address") : SS_OK;
+}
+
+static void read_commit(const struct ss__net_answer *answer, struct ss__hub_file *out)
+{
+    const char *commit = ss__net_header(answer, "X-Repo-Commit");
+    if (commit != NULL && ss__hub_is_commit(commit)) {
+        memcpy(out->commit, commit, SS__HUB_COMMIT_BYTES);
+    }
+}
+
+static ss_status read_head(const struct ss__hub *hub, const struct ss__hub_name *name,
+                           const struct ss__net_answer *answer, struct ss__hub_file *out,
+                           ss_err *err)
+{
+    const char *etag = ss__net_header(answer, "X-Linked-Etag");
+    etag = etag == NULL ? ss__net_header(answer, "ETag") : etag;
+    read_commit(answer, out);
+    if (out->commit[0] == '\0') {
+        return ss__fail(err, SS_E_NETWORK,
+                        "%.300s: the answer of %.200s names no commit, so that is not a hub; "
+                        "check HF_ENDPOINT and the proxy settings",
+                        name->id, hub->endpoint);
+    }
+    if (etag == NULL || !read_etag(etag, out->etag)) {
+        return ss__fail(
+            err, SS_E_DATA,
+            "%.300s/%.300s: the hub names no usable hash (ETag) of it, so it cannot "
+            "be checked",
+            name->id, name->path);
+    }
+    out->n_bytes = read_size(answer);
+    return read_place(hub, answer, out, err);
+}
+
+ss_status ss__hub_look(struct ss__hub *hub, const struct ss__hub_name *name,
+                       struct ss__hub_file *out, bool *exists, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf url = {0};
+    struct ss__net_answer answer = {0};
+    bool no_entry = false;
+    const char *const origins[] = {DEFAULT_ENDPOINT, hub->endpoint, "https://hf.co", NULL};
+    *out = (struct ss__hub_file){.n_bytes = SS_NOWHERE};
+    add_resolve_url(&url, hub, name);
+    SS_TRY(ss__buf_check(&url, err));
+    const struct ss__net_request request = {
+        .method = "HEAD",
+        .url = ss__buf_text(&url),
+        .authorization = hub->authorization,
+        .follow = SS__NET_FOLLOW_ORIGIN,
+        .origins = origins,
+        .answer_seconds = hub->etag_seconds,
+    };
+    SS_TRY(ss__net_send(hub->net, &request, &answer, err));
+    const bool is_good = answer.code >= 200 && answer.code < 300;
+    if (is_good || answer.location != NULL) {
+        SS_TRY(read_head(hub, name, &answer, out, err));
+    } else {
+        status = ss__hub_refused(hub, name, &answer, &no_entry, err);
+        read_commit(&answer, out);
+    }
+    if (exists != NULL) {
+        *exists = !no_entry;
+        status = no_entry ? SS_OK : status;
+    }
+out:
+    if (status != SS_OK) {
+        ss__hub_file_release(out);
+    }
+    ss__net_answer_release(&answer);
+    ss__buf_release(&url);
+    return status;
+}
+
+void ss__hub_file_release(struct ss__hub_file *file)
+{
+    ss__free(file->url);
+    ss__free(file->authorization);
+    *file = (struct ss__hub_file){0};
+}
+
+/* ---- the API ---- */
+
+static ss_status add_api_url(struct ss__buf *url, const struct ss__hub *hub, const char *path,
+                             ss_err *err)
+{
+    if (path[0] == '/') {
+        ss__buf_printf(url, "%s%s", hub->endpoint, path);
+    } else if (same_origin(path, hub->endpoint)) {
+        ss__buf_add_text(url, path);
+    } else {
+        return ss__fail(err, SS_E_NETWORK,
+                        "the hub's list goes on at another address, '%.300s', which is not "
+                        "followed",
+                        path);
+    }
+    return ss__buf_check(url, err);
+}
+
+/* Link: <ADDRESS>; rel="next" */
+static ss_status read_next(const struct ss__net_answer *answer, char **next, ss_err *err)
+{
+    const char *at = ss__net_header(answer, "Link");
+    while (at != NULL && (at = strchr(at, '<')) != NULL) {
+        const char *end = strchr(at, '>');
+        const char *after = end == NULL ? NULL : strchr(end, '<');
+        const char *rel = end == NULL ? NULL : strstr(end, "rel=\"next\"");
+        if (rel != NULL && (after == NULL || rel < after)) {
+            char *target = ss__strndup(at + 1, (size_t)(end - at - 1));
+            *next = target == NULL ? NULL : ss__url_join(answer->url, target);
+            ss__free(target);
+            return *next == NULL ? ss__fail(err, SS_E_NETWORK,
+                                            "the hub's list goes on at no usable address")
+                                 : SS_OK;
+        }
+        at = end;
+    }
+    return SS_OK;
+}
+
+ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name, const char *path,
+                      json_t **out, char **next, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf url = {0};
+    struct ss__net_answer answer = {0};
+    *out = NULL;
+    if (next != NULL) {
+        *next = NULL;
+    }
+    SS_TRY(add_api_url(&url, hub, path, err));
+    const struct ss__net_request request = {
+        .url = ss__buf_text(&url),
+        .authorization = hub->authorization,
+        .follow = SS__NET_FOLLOW_ORIGIN,
+        .max_bytes = MAX_API_BYTES,
+    };
+    SS_TRY(ss__net_send(hub->net, &request, &answer, err));
+    if (answer.code < 200 || answer.code >= 300) {
+        SS_TRY(ss__hub_refused(hub, name, &answer, NULL, err));
+    }
+    SS_TRY(ss__json_parse(request.url, answer.body.data == NULL ? "" : answer.body.data,
+                          answer.body.n_bytes, out, err));
+    if (next != NULL) {
+        SS_TRY(read_next(&answer, next, err));
+    }
+out:
+    if (status != SS_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    ss__net_answer_release(&answer);
+    ss__buf_release(&url);
+    return status;
+}

@@ -1,0 +1,250 @@
+/* A file of the hub in the cache: the order of looking that hub.h tells. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/hub_priv.h"
+
+/* What is known about a wanted file without the hub. */
+typedef enum cached { CACHED_FILE, CACHED_ABSENCE, CACHED_NOTHING } cached;
+
+static cached look_in_cache(const struct ss__hub *hub, const struct ss__hub_name *name,
+                            const char *commit, char **out)
+{
+    struct ss__hub_place place = {0};
+    *out = NULL;
+    if (ss__hub_place_find(hub, name, commit, NULL, &place, NULL) != SS_OK) {
+        return CACHED_NOTHING;
+    }
+    if (ss__path_look(place.pointer) == SS__PATH_FILE) {
+        *out = place.pointer;
+        place.pointer = NULL;
+    }
+    ss__hub_place_release(&place);
+    return *out != NULL                          ? CACHED_FILE
+           : ss__hub_no_exist(hub, name, commit) ? CACHED_ABSENCE
+                                                 : CACHED_NOTHING;
+}
+
+static ss_status missing(const struct ss__hub_name *name, ss_err *err)
+{
+    return ss__fail(err, SS_E_NOINPUT, "%.300s@%.100s has no file %.300s", name->id,
+                    name->revision, name->path);
+}
+
+static ss_status give(cached found, const struct ss__hub_name *name, bool needed, ss_err *err)
+{
+    return found == CACHED_FILE || !needed ? SS_OK : missing(name, err);
+}
+
+/* ---- with the hub ---- */
+
+/* Whether a blob is there with the size that it should have. */
+static bool has_blob(const struct ss__hub_place *place, const struct ss__hub_file *file)
+{
+    struct stat facts;
+    return stat(place->blob, &facts) == 0 && S_ISREG(facts.st_mode) &&
+           (file->n_bytes == SS_NOWHERE || (uint64_t)facts.st_size == file->n_bytes);
+}
+
+static ss_status bring(struct ss__hub *hub, const struct ss__hub_name *name,
+                       const struct ss__hub_file *file, const struct ss__hub_place *place,
+                       ss_err *err)
+{
+    ss_status status = SS_OK;
+    int lock = -1;
+    SS_TRY(ss__hub_make_parents(place->blob, err));
+    ss__hub_tag_cache(hub);
+    SS_TRY(ss__hub_ref_write(hub, name, file->commit, err));
+    SS_TRY(ss__hub_lock(hub, place->lock, &lock, err));
+    const bool is_new =
+        !has_blob(place, file) && ss__path_look(place->pointer) != SS__PATH_FILE;
+    if (is_new) {
+        SS_TRY(ss__hub_download(hub, name, file, place, err));
+    }
+    SS_TRY(ss__hub_link(hub, place, is_new, err));
+out:
+    ss__hub_unlock(lock);
+    return status;
+}
+
+static ss_status get_found(struct ss__hub *hub, const struct ss__hub_name *name,
+                           const struct ss__hub_file *file, char **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_place place = {0};
+    SS_TRY(ss__hub_place_find(hub, name, file->commit, file->etag, &place, err));
+    if (ss__path_look(place.pointer) == SS__PATH_FILE) {
+        (void)!ss__hub_ref_write(hub, name, file->commit,
+                                 NULL); /* the cache may be read-only */
+    } else {
+        SS_TRY(bring(hub, name, file, &place, err));
+    }
+    *out = place.pointer;
+    place.pointer = NULL;
+out:
+    ss__hub_place_release(&place);
+    return status;
+}
+
+static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
+                            char **out, char commit[SS__HUB_COMMIT_BYTES], bool *was_seen,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_file file = {0};
+    bool exists = true;
+    SS_TRY(ss__hub_look(hub, name, &file, &exists, err));
+    *was_seen = true;
+    memcpy(commit, file.commit, SS__HUB_COMMIT_BYTES);
+    if (exists) {
+        SS_TRY(get_found(hub, name, &file, out, err));
+    } else {
+        if (file.commit[0] != '\0') {
+            ss__hub_note_no_exist(hub, name, file.commit);
+            (void)!ss__hub_ref_write(hub, name, file.commit, NULL);
+        }
+        SS_TRY(give(CACHED_ABSENCE, name, needed, err));
+    }
+out:
+    ss__hub_file_release(&file);
+    return status;
+}
+
+/* ---- without it ---- */
+
+static bool may_fall_back(ss_status status)
+{
+    return status == SS_E_NETWORK || status == SS_E_NOINPUT;
+}
+
+/* `why` is the error that the hub gave; it stays the error unless the cache helps. */
+static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
+                             const ss_err *why, char **out, char commit[SS__HUB_COMMIT_BYTES],
+                             ss_err *err)
+{
+    const bool is_known = ss__hub_ref_read(hub, name, commit);
+    const cached found = is_known ? look_in_cache(hub, name, commit, out) : CACHED_NOTHING;
+    const struct ss_log *log = &ss__net_options_of(hub->net)->log;
+    if (found == CACHED_FILE && !hub->is_away) {
+        ss__log(log, SS_LEVEL_WARNING, "using the copy of %s in the cache, since %.600s",
+                name->id, why->message);
+    }
+    if (found == CACHED_FILE || (is_known && !needed)) {
+        return SS_OK;
+    }
+    commit[0] = '\0';
+    return ss__fail(err, why->code, "%.700s; and the cache %.200s has no copy of it",
+                    why->message, hub->cache);
+}
+
+ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
+                      char **out, char *commit, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char found_commit[SS__HUB_COMMIT_BYTES] = "";
+    ss_err why;
+    bool was_seen = false;
+    *out = NULL;
+    if (!ss__hub_path_is_good(name->path)) {
+        SS_FAIL(SS_E_DATA, "%.300s: '%.300s' is no name for a file", name->id, name->path);
+    }
+    if (ss__hub_is_commit(name->revision)) {
+        memcpy(found_commit, name->revision, sizeof found_commit);
+        const cached found = look_in_cache(hub, name, name->revision, out);
+        if (found != CACHED_NOTHING) {
+            status = give(found, name, needed, err);
+            goto out;
+        }
+    }
+    status = hub->is_away ? hub->away.code
+                          : get_online(hub, name, needed, out, found_commit, &was_seen, &why);
+    if (status != SS_OK) {
+        why = hub->is_away ? hub->away : why;
+        const bool falls_back = !was_seen && may_fall_back(status);
+        if (falls_back) {
+            status = get_offline(hub, name, needed, &why, out, found_commit, err);
+        } else if (err != NULL) {
+            *err = why;
+        }
+        if (falls_back && why.code == SS_E_NETWORK && !hub->is_away) {
+            hub->is_away = true;
+            hub->away = why;
+        }
+    }
+out:
+    if (commit != NULL) {
+        memcpy(commit, found_commit, sizeof found_commit);
+    }
+    return status;
+}
+
+/* ---- in place ---- */
+
+/* A remote file that owns what it is asked for by: freed with ss__net_remote_free through
+ * `release`. */
+struct asked {
+    struct ss__hub *hub;
+    struct ss__hub_name name;
+    char etag[SS__HUB_ETAG_BYTES];
+};
+
+static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
+{
+    struct asked *asked = user;
+    ss_status status = SS_OK;
+    struct ss__hub_file file = {0};
+    SS_TRY(ss__hub_look(asked->hub, &asked->name, &file, NULL, err));
+    if (strcmp(file.etag, asked->etag) != 0) {
+        SS_FAIL(SS_E_DATA, "%.300s/%.300s changed on the hub while it was read; run again",
+                asked->name.id, asked->name.path);
+    }
+    *url = file.url;
+    *authorization = file.authorization;
+    file.url = NULL;
+    file.authorization = NULL;
+out:
+    ss__hub_file_release(&file);
+    return status;
+}
+
+ss_status ss__hub_remote(struct ss__hub *hub, const struct ss__hub_name *name,
+                         bool needs_ranges, struct ss__net_remote **out, char *commit,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_file file = {0};
+    struct ss__buf title = {0};
+    struct asked *asked = NULL;
+    *out = NULL;
+    SS_TRY(ss__hub_look(hub, name, &file, NULL, err));
+    ss__buf_printf(&title, "%s/%s", name->id, name->path);
+    SS_TRY(ss__buf_check(&title, err));
+    SS_ALLOC(asked, 1);
+    asked->hub = hub;
+    asked->name = *name;
+    memcpy(asked->etag, file.etag, sizeof asked->etag);
+    memcpy(asked->name.revision, file.commit, SS__HUB_COMMIT_BYTES);
+    const struct ss__net_remote_options options = {
+        .name = ss__buf_text(&title),
+        .url = file.url,
+        .authorization = file.authorization,
+        .locate = locate,
+        .user = asked,
+        .release = ss__free,
+        .n_bytes = file.n_bytes,
+        .needs_ranges = needs_ranges,
+    };
+    SS_TRY(ss__net_remote_new(hub->net, &options, out, err));
+    asked = NULL;
+    if (commit != NULL) {
+        memcpy(commit, file.commit, SS__HUB_COMMIT_BYTES);
+    }
+out:
+    ss__free(asked);
+    ss__buf_release(&title);
+    ss__hub_file_release(&file);
+    return status;
+}

@@ -1,0 +1,315 @@
+/* Places in the cache, as docs/formats.md draws them: names, refs, known absences, locks, and
+ * links. Nothing is ever written through a link. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/hub_priv.h"
+
+#define LOCK_POLL_SECONDS 0.1
+#define LOCK_NOTICE_SECONDS 3.0
+enum { COPY_BYTES = 1 << 18 };
+
+static const char cache_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
+                                "# This file marks a cache that can be made again.\n"
+                                "# See https://bford.info/cachedir/\n";
+
+/* ---- names ---- */
+
+static char *take_text(struct ss__buf *buf)
+{
+    char *text =
+        buf->failed ? NULL : ss__strndup(buf->data == NULL ? "" : buf->data, buf->n_bytes);
+    ss__buf_release(buf);
+    return text;
+}
+
+/* REPO/FIRST/SECOND[/PATH] */
+static char *path_in_repo(const char *repo, const char *first, const char *second,
+                          const char *path)
+{
+    struct ss__buf buf = {0};
+    ss__buf_printf(&buf, "%s/%s/%s", repo, first, second);
+    if (path[0] != '\0') {
+        ss__buf_printf(&buf, "/%s", path);
+    }
+    return take_text(&buf);
+}
+
+static char *repo_path(const struct ss__hub *hub, const struct ss__hub_name *name)
+{
+    struct ss__buf buf = {0};
+    ss__buf_printf(&buf, "%s/", hub->cache);
+    ss__hub_add_folder_name(&buf, name);
+    return take_text(&buf);
+}
+
+ss_status ss__hub_place_find(const struct ss__hub *hub, const struct ss__hub_name *name,
+                             const char *commit, const char *etag, struct ss__hub_place *out,
+                             ss_err *err)
+{
+    struct ss__buf lock = {0};
+    *out = (struct ss__hub_place){.repo = repo_path(hub, name)};
+    bool is_good = out->repo != NULL;
+    if (is_good && etag != NULL) {
+        ss__buf_printf(&lock, "%s/.locks/", hub->cache);
+        ss__hub_add_folder_name(&lock, name);
+        ss__buf_printf(&lock, "/%s.lock", etag);
+        out->lock = take_text(&lock);
+        out->blob = path_in_repo(out->repo, "blobs", etag, "");
+        is_good = out->lock != NULL && out->blob != NULL;
+    }
+    if (is_good) {
+        out->pointer = path_in_repo(out->repo, "snapshots", commit, name->path);
+        is_good = out->pointer != NULL;
+    }
+    if (!is_good) {
+        ss__hub_place_release(out);
+        return ss__fail_nomem(err, "a path");
+    }
+    return SS_OK;
+}
+
+void ss__hub_place_release(struct ss__hub_place *place)
+{
+    ss__free(place->repo);
+    ss__free(place->blob);
+    ss__free(place->pointer);
+    ss__free(place->lock);
+    *place = (struct ss__hub_place){0};
+}
+
+ss_status ss__hub_make_parents(const char *path, ss_err *err)
+{
+    char *folder = ss__strndup(path, (size_t)(ss__path_name(path) - path));
+    const ss_status status =
+        folder == NULL ? ss__fail_nomem(err, "a path") : ss__make_folder(folder, NULL, err);
+    ss__free(folder);
+    return status;
+}
+
+void ss__hub_tag_cache(const struct ss__hub *hub)
+{
+    char *path = ss__path_join(hub->cache, "CACHEDIR.TAG");
+    if (path != NULL && ss__path_look(path) == SS__PATH_NONE) {
+        (void)!ss__file_write(path, cache_tag, sizeof cache_tag - 1, NULL);
+    }
+    ss__free(path);
+}
+
+/* ---- what revisions mean ---- */
+
+static bool read_ref(const char *path, char commit[SS__HUB_COMMIT_BYTES])
+{
+    struct ss__buf text = {0};
+    bool is_good =
+        ss__path_look(path) == SS__PATH_FILE && ss__file_read(path, 64, &text, NULL) == SS_OK;
+    for (; is_good && text.n_bytes > 0 && text.data[text.n_bytes - 1] == '\n'; text.n_bytes--) {
+    }
+    if (is_good && text.n_bytes == SS__HUB_COMMIT_BYTES - 1) {
+        memcpy(commit, text.data, text.n_bytes);
+        commit[text.n_bytes] = '\0';
+        is_good = ss__hub_is_commit(commit);
+    } else {
+        is_good = false;
+    }
+    ss__buf_release(&text);
+    return is_good;
+}
+
+static char *ref_path(const struct ss__hub *hub, const struct ss__hub_name *name)
+{
+    char *repo = repo_path(hub, name);
+    char *path = repo == NULL ? NULL : path_in_repo(repo, "refs", name->revision, "");
+    ss__free(repo);
+    return path;
+}
+
+bool ss__hub_ref_read(const struct ss__hub *hub, const struct ss__hub_name *name,
+                      char commit[SS__HUB_COMMIT_BYTES])
+{
+    if (ss__hub_is_commit(name->revision)) {
+        memcpy(commit, name->revision, SS__HUB_COMMIT_BYTES);
+        return true;
+    }
+    char *path = ref_path(hub, name);
+    const bool is_known = path != NULL && read_ref(path, commit);
+    ss__free(path);
+    return is_known;
+}
+
+ss_status ss__hub_ref_write(const struct ss__hub *hub, const struct ss__hub_name *name,
+                            const char *commit, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char known[SS__HUB_COMMIT_BYTES] = "";
+    char *path = NULL;
+    if (ss__hub_is_commit(name->revision) ||
+        (ss__hub_ref_read(hub, name, known) && strcmp(known, commit) == 0)) {
+        return SS_OK;
+    }
+    path = ref_path(hub, name);
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__hub_make_parents(path, err));
+    SS_TRY(ss__file_write(path, commit, strlen(commit), err));
+out:
+    ss__free(path);
+    return status;
+}
+
+/* ---- what a commit does not have ---- */
+
+static char *no_exist_path(const struct ss__hub *hub, const struct ss__hub_name *name,
+                           const char *commit)
+{
+    char *repo = repo_path(hub, name);
+    char *path = repo == NULL ? NULL : path_in_repo(repo, ".no_exist", commit, name->path);
+    ss__free(repo);
+    return path;
+}
+
+bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
+                      const char *commit)
+{
+    char *path = no_exist_path(hub, name, commit);
+    const bool is_known = path != NULL && ss__path_look(path) == SS__PATH_FILE;
+    ss__free(path);
+    return is_known;
+}
+
+void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
+                           const char *commit)
+{
+    char *path = no_exist_path(hub, name, commit);
+    if (path != NULL && ss__hub_make_parents(path, NULL) == SS_OK) {
+        const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (descriptor >= 0) {
+            close(descriptor);
+        }
+    }
+    ss__free(path);
+}
+
+/* ---- locks ---- */
+
+ss_status ss__hub_lock(struct ss__hub *hub, const char *path, int *descriptor, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_log *log = &ss__net_options_of(hub->net)->log;
+    double waited = 0;
+    bool was_told = false;
+    *descriptor = -1;
+    SS_TRY(ss__hub_make_parents(path, err));
+    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
+    if (file < 0) {
+        SS_TRY(ss__fail_errno(err, path, "create", errno));
+    }
+    *descriptor = file;
+    while (flock(file, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
+        if (waited > LOCK_NOTICE_SECONDS && !was_told) {
+            ss__log(log, SS_LEVEL_NOTICE,
+                    "waiting for another program that downloads the same "
+                    "file (%s)",
+                    path);
+            was_told = true;
+        }
+        SS_TRY(ss__net_sleep(hub->net, LOCK_POLL_SECONDS, err));
+        waited += LOCK_POLL_SECONDS;
+    }
+out:
+    if (status != SS_OK) {
+        ss__hub_unlock(*descriptor);
+        *descriptor = -1;
+    }
+    return status;
+}
+
+void ss__hub_unlock(int descriptor)
+{
+    if (descriptor >= 0) {
+        close(descriptor); /* the lock goes with it; the file stays */
+    }
+}
+
+/* ---- links ---- */
+
+static ss_status copy_file(const char *from, const char *to, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__map map = {0};
+    struct ss__out out = SS__OUT_CLOSED;
+    SS_TRY(ss__file_map(from, &map, err));
+    SS_TRY(ss__out_open(to, &out, err));
+    for (size_t at = 0; at < map.n_bytes; at += COPY_BYTES) {
+        SS_TRY(ss__out_write(&out, map.data + at, ss__min_size(COPY_BYTES, map.n_bytes - at),
+                             err));
+    }
+    SS_TRY(ss__out_commit(&out, err));
+out:
+    ss__out_abort(&out);
+    ss__map_release(&map);
+    return status;
+}
+
+/* ../../blobs/ETAG, with one more ../ for every folder of the path in the snapshot. */
+static char *link_target(const struct ss__hub_place *place)
+{
+    struct ss__buf target = {0};
+    const char *below = place->pointer + strlen(place->repo) + strlen("/snapshots/");
+    for (const char *c = below; *c != '\0'; c++) {
+        if (*c == '/') {
+            ss__buf_add_text(&target, "../");
+        }
+    }
+    ss__buf_printf(&target, "../blobs/%s", ss__path_name(place->blob));
+    return take_text(&target);
+}
+
+/* A link is made beside its place and renamed over what is there, which can only be a link that
+ * leads nowhere. */
+static bool make_link(const char *target, const char *pointer)
+{
+    struct ss__buf name = {0};
+    ss__buf_printf(&name, "%s.%ld.tmp", pointer, (long)getpid());
+    const char *beside = ss__buf_text(&name);
+    bool is_made = beside != NULL && symlink(target, beside) == 0;
+    if (is_made && rename(beside, pointer) != 0) {
+        unlink(beside);
+        is_made = false;
+    }
+    ss__buf_release(&name);
+    return is_made;
+}
+
+ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *place,
+                       bool is_new, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct stat blob;
+    char *target = NULL;
+    if (ss__path_look(place->pointer) == SS__PATH_FILE) {
+        return SS_OK;
+    }
+    SS_TRY(ss__hub_make_parents(place->pointer, err));
+    target = link_target(place);
+    if (target == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    if (hub->uses_links && make_link(target, place->pointer)) {
+        goto out;
+    }
+    const bool is_link = lstat(place->blob, &blob) == 0 && S_ISLNK(blob.st_mode);
+    status = is_new && !is_link ? ss__file_move(place->blob, place->pointer, err)
+                                : copy_file(place->blob, place->pointer, err);
+out:
+    ss__free(target);
+    return status;
+}

@@ -1,0 +1,114 @@
+/* What the files of the hub share. */
+#ifndef SS_NET_HUB_PRIV_H
+#define SS_NET_HUB_PRIV_H
+
+#include "base/hash.h"
+#include "net/hub.h"
+
+#define SS__HUB_PART ".saescope-part" /* behind a blob's name while it is downloaded */
+
+struct ss__hub {
+    struct ss__net *net;
+    struct ss_transfer_watch watch;
+    char *endpoint;      /* without a slash at its end */
+    char *authorization; /* "Bearer …" or NULL */
+    char *cache;
+    double etag_seconds;
+    bool uses_links; /* HF_HUB_DISABLE_SYMLINKS is not set */
+    bool is_away;    /* the hub could not be reached; not tried again */
+    ss_err away;     /* why */
+};
+
+/* "models", "datasets", "spaces" */
+const char *ss__hub_kind_name(ss__hub_kind kind);
+
+/* "models--org--name", appended. */
+void ss__hub_add_folder_name(struct ss__buf *out, const struct ss__hub_name *name);
+
+/* The kind and id that such a folder name means; false if it is none. */
+bool ss__hub_read_folder_name(const char *folder, struct ss__hub_name *out);
+
+/* "org/name", or "org/name@revision" where it is not main: for sentences. */
+void ss__hub_add_title(struct ss__buf *out, const struct ss__hub_name *name);
+
+/* The environment: cache folder, token (NULL: none). Both to be released with ss__free. */
+SS_MUST_USE ss_status ss__hub_cache_from_environment(char **out, ss_err *err);
+SS_MUST_USE ss_status ss__hub_token_from_environment(char **out, ss_err *err);
+
+/* A refusal of the hub as a sentence that says what to do. *no_entry (nullable): the file is
+ * not in the revision. */
+SS_MUST_USE ss_status ss__hub_refused(const struct ss__hub *hub,
+                                      const struct ss__hub_name *name,
+                                      const struct ss__net_answer *answer, bool *no_entry,
+                                      ss_err *err);
+
+/* ---- etags ---- */
+
+/* The hash that an etag is: SHA-256 of the content, or SHA-1 of it as a git blob; false for
+ * another text. */
+bool ss__hub_etag_kind(const char *etag, ss__hash_kind *kind);
+
+/* Begin the running hash of an etag over n_bytes of content. */
+SS_MUST_USE ss_status ss__hub_hash_new(ss__hash_kind kind, uint64_t n_bytes,
+                                       struct ss__hash **out, ss_err *err);
+
+/* Whether a file's content is what the etag says; etags of no kind are never wrong. */
+SS_MUST_USE ss_status ss__hub_check_file(struct ss__net *net, const char *path,
+                                         const char *etag, bool *is_good, ss_err *err);
+
+/* ---- places in the cache ---- */
+
+/* Paths of one file in the cache. A zeroed struct is valid to release. */
+struct ss__hub_place {
+    char *repo;    /* CACHE/models--org--name */
+    char *blob;    /* REPO/blobs/ETAG; NULL while the etag is not known */
+    char *pointer; /* REPO/snapshots/COMMIT/PATH */
+    char *lock;    /* CACHE/.locks/models--org--name/ETAG.lock; as blob */
+};
+
+SS_MUST_USE ss_status ss__hub_place_find(const struct ss__hub *hub,
+                                         const struct ss__hub_name *name, const char *commit,
+                                         const char *etag, struct ss__hub_place *out,
+                                         ss_err *err);
+void ss__hub_place_release(struct ss__hub_place *place);
+
+/* The commit of a revision as the cache knows it; false if it does not. */
+bool ss__hub_ref_read(const struct ss__hub *hub, const struct ss__hub_name *name,
+                      char commit[SS__HUB_COMMIT_BYTES]);
+
+/* Note what a revision means now, if that is new. */
+SS_MUST_USE ss_status ss__hub_ref_write(const struct ss__hub *hub,
+                                        const struct ss__hub_name *name, const char *commit,
+                                        ss_err *err);
+
+/* Whether the cache knows that a commit has no such file, and noting it (best effort). */
+bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
+                      const char *commit);
+void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
+                           const char *commit);
+
+/* Make the folders that a path lies in. */
+SS_MUST_USE ss_status ss__hub_make_parents(const char *path, ss_err *err);
+
+/* Mark the cache for backup tools (CACHEDIR.TAG), best effort. */
+void ss__hub_tag_cache(const struct ss__hub *hub);
+
+/* Exclusive lock on a lock file, waiting for whoever has it; *descriptor is -1 where the file
+ * system has no locks. Errors: SS_E_STOPPED, SS_E_IO. */
+SS_MUST_USE ss_status ss__hub_lock(struct ss__hub *hub, const char *path, int *descriptor,
+                                   ss_err *err);
+void ss__hub_unlock(int descriptor);
+
+/* Make the pointer: a relative link to the blob, or without links the file itself. `is_new`:
+ * the blob was made just now, and may be moved. */
+SS_MUST_USE ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *place,
+                                   bool is_new, ss_err *err);
+
+/* ---- downloading ---- */
+
+/* Bring a blob into the cache; under its lock. */
+SS_MUST_USE ss_status ss__hub_download(struct ss__hub *hub, const struct ss__hub_name *name,
+                                       const struct ss__hub_file *file,
+                                       const struct ss__hub_place *place, ss_err *err);
+
+#endif

@@ -1,0 +1,231 @@
+/* The files of a repository, from the API:
+ *
+ *   GET /api/models/ID/revision/REV                       {"sha": COMMIT, …}
+ *   GET /api/models/ID/tree/COMMIT[/PATH]?recursive=true  [{"type": "file", "path", "size"}, …]
+ *
+ * the second in pages. Where the hub is away, the snapshot in the cache is listed instead. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "net/hub_priv.h"
+
+enum { MAX_ENTRIES = 1000000, MAX_PAGES = 10000, MAX_DEPTH = 64 };
+
+void ss__hub_tree_release(struct ss__hub_tree *tree)
+{
+    for (size_t i = 0; i < tree->n; i++) {
+        ss__free(tree->entries[i].path);
+    }
+    ss__free(tree->entries);
+    *tree = (struct ss__hub_tree){0};
+}
+
+static ss_status add_entry(struct ss__hub_tree *tree, const char *path, uint64_t n_bytes,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (tree->n == MAX_ENTRIES) {
+        SS_FAIL(SS_E_LIMIT, "the repository holds more than %d files; name a folder in it",
+                MAX_ENTRIES);
+    }
+    SS_GROW(tree->entries, tree->n_room, tree->n + 1);
+    char *copy = ss__strdup(path);
+    if (copy == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    tree->entries[tree->n++] = (struct ss__hub_entry){copy, n_bytes};
+out:
+    return status;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct ss__hub_entry *)a)->path,
+                  ((const struct ss__hub_entry *)b)->path);
+}
+
+static ss_status find_commit(struct ss__hub *hub, const struct ss__hub_name *name,
+                             char commit[SS__HUB_COMMIT_BYTES], ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf path = {0};
+    json_t *answer = NULL;
+    const char *sha = "";
+    if (ss__hub_is_commit(name->revision)) {
+        memcpy(commit, name->revision, SS__HUB_COMMIT_BYTES);
+        return SS_OK;
+    }
+    ss__buf_printf(&path, "/api/%s/%s/revision/", ss__hub_kind_name(name->kind), name->id);
+    ss__url_quote(&path, name->revision, "");
+    SS_TRY(ss__buf_check(&path, err));
+    const char *text = ss__buf_text(&path);
+    SS_TRY(ss__hub_api(hub, name, text, &answer, NULL, err));
+    SS_TRY(ss__json_text(text, json_is_object(answer) ? answer : NULL, "sha", &sha, err));
+    if (!ss__hub_is_commit(sha)) {
+        SS_FAIL(SS_E_DATA, "%.300s: the hub's answer names no commit", name->id);
+    }
+    memcpy(commit, sha, SS__HUB_COMMIT_BYTES);
+out:
+    json_decref(answer);
+    ss__buf_release(&path);
+    return status;
+}
+
+/* Names that could not be files are passed over: nobody can ask for them. */
+static ss_status add_page(struct ss__hub_tree *tree, const char *file, const json_t *page,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t i = 0;
+    const json_t *item = NULL;
+    if (!json_is_array(page)) {
+        SS_FAIL(SS_E_DATA, "%.400s: the hub's list of files is not a list", file);
+    }
+    json_array_foreach((json_t *)(uintptr_t)page, i, item)
+    {
+        const char *type = "", *path = "";
+        size_t n_bytes = 0;
+        if (!json_is_object(item)) {
+            continue;
+        }
+        SS_TRY(ss__json_text(file, item, "type", &type, err));
+        SS_TRY(ss__json_text(file, item, "path", &path, err));
+        SS_TRY(ss__json_size(file, item, "size", &n_bytes, err));
+        if (strcmp(type, "file") == 0 && ss__hub_path_is_good(path)) {
+            SS_TRY(add_entry(tree, path, n_bytes, err));
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status list_pages(struct ss__hub *hub, const struct ss__hub_name *name,
+                            struct ss__hub_tree *tree, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf first = {0};
+    json_t *page = NULL;
+    char *at = NULL, *next = NULL;
+    ss__buf_printf(&first, "/api/%s/%s/tree/%s", ss__hub_kind_name(name->kind), name->id,
+                   tree->commit);
+    if (name->path[0] != '\0') {
+        ss__buf_add_byte(&first, '/');
+        ss__url_quote(&first, name->path, "/");
+    }
+    ss__buf_add_text(&first, "?recursive=true&expand=false");
+    SS_TRY(ss__buf_check(&first, err));
+    at = ss__strdup(ss__buf_text(&first));
+    if (at == NULL) {
+        SS_TRY(ss__fail_nomem(err, "an address"));
+    }
+    for (size_t n_pages = 0; at != NULL; n_pages++) {
+        if (n_pages == MAX_PAGES) {
+            SS_FAIL(SS_E_NETWORK, "%.300s: the hub's list of files does not end", name->id);
+        }
+        SS_TRY(ss__hub_api(hub, name, at, &page, &next, err));
+        SS_TRY(add_page(tree, at, page, err));
+        json_decref(page);
+        page = NULL;
+        ss__free(at);
+        at = next;
+        next = NULL;
+    }
+out:
+    json_decref(page);
+    ss__free(at);
+    ss__free(next);
+    ss__buf_release(&first);
+    return status;
+}
+
+/* ---- from the cache ---- */
+
+/* Files below FOLDER/path, by their paths from FOLDER. */
+static ss_status walk(struct ss__hub_tree *tree, const char *folder, const char *path,
+                      size_t depth, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *whole = ss__path_join(folder, path), **names = NULL, *below = NULL;
+    size_t n = 0;
+    if (whole == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    const ss__path_kind kind = ss__path_look(whole);
+    if (kind == SS__PATH_FILE) {
+        struct ss__map map = {0};
+        SS_TRY(ss__file_map(whole, &map, err));
+        const size_t n_bytes = map.n_bytes;
+        ss__map_release(&map);
+        SS_TRY(add_entry(tree, path, n_bytes, err));
+    } else if (kind == SS__PATH_FOLDER && depth < MAX_DEPTH) {
+        SS_TRY(ss__list_folder(whole, &names, &n, err));
+        for (size_t i = 0; i < n; i++) {
+            below = ss__path_join(path, names[i]);
+            if (below == NULL) {
+                SS_TRY(ss__fail_nomem(err, "a path"));
+            }
+            SS_TRY(walk(tree, folder, below, depth + 1, err));
+            ss__free(below);
+            below = NULL;
+        }
+    }
+out:
+    ss__list_release(names, n);
+    ss__free(below);
+    ss__free(whole);
+    return status;
+}
+
+static ss_status list_cached(struct ss__hub *hub, const struct ss__hub_name *name,
+                             struct ss__hub_tree *tree, bool *found, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_place place = {0};
+    struct ss__hub_name top = *name;
+    *found = false;
+    top.path[0] = '\0';
+    if (!ss__hub_ref_read(hub, name, tree->commit)) {
+        return SS_OK;
+    }
+    SS_TRY(ss__hub_place_find(hub, &top, tree->commit, NULL, &place, err));
+    if (ss__path_look(place.pointer) == SS__PATH_FOLDER) {
+        *found = true;
+        SS_TRY(walk(tree, place.pointer, name->path, 0, err));
+    }
+out:
+    ss__hub_place_release(&place);
+    return status;
+}
+
+ss_status ss__hub_list(struct ss__hub *hub, const struct ss__hub_name *name,
+                       struct ss__hub_tree *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool found = false;
+    *out = (struct ss__hub_tree){0};
+    status = find_commit(hub, name, out->commit, err);
+    if (status == SS_OK) {
+        status = list_pages(hub, name, out, err);
+    }
+    if (status == SS_E_NETWORK) {
+        struct ss__hub_tree cached = {0};
+        const ss_status other = list_cached(hub, name, &cached, &found, NULL);
+        if (other == SS_OK && found) {
+            ss__hub_tree_release(out);
+            *out = cached;
+            status = SS_OK;
+        } else {
+            ss__hub_tree_release(&cached);
+        }
+    }
+    if (status == SS_OK && out->n > 0) {
+        qsort(out->entries, out->n, sizeof *out->entries, by_path);
+    }
+    if (status != SS_OK) {
+        ss__hub_tree_release(out);
+    }
+    return status;
+}
