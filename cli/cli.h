@@ -51,6 +51,8 @@ typedef enum cli_option_id {
     OPT_THREADS,
     OPT_BATCH_TOKENS,
     OPT_FORCE,
+    OPT_OFFLINE,
+    OPT_FETCH_AS,
     OPT_JSON,
     OPT_QUIET,
     OPT_NO_COLOR,
@@ -152,6 +154,16 @@ struct ss_encoder_options cli_encoder_options(const struct cli_values *values);
 struct ss_sae_options cli_sae_options(const struct cli_values *values);
 struct ss_dataset_options cli_dataset_options(const struct cli_values *values);
 
+/* ---- places ---- */
+
+/* ss_fetch with a bar on stderr. */
+ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const char *reference,
+                    struct ss_place *out, ss_err *err);
+
+/* Open the encoder that --model names, fetched first if it is a name of the hub. */
+ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
+                           ss_encoder **out, ss_err *err);
+
 /* ---- help, man pages, completions ---- */
 
 void cli_help_overview(FILE *to);
@@ -217,6 +229,7 @@ struct cli_progress {
 void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
                         const char *label);
 struct ss_watch cli_watch(struct cli_progress *progress);
+struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress);
 void cli_progress_end(struct cli_progress *progress);
 
 /* Note Ctrl-C and SIGTERM; a second one ends the program at once. */

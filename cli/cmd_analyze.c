@@ -29,7 +29,7 @@ static ss_status open_inputs(const struct cli_values *values, struct opened *in,
         status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
     }
     if (status == SS_OK) {
-        status = ss_encoder_open(values->text[OPT_MODEL], &encoder, &in->encoder, err);
+        status = cli_open_encoder(values, encoder, &in->encoder, err);
     }
     return status;
 }
@@ -238,6 +238,7 @@ const struct cli_command cli_analyze = {
              {OPT_THREADS, false, NULL, NULL},
              {OPT_BATCH_TOKENS, false, NULL, NULL},
              {OPT_FORCE, false, NULL, "replace an output folder that exists"},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, "print the summary as JSON"},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},

@@ -42,7 +42,7 @@ static int embed(const struct cli_command *command, const struct cli_values *val
     ss_status status =
         ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);
     if (status == SS_OK) {
-        status = ss_encoder_open(values->text[OPT_MODEL], &encoder_options, &encoder, &err);
+        status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }
     if (status == SS_OK) {
         status = ss_embed_file(encoder, dataset, values->text[OPT_OUT], &options, &done, &err);
@@ -85,6 +85,7 @@ const struct cli_command cli_embed = {
              {OPT_THREADS, false, NULL, NULL},
              {OPT_BATCH_TOKENS, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},

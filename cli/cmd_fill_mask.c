@@ -48,7 +48,7 @@ static int fill_mask(const struct cli_command *command, const struct cli_values 
     struct ss_mask_result result = {0};
     ss_err err;
     struct ss_encoder_options options = {.with_mask_head = true, .log = cli_log(values)};
-    ss_status status = ss_encoder_open(values->text[OPT_MODEL], &options, &encoder, &err);
+    ss_status status = cli_open_encoder(values, options, &encoder, &err);
     if (status == SS_OK) {
         status = ss_work_new(values->count[OPT_THREADS], &work, &err);
     }
@@ -85,6 +85,7 @@ const struct cli_command cli_fill_mask = {
     .uses = {{OPT_MODEL, true, NULL, NULL},
              {OPT_TOP_K, false, "5", "how many candidates per mask"},
              {OPT_THREADS, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},

@@ -150,10 +150,22 @@ static int print_rows(const struct cli_values *values)
     return status == SS_OK ? CLI_OK : cli_fail(&err);
 }
 
+/* What a name that is no path is taken for. A bare word is more likely a mistyped file than a
+ * repository, so it is of the hub only when it says so (as names of datasets must). */
+static ss_place_kind kind_of(const struct cli_values *values, const char *path)
+{
+    const char *as = values->text[OPT_AS];
+    const bool is_bare = as == NULL && strchr(path, '/') == NULL;
+    return is_bare || (as != NULL && strcmp(as, "dataset") == 0) ? SS_PLACE_DATASET
+           : as != NULL && strcmp(as, "sae") == 0                ? SS_PLACE_SAE
+                                                                 : SS_PLACE_MODEL;
+}
+
 static int inspect(const struct cli_command *command, const struct cli_values *values)
 {
     (void)command;
     struct ss_report report = {0};
+    struct ss_place place = {0};
     ss_err err;
     const char *path = values->arguments[0];
     if (cli_given(values, OPT_ROWS)) {
@@ -166,7 +178,10 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
         .sae = cli_sae_options(values),
         .log = cli_log(values),
     };
-    if (ss_inspect(path, &options, &report, &err) != SS_OK) {
+    ss_status status = cli_fetch(values, kind_of(values, path), path, &place, &err);
+    status = status == SS_OK ? ss_inspect(place.path, &options, &report, &err) : status;
+    ss_place_release(&place);
+    if (status != SS_OK) {
         return cli_fail(&err);
     }
     if (cli_given(values, OPT_JSON)) {
@@ -205,6 +220,7 @@ const struct cli_command cli_inspect = {
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},

@@ -60,7 +60,7 @@ static int tokenize(const struct cli_command *command, const struct cli_values *
     ss_status status =
         ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);
     if (status == SS_OK) {
-        status = ss_encoder_open(values->text[OPT_MODEL], &encoder_options, &encoder, &err);
+        status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }
     if (status == SS_OK) {
         status = tokenize_rows(encoder, dataset, values, &err);
@@ -96,6 +96,7 @@ const struct cli_command cli_tokenize = {
              {OPT_PROMPT, false, NULL, NULL},
              {OPT_PROMPT_NAME, false, NULL, NULL},
              {OPT_MAX_TOKENS, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},
              {OPT_HELP, false, NULL, NULL}},

@@ -19,11 +19,13 @@ static const char *const sae_formats[] = {"saes-for-sbert",
                                           "sentence-transformers",
                                           NULL};
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
+static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
 
 const struct cli_option cli_options[N_OPTIONS] = {
-    [OPT_MODEL] = {"model", 'm', CLI_TEXT, "DIR", NULL, "folder of the sentence encoder", 0},
+    [OPT_MODEL] = {"model", 'm', CLI_TEXT, "MODEL", NULL,
+                   "the sentence encoder: a folder, or ORG/NAME[@REVISION] of the hub", 0},
     [OPT_SAE] = {"sae", 's', CLI_TEXT, "DIR", NULL, "folder or file of the sparse autoencoder",
                  0},
     [OPT_DATASET] = {"dataset", 'd', CLI_LIST, "PATH", NULL,
@@ -86,6 +88,9 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_BATCH_TOKENS] = {"batch-tokens", 0, CLI_COUNT, "N", NULL,
                           "tokens of a batch; the result does not depend on it", 1},
     [OPT_FORCE] = {"force", 'f', CLI_FLAG, NULL, NULL, "replace an output that exists", 0},
+    [OPT_OFFLINE] = {"offline", 0, CLI_FLAG, NULL, NULL,
+                     "ask no server; use what was fetched before", 0},
+    [OPT_FETCH_AS] = {"as", 0, CLI_CHOICE, "KIND", place_kinds, "what the name is of", 0},
     [OPT_JSON] = {"json", 0, CLI_FLAG, NULL, NULL, "print the result as JSON", 0},
     [OPT_QUIET] = {"quiet", 'q', CLI_FLAG, NULL, NULL, "print nothing but results and errors",
                    0},

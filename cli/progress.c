@@ -177,6 +177,80 @@ static int show(void *user, const struct ss_progress *now)
     return stop_requested;
 }
 
+/* ---- downloads ---- */
+
+/* model.safetensors:  42%|████▏     | 184MB/438MB [00:03<00:04, 61.2MB/s] */
+static void format_transfer(const struct cli_progress *progress, const struct ss_transfer *now,
+                            char *out, size_t n_room)
+{
+    char elapsed[32], left[32] = "?", rate[16], done[16], total[16], bar[4 * BAR_LEAST + 1];
+    format_time(now->seconds, elapsed);
+    format_rate(progress->rate_rows, rate);
+    format_rate((double)now->n_bytes_done, done);
+    if (now->n_bytes_total == 0) {
+        snprintf(out, n_room, "%.80s: %sB [%s, %sB/s]", now->name, done, elapsed, rate);
+        return;
+    }
+    const double share = (double)now->n_bytes_done / (double)now->n_bytes_total;
+    if (progress->rate_rows > 0) {
+        format_time((double)(now->n_bytes_total - now->n_bytes_done) / progress->rate_rows,
+                    left);
+    }
+    format_rate((double)now->n_bytes_total, total);
+    format_bar(share, BAR_LEAST, bar);
+    snprintf(out, n_room, "%.80s: %3.0f%%|%s| %sB/%sB [%s<%s, %sB/s]", now->name, 100 * share,
+             bar, done, total, elapsed, left, rate);
+}
+
+static void update_transfer_rate(struct cli_progress *progress, const struct ss_transfer *now)
+{
+    if (now->seconds < progress->last_seconds || progress->last_seconds == 0) {
+        progress->last_rows = now->n_bytes_resumed; /* another file */
+        progress->rate_rows = 0;
+        progress->last_seconds = 0;
+        progress->next_line_seconds = LINE_SECONDS;
+    }
+    const double seconds = now->seconds - progress->last_seconds;
+    if (seconds >= 0.05 && now->n_bytes_done >= progress->last_rows) {
+        progress->rate_rows = average(
+            progress->rate_rows, (double)(now->n_bytes_done - progress->last_rows) / seconds);
+        progress->last_seconds = now->seconds;
+        progress->last_rows = now->n_bytes_done;
+    }
+}
+
+/* Small files come and go unseen. */
+static int show_transfer(void *user, const struct ss_transfer *now)
+{
+    struct cli_progress *progress = user;
+    char line[512];
+    if (progress->quiet || now->name[0] == '\0') {
+        return stop_requested;
+    }
+    update_transfer_rate(progress, now);
+    const bool is_due = progress->is_terminal ? now->seconds > 0.2 || progress->was_drawn
+                                              : now->seconds >= progress->next_line_seconds;
+    if (is_due) {
+        format_transfer(progress, now, line, sizeof line);
+        fputs(progress->is_terminal ? "\r" : "", stderr);
+        cli_print_safely(stderr, cli_text_of(line), 0);
+        fputs(progress->is_terminal ? "\033[K" : "\n", stderr);
+        fflush(stderr);
+        progress->was_drawn = true;
+        progress->next_line_seconds = now->seconds + LINE_SECONDS;
+    }
+    if (now->is_end) {
+        progress->last_seconds = 0;
+        cli_progress_end(progress);
+    }
+    return stop_requested;
+}
+
+struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress)
+{
+    return (struct ss_transfer_watch){show_transfer, progress};
+}
+
 struct ss_watch cli_watch(struct cli_progress *progress)
 {
     return (struct ss_watch){show, progress};

@@ -3,6 +3,7 @@
  * A text goes dataset -> tokens -> embedding -> sparse activations -> statistics. The objects
  * of this header follow that way, and each can be used alone:
  *
+ *   ss_fetch     a model, SAE or dataset by its name, downloaded once
  *   ss_encoder   a sentence encoder folder, read once, shared by all threads
  *   ss_sae       a sparse autoencoder, read once, shared by all threads
  *   ss_dataset   rows of text from files or standard input, read in order
@@ -113,11 +114,12 @@ struct ss_watch {
 
 /* A file while it is downloaded. */
 struct ss_transfer {
-    const char *name; /* of the file in its repository */
+    const char *name; /* of the file in its repository; "" while a server is waited for */
     uint64_t n_bytes_done;
     uint64_t n_bytes_total;   /* 0: not known */
     uint64_t n_bytes_resumed; /* of those done: were there from an earlier try */
     double seconds;
+    bool is_end;
 };
 
 /* As ss_watch, for downloads: a result other than 0 stops, and the next call goes on from
@@ -127,6 +129,46 @@ struct ss_transfer_watch {
     int (*fn)(void *user, const struct ss_transfer *transfer);
     void *user;
 };
+
+/* ---- places: things that have a name instead of a path ---- */
+
+typedef enum ss_place_kind { SS_PLACE_MODEL, SS_PLACE_SAE, SS_PLACE_DATASET } ss_place_kind;
+
+struct ss_fetch_options {
+    const char *cache_dir; /* of the hub; NULL: as HF_HUB_CACHE or HF_HOME say */
+    bool offline;          /* use what is there; also HF_HUB_OFFLINE */
+    struct ss_log log;
+    struct ss_transfer_watch watch;
+};
+
+/* Where a thing lies, and what it is. Strings belong to the place; "" where they have no
+ * meaning, as `source` and `commit` of a path. */
+struct ss_place {
+    char *path;   /* file or folder on this machine */
+    char *source; /* "hf:org/name", "wandb:entity/project/name:alias" */
+    char *name;   /* to show: "org/name", or the path's last component */
+    char *commit; /* of the hub */
+};
+
+/* Find a thing by its name and download what is not there yet.
+ *
+ * reference  a path, which wins where it exists; else
+ *              org/name[@revision]                      a repository of the hub (model, SAE)
+ *              hf:[datasets/]org/name[@revision][/path] the same, marked; hf:// too
+ *              wandb:entity/project/name[:alias]        an artifact
+ *            For a model the files that an encoder needs are fetched, else all below the path.
+ *            A path that does not exist and is no name is given back as it is.
+ * out        gives (ss_place_release)
+ * Errors     SS_E_NOINPUT (no such repository, revision or file; private, gated), SS_E_NETWORK,
+ *            SS_E_DATA (content that is not what its hash says), SS_E_IO, SS_E_STOPPED,
+ *            SS_E_USAGE (a name of no form), SS_E_NOMEM; what was downloaded is gone on with by
+ *            the next call
+ * Threads    any, one call at a time per cache entry waits for the other
+ * Source     tests/net/test_hub.py */
+SS_API SS_MUST_USE ss_status ss_fetch(ss_place_kind kind, const char *reference,
+                                      const struct ss_fetch_options *options,
+                                      struct ss_place *out, ss_err *err);
+SS_API void ss_place_release(struct ss_place *place);
 
 /* ---- texts and scratch ---- */
 
@@ -156,6 +198,9 @@ struct ss_encoder_options {
     size_t truncate_dim;     /* keep the first values of an embedding only, as models trained for
                                 it allow; 0: as the model says; more than it has: all */
     bool with_mask_head;     /* also read the language-model head, for ss_fill_mask */
+    const char *name;        /* to show; NULL: the folder's last component */
+    const char *source;      /* where it came from and the commit, to be recorded; NULL: "" */
+    const char *commit;
     struct ss_log log;
 };
 
@@ -176,13 +221,14 @@ SS_API void ss_encoder_free(ss_encoder *encoder);
 /* Facts about an encoder; strings live as long as it does. Threads: any. */
 struct ss_encoder_info {
     const char *path;
-    const char *name;         /* the folder's last component, or the name its config gives */
-    const char *architecture; /* "mpnet", "bert", "distilbert", "modernbert", "nomic_bert" */
-    const char *pooling;      /* "mean", "cls+max", ... */
-    const char *kernels;      /* "avx512", "avx2", "reference" */
-    const char *prompt;       /* text put before every row, "" if none */
-    size_t width;             /* of an embedding */
-    size_t hidden_width;      /* of the transformer; a dense layer behind it may change it */
+    const char *name;            /* as it was opened, else the folder's last component */
+    const char *source, *commit; /* as it was opened, "" if that said none */
+    const char *architecture;    /* "mpnet", "bert", "distilbert", "modernbert", "nomic_bert" */
+    const char *pooling;         /* "mean", "cls+max", ... */
+    const char *kernels;         /* "avx512", "avx2", "reference" */
+    const char *prompt;          /* text put before every row, "" if none */
+    size_t width;                /* of an embedding */
+    size_t hidden_width;         /* of the transformer; a dense layer behind it may change it */
     size_t n_layers, n_heads, n_vocab;
     size_t max_tokens; /* of a text, prompt and special tokens included */
     uint64_t n_parameters;
@@ -332,9 +378,10 @@ struct ss_dataset_options {
 
 /* Open files as one dataset, in path order.
  *
- * With `split` or `config` the only path is a folder that is laid out like a dataset repository:
- * README.md may say which files make which split, else their names do. Its files are read in
- * the order of the reference library, a file twice where two of its patterns match it.
+ * With `split` or `config` the only path is a folder that is laid out like a dataset
+ * repository: README.md may say which files make which split, else their names do. Its files
+ * are read in the order of the reference library, a file twice where two of its patterns match
+ * it.
  *
  * paths    [n_paths], borrowed: files, folders, glob patterns, or "-" for standard input
  * out      gives; NULL on error

@@ -313,6 +313,18 @@ out:
     return status;
 }
 
+static ss_status keep_origin(ss_encoder *e, const struct ss_encoder_options *options,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = options->name == NULL ? ss__path_name(e->path) : options->name;
+    SS_TRY(keep_text(e, name, &e->name, err));
+    SS_TRY(keep_text(e, options->source == NULL ? "" : options->source, &e->source, err));
+    SS_TRY(keep_text(e, options->commit == NULL ? "" : options->commit, &e->commit, err));
+out:
+    return status;
+}
+
 ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *options,
                           ss_encoder **out, ss_err *err)
 {
@@ -322,7 +334,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     *out = NULL;
     SS_ALLOC(o.encoder, 1);
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
-    SS_TRY(keep_text(o.encoder, ss__path_name(path), &o.encoder->name, err));
+    SS_TRY(keep_origin(o.encoder, o.options, err));
     SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
     SS_TRY(read_config(&o, err));
     SS_TRY(load_tokenizers(&o, err));
@@ -376,6 +388,8 @@ void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
 {
     *out = (struct ss_encoder_info){.path = encoder->path,
                                     .name = encoder->name,
+                                    .source = encoder->source,
+                                    .commit = encoder->commit,
                                     .architecture = encoder->config.family->model_type,
                                     .pooling = encoder->pooling_name,
                                     .kernels = ss__kernels_name(),

@@ -374,7 +374,7 @@ SS_MUST_USE ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work
 
 struct ss_encoder {
     struct ss__arena arena; /* strings */
-    const char *path, *name, *prompt, *pooling_name;
+    const char *path, *name, *source, *commit, *prompt, *pooling_name;
     const char **files;
     size_t n_files, n_files_room;
     struct ss__encoder_config config;

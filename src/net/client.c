@@ -280,10 +280,10 @@ bool ss__net_fault_may_pass(ss__net_fault fault, size_t n_tries)
            (fault == SS__NET_FAULT_CONNECT && n_tries < CONNECT_TRIES);
 }
 
-static bool is_worth_another(const struct ss__net *net, const struct ss__net_exchange *exchange,
+static bool is_worth_another(size_t n_most, const struct ss__net_exchange *exchange,
                              ss_status status, long code, size_t n_tries)
 {
-    if (exchange->delivered || n_tries >= net->options.n_tries) {
+    if (exchange->delivered || n_tries >= n_most) {
         return false;
     }
     return status == SS_OK ? ss__net_code_is_passing(code)
@@ -305,11 +305,12 @@ ss_status ss__net_send(struct ss__net *net, const struct ss__net_request *reques
 {
     ss_status status = SS_OK;
     struct ss__net_exchange exchange = {0};
+    const size_t n_most = request->n_tries > 0 ? request->n_tries : net->options.n_tries;
     *answer = (struct ss__net_answer){0};
     SS_TRY(ss__net_need_online(net, request->url, err));
     for (size_t n = 1;; n++) {
         status = ss__net_try(net, request, &exchange, answer, err);
-        if (!is_worth_another(net, &exchange, status, answer->code, n)) {
+        if (!is_worth_another(n_most, &exchange, status, answer->code, n)) {
             break;
         }
         const double pause = ss__net_pause(net, n);

@@ -76,7 +76,6 @@ ss_status ss__hub_new(const struct ss__hub_options *options, struct ss__hub **ou
     struct ss__net_options net = options->net;
     *out = NULL;
     SS_ALLOC(hub, 1);
-    hub->watch = options->watch;
     hub->uses_links = !ss__env_is_true("HF_HUB_DISABLE_SYMLINKS");
     hub->etag_seconds = net.answer_seconds > 0 && net.answer_seconds < etag_seconds()
                             ? net.answer_seconds
@@ -319,6 +318,7 @@ ss_status ss__hub_look(struct ss__hub *hub, const struct ss__hub_name *name,
         .follow = SS__NET_FOLLOW_ORIGIN,
         .origins = origins,
         .answer_seconds = hub->etag_seconds,
+        .n_tries = hub->n_tries,
     };
     SS_TRY(ss__net_send(hub->net, &request, &answer, err));
     const bool is_good = answer.code >= 200 && answer.code < 300;

@@ -67,8 +67,7 @@ struct ss__hub;
 
 struct ss__hub_options {
     const char *cache_dir;      /* NULL: as the environment says */
-    struct ss__net_options net; /* with the log and the stop that are used throughout */
-    struct ss_transfer_watch watch;
+    struct ss__net_options net; /* with the log, the stop and the watch used throughout */
 };
 
 /* Make a client of the hub from the environment (endpoint, token, cache, see docs/formats.md).

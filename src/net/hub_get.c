@@ -89,9 +89,9 @@ out:
     return status;
 }
 
-static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
-                            char **out, char commit[SS__HUB_COMMIT_BYTES], bool *was_seen,
-                            ss_err *err)
+static ss_status ask_and_get(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
+                             char **out, char commit[SS__HUB_COMMIT_BYTES], bool *was_seen,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__hub_file file = {0};
@@ -113,11 +113,38 @@ out:
     return status;
 }
 
+/* A file that changed between the question and its content is asked for once more. */
+static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
+                            char **out, char commit[SS__HUB_COMMIT_BYTES], bool *was_seen,
+                            ss_err *err)
+{
+    const ss_status status = ask_and_get(hub, name, needed, out, commit, was_seen, err);
+    return status == SS_E_DATA ? ask_and_get(hub, name, needed, out, commit, was_seen, err)
+                               : status;
+}
+
 /* ---- without it ---- */
+
+static bool has_copy(const struct ss__hub *hub, const struct ss__hub_name *name)
+{
+    char commit[SS__HUB_COMMIT_BYTES] = "", *path = NULL;
+    const bool is_there = ss__hub_ref_read(hub, name, commit) &&
+                          look_in_cache(hub, name, commit, &path) != CACHED_NOTHING;
+    ss__free(path);
+    return is_there;
+}
 
 static bool may_fall_back(ss_status status)
 {
     return status == SS_E_NETWORK || status == SS_E_NOINPUT;
+}
+
+static ss_status fail_again(const ss_err *why, ss_err *err)
+{
+    if (err != NULL) {
+        *err = *why;
+    }
+    return why->code;
 }
 
 /* `why` is the error that the hub gave; it stays the error unless the cache helps. */
@@ -127,15 +154,18 @@ static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *nam
 {
     const bool is_known = ss__hub_ref_read(hub, name, commit);
     const cached found = is_known ? look_in_cache(hub, name, commit, out) : CACHED_NOTHING;
-    const struct ss_log *log = &ss__net_options_of(hub->net)->log;
-    if (found == CACHED_FILE && !hub->is_away) {
-        ss__log(log, SS_LEVEL_WARNING, "using the copy of %s in the cache, since %.600s",
-                name->id, why->message);
+    const struct ss__net_options *options = ss__net_options_of(hub->net);
+    if (found == CACHED_FILE && !hub->is_away && !options->offline) {
+        ss__log(&options->log, SS_LEVEL_WARNING,
+                "using the copy of %s in the cache, since %.600s", name->id, why->message);
     }
     if (found == CACHED_FILE || (is_known && !needed)) {
         return SS_OK;
     }
     commit[0] = '\0';
+    if (why->code != SS_E_NETWORK) {
+        return fail_again(why, err);
+    }
     return ss__fail(err, why->code, "%.700s; and the cache %.200s has no copy of it",
                     why->message, hub->cache);
 }
@@ -159,15 +189,17 @@ ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name, bool
             goto out;
         }
     }
+    hub->n_tries = has_copy(hub, name) ? 1 : 0;
     status = hub->is_away ? hub->away.code
                           : get_online(hub, name, needed, out, found_commit, &was_seen, &why);
+    hub->n_tries = 0;
     if (status != SS_OK) {
         why = hub->is_away ? hub->away : why;
         const bool falls_back = !was_seen && may_fall_back(status);
         if (falls_back) {
             status = get_offline(hub, name, needed, &why, out, found_commit, err);
-        } else if (err != NULL) {
-            *err = why;
+        } else {
+            status = fail_again(&why, err);
         }
         if (falls_back && why.code == SS_E_NETWORK && !hub->is_away) {
             hub->is_away = true;

@@ -28,6 +28,9 @@ static const char *const weight_files[] = {"model.safetensors", "model.safetenso
                                            "pytorch_model.bin", "pytorch_model.bin.index.json",
                                            NULL};
 
+/* Of a module such as Dense; most have none. */
+static const char *const module_files[] = {"model.safetensors", "pytorch_model.bin", NULL};
+
 struct fetching {
     struct ss__hub *hub;
     struct ss__hub_name name; /* its revision becomes the commit */
@@ -107,13 +110,14 @@ out:
 }
 
 /* The first of the names that is there; an index brings its shards. */
-static ss_status get_weights(struct fetching *f, const char *folder, bool needed, ss_err *err)
+static ss_status get_weights(struct fetching *f, const char *folder, const char *const *files,
+                             bool needed, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
-    for (size_t i = 0; weight_files[i] != NULL && path == NULL; i++) {
-        SS_TRY(get(f, folder, weight_files[i], false, &path, err));
-        if (path != NULL && strstr(weight_files[i], ".index.json") != NULL) {
+    for (; *files != NULL && path == NULL; files++) {
+        SS_TRY(get(f, folder, *files, false, &path, err));
+        if (path != NULL && strstr(*files, ".index.json") != NULL) {
             SS_TRY(get_shards(f, folder, path, err));
         }
     }
@@ -137,7 +141,7 @@ static ss_status get_transformer(struct fetching *f, const char *folder, ss_err 
     if (!has_tokenizer) {
         SS_TRY(get_listed(f, folder, vocabulary_files, err));
     }
-    SS_TRY(get_weights(f, folder, true, err));
+    SS_TRY(get_weights(f, folder, weight_files, true, err));
 out:
     return status;
 }
@@ -158,7 +162,7 @@ static ss_status get_module(struct fetching *f, const char *file, const json_t *
         SS_TRY(get_transformer(f, path, err));
     } else if (path[0] != '\0') {
         SS_TRY(get_quietly(f, path, "config.json", false, &is_there, err));
-        SS_TRY(get_weights(f, path, false, err));
+        SS_TRY(get_weights(f, path, module_files, false, err));
     }
 out:
     return status;

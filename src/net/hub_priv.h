@@ -9,11 +9,11 @@
 
 struct ss__hub {
     struct ss__net *net;
-    struct ss_transfer_watch watch;
     char *endpoint;      /* without a slash at its end */
     char *authorization; /* "Bearer …" or NULL */
     char *cache;
     double etag_seconds;
+    size_t n_tries;  /* of a question that the cache can answer too: 1; 0: the client's */
     bool uses_links; /* HF_HUB_DISABLE_SYMLINKS is not set */
     bool is_away;    /* the hub could not be reached; not tried again */
     ss_err away;     /* why */
@@ -47,10 +47,6 @@ SS_MUST_USE ss_status ss__hub_refused(const struct ss__hub *hub,
 /* The hash that an etag is: SHA-256 of the content, or SHA-1 of it as a git blob; false for
  * another text. */
 bool ss__hub_etag_kind(const char *etag, ss__hash_kind *kind);
-
-/* Begin the running hash of an etag over n_bytes of content. */
-SS_MUST_USE ss_status ss__hub_hash_new(ss__hash_kind kind, uint64_t n_bytes,
-                                       struct ss__hash **out, ss_err *err);
 
 /* Whether a file's content is what the etag says; etags of no kind are never wrong. */
 SS_MUST_USE ss_status ss__hub_check_file(struct ss__net *net, const char *path,

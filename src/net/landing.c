@@ -10,8 +10,10 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "net/net_priv.h"
 
 #define LOCK_PAUSE_SECONDS 0.1
+#define WATCH_SECONDS 0.1
 enum { READ_BYTES = 1 << 18 };
 
 /* A file under way. */
@@ -20,7 +22,9 @@ struct arrival {
     const char *name;
     int descriptor;
     struct ss__hash *hash;
-    uint64_t n_bytes; /* so far */
+    uint64_t n_bytes, n_resumed; /* so far; of those from an earlier call */
+    struct ss_transfer_watch watch;
+    double begin, next_watch;
 };
 
 /* ---- the partial file ---- */
@@ -72,12 +76,12 @@ static ss_status open_partial(struct ss__net *net, struct arrival *arrival, bool
 
 static ss_status start_hash(struct arrival *arrival, ss_err *err)
 {
-    const char *head = arrival->landing->hash_head;
+    const struct ss__landing *landing = arrival->landing;
     ss__hash_free(arrival->hash);
     arrival->hash = NULL;
-    const ss_status status = ss__hash_new(arrival->landing->kind, &arrival->hash, err);
-    if (status == SS_OK && head != NULL) {
-        ss__hash_add(arrival->hash, head, strlen(head));
+    const ss_status status = ss__hash_new(landing->kind, &arrival->hash, err);
+    if (status == SS_OK && landing->hash_head != NULL) {
+        ss__hash_add(arrival->hash, landing->hash_head, landing->n_hash_head_bytes);
     }
     return status;
 }
@@ -85,6 +89,7 @@ static ss_status start_hash(struct arrival *arrival, ss_err *err)
 static ss_status start_over(struct arrival *arrival, ss_err *err)
 {
     arrival->n_bytes = 0;
+    arrival->n_resumed = 0;
     if (ftruncate(arrival->descriptor, 0) != 0 ||
         lseek(arrival->descriptor, 0, SEEK_SET) != 0) {
         return ss__fail_errno(err, arrival->landing->partial, "empty", errno);
@@ -152,6 +157,30 @@ static ss_status write_all(int descriptor, const char *path, const char *data, s
     return SS_OK;
 }
 
+static ss_status show(struct arrival *arrival, bool is_end, ss_err *err)
+{
+    const double now = ss__net_now();
+    const uint64_t wanted = arrival->landing->n_bytes;
+    if (arrival->watch.fn == NULL || (now < arrival->next_watch && !is_end)) {
+        return SS_OK;
+    }
+    arrival->next_watch = now + WATCH_SECONDS;
+    const struct ss_transfer transfer = {
+        .name = arrival->name,
+        .n_bytes_done = arrival->n_bytes,
+        .n_bytes_total = wanted == SS_NOWHERE ? 0 : wanted,
+        .n_bytes_resumed = arrival->n_resumed,
+        .seconds = now - arrival->begin,
+        .is_end = is_end,
+    };
+    return arrival->watch.fn(arrival->watch.user, &transfer) == 0
+               ? SS_OK
+               : ss__fail(
+                     err, SS_E_STOPPED,
+                     "stopped while downloading %.300s; the same command goes on from there",
+                     arrival->name);
+}
+
 static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err)
 {
     struct arrival *arrival = user;
@@ -161,6 +190,7 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
     if (status == SS_OK) {
         ss__hash_add(arrival->hash, data, n_bytes);
         arrival->n_bytes += n_bytes;
+        return show(arrival, false, err);
     }
     return status;
 }
@@ -193,6 +223,7 @@ static ss_status fetch_rest(struct ss__net_remote *remote, struct arrival *arriv
         status = ss__net_remote_read(remote, start, end == SS_NOWHERE ? end : end - start, take,
                                      arrival, err);
     }
+    status = status == SS_OK ? show(arrival, true, err) : status;
     return status == SS_OK ? check_content(arrival, err) : status;
 }
 
@@ -208,16 +239,20 @@ ss_status ss__net_land(struct ss__net *net, struct ss__net_remote *remote, const
                        const struct ss__landing *landing, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct arrival arrival = {.landing = landing, .name = name, .descriptor = -1};
+    struct arrival arrival = {.landing = landing,
+                              .name = name,
+                              .descriptor = -1,
+                              .watch = ss__net_options_of(net)->watch,
+                              .begin = ss__net_now()};
     bool landed = false;
     SS_TRY(open_partial(net, &arrival, &landed, err));
     if (landed) {
         goto out;
     }
     SS_TRY(take_up(&arrival, err));
-    const uint64_t n_resumed = arrival.n_bytes;
+    arrival.n_resumed = arrival.n_bytes;
     status = fetch_rest(remote, &arrival, err);
-    if (status == SS_E_DATA && n_resumed > 0) {
+    if (status == SS_E_DATA && arrival.n_resumed > 0) {
         SS_TRY(start_over(&arrival, err));
         status = fetch_rest(remote, &arrival, err);
     }

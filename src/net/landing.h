@@ -18,9 +18,10 @@ struct ss__landing {
     ss__hash_kind kind;
     const char *hex;       /* the hash it must have; NULL: not known */
     const char *hash_head; /* bytes that are hashed before the content; NULL: none */
+    size_t n_hash_head_bytes;
 };
 
-/* Land a file.
+/* Land a file, telling the client's watch.
  *
  * remote   borrowed; read from where the partial file ends
  * name     of the file, for sentences

@@ -5,17 +5,19 @@
  *   ss__net_remote   a file on a server, read by range; it resumes where a connection breaks
  *   ss__url_*        addresses: quoting, origins, joining
  *
- * Policy, the same for every request
- *   Schemes      http and https; a redirect never goes from https to http. Certificates are
- *                verified. Proxies of the environment are used.
- *   Secrets      `authorization` is sent to the origin (scheme, host, port) of the request's
- * own URL and never to another one that a redirect names. Redirects    at most 20, of which at
- * most 5 to another origin; a POST follows none. Retries      answers 408, 429, 500, 502, 503,
- * 504 and broken connections, n_tries in all, 1 s doubling to 8 s with jitter, or as
- * Retry-After or RateLimit ask. Patience     connect_seconds to connect, answer_seconds to the
- * end of the headers, and then stall_seconds without at least 1 KiB/s; there is no limit on the
- * whole. Limits       64 KiB of headers; bodies in memory as the request says. Content sent as
- * it is ("identity"): an answer with another encoding is refused.
+ * Policy, the same for every request:
+ *
+ * - Schemes: http and https; a redirect never goes from https to http. Certificates are
+ *   verified. Proxies of the environment are used.
+ * - Secrets: `authorization` is sent to the origin (scheme, host, port) of the request's own
+ *   URL and never to another one that a redirect names.
+ * - Redirects: at most 20, of which at most 5 to another origin; a POST follows none.
+ * - Retries: after 408, 429, 500, 502, 503, 504 and broken connections, n_tries in all, 1 s
+ *   doubling to 8 s with jitter, or as Retry-After or RateLimit ask.
+ * - Patience: connect_seconds to connect, answer_seconds to the end of the headers, and then
+ *   stall_seconds without at least 1 KiB/s; there is no limit on the whole.
+ * - Limits: 64 KiB of headers; bodies in memory as the request says.
+ * - Content comes as it is ("identity"): an answer with another encoding is refused.
  *
  * A server is not trusted: every header is bounded, parsed strictly and checked by its user. */
 #ifndef SS_NET_NET_H
@@ -48,6 +50,7 @@ struct ss__net_options {
     double stall_seconds;   /* 0: 30 */
     struct ss_log log;      /* is told about waits of more than a few seconds */
     struct ss__net_stop stop;
+    struct ss_transfer_watch watch; /* of files that land on the disk (landing.h) */
 };
 
 /* Options from the environment: HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE or SAESCOPE_OFFLINE (no
@@ -105,6 +108,7 @@ struct ss__net_request {
     ss__net_follow follow;
     const char *const *origins;      /* URLs, ends at NULL; NULL: none */
     double answer_seconds;           /* 0: the client's */
+    size_t n_tries;                  /* 0: the client's */
     size_t max_bytes;                /* of a body in memory; 0: 16 MiB */
     const struct ss__net_sink *sink; /* NULL: the body comes with the answer */
 };

@@ -55,6 +55,10 @@ static ss_status put_model(struct ss__json_writer *writer, const ss_encoder *enc
     ss__put_open(writer, "model", '{');
     ss__put_text(writer, "path", info.path);
     ss__put_text(writer, "name", info.name);
+    if (info.source[0] != '\0') {
+        ss__put_text(writer, "source", info.source);
+        ss__put_text(writer, "commit", info.commit);
+    }
     ss__put_text(writer, "architecture", info.architecture);
     ss__put_text(writer, "pooling", info.pooling);
     ss__put_bool(writer, "normalized", info.normalized);

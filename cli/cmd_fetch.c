@@ -1,0 +1,77 @@
+/* saescope fetch: download a model, SAE or dataset ahead, print where it lies. */
+#include <string.h>
+
+#include "commands.h"
+
+static ss_place_kind kind_of(const struct cli_values *values)
+{
+    static const struct {
+        const char *name;
+        ss_place_kind kind;
+    } kinds[] = {
+        {"model", SS_PLACE_MODEL}, {"sae", SS_PLACE_SAE}, {"dataset", SS_PLACE_DATASET}};
+    const char *given = values->text[OPT_FETCH_AS];
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(given, kinds[i].name) == 0) {
+            return kinds[i].kind;
+        }
+    }
+    return SS_PLACE_MODEL;
+}
+
+static void print_place(const struct ss_place *place, bool as_json)
+{
+    if (!as_json) {
+        puts(place->path);
+        return;
+    }
+    printf("{\"schema\": 1, \"path\": ");
+    cli_print_json(stdout, cli_text_of(place->path));
+    printf(", \"source\": ");
+    cli_print_json(stdout, cli_text_of(place->source));
+    printf(", \"commit\": ");
+    cli_print_json(stdout, cli_text_of(place->commit));
+    puts("}");
+}
+
+static int fetch(const struct cli_command *command, const struct cli_values *values)
+{
+    (void)command;
+    struct ss_place place = {0};
+    ss_err err;
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < values->n_arguments && status == SS_OK; i++) {
+        status = cli_fetch(values, kind_of(values), values->arguments[i], &place, &err);
+        if (status == SS_OK) {
+            print_place(&place, cli_given(values, OPT_JSON));
+        }
+        ss_place_release(&place);
+    }
+    return status == SS_OK ? CLI_OK : cli_fail(&err);
+}
+
+const struct cli_command cli_fetch_command = {
+    .name = "fetch",
+    .summary = "download a model, SAE or dataset ahead, print its path",
+    .argument = "NAME",
+    .n_least = 1,
+    .n_most = 64,
+    .about =
+        "Downloads what is not there yet and prints where it lies, a line per name. A name is "
+        "ORG/NAME of the model hub, with @REVISION or not; hf:ORG/NAME/PATH or "
+        "hf:datasets/ORG/NAME; or an artifact, wandb:ENTITY/PROJECT/NAME:ALIAS. What exists as "
+        "a path is taken as a path.\n\nFiles of the hub lie in the cache that its Python "
+        "client "
+        "uses too (HF_HUB_CACHE, HF_HOME), each checked by its hash. An interrupted download "
+        "goes on where it stopped. HF_TOKEN opens private things.",
+    .examples = {{"saescope fetch sentence-transformers/all-MiniLM-L6-v2",
+                  "the files of a model that are needed"},
+                 {"saescope fetch --as dataset hf:datasets/ORG/NAME", "a whole dataset"},
+                 {"saescope fetch --as sae wandb:ENTITY/PROJECT/NAME:v0", "an artifact"}},
+    .uses = {{OPT_FETCH_AS, false, "model", NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
+             {OPT_JSON, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = fetch,
+};

@@ -1,0 +1,35 @@
+/* Things that have a name instead of a path: fetched with a bar on stderr, then opened. */
+#include <string.h>
+
+#include "cli.h"
+
+ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const char *reference,
+                    struct ss_place *out, ss_err *err)
+{
+    struct cli_progress progress;
+    cli_progress_start(&progress, values, "download");
+    const struct ss_fetch_options options = {
+        .offline = cli_given(values, OPT_OFFLINE),
+        .log = cli_log(values),
+        .watch = cli_transfer_watch(&progress),
+    };
+    const ss_status status = ss_fetch(kind, reference, &options, out, err);
+    cli_progress_end(&progress);
+    return status;
+}
+
+ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
+                           ss_encoder **out, ss_err *err)
+{
+    struct ss_place place = {0};
+    *out = NULL;
+    ss_status status = cli_fetch(values, SS_PLACE_MODEL, values->text[OPT_MODEL], &place, err);
+    if (status == SS_OK) {
+        options.name = place.source[0] == '\0' ? NULL : place.name;
+        options.source = place.source;
+        options.commit = place.commit;
+        status = ss_encoder_open(place.path, &options, out, err);
+    }
+    ss_place_release(&place);
+    return status;
+}

@@ -1,0 +1,212 @@
+/* ss_fetch: a table of the ways in which a thing can be named. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/artifact.h"
+#include "net/hub.h"
+
+struct wanted {
+    ss_place_kind kind;
+    const char *reference;
+    const struct ss_fetch_options *options;
+};
+
+/* A way: whether a reference is of it, and how to fetch it. */
+struct way {
+    bool (*is_mine)(const struct wanted *wanted);
+    ss_status (*fetch)(const struct wanted *wanted, struct ss_place *out, ss_err *err);
+};
+
+void ss_place_release(struct ss_place *place)
+{
+    ss__free(place->path);
+    ss__free(place->source);
+    ss__free(place->name);
+    ss__free(place->commit);
+    *place = (struct ss_place){0};
+}
+
+/* While a server is waited for, the watch is asked too. */
+static int ask_watch(void *user)
+{
+    const struct ss_transfer_watch *watch = user;
+    const struct ss_transfer waiting = {.name = ""};
+    return watch->fn == NULL ? 0 : watch->fn(watch->user, &waiting);
+}
+
+static struct ss__net_options net_options(const struct wanted *wanted)
+{
+    struct ss__net_options net = ss__net_options_from_environment();
+    net.offline |= wanted->options->offline;
+    net.log = wanted->options->log;
+    net.watch = wanted->options->watch;
+    net.stop = (struct ss__net_stop){ask_watch, (void *)(uintptr_t)&wanted->options->watch};
+    return net;
+}
+
+static ss_status keep(char **out, const char *text, ss_err *err)
+{
+    *out = ss__strdup(text);
+    return *out == NULL ? ss__fail_nomem(err, "a place") : SS_OK;
+}
+
+/* ---- paths ---- */
+
+static bool is_path(const struct wanted *wanted)
+{
+    return ss__path_look(wanted->reference) != SS__PATH_NONE;
+}
+
+static ss_status take_path(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(keep(&out->path, wanted->reference, err));
+    SS_TRY(keep(&out->source, "", err));
+    SS_TRY(keep(&out->name, ss__path_name(wanted->reference), err));
+    SS_TRY(keep(&out->commit, "", err));
+out:
+    return status;
+}
+
+/* ---- artifacts ---- */
+
+static bool is_artifact(const struct wanted *wanted)
+{
+    return ss__artifact_is_name(wanted->reference);
+}
+
+static ss_status fetch_artifact(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net *net = NULL;
+    const struct ss__net_options options = net_options(wanted);
+    const struct ss__artifact_options artifact = {0};
+    SS_TRY(ss__net_new(&options, &net, err));
+    SS_TRY(ss__artifact_fetch(net, wanted->reference, &artifact, &out->path, err));
+    SS_TRY(keep(&out->source, wanted->reference, err));
+    SS_TRY(keep(&out->name, ss__path_name(out->path), err));
+    SS_TRY(keep(&out->commit, "", err));
+out:
+    ss__net_free(net);
+    return status;
+}
+
+/* ---- the hub ---- */
+
+static bool is_of_hub(const struct wanted *wanted)
+{
+    return ss__hub_is_reference(wanted->reference) ||
+           (wanted->kind != SS_PLACE_DATASET && ss__hub_is_id(wanted->reference));
+}
+
+/* A name without a namespace may be short for one of the usual namespace of sentence encoders,
+ * as their library reads it. */
+static ss_status get_model(struct ss__hub *hub, struct ss__hub_name *name, char **path,
+                           char *commit, ss_err *err)
+{
+    static const char usual[] = "sentence-transformers/";
+    ss_status status = ss__hub_get_model(hub, name, path, commit, err);
+    const size_t n = strlen(name->id);
+    if (status == SS_E_NOINPUT && strchr(name->id, '/') == NULL &&
+        n + sizeof usual <= sizeof name->id) {
+        struct ss__hub_name longer = *name;
+        memcpy(longer.id, usual, sizeof usual - 1);
+        memcpy(longer.id + sizeof usual - 1, name->id, n + 1);
+        if (ss__hub_get_model(hub, &longer, path, commit, NULL) == SS_OK) {
+            *name = longer;
+            status = SS_OK;
+        }
+    }
+    return status;
+}
+
+static ss_status get(const struct wanted *wanted, struct ss__hub *hub,
+                     struct ss__hub_name *name, char **path, char *commit, ss_err *err)
+{
+    const bool is_model =
+        name->kind == SS__HUB_MODEL && name->path[0] == '\0' && wanted->kind == SS_PLACE_MODEL;
+    return is_model ? get_model(hub, name, path, commit, err)
+                    : ss__hub_get_folder(hub, name, path, commit, err);
+}
+
+/* "hf:org/name/path", with the kind where it is not a model. */
+static ss_status keep_source(const struct ss__hub_name *name, struct ss_place *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf text = {0};
+    ss__buf_printf(&text, "hf:%s%s",
+                   name->kind == SS__HUB_DATASET ? "datasets/"
+                   : name->kind == SS__HUB_SPACE ? "spaces/"
+                                                 : "",
+                   name->id);
+    if (name->path[0] != '\0') {
+        ss__buf_printf(&text, "/%s", name->path);
+    }
+    SS_TRY(ss__buf_check(&text, err));
+    SS_TRY(keep(&out->source, ss__buf_text(&text), err));
+    SS_TRY(keep(&out->name, name->id, err));
+out:
+    ss__buf_release(&text);
+    return status;
+}
+
+/* A name without a mark may be a path that was mistyped. */
+static ss_status say_both(const struct wanted *wanted, ss_status status, ss_err *err)
+{
+    if (err == NULL || ss__hub_is_reference(wanted->reference) || status == SS_E_STOPPED) {
+        return status;
+    }
+    const ss_err why = *err;
+    return ss__fail(err, status,
+                    "there is no folder '%.200s', and as a name of the hub: %.760s",
+                    wanted->reference, why.message);
+}
+
+static ss_status fetch_of_hub(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub *hub = NULL;
+    struct ss__hub_name name;
+    char commit[SS__HUB_COMMIT_BYTES] = "";
+    const struct ss__hub_options options = {.cache_dir = wanted->options->cache_dir,
+                                            .net = net_options(wanted)};
+    const ss__hub_kind kind =
+        wanted->kind == SS_PLACE_DATASET ? SS__HUB_DATASET : SS__HUB_MODEL;
+    SS_TRY(ss__hub_parse(wanted->reference, kind, &name, err));
+    SS_TRY(ss__hub_new(&options, &hub, err));
+    SS_TRY(get(wanted, hub, &name, &out->path, commit, err));
+    SS_TRY(keep_source(&name, out, err));
+    SS_TRY(keep(&out->commit, commit, err));
+out:
+    ss__hub_free(hub);
+    return status == SS_OK ? SS_OK : say_both(wanted, status, err);
+}
+
+/* ---- the table ---- */
+
+static const struct way ways[] = {
+    {is_path, take_path},
+    {is_artifact, fetch_artifact},
+    {is_of_hub, fetch_of_hub},
+};
+
+ss_status ss_fetch(ss_place_kind kind, const char *reference,
+                   const struct ss_fetch_options *options, struct ss_place *out, ss_err *err)
+{
+    static const struct ss_fetch_options defaults = {0};
+    const struct wanted wanted = {kind, reference, options == NULL ? &defaults : options};
+    *out = (struct ss_place){0};
+    ss_status (*fetch)(const struct wanted *, struct ss_place *, ss_err *) = take_path;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (ways[i].is_mine(&wanted)) {
+            fetch = ways[i].fetch;
+            break;
+        }
+    }
+    const ss_status status = fetch(&wanted, out, err);
+    if (status != SS_OK) {
+        ss_place_release(out);
+    }
+    return status;
+}
