@@ -177,6 +177,27 @@ out:
     return status;
 }
 
+/* The id whose tokens do not count for positions. */
+static ss_status read_position_pad(const char *path, const json_t *json,
+                                   struct ss__encoder_config *config, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char key[] = "pad_token_id";
+    size_t pad = 0;
+    config->position_pad = config->family->position_pad;
+    if (config->family->pad_in_config) {
+        pad = (size_t)config->position_pad;
+        SS_TRY(ss__json_size(path, json, key, &pad, err));
+        if (pad >= MAX_ROWS) {
+            SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %zu, expected 0 to %d", key, pad,
+                         MAX_ROWS - 1);
+        }
+        config->position_pad = (int32_t)pad;
+    }
+out:
+    return status;
+}
+
 /* The names of keys that the config uses. */
 static const struct ss__config_keys *choose_keys(const struct ss__family *family,
                                                  const json_t *json)
@@ -207,6 +228,7 @@ ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *o
     out->keys = choose_keys(out->family, json);
     out->body = *out->family->body;
     SS_TRY(refuse_variants(path, json, err));
+    SS_TRY(read_position_pad(path, json, out, err));
     SS_TRY(read_sizes(path, json, out, err));
     SS_TRY(read_eps(path, json, out, err));
     SS_TRY(read_activation(path, json, out, err));
@@ -221,6 +243,6 @@ out:
 
 size_t ss__encoder_config_max_tokens(const struct ss__encoder_config *config)
 {
-    const size_t n_unused = (size_t)(config->family->position_pad + 1);
+    const size_t n_unused = (size_t)(config->position_pad + 1);
     return config->n_positions > n_unused ? config->n_positions - n_unused : 0;
 }

@@ -81,6 +81,7 @@ struct ss__family {
     double fixed_eps;
     int32_t position_pad; /* -1: positions are indices; else they count ids that are not it,
                              from position_pad + 1, and it has its own row */
+    bool pad_in_config;   /* the config's `pad_token_id` comes before position_pad */
     const struct ss__body *body; /* unless the config says otherwise */
     /* Keys of its own, after the common ones; nullable. */
     ss_status (*read)(const char *path, const json_t *json, struct ss__encoder_config *config,
@@ -89,7 +90,7 @@ struct ss__family {
 
 /* NULL for an architecture that is not read. */
 const struct ss__family *ss__family_find(const char *model_type);
-/* "mpnet, bert, distilbert" */
+/* "mpnet, bert, …" */
 const char *ss__family_list(void);
 /* Whether a tensor of a model file has no part in embeddings. */
 bool ss__family_ignores(const char *name);
@@ -109,6 +110,7 @@ struct ss__encoder_config {
     const struct ss__family *family;
     const struct ss__config_keys *keys;
     size_t width, n_layers, n_heads, inner_width, n_vocab, n_positions, n_types;
+    int32_t position_pad; /* as in the family */
     float norm_eps;
     ss__activation activation;
     ss__activation head_activation;

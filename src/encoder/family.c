@@ -59,6 +59,13 @@ static const struct ss__config_keys nomic_keys = {
 
 /* ---- tensor names ---- */
 
+#define LM_HEAD                                                                                \
+    {                                                                                          \
+        .dense = "lm_head.dense", .norm = "lm_head.layer_norm",                                \
+        .decoder = "lm_head.decoder.weight",                                                   \
+        .biases = {"lm_head.bias", "lm_head.decoder.bias"}, .gelu = true                       \
+    }
+
 static const struct ss__tensor_names mpnet_names = {
     .words = "embeddings.word_embeddings",
     .positions = "embeddings.position_embeddings",
@@ -73,32 +80,32 @@ static const struct ss__tensor_names mpnet_names = {
               [SS__PART_OUTER] = "output.dense",
               [SS__PART_NORM_2] = "output.LayerNorm"},
     .distance_table = "encoder.relative_attention_bias.weight",
-    .head = {.dense = "lm_head.dense",
-             .norm = "lm_head.layer_norm",
-             .decoder = "lm_head.decoder.weight",
-             .biases = {"lm_head.bias", "lm_head.decoder.bias"},
-             .gelu = true},
+    .head = LM_HEAD,
 };
 
+#define BERT_BODY                                                                              \
+    .words = "embeddings.word_embeddings", .positions = "embeddings.position_embeddings",      \
+    .types = "embeddings.token_type_embeddings", .norm = "embeddings.LayerNorm",               \
+    .layer_prefix = "encoder.layer.",                                                          \
+    .parts = {[SS__PART_QUERY] = "attention.self.query",                                       \
+              [SS__PART_KEY] = "attention.self.key",                                           \
+              [SS__PART_VALUE] = "attention.self.value",                                       \
+              [SS__PART_CONTEXT] = "attention.output.dense",                                   \
+              [SS__PART_NORM_1] = "attention.output.LayerNorm",                                \
+              [SS__PART_INNER] = "intermediate.dense",                                         \
+              [SS__PART_OUTER] = "output.dense",                                               \
+              [SS__PART_NORM_2] = "output.LayerNorm"}
+
 static const struct ss__tensor_names bert_names = {
-    .words = "embeddings.word_embeddings",
-    .positions = "embeddings.position_embeddings",
-    .types = "embeddings.token_type_embeddings",
-    .norm = "embeddings.LayerNorm",
-    .layer_prefix = "encoder.layer.",
-    .parts = {[SS__PART_QUERY] = "attention.self.query",
-              [SS__PART_KEY] = "attention.self.key",
-              [SS__PART_VALUE] = "attention.self.value",
-              [SS__PART_CONTEXT] = "attention.output.dense",
-              [SS__PART_NORM_1] = "attention.output.LayerNorm",
-              [SS__PART_INNER] = "intermediate.dense",
-              [SS__PART_OUTER] = "output.dense",
-              [SS__PART_NORM_2] = "output.LayerNorm"},
+    BERT_BODY,
     .head = {.dense = "cls.predictions.transform.dense",
              .norm = "cls.predictions.transform.LayerNorm",
              .decoder = "cls.predictions.decoder.weight",
              .biases = {"cls.predictions.bias", "cls.predictions.decoder.bias"}},
 };
+
+/* RoBERTa, XLM-RoBERTa and CamemBERT. */
+static const struct ss__tensor_names roberta_names = {BERT_BODY, .head = LM_HEAD};
 
 static const struct ss__tensor_names distilbert_names = {
     .words = "embeddings.word_embeddings",
@@ -203,6 +210,10 @@ static const struct ss__body nomic = {.is_gated = true,
 
 /* ---- the table ---- */
 
+#define ROBERTA                                                                                \
+    .prefixes = {"roberta", "camembert"}, .keys = {&bert_keys}, .names = {&roberta_names},     \
+    .position_pad = 1, .pad_in_config = true, .body = &classic
+
 static const struct ss__family families[] = {
     {
         .model_type = "mpnet",
@@ -219,6 +230,18 @@ static const struct ss__family families[] = {
         .names = {&bert_names},
         .position_pad = -1,
         .body = &classic,
+    },
+    {
+        .model_type = "roberta",
+        ROBERTA,
+    },
+    {
+        .model_type = "xlm-roberta",
+        ROBERTA,
+    },
+    {
+        .model_type = "camembert",
+        ROBERTA,
     },
     {
         .model_type = "distilbert",
@@ -263,7 +286,8 @@ const struct ss__family *ss__family_find(const char *model_type)
 
 const char *ss__family_list(void)
 {
-    return "mpnet, bert, distilbert, modernbert and nomic_bert";
+    return "mpnet, bert, distilbert, roberta, xlm-roberta, camembert, modernbert and "
+           "nomic_bert";
 }
 
 /* Buffers, the pooler, and heads of tasks; a name that ends with a dot stands for all below. */

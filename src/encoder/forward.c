@@ -71,7 +71,7 @@ static void embed_sequence(void *context, size_t index, size_t worker)
     const struct embed_job *job = context;
     const struct ss__transformer *t = &job->encoder->transformer;
     const size_t width = job->encoder->config.width;
-    const int32_t pad = job->encoder->config.family->position_pad;
+    const int32_t pad = job->encoder->config.position_pad;
     const size_t end = job->batch->offsets[index + 1];
     size_t next = (size_t)(pad + 1);
     (void)worker;

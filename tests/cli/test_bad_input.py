@@ -17,7 +17,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import ROOT, SHARED
+from conftest import ROOT
 from helpers import assert_refused, edit_json, poison, read_safetensors, store_safetensors, write_safetensors
 
 ENCODERS = ROOT / "tests/data/encoder"
@@ -122,15 +122,6 @@ def test_a_bad_model_is_refused(run, texts, tmp_path, name):
     assert_refused(run("embed", "-m", folder, "-d", texts, "-o", out), code, folder, *words)
     assert_refused(run("inspect", "--check", folder, "--as", "model"), code, folder, *words)
     assert sorted(os.listdir(tmp_path)) == ["model", "texts.jsonl"]
-
-
-@pytest.mark.parametrize("name", ["roberta", "xlm-roberta"])
-def test_an_architecture_of_later_is_refused_by_name(run, texts, tmp_path, name):
-    folder = SHARED / f"oracle/tiny-{name}"
-    if not folder.is_dir():
-        pytest.skip(f"no ../shared/oracle/tiny-{name} here")
-    for done in (run("embed", "-m", folder, "-d", texts, "-o", tmp_path / "e.npy"), run("inspect", "--check", folder)):
-        assert_refused(done, 65, f"'{name}'", "config.json")
 
 
 def test_a_model_that_is_no_folder_is_refused(run, texts, tmp_path):

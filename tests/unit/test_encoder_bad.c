@@ -190,7 +190,7 @@ struct json_case {
 
 static const struct json_case json_cases[] = {
     {"config.json", "model_type", NULL, SS_E_DATA, "'model_type' is missing"},
-    {"config.json", "model_type", "\"roberta\"", SS_E_UNSUPPORTED, "'roberta'"},
+    {"config.json", "model_type", "\"electra\"", SS_E_UNSUPPORTED, "'electra'"},
     {"config.json", "model_type", "7", SS_E_DATA, "model_type"},
     {"config.json", "hidden_size", NULL, SS_E_DATA, "'hidden_size' is missing"},
     {"config.json", "hidden_size", "-16", SS_E_DATA, "hidden_size"},

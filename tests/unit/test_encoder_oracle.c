@@ -258,25 +258,8 @@ SHARED_TEST(shared_bert_sqrtlen, "tiny-bert-sqrtlen")
 SHARED_TEST(shared_bert_weighted, "tiny-bert-weighted")
 SHARED_TEST(shared_bert_last, "tiny-bert-last")
 SHARED_TEST(shared_distilbert_cased, "tiny-distilbert-cased")
-
-static void other_architectures_are_refused_by_name(void **state)
-{
-    static const char *const names[] = {"roberta", "xlm-roberta"};
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        char path[512];
-        ss_encoder *encoder = NULL;
-        ss_err err;
-        snprintf(path, sizeof path, "%s/oracle/tiny-%s", SS_TEST_SHARED, names[i]);
-        const ss_status status = ss_encoder_open(path, NULL, &encoder, &err);
-        if (status == SS_E_NOINPUT) {
-            print_message("skipped: %s\n", err.message);
-            skip();
-        }
-        assert_int_equal(status, SS_E_UNSUPPORTED);
-        assert_non_null(strstr(err.message, names[i]));
-    }
-}
+SHARED_TEST(shared_roberta, "tiny-roberta")
+SHARED_TEST(shared_xlm_roberta, "tiny-xlm-roberta")
 
 int main(void)
 {
@@ -302,7 +285,8 @@ int main(void)
         cmocka_unit_test(shared_bert_weighted),
         cmocka_unit_test(shared_bert_last),
         cmocka_unit_test(shared_distilbert_cased),
-        cmocka_unit_test(other_architectures_are_refused_by_name),
+        cmocka_unit_test(shared_roberta),
+        cmocka_unit_test(shared_xlm_roberta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
