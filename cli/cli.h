@@ -160,6 +160,10 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values);
 ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const char *reference,
                     struct ss_place *out, ss_err *err);
 
+/* Open an SAE, fetched first if it is a name of the hub or of an artifact store. */
+ss_status cli_open_sae(const struct cli_values *values, const char *reference,
+                       struct ss_sae_options options, ss_sae **out, ss_err *err);
+
 /* Open the encoder that --model names, fetched first if it is a name of the hub. */
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err);

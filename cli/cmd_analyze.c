@@ -24,7 +24,7 @@ static ss_status open_inputs(const struct cli_values *values, struct opened *in,
     const struct ss_encoder_options encoder = cli_encoder_options(values);
     const struct ss_sae_options sae = cli_sae_options(values);
     const struct ss_dataset_options dataset = cli_dataset_options(values);
-    ss_status status = ss_sae_open(values->text[OPT_SAE], &sae, &in->sae, err);
+    ss_status status = cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err);
     if (status == SS_OK) {
         status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
     }

@@ -10,7 +10,7 @@ static ss_status draw(const struct cli_values *values, const char *out,
     if (cli_given(values, OPT_THRESHOLDS)) {
         ss_sae *sae = NULL;
         struct ss_sae_options sae_options = {.log = cli_log(values)};
-        status = ss_sae_open(values->text[OPT_THRESHOLDS], &sae_options, &sae, err);
+        status = cli_open_sae(values, values->text[OPT_THRESHOLDS], sae_options, &sae, err);
         if (status == SS_OK) {
             status = ss_plot_thresholds(sae, out, options, err);
         }

@@ -26,7 +26,9 @@ static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
 const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_MODEL] = {"model", 'm', CLI_TEXT, "MODEL", NULL,
                    "the sentence encoder: a folder, or ORG/NAME[@REVISION] of the hub", 0},
-    [OPT_SAE] = {"sae", 's', CLI_TEXT, "DIR", NULL, "folder or file of the sparse autoencoder",
+    [OPT_SAE] = {"sae", 's', CLI_TEXT, "SAE", NULL,
+                 "the sparse autoencoder: a folder or file, hf:ORG/NAME[/PATH], or "
+                 "wandb:ENTITY/PROJECT/NAME:ALIAS",
                  0},
     [OPT_DATASET] = {"dataset", 'd', CLI_LIST, "PATH", NULL,
                      "file, folder, glob pattern or - for standard input; may be repeated", 0},

@@ -18,6 +18,21 @@ ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const c
     return status;
 }
 
+ss_status cli_open_sae(const struct cli_values *values, const char *reference,
+                       struct ss_sae_options options, ss_sae **out, ss_err *err)
+{
+    struct ss_place place = {0};
+    *out = NULL;
+    ss_status status = cli_fetch(values, SS_PLACE_SAE, reference, &place, err);
+    if (status == SS_OK) {
+        options.source = place.source;
+        options.commit = place.commit;
+        status = ss_sae_open(place.path, &options, out, err);
+    }
+    ss_place_release(&place);
+    return status;
+}
+
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err)
 {

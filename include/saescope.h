@@ -195,11 +195,11 @@ struct ss_encoder_options {
     const char *prompt;      /* put before every text; NULL: as prompt_name says */
     const char *prompt_name; /* one of the model's named prompts; NULL: the model's default */
     size_t max_tokens;       /* lower the model's limit; 0: the model's */
-    size_t truncate_dim;     /* keep the first values of an embedding only, as models trained for
-                                it allow; 0: as the model says; more than it has: all */
-    bool with_mask_head;     /* also read the language-model head, for ss_fill_mask */
-    const char *name;        /* to show; NULL: the folder's last component */
-    const char *source;      /* where it came from and the commit, to be recorded; NULL: "" */
+    size_t truncate_dim; /* keep the first values of an embedding only, as models trained for
+                            it allow; 0: as the model says; more than it has: all */
+    bool with_mask_head; /* also read the language-model head, for ss_fill_mask */
+    const char *name;    /* to show; NULL: the folder's last component */
+    const char *source;  /* where it came from and the commit, to be recorded; NULL: "" */
     const char *commit;
     struct ss_log log;
 };
@@ -305,6 +305,8 @@ struct ss_sae_options {
     size_t batch_rows;          /* for SS_BATCHTOPK_BATCH; 0: 64 */
     const char *format;         /* NULL: found by looking; else "sparsify", ... */
     size_t top_k;               /* k, for formats that do not store it; 0: not given */
+    const char *source;         /* where it came from and the commit, recorded; NULL: "" */
+    const char *commit;
     struct ss_log log;
 };
 
@@ -321,9 +323,10 @@ SS_API void ss_sae_free(ss_sae *sae);
 
 struct ss_sae_info {
     const char *path;
-    const char *format;     /* "saes-for-sbert", "saelens", ... */
-    const char *kind;       /* "jumprelu", "topk", "batchtopk", "vanilla", "gated", ... */
-    const char *variant;    /* what the format calls that kind */
+    const char *source, *commit; /* as it was opened, "" if that said none */
+    const char *format;          /* "saes-for-sbert", "saelens", ... */
+    const char *kind;            /* "jumprelu", "topk", "batchtopk", "vanilla", "gated", ... */
+    const char *variant;         /* what the format calls that kind */
     const char *rule;       /* the activation rule as a formula, with the conventions applied */
     const char *model_name; /* the encoder its config names, "" if none */
     const char *dtype;      /* as stored: "float32", ... */

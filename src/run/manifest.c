@@ -46,6 +46,15 @@ static ss_status put_file(struct ss__json_writer *writer, const char *path, ss_e
     return SS_OK;
 }
 
+/* Where a thing with a name came from. */
+static void put_source(struct ss__json_writer *writer, const char *source, const char *commit)
+{
+    if (source[0] != '\0') {
+        ss__put_text(writer, "source", source);
+        ss__put_text(writer, "commit", commit);
+    }
+}
+
 static ss_status put_model(struct ss__json_writer *writer, const ss_encoder *encoder,
                            ss_err *err)
 {
@@ -55,10 +64,7 @@ static ss_status put_model(struct ss__json_writer *writer, const ss_encoder *enc
     ss__put_open(writer, "model", '{');
     ss__put_text(writer, "path", info.path);
     ss__put_text(writer, "name", info.name);
-    if (info.source[0] != '\0') {
-        ss__put_text(writer, "source", info.source);
-        ss__put_text(writer, "commit", info.commit);
-    }
+    put_source(writer, info.source, info.commit);
     ss__put_text(writer, "architecture", info.architecture);
     ss__put_text(writer, "pooling", info.pooling);
     ss__put_bool(writer, "normalized", info.normalized);
@@ -84,6 +90,7 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manife
     ss_sae_describe(sae, &info);
     ss__put_open(writer, "sae", '{');
     ss__put_text(writer, "path", info.path);
+    put_source(writer, info.source, info.commit);
     ss__put_text(writer, "format", info.format);
     ss__put_text(writer, "kind", info.kind);
     ss__put_text(writer, "variant", info.variant);

@@ -188,6 +188,11 @@ out:
     return status;
 }
 
+static const char *or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
 ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, bool keeps_parts,
                        ss_sae **out, ss_err *err)
 {
@@ -205,7 +210,9 @@ ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, b
     sae->keeps_parts = keeps_parts;
     sae->options = *place.options;
     sae->path = ss__strdup(path);
-    if (sae->path == NULL) {
+    sae->source = ss__strdup(or_empty(place.options->source));
+    sae->commit = ss__strdup(or_empty(place.options->commit));
+    if (sae->path == NULL || sae->source == NULL || sae->commit == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
@@ -241,6 +248,8 @@ void ss_sae_free(ss_sae *sae)
     }
     ss__matrix_release(&sae->encoder);
     ss__free(sae->path);
+    ss__free(sae->source);
+    ss__free(sae->commit);
     ss__free(sae->model_name);
     ss__buf_release(&sae->notes);
     ss__buf_release(&sae->rule);
@@ -286,6 +295,8 @@ void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
 {
     *out = (struct ss_sae_info){
         .path = sae->path,
+        .source = sae->source,
+        .commit = sae->commit,
         .format = sae->format,
         .kind = ss__sae_kind_name(sae->kind),
         .variant = sae->variant,

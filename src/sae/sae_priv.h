@@ -53,7 +53,7 @@ struct ss__sae_words {
 };
 
 struct ss_sae {
-    char *path, *model_name;
+    char *path, *source, *commit, *model_name;
     const char *format, *dtype;
     const char *variant; /* what the format calls this kind */
     const struct ss__sae_words *words;

@@ -8,9 +8,11 @@ import stat
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 from conftest import ROOT
+from helpers import write_safetensors
 
 MODEL = ROOT / "tests/data/encoder/mpnet-mean"
 ID = "org/mini"
@@ -56,6 +58,14 @@ def git_blob(data):
 
 def leftovers(cache):
     return [p.name for p in cache.rglob("*") if p.name.endswith(("-part", ".tmp", ".incomplete"))]
+
+
+def write_sae(folder, width):
+    rng = np.random.default_rng(1)
+    folder.mkdir(parents=True)
+    write_safetensors(folder / "sae.safetensors", {"W_enc": rng.normal(size=(width, 8)), "W_dec": rng.normal(size=(8, width)), "b_enc": np.zeros(8),
+                                                   "b_dec": np.zeros(width), "jumprelu.log_threshold": np.zeros(8)})
+    (folder / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": width, "dict_size": 8, "model_name": "m"}))
 
 
 # ---- a model ----
@@ -109,15 +119,8 @@ def test_the_model_is_used_and_recorded(world, root, run, cache, tmp_path):
 
 
 def test_run_json_records_the_commit(world, root, run, cache, tmp_path):
-    import numpy as np
-    from helpers import write_safetensors
-    width = json.loads((MODEL / "config.json").read_text())["hidden_size"]
     sae = tmp_path / "sae"
-    sae.mkdir()
-    rng = np.random.default_rng(1)
-    write_safetensors(sae / "sae.safetensors", {"W_enc": rng.normal(size=(width, 8)), "W_dec": rng.normal(size=(8, width)), "b_enc": np.zeros(8),
-                                                "b_dec": np.zeros(width), "jumprelu.log_threshold": np.zeros(8)})
-    (sae / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": width, "dict_size": 8, "model_name": "m"}))
+    write_sae(sae, json.loads((MODEL / "config.json").read_text())["hidden_size"])
     (tmp_path / "t.txt").write_text("a star\na galaxy\n")
     with world(root) as servers:
         result = run("analyze", "--model", ID, "--sae", sae, "--dataset", tmp_path / "t.txt", "--out", tmp_path / "run", "--quiet",
@@ -337,3 +340,18 @@ def test_limits_of_the_hub_are_waited_for(world, root, fetch):
         with world(root, {"limit": {"free": 3, "refuse": 1, "wait_s": 0, "style": style}}) as servers:
             result = fetch(servers, f"{ID}@main", HF_HUB_CACHE=str(root / style))
             assert result.code == 0, result.err
+
+
+def test_an_sae_by_its_name(world, root, run, cache, tmp_path):
+    sae = root / "models/org/saes/layer-1"
+    write_sae(sae, json.loads((MODEL / "config.json").read_text())["hidden_size"])
+    (root / "models/org/saes/layer-2").mkdir()
+    (root / "models/org/saes/layer-2/sae.safetensors").write_bytes(BIG)
+    (tmp_path / "t.txt").write_text("a star\na galaxy\n")
+    with world(root) as servers:
+        result = run("analyze", "--model", MODEL, "--sae", "hf:org/saes/layer-1", "--dataset", tmp_path / "t.txt", "--out", tmp_path / "run",
+                     "--quiet", env={"HF_HUB_CACHE": str(cache), **servers.environment()})
+        assert result.code == 0, result.err
+        assert not [r for r in servers.log if "layer-2" in r.path]
+    facts = json.loads((tmp_path / "run/run.json").read_text())["sae"]
+    assert facts["source"] == "hf:org/saes/layer-1" and facts["commit"] in facts["path"]
