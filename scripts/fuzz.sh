@@ -21,6 +21,7 @@ seeds() {
     fuzz_stream) names="dataset csv" ;;
     fuzz_parquet) names="parquet" ;;
     fuzz_tokenizer) names="tokenizer" ;;
+    fuzz_encoder_config) names="encoder" ;;
     fuzz_repo) names=dataset_repos ;;
     fuzz_run) names="run" ;;
     fuzz_artifact) names="net" ;;
