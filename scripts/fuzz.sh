@@ -20,6 +20,7 @@ seeds() {
     fuzz_json | fuzz_jsonl) names="dataset json text" ;;
     fuzz_stream) names="dataset csv" ;;
     fuzz_parquet) names="parquet" ;;
+    fuzz_arrow) names="arrow arrow/good arrow/bad" ;;
     fuzz_tokenizer) names="tokenizer" ;;
     fuzz_encoder_config) names="encoder" ;;
     fuzz_repo) names=dataset_repos ;;

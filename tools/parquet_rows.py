@@ -1,4 +1,4 @@
-"""What a Parquet file's rows are, as pyarrow reads them: the rules that saescope's reader follows.
+"""What the rows of a Parquet or Arrow file are, as pyarrow reads them: the rules that saescope's reader follows.
 
 Only columns with text are shown: structs, lists and maps are cut down to the leaves that hold
 text. Binary is text where it is UTF-8, else {"hex": ...}; a map is a list of key/value objects;
@@ -12,17 +12,23 @@ import pyarrow.types as pt
 
 def is_text(kind):
     return (pt.is_string(kind) or pt.is_large_string(kind) or pt.is_binary(kind)
-            or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind))
+            or pt.is_large_binary(kind) or pt.is_fixed_size_binary(kind)
+            or pt.is_string_view(kind) or pt.is_binary_view(kind))
+
+
+def is_list(kind):
+    return (pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind)
+            or pt.is_list_view(kind) or pt.is_large_list_view(kind))
 
 
 def has_text(kind):
-    if pt.is_dictionary(kind):
+    if pt.is_dictionary(kind) or pt.is_run_end_encoded(kind):
         return has_text(kind.value_type)
     if pt.is_struct(kind):
         return any(has_text(field.type) for field in kind)
     if pt.is_map(kind):
         return has_text(kind.key_type) or has_text(kind.item_type)
-    if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
+    if is_list(kind):
         return has_text(kind.value_type)
     return is_text(kind)
 
@@ -30,7 +36,7 @@ def has_text(kind):
 def show(value, kind):
     if value is None:
         return None
-    if pt.is_dictionary(kind):
+    if pt.is_dictionary(kind) or pt.is_run_end_encoded(kind):
         return show(value, kind.value_type)
     if pt.is_struct(kind):
         return {f.name: show(value[f.name], f.type) for f in kind if has_text(f.type)}

@@ -37,7 +37,7 @@ SS_MUST_USE ss_status ss__repo_files(const char *folder,
 /* ---- formats (dataset_formats.c) ---- */
 
 extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_csv,
-    ss__reader_tsv, ss__reader_parquet, ss__reader_txt;
+    ss__reader_tsv, ss__reader_parquet, ss__reader_arrow, ss__reader_txt;
 
 /* Take the byte order mark of UTF-8, if the stream begins with it. */
 SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);

@@ -21,6 +21,7 @@ static const struct {
     {{"tsv"}, {"tsv", "tab"}, &ss__reader_tsv},
     {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt},
     {{"parquet"}, {"parquet", "geoparquet", "gpq", "pq"}, &ss__reader_parquet},
+    {{"arrow", "feather"}, {"arrow", "arrows", "feather", "ipc"}, &ss__reader_arrow},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
@@ -92,8 +93,7 @@ static const struct {
 } refused[] = {
     {"\xFF\xFE", 2, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
     {"\xFE\xFF", 2, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
-    {"ARROW1", 6, "is an Arrow file, which is not read yet; save it as Parquet or JSON Lines"},
-    {"\xFF\xFF\xFF\xFF", 4, "is an Arrow stream, which is not read yet; save it as Parquet"},
+    {"FEA1", 4, "is a Feather file of version 1; save it as version 2 or as Parquet"},
     {"PK\x03\x04", 4, "is a zip archive; unpack it first"},
     {"\x04\x22\x4D\x18", 4,
      "is compressed by lz4; decompress it or use gzip, zstd, bzip2 or xz"},
@@ -140,9 +140,21 @@ static const struct ss__reader *find_json(const struct ss__stream *stream)
 /* What the start is beyond doubt. */
 static const struct ss__reader *find_by_content(const struct ss__stream *stream)
 {
-    const bool is_parquet = stream->n_bytes >= 4 && (memcmp(stream->data, "PAR1", 4) == 0 ||
-                                                     memcmp(stream->data, "PARE", 4) == 0);
-    return is_parquet ? &ss__reader_parquet : find_json(stream);
+    static const struct {
+        const char *head;
+        size_t n;
+        const struct ss__reader *reader;
+    } heads[] = {{"PAR1", 4, &ss__reader_parquet},
+                 {"PARE", 4, &ss__reader_parquet},
+                 {"ARROW1", 6, &ss__reader_arrow},
+                 {"\xFF\xFF\xFF\xFF", 4, &ss__reader_arrow}};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        if (stream->n_bytes >= heads[i].n &&
+            memcmp(stream->data, heads[i].head, heads[i].n) == 0) {
+            return heads[i].reader;
+        }
+    }
+    return find_json(stream);
 }
 
 /* Whether one of the fields of data[0, n) is "text", in quotes or not. */
@@ -161,6 +173,20 @@ static bool names_text(const char *data, size_t n, char delimiter)
     return false;
 }
 
+/* An Arrow stream of old writers: no mark, the length of the metadata, which begins with a
+ * small distance. */
+static bool is_old_arrow(const struct ss__stream *stream)
+{
+    const uint8_t *data = (const uint8_t *)stream->data;
+    if (stream->n_bytes < 16) {
+        return false;
+    }
+    const size_t n = (size_t)data[0] | (size_t)data[1] << 8 | (size_t)data[2] << 16;
+    const size_t root = (size_t)data[4] | (size_t)data[5] << 8;
+    return data[3] == 0 && n % 4 == 0 && n > root && root >= 4 && root % 4 == 0 &&
+           data[6] == 0 && data[7] == 0;
+}
+
 /* What a file without a telling name may be: a table, if its first line has several fields and
  * one of them is "text"; else plain text, if it is text at all. */
 static const struct ss__reader *guess(const struct ss__stream *stream)
@@ -176,7 +202,8 @@ static const struct ss__reader *guess(const struct ss__stream *stream)
     if (memchr(stream->data, ',', n_line) != NULL && names_text(stream->data, n_line, ',')) {
         return &ss__reader_csv;
     }
-    return is_text ? &ss__reader_txt : NULL;
+    const struct ss__reader *binary = is_old_arrow(stream) ? &ss__reader_arrow : NULL;
+    return is_text ? &ss__reader_txt : binary;
 }
 
 ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err)
@@ -201,7 +228,7 @@ ss_status ss__format_find(struct ss__stream *stream, const char *path, const cha
         if (*reader == NULL) {
             status = ss__fail(err, SS_E_USAGE,
                               "'%s' is not a dataset format; expected jsonl, json, csv, tsv, "
-                              "txt or parquet",
+                              "txt, parquet or arrow",
                               forced);
             ss__err_about(err, "format");
             goto out;
@@ -218,7 +245,7 @@ ss_status ss__format_find(struct ss__stream *stream, const char *path, const cha
                      stream->n_bytes == 0
                          ? "the file is empty"
                          : "neither content nor name is that of a dataset; say which with the "
-                           "option format (jsonl, json, csv, tsv, txt or parquet)");
+                           "option format (jsonl, json, csv, tsv, txt, parquet or arrow)");
     }
 out:
     return status;

@@ -117,7 +117,7 @@ static ss_status add_given(struct ss__paths *list, const char *path, ss_err *err
     if (list->n == n_before) {
         SS_FAIL_FILE(path, SS_E_NOINPUT,
                      "no dataset in here: expected files that end in .jsonl, .json, .csv, "
-                     ".tsv, .txt or .parquet, compressed or not");
+                     ".tsv, .txt, .parquet or .arrow, compressed or not");
     }
 out:
     return status;

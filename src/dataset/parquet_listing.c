@@ -1,22 +1,8 @@
 /* The columns of a Parquet file as people see them: leaves of structs by dotted path, lists and
  * maps whole, control characters of names as \x1f. Which of them are columns of text. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/mem.h"
+#include "dataset/listing.h"
 #include "dataset/parquet_priv.h"
-
-static void add_name(struct ss__buf *path, const struct ss_text *name)
-{
-    for (size_t i = 0; i < name->n_bytes; i++) {
-        const unsigned char byte = (unsigned char)name->data[i];
-        if (byte < 0x20 || byte == 0x7F) {
-            ss__buf_printf(path, "\\x%02x", byte);
-        } else {
-            ss__buf_add_byte(path, name->data[i]);
-        }
-    }
-}
 
 /* The dotted path of a node, in the file's arena; NULL when memory ran out. */
 static char *path_of(struct ss__parquet *file, size_t index)
@@ -28,7 +14,7 @@ static char *path_of(struct ss__parquet *file, size_t index)
     }
     struct ss__buf path = {.data = NULL};
     while (n > 0) {
-        add_name(&path, &file->nodes[chain[--n]].name);
+        ss__add_column_name(&path, &file->nodes[chain[--n]].name);
         ss__buf_add_text(&path, n > 0 ? "." : "");
     }
     char *copy = path.failed ? NULL : ss__arena_strndup(&file->arena, path.data, path.n_bytes);
@@ -104,15 +90,6 @@ static void find_text_columns(struct ss__parquet *file)
     }
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    const struct ss_text *left = a, *right = b;
-    const size_t n = ss__min_size(left->n_bytes, right->n_bytes);
-    const int order = n == 0 ? 0 : memcmp(left->data, right->data, n);
-    return order != 0 ? order
-                      : (left->n_bytes > right->n_bytes) - (left->n_bytes < right->n_bytes);
-}
-
 static ss_status find_repeated_names(struct ss__parquet *file, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -124,10 +101,7 @@ static ss_status find_repeated_names(struct ss__parquet *file, ss_err *err)
             names[n++] = file->nodes[i].name;
         }
     }
-    qsort(names, n, sizeof *names, compare_names);
-    for (size_t i = 1; i < n; i++) {
-        file->names_repeat |= compare_names(&names[i - 1], &names[i]) == 0;
-    }
+    file->names_repeat = ss__names_repeat(names, n);
 out:
     ss__free(names);
     return status;

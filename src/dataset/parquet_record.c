@@ -11,8 +11,8 @@
  * compatibility say. */
 #include <string.h>
 
-#include "base/utf8.h"
 #include "dataset/dataset_priv.h"
+#include "dataset/listing.h"
 #include "dataset/parquet_priv.h"
 
 /* What one row may grow to: texts in a dictionary can be repeated at will. */
@@ -41,25 +41,6 @@ static void add_name(struct walk *walk, const struct ss_text *name, const char *
         ss__add_json_text(walk->out, name->data, name->n_bytes);
         ss__buf_add_text(walk->out, behind);
     }
-}
-
-static void add_bytes(struct walk *walk, const struct ss_text *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (walk->out == NULL) {
-        return;
-    }
-    if (ss__utf8_valid_prefix(text->data, text->n_bytes) == text->n_bytes) {
-        ss__add_json_text(walk->out, text->data, text->n_bytes);
-        return;
-    }
-    ss__buf_add_text(walk->out, "{\"hex\": \"");
-    for (size_t i = 0; i < text->n_bytes; i++) {
-        const unsigned char byte = (unsigned char)text->data[i];
-        ss__buf_add_byte(walk->out, digits[byte >> 4]);
-        ss__buf_add_byte(walk->out, digits[byte & 15]);
-    }
-    ss__buf_add_text(walk->out, "\"}");
 }
 
 static ss_status fail(const struct walk *walk, const struct ss__parquet_column *column,
@@ -106,7 +87,9 @@ static ss_status take_leaf(struct walk *walk, const struct ss__parquet_node *nod
         return ss__parquet_column_fail(column, walk->err, SS_E_LIMIT,
                                        "the row is too large to be shown");
     }
-    add_bytes(walk, &column->text);
+    if (walk->out != NULL) {
+        ss__add_json_bytes(walk->out, &column->text);
+    }
     return ss__parquet_column_next(column, walk->err);
 }
 

@@ -34,7 +34,7 @@ static const struct row_case cases[] = {
     {"noname", "just words\nmore", "Tjust words|Tmore", NULL},
     {"noname", "\x01\x00\x02", "!neither content nor name", NULL, .n_bytes = 3},
     {"a.txt", "\xFF\xFEh\0i\0", "!UTF-16", NULL, .n_bytes = 6},
-    {"a.txt", "ARROW1\0\0", "!Arrow", NULL, .n_bytes = 8},
+    {"a.txt", "FEA1...", "!Feather", NULL},
     {"a.txt", "x", "!not a dataset format", NULL, .format = "docx"},
 
     /* JSON Lines */

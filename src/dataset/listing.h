@@ -1,0 +1,17 @@
+/* What readers with a schema share: names of columns as people see them, values as JSON. */
+#ifndef SS_DATASET_LISTING_H
+#define SS_DATASET_LISTING_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Append a name with control characters as \x1f. */
+void ss__add_column_name(struct ss__buf *out, const struct ss_text *name);
+
+/* Whether two of the names are equal; sorts them. */
+bool ss__names_repeat(struct ss_text *names, size_t n);
+
+/* Append bytes as a JSON string if they are UTF-8, else as {"hex": "…"}. */
+void ss__add_json_bytes(struct ss__buf *out, const struct ss_text *bytes);
+
+#endif

@@ -1,0 +1,170 @@
+/* Rows of Arrow IPC streams, files, and Feather version 2 (see arrow_priv.h).
+ *
+ * Read: columns of strings or bytes, dictionary-encoded or run-end encoded ones too, such
+ * leaves of structs (`a.b`); and for rows as JSON also lists and maps of any depth. Columns
+ * without text are listed, but not shown. Unions are refused where their values are needed. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/arrow_priv.h"
+#include "dataset/dataset_files.h"
+#include "dataset/listing.h"
+
+/* What one row may grow to: views and dictionaries can be repeated at will. */
+enum { ROW_SLACK_BYTES = 32 << 20, ROW_FACTOR = 8 };
+
+struct state {
+    struct ss__arrow_file file;
+    size_t column; /* a field, or SS__ALL_COLUMNS */
+    uint64_t row;  /* 1-based in the batch: the one that was given */
+    bool has_failed;
+};
+
+static void arrow_close(void *opaque)
+{
+    struct state *state = opaque;
+    if (state != NULL) {
+        ss__arrow_close(&state->file);
+        ss__free(state);
+    }
+}
+
+static ss_status arrow_open(const struct ss__source *source, void **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = NULL;
+    *out = NULL;
+    SS_ALLOC(state, 1);
+    SS_TRY(
+        ss__arrow_open(source->name, source->map.data, source->map.n_bytes, &state->file, err));
+    *out = state;
+    state = NULL;
+out:
+    ss__free(state);
+    return status;
+}
+
+static ss_status arrow_columns(void *opaque, const struct ss__column **columns,
+                               size_t *n_columns, ss_err *err)
+{
+    const struct state *state = opaque;
+    (void)err;
+    *columns = state->file.columns.items;
+    *n_columns = state->file.columns.n;
+    return SS_OK;
+}
+
+static ss_status select_all(struct state *state, ss_err *err)
+{
+    const struct ss__arrow_schema *schema = &state->file.schema;
+    size_t n = 0;
+    state->column = SS__ALL_COLUMNS;
+    for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
+        if (schema->fields[i].has_text) {
+            ss__arrow_choose(&state->file, i);
+            n++;
+        }
+    }
+    return n > 0 ? SS_OK
+                 : ss__fail_file(err, state->file.name, SS_E_UNSUPPORTED,
+                                 "none of its %zu columns holds text", state->file.columns.n);
+}
+
+static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
+{
+    struct state *state = opaque;
+    if (column == SS__ALL_COLUMNS) {
+        return select_all(state, err);
+    }
+    const size_t field = state->file.columns.fields[column];
+    const struct ss__column *chosen = &state->file.columns.items[column];
+    if (state->file.schema.fields[field].text == SS__ARROW_OTHER) {
+        ss__fail_file(err, state->file.name, SS_E_UNSUPPORTED,
+                      "column '%s' is of type %s, expected one text per row", chosen->name,
+                      chosen->type);
+        ss__err_about(err, chosen->name);
+        return SS_E_UNSUPPORTED;
+    }
+    ss__arrow_choose(&state->file, field);
+    state->column = field;
+    return SS_OK;
+}
+
+/* Step to the next row, through batches. Pages of a mapping that were read leave memory. */
+static ss_status step(struct state *state, bool *has_row, ss_err *err)
+{
+    struct ss__arrow_file *file = &state->file;
+    *has_row = state->row < file->batch.n_rows;
+    if (*has_row) {
+        state->row++;
+        return SS_OK;
+    }
+    const ss_status status = ss__arrow_next_batch(file, has_row, err);
+    state->row = *has_row;
+    return status;
+}
+
+static ss_status arrow_next(void *opaque, struct ss__record *record, bool *has_row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = opaque;
+    *has_row = false;
+    *record = (struct ss__record){.is_null = false};
+    if (state->has_failed) {
+        SS_FAIL_FILE(state->file.name, SS_E_DATA, "the rows ended with an error before");
+    }
+    SS_TRY(step(state, has_row, err));
+    if (*has_row && state->column != SS__ALL_COLUMNS) {
+        const struct ss__arrow_place place =
+            ss__arrow_column_at(&state->file.batch, state->column, state->row - 1);
+        record->is_null = place.is_null;
+        record->text = place.is_null ? (struct ss_text){"", 0} : ss__arrow_text_at(&place);
+    }
+out:
+    state->has_failed |= status != SS_OK;
+    return status;
+}
+
+static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
+{
+    const struct state *state = opaque;
+    const struct ss__arrow_schema *schema = &state->file.schema;
+    const size_t most = ROW_SLACK_BYTES + ROW_FACTOR * state->file.n_bytes;
+    const bool as_pairs = state->file.columns.names_repeat;
+    const char *before = as_pairs ? "[[" : "{";
+    for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
+        if (!schema->fields[i].has_text) {
+            continue;
+        }
+        const struct ss_text *name = &schema->fields[i].name;
+        ss__buf_add_text(out, before);
+        ss__add_json_text(out, name->data, name->n_bytes);
+        ss__buf_add_text(out, as_pairs ? ", " : ": ");
+        if (!ss__arrow_add_json(&state->file.batch, i, state->row - 1, most, out)) {
+            return ss__fail_file(err, state->file.name, SS_E_LIMIT,
+                                 "the row is too large to be shown");
+        }
+        before = as_pairs ? "], [" : ", ";
+    }
+    ss__buf_add_text(out, as_pairs ? "]]" : "}");
+    return SS_OK;
+}
+
+static uint64_t arrow_n_rows(const void *opaque)
+{
+    const struct state *state = opaque;
+    return state->file.n_rows;
+}
+
+const struct ss__reader ss__reader_arrow = {
+    .format = "arrow",
+    .needs_map = true,
+    .next_checks = true,
+    .open = arrow_open,
+    .columns = arrow_columns,
+    .select = arrow_select,
+    .next = arrow_next,
+    .add_json = arrow_add_json,
+    .n_rows = arrow_n_rows,
+    .close = arrow_close,
+};

@@ -1,0 +1,8 @@
+/* Any bytes as Arrow data: rows, and one text column after the other, all from memory. */
+#include "fuzz_map.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+{
+    fuzz_map(&ss__reader_arrow, data, n_bytes);
+    return 0;
+}

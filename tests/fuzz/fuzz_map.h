@@ -1,0 +1,57 @@
+/* One input through a reader that needs all bytes at once: whole rows, then some columns. */
+#ifndef SS_FUZZ_MAP_H
+#define SS_FUZZ_MAP_H
+
+#include "base/mem.h"
+#include "dataset/dataset_files.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
+
+/* A few hundred bytes can stand for terabytes of rows: each of them is right, and enough is
+ * enough. */
+enum { MAX_ROWS = 2000, MAX_JSON_BYTES = 1 << 20, MAX_COLUMNS = 4 };
+
+static inline void fuzz_map_rows(const struct ss__reader *reader,
+                                 const struct ss__source *source, size_t column)
+{
+    struct ss__record record = {.is_null = false};
+    struct ss__buf out = {.data = NULL};
+    void *state = NULL;
+    bool has_row = true;
+    size_t n_json_bytes = 0;
+    ss_err err;
+    if (reader->open(source, &state, &err) == SS_OK &&
+        reader->select(state, column, &err) == SS_OK) {
+        for (size_t i = 0; i < MAX_ROWS && has_row && n_json_bytes < MAX_JSON_BYTES; i++) {
+            if (reader->next(state, &record, &has_row, &err) != SS_OK ||
+                (column == SS__ALL_COLUMNS && has_row &&
+                 reader->add_json(state, &out, &err) != SS_OK)) {
+                break;
+            }
+            n_json_bytes += out.n_bytes;
+            out.n_bytes = 0;
+        }
+    }
+    reader->close(state);
+    ss__buf_release(&out);
+}
+
+static inline void fuzz_map(const struct ss__reader *reader, const uint8_t *data,
+                            size_t n_bytes)
+{
+    const struct ss__source source = {.name = "fuzz", .map = {data, n_bytes}};
+    const struct ss__column *columns = NULL;
+    size_t n_columns = 0;
+    void *state = NULL;
+    ss_err err;
+    fuzz_map_rows(reader, &source, SS__ALL_COLUMNS);
+    if (reader->open(&source, &state, &err) == SS_OK) {
+        (void)!reader->columns(state, &columns, &n_columns, &err);
+    }
+    reader->close(state);
+    for (size_t i = 0; i < n_columns && i < MAX_COLUMNS; i++) {
+        fuzz_map_rows(reader, &source, i);
+    }
+}
+
+#endif
