@@ -18,6 +18,7 @@ static const char *const sae_formats[] = {"saes-for-sbert",
                                           "hypothesaes",
                                           "sentence-transformers",
                                           NULL};
+static const char *const sae_targets[] = {"seed", "saelens", NULL};
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
 static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
@@ -62,6 +63,9 @@ const struct cli_option cli_options[N_OPTIONS] = {
                         "format of the SAE, instead of looking", 0},
     [OPT_SAE_TOP_K] = {"sae-top-k", 0, CLI_COUNT, "K", NULL,
                        "k of an SAE whose format does not store it", 1},
+    [OPT_TO] = {"to", 0, CLI_CHOICE, "FORMAT", sae_targets, "format to write", 0},
+    [OPT_ALLOW_ROUNDING] = {"allow-rounding", 0, CLI_FLAG, NULL, NULL,
+                            "let thresholds move to the nearest that can be stored", 0},
     [OPT_BATCHTOPK] = {"batchtopk", 0, CLI_CHOICE, "RULE", batchtopk_rules,
                        "how a batch-top-k SAE is read row by row", 0},
     [OPT_BATCHTOPK_THRESHOLD] = {"batchtopk-threshold", 0, CLI_REAL, "X", NULL,

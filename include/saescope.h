@@ -364,6 +364,34 @@ SS_API SS_MUST_USE ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, con
 /* Thresholds of a jumprelu SAE, exp(log_threshold), [n_features]; NULL for other kinds. */
 SS_API const float *ss_sae_thresholds(const ss_sae *sae);
 
+struct ss_convert_options {
+    bool force;          /* replace files of an output folder that exists */
+    bool allow_rounding; /* let thresholds move to the nearest that the target can hold */
+    struct ss_sae_options sae;
+};
+
+/* What a conversion did. Strings are constants. */
+struct ss_conversion {
+    const char *from; /* the format that was read */
+    const char *kind; /* as the target calls it */
+    uint64_t n_rounded_thresholds;
+};
+
+/* Write an SAE in another format: the same activations, bit for bit, or an error that says what
+ * the target cannot say.
+ *
+ * path     as for ss_sae_open
+ * to       "seed" (config.json and sae.pt) or "saelens" (cfg.json and sae_weights.safetensors)
+ * out_dir  made if it is missing
+ * Errors   those of ss_sae_open; SS_E_UNSUPPORTED, SS_E_USAGE, SS_E_EXISTS, SS_E_IO; on error
+ *          nothing is left in the output folder
+ * Threads  any
+ * Source   docs/formats.md; tests/unit/test_run_convert.c, tests/oracle/test_convert.py */
+SS_API SS_MUST_USE ss_status ss_sae_convert(const char *path, const char *to,
+                                            const char *out_dir,
+                                            const struct ss_convert_options *options,
+                                            struct ss_conversion *out, ss_err *err);
+
 /* ---- dataset ---- */
 
 typedef struct ss_dataset ss_dataset;

@@ -181,6 +181,12 @@ static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_
     }
     sae->format = format->name;
     SS_TRY(format->read(sae, place, err));
+    if (place->options->top_k != 0 && place->options->top_k != sae->top_k) {
+        SS_FAIL_FILE(
+            place->path, SS_E_USAGE,
+            "a k of %zu is given (--sae-top-k), but the format %s stores what it needs",
+            place->options->top_k, format->name);
+    }
 out:
     if (status != SS_OK && place->weights != NULL) {
         ss__err_in_file(err, ss__weights_path(place->weights));
@@ -240,9 +246,9 @@ void ss_sae_free(ss_sae *sae)
         return;
     }
     float *const vectors[] = {
-        sae->subtracted, sae->bias,   sae->thresholds,   sae->gate_bias, sae->log_gains,
-        sae->gains,      sae->shifts, sae->encoder_rows, sae->decoder,   sae->decoder_bias,
-        sae->magnitudes, sae->floors, sae->nearest};
+        sae->subtracted, sae->bias,       sae->thresholds,   sae->gate_bias, sae->log_gains,
+        sae->gains,      sae->shifts,     sae->encoder_rows, sae->decoder,   sae->decoder_bias,
+        sae->skip,       sae->magnitudes, sae->floors,       sae->nearest};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         ss__free(vectors[i]);
     }

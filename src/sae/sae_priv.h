@@ -59,6 +59,8 @@ struct ss_sae {
     const struct ss__sae_words *words;
     ss__sae_kind kind;
     size_t width, n_features, width_out, top_k;
+    bool is_transcoder; /* its output is not its input again */
+    bool has_skip;
     ss__sae_input input;
     struct ss__matrix encoder; /* [L, D] */
     float *subtracted;         /* [D] or NULL */
@@ -74,6 +76,7 @@ struct ss_sae {
     float *encoder_rows;       /* [L, D] */
     float *decoder;            /* [L, O] */
     float *decoder_bias;       /* [O] */
+    float *skip;               /* [O, D] or NULL: added to a transcoder's output */
     float *magnitudes;         /* [L, D]: the second encoder of SS__SAE_GATED_TOPK */
     double residual_threshold; /* SS__SAE_PURSUIT: stop below it, if it is above 0 */
     bool stops_on_same_support;
@@ -99,6 +102,41 @@ struct ss_sae {
 /* As ss_sae_open, and keep all parts if a conversion needs them. */
 SS_MUST_USE ss_status ss__sae_open(const char *path, const struct ss_sae_options *options,
                                    bool keeps_parts, ss_sae **out, ss_err *err);
+
+/* ---- writing in another format ---- */
+
+/* What was written: the kind as the target calls it, and how many thresholds it cannot hold
+ * exactly. */
+struct ss__sae_written {
+    const char *kind;
+    uint64_t n_rounded;
+};
+
+struct ss__sae_target {
+    const char *name;
+    const char *last; /* the file to put in place last */
+    /* Write the files of an SAE that was opened with its parts into an existing folder, or say
+     * what the target cannot say (SS_E_UNSUPPORTED). */
+    ss_status (*write)(const struct ss_sae *sae, const char *folder, bool allows_rounding,
+                       struct ss__sae_written *written, ss_err *err);
+};
+extern const struct ss__sae_target ss__sae_seed_target, ss__sae_saelens_target;
+
+/* "…: the format TARGET cannot say this: …". */
+ss_status ss__sae_cannot(const struct ss_sae *sae, const char *target, ss_err *err,
+                         const char *format, ...) SS_PRINTF(4, 5);
+/* The kind that a row's rule is: a batch-top-k SAE with a threshold is a jumprelu, with
+ * row-topk a topk. *threshold is that of all features, NaN where each has its own or none. */
+SS_MUST_USE ss_status ss__sae_settle(const struct ss_sae *sae, const char *target,
+                                     ss__sae_kind *kind, double *threshold, ss_err *err);
+/* Whether n numbers are all 0; NULL is. */
+bool ss__sae_is_zero(const float *numbers, size_t n);
+/* A matrix [n, m] turned to [m, n]. Gives *out (ss__free). */
+SS_MUST_USE ss_status ss__sae_turn(const float *rows, size_t n, size_t m, float **out,
+                                   ss_err *err);
+/* Write a document, which is taken, as FOLDER/NAME. NULL: memory ran out while it was made. */
+SS_MUST_USE ss_status ss__sae_write_json(const char *folder, const char *name, json_t *document,
+                                         ss_err *err);
 
 /* ---- rules ---- */
 

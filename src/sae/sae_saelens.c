@@ -322,6 +322,8 @@ static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *pla
             form->variant);
     }
     form->subtracts_bias = subtracts;
+    sae->is_transcoder = architecture->is_transcoder;
+    sae->has_skip = strstr(form->variant, "skip") != NULL;
     if (architecture->has_k) {
         SS_TRY(read_k(sae, place, err));
         SS_TRY(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",

@@ -124,6 +124,8 @@ static ss_status sparsify_read(struct ss_sae *sae, struct ss__sae_place *place, 
     SS_TRY(ss__sae_read_expansion(sae, place, err));
     SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
     form.subtracts_bias = !transcodes;
+    sae->is_transcoder = transcodes;
+    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "skip_connection", &sae->has_skip, err));
     if (form.kind == SS__SAE_GROUPMAX && sae->n_features % sae->top_k != 0) {
         SS_FAIL_FILE(place->cfg_path, SS_E_SHAPE,
                      "%zu features make no %zu equal groups (k, with activation groupmax)",

@@ -366,6 +366,14 @@ out:
     return status;
 }
 
+static ss_status read_skip(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+{
+    const size_t size[2] = {sae->width_out, sae->width};
+    return sae->has_skip && sae->keeps_parts
+               ? ss__sae_need_rows(place, "W_skip", SS__OUT_BY_IN, size, &sae->skip, err)
+               : SS_OK;
+}
+
 /* A tied decoder is the encoder again. */
 static ss_status copy_tied(struct ss_sae *sae, ss_err *err)
 {
@@ -419,6 +427,7 @@ ss_status ss__sae_read_form(struct ss_sae *sae, const struct ss__sae_place *plac
     SS_TRY(read_decoder(sae, place, form, err));
     SS_TRY(read_encoder(sae, place, form, err));
     SS_TRY(copy_tied(sae, err));
+    SS_TRY(read_skip(sae, place, err));
     if (!sae->keeps_parts) {
         ss__free(sae->encoder_rows);
         sae->encoder_rows = NULL;

@@ -106,6 +106,25 @@ void ss__weights_forget(const struct ss__weights *weights, const struct ss__tens
 /* Read every byte of every tensor and verify what the format can verify (CRCs); for checks. */
 SS_MUST_USE ss_status ss__weights_verify(const struct ss__weights *weights, ss_err *err);
 
+/* ---- writing ---- */
+
+/* A tensor to write: f32, row-major, borrowed. */
+struct ss__tensor_out {
+    const char *name;
+    const float *data;
+    size_t n_dims;
+    uint64_t shape[2];
+};
+uint64_t ss__tensor_out_bytes(const struct ss__tensor_out *tensor);
+
+/* Write a file of tensors in the order given, with the same bytes for the same tensors. Errors:
+ * SS_E_IO, SS_E_NOMEM; SS_E_LIMIT for more than a torch archive of 4 GiB holds. */
+SS_MUST_USE ss_status ss__safetensors_write(const char *path,
+                                            const struct ss__tensor_out *tensors, size_t n,
+                                            ss_err *err);
+SS_MUST_USE ss_status ss__torch_write(const char *path, const struct ss__tensor_out *tensors,
+                                      size_t n, ss_err *err);
+
 /* Zip archives as such: list and extract every entry (stored or deflated), strictly. For each
  * entry calls `fn` (nullable) with its name, size, CRC-32 and whole content. */
 struct ss__zip_entry {

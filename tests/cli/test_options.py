@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["analyze", "embed", "fill-mask", "tokenize", "inspect", "plot", "completion"]
+COMMANDS = ["analyze", "embed", "fill-mask", "tokenize", "inspect", "convert", "plot", "completion"]
 
 
 def test_help_goes_to_stdout_and_begins_with_examples(run):

@@ -1,0 +1,204 @@
+/* Writing an SAE as SAELens saves it: cfg.json and sae_weights.safetensors (sae_saelens.c). */
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "sae/sae_priv.h"
+#include "weights/weights.h"
+
+static const char target_name[] = "saelens";
+static const char format_version[] = "6.0.0"; /* whose keys these are */
+
+enum { MOST_TENSORS = 8 };
+
+/* An SAE on its way out: what is written, and the memory behind it. */
+struct writer {
+    const struct ss_sae *sae;
+    const char *architecture;
+    ss__sae_kind kind;
+    double threshold;
+    struct ss__tensor_out tensors[MOST_TENSORS];
+    size_t n_tensors;
+    float *encoder, *zeros, *thresholds;
+};
+
+/* ---- what can be said ---- */
+
+static const char *plain_architecture(ss__sae_kind kind)
+{
+    static const char *const names[SS__N_SAE_KINDS] = {
+        [SS__SAE_VANILLA] = "standard",         [SS__SAE_TOPK] = "topk",
+        [SS__SAE_JUMPRELU] = "jumprelu",        [SS__SAE_GATED] = "gated",
+        [SS__SAE_PURSUIT] = "matching_pursuit",
+    };
+    return names[kind];
+}
+
+/* Transcoders exist with relu and jumprelu, each with and without a skip connection. */
+static const char *transcoder_architecture(ss__sae_kind kind, bool has_skip)
+{
+    if (kind == SS__SAE_VANILLA) {
+        return has_skip ? "skip_transcoder" : "transcoder";
+    }
+    if (kind == SS__SAE_JUMPRELU) {
+        return has_skip ? "jumprelu_skip_transcoder" : "jumprelu_transcoder";
+    }
+    return NULL;
+}
+
+static ss_status find_architecture(struct writer *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_sae *sae = self->sae;
+    SS_TRY(ss__sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    if (self->kind == SS__SAE_BATCHTOPK) {
+        return ss__sae_cannot(sae, target_name, err,
+                              "it keeps the %zu B largest activations of a batch of B rows and "
+                              "stores no threshold; choose a rule (--batchtopk)",
+                              sae->top_k);
+    }
+    const bool needs_transcoder =
+        (sae->is_transcoder || sae->has_skip) && self->kind != SS__SAE_TOPK;
+    self->architecture = needs_transcoder ? transcoder_architecture(self->kind, sae->has_skip)
+                                          : plain_architecture(self->kind);
+    if (self->architecture == NULL) {
+        return ss__sae_cannot(sae, target_name, err, "it has no architecture for %s (%s)",
+                              ss__sae_kind_name(self->kind), sae->variant);
+    }
+    if (self->kind == SS__SAE_TOPK && (sae->has_skip || sae->width_out != sae->width)) {
+        return ss__sae_cannot(sae, target_name, err,
+                              "its topk has no skip connection and no output of another width");
+    }
+out:
+    return status;
+}
+
+/* ---- tensors ---- */
+
+static void add(struct writer *self, const char *name, const float *data, uint64_t n,
+                uint64_t m)
+{
+    self->tensors[self->n_tensors++] = (struct ss__tensor_out){
+        .name = name, .data = data, .n_dims = m == 0 ? 1 : 2, .shape = {n, m}};
+}
+
+static ss_status make_thresholds(struct writer *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = self->sae->n_features;
+    SS_ALLOC(self->thresholds, n);
+    for (size_t f = 0; f < n; f++) {
+        self->thresholds[f] =
+            isfinite(self->threshold) ? (float)self->threshold : self->sae->thresholds[f];
+    }
+    add(self, "threshold", self->thresholds, n, 0);
+out:
+    return status;
+}
+
+static ss_status make_tensors(struct writer *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_sae *sae = self->sae;
+    const size_t n = sae->n_features;
+    add(self, "W_dec", sae->decoder, n, sae->width_out);
+    add(self, "b_dec", sae->decoder_bias, sae->width_out, 0);
+    if (self->kind != SS__SAE_PURSUIT) {
+        SS_TRY(ss__sae_turn(sae->encoder_rows, n, sae->width, &self->encoder, err));
+        add(self, "W_enc", self->encoder, sae->width, n);
+    }
+    if (self->kind == SS__SAE_GATED) {
+        add(self, "b_gate", sae->gate_bias, n, 0);
+        add(self, "b_mag", sae->shifts, n, 0);
+        add(self, "r_mag", sae->log_gains, n, 0);
+    } else if (self->kind != SS__SAE_PURSUIT) {
+        SS_ALLOC(self->zeros, n);
+        add(self, "b_enc", sae->bias != NULL ? sae->bias : self->zeros, n, 0);
+    }
+    if (self->kind == SS__SAE_JUMPRELU) {
+        SS_TRY(make_thresholds(self, err));
+    }
+    if (sae->has_skip) {
+        add(self, "W_skip", sae->skip, sae->width_out, sae->width);
+    }
+out:
+    return status;
+}
+
+/* ---- config ---- */
+
+static int set_count(json_t *config, const char *key, size_t value)
+{
+    return json_object_set_new(config, key, json_integer((json_int_t)value));
+}
+
+static int set_pursuit(json_t *config, const struct ss_sae *sae)
+{
+    return json_object_set_new(config, "residual_threshold",
+                               json_real(sae->residual_threshold)) |
+           set_count(config, "max_iterations", sae->n_steps) |
+           json_object_set_new(config, "stop_on_duplicate_support",
+                               json_boolean(sae->stops_on_same_support));
+}
+
+/* NULL when memory ran out. */
+static json_t *make_config(const struct writer *self)
+{
+    static const char *const inputs[SS__N_SAE_INPUTS] = {
+        [SS__INPUT_PLAIN] = "none",
+        [SS__INPUT_LAYER_NORM] = "layer_norm",
+        [SS__INPUT_ROOT_WIDTH] = "constant_norm_rescale",
+    };
+    const struct ss_sae *sae = self->sae;
+    json_t *config =
+        json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:s, s:s, s:{s:s, s:s}}", "architecture",
+                  self->architecture, "d_in", (json_int_t)sae->width, "d_sae",
+                  (json_int_t)sae->n_features, "dtype", "float32", "device", "cpu",
+                  "apply_b_dec_to_input", sae->subtracted != NULL, "normalize_activations",
+                  inputs[sae->input], "reshape_activations", "none", "metadata",
+                  "sae_lens_version", format_version, "model_name", sae->model_name);
+    int failed = config == NULL;
+    if (self->kind == SS__SAE_TOPK) {
+        failed |= set_count(config, "k", sae->top_k) |
+                  json_object_set_new(config, "rescale_acts_by_decoder_norm", json_false());
+    }
+    if (self->kind == SS__SAE_PURSUIT) {
+        failed |= set_pursuit(config, sae);
+    }
+    if (strstr(self->architecture, "transcoder") != NULL) {
+        failed |= set_count(config, "d_out", sae->width_out);
+    }
+    if (failed) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
+static ss_status write_saelens(const struct ss_sae *sae, const char *folder,
+                               bool allows_rounding, struct ss__sae_written *written,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct writer writer = {.sae = sae};
+    char *path = ss__path_join(folder, "sae_weights.safetensors");
+    (void)allows_rounding; /* nothing of this format needs it */
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(find_architecture(&writer, err));
+    SS_TRY(make_tensors(&writer, err));
+    SS_TRY(ss__safetensors_write(path, writer.tensors, writer.n_tensors, err));
+    SS_TRY(ss__sae_write_json(folder, "cfg.json", make_config(&writer), err));
+    written->kind = writer.architecture;
+out:
+    ss__free(writer.encoder);
+    ss__free(writer.zeros);
+    ss__free(writer.thresholds);
+    ss__free(path);
+    return status;
+}
+
+const struct ss__sae_target ss__sae_saelens_target = {
+    .name = "saelens", .last = "cfg.json", .write = write_saelens};

@@ -1,0 +1,231 @@
+/* Writing an SAE in the seed's format: config.json and sae.pt (sae_seed.c).
+ *
+ * That format has four kinds with fixed conventions: vanilla subtracts b_dec, adds b_enc;
+ * jumprelu adds b_enc only and stores the logarithms of its thresholds; topk and batchtopk
+ * subtract b_dec only. A relu without b_dec is a jumprelu with thresholds of 0. */
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "sae/sae_priv.h"
+#include "weights/weights.h"
+
+static const char target_name[] = "seed";
+
+/* exp of this is 0 in float32, as it is in the original: every positive h is above it. */
+#define LOG_OF_ZERO (-200.0F)
+
+enum { MOST_STEPS = 8 }; /* between a float's logarithm and the one whose exp it is */
+
+struct writer {
+    const struct ss_sae *sae;
+    ss__sae_kind kind;
+    double threshold;
+    uint64_t n_rounded;
+    float *encoder, *zeros, *logs;
+};
+
+/* ---- what can be said ---- */
+
+static ss_status check_parts(const struct ss_sae *sae, ss_err *err)
+{
+    if (sae->input == SS__INPUT_ROOT_WIDTH) {
+        return ss__sae_cannot(sae, target_name, err, "inputs are scaled to a norm of sqrt(%zu)",
+                              sae->width);
+    }
+    if (sae->is_transcoder || sae->has_skip) {
+        return ss__sae_cannot(sae, target_name, err,
+                              "it is a transcoder, whose output is not its input");
+    }
+    return SS_OK;
+}
+
+static bool subtracts(const struct ss_sae *sae)
+{
+    return !ss__sae_is_zero(sae->subtracted, sae->width);
+}
+
+/* Subtracting b_dec does the same as before: it is subtracted already, or it is 0. */
+static bool may_subtract(const struct ss_sae *sae)
+{
+    return sae->subtracted != NULL || ss__sae_is_zero(sae->decoder_bias, sae->width_out);
+}
+
+static ss_status check_topk(const struct ss_sae *sae, const char *kind, ss_err *err)
+{
+    if (!ss__sae_is_zero(sae->bias, sae->n_features)) {
+        return ss__sae_cannot(sae, target_name, err, "its %s adds no %s, and here it is not 0",
+                              kind, sae->words->bias);
+    }
+    return may_subtract(sae) ? SS_OK
+                             : ss__sae_cannot(sae, target_name, err,
+                                              "its %s subtracts the decoder's bias, and here "
+                                              "it is not 0 and not subtracted",
+                                              kind);
+}
+
+static ss_status check_jumprelu(const struct ss_sae *sae, ss_err *err)
+{
+    return !subtracts(sae) ? SS_OK
+                           : ss__sae_cannot(sae, target_name, err,
+                                            "its jumprelu subtracts nothing from the input, "
+                                            "and here %s is",
+                                            sae->words->subtracted);
+}
+
+static ss_status find_kind(struct writer *self, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_sae *sae = self->sae;
+    SS_TRY(check_parts(sae, err));
+    SS_TRY(ss__sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    if (self->kind == SS__SAE_VANILLA && !may_subtract(sae)) {
+        self->kind = SS__SAE_JUMPRELU;
+        self->threshold = 0;
+    }
+    switch (self->kind) {
+    case SS__SAE_VANILLA:
+        return SS_OK;
+    case SS__SAE_JUMPRELU:
+        return check_jumprelu(sae, err);
+    case SS__SAE_TOPK:
+    case SS__SAE_BATCHTOPK:
+        return check_topk(sae, ss__sae_kind_name(self->kind), err);
+    default:
+        return ss__sae_cannot(sae, target_name, err, "it has no kind for %s (%s)",
+                              ss__sae_kind_name(self->kind), sae->variant);
+    }
+out:
+    return status;
+}
+
+/* ---- thresholds ---- */
+
+static float exp_of(float log)
+{
+    return (float)exp((double)log);
+}
+
+/* The float whose exp is nearest to a threshold. */
+static float log_of(float threshold)
+{
+    if (!(threshold > 0)) {
+        return LOG_OF_ZERO;
+    }
+    const float first = (float)log((double)threshold);
+    float best = first;
+    for (int direction = -1; direction <= 1; direction += 2) {
+        float at = first;
+        for (int step = 0; step < MOST_STEPS; step++) {
+            at = nextafterf(at, direction < 0 ? -INFINITY : INFINITY);
+            if (fabsf(exp_of(at) - threshold) < fabsf(exp_of(best) - threshold)) {
+                best = at;
+            }
+        }
+    }
+    return best;
+}
+
+static float threshold_of(const struct writer *self, size_t feature)
+{
+    return isfinite(self->threshold) ? (float)self->threshold : self->sae->thresholds[feature];
+}
+
+static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t first = SIZE_MAX;
+    const size_t n = self->sae->n_features;
+    SS_ALLOC(self->logs, n);
+    for (size_t f = 0; f < n; f++) {
+        const float threshold = threshold_of(self, f);
+        self->logs[f] = log_of(threshold);
+        if (exp_of(self->logs[f]) != fmaxf(threshold, 0)) {
+            first = first == SIZE_MAX ? f : first;
+            self->n_rounded++;
+        }
+    }
+    if (self->n_rounded > 0 && !allows_rounding) {
+        return ss__sae_cannot(self->sae, target_name, err,
+                              "thresholds are stored as logarithms, and for %llu of %zu (the "
+                              "first is %.9g of feature %zu) there is no float32 whose exp it "
+                              "is; the nearest is a few units in the last place away, which "
+                              "may be allowed (--allow-rounding)",
+                              (unsigned long long)self->n_rounded, n,
+                              (double)threshold_of(self, first), first);
+    }
+out:
+    return status;
+}
+
+/* ---- files ---- */
+
+static ss_status write_weights(struct writer *self, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_sae *sae = self->sae;
+    const size_t n = sae->n_features, width = sae->width;
+    SS_ALLOC(self->zeros, n);
+    SS_TRY(ss__sae_turn(sae->encoder_rows, n, width, &self->encoder, err));
+    const struct ss__tensor_out tensors[] = {
+        {"W_enc", self->encoder, 2, {width, n}},
+        {"W_dec", sae->decoder, 2, {n, width}},
+        {"b_enc", sae->bias != NULL ? sae->bias : self->zeros, 1, {n, 0}},
+        {"b_dec", sae->decoder_bias, 1, {width, 0}},
+        {"jumprelu.log_threshold", self->logs, 1, {n, 0}},
+    };
+    SS_TRY(ss__torch_write(path, tensors, self->logs != NULL ? 5 : 4, err));
+out:
+    return status;
+}
+
+static json_t *make_config(const struct writer *self)
+{
+    const struct ss_sae *sae = self->sae;
+    json_t *config = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s, s:s}", "sae_type",
+                               ss__sae_kind_name(self->kind), "act_size",
+                               (json_int_t)sae->width, "dict_size", (json_int_t)sae->n_features,
+                               "input_unit_norm", sae->input == SS__INPUT_LAYER_NORM, "dtype",
+                               "torch.float32", "device", "cpu", "model_name", sae->model_name);
+    int failed = config == NULL;
+    if (sae->top_k > 0) {
+        failed |= json_object_set_new(config, "top_k", json_integer((json_int_t)sae->top_k));
+    }
+    if (sae->config_num_examples > 0) {
+        failed |= json_object_set_new(config, "num_examples",
+                                      json_integer((json_int_t)sae->config_num_examples));
+    }
+    if (failed) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
+static ss_status write_seed(const struct ss_sae *sae, const char *folder, bool allows_rounding,
+                            struct ss__sae_written *written, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct writer writer = {.sae = sae};
+    char *path = ss__path_join(folder, "sae.pt");
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(find_kind(&writer, err));
+    if (writer.kind == SS__SAE_JUMPRELU) {
+        SS_TRY(make_logs(&writer, allows_rounding, err));
+    }
+    SS_TRY(write_weights(&writer, path, err));
+    SS_TRY(ss__sae_write_json(folder, "config.json", make_config(&writer), err));
+    *written = (struct ss__sae_written){ss__sae_kind_name(writer.kind), writer.n_rounded};
+out:
+    ss__free(writer.encoder);
+    ss__free(writer.zeros);
+    ss__free(writer.logs);
+    ss__free(path);
+    return status;
+}
+
+const struct ss__sae_target ss__sae_seed_target = {
+    .name = "seed", .last = "config.json", .write = write_seed};
