@@ -23,13 +23,14 @@ import numpy as np  # noqa: E402
 import sentence_transformers  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+import tokenizers  # noqa: E402
 from safetensors import safe_open  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from transformers import (BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast, DistilBertConfig,  # noqa: E402
                           DistilBertForMaskedLM, DistilBertModel, DistilBertTokenizerFast, ModernBertConfig,
                           ModernBertForMaskedLM, ModernBertModel, MPNetConfig, MPNetForMaskedLM, MPNetTokenizerFast,
-                          NomicBertConfig, NomicBertForMaskedLM, NomicBertModel, pipeline)
+                          NomicBertConfig, NomicBertForMaskedLM, NomicBertModel, PreTrainedTokenizerFast, pipeline)
 
 OUT = sys.argv[1]
 WIDTH, LAYERS, HEADS, INNER = 16, 2, 4, 40
@@ -237,8 +238,29 @@ def answer_alone(name, model, ids=((5,), (7, 9), tuple(range(5, 60)))):
     write_json(f"{OUT}/{name}.json", said)
 
 
-def mean_folder(folder, width, tokenizer=BertTokenizerFast, limit=400):
-    tokenizer(vocab=BERT, do_lower_case=True, model_max_length=limit).save_pretrained(folder)
+def byte_level_tokenizer(limit):
+    """Byte-level BPE as ModernBERT's: NFC, no space before the first word, runs of spaces as tokens of their own, a
+    mask that takes the space before it."""
+    t = tokenizers.Tokenizer(tokenizers.models.BPE())
+    t.normalizer = tokenizers.normalizers.NFC()
+    t.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.decoder = tokenizers.decoders.ByteLevel()
+    t.train_from_iterator([" ".join(WORDS)] * 3, tokenizers.trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["|||IP_ADDRESS|||", "<|padding|>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    t.add_tokens([tokenizers.AddedToken(" " * n, normalized=True) for n in range(6, 1, -1)])
+    t.add_special_tokens([tokenizers.AddedToken(s, lstrip=s == "[MASK]", normalized=False)
+                          for s in ("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]")])
+    ends = [(s, t.token_to_id(s)) for s in ("[CLS]", "[SEP]")]
+    t.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends)
+    return PreTrainedTokenizerFast(tokenizer_object=t, model_max_length=limit, unk_token="[UNK]", cls_token="[CLS]",
+                                   sep_token="[SEP]", pad_token="[PAD]", mask_token="[MASK]",
+                                   model_input_names=["input_ids", "attention_mask"])
+
+
+def mean_folder(folder, width, limit=400):
+    BertTokenizerFast(vocab=BERT, do_lower_case=True, model_max_length=limit).save_pretrained(folder)
     modules(folder, ["Transformer", "Pooling"], old=False)
     write_json(f"{folder}/1_Pooling/config.json", {"embedding_dimension": width, "pooling_mode": "mean"})
 
@@ -250,18 +272,22 @@ def change_config(folder, drop, change):
 
 
 def make_modernbert_old():
-    """Config keys of ModernBERT's first release, no biases, a window of 8 and texts far longer, heads of 12 numbers,
-    a head for masks."""
+    """Config keys and tokenizer of ModernBERT's first release, no biases, a window of 8 and texts far longer, heads of
+    12 numbers, a head for masks."""
     name, width = "modernbert-old", 24
     folder = f"{OUT}/{name}"
-    config = ModernBertConfig(vocab_size=len(BERT), hidden_size=width, num_hidden_layers=4, num_attention_heads=2,
+    tokenizer = byte_level_tokenizer(400)
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    config = ModernBertConfig(vocab_size=len(tokenizer) + 3, hidden_size=width, num_hidden_layers=4, num_attention_heads=2,
                               intermediate_size=20, max_position_embeddings=420, local_attention=17,
                               rope_parameters={"full_attention": {"rope_theta": 16000.0, "rope_type": "default"},
                                                "sliding_attention": {"rope_theta": 100.0, "rope_type": "default"}},
-                              pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3)
-    model = randomise(ModernBertForMaskedLM(config), 11)
+                              pad_token_id=tokenizer.pad_token_id, bos_token_id=cls, eos_token_id=sep,
+                              cls_token_id=cls, sep_token_id=sep)
+    model = randomise(ModernBertForMaskedLM(config), 16)
     model.save_pretrained(folder)
     mean_folder(folder, width)
+    tokenizer.save_pretrained(folder)
     change_config(folder, ["layer_types", "rope_parameters"],
                   {"global_attn_every_n_layers": 3, "global_rope_theta": 16000.0, "local_rope_theta": 100.0,
                    "position_embedding_type": "absolute", "reference_compile": None})
@@ -404,7 +430,8 @@ def make_nomic_variant():
             tensors[part + ".bias"] = 0.2 * torch.randn(shape[0], generator=g)
     mean_folder(folder, width, limit=300)
     published_config(folder, config, **change)
-    save_file(tensors, f"{folder}/model.safetensors")
+    buffers = {f"encoder.layers.{i}.attn.rotary_emb.inv_freq": torch.ones(3) for i in range(LAYERS)}
+    save_file({**tensors, **buffers}, f"{folder}/model.safetensors")
     with open(f"{folder}/config.json") as f:
         stated = json.load(f)
     ids = BertTokenizerFast.from_pretrained(folder)(TEXTS, truncation=True, max_length=250)["input_ids"]

@@ -290,7 +290,8 @@ const char *ss__family_list(void)
            "nomic_bert";
 }
 
-/* Buffers, the pooler, and heads of tasks; a name that ends with a dot stands for all below. */
+/* Buffers, the pooler, and heads of tasks; a name that ends with a dot stands for all below, one
+ * that begins with a dot for all such ends. */
 static const char *const ignored[] = {
     "embeddings.position_ids",
     "embeddings.token_type_ids",
@@ -307,14 +308,23 @@ static const char *const ignored[] = {
     "qa_outputs.",
     "head.",
     "decoder.",
+    ".inv_freq",
 };
+
+static bool stands_for(const char *pattern, const char *name)
+{
+    const size_t n_pattern = strlen(pattern), n = strlen(name);
+    if (pattern[n_pattern - 1] == '.') {
+        return strncmp(name, pattern, n_pattern) == 0;
+    }
+    const bool is_end = pattern[0] == '.' && n > n_pattern;
+    return strcmp(is_end ? name + n - n_pattern : name, pattern) == 0;
+}
 
 bool ss__family_ignores(const char *name)
 {
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
-        const size_t n = strlen(ignored[i]);
-        const bool is_prefix = ignored[i][n - 1] == '.';
-        if (is_prefix ? strncmp(name, ignored[i], n) == 0 : strcmp(name, ignored[i]) == 0) {
+        if (stands_for(ignored[i], name)) {
             return true;
         }
     }
