@@ -54,6 +54,7 @@ typedef enum cli_option_id {
     OPT_BATCH_TOKENS,
     OPT_FORCE,
     OPT_OFFLINE,
+    OPT_DRY_RUN,
     OPT_FETCH_AS,
     OPT_JSON,
     OPT_QUIET,

@@ -96,6 +96,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_FORCE] = {"force", 'f', CLI_FLAG, NULL, NULL, "replace an output that exists", 0},
     [OPT_OFFLINE] = {"offline", 0, CLI_FLAG, NULL, NULL,
                      "ask no server; use what was fetched before", 0},
+    [OPT_DRY_RUN] = {"dry-run", 0, CLI_FLAG, NULL, NULL, "change nothing, say what would go",
+                     0},
     [OPT_FETCH_AS] = {"as", 0, CLI_CHOICE, "KIND", place_kinds, "what the name is of", 0},
     [OPT_JSON] = {"json", 0, CLI_FLAG, NULL, NULL, "print the result as JSON", 0},
     [OPT_QUIET] = {"quiet", 'q', CLI_FLAG, NULL, NULL, "print nothing but results and errors",

@@ -170,6 +170,65 @@ SS_API SS_MUST_USE ss_status ss_fetch(ss_place_kind kind, const char *reference,
                                       struct ss_place *out, ss_err *err);
 SS_API void ss_place_release(struct ss_place *place);
 
+/* A repository in the cache of the hub. Strings belong to the list. */
+struct ss_cache_repo {
+    const char *kind; /* "model", "dataset", "space" */
+    const char *id;   /* "org/name" */
+    const char *path; /* its folder */
+    const char *refs; /* what names its revisions have, such as "main, v1"; "" for none */
+    uint64_t n_bytes; /* on the disk, each content once */
+    size_t n_files, n_revisions;
+    int64_t used_at; /* seconds since 1970: when its newest content came */
+};
+
+struct ss_cache_list {
+    struct ss_cache_repo *repos; /* by kind, then id */
+    size_t n_repos;
+    char *path; /* of the cache */
+    void *memory;
+};
+
+/* List the cache of the hub. cache_dir NULL: as HF_HUB_CACHE or HF_HOME say. A cache that is
+ * not there is empty. Gives *out (ss_cache_list_release). Errors: SS_E_USAGE (no place for a
+ * cache), SS_E_IO, SS_E_NOINPUT (not readable), SS_E_NOMEM. Threads: any. */
+SS_API SS_MUST_USE ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out,
+                                           ss_err *err);
+SS_API void ss_cache_list_release(struct ss_cache_list *list);
+
+/* Something in the cache that is not as it should be. */
+struct ss_cache_finding {
+    const char *path;
+    const char *what; /* "unfinished download", "content without a name", ... */
+    uint64_t n_bytes; /* on the disk; 0 for a link */
+};
+
+struct ss_cache_check_options {
+    const char *cache_dir; /* as above */
+    bool dry_run;          /* of ss_cache_prune: say what would go */
+    void (*found)(void *user, const struct ss_cache_finding *finding); /* may be NULL */
+    void *user;
+    struct ss_transfer_watch watch; /* only asked whether to stop */
+};
+
+struct ss_cache_sum {
+    size_t n_checked; /* files whose content was compared with its hash */
+    size_t n_unknown; /* files whose hash is not known, as those of a cache without links */
+    size_t n_findings;
+    uint64_t n_bytes; /* of the findings, on the disk */
+};
+
+/* Compare the content of every file in the cache with the hash that names it, and every link
+ * with what it leads to. Success also where there are findings. Nothing is changed.
+ * Errors: as ss_cache_list, SS_E_STOPPED. Threads: any. */
+SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options *options,
+                                             struct ss_cache_sum *out, ss_err *err);
+
+/* Remove what nobody can use: unfinished downloads, content that no snapshot names, links that
+ * lead nowhere. What is in use by another program, or young enough to be, stays. Nothing is
+ * removed through a link. Errors: as ss_cache_list, SS_E_STOPPED. Threads: any. */
+SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
+                                            struct ss_cache_sum *out, ss_err *err);
+
 /* ---- texts and scratch ---- */
 
 /* A view of UTF-8 bytes; may hold NUL. */

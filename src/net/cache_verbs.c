@@ -1,0 +1,315 @@
+/* What is done with the cache: list, verify, prune. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/cache.h"
+#include "net/hub_priv.h"
+
+/* What is younger may belong to a program that works on it; its own lock says so too, but not
+ * on every file system, and the Python client's partial files have none of their own. */
+enum { YOUNG_SECONDS = 3600 };
+
+/* ---- list ---- */
+
+struct listing {
+    struct ss_cache_list *out;
+    size_t n_room;
+    struct ss__arena *arena;
+};
+
+static const char *join_refs(const struct ss__cached_repo *repo, struct ss__arena *arena)
+{
+    struct ss__buf text = {0};
+    for (size_t i = 0; i < repo->n; i++) {
+        if (repo->files[i].kind == SS__CACHED_REF) {
+            ss__buf_printf(&text, "%s%s", text.n_bytes > 0 ? ", " : "", repo->files[i].name);
+        }
+    }
+    const char *kept =
+        text.failed
+            ? NULL
+            : ss__arena_strndup(arena, text.data == NULL ? "" : text.data, text.n_bytes);
+    ss__buf_release(&text);
+    return kept;
+}
+
+static ss_status add_to_list(void *user, struct ss__cached_repo *repo, ss_err *err)
+{
+    static const char *const kinds[SS__HUB_N_KINDS] = {"model", "dataset", "space"};
+    struct listing *listing = user;
+    ss_status status = SS_OK;
+    SS_GROW(listing->out->repos, listing->n_room, listing->out->n_repos + 1);
+    struct ss_cache_repo *row = &listing->out->repos[listing->out->n_repos];
+    *row = (struct ss_cache_repo){
+        .kind = kinds[repo->name.kind],
+        .id = ss__arena_strndup(listing->arena, repo->name.id, strlen(repo->name.id)),
+        .path = ss__arena_strndup(listing->arena, repo->path, strlen(repo->path)),
+        .refs = join_refs(repo, listing->arena),
+        .n_revisions = repo->n_revisions,
+    };
+    if (row->id == NULL || row->path == NULL || row->refs == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a list"));
+    }
+    for (size_t i = 0; i < repo->n; i++) {
+        const struct ss__cached_file *file = &repo->files[i];
+        row->n_files += file->kind == SS__CACHED_POINTER;
+        row->n_bytes += file->kind != SS__CACHED_REF ? file->n_bytes : 0;
+        const bool is_newer = file->kind == SS__CACHED_BLOB && file->changed_at > row->used_at;
+        row->used_at = is_newer ? file->changed_at : row->used_at;
+    }
+    listing->out->n_repos++;
+out:
+    return status;
+}
+
+static int by_kind_and_id(const void *a, const void *b)
+{
+    const struct ss_cache_repo *x = a, *y = b;
+    const int order = strcmp(y->kind, x->kind); /* spaces and models before datasets */
+    return order != 0 ? order : strcmp(x->id, y->id);
+}
+
+ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct listing listing = {.out = out};
+    *out = (struct ss_cache_list){0};
+    SS_ALLOC(listing.arena, 1);
+    out->memory = listing.arena;
+    SS_TRY(ss__cache_each(cache_dir, add_to_list, &listing, &out->path, err));
+    if (out->n_repos > 0) {
+        qsort(out->repos, out->n_repos, sizeof *out->repos, by_kind_and_id);
+    }
+out:
+    if (status != SS_OK) {
+        ss_cache_list_release(out);
+    }
+    return status;
+}
+
+void ss_cache_list_release(struct ss_cache_list *list)
+{
+    if (list->memory != NULL) {
+        ss__arena_release(list->memory);
+        ss__free(list->memory);
+    }
+    ss__free(list->repos);
+    ss__free(list->path);
+    *list = (struct ss_cache_list){0};
+}
+
+/* ---- findings ---- */
+
+struct check {
+    const struct ss_cache_check_options *options;
+    struct ss_cache_sum *sum;
+    struct ss__net *net; /* for its stop */
+};
+
+static void report(struct check *check, const struct ss__cached_file *file, const char *what)
+{
+    const struct ss_cache_finding finding = {file->path, what, file->n_bytes};
+    check->sum->n_findings++;
+    check->sum->n_bytes += file->n_bytes;
+    if (check->options->found != NULL) {
+        check->options->found(check->options->user, &finding);
+    }
+}
+
+static int ask_watch(void *user)
+{
+    const struct ss_transfer_watch *watch = user;
+    const struct ss_transfer waiting = {.name = ""};
+    return watch->fn == NULL ? 0 : watch->fn(watch->user, &waiting);
+}
+
+static ss_status run_check(const struct ss_cache_check_options *options,
+                           ss_status (*each)(void *, struct ss__cached_repo *, ss_err *),
+                           struct ss_cache_sum *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct check check = {.options = options, .sum = out};
+    const struct ss__net_options net = {
+        .offline = true, .stop = {ask_watch, (void *)(uintptr_t)&options->watch}};
+    *out = (struct ss_cache_sum){0};
+    SS_TRY(ss__net_new(&net, &check.net, err));
+    SS_TRY(ss__cache_each(options->cache_dir, each, &check, NULL, err));
+out:
+    ss__net_free(check.net);
+    return status;
+}
+
+/* ---- verify ---- */
+
+static ss_status verify_blob(struct check *check, const struct ss__cached_file *file,
+                             ss_err *err)
+{
+    ss__hash_kind kind = SS__HASH_SHA256;
+    bool is_good = true;
+    if (!ss__hub_etag_kind(file->name, &kind)) {
+        check->sum->n_unknown++;
+        return SS_OK;
+    }
+    check->sum->n_checked++;
+    const ss_status status =
+        ss__hub_check_file(check->net, file->path, file->name, &is_good, err);
+    if (status == SS_OK && !is_good) {
+        report(check, file, "its content is not what its hash says; delete it and fetch again");
+    }
+    return status;
+}
+
+static ss_status verify_repo(void *user, struct ss__cached_repo *repo, ss_err *err)
+{
+    struct check *check = user;
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < repo->n; i++) {
+        const struct ss__cached_file *file = &repo->files[i];
+        if (file->leads_nowhere) {
+            report(check, file, "it leads to a file that is not there; fetch again");
+        } else if (file->kind == SS__CACHED_BLOB) {
+            SS_TRY(verify_blob(check, file, err));
+        } else if (file->kind == SS__CACHED_POINTER && !file->is_link) {
+            check->sum->n_unknown++;
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss_cache_verify(const struct ss_cache_check_options *options,
+                          struct ss_cache_sum *out, ss_err *err)
+{
+    return run_check(options, verify_repo, out, err);
+}
+
+/* ---- prune ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The blobs that a snapshot names, sorted. */
+static ss_status find_named(const struct ss__cached_repo *repo, const char ***out, size_t *n,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_ALLOC(*out, repo->n + 1);
+    *n = 0;
+    for (size_t i = 0; i < repo->n; i++) {
+        if (repo->files[i].kind == SS__CACHED_POINTER && repo->files[i].is_link) {
+            (*out)[(*n)++] = repo->files[i].name;
+        }
+    }
+    qsort(*out, *n, sizeof **out, by_text);
+out:
+    return status;
+}
+
+/* Why a file can go; NULL if it stays. */
+static const char *reason_to_go(const struct ss__cached_file *file, const char *const *named,
+                                size_t n_named, int64_t now)
+{
+    const bool is_young = now - file->changed_at < YOUNG_SECONDS;
+    const size_t n = strlen(file->name);
+    const bool is_named = file->kind == SS__CACHED_BLOB &&
+                          bsearch(&file->name, named, n_named, sizeof *named, by_text) != NULL;
+    const bool is_ours = n >= sizeof SS__HUB_PART - 1 &&
+                         strcmp(file->name + n - (sizeof SS__HUB_PART - 1), SS__HUB_PART) == 0;
+    switch (file->kind) {
+    case SS__CACHED_PARTIAL:
+        return is_ours || !is_young ? "unfinished download" : NULL;
+    case SS__CACHED_BLOB:
+        return file->leads_nowhere    ? "link that leads nowhere"
+               : is_named || is_young ? NULL
+                                      : "content that no snapshot names";
+    case SS__CACHED_POINTER:
+        return file->leads_nowhere && !is_young ? "link that leads nowhere" : NULL;
+    case SS__CACHED_REF:
+        return n > 4 && strcmp(file->name + n - 4, ".tmp") == 0 && !is_young ? "unfinished note"
+                                                                             : NULL;
+    }
+    return NULL;
+}
+
+/* Whether a lock file is free, or there is none; *descriptor holds it. */
+static bool try_lock(const char *path, int *descriptor)
+{
+    *descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return *descriptor < 0 || flock(*descriptor, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Remove a file itself, never what a link leads to, unless somebody works on it. */
+static bool remove_file(const struct ss__cached_repo *repo, const struct ss__cached_file *file)
+{
+    struct ss__buf path = {0};
+    int own = -1, lock = -1;
+    bool is_free = true;
+    if (file->kind == SS__CACHED_PARTIAL) { /* who downloads holds the partial file itself */
+        is_free = try_lock(file->path, &own);
+    } else if (file->kind == SS__CACHED_BLOB) {
+        ss__buf_printf(&path, "%.*s.locks/%s/%s.lock",
+                       (int)(ss__path_name(repo->path) - repo->path), repo->path, repo->folder,
+                       file->name);
+        is_free = ss__buf_text(&path) != NULL && try_lock(ss__buf_text(&path), &lock);
+    }
+    const bool is_gone = is_free && unlink(file->path) == 0;
+    ss__hub_unlock(own);
+    ss__hub_unlock(lock);
+    ss__buf_release(&path);
+    return is_gone;
+}
+
+/* Folders of a snapshot that became empty go too, up to the snapshot itself. */
+static void remove_empty_parents(const struct ss__cached_repo *repo, const char *path)
+{
+    char *folder = ss__strdup(path);
+    const size_t n_top = strlen(repo->path) + strlen("/snapshots");
+    for (char *slash = folder == NULL ? NULL : strrchr(folder, '/'); slash != NULL;
+         slash = strrchr(folder, '/')) {
+        *slash = '\0';
+        if (strlen(folder) <= n_top || rmdir(folder) != 0) {
+            break;
+        }
+    }
+    ss__free(folder);
+}
+
+static ss_status prune_repo(void *user, struct ss__cached_repo *repo, ss_err *err)
+{
+    struct check *check = user;
+    ss_status status = SS_OK;
+    const char **named = NULL;
+    size_t n_named = 0;
+    const int64_t now = (int64_t)time(NULL);
+    SS_TRY(find_named(repo, &named, &n_named, err));
+    for (size_t i = 0; i < repo->n; i++) {
+        const struct ss__cached_file *file = &repo->files[i];
+        const char *reason = reason_to_go(file, named, n_named, now);
+        const bool may_be_named = file->kind == SS__CACHED_BLOB && repo->is_partly_seen;
+        if (reason == NULL || may_be_named || (!check->options->dry_run && !remove_file(repo, file))) {
+            continue;
+        }
+        report(check, file, reason);
+        if (file->kind == SS__CACHED_POINTER && !check->options->dry_run) {
+            remove_empty_parents(repo, file->path);
+        }
+    }
+out:
+    ss__free(named);
+    return status;
+}
+
+ss_status ss_cache_prune(const struct ss_cache_check_options *options, struct ss_cache_sum *out,
+                         ss_err *err)
+{
+    return run_check(options, prune_repo, out, err);
+}
