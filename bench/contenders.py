@@ -70,6 +70,8 @@ class Saescope:
 class Peer:
     """A process of bench/peer.py that waits for commands."""
 
+    level = cpu = None
+
     def __init__(self, python, kind, name, group, options):
         self.name, self.group, self.batch, self.kind = name, group, 8, kind
         self.log = open(os.path.join(options["cache"], f"{kind}.log"), "w", encoding="utf8")

@@ -9,13 +9,17 @@ import numpy as np
 import contenders
 import texts as texts_of
 
-# The loop that each level's arithmetic is limited by, best first; the first that the machine has counts.
+# The loops that can limit an arithmetic, best first, with the products that it takes of them: the first that the machine
+# has counts. fp32 as two bf16 parts takes three products of tiles.
 LIMITS = {
-    "fp32": ("fp32_avx512", "fp32_avx2"),
-    "bf16": ("bf16_amx", "bf16_avx512", "int16_avx512", "int16_avx2"),
-    "int8": ("int8_amx", "int8_avx512_vnni", "int8_avx_vnni", "int8_avx2"),
+    "fp32": (("fp32_avx512", 1), ("fp32_avx2", 1)),
+    "split": (("bf16_amx", 3), ("fp32_avx512", 1), ("fp32_avx2", 1)),
+    "bf16": (("bf16_amx", 1), ("bf16_avx512", 1), ("int16_avx512", 1), ("int16_avx2", 1)),
+    "int8": (("int8_amx", 1), ("int8_avx512_vnni", 1), ("int8_avx_vnni", 1), ("int8_avx2", 1)),
 }
-LEVEL_GROUPS = {None: "fp32", "highest": "fp32", "high": "fp32", "medium": "bf16", "low": "int8"}
+# A level of saescope: the peers that it is compared with, and its limit.
+LEVELS = {None: ("fp32", "fp32"), "highest": ("fp32", "fp32"), "high": ("fp32", "split"), "medium": ("bf16", "bf16"),
+          "low": ("int8", "int8")}
 
 
 def work_per_token(config, lengths):
@@ -33,7 +37,7 @@ def limits(bench):
 
 
 def in_turns(bench, takers, path):
-    """Rounds in which everybody runs once, in an order that moves on; rates per taker, limits per round."""
+    """Rates per taker of rounds in which everybody runs once, in an order that moves on; limits are measured in each."""
     rates, measured = {t.name: [] for t in takers}, []
     for i in range(bench.runs):
         measured.append(limits(bench))
@@ -41,7 +45,9 @@ def in_turns(bench, takers, path):
         for taker in takers[at:] + takers[:at]:
             seconds, tokens = taker.run(path)
             rates[taker.name].append(tokens / seconds)
-    return rates, {k: statistics.median(m[k] for m in measured) for k in measured[0]}
+    for m in measured:
+        bench.note_limits(m)
+    return rates
 
 
 def errors(out, reference):
@@ -86,15 +92,14 @@ def saescopes(bench, model):
 
 
 def row_of(taker, rates, work, measured, exact):
-    group = taker.group or LEVEL_GROUPS[taker.level]
-    allowed = [k for k in LIMITS[group] if k in measured]
-    if getattr(taker, "cpu", None):
-        allowed = [k for k in allowed if k.endswith(taker.cpu)]
+    group, arithmetic = LEVELS[taker.level] if taker.group is None else (taker.group, taker.group)
+    allowed = [(k, n) for k, n in LIMITS[arithmetic] if k in measured and (not taker.cpu or k.endswith(taker.cpu))]
     rate = statistics.median(rates)
     row = {"name": taker.name, "group": group, "tokens_per_s": rate, "all": rates, "batch": taker.batch,
-           "about": taker.about, "is_ours": taker.group is None, "level": getattr(taker, "level", None)}
+           "about": taker.about, "is_ours": taker.group is None, "level": taker.level, "cpu": taker.cpu}
     if allowed:
-        row |= {"limit": allowed[0], "share": rate * work / (1e9 * measured[allowed[0]])}
+        loop, products = allowed[0]
+        row |= {"limit": loop, "products": products, "share": rate * work * products / (1e9 * measured[loop])}
     return row | exact.get(taker.name, {})
 
 
@@ -113,7 +118,7 @@ def measure(bench, name, model, n_texts):
             bench.say(f"{name}: warming {taker.name}")
             taker.choose_batch(few if taker.group else path)
         bench.say(f"{name}: {bench.runs} rounds of {len(rows)} texts")
-        rates, measured = in_turns(bench, takers, path)
+        rates = in_turns(bench, takers, path)
         bench.say(f"{name}: accuracy")
         exact = accuracy(bench, takers, options, folder, rows[:8 if bench.quick else 24])
     finally:
@@ -122,5 +127,5 @@ def measure(bench, name, model, n_texts):
     lengths = bench.count_tokens(model, rows)
     with open(os.path.join(model, "config.json"), encoding="utf8") as f:
         work = work_per_token(json.load(f), lengths)
-    return {"model": name, "texts": len(rows), "tokens": sum(lengths), "work_per_token": work, "limits": measured,
-            "missing": missing, "rows": [row_of(t, rates[t.name], work, measured, exact) for t in takers]}
+    return {"model": name, "texts": len(rows), "tokens": sum(lengths), "work_per_token": work, "missing": missing,
+            "rows": [row_of(t, rates[t.name], work, bench.results["limits"], exact) for t in takers]}

@@ -1,6 +1,9 @@
 """The report, written from the numbers of one run alone."""
 import statistics
 
+import report_steps
+from tables import number, percent, table
+
 LOOPS = {
     "fp32_avx2": "fp32 multiply-add, AVX2", "fp32_avx512": "fp32 multiply-add, AVX-512",
     "int16_avx2": "16-bit `vpmaddwd` + add, AVX2", "int16_avx512": "16-bit `vpmaddwd` + add, AVX-512",
@@ -10,20 +13,6 @@ LOOPS = {
     "memory_read": "memory, reading", "memory_copy": "memory, copying",
 }
 GROUPS = {"fp32": "fp32", "bf16": "bf16 or 16 bits", "int8": "int8"}
-
-
-def table(head, rows):
-    """Markdown; the first column is text, the others numbers."""
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    return lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows] + [""]
-
-
-def number(x, digits=0):
-    return "" if x is None else f"{x:,.{digits}f}"
-
-
-def percent(x):
-    return "" if x is None else f"{100 * x:.0f} %"
 
 
 def spread(rates):
@@ -42,11 +31,20 @@ def machine(r):
             f"{m['system']}, {m['compiler']}. {m['program']}.", ""]
 
 
+def quiet(r):
+    """A warning where others used the machine: the same loop should always take the same time."""
+    rates = sorted(r.get("quiet", []))
+    lost = 1 - rates[len(rates) // 2] / rates[-1] if rates and rates[-1] > 0 else 0
+    return [f"**The machine was busy with other work**: the same loop of multiply-adds ran {100 * lost:.0f} % slower than at its best "
+            "in half of the rounds, so figures and shares are too low.", ""] if lost > 0.05 else []
+
+
 def limits(r):
     rows = [(LOOPS[k], number(v, 1), "GB/s" if k.startswith("memory") else "10⁹ operations/s") for k, v in r["limits"].items()]
     return ["## What the machine can do", "",
-            "Loops that keep everything in registers, in all threads; a multiplication and an addition are two operations.", "",
-            *table(("loop", "rate", "unit"), rows)]
+            "Loops that keep everything in registers, in all threads; a multiplication and an addition are two operations. The "
+            "highest rate of the run counts.", "",
+            *table(("loop", "rate", "unit"), rows), *quiet(r)]
 
 
 def best_peer(rows, group):
@@ -59,7 +57,7 @@ def verdicts(rows):
     lines = []
     for row in (x for x in rows if x["is_ours"]):
         best = best_peer(rows, row["group"])
-        if best is None:
+        if best is None or row["cpu"]:
             continue
         ratio = row["tokens_per_s"] / best["tokens_per_s"]
         how = f"{ratio:.2f} times as fast as" if ratio >= 1 else f"**slower than** ({ratio:.2f} times)"
@@ -71,7 +69,7 @@ def embedding_row(row, rows):
     fp32 = best_peer(rows, "fp32")
     return (row["name"] + (f", batch {row['batch']}" if row["batch"] else ""), number(row["tokens_per_s"]), spread(row["all"]),
             number(row["tokens_per_s"] / fp32["tokens_per_s"], 2) if fp32 else "", percent(row.get("share")),
-            LOOPS.get(row.get("limit"), ""), "" if "l2" not in row else f"{row['l2']:.1e}", one_minus(row.get("cosine")))
+            LOOPS.get(row.get("limit"), "") + (" / 3" if row.get("products") == 3 else ""), "" if "l2" not in row else f"{row['l2']:.1e}", one_minus(row.get("cosine")))
 
 
 def embedding(r, key):
@@ -107,7 +105,8 @@ def peers(r):
 
 
 SECTIONS = (("machine", machine), ("limits", limits), ("mpnet", lambda r: embedding(r, "mpnet")),
-            ("minilm", lambda r: embedding(r, "minilm")), ("machine", peers), ("products", products))
+            ("minilm", lambda r: embedding(r, "minilm")), ("machine", peers), ("products", products),
+            *report_steps.SECTIONS)
 
 
 def write(results, path):

@@ -30,7 +30,7 @@ peers_python() {
     echo "$venv/bin/python"
 }
 
-cmake --build --preset release --target bench_limits bench_matmul -- --quiet
+cmake --build --preset release --target bench_programs -- --quiet
 python=${BENCH_PYTHON:-$(peers_python)}
 set -- "$@" --threads "${BENCH_THREADS:-2}"
 [ -z "$python" ] || set -- "$@" --python "$python"

@@ -35,30 +35,22 @@ def sample(rows, n):
     return random.Random(1).sample(rows, min(n, len(rows)))
 
 
-def words_of(rows, seed):
-    """Words of the rows in a random order, without end: texts of a given length are made of them."""
-    words = " ".join(sample(rows, 200)).split()
-    source = random.Random(seed)
-    while True:
-        yield source.choice(words)
-
-
 def of_lengths(rows, lengths, n_tokens_of):
-    """Texts that have exactly the wanted numbers of tokens, by a function that counts a list of texts."""
-    words, texts = words_of(rows, 2), []
+    """Texts of exactly these numbers of tokens, made of words of the rows; `n_tokens_of` counts the tokens of each of
+    a list of texts, the two special ones included. Words are tokenized by themselves, so their tokens add up."""
+    words = sorted(set(" ".join(sample(rows, 50)).split()))
+    counts = dict(zip(words, (n - 2 for n in n_tokens_of(words))))
+    single = next(w for w in words if counts[w] == 1)
+    source, texts = random.Random(2), []
     for length in lengths:
-        texts.append([next(words) for _ in range(length)])   # a word has at least one token: enough of them
-    for _ in range(12):
-        counts = n_tokens_of([" ".join(t) for t in texts])
-        over = [c - wanted for c, wanted in zip(counts, lengths)]
-        if not any(over):
-            break
-        for text, more in zip(texts, over):
-            if more > 0:
-                del text[-max(1, more // 2):]
-            else:
-                text.extend(["the"] * -more)
-    return [" ".join(t) for t in texts]
+        text, left = [], length - 2
+        while left > 0:
+            word = source.choice(words)
+            word = word if 0 < counts[word] <= left else single
+            text.append(word)
+            left -= counts[word]
+        texts.append(" ".join(text))
+    return texts
 
 
 def write_json(path, texts):
