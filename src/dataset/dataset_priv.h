@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "dataset/ahead.h"
 #include "dataset/dataset.h"
 #include "dataset/stream.h"
 
@@ -22,6 +23,7 @@ struct ss__source {
     const char *name;          /* for messages: the path, or "standard input" */
     struct ss__stream *stream; /* decompressed bytes from their start; NULL if needs_map */
     struct ss__map map;        /* all bytes, decompressed; empty unless needs_map */
+    struct ss__ahead *ahead;   /* brings the bytes of the map; NULL: all are there */
     ss_text_unit text_unit;
     char delimiter; /* of csv and tsv; 0: theirs */
 };

@@ -66,6 +66,7 @@ static ss_status parquet_open(const struct ss__source *source, void **out, ss_er
         state_new(source->name, source->map.data, source->map.n_bytes, &state, err);
     if (status == SS_OK) {
         state->file.is_mapped = true;
+        state->file.ahead = source->ahead;
     }
     *out = state;
     return status;
@@ -89,6 +90,18 @@ static ss_status need_text(const struct ss__parquet *file, ss_err *err)
                                "none of its %zu columns holds text", file->n_columns);
 }
 
+/* Let the parts of the text column come, in order. */
+static ss_status plan_ahead(const struct state *state, ss_err *err)
+{
+    struct ss__ranges ranges = {.items = NULL};
+    const ss_status status =
+        ss__parquet_plan_leaf(&state->file, state->text_leaf, &ranges, err);
+    if (status == SS_OK) {
+        ss__ahead_plan(state->file.ahead, &ranges);
+    }
+    return status;
+}
+
 static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
 {
     struct state *state = opaque;
@@ -108,7 +121,7 @@ static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
         return status;
     }
     state->text_leaf = node->first_text;
-    return SS_OK;
+    return file->ahead == NULL ? SS_OK : plan_ahead(state, err);
 }
 
 /* ---- row groups ---- */

@@ -130,10 +130,16 @@ static ss_status next_page(struct ss__parquet_column *column, ss_err *err)
 {
     struct ss__parquet_page page;
     ss_err cause;
-    forget_read(column, column->offset, FORGET_BYTES);
+    forget_read(column, column->extent.offset, FORGET_BYTES);
     const ss_status status =
-        ss__parquet_page_read(column->file, column->node, column->codec, &column->offset,
-                              column->end, column->bodies, &page, &cause);
+        ss__parquet_page_read(column->file, column->node, column->codec, &column->extent,
+                              column->bodies, &page, &cause);
+    if (status == SS_E_NETWORK || status == SS_E_STOPPED) {
+        if (err != NULL) {
+            *err = cause;
+        }
+        return status;
+    }
     if (status != SS_OK) {
         return ss__parquet_column_fail(column, err, status, cause.message);
     }
@@ -160,7 +166,7 @@ ss_status ss__parquet_column_next(struct ss__parquet_column *column, ss_err *err
     while (column->n_page_left == 0) {
         if (column->n_entries_left == 0) {
             column->at_end = true;
-            forget_read(column, column->offset, 0);
+            forget_read(column, column->extent.offset, 0);
             return SS_OK;
         }
         const ss_status status = next_page(column, err);
@@ -186,11 +192,11 @@ ss_status ss__parquet_column_next(struct ss__parquet_column *column, ss_err *err
 
 /* ---- chunks ---- */
 
-/* Where the pages of a chunk are in the file. */
-static const char *place_chunk(struct ss__parquet_column *column,
-                               const struct ss__parquet_meta *meta)
+const char *ss__parquet_chunk_extent(const struct ss__parquet *file,
+                                     const struct ss__parquet_meta *meta,
+                                     struct ss__parquet_extent *out)
 {
-    const uint64_t limit = column->file->pages_end;
+    const uint64_t limit = file->pages_end;
     int64_t begin = meta->data_offset;
     if (meta->dictionary_offset > 0 && meta->dictionary_offset < begin) {
         begin = meta->dictionary_offset;
@@ -199,9 +205,10 @@ static const char *place_chunk(struct ss__parquet_column *column,
         (uint64_t)meta->compressed_bytes > limit - (uint64_t)begin) {
         return "its column chunk is not inside the file";
     }
-    column->offset = column->forgotten = (size_t)begin;
-    column->end = column->offset + (size_t)meta->compressed_bytes;
-    column->end += ss__min_size(column->file->chunk_slack_bytes, (size_t)limit - column->end);
+    out->offset = (size_t)begin;
+    out->end = out->offset + (size_t)meta->compressed_bytes;
+    out->end += ss__min_size(file->chunk_slack_bytes, (size_t)limit - out->end);
+    out->fetched = file->ahead == NULL ? out->end : out->offset;
     return NULL;
 }
 
@@ -234,10 +241,11 @@ ss_status ss__parquet_column_start(struct ss__parquet_column *column,
         (size_t)column->node->type_bytes;
     const char *fault = check_meta(column, &chunk->meta);
     if (fault == NULL && chunk->meta.n_values > 0) {
-        fault = place_chunk(column, &chunk->meta);
+        fault = ss__parquet_chunk_extent(file, &chunk->meta, &column->extent);
     } else {
-        column->offset = column->forgotten = 0; /* no pages, so any offset will do */
+        column->extent = (struct ss__parquet_extent){0}; /* no pages, so any will do */
     }
+    column->forgotten = column->extent.offset;
     if (fault != NULL) {
         return fail_data(column, err, fault);
     }

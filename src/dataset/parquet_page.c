@@ -20,6 +20,7 @@
 
 enum { ENCODING_PLAIN = 0, ENCODING_PLAIN_DICTIONARY = 2, ENCODING_RLE = 3 };
 enum { ENCODING_BIT_PACKED = 4 };
+enum { HEAD_BYTES = 4 << 10 }; /* that a page header takes, unless it holds large statistics */
 
 struct data_header {
     uint32_t seen;
@@ -118,11 +119,47 @@ static const char *check_header(const struct header *header)
     return NULL;
 }
 
-static ss_status read_header(struct page *page, size_t *offset, size_t end, ss_err *err)
+ss_status ss__parquet_need(const struct ss__parquet *file, struct ss__parquet_extent *extent,
+                           size_t n_bytes, ss_err *err)
 {
-    struct ss__thrift in = {.at = page->file->data + *offset, .end = page->file->data + end};
-    page->header.v2.is_compressed = true;
-    ss__thrift_read(&in, &header_shape, &page->header);
+    uint64_t until = extent->fetched;
+    const size_t n = ss__min_size(n_bytes, extent->end - extent->offset);
+    if (extent->offset + n <= extent->fetched) {
+        return SS_OK;
+    }
+    const ss_status status =
+        ss__ahead_need(file->ahead, extent->fetched, extent->offset + n - extent->fetched,
+                       extent->end, &until, err);
+    extent->fetched = (size_t)until;
+    return status;
+}
+
+/* Parse the header in what is there of the chunk; more of it may have to come first. */
+static ss_status parse_header(struct page *page, struct ss__parquet_extent *extent,
+                              struct ss__thrift *in, ss_err *err)
+{
+    size_t n_head = HEAD_BYTES;
+    do {
+        const ss_status status = ss__parquet_need(page->file, extent, n_head, err);
+        if (status != SS_OK) {
+            return status;
+        }
+        page->header = (struct header){.v2.is_compressed = true};
+        *in = (struct ss__thrift){.at = page->file->data + extent->offset,
+                                  .end = page->file->data + extent->fetched};
+        ss__thrift_read(in, &header_shape, &page->header);
+        n_head = ss__max_size(2 * n_head, extent->fetched - extent->offset + 1);
+    } while (in->fault != NULL && extent->fetched < extent->end);
+    return SS_OK;
+}
+
+static ss_status read_header(struct page *page, struct ss__parquet_extent *extent, ss_err *err)
+{
+    struct ss__thrift in;
+    ss_status status = parse_header(page, extent, &in, err);
+    if (status != SS_OK) {
+        return status;
+    }
     const char *fault = in.fault != NULL ? in.fault : check_header(&page->header);
     if (fault != NULL) {
         return ss__fail(err, SS_E_DATA, "damaged page header: %s", fault);
@@ -130,12 +167,17 @@ static ss_status read_header(struct page *page, size_t *offset, size_t end, ss_e
     page->n_stored = (size_t)page->header.stored_bytes;
     page->n_full = (size_t)page->header.full_bytes;
     page->stored = in.at;
-    if (page->n_stored > (size_t)(in.end - in.at)) {
+    const size_t begin = (size_t)(in.at - page->file->data);
+    if (page->n_stored > extent->end - begin) {
         return ss__fail(err, SS_E_DATA,
                         "a page of %zu bytes goes beyond its column chunk, which has %zu left",
-                        page->n_stored, (size_t)(in.end - in.at));
+                        page->n_stored, extent->end - begin);
     }
-    *offset = (size_t)(in.at - page->file->data) + page->n_stored;
+    status = ss__parquet_need(page->file, extent, begin - extent->offset + page->n_stored, err);
+    if (status != SS_OK) {
+        return status;
+    }
+    extent->offset = begin + page->n_stored;
     if (ss__slot_seen(page->header.seen, HEADER_CRC) &&
         (uint32_t)page->header.crc != crc32_z(0, page->stored, page->n_stored)) {
         return fail_page("the checksum of a page is wrong: its bytes are damaged", err);
@@ -298,15 +340,14 @@ static ss_status read_dictionary(const struct page *page, struct ss__page_body *
                   err);
 }
 
-ss_status ss__parquet_page_read(const struct ss__parquet *file,
-                                const struct ss__parquet_node *node,
-                                const struct ss__parquet_codec *codec, size_t *offset,
-                                size_t end, struct ss__page_body bodies[2],
-                                struct ss__parquet_page *out, ss_err *err)
+ss_status
+ss__parquet_page_read(const struct ss__parquet *file, const struct ss__parquet_node *node,
+                      const struct ss__parquet_codec *codec, struct ss__parquet_extent *extent,
+                      struct ss__page_body bodies[2], struct ss__parquet_page *out, ss_err *err)
 {
     struct page page = {.file = file, .node = node, .codec = codec};
     *out = (struct ss__parquet_page){.kind = SS__PAGE_INDEX};
-    const ss_status status = read_header(&page, offset, end, err);
+    const ss_status status = read_header(&page, extent, err);
     if (status != SS_OK) {
         return status;
     }

@@ -7,6 +7,7 @@
  *   parquet_meta.c      footer, row groups, column chunks
  *   parquet_codec.c     decompression of one page into a buffer of declared size
  *   parquet_encoding.c  runs, bit packing, deltas, and the encodings of byte arrays
+ *   parquet_plan.c     the parts of a file elsewhere that a column takes
  *   parquet_page.c      page headers -> levels and values of one page
  *   parquet_column.c    a cursor over the entries of one leaf in one row group
  *   parquet_record.c    cursors -> rows as JSON
@@ -26,6 +27,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "dataset/ahead.h"
 #include "dataset/dataset.h"
 
 /* ---- limits ---- */
@@ -165,6 +167,7 @@ struct ss__parquet {
     size_t n_bytes;
     size_t pages_end;         /* where the footer begins */
     bool is_mapped;           /* parts that were read may be forgotten */
+    struct ss__ahead *ahead;  /* brings bytes when they are needed; NULL: all are there */
     size_t chunk_slack_bytes; /* that pages may take beyond the size of their chunk */
     size_t n_entries_max;     /* of a column: nulls are free to store, but not to read */
 
@@ -327,13 +330,24 @@ struct ss__page_body {
     size_t n_room;
 };
 
-/* Read the page at *offset of the file and move *offset behind it. `end` bounds the chunk.
+/* Pages that are still to be read: bytes [offset, end) of the file, of which those before
+ * `fetched` are there. */
+struct ss__parquet_extent {
+    size_t offset, end, fetched;
+};
+
+/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss__ahead_need. */
+SS_MUST_USE ss_status ss__parquet_need(const struct ss__parquet *file,
+                                       struct ss__parquet_extent *extent, size_t n_bytes,
+                                       ss_err *err);
+
+/* Read the page at the offset of an extent, which moves behind it.
  * A page of a kind that is neither data nor dictionary has only its kind set.
  * Errors: as ss__parquet_open; without a file name, which the caller adds. */
 SS_MUST_USE ss_status ss__parquet_page_read(const struct ss__parquet *file,
                                             const struct ss__parquet_node *node,
                                             const struct ss__parquet_codec *codec,
-                                            size_t *offset, size_t end,
+                                            struct ss__parquet_extent *extent,
                                             struct ss__page_body bodies[2],
                                             struct ss__parquet_page *out, ss_err *err);
 
@@ -346,8 +360,9 @@ struct ss__parquet_column {
     const char *path; /* for messages */
     const struct ss__parquet_codec *codec;
     size_t group;
-    size_t offset, end, forgotten; /* in the file */
-    uint64_t n_entries_left;       /* of the chunk, behind the page */
+    struct ss__parquet_extent extent;
+    size_t forgotten;        /* in the file, before the extent's offset */
+    uint64_t n_entries_left; /* of the chunk, behind the page */
     size_t n_page_left;
     bool has_dictionary;
     struct ss__page_body bodies[2]; /* of the data page, of the dictionary page */
@@ -360,6 +375,11 @@ struct ss__parquet_column {
     uint8_t rep, def;
     struct ss_text text; /* if def == node->max_def; borrowed until the next call */
 };
+
+/* Where the pages of a chunk are; NULL, or what is wrong with what it says. */
+const char *ss__parquet_chunk_extent(const struct ss__parquet *file,
+                                     const struct ss__parquet_meta *meta,
+                                     struct ss__parquet_extent *out);
 
 /* Go to the first entry of a chunk. `first_row` rows of the file come before it.
  * Errors: SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT, SS_E_NOMEM, with file, column and row. */
@@ -387,6 +407,17 @@ SS_MUST_USE ss_status ss__parquet_record_take(const struct ss__parquet *file, si
 SS_MUST_USE ss_status ss__parquet_record_row(const struct ss__parquet *file,
                                              struct ss__parquet_column *columns,
                                              struct ss__buf *out, ss_err *err);
+
+/* ---- what to fetch (parquet_plan.c) ---- */
+
+/* The parts of the file that hold a text leaf, in order. Errors: SS_E_DATA, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__parquet_plan_leaf(const struct ss__parquet *file, size_t text_leaf,
+                                            struct ss__ranges *out, ss_err *err);
+
+/* The same for a column by its name, of a file of which only the footer is there. A file or
+ * column that cannot be read so is SS_E_DATA without a sentence: its reader will say why. */
+SS_MUST_USE ss_status ss__parquet_plan(const char *name, const struct ss__map *map,
+                                       const char *column, struct ss__ranges *out);
 
 /* ---- the whole file ---- */
 

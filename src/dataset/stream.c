@@ -22,13 +22,14 @@ enum { INTERRUPT_MS = 100 };
 enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
 
 struct ss__stream_state {
-    int descriptor; /* -1 for memory */
+    int descriptor; /* -1 for memory and sources */
     bool closes;    /* the descriptor is ours */
     bool is_regular;
     size_t step_bytes;
     char *path;
     const uint8_t *memory;
     size_t n_memory; /* bytes not read yet */
+    struct ss__stream_source source;
 
     const struct ss__codec *codec;
     void *decoder;
@@ -110,6 +111,18 @@ out:
     return status;
 }
 
+ss_status ss__stream_open_source(const char *name, const struct ss__stream_source *source,
+                                 struct ss__stream *out, ss_err *err)
+{
+    const ss_status status = prepare(name, out, err);
+    if (status != SS_OK) {
+        ss__stream_close(out);
+        return status;
+    }
+    out->state->source = *source;
+    return SS_OK;
+}
+
 void ss__stream_close(struct ss__stream *stream)
 {
     struct ss__stream_state *state = stream->state;
@@ -150,6 +163,9 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
                           ss_err *err)
 {
     struct ss__stream_state *state = stream->state;
+    if (state->source.read != NULL) {
+        return state->source.read(state->source.user, out, n, n_read, err);
+    }
     if (state->descriptor < 0) {
         *n_read = ss__min_size(n, state->n_memory);
         if (*n_read > 0) {

@@ -30,6 +30,15 @@ SS_MUST_USE ss_status ss__stream_open(const char *path, struct ss__stream *out, 
 /* Read from memory that outlives the stream, decompressing as a file would be. */
 SS_MUST_USE ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_bytes,
                                              struct ss__stream *out, ss_err *err);
+
+/* Bytes from elsewhere, in order. `read` gives up to n of them, none only at the end. */
+struct ss__stream_source {
+    ss_status (*read)(void *user, void *out, size_t n, size_t *n_read, ss_err *err);
+    void *user; /* outlives the stream */
+};
+SS_MUST_USE ss_status ss__stream_open_source(const char *name,
+                                             const struct ss__stream_source *source,
+                                             struct ss__stream *out, ss_err *err);
 void ss__stream_close(struct ss__stream *stream);
 
 /* Make more bytes visible behind those that are there, or set at_end.

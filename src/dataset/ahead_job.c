@@ -1,0 +1,168 @@
+/* What the thread of a reader ahead does for one file: find it, and read it as a stream or in
+ * the parts that are planned.
+ *
+ * Of a map the last 64 KiB are read first, and more if the footer of a Parquet file is longer.
+ * The first four bytes are not asked for: they are put there as the last four say them. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+#include "dataset/ahead_priv.h"
+#include "dataset/dataset_files.h"
+#include "dataset/parquet_priv.h"
+
+enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
+
+/* ---- the client ---- */
+
+static ss_status need_client(struct ss__ahead *ahead, ss_err *err)
+{
+    struct ss__hub_options options = {.net = ss__net_options_from_environment()};
+    options.net.offline |= ahead->options.offline;
+    options.net.log = (struct ss_log){ss__ahead_note, ahead};
+    options.net.stop = (struct ss__net_stop){ss__ahead_is_stopped, ahead};
+    return ahead->hub != NULL ? SS_OK : ss__hub_new(&options, &ahead->hub, err);
+}
+
+void ss__ahead_release_client(struct ss__ahead *ahead)
+{
+    ss__hub_free(ahead->hub);
+    ahead->hub = NULL;
+}
+
+/* A plain address; the token goes with it only where it is the hub's own. */
+static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
+{
+    const struct ss__ahead *ahead = user;
+    char own[SS__URL_ORIGIN_BYTES], hub[SS__URL_ORIGIN_BYTES];
+    const char *secret = ss__hub_authorization(ahead->hub);
+    const bool is_hub = ss__url_origin(ahead->name, own) &&
+                        ss__url_origin(ss__hub_endpoint(ahead->hub), hub) &&
+                        strcmp(own, hub) == 0;
+    *url = ss__strdup(ahead->name);
+    *authorization = is_hub && secret != NULL ? ss__strdup(secret) : NULL;
+    return *url == NULL || (is_hub && secret != NULL && *authorization == NULL)
+               ? ss__fail_nomem(err, "an address")
+               : SS_OK;
+}
+
+static ss_status find_file(struct ss__ahead *ahead, struct ss__net_remote **out, ss_err *err)
+{
+    struct ss__hub_name name;
+    ss_status status = SS_OK;
+    SS_TRY(need_client(ahead, err));
+    if (ss__hub_is_reference(ahead->name)) {
+        SS_TRY(ss__hub_parse(ahead->name, SS__HUB_DATASET, &name, err));
+        SS_TRY(ss__hub_remote(ahead->hub, &name, ahead->is_map, out, NULL, err));
+    } else {
+        const struct ss__net_remote_options options = {.name = ahead->name,
+                                                       .locate = locate,
+                                                       .user = ahead,
+                                                       .n_bytes = SS_NOWHERE,
+                                                       .needs_ranges = ahead->is_map};
+        SS_TRY(ss__net_remote_new(ss__hub_net(ahead->hub), &options, out, err));
+    }
+out:
+    return status;
+}
+
+/* ---- a map ---- */
+
+static ss_status make_map(struct ss__ahead *ahead, struct ss__net_remote *remote,
+                          struct ss__map *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint64_t n_bytes = 0;
+    SS_TRY(ss__net_remote_size(remote, &n_bytes, err));
+    if (n_bytes == SS_NOWHERE) {
+        SS_FAIL_FILE(ahead->name, SS_E_UNSUPPORTED,
+                     "the server does not tell the size of the file, so it cannot be read in "
+                     "parts");
+    }
+    if (n_bytes < MAGIC_BYTES + TRAILER_BYTES || n_bytes > PTRDIFF_MAX) {
+        SS_FAIL_FILE(ahead->name, SS_E_DATA,
+                     "not a Parquet file: the server says that it has %llu bytes",
+                     (unsigned long long)n_bytes);
+    }
+    void *data = mmap(NULL, (size_t)n_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (data == MAP_FAILED) {
+        SS_FAIL_FILE(ahead->name, SS_E_NOMEM, "no room for a file of %llu bytes",
+                     (unsigned long long)n_bytes);
+    }
+    *out = (struct ss__map){data, (size_t)n_bytes};
+out:
+    return status;
+}
+
+static ss_status fill(struct ss__net_remote *remote, const struct ss__map *map, size_t begin,
+                      size_t end, ss_err *err)
+{
+    uint8_t *data = (uint8_t *)(uintptr_t)map->data;
+    return ss__net_remote_read_into(remote, begin, end - begin, data + begin, err);
+}
+
+static ss_status read_tail(struct ss__ahead *ahead, struct ss__net_remote *remote,
+                           const struct ss__map *map, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = map->n_bytes;
+    const size_t n_tail = ss__min_size(n, SS__AHEAD_TAIL_BYTES);
+    SS_TRY(fill(remote, map, n - n_tail, n, err));
+    const uint8_t *trailer = map->data + n - TRAILER_BYTES;
+    const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
+                            (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
+    const bool is_parquet = memcmp(trailer + 4, "PAR", 3) == 0;
+    if (is_parquet && n_footer > SS__AHEAD_MAX_FOOTER_BYTES) {
+        SS_FAIL_FILE(ahead->name, SS_E_LIMIT, "its footer claims %zu bytes, more than %d",
+                     n_footer, SS__AHEAD_MAX_FOOTER_BYTES);
+    }
+    if (is_parquet && n_footer <= n - MAGIC_BYTES - TRAILER_BYTES &&
+        n_footer + TRAILER_BYTES > n_tail) {
+        SS_TRY(fill(remote, map, n - TRAILER_BYTES - n_footer, n - n_tail, err));
+    }
+    memcpy((void *)(uintptr_t)map->data, trailer + 4, MAGIC_BYTES);
+out:
+    return status;
+}
+
+static ss_status serve_map(struct ss__ahead *ahead, struct ss__net_remote *remote, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__map map = {.data = NULL};
+    struct ss__ranges plan = {.items = NULL};
+    struct ss__range range = {0};
+    uint64_t serial = 0;
+    SS_TRY(make_map(ahead, remote, &map, err));
+    SS_TRY(read_tail(ahead, remote, &map, err));
+    if (ahead->column != NULL &&
+        ss__parquet_plan(ahead->name, &map, ahead->column, &plan) == SS_OK) {
+        ss__ahead_plan(ahead, &plan);
+    }
+    ss__ahead_say_head(ahead, map);
+    map = (struct ss__map){.data = NULL};
+    while (ss__ahead_next_range(ahead, &range, &serial)) {
+        SS_TRY(ss__ahead_pull(ahead, remote, range, serial, err));
+    }
+out:
+    if (map.data != NULL) {
+        munmap((void *)(uintptr_t)map.data, map.n_bytes);
+    }
+    return status;
+}
+
+ss_status ss__ahead_job(struct ss__ahead *ahead, ss_err *err)
+{
+    struct ss__net_remote *remote = NULL;
+    ss_status status = SS_OK;
+    SS_TRY(find_file(ahead, &remote, err));
+    if (ahead->is_map) {
+        SS_TRY(serve_map(ahead, remote, err));
+    } else {
+        const struct ss__range whole = {0, SS_NOWHERE};
+        SS_TRY(ss__ahead_pull(ahead, remote, whole, ahead->serial, err));
+    }
+out:
+    ss__net_remote_free(remote);
+    return status;
+}
