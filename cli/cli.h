@@ -20,6 +20,7 @@ typedef enum cli_option_id {
     OPT_DATASET,
     OPT_SPLIT,
     OPT_CONFIG,
+    OPT_CACHE_DATASET,
     OPT_OUT,
     OPT_TEXT_COLUMN,
     OPT_FORMAT,

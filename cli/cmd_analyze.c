@@ -218,6 +218,7 @@ const struct cli_command cli_analyze = {
              {OPT_OUT, true, NULL, "folder for the results"},
              {OPT_SPLIT, false, NULL, NULL},
              {OPT_CONFIG, false, NULL, NULL},
+             {OPT_CACHE_DATASET, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

@@ -88,6 +88,7 @@ const struct cli_command cli_tokenize = {
              {OPT_DATASET, true, NULL, NULL},
              {OPT_SPLIT, false, NULL, NULL},
              {OPT_CONFIG, false, NULL, NULL},
+             {OPT_CACHE_DATASET, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},

@@ -31,12 +31,17 @@ const struct cli_option cli_options[N_OPTIONS] = {
                  "the sparse autoencoder: a folder or file, hf:ORG/NAME[/PATH], or "
                  "wandb:ENTITY/PROJECT/NAME:ALIAS",
                  0},
-    [OPT_DATASET] = {"dataset", 'd', CLI_LIST, "PATH", NULL,
-                     "file, folder, glob pattern or - for standard input; may be repeated", 0},
+    [OPT_DATASET] =
+        {"dataset", 'd', CLI_LIST, "PATH", NULL,
+         "file, folder, pattern, address, hf:ORG/NAME on the hub, or - for standard "
+         "input; may be repeated",
+         0},
     [OPT_SPLIT] = {"split", 0, CLI_TEXT, "NAME", NULL,
                    "split of a dataset repository: train, train+test, all", 0},
     [OPT_CONFIG] = {"config", 0, CLI_TEXT, "NAME", NULL,
                     "configuration of a dataset repository; else its default", 0},
+    [OPT_CACHE_DATASET] = {"cache-dataset", 0, CLI_FLAG, NULL, NULL,
+                           "keep files of the hub in its cache instead of streaming them", 0},
     [OPT_OUT] = {"out", 'o', CLI_TEXT, "PATH", NULL, "where the results go", 0},
     [OPT_TEXT_COLUMN] = {"text-column", 0, CLI_TEXT, "NAME", NULL,
                          "column of the texts; else \"text\", else the only column of strings",

@@ -54,6 +54,8 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .format = values->text[OPT_FORMAT],
         .split = values->text[OPT_SPLIT],
         .config = values->text[OPT_CONFIG],
+        .cache_dataset = cli_given(values, OPT_CACHE_DATASET),
+        .offline = cli_given(values, OPT_OFFLINE),
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {

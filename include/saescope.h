@@ -463,20 +463,30 @@ struct ss_dataset_options {
     ss_text_unit text_unit;  /* what a row of a plain text file is */
     const char *split;       /* of a dataset repository: "train", "train+test", "all" */
     const char *config;      /* its configuration; NULL: the default one */
+    bool offline;            /* of the hub only what its cache has; also HF_HUB_OFFLINE */
+    bool cache_dataset;      /* keep files of the hub in its cache instead of streaming them */
     struct ss_log log;
 };
 
 /* Open files as one dataset, in path order.
  *
- * With `split` or `config` the only path is a folder that is laid out like a dataset
- * repository: README.md may say which files make which split, else their names do. Its files
- * are read in the order of the reference library, a file twice where two of its patterns match
- * it.
+ * A path may also be an address, "https://…", a file or pattern on the hub,
+ * "hf://datasets/ORG/NAME[@REVISION]/PATH", or a dataset there, "hf:ORG/NAME[@REVISION]", of
+ * which `config` and `split` choose. Such files are read in place, by a thread that runs ahead;
+ * nothing is kept. A dataset is read at one commit; where its own files are of a kind that is
+ * not read, those that the hub made of it are, with a warning. Access and cache are told by the
+ * environment variables of the hub's clients (HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_OFFLINE
+ * …).
+ *
+ * With `split` or `config` the only path is such a dataset or a folder that is laid out like a
+ * dataset repository: README.md may say which files make which split, else their names do. Its
+ * files are read in the order of the reference library, a file twice where two of its patterns
+ * match it.
  *
  * paths    [n_paths], borrowed: files, folders, glob patterns, or "-" for standard input
  * out      gives; NULL on error
  * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_NOMEM, SS_E_USAGE (no such split or
- *          configuration, or one must be chosen; the sentence lists them)
+ *          configuration, or one must be chosen; the sentence lists them), SS_E_NETWORK
  * Threads  caller only */
 SS_API SS_MUST_USE ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
                                              const struct ss_dataset_options *options,
@@ -515,6 +525,9 @@ struct ss_dataset_info {
     const char *text_column; /* "" where rows have none */
     size_t n_files;
     const char *const *files; /* [n_files], "-" for standard input */
+    /* Of a dataset repository, else "": its name, the commit (40 hexadecimal digits; "" for a
+     * folder), configuration and split. */
+    const char *repository, *commit, *config, *split;
 };
 SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "dataset/dataset_files.h"
+#include "dataset/dataset_remote.h"
 
 struct file {
     const struct ss__reader *reader;
@@ -18,8 +19,9 @@ struct file {
 };
 
 struct ss_dataset {
-    struct ss__paths paths;
-    struct file *files; /* [paths.n] */
+    struct ss__repo_use use; /* with the paths */
+    struct file *files;      /* [use.paths.n] */
+    struct ss__remotes remotes;
     char *given_column, *given_format;
     ss_text_unit text_unit;
     char delimiter; /* that a repository's card says; 0: that of the format */
@@ -33,7 +35,7 @@ struct ss_dataset {
     uint64_t next_id;
     uint64_t n_repaired;
 
-    size_t current; /* the file that is read; paths.n at the end */
+    size_t current; /* the file that is read; use.paths.n at the end */
     bool is_open;   /* its source and state are */
     struct ss__source source;
     struct ss__stream stream;
@@ -50,8 +52,11 @@ static void close_current(ss_dataset *dataset)
 {
     if (dataset->is_open) {
         dataset->files[dataset->current].reader->close(dataset->state);
-        ss__map_release(&dataset->source.map);
+        if (dataset->source.ahead == NULL) {
+            ss__map_release(&dataset->source.map);
+        }
         ss__stream_close(&dataset->stream);
+        ss__remotes_close(&dataset->remotes, dataset->current);
     }
     dataset->is_open = false;
     dataset->state = NULL;
@@ -59,27 +64,54 @@ static void close_current(ss_dataset *dataset)
     dataset->n_columns = 0;
 }
 
+/* Of a file elsewhere, when it is opened. */
+static ss_status find_format(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct file *file = &dataset->files[dataset->current];
+    char *name = ss__remote_file_name(dataset->use.paths.items[dataset->current]);
+    if (dataset->stream.state == NULL) { /* it is read in parts */
+        file->reader = &ss__reader_parquet;
+        goto out;
+    }
+    if (name == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    SS_TRY(ss__format_find(&dataset->stream, name, dataset->given_format, &file->reader, err));
+out:
+    ss__free(name);
+    return status;
+}
+
 static ss_status open_current(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss__map map = {.data = NULL};
+    struct ss__ahead *ahead = NULL;
     struct file *file = &dataset->files[dataset->current];
     if (file->stream.state != NULL) {
         dataset->stream = file->stream;
         file->stream = (struct ss__stream){0};
     } else {
-        SS_TRY(ss__stream_open(dataset->paths.items[dataset->current], &dataset->stream, err));
+        SS_TRY(ss__remotes_open(&dataset->remotes, dataset->current, &dataset->stream, &map,
+                                &ahead, err));
     }
     dataset->stream.is_interrupted = &dataset->is_interrupted;
+    if (file->reader == NULL) {
+        SS_TRY(find_format(dataset, err));
+    }
     dataset->source = (struct ss__source){
-        .name = dataset->stream.name,
+        .name = dataset->use.paths.items[dataset->current],
         .stream = file->reader->needs_map ? NULL : &dataset->stream,
+        .map = map,
+        .ahead = ahead,
         .text_unit = dataset->text_unit,
         .delimiter = dataset->delimiter,
     };
     dataset->is_open = true;
-    if (file->reader->needs_map) {
+    if (file->reader->needs_map && ahead == NULL) {
         SS_TRY(ss__stream_map(&dataset->stream, &dataset->source.map, err));
-    } else {
+    } else if (!file->reader->needs_map) {
         SS_TRY(ss__skip_mark(&dataset->stream, err));
     }
     SS_TRY(file->reader->open(&dataset->source, &dataset->state, err));
@@ -224,7 +256,7 @@ out:
 static ss_status start_file(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    for (; dataset->current < dataset->paths.n; dataset->current++) {
+    for (; dataset->current < dataset->use.paths.n; dataset->current++) {
         SS_TRY(open_current(dataset, err));
         if (dataset->n_columns > 0 || dataset->whole_rows) {
             SS_TRY(select_column(dataset, err));
@@ -262,25 +294,23 @@ out:
     return status;
 }
 
-/* The files of the paths, or of a split of the repository that the only path is. */
 static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_t n_paths,
                             const struct ss_dataset_options *options, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_reading reading = {.text_unit = dataset->text_unit};
-    if (options == NULL || (options->split == NULL && options->config == NULL)) {
-        return ss__paths_expand(paths, n_paths, &dataset->paths, err);
-    }
-    if (n_paths != 1) {
-        SS_FAIL(SS_E_USAGE, "a split or configuration is chosen of one dataset, not of %zu",
-                n_paths);
-    }
-    SS_TRY(ss__repo_files(paths[0], options, &dataset->paths, &reading, err));
+    struct ss__repo_use *use = &dataset->use;
+    *use = (struct ss__repo_use){.log = &dataset->log, .text_unit = dataset->text_unit};
+    dataset->remotes =
+        (struct ss__remotes){.paths = &use->paths,
+                             .column = (const char *const *)&dataset->text_column,
+                             .interrupted = &dataset->is_interrupted,
+                             .log = &dataset->log};
+    SS_TRY(ss__remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
+    dataset->text_unit = use->text_unit;
+    dataset->delimiter = use->delimiter;
     if (dataset->given_format == NULL) {
-        SS_TRY(copy_text(reading.format, &dataset->given_format, err));
+        SS_TRY(copy_text(use->format, &dataset->given_format, err));
     }
-    dataset->text_unit = reading.text_unit;
-    dataset->delimiter = reading.delimiter;
 out:
     return status;
 }
@@ -290,7 +320,10 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
 {
     ss_status status = SS_OK;
     struct file *file = &dataset->files[i];
-    const char *path = dataset->paths.items[i];
+    const char *path = dataset->use.paths.items[i];
+    if (ss__is_remote(path)) {
+        return SS_OK; /* seen when it is reached */
+    }
     SS_TRY(ss__stream_open(path, &file->stream, err));
     SS_TRY(ss__format_find(&file->stream, path, dataset->given_format, &file->reader, err));
     if (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0) {
@@ -305,11 +338,12 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
     ss_status status = SS_OK;
     uint64_t n_rows = 0;
     bool known = true;
-    for (size_t i = 0; i < dataset->paths.n && known; i++) {
+    for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
+        const struct file *file = &dataset->files[i];
         known =
-            dataset->files[i].reader->n_rows != NULL && dataset->files[i].stream.state == NULL;
+            file->reader != NULL && file->reader->n_rows != NULL && file->stream.state == NULL;
     }
-    for (size_t i = 0; i < dataset->paths.n && known; i++) {
+    for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         dataset->current = i;
         SS_TRY(open_current(dataset, err));
         known = ss__add_u64(n_rows, dataset->files[i].reader->n_rows(dataset->state), &n_rows);
@@ -332,14 +366,14 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     dataset->whole_rows = whole_rows;
     SS_TRY(take_options(dataset, options, err));
     SS_TRY(find_files(dataset, paths, n_paths, options, err));
-    SS_ALLOC(dataset->files, dataset->paths.n);
-    for (size_t i = 0; i < dataset->paths.n; i++) {
+    SS_ALLOC(dataset->files, dataset->use.paths.n);
+    for (size_t i = 0; i < dataset->use.paths.n; i++) {
         SS_TRY(look_at_file(dataset, i, err));
     }
     SS_TRY(count_rows(dataset, err));
     SS_TRY(start_file(dataset, err));
-    if (dataset->current == dataset->paths.n) {
-        SS_FAIL_FILE(dataset->paths.items[0], SS_E_DATA, "there are no rows");
+    if (dataset->current == dataset->use.paths.n) {
+        SS_FAIL_FILE(dataset->use.paths.items[0], SS_E_DATA, "there are no rows");
     }
     *out = dataset;
     dataset = NULL;
@@ -369,11 +403,12 @@ void ss_dataset_close(ss_dataset *dataset)
     }
     close_current(dataset);
     ss__stream_close(&dataset->stream);
-    for (size_t i = 0; dataset->files != NULL && i < dataset->paths.n; i++) {
+    for (size_t i = 0; dataset->files != NULL && i < dataset->use.paths.n; i++) {
         ss__stream_close(&dataset->files[i].stream);
     }
     ss__free(dataset->files);
-    ss__paths_release(&dataset->paths);
+    ss__remotes_release(&dataset->remotes);
+    ss__repo_use_release(&dataset->use);
     ss__free(dataset->given_column);
     ss__free(dataset->given_format);
     ss__free(dataset->text_column);
@@ -393,7 +428,7 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
     if (dataset->has_failed) {
         return ss__fail(err, SS_E_DATA, "the rows ended with an error before");
     }
-    while (!*has_row && dataset->current < dataset->paths.n) {
+    while (!*has_row && dataset->current < dataset->use.paths.n) {
         const struct ss__reader *reader = dataset->files[dataset->current].reader;
         SS_TRY(reader->next(dataset->state, record, has_row, err));
         if (!*has_row) {
@@ -406,7 +441,7 @@ out:
     if (status != SS_OK) {
         dataset->has_failed = true;
         *has_row = false;
-        ss__err_in_file(err, dataset->paths.items[dataset->current]);
+        ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
         ss__err_at_row(err, dataset->next_id);
     }
     return status;
@@ -464,7 +499,7 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
         row->id = dataset->next_id++;
         row->kind = kind_of(&record);
         row->repaired = record.repaired;
-        row->file = dataset->paths.items[dataset->current];
+        row->file = dataset->use.paths.items[dataset->current];
         dataset->n_repaired += record.repaired;
         row->text =
             record.is_null || record.text.n_bytes == 0 ? (struct ss_text){"", 0} : record.text;
@@ -549,17 +584,24 @@ uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
 
 void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
 {
-    const char *format = dataset->files[0].reader->format;
-    for (size_t i = 1; i < dataset->paths.n; i++) {
-        if (dataset->files[i].reader != dataset->files[0].reader) {
+    const struct ss__reader *first = dataset->files[0].reader;
+    const struct ss__repo_use *use = &dataset->use;
+    const char *format = first == NULL ? "" : first->format;
+    for (size_t i = 1; i < use->paths.n; i++) {
+        const struct ss__reader *reader = dataset->files[i].reader;
+        if (reader != NULL && reader != first) { /* files elsewhere: as far as seen */
             format = "mixed";
         }
     }
     *out = (struct ss_dataset_info){
         .format = format,
         .text_column = dataset->text_column == NULL ? "" : dataset->text_column,
-        .n_files = dataset->paths.n,
-        .files = (const char *const *)dataset->paths.items,
+        .n_files = dataset->use.paths.n,
+        .files = (const char *const *)dataset->use.paths.items,
+        .repository = use->repository == NULL ? "" : use->repository,
+        .commit = use->commit == NULL ? "" : use->commit,
+        .config = use->config == NULL ? "" : use->config,
+        .split = use->split == NULL ? "" : use->split,
     };
 }
 

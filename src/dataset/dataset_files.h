@@ -3,6 +3,7 @@
 #define SS_DATASET_FILES_H
 
 #include "dataset/dataset_priv.h"
+#include "dataset/repo.h"
 
 /* ---- files (dataset_paths.c) ---- */
 
@@ -17,22 +18,38 @@ SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
                                        struct ss__paths *out, ss_err *err);
 void ss__paths_release(struct ss__paths *paths);
 
-/* ---- repositories (dataset_repo.c) ---- */
+/* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
 
-/* How the files of a repository are read, where its card says so. */
-struct ss__repo_reading {
-    const char *format; /* a constant, or NULL */
-    ss_text_unit text_unit;
-    char delimiter; /* 0: that of the format */
+struct ss__hub;
+
+/* The files that were found, and how they are read where a repository's card says so. */
+struct ss__repo_use {
+    const struct ss_log *log;                   /* borrowed */
+    struct ss__paths paths;                     /* in reading order */
+    bool keeps;                                 /* files of the hub come into its cache */
+    char *repository, *commit, *config, *split; /* NULL where there is no repository */
+    const char *format;                         /* a constant, or NULL */
+    ss_text_unit text_unit;                     /* as given before, or what the card says */
+    char delimiter;                             /* 0: that of the format */
 };
+void ss__repo_use_release(struct ss__repo_use *use);
 
-/* The files that make a split of a folder laid out like a dataset repository, in reading order.
- * `reading` holds what was given before and keeps it where the card says nothing.
- * Errors: as ss__repo_choose, SS_E_IO. */
-SS_MUST_USE ss_status ss__repo_files(const char *folder,
-                                     const struct ss_dataset_options *options,
-                                     struct ss__paths *out, struct ss__repo_reading *reading,
-                                     ss_err *err);
+/* Files of paths, folders, patterns, repositories and addresses. `hub` may be NULL if no path
+ * is remote. Errors: as ss_dataset_open; then too *use must be released. */
+SS_MUST_USE ss_status ss__repo_files(const char *const *paths, size_t n_paths,
+                                     const struct ss__repo_wish *wish, struct ss__hub *hub,
+                                     struct ss__repo_use *use, ss_err *err);
+
+/* The same for one name on the hub. */
+SS_MUST_USE ss_status ss__hub_files(struct ss__hub *hub, const char *text,
+                                    const struct ss__repo_wish *wish, struct ss__repo_use *use,
+                                    ss_err *err);
+
+/* Note what was chosen of a repository (`choice` NULL: files by name), and say what a user
+ * might not expect. */
+SS_MUST_USE ss_status ss__repo_note_choice(const char *name, const char *commit,
+                                           const struct ss__repo_choice *choice,
+                                           struct ss__repo_use *use, ss_err *err);
 
 /* ---- formats (dataset_formats.c) ---- */
 

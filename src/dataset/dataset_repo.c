@@ -1,10 +1,20 @@
-/* Datasets that are repositories: which files are read, and how. */
+/* From what a user named to the files of a dataset: folders, repositories, addresses. */
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
+#include "dataset/dataset_remote.h"
 #include "dataset/repo.h"
+#include "net/hub.h"
+
+/* ---- what was chosen ---- */
+
+static ss_status copy(const char *text, char **out, ss_err *err)
+{
+    ss__free(*out);
+    *out = ss__strdup(text);
+    return *out == NULL ? ss__fail_nomem(err, "a name") : SS_OK;
+}
 
 /* Say what a user might not expect of a choice. */
 static void say_choice(const struct ss_log *log, const char *name,
@@ -22,51 +32,62 @@ static void say_choice(const struct ss_log *log, const char *name,
     }
 }
 
-static ss_status check_kind(const char *name, const struct ss__repo_choice *choice, ss_err *err)
-{
-    return choice->kind == NULL || choice->kind->is_readable
-               ? SS_OK
-               : ss__fail_file(err, name, SS_E_UNSUPPORTED,
-                               "the dataset is of the kind '%s', which is not read; expected "
-                               "csv, json, parquet, arrow or text files",
-                               choice->kind->name);
-}
-
-static void take_reading(const struct ss__repo_choice *choice, struct ss__repo_reading *reading)
-{
-    reading->format = choice->format;
-    reading->delimiter = choice->delimiter;
-    if (choice->has_text_unit && reading->text_unit == SS_UNIT_LINE) {
-        reading->text_unit = choice->text_unit;
-    }
-}
-
-static ss_status take_paths(const char *folder, const struct ss__repo_choice *choice,
-                            struct ss__paths *out, ss_err *err)
+ss_status ss__repo_note_choice(const char *name, const char *commit,
+                               const struct ss__repo_choice *choice, struct ss__repo_use *use,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
-    for (size_t i = 0; i < choice->n; i++) {
-        SS_GROW(out->items, out->room, out->n + 1);
-        out->items[out->n] = ss__path_join(folder, choice->paths[i]);
-        if (out->items[out->n] == NULL) {
-            status = ss__fail_nomem(err, "a file name");
-            goto out;
-        }
-        out->n++;
+    SS_TRY(copy(name, &use->repository, err));
+    SS_TRY(copy(commit, &use->commit, err));
+    if (choice == NULL) {
+        goto out;
     }
+    SS_TRY(copy(choice->config, &use->config, err));
+    SS_TRY(copy(choice->split, &use->split, err));
+    use->format = choice->format;
+    use->delimiter = choice->delimiter;
+    if (choice->has_text_unit && use->text_unit == SS_UNIT_LINE) {
+        use->text_unit = choice->text_unit;
+    }
+    say_choice(use->log, name, choice);
 out:
     return status;
 }
 
-ss_status ss__repo_files(const char *folder, const struct ss_dataset_options *options,
-                         struct ss__paths *out, struct ss__repo_reading *reading, ss_err *err)
+void ss__repo_use_release(struct ss__repo_use *use)
+{
+    ss__paths_release(&use->paths);
+    ss__free(use->repository);
+    ss__free(use->commit);
+    ss__free(use->config);
+    ss__free(use->split);
+    *use = (struct ss__repo_use){.log = NULL};
+}
+
+/* ---- folders ---- */
+
+static ss_status take_path(struct ss__paths *out, char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (path == NULL) {
+        return ss__fail_nomem(err, "a file name");
+    }
+    SS_GROW(out->items, out->room, out->n + 1);
+    out->items[out->n++] = path;
+    path = NULL;
+out:
+    ss__free(path);
+    return status;
+}
+
+static ss_status add_folder(const char *folder, const struct ss__repo_wish *wish,
+                            struct ss__repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
     char **paths = NULL;
     size_t n_paths = 0;
     struct ss__repo_card card = {.configs = NULL};
     struct ss__repo_choice choice = {.kind = NULL};
-    const struct ss__repo_wish wish = {options->config, options->split};
     if (ss__path_look(folder) != SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
                      "is no folder: --split and --config choose from a dataset repository");
@@ -74,14 +95,76 @@ ss_status ss__repo_files(const char *folder, const struct ss_dataset_options *op
     SS_TRY(ss__repo_list_folder(folder, &paths, &n_paths, err));
     SS_TRY(ss__repo_folder_card(folder, &card, err));
     const struct ss__repo repo = {folder, (const char *const *)paths, n_paths, &card};
-    SS_TRY(ss__repo_choose(&repo, &wish, &choice, err));
-    SS_TRY(check_kind(folder, &choice, err));
-    say_choice(&options->log, folder, &choice);
-    take_reading(&choice, reading);
-    SS_TRY(take_paths(folder, &choice, out, err));
+    SS_TRY(ss__repo_choose(&repo, wish, &choice, err));
+    SS_TRY(ss__repo_note_choice(folder, "", &choice, use, err));
+    for (size_t i = 0; i < choice.n; i++) {
+        SS_TRY(take_path(&use->paths, ss__path_join(folder, choice.paths[i]), err));
+    }
 out:
     ss__repo_choice_release(&choice);
     ss__repo_card_release(&card);
     ss__list_release(paths, n_paths);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static ss_status add_local(const char *path, struct ss__repo_use *use, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__paths found = {.items = NULL};
+    SS_TRY(ss__paths_expand(&path, 1, &found, err));
+    for (size_t i = 0; i < found.n; i++) {
+        char *item = found.items[i];
+        found.items[i] = NULL;
+        SS_TRY(take_path(&use->paths, item, err));
+    }
+out:
+    ss__paths_release(&found);
+    return status;
+}
+
+static ss_status add_one(const char *path, const struct ss__repo_wish *wish,
+                         struct ss__hub *hub, struct ss__repo_use *use, ss_err *err)
+{
+    const bool chooses = wish->split != NULL || wish->config != NULL;
+    if (ss__hub_is_reference(path)) {
+        return ss__hub_files(hub, path, wish, use, err);
+    }
+    if (ss__is_remote(path)) {
+        return chooses ? ss__fail_file(err, path, SS_E_USAGE,
+                                       "--split and --config choose from a dataset repository")
+                       : take_path(&use->paths, ss__strdup(path), err);
+    }
+    return chooses ? add_folder(path, wish, use, err) : add_local(path, use, err);
+}
+
+static bool any_remote(const char *const *paths, size_t n_paths)
+{
+    for (size_t i = 0; i < n_paths; i++) {
+        if (ss__is_remote(paths[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ss_status ss__repo_files(const char *const *paths, size_t n_paths,
+                         const struct ss__repo_wish *wish, struct ss__hub *hub,
+                         struct ss__repo_use *use, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const bool chooses = wish->split != NULL || wish->config != NULL;
+    if (chooses && n_paths != 1) {
+        SS_FAIL(SS_E_USAGE, "a split or configuration is chosen of one dataset, not of %zu",
+                n_paths);
+    }
+    if (!chooses && !any_remote(paths, n_paths)) {
+        return ss__paths_expand(paths, n_paths, &use->paths, err);
+    }
+    for (size_t i = 0; i < n_paths; i++) {
+        SS_TRY(add_one(paths[i], wish, hub, use, err));
+    }
+out:
     return status;
 }

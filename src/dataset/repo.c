@@ -536,6 +536,19 @@ out:
     return status;
 }
 
+/* Known and not read is said before a split is missed that only the files of another kind have.
+ */
+static ss_status check_kind(const struct chooser *chooser, ss_err *err)
+{
+    const struct ss__repo_kind *kind = chooser->out->kind;
+    return kind == NULL || kind->is_readable
+               ? SS_OK
+               : ss__fail_file(err, chooser->repo->name, SS_E_UNSUPPORTED,
+                               "the dataset is of the kind '%s', which is not read; expected "
+                               "csv, json, parquet, arrow or text files",
+                               kind->name);
+}
+
 static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wish,
                         struct files *files, ss_err *err)
 {
@@ -550,6 +563,7 @@ static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wis
         SS_TRY(ss__fail_nomem(err, "a configuration"));
     }
     SS_TRY(find_kind(chooser, card->n_configs == 0 ? NULL : &card->configs[0], err));
+    SS_TRY(check_kind(chooser, err));
     struct place place = {config == NULL ? "" : config->data_dir, config};
     if (config == NULL || !config->has_data_files) {
         SS_TRY(find_defaults(chooser, place.folder, err));
@@ -558,6 +572,7 @@ static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wis
     SS_TRY(choose_split(chooser, &place, wish->split, files, err));
     if (out->kind == NULL) {
         out->kind = ss__repo_kind_of(files->items, files->n, &out->format);
+        SS_TRY(check_kind(chooser, err));
     }
     if (config == NULL && out->kind != NULL) {
         drop_others(out->kind, files);

@@ -120,15 +120,15 @@ struct ss__repo_choice {
     const char *format; /* for all files, or NULL */
     ss_text_unit text_unit;
     bool has_text_unit;
-    char delimiter;      /* of csv; 0: that of the format */
+    char delimiter;       /* of csv; 0: that of the format */
     const char *repeated; /* a file that is read twice, or NULL */
-    const char *ignored; /* options of the card that no reader knows, or NULL */
+    const char *ignored;  /* options of the card that no reader knows, or NULL */
 };
 
 /* Choose files. Errors: SS_E_USAGE (no such configuration or split, or one must be chosen: the
  * sentence lists them; a slice), SS_E_NOINPUT (no data), SS_E_DATA (a card that contradicts
- * itself), SS_E_UNSUPPORTED (a loading script; an option of a reader that is not known here),
- * SS_E_NOMEM. On error *out is empty. */
+ * itself), SS_E_UNSUPPORTED (a loading script, a kind of files or an option of a reader that is
+ * not read), SS_E_NOMEM. On error *out is empty. */
 SS_MUST_USE ss_status ss__repo_choose(const struct ss__repo *repo,
                                       const struct ss__repo_wish *wish,
                                       struct ss__repo_choice *out, ss_err *err);

@@ -123,6 +123,12 @@ static ss_status put_dataset(struct ss__json_writer *writer,
     ss__put_text(writer, "name", manifest->run->info.dataset_name);
     ss__put_text(writer, "format", info.format);
     ss__put_text(writer, "text_column", info.text_column);
+    if (info.repository[0] != '\0') {
+        ss__put_text(writer, "repository", info.repository);
+        ss__put_text(writer, "commit", info.commit);
+        ss__put_text(writer, "config", info.config);
+        ss__put_text(writer, "split", info.split);
+    }
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < info.n_files; i++) {
         SS_TRY(put_file(writer, info.files[i], err));

@@ -1,0 +1,457 @@
+/* Datasets on the hub: which files of a repository are read.
+ *
+ *   hf:ORG/NAME[@REV]                     configuration and split of the repository
+ *   hf://datasets/ORG/NAME[@REV]/PATH     a file, a folder or a pattern in it
+ *
+ * The revision is asked for once and pinned: every file is read at that commit. Files that the
+ * cache has are read from there. A repository whose own files are of a kind that is not read
+ * has often been converted by the hub: revision refs/convert/parquet holds
+ * CONFIG/SPLIT/NNNN.parquet, or CONFIG/partial-SPLIT/… of the first gigabytes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/dataset_files.h"
+#include "dataset/repo.h"
+#include "net/hub.h"
+
+#define CONVERTED "refs/convert/parquet"
+
+enum { MAX_CARD_BYTES = 64 << 20 };
+
+/* A repository that is looked at. */
+struct looking {
+    struct ss__hub *hub;
+    struct ss__hub_name name; /* its revision is a commit once the tree is there */
+    bool keeps;               /* what is read comes into the cache */
+    struct ss__hub_tree tree;
+    const char **paths; /* [tree.n], views */
+    struct ss__repo_card card;
+    char title[SS__HUB_ID_BYTES + 4]; /* "hf:org/name" */
+};
+
+static void release_looking(struct looking *looking)
+{
+    ss__free(looking->paths);
+    ss__hub_tree_release(&looking->tree);
+    ss__repo_card_release(&looking->card);
+}
+
+/* ---- the listing ---- */
+
+/* Let the cache know the revision that was asked for, and have the card. */
+static ss_status keep_card(const struct looking *looking, ss_err *err)
+{
+    struct ss__hub_name readme = looking->name;
+    char *path = NULL;
+    snprintf(readme.path, sizeof readme.path, "README.md");
+    const ss_status status = ss__hub_get(looking->hub, &readme, false, &path, NULL, err);
+    ss__free(path);
+    return status;
+}
+
+static ss_status list_files(struct looking *looking, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_name whole = looking->name;
+    whole.path[0] = '\0';
+    if (looking->keeps) {
+        SS_TRY(keep_card(looking, err));
+    }
+    SS_TRY(ss__hub_list(looking->hub, &whole, &looking->tree, err));
+    SS_ALLOC(looking->paths, looking->tree.n);
+    for (size_t i = 0; i < looking->tree.n; i++) {
+        looking->paths[i] = looking->tree.entries[i].path;
+    }
+    snprintf(looking->name.revision, sizeof looking->name.revision, "%s", looking->tree.commit);
+out:
+    return status;
+}
+
+/* The place of a file in the cache, if it is there; else NULL. */
+static char *find_kept(const struct looking *looking, const char *path)
+{
+    struct ss__buf place = {.data = NULL};
+    ss__buf_printf(&place, "%s/datasets--", ss__hub_cache_dir(looking->hub));
+    for (const char *c = looking->name.id; *c != '\0'; c++) {
+        ss__buf_add(&place, *c == '/' ? "--" : c, *c == '/' ? 2 : 1);
+    }
+    ss__buf_printf(&place, "/snapshots/%s/%s", looking->tree.commit, path);
+    const char *text = ss__buf_text(&place);
+    char *found =
+        text != NULL && ss__path_look(text) == SS__PATH_FILE ? ss__strdup(text) : NULL;
+    ss__buf_release(&place);
+    return found;
+}
+
+static ss_status add_file(const struct looking *looking, const char *path,
+                          struct ss__paths *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf name = {.data = NULL};
+    SS_GROW(out->items, out->room, out->n + 1);
+    out->items[out->n] = find_kept(looking, path);
+    if (out->items[out->n] == NULL) {
+        ss__buf_printf(&name, "hf://datasets/%s@%s/%s", looking->name.id, looking->tree.commit,
+                       path);
+        const char *text = ss__buf_text(&name);
+        out->items[out->n] = text == NULL ? NULL : ss__strdup(text);
+    }
+    if (out->items[out->n] == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    out->n++;
+out:
+    ss__buf_release(&name);
+    return status;
+}
+
+/* ---- the card ---- */
+
+static bool has_file(const struct looking *looking, const char *path)
+{
+    for (size_t i = 0; i < looking->tree.n; i++) {
+        if (strcmp(looking->paths[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A small file into memory, from the cache or, keeping nothing, from the hub. */
+static ss_status read_small(const struct looking *looking, const char *path,
+                            struct ss__buf *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__net_remote *remote = NULL;
+    struct ss__hub_name name = looking->name;
+    uint64_t n_bytes = 0;
+    char *kept = find_kept(looking, path);
+    if (kept != NULL) {
+        SS_TRY(ss__file_read(kept, MAX_CARD_BYTES, out, err));
+        goto out;
+    }
+    snprintf(name.path, sizeof name.path, "%s", path);
+    SS_TRY(ss__hub_remote(looking->hub, &name, false, &remote, NULL, err));
+    SS_TRY(ss__net_remote_size(remote, &n_bytes, err));
+    if (n_bytes > MAX_CARD_BYTES) { /* SS_NOWHERE too */
+        SS_FAIL_FILE(path, SS_E_LIMIT, "is larger than %d bytes, or of unknown size",
+                     MAX_CARD_BYTES);
+    }
+    char *data = ss__buf_reserve(out, (size_t)n_bytes);
+    if (data == NULL) {
+        SS_TRY(ss__buf_check(out, err));
+        goto out;
+    }
+    SS_TRY(ss__net_remote_read_into(remote, 0, (size_t)n_bytes, data, err));
+    out->n_bytes += (size_t)n_bytes;
+out:
+    ss__net_remote_free(remote);
+    ss__free(kept);
+    return status;
+}
+
+static ss_status read_card(struct looking *looking, ss_err *err)
+{
+    static const struct {
+        const char *path;
+        bool is_bare;
+    } files[] = {{"README.md", false}, {".huggingface.yaml", true}};
+    ss_status status = SS_OK;
+    struct ss__buf text = {.data = NULL};
+    char file[SS__HUB_ID_BYTES + 32];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (!has_file(looking, files[i].path)) {
+            continue;
+        }
+        text.n_bytes = 0;
+        snprintf(file, sizeof file, "%s/%s", looking->title, files[i].path);
+        SS_TRY(read_small(looking, files[i].path, &text, err));
+        const struct ss_text view = {text.data == NULL ? "" : text.data, text.n_bytes};
+        SS_TRY(ss__repo_card_read(file, view, files[i].is_bare, &looking->card, err));
+    }
+out:
+    ss__buf_release(&text);
+    return status;
+}
+
+/* ---- a path or pattern ---- */
+
+static bool is_below(const char *folder, const char *path)
+{
+    const size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+/* A file by its name; of a folder or pattern the files of known formats. */
+static ss_status add_path(struct looking *looking, struct ss__paths *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *wanted = looking->name.path;
+    const size_t n_before = out->n;
+    for (size_t i = 0; i < looking->tree.n; i++) {
+        const char *path = looking->paths[i];
+        const bool is_it = strcmp(path, wanted) == 0;
+        const bool is_in = ss__repo_is_pattern(wanted)
+                               ? ss__repo_match(wanted, path)
+                               : is_below(wanted, path) && ss__repo_match("**", path);
+        if (is_it || (is_in && ss__format_knows_name(path))) {
+            SS_TRY(add_file(looking, path, out, err));
+        }
+    }
+    if (out->n == n_before) {
+        SS_FAIL_FILE(looking->title, SS_E_NOINPUT,
+                     "has no file of a known format at '%.300s' in revision %s", wanted,
+                     looking->tree.commit);
+    }
+out:
+    return status;
+}
+
+/* ---- what the hub converted ---- */
+
+/* Whether a path is CONFIG/SPLIT/NAME.parquet; the parts are copied. */
+static bool parse_converted(const char *path, char config[256], char split[256])
+{
+    const char *slash = strchr(path, '/');
+    const char *next = slash == NULL ? NULL : strchr(slash + 1, '/');
+    if (next == NULL || strchr(next + 1, '/') != NULL || slash - path > 255 ||
+        next - slash > 255 || strstr(next, ".parquet") == NULL) {
+        return false;
+    }
+    snprintf(config, 256, "%.*s", (int)(slash - path), path);
+    snprintf(split, 256, "%.*s", (int)(next - slash - 1), slash + 1);
+    return true;
+}
+
+static const char *plain_split(const char *split)
+{
+    static const char partial[] = "partial-";
+    return strncmp(split, partial, sizeof partial - 1) == 0 ? split + sizeof partial - 1
+                                                            : split;
+}
+
+/* The configuration or split of a name in a growing list; NULL when memory ran out. */
+static struct ss__repo_config *need_config(struct ss__repo_card *card, const char *name)
+{
+    void *grown = card->configs;
+    for (size_t i = 0; i < card->n_configs; i++) {
+        if (strcmp(card->configs[i].name, name) == 0) {
+            return &card->configs[i];
+        }
+    }
+    if (!ss__grow(&grown, &card->configs_room, card->n_configs + 1, sizeof *card->configs)) {
+        return NULL;
+    }
+    card->configs = grown;
+    struct ss__repo_config *config = &card->configs[card->n_configs++];
+    *config =
+        (struct ss__repo_config){.name = ss__arena_strndup(&card->arena, name, strlen(name)),
+                                 .data_dir = "",
+                                 .has_data_files = true};
+    return config->name == NULL ? NULL : config;
+}
+
+static struct ss__repo_split *need_split(struct ss__repo_card *card,
+                                         struct ss__repo_config *config, const char *name)
+{
+    void *grown = config->splits;
+    for (size_t i = 0; i < config->n_splits; i++) {
+        if (strcmp(config->splits[i].name, name) == 0) {
+            return &config->splits[i];
+        }
+    }
+    if (!ss__grow(&grown, &config->splits_room, config->n_splits + 1, sizeof *config->splits)) {
+        return NULL;
+    }
+    config->splits = grown;
+    struct ss__repo_split *split = &config->splits[config->n_splits++];
+    *split =
+        (struct ss__repo_split){.name = ss__arena_strndup(&card->arena, name, strlen(name))};
+    return split->name == NULL ? NULL : split;
+}
+
+/* A card that says of the converted files what their folders say. */
+static ss_status make_card(struct looking *looking, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__repo_card *card = &looking->card;
+    for (size_t i = 0; i < looking->tree.n; i++) {
+        char config_name[256], split_name[256];
+        if (!parse_converted(looking->paths[i], config_name, split_name)) {
+            continue;
+        }
+        struct ss__repo_config *config = need_config(card, config_name);
+        struct ss__repo_split *split =
+            config == NULL ? NULL : need_split(card, config, plain_split(split_name));
+        if (split == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a list of splits"));
+        }
+        SS_GROW(split->patterns, split->room, split->n + 1);
+        split->patterns[split->n++] = looking->paths[i];
+    }
+out:
+    return status;
+}
+
+static bool is_partial(const struct ss__repo_choice *choice)
+{
+    for (size_t i = 0; i < choice->n; i++) {
+        if (strstr(choice->paths[i], "/partial-") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The commit that the files were converted from, "" if the server does not tell. */
+static void ask_converted_from(const struct looking *looking, char commit[SS__HUB_COMMIT_BYTES])
+{
+    static const char default_hub[] = "https://huggingface.co";
+    struct ss__buf url = {.data = NULL};
+    struct ss__net_answer answer = {0};
+    const char *endpoint = ss__hub_endpoint(looking->hub);
+    const bool is_default = strcmp(endpoint, default_hub) == 0;
+    commit[0] = '\0';
+    ss__buf_printf(&url, "%s/splits?dataset=",
+                   is_default ? "https://datasets-server.huggingface.co" : endpoint);
+    ss__url_quote(&url, looking->name.id, "");
+    const struct ss__net_request request = {
+        .url = ss__buf_text(&url),
+        .authorization = is_default ? NULL : ss__hub_authorization(looking->hub)};
+    if (request.url != NULL &&
+        ss__net_send(ss__hub_net(looking->hub), &request, &answer, NULL) == SS_OK) {
+        const char *revision = ss__net_header(&answer, "X-Revision");
+        if (revision != NULL && ss__hub_is_commit(revision)) {
+            snprintf(commit, SS__HUB_COMMIT_BYTES, "%s", revision);
+        }
+    }
+    ss__net_answer_release(&answer);
+    ss__buf_release(&url);
+}
+
+static void say_converted(const struct ss_log *log, const struct looking *converted,
+                          const char *commit, const struct ss__repo_choice *choice)
+{
+    char from[SS__HUB_COMMIT_BYTES];
+    ask_converted_from(converted, from);
+    if (strcmp(from, commit) == 0) {
+        ss__log(
+            log, SS_LEVEL_NOTICE,
+            "%s: its own files are not read here; rows come from the Parquet files that the "
+            "hub made of them",
+            converted->title);
+    } else {
+        ss__log(
+            log, SS_LEVEL_WARNING,
+            "%s: its own files are not read here; rows come from the Parquet files that the "
+            "hub made of %s%s, not of %s",
+            converted->title, from[0] == '\0' ? "a revision it does not tell" : "revision ",
+            from, commit);
+    }
+    if (is_partial(choice)) {
+        ss__log(log, SS_LEVEL_WARNING,
+                "%s: the hub converted only the first part of split '%s', so these are not all "
+                "of its rows",
+                converted->title, choice->split);
+    }
+}
+
+/* ---- a repository ---- */
+
+static ss_status choose(const struct looking *looking, const struct ss__repo_wish *wish,
+                        struct ss__repo_choice *out, ss_err *err)
+{
+    const struct ss__repo repo = {looking->title, looking->paths, looking->tree.n,
+                                  &looking->card};
+    return ss__repo_choose(&repo, wish, out, err);
+}
+
+static ss_status add_choice(const struct looking *looking, const struct ss__repo_choice *choice,
+                            struct ss__repo_use *use, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < choice->n; i++) {
+        SS_TRY(add_file(looking, choice->paths[i], &use->paths, err));
+    }
+    SS_TRY(ss__repo_note_choice(looking->title, looking->tree.commit, choice, use, err));
+out:
+    return status;
+}
+
+/* Use the converted files instead; `refusal` says why the own ones are not read, and stands if
+ * there are none. */
+static ss_status use_converted(const struct looking *own, const struct ss__repo_wish *wish,
+                               const ss_err *refusal, struct ss__repo_use *use, ss_err *err)
+{
+    struct looking converted = {.hub = own->hub, .name = own->name, .keeps = own->keeps};
+    struct ss__repo_choice choice = {.kind = NULL};
+    ss_status status = SS_OK;
+    snprintf(converted.name.revision, sizeof converted.name.revision, "%s", CONVERTED);
+    memcpy(converted.title, own->title, sizeof converted.title);
+    status = list_files(&converted, err);
+    if (status == SS_OK) {
+        status = make_card(&converted, err);
+    }
+    if (status == SS_E_NOINPUT || (status == SS_OK && converted.card.n_configs == 0)) {
+        status = refusal->code;
+        if (err != NULL) {
+            *err = *refusal;
+        }
+    }
+    SS_TRY(status);
+    SS_TRY(choose(&converted, wish, &choice, err));
+    say_converted(use->log, &converted, own->tree.commit, &choice);
+    SS_TRY(add_choice(&converted, &choice, use, err));
+out:
+    ss__repo_choice_release(&choice);
+    release_looking(&converted);
+    return status;
+}
+
+static ss_status add_repository(struct looking *looking, const struct ss__repo_wish *wish,
+                                struct ss__repo_use *use, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_err refusal;
+    struct ss__repo_choice choice = {.kind = NULL};
+    SS_TRY(read_card(looking, err));
+    status = choose(looking, wish, &choice, &refusal);
+    if (status == SS_E_UNSUPPORTED) {
+        status = use_converted(looking, wish, &refusal, use, err);
+        goto out;
+    }
+    if (status != SS_OK) {
+        if (err != NULL) {
+            *err = refusal;
+        }
+        goto out;
+    }
+    SS_TRY(add_choice(looking, &choice, use, err));
+out:
+    ss__repo_choice_release(&choice);
+    return status;
+}
+
+ss_status ss__hub_files(struct ss__hub *hub, const char *text, const struct ss__repo_wish *wish,
+                        struct ss__repo_use *use, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct looking looking = {.hub = hub, .keeps = use->keeps};
+    SS_TRY(ss__hub_parse(text, SS__HUB_DATASET, &looking.name, err));
+    if (looking.name.kind != SS__HUB_DATASET) {
+        SS_FAIL(SS_E_USAGE, "'%.300s' is no dataset; expected hf:ORG/NAME", text);
+    }
+    snprintf(looking.title, sizeof looking.title, "hf:%s", looking.name.id);
+    SS_TRY(list_files(&looking, err));
+    if (looking.name.path[0] != '\0') {
+        SS_TRY(add_path(&looking, &use->paths, err));
+        SS_TRY(ss__repo_note_choice(looking.title, looking.tree.commit, NULL, use, err));
+    } else {
+        SS_TRY(add_repository(&looking, wish, use, err));
+    }
+out:
+    release_looking(&looking);
+    return status;
+}

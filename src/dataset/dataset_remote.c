@@ -1,0 +1,231 @@
+/* Opening files that are elsewhere, and beginning on the next one in time. */
+#include "dataset/dataset_remote.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/hub.h"
+
+char *ss__remote_file_name(const char *name)
+{
+    const bool is_address = ss__is_remote(name) && strncmp(name, "hf:", 3) != 0;
+    return ss__strndup(name, is_address ? strcspn(name, "?#") : strlen(name));
+}
+
+/* Whether a file is read in parts: Parquet by its name, not packed. */
+static bool wants_map(const char *name)
+{
+    static const char *const packed[] = {".gz", ".zst", ".bz2", ".xz", ".zstd", ".bgz"};
+    char *file = ss__remote_file_name(name);
+    const size_t n = file == NULL ? 0 : strlen(file);
+    bool is_parquet = file != NULL && ss__format_by_name(file) == &ss__reader_parquet;
+    for (size_t i = 0; i < sizeof packed / sizeof packed[0]; i++) {
+        const size_t n_end = strlen(packed[i]);
+        is_parquet &= n < n_end || strcmp(file + n - n_end, packed[i]) != 0;
+    }
+    ss__free(file);
+    return is_parquet;
+}
+
+/* Begin on the next file, if it is elsewhere; a failure shows when it is opened. */
+static void begin_next(void *user)
+{
+    struct ss__remotes *remotes = user;
+    const size_t next = remotes->current + 1;
+    const char *name = next < remotes->paths->n ? remotes->paths->items[next] : "";
+    struct ss__ahead *reader = remotes->readers[next % 2];
+    if (remotes->keeper != NULL || !ss__is_remote(name) || ss__ahead_name(reader) != NULL) {
+        return;
+    }
+    const ss_status status = wants_map(name)
+                                 ? ss__ahead_map(reader, name, *remotes->column, NULL)
+                                 : ss__ahead_stream(reader, name, NULL);
+    (void)status;
+}
+
+static ss_status make_readers(struct ss__remotes *remotes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__ahead_options options = {.offline = remotes->offline,
+                                              .is_interrupted = remotes->interrupted,
+                                              .log = remotes->log,
+                                              .when_idle = begin_next,
+                                              .user = remotes};
+    for (size_t i = 0; i < 2 && remotes->readers[i] == NULL; i++) {
+        SS_TRY(ss__ahead_new(&options, &remotes->readers[i], err));
+    }
+out:
+    return status;
+}
+
+/* The reader of a file, already at it if it was begun. */
+static struct ss__ahead *take_reader(struct ss__remotes *remotes, size_t current,
+                                     bool *is_begun)
+{
+    struct ss__ahead *reader = remotes->readers[current % 2];
+    const char *begun = ss__ahead_name(reader);
+    *is_begun = begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0;
+    remotes->current = current;
+    return reader;
+}
+
+static ss_status read_ahead(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
+{
+    return ss__ahead_read(user, out, n, n_read, err);
+}
+
+static ss_status open_stream(struct ss__remotes *remotes, size_t current,
+                             struct ss__stream *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool is_begun = false;
+    const char *name = remotes->paths->items[current];
+    struct ss__ahead *reader = take_reader(remotes, current, &is_begun);
+    const struct ss__stream_source source = {read_ahead, reader};
+    if (!is_begun || wants_map(name)) {
+        SS_TRY(ss__ahead_stream(reader, name, err));
+    }
+    SS_TRY(ss__stream_open_source(name, &source, out, err));
+out:
+    return status;
+}
+
+static ss_status open_map(struct ss__remotes *remotes, size_t current, struct ss__map *map,
+                          struct ss__ahead **ahead, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool is_begun = false;
+    const char *name = remotes->paths->items[current];
+    *ahead = NULL;
+    *map = (struct ss__map){.data = NULL};
+    if (!wants_map(name)) {
+        return SS_OK;
+    }
+    struct ss__ahead *reader = take_reader(remotes, current, &is_begun);
+    if (!is_begun) {
+        SS_TRY(ss__ahead_map(reader, name, NULL, err));
+    }
+    status = ss__ahead_head(reader, map, err);
+    if (status == SS_E_UNSUPPORTED) { /* no parts to be had: the whole file must come */
+        ss__ahead_stop(reader);
+        return SS_OK;
+    }
+    *ahead = status == SS_OK ? reader : NULL;
+out:
+    return status;
+}
+
+static ss_status keep_file(struct ss__remotes *remotes, const char *name, char **out,
+                           ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_name parsed;
+    *out = NULL;
+    if (remotes->keeper == NULL || !ss__hub_is_reference(name)) {
+        return SS_OK;
+    }
+    SS_TRY(ss__hub_parse(name, SS__HUB_DATASET, &parsed, err));
+    SS_TRY(ss__hub_get(remotes->keeper, &parsed, true, out, NULL, err));
+out:
+    return status;
+}
+
+ss_status ss__remotes_open(struct ss__remotes *remotes, size_t current,
+                           struct ss__stream *stream, struct ss__map *map,
+                           struct ss__ahead **ahead, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *kept = NULL;
+    const char *path = remotes->paths->items[current];
+    if (!ss__is_remote(path)) {
+        remotes->current = current;
+        return ss__stream_open(path, stream, err);
+    }
+    SS_TRY(keep_file(remotes, path, &kept, err));
+    if (kept != NULL) {
+        SS_TRY(ss__stream_open(kept, stream, err));
+        goto out;
+    }
+    SS_TRY(open_map(remotes, current, map, ahead, err));
+    if (*ahead == NULL) {
+        SS_TRY(open_stream(remotes, current, stream, err));
+    }
+out:
+    ss__free(kept);
+    return status;
+}
+
+void ss__remotes_close(struct ss__remotes *remotes, size_t current)
+{
+    struct ss__ahead *reader = remotes->readers[current % 2];
+    const char *begun = reader == NULL ? NULL : ss__ahead_name(reader);
+    if (begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0) {
+        ss__ahead_stop(reader);
+    }
+}
+
+void ss__remotes_release(struct ss__remotes *remotes)
+{
+    ss__ahead_free(remotes->readers[0]);
+    ss__ahead_free(remotes->readers[1]);
+    ss__hub_free(remotes->keeper);
+    *remotes = (struct ss__remotes){.paths = NULL};
+}
+
+/* ---- finding files ---- */
+
+/* Sentences of a client of the hub go where the dataset's do at that time. */
+static void forward(void *user, ss_level level, const char *sentence)
+{
+    ss__log(user, level, "%s", sentence);
+}
+
+static int is_interrupted(void *user)
+{
+    const struct ss__remotes *remotes = user;
+    return atomic_load(remotes->interrupted);
+}
+
+static ss_status make_hub(struct ss__remotes *remotes, struct ss__hub **out, ss_err *err)
+{
+    struct ss__hub_options options = {.net = ss__net_options_from_environment()};
+    options.net.offline |= remotes->offline;
+    options.net.log = (struct ss_log){forward, remotes->log};
+    options.net.stop = (struct ss__net_stop){is_interrupted, remotes};
+    return ss__hub_new(&options, out, err);
+}
+
+static bool any_remote(const char *const *paths, size_t n)
+{
+    bool found = false;
+    for (size_t i = 0; i < n; i++) {
+        found |= ss__is_remote(paths[i]);
+    }
+    return found;
+}
+
+ss_status ss__remotes_find(struct ss__remotes *remotes, const char *const *paths,
+                           size_t n_paths, const struct ss_dataset_options *options,
+                           struct ss__repo_use *use, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub *hub = NULL;
+    const struct ss__repo_wish wish = {options == NULL ? NULL : options->config,
+                                       options == NULL ? NULL : options->split};
+    use->keeps = options != NULL && options->cache_dataset;
+    remotes->offline = options != NULL && options->offline;
+    if (any_remote(paths, n_paths)) {
+        SS_TRY(make_hub(remotes, &hub, err));
+    }
+    SS_TRY(ss__repo_files(paths, n_paths, &wish, hub, use, err));
+    if (any_remote((const char *const *)use->paths.items, use->paths.n)) {
+        SS_TRY(make_readers(remotes, err));
+    }
+    if (use->keeps) {
+        remotes->keeper = hub;
+        hub = NULL;
+    }
+out:
+    ss__hub_free(hub);
+    return status;
+}
