@@ -349,7 +349,7 @@ def damaged(rng, line):
     out = list(line[rng.randrange(len(line) + 1):][:rng.choice([20, 80, 300])])
     for _ in range(rng.choice([0, 1, 1, 3, 8])):
         odd = rng.choice([lambda: chr(rng.choice(ALL_POINTS)), lambda: random_text(rng)[:40], lambda: "'" + rng.choice("stdmlrvSTDM\u017f"),
-                          lambda: rng.choice(["<mask>", "<s>", "</s>", "<pad>", "<unk>", "  <mask>", "\u2581", "<0x41>", "</w>", "@@"]),
+                          lambda: rng.choice(["<mask>", "<s>", "</s>", "<pad>", "<unk>", "  <mask>", "\u2581", "<0x41>", "</w>", "@@", "<unk>NOTUSED", "<s>NOTUSED"]),
                           lambda: rng.choice([" ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u200b", "\x00", "\x85"]) * rng.randint(1, 4),
                           lambda: rng.choice("0123456789\u00bd\u0663\u2167") * rng.randint(1, 7)])
         out.insert(rng.randint(0, len(out)), odd())
@@ -365,17 +365,21 @@ def trained_texts(rng, n, lines):
 def check_trained(driver, scratch, count, options):
     import trained_tokenizers as trained
     lines = [line.rstrip("\n") for line in open(options.lines)] if options.lines else trained.sample_lines()
-    for name, train in trained.kinds(lines[:4000]).items():
+    makers = {name: lambda path, train=train, roberta=not name.startswith("unigram"):
+              trained.write_folder(path, trained.finish(train(), roberta)) for name, train in trained.kinds(lines[:4000]).items()}
+    makers.update(trained.class_folders(lines[:4000]))
+    for name, make in makers.items():
         if options.kinds and name not in options.kinds:
             continue
-        folder = os.path.join(scratch, name)
-        trained.write_folder(folder, trained.finish(train(), not name.startswith("unigram")))
+        folder = os.path.join(options.keep or scratch, name)
+        make(folder)
         reference, before = load_reference(folder), count.wrong
         rng = random.Random(f"{options.seed} {name}")
         for at in range(0, options.texts, 50000):
             texts = trained_texts(rng, min(50000, options.texts - at), lines)
             count.add(name, texts, [json.loads(x) for x in drive(driver, "ids", folder, texts)], reference_ids(reference, texts))
-        lists = [reference.backend_tokenizer.encode(t).ids for t in texts[:300]]
+        # what is decoded is a C string, which a NUL would end
+        lists = [reference.backend_tokenizer.encode(t).ids for t in texts[:300] if "\0" not in t]
         check_decoding(count, driver, folder, reference, lists, False)
         print(f"{name}: {options.texts} texts, {count.wrong - before} differ", flush=True)
 
@@ -397,6 +401,7 @@ def main():
     some.add_argument("--seed", type=int, default=1)
     some.add_argument("--lines", help="a file of texts to train on and to damage")
     some.add_argument("--kinds", nargs="*", help="only these")
+    some.add_argument("--keep", help="make the folders here")
     files = modes.add_parser("files")
     files.add_argument("folder")
     files.add_argument("files", nargs="+")

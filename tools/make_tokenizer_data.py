@@ -6,13 +6,14 @@
 OUT/texts.json holds the texts; OUT/<name>/ a tokenizer folder of one kind; OUT/<name>.expected.json the reference's
 ids for every text, and the decoding of some lists of ids. With SHARED, the folder of shared test material,
 OUT/corpora-ids.json holds the SHA-256 of the ids of every line of its text corpora, by file, for two of its models.
-Needs transformers and tokenizers."""
+Needs transformers, tokenizers and sentencepiece."""
 import hashlib
 import json
 import os
 import random
 import shutil
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check_tokenizer as check  # noqa: E402
@@ -146,13 +147,35 @@ def folders():
     }
 
 
-def trained_folders():
-    """Small tokenizers of every kind that is trained, for the generic class."""
-    lines = trained.sample_lines(400)
+# The kinds that are kept; check_tokenizer.py trained has them all.
+TRAINED = """bpe-bytes bpe-bytes-space bpe-bytes-nfc bpe-bytes-whole bpe-gpt4 bpe-gpt4o bpe-digits bpe-contiguous bpe-llama
+bpe-unknown bpe-fused bpe-suffix bpe-prefix bpe-first unigram unigram-meta unigram-bytes unigram-never unigram-first
+unigram-previous unigram-map""".split()
+CLASSES = "roberta-space roberta-files xlm-roberta xlm-roberta-model xlm-roberta-user camembert camembert-model".split()
+
+# A small map of characters: letters of several forms, sequences, some that vanish, some that become more.
+RULES = [("\uff21", "A"), ("\uff22", "B"), ("\ufb01", "fi"), ("\u00e9", "e"), ("e\u0301", "\u00e9"), ("\u2167", "VIII"), ("\t", " "),
+         ("\n", " "), ("\r", " "), ("\u3000", " "), ("\u00a0", " "), ("\u200b", ""), ("\u00ad", ""), ("\u00b2", "2"), ("\u2026", "..."),
+         ("\u212a", "K"), ("\uff76", "\u30ab"), ("\uff76\uff9e", "\u30ac"), ("\u304b\u3099", "\u304c"), ("\u1100\u1161", "\uac00"),
+         ("\u0915\u093c", "\u0958"), ("\U0001f600", ":)"), ("\u00a9", "(c)"), ("\u00df", "ss"), ("\u0130", "i\u0307")]
+
+
+def trained_folders(scratch):
+    """Small tokenizers that are trained: of the generic class, and folders of the known ones."""
+    lines, rules = trained.sample_lines(400), os.path.join(scratch, "rules.tsv")
+    with open(rules, "w") as out:
+        out.writelines("\t".join(" ".join(f"{ord(c):X}" for c in x) for x in rule) + "\n" for rule in RULES)
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "mask_token": "<mask>", "unk_token": "<unk>", "pad_token": "<pad>"}
-    for name, train in trained.kinds(lines, 340).items():
-        tokenizer = trained.finish(train(), not name.startswith("unigram"))
+    makers = trained.kinds(lines, 340, rules)
+    for name in TRAINED:
+        tokenizer = trained.finish(makers[name](), not name.startswith("unigram"))
         yield name, {"tokenizer.json": json.loads(tokenizer.to_str()), "tokenizer_config.json": config}
+    makers = trained.class_folders(lines, 340, rules)
+    for name in CLASSES:
+        folder = os.path.join(scratch, name)
+        makers[name](folder)
+        files = {file: open(os.path.join(folder, file), "rb").read() for file in sorted(os.listdir(folder))}
+        yield name, {file: json.loads(data) if file.endswith(".json") else data for file, data in files.items()}
 
 
 def digest_corpora(shared):
@@ -171,18 +194,20 @@ def digest_corpora(shared):
 
 
 def main():
-    out = sys.argv[1]
+    out, scratch = sys.argv[1], tempfile.mkdtemp()
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     inputs = texts()
     write_rows(os.path.join(out, "texts.json"), inputs)
     rng = random.Random(30)
-    for name, files in [*folders().items(), *trained_folders()]:
+    for name, files in [*folders().items(), *trained_folders(scratch)]:
         folder = os.path.join(out, name)
         os.makedirs(folder)
         for file, content in files.items():
             path = os.path.join(folder, file)
-            if file == "vocab.txt":
+            if isinstance(content, bytes):
+                open(path, "wb").write(content)
+            elif file == "vocab.txt":
                 open(path, "w", newline="").write("".join(t + "\n" for t in content))
             else:
                 write(path, content)
@@ -200,6 +225,7 @@ def main():
             os.remove(made)
         expected = {"n_vocab": n_vocab, "ids": ids, "decoded": decoded, **({"lower_first_ids": lowered} if lowered else {})}
         write(os.path.join(out, name + ".expected.json"), expected)
+    shutil.rmtree(scratch)
     if len(sys.argv) > 2:
         with open(os.path.join(out, "corpora-ids.json"), "w") as digests:
             json.dump(digest_corpora(sys.argv[2]), digests, indent=1)

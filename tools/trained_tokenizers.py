@@ -3,7 +3,8 @@
 
     trained_tokenizers.py OUT [TEXTS]      write every kind to OUT/<name>, trained on the lines of TEXTS
 
-Used by check_tokenizer.py and make_tokenizer_data.py. Needs the tokenizers library."""
+Used by check_tokenizer.py and make_tokenizer_data.py. Needs the tokenizers and sentencepiece libraries."""
+import io
 import json
 import os
 import random
@@ -72,7 +73,7 @@ def finish(tokenizer, roberta=True):
     return tokenizer
 
 
-def kinds(lines, size=600):
+def kinds(lines, size=600, rule="nmt_nfkc"):
     """Name to a function that trains it."""
     byte, split, seq = pre_tokenizers.ByteLevel, pre_tokenizers.Split, pre_tokenizers.Sequence
     meta, white = pre_tokenizers.Metaspace, pre_tokenizers.WhitespaceSplit
@@ -106,8 +107,81 @@ def kinds(lines, size=600):
         "unigram-never": lambda: unigram(lines, meta(prepend_scheme="never"), size, normalizers.NFKD()),
         "unigram-first": lambda: unigram(lines, meta(prepend_scheme="first"), size, strip),
         "unigram-unsplit": lambda: unigram(lines, meta(prepend_scheme="first", split=False), size, normalizers.NFKC()),
+        "unigram-map": lambda: precompiled(lines, size, rule),
+        "unigram-map-fold": lambda: precompiled(lines, size, rule.replace("nfkc", "nfkc_cf"), squeeze=True, splits=seq([white(), meta()])),
         "unigram-previous": lambda: unigram(lines, seq([split(" ", "merged_with_previous"), split("a", "removed"),
                                                         pre_tokenizers.CharDelimiterSplit("-")]), size),
+    }
+
+
+def sentencepiece_model(lines, size, rule="nmt_nfkc", **options):
+    """A trained sentencepiece.bpe.model, and what is in it; `rule` names a map of characters, or a file of rules."""
+    import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type="unigram",
+                                             minloglevel=2, hard_vocab_limit=False,
+                                             num_threads=1, **options,
+                                             **{"normalization_rule_tsv" if "/" in rule else "normalization_rule_name": rule})
+    parsed = sentencepiece_model_pb2.ModelProto()
+    parsed.ParseFromString(model.getvalue())
+    return model.getvalue(), parsed
+
+
+def precompiled(lines, size, rule, **more):
+    """Unigram with the map of characters of a sentencepiece model in front, for tokenizer.json."""
+    _, model = sentencepiece_model(lines, size, rule)
+    first = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    vocab = first + [(p.piece, p.score) for p in model.pieces[3:]] + [("<mask>", 0.0)]
+    tokenizer = Tokenizer(models.Unigram(vocab, unk_id=3, byte_fallback=False))
+    charsmap = normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap)
+    tokenizer.normalizer = normalizers.Sequence([charsmap, normalizers.Replace(Regex(" {2,}"), " ")]) if more.get("squeeze") else charsmap
+    tokenizer.pre_tokenizer = more.get("splits") or pre_tokenizers.Metaspace()
+    return finish(tokenizer, False)
+
+
+def class_folders(lines, size=600, rule="nmt_nfkc"):
+    """Folders of the known classes: name to a function that writes one to a path."""
+    def put(path, name, content):
+        os.makedirs(path, exist_ok=True)
+        with open(os.path.join(path, name), "wb" if isinstance(content, bytes) else "w") as out:
+            out.write(content) if isinstance(content, bytes) else json.dump(content, out)
+
+    def byte_pairs(path, config, as_json=True):
+        tokenizer = finish(bpe(lines, pre_tokenizers.ByteLevel(False), size))
+        state = json.loads(tokenizer.to_str())
+        put(path, "config.json", {"model_type": "roberta"})
+        put(path, "tokenizer_config.json", config)
+        if as_json:
+            return put(path, "tokenizer.json", state)
+        put(path, "vocab.json", state["model"]["vocab"])
+        put(path, "merges.txt", ("#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in state["model"]["merges"])).encode())
+
+    def sentences(path, model_type, config, rule=rule, **options):
+        put(path, "config.json", {"model_type": model_type})
+        put(path, "tokenizer_config.json", config)
+        put(path, "sentencepiece.bpe.model", sentencepiece_model(lines, size, rule, **options)[0])
+
+    def unigram_json(path, model_type, config, **more):
+        put(path, "config.json", {"model_type": model_type})
+        put(path, "tokenizer_config.json", config)
+        put(path, "tokenizer.json", json.loads(precompiled(lines, size, rule, **more).to_str()))
+
+    listed = {"0": {"content": "<s>"}, "3": {"content": "<unk>"}, "9": {"content": "QQ", "single_word": True}}
+    mask = {"content": "<mask>", "lstrip": True, "special": True, "__type": "AddedToken"}
+    return {
+        "roberta": lambda p: byte_pairs(p, {"tokenizer_class": "RobertaTokenizer"}),
+        "roberta-space": lambda p: byte_pairs(p, {"tokenizer_class": "RobertaTokenizerFast", "add_prefix_space": True}),
+        "roberta-files": lambda p: byte_pairs(p, {"mask_token": mask, "additional_special_tokens": ["QQ"]}, False),
+        "xlm-roberta": lambda p: unigram_json(p, "bert", {"tokenizer_class": "XLMRobertaTokenizer", "mask_token": mask}, squeeze=True),
+        "xlm-roberta-model": lambda p: sentences(p, "xlm-roberta", {"tokenizer_class": "XLMRobertaTokenizer"}),
+        "xlm-roberta-user": lambda p: sentences(p, "xlm-roberta", {"mask_token": mask, "add_prefix_space": False}, rule.replace("nmt_nfkc", "nfkc_cf"),
+                                                user_defined_symbols=["QQ", "<x>"], control_symbols=["<c>"]),
+        "xlm-roberta-identity": lambda p: sentences(p, "xlm-roberta", {"added_tokens_decoder": listed}, "identity"),
+        "camembert": lambda p: unigram_json(p, "camembert", {"tokenizer_class": "CamembertTokenizerFast"}),
+        "camembert-listed": lambda p: unigram_json(p, "camembert", {"additional_special_tokens": ["[E1]"], "do_lower_case": True}),
+        "camembert-model": lambda p: sentences(p, "camembert", {"additional_special_tokens": ["[E1]"]}),
+        "camembert-user": lambda p: sentences(p, "camembert", {}, user_defined_symbols=["QQ"]),
     }
 
 
@@ -124,6 +198,8 @@ def main():
     for name, train in kinds(lines).items():
         write_folder(os.path.join(sys.argv[1], name), finish(train(), not name.startswith("unigram")))
         print(name, flush=True)
+    for name, write in class_folders(lines).items():
+        write(os.path.join(sys.argv[1], name))
 
 
 if __name__ == "__main__":

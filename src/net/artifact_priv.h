@@ -2,6 +2,7 @@
 #ifndef SS_NET_ARTIFACT_PRIV_H
 #define SS_NET_ARTIFACT_PRIV_H
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "net/artifact.h"
@@ -54,9 +55,5 @@ void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest);
 const struct ss__artifact_entry *
 ss__artifact_manifest_find(const struct ss__artifact_manifest *manifest, const char *path);
 
-/* Bytes of base64 text, at most n_room; false if it is not base64. */
-bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t n_room,
-                       size_t *n_out);
-void ss__base64_add(struct ss__buf *out, const void *data, size_t n_bytes);
 
 #endif

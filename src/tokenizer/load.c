@@ -18,6 +18,18 @@
 
 static const double ABSURD_LENGTH = 1e9; /* "no limit" is written as 10^30 */
 
+static const struct ss__first_piece xlm_roberta_pieces[] = {{.role = "bos_token"},
+                                                            {.role = "pad_token"},
+                                                            {.role = "eos_token"},
+                                                            {.role = "unk_token"},
+                                                            {0}};
+static const struct ss__first_piece camembert_pieces[] = {
+    {.text = "<s>NOTUSED"},
+    {.role = "pad_token"},
+    {.text = "</s>NOTUSED"},
+    {.role = "unk_token"},
+    {.text = "<unk>NOTUSED", .score = -100},
+    {0}};
 static const char *const camembert_tokens[] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED",
                                                NULL};
 
@@ -28,10 +40,11 @@ static const struct ss__tokenizer_class classes[] = {
     {"MPNetTokenizer", "mpnet", &ss__bert_kind, SS__ROLES_MPNET, true, AROUND_BERT},
     {"RobertaTokenizer", "roberta", &ss__bpe_kind, SS__ROLES_ROBERTA, AROUND_BERT},
     {"XLMRobertaTokenizer", "xlm-roberta", &ss__unigram_kind, SS__ROLES_ROBERTA,
-     .begin = "bos_token", .end = "eos_token", .unknown_piece = 3},
+     .begin = "bos_token", .end = "eos_token", .unknown_piece = 3,
+     .first_pieces = xlm_roberta_pieces, .n_replaced = 3},
     {"CamembertTokenizer", "camembert", &ss__unigram_kind, SS__ROLES_ROBERTA, true,
      .begin = "bos_token", .end = "eos_token", .unknown_piece = -1,
-     .more_tokens = camembert_tokens},
+     .more_tokens = camembert_tokens, .first_pieces = camembert_pieces, .n_replaced = 1},
     {.name = "PreTrainedTokenizer"}, /* with "Fast" behind it, which is dropped */
     {.name = "TokenizersBackend"},
 };
@@ -156,6 +169,7 @@ static void release_files(struct ss__loading *loading)
     release_json(&loading->model_config);
     ss__free(loading->vocab_path);
     ss__free(loading->merges_path);
+    ss__free(loading->kept);
 }
 
 /* ---- class ---- */
@@ -278,12 +292,16 @@ out:
 /* A hash of all that decides the ids of a word. */
 static uint64_t fingerprint_of(const struct ss__tokenizer *self)
 {
+    const struct ss__charsmap *map = &self->charsmap;
     uint64_t steps = 0;
     for (size_t i = 0; i < self->normalizer.n_steps; i++) {
         const struct ss__normal_step *step = &self->normalizer.steps[i];
-        const uint64_t parts[] = {steps, (uint64_t)step->kind,
+        const uint64_t parts[] = {steps,
+                                  (uint64_t)step->kind,
                                   ss__hash64(step->from, step->n_from * sizeof *step->from),
-                                  ss__hash64(step->to, step->n_to * sizeof *step->to)};
+                                  ss__hash64(step->to, step->n_to * sizeof *step->to),
+                                  ss__hash64(map->units, map->n_units * sizeof *map->units),
+                                  ss__hash64(map->text, map->n_text)};
         steps = ss__hash64(parts, sizeof parts);
     }
     const struct ss__bpe *bpe = &self->bpe;
@@ -368,6 +386,7 @@ void ss__tokenizer_free(struct ss__tokenizer *self)
     ss__vocab_release(&self->vocab);
     ss__added_release(&self->added);
     ss__arena_release(&self->texts);
+    ss__charsmap_release(&self->charsmap);
     ss__free(self->bpe.merges);
     ss__free(self->unigram.scores);
     ss__free(self);

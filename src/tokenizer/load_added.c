@@ -298,14 +298,11 @@ static bool is_role_key(const char *key)
     return false;
 }
 
-/* Tokens of a model's own: keys such as "query_token", and lists of extra special tokens. */
-static ss_status add_extra(struct ss__loading *loading, ss_err *err)
+/* Tokens of a model's own: keys such as "query_token". */
+static ss_status add_own_keys(struct ss__loading *loading, ss_err *err)
 {
-    static const char *const lists[] = {"extra_special_tokens", "additional_special_tokens"};
     static const char suffix[] = "_token";
     ss_status status = SS_OK;
-    const char *const *more = loading->class->more_tokens;
-    bool has_list = false;
     const char *key = NULL;
     json_t *value = NULL;
     json_object_foreach(loading->config.root, key, value)
@@ -316,18 +313,55 @@ static ss_status add_extra(struct ss__loading *loading, ss_err *err)
             SS_TRY(add_new(loading, value, token_text(value), false, err));
         }
     }
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        const json_t *list = find_value(loading, lists[i]);
-        has_list = has_list || list != NULL;
-        for (size_t j = 0; j < json_array_size(list); j++) {
-            const json_t *item = json_array_get(list, j);
-            if (token_text(item) != NULL) {
-                SS_TRY(add_new(loading, item, token_text(item), false, err));
-            }
+out:
+    return status;
+}
+
+/* A list of extra special tokens; *found tells whether there is one. */
+static ss_status add_list(struct ss__loading *loading, const char *key, bool *found,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *list = find_value(loading, key);
+    *found = *found || list != NULL;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        if (token_text(item) != NULL) {
+            SS_TRY(add_new(loading, item, token_text(item), false, err));
         }
     }
-    for (size_t i = 0; !has_list && more != NULL && more[i] != NULL; i++) {
-        SS_TRY(add_new(loading, NULL, more[i], false, err));
+out:
+    return status;
+}
+
+/* Tokens that a SentencePiece file has beside its ordinary pieces. */
+static ss_status add_kept(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < loading->n_kept; i++) {
+        const struct ss__kept_token *kept = &loading->kept[i];
+        const struct ss__added_token token = {
+            .text = kept->text.data, .n_bytes = kept->text.n_bytes, .special = kept->special};
+        if (ss__added_find(&loading->self->added, token.text, token.n_bytes) == NULL) {
+            SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab, &token, err));
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status add_extra(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *const *more = loading->class->more_tokens;
+    bool has_list = false;
+    SS_TRY(add_own_keys(loading, err));
+    SS_TRY(add_list(loading, "extra_special_tokens", &has_list, err));
+    SS_TRY(add_kept(loading, err));
+    SS_TRY(add_list(loading, "additional_special_tokens", &has_list, err));
+    has_list = has_list || loading->n_kept > 0;
+    for (; !has_list && more != NULL && *more != NULL; more++) {
+        SS_TRY(add_new(loading, NULL, *more, false, err));
     }
 out:
     return status;

@@ -1,6 +1,7 @@
 /* The normaliser: of tokenizer.json for the generic class, or as the known classes make it. */
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "tokenizer/load_priv.h"
@@ -164,6 +165,35 @@ out:
     return status;
 }
 
+static ss_status push_map(struct ss__tokenizer *self, ss_err *err)
+{
+    const struct ss__normal_step step = {.kind = SS__STEP_CHARSMAP, .map = &self->charsmap};
+    return ss__normalizer_push_step(&self->normalizer, &step, err);
+}
+
+static ss_status push_precompiled(const struct reading *reading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const json_t *text = json_object_get(reading->object, "precompiled_charsmap");
+    const size_t n_text = json_string_length(text); /* 0 unless it is a string */
+    uint8_t *data = NULL;
+    size_t n_bytes = 0;
+    if (reading->self->charsmap.units != NULL) {
+        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
+                     "the normalizer has more than one precompiled map");
+    }
+    SS_ALLOC(data, n_text + 1);
+    if (!ss__base64_decode(json_string_value(text), n_text, data, n_text, &n_bytes)) {
+        SS_FAIL_FILE(reading->path, SS_E_DATA,
+                     "the precompiled map of characters is not base64");
+    }
+    SS_TRY(ss__charsmap_parse((const char *)data, n_bytes, &reading->self->charsmap, err));
+    SS_TRY(push_map(reading->self, err));
+out:
+    ss__free(data);
+    return status;
+}
+
 /* Normalizers that are one step, or that a function reads. */
 static ss_status push_simple(const struct reading *reading, ss_err *err)
 {
@@ -182,6 +212,7 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
         {"Strip", push_strip, 0},
         {"Prepend", push_prepend, 0},
         {"Replace", push_replace, 0},
+        {"Precompiled", push_precompiled, 0},
     };
     for (size_t i = 0; i < sizeof simple / sizeof simple[0]; i++) {
         if (ss__json_is_type(reading->object, simple[i].type)) {
@@ -191,8 +222,8 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
     }
     return ss__fail_file(err, reading->path, SS_E_UNSUPPORTED,
                          "the normalizer '%.40s' is not supported; BertNormalizer, Lowercase, "
-                         "NFC, NFD, NFKC, NFKD, Nmt, Prepend, Replace, Strip, StripAccents "
-                         "and sequences of them are",
+                         "NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, "
+                         "StripAccents and sequences of them are",
                          ss__json_type(reading->object));
 }
 
@@ -250,11 +281,29 @@ out:
     return status;
 }
 
+/* The map of the first Precompiled normaliser, alone or in a sequence. */
+static const json_t *find_precompiled(const json_t *normalizer)
+{
+    const json_t *list = json_object_get(normalizer, "normalizers");
+    if (ss__json_is_type(normalizer, "Precompiled")) {
+        return normalizer;
+    }
+    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < json_array_size(list);
+         i++) {
+        if (ss__json_is_type(json_array_get(list, i), "Precompiled")) {
+            return json_array_get(list, i);
+        }
+    }
+    return NULL;
+}
+
 ss_status ss__load_charsmap(struct ss__loading *loading, ss_err *err)
 {
-    const json_t *object = json_object_get(loading->tokenizer.root, "normalizer");
-    return ss__json_is_type(object, "Precompiled")
-               ? ss__fail_file(err, loading->tokenizer.path, SS_E_UNSUPPORTED,
-                               "the normalizer 'Precompiled' is not supported")
-               : SS_OK;
+    const json_t *root = loading->tokenizer.root;
+    const struct reading reading = {loading->self, loading->tokenizer.path,
+                                    find_precompiled(json_object_get(root, "normalizer"))};
+    if (reading.object != NULL) {
+        return push_precompiled(&reading, err);
+    }
+    return loading->self->charsmap.units == NULL ? SS_OK : push_map(loading->self, err);
 }

@@ -108,6 +108,9 @@ static ss_status load_xlm_roberta(struct ss__loading *loading, ss_err *err)
     struct ss__tokenizer *self = loading->self;
     bool mark_first = true;
     SS_TRY(ss__json_bool(config->path, config->root, "add_prefix_space", &mark_first, err));
+    if (loading->options->lower_case_first) {
+        SS_TRY(ss__normalizer_push(&self->normalizer, SS__STEP_LOWER, err));
+    }
     SS_TRY(ss__load_charsmap(loading, err));
     SS_TRY(ss__add_mark_splitters(self, mark_first, err));
     self->decoder.joining = SS__JOIN_MARKS;

@@ -13,6 +13,18 @@ struct ss__json_file {
     json_t *root; /* NULL if there is no such file */
 };
 
+/* A piece that stands before those of a SentencePiece file: a token with a role, or a text. */
+struct ss__first_piece {
+    const char *role, *text;
+    double score;
+};
+
+/* A token that a SentencePiece file has beside its ordinary pieces. */
+struct ss__kept_token {
+    struct ss_text text;
+    bool special;
+};
+
 /* How a tokenizer class is built: the known classes make their own pipeline and take only the
  * vocabulary and the added tokens from tokenizer.json; the generic one takes all from there. */
 struct ss__tokenizer_class {
@@ -24,6 +36,8 @@ struct ss__tokenizer_class {
     const char *begin, *end;        /* roles of what stands around a text */
     int32_t unknown_piece;          /* of Unigram; -1: the one that is called as the role */
     const char *const *more_tokens; /* special ones that it has by itself, ended by NULL */
+    const struct ss__first_piece *first_pieces; /* ended by an empty one */
+    size_t n_replaced; /* how many of the first pieces of a SentencePiece file are left out */
 };
 
 struct ss__loading {
@@ -33,6 +47,8 @@ struct ss__loading {
     struct ss__json_file tokenizer, config, special_map, added_map, model_config;
     char *vocab_path, *merges_path; /* of the vocabulary where there is no tokenizer.json */
     const char *unknown_text;
+    struct ss__kept_token *kept; /* of a SentencePiece file: instead of the config's list */
+    size_t n_kept, n_kept_room;
     struct ss__tokenizer *self; /* being filled */
 };
 
@@ -67,7 +83,8 @@ SS_MUST_USE ss_status ss__load_splitters(struct ss__loading *loading, ss_err *er
 /* The begin and end ids of the generic class; after the added tokens. */
 SS_MUST_USE ss_status ss__load_template(struct ss__loading *loading, ss_err *err);
 
-/* The normaliser of the known sentence-piece classes. */
+/* The normaliser of the known sentence-piece classes: the compiled map of tokenizer.json, or
+ * the one that the model's file had. */
 SS_MUST_USE ss_status ss__load_charsmap(struct ss__loading *loading, ss_err *err);
 /* The splitters of the known byte-level and sentence-piece classes. */
 SS_MUST_USE ss_status ss__add_byte_splitter(struct ss__tokenizer *tokenizer, bool space_first,

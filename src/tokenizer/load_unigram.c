@@ -136,9 +136,3 @@ ss_status ss__load_unigram(struct ss__loading *loading, const json_t *model, ss_
 out:
     return status;
 }
-
-ss_status ss__load_sentencepiece(struct ss__loading *loading, ss_err *err)
-{
-    return ss__fail_file(err, loading->vocab_path, SS_E_UNSUPPORTED,
-                         "a tokenizer of this file alone is not supported; tokenizer.json is");
-}

@@ -300,6 +300,12 @@ out:
     return status;
 }
 
+static ss_status map_clusters(const struct ss__normal_step *step,
+                              struct ss__normal_scratch *scratch, ss_err *err)
+{
+    return ss__charsmap_run(step->map, &scratch->points, &scratch->other, err);
+}
+
 /* ---- all together ---- */
 
 typedef ss_status rewrite_fn(const struct ss__normal_step *step,
@@ -325,6 +331,7 @@ static const struct {
     [SS__STEP_PREPEND] = {NULL, prepend, SS__ASCII_REWRITTEN},
     [SS__STEP_REPLACE] = {NULL, replace, SS__ASCII_REWRITTEN},
     [SS__STEP_REPLACE_SPACES] = {NULL, replace, SS__ASCII_REWRITTEN},
+    [SS__STEP_CHARSMAP] = {NULL, map_clusters, SS__ASCII_REWRITTEN},
 };
 
 ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,

@@ -116,18 +116,28 @@ typedef enum ss__step {
     SS__STEP_STRIP_ACCENTS,  /* remove Mn */
     SS__STEP_STRIP_MARKS,    /* remove M* */
     SS__STEP_LOWER,
-    SS__STEP_NMT,           /* drop controls, some other characters become U+0020 */
-    SS__STEP_STRIP_LEFT,    /* white space at the beginning */
-    SS__STEP_STRIP_RIGHT,   /* white space at the end */
-    SS__STEP_PREPEND,       /* `to` in front of a text that is not empty */
-    SS__STEP_REPLACE,       /* `from` by `to` */
-    SS__STEP_REPLACE_SPACES /* runs of two or more U+0020 by `to` */
+    SS__STEP_NMT,            /* drop controls, some other characters become U+0020 */
+    SS__STEP_STRIP_LEFT,     /* white space at the beginning */
+    SS__STEP_STRIP_RIGHT,    /* white space at the end */
+    SS__STEP_PREPEND,        /* `to` in front of a text that is not empty */
+    SS__STEP_REPLACE,        /* `from` by `to` */
+    SS__STEP_REPLACE_SPACES, /* runs of two or more U+0020 by `to` */
+    SS__STEP_CHARSMAP        /* clusters of characters by `map` */
 } ss__step;
+
+/* The compiled map of a sentence-piece model (charsmap.c). */
+struct ss__charsmap {
+    uint32_t *units; /* [n_units] */
+    char *text;
+    size_t n_units, n_text;
+    bool keeps[128]; /* ASCII characters that the map does not have */
+};
 
 struct ss__normal_step {
     ss__step kind;
     const uint32_t *from, *to;
     size_t n_from, n_to;
+    const struct ss__charsmap *map;
 };
 
 struct ss__normalizer {
@@ -145,6 +155,17 @@ struct ss__points {
     uint32_t *data;
     size_t n, n_room;
 };
+
+/* data is borrowed. */
+SS_MUST_USE ss_status ss__charsmap_parse(const char *data, size_t n_bytes,
+                                         struct ss__charsmap *map, ss_err *err);
+void ss__charsmap_release(struct ss__charsmap *map);
+/* Append to `out` what the points become. */
+SS_MUST_USE ss_status ss__charsmap_run(const struct ss__charsmap *map,
+                                       const struct ss__points *in, struct ss__points *out,
+                                       ss_err *err);
+/* Where the cluster of characters that begins at `at` ends (grapheme.c). */
+size_t ss__cluster_end(const struct ss__points *points, size_t at);
 
 /* Two buffers that the steps work between. */
 struct ss__normal_scratch {
@@ -235,6 +256,7 @@ struct ss__tokenizer {
     struct ss__added added;
     struct ss__normalizer normalizer;
     struct ss__arena texts; /* that the settings point to */
+    struct ss__charsmap charsmap;
     struct ss__decoder decoder;
     uint64_t fingerprint; /* of all that decides the ids of a word */
     int32_t begin[SS__MAX_TEMPLATE_IDS], end[SS__MAX_TEMPLATE_IDS];

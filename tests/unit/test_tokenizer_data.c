@@ -97,9 +97,7 @@ static void test_byte_pairs(void **state)
     check_folder("bpe-bytes-space");
     check_folder("bpe-bytes-nfc");
     check_folder("bpe-bytes-whole");
-    check_folder("bpe-bytes-no-regex");
     check_folder("bpe-gpt4");
-    check_folder("bpe-qwen");
     check_folder("bpe-gpt4o");
     check_folder("bpe-digits");
     check_folder("bpe-contiguous");
@@ -108,7 +106,6 @@ static void test_byte_pairs(void **state)
     check_folder("bpe-fused");
     check_folder("bpe-suffix");
     check_folder("bpe-prefix");
-    check_folder("bpe-none");
     check_folder("bpe-first");
 }
 
@@ -120,8 +117,25 @@ static void test_unigram(void **state)
     check_folder("unigram-bytes");
     check_folder("unigram-never");
     check_folder("unigram-first");
-    check_folder("unigram-unsplit");
     check_folder("unigram-previous");
+    check_folder("unigram-map");
+}
+
+static void test_byte_pair_classes(void **state)
+{
+    (void)state;
+    check_folder("roberta-space");
+    check_folder("roberta-files");
+}
+
+static void test_unigram_classes(void **state)
+{
+    (void)state;
+    check_folder("xlm-roberta");
+    check_folder("xlm-roberta-model");
+    check_folder("xlm-roberta-user");
+    check_folder("camembert");
+    check_folder("camembert-model");
 }
 
 static void test_settings(void **state)
@@ -158,9 +172,10 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_classes), cmocka_unit_test(test_added_tokens),
-        cmocka_unit_test(test_generic_class), cmocka_unit_test(test_byte_pairs),
-        cmocka_unit_test(test_unigram),       cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_known_classes),   cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_generic_class),   cmocka_unit_test(test_byte_pairs),
+        cmocka_unit_test(test_unigram),         cmocka_unit_test(test_byte_pair_classes),
+        cmocka_unit_test(test_unigram_classes), cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

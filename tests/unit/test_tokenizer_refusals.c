@@ -21,6 +21,9 @@ struct refusal {
     "{\"model\":{\"type\":\"Unigram\",\"unk_id\":" unknown ",\"vocab\":" vocab "}}"
 #define SPLITS(one)                                                                            \
     "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":" one "}"
+#define MAP(text)                                                                              \
+    WITH("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" text "\"}")
+#define XLM_ROBERTA "{\"tokenizer_class\":\"XLMRobertaTokenizer\"}"
 #define DIGITS "{\"type\":\"Digits\"}"
 #define NINE_SPLITS                                                                            \
     DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS        \
@@ -114,6 +117,25 @@ static const struct refusal refusals[] = {
      WITH("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},"
           "\"content\":\"\"}"),
      NULL, NULL, SS_E_UNSUPPORTED, "not empty"},
+    {"tokenizer.json", MAP("!!!!"), NULL, NULL, SS_E_DATA, "not base64"},
+    {"tokenizer.json", MAP("AAA"), NULL, NULL, SS_E_DATA, "not base64"},
+    {"tokenizer.json", MAP("AAAA"), NULL, NULL, SS_E_DATA, "3 bytes"},
+    {"tokenizer.json", MAP("/////wAA"), NULL, NULL, SS_E_DATA, "4294967295 bytes of trie"},
+    {"tokenizer.json", MAP("AAAAAP8="), NULL, NULL, SS_E_DATA, "not UTF-8"},
+    {"sentencepiece.bpe.model", "hello", "tokenizer_config.json", XLM_ROBERTA, SS_E_DATA,
+     "no SentencePiece model"},
+    {"sentencepiece.bpe.model", "\x0A\x7F", "tokenizer_config.json", XLM_ROBERTA, SS_E_DATA,
+     "no SentencePiece model"},
+    {"sentencepiece.bpe.model", "\x0A\x03\x0A\x01\xFF", "tokenizer_config.json", XLM_ROBERTA,
+     SS_E_DATA, "no SentencePiece model"},
+    {"sentencepiece.bpe.model", "\x0A\x03\x0A\x01x", "tokenizer_config.json", XLM_ROBERTA,
+     SS_E_DATA, "1 pieces, too few"},
+    {"sentencepiece.bpe.model", "\x12\x02\x18\x02", "tokenizer_config.json", XLM_ROBERTA,
+     SS_E_UNSUPPORTED, "Unigram"},
+    {"sentencepiece.bpe.model", "\x1A\x04\x12\x02xx", "tokenizer_config.json", XLM_ROBERTA,
+     SS_E_DATA, "2 bytes"},
+    {"vocab.txt", "a\n", "tokenizer_config.json", XLM_ROBERTA, SS_E_NOINPUT,
+     "sentencepiece.bpe.model"},
     {"tokenizer.json", WITH("\"post_processor\":{\"type\":\"Other\"}"), NULL, NULL,
      SS_E_UNSUPPORTED, "'Other'"},
     {"tokenizer.json",

@@ -1,7 +1,6 @@
-/* Base64 of RFC 4648, with padding. */
-#include <string.h>
+#include "base/base64.h"
 
-#include "net/artifact_priv.h"
+#include <string.h>
 
 static const char letters[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

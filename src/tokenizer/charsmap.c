@@ -1,0 +1,175 @@
+/* The compiled map of sentence-piece models: texts and what they become.
+ *
+ *   u32           bytes of the trie, little-endian like all that follows
+ *   u32 [n]       the trie, a double array: bits 0-7 and 31 label, 8 a value follows, 9-30
+ * offset bytes         texts that end with NUL; a value is where one begins
+ *
+ * The reference reads the map in a way of its own, which is kept: a cluster of characters of up
+ * to 5 bytes becomes what the shortest of its beginnings that the map has becomes, as a whole;
+ * of a longer cluster, or where the map has no beginning of it, each character becomes that. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "tokenizer/tokenizer_priv.h"
+
+enum { MAX_CLUSTER_BYTES = 5, MAX_UNITS = 1 << 24 };
+
+/* ---- the trie ---- */
+
+static uint32_t offset_of(uint32_t unit)
+{
+    return unit >> 10 << ((unit & UINT32_C(1) << 9) >> 6);
+}
+
+/* The value of the shortest beginning of a text that the trie has; false if it has none. */
+static bool find_beginning(const struct ss__charsmap *map, const char *text, size_t n_bytes,
+                           size_t *value)
+{
+    uint32_t at = map->n_units == 0 ? 0 : offset_of(map->units[0]);
+    for (size_t i = 0; i < n_bytes && text[i] != '\0'; i++) {
+        const uint8_t byte = (uint8_t)text[i];
+        at ^= byte;
+        if (at >= map->n_units || (map->units[at] & (UINT32_C(1) << 31 | 0xFF)) != byte) {
+            return false;
+        }
+        const uint32_t unit = map->units[at];
+        at ^= offset_of(unit);
+        if ((unit >> 8 & 1) != 0) {
+            *value = at < map->n_units ? map->units[at] & INT32_MAX : map->n_text;
+            return *value < map->n_text || (at < map->n_units && *value == map->n_text);
+        }
+    }
+    return false;
+}
+
+/* Append what a text becomes; false if the map does not have it. */
+static bool add_mapped(const struct ss__charsmap *map, const char *text, size_t n_bytes,
+                       struct ss__points *out, ss_status *status, ss_err *err)
+{
+    size_t start = 0;
+    if (!find_beginning(map, text, n_bytes, &start)) {
+        return false;
+    }
+    const size_t n = strnlen(map->text + start, map->n_text - start);
+    void *grown = out->data;
+    if (!ss__grow(&grown, &out->n_room, out->n + n, sizeof *out->data)) {
+        *status = ss__fail_nomem(err, "a text");
+        return true;
+    }
+    out->data = grown;
+    for (size_t i = 0; i < n; out->n++) {
+        out->data[out->n] = SS__REPLACEMENT;
+        i += ss__max_size(ss__utf8_decode(map->text + start + i, n - i, &out->data[out->n]), 1);
+    }
+    return true;
+}
+
+/* ---- texts ---- */
+
+/* The bytes of a cluster, or more than MAX_CLUSTER_BYTES if it is longer. */
+static size_t encode_cluster(const uint32_t *points, size_t n, char out[8])
+{
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < n && n_bytes <= MAX_CLUSTER_BYTES - 1; i++) {
+        char bytes[4];
+        const size_t n_more = ss__utf8_encode(points[i], bytes);
+        if (n_bytes + n_more > MAX_CLUSTER_BYTES) {
+            return MAX_CLUSTER_BYTES + 1;
+        }
+        memcpy(out + n_bytes, bytes, n_more);
+        n_bytes += n_more;
+        if (n_bytes == MAX_CLUSTER_BYTES && i + 1 < n) {
+            return MAX_CLUSTER_BYTES + 1;
+        }
+    }
+    return n_bytes;
+}
+
+static ss_status map_cluster(const struct ss__charsmap *map, const uint32_t *points, size_t n,
+                             struct ss__points *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char bytes[8];
+    const size_t n_bytes = encode_cluster(points, n, bytes);
+    if (n_bytes <= MAX_CLUSTER_BYTES && add_mapped(map, bytes, n_bytes, out, &status, err)) {
+        return status;
+    }
+    for (size_t i = 0; i < n && status == SS_OK; i++) {
+        const size_t n_point = ss__utf8_encode(points[i], bytes);
+        if (!add_mapped(map, bytes, n_point, out, &status, err)) {
+            SS_GROW(out->data, out->n_room, out->n + 1);
+            out->data[out->n++] = points[i];
+        }
+    }
+out:
+    return status;
+}
+
+ss_status ss__charsmap_run(const struct ss__charsmap *map, const struct ss__points *in,
+                           struct ss__points *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t at = 0; at < in->n;) {
+        const uint32_t c = in->data[at];
+        const bool is_alone = at + 1 == in->n || in->data[at + 1] < 0x80;
+        if (c < 0x80 && map->keeps[c] && is_alone) {
+            SS_GROW(out->data, out->n_room, out->n + 1);
+            out->data[out->n++] = c;
+            at++;
+            continue;
+        }
+        const size_t end = ss__cluster_end(in, at);
+        SS_TRY(map_cluster(map, in->data + at, end - at, out, err));
+        at = end;
+    }
+out:
+    return status;
+}
+
+/* ---- loading ---- */
+
+ss_status ss__charsmap_parse(const char *data, size_t n_bytes, struct ss__charsmap *map,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    uint32_t n_trie = 0;
+    *map = (struct ss__charsmap){0};
+    if (n_bytes >= sizeof n_trie) {
+        memcpy(&n_trie, data, sizeof n_trie);
+    }
+    if (n_bytes < sizeof n_trie || n_trie > n_bytes - sizeof n_trie || n_trie % 4 != 0 ||
+        n_trie / 4 > MAX_UNITS) {
+        SS_FAIL(SS_E_DATA,
+                "the precompiled map of characters has %zu bytes, which is not what it says "
+                "itself (%u bytes of trie)",
+                n_bytes, n_trie);
+    }
+    map->n_units = n_trie / 4;
+    map->n_text = n_bytes - sizeof n_trie - n_trie;
+    const char *text = data + sizeof n_trie + n_trie;
+    if (map->n_text > 0 && ss__utf8_valid_prefix(text, map->n_text) < map->n_text) {
+        SS_FAIL(SS_E_DATA, "the texts of the precompiled map of characters are not UTF-8");
+    }
+    SS_ALLOC(map->units, map->n_units + 1);
+    SS_ALLOC(map->text, map->n_text + 1);
+    memcpy(map->units, data + sizeof n_trie, n_trie);
+    memcpy(map->text, text, map->n_text);
+    for (unsigned c = 0; c < 128; c++) {
+        const char one = (char)c;
+        size_t ignored = 0;
+        map->keeps[c] = c != '\r' && !find_beginning(map, &one, 1, &ignored);
+    }
+out:
+    if (status != SS_OK) {
+        ss__charsmap_release(map);
+    }
+    return status;
+}
+
+void ss__charsmap_release(struct ss__charsmap *map)
+{
+    ss__free(map->units);
+    ss__free(map->text);
+    *map = (struct ss__charsmap){0};
+}
