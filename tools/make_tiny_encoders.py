@@ -373,8 +373,8 @@ def make_nomic_native():
 
 def nomic_forward(t, config, ids):
     """Nomic-BERT's published arithmetic for what transformers does not read: biases, a gate other than SiLU, heads
-    that turn in part, no token types. Post-norm; the gate is act(fc12 x), its factor fc11 x; of each head the first
-    `rotary` numbers turn, i with rotary / 2 + i."""
+    that turn in part, pairs of neighbours, no token types. Post-norm; the gate is act(fc12 x), its factor fc11 x; of
+    each head the first `rotary` numbers turn, i with rotary / 2 + i, or 2 i with 2 i + 1 where interleaved."""
     linear, norm = torch.nn.functional.linear, torch.nn.functional.layer_norm
     n_heads, d = config["n_head"], config["n_embd"] // config["n_head"]
     rotary = int(d * config["rotary_emb_fraction"])
@@ -390,8 +390,14 @@ def nomic_forward(t, config, ids):
         return norm(x, x.shape[-1:], t[name + ".weight"], t[name + ".bias"], config["layer_norm_epsilon"])
 
     def turn(x):
-        a, b, rest = x[..., :rotary // 2], x[..., rotary // 2:rotary], x[..., rotary:]
-        return torch.cat([a * cosine - b * sine, b * cosine + a * sine, rest], -1)
+        rest = x[..., rotary:]
+        if config["rotary_emb_interleaved"]:
+            a, b = x[..., 0:rotary:2], x[..., 1:rotary:2]
+            turned = torch.stack([a * cosine - b * sine, b * cosine + a * sine], -1).flatten(-2)
+        else:
+            a, b = x[..., :rotary // 2], x[..., rotary // 2:rotary]
+            turned = torch.cat([a * cosine - b * sine, b * cosine + a * sine], -1)
+        return torch.cat([turned, rest], -1)
 
     x = layer_norm("emb_ln", t["embeddings.word_embeddings.weight"][list(ids)])
     for i in range(config["n_layer"]):
@@ -405,21 +411,22 @@ def nomic_forward(t, config, ids):
     return x
 
 
-def make_nomic_variant():
+def make_nomic_variant(name="nomic-variant", seed=15, **more):
     """Switches of the published config that transformers does not read; computed here from its definition."""
-    name, width, inner = "nomic-variant", 24, 28
+    width, inner = 24, 28
     folder = f"{OUT}/{name}"
     config = nomic_config(hidden_size=width, num_attention_heads=2, intermediate_size=inner)
     change = dict(activation_function="geglu", qkv_proj_bias=True, mlp_fc1_bias=True, mlp_fc2_bias=True,
                   type_vocab_size=0, rotary_emb_fraction=0.5, rotary_emb_base=500, rotary_scaling_factor=2,
                   max_trained_positions=250)
+    change.update(more)
     shapes = {"embeddings.word_embeddings": (len(BERT), width), "emb_ln": (width,)}
     for i in range(LAYERS):
         for part, shape in {"attn.Wqkv": (3 * width, width), "attn.out_proj": (width, width), "norm1": (width,),
                             "mlp.fc11": (inner, width), "mlp.fc12": (inner, width), "mlp.fc2": (width, inner),
                             "norm2": (width,)}.items():
             shapes[f"encoder.layers.{i}.{part}"] = shape
-    g = torch.Generator().manual_seed(15)
+    g = torch.Generator().manual_seed(seed)
     tensors = {}
     for part, shape in shapes.items():
         noise = torch.randn(shape, generator=g)
@@ -443,11 +450,15 @@ def make_nomic_variant():
         embeddings_alone=plain([nomic_forward(doubles, stated, i).mean(0).numpy() for i in alone])))
 
 
+def make_nomic_neighbours():
+    make_nomic_variant("nomic-neighbours", 19, rotary_emb_interleaved=True, rotary_emb_fraction=0.67)
+
+
 MAKERS = {"mpnet-mean": make_mpnet, "bert-old": make_bert_old, "bert-dense": make_bert_dense,
           "distilbert-plain": make_distilbert_plain, "distilbert-half": make_distilbert_half,
           "modernbert-old": make_modernbert_old, "modernbert-new": make_modernbert_new,
           "nomic-published": make_nomic_published, "nomic-native": make_nomic_native,
-          "nomic-variant": make_nomic_variant}
+          "nomic-variant": make_nomic_variant, "nomic-neighbours": make_nomic_neighbours}
 VERSIONS = dict(torch=torch.__version__, transformers=transformers.__version__,
                 sentence_transformers=sentence_transformers.__version__)
 known = {}

@@ -150,6 +150,20 @@ out:
     return status;
 }
 
+/* A copy of the rows that are asked for, in their order. */
+static ss_status put_in_order(const struct ss__bound_rows *rows, const float *view,
+                              float **owned, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_ALLOC_ALIGNED(*owned, rows->n * rows->n_in);
+    for (size_t i = 0; i < rows->n; i++) {
+        memcpy(*owned + i * rows->n_in, view + rows->order[i] * rows->n_in,
+               rows->n_in * sizeof *view);
+    }
+out:
+    return status;
+}
+
 ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
                         const struct ss__bound_rows *rows, struct ss__matrix *matrix,
                         ss_err *err)
@@ -157,14 +171,21 @@ ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
     ss_status status = SS_OK;
     const float *view = NULL;
     float *owned = NULL;
+    float *ordered = NULL;
     const uint64_t shape[2] = {rows->n_stored, rows->n_in};
     SS_TRY(ss__bind_view(binder, name, 2, shape, &view, &owned, err));
+    view += rows->from * rows->n_in;
+    if (rows->order != NULL) {
+        SS_TRY(put_in_order(rows, view, &ordered, err));
+        view = ordered;
+    }
     if (matrix->panels == NULL) {
         SS_TRY(ss__matrix_new(rows->n_total, rows->n_in, matrix, err));
     }
-    ss__matrix_fill(matrix, rows->at, rows->n, view + rows->from * rows->n_in, SS__OUT_BY_IN);
+    ss__matrix_fill(matrix, rows->at, rows->n, view, SS__OUT_BY_IN);
     ss__bind_forget(binder, name);
 out:
+    ss__free(ordered);
     ss__free(owned);
     return status;
 }

@@ -48,7 +48,6 @@ static ss_status refuse_switches(const char *path, const json_t *json,
         {"parallel_block", "attention and feed-forward side by side are not read"},
         {"use_rms_norm", "only LayerNorm is read"},
         {"causal", "only encoders without causal masks are read"},
-        {"rotary_emb_interleaved", "only positions that turn halves of a head are read"},
         {"scale_attn_by_inverse_layer_idx", "scores are scaled alike in all layers"},
     };
     ss_status status = SS_OK;
@@ -120,6 +119,8 @@ static ss_status read_published(const char *path, const json_t *json,
                      config->n_types, MAX_TYPES);
     }
     SS_TRY(ss__json_number(path, json, "rotary_emb_base", &kind->theta, err));
+    SS_TRY(
+        ss__json_bool(path, json, "rotary_emb_interleaved", &config->has_neighbour_pairs, err));
     SS_TRY(read_stretch(path, json, config, err));
     SS_TRY(ss__json_number(path, json, "rotary_emb_fraction", &fraction, err));
     SS_TRY(ss__rope_check(path, fraction, config, err));

@@ -119,6 +119,7 @@ struct ss__encoder_config {
     struct ss__layer_kind kinds[SS__N_LAYER_KINDS];
     uint8_t kind_of[SS__MAX_LAYERS]; /* index into kinds */
     size_t rotary_half;              /* pairs of a head that turn */
+    bool has_neighbour_pairs;        /* they are 2 i with 2 i + 1, not i with half + i */
 };
 
 /* Read `path`, refusing what is not read by name. Errors: SS_E_NOINPUT, SS_E_DATA with the
@@ -229,7 +230,8 @@ SS_MUST_USE ss_status ss__bind_vector(struct ss__binder *binder, const char *nam
 /* Outputs from … from + n - 1 of a [n_stored, n_in] tensor as outputs `at` … of a matrix. */
 struct ss__bound_rows {
     size_t n_stored, n_in, from, n, at;
-    size_t n_total; /* outputs that the matrix is made with when it is still empty */
+    size_t n_total;      /* outputs that the matrix is made with when it is still empty */
+    const size_t *order; /* [n] which row, counted from `from`, comes where; NULL: in order */
 };
 /* The pages of the tensor in the file leave memory. */
 SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
@@ -391,8 +393,8 @@ struct ss_encoder {
     bool has_head;
     size_t max_tokens;
     size_t n_prompt_ids; /* to be left out of pooling */
-    size_t width;       /* of what is given out */
-    size_t whole_width; /* before truncation */
+    size_t width;        /* of what is given out */
+    size_t whole_width;  /* before truncation */
     uint64_t n_parameters;
 };
 

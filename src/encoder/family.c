@@ -290,8 +290,8 @@ const char *ss__family_list(void)
            "nomic_bert";
 }
 
-/* Buffers, the pooler, and heads of tasks; a name that ends with a dot stands for all below, one
- * that begins with a dot for all such ends. */
+/* Buffers, the pooler, and heads of tasks; a name that ends with a dot stands for all below,
+ * one that begins with a dot for all such ends. */
 static const char *const ignored[] = {
     "embeddings.position_ids",
     "embeddings.token_type_ids",

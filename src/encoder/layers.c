@@ -15,6 +15,7 @@ struct layer_job {
     const struct ss__tensor_names *names;
     struct ss__binder *binder;
     struct ss__layer *layers;
+    size_t *order; /* [3 D] of query, key and value rows; NULL: as they stand */
     struct layer_result {
         ss_status status;
         ss_err err;
@@ -53,7 +54,10 @@ static ss_status bind_bias(const struct layer_place *place, const struct piece *
     const uint64_t n = piece->rows.n_stored;
     SS_TRY(ss__bind_view(place->job->binder, name_part(name, place, piece->part, "bias"), 1, &n,
                          &view, &owned, err));
-    memcpy(piece->bias + piece->rows.at, view + piece->rows.from, piece->rows.n * sizeof *view);
+    for (size_t i = 0; i < piece->rows.n; i++) {
+        const size_t row = piece->rows.order == NULL ? i : piece->rows.order[i];
+        piece->bias[piece->rows.at + i] = view[piece->rows.from + row];
+    }
 out:
     ss__free(owned);
     return status;
@@ -82,17 +86,18 @@ static ss_status bind_matrices(const struct layer_place *place, struct ss__layer
 {
     ss_status status = SS_OK;
     const size_t d = place->job->config->width, f = place->job->config->inner_width;
+    const size_t *order = place->job->order;
     const struct piece pieces[] = {
-        {SS__PART_QKV, {3 * d, d, 0, 3 * d, 0, 3 * d}, &l->qkv, l->qkv_bias},
-        {SS__PART_QUERY, {d, d, 0, d, 0, 3 * d}, &l->qkv, l->qkv_bias},
-        {SS__PART_KEY, {d, d, 0, d, d, 3 * d}, &l->qkv, l->qkv_bias},
-        {SS__PART_VALUE, {d, d, 0, d, 2 * d, 3 * d}, &l->qkv, l->qkv_bias},
-        {SS__PART_CONTEXT, {d, d, 0, d, 0, d}, &l->context, l->context_bias},
-        {SS__PART_INNER_GATE, {2 * f, d, 0, f, 0, f}, &l->inner, l->inner_bias},
-        {SS__PART_INNER_GATE, {2 * f, d, f, f, 0, f}, &l->gate, l->gate_bias},
-        {SS__PART_INNER, {f, d, 0, f, 0, f}, &l->inner, l->inner_bias},
-        {SS__PART_GATE, {f, d, 0, f, 0, f}, &l->gate, l->gate_bias},
-        {SS__PART_OUTER, {d, f, 0, d, 0, d}, &l->outer, l->outer_bias},
+        {SS__PART_QKV, {3 * d, d, 0, 3 * d, 0, 3 * d, order}, &l->qkv, l->qkv_bias},
+        {SS__PART_QUERY, {d, d, 0, d, 0, 3 * d, order}, &l->qkv, l->qkv_bias},
+        {SS__PART_KEY, {d, d, 0, d, d, 3 * d, order}, &l->qkv, l->qkv_bias},
+        {SS__PART_VALUE, {d, d, 0, d, 2 * d, 3 * d, NULL}, &l->qkv, l->qkv_bias},
+        {SS__PART_CONTEXT, {d, d, 0, d, 0, d, NULL}, &l->context, l->context_bias},
+        {SS__PART_INNER_GATE, {2 * f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias},
+        {SS__PART_INNER_GATE, {2 * f, d, f, f, 0, f, NULL}, &l->gate, l->gate_bias},
+        {SS__PART_INNER, {f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias},
+        {SS__PART_GATE, {f, d, 0, f, 0, f, NULL}, &l->gate, l->gate_bias},
+        {SS__PART_OUTER, {d, f, 0, d, 0, d, NULL}, &l->outer, l->outer_bias},
     };
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         SS_TRY(bind_piece(place, &pieces[i], err));
@@ -183,6 +188,27 @@ static void bind_layer_task(void *context, size_t index, size_t worker)
     result->status = bind_layer(&place, &job->layers[index], &result->err);
 }
 
+/* Where neighbours turn, they are put `half` apart while they are bound, queries and keys
+ * alike, which changes no product of the two. */
+static ss_status make_order(struct layer_job *job, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__encoder_config *config = job->config;
+    const size_t head_width = config->width / config->n_heads, half = config->rotary_half;
+    if (!config->has_neighbour_pairs) {
+        return SS_OK;
+    }
+    SS_ALLOC(job->order, 3 * config->width);
+    for (size_t r = 0; r < 3 * config->width; r++) {
+        const size_t i = r % head_width, first = r - i;
+        const bool turns = r < 2 * config->width && i < 2 * half;
+        const size_t pair = i < half ? 2 * i : 2 * (i - half) + 1;
+        job->order[r] = turns ? first + pair : r;
+    }
+out:
+    return status;
+}
+
 ss_status ss__layers_bind(struct ss__transformer *transformer,
                           const struct ss__encoder_config *config, struct ss__binder *binder,
                           ss_err *err)
@@ -192,6 +218,7 @@ ss_status ss__layers_bind(struct ss__transformer *transformer,
     struct layer_job job = {.config = config, .names = transformer->names, .binder = binder};
     SS_ALLOC(transformer->layers, config->n_layers);
     SS_ALLOC(job.results, config->n_layers);
+    SS_TRY(make_order(&job, err));
     SS_TRY(ss__pool_new(0, &pool, err));
     job.layers = transformer->layers;
     ss__pool_run(pool, config->n_layers, bind_layer_task, &job);
@@ -204,6 +231,7 @@ ss_status ss__layers_bind(struct ss__transformer *transformer,
 out:
     ss__pool_free(pool);
     ss__free(job.results);
+    ss__free(job.order);
     return status;
 }
 

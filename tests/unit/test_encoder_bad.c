@@ -318,7 +318,7 @@ static const struct json_case nomic_cases[] = {
     {"config.json", "parallel_block", "true", SS_E_UNSUPPORTED, "parallel_block"},
     {"config.json", "use_rms_norm", "true", SS_E_UNSUPPORTED, "use_rms_norm"},
     {"config.json", "causal", "true", SS_E_UNSUPPORTED, "causal"},
-    {"config.json", "rotary_emb_interleaved", "true", SS_E_UNSUPPORTED, "interleaved"},
+    {"config.json", "rotary_emb_interleaved", "1", SS_E_DATA, "interleaved"},
     {"config.json", "rotary_emb_scale_base", "512", SS_E_UNSUPPORTED, "scale_base"},
     {"config.json", "rotary_emb_fraction", "0", SS_E_UNSUPPORTED, "rotary_emb_fraction"},
     {"config.json", "rotary_emb_fraction", NULL, SS_E_UNSUPPORTED, "rotary_emb_fraction"},

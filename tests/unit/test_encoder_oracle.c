@@ -98,6 +98,7 @@ OWN_TEST(own_modernbert_with_layer_types, "modernbert-new")
 OWN_TEST(own_nomic_as_published, "nomic-published")
 OWN_TEST(own_nomic_of_transformers, "nomic-native")
 OWN_TEST(own_nomic_with_switches, "nomic-variant")
+OWN_TEST(own_nomic_that_turns_neighbours, "nomic-neighbours")
 
 static void folders_are_described(void **state)
 {
@@ -274,6 +275,7 @@ int main(void)
         cmocka_unit_test(own_nomic_as_published),
         cmocka_unit_test(own_nomic_of_transformers),
         cmocka_unit_test(own_nomic_with_switches),
+        cmocka_unit_test(own_nomic_that_turns_neighbours),
         cmocka_unit_test(folders_are_described),
         cmocka_unit_test(defaults_are_said),
         cmocka_unit_test(limits_can_be_lowered),
