@@ -17,7 +17,7 @@ static bool open_own(size_t n_threads, char *about, size_t about_bytes)
 
 static bool prepare(const struct problem *p)
 {
-    if (ss__matrix_new(p->n, p->k, &matrix, NULL) != SS_OK) {
+    if (ss__matrix_new(p->n, p->k, SS_PRECISION_HIGHEST, &matrix, NULL) != SS_OK) {
         return false;
     }
     ss__matrix_fill(&matrix, 0, p->n, p->w, SS__OUT_BY_IN);

@@ -90,7 +90,7 @@ static double time_product(ss_work *work, const struct rows *rows, size_t n_out)
     for (size_t i = 0; i < n_out * rows->width; i++) {
         w[i] = (float)(i % 17) - 8.0F;
     }
-    bench_stop_if(ss__matrix_new(n_out, rows->width, &matrix, &err), &err);
+    bench_stop_if(ss__matrix_new(n_out, rows->width, SS_PRECISION_HIGHEST, &matrix, &err), &err);
     ss__matrix_fill(&matrix, 0, n_out, w, SS__OUT_BY_IN);
     double seconds = 0;
     for (size_t turn = 0; turn < 2; turn++) {

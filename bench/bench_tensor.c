@@ -247,7 +247,7 @@ static void bench_product(const struct measure *m, const struct shape *s)
         p.end.norm_gain = p.end.norm_shift = bias;
         p.end.norm_eps = 1e-5F;
     }
-    if (ss__matrix_new(s->n_out, s->n_in, &p.w, NULL) != SS_OK) {
+    if (ss__matrix_new(s->n_out, s->n_in, SS_PRECISION_HIGHEST, &p.w, NULL) != SS_OK) {
         exit(70);
     }
     const struct seconds start = now();

@@ -33,6 +33,7 @@ typedef enum cli_option_id {
     OPT_PROMPT_NAME,
     OPT_MAX_TOKENS,
     OPT_TRUNCATE_DIM,
+    OPT_PRECISION,
     OPT_SAE_FORMAT,
     OPT_SAE_TOP_K,
     OPT_TO,
@@ -114,7 +115,7 @@ struct cli_example {
     const char *command, *meaning;
 };
 
-enum { CLI_MAX_USES = 32, CLI_MAX_EXAMPLES = 6 };
+enum { CLI_MAX_USES = 48, CLI_MAX_EXAMPLES = 6 };
 
 struct cli_command {
     const char *name;

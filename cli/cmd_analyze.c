@@ -229,6 +229,7 @@ const struct cli_command cli_analyze = {
              {OPT_PROMPT_NAME, false, NULL, NULL},
              {OPT_MAX_TOKENS, false, NULL, NULL},
              {OPT_TRUNCATE_DIM, false, NULL, NULL},
+             {OPT_PRECISION, false, "high", NULL},
              {OPT_SAE_FORMAT, false, NULL, NULL},
              {OPT_SAE_TOP_K, false, NULL, NULL},
              {OPT_BATCHTOPK, false, "refuse", NULL},

@@ -83,6 +83,7 @@ const struct cli_command cli_embed = {
              {OPT_PROMPT_NAME, false, NULL, NULL},
              {OPT_MAX_TOKENS, false, NULL, NULL},
              {OPT_TRUNCATE_DIM, false, NULL, NULL},
+             {OPT_PRECISION, false, "high", NULL},
              {OPT_THREADS, false, NULL, NULL},
              {OPT_BATCH_TOKENS, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},

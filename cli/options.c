@@ -19,6 +19,7 @@ static const char *const sae_formats[] = {"saes-for-sbert",
                                           "sentence-transformers",
                                           NULL};
 static const char *const sae_targets[] = {"seed", "saelens", NULL};
+static const char *const precisions[] = {"highest", "high", "medium", "low", NULL};
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
 static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
@@ -64,6 +65,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                         "cut texts after N tokens, below the model's own limit", 2},
     [OPT_TRUNCATE_DIM] = {"truncate-dim", 0, CLI_COUNT, "N", NULL,
                           "keep the first N values of every embedding", 1},
+    [OPT_PRECISION] = {"precision", 0, CLI_CHOICE, "LEVEL", precisions,
+                       "exactness of the encoder: less is faster", 0},
     [OPT_SAE_FORMAT] = {"sae-format", 0, CLI_CHOICE, "NAME", sae_formats,
                         "format of the SAE, instead of looking", 0},
     [OPT_SAE_TOP_K] = {"sae-top-k", 0, CLI_COUNT, "K", NULL,

@@ -4,12 +4,23 @@
 
 #include "cli.h"
 
+static ss_precision precision_of(const char *name)
+{
+    for (int i = 0; name != NULL && i < SS_N_PRECISIONS; i++) {
+        if (strcmp(name, ss_precision_name((ss_precision)i)) == 0) {
+            return (ss_precision)i;
+        }
+    }
+    return SS_PRECISION_HIGH;
+}
+
 struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
 {
     return (struct ss_encoder_options){
         .prompt = values->text[OPT_PROMPT],
         .prompt_name = values->text[OPT_PROMPT_NAME],
         .max_tokens = values->count[OPT_MAX_TOKENS],
+        .precision = precision_of(values->text[OPT_PRECISION]),
         .truncate_dim = values->count[OPT_TRUNCATE_DIM],
         .log = cli_log(values),
     };

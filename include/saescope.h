@@ -246,6 +246,21 @@ SS_API SS_MUST_USE ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err
 SS_API size_t ss_work_n_threads(const ss_work *work);
 SS_API void ss_work_free(ss_work *work);
 
+/* ---- precision ---- */
+
+/* How near embeddings come to exact arithmetic; measured bounds stand in docs/numerics.md. On
+ * every level softmax, LayerNorm, GELU, residuals and pooling are fp32. */
+typedef enum ss_precision {
+    SS_PRECISION_HIGH,    /* the default: 2e-5 relative, by the fastest way that holds it */
+    SS_PRECISION_HIGHEST, /* fp32: 1e-6 */
+    SS_PRECISION_MEDIUM,  /* 16-bit numbers: 8e-3, cosine 0.9999 */
+    SS_PRECISION_LOW,     /* 8-bit whole numbers: cosine 0.997 */
+    SS_N_PRECISIONS
+} ss_precision;
+
+/* "high", "highest", "medium", "low"; never NULL. Threads: any. */
+SS_API const char *ss_precision_name(ss_precision precision);
+
 /* ---- encoder ---- */
 
 typedef struct ss_encoder ss_encoder;
@@ -254,6 +269,7 @@ struct ss_encoder_options {
     const char *prompt;      /* put before every text; NULL: as prompt_name says */
     const char *prompt_name; /* one of the model's named prompts; NULL: the model's default */
     size_t max_tokens;       /* lower the model's limit; 0: the model's */
+    ss_precision precision;
     size_t truncate_dim; /* keep the first values of an embedding only, as models trained for
                             it allow; 0: as the model says; more than it has: all */
     bool with_mask_head; /* also read the language-model head, for ss_fill_mask */
@@ -285,9 +301,11 @@ struct ss_encoder_info {
     const char *architecture;    /* "mpnet", "bert", "distilbert", "modernbert", "nomic_bert" */
     const char *pooling;         /* "mean", "cls+max", ... */
     const char *kernels;         /* "avx512", "avx2", "reference" */
-    const char *prompt;          /* text put before every row, "" if none */
-    size_t width;                /* of an embedding */
-    size_t hidden_width;         /* of the transformer; a dense layer behind it may change it */
+    const char *precision;       /* "high", ... */
+    const char *numbers; /* what matrix products are made of at it: "fp32", "int16", ... */
+    const char *prompt;  /* text put before every row, "" if none */
+    size_t width;        /* of an embedding */
+    size_t hidden_width; /* of the transformer; a dense layer behind it may change it */
     size_t n_layers, n_heads, n_vocab;
     size_t max_tokens; /* of a text, prompt and special tokens included */
     uint64_t n_parameters;

@@ -39,6 +39,15 @@ int ss_status_exit_code(ss_status status)
     return is_known(status) ? statuses[status].exit_code : 70;
 }
 
+const char *ss_precision_name(ss_precision precision)
+{
+    static const char *const names[SS_N_PRECISIONS] = {[SS_PRECISION_HIGHEST] = "highest",
+                                                       [SS_PRECISION_HIGH] = "high",
+                                                       [SS_PRECISION_MEDIUM] = "medium",
+                                                       [SS_PRECISION_LOW] = "low"};
+    return (unsigned)precision < SS_N_PRECISIONS ? names[precision] : "unknown precision";
+}
+
 const char *ss_version(void)
 {
     return SS_VERSION;

@@ -165,8 +165,8 @@ out:
 }
 
 ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
-                        const struct ss__bound_rows *rows, struct ss__matrix *matrix,
-                        ss_err *err)
+                        const struct ss__bound_rows *rows, ss_precision precision,
+                        struct ss__matrix *matrix, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *view = NULL;
@@ -180,7 +180,7 @@ ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
         view = ordered;
     }
     if (matrix->panels == NULL) {
-        SS_TRY(ss__matrix_new(rows->n_total, rows->n_in, matrix, err));
+        SS_TRY(ss__matrix_new(rows->n_total, rows->n_in, precision, matrix, err));
     }
     ss__matrix_fill(matrix, rows->at, rows->n, view, SS__OUT_BY_IN);
     ss__bind_forget(binder, name);
@@ -195,7 +195,7 @@ ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_
 {
     const struct ss__bound_rows all = {
         .n_stored = n_out, .n_in = n_in, .n = n_out, .n_total = n_out};
-    return ss__bind_rows(binder, name, &all, matrix, err);
+    return ss__bind_rows(binder, name, &all, SS_PRECISION_HIGHEST, matrix, err);
 }
 
 void ss__bind_forget(const struct ss__binder *binder, const char *name)

@@ -337,6 +337,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_TRY(keep_origin(o.encoder, o.options, err));
     SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
     SS_TRY(read_config(&o, err));
+    o.encoder->config.precision = o.options->precision;
     SS_TRY(load_tokenizers(&o, err));
     SS_TRY(set_max_tokens(&o, err));
     SS_TRY(set_pooling(&o, err));
@@ -393,6 +394,8 @@ void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
                                     .architecture = encoder->config.family->model_type,
                                     .pooling = encoder->pooling_name,
                                     .kernels = ss__kernels_name(),
+                                    .precision = ss_precision_name(encoder->config.precision),
+                                    .numbers = ss__precision_numbers(encoder->config.precision),
                                     .prompt = encoder->prompt,
                                     .width = encoder->width,
                                     .n_layers = encoder->config.n_layers,

@@ -114,7 +114,8 @@ struct ss__encoder_config {
     float norm_eps;
     ss__activation activation;
     ss__activation head_activation;
-    bool ties_head; /* the head's decoder is the table of words */
+    ss_precision precision; /* of the layers' matrix products */
+    bool ties_head;         /* the head's decoder is the table of words */
     struct ss__body body;
     struct ss__layer_kind kinds[SS__N_LAYER_KINDS];
     uint8_t kind_of[SS__MAX_LAYERS]; /* index into kinds */
@@ -235,9 +236,9 @@ struct ss__bound_rows {
 };
 /* The pages of the tensor in the file leave memory. */
 SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
-                                    const struct ss__bound_rows *rows,
+                                    const struct ss__bound_rows *rows, ss_precision precision,
                                     struct ss__matrix *matrix, ss_err *err);
-/* All of a [n_out, n_in] tensor. */
+/* All of a [n_out, n_in] tensor, at SS_PRECISION_HIGHEST. */
 SS_MUST_USE ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
                                       size_t n_in, struct ss__matrix *matrix, ss_err *err);
 /* Let the pages of a bound tensor leave memory, once it has been copied. */

@@ -73,7 +73,7 @@ static ss_status bind_piece(const struct layer_place *place, const struct piece 
         return SS_OK;
     }
     SS_TRY(ss__bind_rows(place->job->binder, name_part(name, place, piece->part, "weight"),
-                         &piece->rows, piece->matrix, err));
+                         &piece->rows, place->job->config->precision, piece->matrix, err));
     if (piece->bias != NULL) {
         SS_TRY(bind_bias(place, piece, err));
     }

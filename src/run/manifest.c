@@ -197,7 +197,8 @@ static void put_work(struct ss__json_writer *writer, const struct ss__manifest *
     ss__put_count(writer, "dead", info->n_dead);
     ss__put_number(writer, "median_rate_pct", info->median_rate_pct);
     ss__put_close(writer, '}');
-    ss__put_text(writer, "precision", "highest");
+    ss__put_text(writer, "precision", encoder.precision);
+    ss__put_text(writer, "numbers", encoder.numbers);
     ss__put_text(writer, "kernels", encoder.kernels);
     ss__put_open(writer, "timings", '{');
     ss__put_number(writer, "seconds", info->seconds);

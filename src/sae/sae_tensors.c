@@ -335,7 +335,8 @@ static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss__sae_
     float *owned = NULL;
     SS_TRY(ss__weights_view_f32(place->weights, whole(place, names->encoder).text, 2, shape,
                                 &values, &owned, err));
-    SS_TRY(ss__matrix_new(sae->n_features, sae->width, &sae->encoder, err));
+    SS_TRY(
+        ss__matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST, &sae->encoder, err));
     ss__matrix_fill(&sae->encoder, 0, sae->n_features, values, names->encoder_layout);
     ss__weights_forget(place->weights, ss__sae_tensor(place, names->encoder));
 out:
@@ -358,7 +359,8 @@ static ss_status read_encoder(struct ss_sae *sae, const struct ss__sae_place *pl
             ss__sae_note(sae, "the norms of the rows of %s are taken into %s",
                          form->words->decoder, form->words->encoder);
         }
-        SS_TRY(ss__matrix_new(sae->n_features, sae->width, &sae->encoder, err));
+        SS_TRY(ss__matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST, &sae->encoder,
+                              err));
         ss__matrix_fill(&sae->encoder, 0, sae->n_features, sae->encoder_rows, SS__OUT_BY_IN);
     }
     sae->dtype = ss__dtype_name(ss__sae_tensor(place, form->names->encoder)->dtype);

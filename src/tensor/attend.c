@@ -53,9 +53,9 @@ static size_t take(size_t *total, size_t n_floats)
 static struct attend_layout plan(const struct ss__kernels *kernels,
                                  const struct ss__attention *attention, size_t n_tokens)
 {
-    const size_t rows = QUERY_TILES * kernels->tile_rows, width = attention->head_width;
-    const size_t token_cols = ss__round_up(n_tokens, kernels->tile_cols);
-    const size_t width_cols = ss__round_up(width, kernels->tile_cols);
+    const size_t rows = QUERY_TILES * kernels->fp32->tile_rows, width = attention->head_width;
+    const size_t token_cols = ss__round_up(n_tokens, kernels->fp32->tile_cols);
+    const size_t width_cols = ss__round_up(width, kernels->fp32->tile_cols);
     struct attend_layout l = {0};
     l.keys = take(&l.total, token_cols * width);
     l.values = take(&l.total, width_cols * n_tokens);
@@ -70,7 +70,7 @@ static struct attend_layout plan(const struct ss__kernels *kernels,
 
 static void pack_keys_and_values(struct head *self)
 {
-    const size_t cols = self->kernels->tile_cols, width = self->attention->head_width;
+    const size_t cols = self->kernels->fp32->tile_cols, width = self->attention->head_width;
     for (size_t j = 0; j < self->n_tokens; j += cols) {
         const size_t n = ss__min_size(cols, self->n_tokens - j);
         float *panel = self->keys + j * width;
@@ -127,7 +127,8 @@ static struct block block_at(const struct head *self, size_t first, size_t n_row
 /* Scores and weights of a block. */
 static void weigh_queries(const struct head *self, const struct block *block)
 {
-    const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
+    const size_t cols = self->kernels->fp32->tile_cols,
+                 tile_rows = self->kernels->fp32->tile_rows;
     const size_t width = self->attention->head_width, n_rows = block->n_rows;
     const size_t first = block->first, n_keys = block->n_keys;
     const size_t packed_width = ss__round_up(width, SS__LANES);
@@ -141,10 +142,10 @@ static void weigh_queries(const struct head *self, const struct block *block)
     for (size_t j = 0; j < n_keys; j += cols) {
         for (size_t r = 0; r < n_rows; r += tile_rows) {
             const size_t n = ss__min_size(tile_rows, n_rows - r);
-            self->kernels->tile[n - 1](&(struct ss__tile){
+            self->kernels->fp32->tile[n - 1](&(struct ss__tile){
                 .a = self->packed + r * packed_width,
                 .b = keys + j * width,
-                .n_k = width,
+                .n_words = width,
                 .c = self->scores + r * token_cols + j,
                 .c_stride = token_cols,
                 .is_first = true,
@@ -175,7 +176,7 @@ static void weigh_queries(const struct head *self, const struct block *block)
 static void mix_values(const struct head *self, const struct block *block)
 {
     const struct ss__kernels *kernels = self->kernels;
-    const size_t cols = kernels->tile_cols, tile_rows = kernels->tile_rows;
+    const size_t cols = kernels->fp32->tile_cols, tile_rows = kernels->fp32->tile_rows;
     const size_t width = self->attention->head_width, n_rows = block->n_rows;
     const size_t n_keys = block->n_keys;
     const size_t width_cols = ss__round_up(width, cols);
@@ -185,10 +186,10 @@ static void mix_values(const struct head *self, const struct block *block)
             const size_t n_k = ss__min_size(SS__K_BLOCK, n_keys - k);
             for (size_t r = 0; r < n_rows; r += tile_rows) {
                 const size_t n = ss__min_size(tile_rows, n_rows - r);
-                kernels->tile[n - 1](&(struct ss__tile){
+                kernels->fp32->tile[n - 1](&(struct ss__tile){
                     .a = self->weights + r * ss__round_up(n_keys, SS__LANES) + k * n,
                     .b = panel + k * cols,
-                    .n_k = n_k,
+                    .n_words = n_k,
                     .c = self->context + r * width_cols + j,
                     .c_stride = width_cols,
                     .is_first = k == 0,
@@ -237,7 +238,7 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
     if (has_bias(attention)) {
         spread_bias(&head, h);
     }
-    const size_t step = QUERY_TILES * job->kernels->tile_rows;
+    const size_t step = QUERY_TILES * job->kernels->fp32->tile_rows;
     for (size_t q = 0; q < head.n_tokens; q += step) {
         const struct block block = block_at(&head, q, ss__min_size(step, head.n_tokens - q));
         weigh_queries(&head, &block);

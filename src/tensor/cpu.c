@@ -38,7 +38,72 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl");
 }
+
+static bool has_avx512vnni(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+/* The compilers' names for AVX-VNNI are younger than some compilers. */
+static bool has_avxvnni(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1U << 4) != 0;
+}
 #endif
+
+/* Rows and outputs of a tile as its file says. */
+#define FP32(rows, cols, tiles)                                                                \
+    {                                                                                          \
+        .name = "fp32", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 1,            \
+        .pad_words = 1, .k_block = SS__K_BLOCK, .tile = (tiles)                                \
+    }
+#define INT16(rows, cols, tiles)                                                               \
+    {                                                                                          \
+        .name = "int16", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 2,           \
+        .pad_words = SS__LANES, .k_block = 128, .tile = (tiles), .grid = &int16_grid           \
+    }
+#define INT8(rows, cols, block, tiles, of_grid)                                                \
+    {                                                                                          \
+        .name = "int8", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 4,            \
+        .pad_words = SS__LANES, .k_block = (block), .tile = (tiles), .grid = &(of_grid)        \
+    }
+
+static const struct ss__grid int16_grid = {
+    .n_bytes = 2, .most_input = 8191, .most_weight = 8191};
+/* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). */
+static const struct ss__grid int8_grid = {
+    .n_bytes = 1, .most_input = 127, .most_weight = 127, .offset = 128};
+#ifdef SS__HAVE_X86_KERNELS
+static const struct ss__grid int7_grid = {
+    .n_bytes = 1, .most_input = 63, .most_weight = 64, .offset = 64};
+
+static const struct ss__multiplier fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
+                                   fp32_avx512 = FP32(14, 32, ss__tile_fp32_avx512),
+                                   int16_avx2 = INT16(6, 16, ss__tile_int16_avx2),
+                                   int16_avxvnni = INT16(6, 16, ss__tile_int16_avxvnni),
+                                   int16_avx512 = INT16(14, 32, ss__tile_int16_avx512),
+                                   int16_avx512vnni = INT16(14, 32, ss__tile_int16_avx512vnni),
+                                   int8_avx2 = INT8(5, 16, 64, ss__tile_int8_avx2, int7_grid),
+                                   int8_avxvnni =
+                                       INT8(6, 16, 128, ss__tile_int8_avxvnni, int8_grid),
+                                   int8_avx512 =
+                                       INT8(12, 32, 64, ss__tile_int8_avx512, int7_grid),
+                                   int8_avx512vnni =
+                                       INT8(14, 32, 128, ss__tile_int8_avx512vnni, int8_grid);
+#endif
+static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_reference),
+                                   int16_reference = INT16(4, 16, ss__tile_int16_reference),
+                                   int8_reference =
+                                       INT8(4, 16, 128, ss__tile_int8_reference, int8_grid);
+
+#define PRECISIONS(highest, medium, low)                                                       \
+    .fp32 = &(highest), .of = {                                                                \
+                            [SS_PRECISION_HIGHEST] = &(highest),                               \
+                            [SS_PRECISION_HIGH] = &(highest),                                  \
+                            [SS_PRECISION_MEDIUM] = &(medium),                                 \
+                            [SS_PRECISION_LOW] = &(low),                                       \
+    }
 
 /* Best first. */
 static const struct level {
@@ -46,10 +111,18 @@ static const struct level {
     bool (*is_supported)(void);
 } levels[] = {
 #ifdef SS__HAVE_X86_KERNELS
-    {{"avx512", 14, 32, ss__tile_avx512, &ss__rows_avx512}, has_avx512},
-    {{"avx2", 6, 16, ss__tile_avx2, &ss__rows_avx2}, has_avx2},
+    {{"avx512-vnni", &ss__rows_avx512,
+      PRECISIONS(fp32_avx512, int16_avx512vnni, int8_avx512vnni)},
+     has_avx512vnni},
+    {{"avx512", &ss__rows_avx512, PRECISIONS(fp32_avx512, int16_avx512, int8_avx512)},
+     has_avx512},
+    {{"avx2-vnni", &ss__rows_avx2, PRECISIONS(fp32_avx2, int16_avxvnni, int8_avxvnni)},
+     has_avxvnni},
+    {{"avx2", &ss__rows_avx2, PRECISIONS(fp32_avx2, int16_avx2, int8_avx2)}, has_avx2},
 #endif
-    {{"reference", 4, 16, ss__tile_reference, &ss__rows_reference}, always},
+    {{"reference", &ss__rows_reference,
+      PRECISIONS(fp32_reference, int16_reference, int8_reference)},
+     always},
 };
 
 enum { N_LEVELS = sizeof levels / sizeof levels[0] };
@@ -96,4 +169,9 @@ bool ss__kernels_use(const char *name)
     }
     atomic_store(&in_use, &level->kernels);
     return true;
+}
+
+const char *ss__precision_numbers(ss_precision precision)
+{
+    return ss__kernels()->of[precision]->name;
 }

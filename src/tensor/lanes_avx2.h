@@ -128,4 +128,22 @@ static inline float lanes_top(lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_bytes)
+{
+    const __m256i more = _mm256_set1_epi32(offset);
+    const __m256i lo = _mm256_add_epi32(_mm256_cvtps_epi32(a.lo), more);
+    const __m256i hi = _mm256_add_epi32(_mm256_cvtps_epi32(a.hi), more);
+    const __m256i shorts =
+        _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), _MM_SHUFFLE(3, 1, 2, 0));
+    if (n_bytes == 2) {
+        _mm256_storeu_si256((__m256i *)p, shorts);
+        return;
+    }
+    const __m128i mask = _mm_set1_epi16(0xff); /* wrapped, not saturated: signed or not */
+    _mm_storeu_si128(
+        (__m128i *)p,
+        _mm_packus_epi16(_mm_and_si128(_mm256_castsi256_si128(shorts), mask),
+                         _mm_and_si128(_mm256_extracti128_si256(shorts, 1), mask)));
+}
+
 #endif

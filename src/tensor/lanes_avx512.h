@@ -109,4 +109,14 @@ static inline float lanes_top(lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_bytes)
+{
+    const __m512i x = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(offset));
+    if (n_bytes == 2) {
+        _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(x));
+    } else {
+        _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(x));
+    }
+}
+
 #endif

@@ -5,6 +5,7 @@
  *   less       lanes where a < b take x, the others y
  *   magnitude  |a|; pow2 is 2^n of an n that stands in the low bits of n + 1.5 · 2^23
  *   keep       lanes from n on become 0
+ *   put_whole  rounded to even, plus offset, the low 1 or 2 bytes of each, side by side
  *   sum, top   over the lanes, in the fixed tree 16 → 8 → 4 → 2 → 1 of halves */
 #ifndef SS_TENSOR_LANES_REFERENCE_H
 #define SS_TENSOR_LANES_REFERENCE_H
@@ -128,6 +129,14 @@ static inline float lanes_top(lanes a)
         }
     }
     return a.at[0];
+}
+
+static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_bytes)
+{
+    for (size_t i = 0; i < 16; i++) {
+        const int32_t x = (int32_t)((uint32_t)lrintf(a.at[i]) + (uint32_t)offset);
+        memcpy((char *)p + i * n_bytes, &x, n_bytes); /* little-endian, as x86-64 is */
+    }
 }
 
 #endif

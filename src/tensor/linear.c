@@ -14,6 +14,7 @@ enum {
 
 struct linear_job {
     const struct ss__kernels *kernels;
+    const struct ss__multiplier *multiplier;
     const struct ss__matrix *w;
     const struct ss__end *end;
     const float *x;
@@ -21,7 +22,6 @@ struct linear_job {
     size_t n_rows, block_rows;
     size_t n_groups, panels_per_group; /* columns are shared out too where rows are few */
     float *scratch;
-    size_t scratch_floats; /* per worker */
 };
 
 static size_t divide_up(size_t n, size_t by)
@@ -29,32 +29,37 @@ static size_t divide_up(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
-/* All of K of n_rows rows as A operands: block of K after block of K, tile after tile. */
-static void pack_block(const struct ss__kernels *kernels, const float *x, size_t n_in,
-                       size_t n_rows, float *a)
+/* What one thread works on: a packed block of rows. */
+struct block {
+    const struct linear_job *job;
+    float *a;      /* words */
+    float *scales; /* [blocks of K, n_rows] */
+    float *sums;   /* [n_rows, tile_cols] of the panel at hand */
+    size_t row, n_rows;
+};
+
+/* All of K of the rows as A operands: block of K after block of K, tile after tile. */
+static void pack_block(const struct block *self)
 {
-    for (size_t k = 0; k < n_in; k += SS__K_BLOCK) {
-        const size_t n_k = ss__min_size(SS__K_BLOCK, n_in - k);
-        for (size_t r = 0; r < n_rows; r += kernels->tile_rows) {
-            const size_t n = ss__min_size(kernels->tile_rows, n_rows - r);
-            ss__pack_rows(x + r * n_in + k, n_in, n, n_k, a);
-            a += n * ss__round_up(n_k, SS__LANES);
+    const struct ss__multiplier *m = self->job->multiplier;
+    const size_t n_in = self->job->w->n_in;
+    const float *x = self->job->x + self->row * n_in;
+    float *a = self->a, *scales = self->scales;
+    for (size_t k = 0; k < n_in; k += m->k_block) {
+        const size_t n_k = ss__min_size(m->k_block, n_in - k);
+        for (size_t r = 0; r < self->n_rows; r += m->tile_rows) {
+            const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
+            ss__multiplier_pack(m, x + r * n_in + k, n_in, n, n_k, a, scales);
+            a += n * ss__round_up(ss__multiplier_words(m, n_k), SS__LANES);
+            scales += n;
         }
     }
 }
 
-/* What one thread works on: a packed block of rows. */
-struct block {
-    const struct linear_job *job;
-    const float *a;
-    float *sums; /* [n_rows, tile_cols] of the panel at hand */
-    size_t row, n_rows;
-};
-
 static struct ss__block_end tile_end(const struct block *self, size_t r, size_t n, size_t j)
 {
     const struct linear_job *job = self->job;
-    const size_t cols = job->kernels->tile_cols, n_out = job->w->n_out;
+    const size_t cols = job->multiplier->tile_cols, n_out = job->w->n_out;
     const size_t at = (self->row + r) * n_out + j;
     return (struct ss__block_end){
         .n_rows = n,
@@ -82,63 +87,96 @@ static void fetch_end(const struct ss__block_end *end)
     }
 }
 
+/* The rows of a block from r on and a panel's inputs from k on, as a tile; `ahead` is left. */
+static struct ss__tile tile_at(const struct block *self, size_t j, size_t k, size_t r)
+{
+    const struct ss__matrix *w = self->job->w;
+    const struct ss__multiplier *m = self->job->multiplier;
+    const size_t cols = m->tile_cols, n_words = ss__multiplier_words(m, w->n_in);
+    const size_t scales_at = k / m->k_block * ss__round_up(w->n_out, cols) + j;
+    return (struct ss__tile){
+        .b = (float *)w->panels + j * n_words + k / m->word_inputs * cols,
+        .n_words = ss__multiplier_words(m, ss__min_size(m->k_block, w->n_in - k)),
+        .c = self->sums + r * cols,
+        .c_stride = cols,
+        .is_first = k == 0,
+        .a_scales = self->scales + k / m->k_block * self->n_rows + r,
+        .b_scales = w->scales == NULL ? NULL : w->scales + scales_at,
+        .b_offsets = w->offsets == NULL ? NULL : w->offsets + scales_at,
+    };
+}
+
 /* All rows of a block with the outputs j … of one panel. */
 static void multiply_panel(const struct block *self, size_t j)
 {
     const struct ss__kernels *kernels = self->job->kernels;
-    const size_t cols = kernels->tile_cols, n_in = self->job->w->n_in;
+    const struct ss__multiplier *m = self->job->multiplier;
+    const size_t n_in = self->job->w->n_in;
     const float *a = self->a;
-    for (size_t k = 0; k < n_in; k += SS__K_BLOCK) {
-        const size_t n_k = ss__min_size(SS__K_BLOCK, n_in - k);
-        const bool is_last = k + n_k == n_in;
-        const float *b = self->job->w->panels + j * n_in + k * cols;
-        for (size_t r = 0, part = 0; r < self->n_rows; r += kernels->tile_rows, part++) {
-            const size_t n = ss__min_size(kernels->tile_rows, self->n_rows - r);
+    for (size_t k = 0; k < n_in; k += m->k_block) {
+        const bool is_last = k + m->k_block >= n_in;
+        for (size_t r = 0, part = 0; r < self->n_rows; r += m->tile_rows, part++) {
+            const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
             const struct ss__block_end end = tile_end(self, r, n, j);
+            struct ss__tile tile = tile_at(self, j, k, r);
+            const float *b = tile.b;
             if (is_last) {
                 fetch_end(&end);
             }
-            kernels->tile[n - 1](&(struct ss__tile){
-                .a = a,
-                .b = b,
-                .n_k = n_k,
-                .c = self->sums + r * cols,
-                .c_stride = cols,
-                .is_first = k == 0,
-                .ahead = part < 8 ? b + (n_k + 2 * part) * cols : b,
-            });
+            tile.a = a;
+            tile.ahead = part < 8 ? b + (tile.n_words + 2 * part) * m->tile_cols : b;
+            m->tile[n - 1](&tile);
             if (is_last) {
                 kernels->rows->end_block(&end);
             }
-            a += n * ss__round_up(n_k, SS__LANES);
+            a += n * ss__round_up(tile.n_words, SS__LANES);
         }
     }
+}
+
+/* Floats of a worker's scratch: sums, scales, and the packed rows. */
+struct layout {
+    size_t scales, a, total;
+};
+
+static struct layout scratch_layout(const struct linear_job *job)
+{
+    const struct ss__multiplier *m = job->multiplier;
+    const size_t n_in = job->w->n_in, n_blocks = divide_up(n_in, m->k_block);
+    struct layout l = {.scales = BLOCK_ROWS * SS__MAX_TILE_COLS};
+    l.a = l.scales + (m->grid == NULL ? 0 : ss__round_up(n_blocks * job->block_rows, 16));
+    l.total = l.a + job->block_rows * ss__round_up(ss__multiplier_words(m, n_in), SS__LANES);
+    return l;
 }
 
 static void linear_task(void *context, size_t index, size_t worker)
 {
     const struct linear_job *job = context;
-    const struct ss__kernels *kernels = job->kernels;
     const struct ss__end *end = job->end;
-    const size_t cols = kernels->tile_cols, n_in = job->w->n_in, n_out = job->w->n_out;
+    const size_t cols = job->multiplier->tile_cols, n_out = job->w->n_out;
     const size_t row = index / job->n_groups * job->block_rows;
     const size_t n_rows = ss__min_size(job->block_rows, job->n_rows - row);
     const size_t from = index % job->n_groups * job->panels_per_group * cols;
     const size_t to = ss__min_size(from + job->panels_per_group * cols, n_out);
-    float *sums = job->scratch + worker * job->scratch_floats;
-    float *a = sums + BLOCK_ROWS * SS__MAX_TILE_COLS;
-    const struct block block = {.job = job, .a = a, .sums = sums, .row = row, .n_rows = n_rows};
-    pack_block(kernels, job->x + row * n_in, n_in, n_rows, a);
+    const struct layout layout = scratch_layout(job);
+    float *scratch = job->scratch + worker * layout.total;
+    const struct block block = {.job = job,
+                                .a = scratch + layout.a,
+                                .scales = scratch + layout.scales,
+                                .sums = scratch,
+                                .row = row,
+                                .n_rows = n_rows};
+    pack_block(&block);
     for (size_t j = from; j < to; j += cols) {
         multiply_panel(&block, j);
     }
     if (end->norm_gain != NULL && job->n_groups == 1) {
-        kernels->rows->layer_norm(&(struct ss__norm){.x = job->y + row * n_out,
-                                                     .n_rows = n_rows,
-                                                     .width = n_out,
-                                                     .gain = end->norm_gain,
-                                                     .shift = end->norm_shift,
-                                                     .eps = end->norm_eps});
+        job->kernels->rows->layer_norm(&(struct ss__norm){.x = job->y + row * n_out,
+                                                          .n_rows = n_rows,
+                                                          .width = n_out,
+                                                          .gain = end->norm_gain,
+                                                          .shift = end->norm_shift,
+                                                          .eps = end->norm_eps});
     }
 }
 
@@ -163,8 +201,8 @@ static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
 /* Fill in the cutting of the job; returns the number of tasks. */
 static size_t plan(struct linear_job *job, size_t n_threads)
 {
-    const size_t tile_rows = job->kernels->tile_rows;
-    const size_t n_panels = divide_up(job->w->n_out, job->kernels->tile_cols);
+    const size_t tile_rows = job->multiplier->tile_rows;
+    const size_t n_panels = divide_up(job->w->n_out, job->multiplier->tile_cols);
     const size_t tiles =
         choose_tiles(divide_up(job->n_rows, tile_rows), BLOCK_ROWS / tile_rows, n_threads);
     job->block_rows = tiles * tile_rows;
@@ -181,6 +219,7 @@ ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, 
     ss_status status = SS_OK;
     const struct ss__end no_end = {0};
     struct linear_job job = {.kernels = ss__kernels(),
+                             .multiplier = w->multiplier,
                              .w = w,
                              .end = end == NULL ? &no_end : end,
                              .x = x,
@@ -191,10 +230,8 @@ ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, 
     }
     const size_t n_threads = ss_work_n_threads(work);
     const size_t n_tasks = plan(&job, n_threads);
-    job.scratch_floats =
-        BLOCK_ROWS * SS__MAX_TILE_COLS + job.block_rows * ss__round_up(w->n_in, SS__LANES);
-    job.scratch =
-        ss__work_scratch(work, SS__SLOT_KERNEL, n_threads * job.scratch_floats * sizeof(float));
+    job.scratch = ss__work_scratch(work, SS__SLOT_KERNEL,
+                                   n_threads * scratch_layout(&job).total * sizeof(float));
     if (job.scratch == NULL) {
         status = ss__fail_nomem(err, "a block of a matrix product");
         goto out;
@@ -213,6 +250,7 @@ out:
 
 struct small_block {
     const struct ss__kernels *kernels;
+    const struct ss__multiplier *multiplier;
     const float *x;
     size_t n_rows, n_in;
     const float *panels;
@@ -225,14 +263,14 @@ struct small_block {
 static void add_to_panel(const struct small_block *self, const float *a, size_t k, size_t n_k,
                          size_t j)
 {
-    const size_t cols = self->kernels->tile_cols, tile_rows = self->kernels->tile_rows;
+    const size_t cols = self->multiplier->tile_cols, tile_rows = self->multiplier->tile_rows;
     const float *b = self->panels + j * self->n_in + k * cols;
     for (size_t r = 0; r < self->n_rows; r += tile_rows) {
         const size_t n = ss__min_size(tile_rows, self->n_rows - r);
-        self->kernels->tile[n - 1](&(struct ss__tile){
+        self->multiplier->tile[n - 1](&(struct ss__tile){
             .a = a,
             .b = b,
-            .n_k = n_k,
+            .n_words = n_k,
             .c = self->out + r * self->out_stride + j,
             .c_stride = self->out_stride,
             .is_first = k == 0,
@@ -246,7 +284,7 @@ static void add_to_panel(const struct small_block *self, const float *a, size_t 
 static void multiply_whole(const struct small_block *self)
 {
     alignas(64) float a[STACK_TILES * SS__MAX_TILE_ROWS * SS__K_BLOCK];
-    const size_t tile_rows = self->kernels->tile_rows;
+    const size_t tile_rows = self->multiplier->tile_rows;
     for (size_t k = 0; k < self->n_in; k += SS__K_BLOCK) {
         const size_t n_k = ss__min_size(SS__K_BLOCK, self->n_in - k);
         float *at = a;
@@ -255,7 +293,7 @@ static void multiply_whole(const struct small_block *self)
             ss__pack_rows(self->x + r * self->n_in + k, self->n_in, n, n_k, at);
             at += n * ss__round_up(n_k, SS__LANES);
         }
-        for (size_t j = 0; j < self->n_out; j += self->kernels->tile_cols) {
+        for (size_t j = 0; j < self->n_out; j += self->multiplier->tile_cols) {
             add_to_panel(self, a, k, n_k, j);
         }
     }
@@ -266,7 +304,7 @@ static void multiply_part(struct small_block self, size_t n)
 {
     alignas(64) float sums[STACK_TILES * SS__MAX_TILE_ROWS * SS__MAX_TILE_COLS];
     float *out = self.out;
-    const size_t out_stride = self.out_stride, cols = self.kernels->tile_cols;
+    const size_t out_stride = self.out_stride, cols = self.multiplier->tile_cols;
     self.n_out = cols;
     self.out = sums;
     self.out_stride = cols;
@@ -283,14 +321,17 @@ void ss__linear_block(const struct ss__matrix *w, const float *x, size_t n_rows,
                       size_t n, const float *bias, float *out, size_t out_stride)
 {
     const struct ss__kernels *kernels = ss__kernels();
-    const size_t whole = n / kernels->tile_cols * kernels->tile_cols;
-    const size_t step = STACK_TILES * kernels->tile_rows;
+    const struct ss__multiplier *m = w->multiplier;
+    const float *panels = w->panels;
+    const size_t whole = n / m->tile_cols * m->tile_cols;
+    const size_t step = STACK_TILES * m->tile_rows;
     for (size_t r = 0; r < n_rows; r += step) {
         struct small_block block = {.kernels = kernels,
+                                    .multiplier = m,
                                     .x = x + r * w->n_in,
                                     .n_rows = ss__min_size(step, n_rows - r),
                                     .n_in = w->n_in,
-                                    .panels = w->panels + n0 * w->n_in,
+                                    .panels = panels + n0 * w->n_in,
                                     .n_out = whole,
                                     .out = out + r * out_stride,
                                     .out_stride = out_stride};

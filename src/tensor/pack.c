@@ -71,7 +71,7 @@ static void copy_row(float *out, const float *x, size_t n)
 
 void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, float *panels)
 {
-    const size_t cols = ss__kernels()->tile_cols;
+    const size_t cols = ss__kernels()->fp32->tile_cols;
     for (size_t j = 0; j < n; j += cols) {
         const size_t n_j = ss__min_size(cols, n - j);
         float *panel = panels + j * n_k;
@@ -84,6 +84,24 @@ void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, flo
     }
 }
 
+void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t x_stride,
+                         size_t n_rows, size_t n_k, void *a, float *scales)
+{
+    if (m->grid == NULL) {
+        ss__pack_rows(x, x_stride, n_rows, n_k, a);
+        return;
+    }
+    ss__kernels()->rows->quantize(&(struct ss__quantize){.grid = m->grid,
+                                                         .x = x,
+                                                         .x_stride = x_stride,
+                                                         .n_rows = n_rows,
+                                                         .n_k = n_k,
+                                                         .most = m->grid->most_input,
+                                                         .offset = m->grid->offset,
+                                                         .a = a,
+                                                         .scales = scales});
+}
+
 void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
     const size_t whole = n_k / SS__LANES * SS__LANES;
@@ -93,58 +111,4 @@ void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, f
         }
         copy_row(a + whole * n_rows, x + whole, n_k - whole);
     }
-}
-
-ss_status ss__matrix_new(size_t n_out, size_t n_in, struct ss__matrix *out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const size_t cols = ss__kernels()->tile_cols;
-    size_t n_panel = 0, n = 0;
-    *out = (struct ss__matrix){0};
-    if (n_out == 0 || n_in == 0 || n_out > SIZE_MAX - cols || !ss__mul(n_in, cols, &n_panel) ||
-        !ss__mul((n_out + cols - 1) / cols, n_panel, &n)) {
-        SS_FAIL(SS_E_SHAPE, "a matrix of %zu outputs and %zu inputs cannot be packed", n_out,
-                n_in);
-    }
-    SS_ALLOC_ALIGNED(out->panels, n);
-    out->n_out = n_out;
-    out->n_in = n_in;
-    memset(out->panels + (n - n_panel), 0, n_panel * sizeof(float));
-out:
-    return status;
-}
-
-/* Outputs of one panel: `lane` is the place of the first in it. */
-static void fill_panel(float *panel, size_t lane, size_t n, size_t n_in, const float *w,
-                       size_t w_stride, ss__layout layout)
-{
-    const size_t cols = ss__kernels()->tile_cols;
-    if (layout == SS__OUT_BY_IN) {
-        ss__pack_transposed(w, w_stride, n, n_in, panel + lane, cols);
-        return;
-    }
-    for (size_t k = 0; k < n_in; k++) {
-        copy_row(panel + k * cols + lane, w + k * w_stride, n);
-    }
-}
-
-void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
-                     ss__layout layout)
-{
-    const size_t cols = ss__kernels()->tile_cols, n_in = matrix->n_in;
-    const size_t w_stride = layout == SS__OUT_BY_IN ? n_in : n;
-    for (size_t done = 0; done < n;) {
-        const size_t lane = (at + done) % cols;
-        const size_t n_here = ss__min_size(cols - lane, n - done);
-        const float *from = layout == SS__OUT_BY_IN ? w + done * n_in : w + done;
-        fill_panel(matrix->panels + (at + done - lane) * n_in, lane, n_here, n_in, from,
-                   w_stride, layout);
-        done += n_here;
-    }
-}
-
-void ss__matrix_release(struct ss__matrix *matrix)
-{
-    ss__free(matrix->panels);
-    *matrix = (struct ss__matrix){0};
 }

@@ -43,18 +43,27 @@ void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes);
 
 /* ---- matrices ---- */
 
+struct ss__multiplier;
+
 /* A weight matrix [N, K], packed for the kernels in use. */
 struct ss__matrix {
     size_t n_out, n_in;
-    float *panels; /* layout known to the kernels only */
+    const struct ss__multiplier *multiplier; /* how its products are made */
+    void *panels;                            /* layout known to the kernels only */
+    float *scales;    /* of outputs by block of inputs, where numbers are whole; else NULL */
+    int32_t *offsets; /* the same */
 };
+
+/* Name of what a precision's products are made of on this machine: "fp32", "int16", "int8". */
+const char *ss__precision_numbers(ss_precision precision);
 
 /* Pack w, which stands as [N, K] row-major (`SS__OUT_BY_IN`, the layout of linear layers) or as
  * [K, N] row-major (`SS__IN_BY_OUT`). Rows n0 … of a taller matrix can be filled by several
- * calls: ss__matrix_new makes an empty one, ss__matrix_fill puts `n` outputs at output `at`. */
+ * calls, each with all K inputs of its outputs: ss__matrix_new makes an empty one,
+ * ss__matrix_fill puts `n` outputs at output `at`. */
 typedef enum ss__layout { SS__OUT_BY_IN, SS__IN_BY_OUT } ss__layout;
-SS_MUST_USE ss_status ss__matrix_new(size_t n_out, size_t n_in, struct ss__matrix *out,
-                                     ss_err *err);
+SS_MUST_USE ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
+                                     struct ss__matrix *out, ss_err *err);
 void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
                      ss__layout layout);
 void ss__matrix_release(struct ss__matrix *matrix);
@@ -86,9 +95,9 @@ SS_MUST_USE ss_status ss__linear(ss_work *work, const struct ss__matrix *w, cons
                                  size_t n_rows, float *y, const struct ss__end *end,
                                  ss_err *err);
 
-/* A block of the same product, in the calling thread: outputs n0 … n0 + n - 1 of n_rows rows,
- * with bias, into out[r * out_stride + j]. n0 must be a multiple of SS__PANEL. For callers that
- * look at a tile and throw it away. */
+/* A block of the same product of a matrix of SS_PRECISION_HIGHEST, in the calling thread:
+ * outputs n0 … n0 + n - 1 of n_rows rows, with bias, into out[r * out_stride + j]. n0 must be a
+ * multiple of SS__PANEL. For callers that look at a tile and throw it away. */
 enum { SS__PANEL = 64 };
 void ss__linear_block(const struct ss__matrix *w, const float *x, size_t n_rows, size_t n0,
                       size_t n, const float *bias, float *out, size_t out_stride);

@@ -1,11 +1,15 @@
-/* The inside of tensor/: the kernel table, and what its files share.
+/* The inside of tensor/: the kernel tables, and what its files share.
  *
  * Tiles. A matmul is cut into tiles of up to `tile_rows` rows and `tile_cols` outputs whose
- * sums stay in registers. Both operands stand in the order in which a tile reads them:
- *   A  [ceil(K / 16)][rows][16]  rows of a tile, 16 inputs side by side (ss__pack_rows)
- *   B  [K][tile_cols]            the packed weights of tile_cols outputs, the last padded by 0
- *   C  rows of tile_cols sums, c_stride apart; kept between blocks of K
- * A sum is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set.
+ * sums stay in registers. Operands are made of words of four bytes, each of one input as a
+ * float, two as 16-bit or four as 8-bit whole numbers, and stand in the order in which a tile
+ * reads them:
+ *   A  [ceil(words / 16)][rows][16]  rows of a tile, 16 words side by side
+ *   B  [words][tile_cols]            the packed weights of tile_cols outputs, the last padded
+ *   C  rows of tile_cols float sums, c_stride apart; kept between blocks of K
+ * A sum of floats is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set.
+ * A sum of whole numbers is exact; after each block of inputs it is added as
+ * c = fma(float(sum), row's scale * output's scale, c).
  *
  * Rows. Everything elementwise or over a row is written once in rows.inc over 16 lanes and
  * compiled for each instruction set (lanes_*.h). */
@@ -20,29 +24,82 @@ enum {
     SS__LANES = 16,
     SS__MAX_TILE_ROWS = 14,
     SS__MAX_TILE_COLS = 32,
-    SS__K_BLOCK = 192 /* inputs per visit of a tile: B's part stays in the first cache */
+    SS__K_BLOCK = 192 /* floats per visit of a tile: B's part stays in the first cache */
 };
 
-/* One tile at work: c = (is_first ? 0 : c) + a bᵀ over n_k inputs. */
+/* One tile at work: c = (is_first ? 0 : c) + a bᵀ over n_words words of the inputs. */
 struct ss__tile {
-    const float *a, *b;
-    size_t n_k;
+    const void *a, *b;
+    size_t n_words;
     float *c;
     size_t c_stride;
     bool is_first;
-    const float *ahead; /* fetched into the second cache meanwhile: an eighth of each 16 inputs
-                           of the B that follows; or b itself */
+    const void *ahead; /* fetched into the second cache meanwhile: an eighth of each 16 words of
+                          the B that follows; or b itself */
+    /* Whole numbers only, of this block of inputs: */
+    const float *a_scales, *b_scales; /* [rows], [tile_cols] */
+    const int32_t *b_offsets;         /* [tile_cols] where the sums begin, or NULL: at 0 */
 };
 
 /* The number of rows is the function's. */
 typedef void ss__tile_fn(const struct ss__tile *t);
 
-/* An ss__tile_fn from the file's own tile(n_rows, t). */
+#define TILE_INLINE static inline __attribute__((always_inline))
+
+/* An ss__tile_fn from the file's own tile(n_rows, t), and tables of them for 1, 2, … rows. */
 #define SS__TILE_OF(n_rows)                                                                    \
     static void tile_##n_rows(const struct ss__tile *t)                                        \
     {                                                                                          \
         tile(n_rows, t);                                                                       \
     }
+#define SS__TILE_OF_1_TO_4 SS__TILE_OF(1) SS__TILE_OF(2) SS__TILE_OF(3) SS__TILE_OF(4)
+#define SS__TILE_OF_1_TO_12                                                                    \
+    SS__TILE_OF_1_TO_4 SS__TILE_OF(5) SS__TILE_OF(6) SS__TILE_OF(7) SS__TILE_OF(8)             \
+        SS__TILE_OF(9) SS__TILE_OF(10) SS__TILE_OF(11) SS__TILE_OF(12)
+#define SS__TILES_4(table)                                                                     \
+    SS__TILE_OF_1_TO_4                                                                         \
+    ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4};
+#define SS__TILES_5(table)                                                                     \
+    SS__TILE_OF_1_TO_4 SS__TILE_OF(5)                                                          \
+        ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4, tile_5};
+#define SS__TILES_6(table)                                                                     \
+    SS__TILE_OF_1_TO_4 SS__TILE_OF(5) SS__TILE_OF(6)                                           \
+        ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
+#define SS__TILES_12(table)                                                                    \
+    SS__TILE_OF_1_TO_12                                                                        \
+    ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,            \
+                                  tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
+#define SS__TILES_14(table)                                                                    \
+    SS__TILE_OF_1_TO_12 SS__TILE_OF(13) SS__TILE_OF(14) ss__tile_fn *const table[] = {         \
+        tile_1, tile_2, tile_3,  tile_4,  tile_5,  tile_6,  tile_7,                            \
+        tile_8, tile_9, tile_10, tile_11, tile_12, tile_13, tile_14};
+
+/* Whole numbers instead of floats: x is stood for by round(x / scale), scale by row or output
+ * and block of inputs so that the largest becomes `most_input` or `most_weight`. Inputs get
+ * `offset` added, where the instruction wants them unsigned. */
+struct ss__grid {
+    size_t n_bytes; /* of a number: 1 or 2 */
+    float most_input, most_weight;
+    int32_t offset;
+};
+
+/* How matrix products of one kind of numbers are made. */
+struct ss__multiplier {
+    const char *name; /* "fp32", "int16", "int8" */
+    size_t tile_rows, tile_cols;
+    size_t word_inputs;          /* inputs of a word */
+    size_t pad_words;            /* a row's words are filled up to a multiple of this */
+    size_t k_block;              /* inputs per visit of a tile, whole words and groups of 16 */
+    ss__tile_fn *const *tile;    /* [tile_rows]: for 1, 2, … rows */
+    const struct ss__grid *grid; /* NULL: floats */
+};
+
+/* Words of n inputs. */
+static inline size_t ss__multiplier_words(const struct ss__multiplier *m, size_t n_inputs)
+{
+    const size_t n = (n_inputs + m->word_inputs - 1) / m->word_inputs;
+    return (n + m->pad_words - 1) / m->pad_words * m->pad_words;
+}
 
 /* The end of a block of sums: out = act(sums + bias) + residual, where bias and residual may be
  * NULL. The residual has the stride of out. */
@@ -96,8 +153,20 @@ struct ss__turn {
     const float *cosines, *sines; /* [half] */
 };
 
+/* Rows of x as whole numbers in the A operand `a`, n_k inputs of one block. */
+struct ss__quantize {
+    const struct ss__grid *grid;
+    const float *x; /* [n_rows, x_stride] */
+    size_t x_stride, n_rows, n_k;
+    float most;     /* what the largest number of a row becomes */
+    int32_t offset; /* added to all */
+    void *a;
+    float *scales; /* [n_rows] */
+};
+
 struct ss__rows_kernels {
     void (*end_block)(const struct ss__block_end *end);
+    void (*quantize)(const struct ss__quantize *rows);
     void (*layer_norm)(const struct ss__norm *norm);
     void (*activate)(float *x, size_t n, ss__activation activation);
     float (*dot)(const float *a, const float *b, size_t n);
@@ -113,17 +182,22 @@ struct ss__rows_kernels {
 
 struct ss__kernels {
     const char *name;
-    size_t tile_rows, tile_cols;
-    ss__tile_fn *const *tile; /* [tile_rows]: for 1, 2, … rows */
     const struct ss__rows_kernels *rows;
+    const struct ss__multiplier *fp32; /* also of attention */
+    const struct ss__multiplier *of[SS_N_PRECISIONS];
 };
 
-extern ss__tile_fn *const ss__tile_reference[];
-extern const struct ss__rows_kernels ss__rows_reference;
-extern ss__tile_fn *const ss__tile_avx2[];
-extern ss__tile_fn *const ss__tile_avx512[];
-extern const struct ss__rows_kernels ss__rows_avx2;
-extern const struct ss__rows_kernels ss__rows_avx512;
+extern const struct ss__rows_kernels ss__rows_reference, ss__rows_avx2, ss__rows_avx512;
+extern ss__tile_fn *const ss__tile_fp32_reference[], *const ss__tile_fp32_avx2[],
+                                                         *const ss__tile_fp32_avx512[];
+extern ss__tile_fn *const ss__tile_int16_reference[],
+    *const ss__tile_int16_avx2[], *const ss__tile_int16_avxvnni[],
+                                      *const ss__tile_int16_avx512[],
+                                          *const ss__tile_int16_avx512vnni[];
+extern ss__tile_fn *const ss__tile_int8_reference[],
+    *const ss__tile_int8_avx2[], *const ss__tile_int8_avxvnni[],
+                                     *const ss__tile_int8_avx512[],
+                                         *const ss__tile_int8_avx512vnni[];
 
 /* The kernels in use. */
 const struct ss__kernels *ss__kernels(void);
@@ -136,6 +210,11 @@ bool ss__kernels_use(const char *name);
 /* Rows of x, x_stride apart, inputs k0 … k0 + n_k - 1, as an A operand. n_k is a multiple of 16
  * but at the end of a row; the rest of its last 16 is left as it was. */
 void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
+
+/* As ss__pack_rows, in the numbers of a multiplier; `scales` [n_rows] is written if it has a
+ * grid. */
+void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t x_stride,
+                         size_t n_rows, size_t n_k, void *a, float *scales);
 
 /* out[k][j] = w[j][k] for n_j ≤ tile_cols and all n_k; w's rows w_stride apart, out's
  * out_stride. */

@@ -23,8 +23,9 @@
 static const double MOST_NMSE = 1e-10;
 static const double MOST_ERROR = 1e-5;
 
-enum { N_KERNELS = 3, GUARD = 64 };
-static const char *const KERNELS[N_KERNELS] = {"reference", "avx2", "avx512"};
+enum { N_KERNELS = 5, GUARD = 64 };
+static const char *const KERNELS[N_KERNELS] = {"reference", "avx2", "avx2-vnni", "avx512",
+                                               "avx512-vnni"};
 
 static uint64_t seed_state = 1;
 
@@ -77,6 +78,20 @@ static inline void guarded_release(struct guarded *g)
     assert_memory_equal(g->at + g->n, expected, GUARD * sizeof(float));
     free(g->block);
     *g = (struct guarded){0};
+}
+
+/* The root mean square of the error at most `most` of that of what is expected. */
+static inline void assert_near(const float *got, const double *expected, size_t n, double most,
+                               const char *what)
+{
+    double error = 0, power = 0;
+    for (size_t i = 0; i < n; i++) {
+        error += ((double)got[i] - expected[i]) * ((double)got[i] - expected[i]);
+        power += expected[i] * expected[i];
+    }
+    if (!(error <= most * most * power)) {
+        fail_msg("%s: relative error %.3g, at most %.0e", what, sqrt(error / power), most);
+    }
 }
 
 static inline void assert_close(const float *got, const double *expected, size_t n,

@@ -14,11 +14,13 @@ static inline void tile(size_t n_rows, const struct ss__tile *t)
     for (size_t r = 0; r < n_rows && !t->is_first; r++) {
         memcpy(acc[r], t->c + r * t->c_stride, sizeof acc[r]);
     }
-    for (size_t k = 0; k < t->n_k; k++) {
-        const float *a = t->a + k / SS__LANES * n_rows * SS__LANES + k % SS__LANES;
+    const float *b = t->b;
+    for (size_t k = 0; k < t->n_words; k++) {
+        const float *a =
+            (const float *)t->a + k / SS__LANES * n_rows * SS__LANES + k % SS__LANES;
         for (size_t r = 0; r < n_rows; r++) {
             for (size_t j = 0; j < COLS; j++) {
-                acc[r][j] = fmaf(a[r * SS__LANES], t->b[k * COLS + j], acc[r][j]);
+                acc[r][j] = fmaf(a[r * SS__LANES], b[k * COLS + j], acc[r][j]);
             }
         }
     }
@@ -27,9 +29,4 @@ static inline void tile(size_t n_rows, const struct ss__tile *t)
     }
 }
 
-SS__TILE_OF(1)
-SS__TILE_OF(2)
-SS__TILE_OF(3)
-SS__TILE_OF(4)
-
-ss__tile_fn *const ss__tile_reference[ROWS] = {tile_1, tile_2, tile_3, tile_4};
+SS__TILES_4(ss__tile_fp32_reference)

@@ -1,0 +1,19 @@
+/* Matmul tiles of 16-bit whole numbers for AVX-512: 14 rows × 32 outputs.
+ * Layout     A [K / 32][rows][16 pairs], B [K / 2][32 pairs], as tensor_priv.h says.
+ * Registers  28 sums, 2 of B, 1 for broadcasts of A, 1 for products.
+ * Bound      multiply-add of pairs and addition: 56 operations for two inputs. */
+#include "tensor/tensor_priv.h"
+#include "tensor/tile_int.h"
+#include "tensor/vectors_avx512.h"
+
+enum { ROWS = 14, STEP_WORDS = 1 };
+
+/* vpmaddwd adds two exact products; matrix.c keeps the sums of a block within 32 bits. */
+TILE_INLINE SUMS step(const int32_t *a, const int32_t *b, SUMS sum)
+{
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(INTS_SET(a), INTS_LOAD(b)));
+}
+
+#include "tensor/tile.inc"
+
+SS__TILES_14(ss__tile_int16_avx512)

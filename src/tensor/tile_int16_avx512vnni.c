@@ -1,0 +1,20 @@
+/* Matmul tiles of 16-bit whole numbers for AVX512-VNNI: 14 rows × 32 outputs.
+ * Layout     A [K / 32][rows][16 pairs], B [K / 2][32 pairs], as tensor_priv.h says.
+ * Registers  28 sums, 2 of B, 1 for broadcasts of A.
+ * Bound      vpdpwssd: 28 for two inputs take 14 cycles at two a cycle. */
+#include "tensor/tensor_priv.h"
+#include "tensor/tile_int.h"
+#include "tensor/vectors_avx512.h"
+
+enum { ROWS = 14, STEP_WORDS = 1 };
+
+/* In assembly, because compilers copy and spill the sums of the intrinsic. */
+TILE_INLINE SUMS step(const int32_t *a, const int32_t *b, SUMS sum)
+{
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(INTS_SET(a)), "v"(INTS_LOAD(b)));
+    return sum;
+}
+
+#include "tensor/tile.inc"
+
+SS__TILES_14(ss__tile_int16_avx512vnni)

@@ -1,0 +1,30 @@
+/* Matmul tiles of 8-bit whole numbers for AVX-512 without VNNI: 12 rows × 32 outputs.
+ * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
+ * Registers  24 sums, 1 of ones, 2 for broadcasts of A, 2 for products.
+ * Bound      five operations for eight inputs of a sum, two of them multiplications.
+ *
+ * vpmaddubsw adds two products in 16 bits, and a second one is added there: inputs of at most
+ * 127 and weights within ±64 give at most 4 · 127 · 64 = 32512, so nothing saturates. */
+#include "tensor/tensor_priv.h"
+#include "tensor/tile_int.h"
+#include "tensor/vectors_avx512.h"
+
+enum { ROWS = 12, STEP_WORDS = 2 };
+
+/* In assembly, so that B stays in memory and the sums in registers. */
+TILE_INLINE INTS products(const int32_t *a, const int32_t *b)
+{
+    INTS out;
+    __asm__("vpmaddubsw %2, %1, %0" : "=v"(out) : "v"(INTS_SET(a)), "m"(*(const INTS *)b));
+    return out;
+}
+
+TILE_INLINE SUMS step(const int32_t *a, const int32_t *b, SUMS sum)
+{
+    const INTS pairs = _mm512_add_epi16(products(a, b), products(a + 1, b + 2 * HALF));
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+
+#include "tensor/tile.inc"
+
+SS__TILES_12(ss__tile_int8_avx512)
