@@ -252,7 +252,8 @@ ss_status ss__net_land(struct ss__net *net, struct ss__net_remote *remote, const
     SS_TRY(take_up(&arrival, err));
     arrival.n_resumed = arrival.n_bytes;
     status = fetch_rest(remote, &arrival, err);
-    if (status == SS_E_DATA && arrival.n_resumed > 0) {
+    if (status == SS_E_DATA) {
+        ss__net_remote_forget(remote);
         SS_TRY(start_over(&arrival, err));
         status = fetch_rest(remote, &arrival, err);
     }

@@ -3,8 +3,8 @@
  * Its bytes go to a partial file that stays when the way is cut, and the next call goes on with
  * it. While a call works on it, it holds an exclusive flock, so that two programs that want the
  * same file fetch it once. The content is hashed as it comes; when size and hash are right, it
- * is flushed to disk and renamed to its place. A wrong one is dropped, and where it began with
- * bytes of an earlier call, fetched once more from the start. */
+ * is flushed to disk and renamed to its place. A wrong one is dropped and fetched once more
+ * from the start, from an address that is asked for anew. */
 #ifndef SS_NET_LANDING_H
 #define SS_NET_LANDING_H
 

@@ -185,6 +185,10 @@ SS_MUST_USE ss_status ss__net_remote_new(struct ss__net *net,
                                          struct ss__net_remote **out, ss_err *err);
 void ss__net_remote_free(struct ss__net_remote *remote);
 
+/* Begin anew: what was learnt of the file is forgotten, and its address asked for again, for a
+ * reader that starts over from its first byte. */
+void ss__net_remote_forget(struct ss__net_remote *remote);
+
 /* Size of the file, asking the server if it is not known yet; SS_NOWHERE where the server does
  * not tell. Errors: as ss__net_remote_read. */
 SS_MUST_USE ss_status ss__net_remote_size(struct ss__net_remote *remote, uint64_t *n_bytes,

@@ -19,7 +19,7 @@ struct ss__net_remote {
     ss__net_locate locate;
     void *user;
     void (*release)(void *user);
-    uint64_t n_bytes;
+    uint64_t n_bytes, n_bytes_told; /* as far as known; as its user said */
     bool needs_ranges;
 };
 
@@ -52,7 +52,7 @@ ss_status ss__net_remote_new(struct ss__net *net, const struct ss__net_remote_op
     remote->net = net;
     remote->locate = options->locate;
     remote->user = options->user;
-    remote->n_bytes = options->n_bytes;
+    remote->n_bytes = remote->n_bytes_told = options->n_bytes;
     remote->needs_ranges = options->needs_ranges;
     remote->is_located = options->url != NULL;
     SS_TRY(keep_text(options->name, &remote->name, err));
@@ -73,6 +73,16 @@ static void forget_place(struct ss__net_remote *remote)
     remote->url = NULL;
     remote->authorization = NULL;
     remote->is_located = false;
+}
+
+void ss__net_remote_forget(struct ss__net_remote *remote)
+{
+    if (remote->locate != NULL) {
+        forget_place(remote);
+    }
+    ss__free(remote->etag);
+    remote->etag = NULL;
+    remote->n_bytes = remote->n_bytes_told;
 }
 
 void ss__net_remote_free(struct ss__net_remote *remote)
