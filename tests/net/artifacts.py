@@ -100,6 +100,8 @@ class Store:
     # ---- GraphQL ----
 
     def answer(self, request):
+        if request.path.startswith("/artifactsV2/") and request.method == "GET":
+            return self.own_address(request)
         if request.path != "/graphql" or request.method != "POST":
             return Answer(404, [], b"404 page not found")
         key = self.key_of(request)
@@ -112,6 +114,19 @@ class Store:
                 text = json.dumps({"errors": [{"message": f'Cannot query field "{word}" on type "Project".'}]})
                 return Answer(self.world.scenario.get("unknown_status", 400), [("Content-Type", "application/json")], text.encode())
         return self.say({"data": self.data(request, query, variables)})
+
+    def own_address(self, request):
+        """/artifactsV2/REGION/ENTITY/PROJECT/COLLECTION/ID/BIRTH ID/MD5/NAME: a redirect to the storage, for those who may."""
+        _, _, _, entity, project, collection, artifact, birth, md5, name = (urllib.parse.unquote(p) for p in request.path.split("/"))
+        version = self.find_id(artifact)
+        if version is None or version.full_name != f"{entity}/{project}/{collection}" or birth != version.id:
+            return Answer(404, [], b"not found")
+        if self.world.scenario.get("needs_key") and self.key_of(request) not in self.world.scenario.get("keys", []):
+            return Answer(401, [], b"no key")
+        for path, entry in version.contents().items():
+            if path.rsplit("/", 1)[-1] == name and base64.b64decode(entry["digest"]).hex() == md5:
+                return Answer(302, [("Location", self.sign(version, path))], b"", path)
+        return Answer(404, [], b"not found")
 
     @staticmethod
     def say(value):
@@ -149,7 +164,8 @@ class Store:
         start = int(variables.get("after") or 0)
         n = min(int(variables.get("first") or 5000), self.world.scenario.get("page_size", 5000))
         page = names[start:start + n]
-        edges = [{"node": {"name": name, "directUrl": self.sign(version, name)}} for name in page]
+        unsigned = self.world.scenario.get("unsigned", [])
+        edges = [{"node": {"name": name, "directUrl": None if name in unsigned else self.sign(version, name)}} for name in page]
         return {"pageInfo": {"endCursor": str(start + len(page)), "hasNextPage": start + n < len(names)}, "edges": edges}
 
     # ---- presigned addresses ----

@@ -345,6 +345,7 @@ class Script:
     def __init__(self, world, fault, moment, times=1, name=None):
         self.world, self.fault, self.moment, self.name = world, FAULTS[fault], moment, name
         self.label, self.left, self.n_acts, self.was_cut = fault, times, 0, False
+        self.first_start, self.expired = None, False
         self.lock = threading.Lock()
 
     @property
@@ -390,10 +391,19 @@ class Script:
             return (self.fault.act, -1) if due and self.spend() else (None, 0)
         if not is_body or (self.moment == "resumed" and "range" not in request.headers):
             return None, 0
-        return self.choose_in_body(len(answer.body))
+        return self.choose_in_body(answer)
 
-    def choose_in_body(self, n_bytes):
-        at = {"first-byte": 0, "last-byte": n_bytes - 1}.get(self.moment, n_bytes // 2)
+    def where(self, answer):
+        """How many bytes of this answer go out until the place in the file where the fault is."""
+        found = [re.match(r"bytes (\d+)-\d+/(\d+)", v) for n, v in answer.headers if n == "Content-Range"]
+        start, n_bytes = (int(g) for g in found[0].groups()) if found and found[0] else (0, len(answer.body))
+        if self.first_start is None:
+            self.first_start = start
+        place = {"first-byte": 0, "last-byte": n_bytes - 1, "middle": n_bytes // 2}.get(self.moment, (self.first_start + n_bytes) // 2)
+        return max(0, place - start)
+
+    def choose_in_body(self, answer):
+        at = self.where(answer)
         if self.fault.kind == "stream":
             return (self.fault.act, at) if self.spend() else (None, 0)
         if self.moment in ("middle", "last-byte") and not self.was_cut:
@@ -405,7 +415,7 @@ class Script:
 
     def choose_expiry(self):
         """After the cut, the address that was given out before has expired once."""
-        if self.was_cut and self.n_acts == 0 and not getattr(self, "expired", False):
+        if self.was_cut and not self.expired:
             self.expired = True
             return status(403), 0
         return None, 0

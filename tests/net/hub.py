@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import re
+import shutil
 import time
 import urllib.parse
 from pathlib import Path
@@ -69,7 +70,7 @@ class Hub:
         own = self.world.root / kind / f"{repo}@{urllib.parse.quote(rev, safe='')}"
         facts = self.repo_scenario(kind, repo)
         if own.is_dir():
-            return own, self.commit(own)
+            return own, rev if re.fullmatch("[0-9a-f]{40}", rev) else self.commit(own)
         if not base.is_dir() and not own.parent.is_dir():
             return None, None
         commit = facts.get("commit") or (self.commit(base) if base.is_dir() else "0" * 40)
@@ -79,6 +80,14 @@ class Hub:
         if base.is_dir() and rev in ("main", commit, *facts.get("refs", [])):
             return base, commit
         return None, None
+
+    def keep_commit(self, path):
+        """Before a file changes: its repository as it is stays at its commit, as on the hub."""
+        kind, org, name = path.relative_to(self.world.root).parts[:3]
+        folder = self.world.root / kind / org / name
+        kept = folder.parent / f"{name}@{self.commit(folder)}"
+        if not kept.exists():
+            shutil.copytree(folder, kept)
 
     def commit(self, folder):
         """40 hex digits that change with the files."""

@@ -37,7 +37,7 @@ class World:
 
     def __init__(self, root, scenario=None, certificate=None, of="hub"):
         self.root, self.scenario = Path(root), scenario or {}
-        self.first_requests, self.body_requests = self.FIRST[of], self.BODY[of]
+        self.of, self.first_requests, self.body_requests = of, self.FIRST[of], self.BODY[of]
         self.log, self.keep, self.script, self.changes = [], [], None, None
         self.certificate = certificate  # for every origin, which then speak https
         self.hub, self.store, self.origins, self.untrusted = Hub(self), Store(self), {}, None
@@ -61,7 +61,7 @@ class World:
 
     def endpoint(self, name):
         """The address of a service to tell the client: a bad one where the script says so."""
-        return self.script.endpoint(self.url(name)) if self.script else self.url(name)
+        return self.script.endpoint(self.url(name)) if self.script and name == self.of else self.url(name)
 
     def environment(self):
         """The variables by which saescope and the Python clients find these servers."""
@@ -94,6 +94,8 @@ class World:
 
     def change_file(self, longer):
         data = self.changes.read_bytes()
+        if self.of == "hub":
+            self.hub.keep_commit(self.changes)
         self.changes.write_bytes(bytes(b ^ 0x55 for b in data) + (b"longer" if longer else b""))
 
     def whole_answer(self, request):
