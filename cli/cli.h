@@ -23,6 +23,7 @@ typedef enum cli_option_id {
     OPT_CACHE_DATASET,
     OPT_OUT,
     OPT_TEXT_COLUMN,
+    OPT_KEEP,
     OPT_FORMAT,
     OPT_TEXT_UNIT,
     OPT_NUM_EXAMPLES,

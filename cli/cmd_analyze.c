@@ -220,6 +220,8 @@ const struct cli_command cli_analyze = {
              {OPT_CONFIG, false, NULL, NULL},
              {OPT_CACHE_DATASET, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
+             {OPT_KEEP, false, NULL,
+              "columns to carry along into top_texts.jsonl, as id,title"},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N used rows; else all"},

@@ -6,7 +6,8 @@
 #include "cli.h"
 
 static const char *const text_units[] = {"line", "paragraph", "document", NULL};
-static const char *const formats[] = {"jsonl", "json", "csv", "tsv", "txt", "parquet", NULL};
+static const char *const formats[] = {"jsonl", "json",    "csv",   "tsv",
+                                      "txt",   "parquet", "arrow", NULL};
 static const char *const sae_formats[] = {"saes-for-sbert",
                                           "saelens",
                                           "gemma-scope",
@@ -47,6 +48,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_TEXT_COLUMN] = {"text-column", 0, CLI_TEXT, "NAME", NULL,
                          "column of the texts; else \"text\", else the only column of strings",
                          0},
+    [OPT_KEEP] = {"keep", 0, CLI_TEXT, "NAMES", NULL,
+                  "columns to write beside the top texts, with commas between", 0},
     [OPT_FORMAT] = {"format", 0, CLI_CHOICE, "NAME", formats,
                     "format of the dataset; else told by content, then by name", 0},
     [OPT_TEXT_UNIT] = {"text-unit", 0, CLI_CHOICE, "UNIT", text_units,

@@ -67,6 +67,7 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .config = values->text[OPT_CONFIG],
         .cache_dataset = cli_given(values, OPT_CACHE_DATASET),
         .offline = cli_given(values, OPT_OFFLINE),
+        .keep = values->text[OPT_KEEP],
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {

@@ -483,6 +483,7 @@ struct ss_dataset_options {
     const char *config;      /* its configuration; NULL: the default one */
     bool offline;            /* of the hub only what its cache has; also HF_HUB_OFFLINE */
     bool cache_dataset;      /* keep files of the hub in its cache instead of streaming them */
+    const char *keep;        /* columns to carry along, with commas between; NULL: none */
     struct ss_log log;
 };
 
@@ -524,6 +525,8 @@ struct ss_row {
     uint64_t id;         /* 0-based, over the whole dataset */
     struct ss_text text; /* valid UTF-8; borrowed until the next ss_dataset_next */
     ss_row_kind kind;
+    struct ss_text
+        kept;         /* a JSON object of the columns to keep; borrowed as the text; else "" */
     bool repaired;    /* invalid UTF-8 was replaced by U+FFFD */
     const char *file; /* "-" for standard input; lives as long as the dataset */
 };
@@ -628,6 +631,7 @@ struct ss_top_text {
     float activation;
     uint64_t row;
     struct ss_text text; /* lives as long as the run */
+    struct ss_text kept; /* {"file": …, "kept": {…}} of its row if columns are kept, else "" */
 };
 /* The rank-th (0-based) strongest text of a feature; rank < n_top. */
 SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out);

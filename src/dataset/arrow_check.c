@@ -129,8 +129,9 @@ static struct ss__arrow_fault check_texts(const struct ss__arrow_batch *batch, s
 }
 
 static struct ss__arrow_fault check_bytes(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n)
+                                          uint64_t n, bool is_whole)
 {
+    (void)is_whole;
     const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
     const struct ss__arrow_fault fault =
         check_offsets(batch, index, n, array->buffers[2].n_bytes);
@@ -167,8 +168,9 @@ static const char *check_view(const struct ss__arrow_array *array, const uint8_t
 }
 
 static struct ss__arrow_fault check_views(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n)
+                                          uint64_t n, bool is_whole)
 {
+    (void)is_whole;
     const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
     uint64_t n_shown = 0, n_held = array->buffers[1].n_bytes;
     for (size_t i = 2; i < array->n_buffers; i++) {
@@ -196,23 +198,23 @@ static struct ss__arrow_fault check_views(const struct ss__arrow_batch *batch, s
 /* ---- what has children ---- */
 
 static struct ss__arrow_fault check_child(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n)
+                                          uint64_t n, bool is_whole)
 {
     return n > ss__arrow_array_of(batch, index)->n
                ? fault_at("it has fewer values than what it is in", index, 0)
-               : ss__arrow_check(batch, index, n);
+               : ss__arrow_check(batch, index, n, is_whole);
 }
 
 static struct ss__arrow_fault check_list(const struct ss__arrow_batch *batch, size_t index,
-                                         uint64_t n)
+                                         uint64_t n, bool is_whole)
 {
     const uint64_t n_child = ss__arrow_array_of(batch, index + 1)->n;
     const struct ss__arrow_fault fault = check_offsets(batch, index, n, n_child);
-    return fault.what != NULL ? fault : ss__arrow_check(batch, index + 1, n_child);
+    return fault.what != NULL ? fault : ss__arrow_check(batch, index + 1, n_child, is_whole);
 }
 
 static struct ss__arrow_fault check_list_views(const struct ss__arrow_batch *batch,
-                                               size_t index, uint64_t n)
+                                               size_t index, uint64_t n, bool is_whole)
 {
     const struct ss__arrow_field *field = &batch->schema->fields[index];
     const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
@@ -236,26 +238,26 @@ static struct ss__arrow_fault check_list_views(const struct ss__arrow_batch *bat
             return fault_at("its views show the same values too often", index, i);
         }
     }
-    return ss__arrow_check(batch, index + 1, n_child);
+    return ss__arrow_check(batch, index + 1, n_child, is_whole);
 }
 
 static struct ss__arrow_fault check_fixed_list(const struct ss__arrow_batch *batch,
-                                               size_t index, uint64_t n)
+                                               size_t index, uint64_t n, bool is_whole)
 {
     uint64_t n_child = 0;
     return ss__mul_u64(n, batch->schema->fields[index].list_size, &n_child)
-               ? check_child(batch, index + 1, n_child)
+               ? check_child(batch, index + 1, n_child, is_whole)
                : fault_at("its lists are too long", index, 0);
 }
 
 static struct ss__arrow_fault check_struct(const struct ss__arrow_batch *batch, size_t index,
-                                           uint64_t n)
+                                           uint64_t n, bool is_whole)
 {
     const struct ss__arrow_field *fields = batch->schema->fields;
     struct ss__arrow_fault fault = none();
     for (size_t i = index + 1; i < fields[index].end && fault.what == NULL; i = fields[i].end) {
-        if (fields[i].has_text) {
-            fault = check_child(batch, i, n);
+        if (is_whole || fields[i].has_text) {
+            fault = check_child(batch, i, n, is_whole);
         }
     }
     return fault;
@@ -263,7 +265,7 @@ static struct ss__arrow_fault check_struct(const struct ss__arrow_batch *batch, 
 
 /* Ends rise, and the last is not before n. */
 static struct ss__arrow_fault check_runs(const struct ss__arrow_batch *batch, size_t index,
-                                         uint64_t n)
+                                         uint64_t n, bool is_whole)
 {
     const struct ss__arrow_field *ends = &batch->schema->fields[index + 1];
     const struct ss__arrow_array *array = ss__arrow_array_of(batch, index + 1);
@@ -279,14 +281,15 @@ static struct ss__arrow_fault check_runs(const struct ss__arrow_batch *batch, si
         last = next;
     }
     return last < n ? fault_at("its runs end early", index, 0)
-                    : check_child(batch, ends->end, array->n);
+                    : check_child(batch, ends->end, array->n, is_whole);
 }
 
 /* ---- arrays ---- */
 
 static struct ss__arrow_fault check_fixed(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n)
+                                          uint64_t n, bool is_whole)
 {
+    (void)is_whole;
     const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
     return holds(&array->buffers[1], n, batch->schema->fields[index].n_bits)
                ? none()
@@ -294,24 +297,24 @@ static struct ss__arrow_fault check_fixed(const struct ss__arrow_batch *batch, s
 }
 
 static struct ss__arrow_fault check_null(const struct ss__arrow_batch *batch, size_t index,
-                                         uint64_t n)
+                                         uint64_t n, bool is_whole)
 {
-    (void)batch, (void)index, (void)n;
+    (void)batch, (void)index, (void)n, (void)is_whole;
     return none();
 }
 
 static struct ss__arrow_fault check_union(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n)
+                                          uint64_t n, bool is_whole)
 {
-    (void)batch, (void)n;
+    (void)batch, (void)n, (void)is_whole;
     return fault_at("it is a union, which is not read", index, 0);
 }
 
 struct ss__arrow_fault ss__arrow_check(const struct ss__arrow_batch *batch, size_t field,
-                                       uint64_t n)
+                                       uint64_t n, bool is_whole)
 {
     static struct ss__arrow_fault (*const checks[])(const struct ss__arrow_batch *, size_t,
-                                                    uint64_t) = {
+                                                    uint64_t, bool) = {
         [SS__ARROW_NULL] = check_null,
         [SS__ARROW_FIXED] = check_fixed,
         [SS__ARROW_BYTES] = check_bytes,
@@ -330,5 +333,6 @@ struct ss__arrow_fault ss__arrow_check(const struct ss__arrow_batch *batch, size
     if (has_bitmap && array->buffers[0].n_bytes > 0 && !holds(&array->buffers[0], n, 1)) {
         return fault_at("its bitmap of nulls ends early", field, 0);
     }
-    return is_encoded ? check_indexes(batch, field, n) : checks[shape](batch, field, n);
+    return is_encoded ? check_indexes(batch, field, n)
+                      : checks[shape](batch, field, n, is_whole);
 }

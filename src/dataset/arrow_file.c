@@ -155,7 +155,8 @@ static ss_status check_column(const struct ss__arrow_file *file, struct ss__arro
         fault.what = ss__arrow_batch_unpack(batch, field, growth);
     }
     if (fault.what == NULL) {
-        fault = ss__arrow_check(batch, field, batch->n_rows);
+        fault = ss__arrow_check(batch, field, batch->n_rows,
+                                batch->is_dictionary || file->is_whole[field]);
     }
     return fault.what == NULL ? SS_OK : fail_array(file, where, &fault, err);
 }
@@ -489,6 +490,7 @@ ss_status ss__arrow_open(const char *name, const uint8_t *data, size_t n_bytes,
     SS_TRY(out->is_stream ? open_stream(out, err) : open_footer(out, err));
     SS_TRY(ss__arrow_list_columns(name, &out->schema, &out->columns, err));
     SS_ALLOC(out->is_chosen, out->schema.n_fields);
+    SS_ALLOC(out->is_whole, out->schema.n_fields);
 out:
     if (status != SS_OK) {
         ss__arrow_close(out);
@@ -502,16 +504,18 @@ void ss__arrow_close(struct ss__arrow_file *file)
     ss__arrow_columns_release(&file->columns);
     ss__arrow_schema_release(&file->schema);
     ss__free(file->is_chosen);
+    ss__free(file->is_whole);
     *file = (struct ss__arrow_file){.name = NULL};
 }
 
-void ss__arrow_choose(struct ss__arrow_file *file, size_t field)
+void ss__arrow_choose(struct ss__arrow_file *file, size_t field, bool is_whole)
 {
     const struct ss__arrow_field *fields = file->schema.fields;
     while (fields[field].parent != SIZE_MAX) {
         field = fields[field].parent;
     }
     file->is_chosen[field] = true;
+    file->is_whole[field] |= is_whole;
     for (size_t i = field; i < fields[field].end; i++) {
         if (fields[i].dictionary != SIZE_MAX) {
             file->schema.dictionaries[fields[i].dictionary].is_needed = true;

@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "dataset/arrow_flat.h"
 #include "dataset/dataset.h"
+#include "dataset/scalar_json.h"
 
 enum {
     SS__ARROW_MAX_FIELDS = 1 << 15,
@@ -75,8 +76,8 @@ struct ss__arrow_field {
     bool has_text;       /* in it or below it */
     bool is_wide;        /* offsets are of 8 bytes, not 4 */
     bool is_signed, is_dense;
-    uint32_t n_bits; /* of a value, if SS__ARROW_FIXED */
-    int32_t scale;   /* of a decimal */
+    uint32_t n_bits;               /* of a value, if SS__ARROW_FIXED */
+    struct ss__scalar_type scalar; /* of what is SS__ARROW_FIXED and no text */
     uint32_t list_size;
     size_t dictionary; /* its index in the table, SIZE_MAX if there is none */
     unsigned index_bytes;
@@ -202,9 +203,10 @@ struct ss__arrow_fault {
 };
 
 /* Check an array with its first n values and all below it, so that the functions of
- * arrow_record.c may trust it. Dictionaries that it refers to are there. */
+ * arrow_record.c may trust it; without `is_whole`, members of structs without text are left
+ * out. Dictionaries that it refers to are there. */
 struct ss__arrow_fault ss__arrow_check(const struct ss__arrow_batch *batch, size_t field,
-                                       uint64_t n);
+                                       uint64_t n, bool is_whole);
 
 /* ---- values ---- */
 
@@ -234,10 +236,17 @@ struct ss_text ss__arrow_text_at(const struct ss__arrow_place *place);
 struct ss__arrow_place ss__arrow_column_at(const struct ss__arrow_batch *batch, size_t field,
                                            uint64_t row);
 
-/* Append a value as JSON: what is no text in it is left out. False if `out` grew beyond `most`
- * bytes. */
-SS_MUST_USE bool ss__arrow_add_json(const struct ss__arrow_batch *batch, size_t field,
-                                    uint64_t at, size_t most, struct ss__buf *out);
+/* How values are written. */
+struct ss__arrow_writer {
+    struct ss__buf *out;
+    size_t most;   /* bytes that `out` may hold */
+    bool is_whole; /* what is no text is not left out */
+};
+
+/* Append a value as JSON. False if there was more than `most`. */
+SS_MUST_USE bool ss__arrow_add_json(const struct ss__arrow_writer *writer,
+                                    const struct ss__arrow_batch *batch, size_t field,
+                                    uint64_t at);
 
 /* ---- files ---- */
 
@@ -262,6 +271,7 @@ struct ss__arrow_file {
     uint64_t n_rows_done; /* before the batch */
     uint64_t n_rows_max;  /* that a file of this size may claim */
     bool *is_chosen;      /* [n_fields] columns of the file whose values are wanted */
+    bool *is_whole;       /* [n_fields] … also those that are no text */
     struct ss__arrow_growth growth; /* of dictionaries */
     struct ss__arrow_batch batch;
 };
@@ -272,8 +282,9 @@ SS_MUST_USE ss_status ss__arrow_open(const char *name, const uint8_t *data, size
                                      struct ss__arrow_file *out, ss_err *err);
 void ss__arrow_close(struct ss__arrow_file *file);
 
-/* Want the values of a column of the file, and so the dictionaries in it. */
-void ss__arrow_choose(struct ss__arrow_file *file, size_t field);
+/* Want the values of a column of the file, and so the dictionaries in it; with `is_whole` not
+ * only its texts. */
+void ss__arrow_choose(struct ss__arrow_file *file, size_t field, bool is_whole);
 
 /* Go to the next record batch that has rows, unpacked and checked, in file->batch; at the end
  * *has_batch is false. Errors: as ss__arrow_open, with batch, column and row. */

@@ -144,15 +144,10 @@ struct ss__arrow_place ss__arrow_column_at(const struct ss__arrow_batch *batch, 
 
 /* ---- JSON ---- */
 
-struct writer {
-    struct ss__buf *out;
-    size_t most;
-};
+static bool add_value(const struct ss__arrow_writer *writer,
+                      const struct ss__arrow_batch *batch, size_t field, uint64_t at);
 
-static bool add_value(const struct writer *writer, const struct ss__arrow_batch *batch,
-                      size_t field, uint64_t at);
-
-static bool add_name(const struct writer *writer, const struct ss_text *name,
+static bool add_name(const struct ss__arrow_writer *writer, const struct ss_text *name,
                      const char *before)
 {
     ss__buf_add_text(writer->out, before);
@@ -162,8 +157,8 @@ static bool add_name(const struct writer *writer, const struct ss_text *name,
 }
 
 /* A struct; the two parts of a map's entries have names of their own. */
-static bool add_struct(const struct writer *writer, const struct ss__arrow_place *place,
-                       bool is_entry)
+static bool add_struct(const struct ss__arrow_writer *writer,
+                       const struct ss__arrow_place *place, bool is_entry)
 {
     static const struct ss_text names[2] = {{"key", 3}, {"value", 5}};
     const struct ss__arrow_field *fields = place->batch->schema->fields;
@@ -171,7 +166,7 @@ static bool add_struct(const struct writer *writer, const struct ss__arrow_place
     bool fits = true;
     for (size_t i = place->field + 1, n = 0; fits && i < fields[place->field].end;
          i = fields[i].end, n++) {
-        if (fields[i].has_text) {
+        if (writer->is_whole || fields[i].has_text) {
             fits = add_name(writer, is_entry ? &names[n] : &fields[i].name, before) &&
                    add_value(writer, place->batch, i, place->at);
             before = ", ";
@@ -202,7 +197,7 @@ static void find_elements(const struct ss__arrow_place *place, uint64_t *begin, 
     }
 }
 
-static bool add_list(const struct writer *writer, const struct ss__arrow_place *place)
+static bool add_list(const struct ss__arrow_writer *writer, const struct ss__arrow_place *place)
 {
     const bool is_map = place->batch->schema->fields[place->field].type == SS__ARROW_TYPE_MAP;
     uint64_t begin = 0, end = 0;
@@ -220,8 +215,23 @@ static bool add_list(const struct writer *writer, const struct ss__arrow_place *
     return fits;
 }
 
-static bool add_value(const struct writer *writer, const struct ss__arrow_batch *batch,
-                      size_t field, uint64_t at)
+static bool add_number(const struct ss__arrow_writer *writer,
+                       const struct ss__arrow_place *place)
+{
+    const struct ss__arrow_field *field = &place->batch->schema->fields[place->field];
+    const uint8_t *values = ss__arrow_array_of(place->batch, place->field)->buffers[1].data;
+    const size_t n_bytes = field->n_bits / 8;
+    if (n_bytes == 0) { /* a bit */
+        const uint8_t bit = values[place->at / 8] >> place->at % 8 & 1;
+        ss__add_scalar(writer->out, &field->scalar, &bit, 1);
+    } else {
+        ss__add_scalar(writer->out, &field->scalar, values + n_bytes * place->at, n_bytes);
+    }
+    return writer->out->n_bytes <= writer->most;
+}
+
+static bool add_value(const struct ss__arrow_writer *writer,
+                      const struct ss__arrow_batch *batch, size_t field, uint64_t at)
 {
     const struct ss__arrow_place place = ss__arrow_find(batch, field, at);
     if (place.is_null) {
@@ -233,7 +243,8 @@ static bool add_value(const struct writer *writer, const struct ss__arrow_batch 
         return add_struct(writer, &place, false);
     }
     if (found->text == SS__ARROW_OTHER) {
-        return add_list(writer, &place);
+        return found->shape == SS__ARROW_FIXED ? add_number(writer, &place)
+                                               : add_list(writer, &place);
     }
     const struct ss_text text = ss__arrow_text_at(&place);
     if (text.n_bytes > writer->most || writer->out->n_bytes > writer->most - text.n_bytes) {
@@ -243,9 +254,8 @@ static bool add_value(const struct writer *writer, const struct ss__arrow_batch 
     return true;
 }
 
-bool ss__arrow_add_json(const struct ss__arrow_batch *batch, size_t field, uint64_t at,
-                        size_t most, struct ss__buf *out)
+bool ss__arrow_add_json(const struct ss__arrow_writer *writer,
+                        const struct ss__arrow_batch *batch, size_t field, uint64_t at)
 {
-    const struct writer writer = {.out = out, .most = most};
-    return add_value(&writer, batch, field, at);
+    return add_value(writer, batch, field, at);
 }

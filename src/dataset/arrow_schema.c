@@ -57,7 +57,7 @@ const char *ss__arrow_type_name(const struct ss__arrow_field *field)
     static const char *const ints[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
                                            {"int8", "int16", "int32", "int64"}};
     static const char *const floats[] = {"float16", "float", "double"};
-    const unsigned size = field->n_bits == 0 ? 0 : (unsigned)__builtin_ctz(field->n_bits / 8);
+    const unsigned size = field->n_bits < 8 ? 0 : (unsigned)__builtin_ctz(field->n_bits / 8);
     if (field->type == SS__ARROW_TYPE_INT) {
         return ints[field->is_signed][size & 3];
     }
@@ -103,6 +103,39 @@ static uint32_t width_of(struct ss__flat *flat, const struct ss__flat_table *typ
     }
 }
 
+/* What numbers of fixed width mean. */
+static struct ss__scalar_type scalar_of(struct ss__flat *flat,
+                                        const struct ss__flat_table *type,
+                                        const struct ss__arrow_field *field)
+{
+    enum { DATE = 8, TIME = 9, TIMESTAMP = 10 };
+    static const int64_t units[] = {1, 1000, 1000000, 1000000000};
+    static const uint8_t kinds[N_TYPES] = {
+        [SS__ARROW_TYPE_FLOAT] = SS__SCALAR_FLOAT,
+        [SS__ARROW_TYPE_BOOL] = SS__SCALAR_BOOL,
+        [SS__ARROW_TYPE_DECIMAL] = SS__SCALAR_DECIMAL,
+        [DATE] = SS__SCALAR_DATE,
+        [TIME] = SS__SCALAR_TIME,
+        [TIMESTAMP] = SS__SCALAR_TIMESTAMP,
+    };
+    struct ss__scalar_type scalar = {.kind = (ss__scalar_kind)kinds[field->type]};
+    const bool is_time = field->type == TIME || field->type == TIMESTAMP;
+    const int64_t unit = is_time ? ss__flat_int(flat, type, 0, 2, field->type == TIME) : 0;
+    if (field->type == SS__ARROW_TYPE_INT && !field->is_signed) {
+        scalar.kind = SS__SCALAR_UNSIGNED;
+    }
+    if (field->type == SS__ARROW_TYPE_DECIMAL) {
+        scalar.scale = (int32_t)ss__flat_int(flat, type, 1, 4, 0);
+    }
+    if (is_time) {
+        scalar.per_second = units[unit & 3];
+    }
+    if (field->type == DATE && field->n_bits == 64) {
+        scalar.per_second = 1000;
+    }
+    return scalar;
+}
+
 static const char *read_type(struct ss__flat *flat, const struct ss__flat_table *table,
                              struct ss__arrow_field *field)
 {
@@ -121,9 +154,7 @@ static const char *read_type(struct ss__flat *flat, const struct ss__flat_table 
         if (field->n_bits == 0 && kind != TYPE_FIXED_BINARY) {
             return "a column has an impossible width";
         }
-        if (kind == SS__ARROW_TYPE_DECIMAL) {
-            field->scale = (int32_t)ss__flat_int(flat, &type, 1, 4, 0);
-        }
+        field->scalar = scalar_of(flat, &type, field);
     }
     if (kind == TYPE_UNION) {
         field->is_dense = ss__flat_int(flat, &type, 0, 2, 0) == 1;

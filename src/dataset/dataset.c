@@ -23,6 +23,8 @@ struct ss_dataset {
     struct file *files;      /* [use.paths.n] */
     struct ss__remotes remotes;
     char *given_column, *given_format;
+    char **keep; /* [n_keep] names of columns to carry along */
+    size_t n_keep, keep_room;
     ss_text_unit text_unit;
     char delimiter; /* that a repository's card says; 0: that of the format */
     struct ss_log log;
@@ -43,7 +45,7 @@ struct ss_dataset {
     const struct ss__column *columns; /* of the current file */
     size_t n_columns;
 
-    struct ss__buf repaired, json;
+    struct ss__buf repaired, json, kept;
 };
 
 /* ---- files ---- */
@@ -214,6 +216,34 @@ static ss_status choose_column(ss_dataset *dataset, ss_err *err)
     return dataset->text_column == NULL ? ss__fail_nomem(err, "a column name") : SS_OK;
 }
 
+/* Tell the reader of the current file which columns are carried along. */
+static ss_status keep_columns(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    size_t *columns = NULL;
+    SS_ALLOC(columns, dataset->n_keep);
+    if (reader->add_kept == NULL) {
+        SS_FAIL_FILE(dataset->source.name, SS_E_USAGE,
+                     "files of the format %s have no columns to keep", reader->format);
+    }
+    for (size_t i = 0; i < dataset->n_keep; i++) {
+        const size_t n = count_named(dataset, dataset->keep[i], &columns[i]);
+        if (n != 1) {
+            SS_TRY(fail_column(dataset,
+                               n == 0 ? "there is no column to keep '"
+                                      : "there are several columns to keep '",
+                               dataset->keep[i], err));
+        }
+    }
+    if (reader->keep != NULL) {
+        SS_TRY(reader->keep(dataset->state, columns, dataset->n_keep, err));
+    }
+out:
+    ss__free(columns);
+    return status;
+}
+
 static ss_status select_column(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -232,6 +262,9 @@ static ss_status select_column(ss_dataset *dataset, ss_err *err)
         }
     }
     SS_TRY(reader->select(dataset->state, column, err));
+    if (dataset->n_keep > 0 && !dataset->whole_rows) {
+        SS_TRY(keep_columns(dataset, err));
+    }
 out:
     return status;
 }
@@ -277,6 +310,34 @@ static ss_status copy_text(const char *text, char **out, ss_err *err)
     return text != NULL && *out == NULL ? ss__fail_nomem(err, "an option") : SS_OK;
 }
 
+/* The names of a list with commas, spaces around them left out. */
+static ss_status take_keep(ss_dataset *dataset, const char *list, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (const char *at = list; at != NULL;) {
+        const size_t n_name = strcspn(at, ",");
+        const char *next = at[n_name] == ',' ? at + n_name + 1 : NULL;
+        size_t n = n_name;
+        for (; n > 0 && at[0] == ' '; n--) {
+            at++;
+        }
+        for (; n > 0 && at[n - 1] == ' '; n--) {
+        }
+        if (n == 0) {
+            SS_FAIL(SS_E_USAGE, "there is an empty name among the columns to keep, '%s'", list);
+        }
+        SS_GROW(dataset->keep, dataset->keep_room, dataset->n_keep + 1);
+        dataset->keep[dataset->n_keep] = ss__strndup(at, n);
+        if (dataset->keep[dataset->n_keep] == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a column name"));
+        }
+        dataset->n_keep++;
+        at = next;
+    }
+out:
+    return status;
+}
+
 static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_options *options,
                               ss_err *err)
 {
@@ -286,6 +347,7 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
         dataset->log = options->log;
         SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
         SS_TRY(copy_text(options->format, &dataset->given_format, err));
+        SS_TRY(take_keep(dataset, options->keep, err));
     }
     if ((unsigned)dataset->text_unit > SS_UNIT_DOCUMENT) {
         SS_FAIL(SS_E_USAGE, "the text unit must be line, paragraph or document");
@@ -414,6 +476,8 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__free(dataset->text_column);
     ss__buf_release(&dataset->repaired);
     ss__buf_release(&dataset->json);
+    ss__buf_release(&dataset->kept);
+    ss__list_release(dataset->keep, dataset->n_keep);
     ss__free(dataset);
 }
 
@@ -482,11 +546,37 @@ static ss_row_kind kind_of(const struct ss__record *record)
                                                                       : SS_ROW_TEXT;
 }
 
+/* The kept columns of the row that was stepped to, as a JSON object. */
+static ss_status write_kept(ss_dataset *dataset, struct ss_row *row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    struct ss__buf *out = &dataset->kept, *spare = &dataset->json;
+    spare->n_bytes = out->n_bytes = 0;
+    for (size_t i = 0; i < dataset->n_keep; i++) {
+        ss__buf_add_text(spare, i == 0 ? "{" : ", ");
+        ss__json_add_string(spare, dataset->keep[i], strlen(dataset->keep[i]), false);
+        ss__buf_add_text(spare, ": ");
+        SS_TRY(reader->add_kept(dataset->state, i, spare, err));
+    }
+    ss__buf_add_text(spare, "}");
+    SS_TRY(ss__buf_check(spare, err));
+    ss__utf8_repair(spare->data, spare->n_bytes, out);
+    SS_TRY(ss__buf_check(out, err));
+    row->kept = (struct ss_text){out->data, out->n_bytes};
+out:
+    if (status != SS_OK) {
+        ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
+        ss__err_at_row(err, dataset->next_id);
+    }
+    return status;
+}
+
 ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__record record = {0};
-    *row = (struct ss_row){.kind = SS_ROW_NULL};
+    *row = (struct ss_row){.kind = SS_ROW_NULL, .kept = {"", 0}};
     *has_row = false;
     if (dataset->whole_rows) {
         SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
@@ -495,6 +585,9 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
     if (!*has_row) {
         say_repaired(dataset);
     } else {
+        if (dataset->n_keep > 0) {
+            SS_TRY(write_kept(dataset, row, err));
+        }
         SS_TRY(repair(dataset, &record.text, &record.repaired, err));
         row->id = dataset->next_id++;
         row->kind = kind_of(&record);

@@ -66,6 +66,14 @@ struct ss__reader {
      * itself uses ss__add_json_text. Only after select(SS__ALL_COLUMNS). */
     ss_status (*add_json)(void *state, struct ss__buf *out, ss_err *err);
 
+    /* Carry columns along, whatever their types, before the first row. NULL where nothing has
+     * to be made ready for that. */
+    ss_status (*keep)(void *state, const size_t *columns, size_t n, ss_err *err);
+
+    /* Append the value of the i-th column that is carried along, in the row that next stepped
+     * to, as JSON; for each row once per column, in order. NULL: rows have no columns. */
+    ss_status (*add_kept)(void *state, size_t i, struct ss__buf *out, ss_err *err);
+
     /* Rows in the file if it says so, else 0. Nullable. */
     uint64_t (*n_rows)(const void *state);
 

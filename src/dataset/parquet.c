@@ -24,6 +24,9 @@ struct state {
     uint64_t n_rows_done;
     bool is_started; /* the columns stand at the row that was given */
     bool has_failed;
+    struct state *kept; /* the same file once more, for columns that are carried along */
+    size_t *kept_nodes; /* [n_kept], in `kept` the nodes of these columns */
+    size_t n_kept;
 };
 
 static void state_free(void *opaque)
@@ -32,6 +35,8 @@ static void state_free(void *opaque)
     if (state == NULL) {
         return;
     }
+    state_free(state->kept);
+    ss__free(state->kept_nodes);
     for (size_t i = 0; state->columns != NULL && i < state->file.n_texts; i++) {
         ss__parquet_column_release(&state->columns[i]);
     }
@@ -42,13 +47,13 @@ static void state_free(void *opaque)
 }
 
 static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes,
-                           struct state **out, ss_err *err)
+                           bool has_all_leaves, struct state **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = NULL;
     *out = NULL;
     SS_ALLOC(state, 1);
-    SS_TRY(ss__parquet_open(name, data, n_bytes, &state->file, err));
+    SS_TRY(ss__parquet_open(name, data, n_bytes, has_all_leaves, &state->file, err));
     SS_ALLOC(state->chunks, state->file.n_texts);
     SS_ALLOC(state->columns, state->file.n_texts);
     ss__parquet_groups_init(&state->file, &state->groups);
@@ -63,7 +68,7 @@ static ss_status parquet_open(const struct ss__source *source, void **out, ss_er
 {
     struct state *state = NULL;
     const ss_status status =
-        state_new(source->name, source->map.data, source->map.n_bytes, &state, err);
+        state_new(source->name, source->map.data, source->map.n_bytes, false, &state, err);
     if (status == SS_OK) {
         state->file.is_mapped = true;
         state->file.ahead = source->ahead;
@@ -251,6 +256,57 @@ static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err
     return status;
 }
 
+/* ---- columns that are carried along ---- */
+
+/* All leaves of the second view are read, so whatever the type of a column, it has values. */
+static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = opaque;
+    const struct ss__parquet *file = &state->file;
+    SS_TRY(state_new(file->name, file->data, file->n_bytes, true, &state->kept, err));
+    state->kept->file.is_mapped = file->is_mapped;
+    state->kept->file.ahead = file->ahead;
+    SS_ALLOC(state->kept_nodes, n);
+    for (size_t i = 0; i < n; i++) {
+        state->kept_nodes[i] = file->column_nodes[columns[i]];
+    }
+    state->n_kept = n;
+out:
+    return status;
+}
+
+/* Stand at the first row of a group, unless one is under way. */
+static ss_status need_kept_rows(struct state *state, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *kept = state->kept;
+    while (kept->n_rows_left == 0 && kept->groups.index < kept->groups.n_groups) {
+        SS_TRY(next_group(kept, err));
+        for (size_t i = 0; i < state->n_kept; i++) {
+            const struct ss__parquet_node *node = &kept->file.nodes[state->kept_nodes[i]];
+            SS_TRY(start_group(kept, node->first_text, node->n_texts, err));
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status parquet_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = opaque, *kept = state->kept;
+    const size_t node = state->kept_nodes[i];
+    SS_TRY(need_kept_rows(state, err));
+    SS_TRY(ss__parquet_record_take(&kept->file, node, kept->columns, out, err));
+    if (i + 1 == state->n_kept) {
+        kept->n_rows_left--;
+        kept->n_rows_done++;
+    }
+out:
+    return status;
+}
+
 static uint64_t parquet_n_rows(const void *opaque)
 {
     const struct state *state = opaque;
@@ -266,6 +322,8 @@ const struct ss__reader ss__reader_parquet = {
     .select = parquet_select,
     .next = parquet_next,
     .add_json = parquet_add_json,
+    .keep = parquet_keep,
+    .add_kept = parquet_add_kept,
     .n_rows = parquet_n_rows,
     .close = state_free,
 };
@@ -311,7 +369,7 @@ ss_status ss__parquet_check_bytes(const char *name, const uint8_t *data, size_t 
 {
     struct state *state = NULL;
     ss_status status = SS_OK;
-    SS_TRY(state_new(name, data, n_bytes, &state, err));
+    SS_TRY(state_new(name, data, n_bytes, false, &state, err));
     SS_TRY(check_all(state, err));
 out:
     state_free(state);
@@ -324,7 +382,7 @@ ss_status ss__parquet_check_file(const char *path, ss_err *err)
     struct state *state = NULL;
     ss_status status = SS_OK;
     SS_TRY(ss__file_map(path, &map, err));
-    SS_TRY(state_new(path, map.data, map.n_bytes, &state, err));
+    SS_TRY(state_new(path, map.data, map.n_bytes, false, &state, err));
     state->file.is_mapped = true;
     SS_TRY(check_all(state, err));
 out:

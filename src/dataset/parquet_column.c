@@ -238,7 +238,8 @@ ss_status ss__parquet_column_start(struct ss__parquet_column *column,
     column->has_dictionary = false;
     column->at_end = false;
     column->values.fixed_bytes = column->dictionary.fixed_bytes =
-        (size_t)column->node->type_bytes;
+        ss__node_value_bytes(column->node);
+    column->values.physical = column->node->physical;
     const char *fault = check_meta(column, &chunk->meta);
     if (fault == NULL && chunk->meta.n_values > 0) {
         fault = ss__parquet_chunk_extent(file, &chunk->meta, &column->extent);

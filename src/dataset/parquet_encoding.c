@@ -205,8 +205,8 @@ static const char *next_mini(struct ss__deltas *deltas)
     return NULL;
 }
 
-/* The next number, which must be a length: 0 … 2^31 - 1. */
-static const char *deltas_next(struct ss__deltas *deltas, size_t *value)
+/* Step to the next number, in deltas->last. */
+static const char *deltas_step(struct ss__deltas *deltas)
 {
     if (deltas->n_left == 0) {
         return ends_early;
@@ -221,6 +221,16 @@ static const char *deltas_next(struct ss__deltas *deltas, size_t *value)
             deltas->min_delta + read_bits(deltas->packed, deltas->end, deltas->bit, width);
         deltas->bit += width;
         deltas->n_mini_left--;
+    }
+    return NULL;
+}
+
+/* The next number, which must be a length: 0 … 2^31 - 1. */
+static const char *deltas_next(struct ss__deltas *deltas, size_t *value)
+{
+    const char *fault = deltas_step(deltas);
+    if (fault != NULL) {
+        return fault;
     }
     /* Lengths are 32-bit numbers whose deltas may wrap. */
     const uint32_t length = (uint32_t)deltas->last;
@@ -416,9 +426,76 @@ static const char *next_split(struct ss__values *values, struct ss_text *text)
     return NULL;
 }
 
+/* ---- numbers ---- */
+
+/* Give a number as its little-endian bytes. */
+static const char *give_number(struct ss__values *values, uint64_t number, struct ss_text *text)
+{
+    values->whole.n_bytes = 0;
+    ss__buf_add(&values->whole, &number, values->fixed_bytes);
+    *text = (struct ss_text){values->whole.data, values->whole.n_bytes};
+    return values->whole.failed ? "there is not enough memory for a value" : NULL;
+}
+
+static const char *start_deltas(struct ss__values *values)
+{
+    return values->physical == SS__INT32 || values->physical == SS__INT64
+               ? deltas_init(&values->lengths, values->at, values->end)
+               : "a page has an encoding that only integers can have";
+}
+
+static const char *next_deltas(struct ss__values *values, struct ss_text *text)
+{
+    const char *fault = deltas_step(&values->lengths);
+    return fault != NULL ? fault : give_number(values, values->lengths.last, text);
+}
+
+/* Booleans, PLAIN: a bit each. */
+static const char *start_bits(struct ss__values *values)
+{
+    values->n_taken = 0;
+    return NULL;
+}
+
+static const char *next_bit(struct ss__values *values, struct ss_text *text)
+{
+    const size_t n_bytes = (size_t)(values->end - values->at), at = values->n_taken++;
+    return at / 8 < n_bytes ? give_number(values, values->at[at / 8] >> at % 8 & 1, text)
+                            : ends_early;
+}
+
+/* Booleans, RLE: a length, then runs. */
+static const char *start_runs(struct ss__values *values)
+{
+    if (values->physical != SS__BOOLEAN) {
+        return "a page has an encoding that only booleans can have";
+    }
+    if (values->at == values->end) {
+        ss__runs_init(&values->indexes, values->at, 0, 1); /* a page of nulls */
+        return NULL;
+    }
+    if (values->end - values->at < 4 ||
+        read_u32(values->at) > (size_t)(values->end - values->at) - 4) {
+        return ends_early;
+    }
+    ss__runs_init(&values->indexes, values->at + 4, read_u32(values->at), 1);
+    return NULL;
+}
+
+static const char *next_run_value(struct ss__values *values, struct ss_text *text)
+{
+    uint32_t value = 0;
+    return ss__runs_next(&values->indexes, &value) ? give_number(values, value, text)
+                                                   : ends_early;
+}
+
+static const struct ss__parquet_encoding bits = {"PLAIN", start_bits, next_bit};
+
 static const struct ss__parquet_encoding encodings[] = {
     [0] = {"PLAIN", start_plain, next_plain},
     [2] = {"PLAIN_DICTIONARY", start_dictionary, next_dictionary},
+    [3] = {"RLE", start_runs, next_run_value},
+    [5] = {"DELTA_BINARY_PACKED", start_deltas, next_deltas},
     [6] = {"DELTA_LENGTH_BYTE_ARRAY", start_delta_length, next_delta_length},
     [7] = {"DELTA_BYTE_ARRAY", start_delta_bytes, next_delta_bytes},
     [8] = {"RLE_DICTIONARY", start_dictionary, next_dictionary},
@@ -430,9 +507,10 @@ const char *ss__values_start(struct ss__values *values, int32_t encoding, const 
 {
     if (encoding < 0 || encoding >= (int32_t)(sizeof encodings / sizeof *encodings) ||
         encodings[encoding].start == NULL) {
-        return "a page has an encoding that byte arrays cannot have";
+        return "a page has an encoding that is not known";
     }
-    values->encoding = &encodings[encoding];
+    values->encoding =
+        encoding == 0 && values->physical == SS__BOOLEAN ? &bits : &encodings[encoding];
     values->at = data;
     values->end = data + n_bytes;
     values->n_kept = 0;

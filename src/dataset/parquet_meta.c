@@ -102,7 +102,7 @@ static ss_status read_chunks(const struct ss__parquet *file,
         if (!ss__node_is_leaf(&file->nodes[i])) {
             continue;
         }
-        if (!ss__node_is_text(&file->nodes[i])) {
+        if (!ss__parquet_is_read(file, &file->nodes[i])) {
             ss__thrift_skip(&in, columns->type);
             continue;
         }
@@ -231,10 +231,11 @@ static ss_status find_footer(struct ss__parquet *file, size_t *begin, ss_err *er
 }
 
 ss_status ss__parquet_open(const char *name, const uint8_t *data, size_t n_bytes,
-                           struct ss__parquet *out, ss_err *err)
+                           bool has_all_leaves, struct ss__parquet *out, ss_err *err)
 {
     ss_status status = SS_OK;
     *out = (struct ss__parquet){.name = name, .data = data, .n_bytes = n_bytes};
+    out->has_all_leaves = has_all_leaves;
     out->n_entries_max = entries_bound(n_bytes);
     SS_TRY(find_footer(out, &out->pages_end, err));
     struct ss__thrift in = {.at = data + out->pages_end, .end = data + n_bytes - 8};

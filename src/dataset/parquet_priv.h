@@ -29,6 +29,7 @@
 #include "base/file.h"
 #include "dataset/ahead.h"
 #include "dataset/dataset.h"
+#include "dataset/scalar_json.h"
 
 /* ---- limits ---- */
 
@@ -56,13 +57,14 @@ struct ss__thrift_list {
 };
 
 typedef enum ss__slot_kind {
-    SS__SLOT_BOOL,   /* bool */
-    SS__SLOT_I32,    /* int32_t */
-    SS__SLOT_I64,    /* int64_t */
-    SS__SLOT_TEXT,   /* struct ss_text, borrowed from the input */
-    SS__SLOT_STRUCT, /* a struct described by `shape` */
-    SS__SLOT_UNION,  /* int32_t: the id of the member that is there */
-    SS__SLOT_LIST    /* struct ss__thrift_list of structs or of anything else */
+    SS__SLOT_BOOL,    /* bool */
+    SS__SLOT_I32,     /* int32_t */
+    SS__SLOT_I64,     /* int64_t */
+    SS__SLOT_TEXT,    /* struct ss_text, borrowed from the input */
+    SS__SLOT_STRUCT,  /* a struct described by `shape` */
+    SS__SLOT_UNION,   /* int32_t: the id of the member that is there */
+    SS__SLOT_LOGICAL, /* int32_t [2]: the same, and for its own field 2 if that is a union */
+    SS__SLOT_LIST     /* struct ss__thrift_list of structs or of anything else */
 } ss__slot_kind;
 
 /* A field that is wanted: where it goes in the struct that is filled. */
@@ -108,7 +110,8 @@ void ss__thrift_skip(struct ss__thrift *in, uint8_t type);
 /* ---- metadata ---- */
 
 enum { SS__REQUIRED, SS__OPTIONAL, SS__REPEATED };
-enum { SS__BYTE_ARRAY = 6, SS__FIXED_BYTE_ARRAY = 7, SS__N_PHYSICAL = 8 };
+enum { SS__BOOLEAN = 0, SS__INT32 = 1, SS__INT64 = 2, SS__INT96 = 3, SS__FLOAT = 4 };
+enum { SS__DOUBLE = 5, SS__BYTE_ARRAY = 6, SS__FIXED_BYTE_ARRAY = 7, SS__N_PHYSICAL = 8 };
 
 typedef enum ss__node_kind {
     SS__NODE_STRUCT,
@@ -127,10 +130,11 @@ struct ss__parquet_node {
     size_t first_text, n_texts; /* its text leaves, as indexes of cursors */
     ss__node_kind kind;
     int32_t n_children;
-    int32_t type_bytes; /* of SS__FIXED_BYTE_ARRAY, else 0 */
+    int32_t type_bytes;            /* of SS__FIXED_BYTE_ARRAY, else 0 */
+    struct ss__scalar_type scalar; /* of SS__NODE_OTHER, if has_scalar */
     uint8_t physical, repetition;
     uint8_t max_def, max_rep;
-    bool is_decimal;
+    bool is_decimal, has_scalar;
 };
 
 static inline bool ss__node_is_leaf(const struct ss__parquet_node *node)
@@ -168,6 +172,7 @@ struct ss__parquet {
     size_t pages_end;         /* where the footer begins */
     bool is_mapped;           /* parts that were read may be forgotten */
     struct ss__ahead *ahead;  /* brings bytes when they are needed; NULL: all are there */
+    bool has_all_leaves;      /* every leaf counts as one with text, so that it is read */
     size_t chunk_slack_bytes; /* that pages may take beyond the size of their chunk */
     size_t n_entries_max;     /* of a column: nulls are free to store, but not to read */
 
@@ -187,10 +192,27 @@ struct ss__parquet {
     uint64_t n_rows;
 };
 
+/* Whether a node is a leaf that has a cursor. */
+static inline bool ss__parquet_is_read(const struct ss__parquet *file,
+                                       const struct ss__parquet_node *node)
+{
+    return file->has_all_leaves ? ss__node_is_leaf(node) : ss__node_is_text(node);
+}
+
+/* Bytes of a value of fixed width, else 0. */
+static inline size_t ss__node_value_bytes(const struct ss__parquet_node *node)
+{
+    static const uint8_t widths[SS__N_PHYSICAL] = {1, 4, 8, 12, 4, 8, 0, 0};
+    return node->physical == SS__FIXED_BYTE_ARRAY ? (size_t)node->type_bytes
+                                                  : widths[node->physical];
+}
+
 /* Read the footer of `data`, which is borrowed until release, as is `name`.
+ * With `has_all_leaves` columns that are no text are read as well.
  * Errors: SS_E_DATA, SS_E_UNSUPPORTED (encrypted), SS_E_LIMIT, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__parquet_open(const char *name, const uint8_t *data, size_t n_bytes,
-                                       struct ss__parquet *out, ss_err *err);
+                                       bool has_all_leaves, struct ss__parquet *out,
+                                       ss_err *err);
 void ss__parquet_release(struct ss__parquet *file);
 
 /* Steps of opening: the tree of nodes, then what people see of it (parquet_schema.c and
@@ -290,6 +312,7 @@ struct ss__values {
     size_t n_streams_values, n_taken; /* BYTE_STREAM_SPLIT */
     size_t n_kept;                    /* bytes that the last value shares with the one before */
     bool is_dictionary;               /* the last value was checked when the dictionary was */
+    uint8_t physical;                 /* the type of the column */
 };
 
 /* Start on the values of a page. `encoding` is an id of the format. Gives a fault or NULL. */

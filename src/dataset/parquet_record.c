@@ -76,6 +76,31 @@ out:
     return status;
 }
 
+/* Decimals in byte arrays have their highest byte first. */
+static void add_decimal(struct ss__buf *out, const struct ss__parquet_node *node,
+                        const struct ss_text *text)
+{
+    uint8_t bytes[SS__SCALAR_BYTES];
+    const size_t n = text->n_bytes;
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (uint8_t)text->data[n - 1 - i];
+    }
+    ss__add_scalar(out, &node->scalar, bytes, n);
+}
+
+static void add_leaf(struct ss__buf *out, const struct ss__parquet_node *node,
+                     const struct ss_text *text)
+{
+    const bool is_bytes = node->physical >= SS__BYTE_ARRAY;
+    if (!node->has_scalar || text->n_bytes > SS__SCALAR_BYTES) {
+        ss__add_json_bytes(out, text);
+    } else if (is_bytes && node->scalar.kind == SS__SCALAR_DECIMAL) {
+        add_decimal(out, node, text);
+    } else {
+        ss__add_scalar(out, &node->scalar, (const uint8_t *)text->data, text->n_bytes);
+    }
+}
+
 static ss_status take_leaf(struct walk *walk, const struct ss__parquet_node *node)
 {
     struct ss__parquet_column *column = &walk->columns[node->first_text];
@@ -88,7 +113,7 @@ static ss_status take_leaf(struct walk *walk, const struct ss__parquet_node *nod
                                        "the row is too large to be shown");
     }
     if (walk->out != NULL) {
-        ss__add_json_bytes(walk->out, &column->text);
+        add_leaf(walk->out, node, &column->text);
     }
     return ss__parquet_column_next(column, walk->err);
 }
@@ -238,6 +263,20 @@ static ss_status check_row_edges(const struct walk *walk, const struct ss__parqu
     return SS_OK;
 }
 
+/* Whether a struct that the node is in is null, which its own levels tell. */
+static bool is_below_null(const struct walk *walk, size_t index)
+{
+    const struct ss__parquet_node *node = &walk->file->nodes[index];
+    const struct ss__parquet_column *column = &walk->columns[node->first_text];
+    return !column->at_end && column->def < walk->file->nodes[node->parent].max_def;
+}
+
+static ss_status take_null(struct walk *walk, size_t index)
+{
+    add(walk, "null");
+    return take_nothing(walk, &walk->file->nodes[index]);
+}
+
 ss_status ss__parquet_record_take(const struct ss__parquet *file, size_t node,
                                   struct ss__parquet_column *columns, struct ss__buf *out,
                                   ss_err *err)
@@ -245,7 +284,7 @@ ss_status ss__parquet_record_take(const struct ss__parquet *file, size_t node,
     struct walk walk = {.file = file, .columns = columns, .out = out, .err = err};
     ss_status status = SS_OK;
     SS_TRY(check_row_edges(&walk, &file->nodes[node]));
-    SS_TRY(take_value(&walk, node));
+    SS_TRY(is_below_null(&walk, node) ? take_null(&walk, node) : take_value(&walk, node));
     SS_TRY(check_row_edges(&walk, &file->nodes[node]));
 out:
     return status;

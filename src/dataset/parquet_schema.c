@@ -13,7 +13,8 @@
 
 struct element {
     uint32_t seen;
-    int32_t type, type_length, repetition, n_children, converted, logical;
+    int32_t type, type_length, repetition, n_children, converted, scale;
+    int32_t logical[2]; /* its id, and that of the unit of a time */
     struct ss_text name;
 };
 
@@ -23,10 +24,11 @@ static const struct ss__slot element_slots[] = {
     [ELEMENT_TYPE] = SS__SLOT(struct element, type, 1, SS__SLOT_I32, false),
     [ELEMENT_NAME] = SS__SLOT(struct element, name, 4, SS__SLOT_TEXT, true),
     [ELEMENT_CONVERTED] = SS__SLOT(struct element, converted, 6, SS__SLOT_I32, false),
-    [ELEMENT_LOGICAL] = SS__SLOT(struct element, logical, 10, SS__SLOT_UNION, false),
+    [ELEMENT_LOGICAL] = SS__SLOT(struct element, logical, 10, SS__SLOT_LOGICAL, false),
     SS__SLOT(struct element, type_length, 2, SS__SLOT_I32, false),
     SS__SLOT(struct element, repetition, 3, SS__SLOT_I32, false),
     SS__SLOT(struct element, n_children, 5, SS__SLOT_I32, false),
+    SS__SLOT(struct element, scale, 7, SS__SLOT_I32, false),
 };
 static const struct ss__shape element_shape = SS__SHAPE(element_slots);
 
@@ -39,6 +41,11 @@ enum {
     CONVERTED_LIST = 3,
     CONVERTED_ENUM = 4,
     CONVERTED_DECIMAL = 5,
+    CONVERTED_DATE = 6,
+    CONVERTED_TIME = 7,      /* and the same in microseconds: 8 */
+    CONVERTED_TIMESTAMP = 9, /* … 10 */
+    CONVERTED_UINT_8 = 11,
+    CONVERTED_UINT_64 = 14,
     CONVERTED_JSON = 19,
     CONVERTED_BSON = 20
 };
@@ -50,6 +57,9 @@ enum {
     LOGICAL_ENUM = 4,
     LOGICAL_DECIMAL = 5,
     LOGICAL_FIRST_NUMBER = 6,
+    LOGICAL_DATE = 6,
+    LOGICAL_TIME = 7,
+    LOGICAL_TIMESTAMP = 8,
     LOGICAL_UNKNOWN = 11,
     LOGICAL_JSON = 12,
     LOGICAL_UUID = 14,
@@ -66,8 +76,8 @@ static int32_t logical_of(const struct element *element)
         [CONVERTED_ENUM] = LOGICAL_ENUM,         [CONVERTED_DECIMAL] = LOGICAL_DECIMAL,
         [CONVERTED_JSON] = LOGICAL_JSON,         [CONVERTED_BSON] = 0,
     };
-    if (ss__slot_seen(element->seen, ELEMENT_LOGICAL) && element->logical != 0) {
-        return element->logical;
+    if (ss__slot_seen(element->seen, ELEMENT_LOGICAL) && element->logical[0] != 0) {
+        return element->logical[0];
     }
     if (!ss__slot_seen(element->seen, ELEMENT_CONVERTED) || element->converted < 0) {
         return 0;
@@ -94,6 +104,46 @@ static ss__node_kind leaf_kind(uint8_t physical, int32_t logical)
         return SS__NODE_BYTES;
     }
     return SS__NODE_OTHER;
+}
+
+/* What the numbers of a leaf mean; bytes of no known meaning have none. */
+static void find_scalar(struct ss__parquet_node *node, const struct element *element,
+                        int32_t logical)
+{
+    static const int64_t units[] = {0, 1000, 1000000, 1000000000};
+    static const ss__scalar_kind kinds[SS__N_PHYSICAL] = {[SS__BOOLEAN] = SS__SCALAR_BOOL,
+                                                          [SS__INT96] = SS__SCALAR_INT96,
+                                                          [SS__FLOAT] = SS__SCALAR_FLOAT,
+                                                          [SS__DOUBLE] = SS__SCALAR_FLOAT};
+    const bool is_old = !ss__slot_seen(element->seen, ELEMENT_LOGICAL);
+    const int32_t converted = is_old ? element->converted : -1;
+    struct ss__scalar_type *type = &node->scalar;
+    node->has_scalar = node->physical < SS__BYTE_ARRAY;
+    *type = (struct ss__scalar_type){.kind = kinds[node->physical], .scale = element->scale};
+    if (logical == LOGICAL_DECIMAL && node->physical != SS__BOOLEAN) {
+        node->has_scalar = true;
+        type->kind = SS__SCALAR_DECIMAL;
+    } else if (logical == LOGICAL_FLOAT16 && node->type_bytes == 2) {
+        node->has_scalar = true;
+        type->kind = SS__SCALAR_FLOAT;
+    } else if (node->physical == SS__INT32 || node->physical == SS__INT64) {
+        const bool is_time = logical == LOGICAL_TIME || converted == CONVERTED_TIME ||
+                             converted == CONVERTED_TIME + 1;
+        const bool is_stamp = logical == LOGICAL_TIMESTAMP ||
+                              converted == CONVERTED_TIMESTAMP ||
+                              converted == CONVERTED_TIMESTAMP + 1;
+        const int32_t unit = is_old ? 1 + (converted + 1) % 2 : element->logical[1];
+        if ((is_time || is_stamp) && unit >= 1 && unit <= 3) {
+            type->kind = is_time ? SS__SCALAR_TIME : SS__SCALAR_TIMESTAMP;
+            type->per_second = units[unit];
+        } else if (logical == LOGICAL_DATE || converted == CONVERTED_DATE) {
+            type->kind = SS__SCALAR_DATE;
+        } else if (element->converted >= CONVERTED_UINT_8 &&
+                   element->converted <= CONVERTED_UINT_64 &&
+                   ss__slot_seen(element->seen, ELEMENT_CONVERTED)) {
+            type->kind = SS__SCALAR_UNSIGNED;
+        }
+    }
 }
 
 /* Lists and maps need their children, so this runs when the tree is there. */
@@ -151,6 +201,9 @@ static const char *node_init(struct ss__parquet *file, size_t index,
     const int32_t logical = logical_of(element);
     node->kind = leaf_kind(node->physical, logical);
     node->is_decimal = logical == LOGICAL_DECIMAL;
+    if (node->kind == SS__NODE_OTHER) {
+        find_scalar(node, element, logical);
+    }
     return NULL;
 }
 
@@ -221,7 +274,7 @@ static ss_status count_leaves(struct ss__parquet *file, ss_err *err)
     for (size_t i = 0; i < file->n_nodes; i++) {
         file->nodes[i].first_text = file->n_texts;
         file->n_leaves += ss__node_is_leaf(&file->nodes[i]);
-        if (ss__node_is_text(&file->nodes[i])) {
+        if (ss__parquet_is_read(file, &file->nodes[i])) {
             file->text_nodes[file->n_texts++] = i;
         }
     }

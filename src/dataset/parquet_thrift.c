@@ -221,6 +221,7 @@ static bool kind_has_type(ss__slot_kind kind, uint8_t type)
         return type == WIRE_BINARY;
     case SS__SLOT_STRUCT:
     case SS__SLOT_UNION:
+    case SS__SLOT_LOGICAL:
         return type == WIRE_STRUCT;
     case SS__SLOT_LIST:
         return type == WIRE_LIST;
@@ -235,6 +236,34 @@ static void read_union(struct ss__thrift *in, int32_t *member)
          type = read_field_head(in, &id)) {
         *member = id;
         skip(in, type, false, 1);
+    }
+}
+
+/* The members of a struct: the union in its field 2, if it has one. */
+static void read_unit(struct ss__thrift *in, int32_t *unit)
+{
+    int16_t id = 0;
+    for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
+         type = read_field_head(in, &id)) {
+        if (id == 2 && type == WIRE_STRUCT) {
+            read_union(in, unit);
+        } else {
+            skip(in, type, false, 2);
+        }
+    }
+}
+
+static void read_logical(struct ss__thrift *in, int32_t out[2])
+{
+    int16_t id = 0;
+    for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
+         type = read_field_head(in, &id)) {
+        out[0] = id;
+        if (type == WIRE_STRUCT) {
+            read_unit(in, &out[1]);
+        } else {
+            skip(in, type, false, 1);
+        }
     }
 }
 
@@ -269,6 +298,9 @@ static void read_slot(struct ss__thrift *in, const struct ss__slot *slot, uint8_
         break;
     case SS__SLOT_UNION:
         read_union(in, out);
+        break;
+    case SS__SLOT_LOGICAL:
+        read_logical(in, out);
         break;
     case SS__SLOT_LIST: {
         struct ss__thrift list = *in;

@@ -15,6 +15,7 @@ enum { ROW_SLACK_BYTES = 32 << 20, ROW_FACTOR = 8 };
 
 struct state {
     struct ss__arrow_file file;
+    size_t *kept;  /* fields that are carried along */
     size_t column; /* a field, or SS__ALL_COLUMNS */
     uint64_t row;  /* 1-based in the batch: the one that was given */
     bool has_failed;
@@ -25,6 +26,7 @@ static void arrow_close(void *opaque)
     struct state *state = opaque;
     if (state != NULL) {
         ss__arrow_close(&state->file);
+        ss__free(state->kept);
         ss__free(state);
     }
 }
@@ -61,7 +63,7 @@ static ss_status select_all(struct state *state, ss_err *err)
     state->column = SS__ALL_COLUMNS;
     for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
         if (schema->fields[i].has_text) {
-            ss__arrow_choose(&state->file, i);
+            ss__arrow_choose(&state->file, i, false);
             n++;
         }
     }
@@ -85,7 +87,7 @@ static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
         ss__err_about(err, chosen->name);
         return SS_E_UNSUPPORTED;
     }
-    ss__arrow_choose(&state->file, field);
+    ss__arrow_choose(&state->file, field, false);
     state->column = field;
     return SS_OK;
 }
@@ -129,7 +131,8 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
 {
     const struct state *state = opaque;
     const struct ss__arrow_schema *schema = &state->file.schema;
-    const size_t most = ROW_SLACK_BYTES + ROW_FACTOR * state->file.n_bytes;
+    const struct ss__arrow_writer writer = {
+        .out = out, .most = ROW_SLACK_BYTES + ROW_FACTOR * state->file.n_bytes};
     const bool as_pairs = state->file.columns.names_repeat;
     const char *before = as_pairs ? "[[" : "{";
     for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
@@ -140,7 +143,7 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
         ss__buf_add_text(out, before);
         ss__add_json_text(out, name->data, name->n_bytes);
         ss__buf_add_text(out, as_pairs ? ", " : ": ");
-        if (!ss__arrow_add_json(&state->file.batch, i, state->row - 1, most, out)) {
+        if (!ss__arrow_add_json(&writer, &state->file.batch, i, state->row - 1)) {
             return ss__fail_file(err, state->file.name, SS_E_LIMIT,
                                  "the row is too large to be shown");
         }
@@ -148,6 +151,40 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
     }
     ss__buf_add_text(out, as_pairs ? "]]" : "}");
     return SS_OK;
+}
+
+/* ---- columns that are carried along ---- */
+
+static ss_status arrow_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = opaque;
+    SS_ALLOC(state->kept, n);
+    for (size_t i = 0; i < n; i++) {
+        state->kept[i] = state->file.columns.fields[columns[i]];
+        ss__arrow_choose(&state->file, state->kept[i], true);
+    }
+out:
+    return status;
+}
+
+static ss_status arrow_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)
+{
+    const struct state *state = opaque;
+    const struct ss__arrow_writer writer = {.out = out,
+                                            .most = ROW_SLACK_BYTES +
+                                                    ROW_FACTOR * state->file.n_bytes,
+                                            .is_whole = true};
+    const struct ss__arrow_place place =
+        ss__arrow_column_at(&state->file.batch, state->kept[i], state->row - 1);
+    if (place.is_null) {
+        ss__buf_add_text(out, "null");
+        return SS_OK;
+    }
+    return ss__arrow_add_json(&writer, &state->file.batch, state->kept[i], state->row - 1)
+               ? SS_OK
+               : ss__fail_file(err, state->file.name, SS_E_LIMIT,
+                               "a value that is carried along is too large");
 }
 
 static uint64_t arrow_n_rows(const void *opaque)
@@ -165,6 +202,8 @@ const struct ss__reader ss__reader_arrow = {
     .select = arrow_select,
     .next = arrow_next,
     .add_json = arrow_add_json,
+    .keep = arrow_keep,
+    .add_kept = arrow_add_kept,
     .n_rows = arrow_n_rows,
     .close = arrow_close,
 };

@@ -23,6 +23,7 @@ struct csv {
     uint64_t n_passed; /* lines that the record and those before it take */
     struct ss__column *columns;
     size_t n_columns;
+    size_t *kept; /* columns that are carried along */
     size_t selected;
     struct ss__buf cell; /* a field whose doubled quotes were resolved */
 };
@@ -183,6 +184,7 @@ static void csv_close(void *state)
     }
     ss__free(csv->columns);
     ss__free(csv->record.fields);
+    ss__free(csv->kept);
     ss__buf_release(&csv->cell);
     ss__free(csv);
 }
@@ -334,6 +336,31 @@ static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
     return ss__buf_check(&csv->cell, err);
 }
 
+/* ---- columns that are carried along ---- */
+
+static ss_status csv_keep(void *state, const size_t *columns, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct csv *csv = state;
+    SS_ALLOC(csv->kept, n);
+    memcpy(csv->kept, columns, n * sizeof *columns);
+out:
+    return status;
+}
+
+static ss_status csv_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
+{
+    struct csv *csv = state;
+    const size_t column = csv->kept[i];
+    const struct ss_text text = field_text(csv, column);
+    if (!csv->record.fields[column].quoted && is_null_word(text)) {
+        ss__buf_add_text(out, "null");
+    } else {
+        ss__add_json_text(out, text.data, text.n_bytes);
+    }
+    return ss__buf_check(&csv->cell, err);
+}
+
 const struct ss__reader ss__reader_csv = {
     .format = "csv",
     .stores_text = true,
@@ -342,6 +369,8 @@ const struct ss__reader ss__reader_csv = {
     .select = csv_select,
     .next = csv_next,
     .add_json = csv_add_json,
+    .keep = csv_keep,
+    .add_kept = csv_add_kept,
     .close = csv_close,
 };
 
@@ -353,5 +382,7 @@ const struct ss__reader ss__reader_tsv = {
     .select = csv_select,
     .next = csv_next,
     .add_json = csv_add_json,
+    .keep = csv_keep,
+    .add_kept = csv_add_kept,
     .close = csv_close,
 };

@@ -24,6 +24,7 @@ struct json_reader {
     struct json_column *found;
     size_t n_found, n_found_room;
     struct ss__column *columns; /* [n_found], as shown */
+    size_t *kept;               /* [n_kept] indexes of found */
     const char *selected;       /* NULL for whole rows */
     size_t n_selected_bytes;
     struct ss__buf text, key; /* strings whose escapes were resolved */
@@ -66,6 +67,7 @@ static void json_close(void *state)
     }
     ss__free(reader->found);
     ss__free(reader->columns);
+    ss__free(reader->kept);
     ss__buf_release(&reader->text);
     ss__buf_release(&reader->key);
     ss__free(reader);
@@ -363,6 +365,51 @@ static ss_status json_add_json(void *state, struct ss__buf *out, ss_err *err)
     return SS_OK;
 }
 
+/* ---- columns that are carried along ---- */
+
+static ss_status json_keep(void *state, const size_t *columns, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct json_reader *reader = state;
+    SS_ALLOC(reader->kept, n);
+    memcpy(reader->kept, columns, n * sizeof *columns);
+out:
+    return status;
+}
+
+/* A row that lacks the column has null; of a key that occurs twice the last value counts. The
+ * row was read before, so it is well-formed. */
+static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
+{
+    struct json_reader *reader = state;
+    const char *name = reader->found[reader->kept[i]].name;
+    struct ss__scan scan = scan_row(reader);
+    struct ss__scan_string key;
+    const char *value = "null", *end = value + 4;
+    bool has_key = ss__scan_char(&scan, '{');
+    (void)err;
+    if (!has_key && strcmp(name, "text") == 0) {
+        value = reader->row;
+        end = value + reader->n_row_bytes;
+    }
+    for (bool first = true; has_key; first = false) {
+        if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
+            break;
+        }
+        const struct ss_text text = key_text(reader, key);
+        const bool is_it =
+            strlen(name) == text.n_bytes && memcmp(name, text.data, text.n_bytes) == 0;
+        (void)ss__scan_peek(&scan); /* spaces */
+        value = is_it ? scan.at : value;
+        if (!ss__scan_value(&scan)) {
+            break;
+        }
+        end = is_it ? scan.at : end;
+    }
+    ss__json_compact(value, (size_t)(end - value), out);
+    return SS_OK;
+}
+
 const struct ss__reader ss__reader_jsonl = {
     .format = "jsonl",
     .open = lines_open,
@@ -370,6 +417,8 @@ const struct ss__reader ss__reader_jsonl = {
     .select = json_select,
     .next = json_next,
     .add_json = json_add_json,
+    .keep = json_keep,
+    .add_kept = json_add_kept,
     .close = json_close,
 };
 
@@ -380,5 +429,7 @@ const struct ss__reader ss__reader_json = {
     .select = json_select,
     .next = json_next,
     .add_json = json_add_json,
+    .keep = json_keep,
+    .add_kept = json_add_kept,
     .close = json_close,
 };

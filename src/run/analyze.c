@@ -100,7 +100,9 @@ static ss_status take_batch(void *user, const struct ss__batch *batch, const flo
     SS_TRY(ss__sae_encode(analysis->sae, analysis->work, embeddings, batch->n_rows,
                           &analysis->rows, &analysis->sae_counts, err));
     ss__fires_add(&analysis->fires, &analysis->rows);
-    SS_TRY(ss__top_add(analysis->top, &analysis->rows, batch->texts, batch->row_ids, err));
+    const struct ss__row_texts texts = {batch->texts, batch->has_notes ? batch->notes : NULL,
+                                        batch->row_ids};
+    SS_TRY(ss__top_add(analysis->top, &analysis->rows, &texts, err));
 out:
     if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
         ss__err_at_row(err, batch->row_ids[err->row]);
@@ -203,12 +205,14 @@ static ss_status draw(const struct ss_run *run, const char *path, ss_err *err)
 static const struct {
     const char *name;
     ss_status (*write)(const struct ss_run *run, const char *path, ss_err *err);
+    bool (*is_wanted)(const struct ss_run *run); /* NULL: always */
 } outputs[] = {
-    {SS__FILE_RATES, ss__rates_write},
-    {SS__FILE_TOP, ss__top_json_write},
-    {SS__FILE_FEATURES, ss__features_csv_write},
-    {"density.svg", draw},
-    {"density.png", draw},
+    {SS__FILE_RATES, ss__rates_write, NULL},
+    {SS__FILE_TOP, ss__top_json_write, NULL},
+    {SS__FILE_FEATURES, ss__features_csv_write, NULL},
+    {SS__FILE_TEXTS, ss__top_texts_write, ss__run_has_kept},
+    {"density.svg", draw, NULL},
+    {"density.png", draw, NULL},
 };
 
 enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
@@ -247,6 +251,9 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
     ss_status status = SS_OK;
     char *path = NULL;
     for (size_t i = 0; i < N_OUTPUTS; i++) {
+        if (outputs[i].is_wanted != NULL && !outputs[i].is_wanted(run)) {
+            continue;
+        }
         path = ss__folder_file(folder, outputs[i].name);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part)
@@ -31,6 +33,36 @@ out:
     return status;
 }
 
+/* What goes along with a row into lists of top texts: its file and the kept columns. */
+static ss_status add_note(struct ss__batch *batch, const struct ss_row *row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf note = {0};
+    struct ss_text *place = NULL;
+    SS_GROW(batch->notes, batch->n_notes_room, batch->n_rows + 1);
+    place = &batch->notes[batch->n_rows];
+    *place = (struct ss_text){"", 0};
+    if (row->kept.n_bytes == 0) {
+        goto out;
+    }
+    ss__buf_add_text(&note, "{\"file\": ");
+    ss__json_add_string(&note, row->file, strlen(row->file), false);
+    ss__buf_add_text(&note, ", \"kept\": ");
+    ss__buf_add(&note, row->kept.data, row->kept.n_bytes);
+    ss__buf_add_text(&note, "}");
+    SS_TRY(ss__buf_check(&note, err));
+    place->data = ss__arena_strndup(&batch->arena, note.data, note.n_bytes);
+    place->n_bytes = note.n_bytes;
+    if (place->data == NULL) {
+        *place = (struct ss_text){"", 0};
+        SS_TRY(ss__fail_nomem(err, "columns that are kept"));
+    }
+    batch->has_notes = true;
+out:
+    ss__buf_release(&note);
+    return status;
+}
+
 ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
                         const struct ss__tokens *tokens, ss_err *err)
 {
@@ -41,6 +73,7 @@ ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
     if (copy == NULL) {
         SS_TRY(ss__fail_nomem(err, "a text"));
     }
+    SS_TRY(add_note(batch, row, err));
     SS_TRY(append_tokens(&batch->tokens, tokens, err));
     batch->texts[batch->n_rows] = (struct ss_text){.data = copy, .n_bytes = row->text.n_bytes};
     batch->row_ids[batch->n_rows] = row->id;
@@ -54,6 +87,7 @@ void ss__batch_reset(struct ss__batch *batch)
     ss__arena_reset(&batch->arena);
     ss__tokens_reset(&batch->tokens);
     batch->n_rows = 0;
+    batch->has_notes = false;
     batch->counts = (struct ss__row_counts){0};
 }
 
@@ -62,6 +96,7 @@ void ss__batch_release(struct ss__batch *batch)
     ss__arena_release(&batch->arena);
     ss__tokens_release(&batch->tokens);
     ss__free(batch->texts);
+    ss__free(batch->notes);
     ss__free(batch->row_ids);
     *batch = (struct ss__batch){0};
 }

@@ -17,8 +17,10 @@ void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts 
 struct ss__batch {
     struct ss__arena arena; /* holds the texts */
     struct ss_text *texts;  /* [n_rows] */
+    struct ss_text *notes;  /* [n_rows] columns carried along, with the file; else empty */
     uint64_t *row_ids;      /* [n_rows] */
-    size_t n_rows, n_texts_room, n_ids_room;
+    size_t n_rows, n_texts_room, n_notes_room, n_ids_room;
+    bool has_notes;
     struct ss__tokens tokens;
     struct ss__row_counts counts; /* of all rows read since the batch before, skipped too */
 };

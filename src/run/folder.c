@@ -1,5 +1,7 @@
 #include "run/folder.h"
 
+#include "run/results.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +97,7 @@ ss_status ss__folder_commit(struct ss__folder *folder, const char *last, ss_err 
     size_t n = 0;
     SS_TRY(ss__list_folder(folder->staging, &names, &n, err));
     SS_TRY(drop_old(folder, last, err));
+    SS_TRY(drop_old(folder, SS__FILE_TEXTS, err)); /* which not every run has */
     for (size_t i = 0; i < n; i++) {
         if (strcmp(names[i], last) != 0) {
             SS_TRY(move(folder, names[i], err));

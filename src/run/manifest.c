@@ -18,7 +18,8 @@ static const char *const row_kind_names[SS_N_ROW_KINDS] = {
     [SS_ROW_BLANK] = "blank",
 };
 
-static const char *const hashed_outputs[] = {SS__FILE_RATES, SS__FILE_TOP, SS__FILE_FEATURES};
+static const char *const hashed_outputs[] = {SS__FILE_RATES, SS__FILE_TOP, SS__FILE_FEATURES,
+                                             SS__FILE_TEXTS};
 
 enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 
@@ -224,8 +225,10 @@ static ss_status put_outputs(struct ss__json_writer *writer, const char *folder,
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        SS_TRY(ss__sha256_file(path, hex, err));
-        ss__put_text(writer, hashed_outputs[i], hex);
+        if (ss__path_look(path) == SS__PATH_FILE) {
+            SS_TRY(ss__sha256_file(path, hex, err));
+            ss__put_text(writer, hashed_outputs[i], hex);
+        }
         ss__free(path);
         path = NULL;
     }

@@ -54,12 +54,17 @@ struct ss__top;
 /* Errors: SS_E_LIMIT (n_features k of 2^32 or more), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates,
                                   struct ss__top **out, ss_err *err);
-/* texts[r] and row_ids[r] belong to row r of `rows`; texts are copied when needed. A row id
- * comes once. Errors: SS_E_NOMEM; the lists are then valid but lack rows. Threads: caller only.
+/* What belongs to the rows of a batch. */
+struct ss__row_texts {
+    const struct ss_text *texts; /* [n] */
+    const struct ss_text *notes; /* [n] carried along with the rows in a list; nullable */
+    const uint64_t *row_ids;     /* [n] each comes once */
+};
+/* Texts and notes are copied when needed; a run has notes always or never. Errors: SS_E_NOMEM;
+ * the lists are then valid but lack rows. Threads: caller only.
  */
 SS_MUST_USE ss_status ss__top_add(struct ss__top *top, const struct ss_sparse *rows,
-                                  const struct ss_text *texts, const uint64_t *row_ids,
-                                  ss_err *err);
+                                  const struct ss__row_texts *texts, ss_err *err);
 /* Errors: SS_E_SHAPE (other sizes), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__top_merge(struct ss__top *top, const struct ss__top *later,
                                     ss_err *err);

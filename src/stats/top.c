@@ -14,6 +14,7 @@ struct entry {
     uint64_t row;
     float activation;
     uint32_t text;
+    uint32_t note; /* SS__TEXT_NONE where rows have none */
 };
 
 struct ss__top {
@@ -22,7 +23,7 @@ struct ss__top {
     struct entry *entries; /* [n_features, k] */
     uint32_t *n_entries;   /* [n_features] */
     float *floors;         /* [n_features] activations below it cannot enter */
-    struct ss__texts texts;
+    struct ss__texts texts, notes;
 };
 
 ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates, struct ss__top **out,
@@ -103,6 +104,20 @@ static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
     return i;
 }
 
+static void hold_note(struct ss__top *top, const struct entry *entry)
+{
+    if (entry->note != SS__TEXT_NONE) {
+        ss__texts_hold_again(&top->notes, entry->note);
+    }
+}
+
+static void drop_note(struct ss__top *top, const struct entry *entry)
+{
+    if (entry->note != SS__TEXT_NONE) {
+        ss__texts_drop(&top->notes, entry->note);
+    }
+}
+
 /* Put an entry into a feature's list if it belongs there; the list then holds its text. */
 static void insert(struct ss__top *top, size_t feature, struct entry entry)
 {
@@ -111,16 +126,21 @@ static void insert(struct ss__top *top, size_t feature, struct entry entry)
     const size_t same = top->keep_duplicates ? *n : find_text(heap, *n, entry.text);
     if (same < *n) {
         if (is_weaker(&heap[same], &entry)) {
+            hold_note(top, &entry);
+            drop_note(top, &heap[same]);
             heap[same] = entry;
             sink(heap, *n, same);
         }
     } else if (*n < top->k) {
         ss__texts_hold_again(&top->texts, entry.text);
+        hold_note(top, &entry);
         heap[*n] = entry;
         rise(heap, (*n)++);
     } else if (is_weaker(&heap[0], &entry)) {
         ss__texts_hold_again(&top->texts, entry.text);
         ss__texts_drop(&top->texts, heap[0].text);
+        hold_note(top, &entry);
+        drop_note(top, &heap[0]);
         heap[0] = entry;
         sink(heap, *n, 0);
     }
@@ -141,24 +161,31 @@ static bool may_enter(const struct ss__top *top, size_t feature, float activatio
 }
 
 ss_status ss__top_add(struct ss__top *top, const struct ss_sparse *rows,
-                      const struct ss_text *texts, const uint64_t *row_ids, ss_err *err)
+                      const struct ss__row_texts *texts, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t r = 0; r < rows->n_rows; r++) {
-        uint32_t text = SS__TEXT_NONE;
+        uint32_t text = SS__TEXT_NONE, note = SS__TEXT_NONE;
+        const uint64_t row = texts->row_ids[r];
         for (size_t i = rows->offsets[r]; i < rows->offsets[r + 1]; i++) {
             const uint32_t feature = rows->features[i];
             const float activation = rows->values[i];
-            if (!may_enter(top, feature, activation, row_ids[r])) {
+            if (!may_enter(top, feature, activation, row)) {
                 continue;
             }
             if (text == SS__TEXT_NONE) {
-                SS_TRY(ss__texts_hold(&top->texts, texts[r], &text, err));
+                SS_TRY(ss__texts_hold(&top->texts, texts->texts[r], &text, err));
+                if (texts->notes != NULL) {
+                    SS_TRY(ss__texts_hold(&top->notes, texts->notes[r], &note, err));
+                }
             }
-            insert(top, feature, (struct entry){row_ids[r], activation, text});
+            insert(top, feature, (struct entry){row, activation, text, note});
         }
         if (text != SS__TEXT_NONE) {
             ss__texts_drop(&top->texts, text);
+        }
+        if (note != SS__TEXT_NONE) {
+            ss__texts_drop(&top->notes, note);
         }
     }
 out:
@@ -181,9 +208,14 @@ ss_status ss__top_merge(struct ss__top *top, const struct ss__top *later, ss_err
                 continue;
             }
             const struct ss_text text = ss__texts_get(&later->texts, entry.text);
+            if (entry.note != SS__TEXT_NONE) {
+                const struct ss_text note = ss__texts_get(&later->notes, entry.note);
+                SS_TRY(ss__texts_hold(&top->notes, note, &entry.note, err));
+            }
             SS_TRY(ss__texts_hold(&top->texts, text, &entry.text, err));
             insert(top, f, entry);
             ss__texts_drop(&top->texts, entry.text);
+            drop_note(top, &entry);
         }
     }
 out:
@@ -220,7 +252,10 @@ struct ss_top_text ss__top_at(const struct ss__top *top, size_t feature, size_t 
     const struct entry *entry = &top->entries[feature * top->k + place];
     return (struct ss_top_text){.activation = entry->activation,
                                 .row = entry->row,
-                                .text = ss__texts_get(&top->texts, entry->text)};
+                                .text = ss__texts_get(&top->texts, entry->text),
+                                .kept = entry->note == SS__TEXT_NONE
+                                            ? (struct ss_text){"", 0}
+                                            : ss__texts_get(&top->notes, entry->note)};
 }
 
 uint64_t ss__top_text_bytes(const struct ss__top *top)
@@ -237,5 +272,6 @@ void ss__top_free(struct ss__top *top)
     ss__free(top->n_entries);
     ss__free(top->floors);
     ss__texts_release(&top->texts);
+    ss__texts_release(&top->notes);
     ss__free(top);
 }

@@ -174,7 +174,9 @@ static void encode_all(struct comparison *self, const float *x, const struct ss_
             ids[r] = at + r;
         }
         ss__fires_add(&self->fires, &rows);
-        assert_int_equal(ss__top_add(self->top, &rows, texts + at, ids, NULL), SS_OK);
+        assert_int_equal(
+            ss__top_add(self->top, &rows, &(struct ss__row_texts){texts + at, NULL, ids}, NULL),
+            SS_OK);
     }
     ss__top_finish(self->top);
     ss_sparse_release(&rows);

@@ -86,8 +86,8 @@ static void add_rows(struct ss__top *top, const struct test_rows *rows, size_t f
 {
     size_t offsets[N_ROWS + 1];
     const struct ss_sparse part = test_rows_part(rows, first, n, offsets);
-    assert_int_equal(ss__top_add(top, &part, rows->texts + first, rows->ids + first, NULL),
-                     SS_OK);
+    const struct ss__row_texts texts = {rows->texts + first, NULL, rows->ids + first};
+    assert_int_equal(ss__top_add(top, &part, &texts, NULL), SS_OK);
 }
 
 static const struct {

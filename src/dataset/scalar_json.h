@@ -1,0 +1,41 @@
+/* Numbers, dates and times of columnar formats as JSON, for values that are carried along.
+ *
+ * Whole numbers and floats are JSON numbers (a float in the shortest form of its double; null
+ * if it is not finite), booleans true and false, decimals strings such as "-0.10", dates and
+ * times ISO 8601 strings, without a zone. */
+#ifndef SS_DATASET_SCALAR_JSON_H
+#define SS_DATASET_SCALAR_JSON_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* What the bits of a value mean. */
+typedef enum ss__scalar_kind {
+    SS__SCALAR_SIGNED,
+    SS__SCALAR_UNSIGNED,
+    SS__SCALAR_BOOL,
+    SS__SCALAR_FLOAT,     /* of 2, 4 or 8 bytes */
+    SS__SCALAR_DECIMAL,   /* two's complement of up to 32 bytes */
+    SS__SCALAR_DATE,      /* days since 1970, or units if `per_second` is set */
+    SS__SCALAR_TIME,      /* of a day, in units */
+    SS__SCALAR_TIMESTAMP, /* since 1970, in units */
+    SS__SCALAR_INT96      /* nanoseconds of a day, then the Julian day */
+} ss__scalar_kind;
+
+struct ss__scalar_type {
+    ss__scalar_kind kind;
+    int32_t scale;      /* of a decimal: digits behind the point */
+    int64_t per_second; /* units: 1, 1000, 1000000 or 1000000000 */
+};
+
+enum { SS__SCALAR_BYTES = 32 }; /* the longest value */
+
+/* Append a little-endian value of n_bytes, at most SS__SCALAR_BYTES. */
+void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
+                    const uint8_t *bytes, size_t n_bytes);
+
+/* A float of 2, 4 or 8 bytes. */
+double ss__float_of(const uint8_t *bytes, size_t n_bytes);
+
+#endif
