@@ -35,10 +35,26 @@ seeds() {
     done
 }
 
+# A place for an SAE as fuzz_sae takes it: cfg.json, config.json and weights between 0x1E bytes.
+put_sae_seeds() {
+    for folder in tests/data/sae/formats/* tests/data/sae/good/*; do
+        {
+            cat "$folder/cfg.json" 2> /dev/null || true
+            printf '\036'
+            cat "$folder/config.json" 2> /dev/null || true
+            printf '\036'
+            find "$folder" -maxdepth 1 -name '*.safetensors' -o -maxdepth 1 -name '*.pt' \
+                -o -maxdepth 1 -name '*.pth' -o -maxdepth 1 -name '*.npz' | sort | head -n 1 |
+                while read -r file; do cat "$file"; done
+        } > "$1/seed-$(basename "$folder")"
+    done
+}
+
 run_one() {
     name=$(basename "$1")
     work=$build/corpus/$name
     mkdir -p "$work"
+    [ "$name" != fuzz_sae ] || put_sae_seeds "$work"
     # shellcheck disable=SC2046
     if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=200000 \
         -artifact_prefix="$finds/$name-" -print_final_stats=1 "$work" $(seeds "$name") \

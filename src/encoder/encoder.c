@@ -267,6 +267,13 @@ static ss_status read_modules(struct opening *o, ss_err *err)
     const size_t n = o->folder.is_plain ? 0 : o->folder.n_steps - 1;
     SS_ALLOC(e->modules, n);
     for (size_t i = 0; i < n; i++) {
+        if (strcmp(o->folder.steps[i + 1].type, "SparseAutoEncoder") == 0) {
+            ss__log(&o->options->log, SS_LEVEL_NOTICE,
+                    "%s ends with a SparseAutoEncoder: embeddings are what goes into it; give "
+                    "the same folder as the SAE",
+                    e->path);
+            break;
+        }
         e->n_modules = i + 1;
         SS_TRY(ss__module_read(&o->folder.steps[i + 1], e->width, e, &e->modules[i], err));
         e->width = e->modules[i].n_out;

@@ -131,7 +131,7 @@ out:
 /* A model's folder is not opened in search of an SAE. */
 static bool is_model(const struct ss__sae_place *place)
 {
-    return place->is_module || json_object_get(place->config, "model_type") != NULL ||
+    return json_object_get(place->config, "model_type") != NULL ||
 
            ss__sae_place_has(place, "modules.json");
 }
@@ -159,7 +159,7 @@ bool ss__sae_is_at(const char *path)
     }
     if (ss__sae_place_find(path, NULL, &place, NULL) != SS_OK) {
         found = has_named_weights(&place);
-    } else if (!is_model(&place)) {
+    } else if (place.is_module || !is_model(&place)) {
         found = has_named_weights(&place) || find_claim(&place, &format, NULL) != SS_OK ||
                 format != NULL || find_format(&place, &format, NULL) == SS_OK;
     }

@@ -20,7 +20,10 @@
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
-enum { FIRST_NEW_VERSION = 6 };
+enum {
+    FIRST_NEW_VERSION = 6,
+    MOST_STEPS = 10000 /* of a pursuit: products with all features, for every row */
+};
 
 static const char *const weights_names[] = {"sae_weights.safetensors", NULL};
 
@@ -293,9 +296,9 @@ static ss_status read_pursuit(struct ss_sae *sae, const struct ss__sae_place *pl
     SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "stop_on_duplicate_support",
                          &sae->stops_on_same_support, err));
     SS_TRY(ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->n_steps, err));
-    if (sae->n_steps > INT32_MAX) {
+    if (sae->n_steps > MOST_STEPS) {
         SS_FAIL_FILE(place->cfg_path, SS_E_LIMIT, "max_iterations is %zu, more than %d",
-                     sae->n_steps, INT32_MAX);
+                     sae->n_steps, MOST_STEPS);
     }
 out:
     return status;
