@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
+#include "dataset/listing.h"
 
 struct file {
     const struct ss__reader *reader;
@@ -24,7 +25,7 @@ struct ss_dataset {
     struct ss__remotes remotes;
     char *given_column, *given_format;
     char **keep; /* [n_keep] names of columns to carry along */
-    size_t n_keep, keep_room;
+    size_t n_keep;
     ss_text_unit text_unit;
     char delimiter; /* that a repository's card says; 0: that of the format */
     struct ss_log log;
@@ -310,34 +311,6 @@ static ss_status copy_text(const char *text, char **out, ss_err *err)
     return text != NULL && *out == NULL ? ss__fail_nomem(err, "an option") : SS_OK;
 }
 
-/* The names of a list with commas, spaces around them left out. */
-static ss_status take_keep(ss_dataset *dataset, const char *list, ss_err *err)
-{
-    ss_status status = SS_OK;
-    for (const char *at = list; at != NULL;) {
-        const size_t n_name = strcspn(at, ",");
-        const char *next = at[n_name] == ',' ? at + n_name + 1 : NULL;
-        size_t n = n_name;
-        for (; n > 0 && at[0] == ' '; n--) {
-            at++;
-        }
-        for (; n > 0 && at[n - 1] == ' '; n--) {
-        }
-        if (n == 0) {
-            SS_FAIL(SS_E_USAGE, "there is an empty name among the columns to keep, '%s'", list);
-        }
-        SS_GROW(dataset->keep, dataset->keep_room, dataset->n_keep + 1);
-        dataset->keep[dataset->n_keep] = ss__strndup(at, n);
-        if (dataset->keep[dataset->n_keep] == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
-        }
-        dataset->n_keep++;
-        at = next;
-    }
-out:
-    return status;
-}
-
 static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_options *options,
                               ss_err *err)
 {
@@ -347,7 +320,7 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
         dataset->log = options->log;
         SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
         SS_TRY(copy_text(options->format, &dataset->given_format, err));
-        SS_TRY(take_keep(dataset, options->keep, err));
+        SS_TRY(ss__split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
     }
     if ((unsigned)dataset->text_unit > SS_UNIT_DOCUMENT) {
         SS_FAIL(SS_E_USAGE, "the text unit must be line, paragraph or document");
@@ -721,17 +694,4 @@ ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err
 out:
     ss__stream_close(&stream);
     return status;
-}
-
-void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
-{
-    struct ss__buf repaired = {0};
-    if (ss__utf8_valid_prefix(text, n_bytes) == n_bytes) {
-        ss__json_add_string(out, text, n_bytes, false);
-        return;
-    }
-    ss__utf8_repair(text, n_bytes, &repaired);
-    out->failed |= repaired.failed;
-    ss__json_add_string(out, repaired.data, repaired.n_bytes, false);
-    ss__buf_release(&repaired);
 }

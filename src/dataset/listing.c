@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "dataset/dataset_priv.h"
@@ -38,6 +39,19 @@ bool ss__names_repeat(struct ss_text *names, size_t n)
     return repeat;
 }
 
+void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
+{
+    struct ss__buf repaired = {0};
+    if (ss__utf8_valid_prefix(text, n_bytes) == n_bytes) {
+        ss__json_add_string(out, text, n_bytes, false);
+        return;
+    }
+    ss__utf8_repair(text, n_bytes, &repaired);
+    out->failed |= repaired.failed;
+    ss__json_add_string(out, repaired.data, repaired.n_bytes, false);
+    ss__buf_release(&repaired);
+}
+
 void ss__add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
 {
     static const char digits[] = "0123456789abcdef";
@@ -52,4 +66,32 @@ void ss__add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
         ss__buf_add_byte(out, digits[byte & 15]);
     }
     ss__buf_add_text(out, "\"}");
+}
+
+ss_status ss__split_names(const char *list, char ***names, size_t *n_names, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n_room = 0;
+    for (const char *at = list; at != NULL;) {
+        size_t n = strcspn(at, ",");
+        const char *next = at[n] == ',' ? at + n + 1 : NULL;
+        for (; n > 0 && at[0] == ' '; n--) {
+            at++;
+        }
+        while (n > 0 && at[n - 1] == ' ') {
+            n--;
+        }
+        if (n == 0) {
+            SS_FAIL(SS_E_USAGE, "there is an empty name among the columns '%s'", list);
+        }
+        SS_GROW(*names, n_room, *n_names + 1);
+        (*names)[*n_names] = ss__strndup(at, n);
+        if ((*names)[*n_names] == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a column name"));
+        }
+        ++*n_names;
+        at = next;
+    }
+out:
+    return status;
 }

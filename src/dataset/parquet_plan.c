@@ -58,7 +58,7 @@ ss_status ss__parquet_plan(const char *name, const struct ss__map *map, const ch
                            struct ss__ranges *out)
 {
     struct ss__parquet file = {.name = NULL};
-    ss_status status = ss__parquet_open(name, map->data, map->n_bytes, &file, NULL);
+    ss_status status = ss__parquet_open(name, map->data, map->n_bytes, false, &file, NULL);
     size_t n_found = 0, leaf = 0;
     for (size_t i = 0; status == SS_OK && i < file.n_columns; i++) {
         const struct ss__parquet_node *node = &file.nodes[file.column_nodes[i]];
