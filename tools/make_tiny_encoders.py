@@ -454,11 +454,28 @@ def make_nomic_neighbours():
     make_nomic_variant("nomic-neighbours", 19, rotary_emb_interleaved=True, rotary_emb_fraction=0.67)
 
 
+def make_rope():
+    """rope.json: what the reference's rotary tables hold at some positions up to the last of the published models."""
+    positions = [0, 1, 2, 3, 100, 511, 512, 2047, 4095, 8191]
+    tables = []
+    for head_width, theta, factor in ((64, 160000.0, 1.0), (64, 10000.0, 1.0), (64, 1000.0, 1.0), (18, 77.0, 1.0),
+                                      (20, 5000.0, 4.0)):
+        kind = dict(rope_type="default") if factor == 1 else dict(rope_type="linear", factor=factor)
+        config = NomicBertConfig(hidden_size=head_width, num_attention_heads=1, max_position_embeddings=8192,
+                                 rope_parameters=dict(rope_theta=theta, **kind))
+        cosines, sines = NomicBertModel(config).rotary_emb(torch.zeros(1), torch.tensor([positions]))
+        half = head_width // 2
+        tables.append(dict(half=half, theta=theta, factor=factor, cosines=plain(cosines[0, :, :half]),
+                           sines=plain(sines[0, :, :half])))
+    write_json(f"{OUT}/rope.json", dict(positions=positions, tables=tables))
+
+
 MAKERS = {"mpnet-mean": make_mpnet, "bert-old": make_bert_old, "bert-dense": make_bert_dense,
           "distilbert-plain": make_distilbert_plain, "distilbert-half": make_distilbert_half,
           "modernbert-old": make_modernbert_old, "modernbert-new": make_modernbert_new,
           "nomic-published": make_nomic_published, "nomic-native": make_nomic_native,
-          "nomic-variant": make_nomic_variant, "nomic-neighbours": make_nomic_neighbours}
+          "nomic-variant": make_nomic_variant, "nomic-neighbours": make_nomic_neighbours,
+          "rope": make_rope}
 VERSIONS = dict(torch=torch.__version__, transformers=transformers.__version__,
                 sentence_transformers=sentence_transformers.__version__)
 known = {}

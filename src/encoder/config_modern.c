@@ -1,6 +1,11 @@
 /* Keys of ModernBERT's config.json, in the form of its first release (one layer in
  * `global_attn_every_n_layers` is global, two thetas) and in the later one (`layer_types`,
- * `rope_parameters`). Defaults are those of transformers. */
+ * `rope_parameters`). Defaults are those of transformers.
+ *
+ * Without effect on embeddings, so not read: dropouts, initialisation, `sparse_prediction`,
+ * `deterministic_flash_attn`, `reference_compile`, `classifier_pooling`. Of the others,
+ * `classifier_activation`, `classifier_bias` and `decoder_bias` belong to the head for masks.
+ */
 #include <string.h>
 
 #include "base/json.h"

@@ -1,5 +1,9 @@
 /* Keys of Nomic-BERT's config.json: as it was published with its own code (GPT-2's names, many
- * switches), and as transformers 5 reads it. Defaults are those of the two. */
+ * switches), and as transformers 5 reads it. Defaults are those of the two.
+ *
+ * Without effect on embeddings, so not read: dropouts, initialisation, `fused_*`,
+ * `use_xentropy`, `use_flash_attn`, `dense_seq_output`, `pad_vocab_size_multiple`, `summary_*`.
+ */
 #include <string.h>
 
 #include "base/json.h"
