@@ -161,7 +161,8 @@ SS_MUST_USE ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name
 SS_MUST_USE ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name,
                                         char **folder, char *commit, ss_err *err);
 
-/* All files below name->path. *folder gives the place of name->path in the snapshot. */
+/* All files below name->path, or the one file that it names. *folder gives its place in the
+ * snapshot. */
 SS_MUST_USE ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *name,
                                          char **folder, char *commit, ss_err *err);
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/hub_priv.h"
+#include "net/landing.h"
 
 /* What is known about a wanted file without the hub. */
 typedef enum cached { CACHED_FILE, CACHED_ABSENCE, CACHED_NOTHING } cached;
@@ -55,7 +56,7 @@ static ss_status bring(struct ss__hub *hub, const struct ss__hub_name *name,
 {
     ss_status status = SS_OK;
     int lock = -1;
-    SS_TRY(ss__hub_make_parents(place->blob, err));
+    SS_TRY(ss__make_parents(place->blob, err));
     ss__hub_tag_cache(hub);
     SS_TRY(ss__hub_ref_write(hub, name, file->commit, err));
     SS_TRY(ss__hub_lock(hub, place->lock, &lock, err));

@@ -229,7 +229,12 @@ ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *nam
     struct ss__hub_name one = *name;
     char *path = NULL;
     *folder = NULL;
-    SS_TRY(ss__hub_list(hub, name, &tree, err));
+    status = ss__hub_list(hub, name, &tree, err);
+    if (status == SS_E_NOINPUT && name->path[0] != '\0') { /* it may name a single file */
+        status = ss__hub_get(hub, name, true, folder, commit, err);
+        goto out;
+    }
+    SS_TRY(status);
     if (tree.n == 0) {
         SS_FAIL(SS_E_NOINPUT, "%.300s@%.100s holds no files%s%.300s", name->id, name->revision,
                 name->path[0] == '\0' ? "" : " below ", name->path);

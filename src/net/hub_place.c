@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/hub_priv.h"
+#include "net/landing.h"
 
 #define LOCK_POLL_SECONDS 0.1
 #define LOCK_NOTICE_SECONDS 3.0
@@ -85,15 +86,6 @@ void ss__hub_place_release(struct ss__hub_place *place)
     *place = (struct ss__hub_place){0};
 }
 
-ss_status ss__hub_make_parents(const char *path, ss_err *err)
-{
-    char *folder = ss__strndup(path, (size_t)(ss__path_name(path) - path));
-    const ss_status status =
-        folder == NULL ? ss__fail_nomem(err, "a path") : ss__make_folder(folder, NULL, err);
-    ss__free(folder);
-    return status;
-}
-
 void ss__hub_tag_cache(const struct ss__hub *hub)
 {
     char *path = ss__path_join(hub->cache, "CACHEDIR.TAG");
@@ -158,7 +150,7 @@ ss_status ss__hub_ref_write(const struct ss__hub *hub, const struct ss__hub_name
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(ss__hub_make_parents(path, err));
+    SS_TRY(ss__make_parents(path, err));
     SS_TRY(ss__file_write(path, commit, strlen(commit), err));
 out:
     ss__free(path);
@@ -189,7 +181,7 @@ void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name 
                            const char *commit)
 {
     char *path = no_exist_path(hub, name, commit);
-    if (path != NULL && ss__hub_make_parents(path, NULL) == SS_OK) {
+    if (path != NULL && ss__make_parents(path, NULL) == SS_OK) {
         const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (descriptor >= 0) {
             close(descriptor);
@@ -207,7 +199,7 @@ ss_status ss__hub_lock(struct ss__hub *hub, const char *path, int *descriptor, s
     double waited = 0;
     bool was_told = false;
     *descriptor = -1;
-    SS_TRY(ss__hub_make_parents(path, err));
+    SS_TRY(ss__make_parents(path, err));
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
     if (file < 0) {
         SS_TRY(ss__fail_errno(err, path, "create", errno));
@@ -298,7 +290,7 @@ ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *pl
     if (ss__path_look(place->pointer) == SS__PATH_FILE) {
         return SS_OK;
     }
-    SS_TRY(ss__hub_make_parents(place->pointer, err));
+    SS_TRY(ss__make_parents(place->pointer, err));
     target = link_target(place);
     if (target == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));

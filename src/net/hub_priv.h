@@ -83,9 +83,6 @@ bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name
 void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
                            const char *commit);
 
-/* Make the folders that a path lies in. */
-SS_MUST_USE ss_status ss__hub_make_parents(const char *path, ss_err *err);
-
 /* Mark the cache for backup tools (CACHEDIR.TAG), best effort. */
 void ss__hub_tag_cache(const struct ss__hub *hub);
 

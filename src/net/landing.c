@@ -27,6 +27,18 @@ struct arrival {
     double begin, next_watch;
 };
 
+ss_status ss__make_parents(const char *path, ss_err *err)
+{
+    const size_t n_bytes = (size_t)(ss__path_name(path) - path);
+    char *folder = ss__strndup(path, n_bytes);
+    if (folder == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    const ss_status status = n_bytes == 0 ? SS_OK : ss__make_folder(folder, NULL, err);
+    ss__free(folder);
+    return status;
+}
+
 /* ---- the partial file ---- */
 
 /* Whether the locked file is still the one of that name: another program may have landed it. */

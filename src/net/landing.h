@@ -33,4 +33,7 @@ SS_MUST_USE ss_status ss__net_land(struct ss__net *net, struct ss__net_remote *r
                                    const char *name, const struct ss__landing *landing,
                                    ss_err *err);
 
+/* Make the folders that a file is to lie in. */
+SS_MUST_USE ss_status ss__make_parents(const char *path, ss_err *err);
+
 #endif

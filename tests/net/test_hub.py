@@ -7,12 +7,13 @@ import signal
 import stat
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from conftest import ROOT
-from helpers import write_safetensors
+from helpers import assert_refused, write_safetensors
 
 MODEL = ROOT / "tests/data/encoder/mpnet-mean"
 ID = "org/mini"
@@ -355,3 +356,14 @@ def test_an_sae_by_its_name(world, root, run, cache, tmp_path):
         assert not [r for r in servers.log if "layer-2" in r.path]
     facts = json.loads((tmp_path / "run/run.json").read_text())["sae"]
     assert facts["source"] == "hf:org/saes/layer-1" and facts["commit"] in facts["path"]
+
+
+def test_a_path_may_name_a_single_file(world, root, fetch, cache):
+    (root / "models" / ID / "more").mkdir()
+    (root / "models" / ID / "more/sae.pt").write_bytes(b"weights")
+    with world(root) as servers:
+        done = fetch(servers, "--as", "sae", f"hf:{ID}/more/sae.pt")
+        assert done.code == 0, done.err
+        assert Path(done.out.strip()).read_bytes() == b"weights"
+        assert len(list((cache / FOLDER / "blobs").iterdir())) == 1
+        assert_refused(fetch(servers, "--as", "sae", f"hf:{ID}/more/none.pt"), 66, "more/none.pt")
