@@ -10,6 +10,10 @@
  *   ${WANDB_ARTIFACT_DIR:-./artifacts}/NAME:vN/…                              the files
  *   ${WANDB_CACHE_DIR:-~/.cache/wandb}/artifacts/obj/md5/<2 hex>/<30 hex>     the same by MD5
  *   …/artifacts/tmp/saescope-<md5>                                            what is under way
+ *   …/artifacts/saescope/ENTITY/PROJECT/NAME/ALIAS.json                       what the name
+ * meant
+ *
+ * Where the store cannot be reached, and offline, a name means what it meant last time.
  *
  * Entries that refer to another artifact are fetched from there, http(s) ones by plain HTTP;
  * buckets (s3://, gs://) and local files are refused by name before anything is fetched. */

@@ -66,18 +66,6 @@ static ss_status find_folder(const struct ss__artifact_options *options,
     return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
-static ss_status make_parent(const char *path, ss_err *err)
-{
-    const size_t n_bytes = (size_t)(ss__path_name(path) - path);
-    char *folder = ss__strndup(path, n_bytes);
-    if (folder == NULL) {
-        return ss__fail_nomem(err, "a path");
-    }
-    const ss_status status = n_bytes == 0 ? SS_OK : ss__make_folder(folder, NULL, err);
-    ss__free(folder);
-    return status;
-}
-
 /* Whether a file of the right size is there, whose content the caller then checks. */
 static bool is_there(const char *path, const struct ss__artifact_entry *entry)
 {
@@ -147,8 +135,8 @@ static ss_status land_object(struct fetch *fetch, struct place_of *of, const cha
                                         .n_bytes = of->entry->n_bytes,
                                         .kind = SS__HASH_MD5,
                                         .hex = of->entry->md5};
-    SS_TRY(make_parent(object, err));
-    SS_TRY(make_parent(partial, err));
+    SS_TRY(ss__make_parents(object, err));
+    SS_TRY(ss__make_parents(partial, err));
     SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
     SS_TRY(ss__net_land(fetch->store.net, remote, name, &landing, err));
 out:
@@ -206,7 +194,7 @@ static ss_status fetch_content(struct fetch *fetch, struct ss__artifact *artifac
     char *object = NULL, *partial = NULL;
     struct place_of of = {artifact, entry, false};
     bool right = false;
-    SS_TRY(make_parent(to, err));
+    SS_TRY(ss__make_parents(to, err));
     SS_TRY(cache_paths(fetch, entry->md5, &object, &partial, err));
     if (is_there(object, entry)) {
         SS_TRY(copy_checked(object, to, entry->md5, &right, err));
@@ -353,7 +341,7 @@ static ss_status follow_to_page(struct fetch *fetch, const struct ss__artifact_e
     const struct ss__net_remote_options options = {
         .name = entry->ref, .url = entry->ref, .n_bytes = entry->n_bytes};
     SS_TRY(check_etag(fetch->store.net, entry, err));
-    SS_TRY(make_parent(to, err));
+    SS_TRY(ss__make_parents(to, err));
     SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
     SS_TRY(ss__out_open(to, &page.out, err));
     SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
@@ -434,6 +422,40 @@ static ss_status check_type(const struct ss__artifact_options *options, const ch
                           facts->type, options->type);
 }
 
+static ss_status ask_store(struct fetch *fetch, const struct ss__artifact_name *name,
+                           const char *label, struct ss__artifact *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__artifact_facts facts = {0};
+    SS_TRY(ss__artifact_resolve(&fetch->store, name, &facts, err));
+    SS_TRY(ss__artifact_open(&fetch->store, label, &facts, out, err));
+    out->name = name;
+out:
+    ss__artifact_facts_release(&facts);
+    return status;
+}
+
+/* From the store, or where it cannot be reached, as it was last time. */
+static ss_status find_artifact(struct fetch *fetch, const struct ss__artifact_name *name,
+                               const char *label, struct ss__artifact *out, ss_err *err)
+{
+    ss_err why;
+    bool found = false;
+    ss_status status = ask_store(fetch, name, label, out, &why);
+    if (status == SS_E_NETWORK) {
+        status = ss__artifact_record_read(fetch->cache, name, label, &fetch->store, out, &found,
+                                          err);
+        if (status != SS_OK || found) {
+            ss__log(&ss__net_options_of(fetch->store.net)->log, SS_LEVEL_WARNING,
+                    "the artifact store was not asked; '%.300s' is taken as it was last time",
+                    label);
+            return status;
+        }
+        status = SS_E_NETWORK;
+    }
+    return status == SS_OK ? SS_OK : ss__fail(err, status, "%s", why.message);
+}
+
 ss_status ss__artifact_fetch(struct ss__net *net, const char *name_text,
                              const struct ss__artifact_options *options, char **folder,
                              ss_err *err)
@@ -441,23 +463,20 @@ ss_status ss__artifact_fetch(struct ss__net *net, const char *name_text,
     ss_status status = SS_OK;
     struct fetch fetch = {0};
     struct ss__artifact_name name = {0};
-    struct ss__artifact_facts facts = {0};
     struct ss__artifact artifact = {0};
     *folder = NULL;
     SS_TRY(ss__artifact_name_parse(name_text, &name, err));
     SS_TRY(ss__artifact_store_open(net, &fetch.store, err));
     SS_TRY(find_cache(&fetch.cache, err));
-    SS_TRY(ss__artifact_resolve(&fetch.store, &name, &facts, err));
-    SS_TRY(check_type(options, name_text, &facts, err));
-    SS_TRY(find_folder(options, &name, facts.version, &fetch.folder, err));
-    SS_TRY(ss__artifact_open(&fetch.store, name_text, &facts, &artifact, err));
-    artifact.name = &name;
+    SS_TRY(find_artifact(&fetch, &name, name_text, &artifact, err));
+    SS_TRY(check_type(options, name_text, &artifact.facts, err));
+    SS_TRY(find_folder(options, &name, artifact.facts.version, &fetch.folder, err));
     SS_TRY(fetch_all(&fetch, &artifact, err));
+    (void)!ss__artifact_record_write(fetch.cache, &name, &artifact, NULL); /* best effort */
     *folder = fetch.folder;
     fetch.folder = NULL;
 out:
     ss__artifact_release(&artifact);
-    ss__artifact_facts_release(&facts);
     ss__artifact_name_release(&name);
     ss__artifact_store_release(&fetch.store);
     ss__free(fetch.cache);

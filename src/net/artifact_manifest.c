@@ -138,21 +138,19 @@ out:
     return status;
 }
 
-ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t n_bytes,
-                                      const char *digest, struct ss__artifact_manifest *out,
-                                      ss_err *err)
+ss_status ss__artifact_manifest_take(const char *what, json_t *tree, const char *digest,
+                                     struct ss__artifact_manifest *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_manifest manifest = {.region = "default"};
+    struct ss__artifact_manifest manifest = {.tree = tree, .region = "default"};
     const char *path = NULL;
     json_t *value = NULL;
     *out = (struct ss__artifact_manifest){0};
-    SS_TRY(ss__json_parse(what, text, n_bytes, &manifest.tree, err));
-    SS_TRY(check_head(what, manifest.tree, err));
-    const json_t *config = json_object_get(manifest.tree, "storagePolicyConfig");
+    SS_TRY(check_head(what, tree, err));
+    const json_t *config = json_object_get(tree, "storagePolicyConfig");
     SS_TRY(ss__json_text(what, json_is_object(config) ? config : NULL, "storageRegion",
                          &manifest.region, err));
-    json_t *contents = json_object_get(manifest.tree, "contents");
+    json_t *contents = json_object_get(tree, "contents");
     SS_ALLOC(manifest.entries, json_object_size(contents));
     json_object_foreach(contents, path, value)
     {
@@ -168,6 +166,16 @@ ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t
 out:
     ss__artifact_manifest_release(&manifest);
     return status;
+}
+
+ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t n_bytes,
+                                      const char *digest, struct ss__artifact_manifest *out,
+                                      ss_err *err)
+{
+    json_t *tree = NULL;
+    *out = (struct ss__artifact_manifest){0};
+    const ss_status status = ss__json_parse(what, text, n_bytes, &tree, err);
+    return status == SS_OK ? ss__artifact_manifest_take(what, tree, digest, out, err) : status;
 }
 
 void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest)

@@ -49,11 +49,15 @@ SS_MUST_USE ss_status ss__artifact_manifest_parse(const char *what, const char *
                                                   size_t n_bytes, const char *digest,
                                                   struct ss__artifact_manifest *out,
                                                   ss_err *err);
+/* The same of a document that was parsed; takes `tree`, which may be NULL. */
+SS_MUST_USE ss_status ss__artifact_manifest_take(const char *what, json_t *tree,
+                                                 const char *digest,
+                                                 struct ss__artifact_manifest *out,
+                                                 ss_err *err);
 void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest);
 
 /* The entry of a path, or NULL. */
 const struct ss__artifact_entry *
 ss__artifact_manifest_find(const struct ss__artifact_manifest *manifest, const char *path);
-
 
 #endif

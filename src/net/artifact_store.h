@@ -69,4 +69,18 @@ SS_MUST_USE ss_status ss__artifact_place(struct ss__artifact *artifact,
                                          const struct ss__artifact_entry *entry, bool again,
                                          char **url, char **authorization, ss_err *err);
 
+/* ---- what a name meant last time ---- */
+
+/* Note it below CACHE (…/artifacts). */
+SS_MUST_USE ss_status ss__artifact_record_write(const char *cache,
+                                                const struct ss__artifact_name *name,
+                                                const struct ss__artifact *artifact,
+                                                ss_err *err);
+
+/* Read it: an artifact without addresses. Where there is none, *found is false and *out empty.
+ * `name` and `store` are borrowed. Errors: SS_E_DATA, SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__artifact_record_read(
+    const char *cache, const struct ss__artifact_name *name, const char *label,
+    struct ss__artifact_store *store, struct ss__artifact *out, bool *found, ss_err *err);
+
 #endif

@@ -295,7 +295,8 @@ static ss_status prune_repo(void *user, struct ss__cached_repo *repo, ss_err *er
         const struct ss__cached_file *file = &repo->files[i];
         const char *reason = reason_to_go(file, named, n_named, now);
         const bool may_be_named = file->kind == SS__CACHED_BLOB && repo->is_partly_seen;
-        if (reason == NULL || may_be_named || (!check->options->dry_run && !remove_file(repo, file))) {
+        if (reason == NULL || may_be_named ||
+            (!check->options->dry_run && !remove_file(repo, file))) {
             continue;
         }
         report(check, file, reason);

@@ -2,10 +2,12 @@
 import base64
 import hashlib
 import random
+import shutil
 
 import pytest
 
 from artifacts import md5_base64
+from conftest import ROOT
 from helpers import assert_refused
 
 SAE = random.Random(1).randbytes(200_000)
@@ -221,6 +223,45 @@ def test_an_artifact_that_lies_here_is_a_path(run, fetch, tmp_path):
     assert done.code == 0 and done.out.strip() == str(tmp_path / "out/sae:v1")
 
 
-def test_offline(fetch):
+def test_a_name_means_what_it_meant_where_the_store_is_away(fetch, tmp_path):
     assert_refused(fetch(SAESCOPE_OFFLINE="1"), 69, "offline")
+    assert fetch().code == 0
+    for away in ({"SAESCOPE_OFFLINE": "1"}, {"WANDB_BASE_URL": "http://no-such-host.invalid"}):
+        done = fetch(**away)
+        assert done.code == 0 and done.out == f"{tmp_path}/out/sae:v1\n" and "as it was last time" in done.err, done.err
+        assert done.requests() == []
+    (tmp_path / "out/sae:v1/sae.pt").unlink()                      # the cache has it
+    assert fetch(SAESCOPE_OFFLINE="1").code == 0 and (tmp_path / "out/sae:v1/sae.pt").read_bytes() == SAE
+    digest = hashlib.md5(SAE).hexdigest()
+    (tmp_path / "cache/artifacts/obj/md5" / digest[:2] / digest[2:]).unlink()
+    (tmp_path / "out/sae:v1/sae.pt").unlink()
+    assert fetch(SAESCOPE_OFFLINE="1").code == 69
+    assert_refused(fetch(NAME + ":v0", SAESCOPE_OFFLINE="1"), 69, "offline")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"id": "x", "digest": "y", "type": "z", "version": 1, "manifest": {}}',
+                                    b'{"id": "x", "digest": "y", "type": "z", "version": -1, "manifest": {}}'])
+def test_a_damaged_record_is_no_answer(fetch, tmp_path, damage):
+    assert fetch().code == 0
+    (tmp_path / "cache/artifacts/saescope/ent/proj/sae/latest.json").write_bytes(damage)
+    assert fetch(SAESCOPE_OFFLINE="1").code == 65
+    assert fetch().code == 0 and fetch(SAESCOPE_OFFLINE="1").code == 0
+
+
+def test_an_address_of_the_store_that_is_none(fetch):
     assert_refused(fetch(WANDB_BASE_URL="ftp://x"), 64, "WANDB_BASE_URL")
+
+
+def test_an_sae_is_analysed_by_its_name(run, world, folder, tmp_path):
+    """The project's own tiny model and SAE: what a name gives is what the folder gives."""
+    model, sae = ROOT / "tests/data/encoder/mpnet-mean", ROOT / "tests/data/sae/good/topk-norm"
+    shutil.copytree(sae, folder / "artifacts/ent/proj/tiny/v3")
+    rows = tmp_path / "rows.txt"
+    rows.write_text("Stars form in cold clouds.\nA galaxy is bright.\n")
+    env = {"HOME": str(tmp_path), "WANDB_CACHE_DIR": str(tmp_path / "cache"), "WANDB_ARTIFACT_DIR": str(tmp_path / "out")}
+    with world(folder, of="store") as servers:
+        for i, place in enumerate([sae, "wandb:ent/proj/tiny:latest"]):
+            done = run("analyze", "-m", model, "-s", place, "-d", rows, "-o", tmp_path / f"run{i}", "-q", env={**env, **servers.environment()})
+            assert done.code == 0, done.err
+    assert (tmp_path / "run0/fire_rate.npy").read_bytes() == (tmp_path / "run1/fire_rate.npy").read_bytes()
+    assert "wandb:ent/proj/tiny" in (tmp_path / "run1/run.json").read_text()

@@ -1,0 +1,108 @@
+/* What an artifact's name meant when it was last fetched, for when the store cannot be asked:
+ *
+ *   CACHE/saescope/ENTITY/PROJECT/NAME/ALIAS.json
+ *   {"id": …, "digest": …, "type": …, "version": N, "manifest": {…}}
+ *
+ * A record is trusted as little as an answer of the store: the manifest is checked against the
+ * digest, and files against the manifest. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/artifact_store.h"
+#include "net/landing.h"
+
+static ss_status record_path(const char *cache, const struct ss__artifact_name *name,
+                             char **out, ss_err *err)
+{
+    struct ss__buf inner = {0};
+    ss__buf_printf(&inner, "saescope/%s/%s/%s/%s.json", name->entity, name->project,
+                   name->collection, name->alias);
+    const char *text = ss__buf_text(&inner);
+    *out = text == NULL ? NULL : ss__path_join(cache, text);
+    ss__buf_release(&inner);
+    return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
+}
+
+static int add_piece(const char *piece, size_t n_bytes, void *user)
+{
+    ss__buf_add(user, piece, n_bytes);
+    return 0;
+}
+
+ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact_name *name,
+                                    const struct ss__artifact *artifact, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    struct ss__buf text = {0};
+    const struct ss__artifact_facts *facts = &artifact->facts;
+    json_t *record = json_pack("{s:s, s:s, s:s, s:I, s:O}", "id", facts->id, "digest",
+                               facts->digest, "type", facts->type, "version",
+                               (json_int_t)facts->version, "manifest", artifact->manifest.tree);
+    if (record == NULL || json_dump_callback(record, add_piece, &text, JSON_COMPACT) != 0) {
+        SS_TRY(ss__fail_nomem(err, "a record"));
+    }
+    SS_TRY(ss__buf_check(&text, err));
+    SS_TRY(record_path(cache, name, &path, err));
+    SS_TRY(ss__make_parents(path, err));
+    SS_TRY(ss__file_write(path, text.data, text.n_bytes, err));
+out:
+    json_decref(record);
+    ss__buf_release(&text);
+    ss__free(path);
+    return status;
+}
+
+static ss_status read_facts(const char *path, const json_t *record,
+                            struct ss__artifact_facts *out, ss_err *err)
+{
+    static const char *const keys[] = {"id", "digest", "type"};
+    ss_status status = SS_OK;
+    char **fields[] = {&out->id, &out->digest, &out->type};
+    size_t version = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *text = NULL;
+        SS_TRY(ss__json_need(path, record, keys[i], err));
+        SS_TRY(ss__json_text(path, record, keys[i], &text, err));
+        *fields[i] = ss__strdup(text);
+        if (*fields[i] == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a record"));
+        }
+    }
+    SS_TRY(ss__json_need(path, record, "version", err));
+    SS_TRY(ss__json_size(path, record, "version", &version, err));
+    out->version = version;
+out:
+    return status;
+}
+
+ss_status ss__artifact_record_read(const char *cache, const struct ss__artifact_name *name,
+                                   const char *label, struct ss__artifact_store *store,
+                                   struct ss__artifact *out, bool *found, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    json_t *record = NULL;
+    *out = (struct ss__artifact){.store = store, .name = name};
+    SS_TRY(record_path(cache, name, &path, err));
+    SS_TRY(ss__json_load_optional(path, &record, err));
+    *found = record != NULL;
+    if (!*found) {
+        goto out;
+    }
+    out->label = ss__strdup(label);
+    if (out->label == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a name"));
+    }
+    SS_TRY(read_facts(path, record, &out->facts, err));
+    SS_TRY(ss__artifact_manifest_take(path, json_incref(json_object_get(record, "manifest")),
+                                      out->facts.digest, &out->manifest, err));
+out:
+    json_decref(record);
+    ss__free(path);
+    if (status != SS_OK) {
+        ss__artifact_release(out);
+    }
+    return status;
+}
