@@ -88,7 +88,8 @@ class Desk:
         """What should not be there: bytes that no version of the file has, files of no known purpose."""
         wrong = []
         for path in (self.folder / "home").rglob("*"):
-            if not path.is_file() or path.name.endswith(".lock") or path.name == "CACHEDIR.TAG" or "refs" in path.parts:
+            is_note = path.name.endswith(".lock") or path.name == "CACHEDIR.TAG" or "refs" in path.parts or path.suffix == ".json"
+            if not path.is_file() or is_note:
                 continue
             data, name = path.read_bytes(), path.name
             if path in self.parts():
