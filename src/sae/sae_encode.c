@@ -18,6 +18,7 @@
 enum {
     BLOCK_ROWS = 64,
     PANEL_FEATURES = 4 * SS__PANEL,
+    RULE_ROWS = 16,
     GROUP = 16,                      /* features looked at together */
     MOST_STRONGEST_ENTRIES = 1 << 18 /* of one task's lists */
 };
@@ -261,10 +262,17 @@ static void encode_row_block(void *context, size_t block, size_t worker)
 
 /* ---- rules by row ---- */
 
-/* Floats of a thread for one row: h, a and the residual. */
+/* Rows whose products a rule finds made, so that weights are read once for all of them. */
+static size_t rule_rows(const struct ss_sae *sae)
+{
+    return ss__sae_rule_multiplies(sae->kind) ? 1 : RULE_ROWS;
+}
+
+/* Floats of a thread: h of those rows, a and the residual of one. */
 static size_t row_scratch_floats(const struct ss_sae *sae)
 {
-    return 2 * ss__round_up(sae->n_features, 16) + ss__round_up(sae->width, 16);
+    return (rule_rows(sae) + 1) * ss__round_up(sae->n_features, 16) +
+           ss__round_up(sae->width, 16);
 }
 
 static bool append_row(const float *a, size_t n_features, struct found *found)
@@ -284,33 +292,51 @@ static bool append_row(const float *a, size_t n_features, struct found *found)
     return true;
 }
 
+/* h [n_rows, stride] of rows from `first_row` on. */
+static void multiply_rows(const struct job *job, size_t first_row, size_t n_rows, float *h,
+                          size_t stride)
+{
+    const struct ss_sae *sae = job->sae;
+    const float *x = job->x + first_row * sae->width;
+    for (size_t first = 0; first < sae->n_features; first += PANEL_FEATURES) {
+        const size_t n = ss__min_size(PANEL_FEATURES, sae->n_features - first);
+        ss__linear_block(&sae->encoder, x, n_rows, first, n,
+                         sae->bias == NULL ? NULL : sae->bias + first, h + first, stride);
+    }
+}
+
+static bool apply_rule(const struct ss_sae *sae, struct ss__row *row, struct found *found)
+{
+    memset(row->a, 0, sae->n_features * sizeof *row->a);
+    row->is_tied = false;
+    ss__sae_row_rule(sae->kind)(sae, row);
+    found->n_tied_rows += row->is_tied;
+    return append_row(row->a, sae->n_features, found);
+}
+
 static void encode_rule_block(void *context, size_t block, size_t worker)
 {
     struct job *job = context;
     const struct ss_sae *sae = job->sae;
     struct found *found = &job->found[worker];
     const size_t end = ss__min_size(job->n_rows, (block + 1) * job->block_rows);
-    struct ss__row row = {.h = job->tiles + worker * row_scratch_floats(sae)};
-    row.a = row.h + ss__round_up(sae->n_features, 16);
-    row.residual = row.a + ss__round_up(sae->n_features, 16);
+    const size_t stride = ss__round_up(sae->n_features, 16), n_group = rule_rows(sae);
+    float *h = job->tiles + worker * row_scratch_floats(sae);
+    struct ss__row row = {.a = h + n_group * stride, .residual = h + (n_group + 1) * stride};
     if (found->kept == NULL) {
         found->kept = ss__alloc(ss__sae_n_candidates(sae), sizeof *found->kept);
     }
     row.kept = found->kept;
+    found->no_memory = found->no_memory || row.kept == NULL;
     job->pieces[block] = (struct piece){worker, found->n};
     for (size_t r = block * job->block_rows; r < end && !found->no_memory; r++) {
-        const size_t before = found->n;
+        const size_t place = (r - block * job->block_rows) % n_group, before = found->n;
+        if (place == 0 && !ss__sae_rule_multiplies(sae->kind)) {
+            multiply_rows(job, r, ss__min_size(n_group, end - r), h, stride);
+        }
         row.u = job->x + r * sae->width;
-        memset(row.a, 0, sae->n_features * sizeof *row.a);
-        for (size_t first = 0; first < sae->n_features; first += PANEL_FEATURES) {
-            const size_t n = ss__min_size(PANEL_FEATURES, sae->n_features - first);
-            ss__linear_block(&sae->encoder, row.u, 1, first, n,
-                             sae->bias == NULL ? NULL : sae->bias + first, row.h + first, n);
-        }
-        if (row.kept != NULL) {
-            ss__sae_row_rule(sae->kind)(sae, &row);
-        }
-        found->no_memory = row.kept == NULL || !append_row(row.a, sae->n_features, found);
+        row.h = h + place * stride;
+        found->no_memory = !apply_rule(sae, &row, found);
         job->counts[r] = (uint32_t)(found->n - before);
     }
 }
@@ -511,56 +537,6 @@ out:
     return status;
 }
 
-/* Append the rows of `part` to `out`. */
-static ss_status append_rows(struct ss_sparse *out, const struct ss_sparse *part, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const size_t n_before = out->offsets[out->n_rows];
-    const size_t n_more = part->offsets[part->n_rows];
-    size_t room = out->n_values_room;
-    SS_GROW(out->features, room, n_before + n_more);
-    room = out->n_values_room;
-    SS_GROW(out->values, room, n_before + n_more);
-    out->n_values_room = room;
-    if (n_more > 0) {
-        memcpy(out->features + n_before, part->features, n_more * sizeof *part->features);
-        memcpy(out->values + n_before, part->values, n_more * sizeof *part->values);
-    }
-    for (size_t r = 0; r < part->n_rows; r++) {
-        out->offsets[out->n_rows + r + 1] = n_before + part->offsets[r + 1];
-    }
-    out->n_rows += part->n_rows;
-out:
-    return status;
-}
-
-static ss_status encode_batches(const struct ss_sae *sae, ss_work *work, const float *x,
-                                size_t n, struct ss_sparse *out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss_sparse part = {0};
-    const size_t batch_rows = sae->options.batch_rows;
-    out->n_rows = 0;
-    SS_GROW(out->offsets, out->n_rows_room, n + 1);
-    out->offsets[0] = 0;
-    for (size_t at = 0; at < n; at += batch_rows) {
-        const size_t n_batch = ss__min_size(batch_rows, n - at);
-        const struct ss__rows rows = {x + at * sae->width, n_batch, at};
-        size_t n_kept = 0;
-        SS_TRY(ss__sae_encode_part(sae, SS__SELECT_ABOVE, work, &rows, &part, NULL, err));
-        if (ss__mul(sae->top_k, n_batch, &n_kept)) {
-            SS_TRY(ss__sparse_keep_strongest(&part, n_kept, err));
-        }
-        SS_TRY(append_rows(out, &part, err));
-    }
-out:
-    if (status != SS_OK) {
-        out->n_rows = 0;
-    }
-    ss_sparse_release(&part);
-    return status;
-}
-
 ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,
                          struct ss_sparse *out, struct ss__sae_counts *counts, ss_err *err)
 {
@@ -569,10 +545,10 @@ ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_
         out->n_rows = 0;
         return status;
     }
-    if (sae->selection == SS__SELECT_BATCH_TOPK) {
-        return encode_batches(sae, work, x, n, out, err);
-    }
     const struct ss__rows rows = {.x = x, .n = n};
+    if (sae->selection == SS__SELECT_BATCH_TOPK) {
+        return ss__sae_encode_batches(sae, work, &rows, out, err);
+    }
     return ss__sae_encode_part(sae, sae->selection, work, &rows, out, counts, err);
 }
 

@@ -181,10 +181,13 @@ struct ss__row {
     float *a;              /* [L], zeroed: the activations go here */
     float *residual;       /* [D] */
     struct ss__kept *kept; /* [ss__sae_n_candidates] */
+    bool is_tied;          /* equal values decided what is kept */
 };
 typedef void ss__row_rule(const struct ss_sae *sae, struct ss__row *row);
 
 ss__row_rule *ss__sae_row_rule(ss__sae_kind kind);
+/* Whether the rule makes its own products, so that h is but scratch. */
+bool ss__sae_rule_multiplies(ss__sae_kind kind);
 size_t ss__sae_n_candidates(const struct ss_sae *sae);
 
 /* ---- encoding ---- */
@@ -204,5 +207,10 @@ SS_MUST_USE ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selectio
                                           ss_work *work, const struct ss__rows *rows,
                                           struct ss_sparse *out, struct ss__sae_counts *counts,
                                           ss_err *err);
+
+/* Encode by batches of options.batch_rows rows, counted from the first row. */
+SS_MUST_USE ss_status ss__sae_encode_batches(const struct ss_sae *sae, ss_work *work,
+                                             const struct ss__rows *rows, struct ss_sparse *out,
+                                             ss_err *err);
 
 #endif

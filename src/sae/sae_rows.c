@@ -32,14 +32,17 @@ static double dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
-/* The candidates of a row: the largest h of any sign, equal ones by lower feature. */
-static struct ss__strongest find_candidates(const struct ss_sae *sae, const struct ss__row *row,
-                                            size_t k)
+/* The candidates of a row: the largest h above a floor, equal ones by lower feature. */
+static struct ss__strongest find_candidates(const struct ss_sae *sae, struct ss__row *row,
+                                            size_t k, float floor)
 {
-    struct ss__strongest strongest = {.kept = row->kept, .k = k};
+    struct ss__strongest strongest = {.kept = row->kept, .k = k, .best_left = -INFINITY};
     for (size_t f = 0; f < sae->n_features; f++) {
-        ss__strongest_offer(&strongest, row->h[f], f);
+        if (row->h[f] > floor) {
+            ss__strongest_offer(&strongest, row->h[f], f);
+        }
     }
+    row->is_tied = row->is_tied || ss__strongest_is_tied(&strongest);
     ss__strongest_sort_by_id(&strongest);
     return strongest;
 }
@@ -58,7 +61,7 @@ static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
 
 static void encode_gated_topk(const struct ss_sae *sae, struct ss__row *row)
 {
-    const struct ss__strongest gates = find_candidates(sae, row, sae->top_k);
+    const struct ss__strongest gates = find_candidates(sae, row, sae->top_k, -INFINITY);
     for (size_t i = 0; i < gates.n; i++) {
         const size_t f = (size_t)gates.kept[i].id;
         const double gate = 1 / (1 + exp(-(double)gates.kept[i].value));
@@ -131,7 +134,7 @@ static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
         row->h[f] = fmaxf(row->h[f], 0);
     }
     for (size_t step = 0; step < sae->n_steps; step++) {
-        candidates = find_candidates(sae, row, ss__sae_n_candidates(sae));
+        candidates = find_candidates(sae, row, ss__sae_n_candidates(sae), -INFINITY);
         inhibit(sae, &candidates, row->residual);
         for (size_t i = 0; i < candidates.n; i++) {
             row->h[candidates.kept[i].id] = candidates.kept[i].value;
@@ -142,20 +145,29 @@ static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
         row->a[candidates.kept[i].id] = candidates.kept[i].value;
     }
     memcpy(row->h, row->a, sae->n_features * sizeof *row->h);
-    const struct ss__strongest last = find_candidates(sae, row, sae->top_k);
+    const struct ss__strongest last = find_candidates(sae, row, sae->top_k, 0);
     memset(row->a, 0, sae->n_features * sizeof *row->a);
     for (size_t i = 0; i < last.n; i++) {
         row->a[last.kept[i].id] = last.kept[i].value;
     }
 }
 
+static const struct {
+    ss__row_rule *apply;
+    bool multiplies;
+} rules[SS__N_SAE_KINDS] = {
+    [SS__SAE_GROUPMAX] = {.apply = encode_groupmax},
+    [SS__SAE_GATED_TOPK] = {.apply = encode_gated_topk},
+    [SS__SAE_PURSUIT] = {.apply = encode_pursuit, .multiplies = true},
+    [SS__SAE_LISTA] = {.apply = encode_lista},
+};
+
 ss__row_rule *ss__sae_row_rule(ss__sae_kind kind)
 {
-    static ss__row_rule *const rules[SS__N_SAE_KINDS] = {
-        [SS__SAE_GROUPMAX] = encode_groupmax,
-        [SS__SAE_GATED_TOPK] = encode_gated_topk,
-        [SS__SAE_PURSUIT] = encode_pursuit,
-        [SS__SAE_LISTA] = encode_lista,
-    };
-    return rules[kind];
+    return rules[kind].apply;
+}
+
+bool ss__sae_rule_multiplies(ss__sae_kind kind)
+{
+    return rules[kind].multiplies;
 }
