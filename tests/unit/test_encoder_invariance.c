@@ -1,8 +1,9 @@
 /* A text's embedding has the same bytes alone or in any batch, in any order, on any number of
- * threads, with any batch budget. */
+ * threads, with any batch budget, from any instruction set. */
 #include "encoder_testing.h"
 
 #include "encoder/encoder.h"
+#include "tensor/tensor_priv.h"
 
 static const char *const names[] = {"mpnet-mean",     "bert-dense",      "distilbert-half",
                                     "modernbert-old", "nomic-published", "nomic-variant"};
@@ -115,12 +116,34 @@ static void large_batches_are_cut(void **state)
     unload(&l);
 }
 
+/* Weights are packed for the kernels in use, so that each set has an encoder of its own. */
+static void instruction_sets_change_nothing(void **state)
+{
+    static const char *const sets[] = {"reference", "avx2", "avx512"};
+    const char *const best = ss__kernels_name();
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_true(ss__kernels_use("reference"));
+        struct loaded plain = load(names[i]);
+        for (size_t k = 1; k < sizeof sets / sizeof sets[0]; k++) {
+            if (ss__kernels_use(sets[k])) {
+                struct loaded l = load(names[i]);
+                assert_memory_equal(l.whole, plain.whole, l.n * l.width * sizeof *l.whole);
+                unload(&l);
+            }
+        }
+        unload(&plain);
+    }
+    assert_true(ss__kernels_use(best));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(large_batches_are_cut),
+        cmocka_unit_test(instruction_sets_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
