@@ -1,11 +1,17 @@
 /* An artifact's manifest, and where the content of its files can be read. Signed addresses are
  * good for about an hour and carry their own proof: no key is ever sent to them. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "net/artifact_store.h"
 
 enum { FILES_PER_PAGE = 5000 };
+
+static bool is_secure(const char *url)
+{
+    return strncasecmp(url, "https:", 6) == 0;
+}
 
 /* ---- the manifest ---- */
 
@@ -22,6 +28,14 @@ static ss_status join(const struct ss__artifact *artifact, const char *place, ch
         *url = NULL;
         return ss__fail(err, SS_E_DATA,
                         "the artifact store gives no address for a file of '%.300s'",
+                        artifact->label);
+    }
+    if (is_secure(artifact->store->url) && !is_secure(*url)) {
+        ss__free(*url);
+        *url = NULL;
+        return ss__fail(err, SS_E_NETWORK,
+                        "the artifact store points from https to http for a file of '%.300s', "
+                        "which is not followed",
                         artifact->label);
     }
     return SS_OK;
@@ -49,9 +63,9 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
 {
     struct ss__buf *buf = user;
     (void)enough;
-    if (n_bytes > SS__ARTIFACT_ANSWER_BYTES - buf->n_bytes) {
+    if (n_bytes > SS__ARTIFACT_MANIFEST_BYTES - buf->n_bytes) {
         return ss__fail(err, SS_E_LIMIT, "the manifest of an artifact is larger than %d MiB",
-                        SS__ARTIFACT_ANSWER_BYTES >> 20);
+                        SS__ARTIFACT_MANIFEST_BYTES >> 20);
     }
     ss__buf_add(buf, data, n_bytes);
     return ss__buf_check(buf, err);

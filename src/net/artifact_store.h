@@ -5,7 +5,7 @@
 
 #include "net/artifact_priv.h"
 
-enum { SS__ARTIFACT_ANSWER_BYTES = 64 << 20 }; /* of an answer or a manifest */
+enum { SS__ARTIFACT_ANSWER_BYTES = 16 << 20, SS__ARTIFACT_MANIFEST_BYTES = 64 << 20 };
 
 struct ss__artifact_store {
     struct ss__net *net;

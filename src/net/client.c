@@ -191,17 +191,20 @@ static bool wants_to_follow(const struct ss__net_request *request, const struct 
            is_listed(request->origins, origin);
 }
 
-static ss_status check_target(struct route *route, const char *target, bool foreign,
-                              ss_err *err)
+/* No redirect leads from https to http, whoever goes there. */
+static ss_status check_scheme(const struct route *route, const char *target, ss_err *err)
 {
-    const bool weaker =
-        strncasecmp(route->url, "https:", 6) == 0 && strncasecmp(target, "https:", 6) != 0;
     char shown[SS__URL_SHOWN_BYTES];
-    if (weaker) {
-        return ss__fail(err, SS_E_NETWORK,
-                        "%s: the server points from https to http, which is not followed",
-                        ss__url_show(route->url, shown));
-    }
+    return strncasecmp(route->url, "https:", 6) != 0 || strncasecmp(target, "https:", 6) == 0
+               ? SS_OK
+               : ss__fail(err, SS_E_NETWORK,
+                          "%s: the server points from https to http, which is not followed",
+                          ss__url_show(route->url, shown));
+}
+
+static ss_status count_redirect(struct route *route, bool foreign, ss_err *err)
+{
+    char shown[SS__URL_SHOWN_BYTES];
     if (++route->n_redirects > SS__NET_MAX_REDIRECTS ||
         (foreign && ++route->n_foreign > SS__NET_MAX_FOREIGN_REDIRECTS)) {
         return ss__fail(err, SS_E_NETWORK, "%s: the server points on and on; gave up",
@@ -222,16 +225,17 @@ static ss_status follow(const struct ss__net_request *request, struct route *rou
     }
     char *target = ss__url_join(route->url, location);
     if (target == NULL) {
-        char shown[SS__URL_SHOWN_BYTES];
+        char shown[2][SS__URL_SHOWN_BYTES];
         return ss__fail(err, SS_E_NETWORK,
                         "%s: the server points to '%.200s', which is not read",
-                        ss__url_show(route->url, shown), location);
+                        ss__url_show(route->url, shown[0]), ss__url_show(location, shown[1]));
     }
-    if (!wants_to_follow(request, route, target, &foreign)) {
+    ss_status status = check_scheme(route, target, err);
+    if (status == SS_OK && !wants_to_follow(request, route, target, &foreign)) {
         answer->location = target;
         return SS_OK;
     }
-    const ss_status status = check_target(route, target, foreign, err);
+    status = status == SS_OK ? count_redirect(route, foreign, err) : status;
     if (status != SS_OK) {
         ss__free(target);
         return status;

@@ -249,7 +249,7 @@ def test_refusals_say_what_to_do(world, root, fetch, cache, facts, token, says):
 @pytest.mark.parametrize("name, code, says", [
     ("org/nothing", 66, "no such repository"),
     (f"{ID}@v9", 66, "no such revision"),
-    (f"hf:{ID}/nothing", 66, "no such file"),
+    (f"hf:{ID}/nothing", 66, "has no file nothing"),
     ("hf:org//x", 64, "not a name"), ("hf:", 64, "not a name"), ("hf:a..b/c", 64, "not a name"), ("hf:org/x/../y", 64, "not a name"),
     ("hf:org/x@../y", 64, "not a name"), ("hf:org/x.git", 64, "not a name"), ("hf:org/x/a\\b", 64, "not a name"),
 ])

@@ -45,7 +45,8 @@ class World:
     def __enter__(self):
         handlers = {"hub": self.hub.answer, "cdn": self.hub.cdn, "store": self.store.answer, "storage": self.store.storage, "web": self.web}
         for name, handler in handlers.items():
-            self.origins[name] = Origin(name, handler, self.log, self.take, self.certificate)
+            certificate = None if name in self.scenario.get("plain", []) else self.certificate
+            self.origins[name] = Origin(name, handler, self.log, self.take, certificate)
         return self
 
     def __exit__(self, *_):
