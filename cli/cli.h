@@ -16,6 +16,8 @@ enum { CLI_OK = 0, CLI_USAGE = 64, CLI_IO = 74 };
 typedef enum cli_option_id {
     OPT_NONE, /* ends a list */
     OPT_MODEL,
+    OPT_EMBEDDINGS,
+    OPT_EMBEDDING_COLUMN,
     OPT_SAE,
     OPT_DATASET,
     OPT_SPLIT,

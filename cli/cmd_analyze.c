@@ -10,11 +10,13 @@ struct opened {
     ss_encoder *encoder;
     ss_sae *sae;
     ss_dataset *dataset;
+    ss_embeddings *embeddings;
 };
 
 static void close_inputs(struct opened *in)
 {
     ss_dataset_close(in->dataset);
+    ss_embeddings_free(in->embeddings);
     ss_sae_free(in->sae);
     ss_encoder_free(in->encoder);
 }
@@ -25,10 +27,14 @@ static ss_status open_inputs(const struct cli_values *values, struct opened *in,
     const struct ss_sae_options sae = cli_sae_options(values);
     const struct ss_dataset_options dataset = cli_dataset_options(values);
     ss_status status = cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err);
-    if (status == SS_OK) {
+    if (status == SS_OK && cli_given(values, OPT_EMBEDDINGS)) {
+        status = ss_embeddings_open(values->text[OPT_EMBEDDINGS],
+                                    values->text[OPT_EMBEDDING_COLUMN], &in->embeddings, err);
+    }
+    if (status == SS_OK && values->n_list > 0) {
         status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
     }
-    if (status == SS_OK) {
+    if (status == SS_OK && cli_given(values, OPT_MODEL)) {
         status = cli_open_encoder(values, encoder, &in->encoder, err);
     }
     return status;
@@ -152,8 +158,26 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
 
 /* ---- the command ---- */
 
+/* Texts come from a model and a dataset, or embeddings from a file. */
+static int check_inputs(const struct cli_command *command, const struct cli_values *values)
+{
+    const bool has_embeddings = cli_given(values, OPT_EMBEDDINGS);
+    if (has_embeddings == cli_given(values, OPT_MODEL)) {
+        return cli_usage_error(command, has_embeddings
+                                            ? "--embeddings and --model exclude each other"
+                                            : "--model MODEL is needed, or --embeddings PATH");
+    }
+    if (!has_embeddings && values->n_list == 0) {
+        return cli_usage_error(command, "--dataset PATH is needed");
+    }
+    return CLI_OK;
+}
+
 static int analyze(const struct cli_command *command, const struct cli_values *values)
 {
+    if (check_inputs(command, values) != CLI_OK) {
+        return CLI_USAGE;
+    }
     struct opened in = {0};
     struct cli_progress progress;
     ss_run *run = NULL;
@@ -161,7 +185,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     size_t n_records = 0;
     struct ss_option_record *records = cli_records(command, values, &n_records);
     cli_progress_start(&progress, values, "analyze");
-    const struct ss_analyze_options options = {
+    struct ss_analyze_options options = {
         .out_dir = values->text[OPT_OUT],
         .force = cli_given(values, OPT_FORCE),
         .num_examples = values->count[OPT_NUM_EXAMPLES],
@@ -177,6 +201,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     };
     ss_status status = open_inputs(values, &in, &err);
     if (status == SS_OK) {
+        options.embeddings = in.embeddings;
         status = ss_analyze(in.encoder, in.sae, in.dataset, &options, &run, &err);
         cli_progress_end(&progress);
     }
@@ -211,10 +236,14 @@ const struct cli_command cli_analyze = {
                   "-n 100k -o run",
                   "100,000 rows of several files, from a named column"},
                  {"zstdcat texts.jsonl.zst | saescope analyze -m MODEL -s SAE -d - -o run",
-                  "rows from standard input"}},
-    .uses = {{OPT_MODEL, true, NULL, NULL},
+                  "rows from standard input"},
+                 {"saescope analyze --embeddings x.npy -s SAE -d texts.jsonl --keep id -o run",
+                  "embeddings that were made before, with the texts that they are of"}},
+    .uses = {{OPT_MODEL, false, NULL, NULL},
+             {OPT_EMBEDDINGS, false, NULL, NULL},
+             {OPT_EMBEDDING_COLUMN, false, NULL, NULL},
              {OPT_SAE, true, NULL, NULL},
-             {OPT_DATASET, true, NULL, NULL},
+             {OPT_DATASET, false, NULL, NULL},
              {OPT_OUT, true, NULL, "folder for the results"},
              {OPT_SPLIT, false, NULL, NULL},
              {OPT_CONFIG, false, NULL, NULL},

@@ -29,6 +29,13 @@ static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
 const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_MODEL] = {"model", 'm', CLI_TEXT, "MODEL", NULL,
                    "the sentence encoder: a folder, or ORG/NAME[@REVISION] of the hub", 0},
+    [OPT_EMBEDDINGS] =
+        {"embeddings", 0, CLI_TEXT, "PATH", NULL,
+         "embeddings that are there, instead of a model: npy, npz, or a column of "
+         "lists in Parquet, Arrow or JSON lines",
+         0},
+    [OPT_EMBEDDING_COLUMN] = {"embedding-column", 0, CLI_TEXT, "NAME", NULL,
+                              "the column or array that holds them", 0},
     [OPT_SAE] = {"sae", 's', CLI_TEXT, "SAE", NULL,
                  "the sparse autoencoder: a folder or file, hf:ORG/NAME[/PATH], or "
                  "wandb:ENTITY/PROJECT/NAME:ALIAS",

@@ -552,6 +552,31 @@ struct ss_dataset_info {
 };
 SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
 
+/* ---- embeddings that were made before ---- */
+
+typedef struct ss_embeddings ss_embeddings;
+
+/* Open rows of numbers: an array of two dimensions in a .npy, .npz or safetensors file, or a
+ * column of lists in Parquet, Arrow or JSON Lines. They are read as a stream, once.
+ *
+ * path, column  copied; column NULL: the only array, or "embedding", "embeddings", "vector", or
+ *               the only column of lists; else the name of a column or array
+ * out           gives (ss_embeddings_free); NULL on error
+ * Errors        SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED,
+ * SS_E_NOMEM Threads       caller only */
+SS_API SS_MUST_USE ss_status ss_embeddings_open(const char *path, const char *column,
+                                                ss_embeddings **out, ss_err *err);
+SS_API void ss_embeddings_free(ss_embeddings *embeddings);
+
+struct ss_embeddings_info {
+    const char *path, *format; /* "npy", "parquet", … */
+    const char *column;        /* "" for an array */
+    uint64_t n_rows;           /* 0: not known before they are read */
+    size_t width;
+};
+SS_API void ss_embeddings_describe(const ss_embeddings *embeddings,
+                                   struct ss_embeddings_info *out);
+
 /* ---- analysis ---- */
 
 typedef struct ss_run ss_run;
@@ -563,14 +588,15 @@ struct ss_option_record {
 };
 
 struct ss_analyze_options {
-    const char *out_dir;   /* NULL: keep the results in memory only */
-    bool force;            /* replace an output folder that exists */
-    uint64_t num_examples; /* stop after so many used rows; 0: all */
-    size_t top_k;          /* texts per feature; 0: 10 */
-    bool keep_duplicates;  /* let equal texts fill a feature's list */
-    size_t n_threads;      /* 0: one per available core */
-    size_t batch_tokens;   /* token budget of a batch; 0: chosen for the machine */
-    const char *title;     /* of the histogram; NULL: names the dataset */
+    const char *out_dir;       /* NULL: keep the results in memory only */
+    bool force;                /* replace an output folder that exists */
+    uint64_t num_examples;     /* stop after so many used rows; 0: all */
+    size_t top_k;              /* texts per feature; 0: 10 */
+    bool keep_duplicates;      /* let equal texts fill a feature's list */
+    size_t n_threads;          /* 0: one per available core */
+    size_t batch_tokens;       /* token budget of a batch; 0: chosen for the machine */
+    const char *title;         /* of the histogram; NULL: names the dataset */
+    ss_embeddings *embeddings; /* take these instead of embedding texts; read to their end */
     const struct ss_option_record *records; /* [n_records], borrowed */
     size_t n_records;
     struct ss_log log;
@@ -580,8 +606,9 @@ struct ss_analyze_options {
 /* Embed and encode every row once and gather statistics; write them if an output folder is
  * given.
  *
- * encoder, sae   borrowed until the run is freed
- * dataset        borrowed, read to its end or to num_examples
+ * encoder, sae   borrowed until the run is freed; encoder NULL with options->embeddings
+ * dataset        borrowed, read to its end or to num_examples; with embeddings it has a row for
+ *                each of them, all of which are used, or is NULL: then texts are "row N"
  * out            gives; NULL on error
  * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_UNSUPPORTED (a batch-top-k SAE
  *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make tests/data/rows/kept.*: one table with columns of every type that can be carried along, as
+"""Make tests/data/rows: vectors.*, the same floats as an array and as lists; and kept.*, one table with columns of every type that can be carried along, as
 JSON Lines, CSV, Parquet and Arrow, and kept.expected.jsonl, how its values must look.
 
     python tools/make_keep_files.py          # needs pyarrow; made with 26.0.1
@@ -13,6 +13,7 @@ import decimal
 import json
 import pathlib
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -89,8 +90,24 @@ def milliseconds(row):
     return row
 
 
+def make_vectors():
+    """The same rows of floats as an array and as columns of lists."""
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(70, 6)).astype(np.float32)
+    np.save(OUT / "vectors.npy", values)
+    lists = pa.array(values.tolist(), pa.list_(pa.float32()))
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 6)
+    ids = pa.array(range(len(values)))
+    pq.write_table(pa.table({"id": ids, "vector": lists}), OUT / "vectors.parquet", row_group_size=32)
+    for name, column in (("vectors.arrow", lists), ("vectors-fixed.arrow", fixed)):
+        made = pa.table({"id": ids, "v": column})
+        with pa.ipc.new_file(str(OUT / name), made.schema) as writer:
+            writer.write_table(made, 25)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
+    make_vectors()
     made = table()
     rows = [milliseconds(flattened(look(row))) for row in made.to_pylist()]
     with open(OUT / "kept.expected.jsonl", "w", encoding="utf-8") as out:

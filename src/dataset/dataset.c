@@ -19,6 +19,9 @@ struct file {
     struct ss__stream stream; /* open only if the file cannot be opened again */
 };
 
+/* What rows are: a text and what is carried along, only that, or whole as JSON. */
+enum rows { ROWS_TEXTS, ROWS_VALUES, ROWS_WHOLE };
+
 struct ss_dataset {
     struct ss__repo_use use; /* with the paths */
     struct file *files;      /* [use.paths.n] */
@@ -30,7 +33,7 @@ struct ss_dataset {
     char delimiter; /* that a repository's card says; 0: that of the format */
     struct ss_log log;
     bool has_failed; /* a row could not be read */
-    bool whole_rows; /* rows as JSON: no text column */
+    enum rows rows;
     atomic_bool is_interrupted;
 
     char *text_column; /* NULL until chosen */
@@ -249,8 +252,8 @@ static ss_status select_column(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__reader *reader = dataset->files[dataset->current].reader;
-    size_t column = SS__ALL_COLUMNS;
-    if (!dataset->whole_rows) {
+    size_t column = dataset->rows == ROWS_VALUES ? SS__NO_COLUMN : SS__ALL_COLUMNS;
+    if (dataset->rows == ROWS_TEXTS) {
         if (dataset->text_column == NULL) {
             SS_TRY(choose_column(dataset, err));
         }
@@ -263,7 +266,7 @@ static ss_status select_column(ss_dataset *dataset, ss_err *err)
         }
     }
     SS_TRY(reader->select(dataset->state, column, err));
-    if (dataset->n_keep > 0 && !dataset->whole_rows) {
+    if (dataset->n_keep > 0 && dataset->rows != ROWS_WHOLE) {
         SS_TRY(keep_columns(dataset, err));
     }
 out:
@@ -292,7 +295,7 @@ static ss_status start_file(ss_dataset *dataset, ss_err *err)
     ss_status status = SS_OK;
     for (; dataset->current < dataset->use.paths.n; dataset->current++) {
         SS_TRY(open_current(dataset, err));
-        if (dataset->n_columns > 0 || dataset->whole_rows) {
+        if (dataset->n_columns > 0 || dataset->rows == ROWS_WHOLE) {
             SS_TRY(select_column(dataset, err));
             break;
         }
@@ -391,14 +394,14 @@ out:
 }
 
 static ss_status open_dataset(const char *const *paths, size_t n_paths,
-                              const struct ss_dataset_options *options, bool whole_rows,
+                              const struct ss_dataset_options *options, enum rows rows,
                               ss_dataset **out, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
     *out = NULL;
     SS_ALLOC(dataset, 1);
-    dataset->whole_rows = whole_rows;
+    dataset->rows = rows;
     SS_TRY(take_options(dataset, options, err));
     SS_TRY(find_files(dataset, paths, n_paths, options, err));
     SS_ALLOC(dataset->files, dataset->use.paths.n);
@@ -421,14 +424,27 @@ ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
                           const struct ss_dataset_options *options, ss_dataset **out,
                           ss_err *err)
 {
-    return open_dataset(paths, n_paths, options, false, out, err);
+    return open_dataset(paths, n_paths, options, ROWS_TEXTS, out, err);
 }
 
 ss_status ss__dataset_open_rows(const char *const *paths, size_t n_paths,
                                 const struct ss_dataset_options *options, ss_dataset **out,
                                 ss_err *err)
 {
-    return open_dataset(paths, n_paths, options, true, out, err);
+    return open_dataset(paths, n_paths, options, ROWS_WHOLE, out, err);
+}
+
+ss_status ss__dataset_open_values(const char *const *paths, size_t n_paths,
+                                  const struct ss_dataset_options *options, ss_dataset **out,
+                                  ss_err *err)
+{
+    return open_dataset(paths, n_paths, options, ROWS_VALUES, out, err);
+}
+
+ss_status ss__dataset_keep(ss_dataset *dataset, const char *names, ss_err *err)
+{
+    const ss_status status = ss__split_names(names, &dataset->keep, &dataset->n_keep, err);
+    return status != SS_OK ? status : keep_columns(dataset, err);
 }
 
 void ss_dataset_close(ss_dataset *dataset)
@@ -551,7 +567,7 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
     struct ss__record record = {0};
     *row = (struct ss_row){.kind = SS_ROW_NULL, .kept = {"", 0}};
     *has_row = false;
-    if (dataset->whole_rows) {
+    if (dataset->rows == ROWS_WHOLE) {
         SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
     }
     SS_TRY(step(dataset, &record, has_row, err));
@@ -620,27 +636,6 @@ out:
     return status;
 }
 
-ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
-                               const struct ss_dataset_options *options, uint64_t limit,
-                               int (*fn)(void *user, struct ss_text json), void *user,
-                               ss_err *err)
-{
-    ss_status status = SS_OK;
-    ss_dataset *dataset = NULL;
-    bool has_row = true;
-    SS_TRY(ss__dataset_open_rows(paths, n_paths, options, &dataset, err));
-    for (uint64_t n = 0; limit == 0 || n < limit; n++) {
-        struct ss_text json = {0};
-        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
-        if (!has_row || fn(user, json) != 0) {
-            break;
-        }
-    }
-out:
-    ss_dataset_close(dataset);
-    return status;
-}
-
 /* ---- facts ---- */
 
 uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
@@ -676,22 +671,4 @@ void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **co
 {
     *columns = dataset->columns;
     *n_columns = dataset->n_columns;
-}
-
-ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__stream stream = {0};
-    const struct ss__reader *reader = NULL;
-    *out = (struct ss__sniff){0};
-    SS_TRY(ss__stream_open(path, &stream, err));
-    status = ss__format_find(&stream, path, NULL, &reader, err);
-    if (status == SS_E_UNSUPPORTED) {
-        status = SS_OK;
-    }
-    out->format = reader == NULL ? NULL : reader->format;
-    out->codec = ss__stream_codec(&stream);
-out:
-    ss__stream_close(&stream);
-    return status;
 }

@@ -28,6 +28,13 @@ SS_MUST_USE ss_status ss__dataset_open_rows(const char *const *paths, size_t n_p
                                             const struct ss_dataset_options *options,
                                             ss_dataset **out, ss_err *err);
 
+/* As ss_dataset_open, but without texts: rows are null and hold only what ss__dataset_keep
+ * names, to be called before the first of them. */
+SS_MUST_USE ss_status ss__dataset_open_values(const char *const *paths, size_t n_paths,
+                                              const struct ss_dataset_options *options,
+                                              ss_dataset **out, ss_err *err);
+SS_MUST_USE ss_status ss__dataset_keep(ss_dataset *dataset, const char *names, ss_err *err);
+
 /* Columns of the first file that has rows; borrowed until the first row is read. */
 void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
                          size_t *n_columns);

@@ -250,3 +250,21 @@ ss_status ss__format_find(struct ss__stream *stream, const char *path, const cha
 out:
     return status;
 }
+
+ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream stream = {0};
+    const struct ss__reader *reader = NULL;
+    *out = (struct ss__sniff){0};
+    SS_TRY(ss__stream_open(path, &stream, err));
+    status = ss__format_find(&stream, path, NULL, &reader, err);
+    if (status == SS_E_UNSUPPORTED) {
+        status = SS_OK;
+    }
+    out->format = reader == NULL ? NULL : reader->format;
+    out->codec = ss__stream_codec(&stream);
+out:
+    ss__stream_close(&stream);
+    return status;
+}

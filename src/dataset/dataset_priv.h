@@ -38,6 +38,9 @@ struct ss__record {
 /* Instead of a column: next only steps, and add_json gives whole rows. */
 #define SS__ALL_COLUMNS SIZE_MAX
 
+/* No column either: rows are stepped over for what is carried along with them. */
+#define SS__NO_COLUMN (SIZE_MAX - 1)
+
 struct ss__reader {
     const char *format; /* "jsonl" */
     bool stores_text;   /* every value is text, whatever the column's type looks like */

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "dataset/dataset.h"
 #include "dataset/dataset_priv.h"
 
 void ss__add_column_name(struct ss__buf *out, const struct ss_text *name)
@@ -93,5 +94,26 @@ ss_status ss__split_names(const char *list, char ***names, size_t *n_names, ss_e
         at = next;
     }
 out:
+    return status;
+}
+
+ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
+                               const struct ss_dataset_options *options, uint64_t limit,
+                               int (*fn)(void *user, struct ss_text json), void *user,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_dataset *dataset = NULL;
+    bool has_row = true;
+    SS_TRY(ss__dataset_open_rows(paths, n_paths, options, &dataset, err));
+    for (uint64_t n = 0; limit == 0 || n < limit; n++) {
+        struct ss_text json = {0};
+        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
+        if (!has_row || fn(user, json) != 0) {
+            break;
+        }
+    }
+out:
+    ss_dataset_close(dataset);
     return status;
 }

@@ -115,6 +115,10 @@ static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
     if (column == SS__ALL_COLUMNS) {
         return need_text(file, err);
     }
+    if (column == SS__NO_COLUMN) {
+        state->text_leaf = SS__NO_COLUMN;
+        return SS_OK;
+    }
     const struct ss__parquet_node *node = &file->nodes[file->column_nodes[column]];
     const bool is_text = node->kind == SS__NODE_TEXT || node->kind == SS__NODE_BYTES;
     if (!is_text || node->max_rep > 0) {
@@ -164,7 +168,9 @@ static ss_status next_group(struct state *state, ss_err *err)
 static ss_status need_rows(struct state *state, ss_err *err)
 {
     const bool all = state->text_leaf == SS__ALL_COLUMNS;
-    const size_t first = all ? 0 : state->text_leaf, n = all ? state->file.n_texts : 1;
+    const bool none = state->text_leaf == SS__NO_COLUMN;
+    const size_t first = all || none ? 0 : state->text_leaf;
+    const size_t n = all ? state->file.n_texts : !none;
     ss_status status = SS_OK;
     while (state->n_rows_left == 0) {
         if (state->group != state->groups.index) {
@@ -184,7 +190,7 @@ out:
 /* Leave the row that was given. */
 static ss_status finish_row(struct state *state, ss_err *err)
 {
-    if (!state->is_started) {
+    if (!state->is_started || state->text_leaf == SS__NO_COLUMN) {
         return SS_OK;
     }
     state->is_started = false;
@@ -216,7 +222,8 @@ static ss_status next_row(struct state *state, struct ss__record *record, bool *
     if (state->n_rows_left == 0) {
         goto out;
     }
-    if (state->text_leaf != SS__ALL_COLUMNS) {
+    record->is_null = state->text_leaf == SS__NO_COLUMN;
+    if (state->text_leaf < SS__NO_COLUMN) {
         SS_TRY(read_text(state, record, err));
     }
     state->n_rows_left--;

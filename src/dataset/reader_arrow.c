@@ -78,6 +78,10 @@ static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
     if (column == SS__ALL_COLUMNS) {
         return select_all(state, err);
     }
+    if (column == SS__NO_COLUMN) {
+        state->column = column;
+        return SS_OK;
+    }
     const size_t field = state->file.columns.fields[column];
     const struct ss__column *chosen = &state->file.columns.items[column];
     if (state->file.schema.fields[field].text == SS__ARROW_OTHER) {
@@ -116,7 +120,8 @@ static ss_status arrow_next(void *opaque, struct ss__record *record, bool *has_r
         SS_FAIL_FILE(state->file.name, SS_E_DATA, "the rows ended with an error before");
     }
     SS_TRY(step(state, has_row, err));
-    if (*has_row && state->column != SS__ALL_COLUMNS) {
+    record->is_null = state->column == SS__NO_COLUMN;
+    if (*has_row && state->column < SS__NO_COLUMN) {
         const struct ss__arrow_place place =
             ss__arrow_column_at(&state->file.batch, state->column, state->row - 1);
         record->is_null = place.is_null;

@@ -295,7 +295,7 @@ static ss_status check_names(const struct csv *csv, ss_err *err)
 static ss_status csv_select(void *state, size_t column, ss_err *err)
 {
     struct csv *csv = state;
-    csv->selected = column;
+    csv->selected = column == SS__NO_COLUMN ? SS__ALL_COLUMNS : column;
     return column == SS__ALL_COLUMNS ? check_names(csv, err) : SS_OK;
 }
 

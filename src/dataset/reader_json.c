@@ -221,7 +221,7 @@ static ss_status json_select(void *state, size_t column, ss_err *err)
 {
     struct json_reader *reader = state;
     (void)err;
-    if (column != SS__ALL_COLUMNS) {
+    if (column < SS__NO_COLUMN) {
         reader->selected = reader->found[column].name;
         reader->n_selected_bytes = strlen(reader->selected);
     }

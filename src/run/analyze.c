@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "encoder/encoder.h"
+#include "run/embeddings.h"
 #include "run/folder.h"
 #include "run/manifest.h"
 #include "run/plot.h"
@@ -60,28 +61,38 @@ static const char *short_name(const char *name)
     return slash == NULL ? name : slash + 1;
 }
 
+static ss_status check_width(const char *what, const char *path, size_t width,
+                             const struct ss_sae_info *sae, ss_err *err)
+{
+    return width == sae->width
+               ? SS_OK
+               : ss__fail(err, SS_E_SHAPE,
+                          "the %s %s gives embeddings of width %zu, but the SAE %s reads "
+                          "width %zu; they do not belong together",
+                          what, path, width, sae->path, sae->width);
+}
+
 static ss_status check_pair(struct analysis *analysis, ss_err *err)
 {
     struct ss_encoder_info encoder;
+    struct ss_embeddings_info embeddings;
     struct ss_sae_info sae;
     const struct ss_log log = recording_log(&analysis->recorder);
-    ss_encoder_describe(analysis->encoder, &encoder);
     ss_sae_describe(analysis->sae, &sae);
-    if (encoder.width != sae.width) {
-        return ss__fail(err, SS_E_SHAPE,
-                        "the encoder %s gives embeddings of width %zu, but the SAE %s reads "
-                        "width %zu; they do not belong together",
-                        encoder.path, encoder.width, sae.path, sae.width);
+    analysis->width = sae.width;
+    if (analysis->options->embeddings != NULL) {
+        ss_embeddings_describe(analysis->options->embeddings, &embeddings);
+        return check_width("file", embeddings.path, embeddings.width, &sae, err);
     }
-    if (sae.model_name[0] != '\0' &&
+    ss_encoder_describe(analysis->encoder, &encoder);
+    if (sae.model_name[0] != '\0' && encoder.width == sae.width &&
         strcmp(short_name(sae.model_name), short_name(encoder.name)) != 0) {
         ss__log(&log, SS_LEVEL_WARNING,
                 "the SAE's config names the encoder '%s', but the encoder given is '%s'; if "
                 "they are not the same, the features mean nothing",
                 sae.model_name, encoder.name);
     }
-    analysis->width = encoder.width;
-    return SS_OK;
+    return check_width("encoder", encoder.path, encoder.width, &sae, err);
 }
 
 /* Receives every batch of the pipeline. */
@@ -133,7 +144,9 @@ static ss_status run_pipeline(struct analysis *analysis, ss_err *err)
         .take = take_batch,
         .user = analysis,
     };
-    SS_TRY(ss__pipeline_run(&pipeline, &analysis->done, err));
+    SS_TRY(options->embeddings == NULL
+               ? ss__pipeline_run(&pipeline, &analysis->done, err)
+               : ss__embeddings_run(options->embeddings, &pipeline, &analysis->done, err));
     if (analysis->done.counts.n_used == 0) {
         SS_FAIL(SS_E_DATA,
                 "no row had text: %llu rows were read, %llu null, %llu empty, %llu blank",
@@ -149,13 +162,23 @@ out:
 static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_encoder_info encoder;
+    struct ss_encoder_info encoder = {.name = SS__NAME_EMBEDDINGS};
+    struct ss_embeddings_info embeddings;
+    const char *path = NULL;
     struct ss_sae_info sae;
     struct ss_dataset_info dataset;
     struct ss_run_info *info = &run->info;
-    ss_encoder_describe(analysis->encoder, &encoder);
+    if (analysis->encoder != NULL) {
+        ss_encoder_describe(analysis->encoder, &encoder);
+    }
     ss_sae_describe(analysis->sae, &sae);
-    ss_dataset_describe(analysis->dataset, &dataset);
+    if (analysis->dataset != NULL) {
+        ss_dataset_describe(analysis->dataset, &dataset);
+    } else { /* named after the embeddings */
+        ss_embeddings_describe(analysis->options->embeddings, &embeddings);
+        path = embeddings.path;
+        dataset = (struct ss_dataset_info){.n_files = 1, .files = &path, .repository = ""};
+    }
     info->model_name = ss__run_keep(run, encoder.name);
     info->sae_path = ss__run_keep(run, sae.path);
     info->dataset_name = ss__dataset_name(&dataset, &run->arena);
@@ -278,9 +301,11 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
     struct ss_sae_info sae;
     analysis->recorder.log = options->log;
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
-    analysis->batch_tokens = options->batch_tokens > 0
-                                 ? options->batch_tokens
-                                 : ss__encoder_batch_tokens(analysis->encoder);
+    if (options->embeddings == NULL) {
+        analysis->batch_tokens = options->batch_tokens > 0
+                                     ? options->batch_tokens
+                                     : ss__encoder_batch_tokens(analysis->encoder);
+    }
     ss_sae_describe(analysis->sae, &sae);
     SS_TRY(check_pair(analysis, err));
     SS_TRY(ss__fires_init(&analysis->fires, sae.n_features, err));

@@ -63,8 +63,7 @@ out:
     return status;
 }
 
-ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
-                        const struct ss__tokens *tokens, ss_err *err)
+ss_status ss__batch_add_row(struct ss__batch *batch, const struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(batch->texts, batch->n_texts_room, batch->n_rows + 1);
@@ -74,12 +73,18 @@ ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
         SS_TRY(ss__fail_nomem(err, "a text"));
     }
     SS_TRY(add_note(batch, row, err));
-    SS_TRY(append_tokens(&batch->tokens, tokens, err));
     batch->texts[batch->n_rows] = (struct ss_text){.data = copy, .n_bytes = row->text.n_bytes};
     batch->row_ids[batch->n_rows] = row->id;
     batch->n_rows++;
 out:
     return status;
+}
+
+ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
+                        const struct ss__tokens *tokens, ss_err *err)
+{
+    const ss_status status = append_tokens(&batch->tokens, tokens, err);
+    return status != SS_OK ? status : ss__batch_add_row(batch, row, err);
 }
 
 void ss__batch_reset(struct ss__batch *batch)

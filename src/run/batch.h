@@ -25,7 +25,10 @@ struct ss__batch {
     struct ss__row_counts counts; /* of all rows read since the batch before, skipped too */
 };
 
-/* Append a row: the text is copied, `row` holds its tokens (one text). */
+/* Append a row without tokens: the text is copied. */
+SS_MUST_USE ss_status ss__batch_add_row(struct ss__batch *batch, const struct ss_row *row,
+                                        ss_err *err);
+/* Append a row and its tokens (one text). */
 SS_MUST_USE ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
                                     const struct ss__tokens *tokens, ss_err *err);
 /* Forget the rows, keep the memory. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "encoder/encoder.h"
 #include "run/json_writer.h"
+#include "tensor/tensor.h"
 
 static const char *const row_kind_names[SS_N_ROW_KINDS] = {
     [SS_ROW_TEXT] = NULL,
@@ -82,6 +83,27 @@ out:
     return status;
 }
 
+/* Embeddings stand in the place of a model. */
+static ss_status put_embeddings(struct ss__json_writer *writer, const ss_embeddings *embeddings,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_embeddings_info info;
+    ss_embeddings_describe(embeddings, &info);
+    ss__put_open(writer, "model", '{');
+    ss__put_text(writer, "name", SS__NAME_EMBEDDINGS);
+    ss__put_text(writer, "path", info.path);
+    ss__put_text(writer, "format", info.format);
+    ss__put_text(writer, "column", info.column);
+    ss__put_count(writer, "width", info.width);
+    ss__put_open(writer, "files", '[');
+    SS_TRY(put_file(writer, info.path, err));
+    ss__put_close(writer, ']');
+    ss__put_close(writer, '}');
+out:
+    return status;
+}
+
 static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manifest *manifest,
                          ss_err *err)
 {
@@ -118,8 +140,10 @@ static ss_status put_dataset(struct ss__json_writer *writer,
                              const struct ss__manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_dataset_info info;
-    ss_dataset_describe(manifest->dataset, &info);
+    struct ss_dataset_info info = {.format = "", .text_column = "", .repository = ""};
+    if (manifest->dataset != NULL) {
+        ss_dataset_describe(manifest->dataset, &info);
+    }
     ss__put_open(writer, "dataset", '{');
     ss__put_text(writer, "name", manifest->run->info.dataset_name);
     ss__put_text(writer, "format", info.format);
@@ -189,10 +213,13 @@ static void put_rows(struct ss__json_writer *writer, const struct ss__manifest *
 
 static void put_work(struct ss__json_writer *writer, const struct ss__manifest *manifest)
 {
-    struct ss_encoder_info encoder;
+    struct ss_encoder_info encoder = {
+        .precision = "highest", .numbers = "fp32", .kernels = ss__kernels_name()};
     const struct ss_run_info *info = &manifest->run->info;
     const double seconds = info->seconds > 0 ? info->seconds : 1e-9;
-    ss_encoder_describe(manifest->encoder, &encoder);
+    if (manifest->encoder != NULL) {
+        ss_encoder_describe(manifest->encoder, &encoder);
+    }
     ss__put_open(writer, "features", '{');
     ss__put_count(writer, "n", info->n_features);
     ss__put_count(writer, "dead", info->n_dead);
@@ -245,7 +272,9 @@ ss_status ss__manifest_write(const struct ss__manifest *manifest, const char *pa
     ss__put_open(&writer, NULL, '{');
     ss__put_count(&writer, "schema", SS__MANIFEST_SCHEMA);
     ss__put_text(&writer, "saescope_version", ss_version());
-    SS_TRY(put_model(&writer, manifest->encoder, err));
+    SS_TRY(manifest->encoder == NULL
+               ? put_embeddings(&writer, manifest->options->embeddings, err)
+               : put_model(&writer, manifest->encoder, err));
     SS_TRY(put_sae(&writer, manifest, err));
     SS_TRY(put_dataset(&writer, manifest, err));
     put_options(&writer, manifest);

@@ -9,9 +9,9 @@
 enum { SS__MANIFEST_SCHEMA = 1 };
 
 struct ss__manifest {
-    const ss_encoder *encoder;
+    const ss_encoder *encoder; /* NULL with options->embeddings */
     const ss_sae *sae;
-    const ss_dataset *dataset;
+    const ss_dataset *dataset; /* nullable with them */
     const struct ss_analyze_options *options;
     const struct ss_run *run;
     const struct ss__pipeline_done *done;

@@ -6,6 +6,9 @@
 #include "base/arena.h"
 #include "stats/stats.h"
 
+/* The name of the model of a run over embeddings that were there. */
+#define SS__NAME_EMBEDDINGS "(embeddings)"
+
 struct ss_run {
     struct ss_run_info info;     /* strings belong to the arena */
     struct ss_feature *features; /* [n_features] */

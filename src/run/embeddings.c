@@ -1,0 +1,272 @@
+/* Where embeddings come from: an array of two dimensions in a .npy, .npz or safetensors file,
+ * or a column of lists of numbers in Parquet, Arrow or JSON Lines. Either is read a few rows at
+ * a time. */
+#include "run/embeddings.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "dataset/dataset.h"
+#include "weights/weights.h"
+
+struct ss_embeddings {
+    struct ss_embeddings_info info; /* path and column are copies */
+    char *path, *column;
+    struct ss__weights *weights; /* or NULL: a column of a dataset */
+    const struct ss__tensor *tensor;
+    ss_dataset *dataset;
+    struct ss_text row; /* of the dataset: read, but not yet given; else empty */
+};
+
+/* ---- arrays ---- */
+
+/* The only array of two dimensions. */
+static ss_status find_array(ss_embeddings *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n_found = 0;
+    for (size_t i = 0; i < ss__weights_n(out->weights); i++) {
+        const struct ss__tensor *tensor = ss__weights_at(out->weights, i);
+        const bool is_it =
+            out->column == NULL ? tensor->n_dims == 2 : strcmp(tensor->name, out->column) == 0;
+        if (is_it) {
+            n_found++;
+            out->tensor = tensor;
+        }
+    }
+    if (n_found != 1) {
+        SS_FAIL_FILE(out->path, SS_E_DATA,
+                     n_found == 0
+                         ? "there is no array of embeddings: expected two dimensions, "
+                           "rows and width"
+                         : "there are several arrays of two dimensions; say which with "
+                           "--embedding-column");
+    }
+    if (out->tensor->n_dims != 2 || out->tensor->shape[1] == 0) {
+        SS_FAIL_FILE(out->path, SS_E_SHAPE,
+                     "the embeddings have %zu dimensions, expected rows and width",
+                     out->tensor->n_dims);
+    }
+    out->info.n_rows = out->tensor->shape[0];
+    out->info.width = (size_t)out->tensor->shape[1];
+out:
+    return status;
+}
+
+static ss_status next_of_array(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
+                               size_t *n_read, ss_err *err)
+{
+    const struct ss__tensor *whole = embeddings->tensor;
+    const uint64_t n_left = whole->shape[0] - first;
+    struct ss__tensor part = *whole;
+    part.shape[0] = n_left < n ? n_left : n;
+    part.n_elements = part.shape[0] * part.shape[1];
+    part.data = (const char *)whole->data +
+                (int64_t)first * whole->strides[0] * (int64_t)ss__dtype_bytes(whole->dtype);
+    *n_read = (size_t)part.shape[0];
+    const ss_status status = *n_read == 0 ? SS_OK : ss__tensor_to_f32(&part, out, err);
+    const uint64_t n_bytes = part.n_elements * ss__dtype_bytes(part.dtype);
+    if (part.strides[0] == (int64_t)part.shape[1]) {
+        ss__map_forget(part.data, (size_t)n_bytes);
+    }
+    return status;
+}
+
+/* ---- columns ---- */
+
+/* The column that was given, else one with a telling name, else the only one of lists. */
+static ss_status find_column(ss_embeddings *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char *const names[] = {"embedding", "embeddings", "vector"};
+    const struct ss__column *columns = NULL;
+    size_t n = 0, n_lists = 0;
+    const char *found = out->column, *only = NULL;
+    ss__dataset_columns(out->dataset, &columns, &n);
+    for (size_t i = 0; i < n; i++) {
+        const bool is_list =
+            strcmp(columns[i].type, "list") == 0 || strcmp(columns[i].type, "array") == 0;
+        n_lists += is_list;
+        only = is_list ? columns[i].name : only;
+        for (size_t j = 0; is_list && found == NULL && j < sizeof names / sizeof *names; j++) {
+            found = strcmp(columns[i].name, names[j]) == 0 ? columns[i].name : NULL;
+        }
+    }
+    found = found == NULL && n_lists == 1 ? only : found;
+    if (found == NULL) {
+        SS_FAIL_FILE(out->path, SS_E_DATA,
+                     n_lists == 0 ? "there is no column of lists of numbers"
+                                  : "there are several columns of lists; say which holds the "
+                                    "embeddings with --embedding-column");
+    }
+    if (out->column == NULL) {
+        out->column = ss__strdup(found);
+        if (out->column == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a column name"));
+        }
+    }
+    out->info.column = out->column;
+    SS_TRY(ss__dataset_keep(out->dataset, out->column, err));
+out:
+    return status;
+}
+
+static ss_status fail_row(const ss_embeddings *embeddings, uint64_t row, ss_status code,
+                          const char *what, ss_err *err)
+{
+    ss__fail_file(err, embeddings->path, code, "row %llu of the embeddings, counted from 0, %s",
+                  (unsigned long long)row, what);
+    ss__err_at_row(err, row);
+    return code;
+}
+
+/* The numbers of {"column": [1.5, …]}, at most n; *n_found counts all of them. */
+static ss_status read_numbers(const ss_embeddings *embeddings, uint64_t row, float *out,
+                              size_t n, size_t *n_found, ss_err *err)
+{
+    const struct ss_text json = embeddings->row;
+    const char *end = json.data + json.n_bytes;
+    const char *at = json.data + json.n_bytes - (json.n_bytes > 0);
+    *n_found = 0;
+    while (at > json.data && *at != '[' && *at != '"') {
+        at--; /* numbers hold neither, a name of a column ends with one */
+    }
+    if (at == json.data || *at != '[') {
+        return fail_row(embeddings, row, SS_E_DATA, "is no list of numbers", err);
+    }
+    for (at++; at < end && *at != ']';) {
+        const size_t length = strcspn(at, ",] ");
+        double value = 0;
+        if (!ss__parse_double(at, length, &value)) {
+            return length == 4 && memcmp(at, "null", 4) == 0
+                       ? fail_row(embeddings, row, SS_E_NONFINITE,
+                                  "holds a value that is null or not finite", err)
+                       : fail_row(embeddings, row, SS_E_DATA,
+                                  "holds something else than numbers", err);
+        }
+        if (*n_found < n) {
+            out[*n_found] = (float)value;
+        }
+        ++*n_found;
+        at += length + strspn(at + length, ", ");
+    }
+    return SS_OK;
+}
+
+/* Step the dataset; at the end the row is empty. */
+static ss_status step(ss_embeddings *embeddings, ss_err *err)
+{
+    struct ss_row row = {0};
+    bool has_row = false;
+    const ss_status status = ss_dataset_next(embeddings->dataset, &row, &has_row, err);
+    embeddings->row = has_row ? row.kept : (struct ss_text){"", 0};
+    return status;
+}
+
+/* The first row says the width. */
+static ss_status find_width(ss_embeddings *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    float none = 0;
+    SS_TRY(step(out, err));
+    if (out->row.n_bytes == 0) {
+        SS_FAIL_FILE(out->path, SS_E_DATA, "there are no embeddings");
+    }
+    SS_TRY(read_numbers(out, 0, &none, 0, &out->info.width, err));
+    if (out->info.width == 0) {
+        SS_TRY(fail_row(out, 0, SS_E_SHAPE, "is empty", err));
+    }
+    out->info.n_rows = ss_dataset_n_rows(out->dataset);
+out:
+    return status;
+}
+
+static ss_status next_of_column(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
+                                size_t *n_read, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t width = embeddings->info.width;
+    for (*n_read = 0; *n_read < n && embeddings->row.n_bytes > 0; ++*n_read) {
+        size_t n_found = 0;
+        const uint64_t row = first + *n_read;
+        SS_TRY(read_numbers(embeddings, row, out + *n_read * width, width, &n_found, err));
+        if (n_found != width) {
+            SS_FAIL_FILE(embeddings->path, SS_E_SHAPE,
+                         "row %llu of the embeddings, counted from 0, has %zu values, the rows "
+                         "before it have %zu",
+                         (unsigned long long)row, n_found, width);
+        }
+        SS_TRY(step(embeddings, err));
+    }
+out:
+    return status;
+}
+
+/* ---- either ---- */
+
+ss_status ss_embeddings_open(const char *path, const char *column, ss_embeddings **out,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_embeddings *embeddings = NULL;
+    *out = NULL;
+    SS_ALLOC(embeddings, 1);
+    embeddings->path = ss__strdup(path);
+    embeddings->column = column == NULL ? NULL : ss__strdup(column);
+    if (embeddings->path == NULL || (column != NULL && embeddings->column == NULL)) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    embeddings->info = (struct ss_embeddings_info){.path = embeddings->path, .column = ""};
+    if (ss__path_look(path) == SS__PATH_FILE && ss__weights_sniff(path) != NULL) {
+        SS_TRY(ss__weights_open(path, &embeddings->weights, err));
+        embeddings->info.format = ss__weights_format(embeddings->weights);
+        SS_TRY(find_array(embeddings, err));
+    } else {
+        struct ss_dataset_info info;
+        SS_TRY(ss__dataset_open_values(&path, 1, NULL, &embeddings->dataset, err));
+        ss_dataset_describe(embeddings->dataset, &info);
+        embeddings->info.format = info.format;
+        SS_TRY(find_column(embeddings, err));
+        SS_TRY(find_width(embeddings, err));
+    }
+    *out = embeddings;
+    embeddings = NULL;
+out:
+    ss_embeddings_free(embeddings);
+    return status;
+}
+
+void ss_embeddings_free(ss_embeddings *embeddings)
+{
+    if (embeddings != NULL) {
+        ss__weights_close(embeddings->weights);
+        ss_dataset_close(embeddings->dataset);
+        ss__free(embeddings->path);
+        ss__free(embeddings->column);
+        ss__free(embeddings);
+    }
+}
+
+void ss_embeddings_describe(const ss_embeddings *embeddings, struct ss_embeddings_info *out)
+{
+    *out = embeddings->info;
+}
+
+ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
+                              size_t *n_read, ss_err *err)
+{
+    const size_t width = embeddings->info.width;
+    const ss_status status = embeddings->tensor != NULL
+                                 ? next_of_array(embeddings, first, n, out, n_read, err)
+                                 : next_of_column(embeddings, first, n, out, n_read, err);
+    for (size_t i = 0; status == SS_OK && i < *n_read * width; i++) {
+        if (!isfinite(out[i])) {
+            return fail_row(embeddings, first + i / width, SS_E_NONFINITE,
+                            "holds a value that is not finite", err);
+        }
+    }
+    return status;
+}
