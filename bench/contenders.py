@@ -58,7 +58,7 @@ class Saescope:
         answer = json.loads(done.stdout)
         return answer["seconds"], answer["tokens"]
 
-    def choose_batch(self, texts):
+    def choose_batch(self, texts, _):
         """No batch to choose; short runs are made longer by giving the texts several times."""
         seconds, _ = self.run(texts)
         self.repeats = max(1, min(16, round(1.0 / max(seconds, 1e-3))))
@@ -78,11 +78,15 @@ class Peer:
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
         self.process = subprocess.Popen([python, os.path.join(HERE, "peer.py"), kind, *words], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+        self.about = ""
+
+    def wait_until_ready(self):
         try:
             self.about = self.answer()["about"]
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             self.close()
             raise
+        return self
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -97,7 +101,7 @@ class Peer:
         answer = self.answer()
         return answer["seconds"], answer["tokens"]
 
-    def choose_batch(self, texts, sizes=(1, 4, 8)):
+    def choose_batch(self, texts, sizes):
         """The batch that is fastest on some of the texts, each tried after one run that does not count."""
         rates = {}
         for self.batch in sizes[:1] + sizes:
@@ -116,14 +120,24 @@ class Peer:
 
 
 def start_peers(python, options, kinds=None):
-    """The peers that can be had here, and a sentence for each that can not."""
-    found, missing = [], []
-    for kind, name, group in PEERS:
-        if python is None or (kinds and kind not in kinds):
-            continue
+    """The peers that can be had here, and a sentence for each that can not. They start side by side, but one after the
+    other where files that they share are still to be made."""
+    wanted = [p for p in PEERS if python and (not kinds or p[0] in kinds)]
+    is_cached = any(name.endswith(".onnx") for name in os.listdir(options["cache"]))
+    started, found, missing = [], [], []
+    for kind, name, group in wanted:
+        started.append(Peer(python, kind, name, group, options))
+        if not is_cached:
+            found, missing = await_peers(started, found, missing)
+            started = []
+    return await_peers(started, found, missing)
+
+
+def await_peers(started, found, missing):
+    for peer in started:
         try:
-            found.append(Peer(python, kind, name, group, options))
-        except (RuntimeError, OSError, ValueError) as e:
-            missing.append(f"{name} did not start: {e}")
+            found.append(peer.wait_until_ready())
+        except (RuntimeError, ValueError) as e:
+            missing.append(f"{peer.name} did not start: {e}")
             print(f"bench: {missing[-1]}", file=sys.stderr)
     return found, missing

@@ -63,7 +63,7 @@ def accuracy(bench, takers, options, folder, rows):
     if bench.python is None:
         return {}
     path = write(folder, "exact", rows)
-    double = contenders.Peer(bench.python, "st-double", "double", None, options)
+    double = contenders.Peer(bench.python, "st-double", "double", None, options).wait_until_ready()
     double.batch = 1
     double.run(path, os.path.join(folder, "double.npy"))
     double.close()
@@ -116,11 +116,11 @@ def measure(bench, name, model, n_texts):
     try:
         for taker in takers:
             bench.say(f"{name}: warming {taker.name}")
-            taker.choose_batch(few if taker.group else path)
+            taker.choose_batch(few if taker.group else path, (1, 4) if bench.quick else (1, 4, 8))
         bench.say(f"{name}: {bench.runs} rounds of {len(rows)} texts")
         rates = in_turns(bench, takers, path)
         bench.say(f"{name}: accuracy")
-        exact = accuracy(bench, takers, options, folder, rows[:8 if bench.quick else 24])
+        exact = accuracy(bench, takers, options, folder, rows[:4 if bench.quick else 24])
     finally:
         for taker in takers:
             taker.close()
