@@ -52,6 +52,8 @@ LOOP(int16_avx512, "avx512f,avx512bw", __m512i, _mm512_setzero_si512(),
      _mm512_add_epi32(sum[i], _mm512_madd_epi16(a, b)))
 LOOP(int8_avx2, "avx2", __m256i, _mm256_setzero_si256(),
      _mm256_add_epi32(sum[i], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), b)))
+LOOP(int16_avx_vnni, "avx2,avxvnni", __m256i, _mm256_setzero_si256(),
+     _mm256_dpwssd_avx_epi32(sum[i], a, b))
 LOOP(int8_avx_vnni, "avx2,avxvnni", __m256i, _mm256_setzero_si256(),
      _mm256_dpbusd_avx_epi32(sum[i], a, b))
 LOOP(int16_avx512_vnni, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512(),
@@ -219,6 +221,7 @@ static const struct loop {
     {"fp32_avx2", fp32_avx2, 2.0 * 8 * N_SUMS, has_avx2},
     {"fp32_avx512", fp32_avx512, 2.0 * 16 * N_SUMS, has_avx512},
     {"int16_avx2", int16_avx2, 2.0 * 16 * N_SUMS, has_avx2},
+    {"int16_avx_vnni", int16_avx_vnni, 2.0 * 16 * N_SUMS, has_avx_vnni},
     {"int16_avx512", int16_avx512, 2.0 * 32 * N_SUMS, has_avx512},
     {"int16_avx512_vnni", int16_avx512_vnni, 2.0 * 32 * N_SUMS, has_avx512_vnni},
     {"int8_avx2", int8_avx2, 2.0 * 32 * N_SUMS, has_avx2},

@@ -132,7 +132,7 @@ static void finish(void)
 
 const struct engine bench_onednn_fp32 = {"oneDNN",     "fp32", open_onednn,
                                          prepare_fp32, run,    finish};
-const struct engine bench_onednn_bf16 = {"oneDNN",     "bf16", open_onednn,
-                                         prepare_bf16, run,    finish};
-const struct engine bench_onednn_int8 = {"oneDNN",     "int8", open_onednn,
-                                         prepare_int8, run,    finish};
+const struct engine bench_onednn_bf16 = {"oneDNN bf16", "16 bits", open_onednn,
+                                         prepare_bf16,  run,       finish};
+const struct engine bench_onednn_int8 = {"oneDNN int8", "8 bits", open_onednn,
+                                         prepare_int8,  run,      finish};

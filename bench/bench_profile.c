@@ -2,7 +2,7 @@
  * shape with their fused ends, attention, LayerNorm, pooling, tokenizing. The linker puts the
  * functions below in place of those (--wrap), so that nothing in the library knows of it.
  *
- * bench_profile MODEL TEXTS.jsonl THREADS prints one JSON object of seconds. */
+ * bench_profile MODEL TEXTS.jsonl THREADS PRECISION prints one JSON object of seconds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,12 +125,13 @@ int main(int argc, char **argv)
     struct ss_encoder_info info;
     struct bench_texts texts = {0};
     uint64_t n_tokens = 0;
-    if (argc != 4) {
-        (void)fprintf(stderr, "usage: bench_profile MODEL TEXTS.jsonl THREADS\n");
+    if (argc != 5) {
+        (void)fprintf(stderr, "usage: bench_profile MODEL TEXTS.jsonl THREADS PRECISION\n");
         return 64;
     }
+    const struct ss_encoder_options options = {.precision = bench_precision(argv[4])};
     bench_texts_read(argv[2], &texts);
-    bench_stop_if(ss_encoder_open(argv[1], NULL, &encoder, &err), &err);
+    bench_stop_if(ss_encoder_open(argv[1], &options, &encoder, &err), &err);
     bench_stop_if(ss_work_new((size_t)strtoul(argv[3], NULL, 10), &work, &err), &err);
     ss_encoder_describe(encoder, &info);
     float *out = ss__alloc_aligned(texts.n * info.width, sizeof *out);
@@ -143,8 +144,9 @@ int main(int argc, char **argv)
     const double start = bench_now();
     bench_stop_if(ss_encoder_embed(encoder, work, texts.all, texts.n, out, &n_tokens, &err),
                   &err);
-    printf("{\"seconds\": %.6f, \"tokens\": %llu, \"kernels\": \"%s\", \"parts\": [",
-           bench_now() - start, (unsigned long long)n_tokens, info.kernels);
+    printf("{\"seconds\": %.6f, \"tokens\": %llu, \"kernels\": \"%s\", \"numbers\": \"%s\", "
+           "\"parts\": [",
+           bench_now() - start, (unsigned long long)n_tokens, info.kernels, info.numbers);
     for (size_t i = 0; i < MAX_KINDS && kinds[i].name[0] != '\0'; i++) {
         printf("%s{\"name\": \"%s\", \"seconds\": %.6f, \"work\": %.0f}", i == 0 ? "" : ", ",
                kinds[i].name, kinds[i].seconds, kinds[i].work);

@@ -1,4 +1,4 @@
-/* Our own matrix product, as the encoder calls it. */
+/* Our own matrix products, as the encoder calls them at each precision. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,16 +8,17 @@
 static ss_work *work;
 static struct ss__matrix matrix;
 
-static bool open_own(size_t n_threads, char *about, size_t about_bytes)
+static bool open_own(size_t n_threads, ss_precision precision, char *about, size_t about_bytes)
 {
-    (void)snprintf(about, about_bytes, "saescope %s, %s kernels", ss_version(),
-                   ss__kernels_name());
+    (void)snprintf(about, about_bytes, "saescope %s, %s kernels, %s in %s", ss_version(),
+                   ss__kernels_name(), ss_precision_name(precision),
+                   ss__precision_numbers(precision));
     return work != NULL || ss_work_new(n_threads, &work, NULL) == SS_OK;
 }
 
-static bool prepare(const struct problem *p)
+static bool prepare(const struct problem *p, ss_precision precision)
 {
-    if (ss__matrix_new(p->n, p->k, SS_PRECISION_HIGHEST, &matrix, NULL) != SS_OK) {
+    if (ss__matrix_new(p->n, p->k, precision, &matrix, NULL) != SS_OK) {
         return false;
     }
     ss__matrix_fill(&matrix, 0, p->n, p->w, SS__OUT_BY_IN);
@@ -36,4 +37,20 @@ static void finish(void)
     ss__matrix_release(&matrix);
 }
 
-const struct engine bench_saescope = {"saescope", "fp32", open_own, prepare, run, finish};
+/* An engine per precision. */
+#define ENGINE(LEVEL, PRECISION, KIND)                                                         \
+    static bool open_##LEVEL(size_t n_threads, char *about, size_t about_bytes)                \
+    {                                                                                          \
+        return open_own(n_threads, PRECISION, about, about_bytes);                             \
+    }                                                                                          \
+    static bool prepare_##LEVEL(const struct problem *p)                                       \
+    {                                                                                          \
+        return prepare(p, PRECISION);                                                          \
+    }                                                                                          \
+    const struct engine bench_saescope_##LEVEL = {"saescope " #LEVEL, KIND, open_##LEVEL,      \
+                                                  prepare_##LEVEL,    run,  finish}
+
+ENGINE(highest, SS_PRECISION_HIGHEST, "fp32");
+ENGINE(high, SS_PRECISION_HIGH, "fp32");
+ENGINE(medium, SS_PRECISION_MEDIUM, "16 bits");
+ENGINE(low, SS_PRECISION_LOW, "8 bits");

@@ -3,6 +3,7 @@
  *   bench_steps tokenize MODEL TEXTS.jsonl     all texts to ids, in one thread
  *   bench_steps sae SAE ROWS.f32 THREADS       embeddings to sparse activations; ROWS.f32 holds
  *                                              rows of plain floats
+ *   bench_steps numbers LEVEL                  what that precision computes in on this machine
  *
  * Answers each line with one JSON object of seconds and counts. Loading is not in the seconds.
  */
@@ -90,7 +91,8 @@ static double time_product(ss_work *work, const struct rows *rows, size_t n_out)
     for (size_t i = 0; i < n_out * rows->width; i++) {
         w[i] = (float)(i % 17) - 8.0F;
     }
-    bench_stop_if(ss__matrix_new(n_out, rows->width, SS_PRECISION_HIGHEST, &matrix, &err), &err);
+    bench_stop_if(ss__matrix_new(n_out, rows->width, SS_PRECISION_HIGHEST, &matrix, &err),
+                  &err);
     ss__matrix_fill(&matrix, 0, n_out, w, SS__OUT_BY_IN);
     double seconds = 0;
     for (size_t turn = 0; turn < 2; turn++) {
@@ -134,11 +136,21 @@ static int step_sae(char **arguments)
     return 0;
 }
 
+/* ---- numbers ---- */
+
+static int step_numbers(char **arguments)
+{
+    printf("{\"numbers\": \"%s\", \"kernels\": \"%s\"}\n",
+           ss__precision_numbers(bench_precision(arguments[0])), ss__kernels_name());
+    return 0;
+}
+
 static const struct step {
     const char *name;
     int n_arguments;
     int (*run)(char **arguments);
-} steps[] = {{"tokenize", 2, step_tokenize}, {"sae", 3, step_sae}};
+} steps[] = {
+    {"tokenize", 2, step_tokenize}, {"sae", 3, step_sae}, {"numbers", 1, step_numbers}};
 
 int main(int argc, char **argv)
 {
@@ -147,6 +159,8 @@ int main(int argc, char **argv)
             return steps[i].run(argv + 2);
         }
     }
-    (void)fprintf(stderr, "usage: bench_steps tokenize MODEL TEXTS | sae SAE ROWS THREADS\n");
+    (void)fprintf(
+        stderr,
+        "usage: bench_steps tokenize MODEL TEXTS | sae SAE ROWS THREADS | numbers LEVEL\n");
     return 64;
 }

@@ -22,6 +22,17 @@ void bench_stop_if(ss_status status, const ss_err *err)
     }
 }
 
+ss_precision bench_precision(const char *name)
+{
+    for (size_t i = 0; i < SS_N_PRECISIONS; i++) {
+        if (strcmp(name, ss_precision_name((ss_precision)i)) == 0) {
+            return (ss_precision)i;
+        }
+    }
+    (void)fprintf(stderr, "'%s' is no precision\n", name);
+    exit(64);
+}
+
 static ss_status add_text(struct bench_texts *texts, struct ss_text text, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -16,6 +16,9 @@ struct bench_texts {
     size_t n, n_room, n_bytes;
 };
 
+/* The precision of a name; ends the program where there is none of that name. */
+ss_precision bench_precision(const char *name);
+
 /* All texts of a dataset; ends the program on an error. */
 void bench_texts_read(const char *path, struct bench_texts *out);
 void bench_texts_release(struct bench_texts *texts);

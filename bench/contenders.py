@@ -33,15 +33,34 @@ def levels(program):
     return [level for level in LEVELS if re.search(rf"\b{level}\b", option.group())]
 
 
+def saescopes(bench, model, cpu=None):
+    """One contender per kind of number that the levels compute in here: levels that share one are timed once."""
+    found = {}
+    for level in levels(bench.program):
+        env = dict(os.environ, SAESCOPE_CPU=cpu) if cpu else None
+        done = subprocess.run([bench.binary("bench_steps"), "numbers", level or "highest"], capture_output=True, text=True, check=True, env=env)
+        numbers = json.loads(done.stdout)["numbers"]
+        if numbers in found:
+            found[numbers].add_level(level)
+        else:
+            found[numbers] = Saescope(bench.program, model, level, bench.threads, numbers, cpu)
+    return list(found.values())
+
+
 class Saescope:
     """The program as a user runs it; its own report says how long embedding took."""
 
     group = None
 
-    def __init__(self, program, model, level, threads, cpu=None):
-        self.program, self.model, self.level, self.threads, self.cpu = program, model, level, threads, cpu
-        self.name = "saescope" + (f" {level}" if level else "") + (f", {cpu} kernels" if cpu else "")
+    def __init__(self, program, model, level, threads, numbers="fp32", cpu=None):
+        self.program, self.model, self.level, self.threads = program, model, level, threads
+        self.numbers, self.cpu, self.names = numbers, cpu, []
         self.about, self.batch, self.repeats = "", None, 1
+        self.add_level(level)
+
+    def add_level(self, level):
+        self.names += [level] if level else []
+        self.name = " ".join(["saescope", " and ".join(self.names)]).strip() + (f", {self.cpu} kernels" if self.cpu else "")
 
     def command(self, texts, out):
         options = ["--precision", self.level] if self.level else []
@@ -70,7 +89,7 @@ class Saescope:
 class Peer:
     """A process of bench/peer.py that waits for commands."""
 
-    level = cpu = None
+    level = cpu = numbers = None
 
     def __init__(self, python, kind, name, group, options):
         self.name, self.group, self.batch, self.kind = name, group, 8, kind

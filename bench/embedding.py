@@ -14,12 +14,11 @@ import texts as texts_of
 LIMITS = {
     "fp32": (("fp32_avx512", 1), ("fp32_avx2", 1)),
     "split": (("bf16_amx", 3), ("fp32_avx512", 1), ("fp32_avx2", 1)),
-    "bf16": (("bf16_amx", 1), ("bf16_avx512", 1), ("int16_avx512", 1), ("int16_avx2", 1)),
+    "bf16": (("bf16_amx", 1), ("bf16_avx512", 1), ("fp32_avx512", 1), ("fp32_avx2", 1)),
+    "int16": (("int16_avx512_vnni", 1), ("int16_avx512", 1), ("int16_avx_vnni", 1), ("int16_avx2", 1)),
     "int8": (("int8_amx", 1), ("int8_avx512_vnni", 1), ("int8_avx_vnni", 1), ("int8_avx2", 1)),
 }
-# A level of saescope: the peers that it is compared with, and its limit.
-LEVELS = {None: ("fp32", "fp32"), "highest": ("fp32", "fp32"), "high": ("fp32", "split"), "medium": ("bf16", "bf16"),
-          "low": ("int8", "int8")}
+GROUPS = {None: "fp32", "highest": "fp32", "high": "fp32", "medium": "bf16", "low": "int8"}  # the peers of a level
 
 
 def work_per_token(config, lengths):
@@ -84,19 +83,13 @@ def write(folder, name, rows):
     return texts_of.write_json(path, rows)
 
 
-def saescopes(bench, model):
-    out = [contenders.Saescope(bench.program, model, level, bench.threads) for level in contenders.levels(bench.program)]
-    if "fp32_avx512" in bench.results["limits"]:
-        out += [contenders.Saescope(bench.program, model, o.level, bench.threads, "avx2") for o in list(out)]
-    return out
-
-
 def row_of(taker, rates, work, measured, exact):
-    group, arithmetic = LEVELS[taker.level] if taker.group is None else (taker.group, taker.group)
-    allowed = [(k, n) for k, n in LIMITS[arithmetic] if k in measured and (not taker.cpu or k.endswith(taker.cpu))]
+    group = taker.group or GROUPS[taker.level]
+    allowed = [(k, n) for k, n in LIMITS.get(taker.numbers or group, ()) if k in measured and (not taker.cpu or k.endswith(taker.cpu))]
     rate = statistics.median(rates)
     row = {"name": taker.name, "group": group, "tokens_per_s": rate, "all": rates, "batch": taker.batch,
-           "about": taker.about, "is_ours": taker.group is None, "level": taker.level, "cpu": taker.cpu}
+           "about": taker.about, "is_ours": taker.group is None, "level": taker.level, "cpu": taker.cpu,
+           "numbers": taker.numbers}
     if allowed:
         loop, products = allowed[0]
         row |= {"limit": loop, "products": products, "share": rate * work * products / (1e9 * measured[loop])}
@@ -112,7 +105,8 @@ def measure(bench, name, model, n_texts):
                "calibration": texts_of.write_json(os.path.join(folder, "calibration.json"), rest[:120])}
     path, few = write(folder, "texts", rows), write(folder, "few", rows[:8])
     peers, missing = contenders.start_peers(bench.python, options, bench.kinds)
-    takers = saescopes(bench, model) + peers
+    lower = ["avx2"] if "fp32_avx512" in bench.results["limits"] else []
+    takers = [t for cpu in [None, *lower] for t in contenders.saescopes(bench, model, cpu)] + peers
     try:
         for taker in takers:
             bench.say(f"{name}: warming {taker.name}")

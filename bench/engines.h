@@ -14,7 +14,7 @@ struct problem {
 
 /* An engine in one arithmetic. A call of `open` that says false leaves the engine out. */
 struct engine {
-    const char *name, *kind; /* kind: "fp32", "bf16", "int8" */
+    const char *name, *kind; /* kind: "fp32", "16 bits", "8 bits" */
     /* Get ready for n_threads, and write version and kernels to about[about_bytes]. */
     bool (*open)(size_t n_threads, char *about, size_t about_bytes);
     /* Convert and pack what a model would once at load; false where this can not be done. */
@@ -23,7 +23,8 @@ struct engine {
     void (*finish)(void);
 };
 
-extern const struct engine bench_saescope;
+extern const struct engine bench_saescope_highest, bench_saescope_high, bench_saescope_medium,
+    bench_saescope_low;
 extern const struct engine bench_openblas, bench_blis;
 #ifdef BENCH_ONEDNN
 extern const struct engine bench_onednn_fp32, bench_onednn_bf16, bench_onednn_int8;

@@ -20,5 +20,5 @@ def products(bench):
     rows = {}
     for x in measured:
         row = rows.setdefault((x["k"], x["n"], x["m"]), {"m": x["m"], "k": x["k"], "n": x["n"], "rates": {}})
-        row["rates"][f"{x['engine']} {x['kind']}"] = x["rate"]
-    return {"engines": {k: v for k, v in first["engines"].items() if v}, "rows": list(rows.values())}
+        row["rates"][x["engine"]] = x["rate"]
+    return {"engines": {k: v for k, v in first["engines"].items() if v["about"]}, "rows": list(rows.values())}

@@ -7,7 +7,7 @@ from tables import number, percent, table
 LOOPS = {
     "fp32_avx2": "fp32 multiply-add, AVX2", "fp32_avx512": "fp32 multiply-add, AVX-512",
     "int16_avx2": "16-bit `vpmaddwd` + add, AVX2", "int16_avx512": "16-bit `vpmaddwd` + add, AVX-512",
-    "int16_avx512_vnni": "16-bit `vpdpwssd`, AVX-512 VNNI", "int8_avx2": "8-bit `vpmaddubsw` + `vpmaddwd` + add, AVX2",
+    "int16_avx_vnni": "16-bit `vpdpwssd`, AVX-VNNI", "int16_avx512_vnni": "16-bit `vpdpwssd`, AVX-512 VNNI", "int8_avx2": "8-bit `vpmaddubsw` + `vpmaddwd` + add, AVX2",
     "int8_avx_vnni": "8-bit `vpdpbusd`, AVX-VNNI", "int8_avx512_vnni": "8-bit `vpdpbusd`, AVX-512 VNNI",
     "bf16_avx512": "bf16 `vdpbf16ps`, AVX-512", "bf16_amx": "bf16 tiles, AMX", "int8_amx": "8-bit tiles, AMX",
     "memory_read": "memory, reading", "memory_copy": "memory, copying",
@@ -86,11 +86,11 @@ def embedding(r, key):
 
 def products(r):
     p, lines = r["products"], []
-    for kind in ("fp32", "bf16", "int8"):
-        names = [e for e in p["engines"] if e.endswith(kind)]
+    for kind in ("fp32", "16 bits", "8 bits"):
+        names = [name for name, e in p["engines"].items() if e["kind"] == kind]
         rows = [(f"{x['m']:,} × {x['k']:,} × {x['n']:,}", *(number(x["rates"].get(e)) for e in names)) for x in p["rows"]]
-        lines += table((f"rows × inputs × outputs, {kind}", *(e.removesuffix(" " + kind) for e in names)), rows) if names else []
-    about = ", ".join(dict.fromkeys(p["engines"].values()))
+        lines += table((f"rows × inputs × outputs, {kind}", *names), rows) if names else []
+    about = "; ".join(dict.fromkeys(e["about"] for e in p["engines"].values()))
     return ["## Matrix products", "", f"10⁹ operations per second in all threads, medians of turns. {about}. oneDNN and saescope have packed "
             "the weights before, as for a model; the interface of the BLAS libraries has no place for that. oneDNN's 8-bit product takes "
             "activations that are quantized already.", "", *lines]

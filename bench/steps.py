@@ -65,7 +65,7 @@ def lengths(bench):
         paths[name] = embedding.write(folder, name.replace(" ", "-"), rows)
     options = {"model": bench.mpnet, "cache": bench.subfolder("MPNet base shape"), "threads": bench.threads}
     peers, _ = contenders.start_peers(bench.python, options, ["st-fp32", "ort-fp32", "ov-fp32"])
-    takers = [contenders.Saescope(bench.program, bench.mpnet, level, bench.threads) for level in contenders.levels(bench.program)] + peers
+    takers = contenders.saescopes(bench, bench.mpnet) + peers
     rates = {t.name: {name: [] for name in sets} for t in takers}
     for taker in takers:
         taker.repeats = 2
@@ -183,12 +183,11 @@ def start(bench):
 
 # ---- where the time goes ----
 
-def perf(bench, model, path):
+def perf(bench, command):
     """The functions that take most samples, by Linux perf; nothing where it is missing or forbidden."""
     data = os.path.join(bench.folder, "perf.data")
     try:
-        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", "1999", "-o", data, bench.binary("bench_profile"), model, path,
-                        str(bench.threads)], check=True, capture_output=True)
+        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", "1999", "-o", data, *command], check=True, capture_output=True)
         text = subprocess.run(["perf", "report", "-i", data, "--stdio", "-q", "--no-children", "--sort", "symbol"], check=True,
                               capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -201,6 +200,8 @@ def profile(bench):
     found = []
     for name, model, n in (("MPNet base shape", bench.mpnet, 16), ("all-MiniLM-L6-v2", bench.minilm, 128)):
         path = embedding.write(bench.subfolder("profile"), "texts", texts_of.sample(bench.rows, n // 2 if bench.quick else n)) + "l"
-        done = subprocess.run([bench.binary("bench_profile"), model, path, str(bench.threads)], capture_output=True, text=True, check=True)
-        found.append({"model": name, **json.loads(done.stdout), "functions": perf(bench, model, path)})
+        for taker in contenders.saescopes(bench, model):
+            command = [bench.binary("bench_profile"), model, path, str(bench.threads), taker.level or "highest"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found.append({"model": name, "level": " and ".join(taker.names), **json.loads(done.stdout), "functions": perf(bench, command)})
     return found
