@@ -9,15 +9,11 @@
 
 #include "tokenizer/split_tables.inc"
 
-enum { BLOCK_POINTS = 64, GROUP_BLOCKS = 256, N_ASCII = 128 };
+enum { BLOCK_POINTS = 64, GROUP_BLOCKS = 256 };
 
-uint8_t ss__split_class(const char *text, size_t n_bytes, size_t *length)
+uint8_t ss__split_class_of_long(const char *text, size_t n_bytes, size_t *length)
 {
     uint32_t c = SS__REPLACEMENT;
-    if ((uint8_t)text[0] < N_ASCII) {
-        *length = 1;
-        return split_records[(uint8_t)text[0]];
-    }
     *length = ss__max_size(ss__utf8_decode(text, n_bytes, &c), 1);
     const uint32_t block = c / BLOCK_POINTS;
     const uint32_t group = split_record_groups[block / GROUP_BLOCKS];

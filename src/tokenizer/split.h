@@ -27,8 +27,18 @@ enum {
     SS__SPLIT_NEWLINE = 1 << 7 /* CR or LF */
 };
 
+extern const uint8_t ss__split_ascii[128];
+uint8_t ss__split_class_of_long(const char *text, size_t n_bytes, size_t *length);
+
 /* The class of the character at text[0] and the number of its bytes; n_bytes > 0. */
-uint8_t ss__split_class(const char *text, size_t n_bytes, size_t *length);
+static inline uint8_t ss__split_class(const char *text, size_t n_bytes, size_t *length)
+{
+    if ((uint8_t)text[0] < sizeof ss__split_ascii) {
+        *length = 1;
+        return ss__split_ascii[(uint8_t)text[0]];
+    }
+    return ss__split_class_of_long(text, n_bytes, length);
+}
 
 /* The next match at or after `at`, never empty; false if there is none. */
 typedef bool ss__find_fn(const struct ss__splitter *splitter, const struct ss_text *text,

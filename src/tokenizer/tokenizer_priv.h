@@ -320,7 +320,7 @@ struct ss__known_word {
 
 enum { SS__N_KNOWN_WORDS = 1 << 15 };
 
-/* The place of a word in the memory, and whether it is there. */
+/* The place of a word in the memory, which if it is not there is the first of two. */
 SS_MUST_USE struct ss__known_word *ss__known_word(struct ss__token_scratch *scratch,
                                                   const struct ss_text *word, bool *is_known);
 /* Keep the ids from number n_before on, unless they are too many or were cut short. */

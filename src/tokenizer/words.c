@@ -8,6 +8,13 @@
 
 /* ---- known words ---- */
 
+static bool is_word(const struct ss__known_word *known, uint64_t hash,
+                    const struct ss_text *word)
+{
+    return known->hash == hash && known->n_bytes == word->n_bytes &&
+           memcmp(known->bytes, word->data, word->n_bytes) == 0;
+}
+
 struct ss__known_word *ss__known_word(struct ss__token_scratch *scratch,
                                       const struct ss_text *word, bool *is_known)
 {
@@ -16,11 +23,13 @@ struct ss__known_word *ss__known_word(struct ss__token_scratch *scratch,
         return NULL;
     }
     const uint64_t hash = ss__hash64(word->data, word->n_bytes);
-    struct ss__known_word *known = &scratch->known[hash % SS__N_KNOWN_WORDS];
+    struct ss__known_word *pair = &scratch->known[hash % SS__N_KNOWN_WORDS & ~(uint64_t)1];
     scratch->known_hash = hash;
-    *is_known = known->hash == hash && known->n_bytes == word->n_bytes &&
-                memcmp(known->bytes, word->data, word->n_bytes) == 0;
-    return known;
+    for (size_t i = 0; i < 2 && !*is_known; i++) {
+        *is_known = is_word(&pair[i], hash, word);
+        pair += *is_known ? i : 0;
+    }
+    return pair;
 }
 
 void ss__known_keep(struct ss__token_scratch *scratch, struct ss__known_word *place,
@@ -31,6 +40,7 @@ void ss__known_keep(struct ss__token_scratch *scratch, struct ss__known_word *pl
         scratch->n_ids >= scratch->max_ids) {
         return;
     }
+    place[1] = place[0]; /* of two that share a place the newer one stays longer */
     place->hash = scratch->known_hash;
     place->n_bytes = (uint8_t)word->n_bytes;
     place->n_ids = (uint8_t)n;
