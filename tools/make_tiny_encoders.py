@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import warnings
 
 warnings.filterwarnings("ignore")
@@ -30,7 +31,12 @@ from sentence_transformers import SentenceTransformer  # noqa: E402
 from transformers import (BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast, DistilBertConfig,  # noqa: E402
                           DistilBertForMaskedLM, DistilBertModel, DistilBertTokenizerFast, ModernBertConfig,
                           ModernBertForMaskedLM, ModernBertModel, MPNetConfig, MPNetForMaskedLM, MPNetTokenizerFast,
-                          NomicBertConfig, NomicBertForMaskedLM, NomicBertModel, PreTrainedTokenizerFast, pipeline)
+                          NomicBertConfig, NomicBertForMaskedLM, NomicBertModel, PreTrainedTokenizerFast,
+                          CamembertConfig, CamembertForMaskedLM, RobertaConfig, RobertaForMaskedLM, XLMRobertaConfig,
+                          XLMRobertaModel, pipeline)
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import trained_tokenizers as trained  # noqa: E402
 
 OUT = sys.argv[1]
 WIDTH, LAYERS, HEADS, INNER = 16, 2, 4, 40
@@ -224,6 +230,74 @@ def make_distilbert_half():
                {"embedding_dimension": WIDTH, "pooling_mode": ["mean_sqrt_len_tokens", "lasttoken", "cls", "mean"],
                 "include_prompt": False})
     answer("distilbert-half")
+
+
+# ---- RoBERTa's family: positions that count, tokenizers that are trained ----
+
+RULES = "FF21\t41\n9\t20\nA\t20\n200B\t\nE9\t65\n"  # a map of characters for sentencepiece
+
+
+def class_folder(folder, kind, size):
+    """The tokenizer of a class, trained on the texts; returns how many ids it has."""
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+        rules.write(RULES)
+        rules.flush()
+        trained.class_folders([t for t in TEXTS if t] * 3, size, rules.name)[kind](folder)
+    with open(f"{folder}/tokenizer_config.json") as f:
+        write_json(f.name, {**json.load(f), "model_max_length": 60})
+    return max(transformers.AutoTokenizer.from_pretrained(folder).get_vocab().values()) + 1
+
+
+def roberta_sizes(n_vocab, **more):
+    return dict(vocab_size=n_vocab, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+                intermediate_size=INNER, layer_norm_eps=1e-5, type_vocab_size=1, bos_token_id=0, eos_token_id=2, **more)
+
+
+def pooled(folder):
+    modules(folder, ["Transformer", "Pooling"], old=False)
+    write_json(f"{folder}/1_Pooling/config.json", {"embedding_dimension": WIDTH, "pooling_mode": "mean"})
+
+
+def make_roberta():
+    """vocab.json and merges.txt, a padding that is not 1 and occurs in a text, a head for masks."""
+    folder = f"{OUT}/roberta-files"
+    n_vocab = class_folder(folder, "roberta-files", 330)
+    write_json(f"{folder}/tokenizer_config.json", {"pad_token": "<unk>", "model_max_length": 60})
+    model = randomise(RobertaForMaskedLM(RobertaConfig(**roberta_sizes(n_vocab, max_position_embeddings=70, pad_token_id=3))), 21)
+    model.save_pretrained(folder)
+    pooled(folder)
+    answer("roberta-files", model, ["The<mask> is bright.", "We <mask> a new<mask> of stars."])
+
+
+def make_xlm_roberta():
+    """sentencepiece.bpe.model alone; float16."""
+    folder = f"{OUT}/xlm-roberta-model"
+    n_vocab = class_folder(folder, "xlm-roberta-model", 150)
+    config = XLMRobertaConfig(**roberta_sizes(n_vocab, max_position_embeddings=82, pad_token_id=1))
+    randomise(XLMRobertaModel(config), 22).half().save_pretrained(folder)
+    pooled(folder)
+    answer("xlm-roberta-model")
+
+
+def make_multilingual_bert():
+    """BERT's body behind the tokenizer of XLM-RoBERTa, as in the multilingual MiniLM."""
+    folder = f"{OUT}/bert-multilingual"
+    n_vocab = class_folder(folder, "xlm-roberta", 150)
+    config = BertConfig(vocab_size=n_vocab, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+                        intermediate_size=INNER, max_position_embeddings=90, pad_token_id=0)
+    randomise(BertModel(config), 23).save_pretrained(folder)
+    pooled(folder)
+    answer("bert-multilingual")
+
+
+def make_camembert():
+    """A folder without modules.json, a head for masks."""
+    folder = f"{OUT}/camembert-plain"
+    n_vocab = class_folder(folder, "camembert-model", 150)
+    config = CamembertConfig(**roberta_sizes(n_vocab, max_position_embeddings=100, pad_token_id=1))
+    model = randomise(CamembertForMaskedLM(config), 24)
+    model.save_pretrained(folder)
+    answer("camembert-plain", model, ["The <mask> is bright.", "We <mask> a new <mask> of stars."])
 
 
 # ---- rotary positions: ModernBERT and Nomic-BERT ----
@@ -473,6 +547,8 @@ def make_rope():
 MAKERS = {"mpnet-mean": make_mpnet, "bert-old": make_bert_old, "bert-dense": make_bert_dense,
           "distilbert-plain": make_distilbert_plain, "distilbert-half": make_distilbert_half,
           "modernbert-old": make_modernbert_old, "modernbert-new": make_modernbert_new,
+          "roberta-files": make_roberta, "xlm-roberta-model": make_xlm_roberta,
+          "bert-multilingual": make_multilingual_bert, "camembert-plain": make_camembert,
           "nomic-published": make_nomic_published, "nomic-native": make_nomic_native,
           "nomic-variant": make_nomic_variant, "nomic-neighbours": make_nomic_neighbours,
           "rope": make_rope}

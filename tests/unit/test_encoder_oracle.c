@@ -93,6 +93,10 @@ OWN_TEST(own_bert_of_old_layout, "bert-old")
 OWN_TEST(own_bert_with_dense, "bert-dense")
 OWN_TEST(own_distilbert_without_modules, "distilbert-plain")
 OWN_TEST(own_distilbert_in_half, "distilbert-half")
+OWN_TEST(own_roberta_of_vocab_and_merges, "roberta-files")
+OWN_TEST(own_xlm_roberta_of_sentencepiece, "xlm-roberta-model")
+OWN_TEST(own_bert_behind_xlm_roberta, "bert-multilingual")
+OWN_TEST(own_camembert_without_modules, "camembert-plain")
 OWN_TEST(own_modernbert_of_first_config, "modernbert-old")
 OWN_TEST(own_modernbert_with_layer_types, "modernbert-new")
 OWN_TEST(own_nomic_as_published, "nomic-published")
@@ -270,6 +274,10 @@ int main(void)
         cmocka_unit_test(own_bert_with_dense),
         cmocka_unit_test(own_distilbert_without_modules),
         cmocka_unit_test(own_distilbert_in_half),
+        cmocka_unit_test(own_roberta_of_vocab_and_merges),
+        cmocka_unit_test(own_xlm_roberta_of_sentencepiece),
+        cmocka_unit_test(own_bert_behind_xlm_roberta),
+        cmocka_unit_test(own_camembert_without_modules),
         cmocka_unit_test(own_modernbert_of_first_config),
         cmocka_unit_test(own_modernbert_with_layer_types),
         cmocka_unit_test(own_nomic_as_published),
