@@ -52,6 +52,12 @@ struct ss_sae_options cli_sae_options(const struct cli_values *values)
     return options;
 }
 
+static int is_stopped(void *user)
+{
+    (void)user;
+    return cli_is_stopped() ? 1 : 0;
+}
+
 struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
 {
     static const struct {
@@ -68,6 +74,7 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .cache_dataset = cli_given(values, OPT_CACHE_DATASET),
         .offline = cli_given(values, OPT_OFFLINE),
         .keep = values->text[OPT_KEEP],
+        .stop = {is_stopped, NULL},
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {

@@ -229,6 +229,13 @@ SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options
 SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
                                             struct ss_cache_sum *out, ss_err *err);
 
+/* Asked about ten times a second while something elsewhere is waited for; a result other than 0
+ * ends the wait with SS_E_STOPPED. `fn` may be NULL. Called from the thread that waits. */
+struct ss_stop {
+    int (*fn)(void *user);
+    void *user;
+};
+
 /* ---- texts and scratch ---- */
 
 /* A view of UTF-8 bytes; may hold NUL. */
@@ -484,6 +491,7 @@ struct ss_dataset_options {
     bool offline;            /* of the hub only what its cache has; also HF_HUB_OFFLINE */
     bool cache_dataset;      /* keep files of the hub in its cache instead of streaming them */
     const char *keep;        /* columns to carry along, with commas between; NULL: none */
+    struct ss_stop stop;
     struct ss_log log;
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -300,6 +301,27 @@ static void say_notes(struct ss__ahead *ahead)
     pthread_mutex_lock(&ahead->lock);
 }
 
+/* Wait for a change, or a tenth of a second; then ask if there is a point in it. */
+static ss_status wait_a_while(struct ss__ahead *ahead, ss_err *err)
+{
+    enum { ASK_NANOSECONDS = 100000000, SECOND_NANOSECONDS = 1000000000 };
+    const struct ss_stop *stop = &ahead->options.stop;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ASK_NANOSECONDS;
+    until.tv_sec += until.tv_nsec / SECOND_NANOSECONDS;
+    until.tv_nsec %= SECOND_NANOSECONDS;
+    if (pthread_cond_timedwait(&ahead->changed, &ahead->lock, &until) == 0 ||
+        stop->fn == NULL) {
+        return SS_OK;
+    }
+    pthread_mutex_unlock(&ahead->lock);
+    const bool stops = stop->fn(stop->user) != 0;
+    pthread_mutex_lock(&ahead->lock);
+    return stops ? ss__fail_file(err, ahead->name, SS_E_STOPPED, "stopped while waiting for it")
+                 : SS_OK;
+}
+
 /* Wait for a change, under the lock; the job's end without what is waited for is an error. */
 static ss_status wait_more(struct ss__ahead *ahead, ss_err *err)
 {
@@ -313,8 +335,7 @@ static ss_status wait_more(struct ss__ahead *ahead, ss_err *err)
         }
         return ahead->status;
     }
-    pthread_cond_wait(&ahead->changed, &ahead->lock);
-    return SS_OK;
+    return wait_a_while(ahead, err);
 }
 
 /* Once in a file, when all of it has come, the next one may begin; without the lock. */

@@ -49,6 +49,7 @@ static ss_status make_readers(struct ss__remotes *remotes, ss_err *err)
     const struct ss__ahead_options options = {.offline = remotes->offline,
                                               .is_interrupted = remotes->interrupted,
                                               .log = remotes->log,
+                                              .stop = remotes->stop,
                                               .when_idle = begin_next,
                                               .user = remotes};
     for (size_t i = 0; i < 2 && remotes->readers[i] == NULL; i++) {
@@ -183,7 +184,8 @@ static void forward(void *user, ss_level level, const char *sentence)
 static int is_interrupted(void *user)
 {
     const struct ss__remotes *remotes = user;
-    return atomic_load(remotes->interrupted);
+    return atomic_load(remotes->interrupted) ||
+           (remotes->stop.fn != NULL && remotes->stop.fn(remotes->stop.user) != 0);
 }
 
 static ss_status make_hub(struct ss__remotes *remotes, struct ss__hub **out, ss_err *err)
@@ -214,6 +216,7 @@ ss_status ss__remotes_find(struct ss__remotes *remotes, const char *const *paths
                                        options == NULL ? NULL : options->split};
     use->keeps = options != NULL && options->cache_dataset;
     remotes->offline = options != NULL && options->offline;
+    remotes->stop = options == NULL ? (struct ss_stop){NULL, NULL} : options->stop;
     if (any_remote(paths, n_paths)) {
         SS_TRY(make_hub(remotes, &hub, err));
     }

@@ -15,6 +15,7 @@ struct ss__remotes {
     struct ss__ahead *readers[2];  /* of even and of odd files */
     size_t current;
     bool offline;
+    struct ss_stop stop;
     const atomic_bool *interrupted; /* borrowed, as the log */
     struct ss_log *log;
     struct ss__hub *keeper; /* for files that are kept in the cache */

@@ -96,8 +96,7 @@ out:
 
 static bool is_of_hub(const struct wanted *wanted)
 {
-    return ss__hub_is_reference(wanted->reference) ||
-           (wanted->kind != SS_PLACE_DATASET && ss__hub_is_id(wanted->reference));
+    return ss__hub_is_reference(wanted->reference) || ss__hub_is_id(wanted->reference);
 }
 
 /* A name without a namespace may be short for one of the usual namespace of sentence encoders,

@@ -50,6 +50,11 @@ const char *ss__dataset_name(const struct ss_dataset_info *info, struct ss__aren
     if (info->n_files == 0) {
         return ss__arena_strndup(arena, "no files", 8);
     }
+    if (info->repository[0] != '\0') {
+        const bool is_of_hub = strncmp(info->repository, "hf:", 3) == 0;
+        return ss__arena_printf(
+            arena, "%s", is_of_hub ? info->repository + 3 : ss__path_name(info->repository));
+    }
     if (info->n_files == 1) {
         const bool is_stdin = strcmp(info->files[0], "-") == 0;
         return is_stdin ? ss__arena_strndup(arena, "stdin", 5)

@@ -3,9 +3,12 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests/data/dataset_repos"
 sys.path.insert(0, str(ROOT / "tests/oracle"))
+from faults import FAULTS  # noqa: E402
 from test_dataset_repos import LAYOUTS, LENIENT, NO_TEXT, content  # noqa: E402
 
 SHARDS = [f"data/train-{i:05d}-of-00002.parquet" for i in range(2)]
@@ -138,7 +142,7 @@ def test_folders_and_patterns_on_the_hub(tmp_path, read, world):
 
 
 @pytest.mark.parametrize("fault", ["reset", "short-body", "whole-for-range", "burst-of-5xx", "429", "401-403-404"])
-@pytest.mark.parametrize("moment", ["first-byte", "middle", "last-byte"])
+@pytest.mark.parametrize("moment", ["first-byte", "last-byte"])
 @pytest.mark.parametrize("name", ["data/train-00000-of-00002.parquet", "b.jsonl.gz"])
 def test_breaks_on_the_way_are_mended(folder, read, world, fault, moment, name):
     write_formats(folder / "datasets/org/d")
@@ -150,6 +154,37 @@ def test_breaks_on_the_way_are_mended(folder, read, world, fault, moment, name):
         assert rows == expected
     else:  # a server that once sends what was not asked for may be given up, with a sentence
         assert fault == "whole-for-range" and name.endswith("parquet"), read.said
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+@pytest.mark.parametrize("name", ["data/train-00000-of-00002.parquet", "b.jsonl.gz"])
+def test_every_fault_ends_in_the_rows_or_in_a_sentence(folder, read, world, fault, name):
+    write_formats(folder / "datasets/org/d")
+    expected = TEXTS if name.startswith("b") else EXPECTED[:60]
+    with world(folder) as servers:
+        servers.play(fault, "middle", 1, name, folder / "datasets/org/d" / name)
+        rows = read(f"hf://datasets/org/d/{name}", "text" if name.startswith("b") else "abstr",
+                    env={**servers.environment(), "SAESCOPE_NET_STALL_SECONDS": "0.3", "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_ETAG_TIMEOUT": "1"})
+    if read.code == 0:
+        assert rows == expected
+    else:
+        assert read.code in (65, 66, 69) and rows == expected[:len(rows)], read.said
+
+
+@pytest.mark.parametrize("moment", ["first-byte", "middle"])
+def test_a_stop_is_heard_while_a_server_is_silent(folder, program, tmp_path, world, moment):
+    write_formats(folder / "datasets/org/d")
+    with world(folder) as servers:
+        servers.play("stall", moment, None, "b.jsonl.gz")
+        words = ["analyze", "--model", ROOT / "tests/data/encoder/mpnet-mean", "--sae", ROOT / "tests/data/run/sae-jumprelu", "--quiet",
+                 "--dataset", "hf://datasets/org/d/b.jsonl.gz", "--out", tmp_path / "run"]
+        child = subprocess.Popen([program, *map(str, words)], stderr=subprocess.PIPE, env={"HF_HOME": str(tmp_path / "home"), **servers.environment()})
+        time.sleep(1.5)
+        assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=10)
+    assert child.returncode == 75, said
+    assert not (tmp_path / "run/run.json").exists()
 
 
 def test_a_file_that_changes_on_the_way_is_refused(folder, read, world):
@@ -236,8 +271,57 @@ def test_analyze_a_dataset_of_the_hub(folder, run, tmp_path, world):
     for name in ("fire_rate.npy", "top_activations.json", "features.csv"):
         assert (tmp_path / "local" / name).read_bytes() == (tmp_path / "remote" / name).read_bytes(), name
     dataset = json.loads((tmp_path / "remote/run.json").read_text("utf8"))["dataset"]
+    assert dataset["name"] == "org/d"
     assert (dataset["repository"], dataset["commit"], dataset["config"], dataset["split"]) == ("hf:org/d", commit, "default", "train")
     assert dataset["files"][0] == {"path": f"hf://datasets/org/d@{commit}/{SHARDS[0]}", "sha256": None}
+
+
+def test_fetched_ahead_a_dataset_is_read_without_the_hub(folder, run, tmp_path, world):
+    home = tmp_path / "home"
+    with world(folder) as servers:
+        env = {**QUICK, **servers.environment(), "HF_HOME": str(home)}
+        for name in ("hf:org/d", "org/d"):
+            done = run("fetch", "--as", "dataset", name, env=env)
+            assert done.code == 0 and (Path(done.out.strip()) / SHARDS[1]).is_file(), done.err
+    done = run("inspect", "hf:org/d", "--as", "dataset", "--split", "train", "--rows", 1000, "--offline", env=env)
+    assert done.code == 0 and done.out.count("\n") == 120, done.err
+
+
+def peak_mb(read, *words, env):
+    """Peak resident memory of one reading, and how many bytes it printed."""
+    pid = subprocess.Popen([read.path, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           env={"HF_HOME": str(read.home), "PATH": "/usr/bin:/bin", **env})
+    _, status, usage = os.wait4(pid.pid, 0)
+    pid.returncode = os.waitstatus_to_exitcode(status)
+    assert status == 0
+    return usage.ru_maxrss / 1024
+
+
+def test_streaming_takes_little_more_memory_than_a_local_file(tmp_path, read, world):
+    if "asan" in str(read.path) or "tsan" in str(read.path):
+        pytest.skip("a sanitizer takes memory of its own")
+    path = tmp_path / "root/web/rows.jsonl"
+    path.parent.mkdir(parents=True)
+    with open(path, "w") as file:
+        for i in range(150_000):
+            file.write(json.dumps({"text": f"{i} " + "abcdefgh " * 80}) + "\n")
+    local = peak_mb(read, path, env={})
+    with world(tmp_path / "root") as servers:
+        remote = peak_mb(read, f"{servers.url('web')}/rows.jsonl", env=servers.environment())
+    assert path.stat().st_size > 100 << 20
+    assert remote - local <= 64, (remote, local)
+
+
+@pytest.mark.parametrize("name", ["random-001.arrow", "random-007.arrows"])
+def test_arrow_files_elsewhere(tmp_path, read, run, world, name):
+    path = ROOT / "tests/data/arrow" / name
+    (tmp_path / "root/web").mkdir(parents=True)
+    shutil.copy(path, tmp_path / "root/web" / path.name)
+    local = run("inspect", path, "--as", "dataset", "--rows", 100)
+    with world(tmp_path / "root") as servers:
+        done = run("inspect", f"{servers.url('web')}/{path.name}", "--as", "dataset", "--rows", 100, env={**QUICK, **servers.environment()})
+    assert local.code == 0 and local.out
+    assert (done.code, done.out) == (0, local.out), done.err
 
 
 def test_wishes_that_cannot_be(folder, read, world):
