@@ -265,6 +265,20 @@ static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err
 
 /* ---- columns that are carried along ---- */
 
+/* Two views of one column that comes from elsewhere must not forget what the other still needs.
+ */
+static void share_text(struct state *state)
+{
+    const struct ss__parquet *file = &state->file;
+    for (size_t i = 0; file->ahead != NULL && i < state->n_kept; i++) {
+        const size_t kept = state->kept_nodes[i];
+        const size_t text = file->text_nodes[state->text_leaf];
+        if (kept <= text && text < file->nodes[kept].end) {
+            state->file.is_mapped = state->kept->file.is_mapped = false;
+        }
+    }
+}
+
 /* All leaves of the second view are read, so whatever the type of a column, it has values. */
 static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
 {
@@ -279,6 +293,7 @@ static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_
         state->kept_nodes[i] = file->column_nodes[columns[i]];
     }
     state->n_kept = n;
+    share_text(state);
 out:
     return status;
 }

@@ -276,6 +276,22 @@ def test_analyze_a_dataset_of_the_hub(folder, run, tmp_path, world):
     assert dataset["files"][0] == {"path": f"hf://datasets/org/d@{commit}/{SHARDS[0]}", "sha256": None}
 
 
+@pytest.mark.parametrize("keep", ["id", "title,id", "abstr", "after,abstr,before"])
+def test_columns_are_carried_along(folder, run, tmp_path, world, keep):
+    words = ["--model", ROOT / "tests/data/encoder/mpnet-mean", "--sae", ROOT / "tests/data/run/sae-jumprelu", "--split", "train",
+             "--text-column", "abstr", "--keep", keep, "--quiet", "--title", "t"]
+    local = run("analyze", *words, "--dataset", folder / "datasets/org/d", "--out", tmp_path / "local")
+    with world(folder) as servers:
+        done = run("analyze", *words, "--dataset", "hf:org/d", "--out", tmp_path / "remote", env={**QUICK, **servers.environment()})
+        places = str(folder / "datasets/org/d").encode(), f"hf://datasets/org/d@{servers.hub.commit(folder / 'datasets/org/d')}".encode()
+    assert (local.code, done.code) == (0, 0), local.err + done.err
+    names = sorted(p.name for p in (tmp_path / "local").iterdir())
+    assert names == sorted(p.name for p in (tmp_path / "remote").iterdir())
+    for name in names:
+        if name != "run.json":
+            assert (tmp_path / "local" / name).read_bytes().replace(*places) == (tmp_path / "remote" / name).read_bytes(), name
+
+
 def test_fetched_ahead_a_dataset_is_read_without_the_hub(folder, run, tmp_path, world):
     home = tmp_path / "home"
     with world(folder) as servers:
