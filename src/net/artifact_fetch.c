@@ -12,16 +12,7 @@
 #include "net/artifact_store.h"
 #include "net/landing.h"
 
-enum { MAX_REFERENCES_DEEP = 8, COPY_BYTES = 1 << 18 };
-
-static const char reference_scheme[] = "wandb-artifact://";
-
-/* One fetch: where things go. */
-struct fetch {
-    struct ss__artifact_store store;
-    char *cache;  /* …/artifacts */
-    char *folder; /* …/NAME:vN */
-};
+enum { COPY_BYTES = 1 << 18 };
 
 /* ---- places on disk ---- */
 
@@ -103,8 +94,8 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
 }
 
 /* artifacts/obj/md5/ab/cdef… and artifacts/tmp/saescope-abcdef… */
-static ss_status cache_paths(const struct fetch *fetch, const char *md5, char **object,
-                             char **partial, ss_err *err)
+static ss_status cache_paths(const struct ss__artifact_job *fetch, const char *md5,
+                             char **object, char **partial, ss_err *err)
 {
     struct ss__buf inner = {0}, temporary = {0};
     ss__buf_printf(&inner, "obj/md5/%.2s/%s", md5, md5 + 2);
@@ -117,8 +108,8 @@ static ss_status cache_paths(const struct fetch *fetch, const char *md5, char **
     return *object == NULL || *partial == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
-static ss_status land_object(struct fetch *fetch, struct place_of *of, const char *object,
-                             const char *partial, ss_err *err)
+static ss_status land_object(struct ss__artifact_job *fetch, struct place_of *of,
+                             const char *object, const char *partial, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__net_remote *remote = NULL;
@@ -186,7 +177,7 @@ out:
 }
 
 /* The content of an entry comes to `to`, through the cache. */
-static ss_status fetch_content(struct fetch *fetch, struct ss__artifact *artifact,
+static ss_status fetch_content(struct ss__artifact_job *fetch, struct ss__artifact *artifact,
                                const struct ss__artifact_entry *entry, const char *to,
                                ss_err *err)
 {
@@ -212,156 +203,12 @@ out:
     return status;
 }
 
-/* ---- references ---- */
-
-static ss_status fetch_entry(struct fetch *fetch, struct ss__artifact *artifact,
-                             const struct ss__artifact_entry *entry, const char *to,
-                             size_t depth, ss_err *err);
-
-static bool begins_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* wandb-artifact://HEX/PATH: the hex digits are the bytes of the id, which is their base64. */
-static ss_status split_reference(const char *ref, struct ss__buf *id, const char **path,
-                                 ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__buf bytes = {0};
-    const char *at = ref + sizeof reference_scheme - 1;
-    for (; hex_value(at[0]) >= 0 && hex_value(at[1]) >= 0; at += 2) {
-        ss__buf_add_byte(&bytes, (char)(16 * hex_value(at[0]) + hex_value(at[1])));
-    }
-    if (*at != '/' || at[1] == '\0' || bytes.n_bytes == 0) {
-        SS_FAIL(SS_E_DATA, "the reference '%.300s' does not name an artifact's file", ref);
-    }
-    ss__base64_add(id, bytes.data, bytes.n_bytes);
-    *path = at + 1;
-    SS_TRY(ss__buf_check(id, err));
-out:
-    ss__buf_release(&bytes);
-    return status;
-}
-
-static ss_status follow_to_artifact(struct fetch *fetch, const struct ss__artifact_entry *entry,
-                                    const char *to, size_t depth, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__buf id = {0};
-    struct ss__artifact_facts facts = {0};
-    struct ss__artifact other = {0};
-    const char *path = NULL;
-    if (depth >= MAX_REFERENCES_DEEP) {
-        SS_FAIL(SS_E_DATA,
-                "'%.300s' refers to artifacts that refer on and on (more than %d "
-                "times)",
-                entry->path, MAX_REFERENCES_DEEP);
-    }
-    SS_TRY(split_reference(entry->ref, &id, &path, err));
-    if (ss__buf_text(&id) == NULL) {
-        SS_TRY(ss__fail_nomem(err, "an id"));
-    }
-    SS_TRY(ss__artifact_resolve_id(&fetch->store, id.data, &facts, err));
-    SS_TRY(ss__artifact_open(&fetch->store, id.data, &facts, &other, err));
-    const struct ss__artifact_entry *target = ss__artifact_manifest_find(&other.manifest, path);
-    if (target == NULL) {
-        SS_FAIL(SS_E_DATA,
-                "'%.200s' refers to '%.200s' of another artifact, which has no such "
-                "file",
-                entry->path, path);
-    }
-    if (entry->md5[0] != '\0' && strcmp(entry->digest, target->digest) != 0) {
-        SS_FAIL(SS_E_DATA,
-                "'%.200s' refers to a file whose digest is now %.40s, expected %.40s",
-                entry->path, target->digest, entry->digest);
-    }
-    SS_TRY(fetch_entry(fetch, &other, target, to, depth + 1, err));
-out:
-    ss__buf_release(&id);
-    ss__artifact_facts_release(&facts);
-    ss__artifact_release(&other);
-    return status;
-}
-
-/* What a page's ETag must be. It is the only proof of a plain file's content that there is. */
-struct page {
-    const struct ss__artifact_entry *entry;
-    struct ss__out out;
-    uint64_t n_bytes;
-};
-
-static ss_status take_page(void *user, const void *data, size_t n_bytes, bool *enough,
-                           ss_err *err)
-{
-    struct page *page = user;
-    (void)enough;
-    page->n_bytes += n_bytes;
-    if (page->n_bytes > page->entry->n_bytes) {
-        return ss__fail(err, SS_E_DATA, "%.300s has more than the %llu bytes that are expected",
-                        page->entry->ref, (unsigned long long)page->entry->n_bytes);
-    }
-    return ss__out_write(&page->out, data, n_bytes, err);
-}
-
-static ss_status check_etag(struct ss__net *net, const struct ss__artifact_entry *entry,
-                            ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__net_answer answer = {0};
-    const struct ss__net_request request = {.method = "HEAD", .url = entry->ref};
-    if (entry->etag == NULL) {
-        return SS_OK;
-    }
-    SS_TRY(ss__net_send(net, &request, &answer, err));
-    SS_TRY(ss__net_check(&answer, entry->ref, err));
-    const char *etag = ss__net_header(&answer, "ETag");
-    if (etag == NULL || strcmp(etag, entry->etag) != 0) {
-        SS_FAIL(SS_E_DATA,
-                "%.300s has the tag %.80s, the artifact was made with %.80s; it has changed "
-                "since",
-                entry->ref, etag == NULL ? "(none)" : etag, entry->etag);
-    }
-out:
-    ss__net_answer_release(&answer);
-    return status;
-}
-
-static ss_status follow_to_page(struct fetch *fetch, const struct ss__artifact_entry *entry,
-                                const char *to, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__net_remote *remote = NULL;
-    struct page page = {.entry = entry, .out = SS__OUT_CLOSED};
-    const struct ss__net_remote_options options = {
-        .name = entry->ref, .url = entry->ref, .n_bytes = entry->n_bytes};
-    SS_TRY(check_etag(fetch->store.net, entry, err));
-    SS_TRY(ss__make_parents(to, err));
-    SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
-    SS_TRY(ss__out_open(to, &page.out, err));
-    SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
-    SS_TRY(ss__out_commit(&page.out, err));
-out:
-    ss__out_abort(&page.out);
-    ss__net_remote_free(remote);
-    return status;
-}
-
 /* ---- entries ---- */
 
-static bool is_page(const char *ref)
-{
-    return begins_with(ref, "http://") || begins_with(ref, "https://");
-}
-
-static ss_status fetch_entry(struct fetch *fetch, struct ss__artifact *artifact,
-                             const struct ss__artifact_entry *entry, const char *to,
-                             size_t depth, ss_err *err)
+ss_status ss__artifact_fetch_entry(struct ss__artifact_job *fetch,
+                                   struct ss__artifact *artifact,
+                                   const struct ss__artifact_entry *entry, const char *to,
+                                   size_t depth, ss_err *err)
 {
     bool right = false;
     const ss_status status = has_md5(to, entry, &right, err);
@@ -371,39 +218,23 @@ static ss_status fetch_entry(struct fetch *fetch, struct ss__artifact *artifact,
     if (entry->ref == NULL) {
         return fetch_content(fetch, artifact, entry, to, err);
     }
-    return is_page(entry->ref) ? follow_to_page(fetch, entry, to, err)
-                               : follow_to_artifact(fetch, entry, to, depth, err);
+    return ss__artifact_fetch_reference(fetch, entry, to, depth, err);
 }
 
-/* Before anything is fetched: references that nobody will follow. */
-static ss_status check_references(const struct ss__artifact *artifact, ss_err *err)
-{
-    for (size_t i = 0; i < artifact->manifest.n; i++) {
-        const struct ss__artifact_entry *entry = &artifact->manifest.entries[i];
-        if (entry->ref != NULL && !is_page(entry->ref) &&
-            !begins_with(entry->ref, reference_scheme)) {
-            return ss__fail(err, SS_E_UNSUPPORTED,
-                            "'%.200s' of artifact '%.200s' lies at %.300s, which is not read; "
-                            "only files in the store, wandb-artifact:// and http(s):// are: "
-                            "fetch it with its own tool and name the folder",
-                            entry->path, artifact->label, entry->ref);
-        }
-    }
-    return SS_OK;
-}
-
-static ss_status fetch_all(struct fetch *fetch, struct ss__artifact *artifact, ss_err *err)
+static ss_status fetch_all(struct ss__artifact_job *fetch, struct ss__artifact *artifact,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     char *to = NULL;
-    SS_TRY(check_references(artifact, err));
+    SS_TRY(ss__artifact_check_references(artifact, err));
     SS_TRY(ss__make_folder(fetch->folder, NULL, err));
     for (size_t i = 0; i < artifact->manifest.n; i++) {
         to = ss__path_join(fetch->folder, artifact->manifest.entries[i].path);
         if (to == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        SS_TRY(fetch_entry(fetch, artifact, &artifact->manifest.entries[i], to, 0, err));
+        SS_TRY(ss__artifact_fetch_entry(fetch, artifact, &artifact->manifest.entries[i], to, 0,
+                                        err));
         ss__free(to);
         to = NULL;
     }
@@ -422,7 +253,7 @@ static ss_status check_type(const struct ss__artifact_options *options, const ch
                           facts->type, options->type);
 }
 
-static ss_status ask_store(struct fetch *fetch, const struct ss__artifact_name *name,
+static ss_status ask_store(struct ss__artifact_job *fetch, const struct ss__artifact_name *name,
                            const char *label, struct ss__artifact *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -436,8 +267,9 @@ out:
 }
 
 /* From the store, or where it cannot be reached, as it was last time. */
-static ss_status find_artifact(struct fetch *fetch, const struct ss__artifact_name *name,
-                               const char *label, struct ss__artifact *out, ss_err *err)
+static ss_status find_artifact(struct ss__artifact_job *fetch,
+                               const struct ss__artifact_name *name, const char *label,
+                               struct ss__artifact *out, ss_err *err)
 {
     ss_err why;
     bool found = false;
@@ -461,7 +293,7 @@ ss_status ss__artifact_fetch(struct ss__net *net, const char *name_text,
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    struct fetch fetch = {0};
+    struct ss__artifact_job fetch = {0};
     struct ss__artifact_name name = {0};
     struct ss__artifact artifact = {0};
     *folder = NULL;

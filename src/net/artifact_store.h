@@ -69,6 +69,30 @@ SS_MUST_USE ss_status ss__artifact_place(struct ss__artifact *artifact,
                                          const struct ss__artifact_entry *entry, bool again,
                                          char **url, char **authorization, ss_err *err);
 
+/* ---- a fetch under way ---- */
+
+struct ss__artifact_job {
+    struct ss__artifact_store store;
+    char *cache;  /* …/artifacts */
+    char *folder; /* …/NAME:vN */
+};
+
+/* Bring the content of an entry to the path `to`, unless it is there; `depth` counts references
+ * that led here. */
+SS_MUST_USE ss_status ss__artifact_fetch_entry(struct ss__artifact_job *fetch,
+                                               struct ss__artifact *artifact,
+                                               const struct ss__artifact_entry *entry,
+                                               const char *to, size_t depth, ss_err *err);
+
+/* The same of an entry with a reference. */
+SS_MUST_USE ss_status ss__artifact_fetch_reference(struct ss__artifact_job *fetch,
+                                                   const struct ss__artifact_entry *entry,
+                                                   const char *to, size_t depth, ss_err *err);
+
+/* Refuse references that nobody will follow. Errors: SS_E_UNSUPPORTED. */
+SS_MUST_USE ss_status ss__artifact_check_references(const struct ss__artifact *artifact,
+                                                    ss_err *err);
+
 /* ---- what a name meant last time ---- */
 
 /* Note it below CACHE (…/artifacts). */
