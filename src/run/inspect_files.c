@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "run/inspect.h"
+#include "sae/sae.h"
 #include "weights/weights.h"
 
 /* ---- weights ---- */
@@ -40,6 +41,8 @@ ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err)
     ss__report_text(report, "format", ss__weights_format(weights));
     ss__report_count(report, "tensors", ss__weights_n(weights));
     ss__report_count(report, "values", n_values);
+    const char *sae = ss__sae_format_of(weights);
+    ss__report_text(report, "an SAE of", sae == NULL ? "" : sae);
     ss__report_table(report, 3, header);
     for (size_t i = 0; i < ss__weights_n(weights); i++) {
         add_tensor(report, ss__weights_at(weights, i));

@@ -167,6 +167,14 @@ bool ss__sae_is_at(const char *path)
     return found;
 }
 
+const char *ss__sae_format_of(struct ss__weights *weights)
+{
+    struct ss__sae_place place = {.path = "", .weights = weights};
+    const struct ss__sae_format *format = NULL;
+    ss__sae_find_prefix(&place);
+    return find_claim(&place, &format, NULL) == SS_OK && format != NULL ? format->name : NULL;
+}
+
 /* ---- opening ---- */
 
 static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)

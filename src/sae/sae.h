@@ -40,6 +40,11 @@ bool ss__sae_is_at(const char *path);
 struct json_t;
 const struct json_t *ss__sae_config(const ss_sae *sae);
 
+/* The name of the format whose SAE an open weights file is by its tensors alone, NULL if it is
+ * none or may be several. */
+struct ss__weights;
+const char *ss__sae_format_of(struct ss__weights *weights);
+
 /* Open an SAE and write it in another format into an existing folder. */
 struct ss__sae_conversion {
     const char *to; /* "seed" or "saelens" */

@@ -38,6 +38,9 @@ bool ss__sae_place_has(const struct ss__sae_place *place, const char *name);
 SS_MUST_USE ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *names,
                                          const char *expected, ss_err *err);
 
+/* Set the prefix: checkpoints wrap a state dict, and wrapped modules its names. Done by
+ * opening. */
+void ss__sae_find_prefix(struct ss__sae_place *place);
 /* A tensor by its name without the prefix, or NULL. */
 const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name);
 /* A plain value beside the tensors of a torch file, or NULL. */

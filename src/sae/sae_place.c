@@ -171,8 +171,7 @@ void ss__sae_place_release(struct ss__sae_place *place)
 
 /* ---- weights ---- */
 
-/* Checkpoints wrap a state dict, and wrapped modules its names. */
-static void find_prefix(struct ss__sae_place *place)
+void ss__sae_find_prefix(struct ss__sae_place *place)
 {
     static const char *const wrappers[] = {"",    "state_dict/",  "model_state_dict/",
                                            "ae/", "model_state/", "model/"};
@@ -279,7 +278,7 @@ ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *nam
                      expected);
     }
     SS_TRY(ss__weights_open(path, &place->weights, err));
-    find_prefix(place);
+    ss__sae_find_prefix(place);
 out:
     ss__free(path);
     return status;

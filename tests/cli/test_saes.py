@@ -233,6 +233,12 @@ def test_the_torch_files_made_here_are_read(inspect, tmp_path):
     assert done.code == 0 and "openai" in done.out and "negative values among the k largest" in done.out
 
 
+def test_a_file_of_weights_tells_the_sae_in_it(run):
+    done = run("inspect", FORMATS / "saerch-unnamed/final.pth")
+    assert done.code == 0 and "A weights file" in done.out and "an SAE of  saerch" in done.out
+    assert "an SAE of" not in run("inspect", FORMATS / "saelens-standard/sae_weights.safetensors").out
+
+
 def test_two_formats_ask_for_one(inspect, tmp_path):
     shutil.copytree(FORMATS / "saelens-standard", tmp_path / "both")
     (tmp_path / "both/config.json").write_text(json.dumps({"sae_type": "topk", "act_size": D, "dict_size": L, "top_k": 2}))
