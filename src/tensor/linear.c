@@ -8,7 +8,8 @@
 #include "tensor/tensor_priv.h"
 
 enum {
-    BLOCK_ROWS = 112, /* at most this many rows of x are packed at once */
+    BLOCK_ROWS = 224, /* at most this many rows of x are packed at once: fewer read the weights
+                         too often, more leave the second cache */
     STACK_TILES = 4   /* tiles that ss__linear_block packs at once, on the stack */
 };
 
@@ -87,8 +88,9 @@ static void fetch_end(const struct ss__block_end *end)
     }
 }
 
-/* The rows of a block from r on and a panel's inputs from k on, as a tile; `ahead` is left. */
-static struct ss__tile tile_at(const struct block *self, size_t j, size_t k, size_t r)
+/* The first tile of a block's rows with a panel's inputs from k on; A and what comes next are
+ * left open. */
+static struct ss__tile first_tile(const struct block *self, size_t j, size_t k)
 {
     const struct ss__matrix *w = self->job->w;
     const struct ss__multiplier *m = self->job->multiplier;
@@ -97,40 +99,50 @@ static struct ss__tile tile_at(const struct block *self, size_t j, size_t k, siz
     return (struct ss__tile){
         .b = (float *)w->panels + j * n_words + k / m->word_inputs * cols,
         .n_words = ss__multiplier_words(m, ss__min_size(m->k_block, w->n_in - k)),
-        .c = self->sums + r * cols,
+        .c = self->sums,
         .c_stride = cols,
         .is_first = k == 0,
-        .a_scales = self->scales + k / m->k_block * self->n_rows + r,
+        .a_scales = self->scales + k / m->k_block * self->n_rows,
         .b_scales = w->scales == NULL ? NULL : w->scales + scales_at,
         .b_offsets = w->offsets == NULL ? NULL : w->offsets + scales_at,
     };
 }
 
+/* Inputs from k on of all rows of a block, for the outputs j … of one panel; gives the A that
+ * follows. */
+static const float *multiply_inputs(const struct block *self, size_t j, size_t k,
+                                    const float *a)
+{
+    const struct ss__multiplier *m = self->job->multiplier;
+    const bool is_last = k + m->k_block >= self->job->w->n_in;
+    struct ss__tile tile = first_tile(self, j, k);
+    const float *b = tile.b;
+    const size_t row_words = ss__round_up(tile.n_words, SS__LANES);
+    for (size_t r = 0, part = 0; r < self->n_rows; r += m->tile_rows, part++) {
+        const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
+        tile.a = a;
+        tile.ahead = part < 8 ? b + (tile.n_words + 2 * part) * m->tile_cols : b;
+        if (is_last) {
+            const struct ss__block_end end = tile_end(self, r, n, j);
+            fetch_end(&end);
+            m->tile[n - 1](&tile);
+            self->job->kernels->rows->end_block(&end);
+        } else {
+            m->tile[n - 1](&tile);
+        }
+        a += n * row_words;
+        tile.c += n * m->tile_cols;
+        tile.a_scales += n;
+    }
+    return a;
+}
+
 /* All rows of a block with the outputs j … of one panel. */
 static void multiply_panel(const struct block *self, size_t j)
 {
-    const struct ss__kernels *kernels = self->job->kernels;
-    const struct ss__multiplier *m = self->job->multiplier;
-    const size_t n_in = self->job->w->n_in;
     const float *a = self->a;
-    for (size_t k = 0; k < n_in; k += m->k_block) {
-        const bool is_last = k + m->k_block >= n_in;
-        for (size_t r = 0, part = 0; r < self->n_rows; r += m->tile_rows, part++) {
-            const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
-            const struct ss__block_end end = tile_end(self, r, n, j);
-            struct ss__tile tile = tile_at(self, j, k, r);
-            const float *b = tile.b;
-            if (is_last) {
-                fetch_end(&end);
-            }
-            tile.a = a;
-            tile.ahead = part < 8 ? b + (tile.n_words + 2 * part) * m->tile_cols : b;
-            m->tile[n - 1](&tile);
-            if (is_last) {
-                kernels->rows->end_block(&end);
-            }
-            a += n * ss__round_up(tile.n_words, SS__LANES);
-        }
+    for (size_t k = 0; k < self->job->w->n_in; k += self->job->multiplier->k_block) {
+        a = multiply_inputs(self, j, k, a);
     }
 }
 
