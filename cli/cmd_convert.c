@@ -27,13 +27,19 @@ static int convert(const struct cli_command *command, const struct cli_values *v
     (void)command;
     ss_err err;
     struct ss_conversion done;
+    struct ss_place place = {0};
     const struct ss_convert_options options = {
         .force = cli_given(values, OPT_FORCE),
         .allow_rounding = cli_given(values, OPT_ALLOW_ROUNDING),
         .sae = cli_sae_options(values),
     };
-    if (ss_sae_convert(values->text[OPT_SAE], values->text[OPT_TO], values->text[OPT_OUT],
-                       &options, &done, &err) != SS_OK) {
+    ss_status status = cli_fetch(values, SS_PLACE_SAE, values->text[OPT_SAE], &place, &err);
+    if (status == SS_OK) {
+        status = ss_sae_convert(place.path, values->text[OPT_TO], values->text[OPT_OUT],
+                                &options, &done, &err);
+    }
+    ss_place_release(&place);
+    if (status != SS_OK) {
         return cli_fail(&err);
     }
     report(values, &done);
@@ -60,6 +66,7 @@ const struct cli_command cli_convert = {
              {OPT_BATCHTOPK_THRESHOLD, false, NULL, NULL},
              {OPT_ALLOW_ROUNDING, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},

@@ -25,7 +25,7 @@ seeds() {
     fuzz_encoder_config) names="encoder" ;;
     fuzz_repo) names=dataset_repos ;;
     fuzz_run) names="run" ;;
-    fuzz_artifact) names="net" ;;
+    fuzz_artifact | fuzz_hub) names="net" ;;
     *) names= ;;
     esac
     for name in $names; do

@@ -31,8 +31,8 @@ static cached look_in_cache(const struct ss__hub *hub, const struct ss__hub_name
 
 static ss_status missing(const struct ss__hub_name *name, ss_err *err)
 {
-    return ss__fail(err, SS_E_NOINPUT, "%.300s@%.100s has no file %.300s", name->id,
-                    name->revision, name->path);
+    return ss__fail(err, SS_E_NOINPUT, "%.300s@%.100s has no file %.300s; check its path",
+                    name->id, name->revision, name->path);
 }
 
 static ss_status give(cached found, const struct ss__hub_name *name, bool needed, ss_err *err)

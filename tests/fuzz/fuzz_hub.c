@@ -1,0 +1,86 @@
+/* What comes from the hub and from people who name things on it: headers, addresses, names.
+ * Every line of the input is taken as each of them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/hub_priv.h"
+#include "net/net_priv.h"
+
+enum { MAX_LINES = 300 };
+
+static void need(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+/* What was accepted can become the name of a folder, and that name means the same again. */
+static void check_name(const char *line)
+{
+    struct ss__hub_name name, again;
+    struct ss__buf folder = {0};
+    ss_err err;
+    if (ss__hub_parse(line, SS__HUB_MODEL, &name, &err) != SS_OK) {
+        return;
+    }
+    need(ss__hub_is_id(name.id) && ss__hub_path_is_good(name.revision));
+    need(name.path[0] == '\0' || ss__hub_path_is_good(name.path));
+    ss__hub_add_folder_name(&folder, &name);
+    const char *text = ss__buf_text(&folder);
+    need(text != NULL && strchr(text, '/') == NULL && ss__hub_read_folder_name(text, &again));
+    need(strcmp(again.id, name.id) == 0 && again.kind == name.kind);
+    ss__buf_release(&folder);
+}
+
+static void check_address(const char *line)
+{
+    char origin[SS__URL_ORIGIN_BYTES];
+    struct ss__buf quoted = {0};
+    char *joined = ss__url_join("https://example.org/a/b?c", line);
+    need(joined == NULL || ss__url_origin(joined, origin));
+    ss__free(joined);
+    (void)ss__url_origin(line, origin);
+    ss__url_quote(&quoted, line, "/");
+    need(quoted.failed || strpbrk(ss__buf_text(&quoted), " %\r\n?#") == NULL ||
+         strchr(quoted.data, '%') != NULL);
+    ss__buf_release(&quoted);
+}
+
+static void check_answer(struct ss__net_answer *answer)
+{
+    uint64_t first = 0, last = 0, total = 0;
+    ss_err err;
+    if (ss__net_content_range(answer, &first, &last, &total)) {
+        need(first <= last && last < total);
+    }
+    (void)ss__net_content_length(answer);
+    static const long codes[] = {200, 401, 403, 404, 429, 503};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        answer->code = codes[i];
+        need(ss__net_wait_of(answer, 0.5) >= 0.5);
+        need((ss__net_check(answer, "x", &err) == SS_OK) == (codes[i] == 200));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct ss__net_answer answer = {0};
+    size_t n_lines = 0;
+    for (size_t at = 0; at < n && n_lines < MAX_LINES; n_lines++) {
+        const uint8_t *end = memchr(data + at, '\n', n - at);
+        const size_t length = end == NULL ? n - at : (size_t)(end - (data + at));
+        (void)ss__net_answer_add_header(&answer, (const char *)data + at, length);
+        char *line = ss__strndup((const char *)data + at, length);
+        if (line != NULL) {
+            check_name(line);
+            check_address(line);
+        }
+        ss__free(line);
+        at += length + 1;
+    }
+    check_answer(&answer);
+    ss__net_answer_release(&answer);
+    return 0;
+}
