@@ -77,7 +77,11 @@ static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_fo
                                                     "tokenizer.json",
                                                     "tokenizer_config.json",
                                                     "special_tokens_map.json",
+                                                    "added_tokens.json",
                                                     "vocab.txt",
+                                                    "vocab.json",
+                                                    "merges.txt",
+                                                    "sentencepiece.bpe.model",
                                                     NULL};
     static const char *const pooling_names[] = {"config.json", NULL};
     ss_status status = SS_OK;

@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
 
-enum { MAX_CLUSTER_BYTES = 5, MAX_UNITS = 1 << 24 };
+enum { MAX_CLUSTER_BYTES = 5, MAX_UNITS = 1 << 24, MAX_MAPPED_BYTES = 128 };
 
 /* ---- the trie ---- */
 
@@ -129,6 +129,22 @@ out:
 
 /* ---- loading ---- */
 
+/* Bounds what a text can grow to. */
+static ss_status check_lengths(const char *text, size_t n_bytes, ss_err *err)
+{
+    for (size_t at = 0; at < n_bytes;) {
+        const size_t n = strnlen(text + at, n_bytes - at);
+        if (n > MAX_MAPPED_BYTES) {
+            return ss__fail(err, SS_E_LIMIT,
+                            "the precompiled map of characters has a text of %zu bytes, at "
+                            "most %d are read",
+                            n, MAX_MAPPED_BYTES);
+        }
+        at += n + 1;
+    }
+    return SS_OK;
+}
+
 ss_status ss__charsmap_parse(const char *data, size_t n_bytes, struct ss__charsmap *map,
                              ss_err *err)
 {
@@ -151,6 +167,7 @@ ss_status ss__charsmap_parse(const char *data, size_t n_bytes, struct ss__charsm
     if (map->n_text > 0 && ss__utf8_valid_prefix(text, map->n_text) < map->n_text) {
         SS_FAIL(SS_E_DATA, "the texts of the precompiled map of characters are not UTF-8");
     }
+    SS_TRY(check_lengths(text, map->n_text, err));
     SS_ALLOC(map->units, map->n_units + 1);
     SS_ALLOC(map->text, map->n_text + 1);
     memcpy(map->units, data + sizeof n_trie, n_trie);
