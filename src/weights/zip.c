@@ -10,8 +10,8 @@
  *   end         "PK\5\6" disks counts size offset c, comment[c]
  *
  * Readers of the world disagree on which of these to believe; so here all of them must say the
- * same. The parts must follow each other from the first byte to the last, with no overlap and no
- * gap but one that an unannounced descriptor could fill. */
+ * same. The parts must follow each other from the first byte to the last, with no overlap and
+ * no gap but one that an unannounced descriptor could fill. */
 #include <stdlib.h>
 #include <string.h>
 

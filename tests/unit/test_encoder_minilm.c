@@ -136,8 +136,8 @@ static void abstracts(void **state)
 }
 
 /* What every level promises (docs/numerics.md): the least cosine to float64, and the largest
- * relative error. Measured over these texts: highest 9.8e-7, medium 8.5e-4; low has cosine 0.9985
- * with VNNI and 0.9975 without. */
+ * relative error. Measured over these texts: highest 9.8e-7, medium 8.5e-4; low has cosine
+ * 0.9985 with VNNI and 0.9975 without. */
 static const struct {
     ss_precision precision;
     double least_cosine, most_error;
