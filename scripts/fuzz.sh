@@ -19,8 +19,8 @@ seeds() {
     fuzz_csv) names="dataset csv" ;;
     fuzz_json | fuzz_jsonl) names="dataset json text" ;;
     fuzz_stream) names="dataset csv" ;;
-    fuzz_parquet) names="parquet" ;;
-    fuzz_arrow) names="arrow arrow/good arrow/bad" ;;
+    fuzz_parquet) names="parquet rows" ;;
+    fuzz_arrow) names="arrow arrow/good arrow/bad rows" ;;
     fuzz_tokenizer) names="tokenizer" ;;
     fuzz_encoder_config) names="encoder" ;;
     fuzz_repo) names=dataset_repos ;;

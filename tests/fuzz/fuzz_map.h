@@ -2,8 +2,11 @@
 #ifndef SS_FUZZ_MAP_H
 #define SS_FUZZ_MAP_H
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
+#include "dataset/json_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -36,6 +39,45 @@ static inline void fuzz_map_rows(const struct ss__reader *reader,
     ss__buf_release(&out);
 }
 
+/* Rows of nothing but the first columns, whatever their types, each valid JSON. */
+static inline void fuzz_map_kept(const struct ss__reader *reader,
+                                 const struct ss__source *source, size_t n_columns)
+{
+    const size_t columns[MAX_COLUMNS] = {0, 1, 2, 3};
+    const size_t n = n_columns < MAX_COLUMNS ? n_columns : MAX_COLUMNS;
+    struct ss__record record = {.is_null = false};
+    struct ss__buf out = {.data = NULL};
+    void *state = NULL;
+    bool has_row = true;
+    size_t n_json_bytes = 0;
+    ss_err err;
+    ss_status status = reader->open(source, &state, &err);
+    if (status == SS_OK) {
+        status = reader->select(state, SS__NO_COLUMN, &err);
+    }
+    if (status == SS_OK) {
+        status = reader->keep(state, columns, n, &err);
+    }
+    for (size_t r = 0; r < MAX_ROWS && status == SS_OK && has_row; r++) {
+        status = reader->next(state, &record, &has_row, &err);
+        for (size_t i = 0; i < n && status == SS_OK && has_row; i++) {
+            out.n_bytes = 0;
+            status = reader->add_kept(state, i, &out, &err);
+            n_json_bytes += out.n_bytes;
+            if (status != SS_OK) {
+                break;
+            }
+            struct ss__scan scan = {out.data, out.data + out.n_bytes, NULL, false};
+            if (!ss__scan_value(&scan) || scan.at != scan.end) {
+                abort();
+            }
+        }
+        has_row = has_row && n_json_bytes < MAX_JSON_BYTES;
+    }
+    reader->close(state);
+    ss__buf_release(&out);
+}
+
 static inline void fuzz_map(const struct ss__reader *reader, const uint8_t *data,
                             size_t n_bytes)
 {
@@ -49,6 +91,9 @@ static inline void fuzz_map(const struct ss__reader *reader, const uint8_t *data
         (void)!reader->columns(state, &columns, &n_columns, &err);
     }
     reader->close(state);
+    if (n_columns > 0) {
+        fuzz_map_kept(reader, &source, n_columns);
+    }
     for (size_t i = 0; i < n_columns && i < MAX_COLUMNS; i++) {
         fuzz_map_rows(reader, &source, i);
     }
