@@ -93,6 +93,9 @@ static const char *take_array(struct walk *walk, size_t index)
     for (size_t i = 0; i < array->n_buffers && fault == NULL; i++) {
         fault = take_buffer(walk, &array->buffers[i]);
     }
+    if (array->n_nulls == 0 && array->n_buffers > 0) {
+        array->buffers[0] = (struct ss__bytes){NULL, 0}; /* the count wins over the bitmap */
+    }
     return fault;
 }
 
