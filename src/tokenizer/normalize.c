@@ -315,7 +315,7 @@ typedef ss_status rewrite_fn(const struct ss__normal_step *step,
 static const struct {
     change_fn *change;
     rewrite_fn *rewrite;
-    int ascii; /* what it does to printable ASCII */
+    ss__ascii_effect ascii;
 } kinds[] = {
     [SS__STEP_CLEAN] = {clean, NULL, SS__ASCII_IN_WORDS},
     [SS__STEP_SPACE_CJK] = {space_cjk, NULL, SS__ASCII_KEPT},
@@ -343,7 +343,7 @@ ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
     }
     normalizer->steps[normalizer->n_steps++] = *step;
     normalizer->lowers_ascii = normalizer->lowers_ascii || step->kind == SS__STEP_LOWER;
-    if (kinds[step->kind].ascii > (int)normalizer->ascii) {
+    if (kinds[step->kind].ascii > normalizer->ascii) {
         normalizer->ascii = kinds[step->kind].ascii;
     }
     return SS_OK;

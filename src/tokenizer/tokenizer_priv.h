@@ -140,15 +140,18 @@ struct ss__normal_step {
     const struct ss__charsmap *map;
 };
 
+/* What a normalizer does to printable ASCII. */
+typedef enum ss__ascii_effect {
+    SS__ASCII_KEPT,
+    SS__ASCII_IN_WORDS, /* at most controls are removed and capitals lowered */
+    SS__ASCII_REWRITTEN
+} ss__ascii_effect;
+
 struct ss__normalizer {
     struct ss__normal_step steps[SS__MAX_STEPS];
     size_t n_steps;
     bool lowers_ascii;
-    enum {
-        SS__ASCII_KEPT,
-        SS__ASCII_IN_WORDS, /* at most controls are removed and capitals lowered */
-        SS__ASCII_REWRITTEN
-    } ascii;
+    ss__ascii_effect ascii;
 };
 
 struct ss__points {
