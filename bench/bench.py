@@ -97,6 +97,10 @@ SECTIONS = {
 }
 
 
+# What every table needs; both take seconds.
+ALWAYS = ("machine", "limits")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--quick", action="store_true", help="few texts and runs: minutes instead of a quarter of an hour")
@@ -108,8 +112,9 @@ def main():
     ap.add_argument("--peers", default="", help=f"of {', '.join(kind for kind, _, _ in contenders.PEERS)}")
     a = ap.parse_args()
     bench = Bench(a)
+    only = a.only.split(",") if a.only else list(SECTIONS)
     for name, section in SECTIONS.items():
-        if not a.only or name in a.only.split(","):
+        if name in only or (name in ALWAYS and only != ["report"]):
             bench.say(f"section {name}")
             found = section(bench)
             if found is not None:
