@@ -67,6 +67,25 @@ def outputs(folder):
 # ---- analyze ----
 
 
+def test_precision_is_asked_for_and_recorded(run, model, sae, dataset, tmp_path):
+    embeddings, numbers = {}, {}
+    for level in ["highest", "high", "medium", "low"]:
+        folder, array = tmp_path / level, tmp_path / f"{level}.npy"
+        done = run("analyze", "--model", model, "--sae", sae, "--dataset", dataset, "--precision", level, "--out", folder)
+        assert done.code == 0, done.err
+        manifest = json.loads((folder / "run.json").read_text(encoding="utf8"))
+        assert manifest["precision"] == level
+        numbers[level] = manifest["numbers"]
+        done = run("embed", "--model", model, "--dataset", dataset, "--skip-empty", "--precision", level, "--out", array)
+        assert done.code == 0, done.err
+        embeddings[level] = np.load(array).astype(float)
+    assert numbers["highest"] == "fp32" and numbers["low"] == "int8"
+    away = {level: np.linalg.norm(e - embeddings["highest"]) / np.linalg.norm(embeddings["highest"]) for level, e in embeddings.items()}
+    # The promises of docs/numerics.md; less exact numbers must show, or the option does nothing.
+    assert away["high"] <= 2e-5 and 1e-6 < away["medium"] <= 8e-3 and 1e-4 < away["low"] <= 8e-2, away
+
+
+
 def test_analyze_writes_what_numpy_and_json_would(run, model, sae, dataset, tmp_path):
     out = tmp_path / "run"
     done = run("analyze", "--model", model, "--sae", sae, "--dataset", dataset, "--out", out)
