@@ -59,7 +59,8 @@ static void check_own(const char *name)
     json_t *said = load_json(SS_TEST_DATA "/encoder", file);
     assert_non_null(said);
     const json_t *fillings = json_object_get(said, "fill_mask");
-    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL};
+    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL,
+                                               .precision = SS_PRECISION_HIGHEST};
     ss_encoder *encoder = open_encoder(path, &options);
     struct ss_encoder_info info;
     size_t width = 0;
@@ -233,7 +234,8 @@ static void check_shared(const char *name)
     }
     json_t *ids = load_json(expected, "ids.json");
     json_t *fillings = load_json(expected, "fill_mask.json");
-    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL};
+    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL,
+                                               .precision = SS_PRECISION_HIGHEST};
     ss_encoder *encoder = open_encoder(path, &options);
     struct ss_text *texts = texts_of(list);
     size_t n = 0;
