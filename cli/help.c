@@ -214,7 +214,7 @@ static void man_tail(FILE *to)
     fputs(".SH ENVIRONMENT\nEvery option can be set by SAESCOPE_ and its name in capitals, "
           "such as\n"
           "SAESCOPE_THREADS; the command line goes before it. NO_COLOR turns colours off.\n"
-          "SAESCOPE_CPU (reference, avx2, avx512) asks for a lower level of kernels.\n"
+          "SAESCOPE_CPU (reference, avx2, avx512, amx) asks for a lower level of kernels.\n"
           ".SH EXIT STATUS\n"
           "0 success; 64 wrong use; 65 bad data; 66 no such input; 69 service unavailable;\n"
           "70 internal fault; 74 reading or writing failed; 75 stopped before the end.\n",

@@ -20,6 +20,8 @@
  *              memory lives in ss_work, one per caller.
  *   Results    do not depend on the number of threads, on batches, or on what else is in a
  *              batch. The library never prints, exits, or changes process-wide state.
+ *              One exception: where the processor has a tile unit (AMX), the first call that
+ *              computes asks Linux to save its registers for this process.
  */
 #ifndef SAESCOPE_H
 #define SAESCOPE_H
@@ -307,7 +309,7 @@ struct ss_encoder_info {
     const char *source, *commit; /* as it was opened, "" if that said none */
     const char *architecture;    /* "mpnet", "bert", "distilbert", "modernbert", "nomic_bert" */
     const char *pooling;         /* "mean", "cls+max", ... */
-    const char *kernels;         /* "avx512", "avx2", "reference" */
+    const char *kernels;         /* "amx", "avx512", "avx2", "reference", ... */
     const char *precision;       /* "high", ... */
     const char *numbers; /* what matrix products are made of at it: "fp32", "int16", ... */
     const char *prompt;  /* text put before every row, "" if none */

@@ -1,5 +1,11 @@
 /* Which kernels to use: the best that the processor and the operating system support, or a
- * lower level that SAESCOPE_CPU asks for. */
+ * lower level that SAESCOPE_CPU asks for.
+ *
+ * The tile unit (AMX) has 8 KB of state per thread, which Linux saves only for a process that
+ * asked for it. So the choice of kernels asks, once, for the process and all its threads. It is
+ * the one thing that this library changes in its process; refused (an old kernel, a sandbox, a
+ * signal stack that is too small), the next level is used. SAESCOPE_CPU keeps it from asking.
+ */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +20,11 @@ static bool always(void)
 
 #ifdef SS__HAVE_X86_KERNELS
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ARCH_REQ_XCOMP_PERM of arch_prctl, and the number of a state. */
+static const long REQUEST_STATE = 0x1023, TILE_DATA = 18;
 
 /* Whether the operating system saves the registers of these bits of XCR0. */
 static bool os_saves(unsigned mask)
@@ -44,6 +55,15 @@ static bool has_avx512vnni(void)
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
+/* CPUID 7: the tile unit with products of bf16 and of bytes. */
+static bool has_amx(void)
+{
+    const unsigned bf16 = 1U << 22, tile = 1U << 24, int8 = 1U << 25, all = bf16 | tile | int8;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return has_avx512() && os_saves(0x60000) && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 &&
+           (d & all) == all && syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
+}
+
 /* The compilers' names for AVX-VNNI are younger than some compilers. */
 static bool has_avxvnni(void)
 {
@@ -56,7 +76,7 @@ static bool has_avxvnni(void)
 #define FP32(rows, cols, tiles)                                                                \
     {                                                                                          \
         .name = "fp32", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 1,            \
-        .pad_words = 1, .k_block = SS__K_BLOCK, .tile = (tiles)                                \
+        .pad_words = 1, .k_block = SS__K_BLOCK, .tile = (tiles), .pack = ss__pack_rows         \
     }
 #define INT16(rows, cols, tiles)                                                               \
     {                                                                                          \
@@ -72,7 +92,7 @@ static bool has_avxvnni(void)
 static const struct ss__grid int16_grid = {
     .n_bytes = 2, .most_input = 8191, .most_weight = 8191};
 /* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). */
-static const struct ss__grid int8_grid = {
+const struct ss__grid ss__int8_grid = {
     .n_bytes = 1, .most_input = 127, .most_weight = 127, .offset = 128};
 #ifdef SS__HAVE_X86_KERNELS
 static const struct ss__grid int7_grid = {
@@ -86,21 +106,21 @@ static const struct ss__multiplier fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
                                    int16_avx512vnni = INT16(14, 32, ss__tile_int16_avx512vnni),
                                    int8_avx2 = INT8(5, 16, 64, ss__tile_int8_avx2, int7_grid),
                                    int8_avxvnni =
-                                       INT8(6, 16, 128, ss__tile_int8_avxvnni, int8_grid),
+                                       INT8(6, 16, 128, ss__tile_int8_avxvnni, ss__int8_grid),
                                    int8_avx512 =
                                        INT8(12, 32, 64, ss__tile_int8_avx512, int7_grid),
-                                   int8_avx512vnni =
-                                       INT8(14, 32, 128, ss__tile_int8_avx512vnni, int8_grid);
+                                   int8_avx512vnni = INT8(14, 32, 128, ss__tile_int8_avx512vnni,
+                                                          ss__int8_grid);
 #endif
 static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_reference),
                                    int16_reference = INT16(4, 16, ss__tile_int16_reference),
                                    int8_reference =
-                                       INT8(4, 16, 128, ss__tile_int8_reference, int8_grid);
+                                       INT8(4, 16, 128, ss__tile_int8_reference, ss__int8_grid);
 
-#define PRECISIONS(highest, medium, low)                                                       \
+#define PRECISIONS(highest, high, medium, low)                                                 \
     .fp32 = &(highest), .of = {                                                                \
                             [SS_PRECISION_HIGHEST] = &(highest),                               \
-                            [SS_PRECISION_HIGH] = &(highest),                                  \
+                            [SS_PRECISION_HIGH] = &(high),                                     \
                             [SS_PRECISION_MEDIUM] = &(medium),                                 \
                             [SS_PRECISION_LOW] = &(low),                                       \
     }
@@ -111,17 +131,23 @@ static const struct level {
     bool (*is_supported)(void);
 } levels[] = {
 #ifdef SS__HAVE_X86_KERNELS
+    {{"amx", &ss__rows_avx512,
+      PRECISIONS(fp32_avx512, ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx)},
+     has_amx},
     {{"avx512-vnni", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, int16_avx512vnni, int8_avx512vnni)},
+      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512vnni, int8_avx512vnni)},
      has_avx512vnni},
-    {{"avx512", &ss__rows_avx512, PRECISIONS(fp32_avx512, int16_avx512, int8_avx512)},
+    {{"avx512", &ss__rows_avx512,
+      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512, int8_avx512)},
      has_avx512},
-    {{"avx2-vnni", &ss__rows_avx2, PRECISIONS(fp32_avx2, int16_avxvnni, int8_avxvnni)},
+    {{"avx2-vnni", &ss__rows_avx2,
+      PRECISIONS(fp32_avx2, fp32_avx2, int16_avxvnni, int8_avxvnni)},
      has_avxvnni},
-    {{"avx2", &ss__rows_avx2, PRECISIONS(fp32_avx2, int16_avx2, int8_avx2)}, has_avx2},
+    {{"avx2", &ss__rows_avx2, PRECISIONS(fp32_avx2, fp32_avx2, int16_avx2, int8_avx2)},
+     has_avx2},
 #endif
     {{"reference", &ss__rows_reference,
-      PRECISIONS(fp32_reference, int16_reference, int8_reference)},
+      PRECISIONS(fp32_reference, fp32_reference, int16_reference, int8_reference)},
      always},
 };
 
@@ -167,8 +193,14 @@ bool ss__kernels_use(const char *name)
     if (strcmp(level->kernels.name, name) != 0 || !level->is_supported()) {
         return false;
     }
-    atomic_store(&in_use, &level->kernels);
+    ss__kernels_set(&level->kernels);
     return true;
+}
+
+void ss__kernels_set(const struct ss__kernels *kernels)
+{
+    pthread_once(&once, choose);
+    atomic_store(&in_use, kernels);
 }
 
 const char *ss__precision_numbers(ss_precision precision)

@@ -295,7 +295,7 @@ static void add_to_panel(const struct small_block *self, const float *a, size_t 
 /* The panels of `self`, all whole. */
 static void multiply_whole(const struct small_block *self)
 {
-    alignas(64) float a[STACK_TILES * SS__MAX_TILE_ROWS * SS__K_BLOCK];
+    alignas(64) float a[STACK_TILES * SS__MAX_FP32_ROWS * SS__K_BLOCK];
     const size_t tile_rows = self->multiplier->tile_rows;
     for (size_t k = 0; k < self->n_in; k += SS__K_BLOCK) {
         const size_t n_k = ss__min_size(SS__K_BLOCK, self->n_in - k);
@@ -314,7 +314,7 @@ static void multiply_whole(const struct small_block *self)
 /* The last panel, of which only n outputs are wanted, by way of a whole one. */
 static void multiply_part(struct small_block self, size_t n)
 {
-    alignas(64) float sums[STACK_TILES * SS__MAX_TILE_ROWS * SS__MAX_TILE_COLS];
+    alignas(64) float sums[STACK_TILES * SS__MAX_FP32_ROWS * SS__MAX_TILE_COLS];
     float *out = self.out;
     const size_t out_stride = self.out_stride, cols = self.multiplier->tile_cols;
     self.n_out = cols;

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
-enum { MAX_BLOCK_INPUTS = 256, MAX_BLOCK_WORDS = 64 };
+enum { MAX_BLOCK_INPUTS = 384, MAX_BLOCK_WORDS = 192 };
 
 ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
                          struct ss__matrix *out, ss_err *err)
@@ -55,6 +55,12 @@ void ss__matrix_release(struct ss__matrix *matrix)
     ss__free(matrix->scales);
     ss__free(matrix->offsets);
     *matrix = (struct ss__matrix){0};
+}
+
+/* Whether the words of a panel are the weights themselves. */
+static bool are_floats(const struct ss__multiplier *m)
+{
+    return m->pack == ss__pack_rows;
 }
 
 /* n outputs at place `lane` of one panel. */
@@ -152,8 +158,12 @@ static void fill_block(const struct part *part, size_t block)
     const size_t at = block * ss__round_up(matrix->n_out, m->tile_cols) + part->first;
     for (size_t j = 0; j < part->n; j++) {
         int64_t sum = 0;
-        matrix->scales[at + j] = quantize_weights(m->grid, weights_of(part, j, k, n_k, room),
-                                                  n_k, words + j * n_words, &sum);
+        const float *w = weights_of(part, j, k, n_k, room);
+        if (m->grid == NULL) {
+            m->pack(w, 0, 1, n_k, words + j * n_words);
+            continue;
+        }
+        matrix->scales[at + j] = quantize_weights(m->grid, w, n_k, words + j * n_words, &sum);
         if (matrix->offsets != NULL) {
             matrix->offsets[at + j] = (int32_t)(-sum * m->grid->offset);
         }
@@ -180,10 +190,10 @@ void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float
             .layout = layout,
             .first = at + done,
         };
-        if (m->grid == NULL) {
+        if (are_floats(m)) {
             fill_floats(&part);
         }
-        for (size_t k = 0; m->grid != NULL && k < n_in; k += m->k_block) {
+        for (size_t k = 0; !are_floats(m) && k < n_in; k += m->k_block) {
             fill_block(&part, k / m->k_block);
         }
         done += part.n;

@@ -1,5 +1,5 @@
 /* Packing: weights into panels, rows into A operands, and back-to-front copies between them.
- * Plain copies; nothing here changes a number. */
+ * Plain copies; what changes a number is in rows.inc and bf16.h. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -88,7 +88,7 @@ void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t 
                          size_t n_rows, size_t n_k, void *a, float *scales)
 {
     if (m->grid == NULL) {
-        ss__pack_rows(x, x_stride, n_rows, n_k, a);
+        m->pack(x, x_stride, n_rows, n_k, a);
         return;
     }
     ss__kernels()->rows->quantize(&(struct ss__quantize){.grid = m->grid,

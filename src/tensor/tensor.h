@@ -1,8 +1,8 @@
 /* Numbers: packed matrices, matmul with fused ends, attention, LayerNorm. The kernels are
- * chosen once by what the processor has; all of them give the same bytes, because every output
- * element is one sum in one fixed order of fused multiply-adds, and sums over a row go through
- * 16 fixed lanes. Nothing depends on the number of rows, on threads or on what else is in a
- * call.
+ * chosen once by what the processor has; all of them give the same bytes for the same kind of
+ * numbers, because every output element is one sum in one fixed order, and sums over a row go
+ * through 16 fixed lanes. Nothing depends on the number of rows, on threads or on what else is
+ * in a call.
  *
  * Legend: M rows, K input width, N output width, S tokens, D width, H heads. */
 #ifndef SS_TENSOR_H
@@ -16,8 +16,8 @@
 
 /* ---- the processor ---- */
 
-/* Name of the kernels in use: "avx512", "avx2" or "reference". SAESCOPE_CPU, read once, asks
- * for a lower level; a level that the machine lacks is ignored. */
+/* Name of the kernels in use: "amx", "avx512", "avx2", "reference", … SAESCOPE_CPU, read once,
+ * asks for a lower level; a level that the machine lacks is ignored. */
 const char *ss__kernels_name(void);
 
 /* ---- workspaces: the inside of ss_work ---- */
@@ -54,7 +54,8 @@ struct ss__matrix {
     int32_t *offsets; /* the same */
 };
 
-/* Name of what a precision's products are made of on this machine: "fp32", "int16", "int8". */
+/* Name of what a precision's products are made of on this machine: "fp32", "int16", "int8",
+ * "bf16x3", "bf16". */
 const char *ss__precision_numbers(ss_precision precision);
 
 /* Pack w, which stands as [N, K] row-major (`SS__OUT_BY_IN`, the layout of linear layers) or as

@@ -2,12 +2,13 @@
  *
  * Tiles. A matmul is cut into tiles of up to `tile_rows` rows and `tile_cols` outputs whose
  * sums stay in registers. Operands are made of words of four bytes, each of one input as a
- * float, two as 16-bit or four as 8-bit whole numbers, and stand in the order in which a tile
- * reads them:
+ * float, two as 16-bit or four as 8-bit whole numbers, two as bf16, or two halves of two
+ * (tile_bf16x3_amx.c), and stand in the order in which a tile reads them:
  *   A  [ceil(words / 16)][rows][16]  rows of a tile, 16 words side by side
  *   B  [words][tile_cols]            the packed weights of tile_cols outputs, the last padded
  *   C  rows of tile_cols float sums, c_stride apart; kept between blocks of K
- * A sum of floats is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set.
+ * A sum of floats is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set;
+ * one of bf16 is what the tile unit makes of groups of 32 inputs (tile_ops_amx.h).
  * A sum of whole numbers is exact; after each block of inputs it is added as
  * c = fma(float(sum), row's scale * output's scale, c).
  *
@@ -22,7 +23,7 @@
 
 enum {
     SS__LANES = 16,
-    SS__MAX_TILE_ROWS = 14,
+    SS__MAX_FP32_ROWS = 14, /* rows of a tile of floats */
     SS__MAX_TILE_COLS = 32,
     SS__K_BLOCK = 192 /* floats per visit of a tile: B's part stays in the first cache */
 };
@@ -56,6 +57,11 @@ typedef void ss__tile_fn(const struct ss__tile *t);
 #define SS__TILE_OF_1_TO_12                                                                    \
     SS__TILE_OF_1_TO_4 SS__TILE_OF(5) SS__TILE_OF(6) SS__TILE_OF(7) SS__TILE_OF(8)             \
         SS__TILE_OF(9) SS__TILE_OF(10) SS__TILE_OF(11) SS__TILE_OF(12)
+#define SS__TILE_OF_13_TO_16 SS__TILE_OF(13) SS__TILE_OF(14) SS__TILE_OF(15) SS__TILE_OF(16)
+#define SS__TILE_OF_17_TO_20 SS__TILE_OF(17) SS__TILE_OF(18) SS__TILE_OF(19) SS__TILE_OF(20)
+#define SS__TILE_OF_21_TO_24 SS__TILE_OF(21) SS__TILE_OF(22) SS__TILE_OF(23) SS__TILE_OF(24)
+#define SS__TILE_OF_25_TO_28 SS__TILE_OF(25) SS__TILE_OF(26) SS__TILE_OF(27) SS__TILE_OF(28)
+#define SS__TILE_OF_29_TO_32 SS__TILE_OF(29) SS__TILE_OF(30) SS__TILE_OF(31) SS__TILE_OF(32)
 #define SS__TILES_4(table)                                                                     \
     SS__TILE_OF_1_TO_4                                                                         \
     ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4};
@@ -73,6 +79,14 @@ typedef void ss__tile_fn(const struct ss__tile *t);
     SS__TILE_OF_1_TO_12 SS__TILE_OF(13) SS__TILE_OF(14) ss__tile_fn *const table[] = {         \
         tile_1, tile_2, tile_3,  tile_4,  tile_5,  tile_6,  tile_7,                            \
         tile_8, tile_9, tile_10, tile_11, tile_12, tile_13, tile_14};
+/* A table of the file's own. */
+#define SS__TILES_32(table)                                                                    \
+    SS__TILE_OF_1_TO_12 SS__TILE_OF_13_TO_16 SS__TILE_OF_17_TO_20 SS__TILE_OF_21_TO_24         \
+        SS__TILE_OF_25_TO_28 SS__TILE_OF_29_TO_32 static ss__tile_fn *const table[] = {        \
+            tile_1,  tile_2,  tile_3,  tile_4,  tile_5,  tile_6,  tile_7,  tile_8,             \
+            tile_9,  tile_10, tile_11, tile_12, tile_13, tile_14, tile_15, tile_16,            \
+            tile_17, tile_18, tile_19, tile_20, tile_21, tile_22, tile_23, tile_24,            \
+            tile_25, tile_26, tile_27, tile_28, tile_29, tile_30, tile_31, tile_32};
 
 /* Whole numbers instead of floats: x is stood for by round(x / scale), scale by row or output
  * and block of inputs so that the largest becomes `most_input` or `most_weight`. Inputs get
@@ -83,15 +97,19 @@ struct ss__grid {
     int32_t offset;
 };
 
+/* Rows of x, x_stride apart, as an A operand of n_k inputs, the rest of its words 0. */
+typedef void ss__pack_fn(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
+
 /* How matrix products of one kind of numbers are made. */
 struct ss__multiplier {
-    const char *name; /* "fp32", "int16", "int8" */
+    const char *name; /* "fp32", "int16", "int8", "bf16x3", "bf16" */
     size_t tile_rows, tile_cols;
     size_t word_inputs;          /* inputs of a word */
     size_t pad_words;            /* a row's words are filled up to a multiple of this */
     size_t k_block;              /* inputs per visit of a tile, whole words and groups of 16 */
     ss__tile_fn *const *tile;    /* [tile_rows]: for 1, 2, … rows */
-    const struct ss__grid *grid; /* NULL: floats */
+    const struct ss__grid *grid; /* of whole numbers; else NULL */
+    ss__pack_fn *pack;           /* of other numbers; else NULL */
 };
 
 /* Words of n inputs. */
@@ -199,6 +217,11 @@ extern ss__tile_fn *const ss__tile_int8_reference[],
                                      *const ss__tile_int8_avx512[],
                                          *const ss__tile_int8_avx512vnni[];
 
+extern const struct ss__grid ss__int8_grid;
+/* Of the tile unit, and the same kernels over its emulation: these are compiled into tests. */
+extern const struct ss__multiplier ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx;
+extern const struct ss__multiplier ss__bf16x3_emulated, ss__bf16_emulated, ss__int8_emulated;
+
 /* The kernels in use. */
 const struct ss__kernels *ss__kernels(void);
 
@@ -207,12 +230,15 @@ const struct ss__kernels *ss__kernels(void);
  * while other threads compute. */
 bool ss__kernels_use(const char *name);
 
+/* The same with kernels of the caller's own, borrowed. */
+void ss__kernels_set(const struct ss__kernels *kernels);
+
 /* Rows of x, x_stride apart, inputs k0 … k0 + n_k - 1, as an A operand. n_k is a multiple of 16
  * but at the end of a row; the rest of its last 16 is left as it was. */
 void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
 
-/* As ss__pack_rows, in the numbers of a multiplier; `scales` [n_rows] is written if it has a
- * grid. */
+/* As ss__pack_rows, in the numbers of a multiplier, all of whose words are written but those of
+ * floats; `scales` [n_rows] is written if it has a grid. */
 void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t x_stride,
                          size_t n_rows, size_t n_k, void *a, float *scales);
 

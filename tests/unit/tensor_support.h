@@ -23,9 +23,9 @@
 static const double MOST_NMSE = 1e-10;
 static const double MOST_ERROR = 1e-5;
 
-enum { N_KERNELS = 5, GUARD = 64 };
-static const char *const KERNELS[N_KERNELS] = {"reference", "avx2", "avx2-vnni", "avx512",
-                                               "avx512-vnni"};
+enum { N_KERNELS = 6, GUARD = 64 };
+static const char *const KERNELS[N_KERNELS] = {"reference", "avx2",        "avx2-vnni",
+                                               "avx512",    "avx512-vnni", "amx"};
 
 static uint64_t seed_state = 1;
 

@@ -2,6 +2,35 @@
  * number of threads and rows, nothing written outside. */
 #include "tensor_support.h"
 
+/* The kernels of the tile unit run over its emulation too, which needs AVX2. */
+enum { EMULATED = N_KERNELS, N_LEVELS };
+
+static const char *level_name(size_t i)
+{
+    return i == EMULATED ? "emulated amx" : KERNELS[i];
+}
+
+static bool use_emulated(void)
+{
+    static struct ss__kernels kernels;
+    if (!ss__kernels_use("avx2")) {
+        return false;
+    }
+    kernels = *ss__kernels();
+    kernels.name = "emulated amx";
+    kernels.of[SS_PRECISION_HIGH] = &ss__bf16x3_emulated;
+    kernels.of[SS_PRECISION_MEDIUM] = &ss__bf16_emulated;
+    kernels.of[SS_PRECISION_LOW] = &ss__int8_emulated;
+    ss__kernels_set(&kernels);
+    return true;
+}
+
+/* False where the machine lacks the kernels of this level. */
+static bool use_level(size_t i)
+{
+    return i == EMULATED ? use_emulated() : ss__kernels_use(KERNELS[i]);
+}
+
 static const size_t SIZES[] = {1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 63, 64, 65, 100, 385};
 enum { N_SIZES = sizeof SIZES / sizeof SIZES[0] };
 
@@ -107,20 +136,38 @@ static struct guarded product_32(const struct product *p, ss_work *work, size_t 
 /* Root mean square of the error over that of the result, at the worst of the shapes below.
  * 16-bit numbers are within 1/2 of 8191 of the largest of a block,
  * which is 2.5 times the root mean square of what is drawn here: 1e-4 for both operands;
- * 8-bit ones 1/2 of 63: 1.3e-2. An activation or a LayerNorm of few outputs may raise a
+ * 8-bit ones 1/2 of 63: 1.3e-2. A bf16 has 8 bits, so that uniform numbers round to it by
+ * 1.6e-3 of their root mean square: 2.3e-3 for both operands; two of them leave low·low and
+ * what 16 bits leave, 4.4e-6. An activation or a LayerNorm of few outputs may raise a
  * relative error; four times is allowed for that. */
-static const double LIMITS[SS_N_PRECISIONS] = {
-    [SS_PRECISION_MEDIUM] = 4e-4, [SS_PRECISION_LOW] = 5.2e-2};
+static const struct limit {
+    const char *numbers;
+    double most;
+} LIMITS[] = {{"int16", 4e-4}, {"int8", 5.2e-2}, {"bf16", 8e-3}, {"bf16x3", 2e-5}};
 
 /* Whether the kernels in use round to the same numbers as the reference does. */
 static bool has_reference_numbers(ss_precision precision)
 {
     const struct ss__multiplier *in_use = ss__kernels()->of[precision];
-    const char *name = ss__kernels_name();
+    const struct ss__kernels *kernels = ss__kernels();
     assert_true(ss__kernels_use("reference"));
     const struct ss__multiplier *reference = ss__kernels()->of[precision];
-    assert_true(ss__kernels_use(name));
-    return in_use->grid == reference->grid && in_use->k_block == reference->k_block;
+    ss__kernels_set(kernels);
+    return strcmp(in_use->name, reference->name) == 0 && in_use->grid == reference->grid &&
+           in_use->k_block == reference->k_block;
+}
+
+static void assert_within_limit(const struct product *p, const struct guarded *y,
+                                const double *expected, const char *what)
+{
+    for (size_t i = 0; i < sizeof LIMITS / sizeof LIMITS[0]; i++) {
+        if (strcmp(LIMITS[i].numbers, ss__precision_numbers(p->precision)) == 0) {
+            assert_near(y->at, expected, y->n, LIMITS[i].most, what);
+            return;
+        }
+    }
+    assert_string_equal(ss__precision_numbers(p->precision), "fp32");
+    assert_close(y->at, expected, y->n, what);
 }
 
 static void check_product(struct product *p, ss_work *work)
@@ -128,18 +175,15 @@ static void check_product(struct product *p, ss_work *work)
     char what[160];
     double *expected = product_64(p);
     struct guarded first = {0};
-    for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
+    for (size_t i = 0; i < N_LEVELS; i++) {
+        if (!use_level(i)) {
             continue;
         }
-        (void)snprintf(what, sizeof what, "%s [%zu, %zu] x [%zu], activation %d", KERNELS[i],
-                       p->n_rows, p->n_in, p->n_out, (int)p->end.activation);
+        (void)snprintf(what, sizeof what, "%s %s [%zu, %zu] x [%zu], activation %d",
+                       level_name(i), ss__precision_numbers(p->precision), p->n_rows, p->n_in,
+                       p->n_out, (int)p->end.activation);
         struct guarded y = product_32(p, work, p->n_rows);
-        if (p->precision == SS_PRECISION_MEDIUM || p->precision == SS_PRECISION_LOW) {
-            assert_near(y.at, expected, y.n, LIMITS[p->precision], what);
-        } else {
-            assert_close(y.at, expected, y.n, what);
-        }
+        assert_within_limit(p, &y, expected, what);
         if (i == 0) {
             first = y;
             continue;
@@ -181,8 +225,9 @@ static void test_shapes(void **state)
 static void test_long_sums(void **state)
 {
     (void)state;
-    static const size_t shapes[][3] = {{3, 65, 3072}, {2, 100, 770}, {5, 33, 256}, {5, 33, 257},
-                                       {4, 31, 255},  {1, 768, 512}, {29, 7, 272}};
+    static const size_t shapes[][3] = {{3, 65, 3072}, {2, 100, 770}, {5, 33, 256},
+                                       {5, 33, 257},  {4, 31, 255},  {1, 768, 512},
+                                       {29, 7, 272},  {33, 70, 777}};
     ss_work *work = make_work(1);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         seed(i + 1000);
@@ -202,8 +247,8 @@ static void test_long_sums(void **state)
 static void check_rows_and_threads(ss_precision precision)
 {
     static const size_t n_rows[] = {1, 2, 13, 14, 15, 113, 300, 451};
-    for (size_t i = 0; i < N_KERNELS; i++) {
-        if (i == 0 || !ss__kernels_use(KERNELS[i])) {
+    for (size_t i = 1; i < N_LEVELS; i++) {
+        if (!use_level(i)) {
             continue;
         }
         seed(77);
@@ -216,7 +261,7 @@ static void check_rows_and_threads(ss_precision precision)
             ss_work *work = make_work(n_threads);
             for (size_t n = 0; n < sizeof n_rows / sizeof n_rows[0]; n++) {
                 struct guarded y = product_32(&p, work, n_rows[n]);
-                assert_same_bytes(y.at, expected.at, y.n, KERNELS[i]);
+                assert_same_bytes(y.at, expected.at, y.n, level_name(i));
                 guarded_release(&y);
             }
             ss_work_free(work);
@@ -268,7 +313,8 @@ static void test_blocks(void **state)
         }
         for (size_t rows = 1; rows < 130; rows = rows * 2 + 1) {
             seed(rows);
-            struct product p = {.n_rows = rows, .n_out = 201, .n_in = 270};
+            struct product p = {
+                .n_rows = rows, .n_out = 201, .n_in = 270, .precision = SS_PRECISION_HIGHEST};
             product_make(&p, 7 * (rows % 3));
             p.end.activation = SS__ACT_NONE;
             p.end.norm_gain = NULL;
@@ -336,6 +382,57 @@ static void test_largest_numbers(void **state)
     ss_work_free(work);
 }
 
+/* One input times 1, by the definition of bf16: 8 bits, ties to even, denormals are 0, and what
+ * is no number stays none. Two of them hold 16 bits. */
+static const struct rounding {
+    float x, bf16, bf16x3;
+} ROUNDINGS[] = {
+    {1.0F, 1.0F, 1.0F},
+    {0x1.01p0F, 1.0F, 0x1.01p0F},
+    {0x1.03p0F, 0x1.04p0F, 0x1.03p0F},
+    {-0x1.010002p0F, -0x1.02p0F, -0x1.01p0F},
+    {0x1.00fffep0F, 1.0F, 0x1.01p0F},
+    {0x1.fffffep0F, 2.0F, 0x1.fffffep0F},
+    {0x1.8p-130F, 0, 0},
+    {INFINITY, INFINITY, NAN}, /* INFINITY times the low part of 1, which is 0 */
+    {NAN, NAN, NAN},
+};
+
+static float times_1(float x, ss_precision precision, ss_work *work)
+{
+    struct product p = {.n_rows = 2, .n_out = 3, .n_in = 1, .precision = precision};
+    product_make(&p, 0);
+    p.end = (struct ss__end){0};
+    p.x.at[0] = p.w.at[1] = 1.0F;
+    p.x.at[1] = x;
+    struct guarded y = product_32(&p, work, p.n_rows);
+    assert_true(y.at[1] == 1.0F);
+    const float found = y.at[4];
+    guarded_release(&y);
+    product_release(&p);
+    return found;
+}
+
+static void test_roundings_of_bf16(void **state)
+{
+    (void)state;
+    ss_work *work = make_work(1);
+    for (size_t level = 0; level < N_LEVELS; level++) {
+        if (!use_level(level) ||
+            strcmp(ss__precision_numbers(SS_PRECISION_MEDIUM), "bf16") != 0) {
+            continue;
+        }
+        for (size_t i = 0; i < sizeof ROUNDINGS / sizeof ROUNDINGS[0]; i++) {
+            const struct rounding *r = &ROUNDINGS[i];
+            const float medium = times_1(r->x, SS_PRECISION_MEDIUM, work);
+            const float high = times_1(r->x, SS_PRECISION_HIGH, work);
+            assert_true(isnan(r->bf16) ? isnan(medium) : medium == r->bf16);
+            assert_true(isnan(r->bf16x3) ? isnan(high) : high == r->bf16x3);
+        }
+    }
+    ss_work_free(work);
+}
+
 static void test_impossible_matrices(void **state)
 {
     (void)state;
@@ -357,7 +454,7 @@ int main(void)
         cmocka_unit_test(test_shapes),           cmocka_unit_test(test_long_sums),
         cmocka_unit_test(test_rows_and_threads), cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_fill_in_pieces),   cmocka_unit_test(test_impossible_matrices),
-        cmocka_unit_test(test_largest_numbers),
+        cmocka_unit_test(test_largest_numbers),  cmocka_unit_test(test_roundings_of_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,34 @@
+/* Matmul tiles of bf16 for AMX: 32 rows × 32 outputs.
+ * Layout     A [K / 32][rows][16 pairs], B [K / 2][32 pairs], as tensor_priv.h says.
+ * Registers  4 sums, 2 of A, 2 of B.
+ * Bound      tdpbf16ps: 4 for 32 inputs take 64 cycles; 4 loads, of 16 lines each, hide. */
+#include "tensor/bf16.h"
+#include "tensor/tile_ops_amx.h"
+
+#define PRODUCT tile_add_bf16
+#define PLANES 1
+
+#include "tensor/tile_amx.inc"
+
+SS__TILES_32(tiles)
+
+static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
+{
+    float room[BF16_GROUP];
+    uint16_t numbers[BF16_GROUP];
+    for (size_t k = 0; k < n_k; k += BF16_GROUP) {
+        for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
+            bf16_round(bf16_whole_group(x + r * x_stride + k, n_k - k, room), numbers);
+            memcpy(a, numbers, sizeof numbers);
+        }
+    }
+}
+
+const struct ss__multiplier SS__AMX_NAME(bf16) = {.name = "bf16",
+                                                  .tile_rows = ROWS,
+                                                  .tile_cols = COLS,
+                                                  .word_inputs = 2,
+                                                  .pad_words = SS__LANES,
+                                                  .k_block = 384,
+                                                  .tile = tiles,
+                                                  .pack = pack};

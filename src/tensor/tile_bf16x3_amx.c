@@ -1,0 +1,40 @@
+/* Matmul tiles of floats that are sums of two bf16, for AMX: 32 rows × 32 outputs. The low part
+ * is what rounding left of the high one, rounded: 16 bits in all. low·low is left out.
+ * Layout     A [K / 32][high, low][rows][16 pairs], B [K / 32][high, low][16][32 pairs]: as
+ *            tensor_priv.h says, with a word for each input.
+ * Registers  4 sums, 2 of A, 2 of B.
+ * Bound      tdpbf16ps: 12 for 32 inputs take 192 cycles; 8 loads, of 16 lines each, hide. */
+#include "tensor/bf16.h"
+#include "tensor/tile_ops_amx.h"
+
+#define PRODUCT tile_add_bf16
+#define PLANES 2
+
+#include "tensor/tile_amx.inc"
+
+SS__TILES_32(tiles)
+
+static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
+{
+    float room[BF16_GROUP], rest[BF16_GROUP];
+    uint16_t numbers[BF16_GROUP];
+    for (size_t k = 0; k < n_k; k += BF16_GROUP, a += n_rows * SS__LANES) {
+        for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
+            const float *group = bf16_whole_group(x + r * x_stride + k, n_k - k, room);
+            bf16_round(group, numbers);
+            memcpy(a, numbers, sizeof numbers);
+            bf16_rest(group, rest);
+            bf16_round(rest, numbers);
+            memcpy(a + n_rows * SS__LANES, numbers, sizeof numbers);
+        }
+    }
+}
+
+const struct ss__multiplier SS__AMX_NAME(bf16x3) = {.name = "bf16x3",
+                                                    .tile_rows = ROWS,
+                                                    .tile_cols = COLS,
+                                                    .word_inputs = 1,
+                                                    .pad_words = 2 * SS__LANES,
+                                                    .k_block = 192,
+                                                    .tile = tiles,
+                                                    .pack = pack};

@@ -1,0 +1,24 @@
+/* Matmul tiles of 8-bit whole numbers for AMX: 32 rows × 32 outputs.
+ * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
+ * Registers  4 sums, 2 of A, 2 of B.
+ * Bound      of a block of 128 inputs, 8 tdpbusd take 128 cycles; 1024 sums on their way out by
+ *            the stack take as long. Longer blocks would change the numbers: these are VNNI's.
+ */
+#include "tensor/tile_ops_amx.h"
+
+#define PRODUCT tile_add_int8
+#define PLANES 1
+#define INTEGER_SUMS
+
+#include "tensor/tile_amx.inc"
+
+SS__TILES_32(tiles)
+
+const struct ss__multiplier SS__AMX_NAME(int8) = {.name = "int8",
+                                                  .tile_rows = ROWS,
+                                                  .tile_cols = COLS,
+                                                  .word_inputs = 4,
+                                                  .pad_words = SS__LANES,
+                                                  .k_block = 128,
+                                                  .tile = tiles,
+                                                  .grid = &ss__int8_grid};
