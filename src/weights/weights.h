@@ -4,6 +4,7 @@
 #ifndef SS_WEIGHTS_H
 #define SS_WEIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -136,6 +137,33 @@ struct ss__zip_entry {
 SS_MUST_USE ss_status ss__zip_each(const char *path,
                                    int (*fn)(void *user, const struct ss__zip_entry *entry),
                                    void *user, ss_err *err);
+
+/* The same entry by entry. Open borrows `file` (for messages) and the bytes until close, and
+ * checks the directory and every header, not the content. Entries are in the directory's order.
+ * Errors: SS_E_DATA, SS_E_UNSUPPORTED (encrypted, an unknown method), SS_E_NOMEM. */
+struct ss__zip;
+SS_MUST_USE ss_status ss__zip_open(const char *file, const void *data, size_t n_bytes,
+                                   struct ss__zip **out, ss_err *err);
+void ss__zip_close(struct ss__zip *zip); /* nullable */
+size_t ss__zip_n(const struct ss__zip *zip);
+struct ss__zip_facts {
+    const char *name; /* terminated, as in the archive; of n_name bytes */
+    size_t n_name;
+    bool is_link; /* a symbolic one; its content is where it leads */
+};
+struct ss__zip_facts ss__zip_at(const struct ss__zip *zip, size_t index);
+
+/* The content of one entry, unpacked as it is read. `file` is for messages and is borrowed, as
+ * the archive is. A read gives up to n > 0 bytes, none only at the end; with the last bytes, or
+ * before, comes SS_E_DATA if size or CRC-32 are not those declared. Errors: SS_E_DATA,
+ * SS_E_LIMIT (more than a thousandfold), SS_E_NOMEM. */
+struct ss__zip_reader;
+SS_MUST_USE ss_status ss__zip_reader_open(const struct ss__zip *zip, size_t index,
+                                          const char *file, struct ss__zip_reader **out,
+                                          ss_err *err);
+SS_MUST_USE ss_status ss__zip_reader_read(struct ss__zip_reader *reader, void *out, size_t n,
+                                          size_t *n_read, ss_err *err);
+void ss__zip_reader_close(struct ss__zip_reader *reader); /* nullable */
 
 /* The kind of a file by its first bytes: "safetensors", "torch zip", "torch stream", "zip",
  * "npy", "npz", "pickle", or NULL when it is none of them. */

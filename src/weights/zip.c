@@ -30,6 +30,7 @@ enum {
     /* deflate's two hints, the descriptor, names in UTF-8 */
     KNOWN_FLAGS = 1 << 1 | 1 << 2 | FLAG_DESCRIPTOR | 1 << 11,
     EXTRA_ZIP64 = 1,
+    MADE_BY_UNIX = 3,
     SPARE_GAP_BYTES = 24 /* some writers leave a descriptor that no flag announces */
 };
 
@@ -269,6 +270,7 @@ static ss_status read_central(struct ss__zip *zip, const struct directory *direc
         return ss__fail_nomem(err, "a name");
     }
     record->n_name = n_name;
+    record->unix_mode = header[5] == MADE_BY_UNIX ? load16(header + 40) : 0;
     record->flags = load16(header + 8);
     record->method = load16(header + 10);
     record->crc32 = load32(header + 16);

@@ -1,126 +1,30 @@
-/* The content of zip entries: unpacking with bounds, and CRC-32. */
+/* The content of zip entries: all of one or of all, checked. */
 #include <string.h>
-
-#include <zlib.h>
 
 #include "base/mem.h"
 #include "weights/zip_priv.h"
 
-enum {
-    PIECE_BYTES = 1 << 16,
-    MAX_RATIO = 1000,          /* deflate itself ends at 1032; real data stays far below */
-    FREE_RATIO_BYTES = 1 << 20 /* below this size the ratio does not matter */
-};
-
-static ss_status bad_content(const struct ss__zip *zip, const struct ss__zip_record *record,
-                             const char *what, ss_err *err)
-{
-    return ss__fail_file(err, zip->source.file, SS_E_DATA, "entry '%.200s' %s", record->name,
-                         what);
-}
-
-static ss_status check_sum(const struct ss__zip *zip, const struct ss__zip_record *record,
-                           uint32_t sum, ss_err *err)
-{
-    if (sum == record->crc32) {
-        return SS_OK;
-    }
-    return ss__fail_file(err, zip->source.file, SS_E_DATA,
-                         "entry '%.200s' is damaged: its CRC-32 is %08x, expected %08x",
-                         record->name, (unsigned)sum, (unsigned)record->crc32);
-}
-
-/* ---- deflate ---- */
-
-struct piece {
-    uint8_t *data;
-    size_t n;
-};
-
-/* Unpack the first n_out bytes into `out` and the rest piece by piece into `scratch`. */
-static ss_status inflate_all(const struct ss__zip *zip, const struct ss__zip_record *record,
-                             z_stream *stream, uint8_t *scratch, struct piece out, ss_err *err)
-{
-    const uint8_t *from = record->packed;
-    uint64_t n_from = record->n_packed, n_done = 0;
-    uint32_t sum = 0;
-    for (int code = Z_OK; code != Z_STREAM_END;) {
-        const size_t n_in = ss__min_size((size_t)n_from, 1 << 30);
-        const bool kept = n_done < out.n;
-        const uint64_t n_wanted = (kept ? out.n : record->n_bytes) - n_done;
-        const size_t n_room = ss__min_size((size_t)n_wanted, PIECE_BYTES);
-        uint8_t *to = kept ? out.data + n_done : scratch;
-        stream->next_in = (Bytef *)(uintptr_t)from;
-        stream->avail_in = (uInt)n_in;
-        stream->next_out = to;
-        /* With no room left one byte more is asked for, so that a surplus shows. */
-        stream->avail_out = (uInt)(n_room == 0 ? 1 : n_room);
-        code = inflate(stream, Z_NO_FLUSH);
-        const size_t n_read = n_in - stream->avail_in;
-        const size_t n_made = (size_t)(stream->next_out - to);
-        if (code == Z_MEM_ERROR) {
-            return ss__fail_nomem(err, "an entry");
-        }
-        if (n_made > n_room) {
-            return bad_content(zip, record, "unpacks to more than its declared size", err);
-        }
-        if ((code != Z_OK && code != Z_STREAM_END) ||
-            (n_read == 0 && n_made == 0 && code == Z_OK)) {
-            return bad_content(zip, record, "is not a whole deflate stream", err);
-        }
-        sum = (uint32_t)crc32_z(sum, to, n_made);
-        from += n_read;
-        n_from -= n_read;
-        n_done += n_made;
-    }
-    if (n_from != 0 || n_done != record->n_bytes) {
-        return bad_content(zip, record, "does not unpack to its declared size", err);
-    }
-    return check_sum(zip, record, sum, err);
-}
-
-static ss_status unpack_deflated(const struct ss__zip *zip, const struct ss__zip_record *record,
-                                 struct piece out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    z_stream stream = {0};
-    uint8_t *scratch = NULL;
-    bool started = false;
-    if (record->n_bytes > FREE_RATIO_BYTES && record->n_bytes / MAX_RATIO > record->n_packed) {
-        SS_FAIL_FILE(zip->source.file, SS_E_LIMIT,
-                     "entry '%.200s' claims to unpack %llu bytes to %llu, over the limit of %d "
-                     "to 1",
-                     record->name, (unsigned long long)record->n_packed,
-                     (unsigned long long)record->n_bytes, MAX_RATIO);
-    }
-    SS_ALLOC(scratch, PIECE_BYTES);
-    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
-        status = ss__fail_nomem(err, "an entry");
-        goto out;
-    }
-    started = true;
-    SS_TRY(inflate_all(zip, record, &stream, scratch, out, err));
-out:
-    if (started) {
-        inflateEnd(&stream);
-    }
-    ss__free(scratch);
-    return status;
-}
-
-/* ---- entries ---- */
+enum { PIECE_BYTES = 1 << 16 };
 
 ss_status ss__zip_unpack(const struct ss__zip *zip, const struct ss__zip_record *record,
                          uint8_t *out, size_t n_out, ss_err *err)
 {
-    if (record->method == SS__ZIP_DEFLATED) {
-        return unpack_deflated(zip, record, (struct piece){out, n_out}, err);
+    ss_status status = SS_OK;
+    struct ss__zip_reader *reader = NULL;
+    uint8_t *scratch = NULL;
+    size_t n_done = 0, n_read = 1;
+    SS_ALLOC(scratch, PIECE_BYTES);
+    SS_TRY(ss__zip_reader_start(record, zip->source.file, &reader, err));
+    while (n_read > 0) {
+        const bool kept = n_done < n_out;
+        SS_TRY(ss__zip_reader_read(reader, kept ? out + n_done : scratch,
+                                   kept ? n_out - n_done : PIECE_BYTES, &n_read, err));
+        n_done += n_read;
     }
-    if (n_out > 0) {
-        memcpy(out, record->packed, n_out);
-    }
-    return check_sum(zip, record, (uint32_t)crc32_z(0, record->packed, (size_t)record->n_bytes),
-                     err);
+out:
+    ss__zip_reader_close(reader);
+    ss__free(scratch);
+    return status;
 }
 
 ss_status ss__zip_check_all(const struct ss__zip *zip, ss_err *err)

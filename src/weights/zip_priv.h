@@ -1,5 +1,5 @@
-/* The strict zip layer: a checked directory (zip.c) and the content of entries (zip_content.c).
- */
+/* The strict zip layer: a checked directory (zip.c), the content of one entry as a stream
+ * (zip_reader.c), and entries as a whole (zip_content.c). */
 #ifndef SS_WEIGHTS_ZIP_PRIV_H
 #define SS_WEIGHTS_ZIP_PRIV_H
 
@@ -14,6 +14,7 @@ struct ss__zip_record {
     uint64_t n_packed, n_bytes;
     uint32_t crc32;
     unsigned flags, method;
+    unsigned unix_mode;    /* 0 where the writer was no Unix */
     const uint8_t *packed; /* [n_packed] */
 };
 
@@ -43,6 +44,11 @@ const struct ss__zip_record *ss__zip_find(const struct ss__zip *zip, const char 
 SS_MUST_USE ss_status ss__zip_unpack(const struct ss__zip *zip,
                                      const struct ss__zip_record *record, uint8_t *out,
                                      size_t n_out, ss_err *err);
+/* The content of an entry, piece by piece; `file` is for messages and is borrowed. */
+SS_MUST_USE ss_status ss__zip_reader_start(const struct ss__zip_record *record,
+                                           const char *file, struct ss__zip_reader **out,
+                                           ss_err *err);
+
 SS_MUST_USE ss_status ss__zip_check_all(const struct ss__zip *zip, ss_err *err);
 
 /* What an archive is by its entries: a checkpoint has a folder with data.pkl, numpy's has
