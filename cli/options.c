@@ -40,11 +40,10 @@ const struct cli_option cli_options[N_OPTIONS] = {
                  "the sparse autoencoder: a folder or file, hf:ORG/NAME[/PATH], or "
                  "wandb:ENTITY/PROJECT/NAME:ALIAS",
                  0},
-    [OPT_DATASET] =
-        {"dataset", 'd', CLI_LIST, "PATH", NULL,
-         "file, folder, pattern, address, hf:ORG/NAME on the hub, or - for standard "
-         "input; may be repeated",
-         0},
+    [OPT_DATASET] = {"dataset", 'd', CLI_LIST, "PATH", NULL,
+                     "file, folder, zip or tar, pattern, address, hf:ORG/NAME on the hub, or - "
+                     "for standard input; may be repeated",
+                     0},
     [OPT_SPLIT] = {"split", 0, CLI_TEXT, "NAME", NULL,
                    "split of a dataset repository: train, train+test, all", 0},
     [OPT_CONFIG] = {"config", 0, CLI_TEXT, "NAME", NULL,

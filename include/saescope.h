@@ -507,6 +507,10 @@ struct ss_dataset_options {
  * environment variables of the hub's clients (HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_OFFLINE
  * …).
  *
+ * A local archive, .zip, .tar, .tar.gz, .tar.zst, .tar.xz or .tar.bz2, stands for the files in
+ * it as a folder does for its own; one in a folder does not. A compressed tar is unpacked to a
+ * file without a name in TMPDIR. A member is called "ARCHIVE!/MEMBER".
+ *
  * With `split` or `config` the only path is such a dataset or a folder that is laid out like a
  * dataset repository: README.md may say which files make which split, else their names do. Its
  * files are read in the order of the reference library, a file twice where two of its patterns
@@ -556,6 +560,8 @@ struct ss_dataset_info {
     const char *text_column; /* "" where rows have none */
     size_t n_files;
     const char *const *files; /* [n_files], "-" for standard input */
+    size_t n_archives;
+    const char *const *archives; /* [n_archives] whose members are files "ARCHIVE!/MEMBER" */
     /* Of a dataset repository, else "": its name, the commit (40 hexadecimal digits; "" for a
      * folder), configuration and split. */
     const char *repository, *commit, *config, *split;

@@ -15,7 +15,7 @@ seeds() {
     fuzz_safetensors) names="weights safetensors" ;;
     fuzz_torch) names="weights torch pickle" ;;
     fuzz_npy) names="weights npy" ;;
-    fuzz_zip) names="weights zip" ;;
+    fuzz_zip | fuzz_archive) names="weights zip" ;;
     fuzz_csv) names="dataset csv" ;;
     fuzz_json | fuzz_jsonl) names="dataset json text" ;;
     fuzz_stream) names="dataset csv" ;;
@@ -50,11 +50,25 @@ put_sae_seeds() {
     done
 }
 
+# Small tars of every format that tar writes, with a name that is too long for a header.
+put_tar_seeds() {
+    files=$1/files/$(printf '%090d' 0)
+    mkdir -p "$files"
+    echo '{"text": "a"}' > "$files/a.jsonl"
+    printf 'text\nb\n' > "$files/$(printf '%080d' 0).csv"
+    ln -s a.jsonl "$files/b.md"
+    for format in v7 ustar oldgnu gnu pax; do
+        tar -c -b 1 --format "$format" -C "$1/files" . > "$1/seed-$format.tar" 2> /dev/null || true
+    done
+    rm -r "$1/files"
+}
+
 run_one() {
     name=$(basename "$1")
     work=$build/corpus/$name
     mkdir -p "$work"
     [ "$name" != fuzz_sae ] || put_sae_seeds "$work"
+    case $name in fuzz_tar | fuzz_archive) put_tar_seeds "$work" ;; esac
     # shellcheck disable=SC2046
     if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=200000 \
         -artifact_prefix="$finds/$name-" -print_final_stats=1 "$work" $(seeds "$name") \

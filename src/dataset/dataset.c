@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "dataset/archive.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
 #include "dataset/listing.h"
@@ -26,6 +27,7 @@ struct ss_dataset {
     struct ss__repo_use use; /* with the paths */
     struct file *files;      /* [use.paths.n] */
     struct ss__remotes remotes;
+    struct ss__archives archives;
     char *given_column, *given_format;
     char **keep; /* [n_keep] names of columns to carry along */
     size_t n_keep;
@@ -98,6 +100,10 @@ static ss_status open_current(ss_dataset *dataset, ss_err *err)
     if (file->stream.state != NULL) {
         dataset->stream = file->stream;
         file->stream = (struct ss__stream){0};
+    } else if (ss__archives_have(&dataset->archives, dataset->current)) {
+        SS_TRY(ss__archives_open(&dataset->archives, dataset->current,
+                                 dataset->use.paths.items[dataset->current], &dataset->stream,
+                                 err));
     } else {
         SS_TRY(ss__remotes_open(&dataset->remotes, dataset->current, &dataset->stream, &map,
                                 &ahead, err));
@@ -344,6 +350,7 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
                              .interrupted = &dataset->is_interrupted,
                              .log = &dataset->log};
     SS_TRY(ss__remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
+    SS_TRY(ss__archives_expand(&dataset->archives, &use->paths, err));
     dataset->text_unit = use->text_unit;
     dataset->delimiter = use->delimiter;
     if (dataset->given_format == NULL) {
@@ -362,9 +369,11 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     if (ss__is_remote(path)) {
         return SS_OK; /* seen when it is reached */
     }
-    SS_TRY(ss__stream_open(path, &file->stream, err));
+    const bool is_member = ss__archives_have(&dataset->archives, i);
+    SS_TRY(is_member ? ss__archives_open(&dataset->archives, i, path, &file->stream, err)
+                     : ss__stream_open(path, &file->stream, err));
     SS_TRY(ss__format_find(&file->stream, path, dataset->given_format, &file->reader, err));
-    if (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0) {
+    if (is_member || (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
         ss__stream_close(&file->stream);
     }
 out:
@@ -378,8 +387,8 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
     bool known = true;
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         const struct file *file = &dataset->files[i];
-        known =
-            file->reader != NULL && file->reader->n_rows != NULL && file->stream.state == NULL;
+        known = file->reader != NULL && file->reader->n_rows != NULL &&
+                file->stream.state == NULL && !ss__archives_have(&dataset->archives, i);
     }
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         dataset->current = i;
@@ -458,6 +467,7 @@ void ss_dataset_close(ss_dataset *dataset)
         ss__stream_close(&dataset->files[i].stream);
     }
     ss__free(dataset->files);
+    ss__archives_release(&dataset->archives);
     ss__remotes_release(&dataset->remotes);
     ss__repo_use_release(&dataset->use);
     ss__free(dataset->given_column);
@@ -659,6 +669,8 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
         .text_column = dataset->text_column == NULL ? "" : dataset->text_column,
         .n_files = dataset->use.paths.n,
         .files = (const char *const *)dataset->use.paths.items,
+        .n_archives = dataset->archives.n,
+        .archives = dataset->archives.paths,
         .repository = use->repository == NULL ? "" : use->repository,
         .commit = use->commit == NULL ? "" : use->commit,
         .config = use->config == NULL ? "" : use->config,

@@ -22,6 +22,10 @@ struct ss__sniff {
  * error. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_DATA (damaged compression). Threads: any. */
 SS_MUST_USE ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err);
 
+/* Whether a path is that of a local archive whose members would be read (.zip, .tar, .tar.gz,
+ * …), by its name. */
+bool ss__dataset_is_archive(const char *path);
+
 /* As ss_dataset_open, but without a text column: ss__dataset_next_json and the facts below are
  * what can be asked of it; ss_dataset_next is not. Gives *out (ss_dataset_close). */
 SS_MUST_USE ss_status ss__dataset_open_rows(const char *const *paths, size_t n_paths,

@@ -18,6 +18,10 @@ SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
                                        struct ss__paths *out, ss_err *err);
 void ss__paths_release(struct ss__paths *paths);
 
+/* Whether a file of a folder is read: its name ends as those of a dataset do, and it is not one
+ * of those that only tell of a dataset or a model. */
+bool ss__path_is_data(const char *path);
+
 /* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
 
 struct ss__hub;

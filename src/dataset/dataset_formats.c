@@ -85,25 +85,33 @@ bool ss__format_knows_name(const char *path)
 
 /* ---- by content ---- */
 
+#define SENTENCE_TAR                                                                           \
+    "is a tar archive; those are read from files on disk whose name ends in .tar, .tar.gz, "   \
+    ".tgz, .tar.zst, .tar.xz or .tar.bz2, others must be unpacked first"
+
 /* Kinds that are recognised in order to be refused by name. */
 static const struct {
-    const char *head;
-    size_t n;
+    const char *mark;
+    size_t n, at; /* where the mark is */
     const char *sentence;
 } refused[] = {
-    {"\xFF\xFE", 2, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
-    {"\xFE\xFF", 2, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
-    {"FEA1", 4, "is a Feather file of version 1; save it as version 2 or as Parquet"},
-    {"PK\x03\x04", 4, "is a zip archive; unpack it first"},
-    {"\x04\x22\x4D\x18", 4,
+    {"\xFF\xFE", 2, 0, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
+    {"\xFE\xFF", 2, 0, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
+    {"FEA1", 4, 0, "is a Feather file of version 1; save it as version 2 or as Parquet"},
+    {"PK\x03\x04", 4, 0,
+     "is a zip archive; those are read from files on disk whose name ends in .zip, others must "
+     "be unpacked first"},
+    {"ustar\0", 6, 257, SENTENCE_TAR},
+    {"ustar  ", 8, 257, SENTENCE_TAR},
+    {"\x04\x22\x4D\x18", 4, 0,
      "is compressed by lz4; decompress it or use gzip, zstd, bzip2 or xz"},
 };
 
 static ss_status refuse_known(const struct ss__stream *stream, ss_err *err)
 {
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        if (stream->n_bytes >= refused[i].n &&
-            memcmp(stream->data, refused[i].head, refused[i].n) == 0) {
+        if (stream->n_bytes >= refused[i].at + refused[i].n &&
+            memcmp(stream->data + refused[i].at, refused[i].mark, refused[i].n) == 0) {
             return ss__fail_file(err, stream->name, SS_E_UNSUPPORTED, "this %s",
                                  refused[i].sentence);
         }

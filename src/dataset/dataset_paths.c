@@ -23,6 +23,11 @@ static bool is_about_data(const char *name)
     return false;
 }
 
+bool ss__path_is_data(const char *path)
+{
+    return ss__format_knows_name(path) && !is_about_data(ss__path_name(path));
+}
+
 static ss_status add_path(struct ss__paths *list, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -49,8 +54,7 @@ static ss_status add_entry(struct ss__paths *list, const char *path, int depth, 
     if (kind == SS__PATH_FOLDER) {
         return add_folder(list, path, depth + 1, err);
     }
-    const bool wanted =
-        kind == SS__PATH_FILE && ss__format_knows_name(path) && !is_about_data(name);
+    const bool wanted = kind == SS__PATH_FILE && ss__path_is_data(path);
     return wanted ? add_path(list, path, err) : SS_OK;
 }
 

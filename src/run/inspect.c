@@ -81,6 +81,9 @@ static bool is_dataset(const struct ss__look *look)
     if (look->kind != SS__PATH_FILE) {
         return true;
     }
+    if (ss__dataset_is_archive(look->path)) {
+        return true;
+    }
     return format != NULL && (strcmp(format, "txt") != 0 || HAS_ENDING(look, endings));
 }
 

@@ -159,6 +159,13 @@ static ss_status put_dataset(struct ss__json_writer *writer,
         SS_TRY(put_file(writer, info.files[i], err));
     }
     ss__put_close(writer, ']');
+    if (info.n_archives > 0) { /* members have no hash of their own */
+        ss__put_open(writer, "archives", '[');
+        for (size_t i = 0; i < info.n_archives; i++) {
+            SS_TRY(put_file(writer, info.archives[i], err));
+        }
+        ss__put_close(writer, ']');
+    }
     ss__put_close(writer, '}');
 out:
     return status;

@@ -62,7 +62,8 @@ const char *ss__dataset_name(const struct ss_dataset_info *info, struct ss__aren
     }
     const size_t n = shared_folder(info);
     if (n > 1) {
-        char *folder = ss__arena_strndup(arena, info->files[0], n - 1);
+        const bool is_archive = info->n_archives > 0 && info->files[0][n - 2] == '!';
+        char *folder = ss__arena_strndup(arena, info->files[0], n - (is_archive ? 2 : 1));
         return folder == NULL ? NULL : ss__path_name(folder);
     }
     return ss__arena_printf(arena, "%zu files", info->n_files);

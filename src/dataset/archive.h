@@ -1,0 +1,47 @@
+/* Archives among the files of a dataset: a local .zip or .tar (also .tar.gz, .tgz, .zst, .xz,
+ * .bz2) stands for its members, as a folder stands for its files. A member is called
+ * "archive.zip!/member"; its name is never a path of this machine.
+ *
+ * An archive is mapped as it lies. A tar that is compressed is first spooled to TMPDIR, as is
+ * one that comes from a pipe: members are read by name, not as they come. */
+#ifndef SS_DATASET_ARCHIVE_H
+#define SS_DATASET_ARCHIVE_H
+
+#include "dataset/dataset_files.h"
+#include "dataset/stream.h"
+
+struct ss__archive;
+struct ss__zip_reader;
+
+/* A zeroed struct is valid to release. Its address must not change while a member is open. */
+struct ss__archives {
+    struct ss__archive **items;
+    const char **paths; /* [n] of the archives */
+    size_t n, room, paths_room;
+    struct ss__archive_place {
+        struct ss__archive *archive; /* NULL: a file that is no member */
+        size_t index;
+    } * places; /* [n_places], one per path; NULL where there are no archives */
+    size_t n_places, n_places_room;
+    struct ss__zip_reader *packed; /* what is left of the member that is open */
+    const uint8_t *plain;
+    size_t n_plain;
+};
+
+/* Replace archives among paths by those of their members whose names are known, sorted by
+ * bytes; hidden ones and folders are left out. Of members of equal names the last counts.
+ * Errors: those of the stream and of the formats, SS_E_NOINPUT (none is known),
+ * SS_E_UNSUPPORTED (a known name is a link, sparse, or of an unknown type). */
+SS_MUST_USE ss_status ss__archives_expand(struct ss__archives *archives,
+                                          struct ss__paths *paths, ss_err *err);
+
+/* Whether a path of that list is a member. */
+bool ss__archives_have(const struct ss__archives *archives, size_t index);
+
+/* Open a member as a stream of its bytes; `name` is its path. One is open at a time, and it
+ * must be closed before release. */
+SS_MUST_USE ss_status ss__archives_open(struct ss__archives *archives, size_t index,
+                                        const char *name, struct ss__stream *out, ss_err *err);
+void ss__archives_release(struct ss__archives *archives);
+
+#endif

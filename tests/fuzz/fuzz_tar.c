@@ -1,0 +1,41 @@
+/* Any bytes as a tar archive, with and without right checksums: what is listed lies inside it,
+ * and names end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/tar.h"
+#include "fuzz_tar.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void list(const uint8_t *data, size_t n)
+{
+    struct ss__tar tar;
+    ss_err err;
+    volatile size_t sum = 0;
+    if (ss__tar_read("fuzz", data, n, &tar, &err) != SS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < tar.n; i++) {
+        const struct ss__tar_member *member = &tar.members[i];
+        if (member->data < data || member->n_bytes > (size_t)(data + n - member->data)) {
+            abort();
+        }
+        sum = sum + strlen(member->name);
+    }
+    ss__tar_release(&tar);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    uint8_t *copy = ss__alloc(n, 1);
+    list(data, n);
+    if (copy != NULL && n > 0) {
+        memcpy(copy, data, n);
+        put_sums(copy, n);
+        list(copy, n);
+    }
+    ss__free(copy);
+    return 0;
+}
