@@ -301,6 +301,7 @@ static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss
     *n_read = ss__min_size(n, archives->n_plain);
     if (*n_read > 0) {
         memcpy(out, archives->plain, *n_read);
+        ss__map_forget(archives->plain, *n_read); /* it is read once */
         archives->plain += *n_read;
         archives->n_plain -= *n_read;
     }
