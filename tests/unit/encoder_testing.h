@@ -16,9 +16,10 @@
 
 #include "saescope.h"
 
-/* At the highest precision the kernels sum in fp32: about 1e-7 of the largest value per layer, measured 3e-7 for torch's
- * own fp32 against float64 on these models; ten times that leaves room for other orders of
- * summation and none for a wrong formula (the tanh form of GELU alone differs by 4.7e-4). */
+/* At the highest precision the kernels sum in fp32: about 1e-7 of the largest value per layer,
+ * measured 3e-7 for torch's own fp32 against float64 on these models; ten times that leaves
+ * room for other orders of summation and none for a wrong formula (the tanh form of GELU alone
+ * differs by 4.7e-4). */
 static const double tolerance_of_largest = 1e-5;
 
 /* NULL where there is no such file. */
