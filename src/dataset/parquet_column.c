@@ -131,6 +131,10 @@ static ss_status next_page(struct ss__parquet_column *column, ss_err *err)
     struct ss__parquet_page page;
     ss_err cause;
     forget_read(column, column->extent.offset, FORGET_BYTES);
+    if (column->extent.offset >= column->extent.end) {
+        return fail_data(column, err,
+                         "its pages hold fewer values than its column chunk declares");
+    }
     const ss_status status =
         ss__parquet_page_read(column->file, column->node, column->codec, &column->extent,
                               column->bodies, &page, &cause);

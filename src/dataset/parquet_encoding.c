@@ -88,6 +88,9 @@ static bool start_packed(struct ss__runs *runs, uint64_t n_groups)
     runs->bit = 0;
     runs->n_packed = n_groups * 8;
     if (runs->width > 0 && n_groups * runs->width > n_bytes) {
+        if ((n_groups - 1) * runs->width >= n_bytes) {
+            return false; /* whole groups are missing */
+        }
         runs->n_packed = (uint64_t)n_bytes * 8 / runs->width; /* a writer left padding out */
     }
     return runs->n_packed > 0;

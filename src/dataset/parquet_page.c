@@ -309,6 +309,9 @@ static ss_status read_data_v2(const struct page *page, struct ss__page_body *bod
         header->def_bytes < 0 || header->rep_bytes < 0) {
         return fail_page("a page has a negative number of values or bytes", err);
     }
+    if (header->n_nulls > header->n_values || header->n_rows > header->n_values) {
+        return fail_page("a page claims more rows or nulls than it has values", err);
+    }
     const size_t n_rep = (size_t)header->rep_bytes, n_def = (size_t)header->def_bytes;
     const size_t n_levels = n_rep + n_def;
     if (n_levels > page->n_stored || n_levels > page->n_full) {

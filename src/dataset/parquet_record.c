@@ -169,7 +169,8 @@ static ss_status look_for_more(const struct walk *walk, const struct ss__parquet
     *more = !first->at_end && first->rep == node->max_rep;
     for (size_t i = 0; i < node->n_texts; i++) {
         const bool is_more = !first[i].at_end && first[i].rep == node->max_rep;
-        if (is_more != *more || (!first[i].at_end && first[i].rep > node->max_rep)) {
+        if (is_more != *more || (!first[i].at_end && first[i].rep > node->max_rep) ||
+            (is_more && first[i].def < node->max_def)) {
             return fail(walk, &first[i], "its levels do not fit those of the list it is in");
         }
     }
