@@ -31,10 +31,14 @@ static bool is_list(const struct ss__arrow_field *field)
             field->shape == SS__ARROW_FIXED_LIST);
 }
 
+bool ss__arrow_is_list_of_text(const struct ss__arrow_field *field)
+{
+    return is_list(field) && field[1].text == SS__ARROW_UTF8;
+}
+
 static const char *type_of(const struct ss__arrow_field *field)
 {
-    return is_list(field) && field[1].text == SS__ARROW_UTF8 ? "list of strings"
-                                                             : ss__arrow_type_name(field);
+    return ss__arrow_is_list_of_text(field) ? "list of strings" : ss__arrow_type_name(field);
 }
 
 /* A struct without dictionary or children stands for its leaves. */

@@ -127,6 +127,9 @@ SS_MUST_USE ss_status ss__arrow_list_columns(const char *name,
                                              struct ss__arrow_columns *out, ss_err *err);
 void ss__arrow_columns_release(struct ss__arrow_columns *columns);
 
+/* Whether a field is a list that has strings as its elements, directly. */
+bool ss__arrow_is_list_of_text(const struct ss__arrow_field *field);
+
 /* ---- batches ---- */
 
 struct ss__bytes {

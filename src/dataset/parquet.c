@@ -1,9 +1,10 @@
 /* The Parquet reader of this room, and the check of a whole file.
  *
- * Read: flat columns of strings or bytes, such leaves of structs (`a.b`); and for rows as JSON
- * also lists and maps of any depth. Columns without text are listed, but not shown. A list of
- * strings is no text: choosing it as the text column is refused, whatever its rows hold, so
- * that the outcome does not depend on the data.
+ * Read: flat columns of strings or bytes, such leaves of structs (`a.b`), lists of strings,
+ * whose text is the list as JSON; and for rows as JSON also lists and maps of any depth.
+ * Columns without text are listed, but not shown. Choosing a map or a list of anything else as
+ * the text column is refused, whatever its rows hold, so that the outcome does not depend on
+ * the data.
  *
  * Only the chunks of the columns that are asked for are read; memory is a page and a dictionary
  * per column. */
@@ -19,6 +20,8 @@ struct state {
     struct ss__parquet_chunk *chunks;   /* [n_texts] of the row group */
     struct ss__parquet_column *columns; /* [n_texts] */
     size_t text_leaf;                   /* or SS__ALL_COLUMNS */
+    size_t list_node;                   /* of a list of strings that is the text, else 0 */
+    struct ss__buf list_text;           /* a row of it */
     size_t group;                       /* the one under way */
     uint64_t n_rows_left;               /* in it */
     uint64_t n_rows_done;
@@ -37,6 +40,7 @@ static void state_free(void *opaque)
     }
     state_free(state->kept);
     ss__free(state->kept_nodes);
+    ss__buf_release(&state->list_text);
     for (size_t i = 0; state->columns != NULL && i < state->file.n_texts; i++) {
         ss__parquet_column_release(&state->columns[i]);
     }
@@ -119,16 +123,18 @@ static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
         state->text_leaf = SS__NO_COLUMN;
         return SS_OK;
     }
-    const struct ss__parquet_node *node = &file->nodes[file->column_nodes[column]];
-    const bool is_text = node->kind == SS__NODE_TEXT || node->kind == SS__NODE_BYTES;
-    if (!is_text || node->max_rep > 0) {
-        const ss_status status =
-            ss__fail_file(err, file->name, SS_E_UNSUPPORTED,
-                          "column '%s' is of type %s, expected one text per row",
-                          file->columns[column].name, file->columns[column].type);
+    const size_t index = file->column_nodes[column];
+    const struct ss__parquet_node *node = &file->nodes[index];
+    const bool is_list = ss__parquet_is_list_of_text(file, index);
+    if (!is_list && (!ss__node_is_text(node) || node->max_rep > 0)) {
+        const ss_status status = ss__fail_file(
+            err, file->name, SS_E_UNSUPPORTED,
+            "column '%s' is of type %s, expected one text per row, or a list of strings",
+            file->columns[column].name, file->columns[column].type);
         ss__err_about(err, file->columns[column].name);
         return status;
     }
+    state->list_node = is_list ? index : 0;
     state->text_leaf = node->first_text;
     return file->ahead == NULL ? SS_OK : plan_ahead(state, err);
 }
@@ -194,17 +200,43 @@ static ss_status finish_row(struct state *state, ss_err *err)
         return SS_OK;
     }
     state->is_started = false;
+    if (state->list_node > 0) {
+        return SS_OK; /* reading a list went behind it */
+    }
     return state->text_leaf == SS__ALL_COLUMNS
                ? ss__parquet_record_row(&state->file, state->columns, NULL, err)
                : ss__parquet_column_next(&state->columns[state->text_leaf], err);
 }
 
-static ss_status read_text(const struct state *state, struct ss__record *record, ss_err *err)
+/* The list as JSON. One that must be there is null where the struct that it is in is. */
+static ss_status read_list(struct state *state, struct ss__record *record, ss_err *err)
+{
+    const struct ss__parquet_node *nodes = state->file.nodes;
+    const struct ss__parquet_node *node = &nodes[state->list_node];
+    ss_status status = SS_OK;
+    record->is_null =
+        state->columns[state->text_leaf].def <
+        nodes[node->repetition == SS__REPEATED ? node->parent : state->list_node].max_def;
+    state->list_text.n_bytes = 0;
+    SS_TRY(ss__parquet_record_take(&state->file, state->list_node, state->columns,
+                                   &state->list_text, err));
+    SS_TRY(ss__buf_check(&state->list_text, err));
+    if (!record->is_null) {
+        record->text = (struct ss_text){state->list_text.data, state->list_text.n_bytes};
+    }
+out:
+    return status;
+}
+
+static ss_status read_text(struct state *state, struct ss__record *record, ss_err *err)
 {
     const struct ss__parquet_column *column = &state->columns[state->text_leaf];
     if (column->at_end) {
         return ss__parquet_column_fail(column, err, SS_E_DATA,
                                        "it has fewer values than the row group has rows");
+    }
+    if (state->list_node > 0) {
+        return read_list(state, record, err);
     }
     record->is_null = column->def < column->node->max_def;
     if (!record->is_null) {

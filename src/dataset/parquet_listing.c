@@ -37,8 +37,7 @@ static ss_status checked_path(struct ss__parquet *file, size_t index, const char
     return SS_OK;
 }
 
-/* Whether a list has strings as its elements, directly. */
-static bool is_list_of_text(const struct ss__parquet *file, size_t index)
+bool ss__parquet_is_list_of_text(const struct ss__parquet *file, size_t index)
 {
     const struct ss__parquet_node *node = &file->nodes[index];
     if (node->kind != SS__NODE_LIST) {
@@ -54,7 +53,7 @@ static const char *type_of(const struct ss__parquet *file, size_t index)
     static const char *const physical[SS__N_PHYSICAL] = {
         "boolean", "int32", "int64", "int96", "float", "double", "binary", "fixed binary"};
     const struct ss__parquet_node *node = &file->nodes[index];
-    if (is_list_of_text(file, index)) {
+    if (ss__parquet_is_list_of_text(file, index)) {
         return "list of strings";
     }
     if (node->repetition == SS__REPEATED || node->kind == SS__NODE_LIST) {

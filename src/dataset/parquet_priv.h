@@ -222,6 +222,9 @@ SS_MUST_USE ss_status ss__parquet_read_schema(struct ss__parquet *file,
                                               const uint8_t *end, ss_err *err);
 SS_MUST_USE ss_status ss__parquet_list_columns(struct ss__parquet *file, ss_err *err);
 
+/* Whether a node is a list that has strings as its elements, directly. */
+bool ss__parquet_is_list_of_text(const struct ss__parquet *file, size_t node);
+
 /* "FILE: damaged Parquet footer: …". */
 ss_status ss__parquet_fail_meta(const struct ss__parquet *file, const char *fault, ss_err *err);
 

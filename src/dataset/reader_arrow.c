@@ -1,8 +1,9 @@
 /* Rows of Arrow IPC streams, files, and Feather version 2 (see arrow_priv.h).
  *
  * Read: columns of strings or bytes, dictionary-encoded or run-end encoded ones too, such
- * leaves of structs (`a.b`); and for rows as JSON also lists and maps of any depth. Columns
- * without text are listed, but not shown. Unions are refused where their values are needed. */
+ * leaves of structs (`a.b`), lists of strings, whose text is the list as JSON; and for rows as
+ * JSON also lists and maps of any depth. Columns without text are listed, but not shown. Unions
+ * are refused where their values are needed. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -15,9 +16,11 @@ enum { ROW_SLACK_BYTES = 32 << 20, ROW_FACTOR = 8 };
 
 struct state {
     struct ss__arrow_file file;
-    size_t *kept;  /* fields that are carried along */
-    size_t column; /* a field, or SS__ALL_COLUMNS */
-    uint64_t row;  /* 1-based in the batch: the one that was given */
+    size_t *kept;             /* fields that are carried along */
+    size_t column;            /* a field, or SS__ALL_COLUMNS */
+    bool is_list;             /* it is a list of strings */
+    struct ss__buf list_text; /* a row of it */
+    uint64_t row;             /* 1-based in the batch: the one that was given */
     bool has_failed;
 };
 
@@ -27,6 +30,7 @@ static void arrow_close(void *opaque)
     if (state != NULL) {
         ss__arrow_close(&state->file);
         ss__free(state->kept);
+        ss__buf_release(&state->list_text);
         ss__free(state);
     }
 }
@@ -84,10 +88,12 @@ static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
     }
     const size_t field = state->file.columns.fields[column];
     const struct ss__column *chosen = &state->file.columns.items[column];
-    if (state->file.schema.fields[field].text == SS__ARROW_OTHER) {
-        ss__fail_file(err, state->file.name, SS_E_UNSUPPORTED,
-                      "column '%s' is of type %s, expected one text per row", chosen->name,
-                      chosen->type);
+    state->is_list = ss__arrow_is_list_of_text(&state->file.schema.fields[field]);
+    if (!state->is_list && state->file.schema.fields[field].text == SS__ARROW_OTHER) {
+        ss__fail_file(
+            err, state->file.name, SS_E_UNSUPPORTED,
+            "column '%s' is of type %s, expected one text per row, or a list of strings",
+            chosen->name, chosen->type);
         ss__err_about(err, chosen->name);
         return SS_E_UNSUPPORTED;
     }
@@ -110,6 +116,35 @@ static ss_status step(struct state *state, bool *has_row, ss_err *err)
     return status;
 }
 
+/* The list as JSON. */
+static ss_status read_list(struct state *state, struct ss_text *text, ss_err *err)
+{
+    const struct ss__arrow_writer writer = {
+        .out = &state->list_text, .most = ROW_SLACK_BYTES + ROW_FACTOR * state->file.n_bytes};
+    state->list_text.n_bytes = 0;
+    if (!ss__arrow_add_json(&writer, &state->file.batch, state->column, state->row - 1)) {
+        return ss__fail_file(err, state->file.name, SS_E_LIMIT,
+                             "a list of strings is too large for one text");
+    }
+    *text = (struct ss_text){state->list_text.data, state->list_text.n_bytes};
+    return ss__buf_check(&state->list_text, err);
+}
+
+static ss_status read_text(struct state *state, struct ss__record *record, ss_err *err)
+{
+    const struct ss__arrow_place place =
+        ss__arrow_column_at(&state->file.batch, state->column, state->row - 1);
+    record->is_null = place.is_null;
+    record->text = (struct ss_text){"", 0};
+    if (!place.is_null && state->is_list) {
+        return read_list(state, &record->text, err);
+    }
+    if (!place.is_null) {
+        record->text = ss__arrow_text_at(&place);
+    }
+    return SS_OK;
+}
+
 static ss_status arrow_next(void *opaque, struct ss__record *record, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -122,10 +157,7 @@ static ss_status arrow_next(void *opaque, struct ss__record *record, bool *has_r
     SS_TRY(step(state, has_row, err));
     record->is_null = state->column == SS__NO_COLUMN;
     if (*has_row && state->column < SS__NO_COLUMN) {
-        const struct ss__arrow_place place =
-            ss__arrow_column_at(&state->file.batch, state->column, state->row - 1);
-        record->is_null = place.is_null;
-        record->text = place.is_null ? (struct ss_text){"", 0} : ss__arrow_text_at(&place);
+        SS_TRY(read_text(state, record, err));
     }
 out:
     state->has_failed |= status != SS_OK;
