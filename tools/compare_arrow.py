@@ -17,8 +17,9 @@ import tempfile
 import pyarrow as pa
 import pyarrow.compute
 
-from compare_parquet import Reader, damage, kind_of, value_of
+from compare_parquet import Reader
 from parquet_rows import rows_of, write_rows
+from random_parquet import damage, kind_of, value_of
 
 OTHER_KINDS = [pa.int8(), pa.uint16(), pa.int32(), pa.float16(), pa.float32(), pa.float64(),
                pa.bool_(), pa.date32(), pa.timestamp("us", "UTC"), pa.decimal128(9, 2), pa.null(),

@@ -3,26 +3,67 @@
 
     python tools/compare_parquet.py LIBSAESCOPE.so [FILES] [SEED]     # needs pyarrow
 
-With damage (every third file has some bytes changed) the rule is: what saescope reads, pyarrow
-reads with the same values, unless it refuses a part of the metadata that saescope does not use.
+Of each file three things are compared: its rows as JSON, its text column, and all other columns
+as they are carried along. Every third file has some bytes changed; then the rule is: what saescope
+reads, pyarrow reads with the same values. Where one of the two refuses damage that the other
+reads, a rule below must name the reason, else the file counts as WRONG.
 """
 
 import ctypes
 import json
 import pathlib
 import random
+import re
 import sys
 import tempfile
+from collections import Counter
 
-import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
-from make_parquet_files import CODECS, WORDS, texts
-from parquet_rows import rows_of
+from parquet_rows import column_kinds, is_list, is_list_of_text, is_text_column, reference, text_column
+from random_parquet import damage, write_random
+
+# Sentences with which saescope refuses damage that pyarrow reads, and why it is stricter.
+STRICTER = [
+    ("\"PAR1\" at its (start|end)", "pyarrow looks for PAR1 at the end only"),
+    ("another type than the schema", "pyarrow goes by the schema's type, not the column chunk's"),
+    ("(field|list) (of|in) the metadata has an unknown type", "pyarrow takes a field of type 0, "
+     "whatever its id, for the end of a struct, and lists without elements for lists of any type"),
+    ("a needed field of the metadata is missing", "pyarrow puts 0 for a needed field"),
+    ("lacks the part for its kind of page", "pyarrow puts 0 for a needed part of a page header"),
+    ("impossible repetition or number", "pyarrow takes an unknown repetition for one it knows"),
+    ("damaged Parquet footer: (metadata ends early|a text in the metadata)",
+     "saescope refuses a footer of which any part is damaged, pyarrow passes over some"),
+    ("a page claims more rows or nulls", "pyarrow does not use these counts"),
+    ("a plain page has two different sizes", "pyarrow goes by one of the two sizes"),
+    ("pages hold more values than the row group declares", "pyarrow stops at the last row"),
+    ("chunk is not inside the file", "pyarrow takes what there is of a chunk, if that is enough"),
+    ("there is no column to keep", "a damaged name has a comma, which --keep cannot say"),
+    ("pages hold fewer values than its column chunk declares",
+     "pyarrow does not miss values behind the last row"),
+]
+
+# What pyarrow says where it refuses damage that saescope reads: parts that saescope does not use.
+LAXER = [
+    ("deserialize thrift", "pyarrow parses metadata that saescope has no use for"),
+    ("histogram size", "pyarrow checks statistics"),
+    ("Invalid DECIMAL precision", "saescope has no use for the precision of a decimal"),
+    ("Logical type Undefined cannot be applied|TimeUnit must be one of",
+     "saescope reads columns of logical types that it does not know as they are stored"),
+]
+
+# Files that pyarrow writes and does not read; others are made in their place.
+PYARROW_FAULTS = [
+    ("expected length|smaller than expected for struct", "pyarrow loses rows of lists without values in DELTA_BYTE_ARRAY"),
+]
 
 
 class Text(ctypes.Structure):
     _fields_ = [("data", ctypes.c_void_p), ("n_bytes", ctypes.c_size_t)]
+
+    def value(self):
+        return ctypes.string_at(self.data, self.n_bytes) if self.n_bytes else b""
 
 
 class Error(ctypes.Structure):
@@ -31,144 +72,177 @@ class Error(ctypes.Structure):
                 ("message", ctypes.c_char * 1024)]
 
 
+class Options(ctypes.Structure):
+    _fields_ = [("text_column", ctypes.c_char_p), ("format", ctypes.c_char_p),
+                ("text_unit", ctypes.c_int), ("split", ctypes.c_char_p),
+                ("config", ctypes.c_char_p), ("offline", ctypes.c_bool),
+                ("cache_dataset", ctypes.c_bool), ("keep", ctypes.c_char_p),
+                ("stop_and_log", ctypes.c_void_p * 4)]
+
+
+class Row(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_uint64), ("text", Text), ("kind", ctypes.c_int), ("kept", Text),
+                ("repaired", ctypes.c_bool), ("file", ctypes.c_char_p)]
+
+
 ON_ROW = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, Text)
+NULL_ROW = 1
 
 
 class Reader:
     def __init__(self, path):
-        self.each = ctypes.CDLL(path).ss_dataset_each_json
-        self.each.restype = ctypes.c_int
+        self.lib = ctypes.CDLL(path)
+        self.lib.ss_dataset_close.argtypes = [ctypes.c_void_p]
 
     def rows(self, path):
         """The rows, or (None, sentence)."""
         rows, error = [], Error()
 
         def on_row(_, text):
-            rows.append(json.loads(ctypes.string_at(text.data, text.n_bytes)))
+            rows.append(json.loads(text.value()))
             return 0
 
         paths = (ctypes.c_char_p * 1)(str(path).encode())
-        status = self.each(paths, ctypes.c_size_t(1), None, ctypes.c_uint64(0), ON_ROW(on_row),
-                           None, ctypes.byref(error))
+        status = self.lib.ss_dataset_each_json(
+            paths, ctypes.c_size_t(1), None, ctypes.c_uint64(0), ON_ROW(on_row), None,
+            ctypes.byref(error))
+        return (rows, "") if status == 0 else (None, error.message.decode())
+
+    def texts(self, path, column, keep):
+        """Texts and what is carried along, each a pair, or (None, sentence)."""
+        options = Options(text_column=column.encode(), keep=",".join(keep).encode() or None)
+        paths = (ctypes.c_char_p * 1)(str(path).encode())
+        dataset, error = ctypes.c_void_p(), Error()
+        status = self.lib.ss_dataset_open(paths, ctypes.c_size_t(1), ctypes.byref(options),
+                                          ctypes.byref(dataset), ctypes.byref(error))
+        rows, row, has_row = [], Row(), ctypes.c_bool(status == 0)
+        while status == 0 and has_row.value:
+            status = self.lib.ss_dataset_next(dataset, ctypes.byref(row), ctypes.byref(has_row),
+                                              ctypes.byref(error))
+            if status == 0 and has_row.value:
+                rows.append((None if row.kind == NULL_ROW else row.text.value().decode(),
+                             json.loads(row.kept.value() or b"{}")))
+        self.lib.ss_dataset_close(dataset)
         return (rows, "") if status == 0 else (None, error.message.decode())
 
 
-def value_of(rng, kind):
-    if rng.random() < 0.15:
-        return None
-    if pa.types.is_list(kind):
-        return [value_of(rng, kind.value_type) for _ in range(rng.choice([0, 1, 2, 5]))]
-    if pa.types.is_map(kind):
-        return [(rng.choice(WORDS), value_of(rng, kind.item_type))
-                for _ in range(rng.choice([0, 1, 3]))]
-    if pa.types.is_struct(kind):
-        return {f.name: value_of(rng, f.type) for f in kind}
-    if pa.types.is_int64(kind):
-        return rng.randrange(-9, 10 ** rng.randrange(1, 15))
-    if pa.types.is_fixed_size_binary(kind):
-        return bytes(rng.randrange(256) for _ in range(kind.byte_width))
-    text = texts(rng, 1, False)[0] * rng.choice([1, 1, 1, 1, 30])
-    if pa.types.is_binary(kind):
-        return text.encode() + bytes([rng.randrange(256)] * rng.randrange(2))
-    return text
+def read(reader, path, text, names):
+    """The same as saescope reads it. A list of strings comes as JSON."""
+    rows, sentence = reader.rows(path)
+    if rows is None:
+        return None, sentence
+    texts, sentence = reader.texts(path, text[0], names)
+    if texts is None:
+        return None, sentence
+    if text[1]:
+        texts = [(value and json.loads(value), kept) for value, kept in texts]
+    return (rows, texts), ""
 
 
-def kind_of(rng, depth, text_only):
-    if depth > 0 and rng.random() < 0.4:
-        pick = rng.randrange(3)
-        if pick == 0:
-            return pa.list_(kind_of(rng, depth - 1, text_only))
-        if pick == 1:
-            return pa.map_(pa.string(), kind_of(rng, depth - 1, text_only))
-        return pa.struct([(f"f{i}", kind_of(rng, depth - 1, text_only))
-                          for i in range(rng.randrange(1, 4))])
-    kinds = [pa.string(), pa.string(), pa.string(), pa.binary(), pa.binary(5), pa.large_string()]
-    return rng.choice(kinds if text_only else [*kinds, pa.int64()])
+def reason_of(rules, sentence):
+    return next((reason for part, reason in rules if re.search(part, sentence)), None)
 
 
-def table_of(rng, text_only):
-    n = rng.choice([0, 1, 7, 100, 1000, 3000])
-    arrays, names = [], []
-    for i in range(rng.randrange(1, 5)):
-        kind = kind_of(rng, rng.randrange(0, 4), text_only)
-        pool = [value_of(rng, kind) for _ in range(rng.choice([1, 3, 40, 400]))]
-        runs = []
-        while len(runs) < n:
-            runs += [rng.choice(pool)] * rng.choice([1, 1, 1, 2, 20, 300])
-        arrays.append(pa.array(runs[:n], kind))
-        names.append(rng.choice([f"c{i}", f"name {i}", f"größe{i}"]))
-    arrays.append(pa.array(texts(rng, n, rng.random() < 0.5), pa.string()))
-    return pa.table(arrays, names=names + ["text"])
+def does_not_fit(kind, want, got):
+    """Why damage made two leaves differ: a value that its own type cannot have; else None."""
+    if pt.is_integer(kind) and isinstance(got, int):
+        return "pyarrow cuts integers to their width" if want == as_width(got, kind) else None
+    if pt.is_timestamp(kind) and kind.unit == "ns" and not "1677" < str(got)[:-25].zfill(4) < "2263":
+        return "pyarrow's nanoseconds overflow"
+    return None
 
 
-def options_of(rng, table):
-    flat = {f.name: f.type for f in table.schema}
-    options = {"compression": rng.choice(CODECS), "use_dictionary": rng.random() < 0.5,
-               "data_page_version": rng.choice(["1.0", "2.0"]),
-               "data_page_size": rng.choice([50, 1000, 1 << 20]),
-               "write_batch_size": rng.choice([1, 10, 1024]),
-               "row_group_size": rng.choice([13, 500, 5000]),
-               "dictionary_pagesize_limit": rng.choice([100, 1 << 20]),
-               "write_page_checksum": rng.random() < 0.5}
-    if not options["use_dictionary"]:
-        kinds = ["PLAIN", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"]
-        options["column_encoding"] = {
-            name: rng.choice(kinds) for name, kind in flat.items()
-            if pa.types.is_string(kind) or pa.types.is_large_string(kind)
-            or pa.types.is_binary(kind)}
-    return options
+def as_width(value, kind):
+    bits = kind.bit_width
+    value %= 1 << bits
+    return value - (value >> bits - 1 << bits) if pt.is_signed_integer(kind) else value
 
 
-def damage(rng, path):
-    data = bytearray(path.read_bytes())
-    for _ in range(rng.choice([1, 1, 3])):
-        at = rng.choice([rng.randrange(len(data)), max(0, len(data) - rng.randrange(1, 400))])
-        data[at] ^= 1 << rng.randrange(8)
-    path.write_bytes(data)
+def reasons_of(kind, want, got):
+    """Why two values differ that are carried along: a set with None for no known reason."""
+    if want == got:
+        return set()
+    if is_list(kind) and want and got and len(want) == len(got):
+        return set().union(*(reasons_of(kind.value_type, *pair) for pair in zip(want, got)))
+    return {does_not_fit(kind, want, got)}
 
 
-def reference(path):
-    """The rows, or (None, sentence)."""
-    try:
-        return list(rows_of(pq.ParquetFile(path).read())), ""
-    except Exception as error:  # whatever pyarrow makes of damage
-        return None, str(error)
+def compare_values(want, got, kinds):
+    """Rows and texts must be equal; in damage, what is carried along may differ by a rule."""
+    if got == want:
+        return "equal"
+    texts = [[text for text, _ in rows] for rows in (want[1], got[1])]
+    if got[0] != want[0] or texts[0] != texts[1]:
+        return "WRONG: values differ"
+    reasons = set()
+    for (_, row), (_, other) in zip(want[1], got[1]):
+        reasons |= {reason for name, value in row.items()
+                    for reason in reasons_of(kinds.get(name), value, other.get(name))}
+    return "WRONG: values differ" if None in reasons else "values differ: " + ", ".join(sorted(reasons))
+
+
+def refused(want, fault, got, sentence, damaged):
+    """The name under which a file counts that one of the two refuses, or both."""
+    if got is None and want is None:
+        return "both refuse"
+    if got is None:
+        reason = damaged and reason_of(STRICTER, sentence)
+        return f"only saescope refuses: {reason}" if reason else "WRONG: refused by saescope"
+    reason = damaged and reason_of(LAXER, fault)
+    return f"only pyarrow refuses: {reason}" if reason else "WRONG: refused by pyarrow"
+
+
+def check_refusals(reader, path, kinds):
+    """Every column that is no text is refused as the text column, with a sentence."""
+    for name, kind in kinds.items():
+        sentence = reader.texts(path, name, [])[1]
+        if not is_text_column(kind) and "expected one text per row" not in sentence:
+            return f"WRONG: column {name} of type {kind} as text column: {sentence}"
+    return None
+
+
+def compare_file(rng, reader, path, damaged):
+    """Make a file and compare it. Gives the outcome, and what people need to look into it."""
+    options = write_random(rng, path, damaged)
+    kinds = column_kinds(pq.ParquetFile(path).schema_arrow)
+    text = text_column(kinds)
+    want, fault = reference(path, text)
+    if want is None:
+        reason = reason_of(PYARROW_FAULTS, fault)
+        return (f"made again: {reason}" if reason else "WRONG: pyarrow's own file"), fault, options
+    if not damaged and (wrong := check_refusals(reader, path, kinds)):
+        return wrong, "", options
+    if damaged:
+        damage(rng, path)
+        want, fault = reference(path, text)
+        kinds = want[2] if want else kinds
+    got, sentence = read(reader, path, (text, is_list_of_text(kinds[text])), list(kinds))
+    name = (compare_values(want[:2], got, kinds) if want and got
+            else refused(want, fault, got, sentence, damaged))
+    if not damaged and name.startswith("values differ"):
+        name = "WRONG: " + name
+    return name, f"{sentence} | {fault}", options
 
 
 def main():
     reader = Reader(sys.argv[1])
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 500
-    rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
-    counts = {"equal": 0, "both refuse": 0, "only saescope refuses damage": 0,
-              "only pyarrow refuses metadata": 0, "WRONG": 0}
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    rng, counts, n_done = random.Random(seed), Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "t.parquet"
-        for i in range(n):
-            damaged = i % 3 == 2  # then all that pyarrow reads must be read by saescope too
-            table = table_of(rng, damaged)
-            options = options_of(rng, table)
-            pq.write_table(table, path, store_schema=not damaged, **options)
-            if damaged:
-                damage(rng, path)
-            want, reason = reference(path)
-            got, sentence = reader.rows(path)
-            if got is None and want is None:
-                counts["both refuse"] += 1
-            elif got is None and damaged:
-                counts["only saescope refuses damage"] += 1
-            elif got == want:
-                counts["equal"] += 1
-            elif damaged and want is None and ("deserialize thrift" in reason
-                                               or "histogram size" in reason):
-                counts["only pyarrow refuses metadata"] += 1
-            else:
-                counts["WRONG"] += 1
-                keep = f"/tmp/parquet-differs-{i}.parquet"
-                pathlib.Path(keep).write_bytes(path.read_bytes())
-                print(f"file {i} differs, kept as {keep}; damaged {damaged}; {options}; "
-                      f"{sentence}")
-    print(counts)
-    return counts["WRONG"] > 0
+        while n_done < n:
+            damaged = n_done % 3 == 2
+            name, sentences, options = compare_file(rng, reader, path, damaged)
+            counts[name] += 1
+            n_done += not name.startswith("made again")
+            if name.startswith("WRONG"):
+                kept = f"/tmp/parquet-differs-{seed}-{n_done - 1}.parquet"
+                pathlib.Path(kept).write_bytes(path.read_bytes())
+                print(f"{kept}: {name}; {sentences}; {options}")
+    for name, count in sorted(counts.items()):
+        print(f"{count:6} {name}")
+    return any(name.startswith("WRONG") for name in counts)
 
 
 if __name__ == "__main__":

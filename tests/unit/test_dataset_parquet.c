@@ -204,11 +204,110 @@ static void test_text_column_gives_the_same_texts(void **context)
     }
 }
 
+/* A list of strings is one text, as JSON; below a struct that is null it is null. */
+static void test_lists_of_strings_are_texts(void **context)
+{
+    static const char want[] = "[\"a\", null]|[]|-|[\"b\"]|";
+    struct ss__buf got = join_texts(OWN "/large-list.parquet", "tags");
+    (void)context;
+    assert_int_equal(got.n_bytes, sizeof want - 1);
+    assert_memory_equal(got.data, want, sizeof want - 1);
+    ss__buf_release(&got);
+}
+
+/* ---- random files: texts, and all columns carried along ---- */
+
+static void compare_text(const struct ss_row *row, const json_t *want)
+{
+    if (json_is_array(want)) {
+        json_t *got = json_loadb(row->text.data, row->text.n_bytes, JSON_ALLOW_NUL, NULL);
+        assert_true(json_equal(got, want));
+        json_decref(got);
+        return;
+    }
+    assert_int_equal(row->kind == SS_ROW_NULL, json_is_null(want));
+    assert_int_equal(row->text.n_bytes, json_string_length(want));
+    if (row->text.n_bytes > 0) {
+        assert_memory_equal(row->text.data, json_string_value(want), row->text.n_bytes);
+    }
+}
+
+static bool compare_kept(const struct ss_row *row, const json_t *want)
+{
+    json_t *got = json_loadb(row->kept.data, row->kept.n_bytes, JSON_ALLOW_NUL, NULL);
+    const bool is_equal = json_equal(got, want);
+    if (!is_equal) {
+        print_message("row %llu: %.*s\n", (unsigned long long)row->id, (int)row->kept.n_bytes,
+                      row->kept.data);
+    }
+    json_decref(got);
+    return is_equal;
+}
+
+/* The first line of `expected` names the text column and all columns; each other is a row. */
+static void compare_kept_rows(const char *path, struct expected *expected)
+{
+    size_t n = 0;
+    ss_err err = {.message = ""};
+    struct ss_row row;
+    bool has_row = false;
+    ss_dataset *dataset = NULL;
+    const char *line = next_line(expected, &n);
+    json_t *names = json_loadb(line, n, 0, NULL);
+    const struct ss_dataset_options options = {
+        .text_column = json_string_value(json_object_get(names, "text")),
+        .keep = json_string_value(json_object_get(names, "keep"))};
+    if (ss_dataset_open(&path, 1, &options, &dataset, &err) != SS_OK) {
+        fail_msg("%s", err.message);
+    }
+    for (line = next_line(expected, &n); line != NULL; line = next_line(expected, &n)) {
+        json_t *want = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
+        assert_int_equal(ss_dataset_next(dataset, &row, &has_row, &err), SS_OK);
+        assert_true(has_row);
+        compare_text(&row, json_object_get(want, "text"));
+        if (!compare_kept(&row, json_object_get(want, "kept"))) {
+            fail_msg("%s: want %.*s", path, (int)n, line);
+        }
+        json_decref(want);
+    }
+    assert_int_equal(ss_dataset_next(dataset, &row, &has_row, &err), SS_OK);
+    assert_false(has_row);
+    ss_dataset_close(dataset);
+    json_decref(names);
+}
+
+static void test_random_files_equal_pyarrow(void **context)
+{
+    char **names = NULL;
+    size_t n = 0, n_files = 0;
+    (void)context;
+    assert_int_equal(ss__list_folder(OWN "/random", &names, &n, NULL), SS_OK);
+    for (size_t i = 0; i < n; i++) {
+        char path[512], rows[512];
+        struct expected expected = {.at = 0};
+        const char *dot = strstr(names[i], ".kept.jsonl");
+        if (dot == NULL) {
+            continue;
+        }
+        const int n_name = (int)(dot - names[i]);
+        snprintf(path, sizeof path, "%s/random/%.*s.parquet", OWN, n_name, names[i]);
+        snprintf(rows, sizeof rows, "%s/random/%.*s.jsonl", OWN, n_name, names[i]);
+        assert_rows_equal(path, rows);
+        snprintf(rows, sizeof rows, "%s/random/%s", OWN, names[i]);
+        assert_int_equal(ss__file_read(rows, 1 << 20, &expected.text, NULL), SS_OK);
+        compare_kept_rows(path, &expected);
+        ss__buf_release(&expected.text);
+        n_files++;
+    }
+    ss__list_release(names, n);
+    assert_true(n_files >= 20);
+}
+
 static void test_refused_columns_are_named(void **context)
 {
     static const struct {
         const char *column, *part;
-    } cases[] = {{"tags", "column 'tags' is of type list of strings"},
+    } cases[] = {{"deep", "column 'deep' is of type list"},
                  {"count", "column 'count' is of type int32"},
                  {"map", "column 'map' is of type map"},
                  {"entries", "column 'entries' is of type list"},
@@ -352,6 +451,55 @@ static void test_faults_have_sentences(void **context)
     }
 }
 
+/* Packed groups of eight 2-bit values: one may lack padding at the end of its last group, but
+ * no group may be missing, even if its values are not asked for. */
+static void test_packed_groups_must_be_there(void **context)
+{
+    static const struct {
+        const char *data;
+        size_t n_bytes, n_values;
+    } cases[] = {{"\x03\xE4\x1B", 3, 8},      {"\x03\xE4", 2, 4},
+                 {"\x05\xE4\x1B\xE4", 4, 12}, {"\x05\xE4\x1B", 3, 0},
+                 {"\x23\xE4\x1B\xE4", 4, 0},  {"\x03", 1, 0}};
+    (void)context;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ss__runs runs;
+        uint32_t value = 0;
+        size_t n = 0;
+        ss__runs_init(&runs, (const uint8_t *)cases[i].data, cases[i].n_bytes, 2);
+        while (ss__runs_next(&runs, &value)) {
+            n++;
+        }
+        assert_int_equal(n, cases[i].n_values);
+    }
+}
+
+/* The header of a page without nulls: 15 VALUES 15 NULLS 15 ROWS. Columns of numbers are not
+ * read. */
+static void test_counts_of_a_page_must_fit(void **context)
+{
+    size_t n_bytes = 0, n_refused = 0;
+    uint8_t *data = copy_file(OWN "/none-plain-v2.parquet", &n_bytes);
+    (void)context;
+    for (size_t at = 4; at + 6 < n_bytes; at++) {
+        const uint8_t *head = data + at;
+        if (head[0] != 0x15 || head[2] != 0x15 || head[3] != 0 || head[4] != 0x15 ||
+            head[5] != head[1]) {
+            continue;
+        }
+        for (size_t i = at + 3; i <= at + 5; i += 2) {
+            const uint8_t old = data[i];
+            ss_err err = {.message = ""};
+            data[i] = 0x7E; /* 63 */
+            (void)!ss__parquet_check_bytes("t", data, n_bytes, &err);
+            n_refused += strstr(err.message, "claims more rows or nulls than it has") != NULL;
+            data[i] = old;
+        }
+    }
+    ss__free(data);
+    assert_true(n_refused >= 2);
+}
+
 /* ---- the shared corpus ---- */
 
 struct manifest_line {
@@ -439,11 +587,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_files_equal_pyarrow),
         cmocka_unit_test(test_text_column_gives_the_same_texts),
+        cmocka_unit_test(test_lists_of_strings_are_texts),
+        cmocka_unit_test(test_random_files_equal_pyarrow),
         cmocka_unit_test(test_refused_columns_are_named),
         cmocka_unit_test(test_shared_texts_cost_no_time),
         cmocka_unit_test(test_damage_is_refused_or_read),
         cmocka_unit_test(test_checksums_catch_flipped_bits),
         cmocka_unit_test(test_faults_have_sentences),
+        cmocka_unit_test(test_packed_groups_must_be_there),
+        cmocka_unit_test(test_counts_of_a_page_must_fit),
         cmocka_unit_test(test_corpus),
         cmocka_unit_test(test_memory_stayed_small),
     };
