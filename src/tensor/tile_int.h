@@ -1,8 +1,5 @@
-/* Steps of whole numbers for tile.inc, by the instructions that a file names:
- *
- *   int16   pairs of 16-bit numbers, both within ±8191: exact products, exact sums of two
- *   int8    fours of unsigned inputs and signed weights; how far they may go depends on the
- *           instruction, see matrix.c */
+/* What tile.inc is told where sums are whole numbers: words of 16-bit pairs (both within ±8191)
+ * or of fours of bytes (unsigned inputs, signed weights). matrix.c says how far they may go. */
 #ifndef SS_TENSOR_TILE_INT_H
 #define SS_TENSOR_TILE_INT_H
 
