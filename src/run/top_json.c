@@ -220,10 +220,10 @@ static ss_status check_feature(const struct scan *scan, const struct ss_run *run
                                ss_err *err)
 {
     const struct ss_feature *feature = &run->features[f];
-    const struct ss_top_text *tops = run->tops + run->top_offsets[f];
-    bool falls = feature->n_top == 0 || tops[0].activation == feature->max_activation;
-    for (size_t i = 1; i < feature->n_top; i++) {
-        falls = falls && tops[i].activation <= tops[i - 1].activation;
+    const size_t first = run->top_offsets[f];
+    bool falls = feature->n_top == 0 || run->tops[first].activation == feature->max_activation;
+    for (size_t i = first + 1; i < first + feature->n_top; i++) {
+        falls = falls && run->tops[i].activation <= run->tops[i - 1].activation;
     }
     if (!falls || feature->n_top > run->info.top_k || feature->n_top > feature->n_fires ||
         (feature->n_top == 0) != feature->dead) {

@@ -206,6 +206,21 @@ static void top_json_is_read_back(void **state)
     release_lists(&lists);
 }
 
+static void a_list_without_texts_is_read_back(void **state)
+{
+    (void)state;
+    char *path = path_of("top.json");
+    ss_run *run = ss__alloc(1, sizeof *run);
+    run->info = (struct ss_run_info){.n_features = 1, .top_k = 10};
+    run->features = ss__alloc(1, sizeof *run->features);
+    run->features[0].dead = true;
+    assert_int_equal(ss__file_write(path, "[[]]", 4, NULL), SS_OK);
+    assert_int_equal(ss__top_json_read(run, path, NULL), SS_OK);
+    assert_int_equal(run->features[0].n_top, 0);
+    ss_run_free(run);
+    unlink(path);
+}
+
 static void damaged_top_json_is_refused(void **state)
 {
     (void)state;
@@ -323,6 +338,7 @@ int main(void)
         cmocka_unit_test(full_disk_is_told),
         cmocka_unit_test(top_json_is_pythons),
         cmocka_unit_test(top_json_is_read_back),
+        cmocka_unit_test(a_list_without_texts_is_read_back),
         cmocka_unit_test(damaged_top_json_is_refused),
         cmocka_unit_test(features_csv_is_read_back),
         cmocka_unit_test(json_is_pretty),
