@@ -140,9 +140,9 @@ static void take_above(const struct ss_sae *sae, size_t feature, float value,
                        struct found *found)
 {
     const float floor = sae->floors[feature];
-    const float kept =
-        sae->gains == NULL ? value : value * sae->gains[feature] + sae->shifts[feature];
-    if (value > floor && kept > 0) {
+    const bool has_gain = sae->gains != NULL;
+    const float kept = has_gain ? value * sae->gains[feature] + sae->shifts[feature] : value;
+    if (value > floor && (kept > 0 || !has_gain)) {
         found->features[found->n] = (uint32_t)feature;
         found->values[found->n++] = kept;
     }
