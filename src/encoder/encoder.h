@@ -17,6 +17,17 @@ SS_MUST_USE ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *wo
                                           const struct ss__tokens *tokens, float *out,
                                           ss_err *err);
 
+/* How far an embedding may be from that at SS_PRECISION_HIGHEST, as a part of its length; 0
+ * where it is the same. Stated for SS_PRECISION_HIGH only; 0 for levels that state nothing. */
+double ss__encoder_error(const ss_encoder *encoder);
+
+/* The same encoder at SS_PRECISION_HIGHEST. Only its layers are its own, packed anew from the
+ * weights that `encoder` has open; it borrows the rest and goes first. Gives *out
+ * (ss__encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss__encoder_twin(const ss_encoder *encoder, ss_encoder **out,
+                                       ss_err *err);
+void ss__encoder_twin_free(ss_encoder *twin); /* nullable */
+
 /* A good token budget for a batch of this encoder. */
 size_t ss__encoder_batch_tokens(const ss_encoder *encoder);
 

@@ -207,3 +207,8 @@ const char *ss__precision_numbers(ss_precision precision)
 {
     return ss__kernels()->of[precision]->name;
 }
+
+double ss__precision_error(ss_precision precision)
+{
+    return precision == SS_PRECISION_HIGH ? ss__kernels()->of[precision]->embedding_error : 0;
+}

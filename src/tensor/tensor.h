@@ -58,6 +58,10 @@ struct ss__matrix {
  * "bf16x3", "bf16". */
 const char *ss__precision_numbers(ss_precision precision);
 
+/* How far an embedding at SS_PRECISION_HIGH may be from that at SS_PRECISION_HIGHEST, as a part
+ * of its length; 0 where the two are the same. 0 for other precisions, which state no bound. */
+double ss__precision_error(ss_precision precision);
+
 /* Pack w, which stands as [N, K] row-major (`SS__OUT_BY_IN`, the layout of linear layers) or as
  * [K, N] row-major (`SS__IN_BY_OUT`). Rows n0 … of a taller matrix can be filled by several
  * calls, each with all K inputs of its outputs: ss__matrix_new makes an empty one,
@@ -68,6 +72,8 @@ SS_MUST_USE ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision pre
 void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
                      ss__layout layout);
 void ss__matrix_release(struct ss__matrix *matrix);
+/* |w| of every output, sums in double, of a matrix of SS_PRECISION_HIGHEST: lengths [N]. */
+void ss__matrix_lengths(const struct ss__matrix *matrix, float *lengths);
 
 typedef enum ss__activation {
     SS__ACT_NONE,

@@ -110,6 +110,8 @@ struct ss__multiplier {
     ss__tile_fn *const *tile;    /* [tile_rows]: for 1, 2, … rows */
     const struct ss__grid *grid; /* of whole numbers; else NULL */
     ss__pack_fn *pack;           /* of other numbers; else NULL */
+    double embedding_error;      /* at most, relative to what fp32 gives; 0: fp32 itself, or not
+                                    stated: numbers that no kernels use at `high` */
 };
 
 /* Words of n inputs. */

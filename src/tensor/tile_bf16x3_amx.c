@@ -37,4 +37,5 @@ const struct ss__multiplier SS__AMX_NAME(bf16x3) = {.name = "bf16x3",
                                                     .pad_words = 2 * SS__LANES,
                                                     .k_block = 192,
                                                     .tile = tiles,
-                                                    .pack = pack};
+                                                    .pack = pack,
+                                                    .embedding_error = 1.5e-5};

@@ -1,0 +1,38 @@
+/* An encoder a second time, at the highest precision: for the few texts whose embedding has to
+ * be nearer to exact arithmetic than the encoder's own level takes it. Layers are the only part
+ * that depends on the level; tables, pooling and modules are those of the first. */
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+double ss__encoder_error(const ss_encoder *encoder)
+{
+    return ss__precision_error(encoder->config.precision);
+}
+
+ss_status ss__encoder_twin(const ss_encoder *encoder, ss_encoder **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__binder binder = {0};
+    ss_encoder *twin = NULL;
+    *out = NULL;
+    SS_ALLOC(twin, 1);
+    *twin = *encoder;
+    twin->transformer.layers = NULL;
+    twin->config.precision = SS_PRECISION_HIGHEST;
+    SS_TRY(ss__binder_init(&binder, twin->weights, twin->config.family->prefixes, err));
+    SS_TRY(ss__layers_bind(&twin->transformer, &twin->config, &binder, err));
+    *out = twin;
+    twin = NULL;
+out:
+    ss__binder_release(&binder);
+    ss__encoder_twin_free(twin);
+    return status;
+}
+
+void ss__encoder_twin_free(ss_encoder *twin)
+{
+    if (twin != NULL) {
+        ss__layers_release(twin->transformer.layers, twin->config.n_layers);
+        ss__free(twin);
+    }
+}

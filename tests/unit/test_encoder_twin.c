@@ -1,0 +1,71 @@
+/* An encoder whose level is not the highest, and its twin: the twin's embeddings are, byte for
+ * byte, those of an encoder opened at the highest level. The level here is the one of the tile
+ * unit, over its emulation, which every machine has. */
+#include "tensor/tensor_priv.h"
+#include "unit/encoder_testing.h"
+
+#include "encoder/encoder.h"
+
+static const char *const models[] = {"mpnet-mean",     "bert-dense",       "distilbert-half",
+                                     "modernbert-new", "nomic-neighbours", "roberta-files"};
+enum { N_MODELS = sizeof models / sizeof models[0], N_TEXTS = 3 };
+
+static const char *const sentences[N_TEXTS] = {
+    "a star", "The mass of the black hole is not known well.", "gas & dust, gas & dust, 42"};
+
+static void use_emulated(void)
+{
+    static struct ss__kernels kernels;
+    kernels = *ss__kernels();
+    kernels.of[SS_PRECISION_HIGH] = &ss__bf16x3_emulated;
+    ss__kernels_set(&kernels);
+}
+
+static float *embed_all(const ss_encoder *encoder)
+{
+    struct ss_text texts[N_TEXTS];
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        texts[i] = (struct ss_text){sentences[i], strlen(sentences[i])};
+    }
+    return embed(encoder, 2, texts, N_TEXTS);
+}
+
+static void twin_is_the_encoder_at_highest(void **state)
+{
+    (void)state;
+    use_emulated();
+    for (size_t i = 0; i < N_MODELS; i++) {
+        char path[512];
+        struct ss_encoder_info info;
+        ss_encoder *twin = NULL;
+        ss_err err;
+        snprintf(path, sizeof path, "%s/encoder/%s", SS_TEST_DATA, models[i]);
+        ss_encoder *high = open_encoder(path, NULL);
+        ss_encoder *highest =
+            open_encoder(path, &(struct ss_encoder_options){.precision = SS_PRECISION_HIGHEST});
+        assert_true(ss__encoder_error(high) == ss__bf16x3_emulated.embedding_error);
+        assert_true(ss__encoder_error(high) > 0 && ss__encoder_error(highest) == 0);
+        if (ss__encoder_twin(high, &twin, &err) != SS_OK) {
+            fail_msg("%s: %s", models[i], err.message);
+        }
+        ss_encoder_describe(twin, &info);
+        assert_string_equal(info.precision, "highest");
+        float *of_high = embed_all(high), *of_twin = embed_all(twin);
+        float *expected = embed_all(highest);
+        const size_t n_bytes = N_TEXTS * info.width * sizeof *expected;
+        assert_memory_equal(of_twin, expected, n_bytes);
+        assert_memory_not_equal(of_high, expected, n_bytes);
+        free(of_high);
+        free(of_twin);
+        free(expected);
+        ss__encoder_twin_free(twin);
+        ss_encoder_free(high);
+        ss_encoder_free(highest);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(twin_is_the_encoder_at_highest)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
