@@ -30,6 +30,38 @@ SS_MUST_USE ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const flo
                                      struct ss_sparse *out, struct ss__sae_counts *counts,
                                      ss_err *err);
 
+/* ---- rows whose embedding may be off (sae_margin.c) ---- */
+
+/* What embeddings that are off by a part `error` of their length at most mean for the features
+ * of an SAE, and scratch. The SAE is borrowed. Gives *out (ss__margins_free). Errors:
+ * SS_E_NOMEM. Threads: one call at a time. */
+struct ss__margins;
+SS_MUST_USE ss_status ss__margins_new(const ss_sae *sae, double error, struct ss__margins **out,
+                                      ss_err *err);
+void ss__margins_free(struct ss__margins *margins);
+/* Whether the SAE's rule lets rows be told apart; if not, every row is near. */
+bool ss__margins_decide(const struct ss__margins *margins);
+
+struct ss__near_rows {
+    const float *x; /* [n, width] */
+    size_t n;
+    bool *is_near;                 /* [n] */
+    struct ss__sae_counts *counts; /* nullable */
+};
+
+/* As ss_sae_encode. is_near becomes true for rows that could fire other features if their
+ * embedding were off by the error; `out` has the features of all others for certain, and
+ * `counts` is about those. */
+SS_MUST_USE ss_status ss__sae_encode_near(struct ss__margins *margins, ss_work *work,
+                                          const struct ss__near_rows *rows,
+                                          struct ss_sparse *out, ss_err *err);
+
+/* Encode the rows that are near again, from an x in which they are exact now, in place of what
+ * `out` has of them, adding to `counts`. */
+SS_MUST_USE ss_status ss__sae_encode_again(struct ss__margins *margins, ss_work *work,
+                                           const struct ss__near_rows *rows,
+                                           struct ss_sparse *out, ss_err *err);
+
 size_t ss__sae_n_files(const ss_sae *sae);
 const char *ss__sae_file(const ss_sae *sae, size_t index);
 

@@ -40,7 +40,8 @@ ss_status ss__sae_encode_batches(const struct ss_sae *sae, ss_work *work,
     out->offsets[0] = 0;
     for (size_t at = 0; at < n; at += batch_rows) {
         const size_t n_batch = ss__min_size(batch_rows, n - at);
-        const struct ss__rows batch = {rows->x + at * sae->width, n_batch, at};
+        const struct ss__rows batch = {
+            .x = rows->x + at * sae->width, .n = n_batch, .first = at};
         size_t n_kept = 0;
         SS_TRY(ss__sae_encode_part(sae, SS__SELECT_ABOVE, work, &batch, &part, NULL, err));
         if (ss__mul(sae->top_k, n_batch, &n_kept)) {

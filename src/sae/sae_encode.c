@@ -47,11 +47,12 @@ struct job {
     const float *x;     /* [N, D] to multiply */
     float *prepared;    /* where x is made, or NULL if it is `given` */
     size_t n_rows, block_rows, n_blocks, n_panels;
-    uint64_t first_row;   /* of the caller's rows, for messages */
-    float *tiles;         /* [threads, block_rows, PANEL_FEATURES] */
-    struct found *found;  /* [threads] */
-    struct piece *pieces; /* [n_panels, n_blocks] */
-    uint32_t *counts;     /* [n_panels, N] entries of a row in a piece */
+    uint64_t first_row;            /* of the caller's rows, for messages */
+    const struct ss__doubt *doubt; /* of rules by row, or NULL */
+    float *tiles;                  /* [threads, block_rows, PANEL_FEATURES] */
+    struct found *found;           /* [threads] */
+    struct piece *pieces;          /* [n_panels, n_blocks] */
+    uint32_t *counts;              /* [n_panels, N] entries of a row in a piece */
     struct ss_sparse *out;
 };
 
@@ -308,9 +309,9 @@ static void multiply_rows(const struct job *job, size_t first_row, size_t n_rows
 static bool apply_rule(const struct ss_sae *sae, struct ss__row *row, struct found *found)
 {
     memset(row->a, 0, sae->n_features * sizeof *row->a);
-    row->is_tied = false;
+    row->is_tied = row->is_near = false;
     ss__sae_row_rule(sae->kind)(sae, row);
-    found->n_tied_rows += row->is_tied;
+    found->n_tied_rows += row->is_tied && !row->is_near;
     return append_row(row->a, sae->n_features, found);
 }
 
@@ -327,6 +328,8 @@ static void encode_rule_block(void *context, size_t block, size_t worker)
         found->kept = ss__alloc(ss__sae_n_candidates(sae), sizeof *found->kept);
     }
     row.kept = found->kept;
+    row.lengths = job->doubt == NULL ? NULL : job->doubt->lengths;
+    row.size_lengths = job->doubt == NULL ? NULL : job->doubt->size_lengths;
     found->no_memory = found->no_memory || row.kept == NULL;
     job->pieces[block] = (struct piece){worker, found->n};
     for (size_t r = block * job->block_rows; r < end && !found->no_memory; r++) {
@@ -336,7 +339,11 @@ static void encode_rule_block(void *context, size_t block, size_t worker)
         }
         row.u = job->x + r * sae->width;
         row.h = h + place * stride;
+        row.reach = job->doubt == NULL ? 0 : job->doubt->reach[r];
         found->no_memory = !apply_rule(sae, &row, found);
+        if (job->doubt != NULL) {
+            job->doubt->is_near[r] = row.is_near;
+        }
         job->counts[r] = (uint32_t)(found->n - before);
     }
 }
@@ -511,6 +518,7 @@ ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection,
                       .given = rows->x,
                       .n_rows = n,
                       .first_row = rows->first,
+                      .doubt = rows->doubt,
                       .out = out};
     out->n_rows = 0;
     SS_GROW(out->offsets, out->n_rows_room, n + 1);

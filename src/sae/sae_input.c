@@ -43,6 +43,32 @@ static void scale_to_root_width(const float *x, size_t width, float *out)
     }
 }
 
+/* |du| is at most this times the relative error of x: a plain u is off as x is; a norm divides
+ * what is off and takes away the part of it that lies along u, so that it never grows. */
+double ss__sae_input_reach(const ss_sae *sae, const float *x)
+{
+    double sum = 0, squares = 0, spread = 0;
+    const double width = (double)sae->width;
+    for (size_t i = 0; i < sae->width; i++) {
+        sum += (double)x[i];
+        squares += (double)x[i] * (double)x[i];
+    }
+    for (size_t i = 0; i < sae->width; i++) {
+        const double off = (double)x[i] - sum / width;
+        spread += off * off;
+    }
+    switch (sae->input) {
+    case SS__INPUT_LAYER_NORM:
+        return sqrt(squares) / (sqrt(spread / (width - 1)) + (double)NORM_EPSILON);
+    case SS__INPUT_ROOT_WIDTH:
+        return sqrt(width);
+    case SS__INPUT_PLAIN:
+    case SS__N_SAE_INPUTS:
+    default:
+        return sqrt(squares);
+    }
+}
+
 void ss__sae_make_input(const struct ss_sae *sae, const float *x, float *out)
 {
     static void (*const makers[SS__N_SAE_INPUTS])(const float *, size_t, float *) = {

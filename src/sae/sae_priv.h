@@ -182,6 +182,10 @@ struct ss__row {
     float *residual;       /* [D] */
     struct ss__kept *kept; /* [ss__sae_n_candidates] */
     bool is_tied;          /* equal values decided what is kept */
+    /* Where u may be off, else 0 and NULL: |du|, and what it may do (struct ss__doubt). */
+    double reach;
+    const float *lengths, *size_lengths;
+    bool is_near;
 };
 typedef void ss__row_rule(const struct ss_sae *sae, struct ss__row *row);
 
@@ -195,11 +199,23 @@ size_t ss__sae_n_candidates(const struct ss_sae *sae);
 /* out [D] = input(x) - subtracted. */
 void ss__sae_make_input(const struct ss_sae *sae, const float *x, float *out);
 
+/* How far u may be off where x is, |du|, over the relative error of x. */
+double ss__sae_input_reach(const ss_sae *sae, const float *x);
+
 /* Rows of a call: x [n, D]; `first` is the number of the first, for messages. */
 struct ss__rows {
     const float *x;
     size_t n;
     uint64_t first;
+    const struct ss__doubt *doubt; /* for a selection by row: where u may be off; or NULL */
+};
+
+/* Rows whose u may be off, and how much that is. */
+struct ss__doubt {
+    const double *reach; /* [n] |du| at most */
+    const float *lengths,
+        *size_lengths; /* [L] |dh| / |du| at most, and of gated top-k's size */
+    bool *is_near;     /* [n] becomes true where another u may fire others */
 };
 
 /* Encode with a selection that may differ from the SAE's own. */

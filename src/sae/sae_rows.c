@@ -47,6 +47,52 @@ static struct ss__strongest find_candidates(const struct ss_sae *sae, struct ss_
     return strongest;
 }
 
+/* Whether u may be off: then rules look how near they come to other results. */
+static bool is_doubted(const struct ss__row *row)
+{
+    return row->reach > 0;
+}
+
+static double margin_of(const struct ss__row *row, size_t f)
+{
+    return row->reach * (double)row->lengths[f];
+}
+
+/* Whether one of h that is not among the n chosen, in rising order, might be larger than one of
+ * them; of h from `start` to `end`. */
+static bool may_change_places(const struct ss__row *row, const struct ss__kept *chosen,
+                              size_t n, size_t start, size_t end)
+{
+    double low = INFINITY, high = -INFINITY;
+    size_t next = 0;
+    for (size_t f = start; f < end; f++) {
+        if (next < n && chosen[next].id == f) {
+            low = fmin(low, (double)row->h[f] - margin_of(row, f));
+            next++;
+        } else {
+            high = fmax(high, (double)row->h[f] + margin_of(row, f));
+        }
+    }
+    return low <= high;
+}
+
+static bool may_be_0(double h, double margin)
+{
+    return margin > 0 && fabs(h) <= margin;
+}
+
+/* The largest of a group fires if it is above 0. */
+static bool is_near_group(const struct ss__row *row, size_t best, size_t start, size_t end)
+{
+    const struct ss__kept chosen = {row->h[best], best};
+    double high = -INFINITY;
+    for (size_t f = start; f < end; f++) {
+        high = fmax(high, (double)row->h[f] + margin_of(row, f));
+    }
+    return high > 0 && (may_be_0((double)row->h[best], margin_of(row, best)) ||
+                        may_change_places(row, &chosen, 1, start, end));
+}
+
 static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
 {
     const size_t n_group = sae->n_features / sae->top_k;
@@ -56,6 +102,7 @@ static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
             best = row->h[f] > row->h[best] ? f : best;
         }
         row->a[best] = row->h[best];
+        row->is_near |= is_doubted(row) && is_near_group(row, best, start, start + n_group);
     }
 }
 
@@ -67,7 +114,11 @@ static void encode_gated_topk(const struct ss_sae *sae, struct ss__row *row)
         const double gate = 1 / (1 + exp(-(double)gates.kept[i].value));
         const double size = dot(row->u, sae->magnitudes + f * sae->width, sae->width);
         row->a[f] = (float)(size * (double)sae->gains[f] * gate);
+        row->is_near |=
+            is_doubted(row) && may_be_0(size, row->reach * (double)row->size_lengths[f]);
     }
+    row->is_near |=
+        is_doubted(row) && may_change_places(row, gates.kept, gates.n, 0, sae->n_features);
 }
 
 /* The product of what is left with every feature's decoder. */
@@ -84,13 +135,30 @@ static size_t find_nearest(const struct ss_sae *sae, struct ss__row *row)
     return best;
 }
 
+/* Whether the choice of a step, or its end, might be another. */
+static bool is_near_step(const struct ss_sae *sae, const struct ss__row *row, size_t best)
+{
+    const struct ss__kept chosen = {row->h[best], best};
+    return may_be_0((double)row->h[best], margin_of(row, best)) ||
+           may_change_places(row, &chosen, 1, 0, sae->n_features);
+}
+
+/* What is off in r goes on as (I - d dᵀ) of it. */
+static double growth_of(const struct ss_sae *sae, size_t feature)
+{
+    const float *d = sae->decoder + feature * sae->width;
+    return fmax(1, fabs(1 - dot(d, d, sae->width)));
+}
+
 static void encode_pursuit(const struct ss_sae *sae, struct ss__row *row)
 {
+    const bool is_exact = !is_doubted(row);
     memcpy(row->residual, row->u, sae->width * sizeof *row->residual);
     for (size_t step = 0; step < sae->n_steps; step++) {
         const size_t best = find_nearest(sae, row);
         const float size = row->h[best];
         const bool is_new = row->a[best] == 0;
+        row->is_near |= !is_exact && is_near_step(sae, row, best);
         if (!(size > 0)) {
             return;
         }
@@ -99,6 +167,9 @@ static void encode_pursuit(const struct ss_sae *sae, struct ss__row *row)
             row->residual[i] -= size * sae->decoder[best * sae->width + i];
         }
         const double left = sqrt(dot(row->residual, row->residual, sae->width));
+        row->reach *= is_exact ? 1 : growth_of(sae, best);
+        row->is_near |= !is_exact && sae->residual_threshold > 0 &&
+                        fabs(left - sae->residual_threshold) <= row->reach;
         if ((!is_new && sae->stops_on_same_support) ||
             (sae->residual_threshold > 0 && left < sae->residual_threshold)) {
             return;
@@ -130,6 +201,7 @@ static void inhibit(const struct ss_sae *sae, struct ss__strongest *candidates, 
 static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
 {
     struct ss__strongest candidates = {0};
+    row->is_near = is_doubted(row); /* rounds that feed each other: nothing is certain */
     for (size_t f = 0; f < sae->n_features; f++) {
         row->h[f] = fmaxf(row->h[f], 0);
     }
