@@ -106,6 +106,9 @@ static void print_summary(const ss_run *run, const char *out_dir, bool colours)
     if (info.n_rows_repaired > 0) {
         printf(", %s with invalid UTF-8 replaced", cli_thousands(info.n_rows_repaired, number));
     }
+    if (info.n_rows_reembedded > 0) {
+        printf(", %s embedded again at highest", cli_thousands(info.n_rows_reembedded, number));
+    }
     const double seconds = info.seconds > 0 ? info.seconds : 1e-9;
     printf("\nTime           %.1f s, %s tokens/s\n", info.seconds,
            cli_thousands((uint64_t)((double)info.n_tokens / seconds), number));
@@ -143,15 +146,18 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
     printf("{\"schema\": 1, \"out\": ");
     cli_print_json(stdout, cli_text_of(out_dir));
     printf(", \"rows_read\": %llu, \"rows_used\": %llu, \"rows_skipped\": {\"null\": %llu, "
-           "\"empty\": %llu, \"blank\": %llu}, \"rows_repaired\": %llu, \"tokens\": %llu, "
+           "\"empty\": %llu, \"blank\": %llu}, \"rows_repaired\": %llu, \"rows_reembedded\": "
+           "%llu, "
+           "\"tokens\": %llu, "
            "\"seconds\": %.3f, \"features\": %zu, \"dead_features\": %zu, "
            "\"median_rate_pct\": %.9g, ",
            (unsigned long long)info.n_rows_read, (unsigned long long)info.n_rows_used,
            (unsigned long long)info.n_rows_skipped[SS_ROW_NULL],
            (unsigned long long)info.n_rows_skipped[SS_ROW_EMPTY],
            (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK],
-           (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_tokens,
-           info.seconds, info.n_features, info.n_dead, info.median_rate_pct);
+           (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_rows_reembedded,
+           (unsigned long long)info.n_tokens, info.seconds, info.n_features, info.n_dead,
+           info.median_rate_pct);
     print_json_features(run);
     puts("}");
 }

@@ -647,6 +647,8 @@ struct ss_run_info {
     uint64_t n_rows_read, n_rows_used;
     uint64_t n_rows_skipped[SS_N_ROW_KINDS]; /* by kind; [SS_ROW_TEXT] is 0 */
     uint64_t n_rows_repaired;
+    uint64_t
+        n_rows_reembedded; /* at `highest`: nearer to other features than `high` is exact */
     uint64_t n_tokens;
     double seconds;
     size_t n_features;

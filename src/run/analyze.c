@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "encoder/encoder.h"
+#include "run/again.h"
 #include "run/embeddings.h"
 #include "run/folder.h"
 #include "run/manifest.h"
@@ -31,6 +32,7 @@ struct analysis {
     struct ss__top *top;
     struct ss_sparse rows;
     struct ss__sae_counts sae_counts;
+    struct ss__again again;
     struct ss__pipeline_done done;
     struct recorder recorder;
     size_t width, top_k, batch_tokens;
@@ -96,7 +98,7 @@ static ss_status check_pair(struct analysis *analysis, ss_err *err)
 }
 
 /* Receives every batch of the pipeline. */
-static ss_status take_batch(void *user, const struct ss__batch *batch, const float *embeddings,
+static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
                             ss_err *err)
 {
     ss_status status = SS_OK;
@@ -105,11 +107,11 @@ static ss_status take_batch(void *user, const struct ss__batch *batch, const flo
         /* The caller lends the SAE as const, but its threshold is part of this analysis: it is
          * set once, before the SAE's first use. */
         ss_sae *sae = (ss_sae *)(uintptr_t)analysis->sae;
-        SS_TRY(ss__sae_calibrate(sae, analysis->work, embeddings, batch->n_rows, err));
+        SS_TRY(ss__again_calibrate(&analysis->again, sae, batch, embeddings, err));
         analysis->is_calibrating = false;
     }
-    SS_TRY(ss__sae_encode(analysis->sae, analysis->work, embeddings, batch->n_rows,
-                          &analysis->rows, &analysis->sae_counts, err));
+    SS_TRY(ss__again_encode(&analysis->again, batch, embeddings, &analysis->rows,
+                            &analysis->sae_counts, err));
     ss__fires_add(&analysis->fires, &analysis->rows);
     const struct ss__row_texts texts = {batch->texts, batch->has_notes ? batch->notes : NULL,
                                         batch->row_ids};
@@ -121,6 +123,20 @@ out:
     return status;
 }
 
+/* What was embedded again shows how far embeddings are off in truth. */
+static void check_errors(struct analysis *analysis)
+{
+    const struct ss__again *again = &analysis->again;
+    const struct ss_log log = recording_log(&analysis->recorder);
+    if (again->largest_error > again->error) {
+        ss__log(&log, SS_LEVEL_WARNING,
+                "an embedding at the precision high was off by %.2g of its length, and %.2g is "
+                "allowed for: some texts may fire other features than at highest "
+                "(--precision highest)",
+                again->largest_error, again->error);
+    }
+}
+
 static ss_status run_pipeline(struct analysis *analysis, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -128,7 +144,7 @@ static ss_status run_pipeline(struct analysis *analysis, ss_err *err)
     const uint64_t n_calibration = ss__sae_calibration_rows(analysis->sae);
     analysis->is_calibrating = n_calibration > 0;
     const struct ss__pipeline pipeline = {
-        .encoder = analysis->encoder,
+        .encoder = analysis->again.encoder,
         .dataset = analysis->dataset,
         .work = analysis->work,
         .batch_tokens = analysis->batch_tokens,
@@ -147,6 +163,7 @@ static ss_status run_pipeline(struct analysis *analysis, ss_err *err)
     SS_TRY(options->embeddings == NULL
                ? ss__pipeline_run(&pipeline, &analysis->done, err)
                : ss__embeddings_run(options->embeddings, &pipeline, &analysis->done, err));
+    check_errors(analysis);
     if (analysis->done.counts.n_used == 0) {
         SS_FAIL(SS_E_DATA,
                 "no row had text: %llu rows were read, %llu null, %llu empty, %llu blank",
@@ -204,6 +221,7 @@ static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err
         .n_rows_read = done->counts.n_read,
         .n_rows_used = done->counts.n_used,
         .n_rows_repaired = done->counts.n_repaired,
+        .n_rows_reembedded = analysis->again.n_rows,
         .n_tokens = done->n_tokens,
         .seconds = done->seconds,
         .top_k = analysis->top_k,
@@ -252,6 +270,8 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .run = run,
         .done = &analysis->done,
         .sae_counts = analysis->sae_counts,
+        .error_margin = analysis->again.error,
+        .largest_error = analysis->again.largest_error,
         .n_threads = ss_work_n_threads(analysis->work),
         .batch_tokens = analysis->batch_tokens,
         .warnings = analysis->recorder.sentences,
@@ -312,6 +332,9 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
     SS_TRY(ss__top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
                        &analysis->top, err));
     SS_TRY(ss_work_new(options->n_threads, &analysis->work, err));
+    SS_TRY(ss__again_init(&analysis->again,
+                          options->embeddings == NULL ? analysis->encoder : NULL, analysis->sae,
+                          analysis->work, err));
     if (options->out_dir != NULL) {
         SS_TRY(ss__folder_open(options->out_dir, options->force, folder, err));
     }
@@ -344,6 +367,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
 out:
     ss_run_free(run);
     ss__folder_abort(&folder);
+    ss__again_release(&analysis.again);
     ss_sparse_release(&analysis.rows);
     ss__fires_release(&analysis.fires);
     ss__top_free(analysis.top);

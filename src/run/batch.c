@@ -16,8 +16,7 @@ void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts 
     }
 }
 
-static ss_status append_tokens(struct ss__tokens *to, const struct ss__tokens *from,
-                               ss_err *err)
+ss_status ss__tokens_append(struct ss__tokens *to, const struct ss__tokens *from, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_before = ss__tokens_n_ids(to), n = ss__tokens_n_ids(from);
@@ -83,7 +82,7 @@ out:
 ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
                         const struct ss__tokens *tokens, ss_err *err)
 {
-    const ss_status status = append_tokens(&batch->tokens, tokens, err);
+    const ss_status status = ss__tokens_append(&batch->tokens, tokens, err);
     return status != SS_OK ? status : ss__batch_add_row(batch, row, err);
 }
 

@@ -45,6 +45,10 @@ struct ss__batch_limits {
 bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_limits *limits,
                         size_t n_tokens, size_t n_text_bytes);
 
+/* Append one text's tokens. */
+SS_MUST_USE ss_status ss__tokens_append(struct ss__tokens *to, const struct ss__tokens *from,
+                                        ss_err *err);
+
 /* A view of `n_texts` texts of a run of tokens from text `first`, whose offsets count from 0;
  * `offsets` [n_texts + 1] is written and belongs to the caller. */
 struct ss__tokens ss__tokens_slice(const struct ss__tokens *tokens, size_t first,

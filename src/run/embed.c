@@ -4,7 +4,7 @@
 #include "run/npy.h"
 #include "run/pipeline.h"
 
-static ss_status take_batch(void *user, const struct ss__batch *batch, const float *embeddings,
+static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
                             ss_err *err)
 {
     return ss__npy_add(user, embeddings, batch->n_rows, err);

@@ -140,6 +140,7 @@ ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err)
     ss__report_count(report, "rows used", info->n_rows_used);
     ss__report_count(report, "rows skipped", info->n_rows_read - info->n_rows_used);
     ss__report_count(report, "rows repaired", info->n_rows_repaired);
+    ss__report_count(report, "rows embedded again", info->n_rows_reembedded);
     ss__report_count(report, "tokens", info->n_tokens);
     ss__report_number(report, "seconds", info->seconds);
     ss__report_count(report, "features", info->n_features);

@@ -235,6 +235,9 @@ static void put_work(struct ss__json_writer *writer, const struct ss__manifest *
     ss__put_text(writer, "precision", encoder.precision);
     ss__put_text(writer, "numbers", encoder.numbers);
     ss__put_text(writer, "kernels", encoder.kernels);
+    ss__put_count(writer, "n_reembedded", info->n_rows_reembedded);
+    ss__put_number(writer, "error_margin", manifest->error_margin);
+    ss__put_number(writer, "largest_error", manifest->largest_error);
     ss__put_open(writer, "timings", '{');
     ss__put_number(writer, "seconds", info->seconds);
     ss__put_number(writer, "seconds_waiting_for_rows", manifest->done->seconds_waiting);

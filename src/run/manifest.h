@@ -16,6 +16,7 @@ struct ss__manifest {
     const struct ss_run *run;
     const struct ss__pipeline_done *done;
     struct ss__sae_counts sae_counts;
+    double error_margin, largest_error; /* of embeddings; see struct ss__again */
     size_t n_threads, batch_tokens;
     const char *const *warnings; /* [n_warnings] */
     size_t n_warnings;

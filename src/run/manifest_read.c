@@ -78,6 +78,7 @@ static ss_status read_counts(struct ss_run *run, const char *file, const json_t 
     ss_status status = SS_OK;
     const json_t *object = NULL, *timings = NULL;
     struct ss_run_info *info = &run->info;
+    size_t n_reembedded = 0;
     SS_TRY(need_object(file, root, "rows", &object, err));
     SS_TRY(need_count(file, object, "read", &info->n_rows_read, err));
     SS_TRY(need_count(file, object, "used", &info->n_rows_used, err));
@@ -87,6 +88,8 @@ static ss_status read_counts(struct ss_run *run, const char *file, const json_t 
     SS_TRY(need_count(file, object, "empty", &info->n_rows_skipped[SS_ROW_EMPTY], err));
     SS_TRY(need_count(file, object, "blank", &info->n_rows_skipped[SS_ROW_BLANK], err));
     SS_TRY(need_count(file, root, "tokens", &info->n_tokens, err));
+    SS_TRY(ss__json_size(file, root, "n_reembedded", &n_reembedded, err)); /* 0 in older runs */
+    info->n_rows_reembedded = n_reembedded;
     SS_TRY(need_object(file, root, "timings", &timings, err));
     SS_TRY(ss__json_number(file, timings, "seconds", &info->seconds, err));
     uint64_t n_accounted = info->n_rows_used;

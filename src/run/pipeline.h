@@ -19,9 +19,9 @@ struct ss__pipeline {
     struct ss_log log;
     struct ss_watch watch;
 
-    /* Receives every batch in order with its embeddings [n_rows, width]; a failure ends the
-     * work. */
-    ss_status (*take)(void *user, const struct ss__batch *batch, const float *embeddings,
+    /* Receives every batch in order with its embeddings [n_rows, width], which it may change; a
+     * failure ends the work. */
+    ss_status (*take)(void *user, const struct ss__batch *batch, float *embeddings,
                       ss_err *err);
     void *user;
 };

@@ -62,6 +62,13 @@ SS_MUST_USE ss_status ss__sae_encode_again(struct ss__margins *margins, ss_work 
                                            const struct ss__near_rows *rows,
                                            struct ss_sparse *out, ss_err *err);
 
+/* Find the rows whose exact embeddings ss__sae_calibrate needs for the threshold that it would
+ * find with all of them exact. The SAE is the margins' own; nothing is calibrated after.
+ * Errors: those of ss__sae_calibrate. */
+SS_MUST_USE ss_status ss__sae_calibrate_near(struct ss__margins *margins, ss_sae *sae,
+                                             ss_work *work, const struct ss__near_rows *rows,
+                                             ss_err *err);
+
 size_t ss__sae_n_files(const ss_sae *sae);
 const char *ss__sae_file(const ss_sae *sae, size_t index);
 

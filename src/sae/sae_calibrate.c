@@ -45,9 +45,8 @@ ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n
     }
     SS_ALLOC(strongest.kept, strongest.k);
     for (size_t at = 0; at < n; at += ROWS_AT_ONCE) {
-        const struct ss__rows part = {.x = x + at * sae->width,
-                                      .n = ss__min_size(ROWS_AT_ONCE, n - at),
-                                      .first = at};
+        const struct ss__rows part = {
+            .x = x + at * sae->width, .n = ss__min_size(ROWS_AT_ONCE, n - at), .first = at};
         SS_TRY(ss__sae_encode_part(sae, SS__SELECT_ABOVE, work, &part, &rows, NULL, err));
         for (size_t i = 0; i < rows.offsets[rows.n_rows]; i++) {
             ss__strongest_offer(&strongest, rows.values[i], 0);

@@ -11,27 +11,14 @@
  * near. That is then looked at pair by pair, and what does not belong to the result is taken
  * out. Rules by row look for themselves (sae_rows.c). */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "sae/sae_priv.h"
+#include "sae/sae_margin.h"
 
-enum { MORE_THAN_K = 8 };
+enum { MORE_THAN_K = 8, ROWS_AT_ONCE = 64 };
 
 static const double SPREAD = 4.5;
-
-struct ss__margins {
-    const ss_sae *sae;
-    double error;                  /* of embeddings, relative */
-    float *lengths, *size_lengths; /* [L]: a row's margin of f is its reach times lengths[f] */
-    double most_length;
-    float *floors; /* [L] lowered */
-    double *reach; /* [N] |du| */
-    float *sorted; /* values of a row, or of a batch */
-    size_t n_reach_room, n_sorted_room;
-    struct ss_sparse part, merged;
-};
 
 /* ---- making margins ---- */
 
@@ -97,14 +84,6 @@ bool ss__margins_decide(const struct ss__margins *margins)
 
 /* ---- the lowered floors ---- */
 
-/* Where a feature begins to fire: at its floor, or where its gain makes a positive value. */
-static double firing_floor(const ss_sae *sae, size_t f)
-{
-    const double floor = (double)sae->floors[f];
-    return sae->gains == NULL ? floor
-                              : fmax(floor, -(double)sae->shifts[f] / (double)sae->gains[f]);
-}
-
 /* Margins of the row with the longest reach, on all floors; pairs that are counted as
  * borderline pass as well. */
 static void lower_floors(struct ss__margins *m, double most_reach)
@@ -136,220 +115,6 @@ out:
     return status;
 }
 
-/* ---- looking at pairs ---- */
-
-/* Rows of the copy, from which what belongs to the result is kept in place. */
-struct sifting {
-    struct ss__margins *margins;
-    struct ss_sparse *rows;
-    bool *is_near;
-    struct ss__sae_counts *counts; /* nullable */
-    size_t from, to;               /* the next entry to look at, and where the next one goes */
-};
-
-static double margin_of(const struct sifting *s, size_t r, uint32_t f)
-{
-    return s->margins->reach[r] * (double)s->margins->lengths[f];
-}
-
-/* What h becomes, 0 where it does not fire. */
-static float activation_of(const ss_sae *sae, size_t f, float h)
-{
-    const float a = sae->gains == NULL ? h : h * sae->gains[f] + sae->shifts[f];
-    return h > sae->floors[f] && a > 0 ? a : 0;
-}
-
-static bool is_borderline(const ss_sae *sae, size_t f, float h)
-{
-    const float floor = sae->floors[f];
-    return floor != 0 && h >= sae->nearest[f] &&
-           h <= nextafterf(nextafterf(floor, INFINITY), INFINITY);
-}
-
-static void keep(struct sifting *s, uint32_t f, float a)
-{
-    s->rows->features[s->to] = f;
-    s->rows->values[s->to++] = a;
-}
-
-/* ---- all above their floors ---- */
-
-/* A margin of 0 is that of weights of 0, whose h is the same whatever the embedding. */
-static bool is_near_floor(const struct sifting *s, size_t r, uint32_t f, float h)
-{
-    const double margin = margin_of(s, r, f);
-    return margin > 0 && fabs((double)h - firing_floor(s->margins->sae, f)) <= margin;
-}
-
-static void sift_above(struct sifting *s)
-{
-    const ss_sae *sae = s->margins->sae;
-    for (size_t r = 0; r < s->rows->n_rows; r++) {
-        const size_t end = s->rows->offsets[r + 1];
-        uint64_t n_borderline = 0;
-        s->is_near[r] = false;
-        for (; s->from < end; s->from++) {
-            const uint32_t f = s->rows->features[s->from];
-            const float h = s->rows->values[s->from], a = activation_of(sae, f, h);
-            s->is_near[r] |= is_near_floor(s, r, f, h);
-            n_borderline += is_borderline(sae, f, h);
-            if (a > 0) {
-                keep(s, f, a);
-            }
-        }
-        if (s->counts != NULL && !s->is_near[r]) {
-            s->counts->n_borderline_pairs += n_borderline;
-        }
-        s->rows->offsets[r + 1] = s->to;
-    }
-}
-
-/* ---- the k largest ---- */
-
-/* Rows of whose values the k largest are kept, one row or a batch. */
-struct field {
-    size_t first, end, k;
-    bool has_more; /* the copy let go of values, no larger than the least here */
-};
-
-/* Where the k largest end: values of `least`, of which the first n_equal are kept. What is kept
- * is no lower than `low` at worst, what is not no higher than `high`. */
-struct border {
-    size_t n_kept, n_equal;
-    float least;
-    double low, high;
-};
-
-static int compare_values(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x < y) - (x > y);
-}
-
-static ss_status find_border(const struct sifting *s, const struct field *field,
-                             struct border *border, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__margins *m = s->margins;
-    const size_t end = s->rows->offsets[field->end];
-    size_t n = 0;
-    SS_GROW(m->sorted, m->n_sorted_room, end - s->from);
-    for (size_t i = s->from; i < end; i++) {
-        m->sorted[n] = s->rows->values[i];
-        n += s->rows->values[i] > m->sae->floors[s->rows->features[i]];
-    }
-    *border = (struct border){.n_kept = n, .n_equal = SIZE_MAX, .least = -INFINITY};
-    if (n > field->k) {
-        qsort(m->sorted, n, sizeof *m->sorted, compare_values);
-        *border = (struct border){.n_kept = field->k, .least = m->sorted[field->k - 1]};
-        for (size_t i = 0; i < field->k; i++) {
-            border->n_equal += m->sorted[i] == border->least;
-        }
-    }
-out:
-    return status;
-}
-
-/* Whether the next value is kept; asked in their order. */
-static bool takes(const struct sifting *s, struct border *border, uint32_t f, float h)
-{
-    if (!(h > s->margins->sae->floors[f]) || h < border->least ||
-        (h == border->least && border->n_equal == 0)) {
-        return false;
-    }
-    border->n_equal -= h == border->least;
-    return true;
-}
-
-static void bound(const struct sifting *s, const struct field *field, struct border *border)
-{
-    struct border at = *border;
-    double least = INFINITY;
-    border->low = INFINITY;
-    border->high = -INFINITY;
-    for (size_t r = field->first, i = s->from; r < field->end; r++) {
-        for (; i < s->rows->offsets[r + 1]; i++) {
-            const uint32_t f = s->rows->features[i];
-            const float h = s->rows->values[i];
-            const double margin = margin_of(s, r, f);
-            least = fmin(least, (double)h);
-            if (takes(s, &at, f, h)) {
-                border->low = fmin(border->low, (double)h - margin);
-            } else if ((double)h + margin > (double)s->margins->sae->floors[f]) {
-                border->high = fmax(border->high, (double)h + margin);
-            }
-        }
-    }
-    if (field->has_more) {
-        border->high = fmax(border->high,
-                            least + s->margins->reach[field->first] * s->margins->most_length);
-    }
-}
-
-struct pair {
-    uint32_t feature;
-    bool is_kept;
-    double h, margin;
-};
-
-/* Whether another embedding could change what becomes of a pair: near its floor, where that
- * decides, or between what is kept for certain and what is not. */
-static bool is_near_border(const struct sifting *s, const struct field *field,
-                           const struct border *border, const struct pair *pair)
-{
-    const double low = pair->h - pair->margin, high = pair->h + pair->margin;
-    const double floor = (double)s->margins->sae->floors[pair->feature];
-    if (!(pair->margin > 0) || !(high > floor)) {
-        return false;
-    }
-    return pair->is_kept && low <= floor ? true
-           : border->n_kept < field->k   ? !pair->is_kept
-                                         : low <= border->high && high >= border->low;
-}
-
-static ss_status sift_field(struct sifting *s, const struct field *field, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct border border = {0};
-    SS_TRY(find_border(s, field, &border, err));
-    bound(s, field, &border);
-    for (size_t r = field->first; r < field->end; r++) {
-        s->is_near[r] = field->has_more && border.n_kept < field->k;
-        for (const size_t end = s->rows->offsets[r + 1]; s->from < end; s->from++) {
-            const uint32_t f = s->rows->features[s->from];
-            const float h = s->rows->values[s->from];
-            const bool is_kept = takes(s, &border, f, h);
-            const struct pair pair = {f, is_kept, (double)h, margin_of(s, r, f)};
-            s->is_near[r] |= is_near_border(s, field, &border, &pair);
-            if (is_kept) {
-                keep(s, f, h);
-            }
-        }
-        s->rows->offsets[r + 1] = s->to;
-    }
-out:
-    return status;
-}
-
-/* Rows by `n_each`, of which the k n_each largest values are kept; the copy gave n_most values
- * of a row at most. */
-static ss_status sift_fields(struct sifting *s, size_t n_each, size_t n_most, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const ss_sae *sae = s->margins->sae;
-    for (size_t r = 0; r < s->rows->n_rows; r += n_each) {
-        struct field field = {.first = r, .end = ss__min_size(r + n_each, s->rows->n_rows)};
-        if (!ss__mul(sae->top_k, field.end - field.first, &field.k)) {
-            field.k = SIZE_MAX;
-        }
-        field.has_more =
-            s->rows->offsets[r + 1] - s->from == n_most && n_most < sae->n_features;
-        SS_TRY(sift_field(s, &field, err));
-    }
-out:
-    return status;
-}
-
 /* ---- the whole ---- */
 
 static ss_status start(struct ss_sparse *out, size_t n, ss_err *err)
@@ -371,17 +136,17 @@ static ss_status encode_wide(struct ss__margins *m, ss_work *work,
     const ss_sae *sae = m->sae;
     const bool is_row = sae->selection == SS__SELECT_ROW_TOPK;
     const struct ss__rows all = {.x = rows->x, .n = rows->n};
-    struct sifting s = {
+    struct ss__sifting s = {
         .margins = m, .rows = out, .is_near = rows->is_near, .counts = rows->counts};
     SS_TRY(widen(m, rows->x, rows->n, &wide, err));
     SS_TRY(ss__sae_encode_part(&wide, is_row ? SS__SELECT_ROW_TOPK : SS__SELECT_ABOVE, work,
                                &all, out, NULL, err));
     if (sae->selection == SS__SELECT_ABOVE) {
-        sift_above(&s);
+        ss__sift_above(&s);
     } else if (is_row) {
-        SS_TRY(sift_fields(&s, 1, wide.top_k, err));
+        SS_TRY(ss__sift_largest(&s, 1, wide.top_k, err));
     } else {
-        SS_TRY(sift_fields(&s, sae->options.batch_rows, SIZE_MAX, err));
+        SS_TRY(ss__sift_largest(&s, sae->options.batch_rows, SIZE_MAX, err));
     }
 out:
     return status;
@@ -419,6 +184,87 @@ out:
     if (status != SS_OK) {
         out->n_rows = 0;
     }
+    return status;
+}
+
+/* ---- the rows that a threshold comes from ---- */
+
+/* Values of all features above 0, or a little below, of up to ROWS_AT_ONCE rows. */
+static ss_status encode_positive(struct ss__margins *m, ss_work *work,
+                                 const struct ss__rows *rows, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_sae wide;
+    SS_TRY(widen(m, rows->x, rows->n, &wide, err));
+    SS_TRY(start(&m->part, rows->n, err));
+    SS_TRY(ss__sae_encode_part(&wide, SS__SELECT_ABOVE, work, rows, &m->part, NULL, err));
+out:
+    return status;
+}
+
+/* The values beside a threshold, which decide it. */
+struct brink {
+    double threshold, above, below;
+    double most_margin;
+};
+
+static void find_brink(const struct ss__margins *m, const struct ss__rows *rows, bool *is_near,
+                       struct brink *brink)
+{
+    (void)is_near;
+    for (size_t r = 0; r < rows->n; r++) {
+        brink->most_margin = fmax(brink->most_margin, m->reach[r] * m->most_length);
+        for (size_t i = m->part.offsets[r]; i < m->part.offsets[r + 1]; i++) {
+            const double h = (double)m->part.values[i];
+            if (h > brink->threshold) {
+                brink->above = fmin(brink->above, h);
+            } else {
+                brink->below = fmax(brink->below, h);
+            }
+        }
+    }
+}
+
+/* A row that has a value which might be one of the two. */
+static void mark_at_brink(const struct ss__margins *m, const struct ss__rows *rows,
+                          bool *is_near, struct brink *brink)
+{
+    for (size_t r = 0; r < rows->n; r++) {
+        bool *near = &is_near[rows->first + r];
+        *near = false;
+        for (size_t i = m->part.offsets[r]; i < m->part.offsets[r + 1]; i++) {
+            const double h = (double)m->part.values[i];
+            const double margin =
+                m->reach[r] * (double)m->lengths[m->part.features[i]] + brink->most_margin;
+            *near |= h + margin >= brink->below && h - margin <= brink->above;
+        }
+    }
+}
+
+ss_status ss__sae_calibrate_near(struct ss__margins *margins, ss_sae *sae, ss_work *work,
+                                 const struct ss__near_rows *rows, ss_err *err)
+{
+    static void (*const passes[])(const struct ss__margins *, const struct ss__rows *, bool *,
+                                  struct brink *) = {find_brink, mark_at_brink};
+    ss_status status = SS_OK;
+    const uint64_t n_wanted = sae->options.calibration_rows;
+    struct brink brink = {.above = INFINITY};
+    SS_TRY(ss__sae_calibrate(sae, work, rows->x, rows->n, err));
+    brink.threshold = sae->options.batchtopk_threshold;
+    sae->options.batchtopk_threshold = NAN; /* to be found again */
+    sae->options.calibration_rows = n_wanted;
+    sae->calibrated = false;
+    SS_TRY(ss__sae_set_rule(sae, err));
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t at = 0; at < rows->n; at += ROWS_AT_ONCE) {
+            const struct ss__rows part = {.x = rows->x + at * sae->width,
+                                          .n = ss__min_size(ROWS_AT_ONCE, rows->n - at),
+                                          .first = at};
+            SS_TRY(encode_positive(margins, work, &part, err));
+            passes[pass](margins, &part, rows->is_near, &brink);
+        }
+    }
+out:
     return status;
 }
 

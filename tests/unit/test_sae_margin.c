@@ -231,10 +231,52 @@ static void other_embeddings_change_near_rows_only(void **state)
     }
 }
 
+static const struct ss_sae_options calibrated = {.batchtopk_rule = SS_BATCHTOPK_THRESHOLD,
+                                                 .batchtopk_threshold = NAN};
+
+/* The threshold that rows x give. */
+static double threshold_of(const struct bench *b, const float *x)
+{
+    ss_err err;
+    ss_sae *sae = NULL;
+    check(ss_sae_open(SS_TEST_DATA "/sae/good/batchtopk", &calibrated, &sae, &err), &err);
+    check(ss__sae_calibrate(sae, b->work, x, N_ROWS, &err), &err);
+    const double threshold = sae->options.batchtopk_threshold;
+    ss_sae_free(sae);
+    return threshold;
+}
+
+static void a_threshold_comes_from_exact_rows(void **state)
+{
+    (void)state;
+    struct bench b;
+    size_t n_other = 0;
+    ss_err err;
+    bench_init(&b, SS_TEST_DATA "/sae/good/batchtopk", &calibrated);
+    const double of_x = threshold_of(&b, b.x);
+    for (size_t t = 0; t < N_TRIES; t++) {
+        const struct ss__near_rows rows = {.x = b.x, .n = N_ROWS, .is_near = b.is_near};
+        make_exact(&b);
+        check(ss__sae_calibrate_near(b.margins, b.sae, b.work, &rows, &err), &err);
+        assert_int_not_equal(ss__sae_calibration_rows(b.sae), 0);
+        for (size_t r = 0; r < N_ROWS; r++) {
+            b.n_near += b.is_near[r];
+            memcpy(b.mixed + r * b.width, (b.is_near[r] ? b.exact : b.x) + r * b.width,
+                   b.width * sizeof *b.x);
+        }
+        const double expected = threshold_of(&b, b.exact);
+        assert_true(threshold_of(&b, b.mixed) == expected);
+        n_other += expected != of_x;
+    }
+    assert_true(n_other > N_TRIES / 2 && b.n_near < N_ROWS * N_TRIES / 2);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_embeddings_change_near_rows_only),
+        cmocka_unit_test(a_threshold_comes_from_exact_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
