@@ -443,7 +443,8 @@ SS_API void ss_sparse_release(struct ss_sparse *sparse);
  *          has no row-wise meaning
  * Ties     equal values at the k-th place: lower feature first
  * Threads  one call per `work` at a time
- * Cost     2 n width n_features flop; the dense [n, n_features] matrix is never formed */
+ * Cost     2 n width n_features flop; the dense [n, n_features] matrix is never formed, and a
+ *          call that is like one before, with the same `work` and `out`, allocates nothing */
 SS_API SS_MUST_USE ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, const float *x,
                                            size_t n, struct ss_sparse *out, ss_err *err);
 

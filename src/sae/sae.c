@@ -233,6 +233,7 @@ ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, b
     SS_TRY(read_place(sae, &place, err));
     SS_ALLOC(sae->floors, sae->n_features);
     SS_ALLOC(sae->nearest, sae->n_features);
+    SS_ALLOC(sae->farthest, sae->n_features);
     SS_TRY(ss__sae_set_rule(sae, err));
     *out = sae;
     sae = NULL;
@@ -256,7 +257,7 @@ void ss_sae_free(ss_sae *sae)
     float *const vectors[] = {
         sae->subtracted, sae->bias,       sae->thresholds,   sae->gate_bias, sae->log_gains,
         sae->gains,      sae->shifts,     sae->encoder_rows, sae->decoder,   sae->decoder_bias,
-        sae->skip,       sae->magnitudes, sae->floors,       sae->nearest};
+        sae->skip,       sae->magnitudes, sae->floors,       sae->nearest,   sae->farthest};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         ss__free(vectors[i]);
     }

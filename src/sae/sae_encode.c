@@ -1,378 +1,131 @@
-/* Embeddings to sparse activations.
- *
- * The product is made in tiles of some rows by some features, each in the scratch of a thread,
- * compared with its floors there and thrown away; what is kept is appended to the thread's
- * list. At the end the pieces of a row are put together in feature order. Which thread made a
- * tile does not show in the result.
- *
- * For a selection of the k largest of a row, one task goes through all features of its rows
- * with a list of the k strongest per row; for a rule by row, one task makes whole rows; else
- * every tile is a task. */
+/* Embeddings to sparse activations: a call is cut into parts, whose finds (sae_find.c) are put
+ * together row by row. No dense result, and no allocation in a call that is like one before. */
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "sae/sae_priv.h"
+#include "sae/sae_find.h"
 
-enum {
-    BLOCK_ROWS = 64,
-    PANEL_FEATURES = 4 * SS__PANEL,
-    RULE_ROWS = 16,
-    GROUP = 16,                      /* features looked at together */
-    MOST_STRONGEST_ENTRIES = 1 << 18 /* of one task's lists */
-};
-
-/* What a thread found: entries of its tiles, one tile after the other, each by row, then by
- * feature. */
-struct found {
-    uint32_t *features;
-    float *values;
-    size_t n, features_room, values_room;
-    struct ss__kept *kept; /* [block_rows, k] */
-    struct ss__strongest *strongest;
-    uint64_t n_tied_rows, n_borderline;
-    uint64_t bad_row; /* the first with a number that is not finite, else SS_NOWHERE */
-    bool no_memory;
-};
-
-struct piece {
-    size_t worker, start;
-};
+enum { PREPARED_ROWS = 16 }; /* of a task that does nothing else */
 
 struct job {
     const struct ss_sae *sae;
-    ss__selection selection;
-    const float *given; /* [N, D] as the caller gave it */
-    const float *x;     /* [N, D] to multiply */
-    float *prepared;    /* where x is made, or NULL if it is `given` */
-    size_t n_rows, block_rows, n_blocks, n_panels;
-    uint64_t first_row;            /* of the caller's rows, for messages */
-    const struct ss__doubt *doubt; /* of rules by row, or NULL */
-    float *tiles;                  /* [threads, block_rows, PANEL_FEATURES] */
-    struct found *found;           /* [threads] */
-    struct piece *pieces;          /* [n_panels, n_blocks] */
-    uint32_t *counts;              /* [n_panels, N] entries of a row in a piece */
+    const struct ss__finder *finder;
+    const struct ss__rows *rows;
+    struct ss__cut cut;
+    float *prepared;           /* [n, D] where several parts share rows; else [threads,
+                                  block_rows, D]; NULL: rows are multiplied as they come */
+    struct ss__list *lists;    /* [n_blocks, n_groups] */
+    size_t *n_found;           /* the same */
+    uint32_t *counts;          /* [n_groups, n]: finds of a row */
+    struct ss__tally *tallies; /* [threads] */
+    char *scratch;             /* [threads, scratch_bytes] */
+    size_t scratch_bytes;
     struct ss_sparse *out;
 };
 
-/* ---- preparing rows ---- */
-
-static bool is_finite_row(const float *x, size_t width)
+static bool shares_rows(const struct job *job)
 {
-    float zero = 0;
-    for (size_t i = 0; i < width; i++) {
-        zero += x[i] * 0.0F; /* NaN for NaN and infinity, and stays so */
-    }
-    return zero == 0;
+    return job->cut.n_groups > 1;
 }
 
-static void note_bad_row(struct found *found, size_t row)
+static size_t rows_of(const struct job *job, size_t block)
 {
-    found->bad_row = row < found->bad_row ? row : found->bad_row;
+    return ss__min_size(job->cut.block_rows, job->rows->n - block * job->cut.block_rows);
 }
 
-static void prepare_block(void *context, size_t index, size_t worker)
+static void note_row(uint64_t *first, uint64_t row)
 {
-    struct job *job = context;
-    const struct ss_sae *sae = job->sae;
-    const size_t width = sae->width;
-    const size_t first = index * job->block_rows;
-    const size_t end = ss__min_size(job->n_rows, first + job->block_rows);
-    for (size_t r = first; r < end; r++) {
-        const float *x = job->given + r * width;
-        if (!is_finite_row(x, width)) {
-            note_bad_row(&job->found[worker], r);
-            continue;
-        }
-        if (job->prepared == NULL) {
-            continue;
-        }
-        float *out = job->prepared + r * width;
-        ss__sae_make_input(sae, x, out);
-        if (!is_finite_row(out, width)) {
-            note_bad_row(&job->found[worker], r);
-        }
-    }
+    *first = row < *first ? row : *first;
 }
 
-/* ---- tiles ---- */
+/* ---- finding ---- */
 
-/* The tile of a block of rows and a panel of features, in the worker's scratch. */
-static const float *make_tile(const struct job *job, size_t block, size_t panel, size_t worker,
-                              size_t *n_rows, size_t *n_features)
+/* Rows as they are multiplied, made in `room` if they change. */
+static const float *prepare_rows(const struct job *job, size_t first, size_t n, float *room,
+                                 struct ss__tally *tally)
 {
-    const struct ss_sae *sae = job->sae;
-    const size_t first_row = block * job->block_rows;
-    const size_t first = panel * PANEL_FEATURES;
-    float *tile = job->tiles + worker * job->block_rows * PANEL_FEATURES;
-    *n_rows = ss__min_size(job->block_rows, job->n_rows - first_row);
-    *n_features = ss__min_size(PANEL_FEATURES, sae->n_features - first);
-    ss__linear_block(&sae->encoder, job->x + first_row * sae->width, *n_rows, first,
-                     *n_features, sae->bias == NULL ? NULL : sae->bias + first, tile,
-                     PANEL_FEATURES);
-    return tile;
+    const float *x = job->rows->x + first * job->sae->width;
+    const size_t n_good = ss__sae_prepare(job->sae, x, n, room);
+    if (n_good < n) {
+        note_row(&tally->bad_input, first + n_good);
+    }
+    return room == NULL ? x : room;
 }
 
-static bool make_room(struct found *found, size_t n)
+static void prepare_some(void *context, size_t index, size_t worker)
 {
-    void *features = found->features;
-    void *values = found->values;
-    const bool grown =
-        ss__grow(&features, &found->features_room, found->n + n, sizeof *found->features) &&
-        ss__grow(&values, &found->values_room, found->n + n, sizeof *found->values);
-    found->features = features;
-    found->values = values;
-    found->no_memory = found->no_memory || !grown;
-    return grown;
+    const struct job *job = context;
+    const size_t first = index * PREPARED_ROWS;
+    const size_t n = ss__min_size(PREPARED_ROWS, job->rows->n - first);
+    float *room = job->prepared == NULL ? NULL : job->prepared + first * job->sae->width;
+    (void)prepare_rows(job, first, n, room, &job->tallies[worker]);
 }
 
-/* Whether one of `GROUP` values reaches its limit: most groups hold nothing. */
-static bool any_reaches(const float *values, const float *limits)
+/* A block's rows as they are multiplied. */
+static const float *rows_at(const struct job *job, size_t block, size_t worker)
 {
-    unsigned any = 0;
-    for (size_t i = 0; i < GROUP; i++) {
-        any |= (unsigned)(values[i] >= limits[i]);
+    const size_t block_floats = job->cut.block_rows * job->sae->width;
+    if (shares_rows(job)) {
+        return (job->prepared == NULL ? job->rows->x : job->prepared) + block * block_floats;
     }
-    return any != 0;
+    return prepare_rows(job, block * job->cut.block_rows, rows_of(job, block),
+                        job->prepared == NULL ? NULL : job->prepared + worker * block_floats,
+                        &job->tallies[worker]);
 }
 
-static void take_above(const struct ss_sae *sae, size_t feature, float value,
-                       struct found *found)
+static void find_part(void *context, size_t index, size_t worker)
 {
-    const float floor = sae->floors[feature];
-    const bool has_gain = sae->gains != NULL;
-    const float kept = has_gain ? value * sae->gains[feature] + sae->shifts[feature] : value;
-    if (value > floor && (kept > 0 || !has_gain)) {
-        found->features[found->n] = (uint32_t)feature;
-        found->values[found->n++] = kept;
+    const struct job *job = context;
+    const struct ss__cut *cut = &job->cut;
+    const size_t block = index / cut->n_groups, group = index % cut->n_groups;
+    const size_t from = group * cut->group_outputs;
+    struct ss__part part = {
+        .sae = job->sae,
+        .x = rows_at(job, block, worker),
+        .first_row = block * cut->block_rows,
+        .n_rows = rows_of(job, block),
+        .doubt = job->rows->doubt,
+        .from = from,
+        .end = ss__min_size(from + cut->group_outputs, job->sae->n_features),
+        .list = &job->lists[index],
+        .counts = job->counts + group * job->rows->n + block * cut->block_rows,
+        .scratch = job->scratch + worker * job->scratch_bytes,
+        .tally = &job->tallies[worker]};
+    memset(part.counts, 0, part.n_rows * sizeof *part.counts);
+    if (job->tallies[worker].bad_input == SS_NOWHERE) { /* else there will be no result */
+        job->finder->find(&part);
     }
-    if (floor != 0 && value >= sae->nearest[feature] &&
-        value <= nextafterf(nextafterf(floor, INFINITY), INFINITY)) {
-        found->n_borderline++;
-    }
+    job->n_found[index] = part.n_found;
 }
 
-/* Append what one row of a tile keeps; its features begin at `first`. */
-static void scan_above(const struct ss_sae *sae, const float *values, size_t first, size_t n,
-                       struct found *found)
+static void find_all(struct job *job, ss_work *work)
 {
-    const float *limits = sae->nearest + first;
-    for (size_t at = 0; at < n; at += GROUP) {
-        const size_t end = ss__min_size(n, at + GROUP);
-        if (end == at + GROUP && !any_reaches(values + at, limits + at)) {
-            continue;
-        }
-        for (size_t i = at; i < end; i++) {
-            if (values[i] >= limits[i]) {
-                take_above(sae, first + i, values[i], found);
-            }
-        }
+    struct ss__pool *pool = ss__work_pool(work);
+    if (shares_rows(job)) {
+        ss__pool_run(pool, (job->rows->n + PREPARED_ROWS - 1) / PREPARED_ROWS, prepare_some,
+                     job);
     }
+    ss__pool_run(pool, job->cut.n_blocks * job->cut.n_groups, find_part, job);
 }
 
-static void encode_tile(void *context, size_t index, size_t worker)
-{
-    struct job *job = context;
-    struct found *found = &job->found[worker];
-    /* Neighbouring tasks share a panel, whose weights then stay in cache. */
-    const size_t panel = index / job->n_blocks;
-    const size_t block = index % job->n_blocks;
-    const size_t first_row = block * job->block_rows;
-    size_t n_rows = 0;
-    size_t n_features = 0;
-    const float *tile = make_tile(job, block, panel, worker, &n_rows, &n_features);
-    job->pieces[index] = (struct piece){worker, found->n};
-    for (size_t r = 0; r < n_rows; r++) {
-        const size_t before = found->n;
-        if (!make_room(found, n_features)) {
-            return;
-        }
-        scan_above(job->sae, tile + r * PANEL_FEATURES, panel * PANEL_FEATURES, n_features,
-                   found);
-        job->counts[panel * job->n_rows + first_row + r] = (uint32_t)(found->n - before);
-    }
-}
+/* ---- putting the finds together ---- */
 
-/* ---- the k largest of a row ---- */
-
-static void scan_strongest(const struct ss_sae *sae, const float *values, size_t first,
-                           size_t n, struct ss__strongest *strongest)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (values[i] > sae->floors[first + i]) {
-            ss__strongest_offer(strongest, values[i], first + i);
-        }
-    }
-}
-
-static bool make_strongest(const struct job *job, struct found *found)
-{
-    const size_t k = ss__min_size(job->sae->top_k, job->sae->n_features);
-    if (found->kept == NULL) {
-        found->kept = ss__alloc(job->block_rows * k, sizeof *found->kept);
-        found->strongest = ss__alloc(job->block_rows, sizeof *found->strongest);
-    }
-    if (found->kept == NULL || found->strongest == NULL) {
-        found->no_memory = true;
-        return false;
-    }
-    for (size_t r = 0; r < job->block_rows; r++) {
-        found->strongest[r] = (struct ss__strongest){.kept = found->kept + r * k, .k = k};
-    }
-    return true;
-}
-
-static void append_strongest(struct ss__strongest *strongest, struct found *found)
-{
-    found->n_tied_rows += ss__strongest_is_tied(strongest);
-    ss__strongest_sort_by_id(strongest);
-    for (size_t i = 0; i < strongest->n; i++) {
-        found->features[found->n] = (uint32_t)strongest->kept[i].id;
-        found->values[found->n++] = strongest->kept[i].value;
-    }
-}
-
-static void encode_row_block(void *context, size_t block, size_t worker)
-{
-    struct job *job = context;
-    struct found *found = &job->found[worker];
-    const size_t n_panels = (job->sae->n_features + PANEL_FEATURES - 1) / PANEL_FEATURES;
-    const size_t first_row = block * job->block_rows;
-    size_t n_rows = 0;
-    size_t n_features = 0;
-    if (!make_strongest(job, found)) {
-        return;
-    }
-    job->pieces[block] = (struct piece){worker, found->n};
-    for (size_t panel = 0; panel < n_panels; panel++) {
-        const float *tile = make_tile(job, block, panel, worker, &n_rows, &n_features);
-        for (size_t r = 0; r < n_rows; r++) {
-            scan_strongest(job->sae, tile + r * PANEL_FEATURES, panel * PANEL_FEATURES,
-                           n_features, &found->strongest[r]);
-        }
-    }
-    for (size_t r = 0; r < n_rows; r++) {
-        if (!make_room(found, found->strongest[r].n)) {
-            return;
-        }
-        job->counts[first_row + r] = (uint32_t)found->strongest[r].n;
-        append_strongest(&found->strongest[r], found);
-    }
-}
-
-/* ---- rules by row ---- */
-
-/* Rows whose products a rule finds made, so that weights are read once for all of them. */
-static size_t rule_rows(const struct ss_sae *sae)
-{
-    return ss__sae_rule_multiplies(sae->kind) ? 1 : RULE_ROWS;
-}
-
-/* Floats of a thread: h of those rows, a and the residual of one. */
-static size_t row_scratch_floats(const struct ss_sae *sae)
-{
-    return (rule_rows(sae) + 1) * ss__round_up(sae->n_features, 16) +
-           ss__round_up(sae->width, 16);
-}
-
-static bool append_row(const float *a, size_t n_features, struct found *found)
-{
-    for (size_t first = 0; first < n_features; first += PANEL_FEATURES) {
-        const size_t end = ss__min_size(n_features, first + PANEL_FEATURES);
-        if (!make_room(found, end - first)) {
-            return false;
-        }
-        for (size_t f = first; f < end; f++) {
-            if (a[f] > 0) {
-                found->features[found->n] = (uint32_t)f;
-                found->values[found->n++] = a[f];
-            }
-        }
-    }
-    return true;
-}
-
-/* h [n_rows, stride] of rows from `first_row` on. */
-static void multiply_rows(const struct job *job, size_t first_row, size_t n_rows, float *h,
-                          size_t stride)
-{
-    const struct ss_sae *sae = job->sae;
-    const float *x = job->x + first_row * sae->width;
-    for (size_t first = 0; first < sae->n_features; first += PANEL_FEATURES) {
-        const size_t n = ss__min_size(PANEL_FEATURES, sae->n_features - first);
-        ss__linear_block(&sae->encoder, x, n_rows, first, n,
-                         sae->bias == NULL ? NULL : sae->bias + first, h + first, stride);
-    }
-}
-
-static bool apply_rule(const struct ss_sae *sae, struct ss__row *row, struct found *found)
-{
-    memset(row->a, 0, sae->n_features * sizeof *row->a);
-    row->is_tied = row->is_near = false;
-    ss__sae_row_rule(sae->kind)(sae, row);
-    found->n_tied_rows += row->is_tied && !row->is_near;
-    return append_row(row->a, sae->n_features, found);
-}
-
-static void encode_rule_block(void *context, size_t block, size_t worker)
-{
-    struct job *job = context;
-    const struct ss_sae *sae = job->sae;
-    struct found *found = &job->found[worker];
-    const size_t end = ss__min_size(job->n_rows, (block + 1) * job->block_rows);
-    const size_t stride = ss__round_up(sae->n_features, 16), n_group = rule_rows(sae);
-    float *h = job->tiles + worker * row_scratch_floats(sae);
-    struct ss__row row = {.a = h + n_group * stride, .residual = h + (n_group + 1) * stride};
-    if (found->kept == NULL) {
-        found->kept = ss__alloc(ss__sae_n_candidates(sae), sizeof *found->kept);
-    }
-    row.kept = found->kept;
-    row.lengths = job->doubt == NULL ? NULL : job->doubt->lengths;
-    row.size_lengths = job->doubt == NULL ? NULL : job->doubt->size_lengths;
-    found->no_memory = found->no_memory || row.kept == NULL;
-    job->pieces[block] = (struct piece){worker, found->n};
-    for (size_t r = block * job->block_rows; r < end && !found->no_memory; r++) {
-        const size_t place = (r - block * job->block_rows) % n_group, before = found->n;
-        if (place == 0 && !ss__sae_rule_multiplies(sae->kind)) {
-            multiply_rows(job, r, ss__min_size(n_group, end - r), h, stride);
-        }
-        row.u = job->x + r * sae->width;
-        row.h = h + place * stride;
-        row.reach = job->doubt == NULL ? 0 : job->doubt->reach[r];
-        found->no_memory = !apply_rule(sae, &row, found);
-        if (job->doubt != NULL) {
-            job->doubt->is_near[r] = row.is_near;
-        }
-        job->counts[r] = (uint32_t)(found->n - before);
-    }
-}
-
-/* ---- putting the pieces together ---- */
-
+/* The place of the next find of a row moves through offsets[row]; see gather. */
 static void gather_block(void *context, size_t block, size_t worker)
 {
-    struct job *job = context;
-    struct found *mine = &job->found[worker];
-    const size_t first = block * job->block_rows;
-    const size_t end = ss__min_size(job->n_rows, first + job->block_rows);
-    for (size_t panel = 0; panel < job->n_panels; panel++) {
-        const struct piece piece = job->pieces[panel * job->n_blocks + block];
-        const struct found *found = &job->found[piece.worker];
-        size_t from = piece.start;
-        for (size_t r = first; r < end; r++) {
-            /* The end of what a row has so far moves through offsets[r]; see gather. */
-            size_t *to = &job->out->offsets[r];
-            const size_t n = job->counts[panel * job->n_rows + r];
-            for (size_t i = 0; i < n; i++) {
-                if (found->values[from + i] > FLT_MAX) {
-                    note_bad_row(mine, r);
-                }
-                job->out->features[*to + i] = found->features[from + i];
-                job->out->values[*to + i] = found->values[from + i];
+    const struct job *job = context;
+    const struct ss_sparse *out = job->out;
+    const size_t n_groups = job->cut.n_groups, first = block * job->cut.block_rows;
+    size_t *offsets = out->offsets + out->n_rows + first;
+    for (size_t part = block * n_groups; part < (block + 1) * n_groups; part++) {
+        const struct ss__find *finds = job->lists[part].items;
+        for (size_t i = 0; i < job->n_found[part]; i++) {
+            const size_t at = offsets[finds[i].row]++;
+            out->features[at] = finds[i].feature;
+            out->values[at] = finds[i].value;
+            if (finds[i].value > FLT_MAX) {
+                note_row(&job->tallies[worker].bad_activation, first + finds[i].row);
             }
-            from += n;
-            *to += n;
         }
     }
 }
@@ -381,23 +134,24 @@ static ss_status gather(struct job *job, ss_work *work, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_sparse *out = job->out;
-    size_t room = out->n_values_room;
-    size_t n = 0;
-    for (size_t r = 0; r < job->n_rows; r++) {
-        out->offsets[r] = n;
-        for (size_t panel = 0; panel < job->n_panels; panel++) {
-            n += job->counts[panel * job->n_rows + r];
+    const size_t n_rows = job->rows->n, start = out->offsets[out->n_rows];
+    size_t *offsets = out->offsets + out->n_rows;
+    size_t room = out->n_values_room, n = start;
+    for (size_t r = 0; r < n_rows; r++) {
+        offsets[r] = n;
+        for (size_t group = 0; group < job->cut.n_groups; group++) {
+            n += job->counts[group * n_rows + r];
         }
     }
     SS_GROW(out->features, room, n);
     room = out->n_values_room;
     SS_GROW(out->values, room, n);
     out->n_values_room = room;
-    ss__pool_run(ss__work_pool(work), job->n_blocks, gather_block, job);
+    ss__pool_run(ss__work_pool(work), job->cut.n_blocks, gather_block, job);
     /* Every offset has moved to the end of its row, which is the next one's start. */
-    memmove(out->offsets + 1, out->offsets, job->n_rows * sizeof *out->offsets);
-    out->offsets[0] = 0;
-    out->n_rows = job->n_rows;
+    memmove(offsets + 1, offsets, n_rows * sizeof *offsets);
+    offsets[0] = start;
+    out->n_rows += n_rows;
 out:
     return status;
 }
@@ -413,96 +167,83 @@ static ss_status fail_nonfinite(const char *what, uint64_t row, ss_err *err)
     return status;
 }
 
-static ss_status check_found(const struct job *job, size_t n_threads, const char *what,
-                             ss_err *err)
+/* What the threads noted, together; or the error among it. */
+static ss_status check_tallies(const struct job *job, size_t n_threads, struct ss__tally *all,
+                               ss_err *err)
 {
-    uint64_t bad_row = SS_NOWHERE;
+    *all = (struct ss__tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
     for (size_t i = 0; i < n_threads; i++) {
-        if (job->found[i].no_memory) {
-            return ss__fail_nomem(err, "activations");
-        }
-        bad_row = job->found[i].bad_row < bad_row ? job->found[i].bad_row : bad_row;
+        const struct ss__tally *tally = &job->tallies[i];
+        note_row(&all->bad_input, tally->bad_input);
+        note_row(&all->bad_activation, tally->bad_activation);
+        all->n_tied_rows += tally->n_tied_rows;
+        all->n_borderline += tally->n_borderline;
+        all->no_memory = all->no_memory || tally->no_memory;
     }
-    return bad_row == SS_NOWHERE ? SS_OK : fail_nonfinite(what, job->first_row + bad_row, err);
+    if (all->bad_input != SS_NOWHERE) {
+        return fail_nonfinite("the embedding", job->rows->first + all->bad_input, err);
+    }
+    if (all->no_memory) {
+        return ss__fail_nomem(err, "activations");
+    }
+    if (all->bad_activation != SS_NOWHERE) {
+        return fail_nonfinite("an activation", job->rows->first + all->bad_activation, err);
+    }
+    return SS_OK;
 }
 
-/* Whether a task goes through all features of its rows. */
-static bool is_by_row(const struct job *job)
+/* As a product is best cut, or in parts of whole rows. */
+static struct ss__cut choose_cut(const struct job *job, size_t n_threads)
 {
-    return job->selection == SS__SELECT_ROW_TOPK || job->selection == SS__SELECT_BY_ROW;
+    const struct ss_sae *sae = job->sae;
+    const size_t n = job->rows->n;
+    struct ss__cut cut = ss__linear_cut(&sae->encoder, n, n_threads);
+    if (job->finder->most_rows != NULL) {
+        const size_t most = ss__min_size(job->finder->most_rows(sae), cut.block_rows);
+        const size_t share = ss__max_size((n + n_threads - 1) / n_threads, 1);
+        cut.block_rows = ss__min_size(most, share);
+        cut.n_blocks = (n + cut.block_rows - 1) / cut.block_rows;
+        cut.group_outputs = sae->n_features;
+        cut.n_groups = 1;
+    }
+    return cut;
 }
 
-/* Small blocks for few rows, so that all threads work. */
-static size_t choose_block_rows(const struct job *job, size_t n_threads)
-{
-    size_t n = BLOCK_ROWS;
-    if (job->selection == SS__SELECT_ROW_TOPK) {
-        const size_t k = ss__min_size(job->sae->top_k, job->sae->n_features);
-        n = ss__min_size(n, MOST_STRONGEST_ENTRIES / k);
-    }
-    if (is_by_row(job)) {
-        n = ss__min_size(n, (job->n_rows + 2 * n_threads - 1) / (2 * n_threads));
-    }
-    return ss__max_size(n, 1);
-}
-
+/* Cut the job and give it its memory. */
 static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_sae *sae = job->sae;
     const size_t n_threads = ss_work_n_threads(work);
-    const bool prepares = sae->input != SS__INPUT_PLAIN || sae->subtracted != NULL;
-    const bool by_row = is_by_row(job);
-    size_t n_x = 0;
-    size_t n_scratch = 0;
-    job->block_rows = choose_block_rows(job, n_threads);
-    job->n_blocks = (job->n_rows + job->block_rows - 1) / job->block_rows;
-    job->n_panels = by_row ? 1 : (sae->n_features + PANEL_FEATURES - 1) / PANEL_FEATURES;
-    SS_ALLOC(job->found, n_threads);
-    for (size_t i = 0; i < n_threads; i++) {
-        job->found[i].bad_row = SS_NOWHERE;
-    }
-    SS_ALLOC(job->pieces, job->n_panels * job->n_blocks);
-    SS_ALLOC(job->counts, job->n_panels * job->n_rows);
-    const size_t n_tiles =
-        n_threads * (job->selection == SS__SELECT_BY_ROW ? row_scratch_floats(sae)
-                                                         : job->block_rows * PANEL_FEATURES);
-    if (!ss__mul(prepares ? job->n_rows : 0, sae->width, &n_x) ||
-        !ss__add(ss__round_up(n_x, 16), n_tiles, &n_scratch) ||
-        !ss__mul(n_scratch, sizeof(float), &n_scratch)) {
-        SS_FAIL(SS_E_LIMIT, "%zu rows are too many for one call", job->n_rows);
-    }
-    float *scratch = ss__work_scratch(work, SS__SLOT_SAE, n_scratch);
-    if (scratch == NULL) {
-        status = ss__fail_nomem(err, "tiles of activations");
+    const struct ss__cut cut = job->cut = choose_cut(job, n_threads);
+    const size_t n_parts = cut.n_blocks * cut.n_groups;
+    const size_t width = job->sae->width;
+    const size_t n_prepared = !ss__sae_changes_input(job->sae) ? 0
+                              : shares_rows(job)               ? job->rows->n
+                                                               : n_threads * cut.block_rows;
+    size_t end = 0;
+    job->scratch_bytes = ss__round_up(job->finder->scratch_bytes(job->sae, cut.block_rows), 64);
+    const size_t tallies = ss__place(&end, n_threads, sizeof *job->tallies);
+    const size_t n_found = ss__place(&end, n_parts, sizeof *job->n_found);
+    const size_t counts = ss__place(&end, cut.n_groups * job->rows->n, sizeof *job->counts);
+    const size_t prepared = ss__place(&end, n_prepared * width, sizeof *job->prepared);
+    const size_t scratch = ss__place(&end, n_threads, job->scratch_bytes);
+    char *block = ss__work_scratch(work, SS__SLOT_SAE, end);
+    job->lists = ss__work_lists(work, n_parts);
+    if (block == NULL || job->lists == NULL) {
+        status = ss__fail_nomem(err, "parts of activations");
         goto out;
     }
-    job->tiles = scratch;
-    job->prepared = prepares ? scratch + n_tiles : NULL;
-    job->x = prepares ? job->prepared : job->given;
+    job->tallies = (void *)(block + tallies);
+    job->n_found = (void *)(block + n_found);
+    job->counts = (void *)(block + counts);
+    job->prepared = n_prepared == 0 ? NULL : (void *)(block + prepared);
+    job->scratch = block + scratch;
+    for (size_t i = 0; i < n_threads; i++) {
+        job->tallies[i] =
+            (struct ss__tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
+    }
 out:
     return status;
-}
-
-static void job_release(struct job *job, size_t n_threads)
-{
-    for (size_t i = 0; job->found != NULL && i < n_threads; i++) {
-        ss__free(job->found[i].features);
-        ss__free(job->found[i].values);
-        ss__free(job->found[i].kept);
-        ss__free(job->found[i].strongest);
-    }
-    ss__free(job->found);
-    ss__free(job->pieces);
-    ss__free(job->counts);
-}
-
-static void add_counts(const struct job *job, size_t n_threads, struct ss__sae_counts *counts)
-{
-    for (size_t i = 0; counts != NULL && i < n_threads; i++) {
-        counts->n_tied_rows += job->found[i].n_tied_rows;
-        counts->n_borderline_pairs += job->found[i].n_borderline;
-    }
 }
 
 ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection, ss_work *work,
@@ -510,54 +251,43 @@ ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection,
                               struct ss__sae_counts *counts, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n = rows->n;
+    struct ss__tally all;
+    struct job job = {
+        .sae = sae, .finder = ss__sae_finder(selection), .rows = rows, .out = out};
     const size_t n_threads = ss_work_n_threads(work);
-    struct ss__pool *pool = ss__work_pool(work);
-    struct job job = {.sae = sae,
-                      .selection = selection,
-                      .given = rows->x,
-                      .n_rows = n,
-                      .first_row = rows->first,
-                      .doubt = rows->doubt,
-                      .out = out};
-    out->n_rows = 0;
-    SS_GROW(out->offsets, out->n_rows_room, n + 1);
-    out->offsets[0] = 0;
+    SS_GROW(out->offsets, out->n_rows_room, out->n_rows + rows->n + 1);
     SS_TRY(job_init(&job, work, err));
-    ss__pool_run(pool, job.n_blocks, prepare_block, &job);
-    SS_TRY(check_found(&job, n_threads, "the embedding", err));
-    if (selection == SS__SELECT_ROW_TOPK) {
-        ss__pool_run(pool, job.n_blocks, encode_row_block, &job);
-    } else if (selection == SS__SELECT_BY_ROW) {
-        ss__pool_run(pool, job.n_blocks, encode_rule_block, &job);
-    } else {
-        ss__pool_run(pool, job.n_blocks * job.n_panels, encode_tile, &job);
-    }
-    SS_TRY(check_found(&job, n_threads, "an activation", err));
+    find_all(&job, work);
+    SS_TRY(check_tallies(&job, n_threads, &all, err));
     SS_TRY(gather(&job, work, err));
-    SS_TRY(check_found(&job, n_threads, "an activation", err));
-    add_counts(&job, n_threads, counts);
+    SS_TRY(check_tallies(&job, n_threads, &all, err));
+    if (counts != NULL) {
+        counts->n_tied_rows += all.n_tied_rows;
+        counts->n_borderline_pairs += all.n_borderline;
+    }
 out:
     if (status != SS_OK) {
         out->n_rows = 0;
     }
-    job_release(&job, n_threads);
     return status;
 }
 
 ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,
                          struct ss_sparse *out, struct ss__sae_counts *counts, ss_err *err)
 {
-    const ss_status status = ss__sae_check_rule(sae, err);
-    if (status != SS_OK) {
-        out->n_rows = 0;
-        return status;
-    }
+    ss_status status = SS_OK;
     const struct ss__rows rows = {.x = x, .n = n};
+    out->n_rows = 0;
+    SS_TRY(ss__sae_check_rule(sae, err));
+    SS_GROW(out->offsets, out->n_rows_room, n + 1);
+    out->offsets[0] = 0;
     if (sae->selection == SS__SELECT_BATCH_TOPK) {
-        return ss__sae_encode_batches(sae, work, &rows, out, err);
+        SS_TRY(ss__sae_encode_batches(sae, work, &rows, out, err));
+    } else {
+        SS_TRY(ss__sae_encode_part(sae, sae->selection, work, &rows, out, counts, err));
     }
-    return ss__sae_encode_part(sae, sae->selection, work, &rows, out, counts, err);
+out:
+    return status;
 }
 
 ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,

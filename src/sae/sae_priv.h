@@ -84,8 +84,10 @@ struct ss_sae {
     size_t n_steps; /* of LISTA, or the most of a pursuit */
 
     ss__selection selection;
-    float *floors;  /* [L], below 0 in gated SAEs only */
-    float *nearest; /* [L] the smallest h that is kept or counted as borderline */
+    float *floors;   /* [L], below 0 in gated SAEs only */
+    float *nearest;  /* [L] the smallest h that is kept, or counted as borderline where that is
+                        counted (SS__SELECT_ABOVE) */
+    float *farthest; /* [L] the largest that is counted; below all where none is */
 
     struct ss_sae_options options; /* of batch-top-k; sizes resolved; strings and log unused */
     bool calibrated;
@@ -151,28 +153,61 @@ SS_MUST_USE ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err);
 
 /* ---- the k strongest ---- */
 
-/* Keeps the k largest values of those offered; ids are offered in rising order, and of equal
- * values the one with the lower id is kept. `kept` [k] is the caller's memory: a heap with the
- * weakest first. */
-struct ss__kept {
+/* Where the k largest of some numbers end: at `value`. is_tied: more equal it than there is
+ * room for; the first n_equal of them are taken. */
+struct ss__border {
     float value;
-    uint64_t id;
+    bool is_tied;
+    size_t n_equal;
 };
-struct ss__strongest {
-    struct ss__kept *kept;
-    size_t n, k;
-    float best_left; /* largest value that was offered and is not kept; 0 if none */
-};
-void ss__strongest_offer(struct ss__strongest *self, float value, uint64_t id);
-void ss__strongest_sort_by_id(struct ss__strongest *self);
-/* Of two equal values one is kept and one is not. */
-bool ss__strongest_is_tied(const struct ss__strongest *self);
+/* Of those of x [n] that are not below `least`; if they are no more than k, all. NaN is none.
+ */
+struct ss__border ss__find_border(const float *x, size_t n, size_t k, float least);
+/* Whether the next number is one of the k; asked in their order. */
+static inline bool ss__border_takes(struct ss__border *border, float x)
+{
+    if (border->is_tied && x == border->value) {
+        const bool takes = border->n_equal > 0;
+        border->n_equal -= takes;
+        return takes;
+    }
+    return x >= border->value;
+}
 
-/* Keep only the `k` largest of all values of `rows`; equal values: lower row, then lower
- * feature. */
-SS_MUST_USE ss_status ss__sparse_keep_strongest(struct ss_sparse *rows, size_t k, ss_err *err);
+/* Keeps the k largest of those offered, in the order in which they were offered. Its memory is
+ * the caller's. */
+struct ss__strongest {
+    float *values;     /* [room] */
+    uint32_t *ids;     /* the same */
+    size_t n, k, room; /* ss__strongest_room(k) */
+    float least;       /* lower values need not be offered; -INFINITY at first */
+    bool is_tied;      /* of equal values some are kept and some are not, after a cut */
+};
+size_t ss__strongest_room(size_t k);
+/* Let go of all but the k largest. */
+void ss__strongest_cut(struct ss__strongest *self);
+static inline void ss__strongest_offer(struct ss__strongest *self, float value, uint32_t id)
+{
+    if (self->n == self->room) {
+        ss__strongest_cut(self);
+    }
+    if (value >= self->least) {
+        self->values[self->n] = value;
+        self->ids[self->n++] = id;
+    }
+}
+
+/* Keep only the `k` largest of all values of rows from `first_row` on, which are the last;
+ * equal values: lower row, then lower feature. */
+void ss__sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k);
 
 /* ---- rules by row ---- */
+
+/* A candidate of a row; the id is its feature. */
+struct ss__kept {
+    float value;
+    size_t id;
+};
 
 /* One row while its rule runs. All memory is the caller's. */
 struct ss__row {
@@ -181,6 +216,7 @@ struct ss__row {
     float *a;              /* [L], zeroed: the activations go here */
     float *residual;       /* [D] */
     struct ss__kept *kept; /* [ss__sae_n_candidates] */
+    float *product;        /* scratch of a product of one row */
     bool is_tied;          /* equal values decided what is kept */
     /* Where u may be off, else 0 and NULL: |du|, and what it may do (struct ss__doubt). */
     double reach;
@@ -194,10 +230,24 @@ ss__row_rule *ss__sae_row_rule(ss__sae_kind kind);
 bool ss__sae_rule_multiplies(ss__sae_kind kind);
 size_t ss__sae_n_candidates(const struct ss_sae *sae);
 
+/* h = x W + bias, whole rows of it. */
+struct ss__sae_product {
+    const float *x; /* [n_rows, D] */
+    size_t n_rows;
+    const float *bias; /* [L] or NULL */
+    float *h;          /* [n_rows, stride] */
+    size_t stride;
+    float *scratch; /* ss__visit_floats */
+};
+void ss__sae_multiply(const struct ss_sae *sae, const struct ss__sae_product *product);
+
 /* ---- encoding ---- */
 
-/* out [D] = input(x) - subtracted. */
-void ss__sae_make_input(const struct ss_sae *sae, const float *x, float *out);
+/* Whether rows are changed before they are multiplied. */
+bool ss__sae_changes_input(const struct ss_sae *sae);
+/* out [n_rows, D] = input(x) - subtracted, if that changes x. Gives the number of rows before
+ * the first in which x or out holds a number that is not finite. */
+size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out);
 
 /* How far u may be off where x is, |du|, over the relative error of x. */
 double ss__sae_input_reach(const ss_sae *sae, const float *x);
@@ -218,13 +268,14 @@ struct ss__doubt {
     bool *is_near;     /* [n] becomes true where another u may fire others */
 };
 
-/* Encode with a selection that may differ from the SAE's own. */
+/* Append the rows' activations to `out`, which is started (offsets[0] is 0), with a selection
+ * that may differ from the SAE's own. On error `out` has no rows. */
 SS_MUST_USE ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection,
                                           ss_work *work, const struct ss__rows *rows,
                                           struct ss_sparse *out, struct ss__sae_counts *counts,
                                           ss_err *err);
 
-/* Encode by batches of options.batch_rows rows, counted from the first row. */
+/* The same by batches of options.batch_rows rows, counted from the first row. */
 SS_MUST_USE ss_status ss__sae_encode_batches(const struct ss_sae *sae, ss_work *work,
                                              const struct ss__rows *rows, struct ss_sparse *out,
                                              ss_err *err);

@@ -7,6 +7,7 @@
  *                    largest stay
  *
  * Sums over a row are made in double, so that they need no order of their own. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -32,20 +33,23 @@ static double dot(const float *a, const float *b, size_t n)
     return sum;
 }
 
-/* The candidates of a row: the largest h above a floor, equal ones by lower feature. */
-static struct ss__strongest find_candidates(const struct ss_sae *sae, struct ss__row *row,
-                                            size_t k, float floor)
+/* The k largest h of a row that are not below `least`, by feature; equal ones by lower feature.
+ * They are put into row->kept; gives their number. */
+static size_t find_candidates(const struct ss_sae *sae, struct ss__row *row, size_t k,
+                              float least)
 {
-    struct ss__strongest strongest = {.kept = row->kept, .k = k, .best_left = -INFINITY};
+    struct ss__border border = ss__find_border(row->h, sae->n_features, k, least);
+    size_t n = 0;
     for (size_t f = 0; f < sae->n_features; f++) {
-        if (row->h[f] > floor) {
-            ss__strongest_offer(&strongest, row->h[f], f);
+        if (ss__border_takes(&border, row->h[f])) {
+            row->kept[n++] = (struct ss__kept){.value = row->h[f], .id = f};
         }
     }
-    row->is_tied = row->is_tied || ss__strongest_is_tied(&strongest);
-    ss__strongest_sort_by_id(&strongest);
-    return strongest;
+    row->is_tied = row->is_tied || border.is_tied;
+    return n;
 }
+
+/* ---- doubt ---- */
 
 /* Whether u may be off: then rules look how near they come to other results. */
 static bool is_doubted(const struct ss__row *row)
@@ -93,6 +97,34 @@ static bool is_near_group(const struct ss__row *row, size_t best, size_t start, 
                         may_change_places(row, &chosen, 1, start, end));
 }
 
+/* ---- products ---- */
+
+static void copy_sums(void *context, const struct ss__sums *sums)
+{
+    const struct ss__sae_product *product = context;
+    for (size_t r = 0; r < sums->n_rows; r++) {
+        const float *from = sums->at + r * sums->stride;
+        float *to = product->h + (sums->row + r) * product->stride + sums->output;
+        for (size_t j = 0; j < sums->n_outputs; j++) {
+            to[j] = product->bias == NULL ? from[j] : from[j] + product->bias[sums->output + j];
+        }
+    }
+}
+
+void ss__sae_multiply(const struct ss_sae *sae, const struct ss__sae_product *product)
+{
+    struct ss__sae_product context = *product;
+    ss__linear_visit(&(struct ss__visit){.w = &sae->encoder,
+                                         .x = product->x,
+                                         .n_rows = product->n_rows,
+                                         .end = sae->n_features,
+                                         .scratch = product->scratch,
+                                         .look = copy_sums,
+                                         .context = &context});
+}
+
+/* ---- the rules ---- */
+
 static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
 {
     const size_t n_group = sae->n_features / sae->top_k;
@@ -108,27 +140,25 @@ static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
 
 static void encode_gated_topk(const struct ss_sae *sae, struct ss__row *row)
 {
-    const struct ss__strongest gates = find_candidates(sae, row, sae->top_k, -INFINITY);
-    for (size_t i = 0; i < gates.n; i++) {
-        const size_t f = (size_t)gates.kept[i].id;
-        const double gate = 1 / (1 + exp(-(double)gates.kept[i].value));
+    const size_t n = find_candidates(sae, row, sae->top_k, -FLT_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const size_t f = row->kept[i].id;
+        const double gate = 1 / (1 + exp(-(double)row->kept[i].value));
         const double size = dot(row->u, sae->magnitudes + f * sae->width, sae->width);
         row->a[f] = (float)(size * (double)sae->gains[f] * gate);
         row->is_near |=
             is_doubted(row) && may_be_0(size, row->reach * (double)row->size_lengths[f]);
     }
-    row->is_near |=
-        is_doubted(row) && may_change_places(row, gates.kept, gates.n, 0, sae->n_features);
+    row->is_near |= is_doubted(row) && may_change_places(row, row->kept, n, 0, sae->n_features);
 }
 
 /* The product of what is left with every feature's decoder. */
 static size_t find_nearest(const struct ss_sae *sae, struct ss__row *row)
 {
     size_t best = 0;
-    for (size_t first = 0; first < sae->n_features; first += SS__PANEL) {
-        const size_t n = ss__min_size(SS__PANEL, sae->n_features - first);
-        ss__linear_block(&sae->encoder, row->residual, 1, first, n, NULL, row->h + first, n);
-    }
+    ss__sae_multiply(
+        sae, &(struct ss__sae_product){
+                 .x = row->residual, .n_rows = 1, .h = row->h, .scratch = row->product});
     for (size_t f = 1; f < sae->n_features; f++) {
         best = row->h[f] > row->h[best] ? f : best;
     }
@@ -179,49 +209,48 @@ static void encode_pursuit(const struct ss_sae *sae, struct ss__row *row)
 
 /* One round among the candidates: the sum of the others' products is that of all less one's
  * own, so a round costs as many products as there are candidates. */
-static void inhibit(const struct ss_sae *sae, struct ss__strongest *candidates, float *all)
+static void inhibit(const struct ss_sae *sae, struct ss__kept *kept, size_t n, float *all)
 {
     const size_t width = sae->width;
     memset(all, 0, width * sizeof *all);
-    for (size_t i = 0; i < candidates->n; i++) {
-        const float *decoder = sae->decoder + candidates->kept[i].id * width;
+    for (size_t i = 0; i < n; i++) {
+        const float *decoder = sae->decoder + kept[i].id * width;
         for (size_t j = 0; j < width; j++) {
-            all[j] += candidates->kept[i].value * decoder[j];
+            all[j] += kept[i].value * decoder[j];
         }
     }
-    for (size_t i = 0; i < candidates->n; i++) {
-        struct ss__kept *kept = &candidates->kept[i];
-        const float *decoder = sae->decoder + kept->id * width;
-        const double own = dot(decoder, decoder, width) * (double)kept->value;
+    for (size_t i = 0; i < n; i++) {
+        const float *decoder = sae->decoder + kept[i].id * width;
+        const double own = dot(decoder, decoder, width) * (double)kept[i].value;
         const double inhibition = dot(decoder, all, width) - own;
-        kept->value = fmaxf((float)((double)kept->value - sae->eta * inhibition), 0);
+        kept[i].value = fmaxf((float)((double)kept[i].value - sae->eta * inhibition), 0);
+    }
+}
+
+static void put_kept(float *to, const struct ss__kept *kept, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[kept[i].id] = kept[i].value;
     }
 }
 
 static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
 {
-    struct ss__strongest candidates = {0};
+    size_t n = 0;
     row->is_near = is_doubted(row); /* rounds that feed each other: nothing is certain */
     for (size_t f = 0; f < sae->n_features; f++) {
         row->h[f] = fmaxf(row->h[f], 0);
     }
     for (size_t step = 0; step < sae->n_steps; step++) {
-        candidates = find_candidates(sae, row, ss__sae_n_candidates(sae), -INFINITY);
-        inhibit(sae, &candidates, row->residual);
-        for (size_t i = 0; i < candidates.n; i++) {
-            row->h[candidates.kept[i].id] = candidates.kept[i].value;
-        }
+        n = find_candidates(sae, row, ss__sae_n_candidates(sae), -FLT_MAX);
+        inhibit(sae, row->kept, n, row->residual);
+        put_kept(row->h, row->kept, n);
     }
     /* Only candidates of the last round may stay. */
-    for (size_t i = 0; i < candidates.n; i++) {
-        row->a[candidates.kept[i].id] = candidates.kept[i].value;
-    }
-    memcpy(row->h, row->a, sae->n_features * sizeof *row->h);
-    const struct ss__strongest last = find_candidates(sae, row, sae->top_k, 0);
-    memset(row->a, 0, sae->n_features * sizeof *row->a);
-    for (size_t i = 0; i < last.n; i++) {
-        row->a[last.kept[i].id] = last.kept[i].value;
-    }
+    memset(row->h, 0, sae->n_features * sizeof *row->h);
+    put_kept(row->h, row->kept, n);
+    n = find_candidates(sae, row, sae->top_k, FLT_TRUE_MIN);
+    put_kept(row->a, row->kept, n);
 }
 
 static const struct {

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "sae/sae_priv.h"
 
-enum { DEFAULT_CALIBRATION_ROWS = 10000, DEFAULT_BATCH_ROWS = 64 };
+enum { DEFAULT_CALIBRATION_ROWS = 10000, DEFAULT_BATCH_ROWS = 64, BORDER_ULPS = 2 };
 
 static const char *const kind_names[SS__N_SAE_KINDS] = {
     [SS__SAE_JUMPRELU] = "jumprelu",
@@ -39,14 +39,25 @@ static float floor_of(const struct ss_sae *sae, size_t feature, float constant)
     return sae->includes_threshold ? nextafterf(threshold, 0) : threshold;
 }
 
+/* x, n units in the last place nearer to `towards`. */
+static float step(float x, size_t n, float towards)
+{
+    for (size_t i = 0; i < n; i++) {
+        x = nextafterf(x, towards);
+    }
+    return x;
+}
+
 static void set_floors(struct ss_sae *sae, float constant)
 {
+    const bool chooses = sae->selection == SS__SELECT_ROW_TOPK;
     for (size_t f = 0; f < sae->n_features; f++) {
         const float floor = floor_of(sae, f, constant);
-        const float towards = floor > 0 ? 0 : -INFINITY;
+        const bool counts = floor != 0 && !chooses;
         sae->floors[f] = floor;
-        sae->nearest[f] =
-            floor == 0 ? FLT_TRUE_MIN : nextafterf(nextafterf(floor, towards), towards);
+        sae->nearest[f] = counts ? step(floor, BORDER_ULPS, floor > 0 ? 0 : -INFINITY)
+                                 : step(floor, 1, INFINITY);
+        sae->farthest[f] = counts ? step(floor, BORDER_ULPS, INFINITY) : -FLT_MAX;
     }
 }
 

@@ -1,100 +1,96 @@
-/* The k strongest of a stream of values, with ties decided by the lower id. */
+/* The k largest of some numbers; of equal ones the earlier are taken.
+ *
+ * Where they end is found by halving the range of floats, in the order of their bits, and
+ * counting what reaches the middle: at most 32 counts, each by 16 lanes. A stream is gathered
+ * until there is room for no more, then all but the k largest are let go. */
+#include <float.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "sae/sae_priv.h"
 
-static bool is_weaker(const struct ss__kept *a, const struct ss__kept *b)
+enum { LEAST_SPARE = 64 };
+
+/* Bits in the order of the floats, and back. */
+static uint32_t rank_of(float x)
 {
-    return a->value < b->value || (a->value == b->value && a->id > b->id);
+    uint32_t bits = 0;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
 }
 
-static bool is_before(const struct ss__kept *a, const struct ss__kept *b)
+static float of_rank(uint32_t rank)
 {
-    return a->id > b->id; /* the heap that sorts by id has the largest id first */
+    const uint32_t bits = (rank >> 31) != 0 ? rank & 0x7fffffffU : ~rank;
+    float x = 0;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
-static void sink(struct ss__kept *heap, size_t n, size_t i,
-                 bool (*first)(const struct ss__kept *, const struct ss__kept *))
+struct ss__border ss__find_border(const float *x, size_t n, size_t k, float least)
 {
-    for (;;) {
-        size_t least = i;
-        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < n; child++) {
-            least = first(&heap[child], &heap[least]) ? child : least;
+    struct ss__border border = {.value = least};
+    size_t n_reaching = ss__count_reaching(x, n, least), n_above = 0;
+    uint32_t low = rank_of(least), high = 0xff800001U; /* NaN, which nothing reaches */
+    /* More than k reach low, which is the border so far; fewer than k reach high. */
+    while (n_reaching > k) {
+        if (high - low == 1) {
+            border.is_tied = true;
+            border.n_equal = k - n_above;
+            break;
         }
-        if (least == i) {
-            return;
+        const uint32_t middle = low + (high - low) / 2;
+        const size_t n_here = ss__count_reaching(x, n, of_rank(middle));
+        if (n_here >= k) {
+            low = middle;
+            border.value = of_rank(middle);
+            n_reaching = n_here;
+        } else {
+            high = middle;
+            n_above = n_here;
         }
-        const struct ss__kept moved = heap[i];
-        heap[i] = heap[least];
-        heap[least] = moved;
-        i = least;
     }
+    return border;
 }
 
-void ss__strongest_offer(struct ss__strongest *self, float value, uint64_t id)
+size_t ss__strongest_room(size_t k)
 {
-    float left = value;
-    if (self->n < self->k) {
-        size_t i = self->n++;
-        const struct ss__kept entry = {value, id};
-        while (i > 0 && is_weaker(&entry, &self->kept[(i - 1) / 2])) {
-            self->kept[i] = self->kept[(i - 1) / 2];
-            i = (i - 1) / 2;
-        }
-        self->kept[i] = entry;
+    return k + ss__max_size(k, LEAST_SPARE);
+}
+
+void ss__strongest_cut(struct ss__strongest *self)
+{
+    float *values = self->values;
+    uint32_t *ids = self->ids;
+    if (self->n <= self->k) {
         return;
     }
-    if (self->k > 0 && value > self->kept[0].value) {
-        left = self->kept[0].value;
-        self->kept[0] = (struct ss__kept){value, id};
-        sink(self->kept, self->n, 0, is_weaker);
+    struct ss__border border = ss__find_border(values, self->n, self->k, self->least);
+    size_t n = 0;
+    self->least = border.value;
+    self->is_tied = border.is_tied;
+    for (size_t i = 0; i < self->n; i++) {
+        const bool takes = ss__border_takes(&border, values[i]);
+        values[n] = values[i];
+        ids[n] = ids[i];
+        n += takes;
     }
-    self->best_left = left > self->best_left ? left : self->best_left;
+    self->n = n;
 }
 
-void ss__strongest_sort_by_id(struct ss__strongest *self)
+void ss__sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k)
 {
-    for (size_t i = self->n / 2; i > 0; i--) {
-        sink(self->kept, self->n, i - 1, is_before);
-    }
-    for (size_t left = self->n; left > 1; left--) {
-        const struct ss__kept last = self->kept[0];
-        self->kept[0] = self->kept[left - 1];
-        self->kept[left - 1] = last;
-        sink(self->kept, left - 1, 0, is_before);
-    }
-}
-
-bool ss__strongest_is_tied(const struct ss__strongest *self)
-{
-    return self->n > 0 && self->n == self->k && self->kept[0].value == self->best_left;
-}
-
-ss_status ss__sparse_keep_strongest(struct ss_sparse *rows, size_t k, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__strongest strongest = {.k = k};
-    const size_t n_values = rows->n_rows == 0 ? 0 : rows->offsets[rows->n_rows];
-    size_t n_kept = 0;
-    size_t start = 0;
-    if (n_values <= k) {
-        return SS_OK;
-    }
-    SS_ALLOC(strongest.kept, k);
-    for (size_t i = 0; i < n_values; i++) {
-        ss__strongest_offer(&strongest, rows->values[i], i);
-    }
-    ss__strongest_sort_by_id(&strongest);
-    for (size_t r = 0; r < rows->n_rows; r++) {
-        const size_t end = rows->offsets[r + 1];
-        rows->offsets[r] = start;
-        for (; n_kept < strongest.n && strongest.kept[n_kept].id < end; n_kept++) {
-            rows->features[n_kept] = rows->features[strongest.kept[n_kept].id];
-            rows->values[n_kept] = strongest.kept[n_kept].value;
+    const size_t start = rows->offsets[first_row];
+    size_t n = start, from = start;
+    struct ss__border border = ss__find_border(
+        rows->values + start, rows->offsets[rows->n_rows] - start, k, FLT_TRUE_MIN);
+    for (size_t r = first_row; r < rows->n_rows; r++) {
+        for (; from < rows->offsets[r + 1]; from++) {
+            if (ss__border_takes(&border, rows->values[from])) {
+                rows->features[n] = rows->features[from];
+                rows->values[n++] = rows->values[from];
+            }
         }
-        start = n_kept;
+        rows->offsets[r + 1] = n;
     }
-    rows->offsets[rows->n_rows] = n_kept;
-out:
-    ss__free(strongest.kept);
-    return status;
 }

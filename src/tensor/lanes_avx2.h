@@ -87,6 +87,13 @@ static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
     return (lanes){_mm256_blendv_ps(y.lo, x.lo, lo), _mm256_blendv_ps(y.hi, x.hi, hi)};
 }
 
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    const int lo = _mm256_movemask_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_GE_OQ));
+    const int hi = _mm256_movemask_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_GE_OQ));
+    return (uint32_t)lo | (uint32_t)hi << 8;
+}
+
 static inline lanes lanes_magnitude(lanes a)
 {
     const __m256 sign = _mm256_set1_ps(-0.0F);

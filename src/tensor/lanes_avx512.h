@@ -75,6 +75,11 @@ static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
 
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
+
 static inline lanes lanes_magnitude(lanes a)
 {
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0F), a);

@@ -3,6 +3,7 @@
  *   add sub mul div fma                   fma(a, b, c) = a b + c with one rounding
  *   max        a > b ? a : b, so b where one is NaN
  *   less       lanes where a < b take x, the others y
+ *   reach      bit i where a ≥ b in lane i, so none where one is NaN
  *   magnitude  |a|; pow2 is 2^n of an n that stands in the low bits of n + 1.5 · 2^23
  *   keep       lanes from n on become 0
  *   put_whole  rounded to even, plus offset, the low 1 or 2 bytes of each, side by side
@@ -87,6 +88,15 @@ static inline lanes lanes_max(lanes a, lanes b)
 static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
 {
     LANES_EACH(a.at[i] < b.at[i] ? x.at[i] : y.at[i]);
+}
+
+static inline uint32_t lanes_reach(lanes a, lanes b)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 16; i++) {
+        bits |= (uint32_t)(a.at[i] >= b.at[i]) << i;
+    }
+    return bits;
 }
 
 static inline lanes lanes_magnitude(lanes a)

@@ -61,6 +61,16 @@ void ss__multiply_by(ss_work *work, float *x, const float *factors, size_t n)
                  &job);
 }
 
+void ss__find_reaching(const struct ss__reach *reach)
+{
+    ss__kernels()->rows->find_reaching(reach);
+}
+
+size_t ss__count_reaching(const float *x, size_t n, float limit)
+{
+    return ss__kernels()->rows->count_reaching(x, n, limit);
+}
+
 void ss__activate(float *x, size_t n, ss__activation activation)
 {
     ss__kernels()->rows->activate(x, n, activation);

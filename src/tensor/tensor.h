@@ -41,6 +41,14 @@ struct ss__pool *ss__work_pool(ss_work *work);
  * when memory ran out. Content is kept while the slot does not grow. */
 void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes);
 
+/* Lists for what tasks find, kept with their memory between calls: at least `n`, in which every
+ * task grows its own (ss__grow). NULL when memory ran out. */
+struct ss__list {
+    void *items;
+    size_t room; /* of items; all users have items of one size */
+};
+struct ss__list *ss__work_lists(ss_work *work, size_t n);
+
 /* ---- matrices ---- */
 
 struct ss__multiplier;
@@ -102,12 +110,52 @@ SS_MUST_USE ss_status ss__linear(ss_work *work, const struct ss__matrix *w, cons
                                  size_t n_rows, float *y, const struct ss__end *end,
                                  ss_err *err);
 
-/* A block of the same product of a matrix of SS_PRECISION_HIGHEST, in the calling thread:
- * outputs n0 … n0 + n - 1 of n_rows rows, with bias, into out[r * out_stride + j]. n0 must be a
- * multiple of SS__PANEL. For callers that look at a tile and throw it away. */
-enum { SS__PANEL = 64 };
-void ss__linear_block(const struct ss__matrix *w, const float *x, size_t n_rows, size_t n0,
-                      size_t n, const float *bias, float *out, size_t out_stride);
+/* ---- products that are looked at ---- */
+
+/* Sums of one tile, x[row + r] · w[output + j] at at[r * stride + j]; they may be written over.
+ */
+enum { SS__SUMS_ROWS = 32, SS__SUMS_OUTPUTS = 32 }; /* at most */
+struct ss__sums {
+    size_t row, n_rows, output, n_outputs;
+    float *at;
+    size_t stride;
+};
+
+/* x Wᵀ for a caller that looks at the sums while they are in the first cache and takes what it
+ * wants; the product is never stored. In the calling thread. The rows are packed once, then
+ * `look` gets all their tiles of the first outputs, by rising row, then of the next. */
+struct ss__visit {
+    const struct ss__matrix *w;
+    const float *x; /* [n_rows, K] */
+    size_t n_rows;
+    size_t from, end; /* outputs from … end - 1; `from` is 0 or as ss__linear_cut cuts */
+    float *scratch;   /* ss__visit_floats, 64-byte aligned */
+    void (*look)(void *context, const struct ss__sums *sums);
+    void *context;
+};
+void ss__linear_visit(const struct ss__visit *visit);
+size_t ss__visit_floats(const struct ss__matrix *w, size_t n_rows);
+
+/* How a product is best shared out: blocks of rows that fit a core's cache, and groups of
+ * outputs where there are fewer blocks than threads. The last of each may be smaller. */
+struct ss__cut {
+    size_t block_rows, n_blocks;
+    size_t group_outputs, n_groups;
+};
+struct ss__cut ss__linear_cut(const struct ss__matrix *w, size_t n_rows, size_t n_threads);
+
+/* Which of a tile's sums reach their limits. The bias is added to the sums in place; bit j of
+ * masks[r] says that at[r * stride + j] ≥ limits[j], and ≥ least[r] where there is `least`. */
+struct ss__reach {
+    const struct ss__sums *sums;
+    const float *bias;   /* [n_outputs] or NULL */
+    const float *limits; /* [n_outputs] */
+    const float *least;  /* [n_rows] or NULL */
+    uint32_t *masks;     /* [n_rows] */
+};
+void ss__find_reaching(const struct ss__reach *reach);
+/* How many of x [n] reach a limit; NaN does not. */
+size_t ss__count_reaching(const float *x, size_t n, float limit);
 
 /* ---- attention ---- */
 

@@ -186,6 +186,8 @@ struct ss__quantize {
 
 struct ss__rows_kernels {
     void (*end_block)(const struct ss__block_end *end);
+    void (*find_reaching)(const struct ss__reach *reach);
+    size_t (*count_reaching)(const float *x, size_t n, float limit);
     void (*quantize)(const struct ss__quantize *rows);
     void (*layer_norm)(const struct ss__norm *norm);
     void (*activate)(float *x, size_t n, ss__activation activation);

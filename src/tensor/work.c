@@ -1,5 +1,7 @@
 /* Workspaces: a thread pool and scratch buffers by purpose, so that a call allocates nothing
  * once its sizes have been seen. */
+#include <string.h>
+
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
@@ -11,6 +13,8 @@ struct slot {
 struct ss_work {
     struct ss__pool *pool;
     struct slot slots[SS__N_SLOTS];
+    struct ss__list *lists;
+    size_t n_lists;
 };
 
 /* Below this a job is done sooner than a sleeping thread wakes. */
@@ -44,6 +48,10 @@ void ss_work_free(ss_work *work)
     for (size_t i = 0; i < SS__N_SLOTS; i++) {
         ss__free(work->slots[i].block);
     }
+    for (size_t i = 0; i < work->n_lists; i++) {
+        ss__free(work->lists[i].items);
+    }
+    ss__free(work->lists);
     ss__free(work);
 }
 
@@ -60,6 +68,20 @@ void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes)
         *self = (struct slot){.block = ss__alloc_aligned(n_bytes, 1), .n_bytes = n_bytes};
     }
     return self->block;
+}
+
+struct ss__list *ss__work_lists(ss_work *work, size_t n)
+{
+    if (n > work->n_lists) {
+        struct ss__list *lists = ss__realloc(work->lists, n, sizeof *lists);
+        if (lists == NULL) {
+            return NULL;
+        }
+        memset(lists + work->n_lists, 0, (n - work->n_lists) * sizeof *lists);
+        work->lists = lists;
+        work->n_lists = n;
+    }
+    return work->lists;
 }
 
 void ss__work_run(ss_work *work, size_t n_tasks, double n_flops,

@@ -279,57 +279,6 @@ static void test_rows_and_threads(void **state)
     }
 }
 
-/* ss__linear_block gives the bytes of ss__linear, in strides, with tails. */
-static void check_block(const struct product *p, ss_work *work, size_t n0, size_t n)
-{
-    ss_err err;
-    const size_t stride = n + 3;
-    struct ss__matrix matrix;
-    assert_int_equal(ss__matrix_new(p->n_out, p->n_in, SS_PRECISION_HIGHEST, &matrix, &err),
-                     SS_OK);
-    ss__matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
-    struct guarded block = guarded_new((p->n_rows - 1) * stride + n, 1);
-    ss__linear_block(&matrix, p->x.at, p->n_rows, n0, n,
-                     p->end.bias == NULL ? NULL : p->end.bias + n0, block.at, stride);
-    struct guarded y = product_32(p, work, p->n_rows);
-    for (size_t r = 0; r < p->n_rows; r++) {
-        assert_same_bytes(block.at + r * stride, y.at + r * p->n_out + n0, n, "block");
-    }
-    for (size_t r = 0; r + 1 < p->n_rows; r++) {
-        assert_memory_equal(block.at + r * stride + n, block.block, 3 * sizeof(float));
-    }
-    guarded_release(&y);
-    guarded_release(&block);
-    ss__matrix_release(&matrix);
-}
-
-static void test_blocks(void **state)
-{
-    (void)state;
-    ss_work *work = make_work(1);
-    for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
-            continue;
-        }
-        for (size_t rows = 1; rows < 130; rows = rows * 2 + 1) {
-            seed(rows);
-            struct product p = {
-                .n_rows = rows, .n_out = 201, .n_in = 270, .precision = SS_PRECISION_HIGHEST};
-            product_make(&p, 7 * (rows % 3));
-            p.end.activation = SS__ACT_NONE;
-            p.end.norm_gain = NULL;
-            p.has_residual = false;
-            check_block(&p, work, 0, 64);
-            check_block(&p, work, 64, 128);
-            check_block(&p, work, 128, 73);
-            check_block(&p, work, 192, 5);
-            check_block(&p, work, 0, 201);
-            product_release(&p);
-        }
-    }
-    ss_work_free(work);
-}
-
 /* A matrix filled piece by piece equals one filled at once. */
 static void test_fill_in_pieces(void **state)
 {
@@ -451,10 +400,13 @@ static void test_impossible_matrices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),           cmocka_unit_test(test_long_sums),
-        cmocka_unit_test(test_rows_and_threads), cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_fill_in_pieces),   cmocka_unit_test(test_impossible_matrices),
-        cmocka_unit_test(test_largest_numbers),  cmocka_unit_test(test_roundings_of_bf16),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_long_sums),
+        cmocka_unit_test(test_rows_and_threads),
+        cmocka_unit_test(test_fill_in_pieces),
+        cmocka_unit_test(test_largest_numbers),
+        cmocka_unit_test(test_impossible_matrices),
+        cmocka_unit_test(test_roundings_of_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
