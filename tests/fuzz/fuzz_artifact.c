@@ -7,6 +7,8 @@
 #include "net/artifact_priv.h"
 #include "net/netrc.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct ss__artifact_manifest manifest = {0};

@@ -7,6 +7,8 @@
 #include "net/hub_priv.h"
 #include "net/net_priv.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 enum { MAX_LINES = 300 };
 
 static void need(bool holds)

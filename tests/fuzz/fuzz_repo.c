@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "dataset/repo.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 enum { MAX_PATHS = 64 };
 
 static int compare(const void *a, const void *b)
