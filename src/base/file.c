@@ -164,7 +164,10 @@ ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
         if (data == MAP_FAILED) {
             status = ss__fail_errno(err, path, "map", errno);
         } else {
-            *out = (struct ss__map){.data = data, .n_bytes = n_bytes};
+            *out = (struct ss__map){.data = data,
+                                    .n_bytes = n_bytes,
+                                    .device = facts.st_dev,
+                                    .inode = facts.st_ino};
         }
     }
     close(descriptor);
@@ -187,6 +190,48 @@ void ss__map_forget(const void *data, size_t n_bytes)
     if (begin < end) {
         (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
     }
+}
+
+void ss__map_reader_open(const struct ss__map *map, const char *path,
+                         struct ss__map_reader *out)
+{
+    struct stat facts = {0};
+    int descriptor = -1;
+    *out = (struct ss__map_reader){.data = map->data};
+    if (map->n_bytes == 0 || open_regular(path, &descriptor, &facts, NULL) != SS_OK) {
+        return;
+    }
+    if (facts.st_dev == map->device && facts.st_ino == map->inode) {
+        out->handle = descriptor + 1;
+    } else { /* another file has the name now */
+        close(descriptor);
+    }
+}
+
+void ss__map_read(const struct ss__map_reader *reader, const void *from, size_t n_bytes,
+                  void *out)
+{
+    const uint8_t *bytes = from;
+    size_t done = 0;
+    while (reader->handle > 0 && done < n_bytes) {
+        const ssize_t got = pread(reader->handle - 1, (char *)out + done, n_bytes - done,
+                                  (off_t)(bytes - reader->data) + (off_t)done);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            break;
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    if (done < n_bytes) {
+        memcpy((char *)out + done, bytes + done, n_bytes - done);
+    }
+}
+
+void ss__map_reader_close(struct ss__map_reader *reader)
+{
+    if (reader->handle > 0) {
+        close(reader->handle - 1);
+    }
+    *reader = (struct ss__map_reader){0};
 }
 
 static ss_status read_all(int descriptor, const char *path, size_t max_bytes,

@@ -43,6 +43,7 @@ void ss__list_release(char **names, size_t n);
 struct ss__map {
     const uint8_t *data;
     size_t n_bytes;
+    uint64_t device, inode; /* of the file */
 };
 
 /* Map a regular file. Errors: SS_E_NOINPUT, SS_E_IO; a folder or device is SS_E_DATA. */
@@ -51,6 +52,20 @@ void ss__map_release(struct ss__map *map);
 
 /* Tell the system that a part of a mapping is not needed soon, so it leaves resident memory. */
 void ss__map_forget(const void *data, size_t n_bytes);
+
+/* A mapped file that is read by calls: touching a mapping makes whole stretches around what is
+ * touched resident, a call nothing. Zeroed, or where the file is not there any more, it reads
+ * from the mapping, which must stay. */
+struct ss__map_reader {
+    int handle; /* descriptor + 1; 0: none */
+    const uint8_t *data;
+};
+void ss__map_reader_open(const struct ss__map *map, const char *path,
+                         struct ss__map_reader *out);
+/* Copy bytes of the mapping. Threads: any. */
+void ss__map_read(const struct ss__map_reader *reader, const void *from, size_t n_bytes,
+                  void *out);
+void ss__map_reader_close(struct ss__map_reader *reader);
 
 /* Append a file of at most max_bytes to a buffer. Errors: as above, SS_E_LIMIT. */
 SS_MUST_USE ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,

@@ -111,13 +111,11 @@ static bool shows_each_once(const struct ss__tensor *tensor)
     return span >= tensor->n_elements;
 }
 
-ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_dims,
-                        const uint64_t *shape, const float **out, float **owned, ss_err *err)
+static ss_status take(struct ss__binder *binder, const char *name,
+                      struct ss__binder_entry **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__binder_entry *entry = find(binder, name);
-    *out = NULL;
-    *owned = NULL;
     if (entry == NULL) {
         SS_FAIL_FILE(ss__weights_path(binder->weights), SS_E_DATA,
                      "the tensor '%s' is missing; the config asks for it", name);
@@ -128,8 +126,35 @@ ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_di
                      entry->tensor->name);
     }
     entry->is_used = true;
+    *out = entry;
+out:
+    return status;
+}
+
+ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_dims,
+                        const uint64_t *shape, const float **out, float **owned, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__binder_entry *entry = NULL;
+    *out = NULL;
+    *owned = NULL;
+    SS_TRY(take(binder, name, &entry, err));
     SS_TRY(ss__weights_view_f32(binder->weights, entry->tensor->name, n_dims, shape, out, owned,
                                 err));
+out:
+    if (status != SS_OK) {
+        ss__err_about(err, name);
+    }
+    return status;
+}
+
+ss_status ss__bind_table(struct ss__binder *binder, const char *name, const uint64_t shape[2],
+                         struct ss__table *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__binder_entry *entry = NULL;
+    SS_TRY(take(binder, name, &entry, err));
+    SS_TRY(ss__weights_need_table(binder->weights, entry->tensor->name, shape, out, err));
 out:
     if (status != SS_OK) {
         ss__err_about(err, name);

@@ -225,6 +225,10 @@ bool ss__binder_has(const struct ss__binder *binder, const char *name);
 SS_MUST_USE ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_dims,
                                     const uint64_t *shape, const float **out, float **owned,
                                     ss_err *err);
+/* A matrix of which single rows are needed. */
+SS_MUST_USE ss_status ss__bind_table(struct ss__binder *binder, const char *name,
+                                     const uint64_t shape[2], struct ss__table *out,
+                                     ss_err *err);
 /* A vector, copied to `out` [n]. */
 SS_MUST_USE ss_status ss__bind_vector(struct ss__binder *binder, const char *name, size_t n,
                                       float *out, ss_err *err);
@@ -261,8 +265,7 @@ struct ss__layer {
 
 struct ss__transformer {
     const struct ss__tensor_names *names;
-    const float *words; /* [n_vocab, D], in the file where it holds f32 */
-    float *words_owned;
+    struct ss__table words; /* [n_vocab, D] */
     const float *positions; /* [n_positions, D], or NULL: rotary */
     float *positions_owned;
     float *vectors;                  /* one block for those below */

@@ -79,7 +79,7 @@ static void embed_sequence(void *context, size_t index, size_t worker)
         const int32_t id = job->batch->ids[i];
         const size_t position = pad >= 0 && id == pad ? (size_t)pad : next++;
         float *row = job->hidden + i * width;
-        memcpy(row, t->words + (size_t)id * width, width * sizeof *row);
+        ss__table_rows(&t->words, (size_t)id, 1, row);
         if (t->type != NULL) {
             ss__add_to(row, t->type, width);
         }

@@ -92,11 +92,11 @@ ss_status ss__mask_head_bind(struct ss__mask_head *head,
     SS_TRY(ss__bind_matrix(binder, full_name(name, names->dense, "weight"), width, width,
                            &head->dense, err));
     SS_TRY(bind_vectors(head, config, names, binder, err));
-    head->decoder = transformer->words;
-    if (!config->ties_head) {
-        SS_TRY(ss__bind_view(binder, names->decoder, 2, shape, &head->decoder,
-                             &head->decoder_owned, err));
-    }
+    SS_TRY(ss__bind_view(binder,
+                         config->ties_head
+                             ? full_name(name, transformer->names->words, "weight")
+                             : names->decoder,
+                         2, shape, &head->decoder, &head->decoder_owned, err));
 out:
     return status;
 }

@@ -69,10 +69,7 @@ static ss_status bind_words(struct ss__transformer *t, const struct ss__encoder_
     const uint64_t words[2] = {config->n_vocab, config->width};
     const uint64_t positions[2] = {config->n_positions, config->width};
     full_name(name, t->names->words, "weight");
-    SS_TRY(ss__bind_view(binder, name, 2, words, &t->words, &t->words_owned, err));
-    if (t->words_owned != NULL) {
-        ss__bind_forget(binder, name);
-    }
+    SS_TRY(ss__bind_table(binder, name, words, &t->words, err));
     if (!config->body.has_rotary) {
         SS_TRY(ss__bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
                              positions, &t->positions, &t->positions_owned, err));
@@ -174,7 +171,7 @@ void ss__transformer_release(struct ss__transformer *transformer, size_t n_layer
     for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {
         ss__free(transformer->turns[i]);
     }
-    ss__free(transformer->words_owned);
+    ss__table_release(&transformer->words);
     ss__free(transformer->positions_owned);
     ss__free(transformer->vectors);
     ss__free(transformer->distance_bias);

@@ -147,18 +147,27 @@ const char *ss__weights_metadata(const struct ss__weights *weights, const char *
     return found == NULL ? NULL : found->value;
 }
 
-/* Only what lies in a file's mapping comes back by itself. */
-void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor)
+const struct ss__weights *ss__weights_file_of(const struct ss__weights *weights,
+                                              const struct ss__tensor *tensor)
 {
     const struct ss__map *map = &weights->map;
     const uint8_t *data = tensor->data;
     const uint64_t n_bytes = tensor->n_elements * ss__dtype_bytes(tensor->dtype);
-    for (size_t i = 0; i < weights->n_parts; i++) {
-        ss__weights_forget(weights->parts[i], tensor);
+    const struct ss__weights *found = NULL;
+    for (size_t i = 0; i < weights->n_parts && found == NULL; i++) {
+        found = ss__weights_file_of(weights->parts[i], tensor);
     }
-    if (map->data != NULL && data >= map->data && data < map->data + map->n_bytes &&
-        n_bytes <= (uint64_t)(map->data + map->n_bytes - data) &&
-        ss__tensor_is_row_major(tensor)) {
-        ss__map_forget(data, (size_t)n_bytes);
+    const bool is_here = map->n_bytes > 0 && data >= map->data &&
+                         data < map->data + map->n_bytes &&
+                         n_bytes <= (uint64_t)(map->data + map->n_bytes - data);
+    return is_here && ss__tensor_is_row_major(tensor) ? weights : found;
+}
+
+/* Only what lies in a file's mapping comes back by itself. */
+void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor)
+{
+    if (ss__weights_file_of(weights, tensor) != NULL) {
+        ss__map_forget(tensor->data,
+                       (size_t)tensor->n_elements * ss__dtype_bytes(tensor->dtype));
     }
 }

@@ -1,11 +1,12 @@
-/* Tensors that a caller must have: by name, with a shape, as finite f32 numbers. */
+/* Tensors that a caller must have: by name, with a shape, as finite f32 numbers; whole, in
+ * place, or row by row. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "weights/weights_priv.h"
 
-enum { SHAPE_TEXT_BYTES = 192 };
+enum { SHAPE_TEXT_BYTES = 192, CHECKED_FLOATS = 1 << 16 };
 
 static const char *shape_text(size_t n_dims, const uint64_t *shape, char out[SHAPE_TEXT_BYTES])
 {
@@ -43,14 +44,9 @@ out:
     return status;
 }
 
-static ss_status check_finite(const struct ss__weights *weights, const char *name,
-                              const float *numbers, size_t n, ss_err *err)
+static ss_status refuse_nonfinite(const struct ss__weights *weights, const char *name,
+                                  size_t n_bad, size_t first, ss_err *err)
 {
-    size_t first = 0;
-    const size_t n_bad = ss__count_nonfinite(numbers, n, &first);
-    if (n_bad == 0) {
-        return SS_OK;
-    }
     const ss_status status =
         ss__fail_file(err, weights->path, SS_E_NONFINITE,
                       "tensor '%s' holds %zu numbers that are NaN, infinite or beyond float32, "
@@ -58,6 +54,14 @@ static ss_status check_finite(const struct ss__weights *weights, const char *nam
                       name, n_bad, first);
     ss__err_about(err, name);
     return status;
+}
+
+static ss_status check_finite(const struct ss__weights *weights, const char *name,
+                              const float *numbers, size_t n, ss_err *err)
+{
+    size_t first = 0;
+    const size_t n_bad = ss__count_nonfinite(numbers, n, &first);
+    return n_bad == 0 ? SS_OK : refuse_nonfinite(weights, name, n_bad, first, err);
 }
 
 static bool is_plain_f32(const struct ss__tensor *tensor)
@@ -115,4 +119,97 @@ ss_status ss__weights_view_f32(const struct ss__weights *weights, const char *na
     }
 out:
     return status;
+}
+
+/* ---- tables ---- */
+
+/* Rows as a tensor of their own. */
+static struct ss__tensor rows_of(const struct ss__tensor *tensor, size_t first, size_t n)
+{
+    struct ss__tensor rows = *tensor;
+    const uint64_t width = tensor->shape[1];
+    rows.shape[0] = n;
+    rows.n_elements = n * width;
+    rows.data = (const uint8_t *)tensor->data + first * width * ss__dtype_bytes(tensor->dtype);
+    return rows;
+}
+
+void ss__table_rows(const struct ss__table *table, size_t first, size_t n, float *out)
+{
+    const struct ss__tensor rows = rows_of(&table->tensor, first, n);
+    const size_t width = (size_t)table->tensor.shape[1];
+    if (table->owned != NULL) {
+        memcpy(out, table->owned + first * width, n * width * sizeof *out);
+    } else if (rows.dtype == SS__F32 && !rows.swaps) {
+        ss__map_read(&table->file, rows.data, n * width * sizeof *out, out);
+    } else { /* a type that is converted: check_table tried it */
+        const ss_status status = ss__tensor_to_f32(&rows, out, NULL);
+        (void)status;
+    }
+}
+
+/* Look at all rows, some at a time. */
+static ss_status check_table(const struct ss__weights *weights, const struct ss__table *table,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = (size_t)table->tensor.shape[0], width = (size_t)table->tensor.shape[1];
+    const size_t n_step = ss__max_size(CHECKED_FLOATS / ss__max_size(width, 1), 1);
+    size_t n_bad = 0, first_bad = 0;
+    float *rows = NULL;
+    SS_ALLOC_ALIGNED(rows, ss__min_size(n_step, n) * width);
+    status = ss__tensor_to_f32(&(struct ss__tensor){.name = table->tensor.name,
+                                                    .dtype = table->tensor.dtype,
+                                                    .dtype_name = table->tensor.dtype_name},
+                               rows, err);
+    if (status != SS_OK) {
+        ss__err_in_file(err, weights->path);
+        goto out;
+    }
+    for (size_t row = 0; row < n; row += n_step) {
+        size_t first = 0;
+        const size_t n_rows = ss__min_size(n_step, n - row);
+        ss__table_rows(table, row, n_rows, rows);
+        const size_t n_here = ss__count_nonfinite(rows, n_rows * width, &first);
+        first_bad = n_bad == 0 ? row * width + first : first_bad;
+        n_bad += n_here;
+    }
+    if (n_bad > 0) {
+        SS_TRY(refuse_nonfinite(weights, table->tensor.name, n_bad, first_bad, err));
+    }
+out:
+    ss__free(rows);
+    return status;
+}
+
+ss_status ss__weights_need_table(const struct ss__weights *weights, const char *name,
+                                 const uint64_t shape[2], struct ss__table *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__tensor *tensor = NULL;
+    *out = (struct ss__table){0};
+    SS_TRY(find_shaped(weights, name, 2, shape, &tensor, err));
+    out->tensor = *tensor;
+    if (!ss__tensor_is_row_major(tensor)) {
+        SS_TRY(copy_finite(weights, tensor, &out->owned, err));
+        goto out;
+    }
+    const struct ss__weights *file = ss__weights_file_of(weights, tensor);
+    if (file != NULL) {
+        ss__map_reader_open(&file->map, file->path, &out->file);
+    }
+    SS_TRY(check_table(weights, out, err));
+    ss__weights_forget(weights, tensor);
+out:
+    if (status != SS_OK) {
+        ss__table_release(out);
+    }
+    return status;
+}
+
+void ss__table_release(struct ss__table *table)
+{
+    ss__map_reader_close(&table->file);
+    ss__free(table->owned);
+    *table = (struct ss__table){0};
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 typedef enum ss__dtype {
     SS__BOOL,
@@ -99,6 +100,21 @@ SS_MUST_USE ss_status ss__weights_need_f32(const struct ss__weights *weights, co
 SS_MUST_USE ss_status ss__weights_view_f32(const struct ss__weights *weights, const char *name,
                                            size_t n_dims, const uint64_t *shape,
                                            const float **out, float **owned, ss_err *err);
+
+/* The rows of a matrix of which few are needed at a time; they stay in the file. */
+struct ss__table {
+    struct ss__tensor tensor; /* [n, width] row-major */
+    struct ss__map_reader file;
+    float *owned; /* the rows, where the file does not have them one after the other */
+};
+/* As ss__weights_need_f32 with n_dims 2. `out` is valid while `weights` is open; a zeroed one
+ * can be released. No page of the file stays resident. */
+SS_MUST_USE ss_status ss__weights_need_table(const struct ss__weights *weights,
+                                             const char *name, const uint64_t shape[2],
+                                             struct ss__table *out, ss_err *err);
+/* Copy rows first … first + n - 1 to `out` [n, width]. Threads: any. */
+void ss__table_rows(const struct ss__table *table, size_t first, size_t n, float *out);
+void ss__table_release(struct ss__table *table);
 
 /* Say that a tensor was copied and its pages need not stay in memory; reading it again brings
  * them back. */

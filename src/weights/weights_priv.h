@@ -41,6 +41,10 @@ enum {
     SS__SPARE_BYTES = 64 << 20 /* what a reader may use beyond the size of the file */
 };
 
+/* The file in whose mapping a row-major tensor lies, NULL if in none. */
+const struct ss__weights *ss__weights_file_of(const struct ss__weights *weights,
+                                              const struct ss__tensor *tensor);
+
 /* ---- building a container (container.c) ---- */
 
 /* Append a copy of `tensor`, whose strings are in the arena or static. */

@@ -63,6 +63,33 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
     ss__free(path);
 }
 
+/* By calls, and from the mapping where the name has gone to another file. */
+static void test_a_mapped_file_is_read_by_calls_too(void **state)
+{
+    struct ss__map map = {0};
+    char *path = ss__path_join(folder, "a.txt");
+    (void)state;
+    assert_int_equal(ss__file_write(path, "0123456789", 10, NULL), SS_OK);
+    assert_int_equal(ss__file_map(path, &map, NULL), SS_OK);
+    for (int round = 0; round < 3; round++) {
+        struct ss__map_reader reader = {0};
+        char got[4] = "";
+        ss__map_reader_open(&map, path, &reader);
+        assert_int_equal(reader.handle > 0, round == 0);
+        ss__map_read(&reader, map.data + 3, 4, got);
+        assert_memory_equal(got, "3456", 4);
+        ss__map_reader_close(&reader);
+        if (round == 0) {
+            unlink(path);
+        } else {
+            assert_int_equal(ss__file_write(path, "another", 7, NULL), SS_OK);
+        }
+    }
+    ss__map_release(&map);
+    unlink(path);
+    ss__free(path);
+}
+
 static void test_a_full_device_is_an_error_and_stays(void **state)
 {
     ss_err err;
@@ -202,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
+        cmocka_unit_test(test_a_mapped_file_is_read_by_calls_too),
         cmocka_unit_test(test_a_full_device_is_an_error_and_stays),
         cmocka_unit_test(test_missing_files_and_folders_are_told_apart),
         cmocka_unit_test(test_paths),

@@ -314,6 +314,48 @@ static void test_view(void **state)
     }
 }
 
+/* Rows of float32 at any alignment, of halves, and none where a number is not finite. */
+static void test_table(void **state)
+{
+    static const float values[] = {1, 2, 3, 4, 5, INFINITY};
+    static const uint16_t halves[] = {0x3C00, 0x4000, 0x4200, 0x4400};
+    static const struct {
+        const char *header;
+        const void *data;
+        size_t n_bytes;
+    } cases[] = {
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}  ", values, 16},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}} ", values, 16},
+        {"{\"w\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[0,8]}}   ", halves, 8},
+    };
+    const uint64_t square[] = {2, 2}, tall[] = {3, 2};
+    struct ss__table table = {0};
+    ss_err err;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        _Alignas(16) uint8_t room[256];
+        float row[2] = {0}, rows[4] = {0};
+        struct ss__weights *weights =
+            open_text(cases[i].header, cases[i].data, cases[i].n_bytes, room);
+        assert_int_equal(ss__weights_need_table(weights, "w", square, &table, NULL), SS_OK);
+        ss__table_rows(&table, 1, 1, row);
+        ss__table_rows(&table, 0, 2, rows);
+        assert_memory_equal(row, values + 2, sizeof row);
+        assert_memory_equal(rows, values, sizeof rows);
+        ss__table_release(&table);
+        assert_int_equal(ss__weights_need_table(weights, "w", tall, &table, &err), SS_E_SHAPE);
+        ss__weights_close(weights);
+    }
+    _Alignas(16) uint8_t room[256];
+    struct ss__weights *weights =
+        open_text("{\"w\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}}  ",
+                  values, sizeof values, room);
+    assert_int_equal(ss__weights_need_table(weights, "w", tall, &table, &err), SS_E_NONFINITE);
+    assert_non_null(strstr(err.message, "holds 1 numbers"));
+    assert_non_null(strstr(err.message, "first at index 5"));
+    ss__weights_close(weights);
+}
+
 /* ---- conversion ---- */
 
 /* The value of a half by its definition: sign, exponent - 15, fraction of 10 bits. */
@@ -372,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_shards),    cmocka_unit_test(test_bad_shards),
         cmocka_unit_test(test_need),      cmocka_unit_test(test_view),
         cmocka_unit_test(test_halves),    cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
