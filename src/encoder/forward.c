@@ -14,7 +14,7 @@
 #include "encoder/encoder_priv.h"
 
 enum {
-    BATCH_BYTES = 16 << 20, /* of scratch; 8 to 64 MiB measure the same */
+    BATCH_BYTES = 8 << 20, /* of scratch; up to 64 MiB measure the same */
     MIN_BATCH_TOKENS = 512,
     MAX_BATCH_TOKENS = 8192
 };
@@ -31,28 +31,32 @@ static float *scratch(ss_work *work, ss__slot slot, size_t n, size_t width)
     return ss__work_scratch(work, slot, n_bytes);
 }
 
-/* Two have a second use, while the first has none: `context` holds normalised states until
- * attention writes it, `qkv` the gate of the feed-forward part. */
+/* `context` has a second use: it holds normalised states until attention writes it. Queries,
+ * keys and values are dead before the feed-forward part begins, so both stand in one place. */
 struct buffers {
-    float *hidden, *qkv, *context, *inner;
+    float *hidden, *context;
+    float *qkv, *inner, *gate;
 };
 
-static size_t qkv_width(const struct ss__encoder_config *config)
+/* Of what is between the parts of a layer, per token. */
+static size_t between_width(const struct ss__encoder_config *config)
 {
-    return ss__max_size(3 * config->width, config->body.is_gated ? config->inner_width : 0);
+    const size_t inner = config->body.is_gated ? 2 * config->inner_width : config->inner_width;
+    return ss__max_size(3 * config->width, inner);
 }
 
 static ss_status get_buffers(ss_work *work, const struct ss__encoder_config *config,
                              size_t n_tokens, struct buffers *out, ss_err *err)
 {
-    const size_t width = config->width;
-    out->hidden = scratch(work, SS__SLOT_HIDDEN, n_tokens, width);
-    out->qkv = scratch(work, SS__SLOT_QKV, n_tokens, qkv_width(config));
-    out->context = scratch(work, SS__SLOT_CONTEXT, n_tokens, width);
-    out->inner = scratch(work, SS__SLOT_INNER, n_tokens, config->inner_width);
-    if (out->hidden == NULL || out->qkv == NULL || out->context == NULL || out->inner == NULL) {
+    float *between = scratch(work, SS__SLOT_BETWEEN, n_tokens, between_width(config));
+    out->hidden = scratch(work, SS__SLOT_HIDDEN, n_tokens, config->width);
+    out->context = scratch(work, SS__SLOT_CONTEXT, n_tokens, config->width);
+    if (out->hidden == NULL || out->context == NULL || between == NULL) {
         return ss__fail_nomem(err, "hidden states");
     }
+    out->qkv = between;
+    out->inner = between;
+    out->gate = config->body.is_gated ? between + n_tokens * config->inner_width : NULL;
     return SS_OK;
 }
 
@@ -183,8 +187,8 @@ static ss_status run_feed_forward(const struct run *run, ss_err *err)
     const float *x = part_input(run, l->gain_2, l->shift_2);
     SS_TRY(ss__linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
     if (run->config->body.is_gated) {
-        SS_TRY(ss__linear(run->work, &l->gate, x, run->n, b->qkv, &gate, err));
-        ss__multiply_by(run->work, b->inner, b->qkv, run->n * run->config->inner_width);
+        SS_TRY(ss__linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
+        ss__multiply_by(run->work, b->inner, b->gate, run->n * run->config->inner_width);
     }
     SS_TRY(ss__linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err));
 out:
@@ -265,7 +269,7 @@ out:
 size_t ss__encoder_batch_tokens(const ss_encoder *encoder)
 {
     const struct ss__encoder_config *config = &encoder->config;
-    const size_t n_floats = 2 * config->width + qkv_width(config) + config->inner_width;
+    const size_t n_floats = 2 * config->width + between_width(config);
     const size_t fitting = BATCH_BYTES / (n_floats * sizeof(float));
     return ss__min_size(ss__max_size(fitting, MIN_BATCH_TOKENS), MAX_BATCH_TOKENS);
 }

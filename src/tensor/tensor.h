@@ -25,9 +25,8 @@ const char *ss__kernels_name(void);
 /* Scratch buffers by purpose; each grows to its largest request and is kept. */
 typedef enum ss__slot {
     SS__SLOT_HIDDEN,
-    SS__SLOT_QKV,
     SS__SLOT_CONTEXT,
-    SS__SLOT_INNER,
+    SS__SLOT_BETWEEN, /* the parts of a layer */
     SS__SLOT_POOLED,
     SS__SLOT_POOLED_NEXT,
     SS__SLOT_SAE,
