@@ -35,7 +35,7 @@ struct analysis {
     struct ss__again again;
     struct ss__pipeline_done done;
     struct recorder recorder;
-    size_t width, top_k, batch_tokens;
+    size_t width, top_k, batch_tokens, n_threads;
     bool is_calibrating;
 };
 
@@ -272,7 +272,7 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .sae_counts = analysis->sae_counts,
         .error_margin = analysis->again.error,
         .largest_error = analysis->again.largest_error,
-        .n_threads = ss_work_n_threads(analysis->work),
+        .n_threads = analysis->n_threads,
         .batch_tokens = analysis->batch_tokens,
         .warnings = analysis->recorder.sentences,
         .n_warnings = analysis->recorder.n_sentences,
@@ -332,6 +332,7 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
     SS_TRY(ss__top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
                        &analysis->top, err));
     SS_TRY(ss_work_new(options->n_threads, &analysis->work, err));
+    analysis->n_threads = ss_work_n_threads(analysis->work);
     SS_TRY(ss__again_init(&analysis->again,
                           options->embeddings == NULL ? analysis->encoder : NULL, analysis->sae,
                           analysis->work, err));
@@ -358,6 +359,8 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     *out = NULL;
     SS_TRY(prepare(&analysis, &folder, err));
     SS_TRY(run_pipeline(&analysis, err));
+    ss_work_free(analysis.work); /* drawing needs memory of its own */
+    analysis.work = NULL;
     SS_TRY(make_run(&analysis, &run, err));
     if (analysis.options->out_dir != NULL) {
         SS_TRY(write_files(&analysis, run, &folder, err));
