@@ -1,9 +1,12 @@
 /* The program: find the command, read its options, run it. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+
+enum { LARGE_BLOCK_BYTES = 256 << 10 };
 
 static const char *command_name_at(const void *unused, size_t index)
 {
@@ -90,8 +93,16 @@ static void fill_standard_streams(void)
     }
 }
 
+/* Large blocks go back to the system when they are freed, instead of staying as gaps that the
+ * next larger one does not fit: the allocator would raise this bound by itself. */
+static void return_large_blocks(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+}
+
 int main(int n, char **words)
 {
+    return_large_blocks();
     fill_standard_streams();
     cli_catch_signals();
     return cli_close_output(dispatch(n - 1, words + 1));

@@ -1,4 +1,5 @@
 /* Things that have a name instead of a path: fetched with a bar on stderr, then opened. */
+#include <malloc.h>
 #include <string.h>
 
 #include "cli.h"
@@ -44,6 +45,7 @@ ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_op
         options.source = place.source;
         options.commit = place.commit;
         status = ss_encoder_open(place.path, &options, out, err);
+        (void)malloc_trim(0); /* what reading the tokenizer's file took */
     }
     ss_place_release(&place);
     return status;

@@ -1,0 +1,96 @@
+"""How much memory a run takes: what is packed and what a batch needs, not the file and not the number of texts."""
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from helpers import edit_json, read_safetensors, write_safetensors
+
+MODEL = ROOT / "tests/data/encoder/mpnet-mean"
+WIDTH, FEATURES = 16, 8
+MIB = 1 << 20
+
+# A child's peak begins with that of the process it was made from, so a small one stands between.
+LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def peak_bytes(program):
+    def call(*words):
+        done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, program, *map(str, words)], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout) * 1024
+    return call
+
+
+@pytest.fixture
+def sae(tmp_path):
+    folder = tmp_path / "sae"
+    folder.mkdir()
+    source = np.random.default_rng(1)
+    write_safetensors(folder / "sae.safetensors", {
+        "W_enc": source.normal(size=(WIDTH, FEATURES)), "W_dec": source.normal(size=(FEATURES, WIDTH)), "b_enc": np.zeros(FEATURES),
+        "b_dec": np.zeros(WIDTH), "jumprelu.log_threshold": np.zeros(FEATURES)})
+    (folder / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": WIDTH, "dict_size": FEATURES,
+                                                    "input_unit_norm": True, "dtype": "torch.float32"}))
+    return folder
+
+
+def write_texts(path, n):
+    path.write_text("".join(json.dumps({"text": f"Cloud {i} of {i * 7919 % 10007} stars."}) + "\n" for i in range(n)))
+    return path
+
+
+def test_peak_does_not_grow_with_the_number_of_texts(peak_bytes, sae, tmp_path):
+    peaks = [peak_bytes("analyze", "--model", MODEL, "--sae", sae, "--dataset", write_texts(tmp_path / f"{n}.jsonl", n), "--quiet",
+                        "--out", tmp_path / f"out-{n}") for n in (2000, 20000)]
+    assert peaks[1] < peaks[0] + 3 * MIB, peaks
+
+
+def tall_model(folder, inner, n_words):
+    """The tiny model with a wide feed-forward part and rows for many more words; the bytes of both."""
+    shutil.copytree(MODEL, folder)
+    header, data = read_safetensors(MODEL / "model.safetensors")
+    tensors = {k: np.frombuffer(data[slice(*v["data_offsets"])], "<f4").reshape(v["shape"]) for k, v in header.items()}
+    n_matrices = 0
+    for name, value in tensors.items():
+        sizes = [inner if n == 40 else n_words if n == 305 else n for n in value.shape]
+        tensors[name] = np.resize(value, sizes)
+        n_matrices += tensors[name].nbytes if inner in sizes and len(sizes) == 2 else 0
+    write_safetensors(folder / "model.safetensors", tensors)
+    edit_json(folder / "config.json", intermediate_size=inner, vocab_size=n_words)
+    return n_matrices
+
+
+@pytest.mark.parametrize("kind", ["f32", "f16"])
+def test_peak_is_what_is_packed_not_the_file(peak_bytes, sae, tmp_path, kind):
+    texts = write_texts(tmp_path / "texts.jsonl", 3)
+    n_packed = tall_model(tmp_path / "tall", 30000, 500000)
+    if kind == "f16":
+        halve(tmp_path / "tall" / "model.safetensors")
+    n_file = (tmp_path / "tall" / "model.safetensors").stat().st_size
+    small, tall = (peak_bytes("analyze", "--model", model, "--sae", sae, "--dataset", texts, "--quiet", "--precision", "highest", "--threads", 1,
+                              "--out", tmp_path / f"out-{model.name}") for model in (MODEL, tmp_path / "tall"))
+    n_scratch = 30000 * 4 * 64 * 2    # rows of the wide part, twice: three texts have fewer than 64 tokens
+    assert n_packed > 7e6 and n_file > n_packed + n_scratch / 2
+    assert tall < small + n_packed + n_scratch + 4 * MIB, (small, tall, n_packed, n_file)
+
+
+def halve(path):
+    header, data = read_safetensors(path)
+    parts, at = [], 0
+    for entry in header.values():
+        parts.append(np.frombuffer(data[slice(*entry["data_offsets"])], "<f4").astype("<f2").tobytes())
+        entry.update(dtype="F16", data_offsets=[at, at + len(parts[-1])])
+        at += len(parts[-1])
+    head = json.dumps(header).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + b"".join(parts))
