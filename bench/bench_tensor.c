@@ -3,7 +3,7 @@
  * registers reaches. Loop and kernel run in turns, the medians are compared, so that a busy
  * machine slows both.
  *
- * bench_tensor [KERNELS [THREADS [REPEATS]]], KERNELS one of avx512, avx2, reference, all */
+ * bench_tensor [KERNELS [THREADS [REPEATS]]], KERNELS one of LEVELS below, or all */
 #include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +108,9 @@ struct level {
 };
 
 static const struct level LEVELS[] = {
+    {"avx512-vnni", spin_avx512, 2.0 * 16 * N_SUMS},
     {"avx512", spin_avx512, 2.0 * 16 * N_SUMS},
+    {"avx2-vnni", spin_avx2, 2.0 * 8 * N_SUMS / 2},
     {"avx2", spin_avx2, 2.0 * 8 * N_SUMS / 2},
     {"reference", spin_reference, 2.0 * 16},
 };
@@ -286,27 +288,32 @@ static void run_attention(void *context)
     }
 }
 
-static void bench_attention(const struct measure *m, size_t n, size_t length, size_t n_heads,
-                            size_t head_width)
+struct attention_shape {
+    size_t n, length, n_heads, head_width;
+};
+
+static void bench_attention(const struct measure *m, const struct attention_shape *s,
+                            ss_precision precision)
 {
     char what[80];
-    const size_t width = n_heads * head_width, max = 91;
-    float *bias = make_random(n_heads * (2 * max + 1));
+    const size_t n = s->n, length = s->length, width = s->n_heads * s->head_width, max = 91;
+    float *bias = make_random(s->n_heads * (2 * max + 1));
     struct attention a = {.work = m->work,
-                          .attention = {.n_heads = n_heads,
-                                        .head_width = head_width,
+                          .attention = {.n_heads = s->n_heads,
+                                        .head_width = s->head_width,
                                         .scale = 0.125F,
                                         .distance_bias = bias,
-                                        .max_distance = max},
+                                        .max_distance = max,
+                                        .precision = precision},
                           .qkv = make_random(n * length * 3 * width),
                           .out = make_random(n * length * width),
                           .offsets = ss__alloc(n + 1, sizeof(size_t)),
                           .n = n};
-    for (size_t s = 0; s < n; s++) {
-        a.offsets[s + 1] = a.offsets[s] + length;
+    for (size_t i = 0; i < n; i++) {
+        a.offsets[i + 1] = a.offsets[i] + length;
     }
-    (void)snprintf(what, sizeof what, "attention %zu x %zu, %zu heads of %zu", n, length,
-                   n_heads, head_width);
+    (void)snprintf(what, sizeof what, "attention %zu x %zu, %zu heads of %zu, %s", n, length,
+                   s->n_heads, s->head_width, ss__kernels()->attention[precision]->name);
     compare(m, what, 4.0 * (double)(n * length * length * width), run_attention, &a);
     ss__free(bias);
     ss__free(a.qkv);
@@ -328,6 +335,9 @@ static const struct shape SHAPES[] = {
     {"", 1, 768, 768, SS__ACT_NONE, false},
 };
 
+static const struct attention_shape ATTENTIONS[] = {
+    {20, 204, 12, 64}, {8, 512, 12, 64}, {20, 192, 12, 32}, {200, 20, 12, 32}};
+
 static void bench_level(const struct measure *m)
 {
     const bool is_slow = strcmp(m->level->name, "reference") == 0;
@@ -336,10 +346,12 @@ static void bench_level(const struct measure *m)
         shape.n_rows = is_slow ? ss__min_size(shape.n_rows, 64) : shape.n_rows;
         bench_product(m, &shape);
     }
-    bench_attention(m, is_slow ? 1 : 20, 204, 12, 64);
-    bench_attention(m, is_slow ? 1 : 8, 512, 12, 64);
-    bench_attention(m, is_slow ? 1 : 20, 192, 12, 32);
-    bench_attention(m, is_slow ? 1 : 200, 20, 12, 32);
+    for (size_t i = 0; i < sizeof ATTENTIONS / sizeof ATTENTIONS[0]; i++) {
+        struct attention_shape shape = ATTENTIONS[i];
+        shape.n = is_slow ? 1 : shape.n;
+        bench_attention(m, &shape, SS_PRECISION_HIGHEST);
+        bench_attention(m, &shape, SS_PRECISION_LOW);
+    }
 }
 
 int main(int argc, char **argv)

@@ -89,6 +89,12 @@ static inline size_t ss__max_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* How many parts of `by` make n, the last one perhaps smaller. */
+static inline size_t ss__divide_up(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
 /* The smallest multiple of `step` that is not below n. */
 static inline size_t ss__round_up(size_t n, size_t step)
 {

@@ -161,7 +161,8 @@ static ss_status run_attention(const struct run *run, ss_err *err)
                                             .scale = (float)(1 / sqrt((double)head_width)),
                                             .distance_bias = run->transformer->distance_bias,
                                             .max_distance = SS__MAX_DISTANCE,
-                                            .window = run->kind->window};
+                                            .window = run->kind->window,
+                                            .precision = run->config->precision};
     const struct ss__end qkv = {.bias = l->qkv_bias};
     const struct ss__end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
     const float *x = part_input(run, l->gain_1, l->shift_1);

@@ -4,24 +4,28 @@
  * context = weights V / sum of weights. All of it stays in the thread's scratch; nothing is
  * padded but the last panel, whose outputs nobody reads.
  *
+ * Where the precision allows, the two products are of whole numbers (attend_operands.c);
+ * scores, their exponentials and the sums of these are floats always.
+ *
  * A window is a bias of -infinity, so that far keys weigh exactly 0; whole panels of keys that
  * are too far for all queries of a block are passed over. Adding zeros changes no sum, so the
  * bytes do not depend on how many are passed over. */
 #include <math.h>
-#include <string.h>
 
 #include "base/mem.h"
-#include "tensor/tensor_priv.h"
+#include "tensor/attend_priv.h"
 
 enum { QUERY_TILES = 4, MANY_PER_THREAD = 8 };
 
 /* Offsets, in floats, of the parts of a worker's scratch. */
-struct attend_layout {
-    size_t keys, values, queries, scores, weights, context, sums, bias, total;
+struct layout {
+    size_t keys, key_scales, values, value_scales, packed, row_scales;
+    size_t scores, weights, context, sums, bias, total;
 };
 
 struct attend_job {
     const struct ss__kernels *kernels;
+    const struct ss__multiplier *multiplier;
     const struct ss__attention *attention;
     const float *qkv;
     const size_t *offsets;
@@ -29,18 +33,7 @@ struct attend_job {
     size_t
         heads_per_task; /* 1, or all heads where sequences are many: neighbours share lines */
     float *scratch;
-    struct attend_layout layout;
-};
-
-/* One head of one sequence at work. */
-struct head {
-    const struct ss__kernels *kernels;
-    const struct ss__attention *attention;
-    const float *queries, *from_keys, *from_values; /* rows `stride` apart */
-    float *out;                                     /* rows `width` apart */
-    size_t n_tokens, stride, width;
-    bool is_last; /* of this task's heads: the next one need not be asked for */
-    float *keys, *values, *packed, *scores, *weights, *context, *sums, *bias;
+    struct layout layout;
 };
 
 static size_t take(size_t *total, size_t n_floats)
@@ -50,37 +43,25 @@ static size_t take(size_t *total, size_t n_floats)
     return at;
 }
 
-static struct attend_layout plan(const struct ss__kernels *kernels,
-                                 const struct ss__attention *attention, size_t n_tokens)
+static struct layout plan(const struct ss__multiplier *m, size_t width, size_t n_tokens)
 {
-    const size_t rows = QUERY_TILES * kernels->fp32->tile_rows, width = attention->head_width;
-    const size_t token_cols = ss__round_up(n_tokens, kernels->fp32->tile_cols);
-    const size_t width_cols = ss__round_up(width, kernels->fp32->tile_cols);
-    struct attend_layout l = {0};
-    l.keys = take(&l.total, token_cols * width);
-    l.values = take(&l.total, width_cols * n_tokens);
-    l.queries = take(&l.total, rows * ss__round_up(width, SS__LANES));
+    const size_t rows = QUERY_TILES * m->tile_rows;
+    const size_t token_cols = ss__round_up(n_tokens, m->tile_cols);
+    const size_t width_cols = ss__round_up(width, m->tile_cols);
+    const size_t block_words = ss__round_up(ss__multiplier_words(m, m->k_block), SS__LANES);
+    struct layout l = {0};
+    l.keys = take(&l.total, token_cols * ss__multiplier_words(m, width));
+    l.key_scales = take(&l.total, ss__divide_up(width, m->k_block) * token_cols);
+    l.values = take(&l.total, width_cols * ss__multiplier_words(m, n_tokens));
+    l.value_scales = take(&l.total, ss__divide_up(n_tokens, m->k_block) * width_cols);
+    l.packed = take(&l.total, rows * block_words);
+    l.row_scales = take(&l.total, rows);
     l.scores = take(&l.total, rows * token_cols);
-    l.weights = take(&l.total, rows * ss__round_up(n_tokens, SS__LANES));
+    l.weights = m->grid != NULL ? l.scores : take(&l.total, rows * token_cols);
     l.context = take(&l.total, rows * width_cols);
     l.sums = take(&l.total, rows);
     l.bias = take(&l.total, 2 * n_tokens);
     return l;
-}
-
-static void pack_keys_and_values(struct head *self)
-{
-    const size_t cols = self->kernels->fp32->tile_cols, width = self->attention->head_width;
-    for (size_t j = 0; j < self->n_tokens; j += cols) {
-        const size_t n = ss__min_size(cols, self->n_tokens - j);
-        float *panel = self->keys + j * width;
-        if (n < cols) {
-            memset(panel, 0, cols * width * sizeof *panel);
-        }
-        ss__pack_transposed(self->from_keys + j * self->stride, self->stride, n, width, panel,
-                            cols);
-    }
-    ss__pack_columns(self->from_values, self->stride, width, self->n_tokens, self->values);
 }
 
 static bool has_bias(const struct ss__attention *attention)
@@ -89,7 +70,7 @@ static bool has_bias(const struct ss__attention *attention)
 }
 
 /* bias[n_tokens - 1 + j - i] is the bias of key j on query i. */
-static void spread_bias(struct head *self, size_t h)
+static void spread_bias(const struct head *self, size_t h)
 {
     const struct ss__attention *attention = self->attention;
     const size_t max = attention->max_distance, n = self->n_tokens;
@@ -107,62 +88,103 @@ static void spread_bias(struct head *self, size_t h)
 /* Queries first … first + n_rows - 1 with the keys that at least one of them looks at. */
 struct block {
     size_t first, n_rows;
-    size_t key, n_keys; /* key: of a whole panel and a whole group of lanes */
+    size_t key, n_keys; /* key: where a panel and, of whole numbers, a block of K begins */
+    size_t stride;      /* of scores and weights: n_keys in whole panels */
 };
 
 static struct block block_at(const struct head *self, size_t first, size_t n_rows)
 {
+    const struct ss__multiplier *m = self->multiplier;
     const size_t window = self->attention->window, n = self->n_tokens;
+    const size_t step = m->grid == NULL ? SS__MAX_TILE_COLS : m->k_block;
     struct block block = {.first = first, .n_rows = n_rows, .n_keys = n};
     if (window > 0) {
         const size_t key = first + 1 > window ? first + 1 - window : 0;
         const size_t end =
             window < n - first ? ss__min_size(first + n_rows - 1 + window, n) : n;
-        block.key = key / SS__MAX_TILE_COLS * SS__MAX_TILE_COLS;
+        block.key = key / step * step;
         block.n_keys = end - block.key;
     }
+    block.stride = ss__round_up(block.n_keys, m->tile_cols);
     return block;
 }
 
-/* Scores and weights of a block. */
-static void weigh_queries(const struct head *self, const struct block *block)
+/* Rows times columns col … col + n_cols - 1 of an operand, inputs k … k + n_k - 1: those of one
+ * block of K of whole numbers. */
+struct product {
+    struct packed_rows rows;
+    const struct operand *operand;
+    size_t n_rows, col, n_cols, k, n_k;
+    float *c; /* [n_rows, c_stride] */
+    size_t c_stride;
+    bool is_first; /* else added to c */
+};
+
+static void multiply(const struct head *self, const struct product *p)
 {
-    const size_t cols = self->kernels->fp32->tile_cols,
-                 tile_rows = self->kernels->fp32->tile_rows;
-    const size_t width = self->attention->head_width, n_rows = block->n_rows;
-    const size_t first = block->first, n_keys = block->n_keys;
-    const size_t packed_width = ss__round_up(width, SS__LANES);
-    const size_t token_cols = ss__round_up(n_keys, cols);
-    const float *keys = self->keys + block->key * width;
-    for (size_t r = 0; r < n_rows; r += tile_rows) {
-        const size_t n = ss__min_size(tile_rows, n_rows - r);
-        ss__pack_rows(self->queries + (first + r) * self->stride, self->stride, n, width,
-                      self->packed + r * packed_width);
-    }
-    for (size_t j = 0; j < n_keys; j += cols) {
-        for (size_t r = 0; r < n_rows; r += tile_rows) {
-            const size_t n = ss__min_size(tile_rows, n_rows - r);
-            self->kernels->fp32->tile[n - 1](&(struct ss__tile){
-                .a = self->packed + r * packed_width,
-                .b = keys + j * width,
-                .n_words = width,
-                .c = self->scores + r * token_cols + j,
-                .c_stride = token_cols,
-                .is_first = true,
-                .ahead = keys + j * width,
+    const struct ss__multiplier *m = self->multiplier;
+    const float *panels = p->operand->panels + p->k / m->word_inputs * m->tile_cols;
+    const float *scales = p->operand->scales + p->k / m->k_block * p->operand->n_cols;
+    for (size_t j = 0; j < p->n_cols; j += m->tile_cols) {
+        const float *b = panels + (p->col + j) * p->operand->n_words;
+        for (size_t r = 0; r < p->n_rows; r += m->tile_rows) {
+            const size_t n = ss__min_size(m->tile_rows, p->n_rows - r);
+            m->tile[n - 1](&(struct ss__tile){
+                .a = p->rows.words + r * p->rows.step + n * p->rows.skip,
+                .b = b,
+                .n_words = ss__divide_up(p->n_k, m->word_inputs),
+                .c = p->c + r * p->c_stride + j,
+                .c_stride = p->c_stride,
+                .is_first = p->is_first,
+                .ahead = b,
+                .a_scales = self->row_scales + r,
+                .b_scales = scales + p->col + j,
             });
         }
     }
-    for (size_t r = 0; r < n_rows; r += tile_rows) {
+}
+
+static void score_queries(const struct head *self, const struct block *block)
+{
+    const size_t k_block = self->multiplier->k_block, width = self->attention->head_width;
+    const float *queries = self->queries + block->first * self->stride;
+    for (size_t k = 0; k < width; k += k_block) {
+        const size_t n_k = ss__min_size(k_block, width - k);
+        const struct inputs inputs = {queries + k, self->stride, block->n_rows, width, k, n_k};
+        multiply(self, &(struct product){
+                           .rows = ss__pack_inputs(self, &inputs),
+                           .operand = &self->keys,
+                           .n_rows = block->n_rows,
+                           .col = block->key,
+                           .n_cols = block->n_keys,
+                           .k = k,
+                           .n_k = n_k,
+                           .c = self->scores,
+                           .c_stride = block->stride,
+                           .is_first = k == 0,
+                       });
+    }
+}
+
+/* Weights of floats become A operands at once, those of whole numbers stay rows. */
+static void weigh_scores(const struct head *self, const struct block *block)
+{
+    const size_t width = self->attention->head_width, tile_rows = self->multiplier->tile_rows;
+    const size_t first = block->first;
+    const bool are_rows = self->multiplier->grid != NULL;
+    for (size_t r = 0; r < block->n_rows; r += tile_rows) {
+        const size_t n = ss__min_size(tile_rows, block->n_rows - r);
         const float *bias = self->bias + (self->n_tokens - 1 - first - r + block->key);
-        self->kernels->rows->weigh_scores(&(struct ss__score_tile){
-            .n_rows = ss__min_size(tile_rows, n_rows - r),
-            .n_keys = n_keys,
-            .scores = self->scores + r * token_cols,
-            .stride = token_cols,
+        self->rows->weigh_scores(&(struct ss__score_tile){
+            .n_rows = n,
+            .n_keys = block->n_keys,
+            .scores = self->scores + r * block->stride,
+            .stride = block->stride,
             .scale = self->attention->scale,
             .bias = has_bias(self->attention) ? bias : NULL,
-            .weights = self->weights + r * ss__round_up(n_keys, SS__LANES),
+            .weights = self->weights + r * block->stride,
+            .row_step = are_rows ? block->stride : SS__LANES,
+            .group_step = are_rows ? SS__LANES : n * SS__LANES,
             .sums = self->sums + r,
             .next = self->is_last ? NULL : self->queries + (first + r) * self->stride + width,
             .next_stride = self->stride,
@@ -175,73 +197,95 @@ static void weigh_queries(const struct head *self, const struct block *block)
 /* Context of the same queries, out of their weights. */
 static void mix_values(const struct head *self, const struct block *block)
 {
-    const struct ss__kernels *kernels = self->kernels;
-    const size_t cols = kernels->fp32->tile_cols, tile_rows = kernels->fp32->tile_rows;
-    const size_t width = self->attention->head_width, n_rows = block->n_rows;
-    const size_t n_keys = block->n_keys;
-    const size_t width_cols = ss__round_up(width, cols);
-    for (size_t j = 0; j < width; j += cols) {
-        const float *panel = self->values + j * self->n_tokens + block->key * cols;
-        for (size_t k = 0; k < n_keys; k += SS__K_BLOCK) {
-            const size_t n_k = ss__min_size(SS__K_BLOCK, n_keys - k);
-            for (size_t r = 0; r < n_rows; r += tile_rows) {
-                const size_t n = ss__min_size(tile_rows, n_rows - r);
-                kernels->fp32->tile[n - 1](&(struct ss__tile){
-                    .a = self->weights + r * ss__round_up(n_keys, SS__LANES) + k * n,
-                    .b = panel + k * cols,
-                    .n_words = n_k,
-                    .c = self->context + r * width_cols + j,
-                    .c_stride = width_cols,
-                    .is_first = k == 0,
-                    .ahead = panel,
-                });
-            }
-        }
+    const struct ss__multiplier *m = self->multiplier;
+    const size_t width = self->attention->head_width;
+    const size_t stride = ss__round_up(width, m->tile_cols);
+    for (size_t k = 0; k < block->n_keys; k += m->k_block) {
+        const size_t n_k = ss__min_size(m->k_block, block->n_keys - k);
+        const struct packed_rows floats = {self->weights, block->stride, k};
+        const struct inputs inputs = {self->weights + k, block->stride,  block->n_rows,
+                                      self->n_tokens,    block->key + k, n_k};
+        multiply(self, &(struct product){
+                           .rows = m->grid == NULL ? floats : ss__pack_inputs(self, &inputs),
+                           .operand = &self->values,
+                           .n_rows = block->n_rows,
+                           .n_cols = width,
+                           .k = block->key + k,
+                           .n_k = n_k,
+                           .c = self->context,
+                           .c_stride = stride,
+                           .is_first = k == 0,
+                       });
     }
-    kernels->rows->put_context(&(struct ss__context_block){
-        .n_rows = n_rows,
+    self->rows->put_context(&(struct ss__context_block){
+        .n_rows = block->n_rows,
         .width = width,
         .context = self->context,
-        .stride = width_cols,
+        .stride = stride,
         .sums = self->sums,
         .out = self->out + block->first * self->width,
         .out_stride = self->width,
     });
 }
 
+/* Inputs of an operand, at `panels` and `scales` of the scratch. */
+static struct operand operand_at(const struct attend_job *job, float *panels, float *scales,
+                                 size_t n_cols, size_t n_inputs)
+{
+    return (struct operand){.panels = panels,
+                            .scales = scales,
+                            .n_cols = ss__round_up(n_cols, job->multiplier->tile_cols),
+                            .n_words = ss__multiplier_words(job->multiplier, n_inputs)};
+}
+
+static struct head head_at(const struct attend_job *job, size_t sequence, size_t h,
+                           float *scratch)
+{
+    const struct ss__attention *attention = job->attention;
+    const struct layout *l = &job->layout;
+    const size_t width = attention->n_heads * attention->head_width;
+    const size_t first = job->offsets[sequence], column = h * attention->head_width;
+    const size_t n_tokens = job->offsets[sequence + 1] - first;
+    const float *qkv = job->qkv + first * 3 * width + column;
+    return (struct head){.multiplier = job->multiplier,
+                         .rows = job->kernels->rows,
+                         .attention = attention,
+                         .queries = qkv,
+                         .from_keys = qkv + width,
+                         .from_values = qkv + 2 * width,
+                         .out = job->out + first * width + column,
+                         .n_tokens = n_tokens,
+                         .stride = 3 * width,
+                         .width = width,
+                         .keys = operand_at(job, scratch + l->keys, scratch + l->key_scales,
+                                            n_tokens, attention->head_width),
+                         .values =
+                             operand_at(job, scratch + l->values, scratch + l->value_scales,
+                                        attention->head_width, n_tokens),
+                         .packed = scratch + l->packed,
+                         .row_scales = scratch + l->row_scales,
+                         .scores = scratch + l->scores,
+                         .weights = scratch + l->weights,
+                         .context = scratch + l->context,
+                         .sums = scratch + l->sums,
+                         .bias = scratch + l->bias};
+}
+
 static void attend_head(const struct attend_job *job, size_t sequence, size_t h, bool is_last,
                         float *scratch)
 {
-    const struct ss__attention *attention = job->attention;
-    const size_t width = attention->n_heads * attention->head_width;
-    const size_t first = job->offsets[sequence], column = h * attention->head_width;
-    const float *qkv = job->qkv + first * 3 * width + column;
-    struct head head = {.kernels = job->kernels,
-                        .attention = attention,
-                        .queries = qkv,
-                        .from_keys = qkv + width,
-                        .from_values = qkv + 2 * width,
-                        .out = job->out + first * width + column,
-                        .n_tokens = job->offsets[sequence + 1] - first,
-                        .stride = 3 * width,
-                        .width = width,
-                        .is_last = is_last,
-                        .keys = scratch + job->layout.keys,
-                        .values = scratch + job->layout.values,
-                        .packed = scratch + job->layout.queries,
-                        .scores = scratch + job->layout.scores,
-                        .weights = scratch + job->layout.weights,
-                        .context = scratch + job->layout.context,
-                        .sums = scratch + job->layout.sums,
-                        .bias = scratch + job->layout.bias};
-    pack_keys_and_values(&head);
-    if (has_bias(attention)) {
+    struct head head = head_at(job, sequence, h, scratch);
+    head.is_last = is_last;
+    ss__pack_keys(&head);
+    ss__pack_values(&head);
+    if (has_bias(job->attention)) {
         spread_bias(&head, h);
     }
-    const size_t step = QUERY_TILES * job->kernels->fp32->tile_rows;
+    const size_t step = QUERY_TILES * job->multiplier->tile_rows;
     for (size_t q = 0; q < head.n_tokens; q += step) {
         const struct block block = block_at(&head, q, ss__min_size(step, head.n_tokens - q));
-        weigh_queries(&head, &block);
+        score_queries(&head, &block);
+        weigh_scores(&head, &block);
         mix_values(&head, &block);
     }
 }
@@ -264,6 +308,7 @@ ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const
 {
     ss_status status = SS_OK;
     struct attend_job job = {.kernels = ss__kernels(),
+                             .multiplier = ss__kernels()->attention[attention->precision],
                              .attention = attention,
                              .qkv = qkv,
                              .offsets = offsets,
@@ -276,7 +321,7 @@ ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const
         n_flops +=
             4.0 * (double)n * (double)n * (double)(attention->n_heads * attention->head_width);
     }
-    job.layout = plan(job.kernels, attention, longest);
+    job.layout = plan(job.multiplier, attention->head_width, longest);
     job.scratch = ss__work_scratch(work, SS__SLOT_KERNEL,
                                    ss_work_n_threads(work) * job.layout.total * sizeof(float));
     if (job.scratch == NULL) {

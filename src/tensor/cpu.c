@@ -60,8 +60,9 @@ static bool has_amx(void)
 {
     const unsigned bf16 = 1U << 22, tile = 1U << 24, int8 = 1U << 25, all = bf16 | tile | int8;
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return has_avx512() && os_saves(0x60000) && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 &&
-           (d & all) == all && syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
+    return has_avx512vnni() && os_saves(0x60000) &&
+           __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & all) == all &&
+           syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
 }
 
 /* The compilers' names for AVX-VNNI are younger than some compilers. */
@@ -117,13 +118,18 @@ static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_re
                                    int8_reference =
                                        INT8(4, 16, 128, ss__tile_int8_reference, ss__int8_grid);
 
-#define PRECISIONS(highest, high, medium, low)                                                 \
-    .fp32 = &(highest), .of = {                                                                \
-                            [SS_PRECISION_HIGHEST] = &(highest),                               \
-                            [SS_PRECISION_HIGH] = &(high),                                     \
-                            [SS_PRECISION_MEDIUM] = &(medium),                                 \
-                            [SS_PRECISION_LOW] = &(low),                                       \
-    }
+/* Products by level; attention is of floats at the upper two, of `pairs` at the others: their
+ * scores and weights are floats in between and would lose what bytes leave of them. */
+#define PRECISIONS(highest, high, medium, low, pairs)                                          \
+    .fp32 = &(highest),                                                                        \
+    .of = {[SS_PRECISION_HIGHEST] = &(highest),                                                \
+           [SS_PRECISION_HIGH] = &(high),                                                      \
+           [SS_PRECISION_MEDIUM] = &(medium),                                                  \
+           [SS_PRECISION_LOW] = &(low)},                                                       \
+    .attention = {[SS_PRECISION_HIGHEST] = &(highest),                                         \
+                  [SS_PRECISION_HIGH] = &(highest),                                            \
+                  [SS_PRECISION_MEDIUM] = &(pairs),                                            \
+                  [SS_PRECISION_LOW] = &(pairs)}
 
 /* Best first. */
 static const struct level {
@@ -132,22 +138,25 @@ static const struct level {
 } levels[] = {
 #ifdef SS__HAVE_X86_KERNELS
     {{"amx", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx)},
+      PRECISIONS(fp32_avx512, ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx, int16_avx512vnni)},
      has_amx},
     {{"avx512-vnni", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512vnni, int8_avx512vnni)},
+      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512vnni, int8_avx512vnni,
+                 int16_avx512vnni)},
      has_avx512vnni},
     {{"avx512", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512, int8_avx512)},
+      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512, int8_avx512, int16_avx512)},
      has_avx512},
     {{"avx2-vnni", &ss__rows_avx2,
-      PRECISIONS(fp32_avx2, fp32_avx2, int16_avxvnni, int8_avxvnni)},
+      PRECISIONS(fp32_avx2, fp32_avx2, int16_avxvnni, int8_avxvnni, int16_avxvnni)},
      has_avxvnni},
-    {{"avx2", &ss__rows_avx2, PRECISIONS(fp32_avx2, fp32_avx2, int16_avx2, int8_avx2)},
+    {{"avx2", &ss__rows_avx2,
+      PRECISIONS(fp32_avx2, fp32_avx2, int16_avx2, int8_avx2, int16_avx2)},
      has_avx2},
 #endif
     {{"reference", &ss__rows_reference,
-      PRECISIONS(fp32_reference, fp32_reference, int16_reference, int8_reference)},
+      PRECISIONS(fp32_reference, fp32_reference, int16_reference, int8_reference,
+                 int16_reference)},
      always},
 };
 

@@ -153,4 +153,16 @@ static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_by
                          _mm_and_si128(_mm256_extracti128_si256(shorts, 1), mask)));
 }
 
+static inline void put_half_pairs(void *p, __m256 a, __m256 b)
+{
+    const __m256i high = _mm256_slli_epi32(_mm256_cvtps_epi32(b), 16);
+    _mm256_storeu_si256((__m256i *)p, _mm256_blend_epi16(_mm256_cvtps_epi32(a), high, 0xaa));
+}
+
+static inline void lanes_put_pairs(void *p, lanes a, lanes b)
+{
+    put_half_pairs(p, a.lo, b.lo);
+    put_half_pairs((char *)p + 32, a.hi, b.hi);
+}
+
 #endif

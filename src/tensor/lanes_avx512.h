@@ -124,4 +124,11 @@ static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_by
     }
 }
 
+static inline void lanes_put_pairs(void *p, lanes a, lanes b)
+{
+    const __m512i low = _mm512_and_si512(_mm512_cvtps_epi32(a), _mm512_set1_epi32(0xffff));
+    const __m512i high = _mm512_slli_epi32(_mm512_cvtps_epi32(b), 16);
+    _mm512_storeu_si512(p, _mm512_or_si512(low, high));
+}
+
 #endif

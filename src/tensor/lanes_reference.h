@@ -7,6 +7,7 @@
  *   magnitude  |a|; pow2 is 2^n of an n that stands in the low bits of n + 1.5 · 2^23
  *   keep       lanes from n on become 0
  *   put_whole  rounded to even, plus offset, the low 1 or 2 bytes of each, side by side
+ *   put_pairs  rounded to even, 16 words of two: a's in the low half, b's in the high one
  *   sum, top   over the lanes, in the fixed tree 16 → 8 → 4 → 2 → 1 of halves */
 #ifndef SS_TENSOR_LANES_REFERENCE_H
 #define SS_TENSOR_LANES_REFERENCE_H
@@ -146,6 +147,15 @@ static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_by
     for (size_t i = 0; i < 16; i++) {
         const int32_t x = (int32_t)((uint32_t)lrintf(a.at[i]) + (uint32_t)offset);
         memcpy((char *)p + i * n_bytes, &x, n_bytes); /* little-endian, as x86-64 is */
+    }
+}
+
+static inline void lanes_put_pairs(void *p, lanes a, lanes b)
+{
+    for (size_t i = 0; i < 16; i++) {
+        const uint32_t x = ((uint32_t)lrintf(a.at[i]) & 0xffffU) | (uint32_t)lrintf(b.at[i])
+                                                                       << 16;
+        memcpy((char *)p + i * sizeof x, &x, sizeof x);
     }
 }
 

@@ -165,6 +165,7 @@ struct ss__attention {
                                    at index clamp(j - i, ±max_distance) + max_distance */
     size_t max_distance;
     size_t window; /* keys at this distance from a query and beyond do not count; 0: all do */
+    ss_precision precision; /* of its two products */
 };
 
 /* Softmax attention within each sequence.

@@ -141,8 +141,9 @@ struct ss__score_tile {
     size_t stride;
     float scale;
     const float *bias; /* of the first row; that of row r begins r places before; NULL: none */
-    float *weights;    /* A operand: exp(score - row maximum) */
-    float *sums;       /* [n_rows] of the weights */
+    float *weights;    /* exp(score - row maximum), 0 up to whole groups of 16; may be scores */
+    size_t row_step, group_step; /* of weights: between rows, and between groups of 16 keys */
+    float *sums;                 /* [n_rows] of the weights */
     const float *next; /* queries of the head that follows, asked for meanwhile with its keys
                           and values; NULL: none */
     size_t next_stride, next_part, head_width;
@@ -184,11 +185,23 @@ struct ss__quantize {
     float *scales; /* [n_rows] */
 };
 
+/* Up to tile_cols columns of x [n_k, x_stride] as 16-bit numbers in a panel: a column's words
+ * are of two inputs each, tile_cols apart, the last filled up by 0. */
+struct ss__quantize_columns {
+    const float *x;
+    size_t x_stride, n_cols, n_k;
+    float most; /* what the largest number of a column becomes */
+    float *panel;
+    size_t tile_cols;
+    float *scales; /* [tile_cols], those past n_cols 0, as their words */
+};
+
 struct ss__rows_kernels {
     void (*end_block)(const struct ss__block_end *end);
     void (*find_reaching)(const struct ss__reach *reach);
     size_t (*count_reaching)(const float *x, size_t n, float limit);
     void (*quantize)(const struct ss__quantize *rows);
+    void (*quantize_columns)(const struct ss__quantize_columns *columns);
     void (*layer_norm)(const struct ss__norm *norm);
     void (*activate)(float *x, size_t n, ss__activation activation);
     float (*dot)(const float *a, const float *b, size_t n);
@@ -205,8 +218,9 @@ struct ss__rows_kernels {
 struct ss__kernels {
     const char *name;
     const struct ss__rows_kernels *rows;
-    const struct ss__multiplier *fp32; /* also of attention */
+    const struct ss__multiplier *fp32;
     const struct ss__multiplier *of[SS_N_PRECISIONS];
+    const struct ss__multiplier *attention[SS_N_PRECISIONS];
 };
 
 extern const struct ss__rows_kernels ss__rows_reference, ss__rows_avx2, ss__rows_avx512;

@@ -1,0 +1,50 @@
+/* What attend.c and attend_operands.c share: one head of one sequence at work. */
+#ifndef SS_TENSOR_ATTEND_PRIV_H
+#define SS_TENSOR_ATTEND_PRIV_H
+
+#include "tensor/tensor_priv.h"
+
+/* Keys or values as a B operand: panels of tile_cols columns with all their inputs. */
+struct operand {
+    float *panels;          /* words */
+    float *scales;          /* [blocks of K, n_cols], where numbers are whole */
+    size_t n_cols, n_words; /* columns with padding, words of each */
+};
+
+struct head {
+    const struct ss__multiplier *multiplier;
+    const struct ss__rows_kernels *rows;
+    const struct ss__attention *attention;
+    const float *queries, *from_keys, *from_values; /* rows `stride` apart */
+    float *out;                                     /* rows `width` apart */
+    size_t n_tokens, stride, width;
+    bool is_last;               /* of this task's heads: no next one to be asked for */
+    struct operand keys;        /* a column for each token, the head's width of inputs */
+    struct operand values;      /* a column for each number of the head, an input for
+                                   each token */
+    float *packed, *row_scales; /* rows of one block of K as an A operand */
+    float *scores, *weights;    /* one place where weights are packed afterwards */
+    float *context, *sums, *bias;
+};
+
+/* Rows of one block of K as an A operand: the tile of n rows at row r begins at
+ * words + r * step + n * skip. */
+struct packed_rows {
+    const float *words;
+    size_t step, skip;
+};
+
+/* Fill self->keys and self->values from the sequence. */
+void ss__pack_keys(const struct head *self);
+void ss__pack_values(const struct head *self);
+
+/* Inputs k … k + n_k - 1 of rows of n_in inputs. */
+struct inputs {
+    const float *x; /* [n_rows, x_stride], at input k of the first row */
+    size_t x_stride, n_rows, n_in, k, n_k;
+};
+
+/* Into self->packed and self->row_scales. */
+struct packed_rows ss__pack_inputs(const struct head *self, const struct inputs *inputs);
+
+#endif
