@@ -21,11 +21,6 @@ struct linear_job {
     float *scratch; /* [threads, ss__visit_floats(block_rows)] */
 };
 
-static size_t divide_up(size_t n, size_t by)
-{
-    return (n + by - 1) / by;
-}
-
 /* What one thread works on: rows that it packs, and the panel of sums at hand. */
 struct block {
     const struct ss__matrix *w;
@@ -48,7 +43,7 @@ struct layout {
 static struct layout scratch_layout(const struct ss__matrix *w, size_t n_rows)
 {
     const struct ss__multiplier *m = w->multiplier;
-    const size_t n_blocks = divide_up(w->n_in, m->k_block);
+    const size_t n_blocks = ss__divide_up(w->n_in, m->k_block);
     struct layout l = {.scales = n_rows * m->tile_cols};
     l.a = l.scales + (m->grid == NULL ? 0 : ss__round_up(n_blocks * n_rows, SS__LANES));
     l.total = l.a + n_rows * ss__round_up(ss__multiplier_words(m, w->n_in), SS__LANES);
@@ -63,6 +58,17 @@ static void lay_out(struct block *self, float *scratch)
     self->a = scratch + layout.a;
 }
 
+/* Ask for what is packed next of the same rows: the processor does not foresee such short runs.
+ */
+static void fetch_inputs(const float *x, size_t x_stride, size_t n_rows, size_t n_k)
+{
+    for (size_t r = 0; r < n_rows; r++) {
+        for (size_t i = 0; i < n_k; i += SS__LANES) {
+            __builtin_prefetch(x + r * x_stride + i, 0, 2);
+        }
+    }
+}
+
 /* All of K of the rows as A operands: block of K after block of K, tile after tile. */
 static void pack_block(const struct block *self)
 {
@@ -73,7 +79,9 @@ static void pack_block(const struct block *self)
         const size_t n_k = ss__min_size(m->k_block, n_in - k);
         for (size_t r = 0; r < self->n_rows; r += m->tile_rows) {
             const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
-            ss__multiplier_pack(m, self->x + r * n_in + k, n_in, n, n_k, a, scales);
+            const float *x = self->x + r * n_in + k;
+            fetch_inputs(x + n_k, n_in, n, ss__min_size(m->k_block, n_in - k - n_k));
+            ss__multiplier_pack(m, x, n_in, n, n_k, a, scales);
             a += n * ss__round_up(ss__multiplier_words(m, n_k), SS__LANES);
             scales += n;
         }
@@ -227,8 +235,8 @@ static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
     if (n_tiles <= most) {
         return n_tiles;
     }
-    for (size_t t = most; t >= divide_up(most, 2); t--) {
-        const size_t cost = divide_up(divide_up(n_tiles, t), n_threads) * t;
+    for (size_t t = most; t >= ss__divide_up(most, 2); t--) {
+        const size_t cost = ss__divide_up(ss__divide_up(n_tiles, t), n_threads) * t;
         if (cost < best_cost) {
             best_cost = cost;
             best = t;
@@ -240,16 +248,17 @@ static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
 struct ss__cut ss__linear_cut(const struct ss__matrix *w, size_t n_rows, size_t n_threads)
 {
     const size_t tile_rows = w->multiplier->tile_rows, cols = w->multiplier->tile_cols;
-    const size_t n_panels = divide_up(w->n_out, cols);
+    const size_t n_panels = ss__divide_up(w->n_out, cols);
     const size_t tiles =
-        choose_tiles(divide_up(n_rows, tile_rows), BLOCK_ROWS / tile_rows, n_threads);
+        choose_tiles(ss__divide_up(n_rows, tile_rows), BLOCK_ROWS / tile_rows, n_threads);
     struct ss__cut cut = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
-    cut.n_blocks = divide_up(n_rows, cut.block_rows);
-    const size_t wanted =
-        cut.n_blocks >= n_threads ? 1 : divide_up(2 * n_threads, ss__max_size(cut.n_blocks, 1));
-    const size_t group = divide_up(n_panels, ss__min_size(wanted, n_panels));
+    cut.n_blocks = ss__divide_up(n_rows, cut.block_rows);
+    const size_t wanted = cut.n_blocks >= n_threads
+                              ? 1
+                              : ss__divide_up(2 * n_threads, ss__max_size(cut.n_blocks, 1));
+    const size_t group = ss__divide_up(n_panels, ss__min_size(wanted, n_panels));
     cut.group_outputs = group * cols;
-    cut.n_groups = divide_up(n_panels, group);
+    cut.n_groups = ss__divide_up(n_panels, group);
     return cut;
 }
 
