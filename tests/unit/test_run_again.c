@@ -14,9 +14,11 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "run/manifest.h"
 #include "tensor/tensor_priv.h"
+#include "weights/weights.h"
 
 #define MODEL SS_TEST_DATA "/encoder/mpnet-mean"
 #define ROWS SS_TEST_DATA "/run/rows.jsonl"
@@ -28,19 +30,28 @@ static const struct ss__kernels *usual;
 /* Of 11-bit numbers in this model, whose random weights are strong; measured 1.3e-2 for half of
  * an embedding's values. */
 static const double ROUGH_ERROR = 1.6e-2;
+/* The same of the tile unit's numbers at `high`: 2.5e-5 for whole embeddings. */
+static const double TINY_ERROR = 4e-5;
 
-/* Make `high` of 11-bit whole numbers, with this error; before an encoder is opened. */
-static void use_rough(double error)
+/* Make `high` of these numbers, with this error; before an encoder is opened. */
+static void use_at_high(struct ss__multiplier numbers, double error)
 {
-    static const struct ss__grid grid = {.n_bytes = 2, .most_input = 1023, .most_weight = 1023};
     static struct ss__kernels kernels;
     static struct ss__multiplier multiplier;
     kernels = *usual;
-    multiplier = *usual->of[SS_PRECISION_MEDIUM];
-    multiplier.grid = &grid;
+    multiplier = numbers;
     multiplier.embedding_error = error;
     kernels.of[SS_PRECISION_HIGH] = &multiplier;
     ss__kernels_set(&kernels);
+}
+
+/* 11-bit whole numbers. */
+static void use_rough(double error)
+{
+    static const struct ss__grid grid = {.n_bytes = 2, .most_input = 1023, .most_weight = 1023};
+    struct ss__multiplier numbers = *usual->of[SS_PRECISION_MEDIUM];
+    numbers.grid = &grid;
+    use_at_high(numbers, error);
 }
 
 /* ---- what a run found: every feature's activation of every row ---- */
@@ -79,7 +90,7 @@ static void read_outcome(const ss_run *run, struct outcome *out)
 }
 
 struct job {
-    const char *sae;
+    const char *sae; /* in the tests' data, or a path of its own */
     struct ss_sae_options options;
     size_t n_threads, batch_tokens;
 };
@@ -103,7 +114,7 @@ static void analyze(const struct job *job, ss_precision precision, const char *o
     ss_run *run = NULL;
     struct ss_sae_info info;
     *out = (struct outcome){0};
-    snprintf(path, sizeof path, SS_TEST_DATA "/%s", job->sae);
+    snprintf(path, sizeof path, "%s%s", job->sae[0] == '/' ? "" : SS_TEST_DATA "/", job->sae);
     check(ss_sae_open(path, &job->options, &sae, &err), &err);
     ss_sae_describe(sae, &info);
     const struct ss_encoder_options options = {.precision = precision,
@@ -195,10 +206,196 @@ static void fire_sets_are_those_of_highest(void **state)
     assert_true(n_changed > 20);
 }
 
+static void nothing_depends_on_batches_and_threads(void **state)
+{
+    (void)state;
+    static struct outcome first, other;
+    static const size_t ways[][2] = {{1, 0}, {2, 64}, {3, 300}};
+    use_rough(ROUGH_ERROR / 4);
+    for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
+        analyze(&jobs[i], SS_PRECISION_HIGH, NULL, &first);
+        for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+            struct job job = jobs[i];
+            job.n_threads = ways[w][0];
+            job.batch_tokens = ways[w][1];
+            analyze(&job, SS_PRECISION_HIGH, NULL, &other);
+            assert_int_equal(other.info.n_rows_reembedded, first.info.n_rows_reembedded);
+            assert_int_equal(compare(&first, &other).n_values, 0);
+        }
+    }
+}
+
+/* ---- the tile unit's numbers and their own error ---- */
+
+enum { WIDTH = 16, N_FEATURES = 48 };
+
+static char folder[] = "/tmp/saescope-again-XXXXXX";
+
+/* Embeddings of all texts at a level, [n, WIDTH]; gives n. */
+static size_t embed_rows(ss_precision precision, float *out)
+{
+    const char *rows = ROWS;
+    ss_encoder *encoder = NULL;
+    ss_dataset *dataset = NULL;
+    ss_work *work = NULL;
+    ss_err err;
+    size_t n = 0;
+    const struct ss_encoder_options options = {.precision = precision};
+    check(ss_encoder_open(MODEL, &options, &encoder, &err), &err);
+    check(ss_dataset_open(&rows, 1, NULL, &dataset, &err), &err);
+    check(ss_work_new(1, &work, &err), &err);
+    for (bool has_row = true; has_row;) {
+        struct ss_row row;
+        check(ss_dataset_next(dataset, &row, &has_row, &err), &err);
+        if (has_row && row.kind == SS_ROW_TEXT) {
+            check(ss_encoder_embed(encoder, work, &row.text, 1, out + n++ * WIDTH, NULL, &err),
+                  &err);
+        }
+    }
+    ss_work_free(work);
+    ss_dataset_close(dataset);
+    ss_encoder_free(encoder);
+    return n;
+}
+
+static double h_of(const float *x, const float *w, size_t f)
+{
+    double sum = 0;
+    for (size_t i = 0; i < WIDTH; i++) {
+        sum += (double)x[i] * (double)w[i * N_FEATURES + f];
+    }
+    return sum;
+}
+
+/* For every feature a threshold between what the two levels give the text in which they differ
+ * most. */
+static void place_thresholds(const float *a, const float *b, size_t n, const float *w,
+                             float *thresholds)
+{
+    for (size_t f = 0; f < N_FEATURES; f++) {
+        double most = 0;
+        thresholds[f] = 1e9F;
+        for (size_t r = 0; r < n; r++) {
+            const double x = h_of(a + r * WIDTH, w, f), y = h_of(b + r * WIDTH, w, f);
+            if (x > 0.01 && y > 0.01 && fabs(x - y) > most) {
+                most = fabs(x - y);
+                thresholds[f] = (float)((x + y) / 2);
+            }
+        }
+    }
+}
+
+static void write_sae(const float *w, const float *thresholds)
+{
+    static const float zeros[WIDTH * N_FEATURES];
+    static const char config[] =
+        "{\"architecture\": \"jumprelu\", \"d_in\": 16, \"d_sae\": 48, "
+        "\"apply_b_dec_to_input\": false, \"normalize_activations\": \"none\"}";
+    char path[256];
+    ss_err err;
+    const struct ss__tensor_out tensors[] = {
+        {"W_dec", zeros, 2, {N_FEATURES, WIDTH}},
+        {"W_enc", w, 2, {WIDTH, N_FEATURES}},
+        {"b_dec", zeros, 1, {WIDTH}},
+        {"b_enc", zeros, 1, {N_FEATURES}},
+        {"threshold", thresholds, 1, {N_FEATURES}},
+    };
+    snprintf(path, sizeof path, "%s/cfg.json", folder);
+    check(ss__file_write(path, config, sizeof config - 1, &err), &err);
+    snprintf(path, sizeof path, "%s/sae_weights.safetensors", folder);
+    check(ss__safetensors_write(path, tensors, sizeof tensors / sizeof tensors[0], &err), &err);
+}
+
+static void remove_file(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* A SAE in `folder` whose thresholds stand between the levels. */
+static void make_sae(void)
+{
+    static float exact[N_ROWS * WIDTH], rough[N_ROWS * WIDTH], w[WIDTH * N_FEATURES];
+    float thresholds[N_FEATURES];
+    uint64_t seed = 49;
+    for (size_t i = 0; i < WIDTH * N_FEATURES; i++) {
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        w[i] = (float)(seed >> 40) / 8388608.0F - 1.0F;
+    }
+    ss__kernels_set(usual);
+    const size_t n = embed_rows(SS_PRECISION_HIGHEST, exact);
+    use_at_high(ss__bf16x3_emulated, 0);
+    assert_int_equal(embed_rows(SS_PRECISION_HIGH, rough), n);
+    place_thresholds(exact, rough, n, w, thresholds);
+    assert_non_null(mkdtemp(folder));
+    write_sae(w, thresholds);
+}
+
+/* What the folder of a run tells is what the run told. */
+static void check_folder(const char *path, const struct outcome *out)
+{
+    static const char *const files[] = {"fire_rate.npy", "top_activations.json", "features.csv",
+                                        "density.svg",   "density.png",          "run.json"};
+    char expected[32], file[300];
+    ss_run *run = NULL;
+    struct ss_run_info info;
+    struct ss_report report;
+    ss_err err;
+    bool has_fact = false;
+    check(ss_run_open(path, &run, &err), &err);
+    ss_run_describe(run, &info);
+    assert_int_equal(info.n_rows_reembedded, out->info.n_rows_reembedded);
+    ss_run_free(run);
+    snprintf(expected, sizeof expected, "%zu", (size_t)info.n_rows_reembedded);
+    check(ss_inspect(path, NULL, &report, &err), &err);
+    for (size_t i = 0; i < report.n_facts; i++) {
+        has_fact |= strcmp(report.facts[i].name, "rows embedded again") == 0 &&
+                    strcmp(report.facts[i].value, expected) == 0;
+    }
+    assert_true(has_fact);
+    ss_report_release(&report);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(file, sizeof file, "%s/%s", path, files[i]);
+        assert_int_equal(unlink(file), 0);
+    }
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void thresholds_between_the_levels(void **state)
+{
+    (void)state;
+    static struct outcome highest, bare, mended, warned;
+    const struct job job = {.sae = folder, .n_threads = 2};
+    char out_dir[256];
+    make_sae();
+    snprintf(out_dir, sizeof out_dir, "%s/run", folder);
+    analyze(&job, SS_PRECISION_HIGH, NULL, &bare);
+    use_at_high(ss__bf16x3_emulated, TINY_ERROR);
+    analyze(&job, SS_PRECISION_HIGH, out_dir, &mended);
+    use_at_high(ss__bf16x3_emulated, TINY_ERROR / 10);
+    analyze(&job, SS_PRECISION_HIGH, NULL, &warned);
+    ss__kernels_set(usual);
+    analyze(&job, SS_PRECISION_HIGHEST, NULL, &highest);
+    print_message("%zu texts would change; %zu embedded again\n",
+                  compare(&bare, &highest).n_fires, (size_t)mended.info.n_rows_reembedded);
+    assert_true(compare(&bare, &highest).n_fires > 10);
+    assert_int_equal(compare(&mended, &highest).n_fires, 0);
+    assert_true(mended.info.n_rows_reembedded < mended.info.n_rows_used);
+    assert_string_equal(mended.warning, "");
+    assert_string_not_equal(warned.warning, "");
+    check_folder(out_dir, &mended);
+    remove_file("cfg.json");
+    remove_file("sae_weights.safetensors");
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fire_sets_are_those_of_highest),
+        cmocka_unit_test(nothing_depends_on_batches_and_threads),
+        cmocka_unit_test(thresholds_between_the_levels),
     };
     usual = ss__kernels();
     return cmocka_run_group_tests(tests, NULL, NULL);
