@@ -18,7 +18,7 @@
 
 enum { MORE_THAN_K = 8, ROWS_AT_ONCE = 64 };
 
-static const double SPREAD = 4.5;
+static const double SPREAD = 6;
 
 /* ---- making margins ---- */
 
