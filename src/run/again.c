@@ -36,7 +36,8 @@ void ss__again_release(struct ss__again *self)
     ss__free(self->is_near);
     ss__free(self->is_exact);
     ss__free(self->embeddings);
-    *self = (struct ss__again){0};
+    *self = (struct ss__again){
+        .error = self->error, .n_rows = self->n_rows, .largest_error = self->largest_error};
 }
 
 /* Room for what is known of a batch's rows, of which none is exact but by calibration. */

@@ -27,6 +27,7 @@ struct ss__again {
  * and failure. */
 SS_MUST_USE ss_status ss__again_init(struct ss__again *self, const ss_encoder *encoder,
                                      const ss_sae *sae, ss_work *work, ss_err *err);
+/* What was counted and measured stays. */
 void ss__again_release(struct ss__again *self);
 
 /* As ss__sae_calibrate and ss__sae_encode for the rows of a batch and their embeddings, some of

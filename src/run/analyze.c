@@ -359,6 +359,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     *out = NULL;
     SS_TRY(prepare(&analysis, &folder, err));
     SS_TRY(run_pipeline(&analysis, err));
+    ss__again_release(&analysis.again);
     ss_work_free(analysis.work); /* drawing needs memory of its own */
     analysis.work = NULL;
     SS_TRY(make_run(&analysis, &run, err));
