@@ -2,49 +2,46 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "sae/sae_priv.h"
 
 #define NORM_EPSILON 1e-5F
 
-/* Rows that are made together, so that their chains of additions overlap. */
+/* Rows whose sums are made together, so that their chains of additions overlap. */
 enum { GROUP = 8 };
 
 #define INPUT_INLINE static inline __attribute__((always_inline))
 
-INPUT_INLINE void copy(const float *x, size_t n_rows, size_t width, float *out)
-{
-    memcpy(out, x, n_rows * width * sizeof *out);
-}
+/* What a row is made with: its mean, and what it is divided by or multiplied with. */
+struct form {
+    float means[GROUP], scales[GROUP];
+};
 
 /* (x - mean) / (s + 1e-5), s = sqrt(sum of squares / (D - 1)). */
-INPUT_INLINE void normalize(const float *x, size_t n_rows, size_t width, float *out)
+INPUT_INLINE void measure_norm(const float *x, size_t n_rows, size_t width, struct form *form)
 {
     double sums[GROUP] = {0}, squares[GROUP] = {0};
-    float means[GROUP], scales[GROUP];
     for (size_t i = 0; i < width; i++) {
         for (size_t r = 0; r < n_rows; r++) {
             sums[r] += (double)x[r * width + i];
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        means[r] = (float)(sums[r] / (double)width);
+        form->means[r] = (float)(sums[r] / (double)width);
     }
     for (size_t i = 0; i < width; i++) {
         for (size_t r = 0; r < n_rows; r++) {
-            const float d = x[r * width + i] - means[r];
+            const float d = x[r * width + i] - form->means[r];
             squares[r] += (double)d * (double)d;
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        scales[r] = (float)sqrt(squares[r] / (double)(width - 1)) + NORM_EPSILON;
-        for (size_t i = 0; i < width; i++) {
-            out[r * width + i] = (x[r * width + i] - means[r]) / scales[r];
-        }
+        form->scales[r] = (float)sqrt(squares[r] / (double)(width - 1)) + NORM_EPSILON;
     }
 }
 
 /* x sqrt(D) / |x|. A row of zeros has no such form and becomes NaN. */
-INPUT_INLINE void scale_to_root_width(const float *x, size_t n_rows, size_t width, float *out)
+INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width, struct form *form)
 {
     double squares[GROUP] = {0};
     for (size_t i = 0; i < width; i++) {
@@ -53,56 +50,70 @@ INPUT_INLINE void scale_to_root_width(const float *x, size_t n_rows, size_t widt
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        const float scale = (float)sqrt((double)width) / (float)sqrt(squares[r]);
-        for (size_t i = 0; i < width; i++) {
-            out[r * width + i] = x[r * width + i] * scale;
-        }
+        form->scales[r] = (float)sqrt((double)width) / (float)sqrt(squares[r]);
     }
 }
 
-/* Inlined with a constant n_rows. */
-INPUT_INLINE void make(const struct ss_sae *sae, const float *x, size_t n_rows, float *out)
+static void measure(const struct ss_sae *sae, const float *x, size_t n_rows, struct form *form)
 {
-    switch (sae->input) {
-    case SS__INPUT_LAYER_NORM:
-        normalize(x, n_rows, sae->width, out);
-        break;
-    case SS__INPUT_ROOT_WIDTH:
-        scale_to_root_width(x, n_rows, sae->width, out);
-        break;
-    case SS__INPUT_PLAIN:
-    case SS__N_SAE_INPUTS:
-    default:
-        copy(x, n_rows, sae->width, out);
-        break;
-    }
-    for (size_t r = 0; r < n_rows && sae->subtracted != NULL; r++) {
-        for (size_t i = 0; i < sae->width; i++) {
-            out[r * sae->width + i] -= sae->subtracted[i];
-        }
-    }
-}
-
-static void make_all(const struct ss_sae *sae, const float *x, size_t n_rows, float *out)
-{
-    size_t r = 0;
-    for (; r + GROUP <= n_rows; r += GROUP) {
-        make(sae, x + r * sae->width, GROUP, out + r * sae->width);
-    }
-    for (; r < n_rows; r++) {
-        make(sae, x + r * sae->width, 1, out + r * sae->width);
+    const bool is_whole = n_rows == GROUP; /* inlined with a constant number of rows */
+    if (sae->input == SS__INPUT_LAYER_NORM && is_whole) {
+        measure_norm(x, GROUP, sae->width, form);
+    } else if (sae->input == SS__INPUT_LAYER_NORM) {
+        measure_norm(x, n_rows, sae->width, form);
+    } else if (sae->input == SS__INPUT_ROOT_WIDTH && is_whole) {
+        measure_length(x, GROUP, sae->width, form);
+    } else if (sae->input == SS__INPUT_ROOT_WIDTH) {
+        measure_length(x, n_rows, sae->width, form);
     }
 }
 
 /* NaN and infinity have all bits of the exponent. */
-static bool is_finite_row(const float *x, size_t width)
+INPUT_INLINE uint32_t is_infinite(float x)
 {
     const uint32_t exponent = 0x7f800000U;
+    uint32_t bits = 0;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits & exponent) == exponent;
+}
+
+/* One row, inlined with a constant input; whether all of it is finite, which it is only where x
+ * is. */
+INPUT_INLINE bool make_row(const struct ss_sae *sae, ss__sae_input input, const float *x,
+                           float mean, float scale, float *out)
+{
+    const float *subtracted = sae->subtracted;
+    uint32_t any = 0;
+    for (size_t i = 0; i < sae->width; i++) {
+        const float made = input == SS__INPUT_LAYER_NORM   ? (x[i] - mean) / scale
+                           : input == SS__INPUT_ROOT_WIDTH ? x[i] * scale
+                                                           : x[i];
+        out[i] = subtracted == NULL ? made : made - subtracted[i];
+        any |= is_infinite(out[i]);
+    }
+    return any == 0;
+}
+
+static bool make(const struct ss_sae *sae, const float *x, const struct form *form, size_t r,
+                 float *out)
+{
+    switch (sae->input) {
+    case SS__INPUT_LAYER_NORM:
+        return make_row(sae, SS__INPUT_LAYER_NORM, x, form->means[r], form->scales[r], out);
+    case SS__INPUT_ROOT_WIDTH:
+        return make_row(sae, SS__INPUT_ROOT_WIDTH, x, 0, form->scales[r], out);
+    case SS__INPUT_PLAIN:
+    case SS__N_SAE_INPUTS:
+    default:
+        return make_row(sae, SS__INPUT_PLAIN, x, 0, 1, out);
+    }
+}
+
+static bool is_finite_row(const float *x, size_t width)
+{
     uint32_t any = 0;
     for (size_t i = 0; i < width; i++) {
-        uint32_t bits = 0;
-        memcpy(&bits, x + i, sizeof bits);
-        any |= (bits & exponent) == exponent;
+        any |= is_infinite(x[i]);
     }
     return any == 0;
 }
@@ -114,13 +125,20 @@ bool ss__sae_changes_input(const struct ss_sae *sae)
 
 size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out)
 {
-    if (ss__sae_changes_input(sae)) {
-        make_all(sae, x, n_rows, out);
-    }
+    const size_t width = sae->width;
+    struct form form;
     for (size_t r = 0; r < n_rows; r++) {
-        const size_t at = r * sae->width;
-        if (!is_finite_row(x + at, sae->width) ||
-            (ss__sae_changes_input(sae) && !is_finite_row(out + at, sae->width))) {
+        const size_t at = r * width;
+        if (!ss__sae_changes_input(sae)) {
+            if (!is_finite_row(x + at, width)) {
+                return r;
+            }
+            continue;
+        }
+        if (r % GROUP == 0) {
+            measure(sae, x + at, ss__min_size(GROUP, n_rows - r), &form);
+        }
+        if (!make(sae, x + at, &form, r % GROUP, out + at)) {
             return r;
         }
     }
