@@ -85,7 +85,7 @@ ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n
         rows.n_rows = rows.offsets[0] = 0;
         SS_TRY(ss__sae_encode_part(sae, SS__SELECT_ABOVE, work, &part, &rows, NULL, err));
         for (size_t i = 0; i < rows.offsets[rows.n_rows]; i++) {
-            ss__strongest_offer(&strongest, rows.values[i], 0);
+            ss__strongest_offer(&strongest, rows.values + i, 1, 0);
         }
     }
     SS_TRY(hash_rows(x, n * sae->width, sae->calibration_hash, err));

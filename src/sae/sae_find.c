@@ -138,13 +138,12 @@ static void look_strongest(void *context, const struct ss__sums *sums)
     uint32_t masks[SS__SUMS_ROWS];
     find_candidates(self->part, sums, self->least, masks);
     for (size_t r = 0; r < sums->n_rows; r++) {
-        const float *values = sums->at + r * sums->stride;
         struct ss__strongest *strongest = &self->rows[sums->row + r];
-        for (uint32_t left = masks[r]; left != 0; left &= left - 1) {
-            const size_t j = (size_t)__builtin_ctz(left);
-            ss__strongest_offer(strongest, values[j], (uint32_t)(sums->output + j));
+        if (masks[r] != 0) {
+            ss__strongest_offer(strongest, sums->at + r * sums->stride, masks[r],
+                                (uint32_t)sums->output);
+            self->least[sums->row + r] = strongest->least;
         }
-        self->least[sums->row + r] = strongest->least;
     }
 }
 

@@ -184,18 +184,11 @@ struct ss__strongest {
     bool is_tied;      /* of equal values some are kept and some are not, after a cut */
 };
 size_t ss__strongest_room(size_t k);
+/* Offer values[j] with the id first + j for every bit j of `bits`. */
+void ss__strongest_offer(struct ss__strongest *self, const float *values, uint32_t bits,
+                         uint32_t first);
 /* Let go of all but the k largest. */
 void ss__strongest_cut(struct ss__strongest *self);
-static inline void ss__strongest_offer(struct ss__strongest *self, float value, uint32_t id)
-{
-    if (self->n == self->room) {
-        ss__strongest_cut(self);
-    }
-    if (value >= self->least) {
-        self->values[self->n] = value;
-        self->ids[self->n++] = id;
-    }
-}
 
 /* Keep only the `k` largest of all values of rows from `first_row` on, which are the last;
  * equal values: lower row, then lower feature. */

@@ -78,6 +78,27 @@ void ss__strongest_cut(struct ss__strongest *self)
     self->n = n;
 }
 
+void ss__strongest_offer(struct ss__strongest *self, const float *values, uint32_t bits,
+                         uint32_t first)
+{
+    float *to = self->values, least = self->least;
+    uint32_t *ids = self->ids;
+    size_t n = self->n;
+    for (; bits != 0; bits &= bits - 1) {
+        const uint32_t j = (uint32_t)__builtin_ctz(bits);
+        if (n == self->room) {
+            self->n = n;
+            ss__strongest_cut(self);
+            n = self->n;
+            least = self->least;
+        }
+        to[n] = values[j];
+        ids[n] = first + j;
+        n += values[j] >= least;
+    }
+    self->n = n;
+}
+
 void ss__sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k)
 {
     const size_t start = rows->offsets[first_row];

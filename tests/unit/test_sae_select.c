@@ -121,10 +121,12 @@ static void check_stream(const float *x, size_t n, size_t k)
                                       .room = ss__strongest_room(k),
                                       .least = -INFINITY};
     assert_true(strongest.room <= sizeof ids / sizeof ids[0]);
-    for (size_t i = 0; i < n; i++) {
-        if (x[i] >= FLT_TRUE_MIN) {
-            ss__strongest_offer(&strongest, x[i], (uint32_t)i);
+    for (size_t i = 0; i < n; i += 32) {
+        uint32_t bits = 0;
+        for (size_t j = 0; j < 32 && i + j < n; j++) {
+            bits |= (uint32_t)(x[i + j] >= FLT_TRUE_MIN) << j;
         }
+        ss__strongest_offer(&strongest, x + i, bits, (uint32_t)i);
     }
     ss__strongest_cut(&strongest);
     assert_int_equal(strongest.n, expected.n);
