@@ -102,8 +102,7 @@ static void find_all(struct job *job, ss_work *work)
 {
     struct ss__pool *pool = ss__work_pool(work);
     if (shares_rows(job)) {
-        ss__pool_run(pool, (job->rows->n + PREPARED_ROWS - 1) / PREPARED_ROWS, prepare_some,
-                     job);
+        ss__pool_run(pool, ss__divide_up(job->rows->n, PREPARED_ROWS), prepare_some, job);
     }
     ss__pool_run(pool, job->cut.n_blocks * job->cut.n_groups, find_part, job);
 }
@@ -200,9 +199,9 @@ static struct ss__cut choose_cut(const struct job *job, size_t n_threads)
     struct ss__cut cut = ss__linear_cut(&sae->encoder, n, n_threads);
     if (job->finder->most_rows != NULL) {
         const size_t most = ss__min_size(job->finder->most_rows(sae), cut.block_rows);
-        const size_t share = ss__max_size((n + n_threads - 1) / n_threads, 1);
+        const size_t share = ss__max_size(ss__divide_up(n, n_threads), 1);
         cut.block_rows = ss__min_size(most, share);
-        cut.n_blocks = (n + cut.block_rows - 1) / cut.block_rows;
+        cut.n_blocks = ss__divide_up(n, cut.block_rows);
         cut.group_outputs = sae->n_features;
         cut.n_groups = 1;
     }
