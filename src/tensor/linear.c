@@ -16,8 +16,9 @@ struct linear_job {
     const struct ss__end *end;
     const float *x;
     float *y;
-    size_t n_rows;
+    size_t n_rows, n_threads;
     struct ss__cut cut;
+    bool is_guided; /* blocks become smaller towards the end */
     float *scratch; /* [threads, ss__visit_floats(block_rows)] */
 };
 
@@ -201,18 +202,51 @@ static void multiply_panels(const struct block *self, size_t from, size_t to)
     }
 }
 
+/* Rows of the block that begins where `left` rows are left. Guided ones are half a thread's
+ * share of those, between a whole block and a quarter: threads end within a quarter of each
+ * other. */
+static size_t next_rows(const struct linear_job *job, size_t left)
+{
+    const size_t tile_rows = job->w->multiplier->tile_rows, whole = job->cut.block_rows;
+    size_t n = whole;
+    if (job->is_guided) {
+        const size_t least = ss__round_up(whole / 4, tile_rows);
+        const size_t share = ss__round_up(left / (2 * job->n_threads), tile_rows);
+        n = ss__min_size(ss__max_size(share, least), whole);
+    }
+    return ss__min_size(n, left);
+}
+
+static size_t row_of(const struct linear_job *job, size_t block)
+{
+    size_t row = 0;
+    for (; block > 0; block--) {
+        row += next_rows(job, job->n_rows - row);
+    }
+    return row;
+}
+
+static size_t count_blocks(const struct linear_job *job)
+{
+    size_t n = 0;
+    for (size_t row = 0; row < job->n_rows; n++) {
+        row += next_rows(job, job->n_rows - row);
+    }
+    return n;
+}
+
 static void linear_task(void *context, size_t index, size_t worker)
 {
     const struct linear_job *job = context;
     const struct ss__cut *cut = &job->cut;
     const size_t n_in = job->w->n_in, n_out = job->w->n_out;
-    const size_t row = index / cut->n_groups * cut->block_rows;
+    const size_t row = row_of(job, index / cut->n_groups);
     const size_t from = index % cut->n_groups * cut->group_outputs;
     struct ss__end end = *job->end;
     end.residual = end.residual == NULL ? NULL : end.residual + row * n_out;
     struct block block = {.w = job->w,
                           .x = job->x + row * n_in,
-                          .n_rows = ss__min_size(cut->block_rows, job->n_rows - row),
+                          .n_rows = next_rows(job, job->n_rows - row),
                           .end = &end,
                           .y = job->y + row * n_out};
     lay_out(&block, job->scratch + worker * ss__visit_floats(job->w, cut->block_rows));
@@ -273,7 +307,12 @@ ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, 
                              .x = x,
                              .y = y,
                              .n_rows = n_rows,
+                             .n_threads = n_threads,
                              .cut = ss__linear_cut(w, n_rows, n_threads)};
+    if (n_threads > 1 && job.cut.n_blocks > n_threads) {
+        job.is_guided = true;
+        job.cut.block_rows = BLOCK_ROWS / w->multiplier->tile_rows * w->multiplier->tile_rows;
+    }
     job.scratch =
         ss__work_scratch(work, SS__SLOT_KERNEL,
                          n_threads * ss__visit_floats(w, job.cut.block_rows) * sizeof(float));
@@ -281,7 +320,7 @@ ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, 
         status = ss__fail_nomem(err, "a block of a matrix product");
         goto out;
     }
-    ss__work_run(work, job.cut.n_blocks * job.cut.n_groups,
+    ss__work_run(work, count_blocks(&job) * job.cut.n_groups,
                  2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out, linear_task, &job);
     if (job.end->norm_gain != NULL && job.cut.n_groups > 1) {
         ss__layer_norm(work, y, n_rows, w->n_out, job.end->norm_gain, job.end->norm_shift,
