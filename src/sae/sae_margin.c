@@ -317,10 +317,8 @@ static ss_status encode_near_rows(struct ss__margins *m, ss_work *work,
             continue;
         }
         const struct ss__rows run = {.x = rows->x + r * sae->width, .n = n, .first = r};
-        SS_TRY(start(&m->part, n, err));
-        SS_TRY(
-            ss__sae_encode_part(sae, sae->selection, work, &run, &m->part, rows->counts, err));
-        SS_TRY(append_rows(&m->merged, &m->part, 0, n, err));
+        SS_TRY(ss__sae_encode_part(sae, sae->selection, work, &run, &m->merged, rows->counts,
+                                   err));
     }
 out:
     return status;
