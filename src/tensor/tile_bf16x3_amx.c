@@ -38,4 +38,4 @@ const struct ss__multiplier SS__AMX_NAME(bf16x3) = {.name = "bf16x3",
                                                     .k_block = 192,
                                                     .tile = tiles,
                                                     .pack = pack,
-                                                    .embedding_error = 2e-5};
+                                                    .embedding_error = 1.5e-5};
