@@ -79,10 +79,10 @@ static bool has_avxvnni(void)
         .name = "fp32", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 1,            \
         .pad_words = 1, .k_block = SS__K_BLOCK, .tile = (tiles), .pack = ss__pack_rows         \
     }
-#define INT16(rows, cols, tiles)                                                               \
+#define INT16(rows, cols, block, tiles)                                                        \
     {                                                                                          \
         .name = "int16", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 2,           \
-        .pad_words = SS__LANES, .k_block = 128, .tile = (tiles), .grid = &int16_grid           \
+        .pad_words = SS__LANES, .k_block = (block), .tile = (tiles), .grid = &int16_grid       \
     }
 #define INT8(rows, cols, block, tiles, of_grid)                                                \
     {                                                                                          \
@@ -91,7 +91,7 @@ static bool has_avxvnni(void)
     }
 
 static const struct ss__grid int16_grid = {
-    .n_bytes = 2, .most_input = 8191, .most_weight = 8191};
+    .n_bytes = 2, .most_input = 4095, .most_weight = 8191};
 /* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). */
 const struct ss__grid ss__int8_grid = {
     .n_bytes = 1, .most_input = 127, .most_weight = 127, .offset = 128};
@@ -99,22 +99,27 @@ const struct ss__grid ss__int8_grid = {
 static const struct ss__grid int7_grid = {
     .n_bytes = 1, .most_input = 63, .most_weight = 64, .offset = 64};
 
-static const struct ss__multiplier fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
-                                   fp32_avx512 = FP32(14, 32, ss__tile_fp32_avx512),
-                                   int16_avx2 = INT16(6, 16, ss__tile_int16_avx2),
-                                   int16_avxvnni = INT16(6, 16, ss__tile_int16_avxvnni),
-                                   int16_avx512 = INT16(14, 32, ss__tile_int16_avx512),
-                                   int16_avx512vnni = INT16(14, 32, ss__tile_int16_avx512vnni),
-                                   int8_avx2 = INT8(5, 16, 64, ss__tile_int8_avx2, int7_grid),
-                                   int8_avxvnni =
-                                       INT8(6, 16, 128, ss__tile_int8_avxvnni, ss__int8_grid),
-                                   int8_avx512 =
-                                       INT8(12, 32, 64, ss__tile_int8_avx512, int7_grid),
-                                   int8_avx512vnni = INT8(14, 32, 128, ss__tile_int8_avx512vnni,
-                                                          ss__int8_grid);
+static const struct ss__multiplier
+    fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
+    fp32_avx512 = FP32(14, 32, ss__tile_fp32_avx512),
+    int16_avx2 = INT16(6, 16, 384, ss__tile_int16_avx2),
+    attention_avx2 = INT16(6, 16, 128, ss__tile_int16_avx2),
+    int16_avxvnni = INT16(6, 16, 384, ss__tile_int16_avxvnni),
+    attention_avxvnni = INT16(6, 16, 128, ss__tile_int16_avxvnni),
+    int16_avx512 = INT16(14, 32, 384, ss__tile_int16_avx512),
+    attention_avx512 = INT16(14, 32, 128, ss__tile_int16_avx512),
+    int16_avx512vnni = INT16(14, 32, 384, ss__tile_int16_avx512vnni),
+    attention_avx512vnni = INT16(14, 32, 128, ss__tile_int16_avx512vnni),
+    int8_avx2 = INT8(5, 16, 64, ss__tile_int8_avx2, int7_grid),
+    int8_avxvnni = INT8(6, 16, 128, ss__tile_int8_avxvnni, ss__int8_grid),
+    int8_avx512 = INT8(12, 32, 64, ss__tile_int8_avx512, int7_grid),
+    int8_avx512vnni = INT8(14, 32, 128, ss__tile_int8_avx512vnni, ss__int8_grid);
 #endif
 static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_reference),
-                                   int16_reference = INT16(4, 16, ss__tile_int16_reference),
+                                   int16_reference =
+                                       INT16(4, 16, 384, ss__tile_int16_reference),
+                                   attention_reference =
+                                       INT16(4, 16, 128, ss__tile_int16_reference),
                                    int8_reference =
                                        INT8(4, 16, 128, ss__tile_int8_reference, ss__int8_grid);
 
@@ -138,25 +143,26 @@ static const struct level {
 } levels[] = {
 #ifdef SS__HAVE_X86_KERNELS
     {{"amx", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx, int16_avx512vnni)},
+      PRECISIONS(fp32_avx512, ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx,
+                 attention_avx512vnni)},
      has_amx},
     {{"avx512-vnni", &ss__rows_avx512,
       PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512vnni, int8_avx512vnni,
-                 int16_avx512vnni)},
+                 attention_avx512vnni)},
      has_avx512vnni},
     {{"avx512", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512, int8_avx512, int16_avx512)},
+      PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512, int8_avx512, attention_avx512)},
      has_avx512},
     {{"avx2-vnni", &ss__rows_avx2,
-      PRECISIONS(fp32_avx2, fp32_avx2, int16_avxvnni, int8_avxvnni, int16_avxvnni)},
+      PRECISIONS(fp32_avx2, fp32_avx2, int16_avxvnni, int8_avxvnni, attention_avxvnni)},
      has_avxvnni},
     {{"avx2", &ss__rows_avx2,
-      PRECISIONS(fp32_avx2, fp32_avx2, int16_avx2, int8_avx2, int16_avx2)},
+      PRECISIONS(fp32_avx2, fp32_avx2, int16_avx2, int8_avx2, attention_avx2)},
      has_avx2},
 #endif
     {{"reference", &ss__rows_reference,
       PRECISIONS(fp32_reference, fp32_reference, int16_reference, int8_reference,
-                 int16_reference)},
+                 attention_reference)},
      always},
 };
 

@@ -3,8 +3,8 @@
  * Whole numbers stand by blocks of k_block inputs, each with a scale per output, so that a
  * strong input or weight costs precision in its own block only. Why sums fit in 32 bits:
  *   int8   |input| ≤ 255, |weight| ≤ 127: a block of 128 gives at most 4.2e6
- *   int16  |input| ≤ 8191: an output's weights are scaled down, where need be, until the sum of
- *          their magnitudes times 8191 is below 2^31; that bounds every partial sum as well */
+ *   int16  |input| ≤ 4095: an output's weights are scaled down, where need be, until the sum of
+ *          their magnitudes times 4095 is below 2^31; that bounds every partial sum as well */
 #include <stdalign.h>
 #include <string.h>
 
@@ -138,10 +138,11 @@ static float quantize_weights(const struct ss__grid *grid, const float *w, size_
         ss__kernels()->rows->quantize(&rows);
         total = total_of(words, n_k, grid->n_bytes);
         const int64_t largest_input = (int64_t)grid->most_input + grid->offset;
-        if (total.magnitude * largest_input <= INT32_MAX) {
+        const double largest_sum = (double)(total.magnitude * largest_input);
+        if (largest_sum <= INT32_MAX) {
             break;
         }
-        rows.most *= 0.9F;
+        rows.most *= (float)(0.999 * INT32_MAX / largest_sum);
     }
     *sum = total.sum;
     return scale;

@@ -134,8 +134,8 @@ static struct guarded product_32(const struct product *p, ss_work *work, size_t 
 }
 
 /* Root mean square of the error over that of the result, at the worst of the shapes below.
- * 16-bit numbers are within 1/2 of 8191 of the largest of a block,
- * which is 2.5 times the root mean square of what is drawn here: 1e-4 for both operands;
+ * 16-bit inputs are within 1/2 of 4095 of the largest of a block, weights within 1/2 of 2700 or
+ * so, which is 2.5 times the root mean square of what is drawn here: 2e-4 for both operands;
  * 8-bit ones 1/2 of 63: 1.3e-2. A bf16 has 8 bits, so that uniform numbers round to it by
  * 1.6e-3 of their root mean square: 2.3e-3 for both operands; two of them leave low·low and
  * what 16 bits leave, 4.4e-6. An activation or a LayerNorm of few outputs may raise a
