@@ -108,10 +108,8 @@ struct level {
 };
 
 static const struct level LEVELS[] = {
-    {"avx512-vnni", spin_avx512, 2.0 * 16 * N_SUMS},
-    {"avx512", spin_avx512, 2.0 * 16 * N_SUMS},
-    {"avx2-vnni", spin_avx2, 2.0 * 8 * N_SUMS / 2},
-    {"avx2", spin_avx2, 2.0 * 8 * N_SUMS / 2},
+    {"avx512-vnni", spin_avx512, 2.0 * 16 * N_SUMS}, {"avx512", spin_avx512, 2.0 * 16 * N_SUMS},
+    {"avx2-vnni", spin_avx2, 2.0 * 8 * N_SUMS / 2},  {"avx2", spin_avx2, 2.0 * 8 * N_SUMS / 2},
     {"reference", spin_reference, 2.0 * 16},
 };
 
