@@ -631,7 +631,11 @@ struct ss_analyze_options {
  *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,
  *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder
  * Threads        caller only
- * Memory         weights + fixed batches + statistics, whatever the number of rows */
+ * Precision      at SS_PRECISION_HIGH every text fires what it fires at SS_PRECISION_HIGHEST:
+ * where that could be in doubt it is embedded again there (docs/numerics.md) Memory weights +
+ * fixed batches + statistics, whatever the number of rows; and the layers' weights a second
+ * time once a text was embedded again Source         tests/unit/test_run_analyze.c,
+ * tests/unit/test_run_again.c */
 SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae,
                                         ss_dataset *dataset,
                                         const struct ss_analyze_options *options, ss_run **out,

@@ -92,6 +92,9 @@ static ss_status read_counts(struct ss_run *run, const char *file, const json_t 
     info->n_rows_reembedded = n_reembedded;
     SS_TRY(need_object(file, root, "timings", &timings, err));
     SS_TRY(ss__json_number(file, timings, "seconds", &info->seconds, err));
+    if (info->n_rows_reembedded > info->n_rows_used) {
+        SS_FAIL_FILE(file, SS_E_DATA, "more rows were embedded again than were used");
+    }
     uint64_t n_accounted = info->n_rows_used;
     bool fits = true;
     for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
