@@ -61,6 +61,7 @@ struct outcome {
     size_t n_features;
     struct ss_run_info info;
     char warning[400];
+    char rule[64]; /* its beginning, with the threshold where one was calibrated */
 };
 
 static void keep_warning(void *user, ss_level level, const char *sentence)
@@ -129,6 +130,8 @@ static void analyze(const struct job *job, ss_precision precision, const char *o
                                            .log = {.fn = keep_warning, .user = out}};
     check(ss_analyze(encoder, sae, dataset, &how, &run, &err), &err);
     read_outcome(run, out);
+    ss_sae_describe(sae, &info);
+    snprintf(out->rule, sizeof out->rule, "%.*s", (int)strcspn(info.rule, ",;("), info.rule);
     ss_run_free(run);
     ss_dataset_close(dataset);
     ss_sae_free(sae);
@@ -202,6 +205,7 @@ static void fire_sets_are_those_of_highest(void **state)
         assert_true(with.n_values + n_again <= N_ROWS);
         assert_true(n_again >= without.n_fires && n_again > 0);
         assert_string_equal(mended.warning, "");
+        assert_string_equal(mended.rule, highest.rule);
     }
     assert_true(n_changed > 20);
 }
