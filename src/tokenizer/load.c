@@ -346,6 +346,7 @@ static ss_status fill(struct ss__loading *loading, ss_err *err)
         SS_TRY(ss__wordpiece_prepare(self, err));
     }
     ss__bpe_prepare(&self->bpe, &self->vocab);
+    ss__words_prepare(self);
     self->fingerprint = fingerprint_of(self);
 out:
     return status;

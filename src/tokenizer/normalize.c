@@ -334,6 +334,28 @@ static const struct {
     [SS__STEP_CHARSMAP] = {NULL, map_clusters, SS__ASCII_REWRITTEN},
 };
 
+/* Which ASCII characters a step does not leave as they are, where all others are ASCII too. */
+static void note_changes(struct ss__normalizer *normalizer, const struct ss__normal_step *step)
+{
+    change_fn *change = kinds[step->kind].change;
+    for (unsigned c = 0; c < 256; c++) {
+        uint32_t out[SS__CHAR_MAX_EXPANSION] = {0};
+        bool changes = c >= 0x80;
+        if (!changes && change != NULL) {
+            changes = change(c, out) != 1 || out[0] != c;
+        } else if (step->kind == SS__STEP_CHARSMAP) {
+            changes = changes || !step->map->keeps[c];
+        } else if (step->kind == SS__STEP_REPLACE) {
+            changes = changes || c == step->from[0];
+        } else if (step->kind != SS__STEP_REPLACE_SPACES && step->kind != SS__STEP_COMPOSE) {
+            changes = true;
+        }
+        normalizer->changes[c] = normalizer->changes[c] || changes;
+    }
+    normalizer->changes_spaces =
+        normalizer->changes_spaces || step->kind == SS__STEP_REPLACE_SPACES;
+}
+
 ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
                                    const struct ss__normal_step *step, ss_err *err)
 {
@@ -342,6 +364,7 @@ ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
                         SS__MAX_STEPS);
     }
     normalizer->steps[normalizer->n_steps++] = *step;
+    note_changes(normalizer, step);
     normalizer->lowers_ascii = normalizer->lowers_ascii || step->kind == SS__STEP_LOWER;
     if (kinds[step->kind].ascii > normalizer->ascii) {
         normalizer->ascii = kinds[step->kind].ascii;
@@ -357,14 +380,18 @@ ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step, 
 bool ss__normalizer_keeps(const struct ss__normalizer *normalizer, const char *text,
                           size_t n_bytes)
 {
-    unsigned char seen = 0;
-    if (normalizer->n_steps == 0 || normalizer->ascii != SS__ASCII_KEPT) {
-        return normalizer->n_steps == 0;
+    enum { BLOCK = 256 };
+    for (size_t start = 0; normalizer->n_steps > 0 && start < n_bytes; start += BLOCK) {
+        const size_t end = ss__min_size(start + BLOCK, n_bytes);
+        bool changes = false;
+        for (size_t i = start; i < end; i++) {
+            changes |= normalizer->changes[(uint8_t)text[i]];
+        }
+        if (changes) {
+            return false;
+        }
     }
-    for (size_t i = 0; i < n_bytes; i++) {
-        seen |= (unsigned char)text[i];
-    }
-    return seen < 0x80;
+    return !normalizer->changes_spaces || n_bytes < 2 || memmem(text, n_bytes, "  ", 2) == NULL;
 }
 
 static ss_status run_step(const struct ss__normal_step *step,
@@ -409,7 +436,7 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         SS_TRY(run_step(&normalizer->steps[i], scratch, err));
     }
-    char *place = ss__buf_reserve(out, points->n * 4 + 1); /* so that `data` is never NULL */
+    char *place = ss__buf_reserve(out, points->n * 4 + SS__KNOWN_BYTES); /* never NULL */
     for (size_t i = 0; place != NULL && i < points->n; i++) {
         const size_t n = ss__utf8_encode(points->data[i], place);
         place += n;

@@ -152,6 +152,7 @@ static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
         }
         add_marked(buf, splitter, text);
     }
+    (void)ss__buf_reserve(buf, SS__KNOWN_BYTES);
     piece->text = (struct ss_text){buf->data, buf->n_bytes};
     return ss__buf_check(buf, err);
 }
@@ -217,6 +218,29 @@ out:
     return status;
 }
 
+/* Whether every match of a finder begins where the one before ended. */
+static bool finds_all(ss__find_fn *find)
+{
+    return find == ss__find_gpt2 || find == ss__find_gpt4 || find == ss__find_gpt4o;
+}
+
+/* Where nothing is between matches and each is a word. */
+static ss_status add_matches(const struct ss__tokenizer *tokenizer,
+                             struct ss__token_scratch *scratch,
+                             const struct ss__splitter *splitter, const struct ss_text *text,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t start = 0, stop = 0;
+    while (stop < text->n_bytes && scratch->n_ids < scratch->max_ids &&
+           splitter->find(splitter, text, stop, &start, &stop)) {
+        SS_TRY(ss__add_known_word(tokenizer, scratch,
+                                  &(struct ss_text){text->data + start, stop - start}, err));
+    }
+out:
+    return status;
+}
+
 ss_status ss__split(const struct ss__tokenizer *tokenizer, struct ss__token_scratch *scratch,
                     size_t level, struct ss__piece piece, ss_err *err)
 {
@@ -228,6 +252,10 @@ ss_status ss__split(const struct ss__tokenizer *tokenizer, struct ss__token_scra
     SS_TRY(edit(splitter, &scratch->edited[level], &piece, err));
     if (splitter->find == NULL) {
         return ss__split(tokenizer, scratch, level + 1, piece, err);
+    }
+    if (level + 1 == tokenizer->n_splitters && splitter->behavior == SS__ISOLATED &&
+        !splitter->inverted && finds_all(splitter->find)) {
+        return add_matches(tokenizer, scratch, splitter, &piece.text, err);
     }
     struct cut cut = {tokenizer, scratch, level, piece, 0, 0, false};
     const size_t n_bytes = piece.text.n_bytes;

@@ -25,7 +25,7 @@ static uint8_t class_at(const struct ss_text *text, size_t at, size_t *length)
 static size_t skip_run(const struct ss_text *text, size_t at, uint8_t wanted, uint8_t unwanted)
 {
     for (size_t length = 0; at < text->n_bytes; at += length) {
-        const uint8_t class = class_at(text, at, &length);
+        const uint8_t class = ss__split_class(text->data + at, text->n_bytes - at, &length);
         if ((wanted != 0 && (class & wanted) == 0) || (class & unwanted) != 0) {
             break;
         }
@@ -130,7 +130,7 @@ bool ss__find_gpt2(const struct ss__splitter *splitter, const struct ss_text *te
     size_t length = 0;
     (void)splitter;
     *start = at;
-    *stop = skip_contraction(text, at, false);
+    *stop = text->data[at] == '\'' ? skip_contraction(text, at, false) : at;
     if (*stop > at) {
         return true;
     }

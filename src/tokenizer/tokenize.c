@@ -34,7 +34,7 @@ void ss__token_scratch_free(struct ss__token_scratch *scratch)
     ss__free(scratch->known);
     ss__free(scratch->ids);
     ss__normal_scratch_release(&scratch->normal);
-    ss__buf_release(&scratch->repaired);
+    ss__buf_release(&scratch->raw);
     ss__buf_release(&scratch->segment);
     ss__buf_release(&scratch->normalized);
     for (size_t i = 0; i < SS__MAX_SPLITTERS; i++) {
@@ -67,7 +67,8 @@ static void begin_text(const struct ss__tokenizer *self, struct ss__token_scratc
         scratch->known_for = self->fingerprint;
     }
     scratch->n_ids = 0;
-    scratch->repaired.failed = false;
+    scratch->raw.failed = false;
+    scratch->raw.n_bytes = 0;
     scratch->segment.failed = false;
     scratch->normalized.failed = false;
 }
@@ -120,6 +121,10 @@ static ss_status add_with_normalized(const struct ss__tokenizer *self,
                                      size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
+    if (ss__normalizer_keeps(&self->normalizer, text, n_bytes)) {
+        return add_between(self, scratch, &self->added.normalized,
+                           (struct ss_text){text, n_bytes}, self->kind->add_normalized, err);
+    }
     scratch->segment.n_bytes = 0;
     SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
                          err));
@@ -166,11 +171,13 @@ ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratc
     begin_text(self, scratch);
     scratch->max_ids = self->truncates_left ? SIZE_MAX : limit;
     if (text.n_bytes > 0 && ss__utf8_valid_prefix(text.data, text.n_bytes) < text.n_bytes) {
-        scratch->repaired.n_bytes = 0;
-        (void)ss__utf8_repair(text.data, text.n_bytes, &scratch->repaired);
-        SS_TRY(ss__buf_check(&scratch->repaired, err));
-        text = (struct ss_text){scratch->repaired.data, scratch->repaired.n_bytes};
+        (void)ss__utf8_repair(text.data, text.n_bytes, &scratch->raw);
+    } else {
+        ss__buf_add(&scratch->raw, text.data, text.n_bytes);
     }
+    (void)ss__buf_reserve(&scratch->raw, SS__KNOWN_BYTES);
+    SS_TRY(ss__buf_check(&scratch->raw, err));
+    text = (struct ss_text){scratch->raw.data, scratch->raw.n_bytes};
     scratch->text_start = text.data;
     SS_TRY(add_between(
         self, scratch, &self->added.raw, text,

@@ -152,6 +152,8 @@ struct ss__normalizer {
     size_t n_steps;
     bool lowers_ascii;
     ss__ascii_effect ascii;
+    bool changes[256];   /* bytes that a text which stays as it is does not have */
+    bool changes_spaces; /* two spaces, one after the other */
 };
 
 struct ss__points {
@@ -253,6 +255,15 @@ struct ss__unigram {
     int32_t fallback_ids[256];
 };
 
+/* Tokenizers whose words are a mark and then a stretch without white space, as long as the text
+ * itself does not hold the mark; their words are remembered without it. */
+typedef enum ss__marking {
+    SS__MARKS_NOT,
+    SS__MARKS_WORDS,       /* between white space */
+    SS__MARKS_SPACES,      /* behind every space, and the first word */
+    SS__MARKS_SPACES_FIRST /* the same, but the first word only where the text begins */
+} ss__marking;
+
 struct ss__tokenizer {
     const struct ss__piece_kind *kind;
     struct ss__vocab vocab;
@@ -269,6 +280,7 @@ struct ss__tokenizer {
     bool truncates_left;
     struct ss__splitter splitters[SS__MAX_SPLITTERS]; /* not of ss__bert_kind */
     size_t n_splitters;
+    ss__marking marking;
     struct ss__bpe bpe;
     struct ss__unigram unigram;
     /* WordPiece */
@@ -288,6 +300,8 @@ SS_MUST_USE ss_status ss__scratch_push(struct ss__token_scratch *scratch, const 
 SS_MUST_USE ss_status ss__add_known_word(const struct ss__tokenizer *tokenizer,
                                          struct ss__token_scratch *scratch,
                                          const struct ss_text *word, ss_err *err);
+/* Find out whether words are known by their mark, when the splitters are there. */
+void ss__words_prepare(struct ss__tokenizer *tokenizer);
 /* add_raw and add_normalized of a kind with splitters. */
 SS_MUST_USE ss_status ss__add_words_raw(const struct ss__tokenizer *tokenizer,
                                         struct ss__token_scratch *scratch, const char *text,
@@ -313,19 +327,20 @@ SS_MUST_USE ss_status ss__wordpiece_prepare(struct ss__tokenizer *tokenizer, ss_
 
 /* ---- scratch ---- */
 
+enum { SS__N_KNOWN_WORDS = 1 << 15, SS__KNOWN_BYTES = 32, SS__KNOWN_IDS = 7 };
+
 /* One remembered stretch of text without spaces, with its ids: 64 bytes. */
 struct ss__known_word {
-    uint64_t hash;
-    uint8_t n_bytes, n_ids; /* n_bytes 0: free */
-    char bytes[30];
-    int32_t ids[6];
+    uint64_t bytes[SS__KNOWN_BYTES / 8]; /* zeros behind the last */
+    int32_t ids[SS__KNOWN_IDS];
+    uint8_t length; /* in bytes, and 1; 0: free */
+    uint8_t n_ids, n_uses;
 };
 
-enum { SS__N_KNOWN_WORDS = 1 << 15 };
-
-/* The place of a word in the memory, which if it is not there is the first of two. */
-SS_MUST_USE struct ss__known_word *ss__known_word(struct ss__token_scratch *scratch,
-                                                  const struct ss_text *word, bool *is_known);
+/* Append the ids of a word if they are remembered; else false, and *place is where they can be
+ * kept (NULL: nowhere). SS__KNOWN_BYTES bytes can be read where the word begins. */
+SS_MUST_USE bool ss__known_push(struct ss__token_scratch *scratch, const struct ss_text *word,
+                                struct ss__known_word **place);
 /* Keep the ids from number n_before on, unless they are too many or were cut short. */
 void ss__known_keep(struct ss__token_scratch *scratch, struct ss__known_word *place,
                     const struct ss_text *word, size_t n_before);
@@ -348,12 +363,12 @@ struct ss__best_end {
 struct ss__token_scratch {
     struct ss__known_word *known; /* [SS__N_KNOWN_WORDS] */
     uint64_t known_for;           /* fingerprint of the tokenizer they belong to */
-    uint64_t known_hash;          /* of the word that was looked for last */
     int32_t *ids;
     size_t n_ids, n_ids_room;
     size_t max_ids; /* enough: more would be cut off */
     struct ss__normal_scratch normal;
-    struct ss__buf repaired;   /* a text whose UTF-8 was not valid */
+    /* Texts that words are cut from can be read SS__KNOWN_BYTES beyond their end. */
+    struct ss__buf raw;        /* the text, with valid UTF-8 */
     struct ss__buf segment;    /* a normalised stretch between added tokens */
     struct ss__buf normalized; /* a normalised word */
     const char *text_start;    /* of the whole text, while it is being cut */

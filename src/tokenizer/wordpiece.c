@@ -145,11 +145,10 @@ out:
 static ss_status add_known(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
                            const struct ss_text *text, bool slow, ss_err *err)
 {
-    bool is_known = false;
     const size_t n_before = scratch->n_ids;
-    struct ss__known_word *place = ss__known_word(scratch, text, &is_known);
-    if (is_known) {
-        return ss__scratch_push(scratch, place->ids, place->n_ids, err);
+    struct ss__known_word *place = NULL;
+    if (ss__known_push(scratch, text, &place)) {
+        return SS_OK;
     }
     const ss_status status = add_stretch(self, scratch, text->data, text->n_bytes, slow, err);
     if (status == SS_OK) {
