@@ -175,6 +175,20 @@ out:
     return status;
 }
 
+ss_status ss__bind_squares(struct ss__binder *binder, const char *name,
+                           const struct ss__bound_rows *rows, float *sums, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const float *view = NULL;
+    float *owned = NULL;
+    const uint64_t shape[2] = {rows->n_stored, rows->n_in};
+    SS_TRY(ss__bind_view(binder, name, 2, shape, &view, &owned, err));
+    ss__add_squares_to(sums, view + rows->from * rows->n_in, rows->n, rows->n_in);
+out:
+    ss__free(owned);
+    return status;
+}
+
 /* A copy of the rows that are asked for, in their order. */
 static ss_status put_in_order(const struct ss__bound_rows *rows, const float *view,
                               float **owned, ss_err *err)

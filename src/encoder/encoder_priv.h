@@ -238,6 +238,10 @@ struct ss__bound_rows {
     size_t n_total;      /* outputs that the matrix is made with when it is still empty */
     const size_t *order; /* [n] which row, counted from `from`, comes where; NULL: in order */
 };
+/* The squares of the weights of some rows, added by input to sums [n_in]. */
+SS_MUST_USE ss_status ss__bind_squares(struct ss__binder *binder, const char *name,
+                                       const struct ss__bound_rows *rows, float *sums,
+                                       ss_err *err);
 /* The pages of the tensor in the file leave memory. */
 SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
                                     const struct ss__bound_rows *rows, ss_precision precision,

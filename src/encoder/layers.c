@@ -1,7 +1,8 @@
 /* Binding the weights of layers: up to five packed matrices (query, key and value as one) and
  * the vectors in one block. Which tensors fill them is a table: a family names either one
- * tensor or its parts. Layers are bound and packed in parallel; each touches tensors of its
- * own. */
+ * tensor or its parts. Layers' matrices are bound and packed in parallel; each touches tensors
+ * of its own. Vectors come first, since a matrix is made fit for the LayerNorm before it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ enum { NAME_BYTES = 160 };
 struct layer_job {
     const struct ss__encoder_config *config;
     const struct ss__tensor_names *names;
+    const struct ss__transformer *transformer;
     struct ss__binder *binder;
     struct ss__layer *layers;
     size_t *order; /* [3 D] of query, key and value rows; NULL: as they stand */
@@ -36,12 +38,27 @@ static const char *name_part(char name[NAME_BYTES], const struct layer_place *pl
     return name;
 }
 
+/* What a matrix's inputs come from. */
+struct source {
+    const struct norm {
+        const float *gain, *shift;
+    } * norm;       /* a LayerNorm; or NULL */
+    size_t first;   /* the weights of outputs from here on tell what an input matters */
+    bool is_upward; /* an activation that leaves little below 0 */
+};
+
 /* A tensor, or some of its rows, and where they go. */
 struct piece {
     ss__part part;
     struct ss__bound_rows rows;
     struct ss__matrix *matrix;
     float *bias; /* NULL: none */
+    struct source source;
+};
+
+struct pieces {
+    const struct piece *at;
+    size_t n;
 };
 
 static ss_status bind_bias(const struct layer_place *place, const struct piece *piece,
@@ -63,14 +80,81 @@ out:
     return status;
 }
 
+static bool has_piece(const struct layer_place *place, const struct piece *piece)
+{
+    return place->job->names->parts[piece->part] != NULL;
+}
+
+/* The squares of a piece's weights, from output `first` of its matrix on. */
+static ss_status bind_squares(const struct layer_place *place, const struct piece *piece,
+                              size_t first, float *squares, ss_err *err)
+{
+    char name[NAME_BYTES];
+    struct ss__bound_rows rows = piece->rows;
+    const size_t skipped = first > rows.at ? first - rows.at : 0;
+    if (!has_piece(place, piece) || skipped >= rows.n) {
+        return SS_OK;
+    }
+    rows.from += skipped;
+    rows.n -= skipped;
+    return ss__bind_squares(place->job->binder, name_part(name, place, piece->part, "weight"),
+                            &rows, squares, err);
+}
+
+/* A LayerNorm's outputs are within about three times its gain of its shift. */
+static ss_status smooth(const struct layer_place *place, const struct pieces *pieces,
+                        const struct piece *piece, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_in = piece->rows.n_in;
+    const struct norm *norm = piece->source.norm;
+    float *sizes = NULL, *squares = NULL;
+    SS_ALLOC(sizes, n_in);
+    SS_ALLOC(squares, n_in);
+    for (size_t k = 0; k < n_in; k++) {
+        sizes[k] = 3 * fabsf(norm->gain[k]) + fabsf(norm->shift[k]);
+    }
+    for (size_t i = 0; i < pieces->n; i++) {
+        if (pieces->at[i].matrix == piece->matrix) {
+            SS_TRY(bind_squares(place, &pieces->at[i], piece->source.first, squares, err));
+        }
+    }
+    SS_TRY(ss__matrix_smooth(piece->matrix, sizes, squares, err));
+out:
+    ss__free(sizes);
+    ss__free(squares);
+    return status;
+}
+
+/* The matrix of a piece and others, fit for what it will take. */
+static ss_status make_matrix(const struct layer_place *place, const struct pieces *pieces,
+                             const struct piece *piece, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const ss_precision precision = place->job->config->precision;
+    SS_TRY(
+        ss__matrix_new(piece->rows.n_total, piece->rows.n_in, precision, piece->matrix, err));
+    if (piece->source.is_upward) {
+        ss__matrix_expect_upward(piece->matrix);
+    }
+    if (piece->source.norm != NULL && ss__precision_smooths(precision)) {
+        SS_TRY(smooth(place, pieces, piece, err));
+    }
+out:
+    return status;
+}
+
 /* Nothing where the family has no tensor for the part. */
-static ss_status bind_piece(const struct layer_place *place, const struct piece *piece,
-                            ss_err *err)
+static ss_status bind_piece(const struct layer_place *place, const struct pieces *pieces,
+                            const struct piece *piece, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
-    if (place->job->names->parts[piece->part] == NULL) {
+    if (!has_piece(place, piece)) {
         return SS_OK;
+    }
+    if (piece->matrix->panels == NULL) {
+        SS_TRY(make_matrix(place, pieces, piece, err));
     }
     SS_TRY(ss__bind_rows(place->job->binder, name_part(name, place, piece->part, "weight"),
                          &piece->rows, place->job->config->precision, piece->matrix, err));
@@ -81,30 +165,69 @@ out:
     return status;
 }
 
+/* ---- matrices ---- */
+
+static struct norm norm_before_attention(const struct layer_place *place,
+                                         const struct ss__layer *l)
+{
+    const struct layer_job *job = place->job;
+    if (job->config->body.norms_first && l->gain_1 != NULL) {
+        return (struct norm){l->gain_1, l->shift_1};
+    }
+    if (job->config->body.norms_first || place->index == 0) {
+        return (struct norm){job->transformer->gain, job->transformer->shift};
+    }
+    return (struct norm){l[-1].gain_2, l[-1].shift_2};
+}
+
+static struct norm norm_before_feed_forward(const struct layer_place *place,
+                                            const struct ss__layer *l)
+{
+    return place->job->config->body.norms_first ? (struct norm){l->gain_2, l->shift_2}
+                                                : (struct norm){l->gain_1, l->shift_1};
+}
+
+static bool is_mostly_positive(const struct ss__encoder_config *config)
+{
+    const ss__activation act = config->activation;
+    return !config->body.is_gated && (act == SS__ACT_GELU || act == SS__ACT_GELU_TANH ||
+                                      act == SS__ACT_RELU || act == SS__ACT_SILU);
+}
+
 static ss_status bind_matrices(const struct layer_place *place, struct ss__layer *l,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t d = place->job->config->width, f = place->job->config->inner_width;
     const size_t *order = place->job->order;
+    const struct norm norm_1 = norm_before_attention(place, l);
+    const struct norm norm_2 = norm_before_feed_forward(place, l);
+    /* Of queries and keys, only differences between scores count: values tell more. */
+    const struct source attention = {.norm = &norm_1, .first = 2 * d},
+                        forward = {.norm = &norm_2},
+                        activation = {.is_upward = is_mostly_positive(place->job->config)},
+                        unknown = {0};
     const struct piece pieces[] = {
-        {SS__PART_QKV, {3 * d, d, 0, 3 * d, 0, 3 * d, order}, &l->qkv, l->qkv_bias},
-        {SS__PART_QUERY, {d, d, 0, d, 0, 3 * d, order}, &l->qkv, l->qkv_bias},
-        {SS__PART_KEY, {d, d, 0, d, d, 3 * d, order}, &l->qkv, l->qkv_bias},
-        {SS__PART_VALUE, {d, d, 0, d, 2 * d, 3 * d, NULL}, &l->qkv, l->qkv_bias},
-        {SS__PART_CONTEXT, {d, d, 0, d, 0, d, NULL}, &l->context, l->context_bias},
-        {SS__PART_INNER_GATE, {2 * f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias},
-        {SS__PART_INNER_GATE, {2 * f, d, f, f, 0, f, NULL}, &l->gate, l->gate_bias},
-        {SS__PART_INNER, {f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias},
-        {SS__PART_GATE, {f, d, 0, f, 0, f, NULL}, &l->gate, l->gate_bias},
-        {SS__PART_OUTER, {d, f, 0, d, 0, d, NULL}, &l->outer, l->outer_bias},
+        {SS__PART_QKV, {3 * d, d, 0, 3 * d, 0, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
+        {SS__PART_QUERY, {d, d, 0, d, 0, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
+        {SS__PART_KEY, {d, d, 0, d, d, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
+        {SS__PART_VALUE, {d, d, 0, d, 2 * d, 3 * d, NULL}, &l->qkv, l->qkv_bias, attention},
+        {SS__PART_CONTEXT, {d, d, 0, d, 0, d, NULL}, &l->context, l->context_bias, unknown},
+        {SS__PART_INNER_GATE, {2 * f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias, forward},
+        {SS__PART_INNER_GATE, {2 * f, d, f, f, 0, f, NULL}, &l->gate, l->gate_bias, forward},
+        {SS__PART_INNER, {f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias, forward},
+        {SS__PART_GATE, {f, d, 0, f, 0, f, NULL}, &l->gate, l->gate_bias, forward},
+        {SS__PART_OUTER, {d, f, 0, d, 0, d, NULL}, &l->outer, l->outer_bias, activation},
     };
-    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-        SS_TRY(bind_piece(place, &pieces[i], err));
+    const struct pieces all = {pieces, sizeof pieces / sizeof pieces[0]};
+    for (size_t i = 0; i < all.n; i++) {
+        SS_TRY(bind_piece(place, &all, &pieces[i], err));
     }
 out:
     return status;
 }
+
+/* ---- vectors ---- */
 
 static ss_status make_vectors(struct ss__layer *l, const struct ss__encoder_config *config,
                               bool has_norm_1, ss_err *err)
@@ -165,14 +288,13 @@ out:
     return status;
 }
 
-static ss_status bind_layer(const struct layer_place *place, struct ss__layer *layer,
-                            ss_err *err)
+static ss_status bind_vectors(const struct layer_place *place, struct ss__layer *layer,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__encoder_config *config = place->job->config;
     const bool has_norm_1 = place->index > 0 || !config->body.skips_a_norm;
     SS_TRY(make_vectors(layer, config, has_norm_1, err));
-    SS_TRY(bind_matrices(place, layer, err));
     SS_TRY(bind_norm(place, SS__PART_NORM_1, layer->gain_1, layer->shift_1, err));
     SS_TRY(bind_norm(place, SS__PART_NORM_2, layer->gain_2, layer->shift_2, err));
 out:
@@ -185,7 +307,7 @@ static void bind_layer_task(void *context, size_t index, size_t worker)
     const struct layer_place place = {.job = job, .index = index};
     struct layer_result *result = &job->results[index];
     (void)worker;
-    result->status = bind_layer(&place, &job->layers[index], &result->err);
+    result->status = bind_matrices(&place, &job->layers[index], &result->err);
 }
 
 /* Where neighbours turn, they are put `half` apart while they are bound, queries and keys
@@ -215,12 +337,19 @@ ss_status ss__layers_bind(struct ss__transformer *transformer,
 {
     ss_status status = SS_OK;
     struct ss__pool *pool = NULL;
-    struct layer_job job = {.config = config, .names = transformer->names, .binder = binder};
+    struct layer_job job = {.config = config,
+                            .names = transformer->names,
+                            .transformer = transformer,
+                            .binder = binder};
     SS_ALLOC(transformer->layers, config->n_layers);
     SS_ALLOC(job.results, config->n_layers);
     SS_TRY(make_order(&job, err));
     SS_TRY(ss__pool_new(0, &pool, err));
     job.layers = transformer->layers;
+    for (size_t i = 0; i < config->n_layers; i++) {
+        const struct layer_place place = {.job = &job, .index = i};
+        SS_TRY(bind_vectors(&place, &job.layers[i], err));
+    }
     ss__pool_run(pool, config->n_layers, bind_layer_task, &job);
     for (size_t i = 0; i < config->n_layers && status == SS_OK; i++) {
         status = job.results[i].status;

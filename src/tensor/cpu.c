@@ -84,36 +84,47 @@ static bool has_avxvnni(void)
         .name = "int16", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 2,           \
         .pad_words = SS__LANES, .k_block = (block), .tile = (tiles), .grid = &int16_grid       \
     }
-#define INT8(rows, cols, block, tiles, of_grid)                                                \
+#define INT8(rows, cols, tiles, of_grid)                                                       \
     {                                                                                          \
         .name = "int8", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 4,            \
-        .pad_words = SS__LANES, .k_block = (block), .tile = (tiles), .grid = &(of_grid)        \
+        .pad_words = SS__LANES, .k_block = SS__INT8_BLOCK, .tile = (tiles),                    \
+        .grid = &(of_grid), .grid_upward = &(of_grid##_upward)                                 \
     }
 
 static const struct ss__grid int16_grid = {
     .n_bytes = 2, .most_input = 4095, .most_weight = 8191};
-/* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). */
+/* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). After an
+ * activation such as GELU inputs have nearly all numbers above 0: its least value, -0.17, is
+ * within the few below as soon as the largest is above 2.7. */
 const struct ss__grid ss__int8_grid = {
     .n_bytes = 1, .most_input = 127, .most_weight = 127, .offset = 128};
+const struct ss__grid ss__int8_grid_upward = {
+    .n_bytes = 1, .most_input = 239, .most_weight = 127, .offset = 16};
 #ifdef SS__HAVE_X86_KERNELS
 static const struct ss__grid int7_grid = {
-    .n_bytes = 1, .most_input = 63, .most_weight = 64, .offset = 64};
+    .n_bytes = 1, .most_input = 90, .most_weight = 127, .offset = 91, .most_four = 181};
+static const struct ss__grid int7_grid_upward = {
+    .n_bytes = 1, .most_input = 169, .most_weight = 127, .offset = 12, .most_four = 181};
 
-static const struct ss__multiplier
-    fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
-    fp32_avx512 = FP32(14, 32, ss__tile_fp32_avx512),
-    int16_avx2 = INT16(6, 16, 384, ss__tile_int16_avx2),
-    attention_avx2 = INT16(6, 16, 128, ss__tile_int16_avx2),
-    int16_avxvnni = INT16(6, 16, 384, ss__tile_int16_avxvnni),
-    attention_avxvnni = INT16(6, 16, 128, ss__tile_int16_avxvnni),
-    int16_avx512 = INT16(14, 32, 384, ss__tile_int16_avx512),
-    attention_avx512 = INT16(14, 32, 128, ss__tile_int16_avx512),
-    int16_avx512vnni = INT16(14, 32, 384, ss__tile_int16_avx512vnni),
-    attention_avx512vnni = INT16(14, 32, 128, ss__tile_int16_avx512vnni),
-    int8_avx2 = INT8(5, 16, 64, ss__tile_int8_avx2, int7_grid),
-    int8_avxvnni = INT8(6, 16, 128, ss__tile_int8_avxvnni, ss__int8_grid),
-    int8_avx512 = INT8(12, 32, 64, ss__tile_int8_avx512, int7_grid),
-    int8_avx512vnni = INT8(14, 32, 128, ss__tile_int8_avx512vnni, ss__int8_grid);
+static const struct ss__multiplier fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
+                                   fp32_avx512 = FP32(14, 32, ss__tile_fp32_avx512),
+                                   int16_avx2 = INT16(6, 16, 384, ss__tile_int16_avx2),
+                                   attention_avx2 = INT16(6, 16, 128, ss__tile_int16_avx2),
+                                   int16_avxvnni = INT16(6, 16, 384, ss__tile_int16_avxvnni),
+                                   attention_avxvnni =
+                                       INT16(6, 16, 128, ss__tile_int16_avxvnni),
+                                   int16_avx512 = INT16(14, 32, 384, ss__tile_int16_avx512),
+                                   attention_avx512 = INT16(14, 32, 128, ss__tile_int16_avx512),
+                                   int16_avx512vnni =
+                                       INT16(14, 32, 384, ss__tile_int16_avx512vnni),
+                                   attention_avx512vnni =
+                                       INT16(14, 32, 128, ss__tile_int16_avx512vnni),
+                                   int8_avx2 = INT8(5, 16, ss__tile_int8_avx2, int7_grid),
+                                   int8_avxvnni =
+                                       INT8(6, 16, ss__tile_int8_avxvnni, ss__int8_grid),
+                                   int8_avx512 = INT8(12, 32, ss__tile_int8_avx512, int7_grid),
+                                   int8_avx512vnni =
+                                       INT8(14, 32, ss__tile_int8_avx512vnni, ss__int8_grid);
 #endif
 static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_reference),
                                    int16_reference =
@@ -121,7 +132,7 @@ static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_re
                                    attention_reference =
                                        INT16(4, 16, 128, ss__tile_int16_reference),
                                    int8_reference =
-                                       INT8(4, 16, 128, ss__tile_int8_reference, ss__int8_grid);
+                                       INT8(4, 16, ss__tile_int8_reference, ss__int8_grid);
 
 /* Products by level; attention is of floats at the upper two, of `pairs` at the others: their
  * scores and weights are floats in between and would lose what bytes leave of them. */

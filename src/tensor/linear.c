@@ -80,9 +80,10 @@ static void pack_block(const struct block *self)
         const size_t n_k = ss__min_size(m->k_block, n_in - k);
         for (size_t r = 0; r < self->n_rows; r += m->tile_rows) {
             const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
-            const float *x = self->x + r * n_in + k;
-            fetch_inputs(x + n_k, n_in, n, ss__min_size(m->k_block, n_in - k - n_k));
-            ss__multiplier_pack(m, x, n_in, n, n_k, a, scales);
+            const float *x = self->x + r * n_in;
+            const size_t n_next = ss__min_size(m->k_block, n_in - k - n_k);
+            fetch_inputs(x + k + n_k, n_in, n, n_next);
+            ss__matrix_pack(self->w, x, n, k, a, scales);
             a += n * ss__round_up(ss__multiplier_words(m, n_k), SS__LANES);
             scales += n;
         }

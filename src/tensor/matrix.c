@@ -1,17 +1,33 @@
 /* Weight matrices: panels of tile_cols outputs, in the numbers of the multiplier at hand.
  *
- * Whole numbers stand by blocks of k_block inputs, each with a scale per output, so that a
- * strong input or weight costs precision in its own block only. Why sums fit in 32 bits:
- *   int8   |input| ≤ 255, |weight| ≤ 127: a block of 128 gives at most 4.2e6
+ * Whole numbers stand by blocks of k_block inputs, each with a scale per output. Why sums fit
+ * in 32 bits:
+ *   int8   |input| ≤ 255, |weight| ≤ 127: a block of 4096 gives at most 1.4e8
  *   int16  |input| ≤ 4095: an output's weights are scaled down, where need be, until the sum of
- *          their magnitudes times 4095 is below 2^31; that bounds every partial sum as well */
+ *          their magnitudes times 4095 is below 2^31; that bounds every partial sum as well
+ * and in 16 bits, where four products of bytes are added in those (tile_int8_avx2.c): |input|
+ * ≤ 181, and an output's weights are scaled down, where need be, until neither the positive nor
+ * the negative ones of any four add up to more than 181: 181 · 181 < 2^15.
+ *
+ * Blocks of 16-bit numbers are short, so that a strong input costs precision in its own block
+ * only. Those of bytes are whole rows; strong inputs are smoothed instead: input k is
+ * multiplied by f and its weights by 1 / f, where f = (w³ / s)^¼, w the root mean square of its
+ * weights and s its size, as shares of the largest, no less than a thousandth. So the 8 bits of
+ * a row are shared out by what an input does to the outputs: models give little weight to the
+ * inputs that are far stronger than others. */
+#include <math.h>
 #include <stdalign.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
-enum { MAX_BLOCK_INPUTS = 384, MAX_BLOCK_WORDS = 192 };
+enum {
+    MAX_BLOCK_INPUTS = SS__INT8_BLOCK,
+    MAX_BLOCK_WORDS = SS__INT8_BLOCK / 4,
+    FILL_OUTPUTS = 4 /* that are packed at once */
+};
 
 ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
                          struct ss__matrix *out, ss_err *err)
@@ -40,6 +56,7 @@ ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
         }
     }
     out->multiplier = m;
+    out->grid = m->grid;
     out->n_out = n_out;
     out->n_in = n_in;
 out:
@@ -54,8 +71,93 @@ void ss__matrix_release(struct ss__matrix *matrix)
     ss__free(matrix->panels);
     ss__free(matrix->scales);
     ss__free(matrix->offsets);
+    ss__free(matrix->factors);
     *matrix = (struct ss__matrix){0};
 }
+
+/* ---- what is known of inputs ---- */
+
+void ss__matrix_expect_upward(struct ss__matrix *matrix)
+{
+    if (matrix->multiplier->grid_upward != NULL) {
+        matrix->grid = matrix->multiplier->grid_upward;
+    }
+}
+
+bool ss__precision_smooths(ss_precision precision)
+{
+    const struct ss__grid *grid = ss__kernels()->of[precision]->grid;
+    return grid != NULL && grid->n_bytes == 1;
+}
+
+void ss__add_squares_to(float *sums, const float *w, size_t n, size_t n_in)
+{
+    for (size_t j = 0; j < n; j++, w += n_in) {
+        for (size_t k = 0; k < n_in; k++) {
+            sums[k] += w[k] * w[k];
+        }
+    }
+}
+
+static float largest_of(const float *x, size_t n)
+{
+    float largest = 0;
+    for (size_t k = 0; k < n; k++) {
+        largest = x[k] > largest ? x[k] : largest;
+    }
+    return largest;
+}
+
+/* x as a share of the largest, no less than `least`; 1 where nothing can be said. */
+static float share_of(float x, float largest, float least)
+{
+    const float share = x / largest;
+    return isfinite(share) ? fmaxf(share, least) : 1.0F;
+}
+
+ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes, const float *squares,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n = matrix->n_in;
+    if (matrix->grid == NULL || matrix->grid->n_bytes != 1) {
+        return SS_OK;
+    }
+    SS_ALLOC_ALIGNED(matrix->factors, 2 * n);
+    const float most_size = largest_of(sizes, n), most_square = largest_of(squares, n);
+    for (size_t k = 0; k < n; k++) {
+        const float weight = sqrtf(share_of(squares[k], most_square, 1e-6F));
+        const float size = share_of(sizes[k], most_size, 1e-3F);
+        matrix->factors[k] = sqrtf(sqrtf(weight * weight * weight / size));
+        matrix->factors[n + k] = 1 / matrix->factors[k];
+    }
+out:
+    return status;
+}
+
+void ss__matrix_pack(const struct ss__matrix *w, const float *x, size_t n_rows, size_t k,
+                     void *a, float *scales)
+{
+    const struct ss__multiplier *m = w->multiplier;
+    const size_t n_k = ss__min_size(m->k_block, w->n_in - k);
+    if (w->grid == NULL) {
+        m->pack(x + k, w->n_in, n_rows, n_k, a);
+        return;
+    }
+    ss__kernels()->rows->quantize(
+        &(struct ss__quantize){.grid = w->grid,
+                               .x = x + k,
+                               .x_stride = w->n_in,
+                               .n_rows = n_rows,
+                               .n_k = n_k,
+                               .factors = w->factors == NULL ? NULL : w->factors + k,
+                               .most = w->grid->most_input,
+                               .offset = w->grid->offset,
+                               .a = a,
+                               .scales = scales});
+}
+
+/* ---- filling ---- */
 
 /* Whether the words of a panel are the weights themselves. */
 static bool are_floats(const struct ss__multiplier *m)
@@ -87,6 +189,13 @@ static void fill_floats(const struct part *part)
                part->n * sizeof *part->w);
     }
 }
+
+/* One output's in one block. */
+struct weights {
+    const float *at;
+    size_t n;
+    const float *factors; /* [n] or NULL */
+};
 
 /* Inputs k … k + n_k - 1 of an output's weights; `room` where they do not stand in a row. */
 static const float *weights_of(const struct part *part, size_t j, size_t k, size_t n_k,
@@ -121,57 +230,111 @@ static struct total total_of(const void *numbers, size_t n, size_t n_bytes)
     return total;
 }
 
-/* The weights of one output in one block as whole numbers; gives their scale and their sum. */
-static float quantize_weights(const struct ss__grid *grid, const float *w, size_t n_k,
+/* The most that the numbers of one sign add up to among four that meet in 16 bits: pairs of
+ * places next to each other in two words. The numbers come in whole eights. */
+static int32_t largest_four(const int8_t *numbers, size_t n)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < n; i += 8) {
+        for (size_t pair = 0; pair < 4; pair += 2) {
+            const int8_t *a = numbers + i + pair, *b = a + 4;
+            const int32_t sum = a[0] + a[1] + b[0] + b[1];
+            const int32_t magnitude = abs(a[0]) + abs(a[1]) + abs(b[0]) + abs(b[1]);
+            const int32_t of_one_sign = (magnitude + abs(sum)) / 2;
+            largest = of_one_sign > largest ? of_one_sign : largest;
+        }
+    }
+    return largest;
+}
+
+/* By how much n weights are larger than their sums of products may be; at most 1: they fit. */
+static double excess_of(const struct ss__grid *grid, const float *words, size_t n,
+                        const struct total *total)
+{
+    const double largest_input = (double)grid->most_input + grid->offset;
+    double excess = (double)total->magnitude * largest_input / INT32_MAX;
+    if (grid->most_four != 0) {
+        const int32_t four = largest_four((const int8_t *)words, ss__round_up(n, 8));
+        excess = fmax(excess, four / (double)grid->most_four);
+    }
+    return excess;
+}
+
+static bool are_finite(const struct weights *w)
+{
+    float sum = 0;
+    for (size_t k = 0; k < w->n; k++) {
+        sum += 0.0F * (w->factors == NULL ? w->at[k] : w->at[k] * w->factors[k]);
+    }
+    return sum == 0;
+}
+
+/* The weights of one output in one block as whole numbers; gives their scale and their sum. If
+ * one of them is not finite, so is no output. */
+static float quantize_weights(const struct ss__grid *grid, const struct weights *w,
                               float *words, int64_t *sum)
 {
-    float scale = 0;
-    struct total total = {0};
+    float scale = NAN;
     struct ss__quantize rows = {.grid = grid,
-                                .x = w,
+                                .x = w->at,
                                 .n_rows = 1,
-                                .n_k = n_k,
+                                .n_k = w->n,
+                                .factors = w->factors,
                                 .most = grid->most_weight,
                                 .a = words,
                                 .scales = &scale};
+    *sum = 0;
+    if (!are_finite(w)) {
+        memset(words, 0, ss__round_up(w->n * grid->n_bytes, 64));
+        return scale;
+    }
     for (;;) {
         ss__kernels()->rows->quantize(&rows);
-        total = total_of(words, n_k, grid->n_bytes);
-        const int64_t largest_input = (int64_t)grid->most_input + grid->offset;
-        const double largest_sum = (double)(total.magnitude * largest_input);
-        if (largest_sum <= INT32_MAX) {
-            break;
+        const struct total total = total_of(words, w->n, grid->n_bytes);
+        const double excess = excess_of(grid, words, w->n, &total);
+        if (excess <= 1) {
+            *sum = total.sum;
+            return scale;
         }
-        rows.most *= (float)(0.999 * INT32_MAX / largest_sum);
+        rows.most *= (float)(0.999 / excess);
     }
-    *sum = total.sum;
-    return scale;
 }
 
-static void fill_block(const struct part *part, size_t block)
+/* A few outputs of one block. */
+static void fill_some(const struct part *part, size_t block, size_t first, size_t n)
 {
-    alignas(64) float words[SS__MAX_TILE_COLS * MAX_BLOCK_WORDS];
+    alignas(64) float words[FILL_OUTPUTS * MAX_BLOCK_WORDS];
     float room[MAX_BLOCK_INPUTS];
     const struct ss__matrix *matrix = part->matrix;
     const struct ss__multiplier *m = matrix->multiplier;
     const size_t k = block * m->k_block, n_k = ss__min_size(m->k_block, matrix->n_in - k);
     const size_t n_words = ss__multiplier_words(m, n_k);
-    const size_t at = block * ss__round_up(matrix->n_out, m->tile_cols) + part->first;
-    for (size_t j = 0; j < part->n; j++) {
+    const size_t at = block * ss__round_up(matrix->n_out, m->tile_cols) + part->first + first;
+    for (size_t j = 0; j < n; j++) {
         int64_t sum = 0;
-        const float *w = weights_of(part, j, k, n_k, room);
-        if (m->grid == NULL) {
-            m->pack(w, 0, 1, n_k, words + j * n_words);
+        const struct weights w = {
+            .at = weights_of(part, first + j, k, n_k, room),
+            .n = n_k,
+            .factors = matrix->factors == NULL ? NULL : matrix->factors + matrix->n_in + k};
+        if (matrix->grid == NULL) {
+            m->pack(w.at, 0, 1, n_k, words + j * n_words);
             continue;
         }
-        matrix->scales[at + j] = quantize_weights(m->grid, w, n_k, words + j * n_words, &sum);
+        matrix->scales[at + j] = quantize_weights(matrix->grid, &w, words + j * n_words, &sum);
         if (matrix->offsets != NULL) {
-            matrix->offsets[at + j] = (int32_t)(-sum * m->grid->offset);
+            matrix->offsets[at + j] = (int32_t)(-sum * matrix->grid->offset);
         }
     }
-    ss__pack_transposed(words, n_words, part->n, n_words,
-                        part->panel + k / m->word_inputs * m->tile_cols + part->lane,
+    ss__pack_transposed(words, n_words, n, n_words,
+                        part->panel + k / m->word_inputs * m->tile_cols + part->lane + first,
                         m->tile_cols);
+}
+
+static void fill_block(const struct part *part, size_t block)
+{
+    for (size_t j = 0; j < part->n; j += FILL_OUTPUTS) {
+        fill_some(part, block, j, ss__min_size(FILL_OUTPUTS, part->n - j));
+    }
 }
 
 void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,

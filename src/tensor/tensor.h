@@ -51,14 +51,18 @@ struct ss__list *ss__work_lists(ss_work *work, size_t n);
 /* ---- matrices ---- */
 
 struct ss__multiplier;
+struct ss__grid;
 
 /* A weight matrix [N, K], packed for the kernels in use. */
 struct ss__matrix {
     size_t n_out, n_in;
     const struct ss__multiplier *multiplier; /* how its products are made */
     void *panels;                            /* layout known to the kernels only */
-    float *scales;    /* of outputs by block of inputs, where numbers are whole; else NULL */
-    int32_t *offsets; /* the same */
+    /* Where numbers are whole; else NULL: */
+    const struct ss__grid *grid;
+    float *scales;    /* of outputs by block of inputs */
+    int32_t *offsets; /* the same; NULL where inputs are signed */
+    float *factors;   /* [2, K] that inputs and weights are multiplied by; NULL: not smoothed */
 };
 
 /* Name of what a precision's products are made of on this machine: "fp32", "int16", "int8",
@@ -81,6 +85,21 @@ void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float
 void ss__matrix_release(struct ss__matrix *matrix);
 /* |w| of every output, sums in double, of a matrix of SS_PRECISION_HIGHEST: lengths [N]. */
 void ss__matrix_lengths(const struct ss__matrix *matrix, float *lengths);
+
+/* Between ss__matrix_new and the first fill, what is known of a product's inputs may be said;
+ * it makes products of whole numbers more exact and changes no others. */
+/* Inputs are mostly above 0, and what is below is small, as after GELU. */
+void ss__matrix_expect_upward(struct ss__matrix *matrix);
+/* Input k is about as large as sizes[k] [K], up to a factor common to all, and squares[k] [K]
+ * is the sum of its squared weights, at least those of the outputs that matter: strong inputs
+ * with weak weights are made smaller, their weights larger. Any numbers above 0 are accepted.
+ */
+SS_MUST_USE ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes,
+                                        const float *squares, ss_err *err);
+/* sums[k] += w[j][k]² over the n rows of w [n, K]. */
+void ss__add_squares_to(float *sums, const float *w, size_t n, size_t n_in);
+/* Whether products of this precision are of numbers that ss__matrix_smooth helps. */
+bool ss__precision_smooths(ss_precision precision);
 
 typedef enum ss__activation {
     SS__ACT_NONE,

@@ -25,7 +25,8 @@ enum {
     SS__LANES = 16,
     SS__MAX_FP32_ROWS = 14, /* rows of a tile of floats */
     SS__MAX_TILE_COLS = 32,
-    SS__K_BLOCK = 192 /* floats per visit of a tile: B's part stays in the first cache */
+    SS__K_BLOCK = 192,    /* floats per visit of a tile: B's part stays in the first cache */
+    SS__INT8_BLOCK = 4096 /* bytes that share a scale: whole rows of every encoder so far */
 };
 
 /* One tile at work: c = (is_first ? 0 : c) + a bᵀ over n_words words of the inputs. */
@@ -90,11 +91,13 @@ typedef void ss__tile_fn(const struct ss__tile *t);
 
 /* Whole numbers instead of floats: x is stood for by round(x / scale), scale by row or output
  * and block of inputs so that the largest becomes `most_input` or `most_weight`. Inputs get
- * `offset` added, where the instruction wants them unsigned. */
+ * `offset` added, where the instruction wants them unsigned; the least of them is then 1. */
 struct ss__grid {
     size_t n_bytes; /* of a number: 1 or 2 */
     float most_input, most_weight;
     int32_t offset;
+    int32_t most_four; /* where products of four weights and inputs are added in 16 bits, most
+                          that those of one sign among the weights add up to; else 0 */
 };
 
 /* Rows of x, x_stride apart, as an A operand of n_k inputs, the rest of its words 0. */
@@ -109,9 +112,10 @@ struct ss__multiplier {
     size_t k_block;              /* inputs per visit of a tile, whole words and groups of 16 */
     ss__tile_fn *const *tile;    /* [tile_rows]: for 1, 2, … rows */
     const struct ss__grid *grid; /* of whole numbers; else NULL */
-    ss__pack_fn *pack;           /* of other numbers; else NULL */
-    double embedding_error;      /* at most, relative to what fp32 gives; 0: fp32 itself, or not
-                                    stated: numbers that no kernels use at `high` */
+    const struct ss__grid *grid_upward; /* the same for inputs that are mostly above 0 */
+    ss__pack_fn *pack;                  /* of other numbers; else NULL */
+    double embedding_error; /* at most, relative to what fp32 gives; 0: fp32 itself, or not
+                               stated: numbers that no kernels use at `high` */
 };
 
 /* Words of n inputs. */
@@ -179,8 +183,9 @@ struct ss__quantize {
     const struct ss__grid *grid;
     const float *x; /* [n_rows, x_stride] */
     size_t x_stride, n_rows, n_k;
-    float most;     /* what the largest number of a row becomes */
-    int32_t offset; /* added to all */
+    const float *factors; /* [n_k] that x is multiplied by first; NULL: none */
+    float most;           /* what the largest number of a row becomes, or falls below */
+    int32_t offset;       /* added to all; if it is not 0, none falls below 1 */
     void *a;
     float *scales; /* [n_rows] */
 };
@@ -235,7 +240,7 @@ extern ss__tile_fn *const ss__tile_int8_reference[],
                                      *const ss__tile_int8_avx512[],
                                          *const ss__tile_int8_avx512vnni[];
 
-extern const struct ss__grid ss__int8_grid;
+extern const struct ss__grid ss__int8_grid, ss__int8_grid_upward;
 /* Of the tile unit, and the same kernels over its emulation: these are compiled into tests. */
 extern const struct ss__multiplier ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx;
 extern const struct ss__multiplier ss__bf16x3_emulated, ss__bf16_emulated, ss__int8_emulated;
@@ -259,6 +264,11 @@ void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, f
  * floats; `scales` [n_rows] is written if it has a grid. */
 void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t x_stride,
                          size_t n_rows, size_t n_k, void *a, float *scales);
+
+/* Rows of the inputs of w's product, [n_rows, w->n_in]: those of the block that begins with
+ * input k, made fit as w wants them, as an A operand as above. */
+void ss__matrix_pack(const struct ss__matrix *w, const float *x, size_t n_rows, size_t k,
+                     void *a, float *scales);
 
 /* out[k][j] = w[j][k] for n_j ≤ tile_cols and all n_k; w's rows w_stride apart, out's
  * out_stride. */

@@ -1,9 +1,8 @@
 /* Matmul tiles of 8-bit whole numbers for AMX: 32 rows × 32 outputs.
  * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
  * Registers  4 sums, 2 of A, 2 of B.
- * Bound      of a block of 128 inputs, 8 tdpbusd take 128 cycles; 1024 sums on their way out by
- *            the stack take as long. Longer blocks would change the numbers: these are VNNI's.
- */
+ * Bound      tdpbusd: 4 for 64 inputs take 64 cycles. 1024 sums on their way out by the stack
+ *            take about 128 more, once for a whole row of inputs. */
 #include "tensor/tile_ops_amx.h"
 
 #define PRODUCT tile_add_int8
@@ -19,6 +18,7 @@ const struct ss__multiplier SS__AMX_NAME(int8) = {.name = "int8",
                                                   .tile_cols = COLS,
                                                   .word_inputs = 4,
                                                   .pad_words = SS__LANES,
-                                                  .k_block = 128,
+                                                  .k_block = SS__INT8_BLOCK,
                                                   .tile = tiles,
-                                                  .grid = &ss__int8_grid};
+                                                  .grid = &ss__int8_grid,
+                                                  .grid_upward = &ss__int8_grid_upward};

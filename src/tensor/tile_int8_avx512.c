@@ -3,8 +3,10 @@
  * Registers  24 sums, 1 of ones, 2 for broadcasts of A, 2 for products.
  * Bound      five operations for eight inputs of a sum, two of them multiplications.
  *
- * vpmaddubsw adds two products in 16 bits, and a second one is added there: inputs of at most
- * 127 and weights within ±64 give at most 4 · 127 · 64 = 32512, so nothing saturates. */
+ * vpmaddubsw adds two products in 16 bits, and a second one is added there. Inputs are at most
+ * 181, and weights are made so small that neither the positive nor the negative ones of the
+ * four that meet add up to more than 181 (matrix.c): 181 · 181 = 32761, so nothing saturates.
+ * Signs differ mostly, so this leaves weights nearly all of ±127. */
 #include "tensor/tensor_priv.h"
 #include "tensor/tile_int.h"
 #include "tensor/vectors_avx512.h"

@@ -1,5 +1,7 @@
 /* Matrix products: against float64, the same bytes from every instruction set, for every
  * number of threads and rows, nothing written outside. */
+#include <float.h>
+
 #include "tensor_support.h"
 
 /* The kernels of the tile unit run over its emulation too, which needs AVX2. */
@@ -40,8 +42,31 @@ struct product {
     struct ss__end end;
     bool has_residual;
     ss__layout layout;
-    struct guarded x, w, bias, gain, shift, residual;
+    bool is_upward; /* inputs are said to be mostly above 0 */
+    bool is_smoothed;
+    struct guarded x, w, bias, gain, shift, residual, sizes;
 };
+
+/* What is known of inputs: that they are mostly above 0; or their sizes, which differ, and the
+ * weights of strong ones are weak. */
+static void product_expect(struct product *p, size_t variant)
+{
+    p->is_upward = variant % 5 == 1;
+    p->is_smoothed = variant % 5 >= 3;
+    for (size_t k = 0; k < p->n_in; k++) {
+        const bool is_strong = p->precision == SS_PRECISION_LOW && k % 7 == 2;
+        const float size = is_strong ? 30.0F : 1.5F + p->sizes.at[k];
+        p->sizes.at[k] = p->is_smoothed ? size : 1.0F;
+    }
+    for (size_t i = 0; i < p->x.n; i++) {
+        const float size = p->sizes.at[i % p->n_in];
+        p->x.at[i] *= p->is_upward && p->x.at[i] < 0 ? 0.05F : size;
+    }
+    for (size_t i = 0; i < p->w.n; i++) {
+        const size_t k = p->layout == SS__OUT_BY_IN ? i % p->n_in : i / p->n_out;
+        p->w.at[i] /= p->sizes.at[k];
+    }
+}
 
 static void product_make(struct product *p, size_t variant)
 {
@@ -52,7 +77,9 @@ static void product_make(struct product *p, size_t variant)
     p->gain = guarded_random(p->n_out, 2, 1.0F);
     p->shift = guarded_random(p->n_out, 3, 1.0F);
     p->residual = guarded_random(n_y, variant % 5, 1.0F);
+    p->sizes = guarded_random(p->n_in, 1, 1.0F);
     p->layout = variant % 2 == 0 ? SS__OUT_BY_IN : SS__IN_BY_OUT;
+    product_expect(p, variant);
     p->end = (struct ss__end){.bias = variant % 3 == 0 ? NULL : p->bias.at,
                               .activation = (ss__activation)(variant % SS__N_ACTIVATIONS),
                               .norm_eps = 1e-5F};
@@ -71,6 +98,7 @@ static void product_release(struct product *p)
     guarded_release(&p->gain);
     guarded_release(&p->shift);
     guarded_release(&p->residual);
+    guarded_release(&p->sizes);
 }
 
 static void norm64(const struct product *p, double *row)
@@ -115,12 +143,34 @@ static double *product_64(const struct product *p)
     return y;
 }
 
+/* Say of a matrix that is still empty what is known of its inputs. */
+static void expect_inputs(const struct product *p, struct ss__matrix *matrix)
+{
+    ss_err err;
+    float *squares = calloc(p->n_in, sizeof *squares);
+    assert_non_null(squares);
+    for (size_t j = 0; j < p->n_out; j++) {
+        for (size_t k = 0; k < p->n_in; k++) {
+            const float w = (float)weight(p, j, k);
+            ss__add_squares_to(&squares[k], &w, 1, 1);
+        }
+    }
+    if (p->is_upward) {
+        ss__matrix_expect_upward(matrix);
+    }
+    if (p->is_smoothed) {
+        assert_int_equal(ss__matrix_smooth(matrix, p->sizes.at, squares, &err), SS_OK);
+    }
+    free(squares);
+}
+
 /* The product by the kernels in use; the residual stands in y itself. */
 static struct guarded product_32(const struct product *p, ss_work *work, size_t n_rows)
 {
     ss_err err;
     struct ss__matrix matrix;
     assert_int_equal(ss__matrix_new(p->n_out, p->n_in, p->precision, &matrix, &err), SS_OK);
+    expect_inputs(p, &matrix);
     ss__matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
     struct guarded y = guarded_new(n_rows * p->n_out, p->n_in % 4);
     struct ss__end end = p->end;
@@ -136,7 +186,8 @@ static struct guarded product_32(const struct product *p, ss_work *work, size_t 
 /* Root mean square of the error over that of the result, at the worst of the shapes below.
  * 16-bit inputs are within 1/2 of 4095 of the largest of a block, weights within 1/2 of 2700 or
  * so, which is 2.5 times the root mean square of what is drawn here: 2e-4 for both operands;
- * 8-bit ones 1/2 of 63: 1.3e-2. A bf16 has 8 bits, so that uniform numbers round to it by
+ * 8-bit ones 1/2 of 90, and of 45, which is what 127 come down to where four equal weights meet
+ * in 16 bits: 1.2e-2. A bf16 has 8 bits, so that uniform numbers round to it by
  * 1.6e-3 of their root mean square: 2.3e-3 for both operands; two of them leave low·low and
  * what 16 bits leave, 4.4e-6. An activation or a LayerNorm of few outputs may raise a
  * relative error; four times is allowed for that. */
@@ -225,9 +276,16 @@ static void test_shapes(void **state)
 static void test_long_sums(void **state)
 {
     (void)state;
-    static const size_t shapes[][3] = {{3, 65, 3072}, {2, 100, 770}, {5, 33, 256},
-                                       {5, 33, 257},  {4, 31, 255},  {1, 768, 512},
-                                       {29, 7, 272},  {33, 70, 777}};
+    static const size_t shapes[][3] = {{3, 65, 3072},
+                                       {2, 100, 770},
+                                       {5, 33, 256},
+                                       {5, 33, 257},
+                                       {4, 31, 255},
+                                       {1, 768, 512},
+                                       {29, 7, 272},
+                                       {33, 70, 777},
+                                       {3, 17, SS__INT8_BLOCK},
+                                       {15, 33, SS__INT8_BLOCK + 65}};
     ss_work *work = make_work(1);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         seed(i + 1000);
@@ -312,19 +370,100 @@ static void test_largest_numbers(void **state)
 {
     (void)state;
     ss_work *work = make_work(1);
-    for (size_t variant = 0; variant < 4; variant++) {
-        struct product p = {.n_rows = 15, .n_out = 40, .n_in = 768, .layout = SS__OUT_BY_IN};
+    for (size_t variant = 0; variant < 16; variant++) {
+        struct product p = {.n_rows = 15, .n_out = 40, .n_in = SS__INT8_BLOCK};
         product_make(&p, 0);
         p.end = (struct ss__end){0};
+        p.is_upward = variant / 8 == 1;
         for (size_t i = 0; i < p.x.n; i++) {
             p.x.at[i] = variant % 2 == 0 ? 3.0F : -3.0F;
         }
         for (size_t i = 0; i < p.w.n; i++) {
-            p.w.at[i] = variant / 2 == 0 ? 1.0F : -1.0F;
+            const bool is_strong = variant / 4 % 2 == 0 || i / 16 % 7 == 0;
+            p.w.at[i] = (variant / 2 % 2 == 0 ? 1.0F : -1.0F) * (is_strong ? 1.0F : 0.1F);
         }
         for (int precision = 0; precision < SS_N_PRECISIONS; precision++) {
             p.precision = (ss_precision)precision;
+            p.n_in = p.precision == SS_PRECISION_LOW ? SS__INT8_BLOCK : 768;
             check_product(&p, work);
+        }
+        product_release(&p);
+    }
+    ss_work_free(work);
+}
+
+/* Weights that are no numbers make outputs that are none, and only theirs; what the largest
+ * floats make is open. */
+static void test_weights_without_numbers(void **state)
+{
+    (void)state;
+    ss_work *work = make_work(1);
+    for (size_t i = 0; i < N_LEVELS * SS_N_PRECISIONS; i++) {
+        struct product p = {.n_rows = 3,
+                            .n_out = 5,
+                            .n_in = 100,
+                            .precision = (ss_precision)(i % SS_N_PRECISIONS)};
+        if (!use_level(i / SS_N_PRECISIONS)) {
+            continue;
+        }
+        product_make(&p, 8);
+        p.end = (struct ss__end){0};
+        for (size_t k = 0; k < p.n_in; k++) {
+            p.w.at[4 * p.n_in + k] = k % 2 == 0 ? FLT_MAX : -FLT_MAX;
+            p.w.at[1 * p.n_in + k] = NAN;
+            p.w.at[3 * p.n_in + k] = k % 2 == 0 ? INFINITY : -INFINITY;
+        }
+        struct guarded y = product_32(&p, work, p.n_rows);
+        for (size_t at = 0; at < y.n; at++) {
+            const size_t j = at % p.n_out;
+            assert_true(j == 4 || (isfinite(y.at[at]) == 0) == (j == 1 || j == 3));
+        }
+        guarded_release(&y);
+        product_release(&p);
+    }
+    ss_work_free(work);
+}
+
+static double error_of(const struct product *p, ss_work *work)
+{
+    double error = 0, power = 0;
+    double *expected = product_64(p);
+    struct guarded y = product_32(p, work, p->n_rows);
+    for (size_t i = 0; i < y.n; i++) {
+        error += ((double)y.at[i] - expected[i]) * ((double)y.at[i] - expected[i]);
+        power += expected[i] * expected[i];
+    }
+    guarded_release(&y);
+    free(expected);
+    return sqrt(error / power);
+}
+
+/* One input in seven is 30 times as strong as others: a row's 127 steps are those of the strong
+ * ones, and others keep four. Smoothed, all have as many as if there were none. Inputs above 0
+ * have twice the steps if that is known. */
+static void test_what_is_known_helps(void **state)
+{
+    static const struct {
+        size_t variant;
+        double gain;
+    } cases[] = {{1, 1.2}, {3, 5}};
+    (void)state;
+    ss_work *work = make_work(1);
+    for (size_t i = 0; i < 2 * N_LEVELS; i++) {
+        struct product p = {
+            .n_rows = 15, .n_out = 40, .n_in = 500, .precision = SS_PRECISION_LOW};
+        if (!use_level(i / 2)) {
+            continue;
+        }
+        product_make(&p, cases[i % 2].variant);
+        p.end = (struct ss__end){0};
+        p.has_residual = false;
+        const double with = error_of(&p, work);
+        p.is_smoothed = p.is_upward = false;
+        const double without = error_of(&p, work);
+        if (!(with * cases[i % 2].gain < without)) {
+            fail_msg("%s: error %.3g, without what is known %.3g", level_name(i / 2), with,
+                     without);
         }
         product_release(&p);
     }
@@ -405,6 +544,8 @@ int main(void)
         cmocka_unit_test(test_rows_and_threads),
         cmocka_unit_test(test_fill_in_pieces),
         cmocka_unit_test(test_largest_numbers),
+        cmocka_unit_test(test_weights_without_numbers),
+        cmocka_unit_test(test_what_is_known_helps),
         cmocka_unit_test(test_impossible_matrices),
         cmocka_unit_test(test_roundings_of_bf16),
     };
