@@ -1,5 +1,5 @@
 /* y = end(x Wᵀ): rows in blocks that a thread packs once and keeps in its second-level cache;
- * for each panel of outputs, blocks of K whose part of the panel stays in the first level; for
+ * for each panel of outputs, blocks of K whose part of the panel stays near the core; for
  * each of them all tiles of the row block. The end of a panel is done while its sums are in
  * cache, LayerNorm when the row block is complete. Or the caller looks at each tile's sums, and
  * nothing else becomes of them (ss__linear_visit). */

@@ -25,7 +25,8 @@ enum {
     SS__LANES = 16,
     SS__MAX_FP32_ROWS = 14, /* rows of a tile of floats */
     SS__MAX_TILE_COLS = 32,
-    SS__K_BLOCK = 192,    /* floats per visit of a tile: B's part stays in the first cache */
+    SS__K_BLOCK = 384,    /* floats per visit of a tile: fewer visits store and load sums less
+                             often, and the second cache brings B in time */
     SS__INT8_BLOCK = 4096 /* bytes that share a scale: whole rows of every encoder so far */
 };
 
