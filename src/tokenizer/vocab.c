@@ -37,7 +37,7 @@ ss_status ss__vocab_add(struct ss__vocab *vocab, const char *text, size_t n_byte
         SS_FAIL(SS_E_LIMIT, "the vocabulary has more than 4 GiB of text");
     }
     SS_TRY(reach(vocab, index, err));
-    SS_GROW(vocab->bytes, vocab->n_bytes_room, vocab->n_bytes + n_bytes);
+    SS_GROW(vocab->bytes, vocab->n_bytes_room, vocab->n_bytes + n_bytes + 1); /* never NULL */
     SS_TRY(ss__trie_add(&vocab->trie, text, n_bytes, (int32_t)id, err));
     memcpy(vocab->bytes + vocab->n_bytes, text, n_bytes);
     vocab->texts[index] =

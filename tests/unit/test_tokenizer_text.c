@@ -1,5 +1,6 @@
 /* Properties of tokenising: limits, batches, repeated use, invalid UTF-8, hostile lengths. */
 #include "base/buf.h"
+#include "tokenizer/tokenizer_priv.h"
 #include "tokenizer_helpers.h"
 
 #define DATA SS_TEST_DATA "/tokenizer/"
@@ -142,12 +143,24 @@ static void test_long_runs(void **state)
     close_fixture(&fixture);
 }
 
+/* A vocabulary may have the empty text, and have it first. */
+static void test_empty_token(void **state)
+{
+    struct ss__vocab vocab = {0};
+    size_t n_bytes = 1;
+    (void)state;
+    assert_int_equal(ss__vocab_add(&vocab, "", 0, 0, NULL), SS_OK);
+    assert_non_null(ss__vocab_text(&vocab, 0, &n_bytes));
+    assert_int_equal(n_bytes, 0);
+    ss__vocab_release(&vocab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),          cmocka_unit_test(test_batch),
         cmocka_unit_test(test_shared_scratch), cmocka_unit_test(test_invalid_utf8),
-        cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_long_runs),      cmocka_unit_test(test_empty_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
