@@ -7,7 +7,9 @@
 
 #include "base/mem.h"
 
-enum { MAX_THREADS = 1024 };
+/* Waking a thread takes tens of microseconds, about as long as the LOOKS at a variable that a
+ * waiting thread makes before it sleeps: products follow each other more closely than that. */
+enum { MAX_THREADS = 1024, LOOKS = 4000 };
 
 struct worker {
     struct ss__pool *pool;
@@ -20,8 +22,10 @@ struct ss__pool {
     struct worker *workers; /* [n_threads]; worker 0 is the caller */
     pthread_mutex_t lock;
     pthread_cond_t job_posted, job_done;
-    size_t job_number; /* counts jobs, so that a sleeper knows a new one */
-    size_t n_busy;     /* started workers that have not finished the job */
+    size_t n_looks; /* before sleeping; 0 where threads outnumber cores */
+    /* Written under the lock, looked at without it: */
+    atomic_size_t job_number; /* counts jobs, so that a sleeper knows a new one */
+    atomic_size_t n_busy;     /* started workers that have not finished the job */
     bool is_ending;
     void (*task)(void *context, size_t index, size_t worker);
     void *context;
@@ -49,29 +53,53 @@ static void take_tasks(struct ss__pool *pool, size_t worker)
     }
 }
 
+static void rest_a_moment(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* A new job has come, perhaps. */
+static void look_for_job(struct ss__pool *pool, size_t seen)
+{
+    for (size_t i = 0; i < pool->n_looks && atomic_load(&pool->job_number) == seen; i++) {
+        rest_a_moment();
+    }
+}
+
+/* All workers have finished, perhaps. */
+static void look_for_end(struct ss__pool *pool)
+{
+    for (size_t i = 0; i < pool->n_looks && atomic_load(&pool->n_busy) > 0; i++) {
+        rest_a_moment();
+    }
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *self = argument;
     struct ss__pool *pool = self->pool;
     size_t seen = 0;
-    pthread_mutex_lock(&pool->lock);
     for (;;) {
+        look_for_job(pool, seen);
+        pthread_mutex_lock(&pool->lock);
         while (pool->job_number == seen && !pool->is_ending) {
             pthread_cond_wait(&pool->job_posted, &pool->lock);
         }
-        if (pool->is_ending) {
-            break;
-        }
         seen = pool->job_number;
+        const bool is_ending = pool->is_ending;
         pthread_mutex_unlock(&pool->lock);
+        if (is_ending) {
+            return NULL;
+        }
         take_tasks(pool, self->index);
         pthread_mutex_lock(&pool->lock);
         if (--pool->n_busy == 0) {
             pthread_cond_signal(&pool->job_done);
         }
+        pthread_mutex_unlock(&pool->lock);
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
 }
 
 ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
@@ -90,6 +118,7 @@ ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
     pthread_cond_init(&pool->job_done, NULL);
     SS_ALLOC(pool->workers, n_threads);
     pool->n_threads = n_threads;
+    pool->n_looks = n_threads <= ss__n_cores() ? LOOKS : 0;
     for (size_t i = 1; i < n_threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .index = i};
         if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) !=
@@ -149,6 +178,7 @@ void ss__pool_run(struct ss__pool *pool, size_t n_tasks,
     pthread_cond_broadcast(&pool->job_posted);
     pthread_mutex_unlock(&pool->lock);
     take_tasks(pool, 0);
+    look_for_end(pool);
     pthread_mutex_lock(&pool->lock);
     while (pool->n_busy > 0) {
         pthread_cond_wait(&pool->job_done, &pool->lock);
