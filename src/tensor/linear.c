@@ -158,6 +158,7 @@ static struct ss__tile first_tile(const struct block *self, size_t j, size_t k)
         .c = self->sums,
         .c_stride = cols,
         .is_first = k == 0,
+        .is_apart = true,
         .a_scales = self->scales + k / m->k_block * self->n_rows,
         .b_scales = w->scales == NULL ? NULL : w->scales + scales_at,
         .b_offsets = w->offsets == NULL ? NULL : w->offsets + scales_at,

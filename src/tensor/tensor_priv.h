@@ -7,7 +7,8 @@
  *   A  [ceil(words / 16)][rows][16]  rows of a tile, 16 words side by side
  *   B  [words][tile_cols]            the packed weights of tile_cols outputs, the last padded
  *   C  rows of tile_cols float sums, c_stride apart; kept between blocks of K
- * A sum of floats is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set;
+ * A sum of floats is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set,
+ * of all inputs in attention; matrix products have one for each block of K and add these up;
  * one of bf16 is what the tile unit makes of groups of 32 inputs (tile_ops_amx.h).
  * A sum of whole numbers is exact; after each block of inputs it is added as
  * c = fma(float(sum), row's scale * output's scale, c).
@@ -37,6 +38,7 @@ struct ss__tile {
     float *c;
     size_t c_stride;
     bool is_first;
+    bool is_apart; /* floats: these words have a sum of their own, added to c at the end */
     const void *ahead; /* fetched into the second cache meanwhile: an eighth of each 16 words of
                           the B that follows; or b itself */
     /* Whole numbers only, of this block of inputs: */

@@ -11,7 +11,7 @@ enum { ROWS = 4, COLS = 16 };
 static inline void tile(size_t n_rows, const struct ss__tile *t)
 {
     float acc[ROWS][COLS] = {{0}};
-    for (size_t r = 0; r < n_rows && !t->is_first; r++) {
+    for (size_t r = 0; r < n_rows && !t->is_first && !t->is_apart; r++) {
         memcpy(acc[r], t->c + r * t->c_stride, sizeof acc[r]);
     }
     const float *b = t->b;
@@ -25,7 +25,10 @@ static inline void tile(size_t n_rows, const struct ss__tile *t)
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        memcpy(t->c + r * t->c_stride, acc[r], sizeof acc[r]);
+        float *c = t->c + r * t->c_stride;
+        for (size_t j = 0; j < COLS; j++) {
+            c[j] = t->is_apart && !t->is_first ? c[j] + acc[r][j] : acc[r][j];
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 #define FLOATS_SET _mm256_set1_ps
 #define FLOATS_LOAD _mm256_loadu_ps
 #define FLOATS_STORE _mm256_storeu_ps
+#define FLOATS_ADD _mm256_add_ps
 #define FLOATS_MUL _mm256_mul_ps
 #define FLOATS_FMA _mm256_fmadd_ps
 #define FLOATS_OF _mm256_cvtepi32_ps

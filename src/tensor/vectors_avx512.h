@@ -10,6 +10,7 @@
 #define FLOATS_SET _mm512_set1_ps
 #define FLOATS_LOAD _mm512_loadu_ps
 #define FLOATS_STORE _mm512_storeu_ps
+#define FLOATS_ADD _mm512_add_ps
 #define FLOATS_MUL _mm512_mul_ps
 #define FLOATS_FMA _mm512_fmadd_ps
 #define FLOATS_OF _mm512_cvtepi32_ps
