@@ -38,7 +38,7 @@ struct ss__tile {
     float *c;
     size_t c_stride;
     bool is_first;
-    bool is_apart; /* floats: these words have a sum of their own, added to c at the end */
+    bool is_apart;     /* floats: these words have a sum of their own, added to c at the end */
     const void *ahead; /* fetched into the second cache meanwhile: an eighth of each 16 words of
                           the B that follows; or b itself */
     /* Whole numbers only, of this block of inputs: */
