@@ -81,7 +81,8 @@ static inline void fuzz_map_kept(const struct ss__reader *reader,
 static inline void fuzz_map(const struct ss__reader *reader, const uint8_t *data,
                             size_t n_bytes)
 {
-    const struct ss__source source = {.name = "fuzz", .map = {data, n_bytes}};
+    const struct ss__source source = {.name = "fuzz",
+                                      .map = {.data = data, .n_bytes = n_bytes}};
     const struct ss__column *columns = NULL;
     size_t n_columns = 0;
     void *state = NULL;

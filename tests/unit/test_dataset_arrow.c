@@ -161,8 +161,8 @@ static void test_texts_are_those_of_the_rows(void **state)
 static void read_damaged(const char *data, size_t n_bytes)
 {
     const struct ss__reader *reader = &ss__reader_arrow;
-    const struct ss__source source = {.name = "damaged.arrow",
-                                      .map = {(const uint8_t *)data, n_bytes}};
+    const struct ss__source source = {
+        .name = "damaged.arrow", .map = {.data = (const uint8_t *)data, .n_bytes = n_bytes}};
     struct ss__record record = {.is_null = false};
     struct ss__buf out = {0};
     void *rows = NULL;
