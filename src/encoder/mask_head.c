@@ -151,7 +151,7 @@ ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work, const floa
     SS_TRY(ss__linear(work, &head->dense, x, n, y, &end, err));
     struct logit_job job = {
         .head = head, .x = y, .out = out, .n = n, .width = width, .n_vocab = n_vocab};
-    const size_t n_tasks = (n_vocab + VOCAB_STEP - 1) / VOCAB_STEP;
+    const size_t n_tasks = ss__divide_up(n_vocab, VOCAB_STEP);
     ss__pool_run(ss__work_pool(work), n_tasks, logits_of_words, &job);
     for (size_t i = 0; i < n; i++) {
         ss__softmax(out + i * n_vocab, n_vocab);

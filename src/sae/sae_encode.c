@@ -271,15 +271,23 @@ out:
     return status;
 }
 
+ss_status ss__sparse_start(struct ss_sparse *out, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    out->n_rows = 0;
+    SS_GROW(out->offsets, out->n_rows_room, n + 1);
+    out->offsets[0] = 0;
+out:
+    return status;
+}
+
 ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,
                          struct ss_sparse *out, struct ss__sae_counts *counts, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__rows rows = {.x = x, .n = n};
-    out->n_rows = 0;
+    SS_TRY(ss__sparse_start(out, n, err));
     SS_TRY(ss__sae_check_rule(sae, err));
-    SS_GROW(out->offsets, out->n_rows_room, n + 1);
-    out->offsets[0] = 0;
     if (sae->selection == SS__SELECT_BATCH_TOPK) {
         SS_TRY(ss__sae_encode_batches(sae, work, &rows, out, err));
     } else {

@@ -117,16 +117,6 @@ out:
 
 /* ---- the whole ---- */
 
-static ss_status start(struct ss_sparse *out, size_t n, ss_err *err)
-{
-    ss_status status = SS_OK;
-    out->n_rows = 0;
-    SS_GROW(out->offsets, out->n_rows_room, n + 1);
-    out->offsets[0] = 0;
-out:
-    return status;
-}
-
 static ss_status encode_wide(struct ss__margins *m, ss_work *work,
                              const struct ss__near_rows *rows, struct ss_sparse *out,
                              ss_err *err)
@@ -175,7 +165,7 @@ ss_status ss__sae_encode_near(struct ss__margins *margins, ss_work *work,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(start(out, rows->n, err));
+    SS_TRY(ss__sparse_start(out, rows->n, err));
     SS_TRY(ss__sae_check_rule(margins->sae, err));
     SS_TRY(margins->sae->selection == SS__SELECT_BY_ROW
                ? encode_by_row(margins, work, rows, out, err)
@@ -196,7 +186,7 @@ static ss_status encode_positive(struct ss__margins *m, ss_work *work,
     ss_status status = SS_OK;
     ss_sae wide;
     SS_TRY(widen(m, rows->x, rows->n, &wide, err));
-    SS_TRY(start(&m->part, rows->n, err));
+    SS_TRY(ss__sparse_start(&m->part, rows->n, err));
     SS_TRY(ss__sae_encode_part(&wide, SS__SELECT_ABOVE, work, rows, &m->part, NULL, err));
 out:
     return status;
@@ -309,7 +299,7 @@ static ss_status encode_near_rows(struct ss__margins *m, ss_work *work,
 {
     ss_status status = SS_OK;
     const ss_sae *sae = m->sae;
-    SS_TRY(start(&m->merged, rows->n, err));
+    SS_TRY(ss__sparse_start(&m->merged, rows->n, err));
     for (size_t r = 0, n = 0; r < rows->n; r += n) {
         n = run_from(rows, r);
         if (!rows->is_near[r]) {

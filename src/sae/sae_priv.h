@@ -190,6 +190,9 @@ void ss__strongest_offer(struct ss__strongest *self, const float *values, uint32
 /* Let go of all but the k largest. */
 void ss__strongest_cut(struct ss__strongest *self);
 
+/* No rows yet, with room for the offsets of n. */
+SS_MUST_USE ss_status ss__sparse_start(struct ss_sparse *out, size_t n, ss_err *err);
+
 /* Keep only the `k` largest of all values of rows from `first_row` on, which are the last;
  * equal values: lower row, then lower feature. */
 void ss__sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k);

@@ -39,7 +39,7 @@ ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
     *out = (struct ss__matrix){0};
     if (n_out == 0 || n_in == 0 || n_out > SIZE_MAX - cols || n_in > SIZE_MAX / 2 ||
         !ss__mul(ss__multiplier_words(m, n_in), cols, &n_panel) ||
-        !ss__mul((n_out + cols - 1) / cols, n_panel, &n)) {
+        !ss__mul(ss__divide_up(n_out, cols), n_panel, &n)) {
         SS_FAIL(SS_E_SHAPE, "a matrix of %zu outputs and %zu inputs cannot be packed", n_out,
                 n_in);
     }
@@ -48,7 +48,7 @@ ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
     out->panels = panels;
     memset(panels + (n - n_panel), 0, n_panel * sizeof *panels);
     if (m->grid != NULL) {
-        const size_t n_blocks = (n_in + m->k_block - 1) / m->k_block;
+        const size_t n_blocks = ss__divide_up(n_in, m->k_block);
         const size_t n_scales = n_blocks * ss__round_up(n_out, cols);
         SS_ALLOC(out->scales, n_scales);
         if (m->grid->offset != 0) {

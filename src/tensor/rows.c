@@ -28,7 +28,7 @@ static void norm_task(void *context, size_t index, size_t worker)
 void ss__layer_norm_to(ss_work *work, const struct ss__norm_rows *norm)
 {
     struct ss__norm_rows job = *norm;
-    ss__work_run(work, (norm->n_rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK,
+    ss__work_run(work, ss__divide_up(norm->n_rows, ROWS_PER_TASK),
                  8.0 * (double)norm->n_rows * (double)norm->width, norm_task, &job);
 }
 
@@ -57,8 +57,7 @@ static void multiply_task(void *context, size_t index, size_t worker)
 void ss__multiply_by(ss_work *work, float *x, const float *factors, size_t n)
 {
     struct multiply_job job = {x, factors, n};
-    ss__work_run(work, (n + NUMBERS_PER_TASK - 1) / NUMBERS_PER_TASK, (double)n, multiply_task,
-                 &job);
+    ss__work_run(work, ss__divide_up(n, NUMBERS_PER_TASK), (double)n, multiply_task, &job);
 }
 
 void ss__find_reaching(const struct ss__reach *reach)

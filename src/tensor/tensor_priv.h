@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 
+#include "base/mem.h"
 #include "tensor/tensor.h"
 
 enum {
@@ -124,8 +125,7 @@ struct ss__multiplier {
 /* Words of n inputs. */
 static inline size_t ss__multiplier_words(const struct ss__multiplier *m, size_t n_inputs)
 {
-    const size_t n = (n_inputs + m->word_inputs - 1) / m->word_inputs;
-    return (n + m->pad_words - 1) / m->pad_words * m->pad_words;
+    return ss__round_up(ss__divide_up(n_inputs, m->word_inputs), m->pad_words);
 }
 
 /* The end of a block of sums: out = act(sums + bias) + residual, where bias and residual may be
