@@ -5,12 +5,14 @@ pyarrow, and beside each the rows that pyarrow reads back (NAME.jsonl).
     python tools/make_parquet_files.py          # needs pyarrow; made with 26.0.1
 """
 
+import json
 import pathlib
 import random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from parquet_rewrite import I32, STRUCT, put, rewrite, rewrite_schema
 from parquet_rows import write_rows
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "parquet"
@@ -128,6 +130,29 @@ def make_others(rng):
                                                    pa.list_(pa.string(), 2))}))
 
 
+def annotate(path, logical, converted):
+    """Give the only column of a file a type that its values cannot have."""
+    def edit(elements):
+        put(elements[1], 10, STRUCT, [[logical, STRUCT, []]])
+        put(elements[1], 6, I32, converted)
+    rewrite_schema(path, edit)
+
+
+def make_odd():
+    """Types that values do not fit. pyarrow refuses a decimal of no bytes, and reads a date of
+    eight bytes as the number that it is."""
+    (OUT / "odd").mkdir(exist_ok=True)
+    path = OUT / "odd" / "empty-decimal.parquet"
+    values = pa.array([b"\x01", b"", b"\x02"])
+    pq.write_table(pa.table({"value": values}), path, use_dictionary=False)
+    rewrite(random.Random(1), path, False, True)
+    path = OUT / "odd" / "long-date.parquet"
+    pq.write_table(pa.table({"value": [1, -1, 2**63 - 1, -2**63]}), path, use_dictionary=False)
+    annotate(path, 6, 6)
+    with open(path.with_suffix(".jsonl"), "w", encoding="utf-8") as out:
+        out.writelines(json.dumps(row) + "\n" for row in pq.ParquetFile(path).read().to_pylist())
+
+
 def make_shared_text():
     """A text of 1 MiB in each of 4 million rows: 4 TB of text, so without expected rows."""
     rows = pa.DictionaryArray.from_arrays(pa.array([0] * 4_000_000, pa.int32()),
@@ -146,6 +171,7 @@ def main():
     make_matrix(random.Random(1))
     make_others(random.Random(2))
     make_shared_text()
+    make_odd()
 
 
 if __name__ == "__main__":

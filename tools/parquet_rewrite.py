@@ -184,18 +184,35 @@ def make_decimals(footer):
     return n
 
 
-def rewrite(rng, path, is_lz4, has_decimals):
-    """Rewrite a file in place; gives what was done to it."""
+def take_apart(path):
+    """What is before the footer of a file, and the footer."""
     data = path.read_bytes()
     n_footer = int.from_bytes(data[-8:-4], "little")
-    body, footer = data[:-8 - n_footer], Thrift(data, len(data) - 8 - n_footer).struct()
+    return data[:-8 - n_footer], Thrift(data, len(data) - 8 - n_footer).struct()
+
+
+def put_together(path, body, footer):
+    made = encode_struct(footer)
+    path.write_bytes(body + made + len(made).to_bytes(4, "little") + b"PAR1")
+
+
+def rewrite_schema(path, edit):
+    """Let `edit` change the elements of a file's schema, of which the first is the root."""
+    body, footer = take_apart(path)
+    drop(footer, 5)  # Arrow's own schema
+    edit(get(footer, 2)[1])
+    put_together(path, body, footer)
+
+
+def rewrite(rng, path, is_lz4, has_decimals):
+    """Rewrite a file in place; gives what was done to it."""
+    body, footer = take_apart(path)
     done = ""
     codecs = {get(get(c, 3), 4) for g in get(footer, 4)[1] for c in get(g, 1)[1]}
     if is_lz4 and codecs == {0}:
-        body, done = rewrite_groups(rng, data, footer), "lz4 of hadoop"
+        body, done = rewrite_groups(rng, body, footer), "lz4 of hadoop"
     if has_decimals:
         drop(footer, 5)  # Arrow's own schema
         done += f" {make_decimals(footer)} decimals"
-    made = encode_struct(footer)
-    path.write_bytes(body + made + len(made).to_bytes(4, "little") + b"PAR1")
+    put_together(path, body, footer)
     return done

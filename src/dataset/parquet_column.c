@@ -68,6 +68,9 @@ static const char *check_value(const struct ss__parquet_column *column)
     if (column->values.fixed_bytes > 0 && column->text.n_bytes != column->values.fixed_bytes) {
         return "a value does not have the fixed length of its column";
     }
+    if (column->node->is_decimal && column->text.n_bytes == 0) {
+        return "a decimal has no digits";
+    }
     if (column->node->kind == SS__NODE_TEXT && !column->values.is_dictionary &&
         !is_valid_from(&column->text, column->values.n_kept)) {
         return not_utf8;

@@ -120,7 +120,7 @@ static void find_scalar(struct ss__parquet_node *node, const struct element *ele
     struct ss__scalar_type *type = &node->scalar;
     node->has_scalar = node->physical < SS__BYTE_ARRAY;
     *type = (struct ss__scalar_type){.kind = kinds[node->physical], .scale = element->scale};
-    if (logical == LOGICAL_DECIMAL && node->physical != SS__BOOLEAN) {
+    if (logical == LOGICAL_DECIMAL && type->kind == SS__SCALAR_SIGNED) { /* or bytes */
         node->has_scalar = true;
         type->kind = SS__SCALAR_DECIMAL;
     } else if (logical == LOGICAL_FLOAT16 && node->type_bytes == 2) {
@@ -136,7 +136,8 @@ static void find_scalar(struct ss__parquet_node *node, const struct element *ele
         if ((is_time || is_stamp) && unit >= 1 && unit <= 3) {
             type->kind = is_time ? SS__SCALAR_TIME : SS__SCALAR_TIMESTAMP;
             type->per_second = units[unit];
-        } else if (logical == LOGICAL_DATE || converted == CONVERTED_DATE) {
+        } else if (node->physical == SS__INT32 &&
+                   (logical == LOGICAL_DATE || converted == CONVERTED_DATE)) {
             type->kind = SS__SCALAR_DATE;
         } else if (element->converted >= CONVERTED_UINT_8 &&
                    element->converted <= CONVERTED_UINT_64 &&

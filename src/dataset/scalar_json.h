@@ -17,7 +17,7 @@ typedef enum ss__scalar_kind {
     SS__SCALAR_BOOL,
     SS__SCALAR_FLOAT,     /* of 2, 4 or 8 bytes */
     SS__SCALAR_DECIMAL,   /* two's complement of up to 32 bytes */
-    SS__SCALAR_DATE,      /* days since 1970, or units if `per_second` is set */
+    SS__SCALAR_DATE,      /* days of 4 bytes since 1970, or units if `per_second` is set */
     SS__SCALAR_TIME,      /* of a day, in units */
     SS__SCALAR_TIMESTAMP, /* since 1970, in units */
     SS__SCALAR_INT96      /* nanoseconds of a day, then the Julian day */
@@ -31,7 +31,8 @@ struct ss__scalar_type {
 
 enum { SS__SCALAR_BYTES = 32 }; /* the longest value */
 
-/* Append a little-endian value of n_bytes, at most SS__SCALAR_BYTES. */
+/* Append a little-endian value of n_bytes: 1 … SS__SCALAR_BYTES, and as many as the kind says.
+ */
 void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
                     const uint8_t *bytes, size_t n_bytes);
 

@@ -451,6 +451,56 @@ static void test_faults_have_sentences(void **context)
     }
 }
 
+/* Rows of one column "value", whatever its type, carried along and compared. */
+static ss_status keep_rows(const char *path, struct expected *expected, ss_err *err)
+{
+    static const size_t columns[] = {0};
+    size_t n_bytes = 0;
+    uint8_t *data = copy_file(path, &n_bytes);
+    const struct ss__source source = {.name = path, .map = {.data = data, .n_bytes = n_bytes}};
+    const struct ss__reader *reader = &ss__reader_parquet;
+    struct ss__record record = {.is_null = false};
+    struct ss__buf row = {.data = NULL};
+    void *state = NULL;
+    bool has_row = true;
+    assert_int_equal(reader->open(&source, &state, err), SS_OK);
+    assert_int_equal(reader->select(state, SS__NO_COLUMN, err), SS_OK);
+    assert_int_equal(reader->keep(state, columns, 1, err), SS_OK);
+    ss_status status = reader->next(state, &record, &has_row, err);
+    while (status == SS_OK && has_row) {
+        row.n_bytes = 0;
+        ss__buf_add_text(&row, "{\"value\": ");
+        status = reader->add_kept(state, 0, &row, err);
+        ss__buf_add_text(&row, "}");
+        if (status == SS_OK) {
+            compare_row(expected, (struct ss_text){row.data, row.n_bytes});
+            status = reader->next(state, &record, &has_row, err);
+        }
+    }
+    reader->close(state);
+    ss__buf_release(&row);
+    ss__free(data);
+    return status;
+}
+
+/* Values that their type cannot have: pyarrow refuses a decimal of no bytes, and reads a date
+ * of eight bytes as a number. */
+static void test_odd_types(void **context)
+{
+    struct expected expected = {.at = 0};
+    ss_err err = {.message = ""};
+    (void)context;
+    assert_int_equal(keep_rows(OWN "/odd/empty-decimal.parquet", &expected, &err), SS_E_DATA);
+    assert_non_null(strstr(err.message, "row group 0, row 2: a decimal has no digits"));
+    expected = (struct expected){.at = 0};
+    assert_int_equal(ss__file_read(OWN "/odd/long-date.jsonl", 1 << 20, &expected.text, &err),
+                     SS_OK);
+    assert_int_equal(keep_rows(OWN "/odd/long-date.parquet", &expected, &err), SS_OK);
+    assert_int_equal(expected.n_rows, 4);
+    assert_false(expected.differs);
+    ss__buf_release(&expected.text);
+}
+
 /* Packed groups of eight 2-bit values: one may lack padding at the end of its last group, but
  * no group may be missing, even if its values are not asked for. */
 static void test_packed_groups_must_be_there(void **context)
@@ -594,6 +644,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_refused_or_read),
         cmocka_unit_test(test_checksums_catch_flipped_bits),
         cmocka_unit_test(test_faults_have_sentences),
+        cmocka_unit_test(test_odd_types),
         cmocka_unit_test(test_packed_groups_must_be_there),
         cmocka_unit_test(test_counts_of_a_page_must_fit),
         cmocka_unit_test(test_corpus),
