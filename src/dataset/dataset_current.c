@@ -1,0 +1,115 @@
+/* The file of a dataset that is being read: opened from wherever it is, closed, and the next
+ * one in its turn. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/dataset_state_priv.h"
+
+void ss__dataset_close_file(ss_dataset *dataset)
+{
+    if (dataset->is_open) {
+        dataset->files[dataset->current].reader->close(dataset->state);
+        if (dataset->source.ahead == NULL) {
+            ss__map_release(&dataset->source.map);
+        }
+        ss__stream_close(&dataset->stream);
+        ss__remotes_close(&dataset->remotes, dataset->current);
+    }
+    dataset->is_open = false;
+    dataset->state = NULL;
+    dataset->columns = NULL;
+    dataset->n_columns = 0;
+}
+
+/* Of a file elsewhere, when it is opened. */
+static ss_status find_format(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__dataset_file *file = &dataset->files[dataset->current];
+    char *name = ss__remote_file_name(dataset->use.paths.items[dataset->current]);
+    if (dataset->stream.state == NULL) { /* it is read in parts */
+        file->reader = &ss__reader_parquet;
+        goto out;
+    }
+    if (name == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    SS_TRY(ss__format_find(&dataset->stream, name, dataset->given_format, &file->reader, err));
+out:
+    ss__free(name);
+    return status;
+}
+
+ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__map map = {.data = NULL};
+    struct ss__ahead *ahead = NULL;
+    struct ss__dataset_file *file = &dataset->files[dataset->current];
+    if (file->stream.state != NULL) {
+        dataset->stream = file->stream;
+        file->stream = (struct ss__stream){0};
+    } else if (ss__archives_have(&dataset->archives, dataset->current)) {
+        SS_TRY(ss__archives_open(&dataset->archives, dataset->current,
+                                 dataset->use.paths.items[dataset->current], &dataset->stream,
+                                 err));
+    } else {
+        SS_TRY(ss__remotes_open(&dataset->remotes, dataset->current, &dataset->stream, &map,
+                                &ahead, err));
+    }
+    dataset->stream.is_interrupted = &dataset->is_interrupted;
+    if (file->reader == NULL) {
+        SS_TRY(find_format(dataset, err));
+    }
+    dataset->source = (struct ss__source){
+        .name = dataset->use.paths.items[dataset->current],
+        .stream = file->reader->needs_map ? NULL : &dataset->stream,
+        .map = map,
+        .ahead = ahead,
+        .text_unit = dataset->text_unit,
+        .delimiter = dataset->delimiter,
+    };
+    dataset->is_open = true;
+    if (file->reader->needs_map && ahead == NULL) {
+        SS_TRY(ss__stream_map(&dataset->stream, &dataset->source.map, err));
+    } else if (!file->reader->needs_map) {
+        SS_TRY(ss__skip_mark(&dataset->stream, err));
+    }
+    SS_TRY(file->reader->open(&dataset->source, &dataset->state, err));
+    SS_TRY(file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err));
+out:
+    return status;
+}
+
+/* A file without columns has no rows, or rows that hold nothing. */
+static ss_status refuse_bare_rows(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    struct ss__record record = {0};
+    bool has_row = false;
+    SS_TRY(reader->select(dataset->state, SS__ALL_COLUMNS, err));
+    SS_TRY(reader->next(dataset->state, &record, &has_row, err));
+    if (has_row) {
+        SS_FAIL_FILE(dataset->source.name, SS_E_DATA, "the rows have no columns");
+    }
+out:
+    return status;
+}
+
+/* Open the next files until one has columns, and so perhaps rows, or none is left. */
+ss_status ss__dataset_start_file(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (; dataset->current < dataset->use.paths.n; dataset->current++) {
+        SS_TRY(ss__dataset_open_file(dataset, err));
+        if (dataset->n_columns > 0 || dataset->rows == SS__ROWS_WHOLE) {
+            SS_TRY(ss__dataset_select(dataset, err));
+            break;
+        }
+        SS_TRY(refuse_bare_rows(dataset, err));
+        ss__dataset_close_file(dataset);
+    }
+out:
+    return status;
+}

@@ -1,0 +1,79 @@
+/* What the parts of a dataset share: its state, which file is being read, and which column
+ * gives the texts. A dataset is opened by dataset.c, walks over its files by dataset_current.c,
+ * chooses its columns by dataset_column.c, and gives rows by dataset_rows.c.
+ *
+ * Threads: caller only, but for is_interrupted. */
+#ifndef SS_DATASET_STATE_PRIV_H
+#define SS_DATASET_STATE_PRIV_H
+
+#include <stdatomic.h>
+
+#include "dataset/archive.h"
+#include "dataset/dataset_files.h"
+#include "dataset/dataset_remote.h"
+
+struct ss__dataset_file {
+    const struct ss__reader *reader;
+    struct ss__stream stream; /* open only if the file cannot be opened again */
+};
+
+/* What rows are: a text and what is carried along, only that, or whole as JSON. */
+enum ss__rows { SS__ROWS_TEXTS, SS__ROWS_VALUES, SS__ROWS_WHOLE };
+
+struct ss_dataset {
+    struct ss__repo_use use;        /* with the paths */
+    struct ss__dataset_file *files; /* [use.paths.n] */
+    struct ss__remotes remotes;
+    struct ss__archives archives;
+    char *given_column, *given_format;
+    char **keep; /* [n_keep] names of columns to carry along */
+    size_t n_keep;
+    ss_text_unit text_unit;
+    char delimiter; /* that a repository's card says; 0: that of the format */
+    struct ss_log log;
+    bool has_failed; /* a row could not be read */
+    enum ss__rows rows;
+    atomic_bool is_interrupted;
+
+    char *text_column; /* NULL until chosen */
+    uint64_t n_rows;   /* 0: not known */
+    uint64_t next_id;
+    uint64_t n_repaired;
+
+    size_t current; /* the file that is read; use.paths.n at the end */
+    bool is_open;   /* its source and state are */
+    struct ss__source source;
+    struct ss__stream stream;
+    void *state;
+    const struct ss__column *columns; /* of the current file */
+    size_t n_columns;
+
+    struct ss__buf repaired, json, kept;
+};
+
+/* ---- the file that is read (dataset_current.c) ---- */
+
+/* Open the file `current`, find its format if that is not known, and ask for its columns.
+ * Errors: those of the stream, the formats and the reader; ss_dataset_close then closes what
+ * was opened. */
+SS_MUST_USE ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err);
+
+/* Close it; nothing happens if none is open. */
+void ss__dataset_close_file(ss_dataset *dataset);
+
+/* Open the next files, from `current` on, until one has columns, and so perhaps rows, and
+ * select its column; or none is left: then `current` is their number. Errors: as above, and
+ * those of ss__dataset_select. */
+SS_MUST_USE ss_status ss__dataset_start_file(ss_dataset *dataset, ss_err *err);
+
+/* ---- its columns (dataset_column.c) ---- */
+
+/* Tell the reader of the current file which column gives the texts, chosen at the first file,
+ * and which are carried along. Errors: SS_E_DATA (none, or several of that name; no choice, the
+ * sentence lists the columns), SS_E_USAGE (the format has no columns to keep), SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__dataset_select(ss_dataset *dataset, ss_err *err);
+
+/* The latter alone, for names that come after the file was opened. Errors: as above. */
+SS_MUST_USE ss_status ss__dataset_keep_columns(ss_dataset *dataset, ss_err *err);
+
+#endif
