@@ -1,49 +1,12 @@
-/* From a listing and a card to the files of one split.
- *
- * Without data_files the first of these sets of patterns is taken of which one matches:
- *   data/{split}-NNNNN-of-NNNNN*.*     the names of splits are those found
- *   logs, tasks                        files *.eval; task.toml
- *   a folder named after a split       train/…, my-test-set/…
- *   a file named after a split         train.csv, my_valid.json
- *   everything                         train */
+/* From a listing and a card to the files of one split: the configuration, its splits by the
+ * card or by default, their files, and the kind of data that these are. */
 #include "dataset/repo.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/mem.h"
-
-#define SHARD "-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*"
-#define SEP "[-._ 0-9]"
-#define IN_FOLDER(word)                                                                        \
-    "**/" word "/**", "**/" word SEP "*/**", "**/*" SEP word "/**", "**/*" SEP word SEP "*/**"
-#define IN_NAME(word) "**/" word SEP "*", "**/*" SEP word SEP "*"
-
-enum { MAX_DEFAULT_PATTERNS = 16 };
-
-struct default_split {
-    const char *name;
-    const char *patterns[MAX_DEFAULT_PATTERNS + 1];
-};
-
-/* The sets, each ending at a split without a name. */
-static const struct default_split default_sets[][4] = {
-    {{"logs", {"**/*.eval"}}},
-    {{"test", {"**/task.toml", "**/instruction.md"}}},
-    {{"train", {IN_FOLDER("train"), IN_FOLDER("training")}},
-     {"validation",
-      {IN_FOLDER("validation"), IN_FOLDER("valid"), IN_FOLDER("dev"), IN_FOLDER("val")}},
-     {"test",
-      {IN_FOLDER("test"), IN_FOLDER("testing"), IN_FOLDER("eval"), IN_FOLDER("evaluation")}}},
-    {{"train", {IN_NAME("train"), IN_NAME("training")}},
-     {"validation", {IN_NAME("validation"), IN_NAME("valid"), IN_NAME("dev"), IN_NAME("val")}},
-     {"test", {IN_NAME("test"), IN_NAME("testing"), IN_NAME("eval"), IN_NAME("evaluation")}}},
-    {{"train", {"**"}}},
-};
-enum { N_DEFAULT_SETS = sizeof default_sets / sizeof default_sets[0] };
 
 /* A choice that is being made. */
 struct chooser {
@@ -59,25 +22,6 @@ struct files {
 };
 
 /* ---- patterns against the listing ---- */
-
-/* "folder/pattern", kept as long as the choice. */
-static ss_status join(const struct chooser *chooser, const char *folder, const char *pattern,
-                      const char **out, ss_err *err)
-{
-    *out = folder[0] == '\0' ? pattern
-                             : ss__arena_printf(&chooser->out->arena, "%s/%s", folder, pattern);
-    return *out == NULL ? ss__fail_nomem(err, "a pattern") : SS_OK;
-}
-
-static bool matches_any(const struct chooser *chooser, const char *pattern)
-{
-    for (size_t i = 0; i < chooser->repo->n_paths; i++) {
-        if (ss__repo_match(pattern, chooser->repo->paths[i])) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static ss_status add_file(struct files *files, const char *path, ss_err *err)
 {
@@ -102,7 +46,7 @@ static ss_status add_matches(const struct chooser *chooser, const char *folder,
         SS_FAIL_FILE(chooser->repo->name, SS_E_DATA, "the pattern '%.200s' of its card %s",
                      pattern, fault);
     }
-    SS_TRY(join(chooser, folder, pattern, &whole, err));
+    SS_TRY(ss__repo_pattern_in(&chooser->out->arena, folder, pattern, &whole, err));
     for (size_t i = 0; i < chooser->repo->n_paths; i++) {
         const char *path = chooser->repo->paths[i];
         if (ss__repo_has_known_ending(path) && ss__repo_match(whole, path)) {
@@ -130,170 +74,6 @@ out:
     return status;
 }
 
-/* ---- default patterns ---- */
-
-static ss_status find_split(struct chooser *chooser, const char *name,
-                            struct ss__repo_split **out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__repo_config *found = &chooser->found;
-    *out = NULL;
-    for (size_t i = 0; i < found->n_splits; i++) {
-        if (strcmp(found->splits[i].name, name) == 0) {
-            *out = &found->splits[i];
-            return SS_OK;
-        }
-    }
-    SS_GROW(found->splits, found->splits_room, found->n_splits + 1);
-    *out = &found->splits[found->n_splits];
-    **out = (struct ss__repo_split){
-        .name = ss__arena_strndup(&chooser->out->arena, name, strlen(name))};
-    if ((*out)->name == NULL) {
-        return ss__fail_nomem(err, "a split");
-    }
-    found->n_splits++;
-out:
-    return status;
-}
-
-static ss_status add_default(struct ss__repo_split *split, const char *pattern, ss_err *err)
-{
-    ss_status status = SS_OK;
-    SS_GROW(split->patterns, split->room, split->n + 1);
-    split->patterns[split->n++] = pattern;
-out:
-    return status;
-}
-
-/* The part of a shard's name before its last "-NNNNN-of-NNNN". */
-static size_t split_bytes(const char *name)
-{
-    static const char form[] = "-#####-of-####";
-    const size_t n = strlen(name), n_form = sizeof form - 1;
-    for (size_t at = n < n_form ? 0 : n - n_form + 1; at-- > 1;) {
-        size_t i = 0;
-        while (i < n_form && (form[i] == '#' ? name[at + i] >= '0' && name[at + i] <= '9'
-                                             : name[at + i] == form[i])) {
-            i++;
-        }
-        if (i == n_form) {
-            return at;
-        }
-    }
-    return 0;
-}
-
-/* train, validation, test, then the others by name. */
-static int split_rank(const char *name)
-{
-    static const char *const order[] = {"train", "validation", "test"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, order[i]) == 0) {
-            return i;
-        }
-    }
-    return 3;
-}
-
-static void sort_splits(struct ss__repo_config *config)
-{
-    for (size_t i = 1; i < config->n_splits; i++) {
-        const struct ss__repo_split split = config->splits[i];
-        size_t at = i;
-        for (; at > 0; at--) {
-            const struct ss__repo_split *before = &config->splits[at - 1];
-            const int by_rank = split_rank(before->name) - split_rank(split.name);
-            if (by_rank < 0 || (by_rank == 0 && strcmp(before->name, split.name) <= 0)) {
-                break;
-            }
-            config->splits[at] = *before;
-        }
-        config->splits[at] = split;
-    }
-}
-
-/* Splits by the names of shards in data/. */
-static ss_status find_shards(struct chooser *chooser, const char *folder, ss_err *err)
-{
-    enum { MAX_SPLITS = 4096 };
-    ss_status status = SS_OK;
-    const char *whole = NULL;
-    SS_TRY(join(chooser, folder, "data/*" SHARD, &whole, err));
-    for (size_t i = 0; i < chooser->repo->n_paths; i++) {
-        const char *path = chooser->repo->paths[i], *name = ss__path_name(path);
-        const size_t n = ss__repo_match(whole, path) ? split_bytes(name) : 0;
-        if (n == 0) {
-            continue;
-        }
-        char text[256];
-        snprintf(text, sizeof text, "%.*s", (int)ss__min_size(n, sizeof text - 1), name);
-        struct ss__repo_split *split = NULL;
-        SS_TRY(find_split(chooser, text, &split, err));
-        if (chooser->found.n_splits > MAX_SPLITS) {
-            SS_FAIL_FILE(chooser->repo->name, SS_E_LIMIT, "data/ holds more than %d splits",
-                         MAX_SPLITS);
-        }
-        if (split->n == 0) {
-            const char *pattern =
-                ss__arena_printf(&chooser->out->arena, "data/%s" SHARD, split->name);
-            SS_TRY(pattern == NULL ? ss__fail_nomem(err, "a pattern")
-                                   : add_default(split, pattern, err));
-        }
-    }
-    sort_splits(&chooser->found);
-out:
-    return status;
-}
-
-static ss_status find_default_set(struct chooser *chooser, const char *folder,
-                                  const struct default_split *set, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const char *whole = NULL;
-    for (size_t i = 0; i < 4 && set[i].name != NULL; i++) {
-        bool any = false;
-        for (size_t j = 0; set[i].patterns[j] != NULL && !any; j++) {
-            SS_TRY(join(chooser, folder, set[i].patterns[j], &whole, err));
-            any = matches_any(chooser, whole);
-        }
-        struct ss__repo_split *split = NULL;
-        if (any) {
-            SS_TRY(find_split(chooser, set[i].name, &split, err));
-        }
-        for (size_t j = 0; any && set[i].patterns[j] != NULL; j++) {
-            SS_TRY(add_default(split, set[i].patterns[j], err));
-        }
-    }
-out:
-    return status;
-}
-
-static void release_found(struct chooser *chooser)
-{
-    for (size_t i = 0; i < chooser->found.n_splits; i++) {
-        ss__free(chooser->found.splits[i].patterns);
-    }
-    ss__free(chooser->found.splits);
-    chooser->found = (struct ss__repo_config){.name = NULL};
-}
-
-/* Splits of a folder that its card says nothing about, in chooser->found. */
-static ss_status find_defaults(struct chooser *chooser, const char *folder, ss_err *err)
-{
-    ss_status status = SS_OK;
-    release_found(chooser);
-    SS_TRY(find_shards(chooser, folder, err));
-    for (size_t i = 0; i < N_DEFAULT_SETS && chooser->found.n_splits == 0; i++) {
-        SS_TRY(find_default_set(chooser, folder, default_sets[i], err));
-    }
-    if (chooser->found.n_splits == 0) {
-        status =
-            ss__fail_file(err, chooser->repo->name, SS_E_NOINPUT, "there are no data files");
-    }
-out:
-    return status;
-}
-
 /* ---- the kind of data ---- */
 
 /* By the first split of the first configuration, whichever is asked for. */
@@ -304,7 +84,8 @@ static ss_status find_kind(struct chooser *chooser, const struct ss__repo_config
     struct files files = {.items = NULL};
     const struct ss__repo_config *config = first;
     if (config == NULL || !config->has_data_files) {
-        status = find_defaults(chooser, "", err);
+        status = ss__repo_default_splits(chooser->repo, "", &chooser->out->arena,
+                                         &chooser->found, err);
         config = &chooser->found;
         if (status == SS_E_NOINPUT && first != NULL) {
             return SS_OK; /* its own folder tells */
@@ -566,7 +347,8 @@ static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wis
     SS_TRY(check_kind(chooser, err));
     struct place place = {config == NULL ? "" : config->data_dir, config};
     if (config == NULL || !config->has_data_files) {
-        SS_TRY(find_defaults(chooser, place.folder, err));
+        SS_TRY(ss__repo_default_splits(chooser->repo, place.folder, &chooser->out->arena,
+                                       &chooser->found, err));
         place.config = &chooser->found;
     }
     SS_TRY(choose_split(chooser, &place, wish->split, files, err));
@@ -597,7 +379,7 @@ ss_status ss__repo_choose(const struct ss__repo *repo, const struct ss__repo_wis
     if (status == SS_E_NOINPUT && has_script(repo)) {
         status = fail_empty(&chooser, err);
     }
-    release_found(&chooser);
+    ss__repo_default_splits_release(&chooser.found);
     out->paths = files.items;
     out->n = files.n;
     out->room = files.room;

@@ -74,6 +74,10 @@ bool ss__repo_match(const char *pattern, const char *path);
 /* A sentence if a pattern cannot be used ("**" inside a component, ".."), else NULL. */
 const char *ss__repo_pattern_fault(const char *pattern);
 
+/* "folder/pattern" in the arena; the pattern itself, borrowed, where the folder is "". */
+SS_MUST_USE ss_status ss__repo_pattern_in(struct ss__arena *arena, const char *folder,
+                                          const char *pattern, const char **out, ss_err *err);
+
 /* ---- kinds of files (repo_kinds.c) ---- */
 
 /* A kind of data, named as the reference library names its reader. */
@@ -96,7 +100,7 @@ const struct ss__repo_kind *ss__repo_kind_of(const char *const *paths, size_t n,
 /* Whether a file is one of a kind by one of its endings, compression and the like aside. */
 bool ss__repo_is_of_kind(const struct ss__repo_kind *kind, const char *path);
 
-/* ---- the choice (repo.c) ---- */
+/* ---- splits that the card does not name (repo_defaults.c) ---- */
 
 struct ss__repo {
     const char *name;         /* for messages */
@@ -104,6 +108,17 @@ struct ss__repo {
     size_t n_paths;
     const struct ss__repo_card *card;
 };
+
+/* The splits of a folder ("": the whole repository) by the first default set of patterns of
+ * which one matches, into *found, which is zeroed or holds those of a call before. Its strings
+ * are constants or the arena's, its arrays owned: to be released on errors too. Errors:
+ * SS_E_NOINPUT (there are no data files), SS_E_LIMIT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__repo_default_splits(const struct ss__repo *repo, const char *folder,
+                                              struct ss__arena *arena,
+                                              struct ss__repo_config *found, ss_err *err);
+void ss__repo_default_splits_release(struct ss__repo_config *found);
+
+/* ---- the choice (repo.c) ---- */
 
 /* What was asked for; NULL: the default configuration, the only split. */
 struct ss__repo_wish {

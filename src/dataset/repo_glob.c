@@ -202,3 +202,10 @@ bool ss__repo_match(const char *pattern, const char *path)
            count_marked(path, "__", true) == count_marked(pattern, "__", true) &&
            count_marked(path, ".", false) == count_marked(pattern, ".", false);
 }
+
+ss_status ss__repo_pattern_in(struct ss__arena *arena, const char *folder, const char *pattern,
+                              const char **out, ss_err *err)
+{
+    *out = folder[0] == '\0' ? pattern : ss__arena_printf(arena, "%s/%s", folder, pattern);
+    return *out == NULL ? ss__fail_nomem(err, "a pattern") : SS_OK;
+}
