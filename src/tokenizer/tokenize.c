@@ -17,8 +17,7 @@ ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err)
     *out = NULL;
     SS_ALLOC(scratch, 1);
     SS_GROW(scratch->ids, scratch->n_ids_room, FIRST_IDS);
-    SS_ALLOC_ALIGNED(scratch->known, SS__N_KNOWN_WORDS);
-    memset(scratch->known, 0, SS__N_KNOWN_WORDS * sizeof *scratch->known);
+    SS_TRY(ss__known_init(&scratch->known, err));
     *out = scratch;
     scratch = NULL;
 out:
@@ -31,7 +30,7 @@ void ss__token_scratch_free(struct ss__token_scratch *scratch)
     if (scratch == NULL) {
         return;
     }
-    ss__free(scratch->known);
+    ss__known_release(&scratch->known);
     ss__free(scratch->ids);
     ss__normal_scratch_release(&scratch->normal);
     ss__buf_release(&scratch->raw);
@@ -63,7 +62,7 @@ out:
 static void begin_text(const struct ss__tokenizer *self, struct ss__token_scratch *scratch)
 {
     if (scratch->known_for != self->fingerprint) {
-        memset(scratch->known, 0, SS__N_KNOWN_WORDS * sizeof *scratch->known);
+        ss__known_forget(&scratch->known);
         scratch->known_for = self->fingerprint;
     }
     scratch->n_ids = 0;

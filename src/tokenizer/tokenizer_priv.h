@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "tokenizer/known.h"
 #include "tokenizer/split.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/trie.h"
@@ -327,24 +328,6 @@ SS_MUST_USE ss_status ss__wordpiece_prepare(struct ss__tokenizer *tokenizer, ss_
 
 /* ---- scratch ---- */
 
-enum { SS__N_KNOWN_WORDS = 1 << 15, SS__KNOWN_BYTES = 32, SS__KNOWN_IDS = 7 };
-
-/* One remembered stretch of text without spaces, with its ids: 64 bytes. */
-struct ss__known_word {
-    uint64_t bytes[SS__KNOWN_BYTES / 8]; /* zeros behind the last */
-    int32_t ids[SS__KNOWN_IDS];
-    uint8_t length; /* in bytes, and 1; 0: free */
-    uint8_t n_ids, n_uses;
-};
-
-/* Append the ids of a word if they are remembered; else false, and *place is where they can be
- * kept (NULL: nowhere). SS__KNOWN_BYTES bytes can be read where the word begins. */
-SS_MUST_USE bool ss__known_push(struct ss__token_scratch *scratch, const struct ss_text *word,
-                                struct ss__known_word **place);
-/* Keep the ids from number n_before on, unless they are too many or were cut short. */
-void ss__known_keep(struct ss__token_scratch *scratch, struct ss__known_word *place,
-                    const struct ss_text *word, size_t n_before);
-
 /* What merging a word needs, and the best paths through one. */
 struct ss__symbol {
     int32_t id; /* -1: merged into the one before */
@@ -361,8 +344,8 @@ struct ss__best_end {
 };
 
 struct ss__token_scratch {
-    struct ss__known_word *known; /* [SS__N_KNOWN_WORDS] */
-    uint64_t known_for;           /* fingerprint of the tokenizer they belong to */
+    struct ss__known known;
+    uint64_t known_for; /* fingerprint of the tokenizer that these words belong to */
     int32_t *ids;
     size_t n_ids, n_ids_room;
     size_t max_ids; /* enough: more would be cut off */
@@ -381,5 +364,27 @@ struct ss__token_scratch {
     struct ss__best_end *ends;
     size_t n_ends_room;
 };
+
+/* Append the ids of a word if they are remembered. */
+static inline bool ss__scratch_push_known(struct ss__token_scratch *scratch,
+                                          const struct ss_text *word)
+{
+    if (scratch->n_ids_room - scratch->n_ids <= SS__KNOWN_IDS) { /* the slow way makes room */
+        return false;
+    }
+    const int n = ss__known_find(&scratch->known, word, scratch->ids + scratch->n_ids);
+    scratch->n_ids += (size_t)(n < 0 ? 0 : n);
+    return n >= 0;
+}
+
+/* Remember a word by its ids, those from number n_before on, unless they were cut short. */
+static inline void ss__scratch_keep(struct ss__token_scratch *scratch,
+                                    const struct ss_text *word, size_t n_before)
+{
+    if (scratch->n_ids < scratch->max_ids) {
+        ss__known_keep(&scratch->known, word, scratch->ids + n_before,
+                       scratch->n_ids - n_before);
+    }
+}
 
 #endif

@@ -146,13 +146,12 @@ static ss_status add_known(const struct ss__tokenizer *self, struct ss__token_sc
                            const struct ss_text *text, bool slow, ss_err *err)
 {
     const size_t n_before = scratch->n_ids;
-    struct ss__known_word *place = NULL;
-    if (ss__known_push(scratch, text, &place)) {
+    if (ss__scratch_push_known(scratch, text)) {
         return SS_OK;
     }
     const ss_status status = add_stretch(self, scratch, text->data, text->n_bytes, slow, err);
     if (status == SS_OK) {
-        ss__known_keep(scratch, place, text, n_before);
+        ss__scratch_keep(scratch, text, n_before);
     }
     return status;
 }

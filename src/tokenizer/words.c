@@ -1,118 +1,19 @@
-/* Plain stretches of text through normaliser, splitters and model, word by word, and the memory
- * of the words that were met before. */
+/* Plain stretches of text through normaliser, splitters and model, word by word. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
 
-enum { N_PLACES = 4 }; /* that a word may be remembered at */
-
-/* ---- known words ---- */
-
-struct key {
-    uint64_t bytes[SS__KNOWN_BYTES / 8];
-};
-
-/* A word's bytes, at most SS__KNOWN_BYTES, and zeros behind them. What stands behind the word
- * is read as well: no branch of this depends on the length, which could not be foreseen. */
-static inline struct key key_of(const struct ss_text *word)
-{
-    static const uint8_t masks[2 * SS__KNOWN_BYTES] = {
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
-    struct key key, mask;
-    memcpy(&key, word->data, sizeof key);
-    memcpy(&mask, masks + SS__KNOWN_BYTES - word->n_bytes, sizeof mask);
-    for (size_t i = 0; i < SS__KNOWN_BYTES / 8; i++) {
-        key.bytes[i] &= mask.bytes[i];
-    }
-    return key;
-}
-
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-    __extension__ typedef unsigned __int128 wide;
-    const wide product =
-        (wide)(a ^ UINT64_C(0xA0761D6478BD642F)) * (b ^ UINT64_C(0xE7037ED1A0B428DB));
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static inline bool is_word(const struct ss__known_word *known, const struct key *key,
-                           size_t n_bytes)
-{
-    uint64_t differs = known->length ^ (n_bytes + 1);
-    for (size_t i = 0; i < SS__KNOWN_BYTES / 8; i++) {
-        differs |= known->bytes[i] ^ key->bytes[i];
-    }
-    return differs == 0;
-}
-
-/* The first of the places where a word may be. */
-static inline struct ss__known_word *places_of(const struct ss__token_scratch *scratch,
-                                               const struct key *key)
-{
-    const uint64_t hash =
-        mix(key->bytes[0], key->bytes[1]) + mix(key->bytes[2], key->bytes[3]) * 3;
-    return &scratch->known[hash % SS__N_KNOWN_WORDS / N_PLACES * N_PLACES];
-}
-
-bool ss__known_push(struct ss__token_scratch *scratch, const struct ss_text *word,
-                    struct ss__known_word **place)
-{
-    *place = NULL;
-    if (word->n_bytes > SS__KNOWN_BYTES ||
-        scratch->n_ids_room - scratch->n_ids < SS__KNOWN_IDS) { /* the slow way makes room */
-        return false;
-    }
-    const struct key key = key_of(word);
-    struct ss__known_word *known = places_of(scratch, &key);
-    const struct ss__known_word *end = known + N_PLACES;
-    *place = known;
-    while (!is_word(known, &key, word->n_bytes)) {
-        if (++known == end) {
-            return false;
-        }
-    }
-    known->n_uses = (uint8_t)(known->n_uses + (known->n_uses < UINT8_MAX));
-    memcpy(scratch->ids + scratch->n_ids, known->ids, sizeof known->ids);
-    scratch->n_ids += known->n_ids;
-    return true;
-}
-
-/* Of the words that share a place the one that was used least makes room; the others are from
- * then on worth less than they were. */
-void ss__known_keep(struct ss__token_scratch *scratch, struct ss__known_word *place,
-                    const struct ss_text *word, size_t n_before)
-{
-    const size_t n = scratch->n_ids - n_before;
-    if (place == NULL || n > SS__KNOWN_IDS || scratch->n_ids >= scratch->max_ids) {
-        return;
-    }
-    const struct key key = key_of(word);
-    struct ss__known_word *least = place;
-    for (size_t i = 0; i < N_PLACES; i++) {
-        least = place[i].n_uses <= least->n_uses ? &place[i] : least;
-        place[i].n_uses = (uint8_t)(place[i].n_uses - place[i].n_uses / 4);
-    }
-    place = least;
-    memcpy(place->bytes, key.bytes, sizeof key.bytes);
-    place->length = (uint8_t)(word->n_bytes + 1);
-    place->n_ids = (uint8_t)n;
-    place->n_uses = 0;
-    memcpy(place->ids, scratch->ids + n_before, n * sizeof place->ids[0]);
-}
-
 /* The model's part of a word, which is remembered by `known`. */
 static ss_status add_new_word(const struct ss__tokenizer *self,
-                              struct ss__token_scratch *scratch, struct ss__known_word *place,
-                              const struct ss_text *known, const struct ss_text *word,
-                              ss_err *err)
+                              struct ss__token_scratch *scratch, const struct ss_text *known,
+                              const struct ss_text *word, ss_err *err)
 {
     const size_t n_before = scratch->n_ids;
     const ss_status status = self->kind->add_word(self, scratch, word, err);
     if (status == SS_OK) {
-        ss__known_keep(scratch, place, known, n_before);
+        ss__scratch_keep(scratch, known, n_before);
     }
     return status;
 }
@@ -121,13 +22,11 @@ ss_status ss__add_known_word(const struct ss__tokenizer *self,
                              struct ss__token_scratch *scratch, const struct ss_text *word,
                              ss_err *err)
 {
-    struct ss__known_word *place = NULL;
     if (self->marking != SS__MARKS_NOT) { /* words are remembered in another way */
         return self->kind->add_word(self, scratch, word, err);
     }
-    return ss__known_push(scratch, word, &place)
-               ? SS_OK
-               : add_new_word(self, scratch, place, word, word, err);
+    return ss__scratch_push_known(scratch, word) ? SS_OK
+                                                 : add_new_word(self, scratch, word, word, err);
 }
 
 /* ---- words that begin with a mark ---- */
@@ -160,10 +59,9 @@ static ss_status add_marked_word(const struct ss__tokenizer *self,
                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__known_word *place = NULL;
     const struct ss__splitter *splitter = &self->splitters[self->n_splitters - 1];
     struct ss__buf *buf = &scratch->edited[0];
-    if (ss__known_push(scratch, rest, &place)) {
+    if (ss__scratch_push_known(scratch, rest)) {
         return SS_OK;
     }
     buf->n_bytes = 0;
@@ -171,8 +69,7 @@ static ss_status add_marked_word(const struct ss__tokenizer *self,
     ss__buf_add(buf, splitter->mark, splitter->n_mark);
     ss__buf_add(buf, rest->data, rest->n_bytes);
     SS_TRY(ss__buf_check(buf, err));
-    SS_TRY(add_new_word(self, scratch, place, rest, &(struct ss_text){buf->data, buf->n_bytes},
-                        err));
+    SS_TRY(add_new_word(self, scratch, rest, &(struct ss_text){buf->data, buf->n_bytes}, err));
 out:
     return status;
 }

@@ -1,0 +1,97 @@
+#include "tokenizer/known.h"
+
+#include "base/mem.h"
+
+ss_status ss__known_init(struct ss__known *known, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_ALLOC_ALIGNED(known->short_words, SS__N_SHORT_WORDS);
+    SS_ALLOC_ALIGNED(known->long_words, SS__N_LONG_WORDS);
+    ss__known_forget(known);
+out:
+    return status;
+}
+
+void ss__known_release(struct ss__known *known)
+{
+    ss__free(known->short_words);
+    ss__free(known->long_words);
+    *known = (struct ss__known){0};
+}
+
+void ss__known_forget(struct ss__known *known)
+{
+    memset(known->short_words, 0, SS__N_SHORT_WORDS * sizeof *known->short_words);
+    memset(known->long_words, 0, SS__N_LONG_WORDS * sizeof *known->long_words);
+}
+
+/* The first of the places where a long word may be. */
+static struct ss__long_word *long_places(const struct ss__known *known, const uint64_t *key)
+{
+    const uint64_t hash = ss__known_hash(key[0], key[1]) + ss__known_hash(key[2], key[3]) * 3;
+    return &known->long_words[hash % (SS__N_LONG_WORDS / SS__N_PLACES) * SS__N_PLACES];
+}
+
+int ss__known_find_long(struct ss__known *known, const struct ss_text *word, int32_t *ids)
+{
+    uint64_t key[SS__KNOWN_BYTES / 8];
+    if (word->n_bytes > SS__KNOWN_BYTES) {
+        return -1;
+    }
+    ss__known_key(word, SS__KNOWN_BYTES / 8, key);
+    struct ss__long_word *place = long_places(known, key);
+    for (size_t i = 0; i < SS__N_PLACES; i++, place++) {
+        if (place->length == word->n_bytes + 1 && memcmp(place->key, key, sizeof key) == 0) {
+            place->n_uses = (uint8_t)(place->n_uses + (place->n_uses < UINT8_MAX));
+            memcpy(ids, place->ids, sizeof place->ids);
+            return place->n_ids;
+        }
+    }
+    return -1;
+}
+
+/* The place whose word was used least is taken, the others are worth less than they were. */
+#define TAKE_LEAST(places, least)                                                              \
+    do {                                                                                       \
+        (least) = (places);                                                                    \
+        for (size_t i = 0; i < SS__N_PLACES; i++) {                                            \
+            (least) = (places)[i].n_uses <= (least)->n_uses ? &(places)[i] : (least);          \
+            (places)[i].n_uses = (uint8_t)((places)[i].n_uses - (places)[i].n_uses / 4);       \
+        }                                                                                      \
+    } while (0)
+
+static void keep_short(struct ss__known *known, const struct ss_text *word, const int32_t *ids,
+                       size_t n_ids)
+{
+    uint64_t key[2];
+    struct ss__short_word *place = NULL;
+    ss__short_key(word, key);
+    struct ss__short_word *places = ss__short_places(known, key);
+    TAKE_LEAST(places, place);
+    *place = (struct ss__short_word){.key = {key[0], key[1]}, .n_ids = (uint8_t)n_ids};
+    memcpy(place->ids, ids, n_ids * sizeof *ids);
+}
+
+static void keep_long(struct ss__known *known, const struct ss_text *word, const int32_t *ids,
+                      size_t n_ids)
+{
+    uint64_t key[SS__KNOWN_BYTES / 8];
+    struct ss__long_word *place = NULL;
+    ss__known_key(word, SS__KNOWN_BYTES / 8, key);
+    struct ss__long_word *places = long_places(known, key);
+    TAKE_LEAST(places, place);
+    *place =
+        (struct ss__long_word){.length = (uint8_t)(word->n_bytes + 1), .n_ids = (uint8_t)n_ids};
+    memcpy(place->key, key, sizeof key);
+    memcpy(place->ids, ids, n_ids * sizeof *ids);
+}
+
+void ss__known_keep(struct ss__known *known, const struct ss_text *word, const int32_t *ids,
+                    size_t n_ids)
+{
+    if (word->n_bytes <= SS__SHORT_BYTES && n_ids <= SS__SHORT_IDS) {
+        keep_short(known, word, ids, n_ids);
+    } else if (word->n_bytes <= SS__KNOWN_BYTES && n_ids <= SS__KNOWN_IDS) {
+        keep_long(known, word, ids, n_ids);
+    }
+}
