@@ -80,16 +80,23 @@ static ss_status index_token(struct ss__added_set *set, const char *text, size_t
                              size_t index, ss_err *err)
 {
     ss_status status = SS_OK;
-    const uint8_t first = (uint8_t)text[0];
+    const struct ss__added_start start = {(uint8_t)text[0],
+                                          n_bytes > 1 ? (uint8_t)text[1] : -1};
     if (ss__trie_find(&set->trie, text, n_bytes) >= 0) {
         return SS_OK;
     }
     SS_TRY(ss__trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
     set->n_tokens++;
-    if (!set->starts[first]) {
-        set->starts[first] = true;
-        if (set->n_first < sizeof set->first) {
-            set->first[set->n_first] = first;
+    for (size_t i = 0; i < ss__min_size(set->n_first, SS__MAX_ADDED_STARTS); i++) {
+        struct ss__added_start *known = &set->first[i];
+        if (known->byte == start.byte && known->second != start.second) {
+            known->second = -1;
+        }
+    }
+    if (!set->starts[start.byte]) {
+        set->starts[start.byte] = true;
+        if (set->n_first < SS__MAX_ADDED_STARTS) {
+            set->first[set->n_first] = start;
         }
         set->n_first++;
     }
@@ -127,12 +134,20 @@ void ss__added_release(struct ss__added *added)
 
 /* ---- the search ---- */
 
-/* Where `byte` comes next at or after `at`; n_bytes if nowhere. */
-static size_t find_byte(const struct ss__added_walk *walk, size_t at, uint8_t byte)
+/* Where in a block some text may begin, by its first two bytes. */
+static uint64_t starts_in(const struct ss__added_walk *walk, size_t block)
 {
-    const char *found =
-        at < walk->n_bytes ? memchr(walk->text + at, byte, walk->n_bytes - at) : NULL;
-    return found == NULL ? walk->n_bytes : (size_t)(found - walk->text);
+    const struct ss__added_set *set = walk->set;
+    const char *text = walk->text + block;
+    uint64_t starts = 0;
+    for (size_t i = 0; i < set->n_first; i++) {
+        const struct ss__added_start *start = &set->first[i];
+        const uint64_t firsts = ss__block_equal(text, (char)start->byte);
+        starts |= start->second < 0 || firsts == 0
+                      ? firsts
+                      : firsts & ss__block_equal(text + 1, (char)start->second);
+    }
+    return starts & ss__low_bits(walk->n_bytes - block);
 }
 
 void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *added,
@@ -140,8 +155,8 @@ void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *ad
 {
     *walk =
         (struct ss__added_walk){.added = added, .set = set, .text = text, .n_bytes = n_bytes};
-    for (size_t i = 0; i < set->n_first && i < sizeof set->first; i++) {
-        walk->next[i] = find_byte(walk, 0, set->first[i]);
+    if (n_bytes > 0 && set->n_first <= SS__MAX_ADDED_STARTS) {
+        walk->starts = starts_in(walk, 0);
     }
 }
 
@@ -149,20 +164,24 @@ void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *ad
 static size_t next_start(struct ss__added_walk *walk, size_t at)
 {
     const struct ss__added_set *set = walk->set;
-    if (set->n_first > sizeof set->first) {
+    if (set->n_first > SS__MAX_ADDED_STARTS) {
         while (at < walk->n_bytes && !set->starts[(uint8_t)walk->text[at]]) {
             at++;
         }
         return at;
     }
-    size_t nearest = walk->n_bytes;
-    for (size_t i = 0; i < set->n_first; i++) {
-        if (walk->next[i] < at) {
-            walk->next[i] = find_byte(walk, at, set->first[i]);
+    for (;;) {
+        const uint64_t starts = walk->starts & ~ss__low_bits(at - walk->block);
+        if (starts != 0) {
+            return walk->block + ss__lowest_bit(starts);
         }
-        nearest = ss__min_size(nearest, walk->next[i]);
+        at = ss__max_size(at, walk->block + SS__BLOCK_BYTES);
+        if (at >= walk->n_bytes) {
+            return walk->n_bytes;
+        }
+        walk->block = at;
+        walk->starts = starts_in(walk, at);
     }
-    return nearest;
 }
 
 /* The code point that ends before `at` > 0, and where it starts. */

@@ -436,7 +436,7 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         SS_TRY(run_step(&normalizer->steps[i], scratch, err));
     }
-    char *place = ss__buf_reserve(out, points->n * 4 + SS__KNOWN_BYTES); /* never NULL */
+    char *place = ss__buf_reserve(out, points->n * 4 + SS__BLOCK_BYTES); /* never NULL */
     for (size_t i = 0; place != NULL && i < points->n; i++) {
         const size_t n = ss__utf8_encode(points->data[i], place);
         place += n;

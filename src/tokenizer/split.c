@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "tokenizer/ascii64.h"
 #include "tokenizer/tokenizer_priv.h"
 #include "tokenizer/unicode.h"
 
@@ -152,7 +153,7 @@ static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
         }
         add_marked(buf, splitter, text);
     }
-    (void)ss__buf_reserve(buf, SS__KNOWN_BYTES);
+    (void)ss__buf_reserve(buf, SS__BLOCK_BYTES);
     piece->text = (struct ss_text){buf->data, buf->n_bytes};
     return ss__buf_check(buf, err);
 }
@@ -218,24 +219,47 @@ out:
     return status;
 }
 
-/* Whether every match of a finder begins where the one before ended. */
-static bool finds_all(ss__find_fn *find)
+/* The patterns: every match begins where the one before ended. */
+static const struct pattern {
+    ss__find_fn *find;
+    ss__cut_fn *cut; /* NULL: none */
+} patterns[] = {{ss__find_gpt2, ss__cut_gpt2}, {ss__find_gpt4, NULL}, {ss__find_gpt4o, NULL}};
+
+static const struct pattern *pattern_of(ss__find_fn *find)
 {
-    return find == ss__find_gpt2 || find == ss__find_gpt4 || find == ss__find_gpt4o;
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        if (patterns[i].find == find) {
+            return &patterns[i];
+        }
+    }
+    return NULL;
 }
 
 /* Where nothing is between matches and each is a word. */
 static ss_status add_matches(const struct ss__tokenizer *tokenizer,
-                             struct ss__token_scratch *scratch,
+                             struct ss__token_scratch *scratch, const struct pattern *pattern,
                              const struct ss__splitter *splitter, const struct ss_text *text,
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    size_t start = 0, stop = 0;
-    while (stop < text->n_bytes && scratch->n_ids < scratch->max_ids &&
-           splitter->find(splitter, text, stop, &start, &stop)) {
-        SS_TRY(ss__add_known_word(tokenizer, scratch,
-                                  &(struct ss_text){text->data + start, stop - start}, err));
+    size_t at = 0, start = 0, stop = 0;
+    while (at < text->n_bytes) {
+        const size_t block = at;
+        uint64_t cuts = pattern->cut == NULL ? 0 : pattern->cut(text, block);
+        do {
+            if (scratch->n_ids >= scratch->max_ids) {
+                return SS_OK;
+            }
+            if (cuts != 0) {
+                stop = block + ss__lowest_bit(cuts);
+            } else if (!splitter->find(splitter, text, at, &start, &stop)) {
+                return SS_OK;
+            }
+            const struct ss_text word = {text->data + at, stop - at};
+            SS_TRY(ss__add_known_word(tokenizer, scratch, &word, err));
+            at = stop;
+            cuts &= cuts - 1;
+        } while (cuts != 0);
     }
 out:
     return status;
@@ -253,9 +277,10 @@ ss_status ss__split(const struct ss__tokenizer *tokenizer, struct ss__token_scra
     if (splitter->find == NULL) {
         return ss__split(tokenizer, scratch, level + 1, piece, err);
     }
-    if (level + 1 == tokenizer->n_splitters && splitter->behavior == SS__ISOLATED &&
-        !splitter->inverted && finds_all(splitter->find)) {
-        return add_matches(tokenizer, scratch, splitter, &piece.text, err);
+    const struct pattern *pattern = pattern_of(splitter->find);
+    if (pattern != NULL && level + 1 == tokenizer->n_splitters &&
+        splitter->behavior == SS__ISOLATED && !splitter->inverted) {
+        return add_matches(tokenizer, scratch, pattern, splitter, &piece.text, err);
     }
     struct cut cut = {tokenizer, scratch, level, piece, 0, 0, false};
     const size_t n_bytes = piece.text.n_bytes;

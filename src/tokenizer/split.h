@@ -89,6 +89,12 @@ ss__find_fn ss__find_text, ss__find_white_space, ss__find_punctuation, ss__find_
 /* Words of the patterns that models are published with (split_patterns.c). */
 ss__find_fn ss__find_gpt2, ss__find_gpt4, ss__find_gpt4o;
 
+/* Where the words at the beginning of a stretch end, the first of which begins at `at`: bit i
+ * stands for at + i, i > 0. No bit: the finder must look for the next word. SS__BLOCK_BYTES can
+ * be read from `at` on. */
+typedef uint64_t ss__cut_fn(const struct ss_text *text, size_t at);
+ss__cut_fn ss__cut_gpt2;
+
 /* The finder of a regular expression, with n_max_digits set; false for one that is not known.
  */
 bool ss__find_pattern(const char *pattern, struct ss__splitter *splitter);

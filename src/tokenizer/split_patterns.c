@@ -9,6 +9,8 @@
  */
 #include <string.h>
 
+#include "base/mem.h"
+#include "tokenizer/ascii64.h"
 #include "tokenizer/split.h"
 
 /* ---- parts of the patterns: each gives the end of its match, `at` if it does not match ----
@@ -145,6 +147,58 @@ bool ss__find_gpt2(const struct ss__splitter *splitter, const struct ss_text *te
         *stop = skip_run(text, from, class, 0);
     }
     return true;
+}
+
+/* What the bytes of a block are; all ASCII white space, and U+0020 alone. */
+struct gpt2_block {
+    uint64_t letters, digits, spaces, blanks, apostrophes, beyond;
+};
+
+static struct gpt2_block read_block(const char *text)
+{
+    struct gpt2_block block = {0};
+    for (unsigned i = 0; i < SS__BLOCK_BYTES; i += 16) {
+        const ss__bytes16 x = ss__bytes16_load(text + i);
+        const uint64_t blanks = ss__bytes16_equal(x, ' ');
+        block.letters |= ss__bytes16_among(x, 0x20, 'a', 26) << i;
+        block.digits |= ss__bytes16_among(x, 0, '0', 10) << i;
+        block.blanks |= blanks << i;
+        block.spaces |= (blanks | ss__bytes16_among(x, 0, '\t', 5)) << i;
+        block.apostrophes |= ss__bytes16_equal(x, '\'') << i;
+        block.beyond |= ss__bytes16_beyond(x) << i;
+    }
+    return block;
+}
+
+/* Of bits in runs those that follow another. */
+static uint64_t continued(uint64_t bits)
+{
+    return bits & bits << 1;
+}
+
+/* In a run of one class there is no cut but before the last of white space that something
+ * follows; between two classes there is one, but a blank goes with what follows it. An
+ * apostrophe may begin a contraction, so it and what lies behind it is left to the finder,
+ * as is what touches other characters. */
+uint64_t ss__cut_gpt2(const struct ss_text *text, size_t at)
+{
+    const size_t n = text->n_bytes - at;
+    const uint64_t inside = ss__low_bits(n);
+    const struct gpt2_block block = read_block(text->data + at);
+    const uint64_t others = inside & ~block.spaces;
+    const uint64_t symbols = others & ~block.letters & ~block.digits;
+    const uint64_t same = continued(block.letters) | continued(block.digits) |
+                          continued(block.spaces) | continued(symbols);
+    const uint64_t last_space = continued(block.spaces) & others >> 1;
+    const uint64_t joined = others & block.blanks << 1;
+    const uint64_t cuts = inside & ((~same & ~joined) | last_space) & ~UINT64_C(1);
+    const size_t beyond = ss__lowest_bit(block.beyond & inside);
+    const size_t apostrophe = ss__lowest_bit(block.apostrophes & inside);
+    const size_t n_sure = ss__min_size(apostrophe + 1, beyond == 0 ? 0 : beyond - 1);
+    if (n_sure >= n) { /* to the end of the text, which is a cut as well */
+        return cuts | UINT64_C(1) << n;
+    }
+    return cuts & ss__low_bits(n_sure);
 }
 
 /* What the newer patterns have in common behind their words. */

@@ -174,7 +174,7 @@ ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratc
     } else {
         ss__buf_add(&scratch->raw, text.data, text.n_bytes);
     }
-    (void)ss__buf_reserve(&scratch->raw, SS__KNOWN_BYTES);
+    (void)ss__buf_reserve(&scratch->raw, SS__BLOCK_BYTES);
     SS_TRY(ss__buf_check(&scratch->raw, err));
     text = (struct ss_text){scratch->raw.data, scratch->raw.n_bytes};
     scratch->text_start = text.data;

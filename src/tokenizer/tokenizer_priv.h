@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "tokenizer/ascii64.h"
 #include "tokenizer/known.h"
 #include "tokenizer/split.h"
 #include "tokenizer/tokenizer.h"
@@ -14,6 +15,7 @@ enum {
     SS__MAX_VOCAB_ID = (1 << 22) - 1, /* the largest known vocabularies have 262,144 */
     SS__MAX_ADDED_TOKENS = 1 << 16,
     SS__MAX_ADDED_TOKEN_BYTES = 1 << 12, /* bounds the work at one place of a text */
+    SS__MAX_ADDED_STARTS = 4,
     SS__MAX_TEMPLATE_IDS = 16,
     SS__MAX_STEPS = 32
 };
@@ -59,8 +61,11 @@ struct ss__added_token {
 struct ss__added_set {
     struct ss__trie trie; /* text as it is searched, to an index into `tokens` */
     bool starts[256];     /* bytes that some text begins with */
-    uint8_t first[4];     /* those bytes, if there are at most 4 */
-    size_t n_first;       /* how many there are */
+    struct ss__added_start {
+        uint8_t byte;
+        int second; /* the byte behind it, -1 if that differs from text to text */
+    } first[SS__MAX_ADDED_STARTS]; /* the same, if there are not more */
+    size_t n_first;                /* how many there are */
     size_t n_tokens;
 };
 
@@ -92,15 +97,17 @@ struct ss__added_walk {
     const struct ss__added_set *set;
     const char *text;
     size_t n_bytes;
-    size_t at;   /* where the search goes on */
-    size_t done; /* end of the last match, with the white space it swallowed */
-    size_t next[4];
+    size_t at;       /* where the search goes on */
+    size_t done;     /* end of the last match, with the white space it swallowed */
+    size_t block;    /* where the block begins that `starts` is about */
+    uint64_t starts; /* places of it that a token may begin at */
 };
 struct ss__added_match {
     const struct ss__added_token *token;
     size_t before, start,
         stop; /* plain text [before, start), may be empty; token [start, stop) */
 };
+/* SS__BLOCK_BYTES can be read beyond the text. */
 void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *added,
                          const struct ss__added_set *set, const char *text, size_t n_bytes);
 /* False at the end; then [walk->done, n_bytes) is plain text. */
@@ -350,7 +357,7 @@ struct ss__token_scratch {
     size_t n_ids, n_ids_room;
     size_t max_ids; /* enough: more would be cut off */
     struct ss__normal_scratch normal;
-    /* Texts that words are cut from can be read SS__KNOWN_BYTES beyond their end. */
+    /* Texts that words are cut from can be read SS__BLOCK_BYTES beyond their end. */
     struct ss__buf raw;        /* the text, with valid UTF-8 */
     struct ss__buf segment;    /* a normalised stretch between added tokens */
     struct ss__buf normalized; /* a normalised word */

@@ -155,12 +155,60 @@ static void test_empty_token(void **state)
     ss__vocab_release(&vocab);
 }
 
+/* A random text of characters that cuts depend on, often the same several times. */
+static size_t random_text(uint32_t *state, char *text, size_t n)
+{
+    static const char *const parts[] = {
+        "a",  "Zq", "7",    " ",    "'", "s",      "re",     "ll",     "\n",     "\t",
+        "\r", "\v", "\x1c", "\x7f", ".", "@[`{/:", "\u00e9", "\u00a0", "\u0663", "\u4e2d"};
+    const size_t n_parts = sizeof parts / sizeof parts[0];
+    size_t at = 0, part = 0;
+    for (*state = *state * 1664525U + 1013904223U; at + 6 < n;) {
+        *state = *state * 1664525U + 1013904223U;
+        const bool is_plain = n % 3 > 0; /* most texts are ASCII */
+        part = *state >> 30 == 0 ? part : (*state >> 8) % (is_plain ? n_parts - 4 : n_parts);
+        memcpy(text + at, parts[part], strlen(parts[part]));
+        at += strlen(parts[part]);
+    }
+    return at;
+}
+
+/* Cuts that are found 64 bytes at a time are those of the finder, wherever they begin. */
+static void test_cuts(void **state)
+{
+    enum { ROOM = 160, N_TEXTS = 40000 };
+    const struct ss__splitter splitter = {.find = ss__find_gpt2};
+    char data[ROOM + SS__BLOCK_BYTES];
+    uint32_t random = 1;
+    size_t n_cuts = 0;
+    (void)state;
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        memset(data, "a'\xff"[i % 4], sizeof data); /* what stands behind does not count */
+        const struct ss_text text = {data, random_text(&random, data, 8 + i % (ROOM - 8))};
+        for (size_t at = 0, block = 0; at < text.n_bytes; block = at) {
+            uint64_t cuts = ss__cut_gpt2(&text, block);
+            size_t start = 0, stop = 0;
+            do {
+                assert_true(splitter.find(&splitter, &text, at, &start, &stop));
+                if (cuts != 0) {
+                    assert_int_equal(block + ss__lowest_bit(cuts), stop);
+                    n_cuts++;
+                }
+                at = stop;
+                cuts &= cuts - 1;
+            } while (cuts != 0);
+        }
+    }
+    assert_in_range(n_cuts, 100000, 10000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),          cmocka_unit_test(test_batch),
         cmocka_unit_test(test_shared_scratch), cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_long_runs),      cmocka_unit_test(test_empty_token),
+        cmocka_unit_test(test_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
