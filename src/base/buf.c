@@ -57,6 +57,17 @@ ss_status ss__buf_check(const struct ss__buf *buf, ss_err *err)
     return buf->failed ? ss__fail_nomem(err, "text") : SS_OK;
 }
 
+bool ss__buf_begin_item(struct ss__buf *list, size_t i, size_t n)
+{
+    enum { MAX_LIST_BYTES = 500 };
+    if (list->n_bytes > MAX_LIST_BYTES) {
+        ss__buf_printf(list, " and %zu more", n - i);
+        return false;
+    }
+    ss__buf_add_text(list, i == 0 ? "" : ", ");
+    return true;
+}
+
 const char *ss__buf_text(struct ss__buf *buf)
 {
     char *end = ss__buf_reserve(buf, 1);

@@ -21,6 +21,10 @@ void ss__buf_add_text(struct ss__buf *buf, const char *text);
 void ss__buf_add_byte(struct ss__buf *buf, char byte);
 void ss__buf_printf(struct ss__buf *buf, const char *format, ...) SS_PRINTF(2, 3);
 
+/* Begin item i of the n in a list within a sentence: put ", " between items, and true. Where
+ * the list has grown long, one " and 12 more" for what is left of it, and false. */
+bool ss__buf_begin_item(struct ss__buf *list, size_t i, size_t n);
+
 /* Make room for n_bytes more and return where they go, or NULL; the caller adds to n_bytes. */
 void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes);
 

@@ -19,15 +19,9 @@ static size_t count_named(const ss_dataset *dataset, const char *name, size_t *l
 /* "the columns are 'id' (int64), 'title' (string)", cut where it grows long. */
 static void list_columns(const ss_dataset *dataset, struct ss__buf *out)
 {
-    enum { MAX_LISTED_BYTES = 500 };
-    out->n_bytes = 0;
-    for (size_t i = 0; i < dataset->n_columns; i++) {
-        if (out->n_bytes > MAX_LISTED_BYTES) {
-            ss__buf_printf(out, " and %zu more", dataset->n_columns - i);
-            break;
-        }
-        ss__buf_printf(out, "%s'%.60s' (%s)", i == 0 ? "" : ", ", dataset->columns[i].name,
-                       dataset->columns[i].type);
+    for (size_t i = 0; i < dataset->n_columns && ss__buf_begin_item(out, i, dataset->n_columns);
+         i++) {
+        ss__buf_printf(out, "'%.60s' (%s)", dataset->columns[i].name, dataset->columns[i].type);
     }
 }
 

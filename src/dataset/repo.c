@@ -106,15 +106,11 @@ out:
 
 static ss_status fail_config(const struct chooser *chooser, const char *asked, ss_err *err)
 {
-    enum { MAX_LISTED_BYTES = 400 };
     const struct ss__repo_card *card = chooser->repo->card;
     struct ss__buf list = {0};
-    for (size_t i = 0; i < card->n_configs; i++) {
-        if (list.n_bytes > MAX_LISTED_BYTES) {
-            ss__buf_printf(&list, " and %zu more", card->n_configs - i);
-            break;
-        }
-        ss__buf_printf(&list, "%s%.80s", i == 0 ? "" : ", ", card->configs[i].name);
+    for (size_t i = 0; i < card->n_configs && ss__buf_begin_item(&list, i, card->n_configs);
+         i++) {
+        ss__buf_printf(&list, "%.80s", card->configs[i].name);
     }
     const char *text = ss__buf_text(&list);
     const ss_status status =
@@ -169,14 +165,10 @@ static ss_status find_config(const struct chooser *chooser, const char *asked,
 static ss_status fail_split(const struct chooser *chooser, const struct ss__repo_config *config,
                             const char *asked, ss_err *err)
 {
-    enum { MAX_LISTED_BYTES = 400 };
     struct ss__buf list = {0};
-    for (size_t i = 0; i < config->n_splits; i++) {
-        if (list.n_bytes > MAX_LISTED_BYTES) {
-            ss__buf_printf(&list, " and %zu more", config->n_splits - i);
-            break;
-        }
-        ss__buf_printf(&list, "%s%.80s", i == 0 ? "" : ", ", config->splits[i].name);
+    for (size_t i = 0; i < config->n_splits && ss__buf_begin_item(&list, i, config->n_splits);
+         i++) {
+        ss__buf_printf(&list, "%.80s", config->splits[i].name);
     }
     const char *text = ss__buf_text(&list);
     const ss_status status =

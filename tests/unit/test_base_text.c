@@ -160,6 +160,26 @@ static void test_json_strings_are_escaped_as_python_does(void **state)
     ss__buf_release(&buf);
 }
 
+static void test_lists_in_sentences_end_somewhere(void **state)
+{
+    enum { N_LONG = 1000, N_LISTED = 126 }; /* 126 "ab" and 125 ", " are 502 bytes */
+    struct ss__buf buf = {0};
+    (void)state;
+    for (size_t i = 0; i < 3 && ss__buf_begin_item(&buf, i, 3); i++) {
+        ss__buf_printf(&buf, "%zu", i);
+    }
+    assert_string_equal(ss__buf_text(&buf), "0, 1, 2");
+    buf.n_bytes = 0;
+    size_t n = 0;
+    while (n < N_LONG && ss__buf_begin_item(&buf, n, N_LONG)) {
+        ss__buf_add_text(&buf, "ab");
+        n++;
+    }
+    assert_int_equal(n, N_LISTED);
+    assert_non_null(strstr(ss__buf_text(&buf), "ab, ab and 874 more"));
+    ss__buf_release(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_numbers_are_read_strictly),
         cmocka_unit_test(test_json_documents_are_strict),
         cmocka_unit_test(test_json_strings_are_escaped_as_python_does),
+        cmocka_unit_test(test_lists_in_sentences_end_somewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
