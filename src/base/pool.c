@@ -33,7 +33,8 @@ struct ss__pool {
     atomic_size_t next_task;
 };
 
-size_t ss__n_cores(void)
+/* Cores that this process may use. */
+static size_t count_cores(void)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -107,7 +108,7 @@ ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
     ss_status status = SS_OK;
     struct ss__pool *pool = NULL;
     *out = NULL;
-    n_threads = n_threads == 0 ? ss__n_cores() : n_threads;
+    n_threads = n_threads == 0 ? count_cores() : n_threads;
     if (n_threads > MAX_THREADS) {
         SS_FAIL(SS_E_USAGE, "%zu threads are more than the %d that are allowed", n_threads,
                 MAX_THREADS);
@@ -118,7 +119,7 @@ ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
     pthread_cond_init(&pool->job_done, NULL);
     SS_ALLOC(pool->workers, n_threads);
     pool->n_threads = n_threads;
-    pool->n_looks = n_threads <= ss__n_cores() ? LOOKS : 0;
+    pool->n_looks = n_threads <= count_cores() ? LOOKS : 0;
     for (size_t i = 1; i < n_threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .index = i};
         if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) !=

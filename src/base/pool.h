@@ -19,7 +19,4 @@ size_t ss__pool_n_threads(const struct ss__pool *pool);
 void ss__pool_run(struct ss__pool *pool, size_t n_tasks,
                   void (*task)(void *context, size_t index, size_t worker), void *context);
 
-/* Cores that this process may use. */
-size_t ss__n_cores(void);
-
 #endif

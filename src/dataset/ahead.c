@@ -272,7 +272,8 @@ const char *ss__ahead_name(const struct ss__ahead *ahead)
     return ahead->name;
 }
 
-bool ss__ahead_is_idle(struct ss__ahead *ahead)
+/* Whether all that was asked for has come, so that the thread has nothing to do. */
+static bool is_idle_now(struct ss__ahead *ahead)
 {
     pthread_mutex_lock(&ahead->lock);
     const bool is_idle = ahead->is_idle;
@@ -341,7 +342,7 @@ static ss_status wait_more(struct ss__ahead *ahead, ss_err *err)
 /* Once in a file, when all of it has come, the next one may begin; without the lock. */
 static void tell_idle(struct ss__ahead *ahead)
 {
-    if (!ahead->told_idle && ahead->options.when_idle != NULL && ss__ahead_is_idle(ahead)) {
+    if (!ahead->told_idle && ahead->options.when_idle != NULL && is_idle_now(ahead)) {
         ahead->told_idle = true;
         ahead->options.when_idle(ahead->options.user);
     }

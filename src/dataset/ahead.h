@@ -67,9 +67,6 @@ void ss__ahead_stop(struct ss__ahead *ahead);
 /* The file that was begun last, NULL if none is under way. */
 const char *ss__ahead_name(const struct ss__ahead *ahead);
 
-/* Whether all that was asked for has come, so that the thread has nothing to do. */
-bool ss__ahead_is_idle(struct ss__ahead *ahead);
-
 /* Up to n bytes of a stream; *n_read is 0 at its end only. Errors: as ss__net_remote_read. */
 SS_MUST_USE ss_status ss__ahead_read(struct ss__ahead *ahead, void *out, size_t n,
                                      size_t *n_read, ss_err *err);

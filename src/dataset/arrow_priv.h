@@ -229,9 +229,6 @@ struct ss__arrow_place {
     bool is_null;
 };
 
-struct ss__arrow_place ss__arrow_find(const struct ss__arrow_batch *batch, size_t field,
-                                      uint64_t at);
-
 /* The text of a place that is not null and holds one. */
 struct ss_text ss__arrow_text_at(const struct ss__arrow_place *place);
 
@@ -252,11 +249,6 @@ SS_MUST_USE bool ss__arrow_add_json(const struct ss__arrow_writer *writer,
                                     uint64_t at);
 
 /* ---- files ---- */
-
-struct ss__arrow_block {
-    uint64_t offset, n_body;
-    size_t n_meta;
-};
 
 struct ss__arrow_file {
     const char *name;    /* borrowed */

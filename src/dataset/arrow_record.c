@@ -77,8 +77,8 @@ static struct ss__arrow_place through_runs(const struct ss__arrow_place *from)
     return (struct ss__arrow_place){.batch = from->batch, .field = ends->end, .at = low};
 }
 
-struct ss__arrow_place ss__arrow_find(const struct ss__arrow_batch *batch, size_t field,
-                                      uint64_t at)
+static struct ss__arrow_place find_place(const struct ss__arrow_batch *batch, size_t field,
+                                         uint64_t at)
 {
     struct ss__arrow_place place = {.batch = batch, .field = field, .at = at};
     for (;;) {
@@ -139,7 +139,7 @@ struct ss__arrow_place ss__arrow_column_at(const struct ss__arrow_batch *batch, 
             return (struct ss__arrow_place){.is_null = true};
         }
     }
-    return ss__arrow_find(batch, field, row);
+    return find_place(batch, field, row);
 }
 
 /* ---- JSON ---- */
@@ -233,7 +233,7 @@ static bool add_number(const struct ss__arrow_writer *writer,
 static bool add_value(const struct ss__arrow_writer *writer,
                       const struct ss__arrow_batch *batch, size_t field, uint64_t at)
 {
-    const struct ss__arrow_place place = ss__arrow_find(batch, field, at);
+    const struct ss__arrow_place place = find_place(batch, field, at);
     if (place.is_null) {
         ss__buf_add_text(writer->out, "null");
         return writer->out->n_bytes <= writer->most;

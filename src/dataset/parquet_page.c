@@ -119,8 +119,9 @@ static const char *check_header(const struct header *header)
     return NULL;
 }
 
-ss_status ss__parquet_need(const struct ss__parquet *file, struct ss__parquet_extent *extent,
-                           size_t n_bytes, ss_err *err)
+/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss__ahead_need. */
+static ss_status need(const struct ss__parquet *file, struct ss__parquet_extent *extent,
+                      size_t n_bytes, ss_err *err)
 {
     uint64_t until = extent->fetched;
     const size_t n = ss__min_size(n_bytes, extent->end - extent->offset);
@@ -140,7 +141,7 @@ static ss_status parse_header(struct page *page, struct ss__parquet_extent *exte
 {
     size_t n_head = HEAD_BYTES;
     do {
-        const ss_status status = ss__parquet_need(page->file, extent, n_head, err);
+        const ss_status status = need(page->file, extent, n_head, err);
         if (status != SS_OK) {
             return status;
         }
@@ -173,7 +174,7 @@ static ss_status read_header(struct page *page, struct ss__parquet_extent *exten
                         "a page of %zu bytes goes beyond its column chunk, which has %zu left",
                         page->n_stored, extent->end - begin);
     }
-    status = ss__parquet_need(page->file, extent, begin - extent->offset + page->n_stored, err);
+    status = need(page->file, extent, begin - extent->offset + page->n_stored, err);
     if (status != SS_OK) {
         return status;
     }

@@ -362,11 +362,6 @@ struct ss__parquet_extent {
     size_t offset, end, fetched;
 };
 
-/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss__ahead_need. */
-SS_MUST_USE ss_status ss__parquet_need(const struct ss__parquet *file,
-                                       struct ss__parquet_extent *extent, size_t n_bytes,
-                                       ss_err *err);
-
 /* Read the page at the offset of an extent, which moves behind it.
  * A page of a kind that is neither data nor dictionary has only its kind set.
  * Errors: as ss__parquet_open; without a file name, which the caller adds. */

@@ -60,15 +60,12 @@ void ss__repo_card_release(struct ss__repo_card *card);
 
 /* ---- patterns (repo_glob.c) ---- */
 
-/* Whether a path matches a pattern: `*` and `?` and `[set]` within a component, `**` as a whole
- * component any number of them. */
-bool ss__repo_glob(const char *pattern, const char *path);
-
 /* Whether a pattern holds one of "*?[". */
 bool ss__repo_is_pattern(const char *text);
 
-/* As ss__repo_glob, but hidden files and folders, "__folders" and files about the repository
- * match only if the pattern names them. */
+/* Whether a path matches a pattern: `*` and `?` and `[set]` within a component, `**` as a whole
+ * component any number of them. Hidden files and folders, "__folders" and files about the
+ * repository match only if the pattern names them. */
 bool ss__repo_match(const char *pattern, const char *path);
 
 /* A sentence if a pattern cannot be used ("**" inside a component, ".."), else NULL. */

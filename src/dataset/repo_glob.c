@@ -110,8 +110,8 @@ static bool is_any_depth(struct span part)
     return part.end - part.at == 2 && memcmp(part.at, "**", 2) == 0;
 }
 
-/* A lone star takes one character at least, and so does every name. */
-bool ss__repo_glob(const char *pattern, const char *path)
+/* Whether a path matches. A lone star takes one character at least, and so does every name. */
+static bool matches(const char *pattern, const char *path)
 {
     const char *star_pattern = NULL, *star_path = NULL;
     for (;;) {
@@ -198,7 +198,7 @@ static bool is_about_repository(const char *pattern, const char *path)
 
 bool ss__repo_match(const char *pattern, const char *path)
 {
-    return ss__repo_glob(pattern, path) && !is_about_repository(pattern, path) &&
+    return matches(pattern, path) && !is_about_repository(pattern, path) &&
            count_marked(path, "__", true) == count_marked(pattern, "__", true) &&
            count_marked(path, ".", false) == count_marked(pattern, ".", false);
 }

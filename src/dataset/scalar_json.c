@@ -34,7 +34,8 @@ static double half_of(uint16_t bits)
     return bits >> 15 != 0 ? -size : size;
 }
 
-double ss__float_of(const uint8_t *bytes, size_t n_bytes)
+/* A float of 2, 4 or 8 bytes. */
+static double float_of(const uint8_t *bytes, size_t n_bytes)
 {
     float single = 0;
     double value = 0;
@@ -196,7 +197,7 @@ void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
         ss__buf_add_text(out, (bytes[0] & 1) != 0 ? "true" : "false");
         return;
     case SS__SCALAR_FLOAT:
-        add_float(out, ss__float_of(bytes, n_bytes));
+        add_float(out, float_of(bytes, n_bytes));
         return;
     case SS__SCALAR_DECIMAL:
         add_decimal(out, bytes, ss__min_size(n_bytes, SS__SCALAR_BYTES), type->scale);

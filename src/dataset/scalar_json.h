@@ -36,7 +36,4 @@ enum { SS__SCALAR_BYTES = 32 }; /* the longest value */
 void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
                     const uint8_t *bytes, size_t n_bytes);
 
-/* A float of 2, 4 or 8 bytes. */
-double ss__float_of(const uint8_t *bytes, size_t n_bytes);
-
 #endif

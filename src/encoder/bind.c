@@ -222,7 +222,7 @@ ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
         SS_TRY(ss__matrix_new(rows->n_total, rows->n_in, precision, matrix, err));
     }
     ss__matrix_fill(matrix, rows->at, rows->n, view, SS__OUT_BY_IN);
-    ss__bind_forget(binder, name);
+    ss__weights_forget(binder->weights, find(binder, name)->tensor);
 out:
     ss__free(ordered);
     ss__free(owned);
@@ -235,11 +235,6 @@ ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_
     const struct ss__bound_rows all = {
         .n_stored = n_out, .n_in = n_in, .n = n_out, .n_total = n_out};
     return ss__bind_rows(binder, name, &all, SS_PRECISION_HIGHEST, matrix, err);
-}
-
-void ss__bind_forget(const struct ss__binder *binder, const char *name)
-{
-    ss__weights_forget(binder->weights, find(binder, name)->tensor);
 }
 
 ss_status ss__binder_finish(const struct ss__binder *binder, bool (*ignores)(const char *name),

@@ -249,8 +249,6 @@ SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
 /* All of a [n_out, n_in] tensor, at SS_PRECISION_HIGHEST. */
 SS_MUST_USE ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
                                       size_t n_in, struct ss__matrix *matrix, ss_err *err);
-/* Let the pages of a bound tensor leave memory, once it has been copied. */
-void ss__bind_forget(const struct ss__binder *binder, const char *name);
 /* Fails for a tensor that was neither bound nor is ignored by `ignores` (nullable). Adds the
  * elements of all bound ones to *n_parameters. */
 SS_MUST_USE ss_status ss__binder_finish(const struct ss__binder *binder,

@@ -33,11 +33,6 @@ struct ss__cached_repo {
     struct ss__arena arena;
 };
 
-/* Read one repository folder. A zeroed struct is valid to release. */
-SS_MUST_USE ss_status ss__cached_repo_read(const char *cache, const char *folder,
-                                           struct ss__cached_repo *out, ss_err *err);
-void ss__cached_repo_release(struct ss__cached_repo *repo);
-
 /* Call `each` with every repository of the cache, by folder name; *cache_path (nullable, gives)
  * receives the cache's place. */
 SS_MUST_USE ss_status ss__cache_each(const char *cache_dir,

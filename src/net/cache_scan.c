@@ -112,8 +112,9 @@ out:
     return status;
 }
 
-ss_status ss__cached_repo_read(const char *cache, const char *folder,
-                               struct ss__cached_repo *out, ss_err *err)
+/* Read one repository folder. A zeroed struct is valid to release. */
+static ss_status read_repo(const char *cache, const char *folder, struct ss__cached_repo *out,
+                           ss_err *err)
 {
     static const struct {
         const char *name;
@@ -148,7 +149,7 @@ out:
     return status;
 }
 
-void ss__cached_repo_release(struct ss__cached_repo *repo)
+static void release_repo(struct ss__cached_repo *repo)
 {
     ss__free(repo->files);
     ss__arena_release(&repo->arena);
@@ -179,9 +180,9 @@ ss_status ss__cache_each(const char *cache_dir,
             path != NULL && is_own_folder(path) && ss__hub_read_folder_name(folders[i], &name);
         ss__free(path);
         if (is_repo) {
-            SS_TRY(ss__cached_repo_read(cache, folders[i], &repo, err));
+            SS_TRY(read_repo(cache, folders[i], &repo, err));
             SS_TRY(each(user, &repo, err));
-            ss__cached_repo_release(&repo);
+            release_repo(&repo);
         }
     }
     if (cache_path != NULL) {
@@ -189,7 +190,7 @@ ss_status ss__cache_each(const char *cache_dir,
         cache = NULL;
     }
 out:
-    ss__cached_repo_release(&repo);
+    release_repo(&repo);
     ss__list_release(folders, n);
     ss__free(cache);
     return status;

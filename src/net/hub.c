@@ -180,8 +180,10 @@ static const struct refusal *find_refusal(const struct ss__net_answer *answer)
     return NULL;
 }
 
-ss_status ss__hub_refused(const struct ss__hub *hub, const struct ss__hub_name *name,
-                          const struct ss__net_answer *answer, bool *no_entry, ss_err *err)
+/* A refusal of the hub as a sentence that says what to do. *no_entry (nullable): the file is
+ * not in the revision. */
+static ss_status fail_refused(const struct ss__hub *hub, const struct ss__hub_name *name,
+                              const struct ss__net_answer *answer, bool *no_entry, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf title = {0};
@@ -325,7 +327,7 @@ ss_status ss__hub_look(struct ss__hub *hub, const struct ss__hub_name *name,
     if (is_good || answer.location != NULL) {
         SS_TRY(read_head(hub, name, &answer, out, err));
     } else {
-        status = ss__hub_refused(hub, name, &answer, &no_entry, err);
+        status = fail_refused(hub, name, &answer, &no_entry, err);
         read_commit(&answer, out);
     }
     if (exists != NULL) {
@@ -406,7 +408,7 @@ ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name, cons
     };
     SS_TRY(ss__net_send(hub->net, &request, &answer, err));
     if (answer.code < 200 || answer.code >= 300) {
-        SS_TRY(ss__hub_refused(hub, name, &answer, NULL, err));
+        SS_TRY(fail_refused(hub, name, &answer, NULL, err));
     }
     SS_TRY(ss__json_parse(request.url, answer.body.data == NULL ? "" : answer.body.data,
                           answer.body.n_bytes, out, err));

@@ -35,13 +35,6 @@ void ss__hub_add_title(struct ss__buf *out, const struct ss__hub_name *name);
 SS_MUST_USE ss_status ss__hub_cache_from_environment(char **out, ss_err *err);
 SS_MUST_USE ss_status ss__hub_token_from_environment(char **out, ss_err *err);
 
-/* A refusal of the hub as a sentence that says what to do. *no_entry (nullable): the file is
- * not in the revision. */
-SS_MUST_USE ss_status ss__hub_refused(const struct ss__hub *hub,
-                                      const struct ss__hub_name *name,
-                                      const struct ss__net_answer *answer, bool *no_entry,
-                                      ss_err *err);
-
 /* ---- etags ---- */
 
 /* The hash that an etag is: SHA-256 of the content, or SHA-1 of it as a git blob; false for

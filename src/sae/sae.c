@@ -276,7 +276,8 @@ void ss_sae_free(ss_sae *sae)
     ss__free(sae);
 }
 
-ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err)
+/* Note a file that was read, for the manifest. */
+static ss_status add_file(struct ss_sae *sae, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     char *copy = ss__strdup(path);
@@ -299,9 +300,9 @@ ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *plac
     ss_status status = SS_OK;
     if (document != NULL) {
         sae->config = json_incref(document);
-        SS_TRY(ss__sae_add_file(sae, document_path, err));
+        SS_TRY(add_file(sae, document_path, err));
     }
-    SS_TRY(ss__sae_add_file(sae, ss__weights_path(place->weights), err));
+    SS_TRY(add_file(sae, ss__weights_path(place->weights), err));
 out:
     return status;
 }

@@ -67,8 +67,6 @@ extern const struct ss__sae_format ss__sae_seed_format, ss__sae_saelens_format,
 extern const struct ss__sae_format ss__sae_refused_formats[];
 extern const size_t ss__sae_n_refused_formats;
 
-/* Note a file that was read, for the manifest. */
-SS_MUST_USE ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
 /* Note the weights file and a document (nullable), and keep the document as the config. */
 SS_MUST_USE ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
                                         const char *document_path, json_t *document,

@@ -84,24 +84,6 @@ void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, flo
     }
 }
 
-void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t x_stride,
-                         size_t n_rows, size_t n_k, void *a, float *scales)
-{
-    if (m->grid == NULL) {
-        m->pack(x, x_stride, n_rows, n_k, a);
-        return;
-    }
-    ss__kernels()->rows->quantize(&(struct ss__quantize){.grid = m->grid,
-                                                         .x = x,
-                                                         .x_stride = x_stride,
-                                                         .n_rows = n_rows,
-                                                         .n_k = n_k,
-                                                         .most = m->grid->most_input,
-                                                         .offset = m->grid->offset,
-                                                         .a = a,
-                                                         .scales = scales});
-}
-
 void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
     const size_t whole = n_k / SS__LANES * SS__LANES;

@@ -25,7 +25,6 @@
 
 enum {
     SS__LANES = 16,
-    SS__MAX_FP32_ROWS = 14, /* rows of a tile of floats */
     SS__MAX_TILE_COLS = 32,
     SS__K_BLOCK = 384,    /* floats per visit of a tile: fewer visits store and load sums less
                              often, and the second cache brings B in time */
@@ -262,11 +261,6 @@ void ss__kernels_set(const struct ss__kernels *kernels);
 /* Rows of x, x_stride apart, inputs k0 … k0 + n_k - 1, as an A operand. n_k is a multiple of 16
  * but at the end of a row; the rest of its last 16 is left as it was. */
 void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
-
-/* As ss__pack_rows, in the numbers of a multiplier, all of whose words are written but those of
- * floats; `scales` [n_rows] is written if it has a grid. */
-void ss__multiplier_pack(const struct ss__multiplier *m, const float *x, size_t x_stride,
-                         size_t n_rows, size_t n_k, void *a, float *scales);
 
 /* Rows of the inputs of w's product, [n_rows, w->n_in]: those of the block that begins with
  * input k, made fit as w wants them, as an A operand as above. */

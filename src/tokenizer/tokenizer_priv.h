@@ -325,8 +325,6 @@ SS_MUST_USE ss_status ss__bpe_add_merge(struct ss__bpe *bpe, int32_t left, int32
 void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab);
 /* Ids of "<0x00>" to "<0xFF>", -1 where the vocabulary has none. */
 void ss__find_fallback_ids(const struct ss__vocab *vocab, int32_t ids[256]);
-/* A byte as byte-level models write it: 1 or 2 bytes of UTF-8. */
-size_t ss__byte_text(uint8_t byte, char out[4]);
 /* The byte that a character stands for, -1 if it is none of those. */
 int ss__byte_of_text(uint32_t code_point);
 

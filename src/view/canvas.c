@@ -111,11 +111,6 @@ static const struct ss__canvas_format *find_format(const char *path)
     return NULL;
 }
 
-bool ss__view_can_draw(const char *path)
-{
-    return find_format(path) != NULL;
-}
-
 static void prepare_cairo(struct ss__canvas *canvas)
 {
     cairo_font_options_t *options = cairo_font_options_create();

@@ -16,9 +16,6 @@ struct ss__histogram_picture {
     double width_in, height_in, dpi;
 };
 
-/* Whether a path ends in a format that can be drawn. */
-bool ss__view_can_draw(const char *path);
-
 /* Draw and write atomically. Equal pictures have equal bytes.
  * Errors: SS_E_USAGE (ending, sizes, limits, bins), SS_E_NONFINITE, SS_E_IO, SS_E_NOMEM.
  * Threads: any. */

@@ -66,7 +66,6 @@ static void formats_follow_the_name(void **state)
     for (size_t i = 0; i < 4; i++) {
         struct ss__buf first = {0};
         struct ss__buf second = {0};
-        assert_true(ss__view_can_draw(names[i]));
         draw(names[i], &picture, &first);
         draw(names[i], &picture, &second);
         assert_memory_equal(first.data, starts[i], strlen(starts[i]));
@@ -76,9 +75,6 @@ static void formats_follow_the_name(void **state)
         ss__buf_release(&first);
         ss__buf_release(&second);
     }
-    assert_false(ss__view_can_draw("a.gif"));
-    assert_false(ss__view_can_draw("png"));
-    assert_false(ss__view_can_draw("folder.png/a"));
 }
 
 static void png_has_the_size_asked_for(void **state)
@@ -129,8 +125,11 @@ static void refuses_with_a_sentence(void **state)
     char path[128];
     ss_err err = {0};
     struct ss__histogram_picture picture = some_picture();
-    snprintf(path, sizeof path, "%s/a.gif", folder);
-    assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+    static const char *const no_pictures[] = {"a.gif", "png", "folder.png/a"};
+    for (size_t i = 0; i < sizeof no_pictures / sizeof no_pictures[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, no_pictures[i]);
+        assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+    }
     snprintf(path, sizeof path, "%s/a.png", folder);
     picture.dpi = 1e9;
     assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
