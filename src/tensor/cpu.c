@@ -212,11 +212,17 @@ const char *ss__kernels_name(void)
     return ss__kernels()->name;
 }
 
+const struct ss__kernels *ss__kernels_find(const char *name)
+{
+    const struct ss__kernels *kernels = &levels[level_find(name)].kernels;
+    return strcmp(kernels->name, name) == 0 ? kernels : NULL;
+}
+
 bool ss__kernels_use(const char *name)
 {
     pthread_once(&once, choose);
     const struct level *level = &levels[level_find(name)];
-    if (strcmp(level->kernels.name, name) != 0 || !level->is_supported()) {
+    if (ss__kernels_find(name) == NULL || !level->is_supported()) {
         return false;
     }
     ss__kernels_set(&level->kernels);

@@ -243,12 +243,13 @@ extern ss__tile_fn *const ss__tile_int8_reference[],
                                          *const ss__tile_int8_avx512vnni[];
 
 extern const struct ss__grid ss__int8_grid, ss__int8_grid_upward;
-/* Of the tile unit, and the same kernels over its emulation: these are compiled into tests. */
 extern const struct ss__multiplier ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx;
-extern const struct ss__multiplier ss__bf16x3_emulated, ss__bf16_emulated, ss__int8_emulated;
 
 /* The kernels in use. */
 const struct ss__kernels *ss__kernels(void);
+
+/* Those of this name, whether the machine has them or not; NULL: there are none. */
+const struct ss__kernels *ss__kernels_find(const char *name);
 
 /* For tests and measurements: use the kernels of this name from now on; false, and nothing
  * changes, where the machine lacks them. Matrices packed before must not be used after. Not

@@ -24,11 +24,11 @@ static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, flo
     }
 }
 
-const struct ss__multiplier SS__AMX_NAME(bf16) = {.name = "bf16",
-                                                  .tile_rows = ROWS,
-                                                  .tile_cols = COLS,
-                                                  .word_inputs = 2,
-                                                  .pad_words = SS__LANES,
-                                                  .k_block = 384,
-                                                  .tile = tiles,
-                                                  .pack = pack};
+const struct ss__multiplier ss__bf16_amx = {.name = "bf16",
+                                            .tile_rows = ROWS,
+                                            .tile_cols = COLS,
+                                            .word_inputs = 2,
+                                            .pad_words = SS__LANES,
+                                            .k_block = 384,
+                                            .tile = tiles,
+                                            .pack = pack};

@@ -30,12 +30,12 @@ static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, flo
     }
 }
 
-const struct ss__multiplier SS__AMX_NAME(bf16x3) = {.name = "bf16x3",
-                                                    .tile_rows = ROWS,
-                                                    .tile_cols = COLS,
-                                                    .word_inputs = 1,
-                                                    .pad_words = 2 * SS__LANES,
-                                                    .k_block = 192,
-                                                    .tile = tiles,
-                                                    .pack = pack,
-                                                    .embedding_error = 1.5e-5};
+const struct ss__multiplier ss__bf16x3_amx = {.name = "bf16x3",
+                                              .tile_rows = ROWS,
+                                              .tile_cols = COLS,
+                                              .word_inputs = 1,
+                                              .pad_words = 2 * SS__LANES,
+                                              .k_block = 192,
+                                              .tile = tiles,
+                                              .pack = pack,
+                                              .embedding_error = 1.5e-5};

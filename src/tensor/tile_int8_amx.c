@@ -3,6 +3,8 @@
  * Registers  4 sums, 2 of A, 2 of B.
  * Bound      tdpbusd: 4 for 64 inputs take 64 cycles. 1024 sums on their way out by the stack
  *            take about 128 more, once for a whole row of inputs. */
+#include <math.h>
+
 #include "tensor/tile_ops_amx.h"
 
 #define PRODUCT tile_add_int8
@@ -13,12 +15,12 @@
 
 SS__TILES_32(tiles)
 
-const struct ss__multiplier SS__AMX_NAME(int8) = {.name = "int8",
-                                                  .tile_rows = ROWS,
-                                                  .tile_cols = COLS,
-                                                  .word_inputs = 4,
-                                                  .pad_words = SS__LANES,
-                                                  .k_block = SS__INT8_BLOCK,
-                                                  .tile = tiles,
-                                                  .grid = &ss__int8_grid,
-                                                  .grid_upward = &ss__int8_grid_upward};
+const struct ss__multiplier ss__int8_amx = {.name = "int8",
+                                            .tile_rows = ROWS,
+                                            .tile_cols = COLS,
+                                            .word_inputs = 4,
+                                            .pad_words = SS__LANES,
+                                            .k_block = SS__INT8_BLOCK,
+                                            .tile = tiles,
+                                            .grid = &ss__int8_grid,
+                                            .grid_upward = &ss__int8_grid_upward};

@@ -109,7 +109,7 @@ static void check_level(const struct attended *a, ss_work *work, const double *e
     char what[160];
     struct guarded first = {0};
     for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
         (void)snprintf(what, sizeof what, "%s, %zu heads of %zu, %zu tokens", KERNELS[i],

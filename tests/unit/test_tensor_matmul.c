@@ -4,35 +4,6 @@
 
 #include "tensor_support.h"
 
-/* The kernels of the tile unit run over its emulation too, which needs AVX2. */
-enum { EMULATED = N_KERNELS, N_LEVELS };
-
-static const char *level_name(size_t i)
-{
-    return i == EMULATED ? "emulated amx" : KERNELS[i];
-}
-
-static bool use_emulated(void)
-{
-    static struct ss__kernels kernels;
-    if (!ss__kernels_use("avx2")) {
-        return false;
-    }
-    kernels = *ss__kernels();
-    kernels.name = "emulated amx";
-    kernels.of[SS_PRECISION_HIGH] = &ss__bf16x3_emulated;
-    kernels.of[SS_PRECISION_MEDIUM] = &ss__bf16_emulated;
-    kernels.of[SS_PRECISION_LOW] = &ss__int8_emulated;
-    ss__kernels_set(&kernels);
-    return true;
-}
-
-/* False where the machine lacks the kernels of this level. */
-static bool use_level(size_t i)
-{
-    return i == EMULATED ? use_emulated() : ss__kernels_use(KERNELS[i]);
-}
-
 static const size_t SIZES[] = {1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 63, 64, 65, 100, 385};
 enum { N_SIZES = sizeof SIZES / sizeof SIZES[0] };
 
@@ -226,13 +197,13 @@ static void check_product(struct product *p, ss_work *work)
     char what[160];
     double *expected = product_64(p);
     struct guarded first = {0};
-    for (size_t i = 0; i < N_LEVELS; i++) {
-        if (!use_level(i)) {
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
-        (void)snprintf(what, sizeof what, "%s %s [%zu, %zu] x [%zu], activation %d",
-                       level_name(i), ss__precision_numbers(p->precision), p->n_rows, p->n_in,
-                       p->n_out, (int)p->end.activation);
+        (void)snprintf(what, sizeof what, "%s %s [%zu, %zu] x [%zu], activation %d", KERNELS[i],
+                       ss__precision_numbers(p->precision), p->n_rows, p->n_in, p->n_out,
+                       (int)p->end.activation);
         struct guarded y = product_32(p, work, p->n_rows);
         assert_within_limit(p, &y, expected, what);
         if (i == 0) {
@@ -305,8 +276,8 @@ static void test_long_sums(void **state)
 static void check_rows_and_threads(ss_precision precision)
 {
     static const size_t n_rows[] = {1, 2, 13, 14, 15, 113, 300, 451};
-    for (size_t i = 1; i < N_LEVELS; i++) {
-        if (!use_level(i)) {
+    for (size_t i = 1; i < N_KERNELS; i++) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
         seed(77);
@@ -319,7 +290,7 @@ static void check_rows_and_threads(ss_precision precision)
             ss_work *work = make_work(n_threads);
             for (size_t n = 0; n < sizeof n_rows / sizeof n_rows[0]; n++) {
                 struct guarded y = product_32(&p, work, n_rows[n]);
-                assert_same_bytes(y.at, expected.at, y.n, level_name(i));
+                assert_same_bytes(y.at, expected.at, y.n, KERNELS[i]);
                 guarded_release(&y);
             }
             ss_work_free(work);
@@ -344,7 +315,7 @@ static void test_fill_in_pieces(void **state)
     ss_err err;
     const size_t n_out = 150, n_in = 37;
     for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
         struct guarded w = guarded_random(n_out * n_in, 1, 1.0F);
@@ -398,12 +369,12 @@ static void test_weights_without_numbers(void **state)
 {
     (void)state;
     ss_work *work = make_work(1);
-    for (size_t i = 0; i < N_LEVELS * SS_N_PRECISIONS; i++) {
+    for (size_t i = 0; i < N_KERNELS * SS_N_PRECISIONS; i++) {
         struct product p = {.n_rows = 3,
                             .n_out = 5,
                             .n_in = 100,
                             .precision = (ss_precision)(i % SS_N_PRECISIONS)};
-        if (!use_level(i / SS_N_PRECISIONS)) {
+        if (!use_kernels(KERNELS[i / SS_N_PRECISIONS])) {
             continue;
         }
         product_make(&p, 8);
@@ -449,10 +420,11 @@ static void test_what_is_known_helps(void **state)
     } cases[] = {{1, 1.2}, {3, 5}};
     (void)state;
     ss_work *work = make_work(1);
-    for (size_t i = 0; i < 2 * N_LEVELS; i++) {
+    for (size_t i = 0; i < 2 * N_KERNELS; i++) {
         struct product p = {
             .n_rows = 15, .n_out = 40, .n_in = 500, .precision = SS_PRECISION_LOW};
-        if (!use_level(i / 2)) {
+        seed(i);
+        if (!use_kernels(KERNELS[i / 2])) {
             continue;
         }
         product_make(&p, cases[i % 2].variant);
@@ -462,7 +434,7 @@ static void test_what_is_known_helps(void **state)
         p.is_smoothed = p.is_upward = false;
         const double without = error_of(&p, work);
         if (!(with * cases[i % 2].gain < without)) {
-            fail_msg("%s: error %.3g, without what is known %.3g", level_name(i / 2), with,
+            fail_msg("%s: error %.3g, without what is known %.3g", KERNELS[i / 2], with,
                      without);
         }
         product_release(&p);
@@ -505,8 +477,8 @@ static void test_roundings_of_bf16(void **state)
 {
     (void)state;
     ss_work *work = make_work(1);
-    for (size_t level = 0; level < N_LEVELS; level++) {
-        if (!use_level(level) ||
+    for (size_t level = 0; level < N_KERNELS; level++) {
+        if (!use_kernels(KERNELS[level]) ||
             strcmp(ss__precision_numbers(SS_PRECISION_MEDIUM), "bf16") != 0) {
             continue;
         }

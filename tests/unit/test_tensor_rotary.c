@@ -64,7 +64,7 @@ static void check_rotated(const struct rotated *r)
     struct guarded first = guarded_new(r->qkv.n, 0);
     bool has_first = false;
     for (size_t i = 0; i < 3 * N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i / 3])) {
+        if (!use_kernels(KERNELS[i / 3])) {
             continue;
         }
         ss_work *work = make_work(1 + i % 3);
@@ -112,7 +112,7 @@ static void test_products(void **state)
     ss_work *work = make_work(3);
     for (size_t i = 0; i < 5 * N_KERNELS; i++) {
         const size_t n = sizes[i / N_KERNELS];
-        if (!ss__kernels_use(KERNELS[i % N_KERNELS])) {
+        if (!use_kernels(KERNELS[i % N_KERNELS])) {
             continue;
         }
         struct guarded x = guarded_random(n, 1, 3.0F), y = guarded_random(n, 2, 3.0F);

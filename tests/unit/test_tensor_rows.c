@@ -152,7 +152,7 @@ static void check_operation(const struct operation *operation, size_t n)
     }
     operation->run64(expected, other.at, n);
     for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
         struct guarded y = guarded_new(n, n % 7);
@@ -220,7 +220,7 @@ static void test_activations(void **state)
     }
     for (unsigned a = 0; a < SS__N_ACTIVATIONS; a++) {
         for (size_t i = 0; i < N_KERNELS; i++) {
-            if (ss__kernels_use(KERNELS[i])) {
+            if (use_kernels(KERNELS[i])) {
                 check_activation((ss__activation)a, x.at, n, y.at);
                 if (i == 0) {
                     memcpy(first.at, y.at, n * sizeof *y.at);
@@ -238,7 +238,7 @@ static void test_nan_stays(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_KERNELS; i++) {
-        for (unsigned a = 0; a < SS__N_ACTIVATIONS && ss__kernels_use(KERNELS[i]); a++) {
+        for (unsigned a = 0; a < SS__N_ACTIVATIONS && use_kernels(KERNELS[i]); a++) {
             float x[17] = {1.0F, NAN};
             ss__activate(x, 17, (ss__activation)a);
             assert_true(x[1] != x[1]);

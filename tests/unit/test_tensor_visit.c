@@ -145,7 +145,7 @@ static void visits_see_the_sums_of_the_product(void **state)
         {15, 97, 64}, {29, 130, 15}, {33, 48, 385}, {225, 40, 30}, {451, 200, 50}};
     for (size_t i = 0; i < N_KERNELS; i++) {
         for (int precision = 0; precision < SS_N_PRECISIONS; precision++) {
-            if (!ss__kernels_use(KERNELS[i])) {
+            if (!use_kernels(KERNELS[i])) {
                 continue;
             }
             for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
@@ -224,7 +224,7 @@ static void limits_are_found(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
         seed(5);
@@ -241,7 +241,7 @@ static void what_reaches_is_counted(void **state)
     (void)state;
     static const float limits[] = {-INFINITY, -0.5F, 0, 0x1p-149F, 0.25F, INFINITY, NAN};
     for (size_t i = 0; i < N_KERNELS; i++) {
-        if (!ss__kernels_use(KERNELS[i])) {
+        if (!use_kernels(KERNELS[i])) {
             continue;
         }
         seed(6);
