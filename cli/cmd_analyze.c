@@ -96,7 +96,7 @@ static void print_features(const ss_run *run, bool colours)
     }
 }
 
-static void print_summary(const ss_run *run, const char *out_dir, bool colours)
+static void print_summary(const ss_run *run, const struct cli_values *values)
 {
     struct ss_run_info info;
     char number[32], other[32];
@@ -115,10 +115,10 @@ static void print_summary(const ss_run *run, const char *out_dir, bool colours)
     printf("Dead features  %s of %s\n", cli_thousands(info.n_dead, number),
            cli_thousands(info.n_features, other));
     printf("Median rate    %.3g %%\n", info.median_rate_pct);
-    print_features(run, colours);
+    print_features(run, cli_colours(values, stdout));
     printf("\nWritten to %s: fire_rate.npy, top_activations.json, density.svg, density.png,\n"
-           "features.csv, run.json\n",
-           out_dir);
+           "features.csv,%s run.json\n",
+           values->text[OPT_OUT], cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "");
 }
 
 static void print_json_features(const ss_run *run)
@@ -215,7 +215,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     if (status == SS_OK && cli_given(values, OPT_JSON)) {
         print_json_summary(run, options.out_dir);
     } else if (status == SS_OK && !cli_given(values, OPT_QUIET)) {
-        print_summary(run, options.out_dir, cli_colours(values, stdout));
+        print_summary(run, values);
     }
     ss_run_free(run);
     close_inputs(&in);
@@ -228,23 +228,31 @@ const struct cli_command cli_analyze = {
     .summary = "fire rates, histogram and top texts of an SAE's features",
     .about =
         "Reads every row once: embeds its text, encodes the embedding with the SAE, and "
-        "gathers "
-        "how often each feature fires and which texts activate it most. Rows without a text "
-        "are "
-        "skipped and counted.\n\nThe output folder holds fire_rate.npy (percent of used rows), "
-        "top_activations.json, features.csv, the density histogram as density.svg and "
-        "density.png, and run.json, which is written last and records how the results were "
-        "made.",
-    .examples = {{"saescope analyze --model all-MiniLM-L6-v2 --sae my-sae --dataset "
-                  "abstracts.jsonl --out run",
-                  "all rows of a file"},
-                 {"saescope analyze -m MODEL -s SAE -d 'data/*.parquet' --text-column abstract "
-                  "-n 100k -o run",
-                  "100,000 rows of several files, from a named column"},
-                 {"zstdcat texts.jsonl.zst | saescope analyze -m MODEL -s SAE -d - -o run",
-                  "rows from standard input"},
-                 {"saescope analyze --embeddings x.npy -s SAE -d texts.jsonl --keep id -o run",
-                  "embeddings that were made before, with the texts that they are of"}},
+        "gathers how often each feature fires and which texts activate it most. Rows without "
+        "a text are skipped and counted.\n\nThe output folder holds fire_rate.npy (percent of "
+        "used rows), top_activations.json, features.csv, the density histogram as density.svg "
+        "and density.png, and run.json, which is written last and records how the results "
+        "were made. With --keep there is top_texts.jsonl too: the texts of "
+        "top_activations.json with the columns kept, row and file.\n\n" CLI_ABOUT_PRECISION
+        " At high the same features fire as at highest: where high is made "
+        "of other numbers (on AMX), texts with a feature near its threshold are embedded "
+        "again at highest, and their number is reported. Elsewhere high is highest.\n\nA "
+        "batch-top-k SAE was trained to keep the k*N largest activations of N rows, and some "
+        "formats store no threshold for single rows. --batchtopk says what to do then: "
+        "threshold keeps what is above a threshold, given or found on the first rows; "
+        "row-topk keeps the k largest of each row; batch takes batches of --batch-rows rows "
+        "in their order, as in training; refuse, the default, stops.",
+    .usage =
+        "{--model MODEL --dataset PATH | --embeddings PATH} --sae SAE --out PATH [options]",
+    .examples =
+        {{"saescope analyze --model all-MiniLM-L6-v2 --sae my-sae -d texts.jsonl -o run",
+          "all rows of a file"},
+         {"saescope analyze -m MODEL -s SAE -d 'x*.jsonl' --text-column doc -n 9k -o run",
+          "9,000 rows of several files, from a named column"},
+         {"zstdcat texts.jsonl.zst | saescope analyze -m MODEL -s SAE -d - -o run",
+          "rows from standard input"},
+         {"saescope analyze --embeddings x.npy -s SAE -d texts.jsonl --keep id -o run",
+          "embeddings that were made before, with the texts that they are of"}},
     .uses = {{OPT_MODEL, false, NULL, NULL},
              {OPT_EMBEDDINGS, false, NULL, NULL},
              {OPT_EMBEDDING_COLUMN, false, NULL, NULL},

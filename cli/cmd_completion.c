@@ -26,7 +26,9 @@ const struct cli_command cli_completion = {
     .argument = "SHELL",
     .n_least = 1,
     .n_most = 1,
-    .about = "Prints a script that lets the shell complete commands and options.",
+    .about =
+        "Prints a script that lets the shell complete commands and options. SHELL is bash, zsh "
+        "or fish.",
     .examples = {{"source <(saescope completion bash)", "for this shell"},
                  {"saescope completion fish > ~/.config/fish/completions/saescope.fish",
                   "for good"}},

@@ -49,10 +49,14 @@ static int convert(const struct cli_command *command, const struct cli_values *v
 const struct cli_command cli_convert = {
     .name = "convert",
     .summary = "an SAE in another format",
-    .about = "Writes an SAE of any format that is read in the format of SAEs-for-Sentence-BERT "
-             "(seed) or of SAELens. What it writes gives the same activations, bit for bit; "
-             "where the other format cannot say what the SAE does, it is refused with the "
-             "reason.",
+    .about =
+        "Writes an SAE of any format that is read in the format of SAEs-for-Sentence-BERT "
+        "(seed) or of SAELens. What it writes gives the same activations, bit for bit; where "
+        "the other format cannot say what the SAE does, it is refused with the reason.\n\nA "
+        "batch-top-k SAE keeps the k*N largest activations of N rows and may store no "
+        "threshold. In seed it stays one; SAELens has none such, so --batchtopk has to say "
+        "what its copy does: threshold keeps what is above --batchtopk-threshold, row-topk "
+        "the k largest of each row.",
     .examples = {{"saescope convert --sae my-sae --to saelens --out my-sae-lens",
                   "a folder that SAE.load_from_disk of SAELens reads"},
                  {"saescope convert --sae ae.pt --to seed --allow-rounding --out seed",
@@ -63,7 +67,7 @@ const struct cli_command cli_convert = {
              {OPT_SAE_FORMAT, false, NULL, NULL},
              {OPT_SAE_TOP_K, false, NULL, NULL},
              {OPT_BATCHTOPK, false, "refuse", NULL},
-             {OPT_BATCHTOPK_THRESHOLD, false, NULL, NULL},
+             {OPT_BATCHTOPK_THRESHOLD, false, NULL, "the threshold of the rule \"threshold\""},
              {OPT_ALLOW_ROUNDING, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},
              {OPT_OFFLINE, false, NULL, NULL},

@@ -62,9 +62,8 @@ const struct cli_command cli_embed = {
     .summary = "embeddings of every row, as a .npy file",
     .about = "Writes one float32 row per row of the dataset, in its order. An empty text is "
              "embedded like any other; a row without a text is an error, unless --skip-empty "
-             "leaves it out.",
-    .examples = {{"saescope embed --model all-MiniLM-L6-v2 --dataset abstracts.jsonl --out "
-                  "embeddings.npy",
+             "leaves it out.\n\n" CLI_ABOUT_PRECISION " Without AMX, high is highest.",
+    .examples = {{"saescope embed --model all-MiniLM-L6-v2 --dataset texts.jsonl --out x.npy",
                   "all rows of a file; numpy.load reads the result"},
                  {"saescope embed -m MODEL -d notes.txt --text-unit paragraph -o notes.npy",
                   "paragraphs of a plain text"}},

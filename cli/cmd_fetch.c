@@ -59,11 +59,10 @@ const struct cli_command cli_fetch_command = {
     .about =
         "Downloads what is not there yet and prints where it lies, a line per name. A name is "
         "ORG/NAME of the model hub, with @REVISION or not; hf:ORG/NAME/PATH or "
-        "hf:datasets/ORG/NAME; or an artifact, wandb:ENTITY/PROJECT/NAME:ALIAS. What exists as "
-        "a path is taken as a path.\n\nFiles of the hub lie in the cache that its Python "
-        "client "
-        "uses too (HF_HUB_CACHE, HF_HOME), each checked by its hash. An interrupted download "
-        "goes on where it stopped. HF_TOKEN opens private things.",
+        "hf:datasets/ORG/NAME; or an artifact, wandb:ENTITY/PROJECT/NAME:ALIAS. What exists "
+        "as a path is taken as a path.\n\nFiles of the hub lie in the cache that its Python "
+        "client uses too (HF_HUB_CACHE, HF_HOME), each checked by its hash. An interrupted "
+        "download goes on where it stopped. HF_TOKEN opens private things.",
     .examples = {{"saescope fetch sentence-transformers/all-MiniLM-L6-v2",
                   "the files of a model that are needed"},
                  {"saescope fetch --as dataset hf:datasets/ORG/NAME", "a whole dataset"},

@@ -72,17 +72,16 @@ const struct cli_command cli_fill_mask = {
     .argument = "TEXT",
     .n_least = 1,
     .n_most = 1,
-    .about =
-        "Prints, for every mask token of the text, the likeliest tokens with their "
-        "probability over the whole vocabulary and the text with the mask filled. The model "
-        "folder must hold a language-model head. The mask token is the model's own, such as "
-        "[MASK] or <mask>.",
-    .examples = {{"saescope fill-mask --model distilbert-base-cased 'The goal of this paper is "
-                  "[MASK].'",
+    .about = "Prints, for every mask token of the text, the likeliest tokens with their "
+             "probability over the whole vocabulary and the text with the mask filled. The "
+             "mask token is the model's own, such as [MASK] or <mask>.",
+    .examples = {{"saescope fill-mask -m distilbert-base-cased 'The goal of it is [MASK].'",
                   "score, token id, token and sentence of the five best"},
                  {"saescope fill-mask -m MODEL -k 10 --json 'A [MASK] and a [MASK].'",
                   "ten for each of two masks, as JSON"}},
-    .uses = {{OPT_MODEL, true, NULL, NULL},
+    .uses = {{OPT_MODEL, true, NULL,
+              "a model with a language-model head: a folder, or ORG/NAME[@REVISION] of the "
+              "model hub"},
              {OPT_TOP_K, false, "5", "how many candidates per mask"},
              {OPT_THREADS, false, NULL, NULL},
              {OPT_OFFLINE, false, NULL, NULL},

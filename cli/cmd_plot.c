@@ -62,6 +62,7 @@ const struct cli_command cli_plot = {
     .summary = "the density histogram of a run again, in other sizes and formats",
     .argument = "RUN",
     .n_most = 1,
+    .usage = "{RUN | --thresholds SAE} [options]",
     .about =
         "Draws the density histogram of a run's output folder, or, with --thresholds, the "
         "histogram of a jumprelu SAE's thresholds. The ending of the file name chooses the "
@@ -72,15 +73,17 @@ const struct cli_command cli_plot = {
                   "with the same bars for every run, to compare"},
                  {"saescope plot --thresholds my-sae --out thresholds.svg",
                   "the thresholds of an SAE"}},
-    .uses = {{OPT_OUT, false, NULL, "the picture to write; else density.png or thresholds.png"},
+    .uses = {{OPT_OUT, false, NULL,
+              "the picture to write; else density.png or thresholds.png in this folder"},
              {OPT_THRESHOLDS, false, NULL, NULL},
-             {OPT_TITLE, false, NULL, NULL},
+             {OPT_TITLE, false, NULL, "title of the picture; else the usual one"},
              {OPT_WIDTH, false, "6.4", NULL},
              {OPT_HEIGHT, false, "4.8", NULL},
              {OPT_DPI, false, "150", NULL},
              {OPT_BINS, false, "50", NULL},
              {OPT_FIXED_RANGE, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},
              {OPT_HELP, false, NULL, NULL}},

@@ -6,6 +6,16 @@
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 78 };
 
+/* What holds for all commands. */
+static const char on_values[] =
+    "A whole number may end in k, M or G: 100k is 100,000. Every option can also be set by an "
+    "environment variable, SAESCOPE_ and its name in capitals with underscores, such as "
+    "SAESCOPE_TOP_K=5; one without a value by 1. The command line goes before it.";
+static const char on_exit[] =
+    "Exit status: 0 success, 64 wrong use, 65 bad data, 66 no such input, 69 service "
+    "unavailable, 70 internal fault or out of memory, 74 reading or writing failed or the "
+    "output exists, 75 stopped before the end.";
+
 /* Words of `text` from column `indent` on, folded before HELP_WIDTH. */
 static void print_folded(FILE *to, const char *text, size_t indent)
 {
@@ -80,22 +90,33 @@ static void print_option(const struct cli_use *use, FILE *to)
     print_folded(to, details, HELP_COLUMN);
 }
 
-static void print_usage(const struct cli_command *command, FILE *to)
+/* "--sae SAE --out PATH [options] RUN", what follows the name of the command. */
+static void format_usage(const struct cli_command *command, char *out, size_t n_room)
 {
-    char line[512];
-    size_t n = (size_t)snprintf(line, sizeof line, "saescope %s", command->name);
+    size_t n = 0;
+    if (command->usage != NULL) {
+        snprintf(out, n_room, "%s", command->usage);
+        return;
+    }
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         const struct cli_option *option = &cli_options[command->uses[i].id];
         if (command->uses[i].required) {
-            n += (size_t)snprintf(line + n, sizeof line - n, " --%s %s", option->name,
+            n += (size_t)snprintf(out + n, n_room - n, "--%s %s ", option->name,
                                   option->placeholder);
         }
     }
-    n += (size_t)snprintf(line + n, sizeof line - n, " [options]");
+    n += (size_t)snprintf(out + n, n_room - n, "[options]");
     if (command->argument != NULL) {
-        snprintf(line + n, sizeof line - n, command->n_least > 0 ? " %s" : " [%s]",
-                 command->argument);
+        snprintf(out + n, n_room - n, command->n_least > 0 ? " %s%s" : " [%s%s]",
+                 command->argument, command->n_most > 1 ? "..." : "");
     }
+}
+
+static void print_usage(const struct cli_command *command, FILE *to)
+{
+    char usage[256], line[320];
+    format_usage(command, usage, sizeof usage);
+    snprintf(line, sizeof line, "saescope %s %s", command->name, usage);
     fputs("Usage: ", to);
     print_folded(to, line, strlen("Usage: "));
 }
@@ -115,9 +136,10 @@ void cli_help_command(const struct cli_command *command, FILE *to)
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         print_option(&command->uses[i], to);
     }
-    fputs("\nEvery option can also be set by an environment variable: SAESCOPE_ and its\n"
-          "name in capitals, such as SAESCOPE_THREADS=4. The command line goes before it.\n",
-          to);
+    fputc('\n', to);
+    print_folded(to, on_values, 0);
+    fputc('\n', to);
+    print_folded(to, on_exit, 0);
 }
 
 void cli_help_overview(FILE *to)
@@ -141,7 +163,10 @@ void cli_help_overview(FILE *to)
     }
     fputs("\n"
           "  saescope COMMAND --help   options and examples of a command\n"
-          "  saescope --version        the version\n",
+          "  saescope --version        the version\n"
+          "\n"
+          "MODEL, SAE and dataset are files or folders, or names on the hub, which are\n"
+          "downloaded when they are needed: ORG/NAME for a model, hf:ORG/NAME for others.\n",
           to);
 }
 
@@ -211,35 +236,26 @@ static void man_option(FILE *to, const struct cli_use *use)
 
 static void man_tail(FILE *to)
 {
-    fputs(".SH ENVIRONMENT\nEvery option can be set by SAESCOPE_ and its name in capitals, "
-          "such as\n"
-          "SAESCOPE_THREADS; the command line goes before it. NO_COLOR turns colours off.\n"
-          "SAESCOPE_CPU (reference, avx2, avx512, amx) asks for a lower level of kernels.\n"
-          ".SH EXIT STATUS\n"
-          "0 success; 64 wrong use; 65 bad data; 66 no such input; 69 service unavailable;\n"
-          "70 internal fault; 74 reading or writing failed; 75 stopped before the end.\n",
+    fputs(".SH ENVIRONMENT\n", to);
+    print_roff(to, on_values);
+    fputs("\n.PP\nNO_COLOR turns colours off. SAESCOPE_CPU (reference, avx2, avx2\\-vnni, "
+          "avx512,\n"
+          "avx512\\-vnni, amx) takes kernels for a processor that has no more than that.\n"
+          ".SH EXIT STATUS\n",
           to);
+    print_roff(to, on_exit + strlen("Exit status: "));
+    fputc('\n', to);
 }
 
 void cli_man_command(const struct cli_command *command, FILE *to)
 {
-    char name[64];
+    char name[64], usage[256];
     snprintf(name, sizeof name, "saescope-%s", command->name);
     man_head(to, name, command->summary);
+    format_usage(command, usage, sizeof usage);
     fprintf(to, ".SH SYNOPSIS\n.B saescope %s\n", command->name);
-    for (size_t i = 0; i < cli_n_uses(command); i++) {
-        const struct cli_option *option = &cli_options[command->uses[i].id];
-        if (command->uses[i].required) {
-            fprintf(to, "\\fB\\-\\-");
-            print_roff(to, option->name);
-            fprintf(to, "\\fR \\fI%s\\fR\n", option->placeholder);
-        }
-    }
-    fprintf(to, "[options]\n");
-    if (command->argument != NULL) {
-        fprintf(to, command->n_least > 0 ? "\\fI%s\\fR\n" : "[\\fI%s\\fR]\n",
-                command->argument);
-    }
+    print_roff(to, usage);
+    fputc('\n', to);
     fputs(".SH DESCRIPTION\n", to);
     print_roff(to, command->about);
     fputs("\n.SH OPTIONS\n", to);
