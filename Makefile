@@ -40,6 +40,7 @@ bench: all ## time saescope, its peers and the machine: bench/REPORT.md (QUICK=1
 	@bench/run.sh
 
 lint: ## formatting and the rules of the house
+	@scripts/setup.sh build lint
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/layers
 

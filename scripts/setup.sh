@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [demo] [bench]
+# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [lint] [demo] [bench]
 # Without a word it installs what building takes. It names what it installs, installs nothing that
 # is there, uses sudo when not root, and on a system without apt it prints the list.
 set -eu
@@ -7,8 +7,9 @@ set -eu
 build="gcc libc6-dev make cmake ninja-build pkg-config
     libjansson-dev libssl-dev libcurl4-openssl-dev libcairo2-dev fonts-dejavu-core
     zlib1g-dev libzstd-dev libbz2-dev liblzma-dev libsnappy-dev libbrotli-dev liblz4-dev libyaml-dev"
-test="libcmocka-dev openssl python3 python3-numpy python3-pytest xz-utils bzip2 zstd gzip mandoc"
+test="libcmocka-dev g++ git openssl python3 python3-numpy python3-pytest xz-utils bzip2 zstd gzip mandoc"
 fuzz="clang libclang-rt-dev"
+lint="clang-format git python3 python3-pytest"
 demo="curl ca-certificates python3 python3-pip"
 bench="python3 python3-numpy python3-matplotlib python3-venv xz-utils
     libopenblas0-pthread libblis4-openmp libdnnl-dev"
@@ -19,9 +20,10 @@ for group in "${@:-build}"; do
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
     fuzz) wanted="$wanted $fuzz" ;;
+    lint) wanted="$wanted $lint" ;;
     demo) wanted="$wanted $demo" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "setup: unknown group '$group' (build, test, fuzz, demo, bench)" >&2; exit 64 ;;
+    *) echo "setup: unknown group '$group' (build, test, fuzz, lint, demo, bench)" >&2; exit 64 ;;
     esac
 done
 

@@ -33,7 +33,7 @@ def test_top_texts_have_their_columns(program, model, sae, tmp_path, name):  # n
     lines = lines_of(tmp_path / "run/top_texts.jsonl")
     lists = json.loads((tmp_path / "run/top_activations.json").read_text("utf8"))
     assert [[line["activation"], line["text"]] for line in lines] == [pair for pairs in lists for pair in pairs]
-    assert len(lines) > 100
+    assert len(lines) > len(rows)  # so that rows stand in several lists, with whichever of the models
     for line in lines:
         assert line["file"] == str(DATA / name)
         want = {key: rows[line["row"]][key] for key in columns}
