@@ -301,6 +301,7 @@ static void attend_task(void *context, size_t index, size_t worker)
         attend_head(job, index / tasks_per_sequence, h, is_last,
                     job->scratch + worker * job->layout.total);
     }
+    ss__multiplier_finish(job->multiplier);
 }
 
 ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const float *qkv,

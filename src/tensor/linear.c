@@ -7,8 +7,9 @@
 #include "tensor/tensor_priv.h"
 
 enum {
-    BLOCK_ROWS = 224 /* at most this many rows of x are packed at once: fewer read the weights
+    BLOCK_ROWS = 224, /* at most this many rows of x are packed at once: fewer read the weights
                         too often, more leave the second cache */
+    MOST_BLOCK_ROWS = 512 /* where the numbers are smaller */
 };
 
 struct linear_job {
@@ -202,6 +203,7 @@ static void multiply_panels(const struct block *self, size_t from, size_t to)
             a = multiply_inputs(self, j, k, a);
         }
     }
+    ss__multiplier_finish(m);
 }
 
 /* Rows of the block that begins where `left` rows are left. Guided ones are half a thread's
@@ -263,7 +265,19 @@ static void linear_task(void *context, size_t index, size_t worker)
     }
 }
 
-/* Tiles per row block: as many as BLOCK_ROWS allows, fewer where that shares the rows out
+/* Rows of a block, whole tiles: A of one stays in the second cache. */
+static size_t most_rows(const struct ss__matrix *w)
+{
+    const struct ss__multiplier *m = w->multiplier;
+    size_t n = BLOCK_ROWS;
+    if (m->block_bytes != 0) {
+        const size_t row_bytes = ss__multiplier_words(m, w->n_in) * sizeof(float);
+        n = ss__min_size(m->block_bytes / row_bytes, MOST_BLOCK_ROWS);
+    }
+    return ss__max_size(n / m->tile_rows, 1) * m->tile_rows;
+}
+
+/* Tiles per row block: as many as are allowed, fewer where that shares the rows out
  * better; a single block where they fit in one. */
 static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
 {
@@ -286,7 +300,7 @@ struct ss__cut ss__linear_cut(const struct ss__matrix *w, size_t n_rows, size_t 
     const size_t tile_rows = w->multiplier->tile_rows, cols = w->multiplier->tile_cols;
     const size_t n_panels = ss__divide_up(w->n_out, cols);
     const size_t tiles =
-        choose_tiles(ss__divide_up(n_rows, tile_rows), BLOCK_ROWS / tile_rows, n_threads);
+        choose_tiles(ss__divide_up(n_rows, tile_rows), most_rows(w) / tile_rows, n_threads);
     struct ss__cut cut = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
     cut.n_blocks = ss__divide_up(n_rows, cut.block_rows);
     const size_t wanted = cut.n_blocks >= n_threads
@@ -313,7 +327,7 @@ ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, 
                              .cut = ss__linear_cut(w, n_rows, n_threads)};
     if (n_threads > 1 && job.cut.n_blocks > n_threads) {
         job.is_guided = true;
-        job.cut.block_rows = BLOCK_ROWS / w->multiplier->tile_rows * w->multiplier->tile_rows;
+        job.cut.block_rows = most_rows(w);
     }
     job.scratch =
         ss__work_scratch(work, SS__SLOT_KERNEL,

@@ -117,6 +117,8 @@ struct ss__multiplier {
     const struct ss__grid *grid; /* of whole numbers; else NULL */
     const struct ss__grid *grid_upward; /* the same for inputs that are mostly above 0 */
     ss__pack_fn *pack;                  /* of other numbers; else NULL */
+    void (*finish)(void);   /* a thread calls it after its last tile of a task; NULL: no need */
+    size_t block_bytes;     /* of rows that a task packs, at most; 0: what suits floats */
     double embedding_error; /* at most, relative to what fp32 gives; 0: fp32 itself, or not
                                stated: numbers that no kernels use at `high` */
 };
@@ -125,6 +127,13 @@ struct ss__multiplier {
 static inline size_t ss__multiplier_words(const struct ss__multiplier *m, size_t n_inputs)
 {
     return ss__round_up(ss__divide_up(n_inputs, m->word_inputs), m->pad_words);
+}
+
+static inline void ss__multiplier_finish(const struct ss__multiplier *m)
+{
+    if (m->finish != NULL) {
+        m->finish();
+    }
 }
 
 /* The end of a block of sums: out = act(sums + bias) + residual, where bias and residual may be
@@ -244,6 +253,12 @@ extern ss__tile_fn *const ss__tile_int8_reference[],
 
 extern const struct ss__grid ss__int8_grid, ss__int8_grid_upward;
 extern const struct ss__multiplier ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx;
+
+enum { SS__TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the second cache */
+/* The calling thread's tile unit: registers 0 … 3 for the sums of n_rows rows, as tile_amx.inc
+ * uses them. It stays so until released. */
+void ss__tile_unit_set_up(size_t n_rows);
+void ss__tile_unit_release(void);
 
 /* The kernels in use. */
 const struct ss__kernels *ss__kernels(void);

@@ -1,7 +1,7 @@
 /* Matmul tiles of bf16 for AMX: 32 rows × 32 outputs.
  * Layout     A [K / 32][rows][16 pairs], B [K / 2][32 pairs], as tensor_priv.h says.
  * Registers  4 sums, 2 of A, 2 of B.
- * Bound      tdpbf16ps: 4 for 32 inputs take 64 cycles; 4 loads, of 16 lines each, hide. */
+ * Bound      tdpbf16ps: 4 for 32 inputs take 64 cycles; 4 loads, of 16 lines each, take 32. */
 #include "tensor/bf16.h"
 #include "tensor/tile_ops_amx.h"
 
@@ -29,6 +29,8 @@ const struct ss__multiplier ss__bf16_amx = {.name = "bf16",
                                             .tile_cols = COLS,
                                             .word_inputs = 2,
                                             .pad_words = SS__LANES,
-                                            .k_block = 384,
+                                            .k_block = 2 * NEAR_WORDS,
                                             .tile = tiles,
-                                            .pack = pack};
+                                            .pack = pack,
+                                            .finish = ss__tile_unit_release,
+                                            .block_bytes = SS__TILE_BLOCK_BYTES};

@@ -3,7 +3,8 @@
  * Layout     A [K / 32][high, low][rows][16 pairs], B [K / 32][high, low][16][32 pairs]: as
  *            tensor_priv.h says, with a word for each input.
  * Registers  4 sums, 2 of A, 2 of B.
- * Bound      tdpbf16ps: 12 for 32 inputs take 192 cycles; 8 loads, of 16 lines each, hide. */
+ * Bound      tdpbf16ps: 12 for 32 inputs take 192 cycles; 8 loads, of 16 lines each, take 64.
+ */
 #include "tensor/bf16.h"
 #include "tensor/tile_ops_amx.h"
 
@@ -35,7 +36,9 @@ const struct ss__multiplier ss__bf16x3_amx = {.name = "bf16x3",
                                               .tile_cols = COLS,
                                               .word_inputs = 1,
                                               .pad_words = 2 * SS__LANES,
-                                              .k_block = 192,
+                                              .k_block = NEAR_WORDS,
                                               .tile = tiles,
                                               .pack = pack,
+                                              .finish = ss__tile_unit_release,
+                                              .block_bytes = SS__TILE_BLOCK_BYTES,
                                               .embedding_error = 1.5e-5};

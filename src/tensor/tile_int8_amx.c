@@ -22,5 +22,7 @@ const struct ss__multiplier ss__int8_amx = {.name = "int8",
                                             .pad_words = SS__LANES,
                                             .k_block = SS__INT8_BLOCK,
                                             .tile = tiles,
+                                            .finish = ss__tile_unit_release,
+                                            .block_bytes = SS__TILE_BLOCK_BYTES,
                                             .grid = &ss__int8_grid,
                                             .grid_upward = &ss__int8_grid_upward};
