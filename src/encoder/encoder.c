@@ -314,6 +314,7 @@ static ss_status bind_weights(struct opening *o, ss_err *err)
     SS_TRY(ss__encoder_add_weights(e, e->weights, err));
     SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->prefixes, err));
     SS_TRY(ss__transformer_bind(&e->transformer, &e->config, &binder, err));
+    SS_TRY(ss__encoder_smooth(e, &binder, err));
     if (o->options->with_mask_head) {
         SS_TRY(ss__mask_head_bind(&e->head, &e->config, &e->transformer, &binder, err));
         e->has_head = true;

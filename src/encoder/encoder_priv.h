@@ -292,6 +292,22 @@ SS_MUST_USE ss_status ss__layers_bind(struct ss__transformer *transformer,
                                       struct ss__binder *binder, ss_err *err);
 void ss__layers_release(struct ss__layer *layers, size_t n_layers);
 
+/* Where a layer's inputs are measured, channel by channel. */
+typedef enum ss__into { SS__INTO_ATTENTION, SS__INTO_FORWARD, SS__N_INTO } ss__into;
+
+/* Pack the matrices again that take measured inputs, smoothed for root mean squares `sizes`
+ * [n_layers, SS__N_INTO, D]. Matters only where ss__precision_smooths. */
+SS_MUST_USE ss_status ss__layers_smooth(struct ss__transformer *transformer,
+                                        const struct ss__encoder_config *config,
+                                        struct ss__binder *binder, const float *sizes,
+                                        ss_err *err);
+
+/* The same for inputs measured on a few sentences of this file's own (smoothing.c), where the
+ * encoder's precision is better for it. Takes a bound transformer and a tokenizer; the bytes
+ * of what is packed depend on the model and the kind of numbers alone. */
+SS_MUST_USE ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder,
+                                         ss_err *err);
+
 /* Cosines and sines of all positions for the kinds of layers that the config has. */
 SS_MUST_USE ss_status ss__rope_make(const struct ss__encoder_config *config,
                                     float *turns[SS__N_LAYER_KINDS], ss_err *err);
@@ -301,6 +317,8 @@ struct ss__batch {
     const int32_t *ids;
     const size_t *offsets;
     size_t n_sequences;
+    float *squares; /* [n_layers, SS__N_INTO, D]: to which the squares of the layers' inputs are
+                       added; or NULL */
 };
 
 /* Last hidden states of a batch whose offsets begin with 0; *hidden [S, D] is scratch of `work`

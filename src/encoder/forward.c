@@ -105,7 +105,8 @@ struct run {
     ss_work *work;
     const struct ss__batch *batch;
     const struct buffers *buffers;
-    size_t n; /* tokens */
+    size_t n;       /* tokens */
+    float *squares; /* of this layer; or NULL */
 };
 
 /* What a part of the layer takes: the hidden states, normalised where norms come first. */
@@ -137,6 +138,14 @@ static struct ss__end part_end(const struct run *run, const float *bias, const f
                             .norm_eps = run->config->norm_eps};
 }
 
+static void measure(const struct run *run, ss__into into, const float *x)
+{
+    const size_t width = run->config->width;
+    if (run->squares != NULL) {
+        ss__add_squares_to(run->squares + into * width, x, run->n, width);
+    }
+}
+
 static void rotate(const struct run *run)
 {
     const struct ss__encoder_config *config = run->config;
@@ -166,6 +175,7 @@ static ss_status run_attention(const struct run *run, ss_err *err)
     const struct ss__end qkv = {.bias = l->qkv_bias};
     const struct ss__end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
     const float *x = part_input(run, l->gain_1, l->shift_1);
+    measure(run, SS__INTO_ATTENTION, x);
     SS_TRY(ss__linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
     if (run->turns != NULL) {
         rotate(run);
@@ -186,6 +196,7 @@ static ss_status run_feed_forward(const struct run *run, ss_err *err)
     const struct ss__end gate = {.bias = l->gate_bias};
     const struct ss__end outer = part_end(run, l->outer_bias, l->gain_2, l->shift_2);
     const float *x = part_input(run, l->gain_2, l->shift_2);
+    measure(run, SS__INTO_FORWARD, x);
     SS_TRY(ss__linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
     if (run->config->body.is_gated) {
         SS_TRY(ss__linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
@@ -204,6 +215,9 @@ static ss_status run_layers(struct run *run, ss_err *err)
         run->layer = &run->transformer->layers[i];
         run->kind = &run->config->kinds[kind];
         run->turns = run->transformer->turns[kind];
+        run->squares = run->batch->squares == NULL
+                           ? NULL
+                           : run->batch->squares + i * SS__N_INTO * run->config->width;
         SS_TRY(run_attention(run, err));
         SS_TRY(run_feed_forward(run, err));
     }

@@ -1,7 +1,7 @@
 /* Binding the weights of layers: up to five packed matrices (query, key and value as one) and
  * the vectors in one block. Which tensors fill them is a table: a family names either one
  * tensor or its parts. Layers' matrices are bound and packed in parallel; each touches tensors
- * of its own. Vectors come first, since a matrix is made fit for the LayerNorm before it. */
+ * of its own. Those that take measured inputs can be packed again, fit for them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +14,10 @@ enum { NAME_BYTES = 160 };
 struct layer_job {
     const struct ss__encoder_config *config;
     const struct ss__tensor_names *names;
-    const struct ss__transformer *transformer;
+    struct ss__transformer *transformer;
     struct ss__binder *binder;
-    struct ss__layer *layers;
-    size_t *order; /* [3 D] of query, key and value rows; NULL: as they stand */
+    const float *sizes; /* [n_layers, SS__N_INTO, D], for packing again; or NULL */
+    size_t *order;      /* [3 D] of query, key and value rows; NULL: as they stand */
     struct layer_result {
         ss_status status;
         ss_err err;
@@ -38,13 +38,12 @@ static const char *name_part(char name[NAME_BYTES], const struct layer_place *pl
     return name;
 }
 
-/* What a matrix's inputs come from. */
+/* What is known of a matrix's inputs. */
 struct source {
-    const struct norm {
-        const float *gain, *shift;
-    } * norm;       /* a LayerNorm; or NULL */
-    size_t first;   /* the weights of outputs from here on tell what an input matters */
-    bool is_upward; /* an activation that leaves little below 0 */
+    bool is_measured;
+    const float *sizes; /* [K] of the measured ones, once they are there; else NULL */
+    size_t first;       /* the weights of outputs from here on tell what an input matters */
+    bool is_upward;     /* they come from an activation that leaves little below 0 */
 };
 
 /* A tensor, or some of its rows, and where they go. */
@@ -101,27 +100,19 @@ static ss_status bind_squares(const struct layer_place *place, const struct piec
                             &rows, squares, err);
 }
 
-/* A LayerNorm's outputs are within about three times its gain of its shift. */
 static ss_status smooth(const struct layer_place *place, const struct pieces *pieces,
                         const struct piece *piece, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n_in = piece->rows.n_in;
-    const struct norm *norm = piece->source.norm;
-    float *sizes = NULL, *squares = NULL;
-    SS_ALLOC(sizes, n_in);
-    SS_ALLOC(squares, n_in);
-    for (size_t k = 0; k < n_in; k++) {
-        sizes[k] = 3 * fabsf(norm->gain[k]) + fabsf(norm->shift[k]);
-    }
+    float *squares = NULL;
+    SS_ALLOC(squares, piece->rows.n_in);
     for (size_t i = 0; i < pieces->n; i++) {
         if (pieces->at[i].matrix == piece->matrix) {
             SS_TRY(bind_squares(place, &pieces->at[i], piece->source.first, squares, err));
         }
     }
-    SS_TRY(ss__matrix_smooth(piece->matrix, sizes, squares, err));
+    SS_TRY(ss__matrix_smooth(piece->matrix, piece->source.sizes, squares, err));
 out:
-    ss__free(sizes);
     ss__free(squares);
     return status;
 }
@@ -137,7 +128,7 @@ static ss_status make_matrix(const struct layer_place *place, const struct piece
     if (piece->source.is_upward) {
         ss__matrix_expect_upward(piece->matrix);
     }
-    if (piece->source.norm != NULL && ss__precision_smooths(precision)) {
+    if (piece->source.sizes != NULL) {
         SS_TRY(smooth(place, pieces, piece, err));
     }
 out:
@@ -167,24 +158,13 @@ out:
 
 /* ---- matrices ---- */
 
-static struct norm norm_before_attention(const struct layer_place *place,
-                                         const struct ss__layer *l)
+static struct source measured(const struct layer_place *place, ss__into into, size_t first)
 {
     const struct layer_job *job = place->job;
-    if (job->config->body.norms_first && l->gain_1 != NULL) {
-        return (struct norm){l->gain_1, l->shift_1};
-    }
-    if (job->config->body.norms_first || place->index == 0) {
-        return (struct norm){job->transformer->gain, job->transformer->shift};
-    }
-    return (struct norm){l[-1].gain_2, l[-1].shift_2};
-}
-
-static struct norm norm_before_feed_forward(const struct layer_place *place,
-                                            const struct ss__layer *l)
-{
-    return place->job->config->body.norms_first ? (struct norm){l->gain_2, l->shift_2}
-                                                : (struct norm){l->gain_1, l->shift_1};
+    const size_t at = (place->index * SS__N_INTO + into) * job->config->width;
+    return (struct source){.is_measured = true,
+                           .sizes = job->sizes == NULL ? NULL : job->sizes + at,
+                           .first = first};
 }
 
 static bool is_mostly_positive(const struct ss__encoder_config *config)
@@ -200,11 +180,9 @@ static ss_status bind_matrices(const struct layer_place *place, struct ss__layer
     ss_status status = SS_OK;
     const size_t d = place->job->config->width, f = place->job->config->inner_width;
     const size_t *order = place->job->order;
-    const struct norm norm_1 = norm_before_attention(place, l);
-    const struct norm norm_2 = norm_before_feed_forward(place, l);
     /* Of queries and keys, only differences between scores count: values tell more. */
-    const struct source attention = {.norm = &norm_1, .first = 2 * d},
-                        forward = {.norm = &norm_2},
+    const struct source attention = measured(place, SS__INTO_ATTENTION, 2 * d),
+                        forward = measured(place, SS__INTO_FORWARD, 0),
                         activation = {.is_upward = is_mostly_positive(place->job->config)},
                         unknown = {0};
     const struct piece pieces[] = {
@@ -221,7 +199,9 @@ static ss_status bind_matrices(const struct layer_place *place, struct ss__layer
     };
     const struct pieces all = {pieces, sizeof pieces / sizeof pieces[0]};
     for (size_t i = 0; i < all.n; i++) {
-        SS_TRY(bind_piece(place, &all, &pieces[i], err));
+        if (place->job->sizes == NULL || pieces[i].source.is_measured) {
+            SS_TRY(bind_piece(place, &all, &pieces[i], err));
+        }
     }
 out:
     return status;
@@ -307,7 +287,7 @@ static void bind_layer_task(void *context, size_t index, size_t worker)
     const struct layer_place place = {.job = job, .index = index};
     struct layer_result *result = &job->results[index];
     (void)worker;
-    result->status = bind_matrices(&place, &job->layers[index], &result->err);
+    result->status = bind_matrices(&place, &job->transformer->layers[index], &result->err);
 }
 
 /* Where neighbours turn, they are put `half` apart while they are bound, queries and keys
@@ -331,37 +311,62 @@ out:
     return status;
 }
 
+static ss_status bind_all_matrices(struct layer_job *job, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_layers = job->config->n_layers;
+    struct ss__pool *pool = NULL;
+    SS_ALLOC(job->results, n_layers);
+    SS_TRY(make_order(job, err));
+    SS_TRY(ss__pool_new(0, &pool, err));
+    ss__pool_run(pool, n_layers, bind_layer_task, job);
+    for (size_t i = 0; i < n_layers && status == SS_OK; i++) {
+        status = job->results[i].status;
+        if (status != SS_OK && err != NULL) {
+            *err = job->results[i].err;
+        }
+    }
+out:
+    ss__pool_free(pool);
+    ss__free(job->results);
+    ss__free(job->order);
+    return status;
+}
+
 ss_status ss__layers_bind(struct ss__transformer *transformer,
                           const struct ss__encoder_config *config, struct ss__binder *binder,
                           ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__pool *pool = NULL;
     struct layer_job job = {.config = config,
                             .names = transformer->names,
                             .transformer = transformer,
                             .binder = binder};
     SS_ALLOC(transformer->layers, config->n_layers);
-    SS_ALLOC(job.results, config->n_layers);
-    SS_TRY(make_order(&job, err));
-    SS_TRY(ss__pool_new(0, &pool, err));
-    job.layers = transformer->layers;
     for (size_t i = 0; i < config->n_layers; i++) {
         const struct layer_place place = {.job = &job, .index = i};
-        SS_TRY(bind_vectors(&place, &job.layers[i], err));
+        SS_TRY(bind_vectors(&place, &transformer->layers[i], err));
     }
-    ss__pool_run(pool, config->n_layers, bind_layer_task, &job);
-    for (size_t i = 0; i < config->n_layers && status == SS_OK; i++) {
-        status = job.results[i].status;
-        if (status != SS_OK && err != NULL) {
-            *err = job.results[i].err;
-        }
-    }
+    SS_TRY(bind_all_matrices(&job, err));
 out:
-    ss__pool_free(pool);
-    ss__free(job.results);
-    ss__free(job.order);
     return status;
+}
+
+ss_status ss__layers_smooth(struct ss__transformer *transformer,
+                            const struct ss__encoder_config *config, struct ss__binder *binder,
+                            const float *sizes, ss_err *err)
+{
+    struct layer_job job = {.config = config,
+                            .names = transformer->names,
+                            .transformer = transformer,
+                            .binder = binder,
+                            .sizes = sizes};
+    for (size_t i = 0; i < config->n_layers; i++) {
+        ss__matrix_release(&transformer->layers[i].qkv);
+        ss__matrix_release(&transformer->layers[i].inner);
+        ss__matrix_release(&transformer->layers[i].gate);
+    }
+    return bind_all_matrices(&job, err);
 }
 
 void ss__layers_release(struct ss__layer *layers, size_t n_layers)

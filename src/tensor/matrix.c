@@ -11,10 +11,8 @@
  *
  * Blocks of 16-bit numbers are short, so that a strong input costs precision in its own block
  * only. Those of bytes are whole rows; strong inputs are smoothed instead: input k is
- * multiplied by f and its weights by 1 / f, where f = (w³ / s)^¼, w the root mean square of its
- * weights and s its size, as shares of the largest, no less than a thousandth. So the 8 bits of
- * a row are shared out by what an input does to the outputs: models give little weight to the
- * inputs that are far stronger than others. */
+ * multiplied by f and its weights by 1 / f, where f = √(w / s), w and s the root mean squares
+ * of its weights and of itself, so that both operands are left with the same spread, √(w s). */
 #include <math.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -99,20 +97,11 @@ void ss__add_squares_to(float *sums, const float *w, size_t n, size_t n_in)
     }
 }
 
-static float largest_of(const float *x, size_t n)
+/* x as a share of what is usual, no less than a twentieth; 1 where nothing can be said. */
+static float share_of(double x, double usual)
 {
-    float largest = 0;
-    for (size_t k = 0; k < n; k++) {
-        largest = x[k] > largest ? x[k] : largest;
-    }
-    return largest;
-}
-
-/* x as a share of the largest, no less than `least`; 1 where nothing can be said. */
-static float share_of(float x, float largest, float least)
-{
-    const float share = x / largest;
-    return isfinite(share) ? fmaxf(share, least) : 1.0F;
+    const double share = x / usual;
+    return isfinite(share) ? (float)fmax(share, 0.05) : 1.0F;
 }
 
 ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes, const float *squares,
@@ -120,15 +109,19 @@ ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes, const
 {
     ss_status status = SS_OK;
     const size_t n = matrix->n_in;
+    double all_sizes = 0, all_squares = 0;
     if (matrix->grid == NULL || matrix->grid->n_bytes != 1) {
         return SS_OK;
     }
     SS_ALLOC_ALIGNED(matrix->factors, 2 * n);
-    const float most_size = largest_of(sizes, n), most_square = largest_of(squares, n);
     for (size_t k = 0; k < n; k++) {
-        const float weight = sqrtf(share_of(squares[k], most_square, 1e-6F));
-        const float size = share_of(sizes[k], most_size, 1e-3F);
-        matrix->factors[k] = sqrtf(sqrtf(weight * weight * weight / size));
+        all_sizes += (double)sizes[k] * (double)sizes[k];
+        all_squares += (double)squares[k];
+    }
+    for (size_t k = 0; k < n; k++) {
+        const float weight = share_of(sqrt((double)squares[k]), sqrt(all_squares / (double)n));
+        const float size = share_of((double)sizes[k], sqrt(all_sizes / (double)n));
+        matrix->factors[k] = sqrtf(weight / size);
         matrix->factors[n + k] = 1 / matrix->factors[k];
     }
 out:

@@ -90,10 +90,10 @@ void ss__matrix_lengths(const struct ss__matrix *matrix, float *lengths);
  * it makes products of whole numbers more exact and changes no others. */
 /* Inputs are mostly above 0, and what is below is small, as after GELU. */
 void ss__matrix_expect_upward(struct ss__matrix *matrix);
-/* Input k is about as large as sizes[k] [K], up to a factor common to all, and squares[k] [K]
- * is the sum of its squared weights, at least those of the outputs that matter: strong inputs
- * with weak weights are made smaller, their weights larger. Any numbers above 0 are accepted.
- */
+/* Input k has a root mean square of about sizes[k] [K], up to a factor common to all, and
+ * squares[k] [K] is the sum of its squared weights, at least those of the outputs that matter:
+ * strong inputs with weak weights are made smaller, their weights larger. Any numbers are
+ * accepted. */
 SS_MUST_USE ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes,
                                         const float *squares, ss_err *err);
 /* sums[k] += w[j][k]² over the n rows of w [n, K]. */

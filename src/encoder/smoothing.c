@@ -1,0 +1,100 @@
+/* Making a model fit for products of bytes. A few channels of a model's hidden states are far
+ * stronger than the others, whatever the text: they are what a row's 8 bits are spent on,
+ * unless they are made smaller and their weights larger. Which they are cannot be read off the
+ * weights, so a few sentences and words from all over the vocabulary are embedded once. They
+ * are always the same, so that an embedding depends on nothing but the model and its own text.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+enum { N_WORDS = 32 };
+
+static const char *const sentences[] = {
+    "The house stood at the end of a quiet street, and every morning the baker's children ran "
+    "past it on their way to school.",
+    "In 2019 the company reported revenue of $4.2 million (up 13%), mostly from sales in "
+    "Europe "
+    "and Asia; its board will meet again in March.",
+    "How do I install the new version? First remove the old files, then run the setup program "
+    "and restart your computer!",
+    "We measure the temperature of a gas with two methods and show that the results agree "
+    "within the errors of the experiment.",
+};
+
+/* One more text: ids at equal distances over the whole vocabulary. */
+static ss_status add_words(const ss_encoder *encoder, struct ss__tokens *tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_vocab = ss__tokenizer_n_vocab(encoder->tokenizer);
+    const size_t n = ss__min_size(N_WORDS, encoder->max_tokens);
+    const size_t begin = ss__tokens_n_ids(tokens);
+    SS_GROW(tokens->ids, tokens->n_ids_room, begin + n);
+    SS_GROW(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
+    for (size_t i = 0; i < n; i++) {
+        tokens->ids[begin + i] = (int32_t)(n_vocab * i / n);
+    }
+    tokens->n_texts++;
+    tokens->offsets[tokens->n_texts] = begin + n;
+out:
+    return status;
+}
+
+static ss_status make_tokens(const ss_encoder *encoder, struct ss__tokens *tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__token_scratch *scratch = NULL;
+    SS_TRY(ss__token_scratch_new(&scratch, err));
+    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
+        const struct ss_text text = {sentences[i], strlen(sentences[i])};
+        SS_TRY(
+            ss__tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens, err));
+    }
+    SS_TRY(add_words(encoder, tokens, err));
+out:
+    ss__token_scratch_free(scratch);
+    return status;
+}
+
+/* Root mean squares of the layers' inputs, channel by channel. */
+static ss_status measure(const ss_encoder *encoder, const struct ss__tokens *tokens,
+                         float *sizes, size_t n_sizes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_work *work = NULL;
+    float *hidden = NULL;
+    const struct ss__batch batch = {.ids = tokens->ids,
+                                    .offsets = tokens->offsets,
+                                    .n_sequences = tokens->n_texts,
+                                    .squares = sizes};
+    SS_TRY(ss_work_new(0, &work, err));
+    SS_TRY(ss__transformer_run(encoder, work, &batch, &hidden, err));
+    for (size_t i = 0; i < n_sizes; i++) {
+        sizes[i] = sqrtf(sizes[i] / (float)ss__tokens_n_ids(tokens));
+    }
+out:
+    ss_work_free(work);
+    return status;
+}
+
+ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__encoder_config *config = &encoder->config;
+    const size_t n_sizes = config->n_layers * SS__N_INTO * config->width;
+    struct ss__tokens tokens = {0};
+    float *sizes = NULL;
+    if (!ss__precision_smooths(config->precision)) {
+        return SS_OK;
+    }
+    SS_ALLOC(sizes, n_sizes);
+    SS_TRY(make_tokens(encoder, &tokens, err));
+    SS_TRY(measure(encoder, &tokens, sizes, n_sizes, err));
+    SS_TRY(ss__layers_smooth(&encoder->transformer, config, binder, sizes, err));
+out:
+    ss__tokens_release(&tokens);
+    ss__free(sizes);
+    return status;
+}
