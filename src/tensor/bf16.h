@@ -1,56 +1,47 @@
-/* Floats as bf16, rounded to nearest even, by groups of 32: a row of a tile's inputs. */
+/* Floats as bf16, rounded to nearest even, by groups of 32: a row of a tile's inputs. By the
+ * instructions of AVX512-BF16, which every processor with the tile unit has. Denormals become
+ * 0, as they would in products; what is no number stays none. */
 #ifndef SS_TENSOR_BF16_H
 #define SS_TENSOR_BF16_H
 
-#include <string.h>
+#include <immintrin.h>
 
 #include "tensor/tensor_priv.h"
 
 enum { BF16_GROUP = 32 };
 
-TILE_INLINE uint32_t bits_of(float x)
+struct bf16_group {
+    __m512 first, second;
+};
+
+/* Of the n inputs that are left, the rest 0. */
+TILE_INLINE struct bf16_group bf16_load(const float *x, size_t n)
 {
-    uint32_t bits = 0;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
+    const uint32_t there = n >= BF16_GROUP ? UINT32_MAX : ((uint32_t)1 << n) - 1;
+    return (struct bf16_group){_mm512_maskz_loadu_ps((__mmask16)there, x),
+                               _mm512_maskz_loadu_ps((__mmask16)(there >> 16), x + 16)};
 }
 
-/* The upper half of the result's bits. What is no number stays none. */
-TILE_INLINE uint32_t bf16_bits(float x)
+/* As 32 numbers of two bytes. */
+TILE_INLINE __m512i bf16_round(const struct bf16_group *x)
 {
-    const uint32_t bits = bits_of(x);
-    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000U;
-    const bool is_nan = (bits & 0x7fffffffU) > 0x7f800000U;
-    return is_nan ? (bits | 0x400000U) & 0xffff0000U : rounded;
+    return (__m512i)_mm512_cvtne2ps_pbh(x->second, x->first);
 }
 
-TILE_INLINE void bf16_round(const float *x, uint16_t *out)
+/* x - high, exact; 0 where high is not finite. */
+TILE_INLINE __m512 bf16_rest_of(__m512 x, __m256i high)
 {
-    for (size_t i = 0; i < BF16_GROUP; i++) {
-        out[i] = (uint16_t)(bf16_bits(x[i]) >> 16);
-    }
+    enum { NONE_OR_INFINITE = 0x99 };
+    const __m512 wide = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16));
+    const __mmask16 is_odd = _mm512_fpclass_ps_mask(wide, NONE_OR_INFINITE);
+    return _mm512_maskz_sub_ps(_knot_mask16(is_odd), x, wide);
 }
 
-/* What rounding to bf16 leaves: exact; 0 where that is not finite. */
-TILE_INLINE void bf16_rest(const float *x, float *rest)
+/* What rounding to `high` leaves. */
+TILE_INLINE struct bf16_group bf16_rest(const struct bf16_group *x, __m512i high)
 {
-    for (size_t i = 0; i < BF16_GROUP; i++) {
-        const uint32_t bits = bf16_bits(x[i]);
-        float high = 0;
-        memcpy(&high, &bits, sizeof high);
-        rest[i] = (bits & 0x7f800000U) == 0x7f800000U ? 0 : x[i] - high;
-    }
-}
-
-/* A group of which n inputs are there; `room` [32] where that is not all. */
-TILE_INLINE const float *bf16_whole_group(const float *x, size_t n, float *room)
-{
-    if (n >= BF16_GROUP) {
-        return x;
-    }
-    memset(room, 0, BF16_GROUP * sizeof *room);
-    memcpy(room, x, n * sizeof *room);
-    return room;
+    return (struct bf16_group){bf16_rest_of(x->first, _mm512_castsi512_si256(high)),
+                               bf16_rest_of(x->second, _mm512_extracti64x4_epi64(high, 1))};
 }
 
 #endif

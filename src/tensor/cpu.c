@@ -55,12 +55,12 @@ static bool has_avx512vnni(void)
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
-/* CPUID 7: the tile unit with products of bf16 and of bytes. */
+/* CPUID 7: the tile unit with products of bf16 and of bytes; and the conversion to bf16. */
 static bool has_amx(void)
 {
     const unsigned bf16 = 1U << 22, tile = 1U << 24, int8 = 1U << 25, all = bf16 | tile | int8;
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return has_avx512vnni() && os_saves(0x60000) &&
+    return has_avx512vnni() && __builtin_cpu_supports("avx512bf16") && os_saves(0x60000) &&
            __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & all) == all &&
            syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
 }

@@ -14,12 +14,10 @@ SS__TILES_32(tiles)
 
 static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
-    float room[BF16_GROUP];
-    uint16_t numbers[BF16_GROUP];
     for (size_t k = 0; k < n_k; k += BF16_GROUP) {
         for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
-            bf16_round(bf16_whole_group(x + r * x_stride + k, n_k - k, room), numbers);
-            memcpy(a, numbers, sizeof numbers);
+            const struct bf16_group group = bf16_load(x + r * x_stride + k, n_k - k);
+            _mm512_storeu_si512(a, bf16_round(&group));
         }
     }
 }

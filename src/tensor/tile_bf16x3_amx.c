@@ -17,16 +17,13 @@ SS__TILES_32(tiles)
 
 static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
-    float room[BF16_GROUP], rest[BF16_GROUP];
-    uint16_t numbers[BF16_GROUP];
     for (size_t k = 0; k < n_k; k += BF16_GROUP, a += n_rows * SS__LANES) {
         for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
-            const float *group = bf16_whole_group(x + r * x_stride + k, n_k - k, room);
-            bf16_round(group, numbers);
-            memcpy(a, numbers, sizeof numbers);
-            bf16_rest(group, rest);
-            bf16_round(rest, numbers);
-            memcpy(a + n_rows * SS__LANES, numbers, sizeof numbers);
+            const struct bf16_group group = bf16_load(x + r * x_stride + k, n_k - k);
+            const __m512i high = bf16_round(&group);
+            const struct bf16_group rest = bf16_rest(&group, high);
+            _mm512_storeu_si512(a, high);
+            _mm512_storeu_si512(a + n_rows * SS__LANES, bf16_round(&rest));
         }
     }
 }

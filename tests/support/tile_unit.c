@@ -276,7 +276,7 @@ bool tile_unit_use(void)
     if (is_there) {
         return true;
     }
-    if (!ss__kernels_use("avx512-vnni")) {
+    if (!__builtin_cpu_supports("avx512bf16") || !ss__kernels_use("avx512-vnni")) {
         return false;
     }
     /* Again in each test: the test library has handlers of its own for the time of one. */
