@@ -1,5 +1,5 @@
-/* What the two sides of a reader ahead share: the ring and its reader (ahead.c), and what the
- * thread does for a file (ahead_job.c). */
+/* What the two sides of a reader ahead share: the thread with its side of the ring (ahead.c),
+ * what it does for a file (ahead_job.c), and the reader's side (ahead_reader.c). */
 #ifndef SS_DATASET_AHEAD_PRIV_H
 #define SS_DATASET_AHEAD_PRIV_H
 
