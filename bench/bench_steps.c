@@ -1,6 +1,6 @@
 /* One step of saescope in a process of its own, run whenever a line comes on standard input:
  *
- *   bench_steps tokenize MODEL TEXTS.jsonl     all texts to ids, in one thread
+ *   bench_steps tokenize MODEL TEXTS.jsonl     all texts to at most 512 ids, in one thread
  *   bench_steps sae SAE ROWS.f32 THREADS       embeddings to sparse activations; ROWS.f32 holds
  *                                              rows of plain floats
  *   bench_steps numbers LEVEL                  what that precision computes in on this machine
@@ -13,8 +13,8 @@
 
 #include "base/mem.h"
 #include "common.h"
-#include "encoder/encoder.h"
 #include "tensor/tensor.h"
+#include "tokenizer/tokenizer.h"
 
 static bool is_told(void)
 {
@@ -26,20 +26,22 @@ static bool is_told(void)
 
 static int step_tokenize(char **arguments)
 {
+    enum { MAX_IDS = 512 };
     ss_err err;
-    ss_encoder *encoder = NULL;
+    const struct ss__tokenizer_options options = {0};
+    struct ss__tokenizer *tokenizer = NULL;
     struct bench_texts texts = {0};
     struct ss__token_scratch *scratch = NULL;
     struct ss__tokens tokens = {0};
     bench_texts_read(arguments[1], &texts);
-    bench_stop_if(ss_encoder_open(arguments[0], NULL, &encoder, &err), &err);
+    bench_stop_if(ss__tokenizer_load(arguments[0], &options, &tokenizer, &err), &err);
     bench_stop_if(ss__token_scratch_new(&scratch, &err), &err);
     while (is_told()) {
         const double start = bench_now();
         ss__tokens_reset(&tokens);
         for (size_t i = 0; i < texts.n; i++) {
-            bench_stop_if(ss__encoder_tokenize(encoder, scratch, texts.all[i], &tokens, &err),
-                          &err);
+            bench_stop_if(
+                ss__tokenize(tokenizer, scratch, texts.all[i], MAX_IDS, &tokens, &err), &err);
         }
         printf("{\"seconds\": %.6f, \"tokens\": %zu, \"bytes\": %zu}\n", bench_now() - start,
                ss__tokens_n_ids(&tokens), texts.n_bytes);
@@ -47,7 +49,7 @@ static int step_tokenize(char **arguments)
     }
     ss__tokens_release(&tokens);
     ss__token_scratch_free(scratch);
-    ss_encoder_free(encoder);
+    ss__tokenizer_free(tokenizer);
     bench_texts_release(&texts);
     return 0;
 }

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -86,17 +87,33 @@ def lengths(bench):
 
 # ---- steps ----
 
+def trained_tokenizers(bench):
+    """Names and folders of tokenizers that are trained here, once; the peers' library is needed for that."""
+    folder = os.path.join(bench.folder, "tokenizers")
+    if bench.python and not os.path.exists(folder):
+        part = folder + ".part"
+        shutil.rmtree(part, ignore_errors=True)
+        path = embedding.write(bench.subfolder("tokenizer"), "trained-on", bench.rows)
+        subprocess.run([bench.python, os.path.join(HERE, "train_tokenizers.py"), path, part], check=True)
+        os.rename(part, folder)
+    named = (("byte-level BPE, 50,265 tokens", "bytes"), ("Unigram, 32,000 tokens", "unigram"))
+    return [(name, os.path.join(folder, part)) for name, part in named if os.path.exists(folder)]
+
+
 def tokenizer(bench):
     folder = bench.subfolder("tokenizer")
     rows = texts_of.sample(bench.rows, 1000 if bench.quick else 4000)
     path = embedding.write(folder, "texts", rows)
-    own = Step(bench.binary("bench_steps"), "tokenize", bench.mpnet, path + "l")
-    peer = Step(bench.python, os.path.join(HERE, "peer_steps.py"), "tokenize", bench.mpnet, path) if bench.python else None
-    answers = in_turns(bench, own, peer)
-    out = {"bytes": answers[0][0]["bytes"], "texts": len(rows), "tokens": answers[0][0]["tokens"], "seconds": median(answers[0])}
-    if peer:
-        out["peer"] = {"seconds": median(answers[1]), "tokens": answers[1][0]["tokens"], "about": answers[1][0]["about"]}
-    return out
+    found = []
+    for name, model in [("WordPiece, 30,527 tokens", bench.mpnet), *trained_tokenizers(bench)]:
+        own = Step(bench.binary("bench_steps"), "tokenize", model, path + "l")
+        peer = Step(bench.python, os.path.join(HERE, "peer_steps.py"), "tokenize", model, path) if bench.python else None
+        answers = in_turns(bench, own, peer)
+        row = {"name": name, "bytes": answers[0][0]["bytes"], "tokens": answers[0][0]["tokens"], "seconds": median(answers[0])}
+        if peer:
+            row["peer"] = {"seconds": median(answers[1]), "tokens": answers[1][0]["tokens"], "about": answers[1][0]["about"]}
+        found.append(row)
+    return {"texts": len(rows), "rows": found}
 
 
 def some_embeddings(bench, n):
