@@ -68,7 +68,8 @@ static void keep_short(struct ss__known *known, const struct ss_text *word, cons
     ss__short_key(word, key);
     struct ss__short_word *places = ss__short_places(known, key);
     TAKE_LEAST(places, place);
-    *place = (struct ss__short_word){.key = {key[0], key[1]}, .n_ids = (uint8_t)n_ids};
+    *place =
+        (struct ss__short_word){.key = {key[0], key[1]}, .n_ids = (uint8_t)n_ids, .n_uses = 1};
     memcpy(place->ids, ids, n_ids * sizeof *ids);
 }
 

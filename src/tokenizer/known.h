@@ -14,7 +14,7 @@ enum {
     SS__SHORT_BYTES = 15,
     SS__SHORT_IDS = 3,
     SS__N_SHORT_WORDS = 1 << 16,
-    SS__N_LONG_WORDS = 1 << 12,
+    SS__N_LONG_WORDS = 1 << 13,
     SS__N_PLACES = 4 /* that a word may be remembered at */
 };
 
@@ -22,15 +22,15 @@ enum {
 struct ss__short_word {
     uint64_t key[2]; /* the word, zeros, and in the last byte its length and 1; 0: free */
     int32_t ids[SS__SHORT_IDS];
-    uint8_t n_ids, n_uses;
+    uint8_t n_ids, n_uses; /* n_uses 0: free */
 };
 
 /* 64 bytes: a word that is longer, or has more ids. */
 struct ss__long_word {
     uint64_t key[SS__KNOWN_BYTES / 8]; /* zeros behind the last */
     int32_t ids[SS__KNOWN_IDS];
-    uint8_t length; /* in bytes, and 1; 0: free */
-    uint8_t n_ids, n_uses;
+    uint8_t length;        /* in bytes, and 1; 0: free */
+    uint8_t n_ids, n_uses; /* n_uses 0: free */
 };
 
 struct ss__known {

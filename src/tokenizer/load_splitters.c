@@ -81,6 +81,7 @@ static ss_status read_byte_level(const struct reading *reading, const json_t *ob
     splitter->edit = space_first ? SS__EDIT_SPACE_FIRST : SS__EDIT_NONE;
     splitter->find = use_regex ? ss__find_gpt2 : NULL;
     splitter->behavior = SS__ISOLATED;
+    reading->self->n_splitters -= !space_first && !use_regex; /* it would do nothing */
     reading->self->bpe.byte_level = true;
 out:
     return status;
