@@ -356,6 +356,27 @@ static void note_changes(struct ss__normalizer *normalizer, const struct ss__nor
         normalizer->changes_spaces || step->kind == SS__STEP_REPLACE_SPACES;
 }
 
+/* Whether a step, behind those that are there, does the same to the parts of a text that it
+ * does to the whole, where these are cut inside of ASCII that stays as it is
+ * (normalize_parts.c). What looks at neighbours must still see those of the text itself. */
+static bool is_local(const struct ss__normalizer *normalizer,
+                     const struct ss__normal_step *step)
+{
+    const bool rewrites = kinds[step->kind].rewrite != NULL;
+    const bool sees_neighbours =
+        step->kind == SS__STEP_COMPOSE || step->kind == SS__STEP_DECOMPOSE ||
+        step->kind == SS__STEP_DECOMPOSE_MORE || step->kind == SS__STEP_CHARSMAP;
+    for (size_t i = 0; sees_neighbours && i < normalizer->n_steps; i++) {
+        if (kinds[normalizer->steps[i].kind].rewrite != NULL ||
+            step->kind == SS__STEP_CHARSMAP) {
+            return false;
+        }
+    }
+    return !rewrites || step->kind == SS__STEP_REPLACE_SPACES ||
+           step->kind == SS__STEP_CHARSMAP ||
+           (step->kind == SS__STEP_REPLACE && step->n_from == 1);
+}
+
 ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
                                    const struct ss__normal_step *step, ss_err *err)
 {
@@ -363,6 +384,7 @@ ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
         return ss__fail(err, SS_E_LIMIT, "the normalizer has more than %d steps",
                         SS__MAX_STEPS);
     }
+    normalizer->has_context = normalizer->has_context || !is_local(normalizer, step);
     normalizer->steps[normalizer->n_steps++] = *step;
     note_changes(normalizer, step);
     normalizer->lowers_ascii = normalizer->lowers_ascii || step->kind == SS__STEP_LOWER;
@@ -375,23 +397,6 @@ ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
 ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step, ss_err *err)
 {
     return ss__normalizer_push_step(normalizer, &(struct ss__normal_step){.kind = step}, err);
-}
-
-bool ss__normalizer_keeps(const struct ss__normalizer *normalizer, const char *text,
-                          size_t n_bytes)
-{
-    enum { BLOCK = 256 };
-    for (size_t start = 0; normalizer->n_steps > 0 && start < n_bytes; start += BLOCK) {
-        const size_t end = ss__min_size(start + BLOCK, n_bytes);
-        bool changes = false;
-        for (size_t i = start; i < end; i++) {
-            changes |= normalizer->changes[(uint8_t)text[i]];
-        }
-        if (changes) {
-            return false;
-        }
-    }
-    return !normalizer->changes_spaces || n_bytes < 2 || memmem(text, n_bytes, "  ", 2) == NULL;
 }
 
 static ss_status run_step(const struct ss__normal_step *step,
@@ -419,9 +424,9 @@ out:
     return status;
 }
 
-ss_status ss__normalize(const struct ss__normalizer *normalizer,
-                        struct ss__normal_scratch *scratch, const char *text, size_t n_bytes,
-                        struct ss__buf *out, ss_err *err)
+ss_status ss__normalize_whole(const struct ss__normalizer *normalizer,
+                              struct ss__normal_scratch *scratch, const char *text,
+                              size_t n_bytes, struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__points *points = &scratch->points;

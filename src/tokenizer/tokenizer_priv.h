@@ -162,6 +162,7 @@ struct ss__normalizer {
     ss__ascii_effect ascii;
     bool changes[256];   /* bytes that a text which stays as it is does not have */
     bool changes_spaces; /* two spaces, one after the other */
+    bool has_context;    /* a text can not be normalised in parts */
 };
 
 struct ss__points {
@@ -196,10 +197,14 @@ SS_MUST_USE ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer
                                                const struct ss__normal_step *step, ss_err *err);
 SS_MUST_USE ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step,
                                           ss_err *err);
-/* Append the normalised text to `out`. `text` is valid UTF-8. */
+/* Append the normalised text to `out`. `text` is valid UTF-8. Only what may change is worked on
+ * where that makes no difference; the other function always works on the whole. */
 SS_MUST_USE ss_status ss__normalize(const struct ss__normalizer *normalizer,
                                     struct ss__normal_scratch *scratch, const char *text,
                                     size_t n_bytes, struct ss__buf *out, ss_err *err);
+SS_MUST_USE ss_status ss__normalize_whole(const struct ss__normalizer *normalizer,
+                                          struct ss__normal_scratch *scratch, const char *text,
+                                          size_t n_bytes, struct ss__buf *out, ss_err *err);
 
 /* ---- the loaded tokenizer ---- */
 

@@ -158,15 +158,19 @@ static void test_empty_token(void **state)
 /* A random text of characters that cuts depend on, often the same several times. */
 static size_t random_text(uint32_t *state, char *text, size_t n)
 {
+    enum { N_BEYOND = 12 };
     static const char *const parts[] = {
-        "a",  "Zq", "7",    " ",    "'", "s",      "re",     "ll",     "\n",     "\t",
-        "\r", "\v", "\x1c", "\x7f", ".", "@[`{/:", "\u00e9", "\u00a0", "\u0663", "\u4e2d"};
+        "a",      "Zq",     "7",      " ",      "'",      "s",      "re",
+        "ll",     "\n",     "\t",     "\r",     "\v",     "\x1c",   "\x7f",
+        ".",      "@[`{/:", "\u00e9", "\u00a0", "\u0663", "\u4e2d", "\u0301",
+        "\u0323", "\u200d", "\u0600", "\u1100", "\u1161", "\ufb01", "\u2581"};
     const size_t n_parts = sizeof parts / sizeof parts[0];
     size_t at = 0, part = 0;
     for (*state = *state * 1664525U + 1013904223U; at + 6 < n;) {
         *state = *state * 1664525U + 1013904223U;
         const bool is_plain = n % 3 > 0; /* most texts are ASCII */
-        part = *state >> 30 == 0 ? part : (*state >> 8) % (is_plain ? n_parts - 4 : n_parts);
+        part = *state >> 30 == 0 ? part
+                                 : (*state >> 8) % (is_plain ? n_parts - N_BEYOND : n_parts);
         memcpy(text + at, parts[part], strlen(parts[part]));
         at += strlen(parts[part]);
     }
@@ -202,13 +206,49 @@ static void test_cuts(void **state)
     assert_in_range(n_cuts, 100000, 10000000);
 }
 
+/* A text that is normalised in parts becomes what it becomes as a whole. */
+static void test_parts(void **state)
+{
+    enum { ROOM = 160, N_TEXTS = 4000 };
+    static const char *const folders[] = {"bpe-bytes-nfc", "bpe-fused",   "uncased",
+                                          "unigram-map",   "xlm-roberta", "unigram-meta",
+                                          "unigram-never", "bpe-unknown"};
+    char data[ROOM + SS__BLOCK_BYTES] = {0};
+    uint32_t random = 2;
+    (void)state;
+    for (size_t f = 0; f < sizeof folders / sizeof folders[0]; f++) {
+        struct fixture fixture;
+        struct ss__normal_scratch scratch = {0};
+        struct ss__buf parts = {0}, whole = {0}, path = {0};
+        ss__buf_printf(&path, "%s%s", DATA, folders[f]);
+        open_fixture(&fixture, ss__buf_text(&path), NULL);
+        const struct ss__normalizer *normalizer = &fixture.tokenizer->normalizer;
+        assert_false(normalizer->has_context);
+        for (size_t i = 0; i < N_TEXTS; i++) {
+            const size_t n = random_text(&random, data, 8 + i % (ROOM - 8));
+            parts.n_bytes = whole.n_bytes = 0;
+            must(ss__normalize(normalizer, &scratch, data, n, &parts, NULL), NULL);
+            const bool lost_start = scratch.lost_start;
+            must(ss__normalize_whole(normalizer, &scratch, data, n, &whole, NULL), NULL);
+            assert_int_equal(parts.n_bytes, whole.n_bytes);
+            assert_memory_equal(parts.data, whole.data, whole.n_bytes);
+            assert_true(n == 0 || lost_start == scratch.lost_start);
+        }
+        ss__normal_scratch_release(&scratch);
+        ss__buf_release(&parts);
+        ss__buf_release(&whole);
+        ss__buf_release(&path);
+        close_fixture(&fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),          cmocka_unit_test(test_batch),
         cmocka_unit_test(test_shared_scratch), cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_long_runs),      cmocka_unit_test(test_empty_token),
-        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_cuts),           cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
