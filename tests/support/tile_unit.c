@@ -32,6 +32,8 @@ static _Thread_local struct {
     unsigned char at[REGISTERS][ROWS][ROW_BYTES];
 } unit;
 
+static _Thread_local size_t n_set_ups;
+
 struct instruction {
     unsigned sum, a, b; /* registers: what is written or stored, and the factors */
     char *at;           /* memory: its first row, and how far the others are apart */
@@ -56,6 +58,7 @@ static bool set_up(const struct instruction *i)
     }
     memset(&unit, 0, sizeof unit);
     unit.config = config;
+    n_set_ups++;
     return true;
 }
 
@@ -286,6 +289,11 @@ bool tile_unit_use(void)
     return is_handled;
 }
 
+size_t tile_unit_n_set_ups(void)
+{
+    return n_set_ups;
+}
+
 /* The processor says so of the unit itself: XGETBV 1, bits 17 and 18. */
 bool tile_unit_is_held(void)
 {
@@ -301,6 +309,11 @@ bool tile_unit_is_held(void)
 bool tile_unit_use(void)
 {
     return false;
+}
+
+size_t tile_unit_n_set_ups(void)
+{
+    return 0;
 }
 
 bool tile_unit_is_held(void)
