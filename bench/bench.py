@@ -86,7 +86,7 @@ SECTIONS = {
     "machine": lambda b: machine.describe(b.program, b.threads),
     "limits": lambda b: b.note_limits(embedding.limits(b)),
     "minilm": lambda b: embedding.measure(b, "all-MiniLM-L6-v2", b.minilm, 64 if b.quick else 256),
-    "mpnet": lambda b: embedding.measure(b, "MPNet base shape", b.mpnet, 16 if b.quick else 64),
+    "mpnet": lambda b: embedding.measure(b, "MPNet base shape", b.mpnet, 16 if b.quick else 64, holds_peers=True),
     "products": kernels.products,
     "profile": steps.profile,
     "lengths": steps.lengths,

@@ -23,6 +23,12 @@ PEERS = (
     ("ov-int8", "OpenVINO int8, static (NNCF)", "int8"),
 )
 
+# The switches by which peers can be held to the instructions of a lesser machine, and the kinds that have one: ONNX Runtime
+# has none, and PyTorch's bf16 without its instructions is slower than its fp32 by far. OpenVINO's code outside oneDNN, and some of
+# PyTorch's, may look at the processor itself.
+HELD = {"avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}}
+HELD_KINDS = ("st-fp32", "ov-fp32", "ov-int8")
+
 
 def levels(program):
     """The precision levels that the program knows; [None] where it has no choice to offer."""
@@ -50,7 +56,7 @@ def saescopes(bench, model, cpu=None):
 class Saescope:
     """The program as a user runs it; its own report says how long embedding took."""
 
-    group = None
+    group = kind = None
 
     def __init__(self, program, model, level, threads, numbers="fp32", cpu=None):
         self.program, self.model, self.level, self.threads = program, model, level, threads
@@ -89,14 +95,15 @@ class Saescope:
 class Peer:
     """A process of bench/peer.py that waits for commands."""
 
-    level = cpu = numbers = None
+    level = numbers = None
 
-    def __init__(self, python, kind, name, group, options):
-        self.name, self.group, self.batch, self.kind = name, group, 8, kind
-        self.log = open(os.path.join(options["cache"], f"{kind}.log"), "w", encoding="utf8")
+    def __init__(self, python, kind, options, name="", group=None, cpu=None):
+        self.name, self.group, self.batch, self.kind, self.cpu = name, group, 8, kind, cpu
+        self.log = open(os.path.join(options["cache"], f"{kind}-{cpu or 'all'}.log"), "w", encoding="utf8")
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
         self.process = subprocess.Popen([python, os.path.join(HERE, "peer.py"), kind, *words], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+                                        env=os.environ | HELD.get(cpu, {}))
         self.about = ""
 
     def wait_until_ready(self):
@@ -138,14 +145,14 @@ class Peer:
         self.log.close()
 
 
-def start_peers(python, options, kinds=None):
-    """The peers that can be had here, and a sentence for each that can not. They start side by side, but one after the
-    other where files that they share are still to be made."""
-    wanted = [p for p in PEERS if python and (not kinds or p[0] in kinds)]
+def start_peers(python, options, kinds=None, cpu=None):
+    """The peers that can be had here, held to a kind of processor if one is named, and a sentence for each that can not.
+    They start side by side, but one after the other where files that they share are still to be made."""
+    wanted = [p for p in PEERS if python and (not kinds or p[0] in kinds) and (not cpu or p[0] in HELD_KINDS)]
     is_cached = any(name.endswith(".onnx") for name in os.listdir(options["cache"]))
     started, found, missing = [], [], []
     for kind, name, group in wanted:
-        started.append(Peer(python, kind, name, group, options))
+        started.append(Peer(python, kind, options, name + (f", held to {cpu.upper()}" if cpu else ""), group, cpu))
         if not is_cached:
             found, missing = await_peers(started, found, missing)
             started = []

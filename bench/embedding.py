@@ -62,7 +62,7 @@ def accuracy(bench, takers, options, folder, rows):
     if bench.python is None:
         return {}
     path = write(folder, "exact", rows)
-    double = contenders.Peer(bench.python, "st-double", "double", None, options).wait_until_ready()
+    double = contenders.Peer(bench.python, "st-double", options).wait_until_ready()
     double.batch = 1
     double.run(path, os.path.join(folder, "double.npy"))
     double.close()
@@ -88,7 +88,7 @@ def row_of(taker, rates, work, measured, exact):
     allowed = [(k, n) for k, n in LIMITS.get(taker.numbers or group, ()) if k in measured and (not taker.cpu or k.endswith(taker.cpu))]
     rate = statistics.median(rates)
     row = {"name": taker.name, "group": group, "tokens_per_s": rate, "all": rates, "batch": taker.batch,
-           "about": taker.about, "is_ours": taker.group is None, "level": taker.level, "cpu": taker.cpu,
+           "about": taker.about, "is_ours": taker.group is None, "kind": taker.kind, "level": taker.level, "cpu": taker.cpu,
            "numbers": taker.numbers}
     if allowed:
         loop, products = allowed[0]
@@ -96,17 +96,22 @@ def row_of(taker, rates, work, measured, exact):
     return row | exact.get(taker.name, {})
 
 
-def measure(bench, name, model, n_texts):
-    """The table of one model."""
+def measure(bench, name, model, n_texts, holds_peers=False):
+    """The table of one model. Where the machine has more than AVX2, saescope takes part with its AVX2 kernels too, and
+    with `holds_peers` so do the peers that can be held to AVX2."""
     folder = bench.subfolder(name)
     rows = texts_of.sample(bench.rows, n_texts)
     rest = [r for r in texts_of.sample(bench.rows, n_texts + 120)[n_texts:] if r not in set(rows)]
     options = {"model": model, "cache": folder, "threads": bench.threads,
                "calibration": texts_of.write_json(os.path.join(folder, "calibration.json"), rest[:120])}
     path, few = write(folder, "texts", rows), write(folder, "few", rows[:8])
-    peers, missing = contenders.start_peers(bench.python, options, bench.kinds)
     lower = ["avx2"] if "fp32_avx512" in bench.results["limits"] else []
-    takers = [t for cpu in [None, *lower] for t in contenders.saescopes(bench, model, cpu)] + peers
+    takers, missing = [], []
+    for cpu in [None, *lower]:
+        takers += contenders.saescopes(bench, model, cpu)
+        if cpu is None or holds_peers:
+            peers, not_had = contenders.start_peers(bench.python, options, bench.kinds, cpu)
+            takers, missing = takers + peers, missing + not_had
     try:
         for taker in takers:
             bench.say(f"{name}: warming {taker.name}")

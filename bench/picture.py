@@ -6,8 +6,13 @@ COLOURS = {"fp32": "#4878a8", "bf16": "#b5762a", "int8": "#5a8a4a"}
 NAMES = {"fp32": "fp32", "bf16": "bf16 or 16 bits", "int8": "int8"}
 
 
+def shown(e):
+    """Peers that were held back are in the report alone."""
+    return sorted((x for x in e["rows"] if x["is_ours"] or not x["cpu"]), key=lambda x: x["tokens_per_s"])
+
+
 def draw(axes, e):
-    rows = sorted(e["rows"], key=lambda x: x["tokens_per_s"])
+    rows = shown(e)
     rates = [x["tokens_per_s"] for x in rows]
     bars = axes.barh(range(len(rows)), rates, color=[COLOURS[x["group"]] for x in rows], height=0.7)
     for bar, row in zip(bars, rows):
@@ -40,7 +45,7 @@ def write(results, path):
     models = [m for m in MODELS if m in results]
     if not models:
         return
-    heights = [len(results[m]["rows"]) for m in models]
+    heights = [len(shown(results[m])) for m in models]
     figure, axes = pyplot.subplots(len(models), 1, figsize=(9, 1.6 + 0.3 * sum(heights)), squeeze=False,
                                    gridspec_kw={"height_ratios": heights})
     for axis, model in zip(axes[:, 0], models):

@@ -47,41 +47,67 @@ def limits(r):
             *table(("loop", "rate", "unit"), rows), *quiet(r)]
 
 
+def is_deaf(row):
+    """A peer that was to be held to lesser instructions and is faster than these can be."""
+    return bool(row["cpu"]) and not row["is_ours"] and row.get("share", 0) > 1
+
+
 def best_peer(rows, group):
-    peers = [x for x in rows if not x["is_ours"] and x["group"] == group]
+    peers = [x for x in rows if not x["is_ours"] and x["group"] == group and not is_deaf(x)]
     return max(peers, key=lambda x: x["tokens_per_s"], default=None)
+
+
+def rival(rows, row):
+    """Whom a level is compared with, and what that is. No peer has a bf16 that gains anything on AVX2."""
+    if row["cpu"] and row["group"] == "bf16":
+        return next((x for x in rows if x.get("kind") == "st-fp32"), None), "what a user would take instead"
+    return best_peer(rows, row["group"]), f"the best {GROUPS[row['group']]} peer"
 
 
 def verdicts(rows):
     """A sentence for each level of saescope: ahead or behind, and of whom."""
     lines = []
     for row in (x for x in rows if x["is_ours"]):
-        best = best_peer(rows, row["group"])
-        if best is None or row["cpu"]:
+        peer, what = rival(rows, row)
+        if peer is None:
             continue
-        ratio = row["tokens_per_s"] / best["tokens_per_s"]
+        ratio = row["tokens_per_s"] / peer["tokens_per_s"]
         how = f"{ratio:.2f} times as fast as" if ratio >= 1 else f"**slower than** ({ratio:.2f} times)"
-        lines.append(f"- `{row['name']}` is {how} the best {GROUPS[row['group']]} peer, {best['name']}.")
+        lines.append(f"- `{row['name']}` is {how} {what}, {peer['name']}.")
     return lines + [""] if lines else []
 
 
-def embedding_row(row, rows):
+def embedding_table(rows):
     fp32 = best_peer(rows, "fp32")
-    return (row["name"] + (f", batch {row['batch']}" if row["batch"] else ""), number(row["tokens_per_s"]), spread(row["all"]),
-            number(row["tokens_per_s"] / fp32["tokens_per_s"], 2) if fp32 else "", percent(row.get("share")),
-            LOOPS.get(row.get("limit"), "") + (" / 3" if row.get("products") == 3 else ""), "" if "l2" not in row else f"{row['l2']:.1e}", one_minus(row.get("cosine")))
+    head = ("", "tokens/s", "spread", "× best fp32 peer", "share of limit", "limit", "L2 error", "cosine")
+    return table(head, [(
+        row["name"] + (f", batch {row['batch']}" if row["batch"] else ""), number(row["tokens_per_s"]), spread(row["all"]),
+        number(row["tokens_per_s"] / fp32["tokens_per_s"], 2) if fp32 else "", percent(row.get("share")),
+        LOOPS.get(row.get("limit"), "") + (" / 3" if row.get("products") == 3 else ""), "" if "l2" not in row else f"{row['l2']:.1e}",
+        one_minus(row.get("cosine"))) for row in sorted(rows, key=lambda x: x["tokens_per_s"])])
+
+
+def held(rows):
+    """What was kept from using more than AVX2, on a machine that has more."""
+    if not rows:
+        return []
+    lines = ["### As on a machine with AVX2 only", "", *embedding_table(rows)]
+    if all(x["is_ours"] for x in rows):
+        return lines
+    deaf = [f"{x['name']}: faster than AVX2 can be, and so not compared with." for x in rows if is_deaf(x)]
+    return [*lines, "Peers are held to AVX2 by `ONEDNN_MAX_CPU_ISA`, `ATEN_CPU_CAPABILITY` and `MKL_ENABLE_INSTRUCTIONS`. They may "
+            "ignore these in part: OpenVINO has code beside oneDNN that does not ask them. ONNX Runtime has no switch and is left out.",
+            *deaf, "", *verdicts(rows)]
 
 
 def embedding(r, key):
     e = r[key]
-    head = ("", "tokens/s", "spread", "× best fp32 peer", "share of limit", "limit", "L2 error", "cosine")
-    ordered = sorted(e["rows"], key=lambda x: x["tokens_per_s"])
+    free, lower = [x for x in e["rows"] if not x["cpu"]], [x for x in e["rows"] if x["cpu"]]
     return [f"## Embedding with {e['model']}", "",
             f"{e['texts']} texts, {e['tokens'] / e['texts']:.0f} tokens each, {e['work_per_token'] / 1e6:.1f} million operations per token. "
-            f"Medians of {len(ordered[0]['all'])} rounds in which everybody ran once. Tokens are real ones; tokenizing and pooling count, "
+            f"Medians of {len(free[0]['all'])} rounds in which everybody ran once. Tokens are real ones; tokenizing and pooling count, "
             "loading does not. Errors are the worst of a few texts against PyTorch in float64.", "",
-            *table(head, [embedding_row(x, e["rows"]) for x in ordered]), *verdicts(e["rows"]),
-            *(f"- {sentence}." for sentence in e["missing"]), ""]
+            *embedding_table(free), *verdicts(free), *held(lower), *(f"- {sentence}." for sentence in e["missing"]), ""]
 
 
 def products(r):
@@ -97,7 +123,7 @@ def products(r):
 
 
 def peers(r):
-    about = {x["name"]: x["about"] for key in ("minilm", "mpnet") if key in r for x in r[key]["rows"] if not x["is_ours"]}
+    about = {x["name"]: x["about"] for key in ("minilm", "mpnet") if key in r for x in r[key]["rows"] if not x["is_ours"] and not x["cpu"]}
     if not about:
         return ["No peers were timed: the packages of `bench/requirements.txt` could not be installed.", ""]
     return ["## The peers", "", "Each got the batch size that was fastest for it.", "",
