@@ -29,11 +29,11 @@ asan tsan debug: %: build/%/build.ninja ## build with sanitizers (or for debuggi
 	@$(call BUILD,$*)
 	@ctest --preset $* -L fast -j $(JOBS)
 
-fuzz: ## FUZZ_SECONDS (60) on every parser, with the corpora as seeds
+fuzz: ## FUZZ_SECONDS (60) on every parser; FUZZ_RUNS=N: a fixed number of fixed inputs
 	@scripts/setup.sh build test fuzz
 	@cmake --preset fuzz > /dev/null
 	@$(call BUILD,fuzz)
-	@scripts/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+	@scripts/fuzz.sh build/fuzz $(if $(FUZZ_RUNS),runs $(FUZZ_RUNS),seconds $(FUZZ_SECONDS))
 
 bench: all ## time saescope, its peers and the machine: bench/REPORT.md (QUICK=1: minutes)
 	@scripts/setup.sh build test demo bench

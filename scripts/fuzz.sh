@@ -1,42 +1,62 @@
-#!/bin/sh
-# Run every fuzz target for some seconds: fuzz.sh BUILD SECONDS. Seeds are the small files of
-# tests/data and, where they are, of ../shared/corpora. A find is left in BUILD/finds and fails.
+#!/bin/bash
+# Run every fuzz target, in one of two ways: fuzz.sh BUILD seconds N searches for so long each,
+# from where it was last left; fuzz.sh BUILD runs N gives the same verdict for the same sources:
+# N inputs each (times the target's speed), made from the files of the tree alone and from a fixed
+# seed, without a clock. A find is left in BUILD/finds and fails.
+#
+# Seeds are the files of tests/data, of which tests/data/finds/TARGET holds what was found before,
+# and in a search those of ../shared/corpora, where they are.
 set -eu
+export LC_ALL=C
 cd "$(dirname "$0")/.."
 build=$1
-seconds=$2
-jobs=$(nproc)
+way=$2
+amount=$3
 finds=$build/finds
 mkdir -p "$finds"
 
-# The seed folders of a target, by its name.
-seeds() {
-    case $1 in
-    fuzz_safetensors) names="weights safetensors" ;;
-    fuzz_torch) names="weights torch pickle" ;;
-    fuzz_npy) names="weights npy" ;;
-    fuzz_zip | fuzz_archive) names="weights zip" ;;
-    fuzz_csv) names="dataset csv" ;;
-    fuzz_json | fuzz_jsonl) names="dataset json text" ;;
-    fuzz_stream) names="dataset csv" ;;
-    fuzz_parquet) names="parquet rows" ;;
-    fuzz_arrow) names="arrow arrow/good arrow/bad rows" ;;
-    fuzz_tokenizer) names="tokenizer" ;;
-    fuzz_encoder_config) names="encoder" ;;
-    fuzz_repo) names=dataset_repos ;;
-    fuzz_run) names="run" ;;
-    fuzz_artifact | fuzz_hub) names="net" ;;
-    *) names= ;;
-    esac
-    for name in $names; do
-        for folder in tests/data/$name ../shared/corpora/$name; do
-            [ ! -d "$folder" ] || echo "$folder"
+# The files of some folders of the data, whose names are as given (or any).
+files_of() {
+    local folders=$1 names=${2:-*} trees=tests/data folder tree
+    [ "$way" = runs ] || trees="tests/data ../shared/corpora"
+    for folder in $folders; do
+        for tree in $trees; do
+            [ ! -d "$tree/$folder" ] || find "$tree/$folder" -type f -name "$names" -size -200k
         done
     done
 }
 
+# The seed files of a target, by its name.
+seeds() {
+    case $1 in
+    fuzz_safetensors) files_of "weights safetensors" ;;
+    fuzz_torch) files_of "weights torch pickle" ;;
+    fuzz_npy) files_of "weights npy" ;;
+    fuzz_zip) files_of "weights zip" ;;
+    fuzz_archive) files_of zip ;;
+    fuzz_csv) files_of "dataset csv" ;;
+    fuzz_json | fuzz_jsonl) files_of "dataset json text" ;;
+    fuzz_txt) files_of "dataset text" ;;
+    fuzz_stream) files_of "dataset csv" ;;
+    fuzz_parquet) files_of "parquet rows" "*.parquet" ;;
+    fuzz_arrow)
+        files_of "arrow rows" "*.arrow"
+        files_of "arrow rows" "*.arrows"
+        files_of "arrow/good arrow/bad"
+        ;;
+    fuzz_tokenizer) files_of tokenizer "*.model" ;;
+    fuzz_encoder_config) files_of encoder config.json ;;
+    fuzz_run) files_of run ;;
+    fuzz_artifact | fuzz_hub) files_of net ;;
+    esac
+    find "tests/data/finds/$1" -type f 2> /dev/null || true
+}
+
+# ---- seeds that are made of files ----
+
 # A place for an SAE as fuzz_sae takes it: cfg.json, config.json and weights between 0x1E bytes.
 put_sae_seeds() {
+    local folder
     for folder in tests/data/sae/formats/* tests/data/sae/good/*; do
         {
             cat "$folder/cfg.json" 2> /dev/null || true
@@ -46,47 +66,113 @@ put_sae_seeds() {
             find "$folder" -maxdepth 1 -name '*.safetensors' -o -maxdepth 1 -name '*.pt' \
                 -o -maxdepth 1 -name '*.pth' -o -maxdepth 1 -name '*.npz' | sort | head -n 1 |
                 while read -r file; do cat "$file"; done
-        } > "$1/seed-$(basename "$folder")"
+        } > "$1/$(basename "$folder")"
+    done
+}
+
+# A tokenizer and a text as fuzz_tokenizer takes them.
+put_tokenizer_seeds() {
+    local folder
+    for folder in tests/data/tokenizer/*/; do
+        {
+            cat "$folder/tokenizer.json" 2> /dev/null || true
+            printf '\036'
+            cat "$folder/tokenizer_config.json" 2> /dev/null || true
+            printf "\037A naïve Galaxy's 123 stars,\n 光 <s> [MASK]"
+        } > "$1/$(basename "$folder")"
     done
 }
 
 # Small tars of every format that tar writes, with a name that is too long for a header.
 put_tar_seeds() {
-    files=$1/files/$(printf '%090d' 0)
-    mkdir -p "$files"
-    echo '{"text": "a"}' > "$files/a.jsonl"
-    printf 'text\nb\n' > "$files/$(printf '%080d' 0).csv"
-    ln -s a.jsonl "$files/b.md"
+    local files=$1/files format long
+    long=$files/$(printf '%090d' 0)
+    mkdir -p "$long"
+    echo '{"text": "a"}' > "$long/a.jsonl"
+    printf 'text\nb\n' > "$long/$(printf '%080d' 0).csv"
+    ln -s a.jsonl "$long/b.md"
     for format in v7 ustar oldgnu gnu pax; do
-        tar -c -b 1 --format "$format" -C "$1/files" . > "$1/seed-$format.tar" 2> /dev/null || true
+        tar -c -b 1 --format "$format" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+            --mode=u=rw,go=r --pax-option=exthdr.name=%d/pax/%f,delete=atime,delete=ctime \
+            -C "$files" . > "$1/$format.tar" 2> /dev/null || true
     done
-    rm -r "$1/files"
+    rm -r "$files"
+}
+
+# Cards and listings as fuzz_repo takes them.
+put_repo_seeds() {
+    /usr/bin/python3 - tests/data/dataset_repos/layouts.json "$1" << 'END'
+import json
+import pathlib
+import sys
+
+for case in json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))["cases"]:
+    ask = case["asks"][0] if case["asks"] else {}
+    wish = [ask.get(part) or "-" for part in ("config", "split")]
+    text = case["readme"] + "\0" + "\n".join(wish + case["paths"])
+    pathlib.Path(sys.argv[2], case["name"]).write_bytes(text.encode())
+END
+}
+
+# ---- one target ----
+
+# How many times the inputs of the slowest targets others get through in the same time.
+speed_of() {
+    case $1 in
+    fuzz_tokenizer) echo 1 ;;
+    *) echo 10 ;;
+    esac
 }
 
 run_one() {
+    local name work=$build/corpus made=$build/made list log bounds
     name=$(basename "$1")
-    work=$build/corpus/$name
-    mkdir -p "$work"
-    [ "$name" != fuzz_sae ] || put_sae_seeds "$work"
-    case $name in fuzz_tar | fuzz_archive) put_tar_seeds "$work" ;; esac
-    # shellcheck disable=SC2046
-    if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=200000 \
-        -artifact_prefix="$finds/$name-" -print_final_stats=1 "$work" $(seeds "$name") \
-        > "$build/$name.log" 2>&1; then
-        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")
-        echo "$name: $runs runs, no find"
+    work=$work/$name
+    made=$made/$name
+    list=$made.list
+    log=$build/$name.log
+    rm -rf "$made"
+    if [ "$way" = runs ]; then
+        # No comparisons are traced, as addresses are among them and differ from run to run. A
+        # paused machine is no find: a wait this long is one, however many share the cores.
+        bounds="-runs=$((amount * $(speed_of "$name"))) -seed=1 -reload=0 -use_cmp=0 -timeout=60"
+        work=$build/runs/$name
+        rm -rf "$work"
     else
-        tail -n 40 "$build/$name.log"
+        bounds="-max_total_time=$amount -timeout=10"
+    fi
+    mkdir -p "$work" "$made" "$SS_FUZZ_FOLDER/$name"
+    case $name in
+    fuzz_sae) put_sae_seeds "$made" ;;
+    fuzz_tar | fuzz_archive) put_tar_seeds "$made" ;;
+    fuzz_repo) put_repo_seeds "$made" ;;
+    fuzz_tokenizer) put_tokenizer_seeds "$made" ;;
+    esac
+    { find "$made" -type f && seeds "$name"; } | sort | paste -s -d , > "$list"
+    # shellcheck disable=SC2086
+    if SS_FUZZ_FOLDER=$SS_FUZZ_FOLDER/$name "$1" $bounds -rss_limit_mb=2048 -max_len=200000 \
+        -seed_inputs="@$list" -artifact_prefix="$finds/$name-" -print_final_stats=1 "$work" \
+        > "$log" 2>&1; then
+        sed -n 's/^stat::number_of_executed_units: *//p' "$log" | {
+            read -r runs
+            # The names of new inputs are the hashes of their bytes.
+            echo "$name: $runs runs, no find$([ "$way" != runs ] ||
+                echo "; $(find "$work" -type f | wc -l) new inputs, $(find "$work" -type f \
+                    -printf '%f\n' | sort | sha1sum | head -c 12)")"
+        }
+    else
+        tail -n 40 "$log"
         echo "$name: FAILED, see $finds"
         return 1
     fi
 }
 
-if [ "${3:-}" != "" ]; then
-    run_one "$3"
+if [ "${4:-}" != "" ]; then
+    run_one "$4"
     exit
 fi
-# libFuzzer leaves without running exit handlers, so the folders of its targets are removed here.
-trap 'rm -rf /tmp/saescope-fuzz-??????' EXIT
+SS_FUZZ_FOLDER=$(mktemp -d /tmp/saescope-fuzz-XXXXXX)
+export SS_FUZZ_FOLDER
+trap 'rm -rf "$SS_FUZZ_FOLDER"' EXIT
 find "$build/fuzz" -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort |
-    xargs -P "$jobs" -I '{}' "$0" "$build" "$seconds" '{}'
+    xargs -P "$(nproc)" -I '{}' "$0" "$build" "$way" "$amount" '{}'

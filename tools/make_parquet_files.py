@@ -164,6 +164,15 @@ def make_shared_text():
                    dictionary_pagesize_limit=1 << 24)
 
 
+def make_find():
+    """Thirty million nulls in some hundred bytes: right, but no input to look for others with."""
+    folder = OUT.parent / "finds" / "fuzz_parquet"
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"text": pa.nulls(30_000_000, pa.string())}), folder / "nulls.parquet",
+                   write_statistics=False, store_schema=False, row_group_size=30_000_000,
+                   data_page_size=1 << 24, max_rows_per_page=30_000_000)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for old in [*OUT.glob("*.parquet"), *OUT.glob("*.jsonl")]:
@@ -172,6 +181,7 @@ def main():
     make_others(random.Random(2))
     make_shared_text()
     make_odd()
+    make_find()
 
 
 if __name__ == "__main__":

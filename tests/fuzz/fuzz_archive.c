@@ -1,11 +1,10 @@
 /* Any bytes as an archive of a dataset's files: the first decides which kind, and what follows
  * may be a tar without checksums, which are put right here. All rows are read whole. */
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "dataset/dataset.h"
+#include "fuzz_folder.h"
 #include "fuzz_tar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -30,8 +29,8 @@ static void read_rows(const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static const char *const endings[] = {".tar", ".zip"};
-    char path[64];
+    static const char *const names[] = {"a.tar", "a.zip"};
+    char path[FUZZ_PATH_BYTES];
     const size_t kind = n > 0 ? data[0] == 'P' : 0;
     uint8_t *copy = ss__alloc(n, 1);
     if (copy == NULL) {
@@ -41,15 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (kind == 0) {
         put_sums(copy, n);
     }
-    snprintf(path, sizeof path, "/tmp/saescope-fuzz-%ld%s", (long)getpid(), endings[kind]);
-    FILE *file = fopen(path, "wb"); /* not ss__file_write, which waits for the disk */
-    if (file != NULL) {
-        const bool whole = fwrite(copy, 1, n, file) == n;
-        if (fclose(file) == 0 && whole) {
-            read_rows(path);
-        }
-    }
-    unlink(path);
+    fuzz_put(names[kind], copy, n);
+    read_rows(fuzz_path(names[kind], path));
+    fuzz_drop(names[kind]);
     ss__free(copy);
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Dataset cards and listings: the text before the first NUL is a README, the lines behind it
- * are paths, of which the first two are what is asked for. */
+/* Dataset cards and listings: the text before the first NUL is a README; of the lines behind it
+ * the first two are the configuration and the split that are asked for, "-" for none, the
+ * others paths. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { MAX_PATHS = 64 };
+enum { MAX_LINES = 64 };
 
 static int compare(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char *wish_of(const char *line)
+{
+    return strcmp(line, "-") == 0 ? NULL : line;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -24,16 +30,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         ss__free(lines);
         lines = ss__strndup(zero + 1, n - n_card - 1);
     }
-    const char *paths[MAX_PATHS], *rest = NULL;
+    const char *items[MAX_LINES] = {"-", "-"};
+    const char *const *paths = items + 2;
     char *save = NULL;
-    size_t n_paths = 0;
-    for (char *line = strtok_r(lines, "\n", &save); line != NULL && n_paths < MAX_PATHS;
+    size_t n_lines = 0;
+    for (char *line = strtok_r(lines, "\n", &save); line != NULL && n_lines < MAX_LINES;
          line = strtok_r(NULL, "\n", &save)) {
-        paths[n_paths++] = line;
+        items[n_lines++] = line;
     }
-    const struct ss__repo_wish wish = {n_paths > 3 ? paths[1] : rest,
-                                       n_paths > 2 ? paths[0] : rest};
-    qsort(paths, n_paths, sizeof *paths, compare);
+    const size_t n_paths = n_lines > 2 ? n_lines - 2 : 0;
+    const struct ss__repo_wish wish = {wish_of(items[0]), wish_of(items[1])};
+    qsort(items + 2, n_paths, sizeof *items, compare);
     struct ss__repo_card card = {.configs = NULL};
     struct ss__repo_choice choice;
     ss_err err;

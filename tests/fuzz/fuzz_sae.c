@@ -1,17 +1,15 @@
 /* Fuzz target: a place for an SAE, then rows through it. The input is split at the first two
  * 0x1E bytes: cfg.json, config.json, weights. The weights' name, a folder or the file itself,
  * and a k are chosen by the size of the input. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "fuzz_folder.h"
 #include "sae/sae.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
-static char folder[] = "/tmp/saescope-fuzz-XXXXXX";
 static const char *const names[] = {
     "sae_weights.safetensors", "sae.safetensors", "ae.pt", "sae.pt",
     "model.safetensors",       "4_32_x.pth"};
@@ -19,45 +17,26 @@ enum { N_NAMES = sizeof names / sizeof names[0], MOST_WIDTH = 4096, N_ROWS = 3 }
 
 static ss_work *work;
 
-static void path_of(const char *name, char path[128])
-{
-    snprintf(path, 128, "%s/%s", folder, name);
-}
-
+/* No file where there is nothing. */
 static void put(const char *name, const void *data, size_t n_bytes)
 {
-    char path[128];
-    path_of(name, path);
-    FILE *file = n_bytes == 0 ? NULL : fopen(path, "wb");
-    if (file != NULL && (fwrite(data, 1, n_bytes, file) != n_bytes || fclose(file) != 0)) {
-        abort();
+    if (n_bytes > 0) {
+        fuzz_put(name, data, n_bytes);
     }
 }
 
 static void drop_all(void)
 {
-    char path[128];
     for (size_t i = 0; i < N_NAMES; i++) {
-        path_of(names[i], path);
-        (void)unlink(path);
+        fuzz_drop(names[i]);
     }
-    path_of("cfg.json", path);
-    (void)unlink(path);
-    path_of("config.json", path);
-    (void)unlink(path);
-}
-
-static void finish(void)
-{
-    drop_all();
-    (void)rmdir(folder);
-    ss_work_free(work);
+    fuzz_drop("cfg.json");
+    fuzz_drop("config.json");
 }
 
 static void begin(void)
 {
-    if (work == NULL && (mkdtemp(folder) == NULL || ss_work_new(1, &work, NULL) != SS_OK ||
-                         atexit(finish) != 0)) {
+    if (work == NULL && ss_work_new(1, &work, NULL) != SS_OK) {
         abort();
     }
 }
@@ -102,7 +81,7 @@ static size_t take(const uint8_t **data, size_t *n_bytes, const uint8_t **part)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    char path[128];
+    char path[FUZZ_PATH_BYTES];
     const uint8_t *part = NULL;
     ss_sae *sae = NULL;
     ss_err err;
@@ -117,9 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     n = take(&data, &n_bytes, &part);
     put("config.json", part, n);
     put(name, data, n_bytes);
-    path_of(name, path);
+    (void)fuzz_path(name, path);
     for (int is_file = 0; is_file < 2; is_file++) {
-        const char *place = is_file ? path : folder;
+        const char *place = is_file ? path : fuzz_folder();
         (void)ss__sae_is_at(place);
         if (ss_sae_open(place, &options, &sae, &err) == SS_OK) {
             check(sae);
