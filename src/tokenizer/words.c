@@ -74,14 +74,52 @@ out:
     return status;
 }
 
-static bool is_space(const struct ss__tokenizer *self, const char *text, size_t n_bytes,
-                     size_t *length)
+/* A walk over the places of a text that words end at. */
+struct space_walk {
+    const struct ss__tokenizer *self;
+    const struct ss_text *text;
+    size_t block; /* where the block begins that `spaces` is about */
+    uint64_t
+        spaces; /* places of it that may be one: also all longer characters where some are */
+};
+
+static uint64_t spaces_in(const struct space_walk *walk, size_t block)
 {
-    if (self->marking == SS__MARKS_WORDS) {
-        return (ss__split_class(text, n_bytes, length) & SS__SPLIT_SPACE) != 0;
+    const char *text = walk->text->data + block;
+    uint64_t spaces = ss__block_equal(text, ' ');
+    for (unsigned i = 0; walk->self->marking == SS__MARKS_WORDS && i < SS__BLOCK_BYTES;
+         i += 16) {
+        const ss__bytes16 x = ss__bytes16_load(text + i);
+        spaces |= (ss__bytes16_among(x, 0, '\t', 5) | ss__bytes16_among(x, 0, (char)0xC0, 64))
+                  << i;
     }
-    *length = 1;
-    return text[0] == ' ';
+    return spaces & ss__low_bits(walk->text->n_bytes - block);
+}
+
+/* The next place at or behind `at`, and the length of what stands there; the end of the text
+ * and 1 if there is none. */
+static size_t next_space(struct space_walk *walk, size_t at, size_t *length)
+{
+    const size_t n = walk->text->n_bytes;
+    for (;;) {
+        const uint64_t spaces = walk->spaces & ~ss__low_bits(at - walk->block);
+        if (spaces != 0) {
+            at = walk->block + ss__lowest_bit(spaces);
+            if ((ss__split_class(walk->text->data + at, n - at, length) & SS__SPLIT_SPACE) !=
+                0) {
+                return at;
+            }
+            at += *length;
+            continue;
+        }
+        at = ss__max_size(at, walk->block + SS__BLOCK_BYTES);
+        if (at >= n) {
+            *length = 1;
+            return n;
+        }
+        walk->block = at;
+        walk->spaces = spaces_in(walk, at);
+    }
 }
 
 /* What the splitters would cut a text into that does not hold the mark. Between white space
@@ -93,13 +131,11 @@ static ss_status add_marked_words(const struct ss__tokenizer *self,
     ss_status status = SS_OK;
     const bool has_empty = self->marking != SS__MARKS_WORDS;
     const size_t n = text->n_bytes;
-    size_t length = 0;
-    for (size_t start = has_empty && text->data[0] == ' '; start <= n; start += length) {
-        size_t at = start;
-        length = 1;
-        while (at < n && !is_space(self, text->data + at, n - at, &length)) {
-            at += length;
-        }
+    struct space_walk walk = {.self = self, .text = text};
+    size_t at = 0, length = 0;
+    walk.spaces = spaces_in(&walk, 0);
+    for (size_t start = has_empty && text->data[0] == ' '; start <= n; start = at + length) {
+        at = next_space(&walk, start, &length);
         if (scratch->n_ids >= scratch->max_ids) {
             break;
         }
@@ -107,7 +143,6 @@ static ss_status add_marked_words(const struct ss__tokenizer *self,
             SS_TRY(add_marked_word(self, scratch,
                                    &(struct ss_text){text->data + start, at - start}, err));
         }
-        start = at;
     }
 out:
     return status;
