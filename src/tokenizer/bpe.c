@@ -1,94 +1,10 @@
-/* Byte-pair encoding: a word is a row of symbols, and of the neighbours that the vocabulary can
- * merge those of the lowest rank are merged first, the leftmost of equal ones, until none are
- * left. Candidates lie in a heap, so a long word costs n log n. */
+/* Byte-pair encoding: a word becomes a row of symbols, and neighbours are merged (bpe_merge.c).
+ */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
-
-enum { FIRST_SLOTS = 1 << 10, MAX_PROBES = 1 << 12 };
-#define NO_SYMBOL UINT32_MAX
-
-/* ---- the table of merges ---- */
-
-static size_t slot_of(const struct ss__bpe *bpe, uint64_t pair)
-{
-    pair *= UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(pair ^ pair >> 29) & (bpe->n_slots - 1);
-}
-
-/* The slot of a pair, or the free one where it belongs; NULL far from its place, which only a
- * file made to collide comes to. */
-static struct ss__merge *find_slot(const struct ss__bpe *bpe, uint64_t pair)
-{
-    size_t slot = slot_of(bpe, pair);
-    for (size_t probes = 0; probes < MAX_PROBES; probes++) {
-        struct ss__merge *merge = &bpe->merges[slot];
-        if (merge->id < 0 || merge->pair == pair) {
-            return merge;
-        }
-        slot = (slot + 1) & (bpe->n_slots - 1);
-    }
-    return NULL;
-}
-
-static uint64_t pair_of(int32_t left, int32_t right)
-{
-    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-}
-
-/* NULL if two ids can not be merged. */
-static const struct ss__merge *find_merge(const struct ss__bpe *bpe, int32_t left,
-                                          int32_t right)
-{
-    const struct ss__merge *merge =
-        bpe->n_slots == 0 ? NULL : find_slot(bpe, pair_of(left, right));
-    return merge == NULL || merge->id < 0 ? NULL : merge;
-}
-
-static ss_status grow(struct ss__bpe *bpe, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__bpe bigger = {.n_slots = bpe->n_slots == 0 ? FIRST_SLOTS : bpe->n_slots * 2};
-    SS_ALLOC(bigger.merges, bigger.n_slots);
-    for (size_t slot = 0; slot < bigger.n_slots; slot++) {
-        bigger.merges[slot].id = -1;
-    }
-    for (size_t slot = 0; slot < bpe->n_slots; slot++) {
-        const struct ss__merge *merge = &bpe->merges[slot];
-        struct ss__merge *place = merge->id < 0 ? NULL : find_slot(&bigger, merge->pair);
-        if (merge->id >= 0 && place == NULL) {
-            ss__free(bigger.merges);
-            SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
-        }
-        if (place != NULL) {
-            *place = *merge;
-        }
-    }
-    ss__free(bpe->merges);
-    bpe->merges = bigger.merges;
-    bpe->n_slots = bigger.n_slots;
-out:
-    return status;
-}
-
-ss_status ss__bpe_add_merge(struct ss__bpe *bpe, int32_t left, int32_t right, int32_t id,
-                            uint32_t rank, ss_err *err)
-{
-    ss_status status = SS_OK;
-    if (bpe->n_merges * 2 >= bpe->n_slots) {
-        SS_TRY(grow(bpe, err));
-    }
-    struct ss__merge *place = find_slot(bpe, pair_of(left, right));
-    if (place == NULL) {
-        SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
-    }
-    bpe->n_merges += place->id < 0;
-    *place = (struct ss__merge){.pair = pair_of(left, right), .id = id, .rank = rank};
-out:
-    return status;
-}
 
 /* ---- bytes as text ---- */
 
@@ -244,15 +160,21 @@ static size_t next_symbol(const struct ss__bpe *bpe, const struct ss_text *word,
     return n;
 }
 
+/* Whether a byte is a symbol wherever it stands in a word. */
+static bool has_plain_bytes(const struct ss__bpe *bpe)
+{
+    return bpe->byte_level && bpe->prefix[0] == '\0' && bpe->suffix[0] == '\0';
+}
+
 static ss_status make_symbols(struct making *making, const struct ss_text *word, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__bpe *bpe = &making->self->bpe;
     struct ss__token_scratch *scratch = making->scratch;
-    const bool direct = bpe->byte_level && bpe->prefix[0] == '\0' && bpe->suffix[0] == '\0';
+    const bool direct = has_plain_bytes(bpe);
     const size_t n_more = strlen(bpe->prefix) + 2; /* a byte as text can fall back to two */
     size_t n_room = 0;
-    if (word->n_bytes >= NO_SYMBOL / n_more - strlen(bpe->suffix)) {
+    if (word->n_bytes >= SS__NO_SYMBOL / n_more - strlen(bpe->suffix)) {
         SS_FAIL(SS_E_LIMIT, "a word of %zu bytes is too long", word->n_bytes);
     }
     n_room = word->n_bytes * n_more + strlen(bpe->suffix) + 1;
@@ -271,97 +193,6 @@ static ss_status make_symbols(struct making *making, const struct ss_text *word,
         }
     }
     flush_unknown(making);
-out:
-    return status;
-}
-
-/* ---- merging ---- */
-
-static bool comes_first(const struct ss__candidate *a, const struct ss__candidate *b)
-{
-    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
-}
-
-static void push_candidate(struct ss__token_scratch *scratch, struct ss__candidate candidate)
-{
-    struct ss__candidate *heap = scratch->candidates;
-    size_t at = scratch->n_candidates++;
-    for (; at > 0 && comes_first(&candidate, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        heap[at] = heap[(at - 1) / 2];
-    }
-    heap[at] = candidate;
-}
-
-static struct ss__candidate pop_candidate(struct ss__token_scratch *scratch)
-{
-    struct ss__candidate *heap = scratch->candidates;
-    const struct ss__candidate top = heap[0], moving = heap[--scratch->n_candidates];
-    size_t at = 0;
-    for (size_t child = 1; child < scratch->n_candidates; child = 2 * at + 1) {
-        child +=
-            child + 1 < scratch->n_candidates && comes_first(&heap[child + 1], &heap[child]);
-        if (!comes_first(&heap[child], &moving)) {
-            break;
-        }
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = moving;
-    return top;
-}
-
-static void consider(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, uint32_t at)
-{
-    const struct ss__symbol *left = &scratch->symbols[at];
-    const struct ss__merge *merge = find_merge(bpe, left->id, scratch->symbols[left->next].id);
-    if (merge != NULL) {
-        push_candidate(scratch, (struct ss__candidate){merge->rank, at, merge->id});
-    }
-}
-
-/* Merge the symbol at `at` with the next; both are there. */
-static void merge_at(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, uint32_t at,
-                     int32_t id)
-{
-    struct ss__symbol *symbols = scratch->symbols, *left = &symbols[at];
-    struct ss__symbol *right = &symbols[left->next];
-    left->id = id;
-    left->next = right->next;
-    right->id = -1;
-    if (right->next != NO_SYMBOL) {
-        symbols[right->next].previous = at;
-    }
-    if (left->previous != NO_SYMBOL) {
-        consider(bpe, scratch, left->previous);
-    }
-    if (left->next != NO_SYMBOL) {
-        consider(bpe, scratch, at);
-    }
-}
-
-static ss_status merge_symbols(const struct ss__bpe *bpe, struct ss__token_scratch *scratch,
-                               size_t n, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__symbol *symbols = scratch->symbols;
-    SS_GROW(scratch->candidates, scratch->n_candidates_room, 3 * n); /* one, and two a merge */
-    scratch->n_candidates = 0;
-    symbols[0].previous = NO_SYMBOL;
-    symbols[n - 1].next = NO_SYMBOL;
-    for (uint32_t at = 0; at + 1 < n; at++) {
-        consider(bpe, scratch, at);
-    }
-    while (scratch->n_candidates > 0) {
-        const struct ss__candidate top = pop_candidate(scratch);
-        const struct ss__symbol *left = &symbols[top.at];
-        if (left->id < 0 || left->next == NO_SYMBOL) {
-            continue;
-        }
-        const struct ss__merge *merge = find_merge(bpe, left->id, symbols[left->next].id);
-        if (merge != NULL && merge->id == top.id) { /* still the pair that it was */
-            merge_at(bpe, scratch, top.at, top.id);
-        }
-    }
 out:
     return status;
 }
@@ -387,22 +218,40 @@ static int32_t whole_word(const struct ss__tokenizer *self, const struct ss_text
     return trie->values[node];
 }
 
+/* Write the ids of a short word of plain bytes; false, and ids of no use, if it is none. */
+static bool add_few(const struct ss__bpe *bpe, const struct ss_text *word, int32_t *ids,
+                    size_t *n)
+{
+    bool is_few = word->n_bytes <= SS__BPE_FEW && has_plain_bytes(bpe);
+    for (size_t i = 0; is_few && i < word->n_bytes; i++) {
+        ids[i] = bpe->byte_ids[(uint8_t)word->data[i]];
+        is_few = ids[i] >= 0;
+    }
+    *n = is_few ? ss__bpe_merge_few(bpe, ids, word->n_bytes) : 0;
+    return is_few;
+}
+
 static ss_status add_word(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)
 {
     ss_status status = SS_OK;
     struct making making = {.self = self, .scratch = scratch};
+    int32_t few[SS__BPE_FEW];
+    size_t n_few = 0;
     const int32_t whole = self->bpe.takes_whole_words ? whole_word(self, word) : -1;
     if (whole >= 0) {
         return ss__scratch_push(scratch, &whole, 1, err);
+    }
+    if (add_few(&self->bpe, word, few, &n_few)) {
+        return ss__scratch_push(scratch, few, n_few, err);
     }
     SS_TRY(make_symbols(&making, word, err));
     if (making.n == 0) {
         goto out;
     }
-    SS_TRY(merge_symbols(&self->bpe, scratch, making.n, err));
+    SS_TRY(ss__bpe_merge(&self->bpe, scratch, making.n, err));
     SS_GROW(scratch->ids, scratch->n_ids_room, scratch->n_ids + making.n);
-    for (uint32_t at = 0; at != NO_SYMBOL; at = scratch->symbols[at].next) {
+    for (uint32_t at = 0; at != SS__NO_SYMBOL; at = scratch->symbols[at].next) {
         scratch->ids[scratch->n_ids++] = scratch->symbols[at].id;
     }
 out:

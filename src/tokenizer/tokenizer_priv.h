@@ -326,6 +326,16 @@ SS_MUST_USE ss_status ss__add_words(const struct ss__tokenizer *tokenizer,
 /* Remember that two ids may be merged into a third, with this rank. */
 SS_MUST_USE ss_status ss__bpe_add_merge(struct ss__bpe *bpe, int32_t left, int32_t right,
                                         int32_t id, uint32_t rank, ss_err *err);
+/* Merge the n > 0 symbols of the scratch, which are linked by their number, `id` of those that
+ * were merged into the one before is -1. */
+SS_MUST_USE ss_status ss__bpe_merge(const struct ss__bpe *bpe,
+                                    struct ss__token_scratch *scratch, size_t n, ss_err *err);
+/* The same for at most SS__BPE_FEW ids in place, of texts that are not empty; returns how many
+ * are left. */
+size_t ss__bpe_merge_few(const struct ss__bpe *bpe, int32_t *ids, size_t n);
+enum { SS__BPE_FEW = 24 };
+#define SS__NO_SYMBOL UINT32_MAX
+
 /* Fill the ids of bytes, when vocabulary and settings are there. */
 void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab);
 /* Ids of "<0x00>" to "<0xFF>", -1 where the vocabulary has none. */

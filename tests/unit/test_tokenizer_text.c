@@ -242,6 +242,42 @@ static void test_parts(void **state)
     }
 }
 
+/* Few symbols are merged as many are. */
+static void test_merging(void **state)
+{
+    enum { N_WORDS = 20000 };
+    struct fixture fixture;
+    uint32_t random = 3;
+    size_t n_merged = 0;
+    (void)state;
+    open_fixture(&fixture, DATA "bpe-bytes", NULL);
+    const struct ss__bpe *bpe = &fixture.tokenizer->bpe;
+    struct ss__token_scratch *scratch = fixture.scratch;
+    struct ss__symbol symbols[SS__BPE_FEW];
+    scratch->symbols = symbols;
+    for (size_t i = 0; i < N_WORDS; i++) {
+        int32_t few[SS__BPE_FEW];
+        const size_t n = 1 + i % SS__BPE_FEW;
+        for (size_t at = 0; at < n; at++) {
+            random = random * 1664525U + 1013904223U;
+            few[at] = bpe->byte_ids[(uint8_t) "etaoinshrl the and"[(random >> 16) % 18]];
+            symbols[at] = (struct ss__symbol){few[at], (uint32_t)at - 1, (uint32_t)at + 1};
+        }
+        must(ss__bpe_merge(bpe, scratch, n, NULL), NULL);
+        const size_t n_few = ss__bpe_merge_few(bpe, few, n);
+        size_t n_many = 0;
+        for (uint32_t at = 0; at != SS__NO_SYMBOL; at = symbols[at].next) {
+            assert_true(n_many < n_few);
+            assert_int_equal(symbols[at].id, few[n_many++]);
+        }
+        assert_int_equal(n_many, n_few);
+        n_merged += n - n_few;
+    }
+    scratch->symbols = NULL;
+    assert_in_range(n_merged, N_WORDS, 100 * N_WORDS);
+    close_fixture(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_shared_scratch), cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_long_runs),      cmocka_unit_test(test_empty_token),
         cmocka_unit_test(test_cuts),           cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_merging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,224 @@
+/* Merging of symbols: of the neighbours that can be merged those of the lowest rank are merged
+ * first, the leftmost of equal ones, until none are left. Few symbols lie in a row that is
+ * searched again for every merge; of many, candidates lie in a heap, so that they cost n log n.
+ */
+#include "base/mem.h"
+#include "tokenizer/tokenizer_priv.h"
+
+enum { FIRST_SLOTS = 1 << 10, MAX_PROBES = 1 << 12 };
+#define NO_RANK UINT32_MAX
+
+/* ---- the table of merges ---- */
+
+static size_t slot_of(const struct ss__bpe *bpe, uint64_t pair)
+{
+    pair *= UINT64_C(0x9E3779B97F4A7C15);
+    return (size_t)(pair ^ pair >> 29) & (bpe->n_slots - 1);
+}
+
+/* The slot of a pair, or the free one where it belongs; NULL far from its place, which only a
+ * file made to collide comes to. */
+static struct ss__merge *find_slot(const struct ss__bpe *bpe, uint64_t pair)
+{
+    size_t slot = slot_of(bpe, pair);
+    for (size_t probes = 0; probes < MAX_PROBES; probes++) {
+        struct ss__merge *merge = &bpe->merges[slot];
+        if (merge->id < 0 || merge->pair == pair) {
+            return merge;
+        }
+        slot = (slot + 1) & (bpe->n_slots - 1);
+    }
+    return NULL;
+}
+
+static uint64_t pair_of(int32_t left, int32_t right)
+{
+    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
+
+/* NULL if two ids can not be merged. */
+static const struct ss__merge *find_merge(const struct ss__bpe *bpe, int32_t left,
+                                          int32_t right)
+{
+    const struct ss__merge *merge =
+        bpe->n_slots == 0 ? NULL : find_slot(bpe, pair_of(left, right));
+    return merge == NULL || merge->id < 0 ? NULL : merge;
+}
+
+static ss_status grow(struct ss__bpe *bpe, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__bpe bigger = {.n_slots = bpe->n_slots == 0 ? FIRST_SLOTS : bpe->n_slots * 2};
+    SS_ALLOC(bigger.merges, bigger.n_slots);
+    for (size_t slot = 0; slot < bigger.n_slots; slot++) {
+        bigger.merges[slot].id = -1;
+    }
+    for (size_t slot = 0; slot < bpe->n_slots; slot++) {
+        const struct ss__merge *merge = &bpe->merges[slot];
+        struct ss__merge *place = merge->id < 0 ? NULL : find_slot(&bigger, merge->pair);
+        if (merge->id >= 0 && place == NULL) {
+            ss__free(bigger.merges);
+            SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
+        }
+        if (place != NULL) {
+            *place = *merge;
+        }
+    }
+    ss__free(bpe->merges);
+    bpe->merges = bigger.merges;
+    bpe->n_slots = bigger.n_slots;
+out:
+    return status;
+}
+
+ss_status ss__bpe_add_merge(struct ss__bpe *bpe, int32_t left, int32_t right, int32_t id,
+                            uint32_t rank, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (bpe->n_merges * 2 >= bpe->n_slots) {
+        SS_TRY(grow(bpe, err));
+    }
+    struct ss__merge *place = find_slot(bpe, pair_of(left, right));
+    if (place == NULL) {
+        SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
+    }
+    bpe->n_merges += place->id < 0;
+    *place = (struct ss__merge){.pair = pair_of(left, right), .id = id, .rank = rank};
+out:
+    return status;
+}
+
+/* ---- merging few ---- */
+
+struct neighbours {
+    uint32_t rank; /* of the merge of both; NO_RANK: none */
+    int32_t id;
+};
+
+static struct neighbours neighbours_at(const struct ss__bpe *bpe, const int32_t *ids, size_t at)
+{
+    const struct ss__merge *merge = find_merge(bpe, ids[at], ids[at + 1]);
+    return merge == NULL ? (struct neighbours){NO_RANK, -1}
+                         : (struct neighbours){merge->rank, merge->id};
+}
+
+size_t ss__bpe_merge_few(const struct ss__bpe *bpe, int32_t *ids, size_t n)
+{
+    struct neighbours pairs[SS__BPE_FEW]; /* [n - 1] */
+    for (size_t i = 0; i + 1 < n; i++) {
+        pairs[i] = neighbours_at(bpe, ids, i);
+    }
+    while (n > 1) {
+        size_t best = 0;
+        for (size_t i = 1; i + 1 < n; i++) {
+            best = pairs[i].rank < pairs[best].rank ? i : best;
+        }
+        if (pairs[best].rank == NO_RANK) {
+            break;
+        }
+        ids[best] = pairs[best].id;
+        n--;
+        for (size_t i = best + 1; i < n; i++) {
+            ids[i] = ids[i + 1];
+            pairs[i - 1] = pairs[i];
+        }
+        if (best > 0) {
+            pairs[best - 1] = neighbours_at(bpe, ids, best - 1);
+        }
+        if (best + 1 < n) {
+            pairs[best] = neighbours_at(bpe, ids, best);
+        }
+    }
+    return n;
+}
+
+/* ---- merging many ---- */
+
+static bool comes_first(const struct ss__candidate *a, const struct ss__candidate *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
+}
+
+static void push_candidate(struct ss__token_scratch *scratch, struct ss__candidate candidate)
+{
+    struct ss__candidate *heap = scratch->candidates;
+    size_t at = scratch->n_candidates++;
+    for (; at > 0 && comes_first(&candidate, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        heap[at] = heap[(at - 1) / 2];
+    }
+    heap[at] = candidate;
+}
+
+static struct ss__candidate pop_candidate(struct ss__token_scratch *scratch)
+{
+    struct ss__candidate *heap = scratch->candidates;
+    const struct ss__candidate top = heap[0], moving = heap[--scratch->n_candidates];
+    size_t at = 0;
+    for (size_t child = 1; child < scratch->n_candidates; child = 2 * at + 1) {
+        child +=
+            child + 1 < scratch->n_candidates && comes_first(&heap[child + 1], &heap[child]);
+        if (!comes_first(&heap[child], &moving)) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+    return top;
+}
+
+static void consider(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, uint32_t at)
+{
+    const struct ss__symbol *left = &scratch->symbols[at];
+    const struct ss__merge *merge = find_merge(bpe, left->id, scratch->symbols[left->next].id);
+    if (merge != NULL) {
+        push_candidate(scratch, (struct ss__candidate){merge->rank, at, merge->id});
+    }
+}
+
+/* Merge the symbol at `at` with the next; both are there. */
+static void merge_at(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, uint32_t at,
+                     int32_t id)
+{
+    struct ss__symbol *symbols = scratch->symbols, *left = &symbols[at];
+    struct ss__symbol *right = &symbols[left->next];
+    left->id = id;
+    left->next = right->next;
+    right->id = -1;
+    if (right->next != SS__NO_SYMBOL) {
+        symbols[right->next].previous = at;
+    }
+    if (left->previous != SS__NO_SYMBOL) {
+        consider(bpe, scratch, left->previous);
+    }
+    if (left->next != SS__NO_SYMBOL) {
+        consider(bpe, scratch, at);
+    }
+}
+
+ss_status ss__bpe_merge(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, size_t n,
+                        ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__symbol *symbols = scratch->symbols;
+    SS_GROW(scratch->candidates, scratch->n_candidates_room, 3 * n); /* one, and two a merge */
+    scratch->n_candidates = 0;
+    symbols[0].previous = SS__NO_SYMBOL;
+    symbols[n - 1].next = SS__NO_SYMBOL;
+    for (uint32_t at = 0; at + 1 < n; at++) {
+        consider(bpe, scratch, at);
+    }
+    while (scratch->n_candidates > 0) {
+        const struct ss__candidate top = pop_candidate(scratch);
+        const struct ss__symbol *left = &symbols[top.at];
+        if (left->id < 0 || left->next == SS__NO_SYMBOL) {
+            continue;
+        }
+        const struct ss__merge *merge = find_merge(bpe, left->id, symbols[left->next].id);
+        if (merge != NULL && merge->id == top.id) { /* still the pair that it was */
+            merge_at(bpe, scratch, top.at, top.id);
+        }
+    }
+out:
+    return status;
+}
