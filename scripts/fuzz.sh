@@ -99,6 +99,20 @@ put_tar_seeds() {
     rm -r "$files"
 }
 
+# A dataset in a zip, stored and deflated.
+put_zip_seeds() {
+    /usr/bin/python3 - "$1" << 'END'
+import pathlib
+import sys
+import zipfile
+
+for name, kind in ("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(pathlib.Path(sys.argv[1], f"{name}.zip"), "w", kind) as made:
+        for member, content in ("a/a.jsonl", '{"text": "a"}\n' * 9), ("a/b.csv", "text\nb\n"):
+            made.writestr(zipfile.ZipInfo(member), content, kind)
+END
+}
+
 # Cards and listings as fuzz_repo takes them.
 put_repo_seeds() {
     /usr/bin/python3 - tests/data/dataset_repos/layouts.json "$1" << 'END'
@@ -144,7 +158,11 @@ run_one() {
     mkdir -p "$work" "$made" "$SS_FUZZ_FOLDER/$name"
     case $name in
     fuzz_sae) put_sae_seeds "$made" ;;
-    fuzz_tar | fuzz_archive) put_tar_seeds "$made" ;;
+    fuzz_tar) put_tar_seeds "$made" ;;
+    fuzz_archive)
+        put_tar_seeds "$made"
+        put_zip_seeds "$made"
+        ;;
     fuzz_repo) put_repo_seeds "$made" ;;
     fuzz_tokenizer) put_tokenizer_seeds "$made" ;;
     esac
