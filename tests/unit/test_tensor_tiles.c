@@ -5,6 +5,7 @@
 #include <float.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -219,8 +220,8 @@ static void the_unit_is_set_up_once(void **state)
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t n_alarms;
-static volatile float clobbered[64];
+static atomic_int n_alarms;
+static _Thread_local volatile float clobbered[64];
 
 static void on_alarm(int number)
 {
