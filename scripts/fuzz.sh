@@ -134,6 +134,7 @@ END
 speed_of() {
     case $1 in
     fuzz_tokenizer) echo 1 ;;
+    fuzz_hub | fuzz_repo | fuzz_sae) echo 4 ;;
     *) echo 10 ;;
     esac
 }
