@@ -96,35 +96,49 @@ def row_of(taker, rates, work, measured, exact):
     return row | exact.get(taker.name, {})
 
 
-def measure(bench, name, model, n_texts, holds_peers=False):
-    """The table of one model. Where the machine has more than AVX2, saescope takes part with its AVX2 kernels too, and
-    with `holds_peers` so do the peers that can be held to AVX2."""
-    folder = bench.subfolder(name)
-    rows = texts_of.sample(bench.rows, n_texts)
-    rest = [r for r in texts_of.sample(bench.rows, n_texts + 120)[n_texts:] if r not in set(rows)]
-    options = {"model": model, "cache": folder, "threads": bench.threads,
-               "calibration": texts_of.write_json(os.path.join(folder, "calibration.json"), rest[:120])}
-    path, few = write(folder, "texts", rows), write(folder, "few", rows[:8])
-    lower = ["avx2"] if "fp32_avx512" in bench.results["limits"] else []
-    takers, missing = [], []
-    for cpu in [None, *lower]:
-        takers += contenders.saescopes(bench, model, cpu)
-        if cpu is None or holds_peers:
-            peers, not_had = contenders.start_peers(bench.python, options, bench.kinds, cpu)
-            takers, missing = takers + peers, missing + not_had
+class Task:
+    """What everybody does with one model: texts, their first few, and what peers are started with."""
+
+    def __init__(self, bench, name, model, n_texts):
+        self.name, self.model, self.folder = name, model, bench.subfolder(name)
+        self.rows = texts_of.sample(bench.rows, n_texts)
+        rest = [r for r in texts_of.sample(bench.rows, n_texts + 120)[n_texts:] if r not in set(self.rows)]
+        self.options = {"model": model, "cache": self.folder, "threads": bench.threads,
+                        "calibration": texts_of.write_json(os.path.join(self.folder, "calibration.json"), rest[:120])}
+        self.path, self.few = write(self.folder, "texts", self.rows), write(self.folder, "few", self.rows[:8])
+        self.lengths = bench.count_tokens(model, self.rows)
+        with open(os.path.join(model, "config.json"), encoding="utf8") as f:
+            self.work = work_per_token(json.load(f), self.lengths)
+
+
+def compete(bench, task, cpu, has_peers):
+    """Rows of those that run with the instructions of `cpu` (None: all there are), and the peers that can not be had. No more
+    peers than these are in memory meanwhile: what they hold of it slows the others down."""
+    takers, missing = contenders.saescopes(bench, task.model, cpu), []
+    if has_peers:
+        peers, missing = contenders.start_peers(bench.python, task.options, bench.kinds, cpu)
+        takers += peers
     try:
         for taker in takers:
-            bench.say(f"{name}: warming {taker.name}")
-            taker.choose_batch(few if taker.group else path, (1, 4) if bench.quick else (1, 4, 8))
-        bench.say(f"{name}: {bench.runs} rounds of {len(rows)} texts")
-        rates = in_turns(bench, takers, path)
-        bench.say(f"{name}: accuracy")
-        exact = accuracy(bench, takers, options, folder, rows[:4 if bench.quick else 24])
+            bench.say(f"{task.name}: warming {taker.name}")
+            taker.choose_batch(task.few if taker.group else task.path, (1, 4) if bench.quick else (1, 4, 8))
+        bench.say(f"{task.name}: {bench.runs} rounds of {len(task.rows)} texts")
+        rates = in_turns(bench, takers, task.path)
+        bench.say(f"{task.name}: accuracy")
+        exact = accuracy(bench, takers, task.options, task.folder, task.rows[:4 if bench.quick else 24])
     finally:
         for taker in takers:
             taker.close()
-    lengths = bench.count_tokens(model, rows)
-    with open(os.path.join(model, "config.json"), encoding="utf8") as f:
-        work = work_per_token(json.load(f), lengths)
-    return {"model": name, "texts": len(rows), "tokens": sum(lengths), "work_per_token": work, "missing": missing,
-            "rows": [row_of(t, rates[t.name], work, bench.results["limits"], exact) for t in takers]}
+    return [row_of(t, rates[t.name], task.work, bench.results["limits"], exact) for t in takers], missing
+
+
+def measure(bench, name, model, n_texts, holds_peers=False):
+    """The table of one model. Where the machine has more than AVX2, saescope runs with its AVX2 kernels too, and with
+    `holds_peers` so do the peers that can be held to AVX2."""
+    task = Task(bench, name, model, n_texts)
+    rows, missing = compete(bench, task, None, True)
+    if "fp32_avx512" in bench.results["limits"]:
+        lower, not_had = compete(bench, task, "avx2", holds_peers)
+        rows, missing = rows + lower, missing + not_had
+    return {"model": name, "texts": len(task.rows), "tokens": sum(task.lengths), "work_per_token": task.work, "missing": missing,
+            "rows": rows}
