@@ -112,8 +112,8 @@ class Task:
 
 
 def compete(bench, task, cpu, has_peers):
-    """Rows of those that run with the instructions of `cpu` (None: all there are), and the peers that can not be had. No more
-    peers than these are in memory meanwhile: what they hold of it slows the others down."""
+    """Rows of those that run with the instructions of `cpu` (None: all there are), and the peers that can not be had. No other
+    peers are in memory meanwhile."""
     takers, missing = contenders.saescopes(bench, task.model, cpu), []
     if has_peers:
         peers, missing = contenders.start_peers(bench.python, task.options, bench.kinds, cpu)
