@@ -40,8 +40,7 @@ static const char *name_part(char name[NAME_BYTES], const struct layer_place *pl
 
 /* What is known of a matrix's inputs. */
 struct source {
-    bool is_measured;
-    const float *sizes; /* [K] of the measured ones, once they are there; else NULL */
+    const float *sizes; /* [K], once they are measured; else NULL */
     size_t first;       /* the weights of outputs from here on tell what an input matters */
     bool is_upward;     /* they come from an activation that leaves little below 0 */
 };
@@ -162,8 +161,7 @@ static struct source measured(const struct layer_place *place, ss__into into, si
 {
     const struct layer_job *job = place->job;
     const size_t at = (place->index * SS__N_INTO + into) * job->config->width;
-    return (struct source){.is_measured = true,
-                           .sizes = job->sizes == NULL ? NULL : job->sizes + at,
+    return (struct source){.sizes = job->sizes == NULL ? NULL : job->sizes + at,
                            .first = first};
 }
 
@@ -199,7 +197,7 @@ static ss_status bind_matrices(const struct layer_place *place, struct ss__layer
     };
     const struct pieces all = {pieces, sizeof pieces / sizeof pieces[0]};
     for (size_t i = 0; i < all.n; i++) {
-        if (place->job->sizes == NULL || pieces[i].source.is_measured) {
+        if (place->job->sizes == NULL || pieces[i].source.sizes != NULL) {
             SS_TRY(bind_piece(place, &all, &pieces[i], err));
         }
     }

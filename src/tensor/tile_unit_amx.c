@@ -8,13 +8,13 @@ static _Thread_local size_t rows_at_hand; /* 0: released */
 
 void ss__tile_unit_set_up(size_t n_rows)
 {
+    if (n_rows == rows_at_hand) {
+        return;
+    }
     const size_t top = n_rows < TILE_ROWS ? n_rows : TILE_ROWS, bottom = n_rows - top;
     const size_t rows[TILE_REGISTERS] = {top, top,    bottom,    bottom,
                                          top, bottom, TILE_ROWS, TILE_ROWS};
     struct tile_config config = {.palette = 1};
-    if (n_rows == rows_at_hand) {
-        return;
-    }
     for (size_t i = 0; i < TILE_REGISTERS; i++) {
         config.rows[i] = (uint8_t)rows[i];
         config.row_bytes[i] = rows[i] == 0 ? 0 : TILE_ROW_BYTES;
