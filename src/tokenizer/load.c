@@ -93,6 +93,31 @@ out:
     return status;
 }
 
+/* Put the caller's arguments over the keys of tokenizer_config.json. The class is not among
+ * them: the reference takes it from the files alone. */
+static ss_status apply_arguments(struct ss__loading *loading, ss_err *err)
+{
+    json_t *merged = NULL, *value = NULL;
+    const char *key = NULL;
+    bool failed = false;
+    if (json_object_size(loading->options->arguments) == 0) {
+        return SS_OK;
+    }
+    merged = loading->config.root == NULL ? json_object() : json_copy(loading->config.root);
+    json_object_foreach(loading->options->arguments, key, value)
+    {
+        failed = failed || (strcmp(key, "tokenizer_class") != 0 &&
+                            json_object_set(merged, key, value) != 0);
+    }
+    if (merged == NULL || failed) {
+        json_decref(merged);
+        return ss__fail_nomem(err, "the tokenizer's settings");
+    }
+    json_decref(loading->config.root);
+    loading->config.root = merged;
+    return SS_OK;
+}
+
 /* The path of a file of the folder, and whether it is there. */
 static ss_status find_file(const struct ss__loading *loading, const char *name, char **path,
                            bool *found, ss_err *err)
@@ -229,17 +254,21 @@ out:
 
 /* ---- scalars ---- */
 
+/* The side that is cut off: of the settings, else what tokenizer.json says of truncation. */
 static ss_status read_truncation_side(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
-    const char *side = "right";
+    const struct ss__json_file *config = &loading->config, *file = &loading->tokenizer;
+    const char *side = NULL, *direction = "Right";
     SS_TRY(ss__json_text(config->path, config->root, "truncation_side", &side, err));
-    if (strcmp(side, "left") != 0 && strcmp(side, "right") != 0) {
+    SS_TRY(ss__json_text(file->path, json_object_get(file->root, "truncation"), "direction",
+                         &direction, err));
+    if (side != NULL && strcmp(side, "left") != 0 && strcmp(side, "right") != 0) {
         SS_FAIL_FILE(config->path, SS_E_DATA,
                      "key 'truncation_side' is '%.40s', expected 'left' or 'right'", side);
     }
-    loading->self->truncates_left = strcmp(side, "left") == 0;
+    loading->self->truncates_left =
+        side != NULL ? strcmp(side, "left") == 0 : strcmp(direction, "Left") == 0;
 out:
     return status;
 }
@@ -362,6 +391,7 @@ ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_opti
     *out = NULL;
     SS_ALLOC(loading.self, 1);
     SS_TRY(open_files(&loading, err));
+    SS_TRY(apply_arguments(&loading, err));
     SS_TRY(need_some_vocab(&loading, err));
     SS_TRY(choose_class(&loading, err));
     SS_TRY(find_vocab(&loading, err));

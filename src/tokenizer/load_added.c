@@ -92,11 +92,14 @@ static bool config_lists_added(const struct ss__loading *loading)
 }
 
 /* Where a key such as "unk_token" is given: NULL if nowhere. The map of special tokens holds
- * over the config, but is read only where the config lists no added tokens. */
+ * over the config but not over the caller, and is read only where the config lists no added
+ * tokens. */
 static const json_t *find_value(const struct ss__loading *loading, const char *key)
 {
-    const json_t *value =
-        config_lists_added(loading) ? NULL : json_object_get(loading->special_map.root, key);
+    const json_t *value = json_object_get(loading->options->arguments, key);
+    if ((value == NULL || json_is_null(value)) && !config_lists_added(loading)) {
+        value = json_object_get(loading->special_map.root, key);
+    }
     if (value == NULL || json_is_null(value)) {
         value = json_object_get(loading->config.root, key);
     }

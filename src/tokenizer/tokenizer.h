@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
 
 struct ss__tokenizer;
 
@@ -13,6 +14,10 @@ struct ss__tokenizer_options {
     const char *model_type; /* "bert", "mpnet", "distilbert": decides where no class is named */
     bool lower_case_first;  /* `do_lower_case` of the sentence config: a Lowercase step in front
                              */
+    /* An object of arguments for the tokenizer, such as `model_max_length` or
+     * `truncation_side`: each counts over the same key of tokenizer_config.json. Nullable,
+     * borrowed, not changed. */
+    json_t *arguments;
     struct ss_log log;
 };
 

@@ -29,6 +29,39 @@ static void test_limit(void **state)
     close_fixture(&fixture);
 }
 
+/* With the side "left" a limit keeps the last pieces. The caller's arguments hold over
+ * tokenizer_config.json; null leaves an argument out. */
+static void test_arguments(void **state)
+{
+    ss_err err;
+    json_t *arguments = NULL;
+    struct fixture fixture;
+    int32_t whole[256];
+    (void)state;
+    static const char json[] = "{\"truncation_side\":\"left\",\"model_max_length\":77,"
+                               "\"mask_token\":\"galaxy\",\"tokenizer_class\":\"None\"}";
+    must(ss__json_parse("arguments", json, sizeof json - 1, &arguments, &err), &err);
+    const struct ss__tokenizer_options options = {.arguments = arguments};
+    open_fixture(&fixture, DATA "uncased", &options);
+    assert_int_equal(ss__tokenizer_max_length(fixture.tokenizer), 77);
+    tokenize(&fixture, "galaxy", 6, 0);
+    assert_int_equal(ss__tokenizer_specials(fixture.tokenizer).mask, fixture.tokens.ids[1]);
+    tokenize(&fixture, sample, sizeof sample - 1, 0);
+    const size_t n = ss__tokens_n_ids(&fixture.tokens);
+    assert_in_range(n, 10, 256);
+    memcpy(whole, fixture.tokens.ids, n * sizeof *whole);
+    for (size_t limit = 2; limit < n + 3; limit++) {
+        const size_t n_kept = ss__min_size(limit, n) - 2;
+        tokenize(&fixture, sample, sizeof sample - 1, limit);
+        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), n_kept + 2);
+        assert_int_equal(fixture.tokens.ids[0], whole[0]);
+        assert_memory_equal(fixture.tokens.ids + 1, whole + n - 1 - n_kept,
+                            (n_kept + 1) * sizeof *whole);
+    }
+    close_fixture(&fixture);
+    json_decref(arguments);
+}
+
 /* Texts of a batch lie one behind the other and equal those made alone. */
 static void test_batch(void **state)
 {
@@ -281,11 +314,11 @@ static void test_merging(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),          cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_shared_scratch), cmocka_unit_test(test_invalid_utf8),
-        cmocka_unit_test(test_long_runs),      cmocka_unit_test(test_empty_token),
-        cmocka_unit_test(test_cuts),           cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_limit),        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_batch),        cmocka_unit_test(test_shared_scratch),
+        cmocka_unit_test(test_invalid_utf8), cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_empty_token),  cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_parts),        cmocka_unit_test(test_merging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
