@@ -699,11 +699,12 @@ struct ss_plot_options {
     double dpi;        /* for png; 0: 150 */
     size_t n_bins;     /* 0: 50 */
     bool fixed_range;  /* bins over -10..0 instead of the data's own range */
+    bool force;        /* replace a file that exists */
 };
 
 /* Draw the density histogram of a run, log10(rate/100 + 1e-10). The format follows the file
- * name: .svg, .png or .pdf. Errors: SS_E_USAGE (another ending, an impossible size), SS_E_IO,
- * SS_E_NOMEM. Threads: any. */
+ * name: .svg, .png or .pdf. Errors: SS_E_USAGE (another ending, an impossible size),
+ * SS_E_EXISTS, SS_E_IO, SS_E_NOMEM. Threads: any. */
 SS_API SS_MUST_USE ss_status ss_plot_density(const ss_run *run, const char *path,
                                              const struct ss_plot_options *options,
                                              ss_err *err);

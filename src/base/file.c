@@ -12,8 +12,6 @@
 
 #include "base/mem.h"
 
-enum { WRITE_CHUNK_BYTES = 1 << 20 };
-
 /* ---- paths ---- */
 
 ss__path_kind ss__path_look(const char *path)
@@ -147,14 +145,13 @@ static ss_status open_regular(const char *path, int *descriptor, struct stat *fa
                          is_folder ? "a folder" : "a device or pipe");
 }
 
-ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
+ss_status ss__file_map_open(int descriptor, const char *path, struct ss__map *out, ss_err *err)
 {
     struct stat facts = {0};
-    int descriptor = -1;
+    ss_status status = SS_OK;
     *out = (struct ss__map){0};
-    ss_status status = open_regular(path, &descriptor, &facts, err);
-    if (status != SS_OK) {
-        return status;
+    if (fstat(descriptor, &facts) != 0) {
+        return ss__fail_errno(err, path, "map", errno);
     }
     const size_t n_bytes = (size_t)facts.st_size;
     if (n_bytes == 0) {
@@ -170,7 +167,19 @@ ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
                                     .inode = facts.st_ino};
         }
     }
-    close(descriptor);
+    return status;
+}
+
+ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
+{
+    struct stat facts = {0};
+    int descriptor = -1;
+    *out = (struct ss__map){0};
+    ss_status status = open_regular(path, &descriptor, &facts, err);
+    if (status == SS_OK) {
+        status = ss__file_map_open(descriptor, path, out, err);
+        close(descriptor);
+    }
     return status;
 }
 
@@ -270,199 +279,5 @@ ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,
         status = read_all(descriptor, path, max_bytes, buf, err);
         close(descriptor);
     }
-    return status;
-}
-
-/* ---- writing ---- */
-
-ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__buf name = {0};
-    *out = SS__OUT_CLOSED;
-    ss__buf_printf(&name, "%s.%ld.tmp", path, (long)getpid());
-    out->temporary = (char *)(uintptr_t)ss__buf_text(&name);
-    out->path = ss__strdup(path);
-    if (out->temporary == NULL || out->path == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a file name"));
-    }
-    if (ss__path_look(path) == SS__PATH_FOLDER) {
-        SS_FAIL_FILE(path, SS_E_IO, "this is a folder; give the name of a file");
-    }
-    if (ss__path_look(path) == SS__PATH_OTHER) { /* a device or pipe is never renamed over */
-        ss__free(out->temporary);
-        out->temporary = NULL;
-        out->descriptor = open(path, O_WRONLY | O_CLOEXEC);
-    } else {
-        out->descriptor = open(out->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    }
-    if (out->descriptor < 0) {
-        SS_TRY(ss__fail_errno(err, path, "create", errno));
-    }
-out:
-    if (status != SS_OK) {
-        ss__out_abort(out);
-    }
-    return status;
-}
-
-static ss_status write_at(struct ss__out *out, const char *data, size_t n_bytes, bool seeks,
-                          uint64_t offset, ss_err *err)
-{
-    while (n_bytes > 0) {
-        const ssize_t wrote = seeks ? pwrite(out->descriptor, data, n_bytes, (off_t)offset)
-                                    : write(out->descriptor, data, n_bytes);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote < 0) {
-            return ss__fail_errno(err, out->path, "write", errno);
-        }
-        data += wrote;
-        n_bytes -= (size_t)wrote;
-        offset += (uint64_t)wrote;
-    }
-    return SS_OK;
-}
-
-static ss_status flush_pending(struct ss__out *out, ss_err *err)
-{
-    const ss_status status =
-        write_at(out, out->pending.data, out->pending.n_bytes, false, 0, err);
-    out->pending.n_bytes = 0;
-    return status;
-}
-
-ss_status ss__out_write(struct ss__out *out, const void *data, size_t n_bytes, ss_err *err)
-{
-    ss_status status = SS_OK;
-    ss__buf_add(&out->pending, data, n_bytes);
-    SS_TRY(ss__buf_check(&out->pending, err));
-    if (out->pending.n_bytes >= WRITE_CHUNK_BYTES) {
-        SS_TRY(flush_pending(out, err));
-    }
-out:
-    return status;
-}
-
-ss_status ss__out_patch(struct ss__out *out, uint64_t offset, const void *data, size_t n_bytes,
-                        ss_err *err)
-{
-    ss_status status = SS_OK;
-    SS_TRY(flush_pending(out, err));
-    SS_TRY(write_at(out, data, n_bytes, true, offset, err));
-out:
-    return status;
-}
-
-/* A rename is durable only when its folder is flushed too; file systems without that ability
- * answer EINVAL. */
-static ss_status flush_folder_of(const char *path, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const char *name = ss__path_name(path);
-    char *folder = name == path ? ss__strdup(".") : ss__strndup(path, (size_t)(name - path));
-    if (folder == NULL) {
-        return ss__fail_nomem(err, "a folder name");
-    }
-    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        if (fsync(descriptor) != 0 && errno != EINVAL) {
-            status = ss__fail_errno(err, folder, "flush", errno);
-        }
-        close(descriptor);
-    }
-    ss__free(folder);
-    return status;
-}
-
-ss_status ss__out_commit(struct ss__out *out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    SS_TRY(flush_pending(out, err));
-    if (fsync(out->descriptor) != 0 && errno != EINVAL) {
-        SS_TRY(ss__fail_errno(err, out->path, "flush", errno));
-    }
-    const int closed = close(out->descriptor);
-    out->descriptor = -1;
-    if (closed != 0) {
-        SS_TRY(ss__fail_errno(err, out->path, "close", errno));
-    }
-    if (out->temporary != NULL) {
-        if (rename(out->temporary, out->path) != 0) {
-            SS_TRY(ss__fail_errno(err, out->path, "rename", errno));
-        }
-        ss__free(out->temporary);
-        out->temporary = NULL;
-        SS_TRY(flush_folder_of(out->path, err));
-    }
-out:
-    ss__out_abort(out);
-    return status;
-}
-
-void ss__out_abort(struct ss__out *out)
-{
-    if (out->descriptor >= 0) {
-        close(out->descriptor);
-    }
-    if (out->temporary != NULL) {
-        unlink(out->temporary);
-    }
-    ss__free(out->temporary);
-    ss__free(out->path);
-    ss__buf_release(&out->pending);
-    *out = SS__OUT_CLOSED;
-}
-
-ss_status ss__file_write(const char *path, const void *data, size_t n_bytes, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__out out = SS__OUT_CLOSED;
-    SS_TRY(ss__out_open(path, &out, err));
-    SS_TRY(ss__out_write(&out, data, n_bytes, err));
-    SS_TRY(ss__out_commit(&out, err));
-out:
-    ss__out_abort(&out);
-    return status;
-}
-
-ss_status ss__file_move(const char *from, const char *to, ss_err *err)
-{
-    return rename(from, to) == 0 ? flush_folder_of(to, err)
-                                 : ss__fail_errno(err, to, "rename to", errno);
-}
-
-ss_status ss__make_folder(const char *path, bool *made, ss_err *err)
-{
-    ss_status status = SS_OK;
-    if (path[0] == '\0') {
-        return ss__fail(err, SS_E_USAGE, "the name of a folder is empty; name a place for it");
-    }
-    char *partial = ss__strdup(path);
-    if (partial == NULL) {
-        return ss__fail_nomem(err, "a folder name");
-    }
-    bool was_made = false;
-    for (char *at = partial + 1; at[-1] != '\0'; at++) {
-        if ((*at != '/' && *at != '\0') || at[-1] == '/') {
-            continue;
-        }
-        const char kept = *at;
-        *at = '\0';
-        was_made = mkdir(partial, 0777) == 0;
-        if (!was_made && errno != EEXIST) {
-            SS_TRY(ss__fail_errno(err, partial, "create folder", errno));
-        }
-        *at = kept;
-    }
-    if (ss__path_look(path) != SS__PATH_FOLDER) {
-        SS_FAIL_FILE(path, SS_E_IO, "there is a file of this name, so no folder can be made");
-    }
-out:
-    if (made != NULL) {
-        *made = was_made;
-    }
-    ss__free(partial);
     return status;
 }

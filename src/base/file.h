@@ -1,7 +1,4 @@
-/* Files: paths, mapping for reading, and atomic writing.
- *
- * Every output is written to a temporary name in its own folder, flushed to disk and renamed,
- * so that a reader sees the old file or the whole new one. */
+/* Files: paths, and mapping for reading. Writing is in output.h. */
 #ifndef SS_BASE_FILE_H
 #define SS_BASE_FILE_H
 
@@ -48,6 +45,9 @@ struct ss__map {
 
 /* Map a regular file. Errors: SS_E_NOINPUT, SS_E_IO; a folder or device is SS_E_DATA. */
 SS_MUST_USE ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err);
+/* The same of an open regular file, which may be closed then; `path` is for sentences. */
+SS_MUST_USE ss_status ss__file_map_open(int descriptor, const char *path, struct ss__map *out,
+                                        ss_err *err);
 void ss__map_release(struct ss__map *map);
 
 /* Tell the system that a part of a mapping is not needed soon, so it leaves resident memory. */
@@ -70,36 +70,5 @@ void ss__map_reader_close(struct ss__map_reader *reader);
 /* Append a file of at most max_bytes to a buffer. Errors: as above, SS_E_LIMIT. */
 SS_MUST_USE ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,
                                     ss_err *err);
-
-/* ---- writing ---- */
-
-struct ss__out {
-    int descriptor; /* -1 while not open; the struct must come from ss__out_open */
-    char *path, *temporary;
-    struct ss__buf pending;
-};
-#define SS__OUT_CLOSED ((struct ss__out){.descriptor = -1})
-
-SS_MUST_USE ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err);
-SS_MUST_USE ss_status ss__out_write(struct ss__out *out, const void *data, size_t n_bytes,
-                                    ss_err *err);
-/* Overwrite bytes that were written before, such as a header whose count is known at the end.
- */
-SS_MUST_USE ss_status ss__out_patch(struct ss__out *out, uint64_t offset, const void *data,
-                                    size_t n_bytes, ss_err *err);
-/* Flush to disk and rename. On error the temporary is gone. */
-SS_MUST_USE ss_status ss__out_commit(struct ss__out *out, ss_err *err);
-/* Drop what was written; does nothing after a commit. */
-void ss__out_abort(struct ss__out *out);
-
-/* Write a whole file at once. */
-SS_MUST_USE ss_status ss__file_write(const char *path, const void *data, size_t n_bytes,
-                                     ss_err *err);
-
-/* Rename a file that was committed, on the same disk, and flush the folder it comes into. */
-SS_MUST_USE ss_status ss__file_move(const char *from, const char *to, ss_err *err);
-
-/* Make a folder and its missing parents. *made (nullable) tells whether the last was new. */
-SS_MUST_USE ss_status ss__make_folder(const char *path, bool *made, ss_err *err);
 
 #endif

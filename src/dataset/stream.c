@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/temporary.h"
 #include "dataset/codec.h"
 
 /* How far a window grows at a time, and how much packed data is read at a time. Memory goes in
@@ -404,45 +405,25 @@ const char *ss__stream_codec(const struct ss__stream *stream)
 
 /* ---- random access ---- */
 
-static ss_status write_all(int descriptor, const char *path, const char *data, size_t n,
-                           ss_err *err)
-{
-    while (n > 0) {
-        const ssize_t written = write(descriptor, data, n);
-        if (written < 0 && errno != EINTR) {
-            return ss__fail_errno(err, path, "write", errno);
-        }
-        data += written > 0 ? written : 0;
-        n -= written > 0 ? (size_t)written : 0;
-    }
-    return SS_OK;
-}
-
+/* The copy has no name: it goes with the last who has it open or mapped, whatever happens. */
 static ss_status spool(struct ss__stream *stream, struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    char path[512];
     int descriptor = -1;
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%.400s/saescope-XXXXXX",
-             folder == NULL || folder[0] == '\0' ? "/tmp" : folder);
-    descriptor = mkostemp(path, O_CLOEXEC);
-    if (descriptor < 0) {
-        SS_TRY(ss__fail_errno(err, path, "write", errno));
-    }
+    SS_TRY(ss__temporary_unnamed(&descriptor, err));
     for (;;) {
-        SS_TRY(write_all(descriptor, path, stream->data, stream->n_bytes, err));
+        SS_TRY(ss__write_all(descriptor, "the temporary copy in TMPDIR", stream->data,
+                             stream->n_bytes, err));
         ss__stream_take(stream, stream->n_bytes);
         if (stream->at_end) {
             break;
         }
         SS_TRY(ss__stream_more(stream, err));
     }
-    SS_TRY(ss__file_map(path, out, err));
+    SS_TRY(ss__file_map_open(descriptor, stream->name, out, err));
 out:
     if (descriptor >= 0) {
         close(descriptor);
-        unlink(path);
     }
     return status;
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "net/artifact_store.h"
 #include "net/landing.h"
 
@@ -139,8 +140,8 @@ out:
 /* ---- from the cache into the folder ---- */
 
 /* Copy while hashing, so that a damaged object of the cache is found out: *right. */
-static ss_status copy_checked(const char *from, const char *to, const char *md5, bool *right,
-                              ss_err *err)
+static ss_status copy_checked(const struct ss__artifact_job *fetch, const char *from,
+                              const char *to, const char *md5, bool *right, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
@@ -154,7 +155,7 @@ static ss_status copy_checked(const char *from, const char *to, const char *md5,
     }
     SS_ALLOC_ALIGNED(chunk, COPY_BYTES);
     SS_TRY(ss__hash_new(SS__HASH_MD5, &hash, err));
-    SS_TRY(ss__out_open(to, &out, err));
+    SS_TRY(ss__out_open_aside(to, fetch->folder, &out, err));
     while ((got = read(descriptor, chunk, COPY_BYTES)) != 0) {
         if (got > 0) {
             ss__hash_add(hash, chunk, (size_t)got);
@@ -188,11 +189,11 @@ static ss_status fetch_content(struct ss__artifact_job *fetch, struct ss__artifa
     SS_TRY(ss__make_parents(to, err));
     SS_TRY(cache_paths(fetch, entry->md5, &object, &partial, err));
     if (is_there(object, entry)) {
-        SS_TRY(copy_checked(object, to, entry->md5, &right, err));
+        SS_TRY(copy_checked(fetch, object, to, entry->md5, &right, err));
     }
     if (!right) {
         SS_TRY(land_object(fetch, &of, object, partial, err));
-        SS_TRY(copy_checked(object, to, entry->md5, &right, err));
+        SS_TRY(copy_checked(fetch, object, to, entry->md5, &right, err));
     }
     if (!right) {
         SS_FAIL_FILE(object, SS_E_IO, "changed while it was copied; try again");
@@ -228,6 +229,7 @@ static ss_status fetch_all(struct ss__artifact_job *fetch, struct ss__artifact *
     char *to = NULL;
     SS_TRY(ss__artifact_check_references(artifact, err));
     SS_TRY(ss__make_folder(fetch->folder, NULL, err));
+    ss__out_sweep(fetch->folder);
     for (size_t i = 0; i < artifact->manifest.n; i++) {
         to = ss__path_join(fetch->folder, artifact->manifest.entries[i].path);
         if (to == NULL) {

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "net/artifact_store.h"
 #include "net/landing.h"
 
@@ -30,6 +31,27 @@ static int add_piece(const char *piece, size_t n_bytes, void *user)
     return 0;
 }
 
+/* Made in CACHE/tmp, as objects are. */
+static ss_status write_aside(const char *cache, const char *path, const struct ss__buf *text,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__out out = SS__OUT_CLOSED;
+    char *folder = ss__path_join(cache, "tmp");
+    if (folder == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__make_folder(folder, NULL, err));
+    ss__out_sweep(folder);
+    SS_TRY(ss__out_open_aside(path, folder, &out, err));
+    SS_TRY(ss__out_write(&out, text->data, text->n_bytes, err));
+    SS_TRY(ss__out_commit(&out, err));
+out:
+    ss__out_abort(&out);
+    ss__free(folder);
+    return status;
+}
+
 ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact_name *name,
                                     const struct ss__artifact *artifact, ss_err *err)
 {
@@ -46,7 +68,7 @@ ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact
     SS_TRY(ss__buf_check(&text, err));
     SS_TRY(record_path(cache, name, &path, err));
     SS_TRY(ss__make_parents(path, err));
-    SS_TRY(ss__file_write(path, text.data, text.n_bytes, err));
+    SS_TRY(write_aside(cache, path, &text, err));
 out:
     json_decref(record);
     ss__buf_release(&text);

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "net/artifact_store.h"
 #include "net/landing.h"
 
@@ -139,7 +139,7 @@ static ss_status follow_to_page(struct ss__artifact_job *fetch,
     SS_TRY(check_etag(fetch->store.net, entry, err));
     SS_TRY(ss__make_parents(to, err));
     SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
-    SS_TRY(ss__out_open(to, &page.out, err));
+    SS_TRY(ss__out_open_aside(to, fetch->folder, &page.out, err));
     SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
     SS_TRY(ss__out_commit(&page.out, err));
 out:

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "net/cache.h"
 #include "net/hub_priv.h"
 
@@ -132,7 +133,7 @@ static int ask_watch(void *user)
 
 static ss_status run_check(const struct ss_cache_check_options *options,
                            ss_status (*each)(void *, struct ss__cached_repo *, ss_err *),
-                           struct ss_cache_sum *out, ss_err *err)
+                           char **cache, struct ss_cache_sum *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct check check = {.options = options, .sum = out};
@@ -140,7 +141,7 @@ static ss_status run_check(const struct ss_cache_check_options *options,
         .offline = true, .stop = {ask_watch, (void *)(uintptr_t)&options->watch}};
     *out = (struct ss_cache_sum){0};
     SS_TRY(ss__net_new(&net, &check.net, err));
-    SS_TRY(ss__cache_each(options->cache_dir, each, &check, NULL, err));
+    SS_TRY(ss__cache_each(options->cache_dir, each, &check, cache, err));
 out:
     ss__net_free(check.net);
     return status;
@@ -170,12 +171,15 @@ static ss_status verify_repo(void *user, struct ss__cached_repo *repo, ss_err *e
 {
     struct check *check = user;
     ss_status status = SS_OK;
+    char commit[SS__HUB_COMMIT_BYTES];
     for (size_t i = 0; i < repo->n; i++) {
         const struct ss__cached_file *file = &repo->files[i];
         if (file->leads_nowhere) {
             report(check, file, "it leads to a file that is not there; fetch again");
         } else if (file->kind == SS__CACHED_BLOB) {
             SS_TRY(verify_blob(check, file, err));
+        } else if (file->kind == SS__CACHED_REF && !ss__hub_ref_load(file->path, commit)) {
+            report(check, file, "it names no commit; delete it, or fetch again");
         } else if (file->kind == SS__CACHED_POINTER && !file->is_link) {
             check->sum->n_unknown++;
         }
@@ -187,7 +191,7 @@ out:
 ss_status ss_cache_verify(const struct ss_cache_check_options *options,
                           struct ss_cache_sum *out, ss_err *err)
 {
-    return run_check(options, verify_repo, out, err);
+    return run_check(options, verify_repo, NULL, out, err);
 }
 
 /* ---- prune ---- */
@@ -214,6 +218,13 @@ out:
     return status;
 }
 
+/* A file that its writer locks as long as it lives. */
+static bool is_temporary(const struct ss__cached_file *file)
+{
+    return !file->is_link &&
+           ss__temporary_is_name(&ss__temporary_file, ss__path_name(file->path));
+}
+
 /* Why a file can go; NULL if it stays. */
 static const char *reason_to_go(const struct ss__cached_file *file, const char *const *named,
                                 size_t n_named, int64_t now)
@@ -224,6 +235,9 @@ static const char *reason_to_go(const struct ss__cached_file *file, const char *
                           bsearch(&file->name, named, n_named, sizeof *named, by_text) != NULL;
     const bool is_ours = n >= sizeof SS__HUB_PART - 1 &&
                          strcmp(file->name + n - (sizeof SS__HUB_PART - 1), SS__HUB_PART) == 0;
+    if (is_temporary(file)) {
+        return "unfinished file";
+    }
     switch (file->kind) {
     case SS__CACHED_PARTIAL:
         return is_ours || !is_young ? "unfinished download" : NULL;
@@ -253,7 +267,7 @@ static bool remove_file(const struct ss__cached_repo *repo, const struct ss__cac
     struct ss__buf path = {0};
     int own = -1, lock = -1;
     bool is_free = true;
-    if (file->kind == SS__CACHED_PARTIAL) { /* who downloads holds the partial file itself */
+    if (file->kind == SS__CACHED_PARTIAL || is_temporary(file)) { /* its writer holds it */
         is_free = try_lock(file->path, &own);
     } else if (file->kind == SS__CACHED_BLOB) {
         ss__buf_printf(&path, "%.*s.locks/%s/%s.lock",
@@ -312,5 +326,14 @@ out:
 ss_status ss_cache_prune(const struct ss_cache_check_options *options, struct ss_cache_sum *out,
                          ss_err *err)
 {
-    return run_check(options, prune_repo, out, err);
+    char *cache = NULL, *locks = NULL;
+    const ss_status status = run_check(options, prune_repo, &cache, out, err);
+    if (status == SS_OK && !options->dry_run) {
+        locks = ss__path_join(cache, SS__HUB_LOCKS);
+        ss__out_sweep(cache);
+        ss__out_sweep(locks == NULL ? cache : locks);
+    }
+    ss__free(cache);
+    ss__free(locks);
+    return status;
 }

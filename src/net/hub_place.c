@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "net/hub_priv.h"
 #include "net/landing.h"
 
@@ -59,7 +60,7 @@ ss_status ss__hub_place_find(const struct ss__hub *hub, const struct ss__hub_nam
     *out = (struct ss__hub_place){.repo = repo_path(hub, name)};
     bool is_good = out->repo != NULL;
     if (is_good && etag != NULL) {
-        ss__buf_printf(&lock, "%s/.locks/", hub->cache);
+        ss__buf_printf(&lock, "%s/" SS__HUB_LOCKS "/", hub->cache);
         ss__hub_add_folder_name(&lock, name);
         ss__buf_printf(&lock, "/%s.lock", etag);
         out->lock = take_text(&lock);
@@ -86,18 +87,50 @@ void ss__hub_place_release(struct ss__hub_place *place)
     *place = (struct ss__hub_place){0};
 }
 
+/* Files are made in CACHE/.locks: whoever reads the cache takes every file in refs/ and
+ * snapshots/ for a whole one. */
+static ss_status open_aside(const struct ss__hub *hub, const char *path, struct ss__out *out,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *folder = ss__path_join(hub->cache, SS__HUB_LOCKS);
+    *out = SS__OUT_CLOSED;
+    if (folder == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__make_folder(folder, NULL, err));
+    ss__out_sweep(folder);
+    SS_TRY(ss__out_open_aside(path, folder, out, err));
+out:
+    ss__free(folder);
+    return status;
+}
+
+static ss_status write_aside(const struct ss__hub *hub, const char *path, const char *data,
+                             size_t n_bytes, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__out out = SS__OUT_CLOSED;
+    SS_TRY(open_aside(hub, path, &out, err));
+    SS_TRY(ss__out_write(&out, data, n_bytes, err));
+    SS_TRY(ss__out_commit(&out, err));
+out:
+    ss__out_abort(&out);
+    return status;
+}
+
 void ss__hub_tag_cache(const struct ss__hub *hub)
 {
     char *path = ss__path_join(hub->cache, "CACHEDIR.TAG");
     if (path != NULL && ss__path_look(path) == SS__PATH_NONE) {
-        (void)!ss__file_write(path, cache_tag, sizeof cache_tag - 1, NULL);
+        (void)!write_aside(hub, path, cache_tag, sizeof cache_tag - 1, NULL);
     }
     ss__free(path);
 }
 
 /* ---- what revisions mean ---- */
 
-static bool read_ref(const char *path, char commit[SS__HUB_COMMIT_BYTES])
+bool ss__hub_ref_load(const char *path, char commit[SS__HUB_COMMIT_BYTES])
 {
     struct ss__buf text = {0};
     bool is_good =
@@ -131,7 +164,7 @@ bool ss__hub_ref_read(const struct ss__hub *hub, const struct ss__hub_name *name
         return true;
     }
     char *path = ref_path(hub, name);
-    const bool is_known = path != NULL && read_ref(path, commit);
+    const bool is_known = path != NULL && ss__hub_ref_load(path, commit);
     ss__free(path);
     return is_known;
 }
@@ -151,7 +184,7 @@ ss_status ss__hub_ref_write(const struct ss__hub *hub, const struct ss__hub_name
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__make_parents(path, err));
-    SS_TRY(ss__file_write(path, commit, strlen(commit), err));
+    SS_TRY(write_aside(hub, path, commit, strlen(commit), err));
 out:
     ss__free(path);
     return status;
@@ -233,13 +266,14 @@ void ss__hub_unlock(int descriptor)
 
 /* ---- links ---- */
 
-static ss_status copy_file(const char *from, const char *to, ss_err *err)
+static ss_status copy_file(const struct ss__hub *hub, const char *from, const char *to,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
     struct ss__out out = SS__OUT_CLOSED;
     SS_TRY(ss__file_map(from, &map, err));
-    SS_TRY(ss__out_open(to, &out, err));
+    SS_TRY(open_aside(hub, to, &out, err));
     for (size_t at = 0; at < map.n_bytes; at += COPY_BYTES) {
         SS_TRY(ss__out_write(&out, map.data + at, ss__min_size(COPY_BYTES, map.n_bytes - at),
                              err));
@@ -265,20 +299,14 @@ static char *link_target(const struct ss__hub_place *place)
     return take_text(&target);
 }
 
-/* A link is made beside its place and renamed over what is there, which can only be a link that
+/* A link has no content, so it is whole at once. What is there already can only be a link that
  * leads nowhere. */
 static bool make_link(const char *target, const char *pointer)
 {
-    struct ss__buf name = {0};
-    ss__buf_printf(&name, "%s.%ld.tmp", pointer, (long)getpid());
-    const char *beside = ss__buf_text(&name);
-    bool is_made = beside != NULL && symlink(target, beside) == 0;
-    if (is_made && rename(beside, pointer) != 0) {
-        unlink(beside);
-        is_made = false;
-    }
-    ss__buf_release(&name);
-    return is_made;
+    struct stat facts;
+    return symlink(target, pointer) == 0 ||
+           (errno == EEXIST && lstat(pointer, &facts) == 0 && S_ISLNK(facts.st_mode) &&
+            unlink(pointer) == 0 && symlink(target, pointer) == 0);
 }
 
 ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *place,
@@ -300,7 +328,7 @@ ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *pl
     }
     const bool is_link = lstat(place->blob, &blob) == 0 && S_ISLNK(blob.st_mode);
     status = is_new && !is_link ? ss__file_move(place->blob, place->pointer, err)
-                                : copy_file(place->blob, place->pointer, err);
+                                : copy_file(hub, place->blob, place->pointer, err);
 out:
     ss__free(target);
     return status;

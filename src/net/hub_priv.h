@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "net/hub.h"
 
+#define SS__HUB_LOCKS ".locks"        /* in the cache; files under way are there too */
 #define SS__HUB_PART ".saescope-part" /* behind a blob's name while it is downloaded */
 
 struct ss__hub {
@@ -60,6 +61,9 @@ SS_MUST_USE ss_status ss__hub_place_find(const struct ss__hub *hub,
                                          const char *etag, struct ss__hub_place *out,
                                          ss_err *err);
 void ss__hub_place_release(struct ss__hub_place *place);
+
+/* The commit that a file of refs/ holds; false if it holds none. */
+bool ss__hub_ref_load(const char *path, char commit[SS__HUB_COMMIT_BYTES]);
 
 /* The commit of a revision as the cache knows it; false if it does not. */
 bool ss__hub_ref_read(const struct ss__hub *hub, const struct ss__hub_name *name,

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "net/net_priv.h"
 
 #define LOCK_PAUSE_SECONDS 0.1
@@ -155,20 +156,6 @@ static ss_status check_room(const struct arrival *arrival, ss_err *err)
                          arrival->name, (unsigned long long)missing, (unsigned long long)room);
 }
 
-static ss_status write_all(int descriptor, const char *path, const char *data, size_t n_bytes,
-                           ss_err *err)
-{
-    while (n_bytes > 0) {
-        const ssize_t put = write(descriptor, data, n_bytes);
-        if (put < 0 && errno != EINTR) {
-            return ss__fail_errno(err, path, "write", errno);
-        }
-        data += put > 0 ? put : 0;
-        n_bytes -= put > 0 ? (size_t)put : 0;
-    }
-    return SS_OK;
-}
-
 static ss_status show(struct arrival *arrival, bool is_end, ss_err *err)
 {
     const double now = ss__net_now();
@@ -198,7 +185,7 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
     struct arrival *arrival = user;
     (void)enough;
     const ss_status status =
-        write_all(arrival->descriptor, arrival->landing->partial, data, n_bytes, err);
+        ss__write_all(arrival->descriptor, arrival->landing->partial, data, n_bytes, err);
     if (status == SS_OK) {
         ss__hash_add(arrival->hash, data, n_bytes);
         arrival->n_bytes += n_bytes;

@@ -12,7 +12,7 @@
 #include "run/manifest.h"
 #include "run/plot.h"
 
-enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100 };
+enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 16 };
 
 /* Passes sentences on and keeps them for the manifest. */
 struct recorder {
@@ -37,6 +37,7 @@ struct analysis {
     struct recorder recorder;
     size_t width, top_k, batch_tokens, n_threads;
     bool is_calibrating;
+    const char *files[MAX_FILES]; /* of the folder */
 };
 
 static void record(void *user, ss_level level, const char *sentence)
@@ -258,6 +259,17 @@ static const struct {
 
 enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
 
+/* All names of the folder, the one that makes it complete last. */
+static const char *const *names_of_files(const char *names[MAX_FILES])
+{
+    for (size_t i = 0; i < N_OUTPUTS; i++) {
+        names[i] = outputs[i].name;
+    }
+    names[N_OUTPUTS] = SS__FILE_MANIFEST;
+    names[N_OUTPUTS + 1] = NULL;
+    return names;
+}
+
 static ss_status write_manifest(struct analysis *analysis, const struct ss_run *run,
                                 const struct ss__folder *folder, ss_err *err)
 {
@@ -306,8 +318,11 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         path = NULL;
     }
     SS_TRY(write_manifest(analysis, run, folder, err));
-    SS_TRY(ss__folder_commit(folder, SS__FILE_MANIFEST, err));
+    SS_TRY(ss__folder_commit(folder, err));
 out:
+    if (status != SS_OK) {
+        ss__folder_show_place(folder, err);
+    }
     ss__free(path);
     return status;
 }
@@ -337,7 +352,8 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
                           options->embeddings == NULL ? analysis->encoder : NULL, analysis->sae,
                           analysis->work, err));
     if (options->out_dir != NULL) {
-        SS_TRY(ss__folder_open(options->out_dir, options->force, folder, err));
+        SS_TRY(ss__folder_open(options->out_dir, names_of_files(analysis->files),
+                               options->force, folder, err));
     }
 out:
     return status;

@@ -1,4 +1,7 @@
 /* A dataset to a .npy file of embeddings, one row each. */
+#include <string.h>
+#include <strings.h>
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "run/npy.h"
@@ -8,6 +11,25 @@ static ss_status take_batch(void *user, const struct ss__batch *batch, float *em
                             ss_err *err)
 {
     return ss__npy_add(user, embeddings, batch->n_rows, err);
+}
+
+/* What is written is .npy whatever the name; one that promises another format is refused. */
+static ss_status check_ending(const char *path, ss_err *err)
+{
+    static const char *const others[] = {
+        ".txt",     ".csv", ".tsv", ".json", ".jsonl", ".ndjson",      ".parquet", ".arrow",
+        ".feather", ".npz", ".pt",  ".pth",  ".bin",   ".safetensors", ".pkl",     ".h5",
+        ".hdf5",    ".gz",  ".zst", ".bz2",  ".xz",    ".zip"};
+    const char *ending = strrchr(ss__path_name(path), '.');
+    for (size_t i = 0; ending != NULL && i < sizeof others / sizeof *others; i++) {
+        if (strcasecmp(ending, others[i]) == 0 && ss__path_look(path) != SS__PATH_OTHER) {
+            return ss__fail_file(err, path, SS_E_USAGE,
+                                 "embeddings are written as .npy, not as %s; let the name end "
+                                 "in .npy",
+                                 others[i]);
+        }
+    }
+    return SS_OK;
 }
 
 ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const char *out_path,
@@ -22,12 +44,9 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     ss_work *work = NULL;
     options = options == NULL ? &defaults : options;
     ss_encoder_describe(encoder, &info);
-    if (!options->force && ss__path_look(out_path) == SS__PATH_FILE) {
-        SS_FAIL_FILE(out_path, SS_E_EXISTS,
-                     "this file exists; name another one, or replace it with --force");
-    }
+    SS_TRY(check_ending(out_path, err));
+    SS_TRY(ss__npy_open(out_path, options->force, info.width, &stream, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
-    SS_TRY(ss__npy_open(out_path, info.width, &stream, err));
     const struct ss__pipeline pipeline = {
         .encoder = encoder,
         .dataset = dataset,

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "run/results.h"
 #include "weights/weights.h"
 

@@ -1,53 +1,227 @@
 #include "run/folder.h"
 
-#include "run/results.h"
-
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 
-static ss_status refuse_content(const char *path, ss_err *err)
+#define LOCK_NAME ".saescope.lock"
+enum { MAX_TRIES = 100 };
+
+static const struct ss__temporary_kind staging_kind = {".unfinished.", ""};
+
+/* ---- what lies in the folder ---- */
+
+static bool is_there(int folder, const char *name)
+{
+    struct stat facts;
+    return fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Names that stand while a run is under way. */
+static bool is_ours(const char *name)
+{
+    return strcmp(name, LOCK_NAME) == 0 || ss__temporary_is_name(&staging_kind, name);
+}
+
+/* Refuse a folder with content; `but_ours`: names of runs under way are none. */
+static ss_status refuse_content(const char *path, bool but_ours, ss_err *err)
 {
     ss_status status = SS_OK;
     char **names = NULL;
     size_t n = 0;
     SS_TRY(ss__list_folder(path, &names, &n, err));
-    if (n > 0) {
-        SS_FAIL_FILE(path, SS_E_EXISTS,
-                     "this folder is not empty; name another one, or replace its results "
-                     "with --force");
+    for (size_t i = 0; i < n; i++) {
+        if (!but_ours || !is_ours(names[i])) {
+            SS_FAIL_FILE(path, SS_E_EXISTS,
+                         "this folder is not empty ('%.80s' is there); name another one, or "
+                         "replace its results with --force",
+                         names[i]);
+        }
     }
 out:
     ss__list_release(names, n);
     return status;
 }
 
-ss_status ss__folder_open(const char *path, bool force, struct ss__folder *folder, ss_err *err)
+/* ---- the lock ---- */
+
+/* The lock's file is removed by its holder: only what still has the name is the lock. */
+static bool is_current(int folder, int lock)
+{
+    struct stat held, named;
+    return fstat(lock, &held) == 0 &&
+           fstatat(folder, LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+static ss_status take_lock(struct ss__folder *folder, ss_err *err)
+{
+    const int in = folder->descriptor - 1;
+    const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    for (int i = 0; i < MAX_TRIES; i++) {
+        const int lock = openat(in, LOCK_NAME, flags, 0666);
+        if (lock < 0) {
+            return ss__fail_errno(err, folder->path, "create a file in this folder", errno);
+        }
+        const ss__lock_state state = ss__lock_try(lock);
+        if (state == SS__LOCK_HELD && is_current(in, lock)) {
+            folder->lock = lock + 1;
+            return SS_OK;
+        }
+        if (state == SS__LOCK_UNKNOWN) {
+            unlinkat(in, LOCK_NAME, 0);
+        }
+        close(lock);
+        if (state == SS__LOCK_UNKNOWN) {
+            return SS_OK; /* go without */
+        }
+        if (state == SS__LOCK_TAKEN) {
+            break;
+        }
+    }
+    return ss__fail_file(err, folder->path, SS_E_EXISTS,
+                         "another saescope is writing into this folder; wait until it is done, "
+                         "or name another one");
+}
+
+/* ---- what a dead run left ---- */
+
+/* It was killed while it put its files in place, if its manifest is still in its staging folder
+ * and there is none outside. Files that it has no more in there are those it had moved. */
+static void take_back(const struct ss__folder *folder, int staging)
+{
+    size_t last = 0;
+    while (folder->files[last + 1] != NULL) {
+        last++;
+    }
+    if (!is_there(staging, folder->files[last]) ||
+        is_there(folder->descriptor - 1, folder->files[last])) {
+        return;
+    }
+    for (size_t i = 0; i < last; i++) {
+        if (!is_there(staging, folder->files[i])) {
+            unlinkat(folder->descriptor - 1, folder->files[i], 0);
+        }
+    }
+}
+
+/* Remove what a folder holds, folders in it aside. */
+static void empty_folder(int descriptor)
+{
+    const int again = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = again < 0 ? NULL : fdopendir(again);
+    if (listing == NULL) {
+        if (again >= 0) {
+            close(again);
+        }
+        return;
+    }
+    for (struct dirent *entry = readdir(listing); entry != NULL; entry = readdir(listing)) {
+        unlinkat(descriptor, entry->d_name, 0);
+    }
+    closedir(listing);
+}
+
+/* Under the lock no run is alive in here. Best effort: what stays is said as content. */
+static void sweep(const struct ss__folder *folder)
+{
+    char **names = NULL;
+    size_t n = 0;
+    if (ss__list_folder(folder->path, &names, &n, NULL) != SS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const int staging = ss__temporary_is_name(&staging_kind, names[i])
+                                ? openat(folder->descriptor - 1, names[i],
+                                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                                : -1;
+        if (staging >= 0) {
+            take_back(folder, staging);
+            empty_folder(staging);
+            close(staging);
+            unlinkat(folder->descriptor - 1, names[i], AT_REMOVEDIR);
+        }
+    }
+    ss__list_release(names, n);
+}
+
+/* ---- opening ---- */
+
+static ss_status open_folder(const char *path, bool force, struct ss__folder *folder,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__buf name = {0};
-    *folder = (struct ss__folder){.path = path};
     const ss__path_kind kind = ss__path_look(path);
     if (kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
         SS_FAIL_FILE(path, SS_E_EXISTS, "this is not a folder; name another place for results");
     }
     if (kind == SS__PATH_FOLDER && !force) {
-        SS_TRY(refuse_content(path, err));
+        SS_TRY(refuse_content(path, true, err));
     }
-    SS_TRY(ss__make_folder(path, &folder->was_made, err));
-    ss__buf_printf(&name, "%s/.unfinished.%ld", path, (long)getpid());
-    if (ss__buf_text(&name) == NULL) {
-        SS_TRY(ss__buf_check(&name, err));
+    SS_TRY(ss__make_folder(path, &folder->n_made, err));
+    folder->path = ss__strdup(path);
+    if (folder->path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    folder->staging = name.data;
-    name = (struct ss__buf){0};
-    SS_TRY(ss__make_folder(folder->staging, NULL, err));
+    folder->descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) + 1;
+    if (folder->descriptor == 0) {
+        ss__fail_errno(err, path, "use this folder", errno);
+        SS_TRY(SS_E_IO);
+    }
 out:
-    ss__buf_release(&name);
+    return status;
+}
+
+static ss_status make_staging(struct ss__folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char name[SS__TEMPORARY_NAME_BYTES];
+    int made = -1;
+    for (int i = 0; i < MAX_TRIES && made != 0 && (i == 0 || errno == EEXIST); i++) {
+        ss__temporary_name(&staging_kind, name);
+        made = mkdirat(folder->descriptor - 1, name, 0777);
+    }
+    if (made != 0) {
+        SS_TRY(ss__fail_errno(err, folder->path, "create a folder in this folder", errno));
+    }
+    folder->staging = ss__path_join(folder->path, name);
+    folder->staging_descriptor =
+        openat(folder->descriptor - 1, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) +
+        1;
+    if (folder->staging == NULL || folder->staging_descriptor == 0) {
+        status = folder->staging == NULL
+                     ? ss__fail_nomem(err, "a path")
+                     : ss__fail_errno(err, folder->path, "use a folder in this folder", errno);
+        unlinkat(folder->descriptor - 1, name, AT_REMOVEDIR);
+    }
+out:
+    return status;
+}
+
+ss_status ss__folder_open(const char *path, const char *const *files, bool force,
+                          struct ss__folder *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *folder = (struct ss__folder){.files = files};
+    SS_TRY(open_folder(path, force, folder, err));
+    SS_TRY(take_lock(folder, err));
+    if (folder->lock > 0) {
+        sweep(folder);
+    }
+    if (!force) { /* somebody may have finished since the first look */
+        SS_TRY(refuse_content(path, folder->lock > 0, err));
+    }
+    SS_TRY(make_staging(folder, err));
+out:
     if (status != SS_OK) {
         ss__folder_abort(folder);
     }
@@ -59,79 +233,98 @@ char *ss__folder_file(const struct ss__folder *folder, const char *name)
     return ss__path_join(folder->staging, name);
 }
 
-static ss_status move(const struct ss__folder *folder, const char *name, ss_err *err)
+void ss__folder_show_place(const struct ss__folder *folder, ss_err *err)
 {
-    ss_status status = SS_OK;
-    char *from = ss__path_join(folder->staging, name);
-    char *to = ss__path_join(folder->path, name);
-    if (from == NULL || to == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a path"));
+    char text[sizeof err->message];
+    const size_t n = folder->staging == NULL ? 0 : strlen(folder->staging);
+    if (err == NULL || n == 0 || strncmp(err->message, folder->staging, n) != 0) {
+        return;
     }
-    SS_TRY(ss__file_move(from, to, err));
-out:
-    ss__free(from);
-    ss__free(to);
-    return status;
+    snprintf(text, sizeof text, "%s%s", folder->path, err->message + n);
+    memcpy(err->message, text, sizeof text);
+    snprintf(text, sizeof err->file, "%s%s", folder->path, err->file + n);
+    memcpy(err->file, text, sizeof err->file);
 }
 
-/* A folder without its last file is known to be incomplete. */
+/* ---- into place ---- */
+
 static ss_status drop_old(const struct ss__folder *folder, const char *name, ss_err *err)
 {
-    ss_status status = SS_OK;
-    char *path = ss__path_join(folder->path, name);
-    if (path == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a path"));
-    }
-    if (unlink(path) != 0 && errno != ENOENT) {
-        SS_TRY(ss__fail_errno(err, path, "remove", errno));
-    }
-out:
-    ss__free(path);
-    return status;
+    return unlinkat(folder->descriptor - 1, name, 0) == 0 || errno == ENOENT
+               ? SS_OK
+               : ss__fail_file(err, folder->path, SS_E_IO, "cannot remove the old %s: %s", name,
+                               strerrordesc_np(errno));
 }
 
-ss_status ss__folder_commit(struct ss__folder *folder, const char *last, ss_err *err)
+static ss_status move(struct ss__folder *folder, size_t i, ss_err *err)
+{
+    const char *name = folder->files[i];
+    if (renameat(folder->staging_descriptor - 1, name, folder->descriptor - 1, name) != 0) {
+        return ss__fail_file(err, folder->path, SS_E_IO, "cannot move %s into place: %s", name,
+                             strerrordesc_np(errno));
+    }
+    folder->placed |= 1u << i;
+    return SS_OK;
+}
+
+ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
-    char **names = NULL;
-    size_t n = 0;
-    SS_TRY(ss__list_folder(folder->staging, &names, &n, err));
-    SS_TRY(drop_old(folder, last, err));
-    SS_TRY(drop_old(folder, SS__FILE_TEXTS, err)); /* which not every run has */
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(names[i], last) != 0) {
-            SS_TRY(move(folder, names[i], err));
-        }
+    const int in = folder->descriptor - 1;
+    size_t last = 0;
+    while (folder->files[last + 1] != NULL) {
+        last++;
     }
+    /* A folder without its last file is known to be incomplete, after a power cut too. */
+    SS_TRY(drop_old(folder, folder->files[last], err));
+    SS_TRY(ss__flush_folder(in, folder->path, err));
+    for (size_t i = 0; i < last; i++) {
+        const bool is_new = is_there(folder->staging_descriptor - 1, folder->files[i]);
+        SS_TRY(is_new ? move(folder, i, err) : drop_old(folder, folder->files[i], err));
+    }
+    SS_TRY(ss__flush_folder(in, folder->path, err));
     SS_TRY(move(folder, last, err));
-    rmdir(folder->staging);
-    ss__free(folder->staging);
-    folder->staging = NULL;
-    folder->was_made = false;
+    SS_TRY(ss__flush_folder(in, folder->path, err));
+    folder->placed = 0;
+    folder->n_made = 0;
+    ss__folder_abort(folder);
 out:
-    ss__list_release(names, n);
     return status;
 }
 
+static void remove_files(const struct ss__folder *folder, int in, unsigned which)
+{
+    for (size_t i = 0; folder->files[i] != NULL; i++) {
+        if ((which >> i & 1) != 0) {
+            unlinkat(in, folder->files[i], 0);
+        }
+    }
+}
+
+/* The descriptors are closed last: the lock, which goes with its own, guards all of it. */
 void ss__folder_abort(struct ss__folder *folder)
 {
-    char **names = NULL;
-    size_t n = 0;
-    if (folder->staging != NULL &&
-        ss__list_folder(folder->staging, &names, &n, NULL) == SS_OK) {
-        for (size_t i = 0; i < n; i++) {
-            char *path = ss__path_join(folder->staging, names[i]);
-            if (path != NULL) {
-                unlink(path);
-            }
-            ss__free(path);
-        }
-        rmdir(folder->staging);
+    if (folder->staging_descriptor > 0) {
+        remove_files(folder, folder->staging_descriptor - 1, ~0u);
+        close(folder->staging_descriptor - 1);
+        unlinkat(folder->descriptor - 1, ss__path_name(folder->staging), AT_REMOVEDIR);
     }
-    if (folder->was_made) {
-        rmdir(folder->path);
+    if (folder->placed != 0) {
+        remove_files(folder, folder->descriptor - 1, folder->placed);
     }
-    ss__list_release(names, n);
+    if (folder->lock > 0) {
+        unlinkat(folder->descriptor - 1, LOCK_NAME, 0);
+    }
+    if (folder->path != NULL) {
+        ss__unmake_folder(folder->path, folder->n_made);
+    }
+    if (folder->lock > 0) {
+        close(folder->lock - 1);
+    }
+    if (folder->descriptor > 0) {
+        close(folder->descriptor - 1);
+    }
     ss__free(folder->staging);
+    ss__free(folder->path);
     *folder = (struct ss__folder){0};
 }

@@ -1,30 +1,47 @@
-/* The output folder of a run. Files are made in a folder of their own inside it and moved into
- * place when all of them are there, the manifest last, so that a failure leaves what was there
- * before. */
+/* The output folder of a run. Its files are made in a folder of their own inside it and moved
+ * into place when all of them are there, the manifest last, so that a failure leaves what was
+ * there before.
+ *
+ * Who writes into a folder holds a lock (flock of RUN/.saescope.lock) from opening to the end:
+ * a second one is refused. The lock dies with its holder. Who finds it free knows that what an
+ * earlier run left, RUN/.unfinished.XXXXXXXXXXXXXXXX, is of a dead process: it is removed, and
+ * so is what that process had put in place without its manifest. */
 #ifndef SS_RUN_FOLDER_H
 #define SS_RUN_FOLDER_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
+/* A zeroed struct is valid to abort. */
 struct ss__folder {
-    const char *path; /* borrowed */
-    char *staging;    /* NULL while there is none */
-    bool was_made;    /* the folder did not exist before */
+    char *path, *staging;                     /* NULL while there is none */
+    const char *const *files;                 /* borrowed */
+    int descriptor, staging_descriptor, lock; /* each + 1; 0: none */
+    size_t n_made;                            /* folders of `path` that did not exist before */
+    unsigned placed;                          /* bits of `files` that were moved into place */
 };
 
 /* Refuse a folder that holds something, unless `force`, and a path that is no folder; make it
- * and the staging folder. Errors: SS_E_EXISTS, SS_E_IO. */
-SS_MUST_USE ss_status ss__folder_open(const char *path, bool force, struct ss__folder *folder,
-                                      ss_err *err);
+ * and the staging folder.
+ *
+ * files    names that such a run may have, at most 31, NULL at the end; the last of them makes
+ *          the folder complete. Borrowed until the end
+ * Errors   SS_E_EXISTS (something is there, or another program writes into it), SS_E_IO */
+SS_MUST_USE ss_status ss__folder_open(const char *path, const char *const *files, bool force,
+                                      struct ss__folder *folder, ss_err *err);
 
 /* Path of a file in the staging folder; gives (ss__free), NULL when memory ran out. */
 char *ss__folder_file(const struct ss__folder *folder, const char *name);
 
-/* Move all files into place, `last` at the end; an old file of that name goes first. */
-SS_MUST_USE ss_status ss__folder_commit(struct ss__folder *folder, const char *last,
-                                        ss_err *err);
+/* Move the files that are there into place, the last at the end; old ones that this run does
+ * not have go. On error the folder is without those of this run. */
+SS_MUST_USE ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err);
 
-/* Remove what was made; does nothing after a commit. */
+/* Let an error about a file of the staging folder name the place where the file belongs. */
+void ss__folder_show_place(const struct ss__folder *folder, ss_err *err);
+
+/* Remove what was made, for which no memory is needed; does nothing after a commit. */
 void ss__folder_abort(struct ss__folder *folder);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "encoder/encoder.h"
 #include "run/json_writer.h"
 #include "tensor/tensor.h"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/file.h"
+#include "base/output.h"
 
 /* Append the header (magic, version 1.0, description, padding) of a row-major f32 array. Its
  * length does not depend on shape[0], so that a stream can put the number of rows in later. */
@@ -20,9 +20,10 @@ struct ss__npy_stream {
     struct ss__out out;
     uint64_t n_rows, width;
 };
-#define SS__NPY_CLOSED ((struct ss__npy_stream){.out = {.descriptor = -1}})
+#define SS__NPY_CLOSED ((struct ss__npy_stream){.out = SS__OUT_CLOSED})
 
-SS_MUST_USE ss_status ss__npy_open(const char *path, uint64_t width,
+/* As ss__out_open_named. */
+SS_MUST_USE ss_status ss__npy_open(const char *path, bool force, uint64_t width,
                                    struct ss__npy_stream *stream, ss_err *err);
 SS_MUST_USE ss_status ss__npy_add(struct ss__npy_stream *stream, const float *rows,
                                   size_t n_rows, ss_err *err);

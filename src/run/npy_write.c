@@ -76,15 +76,15 @@ static ss_status make_header(const struct ss__npy_stream *stream, struct ss__buf
     return ss__buf_check(header, err);
 }
 
-ss_status ss__npy_open(const char *path, uint64_t width, struct ss__npy_stream *stream,
-                       ss_err *err)
+ss_status ss__npy_open(const char *path, bool force, uint64_t width,
+                       struct ss__npy_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf header = {0};
     *stream = SS__NPY_CLOSED;
     stream->width = width;
     SS_TRY(make_header(stream, &header, err));
-    SS_TRY(ss__out_open(path, &stream->out, err));
+    SS_TRY(ss__out_open_named(path, force, &stream->out, err));
     SS_TRY(ss__out_write(&stream->out, header.data, header.n_bytes, err));
 out:
     ss__buf_release(&header);

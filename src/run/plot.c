@@ -87,6 +87,7 @@ static struct ss__histogram_picture picture_of(const struct ss_plot_options *opt
         .width_in = given->width_in,
         .height_in = given->height_in,
         .dpi = given->dpi,
+        .force = given->force,
     };
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "base/utf8.h"
 #include "run/results.h"
 

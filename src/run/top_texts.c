@@ -2,9 +2,9 @@
  * the same order. Written when columns of the dataset are carried along (docs/formats.md). */
 #include <inttypes.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/number.h"
+#include "base/output.h"
 #include "run/results.h"
 
 bool ss__run_has_kept(const struct ss_run *run)

@@ -89,13 +89,15 @@ struct ss__sae_conversion {
     const char *to; /* "seed" or "saelens" */
     const struct ss_sae_options *options;
     bool allows_rounding;
-    const char *last;   /* out: the file to put in place last */
     const char *format; /* out: of the source */
     const char *kind;   /* out: as the target calls it */
     uint64_t n_rounded; /* out */
 };
 /* Errors: those of ss_sae_open; SS_E_USAGE for an unknown target; SS_E_UNSUPPORTED with what
  * the target cannot say; SS_E_IO. */
+/* Names of the files that it writes, NULL at the end; the last one makes a folder complete. */
+SS_MUST_USE ss_status ss__sae_target_files(const char *to, const char *const **files,
+                                           ss_err *err);
 SS_MUST_USE ss_status ss__sae_convert(const char *path, const char *folder,
                                       struct ss__sae_conversion *conversion, ss_err *err);
 

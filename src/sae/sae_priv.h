@@ -116,7 +116,7 @@ struct ss__sae_written {
 
 struct ss__sae_target {
     const char *name;
-    const char *last; /* the file to put in place last */
+    const char *files[4]; /* NULL at the end; the last one makes a folder complete */
     /* Write the files of an SAE that was opened with its parts into an existing folder, or say
      * what the target cannot say (SS_E_UNSUPPORTED). */
     ss_status (*write)(const struct ss_sae *sae, const char *folder, bool allows_rounding,

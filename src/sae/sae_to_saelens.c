@@ -201,4 +201,6 @@ out:
 }
 
 const struct ss__sae_target ss__sae_saelens_target = {
-    .name = "saelens", .last = "cfg.json", .write = write_saelens};
+    .name = "saelens",
+    .files = {"sae_weights.safetensors", "cfg.json"},
+    .write = write_saelens};

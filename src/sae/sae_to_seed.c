@@ -228,4 +228,4 @@ out:
 }
 
 const struct ss__sae_target ss__sae_seed_target = {
-    .name = "seed", .last = "config.json", .write = write_seed};
+    .name = "seed", .files = {"sae.pt", "config.json"}, .write = write_seed};

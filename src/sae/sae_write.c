@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "sae/sae_priv.h"
 
 ss_status ss__sae_cannot(const struct ss_sae *sae, const char *target, ss_err *err,
@@ -122,16 +123,26 @@ out:
 
 /* ---- the whole ---- */
 
-static const struct ss__sae_target *find_target(const char *name)
+static ss_status find_target(const char *name, const struct ss__sae_target **out, ss_err *err)
 {
     static const struct ss__sae_target *const targets[] = {&ss__sae_seed_target,
                                                            &ss__sae_saelens_target};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         if (strcmp(name, targets[i]->name) == 0) {
-            return targets[i];
+            *out = targets[i];
+            return SS_OK;
         }
     }
-    return NULL;
+    return ss__fail(err, SS_E_USAGE, "'%.80s' is no format to convert to; give seed or saelens",
+                    name);
+}
+
+ss_status ss__sae_target_files(const char *to, const char *const **files, ss_err *err)
+{
+    const struct ss__sae_target *target = NULL;
+    const ss_status status = find_target(to, &target, err);
+    *files = target == NULL ? NULL : target->files;
+    return status;
 }
 
 ss_status ss__sae_convert(const char *path, const char *folder,
@@ -140,14 +151,10 @@ ss_status ss__sae_convert(const char *path, const char *folder,
     ss_status status = SS_OK;
     struct ss__sae_written written = {0};
     ss_sae *sae = NULL;
-    const struct ss__sae_target *target = find_target(conversion->to);
-    if (target == NULL) {
-        SS_FAIL(SS_E_USAGE, "'%.80s' is no format to convert to; give seed or saelens",
-                conversion->to);
-    }
+    const struct ss__sae_target *target = NULL;
+    SS_TRY(find_target(conversion->to, &target, err));
     SS_TRY(ss__sae_open(path, conversion->options, true, &sae, err));
     SS_TRY(target->write(sae, folder, conversion->allows_rounding, &written, err));
-    conversion->last = target->last;
     conversion->format = sae->format;
     conversion->kind = written.kind;
     conversion->n_rounded = written.n_rounded;

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/output.h"
 #include "view/view.h"
 
 #define FONT_FAMILY "DejaVu Sans" /* where it is missing, fontconfig gives its likest */
@@ -170,9 +171,10 @@ out:
     return status;
 }
 
-ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, ss_err *err)
+ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, bool force, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss__out out = SS__OUT_CLOSED;
     cairo_status_t drawn = cairo_status(canvas->cairo);
     if (drawn == CAIRO_STATUS_SUCCESS) {
         drawn = canvas->format->finish(canvas);
@@ -182,8 +184,11 @@ ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, ss_err *
         SS_FAIL_FILE(path, drawn == CAIRO_STATUS_NO_MEMORY ? SS_E_NOMEM : SS_E_INTERNAL,
                      "the picture could not be drawn: %s", cairo_status_to_string(drawn));
     }
-    SS_TRY(ss__file_write(path, canvas->bytes.data, canvas->bytes.n_bytes, err));
+    SS_TRY(ss__out_open_named(path, force, &out, err));
+    SS_TRY(ss__out_write(&out, canvas->bytes.data, canvas->bytes.n_bytes, err));
+    SS_TRY(ss__out_commit(&out, err));
 out:
+    ss__out_abort(&out);
     return status;
 }
 

@@ -27,8 +27,9 @@ typedef enum ss__align { SS__ALIGN_LEFT, SS__ALIGN_CENTER, SS__ALIGN_RIGHT } ss_
 SS_MUST_USE ss_status ss__canvas_open(struct ss__canvas *canvas, const char *path,
                                       double width_in, double height_in, double dpi,
                                       ss_err *err);
-/* Finish the picture and write it. Errors: SS_E_IO, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path,
+/* Finish the picture and write it; a file that is there is replaced with `force` only. Errors:
+ * SS_E_EXISTS, SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, bool force,
                                        ss_err *err);
 void ss__canvas_release(struct ss__canvas *canvas);
 

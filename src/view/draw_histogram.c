@@ -101,7 +101,7 @@ ss_status ss__draw_histogram(const char *path, const struct ss__histogram_pictur
     ss__axes_draw_grid(&axes, &canvas);
     draw_bars(&axes, &histogram, &canvas);
     ss__axes_draw(&axes, &canvas);
-    SS_TRY(ss__canvas_write(&canvas, path, err));
+    SS_TRY(ss__canvas_write(&canvas, path, picture->force, err));
 out:
     ss__axes_release(&axes);
     ss__canvas_release(&canvas);

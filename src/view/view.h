@@ -13,11 +13,13 @@ struct ss__histogram_picture {
     const float *x_limits;    /* [2] or NULL: of the axis; NULL fits the data */
     const char *title, *x_label, *y_label;
     bool grid;
+    bool force; /* replace a file that exists */
     double width_in, height_in, dpi;
 };
 
 /* Draw and write atomically. Equal pictures have equal bytes.
- * Errors: SS_E_USAGE (ending, sizes, limits, bins), SS_E_NONFINITE, SS_E_IO, SS_E_NOMEM.
+ * Errors: SS_E_USAGE (ending, sizes, limits, bins), SS_E_NONFINITE, SS_E_EXISTS, SS_E_IO,
+ * SS_E_NOMEM.
  * Threads: any. */
 SS_MUST_USE ss_status ss__draw_histogram(const char *path,
                                          const struct ss__histogram_picture *picture,

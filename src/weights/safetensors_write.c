@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "weights/weights_priv.h"
 
 enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };

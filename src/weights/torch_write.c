@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "weights/weights_priv.h"
 
 enum {

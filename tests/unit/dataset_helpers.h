@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/output.h"
 #include "saescope.h"
 
 static char test_folder[64];

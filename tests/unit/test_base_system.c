@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "base/pool.h"
 
 static char folder[] = "/tmp/saescope-test-XXXXXX";
@@ -132,7 +133,7 @@ static void test_a_new_folder_is_told(void **state)
     static const char *const names[] = {"plain", "slash/", "slashes///", "deep/er/"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        bool made = false;
+        size_t made = 0;
         char *path = ss__path_join(folder, names[i]);
         assert_int_equal(ss__make_folder(path, &made, NULL), SS_OK);
         assert_true(made);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
+#include "base/output.h"
 #include "base/mem.h"
 #include "run/manifest.h"
 #include "support/tile_unit.h"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "run/json_writer.h"
 #include "run/npy.h"
@@ -105,7 +106,7 @@ static void stream_equals_whole(void **state)
     char *whole = strdup(path_of("whole.npy"));
     char *path = path_of("stream.npy");
     assert_int_equal(ss__npy_write(whole, values, 2, shape, NULL), SS_OK);
-    assert_int_equal(ss__npy_open(path, WIDTH, &stream, NULL), SS_OK);
+    assert_int_equal(ss__npy_open(path, false, WIDTH, &stream, NULL), SS_OK);
     for (size_t at = 0, n = 1; at < ROWS; at += n, n = n % 97 + 1) {
         n = n < ROWS - at ? n : ROWS - at;
         assert_int_equal(ss__npy_add(&stream, values + at * WIDTH, n, NULL), SS_OK);

@@ -2,6 +2,7 @@
  * that names the trouble. */
 #include <unistd.h>
 
+#include "base/output.h"
 #include "tokenizer_helpers.h"
 
 struct refusal {
