@@ -177,6 +177,13 @@ ss_status cli_open_sae(const struct cli_values *values, const char *reference,
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err);
 
+/* The --out of a command that writes a folder: "-" is refused. CLI_OK or CLI_USAGE. */
+int cli_check_out_folder(const struct cli_command *command, const struct cli_values *values);
+
+/* The --out of a command that writes a file: "-" is standard output, which --json wants too.
+ * NULL after a usage error. */
+const char *cli_out_file(const struct cli_command *command, const struct cli_values *values);
+
 /* ---- help, man pages, completions ---- */
 
 void cli_help_overview(FILE *to);
@@ -223,6 +230,14 @@ void cli_print_raw_json(FILE *to, struct ss_text json);
 
 /* A whole number with separators, as people read it: 1,234,567. */
 const char *cli_thousands(uint64_t n, char out[32]);
+
+/* Let writing fail with an error instead of a signal: where nobody reads any more (SIGPIPE) and
+ * beyond the limit on the size of files (SIGXFSZ). */
+void cli_catch_write_signals(void);
+
+/* Where nobody reads standard output any more, the program ends as SIGPIPE ends others: without
+ * a word. Returns where somebody does, or where the caller has that signal ignored. */
+void cli_end_if_unread(void);
 
 /* Flush and close stdout; a failure that was missed so far is said here. Returns `code`, or
  * CLI_IO when the output did not arrive. */

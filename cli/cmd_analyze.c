@@ -176,7 +176,7 @@ static int check_inputs(const struct cli_command *command, const struct cli_valu
     if (!has_embeddings && values->n_list == 0) {
         return cli_usage_error(command, "--dataset PATH is needed");
     }
-    return CLI_OK;
+    return cli_check_out_folder(command, values);
 }
 
 static int analyze(const struct cli_command *command, const struct cli_values *values)

@@ -24,7 +24,9 @@ static void report(const struct cli_values *values, const struct ss_conversion *
 
 static int convert(const struct cli_command *command, const struct cli_values *values)
 {
-    (void)command;
+    if (cli_check_out_folder(command, values) != CLI_OK) {
+        return CLI_USAGE;
+    }
     ss_err err;
     struct ss_conversion done;
     struct ss_place place = {0};

@@ -21,7 +21,10 @@ static void report(const struct cli_values *values, const struct ss_progress *do
 
 static int embed(const struct cli_command *command, const struct cli_values *values)
 {
-    (void)command;
+    const char *out = cli_out_file(command, values);
+    if (out == NULL) {
+        return CLI_USAGE;
+    }
     ss_encoder *encoder = NULL;
     ss_dataset *dataset = NULL;
     struct ss_progress done = {0};
@@ -45,8 +48,11 @@ static int embed(const struct cli_command *command, const struct cli_values *val
         status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }
     if (status == SS_OK) {
-        status = ss_embed_file(encoder, dataset, values->text[OPT_OUT], &options, &done, &err);
+        status = ss_embed_file(encoder, dataset, out, &options, &done, &err);
         cli_progress_end(&progress);
+    }
+    if (status == SS_E_IO && out != values->text[OPT_OUT]) {
+        cli_end_if_unread();
     }
     const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
     if (status == SS_OK) {
@@ -69,7 +75,7 @@ const struct cli_command cli_embed = {
                   "paragraphs of a plain text"}},
     .uses = {{OPT_MODEL, true, NULL, NULL},
              {OPT_DATASET, true, NULL, NULL},
-             {OPT_OUT, true, NULL, "the .npy file to write"},
+             {OPT_OUT, true, NULL, "the .npy file to write; - for standard output"},
              {OPT_SPLIT, false, NULL, NULL},
              {OPT_CONFIG, false, NULL, NULL},
              {OPT_CACHE_DATASET, false, NULL, NULL},

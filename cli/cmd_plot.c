@@ -1,6 +1,4 @@
 /* saescope plot: the density histogram of a run, or the thresholds of an SAE, as a picture. */
-#include <unistd.h>
-
 #include "commands.h"
 
 static ss_status draw(const struct cli_values *values, const char *out,
@@ -36,10 +34,6 @@ static int plot(const struct cli_command *command, const struct cli_values *valu
                                                : "a run folder is needed, or --thresholds SAE");
     }
     out = out != NULL ? out : of_sae ? "thresholds.png" : "density.png";
-    if (!cli_given(values, OPT_FORCE) && access(out, F_OK) == 0) {
-        fprintf(stderr, "saescope: %s exists already; give another --out, or --force\n", out);
-        return ss_status_exit_code(SS_E_EXISTS);
-    }
     const struct ss_plot_options options = {
         .title = values->text[OPT_TITLE],
         .width_in = values->real[OPT_WIDTH],
@@ -47,6 +41,7 @@ static int plot(const struct cli_command *command, const struct cli_values *valu
         .dpi = values->real[OPT_DPI],
         .n_bins = values->count[OPT_BINS],
         .fixed_range = cli_given(values, OPT_FIXED_RANGE),
+        .force = cli_given(values, OPT_FORCE),
     };
     if (draw(values, out, &options, &err) != SS_OK) {
         return cli_fail(&err);

@@ -14,7 +14,9 @@ static const char on_values[] =
 static const char on_exit[] =
     "Exit status: 0 success, 64 wrong use, 65 bad data, 66 no such input, 69 service "
     "unavailable, 70 internal fault or out of memory, 74 reading or writing failed or the "
-    "output exists, 75 stopped before the end.";
+    "output exists, 75 stopped before the end. Where the reader of standard output has gone, "
+    "as "
+    "head does, the program ends quietly as by SIGPIPE: 141 in a shell.";
 
 /* Words of `text` from column `indent` on, folded before HELP_WIDTH. */
 static void print_folded(FILE *to, const char *text, size_t indent)

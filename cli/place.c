@@ -50,3 +50,25 @@ ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_op
     ss_place_release(&place);
     return status;
 }
+
+static bool is_stdout(const struct cli_values *values)
+{
+    return cli_given(values, OPT_OUT) && strcmp(values->text[OPT_OUT], "-") == 0;
+}
+
+int cli_check_out_folder(const struct cli_command *command, const struct cli_values *values)
+{
+    return is_stdout(values)
+               ? cli_usage_error(command, "--out names a folder for several files; "
+                                          "they cannot go to standard output")
+               : CLI_OK;
+}
+
+const char *cli_out_file(const struct cli_command *command, const struct cli_values *values)
+{
+    if (is_stdout(values) && cli_given(values, OPT_JSON)) {
+        cli_usage_error(command, "--out - and --json both want standard output");
+        return NULL;
+    }
+    return is_stdout(values) ? "/dev/stdout" : values->text[OPT_OUT];
+}

@@ -30,7 +30,7 @@ void cli_catch_signals(void)
     action.sa_flags = (int)SA_RESETHAND; /* a second one takes its usual effect */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    cli_catch_write_signals();
 }
 
 bool cli_is_stopped(void)

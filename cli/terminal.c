@@ -1,6 +1,8 @@
 /* What people see: errors, notices, safe text, numbers, and the care that output really
  * arrives. */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +186,28 @@ const char *cli_thousands(uint64_t n, char out[32])
     return out;
 }
 
+static bool pipe_is_ignored; /* by the caller, when the program began */
+
+void cli_catch_write_signals(void)
+{
+    pipe_is_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+static bool is_unread(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
+}
+
+void cli_end_if_unread(void)
+{
+    if (is_unread() && !pipe_is_ignored) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+}
+
 int cli_close_output(int code)
 {
     const bool failed_before = ferror(stdout) != 0;
@@ -192,7 +216,13 @@ int cli_close_output(int code)
     if (!failed && !failed_before) {
         return code;
     }
+    const int reason = errno;
+    if (code == CLI_OK) {
+        cli_end_if_unread();
+    } else if (is_unread()) {
+        return code;
+    }
     fprintf(stderr, "saescope: cannot write to standard output: %s\n",
-            errno != 0 ? strerror(errno) : "it was closed or is full");
+            reason != 0 ? strerror(reason) : "it was closed or is full");
     return code == CLI_OK ? CLI_IO : code;
 }
