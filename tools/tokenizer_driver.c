@@ -4,13 +4,12 @@
  *   tokenizer_driver decode FOLDER          lines of ids -> decoded JSON strings, then without
  * special tokens tokenizer_driver time FOLDER REPEATS    the same input, timed: MB/s and
  * tokens/s */
-#include <jansson.h>
+#include "base/json.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "tokenizer/tokenizer_priv.h"
 
@@ -39,17 +38,17 @@ static void print_ids(const struct ss__tokens *tokens)
     puts("]");
 }
 
-static void print_decoded(const struct ss__tokenizer *tokenizer, const json_t *list)
+static void print_decoded(const struct ss__tokenizer *tokenizer, const struct ss__json *list)
 {
     struct ss__buf buf = {0};
     ss_err err;
-    int32_t *ids = ss__alloc(json_array_size(list), sizeof *ids);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        ids[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    int32_t *ids = ss__alloc(ss__json_count(list), sizeof *ids);
+    for (size_t i = 0; i < ss__json_count(list); i++) {
+        ids[i] = (int32_t)ss__json_integer(ss__json_at(list, i));
     }
     for (int skip = 0; skip < 2; skip++) {
         char *text = NULL;
-        must(ss__detokenize(tokenizer, ids, json_array_size(list), skip == 1, &text, &err),
+        must(ss__detokenize(tokenizer, ids, ss__json_count(list), skip == 1, &text, &err),
              &err);
         ss__json_add_string(&buf, text, strlen(text), true);
         ss__buf_add_byte(&buf, skip == 0 ? '\t' : '\n');
@@ -77,7 +76,7 @@ static void print_normalized(const struct ss__tokenizer *tokenizer, struct ss_te
 }
 
 struct texts {
-    json_t **lines;
+    struct ss__json **lines;
     struct ss_text *data;
     size_t n, n_room, n_bytes;
 };
@@ -120,9 +119,9 @@ int main(int argc, char **argv)
     must(ss__tokenizer_load(argv[2], &options, &tokenizer, &err), &err);
     must(ss__token_scratch_new(&scratch, &err), &err);
     for (ssize_t n; (n = getline(&line, &room, stdin)) > 0;) {
-        json_t *value = NULL;
+        struct ss__json *value = NULL;
         must(ss__json_parse("input", line, (size_t)n, &value, &err), &err);
-        const struct ss_text text = {json_string_value(value), json_string_length(value)};
+        const struct ss_text text = {ss__json_string(value), ss__json_string_bytes(value)};
         if (strcmp(argv[1], "ids") == 0) {
             ss__tokens_reset(&tokens);
             must(ss__tokenize(tokenizer, scratch, text, 0, &tokens, &err), &err);
@@ -134,17 +133,17 @@ int main(int argc, char **argv)
         } else {
             texts.lines = realloc(texts.lines, (texts.n + 1) * sizeof *texts.lines);
             texts.data = realloc(texts.data, (texts.n + 1) * sizeof *texts.data);
-            texts.lines[texts.n] = json_incref(value);
+            texts.lines[texts.n] = ss__json_share(value);
             texts.data[texts.n++] = text;
             texts.n_bytes += text.n_bytes;
         }
-        json_decref(value);
+        ss__json_free(value);
     }
     if (strcmp(argv[1], "time") == 0) {
         time_texts(tokenizer, scratch, &texts, argc > 3 ? atol(argv[3]) : 5);
     }
     for (size_t i = 0; i < texts.n; i++) {
-        json_decref(texts.lines[i]);
+        ss__json_free(texts.lines[i]);
     }
     free(texts.lines);
     free(texts.data);

@@ -37,18 +37,18 @@ static void widen_integers(const char *text, size_t n_bytes, struct ss__buf *out
     }
 }
 
-static json_t *load_widened(const char *text, size_t n_bytes, json_error_t *problem)
+static struct ss__json *load_widened(const char *text, size_t n_bytes, json_error_t *problem)
 {
     struct ss__buf wide = {0};
     widen_integers(text, n_bytes, &wide);
-    json_t *json =
+    struct ss__json *json =
         wide.failed ? NULL : json_loadb(wide.data, wide.n_bytes, LOAD_FLAGS, problem);
     ss__buf_release(&wide);
     return json;
 }
 
-ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes, json_t **out,
-                         ss_err *err)
+ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes,
+                         struct ss__json **out, ss_err *err)
 {
     json_error_t problem;
     *out = NULL;
@@ -70,15 +70,15 @@ ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes, jso
     return SS_OK;
 }
 
-ss_status ss__json_load(const char *path, json_t **out, ss_err *err)
+ss_status ss__json_load(const char *path, struct ss__json **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
     *out = NULL;
     SS_TRY(ss__file_read(path, SS__JSON_MAX_BYTES, &text, err));
     SS_TRY(ss__json_parse(path, text.data == NULL ? "" : text.data, text.n_bytes, out, err));
-    if (!json_is_object(*out) && !json_is_array(*out)) {
-        json_decref(*out);
+    if (!ss__json_is_object(*out) && !ss__json_is_array(*out)) {
+        ss__json_free(*out);
         *out = NULL;
         SS_FAIL_FILE(path, SS_E_DATA, "expected a JSON object at the top level");
     }
@@ -87,17 +87,17 @@ out:
     return status;
 }
 
-ss_status ss__json_load_optional(const char *path, json_t **out, ss_err *err)
+ss_status ss__json_load_optional(const char *path, struct ss__json **out, ss_err *err)
 {
     *out = NULL;
     return ss__path_look(path) == SS__PATH_NONE ? SS_OK : ss__json_load(path, out, err);
 }
 
 /* The member, or NULL if it is absent or null. */
-static const json_t *member(const json_t *object, const char *key)
+static const struct ss__json *member(const struct ss__json *object, const char *key)
 {
-    const json_t *value = object == NULL ? NULL : json_object_get(object, key);
-    return json_is_null(value) ? NULL : value;
+    const struct ss__json *value = object == NULL ? NULL : ss__json_get(object, key);
+    return ss__json_is_null(value) ? NULL : value;
 }
 
 static ss_status wrong_type(const char *file, const char *key, const char *expected,
@@ -109,16 +109,16 @@ static ss_status wrong_type(const char *file, const char *key, const char *expec
     return status;
 }
 
-ss_status ss__json_size(const char *file, const json_t *object, const char *key, size_t *value,
-                        ss_err *err)
+ss_status ss__json_size(const char *file, const struct ss__json *object, const char *key,
+                        size_t *value, ss_err *err)
 {
-    const json_t *found = member(object, key);
+    const struct ss__json *found = member(object, key);
     if (found == NULL) {
         return SS_OK;
     }
-    double number = json_is_real(found) ? json_real_value(found) : -1;
-    if (json_is_integer(found) && json_integer_value(found) >= 0) {
-        *value = (size_t)json_integer_value(found);
+    double number = json_is_real(found) ? ss__json_real(found) : -1;
+    if (ss__json_is_integer(found) && ss__json_integer(found) >= 0) {
+        *value = (size_t)ss__json_integer(found);
         return SS_OK;
     }
     if (number >= 0 && number < 9e15 && number == (double)(uint64_t)number) {
@@ -128,50 +128,51 @@ ss_status ss__json_size(const char *file, const json_t *object, const char *key,
     return wrong_type(file, key, "a whole number of 0 or more", err);
 }
 
-ss_status ss__json_number(const char *file, const json_t *object, const char *key,
+ss_status ss__json_number(const char *file, const struct ss__json *object, const char *key,
                           double *value, ss_err *err)
 {
-    const json_t *found = member(object, key);
+    const struct ss__json *found = member(object, key);
     if (found == NULL) {
         return SS_OK;
     }
-    if (!json_is_number(found)) {
+    if (!ss__json_is_number(found)) {
         return wrong_type(file, key, "a number", err);
     }
-    *value = json_number_value(found);
+    *value = ss__json_real(found);
     return SS_OK;
 }
 
-ss_status ss__json_bool(const char *file, const json_t *object, const char *key, bool *value,
-                        ss_err *err)
+ss_status ss__json_bool(const char *file, const struct ss__json *object, const char *key,
+                        bool *value, ss_err *err)
 {
-    const json_t *found = member(object, key);
+    const struct ss__json *found = member(object, key);
     if (found == NULL) {
         return SS_OK;
     }
-    if (!json_is_boolean(found)) {
+    if (!ss__json_is_boolean(found)) {
         return wrong_type(file, key, "true or false", err);
     }
-    *value = json_is_true(found);
+    *value = ss__json_is_true(found);
     return SS_OK;
 }
 
-ss_status ss__json_text(const char *file, const json_t *object, const char *key,
+ss_status ss__json_text(const char *file, const struct ss__json *object, const char *key,
                         const char **value, ss_err *err)
 {
-    const json_t *found = member(object, key);
+    const struct ss__json *found = member(object, key);
     if (found == NULL) {
         return SS_OK;
     }
-    if (!json_is_string(found) ||
-        strlen(json_string_value(found)) != json_string_length(found)) {
+    if (!ss__json_is_string(found) ||
+        strlen(ss__json_string(found)) != ss__json_string_bytes(found)) {
         return wrong_type(file, key, "a string", err);
     }
-    *value = json_string_value(found);
+    *value = ss__json_string(found);
     return SS_OK;
 }
 
-ss_status ss__json_need(const char *file, const json_t *object, const char *key, ss_err *err)
+ss_status ss__json_need(const char *file, const struct ss__json *object, const char *key,
+                        ss_err *err)
 {
     if (member(object, key) != NULL) {
         return SS_OK;

@@ -24,16 +24,16 @@ static const struct kind_keys {
 
 /* ---- which layers are local ---- */
 
-static ss_status read_layer_types(const char *path, const json_t *types,
+static ss_status read_layer_types(const char *path, const struct ss__json *types,
                                   struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (!json_is_array(types) || json_array_size(types) != config->n_layers) {
+    if (!ss__json_is_array(types) || ss__json_count(types) != config->n_layers) {
         SS_FAIL_FILE(path, SS_E_DATA, "'layer_types' is not a list of %zu layers",
                      config->n_layers);
     }
     for (size_t i = 0; i < config->n_layers; i++) {
-        const char *name = json_string_value(json_array_get(types, i));
+        const char *name = ss__json_string(ss__json_at(types, i));
         uint8_t kind = 0;
         while (kind < SS__N_LAYER_KINDS &&
                (name == NULL || strcmp(name, kind_keys[kind].name) != 0)) {
@@ -51,16 +51,16 @@ out:
     return status;
 }
 
-static ss_status read_layer_kinds(const char *path, const json_t *json,
+static ss_status read_layer_kinds(const char *path, const struct ss__json *json,
                                   struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *types = json_object_get(json, "layer_types");
+    const struct ss__json *types = ss__json_get(json, "layer_types");
     size_t every = 3;
     size_t local = 128;
     SS_TRY(ss__json_size(path, json, "local_attention", &local, err));
     config->kinds[LOCAL].window = local / 2 + 1;
-    if (types != NULL && !json_is_null(types)) {
+    if (types != NULL && !ss__json_is_null(types)) {
         SS_TRY(read_layer_types(path, types, config, err));
         goto out;
     }
@@ -78,37 +78,37 @@ out:
 /* ---- rotary positions ---- */
 
 /* The theta of the first form; a null local one is the global one. */
-static ss_status read_theta(const char *path, const json_t *json, size_t kind,
+static ss_status read_theta(const char *path, const struct ss__json *json, size_t kind,
                             struct ss__encoder_config *config, ss_err *err)
 {
     const struct kind_keys *keys = &kind_keys[kind];
-    const bool is_null = json_is_null(json_object_get(json, keys->theta));
+    const bool is_null = ss__json_is_null(ss__json_get(json, keys->theta));
     double *theta = &config->kinds[kind].theta;
     *theta = is_null ? config->kinds[GLOBAL].theta : keys->default_theta;
     return ss__json_number(path, json, keys->theta, theta, err);
 }
 
-static ss_status read_rope(const char *path, const json_t *json,
+static ss_status read_rope(const char *path, const struct ss__json *json,
                            struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *all = json_object_get(json, "rope_parameters");
-    const json_t *scaling = json_object_get(json, "rope_scaling");
-    const bool has_all = all != NULL && !json_is_null(all);
-    if (scaling != NULL && !json_is_null(scaling)) {
+    const struct ss__json *all = ss__json_get(json, "rope_parameters");
+    const struct ss__json *scaling = ss__json_get(json, "rope_scaling");
+    const bool has_all = all != NULL && !ss__json_is_null(all);
+    if (scaling != NULL && !ss__json_is_null(scaling)) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'rope_scaling' is not read; the positions of this model are stretched");
     }
-    if (has_all && json_object_get(all, kind_keys[GLOBAL].name) == NULL &&
-        json_object_get(all, kind_keys[LOCAL].name) == NULL) {
+    if (has_all && ss__json_get(all, kind_keys[GLOBAL].name) == NULL &&
+        ss__json_get(all, kind_keys[LOCAL].name) == NULL) {
         SS_FAIL_FILE(path, SS_E_DATA,
                      "'rope_parameters' has neither 'full_attention' nor 'sliding_attention'");
     }
     for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {
         config->kinds[i].stretch = 1;
         SS_TRY(read_theta(path, json, i, config, err));
-        SS_TRY(ss__rope_read(path, json_object_get(all, kind_keys[i].name), &config->kinds[i],
-                             err));
+        SS_TRY(
+            ss__rope_read(path, ss__json_get(all, kind_keys[i].name), &config->kinds[i], err));
     }
     SS_TRY(ss__rope_check(path, 1, config, err));
 out:
@@ -117,7 +117,7 @@ out:
 
 /* ---- the whole ---- */
 
-ss_status ss__config_read_modern(const char *path, const json_t *json,
+ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
                                  struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -23,7 +23,7 @@ static const struct {
     {"glu", SS__ACT_SIGMOID},
 };
 
-static ss_status read_gate(const char *path, const json_t *json,
+static ss_status read_gate(const char *path, const struct ss__json *json,
                            struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -44,7 +44,7 @@ out:
     return status;
 }
 
-static ss_status refuse_switches(const char *path, const json_t *json,
+static ss_status refuse_switches(const char *path, const struct ss__json *json,
                                  const struct ss__encoder_config *config, ss_err *err)
 {
     static const struct ss__refused_key switches[] = {
@@ -83,16 +83,16 @@ out:
 
 /* Beyond the trained positions the published code stretches all of them by the longest text of
  * a batch, so that a result would depend on its company: texts are cut to the trained ones. */
-static ss_status read_stretch(const char *path, const json_t *json,
+static ss_status read_stretch(const char *path, const struct ss__json *json,
                               struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     double stretch = 0;
     size_t n_trained = 2048;
-    const json_t *scale_base = json_object_get(json, "rotary_emb_scale_base");
+    const struct ss__json *scale_base = ss__json_get(json, "rotary_emb_scale_base");
     SS_TRY(ss__json_number(path, json, "rotary_scaling_factor", &stretch, err));
     SS_TRY(ss__json_size(path, json, "max_trained_positions", &n_trained, err));
-    if (scale_base != NULL && !json_is_null(scale_base)) {
+    if (scale_base != NULL && !ss__json_is_null(scale_base)) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'rotary_emb_scale_base' is not read");
     }
     if (stretch != 0 && n_trained < config->n_positions) {
@@ -102,7 +102,7 @@ out:
     return status;
 }
 
-static ss_status read_published(const char *path, const json_t *json,
+static ss_status read_published(const char *path, const struct ss__json *json,
                                 struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -134,7 +134,7 @@ out:
 
 /* ---- as transformers reads it ---- */
 
-static ss_status read_native(const char *path, const json_t *json,
+static ss_status read_native(const char *path, const struct ss__json *json,
                              struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -149,15 +149,14 @@ static ss_status read_native(const char *path, const json_t *json,
                      head_width, expected);
     }
     SS_TRY(ss__json_number(path, json, "rope_theta", &config->kinds[0].theta, err));
-    SS_TRY(
-        ss__rope_read(path, json_object_get(json, "rope_parameters"), &config->kinds[0], err));
-    SS_TRY(ss__rope_read(path, json_object_get(json, "rope_scaling"), &config->kinds[0], err));
+    SS_TRY(ss__rope_read(path, ss__json_get(json, "rope_parameters"), &config->kinds[0], err));
+    SS_TRY(ss__rope_read(path, ss__json_get(json, "rope_scaling"), &config->kinds[0], err));
     SS_TRY(ss__rope_check(path, 1, config, err));
 out:
     return status;
 }
 
-ss_status ss__config_read_nomic(const char *path, const json_t *json,
+ss_status ss__config_read_nomic(const char *path, const struct ss__json *json,
                                 struct ss__encoder_config *config, ss_err *err)
 {
     const bool is_published = strcmp(config->keys->width, "n_embd") == 0;

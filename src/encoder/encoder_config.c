@@ -21,8 +21,8 @@ static const struct {
     {"swish", SS__ACT_SILU},
 };
 
-static ss_status read_size(const char *path, const json_t *json, const char *key, size_t max,
-                           size_t *value, ss_err *err)
+static ss_status read_size(const char *path, const struct ss__json *json, const char *key,
+                           size_t max, size_t *value, ss_err *err)
 {
     ss_status status = SS_OK;
     *value = 0;
@@ -38,7 +38,7 @@ out:
     return status;
 }
 
-static ss_status read_sizes(const char *path, const json_t *json,
+static ss_status read_sizes(const char *path, const struct ss__json *json,
                             struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -73,7 +73,7 @@ out:
     return status;
 }
 
-static ss_status read_eps(const char *path, const json_t *json,
+static ss_status read_eps(const char *path, const struct ss__json *json,
                           struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -91,7 +91,7 @@ out:
     return status;
 }
 
-ss_status ss__config_activation(const char *path, const json_t *json, const char *key,
+ss_status ss__config_activation(const char *path, const struct ss__json *json, const char *key,
                                 ss__activation *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -116,7 +116,7 @@ out:
     return status;
 }
 
-static ss_status read_activation(const char *path, const json_t *json,
+static ss_status read_activation(const char *path, const struct ss__json *json,
                                  struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -133,7 +133,7 @@ out:
     return status;
 }
 
-ss_status ss__config_refuse(const char *path, const json_t *json,
+ss_status ss__config_refuse(const char *path, const struct ss__json *json,
                             const struct ss__refused_key *keys, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -150,7 +150,7 @@ out:
 }
 
 /* Keys that would make a different model of the same family. */
-static ss_status refuse_variants(const char *path, const json_t *json, ss_err *err)
+static ss_status refuse_variants(const char *path, const struct ss__json *json, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *positions = "absolute";
@@ -168,7 +168,7 @@ static ss_status refuse_variants(const char *path, const json_t *json, ss_err *e
                      "'relative_attention_num_buckets' is %zu; only 32 is read", n_buckets);
     }
     SS_TRY(ss__config_refuse(path, json, refused, 1, err));
-    if (json_is_object(json_object_get(json, "quantization_config"))) {
+    if (ss__json_is_object(ss__json_get(json, "quantization_config"))) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'quantization_config': quantised models are not "
                      "read; use the original weights");
@@ -178,7 +178,7 @@ out:
 }
 
 /* The id whose tokens do not count for positions. */
-static ss_status read_position_pad(const char *path, const json_t *json,
+static ss_status read_position_pad(const char *path, const struct ss__json *json,
                                    struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -200,10 +200,10 @@ out:
 
 /* The names of keys that the config uses. */
 static const struct ss__config_keys *choose_keys(const struct ss__family *family,
-                                                 const json_t *json)
+                                                 const struct ss__json *json)
 {
     for (size_t i = 0; i < SS__N_LAYOUTS && family->keys[i] != NULL; i++) {
-        if (json_object_get(json, family->keys[i]->width) != NULL) {
+        if (ss__json_get(json, family->keys[i]->width) != NULL) {
             return family->keys[i];
         }
     }
@@ -213,7 +213,7 @@ static const struct ss__config_keys *choose_keys(const struct ss__family *family
 ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *json = NULL;
+    struct ss__json *json = NULL;
     const char *model_type = "";
     *out = (struct ss__encoder_config){.ties_head = true};
     SS_TRY(ss__json_load(path, &json, err));
@@ -237,7 +237,7 @@ ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *o
         SS_TRY(out->family->read(path, json, out, err));
     }
 out:
-    json_decref(json);
+    ss__json_free(json);
     return status;
 }
 

@@ -4,7 +4,7 @@
 #ifndef SS_ENCODER_PRIV_H
 #define SS_ENCODER_PRIV_H
 
-#include <jansson.h>
+#include "base/json.h"
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -84,8 +84,8 @@ struct ss__family {
     bool pad_in_config;   /* the config's `pad_token_id` comes before position_pad */
     const struct ss__body *body; /* unless the config says otherwise */
     /* Keys of its own, after the common ones; nullable. */
-    ss_status (*read)(const char *path, const json_t *json, struct ss__encoder_config *config,
-                      ss_err *err);
+    ss_status (*read)(const char *path, const struct ss__json *json,
+                      struct ss__encoder_config *config, ss_err *err);
 };
 
 /* NULL for an architecture that is not read. */
@@ -133,7 +133,7 @@ size_t ss__encoder_config_max_tokens(const struct ss__encoder_config *config);
 
 /* The activation of a config's name, refused by name where it is not read. Nothing is written
  * where the key is absent. */
-SS_MUST_USE ss_status ss__config_activation(const char *path, const json_t *json,
+SS_MUST_USE ss_status ss__config_activation(const char *path, const struct ss__json *json,
                                             const char *key, ss__activation *out, ss_err *err);
 
 /* A key whose truth would make another model, with the reason. */
@@ -141,22 +141,22 @@ struct ss__refused_key {
     const char *key, *reason;
 };
 /* Refuse the first of n keys that is true. */
-SS_MUST_USE ss_status ss__config_refuse(const char *path, const json_t *json,
+SS_MUST_USE ss_status ss__config_refuse(const char *path, const struct ss__json *json,
                                         const struct ss__refused_key *keys, size_t n,
                                         ss_err *err);
 
 /* Rotary positions of `json` (the config or a part of it) into *kind: "rope_theta",
  * "rope_type" and what belongs to it. json may be NULL. */
-SS_MUST_USE ss_status ss__rope_read(const char *path, const json_t *json,
+SS_MUST_USE ss_status ss__rope_read(const char *path, const struct ss__json *json,
                                     struct ss__layer_kind *kind, ss_err *err);
 /* Check that the heads can turn by `fraction` of their width and set rotary_half. */
 SS_MUST_USE ss_status ss__rope_check(const char *path, double fraction,
                                      struct ss__encoder_config *config, ss_err *err);
 
 /* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss__family. */
-SS_MUST_USE ss_status ss__config_read_modern(const char *path, const json_t *json,
+SS_MUST_USE ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
                                              struct ss__encoder_config *config, ss_err *err);
-SS_MUST_USE ss_status ss__config_read_nomic(const char *path, const json_t *json,
+SS_MUST_USE ss_status ss__config_read_nomic(const char *path, const struct ss__json *json,
                                             struct ss__encoder_config *config, ss_err *err);
 
 /* ---- the folder (model_folder.c) ---- */
@@ -173,10 +173,10 @@ struct ss__model_folder {
     const char *transformer; /* folder of the transformer */
     struct ss__step *steps;  /* after the transformer */
     size_t n_steps;
-    bool is_plain;    /* no modules.json: mean pooling is understood */
-    json_t *sentence; /* sentence_*_config.json, nullable */
+    bool is_plain;             /* no modules.json: mean pooling is understood */
+    struct ss__json *sentence; /* sentence_*_config.json, nullable */
     const char *sentence_path;
-    json_t *prompts; /* config_sentence_transformers.json, nullable */
+    struct ss__json *prompts; /* config_sentence_transformers.json, nullable */
     const char *prompts_path;
 };
 

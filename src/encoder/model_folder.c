@@ -34,7 +34,7 @@ static const char *join(struct ss__model_folder *folder, const char *base, const
 /* ---- modules.json ---- */
 
 static ss_status read_module(struct ss__model_folder *folder, const char *file,
-                             const json_t *json, struct ss__step *step, ss_err *err)
+                             const struct ss__json *json, struct ss__step *step, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *type = "";
@@ -82,12 +82,12 @@ out:
 }
 
 static ss_status read_modules(struct ss__model_folder *folder, const char *file,
-                              const json_t *json, ss_err *err)
+                              const struct ss__json *json, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n = json_array_size(json);
+    const size_t n = ss__json_count(json);
     struct ss__step *steps = NULL;
-    if (!json_is_array(json) || n == 0 || n > MAX_MODULES) {
+    if (!ss__json_is_array(json) || n == 0 || n > MAX_MODULES) {
         SS_FAIL_FILE(file, SS_E_DATA, "expected a list of 1 to %d modules", MAX_MODULES);
     }
     steps = ss__arena_alloc(&folder->arena, n * sizeof *steps);
@@ -96,7 +96,7 @@ static ss_status read_modules(struct ss__model_folder *folder, const char *file,
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
-        SS_TRY(read_module(folder, file, json_array_get(json, i), &steps[i], err));
+        SS_TRY(read_module(folder, file, ss__json_at(json, i), &steps[i], err));
     }
     SS_TRY(check_order(file, steps, n, err));
     folder->transformer = steps[0].path;
@@ -120,8 +120,8 @@ struct expected_text {
 };
 
 /* A key whose other values would mean another kind of model. */
-static ss_status check_text(const char *file, const json_t *json, struct expected_text expected,
-                            ss_err *err)
+static ss_status check_text(const char *file, const struct ss__json *json,
+                            struct expected_text expected, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *value = expected.value;
@@ -134,16 +134,16 @@ out:
     return status;
 }
 
-static ss_status check_sentence(const char *file, const json_t *json, ss_err *err)
+static ss_status check_sentence(const char *file, const struct ss__json *json, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *modalities = json_object_get(json, "modality_config");
-    const json_t *text = json_object_get(modalities, "text");
+    const struct ss__json *modalities = ss__json_get(json, "modality_config");
+    const struct ss__json *text = ss__json_get(modalities, "text");
     SS_TRY(check_text(file, json,
                       (struct expected_text){"transformer_task", "feature-extraction"}, err));
     SS_TRY(check_text(file, json,
                       (struct expected_text){"module_output_name", "token_embeddings"}, err));
-    if (json_is_object(modalities) && !json_is_object(text)) {
+    if (ss__json_is_object(modalities) && !ss__json_is_object(text)) {
         SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'modality_config' has no 'text'");
     }
     SS_TRY(check_text(file, text, (struct expected_text){"method", "forward"}, err));
@@ -157,8 +157,8 @@ static ss_status read_sentence(struct ss__model_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = sizeof sentence_files / sizeof sentence_files[0];
-    for (size_t i = 0; i < n && json_object_size(folder->sentence) == 0; i++) {
-        json_decref(folder->sentence);
+    for (size_t i = 0; i < n && ss__json_count(folder->sentence) == 0; i++) {
+        ss__json_free(folder->sentence);
         folder->sentence = NULL;
         JOIN(folder->sentence_path, folder, folder->transformer, sentence_files[i]);
         SS_TRY(ss__json_load_optional(folder->sentence_path, &folder->sentence, err));
@@ -172,14 +172,14 @@ ss_status ss__model_folder_limit(const struct ss__model_folder *folder, size_t *
                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *call = json_object_get(folder->sentence, "processing_kwargs");
+    const struct ss__json *call = ss__json_get(folder->sentence, "processing_kwargs");
     *limit = 0;
     SS_TRY(
         ss__json_size(folder->sentence_path, folder->sentence, "max_seq_length", limit, err));
-    SS_TRY(ss__json_size(folder->sentence_path, json_object_get(call, "common"), "max_length",
+    SS_TRY(ss__json_size(folder->sentence_path, ss__json_get(call, "common"), "max_length",
                          limit, err));
-    SS_TRY(ss__json_size(folder->sentence_path, json_object_get(call, "text"), "max_length",
-                         limit, err));
+    SS_TRY(ss__json_size(folder->sentence_path, ss__json_get(call, "text"), "max_length", limit,
+                         err));
 out:
     return status;
 }
@@ -197,12 +197,11 @@ out:
     return status;
 }
 
-static void list_prompts(const json_t *prompts, struct ss__buf *out)
+static void list_prompts(const struct ss__json *prompts, struct ss__buf *out)
 {
     const char *name = NULL;
-    json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)prompts, name, value)
-    {
+    struct ss__json *value = NULL;
+    SS_JSON_EACH_MEMBER ((struct ss__json *)(uintptr_t)prompts, name, value) {
         ss__buf_printf(out, "%s'%s'", out->n_bytes == 0 ? "" : ", ", name);
     }
 }
@@ -213,7 +212,7 @@ ss_status ss__model_folder_prompt(const struct ss__model_folder *folder,
 {
     ss_status status = SS_OK;
     struct ss__buf names = {0};
-    const json_t *prompts = json_object_get(folder->prompts, "prompts");
+    const struct ss__json *prompts = ss__json_get(folder->prompts, "prompts");
     const char *name = options->prompt_name;
     *prompt = "";
     if (options->prompt != NULL) {
@@ -229,7 +228,7 @@ ss_status ss__model_folder_prompt(const struct ss__model_folder *folder,
     }
     /* every model has these two, empty unless it says otherwise */
     const bool is_common = strcmp(name, "query") == 0 || strcmp(name, "document") == 0;
-    if (json_object_get(prompts, name) == NULL && !is_common) {
+    if (ss__json_get(prompts, name) == NULL && !is_common) {
         list_prompts(prompts, &names);
         const char *known = ss__buf_text(&names);
         status = ss__fail_file(
@@ -253,10 +252,10 @@ ss_status ss__model_folder_truncation(const struct ss__model_folder *folder,
 {
     ss_status status = SS_OK;
     static const char key[] = "truncate_dim";
-    const json_t *stated = json_object_get(folder->prompts, key);
+    const struct ss__json *stated = ss__json_get(folder->prompts, key);
     *n_kept = 0;
     SS_TRY(ss__json_size(folder->prompts_path, folder->prompts, key, n_kept, err));
-    if (stated != NULL && !json_is_null(stated) && *n_kept == 0) {
+    if (stated != NULL && !ss__json_is_null(stated) && *n_kept == 0) {
         SS_FAIL_FILE(folder->prompts_path, SS_E_DATA, "'%s' is 0, expected 1 or more", key);
     }
     if (options->truncate_dim > 0) {
@@ -271,7 +270,7 @@ out:
 ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *modules = NULL;
+    struct ss__json *modules = NULL;
     const char *file = NULL;
     *out = (struct ss__model_folder){.path = path, .transformer = path};
     switch (ss__path_look(path)) {
@@ -292,14 +291,14 @@ ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, 
         SS_TRY(read_prompts(out, err));
     }
 out:
-    json_decref(modules);
+    ss__json_free(modules);
     return status;
 }
 
 void ss__model_folder_release(struct ss__model_folder *folder)
 {
-    json_decref(folder->sentence);
-    json_decref(folder->prompts);
+    ss__json_free(folder->sentence);
+    ss__json_free(folder->prompts);
     ss__arena_release(&folder->arena);
     *folder = (struct ss__model_folder){0};
 }
@@ -308,22 +307,21 @@ bool ss__encoder_is_at(const char *path)
 {
     struct ss__model_folder folder = {0};
     bool found = false;
-    json_t *json = NULL;
+    struct ss__json *json = NULL;
     const char *modules = join(&folder, path, "modules.json");
     const char *config = join(&folder, path, "config.json");
     if (modules != NULL && ss__json_load_optional(modules, &json, NULL) == SS_OK &&
-        json_is_array(json)) {
+        ss__json_is_array(json)) {
         found = true;
-        for (size_t i = 0; i < json_array_size(json); i++) {
-            const char *type =
-                json_string_value(json_object_get(json_array_get(json, i), "type"));
+        for (size_t i = 0; i < ss__json_count(json); i++) {
+            const char *type = ss__json_string(ss__json_get(ss__json_at(json, i), "type"));
             found = found && (type == NULL || strstr(type, "SparseAutoEncoder") == NULL);
         }
     } else if (config != NULL && json == NULL &&
                ss__json_load_optional(config, &json, NULL) == SS_OK) {
-        found = json_is_string(json_object_get(json, "model_type"));
+        found = ss__json_is_string(ss__json_get(json, "model_type"));
     }
-    json_decref(json);
+    ss__json_free(json);
     ss__model_folder_release(&folder);
     return found;
 }

@@ -95,11 +95,11 @@ static const struct {
 
 enum { N_MODES = sizeof modes / sizeof modes[0], MODE_MEAN = 2 };
 
-static ss_status add_mode(const char *file, const json_t *name, struct ss__pooling *out,
-                          ss_err *err)
+static ss_status add_mode(const char *file, const struct ss__json *name,
+                          struct ss__pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *text = json_is_string(name) ? json_string_value(name) : "(no text)";
+    const char *text = ss__json_is_string(name) ? ss__json_string(name) : "(no text)";
     if (out->n_modes == SS__MAX_POOLING_MODES) {
         SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' has more than %d entries",
                      SS__MAX_POOLING_MODES);
@@ -118,16 +118,16 @@ out:
     return status;
 }
 
-static ss_status read_modes(const char *file, const json_t *json, struct ss__pooling *out,
-                            ss_err *err)
+static ss_status read_modes(const char *file, const struct ss__json *json,
+                            struct ss__pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *mode = json_object_get(json, "pooling_mode");
-    const bool is_list = json_is_array(mode);
-    if (mode != NULL && !json_is_null(mode)) {
-        const size_t n = is_list ? json_array_size(mode) : 1;
+    const struct ss__json *mode = ss__json_get(json, "pooling_mode");
+    const bool is_list = ss__json_is_array(mode);
+    if (mode != NULL && !ss__json_is_null(mode)) {
+        const size_t n = is_list ? ss__json_count(mode) : 1;
         for (size_t i = 0; i < n; i++) {
-            SS_TRY(add_mode(file, is_list ? json_array_get(mode, i) : mode, out, err));
+            SS_TRY(add_mode(file, is_list ? ss__json_at(mode, i) : mode, out, err));
         }
         if (n == 0) {
             SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' is an empty list");
@@ -148,7 +148,8 @@ out:
     return status;
 }
 
-static ss_status check_width(const char *file, const json_t *json, size_t width, ss_err *err)
+static ss_status check_width(const char *file, const struct ss__json *json, size_t width,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     size_t stated = width;
@@ -165,7 +166,7 @@ out:
 ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *json = NULL;
+    struct ss__json *json = NULL;
     char *file = NULL;
     bool includes_prompt = true;
     *out = (struct ss__pooling){0};
@@ -184,7 +185,7 @@ ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *o
     SS_TRY(ss__json_bool(file, json, "include_prompt", &includes_prompt, err));
     out->excludes_prompt = !includes_prompt;
 out:
-    json_decref(json);
+    ss__json_free(json);
     ss__free(file);
     return status;
 }

@@ -14,13 +14,13 @@ enum { MAX_TURNS = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
 
 /* ---- configs ---- */
 
-ss_status ss__rope_read(const char *path, const json_t *json, struct ss__layer_kind *kind,
-                        ss_err *err)
+ss_status ss__rope_read(const char *path, const struct ss__json *json,
+                        struct ss__layer_kind *kind, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *type = "default";
     double fraction = 1;
-    if (json != NULL && !json_is_null(json) && !json_is_object(json)) {
+    if (json != NULL && !ss__json_is_null(json) && !ss__json_is_object(json)) {
         SS_FAIL_FILE(path, SS_E_DATA, "the rotary positions ('rope_parameters') are no object");
     }
     SS_TRY(ss__json_text(path, json, "type", &type, err));

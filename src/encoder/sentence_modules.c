@@ -12,7 +12,7 @@
 struct reading {
     const char *path; /* of the module's folder */
     const char *file; /* its config.json */
-    const json_t *json;
+    const struct ss__json *json;
     ss_encoder *encoder;
 };
 
@@ -222,7 +222,7 @@ ss_status ss__module_read(const struct ss__step *step, size_t n_in, ss_encoder *
                           struct ss__module *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *json = NULL;
+    struct ss__json *json = NULL;
     char *file = NULL;
     *out = (struct ss__module){.n_in = n_in, .n_out = n_in};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && out->kind == NULL; i++) {
@@ -254,7 +254,7 @@ ss_status ss__module_read(const struct ss__step *step, size_t n_in, ss_encoder *
         SS_TRY(out->kind->read(out, &reading, err));
     }
 out:
-    json_decref(json);
+    ss__json_free(json);
     ss__free(file);
     return status;
 }

@@ -165,13 +165,14 @@ static int add_piece(const char *piece, size_t n_bytes, void *user)
 }
 
 /* The text of a question; false when memory ran out. */
-static bool write_body(const char *query, const json_t *variables, struct ss__buf *body)
+static bool write_body(const char *query, const struct ss__json *variables,
+                       struct ss__buf *body)
 {
-    json_t *question = json_pack("{s:s, s:O}", "query", query, "variables", variables);
+    struct ss__json *question = json_pack("{s:s, s:O}", "query", query, "variables", variables);
     const bool done = question != NULL &&
                       json_dump_callback(question, add_piece, body, JSON_COMPACT) == 0 &&
                       ss__buf_text(body) != NULL;
-    json_decref(question);
+    ss__json_free(question);
     return done;
 }
 
@@ -186,13 +187,13 @@ static ss_status read_reply(const struct ss__artifact_store *store,
     }
     SS_TRY(
         ss__json_parse(store->url, answer->body.data, answer->body.n_bytes, &out->tree, err));
-    out->data = json_object_get(out->tree, "data");
-    const json_t *first = json_array_get(json_object_get(out->tree, "errors"), 0);
-    const char *message = json_string_value(json_object_get(first, "message"));
+    out->data = ss__json_get(out->tree, "data");
+    const struct ss__json *first = ss__json_at(ss__json_get(out->tree, "errors"), 0);
+    const char *message = ss__json_string(ss__json_get(first, "message"));
     out->complaint = message != NULL ? message
                      : !is_good      ? "it does not understand the question"
                                      : NULL;
-    if (out->complaint == NULL && !json_is_object(out->data)) {
+    if (out->complaint == NULL && !ss__json_is_object(out->data)) {
         SS_FAIL_FILE(store->url, SS_E_DATA, "the artifact store's answer has no object 'data'");
     }
 out:
@@ -200,7 +201,8 @@ out:
 }
 
 ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
-                           const json_t *variables, struct ss__artifact_reply *out, ss_err *err)
+                           const struct ss__json *variables, struct ss__artifact_reply *out,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__net_answer answer = {0};
@@ -233,21 +235,21 @@ out:
 
 void ss__artifact_reply_release(struct ss__artifact_reply *reply)
 {
-    json_decref(reply->tree);
+    ss__json_free(reply->tree);
     *reply = (struct ss__artifact_reply){0};
 }
 
-json_t *ss__artifact_follow(json_t *value, const char *path)
+struct ss__json *ss__artifact_follow(struct ss__json *value, const char *path)
 {
     char key[64];
     for (const char *at = path; value != NULL && *at != '\0';) {
         const size_t n_bytes = ss__min_size(strcspn(at, "."), sizeof key - 1);
         memcpy(key, at, n_bytes);
         key[n_bytes] = '\0';
-        value = json_object_get(value, key);
+        value = ss__json_get(value, key);
         at += n_bytes + (at[n_bytes] == '.');
     }
-    return json_is_null(value) ? NULL : value;
+    return ss__json_is_null(value) ? NULL : value;
 }
 
 /* ---- what a name means ---- */
@@ -276,10 +278,10 @@ static const struct {
      "project.artifact", "project.artifact.versionIndex"},
 };
 
-static ss_status copy_text(const struct ss__artifact_store *store, json_t *value,
+static ss_status copy_text(const struct ss__artifact_store *store, struct ss__json *value,
                            const char *path, char **out, ss_err *err)
 {
-    const char *text = json_string_value(ss__artifact_follow(value, path));
+    const char *text = ss__json_string(ss__artifact_follow(value, path));
     if (text == NULL) {
         return ss__fail_file(err, store->url, SS_E_DATA,
                              "the artifact store's answer has no text '%s'", path);
@@ -288,9 +290,9 @@ static ss_status copy_text(const struct ss__artifact_store *store, json_t *value
     return *out == NULL ? ss__fail_nomem(err, "an answer") : SS_OK;
 }
 
-static ss_status check_state(const char *label, json_t *artifact, ss_err *err)
+static ss_status check_state(const char *label, struct ss__json *artifact, ss_err *err)
 {
-    const char *state = json_string_value(ss__artifact_follow(artifact, "state"));
+    const char *state = ss__json_string(ss__artifact_follow(artifact, "state"));
     if (state != NULL && strcmp(state, "COMMITTED") != 0) {
         return ss__fail(
             err, SS_E_NOINPUT,
@@ -302,7 +304,8 @@ static ss_status check_state(const char *label, json_t *artifact, ss_err *err)
 }
 
 static ss_status read_artifact(const struct ss__artifact_store *store, const char *label,
-                               json_t *artifact, struct ss__artifact_facts *out, ss_err *err)
+                               struct ss__json *artifact, struct ss__artifact_facts *out,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(check_state(label, artifact, err));
@@ -313,21 +316,22 @@ out:
     return status;
 }
 
-static ss_status read_version(const struct ss__artifact_store *store, const json_t *version,
-                              struct ss__artifact_facts *out, ss_err *err)
+static ss_status read_version(const struct ss__artifact_store *store,
+                              const struct ss__json *version, struct ss__artifact_facts *out,
+                              ss_err *err)
 {
-    if (!json_is_integer(version) || json_integer_value(version) < 0) {
+    if (!ss__json_is_integer(version) || ss__json_integer(version) < 0) {
         return ss__fail_file(err, store->url, SS_E_DATA,
                              "the artifact store's answer has no number 'versionIndex'");
     }
-    out->version = (uint64_t)json_integer_value(version);
+    out->version = (uint64_t)ss__json_integer(version);
     return SS_OK;
 }
 
 /* Ask in the ways of newer and older servers, until one understands. */
 static ss_status look_up(struct ss__artifact_store *store, const char *label,
-                         const json_t *variables, struct ss__artifact_facts *out, bool *found,
-                         ss_err *err)
+                         const struct ss__json *variables, struct ss__artifact_facts *out,
+                         bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
@@ -344,7 +348,7 @@ static ss_status look_up(struct ss__artifact_store *store, const char *label,
         }
         ss__artifact_reply_release(&reply);
     }
-    json_t *artifact = ss__artifact_follow(reply.data, lookups[way].artifact);
+    struct ss__json *artifact = ss__artifact_follow(reply.data, lookups[way].artifact);
     *found = artifact != NULL;
     if (*found) {
         SS_TRY(read_artifact(store, label, artifact, out, err));
@@ -362,7 +366,7 @@ ss_status ss__artifact_resolve(struct ss__artifact_store *store,
 {
     ss_status status = SS_OK;
     struct ss__buf label = {0}, asked = {0};
-    json_t *variables = NULL;
+    struct ss__json *variables = NULL;
     bool found = false, again = true;
     *out = (struct ss__artifact_facts){0};
     ss__buf_printf(&asked, "%s:%s", name->collection, name->alias);
@@ -389,7 +393,7 @@ ss_status ss__artifact_resolve(struct ss__artifact_store *store,
                     : "the key of WANDB_API_KEY or netrc may not see it");
     }
 out:
-    json_decref(variables);
+    ss__json_free(variables);
     ss__buf_release(&label);
     ss__buf_release(&asked);
     if (status != SS_OK) {
@@ -406,10 +410,10 @@ ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *
                                 "artifactType { name } } }";
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
-    json_t *variables = json_pack("{s:s}", "id", id);
+    struct ss__json *variables = json_pack("{s:s}", "id", id);
     *out = (struct ss__artifact_facts){0};
     SS_TRY(ss__artifact_ask(store, query, variables, &reply, err));
-    json_t *artifact = ss__artifact_follow(reply.data, "artifact");
+    struct ss__json *artifact = ss__artifact_follow(reply.data, "artifact");
     if (artifact == NULL) {
         SS_FAIL(
             SS_E_NOINPUT,
@@ -420,7 +424,7 @@ ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *
     }
     SS_TRY(read_artifact(store, id, artifact, out, err));
 out:
-    json_decref(variables);
+    ss__json_free(variables);
     ss__artifact_reply_release(&reply);
     if (status != SS_OK) {
         ss__artifact_facts_release(out);

@@ -56,7 +56,7 @@ static bool path_is_sound(const char *path)
     return true;
 }
 
-static ss_status read_entry(const char *what, const char *path, const json_t *value,
+static ss_status read_entry(const char *what, const char *path, const struct ss__json *value,
                             struct ss__artifact_entry *entry, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -67,7 +67,7 @@ static ss_status read_entry(const char *what, const char *path, const json_t *va
                      "the path '%.200s' of an entry would leave the folder of the artifact",
                      path);
     }
-    if (!json_is_object(value)) {
+    if (!ss__json_is_object(value)) {
         SS_FAIL_FILE(what, SS_E_DATA, "the entry '%.200s' is not an object", path);
     }
     SS_TRY(ss__json_need(what, value, "digest", err));
@@ -75,9 +75,9 @@ static ss_status read_entry(const char *what, const char *path, const json_t *va
     SS_TRY(ss__json_text(what, value, "ref", &entry->ref, err));
     SS_TRY(ss__json_text(what, value, "birthArtifactID", &entry->birth_id, err));
     SS_TRY(ss__json_size(what, value, "size", &n_bytes, err));
-    const json_t *extra = json_object_get(value, "extra");
-    SS_TRY(
-        ss__json_text(what, json_is_object(extra) ? extra : NULL, "etag", &entry->etag, err));
+    const struct ss__json *extra = ss__json_get(value, "extra");
+    SS_TRY(ss__json_text(what, ss__json_is_object(extra) ? extra : NULL, "etag", &entry->etag,
+                         err));
     entry->n_bytes = n_bytes == SIZE_MAX ? SS_NOWHERE : n_bytes;
     if (!md5_of_digest(entry->digest, entry->md5) && entry->ref == NULL) {
         SS_FAIL_FILE(what, SS_E_DATA,
@@ -88,12 +88,12 @@ out:
     return status;
 }
 
-static ss_status check_head(const char *what, const json_t *tree, ss_err *err)
+static ss_status check_head(const char *what, const struct ss__json *tree, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t version = 0;
     const char *policy = "";
-    if (!json_is_object(tree) || !json_is_object(json_object_get(tree, "contents"))) {
+    if (!ss__json_is_object(tree) || !ss__json_is_object(ss__json_get(tree, "contents"))) {
         SS_FAIL_FILE(what, SS_E_DATA, "is not a manifest: it has no object 'contents'");
     }
     SS_TRY(ss__json_size(what, tree, "version", &version, err));
@@ -104,7 +104,7 @@ static ss_status check_head(const char *what, const json_t *tree, ss_err *err)
                      "wandb-storage-policy-v1 is read",
                      version, policy);
     }
-    if (json_object_size(json_object_get(tree, "contents")) > SS__ARTIFACT_MAX_FILES) {
+    if (ss__json_count(ss__json_get(tree, "contents")) > SS__ARTIFACT_MAX_FILES) {
         SS_FAIL_FILE(what, SS_E_LIMIT, "has more than %d files", SS__ARTIFACT_MAX_FILES);
     }
 out:
@@ -138,22 +138,22 @@ out:
     return status;
 }
 
-ss_status ss__artifact_manifest_take(const char *what, json_t *tree, const char *digest,
-                                     struct ss__artifact_manifest *out, ss_err *err)
+ss_status ss__artifact_manifest_take(const char *what, struct ss__json *tree,
+                                     const char *digest, struct ss__artifact_manifest *out,
+                                     ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__artifact_manifest manifest = {.tree = tree, .region = "default"};
     const char *path = NULL;
-    json_t *value = NULL;
+    struct ss__json *value = NULL;
     *out = (struct ss__artifact_manifest){0};
     SS_TRY(check_head(what, tree, err));
-    const json_t *config = json_object_get(tree, "storagePolicyConfig");
-    SS_TRY(ss__json_text(what, json_is_object(config) ? config : NULL, "storageRegion",
+    const struct ss__json *config = ss__json_get(tree, "storagePolicyConfig");
+    SS_TRY(ss__json_text(what, ss__json_is_object(config) ? config : NULL, "storageRegion",
                          &manifest.region, err));
-    json_t *contents = json_object_get(tree, "contents");
-    SS_ALLOC(manifest.entries, json_object_size(contents));
-    json_object_foreach(contents, path, value)
-    {
+    struct ss__json *contents = ss__json_get(tree, "contents");
+    SS_ALLOC(manifest.entries, ss__json_count(contents));
+    SS_JSON_EACH_MEMBER (contents, path, value) {
         SS_TRY(read_entry(what, path, value, &manifest.entries[manifest.n], err));
         manifest.n++;
     }
@@ -172,7 +172,7 @@ ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t
                                       const char *digest, struct ss__artifact_manifest *out,
                                       ss_err *err)
 {
-    json_t *tree = NULL;
+    struct ss__json *tree = NULL;
     *out = (struct ss__artifact_manifest){0};
     const ss_status status = ss__json_parse(what, text, n_bytes, &tree, err);
     return status == SS_OK ? ss__artifact_manifest_take(what, tree, digest, out, err) : status;
@@ -180,7 +180,7 @@ ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t
 
 void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest)
 {
-    json_decref(manifest->tree);
+    ss__json_free(manifest->tree);
     ss__free(manifest->entries);
     *manifest = (struct ss__artifact_manifest){0};
 }

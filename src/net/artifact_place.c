@@ -46,15 +46,15 @@ static ss_status locate_manifest(void *user, char **url, char **authorization, s
     struct ss__artifact *artifact = user;
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
-    json_t *variables = json_pack("{s:s}", "id", artifact->facts.id);
+    struct ss__json *variables = json_pack("{s:s}", "id", artifact->facts.id);
     *url = *authorization = NULL;
     SS_TRY(ss__artifact_ask(artifact->store, manifest_query, variables, &reply, err));
     SS_TRY(join(artifact,
-                json_string_value(
+                ss__json_string(
                     ss__artifact_follow(reply.data, "artifact.currentManifest.file.directUrl")),
                 url, err));
 out:
-    json_decref(variables);
+    ss__json_free(variables);
     ss__artifact_reply_release(&reply);
     return status;
 }
@@ -117,7 +117,7 @@ void ss__artifact_release(struct ss__artifact *artifact)
     ss__free(artifact->label);
     ss__artifact_facts_release(&artifact->facts);
     ss__artifact_manifest_release(&artifact->manifest);
-    json_decref(artifact->places);
+    ss__json_free(artifact->places);
     *artifact = (struct ss__artifact){0};
 }
 
@@ -141,38 +141,37 @@ static const struct {
 };
 enum { N_LISTINGS = sizeof listings / sizeof listings[0] };
 
-static json_t *page_variables(const struct ss__artifact *artifact, const char *cursor)
+static struct ss__json *page_variables(const struct ss__artifact *artifact, const char *cursor)
 {
     const struct ss__artifact_name *name = artifact->name;
-    json_t *variables = json_pack("{s:s, s:s?, s:i}", "id", artifact->facts.id, "after", cursor,
-                                  "first", FILES_PER_PAGE);
+    struct ss__json *variables = json_pack("{s:s, s:s?, s:i}", "id", artifact->facts.id,
+                                           "after", cursor, "first", FILES_PER_PAGE);
     if (variables != NULL && name != NULL) {
-        json_t *more = json_pack("{s:s, s:s, s:s, s:s}", "entityName", name->entity,
-                                 "projectName", name->project, "collectionName",
-                                 name->collection, "aliasName", name->alias);
+        struct ss__json *more = json_pack("{s:s, s:s, s:s, s:s}", "entityName", name->entity,
+                                          "projectName", name->project, "collectionName",
+                                          name->collection, "aliasName", name->alias);
         (void)json_object_update(variables, more);
-        json_decref(more);
+        ss__json_free(more);
     }
     return variables;
 }
 
-static ss_status take_page(struct ss__artifact *artifact, const json_t *files, json_t *places,
-                           ss_err *err)
+static ss_status take_page(struct ss__artifact *artifact, const struct ss__json *files,
+                           struct ss__json *places, ss_err *err)
 {
     size_t i = 0;
-    json_t *edge = NULL;
-    json_array_foreach(json_object_get(files, "edges"), i, edge)
-    {
-        const char *name = json_string_value(ss__artifact_follow(edge, "node.name"));
-        json_t *url = ss__artifact_follow(edge, "node.directUrl");
-        if (name == NULL || !json_is_string(url)) {
+    struct ss__json *edge = NULL;
+    SS_JSON_EACH (ss__json_get(files, "edges"), i, edge) {
+        const char *name = ss__json_string(ss__artifact_follow(edge, "node.name"));
+        struct ss__json *url = ss__artifact_follow(edge, "node.directUrl");
+        if (name == NULL || !ss__json_is_string(url)) {
             continue; /* the store's own address stands in */
         }
         if (json_object_set(places, name, url) != 0) {
             return ss__fail_nomem(err, "addresses");
         }
     }
-    return json_object_size(places) <= SS__ARTIFACT_MAX_FILES
+    return ss__json_count(places) <= SS__ARTIFACT_MAX_FILES
                ? SS_OK
                : ss__fail(err, SS_E_LIMIT, "artifact '%.300s' has more than %d files",
                           artifact->label, SS__ARTIFACT_MAX_FILES);
@@ -180,36 +179,36 @@ static ss_status take_page(struct ss__artifact *artifact, const json_t *files, j
 
 /* Read the pages that one way of asking gives. Without an error *understood is false where the
  * store does not know this way. */
-static ss_status list_files(struct ss__artifact *artifact, size_t way, json_t *places,
+static ss_status list_files(struct ss__artifact *artifact, size_t way, struct ss__json *places,
                             bool *understood, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
-    json_t *cursor = NULL, *variables = NULL;
+    struct ss__json *cursor = NULL, *variables = NULL;
     bool more = true;
     *understood = true;
     while (more) {
-        const size_t n_before = json_object_size(places);
-        variables = page_variables(artifact, json_string_value(cursor));
+        const size_t n_before = ss__json_count(places);
+        variables = page_variables(artifact, ss__json_string(cursor));
         SS_TRY(ss__artifact_ask(artifact->store, listings[way].query, variables, &reply, err));
-        const json_t *files = ss__artifact_follow(reply.data, listings[way].files);
+        const struct ss__json *files = ss__artifact_follow(reply.data, listings[way].files);
         if (reply.complaint != NULL || files == NULL) {
             *understood = false;
             goto out;
         }
         SS_TRY(take_page(artifact, files, places, err));
-        const json_t *page = json_object_get(files, "pageInfo");
-        more = json_is_true(json_object_get(page, "hasNextPage")) &&
-               json_object_size(places) > n_before; /* or it would turn in circles */
-        json_decref(cursor);
-        cursor = json_incref(json_object_get(page, "endCursor"));
+        const struct ss__json *page = ss__json_get(files, "pageInfo");
+        more = ss__json_is_true(ss__json_get(page, "hasNextPage")) &&
+               ss__json_count(places) > n_before; /* or it would turn in circles */
+        ss__json_free(cursor);
+        cursor = ss__json_share(ss__json_get(page, "endCursor"));
         ss__artifact_reply_release(&reply);
-        json_decref(variables);
+        ss__json_free(variables);
         variables = NULL;
     }
 out:
-    json_decref(cursor);
-    json_decref(variables);
+    ss__json_free(cursor);
+    ss__json_free(variables);
     ss__artifact_reply_release(&reply);
     return status;
 }
@@ -218,15 +217,15 @@ static ss_status ask_places(struct ss__artifact *artifact, ss_err *err)
 {
     ss_status status = SS_OK;
     bool understood = false;
-    json_t *places = json_object();
+    struct ss__json *places = json_object();
     const size_t n_ways = artifact->name == NULL ? 1 : N_LISTINGS;
     for (size_t way = 0; way < n_ways && !understood; way++) {
         SS_TRY(list_files(artifact, way, places, &understood, err));
     }
-    json_decref(artifact->places);
-    artifact->places = json_incref(places);
+    ss__json_free(artifact->places);
+    artifact->places = ss__json_share(places);
 out:
-    json_decref(places);
+    ss__json_free(places);
     return status;
 }
 
@@ -283,7 +282,7 @@ ss_status ss__artifact_place(struct ss__artifact *artifact,
     if (artifact->places == NULL || again) {
         SS_TRY(ask_places(artifact, err));
     }
-    const char *place = json_string_value(json_object_get(artifact->places, entry->path));
+    const char *place = ss__json_string(ss__json_get(artifact->places, entry->path));
     SS_TRY(place != NULL ? join(artifact, place, url, err)
                          : own_place(artifact, entry, url, authorization, err));
 out:

@@ -34,7 +34,7 @@ struct ss__artifact_entry {
 };
 
 struct ss__artifact_manifest {
-    json_t *tree;
+    struct ss__json *tree;
     const char *region;                 /* of its storage, "default" */
     struct ss__artifact_entry *entries; /* by path, in order of bytes */
     size_t n;
@@ -50,7 +50,7 @@ SS_MUST_USE ss_status ss__artifact_manifest_parse(const char *what, const char *
                                                   struct ss__artifact_manifest *out,
                                                   ss_err *err);
 /* The same of a document that was parsed; takes `tree`, which may be NULL. */
-SS_MUST_USE ss_status ss__artifact_manifest_take(const char *what, json_t *tree,
+SS_MUST_USE ss_status ss__artifact_manifest_take(const char *what, struct ss__json *tree,
                                                  const char *digest,
                                                  struct ss__artifact_manifest *out,
                                                  ss_err *err);

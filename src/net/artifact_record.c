@@ -59,9 +59,9 @@ ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact
     char *path = NULL;
     struct ss__buf text = {0};
     const struct ss__artifact_facts *facts = &artifact->facts;
-    json_t *record = json_pack("{s:s, s:s, s:s, s:I, s:O}", "id", facts->id, "digest",
-                               facts->digest, "type", facts->type, "version",
-                               (json_int_t)facts->version, "manifest", artifact->manifest.tree);
+    struct ss__json *record = json_pack(
+        "{s:s, s:s, s:s, s:I, s:O}", "id", facts->id, "digest", facts->digest, "type",
+        facts->type, "version", (int64_t)facts->version, "manifest", artifact->manifest.tree);
     if (record == NULL || json_dump_callback(record, add_piece, &text, JSON_COMPACT) != 0) {
         SS_TRY(ss__fail_nomem(err, "a record"));
     }
@@ -70,13 +70,13 @@ ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact
     SS_TRY(ss__make_parents(path, err));
     SS_TRY(write_aside(cache, path, &text, err));
 out:
-    json_decref(record);
+    ss__json_free(record);
     ss__buf_release(&text);
     ss__free(path);
     return status;
 }
 
-static ss_status read_facts(const char *path, const json_t *record,
+static ss_status read_facts(const char *path, const struct ss__json *record,
                             struct ss__artifact_facts *out, ss_err *err)
 {
     static const char *const keys[] = {"id", "digest", "type"};
@@ -105,7 +105,7 @@ ss_status ss__artifact_record_read(const char *cache, const struct ss__artifact_
 {
     ss_status status = SS_OK;
     char *path = NULL;
-    json_t *record = NULL;
+    struct ss__json *record = NULL;
     *out = (struct ss__artifact){.store = store, .name = name};
     SS_TRY(record_path(cache, name, &path, err));
     SS_TRY(ss__json_load_optional(path, &record, err));
@@ -118,10 +118,10 @@ ss_status ss__artifact_record_read(const char *cache, const struct ss__artifact_
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
     SS_TRY(read_facts(path, record, &out->facts, err));
-    SS_TRY(ss__artifact_manifest_take(path, json_incref(json_object_get(record, "manifest")),
+    SS_TRY(ss__artifact_manifest_take(path, ss__json_share(ss__json_get(record, "manifest")),
                                       out->facts.digest, &out->manifest, err));
 out:
-    json_decref(record);
+    ss__json_free(record);
     ss__free(path);
     if (status != SS_OK) {
         ss__artifact_release(out);

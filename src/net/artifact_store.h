@@ -20,19 +20,19 @@ SS_MUST_USE ss_status ss__artifact_store_open(struct ss__net *net,
 void ss__artifact_store_release(struct ss__artifact_store *store);
 
 struct ss__artifact_reply {
-    json_t *tree, *data;   /* `data` borrowed from the tree */
-    const char *complaint; /* what the store says is wrong with the question, or NULL */
+    struct ss__json *tree, *data; /* `data` borrowed from the tree */
+    const char *complaint;        /* what the store says is wrong with the question, or NULL */
 };
 
 /* Ask a question in GraphQL. Errors: SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of
  * ss__net_send. */
 SS_MUST_USE ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
-                                       const json_t *variables, struct ss__artifact_reply *out,
-                                       ss_err *err);
+                                       const struct ss__json *variables,
+                                       struct ss__artifact_reply *out, ss_err *err);
 void ss__artifact_reply_release(struct ss__artifact_reply *reply);
 
 /* The value at a path of keys, "project.artifact"; NULL if a part is missing or null. */
-json_t *ss__artifact_follow(json_t *value, const char *path);
+struct ss__json *ss__artifact_follow(struct ss__json *value, const char *path);
 
 struct ss__artifact_facts {
     char *id, *digest, *type;
@@ -54,7 +54,7 @@ struct ss__artifact {
     struct ss__artifact_facts facts;
     const struct ss__artifact_name *name; /* NULL of one found by id; borrowed */
     struct ss__artifact_manifest manifest;
-    json_t *places; /* file → signed address; NULL until asked */
+    struct ss__json *places; /* file → signed address; NULL until asked */
 };
 
 /* Take `facts`, fetch the manifest and check it. On error nothing is left. */

@@ -390,7 +390,7 @@ static ss_status read_next(const struct ss__net_answer *answer, char **next, ss_
 }
 
 ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name, const char *path,
-                      json_t **out, char **next, ss_err *err)
+                      struct ss__json **out, char **next, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf url = {0};
@@ -417,7 +417,7 @@ ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name, cons
     }
 out:
     if (status != SS_OK) {
-        json_decref(*out);
+        ss__json_free(*out);
         *out = NULL;
     }
     ss__net_answer_release(&answer);

@@ -13,7 +13,7 @@
 #ifndef SS_NET_HUB_H
 #define SS_NET_HUB_H
 
-#include <jansson.h>
+#include "base/json.h"
 
 #include "net/net.h"
 
@@ -117,10 +117,11 @@ SS_MUST_USE ss_status ss__hub_remote(struct ss__hub *hub, const struct ss__hub_n
 
 /* Ask the API for a JSON document: `path` below the endpoint, "/api/…". *next (nullable)
  * receives the address of the next page, to be released with ss__free, or NULL; an absolute
- * address of the endpoint's origin is taken for `path` too. Gives *out (json_decref).
+ * address of the endpoint's origin is taken for `path` too. Gives *out (ss__json_free).
  * Errors: as ss__hub_look. */
 SS_MUST_USE ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name,
-                                  const char *path, json_t **out, char **next, ss_err *err);
+                                  const char *path, struct ss__json **out, char **next,
+                                  ss_err *err);
 
 /* ---- a repository ---- */
 

@@ -85,19 +85,18 @@ static ss_status get_shards(struct fetching *f, const char *folder, const char *
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *json = NULL;
+    struct ss__json *json = NULL;
     const char *name = NULL, *last = "";
-    json_t *shard = NULL;
+    struct ss__json *shard = NULL;
     bool is_there = false;
     size_t n = 0;
     SS_TRY(ss__json_load(index, &json, err));
-    json_object_foreach(json_object_get(json, "weight_map"), name, shard)
-    {
-        const char *file = json_string_value(shard);
+    SS_JSON_EACH_MEMBER (ss__json_get(json, "weight_map"), name, shard) {
+        const char *file = ss__json_string(shard);
         if (file == NULL || strcmp(file, last) == 0) {
             continue;
         }
-        if (strlen(file) != json_string_length(shard) || ++n > MAX_SHARDS * 64) {
+        if (strlen(file) != ss__json_string_bytes(shard) || ++n > MAX_SHARDS * 64) {
             SS_FAIL_FILE(index, SS_E_DATA,
                          "names too many shards, or one that is no file name");
         }
@@ -105,7 +104,7 @@ static ss_status get_shards(struct fetching *f, const char *folder, const char *
         last = file;
     }
 out:
-    json_decref(json);
+    ss__json_free(json);
     return status;
 }
 
@@ -148,7 +147,7 @@ out:
 
 /* ---- modules ---- */
 
-static ss_status get_module(struct fetching *f, const char *file, const json_t *module,
+static ss_status get_module(struct fetching *f, const char *file, const struct ss__json *module,
                             size_t i, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -171,21 +170,21 @@ out:
 static ss_status get_modules(struct fetching *f, const char *file, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *json = NULL;
+    struct ss__json *json = NULL;
     SS_TRY(ss__json_load(file, &json, err));
-    if (!json_is_array(json) || json_array_size(json) == 0 ||
-        json_array_size(json) > MAX_MODULES) {
+    if (!ss__json_is_array(json) || ss__json_count(json) == 0 ||
+        ss__json_count(json) > MAX_MODULES) {
         SS_FAIL_FILE(file, SS_E_DATA, "is not a list of modules");
     }
-    for (size_t i = 0; i < json_array_size(json); i++) {
-        const json_t *module = json_array_get(json, i);
-        if (!json_is_object(module)) {
+    for (size_t i = 0; i < ss__json_count(json); i++) {
+        const struct ss__json *module = ss__json_at(json, i);
+        if (!ss__json_is_object(module)) {
             SS_FAIL_FILE(file, SS_E_DATA, "module %zu is not an object", i);
         }
         SS_TRY(get_module(f, file, module, i, err));
     }
 out:
-    json_decref(json);
+    ss__json_free(json);
     return status;
 }
 

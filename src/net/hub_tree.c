@@ -52,7 +52,7 @@ static ss_status find_commit(struct ss__hub *hub, const struct ss__hub_name *nam
 {
     ss_status status = SS_OK;
     struct ss__buf path = {0};
-    json_t *answer = NULL;
+    struct ss__json *answer = NULL;
     const char *sha = "";
     if (ss__hub_is_commit(name->revision)) {
         memcpy(commit, name->revision, SS__HUB_COMMIT_BYTES);
@@ -63,32 +63,31 @@ static ss_status find_commit(struct ss__hub *hub, const struct ss__hub_name *nam
     SS_TRY(ss__buf_check(&path, err));
     const char *text = ss__buf_text(&path);
     SS_TRY(ss__hub_api(hub, name, text, &answer, NULL, err));
-    SS_TRY(ss__json_text(text, json_is_object(answer) ? answer : NULL, "sha", &sha, err));
+    SS_TRY(ss__json_text(text, ss__json_is_object(answer) ? answer : NULL, "sha", &sha, err));
     if (!ss__hub_is_commit(sha)) {
         SS_FAIL(SS_E_DATA, "%.300s: the hub's answer names no commit", name->id);
     }
     memcpy(commit, sha, SS__HUB_COMMIT_BYTES);
 out:
-    json_decref(answer);
+    ss__json_free(answer);
     ss__buf_release(&path);
     return status;
 }
 
 /* Names that could not be files are passed over: nobody can ask for them. */
-static ss_status add_page(struct ss__hub_tree *tree, const char *file, const json_t *page,
-                          ss_err *err)
+static ss_status add_page(struct ss__hub_tree *tree, const char *file,
+                          const struct ss__json *page, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t i = 0;
-    const json_t *item = NULL;
-    if (!json_is_array(page)) {
+    const struct ss__json *item = NULL;
+    if (!ss__json_is_array(page)) {
         SS_FAIL(SS_E_DATA, "%.400s: the hub's list of files is not a list", file);
     }
-    json_array_foreach((json_t *)(uintptr_t)page, i, item)
-    {
+    SS_JSON_EACH ((struct ss__json *)(uintptr_t)page, i, item) {
         const char *type = "", *path = "";
         size_t n_bytes = 0;
-        if (!json_is_object(item)) {
+        if (!ss__json_is_object(item)) {
             continue;
         }
         SS_TRY(ss__json_text(file, item, "type", &type, err));
@@ -107,7 +106,7 @@ static ss_status list_pages(struct ss__hub *hub, const struct ss__hub_name *name
 {
     ss_status status = SS_OK;
     struct ss__buf first = {0};
-    json_t *page = NULL;
+    struct ss__json *page = NULL;
     char *at = NULL, *next = NULL;
     ss__buf_printf(&first, "/api/%s/%s/tree/%s", ss__hub_kind_name(name->kind), name->id,
                    tree->commit);
@@ -127,14 +126,14 @@ static ss_status list_pages(struct ss__hub *hub, const struct ss__hub_name *name
         }
         SS_TRY(ss__hub_api(hub, name, at, &page, &next, err));
         SS_TRY(add_page(tree, at, page, err));
-        json_decref(page);
+        ss__json_free(page);
         page = NULL;
         ss__free(at);
         at = next;
         next = NULL;
     }
 out:
-    json_decref(page);
+    ss__json_free(page);
     ss__free(at);
     ss__free(next);
     ss__buf_release(&first);

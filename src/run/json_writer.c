@@ -92,7 +92,7 @@ static int add_chunk(const char *chunk, size_t n_bytes, void *buf)
     return 0;
 }
 
-void ss__put_tree(struct ss__json_writer *writer, const char *key, const json_t *tree)
+void ss__put_tree(struct ss__json_writer *writer, const char *key, const struct ss__json *tree)
 {
     begin_item(writer, key);
     if (tree == NULL || json_dump_callback(tree, add_chunk, &writer->buf,

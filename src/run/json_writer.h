@@ -3,7 +3,7 @@
 #ifndef SS_RUN_JSON_WRITER_H
 #define SS_RUN_JSON_WRITER_H
 
-#include <jansson.h>
+#include "base/json.h"
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -22,6 +22,6 @@ void ss__put_number(struct ss__json_writer *writer, const char *key, double numb
 void ss__put_bool(struct ss__json_writer *writer, const char *key, bool value);
 void ss__put_null(struct ss__json_writer *writer, const char *key);
 /* A tree as it stands, on one line. */
-void ss__put_tree(struct ss__json_writer *writer, const char *key, const json_t *tree);
+void ss__put_tree(struct ss__json_writer *writer, const char *key, const struct ss__json *tree);
 
 #endif

@@ -10,17 +10,17 @@
 
 enum { MAX_TOP_K = 1 << 20 };
 
-static ss_status need_object(const char *file, const json_t *parent, const char *key,
-                             const json_t **object, ss_err *err)
+static ss_status need_object(const char *file, const struct ss__json *parent, const char *key,
+                             const struct ss__json **object, ss_err *err)
 {
-    *object = json_object_get(parent, key);
-    if (!json_is_object(*object)) {
+    *object = ss__json_get(parent, key);
+    if (!ss__json_is_object(*object)) {
         return ss__fail_file(err, file, SS_E_DATA, "key '%s' is not an object", key);
     }
     return SS_OK;
 }
 
-static ss_status need_count(const char *file, const json_t *object, const char *key,
+static ss_status need_count(const char *file, const struct ss__json *object, const char *key,
                             uint64_t *count, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -32,7 +32,7 @@ out:
     return status;
 }
 
-static ss_status need_text(struct ss_run *run, const char *file, const json_t *object,
+static ss_status need_text(struct ss_run *run, const char *file, const struct ss__json *object,
                            const char *key, const char **text, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -47,11 +47,11 @@ out:
     return status;
 }
 
-static ss_status read_names(struct ss_run *run, const char *file, const json_t *root,
+static ss_status read_names(struct ss_run *run, const char *file, const struct ss__json *root,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *object = NULL;
+    const struct ss__json *object = NULL;
     uint64_t n = 0;
     SS_TRY(need_object(file, root, "model", &object, err));
     SS_TRY(need_text(run, file, object, "name", &run->info.model_name, err));
@@ -72,11 +72,11 @@ out:
     return status;
 }
 
-static ss_status read_counts(struct ss_run *run, const char *file, const json_t *root,
+static ss_status read_counts(struct ss_run *run, const char *file, const struct ss__json *root,
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *object = NULL, *timings = NULL;
+    const struct ss__json *object = NULL, *timings = NULL;
     struct ss_run_info *info = &run->info;
     size_t n_reembedded = 0;
     SS_TRY(need_object(file, root, "rows", &object, err));
@@ -107,19 +107,19 @@ out:
     return status;
 }
 
-static ss_status check_hashes(const char *file, const char *folder, const json_t *root,
+static ss_status check_hashes(const char *file, const char *folder, const struct ss__json *root,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *outputs = NULL;
+    const struct ss__json *outputs = NULL;
     char *path = NULL;
     const char *name = NULL;
-    const json_t *value = NULL;
+    const struct ss__json *value = NULL;
     SS_TRY(need_object(file, root, "outputs", &outputs, err));
-    json_object_foreach((json_t *)(uintptr_t)outputs, name, value)
-    {
+    SS_JSON_EACH_MEMBER ((struct ss__json *)(uintptr_t)outputs, name, value) {
         char hex[SS__SHA256_HEX_BYTES];
-        if (!ss__path_is_inside(name) || strchr(name, '/') != NULL || !json_is_string(value)) {
+        if (!ss__path_is_inside(name) || strchr(name, '/') != NULL ||
+            !ss__json_is_string(value)) {
             SS_FAIL_FILE(file, SS_E_DATA, "'outputs' names something that is not a file here");
         }
         path = ss__path_join(folder, name);
@@ -130,7 +130,7 @@ static ss_status check_hashes(const char *file, const char *folder, const json_t
             SS_FAIL_FILE(path, SS_E_DATA, "missing: this is not a complete run");
         }
         SS_TRY(ss__sha256_file(path, hex, err));
-        if (strcmp(hex, json_string_value(value)) != 0) {
+        if (strcmp(hex, ss__json_string(value)) != 0) {
             SS_FAIL_FILE(path, SS_E_DATA,
                          "changed since the run was written (%s has another "
                          "sha256)",
@@ -147,7 +147,7 @@ out:
 ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *root = NULL;
+    struct ss__json *root = NULL;
     uint64_t schema = 0;
     char *path = ss__path_join(folder, SS__FILE_MANIFEST);
     if (path == NULL) {
@@ -169,7 +169,7 @@ ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check, 
         SS_TRY(check_hashes(path, folder, root, err));
     }
 out:
-    json_decref(root);
+    ss__json_free(root);
     ss__free(path);
     return status;
 }

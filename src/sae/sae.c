@@ -131,7 +131,7 @@ out:
 /* A model's folder is not opened in search of an SAE. */
 static bool is_model(const struct ss__sae_place *place)
 {
-    return json_object_get(place->config, "model_type") != NULL ||
+    return ss__json_get(place->config, "model_type") != NULL ||
 
            ss__sae_place_has(place, "modules.json");
 }
@@ -268,7 +268,7 @@ void ss_sae_free(ss_sae *sae)
     ss__free(sae->model_name);
     ss__buf_release(&sae->notes);
     ss__buf_release(&sae->rule);
-    json_decref(sae->config);
+    ss__json_free(sae->config);
     for (size_t i = 0; i < sae->n_files; i++) {
         ss__free(sae->files[i]);
     }
@@ -295,11 +295,11 @@ out:
 }
 
 ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const char *document_path, json_t *document, ss_err *err)
+                            const char *document_path, struct ss__json *document, ss_err *err)
 {
     ss_status status = SS_OK;
     if (document != NULL) {
-        sae->config = json_incref(document);
+        sae->config = ss__json_share(document);
         SS_TRY(add_file(sae, document_path, err));
     }
     SS_TRY(add_file(sae, ss__weights_path(place->weights), err));
@@ -342,7 +342,7 @@ const char *ss__sae_file(const ss_sae *sae, size_t index)
     return sae->files[index];
 }
 
-const struct json_t *ss__sae_config(const ss_sae *sae)
+const struct struct ss__json *ss__sae_config(const ss_sae *sae)
 {
     return sae->config;
 }

@@ -76,8 +76,8 @@ const char *ss__sae_file(const ss_sae *sae, size_t index);
 bool ss__sae_is_at(const char *path);
 
 /* All keys of its config as they stand, for the manifest (a borrowed jansson object). */
-struct json_t;
-const struct json_t *ss__sae_config(const ss_sae *sae);
+struct struct ss__json;
+const struct struct ss__json *ss__sae_config(const ss_sae *sae);
 
 /* The name of the format whose SAE an open weights file is by its tensors alone, NULL if it is
  * none or may be several. */

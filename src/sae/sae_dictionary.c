@@ -124,14 +124,14 @@ static const struct dict_class {
 };
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
-static const json_t *trainer_of(const struct ss__sae_place *place)
+static const struct ss__json *trainer_of(const struct ss__sae_place *place)
 {
-    return json_object_get(place->config, "trainer");
+    return ss__json_get(place->config, "trainer");
 }
 
 static bool claims_config(const struct ss__sae_place *place)
 {
-    return json_object_get(trainer_of(place), "dict_class") != NULL;
+    return ss__json_get(trainer_of(place), "dict_class") != NULL;
 }
 
 static bool has(const struct ss__sae_place *place, const char *name)
@@ -243,14 +243,14 @@ static ss_status read_shape(struct ss_sae *sae, const struct ss__sae_place *plac
                             const struct ss__sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *trainer = trainer_of(place);
+    const struct ss__json *trainer = trainer_of(place);
     SS_TRY(
         ss__sae_set_shape(sae, place, form->names->encoder, form->names->encoder_layout, err));
-    if (json_object_get(trainer, "activation_dim") != NULL) {
+    if (ss__json_get(trainer, "activation_dim") != NULL) {
         SS_TRY(
             ss__sae_need_size(place->config_path, trainer, "activation_dim", &sae->width, err));
     }
-    if (json_object_get(trainer, "dict_size") != NULL) {
+    if (ss__json_get(trainer, "dict_size") != NULL) {
         SS_TRY(
             ss__sae_need_size(place->config_path, trainer, "dict_size", &sae->n_features, err));
     }

@@ -15,9 +15,9 @@ enum { SS__SAE_NAME_BYTES = 256 };
 struct ss__sae_place {
     const char *path; /* as given, borrowed */
     char *folder;
-    bool is_module;       /* of the model that was pointed at */
-    char *file;           /* of weights, if one was named, else NULL */
-    json_t *config, *cfg; /* config.json and cfg.json, NULL if absent */
+    bool is_module;                /* of the model that was pointed at */
+    char *file;                    /* of weights, if one was named, else NULL */
+    struct ss__json *config, *cfg; /* config.json and cfg.json, NULL if absent */
     char *config_path, *cfg_path;
     struct ss__weights *weights; /* NULL until opened */
     char prefix[64];             /* of the tensors' names: "state_dict/module." */
@@ -69,16 +69,16 @@ extern const size_t ss__sae_n_refused_formats;
 
 /* Note the weights file and a document (nullable), and keep the document as the config. */
 SS_MUST_USE ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
-                                        const char *document_path, json_t *document,
+                                        const char *document_path, struct ss__json *document,
                                         ss_err *err);
 
 /* ---- configs ---- */
 
 /* A count that must be there, from 1 to INT32_MAX. */
-SS_MUST_USE ss_status ss__sae_need_size(const char *file, const json_t *config, const char *key,
-                                        size_t *value, ss_err *err);
+SS_MUST_USE ss_status ss__sae_need_size(const char *file, const struct ss__json *config,
+                                        const char *key, size_t *value, ss_err *err);
 /* The encoder's name in the config, "" where `key` is absent or no text. */
-SS_MUST_USE ss_status ss__sae_set_model_name(struct ss_sae *sae, const json_t *config,
+SS_MUST_USE ss_status ss__sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
                                              const char *key, ss_err *err);
 /* Refuse k above the number of features; `key` is what holds it. */
 SS_MUST_USE ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *file,
@@ -93,7 +93,7 @@ SS_MUST_USE ss_status ss__sae_read_expansion(struct ss_sae *sae,
                                              const struct ss__sae_place *place, ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
 void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
-                           const char *file, const json_t *config);
+                           const char *file, const struct ss__json *config);
 
 /* ---- tensors ---- */
 

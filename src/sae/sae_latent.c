@@ -80,10 +80,10 @@ enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
 static bool claims_config(const struct ss__sae_place *place)
 {
-    return json_object_get(place->cfg, "d_in") != NULL &&
-           json_object_get(place->cfg, "d_sae") == NULL &&
-           (json_object_get(place->cfg, "sae_type") != NULL ||
-            json_object_get(place->cfg, "matryoshka_sizes") != NULL);
+    return ss__json_get(place->cfg, "d_in") != NULL &&
+           ss__json_get(place->cfg, "d_sae") == NULL &&
+           (ss__json_get(place->cfg, "sae_type") != NULL ||
+            ss__json_get(place->cfg, "matryoshka_sizes") != NULL);
 }
 
 /* Names of an enum are in capitals, its values are not. */

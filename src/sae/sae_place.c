@@ -38,7 +38,7 @@ bool ss__sae_place_has(const struct ss__sae_place *place, const char *name)
 /* ---- documents ---- */
 
 /* FOLDER/NAME as a tree; absent is no fault. */
-static ss_status load_document(const char *folder, const char *name, json_t **document,
+static ss_status load_document(const char *folder, const char *name, struct ss__json **document,
                                char **path, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -47,7 +47,7 @@ static ss_status load_document(const char *folder, const char *name, json_t **do
         return ss__fail_nomem(err, "a path");
     }
     SS_TRY(ss__json_load_optional(*path, document, err));
-    if (*document != NULL && !json_is_object(*document)) {
+    if (*document != NULL && !ss__json_is_object(*document)) {
         SS_FAIL_FILE(*path, SS_E_DATA, "expected an object with the SAE's configuration");
     }
 out:
@@ -78,9 +78,9 @@ out:
 
 /* ---- modules of a sentence-transformers model ---- */
 
-static bool is_sae_module(const json_t *module)
+static bool is_sae_module(const struct ss__json *module)
 {
-    const char *type = json_string_value(json_object_get(module, "type"));
+    const char *type = ss__json_string(ss__json_get(module, "type"));
     return type != NULL && ends_with(type, ".SparseAutoEncoder");
 }
 
@@ -88,8 +88,8 @@ static bool is_sae_module(const json_t *module)
 static ss_status enter_module(struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *modules = NULL;
-    const json_t *module = NULL;
+    struct ss__json *modules = NULL;
+    const struct ss__json *module = NULL;
     size_t index = 0;
     char *path = ss__path_join(place->folder, "modules.json");
     if (path == NULL) {
@@ -97,9 +97,8 @@ static ss_status enter_module(struct ss__sae_place *place, ss_err *err)
         goto out;
     }
     SS_TRY(ss__json_load_optional(path, &modules, err));
-    json_array_foreach(modules, index, module)
-    {
-        const char *name = json_string_value(json_object_get(module, "path"));
+    SS_JSON_EACH (modules, index, module) {
+        const char *name = ss__json_string(ss__json_get(module, "path"));
         if (is_sae_module(module) && name != NULL && ss__path_is_inside(name)) {
             char *folder = ss__path_join(place->folder, name);
             if (folder == NULL) {
@@ -114,7 +113,7 @@ static ss_status enter_module(struct ss__sae_place *place, ss_err *err)
         }
     }
 out:
-    json_decref(modules);
+    ss__json_free(modules);
     ss__free(path);
     return status;
 }
@@ -160,8 +159,8 @@ out:
 void ss__sae_place_release(struct ss__sae_place *place)
 {
     ss__weights_close(place->weights);
-    json_decref(place->config);
-    json_decref(place->cfg);
+    ss__json_free(place->config);
+    ss__json_free(place->cfg);
     ss__free(place->config_path);
     ss__free(place->cfg_path);
     ss__free(place->folder);

@@ -187,9 +187,9 @@ const struct ss__sae_format ss__sae_openai_format = {
 
 static bool claims_csr(const struct ss__sae_place *place)
 {
-    return json_object_get(place->config, "input_dim") != NULL &&
-           json_object_get(place->config, "hidden_dim") != NULL &&
-           json_object_get(place->config, "k") != NULL;
+    return ss__json_get(place->config, "input_dim") != NULL &&
+           ss__json_get(place->config, "hidden_dim") != NULL &&
+           ss__json_get(place->config, "k") != NULL;
 }
 
 static ss_status read_csr_config(struct ss_sae *sae, const struct ss__sae_place *place,

@@ -12,7 +12,7 @@
 #ifndef SS_SAE_PRIV_H
 #define SS_SAE_PRIV_H
 
-#include <jansson.h>
+#include "base/json.h"
 
 #include "base/buf.h"
 #include "sae/sae.h"
@@ -95,7 +95,7 @@ struct ss_sae {
     struct ss__buf notes; /* conventions of the format that the rule must tell, "; …" each */
     struct ss__buf rule;
 
-    json_t *config;
+    struct ss__json *config;
     uint64_t config_num_examples;
     char **files;
     size_t n_files;
@@ -137,8 +137,8 @@ bool ss__sae_is_zero(const float *numbers, size_t n);
 SS_MUST_USE ss_status ss__sae_turn(const float *rows, size_t n, size_t m, float **out,
                                    ss_err *err);
 /* Write a document, which is taken, as FOLDER/NAME. NULL: memory ran out while it was made. */
-SS_MUST_USE ss_status ss__sae_write_json(const char *folder, const char *name, json_t *document,
-                                         ss_err *err);
+SS_MUST_USE ss_status ss__sae_write_json(const char *folder, const char *name,
+                                         struct ss__json *document, ss_err *err);
 
 /* ---- rules ---- */
 

@@ -127,26 +127,25 @@ static const struct {
 
 static bool claims_config(const struct ss__sae_place *place)
 {
-    return json_object_get(place->cfg, "d_sae") != NULL ||
+    return ss__json_get(place->cfg, "d_sae") != NULL ||
            (place->file == NULL && place->cfg == NULL &&
             ss__sae_place_has(place, weights_names[0]));
 }
 
 /* ---- config ---- */
 
-static const json_t *cfg_get(const struct ss__sae_place *place, const char *key)
+static const struct ss__json *cfg_get(const struct ss__sae_place *place, const char *key)
 {
-    const json_t *value = json_object_get(place->cfg, key);
-    return json_is_null(value) ? NULL : value;
+    const struct ss__json *value = ss__json_get(place->cfg, key);
+    return ss__json_is_null(value) ? NULL : value;
 }
 
 /* Version 6 moved what describes the model into `metadata`, and made `architecture` say all. */
 static bool is_new(const struct ss__sae_place *place)
 {
-    const char *version = json_string_value(cfg_get(place, "sae_lens_version"));
+    const char *version = ss__json_string(cfg_get(place, "sae_lens_version"));
     if (version == NULL) {
-        version =
-            json_string_value(json_object_get(cfg_get(place, "metadata"), "sae_lens_version"));
+        version = ss__json_string(ss__json_get(cfg_get(place, "metadata"), "sae_lens_version"));
     }
     return version != NULL && strtol(version, NULL, 10) >= FIRST_NEW_VERSION;
 }
@@ -214,8 +213,8 @@ out:
 static ss_status read_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *kwargs = cfg_get(place, "activation_fn_kwargs");
-    const bool is_old = !is_new(place) && json_object_get(kwargs, "k") != NULL;
+    const struct ss__json *kwargs = cfg_get(place, "activation_fn_kwargs");
+    const bool is_old = !is_new(place) && ss__json_get(kwargs, "k") != NULL;
     double k = 0;
     SS_TRY(ss__json_need(place->cfg_path, is_old ? kwargs : place->cfg, "k", err));
     SS_TRY(ss__json_number(place->cfg_path, is_old ? kwargs : place->cfg, "k", &k, err));
@@ -245,9 +244,9 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
     ss_status status = SS_OK;
     const char *key = "normalize_activations";
     const char *name = "none";
-    const json_t *value = cfg_get(place, key);
-    if (json_is_boolean(value)) {
-        name = json_is_true(value) ? "expected_average_only_in" : "none";
+    const struct ss__json *value = cfg_get(place, key);
+    if (ss__json_is_boolean(value)) {
+        name = ss__json_is_true(value) ? "expected_average_only_in" : "none";
     } else {
         SS_TRY(get_text(place, key, &name, err));
     }
@@ -337,7 +336,7 @@ static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *pla
     }
     SS_TRY(read_input(sae, place, err));
     SS_TRY(check_reshape(place, err));
-    const json_t *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
+    const struct ss__json *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
     SS_TRY(ss__sae_set_model_name(sae, owner, "model_name", err));
 out:
     return status;

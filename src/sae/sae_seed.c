@@ -60,15 +60,15 @@ enum { N_FORMS = sizeof forms / sizeof forms[0] };
 static bool lacks_config(const struct ss__sae_place *place)
 {
     return place->file == NULL && place->cfg == NULL &&
-           (place->config == NULL || json_object_get(place->config, "dict_size") != NULL) &&
+           (place->config == NULL || ss__json_get(place->config, "dict_size") != NULL) &&
            (ss__sae_place_has(place, weights_names[0]) ||
             ss__sae_place_has(place, weights_names[1]));
 }
 
 static bool claims_config(const struct ss__sae_place *place)
 {
-    return json_object_get(place->config, "sae_type") != NULL ||
-           json_object_get(place->config, "act_size") != NULL || lacks_config(place);
+    return ss__json_get(place->config, "sae_type") != NULL ||
+           ss__json_get(place->config, "act_size") != NULL || lacks_config(place);
 }
 
 static ss_status find_form(const struct ss__sae_place *place, const struct ss__sae_form **form,
@@ -98,7 +98,7 @@ static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *pla
 {
     ss_status status = SS_OK;
     const char *file = place->config_path;
-    const json_t *config = place->config;
+    const struct ss__json *config = place->config;
     bool normalizes = false;
     SS_TRY(ss__sae_need_size(file, config, "act_size", &sae->width, err));
     SS_TRY(ss__sae_need_size(file, config, "dict_size", &sae->n_features, err));
@@ -109,9 +109,9 @@ static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *pla
     SS_TRY(ss__json_bool(file, config, "input_unit_norm", &normalizes, err));
     sae->input = normalizes ? SS__INPUT_LAYER_NORM : SS__INPUT_PLAIN;
     SS_TRY(ss__sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));
-    const json_t *num_examples = json_object_get(config, "num_examples");
-    if (json_is_integer(num_examples) && json_integer_value(num_examples) > 0) {
-        sae->config_num_examples = (uint64_t)json_integer_value(num_examples);
+    const struct ss__json *num_examples = ss__json_get(config, "num_examples");
+    if (ss__json_is_integer(num_examples) && ss__json_integer(num_examples) > 0) {
+        sae->config_num_examples = (uint64_t)ss__json_integer(num_examples);
     }
     SS_TRY(ss__sae_set_model_name(sae, config, "model_name", err));
 out:

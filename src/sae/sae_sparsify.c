@@ -44,11 +44,11 @@ static bool claims_config(const struct ss__sae_place *place)
 {
     static const char *const others[] = {"d_sae", "sae_type", "matryoshka_sizes"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (json_object_get(place->cfg, others[i]) != NULL) {
+        if (ss__json_get(place->cfg, others[i]) != NULL) {
             return false;
         }
     }
-    return json_object_get(place->cfg, "d_in") != NULL;
+    return ss__json_get(place->cfg, "d_in") != NULL;
 }
 
 static ss_status find_form(const struct ss__sae_place *place, struct ss__sae_form *form,

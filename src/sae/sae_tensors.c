@@ -23,7 +23,7 @@ static struct whole_name whole(const struct ss__sae_place *place, const char *na
 
 /* ---- configs ---- */
 
-ss_status ss__sae_need_size(const char *file, const json_t *config, const char *key,
+ss_status ss__sae_need_size(const char *file, const struct ss__json *config, const char *key,
                             size_t *value, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -39,10 +39,10 @@ out:
     return status;
 }
 
-ss_status ss__sae_set_model_name(struct ss_sae *sae, const json_t *config, const char *key,
-                                 ss_err *err)
+ss_status ss__sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
+                                 const char *key, ss_err *err)
 {
-    const char *name = config == NULL ? NULL : json_string_value(json_object_get(config, key));
+    const char *name = config == NULL ? NULL : ss__json_string(ss__json_get(config, key));
     sae->model_name = ss__strdup(name == NULL ? "" : name);
     return sae->model_name == NULL ? ss__fail_nomem(err, "the name of an SAE's encoder")
                                    : SS_OK;
@@ -76,9 +76,9 @@ ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file, const 
 }
 
 void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
-                           const char *file, const json_t *config)
+                           const char *file, const struct ss__json *config)
 {
-    const char *named = json_string_value(json_object_get(config, "dtype"));
+    const char *named = ss__json_string(ss__json_get(config, "dtype"));
     const char *plain = named != NULL && strncmp(named, "torch.", 6) == 0 ? named + 6 : named;
     if (plain != NULL && strcmp(plain, sae->dtype) != 0) {
         ss__log(place->log, SS_LEVEL_NOTICE,

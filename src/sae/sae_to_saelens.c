@@ -128,12 +128,12 @@ out:
 
 /* ---- config ---- */
 
-static int set_count(json_t *config, const char *key, size_t value)
+static int set_count(struct ss__json *config, const char *key, size_t value)
 {
-    return json_object_set_new(config, key, json_integer((json_int_t)value));
+    return json_object_set_new(config, key, json_integer((int64_t)value));
 }
 
-static int set_pursuit(json_t *config, const struct ss_sae *sae)
+static int set_pursuit(struct ss__json *config, const struct ss_sae *sae)
 {
     return json_object_set_new(config, "residual_threshold",
                                json_real(sae->residual_threshold)) |
@@ -143,7 +143,7 @@ static int set_pursuit(json_t *config, const struct ss_sae *sae)
 }
 
 /* NULL when memory ran out. */
-static json_t *make_config(const struct writer *self)
+static struct ss__json *make_config(const struct writer *self)
 {
     static const char *const inputs[SS__N_SAE_INPUTS] = {
         [SS__INPUT_PLAIN] = "none",
@@ -151,13 +151,12 @@ static json_t *make_config(const struct writer *self)
         [SS__INPUT_ROOT_WIDTH] = "constant_norm_rescale",
     };
     const struct ss_sae *sae = self->sae;
-    json_t *config =
-        json_pack("{s:s, s:I, s:I, s:s, s:s, s:b, s:s, s:s, s:{s:s, s:s}}", "architecture",
-                  self->architecture, "d_in", (json_int_t)sae->width, "d_sae",
-                  (json_int_t)sae->n_features, "dtype", "float32", "device", "cpu",
-                  "apply_b_dec_to_input", sae->subtracted != NULL, "normalize_activations",
-                  inputs[sae->input], "reshape_activations", "none", "metadata",
-                  "sae_lens_version", format_version, "model_name", sae->model_name);
+    struct ss__json *config = json_pack(
+        "{s:s, s:I, s:I, s:s, s:s, s:b, s:s, s:s, s:{s:s, s:s}}", "architecture",
+        self->architecture, "d_in", (int64_t)sae->width, "d_sae", (int64_t)sae->n_features,
+        "dtype", "float32", "device", "cpu", "apply_b_dec_to_input", sae->subtracted != NULL,
+        "normalize_activations", inputs[sae->input], "reshape_activations", "none", "metadata",
+        "sae_lens_version", format_version, "model_name", sae->model_name);
     int failed = config == NULL;
     if (self->kind == SS__SAE_TOPK) {
         failed |= set_count(config, "k", sae->top_k) |
@@ -170,7 +169,7 @@ static json_t *make_config(const struct writer *self)
         failed |= set_count(config, "d_out", sae->width_out);
     }
     if (failed) {
-        json_decref(config);
+        ss__json_free(config);
         return NULL;
     }
     return config;

@@ -180,24 +180,24 @@ out:
     return status;
 }
 
-static json_t *make_config(const struct writer *self)
+static struct ss__json *make_config(const struct writer *self)
 {
     const struct ss_sae *sae = self->sae;
-    json_t *config = json_pack("{s:s, s:I, s:I, s:b, s:s, s:s, s:s}", "sae_type",
-                               ss__sae_kind_name(self->kind), "act_size",
-                               (json_int_t)sae->width, "dict_size", (json_int_t)sae->n_features,
-                               "input_unit_norm", sae->input == SS__INPUT_LAYER_NORM, "dtype",
-                               "torch.float32", "device", "cpu", "model_name", sae->model_name);
+    struct ss__json *config = json_pack(
+        "{s:s, s:I, s:I, s:b, s:s, s:s, s:s}", "sae_type", ss__sae_kind_name(self->kind),
+        "act_size", (int64_t)sae->width, "dict_size", (int64_t)sae->n_features,
+        "input_unit_norm", sae->input == SS__INPUT_LAYER_NORM, "dtype", "torch.float32",
+        "device", "cpu", "model_name", sae->model_name);
     int failed = config == NULL;
     if (sae->top_k > 0) {
-        failed |= json_object_set_new(config, "top_k", json_integer((json_int_t)sae->top_k));
+        failed |= json_object_set_new(config, "top_k", json_integer((int64_t)sae->top_k));
     }
     if (sae->config_num_examples > 0) {
         failed |= json_object_set_new(config, "num_examples",
-                                      json_integer((json_int_t)sae->config_num_examples));
+                                      json_integer((int64_t)sae->config_num_examples));
     }
     if (failed) {
-        json_decref(config);
+        ss__json_free(config);
         return NULL;
     }
     return config;

@@ -100,7 +100,7 @@ static int add_piece(const char *text, size_t n_bytes, void *buf)
     return 0;
 }
 
-ss_status ss__sae_write_json(const char *folder, const char *name, json_t *document,
+ss_status ss__sae_write_json(const char *folder, const char *name, struct ss__json *document,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -115,7 +115,7 @@ ss_status ss__sae_write_json(const char *folder, const char *name, json_t *docum
     SS_TRY(ss__buf_check(&text, err));
     SS_TRY(ss__file_write(path, text.data, text.n_bytes, err));
 out:
-    json_decref(document);
+    ss__json_free(document);
     ss__buf_release(&text);
     ss__free(path);
     return status;

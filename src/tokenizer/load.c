@@ -73,7 +73,7 @@ static ss_status open_json(const char *folder, const char *name, struct ss__json
         goto out;
     }
     SS_TRY(ss__json_load_optional(file->path, &file->root, err));
-    if (file->root != NULL && !json_is_object(file->root)) {
+    if (file->root != NULL && !ss__json_is_object(file->root)) {
         SS_FAIL_FILE(file->path, SS_E_DATA, "expected a JSON object at the top level");
     }
 out:
@@ -97,23 +97,22 @@ out:
  * them: the reference takes it from the files alone. */
 static ss_status apply_arguments(struct ss__loading *loading, ss_err *err)
 {
-    json_t *merged = NULL, *value = NULL;
+    struct ss__json *merged = NULL, *value = NULL;
     const char *key = NULL;
     bool failed = false;
-    if (json_object_size(loading->options->arguments) == 0) {
+    if (ss__json_count(loading->options->arguments) == 0) {
         return SS_OK;
     }
     merged = loading->config.root == NULL ? json_object() : json_copy(loading->config.root);
-    json_object_foreach(loading->options->arguments, key, value)
-    {
+    SS_JSON_EACH_MEMBER (loading->options->arguments, key, value) {
         failed = failed || (strcmp(key, "tokenizer_class") != 0 &&
                             json_object_set(merged, key, value) != 0);
     }
     if (merged == NULL || failed) {
-        json_decref(merged);
+        ss__json_free(merged);
         return ss__fail_nomem(err, "the tokenizer's settings");
     }
-    json_decref(loading->config.root);
+    ss__json_free(loading->config.root);
     loading->config.root = merged;
     return SS_OK;
 }
@@ -182,7 +181,7 @@ out:
 static void release_json(struct ss__json_file *file)
 {
     ss__free(file->path);
-    json_decref(file->root);
+    ss__json_free(file->root);
 }
 
 static void release_files(struct ss__loading *loading)
@@ -261,7 +260,7 @@ static ss_status read_truncation_side(struct ss__loading *loading, ss_err *err)
     const struct ss__json_file *config = &loading->config, *file = &loading->tokenizer;
     const char *side = NULL, *direction = "Right";
     SS_TRY(ss__json_text(config->path, config->root, "truncation_side", &side, err));
-    SS_TRY(ss__json_text(file->path, json_object_get(file->root, "truncation"), "direction",
+    SS_TRY(ss__json_text(file->path, ss__json_get(file->root, "truncation"), "direction",
                          &direction, err));
     if (side != NULL && strcmp(side, "left") != 0 && strcmp(side, "right") != 0) {
         SS_FAIL_FILE(config->path, SS_E_DATA,

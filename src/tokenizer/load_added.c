@@ -35,16 +35,17 @@ struct entries {
 /* ---- reading one token ---- */
 
 /* A token as an object with flags, or as its text alone. */
-static ss_status read_token(const char *path, const json_t *value, bool special,
+static ss_status read_token(const char *path, const struct ss__json *value, bool special,
                             struct ss__added_token *token, ss_err *err)
 {
     ss_status status = SS_OK;
     *token = (struct ss__added_token){.special = special};
-    const json_t *text = json_is_object(value) ? json_object_get(value, "content") : value;
-    if (!json_is_string(text)) {
+    const struct ss__json *text =
+        ss__json_is_object(value) ? ss__json_get(value, "content") : value;
+    if (!ss__json_is_string(text)) {
         SS_FAIL_FILE(path, SS_E_DATA, "an added token has no text");
     }
-    if (json_is_object(value)) {
+    if (ss__json_is_object(value)) {
         SS_TRY(ss__json_bool(path, value, "special", &token->special, err));
         SS_TRY(ss__json_bool(path, value, "single_word", &token->single_word, err));
         SS_TRY(ss__json_bool(path, value, "lstrip", &token->lstrip, err));
@@ -52,10 +53,10 @@ static ss_status read_token(const char *path, const json_t *value, bool special,
     }
     token->special = token->special || special;
     token->normalized = !token->special;
-    SS_TRY(ss__json_bool(path, json_is_object(value) ? value : NULL, "normalized",
+    SS_TRY(ss__json_bool(path, ss__json_is_object(value) ? value : NULL, "normalized",
                          &token->normalized, err));
-    token->text = json_string_value(text);
-    token->n_bytes = json_string_length(text);
+    token->text = ss__json_string(text);
+    token->n_bytes = ss__json_string_bytes(text);
 out:
     return status;
 }
@@ -88,28 +89,28 @@ static int compare_entries(const void *a, const void *b)
 
 static bool config_lists_added(const struct ss__loading *loading)
 {
-    return json_is_object(json_object_get(loading->config.root, "added_tokens_decoder"));
+    return ss__json_is_object(ss__json_get(loading->config.root, "added_tokens_decoder"));
 }
 
 /* Where a key such as "unk_token" is given: NULL if nowhere. The map of special tokens holds
  * over the config but not over the caller, and is read only where the config lists no added
  * tokens. */
-static const json_t *find_value(const struct ss__loading *loading, const char *key)
+static const struct ss__json *find_value(const struct ss__loading *loading, const char *key)
 {
-    const json_t *value = json_object_get(loading->options->arguments, key);
-    if ((value == NULL || json_is_null(value)) && !config_lists_added(loading)) {
-        value = json_object_get(loading->special_map.root, key);
+    const struct ss__json *value = ss__json_get(loading->options->arguments, key);
+    if ((value == NULL || ss__json_is_null(value)) && !config_lists_added(loading)) {
+        value = ss__json_get(loading->special_map.root, key);
     }
-    if (value == NULL || json_is_null(value)) {
-        value = json_object_get(loading->config.root, key);
+    if (value == NULL || ss__json_is_null(value)) {
+        value = ss__json_get(loading->config.root, key);
     }
-    return json_is_null(value) ? NULL : value;
+    return ss__json_is_null(value) ? NULL : value;
 }
 
 /* The text of a token that is given as an object or as its text; NULL if it is neither. */
-static const char *token_text(const json_t *value)
+static const char *token_text(const struct ss__json *value)
 {
-    return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
+    return ss__json_string(ss__json_is_object(value) ? ss__json_get(value, "content") : value);
 }
 
 static const char *default_text(const struct ss__loading *loading, const struct role *role)
@@ -141,31 +142,30 @@ static ss_status read_added_list(const struct ss__json_file *file, struct entrie
                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *list = json_object_get(file->root, "added_tokens");
+    const struct ss__json *list = ss__json_get(file->root, "added_tokens");
     struct ss__added_token token;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *value = json_array_get(list, i);
-        const json_t *id = json_object_get(value, "id");
-        if (!json_is_integer(id)) {
+    for (size_t i = 0; i < ss__json_count(list); i++) {
+        const struct ss__json *value = ss__json_at(list, i);
+        const struct ss__json *id = ss__json_get(value, "id");
+        if (!ss__json_is_integer(id)) {
             SS_FAIL_FILE(file->path, SS_E_DATA, "added token %zu has no id", i);
         }
         SS_TRY(read_token(file->path, value, false, &token, err));
-        SS_TRY(keep(entries, json_integer_value(id), &token, err));
+        SS_TRY(keep(entries, ss__json_integer(id), &token, err));
     }
 out:
     return status;
 }
 
 /* `added_tokens_decoder` of tokenizer_config.json: id as text to token. */
-static ss_status read_added_decoder(const struct ss__json_file *file, json_t *object,
+static ss_status read_added_decoder(const struct ss__json_file *file, struct ss__json *object,
                                     struct entries *entries, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *key = NULL;
-    json_t *value = NULL;
+    struct ss__json *value = NULL;
     struct ss__added_token token;
-    json_object_foreach(object, key, value)
-    {
+    SS_JSON_EACH_MEMBER (object, key, value) {
         uint64_t id = 0;
         if (!ss__parse_u64(key, strlen(key), &id) || id > SS__MAX_VOCAB_ID) {
             SS_FAIL_FILE(file->path, SS_E_DATA,
@@ -186,11 +186,10 @@ static ss_status read_added_map(const struct ss__loading *loading, struct entrie
     ss_status status = SS_OK;
     const struct ss__json_file *file = &loading->added_map;
     const char *text = NULL;
-    json_t *id = NULL;
+    struct ss__json *id = NULL;
     struct ss__added_token token;
-    json_object_foreach(file->root, text, id)
-    {
-        if (!json_is_integer(id)) {
+    SS_JSON_EACH_MEMBER (file->root, text, id) {
+        if (!ss__json_is_integer(id)) {
             SS_FAIL_FILE(file->path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
                          text);
         }
@@ -198,7 +197,7 @@ static ss_status read_added_map(const struct ss__loading *loading, struct entrie
         token = (struct ss__added_token){
             .n_bytes = strlen(text), .special = special, .normalized = !special};
         token.text = text;
-        SS_TRY(keep(entries, json_integer_value(id), &token, err));
+        SS_TRY(keep(entries, ss__json_integer(id), &token, err));
     }
 out:
     return status;
@@ -244,7 +243,7 @@ static ss_status add_listed(struct ss__loading *loading, ss_err *err)
     }
     if (config_lists_added(loading)) {
         SS_TRY(read_added_decoder(&loading->config,
-                                  json_object_get(loading->config.root, "added_tokens_decoder"),
+                                  ss__json_get(loading->config.root, "added_tokens_decoder"),
                                   &entries, err));
     } else {
         SS_TRY(read_added_map(loading, &entries, err));
@@ -257,15 +256,15 @@ out:
 }
 
 /* Add a special token unless its text was added before, whose flags then hold. */
-static ss_status add_new(struct ss__loading *loading, const json_t *value, const char *text,
-                         bool lstrip, ss_err *err)
+static ss_status add_new(struct ss__loading *loading, const struct ss__json *value,
+                         const char *text, bool lstrip, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__added_token token = {.special = true, .lstrip = lstrip};
     if (ss__added_find(&loading->self->added, text, strlen(text)) != NULL) {
         return SS_OK;
     }
-    if (json_is_object(value)) {
+    if (ss__json_is_object(value)) {
         SS_TRY(read_token(loading->config.path, value, true, &token, err));
     } else {
         token.text = text;
@@ -307,9 +306,8 @@ static ss_status add_own_keys(struct ss__loading *loading, ss_err *err)
     static const char suffix[] = "_token";
     ss_status status = SS_OK;
     const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach(loading->config.root, key, value)
-    {
+    struct ss__json *value = NULL;
+    SS_JSON_EACH_MEMBER (loading->config.root, key, value) {
         const size_t n = strlen(key), n_suffix = sizeof suffix - 1;
         if (n > n_suffix && strcmp(key + n - n_suffix, suffix) == 0 && !is_role_key(key) &&
             token_text(value) != NULL) {
@@ -325,10 +323,10 @@ static ss_status add_list(struct ss__loading *loading, const char *key, bool *fo
                           ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *list = find_value(loading, key);
+    const struct ss__json *list = find_value(loading, key);
     *found = *found || list != NULL;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
+    for (size_t i = 0; i < ss__json_count(list); i++) {
+        const struct ss__json *item = ss__json_at(list, i);
         if (token_text(item) != NULL) {
             SS_TRY(add_new(loading, item, token_text(item), false, err));
         }

@@ -77,26 +77,26 @@ out:
     return status;
 }
 
-static ss_status add_item(struct adding *adding, const json_t *item, ss_err *err)
+static ss_status add_item(struct adding *adding, const struct ss__json *item, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *left = json_array_get(item, 0), *right = json_array_get(item, 1);
-    if (json_is_string(item)) {
-        return add_line(adding, json_string_value(item), json_string_length(item), err);
+    const struct ss__json *left = ss__json_at(item, 0), *right = ss__json_at(item, 1);
+    if (ss__json_is_string(item)) {
+        return add_line(adding, ss__json_string(item), ss__json_string_bytes(item), err);
     }
-    if (json_array_size(item) != 2 || !json_is_string(left) || !json_is_string(right)) {
+    if (ss__json_count(item) != 2 || !ss__json_is_string(left) || !ss__json_is_string(right)) {
         SS_FAIL_FILE(adding->path, SS_E_DATA, "merge %u is not a pair of tokens",
                      adding->rank + 1);
     }
     SS_TRY(
-        add_merge(adding, (struct ss_text){json_string_value(left), json_string_length(left)},
-                  (struct ss_text){json_string_value(right), json_string_length(right)}, err));
+        add_merge(adding, (struct ss_text){ss__json_string(left), ss__json_string_bytes(left)},
+                  (struct ss_text){ss__json_string(right), ss__json_string_bytes(right)}, err));
 out:
     return status;
 }
 
-static ss_status read_affix(struct ss__loading *loading, const json_t *model, const char *key,
-                            const char **affix, ss_err *err)
+static ss_status read_affix(struct ss__loading *loading, const struct ss__json *model,
+                            const char *key, const char **affix, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = "";
@@ -117,7 +117,8 @@ out:
 }
 
 /* What only the generic class reads. */
-static ss_status read_settings(struct ss__loading *loading, const json_t *model, ss_err *err)
+static ss_status read_settings(struct ss__loading *loading, const struct ss__json *model,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path, *unknown = NULL;
@@ -147,21 +148,21 @@ out:
     return status;
 }
 
-ss_status ss__load_bpe(struct ss__loading *loading, const json_t *model, ss_err *err)
+ss_status ss__load_bpe(struct ss__loading *loading, const struct ss__json *model, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *merges = json_object_get(model, "merges");
+    const struct ss__json *merges = ss__json_get(model, "merges");
     struct adding adding = {.self = loading->self, .path = loading->tokenizer.path};
     loading->self->kind = &ss__bpe_kind;
-    SS_TRY(ss__load_ids(loading, adding.path, json_object_get(model, "vocab"), err));
+    SS_TRY(ss__load_ids(loading, adding.path, ss__json_get(model, "vocab"), err));
     if (loading->class->kind == NULL) {
         SS_TRY(read_settings(loading, model, err));
     }
-    if (!json_is_array(merges)) {
+    if (!ss__json_is_array(merges)) {
         SS_FAIL_FILE(adding.path, SS_E_DATA, "key 'model.merges' is not a list");
     }
-    for (size_t i = 0; i < json_array_size(merges); i++) {
-        SS_TRY(add_item(&adding, json_array_get(merges, i), err));
+    for (size_t i = 0; i < ss__json_count(merges); i++) {
+        SS_TRY(add_item(&adding, ss__json_at(merges, i), err));
     }
 out:
     ss__buf_release(&adding.merged);
@@ -186,7 +187,7 @@ out:
 ss_status ss__load_bpe_files(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    json_t *vocab = NULL;
+    struct ss__json *vocab = NULL;
     struct ss__map merges = {0};
     struct adding adding = {.self = loading->self, .path = loading->merges_path};
     SS_TRY(ss__json_load(loading->vocab_path, &vocab, err));
@@ -196,6 +197,6 @@ ss_status ss__load_bpe_files(struct ss__loading *loading, ss_err *err)
 out:
     ss__buf_release(&adding.merged);
     ss__map_release(&merges);
-    json_decref(vocab);
+    ss__json_free(vocab);
     return status;
 }

@@ -7,58 +7,59 @@
 #include "base/utf8.h"
 #include "tokenizer/load_priv.h"
 
-const char *ss__json_type(const json_t *object)
+const char *ss__json_type(const struct ss__json *object)
 {
-    const json_t *type = json_is_object(object) ? json_object_get(object, "type") : NULL;
-    return json_is_string(type) ? json_string_value(type) : "";
+    const struct ss__json *type =
+        ss__json_is_object(object) ? ss__json_get(object, "type") : NULL;
+    return ss__json_is_string(type) ? ss__json_string(type) : "";
 }
 
-bool ss__json_is_type(const json_t *object, const char *name)
+bool ss__json_is_type(const struct ss__json *object, const char *name)
 {
     return strcmp(ss__json_type(object), name) == 0;
 }
 
 /* The kind of a model; older files do not name it. */
-static const char *model_kind(const json_t *model)
+static const char *model_kind(const struct ss__json *model)
 {
     if (ss__json_type(model)[0] != '\0') {
         return ss__json_type(model);
     }
-    if (json_object_get(model, "merges") != NULL) {
+    if (ss__json_get(model, "merges") != NULL) {
         return "BPE";
     }
-    return json_is_array(json_object_get(model, "vocab")) ? "Unigram" : "WordPiece";
+    return ss__json_is_array(ss__json_get(model, "vocab")) ? "Unigram" : "WordPiece";
 }
 
-ss_status ss__load_ids(struct ss__loading *loading, const char *path, json_t *vocab,
+ss_status ss__load_ids(struct ss__loading *loading, const char *path, struct ss__json *vocab,
                        ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = NULL;
-    json_t *id = NULL;
-    if (!json_is_object(vocab) || json_object_size(vocab) == 0) {
+    struct ss__json *id = NULL;
+    if (!ss__json_is_object(vocab) || ss__json_count(vocab) == 0) {
         SS_FAIL_FILE(path, SS_E_DATA, "key 'model.vocab' is not an object with tokens");
     }
-    json_object_foreach(vocab, text, id)
-    {
-        if (!json_is_integer(id)) {
+    SS_JSON_EACH_MEMBER (vocab, text, id) {
+        if (!ss__json_is_integer(id)) {
             SS_FAIL_FILE(path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
                          text);
         }
-        SS_TRY(ss__vocab_add(&loading->self->vocab, text, strlen(text), json_integer_value(id),
+        SS_TRY(ss__vocab_add(&loading->self->vocab, text, strlen(text), ss__json_integer(id),
                              err));
     }
 out:
     return status;
 }
 
-static ss_status read_wordpiece(struct ss__loading *loading, const json_t *model, ss_err *err)
+static ss_status read_wordpiece(struct ss__loading *loading, const struct ss__json *model,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path, *prefix = "##";
     self->kind = &ss__bert_kind;
-    SS_TRY(ss__load_ids(loading, path, json_object_get(model, "vocab"), err));
+    SS_TRY(ss__load_ids(loading, path, ss__json_get(model, "vocab"), err));
     if (loading->class->kind == NULL) {
         loading->unknown_text = "[UNK]";
         SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
@@ -124,7 +125,7 @@ out:
 
 static const struct {
     const struct ss__piece_kind *kind;
-    ss_status (*read)(struct ss__loading *, const json_t *, ss_err *);
+    ss_status (*read)(struct ss__loading *, const struct ss__json *, ss_err *);
 } readers[] = {
     {&ss__bert_kind, read_wordpiece},
     {&ss__bpe_kind, ss__load_bpe},
@@ -135,9 +136,9 @@ static ss_status read_model(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
-    const json_t *model = json_object_get(loading->tokenizer.root, "model");
+    const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
     const struct ss__piece_kind *wanted = loading->class->kind;
-    if (!json_is_object(model)) {
+    if (!ss__json_is_object(model)) {
         SS_FAIL_FILE(path, SS_E_DATA, "key 'model' is missing or not an object");
     }
     const char *name = model_kind(model);

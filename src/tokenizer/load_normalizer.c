@@ -34,14 +34,14 @@ out:
 }
 
 /* strip_accents: true, false, or null or absent. */
-ss_status ss__read_strip_accents(const char *path, const json_t *object, int *value,
+ss_status ss__read_strip_accents(const char *path, const struct ss__json *object, int *value,
                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *found = json_object_get(object, "strip_accents");
+    const struct ss__json *found = ss__json_get(object, "strip_accents");
     bool strips = false;
     *value = -1;
-    if (found != NULL && !json_is_null(found)) {
+    if (found != NULL && !ss__json_is_null(found)) {
         SS_TRY(ss__json_bool(path, object, "strip_accents", &strips, err));
         *value = strips;
     }
@@ -49,7 +49,7 @@ out:
     return status;
 }
 
-ss_status ss__read_bert_normalizer(const char *path, const json_t *object,
+ss_status ss__read_bert_normalizer(const char *path, const struct ss__json *object,
                                    struct ss__bert_settings *settings, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -68,7 +68,7 @@ out:
 struct reading {
     struct ss__tokenizer *self;
     const char *path;
-    const json_t *object;
+    const struct ss__json *object;
 };
 
 static ss_status push(const struct reading *reading, ss__step kind, ss_err *err)
@@ -144,7 +144,7 @@ static ss_status push_replace(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__normal_step step = {.kind = SS__STEP_REPLACE};
-    const json_t *pattern = json_object_get(reading->object, "pattern");
+    const struct ss__json *pattern = ss__json_get(reading->object, "pattern");
     const char *from = NULL, *regex = NULL, *to = "";
     SS_TRY(ss__json_text(reading->path, pattern, "String", &from, err));
     SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
@@ -174,8 +174,8 @@ static ss_status push_map(struct ss__tokenizer *self, ss_err *err)
 static ss_status push_precompiled(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *text = json_object_get(reading->object, "precompiled_charsmap");
-    const size_t n_text = json_string_length(text); /* 0 unless it is a string */
+    const struct ss__json *text = ss__json_get(reading->object, "precompiled_charsmap");
+    const size_t n_text = ss__json_string_bytes(text); /* 0 unless it is a string */
     uint8_t *data = NULL;
     size_t n_bytes = 0;
     if (reading->self->charsmap.units != NULL) {
@@ -183,7 +183,7 @@ static ss_status push_precompiled(const struct reading *reading, ss_err *err)
                      "the normalizer has more than one precompiled map");
     }
     SS_ALLOC(data, n_text + 1);
-    if (!ss__base64_decode(json_string_value(text), n_text, data, n_text, &n_bytes)) {
+    if (!ss__base64_decode(ss__json_string(text), n_text, data, n_text, &n_bytes)) {
         SS_FAIL_FILE(reading->path, SS_E_DATA,
                      "the precompiled map of characters is not base64");
     }
@@ -238,9 +238,9 @@ static ss_status push_normalizer(const struct reading *reading, unsigned depth, 
         SS_TRY(ss__read_bert_normalizer(reading->path, reading->object, &settings, err));
         SS_TRY(ss__push_bert(&reading->self->normalizer, &settings, err));
     } else if (ss__json_is_type(reading->object, "Sequence")) {
-        const json_t *list = json_object_get(reading->object, "normalizers");
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            const struct reading part = {reading->self, reading->path, json_array_get(list, i)};
+        const struct ss__json *list = ss__json_get(reading->object, "normalizers");
+        for (size_t i = 0; i < ss__json_count(list); i++) {
+            const struct reading part = {reading->self, reading->path, ss__json_at(list, i)};
             SS_TRY(push_normalizer(&part, depth + 1, err));
         }
     } else {
@@ -251,15 +251,15 @@ out:
 }
 
 /* Whether lower-casing stands in the normaliser by itself. */
-static bool has_lowercase(const json_t *normalizer)
+static bool has_lowercase(const struct ss__json *normalizer)
 {
-    const json_t *list = json_object_get(normalizer, "normalizers");
+    const struct ss__json *list = ss__json_get(normalizer, "normalizers");
     if (ss__json_is_type(normalizer, "Lowercase")) {
         return true;
     }
-    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < json_array_size(list);
+    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < ss__json_count(list);
          i++) {
-        if (ss__json_is_type(json_array_get(list, i), "Lowercase")) {
+        if (ss__json_is_type(ss__json_at(list, i), "Lowercase")) {
             return true;
         }
     }
@@ -269,12 +269,12 @@ static bool has_lowercase(const json_t *normalizer)
 ss_status ss__load_normalizer(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *object = json_object_get(loading->tokenizer.root, "normalizer");
+    const struct ss__json *object = ss__json_get(loading->tokenizer.root, "normalizer");
     const struct reading reading = {loading->self, loading->tokenizer.path, object};
     if (loading->options->lower_case_first && !has_lowercase(object)) {
         SS_TRY(push(&reading, SS__STEP_LOWER, err));
     }
-    if (object != NULL && !json_is_null(object)) {
+    if (object != NULL && !ss__json_is_null(object)) {
         SS_TRY(push_normalizer(&reading, 0, err));
     }
 out:
@@ -282,16 +282,16 @@ out:
 }
 
 /* The map of the first Precompiled normaliser, alone or in a sequence. */
-static const json_t *find_precompiled(const json_t *normalizer)
+static const struct ss__json *find_precompiled(const struct ss__json *normalizer)
 {
-    const json_t *list = json_object_get(normalizer, "normalizers");
+    const struct ss__json *list = ss__json_get(normalizer, "normalizers");
     if (ss__json_is_type(normalizer, "Precompiled")) {
         return normalizer;
     }
-    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < json_array_size(list);
+    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < ss__json_count(list);
          i++) {
-        if (ss__json_is_type(json_array_get(list, i), "Precompiled")) {
-            return json_array_get(list, i);
+        if (ss__json_is_type(ss__json_at(list, i), "Precompiled")) {
+            return ss__json_at(list, i);
         }
     }
     return NULL;
@@ -299,9 +299,9 @@ static const json_t *find_precompiled(const json_t *normalizer)
 
 ss_status ss__load_charsmap(struct ss__loading *loading, ss_err *err)
 {
-    const json_t *root = loading->tokenizer.root;
+    const struct ss__json *root = loading->tokenizer.root;
     const struct reading reading = {loading->self, loading->tokenizer.path,
-                                    find_precompiled(json_object_get(root, "normalizer"))};
+                                    find_precompiled(ss__json_get(root, "normalizer"))};
     if (reading.object != NULL) {
         return push_precompiled(&reading, err);
     }

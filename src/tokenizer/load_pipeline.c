@@ -23,8 +23,8 @@ static ss_status compare_pipeline(const struct ss__loading *loading,
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
-    const json_t *normalizer = json_object_get(loading->tokenizer.root, "normalizer");
-    const json_t *model = json_object_get(loading->tokenizer.root, "model");
+    const struct ss__json *normalizer = ss__json_get(loading->tokenizer.root, "normalizer");
+    const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
     const char *unknown = loading->unknown_text, *prefix = loading->self->prefix;
     struct ss__bert_settings other;
     size_t max_points = SS__KNOWN_MAX_WORD_POINTS;
@@ -79,8 +79,8 @@ out:
 /* Say where tokenizer.json has a normaliser that the class does not take over. */
 static void warn_normalizer(const struct ss__loading *loading, const char *kept)
 {
-    const json_t *normalizer = json_object_get(loading->tokenizer.root, "normalizer");
-    const bool has_any = normalizer != NULL && !json_is_null(normalizer);
+    const struct ss__json *normalizer = ss__json_get(loading->tokenizer.root, "normalizer");
+    const bool has_any = normalizer != NULL && !ss__json_is_null(normalizer);
     warn_setting(loading, "normalizer", has_any && !ss__json_is_type(normalizer, kept));
 }
 
@@ -161,9 +161,9 @@ static ss_status read_decoder(struct ss__loading *loading, ss_err *err)
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path, *scheme = "always";
     struct ss__decoder *decoder = &loading->self->decoder;
-    const json_t *object = json_object_get(loading->tokenizer.root, "decoder");
+    const struct ss__json *object = ss__json_get(loading->tokenizer.root, "decoder");
     bool prefixes = true;
-    if (object == NULL || json_is_null(object)) {
+    if (object == NULL || ss__json_is_null(object)) {
         return SS_OK;
     }
     decoder->joining = SS__JOIN_UNKNOWN;
@@ -190,7 +190,7 @@ out:
 /* Whether WordPiece can take its own way over raw text. */
 static bool is_bert_like(const struct ss__loading *loading)
 {
-    const json_t *words = json_object_get(loading->tokenizer.root, "pre_tokenizer");
+    const struct ss__json *words = ss__json_get(loading->tokenizer.root, "pre_tokenizer");
     return loading->self->kind == &ss__bert_kind &&
            ss__json_is_type(words, "BertPreTokenizer") &&
            loading->self->normalizer.ascii != SS__ASCII_REWRITTEN;

@@ -10,7 +10,7 @@ enum { SS__KNOWN_MAX_WORD_POINTS = 100 }; /* of known classes, whatever tokenize
 /* A JSON file of the folder. */
 struct ss__json_file {
     char *path;
-    json_t *root; /* NULL if there is no such file */
+    struct ss__json *root; /* NULL if there is no such file */
 };
 
 /* A piece that stands before those of a SentencePiece file: a token with a role, or a text. */
@@ -58,10 +58,10 @@ SS_MUST_USE ss_status ss__load_model(struct ss__loading *loading, ss_err *err);
 /* The id of `unknown_text`, when vocabulary and pipeline are there. */
 SS_MUST_USE ss_status ss__find_unknown(struct ss__loading *loading, ss_err *err);
 /* The readers of one model in tokenizer.json. */
-SS_MUST_USE ss_status ss__load_bpe(struct ss__loading *loading, const json_t *model,
+SS_MUST_USE ss_status ss__load_bpe(struct ss__loading *loading, const struct ss__json *model,
                                    ss_err *err);
-SS_MUST_USE ss_status ss__load_unigram(struct ss__loading *loading, const json_t *model,
-                                       ss_err *err);
+SS_MUST_USE ss_status ss__load_unigram(struct ss__loading *loading,
+                                       const struct ss__json *model, ss_err *err);
 /* The next piece of Unigram, and what is to be done behind the last. */
 SS_MUST_USE ss_status ss__unigram_add(struct ss__tokenizer *tokenizer, const char *piece,
                                       size_t n_bytes, double score, ss_err *err);
@@ -73,8 +73,8 @@ SS_MUST_USE ss_status ss__load_bpe_files(struct ss__loading *loading, ss_err *er
 /* sentencepiece.bpe.model (sentencepiece.c). */
 SS_MUST_USE ss_status ss__load_sentencepiece(struct ss__loading *loading, ss_err *err);
 /* An object of texts with their ids into the vocabulary. */
-SS_MUST_USE ss_status ss__load_ids(struct ss__loading *loading, const char *path, json_t *vocab,
-                                   ss_err *err);
+SS_MUST_USE ss_status ss__load_ids(struct ss__loading *loading, const char *path,
+                                   struct ss__json *vocab, ss_err *err);
 
 /* All that the generic class reads from tokenizer.json but model and added tokens. */
 SS_MUST_USE ss_status ss__load_generic_pipeline(struct ss__loading *loading, ss_err *err);
@@ -99,11 +99,11 @@ struct ss__bert_settings {
 };
 SS_MUST_USE ss_status ss__push_bert(struct ss__normalizer *normalizer,
                                     const struct ss__bert_settings *settings, ss_err *err);
-SS_MUST_USE ss_status ss__read_bert_normalizer(const char *path, const json_t *object,
+SS_MUST_USE ss_status ss__read_bert_normalizer(const char *path, const struct ss__json *object,
                                                struct ss__bert_settings *settings, ss_err *err);
 /* strip_accents: true, false, or null or absent. */
-SS_MUST_USE ss_status ss__read_strip_accents(const char *path, const json_t *object, int *value,
-                                             ss_err *err);
+SS_MUST_USE ss_status ss__read_strip_accents(const char *path, const struct ss__json *object,
+                                             int *value, ss_err *err);
 
 /* What the known classes do, from tokenizer_config.json. */
 SS_MUST_USE ss_status ss__load_known_pipeline(struct ss__loading *loading, ss_err *err);
@@ -118,8 +118,8 @@ const char *ss__load_role_text(const struct ss__loading *loading, const char *ke
 int32_t ss__load_role_id(const struct ss__loading *loading, const char *key);
 
 /* Whether a JSON value is an object whose `type` is `name`. */
-bool ss__json_is_type(const json_t *object, const char *name);
+bool ss__json_is_type(const struct ss__json *object, const char *name);
 /* The `type` of an object, "" if it has none. */
-const char *ss__json_type(const json_t *object);
+const char *ss__json_type(const struct ss__json *object);
 
 #endif

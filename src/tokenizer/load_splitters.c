@@ -48,7 +48,7 @@ out:
     return status;
 }
 
-static ss_status read_behavior(const struct reading *reading, const json_t *object,
+static ss_status read_behavior(const struct reading *reading, const struct ss__json *object,
                                struct ss__splitter *splitter, ss_err *err)
 {
     static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious",
@@ -69,7 +69,7 @@ out:
 
 /* ---- kinds ---- */
 
-static ss_status read_byte_level(const struct reading *reading, const json_t *object,
+static ss_status read_byte_level(const struct reading *reading, const struct ss__json *object,
                                  ss_err *err)
 {
     ss_status status = SS_OK;
@@ -87,7 +87,7 @@ out:
     return status;
 }
 
-static ss_status read_metaspace(const struct reading *reading, const json_t *object,
+static ss_status read_metaspace(const struct reading *reading, const struct ss__json *object,
                                 ss_err *err)
 {
     static const struct {
@@ -123,11 +123,12 @@ out:
     return status;
 }
 
-static ss_status read_split(const struct reading *reading, const json_t *object, ss_err *err)
+static ss_status read_split(const struct reading *reading, const struct ss__json *object,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__splitter *splitter = NULL;
-    const json_t *pattern = json_object_get(object, "pattern");
+    const struct ss__json *pattern = ss__json_get(object, "pattern");
     const char *text = NULL, *regex = NULL;
     SS_TRY(ss__json_text(reading->path, pattern, "String", &text, err));
     SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
@@ -161,7 +162,8 @@ out:
     return status;
 }
 
-static ss_status read_digits(const struct reading *reading, const json_t *object, ss_err *err)
+static ss_status read_digits(const struct reading *reading, const struct ss__json *object,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__splitter *splitter = NULL;
@@ -173,7 +175,7 @@ out:
     return status;
 }
 
-static ss_status read_punctuation(const struct reading *reading, const json_t *object,
+static ss_status read_punctuation(const struct reading *reading, const struct ss__json *object,
                                   ss_err *err)
 {
     ss_status status = SS_OK;
@@ -184,7 +186,7 @@ out:
     return status;
 }
 
-static ss_status read_delimiter(const struct reading *reading, const json_t *object,
+static ss_status read_delimiter(const struct reading *reading, const struct ss__json *object,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
@@ -197,7 +199,7 @@ out:
     return status;
 }
 
-static ss_status read_white_space(const struct reading *reading, const json_t *object,
+static ss_status read_white_space(const struct reading *reading, const struct ss__json *object,
                                   ss_err *err)
 {
     struct ss__splitter *splitter = NULL;
@@ -205,7 +207,8 @@ static ss_status read_white_space(const struct reading *reading, const json_t *o
     return add_splitter(reading, ss__find_white_space, SS__REMOVED, &splitter, err);
 }
 
-static ss_status read_words(const struct reading *reading, const json_t *object, ss_err *err)
+static ss_status read_words(const struct reading *reading, const struct ss__json *object,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__splitter *splitter = NULL;
@@ -216,7 +219,8 @@ out:
     return status;
 }
 
-static ss_status read_bert(const struct reading *reading, const json_t *object, ss_err *err)
+static ss_status read_bert(const struct reading *reading, const struct ss__json *object,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__splitter *splitter = NULL;
@@ -228,7 +232,7 @@ out:
 
 static const struct {
     const char *type;
-    ss_status (*read)(const struct reading *, const json_t *, ss_err *);
+    ss_status (*read)(const struct reading *, const struct ss__json *, ss_err *);
 } kinds[] = {
     {"ByteLevel", read_byte_level},
     {"Metaspace", read_metaspace},
@@ -241,17 +245,17 @@ static const struct {
     {"CharDelimiterSplit", read_delimiter},
 };
 
-static ss_status read_any(const struct reading *reading, const json_t *object, unsigned depth,
-                          ss_err *err)
+static ss_status read_any(const struct reading *reading, const struct ss__json *object,
+                          unsigned depth, ss_err *err)
 {
     ss_status status = SS_OK;
     if (depth > MAX_DEPTH) {
         SS_FAIL_FILE(reading->path, SS_E_LIMIT, "pre-tokenizers are nested too deeply");
     }
     if (ss__json_is_type(object, "Sequence")) {
-        const json_t *list = json_object_get(object, "pretokenizers");
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            SS_TRY(read_any(reading, json_array_get(list, i), depth + 1, err));
+        const struct ss__json *list = ss__json_get(object, "pretokenizers");
+        for (size_t i = 0; i < ss__json_count(list); i++) {
+            SS_TRY(read_any(reading, ss__json_at(list, i), depth + 1, err));
         }
         return SS_OK;
     }
@@ -272,8 +276,9 @@ out:
 ss_status ss__load_splitters(struct ss__loading *loading, ss_err *err)
 {
     const struct reading reading = {loading->self, loading->tokenizer.path};
-    const json_t *object = json_object_get(loading->tokenizer.root, "pre_tokenizer");
-    return object == NULL || json_is_null(object) ? SS_OK : read_any(&reading, object, 0, err);
+    const struct ss__json *object = ss__json_get(loading->tokenizer.root, "pre_tokenizer");
+    return object == NULL || ss__json_is_null(object) ? SS_OK
+                                                      : read_any(&reading, object, 0, err);
 }
 
 ss_status ss__add_byte_splitter(struct ss__tokenizer *self, bool space_first, ss_err *err)

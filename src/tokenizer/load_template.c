@@ -3,13 +3,13 @@
 
 #include "tokenizer/load_priv.h"
 
-static ss_status add_template_id(struct ss__loading *loading, bool before, const json_t *id,
-                                 ss_err *err)
+static ss_status add_template_id(struct ss__loading *loading, bool before,
+                                 const struct ss__json *id, ss_err *err)
 {
     struct ss__tokenizer *self = loading->self;
     int32_t *ids = before ? self->begin : self->end;
     size_t *n = before ? &self->n_begin : &self->n_end;
-    const json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
+    const int64_t value = ss__json_is_integer(id) ? ss__json_integer(id) : -1;
     if (value < 0 || (size_t)value >= ss__tokenizer_n_vocab(self)) {
         return ss__fail_file(err, loading->tokenizer.path, SS_E_DATA,
                              "the post-processor adds an id that is not in the vocabulary");
@@ -23,14 +23,14 @@ static ss_status add_template_id(struct ss__loading *loading, bool before, const
     return SS_OK;
 }
 
-static ss_status read_template_part(struct ss__loading *loading, const json_t *object,
-                                    const json_t *part, bool *before, ss_err *err)
+static ss_status read_template_part(struct ss__loading *loading, const struct ss__json *object,
+                                    const struct ss__json *part, bool *before, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
-    const json_t *special = json_object_get(part, "SpecialToken");
+    const struct ss__json *special = ss__json_get(part, "SpecialToken");
     const char *name = NULL;
-    if (json_object_get(part, "Sequence") != NULL) {
+    if (ss__json_get(part, "Sequence") != NULL) {
         if (!*before) {
             SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "the post-processor repeats the text");
         }
@@ -38,26 +38,27 @@ static ss_status read_template_part(struct ss__loading *loading, const json_t *o
         return SS_OK;
     }
     SS_TRY(ss__json_text(path, special, "id", &name, err));
-    const json_t *entry =
-        name == NULL ? NULL : json_object_get(json_object_get(object, "special_tokens"), name);
-    const json_t *ids = json_object_get(entry, "ids");
-    if (!json_is_array(ids)) {
+    const struct ss__json *entry =
+        name == NULL ? NULL : ss__json_get(ss__json_get(object, "special_tokens"), name);
+    const struct ss__json *ids = ss__json_get(entry, "ids");
+    if (!ss__json_is_array(ids)) {
         SS_FAIL_FILE(path, SS_E_DATA, "the post-processor's template is not understood");
     }
-    for (size_t i = 0; i < json_array_size(ids); i++) {
-        SS_TRY(add_template_id(loading, *before, json_array_get(ids, i), err));
+    for (size_t i = 0; i < ss__json_count(ids); i++) {
+        SS_TRY(add_template_id(loading, *before, ss__json_at(ids, i), err));
     }
 out:
     return status;
 }
 
-static ss_status read_template(struct ss__loading *loading, const json_t *object, ss_err *err)
+static ss_status read_template(struct ss__loading *loading, const struct ss__json *object,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *single = json_object_get(object, "single");
+    const struct ss__json *single = ss__json_get(object, "single");
     bool before = true;
-    for (size_t i = 0; i < json_array_size(single); i++) {
-        SS_TRY(read_template_part(loading, object, json_array_get(single, i), &before, err));
+    for (size_t i = 0; i < ss__json_count(single); i++) {
+        SS_TRY(read_template_part(loading, object, ss__json_at(single, i), &before, err));
     }
     if (before) {
         SS_FAIL_FILE(loading->tokenizer.path, SS_E_DATA,
@@ -67,17 +68,20 @@ out:
     return status;
 }
 
-static ss_status read_pair(struct ss__loading *loading, const json_t *object, ss_err *err)
+static ss_status read_pair(struct ss__loading *loading, const struct ss__json *object,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
-    const json_t *begin = json_object_get(object, "cls"), *end = json_object_get(object, "sep");
-    SS_TRY(add_template_id(loading, true, json_array_get(begin, 1), err));
-    SS_TRY(add_template_id(loading, false, json_array_get(end, 1), err));
+    const struct ss__json *begin = ss__json_get(object, "cls"),
+                          *end = ss__json_get(object, "sep");
+    SS_TRY(add_template_id(loading, true, ss__json_at(begin, 1), err));
+    SS_TRY(add_template_id(loading, false, ss__json_at(end, 1), err));
 out:
     return status;
 }
 
-static ss_status read_processor(struct ss__loading *loading, const json_t *object, ss_err *err)
+static ss_status read_processor(struct ss__loading *loading, const struct ss__json *object,
+                                ss_err *err)
 {
     if (ss__json_is_type(object, "TemplateProcessing")) {
         return read_template(loading, object, err);
@@ -86,7 +90,7 @@ static ss_status read_processor(struct ss__loading *loading, const json_t *objec
         ss__json_is_type(object, "RobertaProcessing")) {
         return read_pair(loading, object, err);
     }
-    if (object == NULL || json_is_null(object) || ss__json_is_type(object, "ByteLevel")) {
+    if (object == NULL || ss__json_is_null(object) || ss__json_is_type(object, "ByteLevel")) {
         return SS_OK; /* the last changes offsets alone */
     }
     return ss__fail_file(err, loading->tokenizer.path, SS_E_UNSUPPORTED,
@@ -94,13 +98,14 @@ static ss_status read_processor(struct ss__loading *loading, const json_t *objec
 }
 
 /* Each of a sequence puts its tokens around those of the one before; one of them has tokens. */
-static ss_status read_sequence(struct ss__loading *loading, const json_t *list, ss_err *err)
+static ss_status read_sequence(struct ss__loading *loading, const struct ss__json *list,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__tokenizer *self = loading->self;
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    for (size_t i = 0; i < ss__json_count(list); i++) {
         const bool has_tokens = self->n_begin + self->n_end > 0;
-        const json_t *object = json_array_get(list, i);
+        const struct ss__json *object = ss__json_at(list, i);
         if (has_tokens && !ss__json_is_type(object, "ByteLevel")) {
             SS_FAIL_FILE(loading->tokenizer.path, SS_E_UNSUPPORTED,
                          "the post-processor adds tokens twice");
@@ -124,7 +129,7 @@ static ss_status read_flags(struct ss__loading *loading, bool *found, ss_err *er
     *found = false;
     for (size_t i = 0; i < 2; i++) {
         bool adds = false;
-        *found = *found || json_object_get(config->root, flags[i].key) != NULL;
+        *found = *found || ss__json_get(config->root, flags[i].key) != NULL;
         SS_TRY(ss__json_bool(config->path, config->root, flags[i].key, &adds, err));
         const int32_t id = ss__load_role_id(loading, flags[i].role);
         if (adds && id >= 0) {
@@ -140,11 +145,11 @@ ss_status ss__load_template(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
-    const json_t *object = json_object_get(loading->tokenizer.root, "post_processor");
+    const struct ss__json *object = ss__json_get(loading->tokenizer.root, "post_processor");
     bool has_flags = false;
     SS_TRY(read_flags(loading, &has_flags, err));
     if (!has_flags && ss__json_is_type(object, "Sequence")) {
-        SS_TRY(read_sequence(loading, json_object_get(object, "processors"), err));
+        SS_TRY(read_sequence(loading, ss__json_get(object, "processors"), err));
     } else if (!has_flags) {
         SS_TRY(read_processor(loading, object, err));
     }

@@ -108,30 +108,32 @@ int64_t ss__known_unknown(const struct ss__loading *loading)
     return id < 0 ? 0 : id;
 }
 
-ss_status ss__load_unigram(struct ss__loading *loading, const json_t *model, ss_err *err)
+ss_status ss__load_unigram(struct ss__loading *loading, const struct ss__json *model,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path;
     const bool generic = loading->class->kind == NULL;
-    const json_t *vocab = json_object_get(model, "vocab");
-    const json_t *unknown = json_object_get(model, "unk_id");
+    const struct ss__json *vocab = ss__json_get(model, "vocab");
+    const struct ss__json *unknown = ss__json_get(model, "unk_id");
     self->kind = &ss__unigram_kind;
-    for (size_t i = 0; i < json_array_size(vocab); i++) {
-        const json_t *item = json_array_get(vocab, i);
-        const json_t *text = json_array_get(item, 0), *score = json_array_get(item, 1);
-        if (json_array_size(item) != 2 || !json_is_string(text) || !json_is_number(score)) {
+    for (size_t i = 0; i < ss__json_count(vocab); i++) {
+        const struct ss__json *item = ss__json_at(vocab, i);
+        const struct ss__json *text = ss__json_at(item, 0), *score = ss__json_at(item, 1);
+        if (ss__json_count(item) != 2 || !ss__json_is_string(text) ||
+            !ss__json_is_number(score)) {
             SS_FAIL_FILE(path, SS_E_DATA, "piece %zu is not a text with a score", i);
         }
-        const double exact = json_number_value(score);
-        SS_TRY(ss__unigram_add(self, json_string_value(text), json_string_length(text),
+        const double exact = ss__json_real(score);
+        SS_TRY(ss__unigram_add(self, ss__json_string(text), ss__json_string_bytes(text),
                                generic ? as_reference_reads(exact) : exact, err));
     }
     if (generic) {
         SS_TRY(ss__json_bool(path, model, "byte_fallback", &self->unigram.falls_back_to_bytes,
                              err));
     }
-    const int64_t id = json_is_integer(unknown) ? json_integer_value(unknown) : -1;
+    const int64_t id = ss__json_is_integer(unknown) ? ss__json_integer(unknown) : -1;
     SS_TRY(ss__unigram_prepare(self, generic ? id : ss__known_unknown(loading), err));
 out:
     return status;

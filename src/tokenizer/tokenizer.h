@@ -17,7 +17,7 @@ struct ss__tokenizer_options {
     /* An object of arguments for the tokenizer, such as `model_max_length` or
      * `truncation_side`: each counts over the same key of tokenizer_config.json. Nullable,
      * borrowed, not changed. */
-    json_t *arguments;
+    struct ss__json *arguments;
     struct ss_log log;
 };
 

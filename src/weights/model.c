@@ -43,19 +43,19 @@ out:
 }
 
 static ss_status add_mapped(struct ss__weights *self, const char *folder, const char *name,
-                            const json_t *shard, ss_err *err)
+                            const struct ss__json *shard, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__weights *part = NULL;
-    if (!json_is_string(shard) ||
-        strlen(json_string_value(shard)) != json_string_length(shard)) {
+    if (!ss__json_is_string(shard) ||
+        strlen(ss__json_string(shard)) != ss__json_string_bytes(shard)) {
         SS_FAIL_FILE(self->path, SS_E_DATA, "weight_map of '%.200s' is not a file name", name);
     }
-    SS_TRY(need_shard(self, folder, json_string_value(shard), &part, err));
+    SS_TRY(need_shard(self, folder, ss__json_string(shard), &part, err));
     const struct ss__tensor *tensor = ss__weights_find(part, name);
     if (tensor == NULL) {
         SS_FAIL_FILE(self->path, SS_E_DATA, "tensor '%.200s' is not in its shard '%.200s'",
-                     name, json_string_value(shard));
+                     name, ss__json_string(shard));
     }
     SS_TRY(ss__weights_add(self, tensor, err));
 out:
@@ -66,26 +66,25 @@ static ss_status read_index(struct ss__weights *self, const char *folder, ss_err
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
-    json_t *index = NULL;
+    struct ss__json *index = NULL;
     const char *name = NULL;
-    json_t *shard = NULL;
+    struct ss__json *shard = NULL;
     SS_TRY(ss__file_read(self->path, MAX_INDEX_BYTES, &text, err));
     SS_TRY(ss__json_parse(self->path, text.data == NULL ? "" : text.data, text.n_bytes, &index,
                           err));
-    json_t *map = json_object_get(index, "weight_map");
-    if (!json_is_object(map) || json_object_size(map) == 0) {
+    struct ss__json *map = ss__json_get(index, "weight_map");
+    if (!ss__json_is_object(map) || ss__json_count(map) == 0) {
         SS_FAIL_FILE(self->path, SS_E_DATA,
                      "has no weight_map, which names each tensor's file");
     }
     SS_ALLOC(self->parts, MAX_SHARDS);
-    json_object_foreach(map, name, shard)
-    {
+    SS_JSON_EACH_MEMBER (map, name, shard) {
         SS_TRY(add_mapped(self, folder, name, shard, err));
     }
     self->format = self->parts[0]->format;
     SS_TRY(ss__weights_finish(self, err));
 out:
-    json_decref(index);
+    ss__json_free(index);
     ss__buf_release(&text);
     return status;
 }
