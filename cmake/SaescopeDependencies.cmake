@@ -3,7 +3,6 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
-  jansson       # base: JSON documents
   libcrypto     # base: hashes
   libcurl       # net: HTTP
   cairo         # view: pictures

@@ -35,7 +35,7 @@ seeds() {
     fuzz_zip) files_of "weights zip" ;;
     fuzz_archive) files_of zip ;;
     fuzz_csv) files_of "dataset csv" ;;
-    fuzz_json | fuzz_jsonl) files_of "dataset json text" ;;
+    fuzz_json | fuzz_jsonl | fuzz_json_tree) files_of "dataset json text" ;;
     fuzz_txt) files_of "dataset text" ;;
     fuzz_stream) files_of "dataset csv" ;;
     fuzz_parquet) files_of "parquet rows" "*.parquet" ;;

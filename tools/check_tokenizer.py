@@ -33,7 +33,7 @@ N_SHOWN = 8
 def build_driver(library, folder):
     path = os.path.join(folder, "driver")
     subprocess.run(["cc", "-O2", "-std=c11", "-D_GNU_SOURCE", f"-I{ROOT}/src", f"-I{ROOT}/include",
-                    f"{ROOT}/tools/tokenizer_driver.c", library, "-ljansson", "-lcrypto", "-lpthread", "-lm",
+                    f"{ROOT}/tools/tokenizer_driver.c", library, "-lcrypto", "-lpthread", "-lm",
                     "-o", path], check=True)
     return path
 

@@ -1,74 +1,216 @@
+/* Getters of JSON documents, and documents from files. */
 #include "base/json.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/utf8.h"
+#include "base/hash.h"
+#include "base/json_tree.h"
+#include "base/mem.h"
+#include "base/number.h"
 
-enum { LOAD_FLAGS = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL };
+/* Objects of up to FEW_MEMBERS are searched member by member. Keys that were chosen to collide
+ * are refused after MOST_PROBES. */
+enum { FEW_MEMBERS = 8, MOST_PROBES = 4096 };
 
-/* Whole numbers beyond 64 bits, such as the 10^30 that model folders write for "no limit",
- * become reals: a copy of the text with ".0" behind each literal of more than 18 digits. */
-static void widen_integers(const char *text, size_t n_bytes, struct ss__buf *out)
+/* ---- objects ---- */
+
+static bool same_key(const struct ss__json *key, const char *text, size_t n_bytes)
 {
-    bool in_string = false;
-    size_t n_digits = 0; /* of the whole number that is passing */
-    bool is_whole = false;
-    for (size_t i = 0; i <= n_bytes; i++) {
-        const char c = i < n_bytes ? text[i] : ' '; /* a blank ends a number at the end */
-        const bool is_digit = c >= '0' && c <= '9';
-        if (!in_string && is_digit) {
-            is_whole = n_digits == 0 ? i == 0 || strchr(".eE+", text[i - 1]) == NULL : is_whole;
-            n_digits++;
-        } else {
-            if (is_whole && n_digits > 18 && strchr(".eE", c) == NULL) {
-                ss__buf_add_text(out, ".0");
-            }
-            n_digits = 0;
-            is_whole = false;
+    return key->n == n_bytes && memcmp(key->of.text, text, n_bytes) == 0;
+}
+
+/* The slot of a key, or the empty one where it belongs; NULL after too many probes. */
+static uint32_t *find_slot(const struct ss__json_object *object, const char *key,
+                           size_t n_bytes)
+{
+    uint32_t at = (uint32_t)ss__hash64(key, n_bytes) & object->mask;
+    for (size_t probe = 0; probe < MOST_PROBES; probe++) {
+        uint32_t *slot = &object->slots[at];
+        if (*slot == 0 || same_key(&object->members[*slot - 1].key, key, n_bytes)) {
+            return slot;
         }
-        if (in_string && c == '\\' && i + 1 < n_bytes) {
-            ss__buf_add_byte(out, c);
-            i++;
-        } else if (c == '"') {
-            in_string = !in_string;
+        at = (at + 1) & object->mask;
+    }
+    return NULL;
+}
+
+static struct ss__json_member *find_member(struct ss__json_object *object, size_t n,
+                                           const char *key, size_t n_bytes)
+{
+    if (object->slots != NULL) {
+        const uint32_t *slot = find_slot(object, key, n_bytes);
+        return slot == NULL || *slot == 0 ? NULL : &object->members[*slot - 1];
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (same_key(&object->members[i].key, key, n_bytes)) {
+            return &object->members[i];
         }
-        ss__buf_add_byte(out, i < n_bytes ? text[i] : ' ');
     }
+    return NULL;
 }
 
-static struct ss__json *load_widened(const char *text, size_t n_bytes, json_error_t *problem)
+/* Space for n members, and for a table that they fill to at most a half. */
+static struct ss__json_object *new_object(struct ss__arena *arena, size_t n)
 {
-    struct ss__buf wide = {0};
-    widen_integers(text, n_bytes, &wide);
-    struct ss__json *json =
-        wide.failed ? NULL : json_loadb(wide.data, wide.n_bytes, LOAD_FLAGS, problem);
-    ss__buf_release(&wide);
-    return json;
+    size_t n_slots = 16;
+    struct ss__json_object *object =
+        ss__arena_alloc(arena, sizeof *object + n * sizeof object->members[0]);
+    if (object == NULL || n <= FEW_MEMBERS) {
+        return object;
+    }
+    while (n_slots < 2 * n) {
+        n_slots *= 2;
+    }
+    object->slots = ss__arena_alloc(arena, n_slots * sizeof object->slots[0]);
+    object->mask = (uint32_t)n_slots - 1;
+    return object->slots == NULL ? NULL : object;
 }
 
-ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes,
-                         struct ss__json **out, ss_err *err)
+bool ss__json_make_object(struct ss__arena *arena, const struct ss__json_member *members,
+                          size_t n, struct ss__json *out, const char **problem)
 {
-    json_error_t problem;
-    *out = NULL;
-    if (n_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        text += 3;
-        n_bytes -= 3;
+    struct ss__json_object *object = new_object(arena, n);
+    uint32_t n_kept = 0;
+    *problem = NULL;
+    if (object == NULL) {
+        return false;
     }
-    *out = json_loadb(text, n_bytes, LOAD_FLAGS, &problem);
-    if (*out == NULL && json_error_code(&problem) == json_error_numeric_overflow) {
-        *out = load_widened(text, n_bytes, &problem);
+    for (size_t i = 0; i < n; i++) {
+        const struct ss__json *key = &members[i].key;
+        struct ss__json_member *same = find_member(object, n_kept, key->of.text, key->n);
+        uint32_t *slot = object->slots == NULL ? NULL : find_slot(object, key->of.text, key->n);
+        if (object->slots != NULL && slot == NULL) {
+            *problem = "an object has too many keys that are alike";
+            return false;
+        }
+        if (same != NULL) {
+            same->value = members[i].value;
+            continue;
+        }
+        object->members[n_kept++] = members[i];
+        if (slot != NULL) {
+            *slot = n_kept;
+        }
     }
-    if (*out == NULL) {
-        const ss_status status =
-            ss__fail_file(err, file, SS_E_DATA, "not valid JSON: %s (line %d, column %d)",
-                          problem.text, problem.line, problem.column);
-        ss__err_at_offset(err, (uint64_t)problem.position);
-        return status;
-    }
-    return SS_OK;
+    *out = (struct ss__json){.of.object = object, .n = n_kept, .type = SS__JSON_IS_OBJECT};
+    return true;
 }
+
+/* ---- values ---- */
+
+ss__json_tag ss__json_tag_of(const struct ss__json *value)
+{
+    return value == NULL ? SS__JSON_IS_NULL : value->type;
+}
+
+bool ss__json_is_null(const struct ss__json *value)
+{
+    return value != NULL && value->type == SS__JSON_IS_NULL;
+}
+
+bool ss__json_is_true(const struct ss__json *value)
+{
+    return ss__json_tag_of(value) == SS__JSON_IS_TRUE;
+}
+
+bool ss__json_is_boolean(const struct ss__json *value)
+{
+    return ss__json_is_true(value) || ss__json_tag_of(value) == SS__JSON_IS_FALSE;
+}
+
+bool ss__json_is_integer(const struct ss__json *value)
+{
+    return ss__json_tag_of(value) == SS__JSON_IS_INTEGER;
+}
+
+bool ss__json_is_number(const struct ss__json *value)
+{
+    return ss__json_is_integer(value) || ss__json_tag_of(value) == SS__JSON_IS_REAL;
+}
+
+bool ss__json_is_string(const struct ss__json *value)
+{
+    return ss__json_tag_of(value) == SS__JSON_IS_STRING;
+}
+
+bool ss__json_is_array(const struct ss__json *value)
+{
+    return ss__json_tag_of(value) == SS__JSON_IS_ARRAY;
+}
+
+bool ss__json_is_object(const struct ss__json *value)
+{
+    return ss__json_tag_of(value) == SS__JSON_IS_OBJECT;
+}
+
+struct ss__json *ss__json_get(const struct ss__json *object, const char *key)
+{
+    if (!ss__json_is_object(object) || key == NULL) {
+        return NULL;
+    }
+    struct ss__json_member *found = find_member(object->of.object, object->n, key, strlen(key));
+    return found == NULL ? NULL : &found->value;
+}
+
+struct ss__json *ss__json_at(const struct ss__json *array, size_t i)
+{
+    return ss__json_is_array(array) && i < array->n ? &array->of.items[i] : NULL;
+}
+
+struct ss__json *ss__json_member(const struct ss__json *object, size_t i, const char **key)
+{
+    if (!ss__json_is_object(object) || i >= object->n) {
+        return NULL;
+    }
+    struct ss__json_member *member = &object->of.object->members[i];
+    *key = member->key.of.text;
+    return &member->value;
+}
+
+size_t ss__json_count(const struct ss__json *value)
+{
+    return ss__json_is_array(value) || ss__json_is_object(value) ? value->n : 0;
+}
+
+const char *ss__json_string(const struct ss__json *value)
+{
+    return ss__json_is_string(value) ? value->of.text : NULL;
+}
+
+size_t ss__json_string_bytes(const struct ss__json *value)
+{
+    return ss__json_is_string(value) ? value->n : 0;
+}
+
+int64_t ss__json_integer(const struct ss__json *value)
+{
+    uint64_t magnitude = 0;
+    if (!ss__json_is_integer(value)) {
+        return 0;
+    }
+    const bool is_negative = value->of.text[0] == '-';
+    (void)ss__parse_u64(value->of.text + is_negative, value->n - is_negative, &magnitude);
+    return (int64_t)(is_negative ? 0 - magnitude : magnitude);
+}
+
+double ss__json_real(const struct ss__json *value)
+{
+    double number = 0;
+    if (!ss__json_is_number(value)) {
+        return 0;
+    }
+    const char *text = value->of.text;
+    const bool is_negative = text[0] == '-';
+    if (text[is_negative] == 'I') {
+        return is_negative ? (double)-INFINITY : (double)INFINITY;
+    }
+    return text[0] == 'N' ? (double)NAN
+                          : (ss__parse_double(text, value->n, &number) ? number : 0);
+}
+
+/* ---- files ---- */
 
 ss_status ss__json_load(const char *path, struct ss__json **out, ss_err *err)
 {
@@ -93,10 +235,12 @@ ss_status ss__json_load_optional(const char *path, struct ss__json **out, ss_err
     return ss__path_look(path) == SS__PATH_NONE ? SS_OK : ss__json_load(path, out, err);
 }
 
+/* ---- typed members ---- */
+
 /* The member, or NULL if it is absent or null. */
 static const struct ss__json *member(const struct ss__json *object, const char *key)
 {
-    const struct ss__json *value = object == NULL ? NULL : ss__json_get(object, key);
+    const struct ss__json *value = ss__json_get(object, key);
     return ss__json_is_null(value) ? NULL : value;
 }
 
@@ -116,11 +260,12 @@ ss_status ss__json_size(const char *file, const struct ss__json *object, const c
     if (found == NULL) {
         return SS_OK;
     }
-    double number = json_is_real(found) ? ss__json_real(found) : -1;
     if (ss__json_is_integer(found) && ss__json_integer(found) >= 0) {
         *value = (size_t)ss__json_integer(found);
         return SS_OK;
     }
+    const double number =
+        ss__json_tag_of(found) == SS__JSON_IS_REAL ? ss__json_real(found) : -1;
     if (number >= 0 && number < 9e15 && number == (double)(uint64_t)number) {
         *value = (size_t)number;
         return SS_OK;
@@ -137,6 +282,9 @@ ss_status ss__json_number(const char *file, const struct ss__json *object, const
     }
     if (!ss__json_is_number(found)) {
         return wrong_type(file, key, "a number", err);
+    }
+    if (!isfinite(ss__json_real(found))) {
+        return wrong_type(file, key, "a finite number", err);
     }
     *value = ss__json_real(found);
     return SS_OK;
@@ -163,11 +311,11 @@ ss_status ss__json_text(const char *file, const struct ss__json *object, const c
     if (found == NULL) {
         return SS_OK;
     }
-    if (!ss__json_is_string(found) ||
-        strlen(ss__json_string(found)) != ss__json_string_bytes(found)) {
+    const char *text = ss__json_string(found);
+    if (text == NULL || strlen(text) != ss__json_string_bytes(found)) {
         return wrong_type(file, key, "a string", err);
     }
-    *value = ss__json_string(found);
+    *value = text;
     return SS_OK;
 }
 
@@ -180,62 +328,4 @@ ss_status ss__json_need(const char *file, const struct ss__json *object, const c
     const ss_status status = ss__fail_file(err, file, SS_E_DATA, "key '%s' is missing", key);
     ss__err_about(err, key);
     return status;
-}
-
-static void add_escaped_unit(struct ss__buf *buf, uint32_t unit)
-{
-    ss__buf_printf(buf, "\\u%04x", unit);
-}
-
-static void add_code_point(struct ss__buf *buf, const char *bytes, size_t n,
-                           uint32_t code_point, bool ascii)
-{
-    static const char plain[] = "\"\\\b\f\n\r\t", escape[] = "\"\\bfnrt";
-    const char *found =
-        code_point == 0 ? NULL : (code_point < 0x80 ? strchr(plain, (int)code_point) : NULL);
-    if (found != NULL) {
-        ss__buf_add_byte(buf, '\\');
-        ss__buf_add_byte(buf, escape[found - plain]);
-    } else if (code_point < 0x20 || (ascii && code_point >= 0x7F && code_point < 0x10000)) {
-        add_escaped_unit(buf, code_point);
-    } else if (ascii && code_point >= 0x10000) {
-        add_escaped_unit(buf, 0xD800 + ((code_point - 0x10000) >> 10));
-        add_escaped_unit(buf, 0xDC00 + ((code_point - 0x10000) & 0x3FF));
-    } else {
-        ss__buf_add(buf, bytes, n);
-    }
-}
-
-/* How many bytes from here on stand for themselves. */
-static size_t plain_run(const char *text, size_t n)
-{
-    size_t at = 0;
-    while (at < n && text[at] >= 0x20 && text[at] < 0x7F && text[at] != '"' &&
-           text[at] != '\\') {
-        at++;
-    }
-    return at;
-}
-
-void ss__json_add_string(struct ss__buf *buf, const char *text, size_t n_bytes, bool ascii)
-{
-    ss__buf_add_byte(buf, '"');
-    for (size_t at = 0; at < n_bytes;) {
-        const size_t plain = plain_run(text + at, n_bytes - at);
-        ss__buf_add(buf, text + at, plain);
-        at += plain;
-        if (at == n_bytes) {
-            break;
-        }
-        uint32_t code_point = 0;
-        const size_t length = ss__utf8_decode(text + at, n_bytes - at, &code_point);
-        if (length == 0) { /* the contract excludes it: keep the output valid all the same */
-            ss__buf_add(buf, "\xEF\xBF\xBD", 3);
-            at++;
-            continue;
-        }
-        add_code_point(buf, text + at, length, code_point, ascii);
-        at += length;
-    }
-    ss__buf_add_byte(buf, '"');
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "dataset/dataset.h"

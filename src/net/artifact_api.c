@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "net/artifact_store.h"
 #include "net/netrc.h"
@@ -158,22 +159,31 @@ out:
     return status;
 }
 
-static int add_piece(const char *piece, size_t n_bytes, void *user)
+static void put_variable(struct ss__json_writer *body, const struct ss__artifact_variable *it)
 {
-    ss__buf_add(user, piece, n_bytes);
-    return 0;
+    if (it->text != NULL) {
+        ss__put_text(body, it->name, it->text);
+    } else if (it->number > 0) {
+        ss__put_count(body, it->name, it->number);
+    } else {
+        ss__put_null(body, it->name);
+    }
 }
 
-/* The text of a question; false when memory ran out. */
-static bool write_body(const char *query, const struct ss__json *variables,
-                       struct ss__buf *body)
+/* The body of a query; its memory is in the writer's buffer. */
+static struct ss__json_writer make_body(const char *query,
+                                        const struct ss__artifact_variable *variables)
 {
-    struct ss__json *question = json_pack("{s:s, s:O}", "query", query, "variables", variables);
-    const bool done = question != NULL &&
-                      json_dump_callback(question, add_piece, body, JSON_COMPACT) == 0 &&
-                      ss__buf_text(body) != NULL;
-    ss__json_free(question);
-    return done;
+    struct ss__json_writer body = {.style = SS__JSON_COMPACT};
+    ss__put_open(&body, NULL, '{');
+    ss__put_text(&body, "query", query);
+    ss__put_open(&body, "variables", '{');
+    for (; variables->name != NULL; variables++) {
+        put_variable(&body, variables);
+    }
+    ss__put_close(&body, '}');
+    ss__put_close(&body, '}');
+    return body;
 }
 
 static ss_status read_reply(const struct ss__artifact_store *store,
@@ -201,20 +211,20 @@ out:
 }
 
 ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
-                           const struct ss__json *variables, struct ss__artifact_reply *out,
-                           ss_err *err)
+                           const struct ss__artifact_variable *variables,
+                           struct ss__artifact_reply *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__net_answer answer = {0};
     bool again = true;
-    struct ss__buf body = {0};
+    struct ss__json_writer body = make_body(query, variables);
     *out = (struct ss__artifact_reply){0};
-    if (variables == NULL || !write_body(query, variables, &body)) {
-        SS_TRY(ss__fail_nomem(err, "a question"));
+    if (ss__buf_text(&body.buf) == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a query"));
     }
     while (again) {
         ss__net_answer_release(&answer);
-        SS_TRY(send(store, body.data, &answer, err));
+        SS_TRY(send(store, body.buf.data, &answer, err));
         again = false;
         if (answer.code == 401 || answer.code == 403) {
             SS_TRY(turn_to_key(store, &again, err));
@@ -225,7 +235,7 @@ ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
     }
     SS_TRY(read_reply(store, &answer, out, err));
 out:
-    ss__buf_release(&body);
+    ss__buf_release(&body.buf);
     ss__net_answer_release(&answer);
     if (status != SS_OK) {
         ss__artifact_reply_release(out);
@@ -330,8 +340,8 @@ static ss_status read_version(const struct ss__artifact_store *store,
 
 /* Ask in the ways of newer and older servers, until one understands. */
 static ss_status look_up(struct ss__artifact_store *store, const char *label,
-                         const struct ss__json *variables, struct ss__artifact_facts *out,
-                         bool *found, ss_err *err)
+                         const struct ss__artifact_variable *variables,
+                         struct ss__artifact_facts *out, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
@@ -366,7 +376,6 @@ ss_status ss__artifact_resolve(struct ss__artifact_store *store,
 {
     ss_status status = SS_OK;
     struct ss__buf label = {0}, asked = {0};
-    struct ss__json *variables = NULL;
     bool found = false, again = true;
     *out = (struct ss__artifact_facts){0};
     ss__buf_printf(&asked, "%s:%s", name->collection, name->alias);
@@ -375,8 +384,10 @@ ss_status ss__artifact_resolve(struct ss__artifact_store *store,
     if (ss__buf_text(&asked) == NULL || ss__buf_text(&label) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
-    variables = json_pack("{s:s, s:s, s:s}", "entityName", name->entity, "projectName",
-                          name->project, "name", asked.data);
+    const struct ss__artifact_variable variables[] = {{"entityName", name->entity, 0},
+                                                      {"projectName", name->project, 0},
+                                                      {"name", asked.data, 0},
+                                                      {0}};
     while (again) {
         SS_TRY(look_up(store, label.data, variables, out, &found, err));
         again = false;
@@ -393,7 +404,6 @@ ss_status ss__artifact_resolve(struct ss__artifact_store *store,
                     : "the key of WANDB_API_KEY or netrc may not see it");
     }
 out:
-    ss__json_free(variables);
     ss__buf_release(&label);
     ss__buf_release(&asked);
     if (status != SS_OK) {
@@ -410,7 +420,7 @@ ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *
                                 "artifactType { name } } }";
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
-    struct ss__json *variables = json_pack("{s:s}", "id", id);
+    const struct ss__artifact_variable variables[] = {{"id", id, 0}, {0}};
     *out = (struct ss__artifact_facts){0};
     SS_TRY(ss__artifact_ask(store, query, variables, &reply, err));
     struct ss__json *artifact = ss__artifact_follow(reply.data, "artifact");
@@ -424,7 +434,6 @@ ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *
     }
     SS_TRY(read_artifact(store, id, artifact, out, err));
 out:
-    ss__json_free(variables);
     ss__artifact_reply_release(&reply);
     if (status != SS_OK) {
         ss__artifact_facts_release(out);

@@ -138,12 +138,13 @@ out:
     return status;
 }
 
-ss_status ss__artifact_manifest_take(const char *what, struct ss__json *tree,
-                                     const char *digest, struct ss__artifact_manifest *out,
-                                     ss_err *err)
+ss_status ss__artifact_manifest_take(const char *what, struct ss__json *document,
+                                     struct ss__json *tree, const char *digest,
+                                     struct ss__artifact_manifest *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_manifest manifest = {.tree = tree, .region = "default"};
+    struct ss__artifact_manifest manifest = {
+        .document = document, .tree = tree, .region = "default"};
     const char *path = NULL;
     struct ss__json *value = NULL;
     *out = (struct ss__artifact_manifest){0};
@@ -175,12 +176,13 @@ ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t
     struct ss__json *tree = NULL;
     *out = (struct ss__artifact_manifest){0};
     const ss_status status = ss__json_parse(what, text, n_bytes, &tree, err);
-    return status == SS_OK ? ss__artifact_manifest_take(what, tree, digest, out, err) : status;
+    return status == SS_OK ? ss__artifact_manifest_take(what, tree, tree, digest, out, err)
+                           : status;
 }
 
 void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest)
 {
-    ss__json_free(manifest->tree);
+    ss__json_free(manifest->document);
     ss__free(manifest->entries);
     *manifest = (struct ss__artifact_manifest){0};
 }

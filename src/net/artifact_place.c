@@ -46,7 +46,7 @@ static ss_status locate_manifest(void *user, char **url, char **authorization, s
     struct ss__artifact *artifact = user;
     ss_status status = SS_OK;
     struct ss__artifact_reply reply = {0};
-    struct ss__json *variables = json_pack("{s:s}", "id", artifact->facts.id);
+    const struct ss__artifact_variable variables[] = {{"id", artifact->facts.id, 0}, {0}};
     *url = *authorization = NULL;
     SS_TRY(ss__artifact_ask(artifact->store, manifest_query, variables, &reply, err));
     SS_TRY(join(artifact,
@@ -54,7 +54,6 @@ static ss_status locate_manifest(void *user, char **url, char **authorization, s
                     ss__artifact_follow(reply.data, "artifact.currentManifest.file.directUrl")),
                 url, err));
 out:
-    ss__json_free(variables);
     ss__artifact_reply_release(&reply);
     return status;
 }
@@ -112,12 +111,21 @@ out:
     return status;
 }
 
+static void free_signed_urls(struct ss__artifact *artifact)
+{
+    for (size_t i = 0; artifact->signed_urls != NULL && i < artifact->manifest.n; i++) {
+        ss__free(artifact->signed_urls[i]);
+    }
+    ss__free(artifact->signed_urls);
+    artifact->signed_urls = NULL;
+}
+
 void ss__artifact_release(struct ss__artifact *artifact)
 {
+    free_signed_urls(artifact);
     ss__free(artifact->label);
     ss__artifact_facts_release(&artifact->facts);
     ss__artifact_manifest_release(&artifact->manifest);
-    ss__json_free(artifact->places);
     *artifact = (struct ss__artifact){0};
 }
 
@@ -141,91 +149,91 @@ static const struct {
 };
 enum { N_LISTINGS = sizeof listings / sizeof listings[0] };
 
-static struct ss__json *page_variables(const struct ss__artifact *artifact, const char *cursor)
+/* Ask for a page of files, by one listing. */
+static ss_status ask_page(struct ss__artifact *artifact, size_t listing, const char *cursor,
+                          struct ss__artifact_reply *reply, ss_err *err)
 {
     const struct ss__artifact_name *name = artifact->name;
-    struct ss__json *variables = json_pack("{s:s, s:s?, s:i}", "id", artifact->facts.id,
-                                           "after", cursor, "first", FILES_PER_PAGE);
-    if (variables != NULL && name != NULL) {
-        struct ss__json *more = json_pack("{s:s, s:s, s:s, s:s}", "entityName", name->entity,
-                                          "projectName", name->project, "collectionName",
-                                          name->collection, "aliasName", name->alias);
-        (void)json_object_update(variables, more);
-        ss__json_free(more);
-    }
-    return variables;
+    const struct ss__artifact_variable variables[] = {
+        {"id", artifact->facts.id, 0},
+        {"after", cursor, 0},
+        {"first", NULL, FILES_PER_PAGE},
+        {name == NULL ? NULL : "entityName", name == NULL ? NULL : name->entity, 0},
+        {"projectName", name == NULL ? NULL : name->project, 0},
+        {"collectionName", name == NULL ? NULL : name->collection, 0},
+        {"aliasName", name == NULL ? NULL : name->alias, 0},
+        {0}};
+    return ss__artifact_ask(artifact->store, listings[listing].query, variables, reply, err);
 }
 
+/* Note the signed URLs of a page; *n_new counts files that had none before. */
 static ss_status take_page(struct ss__artifact *artifact, const struct ss__json *files,
-                           struct ss__json *places, ss_err *err)
+                           size_t *n_new, ss_err *err)
 {
     size_t i = 0;
     struct ss__json *edge = NULL;
+    *n_new = 0;
     SS_JSON_EACH (ss__json_get(files, "edges"), i, edge) {
         const char *name = ss__json_string(ss__artifact_follow(edge, "node.name"));
-        struct ss__json *url = ss__artifact_follow(edge, "node.directUrl");
-        if (name == NULL || !ss__json_is_string(url)) {
-            continue; /* the store's own address stands in */
+        const char *url = ss__json_string(ss__artifact_follow(edge, "node.directUrl"));
+        const struct ss__artifact_entry *entry =
+            name == NULL ? NULL : ss__artifact_manifest_find(&artifact->manifest, name);
+        if (entry == NULL || url == NULL) {
+            continue; /* the store's own URL stands in */
         }
-        if (json_object_set(places, name, url) != 0) {
-            return ss__fail_nomem(err, "addresses");
+        char **to = &artifact->signed_urls[entry - artifact->manifest.entries];
+        *n_new += *to == NULL;
+        ss__free(*to);
+        *to = ss__strdup(url);
+        if (*to == NULL) {
+            return ss__fail_nomem(err, "URLs");
         }
     }
-    return ss__json_count(places) <= SS__ARTIFACT_MAX_FILES
-               ? SS_OK
-               : ss__fail(err, SS_E_LIMIT, "artifact '%.300s' has more than %d files",
-                          artifact->label, SS__ARTIFACT_MAX_FILES);
+    return SS_OK;
 }
 
-/* Read the pages that one way of asking gives. Without an error *understood is false where the
- * store does not know this way. */
-static ss_status list_files(struct ss__artifact *artifact, size_t way, struct ss__json *places,
-                            bool *understood, ss_err *err)
+/* Read the pages that a listing gives. Without an error *understood is false where the store
+ * does not know this listing. */
+static ss_status list_files(struct ss__artifact *artifact, size_t listing, bool *understood,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_reply reply = {0};
-    struct ss__json *cursor = NULL, *variables = NULL;
-    bool more = true;
+    struct ss__artifact_reply reply = {0}, last = {0};
+    const char *cursor = NULL; /* in `last` */
+    size_t n_new = 1;
     *understood = true;
-    while (more) {
-        const size_t n_before = ss__json_count(places);
-        variables = page_variables(artifact, ss__json_string(cursor));
-        SS_TRY(ss__artifact_ask(artifact->store, listings[way].query, variables, &reply, err));
-        const struct ss__json *files = ss__artifact_follow(reply.data, listings[way].files);
+    for (bool more = true; more && n_new > 0;) { /* a page of known files: a circle */
+        SS_TRY(ask_page(artifact, listing, cursor, &reply, err));
+        const struct ss__json *files = ss__artifact_follow(reply.data, listings[listing].files);
         if (reply.complaint != NULL || files == NULL) {
             *understood = false;
             goto out;
         }
-        SS_TRY(take_page(artifact, files, places, err));
+        SS_TRY(take_page(artifact, files, &n_new, err));
         const struct ss__json *page = ss__json_get(files, "pageInfo");
-        more = ss__json_is_true(ss__json_get(page, "hasNextPage")) &&
-               ss__json_count(places) > n_before; /* or it would turn in circles */
-        ss__json_free(cursor);
-        cursor = ss__json_share(ss__json_get(page, "endCursor"));
-        ss__artifact_reply_release(&reply);
-        ss__json_free(variables);
-        variables = NULL;
+        more = ss__json_is_true(ss__json_get(page, "hasNextPage"));
+        cursor = ss__json_string(ss__json_get(page, "endCursor"));
+        ss__artifact_reply_release(&last);
+        last = reply;
+        reply = (struct ss__artifact_reply){0};
     }
 out:
-    ss__json_free(cursor);
-    ss__json_free(variables);
+    ss__artifact_reply_release(&last);
     ss__artifact_reply_release(&reply);
     return status;
 }
 
-static ss_status ask_places(struct ss__artifact *artifact, ss_err *err)
+static ss_status ask_signed_urls(struct ss__artifact *artifact, ss_err *err)
 {
     ss_status status = SS_OK;
     bool understood = false;
-    struct ss__json *places = json_object();
-    const size_t n_ways = artifact->name == NULL ? 1 : N_LISTINGS;
-    for (size_t way = 0; way < n_ways && !understood; way++) {
-        SS_TRY(list_files(artifact, way, places, &understood, err));
+    const size_t n_listings = artifact->name == NULL ? 1 : N_LISTINGS;
+    free_signed_urls(artifact);
+    SS_ALLOC(artifact->signed_urls, artifact->manifest.n);
+    for (size_t listing = 0; listing < n_listings && !understood; listing++) {
+        SS_TRY(list_files(artifact, listing, &understood, err));
     }
-    ss__json_free(artifact->places);
-    artifact->places = ss__json_share(places);
 out:
-    ss__json_free(places);
     return status;
 }
 
@@ -279,12 +287,12 @@ ss_status ss__artifact_place(struct ss__artifact *artifact,
 {
     ss_status status = SS_OK;
     *url = *authorization = NULL;
-    if (artifact->places == NULL || again) {
-        SS_TRY(ask_places(artifact, err));
+    if (artifact->signed_urls == NULL || again) {
+        SS_TRY(ask_signed_urls(artifact, err));
     }
-    const char *place = ss__json_string(ss__json_get(artifact->places, entry->path));
-    SS_TRY(place != NULL ? join(artifact, place, url, err)
-                         : own_place(artifact, entry, url, authorization, err));
+    const char *signed_url = artifact->signed_urls[entry - artifact->manifest.entries];
+    SS_TRY(signed_url != NULL ? join(artifact, signed_url, url, err)
+                              : own_place(artifact, entry, url, authorization, err));
 out:
     return status;
 }

@@ -34,7 +34,7 @@ struct ss__artifact_entry {
 };
 
 struct ss__artifact_manifest {
-    struct ss__json *tree;
+    struct ss__json *document, *tree;   /* the latter is a value of the former */
     const char *region;                 /* of its storage, "default" */
     struct ss__artifact_entry *entries; /* by path, in order of bytes */
     size_t n;
@@ -49,9 +49,10 @@ SS_MUST_USE ss_status ss__artifact_manifest_parse(const char *what, const char *
                                                   size_t n_bytes, const char *digest,
                                                   struct ss__artifact_manifest *out,
                                                   ss_err *err);
-/* The same of a document that was parsed; takes `tree`, which may be NULL. */
-SS_MUST_USE ss_status ss__artifact_manifest_take(const char *what, struct ss__json *tree,
-                                                 const char *digest,
+/* The same of a document that was parsed: takes `document`, in which the manifest is `tree`
+ * (nullable). */
+SS_MUST_USE ss_status ss__artifact_manifest_take(const char *what, struct ss__json *document,
+                                                 struct ss__json *tree, const char *digest,
                                                  struct ss__artifact_manifest *out,
                                                  ss_err *err);
 void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/output.h"
 #include "net/artifact_store.h"
@@ -23,12 +24,6 @@ static ss_status record_path(const char *cache, const struct ss__artifact_name *
     *out = text == NULL ? NULL : ss__path_join(cache, text);
     ss__buf_release(&inner);
     return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
-}
-
-static int add_piece(const char *piece, size_t n_bytes, void *user)
-{
-    ss__buf_add(user, piece, n_bytes);
-    return 0;
 }
 
 /* Made in CACHE/tmp, as objects are. */
@@ -57,21 +52,21 @@ ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact
 {
     ss_status status = SS_OK;
     char *path = NULL;
-    struct ss__buf text = {0};
+    struct ss__json_writer record = {.style = SS__JSON_COMPACT};
     const struct ss__artifact_facts *facts = &artifact->facts;
-    struct ss__json *record = json_pack(
-        "{s:s, s:s, s:s, s:I, s:O}", "id", facts->id, "digest", facts->digest, "type",
-        facts->type, "version", (int64_t)facts->version, "manifest", artifact->manifest.tree);
-    if (record == NULL || json_dump_callback(record, add_piece, &text, JSON_COMPACT) != 0) {
-        SS_TRY(ss__fail_nomem(err, "a record"));
-    }
-    SS_TRY(ss__buf_check(&text, err));
+    ss__put_open(&record, NULL, '{');
+    ss__put_text(&record, "id", facts->id);
+    ss__put_text(&record, "digest", facts->digest);
+    ss__put_text(&record, "type", facts->type);
+    ss__put_count(&record, "version", facts->version);
+    ss__put_value(&record, "manifest", artifact->manifest.tree);
+    ss__put_close(&record, '}');
+    SS_TRY(ss__buf_check(&record.buf, err));
     SS_TRY(record_path(cache, name, &path, err));
     SS_TRY(ss__make_parents(path, err));
-    SS_TRY(write_aside(cache, path, &text, err));
+    SS_TRY(write_aside(cache, path, &record.buf, err));
 out:
-    ss__json_free(record);
-    ss__buf_release(&text);
+    ss__buf_release(&record.buf);
     ss__free(path);
     return status;
 }
@@ -118,8 +113,9 @@ ss_status ss__artifact_record_read(const char *cache, const struct ss__artifact_
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
     SS_TRY(read_facts(path, record, &out->facts, err));
-    SS_TRY(ss__artifact_manifest_take(path, ss__json_share(ss__json_get(record, "manifest")),
-                                      out->facts.digest, &out->manifest, err));
+    SS_TRY(ss__artifact_manifest_take(path, ss__json_share(record),
+                                      ss__json_get(record, "manifest"), out->facts.digest,
+                                      &out->manifest, err));
 out:
     ss__json_free(record);
     ss__free(path);

@@ -24,10 +24,17 @@ struct ss__artifact_reply {
     const char *complaint;        /* what the store says is wrong with the question, or NULL */
 };
 
-/* Ask a question in GraphQL. Errors: SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of
- * ss__net_send. */
+/* A variable of a GraphQL query: a text, or where that is NULL a number, or null where that is
+ * 0. */
+struct ss__artifact_variable {
+    const char *name, *text;
+    uint64_t number;
+};
+
+/* Send a query in GraphQL with its variables, of which the last one has no name. Errors:
+ * SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of ss__net_send. */
 SS_MUST_USE ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
-                                       const struct ss__json *variables,
+                                       const struct ss__artifact_variable *variables,
                                        struct ss__artifact_reply *out, ss_err *err);
 void ss__artifact_reply_release(struct ss__artifact_reply *reply);
 
@@ -54,7 +61,7 @@ struct ss__artifact {
     struct ss__artifact_facts facts;
     const struct ss__artifact_name *name; /* NULL of one found by id; borrowed */
     struct ss__artifact_manifest manifest;
-    struct ss__json *places; /* file → signed address; NULL until asked */
+    char **signed_urls; /* [manifest.n], NULL where the store gave none; NULL until asked */
 };
 
 /* Take `facts`, fetch the manifest and check it. On error nothing is left. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 
 void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part)

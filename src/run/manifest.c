@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "encoder/encoder.h"
-#include "run/json_writer.h"
+#include "base/json_write.h"
 #include "tensor/tensor.h"
 
 static const char *const row_kind_names[SS_N_ROW_KINDS] = {
@@ -126,7 +126,7 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manife
     ss__put_count(writer, "n_features", info.n_features);
     ss__put_count(writer, "n_tied_rows", manifest->sae_counts.n_tied_rows);
     ss__put_count(writer, "n_borderline_pairs", manifest->sae_counts.n_borderline_pairs);
-    ss__put_tree(writer, "config", ss__sae_config(sae));
+    ss__put_value(writer, "config", ss__sae_config(sae));
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < ss__sae_n_files(sae); i++) {
         SS_TRY(put_file(writer, ss__sae_file(sae, i), err));

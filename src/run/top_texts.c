@@ -2,7 +2,7 @@
  * the same order. Written when columns of the dataset are carried along (docs/formats.md). */
 #include <inttypes.h>
 
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/number.h"
 #include "base/output.h"
 #include "run/results.h"

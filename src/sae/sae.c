@@ -342,7 +342,7 @@ const char *ss__sae_file(const ss_sae *sae, size_t index)
     return sae->files[index];
 }
 
-const struct struct ss__json *ss__sae_config(const ss_sae *sae)
+const struct ss__json *ss__sae_config(const ss_sae *sae)
 {
     return sae->config;
 }

@@ -75,9 +75,9 @@ const char *ss__sae_file(const ss_sae *sae, size_t index);
 /* Whether a folder looks like an SAE of a format that is read. */
 bool ss__sae_is_at(const char *path);
 
-/* All keys of its config as they stand, for the manifest (a borrowed jansson object). */
-struct struct ss__json;
-const struct struct ss__json *ss__sae_config(const ss_sae *sae);
+/* All keys of its config as they stand, for the manifest (borrowed). */
+struct ss__json;
+const struct ss__json *ss__sae_config(const ss_sae *sae);
 
 /* The name of the format whose SAE an open weights file is by its tensors alone, NULL if it is
  * none or may be several. */

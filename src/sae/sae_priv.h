@@ -12,9 +12,8 @@
 #ifndef SS_SAE_PRIV_H
 #define SS_SAE_PRIV_H
 
-#include "base/json.h"
-
 #include "base/buf.h"
+#include "base/json_write.h"
 #include "sae/sae.h"
 #include "tensor/tensor.h"
 
@@ -136,9 +135,9 @@ bool ss__sae_is_zero(const float *numbers, size_t n);
 /* A matrix [n, m] turned to [m, n]. Gives *out (ss__free). */
 SS_MUST_USE ss_status ss__sae_turn(const float *rows, size_t n, size_t m, float **out,
                                    ss_err *err);
-/* Write a document, which is taken, as FOLDER/NAME. NULL: memory ran out while it was made. */
+/* Write a finished document as FOLDER/NAME, and release it. */
 SS_MUST_USE ss_status ss__sae_write_json(const char *folder, const char *name,
-                                         struct ss__json *document, ss_err *err);
+                                         struct ss__json_writer *document, ss_err *err);
 
 /* ---- rules ---- */
 

@@ -128,22 +128,22 @@ out:
 
 /* ---- config ---- */
 
-static int set_count(struct ss__json *config, const char *key, size_t value)
+static void put_pursuit(struct ss__json_writer *config, const struct ss_sae *sae)
 {
-    return json_object_set_new(config, key, json_integer((int64_t)value));
+    ss__put_number(config, "residual_threshold", sae->residual_threshold);
+    ss__put_count(config, "max_iterations", sae->n_steps);
+    ss__put_bool(config, "stop_on_duplicate_support", sae->stops_on_same_support);
 }
 
-static int set_pursuit(struct ss__json *config, const struct ss_sae *sae)
+static void put_metadata(struct ss__json_writer *config, const struct ss_sae *sae)
 {
-    return json_object_set_new(config, "residual_threshold",
-                               json_real(sae->residual_threshold)) |
-           set_count(config, "max_iterations", sae->n_steps) |
-           json_object_set_new(config, "stop_on_duplicate_support",
-                               json_boolean(sae->stops_on_same_support));
+    ss__put_open(config, "metadata", '{');
+    ss__put_text(config, "sae_lens_version", format_version);
+    ss__put_text(config, "model_name", sae->model_name);
+    ss__put_close(config, '}');
 }
 
-/* NULL when memory ran out. */
-static struct ss__json *make_config(const struct writer *self)
+static struct ss__json_writer make_config(const struct writer *self)
 {
     static const char *const inputs[SS__N_SAE_INPUTS] = {
         [SS__INPUT_PLAIN] = "none",
@@ -151,27 +151,28 @@ static struct ss__json *make_config(const struct writer *self)
         [SS__INPUT_ROOT_WIDTH] = "constant_norm_rescale",
     };
     const struct ss_sae *sae = self->sae;
-    struct ss__json *config = json_pack(
-        "{s:s, s:I, s:I, s:s, s:s, s:b, s:s, s:s, s:{s:s, s:s}}", "architecture",
-        self->architecture, "d_in", (int64_t)sae->width, "d_sae", (int64_t)sae->n_features,
-        "dtype", "float32", "device", "cpu", "apply_b_dec_to_input", sae->subtracted != NULL,
-        "normalize_activations", inputs[sae->input], "reshape_activations", "none", "metadata",
-        "sae_lens_version", format_version, "model_name", sae->model_name);
-    int failed = config == NULL;
+    struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
+    ss__put_open(&config, NULL, '{');
+    ss__put_text(&config, "architecture", self->architecture);
+    ss__put_count(&config, "d_in", sae->width);
+    ss__put_count(&config, "d_sae", sae->n_features);
+    ss__put_text(&config, "dtype", "float32");
+    ss__put_text(&config, "device", "cpu");
+    ss__put_bool(&config, "apply_b_dec_to_input", sae->subtracted != NULL);
+    ss__put_text(&config, "normalize_activations", inputs[sae->input]);
+    ss__put_text(&config, "reshape_activations", "none");
+    put_metadata(&config, sae);
     if (self->kind == SS__SAE_TOPK) {
-        failed |= set_count(config, "k", sae->top_k) |
-                  json_object_set_new(config, "rescale_acts_by_decoder_norm", json_false());
+        ss__put_count(&config, "k", sae->top_k);
+        ss__put_bool(&config, "rescale_acts_by_decoder_norm", false);
     }
     if (self->kind == SS__SAE_PURSUIT) {
-        failed |= set_pursuit(config, sae);
+        put_pursuit(&config, sae);
     }
     if (strstr(self->architecture, "transcoder") != NULL) {
-        failed |= set_count(config, "d_out", sae->width_out);
+        ss__put_count(&config, "d_out", sae->width_out);
     }
-    if (failed) {
-        ss__json_free(config);
-        return NULL;
-    }
+    ss__put_close(&config, '}');
     return config;
 }
 
@@ -181,6 +182,7 @@ static ss_status write_saelens(const struct ss_sae *sae, const char *folder,
 {
     ss_status status = SS_OK;
     struct writer writer = {.sae = sae};
+    struct ss__json_writer config = {0};
     char *path = ss__path_join(folder, "sae_weights.safetensors");
     (void)allows_rounding; /* nothing of this format needs it */
     if (path == NULL) {
@@ -189,7 +191,8 @@ static ss_status write_saelens(const struct ss_sae *sae, const char *folder,
     SS_TRY(find_architecture(&writer, err));
     SS_TRY(make_tensors(&writer, err));
     SS_TRY(ss__safetensors_write(path, writer.tensors, writer.n_tensors, err));
-    SS_TRY(ss__sae_write_json(folder, "cfg.json", make_config(&writer), err));
+    config = make_config(&writer);
+    SS_TRY(ss__sae_write_json(folder, "cfg.json", &config, err));
     written->kind = writer.architecture;
 out:
     ss__free(writer.encoder);

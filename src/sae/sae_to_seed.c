@@ -180,26 +180,25 @@ out:
     return status;
 }
 
-static struct ss__json *make_config(const struct writer *self)
+static struct ss__json_writer make_config(const struct writer *self)
 {
     const struct ss_sae *sae = self->sae;
-    struct ss__json *config = json_pack(
-        "{s:s, s:I, s:I, s:b, s:s, s:s, s:s}", "sae_type", ss__sae_kind_name(self->kind),
-        "act_size", (int64_t)sae->width, "dict_size", (int64_t)sae->n_features,
-        "input_unit_norm", sae->input == SS__INPUT_LAYER_NORM, "dtype", "torch.float32",
-        "device", "cpu", "model_name", sae->model_name);
-    int failed = config == NULL;
+    struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
+    ss__put_open(&config, NULL, '{');
+    ss__put_text(&config, "sae_type", ss__sae_kind_name(self->kind));
+    ss__put_count(&config, "act_size", sae->width);
+    ss__put_count(&config, "dict_size", sae->n_features);
+    ss__put_bool(&config, "input_unit_norm", sae->input == SS__INPUT_LAYER_NORM);
+    ss__put_text(&config, "dtype", "torch.float32");
+    ss__put_text(&config, "device", "cpu");
+    ss__put_text(&config, "model_name", sae->model_name);
     if (sae->top_k > 0) {
-        failed |= json_object_set_new(config, "top_k", json_integer((int64_t)sae->top_k));
+        ss__put_count(&config, "top_k", sae->top_k);
     }
     if (sae->config_num_examples > 0) {
-        failed |= json_object_set_new(config, "num_examples",
-                                      json_integer((int64_t)sae->config_num_examples));
+        ss__put_count(&config, "num_examples", sae->config_num_examples);
     }
-    if (failed) {
-        ss__json_free(config);
-        return NULL;
-    }
+    ss__put_close(&config, '}');
     return config;
 }
 
@@ -208,6 +207,7 @@ static ss_status write_seed(const struct ss_sae *sae, const char *folder, bool a
 {
     ss_status status = SS_OK;
     struct writer writer = {.sae = sae};
+    struct ss__json_writer config = {0};
     char *path = ss__path_join(folder, "sae.pt");
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
@@ -217,7 +217,8 @@ static ss_status write_seed(const struct ss_sae *sae, const char *folder, bool a
         SS_TRY(make_logs(&writer, allows_rounding, err));
     }
     SS_TRY(write_weights(&writer, path, err));
-    SS_TRY(ss__sae_write_json(folder, "config.json", make_config(&writer), err));
+    config = make_config(&writer);
+    SS_TRY(ss__sae_write_json(folder, "config.json", &config, err));
     *written = (struct ss__sae_written){ss__sae_kind_name(writer.kind), writer.n_rounded};
 out:
     ss__free(writer.encoder);

@@ -94,29 +94,18 @@ out:
     return status;
 }
 
-static int add_piece(const char *text, size_t n_bytes, void *buf)
-{
-    ss__buf_add(buf, text, n_bytes);
-    return 0;
-}
-
-ss_status ss__sae_write_json(const char *folder, const char *name, struct ss__json *document,
-                             ss_err *err)
+ss_status ss__sae_write_json(const char *folder, const char *name,
+                             struct ss__json_writer *document, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__buf text = {0};
     char *path = ss__path_join(folder, name);
-    if (path == NULL || document == NULL ||
-        json_dump_callback(document, add_piece, &text, JSON_INDENT(4)) != 0) {
-        status = ss__fail_nomem(err, "a document");
-        goto out;
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    ss__buf_add_byte(&text, '\n');
-    SS_TRY(ss__buf_check(&text, err));
-    SS_TRY(ss__file_write(path, text.data, text.n_bytes, err));
+    SS_TRY(ss__buf_check(&document->buf, err));
+    SS_TRY(ss__file_write(path, document->buf.data, document->buf.n_bytes, err));
 out:
-    ss__json_free(document);
-    ss__buf_release(&text);
+    ss__buf_release(&document->buf);
     ss__free(path);
     return status;
 }

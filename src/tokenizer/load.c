@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "tokenizer/load_priv.h"
 
@@ -97,24 +98,15 @@ out:
  * them: the reference takes it from the files alone. */
 static ss_status apply_arguments(struct ss__loading *loading, ss_err *err)
 {
-    struct ss__json *merged = NULL, *value = NULL;
-    const char *key = NULL;
-    bool failed = false;
+    struct ss__json *merged = NULL;
     if (ss__json_count(loading->options->arguments) == 0) {
         return SS_OK;
     }
-    merged = loading->config.root == NULL ? json_object() : json_copy(loading->config.root);
-    SS_JSON_EACH_MEMBER (loading->options->arguments, key, value) {
-        failed = failed || (strcmp(key, "tokenizer_class") != 0 &&
-                            json_object_set(merged, key, value) != 0);
-    }
-    if (merged == NULL || failed) {
-        ss__json_free(merged);
-        return ss__fail_nomem(err, "the tokenizer's settings");
-    }
+    const ss_status status = ss__json_merge(loading->config.root, loading->options->arguments,
+                                            "tokenizer_class", &merged, err);
     ss__json_free(loading->config.root);
     loading->config.root = merged;
-    return SS_OK;
+    return status;
 }
 
 /* The path of a file of the folder, and whether it is there. */

@@ -2,7 +2,7 @@
  * with spaces to a multiple of eight, then the numbers in the order of the header. */
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/output.h"
 #include "weights/weights_priv.h"

@@ -100,7 +100,7 @@ CASES = [
     ("saelens-standard", nan("b_dec", 0), 65, ["b_dec"]),
     ("saelens-standard", write("cfg.json", "{"), 65, ["cfg.json", "not valid JSON"]),
     ("saelens-standard", write("cfg.json", "[]"), 65, ["cfg.json", "expected an object"]),
-    ("saelens-standard", write("cfg.json", '{"d_in": 8, "d_in": 8}'), 65, ["cfg.json", "duplicate"]),
+    ("saelens-standard", write("cfg.json", '{"d_in": 8, "d_in"}'), 65, ["cfg.json", "line 1, column 19"]),
     ("saelens-standard", remove("cfg.json"), 66, ["cfg.json", "missing"]),
     ("saelens-standard", remove("sae_weights.safetensors"), 66, ["sae_weights.safetensors"]),
     ("saelens-standard-ln", lambda f: (config(d_in=1)(f), reshape("b_dec", 8)(f)), 65, ["width 1"]),

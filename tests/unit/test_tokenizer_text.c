@@ -34,7 +34,7 @@ static void test_limit(void **state)
 static void test_arguments(void **state)
 {
     ss_err err;
-    json_t *arguments = NULL;
+    struct ss__json *arguments = NULL;
     struct fixture fixture;
     int32_t whole[256];
     (void)state;
@@ -59,7 +59,7 @@ static void test_arguments(void **state)
                             (n_kept + 1) * sizeof *whole);
     }
     close_fixture(&fixture);
-    json_decref(arguments);
+    ss__json_free(arguments);
 }
 
 /* Texts of a batch lie one behind the other and equal those made alone. */

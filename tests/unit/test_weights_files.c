@@ -35,45 +35,43 @@ static struct ss__weights *open_good(const char *name)
 /* ---- values ---- */
 
 static void check_values(const struct ss__weights *weights, const char *name,
-                         const json_t *expected)
+                         const struct ss__json *expected)
 {
     const struct ss__tensor *tensor = ss__weights_find(weights, name);
-    const json_t *shape = json_object_get(expected, "shape");
-    const json_t *values = json_object_get(expected, "values");
+    const struct ss__json *shape = ss__json_get(expected, "shape");
+    const struct ss__json *values = ss__json_get(expected, "values");
     uint64_t sizes[SS__MAX_DIMS] = {0};
     float *numbers = NULL;
     assert_non_null(tensor);
-    for (size_t d = 0; d < json_array_size(shape); d++) {
-        sizes[d] = (uint64_t)json_integer_value(json_array_get(shape, d));
+    for (size_t d = 0; d < ss__json_count(shape); d++) {
+        sizes[d] = (uint64_t)ss__json_integer(ss__json_at(shape, d));
     }
     assert_int_equal(
-        ss__weights_need_f32(weights, name, json_array_size(shape), sizes, &numbers, NULL),
+        ss__weights_need_f32(weights, name, ss__json_count(shape), sizes, &numbers, NULL),
         SS_OK);
-    assert_int_equal(tensor->n_elements, json_array_size(values));
+    assert_int_equal(tensor->n_elements, ss__json_count(values));
     for (size_t i = 0; i < tensor->n_elements; i++) {
-        assert_true(numbers[i] == (float)json_number_value(json_array_get(values, i)));
+        assert_true(numbers[i] == (float)ss__json_real(ss__json_at(values, i)));
     }
     ss__free(numbers);
 }
 
 static void test_values(void **state)
 {
-    json_t *expected = NULL, *tensors = NULL, *facts = NULL;
+    struct ss__json *expected = NULL, *tensors = NULL, *facts = NULL;
     const char *file = NULL, *name = NULL;
     (void)state;
     assert_int_equal(ss__json_load(DATA "/expected.json", &expected, NULL), SS_OK);
-    json_object_foreach(expected, file, tensors)
-    {
+    SS_JSON_EACH_MEMBER (expected, file, tensors) {
         struct ss__weights *weights = open_good(file);
-        assert_int_equal(ss__weights_n(weights), json_object_size(tensors));
-        json_object_foreach(tensors, name, facts)
-        {
+        assert_int_equal(ss__weights_n(weights), ss__json_count(tensors));
+        SS_JSON_EACH_MEMBER (tensors, name, facts) {
             check_values(weights, name, facts);
         }
         assert_int_equal(ss__weights_verify(weights, NULL), SS_OK);
         ss__weights_close(weights);
     }
-    json_decref(expected);
+    ss__json_free(expected);
 }
 
 static void test_kinds(void **state)

@@ -57,24 +57,24 @@ static inline void tokenize(struct fixture *self, const char *text, size_t n_byt
 }
 
 /* Whether a text has the ids of a JSON array, past `n_around` ids at both ends. */
-static inline bool ids_equal(struct fixture *self, const json_t *text, const json_t *ids,
-                             size_t max_ids, size_t n_around)
+static inline bool ids_equal(struct fixture *self, const struct ss__json *text,
+                             const struct ss__json *ids, size_t max_ids, size_t n_around)
 {
-    tokenize(self, json_string_value(text), json_string_length(text), max_ids);
-    if (ss__tokens_n_ids(&self->tokens) != json_array_size(ids) + 2 * n_around) {
+    tokenize(self, ss__json_string(text), ss__json_string_bytes(text), max_ids);
+    if (ss__tokens_n_ids(&self->tokens) != ss__json_count(ids) + 2 * n_around) {
         return false;
     }
-    for (size_t i = 0; i < json_array_size(ids); i++) {
-        if (self->tokens.ids[n_around + i] != json_integer_value(json_array_get(ids, i))) {
+    for (size_t i = 0; i < ss__json_count(ids); i++) {
+        if (self->tokens.ids[n_around + i] != ss__json_integer(ss__json_at(ids, i))) {
             return false;
         }
     }
     return true;
 }
 
-static inline json_t *need_json(const char *path)
+static inline struct ss__json *need_json(const char *path)
 {
-    json_t *root = NULL;
+    struct ss__json *root = NULL;
     ss_err err;
     must(ss__json_load(path, &root, &err), &err);
     return root;
