@@ -30,6 +30,8 @@ typedef enum cli_option_id {
     OPT_TEXT_UNIT,
     OPT_NUM_EXAMPLES,
     OPT_SKIP_EMPTY,
+    OPT_NULL,
+    OPT_WITH_TEXT,
     OPT_TOP_K,
     OPT_KEEP_DUPLICATES,
     OPT_PROMPT,
@@ -163,6 +165,11 @@ struct ss_encoder_options cli_encoder_options(const struct cli_values *values);
 struct ss_sae_options cli_sae_options(const struct cli_values *values);
 struct ss_dataset_options cli_dataset_options(const struct cli_values *values);
 
+/* What --null and --skip-empty say of rows without a text. Returns CLI_OK, or CLI_USAGE after
+ * two lines on stderr if they disagree. */
+int cli_null_rule(const struct cli_command *command, const struct cli_values *values,
+                  ss_null_rule *rule);
+
 /* ---- places ---- */
 
 /* ss_fetch with a bar on stderr. */
@@ -183,6 +190,20 @@ int cli_check_out_folder(const struct cli_command *command, const struct cli_val
 /* The --out of a command that writes a file: "-" is standard output, which --json wants too.
  * NULL after a usage error. */
 const char *cli_out_file(const struct cli_command *command, const struct cli_values *values);
+
+/* What analyze and encode read: texts by a model, or embeddings, and an SAE. */
+struct cli_inputs {
+    ss_encoder *encoder;
+    ss_sae *sae;
+    ss_dataset *dataset;
+    ss_embeddings *embeddings;
+};
+/* Texts come from a model and a dataset, or embeddings from a file. Returns CLI_OK, or
+ * CLI_USAGE after two lines on stderr. */
+int cli_check_inputs(const struct cli_command *command, const struct cli_values *values);
+/* Release after success and failure. */
+ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in, ss_err *err);
+void cli_close_inputs(struct cli_inputs *in);
 
 /* ---- help, man pages, completions ---- */
 
@@ -230,6 +251,9 @@ void cli_print_raw_json(FILE *to, struct ss_text json);
 
 /* A whole number with separators, as people read it: 1,234,567. */
 const char *cli_thousands(uint64_t n, char out[32]);
+
+/* The same with a noun: "1 row", "1,234 rows". */
+const char *cli_plural(uint64_t n, const char *noun, char out[64]);
 
 /* Let writing fail with an error instead of a signal: where nobody reads any more (SIGPIPE) and
  * beyond the limit on the size of files (SIGXFSZ). */

@@ -6,40 +6,6 @@
 
 enum { N_SHOWN_FEATURES = 5, TEXT_COLUMNS = 68 };
 
-struct opened {
-    ss_encoder *encoder;
-    ss_sae *sae;
-    ss_dataset *dataset;
-    ss_embeddings *embeddings;
-};
-
-static void close_inputs(struct opened *in)
-{
-    ss_dataset_close(in->dataset);
-    ss_embeddings_free(in->embeddings);
-    ss_sae_free(in->sae);
-    ss_encoder_free(in->encoder);
-}
-
-static ss_status open_inputs(const struct cli_values *values, struct opened *in, ss_err *err)
-{
-    const struct ss_encoder_options encoder = cli_encoder_options(values);
-    const struct ss_sae_options sae = cli_sae_options(values);
-    const struct ss_dataset_options dataset = cli_dataset_options(values);
-    ss_status status = cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err);
-    if (status == SS_OK && cli_given(values, OPT_EMBEDDINGS)) {
-        status = ss_embeddings_open(values->text[OPT_EMBEDDINGS],
-                                    values->text[OPT_EMBEDDING_COLUMN], &in->embeddings, err);
-    }
-    if (status == SS_OK && values->n_list > 0) {
-        status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
-    }
-    if (status == SS_OK && cli_given(values, OPT_MODEL)) {
-        status = cli_open_encoder(values, encoder, &in->encoder, err);
-    }
-    return status;
-}
-
 /* ---- the summary ---- */
 
 /* The most frequent features that fire at all. */
@@ -164,27 +130,13 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
 
 /* ---- the command ---- */
 
-/* Texts come from a model and a dataset, or embeddings from a file. */
-static int check_inputs(const struct cli_command *command, const struct cli_values *values)
-{
-    const bool has_embeddings = cli_given(values, OPT_EMBEDDINGS);
-    if (has_embeddings == cli_given(values, OPT_MODEL)) {
-        return cli_usage_error(command, has_embeddings
-                                            ? "--embeddings and --model exclude each other"
-                                            : "--model MODEL is needed, or --embeddings PATH");
-    }
-    if (!has_embeddings && values->n_list == 0) {
-        return cli_usage_error(command, "--dataset PATH is needed");
-    }
-    return cli_check_out_folder(command, values);
-}
-
 static int analyze(const struct cli_command *command, const struct cli_values *values)
 {
-    if (check_inputs(command, values) != CLI_OK) {
+    if (cli_check_inputs(command, values) != CLI_OK ||
+        cli_check_out_folder(command, values) != CLI_OK) {
         return CLI_USAGE;
     }
-    struct opened in = {0};
+    struct cli_inputs in = {0};
     struct cli_progress progress;
     ss_run *run = NULL;
     ss_err err;
@@ -205,7 +157,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .log = cli_log(values),
         .watch = cli_watch(&progress),
     };
-    ss_status status = open_inputs(values, &in, &err);
+    ss_status status = cli_open_inputs(values, &in, &err);
     if (status == SS_OK) {
         options.embeddings = in.embeddings;
         status = ss_analyze(in.encoder, in.sae, in.dataset, &options, &run, &err);
@@ -218,7 +170,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         print_summary(run, values);
     }
     ss_run_free(run);
-    close_inputs(&in);
+    cli_close_inputs(&in);
     free(records);
     return code;
 }

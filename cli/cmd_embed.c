@@ -5,17 +5,23 @@ static void report(const struct cli_values *values, const struct ss_progress *do
 {
     const double seconds = done->seconds > 0 ? done->seconds : 1e-9;
     const double rate = (double)done->n_tokens_done / seconds;
-    char rows[32], tokens[32];
+    char rows[64], tokens[32], missing[64];
     if (cli_given(values, OPT_JSON)) {
         printf("{\"schema\": 1, \"out\": ");
         cli_print_json(stdout, cli_text_of(values->text[OPT_OUT]));
-        printf(", \"rows\": %llu, \"tokens\": %llu, \"seconds\": %.3f}\n",
-               (unsigned long long)done->n_rows_done, (unsigned long long)done->n_tokens_done,
-               done->seconds);
+        printf(", \"rows\": %llu, \"rows_without_text\": %llu, \"tokens\": %llu, "
+               "\"seconds\": %.3f}\n",
+               (unsigned long long)done->n_rows_done, (unsigned long long)done->n_rows_missing,
+               (unsigned long long)done->n_tokens_done, done->seconds);
     } else if (!cli_given(values, OPT_QUIET)) {
-        fprintf(stderr, "%s rows embedded in %.1f s, %s tokens/s: %s\n",
-                cli_thousands(done->n_rows_done, rows), done->seconds,
+        fprintf(stderr, "%s written in %.1f s, %s tokens/s: %s\n",
+                cli_plural(done->n_rows_done, "row", rows), done->seconds,
                 cli_thousands((uint64_t)rate, tokens), values->text[OPT_OUT]);
+        if (done->n_rows_missing > 0) {
+            fprintf(stderr, "%s without a text (null): --null %s\n",
+                    cli_plural(done->n_rows_missing, "row", missing),
+                    cli_given(values, OPT_SKIP_EMPTY) ? "skip" : values->text[OPT_NULL]);
+        }
     }
 }
 
@@ -29,13 +35,17 @@ static int embed(const struct cli_command *command, const struct cli_values *val
     ss_dataset *dataset = NULL;
     struct ss_progress done = {0};
     struct cli_progress progress;
+    ss_null_rule null_rule = SS_NULL_DEFAULT;
     ss_err err;
+    if (cli_null_rule(command, values, &null_rule) != CLI_OK) {
+        return CLI_USAGE;
+    }
     cli_progress_start(&progress, values, "embed");
     const struct ss_encoder_options encoder_options = cli_encoder_options(values);
     const struct ss_dataset_options dataset_options = cli_dataset_options(values);
     const struct ss_embed_options options = {
         .num_examples = values->count[OPT_NUM_EXAMPLES],
-        .skip_empty = cli_given(values, OPT_SKIP_EMPTY),
+        .null_rule = null_rule,
         .force = cli_given(values, OPT_FORCE),
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
@@ -66,9 +76,14 @@ static int embed(const struct cli_command *command, const struct cli_values *val
 const struct cli_command cli_embed = {
     .name = "embed",
     .summary = "embeddings of every row, as a .npy file",
-    .about = "Writes one float32 row per row of the dataset, in its order. An empty text is "
-             "embedded like any other; a row without a text is an error, unless --skip-empty "
-             "leaves it out.\n\n" CLI_ABOUT_PRECISION " Without AMX, high is highest.",
+    .about =
+        "Writes one float32 row per row of the dataset, in its order. An empty text is "
+        "embedded like any other; a row without a text (null) is an error, unless --null says "
+        "otherwise: zero writes a row of zeros and nan a row of NaN, so that rows still "
+        "match the dataset (analyze --embeddings leaves rows of NaN out, and rows of "
+        "zeros beside a null text); skip leaves the "
+        "row out, and later rows move up.\n\n" CLI_ABOUT_PRECISION
+        " Without AMX, high is highest.",
     .examples = {{"saescope embed --model all-MiniLM-L6-v2 --dataset texts.jsonl --out x.npy",
                   "all rows of a file; numpy.load reads the result"},
                  {"saescope embed -m MODEL -d notes.txt --text-unit paragraph -o notes.npy",
@@ -83,7 +98,8 @@ const struct cli_command cli_embed = {
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
-             {OPT_SKIP_EMPTY, false, NULL, NULL},
+             {OPT_NULL, false, "stop", NULL},
+             {OPT_SKIP_EMPTY, false, NULL, "the same as --null skip"},
              {OPT_PROMPT, false, NULL, NULL},
              {OPT_PROMPT_NAME, false, NULL, NULL},
              {OPT_MAX_TOKENS, false, NULL, NULL},

@@ -3,7 +3,7 @@
 
 #include "cli.h"
 
-extern const struct cli_command cli_analyze, cli_embed, cli_fill_mask, cli_tokenize,
+extern const struct cli_command cli_analyze, cli_encode, cli_embed, cli_fill_mask, cli_tokenize,
     cli_inspect, cli_convert, cli_plot, cli_fetch_command, cli_cache, cli_completion,
     cli_manual;
 

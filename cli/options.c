@@ -19,6 +19,7 @@ static const char *const sae_formats[] = {"saes-for-sbert",
                                           "hypothesaes",
                                           "sentence-transformers",
                                           NULL};
+static const char *const null_rules[] = {"stop", "zero", "nan", "skip", NULL};
 static const char *const sae_targets[] = {"seed", "saelens", NULL};
 static const char *const precisions[] = {"highest", "high", "medium", "low", NULL};
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
@@ -69,6 +70,9 @@ const struct cli_option cli_options[N_OPTIONS] = {
                           1},
     [OPT_SKIP_EMPTY] = {"skip-empty", 0, CLI_FLAG, NULL, NULL,
                         "leave out rows without a text instead of failing", 0},
+    [OPT_NULL] = {"null", 0, CLI_CHOICE, "RULE", null_rules,
+                  "what becomes of a row without a text", 0},
+    [OPT_WITH_TEXT] = {"with-text", 0, CLI_FLAG, NULL, NULL, "write the texts, too", 0},
     [OPT_TOP_K] = {"top-k", 'k', CLI_COUNT, "N", NULL, "how many texts to keep per feature", 1},
     [OPT_KEEP_DUPLICATES] = {"keep-duplicates", 0, CLI_FLAG, NULL, NULL,
                              "let equal texts enter a feature's list several times", 0},

@@ -86,6 +86,34 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
     return options;
 }
 
+int cli_null_rule(const struct cli_command *command, const struct cli_values *values,
+                  ss_null_rule *rule)
+{
+    static const struct {
+        const char *name;
+        ss_null_rule rule;
+    } rules[] = {{"stop", SS_NULL_STOP},
+                 {"zero", SS_NULL_ZERO},
+                 {"nan", SS_NULL_NAN},
+                 {"skip", SS_NULL_SKIP}};
+    const char *given = values->text[OPT_NULL];
+    *rule = SS_NULL_DEFAULT;
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (given != NULL && strcmp(given, rules[i].name) == 0) {
+            *rule = rules[i].rule;
+        }
+    }
+    if (!cli_given(values, OPT_SKIP_EMPTY)) {
+        return CLI_OK;
+    }
+    if (*rule != SS_NULL_SKIP && strcmp(values->origin[OPT_NULL], "default") != 0) {
+        return cli_usage_error(command, "--skip-empty is --null skip; --null %s contradicts it",
+                               given);
+    }
+    *rule = SS_NULL_SKIP;
+    return CLI_OK;
+}
+
 struct ss_option_record *cli_records(const struct cli_command *command,
                                      const struct cli_values *values, size_t *n)
 {

@@ -186,6 +186,13 @@ const char *cli_thousands(uint64_t n, char out[32])
     return out;
 }
 
+const char *cli_plural(uint64_t n, const char *noun, char out[64])
+{
+    char number[32];
+    snprintf(out, 64, "%s %.24s%s", cli_thousands(n, number), noun, n == 1 ? "" : "s");
+    return out;
+}
+
 static bool pipe_is_ignored; /* by the caller, when the program began */
 
 void cli_catch_write_signals(void)

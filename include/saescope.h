@@ -102,7 +102,10 @@ struct ss_log {
 
 struct ss_progress {
     uint64_t n_rows_done;
-    uint64_t n_rows_total; /* 0: not known */
+    uint64_t n_rows_total;   /* 0: not known */
+    uint64_t n_rows_missing; /* of those done, without a text: said at the end of whole files */
+    uint64_t n_bytes_done;   /* of the dataset's files as they are stored, roughly */
+    uint64_t n_bytes_total;  /* 0: not known, as of a pipe */
     uint64_t n_tokens_done;
     double seconds;
 };
@@ -625,7 +628,9 @@ struct ss_analyze_options {
  *
  * encoder, sae   borrowed until the run is freed; encoder NULL with options->embeddings
  * dataset        borrowed, read to its end or to num_examples; with embeddings it has a row for
- *                each of them, all of which are used, or is NULL: then texts are "row N"
+ *                each of them, or is NULL: then texts are "row N". Embeddings of nothing but
+ *                NaN, and of zeros beside a null text, count as rows without a text (null); all
+ *                others are used
  * out            gives; NULL on error
  * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_UNSUPPORTED (a batch-top-k SAE
  *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,
@@ -717,21 +722,73 @@ SS_API SS_MUST_USE ss_status ss_plot_thresholds(const ss_sae *sae, const char *p
 
 /* ---- whole files ---- */
 
+/* What becomes of a row without a text (null). */
+typedef enum ss_null_rule {
+    SS_NULL_DEFAULT, /* of the call: ss_embed_file stops, ss_encode_file has an empty row */
+    SS_NULL_STOP,    /* an error that names the row */
+    SS_NULL_SKIP,    /* the row is left out, and later rows move up */
+    SS_NULL_ZERO,    /* a row of zeros; of features: an empty row */
+    SS_NULL_NAN      /* a row of NaN, which ss_analyze and ss_encode_file take for missing */
+} ss_null_rule;
+
 struct ss_embed_options {
-    uint64_t num_examples; /* 0: all */
-    bool skip_empty;       /* leave out null rows instead of failing on them */
+    uint64_t num_examples; /* rows of the file; 0: all */
+    bool skip_empty;       /* the same as SS_NULL_SKIP */
     bool force;            /* replace a file that exists */
     size_t n_threads, batch_tokens;
+    ss_null_rule null_rule;
     struct ss_log log;
     struct ss_watch watch;
 };
 
-/* Embed a dataset into a .npy file, f32 [rows, width], one row per dataset row.
+/* Embed a dataset into a .npy file, f32 [rows, width], one row per dataset row. A text that is
+ * empty is embedded like any other.
  * Errors: SS_E_DATA (a null row), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED. Threads: caller only. */
 SS_API SS_MUST_USE ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset,
                                            const char *out_path,
                                            const struct ss_embed_options *options,
                                            struct ss_progress *done, ss_err *err);
+
+struct ss_encode_options {
+    uint64_t num_examples;     /* rows of the file; 0: all */
+    ss_embeddings *embeddings; /* take these instead of embedding texts; read to their end */
+    ss_null_rule null_rule;    /* SS_NULL_NAN has no meaning here */
+    bool with_text;            /* write the texts, too */
+    bool force;                /* replace a file that exists */
+    size_t n_threads, batch_tokens;
+    struct ss_log log;
+    struct ss_watch watch;
+};
+
+/* What ss_encode_file wrote. */
+struct ss_encoding {
+    uint64_t n_rows;            /* of the file */
+    uint64_t n_rows_empty;      /* read without a text to encode: null, empty, blank */
+    uint64_t n_rows_reembedded; /* as in struct ss_run_info */
+    uint64_t n_activations, n_tokens;
+    double seconds;
+};
+
+/* Encode a dataset into a file of each row's features: row i of the file is row i of the
+ * dataset, and the features are those that ss_analyze counts.
+ *
+ * encoder, sae   as for ss_analyze
+ * dataset        the same; its kept columns are written beside the features
+ * out_path       the ending says the format: .npz, a matrix [rows, features] in CSR form for
+ *                scipy.sparse.load_npz; .arrow or .feather; .jsonl (docs/formats.md)
+ * rows           without a text that ss_analyze uses (null, empty, blank; an embedding of NaN)
+ *                are rows without features; under SS_NULL_SKIP they are left out, under
+ *                SS_NULL_STOP one that is null or NaN is an error
+ * done           nullable, written also on error
+ * Errors         those of ss_analyze; SS_E_USAGE (an unknown ending; texts or kept columns in
+ * an .npz) Threads        caller only; the bytes of the file depend on neither threads nor
+ * batches Memory         as ss_analyze without its statistics; parts of the file wait in
+ * unnamed files beside it, as large as it will be Source         docs/formats.md;
+ * tests/cli/test_encode.py */
+SS_API SS_MUST_USE ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae,
+                                            ss_dataset *dataset, const char *out_path,
+                                            const struct ss_encode_options *options,
+                                            struct ss_encoding *done, ss_err *err);
 
 /* ---- inspection ---- */
 

@@ -1,5 +1,6 @@
 #include "base/number.h"
 
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -200,4 +201,19 @@ bool ss__parse_u64(const char *text, size_t n_bytes, uint64_t *value)
     }
     *value = sum;
     return n_bytes > 0;
+}
+
+const char *ss__format_count(uint64_t n, char out[SS__COUNT_TEXT_BYTES])
+{
+    char digits[SS__COUNT_TEXT_BYTES];
+    const int n_digits = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    size_t at = 0;
+    for (int i = 0; i < n_digits; i++) {
+        if (i > 0 && (n_digits - i) % 3 == 0) {
+            out[at++] = ',';
+        }
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
 }

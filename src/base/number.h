@@ -18,4 +18,8 @@ bool ss__parse_double(const char *text, size_t n_bytes, double *value);
 /* Read a whole text as an unsigned decimal number; false on anything else or overflow. */
 bool ss__parse_u64(const char *text, size_t n_bytes, uint64_t *value);
 
+/* A count with separators, as people read it: "19,990". Returns `out`. */
+enum { SS__COUNT_TEXT_BYTES = 28 };
+const char *ss__format_count(uint64_t n, char out[SS__COUNT_TEXT_BYTES]);
+
 #endif

@@ -147,6 +147,12 @@ ss_status ss__dataset_open_values(const char *const *paths, size_t n_paths,
     return open_dataset(paths, n_paths, options, SS__ROWS_VALUES, out, err);
 }
 
+const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n)
+{
+    *n = dataset->n_keep;
+    return (const char *const *)dataset->keep;
+}
+
 ss_status ss__dataset_keep(ss_dataset *dataset, const char *names, ss_err *err)
 {
     const ss_status status = ss__split_names(names, &dataset->keep, &dataset->n_keep, err);

@@ -39,6 +39,9 @@ SS_MUST_USE ss_status ss__dataset_open_values(const char *const *paths, size_t n
                                               ss_dataset **out, ss_err *err);
 SS_MUST_USE ss_status ss__dataset_keep(ss_dataset *dataset, const char *names, ss_err *err);
 
+/* Names of the columns that are carried along, in the order of a row's `kept`; borrowed. */
+const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n);
+
 /* Columns of the first file that has rows; borrowed until the first row is read. */
 void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
                          size_t *n_columns);

@@ -5,11 +5,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "encoder/encoder.h"
-#include "run/again.h"
-#include "run/embeddings.h"
 #include "run/folder.h"
 #include "run/manifest.h"
+#include "run/pass.h"
 #include "run/plot.h"
 
 enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 16 };
@@ -27,16 +25,11 @@ struct analysis {
     const ss_sae *sae;
     ss_dataset *dataset;
     const struct ss_analyze_options *options;
-    ss_work *work;
+    struct ss__pass pass;
     struct ss__fires fires;
     struct ss__top *top;
-    struct ss_sparse rows;
-    struct ss__sae_counts sae_counts;
-    struct ss__again again;
-    struct ss__pipeline_done done;
     struct recorder recorder;
-    size_t width, top_k, batch_tokens, n_threads;
-    bool is_calibrating;
+    size_t top_k;
     const char *files[MAX_FILES]; /* of the folder */
 };
 
@@ -52,126 +45,29 @@ static void record(void *user, ss_level level, const char *sentence)
     ss__log(&recorder->log, level, "%s", sentence);
 }
 
-static struct ss_log recording_log(struct recorder *recorder)
+/* Receives every batch of the pass. */
+static ss_status take_rows(void *user, const struct ss__pass_rows *rows, ss_err *err)
 {
-    return (struct ss_log){.fn = record, .user = recorder};
-}
-
-/* The part of a model's name behind the owner. */
-static const char *short_name(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    return slash == NULL ? name : slash + 1;
-}
-
-static ss_status check_width(const char *what, const char *path, size_t width,
-                             const struct ss_sae_info *sae, ss_err *err)
-{
-    return width == sae->width
-               ? SS_OK
-               : ss__fail(err, SS_E_SHAPE,
-                          "the %s %s gives embeddings of width %zu, but the SAE %s reads "
-                          "width %zu; they do not belong together",
-                          what, path, width, sae->path, sae->width);
-}
-
-static ss_status check_pair(struct analysis *analysis, ss_err *err)
-{
-    struct ss_encoder_info encoder;
-    struct ss_embeddings_info embeddings;
-    struct ss_sae_info sae;
-    const struct ss_log log = recording_log(&analysis->recorder);
-    ss_sae_describe(analysis->sae, &sae);
-    analysis->width = sae.width;
-    if (analysis->options->embeddings != NULL) {
-        ss_embeddings_describe(analysis->options->embeddings, &embeddings);
-        return check_width("file", embeddings.path, embeddings.width, &sae, err);
-    }
-    ss_encoder_describe(analysis->encoder, &encoder);
-    if (sae.model_name[0] != '\0' && encoder.width == sae.width &&
-        strcmp(short_name(sae.model_name), short_name(encoder.name)) != 0) {
-        ss__log(&log, SS_LEVEL_WARNING,
-                "the SAE's config names the encoder '%s', but the encoder given is '%s'; if "
-                "they are not the same, the features mean nothing",
-                sae.model_name, encoder.name);
-    }
-    return check_width("encoder", encoder.path, encoder.width, &sae, err);
-}
-
-/* Receives every batch of the pipeline. */
-static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
-                            ss_err *err)
-{
-    ss_status status = SS_OK;
     struct analysis *analysis = user;
-    if (analysis->is_calibrating) {
-        /* The caller lends the SAE as const, but its threshold is part of this analysis: it is
-         * set once, before the SAE's first use. */
-        ss_sae *sae = (ss_sae *)(uintptr_t)analysis->sae;
-        SS_TRY(ss__again_calibrate(&analysis->again, sae, batch, embeddings, err));
-        analysis->is_calibrating = false;
-    }
-    SS_TRY(ss__again_encode(&analysis->again, batch, embeddings, &analysis->rows,
-                            &analysis->sae_counts, err));
-    ss__fires_add(&analysis->fires, &analysis->rows);
+    const struct ss__batch *batch = rows->batch;
     const struct ss__row_texts texts = {batch->texts, batch->has_notes ? batch->notes : NULL,
                                         batch->row_ids};
-    SS_TRY(ss__top_add(analysis->top, &analysis->rows, &texts, err));
-out:
-    if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
-        ss__err_at_row(err, batch->row_ids[err->row]);
-    }
-    return status;
+    ss__fires_add(&analysis->fires, rows->rows);
+    return ss__top_add(analysis->top, rows->rows, &texts, err);
 }
 
-/* What was embedded again shows how far embeddings are off in truth. */
-static void check_errors(struct analysis *analysis)
-{
-    const struct ss__again *again = &analysis->again;
-    const struct ss_log log = recording_log(&analysis->recorder);
-    if (again->largest_error > again->error) {
-        ss__log(&log, SS_LEVEL_WARNING,
-                "an embedding at the precision high was off by %.2g of its length, and %.2g is "
-                "allowed for: some texts may fire other features than at highest "
-                "(--precision highest)",
-                again->largest_error, again->error);
-    }
-}
-
-static ss_status run_pipeline(struct analysis *analysis, ss_err *err)
+static ss_status run_pass(struct analysis *analysis, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_analyze_options *options = analysis->options;
-    const uint64_t n_calibration = ss__sae_calibration_rows(analysis->sae);
-    analysis->is_calibrating = n_calibration > 0;
-    const struct ss__pipeline pipeline = {
-        .encoder = analysis->again.encoder,
-        .dataset = analysis->dataset,
-        .work = analysis->work,
-        .batch_tokens = analysis->batch_tokens,
-        .max_used = options->num_examples,
-        .use = {[SS_ROW_TEXT] = SS__ROW_USE,
-                [SS_ROW_NULL] = SS__ROW_SKIP,
-                [SS_ROW_EMPTY] = SS__ROW_SKIP,
-                [SS_ROW_BLANK] = SS__ROW_SKIP},
-        .first_rows = n_calibration > SIZE_MAX ? SIZE_MAX : (size_t)n_calibration,
-        .rows_each = ss__sae_batch_rows(analysis->sae),
-        .log = recording_log(&analysis->recorder),
-        .watch = options->watch,
-        .take = take_batch,
-        .user = analysis,
-    };
-    SS_TRY(options->embeddings == NULL
-               ? ss__pipeline_run(&pipeline, &analysis->done, err)
-               : ss__embeddings_run(options->embeddings, &pipeline, &analysis->done, err));
-    check_errors(analysis);
-    if (analysis->done.counts.n_used == 0) {
+    const struct ss__row_counts *counts = &analysis->pass.done.counts;
+    SS_TRY(ss__pass_run(&analysis->pass, err));
+    if (counts->n_used == 0) {
         SS_FAIL(SS_E_DATA,
                 "no row had text: %llu rows were read, %llu null, %llu empty, %llu blank",
-                (unsigned long long)analysis->done.counts.n_read,
-                (unsigned long long)analysis->done.counts.n_skipped[SS_ROW_NULL],
-                (unsigned long long)analysis->done.counts.n_skipped[SS_ROW_EMPTY],
-                (unsigned long long)analysis->done.counts.n_skipped[SS_ROW_BLANK]);
+                (unsigned long long)counts->n_read,
+                (unsigned long long)counts->n_skipped[SS_ROW_NULL],
+                (unsigned long long)counts->n_skipped[SS_ROW_EMPTY],
+                (unsigned long long)counts->n_skipped[SS_ROW_BLANK]);
     }
 out:
     return status;
@@ -216,13 +112,13 @@ static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
-    const struct ss__pipeline_done *done = &analysis->done;
+    const struct ss__pipeline_done *done = &analysis->pass.done;
     SS_ALLOC(run, 1);
     run->info = (struct ss_run_info){
         .n_rows_read = done->counts.n_read,
         .n_rows_used = done->counts.n_used,
         .n_rows_repaired = done->counts.n_repaired,
-        .n_rows_reembedded = analysis->again.n_rows,
+        .n_rows_reembedded = analysis->pass.again.n_rows,
         .n_tokens = done->n_tokens,
         .seconds = done->seconds,
         .top_k = analysis->top_k,
@@ -280,12 +176,12 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .dataset = analysis->dataset,
         .options = analysis->options,
         .run = run,
-        .done = &analysis->done,
-        .sae_counts = analysis->sae_counts,
-        .error_margin = analysis->again.error,
-        .largest_error = analysis->again.largest_error,
-        .n_threads = analysis->n_threads,
-        .batch_tokens = analysis->batch_tokens,
+        .done = &analysis->pass.done,
+        .sae_counts = analysis->pass.sae_counts,
+        .error_margin = analysis->pass.again.error,
+        .largest_error = analysis->pass.again.largest_error,
+        .n_threads = analysis->pass.n_threads,
+        .batch_tokens = analysis->pass.batch_tokens,
         .warnings = analysis->recorder.sentences,
         .n_warnings = analysis->recorder.n_sentences,
         .folder = folder->staging,
@@ -336,21 +232,27 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
     struct ss_sae_info sae;
     analysis->recorder.log = options->log;
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
-    if (options->embeddings == NULL) {
-        analysis->batch_tokens = options->batch_tokens > 0
-                                     ? options->batch_tokens
-                                     : ss__encoder_batch_tokens(analysis->encoder);
-    }
+    analysis->pass = (struct ss__pass){
+        .encoder = analysis->encoder,
+        .sae = analysis->sae,
+        .dataset = analysis->dataset,
+        .embeddings = options->embeddings,
+        .n_threads = options->n_threads,
+        .batch_tokens = options->batch_tokens,
+        .max_used = options->num_examples,
+        .use = {[SS_ROW_NULL] = SS__ROW_SKIP,
+                [SS_ROW_EMPTY] = SS__ROW_SKIP,
+                [SS_ROW_BLANK] = SS__ROW_SKIP},
+        .log = {.fn = record, .user = &analysis->recorder},
+        .watch = options->watch,
+        .take = take_rows,
+        .user = analysis,
+    };
     ss_sae_describe(analysis->sae, &sae);
-    SS_TRY(check_pair(analysis, err));
+    SS_TRY(ss__pass_init(&analysis->pass, err));
     SS_TRY(ss__fires_init(&analysis->fires, sae.n_features, err));
     SS_TRY(ss__top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
                        &analysis->top, err));
-    SS_TRY(ss_work_new(options->n_threads, &analysis->work, err));
-    analysis->n_threads = ss_work_n_threads(analysis->work);
-    SS_TRY(ss__again_init(&analysis->again,
-                          options->embeddings == NULL ? analysis->encoder : NULL, analysis->sae,
-                          analysis->work, err));
     if (options->out_dir != NULL) {
         SS_TRY(ss__folder_open(options->out_dir, names_of_files(analysis->files),
                                options->force, folder, err));
@@ -374,10 +276,8 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     };
     *out = NULL;
     SS_TRY(prepare(&analysis, &folder, err));
-    SS_TRY(run_pipeline(&analysis, err));
-    ss__again_release(&analysis.again);
-    ss_work_free(analysis.work); /* drawing needs memory of its own */
-    analysis.work = NULL;
+    SS_TRY(run_pass(&analysis, err));
+    ss__pass_release(&analysis.pass);
     SS_TRY(make_run(&analysis, &run, err));
     if (analysis.options->out_dir != NULL) {
         SS_TRY(write_files(&analysis, run, &folder, err));
@@ -387,11 +287,9 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
 out:
     ss_run_free(run);
     ss__folder_abort(&folder);
-    ss__again_release(&analysis.again);
-    ss_sparse_release(&analysis.rows);
+    ss__pass_release(&analysis.pass);
     ss__fires_release(&analysis.fires);
     ss__top_free(analysis.top);
-    ss_work_free(analysis.work);
     ss__arena_release(&analysis.recorder.arena);
     return status;
 }

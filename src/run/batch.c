@@ -39,8 +39,9 @@ static ss_status add_note(struct ss__batch *batch, const struct ss_row *row, ss_
     struct ss__buf note = {0};
     struct ss_text *place = NULL;
     SS_GROW(batch->notes, batch->n_notes_room, batch->n_rows + 1);
+    SS_GROW(batch->kept, batch->n_kept_room, batch->n_rows + 1);
     place = &batch->notes[batch->n_rows];
-    *place = (struct ss_text){"", 0};
+    *place = batch->kept[batch->n_rows] = (struct ss_text){"", 0};
     if (row->kept.n_bytes == 0) {
         goto out;
     }
@@ -57,6 +58,8 @@ static ss_status add_note(struct ss__batch *batch, const struct ss_row *row, ss_
         SS_TRY(ss__fail_nomem(err, "columns that are kept"));
     }
     batch->has_notes = true;
+    batch->kept[batch->n_rows] = (struct ss_text){
+        place->data + place->n_bytes - 1 - row->kept.n_bytes, row->kept.n_bytes};
 out:
     ss__buf_release(&note);
     return status;
@@ -86,11 +89,77 @@ ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
     return status != SS_OK ? status : ss__batch_add_row(batch, row, err);
 }
 
+static bool copy_text(struct ss__batch *batch, const struct ss_text *from, struct ss_text *to)
+{
+    *to = (struct ss_text){ss__arena_strndup(&batch->arena, from->data, from->n_bytes),
+                           from->n_bytes};
+    return to->data != NULL;
+}
+
+ss_status ss__batch_add_unembedded(struct ss__batch *batch, const struct ss_row *row,
+                                   ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__unembedded *place = NULL;
+    if (row->kind == SS_ROW_NULL && row->kept.n_bytes == 0) {
+        return SS_OK;
+    }
+    SS_GROW(batch->unembedded, batch->n_unembedded_room, batch->n_unembedded + 1);
+    place = &batch->unembedded[batch->n_unembedded];
+    place->id = row->id;
+    place->is_null = row->kind == SS_ROW_NULL;
+    if (!copy_text(batch, &row->text, &place->text) ||
+        !copy_text(batch, &row->kept, &place->kept)) {
+        SS_TRY(ss__fail_nomem(err, "a text"));
+    }
+    batch->n_unembedded++;
+out:
+    return status;
+}
+
+void ss__batch_walk_start(struct ss__batch_walk *walk, const struct ss__batch *batch)
+{
+    walk->batch = batch;
+    walk->n_used = walk->n_unembedded = 0;
+}
+
+bool ss__batch_walk_next(struct ss__batch_walk *walk, struct ss__batch_row *row)
+{
+    const struct ss__batch *batch = walk->batch;
+    const bool has_used = walk->n_used < batch->n_rows;
+    const bool has_other = walk->n_unembedded < batch->n_unembedded;
+    const uint64_t used = has_used ? batch->row_ids[walk->n_used] : UINT64_MAX;
+    const uint64_t other = has_other ? batch->unembedded[walk->n_unembedded].id : UINT64_MAX;
+    const uint64_t known = used < other ? used : other;
+    if (!has_used && !has_other) {
+        return false;
+    }
+    *row = (struct ss__batch_row){.id = walk->next_id, .text = {"", 0}, .kept = {"", 0}};
+    if (walk->fills_gaps && walk->next_id < known) {
+        row->is_null = true;
+        walk->next_id++;
+        return true;
+    }
+    row->id = known;
+    row->is_used = used < other;
+    if (row->is_used) {
+        row->index = walk->n_used++;
+        row->text = batch->texts[row->index];
+        row->kept = batch->kept[row->index];
+    } else {
+        row->is_null = batch->unembedded[walk->n_unembedded].is_null;
+        row->text = batch->unembedded[walk->n_unembedded].text;
+        row->kept = batch->unembedded[walk->n_unembedded++].kept;
+    }
+    walk->next_id = known + 1;
+    return true;
+}
+
 void ss__batch_reset(struct ss__batch *batch)
 {
     ss__arena_reset(&batch->arena);
     ss__tokens_reset(&batch->tokens);
-    batch->n_rows = 0;
+    batch->n_rows = batch->n_unembedded = 0;
     batch->has_notes = false;
     batch->counts = (struct ss__row_counts){0};
 }
@@ -101,6 +170,8 @@ void ss__batch_release(struct ss__batch *batch)
     ss__tokens_release(&batch->tokens);
     ss__free(batch->texts);
     ss__free(batch->notes);
+    ss__free(batch->kept);
+    ss__free(batch->unembedded);
     ss__free(batch->row_ids);
     *batch = (struct ss__batch){0};
 }
@@ -108,15 +179,17 @@ void ss__batch_release(struct ss__batch *batch)
 bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_limits *limits,
                         size_t n_tokens, size_t n_text_bytes)
 {
-    if (batch->n_rows == 0) {
+    if (batch->n_rows == 0 && batch->n_unembedded == 0) {
         return true;
     }
     if (n_text_bytes > limits->n_text_bytes ||
         batch->arena.n_bytes > limits->n_text_bytes - n_text_bytes) {
         return false;
     }
-    return limits->n_rows > 0 ? batch->n_rows < limits->n_rows
-                              : ss__tokens_n_ids(&batch->tokens) + n_tokens <= limits->n_tokens;
+    return batch->n_rows == 0 ? true
+           : limits->n_rows > 0
+               ? batch->n_rows < limits->n_rows
+               : ss__tokens_n_ids(&batch->tokens) + n_tokens <= limits->n_tokens;
 }
 
 struct ss__tokens ss__tokens_slice(const struct ss__tokens *tokens, size_t first,

@@ -14,12 +14,22 @@ struct ss__row_counts {
 };
 void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part);
 
+/* A row that is not embedded but keeps its place. */
+struct ss__unembedded {
+    uint64_t id;
+    bool is_null;
+    struct ss_text text, kept;
+};
+
 struct ss__batch {
     struct ss__arena arena; /* holds the texts */
     struct ss_text *texts;  /* [n_rows] */
     struct ss_text *notes;  /* [n_rows] columns carried along, with the file; else empty */
+    struct ss_text *kept;   /* [n_rows] the columns alone: views into the notes */
     uint64_t *row_ids;      /* [n_rows] */
-    size_t n_rows, n_texts_room, n_notes_room, n_ids_room;
+    size_t n_rows, n_texts_room, n_notes_room, n_kept_room, n_ids_room;
+    struct ss__unembedded *unembedded; /* [n_unembedded] but null without kept columns */
+    size_t n_unembedded, n_unembedded_room;
     bool has_notes;
     struct ss__tokens tokens;
     struct ss__row_counts counts; /* of all rows read since the batch before, skipped too */
@@ -31,6 +41,30 @@ SS_MUST_USE ss_status ss__batch_add_row(struct ss__batch *batch, const struct ss
 /* Append a row and its tokens (one text). */
 SS_MUST_USE ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
                                     const struct ss__tokens *tokens, ss_err *err);
+/* Note a row that is not embedded. One without text and kept columns leaves no trace but the
+ * gap in row_ids. */
+SS_MUST_USE ss_status ss__batch_add_unembedded(struct ss__batch *batch,
+                                               const struct ss_row *row, ss_err *err);
+
+/* The rows of one batch after the other in the order of the dataset. Zeroed at first; `batch`
+ * is set for each batch. With fills_gaps, rows that left no trace are given as well; those
+ * behind the last batch are up to n_read. */
+struct ss__batch_walk {
+    const struct ss__batch *batch;
+    bool fills_gaps;
+    uint64_t next_id;
+    size_t n_used, n_unembedded; /* of the batch that were given */
+};
+struct ss__batch_row {
+    uint64_t id;
+    bool is_used, is_null;
+    size_t index; /* in the batch, if it is used */
+    struct ss_text text, kept;
+};
+void ss__batch_walk_start(struct ss__batch_walk *walk, const struct ss__batch *batch);
+/* False at the end of the batch. */
+bool ss__batch_walk_next(struct ss__batch_walk *walk, struct ss__batch_row *row);
+
 /* Forget the rows, keep the memory. */
 void ss__batch_reset(struct ss__batch *batch);
 void ss__batch_release(struct ss__batch *batch);

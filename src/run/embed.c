@@ -1,4 +1,5 @@
 /* A dataset to a .npy file of embeddings, one row each. */
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -7,10 +8,60 @@
 #include "run/npy.h"
 #include "run/pipeline.h"
 
+struct embedding {
+    struct ss__npy_stream stream;
+    struct ss__batch_walk walk;
+    float *missing; /* [width] what stands for a row without a text */
+    size_t width;
+};
+
 static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
                             ss_err *err)
 {
-    return ss__npy_add(user, embeddings, batch->n_rows, err);
+    ss_status status = SS_OK;
+    struct embedding *embedding = user;
+    struct ss__batch_row row;
+    ss__batch_walk_start(&embedding->walk, batch);
+    while (ss__batch_walk_next(&embedding->walk, &row)) {
+        const float *values =
+            row.is_used ? embeddings + row.index * embedding->width : embedding->missing;
+        SS_TRY(ss__npy_add(&embedding->stream, values, 1, err));
+    }
+out:
+    return status;
+}
+
+/* Rows behind the last one with a text. */
+static ss_status add_last(struct embedding *embedding, uint64_t n_read, ss_err *err)
+{
+    ss_status status = SS_OK;
+    while (embedding->walk.fills_gaps && embedding->walk.next_id < n_read) {
+        SS_TRY(ss__npy_add(&embedding->stream, embedding->missing, 1, err));
+        embedding->walk.next_id++;
+    }
+out:
+    return status;
+}
+
+static ss_status embed_rows(const struct ss__pipeline *base, ss_null_rule rule,
+                            struct embedding *embedding, struct ss__pipeline_done *done,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__pipeline pipeline = *base;
+    embedding->walk.fills_gaps = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
+    SS_ALLOC(embedding->missing, embedding->width);
+    for (size_t i = 0; rule == SS_NULL_NAN && i < embedding->width; i++) {
+        embedding->missing[i] = NAN;
+    }
+    pipeline.use[SS_ROW_NULL] = embedding->walk.fills_gaps ? SS__ROW_UNEMBEDDED
+                                : rule == SS_NULL_SKIP     ? SS__ROW_SKIP
+                                                           : SS__ROW_REFUSE;
+    SS_TRY(ss__pipeline_run(&pipeline, done, err));
+    SS_TRY(add_last(embedding, done->counts.n_read, err));
+    SS_TRY(ss__npy_commit(&embedding->stream, err));
+out:
+    return status;
 }
 
 /* What is written is .npy whatever the name; one that promises another format is refused. */
@@ -38,36 +89,40 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
 {
     ss_status status = SS_OK;
     static const struct ss_embed_options defaults = {0};
-    struct ss__npy_stream stream = SS__NPY_CLOSED;
+    struct embedding embedding = {.stream = SS__NPY_CLOSED};
     struct ss__pipeline_done totals = {0};
     struct ss_encoder_info info;
     ss_work *work = NULL;
     options = options == NULL ? &defaults : options;
+    const ss_null_rule rule = options->skip_empty ? SS_NULL_SKIP : options->null_rule;
+    const uint64_t n = options->num_examples;
     ss_encoder_describe(encoder, &info);
+    embedding.width = info.width;
     SS_TRY(check_ending(out_path, err));
-    SS_TRY(ss__npy_open(out_path, options->force, info.width, &stream, err));
+    SS_TRY(ss__npy_open(out_path, options->force, info.width, &embedding.stream, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
     const struct ss__pipeline pipeline = {
         .encoder = encoder,
         .dataset = dataset,
         .work = work,
         .batch_tokens = options->batch_tokens,
-        .max_used = options->num_examples,
-        .use = {[SS_ROW_NULL] = options->skip_empty ? SS__ROW_SKIP : SS__ROW_REFUSE},
+        .max_used = rule == SS_NULL_SKIP ? n : 0, /* else every row read is a row written */
+        .max_read = rule == SS_NULL_SKIP ? 0 : n,
         .log = options->log,
         .watch = options->watch,
         .take = take_batch,
-        .user = &stream,
+        .user = &embedding,
     };
-    SS_TRY(ss__pipeline_run(&pipeline, &totals, err));
-    SS_TRY(ss__npy_commit(&stream, err));
+    SS_TRY(embed_rows(&pipeline, rule, &embedding, &totals, err));
 out:
-    ss__npy_abort(&stream);
+    ss__npy_abort(&embedding.stream);
+    ss__free(embedding.missing);
     ss_work_free(work);
     if (done != NULL) {
         *done = (struct ss_progress){
-            .n_rows_done = totals.counts.n_used,
+            .n_rows_done = rule == SS_NULL_SKIP ? totals.counts.n_used : totals.counts.n_read,
             .n_rows_total = totals.counts.n_read,
+            .n_rows_missing = totals.counts.n_skipped[SS_ROW_NULL],
             .n_tokens_done = totals.n_tokens,
             .seconds = totals.seconds,
         };

@@ -255,18 +255,33 @@ void ss_embeddings_describe(const ss_embeddings *embeddings, struct ss_embedding
     *out = embeddings->info;
 }
 
-ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
-                              size_t *n_read, ss_err *err)
+/* Whether a row is all NaN; a row that is neither that nor finite is refused. */
+static ss_status check_row(const ss_embeddings *embeddings, uint64_t row, const float *values,
+                           bool *is_missing, ss_err *err)
 {
     const size_t width = embeddings->info.width;
-    const ss_status status = embeddings->tensor != NULL
-                                 ? next_of_array(embeddings, first, n, out, n_read, err)
-                                 : next_of_column(embeddings, first, n, out, n_read, err);
-    for (size_t i = 0; status == SS_OK && i < *n_read * width; i++) {
-        if (!isfinite(out[i])) {
-            return fail_row(embeddings, first + i / width, SS_E_NONFINITE,
-                            "holds a value that is not finite", err);
-        }
+    size_t n_finite = 0, n_nan = 0;
+    for (size_t i = 0; i < width; i++) {
+        n_finite += isfinite(values[i]) != 0;
+        n_nan += isnan(values[i]) != 0;
+    }
+    *is_missing = n_nan == width;
+    return n_finite == width || *is_missing ? SS_OK
+                                            : fail_row(embeddings, row, SS_E_NONFINITE,
+                                                       "holds a value that is not finite", err);
+}
+
+ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
+                              struct ss__embeddings_part *part, ss_err *err)
+{
+    const size_t width = embeddings->info.width;
+    ss_status status =
+        embeddings->tensor != NULL
+            ? next_of_array(embeddings, first, part->n, part->out, &part->n_read, err)
+            : next_of_column(embeddings, first, part->n, part->out, &part->n_read, err);
+    for (size_t i = 0; status == SS_OK && i < part->n_read; i++) {
+        status =
+            check_row(embeddings, first + i, part->out + i * width, &part->is_missing[i], err);
     }
     return status;
 }

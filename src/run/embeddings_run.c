@@ -1,8 +1,10 @@
 /* Embeddings and the rows that they belong to, batch by batch. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "dataset/dataset.h"
 #include "run/embeddings.h"
 
@@ -14,19 +16,25 @@ struct joining {
     struct ss__pipeline_done *done;
     struct ss_embeddings_info info;
     struct ss__batch batch;
-    float *values; /* [n_room, width] */
-    size_t n_room;
+    float *values;    /* [n_room, width] */
+    bool *is_missing; /* [n_missing_room] */
+    size_t n_room, n_missing_room;
     double started;
 };
 
 static ss_status fail_counts(const struct joining *joining, uint64_t n_embeddings,
                              uint64_t n_rows, const char *more, ss_err *err)
 {
-    return ss__fail_file(err, joining->info.path, SS_E_SHAPE,
-                         "there are %" PRIu64 "%s embeddings and %" PRIu64
-                         "%s rows in the dataset; they must belong together row by row",
-                         n_embeddings, more[0] == 'e' ? " or more" : "", n_rows,
-                         more[0] == 'r' ? " or more" : "");
+    char embeddings[SS__COUNT_TEXT_BYTES], rows[SS__COUNT_TEXT_BYTES];
+    return ss__fail_file(
+        err, joining->info.path, SS_E_SHAPE,
+        "there are %s%s embeddings and %s%s rows in the dataset; they must belong together row "
+        "by row%s",
+        ss__format_count(n_embeddings, embeddings), more[0] == 'e' ? " or more" : "",
+        ss__format_count(n_rows, rows), more[0] == 'r' ? " or more" : "",
+        n_embeddings < n_rows ? ": were rows without a text left out when they were made "
+                                "(saescope embed --null zero or nan keeps their place)?"
+                              : "");
 }
 
 /* What can be known before anything is read. */
@@ -39,66 +47,147 @@ static ss_status check_counts(const struct joining *joining, ss_err *err)
                : SS_OK;
 }
 
-/* The row that belongs to the embedding with this number. */
-static ss_status add_row(struct joining *joining, uint64_t number, ss_err *err)
+/* The row that belongs to the embedding with this number; its text in `text` without a dataset.
+ */
+static ss_status next_row(struct joining *joining, uint64_t number, char text[32],
+                          struct ss_row *row, ss_err *err)
 {
-    char text[32];
-    struct ss_row row = {.id = number, .text = {text, 0}, .kept = {"", 0}, .file = ""};
     bool has_row = true;
+    *row = (struct ss_row){.id = number, .text = {text, 0}, .kept = {"", 0}, .file = ""};
     if (joining->pipeline->dataset == NULL) {
-        row.text.n_bytes = (size_t)snprintf(text, sizeof text, "row %" PRIu64, number);
-    } else {
-        const ss_status status =
-            ss_dataset_next(joining->pipeline->dataset, &row, &has_row, err);
-        if (status != SS_OK) {
-            return status;
-        }
-        if (!has_row) {
-            const uint64_t n = joining->info.n_rows;
-            return fail_counts(joining, n > 0 ? n : number + 1, number, n > 0 ? "" : "e", err);
-        }
+        row->text.n_bytes = (size_t)snprintf(text, 32, "row %" PRIu64, number);
+        return SS_OK;
     }
-    joining->done->counts.n_repaired += row.repaired;
-    return ss__batch_add_row(&joining->batch, &row, err);
+    const ss_status status = ss_dataset_next(joining->pipeline->dataset, row, &has_row, err);
+    if (status == SS_OK && !has_row) {
+        const uint64_t n = joining->info.n_rows;
+        return fail_counts(joining, n > 0 ? n : number + 1, number, n > 0 ? "" : "e", err);
+    }
+    return status;
 }
 
-static size_t rows_of_batch(const struct joining *joining, uint64_t n_done)
+static bool is_zero(const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static ss_status refuse(const struct joining *joining, uint64_t number, ss_err *err)
+{
+    ss__fail_file(err, joining->info.path, SS_E_NONFINITE,
+                  "row %" PRIu64 " of the embeddings, counted from 0, is missing (all NaN); "
+                  "--null says what to do with such rows: zero keeps their place, skip leaves "
+                  "them out",
+                  number);
+    ss__err_at_row(err, number);
+    return SS_E_NONFINITE;
+}
+
+/* A row into the batch, its embedding among those of the batch. */
+static ss_status add_row(struct joining *joining, const float *values, bool is_missing,
+                         ss_err *err)
+{
+    ss_status status = SS_OK;
+    char text[32];
+    struct ss_row row;
+    struct ss__row_counts *counts = &joining->done->counts;
+    const size_t width = joining->info.width;
+    SS_TRY(next_row(joining, counts->n_read, text, &row, err));
+    counts->n_read++;
+    counts->n_repaired += row.repaired;
+    if (!is_missing && (joining->pipeline->dataset == NULL || row.kind != SS_ROW_NULL ||
+                        !is_zero(values, width))) {
+        memmove(joining->values + joining->batch.n_rows * width, values,
+                width * sizeof *values);
+        counts->n_used++;
+        SS_TRY(ss__batch_add_row(&joining->batch, &row, err));
+    } else if (joining->pipeline->use[SS_ROW_NULL] == SS__ROW_REFUSE) {
+        SS_TRY(refuse(joining, row.id, err));
+    } else {
+        counts->n_skipped[SS_ROW_NULL]++;
+        if (joining->pipeline->use[SS_ROW_NULL] == SS__ROW_UNEMBEDDED) {
+            if (joining->pipeline->dataset == NULL) {
+                row.kind = SS_ROW_NULL;
+            }
+            SS_TRY(ss__batch_add_unembedded(&joining->batch, &row, err));
+        }
+    }
+out:
+    return status;
+}
+
+/* How many rows the next batch takes. */
+static size_t rows_of_batch(const struct joining *joining)
 {
     const struct ss__pipeline *pipeline = joining->pipeline;
-    size_t n = pipeline->rows_each > 0 ? pipeline->rows_each : BATCH_ROWS;
-    if (n_done == 0 && pipeline->first_rows > 0) {
-        n = pipeline->first_rows;
-    }
-    const uint64_t asked = pipeline->max_used > 0 ? pipeline->max_used - n_done : UINT64_MAX;
-    const uint64_t there = joining->info.n_rows > n_done ? joining->info.n_rows - n_done : n;
-    n = asked < n ? (size_t)asked : n;
-    return there < n ? (size_t)there : n;
+    const bool is_first = joining->done->counts.n_read == 0 && pipeline->first_rows > 0;
+    const size_t each = pipeline->rows_each > 0 ? pipeline->rows_each : BATCH_ROWS;
+    return is_first ? pipeline->first_rows : each;
 }
 
-/* One batch; *n_read is 0 at the end. */
+/* At most n of the rows that are still asked for. */
+static size_t rows_left(const struct joining *joining, size_t n)
+{
+    const struct ss__pipeline *pipeline = joining->pipeline;
+    const struct ss__row_counts *counts = &joining->done->counts;
+    const uint64_t limits[] = {
+        pipeline->max_used > 0 ? pipeline->max_used - counts->n_used : UINT64_MAX,
+        pipeline->max_read > 0 ? pipeline->max_read - counts->n_read : UINT64_MAX,
+        joining->info.n_rows > 0 ? joining->info.n_rows - counts->n_read : UINT64_MAX};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        n = limits[i] < n ? (size_t)limits[i] : n;
+    }
+    return n;
+}
+
+/* Rows behind those of the batch, at most n; *n_read is 0 at the end. */
+static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t width = joining->info.width, n_before = joining->batch.n_rows;
+    size_t n_values = 0;
+    *n_read = 0;
+    if (n == 0) {
+        return SS_OK;
+    }
+    if (!ss__mul(n_before + n, width, &n_values)) {
+        SS_TRY(ss__fail_nomem(err, "embeddings"));
+    }
+    SS_GROW(joining->values, joining->n_room, n_values);
+    SS_GROW(joining->is_missing, joining->n_missing_room, n);
+    float *first = joining->values + n_before * width;
+    struct ss__embeddings_part part = {.out = first, .is_missing = joining->is_missing, .n = n};
+    SS_TRY(ss__embeddings_next(joining->embeddings, joining->done->counts.n_read, &part, err));
+    for (size_t i = 0; i < part.n_read; i++) {
+        SS_TRY(add_row(joining, first + i * width, joining->is_missing[i], err));
+    }
+    *n_read = part.n_read;
+out:
+    return status;
+}
+
+/* One batch; a rule's number of rows are all used. *n_read is 0 at the end. */
 static ss_status take_rows(struct joining *joining, size_t *n_read, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__pipeline *pipeline = joining->pipeline;
-    struct ss__row_counts *counts = &joining->done->counts;
-    const size_t n = rows_of_batch(joining, counts->n_used);
-    size_t n_values = 0;
+    const size_t n = rows_of_batch(joining);
+    const bool is_counted = pipeline->rows_each > 0 || joining->done->counts.n_read == 0;
+    size_t n_more = 0;
     *n_read = 0;
-    if (!ss__mul(n, joining->info.width, &n_values)) {
-        SS_TRY(ss__fail_nomem(err, "embeddings"));
-    }
-    SS_GROW(joining->values, joining->n_room, n_values);
-    SS_TRY(ss__embeddings_next(joining->embeddings, counts->n_used, n, joining->values, n_read,
-                               err));
     ss__batch_reset(&joining->batch);
-    for (size_t i = 0; i < *n_read; i++) {
-        SS_TRY(add_row(joining, counts->n_used + i, err));
-    }
-    if (*n_read > 0) {
+    do {
+        const size_t n_wanted = rows_left(joining, n - joining->batch.n_rows);
+        SS_TRY(add_rows(joining, n_wanted, &n_more, err));
+        *n_read += n_more;
+    } while (n_more > 0 && is_counted);
+    if (joining->batch.n_rows > 0 || joining->batch.n_unembedded > 0) {
         SS_TRY(pipeline->take(pipeline->user, &joining->batch, joining->values, err));
     }
-    counts->n_used += *n_read;
-    counts->n_read += *n_read;
 out:
     return status;
 }
@@ -107,7 +196,7 @@ static ss_status watch(const struct joining *joining, ss_err *err)
 {
     const struct ss_watch *watcher = &joining->pipeline->watch;
     const struct ss_progress progress = {
-        .n_rows_done = joining->done->counts.n_used,
+        .n_rows_done = joining->done->counts.n_read,
         .n_rows_total = joining->info.n_rows,
         .seconds = ss__seconds_now() - joining->started,
     };
@@ -123,11 +212,14 @@ static ss_status check_end(const struct joining *joining, ss_err *err)
     ss_status status = SS_OK;
     struct ss_row row = {0};
     bool has_row = false;
-    const uint64_t n = joining->done->counts.n_used;
-    if (joining->pipeline->dataset == NULL || n == joining->pipeline->max_used) {
+    const struct ss__row_counts *counts = &joining->done->counts;
+    const struct ss__pipeline *pipeline = joining->pipeline;
+    const uint64_t n = counts->n_read;
+    if (pipeline->dataset == NULL || counts->n_used == pipeline->max_used ||
+        n == pipeline->max_read) {
         return SS_OK;
     }
-    SS_TRY(ss_dataset_next(joining->pipeline->dataset, &row, &has_row, err));
+    SS_TRY(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
     if (has_row) {
         SS_TRY(fail_counts(joining, n, n + 1, "r", err));
     }
@@ -149,9 +241,7 @@ ss_status ss__embeddings_run(ss_embeddings *embeddings, const struct ss__pipelin
     *done = (struct ss__pipeline_done){0};
     ss_embeddings_describe(embeddings, &joining.info);
     SS_TRY(check_counts(&joining, err));
-    while (n_read > 0 &&
-           (pipeline->max_used == 0 || done->counts.n_used < pipeline->max_used) &&
-           (joining.info.n_rows == 0 || done->counts.n_used < joining.info.n_rows)) {
+    while (n_read > 0) {
         SS_TRY(take_rows(&joining, &n_read, err));
         SS_TRY(watch(&joining, err));
     }
@@ -160,5 +250,6 @@ ss_status ss__embeddings_run(ss_embeddings *embeddings, const struct ss__pipelin
 out:
     ss__batch_release(&joining.batch);
     ss__free(joining.values);
+    ss__free(joining.is_missing);
     return status;
 }

@@ -18,7 +18,7 @@ struct filling {
     struct ss__batch *batch;  /* NULL once the queue is closed */
     struct ss__batch_limits limits;
     struct ss__row_counts counts; /* since the batch was begun */
-    uint64_t n_used;
+    uint64_t n_read, n_used;
     bool is_rule; /* the number of rows in this batch has a meaning */
 };
 
@@ -82,10 +82,28 @@ static ss_status refuse(const struct ss_row *row, ss_err *err)
     const ss_status status =
         ss__fail_file(err, row->file, SS_E_DATA,
                       "row %" PRIu64 " of the dataset, counted from 0, has no text (null); "
-                      "--skip-empty leaves such rows out",
+                      "--null says what to do with such rows: zero or nan keeps their place, "
+                      "skip leaves them out",
                       row->id);
     ss__err_at_row(err, row->id);
     return status;
+}
+
+/* Another batch, if the row does not fit into this one. */
+static ss_status make_room(struct filling *filling, size_t n_tokens, const struct ss_row *row,
+                           ss_err *err)
+{
+    const size_t n_bytes = row->text.n_bytes + row->kept.n_bytes;
+    if (ss__batch_has_room(filling->batch, &filling->limits, n_tokens, n_bytes)) {
+        return SS_OK;
+    }
+    if (filling->is_rule && filling->batch->n_rows < filling->limits.n_rows) {
+        return ss__fail(err, SS_E_LIMIT,
+                        "%zu rows that go together hold more than %d MiB of text",
+                        filling->limits.n_rows, RULE_TEXT_BYTES >> 20);
+    }
+    next_batch(filling);
+    return SS_OK;
 }
 
 static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_err *err)
@@ -95,16 +113,9 @@ static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_e
     ss__tokens_reset(&filling->tokens);
     SS_TRY(ss__encoder_tokenize(pipeline->encoder, filling->scratch, row->text,
                                 &filling->tokens, err));
-    if (!ss__batch_has_room(filling->batch, &filling->limits,
-                            ss__tokens_n_ids(&filling->tokens), row->text.n_bytes)) {
-        if (filling->is_rule && filling->batch->n_rows < filling->limits.n_rows) {
-            SS_FAIL(SS_E_LIMIT, "%zu rows that go together hold more than %d MiB of text",
-                    filling->limits.n_rows, RULE_TEXT_BYTES >> 20);
-        }
-        next_batch(filling);
-        if (filling->batch == NULL) {
-            goto out;
-        }
+    SS_TRY(make_room(filling, ss__tokens_n_ids(&filling->tokens), row, err));
+    if (filling->batch == NULL) {
+        goto out;
     }
     filling->counts.n_read++;
     filling->counts.n_used++;
@@ -115,12 +126,38 @@ out:
     return status;
 }
 
+static void count_skipped(struct filling *filling, const struct ss_row *row)
+{
+    filling->counts.n_read++;
+    filling->counts.n_skipped[row->kind]++;
+    filling->counts.n_repaired += row->repaired;
+}
+
+static ss_status add_unembedded(struct filling *filling, const struct ss_row *row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(make_room(filling, 0, row, err));
+    if (filling->batch != NULL) {
+        count_skipped(filling, row);
+        SS_TRY(ss__batch_add_unembedded(filling->batch, row, err));
+    }
+out:
+    return status;
+}
+
+static bool wants_more(const struct filling *filling)
+{
+    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    return filling->batch != NULL &&
+           (pipeline->max_used == 0 || filling->n_used < pipeline->max_used) &&
+           (pipeline->max_read == 0 || filling->n_read < pipeline->max_read);
+}
+
 static ss_status read_rows(struct filling *filling, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__pipeline *pipeline = filling->feeder->pipeline;
-    while (filling->batch != NULL &&
-           (pipeline->max_used == 0 || filling->n_used < pipeline->max_used)) {
+    for (; wants_more(filling); filling->n_read++) {
         struct ss_row row = {0};
         bool has_row = false;
         SS_TRY(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
@@ -132,9 +169,10 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
             SS_TRY(refuse(&row, err));
             break;
         case SS__ROW_SKIP:
-            filling->counts.n_read++;
-            filling->counts.n_skipped[row.kind]++;
-            filling->counts.n_repaired += row.repaired;
+            count_skipped(filling, &row);
+            break;
+        case SS__ROW_UNEMBEDDED:
+            SS_TRY(add_unembedded(filling, &row, err));
             break;
         case SS__ROW_USE:
             SS_TRY(add_row(filling, &row, err));

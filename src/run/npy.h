@@ -7,9 +7,12 @@
 #include "base/buf.h"
 #include "base/output.h"
 
-/* Append the header (magic, version 1.0, description, padding) of a row-major f32 array. Its
- * length does not depend on shape[0], so that a stream can put the number of rows in later. */
+/* Append the header (magic, version 1.0, description, padding) of a row-major array of f32, or
+ * of what a numpy type string such as "<i4" says. Its length does not depend on shape[0], so
+ * that a stream can put the number of rows in later. */
 void ss__npy_add_header(struct ss__buf *buf, size_t n_dims, const uint64_t *shape);
+void ss__npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims,
+                           const uint64_t *shape);
 
 /* Write a whole row-major f32 array atomically. Errors: SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__npy_write(const char *path, const float *data, size_t n_dims,
@@ -30,5 +33,27 @@ SS_MUST_USE ss_status ss__npy_add(struct ss__npy_stream *stream, const float *ro
 /* Put the shape in and commit the file. On error nothing is left of it. */
 SS_MUST_USE ss_status ss__npy_commit(struct ss__npy_stream *stream, ss_err *err);
 void ss__npy_abort(struct ss__npy_stream *stream);
+
+/* ---- archives ---- */
+
+/* An array of an .npz archive, whose bytes are made when they are written, twice: once for the
+ * checksum. */
+struct ss__npz_array {
+    const char *name; /* without ".npy" */
+    const char *descr;
+    size_t n_dims;
+    uint64_t shape[2];
+    uint64_t n_bytes; /* of the values */
+    const void *data; /* all of them, or NULL: then they come from: */
+    ss_status (*rewind)(void *user, ss_err *err);
+    ss_status (*read)(void *user, void *out, size_t n_bytes, ss_err *err); /* the next ones */
+    void *user;
+};
+
+/* Write an archive into an open file and commit it: members stored, with the same bytes for the
+ * same arrays; sizes beyond 4 GiB as zip64. Errors: SS_E_IO, SS_E_NOMEM, those of the arrays.
+ */
+SS_MUST_USE ss_status ss__npz_write(struct ss__out *out, const struct ss__npz_array *arrays,
+                                    size_t n_arrays, ss_err *err);
 
 #endif

@@ -25,8 +25,14 @@ static void add_spaces(struct ss__buf *buf, size_t n)
 
 void ss__npy_add_header(struct ss__buf *buf, size_t n_dims, const uint64_t *shape)
 {
+    ss__npy_add_header_of(buf, "<f4", n_dims, shape);
+}
+
+void ss__npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims,
+                           const uint64_t *shape)
+{
     struct ss__buf text = {0};
-    ss__buf_add_text(&text, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+    ss__buf_printf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (size_t i = 0; i < n_dims; i++) {
         ss__buf_printf(&text, "%s%" PRIu64, i == 0 ? "" : ", ", shape[i]);
     }

@@ -29,7 +29,8 @@ double ss__seconds_now(void)
 /* Rows that there are to do, if known: of the dataset, or the number asked for. */
 static uint64_t rows_total(const struct ss__pipeline *pipeline)
 {
-    const uint64_t n = ss_dataset_n_rows(pipeline->dataset), asked = pipeline->max_used;
+    const uint64_t n = ss_dataset_n_rows(pipeline->dataset);
+    const uint64_t asked = pipeline->max_used > 0 ? pipeline->max_used : pipeline->max_read;
     if (n == 0 || asked == 0) {
         return n == 0 ? asked : n;
     }
@@ -102,6 +103,8 @@ static ss_status take_batch(struct encoding *encoding, const struct ss__batch *b
     struct ss__row_counts *counts = &encoding->done->counts;
     if (batch->n_rows > 0) {
         SS_TRY(embed(encoding, batch, err));
+    }
+    if (batch->n_rows > 0 || batch->n_unembedded > 0) {
         SS_TRY(pipeline->take(pipeline->user, batch, encoding->embeddings, err));
     }
     ss__row_counts_add(counts, &batch->counts);

@@ -5,7 +5,12 @@
 
 #include "run/batch.h"
 
-typedef enum ss__row_use { SS__ROW_USE, SS__ROW_SKIP, SS__ROW_REFUSE } ss__row_use;
+typedef enum ss__row_use {
+    SS__ROW_USE,
+    SS__ROW_SKIP,
+    SS__ROW_UNEMBEDDED, /* counted as skipped, but it keeps its place in the batch */
+    SS__ROW_REFUSE
+} ss__row_use;
 
 struct ss__pipeline {
     const ss_encoder *encoder;
@@ -13,14 +18,15 @@ struct ss__pipeline {
     ss_work *work;
     size_t batch_tokens;             /* 0: as the encoder likes it */
     uint64_t max_used;               /* stop after so many used rows; 0: all */
+    uint64_t max_read;               /* stop after so many rows of any kind; 0: all */
     ss__row_use use[SS_N_ROW_KINDS]; /* what is done with each kind of row */
     size_t first_rows; /* the first batch holds so many rows, if there are (calibration) */
     size_t rows_each;  /* every other batch holds exactly so many rows; 0: by tokens */
     struct ss_log log;
     struct ss_watch watch;
 
-    /* Receives every batch in order with its embeddings [n_rows, width], which it may change; a
-     * failure ends the work. */
+    /* Receives every batch that has rows in order with its embeddings [n_rows, width], which it
+     * may change; a failure ends the work. */
     ss_status (*take)(void *user, const struct ss__batch *batch, float *embeddings,
                       ss_err *err);
     void *user;

@@ -1,0 +1,42 @@
+#include "cli.h"
+
+int cli_check_inputs(const struct cli_command *command, const struct cli_values *values)
+{
+    const bool has_embeddings = cli_given(values, OPT_EMBEDDINGS);
+    if (has_embeddings == cli_given(values, OPT_MODEL)) {
+        return cli_usage_error(command, has_embeddings
+                                            ? "--embeddings and --model exclude each other"
+                                            : "--model MODEL is needed, or --embeddings PATH");
+    }
+    if (!has_embeddings && values->n_list == 0) {
+        return cli_usage_error(command, "--dataset PATH is needed");
+    }
+    return CLI_OK;
+}
+
+ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in, ss_err *err)
+{
+    const struct ss_encoder_options encoder = cli_encoder_options(values);
+    const struct ss_sae_options sae = cli_sae_options(values);
+    const struct ss_dataset_options dataset = cli_dataset_options(values);
+    ss_status status = cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err);
+    if (status == SS_OK && cli_given(values, OPT_EMBEDDINGS)) {
+        status = ss_embeddings_open(values->text[OPT_EMBEDDINGS],
+                                    values->text[OPT_EMBEDDING_COLUMN], &in->embeddings, err);
+    }
+    if (status == SS_OK && values->n_list > 0) {
+        status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
+    }
+    if (status == SS_OK && cli_given(values, OPT_MODEL)) {
+        status = cli_open_encoder(values, encoder, &in->encoder, err);
+    }
+    return status;
+}
+
+void cli_close_inputs(struct cli_inputs *in)
+{
+    ss_dataset_close(in->dataset);
+    ss_embeddings_free(in->embeddings);
+    ss_sae_free(in->sae);
+    ss_encoder_free(in->encoder);
+}

@@ -1,0 +1,182 @@
+/* A dataset to a file of features per row, in the formats of sparse_file.h. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/dataset.h"
+#include "run/pass.h"
+#include "run/sparse_file.h"
+
+static const struct ss__sparse_format *const formats[] = {
+    &ss__sparse_npz, &ss__sparse_arrow, &ss__sparse_feather, &ss__sparse_jsonl};
+
+struct writing {
+    const struct ss__sparse_format *format;
+    struct ss__sparse_options options;
+    void *state;
+    struct ss__batch_walk walk;
+    struct ss__pass pass;
+    struct ss_encoding *done;
+};
+
+static ss_status find_format(const char *path, const struct ss__sparse_format **out,
+                             ss_err *err)
+{
+    const size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const size_t n_ending = strlen(formats[i]->ending);
+        if (n > n_ending && strcmp(path + n - n_ending, formats[i]->ending) == 0) {
+            *out = formats[i];
+            return SS_OK;
+        }
+    }
+    return ss__fail_file(err, path, SS_E_USAGE,
+                         "the ending of the file says in which format features are written: "
+                         ".npz (for scipy.sparse.load_npz), .arrow, .feather or .jsonl");
+}
+
+static ss_status add_row(struct writing *writing, const struct ss__sparse_row *row, ss_err *err)
+{
+    writing->done->n_rows++;
+    writing->done->n_activations += row->n;
+    return writing->format->add(writing->state, row, err);
+}
+
+static ss_status take_rows(void *user, const struct ss__pass_rows *rows, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct writing *writing = user;
+    struct ss__batch_row row;
+    ss__batch_walk_start(&writing->walk, rows->batch);
+    while (ss__batch_walk_next(&writing->walk, &row)) {
+        struct ss__sparse_row made = {
+            .id = row.id, .is_null = row.is_null, .text = row.text, .kept = row.kept};
+        if (row.is_used) {
+            const size_t *offsets = rows->rows->offsets + row.index;
+            made.features = rows->rows->features + offsets[0];
+            made.values = rows->rows->values + offsets[0];
+            made.n = offsets[1] - offsets[0];
+        }
+        SS_TRY(add_row(writing, &made, err));
+    }
+out:
+    return status;
+}
+
+/* Rows behind the last one that left a trace. */
+static ss_status add_last(struct writing *writing, ss_err *err)
+{
+    ss_status status = SS_OK;
+    while (writing->walk.fills_gaps &&
+           writing->walk.next_id < writing->pass.done.counts.n_read) {
+        const struct ss__sparse_row row = {
+            .id = writing->walk.next_id++, .is_null = true, .text = {"", 0}, .kept = {"", 0}};
+        SS_TRY(add_row(writing, &row, err));
+    }
+out:
+    return status;
+}
+
+static ss_status check_columns(const struct writing *writing, ss_err *err)
+{
+    const struct ss__sparse_options *options = &writing->options;
+    if (!writing->format->holds_columns && (options->n_kept > 0 || options->has_text)) {
+        return ss__fail_file(err, options->path, SS_E_USAGE,
+                             "a matrix has no room for texts or kept columns; write .arrow or "
+                             ".jsonl");
+    }
+    for (size_t i = 0; i < options->n_kept; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(options->kept[i], options->kept[j]) == 0) {
+                return ss__fail(err, SS_E_USAGE, "the column '%s' is to be kept twice",
+                                options->kept[i]);
+            }
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status open_file(struct writing *writing, ss_dataset *dataset,
+                           const struct ss_encode_options *options, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_sae_info sae;
+    ss_sae_describe(writing->pass.sae, &sae);
+    writing->options.n_features = sae.n_features;
+    writing->options.force = options->force;
+    writing->options.has_text = options->with_text && dataset != NULL;
+    writing->options.has_gaps = options->null_rule == SS_NULL_SKIP;
+    if (dataset != NULL) {
+        writing->options.kept = ss__dataset_kept(dataset, &writing->options.n_kept);
+    }
+    SS_TRY(find_format(writing->options.path, &writing->format, err));
+    SS_TRY(check_columns(writing, err));
+    SS_TRY(writing->format->open(&writing->options, &writing->state, err));
+out:
+    return status;
+}
+
+/* What becomes of rows without a text, and which rows count against the number asked for. */
+static void set_rule(struct writing *writing, const struct ss_encode_options *options)
+{
+    const bool skips = options->null_rule == SS_NULL_SKIP;
+    struct ss__pass *pass = &writing->pass;
+    const ss__row_use use = skips ? SS__ROW_SKIP : SS__ROW_UNEMBEDDED;
+    pass->use[SS_ROW_EMPTY] = pass->use[SS_ROW_BLANK] = use;
+    pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS__ROW_REFUSE : use;
+    pass->max_used = skips ? options->num_examples : 0;
+    pass->max_read = skips ? 0 : options->num_examples;
+    writing->walk.fills_gaps = !skips;
+}
+
+static void sum_up(struct writing *writing)
+{
+    const struct ss__pipeline_done *done = &writing->pass.done;
+    for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
+        writing->done->n_rows_empty += done->counts.n_skipped[kind];
+    }
+    writing->done->n_rows_reembedded = writing->pass.again.n_rows;
+    writing->done->n_tokens = done->n_tokens;
+    writing->done->seconds = done->seconds;
+}
+
+ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *dataset,
+                         const char *out_path, const struct ss_encode_options *options,
+                         struct ss_encoding *done, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const struct ss_encode_options defaults = {0};
+    struct ss_encoding sums = {0};
+    options = options == NULL ? &defaults : options;
+    struct writing writing = {.options = {.path = out_path}, .done = &sums};
+    writing.pass = (struct ss__pass){
+        .encoder = encoder,
+        .sae = sae,
+        .dataset = dataset,
+        .embeddings = options->embeddings,
+        .n_threads = options->n_threads,
+        .batch_tokens = options->batch_tokens,
+        .log = options->log,
+        .watch = options->watch,
+        .take = take_rows,
+        .user = &writing,
+    };
+    if (options->null_rule == SS_NULL_NAN) {
+        SS_FAIL(SS_E_USAGE, "a row of features cannot be NaN; --null zero makes it empty");
+    }
+    set_rule(&writing, options);
+    SS_TRY(open_file(&writing, dataset, options, err));
+    SS_TRY(ss__pass_init(&writing.pass, err));
+    SS_TRY(ss__pass_run(&writing.pass, err));
+    SS_TRY(add_last(&writing, err));
+    SS_TRY(writing.format->commit(writing.state, err));
+out:
+    sum_up(&writing);
+    if (writing.state != NULL) {
+        writing.format->close(writing.state);
+    }
+    ss__pass_release(&writing.pass);
+    if (done != NULL) {
+        *done = sums;
+    }
+    return status;
+}

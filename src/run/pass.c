@@ -1,0 +1,140 @@
+#include "run/pass.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "encoder/encoder.h"
+#include "run/embeddings.h"
+
+/* The part of a model's name behind the owner. */
+static const char *short_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash == NULL ? name : slash + 1;
+}
+
+static ss_status check_width(const char *what, const char *path, size_t width,
+                             const struct ss_sae_info *sae, ss_err *err)
+{
+    return width == sae->width
+               ? SS_OK
+               : ss__fail(err, SS_E_SHAPE,
+                          "the %s %s gives embeddings of width %zu, but the SAE %s reads "
+                          "width %zu; they do not belong together",
+                          what, path, width, sae->path, sae->width);
+}
+
+static ss_status check_pair(const struct ss__pass *pass, ss_err *err)
+{
+    struct ss_encoder_info encoder;
+    struct ss_embeddings_info embeddings;
+    struct ss_sae_info sae;
+    ss_sae_describe(pass->sae, &sae);
+    if (pass->embeddings != NULL) {
+        ss_embeddings_describe(pass->embeddings, &embeddings);
+        return check_width("file", embeddings.path, embeddings.width, &sae, err);
+    }
+    ss_encoder_describe(pass->encoder, &encoder);
+    if (sae.model_name[0] != '\0' && encoder.width == sae.width &&
+        strcmp(short_name(sae.model_name), short_name(encoder.name)) != 0) {
+        ss__log(&pass->log, SS_LEVEL_WARNING,
+                "the SAE's config names the encoder '%s', but the encoder given is '%s'; if "
+                "they are not the same, the features mean nothing",
+                sae.model_name, encoder.name);
+    }
+    return check_width("encoder", encoder.path, encoder.width, &sae, err);
+}
+
+ss_status ss__pass_init(struct ss__pass *pass, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(check_pair(pass, err));
+    SS_TRY(ss_work_new(pass->n_threads, &pass->work, err));
+    pass->n_threads = ss_work_n_threads(pass->work);
+    if (pass->embeddings != NULL) {
+        pass->batch_tokens = 0;
+    } else if (pass->batch_tokens == 0) {
+        pass->batch_tokens = ss__encoder_batch_tokens(pass->encoder);
+    }
+    SS_TRY(ss__again_init(&pass->again, pass->embeddings == NULL ? pass->encoder : NULL,
+                          pass->sae, pass->work, err));
+out:
+    return status;
+}
+
+/* Receives every batch of the pipeline. */
+static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__pass *pass = user;
+    const struct ss__pass_rows rows = {batch, embeddings, &pass->rows};
+    if (batch->n_rows == 0) { /* nothing but rows that are not embedded */
+        pass->rows.n_rows = 0;
+        return pass->take(pass->user, &rows, err);
+    }
+    if (pass->is_calibrating) {
+        /* The caller lends the SAE as const, but its threshold is part of this pass: it is set
+         * once, before the SAE's first use. */
+        ss_sae *sae = (ss_sae *)(uintptr_t)pass->sae;
+        SS_TRY(ss__again_calibrate(&pass->again, sae, batch, embeddings, err));
+        pass->is_calibrating = false;
+    }
+    SS_TRY(
+        ss__again_encode(&pass->again, batch, embeddings, &pass->rows, &pass->sae_counts, err));
+    SS_TRY(pass->take(pass->user, &rows, err));
+out:
+    if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
+        ss__err_at_row(err, batch->row_ids[err->row]);
+    }
+    return status;
+}
+
+/* What was embedded again shows how far embeddings are off in truth. */
+static void check_errors(const struct ss__pass *pass)
+{
+    const struct ss__again *again = &pass->again;
+    if (again->largest_error > again->error) {
+        ss__log(&pass->log, SS_LEVEL_WARNING,
+                "an embedding at the precision high was off by %.2g of its length, and %.2g is "
+                "allowed for: some texts may fire other features than at highest "
+                "(--precision highest)",
+                again->largest_error, again->error);
+    }
+}
+
+ss_status ss__pass_run(struct ss__pass *pass, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const uint64_t n_calibration = ss__sae_calibration_rows(pass->sae);
+    pass->is_calibrating = n_calibration > 0;
+    struct ss__pipeline pipeline = {
+        .encoder = pass->again.encoder,
+        .dataset = pass->dataset,
+        .work = pass->work,
+        .batch_tokens = pass->batch_tokens,
+        .max_used = pass->max_used,
+        .max_read = pass->max_read,
+        .first_rows = n_calibration > SIZE_MAX ? SIZE_MAX : (size_t)n_calibration,
+        .rows_each = ss__sae_batch_rows(pass->sae),
+        .log = pass->log,
+        .watch = pass->watch,
+        .take = take_batch,
+        .user = pass,
+    };
+    memcpy(pipeline.use, pass->use, sizeof pipeline.use);
+    SS_TRY(pass->embeddings == NULL
+               ? ss__pipeline_run(&pipeline, &pass->done, err)
+               : ss__embeddings_run(pass->embeddings, &pipeline, &pass->done, err));
+    check_errors(pass);
+out:
+    return status;
+}
+
+void ss__pass_release(struct ss__pass *pass)
+{
+    ss__again_release(&pass->again);
+    ss_sparse_release(&pass->rows);
+    ss_work_free(pass->work); /* drawing needs memory of its own */
+    pass->work = NULL;
+}

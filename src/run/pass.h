@@ -1,0 +1,49 @@
+/* The pass that analyze and encode share: rows of a dataset, or embeddings that are there, to
+ * sparse activations, batch by batch in row order. */
+#ifndef SS_RUN_PASS_H
+#define SS_RUN_PASS_H
+
+#include "run/again.h"
+#include "run/pipeline.h"
+
+/* A batch and what the SAE made of it; all of it is borrowed until the call returns. */
+struct ss__pass_rows {
+    const struct ss__batch *batch;
+    const float *embeddings;      /* [n_rows, width] */
+    const struct ss_sparse *rows; /* [n_rows] */
+};
+
+struct ss__pass {
+    const ss_encoder *encoder; /* NULL with `embeddings` */
+    const ss_sae *sae;
+    ss_dataset *dataset;       /* nullable with `embeddings` */
+    ss_embeddings *embeddings; /* taken instead of embedding texts; nullable */
+    size_t n_threads, batch_tokens;
+    uint64_t max_used, max_read;     /* as those of struct ss__pipeline */
+    ss__row_use use[SS_N_ROW_KINDS]; /* the same */
+    struct ss_log log;
+    struct ss_watch watch;
+    ss_status (*take)(void *user, const struct ss__pass_rows *rows, ss_err *err);
+    void *user;
+
+    /* Set by the functions below. */
+    ss_work *work;
+    struct ss__again again;
+    struct ss_sparse rows;
+    struct ss__sae_counts sae_counts;
+    struct ss__pipeline_done done;
+    bool is_calibrating;
+};
+
+/* Make ready: refuse widths that differ, warn of another encoder than the SAE's config names.
+ * The fields above are set before. Release after success and failure. Errors: SS_E_SHAPE,
+ * SS_E_NOMEM, SS_E_USAGE. */
+SS_MUST_USE ss_status ss__pass_init(struct ss__pass *pass, ss_err *err);
+
+/* Run to the end of the rows. Errors: of the pipeline, the SAE and `take`. */
+SS_MUST_USE ss_status ss__pass_run(struct ss__pass *pass, ss_err *err);
+
+/* Give up threads and scratch; what was counted stays. */
+void ss__pass_release(struct ss__pass *pass);
+
+#endif

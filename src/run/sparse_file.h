@@ -1,0 +1,42 @@
+/* Files of rows of features, one per embedding: the format follows the file's name. */
+#ifndef SS_RUN_SPARSE_FILE_H
+#define SS_RUN_SPARSE_FILE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct ss__sparse_row {
+    uint64_t id;              /* in the dataset */
+    const uint32_t *features; /* [n] ascending */
+    const float *values;      /* [n] */
+    size_t n;
+    bool is_null;              /* there is no text */
+    struct ss_text text, kept; /* kept: a JSON object of the columns, or "" */
+};
+
+struct ss__sparse_options { /* borrowed until the file is closed */
+    const char *path;
+    bool force; /* replace a file that exists */
+    size_t n_features;
+    bool has_text;           /* texts are written */
+    bool has_gaps;           /* rows may be left out, so that their ids are needed */
+    const char *const *kept; /* [n_kept] names of columns that are carried along */
+    size_t n_kept;
+};
+
+struct ss__sparse_format {
+    const char *ending;
+    bool holds_columns; /* texts and columns that are carried along */
+    /* Errors: those of ss__out_open_named. */
+    ss_status (*open)(const struct ss__sparse_options *options, void **state, ss_err *err);
+    ss_status (*add)(void *state, const struct ss__sparse_row *row, ss_err *err);
+    ss_status (*commit)(void *state, ss_err *err); /* on error nothing is left of the file */
+    void (*close)(void *state);                    /* NULL is fine */
+};
+
+/* sparse_npz.c: what scipy.sparse.load_npz reads; sparse_arrow.c; sparse_jsonl.c */
+extern const struct ss__sparse_format ss__sparse_npz, ss__sparse_arrow, ss__sparse_feather,
+    ss__sparse_jsonl;
+
+#endif
