@@ -80,8 +80,7 @@ static ss_status refuse(const struct joining *joining, uint64_t number, ss_err *
 {
     ss__fail_file(err, joining->info.path, SS_E_NONFINITE,
                   "row %" PRIu64 " of the embeddings, counted from 0, is missing (all NaN); "
-                  "--null says what to do with such rows: zero keeps their place, skip leaves "
-                  "them out",
+                  "--null zero keeps the place of such rows, --skip-empty leaves them out",
                   number);
     ss__err_at_row(err, number);
     return SS_E_NONFINITE;

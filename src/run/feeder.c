@@ -82,8 +82,8 @@ static ss_status refuse(const struct ss_row *row, ss_err *err)
     const ss_status status =
         ss__fail_file(err, row->file, SS_E_DATA,
                       "row %" PRIu64 " of the dataset, counted from 0, has no text (null); "
-                      "--null says what to do with such rows: zero or nan keeps their place, "
-                      "skip leaves them out",
+                      "--null zero or nan keeps the place of such rows, --skip-empty leaves "
+                      "them out",
                       row->id);
     ss__err_at_row(err, row->id);
     return status;

@@ -152,7 +152,7 @@ def test_null_texts_keep_their_place(program, model, nulls, tmp_path, name, more
         assert np.array_equal(np.load(tmp_path / "n.npy"), arrays[rule][:n], equal_nan=True)
     for null in ([], ["--null", "stop"]):
         done = run(program, *words, *null, "-o", tmp_path / "stop.npy")
-        assert done.returncode == 65 and "has no text (null); --null says what to do" in done.stderr
+        assert done.returncode == 65 and "has no text (null); --null zero or nan keeps the place" in done.stderr
         assert not (tmp_path / "stop.npy").exists()
     done = run(program, *words, "--null", "nan", "--skip-empty", "-o", tmp_path / "stop.npy")
     assert done.returncode == 64 and "--skip-empty is --null skip; --null nan contradicts it" in done.stderr
