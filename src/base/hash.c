@@ -1,8 +1,10 @@
+#define OPENSSL_SUPPRESS_DEPRECATED /* of struct ss__hash */
 #include "base/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,69 +12,85 @@
 
 enum { READ_BYTES = 1 << 18 };
 
+/* The functions of libcrypto that need no memory: its newer interface looks an algorithm up
+ * when it is first used, and crashes where that finds none. */
 struct ss__hash {
-    EVP_MD_CTX *context;
+    ss__hash_kind kind;
+    union {
+        SHA256_CTX sha256;
+        SHA_CTX sha1;
+        MD5_CTX md5;
+    } of;
 };
-
-static const EVP_MD *method_of(ss__hash_kind kind)
-{
-    switch (kind) {
-    case SS__HASH_SHA1:
-        return EVP_sha1();
-    case SS__HASH_MD5:
-        return EVP_md5();
-    case SS__HASH_SHA256:
-    default:
-        return EVP_sha256();
-    }
-}
 
 ss_status ss__hash_new(ss__hash_kind kind, struct ss__hash **out, ss_err *err)
 {
     struct ss__hash *hash = ss__alloc(1, sizeof *hash);
-    *out = NULL;
-    if (hash != NULL) {
-        hash->context = EVP_MD_CTX_new();
-    }
-    if (hash == NULL || hash->context == NULL) {
-        ss__hash_free(hash);
+    *out = hash;
+    if (hash == NULL) {
         return ss__fail_nomem(err, "a hash");
     }
-    if (EVP_DigestInit_ex(hash->context, method_of(kind), NULL) != 1) {
-        ss__hash_free(hash);
-        return ss__fail(err, SS_E_UNSUPPORTED,
-                        "the cryptographic library of this system refuses a hash (%s) that a "
-                        "service names its files by",
-                        kind == SS__HASH_MD5 ? "MD5" : "SHA");
+    hash->kind = kind;
+    switch (kind) {
+    case SS__HASH_SHA1:
+        (void)SHA1_Init(&hash->of.sha1);
+        break;
+    case SS__HASH_MD5:
+        (void)MD5_Init(&hash->of.md5);
+        break;
+    case SS__HASH_SHA256:
+        (void)SHA256_Init(&hash->of.sha256);
+        break;
     }
-    *out = hash;
     return SS_OK;
 }
 
 void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes)
 {
-    (void)EVP_DigestUpdate(hash->context, data, n_bytes);
+    switch (hash->kind) {
+    case SS__HASH_SHA1:
+        (void)SHA1_Update(&hash->of.sha1, data, n_bytes);
+        break;
+    case SS__HASH_MD5:
+        (void)MD5_Update(&hash->of.md5, data, n_bytes);
+        break;
+    case SS__HASH_SHA256:
+        (void)SHA256_Update(&hash->of.sha256, data, n_bytes);
+        break;
+    }
+}
+
+static size_t write_digest(struct ss__hash *hash, uint8_t bytes[SHA256_DIGEST_LENGTH])
+{
+    switch (hash->kind) {
+    case SS__HASH_SHA1:
+        (void)SHA1_Final(bytes, &hash->of.sha1);
+        return SHA_DIGEST_LENGTH;
+    case SS__HASH_MD5:
+        (void)MD5_Final(bytes, &hash->of.md5);
+        return MD5_DIGEST_LENGTH;
+    case SS__HASH_SHA256:
+        (void)SHA256_Final(bytes, &hash->of.sha256);
+        return SHA256_DIGEST_LENGTH;
+    }
+    return 0;
 }
 
 void ss__hash_finish(struct ss__hash *hash, char hex[SS__HASH_HEX_BYTES])
 {
     static const char digit[] = "0123456789abcdef";
-    uint8_t bytes[EVP_MAX_MD_SIZE] = {0};
-    unsigned n_bytes = 0;
-    (void)EVP_DigestFinal_ex(hash->context, bytes, &n_bytes);
-    for (size_t i = 0; i < n_bytes; i++) { /* at most 32: the largest kind */
+    uint8_t bytes[SHA256_DIGEST_LENGTH] = {0}; /* of the longest kind */
+    const size_t n_bytes = write_digest(hash, bytes);
+    for (size_t i = 0; i < n_bytes; i++) {
         hex[2 * i] = digit[bytes[i] >> 4];
         hex[2 * i + 1] = digit[bytes[i] & 15];
     }
-    hex[2 * (size_t)n_bytes] = '\0';
+    hex[2 * n_bytes] = '\0';
 }
 
 void ss__hash_free(struct ss__hash *hash)
 {
-    if (hash != NULL) {
-        EVP_MD_CTX_free(hash->context);
-        ss__free(hash);
-    }
+    ss__free(hash);
 }
 
 static ss_status add_file(struct ss__hash *hash, int descriptor, const char *path, char *chunk,
