@@ -5,7 +5,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
   libcrypto     # base: hashes
   libcurl       # net: HTTP
-  cairo         # view: pictures
+  cairo freetype2 # view: pictures, their font
   zlib libzstd liblzma                     # dataset, weights: codecs
   libbrotlidec liblz4                      # dataset: codecs of Parquet pages
   yaml-0.1)     # dataset: cards of dataset repositories

@@ -8,10 +8,10 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/output.h"
+#include "view/font.h"
 #include "view/view.h"
-
-#define FONT_FAMILY "DejaVu Sans" /* where it is missing, fontconfig gives its likest */
 
 #define DEFAULT_WIDTH_IN 6.4
 #define DEFAULT_HEIGHT_IN 4.8
@@ -24,6 +24,9 @@
 #define LEAST_DPI 20.0
 #define MOST_DPI 1200.0
 #define MOST_PIXELS 16000.0
+
+/* More than cairo was seen to use: for itself, and for a pixel of an image. */
+enum { CAIRO_BYTES = 16 << 20, PIXEL_BYTES = 8 };
 
 struct ss__canvas_format {
     const char *ending;
@@ -112,7 +115,7 @@ static const struct ss__canvas_format *find_format(const char *path)
     return NULL;
 }
 
-static void prepare_cairo(struct ss__canvas *canvas)
+static bool prepare_cairo(struct ss__canvas *canvas)
 {
     cairo_font_options_t *options = cairo_font_options_create();
     cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
@@ -120,13 +123,22 @@ static void prepare_cairo(struct ss__canvas *canvas)
     cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
     cairo_set_font_options(canvas->cairo, options);
     cairo_font_options_destroy(options);
-    cairo_select_font_face(canvas->cairo, FONT_FAMILY, CAIRO_FONT_SLANT_NORMAL,
-                           CAIRO_FONT_WEIGHT_NORMAL);
     if (canvas->dots > 0) {
         cairo_scale(canvas->cairo, canvas->dots, canvas->dots);
     }
     cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
     cairo_paint(canvas->cairo);
+    return ss__font_select(canvas->cairo);
+}
+
+/* Whether there is memory for a picture. Cairo does not survive every allocation that fails, so
+ * what it may come to need is asked for, and given back, before it begins. */
+static bool has_memory(const struct ss__canvas *canvas)
+{
+    const double n_pixels = canvas->width * canvas->height * canvas->dots * canvas->dots;
+    void *block = ss__alloc_aligned(CAIRO_BYTES + (size_t)n_pixels * PIXEL_BYTES, 1);
+    ss__free(block);
+    return block != NULL;
 }
 
 static bool is_between(double value, double least, double most)
@@ -160,13 +172,18 @@ ss_status ss__canvas_open(struct ss__canvas *canvas, const char *path, double wi
     canvas->width = width_in * POINTS_PER_INCH;
     canvas->height = height_in * POINTS_PER_INCH;
     canvas->dots = canvas->format->has_pixels ? dpi / POINTS_PER_INCH : 0;
+    if (!has_memory(canvas)) {
+        SS_TRY(ss__fail_nomem(err, "a picture"));
+    }
     canvas->surface = canvas->format->open(canvas);
     canvas->cairo = cairo_create(canvas->surface);
     if (cairo_status(canvas->cairo) != CAIRO_STATUS_SUCCESS) {
         SS_FAIL(SS_E_NOMEM, "cannot begin a picture: %s",
                 cairo_status_to_string(cairo_status(canvas->cairo)));
     }
-    prepare_cairo(canvas);
+    if (!prepare_cairo(canvas)) {
+        SS_TRY(ss__fail_nomem(err, "a font"));
+    }
 out:
     return status;
 }
