@@ -47,7 +47,8 @@ static int fill_mask(const struct cli_command *command, const struct cli_values 
     ss_work *work = NULL;
     struct ss_mask_result result = {0};
     ss_err err;
-    struct ss_encoder_options options = {.with_mask_head = true, .log = cli_log(values)};
+    struct ss_encoder_options options = cli_encoder_options(values);
+    options.with_mask_head = true;
     ss_status status = cli_open_encoder(values, options, &encoder, &err);
     if (status == SS_OK) {
         status = ss_work_new(values->count[OPT_THREADS], &work, &err);
@@ -75,7 +76,7 @@ const struct cli_command cli_fill_mask = {
     .about = "Prints, for every mask token of the text, the likeliest tokens with their "
              "probability over the whole vocabulary and the text with the mask filled. The "
              "mask token is the model's own, such as [MASK] or <mask>.",
-    .examples = {{"saescope fill-mask -m distilbert-base-cased 'The goal of it is [MASK].'",
+    .examples = {{"saescope fill-mask -m distilbert/distilbert-base-cased 'A [MASK] star.'",
                   "score, token id, token and sentence of the five best"},
                  {"saescope fill-mask -m MODEL -k 10 --json 'A [MASK] and a [MASK].'",
                   "ten for each of two masks, as JSON"}},
@@ -83,6 +84,7 @@ const struct cli_command cli_fill_mask = {
               "a model with a language-model head: a folder, or ORG/NAME[@REVISION] of the "
               "model hub"},
              {OPT_TOP_K, false, "5", "how many candidates per mask"},
+             {OPT_PRECISION, false, "highest", NULL},
              {OPT_THREADS, false, NULL, NULL},
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},

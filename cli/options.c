@@ -86,7 +86,7 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_TRUNCATE_DIM] = {"truncate-dim", 0, CLI_COUNT, "N", NULL,
                           "keep the first N values of every embedding", 1},
     [OPT_PRECISION] = {"precision", 0, CLI_CHOICE, "LEVEL", precisions,
-                       "how exact embeddings are; less is faster", 0},
+                       "how exact embeddings are; lower levels are faster", 0},
     [OPT_SAE_FORMAT] = {"sae-format", 0, CLI_CHOICE, "NAME", sae_formats,
                         "format of the SAE, instead of looking", 0},
     [OPT_SAE_TOP_K] = {"sae-top-k", 0, CLI_COUNT, "K", NULL,

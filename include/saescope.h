@@ -158,7 +158,8 @@ struct ss_place {
 /* Find a thing by its name and download what is not there yet.
  *
  * reference  a path, which wins where it exists; else
- *              org/name[@revision]                      a repository of the hub (model, SAE)
+ *              org/name[@revision]                      a repository of the hub (model, SAE),
+ *                                                       unless a folder `org` is here
  *              hf:[datasets/]org/name[@revision][/path] the same, marked; hf:// too
  *              wandb:entity/project/name[:alias]        an artifact
  *            For a model the files that an encoder needs are fetched, else all below the path.

@@ -42,14 +42,25 @@ static double number_of(const char *name)
                : 0;
 }
 
+/* The variable that turns offline mode on, or NULL. */
+static const char *offline_variable(void)
+{
+    static const char *const names[] = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
+                                        "SAESCOPE_OFFLINE"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (ss__env_is_true(names[i])) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 struct ss__net_options ss__net_options_from_environment(void)
 {
     const double patience = number_of("HF_HUB_DOWNLOAD_TIMEOUT");
     const double stall = number_of("SAESCOPE_NET_STALL_SECONDS");
     return (struct ss__net_options){
-        .offline = ss__env_is_true("HF_HUB_OFFLINE") ||
-                   ss__env_is_true("TRANSFORMERS_OFFLINE") ||
-                   ss__env_is_true("SAESCOPE_OFFLINE"),
+        .offline = offline_variable() != NULL,
         .n_tries = (size_t)number_of("SAESCOPE_NET_TRIES"),
         .retry_seconds = number_of("SAESCOPE_NET_RETRY_SECONDS"),
         .connect_seconds = stall > 0 && stall < 10 ? stall : 0,
@@ -296,12 +307,13 @@ static bool is_worth_another(size_t n_most, const struct ss__net_exchange *excha
 
 ss_status ss__net_need_online(const struct ss__net *net, const char *what, ss_err *err)
 {
-    return !net->options.offline
-               ? SS_OK
-               : ss__fail(err, SS_E_NETWORK,
-                          "%.400s: not asked for, since offline mode is on (HF_HUB_OFFLINE or "
-                          "SAESCOPE_OFFLINE); unset it, or fetch it first",
-                          what);
+    const char *variable = offline_variable();
+    if (!net->options.offline) {
+        return SS_OK;
+    }
+    return ss__fail(err, SS_E_NETWORK,
+                    "%.400s: not asked for, because of %s; fetch it first, or leave that out",
+                    what, variable == NULL ? "--offline" : variable);
 }
 
 ss_status ss__net_send(struct ss__net *net, const struct ss__net_request *request,

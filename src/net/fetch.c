@@ -94,9 +94,26 @@ out:
 
 /* ---- the hub ---- */
 
+/* Whether a name of the form A/B begins with a folder that is here: then it is a path with a
+ * mistake in it, and no server needs to hear of it. */
+static bool begins_here(const char *reference)
+{
+    const size_t n = strcspn(reference, "/");
+    char folder[SS__HUB_ID_BYTES];
+    if (n >= sizeof folder) {
+        return false;
+    }
+    memcpy(folder, reference, n);
+    folder[n] = '\0';
+    return ss__path_look(folder) != SS__PATH_NONE;
+}
+
 static bool is_of_hub(const struct wanted *wanted)
 {
-    return ss__hub_is_reference(wanted->reference) || ss__hub_is_id(wanted->reference);
+    const char *reference = wanted->reference;
+    return ss__hub_is_reference(reference) ||
+           (ss__hub_is_id(reference) && strchr(reference, '/') != NULL &&
+            !begins_here(reference));
 }
 
 /* A name without a namespace may be short for one of the usual namespace of sentence encoders,
@@ -150,16 +167,17 @@ out:
     return status;
 }
 
-/* A name without a mark may be a path that was mistyped. */
+/* ORG/NAME may be a path that was mistyped. */
 static ss_status say_both(const struct wanted *wanted, ss_status status, ss_err *err)
 {
     if (err == NULL || ss__hub_is_reference(wanted->reference) || status == SS_E_STOPPED) {
         return status;
     }
     const ss_err why = *err;
-    return ss__fail(err, status,
-                    "there is no folder '%.200s', and as a name of the hub: %.760s",
-                    wanted->reference, why.message);
+    return ss__fail(err, status, "'%.200s' is neither a file here nor %s the hub: %.740s",
+                    wanted->reference,
+                    status == SS_E_NETWORK ? "to be reached on" : "to be had from",
+                    why.message);
 }
 
 static ss_status fetch_of_hub(const struct wanted *wanted, struct ss_place *out, ss_err *err)
@@ -182,12 +200,31 @@ out:
     return status == SS_OK ? SS_OK : say_both(wanted, status, err);
 }
 
+/* ---- what is not there ---- */
+
+/* A single word that names no file: said at once, with the form that names of the hub have. */
+static bool is_word(const struct wanted *wanted)
+{
+    return ss__hub_is_id(wanted->reference) && strchr(wanted->reference, '/') == NULL;
+}
+
+static ss_status refuse_word(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+{
+    (void)out;
+    return ss__fail_file(err, wanted->reference, SS_E_NOINPUT,
+                         "no such file or folder; things of the hub are named %s",
+                         wanted->kind == SS_PLACE_MODEL
+                             ? "ORG/NAME, such as sentence-transformers/all-MiniLM-L6-v2"
+                             : "hf:ORG/NAME");
+}
+
 /* ---- the table ---- */
 
 static const struct way ways[] = {
     {is_path, take_path},
     {is_artifact, fetch_artifact},
     {is_of_hub, fetch_of_hub},
+    {is_word, refuse_word},
 };
 
 ss_status ss_fetch(ss_place_kind kind, const char *reference,

@@ -142,8 +142,21 @@ def test_a_folder_of_that_name_wins(world, root, run, tmp_path):
 def test_a_bare_name_is_also_looked_for_where_sentence_encoders_are(world, root, fetch):
     shutil.copytree(MODEL, root / "models/sentence-transformers/tiny")
     with world(root) as servers:
-        result = fetch(servers, "tiny", "--json")
+        result = fetch(servers, "hf:tiny", "--json")
     assert json.loads(result.out)["source"] == "hf:sentence-transformers/tiny"
+
+
+@pytest.mark.parametrize("command, name", [
+    ("fetch", "tiny"), ("inspect", "tiny"), ("inspect", "nofile.txt"), ("embed", "tiny"), ("inspect", "here/sea"), ("embed", "here/sea"),
+    ("embed", "./org/mini"), ("inspect", "/org/mini")])
+def test_a_path_with_a_mistake_reaches_no_server(world, root, run, tmp_path, command, name):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "x.jsonl").write_text('{"text": "a"}\n')
+    words = ["-m", name, "-d", "x.jsonl", "-o", "x.npy"] if command == "embed" else [name]
+    with world(root) as servers:
+        result = run(command, *words, env=servers.environment(), cwd=tmp_path)
+        assert servers.log == []
+    assert_refused(result, 66, name, "no such")
 
 
 def test_sharded_and_older_weights(world, root, fetch, cache):
@@ -206,9 +219,11 @@ def test_offline_and_unreachable(world, root, fetch, cache, run):
         for word in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "SAESCOPE_OFFLINE"):
             result = fetch(servers, ID, **{word: "yes"})
             assert (result.code, result.err) == (0, "")
+            result = fetch(servers, "org/other", **{word: "yes"})
+            assert result.code == 69 and f"because of {word};" in result.err
         assert fetch(servers, ID, "--offline").code == 0
         result = fetch(servers, "org/other", "--offline")
-        assert result.code == 69 and "offline" in result.err and str(cache) in result.err
+        assert result.code == 69 and "because of --offline" in result.err and str(cache) in result.err
         assert len(servers.log) == before
     result = fetch(servers, ID)
     assert result.code == 0 and "using the copy" in result.err
