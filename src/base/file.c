@@ -10,20 +10,43 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/lfs.h"
 #include "base/mem.h"
 
 /* ---- paths ---- */
 
+static ss__path_kind kind_of(const struct stat *facts)
+{
+    if (S_ISREG(facts->st_mode)) {
+        return SS__PATH_FILE;
+    }
+    return S_ISDIR(facts->st_mode) ? SS__PATH_FOLDER : SS__PATH_OTHER;
+}
+
 ss__path_kind ss__path_look(const char *path)
 {
     struct stat facts;
-    if (stat(path, &facts) != 0) {
-        return SS__PATH_NONE;
+    return stat(path, &facts) != 0 ? SS__PATH_NONE : kind_of(&facts);
+}
+
+ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link, ss_err *err)
+{
+    struct stat facts;
+    *kind = SS__PATH_NONE;
+    *is_link = false;
+    if (lstat(path, &facts) != 0) {
+        return errno == ENOENT || errno == ENOTDIR
+                   ? SS_OK
+                   : ss__fail_errno(err, path, "look at", errno);
     }
-    if (S_ISREG(facts.st_mode)) {
-        return SS__PATH_FILE;
+    *is_link = S_ISLNK(facts.st_mode);
+    if (*is_link && stat(path, &facts) != 0) {
+        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+                   ? SS_OK
+                   : ss__fail_errno(err, path, "look at", errno);
     }
-    return S_ISDIR(facts.st_mode) ? SS__PATH_FOLDER : SS__PATH_OTHER;
+    *kind = kind_of(&facts);
+    return SS_OK;
 }
 
 char *ss__path_join(const char *folder, const char *name)
@@ -94,7 +117,15 @@ ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *er
     if (folder == NULL) {
         return ss__fail_errno(err, path, "list", errno);
     }
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    for (;;) {
+        errno = 0; /* NULL is the end too */
+        const struct dirent *entry = readdir(folder);
+        if (entry == NULL && errno != 0) {
+            SS_TRY(ss__fail_errno(err, path, "list", errno));
+        }
+        if (entry == NULL) {
+            break;
+        }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
@@ -165,7 +196,11 @@ ss_status ss__file_map_open(int descriptor, const char *path, struct ss__map *ou
                                     .n_bytes = n_bytes,
                                     .device = facts.st_dev,
                                     .inode = facts.st_ino};
+            status = ss__lfs_check(path, data, n_bytes, err);
         }
+    }
+    if (status != SS_OK) {
+        ss__map_release(out);
     }
     return status;
 }
@@ -276,8 +311,12 @@ ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,
     int descriptor = -1;
     ss_status status = open_regular(path, &descriptor, &facts, err);
     if (status == SS_OK) {
+        const size_t before = buf->n_bytes;
         status = read_all(descriptor, path, max_bytes, buf, err);
         close(descriptor);
+        if (status == SS_OK && buf->n_bytes > before) {
+            status = ss__lfs_check(path, buf->data + before, buf->n_bytes - before, err);
+        }
     }
     return status;
 }

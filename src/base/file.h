@@ -17,7 +17,12 @@ typedef enum ss__path_kind {
     SS__PATH_OTHER
 } ss__path_kind;
 
-ss__path_kind ss__path_look(const char *path);
+ss__path_kind ss__path_look(const char *path); /* NONE on any error */
+
+/* The same for names that were found in a folder: SS__PATH_NONE for what is not there, with
+ * *is_link a link to nowhere. Errors: SS_E_IO, SS_E_NOINPUT (it cannot be looked at). */
+SS_MUST_USE ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link,
+                                     ss_err *err);
 
 /* "folder/name", to be released with ss__free; NULL when memory ran out. An absolute `name`, an
  * empty folder or an empty name gives the other part alone. */
@@ -30,7 +35,8 @@ const char *ss__path_name(const char *path);
  * backslash, no control characters. */
 bool ss__path_is_inside(const char *path);
 
-/* Names in a folder, sorted by bytes, without "." and "..": an array of *n strings. */
+/* Names in a folder, sorted by bytes, without "." and "..": an array of *n strings. Errors:
+ * SS_E_NOINPUT, SS_E_IO (also where the folder cannot be read to its end), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *err);
 void ss__list_release(char **names, size_t n);
 
@@ -43,7 +49,8 @@ struct ss__map {
     uint64_t device, inode; /* of the file */
 };
 
-/* Map a regular file. Errors: SS_E_NOINPUT, SS_E_IO; a folder or device is SS_E_DATA. */
+/* Map a regular file. Errors: SS_E_NOINPUT, SS_E_IO; a folder, a device and the pointer of a
+ * large-file store (lfs.h) are SS_E_DATA. */
 SS_MUST_USE ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err);
 /* The same of an open regular file, which may be closed then; `path` is for sentences. */
 SS_MUST_USE ss_status ss__file_map_open(int descriptor, const char *path, struct ss__map *out,

@@ -1,16 +1,12 @@
 /* Opening: the kind of a file is found from its content, then its reader fills a container. */
 #include <string.h>
 
+#include "base/lfs.h"
 #include "base/mem.h"
 #include "weights/weights_priv.h"
 #include "weights/zip_priv.h"
 
 /* ---- kinds ---- */
-
-static bool starts_with(const struct ss__source *source, const char *bytes, size_t n)
-{
-    return source->n_bytes >= n && memcmp(source->data, bytes, n) == 0;
-}
 
 /* A length below the format's limit, then '{'. */
 static bool is_safetensors(const struct ss__source *source)
@@ -117,10 +113,8 @@ static ss_status refuse_unknown(const struct ss__source *source, ss_err *err)
     if (source->n_bytes == 0) {
         return ss__fail_file(err, source->file, SS_E_DATA, "the file is empty");
     }
-    if (starts_with(source, "version https://git-lfs", 23)) {
-        return ss__fail_file(err, source->file, SS_E_DATA,
-                             "this is the pointer of a large-file store, not the file itself; "
-                             "fetch it with 'git lfs pull'");
+    if (ss__lfs_is_pointer(source->data, source->n_bytes)) {
+        return ss__lfs_check(source->file, source->data, source->n_bytes, err);
     }
     if (source->n_bytes > 262 && memcmp(source->data + 257, "ustar", 5) == 0) {
         return ss__fail_file(err, source->file, SS_E_UNSUPPORTED,
@@ -141,7 +135,7 @@ static ss_status read_source(struct ss__weights *self, ss_err *err)
     if (kind == NULL) {
         kind = kind_by_name(self->source.file);
         if (kind == NULL || self->source.n_bytes == 0 ||
-            starts_with(&self->source, "version ", 8)) {
+            ss__lfs_is_pointer(self->source.data, self->source.n_bytes)) {
             return refuse_unknown(&self->source, err);
         }
     }
