@@ -1,16 +1,21 @@
-/* gzip by zlib (RFC 1952), zstd by libzstd (RFC 8878), bzip2 by libbz2, xz by liblzma. Each
- * decodes member after member; the memory of a decoder is bounded whatever its input says. */
+/* gzip by zlib (RFC 1952), zstd by libzstd (RFC 8878), bzip2 by libbz2, xz by liblzma, lz4
+ * frames by liblz4. Each decodes member after member; the memory of a decoder is bounded
+ * whatever its input says: by 2 GiB for the windows of zstd --long=31 and the dictionaries of
+ * xz, of which only what was written is ever touched. */
 #include "dataset/codec.h"
 
 #include <bzlib.h>
+#include <lz4frame.h>
 #include <lzma.h>
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/mem.h"
 
-enum { XZ_MEMORY_BYTES = 128 << 20, ZSTD_WINDOW_LOG = 27, GZIP_WINDOW_BITS = 15 + 16 };
+enum { ZSTD_WINDOW_LOG = 31, GZIP_WINDOW_BITS = 15 + 16 };
+#define XZ_MEMORY_BYTES (UINT64_C(2) << 30)
 
 static unsigned bounded(size_t n)
 {
@@ -69,9 +74,11 @@ static void gzip_stop(void *state)
 
 /* ---- zstd ---- */
 
+/* A frame, or one that is to be skipped, as pzstd and seekable writers put first. */
 static bool zstd_matches(const uint8_t *head, size_t n)
 {
-    return n >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0;
+    const bool skips = n >= 8 && head[0] >> 4 == 5 && memcmp(head + 1, "\x2A\x4D\x18", 3) == 0;
+    return skips || (n >= 4 && memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0);
 }
 
 static void *zstd_start(void)
@@ -92,7 +99,11 @@ static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
     const size_t left = ZSTD_decompressStream(state, &out, &in);
     advance(io, in.pos, out.pos);
     if (ZSTD_isError(left)) {
-        return SS__DECODED_BAD;
+        const ZSTD_ErrorCode code = ZSTD_getErrorCode(left);
+        return code == ZSTD_error_frameParameter_windowTooLarge ||
+                       code == ZSTD_error_memory_allocation
+                   ? SS__DECODED_TOO_LARGE
+                   : SS__DECODED_BAD;
     }
     return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;
 }
@@ -104,11 +115,12 @@ static void zstd_stop(void *state)
 
 /* ---- bzip2 ---- */
 
-/* "BZh", the level, and the first byte of a block or of the end mark. */
+/* "BZh", the level, and the mark of a block or of the end. */
 static bool bzip2_matches(const uint8_t *head, size_t n)
 {
-    return n >= 5 && memcmp(head, "BZh", 3) == 0 && head[3] >= '1' && head[3] <= '9' &&
-           (head[4] == 0x31 || head[4] == 0x17);
+    return n >= 10 && memcmp(head, "BZh", 3) == 0 && head[3] >= '1' && head[3] <= '9' &&
+           (memcmp(head + 4, "\x31\x41\x59\x26\x53\x59", 6) == 0 ||
+            memcmp(head + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
 static void *bzip2_start(void)
@@ -185,6 +197,9 @@ static ss__decoded xz_decode(void *state, struct ss__codec_io *io)
     if (result == LZMA_STREAM_END) {
         return SS__DECODED_END;
     }
+    if (result == LZMA_MEMLIMIT_ERROR || result == LZMA_MEM_ERROR) {
+        return SS__DECODED_TOO_LARGE;
+    }
     return result == LZMA_OK || result == LZMA_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
 }
 
@@ -196,11 +211,42 @@ static void xz_stop(void *state)
     }
 }
 
+/* ---- lz4 ---- */
+
+static bool lz4_matches(const uint8_t *head, size_t n)
+{
+    return n >= 4 && memcmp(head, "\x04\x22\x4D\x18", 4) == 0;
+}
+
+static void *lz4_start(void)
+{
+    LZ4F_dctx *context = NULL;
+    return LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)) ? NULL
+                                                                                 : context;
+}
+
+static ss__decoded lz4_decode(void *state, struct ss__codec_io *io)
+{
+    size_t n_in = io->n_in, n_out = io->n_out;
+    const size_t left = LZ4F_decompress(state, io->out, &n_out, io->in, &n_in, NULL);
+    if (LZ4F_isError(left)) {
+        return SS__DECODED_BAD;
+    }
+    advance(io, n_in, n_out);
+    return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;
+}
+
+static void lz4_stop(void *state)
+{
+    (void)LZ4F_freeDecompressionContext(state);
+}
+
 static const struct ss__codec codecs[] = {
     {"gzip", true, gzip_matches, gzip_start, gzip_decode, gzip_stop},
     {"zstd", false, zstd_matches, zstd_start, zstd_decode, zstd_stop},
     {"bzip2", false, bzip2_matches, bzip2_start, bzip2_decode, bzip2_stop},
     {"xz", false, xz_matches, xz_start, xz_decode, xz_stop},
+    {"lz4", false, lz4_matches, lz4_start, lz4_decode, lz4_stop},
 };
 
 const struct ss__codec *ss__codec_find(const uint8_t *head, size_t n)

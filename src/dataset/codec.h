@@ -17,7 +17,8 @@ struct ss__codec_io {
 typedef enum ss__decoded {
     SS__DECODED_SOME,
     SS__DECODED_END, /* a member ended; another may follow */
-    SS__DECODED_BAD
+    SS__DECODED_BAD,
+    SS__DECODED_TOO_LARGE /* it asks for more memory than is allowed or there */
 } ss__decoded;
 
 struct ss__codec {
@@ -29,7 +30,7 @@ struct ss__codec {
     void (*stop)(void *state);
 };
 
-enum { SS__CODEC_HEAD_BYTES = 6 };
+enum { SS__CODEC_HEAD_BYTES = 10 };
 
 /* The codec whose data begins like this, or NULL. */
 const struct ss__codec *ss__codec_find(const uint8_t *head, size_t n);

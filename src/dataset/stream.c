@@ -315,6 +315,12 @@ static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *
     if (result == SS__DECODED_BAD) {
         return damaged(stream, "damaged", err);
     }
+    if (result == SS__DECODED_TOO_LARGE) {
+        return ss__fail_file(err, stream->name, SS_E_LIMIT,
+                             "the %s data asks for a window that needs more memory than is "
+                             "there, or than the 2 GiB that are allowed; decompress it first",
+                             state->codec->name);
+    }
     if (result == SS__DECODED_END) {
         state->in_member = false;
     } else if (*n_made == 0 && io.n_in == n_in && state->input_ended) {

@@ -1,8 +1,8 @@
 /* Bytes of a file or of standard input, decompressed on the way, seen through a window that
  * grows only as far as one row needs.
  *
- * gzip (several members, BGZF), zstd (several frames), bzip2 and xz (several streams) are known
- * by their first bytes. Damaged or truncated data is SS_E_DATA and names the file. */
+ * gzip (several members, BGZF), zstd and lz4 (several frames), bzip2 and xz (several streams)
+ * are known by their first bytes. Damaged or truncated data is SS_E_DATA and names the file. */
 #ifndef SS_DATASET_STREAM_H
 #define SS_DATASET_STREAM_H
 
@@ -52,7 +52,8 @@ SS_MUST_USE ss_status ss__stream_need(struct ss__stream *stream, size_t n_bytes,
 /* Give up the first n_bytes of the window; they stay in memory until ss__stream_more. */
 void ss__stream_take(struct ss__stream *stream, size_t n_bytes);
 
-/* "gzip", "zstd", "bzip2", "xz", or NULL for plain bytes; known after the first byte is. */
+/* "gzip", "zstd", "bzip2", "xz", "lz4", or NULL for plain bytes; known after the first byte is.
+ */
 const char *ss__stream_codec(const struct ss__stream *stream);
 
 /* Map the whole content: the file itself if it is plain and regular, else a spooled copy on
