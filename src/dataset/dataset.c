@@ -70,11 +70,49 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     SS_TRY(is_member ? ss__archives_open(&dataset->archives, i, path, &file->stream, err)
                      : ss__stream_open(path, &file->stream, err));
     SS_TRY(ss__format_find(&file->stream, path, dataset->given_format, &file->reader, err));
-    if (is_member || (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
+    file->is_empty = file->reader == NULL;
+    if (is_member || file->is_empty ||
+        (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
         ss__stream_close(&file->stream);
     }
 out:
     return status;
+}
+
+static size_t count_empty(const ss_dataset *dataset, const char **first)
+{
+    size_t n = 0;
+    for (size_t i = dataset->use.paths.n; i-- > 0;) {
+        if (dataset->files[i].is_empty) {
+            *first = dataset->use.paths.items[i];
+            n++;
+        }
+    }
+    return n;
+}
+
+static void say_empty(const ss_dataset *dataset)
+{
+    const char *first = NULL;
+    const size_t n = count_empty(dataset, &first);
+    if (n > 0 && n < dataset->use.paths.n) {
+        ss__log(&dataset->log, SS_LEVEL_NOTICE,
+                "%zu of %zu files are empty and have no rows, such as %s", n,
+                dataset->use.paths.n, first);
+    }
+}
+
+static ss_status fail_no_rows(const ss_dataset *dataset, ss_err *err)
+{
+    const char *first = dataset->use.paths.items[0];
+    const size_t n = count_empty(dataset, &first);
+    if (n < dataset->use.paths.n) {
+        return ss__fail_file(err, first, SS_E_DATA, "there are no rows");
+    }
+    return n == 1
+               ? ss__fail_file(err, first, SS_E_DATA, "the file is empty")
+               : ss__fail_file(err, first, SS_E_DATA,
+                               "the file is empty, and so are all %zu files of the dataset", n);
 }
 
 static ss_status count_rows(ss_dataset *dataset, ss_err *err)
@@ -84,11 +122,15 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
     bool known = true;
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         const struct ss__dataset_file *file = &dataset->files[i];
-        known = file->reader != NULL && file->reader->n_rows != NULL &&
-                file->stream.state == NULL && !ss__archives_have(&dataset->archives, i);
+        known = file->is_empty ||
+                (file->reader != NULL && file->reader->n_rows != NULL &&
+                 file->stream.state == NULL && !ss__archives_have(&dataset->archives, i));
     }
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         dataset->current = i;
+        if (dataset->files[i].is_empty) {
+            continue;
+        }
         SS_TRY(ss__dataset_open_file(dataset, err));
         known = ss__add_u64(n_rows, dataset->files[i].reader->n_rows(dataset->state), &n_rows);
         ss__dataset_close_file(dataset);
@@ -114,10 +156,11 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
         SS_TRY(look_at_file(dataset, i, err));
     }
+    say_empty(dataset);
     SS_TRY(count_rows(dataset, err));
     SS_TRY(ss__dataset_start_file(dataset, err));
     if (dataset->current == dataset->use.paths.n) {
-        SS_FAIL_FILE(dataset->use.paths.items[0], SS_E_DATA, "there are no rows");
+        SS_TRY(fail_no_rows(dataset, err));
     }
     *out = dataset;
     dataset = NULL;
@@ -204,13 +247,14 @@ uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
 
 void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
 {
-    const struct ss__reader *first = dataset->files[0].reader;
+    const struct ss__reader *first = NULL;
     const struct ss__repo_use *use = &dataset->use;
-    const char *format = first == NULL ? "" : first->format;
-    for (size_t i = 1; i < use->paths.n; i++) {
+    const char *format = "";
+    for (size_t i = 0; i < use->paths.n; i++) {
         const struct ss__reader *reader = dataset->files[i].reader;
-        if (reader != NULL && reader != first) { /* files elsewhere: as far as seen */
-            format = "mixed";
+        if (reader != NULL) { /* files elsewhere: as far as seen */
+            format = first == NULL || reader == first ? reader->format : "mixed";
+            first = reader;
         }
     }
     *out = (struct ss_dataset_info){

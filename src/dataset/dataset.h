@@ -15,7 +15,7 @@ struct ss__column {
 /* What a file is, by its first bytes and then its name. */
 struct ss__sniff {
     const char *format; /* "jsonl", "json", "csv", "tsv", "txt", "parquet", or NULL */
-    const char *codec;  /* "gzip", "zstd", "bzip2", "xz", or NULL */
+    const char *codec;  /* "gzip", "zstd", "bzip2", "xz", "lz4", or NULL */
 };
 
 /* Look at the head of a regular file. A file that is no dataset gives a NULL format, not an

@@ -2,13 +2,16 @@
  * one in its turn. */
 #include <string.h>
 
+#include "base/lfs.h"
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
 
 void ss__dataset_close_file(ss_dataset *dataset)
 {
     if (dataset->is_open) {
-        dataset->files[dataset->current].reader->close(dataset->state);
+        if (dataset->files[dataset->current].reader != NULL) {
+            dataset->files[dataset->current].reader->close(dataset->state);
+        }
         if (dataset->source.ahead == NULL) {
             ss__map_release(&dataset->source.map);
         }
@@ -60,6 +63,12 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
     dataset->stream.is_interrupted = &dataset->is_interrupted;
     if (file->reader == NULL) {
         SS_TRY(find_format(dataset, err));
+        file->is_empty = file->reader == NULL;
+    }
+    if (file->is_empty) {
+        dataset->is_open = true;
+        dataset->source = (struct ss__source){.name = NULL};
+        goto out;
     }
     dataset->source = (struct ss__source){
         .name = dataset->use.paths.items[dataset->current],
@@ -72,6 +81,8 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
     dataset->is_open = true;
     if (file->reader->needs_map && ahead == NULL) {
         SS_TRY(ss__stream_map(&dataset->stream, &dataset->source.map, err));
+    } else if (ahead != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
+        SS_TRY(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
     } else if (!file->reader->needs_map) {
         SS_TRY(ss__skip_mark(&dataset->stream, err));
     }
@@ -102,7 +113,14 @@ ss_status ss__dataset_start_file(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     for (; dataset->current < dataset->use.paths.n; dataset->current++) {
+        if (dataset->files[dataset->current].is_empty) {
+            continue;
+        }
         SS_TRY(ss__dataset_open_file(dataset, err));
+        if (dataset->files[dataset->current].is_empty) { /* seen when it was reached */
+            ss__dataset_close_file(dataset);
+            continue;
+        }
         if (dataset->n_columns > 0 || dataset->rows == SS__ROWS_WHOLE) {
             SS_TRY(ss__dataset_select(dataset, err));
             break;

@@ -63,9 +63,11 @@ extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_csv
 /* Take the byte order mark of UTF-8, if the stream begins with it. */
 SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);
 
-/* The reader for a stream that nothing was taken from: `forced` by name, or (NULL) by the first
- * bytes, then by the file's name. Errors: SS_E_USAGE (an unknown name), SS_E_UNSUPPORTED (a
- * known kind that is not read, or nothing that rows could come from), those of the stream. */
+/* The reader for a stream that nothing was taken from: `forced` by name, or (NULL) by marks of
+ * binary formats, then by the file's name, then by its first line. NULL if there is not a byte,
+ * and so no row. Errors: SS_E_USAGE (an unknown name), SS_E_UNSUPPORTED (a known kind that is
+ * not read, or nothing that rows could come from), SS_E_DATA (the pointer of a large-file
+ * store; Parquet or Arrow without a byte), those of the stream. */
 SS_MUST_USE ss_status ss__format_find(struct ss__stream *stream, const char *path,
                                       const char *forced, const struct ss__reader **reader,
                                       ss_err *err);
@@ -73,7 +75,25 @@ SS_MUST_USE ss_status ss__format_find(struct ss__stream *stream, const char *pat
 /* The reader that a file's name asks for, NULL if it says nothing. */
 const struct ss__reader *ss__format_by_name(const char *path);
 
-/* Whether a file name ends as those of a dataset do, compression aside. */
+/* The kind (as struct ss__repo_kind names it) that a file's name asks for, or NULL. */
+const char *ss__format_kind(const char *path);
+
+/* Whether a file name ends as those of a dataset do, compression aside, or is that of a part of
+ * a job's output. */
 bool ss__format_knows_name(const char *path);
+
+/* Whether a name ends as those of compressed files do. */
+bool ss__format_is_packed_name(const char *path);
+
+/* ---- kinds that are not read (format_refused.c) ---- */
+
+/* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if its first bytes (`is_text`:
+ * its name is that of a dataset's file), or its name say so. `name` is for messages. */
+SS_MUST_USE ss_status ss__format_refuse_content(const struct ss__stream *stream, bool is_text,
+                                                ss_err *err);
+SS_MUST_USE ss_status ss__format_refuse_name(const char *name, const char *path, ss_err *err);
+
+/* Whether a name says that the file holds rows in a form that is not read. */
+bool ss__format_is_other_table(const char *path);
 
 #endif

@@ -1,8 +1,10 @@
-/* Which format a file has: what its first bytes say beyond doubt, then how its name ends, then
- * what its first line looks like. */
+/* Which format a file has: by marks that no text begins with, then by how its name ends, then
+ * by what its first line looks like. Names that say JSON leave open which kind of JSON it is.
+ */
 #include <string.h>
 #include <strings.h>
 
+#include "base/lfs.h"
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
 #include "dataset/json_scan.h"
@@ -14,16 +16,17 @@ static const struct {
     const char *names[4];   /* the reader's own first */
     const char *endings[4]; /* of files, without the dot */
     const struct ss__reader *reader;
+    const char *kind; /* of repo_kinds.c: which files stand together in a folder */
 } formats[] = {
-    {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss__reader_jsonl},
-    {{"json"}, {"json"}, &ss__reader_json},
-    {{"csv"}, {"csv"}, &ss__reader_csv},
-    {{"tsv"}, {"tsv", "tab"}, &ss__reader_tsv},
-    {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt},
-    {{"parquet"}, {"parquet", "geoparquet", "gpq", "pq"}, &ss__reader_parquet},
-    {{"arrow", "feather"}, {"arrow", "arrows", "feather", "ipc"}, &ss__reader_arrow},
+    {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss__reader_jsonl, "json"},
+    {{"json"}, {"json"}, &ss__reader_json, "json"},
+    {{"csv"}, {"csv"}, &ss__reader_csv, "csv"},
+    {{"tsv"}, {"tsv", "tab"}, &ss__reader_tsv, "csv"},
+    {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt, "text"},
+    {{"parquet"}, {"parquet", "geoparquet", "gpq", "pq"}, &ss__reader_parquet, "parquet"},
+    {{"arrow", "feather"}, {"arrow", "arrows", "feather", "ipc"}, &ss__reader_arrow, "arrow"},
 };
-enum { N_FORMATS = sizeof formats / sizeof formats[0] };
+enum { N_FORMATS = sizeof formats / sizeof formats[0], NO_FORMAT = N_FORMATS };
 
 static bool is_among(const char *const names[4], const char *name, size_t n)
 {
@@ -61,63 +64,70 @@ static const char *take_ending(const char *name, size_t *n, size_t *n_ending)
     return "";
 }
 
-const struct ss__reader *ss__format_by_name(const char *path)
+/* Cut off the ending of a compressed file, if there is one. */
+static bool take_packing(const char *name, size_t *n)
 {
-    static const char *const packed[2][4] = {{"gz", "zst", "bz2", "xz"}, {"zstd", "bgz"}};
+    static const char *const endings[][4] = {{"gz", "gzip", "zst", "zstd"},
+                                             {"bz2", "xz", "bgz", "lz4"}};
+    size_t n_rest = *n, n_ending = 0;
+    const char *ending = take_ending(name, &n_rest, &n_ending);
+    const bool is_packed =
+        is_among(endings[0], ending, n_ending) || is_among(endings[1], ending, n_ending);
+    *n = is_packed ? n_rest : *n;
+    return is_packed;
+}
+
+bool ss__format_is_packed_name(const char *path)
+{
+    const char *name = ss__path_name(path);
+    size_t n = strlen(name);
+    return take_packing(name, &n);
+}
+
+static size_t find_by_name(const char *path)
+{
     const char *name = ss__path_name(path);
     size_t n = strlen(name), n_ending = 0;
+    (void)take_packing(name, &n);
     const char *ending = take_ending(name, &n, &n_ending);
-    if (is_among(packed[0], ending, n_ending) || is_among(packed[1], ending, n_ending)) {
-        ending = take_ending(name, &n, &n_ending);
-    }
     for (size_t i = 0; i < N_FORMATS; i++) {
         if (is_among(formats[i].endings, ending, n_ending)) {
-            return formats[i].reader;
+            return i;
         }
     }
-    return NULL;
+    return NO_FORMAT;
+}
+
+const struct ss__reader *ss__format_by_name(const char *path)
+{
+    const size_t i = find_by_name(path);
+    return i == NO_FORMAT ? NULL : formats[i].reader;
+}
+
+const char *ss__format_kind(const char *path)
+{
+    const size_t i = find_by_name(path);
+    return i == NO_FORMAT ? NULL : formats[i].kind;
+}
+
+/* What jobs of Spark and Hadoop call their text files: part-00000, part-m-00000, also packed.
+ */
+static bool is_part(const char *path)
+{
+    const char *name = ss__path_name(path);
+    size_t n = strlen(name);
+    (void)take_packing(name, &n);
+    size_t at = n > 5 && memcmp(name, "part-", 5) == 0 ? 5 : n;
+    at += at + 2 < n && name[at + 1] == '-' && (name[at] == 'm' || name[at] == 'r') ? 2 : 0;
+    return at < n && name[at] >= '0' && name[at] <= '9' && memchr(name, '.', n) == NULL;
 }
 
 bool ss__format_knows_name(const char *path)
 {
-    return ss__format_by_name(path) != NULL;
+    return find_by_name(path) != NO_FORMAT || is_part(path);
 }
 
 /* ---- by content ---- */
-
-#define SENTENCE_TAR                                                                           \
-    "is a tar archive; those are read from files on disk whose name ends in .tar, .tar.gz, "   \
-    ".tgz, .tar.zst, .tar.xz or .tar.bz2, others must be unpacked first"
-
-/* Kinds that are recognised in order to be refused by name. */
-static const struct {
-    const char *mark;
-    size_t n, at; /* where the mark is */
-    const char *sentence;
-} refused[] = {
-    {"\xFF\xFE", 2, 0, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
-    {"\xFE\xFF", 2, 0, "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"},
-    {"FEA1", 4, 0, "is a Feather file of version 1; save it as version 2 or as Parquet"},
-    {"PK\x03\x04", 4, 0,
-     "is a zip archive; those are read from files on disk whose name ends in .zip, others must "
-     "be unpacked first"},
-    {"ustar\0", 6, 257, SENTENCE_TAR},
-    {"ustar  ", 8, 257, SENTENCE_TAR},
-    {"\x04\x22\x4D\x18", 4, 0,
-     "is compressed by lz4; decompress it or use gzip, zstd, bzip2 or xz"},
-};
-
-static ss_status refuse_known(const struct ss__stream *stream, ss_err *err)
-{
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        if (stream->n_bytes >= refused[i].at + refused[i].n &&
-            memcmp(stream->data + refused[i].at, refused[i].mark, refused[i].n) == 0) {
-            return ss__fail_file(err, stream->name, SS_E_UNSUPPORTED, "this %s",
-                                 refused[i].sentence);
-        }
-    }
-    return SS_OK;
-}
 
 /* A JSON object at the start: a line of JSON Lines, or a document if it goes over lines. An
  * array counts if its first element is whole. */
@@ -145,8 +155,8 @@ static const struct ss__reader *find_json(const struct ss__stream *stream)
                                                                   : &ss__reader_json;
 }
 
-/* What the start is beyond doubt. */
-static const struct ss__reader *find_by_content(const struct ss__stream *stream)
+/* Binary formats, by their marks. "PAR1" could begin a text, but no text has a NUL. */
+static const struct ss__reader *find_by_mark(const struct ss__stream *stream)
 {
     static const struct {
         const char *head;
@@ -156,13 +166,14 @@ static const struct ss__reader *find_by_content(const struct ss__stream *stream)
                  {"PARE", 4, &ss__reader_parquet},
                  {"ARROW1", 6, &ss__reader_arrow},
                  {"\xFF\xFF\xFF\xFF", 4, &ss__reader_arrow}};
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    const bool has_nul = memchr(stream->data, 0, stream->n_bytes) != NULL;
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0] && has_nul; i++) {
         if (stream->n_bytes >= heads[i].n &&
             memcmp(stream->data, heads[i].head, heads[i].n) == 0) {
             return heads[i].reader;
         }
     }
-    return find_json(stream);
+    return NULL;
 }
 
 /* Whether one of the fields of data[0, n) is "text", in quotes or not. */
@@ -226,34 +237,81 @@ out:
     return status;
 }
 
+/* A file without a byte has no rows. Readers of lines know that, those of JSON documents and
+ * tables expect a head; Parquet and Arrow have a schema even then. */
+static ss_status find_empty(const struct ss__stream *stream, const struct ss__reader *named,
+                            const struct ss__reader **reader, ss_err *err)
+{
+    if (named != NULL && named->needs_map) {
+        return ss__fail_file(err, stream->name, SS_E_DATA,
+                             "the file is empty, and %s has a schema even without rows; write "
+                             "it again, or leave it out",
+                             named == &ss__reader_parquet ? "Parquet" : "Arrow");
+    }
+    *reader = named == &ss__reader_txt || named == &ss__reader_jsonl ? named : NULL;
+    return SS_OK;
+}
+
+static ss_status find_forced(const char *name, const struct ss__reader **reader, ss_err *err)
+{
+    *reader = name == NULL ? NULL : find_by_option(name);
+    if (name == NULL || *reader != NULL) {
+        return SS_OK;
+    }
+    ss__fail(err, SS_E_USAGE,
+             "'%s' is not a dataset format; expected jsonl, json, csv, tsv, txt, parquet or "
+             "arrow",
+             name);
+    ss__err_about(err, "format");
+    return SS_E_USAGE;
+}
+
+/* What a stream is that begins with some bytes, by marks, name, and its first line. */
+static ss_status find_reader(const struct ss__stream *stream, const char *path,
+                             const struct ss__reader **reader, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *named = ss__format_by_name(path);
+    const bool may_be_json =
+        named == NULL || named == &ss__reader_json || named == &ss__reader_jsonl;
+    *reader = find_by_mark(stream);
+    if (*reader == NULL && may_be_json) {
+        *reader = find_json(stream);
+    }
+    *reader = *reader == NULL ? named : *reader;
+    if (*reader == NULL) {
+        SS_TRY(ss__format_refuse_name(stream->name, path, err));
+        *reader = guess(stream);
+    }
+    if (*reader == NULL) {
+        SS_FAIL_FILE(stream->name, SS_E_UNSUPPORTED,
+                     "neither content nor name is that of a dataset; say which with the "
+                     "option format (jsonl, json, csv, tsv, txt, parquet or arrow)");
+    }
+out:
+    return status;
+}
+
 ss_status ss__format_find(struct ss__stream *stream, const char *path, const char *forced,
                           const struct ss__reader **reader, ss_err *err)
 {
     ss_status status = SS_OK;
+    const struct ss__reader *wanted = NULL;
     *reader = NULL;
-    if (forced != NULL) {
-        *reader = find_by_option(forced);
-        if (*reader == NULL) {
-            status = ss__fail(err, SS_E_USAGE,
-                              "'%s' is not a dataset format; expected jsonl, json, csv, tsv, "
-                              "txt, parquet or arrow",
-                              forced);
-            ss__err_about(err, "format");
-            goto out;
-        }
-    }
+    SS_TRY(find_forced(forced, &wanted, err));
     SS_TRY(ss__stream_need(stream, HEAD_BYTES, err));
-    SS_TRY(refuse_known(stream, err));
+    if (stream->at_end) {
+        SS_TRY(ss__lfs_check(stream->name, stream->data, stream->n_bytes, err));
+    }
+    const struct ss__reader *named = wanted == NULL ? ss__format_by_name(path) : wanted;
+    SS_TRY(ss__format_refuse_content(stream, named != NULL && !named->needs_map, err));
     SS_TRY(ss__skip_mark(stream, err));
-    *reader = *reader == NULL ? find_by_content(stream) : *reader;
-    *reader = *reader == NULL ? ss__format_by_name(path) : *reader;
-    *reader = *reader == NULL ? guess(stream) : *reader;
+    if (stream->n_bytes == 0) {
+        return find_empty(stream, named, reader, err);
+    }
+    *reader = wanted;
     if (*reader == NULL) {
-        SS_FAIL_FILE(stream->name, SS_E_UNSUPPORTED,
-                     stream->n_bytes == 0
-                         ? "the file is empty"
-                         : "neither content nor name is that of a dataset; say which with the "
-                           "option format (jsonl, json, csv, tsv, txt, parquet or arrow)");
+        SS_TRY(find_reader(stream, path, reader, err));
     }
 out:
     return status;
@@ -269,6 +327,8 @@ ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err
     status = ss__format_find(&stream, path, NULL, &reader, err);
     if (status == SS_E_UNSUPPORTED) {
         status = SS_OK;
+    } else if (status == SS_OK && reader == NULL) { /* empty: what its name says */
+        reader = ss__format_by_name(path);
     }
     out->format = reader == NULL ? NULL : reader->format;
     out->codec = ss__stream_codec(&stream);

@@ -15,14 +15,9 @@ char *ss__remote_file_name(const char *name)
 /* Whether a file is read in parts: Parquet by its name, not packed. */
 static bool wants_map(const char *name)
 {
-    static const char *const packed[] = {".gz", ".zst", ".bz2", ".xz", ".zstd", ".bgz"};
     char *file = ss__remote_file_name(name);
-    const size_t n = file == NULL ? 0 : strlen(file);
-    bool is_parquet = file != NULL && ss__format_by_name(file) == &ss__reader_parquet;
-    for (size_t i = 0; i < sizeof packed / sizeof packed[0]; i++) {
-        const size_t n_end = strlen(packed[i]);
-        is_parquet &= n < n_end || strcmp(file + n - n_end, packed[i]) != 0;
-    }
+    const bool is_parquet = file != NULL && !ss__format_is_packed_name(file) &&
+                            ss__format_by_name(file) == &ss__reader_parquet;
     ss__free(file);
     return is_parquet;
 }

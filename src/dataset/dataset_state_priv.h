@@ -13,7 +13,8 @@
 #include "dataset/dataset_remote.h"
 
 struct ss__dataset_file {
-    const struct ss__reader *reader;
+    const struct ss__reader *reader; /* NULL: not known yet, or it is empty */
+    bool is_empty;                   /* not a byte in it, and so no row */
     struct ss__stream stream; /* open only if the file cannot be opened again */
 };
 

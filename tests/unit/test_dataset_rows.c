@@ -34,7 +34,9 @@ static const struct row_case cases[] = {
     {"noname", "just words\nmore", "Tjust words|Tmore", NULL},
     {"noname", "\x01\x00\x02", "!neither content nor name", NULL, .n_bytes = 3},
     {"a.txt", "\xFF\xFEh\0i\0", "!UTF-16", NULL, .n_bytes = 6},
-    {"a.txt", "FEA1...", "!Feather", NULL},
+    {"a.txt", "FEA1...", "TFEA1...", NULL},
+    {"a.txt", "FEA1\0...", "!Feather", NULL, .n_bytes = 8},
+    {"noname", "FEA1...", "!Feather", NULL},
     {"a.txt", "x", "!not a dataset format", NULL, .format = "docx"},
 
     /* JSON Lines */
@@ -77,8 +79,10 @@ static const struct row_case cases[] = {
     {"a.jsonl", "", "!there are no rows", ""},
     {"a.jsonl", "{}\n{}\n", "!the rows have no columns", "{}\n{}"},
     {"noname", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n", "Ta|Tb", NULL},
-    {"a.txt", "{\"text\":\"a\"}\n", "Ta", NULL},
-    {"a.txt", "{\"text\":\"a\"}\n", "T{\"text\":\"a\"}", NULL, .format = "txt"},
+    {"noname", "{\"text\":\"a\"}\n", "Ta", NULL},
+    {"noname", "{\"text\":\"a\"}\n", "T{\"text\":\"a\"}", NULL, .format = "txt"},
+    {"a.txt", "{\"text\":\"a\"}\n", "T{\"text\":\"a\"}", NULL},
+    {"a.txt", "[]\n[1]\n", "T[]|T[1]", NULL},
 
     /* JSON */
     {"a.json", "[{\"text\": \"a\"},\n {\"text\": \"b\", \"n\": [1, {\"x\": \" y \"}]}]",
@@ -89,7 +93,8 @@ static const struct row_case cases[] = {
     {"a.json", "{\n \"text\": \"a\"\n}\n{\n \"text\": \"b\"\n}\n", "Ta|Tb", NULL},
     {"a.json", "{\"text\": \"a\"}\n{\"text\": \"b\"}", "Ta|Tb", NULL},
     {"a.json", "[]", "!there are no rows", ""},
-    {"a.json", "", "!holds no JSON value", NULL},
+    {"a.json", "", "!the file is empty", NULL},
+    {"a.json", " \n", "!holds no JSON value", NULL},
     {"a.json", "[\"a\", \"b\"", "Ta|Tb!the file ends before the array", NULL},
     {"a.json", "[\"a\", \"b\"] x", "Ta|Tb!there is more text", NULL},
     {"a.json", "[\"a\" \"b\"]", "Ta!expected ',' or ']'", NULL},
@@ -134,7 +139,8 @@ static const struct row_case cases[] = {
     {"a.csv", "", "!the file is empty", NULL},
     {"a.csv", "\n\n", "!the file is empty", NULL},
     {"a.csv", "text\n", "", ""},
-    {"a.csv", "{\"text\":\"a,b\"}\n", "Ta,b", NULL},
+    {"noname", "{\"text\":\"a,b\"}\n", "Ta,b", NULL},
+    {"a.csv", "[\"text\"],n\nx,1\n", "Tx", NULL, .text_column = "[\"text\"]"},
     {"a.tsv", "id\ttext\n1\ta,b\n2\t\"c\td\"\n", "Ta,b|Tc\td", NULL},
     {"noname", "id,text\n1,a\n", "Ta", NULL},
     {"noname", "id\ttext\r\n1\ta\r\n", "Ta", NULL},
