@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "dataset/ahead.h"
+#include "dataset/layout.h"
 #include "dataset/tar.h"
 #include "weights/weights.h"
 
@@ -21,11 +22,12 @@ struct ss__archive {
 struct member {
     char *path;
     size_t index;
+    ss__tar_kind kind;
     const char *name; /* as the archive has it, "./" in front left out */
 };
 
 struct members {
-    const struct ss__archive *archive;
+    struct ss__archive *archive;
     struct member *items;
     size_t n, room;
 };
@@ -50,32 +52,21 @@ static bool is_zip(const char *path)
     return ends_in(path, endings, 1);
 }
 
+bool ss__dataset_has_archive_name(const char *path)
+{
+    static const char *const endings[] = {".tar",    ".tar.gz",  ".tgz",      ".tar.zst",
+                                          ".tzst",   ".tar.bz2", ".tbz2",     ".tbz",
+                                          ".tar.xz", ".txz",     ".tar.zstd", ".tar.lz4"};
+    return is_zip(path) || ends_in(path, endings, sizeof endings / sizeof *endings);
+}
+
 bool ss__dataset_is_archive(const char *path)
 {
-    static const char *const endings[] = {".tar",    ".tar.gz",  ".tgz",     ".tar.zst",
-                                          ".tzst",   ".tar.bz2", ".tbz2",    ".tbz",
-                                          ".tar.xz", ".txz",     ".tar.zstd"};
-    const bool is_named =
-        is_zip(path) || ends_in(path, endings, sizeof endings / sizeof *endings);
-    if (!is_named || ss__is_remote(path)) {
+    if (!ss__dataset_has_archive_name(path) || ss__is_remote(path)) {
         return false;
     }
     const ss__path_kind kind = ss__path_look(path);
     return kind == SS__PATH_FILE || kind == SS__PATH_OTHER;
-}
-
-/* As in folders: a component that begins with a dot or two underscores hides what is below. */
-static bool is_hidden(const char *name)
-{
-    for (const char *at = name; *at != '\0';) {
-        const size_t n = strcspn(at, "/");
-        const bool is_step = (n == 1 && at[0] == '.') || (n == 2 && memcmp(at, "..", 2) == 0);
-        if ((at[0] == '.' && !is_step) || strncmp(at, "__", 2) == 0) {
-            return true;
-        }
-        at += n + (at[n] == '/');
-    }
-    return false;
 }
 
 /* "archive!/name" with '?' for what would disturb a terminal. */
@@ -93,6 +84,50 @@ static char *member_path(const struct ss__archive *archive, const char *name, si
     return copy;
 }
 
+/* ---- reading ---- */
+
+static void close_member(struct ss__archives *archives)
+{
+    ss__zip_reader_close(archives->packed);
+    archives->packed = NULL;
+    archives->plain = NULL;
+    archives->n_plain = 0;
+}
+
+static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
+{
+    struct ss__archives *archives = user;
+    if (archives->packed != NULL) {
+        return ss__zip_reader_read(archives->packed, out, n, n_read, err);
+    }
+    *n_read = ss__min_size(n, archives->n_plain);
+    if (*n_read > 0) {
+        memcpy(out, archives->plain, *n_read);
+        ss__map_forget(archives->plain, *n_read); /* it is read once */
+        archives->plain += *n_read;
+        archives->n_plain -= *n_read;
+    }
+    return SS_OK;
+}
+
+/* Open a member as a stream; what is left of it is kept in *open. */
+static ss_status open_place(struct ss__archive_place place, const char *name,
+                            struct ss__archives *open, struct ss__stream *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__stream_source source = {read_member, open};
+    close_member(open);
+    if (place.archive->zip != NULL) {
+        SS_TRY(ss__zip_reader_open(place.archive->zip, place.index, name, &open->packed, err));
+    } else {
+        open->plain = place.archive->tar.members[place.index].data;
+        open->n_plain = place.archive->tar.members[place.index].n_bytes;
+    }
+    SS_TRY(ss__stream_open_source(name, &source, out, err));
+out:
+    return status;
+}
+
 /* ---- members ---- */
 
 static ss_status refuse_kind(const char *path, ss__tar_kind kind, ss_err *err)
@@ -106,7 +141,6 @@ static ss_status refuse_kind(const char *path, ss__tar_kind kind, ss_err *err)
                          "this member %s; unpack the archive first", what[kind]);
 }
 
-/* Take a member if its name is one of a dataset's files. */
 static ss_status add_member(struct members *members, const char *name, size_t n_name,
                             ss__tar_kind kind, size_t index, ss_err *err)
 {
@@ -123,14 +157,8 @@ static ss_status add_member(struct members *members, const char *name, size_t n_
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a member's name"));
     }
-    if (is_hidden(path + strlen(members->archive->path) + 2) || !ss__path_is_data(path)) {
-        goto out;
-    }
-    if (kind != SS__TAR_FILE) {
-        SS_TRY(refuse_kind(path, kind, err));
-    }
     SS_GROW(members->items, members->room, members->n + 1);
-    members->items[members->n++] = (struct member){path, index, name};
+    members->items[members->n++] = (struct member){path, index, kind, name};
     path = NULL;
 out:
     ss__free(path);
@@ -178,31 +206,114 @@ out:
     return status;
 }
 
-static ss_status add_members(struct ss__archives *archives, struct ss__archive *archive,
+/* What expanding needs. */
+struct reading {
+    struct ss__archives *archives;
+    const struct ss_log *log;
+};
+
+/* A whole member that is no data itself, such as a list of files. */
+static ss_status read_small(void *user, size_t index, size_t max_bytes, struct ss__buf *out,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct members *members = user;
+    const struct member *member = &members->items[index];
+    struct ss__archives reading = {.items = NULL};
+    struct ss__stream stream = {0};
+    SS_TRY(open_place((struct ss__archive_place){members->archive, member->index}, member->path,
+                      &reading, &stream, err));
+    do {
+        SS_TRY(ss__stream_more(&stream, err));
+        if (stream.n_bytes > max_bytes) {
+            SS_FAIL_FILE(member->path, SS_E_LIMIT, "larger than the %zu bytes that are read",
+                         max_bytes);
+        }
+    } while (!stream.at_end);
+    ss__buf_add(out, stream.data, stream.n_bytes);
+    SS_TRY(ss__buf_check(out, err));
+out:
+    ss__stream_close(&stream);
+    close_member(&reading);
+    return status;
+}
+
+/* Sort members, and of those of one name keep the last. */
+static void sort_members(struct members *members)
+{
+    size_t n_kept = 0;
+    if (members->n > 0) {
+        qsort(members->items, members->n, sizeof *members->items, compare_members);
+    }
+    for (size_t i = 0; i < members->n; i++) {
+        if (i + 1 < members->n &&
+            strcmp(members->items[i].name, members->items[i + 1].name) == 0) {
+            ss__free(members->items[i].path);
+        } else {
+            members->items[n_kept++] = members->items[i];
+        }
+    }
+    members->n = n_kept;
+}
+
+/* Of what is in an archive, choose as of a folder. */
+static ss_status choose_members(const struct reading *reading, const struct members *members,
+                                bool *is_data, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char **paths = NULL;
+    SS_ALLOC(paths, members->n);
+    for (size_t i = 0; i < members->n; i++) {
+        paths[i] = members->items[i].path + strlen(members->archive->path) + 2;
+    }
+    struct ss__buf name = {0};
+    ss__buf_printf(&name, "%s!", members->archive->path);
+    const char *text = ss__buf_text(&name);
+    const struct ss__layout layout = {.name = text == NULL ? members->archive->path : text,
+                                      .paths = paths,
+                                      .n = members->n,
+                                      .read = read_small,
+                                      .user = (void *)(uintptr_t)members,
+                                      .log = reading->log};
+    status = ss__layout_choose(&layout, is_data, err);
+    ss__buf_release(&name);
+out:
+    ss__free(paths);
+    return status;
+}
+
+static ss_status add_members(const struct reading *reading, struct ss__archive *archive,
                              struct ss__paths *paths, ss_err *err)
 {
     ss_status status = SS_OK;
     struct members members = {.archive = archive};
+    bool *is_data = NULL;
+    const size_t n_before = paths->n;
     SS_TRY(list_members(&members, err));
-    if (members.n == 0) {
+    sort_members(&members);
+    SS_ALLOC(is_data, members.n);
+    SS_TRY(choose_members(reading, &members, is_data, err));
+    for (size_t i = 0; i < members.n; i++) {
+        const struct member *member = &members.items[i];
+        if (is_data[i] && member->kind != SS__TAR_FILE) {
+            SS_TRY(refuse_kind(member->path, member->kind, err));
+        }
+        if (is_data[i]) {
+            SS_TRY(add_place(reading->archives, paths, member->path,
+                             (struct ss__archive_place){archive, member->index}, err));
+        }
+    }
+    if (paths->n == n_before) {
         SS_FAIL_FILE(archive->path, SS_E_NOINPUT,
                      "no dataset in this archive: expected members that end in .jsonl, .json, "
                      ".csv, .tsv, .txt, .parquet or .arrow, compressed or not");
-    }
-    qsort(members.items, members.n, sizeof *members.items, compare_members);
-    for (size_t i = 0; i < members.n; i++) {
-        const struct member *member = &members.items[i];
-        const bool is_replaced = i + 1 < members.n && strcmp(member->name, member[1].name) == 0;
-        if (!is_replaced) {
-            SS_TRY(add_place(archives, paths, member->path,
-                             (struct ss__archive_place){archive, member->index}, err));
-        }
     }
 out:
     for (size_t i = 0; i < members.n; i++) {
         ss__free(members.items[i].path);
     }
     ss__free(members.items);
+    ss__free(is_data);
     return status;
 }
 
@@ -248,9 +359,10 @@ out:
 }
 
 ss_status ss__archives_expand(struct ss__archives *archives, struct ss__paths *paths,
-                              ss_err *err)
+                              const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
+    const struct reading reading = {archives, log};
     struct ss__paths expanded = {0};
     bool any = false;
     for (size_t i = 0; i < paths->n && !any; i++) {
@@ -261,7 +373,7 @@ ss_status ss__archives_expand(struct ss__archives *archives, struct ss__paths *p
         struct ss__archive *archive = NULL;
         if (ss__dataset_is_archive(path)) {
             SS_TRY(open_archive(archives, path, &archive, err));
-            SS_TRY(add_members(archives, archive, &expanded, err));
+            SS_TRY(add_members(&reading, archive, &expanded, err));
         } else {
             SS_TRY(
                 add_place(archives, &expanded, path, (struct ss__archive_place){NULL, 0}, err));
@@ -282,49 +394,10 @@ bool ss__archives_have(const struct ss__archives *archives, size_t index)
     return index < archives->n_places && archives->places[index].archive != NULL;
 }
 
-/* ---- reading ---- */
-
-static void close_member(struct ss__archives *archives)
-{
-    ss__zip_reader_close(archives->packed);
-    archives->packed = NULL;
-    archives->plain = NULL;
-    archives->n_plain = 0;
-}
-
-static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
-{
-    struct ss__archives *archives = user;
-    if (archives->packed != NULL) {
-        return ss__zip_reader_read(archives->packed, out, n, n_read, err);
-    }
-    *n_read = ss__min_size(n, archives->n_plain);
-    if (*n_read > 0) {
-        memcpy(out, archives->plain, *n_read);
-        ss__map_forget(archives->plain, *n_read); /* it is read once */
-        archives->plain += *n_read;
-        archives->n_plain -= *n_read;
-    }
-    return SS_OK;
-}
-
 ss_status ss__archives_open(struct ss__archives *archives, size_t index, const char *name,
                             struct ss__stream *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    const struct ss__archive_place place = archives->places[index];
-    const struct ss__stream_source source = {read_member, archives};
-    close_member(archives);
-    if (place.archive->zip != NULL) {
-        SS_TRY(
-            ss__zip_reader_open(place.archive->zip, place.index, name, &archives->packed, err));
-    } else {
-        archives->plain = place.archive->tar.members[place.index].data;
-        archives->n_plain = place.archive->tar.members[place.index].n_bytes;
-    }
-    SS_TRY(ss__stream_open_source(name, &source, out, err));
-out:
-    return status;
+    return open_place(archives->places[index], name, archives, out, err);
 }
 
 void ss__archives_release(struct ss__archives *archives)

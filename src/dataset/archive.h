@@ -28,12 +28,16 @@ struct ss__archives {
     size_t n_plain;
 };
 
-/* Replace archives among paths by those of their members whose names are known, sorted by
- * bytes; hidden ones and folders are left out. Of members of equal names the last counts.
- * Errors: those of the stream and of the formats, SS_E_NOINPUT (none is known),
- * SS_E_UNSUPPORTED (a known name is a link, sparse, or of an unknown type). */
+/* Replace archives among paths by those of their members that hold rows (layout.h), sorted by
+ * bytes. Of members of equal names the last counts. Errors: those of the stream and of the
+ * formats, SS_E_NOINPUT (there are none), SS_E_UNSUPPORTED (one is a link, sparse, or of an
+ * unknown type). */
 SS_MUST_USE ss_status ss__archives_expand(struct ss__archives *archives,
-                                          struct ss__paths *paths, ss_err *err);
+                                          struct ss__paths *paths, const struct ss_log *log,
+                                          ss_err *err);
+
+/* Whether a file is called as archives are that can be read. */
+bool ss__dataset_has_archive_name(const char *path);
 
 /* Whether a path of that list is a member. */
 bool ss__archives_have(const struct ss__archives *archives, size_t index);

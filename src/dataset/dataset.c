@@ -47,7 +47,7 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
                              .interrupted = &dataset->is_interrupted,
                              .log = &dataset->log};
     SS_TRY(ss__remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
-    SS_TRY(ss__archives_expand(&dataset->archives, &use->paths, err));
+    SS_TRY(ss__archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
     dataset->text_unit = use->text_unit;
     dataset->delimiter = use->delimiter;
     if (dataset->given_format == NULL) {

@@ -8,19 +8,38 @@
 /* ---- files (dataset_paths.c) ---- */
 
 struct ss__paths {
-    char **items; /* sorted by bytes, each once */
+    char **items; /* in reading order, perhaps repeated */
     size_t n, room;
 };
 
-/* Replace folders by the known files in them (all levels; hidden names left out) and patterns
- * by what they match. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM. */
+/* What was given, in that order: folders stand for their files with rows (layout.h), patterns
+ * for what they match, both sorted by bytes. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM, those
+ * of layouts. */
 SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
-                                       struct ss__paths *out, ss_err *err);
+                                       const struct ss_log *log, struct ss__paths *out,
+                                       ss_err *err);
+SS_MUST_USE ss_status ss__paths_add(struct ss__paths *list, const char *path, ss_err *err);
+void ss__paths_sort(struct ss__paths *paths, size_t from);
 void ss__paths_release(struct ss__paths *paths);
 
-/* Whether a file of a folder is read: its name ends as those of a dataset do, and it is not one
- * of those that only tell of a dataset or a model. */
-bool ss__path_is_data(const char *path);
+/* Say that a file is read more than once. Errors: SS_E_USAGE (standard input), SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__paths_check_repeats(const struct ss__paths *paths,
+                                              const struct ss_log *log, ss_err *err);
+
+/* What a pattern matches (paths_pattern.c). Files of bookkeeping match where the pattern's last
+ * component begins with their name's first letter, not with a wildcard. Errors: SS_E_NOINPUT
+ * (nothing), SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__paths_add_pattern(struct ss__paths *list, const char *pattern,
+                                            const struct ss_log *log, ss_err *err);
+
+/* All files of a folder, and how its layout sees them; `files` must outlive that. */
+struct ss__folder_files {
+    const char *root;
+    char **paths; /* relative, sorted */
+    size_t n;
+};
+struct ss__layout;
+struct ss__layout ss__folder_layout(struct ss__folder_files *files, const struct ss_log *log);
 
 /* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
 

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
+#include "dataset/layout.h"
 #include "dataset/repo.h"
 #include "net/hub.h"
 
@@ -26,7 +27,9 @@ struct looking {
     struct ss__hub_name name; /* its revision is a commit once the tree is there */
     bool keeps;               /* what is read comes into the cache */
     struct ss__hub_tree tree;
-    const char **paths; /* [tree.n], views */
+    const char **paths; /* [n_paths], views; of the whole tree until dead ones are dropped */
+    size_t n_paths;
+    const struct ss_log *log;
     struct ss__repo_card card;
     char title[SS__HUB_ID_BYTES + 4]; /* "hf:org/name" */
 };
@@ -61,6 +64,7 @@ static ss_status list_files(struct looking *looking, ss_err *err)
     }
     SS_TRY(ss__hub_list(looking->hub, &whole, &looking->tree, err));
     SS_ALLOC(looking->paths, looking->tree.n);
+    looking->n_paths = looking->tree.n;
     for (size_t i = 0; i < looking->tree.n; i++) {
         looking->paths[i] = looking->tree.entries[i].path;
     }
@@ -112,7 +116,7 @@ out:
 static bool has_file(const struct looking *looking, const char *path)
 {
     for (size_t i = 0; i < looking->tree.n; i++) {
-        if (strcmp(looking->paths[i], path) == 0) {
+        if (strcmp(looking->tree.entries[i].path, path) == 0) {
             return true;
         }
     }
@@ -184,20 +188,84 @@ static bool is_below(const char *folder, const char *path)
     return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
+static ss_status read_listed(void *user, size_t index, size_t max_bytes, struct ss__buf *out,
+                             ss_err *err)
+{
+    const struct looking *looking = user;
+    (void)max_bytes; /* what is small is bounded already */
+    return read_small(looking, looking->paths[index], out, err);
+}
+
+static struct ss__layout layout_of(struct looking *looking)
+{
+    return (struct ss__layout){.name = looking->title,
+                               .paths = looking->paths,
+                               .n = looking->n_paths,
+                               .read = read_listed,
+                               .user = looking,
+                               .log = looking->log};
+}
+
+/* Of a pattern, what it matches; files about data only where it names them. */
+static void keep_matches(struct looking *looking)
+{
+    const char *wanted = looking->name.path;
+    const bool names_them = strchr("*?[", ss__path_name(wanted)[0]) == NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < looking->n_paths; i++) {
+        const char *path = looking->paths[i];
+        if (ss__repo_match(wanted, path) &&
+            (names_them || !ss__layout_is_about_data(ss__path_name(path)))) {
+            looking->paths[n++] = path;
+        }
+    }
+    looking->n_paths = n;
+}
+
+/* Of a folder, as of one on this machine. The documents of its layout are read, too. */
+static ss_status keep_rows(struct looking *looking, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool *is_data = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < looking->n_paths; i++) {
+        if (is_below(looking->name.path, looking->paths[i])) {
+            looking->paths[n++] = looking->paths[i];
+        }
+    }
+    looking->n_paths = n;
+    SS_ALLOC(is_data, n);
+    const struct ss__layout layout = layout_of(looking);
+    SS_TRY(ss__layout_choose(&layout, is_data, err));
+    n = 0;
+    for (size_t i = 0; i < looking->n_paths; i++) {
+        if (is_data[i]) {
+            looking->paths[n++] = looking->paths[i];
+        }
+    }
+    looking->n_paths = n;
+out:
+    ss__free(is_data);
+    return status;
+}
+
 /* A file by its name; of a folder or pattern the files of known formats. */
 static ss_status add_path(struct looking *looking, struct ss__paths *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *wanted = looking->name.path;
     const size_t n_before = out->n;
-    for (size_t i = 0; i < looking->tree.n; i++) {
-        const char *path = looking->paths[i];
-        const bool is_it = strcmp(path, wanted) == 0;
-        const bool is_in = ss__repo_is_pattern(wanted)
-                               ? ss__repo_match(wanted, path)
-                               : is_below(wanted, path) && ss__repo_match("**", path);
-        if (is_it || (is_in && ss__format_knows_name(path))) {
-            SS_TRY(add_file(looking, path, out, err));
+    if (has_file(looking, wanted)) {
+        return add_file(looking, wanted, out, err);
+    }
+    if (ss__repo_is_pattern(wanted)) {
+        keep_matches(looking);
+    } else {
+        SS_TRY(keep_rows(looking, err));
+    }
+    for (size_t i = 0; i < looking->n_paths; i++) {
+        if (ss__format_knows_name(looking->paths[i])) {
+            SS_TRY(add_file(looking, looking->paths[i], out, err));
         }
     }
     if (out->n == n_before) {
@@ -206,6 +274,27 @@ static ss_status add_path(struct looking *looking, struct ss__paths *out, ss_err
                      looking->tree.commit);
     }
 out:
+    return status;
+}
+
+/* Files of saved datasets and tables that hold no live rows are not chosen from. */
+static ss_status drop_dead(struct looking *looking, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool *is_live = NULL;
+    size_t n = 0;
+    SS_ALLOC(is_live, looking->n_paths);
+    memset(is_live, true, looking->n_paths * sizeof *is_live);
+    const struct ss__layout layout = layout_of(looking);
+    SS_TRY(ss__layout_drop_dead(&layout, is_live, err));
+    for (size_t i = 0; i < looking->n_paths; i++) {
+        if (is_live[i]) {
+            looking->paths[n++] = looking->paths[i];
+        }
+    }
+    looking->n_paths = n;
+out:
+    ss__free(is_live);
     return status;
 }
 
@@ -232,64 +321,16 @@ static const char *plain_split(const char *split)
                                                             : split;
 }
 
-/* The configuration or split of a name in a growing list; NULL when memory ran out. */
-static struct ss__repo_config *need_config(struct ss__repo_card *card, const char *name)
-{
-    void *grown = card->configs;
-    for (size_t i = 0; i < card->n_configs; i++) {
-        if (strcmp(card->configs[i].name, name) == 0) {
-            return &card->configs[i];
-        }
-    }
-    if (!ss__grow(&grown, &card->configs_room, card->n_configs + 1, sizeof *card->configs)) {
-        return NULL;
-    }
-    card->configs = grown;
-    struct ss__repo_config *config = &card->configs[card->n_configs++];
-    *config =
-        (struct ss__repo_config){.name = ss__arena_strndup(&card->arena, name, strlen(name)),
-                                 .data_dir = "",
-                                 .has_data_files = true};
-    return config->name == NULL ? NULL : config;
-}
-
-static struct ss__repo_split *need_split(struct ss__repo_card *card,
-                                         struct ss__repo_config *config, const char *name)
-{
-    void *grown = config->splits;
-    for (size_t i = 0; i < config->n_splits; i++) {
-        if (strcmp(config->splits[i].name, name) == 0) {
-            return &config->splits[i];
-        }
-    }
-    if (!ss__grow(&grown, &config->splits_room, config->n_splits + 1, sizeof *config->splits)) {
-        return NULL;
-    }
-    config->splits = grown;
-    struct ss__repo_split *split = &config->splits[config->n_splits++];
-    *split =
-        (struct ss__repo_split){.name = ss__arena_strndup(&card->arena, name, strlen(name))};
-    return split->name == NULL ? NULL : split;
-}
-
 /* A card that says of the converted files what their folders say. */
 static ss_status make_card(struct looking *looking, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_card *card = &looking->card;
     for (size_t i = 0; i < looking->tree.n; i++) {
-        char config_name[256], split_name[256];
-        if (!parse_converted(looking->paths[i], config_name, split_name)) {
-            continue;
+        char config[256], split[256];
+        if (parse_converted(looking->paths[i], config, split)) {
+            SS_TRY(ss__repo_card_add(&looking->card, config, plain_split(split),
+                                     looking->paths[i], err));
         }
-        struct ss__repo_config *config = need_config(card, config_name);
-        struct ss__repo_split *split =
-            config == NULL ? NULL : need_split(card, config, plain_split(split_name));
-        if (split == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a list of splits"));
-        }
-        SS_GROW(split->patterns, split->room, split->n + 1);
-        split->patterns[split->n++] = looking->paths[i];
     }
 out:
     return status;
@@ -363,7 +404,7 @@ static void say_converted(const struct ss_log *log, const struct looking *conver
 static ss_status choose(const struct looking *looking, const struct ss__repo_wish *wish,
                         struct ss__repo_choice *out, ss_err *err)
 {
-    const struct ss__repo repo = {looking->title, looking->paths, looking->tree.n,
+    const struct ss__repo repo = {looking->title, looking->paths, looking->n_paths,
                                   &looking->card};
     return ss__repo_choose(&repo, wish, out, err);
 }
@@ -417,6 +458,7 @@ static ss_status add_repository(struct looking *looking, const struct ss__repo_w
     ss_err refusal;
     struct ss__repo_choice choice = {.kind = NULL};
     SS_TRY(read_card(looking, err));
+    SS_TRY(drop_dead(looking, err));
     status = choose(looking, wish, &choice, &refusal);
     if (status == SS_E_UNSUPPORTED) {
         status = use_converted(looking, wish, &refusal, use, err);
@@ -438,7 +480,7 @@ ss_status ss__hub_files(struct ss__hub *hub, const char *text, const struct ss__
                         struct ss__repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct looking looking = {.hub = hub, .keeps = use->keeps};
+    struct looking looking = {.hub = hub, .keeps = use->keeps, .log = use->log};
     SS_TRY(ss__hub_parse(text, SS__HUB_DATASET, &looking.name, err));
     if (looking.name.kind != SS__HUB_DATASET) {
         SS_FAIL(SS_E_USAGE, "'%.300s' is no dataset; expected hf:ORG/NAME", text);

@@ -1,34 +1,17 @@
-/* The files of a dataset: paths, folders and patterns become one list, sorted by bytes. */
-#include <glob.h>
+/* The files of a dataset: what a user gives is read in the order given, and as often. A folder
+ * or pattern stands for its files sorted by bytes, as in the reference library. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "dataset/archive.h"
 #include "dataset/dataset_files.h"
+#include "dataset/layout.h"
 
-enum { MAX_FOLDER_DEPTH = 32 };
+/* ---- lists ---- */
 
-/* Files of a model or a dataset card that end like data but are not. */
-static bool is_about_data(const char *name)
-{
-    static const char *const names[] = {"config.json", "dataset_info.json",
-                                        "dataset_infos.json", "dataset_dict.json",
-                                        "state.json"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool ss__path_is_data(const char *path)
-{
-    return ss__format_knows_name(path) && !is_about_data(ss__path_name(path));
-}
-
-static ss_status add_path(struct ss__paths *list, const char *path, ss_err *err)
+ss_status ss__paths_add(struct ss__paths *list, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(list->items, list->room, list->n + 1);
@@ -42,79 +25,96 @@ out:
     return status;
 }
 
-static ss_status add_folder(struct ss__paths *list, const char *folder, int depth, ss_err *err);
-
-static ss_status add_entry(struct ss__paths *list, const char *path, int depth, ss_err *err)
+void ss__paths_release(struct ss__paths *paths)
 {
-    const char *name = ss__path_name(path);
-    const ss__path_kind kind = ss__path_look(path);
-    if (name[0] == '.' || strncmp(name, "__", 2) == 0) {
-        return SS_OK;
-    }
-    if (kind == SS__PATH_FOLDER) {
-        return add_folder(list, path, depth + 1, err);
-    }
-    const bool wanted = kind == SS__PATH_FILE && ss__path_is_data(path);
-    return wanted ? add_path(list, path, err) : SS_OK;
+    ss__list_release(paths->items, paths->n);
+    *paths = (struct ss__paths){0};
 }
 
-static ss_status add_folder(struct ss__paths *list, const char *folder, int depth, ss_err *err)
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void ss__paths_sort(struct ss__paths *paths, size_t from)
+{
+    if (paths->n > from + 1) {
+        qsort(paths->items + from, paths->n - from, sizeof *paths->items, compare_paths);
+    }
+}
+
+/* ---- folders ---- */
+
+static ss_status read_small(void *user, size_t index, size_t max_bytes, struct ss__buf *out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    char **names = NULL, *path = NULL;
-    size_t n = 0;
-    if (depth > MAX_FOLDER_DEPTH) {
-        SS_FAIL_FILE(folder, SS_E_LIMIT, "folders are nested deeper than %d", MAX_FOLDER_DEPTH);
+    const struct ss__folder_files *folder = user;
+    char *path = ss__path_join(folder->root, folder->paths[index]);
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
     }
-    SS_TRY(ss__list_folder(folder, &names, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        path = ss__path_join(folder, names[i]);
+    SS_TRY(ss__file_read(path, max_bytes, out, err));
+out:
+    ss__free(path);
+    return status;
+}
+
+struct ss__layout ss__folder_layout(struct ss__folder_files *files, const struct ss_log *log)
+{
+    return (struct ss__layout){.name = files->root,
+                               .paths = (const char *const *)files->paths,
+                               .n = files->n,
+                               .read = read_small,
+                               .user = files,
+                               .log = log,
+                               .enters_archives = true};
+}
+
+static ss_status add_folder(struct ss__paths *list, const char *root, const struct ss_log *log,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__folder_files files = {.root = root};
+    bool *is_data = NULL;
+    char *path = NULL;
+    SS_TRY(ss__repo_list_folder(root, true, log, &files.paths, &files.n, err));
+    const struct ss__layout layout = ss__folder_layout(&files, log);
+    SS_ALLOC(is_data, files.n);
+    SS_TRY(ss__layout_choose(&layout, is_data, err));
+    for (size_t i = 0; i < files.n; i++) {
+        if (!is_data[i]) {
+            continue;
+        }
+        path = ss__path_join(root, files.paths[i]);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a file name"));
         }
-        SS_TRY(add_entry(list, path, depth, err));
+        SS_TRY(ss__paths_add(list, path, err));
         ss__free(path);
         path = NULL;
     }
 out:
     ss__free(path);
-    ss__list_release(names, n);
+    ss__free(is_data);
+    ss__list_release(files.paths, files.n);
     return status;
 }
 
-static ss_status add_pattern(struct ss__paths *list, const char *pattern, ss_err *err)
-{
-    ss_status status = SS_OK;
-    glob_t found = {0};
-    const int result = glob(pattern, GLOB_NOSORT, NULL, &found);
-    if (result == GLOB_NOSPACE) {
-        SS_TRY(ss__fail_nomem(err, "file names"));
-    }
-    if (result != 0) {
-        SS_FAIL_FILE(pattern, SS_E_NOINPUT, "no file matches this pattern");
-    }
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *path = found.gl_pathv[i];
-        if (ss__path_look(path) != SS__PATH_FOLDER) {
-            SS_TRY(add_path(list, path, err));
-        }
-    }
-out:
-    globfree(&found);
-    return status;
-}
+/* ---- all of it ---- */
 
-static ss_status add_given(struct ss__paths *list, const char *path, ss_err *err)
+static ss_status add_given(struct ss__paths *list, const char *path, const struct ss_log *log,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_before = list->n;
     const ss__path_kind kind = ss__path_look(path);
     if (strcmp(path, "-") == 0 || kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
-        SS_TRY(add_path(list, path, err));
+        SS_TRY(ss__paths_add(list, path, err));
     } else if (kind == SS__PATH_FOLDER) {
-        SS_TRY(add_folder(list, path, 0, err));
+        SS_TRY(add_folder(list, path, log, err));
     } else if (strpbrk(path, "*?[") != NULL) {
-        SS_TRY(add_pattern(list, path, err));
+        SS_TRY(ss__paths_add_pattern(list, path, log, err));
     } else {
         SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such file or folder");
     }
@@ -127,13 +127,8 @@ out:
     return status;
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-ss_status ss__paths_expand(const char *const *paths, size_t n_paths, struct ss__paths *out,
-                           ss_err *err)
+ss_status ss__paths_expand(const char *const *paths, size_t n_paths, const struct ss_log *log,
+                           struct ss__paths *out, ss_err *err)
 {
     ss_status status = SS_OK;
     *out = (struct ss__paths){0};
@@ -141,18 +136,8 @@ ss_status ss__paths_expand(const char *const *paths, size_t n_paths, struct ss__
         SS_FAIL(SS_E_USAGE, "no dataset was given");
     }
     for (size_t i = 0; i < n_paths; i++) {
-        SS_TRY(add_given(out, paths[i], err));
+        SS_TRY(add_given(out, paths[i], log, err));
     }
-    qsort(out->items, out->n, sizeof *out->items, compare_paths);
-    size_t n_kept = 0;
-    for (size_t i = 0; i < out->n; i++) {
-        if (n_kept > 0 && strcmp(out->items[n_kept - 1], out->items[i]) == 0) {
-            ss__free(out->items[i]);
-        } else {
-            out->items[n_kept++] = out->items[i];
-        }
-    }
-    out->n = n_kept;
 out:
     if (status != SS_OK) {
         ss__paths_release(out);
@@ -160,8 +145,30 @@ out:
     return status;
 }
 
-void ss__paths_release(struct ss__paths *paths)
+ss_status ss__paths_check_repeats(const struct ss__paths *paths, const struct ss_log *log,
+                                  ss_err *err)
 {
-    ss__list_release(paths->items, paths->n);
-    *paths = (struct ss__paths){0};
+    ss_status status = SS_OK;
+    const char **sorted = NULL, *repeated = NULL;
+    SS_ALLOC(sorted, paths->n);
+    for (size_t i = 0; i < paths->n; i++) {
+        sorted[i] = paths->items[i];
+    }
+    if (paths->n > 1) {
+        qsort(sorted, paths->n, sizeof *sorted, compare_paths);
+    }
+    for (size_t i = 1; i < paths->n; i++) {
+        const bool is_same = strcmp(sorted[i - 1], sorted[i]) == 0;
+        if (is_same && strcmp(sorted[i], "-") == 0) {
+            SS_FAIL(SS_E_USAGE, "standard input is given twice, but can be read only once");
+        }
+        repeated = is_same && repeated == NULL ? sorted[i] : repeated;
+    }
+    if (repeated != NULL) {
+        ss__log(log, SS_LEVEL_WARNING, "%s: is given more than once, and read each time",
+                repeated);
+    }
+out:
+    ss__free(sorted);
+    return status;
 }

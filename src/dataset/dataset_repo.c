@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
+#include "dataset/layout.h"
 #include "dataset/repo.h"
 #include "net/hub.h"
 
@@ -80,21 +81,46 @@ out:
     return status;
 }
 
+/* What of a folder's files is live, and its card: that of a saved dataset is its own lists. */
+static ss_status look_at_folder(struct ss__folder_files *files, struct ss__repo_card *card,
+                                const struct ss_log *log, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool *is_live = NULL, is_saved = false;
+    size_t n_kept = 0;
+    const struct ss__layout layout = ss__folder_layout(files, log);
+    SS_ALLOC(is_live, files->n);
+    memset(is_live, true, files->n * sizeof *is_live);
+    SS_TRY(ss__layout_drop_dead(&layout, is_live, err));
+    SS_TRY(ss__layout_saved_card(&layout, is_live, card, &is_saved, err));
+    for (size_t i = 0; i < files->n && !is_saved; i++) {
+        if (is_live[i]) {
+            files->paths[n_kept++] = files->paths[i];
+        } else {
+            ss__free(files->paths[i]);
+        }
+    }
+    files->n = is_saved ? files->n : n_kept;
+    SS_TRY(is_saved ? SS_OK : ss__repo_folder_card(files->root, card, err));
+out:
+    ss__free(is_live);
+    return status;
+}
+
 static ss_status add_folder(const char *folder, const struct ss__repo_wish *wish,
                             struct ss__repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    char **paths = NULL;
-    size_t n_paths = 0;
+    struct ss__folder_files files = {.root = folder};
     struct ss__repo_card card = {.configs = NULL};
     struct ss__repo_choice choice = {.kind = NULL};
     if (ss__path_look(folder) != SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
                      "is no folder: --split and --config choose from a dataset repository");
     }
-    SS_TRY(ss__repo_list_folder(folder, &paths, &n_paths, err));
-    SS_TRY(ss__repo_folder_card(folder, &card, err));
-    const struct ss__repo repo = {folder, (const char *const *)paths, n_paths, &card};
+    SS_TRY(ss__repo_list_folder(folder, false, use->log, &files.paths, &files.n, err));
+    SS_TRY(look_at_folder(&files, &card, use->log, err));
+    const struct ss__repo repo = {folder, (const char *const *)files.paths, files.n, &card};
     SS_TRY(ss__repo_choose(&repo, wish, &choice, err));
     SS_TRY(ss__repo_note_choice(folder, "", &choice, use, err));
     for (size_t i = 0; i < choice.n; i++) {
@@ -103,7 +129,7 @@ static ss_status add_folder(const char *folder, const struct ss__repo_wish *wish
 out:
     ss__repo_choice_release(&choice);
     ss__repo_card_release(&card);
-    ss__list_release(paths, n_paths);
+    ss__list_release(files.paths, files.n);
     return status;
 }
 
@@ -113,7 +139,7 @@ static ss_status add_local(const char *path, struct ss__repo_use *use, ss_err *e
 {
     ss_status status = SS_OK;
     struct ss__paths found = {.items = NULL};
-    SS_TRY(ss__paths_expand(&path, 1, &found, err));
+    SS_TRY(ss__paths_expand(&path, 1, use->log, &found, err));
     for (size_t i = 0; i < found.n; i++) {
         char *item = found.items[i];
         found.items[i] = NULL;
@@ -139,16 +165,6 @@ static ss_status add_one(const char *path, const struct ss__repo_wish *wish,
     return chooses ? add_folder(path, wish, use, err) : add_local(path, use, err);
 }
 
-static bool any_remote(const char *const *paths, size_t n_paths)
-{
-    for (size_t i = 0; i < n_paths; i++) {
-        if (ss__is_remote(paths[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 ss_status ss__repo_files(const char *const *paths, size_t n_paths,
                          const struct ss__repo_wish *wish, struct ss__hub *hub,
                          struct ss__repo_use *use, ss_err *err)
@@ -159,12 +175,13 @@ ss_status ss__repo_files(const char *const *paths, size_t n_paths,
         SS_FAIL(SS_E_USAGE, "a split or configuration is chosen of one dataset, not of %zu",
                 n_paths);
     }
-    if (!chooses && !any_remote(paths, n_paths)) {
-        return ss__paths_expand(paths, n_paths, &use->paths, err);
+    if (n_paths == 0) {
+        SS_FAIL(SS_E_USAGE, "no dataset was given");
     }
     for (size_t i = 0; i < n_paths; i++) {
         SS_TRY(add_one(paths[i], wish, hub, use, err));
     }
+    SS_TRY(chooses ? SS_OK : ss__paths_check_repeats(&use->paths, use->log, err));
 out:
     return status;
 }

@@ -58,6 +58,12 @@ SS_MUST_USE ss_status ss__repo_card_read(const char *file, struct ss_text text, 
                                          struct ss__repo_card *card, ss_err *err);
 void ss__repo_card_release(struct ss__repo_card *card);
 
+/* Add a file to a split of a card that is made, not read; both are new if they have to be. The
+ * pattern is borrowed. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__repo_card_add(struct ss__repo_card *card, const char *config_name,
+                                        const char *split_name, const char *pattern,
+                                        ss_err *err);
+
 /* ---- patterns (repo_glob.c) ---- */
 
 /* Whether a pattern holds one of "*?[". */
@@ -154,9 +160,13 @@ SS_MUST_USE ss_status ss__repo_apply_options(const char *repo,
 
 /* ---- folders (repo_folder.c) ---- */
 
-/* All files under a folder as sorted relative paths (release with ss__list_release), links to
- * folders not followed, and its card. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_LIMIT, SS_E_DATA. */
-SS_MUST_USE ss_status ss__repo_list_folder(const char *folder, char ***paths, size_t *n,
+/* All files under a folder as sorted relative paths (release with ss__list_release), and its
+ * card. Links to folders are not followed in a repository; in a folder that is none
+ * (`is_plain`) they are, and hidden folders are not entered. A link to nowhere counts as a file
+ * if it has the name of one that is read, so that opening it tells; others, and pipes, are a
+ * warning. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_LIMIT, SS_E_DATA. */
+SS_MUST_USE ss_status ss__repo_list_folder(const char *folder, bool is_plain,
+                                           const struct ss_log *log, char ***paths, size_t *n,
                                            ss_err *err);
 SS_MUST_USE ss_status ss__repo_folder_card(const char *folder, struct ss__repo_card *card,
                                            ss_err *err);

@@ -470,3 +470,60 @@ void ss__repo_card_release(struct ss__repo_card *card)
     ss__arena_release(&card->arena);
     *card = (struct ss__repo_card){.configs = NULL};
 }
+
+/* ---- cards that are made ---- */
+
+/* The configuration or split of a name in a growing list; NULL when memory ran out. */
+static struct ss__repo_config *need_config(struct ss__repo_card *card, const char *name)
+{
+    void *grown = card->configs;
+    for (size_t i = 0; i < card->n_configs; i++) {
+        if (strcmp(card->configs[i].name, name) == 0) {
+            return &card->configs[i];
+        }
+    }
+    if (!ss__grow(&grown, &card->configs_room, card->n_configs + 1, sizeof *card->configs)) {
+        return NULL;
+    }
+    card->configs = grown;
+    struct ss__repo_config *config = &card->configs[card->n_configs++];
+    *config =
+        (struct ss__repo_config){.name = ss__arena_strndup(&card->arena, name, strlen(name)),
+                                 .data_dir = "",
+                                 .has_data_files = true};
+    return config->name == NULL ? NULL : config;
+}
+
+static struct ss__repo_split *need_split(struct ss__repo_card *card,
+                                         struct ss__repo_config *config, const char *name)
+{
+    void *grown = config->splits;
+    for (size_t i = 0; i < config->n_splits; i++) {
+        if (strcmp(config->splits[i].name, name) == 0) {
+            return &config->splits[i];
+        }
+    }
+    if (!ss__grow(&grown, &config->splits_room, config->n_splits + 1, sizeof *config->splits)) {
+        return NULL;
+    }
+    config->splits = grown;
+    struct ss__repo_split *split = &config->splits[config->n_splits++];
+    *split =
+        (struct ss__repo_split){.name = ss__arena_strndup(&card->arena, name, strlen(name))};
+    return split->name == NULL ? NULL : split;
+}
+
+ss_status ss__repo_card_add(struct ss__repo_card *card, const char *config_name,
+                            const char *split_name, const char *pattern, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__repo_config *config = need_config(card, config_name);
+    struct ss__repo_split *split = config == NULL ? NULL : need_split(card, config, split_name);
+    if (split == NULL) {
+        return ss__fail_nomem(err, "a list of splits");
+    }
+    SS_GROW(split->patterns, split->room, split->n + 1);
+    split->patterns[split->n++] = pattern;
+out:
+    return status;
+}

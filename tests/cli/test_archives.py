@@ -98,6 +98,22 @@ def test_rows_are_those_of_the_folder(program, folder, tmp_path, name):
     assert b'"no"' not in got.stdout
 
 
+KINDS = {"csv": [".csv", ".tsv"], "txt": [".txt"], "parquet": [".parquet"], "arrow": [".arrow"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_of_each_kind(program, folder, tmp_path, kind):
+    """Of a mixed folder those of one kind are read (tests/cli/test_dataset_layouts.py), so here each kind stands alone."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix not in KINDS[kind]:
+            path.unlink()
+    want = rows(program, folder)
+    assert want.returncode == 0 and want.stdout, want.stderr
+    for name in ["deflated.zip", "pax.tar", "x.tgz"]:
+        got = rows(program, PACKERS[name](folder, tmp_path / name))
+        assert got.returncode == 0 and got.stdout == want.stdout, got.stderr
+
+
 def test_zstd(program, folder, tmp_path):
     tar = pack_tar(folder, tmp_path / "x.tar")
     if shutil.which("zstd") is None:
@@ -129,10 +145,10 @@ def test_a_run_names_members_and_hashes_the_archive(program, folder, model, sae,
     for name in ["fire_rate.npy", "top_activations.json", "features.csv"]:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     said = json.loads((tmp_path / "b/run.json").read_text())["dataset"]
-    assert said["files"][0]["path"] == f"{archive}!/a-b/t.tsv"
+    assert said["files"][0]["path"] == f"{archive}!/b.jsonl"
     assert [item["path"] for item in said["archives"]] == [str(archive)] and len(said["archives"][0]["sha256"]) == 64
-    kept = subprocess.run([*common, pack_tar(folder, tmp_path / "y.tar"), "--out", tmp_path / "c", "--format", "jsonl"], capture_output=True)
-    assert kept.returncode == 65 and b"y.tar!/a-b/t.tsv" in kept.stderr
+    kept = subprocess.run([*common, pack_tar(folder, tmp_path / "y.tar"), "--out", tmp_path / "c", "--format", "csv"], capture_output=True)
+    assert kept.returncode == 65 and b"y.tar!/b.jsonl" in kept.stderr
 
 
 def test_archives_in_folders_and_beside_files(program, tmp_path):

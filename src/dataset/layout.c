@@ -1,0 +1,241 @@
+/* From the names of a folder's files to those that hold rows. */
+#include "dataset/layout.h"
+
+#include "base/json.h"
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "dataset/archive.h"
+#include "dataset/dataset_files.h"
+#include "dataset/repo.h"
+
+enum { MAX_DOCUMENT_BYTES = 64 << 20 };
+
+const char *ss__layout_file(const struct ss__layout *layout, size_t index, struct ss__buf *text)
+{
+    text->n_bytes = 0;
+    ss__buf_printf(text, "%s/%s", layout->name, layout->paths[index]);
+    const char *file = ss__buf_text(text);
+    return file == NULL ? layout->paths[index] : file;
+}
+
+ss_status ss__layout_read_json(const struct ss__layout *layout, size_t index,
+                               struct ss__json **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf text = {0}, name = {0};
+    *out = NULL;
+    SS_TRY(layout->read(layout->user, index, MAX_DOCUMENT_BYTES, &text, err));
+    SS_TRY(ss__json_parse(ss__layout_file(layout, index, &name), text.data, text.n_bytes, out,
+                          err));
+out:
+    ss__buf_release(&text);
+    ss__buf_release(&name);
+    return status;
+}
+
+/* As strcmp of "folder" + "name" and a path. */
+static int compare_parts(const char *folder, size_t n_folder, const char *name,
+                         const char *path)
+{
+    const int order = strncmp(folder, path, n_folder);
+    return order != 0 ? order : strcmp(name, path + n_folder);
+}
+
+size_t ss__layout_find(const struct ss__layout *layout, const char *folder, size_t n_folder,
+                       const char *name)
+{
+    size_t low = 0, high = layout->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = compare_parts(folder, n_folder, name, layout->paths[middle]);
+        if (order == 0) {
+            return middle;
+        }
+        low = order > 0 ? middle + 1 : low;
+        high = order > 0 ? high : middle;
+    }
+    return layout->n;
+}
+
+/* ---- what was left out ---- */
+
+/* Files of one sort that are not read: how many, and the first. */
+struct left_out {
+    size_t n;
+    const char *first;
+};
+
+static void count(struct left_out *left, const char *path)
+{
+    left->first = left->n++ == 0 ? path : left->first;
+}
+
+static void say_left_out(const struct ss__layout *layout, ss_level level,
+                         const struct left_out *left, const char *why)
+{
+    if (left->n > 0) {
+        ss__log(layout->log, level, "%s: left out: %zu %s, such as %s", layout->name, left->n,
+                why, left->first);
+    }
+}
+
+/* ---- names ---- */
+
+struct sorted_out {
+    struct left_out hidden, about, other, archives;
+};
+
+static bool is_archive(const struct ss__layout *layout, size_t i)
+{
+    return !ss__layout_hides(layout->paths[i]) &&
+           ss__dataset_has_archive_name(layout->paths[i]);
+}
+
+/* Whether a file's name is that of data; else note what it may be missed for. */
+static bool sort_name(const char *path, struct sorted_out *out)
+{
+    const bool is_named = ss__format_knows_name(path);
+    if (ss__layout_hides(path)) {
+        const bool is_usual = path[0] == '.' || strncmp(path, "__", 2) == 0 ||
+                              strstr(path, "/.") != NULL || strstr(path, "/__") != NULL;
+        if (is_named && !is_usual) {
+            count(&out->hidden, path);
+        }
+        return false;
+    }
+    if (ss__layout_is_about_data(ss__path_name(path))) {
+        if (ss__format_by_name(path) == &ss__reader_txt) {
+            count(&out->about, path);
+        }
+        return false;
+    }
+    if (ss__dataset_has_archive_name(path)) {
+        count(&out->archives, path);
+        return false;
+    }
+    if (ss__format_is_other_table(path)) {
+        count(&out->other, path);
+    }
+    return is_named;
+}
+
+static void say_sorted_out(const struct ss__layout *layout, const struct sorted_out *out)
+{
+    say_left_out(layout, SS_LEVEL_NOTICE, &out->hidden,
+                 "file(s) with names of bookkeeping, which begin with '_'");
+    say_left_out(layout, SS_LEVEL_NOTICE, &out->about, "text(s) about a project");
+    say_left_out(layout, SS_LEVEL_WARNING, &out->other, "file(s) of a kind that is not read");
+    say_left_out(layout, SS_LEVEL_WARNING, &out->archives,
+                 "archive(s) that lie beside other files; give them by name");
+}
+
+/* ---- kinds ---- */
+
+static const char *const kind_names[] = {"parquet", "arrow", "json", "csv", "text"};
+enum { N_KIND_NAMES = sizeof kind_names / sizeof kind_names[0] };
+
+static size_t kind_of(const char *path)
+{
+    const char *kind = ss__format_kind(path);
+    size_t i = 0;
+    while (i < N_KIND_NAMES && (kind == NULL || strcmp(kind, kind_names[i]) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+static void say_mixed(const struct ss__layout *layout, const size_t *n_of, const char *chosen)
+{
+    struct ss__buf list = {0};
+    for (size_t i = 0; i < N_KIND_NAMES; i++) {
+        if (n_of[i] > 0) {
+            ss__buf_printf(&list, "%s%zu of %s", list.n_bytes == 0 ? "" : ", ", n_of[i],
+                           kind_names[i]);
+        }
+    }
+    const char *text = ss__buf_text(&list);
+    ss__log(layout->log, SS_LEVEL_WARNING,
+            "%s: files of several kinds are mixed (%s); only those of %s are read. Name the "
+            "files, or a pattern, to read others",
+            layout->name, text == NULL ? "" : text, chosen);
+    ss__buf_release(&list);
+}
+
+/* Of the kinds of some files the one that the reference library reads; where it does not know
+ * all of their endings, the one of most files. */
+static size_t choose_kind(const char *const *paths, size_t n, const size_t *n_of)
+{
+    size_t most = 0;
+    const char *format = NULL;
+    const struct ss__repo_kind *kind = ss__repo_kind_of(paths, n, &format);
+    for (size_t i = 0; i < n; i++) {
+        kind = ss__repo_has_known_ending(paths[i]) ? kind : NULL;
+    }
+    for (size_t i = 0; i < N_KIND_NAMES; i++) {
+        if (kind != NULL && strcmp(kind->name, kind_names[i]) == 0 && n_of[i] > 0) {
+            return i;
+        }
+        most = n_of[i] > n_of[most] ? i : most;
+    }
+    return most;
+}
+
+/* Of several kinds, keep one. */
+static ss_status apply_kinds(const struct ss__layout *layout, bool *is_data, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n_of[N_KIND_NAMES + 1] = {0}, n = 0, n_kinds = 0;
+    const char **paths = NULL;
+    SS_ALLOC(paths, layout->n);
+    for (size_t i = 0; i < layout->n; i++) {
+        if (is_data[i]) {
+            n_of[kind_of(layout->paths[i])]++;
+            paths[n++] = layout->paths[i];
+        }
+    }
+    for (size_t i = 0; i < N_KIND_NAMES; i++) {
+        n_kinds += n_of[i] > 0;
+    }
+    if (n_kinds > 1) {
+        const size_t chosen = choose_kind(paths, n, n_of);
+        for (size_t i = 0; i < layout->n; i++) {
+            is_data[i] &= kind_of(layout->paths[i]) == chosen;
+        }
+        say_mixed(layout, n_of, kind_names[chosen]);
+    }
+out:
+    ss__free(paths);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+ss_status ss__layout_drop_dead(const struct ss__layout *layout, bool *is_data, ss_err *err)
+{
+    const ss_status status = ss__layout_apply_saved(layout, is_data, err);
+    return status != SS_OK ? status : ss__layout_apply_tables(layout, is_data, err);
+}
+
+ss_status ss__layout_choose(const struct ss__layout *layout, bool *is_data, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct sorted_out out = {.hidden = {0}};
+    size_t n = 0;
+    for (size_t i = 0; i < layout->n; i++) {
+        is_data[i] = sort_name(layout->paths[i], &out);
+        n += is_data[i];
+    }
+    if (n == 0 && layout->enters_archives) { /* a folder of shards */
+        out.archives = (struct left_out){0};
+        for (size_t i = 0; i < layout->n; i++) {
+            is_data[i] = is_archive(layout, i);
+        }
+    }
+    say_sorted_out(layout, &out);
+    SS_TRY(ss__layout_drop_dead(layout, is_data, err));
+    SS_TRY(apply_kinds(layout, is_data, err));
+out:
+    return status;
+}
