@@ -20,13 +20,21 @@ enum { MAX_COMMIT_BYTES = 256 << 20, VERSION_DIGITS = 20 };
 
 #define GO_ON "; export it as Parquet files"
 
+/* A file that a log names and that is not there: what the log says of it, and when. */
+struct absent {
+    char *name;
+    size_t order;
+    bool is_live;
+};
+
 /* A table that is looked at: `folder` is the beginning of a path, "" or with "/" at its end. */
 struct table {
     const struct ss__layout *layout;
     const char *folder;
     size_t n_folder;
-    bool *is_live;            /* [layout->n] */
-    struct ss__json *missing; /* an object whose keys are files that a log names */
+    bool *is_live; /* [layout->n] */
+    struct absent *absent;
+    size_t n_absent, absent_room;
 };
 
 static ss_status refuse(const struct table *table, const char *what, ss_err *err)
@@ -70,7 +78,7 @@ static void unquote(char *text)
 }
 
 /* Note that a file was added or removed; one that is not there may still be removed later. */
-static ss_status mark(const struct table *table, const char *path, bool is_live, ss_err *err)
+static ss_status mark(struct table *table, const char *path, bool is_live, ss_err *err)
 {
     ss_status status = SS_OK;
     char *plain = ss__strdup(path);
@@ -84,18 +92,56 @@ static ss_status mark(const struct table *table, const char *path, bool is_live,
     const size_t at = ss__layout_find(table->layout, table->folder, table->n_folder, plain);
     if (at < table->layout->n) {
         table->is_live[at] = is_live;
-    } else if (!is_live) {
-        (void)json_object_del(table->missing, plain);
-    } else if (json_object_set_new_nocheck(table->missing, plain, json_true()) != 0) {
-        SS_TRY(ss__fail_nomem(err, "a file name"));
+        goto out;
     }
+    SS_GROW(table->absent, table->absent_room, table->n_absent + 1);
+    table->absent[table->n_absent] = (struct absent){plain, table->n_absent, is_live};
+    table->n_absent++;
+    plain = NULL;
 out:
     ss__free(plain);
     return status;
 }
 
-static ss_status apply_action(const struct table *table, const struct ss__json *action,
-                              ss_err *err)
+static int compare_absent(const void *a, const void *b)
+{
+    const struct absent *left = a, *right = b;
+    const int order = strcmp(left->name, right->name);
+    return order != 0 ? order : (left->order > right->order) - (left->order < right->order);
+}
+
+/* Fail if what the log said last of a file that is not there is that it counts. */
+static ss_status check_absent(struct table *table, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (table->n_absent > 0) {
+        qsort(table->absent, table->n_absent, sizeof *table->absent, compare_absent);
+    }
+    for (size_t i = 0; i < table->n_absent; i++) {
+        const struct absent *item = &table->absent[i];
+        const bool is_last = i + 1 == table->n_absent || strcmp(item->name, item[1].name) != 0;
+        if (is_last && item->is_live) {
+            SS_FAIL_FILE(table->layout->name, SS_E_NOINPUT,
+                         "the log of this Delta table names the file '%.200s', which is not "
+                         "there",
+                         item->name);
+        }
+    }
+out:
+    return status;
+}
+
+static void release_absent(struct table *table)
+{
+    for (size_t i = 0; i < table->n_absent; i++) {
+        ss__free(table->absent[i].name);
+    }
+    ss__free(table->absent);
+    table->absent = NULL;
+    table->n_absent = table->absent_room = 0;
+}
+
+static ss_status apply_action(struct table *table, const struct ss__json *action, ss_err *err)
 {
     const struct ss__json *add = ss__json_get(action, "add"),
                           *remove = ss__json_get(action, "remove");
@@ -114,7 +160,7 @@ static ss_status apply_action(const struct table *table, const struct ss__json *
     return mark(table, path, add != NULL, err);
 }
 
-static ss_status apply_commit(const struct table *table, size_t index, ss_err *err)
+static ss_status apply_commit(struct table *table, size_t index, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0}, name = {0};
@@ -148,7 +194,7 @@ static bool is_commit(const char *name)
 }
 
 /* Replay the commits, which are sorted by their versions. */
-static ss_status apply_delta(const struct table *table, bool *is_data, ss_err *err)
+static ss_status apply_delta(struct table *table, bool *is_data, ss_err *err)
 {
     static const char log[] = "_delta_log/";
     ss_status status = SS_OK;
@@ -170,13 +216,7 @@ static ss_status apply_delta(const struct table *table, bool *is_data, ss_err *e
     if (version == 0) {
         SS_TRY(refuse(table, "this Delta table has a log without versions", err));
     }
-    if (ss__json_count(table->missing) > 0) {
-        SS_FAIL_FILE(table->layout->name, SS_E_NOINPUT,
-                     "the log of this Delta table names %zu files that are not there, such as "
-                     "'%.200s'",
-                     ss__json_count(table->missing),
-                     json_object_iter_key(json_object_iter(table->missing)));
-    }
+    SS_TRY(check_absent(table, err));
     for (size_t i = 0; i < table->layout->n; i++) {
         if (inner(table, i) != NULL) {
             is_data[i] = table->is_live[i];
@@ -340,13 +380,10 @@ ss_status ss__layout_apply_tables(const struct ss__layout *layout, bool *is_data
     ss_status status = SS_OK;
     struct table table = {.layout = layout, .folder = ""};
     SS_ALLOC(table.is_live, layout->n);
-    table.missing = json_object();
-    if (table.missing == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a list of files"));
-    }
     for (size_t i = 0; i < layout->n; i++) {
         if (begins_table(layout, i, "_delta_log", &table)) {
             SS_TRY(apply_delta(&table, is_data, err));
+            release_absent(&table);
         } else if (begins_table(layout, i, "metadata", &table)) {
             SS_TRY(apply_metadata(&table, i, is_data, err));
         } else if (begins_table(layout, i, ".hoodie", &table)) {
@@ -354,7 +391,7 @@ ss_status ss__layout_apply_tables(const struct ss__layout *layout, bool *is_data
         }
     }
 out:
-    ss__json_free(table.missing);
+    release_absent(&table);
     ss__free(table.is_live);
     return status;
 }
