@@ -315,7 +315,7 @@ def test_a_cut_parquet_file_is_refused(run, tmp_path):
 def test_a_folder_where_one_file_lacks_the_column_names_it(run, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / "a.jsonl").write_bytes(LINES)
+    (folder / "a.csv").write_bytes(b"id,text\n1,one\n")
     (folder / "b.csv").write_bytes(b"id,title\n1,one\n")
     done = run("embed", "-m", MODEL, "-d", folder, "-o", tmp_path / "e.npy")
     assert_refused(done, 65, folder / "b.csv", "text", "id", "title")
