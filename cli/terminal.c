@@ -207,16 +207,24 @@ static bool is_unread(void)
     return poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
 }
 
-void cli_end_if_unread(void)
+static void end_by_pipe(void)
 {
-    if (is_unread() && !pipe_is_ignored) {
+    if (!pipe_is_ignored) {
         signal(SIGPIPE, SIG_DFL);
         raise(SIGPIPE);
     }
 }
 
+void cli_end_if_unread(void)
+{
+    if (is_unread()) {
+        end_by_pipe();
+    }
+}
+
 int cli_close_output(int code)
 {
+    const bool unread = is_unread();
     const bool failed_before = ferror(stdout) != 0;
     errno = 0;
     const bool failed = fclose(stdout) != 0;
@@ -224,9 +232,9 @@ int cli_close_output(int code)
         return code;
     }
     const int reason = errno;
-    if (code == CLI_OK) {
-        cli_end_if_unread();
-    } else if (is_unread()) {
+    if (unread && code == CLI_OK) {
+        end_by_pipe();
+    } else if (unread) {
         return code;
     }
     fprintf(stderr, "saescope: cannot write to standard output: %s\n",

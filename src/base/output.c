@@ -201,7 +201,10 @@ ss_status ss__flush_folder(int folder, const char *path, ss_err *err)
 {
     return fsync(folder) == 0 || errno == EINVAL || errno == EBADF /* O_PATH */
                ? SS_OK
-               : ss__fail_errno(err, path, "flush the folder of", errno);
+               : ss__fail_errno(
+                     err, path,
+                     "make sure that it survives a power cut: flushing its folder failed",
+                     errno);
 }
 
 /* Rename unless the name has come to be: by the system call for that; where the file system
@@ -396,7 +399,7 @@ ss_status ss__make_folder(const char *path, size_t *n_made, ss_err *err)
         *at = '\0';
         if (mkdir(partial, 0777) == 0) {
             n++;
-        } else if (errno != EEXIST) {
+        } else if (errno != EEXIST && ss__path_look(partial) != SS__PATH_FOLDER) {
             ss__fail_errno(err, partial, "create folder", errno);
             partial[parent_length(partial)] = '\0';
             SS_TRY(SS_E_IO);

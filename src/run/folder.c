@@ -32,21 +32,37 @@ static bool is_ours(const char *name)
     return strcmp(name, LOCK_NAME) == 0 || ss__temporary_is_name(&staging_kind, name);
 }
 
-/* Refuse a folder with content; `but_ours`: names of runs under way are none. */
-static ss_status refuse_content(const char *path, bool but_ours, ss_err *err)
+/* Refuse a folder with content, but for names of runs under way. */
+static ss_status refuse_content(const char *path, bool has_locks, ss_err *err)
 {
     ss_status status = SS_OK;
     char **names = NULL;
     size_t n = 0;
     SS_TRY(ss__list_folder(path, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (!but_ours || !is_ours(names[i])) {
+        if (!has_locks || !is_ours(names[i])) {
             SS_FAIL_FILE(path, SS_E_EXISTS,
                          "this folder is not empty ('%.80s' is there); name another one, or "
                          "replace its results with --force",
                          names[i]);
         }
     }
+out:
+    ss__list_release(names, n);
+    return status;
+}
+
+/* The same before the lock is held: where a run is under way or has died, it comes later. */
+static ss_status refuse_content_early(const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char **names = NULL;
+    size_t n = 0, n_ours = 0;
+    SS_TRY(ss__list_folder(path, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        n_ours += is_ours(names[i]);
+    }
+    SS_TRY(n_ours == 0 ? refuse_content(path, true, err) : SS_OK);
 out:
     ss__list_release(names, n);
     return status;
@@ -165,13 +181,13 @@ static ss_status open_folder(const char *path, bool force, struct ss__folder *fo
         SS_FAIL_FILE(path, SS_E_EXISTS, "this is not a folder; name another place for results");
     }
     if (kind == SS__PATH_FOLDER && !force) {
-        SS_TRY(refuse_content(path, true, err));
+        SS_TRY(refuse_content_early(path, err));
     }
-    SS_TRY(ss__make_folder(path, &folder->n_made, err));
     folder->path = ss__strdup(path);
     if (folder->path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
+    SS_TRY(ss__make_folder(path, &folder->n_made, err));
     folder->descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) + 1;
     if (folder->descriptor == 0) {
         ss__fail_errno(err, path, "use this folder", errno);
@@ -284,9 +300,9 @@ ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err)
     }
     SS_TRY(ss__flush_folder(in, folder->path, err));
     SS_TRY(move(folder, last, err));
-    SS_TRY(ss__flush_folder(in, folder->path, err));
-    folder->placed = 0;
+    folder->placed = 0; /* all is there, and stays */
     folder->n_made = 0;
+    SS_TRY(ss__flush_folder(in, folder->path, err));
     ss__folder_abort(folder);
 out:
     return status;

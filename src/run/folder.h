@@ -35,7 +35,8 @@ SS_MUST_USE ss_status ss__folder_open(const char *path, const char *const *files
 char *ss__folder_file(const struct ss__folder *folder, const char *name);
 
 /* Move the files that are there into place, the last at the end; old ones that this run does
- * not have go. On error the folder is without those of this run. */
+ * not have go. On error the folder is without those of this run, or if only its last flush
+ * failed, has all of them. */
 SS_MUST_USE ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err);
 
 /* Let an error about a file of the staging folder name the place where the file belongs. */
