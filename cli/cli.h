@@ -235,7 +235,10 @@ bool cli_colours(const struct cli_values *values, FILE *to);
  * cut. */
 void cli_print_safely(FILE *to, struct ss_text text, size_t n_columns);
 
-/* Write a JSON string; characters that a terminal might act on are escaped. */
+/* Write a line of text that may hold names from outside, as cli_print_safely does, and end it. */
+void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Write a JSON string; bytes that are not UTF-8 become U+FFFD, characters that a terminal might act on are escaped. */
 void cli_print_json(FILE *to, struct ss_text text);
 static inline struct ss_text cli_text_of(const char *text)
 {

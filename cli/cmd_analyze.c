@@ -82,9 +82,11 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
            cli_thousands(info.n_features, other));
     printf("Median rate    %.3g %%\n", info.median_rate_pct);
     print_features(run, cli_colours(values, stdout));
-    printf("\nWritten to %s: fire_rate.npy, top_activations.json, density.svg, density.png,\n"
+    printf("\nWritten to ");
+    cli_print_safely(stdout, cli_text_of(values->text[OPT_OUT]), 0);
+    printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
            "features.csv,%s run.json\n",
-           values->text[OPT_OUT], cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "");
+           cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "");
 }
 
 static void print_json_features(const ss_run *run)

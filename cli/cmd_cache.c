@@ -71,7 +71,7 @@ static int list(const struct cli_values *values)
         (cli_given(values, OPT_JSON) ? print_json_repo : print_repo)(&cache.repos[i]);
     }
     if (!cli_given(values, OPT_QUIET) && !cli_given(values, OPT_JSON)) {
-        fprintf(stderr, "%zu repositories, %s: %s\n", cache.n_repos, format_size(n_bytes, size),
+        cli_say(stderr, "%zu repositories, %s: %s", cache.n_repos, format_size(n_bytes, size),
                 cache.path);
     }
     ss_cache_list_release(&cache);
@@ -90,8 +90,7 @@ static void print_finding(void *user, const struct ss_cache_finding *finding)
         cli_print_json(stdout, cli_text_of(finding->what));
         printf(", \"bytes\": %llu}\n", (unsigned long long)finding->n_bytes);
     } else {
-        cli_print_safely(stdout, cli_text_of(finding->path), 0);
-        printf(": %s\n", finding->what);
+        cli_say(stdout, "%s: %s", finding->path, finding->what);
     }
 }
 

@@ -12,13 +12,13 @@ static void report(const struct cli_values *values, const struct ss_conversion *
                "\"rounded_thresholds\": %llu}\n",
                done->from, to, done->kind, n_rounded);
     } else if (!cli_given(values, OPT_QUIET)) {
-        fprintf(stderr, "%s written as %s, kind %s: %s", done->from, to, done->kind,
-                values->text[OPT_OUT]);
+        char rounded[96] = "";
         if (n_rounded > 0) {
-            fprintf(stderr, " (%llu thresholds moved to the nearest that can be stored)",
-                    n_rounded);
+            snprintf(rounded, sizeof rounded,
+                     " (%llu thresholds moved to the nearest that can be stored)", n_rounded);
         }
-        fputc('\n', stderr);
+        cli_say(stderr, "%s written as %s, kind %s: %s%s", done->from, to, done->kind,
+                values->text[OPT_OUT], rounded);
     }
 }
 

@@ -14,7 +14,7 @@ static void report(const struct cli_values *values, const struct ss_progress *do
                (unsigned long long)done->n_rows_done, (unsigned long long)done->n_rows_missing,
                (unsigned long long)done->n_tokens_done, done->seconds);
     } else if (!cli_given(values, OPT_QUIET)) {
-        fprintf(stderr, "%s written in %.1f s, %s tokens/s: %s\n",
+        cli_say(stderr, "%s written in %.1f s, %s tokens/s: %s",
                 cli_plural(done->n_rows_done, "row", rows), done->seconds,
                 cli_thousands((uint64_t)rate, tokens), values->text[OPT_OUT]);
         if (done->n_rows_missing > 0) {

@@ -18,7 +18,7 @@ static void report(const struct cli_values *values, const struct ss_encoding *do
                done->seconds);
         return;
     }
-    fprintf(stderr, "%s, %s in %.1f s: %s\n", cli_plural(done->n_rows, "row", rows),
+    cli_say(stderr, "%s, %s in %.1f s: %s", cli_plural(done->n_rows, "row", rows),
             cli_plural(done->n_activations, "activation", number), done->seconds, out);
     if (done->n_rows_empty > 0) {
         const bool skips =

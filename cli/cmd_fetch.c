@@ -1,5 +1,6 @@
 /* saescope fetch: download a model, SAE or dataset ahead, print where it lies. */
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 
@@ -22,7 +23,11 @@ static ss_place_kind kind_of(const struct cli_values *values)
 static void print_place(const struct ss_place *place, bool as_json)
 {
     if (!as_json) {
-        puts(place->path);
+        if (isatty(STDOUT_FILENO)) {
+            cli_say(stdout, "%s", place->path);
+        } else {
+            puts(place->path); /* for $(…): the bytes that it has */
+        }
         return;
     }
     printf("{\"schema\": 1, \"path\": ");

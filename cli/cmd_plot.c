@@ -47,7 +47,7 @@ static int plot(const struct cli_command *command, const struct cli_values *valu
         return cli_fail(&err);
     }
     if (!cli_given(values, OPT_QUIET)) {
-        fprintf(stderr, "drawn: %s\n", out);
+        cli_say(stderr, "wrote %s", out);
     }
     return CLI_OK;
 }

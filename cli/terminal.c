@@ -63,13 +63,17 @@ bool cli_colours(const struct cli_values *values, FILE *to)
 
 /* ---- text from outside ---- */
 
-/* Length of the character at text, its code point in *code_point; 1 and U+FFFD if invalid. */
+/* Length of the character at text, its code point in *code_point; 1 and U+FFFD if invalid:
+ * also overlong forms, surrogates, and what is above U+10FFFF. */
 static size_t next_character(const char *text, size_t n, uint32_t *code_point)
 {
     static const struct {
         uint8_t mask, lead, payload;
-    } forms[] = {
-        {0x80, 0x00, 0x7F}, {0xE0, 0xC0, 0x1F}, {0xF0, 0xE0, 0x0F}, {0xF8, 0xF0, 0x07}};
+        uint32_t least;
+    } forms[] = {{0x80, 0x00, 0x7F, 0},
+                 {0xE0, 0xC0, 0x1F, 0x80},
+                 {0xF0, 0xE0, 0x0F, 0x800},
+                 {0xF8, 0xF0, 0x07, 0x10000}};
     const uint8_t first = (uint8_t)text[0];
     for (size_t length = 1; length <= 4 && length <= n; length++) {
         if ((first & forms[length - 1].mask) != forms[length - 1].lead) {
@@ -83,8 +87,10 @@ static size_t next_character(const char *text, size_t n, uint32_t *code_point)
             }
             value = value << 6 | ((uint8_t)text[i] & 0x3F);
         }
-        *code_point = value;
-        return length;
+        const bool is_valid = value >= forms[length - 1].least && value <= 0x10FFFF &&
+                              (value < 0xD800 || value > 0xDFFF);
+        *code_point = is_valid ? value : 0xFFFD;
+        return is_valid ? length : 1;
     }
     *code_point = 0xFFFD;
     return 1;
@@ -127,6 +133,20 @@ void cli_print_safely(FILE *to, struct ss_text text, size_t n_columns)
     }
 }
 
+void cli_say(FILE *to, const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    const int n_bytes = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (n_bytes >= 0) {
+        cli_print_safely(to, (struct ss_text){text, (size_t)n_bytes}, 0);
+        free(text);
+    }
+    fputc('\n', to);
+}
+
 static void print_escape(FILE *to, uint32_t c)
 {
     static const char plain[] = "\b\f\n\r\t", letter[] = "bfnrt";
@@ -145,7 +165,7 @@ void cli_print_raw_json(FILE *to, struct ss_text json)
         uint32_t c = (uint8_t)json.data[at];
         const size_t length =
             c >= 0x20 && c < 0x7F ? 1 : next_character(json.data + at, json.n_bytes - at, &c);
-        if (is_unsafe(c)) {
+        if (is_unsafe(c) || c == 0xFFFD) {
             fwrite(json.data + kept, 1, at - kept, to);
             print_escape(to, c);
             kept = at + length;
