@@ -8,14 +8,14 @@
  * A compressed buffer begins with an i64: its length before, or -1 if it is plain after all. */
 #include <lz4frame.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "base/mem.h"
 #include "dataset/arrow_priv.h"
+#include "dataset/codec.h"
 
 enum { NODE_BYTES = 16, BUFFER_BYTES = 16 };
 
-static const char no_memory[] = "there is not enough memory for it";
+const char ss__arrow_no_memory[] = "there is not enough memory for it";
 
 /* ---- structure ---- */
 
@@ -117,7 +117,7 @@ static const char *make_room(struct ss__arrow_batch *out)
 {
     out->arrays = ss__arena_alloc(&out->arena, out->n_arrays * sizeof *out->arrays);
     out->buffers = ss__arena_alloc(&out->arena, (out->n_buffers + 1) * sizeof *out->buffers);
-    return out->arrays == NULL || out->buffers == NULL ? no_memory : NULL;
+    return out->arrays == NULL || out->buffers == NULL ? ss__arrow_no_memory : NULL;
 }
 
 const char *ss__arrow_batch_read(const struct ss__arrow_schema *schema, size_t first,
@@ -159,13 +159,13 @@ void ss__arrow_batch_release(struct ss__arrow_batch *batch)
 
 /* ---- compression ---- */
 
-static bool decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     LZ4F_dctx *context = NULL;
     size_t at_in = 0, at_out = 0, left = 1;
     bool moves = true;
     if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION))) {
-        return false;
+        return SS__DECODED_NO_MEMORY;
     }
     while (left != 0 && moves) {
         size_t n_used = n_in - at_in, n_made = n_out - at_out;
@@ -175,12 +175,10 @@ static bool decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_ou
         at_out += moves ? n_made : 0;
     }
     LZ4F_freeDecompressionContext(context);
-    return left == 0 && at_out == n_out;
-}
-
-static bool decode_zstd(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
-{
-    return ZSTD_decompress(out, n_out, in, n_in) == n_out;
+    if (LZ4F_isError(left)) {
+        return ss__lz4_failure(left);
+    }
+    return left == 0 && at_out == n_out ? SS__DECODED_END : SS__DECODED_BAD;
 }
 
 /* What a buffer may grow to, with all that grew before it. */
@@ -195,8 +193,8 @@ static bool grows_too_much(struct ss__arrow_growth *growth, size_t n_in, size_t 
 static const char *unpack_buffer(struct ss__arrow_batch *batch, struct ss__bytes *buffer,
                                  struct ss__arrow_growth *growth)
 {
-    static bool (*const decoders[])(const uint8_t *, size_t, uint8_t *, size_t) = {decode_lz4,
-                                                                                   decode_zstd};
+    static ss__decoded (*const decoders[])(const uint8_t *, size_t, uint8_t *,
+                                           size_t) = {decode_lz4, ss__zstd_decode};
     int64_t n_out = 0;
     if (buffer->n_bytes == 0) {
         return NULL;
@@ -217,12 +215,15 @@ static const char *unpack_buffer(struct ss__arrow_batch *batch, struct ss__bytes
     }
     uint8_t *out = ss__arena_alloc(&batch->arena, (size_t)n_out + 1);
     if (out == NULL) {
-        return no_memory;
+        return ss__arrow_no_memory;
     }
     *buffer = (struct ss__bytes){out, (size_t)n_out};
-    return n_out == 0 || decoders[batch->codec](in, n_in, out, (size_t)n_out)
-               ? NULL
-               : "a compressed buffer is damaged or not of its declared size";
+    const ss__decoded result =
+        n_out == 0 ? SS__DECODED_END : decoders[batch->codec](in, n_in, out, (size_t)n_out);
+    return result == SS__DECODED_END         ? NULL
+           : result == SS__DECODED_NO_MEMORY ? ss__arrow_no_memory
+                                             : "a compressed buffer is damaged or not of its "
+                                               "declared size";
 }
 
 const char *ss__arrow_batch_unpack(struct ss__arrow_batch *batch, size_t field,

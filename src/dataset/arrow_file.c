@@ -31,8 +31,10 @@ struct message {
 static ss_status fail(const struct ss__arrow_file *file, const char *where, const char *fault,
                       ss_err *err)
 {
-    return ss__fail_file(err, file->name, SS_E_DATA, "damaged Arrow data: %s: %s", where,
-                         fault);
+    return fault == ss__arrow_no_memory
+               ? ss__fail_nomem(err, "Arrow data")
+               : ss__fail_file(err, file->name, SS_E_DATA, "damaged Arrow data: %s: %s", where,
+                               fault);
 }
 
 static uint32_t read_u32(const uint8_t *at)
@@ -128,6 +130,9 @@ static ss_status fail_array(const struct ss__arrow_file *file, const char *where
 {
     const struct ss__arrow_field *field = &file->schema.fields[fault->field];
     struct ss__buf name = {0};
+    if (fault->what == ss__arrow_no_memory) {
+        return ss__fail_nomem(err, "an Arrow column");
+    }
     ss__buf_add(&name, field->name.data, ss__min_size(field->name.n_bytes, 60));
     const char *text = ss__buf_text(&name);
     const bool is_row = field->parent == SIZE_MAX && fault->at > 0;

@@ -173,6 +173,9 @@ const char *ss__arrow_batch_read(const struct ss__arrow_schema *schema, size_t f
                                  struct ss__arrow_batch *out);
 void ss__arrow_batch_release(struct ss__arrow_batch *batch);
 
+/* The fault that is none of the file: whoever reports it says SS_E_NOMEM. */
+extern const char ss__arrow_no_memory[];
+
 /* Decompress the buffers of a field and of those below it. Gives a fault or NULL. */
 const char *ss__arrow_batch_unpack(struct ss__arrow_batch *batch, size_t field,
                                    struct ss__arrow_growth *growth);

@@ -176,8 +176,6 @@ struct walk {
     struct ss__arrow_schema *schema;
 };
 
-static const char no_memory[] = "there is not enough memory for its schema";
-
 static const char *read_dictionary(struct walk *walk, const struct ss__flat_table *table,
                                    size_t index)
 {
@@ -197,7 +195,7 @@ static const char *read_dictionary(struct walk *walk, const struct ss__flat_tabl
     void *items = schema->dictionaries;
     if (!ss__grow(&items, &schema->dictionaries_room, schema->n_dictionaries + 1,
                   sizeof *schema->dictionaries)) {
-        return no_memory;
+        return ss__arrow_no_memory;
     }
     schema->dictionaries = items;
     schema->dictionaries[schema->n_dictionaries++] = (struct ss__arrow_dictionary){
@@ -233,7 +231,7 @@ static const char *read_field(struct walk *walk, const struct ss__flat_table *ta
     }
     void *items = schema->fields;
     if (!ss__grow(&items, &schema->fields_room, index + 1, sizeof *schema->fields)) {
-        return no_memory;
+        return ss__arrow_no_memory;
     }
     schema->fields = items;
     schema->n_fields++;
@@ -357,7 +355,7 @@ ss_status ss__arrow_schema_read(const char *name, struct ss__flat *flat,
     fault = flat->fault != NULL ? flat->fault : fault;
     fault = fault == NULL ? join_dictionaries(out) : fault;
     fault = fault == NULL ? finish_fields(out) : fault;
-    if (fault == no_memory) {
+    if (fault == ss__arrow_no_memory) {
         return ss__fail_nomem(err, "an Arrow schema");
     }
     return fault == NULL

@@ -61,6 +61,9 @@ static ss__decoded gzip_decode(void *state, struct ss__codec_io *io)
     if (result == Z_STREAM_END) {
         return inflateReset(z) == Z_OK ? SS__DECODED_END : SS__DECODED_BAD;
     }
+    if (result == Z_MEM_ERROR) {
+        return SS__DECODED_NO_MEMORY;
+    }
     return result == Z_OK || result == Z_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
 }
 
@@ -100,10 +103,9 @@ static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
     advance(io, in.pos, out.pos);
     if (ZSTD_isError(left)) {
         const ZSTD_ErrorCode code = ZSTD_getErrorCode(left);
-        return code == ZSTD_error_frameParameter_windowTooLarge ||
-                       code == ZSTD_error_memory_allocation
-                   ? SS__DECODED_TOO_LARGE
-                   : SS__DECODED_BAD;
+        return code == ZSTD_error_memory_allocation               ? SS__DECODED_NO_MEMORY
+               : code == ZSTD_error_frameParameter_windowTooLarge ? SS__DECODED_TOO_LARGE
+                                                                  : SS__DECODED_BAD;
     }
     return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;
 }
@@ -111,6 +113,15 @@ static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
 static void zstd_stop(void *state)
 {
     ZSTD_freeDStream(state);
+}
+
+ss__decoded ss__zstd_decode(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+{
+    const size_t n = ZSTD_decompress(out, n_out, in, n_in);
+    if (ZSTD_isError(n) && ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation) {
+        return SS__DECODED_NO_MEMORY;
+    }
+    return n == n_out ? SS__DECODED_END : SS__DECODED_BAD;
 }
 
 /* ---- bzip2 ---- */
@@ -146,9 +157,12 @@ static ss__decoded bzip2_decode(void *state, struct ss__codec_io *io)
     if (result == BZ_STREAM_END) {
         BZ2_bzDecompressEnd(bz);
         *bz = (bz_stream){0};
-        return BZ2_bzDecompressInit(bz, 0, 0) == BZ_OK ? SS__DECODED_END : SS__DECODED_BAD;
+        return BZ2_bzDecompressInit(bz, 0, 0) == BZ_OK ? SS__DECODED_END
+                                                       : SS__DECODED_NO_MEMORY;
     }
-    return result == BZ_OK ? SS__DECODED_SOME : SS__DECODED_BAD;
+    return result == BZ_OK          ? SS__DECODED_SOME
+           : result == BZ_MEM_ERROR ? SS__DECODED_NO_MEMORY
+                                    : SS__DECODED_BAD;
 }
 
 static void bzip2_stop(void *state)
@@ -198,7 +212,7 @@ static ss__decoded xz_decode(void *state, struct ss__codec_io *io)
         return SS__DECODED_END;
     }
     if (result == LZMA_MEMLIMIT_ERROR || result == LZMA_MEM_ERROR) {
-        return SS__DECODED_TOO_LARGE;
+        return result == LZMA_MEM_ERROR ? SS__DECODED_NO_MEMORY : SS__DECODED_TOO_LARGE;
     }
     return result == LZMA_OK || result == LZMA_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
 }
@@ -212,6 +226,14 @@ static void xz_stop(void *state)
 }
 
 /* ---- lz4 ---- */
+
+/* The library's codes are not in its public header, their names are. */
+ss__decoded ss__lz4_failure(size_t result)
+{
+    return strcmp(LZ4F_getErrorName(result), "ERROR_allocation_failed") == 0
+               ? SS__DECODED_NO_MEMORY
+               : SS__DECODED_BAD;
+}
 
 static bool lz4_matches(const uint8_t *head, size_t n)
 {
@@ -230,7 +252,7 @@ static ss__decoded lz4_decode(void *state, struct ss__codec_io *io)
     size_t n_in = io->n_in, n_out = io->n_out;
     const size_t left = LZ4F_decompress(state, io->out, &n_out, io->in, &n_in, NULL);
     if (LZ4F_isError(left)) {
-        return SS__DECODED_BAD;
+        return ss__lz4_failure(left);
     }
     advance(io, n_in, n_out);
     return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;

@@ -18,7 +18,8 @@ typedef enum ss__decoded {
     SS__DECODED_SOME,
     SS__DECODED_END, /* a member ended; another may follow */
     SS__DECODED_BAD,
-    SS__DECODED_TOO_LARGE /* it asks for more memory than is allowed or there */
+    SS__DECODED_TOO_LARGE, /* it asks for more memory than is allowed */
+    SS__DECODED_NO_MEMORY  /* nothing is known of the data */
 } ss__decoded;
 
 struct ss__codec {
@@ -31,6 +32,13 @@ struct ss__codec {
 };
 
 enum { SS__CODEC_HEAD_BYTES = 10 };
+
+/* Decompress a whole zstd buffer into exactly n_out bytes: SS__DECODED_END, _BAD or _NO_MEMORY.
+ */
+ss__decoded ss__zstd_decode(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out);
+
+/* What an error of the library of LZ4 frames means. */
+ss__decoded ss__lz4_failure(size_t result);
 
 /* The codec whose data begins like this, or NULL. */
 const struct ss__codec *ss__codec_find(const uint8_t *head, size_t n);

@@ -6,25 +6,31 @@
 #include <snappy-c.h>
 #include <string.h>
 #include <zlib.h>
-#include <zstd.h>
 
-#include "base/mem.h"
 #include "dataset/parquet_priv.h"
 
-static bool decode_snappy(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded whole_if(bool is_whole)
+{
+    return is_whole ? SS__DECODED_END : SS__DECODED_BAD;
+}
+
+static ss__decoded decode_snappy(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     size_t n = 0;
-    return snappy_uncompressed_length((const char *)in, n_in, &n) == SNAPPY_OK && n == n_out &&
-           snappy_uncompress((const char *)in, n_in, (char *)out, &n) == SNAPPY_OK &&
-           n == n_out;
+    return whole_if(
+        snappy_uncompressed_length((const char *)in, n_in, &n) == SNAPPY_OK && n == n_out &&
+        snappy_uncompress((const char *)in, n_in, (char *)out, &n) == SNAPPY_OK && n == n_out);
 }
 
 /* One gzip member (or zlib stream, as some writers have it) after another. */
-static bool decode_gzip(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_gzip(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     z_stream stream = {.next_in = in};
-    if (n_in > UINT32_MAX || n_out > UINT32_MAX || inflateInit2(&stream, 15 + 32) != Z_OK) {
-        return false;
+    if (n_in > UINT32_MAX || n_out > UINT32_MAX) {
+        return SS__DECODED_BAD;
+    }
+    if (inflateInit2(&stream, 15 + 32) != Z_OK) {
+        return SS__DECODED_NO_MEMORY;
     }
     stream.avail_in = (uInt)n_in;
     stream.next_out = out;
@@ -38,26 +44,36 @@ static bool decode_gzip(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_o
     }
     const bool whole = result == Z_STREAM_END && stream.avail_in == 0 && stream.avail_out == 0;
     inflateEnd(&stream);
-    return whole;
+    return result == Z_MEM_ERROR ? SS__DECODED_NO_MEMORY : whole_if(whole);
 }
 
-static bool decode_brotli(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_brotli(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
-    size_t n = n_out;
-    return BrotliDecoderDecompress(n_in, in, &n, out) == BROTLI_DECODER_RESULT_SUCCESS &&
-           n == n_out;
+    BrotliDecoderState *state = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    if (state == NULL) {
+        return SS__DECODED_NO_MEMORY;
+    }
+    const BrotliDecoderResult result =
+        BrotliDecoderDecompressStream(state, &n_in, &in, &n_out, &out, NULL);
+    const bool is_whole = result == BROTLI_DECODER_RESULT_SUCCESS && n_in == 0 && n_out == 0;
+    const BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(state);
+    BrotliDecoderDestroyInstance(state);
+    return code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
+                   code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES
+               ? SS__DECODED_NO_MEMORY
+               : whole_if(is_whole);
 }
 
-static bool decode_zstd(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_zstd(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
-    return ZSTD_decompress(out, n_out, in, n_in) == n_out;
+    return ss__zstd_decode(in, n_in, out, n_out);
 }
 
-static bool decode_lz4_raw(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_lz4_raw(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
-    return n_in <= INT32_MAX && n_out <= INT32_MAX &&
-           LZ4_decompress_safe((const char *)in, (char *)out, (int)n_in, (int)n_out) ==
-               (int)n_out;
+    return whole_if(n_in <= INT32_MAX && n_out <= INT32_MAX &&
+                    LZ4_decompress_safe((const char *)in, (char *)out, (int)n_in, (int)n_out) ==
+                        (int)n_out);
 }
 
 static uint32_t read_big_endian(const uint8_t *in)
@@ -66,35 +82,37 @@ static uint32_t read_big_endian(const uint8_t *in)
 }
 
 /* Blocks as Hadoop frames them: u32 BE size after, u32 BE size before, raw block. */
-static bool decode_lz4_hadoop(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_lz4_hadoop(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     while (n_in > 8) {
         const size_t n_raw = read_big_endian(in);
         const size_t n_block = read_big_endian(in + 4);
         if (n_block > n_in - 8 || n_raw > n_out ||
-            !decode_lz4_raw(in + 8, n_block, out, n_raw)) {
-            return false;
+            decode_lz4_raw(in + 8, n_block, out, n_raw) != SS__DECODED_END) {
+            return SS__DECODED_BAD;
         }
         in += 8 + n_block;
         n_in -= 8 + n_block;
         out += n_raw;
         n_out -= n_raw;
     }
-    return n_in == 0 && n_out == 0;
+    return whole_if(n_in == 0 && n_out == 0);
 }
 
 /* The id 5 was used for Hadoop's framing and for raw blocks alike. */
-static bool decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
-    return decode_lz4_hadoop(in, n_in, out, n_out) || decode_lz4_raw(in, n_in, out, n_out);
+    return decode_lz4_hadoop(in, n_in, out, n_out) == SS__DECODED_END
+               ? SS__DECODED_END
+               : decode_lz4_raw(in, n_in, out, n_out);
 }
 
-static bool decode_none(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss__decoded decode_none(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     if (n_in == n_out && n_out > 0) {
         memcpy(out, in, n_out);
     }
-    return n_in == n_out;
+    return whole_if(n_in == n_out);
 }
 
 static const struct ss__parquet_codec codecs[] = {

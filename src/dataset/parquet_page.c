@@ -235,7 +235,11 @@ static ss_status unpack(const struct page *page, bool is_compressed, const uint8
         return ss__fail_nomem(err, "a page");
     }
     *out = body->data;
-    if (!page->codec->decode(in, n_in, body->data, n_out)) {
+    const ss__decoded result = page->codec->decode(in, n_in, body->data, n_out);
+    if (result == SS__DECODED_NO_MEMORY) {
+        return ss__fail_nomem(err, "a decompressor");
+    }
+    if (result != SS__DECODED_END) {
         return ss__fail(err, SS_E_DATA,
                         "the %s data of a page is damaged or not of its declared size",
                         page->codec->name);

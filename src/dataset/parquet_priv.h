@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "dataset/ahead.h"
+#include "dataset/codec.h"
 #include "dataset/dataset.h"
 #include "dataset/scalar_json.h"
 
@@ -247,8 +248,8 @@ SS_MUST_USE ss_status ss__parquet_groups_next(const struct ss__parquet *file,
 
 struct ss__parquet_codec {
     const char *name;
-    /* Fill out[0, n_out) exactly; false on anything else. NULL: not read. */
-    bool (*decode)(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out);
+    /* Fill out[0, n_out) exactly: SS__DECODED_END, else _BAD or _NO_MEMORY. NULL: not read. */
+    ss__decoded (*decode)(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out);
     size_t max_ratio; /* no valid data grows more than this; 0: no such bound */
 };
 

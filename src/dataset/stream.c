@@ -315,10 +315,13 @@ static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *
     if (result == SS__DECODED_BAD) {
         return damaged(stream, "damaged", err);
     }
+    if (result == SS__DECODED_NO_MEMORY) {
+        return ss__fail_nomem(err, "a decompressor");
+    }
     if (result == SS__DECODED_TOO_LARGE) {
         return ss__fail_file(err, stream->name, SS_E_LIMIT,
-                             "the %s data asks for a window that needs more memory than is "
-                             "there, or than the 2 GiB that are allowed; decompress it first",
+                             "the %s data asks for a window that needs more memory than "
+                             "the 2 GiB that are allowed; decompress it first",
                              state->codec->name);
     }
     if (result == SS__DECODED_END) {
