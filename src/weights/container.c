@@ -33,6 +33,16 @@ out:
     return status;
 }
 
+ss_status ss__weights_add_unreadable(struct ss__weights *self, const char *key,
+                                     const char *what, ss_err *err)
+{
+    const ss_status status = ss__weights_add_metadata(self, key, what, err);
+    if (status == SS_OK) {
+        self->metadata[self->n_metadata - 1].is_unreadable = true;
+    }
+    return status;
+}
+
 static int compare_names(const void *left, const void *right)
 {
     const struct ss__tensor *const *a = left;
@@ -65,7 +75,13 @@ ss_status ss__weights_finish(struct ss__weights *self, ss_err *err)
         qsort(self->metadata, self->n_metadata, sizeof *self->metadata, compare_pairs);
     }
     for (size_t i = 1; i < self->n_metadata; i++) {
-        if (strcmp(self->metadata[i - 1].key, self->metadata[i].key) == 0) {
+        if (strcmp(self->metadata[i - 1].key, self->metadata[i].key) != 0) {
+            continue;
+        }
+        if (self->has_plain_values) {
+            self->metadata[i - 1].is_unreadable = self->metadata[i].is_unreadable = true;
+            self->metadata[i - 1].value = self->metadata[i].value = "given more than once";
+        } else {
             SS_FAIL_FILE(self->source.file, SS_E_DATA, "metadata key '%s' is given twice",
                          self->metadata[i].key);
         }
@@ -137,14 +153,34 @@ const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, con
     return found == NULL ? NULL : *found;
 }
 
-const char *ss__weights_metadata(const struct ss__weights *weights, const char *key)
+static const struct ss__weights_pair *find_pair(const struct ss__weights *weights,
+                                                const char *key)
 {
     const struct ss__weights_pair wanted = {.key = key};
-    const struct ss__weights_pair *found =
-        weights->n_metadata == 0 ? NULL
-                                 : bsearch(&wanted, weights->metadata, weights->n_metadata,
-                                           sizeof *weights->metadata, compare_pairs);
-    return found == NULL ? NULL : found->value;
+    return weights->n_metadata == 0 ? NULL
+                                    : bsearch(&wanted, weights->metadata, weights->n_metadata,
+                                              sizeof *weights->metadata, compare_pairs);
+}
+
+const char *ss__weights_metadata(const struct ss__weights *weights, const char *key)
+{
+    const struct ss__weights_pair *found = find_pair(weights, key);
+    return found == NULL || found->is_unreadable ? NULL : found->value;
+}
+
+const char *ss__weights_unreadable(const struct ss__weights *weights, const char *key)
+{
+    const struct ss__weights_pair *found = find_pair(weights, key);
+    if (found == NULL) {
+        return weights->lacks_plain_values ? "perhaps among the many values that are not kept"
+                                           : NULL;
+    }
+    return found->is_unreadable ? found->value : NULL;
+}
+
+const char *ss__weights_key(const struct ss__weights *weights, size_t index)
+{
+    return index < weights->n_metadata ? weights->metadata[index].key : NULL;
 }
 
 const struct ss__weights *ss__weights_file_of(const struct ss__weights *weights,

@@ -145,6 +145,15 @@ bool ss__tensor_is_row_major(const struct ss__tensor *tensor)
     return true;
 }
 
+void ss__tensor_set_column_major(struct ss__tensor *tensor)
+{
+    int64_t stride = 1;
+    for (size_t i = 0; i < tensor->n_dims; i++) {
+        tensor->strides[i] = stride;
+        stride *= tensor->shape[i] == 0 ? 1 : (int64_t)tensor->shape[i];
+    }
+}
+
 /* ---- gathering ---- */
 
 /* Walk all but the last dimension as an odometer and gather the last at each place. */

@@ -28,6 +28,23 @@ static const struct {
     {"u8", SS__U64}, {"b1", SS__BOOL}, {"c8", SS__C64}, {"c16", SS__C128},
 };
 
+bool ss__npy_dtype(const char *descr, size_t n, ss__dtype *dtype, bool *swaps)
+{
+    const char order = n == 0 ? '\0' : descr[0];
+    if (order != '<' && order != '>' && order != '=' && order != '|') {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        const size_t n_name = strlen(dtypes[i].descr);
+        if (n == n_name + 1 && memcmp(descr + 1, dtypes[i].descr, n_name) == 0) {
+            *dtype = dtypes[i].dtype;
+            *swaps = order == '>' && ss__dtype_bytes(*dtype) > 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ss__npy_matches(const struct ss__source *source)
 {
     return source->n_bytes >= PREFIX_BYTES && memcmp(source->data, magic, 6) == 0;
@@ -119,16 +136,10 @@ static ss_status read_descr(struct header *header, ss_err *err)
     if (!take_string(header, &descr)) {
         return bad_header(header, "its type is not a plain one", err);
     }
-    const char order = descr.n_bytes == 0 ? '\0' : descr.data[0];
-    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
-        const size_t n = strlen(dtypes[i].descr);
-        if (descr.n_bytes == n + 1 && memcmp(descr.data + 1, dtypes[i].descr, n) == 0 &&
-            (order == '<' || order == '>' || order == '=' || order == '|')) {
-            header->tensor->dtype = dtypes[i].dtype;
-            header->tensor->dtype_name = ss__dtype_name(dtypes[i].dtype);
-            header->tensor->swaps = order == '>' && ss__dtype_bytes(dtypes[i].dtype) > 1;
-            return SS_OK;
-        }
+    if (ss__npy_dtype(descr.data, descr.n_bytes, &header->tensor->dtype,
+                      &header->tensor->swaps)) {
+        header->tensor->dtype_name = ss__dtype_name(header->tensor->dtype);
+        return SS_OK;
     }
     if (descr.n_bytes > 1 && descr.data[1] == 'O') {
         return ss__fail_file(err, header->file, SS_E_UNSUPPORTED,
@@ -218,15 +229,6 @@ out:
     return status;
 }
 
-static void set_fortran_strides(struct ss__tensor *tensor)
-{
-    int64_t stride = 1;
-    for (size_t i = 0; i < tensor->n_dims; i++) {
-        tensor->strides[i] = stride;
-        stride *= tensor->shape[i] == 0 ? 1 : (int64_t)tensor->shape[i];
-    }
-}
-
 /* Find the header's text; *n_before counts the bytes in front of the numbers. */
 static ss_status find_header(struct header *header, const struct ss__source *source,
                              size_t *n_before, ss_err *err)
@@ -274,7 +276,7 @@ static ss_status read_array(const struct ss__source *source, uint64_t n_whole,
                      (unsigned long long)n_bytes, (unsigned long long)(n_whole - *n_before));
     }
     if (header.is_fortran) {
-        set_fortran_strides(tensor);
+        ss__tensor_set_column_major(tensor);
     }
 out:
     return status;

@@ -379,18 +379,17 @@ out:
     return status;
 }
 
-/* The state of an object does not matter; only objects and dictionaries can have one. */
+/* The state of an object, which comes after it. */
 static ss_status do_build(struct ss__pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *state = NULL;
     (void)argument;
     SS_TRY(ss__pickle_pop(self, &state, err));
-    const ss__pickle_kind kind =
-        ss__pickle_n_above(self) == 0 ? SS__PICKLE_NONE : self->stack[self->n_stack - 1]->kind;
-    if (kind != SS__PICKLE_DICT && kind != SS__PICKLE_OPAQUE) {
-        status = ss__pickle_bad(self, "state is given to what can not have it", err);
+    if (ss__pickle_n_above(self) == 0) {
+        return ss__pickle_bad(self, "state is given to what can not have it", err);
     }
+    SS_TRY(ss__pickle_set_state(self, self->stack[self->n_stack - 1], state, err));
 out:
     return status;
 }
@@ -451,6 +450,7 @@ static const struct {
     ['C'] = {do_bytes, 1},
     ['B'] = {do_bytes, 4},
     [0x8e] = {do_bytes, 8},
+    [0x96] = {do_bytes, 8}, /* a bytearray */
     ['U'] = {do_old_string, 1},
     ['T'] = {do_old_string, 4},
     [')'] = {do_empty, SS__PICKLE_TUPLE},

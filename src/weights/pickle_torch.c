@@ -1,44 +1,11 @@
-/* What the names in a torch pickle mean. A name that is not in the table is refused; one that
- * is there is never called either: its effect on the tree of values is written here. */
+/* What torch's functions in a pickle give, written as an effect on the tree of values. None is
+ * ever called. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "weights/pickle_priv.h"
 
 typedef struct ss__pickle_node node;
-
-/* The effect of calling a name with a tuple of arguments. */
-typedef ss_status call_fn(struct ss__pickle *self, node *arguments, node **out, ss_err *err);
-
-typedef enum role {
-    CLASS, /* a class; calling it gives an object that does not matter */
-    CALL,  /* a function with an effect of its own */
-    STORAGE,
-    UNTYPED_STORAGE,
-    DTYPE
-} role;
-
-struct ss__pickle_global {
-    const char *module, *name;
-    role role;
-    ss__dtype dtype;
-    call_fn *call;
-};
-
-/* A name for a message: printable and short. */
-struct shown {
-    char text[64];
-};
-
-static struct shown show(struct ss_text text)
-{
-    struct shown shown = {{0}};
-    for (size_t i = 0; i < text.n_bytes && i + 1 < sizeof shown.text; i++) {
-        const char byte = text.data[i];
-        shown.text[i] = byte > 0x20 && byte < 0x7f ? byte : '?';
-    }
-    return shown;
-}
 
 /* ---- tensors ---- */
 
@@ -57,11 +24,6 @@ static ss_status new_tensor(struct ss__pickle *self, struct ss__pickle_tensor **
     return status;
 }
 
-static bool is_count(const node *value)
-{
-    return value->kind == SS__PICKLE_INT && value->as.integer >= 0;
-}
-
 /* Fill shape and strides from two tuples of the same length. */
 static ss_status read_shape(const struct ss__pickle *self, const node *size, const node *stride,
                             struct ss__tensor *view, ss_err *err)
@@ -77,7 +39,8 @@ static ss_status read_shape(const struct ss__pickle *self, const node *size, con
     }
     view->n_dims = size->n;
     for (size_t i = 0; i < size->n; i++) {
-        if (!is_count(size->as.items[i]) || !is_count(stride->as.items[i])) {
+        if (!ss__pickle_is_count(size->as.items[i]) ||
+            !ss__pickle_is_count(stride->as.items[i])) {
             return ss__pickle_bad(self, "a size or stride is not a number of 0 or more", err);
         }
         view->shape[i] = (uint64_t)size->as.items[i]->as.integer;
@@ -131,12 +94,13 @@ static ss_status build_tensor(struct ss__pickle *self, const node *arguments, co
     ss_status status = SS_OK;
     struct ss__pickle_tensor *tensor = NULL;
     node *const *items = arguments->as.items;
-    if (items[0]->kind != SS__PICKLE_STORAGE || !is_count(items[1])) {
+    if (items[0]->kind != SS__PICKLE_STORAGE || !ss__pickle_is_count(items[1])) {
         return ss__pickle_bad(self, "a tensor is not made from a storage and an offset", err);
     }
     const struct ss__pickle_storage *storage = items[0]->as.storage;
-    if (dtype == NULL ? storage->is_untyped
-                      : dtype->kind != SS__PICKLE_GLOBAL || dtype->as.global->role != DTYPE) {
+    if (dtype == NULL
+            ? storage->is_untyped
+            : dtype->kind != SS__PICKLE_GLOBAL || dtype->as.global->role != SS__ROLE_DTYPE) {
         return ss__pickle_bad(self, "a tensor has no element type", err);
     }
     SS_TRY(new_tensor(self, &tensor, out, err));
@@ -152,18 +116,10 @@ out:
     return status;
 }
 
-static ss_status need_arguments(const struct ss__pickle *self, const node *arguments,
-                                size_t least, size_t most, ss_err *err)
+ss_status ss__torch_rebuild_v1(struct ss__pickle *self, node *arguments, node **out,
+                               ss_err *err)
 {
-    return arguments->n >= least && arguments->n <= most
-               ? SS_OK
-               : ss__pickle_bad(self, "a name is used with a wrong number of arguments", err);
-}
-
-static ss_status call_rebuild_v1(struct ss__pickle *self, node *arguments, node **out,
-                                 ss_err *err)
-{
-    const ss_status status = need_arguments(self, arguments, 4, 4, err);
+    const ss_status status = ss__pickle_need_arguments(self, arguments, 4, 4, err);
     return status == SS_OK ? build_tensor(self, arguments, NULL, out, err) : status;
 }
 
@@ -181,22 +137,22 @@ static ss_status refuse_marks(const struct ss__pickle *self, const node *argumen
                          "resolve_neg() and resolve_conj()");
 }
 
-static ss_status call_rebuild_v2(struct ss__pickle *self, node *arguments, node **out,
-                                 ss_err *err)
+ss_status ss__torch_rebuild_v2(struct ss__pickle *self, node *arguments, node **out,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(need_arguments(self, arguments, 6, 7, err));
+    SS_TRY(ss__pickle_need_arguments(self, arguments, 6, 7, err));
     SS_TRY(refuse_marks(self, arguments, 6, err));
     SS_TRY(build_tensor(self, arguments, NULL, out, err));
 out:
     return status;
 }
 
-static ss_status call_rebuild_v3(struct ss__pickle *self, node *arguments, node **out,
-                                 ss_err *err)
+ss_status ss__torch_rebuild_v3(struct ss__pickle *self, node *arguments, node **out,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(need_arguments(self, arguments, 7, 8, err));
+    SS_TRY(ss__pickle_need_arguments(self, arguments, 7, 8, err));
     SS_TRY(refuse_marks(self, arguments, 7, err));
     SS_TRY(build_tensor(self, arguments, arguments->as.items[6], out, err));
 out:
@@ -204,8 +160,7 @@ out:
 }
 
 /* (tensor, …): the tensor itself. */
-static ss_status call_parameter(struct ss__pickle *self, node *arguments, node **out,
-                                ss_err *err)
+ss_status ss__torch_parameter(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
 {
     if (arguments->n < 2 || arguments->n > 4 ||
         arguments->as.items[0]->kind != SS__PICKLE_TENSOR) {
@@ -216,138 +171,24 @@ static ss_status call_parameter(struct ss__pickle *self, node *arguments, node *
 }
 
 /* (function, type, arguments, state): what the function gives. */
-static ss_status call_from_type(struct ss__pickle *self, node *arguments, node **out,
-                                ss_err *err)
+ss_status ss__torch_from_type(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
 {
     node *const *items = arguments->as.items;
     if (arguments->n != 4 || items[0]->kind != SS__PICKLE_GLOBAL ||
         items[1]->kind != SS__PICKLE_GLOBAL || items[2]->kind != SS__PICKLE_TUPLE ||
-        items[0]->as.global->call == call_from_type) {
+        items[0]->as.global->call == ss__torch_from_type) {
         return ss__pickle_bad(self, "a tensor of a special type is not as expected", err);
     }
     return ss__pickle_reduce(self, items[0], items[2], out, err);
 }
 
-/* ---- other names ---- */
-
-static ss_status call_ordered_dict(struct ss__pickle *self, node *arguments, node **out,
-                                   ss_err *err)
-{
-    const ss_status status = need_arguments(self, arguments, 0, 0, err);
-    return status == SS_OK ? ss__pickle_new(self, SS__PICKLE_DICT, out, err) : status;
-}
-
-static ss_status call_size(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+ss_status ss__torch_size(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
 {
     if (arguments->n != 1 || arguments->as.items[0]->kind != SS__PICKLE_TUPLE) {
         return ss__pickle_bad(self, "torch.Size is not made from a tuple", err);
     }
     *out = arguments->as.items[0];
     return SS_OK;
-}
-
-static const struct ss__pickle_global globals[] = {
-    {"collections", "OrderedDict", CALL, 0, call_ordered_dict},
-    {"torch._utils", "_rebuild_tensor", CALL, 0, call_rebuild_v1},
-    {"torch._utils", "_rebuild_tensor_v2", CALL, 0, call_rebuild_v2},
-    {"torch._utils", "_rebuild_tensor_v3", CALL, 0, call_rebuild_v3},
-    {"torch._utils", "_rebuild_parameter", CALL, 0, call_parameter},
-    {"torch._utils", "_rebuild_parameter_with_state", CALL, 0, call_parameter},
-    {"torch._tensor", "_rebuild_from_type_v2", CALL, 0, call_from_type},
-    {"torch", "Size", CALL, 0, call_size},
-    {"torch", "Tensor", CLASS, 0, NULL},
-    {"torch", "device", CLASS, 0, NULL},
-    {"torch.nn.parameter", "Parameter", CLASS, 0, NULL},
-    {"torch.serialization", "_get_layout", CLASS, 0, NULL},
-    {"_codecs", "encode", CLASS, 0, NULL},
-    {"argparse", "Namespace", CLASS, 0, NULL},
-    {"numpy", "dtype", CLASS, 0, NULL},
-    {"numpy", "ndarray", CLASS, 0, NULL},
-    {"numpy.core.multiarray", "scalar", CLASS, 0, NULL},
-    {"numpy._core.multiarray", "scalar", CLASS, 0, NULL},
-    {"numpy.core.multiarray", "_reconstruct", CLASS, 0, NULL},
-    {"numpy._core.multiarray", "_reconstruct", CLASS, 0, NULL},
-    {"pathlib", "PosixPath", CLASS, 0, NULL},
-    {"pathlib", "WindowsPath", CLASS, 0, NULL},
-    {"builtins", "bytearray", CLASS, 0, NULL},
-    {"builtins", "complex", CLASS, 0, NULL},
-    {"builtins", "frozenset", CLASS, 0, NULL},
-    {"builtins", "set", CLASS, 0, NULL},
-    {"collections", "Counter", CLASS, 0, NULL},
-    {"torch", "DoubleStorage", STORAGE, SS__F64, NULL},
-    {"torch", "FloatStorage", STORAGE, SS__F32, NULL},
-    {"torch", "HalfStorage", STORAGE, SS__F16, NULL},
-    {"torch", "BFloat16Storage", STORAGE, SS__BF16, NULL},
-    {"torch", "LongStorage", STORAGE, SS__I64, NULL},
-    {"torch", "IntStorage", STORAGE, SS__I32, NULL},
-    {"torch", "ShortStorage", STORAGE, SS__I16, NULL},
-    {"torch", "CharStorage", STORAGE, SS__I8, NULL},
-    {"torch", "ByteStorage", STORAGE, SS__U8, NULL},
-    {"torch", "BoolStorage", STORAGE, SS__BOOL, NULL},
-    {"torch", "ComplexFloatStorage", STORAGE, SS__C64, NULL},
-    {"torch", "ComplexDoubleStorage", STORAGE, SS__C128, NULL},
-    {"torch", "UntypedStorage", UNTYPED_STORAGE, SS__U8, NULL},
-    {"torch.storage", "UntypedStorage", UNTYPED_STORAGE, SS__U8, NULL},
-    {"torch", "float64", DTYPE, SS__F64, NULL},
-    {"torch", "float32", DTYPE, SS__F32, NULL},
-    {"torch", "float16", DTYPE, SS__F16, NULL},
-    {"torch", "bfloat16", DTYPE, SS__BF16, NULL},
-    {"torch", "int64", DTYPE, SS__I64, NULL},
-    {"torch", "int32", DTYPE, SS__I32, NULL},
-    {"torch", "int16", DTYPE, SS__I16, NULL},
-    {"torch", "int8", DTYPE, SS__I8, NULL},
-    {"torch", "uint64", DTYPE, SS__U64, NULL},
-    {"torch", "uint32", DTYPE, SS__U32, NULL},
-    {"torch", "uint16", DTYPE, SS__U16, NULL},
-    {"torch", "uint8", DTYPE, SS__U8, NULL},
-    {"torch", "bool", DTYPE, SS__BOOL, NULL},
-    {"torch", "complex64", DTYPE, SS__C64, NULL},
-    {"torch", "complex128", DTYPE, SS__C128, NULL},
-    {"torch", "float8_e4m3fn", DTYPE, SS__F8, NULL},
-    {"torch", "float8_e4m3fnuz", DTYPE, SS__F8, NULL},
-    {"torch", "float8_e5m2", DTYPE, SS__F8, NULL},
-    {"torch", "float8_e5m2fnuz", DTYPE, SS__F8, NULL},
-    {"torch", "float8_e8m0fnu", DTYPE, SS__F8, NULL},
-};
-
-static bool is_same(struct ss_text text, const char *other)
-{
-    return text.n_bytes == strlen(other) && memcmp(text.data, other, text.n_bytes) == 0;
-}
-
-ss_status ss__pickle_find_global(struct ss__pickle *self, struct ss_text module,
-                                 struct ss_text name, node **out, ss_err *err)
-{
-    if (is_same(module, "__builtin__")) { /* its name in protocol 2 */
-        module = (struct ss_text){"builtins", strlen("builtins")};
-    }
-    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
-        if (is_same(name, globals[i].name) && is_same(module, globals[i].module)) {
-            const ss_status status = ss__pickle_new(self, SS__PICKLE_GLOBAL, out, err);
-            if (status == SS_OK) {
-                (*out)->as.global = &globals[i];
-            }
-            return status;
-        }
-    }
-    return ss__fail_file(
-        err, self->source.file, SS_E_UNSUPPORTED,
-        "names '%s.%s', which has no place in a state dict; nothing in a file "
-        "is ever run, so save the tensors alone: torch.save(model.state_dict(), "
-        "…)",
-        show(module).text, show(name).text);
-}
-
-ss_status ss__pickle_reduce(struct ss__pickle *self, const node *callable, node *arguments,
-                            node **out, ss_err *err)
-{
-    const struct ss__pickle_global *global = callable->as.global;
-    if (global->role == CALL) {
-        return global->call(self, arguments, out, err);
-    }
-    return global->role == CLASS
-               ? ss__pickle_new(self, SS__PICKLE_OPAQUE, out, err)
-               : ss__pickle_bad(self, "a type is called as if it were a function", err);
 }
 
 /* ---- storages ---- */
@@ -362,7 +203,7 @@ ss_status ss__pickle_load_persistent(struct ss__pickle *self, const node *id, no
     if (id->kind != SS__PICKLE_TUPLE || id->n < 5 || id->n > 6 ||
         !ss__pickle_is_text(items[0], "storage") || items[1]->kind != SS__PICKLE_GLOBAL ||
         items[2]->kind != SS__PICKLE_TEXT || items[3]->kind != SS__PICKLE_TEXT ||
-        !is_count(items[4])) {
+        !ss__pickle_is_count(items[4])) {
         return ss__pickle_bad(self, "a storage is not described as expected", err);
     }
     if (id->n == 6 && items[5]->kind != SS__PICKLE_NONE) {
@@ -371,7 +212,7 @@ ss_status ss__pickle_load_persistent(struct ss__pickle *self, const node *id, no
                      "file again");
     }
     const struct ss__pickle_global *type = items[1]->as.global;
-    if (type->role != STORAGE && type->role != UNTYPED_STORAGE) {
+    if (type->role != SS__ROLE_STORAGE && type->role != SS__ROLE_UNTYPED_STORAGE) {
         return ss__pickle_bad(self, "a storage has a type that is none", err);
     }
     SS_TRY(ss__pickle_alloc(self, sizeof(struct ss__pickle_storage), &memory, err));
@@ -379,7 +220,7 @@ ss_status ss__pickle_load_persistent(struct ss__pickle *self, const node *id, no
     *storage = (struct ss__pickle_storage){.key = items[2]->as.text,
                                            .n_key = items[2]->n,
                                            .dtype = type->dtype,
-                                           .is_untyped = type->role == UNTYPED_STORAGE,
+                                           .is_untyped = type->role == SS__ROLE_UNTYPED_STORAGE,
                                            .n_elements = (uint64_t)items[4]->as.integer};
     if (!ss__mul_u64(storage->n_elements, ss__dtype_bytes(storage->dtype), &storage->n_bytes)) {
         return ss__pickle_bad(self, "a storage has an impossible size", err);

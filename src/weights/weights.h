@@ -81,6 +81,11 @@ const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, con
 /* Metadata strings beside the tensors: safetensors `__metadata__`, and the plain values of a
  * torch file, such as "config/k"; NULL if absent. */
 const char *ss__weights_metadata(const struct ss__weights *weights, const char *key);
+/* What is there under a key as a value that ss__weights_metadata cannot give ("a list of 3
+ * values", "a datetime"), NULL if there is none. */
+const char *ss__weights_unreadable(const struct ss__weights *weights, const char *key);
+/* The index-th key of both, in the order of bytes; NULL behind the last. */
+const char *ss__weights_key(const struct ss__weights *weights, size_t index);
 
 /* Gather a tensor into f32 row-major `out` [n_elements], widening or rounding from its type.
  * Errors: SS_E_UNSUPPORTED for complex and sub-byte types and 8-bit floats. */

@@ -16,6 +16,7 @@ struct ss__source {
 
 struct ss__weights_pair {
     const char *key, *value;
+    bool is_unreadable; /* `value` says what is there instead of being it */
 };
 
 struct ss__weights {
@@ -29,7 +30,9 @@ struct ss__weights {
     const struct ss__tensor **by_name; /* [n], sorted by bytes */
     struct ss__weights_pair *metadata;
     size_t n_metadata, n_metadata_room;
-    void **inflated; /* content of deflated entries */
+    bool has_plain_values;   /* metadata are a pickle's values, whose names may clash */
+    bool lacks_plain_values; /* there were too many; the rest was left out */
+    void **inflated;         /* content of deflated entries */
     size_t n_inflated, n_inflated_room;
     struct ss__weights **parts; /* shards, which own what the tensors point to */
     size_t n_parts;
@@ -52,6 +55,9 @@ SS_MUST_USE ss_status ss__weights_add(struct ss__weights *self, const struct ss_
                                       ss_err *err);
 SS_MUST_USE ss_status ss__weights_add_metadata(struct ss__weights *self, const char *key,
                                                const char *value, ss_err *err);
+/* The same for a value that cannot be read; `what` says what it is. */
+SS_MUST_USE ss_status ss__weights_add_unreadable(struct ss__weights *self, const char *key,
+                                                 const char *what, ss_err *err);
 /* Index the names and refuse doubles; the container is immutable from here on. */
 SS_MUST_USE ss_status ss__weights_finish(struct ss__weights *self, ss_err *err);
 
@@ -59,6 +65,8 @@ SS_MUST_USE ss_status ss__weights_finish(struct ss__weights *self, ss_err *err);
  * 63 bits, zero dimensions not helping. */
 SS_MUST_USE bool ss__tensor_set_row_major(struct ss__tensor *tensor);
 bool ss__tensor_is_row_major(const struct ss__tensor *tensor);
+/* Strides of Fortran order for a shape that ss__tensor_set_row_major has accepted. */
+void ss__tensor_set_column_major(struct ss__tensor *tensor);
 
 /* Read a container from memory that the caller keeps; `name` stands for the file in messages.
  * Otherwise as ss__weights_open. */
@@ -76,6 +84,8 @@ SS_MUST_USE ss_status ss__npz_read(struct ss__weights *self, ss_err *err);
 
 bool ss__torch_stream_matches(const struct ss__source *source);
 bool ss__npy_matches(const struct ss__source *source);
+/* The type that a `descr` such as "<f4" names; false if it is none of numbers. */
+bool ss__npy_dtype(const char *descr, size_t n, ss__dtype *dtype, bool *swaps);
 
 /* ---- numbers (convert.c) ---- */
 
