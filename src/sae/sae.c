@@ -171,8 +171,10 @@ const char *ss__sae_format_of(struct ss__weights *weights)
 {
     struct ss__sae_place place = {.path = "", .weights = weights};
     const struct ss__sae_format *format = NULL;
-    ss__sae_find_prefix(&place);
-    return find_claim(&place, &format, NULL) == SS_OK && format != NULL ? format->name : NULL;
+    return ss__sae_find_prefix(&place, NULL) == SS_OK &&
+                   find_claim(&place, &format, NULL) == SS_OK && format != NULL
+               ? format->name
+               : NULL;
 }
 
 /* ---- opening ---- */
@@ -189,6 +191,9 @@ static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_
     }
     sae->format = format->name;
     SS_TRY(format->read(sae, place, err));
+    if (format->tensors != NULL) {
+        SS_TRY(ss__sae_check_tensors(place, format->tensors, err));
+    }
     if (place->options->top_k != 0 && place->options->top_k != sae->top_k) {
         SS_FAIL_FILE(
             place->path, SS_E_USAGE,

@@ -13,12 +13,13 @@
  *   BatchTopKSAE            the same
  *   MatryoshkaBatchTopKSAE  k, threshold, group_sizes [G], W_enc, b_enc, W_dec, b_dec
  *
+ * Files of 2024 have no k, which is then in the config, and no threshold; the first Matryoshka
+ * dictionaries were called MatroyshkaBatchTopKSAE and have group_indices [G + 1], the groups'
+ * bounds.
+ *
  * Reference: the encode methods of dictionary_learning 0.1. JumpReluAutoEncoder and
  * AutoEncoderNew subtract no bias. AutoEncoder is used after the project's own loading, which
  * takes the decoder's norms into the encoder. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -66,6 +67,7 @@ static const struct dict_class {
     struct ss__sae_form form;
     const char *marker; /* a tensor that only this class has; NULL: none is */
     bool has_k;
+    const char *old_name; /* of the class; NULL: none */
 } classes[] = {
     {.form = {.variant = "AutoEncoder",
               .kind = SS__SAE_VANILLA,
@@ -120,9 +122,60 @@ static const struct dict_class {
               .threshold_form = SS__THRESHOLD_ALL,
               .threshold = "threshold"},
      .marker = "group_sizes",
-     .has_k = true},
+     .has_k = true,
+     .old_name = "MatroyshkaBatchTopKSAE"},
 };
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
+
+static const char *const tensors[] = {"bias",           "encoder.weight", "encoder.bias",
+                                      "decoder.weight", "decoder.bias",   "decoder_bias",
+                                      "gate_bias",      "mag_bias",       "r_mag",
+                                      "W_enc",          "W_dec",          "b_enc",
+                                      "b_dec",          "threshold",      "k",
+                                      "group_sizes",    "group_indices",  NULL};
+
+static const char *const top_keys[] = {"trainer", "buffer", NULL};
+static const struct ss__sae_keys config_keys = {.read = top_keys};
+
+static const char *const read_keys[] = {"dict_class", "activation_dim", "dict_size",
+                                        "k",          "lm_name",        NULL};
+static const char *const unused_keys[] = {"trainer_class",
+                                          "layer",
+                                          "submodule_name",
+                                          "wandb_name",
+                                          "device",
+                                          "seed",
+                                          "steps",
+                                          "lr",
+                                          "warmup_steps",
+                                          "resample_steps",
+                                          "decay_start",
+                                          "auxk_alpha",
+                                          "top_k_aux",
+                                          "threshold_beta",
+                                          "threshold_start_step",
+                                          "bandwidth",
+                                          "sparsity_penalty",
+                                          "sparsity_warmup_steps",
+                                          "target_l0",
+                                          "group_fractions",
+                                          "group_weights",
+                                          "group_sizes",
+                                          "l1_penalty",
+                                          "initial_sparsity_penalty",
+                                          "sparsity_function",
+                                          "sparsity_queue_length",
+                                          "p_start",
+                                          "p_end",
+                                          "anneal_start",
+                                          "anneal_end",
+                                          "n_sparsity_updates",
+                                          "norm_factor",
+                                          NULL};
+static const struct ss__sae_off_key off_keys[] = {
+    {"apply_b_dec_to_input", "which this project's classes do not do"}, {NULL, NULL}};
+static const struct ss__sae_keys trainer_keys = {
+    .read = read_keys, .unused = unused_keys, .off = off_keys};
 
 static const struct ss__json *trainer_of(const struct ss__sae_place *place)
 {
@@ -147,11 +200,12 @@ static bool claims_tensors(const struct ss__sae_place *place)
     if (strcmp(ss__weights_format(place->weights), "npz") == 0) {
         return false;
     }
-    return (is_linear && (has(place, "gate_bias") || (has(place, "encoder.bias") &&
-                                                      (has(place, "bias") || has(place, "k") ||
-                                                       has(place, "decoder.bias"))))) ||
-           (has(place, "W_enc") &&
-            (has(place, "group_sizes") || (threshold != NULL && threshold->n_dims == 1)));
+    return (is_linear &&
+            (has(place, "gate_bias") ||
+             (has(place, "encoder.bias") &&
+              (has(place, "bias") || has(place, "b_dec") || has(place, "decoder.bias"))))) ||
+           (has(place, "W_enc") && (has(place, "group_sizes") || has(place, "group_indices") ||
+                                    (threshold != NULL && threshold->n_dims == 1)));
 }
 
 /* ---- which class ---- */
@@ -164,7 +218,9 @@ static ss_status find_by_name(const struct ss__sae_place *place,
     SS_TRY(ss__json_need(place->config_path, trainer_of(place), "dict_class", err));
     SS_TRY(ss__json_text(place->config_path, trainer_of(place), "dict_class", &name, err));
     for (size_t i = 0; i < N_CLASSES; i++) {
-        if (strcmp(name, classes[i].form.variant) == 0) {
+        const char *old_name = classes[i].old_name;
+        if (strcmp(name, classes[i].form.variant) == 0 ||
+            (old_name != NULL && strcmp(name, old_name) == 0)) {
             *found = &classes[i];
             return SS_OK;
         }
@@ -179,33 +235,88 @@ out:
     return status;
 }
 
+static bool has_marker(const struct ss__sae_place *place, const struct dict_class *class)
+{
+    const char *marker = class->marker;
+    return marker != NULL && (has(place, marker) || (strcmp(marker, "group_sizes") == 0 &&
+                                                     has(place, "group_indices")));
+}
+
+/* The names of AutoEncoderNew are those of any two linear layers, and what other projects do
+ * with theirs differs; and whoever has a tensor more does something with it. */
+static ss_status check_guess(const struct ss__sae_place *place, const struct dict_class *class,
+                             ss_err *err)
+{
+    size_t index = 0;
+    const char *unknown = ss__sae_unknown_tensor(place, tensors, &index);
+    if (place->options->format != NULL) {
+        return SS_OK;
+    }
+    if (unknown != NULL) {
+        return ss__fail_file(err, place->path, SS_E_DATA,
+                             "its tensors are those of %s of dictionary_learning but for '%s', "
+                             "so that the rule is not sure; put the config.json of its "
+                             "training beside it, or say that the format is this one "
+                             "(--sae-format dictionary_learning)",
+                             class->form.variant, unknown);
+    }
+    if (strcmp(class->marker, "decoder.bias") == 0) {
+        return ss__fail_file(err, place->path, SS_E_DATA,
+                             "its tensors are those of any two linear layers and do not tell "
+                             "the rule: AutoEncoderNew of dictionary_learning does not "
+                             "subtract decoder.bias from the input, as others do, and knows no "
+                             "k; put the config.json of its training beside it, or say that "
+                             "it is that one (--sae-format dictionary_learning)");
+    }
+    return SS_OK;
+}
+
 static ss_status find_by_tensors(const struct ss__sae_place *place,
                                  const struct dict_class **found, ss_err *err)
 {
+    ss_status status = SS_OK;
     for (size_t i = 0; i < N_CLASSES; i++) {
-        if (classes[i].marker != NULL && has(place, classes[i].marker)) {
-            *found = &classes[i];
-            return SS_OK;
+        if (!has_marker(place, &classes[i])) {
+            continue;
         }
+        if (*found != NULL) {
+            SS_FAIL_FILE(place->path, SS_E_DATA,
+                         "its tensors are those of %s and of %s of dictionary_learning; put "
+                         "the config.json of its training beside it",
+                         (*found)->form.variant, classes[i].form.variant);
+        }
+        *found = &classes[i];
     }
-    return ss__fail_file(
-        err, place->path, SS_E_DATA,
-        "its tensors do not tell the class of this dictionary (AutoEncoderTopK "
-        "and BatchTopKSAE store the same ones, JumpReluAutoEncoder those of "
-        "other projects); put the config.json of its training beside it");
+    if (*found == NULL) {
+        SS_FAIL_FILE(place->path, SS_E_DATA,
+                     "its tensors do not tell the class of this dictionary (AutoEncoderTopK "
+                     "and BatchTopKSAE store the same ones, JumpReluAutoEncoder those of "
+                     "other projects); put the config.json of its training beside it");
+    }
+    SS_TRY(check_guess(place, *found, err));
+out:
+    return status;
 }
 
 /* ---- reading ---- */
 
-/* The k of the tensor, which the config must not contradict. */
+/* The k of the weights, which the config must not contradict, or that of the config. */
 static ss_status read_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    double k = 0;
     size_t named = 0;
-    SS_TRY(ss__sae_need_scalar(place, "k", &k, err));
+    double k = 0;
     SS_TRY(ss__json_size(place->config_path, trainer_of(place), "k", &named, err));
-    sae->top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
+    if (has(place, "k")) {
+        SS_TRY(ss__sae_need_scalar(place, "k", &k, err));
+        sae->top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
+    } else if (ss__sae_has_value(place, "k")) {
+        SS_TRY(ss__sae_value_size(place, "k", &sae->top_k, err));
+    } else {
+        SS_TRY(ss__json_need(place->config_path, trainer_of(place), "k", err));
+        sae->top_k = named;
+        return ss__sae_check_top_k(sae, place->config_path, "k", err);
+    }
     SS_TRY(ss__sae_check_top_k(sae, ss__weights_path(place->weights), "k", err));
     if (named != 0 && named != sae->top_k) {
         status = ss__fail_file(err, place->config_path, SS_E_DATA,
@@ -217,11 +328,39 @@ out:
     return status;
 }
 
+/* The bounds of groups, from 0 to the number of features. */
+static ss_status check_bounds(const struct ss_sae *sae, const struct ss__sae_place *place,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__tensor *tensor = ss__sae_tensor(place, "group_indices");
+    const size_t n = tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
+    float *bounds = NULL;
+    SS_TRY(ss__sae_need_vector(place, "group_indices", n, &bounds, err));
+    bool is_right =
+        n >= 2 && bounds[0] == 0 && (double)bounds[n - 1] == (double)sae->n_features;
+    for (size_t i = 1; i < n; i++) {
+        is_right = is_right && bounds[i] >= bounds[i - 1];
+    }
+    if (!is_right) {
+        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+                     "tensor 'group_indices' does not hold bounds that rise from 0 to the "
+                     "number of features, %zu",
+                     sae->n_features);
+    }
+out:
+    ss__free(bounds);
+    return status;
+}
+
 static ss_status check_groups(const struct ss_sae *sae, const struct ss__sae_place *place,
                               ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__tensor *tensor = ss__sae_tensor(place, "group_sizes");
+    if (tensor == NULL && has(place, "group_indices")) {
+        return check_bounds(sae, place, err);
+    }
     const size_t n = tensor == NULL || tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
     float *sizes = NULL;
     double sum = 0;
@@ -261,14 +400,30 @@ out:
 /* Back-ups during a training are in units of normalised inputs until they are scaled back. */
 static ss_status check_backup(const struct ss__sae_place *place, ss_err *err)
 {
-    const char *factor = ss__sae_value(place, "norm_factor");
-    if (factor == NULL || strtod(factor, NULL) == 1.0) {
-        return SS_OK;
+    ss_status status = SS_OK;
+    double factor = 1;
+    bool is_there = false;
+    SS_TRY(ss__sae_value_number(place, "norm_factor", &factor, &is_there, err));
+    if (is_there && factor != 1.0) {
+        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+                     "this is a back-up whose biases count in inputs divided by norm_factor, "
+                     "%.9g; use the ae.pt at the end of the training",
+                     factor);
     }
-    return ss__fail_file(err, ss__weights_path(place->weights), SS_E_UNSUPPORTED,
-                         "this is a back-up whose biases count in inputs divided by "
-                         "norm_factor, %.20s; use the ae.pt at the end of the training",
-                         factor);
+out:
+    return status;
+}
+
+/* Older files have none, and a buffer that was never set is not saved. */
+static struct ss__sae_form form_of(const struct dict_class *class,
+                                   const struct ss__sae_place *place)
+{
+    struct ss__sae_form form = class->form;
+    if (form.threshold_form == SS__THRESHOLD_ALL && !has(place, form.threshold) &&
+        !ss__sae_has_value(place, form.threshold)) {
+        form.threshold_form = SS__NO_THRESHOLD;
+    }
+    return form;
 }
 
 static ss_status dictionary_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
@@ -277,17 +432,21 @@ static ss_status dictionary_read(struct ss_sae *sae, struct ss__sae_place *place
     const struct dict_class *class = NULL;
     if (trainer_of(place) != NULL) {
         SS_TRY(find_by_name(place, &class, err));
+        SS_TRY(ss__sae_check_keys(place, place->config_path, place->config, &config_keys, err));
+        SS_TRY(ss__sae_check_keys(place, place->config_path, trainer_of(place), &trainer_keys,
+                                  err));
     }
     SS_TRY(ss__sae_place_open(place, weights_names, "ae.pt", err));
     if (class == NULL) {
         SS_TRY(find_by_tensors(place, &class, err));
     }
     SS_TRY(check_backup(place, err));
-    SS_TRY(read_shape(sae, place, &class->form, err));
+    const struct ss__sae_form form = form_of(class, place);
+    SS_TRY(read_shape(sae, place, &form, err));
     if (class->has_k) {
         SS_TRY(read_k(sae, place, err));
     }
-    SS_TRY(ss__sae_read_form(sae, place, &class->form, err));
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
     if (class->marker != NULL && strcmp(class->marker, "group_sizes") == 0) {
         SS_TRY(check_groups(sae, place, err));
     }
@@ -305,4 +464,5 @@ const struct ss__sae_format ss__sae_dictionary_format = {
     .claims_config = claims_config,
     .claims_tensors = claims_tensors,
     .read = dictionary_read,
+    .tensors = tensors,
 };

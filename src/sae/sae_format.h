@@ -9,7 +9,7 @@
 
 /* ---- places ---- */
 
-enum { SS__SAE_NAME_BYTES = 256 };
+enum { SS__SAE_PREFIX_BYTES = 256, SS__SAE_NAME_BYTES = 512 };
 
 /* What a user pointed at: a folder, or a file in it, with the small documents beside it. */
 struct ss__sae_place {
@@ -19,8 +19,8 @@ struct ss__sae_place {
     char *file;                    /* of weights, if one was named, else NULL */
     struct ss__json *config, *cfg; /* config.json and cfg.json, NULL if absent */
     char *config_path, *cfg_path;
-    struct ss__weights *weights; /* NULL until opened */
-    char prefix[64];             /* of the tensors' names: "state_dict/module." */
+    struct ss__weights *weights;       /* NULL until opened */
+    char prefix[SS__SAE_PREFIX_BYTES]; /* of the tensors' names: "state_dict/module." */
     const struct ss_log *log;
     const struct ss_sae_options *options;
 };
@@ -39,12 +39,34 @@ SS_MUST_USE ss_status ss__sae_place_open(struct ss__sae_place *place, const char
                                          const char *expected, ss_err *err);
 
 /* Set the prefix: checkpoints wrap a state dict, and wrapped modules its names. Done by
- * opening. */
-void ss__sae_find_prefix(struct ss__sae_place *place);
+ * opening. Errors: SS_E_DATA where the tensors of several SAEs are in the file. */
+SS_MUST_USE ss_status ss__sae_find_prefix(struct ss__sae_place *place, ss_err *err);
 /* A tensor by its name without the prefix, or NULL. */
 const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name);
-/* A plain value beside the tensors of a torch file, or NULL. */
-const char *ss__sae_value(const struct ss__sae_place *place, const char *name);
+/* A tensor's name without the prefix, NULL if it has another. */
+const char *ss__sae_own_name(const struct ss__sae_place *place,
+                             const struct ss__tensor *tensor);
+
+/* A plain value of a torch file, in one of the dictionaries around the tensors. */
+struct ss__sae_value {
+    char key[SS__SAE_NAME_BYTES];
+    const char *text;       /* NULL if it cannot be read; */
+    const char *unreadable; /* then this says what it is */
+};
+bool ss__sae_find_value(const struct ss__sae_place *place, const char *name,
+                        struct ss__sae_value *out);
+bool ss__sae_has_value(const struct ss__sae_place *place, const char *name);
+/* A value of a kind; what is there and is not of it, or cannot be read, is refused by name.
+ * Where it is absent, text is NULL, is_there false, a bool stays as it is, and a size (from 1
+ * to INT32_MAX) is an error. */
+SS_MUST_USE ss_status ss__sae_value_text(const struct ss__sae_place *place, const char *name,
+                                         const char **out, ss_err *err);
+SS_MUST_USE ss_status ss__sae_value_number(const struct ss__sae_place *place, const char *name,
+                                           double *out, bool *is_there, ss_err *err);
+SS_MUST_USE ss_status ss__sae_value_size(const struct ss__sae_place *place, const char *name,
+                                         size_t *out, ss_err *err);
+SS_MUST_USE ss_status ss__sae_value_bool(const struct ss__sae_place *place, const char *name,
+                                         bool *out, ss_err *err);
 
 /* ---- the table ---- */
 
@@ -58,6 +80,8 @@ struct ss__sae_format {
     /* Fill `sae` and note the files. NULL in formats that are known and refused. */
     ss_status (*read)(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err);
     const char *refusal; /* why */
+    /* Tensors that its files may hold; one of another name is warned of. NULL: any may be. */
+    const char *const *tensors;
 };
 
 extern const struct ss__sae_format ss__sae_seed_format, ss__sae_saelens_format,
@@ -71,6 +95,34 @@ extern const size_t ss__sae_n_refused_formats;
 SS_MUST_USE ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
                                         const char *document_path, struct ss__json *document,
                                         ss_err *err);
+
+/* ---- what is known of keys and tensors ---- */
+
+/* A key that would change the rule, and must be absent, null, false, 0, empty or "none". */
+struct ss__sae_off_key {
+    const char *name;
+    const char *why; /* "... is set, WHY" */
+};
+/* The keys of an object; all lists end with NULL and may be NULL. */
+struct ss__sae_keys {
+    const char *const *read;   /* a reader looks at these */
+    const char *const *unused; /* and these say nothing about activations */
+    const struct ss__sae_off_key *off;
+};
+/* Refuse what must be off (SS_E_UNSUPPORTED), and warn of what is not known. */
+SS_MUST_USE ss_status ss__sae_check_keys(const struct ss__sae_place *place, const char *file,
+                                         const struct ss__json *object,
+                                         const struct ss__sae_keys *keys, ss_err *err);
+/* Warn of values in a dictionary of a torch file ("config/") that are not known. */
+SS_MUST_USE ss_status ss__sae_check_values(const struct ss__sae_place *place,
+                                           const char *folder, const struct ss__sae_keys *keys,
+                                           ss_err *err);
+/* The name of the next of the SAE's tensors, from *index on, that is not known, or NULL. */
+const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char *const *known,
+                                   size_t *index);
+/* Warn of them. */
+SS_MUST_USE ss_status ss__sae_check_tensors(const struct ss__sae_place *place,
+                                            const char *const *known, ss_err *err);
 
 /* ---- configs ---- */
 
@@ -91,6 +143,11 @@ SS_MUST_USE ss_status ss__sae_check_input(const struct ss_sae *sae, const char *
  * expansion_factor, k, in cfg.json. */
 SS_MUST_USE ss_status ss__sae_read_expansion(struct ss_sae *sae,
                                              const struct ss__sae_place *place, ss_err *err);
+/* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
+ * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
+ * for a whitening, SS_E_DATA. */
+SS_MUST_USE ss_status ss__sae_read_scaler(const struct ss__sae_place *place, double *factor,
+                                          ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
 void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
                            const char *file, const struct ss__json *config);
@@ -125,6 +182,7 @@ struct ss__sae_form {
     const char *threshold;
     bool folds_norms;      /* h counts in units of its decoder's norm */
     bool keeps_unit_norms; /* but not if all norms are 1 */
+    double input_factor;   /* inputs are multiplied by it first; 0: they are not */
 };
 
 /* Set kind, words and variant, and read all tensors of a form; sae->width, n_features and, for

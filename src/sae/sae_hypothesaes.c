@@ -6,9 +6,6 @@
  *
  * Reference: the forward method of HypotheSAEs 2.0: the k largest, then relu; with
  * use_batch_topk what is above the threshold. Prefix lengths matter to training only. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "sae/sae_format.h"
 
 static const struct ss__sae_names names = {.encoder = "encoder.weight",
@@ -42,37 +39,31 @@ static const struct ss__sae_form forms[] = {
 
 static bool claims_tensors(const struct ss__sae_place *place)
 {
-    return ss__sae_value(place, "config/m_total_neurons") != NULL ||
+    return ss__sae_has_value(place, "config/m_total_neurons") ||
            (ss__sae_tensor(place, "input_bias") != NULL &&
             ss__sae_tensor(place, "neuron_bias") != NULL);
 }
 
-static ss_status need_size(const struct ss__sae_place *place, const char *name, size_t *out,
-                           ss_err *err)
-{
-    const char *file = ss__weights_path(place->weights);
-    const char *text = ss__sae_value(place, name);
-    const long long value = text == NULL ? 0 : strtoll(text, NULL, 10);
-    if (value >= 1 && value <= INT32_MAX) {
-        *out = (size_t)value;
-        return SS_OK;
-    }
-    return ss__fail_file(err, file, SS_E_DATA,
-                         text == NULL ? "value '%s' is missing"
-                                      : "value '%s' is no number from 1 to 2147483647",
-                         name);
-}
+static const char *const tensors[] = {"encoder.weight", "decoder.weight", "input_bias",
+                                      "neuron_bias",    "threshold",      NULL};
+
+static const char *const read_keys[] = {"input_dim", "m_total_neurons", "k_active_neurons",
+                                        "use_batch_topk", NULL};
+static const char *const unused_keys[] = {
+    "aux_k", "multi_k", "dead_neuron_threshold_steps", "prefix_lengths", "device", NULL};
+static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
 static ss_status hypothesaes_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
+    bool is_batch = false;
     SS_TRY(ss__sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
-    SS_TRY(need_size(place, "config/input_dim", &sae->width, err));
-    SS_TRY(need_size(place, "config/m_total_neurons", &sae->n_features, err));
-    SS_TRY(need_size(place, "config/k_active_neurons", &sae->top_k, err));
+    SS_TRY(ss__sae_value_size(place, "config/input_dim", &sae->width, err));
+    SS_TRY(ss__sae_value_size(place, "config/m_total_neurons", &sae->n_features, err));
+    SS_TRY(ss__sae_value_size(place, "config/k_active_neurons", &sae->top_k, err));
     SS_TRY(ss__sae_check_top_k(sae, ss__weights_path(place->weights), "k_active_neurons", err));
-    const char *batch = ss__sae_value(place, "config/use_batch_topk");
-    const bool is_batch = batch != NULL && strcmp(batch, "true") == 0;
+    SS_TRY(ss__sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
+    SS_TRY(ss__sae_check_values(place, "config/", &keys, err));
     SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
     SS_TRY(ss__sae_read_form(sae, place, &forms[is_batch], err));
     SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
@@ -85,4 +76,5 @@ const struct ss__sae_format ss__sae_hypothesaes_format = {
     .files = "a file SAE_M=M_K=K.pt",
     .claims_tensors = claims_tensors,
     .read = hypothesaes_read,
+    .tensors = tensors,
 };

@@ -78,6 +78,30 @@ static const struct ss__sae_form forms[] = {
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
+static const char *const tensors[] = {"encoder.weight",
+                                      "encoder.bias",
+                                      "W_dec",
+                                      "b_dec",
+                                      "W_gate.weight",
+                                      "W_gate.bias",
+                                      "W_mag.weight",
+                                      "r_mag",
+                                      "log_threshold",
+                                      "batchtopk_threshold",
+                                      NULL};
+
+static const char *const read_keys[] = {
+    "sae_type",  "d_in",        "num_latents",      "expansion_factor", "k",
+    "lista_eta", "lista_steps", "matryoshka_sizes", "matryoshka_ks",    NULL};
+static const char *const unused_keys[] = {"normalize_decoder", "multi_topk", NULL};
+static const struct ss__sae_off_key off_keys[] = {
+    {"signed", "by which values of either sign are kept, and a feature here fires above 0"},
+    {"transcode", "which latent-sae does not do"},
+    {"skip_connection", "which latent-sae does not have"},
+    {NULL, NULL}};
+static const struct ss__sae_keys keys = {
+    .read = read_keys, .unused = unused_keys, .off = off_keys};
+
 static bool claims_config(const struct ss__sae_place *place)
 {
     return ss__json_get(place->cfg, "d_in") != NULL &&
@@ -231,6 +255,7 @@ static ss_status latent_read(struct ss_sae *sae, struct ss__sae_place *place, ss
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_form(place, &form, err));
+    SS_TRY(ss__sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
     SS_TRY(read_config(sae, place, form, err));
     SS_TRY(ss__sae_place_open(place, weights_names, "sae.safetensors", err));
     SS_TRY(ss__sae_read_form(sae, place, form, err));
@@ -247,4 +272,5 @@ const struct ss__sae_format ss__sae_latent_format = {
     .files = "cfg.json and sae.safetensors",
     .claims_config = claims_config,
     .read = latent_read,
+    .tensors = tensors,
 };

@@ -1,5 +1,4 @@
-/* Where an SAE lies: the folder, the documents in it, its weights file, and the wrappers around
- * the names of its tensors. */
+/* Where an SAE lies: the folder, the documents in it and its weights file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -170,51 +169,6 @@ void ss__sae_place_release(struct ss__sae_place *place)
 
 /* ---- weights ---- */
 
-void ss__sae_find_prefix(struct ss__sae_place *place)
-{
-    static const char *const wrappers[] = {"",    "state_dict/",  "model_state_dict/",
-                                           "ae/", "model_state/", "model/"};
-    static const char *const heads[] = {"", "module.", "_orig_mod.", "_orig_mod.module.",
-                                        "module._orig_mod."};
-    static const char *const anchors[] = {"W_dec",
-                                          "W_enc",
-                                          "encoder.weight",
-                                          "decoder.weight",
-                                          "W_gate.weight",
-                                          "decoder.linear.weight",
-                                          "encoder_linear.weight"};
-    for (size_t w = 0; w < sizeof wrappers / sizeof wrappers[0]; w++) {
-        for (size_t h = 0; h < sizeof heads / sizeof heads[0]; h++) {
-            (void)snprintf(place->prefix, sizeof place->prefix, "%s%s", wrappers[w], heads[h]);
-            for (size_t a = 0; a < sizeof anchors / sizeof anchors[0]; a++) {
-                if (ss__sae_tensor(place, anchors[a]) != NULL) {
-                    return;
-                }
-            }
-        }
-    }
-    place->prefix[0] = '\0';
-}
-
-const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name)
-{
-    char whole[SS__SAE_NAME_BYTES];
-    (void)snprintf(whole, sizeof whole, "%s%s", place->prefix, name);
-    return place->weights == NULL ? NULL : ss__weights_find(place->weights, whole);
-}
-
-const char *ss__sae_value(const struct ss__sae_place *place, const char *name)
-{
-    char whole[SS__SAE_NAME_BYTES];
-    const char *value =
-        place->weights == NULL ? NULL : ss__weights_metadata(place->weights, name);
-    if (value != NULL || place->weights == NULL) {
-        return value;
-    }
-    (void)snprintf(whole, sizeof whole, "%s%s", place->prefix, name);
-    return ss__weights_metadata(place->weights, whole);
-}
-
 /* The only weights file of the folder. */
 static ss_status find_only(const struct ss__sae_place *place, char **path, ss_err *err)
 {
@@ -277,7 +231,7 @@ ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *nam
                      expected);
     }
     SS_TRY(ss__weights_open(path, &place->weights, err));
-    ss__sae_find_prefix(place);
+    SS_TRY(ss__sae_find_prefix(place, err));
 out:
     ss__free(path);
     return status;

@@ -14,7 +14,6 @@
  * Reference: the forward methods of saerch of December 2024, sparse_autoencoder of June 2024,
  * sentence-transformers 6.2. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -42,6 +41,28 @@ static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
 
 #define COMMON .words = &words, .subtracts_bias = true, .adds_bias = true
 
+static const char *const saerch_tensors[] = {"pre_bias", "latent_bias", "encoder.weight",
+                                             "decoder.weight", NULL};
+static const char *const openai_tensors[] = {"pre_bias",
+                                             "latent_bias",
+                                             "encoder.weight",
+                                             "decoder.weight",
+                                             "decoder.linear.weight",
+                                             "stats_last_nonzero",
+                                             "latents_activation_frequency",
+                                             "latents_mean_square",
+                                             NULL};
+static const char *const csr_tensors[] = {"pre_bias",           "latent_bias",
+                                          "encoder.weight",     "decoder.linear.weight",
+                                          "stats_last_nonzero", NULL};
+
+static const char *const openai_read_keys[] = {"k", "postact_fn", NULL};
+static const struct ss__sae_keys openai_keys = {.read = openai_read_keys};
+
+static const char *const csr_read_keys[] = {"input_dim", "hidden_dim", "k", "normalize", NULL};
+static const char *const csr_unused_keys[] = {"k_aux", "dead_threshold", NULL};
+static const struct ss__sae_keys csr_keys = {.read = csr_read_keys, .unused = csr_unused_keys};
+
 static bool has(const struct ss__sae_place *place, const char *name)
 {
     return ss__sae_tensor(place, name) != NULL;
@@ -55,7 +76,7 @@ static bool has_biases(const struct ss__sae_place *place)
 static bool is_openai(const struct ss__sae_place *place)
 {
     return has_biases(place) &&
-           (ss__sae_value(place, "activation") != NULL || has(place, "latents_mean_square"));
+           (ss__sae_has_value(place, "activation") || has(place, "latents_mean_square"));
 }
 
 /* ---- saerch ---- */
@@ -123,6 +144,7 @@ const struct ss__sae_format ss__sae_saerch_format = {
     .files = "a .pth file",
     .claims_tensors = is_saerch,
     .read = saerch_read,
+    .tensors = saerch_tensors,
 };
 
 /* ---- openai ---- */
@@ -131,11 +153,9 @@ static ss_status read_topk(struct ss_sae *sae, const struct ss__sae_place *place
 {
     ss_status status = SS_OK;
     const char *file = ss__weights_path(place->weights);
-    const char *k = ss__sae_value(place, "activation_state_dict/k");
-    const char *after = ss__sae_value(place, "activation_state_dict/postact_fn");
-    if (k == NULL) {
-        SS_FAIL_FILE(file, SS_E_DATA, "value 'activation_state_dict/k' is missing");
-    }
+    const char *after = NULL;
+    SS_TRY(ss__sae_value_size(place, "activation_state_dict/k", &sae->top_k, err));
+    SS_TRY(ss__sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
     if (after != NULL && strcmp(after, "ReLU") != 0 && strcmp(after, "Identity") != 0) {
         SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
                      "postact_fn '%.80s' is not known; known are ReLU and Identity", after);
@@ -144,8 +164,6 @@ static ss_status read_topk(struct ss_sae *sae, const struct ss__sae_place *place
         ss__sae_note(sae, "negative values among the k largest, which the original keeps, are "
                           "no activations here");
     }
-    const long long value = strtoll(k, NULL, 10);
-    sae->top_k = value > 0 && value <= INT32_MAX ? (size_t)value : 0;
     SS_TRY(ss__sae_check_top_k(sae, file, "k in activation_state_dict", err));
     sae->input = SS__INPUT_LAYER_NORM;
     SS_TRY(ss__sae_check_input(sae, file, "layer norm (activation is TopK)", err));
@@ -157,8 +175,10 @@ static ss_status openai_read(struct ss_sae *sae, struct ss__sae_place *place, ss
 {
     ss_status status = SS_OK;
     struct ss__sae_form form = {.variant = "ReLU", .kind = SS__SAE_VANILLA, COMMON};
+    const char *activation = NULL;
     SS_TRY(ss__sae_place_open(place, NULL, "a .pt file", err));
-    const char *activation = ss__sae_value(place, "activation");
+    SS_TRY(ss__sae_value_text(place, "activation", &activation, err));
+    SS_TRY(ss__sae_check_values(place, "activation_state_dict/", &openai_keys, err));
     SS_TRY(ss__sae_set_shape(sae, place, "encoder.weight", SS__OUT_BY_IN, err));
     if (activation != NULL && strcmp(activation, "TopK") == 0) {
         form.variant = "TopK";
@@ -181,6 +201,7 @@ const struct ss__sae_format ss__sae_openai_format = {
     .files = "a .pt file",
     .claims_tensors = is_openai,
     .read = openai_read,
+    .tensors = openai_tensors,
 };
 
 /* ---- sentence-transformers ---- */
@@ -202,6 +223,7 @@ static ss_status read_csr_config(struct ss_sae *sae, const struct ss__sae_place 
         SS_FAIL_FILE(file, SS_E_NOINPUT,
                      "this file is missing; it says how the weights beside it are used");
     }
+    SS_TRY(ss__sae_check_keys(place, file, place->config, &csr_keys, err));
     SS_TRY(ss__sae_need_size(file, place->config, "input_dim", &sae->width, err));
     SS_TRY(ss__sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
     SS_TRY(ss__sae_need_size(file, place->config, "k", &sae->top_k, err));
@@ -233,4 +255,5 @@ const struct ss__sae_format ss__sae_csr_format = {
     .files = "config.json and model.safetensors of a SparseAutoEncoder",
     .claims_config = claims_csr,
     .read = csr_read,
+    .tensors = csr_tensors,
 };

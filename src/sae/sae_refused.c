@@ -14,7 +14,7 @@ static bool is_csr_training(const struct ss__sae_place *place)
 {
     return has(place, "pre_bias") && has(place, "latent_bias") &&
            has(place, "stats_last_nonzero") && !has(place, "latents_mean_square") &&
-           ss__sae_value(place, "activation") == NULL;
+           !ss__sae_has_value(place, "activation");
 }
 
 static bool is_prismadb(const struct ss__sae_place *place)
@@ -25,15 +25,15 @@ static bool is_prismadb(const struct ss__sae_place *place)
 
 static bool is_encoder_sae(const struct ss__sae_place *place)
 {
-    return strncmp(place->prefix, "model_state_dict/", 17) == 0 &&
-           has(place, "encoder.weight") && has(place, "decoder.weight") &&
-           !has(place, "encoder.bias") && !has(place, "latent_bias") &&
-           !has(place, "neuron_bias") && !has(place, "gate_bias");
+    return strncmp(place->prefix, "model_state_dict/", 17) == 0 && !has(place, "b_dec") &&
+           !has(place, "bias") && has(place, "encoder.weight") &&
+           has(place, "decoder.weight") && !has(place, "encoder.bias") &&
+           !has(place, "latent_bias") && !has(place, "neuron_bias") && !has(place, "gate_bias");
 }
 
 static bool is_lightning(const struct ss__sae_place *place)
 {
-    return ss__sae_value(place, "pytorch-lightning_version") != NULL;
+    return ss__sae_has_value(place, "pytorch-lightning_version");
 }
 
 static bool is_goodfire(const struct ss__sae_place *place)

@@ -6,13 +6,13 @@
  *   sae_weights.safetensors  W_enc [D, L], W_dec [L, O], b_enc [L], b_dec [O], and by
  *                            architecture threshold or log_threshold [L], topk_threshold [],
  *                            b_gate, b_mag, r_mag [L]; matching pursuit has W_dec and b_dec
- * only
+ *                            only
+ *   activation_scaler.json   of a checkpoint whose inputs are scaled (sae_scaler.c)
  *
- * and Gemma Scope's params.npz with the tensors of a jumprelu SAE, whose b_dec is not
- * subtracted.
- *
- * Reference: the encode methods of SAELens 6. Statistics of training beside the weights, and
- * the connection of skip transcoders, say nothing about activations and are passed over. */
+ * Reference: the encode methods of SAELens 6 and what its loading makes of older files.
+ * Statistics of training beside the weights, and the connection of skip transcoders, say
+ * nothing about activations and are passed over. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +125,156 @@ static const struct {
     {"abstopk", "its activations have either sign, and a feature here fires above 0"},
 };
 
+static const char *const tensors[] = {"W_enc",
+                                      "W_dec",
+                                      "b_enc",
+                                      "b_dec",
+                                      "threshold",
+                                      "log_threshold",
+                                      "topk_threshold",
+                                      "b_gate",
+                                      "b_mag",
+                                      "r_mag",
+                                      "W_skip",
+                                      "scaling_factor",
+                                      "finetuning_scaling_factor",
+                                      NULL};
+
+static const char *const read_keys[] = {"architecture",
+                                        "d_in",
+                                        "d_sae",
+                                        "d_out",
+                                        "dtype",
+                                        "apply_b_dec_to_input",
+                                        "normalize_activations",
+                                        "reshape_activations",
+                                        "metadata",
+                                        "k",
+                                        "rescale_acts_by_decoder_norm",
+                                        "residual_threshold",
+                                        "max_iterations",
+                                        "stop_on_duplicate_support",
+                                        "sae_lens_version",
+                                        "model_name",
+                                        "hook_name",
+                                        "hook_point",
+                                        "activation_fn",
+                                        "activation_fn_str",
+                                        "activation_fn_kwargs",
+                                        "finetuning_scaling_factor",
+                                        NULL};
+/* Where activations come from, how the SAE was trained, and the settings of old runners. */
+static const char *const unused_keys[] = {"device",
+                                          "use_error_term",
+                                          "hook_layer",
+                                          "hook_head_index",
+                                          "hook_point_layer",
+                                          "hook_point_head_index",
+                                          "hook_name_out",
+                                          "hook_layer_out",
+                                          "hook_head_index_out",
+                                          "hf_hook_name",
+                                          "hf_hook_name_out",
+                                          "model_class_name",
+                                          "model_from_pretrained_kwargs",
+                                          "model_kwargs",
+                                          "prepend_bos",
+                                          "exclude_special_tokens",
+                                          "neuronpedia_id",
+                                          "context_size",
+                                          "seqpos_slice",
+                                          "dataset_path",
+                                          "dataset_trust_remote_code",
+                                          "sae_lens_training_version",
+                                          "decoder_init_norm",
+                                          "l1_coefficient",
+                                          "lp_norm",
+                                          "l1_warm_up_steps",
+                                          "topk_threshold_lr",
+                                          "jumprelu_init_threshold",
+                                          "jumprelu_bandwidth",
+                                          "jumprelu_sparsity_loss_mode",
+                                          "l0_coefficient",
+                                          "l0_warm_up_steps",
+                                          "pre_act_loss_coefficient",
+                                          "jumprelu_tanh_scale",
+                                          "jumprelu_ste_to_input",
+                                          "target_l0",
+                                          "matryoshka_widths",
+                                          "use_matryoshka_aux_loss",
+                                          "use_sparse_activations",
+                                          "aux_loss_coefficient",
+                                          "use_ghost_grads",
+                                          "normalize_sae_decoder",
+                                          "noise_standard_deviation",
+                                          "decoder_orthogonal_init",
+                                          "mse_loss_normalization",
+                                          "decoder_heuristic_init",
+                                          "decoder_heuristic_init_norm",
+                                          "init_encoder_as_decoder_transpose",
+                                          "scale_sparsity_penalty_by_decoder_norm",
+                                          "is_dataset_tokenized",
+                                          "streaming",
+                                          "use_cached_activations",
+                                          "cached_activations_path",
+                                          "expansion_factor",
+                                          "from_pretrained_path",
+                                          "b_dec_init_method",
+                                          "n_batches_in_buffer",
+                                          "training_tokens",
+                                          "finetuning_tokens",
+                                          "finetuning_method",
+                                          "store_batch_size_prompts",
+                                          "train_batch_size_tokens",
+                                          "train_batch_size",
+                                          "store_batch_size",
+                                          "act_store_device",
+                                          "seed",
+                                          "autocast",
+                                          "autocast_lm",
+                                          "compile_llm",
+                                          "llm_compilation_mode",
+                                          "compile_sae",
+                                          "sae_compilation_mode",
+                                          "adam_beta1",
+                                          "adam_beta2",
+                                          "lr",
+                                          "lr_scheduler_name",
+                                          "lr_warm_up_steps",
+                                          "lr_end",
+                                          "lr_decay_steps",
+                                          "n_restart_cycles",
+                                          "feature_sampling_window",
+                                          "dead_feature_window",
+                                          "dead_feature_threshold",
+                                          "n_eval_batches",
+                                          "eval_batch_size_prompts",
+                                          "log_to_wandb",
+                                          "log_activations_store_to_wandb",
+                                          "log_optimizer_state_to_wandb",
+                                          "wandb_project",
+                                          "wandb_id",
+                                          "run_name",
+                                          "wandb_entity",
+                                          "wandb_log_frequency",
+                                          "eval_every_n_wandb_logs",
+                                          "resume",
+                                          "n_checkpoints",
+                                          "checkpoint_path",
+                                          "verbose",
+                                          "prefetch_batches",
+                                          "max_grad_norm",
+                                          NULL};
+static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+
+static const char *const kwargs_read[] = {"k", NULL};
+static const char *const kwargs_unused[] = {"use_sparse_activations", NULL};
+static const struct ss__sae_off_key kwargs_off[] = {
+    {"signed", "which keeps activations of either sign, and a feature here fires above 0"},
+    {NULL, NULL}};
+static const struct ss__sae_keys kwargs_keys = {
+    .read = kwargs_read, .unused = kwargs_unused, .off = kwargs_off};
+
 static bool claims_config(const struct ss__sae_place *place)
 {
     return ss__json_get(place->cfg, "d_sae") != NULL ||
@@ -228,7 +378,8 @@ out:
     return status;
 }
 
-static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *place,
+                            const struct ss__sae_form *form, ss_err *err)
 {
     static const struct {
         const char *name;
@@ -240,6 +391,8 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
         {"constant_norm_rescale", SS__INPUT_ROOT_WIDTH, NULL},
         {"expected_average_only_in", SS__INPUT_PLAIN,
          "expected_average_only_in is not applied, its factor must be in the weights"},
+        {"covariance_whitening", SS__INPUT_PLAIN,
+         "covariance_whitening is not applied, it must be in the weights"},
     };
     ss_status status = SS_OK;
     const char *key = "normalize_activations";
@@ -253,7 +406,7 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         if (strcmp(name, inputs[i].name) == 0) {
             sae->input = inputs[i].input;
-            if (inputs[i].note != NULL) {
+            if (inputs[i].note != NULL && form->input_factor == 0) {
                 ss__sae_note(sae, "%s", inputs[i].note);
             }
             return ss__sae_check_input(sae, place->cfg_path, key, err);
@@ -261,17 +414,46 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
     }
     status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
                            "normalize_activations '%.80s' is not known; known are none, "
-                           "layer_norm, constant_norm_rescale and expected_average_only_in",
+                           "layer_norm, constant_norm_rescale, expected_average_only_in and "
+                           "covariance_whitening",
                            name);
     ss__err_about(err, key);
 out:
     return status;
 }
 
+/* The factor that a checkpoint of a training still multiplies its inputs by. */
+static ss_status check_factor(struct ss_sae *sae, const struct ss__sae_place *place,
+                              const struct ss__sae_form *form, ss_err *err)
+{
+    if (form->input_factor == 0) {
+        return SS_OK;
+    }
+    if (sae->is_transcoder || form->kind == SS__SAE_PURSUIT || sae->input != SS__INPUT_PLAIN) {
+        return ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+                             "activation_scaler.json beside it has the scaling_factor %g, "
+                             "which is not taken into the weights of a %s with "
+                             "normalize_activations as here; use the SAE at the end of the "
+                             "training",
+                             form->input_factor, form->variant);
+    }
+    ss__sae_note(sae,
+                 "the scaling_factor %.9g of activation_scaler.json is taken into the "
+                 "weights",
+                 form->input_factor);
+    return SS_OK;
+}
+
+/* Old files of the heads of an attention say so only in the name of their place. */
 static ss_status check_reshape(const struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *name = "none";
+    const char *name = "none", *hook = "";
+    if (!is_new(place)) {
+        SS_TRY(get_text(place, "hook_point", &hook, err));
+        SS_TRY(get_text(place, "hook_name", &hook, err));
+        name = strstr(hook, "hook_z") != NULL ? "hook_z" : "none";
+    }
     SS_TRY(get_text(place, "reshape_activations", &name, err));
     if (strcmp(name, "none") != 0) {
         SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED,
@@ -334,11 +516,48 @@ static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *pla
     if (form->kind == SS__SAE_PURSUIT) {
         SS_TRY(read_pursuit(sae, place, err));
     }
-    SS_TRY(read_input(sae, place, err));
+    SS_TRY(ss__sae_read_scaler(place, &form->input_factor, err));
+    SS_TRY(read_input(sae, place, form, err));
+    SS_TRY(check_factor(sae, place, form, err));
     SS_TRY(check_reshape(place, err));
     const struct ss__json *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
     SS_TRY(ss__sae_set_model_name(sae, owner, "model_name", err));
 out:
+    return status;
+}
+
+/* A fine-tuned SAE multiplies activations on their way to the decoder; a factor that is not 1
+ * without saying so is refused by the original, too. */
+static ss_status check_scaling(struct ss_sae *sae, const struct ss__sae_place *place,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool is_finetuned = false, is_one = true;
+    float *factors = NULL;
+    const char *name = "scaling_factor";
+    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "finetuning_scaling_factor",
+                         &is_finetuned, err));
+    if (ss__sae_tensor(place, name) == NULL) {
+        name = "finetuning_scaling_factor";
+    }
+    if (ss__sae_tensor(place, name) != NULL) {
+        SS_TRY(ss__sae_need_vector(place, name, sae->n_features, &factors, err));
+        for (size_t f = 0; f < sae->n_features; f++) {
+            is_one = is_one && fabs((double)factors[f] - 1) <= 1.001e-5; /* torch.allclose */
+        }
+    }
+    if (!is_one && !is_finetuned) {
+        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+                     "tensor '%s' is not 1, but finetuning_scaling_factor in cfg.json is not "
+                     "true; what activations are is not clear",
+                     name);
+    }
+    if (!is_one) {
+        ss__sae_note(sae, "activations are without '%s', which the decoder alone applies",
+                     name);
+    }
+out:
+    ss__free(factors);
     return status;
 }
 
@@ -351,6 +570,9 @@ static ss_status saelens_read(struct ss_sae *sae, struct ss__sae_place *place, s
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_architecture(place, &architecture, err));
+    SS_TRY(ss__sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_TRY(ss__sae_check_keys(place, place->cfg_path, cfg_get(place, "activation_fn_kwargs"),
+                              &kwargs_keys, err));
     struct ss__sae_form form = architecture->form;
     SS_TRY(read_config(sae, place, architecture, &form, err));
     SS_TRY(ss__sae_place_open(place, weights_names, "sae_weights.safetensors", err));
@@ -361,6 +583,7 @@ static ss_status saelens_read(struct ss_sae *sae, struct ss__sae_place *place, s
         form.threshold = "log_threshold";
     }
     SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(check_scaling(sae, place, err));
     ss__sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
     SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
 out:
@@ -372,37 +595,5 @@ const struct ss__sae_format ss__sae_saelens_format = {
     .files = "cfg.json and sae_weights.safetensors",
     .claims_config = claims_config,
     .read = saelens_read,
-};
-
-/* ---- Gemma Scope ---- */
-
-static bool gemma_claims(const struct ss__sae_place *place)
-{
-    return strcmp(ss__weights_format(place->weights), "npz") == 0 &&
-           ss__sae_tensor(place, "W_enc") != NULL && ss__sae_tensor(place, "threshold") != NULL;
-}
-
-static ss_status gemma_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
-{
-    static const struct ss__sae_form form = {.variant = "jumprelu",
-                                             .kind = SS__SAE_JUMPRELU,
-                                             PLAIN,
-                                             .threshold_form = SS__THRESHOLD_EACH,
-                                             .threshold = "threshold"};
-    ss_status status = SS_OK;
-    SS_TRY(ss__sae_place_open(place, (const char *const[]){"params.npz", NULL}, "params.npz",
-                              err));
-    SS_TRY(ss__sae_set_shape(sae, place, "W_enc", SS__IN_BY_OUT, err));
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
-out:
-    return status;
-}
-
-const struct ss__sae_format ss__sae_gemma_format = {
-    .name = "gemma-scope",
-    .files = "params.npz",
-    .claims_tensors = gemma_claims,
-    .read = gemma_read,
+    .tensors = tensors,
 };

@@ -56,6 +56,39 @@ static const struct ss__sae_form forms[] = {
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
+static const char *const tensors[] = {
+    "W_enc", "W_dec", "b_enc", "b_dec", "jumprelu.log_threshold", NULL};
+
+static const char *const read_keys[] = {"sae_type",        "act_size", "dict_size",
+                                        "input_unit_norm", "top_k",    "model_name",
+                                        "num_examples",    "dtype",    NULL};
+static const char *const unused_keys[] = {"seed",
+                                          "batch_size",
+                                          "lr",
+                                          "l1_coeff",
+                                          "beta1",
+                                          "beta2",
+                                          "max_grad_norm",
+                                          "seq_len",
+                                          "site",
+                                          "layer",
+                                          "hook_point",
+                                          "model_batch_size",
+                                          "num_batches_in_buffer",
+                                          "wandb_project",
+                                          "perf_log_freq",
+                                          "checkpoint_freq",
+                                          "n_batches_to_dead",
+                                          "top_k_aux",
+                                          "aux_penalty",
+                                          "bandwidth",
+                                          "name",
+                                          "device",
+                                          "dataset_path",
+                                          "num_tokens",
+                                          NULL};
+static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+
 /* A folder with this project's weights alone lacks its config.json. */
 static bool lacks_config(const struct ss__sae_place *place)
 {
@@ -127,6 +160,7 @@ static ss_status seed_read(struct ss_sae *sae, struct ss__sae_place *place, ss_e
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_form(place, &form, err));
+    SS_TRY(ss__sae_check_keys(place, place->config_path, place->config, &keys, err));
     SS_TRY(read_config(sae, place, form, err));
     SS_TRY(ss__sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
     SS_TRY(ss__sae_read_form(sae, place, form, err));
@@ -141,4 +175,5 @@ const struct ss__sae_format ss__sae_seed_format = {
     .files = files,
     .claims_config = claims_config,
     .read = seed_read,
+    .tensors = tensors,
 };

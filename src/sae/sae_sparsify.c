@@ -5,7 +5,8 @@
  *   sae.safetensors  encoder.weight [L, D], encoder.bias [L], W_dec [L, D], b_dec [D], and
  *                    W_skip [D, D], which says nothing about activations
  *
- * Reference: SparseCoder.encode of sparsify 1.3. */
+ * Reference: SparseCoder.encode of sparsify 1.3. Its first versions had a key `signed`, by
+ * which values of either sign are kept. */
 #include <string.h>
 
 #include "base/json.h"
@@ -39,6 +40,19 @@ static const struct ss__sae_form forms[] = {
      .adds_bias = true},
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
+
+static const char *const tensors[] = {"encoder.weight", "encoder.bias", "W_dec",
+                                      "b_dec",          "W_skip",       NULL};
+
+static const char *const read_keys[] = {"d_in",       "num_latents", "expansion_factor", "k",
+                                        "activation", "transcode",   "skip_connection",  NULL};
+static const char *const unused_keys[] = {"normalize_decoder", "multi_topk", NULL};
+static const struct ss__sae_off_key off_keys[] = {
+    {"signed", "by which the k values of largest magnitude of either sign are kept, and a "
+               "feature here fires above 0"},
+    {NULL, NULL}};
+static const struct ss__sae_keys keys = {
+    .read = read_keys, .unused = unused_keys, .off = off_keys};
 
 static bool claims_config(const struct ss__sae_place *place)
 {
@@ -121,6 +135,7 @@ static ss_status sparsify_read(struct ss_sae *sae, struct ss__sae_place *place, 
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_form(place, &form, err));
+    SS_TRY(ss__sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
     SS_TRY(ss__sae_read_expansion(sae, place, err));
     SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
     form.subtracts_bias = !transcodes;
@@ -145,4 +160,5 @@ const struct ss__sae_format ss__sae_sparsify_format = {
     .files = "cfg.json and sae.safetensors",
     .claims_config = claims_config,
     .read = sparsify_read,
+    .tensors = tensors,
 };

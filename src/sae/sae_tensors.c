@@ -121,7 +121,7 @@ ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *plac
     const char *file = ss__weights_path(place->weights);
     const struct ss__tensor *tensor = ss__sae_tensor(place, name);
     if (tensor == NULL) {
-        SS_FAIL_FILE(file, SS_E_DATA, "tensor '%s' is missing", whole(place, name).text);
+        return ss__weights_fail_missing(place->weights, whole(place, name).text, err);
     }
     if (tensor->n_dims != 2 || tensor->shape[0] == 0 || tensor->shape[1] == 0 ||
         tensor->shape[0] > INT32_MAX || tensor->shape[1] > INT32_MAX) {
@@ -166,7 +166,14 @@ static ss_status read_threshold(struct ss_sae *sae, const struct ss__sae_place *
         return SS_OK;
     }
     if (form->threshold_form == SS__THRESHOLD_ALL) {
-        SS_TRY(ss__sae_need_scalar(place, form->threshold, &sae->threshold, err));
+        bool is_there = false;
+        if (ss__sae_tensor(place, form->threshold) == NULL) {
+            SS_TRY(
+                ss__sae_value_number(place, form->threshold, &sae->threshold, &is_there, err));
+        }
+        if (!is_there) {
+            SS_TRY(ss__sae_need_scalar(place, form->threshold, &sae->threshold, err));
+        }
         if (sae->threshold <= 0) {
             ss__log(place->log, SS_LEVEL_WARNING,
                     "%s: '%s' is %g, as before any training: every positive activation is kept",
@@ -322,6 +329,25 @@ static void fold_norms(struct ss_sae *sae)
     }
 }
 
+/* Take a factor of the inputs into the weights, as the project that writes them does at the end
+ * of a training: (f x - b) W is (x - b / f) f W. */
+static void fold_factor(struct ss_sae *sae, double factor)
+{
+    const float by = (float)factor;
+    for (size_t i = 0; i < sae->n_features * sae->width; i++) {
+        sae->encoder_rows[i] *= by;
+    }
+    for (size_t i = 0; sae->subtracted != NULL && i < sae->width; i++) {
+        sae->subtracted[i] /= by;
+    }
+    for (size_t i = 0; sae->decoder_bias != NULL && i < sae->width_out; i++) {
+        sae->decoder_bias[i] /= by;
+    }
+    for (size_t i = 0; sae->decoder != NULL && i < sae->n_features * sae->width_out; i++) {
+        sae->decoder[i] /= by;
+    }
+}
+
 /* The encoder without a copy of its own where nothing needs one. Its shape is checked before
  * there is memory for as many features as a config claims. */
 static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss__sae_place *place,
@@ -349,7 +375,7 @@ static ss_status read_encoder(struct ss_sae *sae, const struct ss__sae_place *pl
 {
     ss_status status = SS_OK;
     const size_t size[2] = {sae->n_features, sae->width};
-    if (!sae->keeps_parts && !form->folds_norms) {
+    if (!sae->keeps_parts && !form->folds_norms && form->input_factor == 0) {
         SS_TRY(read_encoder_directly(sae, place, form->names, err));
     } else {
         SS_TRY(ss__sae_need_rows(place, form->names->encoder, form->names->encoder_layout, size,
@@ -358,6 +384,9 @@ static ss_status read_encoder(struct ss_sae *sae, const struct ss__sae_place *pl
             fold_norms(sae);
             ss__sae_note(sae, "the norms of the rows of %s are taken into %s",
                          form->words->decoder, form->words->encoder);
+        }
+        if (form->input_factor != 0) {
+            fold_factor(sae, form->input_factor);
         }
         SS_TRY(ss__matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST, &sae->encoder,
                               err));

@@ -21,6 +21,35 @@ static const char *shape_text(size_t n_dims, const uint64_t *shape, char out[SHA
     return out;
 }
 
+/* Whether `name` is `wanted` behind some more words. */
+static bool ends_with_word(const char *name, const char *wanted)
+{
+    const size_t n = strlen(name), n_wanted = strlen(wanted);
+    return n > n_wanted && strcmp(name + n - n_wanted, wanted) == 0 &&
+           (name[n - n_wanted - 1] == '.' || name[n - n_wanted - 1] == '/');
+}
+
+ss_status ss__weights_fail_missing(const struct ss__weights *weights, const char *name,
+                                   ss_err *err)
+{
+    const char *there = weights->n == 0 ? NULL : weights->by_name[0]->name;
+    for (size_t i = 0; i < weights->n; i++) {
+        if (ends_with_word(weights->tensors[i].name, name)) {
+            there = weights->tensors[i].name;
+            break;
+        }
+    }
+    const ss_status status =
+        there == NULL ? ss__fail_file(err, weights->path, SS_E_DATA,
+                                      "tensor '%s' is missing, there are none", name)
+                      : ss__fail_file(err, weights->path, SS_E_DATA,
+                                      "tensor '%s' is missing; among the %zu that are there is "
+                                      "'%.200s'",
+                                      name, weights->n, there);
+    ss__err_about(err, name);
+    return status;
+}
+
 static ss_status find_shaped(const struct ss__weights *weights, const char *name, size_t n_dims,
                              const uint64_t *shape, const struct ss__tensor **out, ss_err *err)
 {
@@ -29,7 +58,7 @@ static ss_status find_shaped(const struct ss__weights *weights, const char *name
     const struct ss__tensor *tensor = ss__weights_find(weights, name);
     *out = tensor;
     if (tensor == NULL) {
-        SS_FAIL_FILE(weights->path, SS_E_DATA, "tensor '%s' is missing", name);
+        return ss__weights_fail_missing(weights, name, err);
     }
     if (tensor->n_dims != n_dims ||
         (n_dims > 0 && memcmp(tensor->shape, shape, n_dims * sizeof *shape) != 0)) {

@@ -99,6 +99,11 @@ SS_MUST_USE ss_status ss__weights_need_f32(const struct ss__weights *weights, co
                                            size_t n_dims, const uint64_t *shape, float **out,
                                            ss_err *err);
 
+/* SS_E_DATA: "tensor 'NAME' is missing", with a name that ends as it does if one is there, else
+ * one of those that are. */
+ss_status ss__weights_fail_missing(const struct ss__weights *weights, const char *name,
+                                   ss_err *err);
+
 /* The same without a copy when the file holds aligned, contiguous little-endian f32: then *out
  * points into the container and *owned is NULL; else *owned is fresh memory and *out equals it.
  */

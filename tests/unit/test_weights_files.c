@@ -282,7 +282,7 @@ static void test_need(void **state)
     assert_int_equal(ss__weights_need_f32(weights, "w", 1, &flat, &numbers, &err), SS_E_SHAPE);
     assert_string_equal(err.message, "memory: tensor 'w' is [2,2], expected [4]");
     assert_int_equal(ss__weights_need_f32(weights, "v", 1, &flat, &numbers, &err), SS_E_DATA);
-    assert_string_equal(err.message, "memory: tensor 'v' is missing");
+    assert_string_equal(err.message, "memory: tensor 'v' is missing; among the 1 that are there is 'w'");
     assert_null(numbers);
     ss__weights_close(weights);
 }

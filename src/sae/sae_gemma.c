@@ -1,0 +1,134 @@
+/* Gemma Scope, a file with the tensors of a jumprelu SAE, whose b_dec is not subtracted:
+ *
+ *   params.npz           W_enc [D, L], W_dec [L, O], b_enc [L], b_dec [O], threshold [L]; some
+ *                        files write w_enc and w_dec
+ *   params.safetensors   the same in small letters, of Gemma Scope 2, with config.json
+ *                        {architecture: jump_relu, width, affine_connection, ...}
+ *
+ * Reference: the loaders of SAELens 6.54 for both, and for their transcoders, whose output may
+ * be as wide as it likes. SAEs of the embedding layer count in inputs divided by sqrt(D). */
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "sae/sae_format.h"
+
+static const char *const weights_names[] = {"params.npz", "params.safetensors", NULL};
+static const char *const tensors[] = {"W_enc",     "W_dec",          "w_enc",
+                                      "w_dec",     "b_enc",          "b_dec",
+                                      "threshold", "scaling_factor", "affine_skip_connection",
+                                      NULL};
+
+static const char *const read_keys[] = {"architecture", "width", NULL};
+static const char *const unused_keys[] = {
+    "l0",   "model_name", "hf_hook_point_in", "hf_hook_point_out", "affine_connection",
+    "type", NULL};
+static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+
+#define NAMES(w)                                                                               \
+    .encoder = w "_enc", .encoder_layout = SS__IN_BY_OUT, .decoder = w "_dec",                 \
+    .decoder_layout = SS__IN_BY_OUT, .bias = "b_enc", .decoder_bias = "b_dec"
+#define WORDS(w)                                                                               \
+    .encoder = w "_enc", .decoder = w "_dec", .subtracted = "b_dec", .bias = "b_enc",          \
+    .threshold = "threshold"
+
+static const struct ss__sae_names large_names = {NAMES("W")}, small_names = {NAMES("w")};
+static const struct ss__sae_words large_words = {WORDS("W")}, small_words = {WORDS("w")};
+
+static bool has(const struct ss__sae_place *place, const char *name)
+{
+    return ss__sae_tensor(place, name) != NULL;
+}
+
+/* The same names in another container may be those of other projects. */
+static bool gemma_claims(const struct ss__sae_place *place)
+{
+    const bool is_npz = strcmp(ss__weights_format(place->weights), "npz") == 0;
+    return has(place, "threshold") && (has(place, "w_enc") || (is_npz && has(place, "W_enc")));
+}
+
+static ss_status check_config(const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *architecture = "jump_relu";
+    if (ss__json_get(place->config, "architecture") == NULL) {
+        return SS_OK; /* of another thing, or none */
+    }
+    SS_TRY(
+        ss__json_text(place->config_path, place->config, "architecture", &architecture, err));
+    if (strcmp(architecture, "jump_relu") != 0) {
+        SS_FAIL_FILE(place->config_path, SS_E_UNSUPPORTED,
+                     "architecture '%.80s' is not known; known is jump_relu", architecture);
+    }
+    SS_TRY(ss__sae_check_keys(place, place->config_path, place->config, &keys, err));
+out:
+    return status;
+}
+
+/* The original refuses a factor that is not 1. */
+static ss_status check_scaling(const struct ss_sae *sae, const struct ss__sae_place *place,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    float *factors = NULL;
+    if (!has(place, "scaling_factor")) {
+        return SS_OK;
+    }
+    SS_TRY(ss__sae_need_vector(place, "scaling_factor", sae->n_features, &factors, err));
+    for (size_t f = 0; f < sae->n_features; f++) {
+        if (!(fabs((double)factors[f] - 1) <= 1.001e-5)) { /* torch.allclose */
+            SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+                         "array 'scaling_factor' is not 1, and nothing says what it scales");
+        }
+    }
+out:
+    ss__free(factors);
+    return status;
+}
+
+static ss_status check_layer(const struct ss__sae_place *place, ss_err *err)
+{
+    return strstr(ss__weights_path(place->weights), "/embedding/width_") == NULL
+               ? SS_OK
+               : ss__fail_file(err, ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+                               "an SAE of the embedding layer (folder 'embedding') counts in "
+                               "inputs divided by the root of their width, which is not done "
+                               "here");
+}
+
+static ss_status gemma_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__sae_form form = {.variant = "jumprelu",
+                                .kind = SS__SAE_JUMPRELU,
+                                .adds_bias = true,
+                                .threshold_form = SS__THRESHOLD_EACH,
+                                .threshold = "threshold"};
+    SS_TRY(ss__sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
+    const bool is_small = has(place, "w_enc");
+    form.names = is_small ? &small_names : &large_names;
+    form.words = is_small ? &small_words : &large_words;
+    SS_TRY(check_config(place, err));
+    SS_TRY(check_layer(place, err));
+    SS_TRY(ss__sae_set_shape(sae, place, form.names->encoder, SS__IN_BY_OUT, err));
+    const struct ss__tensor *decoder = ss__sae_tensor(place, form.names->decoder);
+    if (decoder != NULL && decoder->n_dims == 2 && decoder->shape[1] <= INT32_MAX) {
+        sae->width_out = (size_t)decoder->shape[1];
+        sae->is_transcoder = sae->width_out != sae->width;
+    }
+    SS_TRY(check_scaling(sae, place, err));
+    SS_TRY(ss__sae_set_model_name(sae, place->config, "model_name", err));
+    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+out:
+    return status;
+}
+
+const struct ss__sae_format ss__sae_gemma_format = {
+    .name = "gemma-scope",
+    .files = "params.npz",
+    .claims_tensors = gemma_claims,
+    .read = gemma_read,
+    .tensors = tensors,
+};

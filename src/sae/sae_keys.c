@@ -1,0 +1,156 @@
+/* What stands in an SAE's documents and files beside what is read: keys and tensors that a
+ * format knows, those that must be off because they would change the rule, and a warning that
+ * names the rest. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "sae/sae_format.h"
+
+enum { MOST_NAMED = 5, NAME_BYTES = 80 };
+
+static bool is_among(const char *const *names, const char *name)
+{
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct ss__sae_off_key *find_off(const struct ss__sae_keys *keys, const char *name)
+{
+    for (size_t i = 0; keys->off != NULL && keys->off[i].name != NULL; i++) {
+        if (strcmp(keys->off[i].name, name) == 0) {
+            return &keys->off[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_off(const struct ss__json *value)
+{
+    const char *text = ss__json_string(value);
+    return value == NULL || ss__json_is_null(value) || json_is_false(value) ||
+           (ss__json_is_number(value) && ss__json_real(value) == 0) ||
+           (text != NULL && (text[0] == '\0' || strcmp(text, "none") == 0)) ||
+           (ss__json_is_array(value) && ss__json_count(value) == 0) ||
+           (ss__json_is_object(value) && ss__json_count(value) == 0);
+}
+
+/* ---- a list of names for one warning ---- */
+
+struct unknown {
+    struct ss__buf list;
+    size_t n;
+};
+
+static void add_unknown(struct unknown *unknown, const char *name)
+{
+    if (unknown->n < MOST_NAMED) {
+        ss__buf_printf(&unknown->list, "%s'%.*s'", unknown->n == 0 ? "" : ", ", NAME_BYTES,
+                       name);
+    }
+    unknown->n++;
+}
+
+/* Warn if there is any, and release. */
+static ss_status warn_of(struct unknown *unknown, const struct ss__sae_place *place,
+                         const char *file, const char *what, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__buf_check(&unknown->list, err));
+    if (unknown->n > 0) {
+        ss__log(place->log, SS_LEVEL_WARNING,
+                "%s: %s %.*s%s not known here and passed over; if activations depend on "
+                "%s, they are wrong",
+                file, what, (int)unknown->list.n_bytes, unknown->list.data,
+                unknown->n == 1           ? " is"
+                : unknown->n > MOST_NAMED ? ", ... are"
+                                          : " are",
+                unknown->n == 1 ? "it" : "them");
+    }
+out:
+    ss__buf_release(&unknown->list);
+    return status;
+}
+
+/* ---- keys ---- */
+
+ss_status ss__sae_check_keys(const struct ss__sae_place *place, const char *file,
+                             const struct ss__json *object, const struct ss__sae_keys *keys,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct unknown unknown = {0};
+    for (void *at = json_object_iter((struct ss__json *)(uintptr_t)object); at != NULL;
+         at = json_object_iter_next((struct ss__json *)(uintptr_t)object, at)) {
+        const char *key = json_object_iter_key(at);
+        const struct ss__sae_off_key *off = find_off(keys, key);
+        if (off != NULL && !is_off(json_object_iter_value(at))) {
+            status = ss__fail_file(err, file, SS_E_UNSUPPORTED, "key '%s' is set, %s", key,
+                                   off->why);
+            ss__err_about(err, key);
+            goto out;
+        }
+        if (off == NULL && !is_among(keys->read, key) && !is_among(keys->unused, key)) {
+            add_unknown(&unknown, key);
+        }
+    }
+    SS_TRY(warn_of(&unknown, place, file, "the key", err));
+out:
+    ss__buf_release(&unknown.list);
+    return status;
+}
+
+ss_status ss__sae_check_values(const struct ss__sae_place *place, const char *folder,
+                               const struct ss__sae_keys *keys, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct unknown unknown = {0};
+    for (size_t i = 0; ss__weights_key(place->weights, i) != NULL; i++) {
+        const char *key = ss__weights_key(place->weights, i);
+        const char *found = strstr(key, folder);
+        const char *name = found == NULL ? NULL : found + strlen(folder);
+        if (found == NULL || (found != key && found[-1] != '/') || name[0] == '\0' ||
+            strchr(name, '/') != NULL || is_among(keys->read, name) ||
+            is_among(keys->unused, name)) {
+            continue;
+        }
+        add_unknown(&unknown, key);
+    }
+    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "the value", err));
+out:
+    ss__buf_release(&unknown.list);
+    return status;
+}
+
+/* ---- tensors ---- */
+
+const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char *const *known,
+                                   size_t *index)
+{
+    for (; *index < ss__weights_n(place->weights); (*index)++) {
+        const char *name = ss__sae_own_name(place, ss__weights_at(place->weights, *index));
+        if (name != NULL && strchr(name, '/') == NULL && !is_among(known, name)) {
+            (*index)++;
+            return name;
+        }
+    }
+    return NULL;
+}
+
+ss_status ss__sae_check_tensors(const struct ss__sae_place *place, const char *const *known,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct unknown unknown = {0};
+    size_t index = 0;
+    for (const char *name = NULL;
+         (name = ss__sae_unknown_tensor(place, known, &index)) != NULL;) {
+        add_unknown(&unknown, name);
+    }
+    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "the tensor", err));
+out:
+    return status;
+}

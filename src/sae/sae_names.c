@@ -1,0 +1,244 @@
+/* The names in an SAE's weights file. Checkpoints wrap a state dict in dictionaries and modules
+ * in one another, so that names begin with any number of words: the tensors of one SAE are
+ * those with one prefix before a name that every SAE has. Plain values lie beside them, or in
+ * one of the dictionaries around. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "sae/sae_format.h"
+
+enum { MAX_PREFIXES = 64 };
+
+/* Matrices that begin a format's encoder; of those of the second list only if there is none of
+ * the first. */
+static const char *const encoders[] = {"W_enc", "w_enc", "encoder.weight", "W_gate.weight",
+                                       "encoder_linear.weight"};
+static const char *const decoders[] = {"W_dec", "w_dec", "decoder.weight",
+                                       "decoder.linear.weight", "decoder_linear.weight"};
+enum {
+    N_ENCODERS = sizeof encoders / sizeof *encoders,
+    N_DECODERS = sizeof decoders / sizeof *decoders
+};
+
+/* The length of what stands before `ending`, which follows a '/' or '.'; SIZE_MAX if the name
+ * has another end. */
+static size_t prefix_bytes(const char *name, const char *ending)
+{
+    const size_t n = strlen(name), n_ending = strlen(ending);
+    const size_t at = n - n_ending;
+    if (n < n_ending || strcmp(name + at, ending) != 0 ||
+        (at > 0 && name[at - 1] != '/' && name[at - 1] != '.')) {
+        return SIZE_MAX;
+    }
+    return at;
+}
+
+struct prefixes {
+    const struct ss__tensor *tensors[MAX_PREFIXES];
+    size_t n_bytes[MAX_PREFIXES];
+    size_t n;
+};
+
+/* Note a prefix, unless it is there, or another name of the same numbers is. */
+static void add_prefix(struct prefixes *found, const struct ss__tensor *tensor, size_t n_bytes)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        const struct ss__tensor *other = found->tensors[i];
+        if ((found->n_bytes[i] == n_bytes && memcmp(other->name, tensor->name, n_bytes) == 0) ||
+            (other->data == tensor->data && other->n_elements == tensor->n_elements)) {
+            return;
+        }
+    }
+    if (found->n < MAX_PREFIXES) {
+        found->tensors[found->n] = tensor;
+        found->n_bytes[found->n++] = n_bytes;
+    }
+}
+
+static void find_prefixes(const struct ss__weights *weights, const char *const *endings,
+                          size_t n_endings, struct prefixes *found)
+{
+    for (size_t t = 0; t < ss__weights_n(weights); t++) {
+        const struct ss__tensor *tensor = ss__weights_at(weights, t);
+        for (size_t i = 0; tensor->n_dims == 2 && i < n_endings; i++) {
+            const size_t n_bytes = prefix_bytes(tensor->name, endings[i]);
+            if (n_bytes < SS__SAE_PREFIX_BYTES) {
+                add_prefix(found, tensor, n_bytes);
+            }
+        }
+    }
+}
+
+static ss_status refuse_several(const struct ss__sae_place *place, const struct prefixes *found,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf list = {0};
+    for (size_t i = 0; i < found->n && i < 4; i++) {
+        ss__buf_printf(&list, "%s'%.100s'", i == 0 ? "" : ", ", found->tensors[i]->name);
+    }
+    SS_TRY(ss__buf_check(&list, err));
+    SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+                 "this file holds the tensors of %zu SAEs or more (%.*s%s), and nothing says "
+                 "which one is meant; save one of them alone",
+                 found->n, (int)list.n_bytes, list.data, found->n > 4 ? ", ..." : "");
+out:
+    ss__buf_release(&list);
+    return status;
+}
+
+ss_status ss__sae_find_prefix(struct ss__sae_place *place, ss_err *err)
+{
+    struct prefixes found = {0};
+    place->prefix[0] = '\0';
+    find_prefixes(place->weights, encoders, N_ENCODERS, &found);
+    if (found.n == 0) {
+        find_prefixes(place->weights, decoders, N_DECODERS, &found);
+    }
+    if (found.n > 1) {
+        return refuse_several(place, &found, err);
+    }
+    if (found.n == 1) {
+        memcpy(place->prefix, found.tensors[0]->name, found.n_bytes[0]);
+        place->prefix[found.n_bytes[0]] = '\0';
+    }
+    return SS_OK;
+}
+
+/* ---- tensors ---- */
+
+const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name)
+{
+    char whole[SS__SAE_NAME_BYTES];
+    (void)snprintf(whole, sizeof whole, "%s%s", place->prefix, name);
+    return place->weights == NULL ? NULL : ss__weights_find(place->weights, whole);
+}
+
+const char *ss__sae_own_name(const struct ss__sae_place *place, const struct ss__tensor *tensor)
+{
+    const size_t n = strlen(place->prefix);
+    return strncmp(tensor->name, place->prefix, n) == 0 ? tensor->name + n : NULL;
+}
+
+/* ---- plain values ---- */
+
+/* What is under HEAD NAME, head being the first n bytes of the prefix. */
+static bool look_up(const struct ss__sae_place *place, size_t n_head, const char *name,
+                    struct ss__sae_value *out)
+{
+    (void)snprintf(out->key, sizeof out->key, "%.*s%s", (int)n_head, place->prefix, name);
+    out->text = ss__weights_metadata(place->weights, out->key);
+    out->unreadable = ss__weights_unreadable(place->weights, out->key);
+    return out->text != NULL || out->unreadable != NULL;
+}
+
+bool ss__sae_find_value(const struct ss__sae_place *place, const char *name,
+                        struct ss__sae_value *out)
+{
+    *out = (struct ss__sae_value){0};
+    if (place->weights == NULL) {
+        return false;
+    }
+    for (size_t n = strlen(place->prefix);; n--) {
+        const bool is_end =
+            n == 0 || place->prefix[n - 1] == '/' || place->prefix[n - 1] == '.';
+        if (is_end && look_up(place, n, name, out)) {
+            return true;
+        }
+        if (n == 0) {
+            return false;
+        }
+    }
+}
+
+bool ss__sae_has_value(const struct ss__sae_place *place, const char *name)
+{
+    struct ss__sae_value value;
+    return ss__sae_find_value(place, name, &value);
+}
+
+static ss_status refuse_value(const struct ss__sae_place *place,
+                              const struct ss__sae_value *value, const char *expected,
+                              ss_err *err)
+{
+    const char *file = ss__weights_path(place->weights);
+    const ss_status status =
+        value->text != NULL
+            ? ss__fail_file(err, file, SS_E_DATA, "value '%s' is '%.80s', expected %s",
+                            value->key, value->text, expected)
+            : ss__fail_file(err, file, SS_E_UNSUPPORTED,
+                            "value '%s' is %s, which is not understood; expected %s",
+                            value->key, value->unreadable, expected);
+    ss__err_about(err, value->key);
+    return status;
+}
+
+ss_status ss__sae_value_text(const struct ss__sae_place *place, const char *name,
+                             const char **out, ss_err *err)
+{
+    struct ss__sae_value value;
+    *out = NULL;
+    if (ss__sae_find_value(place, name, &value)) {
+        if (value.text == NULL) {
+            return refuse_value(place, &value, "a text", err);
+        }
+        *out = value.text;
+    }
+    return SS_OK;
+}
+
+ss_status ss__sae_value_number(const struct ss__sae_place *place, const char *name, double *out,
+                               bool *is_there, ss_err *err)
+{
+    struct ss__sae_value value;
+    *is_there = ss__sae_find_value(place, name, &value);
+    if (*is_there &&
+        (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), out))) {
+        return refuse_value(place, &value, "a number", err);
+    }
+    return SS_OK;
+}
+
+ss_status ss__sae_value_size(const struct ss__sae_place *place, const char *name, size_t *out,
+                             ss_err *err)
+{
+    struct ss__sae_value value;
+    double number = 0;
+    if (!ss__sae_find_value(place, name, &value)) {
+        const ss_status status = ss__fail_file(err, ss__weights_path(place->weights), SS_E_DATA,
+                                               "value '%s' is missing", name);
+        ss__err_about(err, name);
+        return status;
+    }
+    if (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), &number) ||
+        !(number >= 1 && number <= INT32_MAX) || number != (double)(size_t)number) {
+        return refuse_value(place, &value, "a whole number from 1 to 2147483647", err);
+    }
+    *out = (size_t)number;
+    return SS_OK;
+}
+
+/* As Python takes them: a number is true if it is not 0. */
+ss_status ss__sae_value_bool(const struct ss__sae_place *place, const char *name, bool *out,
+                             ss_err *err)
+{
+    struct ss__sae_value value;
+    double number = 0;
+    if (!ss__sae_find_value(place, name, &value)) {
+        return SS_OK;
+    }
+    if (value.text != NULL &&
+        (strcmp(value.text, "true") == 0 || strcmp(value.text, "false") == 0)) {
+        *out = strcmp(value.text, "true") == 0;
+        return SS_OK;
+    }
+    if (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), &number)) {
+        return refuse_value(place, &value, "true or false", err);
+    }
+    *out = number != 0;
+    return SS_OK;
+}
