@@ -10,10 +10,8 @@
 
 enum {
     FLOAT_MANTISSA_BITS = 23,
-    /* A float with biased exponent e > 0 is mantissa 2^(e - 150), so mantissa 2^(e - 86) units
-     * of 2^-64. */
-    FLOAT_UNIT_EXPONENT = 86,
-    WORD_BITS = 64
+    WORD_BITS = 64,
+    UNIT_BITS = 149 /* of 2^-149 in 1 */
 };
 
 ss_status ss__fires_init(struct ss__fires *fires, size_t n_features, ss_err *err)
@@ -30,39 +28,63 @@ out:
     return status;
 }
 
-static struct ss__exact_sum exact_of(float value)
+/* A float with biased exponent e > 0 is its mantissa, with the bit that is not stored, times
+ * 2^(e - 1) units; with e = 0, times 1. */
+static void exact_add_float(struct ss__exact_sum *sum, float value)
 {
     uint32_t bits = 0;
     memcpy(&bits, &value, sizeof bits);
     const uint32_t exponent = (bits >> FLOAT_MANTISSA_BITS) & 0xFF;
     const uint64_t mantissa = (bits & 0x7FFFFF) | (exponent > 0 ? 0x800000U : 0U);
-    const int shift = (int)(exponent > 0 ? exponent : 1) - FLOAT_UNIT_EXPONENT;
-    if (shift <= -WORD_BITS) {
-        return (struct ss__exact_sum){0, 0};
+    const unsigned shift = exponent > 0 ? exponent - 1 : 0, within = shift % WORD_BITS;
+    uint64_t *word = sum->words + shift / WORD_BITS;
+    const uint64_t spill = within == 0 ? 0 : mantissa >> (WORD_BITS - within);
+    uint64_t carry = __builtin_add_overflow(word[0], mantissa << within, &word[0]);
+    carry = __builtin_add_overflow(word[1], spill + carry, &word[1]); /* spill is below 2^24 */
+    for (size_t i = 2; carry != 0; i++) {
+        carry = __builtin_add_overflow(word[i], carry, &word[i]);
     }
-    if (shift <= 0) {
-        return (struct ss__exact_sum){.low = mantissa >> -shift};
-    }
-    if (shift >= 2 * WORD_BITS - FLOAT_MANTISSA_BITS) {
-        return (struct ss__exact_sum){UINT64_MAX, UINT64_MAX};
-    }
-    if (shift >= WORD_BITS) {
-        return (struct ss__exact_sum){.high = mantissa << (shift - WORD_BITS)};
-    }
-    return (struct ss__exact_sum){.low = mantissa << shift,
-                                  .high = mantissa >> (WORD_BITS - shift)};
 }
 
-static void exact_add(struct ss__exact_sum *sum, struct ss__exact_sum term)
+static void exact_add(struct ss__exact_sum *sum, const struct ss__exact_sum *term)
 {
-    uint64_t high = 0;
-    bool over = false;
-    const bool carry = __builtin_add_overflow(sum->low, term.low, &sum->low);
-    over = __builtin_add_overflow(sum->high, term.high, &high);
-    over = __builtin_add_overflow(high, (uint64_t)carry, &sum->high) || over;
-    if (over) {
-        *sum = (struct ss__exact_sum){UINT64_MAX, UINT64_MAX};
+    uint64_t carry = 0;
+    for (size_t i = 0; i < SS__EXACT_SUM_WORDS; i++) {
+        const uint64_t first =
+            __builtin_add_overflow(sum->words[i], term->words[i], &sum->words[i]);
+        carry = first + __builtin_add_overflow(sum->words[i], carry, &sum->words[i]);
     }
+}
+
+/* 64 bits from the bit `at` on. */
+static uint64_t bits_from(const struct ss__exact_sum *sum, unsigned at)
+{
+    const unsigned word = at / WORD_BITS, within = at % WORD_BITS;
+    const uint64_t low = sum->words[word] >> within;
+    const bool has_more = within > 0 && word + 1 < SS__EXACT_SUM_WORDS;
+    return has_more ? low | sum->words[word + 1] << (WORD_BITS - within) : low;
+}
+
+/* Whole units of 1 and of 2^-64 are rounded on their own, then together; with bits beyond them
+ * the highest 128 are taken. */
+static double exact_value(const struct ss__exact_sum *sum)
+{
+    size_t top = SS__EXACT_SUM_WORDS;
+    while (top > 0 && sum->words[top - 1] == 0) {
+        top--;
+    }
+    if (top == 0) {
+        return 0;
+    }
+    const unsigned n_bits =
+        (unsigned)(top * WORD_BITS) - (unsigned)__builtin_clzll(sum->words[top - 1]);
+    const bool is_usual = n_bits <= UNIT_BITS + WORD_BITS && n_bits > UNIT_BITS - WORD_BITS / 2;
+    const unsigned at = is_usual                 ? UNIT_BITS - WORD_BITS
+                        : n_bits > 2 * WORD_BITS ? n_bits - 2 * WORD_BITS
+                                                 : 0;
+    const double high = (double)bits_from(sum, at + WORD_BITS);
+    const double low = (double)bits_from(sum, at);
+    return ldexp(high + ldexp(low, -WORD_BITS), (int)at + WORD_BITS - UNIT_BITS);
 }
 
 void ss__fires_add(struct ss__fires *fires, const struct ss_sparse *rows)
@@ -74,7 +96,7 @@ void ss__fires_add(struct ss__fires *fires, const struct ss_sparse *rows)
         fires->counts[feature]++;
         fires->maxima[feature] =
             value > fires->maxima[feature] ? value : fires->maxima[feature];
-        exact_add(&fires->sums[feature], exact_of(value));
+        exact_add_float(&fires->sums[feature], value);
     }
     fires->n_rows += rows->n_rows;
 }
@@ -90,7 +112,7 @@ ss_status ss__fires_merge(struct ss__fires *fires, const struct ss__fires *later
         fires->counts[f] += later->counts[f];
         fires->maxima[f] =
             later->maxima[f] > fires->maxima[f] ? later->maxima[f] : fires->maxima[f];
-        exact_add(&fires->sums[f], later->sums[f]);
+        exact_add(&fires->sums[f], &later->sums[f]);
     }
     fires->n_rows += later->n_rows;
     return SS_OK;
@@ -106,12 +128,10 @@ float ss__fires_rate_pct(const struct ss__fires *fires, size_t feature)
 
 double ss__fires_mean(const struct ss__fires *fires, size_t feature)
 {
-    const struct ss__exact_sum sum = fires->sums[feature];
     if (fires->counts[feature] == 0) {
         return 0.0;
     }
-    const double total = (double)sum.high + ldexp((double)sum.low, -WORD_BITS);
-    return total / (double)fires->counts[feature];
+    return exact_value(&fires->sums[feature]) / (double)fires->counts[feature];
 }
 
 void ss__fires_release(struct ss__fires *fires)

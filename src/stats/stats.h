@@ -12,12 +12,12 @@
 
 /* ---- fires: counts, maxima, means ---- */
 
-/* A sum of positive floats in fixed point, 2^-64 the unit: the value is high + low 2^-64. Every
- * term is cut to a multiple of the unit on its own (exact for terms of 2^-41 and above), so the
- * sum does not depend on the order. It stays at its largest value, 2^64, where it would pass.
- */
+/* An exact sum of positive floats, 2^-149 the unit, of which every float is a whole number: so
+ * the sum does not depend on the order. The least significant word is the first. 2^64 terms of
+ * the largest float, below 2^128, do not fill it. */
+enum { SS__EXACT_SUM_WORDS = 6 };
 struct ss__exact_sum {
-    uint64_t low, high;
+    uint64_t words[SS__EXACT_SUM_WORDS];
 };
 
 struct ss__fires {

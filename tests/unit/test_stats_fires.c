@@ -100,15 +100,74 @@ static void sums_are_exact_at_any_scale(void **state)
         add_one(&down, scales[n - 1 - i]);
     }
     assert_equal_fires(&up, &down);
-    assert_int_equal(up.sums[0].low & 3, 1); /* the term 2^-64 is not lost beside 1e18 */
+    assert_int_equal(up.sums[0].words[1] >> (149 - 64 - 64) & 3, 1); /* 2^-64 beside 1e18 */
     ss__fires_release(&down);
     for (size_t i = 0; i < 100; i++) {
         add_one(&up, FLT_MAX);
         add_one(&up, FLT_MIN);
     }
-    assert_true(isfinite(ss__fires_mean(&up, 0)));
-    assert_int_equal(up.sums[0].high, UINT64_MAX);
+    /* 100 FLT_MAX of 207 terms; the rest is below the precision of a double beside it. */
+    assert_true(ss__fires_mean(&up, 0) == 100 * (double)FLT_MAX / 207);
     ss__fires_release(&up);
+}
+
+/* Means of n equal floats of every binary exponent, with all bits of the mantissa set, and of
+ * two neighbours: a double holds the sum of both exactly, so the mean is that of doubles. */
+static void means_hold_over_the_whole_range(void **state)
+{
+    (void)state;
+    for (int exponent = -149; exponent < 128; exponent++) {
+        const float value = exponent == -149 ? 0x1p-149F : nextafterf(ldexpf(1, exponent), 0);
+        for (uint64_t n = 1; n <= 1000; n *= 10) {
+            struct ss__fires fires = {0};
+            assert_int_equal(ss__fires_init(&fires, 1, NULL), SS_OK);
+            for (uint64_t i = 0; i < n; i++) {
+                add_one(&fires, value);
+            }
+            const double mean = ss__fires_mean(&fires, 0);
+            if (mean != (double)value || (double)fires.maxima[0] != mean) {
+                fail_msg("2^%d: the mean of %g is %g", exponent, (double)value, mean);
+            }
+            add_one(&fires, nextafterf(value, 0));
+            const double sum = (double)n * (double)value + (double)nextafterf(value, 0);
+            const double right = sum / (double)(n + 1);
+            assert_true(fabs(ss__fires_mean(&fires, 0) - right) <= 1e-15 * right);
+            ss__fires_release(&fires);
+        }
+    }
+}
+
+/* Floats of all sizes in any order and in any parts. */
+static void sums_do_not_depend_on_order_or_parts(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    static float values[N];
+    uint64_t seed = 7;
+    struct ss__fires up = {0}, down = {0}, parts[3] = {0};
+    for (size_t i = 0; i < N; i++) {
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        values[i] = ldexpf(1 + (float)(seed >> 41) * 0x1p-23F, (int)(seed % 277) - 149);
+    }
+    assert_int_equal(ss__fires_init(&up, 1, NULL), SS_OK);
+    assert_int_equal(ss__fires_init(&down, 1, NULL), SS_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(ss__fires_init(&parts[i], 1, NULL), SS_OK);
+    }
+    for (size_t i = 0; i < N; i++) {
+        add_one(&up, values[i]);
+        add_one(&down, values[N - 1 - i]);
+        add_one(&parts[i % 3], values[i]);
+    }
+    assert_equal_fires(&up, &down);
+    assert_int_equal(ss__fires_merge(&parts[2], &parts[0], NULL), SS_OK);
+    assert_int_equal(ss__fires_merge(&parts[2], &parts[1], NULL), SS_OK);
+    assert_equal_fires(&up, &parts[2]);
+    ss__fires_release(&up);
+    ss__fires_release(&down);
+    for (size_t i = 0; i < 3; i++) {
+        ss__fires_release(&parts[i]);
+    }
 }
 
 static void refuses_another_size(void **state)
@@ -146,6 +205,8 @@ int main(void)
         cmocka_unit_test(counts_what_fires),
         cmocka_unit_test(merge_is_the_single_run),
         cmocka_unit_test(sums_are_exact_at_any_scale),
+        cmocka_unit_test(means_hold_over_the_whole_range),
+        cmocka_unit_test(sums_do_not_depend_on_order_or_parts),
         cmocka_unit_test(refuses_another_size),
         cmocka_unit_test(wilson_interval),
     };
