@@ -23,6 +23,55 @@ struct ss_embeddings {
 
 /* ---- arrays ---- */
 
+/* "'ids' [8]; 'x' [8, 4]; 'meta', an array of text": what a file holds. */
+static void list_arrays(const struct ss__weights *weights, struct ss__buf *list)
+{
+    enum { MOST_LISTED = 8 };
+    const size_t n = ss__weights_n(weights);
+    for (size_t i = 0; i < n && i < MOST_LISTED; i++) {
+        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+        ss__buf_printf(list, "%s'%.80s' [", i == 0 ? "" : "; ", tensor->name);
+        for (size_t d = 0; d < tensor->n_dims; d++) {
+            ss__buf_printf(list, "%s%llu", d == 0 ? "" : ", ",
+                           (unsigned long long)tensor->shape[d]);
+        }
+        ss__buf_add_byte(list, ']');
+    }
+    for (size_t i = 0; i < MOST_LISTED && ss__weights_key(weights, i) != NULL; i++) {
+        const char *key = ss__weights_key(weights, i);
+        const char *what = ss__weights_unreadable(weights, key);
+        if (what != NULL && ss__weights_find(weights, key) == NULL) {
+            ss__buf_printf(list, "%s'%.80s', %s", list->n_bytes == 0 ? "" : "; ", key, what);
+        }
+    }
+    if (n > MOST_LISTED) {
+        ss__buf_add_text(list, "; ...");
+    }
+}
+
+static ss_status refuse_arrays(const ss_embeddings *embeddings, size_t n_found, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf list = {0};
+    list_arrays(embeddings->weights, &list);
+    SS_TRY(ss__buf_check(&list, err));
+    if (embeddings->column != NULL) {
+        SS_FAIL_FILE(embeddings->path, SS_E_DATA,
+                     "there is no array of numbers '%.80s' (--embedding-column); there are "
+                     "%.*s",
+                     embeddings->column, (int)list.n_bytes, list.data);
+    }
+    SS_FAIL_FILE(embeddings->path, SS_E_DATA,
+                 n_found == 0 ? "there is no array of embeddings: expected two dimensions, "
+                                "rows and width, found %.*s"
+                              : "there are several arrays of two dimensions; say which with "
+                                "--embedding-column: %.*s",
+                 (int)list.n_bytes, list.data);
+out:
+    ss__buf_release(&list);
+    return status;
+}
+
 /* The only array of two dimensions. */
 static ss_status find_array(ss_embeddings *out, ss_err *err)
 {
@@ -38,12 +87,7 @@ static ss_status find_array(ss_embeddings *out, ss_err *err)
         }
     }
     if (n_found != 1) {
-        SS_FAIL_FILE(out->path, SS_E_DATA,
-                     n_found == 0
-                         ? "there is no array of embeddings: expected two dimensions, "
-                           "rows and width"
-                         : "there are several arrays of two dimensions; say which with "
-                           "--embedding-column");
+        return refuse_arrays(out, n_found, err);
     }
     if (out->tensor->n_dims != 2 || out->tensor->shape[1] == 0) {
         SS_FAIL_FILE(out->path, SS_E_SHAPE,

@@ -166,6 +166,25 @@ static ss_status fail_nonfinite(const char *what, uint64_t row, ss_err *err)
     return status;
 }
 
+/* A row of finite numbers may leave the range of float32 on its way to the product. */
+static ss_status fail_input(const struct job *job, uint64_t index, ss_err *err)
+{
+    const struct ss_sae *sae = job->sae;
+    const uint64_t row = job->rows->first + index;
+    if (!ss__sae_is_finite_row(sae, job->rows->x + index * sae->width)) {
+        return fail_nonfinite("the embedding", row, err);
+    }
+    const ss_status status = ss__fail(
+        err, SS_E_NONFINITE,
+        "the embedding of row %llu is finite, but %s takes it out of the range of "
+        "float32",
+        (unsigned long long)row,
+        sae->input == SS__INPUT_PLAIN ? "what this SAE subtracts"
+                                      : "the scaling of inputs that this SAE asks for");
+    ss__err_at_row(err, row);
+    return status;
+}
+
 /* What the threads noted, together; or the error among it. */
 static ss_status check_tallies(const struct job *job, size_t n_threads, struct ss__tally *all,
                                ss_err *err)
@@ -180,7 +199,7 @@ static ss_status check_tallies(const struct job *job, size_t n_threads, struct s
         all->no_memory = all->no_memory || tally->no_memory;
     }
     if (all->bad_input != SS_NOWHERE) {
-        return fail_nonfinite("the embedding", job->rows->first + all->bad_input, err);
+        return fail_input(job, all->bad_input, err);
     }
     if (all->no_memory) {
         return ss__fail_nomem(err, "activations");

@@ -40,7 +40,8 @@ INPUT_INLINE void measure_norm(const float *x, size_t n_rows, size_t width, stru
     }
 }
 
-/* x sqrt(D) / |x|. A row of zeros has no such form and becomes NaN. */
+/* x sqrt(D) / |x|. A row of zeros has no such form and becomes NaN, by which nothing fires, as
+ * in the original. */
 INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width, struct form *form)
 {
     double squares[GROUP] = {0};
@@ -118,6 +119,21 @@ static bool is_finite_row(const float *x, size_t width)
     return any == 0;
 }
 
+static bool is_zero_row(const float *x, size_t width)
+{
+    for (size_t i = 0; i < width; i++) {
+        if (x[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ss__sae_is_finite_row(const ss_sae *sae, const float *x)
+{
+    return is_finite_row(x, sae->width);
+}
+
 bool ss__sae_changes_input(const struct ss_sae *sae)
 {
     return sae->input != SS__INPUT_PLAIN || sae->subtracted != NULL;
@@ -138,7 +154,8 @@ size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, 
         if (r % GROUP == 0) {
             measure(sae, x + at, ss__min_size(GROUP, n_rows - r), &form);
         }
-        if (!make(sae, x + at, &form, r % GROUP, out + at)) {
+        if (!make(sae, x + at, &form, r % GROUP, out + at) &&
+            !(sae->input == SS__INPUT_ROOT_WIDTH && is_zero_row(x + at, width))) {
             return r;
         }
     }

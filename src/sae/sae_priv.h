@@ -241,8 +241,11 @@ void ss__sae_multiply(const struct ss_sae *sae, const struct ss__sae_product *pr
 /* Whether rows are changed before they are multiplied. */
 bool ss__sae_changes_input(const struct ss_sae *sae);
 /* out [n_rows, D] = input(x) - subtracted, if that changes x. Gives the number of rows before
- * the first in which x or out holds a number that is not finite. */
+ * the first in which x or out holds a number that is not finite; but a row of zeros that has no
+ * such form becomes NaN, of which no rule keeps anything. */
 size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out);
+
+bool ss__sae_is_finite_row(const struct ss_sae *sae, const float *x);
 
 /* How far u may be off where x is, |du|, over the relative error of x. */
 double ss__sae_input_reach(const ss_sae *sae, const float *x);

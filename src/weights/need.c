@@ -32,6 +32,11 @@ static bool ends_with_word(const char *name, const char *wanted)
 ss_status ss__weights_fail_missing(const struct ss__weights *weights, const char *name,
                                    ss_err *err)
 {
+    const char *what = ss__weights_unreadable(weights, name);
+    if (what != NULL && !weights->lacks_plain_values) {
+        return ss__fail_file(err, weights->path, SS_E_UNSUPPORTED,
+                             "'%s' is no tensor of real numbers, it is %s", name, what);
+    }
     const char *there = weights->n == 0 ? NULL : weights->by_name[0]->name;
     for (size_t i = 0; i < weights->n; i++) {
         if (ends_with_word(weights->tensors[i].name, name)) {

@@ -7,7 +7,8 @@
  *   the rest     the numbers
  *
  * The literal is parsed as exactly this dictionary with exactly these keys; nothing is
- * evaluated. Object arrays hold pickles and are refused. */
+ * evaluated. Arrays of objects (which hold pickles), texts, dates, records and complex numbers
+ * are refused; in an archive with others they are left alone. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -23,9 +24,9 @@ static const struct {
     const char *descr; /* behind the byte order */
     ss__dtype dtype;
 } dtypes[] = {
-    {"f4", SS__F32}, {"f8", SS__F64},  {"f2", SS__F16}, {"i1", SS__I8},    {"u1", SS__U8},
-    {"i2", SS__I16}, {"u2", SS__U16},  {"i4", SS__I32}, {"u4", SS__U32},   {"i8", SS__I64},
-    {"u8", SS__U64}, {"b1", SS__BOOL}, {"c8", SS__C64}, {"c16", SS__C128},
+    {"f4", SS__F32}, {"f8", SS__F64}, {"f2", SS__F16}, {"i1", SS__I8},
+    {"u1", SS__U8},  {"i2", SS__I16}, {"u2", SS__U16}, {"i4", SS__I32},
+    {"u4", SS__U32}, {"i8", SS__I64}, {"u8", SS__U64}, {"b1", SS__BOOL},
 };
 
 bool ss__npy_dtype(const char *descr, size_t n, ss__dtype *dtype, bool *swaps)
@@ -59,6 +60,7 @@ struct header {
     struct ss__tensor *tensor;
     bool is_fortran;
     bool has_descr, has_order, has_shape;
+    const char *what; /* the type is, if it is not of numbers; static */
 };
 
 static ss_status bad_header(const struct header *header, const char *what, ss_err *err)
@@ -130,9 +132,34 @@ static bool take_number(struct header *header, uint64_t *out)
     return n_digits == 1 || (n_digits > 1 && header->text[start] != '0');
 }
 
+static const struct {
+    char kind;
+    const char *what;
+} others[] = {
+    {'O', "an array of objects as a pickle, which is never run"},
+    {'U', "an array of texts"},
+    {'S', "an array of bytes"},
+    {'a', "an array of bytes"},
+    {'V', "an array of raw bytes"},
+    {'c', "an array of complex numbers"},
+    {'M', "an array of dates"},
+    {'m', "an array of durations"},
+};
+
+static ss_status refuse_type(struct header *header, const char *what, ss_err *err)
+{
+    header->what = what;
+    return ss__fail_file(err, header->file, SS_E_UNSUPPORTED,
+                         "array '%.200s' is not of real numbers, it is %s", header->array,
+                         what);
+}
+
 static ss_status read_descr(struct header *header, ss_err *err)
 {
     struct ss_text descr;
+    if (take(header, '[')) {
+        return refuse_type(header, "an array of records (a structured dtype)", err);
+    }
     if (!take_string(header, &descr)) {
         return bad_header(header, "its type is not a plain one", err);
     }
@@ -141,13 +168,12 @@ static ss_status read_descr(struct header *header, ss_err *err)
         header->tensor->dtype_name = ss__dtype_name(header->tensor->dtype);
         return SS_OK;
     }
-    if (descr.n_bytes > 1 && descr.data[1] == 'O') {
-        return ss__fail_file(err, header->file, SS_E_UNSUPPORTED,
-                             "array '%.200s' holds objects as a pickle, which is never run",
-                             header->array);
+    for (size_t i = 0; descr.n_bytes > 1 && i < sizeof others / sizeof *others; i++) {
+        if (descr.data[1] == others[i].kind) {
+            return refuse_type(header, others[i].what, err);
+        }
     }
-    return ss__fail_file(err, header->file, SS_E_UNSUPPORTED,
-                         "array '%.200s' has a type that is not of numbers", header->array);
+    return refuse_type(header, "an array of a type that is not of numbers", err);
 }
 
 static ss_status read_order(struct header *header, ss_err *err)
@@ -256,15 +282,19 @@ static ss_status find_header(struct header *header, const struct ss__source *sou
                : bad_header(header, "it is not UTF-8", err);
 }
 
-/* Read the header of an array of n_whole bytes, of which `source` may hold the start only. */
+/* Read the header of an array of n_whole bytes, of which `source` may hold the start only. What
+ * is refused for its type has a description in *what. */
 static ss_status read_array(const struct ss__source *source, uint64_t n_whole,
-                            struct ss__tensor *tensor, size_t *n_before, ss_err *err)
+                            struct ss__tensor *tensor, size_t *n_before, const char **what,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n_bytes = 0;
     struct header header = {.file = source->file, .array = tensor->name, .tensor = tensor};
     SS_TRY(find_header(&header, source, n_before, err));
-    SS_TRY(read_literal(&header, err));
+    status = read_literal(&header, err);
+    *what = header.what;
+    SS_TRY(status);
     if (!ss__tensor_set_row_major(tensor) ||
         !ss__mul_u64(tensor->n_elements, ss__dtype_bytes(tensor->dtype), &n_bytes)) {
         status = bad_header(&header, "its shape is impossible", err);
@@ -286,8 +316,9 @@ ss_status ss__npy_read(struct ss__weights *self, ss_err *err)
 {
     struct ss__tensor tensor = {.name = "array"};
     size_t n_before = 0;
+    const char *what = NULL;
     const ss_status status =
-        read_array(&self->source, self->source.n_bytes, &tensor, &n_before, err);
+        read_array(&self->source, self->source.n_bytes, &tensor, &n_before, &what, err);
     tensor.data = self->source.data + n_before;
     return status == SS_OK ? ss__weights_add(self, &tensor, err) : status;
 }
@@ -330,7 +361,8 @@ out:
     return status;
 }
 
-/* The header is read from the first bytes before room is made for all of them. */
+/* The header is read from the first bytes before room is made for all of them. An array that is
+ * not of numbers is noted, for whoever asks for it. */
 static ss_status add_array(struct ss__weights *self, const struct ss__zip *zip,
                            const struct ss__zip_record *record, uint8_t *peek, ss_err *err)
 {
@@ -339,6 +371,7 @@ static ss_status add_array(struct ss__weights *self, const struct ss__zip *zip,
     const struct ss__source start = {
         .file = self->source.file, .data = peek, .n_bytes = n_peek};
     const uint8_t *content = NULL;
+    const char *what = NULL;
     size_t n_before = 0;
     struct ss__tensor tensor = {
         .name = ss__arena_strndup(&self->arena, record->name, record->n_name - 4)};
@@ -347,7 +380,12 @@ static ss_status add_array(struct ss__weights *self, const struct ss__zip *zip,
         goto out;
     }
     SS_TRY(ss__zip_unpack(zip, record, peek, n_peek, err));
-    SS_TRY(read_array(&start, record->n_bytes, &tensor, &n_before, err));
+    status = read_array(&start, record->n_bytes, &tensor, &n_before, &what, err);
+    if (what != NULL) {
+        status = ss__weights_add_unreadable(self, tensor.name, what, err);
+        goto out;
+    }
+    SS_TRY(status);
     SS_TRY(need_content(self, zip, record, &content, err));
     tensor.data = content + n_before;
     SS_TRY(ss__weights_add(self, &tensor, err));
@@ -364,6 +402,12 @@ ss_status ss__npz_read(struct ss__weights *self, ss_err *err)
     SS_TRY(ss__zip_read(&self->source, &zip, err));
     for (size_t i = 0; i < zip.n; i++) {
         SS_TRY(add_array(self, &zip, &zip.records[i], peek, err));
+    }
+    if (self->n == 0) {
+        SS_FAIL_FILE(self->source.file, SS_E_UNSUPPORTED,
+                     "array '%.200s' is not of real numbers, it is %s, and there is no other "
+                     "that is of numbers",
+                     self->metadata[0].key, self->metadata[0].value);
     }
 out:
     ss__free(peek);

@@ -15,7 +15,7 @@
 #include "weights/pickle_priv.h"
 #include "weights/zip_priv.h"
 
-enum { MAX_ENTRY_NAME_BYTES = 512 };
+enum { MAX_ENTRY_NAME_BYTES = 512, MIN_VERSION = 1, MAX_VERSION = 10 };
 
 static const char pickle_name[] = "data.pkl";
 
@@ -96,6 +96,37 @@ out:
     return status;
 }
 
+/* A number of at most two digits, and white space. */
+static ss_status check_version(const struct archive *archive, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *file = archive->zip.source.file;
+    const struct ss__zip_record *record = find_named(archive, "version");
+    unsigned version = 0;
+    size_t at = 0;
+    if (record == NULL) {
+        SS_FAIL_FILE(file, SS_E_DATA, "the checkpoint has no entry 'version'");
+    }
+    for (; at < record->n_bytes && at < 3 && record->packed[at] >= '0' &&
+           record->packed[at] <= '9';
+         at++) {
+        version = version * 10 + record->packed[at] - '0';
+    }
+    const size_t n_digits = at;
+    while (at < record->n_bytes && memchr(" \t\r\n", record->packed[at], 4) != NULL) {
+        at++;
+    }
+    if (n_digits == 0 || at != record->n_bytes || version < MIN_VERSION ||
+        version > MAX_VERSION) {
+        SS_FAIL_FILE(file, SS_E_DATA,
+                     "the checkpoint's entry 'version' is not a number from %d to %d, as torch "
+                     "reads",
+                     MIN_VERSION, MAX_VERSION);
+    }
+out:
+    return status;
+}
+
 static ss_status read_archive(const struct ss__source *source, struct archive *archive,
                               ss_err *err)
 {
@@ -108,9 +139,7 @@ static ss_status read_archive(const struct ss__source *source, struct archive *a
     for (size_t i = 0; i < archive->zip.n; i++) {
         SS_TRY(check_record(archive, &archive->zip.records[i], err));
     }
-    if (find_named(archive, "version") == NULL) {
-        SS_FAIL_FILE(source->file, SS_E_DATA, "the checkpoint has no entry 'version'");
-    }
+    SS_TRY(check_version(archive, err));
     SS_TRY(ss__zip_check_all(&archive->zip, err));
 out:
     return status;

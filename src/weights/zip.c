@@ -29,6 +29,7 @@ enum {
     FLAG_DESCRIPTOR = 1 << 3,
     /* deflate's two hints, the descriptor, names in UTF-8 */
     KNOWN_FLAGS = 1 << 1 | 1 << 2 | FLAG_DESCRIPTOR | 1 << 11,
+    EXTRA_UNICODE_PATH = 0x7075, /* another name, for readers that want it */
     EXTRA_ZIP64 = 1,
     MADE_BY_UNIX = 3,
     SPARE_GAP_BYTES = 24 /* some writers leave a descriptor that no flag announces */
@@ -214,6 +215,22 @@ static bool read_extra(const uint8_t *extra, size_t n_bytes, struct wide *const 
     return true;
 }
 
+static bool has_field(const uint8_t *extra, size_t n_bytes, unsigned id)
+{
+    while (n_bytes >= 4) {
+        const size_t n = 4 + (size_t)load16(extra + 2);
+        if (load16(extra) == id) {
+            return true;
+        }
+        if (n > n_bytes) {
+            return false;
+        }
+        extra += n;
+        n_bytes -= n;
+    }
+    return false;
+}
+
 static ss_status check_kind(const struct ss__zip *zip, const struct ss__zip_record *record,
                             ss_err *err)
 {
@@ -270,6 +287,10 @@ static ss_status read_central(struct ss__zip *zip, const struct directory *direc
         return ss__fail_nomem(err, "a name");
     }
     record->n_name = n_name;
+    if (strlen(record->name) != n_name &&
+        !has_field(header + CENTRAL_BYTES + n_name, n_extra, EXTRA_UNICODE_PATH)) {
+        return damaged(source, *at, "the name of an entry holds a NUL", err);
+    }
     record->unix_mode = header[5] == MADE_BY_UNIX ? load16(header + 40) : 0;
     record->flags = load16(header + 8);
     record->method = load16(header + 10);
