@@ -91,6 +91,20 @@ static ss_status call_default_dict(struct ss__pickle *self, node *arguments, nod
     return status == SS_OK ? ss__pickle_new(self, SS__PICKLE_DICT, out, err) : status;
 }
 
+/* Of nothing, or of a list and the most that it may hold; more may be appended. */
+static ss_status call_deque(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__pickle_need_arguments(self, arguments, 0, 2, err));
+    SS_TRY(ss__pickle_new(self, SS__PICKLE_LIST, out, err));
+    const node *from = arguments->n == 0 ? NULL : arguments->as.items[0];
+    if (from != NULL && (from->kind == SS__PICKLE_LIST || from->kind == SS__PICKLE_TUPLE)) {
+        SS_TRY(ss__pickle_add_items(self, *out, from->as.items, from->n, err));
+    }
+out:
+    return status;
+}
+
 /* (class, base, state), with which protocols before 2 make objects. */
 static ss_status call_reconstructor(struct ss__pickle *self, node *arguments, node **out,
                                     ss_err *err)
@@ -189,7 +203,7 @@ static const struct ss__pickle_global globals[] = {
     {"collections", "OrderedDict", CALL(call_dict)},
     {"collections", "Counter", CALL(call_dict)},
     {"collections", "defaultdict", CALL(call_default_dict)},
-    {"collections", "deque", CLASS},
+    {"collections", "deque", CALL(call_deque)},
     {"torch._utils", "_rebuild_tensor", CALL(ss__torch_rebuild_v1)},
     {"torch._utils", "_rebuild_tensor_v2", CALL(ss__torch_rebuild_v2)},
     {"torch._utils", "_rebuild_tensor_v3", CALL(ss__torch_rebuild_v3)},

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "weights/weights_priv.h"
 
 #define DATA SS_TEST_DATA "/weights"
@@ -108,6 +109,98 @@ static void test_metadata(void **state)
     assert_string_equal(ss__weights_format(weights), "safetensors");
     assert_int_equal(ss__weights_n_files(weights), 1);
     assert_string_equal(ss__weights_file(weights, 0), ss__weights_path(weights));
+    ss__weights_close(weights);
+}
+
+/* ---- plain values ---- */
+
+/* Whether a value under a key is what Python has there; null in `right` means that it is there
+ * and cannot be read, the text "absent" that nothing is. */
+static bool is_right_value(const struct ss__weights *weights, const char *key,
+                           const json_t *right)
+{
+    const char *text = ss__weights_metadata(weights, key);
+    const char *what = ss__weights_unreadable(weights, key);
+    double number = 0;
+    if (json_is_null(right)) {
+        return text == NULL && what != NULL;
+    }
+    if (json_is_string(right) && strcmp(json_string_value(right), "absent") == 0) {
+        return text == NULL && what == NULL;
+    }
+    if (text == NULL || what != NULL) {
+        return false;
+    }
+    if (json_is_boolean(right)) {
+        return strcmp(text, json_is_true(right) ? "true" : "false") == 0;
+    }
+    if (json_is_string(right)) {
+        return strcmp(text, json_string_value(right)) == 0;
+    }
+    return ss__parse_double(text, strlen(text), &number) && number == json_number_value(right);
+}
+
+/* Numbers, texts and what else may lie beside tensors, in dictionaries of all kinds and in both
+ * forms of torch's files, by numpy 1 and 2 and by Pythons whose paths are elsewhere. */
+static void test_plain_values(void **state)
+{
+    static const char *const files[] = {"zip.pt", "stream.pt", "protocol4.pt", "protocol5.pt",
+                                        "other-names.pt"};
+    json_t *expected = NULL;
+    const json_t *right = NULL;
+    const char *key = NULL;
+    (void)state;
+    assert_int_equal(ss__json_load(DATA "/values/expected.json", &expected, NULL), SS_OK);
+    assert_true(json_object_size(expected) > 400);
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        char path[PATH_BYTES];
+        struct ss__weights *weights = NULL;
+        ss_err err;
+        snprintf(path, sizeof path, "%s/values/%s", DATA, files[f]);
+        if (ss__weights_open(path, &weights, &err) != SS_OK) {
+            fail_msg("%s", err.message);
+        }
+        json_object_foreach(expected, key, right)
+        {
+            if (!is_right_value(weights, key, right)) {
+                const char *text = ss__weights_metadata(weights, key);
+                const char *what = ss__weights_unreadable(weights, key);
+                fail_msg("%s: '%s' reads as '%s' (%s)", files[f], key, text == NULL ? "" : text,
+                         what == NULL ? "" : what);
+            }
+        }
+        const struct ss__tensor *fortran = ss__weights_find(weights, "fortran");
+        const struct ss__tensor *array = ss__weights_find(weights, "array");
+        const uint64_t shape[2] = {2, 3};
+        float *numbers = NULL;
+        assert_true(fortran != NULL && array != NULL && array->dtype == SS__I16);
+        assert_int_equal(ss__weights_need_f32(weights, "array", 2, shape, &numbers, NULL),
+                         SS_OK);
+        for (size_t i = 0; i < 6; i++) {
+            assert_true(numbers[i] == (float)i);
+        }
+        ss__free(numbers);
+        assert_int_equal(ss__weights_need_f32(weights, "fortran", 2, shape, &numbers, NULL),
+                         SS_OK);
+        assert_true(numbers[1] == 0.5F && numbers[3] == 1.25F); /* i 7 mod 11 - 5, over 4 */
+        ss__free(numbers);
+        ss__weights_close(weights);
+    }
+    json_decref(expected);
+}
+
+/* An array of texts beside numbers is there for whoever asks for it by name. */
+static void test_arrays_beside(void **state)
+{
+    struct ss__weights *weights = open_good("beside.npz");
+    const uint64_t shape[1] = {3};
+    float *numbers = NULL;
+    ss_err err;
+    (void)state;
+    assert_int_equal(ss__weights_need_f32(weights, "ids", 1, shape, &numbers, &err),
+                     SS_E_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "'ids' is no tensor of real numbers"));
+    assert_non_null(strstr(ss__weights_unreadable(weights, "meta"), "never run"));
     ss__weights_close(weights);
 }
 
@@ -282,7 +375,8 @@ static void test_need(void **state)
     assert_int_equal(ss__weights_need_f32(weights, "w", 1, &flat, &numbers, &err), SS_E_SHAPE);
     assert_string_equal(err.message, "memory: tensor 'w' is [2,2], expected [4]");
     assert_int_equal(ss__weights_need_f32(weights, "v", 1, &flat, &numbers, &err), SS_E_DATA);
-    assert_string_equal(err.message, "memory: tensor 'v' is missing; among the 1 that are there is 'w'");
+    assert_string_equal(err.message,
+                        "memory: tensor 'v' is missing; among the 1 that are there is 'w'");
     assert_null(numbers);
     ss__weights_close(weights);
 }
@@ -406,13 +500,14 @@ static void test_nonfinite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_truncated), cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_shards),    cmocka_unit_test(test_bad_shards),
-        cmocka_unit_test(test_need),      cmocka_unit_test(test_view),
-        cmocka_unit_test(test_halves),    cmocka_unit_test(test_nonfinite),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_values),        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_shards),        cmocka_unit_test(test_bad_shards),
+        cmocka_unit_test(test_need),          cmocka_unit_test(test_view),
+        cmocka_unit_test(test_halves),        cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_table),         cmocka_unit_test(test_plain_values),
+        cmocka_unit_test(test_arrays_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
