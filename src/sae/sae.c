@@ -200,6 +200,7 @@ static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_
             "a k of %zu is given (--sae-top-k), but the format %s stores what it needs",
             place->options->top_k, format->name);
     }
+    SS_TRY(ss__sae_give_warnings(place, err));
 out:
     if (status != SS_OK && place->weights != NULL) {
         ss__err_in_file(err, ss__weights_path(place->weights));

@@ -23,6 +23,7 @@ struct ss__sae_place {
     char prefix[SS__SAE_PREFIX_BYTES]; /* of the tensors' names: "state_dict/module." */
     const struct ss_log *log;
     const struct ss_sae_options *options;
+    struct ss__buf warnings; /* to be given when the SAE is read; a NUL ends each */
 };
 
 /* Look at a path and read the documents beside it. The folder of a sentence-transformers model
@@ -109,19 +110,20 @@ struct ss__sae_keys {
     const char *const *unused; /* and these say nothing about activations */
     const struct ss__sae_off_key *off;
 };
-/* Refuse what must be off (SS_E_UNSUPPORTED), and warn of what is not known. */
-SS_MUST_USE ss_status ss__sae_check_keys(const struct ss__sae_place *place, const char *file,
+/* Refuse what must be off (SS_E_UNSUPPORTED), and warn of what is not known, once the SAE is
+ * read. */
+SS_MUST_USE ss_status ss__sae_check_keys(struct ss__sae_place *place, const char *file,
                                          const struct ss__json *object,
                                          const struct ss__sae_keys *keys, ss_err *err);
 /* Warn of values in a dictionary of a torch file ("config/") that are not known. */
-SS_MUST_USE ss_status ss__sae_check_values(const struct ss__sae_place *place,
-                                           const char *folder, const struct ss__sae_keys *keys,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss__sae_check_values(struct ss__sae_place *place, const char *folder,
+                                           const struct ss__sae_keys *keys, ss_err *err);
 /* The name of the next of the SAE's tensors, from *index on, that is not known, or NULL. */
 const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char *const *known,
                                    size_t *index);
+SS_MUST_USE ss_status ss__sae_give_warnings(struct ss__sae_place *place, ss_err *err);
 /* Warn of them. */
-SS_MUST_USE ss_status ss__sae_check_tensors(const struct ss__sae_place *place,
+SS_MUST_USE ss_status ss__sae_check_tensors(struct ss__sae_place *place,
                                             const char *const *known, ss_err *err);
 
 /* ---- configs ---- */
@@ -146,7 +148,7 @@ SS_MUST_USE ss_status ss__sae_read_expansion(struct ss_sae *sae,
 /* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
  * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
  * for a whitening, SS_E_DATA. */
-SS_MUST_USE ss_status ss__sae_read_scaler(const struct ss__sae_place *place, double *factor,
+SS_MUST_USE ss_status ss__sae_read_scaler(struct ss__sae_place *place, double *factor,
                                           ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
 void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,

@@ -48,7 +48,7 @@ static bool gemma_claims(const struct ss__sae_place *place)
     return has(place, "threshold") && (has(place, "w_enc") || (is_npz && has(place, "W_enc")));
 }
 
-static ss_status check_config(const struct ss__sae_place *place, ss_err *err)
+static ss_status check_config(struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *architecture = "jump_relu";

@@ -54,30 +54,46 @@ static void add_unknown(struct unknown *unknown, const char *name)
     unknown->n++;
 }
 
-/* Warn if there is any, and release. */
-static ss_status warn_of(struct unknown *unknown, const struct ss__sae_place *place,
-                         const char *file, const char *what, ss_err *err)
+/* Keep a warning for when the SAE is read, if there is any, and release. */
+static ss_status warn_of(struct unknown *unknown, struct ss__sae_place *place, const char *file,
+                         const char *what, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(ss__buf_check(&unknown->list, err));
     if (unknown->n > 0) {
-        ss__log(place->log, SS_LEVEL_WARNING,
-                "%s: %s %.*s%s not known here and passed over; if activations depend on "
-                "%s, they are wrong",
-                file, what, (int)unknown->list.n_bytes, unknown->list.data,
-                unknown->n == 1           ? " is"
-                : unknown->n > MOST_NAMED ? ", ... are"
-                                          : " are",
-                unknown->n == 1 ? "it" : "them");
+        const bool is_one = unknown->n == 1;
+        ss__buf_printf(&place->warnings,
+                       "%s: the %s%s %.*s%s not known and passed over; if activations depend "
+                       "on %s, they are wrong",
+                       file, what, is_one ? "" : "s", (int)unknown->list.n_bytes,
+                       unknown->list.data,
+                       is_one                    ? " is"
+                       : unknown->n > MOST_NAMED ? ", ... are"
+                                                 : " are",
+                       is_one ? "it" : "them");
+        ss__buf_add_byte(&place->warnings, '\0');
     }
 out:
     ss__buf_release(&unknown->list);
     return status;
 }
 
+ss_status ss__sae_give_warnings(struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss__buf_check(&place->warnings, err));
+    for (size_t at = 0; at < place->warnings.n_bytes;) {
+        const char *text = place->warnings.data + at;
+        ss__log(place->log, SS_LEVEL_WARNING, "%s", text);
+        at += strlen(text) + 1;
+    }
+out:
+    return status;
+}
+
 /* ---- keys ---- */
 
-ss_status ss__sae_check_keys(const struct ss__sae_place *place, const char *file,
+ss_status ss__sae_check_keys(struct ss__sae_place *place, const char *file,
                              const struct ss__json *object, const struct ss__sae_keys *keys,
                              ss_err *err)
 {
@@ -97,13 +113,13 @@ ss_status ss__sae_check_keys(const struct ss__sae_place *place, const char *file
             add_unknown(&unknown, key);
         }
     }
-    SS_TRY(warn_of(&unknown, place, file, "the key", err));
+    SS_TRY(warn_of(&unknown, place, file, "key", err));
 out:
     ss__buf_release(&unknown.list);
     return status;
 }
 
-ss_status ss__sae_check_values(const struct ss__sae_place *place, const char *folder,
+ss_status ss__sae_check_values(struct ss__sae_place *place, const char *folder,
                                const struct ss__sae_keys *keys, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -119,7 +135,7 @@ ss_status ss__sae_check_values(const struct ss__sae_place *place, const char *fo
         }
         add_unknown(&unknown, key);
     }
-    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "the value", err));
+    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "value", err));
 out:
     ss__buf_release(&unknown.list);
     return status;
@@ -140,7 +156,7 @@ const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char
     return NULL;
 }
 
-ss_status ss__sae_check_tensors(const struct ss__sae_place *place, const char *const *known,
+ss_status ss__sae_check_tensors(struct ss__sae_place *place, const char *const *known,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
@@ -150,7 +166,7 @@ ss_status ss__sae_check_tensors(const struct ss__sae_place *place, const char *c
          (name = ss__sae_unknown_tensor(place, known, &index)) != NULL;) {
         add_unknown(&unknown, name);
     }
-    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "the tensor", err));
+    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "tensor", err));
 out:
     return status;
 }

@@ -158,6 +158,7 @@ out:
 void ss__sae_place_release(struct ss__sae_place *place)
 {
     ss__weights_close(place->weights);
+    ss__buf_release(&place->warnings);
     ss__json_free(place->config);
     ss__json_free(place->cfg);
     ss__free(place->config_path);

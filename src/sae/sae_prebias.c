@@ -213,8 +213,7 @@ static bool claims_csr(const struct ss__sae_place *place)
            ss__json_get(place->config, "k") != NULL;
 }
 
-static ss_status read_csr_config(struct ss_sae *sae, const struct ss__sae_place *place,
-                                 ss_err *err)
+static ss_status read_csr_config(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = place->config_path;

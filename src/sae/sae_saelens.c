@@ -485,7 +485,7 @@ out:
     return status;
 }
 
-static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *place,
+static ss_status read_config(struct ss_sae *sae, struct ss__sae_place *place,
                              const struct architecture *architecture, struct ss__sae_form *form,
                              ss_err *err)
 {

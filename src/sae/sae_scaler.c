@@ -18,7 +18,7 @@ static const char whitening_name[] = "activation_whitening.safetensors";
 static const char *const read_keys[] = {"scaling_factor", "has_whitening", NULL};
 static const struct ss__sae_keys scaler_keys = {.read = read_keys};
 
-static ss_status read_document(const struct ss__sae_place *place, const char *path,
+static ss_status read_document(struct ss__sae_place *place, const char *path,
                                const struct ss__json *document, double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -44,7 +44,7 @@ out:
     return status;
 }
 
-ss_status ss__sae_read_scaler(const struct ss__sae_place *place, double *factor, ss_err *err)
+ss_status ss__sae_read_scaler(struct ss__sae_place *place, double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *document = NULL;
