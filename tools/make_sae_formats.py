@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Small SAEs in every format that is read, with what they answer, for tests/unit/test_sae_formats.c.
 
-    make_sae_formats.py tests/data/sae/formats
+    make_sae_formats.py tests/data/sae/formats [NAME...]       with names: only those, beside what is there
 
 Needs torch, sae-lens, eai-sparsify, dictionary-learning, hypothesaes and sentence-transformers. Files and answers come from
 each project's own classes, run in float64 on the weights as stored: SAELens, sparsify, dictionary_learning, HypotheSAEs,
@@ -10,6 +10,8 @@ sentence-transformers. saerch, openai and latent-sae are not packaged: their fil
 make_tiny_saes.py. No answer changes when inputs move by 1e-5 of their size, so a correct fp32 program gives the same
 features.
 """
+import ast
+import glob
 import importlib.util
 import json
 import os
@@ -23,13 +25,15 @@ import torch
 from safetensors.torch import save_file
 
 warnings.simplefilter("ignore")
-out = sys.argv[1]
+out, only = sys.argv[1], sys.argv[2:]
 ROWS, D, L, K = 9, 8, 32, 4
 NOISE = 1e-5
 
 
 def bare_package(name):
     """A package without its __init__, which would import what these classes do not need."""
+    if only and importlib.util.find_spec(name) is None:
+        return
     folder = importlib.util.find_spec(name).submodule_search_locations
     module = types.ModuleType(name)
     module.__path__ = list(folder)
@@ -63,6 +67,8 @@ def steady(encode, x, a, generator):
 
 def make(name, build):
     """build(folder, generator) writes a checkpoint and returns encode: float64 [N, D] -> [N, L]."""
+    if only and name not in only:
+        return
     folder = os.path.join(out, name)
     for seed in range(300):
         shutil.rmtree(folder, ignore_errors=True)
@@ -89,10 +95,9 @@ def randomize(module, generator, **scales):
 # ---- SAELens ----
 
 def saelens(architecture, training=False, change=None, old=None, **settings):
-    from sae_lens import SAE
-    from sae_lens.registry import get_sae_class, get_sae_training_class
-
     def build(folder, generator):
+        from sae_lens import SAE
+        from sae_lens.registry import get_sae_class, get_sae_training_class
         sae_class, config_class = (get_sae_training_class if training else get_sae_class)(architecture)
         settings.setdefault("apply_b_dec_to_input", "transcoder" not in architecture)
         config = config_class(d_in=D, d_sae=L, **settings)
@@ -187,10 +192,9 @@ def dense(encoder_output, features=L):
 
 
 def sparsify(**settings):
-    from sparsify.config import SparseCoderConfig
-    from sparsify.sparse_coder import SparseCoder
-
     def build(folder, generator):
+        from sparsify.config import SparseCoderConfig
+        from sparsify.sparse_coder import SparseCoder
         sae = SparseCoder(D, SparseCoderConfig(k=K, **settings))
         randomize(sae, generator)
         sae.save_to_disk(folder)
@@ -303,9 +307,8 @@ def arithmetic_openai(activation, tied=False):
 
 
 def csr(normalize, safe, wrapped):
-    from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
-
     def build(folder, generator):
+        from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
         module = SparseAutoEncoder(input_dim=D, hidden_dim=L, k=K, k_aux=8, normalize=normalize)
         randomize(module, generator)
         inner = os.path.join(folder, "2_SparseAutoEncoder") if wrapped else folder
@@ -328,9 +331,8 @@ def csr(normalize, safe, wrapped):
 # ---- HypotheSAEs ----
 
 def hypothesaes(name, **settings):
-    from hypothesaes.sae import SparseAutoencoder, load_model
-
     def build(folder, generator):
+        from hypothesaes.sae import SparseAutoencoder, load_model
         sae = SparseAutoencoder(D, L, K, device="cpu", **settings)
         randomize(sae, generator)
         sae.threshold.data = torch.tensor(0.5)
@@ -394,7 +396,226 @@ def arithmetic_latent(kind, k=K, **settings):
     return build
 
 
-shutil.rmtree(out, ignore_errors=True)
+# ---- the keys that each project writes and reads ----
+
+def sources(package, pattern):
+    folder = importlib.util.find_spec(package).submodule_search_locations[0]
+    for path in sorted(glob.glob(os.path.join(folder, pattern), recursive=True)):
+        yield ast.parse(open(path).read())
+
+
+def fields(package, pattern, is_class):
+    """Fields of dataclasses and constant lists, read without running the packages."""
+    found = set()
+    for tree in sources(package, pattern):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and is_class(node.name):
+                found |= {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
+    return found
+
+
+def texts_of(package, pattern, is_it):
+    """Texts in the nodes that is_it picks."""
+    found = set()
+    for tree in sources(package, pattern):
+        for node in ast.walk(tree):
+            if is_it(node):
+                found |= {item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+    return found
+
+
+def keys_in(package, pattern, function):
+    """Keys of the dictionaries in functions of that name."""
+    found = set()
+    for tree in sources(package, pattern):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                for item in ast.walk(node):
+                    if isinstance(item, ast.Dict):
+                        found |= {key.value for key in item.keys if isinstance(key, ast.Constant)}
+    return found
+
+
+def names_target(*names):
+    def is_it(node):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        return any(isinstance(target, ast.Name) and target.id in names for target in targets)
+    return is_it
+
+
+def make_keys():
+    metadata = texts_of("sae_lens", "loading/pretrained_sae_loaders.py", names_target("LLM_METADATA_KEYS"))
+    old = texts_of("sae_lens", "loading/pretrained_sae_loaders.py",
+                   lambda node: isinstance(node, ast.FunctionDef) and node.name == "handle_pre_6_0_config")
+    old = {key for key in old if key.isidentifier()} - {"none", "hook_z", "relu", "topk", "standard", "cpu", "expected_average_only_in"}
+    keys = {
+        "saelens": fields("sae_lens", "saes/*.py", lambda name: name.endswith(("SAEConfig", "TranscoderConfig")) and "Temporal" not in name) | {"architecture"},
+        "saelens-old": metadata | old,
+        "saelens-scaler": keys_in("sae_lens", "training/activation_scaler.py", "save"),
+        "sparsify": fields("sparsify", "config.py", lambda name: name == "SparseCoderConfig") | {"d_in"},
+        "dictionary_learning": keys_in("dictionary_learning", "trainers/*.py", "config"),
+        "hypothesaes": keys_in("hypothesaes", "sae.py", "save"),
+        "sentence-transformers": texts_of("sentence_transformers", "sparse_encoder/modules/sparse_auto_encoder.py",
+                                          names_target("config_keys"))}
+    keys["hypothesaes"] -= {"config", "state_dict"}
+    keys["saelens-scaler"] -= {"mean", "matrix", "inverse_matrix"}
+    json.dump({name: sorted(found) for name, found in keys.items()}, open(os.path.join(out, "keys.json"), "w"), indent=1)
+
+
+# ---- checkpoints as trainings and older versions left them ----
+
+SCALE = 0.37
+
+
+def scaled_checkpoint(architecture, normalize="expected_average_only_in", factor=SCALE, apply_b_dec=True, rescale=False):
+    """SAELens before the end of a training: the inputs of encode are multiplied by the factor of activation_scaler.json."""
+    def build(folder, generator):
+        random = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+        w = {"W_enc": random(D, L) / D ** 0.5 / SCALE, "W_dec": random(L, D), "b_enc": random(L) * 0.2, "b_dec": random(D) * 0.3}
+        if architecture == "jumprelu":
+            w["threshold"] = random(L) * 0.5 + 0.3
+        if architecture == "gated":
+            del w["b_enc"]
+            w.update(b_gate=random(L) * 0.2, b_mag=random(L) * 0.2, r_mag=random(L) * 0.3)
+        if architecture == "batchtopk":
+            w["topk_threshold"] = torch.tensor(0.6, dtype=torch.double)
+        config = {"architecture": architecture, "d_in": D, "d_sae": L, "dtype": "float32", "device": "cpu", "k": K,
+                  "apply_b_dec_to_input": apply_b_dec, "normalize_activations": normalize, "reshape_activations": "none",
+                  "rescale_acts_by_decoder_norm": rescale, "metadata": {"sae_lens_version": "6.18.0"}}
+        json.dump(config, open(os.path.join(folder, "cfg.json"), "w"))
+        json.dump({"scaling_factor": factor}, open(os.path.join(folder, "activation_scaler.json"), "w"))
+        save_file(w, os.path.join(folder, "sae_weights.safetensors"))
+        w = {key: value.double() for key, value in w.items()}
+
+        def encode(x):
+            x = x * (1 if factor is None else factor) - (w["b_dec"] if apply_b_dec else 0)
+            if architecture == "gated":
+                u = x @ w["W_enc"]
+                return (u + w["b_gate"] > 0) * torch.relu(u * w["r_mag"].exp() + w["b_mag"])
+            h = (x @ w["W_enc"] + w["b_enc"]) * (w["W_dec"].norm(dim=1) if rescale else 1)
+            if architecture == "topk":
+                return keep_largest(h, K)
+            if architecture in ("jumprelu", "batchtopk"):
+                return torch.relu(h) * (h > w["threshold" if architecture == "jumprelu" else "topk_threshold"])
+            return torch.relu(h)
+        return encode
+    return build
+
+
+def old_dictionary(dict_class, stored=(), k_in_config=K, change=lambda state: state):
+    """dictionary_learning of 2024: h = relu(W (x - b_dec) + b); k and threshold may be nowhere in the file."""
+    def build(folder, generator):
+        random = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+        w, b, decoder, b_dec = random(L, D) / D ** 0.5, random(L) * 0.2, random(D, L), random(D) * 0.3
+        if "oshka" in dict_class or "yshka" in dict_class:
+            state = {"W_enc": w.T.contiguous(), "b_enc": b, "W_dec": decoder.T.contiguous(), "b_dec": b_dec}
+        else:
+            state = {"encoder.weight": w, "encoder.bias": b, "decoder.weight": decoder, "b_dec": b_dec}
+        parts = {"k": torch.tensor(K), "threshold": torch.tensor(0.5), "group_sizes": torch.tensor([10, 22]),
+                 "group_indices": torch.tensor([0, 10, 32])}
+        state.update({name: parts[name] for name in stored})
+        torch.save(change(state), os.path.join(folder, "ae.pt"))
+        trainer = {"trainer_class": "Trainer", "dict_class": dict_class, "activation_dim": D, "dict_size": L, "lm_name": "tiny/encoder",
+                   "layer": 3, "lr": 1e-4, "k": k_in_config, "wandb_name": "x", "submodule_name": None}
+        json.dump({"trainer": trainer, "buffer": {"d_submodule": D}}, open(os.path.join(folder, "config.json"), "w"), indent=4)
+
+        def encode(x):
+            h = torch.relu((x - b_dec) @ w.double().T + b)
+            return h * (h > 0.5) if "threshold" in stored or dict_class == "BatchTopKSAE" else keep_largest(h, K)
+        return encode
+    return build
+
+
+def wrapped(path):
+    """The four tensors of a vanilla SAE under a prefix or in dictionaries: relu((x - b_dec) W_enc + b_enc)."""
+    def build(folder, generator):
+        random = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+        w = {"W_enc": random(D, L) / D ** 0.5, "W_dec": random(L, D), "b_enc": random(L) * 0.2, "b_dec": random(D) * 0.3}
+        *keys, prefix = path.split("/")
+        state = {prefix + name: value for name, value in w.items()}
+        for key in reversed(keys):
+            state = {key: state, "step": 3, "optimizer": {"state": {0: {"exp_avg": random(D, L)}}}}
+        torch.save(state, os.path.join(folder, "sae.pt"))
+        json.dump({"sae_type": "vanilla", "act_size": D, "dict_size": L, "dtype": "torch.float32"},
+                  open(os.path.join(folder, "config.json"), "w"))
+        return lambda x: torch.relu((x - w["b_dec"]) @ w["W_enc"].double() + w["b_enc"])
+    return build
+
+
+WRAPPED = {"sae": "sae.", "model": "model.", "twice": "module.module.", "compiled": "_orig_mod._orig_mod.", "in-sae": "sae/",
+           "in-state": "sae_state_dict/", "deep": "model/state_dict/_orig_mod.", "ema": "ema/module.", "attribute": "net.autoencoder.",
+           "lightning": "state_dict/model.sae."}
+
+
+def arithmetic_gemma_small(name, widths=(D,)):
+    def build(folder, generator):
+        random = lambda *shape: torch.randn(*shape, generator=generator)  # noqa: E731
+        w = {"w_enc": random(D, L) / D ** 0.5, "w_dec": random(L, widths[0]), "b_enc": random(L) * 0.2, "b_dec": random(widths[0]),
+             "threshold": random(L).abs() * 0.5}
+        if name.endswith("npz"):
+            np.savez(os.path.join(folder, name), meta=np.array([{"layer": 3}], dtype=object), ids=np.array(["a"]),
+                     scaling_factor=np.ones(L, "f4"), **{key: value.numpy() for key, value in w.items()})
+        else:
+            save_file(dict(w, affine_skip_connection=random(D, widths[0])), os.path.join(folder, name))
+            json.dump({"architecture": "jump_relu", "width": L, "l0": 9, "model_name": "tiny/encoder", "affine_connection": True,
+                       "hf_hook_point_in": "model.layers.3.output"}, open(os.path.join(folder, "config.json"), "w"))
+
+        def encode(x):
+            h = x @ w["w_enc"].double() + w["b_enc"].double()
+            return torch.relu(h) * (h > w["threshold"].double())
+        return encode
+    return build
+
+
+def numpy_values(name, values):
+    """A file of HypotheSAEs or openai whose config holds numpy's numbers or tensors of one."""
+    def build(folder, generator):
+        w = prebias_state(generator)
+        if name.startswith("SAE"):
+            state = {"encoder.weight": w["encoder.weight"], "decoder.weight": w["decoder.weight"], "input_bias": w["pre_bias"],
+                     "neuron_bias": w["latent_bias"], "threshold": torch.tensor(0.6)}
+            torch.save({"config": values, "state_dict": state}, os.path.join(folder, name))
+        else:
+            torch.save(dict(w, activation="TopK", activation_state_dict=values), os.path.join(folder, name))
+
+        def encode(x):
+            x = x if name.startswith("SAE") else layer_norm(x)
+            h = (x - w["pre_bias"]) @ w["encoder.weight"].double().T + w["latent_bias"]
+            return torch.relu(h) * (h > 0.6) if values.get("use_batch_topk") else keep_largest(h, K)
+        return encode
+    return build
+
+
+def make_older():
+    for architecture in ("standard", "jumprelu", "gated", "topk", "batchtopk"):
+        make(f"scaled-{architecture}", scaled_checkpoint(architecture, apply_b_dec=architecture != "jumprelu"))
+    make("scaled-topk-rescale", scaled_checkpoint("topk", rescale=True))
+    make("scaled-final", scaled_checkpoint("standard", normalize="none", factor=None))
+    make("dictionary-topk-old", old_dictionary("AutoEncoderTopK"))
+    make("dictionary-topk-number", old_dictionary("AutoEncoderTopK", ["k"], None, lambda s: dict(s, k=np.int64(K))))
+    make("dictionary-batchtopk-old", old_dictionary("BatchTopKSAE", ["k"]))
+    make("dictionary-matroyshka-sizes", old_dictionary("MatroyshkaBatchTopKSAE", ["k", "threshold", "group_sizes"]))
+    make("dictionary-matroyshka-indices", old_dictionary("MatroyshkaBatchTopKSAE", ["k", "threshold", "group_indices"]))
+    make("gemma-small", arithmetic_gemma_small("params.npz"))
+    make("gemma-2", arithmetic_gemma_small("params.safetensors", (11,)))
+    for name, path in WRAPPED.items():
+        make(f"wrapped-{name}", wrapped(path))
+    config = {"input_dim": np.int64(D), "m_total_neurons": np.int32(L), "k_active_neurons": np.uint8(K), "aux_k": None,
+              "multi_k": None, "dead_neuron_threshold_steps": 256, "prefix_lengths": None}
+    make("hypothesaes-numpy", numpy_values("SAE_numpy.pt", dict(config, use_batch_topk=np.bool_(False))))
+    make("hypothesaes-numpy-batch", numpy_values("SAE_numpy.pt", dict(config, use_batch_topk=np.bool_(True))))
+    make("hypothesaes-tensors", numpy_values("SAE_tensors.pt", {
+        "input_dim": torch.tensor(D), "m_total_neurons": torch.tensor([L]), "k_active_neurons": torch.tensor(float(K)),
+        "use_batch_topk": torch.tensor(True)}))
+    make("openai-numpy", numpy_values("5.pt", {"k": np.int64(K), "postact_fn": np.str_("ReLU")}))
+    make("openai-tensor", numpy_values("6.pt", {"k": torch.tensor([K]), "postact_fn": "ReLU"}))
+
+
+if not only:
+    shutil.rmtree(out, ignore_errors=True)
+if not only or "keys" in only:
+    make_keys()
+make_older()
 make_saelens()
 make("gemma-scope", arithmetic_gemma)
 bare_package("sparsify")
@@ -423,5 +644,5 @@ make("latent-batchtopk", arithmetic_latent("BATCHTOPK"))
 make("latent-matryoshka", arithmetic_latent("MATRYOSHKA", matryoshka_sizes=f"10, {L}", matryoshka_ks="2,6"))
 make("latent-lista", arithmetic_latent("LISTA", k=2, lista_eta=0.1, lista_steps=1))
 make("latent-lista-2", arithmetic_latent("LISTA", k=2, lista_eta=0.2, lista_steps=2))
-for package in ("torch", "sae-lens", "eai-sparsify", "dictionary-learning", "hypothesaes", "sentence-transformers"):
+for package in [] if only else ("torch", "sae-lens", "eai-sparsify", "dictionary-learning", "hypothesaes", "sentence-transformers"):
     print(package, __import__("importlib.metadata").metadata.version(package))

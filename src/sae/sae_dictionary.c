@@ -63,13 +63,28 @@ static const struct ss__sae_words plain_words = {.encoder = "W_enc",
                                                  .bias = "b_enc",
                                                  .threshold = "threshold"};
 
+/* What the files of a class may hold. */
+#define LAYERS "encoder.weight", "decoder.weight"
+#define BUFFERS "k", "threshold"
+static const char *const standard_tensors[] = {LAYERS, "encoder.bias", "bias", NULL};
+static const char *const new_tensors[] = {LAYERS, "encoder.bias", "decoder.bias", NULL};
+static const char *const gated_tensors[] = {LAYERS,     "decoder_bias", "gate_bias",
+                                            "mag_bias", "r_mag",        NULL};
+static const char *const plain_tensors[] = {"W_enc", "W_dec",     "b_enc",
+                                            "b_dec", "threshold", NULL};
+static const char *const topk_tensors[] = {LAYERS, "encoder.bias", "b_dec", BUFFERS, NULL};
+static const char *const group_tensors[] = {"W_enc", "W_dec",       "b_enc",         "b_dec",
+                                            BUFFERS, "group_sizes", "group_indices", NULL};
+
 static const struct dict_class {
     struct ss__sae_form form;
+    const char *const *tensors;
     const char *marker; /* a tensor that only this class has; NULL: none is */
     bool has_k;
     const char *old_name; /* of the class; NULL: none */
 } classes[] = {
-    {.form = {.variant = "AutoEncoder",
+    {.tensors = standard_tensors,
+     .form = {.variant = "AutoEncoder",
               .kind = SS__SAE_VANILLA,
               .names = &standard_names,
               .words = &standard_words,
@@ -78,33 +93,38 @@ static const struct dict_class {
               .folds_norms = true,
               .keeps_unit_norms = true},
      .marker = "bias"},
-    {.form = {.variant = "AutoEncoderNew",
+    {.tensors = new_tensors,
+     .form = {.variant = "AutoEncoderNew",
               .kind = SS__SAE_VANILLA,
               .names = &new_names,
               .words = &new_words,
               .adds_bias = true},
      .marker = "decoder.bias"},
-    {.form = {.variant = "GatedAutoEncoder",
+    {.tensors = gated_tensors,
+     .form = {.variant = "GatedAutoEncoder",
               .kind = SS__SAE_GATED,
               .names = &gated_names,
               .words = &gated_words,
               .subtracts_bias = true},
      .marker = "gate_bias"},
-    {.form = {.variant = "JumpReluAutoEncoder",
+    {.tensors = plain_tensors,
+     .form = {.variant = "JumpReluAutoEncoder",
               .kind = SS__SAE_JUMPRELU,
               .names = &plain_names,
               .words = &plain_words,
               .adds_bias = true,
               .threshold_form = SS__THRESHOLD_EACH,
               .threshold = "threshold"}},
-    {.form = {.variant = "AutoEncoderTopK",
+    {.tensors = topk_tensors,
+     .form = {.variant = "AutoEncoderTopK",
               .kind = SS__SAE_TOPK,
               .names = &topk_names,
               .words = &topk_words,
               .subtracts_bias = true,
               .adds_bias = true},
      .has_k = true},
-    {.form = {.variant = "BatchTopKSAE",
+    {.tensors = topk_tensors,
+     .form = {.variant = "BatchTopKSAE",
               .kind = SS__SAE_BATCHTOPK,
               .names = &topk_names,
               .words = &topk_words,
@@ -113,7 +133,8 @@ static const struct dict_class {
               .threshold_form = SS__THRESHOLD_ALL,
               .threshold = "threshold"},
      .has_k = true},
-    {.form = {.variant = "MatryoshkaBatchTopKSAE",
+    {.tensors = group_tensors,
+     .form = {.variant = "MatryoshkaBatchTopKSAE",
               .kind = SS__SAE_BATCHTOPK,
               .names = &plain_names,
               .words = &plain_words,
@@ -126,13 +147,6 @@ static const struct dict_class {
      .old_name = "MatroyshkaBatchTopKSAE"},
 };
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
-
-static const char *const tensors[] = {"bias",           "encoder.weight", "encoder.bias",
-                                      "decoder.weight", "decoder.bias",   "decoder_bias",
-                                      "gate_bias",      "mag_bias",       "r_mag",
-                                      "W_enc",          "W_dec",          "b_enc",
-                                      "b_dec",          "threshold",      "k",
-                                      "group_sizes",    "group_indices",  NULL};
 
 static const char *const top_keys[] = {"trainer", "buffer", NULL};
 static const struct ss__sae_keys config_keys = {.read = top_keys};
@@ -248,7 +262,7 @@ static ss_status check_guess(const struct ss__sae_place *place, const struct dic
                              ss_err *err)
 {
     size_t index = 0;
-    const char *unknown = ss__sae_unknown_tensor(place, tensors, &index);
+    const char *unknown = ss__sae_unknown_tensor(place, class->tensors, &index);
     if (place->options->format != NULL) {
         return SS_OK;
     }
@@ -447,6 +461,7 @@ static ss_status dictionary_read(struct ss_sae *sae, struct ss__sae_place *place
         SS_TRY(read_k(sae, place, err));
     }
     SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss__sae_check_tensors(place, class->tensors, err));
     if (class->marker != NULL && strcmp(class->marker, "group_sizes") == 0) {
         SS_TRY(check_groups(sae, place, err));
     }
@@ -464,5 +479,4 @@ const struct ss__sae_format ss__sae_dictionary_format = {
     .claims_config = claims_config,
     .claims_tensors = claims_tensors,
     .read = dictionary_read,
-    .tensors = tensors,
 };

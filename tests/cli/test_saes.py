@@ -318,3 +318,44 @@ def test_convert_refuses_with_the_reason(run, tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     assert_refused(run("convert", "--sae", FORMATS / "saelens-standard", "--to", "seed", "--out", tmp_path), 74, str(tmp_path))
     assert run("convert", "--sae", FORMATS / "csr", "--to", "onnx", "--out", tmp_path / "a").code == 64
+
+
+# ---- rows that cannot be scaled ----
+
+def fires(run, folder, x, tmp_path, *words):
+    np.save(tmp_path / "x.npy", x.astype("f4"))
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
+    done = run("analyze", "--embeddings", tmp_path / "x.npy", "--sae", folder, "--out", tmp_path / "run", *words)
+    assert done.code == 0, done.err
+    rows = (tmp_path / "run/features.csv").read_text().splitlines()[1:]
+    return [line.split(",")[1] for line in rows]
+
+
+@pytest.mark.parametrize("name", ["saelens-standard", "saelens-topk", "saelens-jumprelu-scaled", "saelens-gated", "saelens-batchtopk",
+                                  "saelens-pursuit", "saelens-jumprelu-transcoder"])
+def test_a_row_of_zeros_has_no_length_to_scale_and_fires_nothing(run, tmp_path, name):
+    """In SAELens x sqrt(D) / |x| of zeros is NaN, and NaN > 0 is false, whatever the biases are."""
+    folder = tmp_path / name
+    shutil.copytree(FORMATS / name, folder)
+    config(normalize_activations="constant_norm_rescale")(folder)
+    x = np.random.default_rng(3).standard_normal((40, D))
+    without = fires(run, folder, x, tmp_path)
+    for place in (0, 7, 40):
+        assert fires(run, folder, np.insert(x, place, 0, axis=0), tmp_path) == without
+    assert fires(run, folder, np.zeros((3, D)), tmp_path) == ["0"] * L
+
+
+def test_a_constant_row_is_normalised_to_zeros(run, tmp_path):
+    """Layer norm divides by the spread and 1e-5, so that a row without spread becomes 0: h is the bias, or what b_dec makes."""
+    x = np.zeros((2, D))
+    x[1] = 0.37
+    counts = fires(run, FORMATS / "saelens-standard-ln", x, tmp_path)
+    assert set(counts) == {"0", "2"}
+
+
+def test_finite_rows_that_leave_float32_are_told_so(run, tmp_path):
+    x = np.random.default_rng(3).standard_normal((5, D))
+    x[3] = 1e-45
+    np.save(tmp_path / "x.npy", x.astype("f4"))
+    done = run("analyze", "--embeddings", tmp_path / "x.npy", "--sae", FORMATS / "saelens-jumprelu-scaled", "--out", tmp_path / "run")
+    assert_refused(done, 65, "row 3 is finite, but the scaling of inputs")
