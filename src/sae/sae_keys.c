@@ -31,11 +31,12 @@ static const struct ss__sae_off_key *find_off(const struct ss__sae_keys *keys, c
 static bool is_off(const struct ss__json *value)
 {
     const char *text = ss__json_string(value);
-    return value == NULL || ss__json_is_null(value) || json_is_false(value) ||
+    return ss__json_is_null(value) ||
+           (ss__json_is_boolean(value) && !ss__json_is_true(value)) ||
            (ss__json_is_number(value) && ss__json_real(value) == 0) ||
            (text != NULL && (text[0] == '\0' || strcmp(text, "none") == 0)) ||
-           (ss__json_is_array(value) && ss__json_count(value) == 0) ||
-           (ss__json_is_object(value) && ss__json_count(value) == 0);
+           ((ss__json_is_array(value) || ss__json_is_object(value)) &&
+            ss__json_count(value) == 0);
 }
 
 /* ---- a list of names for one warning ---- */
@@ -99,11 +100,11 @@ ss_status ss__sae_check_keys(struct ss__sae_place *place, const char *file,
 {
     ss_status status = SS_OK;
     struct unknown unknown = {0};
-    for (void *at = json_object_iter((struct ss__json *)(uintptr_t)object); at != NULL;
-         at = json_object_iter_next((struct ss__json *)(uintptr_t)object, at)) {
-        const char *key = json_object_iter_key(at);
+    const char *key = NULL;
+    const struct ss__json *value = NULL;
+    SS_JSON_EACH_MEMBER (object, key, value) {
         const struct ss__sae_off_key *off = find_off(keys, key);
-        if (off != NULL && !is_off(json_object_iter_value(at))) {
+        if (off != NULL && !is_off(value)) {
             status = ss__fail_file(err, file, SS_E_UNSUPPORTED, "key '%s' is set, %s", key,
                                    off->why);
             ss__err_about(err, key);

@@ -117,27 +117,27 @@ static void test_metadata(void **state)
 /* Whether a value under a key is what Python has there; null in `right` means that it is there
  * and cannot be read, the text "absent" that nothing is. */
 static bool is_right_value(const struct ss__weights *weights, const char *key,
-                           const json_t *right)
+                           const struct ss__json *right)
 {
     const char *text = ss__weights_metadata(weights, key);
     const char *what = ss__weights_unreadable(weights, key);
     double number = 0;
-    if (json_is_null(right)) {
+    if (ss__json_is_null(right)) {
         return text == NULL && what != NULL;
     }
-    if (json_is_string(right) && strcmp(json_string_value(right), "absent") == 0) {
+    if (ss__json_is_string(right) && strcmp(ss__json_string(right), "absent") == 0) {
         return text == NULL && what == NULL;
     }
     if (text == NULL || what != NULL) {
         return false;
     }
-    if (json_is_boolean(right)) {
-        return strcmp(text, json_is_true(right) ? "true" : "false") == 0;
+    if (ss__json_is_boolean(right)) {
+        return strcmp(text, ss__json_is_true(right) ? "true" : "false") == 0;
     }
-    if (json_is_string(right)) {
-        return strcmp(text, json_string_value(right)) == 0;
+    if (ss__json_is_string(right)) {
+        return strcmp(text, ss__json_string(right)) == 0;
     }
-    return ss__parse_double(text, strlen(text), &number) && number == json_number_value(right);
+    return ss__parse_double(text, strlen(text), &number) && number == ss__json_real(right);
 }
 
 /* Numbers, texts and what else may lie beside tensors, in dictionaries of all kinds and in both
@@ -146,12 +146,12 @@ static void test_plain_values(void **state)
 {
     static const char *const files[] = {"zip.pt", "stream.pt", "protocol4.pt", "protocol5.pt",
                                         "other-names.pt"};
-    json_t *expected = NULL;
-    const json_t *right = NULL;
+    struct ss__json *expected = NULL;
+    const struct ss__json *right = NULL;
     const char *key = NULL;
     (void)state;
     assert_int_equal(ss__json_load(DATA "/values/expected.json", &expected, NULL), SS_OK);
-    assert_true(json_object_size(expected) > 400);
+    assert_true(ss__json_count(expected) > 400);
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
         char path[PATH_BYTES];
         struct ss__weights *weights = NULL;
@@ -160,8 +160,7 @@ static void test_plain_values(void **state)
         if (ss__weights_open(path, &weights, &err) != SS_OK) {
             fail_msg("%s", err.message);
         }
-        json_object_foreach(expected, key, right)
-        {
+        SS_JSON_EACH_MEMBER (expected, key, right) {
             if (!is_right_value(weights, key, right)) {
                 const char *text = ss__weights_metadata(weights, key);
                 const char *what = ss__weights_unreadable(weights, key);
@@ -186,7 +185,7 @@ static void test_plain_values(void **state)
         ss__free(numbers);
         ss__weights_close(weights);
     }
-    json_decref(expected);
+    ss__json_free(expected);
 }
 
 /* An array of texts beside numbers is there for whoever asks for it by name. */
