@@ -86,6 +86,8 @@ static const char *const unused_keys[] = {"seed",
                                           "device",
                                           "dataset_path",
                                           "num_tokens",
+                                          "epochs",
+                                          "figures",
                                           NULL};
 static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
