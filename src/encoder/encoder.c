@@ -345,6 +345,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     struct opening o = {.options = options == NULL ? &defaults : options};
     *out = NULL;
     SS_ALLOC(o.encoder, 1);
+    SS_TRY(ss__spare_new(&o.encoder->spare, err));
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
     SS_TRY(keep_origin(o.encoder, o.options, err));
     SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
@@ -382,6 +383,7 @@ void ss_encoder_free(ss_encoder *encoder)
         ss__tokenizer_free(encoder->mask_tokenizer);
     }
     ss__tokenizer_free(encoder->tokenizer);
+    ss__spare_free(encoder->spare);
     ss__free(encoder->files);
     ss__arena_release(&encoder->arena);
     ss__free(encoder);
@@ -448,7 +450,7 @@ ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
     struct ss__token_scratch *scratch = NULL;
     struct ss__tokens tokens = {0};
     uint64_t total = 0;
-    SS_TRY(ss__token_scratch_new(&scratch, err));
+    SS_TRY(ss__spare_take(encoder->spare, &scratch, err));
     for (size_t i = 0; i < n;) {
         const size_t first = i;
         ss__tokens_reset(&tokens);
@@ -466,7 +468,7 @@ ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
     }
 out:
     ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
+    ss__spare_give(encoder->spare, scratch, status);
     return status;
 }
 
@@ -478,14 +480,14 @@ ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text, in
     struct ss__tokens tokens = {0};
     *ids = NULL;
     *n_ids = 0;
-    SS_TRY(ss__token_scratch_new(&scratch, err));
+    SS_TRY(ss__spare_take(encoder->spare, &scratch, err));
     SS_TRY(ss__encoder_tokenize(encoder, scratch, text, &tokens, err));
     *n_ids = ss__tokens_n_ids(&tokens);
     *ids = tokens.ids;
     tokens.ids = NULL;
 out:
     ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
+    ss__spare_give(encoder->spare, scratch, status);
     return status;
 }
 

@@ -420,7 +420,18 @@ struct ss_encoder {
     size_t width;        /* of what is given out */
     size_t whole_width;  /* before truncation */
     uint64_t n_parameters;
+    struct ss__spare *spare;
 };
+
+/* A tokenizer's scratch that a call leaves for the next one, since it takes longer to make than
+ * a text to tokenize. Threads: any; where several call at once, all but one make their own. */
+SS_MUST_USE ss_status ss__spare_new(struct ss__spare **out, ss_err *err);
+void ss__spare_free(struct ss__spare *spare); /* nullable */
+SS_MUST_USE ss_status ss__spare_take(struct ss__spare *spare, struct ss__token_scratch **out,
+                                     ss_err *err);
+/* `scratch` (nullable) is taken, and kept unless the call that had it failed. */
+void ss__spare_give(struct ss__spare *spare, struct ss__token_scratch *scratch,
+                    ss_status status);
 
 /* Remember a file that was read; a copy is kept. */
 SS_MUST_USE ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path, ss_err *err);

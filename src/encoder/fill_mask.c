@@ -20,7 +20,7 @@ static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
     ss_status status = SS_OK;
     struct ss__token_scratch *scratch = NULL;
     const size_t limit = ss__encoder_config_max_tokens(&f->encoder->config);
-    SS_TRY(ss__token_scratch_new(&scratch, err));
+    SS_TRY(ss__spare_take(f->encoder->spare, &scratch, err));
     SS_TRY(ss__tokenize(f->encoder->mask_tokenizer, scratch, text, 0, &f->tokens, err));
     const size_t n = ss__tokens_n_ids(&f->tokens);
     if (n > limit) {
@@ -30,7 +30,7 @@ static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
             limit);
     }
 out:
-    ss__token_scratch_free(scratch);
+    ss__spare_give(f->encoder->spare, scratch, status);
     return status;
 }
 

@@ -441,12 +441,13 @@ ss_status ss__normalize_whole(const struct ss__normalizer *normalizer,
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         SS_TRY(run_step(&normalizer->steps[i], scratch, err));
     }
-    char *place = ss__buf_reserve(out, points->n * 4 + SS__BLOCK_BYTES); /* never NULL */
+    char *place = ss__buf_reserve(out, points->n * 4 + SS__BLOCK_BYTES);
     for (size_t i = 0; place != NULL && i < points->n; i++) {
         const size_t n = ss__utf8_encode(points->data[i], place);
         place += n;
         out->n_bytes += n;
     }
+    ss__pad_text(out);
     SS_TRY(ss__buf_check(out, err));
 out:
     return status;

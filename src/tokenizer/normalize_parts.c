@@ -80,7 +80,7 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
         at = stop;
     }
     scratch->lost_start = lost_start;
-    (void)ss__buf_reserve(out, SS__BLOCK_BYTES);
+    ss__pad_text(out);
     SS_TRY(ss__buf_check(out, err));
 out:
     return status;

@@ -153,7 +153,7 @@ static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
         }
         add_marked(buf, splitter, text);
     }
-    (void)ss__buf_reserve(buf, SS__BLOCK_BYTES);
+    ss__pad_text(buf);
     piece->text = (struct ss_text){buf->data, buf->n_bytes};
     return ss__buf_check(buf, err);
 }

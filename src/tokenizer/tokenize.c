@@ -45,6 +45,22 @@ void ss__token_scratch_free(struct ss__token_scratch *scratch)
     ss__free(scratch);
 }
 
+size_t ss__token_scratch_bytes(const struct ss__token_scratch *scratch)
+{
+    size_t n = sizeof *scratch + SS__N_SHORT_WORDS * sizeof(struct ss__short_word) +
+               SS__N_LONG_WORDS * sizeof(struct ss__long_word);
+    n += scratch->n_ids_room * sizeof *scratch->ids + scratch->raw.n_room +
+         scratch->segment.n_room + scratch->normalized.n_room;
+    n += scratch->n_symbols_room * sizeof *scratch->symbols +
+         scratch->n_candidates_room * sizeof *scratch->candidates +
+         scratch->n_ends_room * sizeof *scratch->ends +
+         scratch->normal.points.n_room * sizeof *scratch->normal.points.data;
+    for (size_t i = 0; i < SS__MAX_SPLITTERS; i++) {
+        n += scratch->edited[i].n_room;
+    }
+    return n;
+}
+
 ss_status ss__scratch_push(struct ss__token_scratch *scratch, const int32_t *ids, size_t n,
                            ss_err *err)
 {
@@ -87,6 +103,14 @@ void ss__tokens_release(struct ss__tokens *tokens)
 }
 
 /* ---- segments ---- */
+
+void ss__pad_text(struct ss__buf *buf)
+{
+    char *end = ss__buf_reserve(buf, SS__BLOCK_BYTES);
+    if (end != NULL) {
+        memset(end, 0, SS__BLOCK_BYTES);
+    }
+}
 
 typedef ss_status (*add_plain_fn)(const struct ss__tokenizer *, struct ss__token_scratch *,
                                   const char *text, size_t n_bytes, ss_err *err);
@@ -174,7 +198,7 @@ ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratc
     } else {
         ss__buf_add(&scratch->raw, text.data, text.n_bytes);
     }
-    (void)ss__buf_reserve(&scratch->raw, SS__BLOCK_BYTES);
+    ss__pad_text(&scratch->raw);
     SS_TRY(ss__buf_check(&scratch->raw, err));
     text = (struct ss_text){scratch->raw.data, scratch->raw.n_bytes};
     scratch->text_start = text.data;

@@ -59,6 +59,7 @@ static inline size_t ss__tokens_n_ids(const struct ss__tokens *tokens)
 struct ss__token_scratch;
 SS_MUST_USE ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err);
 void ss__token_scratch_free(struct ss__token_scratch *scratch);
+size_t ss__token_scratch_bytes(const struct ss__token_scratch *scratch); /* about */
 
 /* Append one text: begin, the first max_ids - 2 pieces, end. max_ids 0: no limit. Invalid UTF-8
  * is read as U+FFFD per maximal invalid part. Errors: SS_E_NOMEM. */

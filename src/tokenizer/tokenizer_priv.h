@@ -107,6 +107,10 @@ struct ss__added_match {
     size_t before, start,
         stop; /* plain text [before, start), may be empty; token [start, stop) */
 };
+/* What is read beyond the end of a text in blocks: zeros behind the text in `buf`, which do not
+ * count. ss__buf_check tells whether there was memory for them. */
+void ss__pad_text(struct ss__buf *buf);
+
 /* SS__BLOCK_BYTES can be read beyond the text. */
 void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *added,
                          const struct ss__added_set *set, const char *text, size_t n_bytes);

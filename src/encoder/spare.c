@@ -1,0 +1,45 @@
+/* The scratch of a tokenizer between two calls into an encoder. */
+#include <stdatomic.h>
+
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+/* What a text of unusual length made larger is not kept. */
+enum { MAX_SPARE_BYTES = 16 << 20 };
+
+struct ss__spare {
+    _Atomic(struct ss__token_scratch *) scratch; /* NULL: in use, or none yet */
+};
+
+ss_status ss__spare_new(struct ss__spare **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_ALLOC(*out, 1);
+out:
+    return status;
+}
+
+void ss__spare_free(struct ss__spare *spare)
+{
+    if (spare != NULL) {
+        ss__token_scratch_free(atomic_load(&spare->scratch));
+        ss__free(spare);
+    }
+}
+
+ss_status ss__spare_take(struct ss__spare *spare, struct ss__token_scratch **out, ss_err *err)
+{
+    *out = atomic_exchange(&spare->scratch, NULL);
+    return *out != NULL ? SS_OK : ss__token_scratch_new(out, err);
+}
+
+void ss__spare_give(struct ss__spare *spare, struct ss__token_scratch *scratch,
+                    ss_status status)
+{
+    struct ss__token_scratch *none = NULL;
+    if (scratch == NULL || status != SS_OK ||
+        ss__token_scratch_bytes(scratch) > MAX_SPARE_BYTES ||
+        !atomic_compare_exchange_strong(&spare->scratch, &none, scratch)) {
+        ss__token_scratch_free(scratch);
+    }
+}
