@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 
 void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes)
 {
@@ -42,10 +43,10 @@ void ss__buf_printf(struct ss__buf *buf, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const int length = ss__vsnprintf(NULL, 0, format, arguments);
     char *end = length < 0 ? NULL : ss__buf_reserve(buf, (size_t)length + 1);
     if (end != NULL) {
-        vsnprintf(end, (size_t)length + 1, format, again);
+        ss__vsnprintf(end, (size_t)length + 1, format, again);
         buf->n_bytes += (size_t)length;
     }
     va_end(again);

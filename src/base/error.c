@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+
 static const struct {
     const char *name;
     int exit_code;
@@ -69,7 +71,7 @@ ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...)
         va_list arguments;
         err_reset(err, code);
         va_start(arguments, format);
-        vsnprintf(err->message, sizeof err->message, format, arguments);
+        ss__vsnprintf(err->message, sizeof err->message, format, arguments);
         va_end(arguments);
     }
     return code;
@@ -81,7 +83,7 @@ ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const cha
         va_list arguments;
         err_reset(err, code);
         va_start(arguments, format);
-        vsnprintf(err->message, sizeof err->message, format, arguments);
+        ss__vsnprintf(err->message, sizeof err->message, format, arguments);
         va_end(arguments);
         ss__err_in_file(err, file);
     }
@@ -101,11 +103,13 @@ ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int e
                          error_number == ELOOP;
     const ss_status code = reading && missing ? SS_E_NOINPUT : SS_E_IO;
     char text[128];
+    void *previous = ss__locale_enter(); /* sentences are English, in all their parts */
 #if defined(__GLIBC__) && defined(_GNU_SOURCE)
     const char *reason = strerror_r(error_number, text, sizeof text);
 #else
     const char *reason = strerror_r(error_number, text, sizeof text) == 0 ? text : "unknown";
 #endif
+    ss__locale_leave(previous);
     return ss__fail_file(err, file, code, "cannot %s: %s", doing, reason);
 }
 
@@ -149,7 +153,7 @@ void ss__log(const struct ss_log *log, ss_level level, const char *format, ...)
         return;
     }
     va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
+    ss__vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     log->fn(log->user, level, sentence);
 }

@@ -18,18 +18,63 @@ struct decimal {
     int exponent;
 };
 
-/* strtod follows the program's locale, which is not ours to change: give it the locale's point.
- */
+/* ---- the locale ---- */
+
+/* glibc answers with a constant object: nothing is allocated, nothing has to be freed. */
+static locale_t c_locale(void)
+{
+    return newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+void *ss__locale_enter(void)
+{
+    const locale_t c = c_locale();
+    return c == (locale_t)0 ? NULL : (void *)uselocale(c);
+}
+
+void ss__locale_leave(void *previous)
+{
+    if (previous != NULL) {
+        (void)uselocale((locale_t)previous);
+    }
+}
+
+int ss__vsnprintf(char *out, size_t n_room, const char *format, va_list arguments)
+{
+    void *previous = ss__locale_enter();
+    const int length = vsnprintf(out, n_room, format, arguments);
+    ss__locale_leave(previous);
+    return length;
+}
+
+int ss__snprintf(char *out, size_t n_room, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = ss__vsnprintf(out, n_room, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+bool ss__equal_ignoring_case(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* ---- numbers ---- */
+
 static double to_double(const char *text)
 {
-    char local[MAX_NUMBER_BYTES];
-    const char *point = localeconv()->decimal_point;
-    const char *dot = strchr(text, '.');
-    if (dot == NULL || strcmp(point, ".") == 0) {
-        return strtod(text, NULL);
-    }
-    snprintf(local, sizeof local, "%.*s%s%s", (int)(dot - text), text, point, dot + 1);
-    return strtod(local, NULL);
+    return strtod_l(text, NULL, c_locale());
 }
 
 static double decimal_value(const struct decimal *number)

@@ -2,6 +2,7 @@
 #ifndef SS_BASE_NUMBER_H
 #define SS_BASE_NUMBER_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,5 +22,20 @@ bool ss__parse_u64(const char *text, size_t n_bytes, uint64_t *value);
 /* A count with separators, as people read it: "19,990". Returns `out`. */
 enum { SS__COUNT_TEXT_BYTES = 28 };
 const char *ss__format_count(uint64_t n, char out[SS__COUNT_TEXT_BYTES]);
+
+/* vsnprintf and snprintf with a decimal point, whatever locale the program has set. */
+int ss__vsnprintf(char *out, size_t n_room, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+int ss__snprintf(char *out, size_t n_room, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The "C" locale for the calling thread, around calls into libraries that read or write numbers
+ * by the locale; the locale of the process stays. Give the result to ss__locale_leave. */
+void *ss__locale_enter(void);
+void ss__locale_leave(void *previous);
+
+/* Whether two texts are equal but for the case of ASCII letters. (strcasecmp follows the
+ * locale: in a Turkish one 'I' is not 'i'.) */
+bool ss__equal_ignoring_case(const char *a, const char *b);
 
 #endif

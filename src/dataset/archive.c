@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "dataset/ahead.h"
 #include "dataset/layout.h"
 #include "dataset/tar.h"
@@ -39,7 +39,8 @@ static bool ends_in(const char *path, const char *const *endings, size_t n)
     const size_t n_path = strlen(path);
     for (size_t i = 0; i < n; i++) {
         const size_t n_ending = strlen(endings[i]);
-        if (n_path > n_ending && strcasecmp(path + n_path - n_ending, endings[i]) == 0) {
+        if (n_path > n_ending &&
+            ss__equal_ignoring_case(path + n_path - n_ending, endings[i])) {
             return true;
         }
     }

@@ -1,7 +1,6 @@
 /* Answers: their headers, what a refusal means, and how long a server asks to wait. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -68,7 +67,7 @@ bool ss__net_answer_add_header(struct ss__net_answer *answer, const char *line, 
 const char *ss__net_header(const struct ss__net_answer *answer, const char *name)
 {
     for (size_t i = answer->n_headers; i > 0; i--) {
-        if (strcasecmp(answer->headers[i - 1].name, name) == 0) {
+        if (ss__equal_ignoring_case(answer->headers[i - 1].name, name)) {
             return answer->headers[i - 1].value;
         }
     }

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -24,7 +23,7 @@ bool ss__env_is_true(const char *name)
     static const char *const yes[] = {"1", "ON", "YES", "TRUE"};
     const char *value = getenv(name);
     for (size_t i = 0; value != NULL && i < sizeof yes / sizeof yes[0]; i++) {
-        if (strcasecmp(value, yes[i]) == 0) {
+        if (ss__equal_ignoring_case(value, yes[i])) {
             return true;
         }
     }

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "net/net_priv.h"
 
 #define LEAST_BYTES_PER_SECOND 1024.0
@@ -55,14 +55,14 @@ static bool length_is_clear(const struct ss__net_answer *answer)
     const char *length = NULL;
     bool is_chunked = false;
     for (size_t i = 0; i < answer->n_headers; i++) {
-        if (strcasecmp(answer->headers[i].name, "Content-Length") == 0) {
+        if (ss__equal_ignoring_case(answer->headers[i].name, "Content-Length")) {
             const char *value = answer->headers[i].value;
             if (length != NULL && strcmp(length, value) != 0) {
                 return false;
             }
             length = value;
         }
-        is_chunked |= strcasecmp(answer->headers[i].name, "Transfer-Encoding") == 0;
+        is_chunked |= ss__equal_ignoring_case(answer->headers[i].name, "Transfer-Encoding");
     }
     return length == NULL || (!is_chunked && ss__net_content_length(answer) != SS_NOWHERE);
 }
@@ -72,7 +72,7 @@ static void check_head(struct transfer *t)
     const char *encoding = ss__net_header(t->answer, "Content-Encoding");
     if (!length_is_clear(t->answer)) {
         break_protocol(t, "the answer's Content-Length contradicts itself; try again later");
-    } else if (encoding != NULL && strcasecmp(encoding, "identity") != 0 &&
+    } else if (encoding != NULL && !ss__equal_ignoring_case(encoding, "identity") &&
                strcmp(encoding, "") != 0 && t->answer->code < 300) {
         break_protocol(t, "the answer is compressed, though it was asked for as it is");
     }
@@ -286,13 +286,14 @@ static void check_patience(struct transfer *t)
                              ss__url_show(t->exchange->url, shown));
         t->exchange->fault = SS__NET_FAULT_LASTING;
     } else if (!t->has_head && t->waited > options->connect_seconds + answer_seconds) {
-        snprintf(sentence, sizeof sentence, "no answer within %.3g s; try again later",
-                 answer_seconds);
+        ss__snprintf(sentence, sizeof sentence, "no answer within %.3g s; try again later",
+                     answer_seconds);
         break_protocol(t, sentence);
     } else if (t->has_head && t->waited > options->stall_seconds) {
         if ((double)t->n_received < LEAST_BYTES_PER_SECOND * t->waited) {
-            snprintf(sentence, sizeof sentence,
-                     "nearly nothing came for %.3g s; try again later", options->stall_seconds);
+            ss__snprintf(sentence, sizeof sentence,
+                         "nearly nothing came for %.3g s; try again later",
+                         options->stall_seconds);
             break_protocol(t, sentence);
         }
         t->waited = 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "run/inspect.h"
 #include "run/manifest.h"
 
@@ -99,7 +100,7 @@ static void add_feature(struct ss_report *report, const struct ss_run *run, size
     const struct ss_feature *feature = &run->features[f];
     int n = snprintf(text, sizeof text, "%zu", f);
     ss__report_cell(report, text, (size_t)n);
-    n = snprintf(text, sizeof text, "%.3f", (double)feature->rate_pct);
+    n = ss__snprintf(text, sizeof text, "%.3f", (double)feature->rate_pct);
     ss__report_cell(report, text, (size_t)n);
     if (feature->n_top == 0) {
         ss__report_cell(report, "", 0);

@@ -9,13 +9,13 @@
  *
  * Reference: the encode methods of latent-sae of June 2026. b_dec is always subtracted;
  * jumprelu keeps at most 4 k of a row, batchtopk at most k of what reaches its threshold. */
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "sae/sae_format.h"
 
 enum { MOST_STEPS = 1000, JUMPRELU_CAP_PER_K = 4 };
@@ -110,16 +110,6 @@ static bool claims_config(const struct ss__sae_place *place)
             ss__json_get(place->cfg, "matryoshka_sizes") != NULL);
 }
 
-/* Names of an enum are in capitals, its values are not. */
-static bool is_same_name(const char *a, const char *b)
-{
-    while (*a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b)) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
 static ss_status find_form(const struct ss__sae_place *place, const struct ss__sae_form **form,
                            ss_err *err)
 {
@@ -127,7 +117,8 @@ static ss_status find_form(const struct ss__sae_place *place, const struct ss__s
     const char *name = "topk";
     SS_TRY(ss__json_text(place->cfg_path, place->cfg, "sae_type", &name, err));
     for (size_t i = 0; i < N_FORMS; i++) {
-        if (is_same_name(name, forms[i].variant)) {
+        /* names of an enum are in capitals, its values are not */
+        if (ss__equal_ignoring_case(name, forms[i].variant)) {
             *form = &forms[i];
             return SS_OK;
         }

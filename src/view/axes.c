@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/utf8.h"
 
 #define LABEL_SIZE 10.0
@@ -82,14 +83,14 @@ static void format_tick(const struct ss__scale *scale, size_t index, char text[T
     int n_decimals = 0;
     double step = scale->tick_step;
     if (most >= 1e9 || scale->tick_step < 1e-5) {
-        snprintf(text, TICK_TEXT_BYTES, "%.4g", value);
+        ss__snprintf(text, TICK_TEXT_BYTES, "%.4g", value);
         return;
     }
     while (fabs(step - round(step)) > 1e-6 * step && n_decimals < 9) {
         step *= 10;
         n_decimals++;
     }
-    snprintf(text, TICK_TEXT_BYTES, "%.*f", n_decimals, fabs(value));
+    ss__snprintf(text, TICK_TEXT_BYTES, "%.*f", n_decimals, fabs(value));
     group_digits(text, value < 0);
 }
 

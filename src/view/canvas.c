@@ -5,10 +5,10 @@
 #include <cairo-svg.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/output.h"
 #include "view/font.h"
 #include "view/view.h"
@@ -108,7 +108,7 @@ static const struct ss__canvas_format *find_format(const char *path)
 {
     const char *ending = strrchr(ss__path_name(path), '.');
     for (size_t i = 0; ending != NULL && i < sizeof formats / sizeof formats[0]; i++) {
-        if (strcasecmp(ending, formats[i].ending) == 0) {
+        if (ss__equal_ignoring_case(ending, formats[i].ending)) {
             return &formats[i];
         }
     }

@@ -1,6 +1,7 @@
 /* A histogram as one filled outline, so that no seams show between its bars. */
 #include <math.h>
 
+#include "base/number.h"
 #include "stats/stats.h"
 #include "view/axes.h"
 #include "view/view.h"
@@ -88,10 +89,12 @@ ss_status ss__draw_histogram(const char *path, const struct ss__histogram_pictur
     struct ss__histogram histogram = {0};
     struct ss__canvas canvas = {0};
     struct ss__axes axes = {0};
+    void *previous = NULL; /* what draws writes numbers */
     if (picture->x_limits != NULL && !(picture->x_limits[0] < picture->x_limits[1])) {
         SS_FAIL(SS_E_USAGE, "the limits of an axis must rise, found %g to %g",
                 (double)picture->x_limits[0], (double)picture->x_limits[1]);
     }
+    previous = ss__locale_enter();
     SS_TRY(ss__canvas_open(&canvas, path, picture->width_in, picture->height_in, picture->dpi,
                            err));
     SS_TRY(ss__histogram_make(picture->values, picture->n_values, picture->n_bins,
@@ -105,6 +108,7 @@ ss_status ss__draw_histogram(const char *path, const struct ss__histogram_pictur
 out:
     ss__axes_release(&axes);
     ss__canvas_release(&canvas);
+    ss__locale_leave(previous);
     ss__histogram_release(&histogram);
     return status;
 }
