@@ -89,6 +89,16 @@ SS_API int ss_status_exit_code(ss_status status);
 /* The version of the library that is linked. Threads: any. */
 SS_API const char *ss_version(void);
 
+/* ---- files that are cut while they are read ---- */
+
+/* Weights and embeddings are mapped: where another program cuts such a file while it is in use,
+ * touching what is gone raises SIGBUS, which ends the process unless a handler takes it. The
+ * library installs none, since handlers are the program's. A handler of SIGBUS (sigaction with
+ * SA_SIGINFO) that calls this with si_addr and returns where the result is true lets the call
+ * under way end with SS_E_IO, which names the file; where it is false, the fault is not the
+ * library's. Safe in signal handlers. Threads: any. */
+SS_API bool ss_recover_fault(const void *address);
+
 /* ---- notices and progress ---- */
 
 typedef enum ss_level { SS_LEVEL_NOTICE, SS_LEVEL_WARNING } ss_level;
@@ -235,8 +245,9 @@ SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options
 SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
                                             struct ss_cache_sum *out, ss_err *err);
 
-/* Asked about ten times a second while something elsewhere is waited for; a result other than 0
- * ends the wait with SS_E_STOPPED. `fn` may be NULL. Called from the thread that waits. */
+/* Asked about ten times a second while a call waits or works; a result other than 0 ends it
+ * with SS_E_STOPPED. `fn` may be NULL. Called from the thread that called, and for datasets
+ * from the one that reads, so it had better be quick. */
 struct ss_stop {
     int (*fn)(void *user);
     void *user;
@@ -253,10 +264,14 @@ struct ss_text {
 /* Scratch memory and worker threads for calls into an encoder or SAE. One call at a time. */
 typedef struct ss_work ss_work;
 
-/* Make a workspace with `n_threads` threads, the caller's included (0: one per available core).
+/* Make a workspace with `n_threads` threads, the caller's included (0: one per available core);
+ * with fewer where the system does not start as many, which changes no result.
  * Gives *out. Errors: SS_E_NOMEM, SS_E_USAGE. Threads: any. */
 SS_API SS_MUST_USE ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err *err);
-SS_API size_t ss_work_n_threads(const ss_work *work);
+SS_API size_t ss_work_n_threads(const ss_work *work); /* that there are */
+/* Ask `stop` during later calls with this workspace; what they gave out is then not complete.
+ */
+SS_API void ss_work_set_stop(ss_work *work, struct ss_stop stop);
 SS_API void ss_work_free(ss_work *work);
 
 /* ---- precision ---- */
@@ -289,6 +304,8 @@ struct ss_encoder_options {
     const char *name;    /* to show; NULL: the folder's last component */
     const char *source;  /* where it came from and the commit, to be recorded; NULL: "" */
     const char *commit;
+    size_t n_threads; /* that prepare the weights; 0: one per core */
+    struct ss_stop stop;
     struct ss_log log;
 };
 
@@ -332,7 +349,7 @@ SS_API void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_inf
  * texts    [n], borrowed; valid UTF-8 (invalid bytes are replaced by U+FFFD)
  * out      [n, width] f32 row-major, written
  * n_tokens nullable; receives the number of tokens that were encoded
- * Errors   SS_E_NOMEM
+ * Errors   SS_E_NOMEM, SS_E_STOPPED, SS_E_IO (the model's file was cut or written to meanwhile)
  * Threads  one call per `work` at a time
  * Cost     proportional to tokens; no padding */
 SS_API SS_MUST_USE ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
@@ -397,6 +414,7 @@ struct ss_sae_options {
     size_t top_k;               /* k, for formats that do not store it; 0: not given */
     const char *source;         /* where it came from and the commit, recorded; NULL: "" */
     const char *commit;
+    struct ss_stop stop;
     struct ss_log log;
 };
 

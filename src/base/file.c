@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,125 +158,6 @@ void ss__list_release(char **names, size_t n)
 
 /* ---- reading ---- */
 
-static ss_status open_regular(const char *path, int *descriptor, struct stat *facts,
-                              ss_err *err)
-{
-    *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*descriptor < 0) {
-        return ss__fail_errno(err, path, "open", errno);
-    }
-    if (fstat(*descriptor, facts) == 0 && S_ISREG(facts->st_mode)) {
-        return SS_OK;
-    }
-    const bool is_folder = S_ISDIR(facts->st_mode);
-    close(*descriptor);
-    *descriptor = -1;
-    return ss__fail_file(err, path, SS_E_DATA, "this is %s, not a file",
-                         is_folder ? "a folder" : "a device or pipe");
-}
-
-ss_status ss__file_map_open(int descriptor, const char *path, struct ss__map *out, ss_err *err)
-{
-    struct stat facts = {0};
-    ss_status status = SS_OK;
-    *out = (struct ss__map){0};
-    if (fstat(descriptor, &facts) != 0) {
-        return ss__fail_errno(err, path, "map", errno);
-    }
-    const size_t n_bytes = (size_t)facts.st_size;
-    if (n_bytes == 0) {
-        out->data = (const uint8_t *)"";
-    } else {
-        void *data = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (data == MAP_FAILED) {
-            status = ss__fail_errno(err, path, "map", errno);
-        } else {
-            *out = (struct ss__map){.data = data,
-                                    .n_bytes = n_bytes,
-                                    .device = facts.st_dev,
-                                    .inode = facts.st_ino};
-            status = ss__lfs_check(path, data, n_bytes, err);
-        }
-    }
-    if (status != SS_OK) {
-        ss__map_release(out);
-    }
-    return status;
-}
-
-ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
-{
-    struct stat facts = {0};
-    int descriptor = -1;
-    *out = (struct ss__map){0};
-    ss_status status = open_regular(path, &descriptor, &facts, err);
-    if (status == SS_OK) {
-        status = ss__file_map_open(descriptor, path, out, err);
-        close(descriptor);
-    }
-    return status;
-}
-
-void ss__map_release(struct ss__map *map)
-{
-    if (map->n_bytes > 0) {
-        munmap((void *)(uintptr_t)map->data, map->n_bytes);
-    }
-    *map = (struct ss__map){0};
-}
-
-void ss__map_forget(const void *data, size_t n_bytes)
-{
-    const uintptr_t page = 4096;
-    const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
-    const uintptr_t end = ((uintptr_t)data + n_bytes) / page * page;
-    if (begin < end) {
-        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
-    }
-}
-
-void ss__map_reader_open(const struct ss__map *map, const char *path,
-                         struct ss__map_reader *out)
-{
-    struct stat facts = {0};
-    int descriptor = -1;
-    *out = (struct ss__map_reader){.data = map->data};
-    if (map->n_bytes == 0 || open_regular(path, &descriptor, &facts, NULL) != SS_OK) {
-        return;
-    }
-    if (facts.st_dev == map->device && facts.st_ino == map->inode) {
-        out->handle = descriptor + 1;
-    } else { /* another file has the name now */
-        close(descriptor);
-    }
-}
-
-void ss__map_read(const struct ss__map_reader *reader, const void *from, size_t n_bytes,
-                  void *out)
-{
-    const uint8_t *bytes = from;
-    size_t done = 0;
-    while (reader->handle > 0 && done < n_bytes) {
-        const ssize_t got = pread(reader->handle - 1, (char *)out + done, n_bytes - done,
-                                  (off_t)(bytes - reader->data) + (off_t)done);
-        if (got == 0 || (got < 0 && errno != EINTR)) {
-            break;
-        }
-        done += got > 0 ? (size_t)got : 0;
-    }
-    if (done < n_bytes) {
-        memcpy((char *)out + done, bytes + done, n_bytes - done);
-    }
-}
-
-void ss__map_reader_close(struct ss__map_reader *reader)
-{
-    if (reader->handle > 0) {
-        close(reader->handle - 1);
-    }
-    *reader = (struct ss__map_reader){0};
-}
-
 static ss_status read_all(int descriptor, const char *path, size_t max_bytes,
                           struct ss__buf *buf, ss_err *err)
 {
@@ -307,9 +187,9 @@ static ss_status read_all(int descriptor, const char *path, size_t max_bytes,
 
 ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf, ss_err *err)
 {
-    struct stat facts = {0};
+    struct ss__file_facts facts;
     int descriptor = -1;
-    ss_status status = open_regular(path, &descriptor, &facts, err);
+    ss_status status = ss__open_regular(path, &descriptor, &facts, err);
     if (status == SS_OK) {
         const size_t before = buf->n_bytes;
         status = read_all(descriptor, path, max_bytes, buf, err);

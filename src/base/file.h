@@ -1,4 +1,4 @@
-/* Files: paths, and mapping for reading. Writing is in output.h. */
+/* Files: paths, and reading small ones. Large ones are in map.h, writing is in output.h. */
 #ifndef SS_BASE_FILE_H
 #define SS_BASE_FILE_H
 
@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/map.h"
 
 /* ---- paths ---- */
 
@@ -41,38 +42,6 @@ SS_MUST_USE ss_status ss__list_folder(const char *path, char ***names, size_t *n
 void ss__list_release(char **names, size_t n);
 
 /* ---- reading ---- */
-
-/* A whole file as memory, read-only. */
-struct ss__map {
-    const uint8_t *data;
-    size_t n_bytes;
-    uint64_t device, inode; /* of the file */
-};
-
-/* Map a regular file. Errors: SS_E_NOINPUT, SS_E_IO; a folder, a device and the pointer of a
- * large-file store (lfs.h) are SS_E_DATA. */
-SS_MUST_USE ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err);
-/* The same of an open regular file, which may be closed then; `path` is for sentences. */
-SS_MUST_USE ss_status ss__file_map_open(int descriptor, const char *path, struct ss__map *out,
-                                        ss_err *err);
-void ss__map_release(struct ss__map *map);
-
-/* Tell the system that a part of a mapping is not needed soon, so it leaves resident memory. */
-void ss__map_forget(const void *data, size_t n_bytes);
-
-/* A mapped file that is read by calls: touching a mapping makes whole stretches around what is
- * touched resident, a call nothing. Zeroed, or where the file is not there any more, it reads
- * from the mapping, which must stay. */
-struct ss__map_reader {
-    int handle; /* descriptor + 1; 0: none */
-    const uint8_t *data;
-};
-void ss__map_reader_open(const struct ss__map *map, const char *path,
-                         struct ss__map_reader *out);
-/* Copy bytes of the mapping. Threads: any. */
-void ss__map_read(const struct ss__map_reader *reader, const void *from, size_t n_bytes,
-                  void *out);
-void ss__map_reader_close(struct ss__map_reader *reader);
 
 /* Append a file of at most max_bytes to a buffer. Errors: as above, SS_E_LIMIT. */
 SS_MUST_USE ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf,

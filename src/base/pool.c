@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 
 /* Waking a thread takes tens of microseconds, about as long as the LOOKS at a variable that a
  * waiting thread makes before it sleeps: products follow each other more closely than that. */
@@ -18,8 +19,8 @@ struct worker {
 };
 
 struct ss__pool {
-    size_t n_threads, n_started;
-    struct worker *workers; /* [n_threads]; worker 0 is the caller */
+    size_t n_wanted, n_started;
+    struct worker *workers; /* [n_wanted]; worker 0 is the caller */
     pthread_mutex_t lock;
     pthread_cond_t job_posted, job_done;
     size_t n_looks; /* before sleeping; 0 where threads outnumber cores */
@@ -31,6 +32,8 @@ struct ss__pool {
     void *context;
     size_t n_tasks;
     atomic_size_t next_task;
+    struct ss__asking asking; /* of the caller */
+    atomic_bool is_stopped;
 };
 
 /* Cores that this process may use. */
@@ -39,7 +42,7 @@ static size_t count_cores(void)
     cpu_set_t set;
     CPU_ZERO(&set);
     const int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n < 1 ? 1 : (size_t)n;
+    return ss__min_size(n < 1 ? 1 : (size_t)n, MAX_THREADS);
 }
 
 static void take_tasks(struct ss__pool *pool, size_t worker)
@@ -48,6 +51,12 @@ static void take_tasks(struct ss__pool *pool, size_t worker)
         const size_t index =
             atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
         if (index >= pool->n_tasks) {
+            return;
+        }
+        if (worker == 0 && ss__is_stopped(&pool->asking)) {
+            atomic_store_explicit(&pool->is_stopped, true, memory_order_relaxed);
+        }
+        if (atomic_load_explicit(&pool->is_stopped, memory_order_relaxed)) {
             return;
         }
         pool->task(pool->context, index, worker);
@@ -118,13 +127,13 @@ ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
     pthread_cond_init(&pool->job_posted, NULL);
     pthread_cond_init(&pool->job_done, NULL);
     SS_ALLOC(pool->workers, n_threads);
-    pool->n_threads = n_threads;
+    pool->n_wanted = n_threads;
     pool->n_looks = n_threads <= count_cores() ? LOOKS : 0;
     for (size_t i = 1; i < n_threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .index = i};
         if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) !=
             0) {
-            SS_FAIL(SS_E_NOMEM, "only %zu of %zu threads could be started", i, n_threads);
+            break; /* the tasks are done by fewer */
         }
         pool->n_started++;
     }
@@ -156,7 +165,23 @@ void ss__pool_free(struct ss__pool *pool)
 
 size_t ss__pool_n_threads(const struct ss__pool *pool)
 {
-    return pool->n_threads;
+    return pool->n_started + 1;
+}
+
+size_t ss__pool_n_wanted(const struct ss__pool *pool)
+{
+    return pool->n_wanted;
+}
+
+void ss__pool_set_stop(struct ss__pool *pool, struct ss_stop stop)
+{
+    pool->asking = (struct ss__asking){.stop = stop};
+    atomic_store(&pool->is_stopped, false);
+}
+
+ss_status ss__pool_check(const struct ss__pool *pool, ss_err *err)
+{
+    return atomic_load(&pool->is_stopped) ? ss__fail_stopped(err) : SS_OK;
 }
 
 void ss__pool_run(struct ss__pool *pool, size_t n_tasks,

@@ -90,7 +90,7 @@ static ss_status make_map(struct ss__ahead *ahead, struct ss__net_remote *remote
         SS_FAIL_FILE(ahead->name, SS_E_NOMEM, "no room for a file of %llu bytes",
                      (unsigned long long)n_bytes);
     }
-    *out = (struct ss__map){.data = data, .n_bytes = (size_t)n_bytes};
+    *out = (struct ss__map){.data = data, .n_bytes = (size_t)n_bytes, .kind = SS__MAP_PARTS};
 out:
     return status;
 }

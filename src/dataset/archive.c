@@ -14,6 +14,8 @@
 struct ss__archive {
     char *path;
     struct ss__map map;
+    struct ss__file_facts facts; /* of the archive, which may be packed */
+    bool is_regular;
     struct ss__zip *zip; /* NULL: it is a tar */
     struct ss__tar tar;
 };
@@ -104,7 +106,7 @@ static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss
     *n_read = ss__min_size(n, archives->n_plain);
     if (*n_read > 0) {
         memcpy(out, archives->plain, *n_read);
-        ss__map_forget(archives->plain, *n_read); /* it is read once */
+        ss__map_forget(archives->plain_map, archives->plain, *n_read); /* it is read once */
         archives->plain += *n_read;
         archives->n_plain -= *n_read;
     }
@@ -122,6 +124,7 @@ static ss_status open_place(struct ss__archive_place place, const char *name,
         SS_TRY(ss__zip_reader_open(place.archive->zip, place.index, name, &open->packed, err));
     } else {
         open->plain = place.archive->tar.members[place.index].data;
+        open->plain_map = &place.archive->map;
         open->n_plain = place.archive->tar.members[place.index].n_bytes;
     }
     SS_TRY(ss__stream_open_source(name, &source, out, err));
@@ -342,8 +345,12 @@ static ss_status open_archive(struct ss__archives *archives, const char *path,
     if (archive->path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
-    SS_TRY(ss__stream_open(path, &stream, err));
+    SS_TRY(ss__stream_open(path, archives->halt, &stream, err));
     SS_TRY(ss__stream_map(&stream, &archive->map, err));
+    archive->is_regular = ss__stream_facts(&stream) != NULL;
+    if (archive->is_regular) {
+        archive->facts = *ss__stream_facts(&stream);
+    }
     const uint8_t *data = archive->map.data;
     const size_t n_bytes = archive->map.n_bytes;
     SS_TRY(is_zip(path) ? ss__zip_open(archive->path, data, n_bytes, &archive->zip, err)
@@ -393,6 +400,19 @@ out:
 bool ss__archives_have(const struct ss__archives *archives, size_t index)
 {
     return index < archives->n_places && archives->places[index].archive != NULL;
+}
+
+const struct ss__file_facts *ss__archive_facts(const struct ss__archives *archives,
+                                               size_t index)
+{
+    const struct ss__archive *archive = archives->items[index];
+    return archive->is_regular ? &archive->facts : NULL;
+}
+
+ss_status ss__archives_check(const struct ss__archives *archives, size_t index, ss_err *err)
+{
+    const struct ss__archive *archive = archives->places[index].archive;
+    return ss__map_check(&archive->map, archive->path, err);
 }
 
 ss_status ss__archives_open(struct ss__archives *archives, size_t index, const char *name,

@@ -25,8 +25,17 @@ struct ss__archives {
     size_t n_places, n_places_room;
     struct ss__zip_reader *packed; /* what is left of the member that is open */
     const uint8_t *plain;
+    const struct ss__map *plain_map; /* that it lies in */
     size_t n_plain;
+    struct ss__halt *halt; /* nullable, borrowed */
 };
+
+/* How an archive was when it was opened, [index < n]; NULL for one that is no regular file. */
+const struct ss__file_facts *ss__archive_facts(const struct ss__archives *archives,
+                                               size_t index);
+/* Whether the archive of a path is still that: SS_E_IO if it was cut or written to. */
+SS_MUST_USE ss_status ss__archives_check(const struct ss__archives *archives, size_t index,
+                                         ss_err *err);
 
 /* Replace archives among paths by those of their members that hold rows (layout.h), sorted by
  * bytes. Of members of equal names the last counts. Errors: those of the stream and of the

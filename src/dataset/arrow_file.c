@@ -45,6 +45,11 @@ static uint32_t read_u32(const uint8_t *at)
 
 /* ---- messages ---- */
 
+static ss_status need(const struct ss__arrow_file *file, size_t from, size_t n, ss_err *err)
+{
+    return ss__map_need(file->map, from, n, file->name, err);
+}
+
 static ss_status check_version(const struct ss__arrow_file *file, int64_t version, ss_err *err)
 {
     return version == VERSION_4 || version == VERSION_5
@@ -56,32 +61,36 @@ static ss_status check_version(const struct ss__arrow_file *file, int64_t versio
 
 /* The metadata at `at`; *next is behind it, where the body begins. At the end of a stream
  * *n_meta is 0. */
-static const char *find_metadata(const struct ss__arrow_file *file, size_t at, size_t *next,
-                                 size_t *n_meta)
+static ss_status find_metadata(const struct ss__arrow_file *file, size_t at, const char *where,
+                               size_t *next, size_t *n_meta, ss_err *err)
 {
+    ss_status status = SS_OK;
     size_t n_left = file->n_bytes - at;
     *n_meta = 0;
     *next = file->n_bytes;
     if (n_left == 0) {
-        return NULL;
+        goto out;
     }
     if (n_left < 4) {
-        return "it ends inside a message";
+        SS_TRY(fail(file, where, "it ends inside a message", err));
     }
+    SS_TRY(need(file, at, ss__min_size(n_left, 8), err));
     if (read_u32(file->data + at) == UINT32_MAX) {
         at += 4;
         n_left -= 4;
     }
     const uint32_t n = n_left < 4 ? 1 : read_u32(file->data + at);
     if (n == 0) {
-        return NULL;
+        goto out;
     }
     if (n_left < 4 || n > INT32_MAX || n > n_left - 4) {
-        return "the metadata of a message goes beyond the end";
+        SS_TRY(fail(file, where, "the metadata of a message goes beyond the end", err));
     }
+    SS_TRY(need(file, at + 4, n, err));
     *n_meta = n;
     *next = at + 4 + n;
-    return NULL;
+out:
+    return status;
 }
 
 /* Read the message whose metadata was found. */
@@ -147,12 +156,43 @@ static ss_status fail_array(const struct ss__arrow_file *file, const char *where
     return code;
 }
 
+/* The buffers of a column, out of the file into memory of the batch: what is checked below is
+ * then what is used later. */
+static ss_status read_buffers(const struct ss__arrow_file *file, struct ss__arrow_batch *batch,
+                              size_t field, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t end = file->schema.fields[field].end;
+    for (size_t i = field; i < end && file->map->kind == SS__MAP_PARTS; i++) {
+        struct ss__arrow_array *array = &batch->arrays[i - batch->first_field];
+        for (size_t j = 0; j < array->n_buffers; j++) {
+            struct ss__bytes *buffer = &array->buffers[j];
+            if (buffer->n_bytes == 0) {
+                continue;
+            }
+            uint8_t *copy = ss__arena_alloc(&batch->arena, buffer->n_bytes);
+            if (copy == NULL) {
+                SS_TRY(ss__fail_nomem(err, "a column"));
+            }
+            SS_TRY(ss__map_read(file->map, (size_t)(buffer->data - file->data), buffer->n_bytes,
+                                copy, file->name, err));
+            buffer->data = copy;
+        }
+    }
+out:
+    return status;
+}
+
 /* Unpack and check a column of a batch. */
 static ss_status check_column(const struct ss__arrow_file *file, struct ss__arrow_batch *batch,
                               size_t field, struct ss__arrow_growth *growth, const char *where,
                               ss_err *err)
 {
     struct ss__arrow_fault fault = {.field = field};
+    const ss_status status = read_buffers(file, batch, field, err);
+    if (status != SS_OK) {
+        return status;
+    }
     if (ss__arrow_array_of(batch, field)->n != batch->n_rows) {
         fault.what = "it has another number of values than the batch has rows";
     }
@@ -305,10 +345,7 @@ static ss_status next_of_stream(struct ss__arrow_file *file, bool *is_batch, boo
     static const char where[] = "a message";
     struct message message = {.kind = 0};
     size_t body_at = 0, n_meta = 0;
-    const char *fault = find_metadata(file, file->at, &body_at, &n_meta);
-    if (fault != NULL) {
-        SS_TRY(fail(file, where, fault, err));
-    }
+    SS_TRY(find_metadata(file, file->at, where, &body_at, &n_meta, err));
     *at_end = n_meta == 0;
     if (*at_end) {
         goto out;
@@ -343,15 +380,14 @@ static ss_status read_block(const struct ss__arrow_file *file,
         n_body % 8 != 0 || (uint64_t)offset > file->n_bytes) {
         return fail(file, where, "it has an impossible place", err);
     }
-    const char *fault = find_metadata(file, (size_t)offset, &body_at, &n_found);
-    if (fault == NULL &&
-        (n_found == 0 || (uint64_t)(body_at - (size_t)offset) > (uint64_t)n_meta)) {
-        fault = "it has another length than its message";
+    ss_status status = find_metadata(file, (size_t)offset, where, &body_at, &n_found, err);
+    if (status != SS_OK) {
+        return status;
     }
-    if (fault != NULL) {
-        return fail(file, where, fault, err);
+    if (n_found == 0 || (uint64_t)(body_at - (size_t)offset) > (uint64_t)n_meta) {
+        return fail(file, where, "it has another length than its message", err);
     }
-    const ss_status status = read_message(file, body_at, n_found, where, out, err);
+    status = read_message(file, body_at, n_found, where, out, err);
     if (status != SS_OK) {
         return status;
     }
@@ -419,9 +455,9 @@ static ss_status open_stream(struct ss__arrow_file *file, ss_err *err)
     static const char where[] = "its first message";
     struct message message = {.kind = 0};
     size_t body_at = 0, n_meta = 0;
-    const char *fault = find_metadata(file, 0, &body_at, &n_meta);
-    if (fault != NULL || n_meta == 0) {
-        SS_TRY(fail(file, where, fault == NULL ? "there is none" : fault, err));
+    SS_TRY(find_metadata(file, 0, where, &body_at, &n_meta, err));
+    if (n_meta == 0) {
+        SS_TRY(fail(file, where, "there is none", err));
     }
     SS_TRY(read_message(file, body_at, n_meta, where, &message, err));
     if (message.kind != HEADER_SCHEMA) {
@@ -451,14 +487,18 @@ static ss_status open_footer(struct ss__arrow_file *file, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char where[] = "its footer";
-    const uint8_t *tail = file->data + file->n_bytes - TAIL_BYTES;
-    if (file->n_bytes < HEAD_BYTES + TAIL_BYTES || memcmp(tail + 4, magic, MAGIC_BYTES) != 0) {
+    const bool is_short = file->n_bytes < HEAD_BYTES + TAIL_BYTES;
+    const size_t tail_at = is_short ? 0 : file->n_bytes - TAIL_BYTES;
+    const uint8_t *tail = file->data + tail_at;
+    SS_TRY(need(file, tail_at, is_short ? 0 : TAIL_BYTES, err));
+    if (is_short || memcmp(tail + 4, magic, MAGIC_BYTES) != 0) {
         SS_TRY(fail(file, where, "there is no \"ARROW1\" at the end: it was cut off", err));
     }
     const uint32_t n = read_u32(tail);
     if (n == 0 || n > file->n_bytes - HEAD_BYTES - TAIL_BYTES) {
         SS_TRY(fail(file, where, "it claims more bytes than there are", err));
     }
+    SS_TRY(need(file, tail_at - n, n, err));
     file->footer = (struct ss__flat){tail - n, n, NULL};
     const struct ss__flat_table root = ss__flat_root(&file->footer);
     const struct ss__flat_table schema = ss__flat_child(&file->footer, &root, 1);
@@ -485,12 +525,15 @@ static uint64_t rows_bound(size_t n_bytes)
                : UINT64_MAX;
 }
 
-ss_status ss__arrow_open(const char *name, const uint8_t *data, size_t n_bytes,
+ss_status ss__arrow_open(const char *name, const struct ss__map *map,
                          struct ss__arrow_file *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    *out = (struct ss__arrow_file){.name = name, .data = data, .n_bytes = n_bytes};
-    out->is_stream = n_bytes < MAGIC_BYTES || memcmp(data, magic, MAGIC_BYTES) != 0;
+    const size_t n_bytes = map->n_bytes;
+    *out = (struct ss__arrow_file){
+        .name = name, .map = map, .data = map->data, .n_bytes = n_bytes};
+    SS_TRY(need(out, 0, ss__min_size(n_bytes, MAGIC_BYTES), err));
+    out->is_stream = n_bytes < MAGIC_BYTES || memcmp(map->data, magic, MAGIC_BYTES) != 0;
     out->n_rows_max = rows_bound(n_bytes);
     SS_TRY(out->is_stream ? open_stream(out, err) : open_footer(out, err));
     SS_TRY(ss__arrow_list_columns(name, &out->schema, &out->columns, err));

@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "dataset/arrow_flat.h"
 #include "dataset/dataset.h"
 #include "dataset/scalar_json.h"
@@ -254,11 +255,11 @@ SS_MUST_USE bool ss__arrow_add_json(const struct ss__arrow_writer *writer,
 /* ---- files ---- */
 
 struct ss__arrow_file {
-    const char *name;    /* borrowed */
-    const uint8_t *data; /* borrowed */
+    const char *name;          /* borrowed */
+    const struct ss__map *map; /* borrowed, read in parts */
+    const uint8_t *data;       /* of the map */
     size_t n_bytes;
     bool is_stream;
-    bool is_mapped;
     struct ss__arrow_schema schema;
     struct ss__arrow_columns columns;
     struct ss__flat footer;
@@ -276,7 +277,7 @@ struct ss__arrow_file {
 
 /* Read the schema, and the footer of a file. Errors: SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT,
  * SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__arrow_open(const char *name, const uint8_t *data, size_t n_bytes,
+SS_MUST_USE ss_status ss__arrow_open(const char *name, const struct ss__map *map,
                                      struct ss__arrow_file *out, ss_err *err);
 void ss__arrow_close(struct ss__arrow_file *file);
 

@@ -24,6 +24,7 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
     if (options != NULL) {
         dataset->text_unit = options->text_unit;
         dataset->log = options->log;
+        dataset->halt.asking.stop = options->stop;
         SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
         SS_TRY(copy_text(options->format, &dataset->given_format, err));
         SS_TRY(ss__split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
@@ -44,9 +45,10 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
     dataset->remotes =
         (struct ss__remotes){.paths = &use->paths,
                              .column = (const char *const *)&dataset->text_column,
-                             .interrupted = &dataset->is_interrupted,
+                             .halt = &dataset->halt,
                              .log = &dataset->log};
     SS_TRY(ss__remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
+    dataset->archives.halt = &dataset->halt;
     SS_TRY(ss__archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
     dataset->text_unit = use->text_unit;
     dataset->delimiter = use->delimiter;
@@ -68,7 +70,7 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     }
     const bool is_member = ss__archives_have(&dataset->archives, i);
     SS_TRY(is_member ? ss__archives_open(&dataset->archives, i, path, &file->stream, err)
-                     : ss__stream_open(path, &file->stream, err));
+                     : ss__stream_open(path, &dataset->halt, &file->stream, err));
     SS_TRY(ss__format_find(&file->stream, path, dataset->given_format, &file->reader, err));
     file->is_empty = file->reader == NULL;
     if (is_member || file->is_empty ||
@@ -154,6 +156,7 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     SS_TRY(find_files(dataset, paths, n_paths, options, err));
     SS_ALLOC(dataset->files, dataset->use.paths.n);
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
+        SS_TRY(ss__halt_check(&dataset->halt, dataset->use.paths.items[i], err));
         SS_TRY(look_at_file(dataset, i, err));
     }
     say_empty(dataset);
@@ -237,7 +240,25 @@ struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log)
 
 void ss__dataset_interrupt(ss_dataset *dataset)
 {
-    atomic_store(&dataset->is_interrupted, true);
+    atomic_store(&dataset->halt.is_interrupted, true);
+}
+
+bool ss__dataset_file_facts(const ss_dataset *dataset, size_t index,
+                            struct ss__file_facts *facts, bool *is_complete)
+{
+    const struct ss__dataset_file *file = &dataset->files[index];
+    *facts = file->facts;
+    *is_complete = file->is_complete;
+    return file->is_regular;
+}
+
+bool ss__dataset_archive_facts(const ss_dataset *dataset, size_t index,
+                               struct ss__file_facts *facts, bool *is_complete)
+{
+    const struct ss__file_facts *found = ss__archive_facts(&dataset->archives, index);
+    *facts = found == NULL ? (struct ss__file_facts){.n_bytes = 0} : *found;
+    *is_complete = dataset->current == dataset->use.paths.n;
+    return found != NULL;
 }
 
 uint64_t ss_dataset_n_rows(const ss_dataset *dataset)

@@ -4,6 +4,7 @@
 #define SS_DATASET_H
 
 #include "base/error.h"
+#include "base/map.h"
 
 /* A column of a file. Strings are borrowed from the dataset. */
 struct ss__column {
@@ -50,6 +51,13 @@ void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **co
  * that read rows in a thread of their own. Threads: caller only, not while a row is read. */
 struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log);
 
+/* How file `index` was when it was opened to be read, and whether it was read to its end; false
+ * for what is no regular file, or was not opened yet. The same of archives. */
+bool ss__dataset_file_facts(const ss_dataset *dataset, size_t index,
+                            struct ss__file_facts *facts, bool *is_complete);
+bool ss__dataset_archive_facts(const ss_dataset *dataset, size_t index,
+                               struct ss__file_facts *facts, bool *is_complete);
+
 /* Make a read that waits for a pipe, and all later ones, end with SS_E_STOPPED. Threads: any,
  * also while another one reads. */
 void ss__dataset_interrupt(ss_dataset *dataset);
@@ -74,6 +82,6 @@ SS_MUST_USE ss_status ss__dataset_read_all(ss_dataset *dataset, uint64_t *n_rows
  * are rows with a column of strings. Names may repeat in an object, and bytes of strings are
  * not checked for UTF-8. Memory: one element of the top array at a time. Errors: SS_E_DATA with
  * the offset, SS_E_LIMIT, SS_E_NOINPUT, SS_E_IO. Threads: any. */
-SS_MUST_USE ss_status ss__json_check_file(const char *path, ss_err *err);
+SS_MUST_USE ss_status ss__json_check_file(const char *path, struct ss_stop stop, ss_err *err);
 
 #endif

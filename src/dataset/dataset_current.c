@@ -24,6 +24,19 @@ void ss__dataset_close_file(ss_dataset *dataset)
     dataset->n_columns = 0;
 }
 
+ss_status ss__dataset_check_end(const ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = dataset->use.paths.items[dataset->current];
+    SS_TRY(ss__stream_check_end(&dataset->stream, err));
+    SS_TRY(ss__map_check(&dataset->source.map, name, err));
+    if (ss__archives_have(&dataset->archives, dataset->current)) {
+        SS_TRY(ss__archives_check(&dataset->archives, dataset->current, err));
+    }
+out:
+    return status;
+}
+
 /* Of a file elsewhere, when it is opened. */
 static ss_status find_format(ss_dataset *dataset, ss_err *err)
 {
@@ -60,7 +73,12 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
         SS_TRY(ss__remotes_open(&dataset->remotes, dataset->current, &dataset->stream, &map,
                                 &ahead, err));
     }
-    dataset->stream.is_interrupted = &dataset->is_interrupted;
+    dataset->stream.halt = &dataset->halt;
+    const struct ss__file_facts *facts = ss__stream_facts(&dataset->stream);
+    if (facts != NULL) {
+        file->facts = *facts;
+        file->is_regular = true;
+    }
     if (file->reader == NULL) {
         SS_TRY(find_format(dataset, err));
         file->is_empty = file->reader == NULL;
@@ -80,7 +98,7 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
     };
     dataset->is_open = true;
     if (file->reader->needs_map && ahead == NULL) {
-        SS_TRY(ss__stream_map(&dataset->stream, &dataset->source.map, err));
+        SS_TRY(ss__stream_reserve(&dataset->stream, &dataset->source.map, err));
     } else if (ahead != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
         SS_TRY(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
     } else if (!file->reader->needs_map) {

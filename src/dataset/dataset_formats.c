@@ -323,7 +323,7 @@ ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err
     struct ss__stream stream = {0};
     const struct ss__reader *reader = NULL;
     *out = (struct ss__sniff){0};
-    SS_TRY(ss__stream_open(path, &stream, err));
+    SS_TRY(ss__stream_open(path, NULL, &stream, err));
     status = ss__format_find(&stream, path, NULL, &reader, err);
     if (status == SS_E_UNSUPPORTED) {
         status = SS_OK;

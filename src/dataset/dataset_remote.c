@@ -42,7 +42,7 @@ static ss_status make_readers(struct ss__remotes *remotes, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__ahead_options options = {.offline = remotes->offline,
-                                              .is_interrupted = remotes->interrupted,
+                                              .is_interrupted = &remotes->halt->is_interrupted,
                                               .log = remotes->log,
                                               .stop = remotes->stop,
                                               .when_idle = begin_next,
@@ -82,6 +82,7 @@ static ss_status open_stream(struct ss__remotes *remotes, size_t current,
         SS_TRY(ss__ahead_stream(reader, name, err));
     }
     SS_TRY(ss__stream_open_source(name, &source, out, err));
+    out->halt = remotes->halt;
 out:
     return status;
 }
@@ -135,11 +136,11 @@ ss_status ss__remotes_open(struct ss__remotes *remotes, size_t current,
     const char *path = remotes->paths->items[current];
     if (!ss__is_remote(path)) {
         remotes->current = current;
-        return ss__stream_open(path, stream, err);
+        return ss__stream_open(path, remotes->halt, stream, err);
     }
     SS_TRY(keep_file(remotes, path, &kept, err));
     if (kept != NULL) {
-        SS_TRY(ss__stream_open(kept, stream, err));
+        SS_TRY(ss__stream_open(kept, remotes->halt, stream, err));
         goto out;
     }
     SS_TRY(open_map(remotes, current, map, ahead, err));
@@ -179,7 +180,7 @@ static void forward(void *user, ss_level level, const char *sentence)
 static int is_interrupted(void *user)
 {
     const struct ss__remotes *remotes = user;
-    return atomic_load(remotes->interrupted) ||
+    return atomic_load(&remotes->halt->is_interrupted) ||
            (remotes->stop.fn != NULL && remotes->stop.fn(remotes->stop.user) != 0);
 }
 

@@ -16,7 +16,7 @@ struct ss__remotes {
     size_t current;
     bool offline;
     struct ss_stop stop;
-    const atomic_bool *interrupted; /* borrowed, as the log */
+    struct ss__halt *halt; /* borrowed, as the log */
     struct ss_log *log;
     struct ss__hub *keeper; /* for files that are kept in the cache */
 };

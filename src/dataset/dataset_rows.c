@@ -8,6 +8,20 @@
 #include "base/utf8.h"
 #include "dataset/dataset_state_priv.h"
 
+/* An error, or, where the file was cut meanwhile, that in place of what it led to. */
+static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *err)
+{
+    ss_err cause;
+    if (status == SS_E_STOPPED || dataset->current == dataset->use.paths.n ||
+        ss__dataset_check_end(dataset, &cause) == SS_OK) {
+        return status;
+    }
+    if (err != NULL) {
+        *err = cause;
+    }
+    return SS_E_IO;
+}
+
 /* Step to the next row of whichever file has one. */
 static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_row,
                       ss_err *err)
@@ -17,10 +31,13 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
     if (dataset->has_failed) {
         return ss__fail(err, SS_E_DATA, "the rows ended with an error before");
     }
+    SS_TRY(ss__halt_check(&dataset->halt, dataset->source.name, err));
     while (!*has_row && dataset->current < dataset->use.paths.n) {
         const struct ss__reader *reader = dataset->files[dataset->current].reader;
         SS_TRY(reader->next(dataset->state, record, has_row, err));
         if (!*has_row) {
+            SS_TRY(ss__dataset_check_end(dataset, err));
+            dataset->files[dataset->current].is_complete = true;
             ss__dataset_close_file(dataset);
             dataset->current++;
             SS_TRY(ss__dataset_start_file(dataset, err));
@@ -28,6 +45,7 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
     }
 out:
     if (status != SS_OK) {
+        status = explain(dataset, status, err);
         dataset->has_failed = true;
         *has_row = false;
         ss__err_in_file(err, dataset->use.paths.items[dataset->current]);

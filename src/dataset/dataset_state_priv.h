@@ -2,7 +2,7 @@
  * gives the texts. A dataset is opened by dataset.c, walks over its files by dataset_current.c,
  * chooses its columns by dataset_column.c, and gives rows by dataset_rows.c.
  *
- * Threads: caller only, but for is_interrupted. */
+ * Threads: caller only, but for halt.is_interrupted. */
 #ifndef SS_DATASET_STATE_PRIV_H
 #define SS_DATASET_STATE_PRIV_H
 
@@ -16,6 +16,9 @@ struct ss__dataset_file {
     const struct ss__reader *reader; /* NULL: not known yet, or it is empty */
     bool is_empty;                   /* not a byte in it, and so no row */
     struct ss__stream stream; /* open only if the file cannot be opened again */
+    struct ss__file_facts facts; /* of a regular file, when it was opened to be read */
+    bool is_regular;
+    bool is_complete; /* read to its end */
 };
 
 /* What rows are: a text and what is carried along, only that, or whole as JSON. */
@@ -34,7 +37,7 @@ struct ss_dataset {
     struct ss_log log;
     bool has_failed; /* a row could not be read */
     enum ss__rows rows;
-    atomic_bool is_interrupted;
+    struct ss__halt halt;
 
     char *text_column; /* NULL until chosen */
     uint64_t n_rows;   /* 0: not known */
@@ -58,6 +61,10 @@ struct ss_dataset {
  * Errors: those of the stream, the formats and the reader; ss_dataset_close then closes what
  * was opened. */
 SS_MUST_USE ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err);
+
+/* Whether the file is still what it was when it was opened: SS_E_IO if it has become shorter
+ * since, or, where it is not read as a stream, was written to. */
+SS_MUST_USE ss_status ss__dataset_check_end(const ss_dataset *dataset, ss_err *err);
 
 /* Close it; nothing happens if none is open. */
 void ss__dataset_close_file(ss_dataset *dataset);

@@ -19,13 +19,13 @@ out:
     return status;
 }
 
-static ss_status check_lines(const char *path, ss_err *err)
+static ss_status check_lines(const char *path, struct ss_stop stop, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
     struct ss_text json;
     bool has_row = true;
-    const struct ss_dataset_options options = {.format = "jsonl"};
+    const struct ss_dataset_options options = {.format = "jsonl", .stop = stop};
     SS_TRY(ss__dataset_open_rows(&path, 1, &options, &dataset, err));
     SS_TRY(ss__dataset_check_text(dataset, err));
     while (has_row) {
@@ -36,15 +36,17 @@ out:
     return status;
 }
 
-ss_status ss__json_check_file(const char *path, ss_err *err)
+ss_status ss__json_check_file(const char *path, struct ss_stop stop, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__stream stream = {0};
+    struct ss__halt halt = {.asking = {.stop = stop}};
     if (ss__format_by_name(path) == &ss__reader_jsonl) {
-        return check_lines(path, err);
+        return check_lines(path, stop, err);
     }
-    SS_TRY(ss__stream_open(path, &stream, err));
+    SS_TRY(ss__stream_open(path, &halt, &stream, err));
     SS_TRY(ss__json_check_stream(&stream, err));
+    SS_TRY(ss__stream_check_end(&stream, err));
 out:
     ss__stream_close(&stream);
     return status;

@@ -27,8 +27,9 @@ struct state {
     uint64_t n_rows_done;
     bool is_started; /* the columns stand at the row that was given */
     bool has_failed;
-    struct state *kept; /* the same file once more, for columns that are carried along */
-    size_t *kept_nodes; /* [n_kept], in `kept` the nodes of these columns */
+    struct state *kept;      /* the same file once more, for columns that are carried along */
+    struct ss__map kept_map; /* its own, where the file is here */
+    size_t *kept_nodes;      /* [n_kept], in `kept` the nodes of these columns */
     size_t n_kept;
 };
 
@@ -47,7 +48,29 @@ static void state_free(void *opaque)
     ss__free(state->columns);
     ss__free(state->chunks);
     ss__parquet_release(&state->file);
+    ss__map_release(&state->kept_map);
     ss__free(state);
+}
+
+/* Of a file that is here: its first bytes, and its footer. */
+static ss_status read_ends(const struct ss__map *map, const char *name, ss_err *err)
+{
+    enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
+    ss_status status = SS_OK;
+    const size_t n = map->n_bytes;
+    SS_TRY(ss__map_need(map, 0, ss__min_size(n, MAGIC_BYTES), name, err));
+    if (n < MAGIC_BYTES + TRAILER_BYTES) {
+        goto out;
+    }
+    SS_TRY(ss__map_need(map, n - TRAILER_BYTES, TRAILER_BYTES, name, err));
+    const uint8_t *trailer = map->data + n - TRAILER_BYTES;
+    const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
+                            (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
+    if (n_footer <= n - MAGIC_BYTES - TRAILER_BYTES) {
+        SS_TRY(ss__map_need(map, n - TRAILER_BYTES - n_footer, n_footer, name, err));
+    }
+out:
+    return status;
 }
 
 static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes,
@@ -70,14 +93,18 @@ out:
 
 static ss_status parquet_open(const struct ss__source *source, void **out, ss_err *err)
 {
+    ss_status status = SS_OK;
     struct state *state = NULL;
-    const ss_status status =
-        state_new(source->name, source->map.data, source->map.n_bytes, false, &state, err);
-    if (status == SS_OK) {
-        state->file.is_mapped = true;
-        state->file.ahead = source->ahead;
+    *out = NULL;
+    if (source->ahead == NULL) {
+        SS_TRY(read_ends(&source->map, source->name, err));
     }
+    SS_TRY(state_new(source->name, source->map.data, source->map.n_bytes, false, &state, err));
+    state->file.is_mapped = true;
+    state->file.ahead = source->ahead;
+    state->file.map = &source->map;
     *out = state;
+out:
     return status;
 }
 
@@ -311,15 +338,38 @@ static void share_text(struct state *state)
     }
 }
 
+/* Parts of the file for the second view, which come and go at other times. */
+static ss_status map_again(struct state *state, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = state->file.name;
+    SS_TRY(ss__file_reserve(name, &state->kept_map, err));
+    if (!ss__file_is_same(&state->kept_map.facts, &state->file.map->facts)) {
+        SS_FAIL_FILE(name, SS_E_IO,
+                     "another file has this name now, or it was written to; run again once it "
+                     "is complete");
+    }
+    SS_TRY(read_ends(&state->kept_map, name, err));
+out:
+    return status;
+}
+
 /* All leaves of the second view are read, so whatever the type of a column, it has values. */
 static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = opaque;
     const struct ss__parquet *file = &state->file;
-    SS_TRY(state_new(file->name, file->data, file->n_bytes, true, &state->kept, err));
+    const struct ss__map *map = file->map;
+    if (file->ahead == NULL && map != NULL && map->kind == SS__MAP_PARTS) {
+        SS_TRY(map_again(state, err));
+        map = &state->kept_map;
+    }
+    SS_TRY(state_new(file->name, map == NULL ? file->data : map->data, file->n_bytes, true,
+                     &state->kept, err));
     state->kept->file.is_mapped = file->is_mapped;
     state->kept->file.ahead = file->ahead;
+    state->kept->file.map = map;
     SS_ALLOC(state->kept_nodes, n);
     for (size_t i = 0; i < n; i++) {
         state->kept_nodes[i] = file->column_nodes[columns[i]];
@@ -435,9 +485,11 @@ ss_status ss__parquet_check_file(const char *path, ss_err *err)
     struct ss__map map = {.data = NULL};
     struct state *state = NULL;
     ss_status status = SS_OK;
-    SS_TRY(ss__file_map(path, &map, err));
+    SS_TRY(ss__file_reserve(path, &map, err));
+    SS_TRY(read_ends(&map, path, err));
     SS_TRY(state_new(path, map.data, map.n_bytes, false, &state, err));
     state->file.is_mapped = true;
+    state->file.map = &map;
     SS_TRY(check_all(state, err));
 out:
     state_free(state);

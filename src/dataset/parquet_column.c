@@ -30,9 +30,10 @@ static ss_status fail_data(const struct ss__parquet_column *column, ss_err *err,
 
 static void forget_read(struct ss__parquet_column *column, size_t until, size_t least)
 {
-    if (column->file->is_mapped && column->file->n_bytes >= FORGET_BYTES &&
-        until - column->forgotten >= least) {
-        ss__map_forget(column->file->data + column->forgotten, until - column->forgotten);
+    if (column->file->is_mapped && column->file->map != NULL &&
+        column->file->n_bytes >= FORGET_BYTES && until - column->forgotten >= least) {
+        ss__map_forget(column->file->map, column->file->data + column->forgotten,
+                       until - column->forgotten);
         column->forgotten = until;
     }
 }
@@ -141,7 +142,7 @@ static ss_status next_page(struct ss__parquet_column *column, ss_err *err)
     const ss_status status =
         ss__parquet_page_read(column->file, column->node, column->codec, &column->extent,
                               column->bodies, &page, &cause);
-    if (status == SS_E_NETWORK || status == SS_E_STOPPED) {
+    if (status == SS_E_NETWORK || status == SS_E_STOPPED || status == SS_E_IO) {
         if (err != NULL) {
             *err = cause;
         }
@@ -215,7 +216,7 @@ const char *ss__parquet_chunk_extent(const struct ss__parquet *file,
     out->offset = (size_t)begin;
     out->end = out->offset + (size_t)meta->compressed_bytes;
     out->end += ss__min_size(file->chunk_slack_bytes, (size_t)limit - out->end);
-    out->fetched = file->ahead == NULL ? out->end : out->offset;
+    out->fetched = file->map == NULL ? out->end : out->offset;
     return NULL;
 }
 

@@ -119,7 +119,20 @@ static const char *check_header(const struct header *header)
     return NULL;
 }
 
-/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss__ahead_need. */
+/* Bytes of a file that is here, which are read some at a time. */
+static ss_status read_part(const struct ss__parquet *file, struct ss__parquet_extent *extent,
+                           size_t n, ss_err *err)
+{
+    enum { PIECE_BYTES = 64 << 10 };
+    const size_t most = extent->end - extent->fetched;
+    const size_t n_read = ss__min_size(ss__max_size(n, PIECE_BYTES), most);
+    const ss_status status = ss__map_need(file->map, extent->fetched, n_read, file->name, err);
+    extent->fetched += n_read;
+    return status;
+}
+
+/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss__ahead_need, and
+ * ss__map_need. */
 static ss_status need(const struct ss__parquet *file, struct ss__parquet_extent *extent,
                       size_t n_bytes, ss_err *err)
 {
@@ -127,6 +140,9 @@ static ss_status need(const struct ss__parquet *file, struct ss__parquet_extent 
     const size_t n = ss__min_size(n_bytes, extent->end - extent->offset);
     if (extent->offset + n <= extent->fetched) {
         return SS_OK;
+    }
+    if (file->ahead == NULL) {
+        return read_part(file, extent, extent->offset + n - extent->fetched, err);
     }
     const ss_status status =
         ss__ahead_need(file->ahead, extent->fetched, extent->offset + n - extent->fetched,

@@ -41,8 +41,7 @@ static ss_status arrow_open(const struct ss__source *source, void **out, ss_err 
     struct state *state = NULL;
     *out = NULL;
     SS_ALLOC(state, 1);
-    SS_TRY(
-        ss__arrow_open(source->name, source->map.data, source->map.n_bytes, &state->file, err));
+    SS_TRY(ss__arrow_open(source->name, &source->map, &state->file, err));
     *out = state;
     state = NULL;
 out:

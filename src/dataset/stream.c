@@ -19,13 +19,13 @@
 /* How far a window grows at a time, and how much packed data is read at a time. Memory goes in
  * small steps: rows of small tests then cross as many edges as those of large files. */
 enum { FILE_STEP_BYTES = 256 << 10, MEMORY_STEP_BYTES = 1 << 10, INPUT_BYTES = 64 << 10 };
-enum { INTERRUPT_MS = 100 };
 enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
 
 struct ss__stream_state {
     int descriptor; /* -1 for memory and sources */
     bool closes;    /* the descriptor is ours */
     bool is_regular;
+    struct ss__file_facts facts; /* of a regular file */
     size_t step_bytes;
     char *path;
     const uint8_t *memory;
@@ -55,13 +55,17 @@ static ss_status open_descriptor(const char *path, struct ss__stream_state *stat
         return SS_OK;
     }
     do {
-        state->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        /* without waiting for a writer at the other end of a named pipe */
+        state->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (state->descriptor < 0 && errno == EINTR);
     if (state->descriptor < 0 || fstat(state->descriptor, &facts) != 0) {
         return ss__fail_errno(err, path, "open", errno);
     }
     state->closes = true;
     state->is_regular = S_ISREG(facts.st_mode);
+    if (state->is_regular && !ss__file_facts_of(state->descriptor, &state->facts)) {
+        return ss__fail_errno(err, path, "open", errno);
+    }
     if (S_ISDIR(facts.st_mode)) {
         return ss__fail_file(err, path, SS_E_DATA, "is a folder, expected a file");
     }
@@ -85,10 +89,12 @@ out:
     return status;
 }
 
-ss_status ss__stream_open(const char *path, struct ss__stream *out, ss_err *err)
+ss_status ss__stream_open(const char *path, struct ss__halt *halt, struct ss__stream *out,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(prepare(path, out, err));
+    out->halt = halt;
     SS_TRY(open_descriptor(path, out->state, err));
 out:
     if (status != SS_OK) {
@@ -144,19 +150,27 @@ void ss__stream_close(struct ss__stream *stream)
 
 /* ---- reading ---- */
 
-/* Wait until a pipe has bytes, or until the interruption. */
+ss_status ss__halt_check(struct ss__halt *halt, const char *name, ss_err *err)
+{
+    return halt != NULL && (atomic_load(&halt->is_interrupted) || ss__is_stopped(&halt->asking))
+               ? ss__fail_file(err, name, SS_E_STOPPED, "stopped while reading")
+               : SS_OK;
+}
+
+/* Wait until a pipe has bytes or has ended, or until the reader is to stop. */
 static ss_status wait_for_bytes(const struct ss__stream *stream, ss_err *err)
 {
     struct pollfd waiting = {.fd = stream->state->descriptor, .events = POLLIN};
-    while (stream->is_interrupted != NULL && !stream->state->is_regular) {
-        if (atomic_load(stream->is_interrupted)) {
-            return ss__fail_file(err, stream->name, SS_E_STOPPED, "stopped while reading");
+    for (;;) {
+        const ss_status status = ss__halt_check(stream->halt, stream->name, err);
+        if (status != SS_OK || stream->state->is_regular) {
+            return status;
         }
-        if (poll(&waiting, 1, INTERRUPT_MS) != 0) {
-            break;
+        const int n = poll(&waiting, 1, SS__ASK_MS);
+        if (n > 0 || (n < 0 && errno != EINTR)) {
+            return SS_OK;
         }
     }
-    return SS_OK;
 }
 
 /* Up to n bytes from the file; *n_read is 0 at its end only. */
@@ -165,7 +179,9 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
 {
     struct ss__stream_state *state = stream->state;
     if (state->source.read != NULL) {
-        return state->source.read(state->source.user, out, n, n_read, err);
+        const ss_status status = ss__halt_check(stream->halt, stream->name, err);
+        return status != SS_OK ? status
+                               : state->source.read(state->source.user, out, n, n_read, err);
     }
     if (state->descriptor < 0) {
         *n_read = ss__min_size(n, state->n_memory);
@@ -183,7 +199,7 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
             return status;
         }
         got = read(state->descriptor, out, n);
-    } while (got < 0 && errno == EINTR);
+    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     if (got < 0) {
         return ss__fail_errno(err, stream->name, "read", errno);
     }
@@ -407,6 +423,25 @@ void ss__stream_take(struct ss__stream *stream, size_t n_bytes)
     stream->offset += n_bytes;
 }
 
+const struct ss__file_facts *ss__stream_facts(const struct ss__stream *stream)
+{
+    return stream->state != NULL && stream->state->is_regular ? &stream->state->facts : NULL;
+}
+
+ss_status ss__stream_check_end(const struct ss__stream *stream, ss_err *err)
+{
+    struct ss__file_facts now;
+    const struct ss__file_facts *before = ss__stream_facts(stream);
+    return before != NULL && ss__file_facts_of(stream->state->descriptor, &now) &&
+                   now.n_bytes < before->n_bytes
+               ? ss__fail_file(err, stream->name, SS_E_IO,
+                               "the file was cut while it was read: it had %llu bytes when it "
+                               "was opened and has %llu; run again once it is whole",
+                               (unsigned long long)before->n_bytes,
+                               (unsigned long long)now.n_bytes)
+               : SS_OK;
+}
+
 const char *ss__stream_codec(const struct ss__stream *stream)
 {
     return stream->state->codec == NULL ? NULL : stream->state->codec->name;
@@ -437,14 +472,28 @@ out:
     return status;
 }
 
-ss_status ss__stream_map(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+static ss_status map_content(struct ss__stream *stream, bool in_parts, struct ss__map *out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
+    const char *path = stream->state->path;
     *out = (struct ss__map){0};
     SS_TRY(ss__stream_need(stream, 1, err));
-    status = stream->state->is_regular && stream->state->codec == NULL
-                 ? ss__file_map(stream->state->path, out, err)
-                 : spool(stream, out, err);
+    if (!stream->state->is_regular || stream->state->codec != NULL) {
+        SS_TRY(spool(stream, out, err)); /* which nobody else can write to */
+    } else {
+        SS_TRY(in_parts ? ss__file_reserve(path, out, err) : ss__file_map(path, out, err));
+    }
 out:
     return status;
+}
+
+ss_status ss__stream_map(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+{
+    return map_content(stream, false, out, err);
+}
+
+ss_status ss__stream_reserve(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+{
+    return map_content(stream, true, out, err);
 }

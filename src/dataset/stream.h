@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/stop.h"
 
 struct ss__stream_state;
 
@@ -20,12 +21,29 @@ struct ss__stream {
     uint64_t offset; /* of data[0] in the decompressed bytes */
     bool at_end;     /* nothing comes after these bytes */
     struct ss__stream_state *state;
-    const atomic_bool *is_interrupted; /* nullable, borrowed: ends waiting with SS_E_STOPPED */
+    struct ss__halt *halt; /* nullable, borrowed */
 };
 
-/* Open a path, or "-" for standard input, which stays open after closing. `path` is copied.
+/* What ends reading with SS_E_STOPPED, also where it waits: another thread, or the answer to a
+ * question that the thread that reads asks. */
+struct ss__halt {
+    atomic_bool is_interrupted;
+    struct ss__asking asking;
+};
+/* Whether to end. `halt` is nullable. */
+SS_MUST_USE ss_status ss__halt_check(struct ss__halt *halt, const char *name, ss_err *err);
+
+/* Open a path, or "-" for standard input, which stays open after closing. `path` is copied. A
+ * named pipe that nobody writes to yet is waited for when it is read.
  * Errors: SS_E_NOINPUT, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__stream_open(const char *path, struct ss__stream *out, ss_err *err);
+SS_MUST_USE ss_status ss__stream_open(const char *path, struct ss__halt *halt,
+                                      struct ss__stream *out, ss_err *err);
+
+/* How a regular file was when it was opened; NULL for everything else. */
+const struct ss__file_facts *ss__stream_facts(const struct ss__stream *stream);
+
+/* At the end of the bytes: SS_E_IO if a regular file has become shorter than what it was. */
+SS_MUST_USE ss_status ss__stream_check_end(const struct ss__stream *stream, ss_err *err);
 
 /* Read from memory that outlives the stream, decompressing as a file would be. */
 SS_MUST_USE ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_bytes,
@@ -56,10 +74,14 @@ void ss__stream_take(struct ss__stream *stream, size_t n_bytes);
  */
 const char *ss__stream_codec(const struct ss__stream *stream);
 
-/* Map the whole content: the file itself if it is plain and regular, else a spooled copy on
- * disk that has no name. The stream must not have been taken from. Gives *out. */
+/* The whole content as memory: of the file itself if it is plain and regular, else of a spooled
+ * copy on disk that has no name. The stream must not have been taken from. Gives *out. The
+ * second gives it in parts (ss__map_need), for readers that check bytes before they use them.
+ */
 SS_MUST_USE ss_status ss__stream_map(struct ss__stream *stream, struct ss__map *out,
                                      ss_err *err);
+SS_MUST_USE ss_status ss__stream_reserve(struct ss__stream *stream, struct ss__map *out,
+                                         ss_err *err);
 
 /* Bounds of what one row may need. */
 enum {

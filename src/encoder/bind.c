@@ -154,7 +154,8 @@ ss_status ss__bind_table(struct ss__binder *binder, const char *name, const uint
     ss_status status = SS_OK;
     struct ss__binder_entry *entry = NULL;
     SS_TRY(take(binder, name, &entry, err));
-    SS_TRY(ss__weights_need_table(binder->weights, entry->tensor->name, shape, out, err));
+    SS_TRY(ss__weights_need_table(binder->weights, entry->tensor->name, shape, binder->asking,
+                                  out, err));
 out:
     if (status != SS_OK) {
         ss__err_about(err, name);

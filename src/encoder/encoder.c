@@ -101,6 +101,8 @@ out:
 
 struct opening {
     ss_encoder *encoder;
+    ss_work *work;
+    struct ss__asking asking;
     const struct ss_encoder_options *options;
     struct ss__model_folder folder;
 };
@@ -310,17 +312,22 @@ static ss_status bind_weights(struct opening *o, ss_err *err)
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     struct ss__binder binder = {0};
-    SS_TRY(ss__weights_open_model(o->folder.transformer, &e->weights, err));
+    SS_TRY(ss__weights_open_model(o->folder.transformer, &o->asking, &e->weights, err));
+    ss__weights_set_stop(e->weights, NULL); /* the threads that pack cannot ask */
     SS_TRY(ss__encoder_add_weights(e, e->weights, err));
     SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->prefixes, err));
+    binder.pool = ss__work_pool(o->work);
+    binder.asking = &o->asking;
     SS_TRY(ss__transformer_bind(&e->transformer, &e->config, &binder, err));
-    SS_TRY(ss__encoder_smooth(e, &binder, err));
+    SS_TRY(ss__encoder_smooth(e, &binder, o->work, err));
     if (o->options->with_mask_head) {
         SS_TRY(ss__mask_head_bind(&e->head, &e->config, &e->transformer, &binder, err));
         e->has_head = true;
     }
     SS_TRY(ss__binder_finish(&binder, ss__family_ignores, &e->n_parameters, err));
+    SS_TRY(ss__weights_check(e->weights, err));
 out:
+    status = ss__weights_explain(e->weights, status, err);
     ss__binder_release(&binder);
     return status;
 }
@@ -344,10 +351,15 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     const struct ss_encoder_options defaults = {0};
     struct opening o = {.options = options == NULL ? &defaults : options};
     *out = NULL;
+    o.asking.stop = o.options->stop;
     SS_ALLOC(o.encoder, 1);
+    SS_TRY(ss_work_new(o.options->n_threads, &o.work, err));
+    ss_work_set_stop(o.work, o.options->stop);
+    ss__work_tell_threads(o.work, &o.options->log);
     SS_TRY(ss__spare_new(&o.encoder->spare, err));
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
     SS_TRY(keep_origin(o.encoder, o.options, err));
+    SS_TRY(ss__check_stop(&o.asking, err));
     SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
     SS_TRY(read_config(&o, err));
     o.encoder->config.precision = o.options->precision;
@@ -362,6 +374,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     *out = o.encoder;
     o.encoder = NULL;
 out:
+    ss_work_free(o.work);
     ss__model_folder_release(&o.folder);
     ss_encoder_free(o.encoder);
     return status;

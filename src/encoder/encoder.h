@@ -22,10 +22,11 @@ SS_MUST_USE ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *wo
 double ss__encoder_error(const ss_encoder *encoder);
 
 /* The same encoder at SS_PRECISION_HIGHEST. Only its layers are its own, packed anew from the
- * weights that `encoder` has open; it borrows the rest and goes first. Gives *out
+ * weights that `encoder` has open; it borrows the rest and goes first. They are packed by the
+ * threads of `work`. Gives *out
  * (ss__encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
-SS_MUST_USE ss_status ss__encoder_twin(const ss_encoder *encoder, ss_encoder **out,
-                                       ss_err *err);
+SS_MUST_USE ss_status ss__encoder_twin(const ss_encoder *encoder, ss_work *work,
+                                       ss_encoder **out, ss_err *err);
 void ss__encoder_twin_free(ss_encoder *twin); /* nullable */
 
 /* A good token budget for a batch of this encoder. */

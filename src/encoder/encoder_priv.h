@@ -211,6 +211,8 @@ struct ss__binder {
         bool is_used;
     } * entries; /* by name */
     size_t n;
+    struct ss__pool *pool;     /* that packs layers */
+    struct ss__asking *asking; /* nullable; of the calling thread */
 };
 
 /* prefixes: nullable, ends with NULL; stripped with "module." wherever a name begins with one
@@ -306,7 +308,7 @@ SS_MUST_USE ss_status ss__layers_smooth(struct ss__transformer *transformer,
  * encoder's precision is better for it. Takes a bound transformer and a tokenizer; the bytes
  * of what is packed depend on the model and the kind of numbers alone. */
 SS_MUST_USE ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder,
-                                         ss_err *err);
+                                         ss_work *work, ss_err *err);
 
 /* Cosines and sines of all positions for the kinds of layers that the config has. */
 SS_MUST_USE ss_status ss__rope_make(const struct ss__encoder_config *config,

@@ -8,6 +8,7 @@
  * Where norms come first:  x' = x + O attention(LN x),  x = x' + W2 act(W1 LN x' + b1) + b2,
  * and LN x after the last layer. Where it is gated:  W2 (act(W1 y + b1) * (W3 y + b3)) + b2. */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -66,13 +67,24 @@ struct embed_job {
     const ss_encoder *encoder;
     const struct ss__batch *batch;
     float *hidden;
+    atomic_flag has_failed;
+    ss_status status; /* of the first task that failed */
+    ss_err err;
 };
+
+static void note_failure(struct embed_job *job, ss_status status, const ss_err *err)
+{
+    if (!atomic_flag_test_and_set(&job->has_failed)) {
+        job->status = status;
+        job->err = *err;
+    }
+}
 
 /* Sequence `index`: words, then the type, then positions are added, the order of the reference.
  */
 static void embed_sequence(void *context, size_t index, size_t worker)
 {
-    const struct embed_job *job = context;
+    struct embed_job *job = context;
     const struct ss__transformer *t = &job->encoder->transformer;
     const size_t width = job->encoder->config.width;
     const int32_t pad = job->encoder->config.position_pad;
@@ -83,7 +95,12 @@ static void embed_sequence(void *context, size_t index, size_t worker)
         const int32_t id = job->batch->ids[i];
         const size_t position = pad >= 0 && id == pad ? (size_t)pad : next++;
         float *row = job->hidden + i * width;
-        ss__table_rows(&t->words, (size_t)id, 1, row);
+        ss_err err;
+        const ss_status status = ss__table_rows(&t->words, (size_t)id, 1, row, &err);
+        if (status != SS_OK) {
+            note_failure(job, status, &err);
+            return;
+        }
         if (t->type != NULL) {
             ss__add_to(row, t->type, width);
         }
@@ -220,6 +237,7 @@ static ss_status run_layers(struct run *run, ss_err *err)
                            : run->batch->squares + i * SS__N_INTO * run->config->width;
         SS_TRY(run_attention(run, err));
         SS_TRY(run_feed_forward(run, err));
+        SS_TRY(ss__work_check(run->work, err));
     }
 out:
     return status;
@@ -234,8 +252,18 @@ ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
     const size_t n = batch->offsets[batch->n_sequences];
     struct buffers buffers = {0};
     SS_TRY(get_buffers(work, config, n, &buffers, err));
-    struct embed_job job = {.encoder = encoder, .batch = batch, .hidden = buffers.hidden};
+    struct embed_job job = {.encoder = encoder,
+                            .batch = batch,
+                            .hidden = buffers.hidden,
+                            .has_failed = ATOMIC_FLAG_INIT};
     ss__pool_run(ss__work_pool(work), batch->n_sequences, embed_sequence, &job);
+    if (job.status != SS_OK) {
+        status = job.status;
+        if (err != NULL) {
+            *err = job.err;
+        }
+        goto out;
+    }
     ss__layer_norm(work, buffers.hidden, n, config->width, t->gain, t->shift, config->norm_eps);
     struct run run = {.config = config,
                       .transformer = t,
@@ -273,6 +301,7 @@ static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
     for (size_t i = 0; i < encoder->n_modules; i++) {
         SS_TRY(ss__module_run(&encoder->modules[i], work, &rows, err));
     }
+    SS_TRY(ss__work_check(work, err));
     for (size_t i = 0; i < rows.n; i++) {
         memcpy(out + i * encoder->width, rows.x + i * encoder->whole_width,
                encoder->width * sizeof *out);
@@ -317,6 +346,7 @@ ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *work,
         SS_TRY(embed_batch(encoder, work, &batch, out + begin * encoder->width, err));
         begin = end;
     }
+    SS_TRY(ss__weights_check(encoder->weights, err));
 out:
     return status;
 }

@@ -313,11 +313,11 @@ static ss_status bind_all_matrices(struct layer_job *job, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_layers = job->config->n_layers;
-    struct ss__pool *pool = NULL;
+    struct ss__pool *pool = job->binder->pool;
     SS_ALLOC(job->results, n_layers);
     SS_TRY(make_order(job, err));
-    SS_TRY(ss__pool_new(0, &pool, err));
     ss__pool_run(pool, n_layers, bind_layer_task, job);
+    SS_TRY(ss__pool_check(pool, err));
     for (size_t i = 0; i < n_layers && status == SS_OK; i++) {
         status = job->results[i].status;
         if (status != SS_OK && err != NULL) {
@@ -325,7 +325,6 @@ static ss_status bind_all_matrices(struct layer_job *job, ss_err *err)
         }
     }
 out:
-    ss__pool_free(pool);
     ss__free(job->results);
     ss__free(job->order);
     return status;

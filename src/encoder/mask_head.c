@@ -153,6 +153,8 @@ ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work, const floa
         .head = head, .x = y, .out = out, .n = n, .width = width, .n_vocab = n_vocab};
     const size_t n_tasks = ss__divide_up(n_vocab, VOCAB_STEP);
     ss__pool_run(ss__work_pool(work), n_tasks, logits_of_words, &job);
+    SS_TRY(ss__work_check(work, err));
+    SS_TRY(ss__weights_check(encoder->weights, err)); /* where the decoder may lie */
     for (size_t i = 0; i < n; i++) {
         ss__softmax(out + i * n_vocab, n_vocab);
     }

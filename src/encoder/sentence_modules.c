@@ -83,17 +83,23 @@ struct module_weights {
 static ss_status open_weights(const struct reading *r, struct module_weights *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__weights_open_model(r->path, &out->weights, err));
+    SS_TRY(ss__weights_open_model(r->path, NULL, &out->weights, err));
     SS_TRY(ss__encoder_add_weights(r->encoder, out->weights, err));
     SS_TRY(ss__binder_init(&out->binder, out->weights, NULL, err));
 out:
     return status;
 }
 
-static void close_weights(struct module_weights *weights)
+/* The end of reading them: `status`, unless the file has changed. */
+static ss_status close_weights(struct module_weights *weights, ss_status status, ss_err *err)
 {
+    if (status == SS_OK && weights->weights != NULL) {
+        status = ss__weights_check(weights->weights, err);
+    }
+    status = ss__weights_explain(weights->weights, status, err);
     ss__binder_release(&weights->binder);
     ss__weights_close(weights->weights);
+    return status;
 }
 
 static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_err *err)
@@ -120,7 +126,7 @@ static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_er
     }
     SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
 out:
-    close_weights(&w);
+    status = close_weights(&w, status, err);
     return status;
 }
 
@@ -179,7 +185,7 @@ static ss_status read_layer_norm(struct ss__module *m, const struct reading *r, 
     m->shift = m->vectors + m->n_in;
     SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
 out:
-    close_weights(&w);
+    status = close_weights(&w, status, err);
     return status;
 }
 

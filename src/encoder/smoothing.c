@@ -60,26 +60,24 @@ out:
 
 /* Root mean squares of the layers' inputs, channel by channel. */
 static ss_status measure(const ss_encoder *encoder, const struct ss__tokens *tokens,
-                         float *sizes, size_t n_sizes, ss_err *err)
+                         ss_work *work, float *sizes, size_t n_sizes, ss_err *err)
 {
     ss_status status = SS_OK;
-    ss_work *work = NULL;
     float *hidden = NULL;
     const struct ss__batch batch = {.ids = tokens->ids,
                                     .offsets = tokens->offsets,
                                     .n_sequences = tokens->n_texts,
                                     .squares = sizes};
-    SS_TRY(ss_work_new(0, &work, err));
     SS_TRY(ss__transformer_run(encoder, work, &batch, &hidden, err));
     for (size_t i = 0; i < n_sizes; i++) {
         sizes[i] = sqrtf(sizes[i] / (float)ss__tokens_n_ids(tokens));
     }
 out:
-    ss_work_free(work);
     return status;
 }
 
-ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder, ss_err *err)
+ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder, ss_work *work,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__encoder_config *config = &encoder->config;
@@ -91,7 +89,7 @@ ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder, ss_
     }
     SS_ALLOC(sizes, n_sizes);
     SS_TRY(make_tokens(encoder, &tokens, err));
-    SS_TRY(measure(encoder, &tokens, sizes, n_sizes, err));
+    SS_TRY(measure(encoder, &tokens, work, sizes, n_sizes, err));
     SS_TRY(ss__layers_smooth(&encoder->transformer, config, binder, sizes, err));
 out:
     ss__tokens_release(&tokens);

@@ -61,6 +61,19 @@ static const char *full_name(char name[NAME_BYTES], const char *base, const char
     return name;
 }
 
+/* A copy, so that nothing of the file is touched later. */
+static ss_status own_positions(struct ss__transformer *t, size_t n, ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (t->positions_owned == NULL) {
+        SS_ALLOC_ALIGNED(t->positions_owned, n);
+        memcpy(t->positions_owned, t->positions, n * sizeof *t->positions);
+        t->positions = t->positions_owned;
+    }
+out:
+    return status;
+}
+
 static ss_status bind_words(struct ss__transformer *t, const struct ss__encoder_config *config,
                             struct ss__binder *binder, ss_err *err)
 {
@@ -73,6 +86,7 @@ static ss_status bind_words(struct ss__transformer *t, const struct ss__encoder_
     if (!config->body.has_rotary) {
         SS_TRY(ss__bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
                              positions, &t->positions, &t->positions_owned, err));
+        SS_TRY(own_positions(t, (size_t)(positions[0] * positions[1]), err));
     }
 out:
     return status;

@@ -9,7 +9,8 @@ double ss__encoder_error(const ss_encoder *encoder)
     return ss__precision_error(encoder->config.precision);
 }
 
-ss_status ss__encoder_twin(const ss_encoder *encoder, ss_encoder **out, ss_err *err)
+ss_status ss__encoder_twin(const ss_encoder *encoder, ss_work *work, ss_encoder **out,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__binder binder = {0};
@@ -20,10 +21,13 @@ ss_status ss__encoder_twin(const ss_encoder *encoder, ss_encoder **out, ss_err *
     twin->transformer.layers = NULL;
     twin->config.precision = SS_PRECISION_HIGHEST;
     SS_TRY(ss__binder_init(&binder, twin->weights, twin->config.family->prefixes, err));
+    binder.pool = ss__work_pool(work);
     SS_TRY(ss__layers_bind(&twin->transformer, &twin->config, &binder, err));
+    SS_TRY(ss__weights_check(twin->weights, err));
     *out = twin;
     twin = NULL;
 out:
+    status = ss__weights_explain(encoder->weights, status, err);
     ss__binder_release(&binder);
     ss__encoder_twin_free(twin);
     return status;

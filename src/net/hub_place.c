@@ -278,6 +278,7 @@ static ss_status copy_file(const struct ss__hub *hub, const char *from, const ch
         SS_TRY(ss__out_write(&out, map.data + at, ss__min_size(COPY_BYTES, map.n_bytes - at),
                              err));
     }
+    SS_TRY(ss__map_check(&map, from, err));
     SS_TRY(ss__out_commit(&out, err));
 out:
     ss__out_abort(&out);

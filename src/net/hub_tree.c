@@ -4,6 +4,7 @@
  *   GET /api/models/ID/tree/COMMIT[/PATH]?recursive=true  [{"type": "file", "path", "size"}, …]
  *
  * the second in pages. Where the hub is away, the snapshot in the cache is listed instead. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,11 +155,11 @@ static ss_status walk(struct ss__hub_tree *tree, const char *folder, const char 
     }
     const ss__path_kind kind = ss__path_look(whole);
     if (kind == SS__PATH_FILE) {
-        struct ss__map map = {0};
-        SS_TRY(ss__file_map(whole, &map, err));
-        const size_t n_bytes = map.n_bytes;
-        ss__map_release(&map);
-        SS_TRY(add_entry(tree, path, n_bytes, err));
+        struct ss__file_facts facts;
+        if (!ss__file_facts_at(whole, &facts)) {
+            SS_TRY(ss__fail_errno(err, whole, "open", errno));
+        }
+        SS_TRY(add_entry(tree, path, facts.n_bytes, err));
     } else if (kind == SS__PATH_FOLDER && depth < MAX_DEPTH) {
         SS_TRY(ss__list_folder(whole, &names, &n, err));
         for (size_t i = 0; i < n; i++) {

@@ -21,7 +21,7 @@ ss_status ss__again_init(struct ss__again *self, const ss_encoder *encoder, cons
     if (ss__margins_decide(self->margins)) {
         self->error = ss__encoder_error(encoder);
     } else {
-        SS_TRY(ss__encoder_twin(encoder, &self->twin, err));
+        SS_TRY(ss__encoder_twin(encoder, self->work, &self->twin, err));
         self->encoder = self->twin;
     }
 out:
@@ -91,7 +91,7 @@ static ss_status embed_near(struct ss__again *self, const struct ss__batch *batc
         goto out;
     }
     if (self->twin == NULL) {
-        SS_TRY(ss__encoder_twin(self->encoder, &self->twin, err));
+        SS_TRY(ss__encoder_twin(self->encoder, self->work, &self->twin, err));
     }
     if (!ss__mul(self->tokens.n_texts, self->width, &n_values)) {
         SS_TRY(ss__fail_nomem(err, "embeddings"));

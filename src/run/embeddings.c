@@ -111,12 +111,12 @@ static ss_status next_of_array(ss_embeddings *embeddings, uint64_t first, size_t
     part.data = (const char *)whole->data +
                 (int64_t)first * whole->strides[0] * (int64_t)ss__dtype_bytes(whole->dtype);
     *n_read = (size_t)part.shape[0];
-    const ss_status status = *n_read == 0 ? SS_OK : ss__tensor_to_f32(&part, out, err);
-    const uint64_t n_bytes = part.n_elements * ss__dtype_bytes(part.dtype);
-    if (part.strides[0] == (int64_t)part.shape[1]) {
-        ss__map_forget(part.data, (size_t)n_bytes);
+    ss_status status = *n_read == 0 ? SS_OK : ss__tensor_to_f32(&part, out, err);
+    ss__weights_forget(embeddings->weights, &part);
+    if (status == SS_OK) {
+        status = ss__weights_check(embeddings->weights, err);
     }
-    return status;
+    return ss__weights_explain(embeddings->weights, status, err);
 }
 
 /* ---- columns ---- */
@@ -265,7 +265,7 @@ ss_status ss_embeddings_open(const char *path, const char *column, ss_embeddings
     }
     embeddings->info = (struct ss_embeddings_info){.path = embeddings->path, .column = ""};
     if (ss__path_look(path) == SS__PATH_FILE && ss__weights_sniff(path) != NULL) {
-        SS_TRY(ss__weights_open(path, &embeddings->weights, err));
+        SS_TRY(ss__weights_open(path, NULL, &embeddings->weights, err));
         embeddings->info.format = ss__weights_format(embeddings->weights);
         SS_TRY(find_array(embeddings, err));
     } else {

@@ -111,7 +111,7 @@ ss_status ss__features_csv_read(struct ss_run *run, const char *path, ss_err *er
     ss_status status = SS_OK;
     struct ss__map map = {0};
     const size_t n_header = sizeof header - 1;
-    SS_TRY(ss__file_map(path, &map, err));
+    SS_TRY(ss__file_load(path, &map, err));
     /* A line has at least 17 bytes: the count of features is checked before memory is asked. */
     if (map.n_bytes < n_header || memcmp(map.data, header, n_header) != 0 ||
         run->info.n_features > map.n_bytes / 17) {
@@ -144,7 +144,7 @@ ss_status ss__rates_check(const struct ss_run *run, const char *path, ss_err *er
     struct ss__weights *weights = NULL;
     const struct ss__tensor *tensor = NULL;
     float *rates = NULL;
-    SS_TRY(ss__weights_open(path, &weights, err));
+    SS_TRY(ss__weights_open(path, NULL, &weights, err));
     tensor = ss__weights_n(weights) == 1 ? ss__weights_at(weights, 0) : NULL;
     if (tensor == NULL || tensor->dtype != SS__F32 || tensor->n_dims != 1 ||
         tensor->shape[0] != run->info.n_features) {

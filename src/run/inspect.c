@@ -187,6 +187,7 @@ ss_status ss_inspect(const char *path, const struct ss_inspect_options *options,
     const struct kind *kind = NULL;
     struct ss__inspection inspection = {
         .path = path, .options = options == NULL ? &defaults : options, .report = out};
+    inspection.asking.stop = inspection.options->dataset.stop;
     *out = (struct ss_report){0};
     SS_TRY(look_at(path, &look, err));
     SS_TRY(find_kind(&look, inspection.options->as, &kind, err));

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/stop.h"
 #include "dataset/dataset.h"
 
 /* What a first look at a path found. */
@@ -21,6 +22,7 @@ struct ss__inspection {
     const char *path;
     const struct ss_inspect_options *options;
     struct ss_report *report;
+    struct ss__asking asking;
 };
 
 /* Describe one kind: facts, a table, and with options->check a reading of everything. */

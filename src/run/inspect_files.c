@@ -31,7 +31,7 @@ ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err)
     struct ss_report *report = inspection->report;
     struct ss__weights *weights = NULL;
     uint64_t n_values = 0;
-    SS_TRY(ss__weights_open(inspection->path, &weights, err));
+    SS_TRY(ss__weights_open(inspection->path, &inspection->asking, &weights, err));
     if (inspection->options->check) {
         SS_TRY(ss__weights_verify(weights, err));
     }
@@ -93,7 +93,7 @@ ss_status ss__inspect_archive(struct ss__inspection *inspection, ss_err *err)
     static const char *const header[] = {"entry", "bytes", "crc32"};
     struct listing listing = {.report = inspection->report};
     ss__report_table(inspection->report, 3, header);
-    SS_TRY(ss__zip_each(inspection->path, list_entry, &listing, err));
+    SS_TRY(ss__zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
     if (listing.pickle[0] != '\0') {
         SS_FAIL_FILE(inspection->path, SS_E_UNSUPPORTED,
                      "holds a pickle ('%.100s') but is not a checkpoint; nothing in it was run",
@@ -171,21 +171,23 @@ out:
 /* ---- JSON ---- */
 
 /* What the first byte of a JSON value says about it; NULL where it is no plain JSON. */
+enum { LOOK_BYTES = 1 << 20 };
+
 static const char *top_level(const char *path)
 {
     static const char first[] = "{[\"tfn-0123456789";
     static const char *const names[] = {"object", "array", "string", "true", "false", "null"};
     struct ss__map map = {0};
     const char *name = NULL;
-    if (ss__file_map(path, &map, NULL) != SS_OK) {
+    if (ss__file_reserve(path, &map, NULL) != SS_OK) {
         return NULL;
     }
-    size_t at = 0;
-    while (at < map.n_bytes && map.data[at] != 0 && strchr(" \t\r\n", map.data[at]) != NULL) {
+    const size_t n = ss__min_size(map.n_bytes, LOOK_BYTES);
+    size_t at = ss__map_need(&map, 0, n, path, NULL) == SS_OK ? 0 : n;
+    while (at < n && map.data[at] != 0 && strchr(" \t\r\n", map.data[at]) != NULL) {
         at++;
     }
-    const char *found =
-        at < map.n_bytes && map.data[at] != 0 ? strchr(first, map.data[at]) : NULL;
+    const char *found = at < n && map.data[at] != 0 ? strchr(first, map.data[at]) : NULL;
     if (found != NULL) {
         name = found - first < 6 ? names[found - first] : "number";
     }
@@ -222,7 +224,7 @@ ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
     bool is_one = false;
     const char *top = top_level(inspection->path);
     if (inspection->options->check) {
-        SS_TRY(ss__json_check_file(inspection->path, err));
+        SS_TRY(ss__json_check_file(inspection->path, inspection->options->dataset.stop, err));
     }
     ss_status as_rows = has_one_row(inspection, &is_one, &reason);
     const bool is_single_object = is_one && top != NULL && strcmp(top, "object") == 0;
@@ -243,7 +245,7 @@ ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
     }
     ss__report_cut(report, 0);
     if (!inspection->options->check) {
-        SS_TRY(ss__json_check_file(inspection->path, err));
+        SS_TRY(ss__json_check_file(inspection->path, inspection->options->dataset.stop, err));
     }
     ss__report_text(report, "top level", top == NULL ? "compressed" : top);
     if (!is_single_object) {

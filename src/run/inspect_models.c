@@ -14,7 +14,8 @@ ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err)
     struct ss_report *report = inspection->report;
     ss_encoder *encoder = NULL;
     struct ss_encoder_info info;
-    const struct ss_encoder_options options = {.log = inspection->options->log};
+    const struct ss_encoder_options options = {.stop = inspection->asking.stop,
+                                               .log = inspection->options->log};
     SS_TRY(ss_encoder_open(inspection->path, &options, &encoder, err));
     ss_encoder_describe(encoder, &info);
     ss__report_text(report, "name", info.name);
@@ -65,6 +66,7 @@ ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
     struct ss_sae_info info;
     struct ss_sae_options options = inspection->options->sae;
     options.log = options.log.fn == NULL ? inspection->options->log : options.log;
+    options.stop = inspection->asking.stop;
     SS_TRY(ss_sae_open(inspection->path, &options, &sae, err));
     ss_sae_describe(sae, &info);
     ss__report_text(report, "format", info.format);

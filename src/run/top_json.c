@@ -266,7 +266,7 @@ ss_status ss__top_json_read(struct ss_run *run, const char *path, ss_err *err)
     size_t room = 0;
     const size_t n = run->info.n_features;
     struct scan scan = {.path = path};
-    SS_TRY(ss__file_map(path, &map, err));
+    SS_TRY(ss__file_load(path, &map, err));
     scan.data = (const char *)map.data;
     scan.n = map.n_bytes;
     SS_ALLOC(run->top_offsets, n + 1);

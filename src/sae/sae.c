@@ -202,6 +202,10 @@ static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_
     }
     SS_TRY(ss__sae_give_warnings(place, err));
 out:
+    if (status == SS_OK && place->weights != NULL) {
+        status = ss__weights_check(place->weights, err);
+    }
+    status = ss__weights_explain(place->weights, status, err);
     if (status != SS_OK && place->weights != NULL) {
         ss__err_in_file(err, ss__weights_path(place->weights));
     }

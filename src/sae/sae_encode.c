@@ -276,8 +276,10 @@ ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection,
     SS_GROW(out->offsets, out->n_rows_room, out->n_rows + rows->n + 1);
     SS_TRY(job_init(&job, work, err));
     find_all(&job, work);
+    SS_TRY(ss__work_check(work, err));
     SS_TRY(check_tallies(&job, n_threads, &all, err));
     SS_TRY(gather(&job, work, err));
+    SS_TRY(ss__work_check(work, err));
     SS_TRY(check_tallies(&job, n_threads, &all, err));
     if (counts != NULL) {
         counts->n_tied_rows += all.n_tied_rows;

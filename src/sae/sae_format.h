@@ -24,6 +24,7 @@ struct ss__sae_place {
     const struct ss_log *log;
     const struct ss_sae_options *options;
     struct ss__buf warnings; /* to be given when the SAE is read; a NUL ends each */
+    struct ss__asking asking;
 };
 
 /* Look at a path and read the documents beside it. The folder of a sentence-transformers model

@@ -144,6 +144,7 @@ ss_status ss__sae_place_find(const char *path, const struct ss_sae_options *opti
     static const struct ss_sae_options defaults = {0};
     *place = (struct ss__sae_place){.path = path};
     place->options = options == NULL ? &defaults : options;
+    place->asking.stop = place->options->stop;
     place->log = &place->options->log;
     SS_TRY(split_path(place, err));
     if (place->file == NULL) {
@@ -231,7 +232,7 @@ ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *nam
         SS_FAIL_FILE(place->path, SS_E_NOINPUT, "no weights in this folder: expected %s",
                      expected);
     }
-    SS_TRY(ss__weights_open(path, &place->weights, err));
+    SS_TRY(ss__weights_open(path, &place->asking, &place->weights, err));
     SS_TRY(ss__sae_find_prefix(place, err));
 out:
     ss__free(path);

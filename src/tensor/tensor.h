@@ -36,6 +36,11 @@ typedef enum ss__slot {
 } ss__slot;
 
 struct ss__pool *ss__work_pool(ss_work *work);
+/* SS_E_STOPPED once ss_work_set_stop's question was answered so: then what was computed since
+ * is not to be used. */
+SS_MUST_USE ss_status ss__work_check(const ss_work *work, ss_err *err);
+/* Warn if there are fewer threads than were asked for. */
+void ss__work_tell_threads(const ss_work *work, const struct ss_log *log);
 /* n_bytes of 64-byte aligned memory that stays valid until the slot is asked for again; NULL
  * when memory ran out. Content is kept while the slot does not grow. */
 void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes);

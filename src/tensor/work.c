@@ -39,6 +39,27 @@ size_t ss_work_n_threads(const ss_work *work)
     return ss__pool_n_threads(work->pool);
 }
 
+void ss_work_set_stop(ss_work *work, struct ss_stop stop)
+{
+    ss__pool_set_stop(work->pool, stop);
+}
+
+ss_status ss__work_check(const ss_work *work, ss_err *err)
+{
+    return ss__pool_check(work->pool, err);
+}
+
+void ss__work_tell_threads(const ss_work *work, const struct ss_log *log)
+{
+    const size_t n = ss__pool_n_threads(work->pool), n_wanted = ss__pool_n_wanted(work->pool);
+    if (n < n_wanted) {
+        ss__log(log, SS_LEVEL_WARNING,
+                "only %zu of %zu threads could be started; the work goes on with them, and "
+                "takes longer",
+                n, n_wanted);
+    }
+}
+
 void ss_work_free(ss_work *work)
 {
     if (work == NULL) {

@@ -192,7 +192,7 @@ ss_status ss__load_bpe_files(struct ss__loading *loading, ss_err *err)
     struct adding adding = {.self = loading->self, .path = loading->merges_path};
     SS_TRY(ss__json_load(loading->vocab_path, &vocab, err));
     SS_TRY(ss__load_ids(loading, loading->vocab_path, vocab, err));
-    SS_TRY(ss__file_map(loading->merges_path, &merges, err));
+    SS_TRY(ss__file_load(loading->merges_path, &merges, err));
     SS_TRY(add_lines(&adding, (const char *)merges.data, merges.n_bytes, err));
 out:
     ss__buf_release(&adding.merged);

@@ -99,7 +99,7 @@ static ss_status read_text_vocab(struct ss__loading *loading, ss_err *err)
     ss_status status = SS_OK;
     struct ss__map map = {0};
     int64_t id = 0;
-    SS_TRY(ss__file_map(loading->vocab_path, &map, err));
+    SS_TRY(ss__file_load(loading->vocab_path, &map, err));
     const char *text = (const char *)map.data;
     const size_t n_valid = ss__utf8_valid_prefix(text, map.n_bytes);
     if (n_valid < map.n_bytes) {

@@ -202,8 +202,37 @@ const struct ss__weights *ss__weights_file_of(const struct ss__weights *weights,
 /* Only what lies in a file's mapping comes back by itself. */
 void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor)
 {
-    if (ss__weights_file_of(weights, tensor) != NULL) {
-        ss__map_forget(tensor->data,
+    const struct ss__weights *file = ss__weights_file_of(weights, tensor);
+    if (file != NULL) {
+        ss__map_forget(&file->map, tensor->data,
                        (size_t)tensor->n_elements * ss__dtype_bytes(tensor->dtype));
+    }
+}
+
+ss_status ss__weights_check(const struct ss__weights *weights, ss_err *err)
+{
+    ss_status status = ss__map_check(&weights->map, weights->path, err);
+    for (size_t i = 0; i < weights->n_parts && status == SS_OK; i++) {
+        status = ss__weights_check(weights->parts[i], err);
+    }
+    return status;
+}
+
+ss_status ss__weights_explain(const struct ss__weights *weights, ss_status status, ss_err *err)
+{
+    ss_err cause;
+    const bool is_changed = status != SS_OK && status != SS_E_STOPPED && weights != NULL &&
+                            ss__weights_check(weights, &cause) != SS_OK;
+    if (is_changed && err != NULL) {
+        *err = cause;
+    }
+    return is_changed ? SS_E_IO : status;
+}
+
+void ss__weights_set_stop(struct ss__weights *weights, struct ss__asking *asking)
+{
+    weights->source.asking = asking;
+    for (size_t i = 0; i < weights->n_parts; i++) {
+        ss__weights_set_stop(weights->parts[i], asking);
     }
 }

@@ -35,7 +35,7 @@ static ss_status need_shard(struct ss__weights *self, const char *folder, const 
     if (self->n_parts == MAX_SHARDS) {
         SS_FAIL_FILE(self->path, SS_E_LIMIT, "names more than %d shards", MAX_SHARDS);
     }
-    SS_TRY(ss__weights_open(path, &self->parts[self->n_parts], err));
+    SS_TRY(ss__weights_open(path, self->source.asking, &self->parts[self->n_parts], err));
     *out = self->parts[self->n_parts++];
 out:
     ss__free(path);
@@ -90,14 +90,15 @@ out:
 }
 
 /* Takes `path`. */
-static ss_status open_sharded(const char *folder, char *path, struct ss__weights **out,
-                              ss_err *err)
+static ss_status open_sharded(const char *folder, char *path, struct ss__asking *asking,
+                              struct ss__weights **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__weights *self = NULL;
     SS_ALLOC(self, 1);
     self->path = path;
     self->source.file = path;
+    self->source.asking = asking;
     path = NULL;
     SS_TRY(read_index(self, folder, err));
     *out = self;
@@ -108,7 +109,8 @@ out:
     return status;
 }
 
-ss_status ss__weights_open_model(const char *folder, struct ss__weights **out, ss_err *err)
+ss_status ss__weights_open_model(const char *folder, struct ss__asking *asking,
+                                 struct ss__weights **out, ss_err *err)
 {
     static const struct {
         const char *name;
@@ -130,9 +132,9 @@ ss_status ss__weights_open_model(const char *folder, struct ss__weights **out, s
             continue;
         }
         if (choices[i].is_index) {
-            return open_sharded(folder, path, out, err);
+            return open_sharded(folder, path, asking, out, err);
         }
-        const ss_status status = ss__weights_open(path, out, err);
+        const ss_status status = ss__weights_open(path, asking, out, err);
         ss__free(path);
         return status;
     }

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "weights/weights_priv.h"
 
-enum { SHAPE_TEXT_BYTES = 192, CHECKED_FLOATS = 1 << 16 };
+enum { SHAPE_TEXT_BYTES = 192, CHECKED_FLOATS = 1 << 16, STEP_FLOATS = 1 << 22 };
 
 static const char *shape_text(size_t n_dims, const uint64_t *shape, char out[SHAPE_TEXT_BYTES])
 {
@@ -93,9 +93,21 @@ static ss_status refuse_nonfinite(const struct ss__weights *weights, const char 
 static ss_status check_finite(const struct ss__weights *weights, const char *name,
                               const float *numbers, size_t n, ss_err *err)
 {
-    size_t first = 0;
-    const size_t n_bad = ss__count_nonfinite(numbers, n, &first);
-    return n_bad == 0 ? SS_OK : refuse_nonfinite(weights, name, n_bad, first, err);
+    ss_status status = SS_OK;
+    size_t n_bad = 0, first_bad = 0;
+    for (size_t at = 0; at < n; at += STEP_FLOATS) {
+        size_t first = 0;
+        const size_t n_here =
+            ss__count_nonfinite(numbers + at, ss__min_size(STEP_FLOATS, n - at), &first);
+        first_bad = n_bad == 0 ? at + first : first_bad;
+        n_bad += n_here;
+        SS_TRY(ss__check_stop(weights->source.asking, err));
+    }
+    if (n_bad > 0) {
+        SS_TRY(refuse_nonfinite(weights, name, n_bad, first_bad, err));
+    }
+out:
+    return status;
 }
 
 static bool is_plain_f32(const struct ss__tensor *tensor)
@@ -168,23 +180,52 @@ static struct ss__tensor rows_of(const struct ss__tensor *tensor, size_t first, 
     return rows;
 }
 
-void ss__table_rows(const struct ss__table *table, size_t first, size_t n, float *out)
+/* Rows of a type that is converted, some numbers at a time. */
+static ss_status convert_rows(const struct ss__table *table, const struct ss__tensor *rows,
+                              size_t at, float *out, ss_err *err)
+{
+    enum { STEP = 512, MOST_BYTES = 16 };
+    ss_status status = SS_OK;
+    _Alignas(16) uint8_t bytes[STEP * MOST_BYTES];
+    const size_t n_bytes = ss__dtype_bytes(rows->dtype);
+    struct ss__tensor some = {.name = rows->name,
+                              .dtype = rows->dtype,
+                              .dtype_name = rows->dtype_name,
+                              .swaps = rows->swaps,
+                              .n_dims = 1,
+                              .strides = {1},
+                              .data = bytes};
+    for (size_t i = 0; i < rows->n_elements; i += STEP) {
+        some.n_elements = some.shape[0] = ss__min_size(STEP, (size_t)rows->n_elements - i);
+        SS_TRY(ss__map_read(table->file, at + i * n_bytes, (size_t)some.n_elements * n_bytes,
+                            bytes, table->path, err));
+        SS_TRY(ss__tensor_to_f32(&some, out + i, err));
+    }
+out:
+    return status;
+}
+
+ss_status ss__table_rows(const struct ss__table *table, size_t first, size_t n, float *out,
+                         ss_err *err)
 {
     const struct ss__tensor rows = rows_of(&table->tensor, first, n);
     const size_t width = (size_t)table->tensor.shape[1];
     if (table->owned != NULL) {
         memcpy(out, table->owned + first * width, n * width * sizeof *out);
-    } else if (rows.dtype == SS__F32 && !rows.swaps) {
-        ss__map_read(&table->file, rows.data, n * width * sizeof *out, out);
-    } else { /* a type that is converted: check_table tried it */
-        const ss_status status = ss__tensor_to_f32(&rows, out, NULL);
-        (void)status;
+        return SS_OK;
     }
+    if (table->file == NULL) {
+        return ss__tensor_to_f32(&rows, out, err);
+    }
+    const size_t at = (size_t)((const uint8_t *)rows.data - table->file->data);
+    return rows.dtype == SS__F32 && !rows.swaps
+               ? ss__map_read(table->file, at, n * width * sizeof *out, out, table->path, err)
+               : convert_rows(table, &rows, at, out, err);
 }
 
 /* Look at all rows, some at a time. */
 static ss_status check_table(const struct ss__weights *weights, const struct ss__table *table,
-                             ss_err *err)
+                             struct ss__asking *asking, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = (size_t)table->tensor.shape[0], width = (size_t)table->tensor.shape[1];
@@ -203,7 +244,8 @@ static ss_status check_table(const struct ss__weights *weights, const struct ss_
     for (size_t row = 0; row < n; row += n_step) {
         size_t first = 0;
         const size_t n_rows = ss__min_size(n_step, n - row);
-        ss__table_rows(table, row, n_rows, rows);
+        SS_TRY(ss__check_stop(asking, err));
+        SS_TRY(ss__table_rows(table, row, n_rows, rows, err));
         const size_t n_here = ss__count_nonfinite(rows, n_rows * width, &first);
         first_bad = n_bad == 0 ? row * width + first : first_bad;
         n_bad += n_here;
@@ -217,7 +259,8 @@ out:
 }
 
 ss_status ss__weights_need_table(const struct ss__weights *weights, const char *name,
-                                 const uint64_t shape[2], struct ss__table *out, ss_err *err)
+                                 const uint64_t shape[2], struct ss__asking *asking,
+                                 struct ss__table *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__tensor *tensor = NULL;
@@ -230,9 +273,10 @@ ss_status ss__weights_need_table(const struct ss__weights *weights, const char *
     }
     const struct ss__weights *file = ss__weights_file_of(weights, tensor);
     if (file != NULL) {
-        ss__map_reader_open(&file->map, file->path, &out->file);
+        out->file = &file->map;
+        out->path = file->path;
     }
-    SS_TRY(check_table(weights, out, err));
+    SS_TRY(check_table(weights, out, asking, err));
     ss__weights_forget(weights, tensor);
 out:
     if (status != SS_OK) {
@@ -243,7 +287,6 @@ out:
 
 void ss__table_release(struct ss__table *table)
 {
-    ss__map_reader_close(&table->file);
     ss__free(table->owned);
     *table = (struct ss__table){0};
 }

@@ -162,14 +162,15 @@ out:
     return status;
 }
 
-ss_status ss__weights_open_memory(const char *name, const void *data, size_t n_bytes,
-                                  struct ss__weights **out, ss_err *err)
+static ss_status open_source(const struct ss__source *source, struct ss__weights **out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__weights *self = NULL;
     *out = NULL;
-    SS_TRY(new_container(name, &self, err));
-    self->source = (struct ss__source){.file = self->path, .data = data, .n_bytes = n_bytes};
+    SS_TRY(new_container(source->file, &self, err));
+    self->source = *source;
+    self->source.file = self->path;
     SS_TRY(read_source(self, err));
     *out = self;
     self = NULL;
@@ -178,15 +179,34 @@ out:
     return status;
 }
 
-ss_status ss__weights_open(const char *path, struct ss__weights **out, ss_err *err)
+ss_status ss__weights_open_memory(const char *name, const void *data, size_t n_bytes,
+                                  struct ss__weights **out, ss_err *err)
+{
+    const struct ss__source source = {.file = name, .data = data, .n_bytes = n_bytes};
+    return open_source(&source, out, err);
+}
+
+ss_status ss__weights_open(const char *path, struct ss__asking *asking,
+                           struct ss__weights **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
+    ss_err cause;
     *out = NULL;
     SS_TRY(ss__file_map(path, &map, err));
-    SS_TRY(ss__weights_open_memory(path, map.data, map.n_bytes, out, err));
-    (*out)->map = map;
-    map = (struct ss__map){0};
+    const struct ss__source source = {path, map.data, map.n_bytes, asking};
+    status = open_source(&source, out, err);
+    if (status != SS_OK && status != SS_E_STOPPED &&
+        ss__map_check(&map, path, &cause) != SS_OK) {
+        status = SS_E_IO; /* what it found wrong with it is not the reason */
+        if (err != NULL) {
+            *err = cause;
+        }
+    }
+    if (status == SS_OK) {
+        (*out)->map = map;
+        map = (struct ss__map){0};
+    }
 out:
     ss__map_release(&map);
     return status;

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/map.h"
+#include "base/stop.h"
 
 typedef enum ss__dtype {
     SS__BOOL,
@@ -56,16 +57,19 @@ struct ss__weights; /* an open container */
 
 /* Open a weights file, whose kind is found from its content.
  *
+ * asking   nullable; borrowed while the container is open; also for later calls with it
  * out      gives (ss__weights_close); tensors are views into it
- * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT, SS_E_NOMEM
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT, SS_E_NOMEM, SS_E_STOPPED,
+ *          SS_E_IO
  * Memory   the file is mapped; at most 64 MiB + 2 × its size before an error is found
  * Threads  any; an open container is immutable */
-SS_MUST_USE ss_status ss__weights_open(const char *path, struct ss__weights **out, ss_err *err);
+SS_MUST_USE ss_status ss__weights_open(const char *path, struct ss__asking *asking,
+                                       struct ss__weights **out, ss_err *err);
 
 /* Open a model's weights in a folder: `model.safetensors`, or `model.safetensors.index.json`
  * with its shards, else `pytorch_model.bin` or its sharded form, seen as one container. */
-SS_MUST_USE ss_status ss__weights_open_model(const char *folder, struct ss__weights **out,
-                                             ss_err *err);
+SS_MUST_USE ss_status ss__weights_open_model(const char *folder, struct ss__asking *asking,
+                                             struct ss__weights **out, ss_err *err);
 void ss__weights_close(struct ss__weights *weights);
 
 const char *
@@ -113,24 +117,43 @@ SS_MUST_USE ss_status ss__weights_view_f32(const struct ss__weights *weights, co
 
 /* The rows of a matrix of which few are needed at a time; they stay in the file. */
 struct ss__table {
-    struct ss__tensor tensor; /* [n, width] row-major */
-    struct ss__map_reader file;
+    struct ss__tensor tensor;   /* [n, width] row-major */
+    const struct ss__map *file; /* NULL: the rows are in memory */
+    const char *path;           /* of the file, for messages */
     float *owned; /* the rows, where the file does not have them one after the other */
 };
 /* As ss__weights_need_f32 with n_dims 2. `out` is valid while `weights` is open; a zeroed one
- * can be released. No page of the file stays resident. */
+ * can be released. No page of the file stays resident. `asking` may be NULL. */
 SS_MUST_USE ss_status ss__weights_need_table(const struct ss__weights *weights,
                                              const char *name, const uint64_t shape[2],
-                                             struct ss__table *out, ss_err *err);
-/* Copy rows first … first + n - 1 to `out` [n, width]. Threads: any. */
-void ss__table_rows(const struct ss__table *table, size_t first, size_t n, float *out);
+                                             struct ss__asking *asking, struct ss__table *out,
+                                             ss_err *err);
+/* Copy rows first … first + n - 1 to `out` [n, width]. Errors: SS_E_IO, as ss__weights_check;
+ * that the file was written to since it was opened only that tells. Threads: any. */
+SS_MUST_USE ss_status ss__table_rows(const struct ss__table *table, size_t first, size_t n,
+                                     float *out, ss_err *err);
 void ss__table_release(struct ss__table *table);
 
 /* Say that a tensor was copied and its pages need not stay in memory; reading it again brings
  * them back. */
 void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor);
 
-/* Read every byte of every tensor and verify what the format can verify (CRCs); for checks. */
+/* Whether the files are what they were when they were opened: SS_E_IO if one was cut or written
+ * to, by which numbers that were taken out of it are not those of any file. To be called once
+ * all of them were taken. Threads: any. */
+SS_MUST_USE ss_status ss__weights_check(const struct ss__weights *weights, ss_err *err);
+
+/* `status`, or, where it is an error and the files have changed, that error in its place: what
+ * was wrong with numbers of a file that was cut is not what its reader has to know. `weights`
+ * is nullable. */
+SS_MUST_USE ss_status ss__weights_explain(const struct ss__weights *weights, ss_status status,
+                                          ss_err *err);
+
+/* Let later calls ask whether to stop, or no more (borrowed while the container is open). */
+void ss__weights_set_stop(struct ss__weights *weights, struct ss__asking *asking);
+
+/* Read every byte of every tensor and verify what the format can verify (CRCs); for checks.
+ * Errors: as ss__weights_check too. */
 SS_MUST_USE ss_status ss__weights_verify(const struct ss__weights *weights, ss_err *err);
 
 /* ---- writing ---- */
@@ -162,7 +185,7 @@ struct ss__zip_entry {
 };
 SS_MUST_USE ss_status ss__zip_each(const char *path,
                                    int (*fn)(void *user, const struct ss__zip_entry *entry),
-                                   void *user, ss_err *err);
+                                   void *user, struct ss__asking *asking, ss_err *err);
 
 /* The same entry by entry. Open borrows `file` (for messages) and the bytes until close, and
  * checks the directory and every header, not the content. Entries are in the directory's order.

@@ -12,6 +12,7 @@ struct ss__source {
     const char *file;
     const uint8_t *data;
     size_t n_bytes;
+    struct ss__asking *asking; /* nullable */
 };
 
 struct ss__weights_pair {

@@ -20,6 +20,7 @@ ss_status ss__zip_unpack(const struct ss__zip *zip, const struct ss__zip_record 
         SS_TRY(ss__zip_reader_read(reader, kept ? out + n_done : scratch,
                                    kept ? n_out - n_done : PIECE_BYTES, &n_read, err));
         n_done += n_read;
+        SS_TRY(ss__check_stop(zip->source.asking, err));
     }
 out:
     ss__zip_reader_close(reader);
@@ -79,14 +80,20 @@ out:
 
 ss_status ss__zip_each(const char *path,
                        int (*fn)(void *user, const struct ss__zip_entry *entry), void *user,
-                       ss_err *err)
+                       struct ss__asking *asking, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
+    ss_err cause;
     SS_TRY(ss__file_map(path, &map, err));
-    SS_TRY(ss__zip_each_memory(
-        &(struct ss__source){.file = path, .data = map.data, .n_bytes = map.n_bytes}, fn, user,
-        err));
+    const struct ss__source source = {path, map.data, map.n_bytes, asking};
+    status = ss__zip_each_memory(&source, fn, user, err);
+    if (status != SS_E_STOPPED && ss__map_check(&map, path, &cause) != SS_OK) {
+        status = SS_E_IO;
+        if (err != NULL) {
+            *err = cause;
+        }
+    }
 out:
     ss__map_release(&map);
     return status;

@@ -1,5 +1,6 @@
 /* Files, memory, hashes and threads of base. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -64,7 +65,7 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
     ss__free(path);
 }
 
-/* By calls, and from the mapping where the name has gone to another file. */
+/* By calls, whatever has its name meanwhile. */
 static void test_a_mapped_file_is_read_by_calls_too(void **state)
 {
     struct ss__map map = {0};
@@ -73,13 +74,10 @@ static void test_a_mapped_file_is_read_by_calls_too(void **state)
     assert_int_equal(ss__file_write(path, "0123456789", 10, NULL), SS_OK);
     assert_int_equal(ss__file_map(path, &map, NULL), SS_OK);
     for (int round = 0; round < 3; round++) {
-        struct ss__map_reader reader = {0};
         char got[4] = "";
-        ss__map_reader_open(&map, path, &reader);
-        assert_int_equal(reader.handle > 0, round == 0);
-        ss__map_read(&reader, map.data + 3, 4, got);
+        assert_int_equal(ss__map_read(&map, 3, 4, got, path, NULL), SS_OK);
         assert_memory_equal(got, "3456", 4);
-        ss__map_reader_close(&reader);
+        assert_int_equal(ss__map_check(&map, path, NULL), SS_OK);
         if (round == 0) {
             unlink(path);
         } else {
@@ -87,6 +85,81 @@ static void test_a_mapped_file_is_read_by_calls_too(void **state)
         }
     }
     ss__map_release(&map);
+    unlink(path);
+    ss__free(path);
+}
+
+enum { LARGE_BYTES = 3 << 16 };
+
+static void write_large(const char *path)
+{
+    static char bytes[LARGE_BYTES];
+    memset(bytes, 'x', sizeof bytes);
+    assert_int_equal(ss__file_write(path, bytes, sizeof bytes, NULL), SS_OK);
+}
+
+static void recover(int number, siginfo_t *facts, void *context)
+{
+    (void)number;
+    (void)context;
+    if (!ss_recover_fault(facts->si_addr)) {
+        abort();
+    }
+}
+
+/* Zeros stand where the file ended, and the check tells. */
+static void test_a_mapping_outlives_its_file(void **state)
+{
+    struct sigaction action = {.sa_sigaction = recover, .sa_flags = SA_SIGINFO}, before;
+    struct ss__map map = {0};
+    char *path = ss__path_join(folder, "a.bin");
+    ss_err err;
+    (void)state;
+    write_large(path);
+    assert_int_equal(sigaction(SIGBUS, &action, &before), 0);
+    assert_int_equal(ss__file_map(path, &map, NULL), SS_OK);
+    assert_int_equal(truncate(path, 1 << 12), 0);
+    volatile uint8_t last = map.data[LARGE_BYTES - 1];
+    assert_int_equal(last, 0);
+    assert_int_equal(ss__map_check(&map, path, &err), SS_E_IO);
+    assert_string_equal(err.file, path);
+    assert_non_null(strstr(err.message, "196608 bytes when it was opened and has 4096"));
+    assert_int_equal(truncate(path, LARGE_BYTES), 0); /* as large as it was, but not it */
+    assert_int_equal(ss__map_check(&map, path, NULL), SS_E_IO);
+    ss__map_release(&map);
+    int elsewhere = 0;
+    assert_false(ss_recover_fault(&elsewhere));
+    assert_int_equal(sigaction(SIGBUS, &before, NULL), 0);
+    unlink(path);
+    ss__free(path);
+}
+
+/* Whole, or in the parts that were asked for. */
+static void test_copies_do_not_change_with_the_file(void **state)
+{
+    struct ss__map copy = {0}, parts = {0};
+    char *path = ss__path_join(folder, "a.bin");
+    ss_err err;
+    (void)state;
+    write_large(path);
+    assert_int_equal(ss__file_load(path, &copy, NULL), SS_OK);
+    assert_int_equal(ss__file_reserve(path, &parts, NULL), SS_OK);
+    assert_int_equal(ss__map_need(&parts, 5000, 100, path, NULL), SS_OK);
+    assert_int_equal(ss__file_write(path, "y", 1, NULL), SS_OK); /* another file */
+    assert_int_equal(ss__map_need(&parts, 9000, 100, path, NULL), SS_OK);
+    assert_int_equal(ss__map_check(&parts, path, NULL), SS_OK);
+    ss__map_release(&parts);
+    write_large(path);
+    assert_int_equal(ss__file_reserve(path, &parts, NULL), SS_OK);
+    assert_int_equal(ss__map_need(&parts, 0, 100, path, NULL), SS_OK);
+    assert_int_equal(truncate(path, 4096), 0);
+    assert_int_equal(copy.data[LARGE_BYTES - 1], 'x');
+    assert_int_equal(parts.data[99], 'x');
+    assert_int_equal(ss__map_need(&parts, 4000, 200, path, &err), SS_E_IO);
+    assert_non_null(strstr(err.message, "was cut while it was in use"));
+    assert_int_equal(ss__map_check(&parts, path, NULL), SS_E_IO);
+    ss__map_release(&parts);
+    ss__map_release(&copy);
     unlink(path);
     ss__free(path);
 }
@@ -231,6 +304,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
         cmocka_unit_test(test_a_mapped_file_is_read_by_calls_too),
+        cmocka_unit_test(test_a_mapping_outlives_its_file),
+        cmocka_unit_test(test_copies_do_not_change_with_the_file),
         cmocka_unit_test(test_a_full_device_is_an_error_and_stays),
         cmocka_unit_test(test_missing_files_and_folders_are_told_apart),
         cmocka_unit_test(test_paths),

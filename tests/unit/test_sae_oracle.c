@@ -63,7 +63,7 @@ static struct ss__weights *open_array_file(const char *folder, const char *file)
     ss_err err = {0};
     struct ss__weights *weights = NULL;
     snprintf(path, sizeof path, "%s/astro-2000/%s%s", ORACLE, folder, file);
-    if (ss__weights_open(path, &weights, &err) != SS_OK) {
+    if (ss__weights_open(path, NULL, &weights, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     return weights;

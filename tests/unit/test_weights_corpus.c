@@ -116,7 +116,7 @@ static void check_listed(const char *path, const struct ss__weights *weights,
 static ss_status run_safetensors(const struct corpus_case *it, ss_err *err)
 {
     struct ss__weights *weights = NULL;
-    const ss_status status = ss__weights_open(it->path, &weights, err);
+    const ss_status status = ss__weights_open(it->path, NULL, &weights, err);
     if (status == SS_OK && it->expected != NULL) {
         json_t *expected = load_json(it->expected);
         check_listed(it->path, weights, expected);
@@ -156,12 +156,12 @@ static void check_same_tensors(const char *path, const struct ss__weights *weigh
 static ss_status run_torch(const struct corpus_case *it, ss_err *err)
 {
     struct ss__weights *weights = NULL, *expected = NULL;
-    const ss_status status = ss__weights_open(it->path, &weights, err);
+    const ss_status status = ss__weights_open(it->path, NULL, &weights, err);
     if (status == SS_OK) {
         assert_int_equal(ss__weights_verify(weights, err), SS_OK);
     }
     if (status == SS_OK && it->expected != NULL) {
-        assert_int_equal(ss__weights_open(it->expected, &expected, err), SS_OK);
+        assert_int_equal(ss__weights_open(it->expected, NULL, &expected, err), SS_OK);
         check_same_tensors(it->path, weights, expected);
     }
     ss__weights_close(expected);
@@ -207,7 +207,7 @@ static void check_array(const char *path, const struct ss__tensor *tensor,
 static ss_status run_npy(const struct corpus_case *it, ss_err *err)
 {
     struct ss__weights *weights = NULL;
-    const ss_status status = ss__weights_open(it->path, &weights, err);
+    const ss_status status = ss__weights_open(it->path, NULL, &weights, err);
     if (status == SS_OK && it->expected != NULL) {
         json_t *expected = load_json(it->expected);
         assert_int_equal(ss__weights_n(weights), 1);
@@ -253,7 +253,7 @@ static ss_status run_zip(const struct corpus_case *it, ss_err *err)
 {
     json_t *expected = it->expected == NULL ? NULL : load_json(it->expected);
     struct zip_check check = {.path = it->path, .expected = expected};
-    const ss_status status = ss__zip_each(it->path, check_zip_entry, &check, err);
+    const ss_status status = ss__zip_each(it->path, check_zip_entry, &check, NULL, err);
     if (status == SS_OK && expected != NULL) {
         assert_int_equal(check.n, json_array_size(expected));
     }

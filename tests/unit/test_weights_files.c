@@ -27,7 +27,7 @@ static struct ss__weights *open_good(const char *name)
     struct ss__weights *weights = NULL;
     ss_err err;
     snprintf(path, sizeof path, "%s/good/%s", DATA, name);
-    if (ss__weights_open(path, &weights, &err) != SS_OK) {
+    if (ss__weights_open(path, NULL, &weights, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     return weights;
@@ -217,7 +217,7 @@ static void test_broken(void **state)
         char path[PATH_BYTES];
         ss_err err;
         snprintf(path, sizeof path, "%s/broken/%s", DATA, names[i]);
-        const ss_status status = ss__weights_open(path, &weights, &err);
+        const ss_status status = ss__weights_open(path, NULL, &weights, &err);
         if (ss_status_exit_code(status) != 65 || strstr(err.message, names[i]) == NULL) {
             fail_msg("%s: status %d", path, (int)status);
         }
@@ -311,7 +311,7 @@ static void test_shards(void **state)
     float *numbers = NULL;
     ss_err err;
     (void)state;
-    assert_int_equal(ss__weights_open_model(DATA "/sharded", &weights, &err), SS_OK);
+    assert_int_equal(ss__weights_open_model(DATA "/sharded", NULL, &weights, &err), SS_OK);
     assert_int_equal(ss__weights_n(weights), 2);
     assert_int_equal(ss__weights_n_files(weights), 2);
     assert_non_null(strstr(ss__weights_file(weights, 1), "model-2-of-2.safetensors"));
@@ -329,13 +329,13 @@ static void test_bad_shards(void **state)
     struct ss__weights *weights = NULL;
     ss_err err;
     (void)state;
-    assert_int_equal(ss__weights_open_model(DATA "/sharded-outside", &weights, &err),
+    assert_int_equal(ss__weights_open_model(DATA "/sharded-outside", NULL, &weights, &err),
                      SS_E_DATA);
     assert_non_null(strstr(err.message, "leaves the folder"));
-    assert_int_equal(ss__weights_open_model(DATA "/sharded-missing", &weights, &err),
+    assert_int_equal(ss__weights_open_model(DATA "/sharded-missing", NULL, &weights, &err),
                      SS_E_NOINPUT);
-    assert_int_equal(ss__weights_open_model(DATA "/good", &weights, &err), SS_E_NOINPUT);
-    assert_int_equal(ss__weights_open(DATA "/absent", &weights, &err), SS_E_NOINPUT);
+    assert_int_equal(ss__weights_open_model(DATA "/good", NULL, &weights, &err), SS_E_NOINPUT);
+    assert_int_equal(ss__weights_open(DATA "/absent", NULL, &weights, &err), SS_E_NOINPUT);
     assert_null(weights);
 }
 
@@ -428,20 +428,23 @@ static void test_table(void **state)
         float row[2] = {0}, rows[4] = {0};
         struct ss__weights *weights =
             open_text(cases[i].header, cases[i].data, cases[i].n_bytes, room);
-        assert_int_equal(ss__weights_need_table(weights, "w", square, &table, NULL), SS_OK);
-        ss__table_rows(&table, 1, 1, row);
-        ss__table_rows(&table, 0, 2, rows);
+        assert_int_equal(ss__weights_need_table(weights, "w", square, NULL, &table, NULL),
+                         SS_OK);
+        assert_int_equal(ss__table_rows(&table, 1, 1, row, NULL), SS_OK);
+        assert_int_equal(ss__table_rows(&table, 0, 2, rows, NULL), SS_OK);
         assert_memory_equal(row, values + 2, sizeof row);
         assert_memory_equal(rows, values, sizeof rows);
         ss__table_release(&table);
-        assert_int_equal(ss__weights_need_table(weights, "w", tall, &table, &err), SS_E_SHAPE);
+        assert_int_equal(ss__weights_need_table(weights, "w", tall, NULL, &table, &err),
+                         SS_E_SHAPE);
         ss__weights_close(weights);
     }
     _Alignas(16) uint8_t room[256];
     struct ss__weights *weights =
         open_text("{\"w\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}}  ",
                   values, sizeof values, room);
-    assert_int_equal(ss__weights_need_table(weights, "w", tall, &table, &err), SS_E_NONFINITE);
+    assert_int_equal(ss__weights_need_table(weights, "w", tall, NULL, &table, &err),
+                     SS_E_NONFINITE);
     assert_non_null(strstr(err.message, "holds 1 numbers"));
     assert_non_null(strstr(err.message, "first at index 5"));
     ss__weights_close(weights);

@@ -1,0 +1,33 @@
+#include "base/stop.h"
+
+#include <time.h>
+
+bool ss__stop_says_so(const struct ss_stop *stop)
+{
+    return stop->fn != NULL && stop->fn(stop->user) != 0;
+}
+
+bool ss__is_stopped(struct ss__asking *asking)
+{
+    struct timespec now;
+    if (asking == NULL || asking->stop.fn == NULL) {
+        return false;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    if (seconds - asking->asked < 1e-3 * SS__ASK_MS) {
+        return false;
+    }
+    asking->asked = seconds;
+    return ss__stop_says_so(&asking->stop);
+}
+
+ss_status ss__check_stop(struct ss__asking *asking, ss_err *err)
+{
+    return ss__is_stopped(asking) ? ss__fail_stopped(err) : SS_OK;
+}
+
+ss_status ss__fail_stopped(ss_err *err)
+{
+    return ss__fail(err, SS_E_STOPPED, "stopped on request");
+}
