@@ -221,8 +221,10 @@ void cli_complete_fish(FILE *to);
 int cli_usage_error(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Print an error of the library on stderr and return its exit code. */
+/* Print an error of the library on stderr and return its exit code. The second says in addition
+ * that nothing was written to `out`, if the command was stopped. */
 int cli_fail(const ss_err *err);
+int cli_fail_before(const ss_err *err, const char *out);
 
 /* Notices and warnings on stderr; nothing but warnings with --quiet. */
 struct ss_log cli_log(const struct cli_values *values);
@@ -287,8 +289,9 @@ struct ss_watch cli_watch(struct cli_progress *progress);
 struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress);
 void cli_progress_end(struct cli_progress *progress);
 
-/* Note Ctrl-C and SIGTERM; a second one ends the program at once. */
+/* Note signals that ask for an end; a second one ends the program at once. */
 void cli_catch_signals(void);
 bool cli_is_stopped(void);
+struct ss_stop cli_stop(void); /* for the library */
 
 #endif

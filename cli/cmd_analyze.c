@@ -160,12 +160,15 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .watch = cli_watch(&progress),
     };
     ss_status status = cli_open_inputs(values, &in, &err);
-    if (status == SS_OK) {
+    const bool is_open = status == SS_OK;
+    if (is_open) {
         options.embeddings = in.embeddings;
         status = ss_analyze(in.encoder, in.sae, in.dataset, &options, &run, &err);
         cli_progress_end(&progress);
     }
-    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    const int code = status == SS_OK ? CLI_OK
+                     : is_open       ? cli_fail(&err)
+                                     : cli_fail_before(&err, options.out_dir);
     if (status == SS_OK && cli_given(values, OPT_JSON)) {
         print_json_summary(run, options.out_dir);
     } else if (status == SS_OK && !cli_given(values, OPT_QUIET)) {

@@ -42,7 +42,7 @@ static int convert(const struct cli_command *command, const struct cli_values *v
     }
     ss_place_release(&place);
     if (status != SS_OK) {
-        return cli_fail(&err);
+        return cli_fail_before(&err, values->text[OPT_OUT]);
     }
     report(values, &done);
     return CLI_OK;

@@ -57,14 +57,17 @@ static int embed(const struct cli_command *command, const struct cli_values *val
     if (status == SS_OK) {
         status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }
-    if (status == SS_OK) {
+    const bool is_open = status == SS_OK;
+    if (is_open) {
         status = ss_embed_file(encoder, dataset, out, &options, &done, &err);
         cli_progress_end(&progress);
     }
     if (status == SS_E_IO && out != values->text[OPT_OUT]) {
         cli_end_if_unread();
     }
-    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    const int code = status == SS_OK ? CLI_OK
+                     : is_open       ? cli_fail(&err)
+                                     : cli_fail_before(&err, values->text[OPT_OUT]);
     if (status == SS_OK) {
         report(values, &done);
     }

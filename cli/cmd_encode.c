@@ -51,13 +51,16 @@ static int encode(const struct cli_command *command, const struct cli_values *va
         .watch = cli_watch(&progress),
     };
     ss_status status = cli_open_inputs(values, &in, &err);
-    if (status == SS_OK) {
+    const bool is_open = status == SS_OK;
+    if (is_open) {
         options.embeddings = in.embeddings;
         status = ss_encode_file(in.encoder, in.sae, in.dataset, values->text[OPT_OUT], &options,
                                 &done, &err);
         cli_progress_end(&progress);
     }
-    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    const int code = status == SS_OK ? CLI_OK
+                     : is_open       ? cli_fail(&err)
+                                     : cli_fail_before(&err, values->text[OPT_OUT]);
     if (status == SS_OK && (cli_given(values, OPT_JSON) || !cli_given(values, OPT_QUIET))) {
         report(values, &done);
     }

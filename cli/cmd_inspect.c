@@ -147,6 +147,10 @@ static int print_rows(const struct cli_values *values)
     const ss_status status =
         ss_dataset_each_json(values->arguments, values->n_arguments, &options,
                              values->count[OPT_ROWS], print_row, NULL, &err);
+    if (status == SS_OK && cli_is_stopped()) {
+        fputs("saescope: stopped on request; the rows above are not all\n", stderr);
+        return ss_status_exit_code(SS_E_STOPPED);
+    }
     return status == SS_OK ? CLI_OK : cli_fail(&err);
 }
 

@@ -7,7 +7,7 @@ static ss_status draw(const struct cli_values *values, const char *out,
     ss_status status = SS_OK;
     if (cli_given(values, OPT_THRESHOLDS)) {
         ss_sae *sae = NULL;
-        struct ss_sae_options sae_options = {.log = cli_log(values)};
+        struct ss_sae_options sae_options = {.stop = cli_stop(), .log = cli_log(values)};
         status = cli_open_sae(values, values->text[OPT_THRESHOLDS], sae_options, &sae, err);
         if (status == SS_OK) {
             status = ss_plot_thresholds(sae, out, options, err);

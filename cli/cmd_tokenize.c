@@ -21,18 +21,18 @@ static ss_status null_row(const struct ss_row *row, ss_err *err)
 }
 
 static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
-                               const struct cli_values *values, ss_err *err)
+                               const struct cli_values *values, uint64_t *n, ss_err *err)
 {
     const uint64_t limit =
         cli_given(values, OPT_NUM_EXAMPLES) ? values->count[OPT_NUM_EXAMPLES] : UINT64_MAX;
     ss_status status = SS_OK;
-    for (uint64_t n = 0; n < limit && status == SS_OK && !ferror(stdout);) {
+    while (*n < limit && status == SS_OK && !ferror(stdout)) {
         struct ss_row row;
         bool has_row = false;
         int32_t *ids = NULL;
         size_t n_ids = 0;
         status = ss_dataset_next(dataset, &row, &has_row, err);
-        if (status != SS_OK || !has_row || cli_is_stopped()) {
+        if (status != SS_OK || !has_row) {
             break;
         }
         if (row.kind == SS_ROW_NULL) {
@@ -42,11 +42,21 @@ static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
         status = ss_encoder_tokenize(encoder, row.text, &ids, &n_ids, err);
         if (status == SS_OK) {
             print_ids(ids, n_ids);
-            n++;
+            ++*n;
         }
         ss_ids_free(ids);
     }
     return status;
+}
+
+static int fail(ss_err *err, uint64_t n)
+{
+    if (err->code == SS_E_STOPPED) {
+        snprintf(err->message, sizeof err->message,
+                 "stopped on request after %llu rows, whose ids were printed",
+                 (unsigned long long)n);
+    }
+    return cli_fail(err);
 }
 
 static int tokenize(const struct cli_command *command, const struct cli_values *values)
@@ -54,6 +64,7 @@ static int tokenize(const struct cli_command *command, const struct cli_values *
     (void)command;
     ss_encoder *encoder = NULL;
     ss_dataset *dataset = NULL;
+    uint64_t n = 0;
     ss_err err;
     const struct ss_encoder_options encoder_options = cli_encoder_options(values);
     const struct ss_dataset_options dataset_options = cli_dataset_options(values);
@@ -63,13 +74,9 @@ static int tokenize(const struct cli_command *command, const struct cli_values *
         status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }
     if (status == SS_OK) {
-        status = tokenize_rows(encoder, dataset, values, &err);
+        status = tokenize_rows(encoder, dataset, values, &n, &err);
     }
-    int code = status == SS_OK ? CLI_OK : cli_fail(&err);
-    if (code == CLI_OK && cli_is_stopped()) {
-        fputs("saescope: stopped before the end\n", stderr);
-        code = ss_status_exit_code(SS_E_STOPPED);
-    }
+    const int code = status == SS_OK ? CLI_OK : fail(&err, n);
     ss_dataset_close(dataset);
     ss_encoder_free(encoder);
     return code;

@@ -2,7 +2,6 @@
  *     analyze:  42%|████▏     | 6,423/15,292 [00:31<00:43, 206 rows/s, 41.2k tokens/s]
  * Without a known total there is no percent and no bar. When stderr is no terminal, a plain
  * line comes every LINE_SECONDS. Rates are moving averages (weight 0.3 for the newest). */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,30 +12,6 @@
 #define AVERAGE_WEIGHT 0.3
 #define LINE_SECONDS 10.0
 enum { BAR_LEAST = 10, BAR_MOST = 40 };
-
-static volatile sig_atomic_t stop_requested;
-
-static void note_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_requested = 1;
-}
-
-void cli_catch_signals(void)
-{
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = note_stop;
-    action.sa_flags = (int)SA_RESETHAND; /* a second one takes its usual effect */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    cli_catch_write_signals();
-}
-
-bool cli_is_stopped(void)
-{
-    return stop_requested != 0;
-}
 
 void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
                         const char *label)
@@ -174,7 +149,7 @@ static int show(void *user, const struct ss_progress *now)
             progress->next_line_seconds = now->seconds + LINE_SECONDS;
         }
     }
-    return stop_requested;
+    return cli_is_stopped();
 }
 
 /* ---- downloads ---- */
@@ -225,7 +200,7 @@ static int show_transfer(void *user, const struct ss_transfer *now)
     struct cli_progress *progress = user;
     char line[512];
     if (progress->quiet || now->name[0] == '\0') {
-        return stop_requested;
+        return cli_is_stopped();
     }
     update_transfer_rate(progress, now);
     const bool is_due = progress->is_terminal ? now->seconds > 0.2 || progress->was_drawn
@@ -243,7 +218,7 @@ static int show_transfer(void *user, const struct ss_transfer *now)
         progress->last_seconds = 0;
         cli_progress_end(progress);
     }
-    return stop_requested;
+    return cli_is_stopped();
 }
 
 struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress)

@@ -22,6 +22,8 @@ struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
         .max_tokens = values->count[OPT_MAX_TOKENS],
         .precision = precision_of(values->text[OPT_PRECISION]),
         .truncate_dim = values->count[OPT_TRUNCATE_DIM],
+        .n_threads = values->count[OPT_THREADS],
+        .stop = cli_stop(),
         .log = cli_log(values),
     };
 }
@@ -41,6 +43,7 @@ struct ss_sae_options cli_sae_options(const struct cli_values *values)
         .batchtopk_threshold = values->real[OPT_BATCHTOPK_THRESHOLD],
         .calibration_rows = values->count[OPT_CALIBRATION_ROWS],
         .batch_rows = values->count[OPT_BATCH_ROWS],
+        .stop = cli_stop(),
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -50,12 +53,6 @@ struct ss_sae_options cli_sae_options(const struct cli_values *values)
         }
     }
     return options;
-}
-
-static int is_stopped(void *user)
-{
-    (void)user;
-    return cli_is_stopped() ? 1 : 0;
 }
 
 struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
@@ -74,7 +71,7 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .cache_dataset = cli_given(values, OPT_CACHE_DATASET),
         .offline = cli_given(values, OPT_OFFLINE),
         .keep = values->text[OPT_KEEP],
-        .stop = {is_stopped, NULL},
+        .stop = cli_stop(),
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {

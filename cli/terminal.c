@@ -33,6 +33,19 @@ int cli_fail(const ss_err *err)
     return ss_status_exit_code(err->code);
 }
 
+int cli_fail_before(const ss_err *err, const char *out)
+{
+    if (err->code != SS_E_STOPPED || out == NULL) {
+        return cli_fail(err);
+    }
+    fputs("saescope: ", stderr);
+    cli_print_safely(stderr, cli_text_of(err->message), 0);
+    fputs("; nothing was written to ", stderr);
+    cli_print_safely(stderr, cli_text_of(out), 0);
+    fputc('\n', stderr);
+    return ss_status_exit_code(err->code);
+}
+
 static void print_notice(void *user, ss_level level, const char *sentence)
 {
     const struct cli_values *values = user;

@@ -94,9 +94,13 @@ void ss__hash_free(struct ss__hash *hash)
 }
 
 static ss_status add_file(struct ss__hash *hash, int descriptor, const char *path, char *chunk,
-                          ss_err *err)
+                          struct ss__asking *asking, ss_err *err)
 {
     for (;;) {
+        const ss_status status = ss__check_stop(asking, err);
+        if (status != SS_OK) {
+            return status;
+        }
         const ssize_t got = read(descriptor, chunk, READ_BYTES);
         if (got == 0) {
             return SS_OK;
@@ -109,8 +113,8 @@ static ss_status add_file(struct ss__hash *hash, int descriptor, const char *pat
     }
 }
 
-ss_status ss__hash_file(ss__hash_kind kind, const char *path, char hex[SS__HASH_HEX_BYTES],
-                        ss_err *err)
+ss_status ss__hash_file(ss__hash_kind kind, const char *path, struct ss__asking *asking,
+                        char hex[SS__HASH_HEX_BYTES], ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__hash *hash = NULL;
@@ -121,7 +125,7 @@ ss_status ss__hash_file(ss__hash_kind kind, const char *path, char hex[SS__HASH_
     }
     SS_ALLOC(chunk, READ_BYTES);
     SS_TRY(ss__hash_new(kind, &hash, err));
-    SS_TRY(add_file(hash, descriptor, path, chunk, err));
+    SS_TRY(add_file(hash, descriptor, path, chunk, asking, err));
     ss__hash_finish(hash, hex);
 out:
     close(descriptor);
@@ -130,9 +134,10 @@ out:
     return status;
 }
 
-ss_status ss__sha256_file(const char *path, char hex[SS__SHA256_HEX_BYTES], ss_err *err)
+ss_status ss__sha256_file(const char *path, struct ss__asking *asking,
+                          char hex[SS__SHA256_HEX_BYTES], ss_err *err)
 {
-    return ss__hash_file(SS__HASH_SHA256, path, hex, err);
+    return ss__hash_file(SS__HASH_SHA256, path, asking, hex, err);
 }
 
 static uint64_t mix(uint64_t a, uint64_t b)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/stop.h"
 
 typedef enum ss__hash_kind { SS__HASH_SHA256, SS__HASH_SHA1, SS__HASH_MD5 } ss__hash_kind;
 
@@ -20,11 +20,12 @@ void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes);
 void ss__hash_finish(struct ss__hash *hash, char hex[SS__HASH_HEX_BYTES]);
 void ss__hash_free(struct ss__hash *hash);
 
-/* The hash of a whole regular file. */
+/* The hash of a whole regular file; `asking` is nullable, and may end it with SS_E_STOPPED. */
 SS_MUST_USE ss_status ss__hash_file(ss__hash_kind kind, const char *path,
-                                    char hex[SS__HASH_HEX_BYTES], ss_err *err);
-SS_MUST_USE ss_status ss__sha256_file(const char *path, char hex[SS__SHA256_HEX_BYTES],
-                                      ss_err *err);
+                                    struct ss__asking *asking, char hex[SS__HASH_HEX_BYTES],
+                                    ss_err *err);
+SS_MUST_USE ss_status ss__sha256_file(const char *path, struct ss__asking *asking,
+                                      char hex[SS__SHA256_HEX_BYTES], ss_err *err);
 
 /* 64 well-mixed bits; the same on every machine. Not against attackers who choose the keys:
  * tables that use it bound their probes or compare whole keys. */

@@ -52,7 +52,7 @@ SS_MUST_USE ss_status ss__file_reserve(const char *path, struct ss__map *out, ss
 /* A mapping of a file that is open; `name` is for messages, the descriptor stays the caller's.
  */
 SS_MUST_USE ss_status ss__file_map_open(int descriptor, const char *name, struct ss__map *out,
-                                         ss_err *err);
+                                        ss_err *err);
 void ss__map_release(struct ss__map *map);
 
 /* Have the bytes [from, from + n) of a file, which lie inside it. Bytes that are there are read

@@ -15,8 +15,8 @@
 struct ss__dataset_file {
     const struct ss__reader *reader; /* NULL: not known yet, or it is empty */
     bool is_empty;                   /* not a byte in it, and so no row */
-    struct ss__stream stream; /* open only if the file cannot be opened again */
-    struct ss__file_facts facts; /* of a regular file, when it was opened to be read */
+    struct ss__stream stream;        /* open only if the file cannot be opened again */
+    struct ss__file_facts facts;     /* of a regular file, when it was opened to be read */
     bool is_regular;
     bool is_complete; /* read to its end */
 };

@@ -8,15 +8,22 @@
 
 /* ---- files that were read ---- */
 
-ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path, ss_err *err)
+ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path,
+                               const struct ss__file_facts *facts, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss__file_facts now = {.n_bytes = 0};
+    if (facts == NULL && ss__file_facts_at(path, &now)) {
+        facts = &now;
+    }
+    SS_GROW(encoder->facts, encoder->n_facts_room, encoder->n_files + 1);
     SS_GROW(encoder->files, encoder->n_files_room, encoder->n_files + 1);
     const char *kept = ss__arena_strndup(&encoder->arena, path, strlen(path));
     if (kept == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
+    encoder->facts[encoder->n_files] = facts == NULL ? now : *facts;
     encoder->files[encoder->n_files++] = kept;
 out:
     return status;
@@ -28,10 +35,11 @@ ss_status ss__encoder_add_weights(ss_encoder *encoder, const struct ss__weights 
     ss_status status = SS_OK;
     const char *index = ss__weights_path(weights);
     if (strcmp(index, ss__weights_file(weights, 0)) != 0) {
-        SS_TRY(ss__encoder_add_file(encoder, index, err));
+        SS_TRY(ss__encoder_add_file(encoder, index, NULL, err));
     }
     for (size_t i = 0; i < ss__weights_n_files(weights); i++) {
-        SS_TRY(ss__encoder_add_file(encoder, ss__weights_file(weights, i), err));
+        const struct ss__file_facts facts = ss__weights_file_facts(weights, i);
+        SS_TRY(ss__encoder_add_file(encoder, ss__weights_file(weights, i), &facts, err));
     }
 out:
     return status;
@@ -47,6 +55,11 @@ const char *ss__encoder_file(const ss_encoder *encoder, size_t index)
     return encoder->files[index];
 }
 
+struct ss__file_facts ss__encoder_file_facts(const ss_encoder *encoder, size_t index)
+{
+    return encoder->facts[index];
+}
+
 /* Those of `names` that are in a folder. */
 static ss_status add_present(ss_encoder *encoder, const char *folder, const char *const *names,
                              ss_err *err)
@@ -58,7 +71,7 @@ static ss_status add_present(ss_encoder *encoder, const char *folder, const char
             return ss__fail_nomem(err, "a path");
         }
         if (ss__path_look(path) == SS__PATH_FILE) {
-            status = ss__encoder_add_file(encoder, path, err);
+            status = ss__encoder_add_file(encoder, path, NULL, err);
         }
         ss__free(path);
         if (status != SS_OK) {
@@ -90,7 +103,7 @@ static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_fo
         SS_TRY(add_present(encoder, folder->steps[0].path, pooling_names, err));
     }
     if (folder->sentence != NULL) {
-        SS_TRY(ss__encoder_add_file(encoder, folder->sentence_path, err));
+        SS_TRY(ss__encoder_add_file(encoder, folder->sentence_path, NULL, err));
     }
     SS_TRY(add_present(encoder, folder->transformer, transformer_names, err));
 out:
@@ -398,6 +411,7 @@ void ss_encoder_free(ss_encoder *encoder)
     ss__tokenizer_free(encoder->tokenizer);
     ss__spare_free(encoder->spare);
     ss__free(encoder->files);
+    ss__free(encoder->facts);
     ss__arena_release(&encoder->arena);
     ss__free(encoder);
 }

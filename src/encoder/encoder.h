@@ -4,6 +4,7 @@
 #define SS_ENCODER_H
 
 #include "base/error.h"
+#include "base/map.h"
 #include "tokenizer/tokenizer.h"
 
 /* Tokenise one text with the encoder's prompt and limit, appended to `tokens`. */
@@ -35,6 +36,7 @@ size_t ss__encoder_batch_tokens(const ss_encoder *encoder);
 /* Files that were read to make the encoder, for the manifest. */
 size_t ss__encoder_n_files(const ss_encoder *encoder);
 const char *ss__encoder_file(const ss_encoder *encoder, size_t index);
+struct ss__file_facts ss__encoder_file_facts(const ss_encoder *encoder, size_t index);
 
 /* Whether a folder looks like an encoder: modules.json without an SAE module, or config.json
  * with a model_type. */

@@ -406,7 +406,8 @@ struct ss_encoder {
     struct ss__arena arena; /* strings */
     const char *path, *name, *source, *commit, *prompt, *pooling_name;
     const char **files;
-    size_t n_files, n_files_room;
+    struct ss__file_facts *facts; /* of them, when they were read */
+    size_t n_files, n_files_room, n_facts_room;
     struct ss__encoder_config config;
     struct ss__tokenizer *tokenizer;
     struct ss__tokenizer *mask_tokenizer; /* for masks; often the same */
@@ -435,8 +436,9 @@ SS_MUST_USE ss_status ss__spare_take(struct ss__spare *spare, struct ss__token_s
 void ss__spare_give(struct ss__spare *spare, struct ss__token_scratch *scratch,
                     ss_status status);
 
-/* Remember a file that was read; a copy is kept. */
-SS_MUST_USE ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path, ss_err *err);
+/* Remember a file that was read; a copy is kept. `facts` NULL: as it is now. */
+SS_MUST_USE ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path,
+                                           const struct ss__file_facts *facts, ss_err *err);
 /* The same for all files of a container. */
 SS_MUST_USE ss_status ss__encoder_add_weights(ss_encoder *encoder,
                                               const struct ss__weights *weights, ss_err *err);

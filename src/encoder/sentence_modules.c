@@ -251,7 +251,7 @@ ss_status ss__module_read(const struct ss__step *step, size_t n_in, ss_encoder *
         SS_TRY(ss__json_load(file, &json, err));
     }
     if (json != NULL) {
-        SS_TRY(ss__encoder_add_file(encoder, file, err));
+        SS_TRY(ss__encoder_add_file(encoder, file, NULL, err));
     }
     const struct reading reading = {
         .path = step->path, .file = file, .json = json, .encoder = encoder};

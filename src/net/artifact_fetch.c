@@ -72,7 +72,7 @@ static ss_status has_md5(const char *path, const struct ss__artifact_entry *entr
 {
     char hex[SS__HASH_HEX_BYTES] = "";
     const ss_status status = is_there(path, entry) && entry->md5[0] != '\0'
-                                 ? ss__hash_file(SS__HASH_MD5, path, hex, err)
+                                 ? ss__hash_file(SS__HASH_MD5, path, NULL, hex, err)
                                  : SS_OK;
     *right = status == SS_OK && hex[0] != '\0' && strcmp(hex, entry->md5) == 0;
     return status;

@@ -183,7 +183,9 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .n_threads = analysis->pass.n_threads,
         .batch_tokens = analysis->pass.batch_tokens,
         .warnings = analysis->recorder.sentences,
-        .n_warnings = analysis->recorder.n_sentences,
+        .n_warnings = &analysis->recorder.n_sentences,
+        .log = analysis->pass.log,
+        .asking = &analysis->pass.asking,
         .folder = folder->staging,
     };
     char *path = ss__folder_file(folder, SS__FILE_MANIFEST);
@@ -280,11 +282,16 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     ss__pass_release(&analysis.pass);
     SS_TRY(make_run(&analysis, &run, err));
     if (analysis.options->out_dir != NULL) {
+        run->asking = &analysis.pass.asking;
         SS_TRY(write_files(&analysis, run, &folder, err));
+        run->asking = NULL;
     }
     *out = run;
     run = NULL;
 out:
+    if (status == SS_E_STOPPED) {
+        status = ss__pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
+    }
     ss_run_free(run);
     ss__folder_abort(&folder);
     ss__pass_release(&analysis.pass);

@@ -1,12 +1,13 @@
 /* A dataset to a .npy file of embeddings, one row each. */
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "run/npy.h"
 #include "run/pipeline.h"
+#include "tensor/tensor.h"
 
 struct embedding {
     struct ss__npy_stream stream;
@@ -73,7 +74,8 @@ static ss_status check_ending(const char *path, ss_err *err)
         ".hdf5",    ".gz",  ".zst", ".bz2",  ".xz",    ".zip"};
     const char *ending = strrchr(ss__path_name(path), '.');
     for (size_t i = 0; ending != NULL && i < sizeof others / sizeof *others; i++) {
-        if (strcasecmp(ending, others[i]) == 0 && ss__path_look(path) != SS__PATH_OTHER) {
+        if (ss__equal_ignoring_case(ending, others[i]) &&
+            ss__path_look(path) != SS__PATH_OTHER) {
             return ss__fail_file(err, path, SS_E_USAGE,
                                  "embeddings are written as .npy, not as %s; let the name end "
                                  "in .npy",
@@ -101,6 +103,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     SS_TRY(check_ending(out_path, err));
     SS_TRY(ss__npy_open(out_path, options->force, info.width, &embedding.stream, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
+    ss__work_tell_threads(work, &options->log);
     const struct ss__pipeline pipeline = {
         .encoder = encoder,
         .dataset = dataset,
@@ -115,6 +118,9 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     };
     SS_TRY(embed_rows(&pipeline, rule, &embedding, &totals, err));
 out:
+    if (status == SS_E_STOPPED) {
+        status = ss__pipeline_stopped(&totals, out_path, err);
+    }
     ss__npy_abort(&embedding.stream);
     ss__free(embedding.missing);
     ss_work_free(work);

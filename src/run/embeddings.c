@@ -19,6 +19,7 @@ struct ss_embeddings {
     const struct ss__tensor *tensor;
     ss_dataset *dataset;
     struct ss_text row; /* of the dataset: read, but not yet given; else empty */
+    uint64_t n_given;
 };
 
 /* ---- arrays ---- */
@@ -315,6 +316,17 @@ static ss_status check_row(const ss_embeddings *embeddings, uint64_t row, const 
                                                        "holds a value that is not finite", err);
 }
 
+bool ss__embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
+                          bool *is_complete)
+{
+    if (embeddings->weights == NULL) {
+        return ss__dataset_file_facts(embeddings->dataset, 0, facts, is_complete);
+    }
+    *facts = ss__weights_file_facts(embeddings->weights, 0);
+    *is_complete = embeddings->n_given == embeddings->info.n_rows;
+    return true;
+}
+
 ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
                               struct ss__embeddings_part *part, ss_err *err)
 {
@@ -327,5 +339,6 @@ ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
         status =
             check_row(embeddings, first + i, part->out + i * width, &part->is_missing[i], err);
     }
+    embeddings->n_given = first + part->n_read;
     return status;
 }

@@ -3,6 +3,7 @@
 #ifndef SS_RUN_EMBEDDINGS_H
 #define SS_RUN_EMBEDDINGS_H
 
+#include "base/map.h"
 #include "run/pipeline.h"
 
 /* The next rows, at most n, into out [n, width]; *n_read is 0 at the end only. is_missing [n]
@@ -16,6 +17,11 @@ struct ss__embeddings_part {
 };
 SS_MUST_USE ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
                                           struct ss__embeddings_part *part, ss_err *err);
+
+/* How the file was when it was opened, and whether it was read to its end; false where it is no
+ * regular file. */
+bool ss__embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
+                          bool *is_complete);
 
 /* As ss__pipeline_run, with embeddings that are there instead of an encoder. The dataset
  * (nullable) has a row for each embedding; without it the text of row N is "row N". Rows whose

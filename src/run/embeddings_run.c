@@ -205,6 +205,11 @@ static ss_status watch(const struct joining *joining, ss_err *err)
                : SS_OK;
 }
 
+static int ask_watch(void *user)
+{
+    return watch(user, NULL) != SS_OK;
+}
+
 /* Whether the dataset has ended as well. */
 static ss_status check_end(const struct joining *joining, ss_err *err)
 {
@@ -240,6 +245,7 @@ ss_status ss__embeddings_run(ss_embeddings *embeddings, const struct ss__pipelin
     *done = (struct ss__pipeline_done){0};
     ss_embeddings_describe(embeddings, &joining.info);
     SS_TRY(check_counts(&joining, err));
+    ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &joining});
     while (n_read > 0) {
         SS_TRY(take_rows(&joining, &n_read, err));
         SS_TRY(watch(&joining, err));
@@ -247,6 +253,7 @@ ss_status ss__embeddings_run(ss_embeddings *embeddings, const struct ss__pipelin
     SS_TRY(check_end(&joining, err));
     done->seconds = ss__seconds_now() - joining.started;
 out:
+    ss_work_set_stop(pipeline->work, (struct ss_stop){NULL, NULL});
     ss__batch_release(&joining.batch);
     ss__free(joining.values);
     ss__free(joining.is_missing);

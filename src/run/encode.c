@@ -170,6 +170,9 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     SS_TRY(add_last(&writing, err));
     SS_TRY(writing.format->commit(writing.state, err));
 out:
+    if (status == SS_E_STOPPED) {
+        status = ss__pipeline_stopped(&writing.pass.done, out_path, err);
+    }
     sum_up(&writing);
     if (writing.state != NULL) {
         writing.format->close(writing.state);

@@ -28,6 +28,7 @@ ss_status ss__features_csv_write(const struct ss_run *run, const char *path, ss_
     ss__buf_add_text(&buf, header);
     for (size_t f = 0; f < run->info.n_features; f++) {
         const struct ss_feature *feature = &run->features[f];
+        SS_TRY(ss__check_stop(run->asking, err));
         const double numbers[N_NUMBERS] = {
             (double)feature->rate_pct,       feature->rate_low_pct,    feature->rate_high_pct,
             (double)feature->max_activation, feature->mean_activation,

@@ -54,6 +54,18 @@ void ss__feeder_speak(struct ss__feeder *feeder)
     ss__buf_release(&sentences);
 }
 
+/* Give a batch to who takes it: false where no more are wanted. */
+static bool hand_over(struct filling *filling)
+{
+    struct ss__feeder *feeder = filling->feeder;
+    if (feeder->take == NULL) {
+        return ss__queue_push(&feeder->full, filling->batch);
+    }
+    ss__feeder_speak(feeder);
+    feeder->status = feeder->take(feeder->user, filling->batch, &feeder->err);
+    return feeder->status == SS_OK && ss__queue_push(&feeder->empty, filling->batch);
+}
+
 /* The batch goes out with the counts up to here; the next one is taken. */
 static void next_batch(struct filling *filling)
 {
@@ -62,7 +74,7 @@ static void next_batch(struct filling *filling)
     if (filling->batch != NULL) {
         filling->batch->counts = filling->counts;
         filling->counts = (struct ss__row_counts){0};
-        if (!ss__queue_push(&filling->feeder->full, filling->batch)) {
+        if (!hand_over(filling)) {
             filling->batch = NULL;
             return;
         }
@@ -181,7 +193,7 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
     }
     if (filling->batch != NULL) { /* the last one, perhaps only with counts */
         filling->batch->counts = filling->counts;
-        ss__queue_push(&filling->feeder->full, filling->batch);
+        (void)hand_over(filling);
     }
 out:
     return status;
@@ -199,7 +211,10 @@ static void *feeder_main(void *argument)
     }
     ss__token_scratch_free(filling.scratch);
     ss__tokens_release(&filling.tokens);
-    feeder->status = status; /* seen by the other thread through the lock of the queue */
+    feeder->status =
+        status != SS_OK
+            ? status
+            : feeder->status; /* seen by the other thread through the lock of the queue */
     ss__queue_close(&feeder->full);
     return NULL;
 }
@@ -245,8 +260,10 @@ ss_status ss__feeder_start(struct ss__feeder *feeder, const struct ss__pipeline 
     feeder->dataset_log = ss__dataset_set_log(
         pipeline->dataset, (struct ss_log){.fn = keep_sentence, .user = &feeder->relay});
     if (pthread_create(&feeder->thread, NULL, feeder_main, feeder) != 0) {
-        (void)ss__dataset_set_log(pipeline->dataset, feeder->dataset_log);
-        SS_FAIL(SS_E_NOMEM, "the reading thread could not be started");
+        ss__log(&pipeline->log, SS_LEVEL_WARNING,
+                "the thread that reads could not be started; rows are read in between, which "
+                "takes longer");
+        goto out;
     }
     feeder->is_started = true;
 out:
@@ -256,8 +273,26 @@ out:
     return status;
 }
 
+ss_status ss__feeder_run_here(struct ss__feeder *feeder,
+                              ss_status (*take)(void *user, const struct ss__batch *batch,
+                                                ss_err *err),
+                              void *user, ss_err *err)
+{
+    feeder->take = take;
+    feeder->user = user;
+    (void)feeder_main(feeder);
+    if (feeder->status != SS_OK && err != NULL) {
+        *err = feeder->err;
+    }
+    return feeder->status;
+}
+
 void ss__feeder_stop(struct ss__feeder *feeder)
 {
+    if (feeder->has_queues && !feeder->is_started) {
+        (void)ss__dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
+        ss__feeder_speak(feeder);
+    }
     if (feeder->is_started) {
         if (!feeder->is_done) {
             ss__dataset_interrupt(feeder->pipeline->dataset);

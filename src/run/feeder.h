@@ -26,11 +26,23 @@ struct ss__feeder {
     bool is_done;     /* set by the caller once `full` said that it is closed */
     ss_status status; /* of the thread, once `full` is closed and empty */
     ss_err err;
+    /* Where there is no thread: who takes batches. */
+    ss_status (*take)(void *user, const struct ss__batch *batch, ss_err *err);
+    void *user;
 };
 
-/* Start reading. `feeder` stays where it is until it was stopped. Errors: SS_E_NOMEM. */
+/* Start reading. `feeder` stays where it is until it was stopped. Where the system starts no
+ * thread, is_started is false and ss__feeder_run_here is left. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__feeder_start(struct ss__feeder *feeder,
                                        const struct ss__pipeline *pipeline, ss_err *err);
+
+/* Read in the calling thread, to the end, and give every batch to `take`, whose failure ends
+ * it. Errors: as ss__pipeline_run. */
+SS_MUST_USE ss_status ss__feeder_run_here(struct ss__feeder *feeder,
+                                          ss_status (*take)(void *user,
+                                                            const struct ss__batch *batch,
+                                                            ss_err *err),
+                                          void *user, ss_err *err);
 
 /* Pass the sentences that came from the thread on to the log. Caller's thread only. */
 void ss__feeder_speak(struct ss__feeder *feeder);

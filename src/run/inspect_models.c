@@ -134,7 +134,8 @@ ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err)
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_run *run = NULL;
-    SS_TRY(ss__run_open_checked(inspection->path, inspection->options->check, &run, err));
+    SS_TRY(ss__run_open_checked(inspection->path, inspection->options->check,
+                                &inspection->asking, &run, err));
     const struct ss_run_info *info = &run->info;
     ss__report_text(report, "dataset", info->dataset_name);
     ss__report_text(report, "model", info->model_name);

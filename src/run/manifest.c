@@ -2,15 +2,19 @@
  * runs over the same data (timings, threads, paths) is here and in no other file. */
 #include "run/manifest.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/output.h"
+#include "dataset/dataset.h"
 #include "encoder/encoder.h"
-#include "base/json_write.h"
+#include "run/embeddings.h"
 #include "tensor/tensor.h"
 
 static const char *const row_kind_names[SS_N_ROW_KINDS] = {
@@ -27,26 +31,103 @@ enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 
 /* ---- writing ---- */
 
-/* {"path", "sha256"}, the hash null for what is no regular file, such as standard input. */
-static ss_status put_file(struct ss__json_writer *writer, const char *path, ss_err *err)
+/* A larger file is not hashed for the first few rows of it. */
+enum { ALWAYS_HASHED_BYTES = 16 << 20 };
+
+/* A file that was read. */
+struct input {
+    const char *path;
+    struct ss__file_facts facts; /* when it was opened */
+    bool is_regular;
+    bool is_complete; /* read to its end */
+};
+
+/* What has the name now, if it is not what was read; NULL if it is. */
+static const char *find_change(const struct input *input)
 {
-    char hex[SS__SHA256_HEX_BYTES];
-    const bool is_regular = strcmp(path, "-") != 0 && ss__path_look(path) == SS__PATH_FILE;
-    if (is_regular) {
-        const ss_status status = ss__sha256_file(path, hex, err);
-        if (status != SS_OK) {
-            return status;
-        }
+    struct ss__file_facts now;
+    if (!ss__file_facts_at(input->path, &now)) {
+        return "was removed";
     }
+    if (now.device != input->facts.device || now.inode != input->facts.inode) {
+        return "was replaced";
+    }
+    return ss__file_is_same(&input->facts, &now) ? NULL : "was written to";
+}
+
+/* The hash of what was read, "" where there is none. */
+static ss_status hash_input(const struct ss__manifest *manifest, const struct input *input,
+                            char hex[SS__SHA256_HEX_BYTES], ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_err cause;
+    hex[0] = '\0';
+    if (!input->is_regular ||
+        (!input->is_complete && input->facts.n_bytes > ALWAYS_HASHED_BYTES)) {
+        return SS_OK;
+    }
+    const char *change = find_change(input);
+    if (change == NULL) {
+        status = ss__sha256_file(input->path, manifest->asking, hex, &cause);
+        change = find_change(input);
+    }
+    if (change != NULL && status != SS_E_STOPPED) {
+        hex[0] = '\0';
+        ss__log(&manifest->log, SS_LEVEL_WARNING,
+                "%s %s while it was in use: its hash is not recorded, since it would not be "
+                "that of what was read",
+                input->path, change);
+        return SS_OK;
+    }
+    if (status != SS_OK && err != NULL) {
+        *err = cause;
+    }
+    return status;
+}
+
+/* 2026-11-30T07:10:17.123456789Z */
+static void put_time(struct ss__json_writer *writer, const char *name, struct timespec when)
+{
+    struct tm day;
+    char text[48] = "";
+    if (gmtime_r(&when.tv_sec, &day) != NULL) {
+        snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", day.tm_year + 1900,
+                 day.tm_mon + 1, day.tm_mday, day.tm_hour, day.tm_min, day.tm_sec,
+                 when.tv_nsec);
+    }
+    ss__put_text(writer, name, text);
+}
+
+/* {"path", "sha256", "bytes", "modified"}: the hash null for what is no regular file, such as
+ * standard input, for what has changed, and for a large file that was not read to its end. */
+static ss_status put_input(struct ss__json_writer *writer, const struct ss__manifest *manifest,
+                           const struct input *input, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char hex[SS__SHA256_HEX_BYTES];
+    SS_TRY(hash_input(manifest, input, hex, err));
     ss__put_open(writer, NULL, '{');
-    ss__put_text(writer, "path", path);
-    if (is_regular) {
+    ss__put_text(writer, "path", input->path);
+    if (hex[0] != '\0') {
         ss__put_text(writer, "sha256", hex);
     } else {
         ss__put_null(writer, "sha256");
     }
+    if (input->is_regular) {
+        ss__put_count(writer, "bytes", input->facts.n_bytes);
+        put_time(writer, "modified", input->facts.modified);
+    }
     ss__put_close(writer, '}');
-    return SS_OK;
+out:
+    return status;
+}
+
+/* A file that was read when something was opened, and wholly. */
+static ss_status put_file(struct ss__json_writer *writer, const struct ss__manifest *manifest,
+                          const char *path, struct ss__file_facts facts, ss_err *err)
+{
+    const struct input input = {path, facts, true, true};
+    return put_input(writer, manifest, &input, err);
 }
 
 /* Where a thing with a name came from. */
@@ -58,10 +139,11 @@ static void put_source(struct ss__json_writer *writer, const char *source, const
     }
 }
 
-static ss_status put_model(struct ss__json_writer *writer, const ss_encoder *encoder,
+static ss_status put_model(struct ss__json_writer *writer, const struct ss__manifest *manifest,
                            ss_err *err)
 {
     ss_status status = SS_OK;
+    const ss_encoder *encoder = manifest->encoder;
     struct ss_encoder_info info;
     ss_encoder_describe(encoder, &info);
     ss__put_open(writer, "model", '{');
@@ -76,7 +158,8 @@ static ss_status put_model(struct ss__json_writer *writer, const ss_encoder *enc
     ss__put_count(writer, "max_tokens", info.max_tokens);
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < ss__encoder_n_files(encoder); i++) {
-        SS_TRY(put_file(writer, ss__encoder_file(encoder, i), err));
+        SS_TRY(put_file(writer, manifest, ss__encoder_file(encoder, i),
+                        ss__encoder_file_facts(encoder, i), err));
     }
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
@@ -85,10 +168,12 @@ out:
 }
 
 /* Embeddings stand in the place of a model. */
-static ss_status put_embeddings(struct ss__json_writer *writer, const ss_embeddings *embeddings,
-                                ss_err *err)
+static ss_status put_embeddings(struct ss__json_writer *writer,
+                                const struct ss__manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
+    const ss_embeddings *embeddings = manifest->options->embeddings;
+    struct input input = {.is_regular = false};
     struct ss_embeddings_info info;
     ss_embeddings_describe(embeddings, &info);
     ss__put_open(writer, "model", '{');
@@ -98,7 +183,9 @@ static ss_status put_embeddings(struct ss__json_writer *writer, const ss_embeddi
     ss__put_text(writer, "column", info.column);
     ss__put_count(writer, "width", info.width);
     ss__put_open(writer, "files", '[');
-    SS_TRY(put_file(writer, info.path, err));
+    input.path = info.path;
+    input.is_regular = ss__embeddings_facts(embeddings, &input.facts, &input.is_complete);
+    SS_TRY(put_input(writer, manifest, &input, err));
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
 out:
@@ -129,7 +216,8 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manife
     ss__put_value(writer, "config", ss__sae_config(sae));
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < ss__sae_n_files(sae); i++) {
-        SS_TRY(put_file(writer, ss__sae_file(sae, i), err));
+        SS_TRY(
+            put_file(writer, manifest, ss__sae_file(sae, i), ss__sae_file_facts(sae, i), err));
     }
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
@@ -157,13 +245,19 @@ static ss_status put_dataset(struct ss__json_writer *writer,
     }
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < info.n_files; i++) {
-        SS_TRY(put_file(writer, info.files[i], err));
+        struct input input = {.path = info.files[i]};
+        input.is_regular =
+            ss__dataset_file_facts(manifest->dataset, i, &input.facts, &input.is_complete);
+        SS_TRY(put_input(writer, manifest, &input, err));
     }
     ss__put_close(writer, ']');
     if (info.n_archives > 0) { /* members have no hash of their own */
         ss__put_open(writer, "archives", '[');
         for (size_t i = 0; i < info.n_archives; i++) {
-            SS_TRY(put_file(writer, info.archives[i], err));
+            struct input input = {.path = info.archives[i]};
+            input.is_regular = ss__dataset_archive_facts(manifest->dataset, i, &input.facts,
+                                                         &input.is_complete);
+            SS_TRY(put_input(writer, manifest, &input, err));
         }
         ss__put_close(writer, ']');
     }
@@ -246,25 +340,26 @@ static void put_work(struct ss__json_writer *writer, const struct ss__manifest *
     ss__put_number(writer, "tokens_per_second", (double)info->n_tokens / seconds);
     ss__put_close(writer, '}');
     ss__put_open(writer, "warnings", '[');
-    for (size_t i = 0; i < manifest->n_warnings; i++) {
+    for (size_t i = 0; i < *manifest->n_warnings; i++) {
         ss__put_text(writer, NULL, manifest->warnings[i]);
     }
     ss__put_close(writer, ']');
 }
 
-static ss_status put_outputs(struct ss__json_writer *writer, const char *folder, ss_err *err)
+static ss_status put_outputs(struct ss__json_writer *writer,
+                             const struct ss__manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
     ss__put_open(writer, "outputs", '{');
     for (size_t i = 0; i < N_HASHED_OUTPUTS; i++) {
         char hex[SS__SHA256_HEX_BYTES];
-        path = ss__path_join(folder, hashed_outputs[i]);
+        path = ss__path_join(manifest->folder, hashed_outputs[i]);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
         if (ss__path_look(path) == SS__PATH_FILE) {
-            SS_TRY(ss__sha256_file(path, hex, err));
+            SS_TRY(ss__sha256_file(path, manifest->asking, hex, err));
             ss__put_text(writer, hashed_outputs[i], hex);
         }
         ss__free(path);
@@ -283,15 +378,14 @@ ss_status ss__manifest_write(const struct ss__manifest *manifest, const char *pa
     ss__put_open(&writer, NULL, '{');
     ss__put_count(&writer, "schema", SS__MANIFEST_SCHEMA);
     ss__put_text(&writer, "saescope_version", ss_version());
-    SS_TRY(manifest->encoder == NULL
-               ? put_embeddings(&writer, manifest->options->embeddings, err)
-               : put_model(&writer, manifest->encoder, err));
+    SS_TRY(manifest->encoder == NULL ? put_embeddings(&writer, manifest, err)
+                                     : put_model(&writer, manifest, err));
     SS_TRY(put_sae(&writer, manifest, err));
     SS_TRY(put_dataset(&writer, manifest, err));
     put_options(&writer, manifest);
     put_rows(&writer, manifest);
     put_work(&writer, manifest);
-    SS_TRY(put_outputs(&writer, manifest->folder, err));
+    SS_TRY(put_outputs(&writer, manifest, err));
     ss__put_close(&writer, '}');
     SS_TRY(ss__buf_check(&writer.buf, err));
     SS_TRY(ss__file_write(path, writer.buf.data, writer.buf.n_bytes, err));

@@ -19,7 +19,9 @@ struct ss__manifest {
     double error_margin, largest_error; /* of embeddings; see struct ss__again */
     size_t n_threads, batch_tokens;
     const char *const *warnings; /* [n_warnings] */
-    size_t n_warnings;
+    const size_t *n_warnings;    /* which grows while files are looked at */
+    struct ss_log log;           /* for warnings */
+    struct ss__asking *asking;
     const char *folder; /* where the other files lie, to be hashed */
 };
 
@@ -30,10 +32,11 @@ SS_MUST_USE ss_status ss__manifest_write(const struct ss__manifest *manifest, co
 /* Read the numbers and names of run->info; with `check`, compare the hashes of the files.
  * Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED (a later schema). */
 SS_MUST_USE ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check,
-                                        ss_err *err);
+                                        struct ss__asking *asking, ss_err *err);
 
 /* As ss_run_open, with the hashes compared too. */
-SS_MUST_USE ss_status ss__run_open_checked(const char *dir, bool check, ss_run **out,
+SS_MUST_USE ss_status ss__run_open_checked(const char *dir, bool check,
+                                           struct ss__asking *asking, ss_run **out,
                                            ss_err *err);
 
 #endif

@@ -108,7 +108,7 @@ out:
 }
 
 static ss_status check_hashes(const char *file, const char *folder, const struct ss__json *root,
-                              ss_err *err)
+                              struct ss__asking *asking, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *outputs = NULL;
@@ -129,7 +129,7 @@ static ss_status check_hashes(const char *file, const char *folder, const struct
         if (ss__path_look(path) != SS__PATH_FILE) {
             SS_FAIL_FILE(path, SS_E_DATA, "missing: this is not a complete run");
         }
-        SS_TRY(ss__sha256_file(path, hex, err));
+        SS_TRY(ss__sha256_file(path, asking, hex, err));
         if (strcmp(hex, ss__json_string(value)) != 0) {
             SS_FAIL_FILE(path, SS_E_DATA,
                          "changed since the run was written (%s has another "
@@ -144,7 +144,8 @@ out:
     return status;
 }
 
-ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check, ss_err *err)
+ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check,
+                            struct ss__asking *asking, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *root = NULL;
@@ -166,7 +167,7 @@ ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check, 
     SS_TRY(read_names(run, path, root, err));
     SS_TRY(read_counts(run, path, root, err));
     if (check) {
-        SS_TRY(check_hashes(path, folder, root, err));
+        SS_TRY(check_hashes(path, folder, root, asking, err));
     }
 out:
     ss__json_free(root);
@@ -196,7 +197,8 @@ static ss_status check_rates(struct ss_run *run, const char *path, ss_err *err)
     return ss__rates_check(run, path, err);
 }
 
-ss_status ss__run_open_checked(const char *dir, bool check, ss_run **out, ss_err *err)
+ss_status ss__run_open_checked(const char *dir, bool check, struct ss__asking *asking,
+                               ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
@@ -205,7 +207,7 @@ ss_status ss__run_open_checked(const char *dir, bool check, ss_run **out, ss_err
         SS_FAIL_FILE(dir, SS_E_NOINPUT, "there is no such folder");
     }
     SS_ALLOC(run, 1);
-    SS_TRY(ss__manifest_read(run, dir, check, err));
+    SS_TRY(ss__manifest_read(run, dir, check, asking, err));
     SS_TRY(read_part(run, dir, SS__FILE_FEATURES, ss__features_csv_read, err));
     SS_TRY(read_part(run, dir, SS__FILE_RATES, check_rates, err));
     SS_TRY(read_part(run, dir, SS__FILE_TOP, ss__top_json_read, err));
@@ -219,5 +221,5 @@ out:
 
 ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err)
 {
-    return ss__run_open_checked(dir, false, out, err);
+    return ss__run_open_checked(dir, false, NULL, out, err);
 }

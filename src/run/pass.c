@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "encoder/encoder.h"
 #include "run/embeddings.h"
+#include "tensor/tensor.h"
 
 /* The part of a model's name behind the owner. */
 static const char *short_name(const char *name)
@@ -45,12 +46,27 @@ static ss_status check_pair(const struct ss__pass *pass, ss_err *err)
     return check_width("encoder", encoder.path, encoder.width, &sae, err);
 }
 
+static int ask_watch(void *user)
+{
+    const struct ss__pass *pass = user;
+    const struct ss_progress progress = {
+        .n_rows_done = pass->done.counts.n_used,
+        .n_rows_total = pass->done.counts.n_used,
+        .n_tokens_done = pass->done.n_tokens,
+        .seconds = pass->done.seconds,
+    };
+    return pass->watch.fn != NULL && pass->watch.fn(pass->watch.user, &progress) != 0;
+}
+
 ss_status ss__pass_init(struct ss__pass *pass, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(check_pair(pass, err));
     SS_TRY(ss_work_new(pass->n_threads, &pass->work, err));
     pass->n_threads = ss_work_n_threads(pass->work);
+    pass->asking.stop = (struct ss_stop){ask_watch, pass};
+    ss_work_set_stop(pass->work, pass->asking.stop);
+    ss__work_tell_threads(pass->work, &pass->log);
     if (pass->embeddings != NULL) {
         pass->batch_tokens = 0;
     } else if (pass->batch_tokens == 0) {

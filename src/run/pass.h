@@ -3,6 +3,7 @@
 #ifndef SS_RUN_PASS_H
 #define SS_RUN_PASS_H
 
+#include "base/stop.h"
 #include "run/again.h"
 #include "run/pipeline.h"
 
@@ -32,12 +33,13 @@ struct ss__pass {
     struct ss_sparse rows;
     struct ss__sae_counts sae_counts;
     struct ss__pipeline_done done;
+    struct ss__asking asking; /* outside of the pipeline, which asks by itself */
     bool is_calibrating;
 };
 
-/* Make ready: refuse widths that differ, warn of another encoder than the SAE's config names.
- * The fields above are set before. Release after success and failure. Errors: SS_E_SHAPE,
- * SS_E_NOMEM, SS_E_USAGE. */
+/* Make ready, where the pass stays until it is released: refuse widths that differ, warn of
+ * another encoder than the SAE's config names. The fields above are set before. Release after
+ * success and failure. Errors: SS_E_SHAPE, SS_E_NOMEM, SS_E_USAGE. */
 SS_MUST_USE ss_status ss__pass_init(struct ss__pass *pass, ss_err *err);
 
 /* Run to the end of the rows. Errors: of the pipeline, the SAE and `take`. */

@@ -59,6 +59,12 @@ static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
     return SS_OK;
 }
 
+/* For the work, which asks while it computes. */
+static int ask_watch(void *user)
+{
+    return watch(user, false, NULL) != SS_OK;
+}
+
 /* How many texts from `first` fit the token budget; at least one. */
 static size_t part_of(const struct ss__tokens *tokens, size_t first, size_t budget)
 {
@@ -148,6 +154,24 @@ out:
     return status;
 }
 
+ss_status ss__pipeline_stopped(const struct ss__pipeline_done *done, const char *out,
+                               ss_err *err)
+{
+    const unsigned long long n = done->counts.n_used;
+    return out == NULL
+               ? ss__fail(err, SS_E_STOPPED, "stopped on request after %llu rows", n)
+               : ss__fail(err, SS_E_STOPPED,
+                          "stopped on request after %llu rows; nothing was written to %.400s",
+                          n, out);
+}
+
+static ss_status take_one(void *user, const struct ss__batch *batch, ss_err *err)
+{
+    struct encoding *encoding = user;
+    const ss_status status = take_batch(encoding, batch, err);
+    return status == SS_OK ? watch(encoding, false, err) : status;
+}
+
 ss_status ss__pipeline_run(const struct ss__pipeline *pipeline, struct ss__pipeline_done *done,
                            ss_err *err)
 {
@@ -163,11 +187,18 @@ ss_status ss__pipeline_run(const struct ss__pipeline *pipeline, struct ss__pipel
         .n_rows_total = rows_total(pipeline),
         .started = ss__seconds_now(),
     };
+    ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &encoding});
     SS_TRY(ss__feeder_start(&feeder, pipeline, err));
     encoding.budget = feeder.limits.n_tokens;
-    SS_TRY(take_all(&encoding, &feeder, err));
+    if (feeder.is_started) {
+        SS_TRY(take_all(&encoding, &feeder, err));
+    } else {
+        SS_TRY(ss__feeder_run_here(&feeder, take_one, &encoding, err));
+        SS_TRY(watch(&encoding, true, err));
+    }
     done->seconds = ss__seconds_now() - encoding.started;
 out:
+    ss_work_set_stop(pipeline->work, (struct ss_stop){NULL, NULL});
     ss__feeder_stop(&feeder);
     ss__free(encoding.embeddings);
     ss__free(encoding.offsets);

@@ -43,6 +43,11 @@ struct ss__pipeline_done {
 SS_MUST_USE ss_status ss__pipeline_run(const struct ss__pipeline *pipeline,
                                        struct ss__pipeline_done *done, ss_err *err);
 
+/* The sentence of a run that was stopped: what was done, and that nothing was written to `out`
+ * (NULL: it was to be written nowhere). Returns SS_E_STOPPED. */
+ss_status ss__pipeline_stopped(const struct ss__pipeline_done *done, const char *out,
+                               ss_err *err);
+
 double ss__seconds_now(void); /* monotonic */
 
 #endif

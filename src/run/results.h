@@ -4,6 +4,7 @@
 #define SS_RUN_RESULTS_H
 
 #include "base/arena.h"
+#include "base/stop.h"
 #include "stats/stats.h"
 
 /* The name of the model of a run over embeddings that were there. */
@@ -16,6 +17,7 @@ struct ss_run {
     struct ss_top_text *tops;    /* by feature, strongest first */
     struct ss__top *top;         /* holds the texts after a pass; NULL otherwise */
     struct ss__arena arena;      /* holds the texts of a folder */
+    struct ss__asking *asking;   /* while it is written: whether to stop; nullable */
 };
 
 /* Take what the reducers gathered: `top` is taken, `fires` is read. info's counts of rows are

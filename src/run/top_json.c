@@ -34,6 +34,7 @@ ss_status ss__top_json_write(const struct ss_run *run, const char *path, ss_err 
     SS_TRY(ss__out_open(path, &out, err));
     ss__buf_add_text(&buf, "[");
     for (size_t f = 0; f < n; f++) {
+        SS_TRY(ss__check_stop(run->asking, err));
         ss__buf_add_text(&buf, f == 0 ? "\n  [" : ",\n  [");
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
             add_top(&buf, &run->tops[run->top_offsets[f] + rank], rank == 0);

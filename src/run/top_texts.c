@@ -32,6 +32,7 @@ ss_status ss__top_texts_write(const struct ss_run *run, const char *path, ss_err
     struct ss__buf buf = {0};
     SS_TRY(ss__out_open(path, &out, err));
     for (size_t f = 0; f < run->info.n_features; f++) {
+        SS_TRY(ss__check_stop(run->asking, err));
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
             add_line(&buf, f, rank, &run->tops[run->top_offsets[f] + rank]);
         }

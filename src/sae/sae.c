@@ -283,19 +283,29 @@ void ss_sae_free(ss_sae *sae)
         ss__free(sae->files[i]);
     }
     ss__free(sae->files);
+    ss__free(sae->facts);
     ss__free(sae);
 }
 
 /* Note a file that was read, for the manifest. */
-static ss_status add_file(struct ss_sae *sae, const char *path, ss_err *err)
+static ss_status add_file(struct ss_sae *sae, const char *path,
+                          const struct ss__file_facts *read, ss_err *err)
 {
     ss_status status = SS_OK;
     char *copy = ss__strdup(path);
     char **files = ss__realloc(sae->files, sae->n_files + 1, sizeof *files);
     sae->files = files != NULL ? files : sae->files;
-    if (copy == NULL || files == NULL) {
+    struct ss__file_facts *facts = ss__realloc(sae->facts, sae->n_files + 1, sizeof *facts);
+    sae->facts = facts != NULL ? facts : sae->facts;
+    if (copy == NULL || files == NULL || facts == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
+    }
+    facts[sae->n_files] = (struct ss__file_facts){.n_bytes = 0};
+    if (read != NULL) {
+        facts[sae->n_files] = *read;
+    } else {
+        (void)ss__file_facts_at(path, &facts[sae->n_files]);
     }
     sae->files[sae->n_files++] = copy;
     copy = NULL;
@@ -310,9 +320,10 @@ ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *plac
     ss_status status = SS_OK;
     if (document != NULL) {
         sae->config = ss__json_share(document);
-        SS_TRY(add_file(sae, document_path, err));
+        SS_TRY(add_file(sae, document_path, NULL, err));
     }
-    SS_TRY(add_file(sae, ss__weights_path(place->weights), err));
+    const struct ss__file_facts facts = ss__weights_file_facts(place->weights, 0);
+    SS_TRY(add_file(sae, ss__weights_path(place->weights), &facts, err));
 out:
     return status;
 }
@@ -340,6 +351,11 @@ void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
 const float *ss_sae_thresholds(const ss_sae *sae)
 {
     return sae->thresholds;
+}
+
+struct ss__file_facts ss__sae_file_facts(const ss_sae *sae, size_t index)
+{
+    return sae->facts[index];
 }
 
 size_t ss__sae_n_files(const ss_sae *sae)

@@ -3,6 +3,7 @@
 #define SS_SAE_H
 
 #include "base/error.h"
+#include "base/map.h"
 
 /* Whether the chosen rule must look at the first rows before it can encode (batch-top-k with a
  * threshold that is not given), and for how many rows. */
@@ -70,6 +71,7 @@ SS_MUST_USE ss_status ss__sae_calibrate_near(struct ss__margins *margins, ss_sae
                                              ss_err *err);
 
 size_t ss__sae_n_files(const ss_sae *sae);
+struct ss__file_facts ss__sae_file_facts(const ss_sae *sae, size_t index);
 const char *ss__sae_file(const ss_sae *sae, size_t index);
 
 /* Whether a folder looks like an SAE of a format that is read. */

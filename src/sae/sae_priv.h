@@ -97,6 +97,7 @@ struct ss_sae {
     struct ss__json *config;
     uint64_t config_num_examples;
     char **files;
+    struct ss__file_facts *facts; /* of them, when they were read */
     size_t n_files;
 };
 

@@ -132,6 +132,11 @@ const char *ss__weights_file(const struct ss__weights *weights, size_t index)
     return weights->n_parts == 0 ? weights->path : weights->parts[index]->path;
 }
 
+struct ss__file_facts ss__weights_file_facts(const struct ss__weights *weights, size_t index)
+{
+    return weights->n_parts == 0 ? weights->map.facts : weights->parts[index]->map.facts;
+}
+
 size_t ss__weights_n(const struct ss__weights *weights)
 {
     return weights->n;

@@ -78,6 +78,8 @@ const char *
 ss__weights_path(const struct ss__weights *weights); /* of the file, or of the index */
 size_t ss__weights_n_files(const struct ss__weights *weights);
 const char *ss__weights_file(const struct ss__weights *weights, size_t index);
+/* How that file was when it was opened. */
+struct ss__file_facts ss__weights_file_facts(const struct ss__weights *weights, size_t index);
 size_t ss__weights_n(const struct ss__weights *weights);
 const struct ss__tensor *ss__weights_at(const struct ss__weights *weights, size_t index);
 /* By name; NULL if there is none. */
