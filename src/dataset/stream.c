@@ -204,7 +204,7 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
         return ss__fail_errno(err, stream->name, "read", errno);
     }
     *n_read = (size_t)got;
-    return SS_OK;
+    return got == 0 ? ss__stream_check_end(stream, err) : SS_OK; /* before half a row is given */
 }
 
 /* Move the window to the front and make room behind it. */
