@@ -258,7 +258,9 @@ ss_status ss__map_read(const struct ss__map *map, size_t from, size_t n, void *o
             return ss__fail_errno(err, name, "read", errno);
         }
         if (got == 0) {
-            return fail_changed(map, name, from + done, err);
+            struct ss__file_facts now = {.n_bytes = from + done};
+            (void)ss__file_facts_of(map->handle - 1, &now);
+            return fail_changed(map, name, now.n_bytes, err);
         }
         done += (size_t)got;
     }
