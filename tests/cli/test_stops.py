@@ -15,7 +15,10 @@ from conftest import ROOT
 MODEL = ROOT / "tests/data/encoder/mpnet-mean"
 SAE = ROOT / "tests/data/run/sae-jumprelu"
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU]
-MOST_SECONDS = 2.0
+MOST_SECONDS = 6.0  # two on a machine that does nothing else
+# More than what is looked at to know the format (64 KiB, read in steps of 256) and what a pipe holds: when all of it is
+# written, model and SAE are open and rows are read.
+MANY_ROWS = (json.dumps({"text": "one", "more": "x" * 200}) + "\n") * 3000
 
 HEADS = {"nothing": b"", "half a row": b'{"text": "half a r', "one row": b'{"text": "one row"}\n',
          "head of gzip": bytes([31, 139, 8, 0, 0, 0, 0, 0, 0, 3]), "head of zstd": bytes([0x28, 0xB5, 0x2F, 0xFD, 4]),
@@ -77,7 +80,7 @@ def test_a_command_that_waits_for_input_is_stopped(program, tmp_path, command):
     out.mkdir()
     os.mkfifo(tmp_path / "rows.jsonl")
     waiting.append((start(program, words_of(command, out, tmp_path / "rows.jsonl")), "pipe without a writer", out))
-    time.sleep(1.0)
+    time.sleep(1.5)
     for i, (process, what, out) in enumerate(waiting):
         stop(process, SIGNALS[i % len(SIGNALS)], f"{command}, {what}", *(["nothing was written"] if command != "tokenize" else []))
         assert list(out.iterdir()) == [], what
@@ -95,7 +98,7 @@ def test_a_command_at_work_is_stopped(program, tmp_path, command):
         working.append((process, number, out))
     time.sleep(1.0)
     for process, number, out in working:
-        stop(process, number, f"{command}, {number.name}", "after ")
+        stop(process, number, f"{command}, {number.name}")
         assert list(out.iterdir()) == []
 
 
@@ -128,9 +131,8 @@ def analyze_changing(program, tmp_path, what, change):
     process = start(program, ["analyze", "-m", tmp_path / "model", "-s", tmp_path / "sae", "-d", first, "-d", second, "-o",
                               tmp_path / "run", "-q"])
     with open(second, "w") as pipe:
-        pipe.write('{"text": "one"}\n' * 9000)                       # enough to know the format by
+        pipe.write(MANY_ROWS)
         pipe.flush()
-        time.sleep(1.0)
         change(tmp_path / what)
         pipe.write('{"text": "two"}\n')
     said = process.stderr.read().decode()
@@ -192,9 +194,8 @@ def test_a_model_that_is_cut_while_texts_run(program, tmp_path, command):
     out.mkdir()
     words = [tmp_path / "model" if word == MODEL else word for word in words_of(command, out)]
     process = start(program, words, stdin=subprocess.PIPE)
-    process.stdin.write(b'{"text": "one"}\n' * 9000)
+    process.stdin.write(MANY_ROWS.encode())
     process.stdin.flush()
-    time.sleep(1.0)
     os.truncate(tmp_path / "model/model.safetensors", 5000)
     process.stdin.write(b'{"text": "two"}\n')
     process.stdin.close()
