@@ -157,7 +157,7 @@ static void test_plain_values(void **state)
         struct ss__weights *weights = NULL;
         ss_err err;
         snprintf(path, sizeof path, "%s/values/%s", DATA, files[f]);
-        if (ss__weights_open(path, &weights, &err) != SS_OK) {
+        if (ss__weights_open(path, NULL, &weights, &err) != SS_OK) {
             fail_msg("%s", err.message);
         }
         SS_JSON_EACH_MEMBER (expected, key, right) {
