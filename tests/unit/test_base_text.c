@@ -1,8 +1,12 @@
 /* Text in base: UTF-8, numbers, JSON. Expected values of numbers are those of Python's repr. */
+#include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -180,6 +184,66 @@ static void test_lists_in_sentences_end_somewhere(void **state)
     ss__buf_release(&buf);
 }
 
+/* A locale made for the test, where the machine can make it. */
+static bool set_locale(const char *folder, const char *name)
+{
+    char command[256], full[64];
+    snprintf(full, sizeof full, "%s.UTF-8", name);
+    snprintf(command, sizeof command, "localedef -i %s -f UTF-8 %s/%s >/dev/null 2>&1", name,
+             folder, full);
+    return system(command) == 0 && setenv("LOCPATH", folder, 1) == 0 &&
+           setlocale(LC_ALL, full) != NULL;
+}
+
+static void check_point(void)
+{
+    char text[64], same[SS__DOUBLE_TEXT_BYTES];
+    double value = 0;
+    ss_err err;
+    struct ss__buf buf = {0};
+    assert_int_equal(ss__snprintf(text, sizeof text, "%.3f", 1.5), 5);
+    assert_string_equal(text, "1.500");
+    (void)ss__fail(&err, SS_E_DATA, "%g of %.2e", 0.25, 1.5);
+    assert_string_equal(err.message, "0.25 of 1.50e+00");
+    ss__buf_printf(&buf, "%.9g", 2.5);
+    assert_string_equal(ss__buf_text(&buf), "2.5");
+    ss__buf_release(&buf);
+    assert_true(ss__parse_double("1.25e3", 6, &value) && value == 1250);
+    assert_false(ss__parse_double("1,25", 4, &value));
+    ss__format_double(0.1, same);
+    assert_string_equal(same, "0.1");
+    assert_true(ss__equal_ignoring_case("TITLE.Gif", "title.gIF"));
+    assert_false(ss__equal_ignoring_case("title", "titl"));
+}
+
+/* In German the point is a comma, in Pashto it has two bytes, in Turkish 'I' is not 'i'. */
+static void test_no_text_follows_the_locale(void **state)
+{
+    static const char *const names[] = {"de_DE", "ps_AF", "tr_TR"};
+    char folder[] = "/tmp/saescope-locale-XXXXXX", command[80];
+    size_t n_tried = 0;
+    (void)state;
+    check_point();
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char local[16];
+        if (set_locale(folder, names[i])) {
+            snprintf(local, sizeof local, "%.1f", 1.5);
+            const bool has_point = strcmp(local, "1.5") == 0;
+            check_point();
+            snprintf(local, sizeof local, "%.1f", 1.5); /* which is put back */
+            assert_int_equal(strcmp(local, "1.5") == 0, has_point);
+            n_tried += !has_point;
+        }
+    }
+    setlocale(LC_ALL, "C");
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+    if (n_tried == 0) {
+        skip(); /* no such locale can be made here */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_json_documents_are_strict),
         cmocka_unit_test(test_json_strings_are_escaped_as_python_does),
         cmocka_unit_test(test_lists_in_sentences_end_somewhere),
+        cmocka_unit_test(test_no_text_follows_the_locale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
