@@ -163,10 +163,16 @@ void ss__out_sweep(const char *folder)
 
 /* ---- writing ---- */
 
+/* Where bytes go for now, for sentences. */
+static const char *where(const struct ss__out *out)
+{
+    return out->sink >= 0 ? SS__TEMPORARY_UNNAMED : out->path;
+}
+
 static ss_status flush_pending(struct ss__out *out, ss_err *err)
 {
-    const ss_status status =
-        ss__write_all(out->descriptor, out->path, out->pending.data, out->pending.n_bytes, err);
+    const ss_status status = ss__write_all(out->descriptor, where(out), out->pending.data,
+                                           out->pending.n_bytes, err);
     out->pending.n_bytes = 0;
     return status;
 }
@@ -176,7 +182,7 @@ ss_status ss__out_write(struct ss__out *out, const void *data, size_t n_bytes, s
     ss_status status = SS_OK;
     if (out->pending.n_bytes + n_bytes >= WRITE_CHUNK_BYTES) {
         SS_TRY(flush_pending(out, err));
-        SS_TRY(ss__write_all(out->descriptor, out->path, data, n_bytes, err));
+        SS_TRY(ss__write_all(out->descriptor, where(out), data, n_bytes, err));
     } else {
         ss__buf_add(&out->pending, data, n_bytes);
         SS_TRY(ss__buf_check(&out->pending, err));
@@ -190,7 +196,7 @@ ss_status ss__out_patch(struct ss__out *out, uint64_t offset, const void *data, 
 {
     ss_status status = SS_OK;
     SS_TRY(flush_pending(out, err));
-    SS_TRY(ss__write_all_at(out->descriptor, out->path, data, n_bytes, offset, err));
+    SS_TRY(ss__write_all_at(out->descriptor, where(out), data, n_bytes, offset, err));
 out:
     return status;
 }
@@ -266,7 +272,7 @@ static ss_status send_to_sink(struct ss__out *out, ss_err *err)
             break;
         }
         if (got < 0 && errno != EINTR) {
-            SS_TRY(ss__fail_errno(err, out->path, "read back", errno));
+            SS_TRY(ss__fail_errno(err, where(out), "read back", errno));
         }
         if (got > 0) {
             SS_TRY(ss__write_all(out->sink, out->path, chunk, (size_t)got, err));

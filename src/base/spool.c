@@ -8,7 +8,7 @@
 #include "base/temporary.h"
 
 enum { CHUNK_BYTES = 1 << 18 };
-#define WHAT "a temporary file"
+#define WHAT SS__TEMPORARY_UNNAMED
 
 ss_status ss__spool_open(struct ss__spool *spool, ss_err *err)
 {

@@ -42,6 +42,9 @@ size_t ss__temporary_sweep(int folder);
 /* The same for one name: whether it was such a file, and is gone. */
 bool ss__temporary_remove(int folder, const char *name);
 
+/* What sentences call a file without a name. */
+#define SS__TEMPORARY_UNNAMED "the temporary file (in $TMPDIR, else /tmp)"
+
 /* A file without a name in $TMPDIR, else /tmp, for reading and writing: it goes with its
  * descriptor. Errors: SS_E_IO, naming the folder. */
 SS_MUST_USE ss_status ss__temporary_unnamed(int *descriptor, ss_err *err);

@@ -456,8 +456,8 @@ static ss_status spool(struct ss__stream *stream, struct ss__map *out, ss_err *e
     int descriptor = -1;
     SS_TRY(ss__temporary_unnamed(&descriptor, err));
     for (;;) {
-        SS_TRY(ss__write_all(descriptor, "the temporary copy in TMPDIR", stream->data,
-                             stream->n_bytes, err));
+        SS_TRY(ss__write_all(descriptor, SS__TEMPORARY_UNNAMED, stream->data, stream->n_bytes,
+                             err));
         ss__stream_take(stream, stream->n_bytes);
         if (stream->at_end) {
             break;

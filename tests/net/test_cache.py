@@ -149,3 +149,30 @@ def test_a_damaged_blob_is_fetched_again_once_it_is_deleted(world, tmp_path, run
         assert result.code == 65
         Path(result.out.split(": ")[0]).unlink()
         assert run("fetch", "org/m", env=env).code == 0 and run("cache", "verify", env=env).code == 0
+
+
+def test_files_under_way_go_with_their_writers(call, cache):
+    """A file of a random name is held by its writer as long as that lives; beside blobs and in .locks, where they are made."""
+    name = ".saescope-0123456789abcdef.tmp"
+    places = [put(folder / name, b"x", age=False) for folder in
+              (cache, cache / ".locks", cache / "models--org--m/refs", cache / "models--org--m/blobs", cache / "models--org--m/snapshots" / COMMIT)]
+    others = [put(cache / ".locks" / other, b"x", age=False) for other in (".saescope-notes.tmp", "0123456789abcdef.tmp", ".saescope-0123456789abcdef")]
+    call("prune", "--dry-run")
+    assert all(place.exists() for place in places)
+    held = [open(place) for place in places]
+    for file in held:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    assert "0 removed" in call("prune").err and all(place.exists() for place in places)
+    for file in held:
+        file.close()
+    assert call("prune").code == 0 and not any(place.exists() for place in places) and all(other.exists() for other in others)
+
+
+@pytest.mark.parametrize("content", [b"", b"main", b"a" * 39, b"A" * 40, b"g" * 40, b"a" * 41])
+def test_verify_names_a_ref_without_a_commit(call, cache, content):
+    """The hub's client counts the whole repository as corrupted because of it."""
+    ref = put(cache / "models--org--m/refs/main.4711.tmp", content, age=False)
+    result = call("verify")
+    assert result.code == 65 and str(ref) in result.out and len(result.out.splitlines()) == 1
+    ref.write_bytes(COMMIT.encode() + b"\n")
+    assert call("verify").code == 0

@@ -382,3 +382,44 @@ def test_a_path_may_name_a_single_file(world, root, fetch, cache):
         assert Path(done.out.strip()).read_bytes() == b"weights"
         assert len(list((cache / FOLDER / "blobs").iterdir())) == 1
         assert_refused(fetch(servers, "--as", "sae", f"hf:{ID}/more/none.pt"), 66, "more/none.pt")
+
+
+# ---- killed ----
+
+CHANGES = "write,sync,rename,create,remove"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory, program):
+    path = tmp_path_factory.mktemp("fault") / "fault.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, ROOT / "tests/support/fault.c", "-ldl"], check=True)
+    if subprocess.run([program, "--version"], env={**os.environ, "LD_PRELOAD": str(path)}, capture_output=True).returncode != 0:
+        pytest.skip("this build cannot be run with a library before its own (a sanitizer)")
+    return path
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_killed_fetch_leaves_whole_files_only(world, root, fetch, cache, run, library, tmp_path, links):
+    """Whoever reads the cache takes all files in refs/ and snapshots/ for whole ones."""
+    more = {} if links else {"HF_HUB_DISABLE_SYMLINKS": "1"}
+    faulty = {**more, "LD_PRELOAD": str(library), "FAULT_CALLS": CHANGES, "FAULT_COUNT": str(tmp_path / "n")}
+    (root / "models/org/small").mkdir()
+    (root / "models/org/small/c.txt").write_bytes(b"c")
+    fetch_small = lambda servers, **env: fetch(servers, "--as", "sae", "hf:org/small", **env)
+    with world(root) as servers:
+        fetch_small(servers, **faulty)
+        good = {p.relative_to(cache) for p in cache.rglob("*")}
+        n = int((tmp_path / "n").read_text())
+        assert n > 10
+        for at in range(1, n + 1):
+            shutil.rmtree(cache)
+            assert fetch_small(servers, **faulty, FAULT_AT=str(at), FAULT_KIND="kill").code == -signal.SIGKILL
+            for path in cache.rglob("*"):
+                if path.is_file() and {"refs", "snapshots"} & set(path.relative_to(cache).parts):
+                    assert (path.name == "c.txt" and path.read_bytes() == b"c") or (path.name == "main" and len(path.read_bytes()) == 40), path
+            fetch_small(servers, **more)
+            run("cache", "prune", env={"HF_HUB_CACHE": str(cache)})
+            found = {p.relative_to(cache) for p in cache.rglob("*")}
+            assert good <= found, f"killed before change {at} of {n}"
+            assert links or all(p.parts[-2] == "blobs" for p in found - good)  # content without a name goes after an hour
+            assert not links or found == good
