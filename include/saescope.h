@@ -761,8 +761,10 @@ struct ss_embed_options {
 };
 
 /* Embed a dataset into a .npy file, f32 [rows, width], one row per dataset row. A text that is
- * empty is embedded like any other.
- * Errors: SS_E_DATA (a null row), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED. Threads: caller only. */
+ * empty is embedded like any other. Links are followed; a pipe, or a name such as /dev/stdout,
+ * gets the whole file at the end. A name that ends as another format does is refused.
+ * Errors: SS_E_DATA (a null row), SS_E_USAGE (the name), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED.
+ * Threads: caller only. */
 SS_API SS_MUST_USE ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset,
                                            const char *out_path,
                                            const struct ss_embed_options *options,

@@ -45,21 +45,38 @@ static int open_beside(const char *path, int other)
     return folder;
 }
 
-/* The names of a file that will be renamed. `made_in` is the folder it is made in; NULL: that
- * where it comes to rest. */
-static ss_status open_name(struct ss__out *out, const char *made_in, ss_err *err)
+/* What would be found out only at the end: no other file can take the place of this one. */
+static ss_status check_replaceable(const struct ss__out *out, const struct stat *facts,
+                                   ss_err *err)
+{
+    struct stat folder;
+    struct statx more;
+    const uid_t user = geteuid();
+    if (statx(out->folder, out->name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &more) == 0 &&
+        (more.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
+        return ss__fail_file(err, out->path, SS_E_IO,
+                             "this file is mounted by itself and cannot be replaced; name a "
+                             "file in a folder that is mounted");
+    }
+    if (user != 0 && fstat(out->folder, &folder) == 0 && (folder.st_mode & S_ISVTX) != 0 &&
+        facts->st_uid != user && folder.st_uid != user) {
+        return ss__fail_file(err, out->path, SS_E_IO,
+                             "this file is another user's, and its folder lets only the owner "
+                             "replace it; name another one");
+    }
+    return SS_OK;
+}
+
+/* What has the name now. */
+static ss_status check_name(const struct ss__out *out, ss_err *err)
 {
     struct stat facts;
-    out->name = ss__path_name(out->place);
-    out->folder = open_folder_of(out->place);
-    if (out->folder < 0) {
-        return ss__fail_errno(err, out->path, "create", errno);
-    }
     const bool is_there = fstatat(out->folder, out->name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
     if (!is_there && errno != ENOENT) { /* such as a name that is too long */
         return ss__fail_errno(err, out->path, "create", errno);
     }
-    if (out->name[0] == '\0' || (is_there && S_ISDIR(facts.st_mode))) {
+    if (out->name[0] == '\0' || strchr(out->name, '/') != NULL ||
+        (is_there && S_ISDIR(facts.st_mode))) {
         return ss__fail_file(err, out->path, SS_E_IO,
                              "this is a folder; give the name of a file");
     }
@@ -70,9 +87,25 @@ static ss_status open_name(struct ss__out *out, const char *made_in, ss_err *err
         return ss__fail_file(err, out->path, SS_E_EXISTS,
                              "this file exists; name another one, or replace it with --force");
     }
+    return is_there ? check_replaceable(out, &facts, err) : SS_OK;
+}
+
+/* Open what will be renamed. `made_in` is the folder it is made in; NULL: that where it comes
+ * to rest. */
+static ss_status open_name(struct ss__out *out, const char *made_in, ss_err *err)
+{
+    ss_status status = SS_OK;
+    out->name = ss__path_name(out->place);
+    out->folder = open_folder_of(out->place);
+    if (out->folder < 0) {
+        SS_TRY(ss__fail_errno(err, out->path, "create", errno));
+    }
+    SS_TRY(check_name(out, err));
     out->made_in = made_in == NULL ? -1 : open_beside(made_in, out->folder);
-    return ss__temporary_create(out->made_in >= 0 ? out->made_in : out->folder, out->path,
-                                out->temporary, &out->descriptor, err);
+    SS_TRY(ss__temporary_create(out->made_in >= 0 ? out->made_in : out->folder, out->path,
+                                out->temporary, &out->descriptor, err));
+out:
+    return status;
 }
 
 /* What gets its content at the end is kept in a file without a name until then. */
@@ -224,7 +257,8 @@ static int rename_new(int made_in, const char *temporary, int folder, const char
         return -1;
     }
     if (linkat(made_in, temporary, folder, name, 0) == 0) {
-        return unlinkat(made_in, temporary, 0);
+        unlinkat(made_in, temporary, 0);
+        return 0;
     }
     if (errno == EEXIST) {
         return -1;

@@ -60,7 +60,7 @@ static ss_status refuse_content_early(const char *path, ss_err *err)
     size_t n = 0, n_ours = 0;
     SS_TRY(ss__list_folder(path, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
-        n_ours += is_ours(names[i]);
+        n_ours += is_ours(names[i]) || ss__temporary_is_name(&ss__temporary_file, names[i]);
     }
     SS_TRY(n_ours == 0 ? refuse_content(path, true, err) : SS_OK);
 out:
@@ -232,6 +232,7 @@ ss_status ss__folder_open(const char *path, const char *const *files, bool force
     SS_TRY(take_lock(folder, err));
     if (folder->lock > 0) {
         sweep(folder);
+        (void)ss__temporary_sweep(folder->descriptor - 1);
     }
     if (!force) { /* somebody may have finished since the first look */
         SS_TRY(refuse_content(path, folder->lock > 0, err));

@@ -180,6 +180,31 @@ def test_a_folder_with_something_of_the_users_is_refused_by_name(run, program, p
     assert (tmp_path / "run" / name).is_dir() and names(tmp_path / "run") == {name, *RUN_FILES}
 
 
+def test_a_dead_file_in_a_folder_is_no_content(run, program, place, tmp_path):
+    (tmp_path / "run").mkdir()
+    dead = tmp_path / f"run/.saescope-{HEX}.tmp"
+    dead.write_text("left")
+    with open(dead) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert_refused(run(*words(program, place, "convert", tmp_path)[1:]), 74, "not empty", dead.name)
+    assert run(*words(program, place, "convert", tmp_path)[1:]).code == 0
+    assert_whole(tmp_path, place, "convert")
+
+
+def test_what_could_not_be_replaced_at_the_end_is_refused_at_once(run, program, place, tmp_path):
+    """A file that is mounted by itself, as containers have them."""
+    file, other = tmp_path / "x.npy", tmp_path / "other"
+    file.write_text("")
+    other.write_text("")
+    if subprocess.run(["mount", "--bind", other, file], capture_output=True).returncode != 0:
+        pytest.skip("a file cannot be mounted here")
+    try:
+        assert_refused(run(*words(program, place, "embed", tmp_path, more=["--force"])[1:]), 74, file, "mounted")
+    finally:
+        subprocess.run(["umount", file], check=True)
+    assert names(tmp_path) == {"x.npy", "other"}
+
+
 # ---- errors ----
 
 
@@ -395,6 +420,8 @@ def test_places_that_take_no_array_are_refused_before_any_work(run, program, pla
     assert_refused(run(*line(loop)), 74, loop, "symbolic links")
     assert_refused(run(*line(tmp_path / "to-folder", "--force")), 74, "to-folder", "folder")
     assert_refused(run(*line(tmp_path / ("n" * 256))), 74, "too long")
+    assert_refused(run(*line(f"{tmp_path}/new/")), 74, "new")
+    assert_refused(run(*line(f"{tmp_path}/new.npy/")), 74, "new.npy", "folder")
     assert_refused(run(*line("/dev/stdin")), 74, "/dev/stdin", "not open for writing")
     assert_refused(run(*line("/dev/stdout"), env={"TMPDIR": "/nowhere"}), 74, "TMPDIR", "/nowhere")
     for ending in ("txt", "CSV", "npz", "jsonl", "pt"):
