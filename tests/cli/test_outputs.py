@@ -1,7 +1,7 @@
 """Outputs under faults: whatever call goes wrong, whenever the program is killed, whoever writes beside it, an output is old,
 new or not there, nothing of another run is in it, and nothing unfinished stays.
 
-A small library (tests/support/fault.c) lets one call of the program fail, take nothing, pause it or kill it.
+A small library (tests/support/fault.c) lets one call of the program fail, take nothing, stop it or kill it.
 """
 import errno
 import fcntl
@@ -76,17 +76,19 @@ def library(tmp_path_factory, program):
 @pytest.fixture
 def faulty(library):
     """Runs words with FAULT_… set by name; the result, with text."""
+    jobs = []
+
     def call(line, wait=True, **settings):
         env = {**os.environ, "LD_PRELOAD": str(library), **{f"FAULT_{k.upper()}": str(v) for k, v in settings.items()}}
         job = subprocess.Popen(list(map(str, line)), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        jobs.append(job)
         if not wait:
             return job
-        try:
-            job.out, job.err = job.communicate(timeout=60)
-        finally:
-            job.kill()
+        job.out, job.err = job.communicate(timeout=60)
         return job
-    return call
+    yield call
+    for job in jobs:
+        job.kill()
 
 
 def count(faulty, line, calls, tmp_path):
@@ -327,14 +329,20 @@ def wait_for(what, seconds=20):
         time.sleep(0.01)
 
 
+def wait_for_stop(job):
+    _, state = os.waitpid(job.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(state)
+
+
 @pytest.mark.parametrize("other", ["analyze", "convert"])
 @pytest.mark.parametrize("at", [7, 9, 12])
 def test_a_folder_has_one_writer(program, place, faulty, tmp_path, other, at):
-    """The first pauses before a rename: of a file that it makes, or while it puts its files in place."""
-    job = faulty(words(program, place, "analyze", tmp_path), wait=False, calls="rename", at=at, kind="pause", ms=700)
-    wait_for(lambda: (tmp_path / "run/.saescope.lock").exists())
+    """The first stops before a rename: of a file that it makes, or while it puts its files in place."""
+    job = faulty(words(program, place, "analyze", tmp_path), wait=False, calls="rename", at=at, kind="stop")
+    wait_for_stop(job)
     second = subprocess.run(words(program, place, other, tmp_path, "others", ["--force"]), capture_output=True, text=True)
     assert second.returncode == 74 and "another saescope" in second.stderr and second.stderr.count("\n") == 1
+    job.send_signal(signal.SIGCONT)
     assert job.wait(timeout=60) == 0, job.stderr.read()
     assert_whole(tmp_path, place, "analyze")
 
@@ -352,13 +360,12 @@ def test_many_at_once_leave_one_whole_run(program, place, tmp_path):
 
 @pytest.mark.parametrize("name,file", [("embed", "x.npy"), ("encode", "x.npz"), ("plot", "x.svg")])
 def test_a_file_that_comes_to_be_meanwhile_is_left_alone(program, place, faulty, tmp_path, name, file):
-    for at, settings in enumerate([{}, {"errno": errno.EINVAL}]):
-        out = fresh(tmp_path, at)
-        job = faulty(words(program, place, name, out), wait=False, calls="sync", at=1, kind="pause", ms=400)
-        wait_for(lambda: any(out.iterdir()))
-        (out / file).write_text("mine")
-        assert job.wait(timeout=60) == 74 and "meanwhile" in job.stderr.read()
-        assert names(out) == {file} and (out / file).read_text() == "mine"
+    job = faulty(words(program, place, name, tmp_path), wait=False, calls="sync", at=1, kind="stop")
+    wait_for_stop(job)
+    (tmp_path / file).write_text("mine")
+    job.send_signal(signal.SIGCONT)
+    assert job.wait(timeout=60) == 74 and "meanwhile" in job.stderr.read()
+    assert names(tmp_path) == {file} and (tmp_path / file).read_text() == "mine"
 
 
 def test_two_writers_of_one_file_leave_one_of_both(program, place, tmp_path):

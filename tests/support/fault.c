@@ -1,9 +1,10 @@
-/* A library for LD_PRELOAD in which the n-th call of a kind goes wrong, counted from the beginning
- * of main to its end.
+/* A library for LD_PRELOAD in which the n-th call of a kind goes wrong, counted from the
+ * beginning of main to its end.
  *
- *   FAULT_CALLS  kinds, separated by commas: write, sync, rename, create, remove, list, lock, alloc
+ *   FAULT_CALLS  kinds, by commas: write, sync, rename, create, remove, list, lock, alloc
  *   FAULT_AT     which call, from 1; 0: none
- *   FAULT_KIND   error (default; FAULT_ERRNO, else EIO) | zero | short | kill | pause (FAULT_MS)
+ *   FAULT_KIND   error (default; FAULT_ERRNO, else EIO) | zero | short | kill
+ *                | stop (until SIGCONT)
  *   FAULT_ON     all later ones too, if it is set
  *   FAULT_COUNT  file that gets the number of calls
  *
@@ -32,7 +33,7 @@ static atomic_long n_calls;
 static long wanted_call;
 static const char *calls, *kind, *count_path;
 static bool goes_on;
-static int reason = EIO, pause_ms;
+static int reason = EIO;
 static uintptr_t program_from, program_to;
 
 static bool is_wanted(const char *call)
@@ -60,8 +61,8 @@ static bool fails(const char *call, const void *caller)
     if (is_kind("kill")) {
         kill(getpid(), SIGKILL);
     }
-    if (is_kind("pause")) {
-        usleep((useconds_t)pause_ms * 1000);
+    if (is_kind("stop")) {
+        kill(getpid(), SIGSTOP);
         return false;
     }
     errno = reason;
@@ -108,8 +109,7 @@ int rename(const char *from, const char *to)
 
 int renameat(int from_folder, const char *from, int to_folder, const char *to)
 {
-    return FAILS("rename") ? -1
-                           : (int)syscall(SYS_renameat, from_folder, from, to_folder, to);
+    return FAILS("rename") ? -1 : (int)syscall(SYS_renameat, from_folder, from, to_folder, to);
 }
 
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
@@ -121,9 +121,8 @@ int renameat2(int from_folder, const char *from, int to_folder, const char *to, 
 
 int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
 {
-    return FAILS("rename")
-               ? -1
-               : (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
+    return FAILS("rename") ? -1
+                           : (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
 }
 
 static mode_t mode_of(int flags, va_list list)
@@ -249,7 +248,6 @@ static int main_with_faults(int n, char **words, char **environment)
     goes_on = getenv("FAULT_ON") != NULL;
     wanted_call = atol(setting("FAULT_AT", "0"));
     reason = atoi(setting("FAULT_ERRNO", "5"));
-    pause_ms = atoi(setting("FAULT_MS", "0"));
     atomic_store(&is_on, true);
     const int code = real_main(n, words, environment);
     atomic_store(&is_on, false);
