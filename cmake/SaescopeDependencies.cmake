@@ -12,8 +12,9 @@ pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
 find_package(BZip2 REQUIRED)
 find_library(SS_SNAPPY snappy REQUIRED)
 find_path(SS_SNAPPY_INCLUDE snappy-c.h REQUIRED)
+find_path(SS_XXHASH_INCLUDE xxhash.h REQUIRED) # base: a hash of the artifact store, inlined
 
 add_library(saescope_libraries INTERFACE)
-target_include_directories(saescope_libraries INTERFACE ${SS_SNAPPY_INCLUDE})
+target_include_directories(saescope_libraries INTERFACE ${SS_SNAPPY_INCLUDE} ${SS_XXHASH_INCLUDE})
 target_link_libraries(saescope_libraries INTERFACE
   PkgConfig::SS_DEPS BZip2::BZip2 ${SS_SNAPPY} Threads::Threads m)

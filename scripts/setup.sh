@@ -6,7 +6,7 @@ set -eu
 
 build="gcc libc6-dev make cmake ninja-build pkg-config
     libssl-dev libcurl4-openssl-dev libcairo2-dev libfreetype-dev fonts-dejavu-core
-    zlib1g-dev libzstd-dev libbz2-dev liblzma-dev libsnappy-dev libbrotli-dev liblz4-dev libyaml-dev"
+    zlib1g-dev libzstd-dev libbz2-dev liblzma-dev libsnappy-dev libbrotli-dev liblz4-dev libyaml-dev libxxhash-dev"
 test="libcmocka-dev libjansson-dev g++ git openssl python3 python3-numpy python3-pytest xz-utils bzip2 zstd gzip mandoc"
 fuzz="clang libclang-rt-dev"
 lint="clang-format git python3 python3-pytest"

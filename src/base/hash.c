@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/mem.h"
 
 enum { READ_BYTES = 1 << 18 };
@@ -20,12 +23,13 @@ struct ss__hash {
         SHA256_CTX sha256;
         SHA_CTX sha1;
         MD5_CTX md5;
+        XXH3_state_t xxh128; /* its place in memory is a multiple of 64 bytes */
     } of;
 };
 
 ss_status ss__hash_new(ss__hash_kind kind, struct ss__hash **out, ss_err *err)
 {
-    struct ss__hash *hash = ss__alloc(1, sizeof *hash);
+    struct ss__hash *hash = ss__alloc_aligned(1, sizeof *hash);
     *out = hash;
     if (hash == NULL) {
         return ss__fail_nomem(err, "a hash");
@@ -37,6 +41,10 @@ ss_status ss__hash_new(ss__hash_kind kind, struct ss__hash **out, ss_err *err)
         break;
     case SS__HASH_MD5:
         (void)MD5_Init(&hash->of.md5);
+        break;
+    case SS__HASH_XXH128:
+        XXH3_INITSTATE(&hash->of.xxh128);
+        (void)XXH3_128bits_reset(&hash->of.xxh128);
         break;
     case SS__HASH_SHA256:
         (void)SHA256_Init(&hash->of.sha256);
@@ -54,6 +62,9 @@ void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes)
     case SS__HASH_MD5:
         (void)MD5_Update(&hash->of.md5, data, n_bytes);
         break;
+    case SS__HASH_XXH128:
+        (void)XXH3_128bits_update(&hash->of.xxh128, data, n_bytes);
+        break;
     case SS__HASH_SHA256:
         (void)SHA256_Update(&hash->of.sha256, data, n_bytes);
         break;
@@ -69,6 +80,10 @@ static size_t write_digest(struct ss__hash *hash, uint8_t bytes[SHA256_DIGEST_LE
     case SS__HASH_MD5:
         (void)MD5_Final(bytes, &hash->of.md5);
         return MD5_DIGEST_LENGTH;
+    case SS__HASH_XXH128:
+        XXH128_canonicalFromHash((XXH128_canonical_t *)(void *)bytes,
+                                 XXH3_128bits_digest(&hash->of.xxh128));
+        return sizeof(XXH128_canonical_t);
     case SS__HASH_SHA256:
         (void)SHA256_Final(bytes, &hash->of.sha256);
         return SHA256_DIGEST_LENGTH;

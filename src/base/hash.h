@@ -1,5 +1,6 @@
-/* Hashes: SHA-256 for identities that are recorded, SHA-1 and MD5 where a service names files
- * by them, a fast one for tables. */
+/* Hashes: SHA-256 for identities that are recorded, SHA-1, MD5 and XXH128 (XXH3 of 128 bits, as
+ * its canonical big-endian bytes) where a service names files by them, a fast one for tables.
+ */
 #ifndef SS_BASE_HASH_H
 #define SS_BASE_HASH_H
 
@@ -8,7 +9,12 @@
 
 #include "base/stop.h"
 
-typedef enum ss__hash_kind { SS__HASH_SHA256, SS__HASH_SHA1, SS__HASH_MD5 } ss__hash_kind;
+typedef enum ss__hash_kind {
+    SS__HASH_SHA256,
+    SS__HASH_SHA1,
+    SS__HASH_MD5,
+    SS__HASH_XXH128
+} ss__hash_kind;
 
 enum { SS__SHA256_HEX_BYTES = 65, SS__HASH_HEX_BYTES = 65 }; /* with the end of the string */
 

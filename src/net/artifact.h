@@ -3,15 +3,16 @@
  *   [wandb:]ENTITY/PROJECT/NAME[:ALIAS]     ALIAS is a version (v3) or a name; "latest" without
  *
  * The store says by GraphQL what the name means, and gives the manifest and signed addresses of
- * the files. Every file's MD5 is checked while it arrives, and the manifest's digest against
- * what the store says. The key ($WANDB_API_KEY, else the netrc entry of the store's host) is
- * sent to $WANDB_BASE_URL alone, and only when a question without it was refused.
+ * the files. Every file's hash, MD5 or XXH128, is checked while it arrives, and the manifest's
+ * digest against what the store says. The key ($WANDB_API_KEY, else the netrc entry of the
+ * store's host) is sent to $WANDB_BASE_URL alone, and only when a question without it was
+ * refused.
  *
  *   ${WANDB_ARTIFACT_DIR:-./artifacts}/NAME:vN/…                              the files
  *   ${WANDB_CACHE_DIR:-~/.cache/wandb}/artifacts/obj/md5/<2 hex>/<30 hex>     the same by MD5
- *   …/artifacts/tmp/saescope-<md5>                                            what is under way
- *   …/artifacts/saescope/ENTITY/PROJECT/NAME/ALIAS.json                       what the name
- * meant
+ * (or xxh128) …/artifacts/tmp/saescope-<hash>                                           what is
+ * under way …/artifacts/saescope/ENTITY/PROJECT/NAME/ALIAS.json                       what the
+ * name meant
  *
  * Where the store cannot be reached, and offline, a name means what it meant last time.
  *
@@ -30,7 +31,7 @@ struct ss__artifact_options {
 /* Whether a text begins as an artifact's name does ("wandb:"). */
 bool ss__artifact_is_name(const char *text);
 
-/* Fetch an artifact and give the path of its folder. Files that are there with the right MD5
+/* Fetch an artifact and give the path of its folder. Files that are there with the right hash
  * stay as they are.
  *
  * name     as above

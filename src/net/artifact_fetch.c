@@ -67,14 +67,14 @@ static bool is_there(const char *path, const struct ss__artifact_entry *entry)
             (uint64_t)facts.st_size == entry->n_bytes);
 }
 
-static ss_status has_md5(const char *path, const struct ss__artifact_entry *entry, bool *right,
-                         ss_err *err)
+static ss_status has_content(const char *path, const struct ss__artifact_entry *entry,
+                             bool *right, ss_err *err)
 {
     char hex[SS__HASH_HEX_BYTES] = "";
-    const ss_status status = is_there(path, entry) && entry->md5[0] != '\0'
-                                 ? ss__hash_file(SS__HASH_MD5, path, NULL, hex, err)
+    const ss_status status = is_there(path, entry) && entry->hex[0] != '\0'
+                                 ? ss__hash_file(entry->kind, path, NULL, hex, err)
                                  : SS_OK;
-    *right = status == SS_OK && hex[0] != '\0' && strcmp(hex, entry->md5) == 0;
+    *right = status == SS_OK && hex[0] != '\0' && strcmp(hex, entry->hex) == 0;
     return status;
 }
 
@@ -94,13 +94,16 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
     return ss__artifact_place(of->artifact, of->entry, again, url, authorization, err);
 }
 
-/* artifacts/obj/md5/ab/cdef… and artifacts/tmp/saescope-abcdef… */
-static ss_status cache_paths(const struct ss__artifact_job *fetch, const char *md5,
-                             char **object, char **partial, ss_err *err)
+/* artifacts/obj/md5/ab/cdef… (or xxh128) and artifacts/tmp/saescope-abcdef… */
+static ss_status cache_paths(const struct ss__artifact_job *fetch,
+                             const struct ss__artifact_entry *entry, char **object,
+                             char **partial, ss_err *err)
 {
+    const char *hex = entry->hex;
     struct ss__buf inner = {0}, temporary = {0};
-    ss__buf_printf(&inner, "obj/md5/%.2s/%s", md5, md5 + 2);
-    ss__buf_printf(&temporary, "tmp/saescope-%s", md5);
+    ss__buf_printf(&inner, "obj/%s/%.2s/%s", entry->kind == SS__HASH_MD5 ? "md5" : "xxh128",
+                   hex, hex + 2);
+    ss__buf_printf(&temporary, "tmp/saescope-%s", hex);
     *object = ss__buf_text(&inner) == NULL ? NULL : ss__path_join(fetch->cache, inner.data);
     *partial =
         ss__buf_text(&temporary) == NULL ? NULL : ss__path_join(fetch->cache, temporary.data);
@@ -125,8 +128,8 @@ static ss_status land_object(struct ss__artifact_job *fetch, struct place_of *of
     const struct ss__landing landing = {.partial = partial,
                                         .place = object,
                                         .n_bytes = of->entry->n_bytes,
-                                        .kind = SS__HASH_MD5,
-                                        .hex = of->entry->md5};
+                                        .kind = of->entry->kind,
+                                        .hex = of->entry->hex};
     SS_TRY(ss__make_parents(object, err));
     SS_TRY(ss__make_parents(partial, err));
     SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
@@ -141,7 +144,8 @@ out:
 
 /* Copy while hashing, so that a damaged object of the cache is found out: *right. */
 static ss_status copy_checked(const struct ss__artifact_job *fetch, const char *from,
-                              const char *to, const char *md5, bool *right, ss_err *err)
+                              const char *to, const struct ss__artifact_entry *entry,
+                              bool *right, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
@@ -154,7 +158,7 @@ static ss_status copy_checked(const struct ss__artifact_job *fetch, const char *
         return ss__fail_errno(err, from, "open", errno);
     }
     SS_ALLOC_ALIGNED(chunk, COPY_BYTES);
-    SS_TRY(ss__hash_new(SS__HASH_MD5, &hash, err));
+    SS_TRY(ss__hash_new(entry->kind, &hash, err));
     SS_TRY(ss__out_open_aside(to, fetch->folder, &out, err));
     while ((got = read(descriptor, chunk, COPY_BYTES)) != 0) {
         if (got > 0) {
@@ -165,7 +169,7 @@ static ss_status copy_checked(const struct ss__artifact_job *fetch, const char *
         }
     }
     ss__hash_finish(hash, hex);
-    *right = strcmp(hex, md5) == 0;
+    *right = strcmp(hex, entry->hex) == 0;
     if (*right) {
         SS_TRY(ss__out_commit(&out, err));
     }
@@ -187,13 +191,13 @@ static ss_status fetch_content(struct ss__artifact_job *fetch, struct ss__artifa
     struct place_of of = {artifact, entry, false};
     bool right = false;
     SS_TRY(ss__make_parents(to, err));
-    SS_TRY(cache_paths(fetch, entry->md5, &object, &partial, err));
+    SS_TRY(cache_paths(fetch, entry, &object, &partial, err));
     if (is_there(object, entry)) {
-        SS_TRY(copy_checked(fetch, object, to, entry->md5, &right, err));
+        SS_TRY(copy_checked(fetch, object, to, entry, &right, err));
     }
     if (!right) {
         SS_TRY(land_object(fetch, &of, object, partial, err));
-        SS_TRY(copy_checked(fetch, object, to, entry->md5, &right, err));
+        SS_TRY(copy_checked(fetch, object, to, entry, &right, err));
     }
     if (!right) {
         SS_FAIL_FILE(object, SS_E_IO, "changed while it was copied; try again");
@@ -212,7 +216,7 @@ ss_status ss__artifact_fetch_entry(struct ss__artifact_job *fetch,
                                    size_t depth, ss_err *err)
 {
     bool right = false;
-    const ss_status status = has_md5(to, entry, &right, err);
+    const ss_status status = has_content(to, entry, &right, err);
     if (status != SS_OK || right) {
         return status;
     }

@@ -2,19 +2,21 @@
  *
  *   {"version": 1, "storagePolicy": "wandb-storage-policy-v1",
  *    "storagePolicyConfig": {"storageLayout": "V2", "storageRegion": …},
- *    "contents": {PATH: {"digest": BASE64 MD5, "size": N, "birthArtifactID": …,
- *                        "ref": …, "extra": {"etag": …}}}}
+ *    "contents": {PATH: {"digest": BASE64 HASH, "size": N, "birthArtifactID": …,
+ *                        "ref": …, "extra": {"etag": …, "alg": "XXH128"}}}}
  *
- * The artifact's digest is the hex MD5 of "wandb-artifact-manifest-v1\n" and a line
- * "PATH:DIGEST\n" for every entry, by path. */
+ * The hash of an entry is MD5 unless `alg` says XXH128. The artifact's digest is the hex of
+ * either of "wandb-artifact-manifest-v1\n" and a line "PATH:DIGEST\n" for every entry, by
+ * path; which one is said nowhere. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/artifact_priv.h"
 
-enum { MD5_BYTES = 16, MAX_PATH_BYTES = 1024 };
+enum { HASH_BYTES = 16, MAX_PATH_BYTES = 1024 };
 
 static int compare_paths(const void *a, const void *b)
 {
@@ -22,21 +24,21 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
-static bool md5_of_digest(const char *digest, char hex[SS__MD5_HEX_BYTES])
+static bool hex_of_digest(const char *digest, char hex[SS__HASH128_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[MD5_BYTES];
+    uint8_t bytes[HASH_BYTES];
     size_t n_bytes = 0;
     hex[0] = '\0';
     if (!ss__base64_decode(digest, strlen(digest), bytes, sizeof bytes, &n_bytes) ||
-        n_bytes != MD5_BYTES) {
+        n_bytes != HASH_BYTES) {
         return false;
     }
-    for (size_t i = 0; i < MD5_BYTES; i++) {
+    for (size_t i = 0; i < HASH_BYTES; i++) {
         hex[2 * i] = digits[bytes[i] >> 4];
         hex[2 * i + 1] = digits[bytes[i] & 15];
     }
-    hex[2 * MD5_BYTES] = '\0';
+    hex[2 * HASH_BYTES] = '\0';
     return true;
 }
 
@@ -54,6 +56,24 @@ static bool path_is_sound(const char *path)
         part = part[n_bytes] == '/' ? part + n_bytes + 1 : NULL;
     }
     return true;
+}
+
+/* The algorithm of an entry; MD5 where none is named. */
+static ss_status read_algorithm(const char *what, const char *path,
+                                const struct ss__json *extra, ss__hash_kind *kind, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *name = "MD5";
+    SS_TRY(ss__json_text(what, extra, "alg", &name, err));
+    *kind = strcasecmp(name, "XXH128") == 0 ? SS__HASH_XXH128 : SS__HASH_MD5;
+    if (*kind == SS__HASH_MD5 && strcasecmp(name, "MD5") != 0) {
+        SS_FAIL_FILE(what, SS_E_UNSUPPORTED,
+                     "the digest of '%.200s' is by the algorithm '%.40s'; MD5 and XXH128 are "
+                     "known",
+                     path, name);
+    }
+out:
+    return status;
 }
 
 static ss_status read_entry(const char *what, const char *path, const struct ss__json *value,
@@ -76,13 +96,14 @@ static ss_status read_entry(const char *what, const char *path, const struct ss_
     SS_TRY(ss__json_text(what, value, "birthArtifactID", &entry->birth_id, err));
     SS_TRY(ss__json_size(what, value, "size", &n_bytes, err));
     const struct ss__json *extra = ss__json_get(value, "extra");
-    SS_TRY(ss__json_text(what, ss__json_is_object(extra) ? extra : NULL, "etag", &entry->etag,
-                         err));
+    extra = ss__json_is_object(extra) ? extra : NULL;
+    SS_TRY(ss__json_text(what, extra, "etag", &entry->etag, err));
+    SS_TRY(read_algorithm(what, path, extra, &entry->kind, err));
     entry->n_bytes = n_bytes == SIZE_MAX ? SS_NOWHERE : n_bytes;
-    if (!md5_of_digest(entry->digest, entry->md5) && entry->ref == NULL) {
+    if (!hex_of_digest(entry->digest, entry->hex) && entry->ref == NULL) {
         SS_FAIL_FILE(what, SS_E_DATA,
-                     "the digest '%.60s' of '%.200s' is not an MD5 in base64 (24 characters)",
-                     entry->digest, path);
+                     "the digest '%.60s' of '%.200s' is not an %s in base64 (24 characters)",
+                     entry->digest, path, entry->kind == SS__HASH_MD5 ? "MD5" : "XXH128");
     }
 out:
     return status;
@@ -111,14 +132,13 @@ out:
     return status;
 }
 
-static ss_status check_digest(const char *what, const struct ss__artifact_manifest *manifest,
-                              const char *digest, ss_err *err)
+static ss_status digest_of(const struct ss__artifact_manifest *manifest, ss__hash_kind kind,
+                           char hex[SS__HASH_HEX_BYTES], ss_err *err)
 {
     static const char head[] = "wandb-artifact-manifest-v1\n";
     ss_status status = SS_OK;
     struct ss__hash *hash = NULL;
-    char hex[SS__HASH_HEX_BYTES];
-    SS_TRY(ss__hash_new(SS__HASH_MD5, &hash, err));
+    SS_TRY(ss__hash_new(kind, &hash, err));
     ss__hash_add(hash, head, sizeof head - 1);
     for (size_t i = 0; i < manifest->n; i++) {
         ss__hash_add(hash, manifest->entries[i].path, strlen(manifest->entries[i].path));
@@ -127,14 +147,25 @@ static ss_status check_digest(const char *what, const struct ss__artifact_manife
         ss__hash_add(hash, "\n", 1);
     }
     ss__hash_finish(hash, hex);
-    if (strcmp(hex, digest) != 0) {
-        SS_FAIL_FILE(what, SS_E_DATA,
-                     "its entries have the digest %s, the store says %.60s; the manifest is "
-                     "damaged or of another artifact",
-                     hex, digest);
-    }
 out:
     ss__hash_free(hash);
+    return status;
+}
+
+static ss_status check_digest(const char *what, const struct ss__artifact_manifest *manifest,
+                              const char *digest, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char md5[SS__HASH_HEX_BYTES], xxh128[SS__HASH_HEX_BYTES];
+    SS_TRY(digest_of(manifest, SS__HASH_MD5, md5, err));
+    SS_TRY(digest_of(manifest, SS__HASH_XXH128, xxh128, err));
+    if (strcmp(md5, digest) != 0 && strcmp(xxh128, digest) != 0) {
+        SS_FAIL_FILE(what, SS_E_DATA,
+                     "its entries have the digest %s (MD5) or %s (XXH128), the store says "
+                     "%.60s; the manifest is damaged or of another artifact",
+                     md5, xxh128, digest);
+    }
+out:
     return status;
 }
 

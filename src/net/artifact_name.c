@@ -1,34 +1,32 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "net/artifact_priv.h"
 
 static const char prefix[] = "wandb:";
-enum { MAX_PART_BYTES = 128 };
+static const char in_owners[] = "\\#?%"; /* forbidden in names of entities and projects */
+enum { MAX_PART_BYTES = 4 * 128 /* characters */ };
 
 bool ss__artifact_is_name(const char *text)
 {
     return strncmp(text, prefix, sizeof prefix - 1) == 0;
 }
 
-static bool is_plain(char c)
+/* What the store lets people write in a part of a name. The client's own rule for what it makes
+ * is narrower, but names can be changed on the store's pages, and a registry has its own. No
+ * part may lead a path elsewhere: entity and project are folders of the record, the collection
+ * is a folder with its version behind it. */
+static bool part_is_sound(const char *part, size_t n_bytes, const char *forbidden)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
-}
-
-/* Names become folders and parts of addresses: only what the store itself allows in them. An
- * entity or project may hold spaces and letters of any script. */
-static bool part_is_sound(const char *part, size_t n_bytes, bool strict)
-{
-    if (n_bytes == 0 || n_bytes > MAX_PART_BYTES || part[0] == '.') {
+    if (n_bytes == 0 || n_bytes > MAX_PART_BYTES || (part[0] == '.' && *forbidden != '\0') ||
+        (n_bytes == 1 && part[0] == '.') || (n_bytes == 2 && memcmp(part, "..", 2) == 0) ||
+        ss__utf8_valid_prefix(part, n_bytes) != n_bytes) {
         return false;
     }
     for (size_t i = 0; i < n_bytes; i++) {
         const unsigned char c = (unsigned char)part[i];
-        const bool fits =
-            strict ? is_plain(part[i]) : c >= ' ' && c != 0x7F && strchr("\\#?%:", c) == NULL;
-        if (!fits) {
+        if (c < ' ' || c == 0x7F || c == '/' || c == ':' || strchr(forbidden, c) != NULL) {
             return false;
         }
     }
@@ -39,7 +37,8 @@ static ss_status refuse(const char *text, ss_err *err)
 {
     return ss__fail(err, SS_E_USAGE,
                     "'%.300s' does not name an artifact; expected "
-                    "wandb:ENTITY/PROJECT/NAME:ALIAS, such as wandb:team/project/sae:v0",
+                    "wandb:ENTITY/PROJECT/NAME:ALIAS, such as wandb:team/project/sae:v0, whose "
+                    "parts hold neither '/' nor ':'",
                     text);
 }
 
@@ -58,10 +57,10 @@ ss_status ss__artifact_name_parse(const char *text, struct ss__artifact_name *ou
     const size_t n_collection =
         colon != NULL ? (size_t)(colon - second - 1) : strlen(second + 1);
     const char *alias = colon != NULL ? colon + 1 : "latest";
-    if (!part_is_sound(rest, (size_t)(first - rest), false) ||
-        !part_is_sound(first + 1, (size_t)(second - first - 1), false) ||
-        !part_is_sound(second + 1, n_collection, true) ||
-        !part_is_sound(alias, strlen(alias), false)) {
+    if (!part_is_sound(rest, (size_t)(first - rest), in_owners) ||
+        !part_is_sound(first + 1, (size_t)(second - first - 1), in_owners) ||
+        !part_is_sound(second + 1, n_collection, "") ||
+        !part_is_sound(alias, strlen(alias), "")) {
         SS_TRY(refuse(text, err));
     }
     name.entity = ss__strndup(rest, (size_t)(first - rest));

@@ -245,7 +245,7 @@ static void add_part(struct ss__buf *url, const char *part)
     ss__url_quote(url, part, "");
 }
 
-/* {base}/artifactsV2/{region}/{entity}/{project}/{collection}/{id}/{birth id}/{md5}/{name} */
+/* {base}/artifactsV2/{region}/{entity}/{project}/{collection}/{id}/{birth id}/{hash}/{name} */
 static ss_status own_place(const struct ss__artifact *artifact,
                            const struct ss__artifact_entry *entry, char **url,
                            char **authorization, ss_err *err)
@@ -264,7 +264,7 @@ static ss_status own_place(const struct ss__artifact *artifact,
                            name->collection,
                            artifact->facts.id,
                            entry->birth_id,
-                           entry->md5,
+                           entry->hex,
                            slash == NULL ? entry->path : slash + 1};
     ss__buf_printf(&text, "%s/artifactsV2", artifact->store->url);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

@@ -20,17 +20,18 @@ void ss__artifact_name_release(struct ss__artifact_name *name);
 
 /* ---- manifests ---- */
 
-enum { SS__MD5_HEX_BYTES = 33, SS__ARTIFACT_MAX_FILES = 1 << 17 };
+enum { SS__HASH128_HEX_BYTES = 33, SS__ARTIFACT_MAX_FILES = 1 << 17 };
 
 /* One file of an artifact. Strings belong to the manifest's tree. */
 struct ss__artifact_entry {
-    const char *path;            /* relative, checked to stay inside its folder */
-    const char *digest;          /* as it enters the artifact's digest */
-    const char *ref;             /* address of a reference, else NULL */
-    const char *birth_id;        /* artifact that brought the content, or NULL */
-    const char *etag;            /* extra.etag of a reference, or NULL */
-    uint64_t n_bytes;            /* SS_NOWHERE where the manifest does not tell */
-    char md5[SS__MD5_HEX_BYTES]; /* of the content; "" of a reference by another tag */
+    const char *path;                /* relative, checked to stay inside its folder */
+    const char *digest;              /* as it enters the artifact's digest */
+    const char *ref;                 /* address of a reference, else NULL */
+    const char *birth_id;            /* artifact that brought the content, or NULL */
+    const char *etag;                /* extra.etag of a reference, or NULL */
+    uint64_t n_bytes;                /* SS_NOWHERE where the manifest does not tell */
+    ss__hash_kind kind;              /* MD5 or XXH128 */
+    char hex[SS__HASH128_HEX_BYTES]; /* hash of the content; "" of a reference by another tag */
 };
 
 struct ss__artifact_manifest {
@@ -43,7 +44,7 @@ struct ss__artifact_manifest {
 /* Read a manifest and check it: version 1, the known storage policy, every path and digest.
  *
  * what       names it in sentences
- * digest     hex MD5 that the entries must have together, or NULL
+ * digest     hex MD5 or XXH128 that the entries must have together, or NULL
  * Errors     SS_E_DATA, SS_E_UNSUPPORTED (another version or policy), SS_E_LIMIT, SS_E_NOMEM */
 SS_MUST_USE ss_status ss__artifact_manifest_parse(const char *what, const char *text,
                                                   size_t n_bytes, const char *digest,

@@ -71,7 +71,7 @@ static ss_status follow_to_artifact(struct ss__artifact_job *fetch,
                 "file",
                 entry->path, path);
     }
-    if (entry->md5[0] != '\0' && strcmp(entry->digest, target->digest) != 0) {
+    if (entry->hex[0] != '\0' && strcmp(entry->digest, target->digest) != 0) {
         SS_FAIL(SS_E_DATA,
                 "'%.200s' refers to a file whose digest is now %.40s, expected %.40s",
                 entry->path, target->digest, entry->digest);

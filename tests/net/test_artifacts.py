@@ -265,3 +265,56 @@ def test_an_sae_is_analysed_by_its_name(run, world, folder, tmp_path):
             assert done.code == 0, done.err
     assert (tmp_path / "run0/fire_rate.npy").read_bytes() == (tmp_path / "run1/fire_rate.npy").read_bytes()
     assert "wandb:ent/proj/tiny" in (tmp_path / "run1/run.json").read_text()
+
+
+# What xxhash 4.1.0 of Python gives for the two files and for the manifest's text.
+XXH128 = {"config.json": "3HBI+Ph0f1YTSc3hJ3BcFg==", "sae.pt": "G8v8G+kMGzAPPKB6jMi/QA=="}
+XXH128_DIGEST, XXH128_HEX = "ec74d381bddf50ac3b5e088a634880ef", "1bcbfc1be90c1b300f3ca07a8cc8bf40"
+
+
+@pytest.fixture
+def xxh(folder):
+    """The scenario of an artifact whose digests are XXH128."""
+    for name, data in {"sae.pt": b"old", "config.json": b"{}"}.items():
+        path = folder / "artifacts/ent/proj/xxh/v0" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return {"manifest": {path: {"digest": digest, "extra": {"alg": "XXH128"}} for path, digest in XXH128.items()}, "digest": XXH128_DIGEST}
+
+
+def test_an_artifact_by_xxh128(fetch, xxh, tmp_path):
+    name, scenario = "wandb:ent/proj/xxh:v0", {"artifacts": {"ent/proj/xxh": xxh}}
+    done = fetch(name, scenario)
+    assert done.code == 0, done.err
+    assert files(tmp_path / "out") == {"xxh:v0/sae.pt": b"old", "xxh:v0/config.json": b"{}"}
+    cached = tmp_path / "cache/artifacts/obj/xxh128" / XXH128_HEX[:2] / XXH128_HEX[2:]
+    assert cached.read_bytes() == b"old" and not (tmp_path / "cache/artifacts/obj/md5").exists()
+    for path in (cached, tmp_path / "out/xxh:v0/sae.pt"):  # damage on disk is found out by the same hash
+        path.write_bytes(b"odd")
+    done = fetch(name, scenario)
+    assert done.code == 0 and (tmp_path / "out/xxh:v0/sae.pt").read_bytes() == b"old"
+
+
+def test_damage_under_xxh128_is_refused(fetch, xxh, folder, tmp_path):
+    (folder / "artifacts/ent/proj/xxh/v0/sae.pt").write_bytes(b"odd")
+    assert_refused(fetch("wandb:ent/proj/xxh:v0", {"artifacts": {"ent/proj/xxh": xxh}}), 65, "sae.pt", XXH128_HEX)
+    assert not (tmp_path / "out/xxh:v0/sae.pt").exists()
+
+
+def test_other_digests_of_manifests_are_refused(fetch, xxh):
+    xxh["digest"] = "0" * 32
+    assert_refused(fetch("wandb:ent/proj/xxh:v0", {"artifacts": {"ent/proj/xxh": xxh}}), 65, XXH128_DIGEST, "XXH128", "damaged")
+    xxh["manifest"]["sae.pt"]["extra"] = {"alg": "BLAKE3"}
+    assert_refused(fetch("wandb:ent/proj/xxh:v0", {"artifacts": {"ent/proj/xxh": xxh}}), 65, "'BLAKE3'", "XXH128")
+
+
+@pytest.mark.parametrize("name", ["my artifact", "my artifact 🙀", "säe", "sae+k=16, final", "50% #1 & ?x=y", "Finetuned SAE-3.2", ".hidden",
+                                  "a\\b", "'q' \"r\" $HOME `x`"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_names_of_any_characters(fetch, folder, tmp_path, name, signed):
+    path = folder / "artifacts/org/proj" / name / "v0/sae.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"data")
+    done = fetch(f"wandb:org/proj/{name}:v0", {} if signed else {"unsigned": ["sae.pt"]})
+    assert done.code == 0, done.err
+    assert files(tmp_path / "out") == {f"{name}:v0/sae.pt": b"data"}

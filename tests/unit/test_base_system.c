@@ -244,6 +244,39 @@ static void test_sizes_do_not_wrap(void **state)
 }
 
 /* Hashes of "abc": FIPS 180-2 appendices A.1 and B.1, RFC 1321 appendix A.5. */
+/* What xxhash 4.1.0 of Python gives for the first n bytes of (7 i + 3) mod 251; one length of
+ * every class that the algorithm has, added in two pieces. */
+static void test_xxh128(void **state)
+{
+    static const struct {
+        size_t n;
+        const char *hex;
+    } cases[] = {
+        {0, "99aa06d3014798d86001c324468d497f"},    {1, "22bbb76b211a39ba13e608bc156defed"},
+        {3, "ce31763cbf8245a5a9088dda485b481c"},    {4, "47197970590746b1788a609154b0fe20"},
+        {8, "e3bc8a5f461715553cd024e3d63a1588"},    {9, "c72c88247a9a56d7eafab1c7f123109f"},
+        {16, "ce0b9647ab24f88460d75c5e47d40a24"},   {17, "bfd327edcc2fbd12eeed7654312a26d7"},
+        {128, "a04233e3c9599748ef7e4d57ed67de26"},  {129, "6e83694c09641bb7a28da26446fd5ab0"},
+        {240, "9a8457fec9cfea5e2288b3c22f48dea4"},  {241, "07870750a974395682b1de299f6e411e"},
+        {1024, "f96a1bbdb2fef572f75e768c7cdd54b2"}, {4999, "8857ad27ffaeb8efb94e97960a6fb491"},
+    };
+    uint8_t bytes[5000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)((7 * i + 3) % 251);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char hex[SS__HASH_HEX_BYTES];
+        struct ss__hash *hash = NULL;
+        assert_int_equal(ss__hash_new(SS__HASH_XXH128, &hash, NULL), SS_OK);
+        ss__hash_add(hash, bytes, cases[i].n / 3);
+        ss__hash_add(hash, bytes + cases[i].n / 3, cases[i].n - cases[i].n / 3);
+        ss__hash_finish(hash, hex);
+        ss__hash_free(hash);
+        assert_string_equal(hex, cases[i].hex);
+    }
+}
+
 static void test_hashes(void **state)
 {
     static const struct {
@@ -311,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_a_new_folder_is_told),
         cmocka_unit_test(test_sizes_do_not_wrap),
+        cmocka_unit_test(test_xxh128),
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_every_task_runs_once),
     };

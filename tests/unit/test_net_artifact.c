@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,10 +14,20 @@
 static void names_are_split_and_checked(void **state)
 {
     static const char *const bad[] = {
-        "wandb:",           "wandb:sae",          "wandb:proj/sae:v0",  "wandb:a/b/c/d:v0",
-        "wandb:/b/c:v0",    "wandb:a//c:v0",      "wandb:a/b/:v0",      "wandb:a/b/c:",
-        "wandb:a/b/..:v0",  "wandb:../b/c:v0",    "wandb:a/b/c d:v0",   "wandb:a/b/c:v0:v1",
-        "wandb:a/b/c\n:v0", "wandb:a/b%2Fx/c:v0", "wandb:a/b/c:v0/../x"};
+        "wandb:",           "wandb:sae",          "wandb:proj/sae:v0",   "wandb:a/b/c/d:v0",
+        "wandb:/b/c:v0",    "wandb:a//c:v0",      "wandb:a/b/:v0",       "wandb:a/b/c:",
+        "wandb:a/b/..:v0",  "wandb:../b/c:v0",    "wandb:a/../c:v0",     "wandb:a/b/c:v0:v1",
+        "wandb:a/b/c\n:v0", "wandb:a/b%2Fx/c:v0", "wandb:a/b/c:v0/../x", "wandb:a/b/.:v0",
+        "wandb:a/b/c:..",   "wandb:a/b/\xff:v0"};
+    /* Names that people give on the store's pages, and those of registries. */
+    static const char *const odd[] = {"c d",
+                                      "my artifact \xF0\x9F\x99\x80",
+                                      "sä",
+                                      "k=16, n",
+                                      "50% #1 \\ \"q\" ?&+'<>",
+                                      ".hidden",
+                                      "...",
+                                      "a\xC2\xA0z"};
     struct ss__artifact_name name = {0};
     ss_err err;
     (void)state;
@@ -30,6 +41,16 @@ static void names_are_split_and_checked(void **state)
     assert_int_equal(ss__artifact_name_parse("a/b/c", &name, &err), SS_OK);
     assert_string_equal(name.alias, "latest");
     ss__artifact_name_release(&name);
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "wandb:a/b/%s:%s", odd[i], odd[i]);
+        if (ss__artifact_name_parse(text, &name, &err) != SS_OK) {
+            fail_msg("%s", err.message);
+        }
+        assert_string_equal(name.collection, odd[i]);
+        assert_string_equal(name.alias, odd[i]);
+        ss__artifact_name_release(&name);
+    }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (ss__artifact_name_parse(bad[i], &name, &err) != SS_E_USAGE) {
             fail_msg("'%s' was taken for a name", bad[i]);
@@ -99,12 +120,37 @@ static void manifests_are_sorted_and_digested(void **state)
                      SS_OK);
     assert_int_equal(manifest.n, 2);
     assert_string_equal(manifest.entries[0].path, "a/b");
-    assert_string_equal(manifest.entries[0].md5, "900150983cd24fb0d6963f7d28e17f72");
+    assert_string_equal(manifest.entries[0].hex, "900150983cd24fb0d6963f7d28e17f72");
     assert_true(manifest.entries[0].n_bytes == SS_NOWHERE);
     assert_true(ss__artifact_manifest_find(&manifest, "z")->n_bytes == 3);
     assert_null(ss__artifact_manifest_find(&manifest, "a"));
     ss__artifact_manifest_release(&manifest);
     assert_int_equal(parse(contents, "00000000000000000000000000000000", &manifest, &err),
+                     SS_E_DATA);
+}
+
+/* The hash of an entry, and the algorithms that `alg` may name. */
+static void algorithms_are_named_by_entries(void **state)
+{
+    static const char contents[] =
+        "{\"a\": {\"digest\": \"" ABC_DIGEST "\", \"extra\": {\"alg\": \"%s\"}}}";
+    struct ss__artifact_manifest manifest = {0};
+    ss_err err;
+    char text[256];
+    (void)state;
+    (void)snprintf(text, sizeof text, contents, "XXH128");
+    assert_int_equal(parse(text, NULL, &manifest, &err), SS_OK);
+    assert_int_equal(manifest.entries[0].kind, SS__HASH_XXH128);
+    ss__artifact_manifest_release(&manifest);
+    (void)snprintf(text, sizeof text, contents, "MD5");
+    assert_int_equal(parse(text, NULL, &manifest, &err), SS_OK);
+    assert_int_equal(manifest.entries[0].kind, SS__HASH_MD5);
+    ss__artifact_manifest_release(&manifest);
+    (void)snprintf(text, sizeof text, contents, "BLAKE3");
+    assert_int_equal(parse(text, NULL, &manifest, &err), SS_E_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "'BLAKE3'"));
+    assert_int_equal(parse("{\"a\": {\"digest\": \"" ABC_DIGEST "\", \"extra\": {\"alg\": 7}}}",
+                           NULL, &manifest, &err),
                      SS_E_DATA);
 }
 
@@ -186,6 +232,7 @@ int main(void)
         cmocka_unit_test(names_are_split_and_checked),
         cmocka_unit_test(base64_is_read_and_written),
         cmocka_unit_test(manifests_are_sorted_and_digested),
+        cmocka_unit_test(algorithms_are_named_by_entries),
         cmocka_unit_test(bad_manifests_are_refused),
         cmocka_unit_test(netrc_passwords_are_found),
     };
