@@ -142,8 +142,9 @@ static ss_status get(const struct wanted *wanted, struct ss__hub *hub,
 {
     const bool is_model =
         name->kind == SS__HUB_MODEL && name->path[0] == '\0' && wanted->kind == SS_PLACE_MODEL;
-    return is_model ? get_model(hub, name, path, commit, err)
-                    : ss__hub_get_folder(hub, name, path, commit, err);
+    return is_model
+               ? get_model(hub, name, path, commit, err)
+               : ss__hub_get_folder(hub, name, wanted->kind == SS_PLACE_SAE, path, commit, err);
 }
 
 /* "hf:org/name/path", with the kind where it is not a model. */

@@ -163,8 +163,9 @@ SS_MUST_USE ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hu
                                         char **folder, char *commit, ss_err *err);
 
 /* All files below name->path, or the one file that it names. *folder gives its place in the
- * snapshot. */
+ * snapshot. With `is_sae`, a folder of many SAEs is refused with their names before anything
+ * comes (SS_E_NOINPUT). */
 SS_MUST_USE ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *name,
-                                         char **folder, char *commit, ss_err *err);
+                                         bool is_sae, char **folder, char *commit, ss_err *err);
 
 #endif

@@ -219,7 +219,7 @@ out:
 
 /* ---- whole folders ---- */
 
-ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *name,
+ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *name, bool is_sae,
                              char **folder, char *commit, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -237,6 +237,9 @@ ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *nam
     if (tree.n == 0) {
         SS_FAIL(SS_E_NOINPUT, "%.300s@%.100s holds no files%s%.300s", name->id, name->revision,
                 name->path[0] == '\0' ? "" : " below ", name->path);
+    }
+    if (is_sae) {
+        SS_TRY(ss__hub_check_saes(name, &tree, err));
     }
     memcpy(one.revision, tree.commit, sizeof tree.commit);
     for (size_t i = 0; i < tree.n; i++) {

@@ -101,4 +101,9 @@ SS_MUST_USE ss_status ss__hub_download(struct ss__hub *hub, const struct ss__hub
                                        const struct ss__hub_file *file,
                                        const struct ss__hub_place *place, ss_err *err);
 
+/* Refuse a tree that holds several SAEs in folders below name->path, and none in it
+ * (hub_saes.c). Errors: SS_E_NOINPUT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__hub_check_saes(const struct ss__hub_name *name,
+                                         const struct ss__hub_tree *tree, ss_err *err);
+
 #endif

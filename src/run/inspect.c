@@ -46,6 +46,37 @@ static bool is_encoder(const struct ss__look *look)
     return look->kind == SS__PATH_FOLDER && ss__encoder_is_at(look->path);
 }
 
+/* Whether rows of a dataset lie in a folder itself. */
+static bool holds_rows(const char *path)
+{
+    static const char *const endings[] = {".jsonl", ".csv", ".tsv",   ".parquet", ".arrow",
+                                          ".txt",   ".gz",  ".zst",   ".bz2",     ".xz",
+                                          ".tar",   ".zip", ".ndjson"};
+    char **names = NULL;
+    size_t n = 0;
+    bool found = false;
+    if (ss__list_folder(path, &names, &n, NULL) != SS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < n && !found; i++) {
+        const char *dot = strrchr(names[i], '.');
+        for (size_t j = 0; dot != NULL && j < sizeof endings / sizeof *endings; j++) {
+            found = found || strcmp(dot, endings[j]) == 0;
+        }
+    }
+    ss__list_release(names, n);
+    return found;
+}
+
+static bool is_folder_of_saes(const struct ss__look *look)
+{
+    struct ss__sae_list list = {0};
+    const bool found = look->kind == SS__PATH_FOLDER && !holds_rows(look->path) &&
+                       ss__sae_list_below(look->path, &list, NULL) == SS_OK && list.n > 0;
+    ss__sae_list_release(&list);
+    return found;
+}
+
 /* A name that claims weights is held to it, whatever the bytes look like. */
 static bool claims_weights(const struct ss__look *look)
 {
@@ -97,6 +128,8 @@ static const struct kind {
     {"run", SS_PATH_RUN, "The results of an analysis", is_run, ss__inspect_run},
     {"sae", SS_PATH_SAE, "A sparse autoencoder", is_sae, ss__inspect_sae},
     {"model", SS_PATH_ENCODER, "A sentence encoder", is_encoder, ss__inspect_encoder},
+    {"saes", SS_PATH_SAE, "A folder of sparse autoencoders", is_folder_of_saes,
+     ss__inspect_saes},
     {"weights", SS_PATH_WEIGHTS, "A weights file", is_weights, ss__inspect_weights},
     {"archive", SS_PATH_ARCHIVE, "A zip archive", is_archive, ss__inspect_archive},
     {"json", SS_PATH_JSON, "A JSON document", is_json, ss__inspect_json},
@@ -173,8 +206,8 @@ static ss_status find_kind(const struct ss__look *look, const char *as,
         return refuse_unknown(look, err);
     }
     return ss__fail(err, SS_E_USAGE,
-                    "'%s' is no kind of path; give one of run, sae, model, archive, weights, "
-                    "json, dataset",
+                    "'%s' is no kind of path; give one of run, sae, saes, model, archive, "
+                    "weights, json, dataset",
                     as);
 }
 

@@ -28,6 +28,7 @@ struct ss__inspection {
 /* Describe one kind: facts, a table, and with options->check a reading of everything. */
 ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err);
 ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err);
+ss_status ss__inspect_saes(struct ss__inspection *inspection, ss_err *err);
 ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err);
 ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err);
 ss_status ss__inspect_archive(struct ss__inspection *inspection, ss_err *err);

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "run/inspect.h"
 #include "run/manifest.h"
+#include "sae/sae.h"
 
 ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err)
 {
@@ -89,6 +91,34 @@ ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
     }
 out:
     ss_sae_free(sae);
+    return status;
+}
+
+/* The folders of SAEs below one, each of which can be named. */
+ss_status ss__inspect_saes(struct ss__inspection *inspection, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char *const header[] = {"folder"};
+    struct ss_report *report = inspection->report;
+    struct ss__sae_list list = {0};
+    char *first = NULL;
+    SS_TRY(ss__sae_list_below(inspection->path, &list, err));
+    ss__report_count(report, "SAEs", list.n);
+    if (list.n > 0) {
+        first = ss__path_join(inspection->path, list.paths[0]);
+        if (first == NULL) {
+            status = ss__fail_nomem(err, "a path");
+            goto out;
+        }
+        ss__report_text(report, "to name one", first);
+    }
+    ss__report_table(report, 1, header);
+    for (size_t i = 0; i < list.n; i++) {
+        ss__report_cell(report, list.paths[i], strlen(list.paths[i]));
+    }
+out:
+    ss__free(first);
+    ss__sae_list_release(&list);
     return status;
 }
 

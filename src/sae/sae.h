@@ -77,6 +77,16 @@ const char *ss__sae_file(const ss_sae *sae, size_t index);
 /* Whether a folder looks like an SAE of a format that is read. */
 bool ss__sae_is_at(const char *path);
 
+/* Folders of SAEs below a folder, as paths in it, by name; of those within a few levels. Gives
+ * *out (ss__sae_list_release). Errors: SS_E_NOMEM. */
+struct ss__sae_list {
+    char **paths;
+    size_t n, n_room;
+};
+SS_MUST_USE ss_status ss__sae_list_below(const char *folder, struct ss__sae_list *out,
+                                         ss_err *err);
+void ss__sae_list_release(struct ss__sae_list *list);
+
 /* All keys of its config as they stand, for the manifest (borrowed). */
 struct ss__json;
 const struct ss__json *ss__sae_config(const ss_sae *sae);

@@ -373,6 +373,22 @@ def test_an_sae_by_its_name(world, root, run, cache, tmp_path):
     assert facts["source"] == "hf:org/saes/layer-1" and facts["commit"] in facts["path"]
 
 
+def test_a_repository_of_saes_names_them_before_anything_comes(world, root, fetch, cache):
+    for layer in range(9):
+        folder = root / f"models/org/many/sae/layers.{layer}"
+        folder.mkdir(parents=True)
+        (folder / "sae.safetensors").write_bytes(BIG)
+        (folder / "cfg.json").write_text("{}")
+    (root / "models/org/many/config.json").write_text("{}")
+    with world(root) as servers:
+        for name in ("hf:org/many", "hf:org/many/sae"):
+            done = fetch(servers, "--as", "sae", name)
+            assert_refused(done, 66, "org/many holds 9 SAEs", "'sae/layers.0', 'sae/layers.1'", "...", "hf:org/many/sae/layers.0")
+        assert not [r for r in servers.log if "safetensors" in r.path]
+        assert fetch(servers, "--as", "sae", "hf:org/many/sae/layers.3").code == 0
+        assert not [r for r in servers.log if "layers.4" in r.path]
+
+
 def test_a_path_may_name_a_single_file(world, root, fetch, cache):
     (root / "models" / ID / "more").mkdir()
     (root / "models" / ID / "more/sae.pt").write_bytes(b"weights")

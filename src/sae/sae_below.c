@@ -1,0 +1,139 @@
+/* SAEs in the folders below one that was named: repositories keep one folder for each, a hook
+ * point, a layer or a trainer, some of them in folders of folders. A folder counts by the name
+ * of its weights; nothing is opened. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "sae/sae_format.h"
+
+enum { MAX_LEVELS = 5, MAX_VISITED = 20000, MOST_NAMED = 6 };
+
+static const char *const weights_names[] = {"sae.pt",     "sae.safetensors",
+                                            "ae.pt",      "sae_weights.safetensors",
+                                            "params.npz", "params.safetensors"};
+
+struct search {
+    const char *root;
+    struct ss__sae_list *list;
+    size_t n_visited;
+};
+
+static bool is_weights(const char *name)
+{
+    for (size_t i = 0; i < sizeof weights_names / sizeof *weights_names; i++) {
+        if (strcmp(name, weights_names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool holds_weights(char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (is_weights(names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ss_status add(struct ss__sae_list *list, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_GROW(list->paths, list->n_room, list->n + 1);
+    list->paths[list->n] = ss__strdup(path);
+    if (list->paths[list->n] == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    list->n++;
+out:
+    return status;
+}
+
+/* Look into ROOT/INNER; what cannot be listed holds nothing. */
+static ss_status look(struct search *search, const char *inner, size_t level, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char **names = NULL, *path = NULL, *next = NULL;
+    size_t n = 0;
+    path = ss__path_join(search->root, inner);
+    if (path == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    if (ss__path_look(path) != SS__PATH_FOLDER ||
+        ss__list_folder(path, &names, &n, NULL) != SS_OK) {
+        goto out;
+    }
+    if (level > 0 && holds_weights(names, n)) {
+        SS_TRY(add(search->list, inner, err));
+        goto out;
+    }
+    for (size_t i = 0; i < n && level < MAX_LEVELS; i++) {
+        if (names[i][0] == '.' || search->n_visited++ > MAX_VISITED) {
+            continue;
+        }
+        ss__free(next);
+        next = level == 0 ? ss__strdup(names[i]) : ss__path_join(inner, names[i]);
+        if (next == NULL) {
+            status = ss__fail_nomem(err, "a path");
+            goto out;
+        }
+        SS_TRY(look(search, next, level + 1, err));
+    }
+out:
+    ss__list_release(names, n);
+    ss__free(path);
+    ss__free(next);
+    return status;
+}
+
+ss_status ss__sae_list_below(const char *folder, struct ss__sae_list *out, ss_err *err)
+{
+    struct search search = {.root = folder, .list = out};
+    *out = (struct ss__sae_list){0};
+    const ss_status status = look(&search, "", 0, err);
+    if (status != SS_OK) {
+        ss__sae_list_release(out);
+    }
+    return status;
+}
+
+void ss__sae_list_release(struct ss__sae_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        ss__free(list->paths[i]);
+    }
+    ss__free(list->paths);
+    *list = (struct ss__sae_list){0};
+}
+
+ss_status ss__sae_refuse_above(const struct ss__sae_place *place, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__sae_list list = {0};
+    struct ss__buf names = {0};
+    if (place->file != NULL) {
+        return SS_OK;
+    }
+    SS_TRY(ss__sae_list_below(place->folder, &list, err));
+    if (list.n == 0) {
+        goto out;
+    }
+    for (size_t i = 0; i < list.n && i < MOST_NAMED; i++) {
+        ss__buf_printf(&names, "%s'%.120s'", i == 0 ? "" : ", ", list.paths[i]);
+    }
+    SS_TRY(ss__buf_check(&names, err));
+    const size_t n_path = strlen(place->path);
+    SS_FAIL_FILE(place->path, SS_E_NOINPUT,
+                 "no SAE lies in this folder itself, but %zu in folders below it: %.*s%s; name "
+                 "one of them: %s%s%s",
+                 list.n, (int)names.n_bytes, names.data, list.n > MOST_NAMED ? ", ..." : "",
+                 place->path, n_path > 0 && place->path[n_path - 1] == '/' ? "" : "/",
+                 list.paths[0]);
+out:
+    ss__buf_release(&names);
+    ss__sae_list_release(&list);
+    return status;
+}
