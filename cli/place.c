@@ -1,5 +1,6 @@
 /* Things that have a name instead of a path: fetched with a bar on stderr, then opened. */
 #include <malloc.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
@@ -34,6 +35,30 @@ ss_status cli_open_sae(const struct cli_values *values, const char *reference,
     return status;
 }
 
+/* Whether an inspection found an SAE: as such, or in a file of weights. */
+static bool is_sae(const struct ss_report *report)
+{
+    bool found = report->kind == SS_PATH_SAE;
+    for (size_t i = 0; report->kind == SS_PATH_WEIGHTS && i < report->n_facts; i++) {
+        found = found || (strcmp(report->facts[i].name, "an SAE of") == 0 &&
+                          report->facts[i].value[0] != '\0');
+    }
+    return found;
+}
+
+/* What was given as a model and is none may be an SAE: then the sentence says so. */
+static void say_if_sae(const char *path, ss_err *err)
+{
+    struct ss_report report = {0};
+    if (ss_inspect(path, NULL, &report, NULL) == SS_OK && is_sae(&report)) {
+        (void)snprintf(err->message, sizeof err->message,
+                       "%.700s: this is a sparse autoencoder; give it with --sae, and a "
+                       "sentence encoder with --model",
+                       path);
+    }
+    ss_report_release(&report);
+}
+
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err)
 {
@@ -45,6 +70,9 @@ ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_op
         options.source = place.source;
         options.commit = place.commit;
         status = ss_encoder_open(place.path, &options, out, err);
+        if (status == SS_E_NOINPUT || status == SS_E_DATA) {
+            say_if_sae(place.path, err);
+        }
         (void)malloc_trim(0); /* what reading the tokenizer's file took */
     }
     ss_place_release(&place);

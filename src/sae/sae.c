@@ -80,18 +80,58 @@ out:
     return status;
 }
 
+/* A model's folder is not opened in search of an SAE. */
+static bool is_model(const struct ss__sae_place *place)
+{
+    return ss__json_get(place->config, "model_type") != NULL ||
+           ss__sae_place_has(place, "modules.json");
+}
+
+/* Tensors that several formats have, whose rule stands in a document beside them. */
+static ss_status refuse_without_config(const struct ss__sae_place *place, ss_err *err)
+{
+    static const struct {
+        const char *tensors[2];
+        const char *formats, *document;
+    } shared[] = {
+        {{"W_enc", "W_dec"},
+         "saes-for-sbert (jumprelu, topk, batchtopk, vanilla) and saelens",
+         "config.json or cfg.json"},
+        {{"encoder.weight", "W_dec"}, "sparsify and latent-sae", "cfg.json"},
+        {{"W_gate.weight", "W_dec"}, "latent-sae", "cfg.json"},
+    };
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        if (ss__sae_tensor(place, shared[i].tensors[0]) != NULL &&
+            ss__sae_tensor(place, shared[i].tensors[1]) != NULL) {
+            return ss__fail_file(err, place->path, SS_E_DATA,
+                                 "its tensors are those of %s, and do not tell the rule; put "
+                                 "the %s of its training beside it, and name the folder or say "
+                                 "which format it is (--sae-format)",
+                                 shared[i].formats, shared[i].document);
+        }
+    }
+    return SS_OK;
+}
+
 static ss_status refuse_unknown(const struct ss__sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf list = {0};
     list_names(&list);
     SS_TRY(ss__buf_check(&list, err));
+    if (!place->is_module && is_model(place)) {
+        SS_FAIL_FILE(place->path, SS_E_DATA,
+                     "this is a sentence encoder or another model, not a sparse autoencoder; "
+                     "give it with --model, and an SAE with --sae");
+    }
     if (place->weights == NULL) {
+        SS_TRY(ss__sae_refuse_above(place, err));
         SS_FAIL_FILE(place->path, SS_E_NOINPUT,
                      "this is no sparse autoencoder: expected a folder with %s, or files of "
                      "another of the formats %.*s",
                      formats[0]->files, (int)list.n_bytes, list.data);
     }
+    SS_TRY(refuse_without_config(place, err));
     const size_t n = ss__weights_n(place->weights);
     SS_FAIL_FILE(place->path, SS_E_DATA,
                  "this is no sparse autoencoder of a format that is known (%.*s): %zu tensors, "
@@ -126,14 +166,6 @@ static ss_status find_format(struct ss__sae_place *place, const struct ss__sae_f
     }
 out:
     return status;
-}
-
-/* A model's folder is not opened in search of an SAE. */
-static bool is_model(const struct ss__sae_place *place)
-{
-    return ss__json_get(place->config, "model_type") != NULL ||
-
-           ss__sae_place_has(place, "modules.json");
 }
 
 /* Weights whose name claims an SAE, whatever is wrong with the documents beside them. */
@@ -217,6 +249,20 @@ static const char *or_empty(const char *text)
     return text == NULL ? "" : text;
 }
 
+/* A rule that was chosen for batch-top-k SAEs, where this is none. */
+static void note_unused_rule(const ss_sae *sae, const struct ss__sae_place *place)
+{
+    const bool is_chosen = place->options->batchtopk_rule != SS_BATCHTOPK_REFUSE ||
+                           place->options->batchtopk_threshold > 0;
+    if (is_chosen && sae->kind != SS__SAE_BATCHTOPK) {
+        ss__log(
+            place->log, SS_LEVEL_WARNING,
+            "%s: the rule that was chosen for batch-top-k SAEs (--batchtopk) has no effect: "
+            "this SAE is a %s",
+            place->path, ss__sae_kind_name(sae->kind));
+    }
+}
+
 ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, bool keeps_parts,
                        ss_sae **out, ss_err *err)
 {
@@ -245,6 +291,7 @@ ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, b
     SS_ALLOC(sae->nearest, sae->n_features);
     SS_ALLOC(sae->farthest, sae->n_features);
     SS_TRY(ss__sae_set_rule(sae, err));
+    note_unused_rule(sae, &place);
     *out = sae;
     sae = NULL;
 out:
@@ -312,6 +359,11 @@ static ss_status add_file(struct ss_sae *sae, const char *path,
 out:
     ss__free(copy);
     return status;
+}
+
+ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err)
+{
+    return add_file(sae, path, NULL, err);
 }
 
 ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,

@@ -40,6 +40,10 @@ bool ss__sae_place_has(const struct ss__sae_place *place, const char *name);
 SS_MUST_USE ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *names,
                                          const char *expected, ss_err *err);
 
+/* Refuse a folder that has SAEs in folders below it, with their names (SS_E_NOINPUT).
+ * SS_OK where there are none. */
+SS_MUST_USE ss_status ss__sae_refuse_above(const struct ss__sae_place *place, ss_err *err);
+
 /* Set the prefix: checkpoints wrap a state dict, and wrapped modules its names. Done by
  * opening. Errors: SS_E_DATA where the tensors of several SAEs are in the file. */
 SS_MUST_USE ss_status ss__sae_find_prefix(struct ss__sae_place *place, ss_err *err);
@@ -93,6 +97,8 @@ extern const struct ss__sae_format ss__sae_seed_format, ss__sae_saelens_format,
 extern const struct ss__sae_format ss__sae_refused_formats[];
 extern const size_t ss__sae_n_refused_formats;
 
+/* Note a file that was read, for the manifest. */
+SS_MUST_USE ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
 /* Note the weights file and a document (nullable), and keep the document as the config. */
 SS_MUST_USE ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
                                         const char *document_path, struct ss__json *document,
@@ -149,8 +155,8 @@ SS_MUST_USE ss_status ss__sae_read_expansion(struct ss_sae *sae,
 /* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
  * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
  * for a whitening, SS_E_DATA. */
-SS_MUST_USE ss_status ss__sae_read_scaler(struct ss__sae_place *place, double *factor,
-                                          ss_err *err);
+SS_MUST_USE ss_status ss__sae_read_scaler(struct ss_sae *sae, struct ss__sae_place *place,
+                                          double *factor, ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
 void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
                            const char *file, const struct ss__json *config);

@@ -229,6 +229,7 @@ ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *nam
     }
     SS_TRY(status);
     if (path == NULL) {
+        SS_TRY(ss__sae_refuse_above(place, err));
         SS_FAIL_FILE(place->path, SS_E_NOINPUT, "no weights in this folder: expected %s",
                      expected);
     }

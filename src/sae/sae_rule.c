@@ -382,7 +382,8 @@ ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err)
             "stores "
             "no threshold, so what a text activates depends on its neighbours; choose a rule: "
             "--batchtopk threshold (calibrated on the first rows, or given), row-topk (the %zu "
-            "largest of each row) or batch (as in training, depends on the order of rows)",
+            "largest of each row) or batch (as in training, depends on the order of rows); to "
+            "begin with: --batchtopk threshold",
             sae->top_k, sae->top_k);
     }
     if (ss__sae_calibration_rows(sae) > 0) {

@@ -378,6 +378,18 @@ out:
     return status;
 }
 
+/* Without a document that says that the factor is in the weights, nothing does. */
+static void warn_of_scale(const struct ss__sae_place *place)
+{
+    if (!ss__sae_place_has(place, "activation_scaler.json")) {
+        ss__log(place->log, SS_LEVEL_WARNING,
+                "%s: normalize_activations is expected_average_only_in, and nothing tells "
+                "whether the factor of the training is in the weights; if it is not, "
+                "activations are wrong (the project writes it to activation_scaler.json)",
+                place->cfg_path);
+    }
+}
+
 static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *place,
                             const struct ss__sae_form *form, ss_err *err)
 {
@@ -391,8 +403,6 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
         {"constant_norm_rescale", SS__INPUT_ROOT_WIDTH, NULL},
         {"expected_average_only_in", SS__INPUT_PLAIN,
          "expected_average_only_in is not applied, its factor must be in the weights"},
-        {"covariance_whitening", SS__INPUT_PLAIN,
-         "covariance_whitening is not applied, it must be in the weights"},
     };
     ss_status status = SS_OK;
     const char *key = "normalize_activations";
@@ -408,14 +418,14 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
             sae->input = inputs[i].input;
             if (inputs[i].note != NULL && form->input_factor == 0) {
                 ss__sae_note(sae, "%s", inputs[i].note);
+                warn_of_scale(place);
             }
             return ss__sae_check_input(sae, place->cfg_path, key, err);
         }
     }
     status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
                            "normalize_activations '%.80s' is not known; known are none, "
-                           "layer_norm, constant_norm_rescale, expected_average_only_in and "
-                           "covariance_whitening",
+                           "layer_norm, constant_norm_rescale and expected_average_only_in",
                            name);
     ss__err_about(err, key);
 out:
@@ -516,7 +526,7 @@ static ss_status read_config(struct ss_sae *sae, struct ss__sae_place *place,
     if (form->kind == SS__SAE_PURSUIT) {
         SS_TRY(read_pursuit(sae, place, err));
     }
-    SS_TRY(ss__sae_read_scaler(place, &form->input_factor, err));
+    SS_TRY(ss__sae_read_scaler(sae, place, &form->input_factor, err));
     SS_TRY(read_input(sae, place, form, err));
     SS_TRY(check_factor(sae, place, form, err));
     SS_TRY(check_reshape(place, err));

@@ -44,7 +44,8 @@ out:
     return status;
 }
 
-ss_status ss__sae_read_scaler(struct ss__sae_place *place, double *factor, ss_err *err)
+ss_status ss__sae_read_scaler(struct ss_sae *sae, struct ss__sae_place *place, double *factor,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *document = NULL;
@@ -59,6 +60,7 @@ ss_status ss__sae_read_scaler(struct ss__sae_place *place, double *factor, ss_er
     }
     if (document != NULL) {
         SS_TRY(read_document(place, path, document, factor, err));
+        SS_TRY(ss__sae_add_file(sae, path, err));
     }
 out:
     ss__json_free(document);

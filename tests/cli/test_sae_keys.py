@@ -111,6 +111,18 @@ def test_a_scale_beside_other_inputs_is_refused(run, tmp_path):
     assert run("inspect", "--as", "sae", tmp_path / "white").code == 0
 
 
+def test_the_scale_is_a_file_of_the_run(run, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((3, D), "f4"))
+    done = run("analyze", "--embeddings", tmp_path / "x.npy", "--sae", FORMATS / "scaled-standard", "--out", tmp_path / "run")
+    assert done.code == 0 and "warning" not in done.err, done.err
+    files = json.dumps(json.loads((tmp_path / "run/run.json").read_text())["sae"]["files"])
+    assert "activation_scaler.json" in files and "sae_weights.safetensors" in files
+    shutil.copytree(FORMATS / "scaled-standard", tmp_path / "bare")
+    (tmp_path / "bare/activation_scaler.json").unlink()
+    done = run("inspect", "--as", "sae", tmp_path / "bare")
+    assert done.code == 0 and "warning" in done.err and "expected_average_only_in" in done.err and "activation_scaler.json" in done.err
+
+
 def vanilla(**more):
     return {"W_enc": np.ones((D, L)), "W_dec": np.ones((L, D)), "b_enc": np.zeros(L), "b_dec": np.zeros(D), **more}
 
@@ -186,8 +198,8 @@ LONE = {
     "Gemma Scope 2": ({"w_enc": (D, L), "w_dec": (L, D), "b_enc": (L,), "b_dec": (D,), "threshold": (L,)}, 0, ["gemma-scope"]),
     "Goodfire": ({"encoder_linear.weight": (L, D), "decoder_linear.weight": (D, L)}, 65, ["Goodfire"]),
     "Llama Scope": ({**LINEAR, "encoder.bias": (L,), "decoder.bias": (D,), "jump_relu_threshold": (L,)}, 65, ["Llama Scope"]),
-    "seed": (PLAIN, 65, ["no sparse autoencoder of a format that is known"]),
-    "sparsify": ({"encoder.weight": (L, D), "encoder.bias": (L,), "W_dec": (L, D), "b_dec": (D,)}, 65, ["no sparse autoencoder"]),
+    "seed": (PLAIN, 65, ["saes-for-sbert", "saelens", "config.json", "--sae-format"]),
+    "sparsify": ({"encoder.weight": (L, D), "encoder.bias": (L,), "W_dec": (L, D), "b_dec": (D,)}, 65, ["sparsify and latent-sae", "cfg.json"]),
 }
 
 

@@ -89,7 +89,7 @@ CASES = [
     ("saelens-standard", config(d_in=None), 65, ["d_in", "missing"]),
     ("saelens-standard", config(d_in="8"), 65, ["d_in", "whole number"]),
     ("saelens-standard", config(apply_b_dec_to_input="yes"), 65, ["apply_b_dec_to_input", "true or false"]),
-    ("saelens-standard", config(normalize_activations="batch_norm"), 65, ["batch_norm", "covariance_whitening"]),
+    ("saelens-standard", config(normalize_activations="covariance_whitening"), 65, ["covariance_whitening"]),
     ("saelens-standard", config(normalize_activations=3), 65, ["normalize_activations"]),
     ("saelens-standard", config(reshape_activations="hook_z"), 65, ["hook_z", "heads"]),
     ("saelens-standard", drop("W_dec"), 65, ["W_dec", "missing"]),
@@ -359,3 +359,59 @@ def test_finite_rows_that_leave_float32_are_told_so(run, tmp_path):
     np.save(tmp_path / "x.npy", x.astype("f4"))
     done = run("analyze", "--embeddings", tmp_path / "x.npy", "--sae", FORMATS / "saelens-jumprelu-scaled", "--out", tmp_path / "run")
     assert_refused(done, 65, "row 3 is finite, but the scaling of inputs")
+
+
+# ---- folders above ----
+
+LAYOUTS = {"sparsify": ["layers.0", "layers.1", "embed_tokens"], "latent": ["64_32", "128_4"],
+           "dictionary": ["resid_post_layer_3/trainer_0", "resid_post_layer_3/trainer_1", "mlp_out_layer_0/trainer_0"],
+           "gemma": ["layer_20/width_16k/average_l0_71", "layer_20/width_65k/average_l0_20"],
+           "saelens": ["blocks.3.hook_resid_post", "blocks.4.hook_resid_post"], "seed": ["a/b/run 1", "a/b/run 2"]}
+INSIDE = {"sparsify": "sparsify-topk", "latent": "latent-topk", "dictionary": "dictionary-topk", "gemma": "gemma-scope",
+          "saelens": "saelens-topk", "seed": "wrapped-sae"}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_folder_above_names_its_saes(run, inspect, tmp_path, name):
+    for inner in LAYOUTS[name]:
+        shutil.copytree(FORMATS / INSIDE[name], tmp_path / "repo" / inner)
+    (tmp_path / "repo/config.json").write_text('{"hookpoints": ["x"], "sae": {"k": 4}}')
+    (tmp_path / "repo/README.md").write_text("words")
+    for _ in range(2):
+        assert_refused(inspect(tmp_path / "repo"), 66, f"but {len(LAYOUTS[name])} in folders below it", *LAYOUTS[name])
+        assert inspect(tmp_path / "repo" / LAYOUTS[name][0]).code == 0
+        done = run("inspect", tmp_path / "repo")
+        assert done.code == 0 and "A folder of sparse autoencoders" in done.out
+        assert all(f"\n  {inner}\n" in done.out for inner in LAYOUTS[name])
+        (tmp_path / "repo/config.json").unlink(missing_ok=True)
+
+
+def test_many_saes_are_counted(inspect, tmp_path):
+    for i in range(40):
+        (tmp_path / f"r/layers.{i}").mkdir(parents=True)
+        (tmp_path / f"r/layers.{i}/sae.safetensors").touch()
+    assert_refused(inspect(tmp_path / "r"), 66, "but 40 in folders below it: 'layers.0', 'layers.1', 'layers.10'", "...")
+
+
+# ---- what was meant ----
+
+def test_a_model_and_an_sae_that_changed_places_are_told_so(run, tmp_path):
+    (tmp_path / "t.txt").write_text("a b\n")
+    rest = ["-d", tmp_path / "t.txt", "--out", tmp_path / "run"]
+    for sae in (FORMATS / "saelens-topk", FORMATS / "wrapped-sae", FORMATS / "saerch-named/4_32_256_auxk_epoch_50.pth", FORMATS):
+        assert_refused(run("analyze", "-m", sae, "-s", FORMATS / "saelens-topk", *rest), 65 if sae.name == "wrapped-sae" else 66,
+                       "this is a sparse autoencoder; give it with --sae")
+    for model in (ENCODER, ENCODER / "model.safetensors"):
+        assert_refused(run("analyze", "-m", ENCODER, "-s", model, *rest), 65, "a sentence encoder", "give it with --model")
+
+
+def test_a_rule_that_has_no_effect_is_told(run, tmp_path):
+    x = np.random.default_rng(3).standard_normal((5, D)).astype("f4")
+    np.save(tmp_path / "x.npy", x)
+    words = ["analyze", "--embeddings", tmp_path / "x.npy", "--batchtopk", "row-topk"]
+    done = run(*words, "--sae", FORMATS / "saelens-topk", "--out", tmp_path / "a")
+    assert done.code == 0 and "--batchtopk) has no effect: this SAE is a topk" in done.err
+    done = run(*words, "--sae", FORMATS / "saelens-batchtopk", "--out", tmp_path / "b")
+    assert done.code == 0 and "no effect" not in done.err
+    done = run(*words[:3], "--sae", FORMATS / "dictionary-batchtopk-old", "--out", tmp_path / "c")
+    assert_refused(done, 65, "stores no threshold", "to begin with: --batchtopk threshold")

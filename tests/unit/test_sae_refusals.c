@@ -35,7 +35,8 @@ static const struct {
     {"bad/unsupported/unknown-type", SS_E_UNSUPPORTED, "gated"},
     {"bad/noinput/no-weights", SS_E_NOINPUT, "sae.pt"},
     {"nowhere", SS_E_NOINPUT, "no such"},
-    {"bad", SS_E_NOINPUT, "no sparse autoencoder"},
+    {"bad", SS_E_NOINPUT, "in folders below it: 'data/act-size-text', 'data/act-size-zero'"},
+    {"bad/noinput", SS_E_NOINPUT, "no sparse autoencoder"},
 };
 
 static void files_are_refused(void **state)
