@@ -187,6 +187,19 @@ def archive_bytes(entries, method=zipfile.ZIP_STORED):
     return file.getvalue()
 
 
+def same_bytes(n_arrays, n_bytes):
+    """A pickle whose arrays are all made of one text of Latin-1: memory must not follow their number."""
+    def text(value):
+        return b"X" + struct.pack("<I", len(value)) + value
+
+    def array(i):
+        return (text(b"%04d" % i) + b"cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85C\x01b\x87R(K\x01J" +
+                struct.pack("<i", n_bytes) + b"\x85h\x03\x89h\x02tb")
+    head = text(b"bytes") + b"c_codecs\nencode\n" + text(b"a" * n_bytes) + text(b"latin1") + b"\x86Rq\x02"
+    dtype = text(b"dtype") + b"cnumpy\ndtype\n" + text(b"u1") + b"K\0K\x01\x87Rq\x03"
+    return b"\x80\x02}(" + head + dtype + b"".join(array(i) for i in range(n_arrays)) + b"u."
+
+
 def make_broken():
     entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     twice = json.dumps({"a": entry})[:-1] + ", " + json.dumps({"a": entry})[1:]
@@ -214,6 +227,9 @@ def make_broken():
     write("broken/negated.pt", torch_bytes({"weight": torch._neg_view(numbers(4))}))
     hole = b"\x80\x02}q\x05h\x02s."  # memo 2 was never set, 5 was
     write("broken/memo-hole.pt", archive_bytes([(n, hole if n.endswith("data.pkl") else c) for n, c in parts]))
+
+    write("broken/arrays-of-the-same-bytes.pt",
+          archive_bytes([(n, same_bytes(600, 1 << 16) if n.endswith("data.pkl") else c) for n, c in parts], zipfile.ZIP_STORED))
 
     array = numpy_bytes(numbers(2, 3).numpy())
     write("broken/object.npy", array.replace(b"'<f4'", b"'|O' "))

@@ -25,6 +25,7 @@ struct walk {
     struct ss__weights *weights;
     struct ss__buf name;
     size_t n_visits;
+    uint64_t n_copied; /* bytes of arrays */
     bool swaps;
 };
 
@@ -175,13 +176,23 @@ bool ss__tensor_as_value(const struct ss__tensor *tensor, node *out)
     }
 }
 
-/* The bytes of an array in memory that stays with the container. */
-static ss_status keep_bytes(struct ss__weights *weights,
-                            const struct ss__pickle_storage *storage, const void **out,
-                            ss_err *err)
+/* The bytes of an array in memory that stays with the container: those of the file, or a copy.
+ * Many arrays may be made of the same bytes, so the sum of copies is bounded. */
+static ss_status keep_bytes(struct walk *walk, const struct ss__pickle_storage *storage,
+                            const void **out, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss__weights *weights = walk->weights;
+    const struct ss__source *source = &weights->source;
     uint8_t *copy = NULL;
+    if (storage->data >= source->data && storage->data < source->data + source->n_bytes) {
+        return SS_OK;
+    }
+    walk->n_copied += storage->n_bytes;
+    if (walk->n_copied > SS__SPARE_BYTES / 2 + source->n_bytes) {
+        SS_FAIL_FILE(source->file, SS_E_LIMIT,
+                     "its numpy arrays hold more bytes than the file has");
+    }
     SS_GROW(weights->inflated, weights->n_inflated_room, weights->n_inflated + 1);
     SS_ALLOC_ALIGNED(copy, ss__max_size((size_t)storage->n_bytes, 1));
     weights->inflated[weights->n_inflated++] = copy;
@@ -218,7 +229,7 @@ static ss_status add_tensor(struct walk *walk, const struct ss__pickle_tensor *t
     view.swaps = tensor->has_byte_order ? view.swaps : walk->swaps && n_bytes > 1;
     view.data = tensor->storage->data + tensor->offset * n_bytes;
     if (tensor->storage->is_temporary) {
-        SS_TRY(keep_bytes(weights, tensor->storage, &view.data, err));
+        SS_TRY(keep_bytes(walk, tensor->storage, &view.data, err));
     }
     SS_TRY(ss__weights_add(weights, &view, err));
     if (ss__tensor_as_value(&view, &value)) {
