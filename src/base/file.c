@@ -25,7 +25,12 @@ static ss__path_kind kind_of(const struct stat *facts)
 ss__path_kind ss__path_look(const char *path)
 {
     struct stat facts;
-    return stat(path, &facts) != 0 ? SS__PATH_NONE : kind_of(&facts);
+    if (stat(path, &facts) != 0) {
+        const bool is_hidden = errno == EACCES || errno == ELOOP || errno == EIO;
+        return is_hidden || (errno == ENOENT && lstat(path, &facts) == 0) ? SS__PATH_BROKEN
+                                                                          : SS__PATH_NONE;
+    }
+    return kind_of(&facts);
 }
 
 ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link, ss_err *err)
@@ -46,6 +51,17 @@ ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link, s
     }
     *kind = kind_of(&facts);
     return SS_OK;
+}
+
+ss_status ss__fail_broken(ss_err *err, const char *path)
+{
+    struct stat facts;
+    const int why = stat(path, &facts) != 0 ? errno : 0;
+    return why == ENOENT
+               ? ss__fail_file(err, path, SS_E_NOINPUT,
+                               "this is a link that leads nowhere; restore what it stands for, "
+                               "or remove it")
+               : ss__fail_errno(err, path, "open", why);
 }
 
 char *ss__path_join(const char *folder, const char *name)

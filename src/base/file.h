@@ -15,15 +15,20 @@ typedef enum ss__path_kind {
     SS__PATH_NONE,
     SS__PATH_FILE,
     SS__PATH_FOLDER,
-    SS__PATH_OTHER
+    SS__PATH_OTHER,
+    SS__PATH_BROKEN /* there, but out of reach: a link that leads nowhere, a folder without
+                       access */
 } ss__path_kind;
 
-ss__path_kind ss__path_look(const char *path); /* NONE on any error */
+ss__path_kind ss__path_look(const char *path); /* NONE on other errors */
 
 /* The same for names that were found in a folder: SS__PATH_NONE for what is not there, with
  * *is_link a link to nowhere. Errors: SS_E_IO, SS_E_NOINPUT (it cannot be looked at). */
 SS_MUST_USE ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link,
                                      ss_err *err);
+
+/* Fails for a path that is SS__PATH_BROKEN, saying why it cannot be reached. */
+SS_MUST_USE ss_status ss__fail_broken(ss_err *err, const char *path);
 
 /* "folder/name", to be released with ss__free; NULL when memory ran out. An absolute `name`, an
  * empty folder or an empty name gives the other part alone. */

@@ -231,8 +231,11 @@ out:
 
 ss_status ss__json_load_optional(const char *path, struct ss__json **out, ss_err *err)
 {
+    const ss__path_kind kind = ss__path_look(path);
     *out = NULL;
-    return ss__path_look(path) == SS__PATH_NONE ? SS_OK : ss__json_load(path, out, err);
+    return kind == SS__PATH_NONE     ? SS_OK
+           : kind == SS__PATH_BROKEN ? ss__fail_broken(err, path)
+                                     : ss__json_load(path, out, err);
 }
 
 /* ---- typed members ---- */

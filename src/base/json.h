@@ -31,7 +31,8 @@ SS_MUST_USE ss_status ss__json_parse(const char *file, const char *text, size_t 
 /* Read a file whose top level must be an object (or array). */
 SS_MUST_USE ss_status ss__json_load(const char *path, struct ss__json **out, ss_err *err);
 
-/* As ss__json_load, but a missing file is no error and gives NULL. */
+/* As ss__json_load, but a missing file is no error and gives NULL. A link that leads
+ * nowhere is not missing. */
 SS_MUST_USE ss_status ss__json_load_optional(const char *path, struct ss__json **out,
                                              ss_err *err);
 

@@ -49,7 +49,8 @@ static ss_status keep_card(const struct looking *looking, ss_err *err)
     struct ss__hub_name readme = looking->name;
     char *path = NULL;
     snprintf(readme.path, sizeof readme.path, "README.md");
-    const ss_status status = ss__hub_get(looking->hub, &readme, false, &path, NULL, err);
+    const ss_status status =
+        ss__hub_get(looking->hub, &readme, SS__HUB_AT_HAND, &path, NULL, err);
     ss__free(path);
     return status;
 }

@@ -122,7 +122,7 @@ static ss_status keep_file(struct ss__remotes *remotes, const char *name, char *
         return SS_OK;
     }
     SS_TRY(ss__hub_parse(name, SS__HUB_DATASET, &parsed, err));
-    SS_TRY(ss__hub_get(remotes->keeper, &parsed, true, out, NULL, err));
+    SS_TRY(ss__hub_get(remotes->keeper, &parsed, SS__HUB_FILE, out, NULL, err));
 out:
     return status;
 }

@@ -124,7 +124,7 @@ static ss_status get_model(struct ss__hub *hub, struct ss__hub_name *name, char 
     static const char usual[] = "sentence-transformers/";
     ss_status status = ss__hub_get_model(hub, name, path, commit, err);
     const size_t n = strlen(name->id);
-    if (status == SS_E_NOINPUT && strchr(name->id, '/') == NULL &&
+    if ((status == SS_E_NOINPUT || status == SS_E_NETWORK) && strchr(name->id, '/') == NULL &&
         n + sizeof usual <= sizeof name->id) {
         struct ss__hub_name longer = *name;
         memcpy(longer.id, usual, sizeof usual - 1);

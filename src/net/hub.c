@@ -84,6 +84,7 @@ ss_status ss__hub_new(const struct ss__hub_options *options, struct ss__hub **ou
     SS_TRY(find_authorization(&hub->authorization, err));
     if (options->cache_dir == NULL) {
         SS_TRY(ss__hub_cache_from_environment(&hub->cache, err));
+        SS_TRY(ss__hub_models_from_environment(&hub->models, err));
     } else if ((hub->cache = ss__strdup(options->cache_dir)) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -102,6 +103,7 @@ void ss__hub_free(struct ss__hub *hub)
         ss__free(hub->endpoint);
         ss__free(hub->authorization);
         ss__free(hub->cache);
+        ss__free(hub->models);
         ss__free(hub);
     }
 }

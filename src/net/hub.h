@@ -146,19 +146,32 @@ void ss__hub_tree_release(struct ss__hub_tree *tree);
 
 /* ---- the cache ---- */
 
+/* What is made of a file that cannot be had: "not there" and "not known" are two things. The
+ * cache knows that a file is there by a listing of the revision or by a link whose content is
+ * gone, and that it is not by such a listing or a mark (.no_exist); else it knows nothing. */
+typedef enum ss__hub_need {
+    SS__HUB_FILE,    /* the file must be had */
+    SS__HUB_ANSWER,  /* it may be absent, if that is known */
+    SS__HUB_LIKELY,  /* as SS__HUB_ANSWER, but what nothing is known of counts as absent */
+    SS__HUB_AT_HAND, /* what the hub does not give and the cache does not hold is absent */
+} ss__hub_need;
+
 /* The path of name->path in the cache, downloaded if needed.
  *
- * needed   whether a file that is not in the revision is an error; else *out is NULL
+ * need     what a file that is not there means; *out is NULL where it is absent
  * out      gives (ss__free); a path below snapshots/COMMIT
  * commit   [SS__HUB_COMMIT_BYTES], nullable
  * Errors   as ss__hub_look; SS_E_DATA (the content is not what its hash says), SS_E_IO (disk
  *          full, not writable); what came so far is kept for the next call unless it was wrong
  * Source   tests/net/test_hub.py, tests/net/test_hub_client.py */
 SS_MUST_USE ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name,
-                                  bool needed, char **out, char *commit, ss_err *err);
+                                  ss__hub_need need, char **out, char *commit, ss_err *err);
 
 /* The files that an encoder needs (protocols: modules.json and all it names, the tokenizer, the
- * weights as safetensors or else as pytorch_model.bin). *folder gives (ss__free). */
+ * weights as safetensors or else as pytorch_model.bin; an adapter beside them). *folder gives
+ * (ss__free). The cache is that of SENTENCE_TRANSFORMERS_HOME where that is set and no folder
+ * was given for the hub's. Without the hub, a file whose absence would change embeddings has to
+ * be known to be absent: SS_E_NETWORK names it. */
 SS_MUST_USE ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name,
                                         char **folder, char *commit, ss_err *err);
 

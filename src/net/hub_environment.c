@@ -2,6 +2,7 @@
  *
  *   HF_HOME        ${XDG_CACHE_HOME:-~/.cache}/huggingface
  *   cache          HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else $HF_HOME/hub
+ *   of models      SENTENCE_TRANSFORMERS_HOME of sentence-transformers, before these
  *   token          HF_TOKEN, else HUGGING_FACE_HUB_TOKEN, else the file HF_TOKEN_PATH
  *                  ($HF_HOME/token); none with HF_HUB_DISABLE_IMPLICIT_TOKEN
  *
@@ -94,6 +95,13 @@ ss_status ss__hub_cache_from_environment(char **out, ss_err *err)
 {
     static const char *const names[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", NULL};
     return find_path(names, "hub", out, err);
+}
+
+ss_status ss__hub_models_from_environment(char **out, ss_err *err)
+{
+    static const char *const names[] = {"SENTENCE_TRANSFORMERS_HOME", NULL};
+    *out = NULL;
+    return variable(names[0]) == NULL ? SS_OK : find_path(names, "", out, err);
 }
 
 /* A token without the white space around it; NULL for an empty one. */

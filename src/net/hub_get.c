@@ -4,12 +4,39 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "net/hub_priv.h"
 #include "net/landing.h"
 
 /* What is known about a wanted file without the hub. */
-typedef enum cached { CACHED_FILE, CACHED_ABSENCE, CACHED_NOTHING } cached;
+typedef enum cached {
+    CACHED_FILE,
+    CACHED_ABSENCE,
+    CACHED_LOSS, /* it exists, but its content is not here */
+    CACHED_NOTHING
+} cached;
+
+/* A listing of the commit, as the Python client keeps it:
+ * trees/COMMIT.json {"format_version": 1, "files": {PATH: {…}, …}} */
+static cached look_in_listing(const struct ss__hub *hub, const struct ss__hub_name *name,
+                              const char *commit)
+{
+    cached found = CACHED_NOTHING;
+    struct ss__json *json = NULL;
+    char *path = ss__hub_listing_path(hub, name, commit);
+    if (path != NULL && ss__path_look(path) == SS__PATH_FILE &&
+        ss__json_load(path, &json, NULL) == SS_OK) {
+        const struct ss__json *files = ss__json_get(json, "files");
+        const bool is_known = ss__json_integer(ss__json_get(json, "format_version")) == 1;
+        if (is_known && ss__json_is_object(files)) {
+            found = ss__json_get(files, name->path) != NULL ? CACHED_LOSS : CACHED_ABSENCE;
+        }
+    }
+    ss__json_free(json);
+    ss__free(path);
+    return found;
+}
 
 static cached look_in_cache(const struct ss__hub *hub, const struct ss__hub_name *name,
                             const char *commit, char **out)
@@ -19,14 +46,24 @@ static cached look_in_cache(const struct ss__hub *hub, const struct ss__hub_name
     if (ss__hub_place_find(hub, name, commit, NULL, &place, NULL) != SS_OK) {
         return CACHED_NOTHING;
     }
-    if (ss__path_look(place.pointer) == SS__PATH_FILE) {
+    const ss__path_kind kind = ss__path_look(place.pointer);
+    if (kind == SS__PATH_FILE) {
         *out = place.pointer;
         place.pointer = NULL;
     }
     ss__hub_place_release(&place);
-    return *out != NULL                          ? CACHED_FILE
+    return kind == SS__PATH_FILE                 ? CACHED_FILE
+           : kind == SS__PATH_BROKEN             ? CACHED_LOSS
            : ss__hub_no_exist(hub, name, commit) ? CACHED_ABSENCE
-                                                 : CACHED_NOTHING;
+                                                 : look_in_listing(hub, name, commit);
+}
+
+/* Whether a need is met by what is known where no more can be. */
+static bool is_enough(cached found, ss__hub_need need)
+{
+    return found == CACHED_FILE || (found == CACHED_ABSENCE && need != SS__HUB_FILE) ||
+           (found == CACHED_NOTHING && need >= SS__HUB_LIKELY) ||
+           (found == CACHED_LOSS && need == SS__HUB_AT_HAND);
 }
 
 static ss_status missing(const struct ss__hub_name *name, ss_err *err)
@@ -35,9 +72,10 @@ static ss_status missing(const struct ss__hub_name *name, ss_err *err)
                     name->id, name->revision, name->path);
 }
 
-static ss_status give(cached found, const struct ss__hub_name *name, bool needed, ss_err *err)
+static ss_status give(cached found, const struct ss__hub_name *name, ss__hub_need need,
+                      ss_err *err)
 {
-    return found == CACHED_FILE || !needed ? SS_OK : missing(name, err);
+    return found == CACHED_FILE || need != SS__HUB_FILE ? SS_OK : missing(name, err);
 }
 
 /* ---- with the hub ---- */
@@ -90,9 +128,9 @@ out:
     return status;
 }
 
-static ss_status ask_and_get(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
-                             char **out, char commit[SS__HUB_COMMIT_BYTES], bool *was_seen,
-                             ss_err *err)
+static ss_status ask_and_get(struct ss__hub *hub, const struct ss__hub_name *name,
+                             ss__hub_need need, char **out, char commit[SS__HUB_COMMIT_BYTES],
+                             bool *was_seen, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__hub_file file = {0};
@@ -107,7 +145,7 @@ static ss_status ask_and_get(struct ss__hub *hub, const struct ss__hub_name *nam
             ss__hub_note_no_exist(hub, name, file.commit);
             (void)!ss__hub_ref_write(hub, name, file.commit, NULL);
         }
-        SS_TRY(give(CACHED_ABSENCE, name, needed, err));
+        SS_TRY(give(CACHED_ABSENCE, name, need, err));
     }
 out:
     ss__hub_file_release(&file);
@@ -115,12 +153,12 @@ out:
 }
 
 /* A file that changed between the question and its content is asked for once more. */
-static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
-                            char **out, char commit[SS__HUB_COMMIT_BYTES], bool *was_seen,
-                            ss_err *err)
+static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name,
+                            ss__hub_need need, char **out, char commit[SS__HUB_COMMIT_BYTES],
+                            bool *was_seen, ss_err *err)
 {
-    const ss_status status = ask_and_get(hub, name, needed, out, commit, was_seen, err);
-    return status == SS_E_DATA ? ask_and_get(hub, name, needed, out, commit, was_seen, err)
+    const ss_status status = ask_and_get(hub, name, need, out, commit, was_seen, err);
+    return status == SS_E_DATA ? ask_and_get(hub, name, need, out, commit, was_seen, err)
                                : status;
 }
 
@@ -130,7 +168,7 @@ static bool has_copy(const struct ss__hub *hub, const struct ss__hub_name *name)
 {
     char commit[SS__HUB_COMMIT_BYTES] = "", *path = NULL;
     const bool is_there = ss__hub_ref_read(hub, name, commit) &&
-                          look_in_cache(hub, name, commit, &path) != CACHED_NOTHING;
+                          look_in_cache(hub, name, commit, &path) < CACHED_LOSS;
     ss__free(path);
     return is_there;
 }
@@ -148,10 +186,25 @@ static ss_status fail_again(const ss_err *why, ss_err *err)
     return why->code;
 }
 
+/* The hub's error, and why the cache does not help. */
+static ss_status fail_unknown(const struct ss__hub *hub, const struct ss__hub_name *name,
+                              cached found, ss__hub_need need, const ss_err *why, ss_err *err)
+{
+    const bool is_lost = found == CACHED_LOSS;
+    const char *before = is_lost                ? "knows that there is"
+                         : need == SS__HUB_FILE ? "has no copy of"
+                                                : "neither has";
+    const char *after = is_lost                ? ", but does not hold it"
+                        : need == SS__HUB_FILE ? ""
+                                               : " nor knows that there is none";
+    return ss__fail(err, why->code, "%.500s; and the cache %.200s %s %.200s%s", why->message,
+                    hub->cache, before, name->path, after);
+}
+
 /* `why` is the error that the hub gave; it stays the error unless the cache helps. */
-static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
-                             const ss_err *why, char **out, char commit[SS__HUB_COMMIT_BYTES],
-                             ss_err *err)
+static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *name,
+                             ss__hub_need need, const ss_err *why, char **out,
+                             char commit[SS__HUB_COMMIT_BYTES], ss_err *err)
 {
     const bool is_known = ss__hub_ref_read(hub, name, commit);
     const cached found = is_known ? look_in_cache(hub, name, commit, out) : CACHED_NOTHING;
@@ -160,18 +213,21 @@ static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *nam
         ss__log(&options->log, SS_LEVEL_WARNING,
                 "using the copy of %s in the cache, since %.600s", name->id, why->message);
     }
-    if (found == CACHED_FILE || (is_known && !needed)) {
+    if (is_known && is_enough(found, need)) {
         return SS_OK;
     }
     commit[0] = '\0';
     if (why->code != SS_E_NETWORK) {
         return fail_again(why, err);
     }
+    if (is_known) {
+        return fail_unknown(hub, name, found, need, why, err);
+    }
     return ss__fail(err, why->code, "%.700s; and the cache %.200s has no copy of it",
                     why->message, hub->cache);
 }
 
-ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name, bool needed,
+ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name, ss__hub_need need,
                       char **out, char *commit, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -185,20 +241,20 @@ ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name, bool
     if (ss__hub_is_commit(name->revision)) {
         memcpy(found_commit, name->revision, sizeof found_commit);
         const cached found = look_in_cache(hub, name, name->revision, out);
-        if (found != CACHED_NOTHING) {
-            status = give(found, name, needed, err);
+        if (found == CACHED_FILE || found == CACHED_ABSENCE) {
+            status = give(found, name, need, err);
             goto out;
         }
     }
     hub->n_tries = has_copy(hub, name) ? 1 : 0;
     status = hub->is_away ? hub->away.code
-                          : get_online(hub, name, needed, out, found_commit, &was_seen, &why);
+                          : get_online(hub, name, need, out, found_commit, &was_seen, &why);
     hub->n_tries = 0;
     if (status != SS_OK) {
         why = hub->is_away ? hub->away : why;
         const bool falls_back = !was_seen && may_fall_back(status);
         if (falls_back) {
-            status = get_offline(hub, name, needed, &why, out, found_commit, err);
+            status = get_offline(hub, name, need, &why, out, found_commit, err);
         } else {
             status = fail_again(&why, err);
         }

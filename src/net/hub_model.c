@@ -1,6 +1,7 @@
 /* Which files of a repository an encoder needs: modules.json and what it names, else a plain
  * model; the tokenizer; weights as safetensors, in one file or in shards, else as
- * pytorch_model.bin. The first file tells the commit, and all others are of that commit. */
+ * pytorch_model.bin; an adapter. The first file tells the commit, and all others are of that
+ * commit. */
 #include <string.h>
 
 #include "base/file.h"
@@ -10,20 +11,36 @@
 
 enum { MAX_MODULES = 64, MAX_SHARDS = 1024 };
 
-/* What is read of a repository, at its top and in the folder of each module. */
-static const char *const top_files[] = {"config_sentence_transformers.json",
-                                        "sentence_bert_config.json", NULL};
-static const char *const transformer_files[] = {"config.json",
-                                                "sentence_bert_config.json",
-                                                "tokenizer.json",
-                                                "tokenizer_config.json",
-                                                "special_tokens_map.json",
-                                                "added_tokens.json",
-                                                "vocab.txt",
-                                                NULL};
+/* Files and what it means that one cannot be had. */
+struct listed {
+    const char *file; /* NULL: the end */
+    ss__hub_need need;
+};
+
+/* Of the transformer. Absent settings of the tokenizer have defaults, so that has to be known;
+ * the other files repeat what these or a vocabulary say, or add to it. */
+static const struct listed transformer_files[] = {
+    {"tokenizer_config.json", SS__HUB_ANSWER},
+    {"tokenizer.json", SS__HUB_LIKELY},
+    {"special_tokens_map.json", SS__HUB_LIKELY},
+    {"added_tokens.json", SS__HUB_LIKELY},
+    {"vocab.txt", SS__HUB_LIKELY},
+    {NULL, SS__HUB_FILE},
+};
 /* Read only where there is no tokenizer.json. */
-static const char *const vocabulary_files[] = {"vocab.json", "merges.txt",
-                                               "sentencepiece.bpe.model", NULL};
+static const struct listed vocabulary_files[] = {{"vocab.json", SS__HUB_LIKELY},
+                                                 {"sentencepiece.bpe.model", SS__HUB_LIKELY},
+                                                 {NULL, SS__HUB_FILE}};
+static const char *const vocabularies[] = {"tokenizer.json", "vocab.txt", "vocab.json",
+                                           "sentencepiece.bpe.model", NULL};
+
+/* The first that there is. All but the first are names of older releases. */
+static const char *const sentence_files[] = {
+    "sentence_bert_config.json",       "sentence_roberta_config.json",
+    "sentence_distilbert_config.json", "sentence_camembert_config.json",
+    "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",      NULL};
+
 static const char *const weight_files[] = {"model.safetensors", "model.safetensors.index.json",
                                            "pytorch_model.bin", "pytorch_model.bin.index.json",
                                            NULL};
@@ -31,14 +48,18 @@ static const char *const weight_files[] = {"model.safetensors", "model.safetenso
 /* Of a module such as Dense; most have none. */
 static const char *const module_files[] = {"model.safetensors", "pytorch_model.bin", NULL};
 
+static const char adapter_config[] = "adapter_config.json";
+static const char *const adapter_files[] = {"adapter_model.safetensors", "adapter_model.bin",
+                                            NULL};
+
 struct fetching {
     struct ss__hub *hub;
     struct ss__hub_name name; /* its revision becomes the commit */
 };
 
 /* FOLDER/FILE of the repository; *out NULL where it has none. */
-static ss_status get(struct fetching *f, const char *folder, const char *file, bool needed,
-                     char **out, ss_err *err)
+static ss_status get(struct fetching *f, const char *folder, const char *file,
+                     ss__hub_need need, char **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__hub_name name = f->name;
@@ -51,31 +72,58 @@ static ss_status get(struct fetching *f, const char *folder, const char *file, b
         SS_FAIL(SS_E_DATA, "%.300s: '%.300s' is no name for a file", name.id, path);
     }
     memcpy(name.path, path, strlen(path) + 1);
-    SS_TRY(ss__hub_get(f->hub, &name, needed, out, NULL, err));
+    SS_TRY(ss__hub_get(f->hub, &name, need, out, NULL, err));
 out:
     ss__free(path);
     return status;
 }
 
 static ss_status get_quietly(struct fetching *f, const char *folder, const char *file,
-                             bool needed, bool *is_there, ss_err *err)
+                             ss__hub_need need, bool *is_there, ss_err *err)
 {
     char *path = NULL;
-    const ss_status status = get(f, folder, file, needed, &path, err);
+    const ss_status status = get(f, folder, file, need, &path, err);
     *is_there = path != NULL;
     ss__free(path);
     return status;
 }
 
-static ss_status get_listed(struct fetching *f, const char *folder, const char *const *files,
+static ss_status get_listed(struct fetching *f, const char *folder, const struct listed *files,
                             ss_err *err)
 {
     ss_status status = SS_OK;
     bool is_there = false;
-    for (; *files != NULL; files++) {
-        SS_TRY(get_quietly(f, folder, *files, false, &is_there, err));
+    for (; files->file != NULL; files++) {
+        SS_TRY(get_quietly(f, folder, files->file, files->need, &is_there, err));
     }
 out:
+    return status;
+}
+
+/* The first of some names that there is; *path NULL where there is none, which then is known of
+ * all with SS__HUB_ANSWER. */
+static ss_status get_first(struct fetching *f, const char *folder, const char *const *files,
+                           ss__hub_need need, char **path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *path = NULL;
+    for (size_t i = 0; files[i] != NULL && *path == NULL; i++) {
+        SS_TRY(get(f, folder, files[i], SS__HUB_AT_HAND, path, err));
+    }
+    for (size_t i = 0; need == SS__HUB_ANSWER && files[i] != NULL && *path == NULL; i++) {
+        SS_TRY(get(f, folder, files[i], SS__HUB_ANSWER, path, err));
+    }
+out:
+    return status;
+}
+
+static ss_status get_first_quietly(struct fetching *f, const char *folder,
+                                   const char *const *files, bool *is_there, ss_err *err)
+{
+    char *path = NULL;
+    const ss_status status = get_first(f, folder, files, SS__HUB_ANSWER, &path, err);
+    *is_there = path != NULL;
+    ss__free(path);
     return status;
 }
 
@@ -100,7 +148,7 @@ static ss_status get_shards(struct fetching *f, const char *folder, const char *
             SS_FAIL_FILE(index, SS_E_DATA,
                          "names too many shards, or one that is no file name");
         }
-        SS_TRY(get_quietly(f, folder, file, true, &is_there, err));
+        SS_TRY(get_quietly(f, folder, file, SS__HUB_FILE, &is_there, err));
         last = file;
     }
 out:
@@ -108,60 +156,122 @@ out:
     return status;
 }
 
-/* The first of the names that is there; an index brings its shards. */
+static bool is_index(const char *path)
+{
+    static const char end[] = ".index.json";
+    const size_t n = strlen(path);
+    return n >= sizeof end - 1 && strcmp(path + n - (sizeof end - 1), end) == 0;
+}
+
 static ss_status get_weights(struct fetching *f, const char *folder, const char *const *files,
-                             bool needed, ss_err *err)
+                             ss__hub_need need, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
-    for (; *files != NULL && path == NULL; files++) {
-        SS_TRY(get(f, folder, *files, false, &path, err));
-        if (path != NULL && strstr(*files, ".index.json") != NULL) {
-            SS_TRY(get_shards(f, folder, path, err));
-        }
+    SS_TRY(get_first(f, folder, files, need, &path, err));
+    if (path != NULL && is_index(path)) {
+        SS_TRY(get_shards(f, folder, path, err));
     }
-    if (path == NULL && needed) {
-        SS_FAIL(
-            SS_E_NOINPUT,
-            "%.300s has no weights that are read (model.safetensors or pytorch_model.bin)%s%s",
-            f->name.id, folder[0] == '\0' ? "" : " in ", folder);
+    if (path == NULL && need == SS__HUB_ANSWER) {
+        SS_FAIL(SS_E_NOINPUT, "%.300s has no weights that are read (%s or %s)%s%s", f->name.id,
+                files[0], strstr(files[1], ".index.json") == NULL ? files[1] : files[2],
+                folder[0] == '\0' ? "" : " in ", folder);
     }
 out:
     ss__free(path);
     return status;
 }
 
+/* ---- the transformer ---- */
+
+static ss_status get_tokenizer(struct fetching *f, const char *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool has_tokenizer = false, has_pieces = false, is_there = false;
+    SS_TRY(get_listed(f, folder, transformer_files, err));
+    SS_TRY(get_quietly(f, folder, "tokenizer.json", SS__HUB_AT_HAND, &has_tokenizer, err));
+    if (has_tokenizer) {
+        goto out;
+    }
+    SS_TRY(get_listed(f, folder, vocabulary_files, err));
+    SS_TRY(get_first_quietly(f, folder, vocabularies, &is_there, err));
+    SS_TRY(get_quietly(f, folder, "vocab.json", SS__HUB_AT_HAND, &has_pieces, err));
+    SS_TRY(get_quietly(f, folder, "merges.txt", has_pieces ? SS__HUB_ANSWER : SS__HUB_AT_HAND,
+                       &is_there, err));
+out:
+    return status;
+}
+
+/* An adapter may stand beside a whole model, or alone: then its base model is elsewhere. */
 static ss_status get_transformer(struct fetching *f, const char *folder, ss_err *err)
 {
     ss_status status = SS_OK;
-    bool has_tokenizer = false;
-    SS_TRY(get_listed(f, folder, transformer_files, err));
-    SS_TRY(get_quietly(f, folder, "tokenizer.json", false, &has_tokenizer, err));
-    if (!has_tokenizer) {
-        SS_TRY(get_listed(f, folder, vocabulary_files, err));
+    bool is_adapter = false, has_config = false;
+    char *weights = NULL;
+    SS_TRY(get_quietly(f, folder, adapter_config, SS__HUB_LIKELY, &is_adapter, err));
+    if (is_adapter) {
+        SS_TRY(get_first(f, folder, adapter_files, SS__HUB_ANSWER, &weights, err));
+        ss__free(weights);
+        weights = NULL;
+        SS_TRY(get_first(f, folder, weight_files, SS__HUB_AT_HAND, &weights, err));
     }
-    SS_TRY(get_weights(f, folder, weight_files, true, err));
+    const bool is_alone = is_adapter && weights == NULL;
+    SS_TRY(get_quietly(f, folder, "config.json", is_alone ? SS__HUB_LIKELY : SS__HUB_ANSWER,
+                       &has_config, err));
+    SS_TRY(get_tokenizer(f, folder, err));
+    if (has_config || !is_alone) {
+        SS_TRY(get_weights(f, folder, weight_files, SS__HUB_ANSWER, err));
+    }
 out:
+    ss__free(weights);
     return status;
 }
 
 /* ---- modules ---- */
 
+/* What a module without settings of its own may lack. */
+static bool may_lack_config(const char *type)
+{
+    const char *last = strrchr(type, '.');
+    return last != NULL && (strcmp(last, ".Normalize") == 0 || strcmp(last, ".Dropout") == 0);
+}
+
+static bool has_weights(const char *type)
+{
+    const char *last = strrchr(type, '.');
+    return last != NULL && (strcmp(last, ".Dense") == 0 || strcmp(last, ".LayerNorm") == 0);
+}
+
+static ss_status get_sentence_module(struct fetching *f, const char *folder, const char *type,
+                                     ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool is_there = false;
+    SS_TRY(get_quietly(f, folder, "config.json",
+                       may_lack_config(type) ? SS__HUB_LIKELY : SS__HUB_ANSWER, &is_there,
+                       err));
+    SS_TRY(get_weights(f, folder, module_files,
+                       has_weights(type) ? SS__HUB_ANSWER : SS__HUB_AT_HAND, err));
+out:
+    return status;
+}
+
 static ss_status get_module(struct fetching *f, const char *file, const struct ss__json *module,
                             size_t i, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *path = "";
+    const char *path = "", *type = "";
     bool is_there = false;
     SS_TRY(ss__json_text(file, module, "path", &path, err));
+    SS_TRY(ss__json_text(file, module, "type", &type, err));
     if (path[0] != '\0' && !ss__hub_path_is_good(path)) {
         SS_FAIL_FILE(file, SS_E_DATA, "the module path '%.200s' leaves the folder", path);
     }
     if (i == 0) {
+        SS_TRY(get_first_quietly(f, path, sentence_files, &is_there, err));
         SS_TRY(get_transformer(f, path, err));
     } else if (path[0] != '\0') {
-        SS_TRY(get_quietly(f, path, "config.json", false, &is_there, err));
-        SS_TRY(get_weights(f, path, module_files, false, err));
+        SS_TRY(get_sentence_module(f, path, type, err));
     }
 out:
     return status;
@@ -188,32 +298,82 @@ out:
     return status;
 }
 
-ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name, char **folder,
-                            char *commit, ss_err *err)
+/* Without modules.json a model is a transformer and nothing else. */
+static ss_status get_parts(struct fetching *f, const char *modules, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct fetching f = {.hub = hub, .name = *name};
-    struct ss__hub_place place = {0};
-    char *modules = NULL, found[SS__HUB_COMMIT_BYTES] = "";
-    *folder = NULL;
-    memcpy(f.name.path, "modules.json", sizeof "modules.json");
-    SS_TRY(ss__hub_get(hub, &f.name, false, &modules, found, err));
-    if (found[0] == '\0') {
-        SS_FAIL(SS_E_DATA, "%.300s: the hub names no commit", name->id);
+    bool is_there = false;
+    if (modules == NULL) {
+        SS_TRY(get_transformer(f, "", err));
+        goto out;
     }
-    memcpy(f.name.revision, found, sizeof found);
-    f.name.path[0] = '\0';
-    SS_TRY(get_listed(&f, "", top_files, err));
-    SS_TRY(modules == NULL ? get_transformer(&f, "", err) : get_modules(&f, modules, err));
-    SS_TRY(ss__hub_place_find(hub, &f.name, found, NULL, &place, err));
+    SS_TRY(get_quietly(f, "", "config_sentence_transformers.json", SS__HUB_ANSWER, &is_there,
+                       err));
+    SS_TRY(get_modules(f, modules, err));
+out:
+    return status;
+}
+
+/* Where a revision is here in part, a user may know that the rest does not exist. */
+static ss_status say_way_out(const struct ss__hub *hub, const struct fetching *f,
+                             ss_status status, ss_err *err)
+{
+    struct ss__hub_name name = f->name;
+    struct ss__hub_place place = {0};
+    char commit[SS__HUB_COMMIT_BYTES] = "";
+    name.path[0] = '\0';
+    if (status != SS_E_NETWORK || err == NULL || !ss__hub_ref_read(hub, &name, commit) ||
+        ss__hub_place_find(hub, &name, commit, NULL, &place, NULL) != SS_OK) {
+        return status;
+    }
+    if (ss__path_look(place.pointer) == SS__PATH_FOLDER) {
+        const ss_err why = *err;
+        (void)!ss__fail(
+            err, status,
+            "%.800s: the model is there in part; fetch it once with the network, or, "
+            "if it is whole, name its folder %.200s as the model",
+            why.message, place.pointer);
+    }
+    ss__hub_place_release(&place);
+    return status;
+}
+
+static ss_status get_model(struct ss__hub *hub, struct fetching *f, char **folder,
+                           char commit[SS__HUB_COMMIT_BYTES], ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__hub_place place = {0};
+    char *modules = NULL;
+    memcpy(f->name.path, "modules.json", sizeof "modules.json");
+    SS_TRY(ss__hub_get(hub, &f->name, SS__HUB_ANSWER, &modules, commit, err));
+    if (commit[0] == '\0') {
+        SS_FAIL(SS_E_DATA, "%.300s: the hub names no commit", f->name.id);
+    }
+    memcpy(f->name.revision, commit, SS__HUB_COMMIT_BYTES);
+    f->name.path[0] = '\0';
+    SS_TRY(get_parts(f, modules, err));
+    SS_TRY(ss__hub_place_find(hub, &f->name, commit, NULL, &place, err));
     *folder = place.pointer;
     place.pointer = NULL;
-    if (commit != NULL) {
-        memcpy(commit, found, sizeof found);
-    }
 out:
     ss__hub_place_release(&place);
     ss__free(modules);
+    return status == SS_OK ? SS_OK : say_way_out(hub, f, status, err);
+}
+
+ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name, char **folder,
+                            char *commit, ss_err *err)
+{
+    struct fetching f = {.hub = hub, .name = *name};
+    char found[SS__HUB_COMMIT_BYTES] = "";
+    char *cache = hub->cache;
+    *folder = NULL;
+    hub->cache = ss__hub_model_cache(hub, name);
+    const ss_status status = get_model(hub, &f, folder, found, err);
+    hub->cache = cache;
+    if (commit != NULL) {
+        memcpy(commit, found, sizeof found);
+    }
     return status;
 }
 
@@ -230,7 +390,7 @@ ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *nam
     *folder = NULL;
     status = ss__hub_list(hub, name, &tree, err);
     if (status == SS_E_NOINPUT && name->path[0] != '\0') { /* it may name a single file */
-        status = ss__hub_get(hub, name, true, folder, commit, err);
+        status = ss__hub_get(hub, name, SS__HUB_FILE, folder, commit, err);
         goto out;
     }
     SS_TRY(status);
@@ -244,7 +404,7 @@ ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *nam
     memcpy(one.revision, tree.commit, sizeof tree.commit);
     for (size_t i = 0; i < tree.n; i++) {
         memcpy(one.path, tree.entries[i].path, strlen(tree.entries[i].path) + 1);
-        SS_TRY(ss__hub_get(hub, &one, true, &path, NULL, err));
+        SS_TRY(ss__hub_get(hub, &one, SS__HUB_FILE, &path, NULL, err));
         ss__free(path);
         path = NULL;
     }

@@ -52,6 +52,22 @@ static char *repo_path(const struct ss__hub *hub, const struct ss__hub_name *nam
     return take_text(&buf);
 }
 
+static bool has_repo(const char *cache, const struct ss__hub_name *name)
+{
+    const struct ss__hub hub = {.cache = (char *)(uintptr_t)cache};
+    char *path = repo_path(&hub, name);
+    const bool is_there = path != NULL && ss__path_look(path) == SS__PATH_FOLDER;
+    ss__free(path);
+    return is_there;
+}
+
+char *ss__hub_model_cache(const struct ss__hub *hub, const struct ss__hub_name *name)
+{
+    const bool is_other =
+        hub->models == NULL || (!has_repo(hub->models, name) && has_repo(hub->cache, name));
+    return is_other ? hub->cache : hub->models;
+}
+
 ss_status ss__hub_place_find(const struct ss__hub *hub, const struct ss__hub_name *name,
                              const char *commit, const char *etag, struct ss__hub_place *out,
                              ss_err *err)
@@ -208,6 +224,19 @@ bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name
     const bool is_known = path != NULL && ss__path_look(path) == SS__PATH_FILE;
     ss__free(path);
     return is_known;
+}
+
+char *ss__hub_listing_path(const struct ss__hub *hub, const struct ss__hub_name *name,
+                           const char *commit)
+{
+    struct ss__buf buf = {0};
+    char *repo = repo_path(hub, name);
+    if (repo == NULL) {
+        return NULL;
+    }
+    ss__buf_printf(&buf, "%s/trees/%s.json", repo, commit);
+    ss__free(repo);
+    return take_text(&buf);
 }
 
 void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,

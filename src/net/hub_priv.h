@@ -13,6 +13,7 @@ struct ss__hub {
     char *endpoint;      /* without a slash at its end */
     char *authorization; /* "Bearer …" or NULL */
     char *cache;
+    char *models; /* another cache, for models only; or NULL */
     double etag_seconds;
     size_t n_tries;  /* of a question that the cache can answer too: 1; 0: the client's */
     bool uses_links; /* HF_HUB_DISABLE_SYMLINKS is not set */
@@ -32,8 +33,10 @@ bool ss__hub_read_folder_name(const char *folder, struct ss__hub_name *out);
 /* "org/name", or "org/name@revision" where it is not main: for sentences. */
 void ss__hub_add_title(struct ss__buf *out, const struct ss__hub_name *name);
 
-/* The environment: cache folder, token (NULL: none). Both to be released with ss__free. */
+/* The environment: cache folder, that of models (NULL: the same), token (NULL: none). To be
+ * released with ss__free. */
 SS_MUST_USE ss_status ss__hub_cache_from_environment(char **out, ss_err *err);
+SS_MUST_USE ss_status ss__hub_models_from_environment(char **out, ss_err *err);
 SS_MUST_USE ss_status ss__hub_token_from_environment(char **out, ss_err *err);
 
 /* ---- etags ---- */
@@ -65,6 +68,10 @@ void ss__hub_place_release(struct ss__hub_place *place);
 /* The commit that a file of refs/ holds; false if it holds none. */
 bool ss__hub_ref_load(const char *path, char commit[SS__HUB_COMMIT_BYTES]);
 
+/* The cache that a model is looked for and kept in: a view. It is that for models, unless only
+ * the other has something of the model. */
+char *ss__hub_model_cache(const struct ss__hub *hub, const struct ss__hub_name *name);
+
 /* The commit of a revision as the cache knows it; false if it does not. */
 bool ss__hub_ref_read(const struct ss__hub *hub, const struct ss__hub_name *name,
                       char commit[SS__HUB_COMMIT_BYTES]);
@@ -78,6 +85,10 @@ SS_MUST_USE ss_status ss__hub_ref_write(const struct ss__hub *hub,
 bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
                       const char *commit);
 void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
+                           const char *commit);
+
+/* Where the Python client keeps a listing of a commit's files; NULL when memory ran out. */
+char *ss__hub_listing_path(const struct ss__hub *hub, const struct ss__hub_name *name,
                            const char *commit);
 
 /* Mark the cache for backup tools (CACHEDIR.TAG), best effort. */

@@ -167,7 +167,8 @@ ss_status ss__netrc_password(const char *machine, struct ss__buf *password, bool
     struct ss__buf text = {0};
     char *path = user_file();
     *found = false;
-    if (path == NULL || ss__path_look(path) == SS__PATH_NONE) {
+    const ss__path_kind kind = path == NULL ? SS__PATH_NONE : ss__path_look(path);
+    if (kind == SS__PATH_NONE || kind == SS__PATH_BROKEN) {
         goto out;
     }
     SS_TRY(ss__file_read(path, MAX_NETRC_BYTES, &text, err));

@@ -109,36 +109,66 @@ out:
     return status;
 }
 
+static const struct choice {
+    const char *name;
+    bool is_index;
+} choices[] = {
+    {"model.safetensors", false},
+    {"model.safetensors.index.json", true},
+    {"pytorch_model.bin", false},
+    {"pytorch_model.bin.index.json", true},
+};
+enum { N_CHOICES = sizeof choices / sizeof choices[0] };
+
+/* The first choice that can be reached, else the first that is there at all; *path NULL where
+ * there is none. */
+static ss_status choose(const char *folder, const struct choice **chosen, char **path,
+                        ss_err *err)
+{
+    char *broken = NULL;
+    *path = NULL;
+    for (size_t i = 0; i < N_CHOICES && *path == NULL; i++) {
+        char *one = ss__path_join(folder, choices[i].name);
+        if (one == NULL) {
+            ss__free(broken);
+            return ss__fail_nomem(err, "a path");
+        }
+        const ss__path_kind kind = ss__path_look(one);
+        if (kind == SS__PATH_BROKEN && broken == NULL) {
+            broken = one;
+        } else if (kind == SS__PATH_NONE || kind == SS__PATH_BROKEN) {
+            ss__free(one);
+        } else {
+            *chosen = &choices[i];
+            *path = one;
+        }
+    }
+    const ss_status status =
+        *path == NULL && broken != NULL ? ss__fail_broken(err, broken) : SS_OK;
+    ss__free(broken);
+    return status;
+}
+
 ss_status ss__weights_open_model(const char *folder, struct ss__asking *asking,
                                  struct ss__weights **out, ss_err *err)
 {
-    static const struct {
-        const char *name;
-        bool is_index;
-    } choices[] = {
-        {"model.safetensors", false},
-        {"model.safetensors.index.json", true},
-        {"pytorch_model.bin", false},
-        {"pytorch_model.bin.index.json", true},
-    };
+    ss_status status = SS_OK;
+    const struct choice *chosen = NULL;
+    char *path = NULL;
     *out = NULL;
-    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-        char *path = ss__path_join(folder, choices[i].name);
-        if (path == NULL) {
-            return ss__fail_nomem(err, "a path");
-        }
-        if (ss__path_look(path) == SS__PATH_NONE) {
-            ss__free(path);
-            continue;
-        }
-        if (choices[i].is_index) {
-            return open_sharded(folder, path, asking, out, err);
-        }
-        const ss_status status = ss__weights_open(path, asking, out, err);
-        ss__free(path);
-        return status;
+    SS_TRY(choose(folder, &chosen, &path, err));
+    if (path == NULL) {
+        SS_FAIL_FILE(folder, SS_E_NOINPUT,
+                     "no weights in this folder: expected model.safetensors, "
+                     "pytorch_model.bin, or the index of either's shards");
     }
-    return ss__fail_file(err, folder, SS_E_NOINPUT,
-                         "no weights in this folder: expected model.safetensors, "
-                         "pytorch_model.bin, or the index of either's shards");
+    if (chosen->is_index) {
+        status = open_sharded(folder, path, asking, out, err);
+        path = NULL;
+    } else {
+        status = ss__weights_open(path, asking, out, err);
+    }
+out:
+    ss__free(path);
+    return status;
 }
