@@ -12,8 +12,8 @@ static const char *skip_prefix(const char *name, const char *prefix)
     return strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : name;
 }
 
-static const char *plain_name(struct ss__arena *arena, const char *name,
-                              const char *const *prefixes)
+const char *ss__plain_name(struct ss__arena *arena, const char *name,
+                           const char *const *prefixes)
 {
     static const struct {
         const char *old, *plain;
@@ -42,6 +42,14 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+static struct ss__binder_entry *find(const struct ss__binder *binder, const char *name)
+{
+    const struct ss__binder_entry key = {.name = name};
+    return binder->n == 0 ? NULL
+                          : bsearch(&key, binder->entries, binder->n, sizeof *binder->entries,
+                                    compare_entries);
+}
+
 ss_status ss__binder_init(struct ss__binder *binder, const struct ss__weights *weights,
                           const char *const *prefixes, ss_err *err)
 {
@@ -51,7 +59,7 @@ ss_status ss__binder_init(struct ss__binder *binder, const struct ss__weights *w
     SS_ALLOC(binder->entries, n);
     for (size_t i = 0; i < n; i++) {
         const struct ss__tensor *tensor = ss__weights_at(weights, i);
-        const char *name = plain_name(&binder->arena, tensor->name, prefixes);
+        const char *name = ss__plain_name(&binder->arena, tensor->name, prefixes);
         if (name == NULL) {
             status = ss__fail_nomem(err, "tensor names");
             goto out;
@@ -71,19 +79,31 @@ out:
     return status;
 }
 
+ss_status ss__binder_adapt(struct ss__binder *binder, const struct ss__adapter *adapter,
+                           bool (*ignores)(const char *name), ss_err *err)
+{
+    ss_status status = SS_OK;
+    binder->adapter = adapter;
+    for (size_t i = 0; adapter != NULL && i < adapter->n; i++) {
+        const struct ss__adapter_change *change = &adapter->changes[i];
+        struct ss__binder_entry *entry = find(binder, change->name);
+        if (entry != NULL) {
+            entry->change = change;
+        } else if (!ignores(change->name)) {
+            SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_DATA,
+                         "the adapter changes '%s', which the model does not have",
+                         change->name);
+        }
+    }
+out:
+    return status;
+}
+
 void ss__binder_release(struct ss__binder *binder)
 {
     ss__free(binder->entries);
     ss__arena_release(&binder->arena);
     *binder = (struct ss__binder){0};
-}
-
-static struct ss__binder_entry *find(const struct ss__binder *binder, const char *name)
-{
-    const struct ss__binder_entry key = {.name = name};
-    return binder->n == 0 ? NULL
-                          : bsearch(&key, binder->entries, binder->n, sizeof *binder->entries,
-                                    compare_entries);
 }
 
 bool ss__binder_has(const struct ss__binder *binder, const char *name)
@@ -111,6 +131,16 @@ static bool shows_each_once(const struct ss__tensor *tensor)
     return span >= tensor->n_elements;
 }
 
+ss_status ss__check_stored(const struct ss__weights *weights, const struct ss__tensor *tensor,
+                           ss_err *err)
+{
+    return shows_each_once(tensor)
+               ? SS_OK
+               : ss__fail_file(err, ss__weights_path(weights), SS_E_UNSUPPORTED,
+                               "the tensor '%s' is a view that repeats stored numbers",
+                               tensor->name);
+}
+
 static ss_status take(struct ss__binder *binder, const char *name,
                       struct ss__binder_entry **out, ss_err *err)
 {
@@ -120,11 +150,7 @@ static ss_status take(struct ss__binder *binder, const char *name,
         SS_FAIL_FILE(ss__weights_path(binder->weights), SS_E_DATA,
                      "the tensor '%s' is missing; the config asks for it", name);
     }
-    if (!shows_each_once(entry->tensor)) {
-        SS_FAIL_FILE(ss__weights_path(binder->weights), SS_E_UNSUPPORTED,
-                     "the tensor '%s' is a view that repeats stored numbers",
-                     entry->tensor->name);
-    }
+    SS_TRY(ss__check_stored(binder->weights, entry->tensor, err));
     entry->is_used = true;
     *out = entry;
 out:
@@ -141,10 +167,32 @@ ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_di
     SS_TRY(take(binder, name, &entry, err));
     SS_TRY(ss__weights_view_f32(binder->weights, entry->tensor->name, n_dims, shape, out, owned,
                                 err));
+    if (entry->change != NULL) {
+        SS_TRY(
+            ss__adapter_apply(binder->adapter, entry->change, n_dims, shape, out, owned, err));
+    }
 out:
     if (status != SS_OK) {
         ss__err_about(err, name);
     }
+    return status;
+}
+
+/* The rows as an adapter makes them. */
+static ss_status change_table(struct ss__binder *binder, const char *name,
+                              const uint64_t shape[2], struct ss__table *table, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const float *rows = NULL;
+    float *owned = NULL;
+    SS_TRY(ss__bind_view(binder, name, 2, shape, &rows, &owned, err));
+    if (owned == NULL) {
+        SS_ALLOC_ALIGNED(owned, (size_t)(shape[0] * shape[1]));
+        memcpy(owned, rows, (size_t)(shape[0] * shape[1]) * sizeof *owned);
+    }
+    ss__free(table->owned);
+    table->owned = owned;
+out:
     return status;
 }
 
@@ -156,6 +204,9 @@ ss_status ss__bind_table(struct ss__binder *binder, const char *name, const uint
     SS_TRY(take(binder, name, &entry, err));
     SS_TRY(ss__weights_need_table(binder->weights, entry->tensor->name, shape, binder->asking,
                                   out, err));
+    if (entry->change != NULL) {
+        SS_TRY(change_table(binder, name, shape, out, err));
+    }
 out:
     if (status != SS_OK) {
         ss__err_about(err, name);
@@ -238,21 +289,54 @@ ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_
     return ss__bind_rows(binder, name, &all, SS_PRECISION_HIGHEST, matrix, err);
 }
 
-ss_status ss__binder_finish(const struct ss__binder *binder, bool (*ignores)(const char *name),
-                            uint64_t *n_parameters, ss_err *err)
+/* Tensors that no one asked for. Where they may be there, they are named. */
+static ss_status tell_unused(const struct ss__binder *binder, bool (*ignores)(const char *name),
+                             const struct ss_log *log, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf names = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < binder->n; i++) {
+        const struct ss__binder_entry *entry = &binder->entries[i];
+        if (!entry->is_used && !ignores(entry->name)) {
+            ss__names_add(&names, &n, entry->tensor->name);
+        }
+    }
+    ss__names_end(&names, n);
+    SS_TRY(ss__buf_check(&names, err));
+    if (n > 0) {
+        ss__log(log, SS_LEVEL_WARNING,
+                "%.400s: %zu tensor%s not used, since the config asks for no such: %s",
+                ss__weights_path(binder->weights), n, n == 1 ? " is" : "s are",
+                ss__buf_text(&names));
+    }
+out:
+    ss__buf_release(&names);
+    return status;
+}
+
+static ss_status refuse_unused(const struct ss__binder *binder, ss_err *err)
 {
     for (size_t i = 0; i < binder->n; i++) {
         const struct ss__binder_entry *entry = &binder->entries[i];
-        if (entry->is_used) {
-            *n_parameters += entry->tensor->n_elements;
-        } else if (ignores == NULL || !ignores(entry->name)) {
+        if (!entry->is_used) {
             const ss_status status = ss__fail_file(
                 err, ss__weights_path(binder->weights), SS_E_DATA,
-                "the tensor '%s' has no place in the model that the config describes",
+                "the tensor '%s' has no place in the module that the config describes",
                 entry->tensor->name);
             ss__err_about(err, entry->name);
             return status;
         }
     }
     return SS_OK;
+}
+
+ss_status ss__binder_finish(const struct ss__binder *binder, bool (*ignores)(const char *name),
+                            const struct ss_log *log, uint64_t *n_parameters, ss_err *err)
+{
+    for (size_t i = 0; i < binder->n; i++) {
+        *n_parameters += binder->entries[i].is_used ? binder->entries[i].tensor->n_elements : 0;
+    }
+    return ignores == NULL ? refuse_unused(binder, err)
+                           : tell_unused(binder, ignores, log, err);
 }

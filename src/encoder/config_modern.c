@@ -1,9 +1,6 @@
 /* Keys of ModernBERT's config.json, in the form of its first release (one layer in
  * `global_attn_every_n_layers` is global, two thetas) and in the later one (`layer_types`,
- * `rope_parameters`). Defaults are those of transformers.
- *
- * Without effect on embeddings, so not read: dropouts, initialisation, `sparse_prediction`,
- * `deterministic_flash_attn`, `reference_compile`, `classifier_pooling`. Of the others,
+ * `rope_parameters`). Defaults are those of transformers. Of the keys that are read,
  * `classifier_activation`, `classifier_bias` and `decoder_bias` belong to the head for masks.
  */
 #include <string.h>
@@ -12,6 +9,34 @@
 #include "encoder/encoder_priv.h"
 
 enum { GLOBAL, LOCAL };
+
+const char *const ss__config_modern_keys[SS__N_MODERN_KEYS] = {
+    /* read */
+    "norm_bias",
+    "attention_bias",
+    "mlp_bias",
+    "classifier_bias",
+    "decoder_bias",
+    "classifier_activation",
+    "layer_types",
+    "global_attn_every_n_layers",
+    "local_attention",
+    "sliding_window",
+    "global_rope_theta",
+    "local_rope_theta",
+    "rope_parameters",
+    "rope_scaling",
+    /* without effect */
+    "embedding_dropout",
+    "mlp_dropout",
+    "initializer_cutoff_factor",
+    "classifier_pooling",
+    "deterministic_flash_attn",
+    "reference_compile",
+    "repad_logits_with_grad",
+    "sparse_prediction",
+    "sparse_pred_ignore_index",
+};
 
 /* A kind of layer in the config. */
 static const struct kind_keys {
@@ -59,7 +84,10 @@ static ss_status read_layer_kinds(const char *path, const struct ss__json *json,
     size_t every = 3;
     size_t local = 128;
     SS_TRY(ss__json_size(path, json, "local_attention", &local, err));
-    config->kinds[LOCAL].window = local / 2 + 1;
+    size_t to_a_side = local / 2;
+    SS_TRY(ss__json_size(path, json, "sliding_window", &to_a_side,
+                         err)); /* the class' other way */
+    config->kinds[LOCAL].window = to_a_side + 1;
     if (types != NULL && !ss__json_is_null(types)) {
         SS_TRY(read_layer_types(path, types, config, err));
         goto out;
@@ -82,7 +110,8 @@ static ss_status read_theta(const char *path, const struct ss__json *json, size_
                             struct ss__encoder_config *config, ss_err *err)
 {
     const struct kind_keys *keys = &kind_keys[kind];
-    const bool is_null = ss__json_is_null(ss__json_get(json, keys->theta));
+    const struct ss__json *stated = ss__json_get(json, keys->theta);
+    const bool is_null = stated != NULL && ss__json_is_null(stated);
     double *theta = &config->kinds[kind].theta;
     *theta = is_null ? config->kinds[GLOBAL].theta : keys->default_theta;
     return ss__json_number(path, json, keys->theta, theta, err);

@@ -1,15 +1,57 @@
 /* Keys of Nomic-BERT's config.json: as it was published with its own code (GPT-2's names, many
- * switches), and as transformers 5 reads it. Defaults are those of the two.
- *
- * Without effect on embeddings, so not read: dropouts, initialisation, `fused_*`,
- * `use_xentropy`, `use_flash_attn`, `dense_seq_output`, `pad_vocab_size_multiple`, `summary_*`.
- */
+ * switches), and as transformers 5 reads it. Defaults are those of the two. */
 #include <string.h>
 
 #include "base/json.h"
 #include "encoder/encoder_priv.h"
 
 enum { MAX_TYPES = 1 << 16 };
+
+const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS] = {
+    /* read */
+    "activation_function",
+    "prenorm",
+    "parallel_block",
+    "use_rms_norm",
+    "causal",
+    "scale_attn_by_inverse_layer_idx",
+    "scale_attn_weights",
+    "num_experts",
+    "moe_every_n_layers",
+    "num_heads_kv",
+    "rotary_scaling_factor",
+    "max_trained_positions",
+    "rotary_emb_scale_base",
+    "rotary_emb_base",
+    "rotary_emb_interleaved",
+    "rotary_emb_fraction",
+    "qkv_proj_bias",
+    "mlp_fc1_bias",
+    "mlp_fc2_bias",
+    "type_vocab_size",
+    "head_dim",
+    "rope_theta",
+    "rope_parameters",
+    "rope_scaling",
+    /* without effect */
+    "attn_pdrop",
+    "embd_pdrop",
+    "resid_pdrop",
+    "fused_bias_fc",
+    "fused_dropout_add_ln",
+    "use_xentropy",
+    "dense_seq_output",
+    "pad_vocab_size_multiple",
+    "parallel_block_tied_norm",
+    "expert_choice_router",
+    "ffn_div",
+    "moe_impl",
+    "moe_normalize_expert_weights",
+    "moe_resid_pdrop",
+    "moe_top_k",
+    "num_shared_experts",
+    "router_aux_loss_coef",
+};
 
 /* ---- as published ---- */
 
@@ -159,7 +201,7 @@ out:
 ss_status ss__config_read_nomic(const char *path, const struct ss__json *json,
                                 struct ss__encoder_config *config, ss_err *err)
 {
-    const bool is_published = strcmp(config->keys->width, "n_embd") == 0;
+    const bool is_published = strcmp(config->keys.width, "n_embd") == 0;
     config->kinds[0].stretch = 1;
     return (is_published ? read_published : read_native)(path, json, config, err);
 }

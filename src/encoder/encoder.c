@@ -82,8 +82,9 @@ static ss_status add_present(ss_encoder *encoder, const char *folder, const char
 }
 
 static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_folder *folder,
-                                  ss_err *err)
+                                  const char *weights_folder, ss_err *err)
 {
+    static const char *const weights_names[] = {"config.json", NULL};
     static const char *const root_names[] = {"modules.json",
                                              "config_sentence_transformers.json", NULL};
     static const char *const transformer_names[] = {"config.json",
@@ -106,6 +107,9 @@ static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_fo
         SS_TRY(ss__encoder_add_file(encoder, folder->sentence_path, NULL, err));
     }
     SS_TRY(add_present(encoder, folder->transformer, transformer_names, err));
+    if (strcmp(weights_folder, folder->transformer) != 0) {
+        SS_TRY(add_present(encoder, weights_folder, weights_names, err));
+    }
 out:
     return status;
 }
@@ -118,6 +122,8 @@ struct opening {
     struct ss__asking asking;
     const struct ss_encoder_options *options;
     struct ss__model_folder folder;
+    struct ss__adapter_place adapter;
+    const char *weights_folder; /* of config and weights: another for an adapter alone */
 };
 
 static ss_status keep_text(ss_encoder *encoder, const char *text, const char **out, ss_err *err)
@@ -126,19 +132,61 @@ static ss_status keep_text(ss_encoder *encoder, const char *text, const char **o
     return *out == NULL ? ss__fail_nomem(err, "a name") : SS_OK;
 }
 
+/* An adapter without a model beside it works on another model: as a path, from where we are or
+ * from the adapter. */
+static ss_status find_base(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *base = o->adapter.base;
+    char *beside = ss__path_join(o->folder.transformer, base);
+    if (beside == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    const bool is_here = ss__path_look(base) == SS__PATH_FOLDER;
+    if (base[0] == '\0' || (!is_here && ss__path_look(beside) != SS__PATH_FOLDER)) {
+        SS_FAIL_FILE(
+            o->adapter.file, SS_E_NOINPUT,
+            "this is an adapter alone, of the model '%.200s' ('base_model_name_or_path'), "
+            "which is no folder here: put config.json and the weights of that model "
+            "beside it, or set the key to a folder of it",
+            base);
+    }
+    SS_TRY(keep_text(o->encoder, is_here ? base : beside, &o->weights_folder, err));
+out:
+    ss__free(beside);
+    return status;
+}
+
 static ss_status read_config(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
-    char *file = ss__path_join(o->folder.transformer, "config.json");
+    const char *folder = o->folder.transformer;
+    char *file = ss__path_join(folder, "config.json");
+    SS_TRY(ss__adapter_look(folder, &o->encoder->arena, &o->adapter, err));
+    o->weights_folder = folder;
+    const bool has_config = file != NULL && ss__path_look(file) != SS__PATH_NONE;
+    if (!has_config && o->adapter.file != NULL) {
+        SS_TRY(find_base(o, err));
+        ss__free(file);
+        file = ss__path_join(o->weights_folder, "config.json");
+    } else if (!has_config && o->folder.is_plain) {
+        SS_FAIL_FILE(o->folder.path, SS_E_NOINPUT,
+                     "neither modules.json nor config.json is there; this is no model folder");
+    }
     if (file == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
-    if (o->folder.is_plain && ss__path_look(file) == SS__PATH_NONE) {
-        SS_FAIL_FILE(o->folder.path, SS_E_NOINPUT,
-                     "neither modules.json nor config.json is there; this is no model folder");
+    const struct ss__config_source source = {
+        .path = file, .arguments = &o->folder.arguments.config, .log = o->options->log};
+    SS_TRY(ss__encoder_config_read(&source, &o->encoder->config, err));
+    if (o->folder.is_plain && o->encoder->config.is_for_generation) {
+        SS_FAIL_FILE(
+            file, SS_E_UNSUPPORTED,
+            "'architectures' names a model that generates text, of which the last token "
+            "would be the embedding; add modules.json and a pooling config that say so");
     }
-    SS_TRY(ss__encoder_config_read(file, &o->encoder->config, err));
 out:
     ss__free(file);
     return status;
@@ -166,6 +214,7 @@ static ss_status load_tokenizers(struct opening *o, ss_err *err)
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     struct ss__tokenizer_options options = {.model_type = e->config.family->model_type,
+                                            .arguments = o->folder.arguments.tokenizer.values,
                                             .log = o->options->log};
     SS_TRY(ss__json_bool(o->folder.sentence_path, o->folder.sentence, "do_lower_case",
                          &options.lower_case_first, err));
@@ -320,15 +369,34 @@ out:
     return status;
 }
 
+static ss_status open_adapter(struct opening *o, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_encoder *e = o->encoder;
+    if (o->adapter.file == NULL) {
+        return SS_OK;
+    }
+    SS_TRY(ss__adapter_open(&o->adapter, e->config.family->prefixes, &o->options->log,
+                            &e->adapter, err));
+    SS_TRY(ss__encoder_add_file(e, o->adapter.file, NULL, err));
+    SS_TRY(ss__encoder_add_weights(e, e->adapter->weights, err));
+    ss__log(&o->options->log, SS_LEVEL_NOTICE, "%s: an adapter is merged into the weights",
+            e->path);
+out:
+    return status;
+}
+
 static ss_status bind_weights(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     struct ss__binder binder = {0};
-    SS_TRY(ss__weights_open_model(o->folder.transformer, &o->asking, &e->weights, err));
+    SS_TRY(open_adapter(o, err));
+    SS_TRY(ss__weights_open_model(o->weights_folder, &o->asking, &e->weights, err));
     ss__weights_set_stop(e->weights, NULL); /* the threads that pack cannot ask */
     SS_TRY(ss__encoder_add_weights(e, e->weights, err));
     SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->prefixes, err));
+    SS_TRY(ss__binder_adapt(&binder, e->adapter, ss__family_ignores, err));
     binder.pool = ss__work_pool(o->work);
     binder.asking = &o->asking;
     SS_TRY(ss__transformer_bind(&e->transformer, &e->config, &binder, err));
@@ -337,7 +405,8 @@ static ss_status bind_weights(struct opening *o, ss_err *err)
         SS_TRY(ss__mask_head_bind(&e->head, &e->config, &e->transformer, &binder, err));
         e->has_head = true;
     }
-    SS_TRY(ss__binder_finish(&binder, ss__family_ignores, &e->n_parameters, err));
+    SS_TRY(ss__binder_finish(&binder, ss__family_ignores, &o->options->log, &e->n_parameters,
+                             err));
     SS_TRY(ss__weights_check(e->weights, err));
 out:
     status = ss__weights_explain(e->weights, status, err);
@@ -373,14 +442,14 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
     SS_TRY(keep_origin(o.encoder, o.options, err));
     SS_TRY(ss__check_stop(&o.asking, err));
-    SS_TRY(ss__model_folder_read(o.encoder->path, &o.folder, err));
+    SS_TRY(ss__model_folder_read(o.encoder->path, &o.options->log, &o.folder, err));
     SS_TRY(read_config(&o, err));
     o.encoder->config.precision = o.options->precision;
     SS_TRY(load_tokenizers(&o, err));
     SS_TRY(set_max_tokens(&o, err));
     SS_TRY(set_pooling(&o, err));
     SS_TRY(set_prompt(&o, err));
-    SS_TRY(add_config_files(o.encoder, &o.folder, err));
+    SS_TRY(add_config_files(o.encoder, &o.folder, o.weights_folder, err));
     SS_TRY(bind_weights(&o, err));
     SS_TRY(read_modules(&o, err));
     SS_TRY(set_truncation(&o, err));
@@ -405,6 +474,7 @@ void ss_encoder_free(ss_encoder *encoder)
     ss__mask_head_release(&encoder->head);
     ss__transformer_release(&encoder->transformer, encoder->config.n_layers);
     ss__weights_close(encoder->weights);
+    ss__adapter_free(encoder->adapter);
     if (encoder->mask_tokenizer != encoder->tokenizer) {
         ss__tokenizer_free(encoder->mask_tokenizer);
     }

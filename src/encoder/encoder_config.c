@@ -21,12 +21,19 @@ static const struct {
     {"swish", SS__ACT_SILU},
 };
 
+/* Fails for null, which is no value and no default either. */
+static ss_status need_value(const char *path, const struct ss__json *json, const char *key,
+                            ss_err *err)
+{
+    return ss__json_get(json, key) == NULL ? SS_OK : ss__json_need(path, json, key, err);
+}
+
+/* *value is the default before. */
 static ss_status read_size(const char *path, const struct ss__json *json, const char *key,
                            size_t max, size_t *value, ss_err *err)
 {
     ss_status status = SS_OK;
-    *value = 0;
-    SS_TRY(ss__json_need(path, json, key, err));
+    SS_TRY(need_value(path, json, key, err));
     SS_TRY(ss__json_size(path, json, key, value, err));
     if (*value == 0 || *value > max) {
         SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %zu, expected 1 to %zu", key, *value, max);
@@ -42,22 +49,28 @@ static ss_status read_sizes(const char *path, const struct ss__json *json,
                             struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__config_keys *keys = config->keys;
+    const struct ss__config_keys *keys = &config->keys;
+    const struct ss__config_defaults *defaults = config->defaults;
     const struct {
         const char *key;
-        size_t max;
+        size_t max, otherwise;
         size_t *value;
     } sizes[] = {
-        {keys->width, MAX_WIDTH, &config->width},
-        {keys->layers, SS__MAX_LAYERS, &config->n_layers},
-        {keys->heads, MAX_WIDTH, &config->n_heads},
-        {keys->inner, MAX_ROWS, &config->inner_width},
-        {"vocab_size", MAX_ROWS, &config->n_vocab},
-        {keys->positions, MAX_ROWS, &config->n_positions},
-        {keys->types, MAX_ROWS, &config->n_types},
+        {keys->width, MAX_WIDTH, defaults->width, &config->width},
+        {keys->layers, SS__MAX_LAYERS, defaults->layers, &config->n_layers},
+        {keys->heads, MAX_WIDTH, defaults->heads, &config->n_heads},
+        {keys->inner, MAX_ROWS, defaults->inner, &config->inner_width},
+        {"vocab_size", MAX_ROWS, defaults->vocab, &config->n_vocab},
+        {keys->positions, MAX_ROWS, defaults->positions, &config->n_positions},
+        {keys->types, MAX_ROWS, defaults->types, &config->n_types},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i].key != NULL) {
+        const bool is_of_width = sizes[i].otherwise == 0; /* where null is the default too */
+        if (sizes[i].key == NULL) {
+            continue;
+        }
+        *sizes[i].value = is_of_width ? 4 * config->width : sizes[i].otherwise;
+        if (!is_of_width || !ss__json_is_null(ss__json_get(json, sizes[i].key))) {
             SS_TRY(read_size(path, json, sizes[i].key, sizes[i].max, sizes[i].value, err));
         }
     }
@@ -77,10 +90,10 @@ static ss_status read_eps(const char *path, const struct ss__json *json,
                           struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    double eps = config->family->fixed_eps;
-    const char *key = config->keys->eps;
+    double eps = config->defaults->eps;
+    const char *key = config->keys.eps;
     if (key != NULL) {
-        SS_TRY(ss__json_need(path, json, key, err));
+        SS_TRY(need_value(path, json, key, err));
         SS_TRY(ss__json_number(path, json, key, &eps, err));
         if (!(eps >= 0 && eps <= 1)) {
             SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %g, expected 0 to 1", key, eps);
@@ -91,19 +104,24 @@ out:
     return status;
 }
 
+static bool find_activation(const char *name, ss__activation *out)
+{
+    for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
+        if (strcmp(name, activations[i].name) == 0) {
+            *out = activations[i].activation;
+            return true;
+        }
+    }
+    return false;
+}
+
 ss_status ss__config_activation(const char *path, const struct ss__json *json, const char *key,
                                 ss__activation *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = NULL;
     SS_TRY(ss__json_text(path, json, key, &name, err));
-    for (size_t i = 0; i < sizeof activations / sizeof activations[0] && name != NULL; i++) {
-        if (strcmp(name, activations[i].name) == 0) {
-            *out = activations[i].activation;
-            return SS_OK;
-        }
-    }
-    if (name != NULL) {
+    if (name != NULL && !find_activation(name, out)) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'%s' is '%s'; read are gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, "
                      "relu, silu and swish",
@@ -120,9 +138,10 @@ static ss_status read_activation(const char *path, const struct ss__json *json,
                                  struct ss__encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *key = config->keys->activation;
+    const char *key = config->keys.activation;
     if (key != NULL) {
-        SS_TRY(ss__json_need(path, json, key, err));
+        (void)find_activation(config->defaults->activation, &config->activation);
+        SS_TRY(need_value(path, json, key, err));
         SS_TRY(ss__config_activation(path, json, key, &config->activation, err));
     }
     config->head_activation = config->activation;
@@ -198,41 +217,54 @@ out:
     return status;
 }
 
-/* The names of keys that the config uses. */
-static const struct ss__config_keys *choose_keys(const struct ss__family *family,
-                                                 const struct ss__json *json)
+static bool is_for_generation(const struct ss__json *json)
 {
-    for (size_t i = 0; i < SS__N_LAYOUTS && family->keys[i] != NULL; i++) {
-        if (ss__json_get(json, family->keys[i]->width) != NULL) {
-            return family->keys[i];
-        }
-    }
-    return family->keys[0];
+    static const char end[] = "ForCausalLM";
+    const char *first = ss__json_string(ss__json_at(ss__json_get(json, "architectures"), 0));
+    const size_t n = first == NULL ? 0 : strlen(first), n_end = sizeof end - 1;
+    return n >= n_end && strcmp(first + n - n_end, end) == 0 &&
+           ss__json_tag_of(ss__json_get(json, "is_causal")) != SS__JSON_IS_FALSE;
 }
 
-ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *out, ss_err *err)
+/* Which family it is, and the keys as it has them. */
+static ss_status load(const struct ss__config_source *source, struct ss__encoder_config *out,
+                      struct ss__json **json, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json *json = NULL;
     const char *model_type = "";
-    *out = (struct ss__encoder_config){.ties_head = true};
-    SS_TRY(ss__json_load(path, &json, err));
-    SS_TRY(ss__json_need(path, json, "model_type", err));
-    SS_TRY(ss__json_text(path, json, "model_type", &model_type, err));
+    SS_TRY(ss__json_load(source->path, json, err));
+    SS_TRY(ss__json_need(source->path, *json, "model_type", err));
+    SS_TRY(ss__json_text(source->path, *json, "model_type", &model_type, err));
     out->family = ss__family_find(model_type);
     if (out->family == NULL) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+        SS_FAIL_FILE(source->path, SS_E_UNSUPPORTED,
                      "the architecture '%s' ('model_type') is not read; read are %s",
                      model_type, ss__family_list());
     }
-    out->keys = choose_keys(out->family, json);
+    SS_TRY(ss__config_check_keys(source, out->family, *json, err));
+    SS_TRY(ss__config_overlay(source, out->family, json, err));
+    out->keys = ss__family_keys(out->family, *json);
+    out->defaults = ss__family_defaults(out->family, *json);
     out->body = *out->family->body;
+out:
+    return status;
+}
+
+ss_status ss__encoder_config_read(const struct ss__config_source *source,
+                                  struct ss__encoder_config *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json *json = NULL;
+    const char *path = source->path;
+    *out = (struct ss__encoder_config){.ties_head = true};
+    SS_TRY(load(source, out, &json, err));
     SS_TRY(refuse_variants(path, json, err));
     SS_TRY(read_position_pad(path, json, out, err));
     SS_TRY(read_sizes(path, json, out, err));
     SS_TRY(read_eps(path, json, out, err));
     SS_TRY(read_activation(path, json, out, err));
     SS_TRY(ss__json_bool(path, json, "tie_word_embeddings", &out->ties_head, err));
+    out->is_for_generation = is_for_generation(json);
     if (out->family->read != NULL) {
         SS_TRY(out->family->read(path, json, out, err));
     }

@@ -4,14 +4,52 @@
 #ifndef SS_ENCODER_PRIV_H
 #define SS_ENCODER_PRIV_H
 
-#include "base/json.h"
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "encoder/encoder.h"
 #include "tensor/tensor.h"
 #include "weights/weights.h"
+
+/* ---- tables of keys (known_keys.c) ---- */
+
+struct ss__key_list {
+    const char *const *names; /* NULLs among them are passed over */
+    size_t n;
+};
+#define SS__KEY_LIST(array)                                                                    \
+    {                                                                                          \
+        (array), sizeof(array) / sizeof(array)[0]                                              \
+    }
+enum { SS__N_KEY_LISTS = 4 };
+
+/* What is known of the keys of a JSON object. */
+struct ss__known_keys {
+    struct ss__key_list lists[SS__N_KEY_LISTS]; /* read, or without effect on embeddings */
+    struct ss__key_list refused;                /* they have one, and are not read */
+    bool refuses_others;                        /* else others are named in a warning */
+    const char *where;                          /* "", or "in 'key': " */
+};
+
+bool ss__keys_have(struct ss__key_list list, const char *key);
+
+/* Check the keys of an object (nullable). Keys that begin with an underscore and keys without a
+ * value (null, false, "", {}, []) are never named. Errors: SS_E_UNSUPPORTED, naming the key. */
+SS_MUST_USE ss_status ss__keys_check(const char *file, const struct ss__json *object,
+                                     const struct ss__known_keys *known,
+                                     const struct ss_log *log, ss_err *err);
+bool ss__json_is_empty(const struct ss__json *value);
+
+/* A key whose other values would mean another kind of model. */
+struct ss__expected {
+    const char *key, *value;
+};
+SS_MUST_USE ss_status ss__json_expect(const char *file, const struct ss__json *json,
+                                      struct ss__expected expected, ss_err *err);
+
+/* A list of names for a message, of which the first few are said. *n counts all. */
+void ss__names_add(struct ss__buf *list, size_t *n, const char *name);
+void ss__names_end(struct ss__buf *list, size_t n);
 
 /* ---- families: what differs between architectures (family.c) ---- */
 
@@ -52,8 +90,16 @@ struct ss__tensor_names {
 struct ss__config_keys {
     const char *width, *layers, *heads, *inner, *positions;
     const char *activation; /* NULL: the family reads it */
-    const char *eps;        /* NULL: the family's fixed_eps */
+    const char *eps;        /* NULL: the default */
     const char *types;      /* NULL: no token types */
+};
+
+/* What the class of the config sets for keys that are not there. */
+struct ss__config_defaults {
+    size_t width, layers, heads, vocab, positions, types;
+    size_t inner;           /* 0: four times the width */
+    const char *activation; /* NULL where the family reads it */
+    double eps;
 };
 
 /* How a body computes, apart from its sizes. */
@@ -77,8 +123,12 @@ struct ss__family {
     /* Alternatives: the keys whose width the config has, the names whose norm of the
        embeddings the file has; the first where none is met. */
     const struct ss__config_keys *keys[SS__N_LAYOUTS];
+    const struct ss__config_defaults *defaults[SS__N_LAYOUTS];
+    const struct ss__alias {
+        const char *alias, *key;
+    } * aliases; /* other names of keys, which count over them; ends with NULLs; nullable */
+    struct ss__key_list own_keys; /* that `read` reads, and that have no effect */
     const struct ss__tensor_names *names[SS__N_LAYOUTS];
-    double fixed_eps;
     int32_t position_pad; /* -1: positions are indices; else they count ids that are not it,
                              from position_pad + 1, and it has its own row */
     bool pad_in_config;   /* the config's `pad_token_id` comes before position_pad */
@@ -90,6 +140,11 @@ struct ss__family {
 
 /* NULL for an architecture that is not read. */
 const struct ss__family *ss__family_find(const char *model_type);
+/* The names of keys that a config uses, and what is set where they are absent. */
+struct ss__config_keys ss__family_keys(const struct ss__family *family,
+                                       const struct ss__json *json);
+const struct ss__config_defaults *ss__family_defaults(const struct ss__family *family,
+                                                      const struct ss__json *json);
 /* "mpnet, bert, …" */
 const char *ss__family_list(void);
 /* Whether a tensor of a model file has no part in embeddings. */
@@ -108,7 +163,8 @@ struct ss__layer_kind {
 
 struct ss__encoder_config {
     const struct ss__family *family;
-    const struct ss__config_keys *keys;
+    struct ss__config_keys keys; /* as this config spells them */
+    const struct ss__config_defaults *defaults;
     size_t width, n_layers, n_heads, inner_width, n_vocab, n_positions, n_types;
     int32_t position_pad; /* as in the family */
     float norm_eps;
@@ -116,6 +172,7 @@ struct ss__encoder_config {
     ss__activation head_activation;
     ss_precision precision; /* of the layers' matrix products */
     bool ties_head;         /* the head's decoder is the table of words */
+    bool is_for_generation; /* of a class that generates text */
     struct ss__body body;
     struct ss__layer_kind kinds[SS__N_LAYER_KINDS];
     uint8_t kind_of[SS__MAX_LAYERS]; /* index into kinds */
@@ -123,10 +180,32 @@ struct ss__encoder_config {
     bool has_neighbour_pairs;        /* they are 2 i with 2 i + 1, not i with half + i */
 };
 
-/* Read `path`, refusing what is not read by name. Errors: SS_E_NOINPUT, SS_E_DATA with the
- * missing key, SS_E_UNSUPPORTED. */
-SS_MUST_USE ss_status ss__encoder_config_read(const char *path, struct ss__encoder_config *out,
-                                              ss_err *err);
+/* Arguments for a reader of the transformer, of a sentence config. */
+struct ss__arguments {
+    const char *name, *file; /* the key, and the file that has it */
+    struct ss__json *values; /* an object, or NULL */
+};
+
+struct ss__config_source {
+    const char *path;
+    const struct ss__arguments *arguments; /* that count over the file's keys; nullable */
+    struct ss_log log;
+};
+
+/* Read a config, refusing what is not read by name. Keys that are not there have the defaults
+ * of the class in transformers. Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED. */
+SS_MUST_USE ss_status ss__encoder_config_read(const struct ss__config_source *source,
+                                              struct ss__encoder_config *out, ss_err *err);
+
+/* Put config arguments over the keys of *json, which becomes another document. Of keys that
+ * have an effect, those of a single size, number or name are read, and others refused. */
+SS_MUST_USE ss_status ss__config_overlay(const struct ss__config_source *source,
+                                         const struct ss__family *family,
+                                         struct ss__json **json, ss_err *err);
+/* Name or refuse keys (config_keys.c). */
+SS_MUST_USE ss_status ss__config_check_keys(const struct ss__config_source *source,
+                                            const struct ss__family *family,
+                                            const struct ss__json *json, ss_err *err);
 
 /* Tokens that the table of positions can hold. */
 size_t ss__encoder_config_max_tokens(const struct ss__encoder_config *config);
@@ -153,13 +232,17 @@ SS_MUST_USE ss_status ss__rope_read(const char *path, const struct ss__json *jso
 SS_MUST_USE ss_status ss__rope_check(const char *path, double fraction,
                                      struct ss__encoder_config *config, ss_err *err);
 
-/* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss__family. */
+/* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss__family, and its
+ * keys. */
+enum { SS__N_MODERN_KEYS = 23, SS__N_NOMIC_KEYS = 41 };
+extern const char *const ss__config_modern_keys[SS__N_MODERN_KEYS];
+extern const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS];
 SS_MUST_USE ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
                                              struct ss__encoder_config *config, ss_err *err);
 SS_MUST_USE ss_status ss__config_read_nomic(const char *path, const struct ss__json *json,
                                             struct ss__encoder_config *config, ss_err *err);
 
-/* ---- the folder (model_folder.c) ---- */
+/* ---- the folder (model_folder.c, sentence_config.c) ---- */
 
 struct ss__step {
     const char *type; /* last component: "Pooling", "Dense", … */
@@ -176,15 +259,24 @@ struct ss__model_folder {
     bool is_plain;             /* no modules.json: mean pooling is understood */
     struct ss__json *sentence; /* sentence_*_config.json, nullable */
     const char *sentence_path;
+    struct {
+        struct ss__arguments tokenizer, config, model;
+    } arguments;              /* of the sentence config */
     struct ss__json *prompts; /* config_sentence_transformers.json, nullable */
     const char *prompts_path;
 };
 
-SS_MUST_USE ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out,
-                                            ss_err *err);
+SS_MUST_USE ss_status ss__model_folder_read(const char *path, const struct ss_log *log,
+                                            struct ss__model_folder *out, ss_err *err);
+/* "base/name" in the folder's arena; NULL when memory ran out. An empty name gives the base. */
+const char *ss__model_folder_join(struct ss__model_folder *folder, const char *base,
+                                  const char *name);
+/* Read the sentence config, with its arguments (sentence_config.c). */
+SS_MUST_USE ss_status ss__sentence_config_read(struct ss__model_folder *folder,
+                                               const struct ss_log *log, ss_err *err);
 void ss__model_folder_release(struct ss__model_folder *folder);
 
-/* The limit that the folder states, 0 if it states none (encoders.md 1.2, rule 1). */
+/* The limit that the sentence config states, 0 if it states none (encoders.md 1.2, rule 1). */
 SS_MUST_USE ss_status ss__model_folder_limit(const struct ss__model_folder *folder,
                                              size_t *limit, ss_err *err);
 
@@ -198,16 +290,56 @@ SS_MUST_USE ss_status ss__model_folder_truncation(const struct ss__model_folder 
                                                   const struct ss_encoder_options *options,
                                                   size_t *n_kept, ss_err *err);
 
+/* ---- adapters (adapter.c) ---- */
+
+/* Where an adapter is: strings of an arena; `file` NULL: there is none. */
+struct ss__adapter_place {
+    const char *file;    /* adapter_config.json */
+    const char *weights; /* "" where they are missing */
+    const char *base;    /* the model that it was made for: a folder or a name; "" */
+};
+
+struct ss__adapter {
+    struct ss__weights *weights;
+    struct ss__arena arena;
+    struct ss__adapter_change {
+        const char *name;               /* of the tensor, plain */
+        const struct ss__tensor *whole; /* what it becomes, nullable */
+        const struct ss__tensor *a, *b; /* a product that is added, nullable */
+        double scale;
+        bool is_table;
+    } * changes;
+    size_t n;
+};
+
+/* Look for an adapter in a folder. Errors: those of reading; SS_E_DATA for weights alone. */
+SS_MUST_USE ss_status ss__adapter_look(const char *folder, struct ss__arena *arena,
+                                       struct ss__adapter_place *out, ss_err *err);
+/* Gives *out (ss__adapter_free). Errors: SS_E_UNSUPPORTED for kinds that are not read, by name;
+ * SS_E_DATA, SS_E_SHAPE, SS_E_NOINPUT. */
+SS_MUST_USE ss_status ss__adapter_open(const struct ss__adapter_place *place,
+                                       const char *const *prefixes, const struct ss_log *log,
+                                       struct ss__adapter **out, ss_err *err);
+void ss__adapter_free(struct ss__adapter *adapter); /* nullable */
+
+/* Make a change to *values, of `shape`; they become *owned. Released on error. Threads: any. */
+SS_MUST_USE ss_status ss__adapter_apply(const struct ss__adapter *adapter,
+                                        const struct ss__adapter_change *change, size_t n_dims,
+                                        const uint64_t *shape, const float **values,
+                                        float **owned, ss_err *err);
+
 /* ---- binding tensors to names (bind.c) ---- */
 
 /* The tensors of a container under their plain names: without prefixes, with `weight` and
  * `bias` for old spellings. Different names may be bound in different threads. */
 struct ss__binder {
     const struct ss__weights *weights;
+    const struct ss__adapter *adapter; /* nullable */
     struct ss__arena arena;
     struct ss__binder_entry {
         const char *name;
         const struct ss__tensor *tensor;
+        const struct ss__adapter_change *change; /* nullable */
         bool is_used;
     } * entries; /* by name */
     size_t n;
@@ -220,7 +352,18 @@ struct ss__binder {
 SS_MUST_USE ss_status ss__binder_init(struct ss__binder *binder,
                                       const struct ss__weights *weights,
                                       const char *const *prefixes, ss_err *err);
+/* From here on tensors are bound as the adapter (nullable, borrowed) changes them. Fails for a
+ * tensor that is not there, unless `ignores` it. */
+SS_MUST_USE ss_status ss__binder_adapt(struct ss__binder *binder,
+                                       const struct ss__adapter *adapter,
+                                       bool (*ignores)(const char *name), ss_err *err);
 void ss__binder_release(struct ss__binder *binder);
+/* A tensor's name without prefixes, as the binder knows it; NULL when memory ran out. */
+const char *ss__plain_name(struct ss__arena *arena, const char *name,
+                           const char *const *prefixes);
+/* Refuse a view that shows stored numbers more than once. */
+SS_MUST_USE ss_status ss__check_stored(const struct ss__weights *weights,
+                                       const struct ss__tensor *tensor, ss_err *err);
 bool ss__binder_has(const struct ss__binder *binder, const char *name);
 
 /* A tensor of n_dims dimensions as ss__weights_view_f32 gives it. */
@@ -251,11 +394,13 @@ SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
 /* All of a [n_out, n_in] tensor, at SS_PRECISION_HIGHEST. */
 SS_MUST_USE ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
                                       size_t n_in, struct ss__matrix *matrix, ss_err *err);
-/* Fails for a tensor that was neither bound nor is ignored by `ignores` (nullable). Adds the
- * elements of all bound ones to *n_parameters. */
+/* Tell of tensors that were neither bound nor are ignored by `ignores`: in a warning that names
+ * them, or where `ignores` is NULL as an error. Adds the elements of all bound ones to
+ * *n_parameters. */
 SS_MUST_USE ss_status ss__binder_finish(const struct ss__binder *binder,
                                         bool (*ignores)(const char *name),
-                                        uint64_t *n_parameters, ss_err *err);
+                                        const struct ss_log *log, uint64_t *n_parameters,
+                                        ss_err *err);
 
 /* ---- the transformer (transformer.c and layers.c: binding, forward.c: running) ---- */
 
@@ -412,6 +557,7 @@ struct ss_encoder {
     struct ss__tokenizer *tokenizer;
     struct ss__tokenizer *mask_tokenizer; /* for masks; often the same */
     struct ss__weights *weights;          /* open: the table of words stays in the file */
+    struct ss__adapter *adapter;          /* merged into them; nullable */
     struct ss__transformer transformer;
     struct ss__pooling pooling;
     struct ss__module *modules;

@@ -57,6 +57,95 @@ static const struct ss__config_keys nomic_keys = {
     .eps = "layer_norm_epsilon",
 };
 
+/* ---- what the classes set for keys that are not there ---- */
+
+static const struct ss__config_defaults bert_defaults = {
+    .width = 768,
+    .layers = 12,
+    .heads = 12,
+    .inner = 3072,
+    .vocab = 30522,
+    .positions = 512,
+    .types = 2,
+    .activation = "gelu",
+    .eps = 1e-12,
+};
+
+static const struct ss__config_defaults roberta_defaults = {
+    .width = 768,
+    .layers = 12,
+    .heads = 12,
+    .inner = 3072,
+    .vocab = 50265,
+    .positions = 512,
+    .types = 2,
+    .activation = "gelu",
+    .eps = 1e-12,
+};
+
+static const struct ss__config_defaults mpnet_defaults = {
+    .width = 768,
+    .layers = 12,
+    .heads = 12,
+    .inner = 3072,
+    .vocab = 30527,
+    .positions = 512,
+    .activation = "gelu",
+    .eps = 1e-12,
+};
+
+/* The norm's is no key of the config. */
+static const struct ss__config_defaults distilbert_defaults = {
+    .width = 768,
+    .layers = 6,
+    .heads = 12,
+    .inner = 3072,
+    .vocab = 30522,
+    .positions = 512,
+    .activation = "gelu",
+    .eps = 1e-12,
+};
+
+static const struct ss__config_defaults modernbert_defaults = {
+    .width = 768,
+    .layers = 22,
+    .heads = 12,
+    .inner = 1152,
+    .vocab = 50368,
+    .positions = 8192,
+    .activation = "gelu",
+    .eps = 1e-5,
+};
+
+/* As published: those of GPT-2, whose `n_inner` is four times the width. */
+static const struct ss__config_defaults nomic_defaults = {
+    .width = 768,
+    .layers = 12,
+    .heads = 12,
+    .vocab = 50257,
+    .positions = 1024,
+    .eps = 1e-5,
+};
+
+static const struct ss__config_defaults nomic_native_defaults = {
+    .width = 768,
+    .layers = 12,
+    .heads = 12,
+    .inner = 3072,
+    .vocab = 30528,
+    .positions = 2048,
+    .types = 2,
+    .activation = "silu",
+    .eps = 1e-12,
+};
+
+static const struct ss__alias distilbert_aliases[] = {
+    {"hidden_size", "dim"},
+    {"num_attention_heads", "n_heads"},
+    {"num_hidden_layers", "n_layers"},
+    {NULL, NULL},
+};
+
 /* ---- tensor names ---- */
 
 #define LM_HEAD                                                                                \
@@ -210,15 +299,16 @@ static const struct ss__body nomic = {.is_gated = true,
 
 /* ---- the table ---- */
 
-#define ROBERTA                                                                                \
-    .prefixes = {"roberta", "camembert"}, .keys = {&bert_keys}, .names = {&roberta_names},     \
-    .position_pad = 1, .pad_in_config = true, .body = &classic
+#define ROBERTA(DEFAULTS)                                                                      \
+    .prefixes = {"roberta", "camembert"}, .keys = {&bert_keys}, .defaults = {DEFAULTS},        \
+    .names = {&roberta_names}, .position_pad = 1, .pad_in_config = true, .body = &classic
 
 static const struct ss__family families[] = {
     {
         .model_type = "mpnet",
         .prefixes = {"mpnet"},
         .keys = {&mpnet_keys},
+        .defaults = {&mpnet_defaults},
         .names = {&mpnet_names},
         .position_pad = 1,
         .body = &classic,
@@ -227,28 +317,30 @@ static const struct ss__family families[] = {
         .model_type = "bert",
         .prefixes = {"bert"},
         .keys = {&bert_keys},
+        .defaults = {&bert_defaults},
         .names = {&bert_names},
         .position_pad = -1,
         .body = &classic,
     },
     {
         .model_type = "roberta",
-        ROBERTA,
+        ROBERTA(&roberta_defaults),
     },
     {
         .model_type = "xlm-roberta",
-        ROBERTA,
+        ROBERTA(&bert_defaults),
     },
     {
         .model_type = "camembert",
-        ROBERTA,
+        ROBERTA(&bert_defaults),
     },
     {
         .model_type = "distilbert",
         .prefixes = {"distilbert"},
         .keys = {&distilbert_keys},
+        .defaults = {&distilbert_defaults},
+        .aliases = distilbert_aliases,
         .names = {&distilbert_names},
-        .fixed_eps = 1e-12,
         .position_pad = -1,
         .body = &classic,
     },
@@ -256,6 +348,8 @@ static const struct ss__family families[] = {
         .model_type = "modernbert",
         .prefixes = {"model"},
         .keys = {&modernbert_keys},
+        .defaults = {&modernbert_defaults},
+        .own_keys = {ss__config_modern_keys, SS__N_MODERN_KEYS},
         .names = {&modernbert_names},
         .position_pad = -1,
         .body = &modern,
@@ -265,6 +359,8 @@ static const struct ss__family families[] = {
         .model_type = "nomic_bert",
         .prefixes = {"nomic_bert", "bert"},
         .keys = {&nomic_keys, &bert_keys},
+        .defaults = {&nomic_defaults, &nomic_native_defaults},
+        .own_keys = {ss__config_nomic_keys, SS__N_NOMIC_KEYS},
         .names = {&nomic_names, &nomic_native_names},
         .position_pad = -1,
         .body = &nomic,
@@ -282,6 +378,42 @@ const struct ss__family *ss__family_find(const char *model_type)
         }
     }
     return NULL;
+}
+
+/* The alternative whose width the config has. */
+static size_t choose_layout(const struct ss__family *family, const struct ss__json *json)
+{
+    for (size_t i = 0; i < SS__N_LAYOUTS && family->keys[i] != NULL; i++) {
+        if (ss__json_get(json, family->keys[i]->width) != NULL) {
+            return i;
+        }
+    }
+    /* with none, the one that the class of transformers has: the last */
+    return family->keys[1] != NULL ? 1 : 0;
+}
+
+struct ss__config_keys ss__family_keys(const struct ss__family *family,
+                                       const struct ss__json *json)
+{
+    union {
+        struct ss__config_keys keys;
+        const char *names[sizeof(struct ss__config_keys) / sizeof(const char *)];
+    } all = {.keys = *family->keys[choose_layout(family, json)]};
+    for (const struct ss__alias *a = family->aliases; a != NULL && a->alias != NULL; a++) {
+        for (size_t i = 0; i < sizeof all.names / sizeof all.names[0]; i++) {
+            const bool is_it = all.names[i] != NULL && strcmp(all.names[i], a->key) == 0;
+            if (is_it && ss__json_get(json, a->alias) != NULL) {
+                all.names[i] = a->alias;
+            }
+        }
+    }
+    return all.keys;
+}
+
+const struct ss__config_defaults *ss__family_defaults(const struct ss__family *family,
+                                                      const struct ss__json *json)
+{
+    return family->defaults[choose_layout(family, json)];
 }
 
 const char *ss__family_list(void)

@@ -12,8 +12,8 @@ enum { MAX_MODULES = 64 };
 
 static const char module_namespace[] = "sentence_transformers.";
 
-/* "folder/name" in the arena; NULL when memory ran out. An empty name gives the folder. */
-static const char *join(struct ss__model_folder *folder, const char *base, const char *name)
+const char *ss__model_folder_join(struct ss__model_folder *folder, const char *base,
+                                  const char *name)
 {
     char *joined = ss__path_join(base, name);
     const char *kept =
@@ -24,7 +24,7 @@ static const char *join(struct ss__model_folder *folder, const char *base, const
 
 #define JOIN(target, folder, base, name)                                                       \
     do {                                                                                       \
-        (target) = join((folder), (base), (name));                                             \
+        (target) = ss__model_folder_join((folder), (base), (name));                            \
         if ((target) == NULL) {                                                                \
             status = ss__fail_nomem(err, "a path");                                            \
             goto out;                                                                          \
@@ -33,12 +33,35 @@ static const char *join(struct ss__model_folder *folder, const char *base, const
 
 /* ---- modules.json ---- */
 
+static const char *const module_keys[] = {"idx", "name", "path", "type", "kwargs"};
+
+/* Of two modules with one name the reference keeps the last, at the place of the first. */
+static ss_status check_names(const char *file, const struct ss__json *modules, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < ss__json_count(modules); i++) {
+        const char *name = ss__json_string(ss__json_get(ss__json_at(modules, i), "name"));
+        for (size_t k = 0; k < i && name != NULL; k++) {
+            const char *other = ss__json_string(ss__json_get(ss__json_at(modules, k), "name"));
+            if (other != NULL && strcmp(name, other) == 0) {
+                SS_FAIL_FILE(file, SS_E_DATA,
+                             "modules %zu and %zu have the same 'name' '%.100s'", k, i, name);
+            }
+        }
+    }
+out:
+    return status;
+}
+
 static ss_status read_module(struct ss__model_folder *folder, const char *file,
-                             const struct ss__json *json, struct ss__step *step, ss_err *err)
+                             const struct ss__json *json, const struct ss_log *log,
+                             struct ss__step *step, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *type = "";
     const char *path = "";
+    const struct ss__known_keys known = {.lists = {SS__KEY_LIST(module_keys)}, .where = ""};
+    SS_TRY(ss__keys_check(file, json, &known, log, err));
     SS_TRY(ss__json_need(file, json, "type", err));
     SS_TRY(ss__json_text(file, json, "type", &type, err));
     SS_TRY(ss__json_text(file, json, "path", &path, err));
@@ -82,7 +105,8 @@ out:
 }
 
 static ss_status read_modules(struct ss__model_folder *folder, const char *file,
-                              const struct ss__json *json, ss_err *err)
+                              const struct ss__json *json, const struct ss_log *log,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = ss__json_count(json);
@@ -96,8 +120,9 @@ static ss_status read_modules(struct ss__model_folder *folder, const char *file,
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
-        SS_TRY(read_module(folder, file, ss__json_at(json, i), &steps[i], err));
+        SS_TRY(read_module(folder, file, ss__json_at(json, i), log, &steps[i], err));
     }
+    SS_TRY(check_names(file, json, err));
     SS_TRY(check_order(file, steps, n, err));
     folder->transformer = steps[0].path;
     folder->steps = steps + 1;
@@ -106,93 +131,27 @@ out:
     return status;
 }
 
-/* ---- the sentence config ---- */
-
-static const char *const sentence_files[] = {
-    "sentence_bert_config.json",       "sentence_roberta_config.json",
-    "sentence_distilbert_config.json", "sentence_camembert_config.json",
-    "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json",
-};
-
-struct expected_text {
-    const char *key, *value;
-};
-
-/* A key whose other values would mean another kind of model. */
-static ss_status check_text(const char *file, const struct ss__json *json,
-                            struct expected_text expected, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const char *value = expected.value;
-    SS_TRY(ss__json_text(file, json, expected.key, &value, err));
-    if (strcmp(value, expected.value) != 0) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'%s' is '%s'; only '%s' is read", expected.key,
-                     value, expected.value);
-    }
-out:
-    return status;
-}
-
-static ss_status check_sentence(const char *file, const struct ss__json *json, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const struct ss__json *modalities = ss__json_get(json, "modality_config");
-    const struct ss__json *text = ss__json_get(modalities, "text");
-    SS_TRY(check_text(file, json,
-                      (struct expected_text){"transformer_task", "feature-extraction"}, err));
-    SS_TRY(check_text(file, json,
-                      (struct expected_text){"module_output_name", "token_embeddings"}, err));
-    if (ss__json_is_object(modalities) && !ss__json_is_object(text)) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'modality_config' has no 'text'");
-    }
-    SS_TRY(check_text(file, text, (struct expected_text){"method", "forward"}, err));
-    SS_TRY(check_text(file, text,
-                      (struct expected_text){"method_output_name", "last_hidden_state"}, err));
-out:
-    return status;
-}
-
-static ss_status read_sentence(struct ss__model_folder *folder, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const size_t n = sizeof sentence_files / sizeof sentence_files[0];
-    for (size_t i = 0; i < n && ss__json_count(folder->sentence) == 0; i++) {
-        ss__json_free(folder->sentence);
-        folder->sentence = NULL;
-        JOIN(folder->sentence_path, folder, folder->transformer, sentence_files[i]);
-        SS_TRY(ss__json_load_optional(folder->sentence_path, &folder->sentence, err));
-    }
-    SS_TRY(check_sentence(folder->sentence_path, folder->sentence, err));
-out:
-    return status;
-}
-
-ss_status ss__model_folder_limit(const struct ss__model_folder *folder, size_t *limit,
-                                 ss_err *err)
-{
-    ss_status status = SS_OK;
-    const struct ss__json *call = ss__json_get(folder->sentence, "processing_kwargs");
-    *limit = 0;
-    SS_TRY(
-        ss__json_size(folder->sentence_path, folder->sentence, "max_seq_length", limit, err));
-    SS_TRY(ss__json_size(folder->sentence_path, ss__json_get(call, "common"), "max_length",
-                         limit, err));
-    SS_TRY(ss__json_size(folder->sentence_path, ss__json_get(call, "text"), "max_length", limit,
-                         err));
-out:
-    return status;
-}
-
 /* ---- prompts ---- */
 
-static ss_status read_prompts(struct ss__model_folder *folder, ss_err *err)
+static const char *const prompts_keys[] = {
+    "prompts",     "default_prompt_name", "truncate_dim", "model_type", /* read */
+    "__version__", "similarity_fn_name",  "requirements",               /* without effect */
+};
+
+static ss_status read_prompts(struct ss__model_folder *folder, const struct ss_log *log,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
+    const struct ss__known_keys known = {.lists = {SS__KEY_LIST(prompts_keys)}, .where = ""};
     JOIN(folder->prompts_path, folder, folder->path, "config_sentence_transformers.json");
     SS_TRY(ss__json_load_optional(folder->prompts_path, &folder->prompts, err));
-    SS_TRY(check_text(folder->prompts_path, folder->prompts,
-                      (struct expected_text){"model_type", "SentenceTransformer"}, err));
+    SS_TRY(ss__keys_check(folder->prompts_path, folder->prompts, &known, log, err));
+    SS_TRY(ss__json_expect(folder->prompts_path, folder->prompts,
+                           (struct ss__expected){"model_type", "SentenceTransformer"}, err));
+    const struct ss__json *prompts = ss__json_get(folder->prompts, "prompts");
+    if (prompts != NULL && !ss__json_is_object(prompts)) {
+        SS_FAIL_FILE(folder->prompts_path, SS_E_DATA, "'prompts' is not an object");
+    }
 out:
     return status;
 }
@@ -267,7 +226,8 @@ out:
 
 /* ---- the whole ---- */
 
-ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, ss_err *err)
+ss_status ss__model_folder_read(const char *path, const struct ss_log *log,
+                                struct ss__model_folder *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *modules = NULL;
@@ -278,6 +238,9 @@ ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, 
         break;
     case SS__PATH_NONE:
         SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such model folder");
+    case SS__PATH_BROKEN:
+        status = ss__fail_broken(err, path);
+        goto out;
     case SS__PATH_FILE:
     case SS__PATH_OTHER:
         SS_FAIL_FILE(path, SS_E_NOINPUT, "this is not a folder; a model is one");
@@ -286,9 +249,9 @@ ss_status ss__model_folder_read(const char *path, struct ss__model_folder *out, 
     SS_TRY(ss__json_load_optional(file, &modules, err));
     out->is_plain = modules == NULL;
     if (modules != NULL) {
-        SS_TRY(read_modules(out, file, modules, err));
-        SS_TRY(read_sentence(out, err));
-        SS_TRY(read_prompts(out, err));
+        SS_TRY(read_modules(out, file, modules, log, err));
+        SS_TRY(ss__sentence_config_read(out, log, err));
+        SS_TRY(read_prompts(out, log, err));
     }
 out:
     ss__json_free(modules);
@@ -308,8 +271,8 @@ bool ss__encoder_is_at(const char *path)
     struct ss__model_folder folder = {0};
     bool found = false;
     struct ss__json *json = NULL;
-    const char *modules = join(&folder, path, "modules.json");
-    const char *config = join(&folder, path, "config.json");
+    const char *modules = ss__model_folder_join(&folder, path, "modules.json");
+    const char *config = ss__model_folder_join(&folder, path, "config.json");
     if (modules != NULL && ss__json_load_optional(modules, &json, NULL) == SS_OK &&
         ss__json_is_array(json)) {
         found = true;

@@ -85,13 +85,13 @@ ss_status ss__rope_check(const char *path, double fraction, struct ss__encoder_c
         SS_FAIL_FILE(path, SS_E_SHAPE,
                      "%zu numbers of each head ('%s' %zu by '%s' %zu) would turn with the "
                      "position; they turn in pairs",
-                     rotary_width, config->keys->width, config->width, config->keys->heads,
+                     rotary_width, config->keys.width, config->width, config->keys.heads,
                      config->n_heads);
     }
     if (config->n_positions > MAX_TURNS / config->rotary_half) {
         SS_FAIL_FILE(path, SS_E_DATA,
                      "'%s' is %zu; with heads of %zu numbers at most %zu positions are read",
-                     config->keys->positions, config->n_positions, head_width,
+                     config->keys.positions, config->n_positions, head_width,
                      MAX_TURNS / config->rotary_half);
     }
 out:

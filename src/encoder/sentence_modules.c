@@ -124,7 +124,7 @@ static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_er
         SS_TRY(ss__bind_matrix(&w.binder, "residual.weight", m->n_out, m->n_in, &m->residual,
                                err));
     }
-    SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
+    SS_TRY(ss__binder_finish(&w.binder, NULL, NULL, &m->n_parameters, err));
 out:
     status = close_weights(&w, status, err);
     return status;
@@ -183,7 +183,7 @@ static ss_status read_layer_norm(struct ss__module *m, const struct reading *r, 
     SS_TRY(ss__bind_vector(&w.binder, "norm.bias", m->n_in, m->vectors + m->n_in, err));
     m->gain = m->vectors;
     m->shift = m->vectors + m->n_in;
-    SS_TRY(ss__binder_finish(&w.binder, NULL, &m->n_parameters, err));
+    SS_TRY(ss__binder_finish(&w.binder, NULL, NULL, &m->n_parameters, err));
 out:
     status = close_weights(&w, status, err);
     return status;

@@ -22,6 +22,7 @@ ss_status ss__encoder_twin(const ss_encoder *encoder, ss_work *work, ss_encoder 
     twin->config.precision = SS_PRECISION_HIGHEST;
     SS_TRY(ss__binder_init(&binder, twin->weights, twin->config.family->prefixes, err));
     binder.pool = ss__work_pool(work);
+    SS_TRY(ss__binder_adapt(&binder, twin->adapter, ss__family_ignores, err));
     SS_TRY(ss__layers_bind(&twin->transformer, &twin->config, &binder, err));
     SS_TRY(ss__weights_check(twin->weights, err));
     *out = twin;

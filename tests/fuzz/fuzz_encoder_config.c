@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     char path[FUZZ_PATH_BYTES];
     ss_err err;
     fuzz_put("config.json", data, n_bytes);
-    if (ss__encoder_config_read(fuzz_path("config.json", path), &config, &err) == SS_OK &&
-        config.body.has_rotary && config.n_positions <= MOST_POSITIONS) {
+    const struct ss__config_source source = {.path = fuzz_path("config.json", path)};
+    if (ss__encoder_config_read(&source, &config, &err) == SS_OK && config.body.has_rotary &&
+        config.n_positions <= MOST_POSITIONS) {
         (void)!ss__rope_make(&config, turns, &err);
     }
     for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {

@@ -1,0 +1,512 @@
+/* An adapter beside a model, as PEFT saves it: adapter_config.json and
+ * adapter_model.safetensors (or .bin). Low-rank adapters (LoRA) are merged into the weights
+ * that they change,
+ *
+ *   W + scale B A        A [r, n_in], B [n_out, r], scale = alpha / r, or alpha / sqrt(r)
+ *
+ * where the weights are bound; parameters that it holds whole (`modules_to_save`) take the
+ * place of the model's. Anything else is refused by name. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "encoder/encoder_priv.h"
+
+static const char config_name[] = "adapter_config.json";
+static const char *const weight_names[] = {"adapter_model.safetensors", "adapter_model.bin"};
+enum {
+    N_WEIGHT_NAMES = sizeof weight_names / sizeof weight_names[0],
+    MAX_RANK = 1 << 12,
+    MAX_TENSORS = 1 << 13
+};
+
+/* ---- adapter_config.json ---- */
+
+static const char *const read_keys[] = {
+    "peft_type",
+    "base_model_name_or_path",
+    "r",
+    "lora_alpha",
+    "use_rslora",
+    "target_modules",
+    "rank_pattern",
+    "alpha_pattern",
+    "modules_to_save",
+    "bias",
+    "init_lora_weights",
+    "layers_to_transform",
+    "layers_pattern",
+};
+/* `fan_in_fan_out` is for layers that are stored the other way round; PEFT turns it off for
+ * linear ones. What is excluded has no tensors. */
+static const char *const harmless_keys[] = {
+    "task_type",       "inference_mode", "auto_mapping",      "peft_version",
+    "revision",        "lora_dropout",   "fan_in_fan_out",    "megatron_core",
+    "runtime_config",  "eva_config",     "qalora_group_size", "ensure_weight_tying",
+    "exclude_modules",
+};
+static const struct ss__known_keys known_keys = {
+    .lists = {SS__KEY_LIST(read_keys), SS__KEY_LIST(harmless_keys)},
+    .refuses_others = true,
+    .where = "",
+};
+
+struct reading {
+    const char *file;
+    const struct ss__json *json;
+    struct ss__adapter *adapter;
+    const char *const *prefixes;
+    double rank, alpha;
+    bool is_stabilized; /* scale by the square root of the rank */
+};
+
+static ss_status check_kind(const struct reading *r, const struct ss_log *log, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *type = "", *bias = "none";
+    const struct ss__json *start = ss__json_get(r->json, "init_lora_weights");
+    const char *start_name = ss__json_string(start);
+    SS_TRY(ss__json_need(r->file, r->json, "peft_type", err));
+    SS_TRY(ss__json_text(r->file, r->json, "peft_type", &type, err));
+    if (strcmp(type, "LORA") != 0) {
+        SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
+                     "this is an adapter of the kind '%.60s' ('peft_type'); only LORA is read: "
+                     "merge it into its base model",
+                     type);
+    }
+    SS_TRY(ss__json_text(r->file, r->json, "bias", &bias, err));
+    if (strcmp(bias, "none") != 0) {
+        SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
+                     "'bias' is '%.60s'; only adapters with 'none' are read: merge it into its "
+                     "base model",
+                     bias);
+    }
+    if (start_name != NULL && strcmp(start_name, "gaussian") != 0 &&
+        strcmp(start_name, "orthogonal") != 0) {
+        SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
+                     "'init_lora_weights' is '%.60s', which changes the base model's weights; "
+                     "merge the adapter into its base model",
+                     start_name);
+    }
+    SS_TRY(ss__keys_check(r->file, r->json, &known_keys, log, err));
+out:
+    return status;
+}
+
+static ss_status read_scales(struct reading *r, ss_err *err)
+{
+    ss_status status = SS_OK;
+    r->rank = r->alpha = 8;
+    SS_TRY(ss__json_number(r->file, r->json, "r", &r->rank, err));
+    SS_TRY(ss__json_number(r->file, r->json, "lora_alpha", &r->alpha, err));
+    SS_TRY(ss__json_bool(r->file, r->json, "use_rslora", &r->is_stabilized, err));
+    if (!(r->rank >= 1 && r->rank <= MAX_RANK)) {
+        SS_FAIL_FILE(r->file, SS_E_DATA, "'r' is %g, expected 1 to %d", r->rank, MAX_RANK);
+    }
+out:
+    return status;
+}
+
+/* Whether `name` is `end`, or ends with it after a dot. */
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), n_end = strlen(end);
+    return n >= n_end && strcmp(name + n - n_end, end) == 0 &&
+           (n == n_end || name[n - n_end - 1] == '.');
+}
+
+/* The value for a module in a pattern: keys are names, or their ends; as regular expressions
+ * they would have to be read by Python's rules. */
+static ss_status read_pattern(const struct reading *r, const char *key, const char *module,
+                              double *value, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__json *pattern = ss__json_get(r->json, key);
+    const char *name = NULL;
+    struct ss__json *number = NULL;
+    bool found = false;
+    SS_JSON_EACH_MEMBER (pattern, name, number) {
+        const char *plain = name[0] == '^' ? name + 1 : name;
+        if (strpbrk(plain, "*+?[](){}|\\^$") != NULL || !ss__json_is_number(number)) {
+            SS_FAIL_FILE(
+                r->file, SS_E_UNSUPPORTED,
+                "'%s' has '%.200s', and only plain names of modules are read, each with "
+                "a number",
+                key, name);
+        }
+        const bool is_it =
+            name[0] == '^' ? strcmp(module, plain) == 0 : ends_with(module, name);
+        if (is_it && !found) {
+            *value = ss__json_real(number);
+            found = true;
+        }
+    }
+out:
+    return status;
+}
+
+static bool list_has_end(const struct ss__json *list, const char *module)
+{
+    for (size_t i = 0; i < ss__json_count(list); i++) {
+        const char *end = ss__json_string(ss__json_at(list, i));
+        if (end != NULL && ends_with(module, end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the layer of a module is among those of the config: its first number. */
+static bool is_in_layers(const struct ss__json *layers, const char *module)
+{
+    const char *at = module;
+    while (*at != '\0' && !(at[0] == '.' && at[1] >= '0' && at[1] <= '9')) {
+        at++;
+    }
+    if (layers == NULL || ss__json_is_null(layers) || *at == '\0' ||
+        (ss__json_is_array(layers) && ss__json_count(layers) == 0)) {
+        return true;
+    }
+    const int64_t layer = (int64_t)strtol(at + 1, NULL, 10);
+    bool found = ss__json_is_integer(layers) && ss__json_integer(layers) == layer;
+    for (size_t i = 0; i < ss__json_count(layers); i++) {
+        found = found || ss__json_integer(ss__json_at(layers, i)) == layer;
+    }
+    return found;
+}
+
+/* PEFT drops tensors of modules that the config does not name. */
+static ss_status check_target(const struct reading *r, const char *module, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__json *targets = ss__json_get(r->json, "target_modules");
+    const struct ss__json *layers = ss__json_get(r->json, "layers_to_transform");
+    const bool is_named = !ss__json_is_array(targets) || list_has_end(targets, module);
+    if (!is_named || !is_in_layers(layers, module)) {
+        SS_FAIL_FILE(r->file, SS_E_DATA,
+                     "the adapter holds weights for '%.200s', but '%s' does not name it",
+                     module, is_named ? "layers_to_transform" : "target_modules");
+    }
+out:
+    return status;
+}
+
+/* ---- tensors ---- */
+
+static const char *skip(const char *name, const char *start)
+{
+    const size_t n = strlen(start);
+    return strncmp(name, start, n) == 0 ? name + n : name;
+}
+
+/* Ends of the names of an adapter's tensors, behind the module that they change. */
+static const struct end {
+    const char *text;
+    bool is_a, is_b;
+    bool is_table; /* of an embedding, whose rows are outputs of A */
+} ends[] = {
+    {".lora_A.weight", .is_a = true},
+    {".lora_B.weight", .is_b = true},
+    {".lora_A.default.weight", .is_a = true},
+    {".lora_B.default.weight", .is_b = true},
+    {".lora_embedding_A", .is_a = true, .is_table = true},
+    {".lora_embedding_B", .is_b = true, .is_table = true},
+};
+
+static const struct end *find_end(const char *name, size_t *n_module)
+{
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        const size_t n_end = strlen(ends[i].text);
+        if (n > n_end && strcmp(name + n - n_end, ends[i].text) == 0) {
+            *n_module = n - n_end;
+            return &ends[i];
+        }
+    }
+    return NULL;
+}
+
+/* The change of a tensor, new or there; there is room for one per tensor of the adapter. */
+static struct ss__adapter_change *need_change(struct ss__adapter *adapter, const char *name)
+{
+    for (size_t i = 0; i < adapter->n; i++) {
+        if (strcmp(adapter->changes[i].name, name) == 0) {
+            return &adapter->changes[i];
+        }
+    }
+    adapter->changes[adapter->n].name = name;
+    return &adapter->changes[adapter->n++];
+}
+
+static ss_status add_low_rank(const struct reading *r, const struct ss__tensor *tensor,
+                              const struct end *end, const char *module, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__adapter *adapter = r->adapter;
+    struct ss__adapter_change *change = NULL;
+    double rank = r->rank, alpha = r->alpha;
+    const char *weight = ss__arena_printf(&adapter->arena, "%s.weight", module);
+    const char *name =
+        weight == NULL ? NULL : ss__plain_name(&adapter->arena, weight, r->prefixes);
+    if (name == NULL) {
+        SS_TRY(ss__fail_nomem(err, "tensor names"));
+    }
+    SS_TRY(check_target(r, module, err));
+    SS_TRY(read_pattern(r, "rank_pattern", module, &rank, err));
+    SS_TRY(read_pattern(r, "alpha_pattern", module, &alpha, err));
+    const uint64_t n_rank = tensor->n_dims == 2 ? tensor->shape[end->is_a ? 0 : 1] : 0;
+    if (n_rank == 0 || (double)n_rank != rank) {
+        SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_SHAPE,
+                     "the tensor '%s' has the rank %llu, the config says %g", tensor->name,
+                     (unsigned long long)n_rank, rank);
+    }
+    change = need_change(adapter, name);
+    *(end->is_a ? &change->a : &change->b) = tensor;
+    change->is_table = end->is_table;
+    change->scale = alpha / (r->is_stabilized ? sqrt(rank) : rank);
+out:
+    return status;
+}
+
+/* A parameter of a module that was trained as a whole. */
+static ss_status add_whole(const struct reading *r, const struct ss__tensor *tensor,
+                           const char *name, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *last = strrchr(name, '.');
+    const char *module =
+        last == NULL ? NULL
+                     : ss__arena_strndup(&r->adapter->arena, name, (size_t)(last - name));
+    const char *plain = ss__plain_name(&r->adapter->arena, name, r->prefixes);
+    if (plain == NULL || (last != NULL && module == NULL)) {
+        SS_TRY(ss__fail_nomem(err, "tensor names"));
+    }
+    const struct ss__json *saved = ss__json_get(r->json, "modules_to_save");
+    if (module == NULL || !list_has_end(saved, module)) {
+        SS_FAIL_FILE(
+            ss__weights_path(r->adapter->weights), SS_E_UNSUPPORTED,
+            "the adapter's tensor '%s' is of a kind that is not read; merge the adapter "
+            "into its base model",
+            tensor->name);
+    }
+    need_change(r->adapter, plain)->whole = tensor;
+out:
+    return status;
+}
+
+static ss_status add_tensor(const struct reading *r, const struct ss__tensor *tensor,
+                            ss_err *err)
+{
+    size_t n_module = 0;
+    const char *name = skip(skip(tensor->name, "base_model."), "model.");
+    const struct end *end = find_end(name, &n_module);
+    if (end == NULL) {
+        return add_whole(r, tensor, name, err);
+    }
+    const char *module = ss__arena_strndup(&r->adapter->arena, name, n_module);
+    return module == NULL ? ss__fail_nomem(err, "tensor names")
+                          : add_low_rank(r, tensor, end, module, err);
+}
+
+static ss_status check_pairs(const struct ss__adapter *adapter, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < adapter->n; i++) {
+        const struct ss__adapter_change *change = &adapter->changes[i];
+        if ((change->a == NULL) != (change->b == NULL)) {
+            SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_DATA,
+                         "the adapter has one of two matrices for '%s'", change->name);
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status read_tensors(const struct reading *r, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__adapter *adapter = r->adapter;
+    const size_t n = ss__weights_n(adapter->weights);
+    if (n > MAX_TENSORS) {
+        SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_LIMIT,
+                     "the adapter has %zu tensors; at most %d are read", n, MAX_TENSORS);
+    }
+    SS_ALLOC(adapter->changes, n);
+    for (size_t i = 0; i < n; i++) {
+        SS_TRY(ss__check_stored(adapter->weights, ss__weights_at(adapter->weights, i), err));
+        SS_TRY(add_tensor(r, ss__weights_at(adapter->weights, i), err));
+    }
+    SS_TRY(check_pairs(adapter, err));
+out:
+    return status;
+}
+
+/* ---- opening ---- */
+
+/* The first of the weight files that is there; *out NULL where there is none. */
+static ss_status find_weights(const char *folder, char **out, ss_err *err)
+{
+    *out = NULL;
+    for (size_t i = 0; i < N_WEIGHT_NAMES && *out == NULL; i++) {
+        *out = ss__path_join(folder, weight_names[i]);
+        if (*out == NULL) {
+            return ss__fail_nomem(err, "a path");
+        }
+        if (ss__path_look(*out) == SS__PATH_NONE) {
+            ss__free(*out);
+            *out = NULL;
+        }
+    }
+    return SS_OK;
+}
+
+ss_status ss__adapter_look(const char *folder, struct ss__arena *arena,
+                           struct ss__adapter_place *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json *json = NULL;
+    const char *base = "";
+    char *file = ss__path_join(folder, config_name);
+    char *weights = NULL;
+    *out = (struct ss__adapter_place){0};
+    if (file == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__json_load_optional(file, &json, err));
+    SS_TRY(find_weights(folder, &weights, err));
+    if (json == NULL && weights != NULL) {
+        SS_FAIL_FILE(
+            weights, SS_E_DATA,
+            "this is an adapter, but its %s is not there; put it beside it, or take the "
+            "adapter away",
+            config_name);
+    }
+    if (json != NULL) {
+        SS_TRY(ss__json_text(file, json, "base_model_name_or_path", &base, err));
+        out->file = ss__arena_strndup(arena, file, strlen(file));
+        out->base = ss__arena_strndup(arena, base, strlen(base));
+        out->weights =
+            weights == NULL ? "" : ss__arena_strndup(arena, weights, strlen(weights));
+        if (out->file == NULL || out->base == NULL || out->weights == NULL) {
+            SS_TRY(ss__fail_nomem(err, "names"));
+        }
+    }
+out:
+    ss__free(file);
+    ss__free(weights);
+    ss__json_free(json);
+    return status;
+}
+
+ss_status ss__adapter_open(const struct ss__adapter_place *place, const char *const *prefixes,
+                           const struct ss_log *log, struct ss__adapter **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__adapter *adapter = NULL;
+    struct ss__json *json = NULL;
+    *out = NULL;
+    SS_ALLOC(adapter, 1);
+    SS_TRY(ss__json_load(place->file, &json, err));
+    struct reading reading = {
+        .file = place->file, .json = json, .adapter = adapter, .prefixes = prefixes};
+    SS_TRY(check_kind(&reading, log, err));
+    SS_TRY(read_scales(&reading, err));
+    if (place->weights[0] == '\0') {
+        SS_FAIL_FILE(place->file, SS_E_NOINPUT,
+                     "this is an adapter, but its weights (%s or %s) are not there",
+                     weight_names[0], weight_names[1]);
+    }
+    SS_TRY(ss__weights_open(place->weights, NULL, &adapter->weights, err));
+    SS_TRY(read_tensors(&reading, err));
+    *out = adapter;
+    adapter = NULL;
+out:
+    ss__json_free(json);
+    ss__adapter_free(adapter);
+    return status;
+}
+
+void ss__adapter_free(struct ss__adapter *adapter)
+{
+    if (adapter != NULL) {
+        ss__weights_close(adapter->weights);
+        ss__arena_release(&adapter->arena);
+        ss__free(adapter->changes);
+        ss__free(adapter);
+    }
+}
+
+/* ---- merging ---- */
+
+/* W [n_out, n_in] += scale B A; for a table, whose A is [r, n_out], += scale (B A)^T. */
+static ss_status add_product(const struct ss__adapter *adapter,
+                             const struct ss__adapter_change *change, const uint64_t shape[2],
+                             float *w, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const float *a = NULL, *b = NULL;
+    float *a_owned = NULL, *b_owned = NULL, *row = NULL;
+    const uint64_t rank = change->a->shape[0];
+    const uint64_t outer = change->is_table ? shape[0] : shape[1];
+    const uint64_t inner = change->is_table ? shape[1] : shape[0];
+    const size_t n_out = (size_t)shape[0], n_in = (size_t)shape[1], r = (size_t)rank;
+    SS_TRY(ss__weights_view_f32(adapter->weights, change->a->name, 2,
+                                (const uint64_t[]){rank, outer}, &a, &a_owned, err));
+    SS_TRY(ss__weights_view_f32(adapter->weights, change->b->name, 2,
+                                (const uint64_t[]){inner, rank}, &b, &b_owned, err));
+    SS_ALLOC(row, n_in);
+    for (size_t o = 0; o < n_out; o++) {
+        memset(row, 0, n_in * sizeof *row);
+        for (size_t k = 0; k < r; k++) {
+            for (size_t i = 0; i < n_in; i++) {
+                row[i] += change->is_table ? b[i * r + k] * a[k * n_out + o]
+                                           : b[o * r + k] * a[k * n_in + i];
+            }
+        }
+        for (size_t i = 0; i < n_in; i++) {
+            w[o * n_in + i] += (float)change->scale * row[i];
+        }
+    }
+out:
+    ss__free(row);
+    ss__free(a_owned);
+    ss__free(b_owned);
+    return status;
+}
+
+ss_status ss__adapter_apply(const struct ss__adapter *adapter,
+                            const struct ss__adapter_change *change, size_t n_dims,
+                            const uint64_t *shape, const float **values, float **owned,
+                            ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (change->whole != NULL) {
+        ss__free(*owned);
+        *owned = NULL;
+        SS_TRY(ss__weights_view_f32(adapter->weights, change->whole->name, n_dims, shape,
+                                    values, owned, err));
+    }
+    if (change->a == NULL) {
+        goto out;
+    }
+    if (n_dims != 2) {
+        SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_SHAPE,
+                     "the adapter changes '%s', which is no matrix", change->name);
+    }
+    if (*owned == NULL) {
+        SS_ALLOC_ALIGNED(*owned, (size_t)(shape[0] * shape[1]));
+        memcpy(*owned, *values, (size_t)(shape[0] * shape[1]) * sizeof **owned);
+        *values = *owned;
+    }
+    SS_TRY(add_product(adapter, change, shape, *owned, err));
+out:
+    if (status != SS_OK) {
+        ss__free(*owned);
+        *owned = NULL;
+        *values = NULL;
+    }
+    return status;
+}
