@@ -48,8 +48,16 @@ static const char *const harmless_keys[] = {
     "runtime_config",  "eva_config",     "qalora_group_size", "ensure_weight_tying",
     "exclude_modules",
 };
+/* Variants that compute something else. */
+static const char *const variant_keys[] = {
+    "use_dora",          "lora_bias",       "use_qalora",   "use_bdlora",
+    "target_parameters", "megatron_config", "arrow_config", "trainable_token_indices",
+    "layer_replication", "corda_config",    "loftq_config", "alora_invocation_tokens",
+    "lora_ga_config",    "velora_config",   "kasa_config",  "monteclora_config",
+};
 static const struct ss__known_keys known_keys = {
     .lists = {SS__KEY_LIST(read_keys), SS__KEY_LIST(harmless_keys)},
+    .refused = SS__KEY_LIST(variant_keys),
     .refuses_others = true,
     .where = "",
 };
@@ -66,7 +74,7 @@ struct reading {
 static ss_status check_kind(const struct reading *r, const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *type = "", *bias = "none";
+    const char *type = "";
     const struct ss__json *start = ss__json_get(r->json, "init_lora_weights");
     const char *start_name = ss__json_string(start);
     SS_TRY(ss__json_need(r->file, r->json, "peft_type", err));
@@ -76,13 +84,6 @@ static ss_status check_kind(const struct reading *r, const struct ss_log *log, s
                      "this is an adapter of the kind '%.60s' ('peft_type'); only LORA is read: "
                      "merge it into its base model",
                      type);
-    }
-    SS_TRY(ss__json_text(r->file, r->json, "bias", &bias, err));
-    if (strcmp(bias, "none") != 0) {
-        SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
-                     "'bias' is '%.60s'; only adapters with 'none' are read: merge it into its "
-                     "base model",
-                     bias);
     }
     if (start_name != NULL && strcmp(start_name, "gaussian") != 0 &&
         strcmp(start_name, "orthogonal") != 0) {

@@ -48,8 +48,8 @@ static const char *const harmless_keys[] = {
     "gradient_checkpointing",
     "use_cache",
     "chunk_size_feed_forward",
+    "pruned_heads",
     "is_encoder_decoder",
-    "is_causal",
     "add_cross_attention",
     "cross_attention_hidden_size",
     "tie_encoder_decoder",
@@ -137,8 +137,7 @@ static const char *const harmless_keys[] = {
 };
 
 /* They have an effect, whatever the family. */
-static const char *const refused_keys[] = {"pruned_heads", "per_layer_config",
-                                           "partial_rotary_factor"};
+static const char *const refused_keys[] = {"per_layer_config", "is_causal"};
 
 /* All names in a struct of names. */
 static struct ss__key_list list_keys(const struct ss__config_keys *keys)
@@ -187,27 +186,43 @@ static bool can_overlay(const struct ss__family *family, const struct ss__json *
            (ss__keys_have(common, key) && strcmp(key, "model_type") != 0);
 }
 
+/* Name arguments that the class does not know: it passes over them. */
+static ss_status tell_unknown(const struct ss__config_source *source,
+                              const struct ss__family *family, const struct ss__json *json,
+                              ss_err *err)
+{
+    const struct ss__config_keys keys = ss__family_keys(family, json);
+    const struct ss__known_keys known = {
+        .lists = {SS__KEY_LIST(common_keys), SS__KEY_LIST(harmless_keys),
+                  SS__KEY_LIST(loader_keys), list_keys(&keys)},
+        .where = "in the arguments for the config, ",
+    };
+    return ss__keys_check(source->arguments->file, source->arguments->values, &known,
+                          &source->log, err);
+}
+
 ss_status ss__config_overlay(const struct ss__config_source *source,
                              const struct ss__family *family, struct ss__json **json,
                              ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__arguments *arguments = source->arguments;
-    const struct ss__key_list loader = SS__KEY_LIST(loader_keys);
-    const struct ss__key_list harmless = SS__KEY_LIST(harmless_keys);
+    const struct ss__key_list refused = SS__KEY_LIST(refused_keys);
     struct ss__json *value = NULL, *merged = NULL;
     const char *name = NULL;
     if (arguments == NULL || ss__json_count(arguments->values) == 0) {
         return SS_OK;
     }
     SS_JSON_EACH_MEMBER (arguments->values, name, value) {
-        if (!can_overlay(family, *json, name) && !ss__keys_have(loader, name) &&
-            !ss__keys_have(harmless, name)) {
+        const bool has_effect = ss__keys_have(family->own_keys, name) ||
+                                ss__keys_have(refused, name) || strcmp(name, "model_type") == 0;
+        if (has_effect && !can_overlay(family, *json, name)) {
             SS_FAIL_FILE(arguments->file, SS_E_UNSUPPORTED,
                          "'%s' sets '%.100s', which is not read there; set it in config.json",
                          arguments->name, name);
         }
     }
+    SS_TRY(tell_unknown(source, family, *json, err));
     SS_TRY(ss__json_merge(*json, arguments->values, NULL, &merged, err));
     ss__json_free(*json);
     *json = merged;

@@ -26,6 +26,7 @@ const char *const ss__config_modern_keys[SS__N_MODERN_KEYS] = {
     "local_rope_theta",
     "rope_parameters",
     "rope_scaling",
+    "partial_rotary_factor",
     /* without effect */
     "embedding_dropout",
     "mlp_dropout",
@@ -127,6 +128,9 @@ static ss_status read_rope(const char *path, const struct ss__json *json,
     if (scaling != NULL && !ss__json_is_null(scaling)) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'rope_scaling' is not read; the positions of this model are stretched");
+    }
+    if (!ss__json_is_empty(ss__json_get(json, "partial_rotary_factor"))) {
+        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'partial_rotary_factor' is not read");
     }
     if (has_all && ss__json_get(all, kind_keys[GLOBAL].name) == NULL &&
         ss__json_get(all, kind_keys[LOCAL].name) == NULL) {

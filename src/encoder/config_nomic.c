@@ -34,6 +34,7 @@ const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS] = {
     "rope_parameters",
     "rope_scaling",
     /* without effect */
+    "partial_rotary_factor",
     "attn_pdrop",
     "embd_pdrop",
     "resid_pdrop",
@@ -182,6 +183,8 @@ static ss_status read_native(const char *path, const struct ss__json *json,
     ss_status status = SS_OK;
     const size_t expected = config->width / config->n_heads;
     size_t head_width = expected;
+    /* of the two, the older name takes the place of the other as a whole */
+    const bool is_empty = ss__json_is_empty(ss__json_get(json, "rope_scaling"));
     config->kinds[0].theta = 1000;
     SS_TRY(ss__json_size(path, json, "head_dim", &head_width, err));
     if (head_width != expected) {
@@ -191,8 +194,9 @@ static ss_status read_native(const char *path, const struct ss__json *json,
                      head_width, expected);
     }
     SS_TRY(ss__json_number(path, json, "rope_theta", &config->kinds[0].theta, err));
-    SS_TRY(ss__rope_read(path, ss__json_get(json, "rope_parameters"), &config->kinds[0], err));
-    SS_TRY(ss__rope_read(path, ss__json_get(json, "rope_scaling"), &config->kinds[0], err));
+    SS_TRY(ss__rope_read(path,
+                         ss__json_get(json, is_empty ? "rope_parameters" : "rope_scaling"),
+                         &config->kinds[0], err));
     SS_TRY(ss__rope_check(path, 1, config, err));
 out:
     return status;

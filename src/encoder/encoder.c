@@ -343,7 +343,8 @@ static ss_status read_modules(struct opening *o, ss_err *err)
             break;
         }
         e->n_modules = i + 1;
-        SS_TRY(ss__module_read(&o->folder.steps[i + 1], e->width, e, &e->modules[i], err));
+        SS_TRY(ss__module_read(&o->folder.steps[i + 1], &o->options->log, e->width, e,
+                               &e->modules[i], err));
         e->width = e->modules[i].n_out;
         e->n_parameters += e->modules[i].n_parameters;
     }

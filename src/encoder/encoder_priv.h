@@ -234,7 +234,7 @@ SS_MUST_USE ss_status ss__rope_check(const char *path, double fraction,
 
 /* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss__family, and its
  * keys. */
-enum { SS__N_MODERN_KEYS = 23, SS__N_NOMIC_KEYS = 41 };
+enum { SS__N_MODERN_KEYS = 24, SS__N_NOMIC_KEYS = 42 };
 extern const char *const ss__config_modern_keys[SS__N_MODERN_KEYS];
 extern const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS];
 SS_MUST_USE ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
@@ -508,8 +508,9 @@ struct ss__module {
 };
 
 /* Read a step that takes embeddings of n_in values. Adds its files to `encoder`. */
-SS_MUST_USE ss_status ss__module_read(const struct ss__step *step, size_t n_in,
-                                      ss_encoder *encoder, struct ss__module *out, ss_err *err);
+SS_MUST_USE ss_status ss__module_read(const struct ss__step *step, const struct ss_log *log,
+                                      size_t n_in, ss_encoder *encoder, struct ss__module *out,
+                                      ss_err *err);
 void ss__module_release(struct ss__module *module);
 bool ss__module_normalizes(const struct ss__module *module);
 bool ss__module_is_identity(const struct ss__module *module);

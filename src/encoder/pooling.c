@@ -163,6 +163,24 @@ out:
     return status;
 }
 
+static const char *const read_keys[] = {"word_embedding_dimension", "embedding_dimension",
+                                        "pooling_mode", "include_prompt"};
+
+/* The reference refuses keys that it does not know. */
+static ss_status check_keys(const char *file, const struct ss__json *json, ss_err *err)
+{
+    const char *old_keys[N_MODES];
+    for (size_t i = 0; i < N_MODES; i++) {
+        old_keys[i] = modes[i].old_key;
+    }
+    const struct ss__known_keys known = {
+        .lists = {SS__KEY_LIST(read_keys), SS__KEY_LIST(old_keys)},
+        .refuses_others = true,
+        .where = "",
+    };
+    return ss__keys_check(file, json, &known, NULL, err);
+}
+
 ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -181,6 +199,7 @@ ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *o
     }
     SS_TRY(ss__json_load(file, &json, err));
     SS_TRY(read_modes(file, json, out, err));
+    SS_TRY(check_keys(file, json, err));
     SS_TRY(check_width(file, json, width, err));
     SS_TRY(ss__json_bool(file, json, "include_prompt", &includes_prompt, err));
     out->excludes_prompt = !includes_prompt;

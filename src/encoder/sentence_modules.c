@@ -20,6 +20,8 @@ struct ss__module_kind {
     const char *type;
     bool is_identity, normalizes;
     bool may_lack_config;
+    struct ss__key_list keys;
+    bool refuses_others; /* as the reference; else it passes over keys that it does not know */
     ss_status (*read)(struct ss__module *module, const struct reading *reading, ss_err *err);
     ss_status (*run)(const struct ss__module *module, ss_work *work, struct ss__rows *rows,
                      ss_err *err);
@@ -39,6 +41,10 @@ static ss_status read_activation(const struct reading *r, ss__activation *out, s
 {
     ss_status status = SS_OK;
     const char *name = "torch.nn.modules.activation.Tanh";
+    if (ss__json_is_null(ss__json_get(r->json, "activation_function"))) {
+        SS_FAIL_FILE(r->file, SS_E_DATA,
+                     "'activation_function' is null, expected a class of torch");
+    }
     SS_TRY(ss__json_text(r->file, r->json, "activation_function", &name, err));
     const char *last = strrchr(name, '.');
     const size_t n = sizeof dense_activations / sizeof dense_activations[0];
@@ -200,11 +206,31 @@ static ss_status run_layer_norm(const struct ss__module *m, ss_work *work,
 
 /* ---- the table ---- */
 
+static const char *const dense_keys[] = {
+    "in_features",       "out_features",       "bias",         "activation_function",
+    "module_input_name", "module_output_name", "use_residual",
+};
+static const char *const layer_norm_keys[] = {"dimension"};
+static const char *const dropout_keys[] = {"dropout"};
+static const char *const normalize_keys[] = {"module_input_name", "module_output_name"};
+
 static const struct ss__module_kind kinds[] = {
-    {.type = "Dense", .read = read_dense, .run = run_dense},
-    {.type = "Normalize", .normalizes = true, .may_lack_config = true, .run = run_normalize},
-    {.type = "LayerNorm", .read = read_layer_norm, .run = run_layer_norm},
-    {.type = "Dropout", .is_identity = true, .may_lack_config = true},
+    {.type = "Dense", .keys = SS__KEY_LIST(dense_keys), .read = read_dense, .run = run_dense},
+    {.type = "Normalize",
+     .normalizes = true,
+     .may_lack_config = true,
+     .keys = SS__KEY_LIST(normalize_keys),
+     .run = run_normalize},
+    {.type = "LayerNorm",
+     .keys = SS__KEY_LIST(layer_norm_keys),
+     .refuses_others = true,
+     .read = read_layer_norm,
+     .run = run_layer_norm},
+    {.type = "Dropout",
+     .is_identity = true,
+     .may_lack_config = true,
+     .keys = SS__KEY_LIST(dropout_keys),
+     .refuses_others = true},
 };
 
 /* Modules work on the embedding, not on tokens. */
@@ -224,8 +250,8 @@ out:
     return status;
 }
 
-ss_status ss__module_read(const struct ss__step *step, size_t n_in, ss_encoder *encoder,
-                          struct ss__module *out, ss_err *err)
+ss_status ss__module_read(const struct ss__step *step, const struct ss_log *log, size_t n_in,
+                          ss_encoder *encoder, struct ss__module *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *json = NULL;
@@ -255,6 +281,9 @@ ss_status ss__module_read(const struct ss__step *step, size_t n_in, ss_encoder *
     }
     const struct reading reading = {
         .path = step->path, .file = file, .json = json, .encoder = encoder};
+    const struct ss__known_keys known = {
+        .lists = {out->kind->keys}, .refuses_others = out->kind->refuses_others, .where = ""};
+    SS_TRY(ss__keys_check(file, json, &known, log, err));
     SS_TRY(check_place(&reading, err));
     if (out->kind->read != NULL) {
         SS_TRY(out->kind->read(out, &reading, err));
