@@ -380,7 +380,8 @@ def samples():
         asks = [ask([row[c] for row in rows], path="x.tar", column=c) for c in rows[0] if c not in ("__url__", "bin")]
         tar = make_tar(files)
         add(f"samples_{name}", "load_dataset", {"x.tar": tar, "y.tar.gz": gzip.compress(tar, mtime=0), "d/0.tar": tar, "d/1.tar": tar}, *asks, ask([row[column] for row in rows], path="y.tar.gz", column=column),
-            ask([row[column] for row in rows] * 2, path="d", column=column))
+            ask([row[column] for row in rows] * 2, path="d", column=column),
+            ask([row[column] for row in rows] * 2, path="d", column=column, words=["--split", "train"]))
     images = make_tar({name.replace("bin", "jpg"): data for name, data in binary.items()})
     add("samples_images", "rule", {"x.tar": images}, ask(["é", "two"], path="x.tar", column="txt"))
     different = make_tar({"a.txt": b"1", "a.json": b"{}", "b.txt": b"2", "b.cls": b"1"})

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "dataset/ahead.h"
 #include "dataset/layout.h"
+#include "dataset/samples.h"
 #include "dataset/tar.h"
 #include "weights/weights.h"
 
@@ -19,6 +20,9 @@ struct ss__archive {
     struct ss__zip *zip; /* NULL: it is a tar */
     struct ss__tar tar;
 };
+
+/* In place of a member: the samples of an archive. */
+#define SAMPLES SIZE_MAX
 
 /* A member that may be read. */
 struct member {
@@ -91,6 +95,8 @@ static char *member_path(const struct ss__archive *archive, const char *name, si
 
 static void close_member(struct ss__archives *archives)
 {
+    ss__samples_close(archives->samples);
+    archives->samples = NULL;
     ss__zip_reader_close(archives->packed);
     archives->packed = NULL;
     archives->plain = NULL;
@@ -118,9 +124,12 @@ static ss_status open_place(struct ss__archive_place place, const char *name,
                             struct ss__archives *open, struct ss__stream *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__stream_source source = {read_member, open};
+    struct ss__stream_source source = {read_member, open};
     close_member(open);
-    if (place.archive->zip != NULL) {
+    if (place.index == SAMPLES) {
+        SS_TRY(ss__samples_open(name, &place.archive->tar, &open->samples, err));
+        source = (struct ss__stream_source){ss__samples_read, open->samples};
+    } else if (place.archive->zip != NULL) {
         SS_TRY(ss__zip_reader_open(place.archive->zip, place.index, name, &open->packed, err));
     } else {
         open->plain = place.archive->tar.members[place.index].data;
@@ -291,8 +300,13 @@ static ss_status add_members(const struct reading *reading, struct ss__archive *
 {
     ss_status status = SS_OK;
     struct members members = {.archive = archive};
-    bool *is_data = NULL;
+    bool *is_data = NULL, are_samples = false;
     const size_t n_before = paths->n;
+    SS_TRY(archive->zip != NULL ? SS_OK : ss__samples_are_in(&archive->tar, &are_samples, err));
+    if (are_samples) {
+        return add_place(reading->archives, paths, archive->path,
+                         (struct ss__archive_place){archive, SAMPLES}, err);
+    }
     SS_TRY(list_members(&members, err));
     sort_members(&members);
     SS_ALLOC(is_data, members.n);
@@ -395,6 +409,13 @@ ss_status ss__archives_expand(struct ss__archives *archives, struct ss__paths *p
 out:
     ss__paths_release(&expanded);
     return status;
+}
+
+const char *ss__archives_format(const struct ss__archives *archives, size_t index)
+{
+    return ss__archives_have(archives, index) && archives->places[index].index == SAMPLES
+               ? "jsonl"
+               : NULL;
 }
 
 bool ss__archives_have(const struct ss__archives *archives, size_t index)

@@ -12,6 +12,7 @@
 
 struct ss__archive;
 struct ss__zip_reader;
+struct ss__samples;
 
 /* A zeroed struct is valid to release. Its address must not change while a member is open. */
 struct ss__archives {
@@ -23,6 +24,7 @@ struct ss__archives {
         size_t index;
     } * places; /* [n_places], one per path; NULL where there are no archives */
     size_t n_places, n_places_room;
+    struct ss__samples *samples;   /* those that are read, of an archive of samples */
     struct ss__zip_reader *packed; /* what is left of the member that is open */
     const uint8_t *plain;
     const struct ss__map *plain_map; /* that it lies in */
@@ -50,6 +52,9 @@ bool ss__dataset_has_archive_name(const char *path);
 
 /* Whether a path of that list is a member. */
 bool ss__archives_have(const struct ss__archives *archives, size_t index);
+
+/* What an archive of samples (samples.h) is given as, in place of its members; else NULL. */
+const char *ss__archives_format(const struct ss__archives *archives, size_t index);
 
 /* Open a member as a stream of its bytes; `name` is its path. One is open at a time, and it
  * must be closed before release. */

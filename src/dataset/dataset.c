@@ -71,7 +71,9 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     const bool is_member = ss__archives_have(&dataset->archives, i);
     SS_TRY(is_member ? ss__archives_open(&dataset->archives, i, path, &file->stream, err)
                      : ss__stream_open(path, &dataset->halt, &file->stream, err));
-    SS_TRY(ss__format_find(&file->stream, path, dataset->given_format, &file->reader, err));
+    const char *format = ss__archives_format(&dataset->archives, i);
+    SS_TRY(ss__format_find(&file->stream, path, format == NULL ? dataset->given_format : format,
+                           &file->reader, err));
     file->is_empty = file->reader == NULL;
     if (is_member || file->is_empty ||
         (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {

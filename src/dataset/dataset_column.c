@@ -58,8 +58,10 @@ static ss_status choose_column(ss_dataset *dataset, ss_err *err)
         name = "text";
     }
     for (size_t i = 0; name == NULL && i < dataset->n_columns; i++) {
-        n_texts += dataset->columns[i].is_text;
-        at = dataset->columns[i].is_text ? i : at;
+        const bool is_made = strncmp(dataset->columns[i].name, "__", 2) == 0; /* __key__ */
+        const bool is_text = dataset->columns[i].is_text && !is_made;
+        n_texts += is_text;
+        at = is_text ? i : at;
     }
     if (name == NULL && n_texts != 1) {
         return fail_column(dataset,

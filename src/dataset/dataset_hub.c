@@ -406,7 +406,7 @@ static ss_status choose(const struct looking *looking, const struct ss__repo_wis
                         struct ss__repo_choice *out, ss_err *err)
 {
     const struct ss__repo repo = {looking->title, looking->paths, looking->n_paths,
-                                  &looking->card};
+                                  &looking->card, .reads_archives = false};
     return ss__repo_choose(&repo, wish, out, err);
 }
 

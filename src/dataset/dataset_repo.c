@@ -120,7 +120,8 @@ static ss_status add_folder(const char *folder, const struct ss__repo_wish *wish
     }
     SS_TRY(ss__repo_list_folder(folder, false, use->log, &files.paths, &files.n, err));
     SS_TRY(look_at_folder(&files, &card, use->log, err));
-    const struct ss__repo repo = {folder, (const char *const *)files.paths, files.n, &card};
+    const struct ss__repo repo = {folder, (const char *const *)files.paths, files.n, &card,
+                                  .reads_archives = true};
     SS_TRY(ss__repo_choose(&repo, wish, &choice, err));
     SS_TRY(ss__repo_note_choice(folder, "", &choice, use, err));
     for (size_t i = 0; i < choice.n; i++) {

@@ -314,7 +314,8 @@ out:
 static ss_status check_kind(const struct chooser *chooser, ss_err *err)
 {
     const struct ss__repo_kind *kind = chooser->out->kind;
-    return kind == NULL || kind->is_readable
+    const bool is_samples = kind != NULL && strcmp(kind->name, "webdataset") == 0;
+    return kind == NULL || kind->is_readable || (is_samples && chooser->repo->reads_archives)
                ? SS_OK
                : ss__fail_file(err, chooser->repo->name, SS_E_UNSUPPORTED,
                                "the dataset is of the kind '%s', which is not read; expected "

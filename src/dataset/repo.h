@@ -110,6 +110,7 @@ struct ss__repo {
     const char *const *paths; /* [n_paths] sorted by bytes, relative, with "/" */
     size_t n_paths;
     const struct ss__repo_card *card;
+    bool reads_archives; /* of samples, as files on this machine */
 };
 
 /* The splits of a folder ("": the whole repository) by the first default set of patterns of

@@ -2,7 +2,10 @@
 import base64
 import json
 import os
+import shutil
 import socket
+import subprocess
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -88,13 +91,24 @@ def test_what_is_no_file(run, folder):
     assert rows == ["a", "b/c", "d"] and "pipe.jsonl: left out" in done.err and "socket" not in done.err
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
 @pytest.mark.parametrize("path", ["", "b/*", "*/*.jsonl", "**/*.jsonl"])
-def test_folders_that_cannot_be_read(run, folder, path):
-    (folder / "b").chmod(0)
-    done, _ = read(run, folder / path)
-    (folder / "b").chmod(0o755)
-    assert done.code == 66 and "/b: cannot list" in done.err, done.err
+def test_folders_that_cannot_be_read(program, path):
+    """As a user for whom permissions count."""
+    def become_nobody():
+        if os.getuid() == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+    with tempfile.TemporaryDirectory() as root:
+        os.chmod(root, 0o755)
+        folder = Path(root)
+        (folder / "b").mkdir()
+        (folder / "a.jsonl").write_text(ROW % "a")
+        (folder / "b/c.jsonl").write_text(ROW % "c")
+        copy = shutil.copy(program, folder / "program")
+        (folder / "b").chmod(0)
+        done = subprocess.run([copy, "inspect", folder / path, "--as", "dataset", "--rows", "9"], capture_output=True, text=True, preexec_fn=become_nobody)
+        (folder / "b").chmod(0o755)
+    assert done.returncode == 66 and "/b: cannot list" in done.stderr, done.stderr
 
 
 def test_patterns(run, folder):
