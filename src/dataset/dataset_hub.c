@@ -207,16 +207,16 @@ static struct ss__layout layout_of(struct looking *looking)
                                .log = looking->log};
 }
 
-/* Of a pattern, what it matches; files about data only where it names them. */
+/* Of a pattern, what it matches; files of bookkeeping only where it names them. */
 static void keep_matches(struct looking *looking)
 {
     const char *wanted = looking->name.path;
     const bool names_them = strchr("*?[", ss__path_name(wanted)[0]) == NULL;
     size_t n = 0;
     for (size_t i = 0; i < looking->n_paths; i++) {
-        const char *path = looking->paths[i];
-        if (ss__repo_match(wanted, path) &&
-            (names_them || !ss__layout_is_about_data(ss__path_name(path)))) {
+        const char *path = looking->paths[i], *name = ss__path_name(path);
+        const bool is_book = ss__layout_is_hidden(name) || ss__layout_is_about_data(name);
+        if (ss__repo_match(wanted, path) && (names_them || !is_book)) {
             looking->paths[n++] = path;
         }
     }

@@ -351,3 +351,33 @@ def test_wishes_that_cannot_be(folder, read, world):
         assert read(servers.url("web") + "/none.jsonl", env=env) == [] and read.code == 66
     assert read("hf:org/d", "abstr", "train", env={"HF_ENDPOINT": "http://127.0.0.1:9", "no_proxy": "*"}) == [] and read.code == 69
     assert read("hf:org/d", "abstr", "train", env={"HF_HUB_OFFLINE": "1"}) == [] and read.code in (66, 69)
+
+
+def row(text):
+    return json.dumps({"text": text}) + "\n"
+
+
+def test_layouts_that_are_known_by_their_own_rules(tmp_path, read, world):
+    """As tests/cli/test_dataset_layouts.py has them on disk."""
+    repo = tmp_path / "root/datasets/org/d"
+    log = [{"add": {"path": "a.jsonl"}}, {"add": {"path": "b.jsonl"}}, {"remove": {"path": "a.jsonl"}}]
+    files = {"x/a.jsonl": row("a"), "x/_b.jsonl": row("no"), "x/_temporary/c.jsonl": row("no"), "x/LICENSE.txt": "no\n", "x/z.txt": "no\n", "x/b.jsonl": row("b"),
+             "t/a.jsonl": row("a"), "t/b.jsonl": row("b"), "t/_delta_log/00000000000000000000.json": "".join(json.dumps(line) + "\n" for line in log),
+             "e/1.csv": "", "e/2.csv": "text\nriver\n", "e/3.csv": "", "e/4.csv.gz": "",
+             "l/a.csv": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"}
+    for name, text in files.items():
+        (repo / name).parent.mkdir(parents=True, exist_ok=True)
+        (repo / name).write_text(text)
+    shutil.copytree(repo, tmp_path / "root/web")
+    with world(tmp_path / "root") as servers:
+        env = servers.environment()
+        for path, rows in {"x": ["a", "b"], "x/*.jsonl": ["a", "b"], "x/_*": ["no"], "x/_b.jsonl": ["no"], "t": ["b"], "e": ["river"]}.items():
+            found = read(f"hf://datasets/org/d/{path}", env=env)
+            assert read.code == 0 and sorted(found) == sorted(rows), (path, found, read.said)
+            if path == "x":
+                assert "several kinds" in read.said and "LICENSE.txt" in read.said
+        for path in ["hf://datasets/org/d/l/a.csv", "hf://datasets/org/d/l", "hf://datasets/org/d/l/*.csv", servers.url("web") + "/l/a.csv"]:
+            read(path, env=env)
+            assert read.code == 65 and "large-file store" in read.said, read.said
+        read("hf://datasets/org/d/e/1.csv", env=env)
+        assert read.code == 65 and "the file is empty" in read.said, read.said
