@@ -356,6 +356,11 @@ def empty_parts():
                 add(f"empty_{kind}{ending}_{where}", "rule", files, ask(["river", "lamp"]))
             if kind in ("json", "csv", "tsv"):
                 add(f"empty_{kind}{ending}_all", "rule", {name(0): packer(b""), name(1): packer(b"")}, refused("empty"))
+    for name, blank in {"feed": b"\n", "spaces": b" \n\n", "crlf": b"\r\n", "mark": b"\xef\xbb\xbf\n", "list": b"[]"}.items():
+        files = {"a.json": lines("river"), "b.json": blank, "c.json": lines("lamp")}
+        add(f"blank_json_{name}", "load_dataset", files, ask(load(files)))
+        if name != "list":
+            add(f"blank_csv_{name}", "rule", {"a.csv": blank, "b.csv": table("river"), "c.csv": blank}, ask(["river"]))
     add("empty_raw_gz", "rule", {"a.csv.gz": b"", "b.csv.gz": gzip.compress(table("river"), mtime=0), "c.csv": b"\xef\xbb\xbf"}, ask(["river"]))
     add("empty_in_archive", "rule", {"x.tar": make_tar({"a.csv": b"", "b.csv": table("river"), "c.csv": b""})}, ask(["river"], path="x.tar"))
     for kind, data in {"parquet": parquet("river"), "arrow": None}.items():

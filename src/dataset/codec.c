@@ -103,6 +103,9 @@ static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
     advance(io, in.pos, out.pos);
     if (ZSTD_isError(left)) {
         const ZSTD_ErrorCode code = ZSTD_getErrorCode(left);
+        if (code == ZSTD_error_dictionary_wrong) {
+            return SS__DECODED_NEEDS_DICTIONARY;
+        }
         return code == ZSTD_error_memory_allocation               ? SS__DECODED_NO_MEMORY
                : code == ZSTD_error_frameParameter_windowTooLarge ? SS__DECODED_TOO_LARGE
                                                                   : SS__DECODED_BAD;

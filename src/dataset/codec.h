@@ -18,8 +18,9 @@ typedef enum ss__decoded {
     SS__DECODED_SOME,
     SS__DECODED_END, /* a member ended; another may follow */
     SS__DECODED_BAD,
-    SS__DECODED_TOO_LARGE, /* it asks for more memory than is allowed */
-    SS__DECODED_NO_MEMORY  /* nothing is known of the data */
+    SS__DECODED_NEEDS_DICTIONARY, /* one that is not in the data */
+    SS__DECODED_TOO_LARGE,        /* it asks for more memory than is allowed */
+    SS__DECODED_NO_MEMORY         /* nothing is known of the data */
 } ss__decoded;
 
 struct ss__codec {

@@ -23,6 +23,14 @@ struct ss__sniff {
  * error. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_DATA (damaged compression). Threads: any. */
 SS_MUST_USE ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err);
 
+/* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if it is of a kind that is known
+ * and not read, by its first bytes or its name. Errors of reading it are none here. Threads:
+ * any. */
+SS_MUST_USE ss_status ss__dataset_refuse_known(const char *path, ss_err *err);
+
+/* Whether a name ends as those of compressed files do that are read. */
+bool ss__dataset_is_packed_name(const char *path);
+
 /* Whether a path is that of a local archive whose members would be read (.zip, .tar, .tar.gz,
  * …), by its name. */
 bool ss__dataset_is_archive(const char *path);

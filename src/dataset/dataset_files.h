@@ -101,9 +101,6 @@ const char *ss__format_kind(const char *path);
  * a job's output. */
 bool ss__format_knows_name(const char *path);
 
-/* Whether a name ends as those of compressed files do. */
-bool ss__format_is_packed_name(const char *path);
-
 /* ---- kinds that are not read (format_refused.c) ---- */
 
 /* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if its first bytes (`is_text`:

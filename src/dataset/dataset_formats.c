@@ -77,7 +77,7 @@ static bool take_packing(const char *name, size_t *n)
     return is_packed;
 }
 
-bool ss__format_is_packed_name(const char *path)
+bool ss__dataset_is_packed_name(const char *path)
 {
     const char *name = ss__path_name(path);
     size_t n = strlen(name);
@@ -237,6 +237,23 @@ out:
     return status;
 }
 
+/* Whether all of a stream is white space. */
+static bool is_blank(const struct ss__stream *stream)
+{
+    for (size_t i = 0; i < stream->n_bytes; i++) {
+        if (strchr(" \t\r\n", stream->data[i]) == NULL || stream->data[i] == '\0') {
+            return false;
+        }
+    }
+    return stream->at_end;
+}
+
+/* Documents and tables: white space is none of them. */
+static bool expects_head(const struct ss__reader *reader)
+{
+    return reader == &ss__reader_json || reader == &ss__reader_csv || reader == &ss__reader_tsv;
+}
+
 /* A file without a byte has no rows. Readers of lines know that, those of JSON documents and
  * tables expect a head; Parquet and Arrow have a schema even then. */
 static ss_status find_empty(const struct ss__stream *stream, const struct ss__reader *named,
@@ -306,7 +323,7 @@ ss_status ss__format_find(struct ss__stream *stream, const char *path, const cha
     const struct ss__reader *named = wanted == NULL ? ss__format_by_name(path) : wanted;
     SS_TRY(ss__format_refuse_content(stream, named != NULL && !named->needs_map, err));
     SS_TRY(ss__skip_mark(stream, err));
-    if (stream->n_bytes == 0) {
+    if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);
     }
     *reader = wanted;
@@ -335,4 +352,16 @@ ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err
 out:
     ss__stream_close(&stream);
     return status;
+}
+
+ss_status ss__dataset_refuse_known(const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__stream stream = {0};
+    if (ss__stream_open(path, &stream, NULL) == SS_OK &&
+        ss__stream_need(&stream, HEAD_BYTES, NULL) == SS_OK) {
+        status = ss__format_refuse_content(&stream, false, err);
+    }
+    ss__stream_close(&stream);
+    return status != SS_OK ? status : ss__format_refuse_name(path, path, err);
 }

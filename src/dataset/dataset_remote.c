@@ -16,7 +16,7 @@ char *ss__remote_file_name(const char *name)
 static bool wants_map(const char *name)
 {
     char *file = ss__remote_file_name(name);
-    const bool is_parquet = file != NULL && !ss__format_is_packed_name(file) &&
+    const bool is_parquet = file != NULL && !ss__dataset_is_packed_name(file) &&
                             ss__format_by_name(file) == &ss__reader_parquet;
     ss__free(file);
     return is_parquet;

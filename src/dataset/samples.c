@@ -50,7 +50,7 @@ static bool is_same_key(const struct name *a, const struct name *b)
 static struct ss_text last_ending(const char *field)
 {
     size_t n = strlen(field);
-    if (ss__format_is_packed_name(field)) {
+    if (ss__dataset_is_packed_name(field)) {
         n = (size_t)(strrchr(field, '.') - field);
     }
     size_t at = n;
@@ -230,7 +230,7 @@ static ss_status read_member(const struct ss__tar_member *member, const char *fi
 {
     ss_status status = SS_OK;
     struct ss__stream stream = {0};
-    if (!ss__format_is_packed_name(field)) {
+    if (!ss__dataset_is_packed_name(field)) {
         ss__buf_add(out, member->data, member->n_bytes);
         return ss__buf_check(out, err);
     }

@@ -334,6 +334,12 @@ static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *
     if (result == SS__DECODED_NO_MEMORY) {
         return ss__fail_nomem(err, "a decompressor");
     }
+    if (result == SS__DECODED_NEEDS_DICTIONARY) {
+        return ss__fail_file(err, stream->name, SS_E_UNSUPPORTED,
+                             "the %s data needs a dictionary that is not in it; decompress it "
+                             "first",
+                             state->codec->name);
+    }
     if (result == SS__DECODED_TOO_LARGE) {
         return ss__fail_file(err, stream->name, SS_E_LIMIT,
                              "the %s data asks for a window that needs more memory than "

@@ -141,21 +141,17 @@ enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 /* The last ending of a name, that of a compression left out. */
 static void find_ending(struct ss__look *look)
 {
-    static const char *const codecs[] = {".gz", ".zst", ".bz2", ".xz"};
     const char *name = ss__path_name(look->path);
-    size_t n = strlen(name);
-    for (int round = 0; round < 2; round++) {
-        size_t at = n;
-        while (at > 0 && name[at] != '.') {
-            at--;
-        }
-        look->ending = name + at;
-        look->n_ending = n - at;
-        if (!HAS_ENDING(look, codecs)) {
-            return;
-        }
-        n = at;
+    size_t n = strlen(name), at = n;
+    if (ss__dataset_is_packed_name(name)) {
+        n = (size_t)(strrchr(name, '.') - name);
+        at = n;
     }
+    while (at > 0 && name[at] != '.') {
+        at--;
+    }
+    look->ending = name + at;
+    look->n_ending = n - at;
 }
 
 static ss_status look_at(const char *path, struct ss__look *look, ss_err *err)
@@ -186,6 +182,12 @@ static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
             err, look->path, SS_E_UNSUPPORTED,
             "text of no kind that its name tells; to read it as a dataset, say "
             "so (as dataset)");
+    }
+    if (look->kind == SS__PATH_FILE) {
+        const ss_status status = ss__dataset_refuse_known(look->path, err);
+        if (status != SS_OK) {
+            return status;
+        }
     }
     return ss__fail_file(err, look->path, SS_E_DATA,
                          "not a model, SAE, run, dataset, weights file, zip archive or JSON "
