@@ -71,7 +71,10 @@ static void unquote(char *text)
     for (const char *at = text; *at != '\0'; at++, to++) {
         const int high = at[0] == '%' ? hex_digit(at[1]) : -1;
         const int low = high < 0 ? -1 : hex_digit(at[2]);
-        *to = low < 0 ? *at : (char)(high << 4 | low);
+        *to = *at;
+        if (low >= 0) {
+            *to = (char)(high * 16 + low);
+        }
         at += low < 0 ? 0 : 2;
     }
     *to = '\0';
