@@ -124,7 +124,8 @@ def saved():
     inside = {f"x/{path}": data for path, data in files_of(root / "mapped").items()}
     add("saved_inside", "load_from_disk", inside, ask(ROWS))
     mapped = files_of(root / "mapped")
-    add("saved_by_pattern", "load_from_disk", mapped, ask(ROWS, path="*.arrow"), ask(ROWS, path="data-*"))
+    add("saved_by_pattern", "load_from_disk", mapped, ask(ROWS, path="*.arrow"), ask(ROWS, path="data-*"),
+        ask(ROWS, path=next(p for p in mapped if p.startswith("cache-")), says=["left over"]))
     cache = {"x-train.arrow": mapped["data-00000-of-00001.arrow"], "dataset_info.json": mapped["dataset_info.json"],
              **{p: d for p, d in mapped.items() if p.startswith("cache-")}}
     add("cache_of_library", "rule", cache, ask(ROWS))
@@ -245,6 +246,7 @@ def tables():
     add("hudi", "rule", hudi, ask(["river", "lamp"]))
     add("hudi_versions", "rule", {**hudi, "p/g1-0_0-3-4_20240102.parquet": three}, refused("Hudi"), refused("Hudi", words=["--split", "train"]))
     add("hudi_logs", "rule", {**hudi, "p/.g1-0_20240102.log.1_0-1-1": b"x"}, refused("Hudi"))
+    add("metadata_of_others", "rule", {"metadata/x.metadata.json": b'{"text": "no table"}', "data/b.jsonl": lines("lamp")}, ask(["lamp", "no table"]))
     add("metadata_folder", "rule", {"metadata/a.jsonl": lines("river"), "data/b.jsonl": lines("lamp")}, ask(["lamp", "river"]))
 
 

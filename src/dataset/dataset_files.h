@@ -32,6 +32,9 @@ SS_MUST_USE ss_status ss__paths_check_repeats(const struct ss__paths *paths,
 SS_MUST_USE ss_status ss__paths_add_pattern(struct ss__paths *list, const char *pattern,
                                             const struct ss_log *log, ss_err *err);
 
+/* Whether a file is one that work on the saved dataset beside it left over. */
+bool ss__path_is_left_over(const char *path);
+
 /* All files of a folder, and how its layout sees them; `files` must outlive that. */
 struct ss__folder_files {
     const char *root;

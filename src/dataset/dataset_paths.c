@@ -111,6 +111,12 @@ static ss_status add_given(struct ss__paths *list, const char *path, const struc
     const ss__path_kind kind = ss__path_look(path);
     if (strcmp(path, "-") == 0 || kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
         SS_TRY(ss__paths_add(list, path, err));
+        if (ss__path_is_left_over(path)) {
+            ss__log(log, SS_LEVEL_WARNING,
+                    "%s: is left over from work on the saved dataset beside it, not one of its "
+                    "files, and read since it is named",
+                    path);
+        }
     } else if (kind == SS__PATH_FOLDER) {
         SS_TRY(add_folder(list, path, log, err));
     } else if (strpbrk(path, "*?[") != NULL) {

@@ -261,6 +261,10 @@ static ss_status apply_iceberg(const struct table *table, size_t newest, bool *i
     struct ss__json *metadata = NULL;
     long long n_files = 0;
     SS_TRY(ss__layout_read_json(table->layout, newest, &metadata, err));
+    if (ss__json_get(metadata, "table-uuid") == NULL &&
+        ss__json_get(metadata, "current-snapshot-id") == NULL) {
+        goto out; /* somebody else's */
+    }
     for (size_t i = 0; i < table->layout->n; i++) {
         const char *path = inner(table, i);
         const bool is_own = path != NULL && strncmp(path, "data/", 5) == 0;

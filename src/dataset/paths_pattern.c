@@ -25,23 +25,32 @@ static bool has_wildcard(const char *part, size_t n)
     return false;
 }
 
-/* Whether a file is one of those that a folder would leave out, and the pattern begins with a
+bool ss__path_is_left_over(const char *path)
+{
+    bool is_saved = false;
+    const char *name = ss__path_name(path);
+    char *folder = ss__strndup(path, (size_t)(name - path));
+    static const char *const documents[] = {"state.json", "dataset_info.json"};
+    for (size_t i = 0; folder != NULL && ss__layout_is_cache(name) && i < 2; i++) {
+        char *document = ss__path_join(folder, documents[i]);
+        is_saved |= document != NULL && ss__path_look(document) == SS__PATH_FILE;
+        ss__free(document);
+    }
+    ss__free(folder);
+    return is_saved;
+}
+
+/* Whether a name is one of those that a folder would leave out, and the pattern begins with a
  * wildcard, so that it does not name it. */
 static bool is_left_out(const char *folder, const char *name, const char *pattern)
 {
     if (strchr("*?[", pattern[0]) == NULL) {
         return false;
     }
-    if (ss__layout_is_cache(name)) {
-        char *state = ss__path_join(folder, "state.json");
-        char *info = ss__path_join(folder, "dataset_info.json");
-        const bool is_saved = (state != NULL && ss__path_look(state) == SS__PATH_FILE) ||
-                              (info != NULL && ss__path_look(info) == SS__PATH_FILE);
-        ss__free(state);
-        ss__free(info);
-        return is_saved;
-    }
-    return ss__layout_is_hidden(name) || ss__layout_is_about_data(name);
+    char *path = ss__path_join(folder, name);
+    const bool is_left_over = path != NULL && ss__path_is_left_over(path);
+    ss__free(path);
+    return is_left_over || ss__layout_is_hidden(name) || ss__layout_is_about_data(name);
 }
 
 /* A name that fits a component: a file is found if that was the last, else go on below. */
