@@ -358,7 +358,7 @@ ss_status ss__dataset_refuse_known(const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__stream stream = {0};
-    if (ss__stream_open(path, &stream, NULL) == SS_OK &&
+    if (ss__stream_open(path, NULL, &stream, NULL) == SS_OK &&
         ss__stream_need(&stream, HEAD_BYTES, NULL) == SS_OK) {
         status = ss__format_refuse_content(&stream, false, err);
     }
