@@ -33,12 +33,14 @@ const struct cli_option cli_options[N_OPTIONS] = {
                    0},
     [OPT_EMBEDDINGS] =
         {"embeddings", 0, CLI_TEXT, "PATH", NULL,
-         "embeddings that were made before, instead of a model: npy, npz, safetensors, or a "
-         "column of lists in Parquet, Arrow or JSON lines",
+         "embeddings that were made before, instead of a model: npy, npz, safetensors, or "
+         "columns of Parquet, Arrow, JSON lines or CSV: one of lists, or one per dimension",
          0},
-    [OPT_EMBEDDING_COLUMN] = {"embedding-column", 0, CLI_TEXT, "NAME", NULL,
-                              "the column or array that holds them; else the only one that can",
-                              0},
+    [OPT_EMBEDDING_COLUMN] =
+        {"embedding-column", 0, CLI_TEXT, "NAME", NULL,
+         "the column or array that holds them, or 'dim_*' for all columns of "
+         "numbers with such names; else what can only be meant",
+         0},
     [OPT_SAE] = {"sae", 's', CLI_TEXT, "SAE", NULL,
                  "the sparse autoencoder: a folder or file, hf:ORG/NAME[/PATH], or "
                  "wandb:ENTITY/PROJECT/NAME:ALIAS",

@@ -596,10 +596,13 @@ SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_inf
 typedef struct ss_embeddings ss_embeddings;
 
 /* Open rows of numbers: an array of two dimensions in a .npy, .npz or safetensors file, or a
- * column of lists in Parquet, Arrow or JSON Lines. They are read as a stream, once.
+ * column of lists, or columns of one number each, in Parquet, Arrow, JSON Lines or CSV. They are
+ * read as a stream, once.
  *
  * path, column  copied; column NULL: the only array, or "embedding", "embeddings", "vector", or
- *               the only column of lists; else the name of a column or array
+ *               the only column of lists, or the only series of columns of one number whose
+ *               names end in 0, 1, 2 … or 1, 2, 3 …; else the name of a column or array, or a
+ *               pattern with one * that names columns of one number
  * out           gives (ss_embeddings_free); NULL on error
  * Errors        SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED,
  * SS_E_NOMEM Threads       caller only */

@@ -102,6 +102,7 @@ ss_status ss__arrow_list_columns(const char *name, const struct ss__arrow_schema
                          SS__ARROW_MAX_NAME_BYTES >> 20);
         }
         column->type = type_of(&schema->fields[i]);
+        column->numbers = ss__arrow_numbers_of(schema, i);
         out->fields[out->n++] = i;
         i = schema->fields[i].end;
     }

@@ -27,8 +27,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "dataset/arrow_flat.h"
-#include "dataset/dataset.h"
-#include "dataset/scalar_json.h"
+#include "dataset/numbers.h"
 
 enum {
     SS__ARROW_MAX_FIELDS = 1 << 15,
@@ -251,6 +250,23 @@ struct ss__arrow_writer {
 SS_MUST_USE bool ss__arrow_add_json(const struct ss__arrow_writer *writer,
                                     const struct ss__arrow_batch *batch, size_t field,
                                     uint64_t at);
+
+/* Where value `at` of a field really is: through dictionaries and runs. */
+struct ss__arrow_place ss__arrow_place_of(const struct ss__arrow_batch *batch, size_t field,
+                                          uint64_t at);
+
+/* Where the elements of a list are in its child. */
+void ss__arrow_elements_of(const struct ss__arrow_place *list, uint64_t *begin, uint64_t *end);
+
+/* ---- numbers (arrow_numbers.c) ---- */
+
+/* Whether a column that is listed is of numbers, or of lists of numbers. */
+ss__column_numbers ss__arrow_numbers_of(const struct ss__arrow_schema *schema, size_t field);
+
+/* Append the number, or the elements of the list, at a place of such a column. False when
+ * memory ran out. */
+SS_MUST_USE bool ss__arrow_add_numbers(const struct ss__arrow_place *place,
+                                       struct ss__numbers *out);
 
 /* ---- files ---- */
 

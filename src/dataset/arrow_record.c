@@ -77,8 +77,8 @@ static struct ss__arrow_place through_runs(const struct ss__arrow_place *from)
     return (struct ss__arrow_place){.batch = from->batch, .field = ends->end, .at = low};
 }
 
-static struct ss__arrow_place find_place(const struct ss__arrow_batch *batch, size_t field,
-                                         uint64_t at)
+struct ss__arrow_place ss__arrow_place_of(const struct ss__arrow_batch *batch, size_t field,
+                                          uint64_t at)
 {
     struct ss__arrow_place place = {.batch = batch, .field = field, .at = at};
     for (;;) {
@@ -139,7 +139,7 @@ struct ss__arrow_place ss__arrow_column_at(const struct ss__arrow_batch *batch, 
             return (struct ss__arrow_place){.is_null = true};
         }
     }
-    return find_place(batch, field, row);
+    return ss__arrow_place_of(batch, field, row);
 }
 
 /* ---- JSON ---- */
@@ -176,8 +176,7 @@ static bool add_struct(const struct ss__arrow_writer *writer,
     return fits;
 }
 
-/* Where the elements of a list are in its child. */
-static void find_elements(const struct ss__arrow_place *place, uint64_t *begin, uint64_t *end)
+void ss__arrow_elements_of(const struct ss__arrow_place *place, uint64_t *begin, uint64_t *end)
 {
     const struct ss__arrow_field *field = &place->batch->schema->fields[place->field];
     const struct ss__arrow_array *array = ss__arrow_array_of(place->batch, place->field);
@@ -202,7 +201,7 @@ static bool add_list(const struct ss__arrow_writer *writer, const struct ss__arr
     const bool is_map = place->batch->schema->fields[place->field].type == SS__ARROW_TYPE_MAP;
     uint64_t begin = 0, end = 0;
     bool fits = true;
-    find_elements(place, &begin, &end);
+    ss__arrow_elements_of(place, &begin, &end);
     ss__buf_add_byte(writer->out, '[');
     for (uint64_t i = begin; i < end && fits; i++) {
         ss__buf_add_text(writer->out, i == begin ? "" : ", ");
@@ -233,7 +232,7 @@ static bool add_number(const struct ss__arrow_writer *writer,
 static bool add_value(const struct ss__arrow_writer *writer,
                       const struct ss__arrow_batch *batch, size_t field, uint64_t at)
 {
-    const struct ss__arrow_place place = find_place(batch, field, at);
+    const struct ss__arrow_place place = ss__arrow_place_of(batch, field, at);
     if (place.is_null) {
         ss__buf_add_text(writer->out, "null");
         return writer->out->n_bytes <= writer->most;

@@ -201,10 +201,20 @@ const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n)
     return (const char *const *)dataset->keep;
 }
 
-ss_status ss__dataset_keep(ss_dataset *dataset, const char *names, ss_err *err)
+ss_status ss__dataset_keep(ss_dataset *dataset, const char *const *names, size_t n, ss_err *err)
 {
-    const ss_status status = ss__split_names(names, &dataset->keep, &dataset->n_keep, err);
-    return status != SS_OK ? status : ss__dataset_keep_columns(dataset, err);
+    ss_status status = SS_OK;
+    SS_ALLOC(dataset->keep, n);
+    for (size_t i = 0; i < n; i++) {
+        dataset->keep[i] = ss__strdup(names[i]);
+        if (dataset->keep[i] == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a column name"));
+        }
+        dataset->n_keep++;
+    }
+    SS_TRY(ss__dataset_keep_columns(dataset, err));
+out:
+    return status;
 }
 
 void ss_dataset_close(ss_dataset *dataset)

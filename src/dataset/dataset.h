@@ -6,11 +6,19 @@
 #include "base/error.h"
 #include "base/map.h"
 
+/* Whether a row has numbers in a column. */
+typedef enum ss__column_numbers {
+    SS__NUMBERS_NONE,
+    SS__NUMBERS_ONE,
+    SS__NUMBERS_LIST /* or, where types are not known before, anything in brackets */
+} ss__column_numbers;
+
 /* A column of a file. Strings are borrowed from the dataset. */
 struct ss__column {
     const char *name;
     const char *type; /* "string", "int64", "number", "object", ... for people */
     bool is_text;     /* its values can be read as text */
+    ss__column_numbers numbers;
 };
 
 /* What a file is, by its first bytes and then its name. */
@@ -46,7 +54,30 @@ SS_MUST_USE ss_status ss__dataset_open_rows(const char *const *paths, size_t n_p
 SS_MUST_USE ss_status ss__dataset_open_values(const char *const *paths, size_t n_paths,
                                               const struct ss_dataset_options *options,
                                               ss_dataset **out, ss_err *err);
-SS_MUST_USE ss_status ss__dataset_keep(ss_dataset *dataset, const char *names, ss_err *err);
+SS_MUST_USE ss_status ss__dataset_keep(ss_dataset *dataset, const char *const *names, size_t n,
+                                       ss_err *err);
+
+/* What stands where a number is expected. */
+typedef enum ss__numbers_fault {
+    SS__NUMBERS_FINE,
+    SS__NUMBERS_NULL,   /* null in the place of a number, or of a list */
+    SS__NUMBERS_OTHER,  /* something else than a number */
+    SS__NUMBERS_NO_LIST /* something else than a list */
+} ss__numbers_fault;
+
+/* The numbers of a row. */
+struct ss__numbers {
+    float *values; /* [n] */
+    size_t n, n_room;
+    ss__numbers_fault fault; /* the first one */
+};
+void ss__numbers_release(struct ss__numbers *numbers);
+
+/* The next row of a dataset without texts: the numbers of all columns that are carried along,
+ * one after the other, each a number or a list of them. Replaces what `numbers` held. At the
+ * end *has_row is false. Errors: as ss_dataset_next. */
+SS_MUST_USE ss_status ss__dataset_next_numbers(ss_dataset *dataset, struct ss__numbers *numbers,
+                                               bool *has_row, ss_err *err);
 
 /* Names of the columns that are carried along, in the order of a row's `kept`; borrowed. */
 const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n);

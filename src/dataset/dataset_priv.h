@@ -77,6 +77,10 @@ struct ss__reader {
      * to, as JSON; for each row once per column, in order. NULL: rows have no columns. */
     ss_status (*add_kept)(void *state, size_t i, struct ss__buf *out, ss_err *err);
 
+    /* Append the numbers of the same value, a number or a list of them, once instead of
+     * add_kept. NULL: they are taken out of what add_kept gives. */
+    ss_status (*add_numbers)(void *state, size_t i, struct ss__numbers *out, ss_err *err);
+
     /* Rows in the file if it says so, else 0. Nullable. */
     uint64_t (*n_rows)(const void *state);
 

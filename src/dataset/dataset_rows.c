@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "dataset/dataset_state_priv.h"
+#include "dataset/numbers.h"
 
 /* An error, or, where the file was cut meanwhile, that in place of what it led to. */
 static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *err)
@@ -140,6 +141,47 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
         row->text =
             record.is_null || record.text.n_bytes == 0 ? (struct ss_text){"", 0} : record.text;
     }
+out:
+    return status;
+}
+
+/* The numbers of the i-th column that is carried along. */
+static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss__numbers *numbers,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    struct ss__buf *json = &dataset->json;
+    if (reader->add_numbers != NULL) {
+        return reader->add_numbers(dataset->state, i, numbers, err);
+    }
+    json->n_bytes = 0;
+    SS_TRY(reader->add_kept(dataset->state, i, json, err));
+    SS_TRY(ss__buf_check(json, err));
+    if (!ss__numbers_add_json(numbers, json->data, json->n_bytes, reader->stores_text)) {
+        SS_TRY(ss__fail_nomem(err, "numbers of a row"));
+    }
+out:
+    return status;
+}
+
+ss_status ss__dataset_next_numbers(ss_dataset *dataset, struct ss__numbers *numbers,
+                                   bool *has_row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__record record = {0};
+    numbers->n = 0;
+    numbers->fault = SS__NUMBERS_FINE;
+    SS_TRY(step(dataset, &record, has_row, err));
+    for (size_t i = 0; *has_row && i < dataset->n_keep; i++) {
+        status = add_numbers(dataset, i, numbers, err);
+        if (status != SS_OK) {
+            ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
+            ss__err_at_row(err, dataset->next_id);
+            break;
+        }
+    }
+    dataset->next_id += *has_row;
 out:
     return status;
 }

@@ -24,10 +24,14 @@ static bool fail(struct ss__scan *scan, const char *problem)
     return false;
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static void skip_space(struct ss__scan *scan)
 {
-    while (scan->at < scan->end &&
-           (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\t' || *scan->at == '\r')) {
+    while (scan->at < scan->end && is_space(*scan->at)) {
         scan->at++;
     }
 }
@@ -373,7 +377,7 @@ void ss__json_compact(const char *data, size_t n_bytes, struct ss__buf *out)
                 return;
             }
         } else {
-            while (scan.at < scan.end && strchr(" \n\t\r\"", *scan.at) == NULL) {
+            while (scan.at < scan.end && !is_space(*scan.at) && *scan.at != '"') {
                 scan.at++;
             }
         }

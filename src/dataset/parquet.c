@@ -30,6 +30,7 @@ struct state {
     struct state *kept;      /* the same file once more, for columns that are carried along */
     struct ss__map kept_map; /* its own, where the file is here */
     size_t *kept_nodes;      /* [n_kept], in `kept` the nodes of these columns */
+    size_t *kept_columns;    /* [n_kept] */
     size_t n_kept;
 };
 
@@ -41,6 +42,7 @@ static void state_free(void *opaque)
     }
     state_free(state->kept);
     ss__free(state->kept_nodes);
+    ss__free(state->kept_columns);
     ss__buf_release(&state->list_text);
     for (size_t i = 0; state->columns != NULL && i < state->file.n_texts; i++) {
         ss__parquet_column_release(&state->columns[i]);
@@ -371,7 +373,9 @@ static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_
     state->kept->file.ahead = file->ahead;
     state->kept->file.map = map;
     SS_ALLOC(state->kept_nodes, n);
+    SS_ALLOC(state->kept_columns, n);
     for (size_t i = 0; i < n; i++) {
+        state->kept_columns[i] = columns[i];
         state->kept_nodes[i] = file->column_nodes[columns[i]];
     }
     state->n_kept = n;
@@ -396,6 +400,15 @@ out:
     return status;
 }
 
+/* Behind the last column the row is done. */
+static void finish_kept(struct state *state, size_t i)
+{
+    if (i + 1 == state->n_kept) {
+        state->kept->n_rows_left--;
+        state->kept->n_rows_done++;
+    }
+}
+
 static ss_status parquet_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -403,10 +416,25 @@ static ss_status parquet_add_kept(void *opaque, size_t i, struct ss__buf *out, s
     const size_t node = state->kept_nodes[i];
     SS_TRY(need_kept_rows(state, err));
     SS_TRY(ss__parquet_record_take(&kept->file, node, kept->columns, out, err));
-    if (i + 1 == state->n_kept) {
-        kept->n_rows_left--;
-        kept->n_rows_done++;
+    finish_kept(state, i);
+out:
+    return status;
+}
+
+static ss_status parquet_add_numbers(void *opaque, size_t i, struct ss__numbers *out,
+                                     ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = opaque, *kept = state->kept;
+    const size_t node = state->kept_nodes[i];
+    if (kept->file.columns[state->kept_columns[i]].numbers == SS__NUMBERS_NONE) {
+        ss__numbers_blame(out, SS__NUMBERS_OTHER);
+        return SS_OK;
     }
+    SS_TRY(need_kept_rows(state, err));
+    SS_TRY(ss__parquet_take_numbers(
+        &kept->file, node, &kept->columns[kept->file.nodes[node].first_text], out, err));
+    finish_kept(state, i);
 out:
     return status;
 }
@@ -428,6 +456,7 @@ const struct ss__reader ss__reader_parquet = {
     .add_json = parquet_add_json,
     .keep = parquet_keep,
     .add_kept = parquet_add_kept,
+    .add_numbers = parquet_add_numbers,
     .n_rows = parquet_n_rows,
     .close = state_free,
 };

@@ -120,6 +120,7 @@ ss_status ss__parquet_list_columns(struct ss__parquet *file, ss_err *err)
         struct ss__column *column = &file->columns[file->n_columns];
         SS_TRY(checked_path(file, i, &column->name, err));
         column->type = type_of(file, i);
+        column->numbers = ss__parquet_numbers_of(file, i);
         file->column_nodes[file->n_columns++] = i;
         i = node->end;
     }

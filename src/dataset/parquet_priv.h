@@ -30,6 +30,7 @@
 #include "dataset/ahead.h"
 #include "dataset/codec.h"
 #include "dataset/dataset.h"
+#include "dataset/numbers.h"
 #include "dataset/scalar_json.h"
 
 /* ---- limits ---- */
@@ -430,6 +431,17 @@ SS_MUST_USE ss_status ss__parquet_record_take(const struct ss__parquet *file, si
 SS_MUST_USE ss_status ss__parquet_record_row(const struct ss__parquet *file,
                                              struct ss__parquet_column *columns,
                                              struct ss__buf *out, ss_err *err);
+
+/* ---- numbers (parquet_numbers.c) ---- */
+
+/* Whether a column that is listed is of numbers, or of lists of numbers. */
+ss__column_numbers ss__parquet_numbers_of(const struct ss__parquet *file, size_t node);
+
+/* Take one row of such a column from the cursor of its leaf and append its numbers. Errors:
+ * SS_E_DATA, SS_E_NOMEM, those of reading. */
+SS_MUST_USE ss_status ss__parquet_take_numbers(const struct ss__parquet *file, size_t node,
+                                               struct ss__parquet_column *column,
+                                               struct ss__numbers *out, ss_err *err);
 
 /* ---- what to fetch (parquet_plan.c) ---- */
 

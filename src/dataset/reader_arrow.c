@@ -223,6 +223,19 @@ static ss_status arrow_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_
                                "a value that is carried along is too large");
 }
 
+static ss_status arrow_add_numbers(void *opaque, size_t i, struct ss__numbers *out, ss_err *err)
+{
+    const struct state *state = opaque;
+    const size_t field = state->kept[i];
+    if (ss__arrow_numbers_of(&state->file.schema, field) == SS__NUMBERS_NONE) {
+        ss__numbers_blame(out, SS__NUMBERS_OTHER);
+        return SS_OK;
+    }
+    const struct ss__arrow_place place =
+        ss__arrow_column_at(&state->file.batch, field, state->row - 1);
+    return ss__arrow_add_numbers(&place, out) ? SS_OK : ss__fail_nomem(err, "numbers of a row");
+}
+
 static uint64_t arrow_n_rows(const void *opaque)
 {
     const struct state *state = opaque;
@@ -240,6 +253,7 @@ const struct ss__reader ss__reader_arrow = {
     .add_json = arrow_add_json,
     .keep = arrow_keep,
     .add_kept = arrow_add_kept,
+    .add_numbers = arrow_add_numbers,
     .n_rows = arrow_n_rows,
     .close = arrow_close,
 };

@@ -243,6 +243,7 @@ static void note_field(struct csv *csv, size_t i)
     }
     column->is_text = !ss__parse_double(text.data, text.n_bytes, &number);
     column->type = column->is_text ? "string" : "number";
+    column->numbers = column->is_text ? SS__NUMBERS_NONE : SS__NUMBERS_ONE;
 }
 
 /* Look at the first records without taking them; a fault in them is left to next. */

@@ -25,7 +25,9 @@ struct json_reader {
     size_t n_found, n_found_room;
     struct ss__column *columns; /* [n_found], as shown */
     size_t *kept;               /* [n_kept] indexes of found */
-    const char *selected;       /* NULL for whole rows */
+    struct ss_text *values;     /* [n_kept] of the row, as they stand in it */
+    size_t n_kept;
+    const char *selected; /* NULL for whole rows */
     size_t n_selected_bytes;
     struct ss__buf text, key; /* strings whose escapes were resolved */
     const char *row;          /* the current item */
@@ -68,6 +70,7 @@ static void json_close(void *state)
     ss__free(reader->found);
     ss__free(reader->columns);
     ss__free(reader->kept);
+    ss__free(reader->values);
     ss__buf_release(&reader->text);
     ss__buf_release(&reader->key);
     ss__free(reader);
@@ -209,6 +212,10 @@ static ss_status json_columns(void *state, const struct ss__column **columns, si
             .name = found->name,
             .type = found->is_mixed ? "mixed" : type,
             .is_text = found->kind == SS__JSON_STRING && !found->is_mixed,
+            .numbers = found->is_mixed                  ? SS__NUMBERS_NONE
+                       : found->kind == SS__JSON_ARRAY  ? SS__NUMBERS_LIST
+                       : found->kind == SS__JSON_NUMBER ? SS__NUMBERS_ONE
+                                                        : SS__NUMBERS_NONE,
         };
     }
     *columns = reader->columns;
@@ -372,41 +379,66 @@ static ss_status json_keep(void *state, const size_t *columns, size_t n, ss_err 
     ss_status status = SS_OK;
     struct json_reader *reader = state;
     SS_ALLOC(reader->kept, n);
+    SS_ALLOC(reader->values, n);
     memcpy(reader->kept, columns, n * sizeof *columns);
+    reader->n_kept = n;
 out:
     return status;
 }
 
-/* A row that lacks the column has null; of a key that occurs twice the last value counts. The
- * row was read before, so it is well-formed. */
-static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
+/* Which column a key is of, most likely the one behind the last; n_kept if of none. */
+static size_t find_kept(const struct json_reader *reader, struct ss_text key, size_t likely)
 {
-    struct json_reader *reader = state;
-    const char *name = reader->found[reader->kept[i]].name;
+    for (size_t n = 0; n < reader->n_kept; n++) {
+        const size_t i = (likely + n) % reader->n_kept;
+        const char *name = reader->found[reader->kept[i]].name;
+        if (strlen(name) == key.n_bytes && memcmp(name, key.data, key.n_bytes) == 0) {
+            return i;
+        }
+    }
+    return reader->n_kept;
+}
+
+/* Find the values of all columns that are carried along. A row that lacks one has null; of a
+ * key that occurs twice the last value counts. The row was read before, so it is well-formed.
+ */
+static void find_values(struct json_reader *reader)
+{
     struct ss__scan scan = scan_row(reader);
     struct ss__scan_string key;
-    const char *value = "null", *end = value + 4;
     bool has_key = ss__scan_char(&scan, '{');
-    (void)err;
-    if (!has_key && strcmp(name, "text") == 0) {
-        value = reader->row;
-        end = value + reader->n_row_bytes;
+    size_t likely = 0;
+    for (size_t i = 0; i < reader->n_kept; i++) {
+        const bool is_text =
+            !has_key && strcmp(reader->found[reader->kept[i]].name, "text") == 0;
+        reader->values[i] = is_text ? (struct ss_text){reader->row, reader->n_row_bytes}
+                                    : (struct ss_text){"null", 4};
     }
     for (bool first = true; has_key; first = false) {
         if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
             break;
         }
-        const struct ss_text text = key_text(reader, key);
-        const bool is_it =
-            strlen(name) == text.n_bytes && memcmp(name, text.data, text.n_bytes) == 0;
+        const size_t i = find_kept(reader, key_text(reader, key), likely);
         (void)ss__scan_peek(&scan); /* spaces */
-        value = is_it ? scan.at : value;
+        const char *begin = scan.at;
         if (!ss__scan_value(&scan)) {
             break;
         }
-        end = is_it ? scan.at : end;
+        if (i < reader->n_kept) {
+            reader->values[i] = (struct ss_text){begin, (size_t)(scan.at - begin)};
+            likely = i + 1;
+        }
     }
-    ss__json_compact(value, (size_t)(end - value), out);
+}
+
+static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
+{
+    struct json_reader *reader = state;
+    (void)err;
+    if (i == 0) {
+        find_values(reader);
+    }
+    ss__json_compact(reader->values[i].data, reader->values[i].n_bytes, out);
     return SS_OK;
 }
 

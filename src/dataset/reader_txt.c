@@ -16,7 +16,8 @@ struct txt {
     struct ss_text text;
 };
 
-static const struct ss__column text_column = {"text", "string", true};
+static const struct ss__column text_column = {
+    .name = "text", .type = "string", .is_text = true};
 
 static ss_status txt_open(const struct ss__source *source, void **state, ss_err *err)
 {

@@ -224,3 +224,18 @@ void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
         return;
     }
 }
+
+double ss__scalar_number(const struct ss__scalar_type *type, const uint8_t *bytes,
+                         size_t n_bytes)
+{
+    switch (type->kind) {
+    case SS__SCALAR_SIGNED:
+        return (double)read_signed(bytes, n_bytes);
+    case SS__SCALAR_UNSIGNED:
+        return (double)read_unsigned(bytes, n_bytes);
+    case SS__SCALAR_FLOAT:
+        return float_of(bytes, n_bytes);
+    default:
+        return 0;
+    }
+}

@@ -36,4 +36,8 @@ enum { SS__SCALAR_BYTES = 32 }; /* the longest value */
 void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
                     const uint8_t *bytes, size_t n_bytes);
 
+/* The value of a signed or unsigned integer or a float of 2, 4 or 8 bytes; else 0. */
+double ss__scalar_number(const struct ss__scalar_type *type, const uint8_t *bytes,
+                         size_t n_bytes);
+
 #endif

@@ -1,6 +1,6 @@
 /* Where embeddings come from: an array of two dimensions in a .npy, .npz or safetensors file,
- * or a column of lists of numbers in Parquet, Arrow or JSON Lines. Either is read a few rows at
- * a time. */
+ * or columns of Parquet, Arrow, JSON Lines or CSV (embeddings_columns.c). Either is read a few
+ * rows at a time. */
 #include "run/embeddings.h"
 
 #include <math.h>
@@ -8,8 +8,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/number.h"
-#include "dataset/dataset.h"
+#include "run/embeddings_columns.h"
 #include "weights/weights.h"
 
 struct ss_embeddings {
@@ -18,7 +17,8 @@ struct ss_embeddings {
     struct ss__weights *weights; /* or NULL: a column of a dataset */
     const struct ss__tensor *tensor;
     ss_dataset *dataset;
-    struct ss_text row; /* of the dataset: read, but not yet given; else empty */
+    struct ss__numbers row; /* of the dataset: read, but not yet given */
+    bool has_row;
     uint64_t n_given;
 };
 
@@ -122,40 +122,39 @@ static ss_status next_of_array(ss_embeddings *embeddings, uint64_t first, size_t
 
 /* ---- columns ---- */
 
-/* The column that was given, else one with a telling name, else the only one of lists. */
-static ss_status find_column(ss_embeddings *out, ss_err *err)
+/* "column", or "first … last" of several. */
+static char *label_of(const struct ss__embedding_columns *columns)
+{
+    struct ss__buf label = {0};
+    ss__buf_add_text(&label, columns->names[0]);
+    if (columns->n > 1) {
+        ss__buf_printf(&label, " … %s", columns->names[columns->n - 1]);
+    }
+    const char *text = ss__buf_text(&label);
+    char *copy = text == NULL ? NULL : ss__strdup(text);
+    ss__buf_release(&label);
+    return copy;
+}
+
+static ss_status find_columns(ss_embeddings *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    static const char *const names[] = {"embedding", "embeddings", "vector"};
     const struct ss__column *columns = NULL;
-    size_t n = 0, n_lists = 0;
-    const char *found = out->column, *only = NULL;
+    struct ss__embedding_columns chosen = {0};
+    char *label = NULL;
+    size_t n = 0;
     ss__dataset_columns(out->dataset, &columns, &n);
-    for (size_t i = 0; i < n; i++) {
-        const bool is_list =
-            strcmp(columns[i].type, "list") == 0 || strcmp(columns[i].type, "array") == 0;
-        n_lists += is_list;
-        only = is_list ? columns[i].name : only;
-        for (size_t j = 0; is_list && found == NULL && j < sizeof names / sizeof *names; j++) {
-            found = strcmp(columns[i].name, names[j]) == 0 ? columns[i].name : NULL;
-        }
+    SS_TRY(ss__embedding_columns_choose(out->path, out->column, columns, n, &chosen, err));
+    SS_TRY(ss__dataset_keep(out->dataset, chosen.names, chosen.n, err));
+    label = label_of(&chosen);
+    if (label == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a column name"));
     }
-    found = found == NULL && n_lists == 1 ? only : found;
-    if (found == NULL) {
-        SS_FAIL_FILE(out->path, SS_E_DATA,
-                     n_lists == 0 ? "there is no column of lists of numbers"
-                                  : "there are several columns of lists; say which holds the "
-                                    "embeddings with --embedding-column");
-    }
-    if (out->column == NULL) {
-        out->column = ss__strdup(found);
-        if (out->column == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
-        }
-    }
-    out->info.column = out->column;
-    SS_TRY(ss__dataset_keep(out->dataset, out->column, err));
+    ss__free(out->column); /* a name may have been borrowed from it until here */
+    out->column = label;
+    out->info.column = label;
 out:
+    ss__free(chosen.names);
     return status;
 }
 
@@ -168,59 +167,38 @@ static ss_status fail_row(const ss_embeddings *embeddings, uint64_t row, ss_stat
     return code;
 }
 
-/* The numbers of {"column": [1.5, …]}, at most n; *n_found counts all of them. */
-static ss_status read_numbers(const ss_embeddings *embeddings, uint64_t row, float *out,
-                              size_t n, size_t *n_found, ss_err *err)
+/* Refuse a row of the column that holds something else than numbers. */
+static ss_status check_numbers(const ss_embeddings *embeddings, uint64_t row, ss_err *err)
 {
-    const struct ss_text json = embeddings->row;
-    const char *end = json.data + json.n_bytes;
-    const char *at = json.data + json.n_bytes - (json.n_bytes > 0);
-    *n_found = 0;
-    while (at > json.data && *at != '[' && *at != '"') {
-        at--; /* numbers hold neither, a name of a column ends with one */
-    }
-    if (at == json.data || *at != '[') {
+    switch (embeddings->row.fault) {
+    case SS__NUMBERS_NULL:
+        return fail_row(embeddings, row, SS_E_NONFINITE,
+                        "holds a value that is null or not finite", err);
+    case SS__NUMBERS_OTHER:
+        return fail_row(embeddings, row, SS_E_DATA, "holds something else than numbers", err);
+    case SS__NUMBERS_NO_LIST:
         return fail_row(embeddings, row, SS_E_DATA, "is no list of numbers", err);
+    default:
+        return SS_OK;
     }
-    for (at++; at < end && *at != ']';) {
-        const size_t length = strcspn(at, ",] ");
-        double value = 0;
-        if (!ss__parse_double(at, length, &value)) {
-            return length == 4 && memcmp(at, "null", 4) == 0
-                       ? fail_row(embeddings, row, SS_E_NONFINITE,
-                                  "holds a value that is null or not finite", err)
-                       : fail_row(embeddings, row, SS_E_DATA,
-                                  "holds something else than numbers", err);
-        }
-        if (*n_found < n) {
-            out[*n_found] = (float)value;
-        }
-        ++*n_found;
-        at += length + strspn(at + length, ", ");
-    }
-    return SS_OK;
 }
 
-/* Step the dataset; at the end the row is empty. */
 static ss_status step(ss_embeddings *embeddings, ss_err *err)
 {
-    struct ss_row row = {0};
-    bool has_row = false;
-    const ss_status status = ss_dataset_next(embeddings->dataset, &row, &has_row, err);
-    embeddings->row = has_row ? row.kept : (struct ss_text){"", 0};
-    return status;
+    return ss__dataset_next_numbers(embeddings->dataset, &embeddings->row, &embeddings->has_row,
+                                    err);
 }
 
 /* The first row says the width. */
 static ss_status find_width(ss_embeddings *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    float none = 0;
     SS_TRY(step(out, err));
-    if (out->row.n_bytes == 0) {
+    if (!out->has_row) {
         SS_FAIL_FILE(out->path, SS_E_DATA, "there are no embeddings");
     }
-    SS_TRY(read_numbers(out, 0, &none, 0, &out->info.width, err));
+    SS_TRY(check_numbers(out, 0, err));
+    out->info.width = out->row.n;
     if (out->info.width == 0) {
         SS_TRY(fail_row(out, 0, SS_E_SHAPE, "is empty", err));
     }
@@ -234,16 +212,17 @@ static ss_status next_of_column(ss_embeddings *embeddings, uint64_t first, size_
 {
     ss_status status = SS_OK;
     const size_t width = embeddings->info.width;
-    for (*n_read = 0; *n_read < n && embeddings->row.n_bytes > 0; ++*n_read) {
-        size_t n_found = 0;
+    const struct ss__numbers *numbers = &embeddings->row;
+    for (*n_read = 0; *n_read < n && embeddings->has_row; ++*n_read) {
         const uint64_t row = first + *n_read;
-        SS_TRY(read_numbers(embeddings, row, out + *n_read * width, width, &n_found, err));
-        if (n_found != width) {
+        SS_TRY(check_numbers(embeddings, row, err));
+        if (numbers->n != width) {
             SS_FAIL_FILE(embeddings->path, SS_E_SHAPE,
                          "row %llu of the embeddings, counted from 0, has %zu values, the rows "
                          "before it have %zu",
-                         (unsigned long long)row, n_found, width);
+                         (unsigned long long)row, numbers->n, width);
         }
+        memcpy(out + *n_read * width, numbers->values, width * sizeof *out);
         SS_TRY(step(embeddings, err));
     }
 out:
@@ -274,7 +253,7 @@ ss_status ss_embeddings_open(const char *path, const char *column, ss_embeddings
         SS_TRY(ss__dataset_open_values(&path, 1, NULL, &embeddings->dataset, err));
         ss_dataset_describe(embeddings->dataset, &info);
         embeddings->info.format = info.format;
-        SS_TRY(find_column(embeddings, err));
+        SS_TRY(find_columns(embeddings, err));
         SS_TRY(find_width(embeddings, err));
     }
     *out = embeddings;
@@ -289,6 +268,7 @@ void ss_embeddings_free(ss_embeddings *embeddings)
     if (embeddings != NULL) {
         ss__weights_close(embeddings->weights);
         ss_dataset_close(embeddings->dataset);
+        ss__numbers_release(&embeddings->row);
         ss__free(embeddings->path);
         ss__free(embeddings->column);
         ss__free(embeddings);
