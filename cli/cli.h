@@ -49,6 +49,11 @@ typedef enum cli_option_id {
     OPT_BATCH_ROWS,
     OPT_CHECK,
     OPT_ROWS,
+    OPT_SEARCH,
+    OPT_RATE,
+    OPT_DEAD,
+    OPT_SORT,
+    OPT_LIMIT,
     OPT_AS,
     OPT_THRESHOLDS,
     OPT_TITLE,
@@ -239,6 +244,15 @@ void cli_print_safely(FILE *to, struct ss_text text, size_t n_columns);
 
 /* Write a line of text that may hold names from outside, as cli_print_safely does, and end it. */
 void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Write such text folded to lines of `n_columns` that begin at column `indent`, at most
+ * `n_lines` of them, with an ellipsis where it is cut; the first one is padded to `indent` from
+ * where a caller has written no more than that. Ends with a newline. */
+void cli_print_wrapped(FILE *to, struct ss_text text, size_t indent, size_t n_columns,
+                       size_t n_lines);
+
+/* Columns of standard output: of the terminal, else 80. */
+size_t cli_output_columns(void);
 
 /* Write a JSON string; bytes that are not UTF-8 become U+FFFD, characters that a terminal might act on are escaped. */
 void cli_print_json(FILE *to, struct ss_text text);

@@ -3,9 +3,9 @@
 
 #include "cli.h"
 
-extern const struct cli_command cli_analyze, cli_encode, cli_embed, cli_fill_mask, cli_tokenize,
-    cli_inspect, cli_convert, cli_plot, cli_fetch_command, cli_cache, cli_completion,
-    cli_manual;
+extern const struct cli_command cli_analyze, cli_show, cli_encode, cli_embed, cli_fill_mask,
+    cli_tokenize, cli_inspect, cli_convert, cli_plot, cli_fetch_command, cli_cache,
+    cli_completion, cli_manual;
 
 /* What embed and analyze say of --precision; docs/numerics.md has the errors. */
 #define CLI_ABOUT_PRECISION                                                                    \

@@ -23,6 +23,7 @@ static const char *const null_rules[] = {"stop", "zero", "nan", "skip", NULL};
 static const char *const sae_targets[] = {"seed", "saelens", NULL};
 static const char *const precisions[] = {"highest", "high", "medium", "low", NULL};
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
+static const char *const orders[] = {"rate", "max", "mean", "texts", "feature", NULL};
 static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
@@ -110,6 +111,17 @@ const struct cli_option cli_options[N_OPTIONS] = {
          "read everything in it; exit with 0 if it is sound, else with 65 and a sentence", 0},
     [OPT_ROWS] = {"rows", 0, CLI_COUNT, "N", NULL,
                   "print the first N rows of a dataset as JSON lines", 1},
+    [OPT_SEARCH] = {"search", 0, CLI_TEXT, "WORDS", NULL,
+                    "features with a top text that holds all these words, whatever their case",
+                    0},
+    [OPT_RATE] = {"rate", 0, CLI_TEXT, "LOW..HIGH", NULL,
+                  "features that fire on so many percent of rows, as 0.1..5, 1.. or ..0.5", 0},
+    [OPT_DEAD] = {"dead", 0, CLI_FLAG, NULL, NULL, "features that never fire", 0},
+    [OPT_SORT] = {"sort", 0, CLI_CHOICE, "BY", orders,
+                  "largest first: rate, max or mean activation, texts that hold the words; or "
+                  "feature, by number; else rate, or texts with --search",
+                  0},
+    [OPT_LIMIT] = {"limit", 0, CLI_COUNT, "N", NULL, "show at most N features", 1},
     [OPT_AS] = {"as", 0, CLI_CHOICE, "KIND", kinds, "what the path is, instead of looking", 0},
     [OPT_THRESHOLDS] = {"thresholds", 0, CLI_TEXT, "SAE", NULL,
                         "draw the thresholds of this jumprelu SAE instead of a run", 0},

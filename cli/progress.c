@@ -23,15 +23,22 @@ void cli_progress_start(struct cli_progress *progress, const struct cli_values *
         isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-static size_t terminal_columns(void)
+/* Columns that COLUMNS or the terminal behind a descriptor say; else 80. */
+static size_t columns_of(int descriptor)
 {
     struct winsize size = {0};
     const char *columns = getenv("COLUMNS");
     const long asked = columns == NULL ? 0 : strtol(columns, NULL, 10);
-    if (asked > 20 && asked < 1000) {
+    if (asked > 0 && asked < 1000) {
         return (size_t)asked;
     }
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+size_t cli_output_columns(void)
+{
+    const size_t n = columns_of(STDOUT_FILENO);
+    return n < 40 ? 40 : n > 200 ? 200 : n;
 }
 
 static void format_time(double seconds, char out[32])
@@ -100,7 +107,7 @@ static void format_line(const struct cli_progress *progress, const struct ss_pro
     cli_thousands(now->n_rows_total, total);
     const size_t n_text = strlen(progress->label) + strlen(done) + strlen(total) +
                           strlen(elapsed) + strlen(left) + strlen(rates) + 15;
-    const size_t columns = progress->is_terminal ? terminal_columns() : 0;
+    const size_t columns = progress->is_terminal ? columns_of(STDERR_FILENO) : 0;
     size_t n_cells = columns > n_text ? columns - n_text : 0;
     n_cells = n_cells > BAR_MOST ? BAR_MOST : n_cells;
     if (n_cells < BAR_LEAST) {

@@ -188,6 +188,80 @@ void cli_print_raw_json(FILE *to, struct ss_text json)
     fwrite(json.data + kept, 1, json.n_bytes - kept, to);
 }
 
+/* Cells that a character takes in a terminal: 2 for East Asian wide ones and emoji, 0 for marks
+ * that stand on the one before. */
+static size_t cells_of(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+        size_t n;
+    } ranges[] = {{0x300, 0x36F, 0},    {0x1100, 0x115F, 2}, {0x200B, 0x200D, 0},
+                  {0x20D0, 0x20FF, 0},  {0x2E80, 0xA4CF, 2}, {0xAC00, 0xD7A3, 2},
+                  {0xF900, 0xFAFF, 2},  {0xFE00, 0xFE0F, 0}, {0xFE30, 0xFE6F, 2},
+                  {0xFF00, 0xFF60, 2},  {0xFFE0, 0xFFE6, 2}, {0x1F300, 0x1FAFF, 2},
+                  {0x20000, 0x3FFFD, 2}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        if (c >= ranges[i].first && c <= ranges[i].last) {
+            return ranges[i].n;
+        }
+    }
+    return 1;
+}
+
+static bool is_space(uint32_t c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* The next piece of text that goes on one line of n_cells: a word, or as much of it as fits.
+ * Gives its bytes; *n_used: the cells it takes. */
+static size_t next_piece(struct ss_text text, size_t at, size_t n_cells, size_t *n_used)
+{
+    size_t end = at;
+    *n_used = 0;
+    while (end < text.n_bytes) {
+        uint32_t c = 0;
+        const size_t length = next_character(text.data + end, text.n_bytes - end, &c);
+        if (is_space(c) || *n_used + cells_of(c) > n_cells) {
+            break;
+        }
+        *n_used += cells_of(c);
+        end += length;
+    }
+    return end - at;
+}
+
+void cli_print_wrapped(FILE *to, struct ss_text text, size_t indent, size_t n_columns,
+                       size_t n_lines)
+{
+    const size_t width = n_columns > indent + 10 ? n_columns - indent : 10;
+    size_t at = 0, used = 0, line = 1;
+    fputs("  ", to);
+    while (at < text.n_bytes) {
+        size_t n_cells = 0;
+        if (is_space((unsigned char)text.data[at])) {
+            at++;
+            continue;
+        }
+        const size_t n = next_piece(text, at, width, &n_cells);
+        const bool is_glued = at > 0 && !is_space((unsigned char)text.data[at - 1]);
+        if (used > 0 && (is_glued || used + 1 + n_cells > width)) {
+            if (line == n_lines) {
+                fputs(" …", to);
+                break;
+            }
+            fprintf(to, "\n%*s", (int)indent, "");
+            line++;
+            used = 0;
+        }
+        fputs(used > 0 ? " " : "", to);
+        used += n_cells + (used > 0);
+        cli_print_safely(to, (struct ss_text){text.data + at, n > 0 ? n : 1}, 0);
+        at += n > 0 ? n : 1;
+    }
+    fputc('\n', to);
+}
+
 void cli_print_json(FILE *to, struct ss_text text)
 {
     fputc('"', to);

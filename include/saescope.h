@@ -596,8 +596,8 @@ SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_inf
 typedef struct ss_embeddings ss_embeddings;
 
 /* Open rows of numbers: an array of two dimensions in a .npy, .npz or safetensors file, or a
- * column of lists, or columns of one number each, in Parquet, Arrow, JSON Lines or CSV. They are
- * read as a stream, once.
+ * column of lists, or columns of one number each, in Parquet, Arrow, JSON Lines or CSV. They
+ * are read as a stream, once.
  *
  * path, column  copied; column NULL: the only array, or "embedding", "embeddings", "vector", or
  *               the only column of lists, or the only series of columns of one number whose
@@ -703,7 +703,8 @@ struct ss_feature {
 };
 SS_API void ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out);
 
-/* A top text of a feature. `row` is SS_NOWHERE in a run read back from a folder. */
+/* A top text of a feature. In a run read back from a folder `row` is SS_NOWHERE where no
+ * columns were kept. */
 struct ss_top_text {
     float activation;
     uint64_t row;
@@ -716,6 +717,37 @@ SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss
 /* The n most frequent features, by falling fires, then rising index; dead ones come last.
  * Writes features [n] and returns how many there are, at most n. Threads: any. */
 SS_API size_t ss_run_most_frequent(const ss_run *run, size_t n, size_t *features);
+
+/* What features are listed by, the largest first; equal ones by rising index. */
+typedef enum ss_feature_order {
+    SS_ORDER_INDEX, /* the smallest first */
+    SS_ORDER_RATE,
+    SS_ORDER_MAX,  /* largest activation */
+    SS_ORDER_MEAN, /* mean activation */
+    SS_ORDER_TEXTS /* top texts that hold the words */
+} ss_feature_order;
+
+/* Which features are meant; a zeroed one: all. */
+struct ss_feature_query {
+    const char *words; /* all of which one top text holds, as parts of its words too, whatever
+                          their case; spaces between them; NULL: any */
+    bool has_rate;     /* the rate is within the next two, both included */
+    double rate_least_pct, rate_most_pct;
+    bool is_dead; /* those that never fire */
+    ss_feature_order order;
+};
+
+struct ss_feature_match {
+    size_t feature;
+    size_t n_texts; /* of its top texts that hold all words; 0 without words */
+};
+
+/* Find features. Writes matches [n_features of the run], of which the first *n_matches are set.
+ * Errors: SS_E_USAGE (no words, not UTF-8), SS_E_NOMEM. Threads: any. */
+SS_API SS_MUST_USE ss_status ss_run_select(const ss_run *run,
+                                           const struct ss_feature_query *query,
+                                           struct ss_feature_match *matches, size_t *n_matches,
+                                           ss_err *err);
 
 /* ---- pictures ---- */
 

@@ -192,6 +192,14 @@ static ss_status read_part(struct ss_run *run, const char *folder, const char *n
     return status;
 }
 
+static bool has_part(const char *folder, const char *name)
+{
+    char *path = ss__path_join(folder, name);
+    const bool is_there = path != NULL && ss__path_look(path) != SS__PATH_NONE;
+    ss__free(path);
+    return is_there;
+}
+
 static ss_status check_rates(struct ss_run *run, const char *path, ss_err *err)
 {
     return ss__rates_check(run, path, err);
@@ -211,6 +219,9 @@ ss_status ss__run_open_checked(const char *dir, bool check, struct ss__asking *a
     SS_TRY(read_part(run, dir, SS__FILE_FEATURES, ss__features_csv_read, err));
     SS_TRY(read_part(run, dir, SS__FILE_RATES, check_rates, err));
     SS_TRY(read_part(run, dir, SS__FILE_TOP, ss__top_json_read, err));
+    if (has_part(dir, SS__FILE_TEXTS)) {
+        SS_TRY(read_part(run, dir, SS__FILE_TEXTS, ss__top_texts_read, err));
+    }
     SS_TRY(ss__run_summarise(run, err));
     *out = run;
     run = NULL;

@@ -54,6 +54,8 @@ SS_MUST_USE ss_status ss__features_csv_write(const struct ss_run *run, const cha
  * and tops; ss__rates_check wants the rates of `features` in the file. */
 SS_MUST_USE ss_status ss__features_csv_read(struct ss_run *run, const char *path, ss_err *err);
 SS_MUST_USE ss_status ss__top_json_read(struct ss_run *run, const char *path, ss_err *err);
+/* Sets row and kept of the tops, which are there. */
+SS_MUST_USE ss_status ss__top_texts_read(struct ss_run *run, const char *path, ss_err *err);
 SS_MUST_USE ss_status ss__rates_check(const struct ss_run *run, const char *path, ss_err *err);
 
 #endif
