@@ -87,6 +87,8 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
     printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
            "features.csv,%s run.json\n",
            cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "");
+    cli_say(stdout, "saescope show %s FEATURE prints the texts of a feature",
+            values->text[OPT_OUT]);
 }
 
 static void print_json_features(const ss_run *run)

@@ -192,6 +192,11 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
         print_json_report(&report, path);
     } else if (!cli_given(values, OPT_QUIET)) {
         print_report(&report, path, cli_colours(values, stdout));
+        if (report.kind == SS_PATH_RUN) {
+            printf(
+                "\n  saescope show RUN lists its features, saescope show RUN N has the texts "
+                "of one\n");
+        }
         if (options.check) {
             puts("  sound: everything in it was read");
         }

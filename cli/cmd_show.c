@@ -56,15 +56,16 @@ static void print_feature(const struct showing *showing, size_t feature)
     snprintf(number, sizeof number, "%zu", feature);
     print_bold(showing, number);
     printf(" of %s\n", showing->path);
-    printf("  rate        %.4g %% (%.4g to %.4g): %s of %s\n", (double)facts.rate_pct,
-           facts.rate_low_pct, facts.rate_high_pct, cli_thousands(facts.n_fires, number),
+    printf("  rate        %.4g %% (%.4g to %.4g)\n", (double)facts.rate_pct, facts.rate_low_pct,
+           facts.rate_high_pct);
+    printf("  fires       %s of %s\n", cli_thousands(facts.n_fires, number),
            cli_plural(showing->info.n_rows_used, "row", rows));
     if (facts.dead) {
         puts("  It never fires: a dead feature.");
         return;
     }
-    printf("  activation  largest %.4g, mean %.4g where it fires\n\n",
-           (double)facts.max_activation, facts.mean_activation);
+    printf("  activation  largest %.4g, mean %.4g\n\n", (double)facts.max_activation,
+           facts.mean_activation);
     for (size_t rank = 0; rank < facts.n_top; rank++) {
         print_top(showing, feature, rank);
     }

@@ -243,9 +243,9 @@ void cli_print_wrapped(FILE *to, struct ss_text text, size_t indent, size_t n_co
             at++;
             continue;
         }
-        const size_t n = next_piece(text, at, width, &n_cells);
+        const size_t n = next_piece(text, at, width - 2, &n_cells); /* room for " …" */
         const bool is_glued = at > 0 && !is_space((unsigned char)text.data[at - 1]);
-        if (used > 0 && (is_glued || used + 1 + n_cells > width)) {
+        if (used > 0 && (is_glued || used + 1 + n_cells > width - 2)) {
             if (line == n_lines) {
                 fputs(" …", to);
                 break;
