@@ -76,8 +76,11 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
         printf(", %s embedded again at highest", cli_thousands(info.n_rows_reembedded, number));
     }
     const double seconds = info.seconds > 0 ? info.seconds : 1e-9;
-    printf("\nTime           %.1f s, %s tokens/s\n", info.seconds,
-           cli_thousands((uint64_t)((double)info.n_tokens / seconds), number));
+    const bool has_tokens = info.n_tokens > 0; /* embeddings have none */
+    const uint64_t n_done = has_tokens ? info.n_tokens : info.n_rows_used;
+    printf("\nTime           %.1f s, %s %s/s\n", info.seconds,
+           cli_thousands((uint64_t)((double)n_done / seconds), number),
+           has_tokens ? "tokens" : "rows");
     printf("Dead features  %s of %s\n", cli_thousands(info.n_dead, number),
            cli_thousands(info.n_features, other));
     printf("Median rate    %.3g %%\n", info.median_rate_pct);

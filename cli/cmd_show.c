@@ -55,7 +55,7 @@ static void print_feature(const struct showing *showing, size_t feature)
     printf("Feature ");
     snprintf(number, sizeof number, "%zu", feature);
     print_bold(showing, number);
-    printf(" of %s\n", showing->path);
+    cli_say(stdout, " of %s", showing->path);
     printf("  rate        %.4g %% (%.4g to %.4g)\n", (double)facts.rate_pct, facts.rate_low_pct,
            facts.rate_high_pct);
     printf("  fires       %s of %s\n", cli_thousands(facts.n_fires, number),

@@ -65,13 +65,14 @@ static void format_rate(double rate, char out[16])
              suffixes + (step > 0 ? step - 1 : 0));
 }
 
-static void format_rates(const struct cli_progress *progress, char out[64])
+static void format_rates(const struct cli_progress *progress, bool has_tokens, char out[64])
 {
     char rows[16], tokens[16];
     const bool is_slow = progress->rate_rows > 0 && progress->rate_rows < 1;
     format_rate(is_slow ? 1 / progress->rate_rows : progress->rate_rows, rows);
     format_rate(progress->rate_tokens, tokens);
-    snprintf(out, 64, "%s %s, %s tokens/s", rows, is_slow ? "s/row" : "rows/s", tokens);
+    snprintf(out, 64, "%s %s%s%s%s", rows, is_slow ? "s/row" : "rows/s", has_tokens ? ", " : "",
+             has_tokens ? tokens : "", has_tokens ? " tokens/s" : "");
 }
 
 static void format_bar(double share, size_t n_cells, char *out)
@@ -88,36 +89,77 @@ static void format_bar(double share, size_t n_cells, char *out)
     out[n] = '\0';
 }
 
+/* What a line is made of; the share is of rows or, where these are not known, of bytes. */
+struct facts {
+    double share; /* below 0: not known */
+    char elapsed[32], left[32], rates[64], done[32], total[32];
+};
+
+static void gather(const struct cli_progress *progress, const struct ss_progress *now,
+                   struct facts *facts)
+{
+    double left = -1;
+    *facts = (struct facts){.share = -1};
+    if (now->n_rows_total > 0) {
+        facts->share = (double)now->n_rows_done / (double)now->n_rows_total;
+        left = progress->rate_rows > 0
+                   ? (double)(now->n_rows_total - now->n_rows_done) / progress->rate_rows
+                   : -1;
+        cli_thousands(now->n_rows_total, facts->total);
+    } else if (now->n_bytes_total > 0) {
+        facts->share = (double)now->n_bytes_done / (double)now->n_bytes_total;
+        left = facts->share > 0 ? now->seconds * (1 - facts->share) / facts->share : -1;
+    }
+    facts->share = facts->share > 1 ? 1 : facts->share;
+    format_time(now->seconds, facts->elapsed);
+    snprintf(facts->left, sizeof facts->left, "?");
+    if (left >= 0) {
+        format_time(left, facts->left);
+    }
+    format_rates(progress, now->n_tokens_done > 0, facts->rates);
+    cli_thousands(now->n_rows_done, facts->done);
+}
+
+/* Rows, "6,423/15,292" or "6,423 rows", and the times; with rates or without. */
+static void format_tail(const struct facts *facts, bool has_rates, char out[256])
+{
+    snprintf(out, 256, "%s%s%s [%s%s%s%s%s]", facts->done,
+             facts->total[0] != '\0' ? "/" : " rows", facts->total, facts->elapsed,
+             facts->share >= 0 ? "<" : "", facts->share >= 0 ? facts->left : "",
+             has_rates ? ", " : "", has_rates ? facts->rates : "");
+}
+
+/* The most of it that fits into the columns of a terminal: all, without the bar, without rates,
+ * at last only as much as there is room for. */
 static void format_line(const struct cli_progress *progress, const struct ss_progress *now,
                         char *out, size_t n_room)
 {
-    char elapsed[32], left[32] = "?", rates[64], done[32], total[32], bar[4 * BAR_MOST + 1];
-    format_time(now->seconds, elapsed);
-    format_rates(progress, rates);
-    cli_thousands(now->n_rows_done, done);
-    if (now->n_rows_total == 0) {
-        snprintf(out, n_room, "%s: %s rows [%s, %s]", progress->label, done, elapsed, rates);
-        return;
+    struct facts facts;
+    char tail[256], percent[16] = "", bar[4 * BAR_MOST + 1];
+    const size_t columns =
+        progress->is_terminal ? columns_of(STDERR_FILENO) - 1 : n_room - sizeof bar;
+    gather(progress, now, &facts);
+    if (facts.share >= 0) {
+        snprintf(percent, sizeof percent, "%3.0f%%", 100 * facts.share);
     }
-    double share = (double)now->n_rows_done / (double)now->n_rows_total;
-    share = share > 1 ? 1 : share;
-    if (progress->rate_rows > 0) {
-        format_time((double)(now->n_rows_total - now->n_rows_done) / progress->rate_rows, left);
-    }
-    cli_thousands(now->n_rows_total, total);
-    const size_t n_text = strlen(progress->label) + strlen(done) + strlen(total) +
-                          strlen(elapsed) + strlen(left) + strlen(rates) + 15;
-    const size_t columns = progress->is_terminal ? columns_of(STDERR_FILENO) : 0;
-    size_t n_cells = columns > n_text ? columns - n_text : 0;
+    format_tail(&facts, true, tail);
+    const size_t n_text = strlen(progress->label) + 2 + strlen(percent) + 3 + strlen(tail);
+    size_t n_cells = progress->is_terminal && columns > n_text ? columns - n_text : 0;
     n_cells = n_cells > BAR_MOST ? BAR_MOST : n_cells;
-    if (n_cells < BAR_LEAST) {
-        snprintf(out, n_room, "%s: %3.0f%% %s/%s [%s<%s, %s]", progress->label, 100 * share,
-                 done, total, elapsed, left, rates);
+    if (facts.share >= 0 && n_cells >= BAR_LEAST) {
+        format_bar(facts.share, n_cells, bar);
+        snprintf(out, n_room, "%s: %s|%s| %s", progress->label, percent, bar, tail);
         return;
     }
-    format_bar(share, n_cells, bar);
-    snprintf(out, n_room, "%s: %3.0f%%|%s| %s/%s [%s<%s, %s]", progress->label, 100 * share,
-             bar, done, total, elapsed, left, rates);
+    if (n_text - 2 > columns) {
+        format_tail(&facts, false, tail);
+    }
+    snprintf(out, n_room, "%s: %s%s%s", progress->label, percent, percent[0] == '\0' ? "" : " ",
+             tail);
+    if (strlen(out) > columns) {
+        snprintf(out, n_room, "%s%s%s", percent, percent[0] == '\0' ? "" : " ", facts.done);
+        out[columns < n_room ? columns : n_room - 1] = '\0';
+    }
 }
 
 static double average(double before, double now)

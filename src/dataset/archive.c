@@ -436,6 +436,16 @@ ss_status ss__archives_check(const struct ss__archives *archives, size_t index, 
     return ss__map_check(&archive->map, archive->path, err);
 }
 
+uint64_t ss__archives_bytes(const struct ss__archives *archives, size_t index)
+{
+    const struct ss__archive_place place = archives->places[index];
+    if (place.index == SAMPLES) { /* made into rows as they are read */
+        return 0;
+    }
+    return place.archive->zip != NULL ? ss__zip_at(place.archive->zip, place.index).n_bytes
+                                      : place.archive->tar.members[place.index].n_bytes;
+}
+
 ss_status ss__archives_open(struct ss__archives *archives, size_t index, const char *name,
                             struct ss__stream *out, ss_err *err)
 {

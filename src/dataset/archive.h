@@ -56,6 +56,9 @@ bool ss__archives_have(const struct ss__archives *archives, size_t index);
 /* What an archive of samples (samples.h) is given as, in place of its members; else NULL. */
 const char *ss__archives_format(const struct ss__archives *archives, size_t index);
 
+/* Bytes of a member; 0 for samples. */
+uint64_t ss__archives_bytes(const struct ss__archives *archives, size_t index);
+
 /* Open a member as a stream of its bytes; `name` is its path. One is open at a time, and it
  * must be closed before release. */
 SS_MUST_USE ss_status ss__archives_open(struct ss__archives *archives, size_t index,

@@ -163,6 +163,7 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     }
     say_empty(dataset);
     SS_TRY(count_rows(dataset, err));
+    SS_TRY(ss__dataset_count_bytes(dataset, err));
     SS_TRY(ss__dataset_start_file(dataset, err));
     if (dataset->current == dataset->use.paths.n) {
         SS_TRY(fail_no_rows(dataset, err));
@@ -238,6 +239,7 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__buf_release(&dataset->json);
     ss__buf_release(&dataset->kept);
     ss__list_release(dataset->keep, dataset->n_keep);
+    ss__free(dataset->file_bytes);
     ss__free(dataset);
 }
 

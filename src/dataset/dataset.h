@@ -82,6 +82,13 @@ SS_MUST_USE ss_status ss__dataset_next_numbers(ss_dataset *dataset, struct ss__n
 /* Names of the columns that are carried along, in the order of a row's `kept`; borrowed. */
 const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n);
 
+/* How far reading is in the bytes of all files as they are stored, and how many these are; 0
+ * where that is not known. Files that are mapped count when they end. Threads: that which
+ * reads.
+ */
+uint64_t ss__dataset_bytes_done(ss_dataset *dataset);
+uint64_t ss__dataset_bytes(const ss_dataset *dataset);
+
 /* Columns of the first file that has rows; borrowed until the first row is read. */
 void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
                          size_t *n_columns);

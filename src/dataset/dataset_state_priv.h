@@ -44,6 +44,12 @@ struct ss_dataset {
     uint64_t next_id;
     uint64_t n_repaired;
 
+    uint64_t *file_bytes; /* [use.paths.n] as stored; NULL where one is not known */
+    uint64_t n_bytes;     /* their sum, 0: not known */
+    size_t n_files_done;  /* whose bytes are in: */
+    uint64_t n_bytes_done;
+    uint64_t n_bytes_told; /* the last answer, below which none falls */
+
     size_t current; /* the file that is read; use.paths.n at the end */
     bool is_open;   /* its source and state are */
     struct ss__source source;
@@ -73,6 +79,11 @@ void ss__dataset_close_file(ss_dataset *dataset);
  * select its column; or none is left: then `current` is their number. Errors: as above, and
  * those of ss__dataset_select. */
 SS_MUST_USE ss_status ss__dataset_start_file(ss_dataset *dataset, ss_err *err);
+
+/* ---- bytes (dataset_bytes.c) ---- */
+
+/* Add up the files, before the first is read. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss__dataset_count_bytes(ss_dataset *dataset, ss_err *err);
 
 /* ---- its columns (dataset_column.c) ---- */
 

@@ -40,6 +40,7 @@ struct ss__stream_state {
     size_t input_start, input_end;
     bool input_ended;
     uint64_t n_packed_bytes, n_unpacked_bytes;
+    uint64_t n_stored_bytes; /* of the whole; 0: not known */
 
     char *window;
     size_t start, room; /* of the window; data is window + start */
@@ -52,6 +53,12 @@ static ss_status open_descriptor(const char *path, struct ss__stream_state *stat
     struct stat facts;
     if (strcmp(path, "-") == 0) {
         state->descriptor = STDIN_FILENO;
+        const off_t at =
+            lseek(STDIN_FILENO, 0, SEEK_CUR); /* a file, perhaps not from its start */
+        if (at >= 0 && fstat(STDIN_FILENO, &facts) == 0 && S_ISREG(facts.st_mode) &&
+            facts.st_size > at) {
+            state->n_stored_bytes = (uint64_t)(facts.st_size - at);
+        }
         return SS_OK;
     }
     do {
@@ -66,6 +73,7 @@ static ss_status open_descriptor(const char *path, struct ss__stream_state *stat
     if (state->is_regular && !ss__file_facts_of(state->descriptor, &state->facts)) {
         return ss__fail_errno(err, path, "open", errno);
     }
+    state->n_stored_bytes = state->is_regular ? (uint64_t)facts.st_size : 0;
     if (S_ISDIR(facts.st_mode)) {
         return ss__fail_file(err, path, SS_E_DATA, "is a folder, expected a file");
     }
@@ -111,6 +119,7 @@ ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_by
     out->state->step_bytes = MEMORY_STEP_BYTES;
     out->state->memory = data;
     out->state->n_memory = n_bytes;
+    out->state->n_stored_bytes = n_bytes;
 out:
     if (status != SS_OK) {
         ss__stream_close(out);
@@ -451,6 +460,26 @@ ss_status ss__stream_check_end(const struct ss__stream *stream, ss_err *err)
 const char *ss__stream_codec(const struct ss__stream *stream)
 {
     return stream->state->codec == NULL ? NULL : stream->state->codec->name;
+}
+
+/* ---- progress ---- */
+
+/* Of packed bytes as large a part is behind as of what was unpacked out of those read so far.
+ */
+uint64_t ss__stream_position(const struct ss__stream *stream)
+{
+    const struct ss__stream_state *state = stream->state;
+    if (state == NULL || state->codec == NULL) {
+        return stream->offset;
+    }
+    const double n_seen = (double)stream->offset + (double)stream->n_bytes;
+    const uint64_t n_packed = state->n_packed_bytes - (state->input_end - state->input_start);
+    return n_seen == 0 ? 0 : (uint64_t)((double)n_packed * (double)stream->offset / n_seen);
+}
+
+uint64_t ss__stream_size(const struct ss__stream *stream)
+{
+    return stream->state == NULL ? 0 : stream->state->n_stored_bytes;
 }
 
 /* ---- random access ---- */

@@ -70,6 +70,11 @@ SS_MUST_USE ss_status ss__stream_need(struct ss__stream *stream, size_t n_bytes,
 /* Give up the first n_bytes of the window; they stay in memory until ss__stream_more. */
 void ss__stream_take(struct ss__stream *stream, size_t n_bytes);
 
+/* How far reading is in the bytes as they are stored, and how many these are: of a regular
+ * file, standard input that is one, or memory; 0 where that is not known. */
+uint64_t ss__stream_position(const struct ss__stream *stream);
+uint64_t ss__stream_size(const struct ss__stream *stream);
+
 /* "gzip", "zstd", "bzip2", "xz", "lz4", or NULL for plain bytes; known after the first byte is.
  */
 const char *ss__stream_codec(const struct ss__stream *stream);

@@ -32,6 +32,7 @@ struct ss__batch {
     size_t n_unembedded, n_unembedded_room;
     bool has_notes;
     struct ss__tokens tokens;
+    uint64_t n_bytes_done;        /* of the dataset, when the last row was read */
     struct ss__row_counts counts; /* of all rows read since the batch before, skipped too */
 };
 

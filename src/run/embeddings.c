@@ -322,3 +322,12 @@ ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
     embeddings->n_given = first + part->n_read;
     return status;
 }
+
+void ss__embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done, uint64_t *n_total)
+{
+    *n_done = *n_total = 0;
+    if (embeddings->dataset != NULL) {
+        *n_done = ss__dataset_bytes_done(embeddings->dataset);
+        *n_total = ss__dataset_bytes(embeddings->dataset);
+    }
+}

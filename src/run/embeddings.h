@@ -23,6 +23,9 @@ SS_MUST_USE ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t fi
 bool ss__embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
                           bool *is_complete);
 
+/* Of the file's bytes those that were read, and all; 0 where that is not known. */
+void ss__embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done, uint64_t *n_total);
+
 /* As ss__pipeline_run, with embeddings that are there instead of an encoder. The dataset
  * (nullable) has a row for each embedding; without it the text of row N is "row N". Rows whose
  * embedding is missing, and rows without a text (null) whose embedding is all zeros, are of the

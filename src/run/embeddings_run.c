@@ -194,11 +194,12 @@ out:
 static ss_status watch(const struct joining *joining, ss_err *err)
 {
     const struct ss_watch *watcher = &joining->pipeline->watch;
-    const struct ss_progress progress = {
+    struct ss_progress progress = {
         .n_rows_done = joining->done->counts.n_read,
         .n_rows_total = joining->info.n_rows,
         .seconds = ss__seconds_now() - joining->started,
     };
+    ss__embeddings_bytes(joining->embeddings, &progress.n_bytes_done, &progress.n_bytes_total);
     return watcher->fn != NULL && watcher->fn(watcher->user, &progress) != 0
                ? ss__fail(err, SS_E_STOPPED, "stopped on request after %" PRIu64 " rows",
                           progress.n_rows_done)

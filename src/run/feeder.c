@@ -73,6 +73,8 @@ static void next_batch(struct filling *filling)
     void *item = NULL;
     if (filling->batch != NULL) {
         filling->batch->counts = filling->counts;
+        filling->batch->n_bytes_done =
+            ss__dataset_bytes_done(filling->feeder->pipeline->dataset);
         filling->counts = (struct ss__row_counts){0};
         if (!hand_over(filling)) {
             filling->batch = NULL;
@@ -193,6 +195,8 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
     }
     if (filling->batch != NULL) { /* the last one, perhaps only with counts */
         filling->batch->counts = filling->counts;
+        filling->batch->n_bytes_done =
+            ss__dataset_bytes_done(filling->feeder->pipeline->dataset);
         (void)hand_over(filling);
     }
 out:

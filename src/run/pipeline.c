@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "dataset/dataset.h"
 #include "encoder/encoder.h"
 #include "run/feeder.h"
 
@@ -16,6 +17,8 @@ struct encoding {
     size_t *offsets;   /* of a part of a batch */
     size_t n_embeddings_room, n_offsets_room, width, budget;
     uint64_t n_rows_total, n_rows_before, n_rows_part;
+    uint64_t n_bytes_total, n_bytes_before, n_bytes_after; /* after: the batch in hand */
+    size_t n_rows_batch;
     double started, watched;
 };
 
@@ -37,6 +40,16 @@ static uint64_t rows_total(const struct ss__pipeline *pipeline)
     return n < asked ? n : asked;
 }
 
+/* Rows of a batch take equal parts of its bytes. */
+static uint64_t bytes_done(const struct encoding *encoding)
+{
+    const uint64_t n = encoding->n_bytes_after - encoding->n_bytes_before;
+    const double part = encoding->n_rows_batch == 0
+                            ? 0
+                            : (double)encoding->n_rows_part / (double)encoding->n_rows_batch;
+    return encoding->n_bytes_before + (uint64_t)((double)n * part);
+}
+
 /* Tell the watcher, but not more than ten times a second unless it is the end. */
 static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
 {
@@ -50,6 +63,8 @@ static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
         .n_rows_done = encoding->n_rows_before + encoding->n_rows_part,
         .n_rows_total = encoding->n_rows_total,
         .n_tokens_done = encoding->done->n_tokens,
+        .n_bytes_done = bytes_done(encoding),
+        .n_bytes_total = encoding->n_bytes_total,
         .seconds = now - encoding->started,
     };
     if (watcher->fn(watcher->user, &progress) != 0) {
@@ -107,6 +122,8 @@ static ss_status take_batch(struct encoding *encoding, const struct ss__batch *b
     ss_status status = SS_OK;
     const struct ss__pipeline *pipeline = encoding->pipeline;
     struct ss__row_counts *counts = &encoding->done->counts;
+    encoding->n_rows_batch = batch->n_rows;
+    encoding->n_bytes_after = batch->n_bytes_done;
     if (batch->n_rows > 0) {
         SS_TRY(embed(encoding, batch, err));
     }
@@ -117,6 +134,7 @@ static ss_status take_batch(struct encoding *encoding, const struct ss__batch *b
     /* Against a number that was asked for, used rows count; else all rows of the dataset. */
     encoding->n_rows_before = pipeline->max_used > 0 ? counts->n_used : counts->n_read;
     encoding->n_rows_part = 0;
+    encoding->n_bytes_before = encoding->n_bytes_after;
 out:
     return status;
 }
@@ -185,6 +203,7 @@ ss_status ss__pipeline_run(const struct ss__pipeline *pipeline, struct ss__pipel
         .done = done,
         .width = info.width,
         .n_rows_total = rows_total(pipeline),
+        .n_bytes_total = ss__dataset_bytes(pipeline->dataset),
         .started = ss__seconds_now(),
     };
     ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &encoding});

@@ -200,7 +200,8 @@ size_t ss__zip_n(const struct ss__zip *zip);
 struct ss__zip_facts {
     const char *name; /* terminated, as in the archive; of n_name bytes */
     size_t n_name;
-    bool is_link; /* a symbolic one; its content is where it leads */
+    uint64_t n_bytes; /* unpacked */
+    bool is_link;     /* a symbolic one; its content is where it leads */
 };
 struct ss__zip_facts ss__zip_at(const struct ss__zip *zip, size_t index);
 

@@ -182,6 +182,7 @@ struct ss__zip_facts ss__zip_at(const struct ss__zip *zip, size_t index)
     const struct ss__zip_record *record = &zip->records[index];
     return (struct ss__zip_facts){.name = record->name,
                                   .n_name = record->n_name,
+                                  .n_bytes = record->n_bytes,
                                   .is_link = (record->unix_mode & KIND_BITS) == LINK};
 }
 

@@ -1,0 +1,110 @@
+"""The bar: a share and the time left from bytes where rows are not known, and lines that fit the terminal."""
+import gzip
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import fcntl
+import termios
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from test_embedding_columns import write_identity
+
+MODEL = ROOT / "tests/data/encoder/mpnet-mean"
+N = 6_000
+LINES = "".join(json.dumps({"text": f"text {i} " + "of some words " * 12}) + "\n" for i in range(N))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("progress")
+    (folder / "x.jsonl").write_text(LINES)
+    (folder / "x.jsonl.gz").write_bytes(gzip.compress(LINES.encode()))
+    (folder / "x.csv").write_text("text\n" + "".join(f"text {i} of some words\n" for i in range(N)))
+    (folder / "x.txt").write_text("".join(f"text {i} of some words\n" for i in range(N)))
+    with zipfile.ZipFile(folder / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jsonl", LINES)
+    return folder
+
+
+def watch(program, words, columns, stdin=None, term="xterm"):
+    """What the program writes to a terminal of so many columns."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    process = subprocess.Popen([program, *map(str, words)], stdin=stdin if stdin is not None else subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=follower, env={**environment, "TERM": term})
+    os.close(follower)
+    out, end = b"", time.monotonic() + 110
+    while time.monotonic() < end:
+        if select.select([leader], [], [], 0.2)[0]:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            out += part
+    os.close(leader)
+    assert process.wait(timeout=20) == 0, out
+    return [line.split("\x1b[K")[0] for line in out.decode().replace("\r\n", "\n").split("\r")]
+
+
+def embed(path, tmp_path):
+    return ["embed", "-m", MODEL, "-d", path, "--text-column" if not str(path).endswith("txt") else "--format",
+            "text" if not str(path).endswith("txt") else "txt", "--threads", "1", "--batch-tokens", "512", "-o", tmp_path / "x.npy", "-f"]
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.csv", "x.txt", "x.zip", "stdin"])
+def test_share_of_bytes(program, files, tmp_path, name):
+    if name == "stdin":
+        with open(files / "x.jsonl", "rb") as stdin:
+            lines = watch(program, embed("-", tmp_path), 100, stdin=stdin)
+    else:
+        lines = watch(program, embed(files / name, tmp_path), 100)
+    shown = [re.search(r"^embed: +(\d+)%\|.*\| ([\d,]+) rows \[[\d:]+<([\d:]+|\?), .* rows/s, .* tokens/s\]$", line) for line in lines if line.startswith("embed:")]
+    assert shown and all(shown), lines
+    shares = [int(match[1]) for match in shown]
+    rows = [int(match[2].replace(",", "")) for match in shown]
+    assert shares == sorted(shares) and shares[-1] == 100 and rows[-1] == N
+    if name != "x.csv" and name != "x.txt":  # of lines of about equal length the share of bytes is that of rows
+        for share, row in zip(shares, rows):
+            assert abs(share - 100 * row / N) < 12, (share, row)
+
+
+def test_a_pipe_has_no_end_that_is_known(program, files, tmp_path):
+    with subprocess.Popen(["cat", files / "x.jsonl"], stdout=subprocess.PIPE) as cat:
+        lines = watch(program, embed("-", tmp_path), 100, stdin=cat.stdout)
+    shown = [line for line in lines if line.startswith("embed:")]
+    assert shown and all(re.match(r"embed: [\d,]+ rows \[[\d:]+, ", line) for line in shown)
+
+
+@pytest.mark.parametrize("columns", [20, 30, 40, 54, 60, 79])
+@pytest.mark.parametrize("more", [[], ["-n", "3000"]])
+def test_lines_fit_the_terminal(program, files, tmp_path, columns, more):
+    lines = [line for line in watch(program, [*embed(files / "x.txt", tmp_path), *more], columns) if "%" in line]
+    assert lines and all(len(line.split("\n")[0]) < columns for line in lines), lines
+
+
+def test_embeddings_have_no_tokens(program, files, tmp_path):
+    sae = write_identity(tmp_path / "sae", 4)
+    rows = np.random.default_rng(2).normal(size=(20_000, 4))
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps({"v": row.tolist()}) + "\n" for row in rows))
+    lines = watch(program, ["analyze", "--embeddings", tmp_path / "x.jsonl", "-s", sae, "-o", tmp_path / "run"], 100)
+    shown = [line for line in lines if line.startswith("analyze:")]
+    assert shown and "100%" in shown[-1] and not any("tokens" in line for line in shown)
+    done = subprocess.run([program, "analyze", "--embeddings", tmp_path / "x.jsonl", "-s", sae, "-o", tmp_path / "run", "-f"], capture_output=True, text=True)
+    assert "tokens/s" not in done.stdout and re.search(r"Time +[\d.]+ s, [\d,]+ rows/s", done.stdout)
+
+
+def test_a_dumb_terminal_gets_no_control_characters(program, files, tmp_path):
+    lines = watch(program, [*embed(files / "x.jsonl", tmp_path), "-n", "500"], 100, term="dumb")
+    assert "\x1b" not in "".join(lines) and lines[-1].startswith("500 rows written")
