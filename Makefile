@@ -3,31 +3,37 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug fuzz bench lint install clean help
+.PHONY: all demo test asan tsan debug fuzz bench lint install uninstall clean help
 
-# Ninja says what is wrong and nothing else.
-BUILD = echo "building $(1)"; cmake --build --preset $(1) -- --quiet
+# In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
+# $(call BUILD,PRESET,TARGETS): all targets where none are named
+BUILD = echo "building $(1)"; \
+	cmake --build --preset $(1) $(if $(2),--target $(2)) -- $$(test -t 1 || echo --quiet)
+CONFIGURE = cmake --preset $(1) -DSS_TESTS=$(2) > /dev/null
+INSTALLED = saescope_program saescope_static saescope_shared saescope_pages
 
-all: build/release/build.ninja
-	@$(call BUILD,release)
+all: ## build the program: build/release/saescope
+	@scripts/setup.sh build
+	@test -e build/release/build.ninja || $(call CONFIGURE,release,OFF)
+	@$(call BUILD,release,saescope_program)
+	@echo "build/release/saescope is built: run it as it is, or 'make install'; next: make demo"
 
-# Configure a preset once; CMake itself notices later changes.
-build/%/build.ninja: CMakePresets.json
-	@scripts/setup.sh build test
-	@cmake --preset $* > /dev/null
-
-demo: ## build, fetch a small encoder, and run the main job on real text
-	@scripts/setup.sh build test demo
-	@$(MAKE) --no-print-directory all
+demo: all ## fetch a small encoder, and run the main job on real text
+	@scripts/setup.sh demo
 	@scripts/demo.sh
 
 test: ## build and pass every test, the units and corpora under sanitizers too
-	@$(MAKE) --no-print-directory all asan
+	@scripts/setup.sh build test
+	@$(call CONFIGURE,release,ON)
+	@$(call BUILD,release)
+	@$(MAKE) --no-print-directory asan
 	@ctest --preset release -j $(JOBS); code=$$?; scripts/count-cases.sh build/release; exit $$code
 
-asan tsan debug: %: build/%/build.ninja ## build with sanitizers (or for debugging) and pass the fast tests
-	@$(call BUILD,$*)
-	@ctest --preset $* -L fast -j $(JOBS)
+asan tsan debug: ## build with sanitizers (or for debugging) and pass the fast tests
+	@scripts/setup.sh build test
+	@test -e build/$@/build.ninja || $(call CONFIGURE,$@,ON)
+	@$(call BUILD,$@)
+	@ctest --preset $@ -L fast -j $(JOBS)
 
 fuzz: ## FUZZ_SECONDS (60) on every parser; FUZZ_RUNS=N: a fixed number of fixed inputs
 	@scripts/setup.sh build test fuzz
@@ -44,11 +50,16 @@ lint: ## formatting and the rules of the house
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/layers
 
-install: all ## install under PREFIX (/usr/local)
+install: all ## install program, library, header, man pages and completions under PREFIX (/usr/local)
+	@$(call BUILD,release,$(INSTALLED))
 	@cmake --install build/release --prefix $(PREFIX)
 
-clean: ## remove what was built
-	@rm -rf build demo-run
+uninstall: ## remove what the last 'make install' of this clone put in place
+	@test -e build/release/install_manifest.txt || { echo "nothing was installed from here"; exit 1; }
+	@tr -d '\r' < build/release/install_manifest.txt | while read -r file || test -n "$$file"; do rm -vf "$$file"; done
+
+clean: ## remove what was built (results in demo-run stay)
+	@rm -rf build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z% ]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile

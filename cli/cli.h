@@ -156,6 +156,18 @@ int cli_parse(const struct cli_command *command, int n, char *const *words,
               struct cli_values *values);
 void cli_values_release(struct cli_values *values);
 
+/* The environment variable of an option, such as SAESCOPE_TOP_K; returns `out`. */
+const char *cli_environment_of(cli_option_id id, char out[96]);
+
+/* Say which options, and which variables that begin with SAESCOPE_, have no effect. */
+void cli_check_effects(const struct cli_values *values);
+
+/* The index-th of an array of names, for cli_suggest. */
+const char *cli_choice_at(const void *names, size_t index);
+
+/* From now on errors are a line of JSON on stderr: {"schema": 1, "error": {…}}. */
+void cli_errors_as_json(void);
+
 static inline bool cli_given(const struct cli_values *values, cli_option_id id)
 {
     return values->text[id] != NULL;
@@ -213,7 +225,8 @@ void cli_close_inputs(struct cli_inputs *in);
 /* ---- help, man pages, completions ---- */
 
 void cli_help_overview(FILE *to);
-void cli_help_command(const struct cli_command *command, FILE *to);
+/* The help of a command; the short one leaves out the prose. */
+void cli_help_command(const struct cli_command *command, bool is_short, FILE *to);
 void cli_man_command(const struct cli_command *command, FILE *to);
 void cli_man_overview(FILE *to);
 void cli_complete_bash(FILE *to);
@@ -242,7 +255,8 @@ bool cli_colours(const struct cli_values *values, FILE *to);
  * cut. */
 void cli_print_safely(FILE *to, struct ss_text text, size_t n_columns);
 
-/* Write a line of text that may hold names from outside, as cli_print_safely does, and end it. */
+/* Write a line of text that may hold names from outside, as cli_print_safely does, and end it.
+ */
 void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Write such text folded to lines of `n_columns` that begin at column `indent`, at most
@@ -254,7 +268,8 @@ void cli_print_wrapped(FILE *to, struct ss_text text, size_t indent, size_t n_co
 /* Columns of standard output: of the terminal, else 80. */
 size_t cli_output_columns(void);
 
-/* Write a JSON string; bytes that are not UTF-8 become U+FFFD, characters that a terminal might act on are escaped. */
+/* Write a JSON string; bytes that are not UTF-8 become U+FFFD, characters that a terminal might
+ * act on are escaped. */
 void cli_print_json(FILE *to, struct ss_text text);
 static inline struct ss_text cli_text_of(const char *text)
 {

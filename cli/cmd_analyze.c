@@ -73,7 +73,8 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
         printf(", %s with invalid UTF-8 replaced", cli_thousands(info.n_rows_repaired, number));
     }
     if (info.n_rows_reembedded > 0) {
-        printf(", %s embedded again at highest", cli_thousands(info.n_rows_reembedded, number));
+        printf(", %s re-embedded at full precision",
+               cli_thousands(info.n_rows_reembedded, number));
     }
     const double seconds = info.seconds > 0 ? info.seconds : 1e-9;
     const bool has_tokens = info.n_tokens > 0; /* embeddings have none */
@@ -207,7 +208,7 @@ const struct cli_command cli_analyze = {
     .usage =
         "{--model MODEL --dataset PATH | --embeddings PATH} --sae SAE --out PATH [options]",
     .examples =
-        {{"saescope analyze --model all-MiniLM-L6-v2 --sae my-sae -d texts.jsonl -o run",
+        {{"saescope analyze --model MODEL --sae SAE -d texts.jsonl -o run",
           "all rows of a file"},
          {"saescope analyze -m MODEL -s SAE -d 'x*.jsonl' --text-column doc -n 9k -o run",
           "9,000 rows of several files, from a named column"},

@@ -137,8 +137,8 @@ static int prune(const struct cli_values *values)
     }
     if (!cli_given(values, OPT_QUIET)) {
         fprintf(stderr, "%zu %s, %s %s\n", sum.n_findings,
-                options.dry_run ? "would go" : "removed", format_size(sum.n_bytes, size),
-                options.dry_run ? "would be freed" : "freed");
+                options.dry_run ? "would be removed" : "removed",
+                format_size(sum.n_bytes, size), options.dry_run ? "would be freed" : "freed");
     }
     return CLI_OK;
 }
@@ -174,10 +174,10 @@ const struct cli_command cli_cache = {
         "is not sound, and ends with 65 if there is any.\n\nprune removes what nobody can use: "
         "unfinished downloads, content that no snapshot names, and links that lead nowhere. It "
         "removes nothing through a link, and leaves what another program may be working on; "
-        "with --dry-run it only says what would go.",
+        "with --dry-run it only says what would be removed.",
     .examples = {{"saescope cache ls", "what is there and how large it is"},
                  {"saescope cache verify", "re-hash everything"},
-                 {"saescope cache prune --dry-run", "what could go"}},
+                 {"saescope cache prune --dry-run", "what would be removed"}},
     .uses = {{OPT_DRY_RUN, false, NULL, NULL},
              {OPT_JSON, false, NULL, "print JSON, an object per line"},
              {OPT_QUIET, false, NULL, NULL},

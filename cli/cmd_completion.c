@@ -31,7 +31,7 @@ const struct cli_command cli_completion = {
         "or fish.",
     .examples = {{"source <(saescope completion bash)", "for this shell"},
                  {"saescope completion fish > ~/.config/fish/completions/saescope.fish",
-                  "for good"}},
+                  "permanently"}},
     .uses = {{OPT_HELP, false, NULL, NULL}},
     .run = completion,
 };

@@ -87,7 +87,7 @@ const struct cli_command cli_embed = {
         "zeros beside a null text); skip leaves the "
         "row out, and later rows move up.\n\n" CLI_ABOUT_PRECISION
         " Without AMX, high is highest.",
-    .examples = {{"saescope embed --model all-MiniLM-L6-v2 --dataset texts.jsonl --out x.npy",
+    .examples = {{"saescope embed --model MODEL --dataset texts.jsonl --out x.npy",
                   "all rows of a file; numpy.load reads the result"},
                  {"saescope embed -m MODEL -d notes.txt --text-unit paragraph -o notes.npy",
                   "paragraphs of a plain text"}},

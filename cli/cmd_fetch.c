@@ -1,4 +1,4 @@
-/* saescope fetch: download a model, SAE or dataset ahead, print where it lies. */
+/* saescope fetch: download a model, SAE or dataset in advance, print its path. */
 #include <string.h>
 #include <unistd.h>
 
@@ -57,7 +57,7 @@ static int fetch(const struct cli_command *command, const struct cli_values *val
 
 const struct cli_command cli_fetch_command = {
     .name = "fetch",
-    .summary = "download a model, SAE or dataset ahead, print its path",
+    .summary = "download a model, SAE or dataset in advance, print its path",
     .argument = "NAME",
     .n_least = 1,
     .n_most = 64,

@@ -198,7 +198,7 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
                 "of one\n");
         }
         if (options.check) {
-            puts("  sound: everything in it was read");
+            puts("  OK: every byte was read and checked");
         }
     }
     ss_report_release(&report);
@@ -218,7 +218,8 @@ const struct cli_command cli_inspect = {
         "of a path there may be a name, as other commands take it: ORG/NAME of the model hub, "
         "hf:ORG/NAME of a dataset with --as dataset, or wandb:ENTITY/PROJECT/NAME:ALIAS with "
         "--as sae.",
-    .examples = {{"saescope inspect all-MiniLM-L6-v2", "a model folder"},
+    .examples = {{"saescope inspect sentence-transformers/all-MiniLM-L6-v2",
+                  "a model, here of the hub"},
                  {"saescope inspect --check sae.pt", "read every byte of a weights file"},
                  {"saescope inspect --rows 5 abstracts.parquet",
                   "the first five rows, as JSON lines"}},

@@ -89,7 +89,7 @@ const struct cli_command cli_tokenize = {
         "Prints the ids that the encoder sees for every row: special tokens included, cut to "
         "the model's limit, with its prompt. One line per row; a row without a text is an "
         "error, unless --skip-empty leaves it out.",
-    .examples = {{"saescope tokenize --model all-MiniLM-L6-v2 --dataset abstracts.jsonl",
+    .examples = {{"saescope tokenize --model MODEL --dataset abstracts.jsonl",
                   "the ids of all rows"}},
     .uses = {{OPT_MODEL, true, NULL, NULL},
              {OPT_DATASET, true, NULL, NULL},

@@ -10,9 +10,9 @@ enum { HELP_COLUMN = 30, HELP_WIDTH = 78 };
 static const char on_values[] =
     "A whole number may end in k, M or G: 100k is 100,000. Every option can also be set by an "
     "environment variable, SAESCOPE_ and its name in capitals with underscores, such as "
-    "SAESCOPE_TOP_K=5; one without a value by 1. The command line goes before it.";
+    "SAESCOPE_TOP_K=5; one without a value by 1. Command-line options take precedence.";
 static const char on_exit[] =
-    "Exit status: 0 success, 64 wrong use, 65 bad data, 66 no such input, 69 service "
+    "Exit status: 0 success, 64 usage error, 65 bad data, 66 no such input, 69 service "
     "unavailable, 70 internal fault or out of memory, 74 reading or writing failed or the "
     "output exists, 75 stopped before the end. Where the reader of standard output has gone, "
     "as "
@@ -123,7 +123,73 @@ static void print_usage(const struct cli_command *command, FILE *to)
     print_folded(to, line, strlen("Usage: "));
 }
 
-void cli_help_command(const struct cli_command *command, FILE *to)
+/* ---- options in groups ---- */
+
+enum { MOST_IN_GROUP = 24, FEW_OPTIONS = 12 };
+
+/* The order in which help shows options. What stands nowhere comes last, as "Other". */
+static const struct group {
+    const char *title;
+    cli_option_id ids[MOST_IN_GROUP]; /* ends at OPT_NONE */
+} groups[] = {
+    {"Input and output",
+     {OPT_MODEL, OPT_EMBEDDINGS, OPT_EMBEDDING_COLUMN, OPT_SAE, OPT_DATASET, OPT_THRESHOLDS,
+      OPT_TO, OPT_OUT, OPT_FORCE}},
+    {"Dataset",
+     {OPT_TEXT_COLUMN, OPT_KEEP, OPT_NUM_EXAMPLES, OPT_SPLIT, OPT_CONFIG, OPT_FORMAT,
+      OPT_TEXT_UNIT, OPT_NULL, OPT_SKIP_EMPTY, OPT_WITH_TEXT, OPT_CACHE_DATASET}},
+    {"Encoder", {OPT_PRECISION, OPT_PROMPT, OPT_PROMPT_NAME, OPT_MAX_TOKENS, OPT_TRUNCATE_DIM}},
+    {"SAE",
+     {OPT_BATCHTOPK, OPT_BATCHTOPK_THRESHOLD, OPT_CALIBRATION_ROWS, OPT_BATCH_ROWS,
+      OPT_SAE_FORMAT, OPT_SAE_TOP_K, OPT_ALLOW_ROUNDING}},
+    {"Results",
+     {OPT_TOP_K, OPT_KEEP_DUPLICATES, OPT_TITLE, OPT_WIDTH, OPT_HEIGHT, OPT_DPI, OPT_BINS,
+      OPT_FIXED_RANGE}},
+};
+enum { N_GROUPS = sizeof groups / sizeof groups[0] };
+
+/* The group of an option; N_GROUPS where it stands nowhere. */
+static size_t group_of(cli_option_id id)
+{
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        for (size_t i = 0; i < MOST_IN_GROUP && groups[g].ids[i] != OPT_NONE; i++) {
+            if (groups[g].ids[i] == id) {
+                return g;
+            }
+        }
+    }
+    return N_GROUPS;
+}
+
+static void print_group(const struct cli_command *command, size_t group, FILE *to)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        if (group_of(command->uses[i].id) == group) {
+            if (is_first) {
+                fprintf(to, "\n%s:\n", group < N_GROUPS ? groups[group].title : "Other");
+            }
+            is_first = false;
+            print_option(&command->uses[i], to);
+        }
+    }
+}
+
+static void print_options(const struct cli_command *command, FILE *to)
+{
+    if (cli_n_uses(command) <= FEW_OPTIONS) {
+        fputs("\nOptions:\n", to);
+        for (size_t i = 0; i < cli_n_uses(command); i++) {
+            print_option(&command->uses[i], to);
+        }
+        return;
+    }
+    for (size_t g = 0; g <= N_GROUPS; g++) {
+        print_group(command, g, to);
+    }
+}
+
+void cli_help_command(const struct cli_command *command, bool is_short, FILE *to)
 {
     fprintf(to, "saescope %s: %s\n\nExamples:\n", command->name, command->summary);
     for (size_t i = 0; i < CLI_MAX_EXAMPLES && command->examples[i].command != NULL; i++) {
@@ -132,13 +198,16 @@ void cli_help_command(const struct cli_command *command, FILE *to)
     }
     fputc('\n', to);
     print_usage(command, to);
-    fputc('\n', to);
-    print_folded(to, command->about, 0);
-    fputs("\nOptions:\n", to);
-    for (size_t i = 0; i < cli_n_uses(command); i++) {
-        print_option(&command->uses[i], to);
+    if (!is_short) {
+        fputc('\n', to);
+        print_folded(to, command->about, 0);
     }
+    print_options(command, to);
     fputc('\n', to);
+    if (is_short) {
+        fprintf(to, "saescope %s --help says more.\n", command->name);
+        return;
+    }
     print_folded(to, on_values, 0);
     fputc('\n', to);
     print_folded(to, on_exit, 0);

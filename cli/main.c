@@ -38,8 +38,9 @@ static int run_command(const struct cli_command *command, int n, char **words)
     struct cli_values values;
     int code = cli_parse(command, n, words, &values);
     if (code == CLI_OK && cli_given(&values, OPT_HELP)) {
-        cli_help_command(command, stdout);
+        cli_help_command(command, strcmp(values.text[OPT_HELP], "-h") == 0, stdout);
     } else if (code == CLI_OK) {
+        cli_check_effects(&values);
         code = command->run(command, &values);
     }
     cli_values_release(&values);
@@ -56,7 +57,7 @@ static int show_help(int n, char **words)
     if (command == NULL) {
         return unknown_command(words[0]);
     }
-    cli_help_command(command, stdout);
+    cli_help_command(command, false, stdout);
     return CLI_OK;
 }
 
@@ -70,7 +71,8 @@ static int dispatch(int n, char **words)
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         return show_help(n - 1, words + 1);
     }
-    if (strcmp(word, "--version") == 0) {
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
+        strcmp(word, "version") == 0) {
         printf("saescope %s\n", ss_version());
         return CLI_OK;
     }

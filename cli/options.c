@@ -29,9 +29,11 @@ static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
 
 const struct cli_option cli_options[N_OPTIONS] = {
-    [OPT_MODEL] = {"model", 'm', CLI_TEXT, "MODEL", NULL,
-                   "the sentence encoder: a folder, or ORG/NAME[@REVISION] of the model hub",
-                   0},
+    [OPT_MODEL] =
+        {"model", 'm', CLI_TEXT, "MODEL", NULL,
+         "the sentence encoder: a folder, or ORG/NAME[@REVISION] of the model hub, such as "
+         "sentence-transformers/all-MiniLM-L6-v2",
+         0},
     [OPT_EMBEDDINGS] =
         {"embeddings", 0, CLI_TEXT, "PATH", NULL,
          "embeddings that were made before, instead of a model: npy, npz, safetensors, or "
@@ -91,7 +93,7 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_PRECISION] = {"precision", 0, CLI_CHOICE, "LEVEL", precisions,
                        "how exact embeddings are; lower levels are faster", 0},
     [OPT_SAE_FORMAT] = {"sae-format", 0, CLI_CHOICE, "NAME", sae_formats,
-                        "format of the SAE, instead of looking", 0},
+                        "format of the SAE, instead of detecting it", 0},
     [OPT_SAE_TOP_K] = {"sae-top-k", 0, CLI_COUNT, "K", NULL,
                        "k of an SAE whose format does not store it", 1},
     [OPT_TO] = {"to", 0, CLI_CHOICE, "FORMAT", sae_targets, "format to write", 0},
@@ -122,7 +124,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                   "feature, by number; else rate, or texts with --search",
                   0},
     [OPT_LIMIT] = {"limit", 0, CLI_COUNT, "N", NULL, "show at most N features", 1},
-    [OPT_AS] = {"as", 0, CLI_CHOICE, "KIND", kinds, "what the path is, instead of looking", 0},
+    [OPT_AS] = {"as", 0, CLI_CHOICE, "KIND", kinds, "what the path is, instead of detecting it",
+                0},
     [OPT_THRESHOLDS] = {"thresholds", 0, CLI_TEXT, "SAE", NULL,
                         "draw the thresholds of this jumprelu SAE instead of a run", 0},
     [OPT_TITLE] = {"title", 0, CLI_TEXT, "TEXT", NULL, "title of the picture", 0},
@@ -140,9 +143,9 @@ const struct cli_option cli_options[N_OPTIONS] = {
          "tokens of a batch; else as suits the machine; results do not depend on it", 1},
     [OPT_FORCE] = {"force", 'f', CLI_FLAG, NULL, NULL, "replace an output that exists", 0},
     [OPT_OFFLINE] = {"offline", 0, CLI_FLAG, NULL, NULL,
-                     "ask no server; use what was fetched before", 0},
-    [OPT_DRY_RUN] = {"dry-run", 0, CLI_FLAG, NULL, NULL, "change nothing, say what would go",
-                     0},
+                     "make no network requests; use what was fetched before", 0},
+    [OPT_DRY_RUN] = {"dry-run", 0, CLI_FLAG, NULL, NULL,
+                     "change nothing, say what would be removed", 0},
     [OPT_FETCH_AS] = {"as", 0, CLI_CHOICE, "KIND", place_kinds, "what the name is of", 0},
     [OPT_JSON] = {"json", 0, CLI_FLAG, NULL, NULL, "print the result as JSON", 0},
     [OPT_QUIET] = {"quiet", 'q', CLI_FLAG, NULL, NULL, "print nothing but results and errors",
@@ -215,7 +218,7 @@ static bool is_choice(const struct cli_option *option, const char *text)
     return false;
 }
 
-static const char *choice_at(const void *names, size_t index)
+const char *cli_choice_at(const void *names, size_t index)
 {
     return ((const char *const *)names)[index];
 }
@@ -229,7 +232,7 @@ static int wrong_choice(const struct cli_command *command, const struct cli_opti
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", n == 0 ? "" : ", ",
                  option->choices[n]);
     }
-    const char *meant = cli_suggest(text, choice_at, option->choices, n);
+    const char *meant = cli_suggest(text, cli_choice_at, option->choices, n);
     return cli_usage_error(command, "--%s: '%s' is not one of %s%s%s%s", option->name, text,
                            list, meant == NULL ? "" : "; did you mean '",
                            meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
@@ -268,8 +271,9 @@ static int take_value(const struct cli_command *command, struct cli_values *valu
     }
     if (option->kind == CLI_COUNT &&
         (!read_count(text, &values->count[id]) || values->count[id] < option->least)) {
-        return cli_usage_error(command, "--%s: '%s' is not a whole number of %llu or more",
-                               option->name, text, (unsigned long long)option->least);
+        return cli_usage_error(
+            command, "--%s: '%s' is not a whole number of %llu or more, such as 1000 or 1k",
+            option->name, text, (unsigned long long)option->least);
     }
     return CLI_OK;
 }
@@ -336,7 +340,8 @@ static int take_option(const struct cli_command *command, struct cli_values *val
         if (equals != NULL) {
             return cli_usage_error(command, "--%s takes no value", option->name);
         }
-        return take_value(command, values, use->id, "", "command line");
+        return take_value(command, values, use->id, use->id == OPT_HELP ? word : "",
+                          "command line");
     }
     if (equals == NULL && n < 2) {
         return cli_usage_error(command, "--%s needs a value: --%s %s", option->name,
@@ -347,17 +352,13 @@ static int take_option(const struct cli_command *command, struct cli_values *val
                       "command line");
 }
 
-/* SAESCOPE_TOP_K for --top-k, and so on; the command line goes before it. */
+/* SAESCOPE_TOP_K for --top-k, and so on; options of the command line take precedence. */
 static int take_environment(const struct cli_command *command, struct cli_values *values)
 {
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         const cli_option_id id = command->uses[i].id;
-        char name[64] = "SAESCOPE_";
-        size_t at = strlen(name);
-        for (const char *c = cli_options[id].name; *c != '\0'; c++) {
-            name[at++] = (char)(*c == '-' ? '_' : *c - 'a' + 'A');
-        }
-        const char *value = getenv(name);
+        char name[96];
+        const char *value = getenv(cli_environment_of(id, name));
         if (value == NULL || value[0] == '\0' || cli_given(values, id) || id == OPT_HELP) {
             continue;
         }
@@ -373,16 +374,36 @@ static int take_environment(const struct cli_command *command, struct cli_values
     return CLI_OK;
 }
 
+/* All that is missing in one sentence, with an example. */
+static int missing_options(const struct cli_command *command, const struct cli_values *values)
+{
+    char list[256] = "";
+    size_t n_missing = 0;
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        const struct cli_use *use = &command->uses[i];
+        if (use->required && !cli_given(values, use->id)) {
+            const size_t n = strlen(list);
+            snprintf(list + n, sizeof list - n, "%s--%s %s", n_missing == 0 ? "" : ", ",
+                     cli_options[use->id].name, cli_options[use->id].placeholder);
+            n_missing++;
+        }
+    }
+    return n_missing == 0
+               ? CLI_OK
+               : cli_usage_error(command, "%s %s needed, as in: %s", list,
+                                 n_missing == 1 ? "is" : "are", command->examples[0].command);
+}
+
 static int take_defaults(const struct cli_command *command, struct cli_values *values)
 {
+    const int missing = missing_options(command, values);
+    if (missing != CLI_OK) {
+        return missing;
+    }
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         const struct cli_use *use = &command->uses[i];
         if (cli_given(values, use->id)) {
             continue;
-        }
-        if (use->required) {
-            return cli_usage_error(command, "--%s %s is needed", cli_options[use->id].name,
-                                   cli_options[use->id].placeholder);
         }
         if (use->fallback != NULL) {
             const int code = take_value(command, values, use->id, use->fallback, "default");
@@ -397,7 +418,7 @@ static int take_defaults(const struct cli_command *command, struct cli_values *v
 static int check_arguments(const struct cli_command *command, const struct cli_values *values)
 {
     if (values->n_arguments > command->n_most) {
-        return cli_usage_error(command, "'%s' is one argument too many",
+        return cli_usage_error(command, "unexpected argument '%s'",
                                values->arguments[command->n_most]);
     }
     if (values->n_arguments < command->n_least) {
@@ -432,6 +453,9 @@ int cli_parse(const struct cli_command *command, int n, char *const *words,
     }
     if (cli_given(values, OPT_HELP)) {
         return CLI_OK;
+    }
+    if (cli_given(values, OPT_JSON)) {
+        cli_errors_as_json();
     }
     int code = take_environment(command, values);
     code = code == CLI_OK ? take_defaults(command, values) : code;

@@ -10,6 +10,37 @@
 
 #include "cli.h"
 
+static bool writes_json; /* errors, too */
+
+void cli_errors_as_json(void)
+{
+    writes_json = true;
+}
+
+/* {"schema": 1, "error": {"status": …, "exit": N, "message": …, facts that are known}} */
+static void print_json_error(const ss_err *err)
+{
+    fputs("{\"schema\": 1, \"error\": {\"status\": ", stderr);
+    cli_print_json(stderr, cli_text_of(ss_status_name(err->code)));
+    fprintf(stderr, ", \"exit\": %d, \"message\": ", ss_status_exit_code(err->code));
+    cli_print_json(stderr, cli_text_of(err->message));
+    if (err->file[0] != '\0') {
+        fputs(", \"file\": ", stderr);
+        cli_print_json(stderr, cli_text_of(err->file));
+    }
+    if (err->item[0] != '\0') {
+        fputs(", \"item\": ", stderr);
+        cli_print_json(stderr, cli_text_of(err->item));
+    }
+    if (err->row != SS_NOWHERE) {
+        fprintf(stderr, ", \"row\": %llu", (unsigned long long)err->row);
+    }
+    if (err->offset != SS_NOWHERE) {
+        fprintf(stderr, ", \"offset\": %llu", (unsigned long long)err->offset);
+    }
+    fputs("}}\n", stderr);
+}
+
 int cli_usage_error(const struct cli_command *command, const char *format, ...)
 {
     char sentence[1024];
@@ -17,6 +48,12 @@ int cli_usage_error(const struct cli_command *command, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    if (writes_json) {
+        ss_err err = {.code = SS_E_USAGE, .offset = SS_NOWHERE, .row = SS_NOWHERE};
+        snprintf(err.message, sizeof err.message, "%s", sentence);
+        print_json_error(&err);
+        return CLI_USAGE;
+    }
     fprintf(stderr, "saescope%s%s: ", command == NULL ? "" : " ",
             command == NULL ? "" : command->name);
     cli_print_safely(stderr, cli_text_of(sentence), 0);
@@ -27,6 +64,10 @@ int cli_usage_error(const struct cli_command *command, const char *format, ...)
 
 int cli_fail(const ss_err *err)
 {
+    if (writes_json) {
+        print_json_error(err);
+        return ss_status_exit_code(err->code);
+    }
     fputs("saescope: ", stderr);
     cli_print_safely(stderr, cli_text_of(err->message), 0);
     fputc('\n', stderr);

@@ -177,7 +177,7 @@ struct ss_place {
  * out        gives (ss_place_release)
  * Errors     SS_E_NOINPUT (no such repository, revision or file; private, gated), SS_E_NETWORK,
  *            SS_E_DATA (content that is not what its hash says), SS_E_IO, SS_E_STOPPED,
- *            SS_E_USAGE (a name of no form), SS_E_NOMEM; what was downloaded is gone on with by
+ *            SS_E_USAGE (a name of no form), SS_E_NOMEM; what was downloaded is resumed by
  *            the next call
  * Threads    any, one call at a time per cache entry waits for the other
  * Source     tests/net/test_hub.py */
@@ -410,7 +410,7 @@ struct ss_sae_options {
     double batchtopk_threshold; /* for SS_BATCHTOPK_THRESHOLD; NaN or 0: calibrate */
     uint64_t calibration_rows;  /* rows to calibrate on; 0: 10,000 */
     size_t batch_rows;          /* for SS_BATCHTOPK_BATCH; 0: 64 */
-    const char *format;         /* NULL: found by looking; else "sparsify", ... */
+    const char *format;         /* NULL: detected automatically; else "sparsify", ... */
     size_t top_k;               /* k, for formats that do not store it; 0: not given */
     const char *source;         /* where it came from and the commit, recorded; NULL: "" */
     const char *commit;

@@ -1,24 +1,37 @@
 #!/bin/sh
 # The main job on real text: what do the features of a small SAE mean in the descriptions of all
-# packages that this machine knows? Results go to demo-run/.
+# packages that this machine knows (where it knows none: in sentences of this project)? Every
+# command is printed as it is run, and can be run again. Results go to demo-run/.
 set -eu
 cd "$(dirname "$0")/.."
 program=build/release/saescope
+model=build/demo/all-MiniLM-L6-v2
+texts=build/demo/descriptions.jsonl
 out=demo-run
 
-encoder=$(scripts/fetch-encoder.sh)
-if [ "$(apt-cache dumpavail 2> /dev/null | grep -c '^Package:')" -lt 1000 ]; then
-    echo "demo: reading the package lists"
-    if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo apt-get update -qq; fi
-fi
+show() { # print a command, then run it
+    echo
+    echo "\$ $*"
+    "$@"
+}
+
 mkdir -p build/demo
-scripts/package-descriptions.sh > build/demo/descriptions.jsonl
+ln -sfn "$(scripts/fetch-encoder.sh)" $model
+if ! scripts/package-descriptions.sh > $texts 2> /dev/null; then
+    echo "demo: no package lists here (on Debian: apt-get update); reading demo/texts.jsonl instead"
+    cp demo/texts.jsonl $texts
+fi
 
-echo "\$ saescope analyze --model all-MiniLM-L6-v2 --sae demo/sae --dataset descriptions.jsonl --out $out"
-$program analyze --model "$encoder" --sae demo/sae --dataset build/demo/descriptions.jsonl --out $out --force
+show $program analyze --model $model --sae demo/sae --dataset $texts --out $out --force
 
 echo
-echo "A few features and the descriptions that activate them most:"
-build/release/examples/read_run $out 70 350 560 700 490
-echo
-echo "Look at $out/density.png, or ask on: saescope inspect $out"
+echo "Four features, with the texts that activate them most:"
+show $program show $out 350 560 700 490 --limit 4
+
+cat <<END
+
+Next:  $program show $out --search editor     features whose top texts hold a word
+       $program inspect $out                  the run in numbers
+       $out/density.png                       how often features fire, as a picture
+To type saescope instead of $program:  PATH=\$PWD/build/release:\$PATH
+END

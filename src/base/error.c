@@ -11,7 +11,7 @@ static const struct {
     int exit_code;
 } statuses[SS_N_STATUS] = {
     [SS_OK] = {"ok", 0},
-    [SS_E_USAGE] = {"wrong use", 64},
+    [SS_E_USAGE] = {"usage error", 64},
     [SS_E_DATA] = {"bad data", 65},
     [SS_E_SHAPE] = {"shapes disagree", 65},
     [SS_E_NONFINITE] = {"not finite", 65},

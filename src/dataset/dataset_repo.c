@@ -116,7 +116,7 @@ static ss_status add_folder(const char *folder, const struct ss__repo_wish *wish
     struct ss__repo_choice choice = {.kind = NULL};
     if (ss__path_look(folder) != SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
-                     "is no folder: --split and --config choose from a dataset repository");
+                     "is a file; --split and --config need a dataset folder");
     }
     SS_TRY(ss__repo_list_folder(folder, false, use->log, &files.paths, &files.n, err));
     SS_TRY(look_at_folder(&files, &card, use->log, err));

@@ -73,7 +73,7 @@ ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
     ss_sae_describe(sae, &info);
     ss__report_text(report, "format", info.format);
     ss__report_text(report, "kind", info.kind);
-    ss__report_text(report, "called there", info.variant);
+    ss__report_text(report, "name in that format", info.variant);
     ss__report_text(report, "rule", info.rule);
     ss__report_count(report, "width", info.width);
     ss__report_count(report, "features", info.n_features);
@@ -81,8 +81,8 @@ ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
         ss__report_count(report, "top k", info.top_k);
     }
     ss__report_text(report, "normalizes input", info.normalizes_input ? "yes" : "no");
-    ss__report_text(report, "stored as", info.dtype);
-    ss__report_text(report, "encoder in its config", info.model_name);
+    ss__report_text(report, "data type", info.dtype);
+    ss__report_text(report, "encoder (from its config)", info.model_name);
     if (info.config_num_examples > 0) {
         ss__report_count(report, "num examples in its config", info.config_num_examples);
     }

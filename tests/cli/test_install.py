@@ -43,7 +43,7 @@ def test_pkg_config(prefix, tmp_path, kind):
     words = ["pkg-config", "--cflags", "--libs", *(["--static"] if kind == "static" else []), "saescope"]
     flags = subprocess.run(words, env={**os.environ, "PKG_CONFIG_PATH": str(library_folder(prefix) / "pkgconfig")}, capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(["gcc", source, "-o", tmp_path / "a", *flags], check=True)
-    done = subprocess.run([tmp_path / "a"], env={"LD_LIBRARY_PATH": str(library_folder(prefix))}, capture_output=True, text=True)
+    done = subprocess.run([tmp_path / "a"], env={}, capture_output=True, text=True)  # found where it was linked
     assert done.stdout.startswith("0.")
 
 

@@ -1,6 +1,9 @@
 """The command line itself: help, options, mistakes, streams. No model is needed."""
 import subprocess
 
+import json
+import re
+
 import pytest
 
 COMMANDS = ["analyze", "embed", "fill-mask", "tokenize", "inspect", "convert", "plot", "fetch", "cache", "completion"]
@@ -18,7 +21,10 @@ def test_help_goes_to_stdout_and_begins_with_examples(run):
 def test_help_of_a_command(run, command):
     done = run(command, "--help")
     assert done.code == 0 and done.err == ""
-    assert done.out.index("Examples:") < done.out.index("Usage:") < done.out.index("Options:")
+    options = re.search(r"\n(Options|Input and output|Dataset):\n", done.out)  # in groups where there are many
+    assert done.out.index("Examples:") < done.out.index("Usage:") < options.start()
+    short = run(command, "-h")
+    assert short.code == 0 and len(short.out) < len(done.out) and options.group() in short.out
     assert all(len(line) <= 80 for line in done.out.splitlines())
     assert run("help", command).out == done.out
 
@@ -47,7 +53,7 @@ def test_version(run):
     (["analyse"], "unknown command 'analyse'; did you mean 'analyze'?"),
     (["frobnicate"], "unknown command 'frobnicate'"),
     (["analyze", "--modle", "x"], "unknown option '--modle'; did you mean '--model'?"),
-    (["analyze"], "--sae SAE is needed"),
+    (["analyze"], "--sae SAE"),
     (["analyze", "-s", "a", "-o", "b"], "--model MODEL is needed, or --embeddings PATH"),
     (["analyze", "-s", "a", "-o", "b", "-m", "c"], "--dataset PATH is needed"),
     (["analyze", "--model"], "--model needs a value: --model MODEL"),
@@ -60,7 +66,7 @@ def test_version(run):
     (["analyze", "--batchtopk", "rowtopk"], "did you mean 'row-topk'?"),
     (["plot"], "a run folder is needed, or --thresholds SAE"),
     (["plot", "a", "--dpi", "nan"], "--dpi: 'nan' is not a number above 0"),
-    (["inspect", "a", "b"], "'b' is one argument too many"),
+    (["inspect", "a", "b"], "unexpected argument 'b'"),
     (["inspect"], "PATH is needed"),
     (["completion", "tcsh"], "'tcsh' is not one of bash, zsh, fish"),
     (["--modle"], "unknown option '--modle'"),
@@ -114,3 +120,40 @@ def test_a_full_or_closed_stdout_is_said(program):
         done = subprocess.run(["sh", "-c", f'"$0" --help {redirect}', program], capture_output=True, text=True)
         assert done.returncode == 74, redirect
         assert done.stderr.startswith("saescope: cannot write to standard output")
+
+
+def test_all_that_is_missing_is_named_at_once(run):
+    done = run("embed")
+    assert done.code == 64 and all(f"--{name}" in done.err.splitlines()[0] for name in ("model", "dataset", "out"))
+    assert "as in: saescope embed" in done.err
+
+
+@pytest.mark.parametrize("words, note", [
+    (["--embedding-column", "x"], "--embedding-column has no effect without --embeddings"),
+    (["--batch-rows", "4"], "--batch-rows has no effect without --batchtopk batch"),
+    (["--batchtopk", "batch", "--calibration-rows", "4"], "--calibration-rows has no effect without --batchtopk threshold"),
+    (["--prompt", "a", "--prompt-name", "b"], "--prompt-name has no effect beside --prompt"),
+    (["--batchtopk", "batch", "--batch-rows", "4"], None),
+])
+def test_no_option_without_effect_passes_in_silence(run, words, note):
+    """Said before the files, none of which is there, are looked for."""
+    done = run("analyze", "-m", "./no", "-s", "./no", "-d", "./no", "-o", "./no/out", *words)
+    assert done.code in (66, 74) and (note is None) == ("no effect" not in done.err) and (note is None or note in done.err)
+    assert "no effect" not in run("analyze", "-m", "./no", "-s", "./no", "-d", "./no", "-o", "./no/out", "-q", *words).err
+
+
+@pytest.mark.parametrize("name, value, note", [
+    ("SAESCOPE_TOPK", "3", "SAESCOPE_TOPK has no effect; did you mean SAESCOPE_TOP_K?"), ("SAESCOPE_CPU", "neon", "avx512-vnni"),
+    ("SAESCOPE_XYZZY_PLUGH", "1", "SAESCOPE_XYZZY_PLUGH has no effect"), ("SAESCOPE_CPU", "avx2", None), ("SAESCOPE_OFFLINE", "1", None),
+    ("SAESCOPE_NET_TRIES", "2", None), ("SAESCOPE_TOP_K", "3", None), ("SAESCOPE_TOPK", "", None),
+])
+def test_no_variable_without_effect_passes_in_silence(run, name, value, note):
+    done = run("inspect", "./no", env={name: value})
+    assert done.code == 66 and (note is None) == ("no effect" not in done.err) and (note is None or note in done.err)
+
+
+def test_errors_are_json_where_results_are(run):
+    for words, code, facts in (["inspect", "./no", "--json"], 66, {"file"}), (["inspect", "a", "b", "--json"], 64, set()):
+        done = run(*words)
+        error = json.loads(done.err)["error"]
+        assert done.code == code == error["exit"] and done.out == "" and facts <= set(error) and error["message"]

@@ -98,7 +98,7 @@ def test_prune_takes_what_nobody_can_use_and_nothing_else(call, cache):
             link(cache / "datasets--org--d/blobs" / ("1" * 64), "../../blobs/ab/nothing")]
     stays = [put(repo / "blobs" / ("2" * 40), b"new", age=False), put(repo / "blobs" / ("3" * 64 + ".incomplete"), b"new", age=False)]
     dry = call("prune", "--dry-run")
-    assert dry.code == 0 and "6 would go, 215 B would be freed" in dry.err and len(dry.out.splitlines()) == 6
+    assert dry.code == 0 and "6 would be removed, 215 B would be freed" in dry.err and len(dry.out.splitlines()) == 6
     assert all(p.is_symlink() or p.exists() for p in goes)
     result = call("prune")
     assert result.code == 0 and "6 removed, 215 B freed" in result.err

@@ -1,0 +1,160 @@
+/* No option without effect passes in silence: options that others make useless, and environment
+ * variables that look as if they were ours. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+extern char **environ;
+
+static const char prefix[] = "SAESCOPE_";
+
+/* Beside those of options. The library reads them. */
+static const char *const others[] = {"CPU", "OFFLINE", "NET_TRIES", "NET_RETRY_SECONDS",
+                                     "NET_STALL_SECONDS"};
+static const char *const kernels[] = {"reference", "avx2",        "avx2-vnni",
+                                      "avx512",    "avx512-vnni", "amx"};
+
+enum { N_OTHERS = sizeof others / sizeof others[0], MOST_BYTES = 64 };
+
+/* TOP_K for --top-k. */
+static void variable_of(cli_option_id id, char out[MOST_BYTES])
+{
+    size_t at = 0;
+    for (const char *c = cli_options[id].name; *c != '\0' && at + 1 < MOST_BYTES; c++) {
+        out[at++] = (char)(*c == '-' ? '_' : *c - 'a' + 'A');
+    }
+    out[at] = '\0';
+}
+
+const char *cli_environment_of(cli_option_id id, char out[96])
+{
+    char name[MOST_BYTES];
+    variable_of(id, name);
+    snprintf(out, 96, "%s%s", prefix, name);
+    return out;
+}
+
+/* All names: the others, then those of options. */
+static const char *name_at(const void *buffer, size_t index)
+{
+    char *name = (char *)(uintptr_t)buffer;
+    if (index < N_OTHERS) {
+        return others[index];
+    }
+    variable_of((cli_option_id)(index - N_OTHERS + 1), name);
+    return name;
+}
+
+enum { N_NAMES = N_OTHERS + N_OPTIONS - 1 };
+
+static bool is_known(const char *name)
+{
+    char buffer[MOST_BYTES];
+    for (size_t i = 0; i < N_NAMES; i++) {
+        if (strcmp(name_at(buffer, i), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say_unknown(const char *name)
+{
+    char names[N_NAMES][MOST_BYTES];
+    const char *pointers[N_NAMES];
+    char buffer[MOST_BYTES];
+    for (size_t i = 0; i < N_NAMES; i++) {
+        snprintf(names[i], MOST_BYTES, "%s", name_at(buffer, i));
+        pointers[i] = names[i];
+    }
+    const char *meant = cli_suggest(name, cli_choice_at, pointers, N_NAMES);
+    cli_say(stderr, "note: the environment variable %s%s has no effect%s%s%s", prefix, name,
+            meant == NULL ? "" : "; did you mean SAESCOPE_", meant == NULL ? "" : meant,
+            meant == NULL ? "" : "?");
+}
+
+static void check_kernels(const char *value)
+{
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+        if (strcmp(kernels[i], value) == 0) {
+            return;
+        }
+    }
+    cli_say(stderr,
+            "note: SAESCOPE_CPU='%s' has no effect; it may be reference, avx2, "
+            "avx2-vnni, avx512, avx512-vnni or amx",
+            value);
+}
+
+/* ---- options ---- */
+
+/* An option that has an effect only beside another one (with a value), or only without it. */
+static const struct effect {
+    cli_option_id option;
+    bool needs; /* else: is useless beside it */
+    cli_option_id other;
+    const char *value; /* NULL: any */
+} effects[] = {
+    {OPT_EMBEDDING_COLUMN, true, OPT_EMBEDDINGS, NULL},
+    {OPT_PROMPT, false, OPT_EMBEDDINGS, NULL},
+    {OPT_PROMPT_NAME, false, OPT_EMBEDDINGS, NULL},
+    {OPT_MAX_TOKENS, false, OPT_EMBEDDINGS, NULL},
+    {OPT_TRUNCATE_DIM, false, OPT_EMBEDDINGS, NULL},
+    {OPT_PRECISION, false, OPT_EMBEDDINGS, NULL},
+    {OPT_BATCHTOPK_THRESHOLD, true, OPT_BATCHTOPK, "threshold"},
+    {OPT_CALIBRATION_ROWS, true, OPT_BATCHTOPK, "threshold"},
+    {OPT_CALIBRATION_ROWS, false, OPT_BATCHTOPK_THRESHOLD, NULL},
+    {OPT_BATCH_ROWS, true, OPT_BATCHTOPK, "batch"},
+    {OPT_PROMPT_NAME, false, OPT_PROMPT, NULL},
+};
+
+static bool was_given(const struct cli_values *values, cli_option_id id)
+{
+    return values->origin[id] != NULL && strcmp(values->origin[id], "command line") == 0;
+}
+
+static void check_options(const struct cli_values *values)
+{
+    for (size_t i = 0; i < sizeof effects / sizeof effects[0]; i++) {
+        const struct effect *effect = &effects[i];
+        const char *found = values->text[effect->other];
+        const bool is_there = effect->value == NULL
+                                  ? was_given(values, effect->other)
+                                  : found != NULL && strcmp(found, effect->value) == 0;
+        if (was_given(values, effect->option) && is_there != effect->needs) {
+            cli_say(stderr, "note: --%s has no effect %s --%s%s%s",
+                    cli_options[effect->option].name, effect->needs ? "without" : "beside",
+                    cli_options[effect->other].name, effect->value == NULL ? "" : " ",
+                    effect->value == NULL ? "" : effect->value);
+        }
+    }
+}
+
+static void check_environment(void)
+{
+    const size_t n_prefix = strlen(prefix);
+    for (char **entry = environ; *entry != NULL; entry++) {
+        char name[MOST_BYTES];
+        const char *rest = *entry + n_prefix;
+        const char *equals = strchr(*entry, '=');
+        if (strncmp(*entry, prefix, n_prefix) != 0 || equals == NULL || equals[1] == '\0' ||
+            (size_t)(equals - rest) >= sizeof name) {
+            continue;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)(equals - rest), rest);
+        if (strcmp(name, "CPU") == 0) {
+            check_kernels(equals + 1);
+        } else if (!is_known(name)) {
+            say_unknown(name);
+        }
+    }
+}
+
+void cli_check_effects(const struct cli_values *values)
+{
+    if (!cli_given(values, OPT_QUIET)) {
+        check_options(values);
+        check_environment();
+    }
+}
