@@ -132,6 +132,7 @@ struct cli_command {
     const char *summary;    /* one line for the list of commands */
     const char *argument;   /* "PATH"; NULL: takes none */
     size_t n_least, n_most; /* of positional arguments */
+    const char *const *argument_choices; /* NULL-terminated; NULL: whatever is given */
     const char *usage;      /* where options exclude each other; NULL: as the tables say */
     const char *about;      /* paragraphs for the help and the man page */
     struct cli_example examples[CLI_MAX_EXAMPLES];

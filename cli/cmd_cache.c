@@ -165,6 +165,7 @@ const struct cli_command cli_cache = {
     .name = "cache",
     .summary = "what was downloaded from the hub: ls, verify, prune",
     .argument = "ls|verify|prune",
+    .argument_choices = (const char *const[]){"ls", "verify", "prune", NULL},
     .n_least = 1,
     .n_most = 1,
     .about =

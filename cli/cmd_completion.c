@@ -24,6 +24,7 @@ const struct cli_command cli_completion = {
     .name = "completion",
     .summary = "a completion script for bash, zsh or fish",
     .argument = "SHELL",
+    .argument_choices = (const char *const[]){"bash", "zsh", "fish", NULL},
     .n_least = 1,
     .n_most = 1,
     .about =

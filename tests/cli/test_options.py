@@ -95,12 +95,22 @@ def test_completions_name_every_command_and_option(run, shell):
     assert all(name in text for name in COMMANDS) and "batchtopk-threshold" in text
 
 
-def test_bash_completion_is_sound(run, tmp_path):
+@pytest.mark.parametrize("words, expected", [
+    (["analyze", "--num"], ["--num-examples"]), (["an"], ["analyze"]), (["analyze", "--precision", ""], ["highest", "high", "medium", "low"]),
+    (["analyze", "--precision", "=", "m"], ["medium"]), (["analyze", "--precision", "="], ["highest", "high", "medium", "low"]),
+    (["analyze", "--model", "sub"], ["subject"]), (["analyze", "-m", "sub"], ["subject"]), (["analyze", "--text-column", "sub"], []),
+    (["analyze", "--prompt", ""], []), (["analyze", "-n", ""], []), (["inspect", "sub"], ["subject"]), (["cache", ""], ["ls", "verify", "prune"]),
+    (["completion", "z"], ["zsh"]), (["fetch", "--as", ""], ["model", "sae", "dataset"]), (["inspect", "--as", "w"], ["weights"]), (["fetch", "sub"], []),
+    (["plot", "--thresholds", "sub"], ["subject"]),
+])
+def test_bash_completes(run, tmp_path, words, expected):
+    (tmp_path / "subject").mkdir()
     script = tmp_path / "c.bash"
-    script.write_text(run("completion", "bash").out + "\nCOMP_WORDS=(saescope analyze --num); COMP_CWORD=2; _saescope; echo ${COMPREPLY[@]}\n"
-                      "COMP_WORDS=(saescope an); COMP_CWORD=1; _saescope; echo ${COMPREPLY[@]}\n")
-    done = subprocess.run(["bash", script], capture_output=True, text=True)
-    assert done.stdout.split() == ["--num-examples", "analyze"] and done.stderr == ""
+    script.write_text(run("completion", "bash").out + "\nCOMP_WORDS=(saescope " + " ".join(f"'{w}'" for w in words) +
+                      f"); COMP_CWORD={len(words)}; _saescope; printf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
+    done = subprocess.run(["bash", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    got = [w for w in done.stdout.split() if not w.startswith("--") or words[-1].startswith("--")]
+    assert got == expected and done.stderr == ""
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -30,6 +30,7 @@ def test_commands_run(program, tmp_path):
     for name in ("scripts", "demo"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "build/demo").mkdir(parents=True)
+    (tmp_path / "build/demo/all-MiniLM-L6-v2").symlink_to(cache.parent)
     (tmp_path / "build/release").symlink_to(program.parent)
     rows = subprocess.run([ROOT / "scripts/package-descriptions.sh"], capture_output=True, check=True).stdout.splitlines(keepends=True)
     if len(rows) < 2500:
@@ -38,5 +39,5 @@ def test_commands_run(program, tmp_path):
     block = re.search(r"```sh\n(.*?)```", README, re.S).group(1)
     done = subprocess.run(["bash", "-e", "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    for name in ("run-2000/run.json", "run-500/run.json", "density.pdf", "thresholds.svg", "embeddings.npy", "saescope.bash"):
-        assert (tmp_path / name).stat().st_size > 0
+    for name in ("run/run.json", "run-500/top_texts.jsonl", "density.pdf", "thresholds.svg", "x.npy", "features.npz", "saescope.bash"):
+        assert (tmp_path / "build/try" / name).stat().st_size > 0
