@@ -27,7 +27,7 @@ def run(program):
     def call(*words, stdin=b"", env=None, **more):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SAESCOPE_") or k == "SAESCOPE_CPU"}
         environment.update(env or {})
-        return Result(subprocess.run([program, *map(str, words)], input=stdin, capture_output=True, env=environment, timeout=120, **more))
+        return Result(subprocess.run([program, *map(str, words)], input=stdin, capture_output=True, env=environment, timeout=300, **more))
     return call
 
 

@@ -56,18 +56,33 @@ static ss_status take_rows(void *user, const struct ss__pass_rows *rows, ss_err 
     return ss__top_add(analysis->top, rows->rows, &texts, err);
 }
 
+/* No row was of use: where they were looked for, and what they were. */
+static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
+{
+    const struct ss__row_counts *counts = &analysis->pass.done.counts;
+    struct ss_dataset_info dataset = {.files = (const char *const[]){""}, .text_column = ""};
+    if (analysis->dataset != NULL) {
+        ss_dataset_describe(analysis->dataset, &dataset);
+    }
+    return ss__fail(err, SS_E_DATA,
+                    "%.300s%s%s%.100s%s: no row had text: %llu rows were read, %llu null, %llu "
+                    "empty, %llu blank",
+                    dataset.n_files > 0 ? dataset.files[0] : "the dataset",
+                    dataset.n_files > 1 ? " and others" : "",
+                    dataset.text_column[0] == '\0' ? "" : ", column '", dataset.text_column,
+                    dataset.text_column[0] == '\0' ? "" : "'",
+                    (unsigned long long)counts->n_read,
+                    (unsigned long long)counts->n_skipped[SS_ROW_NULL],
+                    (unsigned long long)counts->n_skipped[SS_ROW_EMPTY],
+                    (unsigned long long)counts->n_skipped[SS_ROW_BLANK]);
+}
+
 static ss_status run_pass(struct analysis *analysis, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__row_counts *counts = &analysis->pass.done.counts;
     SS_TRY(ss__pass_run(&analysis->pass, err));
-    if (counts->n_used == 0) {
-        SS_FAIL(SS_E_DATA,
-                "no row had text: %llu rows were read, %llu null, %llu empty, %llu blank",
-                (unsigned long long)counts->n_read,
-                (unsigned long long)counts->n_skipped[SS_ROW_NULL],
-                (unsigned long long)counts->n_skipped[SS_ROW_EMPTY],
-                (unsigned long long)counts->n_skipped[SS_ROW_BLANK]);
+    if (analysis->pass.done.counts.n_used == 0) {
+        SS_TRY(fail_without_rows(analysis, err));
     }
 out:
     return status;

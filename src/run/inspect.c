@@ -180,8 +180,8 @@ static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
     if (look->sniff.format != NULL) {
         return ss__fail_file(
             err, look->path, SS_E_UNSUPPORTED,
-            "text of no kind that its name tells; to read it as a dataset, say "
-            "so (as dataset)");
+            "its extension is of no known kind; to read its lines as rows: --as dataset "
+            "--format txt");
     }
     if (look->kind == SS__PATH_FILE) {
         const ss_status status = ss__dataset_refuse_known(look->path, err);

@@ -34,7 +34,7 @@ ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates, struct 
     size_t n_entries = 0;
     *out = NULL;
     if (!ss__mul(n_features, k, &n_entries) || n_entries >= UINT32_MAX) {
-        SS_FAIL(SS_E_LIMIT, "%zu top texts for each of %zu features are too many", k,
+        SS_FAIL(SS_E_USAGE, "%zu top texts for each of %zu features are too many", k,
                 n_features);
     }
     SS_ALLOC(top, 1);
