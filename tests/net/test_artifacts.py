@@ -224,7 +224,7 @@ def test_an_artifact_that_lies_here_is_a_path(run, fetch, tmp_path):
 
 
 def test_a_name_means_what_it_meant_where_the_store_is_away(fetch, tmp_path):
-    assert_refused(fetch(SAESCOPE_OFFLINE="1"), 69, "offline")
+    assert_refused(fetch(SAESCOPE_OFFLINE="1"), 69, "SAESCOPE_OFFLINE")
     assert fetch().code == 0
     for away in ({"SAESCOPE_OFFLINE": "1"}, {"WANDB_BASE_URL": "http://no-such-host.invalid"}):
         done = fetch(**away)
@@ -236,7 +236,7 @@ def test_a_name_means_what_it_meant_where_the_store_is_away(fetch, tmp_path):
     (tmp_path / "cache/artifacts/obj/md5" / digest[:2] / digest[2:]).unlink()
     (tmp_path / "out/sae:v1/sae.pt").unlink()
     assert fetch(SAESCOPE_OFFLINE="1").code == 69
-    assert_refused(fetch(NAME + ":v0", SAESCOPE_OFFLINE="1"), 69, "offline")
+    assert_refused(fetch(NAME + ":v0", SAESCOPE_OFFLINE="1"), 69, "SAESCOPE_OFFLINE")
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"id": "x", "digest": "y", "type": "z", "version": 1, "manifest": {}}',

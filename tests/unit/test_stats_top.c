@@ -193,7 +193,7 @@ static void refuses_other_sizes(void **state)
     (void)state;
     struct ss__top *a = NULL;
     struct ss__top *b = NULL;
-    assert_int_equal(ss__top_new(SIZE_MAX / 2, 10, false, &a, NULL), SS_E_LIMIT);
+    assert_int_equal(ss__top_new(SIZE_MAX / 2, 10, false, &a, NULL), SS_E_USAGE);
     assert_null(a);
     assert_int_equal(ss__top_new(3, 10, false, &a, NULL), SS_OK);
     assert_int_equal(ss__top_new(3, 9, false, &b, NULL), SS_OK);
