@@ -35,11 +35,12 @@ def expected(row):
 
 
 def names_of(variant):
-    """Words of which a sentence about the variant holds one."""
+    """Words of which a sentence about the variant holds one: its keys, or values that are names."""
     if "adapter" in variant:
         return ["adapter", *variant["set"]["adapter_config.json"]]
+    values = [v for changes in variant.get("set", {}).values() for v in changes.values() if isinstance(v, str)]
     keys = [k for changes in variant.get("set", {}).values() for k in changes] + [k for dropped in variant.get("drop", {}).values() for k in dropped]
-    return [step for key in keys for step in key.split("/") if not step.isdigit()] + list(variant.get("tensors", {}))
+    return [step for key in keys for step in key.split("/") if not step.isdigit()] + list(variant.get("tensors", {})) + values
 
 
 def judge(variant, done, out):
