@@ -192,19 +192,18 @@ out:
     return status;
 }
 
-static ss_status check_vocabulary(const struct opening *o, ss_err *err)
+/* Tokens that were added without resizing the model: an error only where a text uses one. */
+static void compare_vocabulary(const struct opening *o)
 {
-    ss_status status = SS_OK;
     const ss_encoder *e = o->encoder;
     const size_t n_vocab = ss__tokenizer_n_vocab(e->tokenizer);
     if (n_vocab > e->config.n_vocab) {
-        SS_FAIL_FILE(o->folder.transformer, SS_E_SHAPE,
-                     "the tokenizer has ids up to %zu, but the model only %zu words "
-                     "('vocab_size' of config.json)",
-                     n_vocab - 1, e->config.n_vocab);
+        ss__log(&o->options->log, SS_LEVEL_WARNING,
+                "%s: the tokenizer has ids up to %zu, but the model only %zu rows of word "
+                "embeddings ('vocab_size' of config.json); a text that uses a token without a "
+                "row is an error",
+                o->folder.transformer, n_vocab - 1, e->config.n_vocab);
     }
-out:
-    return status;
 }
 
 /* The sentence config's `do_lower_case` is a matter of embeddings; the fill-mask pipeline does
@@ -219,7 +218,7 @@ static ss_status load_tokenizers(struct opening *o, ss_err *err)
     SS_TRY(ss__json_bool(o->folder.sentence_path, o->folder.sentence, "do_lower_case",
                          &options.lower_case_first, err));
     SS_TRY(ss__tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
-    SS_TRY(check_vocabulary(o, err));
+    compare_vocabulary(o);
     e->mask_tokenizer = e->tokenizer;
     if (options.lower_case_first && o->options->with_mask_head) {
         e->mask_tokenizer = NULL;
@@ -522,8 +521,37 @@ void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
 
 /* ---- embedding ---- */
 
-ss_status ss__encoder_tokenize(const ss_encoder *encoder, struct ss__token_scratch *scratch,
-                               struct ss_text text, struct ss__tokens *tokens, ss_err *err)
+static ss_status fail_without_row(const ss_encoder *encoder,
+                                  const struct ss__tokenizer *tokenizer, int32_t id,
+                                  ss_err *err)
+{
+    char *name = NULL;
+    const bool named = ss__detokenize(tokenizer, &id, 1, false, &name, NULL) == SS_OK;
+    const ss_status status =
+        ss__fail(err, SS_E_DATA,
+                 "the text has the token '%.80s' (id %d), but %s has only %zu rows of word "
+                 "embeddings; leave the token out, or resize the model's embeddings",
+                 named ? name : "", id, encoder->path, encoder->config.n_vocab);
+    ss__free(name);
+    return status;
+}
+
+ss_status ss__encoder_check_ids(const ss_encoder *encoder,
+                                const struct ss__tokenizer *tokenizer, const int32_t *ids,
+                                size_t n_ids, ss_err *err)
+{
+    const size_t n_rows = encoder->config.n_vocab;
+    for (size_t i = 0; ss__tokenizer_n_vocab(tokenizer) > n_rows && i < n_ids; i++) {
+        if ((size_t)ids[i] >= n_rows) {
+            return fail_without_row(encoder, tokenizer, ids[i], err);
+        }
+    }
+    return SS_OK;
+}
+
+/* The ids of a text, of which the model need not have all. */
+static ss_status tokenize(const ss_encoder *encoder, struct ss__token_scratch *scratch,
+                          struct ss_text text, struct ss__tokens *tokens, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf whole = {0};
@@ -536,6 +564,18 @@ ss_status ss__encoder_tokenize(const ss_encoder *encoder, struct ss__token_scrat
     SS_TRY(ss__tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens, err));
 out:
     ss__buf_release(&whole);
+    return status;
+}
+
+ss_status ss__encoder_tokenize(const ss_encoder *encoder, struct ss__token_scratch *scratch,
+                               struct ss_text text, struct ss__tokens *tokens, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const size_t n_before = ss__tokens_n_ids(tokens);
+    SS_TRY(tokenize(encoder, scratch, text, tokens, err));
+    SS_TRY(ss__encoder_check_ids(encoder, encoder->tokenizer, tokens->ids + n_before,
+                                 ss__tokens_n_ids(tokens) - n_before, err));
+out:
     return status;
 }
 
@@ -555,7 +595,11 @@ ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
         /* one text more than fits would be a batch of its own: stop short of it */
         while (i < n && ss__tokens_n_ids(&tokens) + encoder->max_tokens <=
                             ss__max_size(budget, encoder->max_tokens)) {
-            SS_TRY(ss__encoder_tokenize(encoder, scratch, texts[i], &tokens, err));
+            status = ss__encoder_tokenize(encoder, scratch, texts[i], &tokens, err);
+            if (status != SS_OK) {
+                ss__err_at_row(err, i);
+                goto out;
+            }
             i++;
         }
         SS_TRY(ss__encoder_forward(encoder, work, &tokens, out + first * encoder->width, err));
@@ -579,7 +623,7 @@ ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text, in
     *ids = NULL;
     *n_ids = 0;
     SS_TRY(ss__spare_take(encoder->spare, &scratch, err));
-    SS_TRY(ss__encoder_tokenize(encoder, scratch, text, &tokens, err));
+    SS_TRY(tokenize(encoder, scratch, text, &tokens, err));
     *n_ids = ss__tokens_n_ids(&tokens);
     *ids = tokens.ids;
     tokens.ids = NULL;

@@ -455,6 +455,11 @@ SS_MUST_USE ss_status ss__layers_smooth(struct ss__transformer *transformer,
 SS_MUST_USE ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder,
                                          ss_work *work, ss_err *err);
 
+/* Errors: SS_E_DATA, where the model has no row of word embeddings for one of the ids. */
+SS_MUST_USE ss_status ss__encoder_check_ids(const ss_encoder *encoder,
+                                            const struct ss__tokenizer *tokenizer,
+                                            const int32_t *ids, size_t n_ids, ss_err *err);
+
 /* Cosines and sines of all positions for the kinds of layers that the config has. */
 SS_MUST_USE ss_status ss__rope_make(const struct ss__encoder_config *config,
                                     float *turns[SS__N_LAYER_KINDS], ss_err *err);

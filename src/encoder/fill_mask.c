@@ -23,6 +23,8 @@ static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
     SS_TRY(ss__spare_take(f->encoder->spare, &scratch, err));
     SS_TRY(ss__tokenize(f->encoder->mask_tokenizer, scratch, text, 0, &f->tokens, err));
     const size_t n = ss__tokens_n_ids(&f->tokens);
+    SS_TRY(
+        ss__encoder_check_ids(f->encoder, f->encoder->mask_tokenizer, f->tokens.ids, n, err));
     if (n > limit) {
         SS_FAIL(
             SS_E_DATA,

@@ -28,7 +28,8 @@ static const char *const sentences[] = {
 static ss_status add_words(const ss_encoder *encoder, struct ss__tokens *tokens, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n_vocab = ss__tokenizer_n_vocab(encoder->tokenizer);
+    const size_t n_vocab =
+        ss__min_size(ss__tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab);
     const size_t n = ss__min_size(N_WORDS, encoder->max_tokens);
     const size_t begin = ss__tokens_n_ids(tokens);
     SS_GROW(tokens->ids, tokens->n_ids_room, begin + n);
@@ -53,6 +54,9 @@ static ss_status make_tokens(const ss_encoder *encoder, struct ss__tokens *token
             ss__tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens, err));
     }
     SS_TRY(add_words(encoder, tokens, err));
+    for (size_t i = 0; i < ss__tokens_n_ids(tokens); i++) { /* some tokens may have no row */
+        tokens->ids[i] = tokens->ids[i] < (int32_t)encoder->config.n_vocab ? tokens->ids[i] : 0;
+    }
 out:
     ss__token_scratch_free(scratch);
     return status;

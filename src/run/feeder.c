@@ -120,13 +120,29 @@ static ss_status make_room(struct filling *filling, size_t n_tokens, const struc
     return SS_OK;
 }
 
+/* Put the file and the row's number before a sentence about its text. */
+static ss_status name_row(const struct ss_row *row, ss_status code, ss_err *err)
+{
+    char sentence[sizeof err->message] = "";
+    if (err != NULL) {
+        memcpy(sentence, err->message, sizeof sentence);
+    }
+    ss__fail_file(err, row->file, code,
+                  "row %" PRIu64 " of the dataset, counted from 0: %.800s", row->id, sentence);
+    ss__err_at_row(err, row->id);
+    return code;
+}
+
 static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__pipeline *pipeline = filling->feeder->pipeline;
     ss__tokens_reset(&filling->tokens);
-    SS_TRY(ss__encoder_tokenize(pipeline->encoder, filling->scratch, row->text,
-                                &filling->tokens, err));
+    status = ss__encoder_tokenize(pipeline->encoder, filling->scratch, row->text,
+                                  &filling->tokens, err);
+    if (status != SS_OK) {
+        return name_row(row, status, err);
+    }
     SS_TRY(make_room(filling, ss__tokens_n_ids(&filling->tokens), row, err));
     if (filling->batch == NULL) {
         goto out;

@@ -362,7 +362,7 @@ static ss_status fill(struct ss__loading *loading, ss_err *err)
         SS_TRY(ss__load_template(loading, err));
     }
     SS_TRY(index_added(self, err));
-    if (self->kind == &ss__bert_kind) {
+    if (self->kind == &ss__bert_kind || self->kind == &ss__wordpiece_kind) {
         SS_TRY(ss__wordpiece_prepare(self, err));
     }
     ss__bpe_prepare(&self->bpe, &self->vocab);

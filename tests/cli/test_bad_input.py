@@ -67,11 +67,6 @@ def drop(path, name):
     store_safetensors(path, header, data)
 
 
-def fewer_words(folder):
-    lines = (folder / "vocab.txt").read_text("utf8").splitlines(keepends=True)
-    (folder / "vocab.txt").write_text("".join(lines) + "moreover\nbeyond\n", "utf8")
-
-
 QUERY = "mpnet.encoder.layer.1.attention.attn.q.weight"
 BAD_MODELS = {
     "cut weights": ("mpnet-mean", lambda m: os.truncate(m / "model.safetensors", 40000), 65, ["model.safetensors"]),
@@ -106,7 +101,6 @@ BAD_MODELS = {
     "module outside": ("mpnet-mean", lambda m: replace_text(m / "modules.json", '"1_Pooling"', '"../1_Pooling"'), 65,
                        ["../1_Pooling"]),
     "absolute module": ("mpnet-mean", lambda m: replace_text(m / "modules.json", '"1_Pooling"', '"/etc"'), 65, ["/etc"]),
-    "fewer rows than ids": ("bert-old", fewer_words, 65, ["vocab_size", "304", "305"]),
     "config is a folder": ("mpnet-mean", lambda m: (os.unlink(m / "config.json"), os.mkdir(m / "config.json")), 65, ["config.json"]),
     "weights are a folder": ("mpnet-mean", lambda m: (os.unlink(m / "model.safetensors"), os.mkdir(m / "model.safetensors")), 65,
                              ["model.safetensors"]),
@@ -123,6 +117,27 @@ def test_a_bad_model_is_refused(run, texts, tmp_path, name):
     assert_refused(run("embed", "-m", folder, "-d", texts, "-o", out), code, folder, *words)
     assert_refused(run("inspect", "--check", folder, "--as", "model"), code, folder, *words)
     assert sorted(os.listdir(tmp_path)) == ["model", "texts.jsonl"]
+
+
+@pytest.mark.parametrize("precision", ["highest", "low"])
+def test_tokens_without_a_row_are_refused_where_they_occur(run, texts, tmp_path, precision):
+    """Tokens that were added without resizing the model do no harm until a text has one."""
+    folder, more = tmp_path / "model", tmp_path / "more.jsonl"
+    shutil.copytree(ENCODERS / "bert-old", folder)
+    with open(folder / "vocab.txt", "a") as vocab:
+        vocab.write("moreover\nbeyond\n")
+    more.write_text(texts.read_text() + '{"text": "A galaxy is beyond."}\n')
+    outs = [tmp_path / "whole.npy", tmp_path / "more.npy"]
+    for model, out in zip([ENCODERS / "bert-old", folder], outs):
+        done = run("embed", "-m", model, "-d", texts, "-o", out, "--precision", precision)
+        assert done.code == 0, done.err
+        assert ("305" in done.err and "304" in done.err) == (model == folder)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    done = run("embed", "-m", folder, "-d", more, "-o", tmp_path / "e.npy", "--precision", precision)
+    assert done.code == 65 and not (tmp_path / "e.npy").exists()
+    assert all(word in done.err for word in [str(more), "row 2", "'beyond'", "305", "304 rows"]), done.err
+    done = run("tokenize", "-m", folder, "-d", more)
+    assert done.code == 0 and "305" in done.out.splitlines()[2]
 
 
 def test_a_model_that_is_no_folder_is_refused(run, texts, tmp_path):

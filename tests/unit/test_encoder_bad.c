@@ -204,7 +204,7 @@ static const struct json_case json_cases[] = {
     {"config.json", "num_hidden_layers", "3", SS_E_DATA, "encoder.layer.2."},
     {"config.json", "intermediate_size", "41", SS_E_SHAPE, "intermediate.dense"},
     {"config.json", "intermediate_size", "16777216", SS_E_SHAPE, "intermediate.dense"},
-    {"config.json", "vocab_size", "5", SS_E_SHAPE, "vocab_size"},
+    {"config.json", "vocab_size", "5", SS_E_SHAPE, "word_embeddings"},
     {"config.json", "vocab_size", "16777216", SS_E_SHAPE, "word_embeddings"},
     {"config.json", "max_position_embeddings", "3", SS_E_DATA, "max_position_embeddings"},
     {"config.json", "max_position_embeddings", "300", SS_E_SHAPE, "position_embeddings"},
