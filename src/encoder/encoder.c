@@ -541,6 +541,12 @@ ss_status ss__encoder_check_ids(const ss_encoder *encoder,
                                 size_t n_ids, ss_err *err)
 {
     const size_t n_rows = encoder->config.n_vocab;
+    if (ss__tokenizer_has_types(tokenizer) && encoder->transformer.type != NULL) {
+        return ss__fail(err, SS_E_UNSUPPORTED,
+                        "%s: the tokenizer gives tokens of a single text other types than 0 "
+                        "(token_type_ids), which are not read",
+                        encoder->path);
+    }
     for (size_t i = 0; ss__tokenizer_n_vocab(tokenizer) > n_rows && i < n_ids; i++) {
         if ((size_t)ids[i] >= n_rows) {
             return fail_without_row(encoder, tokenizer, ids[i], err);

@@ -258,7 +258,8 @@ bool ss__added_next(struct ss__added_walk *walk, struct ss__added_match *match)
         const struct ss__added_token *token = &walk->added->tokens[index];
         const size_t stop = start + length;
         walk->at = stop;
-        if (token->single_word && !stands_alone(walk, start, stop)) {
+        if ((token->special && walk->added->passes_special) ||
+            (token->single_word && !stands_alone(walk, start, stop))) {
             continue;
         }
         match->token = token;

@@ -19,38 +19,6 @@
 
 static const double ABSURD_LENGTH = 1e9; /* "no limit" is written as 10^30 */
 
-static const struct ss__first_piece xlm_roberta_pieces[] = {{.role = "bos_token"},
-                                                            {.role = "pad_token"},
-                                                            {.role = "eos_token"},
-                                                            {.role = "unk_token"},
-                                                            {0}};
-static const struct ss__first_piece camembert_pieces[] = {
-    {.text = "<s>NOTUSED"},
-    {.role = "pad_token"},
-    {.text = "</s>NOTUSED"},
-    {.role = "unk_token"},
-    {.text = "<unk>NOTUSED", .score = -100},
-    {0}};
-static const char *const camembert_tokens[] = {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED",
-                                               NULL};
-
-#define AROUND_BERT .begin = "cls_token", .end = "sep_token"
-static const struct ss__tokenizer_class classes[] = {
-    {"BertTokenizer", "bert", &ss__bert_kind, SS__ROLES_BERT, AROUND_BERT},
-    {"DistilBertTokenizer", "distilbert", &ss__bert_kind, SS__ROLES_BERT, AROUND_BERT},
-    {"MPNetTokenizer", "mpnet", &ss__bert_kind, SS__ROLES_MPNET, true, AROUND_BERT},
-    {"RobertaTokenizer", "roberta", &ss__bpe_kind, SS__ROLES_ROBERTA, AROUND_BERT},
-    {"XLMRobertaTokenizer", "xlm-roberta", &ss__unigram_kind, SS__ROLES_ROBERTA,
-     .begin = "bos_token", .end = "eos_token", .unknown_piece = 3,
-     .first_pieces = xlm_roberta_pieces, .n_replaced = 3},
-    {"CamembertTokenizer", "camembert", &ss__unigram_kind, SS__ROLES_ROBERTA, true,
-     .begin = "bos_token", .end = "eos_token", .unknown_piece = -1,
-     .more_tokens = camembert_tokens, .first_pieces = camembert_pieces, .n_replaced = 1},
-    {.name = "PreTrainedTokenizer"}, /* with "Fast" behind it, which is dropped */
-    {.name = "TokenizersBackend"},
-};
-enum { N_CLASSES = sizeof classes / sizeof classes[0], GENERIC_CLASS = N_CLASSES - 1 };
-
 /* The files that a kind of model has its vocabulary in where there is no tokenizer.json. */
 static const struct {
     const struct ss__piece_kind *kind;
@@ -186,61 +154,7 @@ static void release_files(struct ss__loading *loading)
     ss__free(loading->vocab_path);
     ss__free(loading->merges_path);
     ss__free(loading->kept);
-}
-
-/* ---- class ---- */
-
-static const struct ss__tokenizer_class *class_named(const char *name)
-{
-    size_t length = strlen(name);
-    if (length > 4 && strcmp(name + length - 4, "Fast") == 0) {
-        length -= 4;
-    }
-    for (size_t i = 0; i < N_CLASSES; i++) {
-        if (strlen(classes[i].name) == length && strncmp(classes[i].name, name, length) == 0) {
-            return &classes[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct ss__tokenizer_class *class_of_model(const char *model_type)
-{
-    for (size_t i = 0; model_type != NULL && i < N_CLASSES; i++) {
-        if (classes[i].model_type != NULL && strcmp(classes[i].model_type, model_type) == 0) {
-            return &classes[i];
-        }
-    }
-    return &classes[GENERIC_CLASS];
-}
-
-static ss_status choose_class(struct ss__loading *loading, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config, *model = &loading->model_config;
-    const char *name = NULL, *model_type = NULL;
-    SS_TRY(ss__json_text(model->path, model->root, "tokenizer_class", &name, err));
-    SS_TRY(ss__json_text(config->path, config->root, "tokenizer_class", &name, err));
-    SS_TRY(ss__json_text(model->path, model->root, "model_type", &model_type, err));
-    if (loading->options->model_type != NULL) {
-        model_type = loading->options->model_type;
-    }
-    loading->class = name != NULL ? class_named(name) : class_of_model(model_type);
-    if (loading->class == NULL) {
-        SS_FAIL_FILE(config->path, SS_E_UNSUPPORTED,
-                     "the tokenizer class '%.80s' is not supported; BertTokenizer, "
-                     "DistilBertTokenizer, MPNetTokenizer, RobertaTokenizer, "
-                     "XLMRobertaTokenizer, CamembertTokenizer and PreTrainedTokenizerFast are",
-                     name);
-    }
-    if (loading->class->kind == NULL && loading->tokenizer.root == NULL) {
-        SS_FAIL_FILE(loading->tokenizer.path, SS_E_NOINPUT,
-                     "the file is missing, and the tokenizer class (%s) is not one that "
-                     "vocab.txt is enough for",
-                     name != NULL ? name : "none named");
-    }
-out:
-    return status;
+    ss__free(loading->own);
 }
 
 /* ---- scalars ---- */
@@ -277,6 +191,9 @@ static ss_status read_settings(struct ss__loading *loading, ss_err *err)
     SS_TRY(read_truncation_side(loading, err));
     SS_TRY(ss__json_bool(config->path, config->root, "clean_up_tokenization_spaces",
                          &loading->self->decoder.cleans_text, err));
+    SS_TRY(ss__json_bool(config->path, config->root, "split_special_tokens",
+                         &loading->self->added.passes_special, err));
+    loading->self->has_types = loading->class->begin_type != 0;
 out:
     return status;
 }
@@ -346,11 +263,33 @@ static uint64_t fingerprint_of(const struct ss__tokenizer *self)
     return ss__hash64(parts, sizeof parts);
 }
 
+/* The known classes can not do without some roles, which a config may set to null. */
+static ss_status check_roles(const struct ss__loading *loading, ss_err *err)
+{
+    static const char *const keys[] = {"unk_token", "cls_token",  "sep_token", "bos_token",
+                                       "eos_token", "mask_token", "pad_token"};
+    ss_status status = SS_OK;
+    const struct ss__tokenizer_class *class = loading->class;
+    for (size_t i = 0; class->begin != NULL && i < sizeof keys / sizeof keys[0]; i++) {
+        const bool needs = class->kind == &ss__unigram_kind || i == 0 ||
+                           strcmp(keys[i], class->begin) == 0 ||
+                           strcmp(keys[i], class->end) == 0;
+        if (needs && ss__load_role_text(loading, keys[i]) == NULL) {
+            SS_FAIL_FILE(loading->config.path, SS_E_UNSUPPORTED,
+                         "key '%s' is null, but the class %s needs such a token", keys[i],
+                         class->name);
+        }
+    }
+out:
+    return status;
+}
+
 static ss_status fill(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
     SS_TRY(read_settings(loading, err));
+    SS_TRY(check_roles(loading, err));
     SS_TRY(ss__load_model(loading, err));
     if (loading->class->kind == NULL) {
         SS_TRY(ss__load_generic_pipeline(loading, err));
@@ -358,7 +297,7 @@ static ss_status fill(struct ss__loading *loading, ss_err *err)
         SS_TRY(ss__load_known_pipeline(loading, err));
     }
     SS_TRY(ss__load_added(loading, err));
-    if (loading->class->kind == NULL) {
+    if (loading->class->begin == NULL) {
         SS_TRY(ss__load_template(loading, err));
     }
     SS_TRY(index_added(self, err));
@@ -384,7 +323,7 @@ ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_opti
     SS_TRY(open_files(&loading, err));
     SS_TRY(apply_arguments(&loading, err));
     SS_TRY(need_some_vocab(&loading, err));
-    SS_TRY(choose_class(&loading, err));
+    SS_TRY(ss__choose_class(&loading, err));
     SS_TRY(find_vocab(&loading, err));
     status = fill(&loading, err);
     if (status != SS_OK) {
@@ -422,6 +361,11 @@ size_t ss__tokenizer_n_vocab(const struct ss__tokenizer *self)
 size_t ss__tokenizer_max_length(const struct ss__tokenizer *self)
 {
     return self->max_length;
+}
+
+bool ss__tokenizer_has_types(const struct ss__tokenizer *self)
+{
+    return self->has_types;
 }
 
 struct ss__special_ids ss__tokenizer_specials(const struct ss__tokenizer *self)

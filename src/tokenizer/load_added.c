@@ -12,13 +12,13 @@
 static const struct role {
     const char *key, *texts[SS__N_ROLE_SETS];
 } roles[] = {
-    {"bos_token", {NULL, "<s>", "<s>"}},
-    {"eos_token", {NULL, "</s>", "</s>"}},
-    {"unk_token", {"[UNK]", "[UNK]", "<unk>"}},
-    {"sep_token", {"[SEP]", "</s>", "</s>"}},
-    {"pad_token", {"[PAD]", "<pad>", "<pad>"}},
-    {"cls_token", {"[CLS]", "<s>", "<s>"}},
-    {"mask_token", {"[MASK]", "<mask>", "<mask>"}},
+    {"bos_token", {NULL, NULL, "<s>", "<s>", "<s>"}},
+    {"eos_token", {NULL, NULL, "</s>", "</s>", "</s>"}},
+    {"unk_token", {NULL, "[UNK]", "<unk>", "[UNK]", "<unk>"}},
+    {"sep_token", {NULL, "[SEP]", "<sep>", "</s>", "</s>"}},
+    {"pad_token", {NULL, "[PAD]", "<pad>", "<pad>", "<pad>"}},
+    {"cls_token", {NULL, "[CLS]", "<cls>", "<s>", "<s>"}},
+    {"mask_token", {NULL, "[MASK]", "<mask>", "<mask>", "<mask>"}},
 };
 enum { N_ROLES = sizeof roles / sizeof roles[0] };
 
@@ -87,41 +87,41 @@ static int compare_entries(const void *a, const void *b)
 
 /* ---- roles ---- */
 
-static bool config_lists_added(const struct ss__loading *loading)
+bool ss__load_lists_added(const struct ss__loading *loading)
 {
     return ss__json_is_object(ss__json_get(loading->config.root, "added_tokens_decoder"));
 }
 
-/* Where a key such as "unk_token" is given: NULL if nowhere. The map of special tokens holds
- * over the config but not over the caller, and is read only where the config lists no added
- * tokens. */
+/* Where the token of a role is given: NULL if nowhere, a JSON null where it is taken away. The
+ * map of special tokens holds over the config but not over the caller, and is read only where
+ * the config lists no added tokens. */
 static const struct ss__json *find_value(const struct ss__loading *loading, const char *key)
 {
     const struct ss__json *value = ss__json_get(loading->options->arguments, key);
-    if ((value == NULL || ss__json_is_null(value)) && !config_lists_added(loading)) {
+    if ((value == NULL || ss__json_is_null(value)) && !ss__load_lists_added(loading)) {
         value = ss__json_get(loading->special_map.root, key);
     }
-    if (value == NULL || ss__json_is_null(value)) {
+    if (value == NULL) {
         value = ss__json_get(loading->config.root, key);
     }
-    return ss__json_is_null(value) ? NULL : value;
+    if (value == NULL && loading->class->roles == SS__ROLES_NONE &&
+        strcmp(key, "pad_token") == 0) {
+        value = ss__json_get(ss__json_get(loading->tokenizer.root, "padding"), key);
+    }
+    return value;
 }
 
 /* The text of a token that is given as an object or as its text; NULL if it is neither. */
-static const char *token_text(const struct ss__json *value)
+const char *ss__load_token_text(const struct ss__json *value)
 {
     return ss__json_string(ss__json_is_object(value) ? ss__json_get(value, "content") : value);
 }
 
-static const char *default_text(const struct ss__loading *loading, const struct role *role)
-{
-    return loading->class->kind == NULL ? NULL : role->texts[loading->class->roles];
-}
-
 static const char *role_text(const struct ss__loading *loading, const struct role *role)
 {
-    const char *text = token_text(find_value(loading, role->key));
-    return text != NULL ? text : default_text(loading, role);
+    const struct ss__json *value = find_value(loading, role->key);
+    const char *text = ss__load_token_text(value);
+    return text != NULL || ss__json_is_null(value) ? text : role->texts[loading->class->roles];
 }
 
 static bool has_role(const struct ss__loading *loading, const char *text)
@@ -129,6 +129,16 @@ static bool has_role(const struct ss__loading *loading, const char *text)
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *other = role_text(loading, &roles[i]);
         if (other != NULL && strcmp(other, text) == 0) {
+            return true;
+        }
+    }
+    return ss__load_is_own(loading, text);
+}
+
+bool ss__load_is_role(const char *key)
+{
+    for (size_t i = 0; i < N_ROLES; i++) {
+        if (strcmp(roles[i].key, key) == 0) {
             return true;
         }
     }
@@ -205,10 +215,23 @@ out:
 
 /* ---- adding them ---- */
 
+/* Whether a token is there with the same flags. */
+static bool is_there(const struct ss__loading *loading, const struct ss__added_token *token)
+{
+    const struct ss__added_token *old =
+        ss__added_find(&loading->self->added, token->text, token->n_bytes);
+    return old != NULL && old->single_word == token->single_word &&
+           old->lstrip == token->lstrip && old->rstrip == token->rstrip &&
+           old->normalized == token->normalized && old->special == token->special;
+}
+
 /* Add a token with its flags over older ones; a role makes it special. */
 static ss_status add_token(struct ss__loading *loading, struct ss__added_token token,
                            ss_err *err)
 {
+    if (is_there(loading, &token)) {
+        return SS_OK;
+    }
     token.special = token.special || has_role(loading, token.text);
     return ss__added_add(&loading->self->added, &loading->self->vocab, &token, err);
 }
@@ -241,7 +264,7 @@ static ss_status add_listed(struct ss__loading *loading, ss_err *err)
         }
         entries.n = 0;
     }
-    if (config_lists_added(loading)) {
+    if (ss__load_lists_added(loading)) {
         SS_TRY(read_added_decoder(&loading->config,
                                   ss__json_get(loading->config.root, "added_tokens_decoder"),
                                   &entries, err));
@@ -255,9 +278,8 @@ out:
     return status;
 }
 
-/* Add a special token unless its text was added before, whose flags then hold. */
-static ss_status add_new(struct ss__loading *loading, const struct ss__json *value,
-                         const char *text, bool lstrip, ss_err *err)
+ss_status ss__load_new_token(struct ss__loading *loading, const struct ss__json *value,
+                             const char *text, bool lstrip, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__added_token token = {.special = true, .lstrip = lstrip};
@@ -281,88 +303,10 @@ static ss_status add_roles(struct ss__loading *loading, ss_err *err)
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *text = role_text(loading, &roles[i]);
         if (text != NULL) {
-            SS_TRY(add_new(
+            SS_TRY(ss__load_new_token(
                 loading, find_value(loading, roles[i].key), text,
                 loading->class->mask_lstrip && strcmp(roles[i].key, "mask_token") == 0, err));
         }
-    }
-out:
-    return status;
-}
-
-static bool is_role_key(const char *key)
-{
-    for (size_t i = 0; i < N_ROLES; i++) {
-        if (strcmp(roles[i].key, key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Tokens of a model's own: keys such as "query_token". */
-static ss_status add_own_keys(struct ss__loading *loading, ss_err *err)
-{
-    static const char suffix[] = "_token";
-    ss_status status = SS_OK;
-    const char *key = NULL;
-    struct ss__json *value = NULL;
-    SS_JSON_EACH_MEMBER (loading->config.root, key, value) {
-        const size_t n = strlen(key), n_suffix = sizeof suffix - 1;
-        if (n > n_suffix && strcmp(key + n - n_suffix, suffix) == 0 && !is_role_key(key) &&
-            token_text(value) != NULL) {
-            SS_TRY(add_new(loading, value, token_text(value), false, err));
-        }
-    }
-out:
-    return status;
-}
-
-/* A list of extra special tokens; *found tells whether there is one. */
-static ss_status add_list(struct ss__loading *loading, const char *key, bool *found,
-                          ss_err *err)
-{
-    ss_status status = SS_OK;
-    const struct ss__json *list = find_value(loading, key);
-    *found = *found || list != NULL;
-    for (size_t i = 0; i < ss__json_count(list); i++) {
-        const struct ss__json *item = ss__json_at(list, i);
-        if (token_text(item) != NULL) {
-            SS_TRY(add_new(loading, item, token_text(item), false, err));
-        }
-    }
-out:
-    return status;
-}
-
-/* Tokens that a SentencePiece file has beside its ordinary pieces. */
-static ss_status add_kept(struct ss__loading *loading, ss_err *err)
-{
-    ss_status status = SS_OK;
-    for (size_t i = 0; i < loading->n_kept; i++) {
-        const struct ss__kept_token *kept = &loading->kept[i];
-        const struct ss__added_token token = {
-            .text = kept->text.data, .n_bytes = kept->text.n_bytes, .special = kept->special};
-        if (ss__added_find(&loading->self->added, token.text, token.n_bytes) == NULL) {
-            SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab, &token, err));
-        }
-    }
-out:
-    return status;
-}
-
-static ss_status add_extra(struct ss__loading *loading, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const char *const *more = loading->class->more_tokens;
-    bool has_list = false;
-    SS_TRY(add_own_keys(loading, err));
-    SS_TRY(add_list(loading, "extra_special_tokens", &has_list, err));
-    SS_TRY(add_kept(loading, err));
-    SS_TRY(add_list(loading, "additional_special_tokens", &has_list, err));
-    has_list = has_list || loading->n_kept > 0;
-    for (; !has_list && more != NULL && *more != NULL; more++) {
-        SS_TRY(add_new(loading, NULL, *more, false, err));
     }
 out:
     return status;
@@ -393,9 +337,10 @@ ss_status ss__load_added(struct ss__loading *loading, ss_err *err)
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
     const struct ss__tokenizer_class *class = loading->class;
+    SS_TRY(ss__load_own(loading, err));
     SS_TRY(add_listed(loading, err));
     SS_TRY(add_roles(loading, err));
-    SS_TRY(add_extra(loading, err));
+    SS_TRY(ss__load_extra(loading, err));
     self->specials =
         (struct ss__special_ids){.pad = ss__load_role_id(loading, "pad_token"),
                                  .mask = ss__load_role_id(loading, "mask_token"),
@@ -403,7 +348,7 @@ ss_status ss__load_added(struct ss__loading *loading, ss_err *err)
     if (self->specials.unknown < 0) {
         self->specials.unknown = self->unknown;
     }
-    if (class->kind != NULL) {
+    if (class->begin != NULL) {
         self->specials.begin = self->begin[0] = ss__load_role_id(loading, class->begin);
         self->specials.end = self->end[0] = ss__load_role_id(loading, class->end);
         self->n_begin = self->specials.begin >= 0;

@@ -46,7 +46,7 @@ static ss_status compare_pipeline(const struct ss__loading *loading,
     warn_setting(loading, "lower-casing", other.lower != settings->lower);
     warn_setting(loading, "stripping of accents", strips != expected);
     warn_setting(loading, "spacing of ideographs", other.cjk != settings->cjk);
-    warn_setting(loading, "cleaning of text", !other.clean);
+    warn_setting(loading, "cleaning of text", other.clean != settings->clean);
 out:
     return status;
 }
@@ -57,7 +57,13 @@ static ss_status load_bert(struct ss__loading *loading, ss_err *err)
     const struct ss__json_file *config = &loading->config;
     struct ss__tokenizer *self = loading->self;
     struct ss__bert_settings settings = {.clean = true, .cjk = true, .lower = true};
-    SS_TRY(ss__json_bool(config->path, config->root, "do_lower_case", &settings.lower, err));
+    if (!loading->class->always_lowers) {
+        SS_TRY(
+            ss__json_bool(config->path, config->root, "do_lower_case", &settings.lower, err));
+    }
+    if (loading->class->has_clean_text) {
+        SS_TRY(ss__json_bool(config->path, config->root, "clean_text", &settings.clean, err));
+    }
     SS_TRY(ss__json_bool(config->path, config->root, "tokenize_chinese_chars", &settings.cjk,
                          err));
     SS_TRY(ss__read_strip_accents(config->path, config->root, &settings.strip_accents, err));

@@ -25,15 +25,32 @@ struct ss__kept_token {
     bool special;
 };
 
+/* A token with a name of its own, such as "query_token". */
+struct ss__own_token {
+    const char *key, *text;
+    const struct ss__json *value; /* with its flags; nullable */
+};
+
 /* How a tokenizer class is built: the known classes make their own pipeline and take only the
  * vocabulary and the added tokens from tokenizer.json; the generic one takes all from there. */
 struct ss__tokenizer_class {
     const char *name;
-    const char *model_type; /* that means this class where none is named; NULL if none does */
     const struct ss__piece_kind *kind; /* NULL: generic, as tokenizer.json says */
-    enum { SS__ROLES_BERT, SS__ROLES_MPNET, SS__ROLES_ROBERTA, SS__N_ROLE_SETS } roles;
-    bool mask_lstrip;               /* where the mask token is given by its text alone */
-    const char *begin, *end;        /* roles of what stands around a text */
+    enum {
+        SS__ROLES_NONE,
+        SS__ROLES_BERT,
+        SS__ROLES_FUNNEL,
+        SS__ROLES_MPNET,
+        SS__ROLES_ROBERTA,
+        SS__N_ROLE_SETS
+    } roles; /* what tokens with a role are called if no file says */
+    const char *begin,
+        *end;            /* roles of what stands around a text; NULL: as tokenizer.json says */
+    bool mask_lstrip;    /* where the mask token is given by its text alone */
+    bool always_lowers;  /* whatever `do_lower_case` says */
+    bool has_clean_text; /* reads that key */
+    const char *own_key, *own_text; /* a special token with a role of its own */
+    int32_t begin_type;             /* token type of what stands in front */
     int32_t unknown_piece;          /* of Unigram; -1: the one that is called as the role */
     const char *const *more_tokens; /* special ones that it has by itself, ended by NULL */
     const struct ss__first_piece *first_pieces; /* ended by an empty one */
@@ -49,8 +66,14 @@ struct ss__loading {
     const char *unknown_text;
     struct ss__kept_token *kept; /* of a SentencePiece file: instead of the config's list */
     size_t n_kept, n_kept_room;
+    bool has_kept;
+    struct ss__own_token *own; /* with names of their own */
+    size_t n_own, n_own_room;
     struct ss__tokenizer *self; /* being filled */
 };
+
+/* The class of the tokenizer, from its name or the model's type (classes.c). */
+SS_MUST_USE ss_status ss__choose_class(struct ss__loading *loading, ss_err *err);
 
 /* Kind, vocabulary and settings of the model: of tokenizer.json, or of the file that the class
  * has its vocabulary in. */
@@ -111,6 +134,23 @@ SS_MUST_USE ss_status ss__load_known_pipeline(struct ss__loading *loading, ss_er
 /* Added and special tokens of all files, in the reference's order; fills the ids with a role
  * and, for the known classes, begin and end. */
 SS_MUST_USE ss_status ss__load_added(struct ss__loading *loading, ss_err *err);
+
+/* Find the tokens with names of their own, before the others are added; add them and the lists
+ * of special tokens, behind the others (load_extra.c). */
+SS_MUST_USE ss_status ss__load_own(struct ss__loading *loading, ss_err *err);
+SS_MUST_USE ss_status ss__load_extra(struct ss__loading *loading, ss_err *err);
+bool ss__load_is_own(const struct ss__loading *loading, const char *text);
+
+/* Add a special token, with the flags of `value` (nullable), unless its text was added before.
+ */
+SS_MUST_USE ss_status ss__load_new_token(struct ss__loading *loading,
+                                         const struct ss__json *value, const char *text,
+                                         bool lstrip, ss_err *err);
+/* Whether the config has `added_tokens_decoder`: then older files do not count. */
+bool ss__load_lists_added(const struct ss__loading *loading);
+bool ss__load_is_role(const char *key); /* such as "unk_token" */
+/* The text of a token that is given as an object or as its text; NULL if it is neither. */
+const char *ss__load_token_text(const struct ss__json *value);
 
 /* The text of a role such as "unk_token"; NULL if it has none. */
 const char *ss__load_role_text(const struct ss__loading *loading, const char *key);

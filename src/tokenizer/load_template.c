@@ -29,10 +29,16 @@ static ss_status read_template_part(struct ss__loading *loading, const struct ss
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
     const struct ss__json *special = ss__json_get(part, "SpecialToken");
-    const char *name = NULL;
-    if (ss__json_get(part, "Sequence") != NULL) {
-        if (!*before) {
-            SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "the post-processor repeats the text");
+    const struct ss__json *sequence = ss__json_get(part, "Sequence");
+    const char *name = NULL, *which = "A";
+    size_t type = 0;
+    SS_TRY(ss__json_size(path, sequence == NULL ? special : sequence, "type_id", &type, err));
+    loading->self->has_types = loading->self->has_types || type != 0;
+    if (sequence != NULL) {
+        SS_TRY(ss__json_text(path, sequence, "id", &which, err));
+        if (!*before || strcmp(which, "A") != 0) {
+            SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
+                         "the post-processor repeats the text, or wants a second one");
         }
         *before = false;
         return SS_OK;
@@ -116,21 +122,22 @@ out:
     return status;
 }
 
-/* `add_bos_token` and `add_eos_token` of the config replace the post-processor if they are
- * there, even if they are false. */
+/* `add_bos_token` and `add_eos_token` of the caller's arguments replace the post-processor if
+ * they are there, even if they are false. Beside a tokenizer.json those of the config do not
+ * count. */
 static ss_status read_flags(struct ss__loading *loading, bool *found, ss_err *err)
 {
     static const struct {
         const char *key, *role;
     } flags[] = {{"add_bos_token", "bos_token"}, {"add_eos_token", "eos_token"}};
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
+    const struct ss__json *arguments = loading->options->arguments;
     struct ss__tokenizer *self = loading->self;
     *found = false;
     for (size_t i = 0; i < 2; i++) {
         bool adds = false;
-        *found = *found || ss__json_get(config->root, flags[i].key) != NULL;
-        SS_TRY(ss__json_bool(config->path, config->root, flags[i].key, &adds, err));
+        *found = *found || ss__json_get(arguments, flags[i].key) != NULL;
+        SS_TRY(ss__json_bool(loading->config.path, arguments, flags[i].key, &adds, err));
         const int32_t id = ss__load_role_id(loading, flags[i].role);
         if (adds && id >= 0) {
             (i == 0 ? self->begin : self->end)[0] = id;

@@ -284,6 +284,7 @@ ss_status ss__load_sentencepiece(struct ss__loading *loading, ss_err *err)
     ss_status status = SS_OK;
     struct ss__map map = {0};
     struct building building = {.loading = loading};
+    loading->has_kept = true;
     SS_TRY(ss__file_load(loading->vocab_path, &map, err));
     struct message message = {
         loading->vocab_path, (const char *)map.data, {(const char *)map.data, map.n_bytes}};

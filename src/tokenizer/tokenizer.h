@@ -35,6 +35,9 @@ size_t ss__tokenizer_n_vocab(const struct ss__tokenizer *tokenizer); /* largest 
 /* `model_max_length` of tokenizer_config.json, 0 if absent or absurd (over 10^9). */
 size_t ss__tokenizer_max_length(const struct ss__tokenizer *tokenizer);
 
+/* Whether tokens have other types than 0 (`token_type_ids`), which are not given out. */
+bool ss__tokenizer_has_types(const struct ss__tokenizer *tokenizer);
+
 /* Ids with a role; -1 if the tokenizer has none. */
 struct ss__special_ids {
     int32_t begin, end, pad, unknown, mask;

@@ -76,6 +76,7 @@ struct ss__added {
     struct ss__trie by_text;
     struct ss__arena texts;
     struct ss__added_set raw, normalized;
+    bool passes_special; /* special tokens are not looked for in texts */
 };
 
 /* Add a token as the reference does: it takes the id of its text in the vocabulary, else the id
@@ -295,6 +296,7 @@ struct ss__tokenizer {
     struct ss__special_ids specials;
     size_t max_length;
     bool truncates_left;
+    bool has_types; /* some token of a text has another type than 0 */
     struct ss__splitter splitters[SS__MAX_SPLITTERS]; /* not of ss__bert_kind */
     size_t n_splitters;
     ss__marking marking;

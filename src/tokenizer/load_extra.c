@@ -1,0 +1,187 @@
+/* Special tokens beyond those with a role: tokens that a model has by a name of its own, such
+ * as "query_token", and lists. Where keys and files disagree, this is what the reference makes
+ * of them:
+ *
+ *   names   keys that end with "_token": those whose value is an object, of the config and then
+ *           of the map of special tokens, those whose value is a text, and the members of
+ *           `extra_special_tokens` where that is an object; a name again takes the new value
+ *   lists   `extra_special_tokens`; `additional_special_tokens` where the other is missing or
+ *           empty, and beside an object; in the place of the latter what a SentencePiece file
+ * has */
+#include <string.h>
+
+#include "base/mem.h"
+#include "tokenizer/load_priv.h"
+
+static bool has_token_suffix(const char *key)
+{
+    static const char suffix[] = "_token";
+    const size_t n = strlen(key), n_suffix = sizeof suffix - 1;
+    return n > n_suffix && strcmp(key + n - n_suffix, suffix) == 0 && !ss__load_is_role(key);
+}
+
+/* ---- tokens with names ---- */
+
+static ss_status put(struct ss__loading *loading, const char *key, const struct ss__json *value,
+                     const char *text, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__own_token *place = loading->own;
+    while (place < loading->own + loading->n_own && strcmp(place->key, key) != 0) {
+        place++;
+    }
+    if (place == loading->own + loading->n_own) {
+        SS_GROW(loading->own, loading->n_own_room, loading->n_own + 1);
+        place = &loading->own[loading->n_own++];
+    }
+    *place = (struct ss__own_token){key, text, value};
+out:
+    return status;
+}
+
+/* The keys of an object that name a token, or all; of texts, of objects, or both. */
+static ss_status put_keys(struct ss__loading *loading, struct ss__json *object, bool all,
+                          bool texts, bool objects, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *key = NULL;
+    struct ss__json *value = NULL;
+    SS_JSON_EACH_MEMBER (object, key, value) {
+        const char *text = ss__load_token_text(value);
+        const bool fits = ss__json_is_object(value) ? objects : texts;
+        if (text != NULL && fits && (all || has_token_suffix(key))) {
+            SS_TRY(put(loading, key, value, text, err));
+        }
+    }
+out:
+    return status;
+}
+
+static struct ss__json *map_member(const struct ss__loading *loading, const char *key)
+{
+    return ss__load_lists_added(loading) ? NULL : ss__json_get(loading->special_map.root, key);
+}
+
+ss_status ss__load_own(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char extra[] = "extra_special_tokens";
+    const struct ss__tokenizer_class *class = loading->class;
+    struct ss__json *config = loading->config.root;
+    if (class->own_key != NULL) {
+        SS_TRY(put(loading, class->own_key, NULL, class->own_text, err));
+    }
+    SS_TRY(put_keys(loading, config, false, false, true, err));
+    if (!ss__load_lists_added(loading)) {
+        SS_TRY(put_keys(loading, loading->special_map.root, false, true, true, err));
+    }
+    SS_TRY(put_keys(loading, config, false, true, false, err));
+    SS_TRY(put_keys(loading, ss__json_get(config, extra), true, true, true, err));
+    SS_TRY(put_keys(loading, map_member(loading, extra), true, true, true, err));
+out:
+    return status;
+}
+
+bool ss__load_is_own(const struct ss__loading *loading, const char *text)
+{
+    for (size_t i = 0; i < loading->n_own; i++) {
+        if (strcmp(loading->own[i].text, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- lists ---- */
+
+/* A list of tokens; other values have none. */
+static ss_status add_list(struct ss__loading *loading, const struct ss__json *list, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; ss__json_is_array(list) && i < ss__json_count(list); i++) {
+        const struct ss__json *item = ss__json_at(list, i);
+        const char *text = ss__load_token_text(item);
+        if (text == NULL) {
+            SS_FAIL_FILE(loading->config.path, SS_E_DATA,
+                         "item %zu of a list of special tokens has no text", i);
+        }
+        SS_TRY(ss__load_new_token(loading, item, text, false, err));
+    }
+out:
+    return status;
+}
+
+/* Tokens that a SentencePiece file has beside its ordinary pieces. */
+static ss_status add_kept(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < loading->n_kept; i++) {
+        const struct ss__kept_token *kept = &loading->kept[i];
+        const struct ss__added_token token = {
+            .text = kept->text.data, .n_bytes = kept->text.n_bytes, .special = kept->special};
+        if (ss__added_find(&loading->self->added, token.text, token.n_bytes) == NULL) {
+            SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab, &token, err));
+        }
+    }
+out:
+    return status;
+}
+
+/* The list that is left where `extra_special_tokens` is none. */
+static ss_status add_additional(struct ss__loading *loading, const struct ss__json *list,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *const *more = loading->class->more_tokens;
+    if (loading->has_kept) {
+        SS_TRY(add_kept(loading, err));
+    } else if (list != NULL && !ss__json_is_null(list)) {
+        SS_TRY(add_list(loading, list, err));
+    } else {
+        for (; more != NULL && *more != NULL; more++) {
+            SS_TRY(ss__load_new_token(loading, NULL, *more, false, err));
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status add_lists(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    static const char extra_key[] = "extra_special_tokens",
+                      additional_key[] = "additional_special_tokens";
+    const struct ss__json *extra = ss__json_get(loading->config.root, extra_key);
+    const struct ss__json *additional = ss__json_get(loading->config.root, additional_key);
+    const struct ss__json *more = map_member(loading, extra_key);
+    const bool is_empty = ss__json_count(extra) + ss__json_count(extra) == 0;
+    if (additional != NULL && is_empty) { /* it moves into the place of the other */
+        extra = additional;
+        additional = NULL;
+    }
+    if (map_member(loading, additional_key) != NULL) {
+        additional = map_member(loading, additional_key);
+    }
+    if (ss__json_is_object(extra) || ss__json_is_object(more)) { /* tokens with names */
+        extra = more = NULL;
+    }
+    if (extra == NULL && !ss__json_is_array(more)) {
+        SS_TRY(add_additional(loading, additional, err));
+    }
+    SS_TRY(add_list(loading, extra, err));
+    SS_TRY(add_list(loading, more, err));
+out:
+    return status;
+}
+
+ss_status ss__load_extra(struct ss__loading *loading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < loading->n_own; i++) {
+        const struct ss__own_token *own = &loading->own[i];
+        SS_TRY(ss__load_new_token(loading, own->value, own->text, false, err));
+    }
+    SS_TRY(add_lists(loading, err));
+out:
+    return status;
+}
