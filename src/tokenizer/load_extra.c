@@ -163,7 +163,7 @@ static ss_status add_lists(struct ss__loading *loading, ss_err *err)
         additional = map_member(loading, additional_key);
     }
     if (ss__json_is_object(extra) || ss__json_is_object(more)) { /* tokens with names */
-        extra = more = NULL;
+        extra = NULL;
     }
     if (extra == NULL && !ss__json_is_array(more)) {
         SS_TRY(add_additional(loading, additional, err));
