@@ -13,15 +13,19 @@ static bool is_plain_byte(unsigned byte)
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
-/* A byte as byte-level models write it, 1 or 2 bytes of UTF-8: those that are not plain follow
- * each other from U+0100 on. */
-static size_t byte_text(uint8_t byte, char out[4])
+/* Those that are not plain follow each other from U+0100 on. */
+uint32_t ss__byte_point(uint8_t byte)
 {
     uint32_t n_before = 0;
     for (unsigned other = 0; other < byte; other++) {
         n_before += !is_plain_byte(other);
     }
-    return ss__utf8_encode(is_plain_byte(byte) ? byte : 0x100 + n_before, out);
+    return is_plain_byte(byte) ? byte : 0x100 + n_before;
+}
+
+size_t ss__byte_text(uint8_t byte, char out[4])
+{
+    return ss__utf8_encode(ss__byte_point(byte), out);
 }
 
 int ss__byte_of_text(uint32_t code_point)
@@ -52,7 +56,7 @@ void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab)
     ss__find_fallback_ids(vocab, bpe->fallback_ids);
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[4];
-        const size_t n = byte_text((uint8_t)byte, text);
+        const size_t n = ss__byte_text((uint8_t)byte, text);
         bpe->byte_ids[byte] = ss__trie_find(&vocab->trie, text, n);
     }
 }
@@ -147,7 +151,7 @@ static size_t next_symbol(const struct ss__bpe *bpe, const struct ss_text *word,
     uint32_t c = 0;
     size_t n = 1, n_text = 0;
     if (bpe->byte_level) {
-        n_text = byte_text((uint8_t)word->data[at], place);
+        n_text = ss__byte_text((uint8_t)word->data[at], place);
     } else {
         n = ss__max_size(ss__utf8_decode(word->data + at, word->n_bytes - at, &c), 1);
         n_text = n;
@@ -207,7 +211,7 @@ static int32_t whole_word(const struct ss__tokenizer *self, const struct ss_text
     }
     for (size_t i = 0; i < word->n_bytes; i++) {
         char text[4];
-        const size_t n = byte_text((uint8_t)word->data[i], text);
+        const size_t n = ss__byte_text((uint8_t)word->data[i], text);
         for (size_t j = 0; j < n; j++) {
             node = trie->n_nodes == 0 ? 0 : ss__trie_step(trie, node, (uint8_t)text[j]);
             if (node == 0) {

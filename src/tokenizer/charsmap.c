@@ -86,43 +86,69 @@ static size_t encode_cluster(const uint32_t *points, size_t n, char out[8])
     return n_bytes;
 }
 
+/* How many points at the beginning of the output belong to the first `n_start` of the input.
+ * What vanishes before anything is written is not counted as read, in the reference. */
+struct start {
+    size_t n_start, n_read, n_out;
+    bool is_over;
+};
+
+/* n_from points became the points out[before …]. */
+static void follow(struct start *start, size_t n_from, size_t before,
+                   const struct ss__points *out)
+{
+    const size_t n_to = out->n - before;
+    for (size_t i = 0; i < n_to && !start->is_over; i++) {
+        start->is_over = start->n_read + ss__min_size(i, n_from - 1) >= start->n_start;
+        start->n_out += !start->is_over;
+    }
+    start->n_read += out->n > 0 ? n_from : 0;
+}
+
 static ss_status map_cluster(const struct ss__charsmap *map, const uint32_t *points, size_t n,
-                             struct ss__points *out, ss_err *err)
+                             struct start *start, struct ss__points *out, ss_err *err)
 {
     ss_status status = SS_OK;
     char bytes[8];
+    size_t before = out->n;
     const size_t n_bytes = encode_cluster(points, n, bytes);
     if (n_bytes <= MAX_CLUSTER_BYTES && add_mapped(map, bytes, n_bytes, out, &status, err)) {
+        follow(start, n, before, out);
         return status;
     }
     for (size_t i = 0; i < n && status == SS_OK; i++) {
+        before = out->n;
         const size_t n_point = ss__utf8_encode(points[i], bytes);
         if (!add_mapped(map, bytes, n_point, out, &status, err)) {
             SS_GROW(out->data, out->n_room, out->n + 1);
             out->data[out->n++] = points[i];
         }
+        follow(start, 1, before, out);
     }
 out:
     return status;
 }
 
 ss_status ss__charsmap_run(const struct ss__charsmap *map, const struct ss__points *in,
-                           struct ss__points *out, ss_err *err)
+                           struct ss__points *out, size_t *n_start, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct start start = {.n_start = *n_start};
     for (size_t at = 0; at < in->n;) {
         const uint32_t c = in->data[at];
         const bool is_alone = at + 1 == in->n || in->data[at + 1] < 0x80;
         if (c < 0x80 && map->keeps[c] && is_alone) {
             SS_GROW(out->data, out->n_room, out->n + 1);
             out->data[out->n++] = c;
+            follow(&start, 1, out->n - 1, out);
             at++;
             continue;
         }
         const size_t end = ss__cluster_end(in, at);
-        SS_TRY(map_cluster(map, in->data + at, end - at, out, err));
+        SS_TRY(map_cluster(map, in->data + at, end - at, &start, out, err));
         at = end;
     }
+    *n_start = start.n_out;
 out:
     return status;
 }

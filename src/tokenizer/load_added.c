@@ -215,23 +215,10 @@ out:
 
 /* ---- adding them ---- */
 
-/* Whether a token is there with the same flags. */
-static bool is_there(const struct ss__loading *loading, const struct ss__added_token *token)
-{
-    const struct ss__added_token *old =
-        ss__added_find(&loading->self->added, token->text, token->n_bytes);
-    return old != NULL && old->single_word == token->single_word &&
-           old->lstrip == token->lstrip && old->rstrip == token->rstrip &&
-           old->normalized == token->normalized && old->special == token->special;
-}
-
 /* Add a token with its flags over older ones; a role makes it special. */
 static ss_status add_token(struct ss__loading *loading, struct ss__added_token token,
                            ss_err *err)
 {
-    if (is_there(loading, &token)) {
-        return SS_OK;
-    }
     token.special = token.special || has_role(loading, token.text);
     return ss__added_add(&loading->self->added, &loading->self->vocab, &token, err);
 }

@@ -75,6 +75,19 @@ out:
     return status;
 }
 
+static ss_status read_wordlevel(struct ss__loading *loading, const struct ss__json *model,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *path = loading->tokenizer.path;
+    loading->self->kind = &ss__wordlevel_kind;
+    loading->unknown_text = "<unk>";
+    SS_TRY(ss__load_ids(loading, path, ss__json_get(model, "vocab"), err));
+    SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
+out:
+    return status;
+}
+
 /* The length of a line without trailing white space of every kind. */
 static size_t trimmed(const char *line, size_t n_bytes)
 {
@@ -128,6 +141,7 @@ static const struct {
     ss_status (*read)(struct ss__loading *, const struct ss__json *, ss_err *);
 } readers[] = {
     {&ss__bert_kind, read_wordpiece},
+    {&ss__wordlevel_kind, read_wordlevel},
     {&ss__bpe_kind, ss__load_bpe},
     {&ss__unigram_kind, ss__load_unigram},
 };
@@ -152,7 +166,8 @@ static ss_status read_model(struct ss__loading *loading, ss_err *err)
         }
     }
     SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                 "the tokenizer model is %.40s; WordPiece, BPE and Unigram are supported",
+                 "the tokenizer model is %.40s; WordPiece, WordLevel, BPE and Unigram are "
+                 "supported",
                  name);
 out:
     return status;

@@ -208,6 +208,7 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
         {"NFC", push_composed, 0},
         {"NFKC", push_composed, 0},
         {"StripAccents", NULL, SS__STEP_STRIP_MARKS},
+        {"ByteLevel", NULL, SS__STEP_BYTES},
         {"Nmt", NULL, SS__STEP_NMT},
         {"Strip", push_strip, 0},
         {"Prepend", push_prepend, 0},
@@ -221,7 +222,8 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
         }
     }
     return ss__fail_file(err, reading->path, SS_E_UNSUPPORTED,
-                         "the normalizer '%.40s' is not supported; BertNormalizer, Lowercase, "
+                         "the normalizer '%.40s' is not supported; BertNormalizer, ByteLevel, "
+                         "Lowercase, "
                          "NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, "
                          "StripAccents and sequences of them are",
                          ss__json_type(reading->object));

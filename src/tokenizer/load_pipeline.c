@@ -213,12 +213,6 @@ ss_status ss__load_generic_pipeline(struct ss__loading *loading, ss_err *err)
     if (self->kind != &ss__bert_kind) {
         SS_TRY(ss__load_splitters(loading, err));
     }
-    if (self->bpe.byte_level && self->kind != &ss__bpe_kind) {
-        SS_FAIL_FILE(loading->tokenizer.path, SS_E_UNSUPPORTED,
-                     "the pre-tokenizer ByteLevel stands before a model of kind %s; it is read "
-                     "before BPE",
-                     self->kind->name);
-    }
     SS_TRY(read_decoder(loading, err));
     SS_TRY(ss__find_unknown(loading, err));
 out:

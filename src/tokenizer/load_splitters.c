@@ -13,21 +13,41 @@ struct reading {
     const char *path;
 };
 
-/* The next free splitter. Nothing may follow the one that makes bytes of the text. */
-static ss_status next_splitter(const struct reading *reading, struct ss__splitter **out,
+/* The next free splitter. */
+static ss_status take_splitter(const struct reading *reading, struct ss__splitter **out,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = reading->self;
-    if (self->bpe.byte_level) {
-        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
-                     "a pre-tokenizer stands behind ByteLevel; it must be the last one");
-    }
     if (self->n_splitters >= SS__MAX_SPLITTERS) {
         SS_FAIL_FILE(reading->path, SS_E_LIMIT, "more than %d pre-tokenizers",
                      SS__MAX_SPLITTERS);
     }
     *out = &self->splitters[self->n_splitters++];
+out:
+    return status;
+}
+
+/* Where more than BPE follows the splitter that makes bytes of the text, that is done here. */
+static ss_status write_bytes(const struct reading *reading, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    if (reading->self->bpe.byte_level) {
+        reading->self->bpe.byte_level = false;
+        SS_TRY(take_splitter(reading, &splitter, err));
+        splitter->edit = SS__EDIT_BYTES;
+    }
+out:
+    return status;
+}
+
+static ss_status next_splitter(const struct reading *reading, struct ss__splitter **out,
+                               ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(write_bytes(reading, err));
+    SS_TRY(take_splitter(reading, out, err));
 out:
     return status;
 }
@@ -219,6 +239,33 @@ out:
     return status;
 }
 
+static ss_status read_scripts(const struct reading *reading, const struct ss__json *object,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    (void)object;
+    SS_TRY(add_splitter(reading, ss__find_script, SS__REMOVED, &splitter, err));
+    splitter->inverted = true;
+out:
+    return status;
+}
+
+static ss_status read_length(const struct reading *reading, const struct ss__json *object,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__splitter *splitter = NULL;
+    SS_TRY(add_splitter(reading, ss__find_length, SS__ISOLATED, &splitter, err));
+    splitter->length = 5;
+    SS_TRY(ss__json_size(reading->path, object, "length", &splitter->length, err));
+    if (splitter->length == 0) {
+        SS_FAIL_FILE(reading->path, SS_E_DATA, "the pre-tokenizer FixedLength has length 0");
+    }
+out:
+    return status;
+}
+
 static ss_status read_bert(const struct reading *reading, const struct ss__json *object,
                            ss_err *err)
 {
@@ -243,6 +290,8 @@ static const struct {
     {"Punctuation", read_punctuation},
     {"Digits", read_digits},
     {"CharDelimiterSplit", read_delimiter},
+    {"UnicodeScripts", read_scripts},
+    {"FixedLength", read_length},
 };
 
 static ss_status read_any(const struct reading *reading, const struct ss__json *object,
@@ -267,7 +316,7 @@ static ss_status read_any(const struct reading *reading, const struct ss__json *
     SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
                  "the pre-tokenizer '%.40s' is not supported; ByteLevel, Metaspace, Split, "
                  "WhitespaceSplit, Whitespace, BertPreTokenizer, Punctuation, Digits, "
-                 "CharDelimiterSplit and sequences of them are",
+                 "CharDelimiterSplit, UnicodeScripts, FixedLength and sequences of them are",
                  ss__json_type(object));
 out:
     return status;
@@ -276,9 +325,16 @@ out:
 ss_status ss__load_splitters(struct ss__loading *loading, ss_err *err)
 {
     const struct reading reading = {loading->self, loading->tokenizer.path};
+    ss_status status = SS_OK;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "pre_tokenizer");
-    return object == NULL || ss__json_is_null(object) ? SS_OK
-                                                      : read_any(&reading, object, 0, err);
+    if (object != NULL && !ss__json_is_null(object)) {
+        SS_TRY(read_any(&reading, object, 0, err));
+    }
+    if (loading->self->kind != &ss__bpe_kind) {
+        SS_TRY(write_bytes(&reading, err));
+    }
+out:
+    return status;
 }
 
 ss_status ss__add_byte_splitter(struct ss__tokenizer *self, bool space_first, ss_err *err)

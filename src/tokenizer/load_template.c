@@ -103,20 +103,25 @@ static ss_status read_processor(struct ss__loading *loading, const struct ss__js
                          "the post-processor '%.40s' is not supported", ss__json_type(object));
 }
 
-/* Each of a sequence puts its tokens around those of the one before; one of them has tokens. */
+/* Move the `n_old` ids at the front of a list behind the others. */
+static void rotate(int32_t *ids, size_t n_old, size_t n)
+{
+    int32_t old[SS__MAX_TEMPLATE_IDS];
+    memcpy(old, ids, n_old * sizeof *ids);
+    memmove(ids, ids + n_old, (n - n_old) * sizeof *ids);
+    memcpy(ids + n - n_old, old, n_old * sizeof *ids);
+}
+
+/* Each of a sequence puts its tokens around those of the ones before. */
 static ss_status read_sequence(struct ss__loading *loading, const struct ss__json *list,
                                ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__tokenizer *self = loading->self;
+    struct ss__tokenizer *self = loading->self;
     for (size_t i = 0; i < ss__json_count(list); i++) {
-        const bool has_tokens = self->n_begin + self->n_end > 0;
-        const struct ss__json *object = ss__json_at(list, i);
-        if (has_tokens && !ss__json_is_type(object, "ByteLevel")) {
-            SS_FAIL_FILE(loading->tokenizer.path, SS_E_UNSUPPORTED,
-                         "the post-processor adds tokens twice");
-        }
-        SS_TRY(read_processor(loading, object, err));
+        const size_t n_old = self->n_begin;
+        SS_TRY(read_processor(loading, ss__json_at(list, i), err));
+        rotate(self->begin, n_old, self->n_begin);
     }
 out:
     return status;

@@ -73,6 +73,16 @@ static size_t lower(uint32_t c, uint32_t *out)
     return 1;
 }
 
+static size_t write_bytes(uint32_t c, uint32_t *out)
+{
+    char text[4];
+    const size_t n = ss__utf8_encode(c, text);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = ss__byte_point((uint8_t)text[i]);
+    }
+    return n;
+}
+
 /* As sentence-piece models of translation read text. */
 static size_t nmt(uint32_t c, uint32_t *out)
 {
@@ -152,10 +162,10 @@ out:
 
 /* Compose what is decomposed and ordered: a mark joins the starter before it unless one of the
  * same or a higher class stands between. */
-static void compose(struct ss__points *points)
+static void compose(struct ss__points *points, size_t *n_start)
 {
     uint32_t *data = points->data;
-    size_t n = 0, starter = 0;
+    size_t n = 0, starter = 0, n_first = 0;
     bool has_starter = false;
     uint8_t last_class = 0;
     for (size_t i = 0; i < points->n; i++) {
@@ -175,8 +185,10 @@ static void compose(struct ss__points *points)
         }
         last_class = class;
         data[n++] = c;
+        n_first = i < *n_start ? n : n_first;
     }
     points->n = n;
+    *n_start = n_first;
 }
 
 /* ---- steps that look at one code point: their loop ---- */
@@ -188,15 +200,17 @@ static ss_status run_changes(change_fn *change, struct ss__normal_scratch *scrat
     ss_status status = SS_OK;
     const struct ss__points *in = &scratch->points;
     struct ss__points *out = &scratch->other;
+    size_t n_start = 0;
     out->n = 0;
     for (size_t i = 0; i < in->n; i++) {
         if (out->n_room - out->n < SS__CHAR_MAX_EXPANSION) {
             SS_GROW(out->data, out->n_room, out->n + in->n - i + SS__CHAR_MAX_EXPANSION);
         }
         const size_t n = change(in->data[i], out->data + out->n);
-        scratch->lost_start = scratch->lost_start || (i == 0 && n == 0);
         out->n += n;
+        n_start = i < scratch->n_start ? out->n : n_start;
     }
+    scratch->n_start = n_start;
 out:
     return status;
 }
@@ -227,7 +241,7 @@ static ss_status strip_left(const struct ss__normal_step *step,
     while (start < in->n && ss__is_white_space(in->data[start])) {
         start++;
     }
-    scratch->lost_start = scratch->lost_start || start > 0;
+    scratch->n_start -= ss__min_size(start, scratch->n_start);
     return put(scratch, in->data + start, in->n - start, err);
 }
 
@@ -248,6 +262,7 @@ static ss_status prepend(const struct ss__normal_step *step, struct ss__normal_s
 {
     ss_status status = SS_OK;
     if (scratch->points.n > 0) {
+        scratch->n_start += scratch->n_start > 0 ? step->n_to : step->n_to == 0;
         SS_TRY(put(scratch, step->to, step->n_to, err));
     }
     SS_TRY(put(scratch, scratch->points.data, scratch->points.n, err));
@@ -281,7 +296,7 @@ static ss_status replace(const struct ss__normal_step *step, struct ss__normal_s
 {
     ss_status status = SS_OK;
     const struct ss__points *in = &scratch->points;
-    size_t kept = 0;
+    size_t kept = 0, n_start = 0; /* a replacement belongs to the last point of a match */
     for (size_t at = 0; at < in->n;) {
         const size_t n = step->kind == SS__STEP_REPLACE ? match_text(step, in, at)
                                                         : match_spaces(step, in, at);
@@ -289,13 +304,15 @@ static ss_status replace(const struct ss__normal_step *step, struct ss__normal_s
             at++;
             continue;
         }
-        scratch->lost_start = scratch->lost_start || (at == 0 && step->n_to == 0);
         SS_TRY(put(scratch, in->data + kept, at - kept, err));
+        n_start += ss__min_size(scratch->n_start, at) - ss__min_size(scratch->n_start, kept);
+        n_start += at + n <= scratch->n_start ? step->n_to : 0;
         SS_TRY(put(scratch, step->to, step->n_to, err));
         at += n;
         kept = at;
     }
     SS_TRY(put(scratch, in->data + kept, in->n - kept, err));
+    scratch->n_start = n_start + scratch->n_start - ss__min_size(scratch->n_start, kept);
 out:
     return status;
 }
@@ -303,7 +320,8 @@ out:
 static ss_status map_clusters(const struct ss__normal_step *step,
                               struct ss__normal_scratch *scratch, ss_err *err)
 {
-    return ss__charsmap_run(step->map, &scratch->points, &scratch->other, err);
+    return ss__charsmap_run(step->map, &scratch->points, &scratch->other, &scratch->n_start,
+                            err);
 }
 
 /* ---- all together ---- */
@@ -325,6 +343,7 @@ static const struct {
     [SS__STEP_STRIP_ACCENTS] = {strip_accents, NULL, SS__ASCII_KEPT},
     [SS__STEP_STRIP_MARKS] = {strip_marks, NULL, SS__ASCII_KEPT},
     [SS__STEP_LOWER] = {lower, NULL, SS__ASCII_IN_WORDS},
+    [SS__STEP_BYTES] = {write_bytes, NULL, SS__ASCII_REWRITTEN},
     [SS__STEP_NMT] = {nmt, NULL, SS__ASCII_REWRITTEN},
     [SS__STEP_STRIP_LEFT] = {NULL, strip_left, SS__ASCII_REWRITTEN},
     [SS__STEP_STRIP_RIGHT] = {NULL, strip_right, SS__ASCII_REWRITTEN},
@@ -405,7 +424,7 @@ static ss_status run_step(const struct ss__normal_step *step,
     ss_status status = SS_OK;
     struct ss__points *in = &scratch->points, *out = &scratch->other;
     if (step->kind == SS__STEP_COMPOSE) {
-        compose(in);
+        compose(in, &scratch->n_start);
         return SS_OK;
     }
     out->n = 0;
@@ -432,20 +451,22 @@ ss_status ss__normalize_whole(const struct ss__normalizer *normalizer,
     struct ss__points *points = &scratch->points;
     SS_GROW(points->data, points->n_room, n_bytes);
     points->n = 0;
-    scratch->lost_start = false;
     for (size_t at = 0; at < n_bytes; points->n++) {
         points->data[points->n] = SS__REPLACEMENT;
         const size_t n = ss__utf8_decode(text + at, n_bytes - at, &points->data[points->n]);
         at += ss__max_size(n, 1);
     }
+    scratch->n_start = points->n > 0;
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         SS_TRY(run_step(&normalizer->steps[i], scratch, err));
     }
+    scratch->n_start_bytes = 0;
     char *place = ss__buf_reserve(out, points->n * 4 + SS__BLOCK_BYTES);
     for (size_t i = 0; place != NULL && i < points->n; i++) {
         const size_t n = ss__utf8_encode(points->data[i], place);
         place += n;
         out->n_bytes += n;
+        scratch->n_start_bytes += i < scratch->n_start ? n : 0;
     }
     ss__pad_text(out);
     SS_TRY(ss__buf_check(out, err));

@@ -57,7 +57,7 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
                         struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    bool lost_start = false;
+    size_t n_start_bytes = 1; /* ASCII that stays as it is */
     if (normalizer->has_context) {
         return ss__normalize_whole(normalizer, scratch, text, n_bytes, out, err);
     }
@@ -75,11 +75,11 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
         if (start < stop) {
             SS_TRY(
                 ss__normalize_whole(normalizer, scratch, text + start, stop - start, out, err));
-            lost_start = start == 0 ? scratch->lost_start : lost_start;
+            n_start_bytes = start == 0 ? scratch->n_start_bytes : n_start_bytes;
         }
         at = stop;
     }
-    scratch->lost_start = lost_start;
+    scratch->n_start_bytes = n_start_bytes;
     ss__pad_text(out);
     SS_TRY(ss__buf_check(out, err));
 out:

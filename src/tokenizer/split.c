@@ -131,6 +131,27 @@ static void add_marked(struct ss__buf *buf, const struct ss__splitter *splitter,
 }
 
 /* Change a piece as its splitter asks; a changed text lives in the buffer of the level. */
+static void add_bytes(struct ss__buf *buf, struct ss__piece *piece)
+{
+    const struct ss_text *text = &piece->text;
+    const size_t n_start = piece->n_start;
+    for (size_t i = 0; i < text->n_bytes; i++) {
+        char place[4];
+        ss__buf_add(buf, place, ss__byte_text((uint8_t)text->data[i], place));
+        piece->n_start = i < n_start ? buf->n_bytes : piece->n_start;
+    }
+}
+
+/* A space that becomes a mark, and a mark or space in front, belong to what was there. */
+static size_t marked_start(const struct ss__splitter *splitter, const struct ss__piece *piece)
+{
+    size_t n = piece->n_start;
+    for (size_t i = 0; i < piece->n_start && i < piece->text.n_bytes; i++) {
+        n += piece->text.data[i] == ' ' ? (size_t)splitter->n_mark - 1 : 0;
+    }
+    return n;
+}
+
 static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
                       struct ss__piece *piece, ss_err *err)
 {
@@ -141,15 +162,21 @@ static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
     }
     buf->n_bytes = 0;
     buf->failed = false;
-    if (space_first) {
+    if (splitter->edit == SS__EDIT_BYTES) {
+        add_bytes(buf, piece);
+    } else if (space_first) {
         ss__buf_add_byte(buf, ' ');
+        piece->n_start += piece->n_start > 0;
         ss__buf_add(buf, text->data, text->n_bytes);
     } else {
         const bool marked =
             begins_with(text, " ", 1) || begins_with(text, splitter->mark, splitter->n_mark);
+        const bool at_start = piece->n_start > 0;
+        piece->n_start = marked_start(splitter, piece);
         if (!marked && (splitter->edit == SS__EDIT_MARK_ALWAYS ||
-                        (splitter->edit == SS__EDIT_MARK_FIRST && piece->at_start))) {
+                        (splitter->edit == SS__EDIT_MARK_FIRST && at_start))) {
             ss__buf_add(buf, splitter->mark, splitter->n_mark);
+            piece->n_start += at_start ? splitter->n_mark : 0;
         }
         add_marked(buf, splitter, text);
     }
@@ -191,7 +218,7 @@ static ss_status emit(struct cut *cut, ss_err *err)
 {
     const struct ss__piece part = {
         .text = {cut->piece.text.data + cut->start, cut->stop - cut->start},
-        .at_start = cut->piece.at_start && cut->start == 0};
+        .n_start = cut->piece.n_start - ss__min_size(cut->start, cut->piece.n_start)};
     return part.text.n_bytes == 0
                ? SS_OK
                : ss__split(cut->tokenizer, cut->scratch, cut->level + 1, part, err);

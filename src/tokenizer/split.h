@@ -13,7 +13,7 @@ struct ss__tokenizer;
 struct ss__token_scratch;
 struct ss__splitter;
 
-enum { SS__MAX_SPLITTERS = 8, SS__MAX_MARK_BYTES = 32 };
+enum { SS__MAX_SPLITTERS = 16, SS__MAX_MARK_BYTES = 32 };
 
 /* What the patterns of pre-tokenizers ask about a character. */
 enum {
@@ -59,7 +59,8 @@ typedef enum ss__edit {
     SS__EDIT_SPACE_FIRST, /* a space in front unless there is one */
     SS__EDIT_MARK,        /* spaces become the mark */
     SS__EDIT_MARK_ALWAYS, /* and one stands in front */
-    SS__EDIT_MARK_FIRST   /* in front only where the whole text begins */
+    SS__EDIT_MARK_FIRST,  /* in front only where the whole text begins */
+    SS__EDIT_BYTES        /* every byte becomes the character that byte-level models write */
 } ss__edit;
 
 struct ss__splitter {
@@ -68,13 +69,14 @@ struct ss__splitter {
     ss__edit edit;
     bool inverted; /* matches are what `find` does not match */
     uint8_t n_mark, n_max_digits;
+    size_t length;                 /* of a piece, in code points */
     char mark[SS__MAX_MARK_BYTES]; /* of Metaspace, or the text that ss__find_text looks for */
 };
 
 /* A run of text on its way through the splitters. */
 struct ss__piece {
     struct ss_text text;
-    bool at_start; /* the whole text begins here */
+    size_t n_start; /* bytes at its beginning that the whole text's first character became */
 };
 
 /* Cut a piece by the tokenizer's splitters from number `level` on; the words go to its model.
@@ -86,6 +88,8 @@ SS_MUST_USE ss_status ss__split(const struct ss__tokenizer *tokenizer,
 /* Single characters or texts (split.c). */
 ss__find_fn ss__find_text, ss__find_white_space, ss__find_punctuation, ss__find_digit,
     ss__find_word_or_symbols;
+/* Stretches of one script or of a fixed length (split_more.c). */
+ss__find_fn ss__find_script, ss__find_length;
 /* Words of the patterns that models are published with (split_patterns.c). */
 ss__find_fn ss__find_gpt2, ss__find_gpt4, ss__find_gpt4o;
 

@@ -151,7 +151,7 @@ static ss_status add_with_normalized(const struct ss__tokenizer *self,
     scratch->segment.n_bytes = 0;
     SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
                          err));
-    scratch->segment_at_start = text == scratch->text_start && !scratch->normal.lost_start;
+    scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
     const struct ss_text normalized = {scratch->segment.data, scratch->segment.n_bytes};
     SS_TRY(add_between(self, scratch, &self->added.normalized, normalized,
                        self->kind->add_normalized, err));

@@ -129,6 +129,7 @@ typedef enum ss__step {
     SS__STEP_STRIP_ACCENTS,  /* remove Mn */
     SS__STEP_STRIP_MARKS,    /* remove M* */
     SS__STEP_LOWER,
+    SS__STEP_BYTES,          /* every byte as byte-level models write it */
     SS__STEP_NMT,            /* drop controls, some other characters become U+0020 */
     SS__STEP_STRIP_LEFT,     /* white space at the beginning */
     SS__STEP_STRIP_RIGHT,    /* white space at the end */
@@ -179,10 +180,11 @@ struct ss__points {
 SS_MUST_USE ss_status ss__charsmap_parse(const char *data, size_t n_bytes,
                                          struct ss__charsmap *map, ss_err *err);
 void ss__charsmap_release(struct ss__charsmap *map);
-/* Append to `out` what the points become. */
+/* Append to `out`, which is empty, what the points become; of the first *n_start points these
+ * are *n_start afterwards. */
 SS_MUST_USE ss_status ss__charsmap_run(const struct ss__charsmap *map,
                                        const struct ss__points *in, struct ss__points *out,
-                                       ss_err *err);
+                                       size_t *n_start, ss_err *err);
 /* Where the cluster of characters that begins at `at` ends (grapheme.c). */
 size_t ss__cluster_end(const struct ss__points *points, size_t at);
 
@@ -190,7 +192,8 @@ size_t ss__cluster_end(const struct ss__points *points, size_t at);
 struct ss__normal_scratch {
     struct ss__points points, other;
     struct ss__points marks; /* of a long run that is being sorted */
-    bool lost_start;         /* what the text began with was removed */
+    size_t n_start; /* at the beginning of `points`, those that the text's first one became */
+    size_t n_start_bytes; /* of what was written last */
 };
 void ss__normal_scratch_release(struct ss__normal_scratch *scratch);
 
@@ -244,8 +247,8 @@ struct ss__piece_kind {
                                       const struct ss_text *word, ss_err *err);
 };
 /* WordPiece with the BERT pre-tokenizer, and models behind a list of splitters. */
-extern const struct ss__piece_kind ss__bert_kind, ss__wordpiece_kind, ss__bpe_kind,
-    ss__unigram_kind;
+extern const struct ss__piece_kind ss__bert_kind, ss__wordpiece_kind, ss__wordlevel_kind,
+    ss__bpe_kind, ss__unigram_kind;
 
 /* Byte-pair encoding: pairs of ids that may be merged, by rank. */
 struct ss__bpe {
@@ -346,6 +349,9 @@ enum { SS__BPE_FEW = 24 };
 void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab);
 /* Ids of "<0x00>" to "<0xFF>", -1 where the vocabulary has none. */
 void ss__find_fallback_ids(const struct ss__vocab *vocab, int32_t ids[256]);
+/* A byte as byte-level models write it: a character, or its 1 or 2 bytes of UTF-8. */
+uint32_t ss__byte_point(uint8_t byte);
+size_t ss__byte_text(uint8_t byte, char out[4]);
 /* The byte that a character stands for, -1 if it is none of those. */
 int ss__byte_of_text(uint32_t code_point);
 
@@ -381,7 +387,7 @@ struct ss__token_scratch {
     struct ss__buf segment;    /* a normalised stretch between added tokens */
     struct ss__buf normalized; /* a normalised word */
     const char *text_start;    /* of the whole text, while it is being cut */
-    bool segment_at_start;     /* the segment begins the whole text */
+    size_t n_segment_start; /* bytes at its beginning that the text's first character became */
     struct ss__buf edited[SS__MAX_SPLITTERS];
     struct ss__symbol *symbols;
     size_t n_symbols_room;

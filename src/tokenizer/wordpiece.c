@@ -196,6 +196,19 @@ static ss_status add_split_word(const struct ss__tokenizer *self,
     return add_word(self, scratch, word->data, word->n_bytes, n_points, err);
 }
 
+/* WordLevel: a word as a whole. */
+static ss_status add_whole_word(const struct ss__tokenizer *self,
+                                struct ss__token_scratch *scratch, const struct ss_text *word,
+                                ss_err *err)
+{
+    const int32_t id = ss__trie_find(&self->vocab.trie, word->data, word->n_bytes);
+    return ss__scratch_push(scratch, id < 0 ? &self->unknown : &id, 1, err);
+}
+
+const struct ss__piece_kind ss__wordlevel_kind = {.name = "WordLevel",
+                                                  .add_raw = ss__add_words_raw,
+                                                  .add_normalized = ss__add_words,
+                                                  .add_word = add_whole_word};
 const struct ss__piece_kind ss__bert_kind = {.name = "WordPiece",
                                              .add_raw = add_raw,
                                              .add_normalized = add_normalized,

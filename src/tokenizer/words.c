@@ -157,14 +157,29 @@ static bool has_mark(const struct ss__tokenizer *self, const struct ss_text *tex
 
 /* ---- stretches ---- */
 
+/* Bytes at the beginning of a stretch that the text's first character became. */
+static size_t start_of(const struct ss__token_scratch *scratch, const char *text,
+                       size_t n_bytes)
+{
+    const char *segment = scratch->segment.data;
+    uint32_t c = 0;
+    if (text == scratch->text_start) {
+        return ss__max_size(ss__utf8_decode(text, n_bytes, &c), 1);
+    }
+    if (segment == NULL || text < segment || text >= segment + scratch->segment.n_bytes) {
+        return 0;
+    }
+    const size_t at = (size_t)(text - segment);
+    return scratch->n_segment_start - ss__min_size(at, scratch->n_segment_start);
+}
+
 ss_status ss__add_words(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
                         const char *text, size_t n_bytes, ss_err *err)
 {
-    const bool at_start = text == scratch->text_start ||
-                          (text == scratch->segment.data && scratch->segment_at_start);
-    const struct ss__piece piece = {.text = {text, n_bytes}, .at_start = at_start};
-    const bool begins_marked =
-        at_start || self->marking != SS__MARKS_SPACES_FIRST || (n_bytes > 0 && text[0] == ' ');
+    const size_t n_start = start_of(scratch, text, n_bytes);
+    const struct ss__piece piece = {.text = {text, n_bytes}, .n_start = n_start};
+    const bool begins_marked = n_start > 0 || self->marking != SS__MARKS_SPACES_FIRST ||
+                               (n_bytes > 0 && text[0] == ' ');
     if (n_bytes == 0) {
         return SS_OK;
     }
@@ -183,7 +198,7 @@ ss_status ss__add_words_raw(const struct ss__tokenizer *self, struct ss__token_s
     scratch->segment.n_bytes = 0;
     SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
                          err));
-    scratch->segment_at_start = text == scratch->text_start && !scratch->normal.lost_start;
+    scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
     SS_TRY(ss__add_words(self, scratch, scratch->segment.data, scratch->segment.n_bytes, err));
 out:
     return status;

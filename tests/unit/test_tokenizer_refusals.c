@@ -29,7 +29,6 @@ struct refusal {
 #define NINE_SPLITS                                                                            \
     DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS        \
            "," DIGITS
-#define PAIR "{\"type\":\"BertProcessing\",\"cls\":[\"x\",0],\"sep\":[\"x\",1]}"
 #define BERT "{\"tokenizer_class\":\"BertTokenizer\"}"
 
 static const struct refusal refusals[] = {
@@ -55,8 +54,10 @@ static const struct refusal refusals[] = {
     {"tokenizer.json", MODEL("{\"a\":7,\"b\":7}"), NULL, NULL, SS_E_DATA, "same id 7"},
     {"tokenizer.json", MODEL("{\"a\":0}"), "tokenizer_config.json", BERT, SS_E_DATA,
      "unknown token"},
+    {"tokenizer.json", "{\"model\":{\"type\":\"Other\",\"vocab\":{\"a\":0}}}", NULL, NULL,
+     SS_E_UNSUPPORTED, "Other"},
     {"tokenizer.json", "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}", NULL, NULL,
-     SS_E_UNSUPPORTED, "WordLevel"},
+     SS_E_DATA, "unknown token '<unk>'"},
     {"tokenizer.json", "{\"model\":{\"type\":\"BPE\",\"vocab\":{}}}", NULL, NULL, SS_E_DATA,
      "model.vocab"},
     {"tokenizer.json", BPE(""), NULL, NULL, SS_E_DATA, "model.merges"},
@@ -85,12 +86,10 @@ static const struct refusal refusals[] = {
     {"tokenizer.json", UNIGRAM("[[\"a\",0]]", "1"), NULL, NULL, SS_E_DATA, "unk_id"},
     {"tokenizer.json", UNIGRAM("[[\"a\",0],[\"b\"]]", "0"), NULL, NULL, SS_E_DATA, "piece 1"},
     {"tokenizer.json", UNIGRAM("[[\"a\",\"b\"]]", "0"), NULL, NULL, SS_E_DATA, "piece 0"},
-    {"tokenizer.json",
-     "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"a\",0]]},"
-     "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}}",
-     NULL, NULL, SS_E_UNSUPPORTED, "ByteLevel"},
-    {"tokenizer.json", SPLITS("{\"type\":\"UnicodeScripts\"}"), NULL, NULL, SS_E_UNSUPPORTED,
-     "pre-tokenizer 'UnicodeScripts'"},
+    {"tokenizer.json", SPLITS("{\"type\":\"Sentences\"}"), NULL, NULL, SS_E_UNSUPPORTED,
+     "pre-tokenizer 'Sentences'"},
+    {"tokenizer.json", SPLITS("{\"type\":\"FixedLength\",\"length\":0}"), NULL, NULL, SS_E_DATA,
+     "length 0"},
     {"tokenizer.json", SPLITS("{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a|b\"}}"), NULL,
      NULL, SS_E_UNSUPPORTED, "regular expression 'a|b'"},
     {"tokenizer.json", SPLITS("{\"type\":\"Split\",\"pattern\":{}}"), NULL, NULL, SS_E_DATA,
@@ -103,13 +102,10 @@ static const struct refusal refusals[] = {
     {"tokenizer.json", SPLITS("{\"type\":\"Metaspace\",\"prepend_scheme\":\"last\"}"), NULL,
      NULL, SS_E_DATA, "'last'"},
     {"tokenizer.json",
-     SPLITS("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
-            "{\"type\":\"Whitespace\"}]}"),
-     NULL, NULL, SS_E_UNSUPPORTED, "behind ByteLevel"},
-    {"tokenizer.json", SPLITS("{\"type\":\"Sequence\",\"pretokenizers\":[" NINE_SPLITS "]}"),
-     NULL, NULL, SS_E_LIMIT, "more than 8"},
-    {"tokenizer.json", WITH("\"normalizer\":{\"type\":\"ByteLevel\"}"), NULL, NULL,
-     SS_E_UNSUPPORTED, "'ByteLevel'"},
+     SPLITS("{\"type\":\"Sequence\",\"pretokenizers\":[" NINE_SPLITS "," NINE_SPLITS "]}"),
+     NULL, NULL, SS_E_LIMIT, "more than 16"},
+    {"tokenizer.json", WITH("\"normalizer\":{\"type\":\"Bytes\"}"), NULL, NULL,
+     SS_E_UNSUPPORTED, "'Bytes'"},
     {"tokenizer.json",
      WITH("\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a+\"},"
           "\"content\":\"\"}"),
@@ -139,9 +135,6 @@ static const struct refusal refusals[] = {
      "sentencepiece.bpe.model"},
     {"tokenizer.json", WITH("\"post_processor\":{\"type\":\"Other\"}"), NULL, NULL,
      SS_E_UNSUPPORTED, "'Other'"},
-    {"tokenizer.json",
-     WITH("\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" PAIR "," PAIR "]}"),
-     NULL, NULL, SS_E_UNSUPPORTED, "twice"},
     {"tokenizer.json",
      WITH("\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\",9],\"sep\":[\"x\",1]"
           "}"),

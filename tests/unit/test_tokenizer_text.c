@@ -261,11 +261,11 @@ static void test_parts(void **state)
             const size_t n = random_text(&random, data, 8 + i % (ROOM - 8));
             parts.n_bytes = whole.n_bytes = 0;
             must(ss__normalize(normalizer, &scratch, data, n, &parts, NULL), NULL);
-            const bool lost_start = scratch.lost_start;
+            const size_t n_start = scratch.n_start_bytes;
             must(ss__normalize_whole(normalizer, &scratch, data, n, &whole, NULL), NULL);
             assert_int_equal(parts.n_bytes, whole.n_bytes);
             assert_memory_equal(parts.data, whole.data, whole.n_bytes);
-            assert_true(n == 0 || lost_start == scratch.lost_start);
+            assert_true(n == 0 || n_start == scratch.n_start_bytes);
         }
         ss__normal_scratch_release(&scratch);
         ss__buf_release(&parts);
