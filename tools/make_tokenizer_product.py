@@ -232,10 +232,10 @@ def write(path, step):
     made = Made(parts)
     digests = [digest(reference_ids(made.get(names), TEXTS)) for names in combinations(parts, step)]
     about = f"tokenizers {tokenizers.__version__}, tools/make_tokenizer_product.py"
-    # every order of keys is that of the loops above; lists keep it
-    listed = {axis: [[name, part] for name, part in values.items()] for axis, values in parts.items()}
+    text = lambda part: json.dumps(part, separators=(",", ":"))
+    listed = {axis: [[name, text(part)] for name, part in values.items()] for axis, values in parts.items()}
     with open(path, "w") as out:
-        json.dump({"about": about, "added_tokens": ADDED, "texts": TEXTS, **listed, "digests": "".join(digests)}, out, ensure_ascii=True,
+        json.dump({"about": about, "added_tokens": text(ADDED), "texts": TEXTS, **listed, "digests": "".join(digests)}, out, ensure_ascii=True,
                   separators=(",", ":"))
         out.write("\n")
     print(len(digests), "combinations,", digests.count("--------"), "of them fail in the reference", file=sys.stderr)

@@ -121,7 +121,8 @@ static const char *role_text(const struct ss__loading *loading, const struct rol
 {
     const struct ss__json *value = find_value(loading, role->key);
     const char *text = ss__load_token_text(value);
-    return text != NULL || ss__json_is_null(value) ? text : role->texts[loading->class->roles];
+    const bool is_null = value != NULL && ss__json_is_null(value);
+    return text != NULL || is_null ? text : role->texts[loading->class->roles];
 }
 
 static bool has_role(const struct ss__loading *loading, const char *text)

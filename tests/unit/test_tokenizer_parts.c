@@ -16,26 +16,27 @@ enum { N_DIGEST_CHARS = 8 };
 static const char reference_fails[] = "--------";
 
 struct product {
-    json_t *root;
-    const json_t *texts;
+    struct ss__json *root;
+    const struct ss__json *texts;
     const char *digests;
     size_t n_digests, at; /* of the next combination */
     char folder[64], path[96];
-    char *added;
+    const char *added;
     size_t n_compared, n_failing;
 };
 
 struct combination {
-    const json_t *model, *normalizer, *pre_tokenizer, *post_processor; /* [name, part] */
+    const struct ss__json *model, *normalizer, *pre_tokenizer,
+        *post_processor; /* [name, part] */
 };
 
 static void open_product(struct product *self)
 {
     *self = (struct product){.root = need_json(SS_TEST_DATA "/tokenizer_parts.json")};
-    self->texts = json_object_get(self->root, "texts");
-    self->digests = json_string_value(json_object_get(self->root, "digests"));
+    self->texts = ss__json_get(self->root, "texts");
+    self->digests = ss__json_string(ss__json_get(self->root, "digests"));
     self->n_digests = strlen(self->digests) / N_DIGEST_CHARS;
-    self->added = json_dumps(json_object_get(self->root, "added_tokens"), JSON_COMPACT);
+    self->added = ss__json_string(ss__json_get(self->root, "added_tokens"));
     snprintf(self->folder, sizeof self->folder, "/tmp/saescope-parts-XXXXXX");
     assert_non_null(mkdtemp(self->folder));
     snprintf(self->path, sizeof self->path, "%s/tokenizer.json", self->folder);
@@ -45,21 +46,18 @@ static void close_product(struct product *self)
 {
     assert_int_equal(unlink(self->path), 0);
     assert_int_equal(rmdir(self->folder), 0);
-    free(self->added);
-    json_decref(self->root);
+    ss__json_free(self->root);
 }
 
-static const char *name_of(const json_t *part)
+static const char *name_of(const struct ss__json *part)
 {
-    return json_string_value(json_array_get(part, 0));
+    return ss__json_string(ss__json_at(part, 0));
 }
 
-static void add_part(struct ss__buf *buf, const char *key, const json_t *part)
+static void add_part(struct ss__buf *buf, const char *key, const struct ss__json *part)
 {
-    char *text = json_dumps(json_array_get(part, 1), JSON_COMPACT | JSON_ENCODE_ANY);
     ss__buf_printf(buf, ",\"%s\":", key);
-    ss__buf_add_text(buf, text);
-    free(text);
+    ss__buf_add_text(buf, ss__json_string(ss__json_at(part, 1)));
 }
 
 static void write_combination(const struct product *self, const struct combination *c)
@@ -97,9 +95,9 @@ static uint32_t digest_of(const struct product *self, struct fixture *fixture)
 {
     uint32_t digests[2] = {0x811C9DC5U, 0x811C9DC5U};
     for (size_t pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < json_array_size(self->texts); i++) {
-            const json_t *text = json_array_get(self->texts, i);
-            tokenize(fixture, json_string_value(text), json_string_length(text), 0);
+        for (size_t i = 0; i < ss__json_count(self->texts); i++) {
+            const struct ss__json *text = ss__json_at(self->texts, i);
+            tokenize(fixture, ss__json_string(text), ss__json_string_bytes(text), 0);
             digests[pass] =
                 add_ids(digests[pass], fixture->tokens.ids, ss__tokens_n_ids(&fixture->tokens));
         }
@@ -132,12 +130,13 @@ static void check_combination(struct product *self, struct fixture *fixture,
     self->n_compared++;
 }
 
-static const json_t *named(const struct product *self, const char *axis, const char *name)
+static const struct ss__json *named(const struct product *self, const char *axis,
+                                    const char *name)
 {
-    const json_t *parts = json_object_get(self->root, axis);
-    for (size_t i = 0; i < json_array_size(parts); i++) {
-        if (strcmp(name_of(json_array_get(parts, i)), name) == 0) {
-            return json_array_get(parts, i);
+    const struct ss__json *parts = ss__json_get(self->root, axis);
+    for (size_t i = 0; i < ss__json_count(parts); i++) {
+        if (strcmp(name_of(ss__json_at(parts, i)), name) == 0) {
+            return ss__json_at(parts, i);
         }
     }
     fail_msg("no part '%s'", name);
@@ -146,16 +145,15 @@ static const json_t *named(const struct product *self, const char *axis, const c
 
 static void check_model(struct product *self, struct fixture *fixture, size_t number)
 {
-    const json_t *normalizers = json_object_get(self->root, "normalizers");
-    const json_t *pre_tokenizers = json_object_get(self->root, "pre_tokenizers");
-    const json_t *post_processors = json_object_get(self->root, "post_processors");
-    struct combination c = {.model =
-                                json_array_get(json_object_get(self->root, "models"), number),
+    const struct ss__json *normalizers = ss__json_get(self->root, "normalizers");
+    const struct ss__json *pre_tokenizers = ss__json_get(self->root, "pre_tokenizers");
+    const struct ss__json *post_processors = ss__json_get(self->root, "post_processors");
+    struct combination c = {.model = ss__json_at(ss__json_get(self->root, "models"), number),
                             .post_processor = named(self, "post_processors", "none")};
-    for (size_t i = 0; i < json_array_size(normalizers); i++) {
-        c.normalizer = json_array_get(normalizers, i);
-        for (size_t j = 0; j < json_array_size(pre_tokenizers); j++) {
-            c.pre_tokenizer = json_array_get(pre_tokenizers, j);
+    for (size_t i = 0; i < ss__json_count(normalizers); i++) {
+        c.normalizer = ss__json_at(normalizers, i);
+        for (size_t j = 0; j < ss__json_count(pre_tokenizers); j++) {
+            c.pre_tokenizer = ss__json_at(pre_tokenizers, j);
             if (number == 0 || (number + i + j) % PARTS_STEP == 0) {
                 check_combination(self, fixture, &c);
             }
@@ -163,8 +161,8 @@ static void check_model(struct product *self, struct fixture *fixture, size_t nu
     }
     c.normalizer = named(self, "normalizers", "none");
     c.pre_tokenizer = named(self, "pre_tokenizers", "white");
-    for (size_t i = 0; i < json_array_size(post_processors); i++) {
-        c.post_processor = json_array_get(post_processors, i);
+    for (size_t i = 0; i < ss__json_count(post_processors); i++) {
+        c.post_processor = ss__json_at(post_processors, i);
         check_combination(self, fixture, &c);
     }
 }
@@ -176,8 +174,8 @@ static void test_product(void **state)
     (void)state;
     open_product(&product);
     must(ss__token_scratch_new(&fixture.scratch, &fixture.err), &fixture.err);
-    const json_t *models = json_object_get(product.root, "models");
-    for (size_t i = 0; i < json_array_size(models); i++) {
+    const struct ss__json *models = ss__json_get(product.root, "models");
+    for (size_t i = 0; i < ss__json_count(models); i++) {
         check_model(&product, &fixture, i);
     }
     assert_int_equal(product.at, product.n_digests);
