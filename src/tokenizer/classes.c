@@ -282,12 +282,18 @@ ss_status ss__choose_class(struct ss__loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json_file *config = &loading->config, *model = &loading->model_config;
-    const char *name = NULL, *model_type = NULL;
+    const char *name = NULL, *model_type = NULL, *type = NULL;
     SS_TRY(ss__json_text(model->path, model->root, "tokenizer_class", &name, err));
     SS_TRY(ss__json_text(config->path, config->root, "tokenizer_class", &name, err));
     SS_TRY(ss__json_text(model->path, model->root, "model_type", &model_type, err));
     if (loading->options->model_type != NULL) {
         model_type = loading->options->model_type;
+    }
+    SS_TRY(
+        ss__json_text(config->path, loading->options->arguments, "tokenizer_type", &type, err));
+    if (type != NULL) { /* what the caller says holds over all names */
+        name = NULL;
+        model_type = type;
     }
     loading->class = name == NULL ? class_of_model(model_type) : class_named(name);
     if (model_type != NULL &&

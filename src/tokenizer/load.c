@@ -325,6 +325,8 @@ ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_opti
     SS_TRY(need_some_vocab(&loading, err));
     SS_TRY(ss__choose_class(&loading, err));
     SS_TRY(find_vocab(&loading, err));
+    SS_TRY(ss__check_config_keys(&loading, err));
+    SS_TRY(ss__check_tokenizer_keys(&loading, err));
     status = fill(&loading, err);
     if (status != SS_OK) {
         ss__err_in_file(err, loading.tokenizer.root != NULL ? loading.tokenizer.path

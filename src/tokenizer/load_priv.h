@@ -75,6 +75,11 @@ struct ss__loading {
 /* The class of the tokenizer, from its name or the model's type (classes.c). */
 SS_MUST_USE ss_status ss__choose_class(struct ss__loading *loading, ss_err *err);
 
+/* Refuse the keys of the config, with the caller's arguments, that would change ids and are not
+ * read, and warn of those that are not known; the same for tokenizer.json (config_keys.c). */
+SS_MUST_USE ss_status ss__check_config_keys(const struct ss__loading *loading, ss_err *err);
+SS_MUST_USE ss_status ss__check_tokenizer_keys(const struct ss__loading *loading, ss_err *err);
+
 /* Kind, vocabulary and settings of the model: of tokenizer.json, or of the file that the class
  * has its vocabulary in. */
 SS_MUST_USE ss_status ss__load_model(struct ss__loading *loading, ss_err *err);

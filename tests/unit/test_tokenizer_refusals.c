@@ -152,6 +152,20 @@ static const struct refusal refusals[] = {
      "{\"added_tokens_decoder\":{\"x\":{\"content\":\"b\"}}}", SS_E_DATA, "'x'"},
     {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
      "{\"truncation_side\":\"up\"}", SS_E_DATA, "truncation_side"},
+    {"tokenizer.json", WITH("\"version\":\"2.0\""), NULL, NULL, SS_E_UNSUPPORTED, "'2.0'"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"vocab\":{\"b\":0}}", SS_E_UNSUPPORTED, "'vocab'"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"fast_tokenizer_files\":[\"tokenizer.4.0.0.json\"]}", SS_E_UNSUPPORTED,
+     "tokenizer.4.0.0.json"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"tokenizer_class\":\"OwnTokenizer\",\"auto_map\":{\"AutoTokenizer\":[\"a.B\",null]}}",
+     SS_E_UNSUPPORTED, "OwnTokenizer"},
+    {"vocab.txt", "[UNK]\n", "tokenizer_config.json",
+     "{\"tokenizer_class\":\"BertTokenizer\",\"cls_token\":null}", SS_E_UNSUPPORTED,
+     "cls_token"},
+    {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
+     "{\"extra_special_tokens\":[7]}", SS_E_DATA, "item 0"},
     {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
      "{\"model_max_length\":\"x\"}", SS_E_DATA, "model_max_length"},
 };
@@ -199,6 +213,34 @@ static void test_refusals(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void keep_warning(void *user, ss_level level, const char *sentence)
+{
+    assert_int_equal(level, SS_LEVEL_WARNING);
+    snprintf(user, 512, "%s", sentence);
+}
+
+/* A key that nobody knows is named, one that is known to do nothing is not. */
+static void test_unknown_key(void **state)
+{
+    char folder[] = "/tmp/saescope-tokenizer-XXXXXX", warning[512] = "";
+    const struct ss__tokenizer_options options = {.log = {keep_warning, warning}};
+    struct fixture fixture;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    put_file(folder, "tokenizer.json", WITH("\"added_tokens\":[]"));
+    put_file(folder, "tokenizer_config.json", "{\"padding_side\":\"left\"}");
+    open_fixture(&fixture, folder, &options);
+    close_fixture(&fixture);
+    assert_string_equal(warning, "");
+    put_file(folder, "tokenizer_config.json", "{\"split_at_vowels\":true}");
+    open_fixture(&fixture, folder, &options);
+    close_fixture(&fixture);
+    assert_non_null(strstr(warning, "'split_at_vowels'"));
+    drop_file(folder, "tokenizer.json");
+    drop_file(folder, "tokenizer_config.json");
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void count_warnings(void *user, ss_level level, const char *sentence)
 {
     assert_int_equal(level, SS_LEVEL_WARNING);
@@ -226,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_disagreement),
+        cmocka_unit_test(test_unknown_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
