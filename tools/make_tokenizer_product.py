@@ -176,7 +176,7 @@ def post_processors():
     seq = lambda *parts: sequence("processors", *parts)
     return {"none": None, "template": template("[CLS] $A [SEP]"), "front": template("three [SEP] $A"), "behind": template("$A [SEP] three"), "bare": template("$A"),
             "bert": pair("BertProcessing"), "roberta": roberta, "bytes": byte, "bytes-template": seq(byte, template("[CLS] $A [SEP]")),
-            "twice": seq(template("[CLS] $A [SEP]"), template("three $A")), "roberta-bytes-bert": seq(roberta, byte, pair("BertProcessing")), "empty": seq()}
+            "twice": seq(pair("BertProcessing"), template("three $A")), "roberta-bytes-bert": seq(roberta, byte, pair("BertProcessing")), "empty": seq()}
 
 
 ADDED = [{"id": 0, **check.added("[UNK]")}, {"id": 900, **check.added("<m>", lstrip=True)}, {"id": 901, **check.added("Zz", normalized=True, special=False, single_word=True)}]

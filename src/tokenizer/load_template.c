@@ -112,15 +112,23 @@ static void rotate(int32_t *ids, size_t n_old, size_t n)
     memcpy(ids + n - n_old, old, n_old * sizeof *ids);
 }
 
-/* Each of a sequence puts its tokens around those of the ones before. */
+/* Each of a sequence puts its tokens around those of the ones before. What a template leaves is
+ * several parts in the reference, around each of which the next would put its tokens. */
 static ss_status read_sequence(struct ss__loading *loading, const struct ss__json *list,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__tokenizer *self = loading->self;
+    bool has_parts = false;
     for (size_t i = 0; i < ss__json_count(list); i++) {
         const size_t n_old = self->n_begin;
-        SS_TRY(read_processor(loading, ss__json_at(list, i), err));
+        const struct ss__json *object = ss__json_at(list, i);
+        if (has_parts && !ss__json_is_type(object, "ByteLevel")) {
+            SS_FAIL_FILE(loading->tokenizer.path, SS_E_UNSUPPORTED,
+                         "a post-processor stands behind a template");
+        }
+        has_parts = has_parts || ss__json_is_type(object, "TemplateProcessing");
+        SS_TRY(read_processor(loading, object, err));
         rotate(self->begin, n_old, self->n_begin);
     }
 out:

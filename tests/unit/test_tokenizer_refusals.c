@@ -152,6 +152,11 @@ static const struct refusal refusals[] = {
      "{\"added_tokens_decoder\":{\"x\":{\"content\":\"b\"}}}", SS_E_DATA, "'x'"},
     {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
      "{\"truncation_side\":\"up\"}", SS_E_DATA, "truncation_side"},
+    {"tokenizer.json",
+     WITH("\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":"
+          "\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]},"
+          "{\"type\":\"BertProcessing\",\"cls\":[\"x\",0],\"sep\":[\"x\",1]}]}"),
+     NULL, NULL, SS_E_UNSUPPORTED, "behind a template"},
     {"tokenizer.json", WITH("\"version\":\"2.0\""), NULL, NULL, SS_E_UNSUPPORTED, "'2.0'"},
     {"tokenizer.json", WITH("\"added_tokens\":[]"), "tokenizer_config.json",
      "{\"vocab\":{\"b\":0}}", SS_E_UNSUPPORTED, "'vocab'"},
