@@ -257,7 +257,7 @@ def search(options):
             joined = lambda axis, key: sequence(key, *[p for _ in range(rng.randint(2, 3)) for p in flat(pick(axis), key)])
             normalizer = joined("normalizers", "normalizers") if rng.random() < 0.5 else pick("normalizers")
             pre = joined("pre_tokenizers", "pretokenizers") if rng.random() < 0.7 else pick("pre_tokenizers")
-            post = joined("post_processors", "processors") if rng.random() < 0.3 else pick("post_processors")
+            post = pick("post_processors")  # behind a template the reference panics, or multiplies tokens
             if str(normalizer).count("Precompiled") > 1:
                 continue
             whole = document(pick("models"), normalizer, pre, post)

@@ -5,6 +5,7 @@
  * special tokens tokenizer_driver time FOLDER REPEATS    the same input, timed: MB/s and
  * tokens/s */
 #include "base/json.h"
+#include "base/json_write.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
