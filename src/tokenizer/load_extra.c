@@ -26,15 +26,15 @@ static ss_status put(struct ss__loading *loading, const char *key, const struct 
                      const char *text, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__own_token *place = loading->own;
-    while (place < loading->own + loading->n_own && strcmp(place->key, key) != 0) {
-        place++;
+    size_t i = 0;
+    while (i < loading->n_own && strcmp(loading->own[i].key, key) != 0) {
+        i++;
     }
-    if (place == loading->own + loading->n_own) {
+    if (i == loading->n_own) {
         SS_GROW(loading->own, loading->n_own_room, loading->n_own + 1);
-        place = &loading->own[loading->n_own++];
+        loading->n_own++;
     }
-    *place = (struct ss__own_token){key, text, value};
+    loading->own[i] = (struct ss__own_token){key, text, value};
 out:
     return status;
 }
