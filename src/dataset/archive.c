@@ -203,6 +203,13 @@ static int compare_members(const void *left, const void *right)
     return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
 }
 
+/* Members in the order in which they are read. */
+static int compare_naturally(const void *left, const void *right)
+{
+    const struct member *a = left, *b = right;
+    return ss__compare_natural(a->path, b->path);
+}
+
 static ss_status add_place(struct ss__archives *archives, struct ss__paths *paths,
                            const char *path, struct ss__archive_place place, ss_err *err)
 {
@@ -295,6 +302,23 @@ out:
     return status;
 }
 
+/* Only members with rows, in reading order. */
+static void keep_data(struct members *members, const bool *is_data)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < members->n; i++) {
+        if (is_data[i]) {
+            members->items[n_kept++] = members->items[i];
+        } else {
+            ss__free(members->items[i].path);
+        }
+    }
+    members->n = n_kept;
+    if (n_kept > 0) {
+        qsort(members->items, n_kept, sizeof *members->items, compare_naturally);
+    }
+}
+
 static ss_status add_members(const struct reading *reading, struct ss__archive *archive,
                              struct ss__paths *paths, ss_err *err)
 {
@@ -311,15 +335,14 @@ static ss_status add_members(const struct reading *reading, struct ss__archive *
     sort_members(&members);
     SS_ALLOC(is_data, members.n);
     SS_TRY(choose_members(reading, &members, is_data, err));
+    keep_data(&members, is_data);
     for (size_t i = 0; i < members.n; i++) {
         const struct member *member = &members.items[i];
-        if (is_data[i] && member->kind != SS__TAR_FILE) {
+        if (member->kind != SS__TAR_FILE) {
             SS_TRY(refuse_kind(member->path, member->kind, err));
         }
-        if (is_data[i]) {
-            SS_TRY(add_place(reading->archives, paths, member->path,
-                             (struct ss__archive_place){archive, member->index}, err));
-        }
+        SS_TRY(add_place(reading->archives, paths, member->path,
+                         (struct ss__archive_place){archive, member->index}, err));
     }
     if (paths->n == n_before) {
         SS_FAIL_FILE(archive->path, SS_E_NOINPUT,

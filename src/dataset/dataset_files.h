@@ -13,13 +13,16 @@ struct ss__paths {
 };
 
 /* What was given, in that order: folders stand for their files with rows (layout.h), patterns
- * for what they match, both sorted by bytes. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM, those
+ * for what they match, both in natural order. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM, those
  * of layouts. */
 SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
                                        const struct ss_log *log, struct ss__paths *out,
                                        ss_err *err);
 SS_MUST_USE ss_status ss__paths_add(struct ss__paths *list, const char *path, ss_err *err);
+/* Sort the paths from the from-th on in natural order. */
 void ss__paths_sort(struct ss__paths *paths, size_t from);
+/* As strcmp, but runs of digits count as numbers: part-2 stands before part-10. */
+int ss__compare_natural(const char *a, const char *b);
 void ss__paths_release(struct ss__paths *paths);
 
 /* Say that a file is read more than once. Errors: SS_E_USAGE (standard input), SS_E_NOMEM. */

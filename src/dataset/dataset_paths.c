@@ -1,5 +1,5 @@
 /* The files of a dataset: what a user gives is read in the order given, and as often. A folder
- * or pattern stands for its files sorted by bytes, as in the reference library. */
+ * or pattern stands for its files in natural order. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +31,45 @@ void ss__paths_release(struct ss__paths *paths)
     *paths = (struct ss__paths){0};
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The digits at *at without leading zeros, which are passed with them. */
+static size_t take_number(const char **at, const char **digits)
+{
+    *digits = *at + strspn(*at, "0");
+    const size_t n = strspn(*digits, "0123456789");
+    *at = *digits + n;
+    return n;
+}
+
+int ss__compare_natural(const char *a, const char *b)
+{
+    const char *left = a, *right = b;
+    while (*left != '\0' && *right != '\0') {
+        if (is_digit(*left) && is_digit(*right)) {
+            const char *x = NULL, *y = NULL;
+            const size_t n = take_number(&left, &x), m = take_number(&right, &y);
+            const int order = n != m ? (n > m) - (n < m) : strncmp(x, y, n);
+            if (order != 0) {
+                return order;
+            }
+        } else if (*left != *right) {
+            break;
+        } else {
+            left++;
+            right++;
+        }
+    }
+    const int order = (uint8_t)*left - (uint8_t)*right;
+    return order != 0 ? order : strcmp(a, b); /* 01 and 1 */
+}
+
 static int compare_paths(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return ss__compare_natural(*(char *const *)a, *(char *const *)b);
 }
 
 void ss__paths_sort(struct ss__paths *paths, size_t from)
@@ -78,6 +114,7 @@ static ss_status add_folder(struct ss__paths *list, const char *root, const stru
     struct ss__folder_files files = {.root = root};
     bool *is_data = NULL;
     char *path = NULL;
+    const size_t n_before = list->n;
     SS_TRY(ss__repo_list_folder(root, true, log, &files.paths, &files.n, err));
     const struct ss__layout layout = ss__folder_layout(&files, log);
     SS_ALLOC(is_data, files.n);
@@ -94,6 +131,7 @@ static ss_status add_folder(struct ss__paths *list, const char *root, const stru
         ss__free(path);
         path = NULL;
     }
+    ss__paths_sort(list, n_before);
 out:
     ss__free(path);
     ss__free(is_data);

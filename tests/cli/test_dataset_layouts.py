@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -124,8 +125,15 @@ def test_patterns(run, folder):
 
 
 def test_order_and_repetition(run, tmp_path, program):
-    """What is given keeps its order; a folder and a pattern are sorted by bytes, as the library sorts them."""
+    """What is given keeps its order; a folder, a pattern and an archive are in natural order: part-2 before part-10."""
     for i in (1, 2, 10):
         (tmp_path / f"part-{i}.csv").write_text(f"text\n{i}\n")
-    assert [row["text"] for row in map(json.loads, run("inspect", tmp_path, "--as", "dataset", "--rows", 9).out.splitlines())] == ["1", "10", "2"]
-    assert [row["text"] for row in map(json.loads, run("inspect", f"{tmp_path}/part-*", "--as", "dataset", "--rows", 9).out.splitlines())] == ["1", "10", "2"]
+    assert [row["text"] for row in map(json.loads, run("inspect", tmp_path, "--as", "dataset", "--rows", 9).out.splitlines())] == ["1", "2", "10"]
+    assert [row["text"] for row in map(json.loads, run("inspect", f"{tmp_path}/part-*", "--as", "dataset", "--rows", 9).out.splitlines())] == ["1", "2", "10"]
+    names = ["a/3.csv", "a/20.csv", "a/020.csv", "a9/x.csv", "a10/x.csv", "b1-10-2.csv", "b1-9-3.csv", "b1-9-20.csv", "b.csv", "b00000000000000000000000000000000001.csv"]
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, f"text\n{name}\n")
+    order = ["a/3.csv", "a/020.csv", "a/20.csv", "a9/x.csv", "a10/x.csv", "b.csv", "b1-9-3.csv", "b1-9-20.csv", "b1-10-2.csv",
+             "b00000000000000000000000000000000001.csv"]
+    assert [json.loads(line)["text"] for line in run("inspect", tmp_path / "x.zip", "--as", "dataset", "--rows", 99).out.splitlines()] == order
