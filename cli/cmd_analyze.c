@@ -24,8 +24,11 @@ static size_t most_frequent(const ss_run *run, size_t best[N_SHOWN_FEATURES])
 
 static void print_skipped(const struct ss_run_info *info)
 {
-    static const char *const reasons[SS_N_ROW_KINDS] = {
-        [SS_ROW_NULL] = "null", [SS_ROW_EMPTY] = "empty", [SS_ROW_BLANK] = "blank"};
+    static const char *const reasons[SS_N_ROW_KINDS] = {[SS_ROW_NULL] = "null",
+                                                        [SS_ROW_EMPTY] = "empty",
+                                                        [SS_ROW_BLANK] = "blank",
+                                                        [SS_ROW_BAD] =
+                                                            "that could not be read"};
     char number[32];
     const char *before = " (";
     uint64_t n = 0;
@@ -116,11 +119,17 @@ static void print_json_features(const ss_run *run)
 static void print_json_summary(const ss_run *run, const char *out_dir)
 {
     struct ss_run_info info;
+    char bad[40] = "";
     ss_run_describe(run, &info);
+    if (info.n_rows_skipped[SS_ROW_BAD] > 0) {
+        snprintf(bad, sizeof bad, ", \"bad\": %llu",
+                 (unsigned long long)info.n_rows_skipped[SS_ROW_BAD]);
+    }
     printf("{\"schema\": 1, \"out\": ");
     cli_print_json(stdout, cli_text_of(out_dir));
     printf(", \"rows_read\": %llu, \"rows_used\": %llu, \"rows_skipped\": {\"null\": %llu, "
-           "\"empty\": %llu, \"blank\": %llu}, \"rows_repaired\": %llu, \"rows_reembedded\": "
+           "\"empty\": %llu, \"blank\": %llu%s}, \"rows_repaired\": %llu, "
+           "\"rows_reembedded\": "
            "%llu, "
            "\"tokens\": %llu, "
            "\"seconds\": %.3f, \"features\": %zu, \"dead_features\": %zu, "
@@ -128,7 +137,7 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
            (unsigned long long)info.n_rows_read, (unsigned long long)info.n_rows_used,
            (unsigned long long)info.n_rows_skipped[SS_ROW_NULL],
            (unsigned long long)info.n_rows_skipped[SS_ROW_EMPTY],
-           (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK],
+           (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK], bad,
            (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_rows_reembedded,
            (unsigned long long)info.n_tokens, info.seconds, info.n_features, info.n_dead,
            info.median_rate_pct);
@@ -230,6 +239,10 @@ const struct cli_command cli_analyze = {
               "columns to carry along into top_texts.jsonl, as id,title"},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_CSV, false, NULL, NULL},
+             {OPT_ENCODING, false, NULL, NULL},
+             {OPT_FIELD, false, NULL, NULL},
+             {OPT_ON_BAD_ROW, false, "stop", NULL},
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N used rows; else all"},
              {OPT_TOP_K, false, "10", NULL},
              {OPT_KEEP_DUPLICATES, false, NULL, NULL},

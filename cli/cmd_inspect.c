@@ -143,7 +143,8 @@ static int print_row(void *user, struct ss_text json)
 static int print_rows(const struct cli_values *values)
 {
     ss_err err;
-    const struct ss_dataset_options options = cli_dataset_options(values);
+    struct ss_dataset_options options = cli_dataset_options(values);
+    options.all_columns = true;
     const ss_status status =
         ss_dataset_each_json(values->arguments, values->n_arguments, &options,
                              values->count[OPT_ROWS], print_row, NULL, &err);
@@ -233,6 +234,10 @@ const struct cli_command cli_inspect = {
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_CSV, false, NULL, NULL},
+             {OPT_ENCODING, false, NULL, NULL},
+             {OPT_FIELD, false, NULL, NULL},
+             {OPT_ON_BAD_ROW, false, "stop", NULL},
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},

@@ -14,9 +14,10 @@ static ss_status null_row(const struct ss_row *row, ss_err *err)
 {
     *err = (ss_err){.code = SS_E_DATA, .row = row->id, .offset = SS_NOWHERE};
     snprintf(err->message, sizeof err->message,
-             "%s: row %llu of the dataset, counted from 0, has no text (null); "
+             "%s: row %llu of the dataset, counted from 0, has no text (null)%s%s; "
              "--skip-empty leaves such rows out",
-             row->file, (unsigned long long)row->id);
+             row->file, (unsigned long long)row->id, row->problem[0] == '\0' ? "" : ": ",
+             row->problem);
     return SS_E_DATA;
 }
 
@@ -34,6 +35,9 @@ static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
         status = ss_dataset_next(dataset, &row, &has_row, err);
         if (status != SS_OK || !has_row) {
             break;
+        }
+        if (row.kind == SS_ROW_BAD) {
+            continue; /* the dataset says how many there were */
         }
         if (row.kind == SS_ROW_NULL) {
             status = cli_given(values, OPT_SKIP_EMPTY) ? SS_OK : null_row(&row, err);
@@ -99,6 +103,10 @@ const struct cli_command cli_tokenize = {
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              {OPT_FORMAT, false, NULL, NULL},
              {OPT_TEXT_UNIT, false, "line", NULL},
+             {OPT_CSV, false, NULL, NULL},
+             {OPT_ENCODING, false, NULL, NULL},
+             {OPT_FIELD, false, NULL, NULL},
+             {OPT_ON_BAD_ROW, false, "stop", NULL},
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
              {OPT_SKIP_EMPTY, false, NULL, NULL},
              {OPT_PROMPT, false, NULL, NULL},

@@ -8,6 +8,7 @@
 static const char *const text_units[] = {"line", "paragraph", "document", NULL};
 static const char *const formats[] = {"jsonl", "json",    "csv",   "tsv",
                                       "txt",   "parquet", "arrow", NULL};
+static const char *const bad_row_rules[] = {"stop", "skip", NULL};
 static const char *const sae_formats[] = {"saes-for-sbert",
                                           "saelens",
                                           "gemma-scope",
@@ -71,6 +72,16 @@ const struct cli_option cli_options[N_OPTIONS] = {
                     "format of the dataset, instead of what its content, then its name say", 0},
     [OPT_TEXT_UNIT] = {"text-unit", 0, CLI_CHOICE, "UNIT", text_units,
                        "what one row of a plain text file is", 0},
+    [OPT_CSV] = {"csv", 0, CLI_TEXT, "OPTIONS", NULL,
+                 "how csv is written, as pandas.read_csv calls it: delimiter=;,quotechar=' and "
+                 "so on; tab and comma are words",
+                 0},
+    [OPT_ENCODING] = {"encoding", 0, CLI_TEXT, "NAME", NULL,
+                      "encoding of text files, such as latin-1 or utf-16; else UTF-8", 0},
+    [OPT_FIELD] = {"field", 0, CLI_TEXT, "KEY", NULL,
+                   "key under which a JSON document has its rows", 0},
+    [OPT_ON_BAD_ROW] = {"on-bad-row", 0, CLI_CHOICE, "RULE", bad_row_rules,
+                        "what a row that cannot be read does: stop the run, or be left out", 0},
     [OPT_NUM_EXAMPLES] = {"num-examples", 'n', CLI_COUNT, "N", NULL, "stop after N used rows",
                           1},
     [OPT_SKIP_EMPTY] = {"skip-empty", 0, CLI_FLAG, NULL, NULL,

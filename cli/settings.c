@@ -71,6 +71,13 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .cache_dataset = cli_given(values, OPT_CACHE_DATASET),
         .offline = cli_given(values, OPT_OFFLINE),
         .keep = values->text[OPT_KEEP],
+        .csv = values->text[OPT_CSV],
+        .encoding = values->text[OPT_ENCODING],
+        .field = values->text[OPT_FIELD],
+        .on_bad_row = values->text[OPT_ON_BAD_ROW] != NULL &&
+                              strcmp(values->text[OPT_ON_BAD_ROW], "skip") == 0
+                          ? SS_BAD_ROWS_SKIP
+                          : SS_BAD_ROWS_STOP,
         .stop = cli_stop(),
         .log = cli_log(values),
     };

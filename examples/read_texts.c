@@ -1,7 +1,9 @@
 /* Print the texts of a dataset, one line each, with a line break in a text as \n:
- *     read_texts DATASET [COLUMN [SPLIT [CONFIG]]]
- * DATASET is a file, a folder, an address, or hf:ORG/NAME. "-" stands for an option that is not
- * given; a row without a text is an empty line. The last line on stderr counts rows and bytes.
+ *     read_texts DATASET [COLUMN [SPLIT [CONFIG [CSV [FIELD]]]]]
+ * DATASET is a file, a folder, an address, or hf:ORG/NAME; CSV says how delimited text is
+ * written ("delimiter=;"), FIELD under which key a JSON document has its rows. "-" stands for
+ * an option that is not given; a row without a text is an empty line. The last line on stderr
+ * counts rows and bytes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -37,19 +39,21 @@ int main(int n, char **words)
     bool has_row = true;
     ss_err err;
     unsigned long long n_rows = 0, n_bytes = 0;
-    if (n < 2 || n > 5) {
-        fprintf(stderr, "usage: read_texts DATASET [COLUMN [SPLIT [CONFIG]]]\n");
+    if (n < 2 || n > 7) {
+        fprintf(stderr, "usage: read_texts DATASET [COLUMN [SPLIT [CONFIG [CSV [FIELD]]]]]\n");
         return 64;
     }
     const char *const paths[] = {words[1]};
     const struct ss_dataset_options options = {.text_column = word(n, words, 2),
                                                .split = word(n, words, 3),
                                                .config = word(n, words, 4),
+                                               .csv = word(n, words, 5),
+                                               .field = word(n, words, 6),
                                                .log = {say, NULL}};
     ss_status status = ss_dataset_open(paths, 1, &options, &dataset, &err);
     while (status == SS_OK && has_row) {
         status = ss_dataset_next(dataset, &row, &has_row, &err);
-        if (status == SS_OK && has_row) {
+        if (status == SS_OK && has_row && row.kind != SS_ROW_BAD) {
             print_text(row.text);
             n_rows++;
             n_bytes += row.text.n_bytes;

@@ -507,6 +507,14 @@ typedef struct ss_dataset ss_dataset;
 
 typedef enum ss_text_unit { SS_UNIT_LINE, SS_UNIT_PARAGRAPH, SS_UNIT_DOCUMENT } ss_text_unit;
 
+/* What a row that cannot be read does: a broken line of JSON, too many fields, an open quote, a
+ * text column that holds something else, bytes that are none of the encoding, too long a row.
+ */
+typedef enum ss_bad_rows {
+    SS_BAD_ROWS_STOP, /* an error */
+    SS_BAD_ROWS_SKIP  /* it is given as SS_ROW_BAD, and the next line is gone on with */
+} ss_bad_rows;
+
 struct ss_dataset_options {
     const char *text_column; /* NULL: "text", else the only column of strings */
     const char *format;      /* NULL: by content, then by name; else "jsonl", "csv", ... */
@@ -516,6 +524,15 @@ struct ss_dataset_options {
     bool offline;            /* of the hub only what its cache has; also HF_HUB_OFFLINE */
     bool cache_dataset;      /* keep files of the hub in its cache instead of streaming them */
     const char *keep;        /* columns to carry along, with commas between; NULL: none */
+    ss_bad_rows on_bad_row;
+    const char *csv; /* how delimited text is written: "delimiter=;,quotechar='", as the
+                        options of pandas.read_csv are called; NULL: comma or tab, double
+                        quotes, a header. Goes before what a dataset's card says */
+    const char
+        *encoding;     /* of text files, as Python calls it: "latin-1", "utf-16"; NULL: UTF-8 */
+    bool all_columns;  /* ss_dataset_each_json shows columns of Parquet and Arrow without text,
+                          too */
+    const char *field; /* key under which a JSON document has its rows; NULL: it is them */
     struct ss_stop stop;
     struct ss_log log;
 };
@@ -555,6 +572,7 @@ typedef enum ss_row_kind {
     SS_ROW_NULL,
     SS_ROW_EMPTY,
     SS_ROW_BLANK,
+    SS_ROW_BAD, /* only with SS_BAD_ROWS_SKIP: it could not be read; its text is empty */
     SS_N_ROW_KINDS
 } ss_row_kind;
 
@@ -563,9 +581,12 @@ struct ss_row {
     struct ss_text text; /* valid UTF-8; borrowed until the next ss_dataset_next */
     ss_row_kind kind;
     struct ss_text
-        kept;         /* a JSON object of the columns to keep; borrowed as the text; else "" */
-    bool repaired;    /* invalid UTF-8 was replaced by U+FFFD */
-    const char *file; /* "-" for standard input; lives as long as the dataset */
+        kept;          /* a JSON object of the columns to keep; borrowed as the text; else "" */
+    bool repaired;     /* invalid UTF-8 was replaced by U+FFFD */
+    const char *file;  /* "-" for standard input; lives as long as the dataset */
+    const char *fault; /* of a bad row its kind ("too many fields", static), else "" */
+    const char *problem; /* of a bad row, or a null one whose file lacks the column: the
+                            sentence, borrowed as the text; else "" */
 };
 
 /* Read the next row. At the end *has_row is false.

@@ -124,11 +124,11 @@ static ss_status open_place(struct ss__archive_place place, const char *name,
                             struct ss__archives *open, struct ss__stream *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_source source = {read_member, open};
+    struct ss__stream_source source = {.read = read_member, .user = open};
     close_member(open);
     if (place.index == SAMPLES) {
         SS_TRY(ss__samples_open(name, &place.archive->tar, &open->samples, err));
-        source = (struct ss__stream_source){ss__samples_read, open->samples};
+        source = (struct ss__stream_source){.read = ss__samples_read, .user = open->samples};
     } else if (place.archive->zip != NULL) {
         SS_TRY(ss__zip_reader_open(place.archive->zip, place.index, name, &open->packed, err));
     } else {

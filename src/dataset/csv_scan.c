@@ -5,65 +5,182 @@
 struct cursor {
     const char *data;
     size_t n, at;
-    char delimiter;
+    const struct ss__csv_syntax *syntax;
     bool at_end;
 };
+
+/* ---- characters ---- */
+
+static bool is_line_end(const struct ss__csv_syntax *syntax, char c)
+{
+    return syntax->terminator != 0 ? c == syntax->terminator : c == '\n' || c == '\r';
+}
+
+static bool is_blank(const struct ss__csv_syntax *syntax, char c)
+{
+    return (c == ' ' || c == '\t') && c != syntax->delimiter[0];
+}
+
+/* Whether a delimiter is at the cursor; one that the data cuts off is none, which its caller
+ * has made sure of. */
+static bool at_delimiter(const struct cursor *c)
+{
+    const size_t n = c->syntax->n_delimiter;
+    return c->n - c->at >= n && c->data[c->at] == c->syntax->delimiter[0] &&
+           (n == 1 || memcmp(c->data + c->at, c->syntax->delimiter, n) == 0);
+}
+
+static bool is(char special, char c)
+{
+    return special != 0 && c == special;
+}
+
+void ss__csv_prepare(struct ss__csv_syntax *syntax)
+{
+    const char special[] = {syntax->delimiter[0], syntax->escape, syntax->comment,
+                            syntax->terminator == 0 ? '\n' : syntax->terminator,
+                            syntax->terminator == 0 ? '\r' : syntax->terminator};
+    for (size_t i = 0; i < sizeof special; i++) {
+        syntax->stops[(unsigned char)special[i]] = true;
+    }
+}
+
+/* ---- fields ---- */
+
+/* From the cursor on, the first quote or escape character; NULL if there is none. */
+static const char *find_special(const struct cursor *c, size_t from)
+{
+    const char *quote = memchr(c->data + from, c->syntax->quote, c->n - from);
+    if (c->syntax->escape == 0) {
+        return quote;
+    }
+    const size_t n = quote == NULL ? c->n - from : (size_t)(quote - (c->data + from));
+    const char *escape = memchr(c->data + from, c->syntax->escape, n);
+    return escape == NULL ? quote : escape;
+}
+
+static bool ends_field(const struct cursor *c)
+{
+    return c->at == c->n || at_delimiter(c) || is_line_end(c->syntax, c->data[c->at]) ||
+           is(c->syntax->comment, c->data[c->at]);
+}
 
 /* A field that begins with a quote; `at` is behind that. */
 static ss__csv_result scan_quoted(struct cursor *c, struct ss__csv_field *field)
 {
     *field = (struct ss__csv_field){.start = c->at, .quoted = true};
     for (size_t from = c->at;;) {
-        const char *quote = memchr(c->data + from, '"', c->n - from);
-        if (quote == NULL) {
+        const char *special = from >= c->n ? NULL : find_special(c, from);
+        if (special == NULL) {
             return c->at_end ? SS__CSV_OPEN_QUOTE : SS__CSV_MORE;
         }
-        const size_t at = (size_t)(quote - c->data);
+        const size_t at = (size_t)(special - c->data);
         if (at + 1 == c->n && !c->at_end) {
             return SS__CSV_MORE;
         }
-        if (at + 1 == c->n || quote[1] != '"') {
+        const bool is_escape = is(c->syntax->escape, *special);
+        const bool is_doubled = !is_escape && !c->syntax->no_doubled_quotes && at + 1 < c->n &&
+                                special[1] == c->syntax->quote;
+        if (!is_escape && !is_doubled) {
             field->n_bytes = at - field->start;
             c->at = at + 1;
             break;
         }
-        field->doubled = true;
+        field->escaped = true;
         from = at + 2;
     }
-    const bool ends = c->at == c->n || c->data[c->at] == c->delimiter ||
-                      c->data[c->at] == '\n' || c->data[c->at] == '\r';
-    return ends ? SS__CSV_RECORD : SS__CSV_AFTER_QUOTE;
+    if (!c->at_end && c->n - c->at < c->syntax->n_delimiter) {
+        return SS__CSV_MORE;
+    }
+    return ends_field(c) ? SS__CSV_RECORD : SS__CSV_AFTER_QUOTE;
 }
 
 static ss__csv_result scan_plain(struct cursor *c, struct ss__csv_field *field)
 {
-    const size_t start = c->at;
-    size_t at = start;
-    while (at < c->n && c->data[at] != c->delimiter && c->data[at] != '\n' &&
-           c->data[at] != '\r') {
-        at++;
+    const struct ss__csv_syntax *syntax = c->syntax;
+    *field = (struct ss__csv_field){.start = c->at};
+    for (; c->at < c->n; c->at++) {
+        const char byte = c->data[c->at];
+        if (!syntax->stops[(unsigned char)byte]) {
+            continue;
+        }
+        if (is(syntax->escape, byte)) {
+            field->escaped = true;
+            if (++c->at == c->n) {
+                return c->at_end ? SS__CSV_OPEN_ESCAPE : SS__CSV_MORE;
+            }
+        } else if (byte == syntax->delimiter[0] && !c->at_end &&
+                   c->n - c->at < syntax->n_delimiter) {
+            return SS__CSV_MORE;
+        } else if (at_delimiter(c) || is_line_end(syntax, byte) || is(syntax->comment, byte)) {
+            break;
+        }
     }
-    *field = (struct ss__csv_field){.start = start, .n_bytes = at - start};
-    c->at = at;
-    return at == c->n && !c->at_end ? SS__CSV_MORE : SS__CSV_RECORD;
+    field->n_bytes = c->at - field->start;
+    return c->at == c->n && !c->at_end ? SS__CSV_MORE : SS__CSV_RECORD;
 }
 
 static ss__csv_result scan_field(struct cursor *c, struct ss__csv_field *field)
 {
-    if (c->at < c->n && c->data[c->at] == '"') {
+    while (c->syntax->skips_initial_space && c->at < c->n && c->data[c->at] == ' ' &&
+           !at_delimiter(c)) {
+        c->at++;
+    }
+    if (c->at < c->n && is(c->syntax->quote, c->data[c->at])) {
         c->at++;
         return scan_quoted(c, field);
     }
     return scan_plain(c, field);
 }
 
-ss__csv_result ss__csv_scan(const char *data, size_t n, char delimiter, bool at_end,
-                            struct ss__csv_record *record)
+/* ---- records ---- */
+
+/* Pass the line end; false if more data is needed to tell where it ends. */
+static bool pass_line_end(struct cursor *c)
 {
-    struct cursor c = {data, n, 0, delimiter, at_end};
-    bool goes_on = true;
+    const struct ss__csv_syntax *syntax = c->syntax;
+    if (c->at < c->n && is(syntax->comment, c->data[c->at])) {
+        while (c->at < c->n && !is_line_end(syntax, c->data[c->at])) {
+            c->at++;
+        }
+    }
+    if (c->at == c->n) {
+        return c->at_end;
+    }
+    if (syntax->terminator == 0 && c->data[c->at] == '\r') {
+        if (c->at + 1 == c->n && !c->at_end) {
+            return false;
+        }
+        c->at += c->at + 1 < c->n && c->data[c->at + 1] == '\n';
+    }
+    c->at++;
+    return true;
+}
+
+/* Whether the line holds nothing, or only a comment; the cursor is then at its end. */
+static bool is_blank_line(struct cursor *c)
+{
+    const struct ss__csv_syntax *syntax = c->syntax;
+    size_t at = c->at;
+    while (!syntax->keeps_blank_lines && at < c->n && is_blank(syntax, c->data[at])) {
+        at++;
+    }
+    const bool is_empty = at == c->n || is_line_end(syntax, c->data[at]);
+    const bool is_comment = c->at < c->n && is(syntax->comment, c->data[c->at]);
+    if (!is_comment && (!is_empty || syntax->keeps_blank_lines)) {
+        return false;
+    }
+    c->at = at;
+    return true;
+}
+
+ss__csv_result ss__csv_scan(const char *data, size_t n, const struct ss__csv_syntax *syntax,
+                            bool at_end, struct ss__csv_record *record)
+{
+    struct cursor c = {data, n, 0, syntax, at_end};
     record->n_fields = 0;
-    while (goes_on) {
+    record->is_blank = is_blank_line(&c);
+    for (bool goes_on = !record->is_blank; goes_on;) {
         struct ss__csv_field field;
         const ss__csv_result result = scan_field(&c, &field);
         if (result != SS__CSV_RECORD) {
@@ -73,19 +190,24 @@ ss__csv_result ss__csv_scan(const char *data, size_t n, char delimiter, bool at_
             record->fields[record->n_fields] = field;
         }
         record->n_fields++;
-        goes_on = c.at < n && data[c.at] == delimiter;
-        c.at += goes_on;
+        goes_on = at_delimiter(&c);
+        c.at += goes_on ? syntax->n_delimiter : 0;
     }
-    if (c.at < n && data[c.at] == '\r') {
-        if (c.at + 1 == n && !at_end) {
-            return SS__CSV_MORE;
-        }
-        c.at += c.at + 1 < n && data[c.at + 1] == '\n' ? 2 : 1;
-    } else if (c.at < n) {
-        c.at++;
-    } else if (!at_end) {
+    if (!pass_line_end(&c)) {
         return SS__CSV_MORE;
     }
     record->n_bytes = c.at;
     return SS__CSV_RECORD;
+}
+
+void ss__csv_unescape(const char *data, struct ss__csv_field field,
+                      const struct ss__csv_syntax *syntax, struct ss__buf *out)
+{
+    const char *end = data + field.start + field.n_bytes;
+    for (const char *at = data + field.start; at < end; at++) {
+        const bool doubled = field.quoted && !syntax->no_doubled_quotes &&
+                             is(syntax->quote, *at) && at + 1 < end && at[1] == *at;
+        at += doubled || (is(syntax->escape, *at) && at + 1 < end);
+        ss__buf_add_byte(out, *at);
+    }
 }

@@ -28,9 +28,38 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
         SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
         SS_TRY(copy_text(options->format, &dataset->given_format, err));
         SS_TRY(ss__split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
+        dataset->on_bad_row = options->on_bad_row;
+        dataset->all_columns = options->all_columns;
+        dataset->has_csv = options->csv != NULL;
+    }
+    if ((unsigned)dataset->on_bad_row > SS_BAD_ROWS_SKIP) {
+        SS_FAIL(SS_E_USAGE, "a bad row must stop or be skipped");
     }
     if ((unsigned)dataset->text_unit > SS_UNIT_DOCUMENT) {
         SS_FAIL(SS_E_USAGE, "the text unit must be line, paragraph or document");
+    }
+out:
+    return status;
+}
+
+/* What the caller says of rows goes before what a card says. */
+static ss_status take_row_options(struct ss__row_options *rows,
+                                  const struct ss_dataset_options *options, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *const given[] = {options->encoding, options->field};
+    const char **const places[] = {&rows->encoding, &rows->field};
+    for (size_t i = 0; i < 2; i++) {
+        if (given[i] == NULL) {
+            continue;
+        }
+        *places[i] = ss__arena_strndup(&rows->arena, given[i], strlen(given[i]));
+        if (*places[i] == NULL) {
+            SS_TRY(ss__fail_nomem(err, "an option"));
+        }
+    }
+    if (options->csv != NULL) {
+        SS_TRY(ss__row_options_parse_csv(rows, options->csv, err));
     }
 out:
     return status;
@@ -42,6 +71,7 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
     ss_status status = SS_OK;
     struct ss__repo_use *use = &dataset->use;
     *use = (struct ss__repo_use){.log = &dataset->log, .text_unit = dataset->text_unit};
+    ss__row_options_init(&use->rows);
     dataset->remotes =
         (struct ss__remotes){.paths = &use->paths,
                              .column = (const char *const *)&dataset->text_column,
@@ -51,7 +81,9 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
     dataset->archives.halt = &dataset->halt;
     SS_TRY(ss__archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
     dataset->text_unit = use->text_unit;
-    dataset->delimiter = use->delimiter;
+    if (options != NULL) {
+        SS_TRY(take_row_options(&use->rows, options, err));
+    }
     if (dataset->given_format == NULL) {
         SS_TRY(copy_text(use->format, &dataset->given_format, err));
     }
@@ -71,10 +103,14 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     const bool is_member = ss__archives_have(&dataset->archives, i);
     SS_TRY(is_member ? ss__archives_open(&dataset->archives, i, path, &file->stream, err)
                      : ss__stream_open(path, &dataset->halt, &file->stream, err));
+    SS_TRY(ss__dataset_decode(dataset, &file->stream, err));
     const char *format = ss__archives_format(&dataset->archives, i);
     SS_TRY(ss__format_find(&file->stream, path, format == NULL ? dataset->given_format : format,
                            &file->reader, err));
     file->is_empty = file->reader == NULL;
+    if (dataset->has_csv && file->reader == &ss__reader_txt) {
+        file->reader = &ss__reader_csv;
+    }
     if (is_member || file->is_empty ||
         (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
         ss__stream_close(&file->stream);
@@ -117,6 +153,24 @@ static ss_status fail_no_rows(const ss_dataset *dataset, ss_err *err)
                ? ss__fail_file(err, first, SS_E_DATA, "the file is empty")
                : ss__fail_file(err, first, SS_E_DATA,
                                "the file is empty, and so are all %zu files of the dataset", n);
+}
+
+/* An option that no file could heed is a mistake; files elsewhere are not known yet. */
+static ss_status check_options_fit(const ss_dataset *dataset,
+                                   const struct ss_dataset_options *options, ss_err *err)
+{
+    bool any_csv = options == NULL || options->csv == NULL;
+    bool any_json = options == NULL || options->field == NULL;
+    for (size_t i = 0; i < dataset->use.paths.n; i++) {
+        const struct ss__reader *reader = dataset->files[i].reader;
+        any_csv |= reader == NULL || reader == &ss__reader_csv || reader == &ss__reader_tsv;
+        any_json |= reader == NULL || reader == &ss__reader_json || reader == &ss__reader_jsonl;
+    }
+    return any_csv && any_json
+               ? SS_OK
+               : ss__fail(err, SS_E_USAGE, "%s is given, but no file is %s",
+                          any_csv ? "a field of JSON documents" : "a dialect of csv",
+                          any_csv ? "JSON" : "csv or tsv");
 }
 
 static ss_status count_rows(ss_dataset *dataset, ss_err *err)
@@ -162,6 +216,7 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
         SS_TRY(look_at_file(dataset, i, err));
     }
     say_empty(dataset);
+    SS_TRY(check_options_fit(dataset, options, err));
     SS_TRY(count_rows(dataset, err));
     SS_TRY(ss__dataset_count_bytes(dataset, err));
     SS_TRY(ss__dataset_start_file(dataset, err));
@@ -213,7 +268,7 @@ ss_status ss__dataset_keep(ss_dataset *dataset, const char *const *names, size_t
         }
         dataset->n_keep++;
     }
-    SS_TRY(ss__dataset_keep_columns(dataset, err));
+    SS_TRY(ss__dataset_select(dataset, err));
 out:
     return status;
 }
@@ -238,8 +293,11 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__buf_release(&dataset->repaired);
     ss__buf_release(&dataset->json);
     ss__buf_release(&dataset->kept);
+    ss__buf_release(&dataset->absence);
     ss__list_release(dataset->keep, dataset->n_keep);
     ss__free(dataset->file_bytes);
+    ss__free(dataset->kept_as);
+    ss__bad_rows_release(&dataset->bad_rows);
     ss__free(dataset);
 }
 
@@ -250,6 +308,18 @@ struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log)
     const struct ss_log before = dataset->log;
     dataset->log = log;
     return before;
+}
+
+bool ss__dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss__bad_row *row)
+{
+    const bool is_there = i < dataset->bad_rows.n_listed;
+    *row = is_there ? dataset->bad_rows.items[i] : (struct ss__bad_row){0};
+    return is_there;
+}
+
+uint64_t ss__dataset_n_bad_rows(const ss_dataset *dataset, ss__fault fault)
+{
+    return fault == SS__FAULT_NONE ? dataset->bad_rows.n : dataset->bad_rows.n_of[fault];
 }
 
 void ss__dataset_interrupt(ss_dataset *dataset)

@@ -13,12 +13,30 @@ typedef enum ss__column_numbers {
     SS__NUMBERS_LIST /* or, where types are not known before, anything in brackets */
 } ss__column_numbers;
 
+/* What is wrong with a row that can be left out. */
+typedef enum ss__fault {
+    SS__FAULT_NONE,
+    SS__FAULT_SYNTAX,   /* no JSON */
+    SS__FAULT_NO_ROW,   /* a JSON value that is no row */
+    SS__FAULT_TYPE,     /* the text column holds something else */
+    SS__FAULT_REPEATED, /* the text column is there twice */
+    SS__FAULT_LONG_ROW, /* more fields than columns */
+    SS__FAULT_QUOTE,    /* an open quote, or text behind one */
+    SS__FAULT_TOO_LARGE,
+    SS__FAULT_ENCODING, /* bytes that are none of the encoding that was given */
+    SS__N_FAULTS
+} ss__fault;
+const char *ss__fault_name(ss__fault fault); /* "too many fields", ... */
+
 /* A column of a file. Strings are borrowed from the dataset. */
 struct ss__column {
     const char *name;
     const char *type; /* "string", "int64", "number", "object", ... for people */
     bool is_text;     /* its values can be read as text */
     ss__column_numbers numbers;
+    bool holds_rows;  /* of the only row: a list of objects, which may be the rows meant */
+    bool is_doubtful; /* what was seen of them does not tell: only nulls, or strings and others
+                       */
 };
 
 /* What a file is, by its first bytes and then its name. */
@@ -107,6 +125,21 @@ bool ss__dataset_archive_facts(const ss_dataset *dataset, size_t index,
 /* Make a read that waits for a pipe, and all later ones, end with SS_E_STOPPED. Threads: any,
  * also while another one reads. */
 void ss__dataset_interrupt(ss_dataset *dataset);
+
+/* A row that could not be read and was left out. Strings are borrowed from the dataset. */
+struct ss__bad_row {
+    const char *file;
+    uint64_t row; /* 0-based, over the whole dataset */
+    ss__fault fault;
+    const char *problem; /* the sentence */
+};
+enum { SS__MAX_BAD_ROWS = 10000 };
+
+/* The i-th of the first SS__MAX_BAD_ROWS of them; false where there is none. */
+bool ss__dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss__bad_row *row);
+
+/* How many of a kind there were so far; of all kinds for SS__FAULT_NONE. */
+uint64_t ss__dataset_n_bad_rows(const ss_dataset *dataset, ss__fault fault);
 
 /* Fail with SS_E_DATA, listing the columns, if there are columns and each holds other than
  * text.

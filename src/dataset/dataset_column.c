@@ -1,8 +1,17 @@
 /* Which columns of a file are read: the one that gives the texts, and those carried along. */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
+#include "dataset/column_list.h"
 #include "dataset/dataset_state_priv.h"
+
+static const struct ss__reader *reader_of(const ss_dataset *dataset)
+{
+    return dataset->files[dataset->current].reader;
+}
 
 static size_t count_named(const ss_dataset *dataset, const char *name, size_t *last)
 {
@@ -16,118 +25,344 @@ static size_t count_named(const ss_dataset *dataset, const char *name, size_t *l
     return n;
 }
 
-/* "the columns are 'id' (int64), 'title' (string)", cut where it grows long. */
-static void list_columns(const ss_dataset *dataset, struct ss__buf *out)
+/* Whether a name is that of an object whose keys are columns. */
+static bool is_object(const ss_dataset *dataset, const char *name)
 {
-    for (size_t i = 0; i < dataset->n_columns && ss__buf_begin_item(out, i, dataset->n_columns);
-         i++) {
-        ss__buf_printf(out, "'%.60s' (%s)", dataset->columns[i].name, dataset->columns[i].type);
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        const char *column = dataset->columns[i].name;
+        if (strncmp(column, name, n) == 0 && column[n] == '.') {
+            return true;
+        }
     }
-}
-
-static ss_status fail_column(ss_dataset *dataset, const char *sentence, const char *name,
-                             ss_err *err)
-{
-    struct ss__buf list = {0};
-    list_columns(dataset, &list);
-    const char *text = ss__buf_text(&list);
-    const ss_status status =
-        ss__fail_file(err, dataset->source.name, SS_E_DATA, "%s%s%s; the columns are %s",
-                      sentence, name, name[0] == '\0' ? "" : "'", text == NULL ? "" : text);
-    ss__err_about(err, name);
-    ss__buf_release(&list);
-    return status;
+    return false;
 }
 
 ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err)
 {
-    bool is_text =
-        dataset->n_columns == 0 || dataset->files[dataset->current].reader->stores_text;
+    bool is_text = dataset->n_columns == 0 || reader_of(dataset)->stores_text;
     for (size_t i = 0; i < dataset->n_columns; i++) {
-        is_text |= dataset->columns[i].is_text || strcmp(dataset->columns[i].type, "null") == 0;
+        is_text |= dataset->columns[i].is_text || dataset->columns[i].is_doubtful ||
+                   strcmp(dataset->columns[i].type, "null") == 0;
     }
-    return is_text ? SS_OK : fail_column(dataset, "there is no column of strings", "", err);
+    return is_text ? SS_OK : ss__fail_column(dataset, "there is no column of strings", "", err);
 }
 
-/* Given, else "text", else the only column of strings. */
-static ss_status choose_column(ss_dataset *dataset, ss_err *err)
+/* ---- the choice ---- */
+
+/* Whether a column that shows no type yet may turn out to hold the texts: in later rows, or in
+ * a later file. */
+static bool may_hold_texts(const ss_dataset *dataset, const struct ss__column *column)
 {
-    size_t at = 0, n_texts = 0;
-    const char *name = dataset->given_column;
-    if (name == NULL && count_named(dataset, "text", &at) > 0) {
-        name = "text";
+    const struct ss__reader *reader = reader_of(dataset);
+    const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
+    const bool is_null = strcmp(column->type, "null") == 0;
+    const bool is_last = dataset->current + 1 == dataset->use.paths.n;
+    return (column->is_doubtful || is_null) && (!is_null || !is_whole || !is_last);
+}
+
+/* What speaks against taking the only column of strings, as a sentence up to a column's name;
+ * NULL if nothing does. */
+static const char *find_doubt(const ss_dataset *dataset, const char **about)
+{
+    double number = 0;
+    *about = "";
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        const struct ss__column *column = &dataset->columns[i];
+        *about = column->name;
+        if (may_hold_texts(dataset, column)) {
+            return "there is no column 'text', and more than one may hold the texts: say which "
+                   "with --text-column; nothing but nulls, or strings and others, was seen yet "
+                   "of '";
+        }
+        if (column->holds_rows) {
+            return "there is no column 'text', and one row that holds the list '";
+        }
+        if (reader_of(dataset)->stores_text && dataset->use.rows.names == NULL &&
+            column->name[0] != '\0' &&
+            ss__parse_double(column->name, strlen(column->name), &number)) {
+            return "the first line does not look like a header, so that no column is taken for "
+                   "the texts unasked; say --text-column, or --csv "
+                   "header=none,column_names=..., "
+                   "for there is a column '";
+        }
     }
-    for (size_t i = 0; name == NULL && i < dataset->n_columns; i++) {
+    return NULL;
+}
+
+/* The only column of strings. */
+static ss_status infer_column(ss_dataset *dataset, const char **name, ss_err *err)
+{
+    const char *about = NULL;
+    size_t at = 0, n_texts = 0;
+    for (size_t i = 0; i < dataset->n_columns; i++) {
         const bool is_made = strncmp(dataset->columns[i].name, "__", 2) == 0; /* __key__ */
         const bool is_text = dataset->columns[i].is_text && !is_made;
         n_texts += is_text;
         at = is_text ? i : at;
     }
-    if (name == NULL && n_texts != 1) {
-        return fail_column(dataset,
-                           n_texts == 0 ? "there is no column of strings"
-                                        : "there is no column 'text' and more than one of "
-                                          "strings; say which with --text-column",
-                           "", err);
+    if (n_texts != 1) {
+        return ss__fail_column(dataset,
+                               n_texts == 0 ? "there is no column of strings"
+                                            : "there is no column 'text' and more than one of "
+                                              "strings; say which with --text-column",
+                               "", err);
     }
-    if (name == NULL) {
-        name = dataset->columns[at].name;
-        ss__log(&dataset->log, SS_LEVEL_NOTICE,
-                "%s: texts are taken from '%s', the only column of strings",
-                dataset->source.name, name);
+    const char *doubt = find_doubt(dataset, &about);
+    if (doubt != NULL) {
+        return ss__fail_column(dataset, doubt, about, err);
     }
-    dataset->text_column = ss__strdup(name);
-    return dataset->text_column == NULL ? ss__fail_nomem(err, "a column name") : SS_OK;
+    *name = dataset->columns[at].name;
+    dataset->is_inferred = true;
+    ss__log(&dataset->log, SS_LEVEL_NOTICE,
+            "%s: texts are taken from '%s', the only column of strings", dataset->source.name,
+            *name);
+    return SS_OK;
 }
 
-/* Tell the reader of the current file which columns are carried along. */
-ss_status ss__dataset_keep_columns(ss_dataset *dataset, ss_err *err)
+/* Given, else "text", else the only column of strings. */
+static ss_status choose_column(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
-    size_t *columns = NULL;
-    SS_ALLOC(columns, dataset->n_keep);
-    if (reader->add_kept == NULL) {
-        SS_FAIL_FILE(dataset->source.name, SS_E_USAGE,
-                     "files of the format %s have no columns to keep", reader->format);
+    size_t at = 0;
+    const char *name = dataset->given_column;
+    if (name != NULL && name[0] == '\0') {
+        status = ss__fail(err, SS_E_USAGE, "the name of the text column is empty");
+        ss__err_about(err, "text-column");
+        goto out;
     }
-    for (size_t i = 0; i < dataset->n_keep; i++) {
-        const size_t n = count_named(dataset, dataset->keep[i], &columns[i]);
-        if (n != 1) {
-            SS_TRY(fail_column(dataset,
-                               n == 0 ? "there is no column to keep '"
-                                      : "there are several columns to keep '",
-                               dataset->keep[i], err));
+    if (name == NULL && count_named(dataset, "text", &at) > 0) {
+        name = "text";
+    }
+    if (name == NULL) {
+        SS_TRY(infer_column(dataset, &name, err));
+    }
+    dataset->text_column = ss__strdup(name);
+    if (dataset->text_column == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a column name"));
+    }
+out:
+    return status;
+}
+
+/* ---- columns that come late ---- */
+
+/* Read the current file to see if a row has a column, then open it again. What cannot be read
+ * is left to the rows. */
+static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss_err *err)
+{
+    enum { ROWS_BETWEEN = 4096 };
+    ss_status status = SS_OK, failure = SS_OK;
+    const struct ss__reader *reader = reader_of(dataset);
+    struct ss__record record = {0};
+    bool has_row = true;
+    size_t column = 0;
+    SS_TRY(reader->find(dataset->state, name, &column, err));
+    SS_TRY(reader->select(dataset->state, column, err));
+    for (size_t n = 0; has_row && !reader->has_seen(dataset->state); n++) {
+        if (n % ROWS_BETWEEN == 0) {
+            SS_TRY(ss__halt_check(&dataset->halt, dataset->source.name, err));
+        }
+        failure = reader->next(dataset->state, &record, &has_row, NULL);
+        has_row = has_row || record.fault != SS__FAULT_NONE;
+        if (failure != SS_OK && record.fault == SS__FAULT_NONE) {
+            break;
         }
     }
+    *found = failure != SS_OK || reader->has_seen(dataset->state);
+    ss__dataset_close_file(dataset);
+    SS_TRY(ss__dataset_open_file(dataset, err));
+out:
+    return status;
+}
+
+/* The index of a column that the first rows of the current file, the first one, do not have. */
+static ss_status find_late(ss_dataset *dataset, const char *name, const char *sentence,
+                           size_t *column, ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool found = is_object(dataset, name);
+    const struct ss__reader *reader = reader_of(dataset);
+    const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
+    if (!found && reader->find != NULL && !is_whole) {
+        if (dataset->can_reopen) {
+            SS_TRY(scan_for(dataset, name, &found, err));
+        } else {
+            found = true;
+            dataset->must_see |= name == dataset->text_column;
+        }
+    }
+    if (!found || reader->find == NULL) {
+        status = ss__fail_column(dataset, sentence, name, err);
+        goto out;
+    }
+    SS_TRY(reader->find(dataset->state, name, column, err));
+out:
+    return status;
+}
+
+static bool has_texts(const ss_dataset *dataset)
+{
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        if (dataset->columns[i].is_text) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In a file after the first: SS__NO_COLUMN if rows have none. */
+static ss_status find_later(ss_dataset *dataset, const char *name, size_t *column, ss_err *err)
+{
+    const struct ss__reader *reader = reader_of(dataset);
+    if (reader->find != NULL) {
+        return reader->find(dataset->state, name, column, err);
+    }
+    *column = SS__NO_COLUMN;
+    return SS_OK;
+}
+
+ss_status ss__dataset_check_seen(ss_dataset *dataset, ss_err *err)
+{
+    const struct ss__reader *reader = reader_of(dataset);
+    const bool is_missing =
+        dataset->must_see && reader->has_seen != NULL && !reader->has_seen(dataset->state);
+    dataset->must_see = false;
+    return is_missing
+               ? ss__fail_column(dataset, "no row has a column '", dataset->text_column, err)
+               : SS_OK;
+}
+
+/* ---- telling the reader ---- */
+
+/* Whether the current file settles which columns there are. */
+static bool is_first(const ss_dataset *dataset)
+{
+    return dataset->current == dataset->first_file;
+}
+
+static ss_status check_kept(ss_dataset *dataset, const char *name, ss_err *err)
+{
+    size_t column = 0;
+    const size_t n = count_named(dataset, name, &column);
+    if (n > 1) {
+        return ss__fail_column(dataset, "there are several columns to keep '", name, err);
+    }
+    return n == 0 && is_first(dataset)
+               ? find_late(dataset, name, "there is no column to keep '", &column, err)
+               : SS_OK;
+}
+
+/* A column that was checked: its index, or SS__NO_COLUMN. */
+static ss_status locate(ss_dataset *dataset, const char *name, size_t *column, ss_err *err)
+{
+    return count_named(dataset, name, column) > 0 ? SS_OK
+                                                  : find_later(dataset, name, column, err);
+}
+
+static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = reader_of(dataset);
+    size_t *columns = NULL, n = 0;
+    SS_ALLOC(columns, dataset->n_keep);
+    if (dataset->kept_as == NULL) {
+        SS_ALLOC(dataset->kept_as, dataset->n_keep);
+    }
+    for (size_t i = 0; i < dataset->n_keep; i++) {
+        size_t column = 0;
+        SS_TRY(locate(dataset, dataset->keep[i], &column, err));
+        dataset->kept_as[i] = column == SS__NO_COLUMN ? SS__NO_COLUMN : n;
+        columns[n] = column;
+        n += column != SS__NO_COLUMN;
+    }
     if (reader->keep != NULL) {
-        SS_TRY(reader->keep(dataset->state, columns, dataset->n_keep, err));
+        SS_TRY(reader->keep(dataset->state, columns, n, err));
     }
 out:
     ss__free(columns);
     return status;
 }
 
+/* Say of rows without a text that their file is why. */
+static ss_status note_absence(ss_dataset *dataset, bool is_missing, ss_err *err)
+{
+    struct ss__buf *out = &dataset->absence;
+    ss__buf_printf(out,
+                   is_missing ? "there is no column '%.100s'"
+                              : "the column '%.100s' is of the type null",
+                   dataset->text_column);
+    ss__buf_add_text(out, "; the columns are ");
+    ss__list_columns(dataset, out);
+    (void)ss__buf_text(out);
+    if (dataset->first_absent == NULL) {
+        dataset->first_absent = dataset->use.paths.items[dataset->current];
+    }
+    return ss__buf_check(out, err);
+}
+
+/* The column of the texts in the current file; SS__NO_COLUMN if its rows have none. */
+static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__reader *reader = reader_of(dataset);
+    dataset->absence.n_bytes = 0;
+    if (dataset->text_column == NULL) {
+        SS_TRY(choose_column(dataset, err));
+    }
+    const char *name = dataset->text_column;
+    const size_t n = count_named(dataset, name, column);
+    if (n > 1) {
+        status = ss__fail_column(dataset, "there are several columns '", name, err);
+        goto out;
+    }
+    /* A column that nobody named does not go before the strings that a file does have. */
+    if (n == 0 && dataset->is_inferred && has_texts(dataset)) {
+        status = ss__fail_column(dataset, "there is no column '", name, err);
+        goto out;
+    }
+    if (n == 0) {
+        SS_TRY(is_first(dataset) ? find_late(dataset, name, "there is no column '", column, err)
+                                 : find_later(dataset, name, column, err));
+    } else if (reader->is_whole == NULL &&
+               strcmp(dataset->columns[*column].type, "null") == 0) {
+        *column = SS__NO_COLUMN;
+    }
+    if (*column == SS__NO_COLUMN) {
+        SS_TRY(note_absence(dataset, n == 0, err));
+    }
+out:
+    return status;
+}
+
 ss_status ss__dataset_select(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    const struct ss__reader *reader = reader_of(dataset);
     size_t column = dataset->rows == SS__ROWS_VALUES ? SS__NO_COLUMN : SS__ALL_COLUMNS;
+    const size_t n_keep = dataset->rows == SS__ROWS_WHOLE ? 0 : dataset->n_keep;
+    dataset->first_file = dataset->has_begun ? dataset->first_file : dataset->current;
+    dataset->has_begun = true;
+    if (n_keep > 0 && reader->add_kept == NULL) {
+        SS_FAIL_FILE(dataset->source.name, SS_E_USAGE,
+                     "files of the format %s have no columns to keep", reader->format);
+    }
+    /* Looking for a late column may open the file again, so the reader is told behind that. */
     if (dataset->rows == SS__ROWS_TEXTS) {
-        if (dataset->text_column == NULL) {
-            SS_TRY(choose_column(dataset, err));
-        }
-        const size_t n = count_named(dataset, dataset->text_column, &column);
-        if (n != 1) {
-            status = fail_column(
-                dataset, n == 0 ? "there is no column '" : "there are several columns '",
-                dataset->text_column, err);
-            goto out;
-        }
+        SS_TRY(find_text(dataset, &column, err));
+    }
+    for (size_t i = 0; i < n_keep; i++) {
+        SS_TRY(check_kept(dataset, dataset->keep[i], err));
+    }
+    if (column < SS__NO_COLUMN) {
+        SS_TRY(locate(dataset, dataset->text_column, &column, err));
     }
     SS_TRY(reader->select(dataset->state, column, err));
-    if (dataset->n_keep > 0 && dataset->rows != SS__ROWS_WHOLE) {
-        SS_TRY(ss__dataset_keep_columns(dataset, err));
+    if (n_keep > 0) {
+        SS_TRY(tell_kept(dataset, err));
+    }
+    if (dataset->is_inferred && reader->watch != NULL && column < SS__NO_COLUMN) {
+        reader->watch(dataset->state);
     }
 out:
     return status;

@@ -5,6 +5,7 @@
 #include "base/lfs.h"
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
+#include "dataset/decode.h"
 
 void ss__dataset_close_file(ss_dataset *dataset)
 {
@@ -56,12 +57,30 @@ out:
     return status;
 }
 
+ss_status ss__dataset_decode(ss_dataset *dataset, struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__row_options *rows = &dataset->use.rows;
+    const char *encoding = rows->encoding == NULL ? "utf-8" : rows->encoding;
+    if (ss__encoding_is_utf8(encoding) && rows->decode_errors != SS__DECODE_IGNORE) {
+        goto out; /* what is no UTF-8 is repaired and counted */
+    }
+    SS_TRY(ss__stream_need(stream, 8, err));
+    if (!ss__format_is_binary(stream)) {
+        SS_TRY(ss__decode_stream(stream, encoding, rows->decode_errors, err));
+    }
+out:
+    return status;
+}
+
 ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {.data = NULL};
     struct ss__ahead *ahead = NULL;
     struct ss__dataset_file *file = &dataset->files[dataset->current];
+    dataset->can_reopen = file->stream.state == NULL &&
+                          !ss__is_remote(dataset->use.paths.items[dataset->current]);
     if (file->stream.state != NULL) {
         dataset->stream = file->stream;
         file->stream = (struct ss__stream){0};
@@ -69,9 +88,13 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
         SS_TRY(ss__archives_open(&dataset->archives, dataset->current,
                                  dataset->use.paths.items[dataset->current], &dataset->stream,
                                  err));
+        SS_TRY(ss__dataset_decode(dataset, &dataset->stream, err));
     } else {
         SS_TRY(ss__remotes_open(&dataset->remotes, dataset->current, &dataset->stream, &map,
                                 &ahead, err));
+        if (dataset->stream.state != NULL) {
+            SS_TRY(ss__dataset_decode(dataset, &dataset->stream, err));
+        }
     }
     dataset->stream.halt = &dataset->halt;
     const struct ss__file_facts *facts = ss__stream_facts(&dataset->stream);
@@ -94,7 +117,10 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
         .map = map,
         .ahead = ahead,
         .text_unit = dataset->text_unit,
-        .delimiter = dataset->delimiter,
+        .rows = &dataset->use.rows,
+        .log = &dataset->log,
+        .all_columns = dataset->all_columns && dataset->rows == SS__ROWS_WHOLE,
+        .skips_bad_rows = dataset->on_bad_row == SS_BAD_ROWS_SKIP,
     };
     dataset->is_open = true;
     if (file->reader->needs_map && ahead == NULL) {

@@ -59,7 +59,7 @@ struct ss__repo_use {
     char *repository, *commit, *config, *split; /* NULL where there is no repository */
     const char *format;                         /* a constant, or NULL */
     ss_text_unit text_unit;                     /* as given before, or what the card says */
-    char delimiter;                             /* 0: that of the format */
+    struct ss__row_options rows;                /* that a card gives */
 };
 void ss__repo_use_release(struct ss__repo_use *use);
 
@@ -74,10 +74,10 @@ SS_MUST_USE ss_status ss__hub_files(struct ss__hub *hub, const char *text,
                                     const struct ss__repo_wish *wish, struct ss__repo_use *use,
                                     ss_err *err);
 
-/* Note what was chosen of a repository (`choice` NULL: files by name), and say what a user
- * might not expect. */
+/* Note what was chosen of a repository (`choice` NULL: files by name; its options of readers
+ * move to `use`), and say what a user might not expect. */
 SS_MUST_USE ss_status ss__repo_note_choice(const char *name, const char *commit,
-                                           const struct ss__repo_choice *choice,
+                                           struct ss__repo_choice *choice,
                                            struct ss__repo_use *use, ss_err *err);
 
 /* ---- formats (dataset_formats.c) ---- */
@@ -96,6 +96,9 @@ SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);
 SS_MUST_USE ss_status ss__format_find(struct ss__stream *stream, const char *path,
                                       const char *forced, const struct ss__reader **reader,
                                       ss_err *err);
+
+/* Whether the first bytes, at least 8 if there are as many, are those of Parquet or Arrow. */
+bool ss__format_is_binary(const struct ss__stream *stream);
 
 /* The reader that a file's name asks for, NULL if it says nothing. */
 const struct ss__reader *ss__format_by_name(const char *path);

@@ -133,7 +133,7 @@ bool ss__format_knows_name(const char *path)
  * array counts if its first element is whole. */
 static const struct ss__reader *find_json(const struct ss__stream *stream)
 {
-    struct ss__scan scan = {stream->data, stream->data + stream->n_bytes, NULL, false};
+    struct ss__scan scan = {stream->data, stream->data + stream->n_bytes, NULL, false, false};
     const ss__json_kind kind = ss__scan_peek(&scan);
     const char *start = scan.at;
     const bool is_array = ss__scan_char(&scan, '[');
@@ -174,6 +174,11 @@ static const struct ss__reader *find_by_mark(const struct ss__stream *stream)
         }
     }
     return NULL;
+}
+
+bool ss__format_is_binary(const struct ss__stream *stream)
+{
+    return find_by_mark(stream) != NULL;
 }
 
 /* Whether one of the fields of data[0, n) is "text", in quotes or not. */

@@ -410,7 +410,7 @@ static ss_status choose(const struct looking *looking, const struct ss__repo_wis
     return ss__repo_choose(&repo, wish, out, err);
 }
 
-static ss_status add_choice(const struct looking *looking, const struct ss__repo_choice *choice,
+static ss_status add_choice(const struct looking *looking, struct ss__repo_choice *choice,
                             struct ss__repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "dataset/ahead.h"
 #include "dataset/dataset.h"
+#include "dataset/row_options.h"
 #include "dataset/stream.h"
 
 /* One file, borrowed by the reader from open until close. */
@@ -25,7 +26,10 @@ struct ss__source {
     struct ss__map map;        /* all bytes, decompressed; empty unless needs_map */
     struct ss__ahead *ahead;   /* brings the bytes of the map; NULL: all are there */
     ss_text_unit text_unit;
-    char delimiter; /* of csv and tsv; 0: theirs */
+    const struct ss__row_options *rows; /* NULL: nothing beside the formats' own ways */
+    const struct ss_log *log;           /* nullable */
+    bool all_columns;                   /* whole rows show what is no text, too */
+    bool skips_bad_rows;                /* a bad first row is no reason to refuse the file */
 };
 
 /* The value of the selected column in one row. */
@@ -33,6 +37,7 @@ struct ss__record {
     struct ss_text text; /* bytes as stored, perhaps not UTF-8; borrowed until the next call */
     bool is_null;        /* null, or the row lacks the column */
     bool repaired;       /* the reader itself had to put U+FFFD (a lone surrogate escape) */
+    ss__fault fault;     /* with an error: the row alone is bad, and next goes on behind it */
 };
 
 /* Instead of a column: next only steps, and add_json gives whole rows. */
@@ -56,12 +61,26 @@ struct ss__reader {
     ss_status (*columns)(void *state, const struct ss__column **columns, size_t *n_columns,
                          ss_err *err);
 
+    /* Where a file has no schema: whether `columns` saw all of its rows. NULL: it has one. */
+    bool (*is_whole)(const void *state);
+
+    /* Where a file has no schema: the index of a column that `columns` need not have shown, for
+     * rows may have it later. NULL: it has one. Before the first row. */
+    ss_status (*find)(void *state, const char *name, size_t *column, ss_err *err);
+
+    /* Whether a row so far had the selected column at all. NULL: it is in the schema. */
+    bool (*has_seen)(const void *state);
+
+    /* From now on fail at a row by which another column is one of strings too. Nullable. */
+    void (*watch)(void *state);
+
     /* Choose a column by its index, or SS__ALL_COLUMNS, before the first row. A column that
      * cannot be read as text is refused here, by name, if that is known, else by next. */
     ss_status (*select)(void *state, size_t column, ss_err *err);
 
     /* Step to the next row; at the end *has_row is false. A value of another type than text or
-     * null is SS_E_DATA, naming row (1-based in the file) or line, column and type. */
+     * null is SS_E_DATA, naming row (1-based in the file) or line, column and type. Where only
+     * this row is bad, record->fault says so, and the next call gives the row behind it. */
     ss_status (*next)(void *state, struct ss__record *record, bool *has_row, ss_err *err);
 
     /* Append the row that next stepped to as one JSON object without newlines, all columns in

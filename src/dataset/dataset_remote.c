@@ -77,7 +77,7 @@ static ss_status open_stream(struct ss__remotes *remotes, size_t current,
     bool is_begun = false;
     const char *name = remotes->paths->items[current];
     struct ss__ahead *reader = take_reader(remotes, current, &is_begun);
-    const struct ss__stream_source source = {read_ahead, reader};
+    const struct ss__stream_source source = {.read = read_ahead, .user = reader};
     if (!is_begun || wants_map(name)) {
         SS_TRY(ss__ahead_stream(reader, name, err));
     }

@@ -34,7 +34,7 @@ static void say_choice(const struct ss_log *log, const char *name,
 }
 
 ss_status ss__repo_note_choice(const char *name, const char *commit,
-                               const struct ss__repo_choice *choice, struct ss__repo_use *use,
+                               struct ss__repo_choice *choice, struct ss__repo_use *use,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -46,9 +46,13 @@ ss_status ss__repo_note_choice(const char *name, const char *commit,
     SS_TRY(copy(choice->config, &use->config, err));
     SS_TRY(copy(choice->split, &use->split, err));
     use->format = choice->format;
-    use->delimiter = choice->delimiter;
-    if (choice->has_text_unit && use->text_unit == SS_UNIT_LINE) {
-        use->text_unit = choice->text_unit;
+    ss__row_options_release(&use->rows);
+    use->rows = choice->rows;
+    ss__row_options_init(&choice->rows);
+    use->rows.finds_no_delimiter =
+        choice->format != NULL; /* the reference library's is meant */
+    if (use->rows.has_text_unit && use->text_unit == SS_UNIT_LINE) {
+        use->text_unit = use->rows.text_unit;
     }
     say_choice(use->log, name, choice);
 out:
@@ -62,6 +66,7 @@ void ss__repo_use_release(struct ss__repo_use *use)
     ss__free(use->commit);
     ss__free(use->config);
     ss__free(use->split);
+    ss__row_options_release(&use->rows);
     *use = (struct ss__repo_use){.log = NULL};
 }
 

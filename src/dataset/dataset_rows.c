@@ -1,13 +1,63 @@
 /* The rows of a dataset: taken from the reader of each file in turn, numbered, repaired where
  * they are not UTF-8, and told apart by what is in them. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "dataset/dataset_state_priv.h"
+#include "dataset/decode.h"
 #include "dataset/numbers.h"
+
+/* Whether a bad row is left out rather than the end of the rows. */
+static bool may_leave_out(const ss_dataset *dataset, ss__fault fault)
+{
+    const bool card_says = fault == SS__FAULT_LONG_ROW && dataset->use.rows.skips_long_rows;
+    return fault != SS__FAULT_NONE && (dataset->on_bad_row == SS_BAD_ROWS_SKIP || card_says);
+}
+
+/* Put the file and the row into an error, and the way out where there is one. */
+static void complete(const ss_dataset *dataset, ss__fault fault, ss_err *err)
+{
+    ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
+    ss__err_at_row(err, dataset->next_id);
+    if (err != NULL && fault != SS__FAULT_NONE && dataset->on_bad_row == SS_BAD_ROWS_STOP) {
+        const size_t n = strlen(err->message);
+        snprintf(err->message + n, sizeof err->message - n,
+                 "; --on-bad-row skip leaves such rows out");
+    }
+}
+
+static ss_status note_bad_row(ss_dataset *dataset, ss__fault fault, ss_err *err)
+{
+    complete(dataset, SS__FAULT_NONE, &dataset->bad);
+    const struct ss__bad_row row = {dataset->use.paths.items[dataset->current],
+                                    dataset->next_id, fault, dataset->bad.message};
+    return ss__bad_rows_add(&dataset->bad_rows, &row, err);
+}
+
+/* The next row of the current file, good or to be left out (record->fault). */
+static ss_status next_of_file(ss_dataset *dataset, struct ss__record *record, bool *has_row,
+                              ss_err *err)
+{
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    const ss_status status = reader->next(dataset->state, record, has_row, &dataset->bad);
+    if (status == SS_OK) {
+        record->fault = SS__FAULT_NONE;
+        return SS_OK;
+    }
+    if (may_leave_out(dataset, record->fault)) {
+        *has_row = true;
+        return note_bad_row(dataset, record->fault, err);
+    }
+    if (err != NULL) {
+        *err = dataset->bad;
+    }
+    complete(dataset, record->fault, err);
+    return status;
+}
 
 /* An error, or, where the file was cut meanwhile, that in place of what it led to. */
 static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *err)
@@ -34,10 +84,10 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
     }
     SS_TRY(ss__halt_check(&dataset->halt, dataset->source.name, err));
     while (!*has_row && dataset->current < dataset->use.paths.n) {
-        const struct ss__reader *reader = dataset->files[dataset->current].reader;
-        SS_TRY(reader->next(dataset->state, record, has_row, err));
+        SS_TRY(next_of_file(dataset, record, has_row, err));
         if (!*has_row) {
             SS_TRY(ss__dataset_check_end(dataset, err));
+            SS_TRY(ss__dataset_check_seen(dataset, err));
             dataset->files[dataset->current].is_complete = true;
             ss__dataset_close_file(dataset);
             dataset->current++;
@@ -49,9 +99,37 @@ out:
         status = explain(dataset, status, err);
         dataset->has_failed = true;
         *has_row = false;
-        ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
+        if (dataset->current < dataset->use.paths.n) {
+            ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
+        }
         ss__err_at_row(err, dataset->next_id);
     }
+    return status;
+}
+
+/* A text that holds what no encoding gives, where the encoding is a strict one. */
+static ss_status check_decoded(ss_dataset *dataset, struct ss__record *record, ss_err *err)
+{
+    const struct ss__row_options *rows = &dataset->use.rows;
+    const bool is_strict = rows->encoding != NULL && rows->decode_errors == SS__DECODE_STRICT &&
+                           !ss__encoding_is_utf8(rows->encoding);
+    if (!is_strict || record->text.n_bytes == 0 ||
+        memchr(record->text.data, SS__UNDECODABLE, record->text.n_bytes) == NULL) {
+        return SS_OK;
+    }
+    const ss_status status =
+        ss__fail_file(&dataset->bad, dataset->use.paths.items[dataset->current], SS_E_DATA,
+                      "row %" PRIu64 " of the dataset, counted from 0, holds bytes that are no "
+                      "text of the encoding '%.60s'",
+                      dataset->next_id, rows->encoding);
+    if (may_leave_out(dataset, SS__FAULT_ENCODING)) {
+        record->fault = SS__FAULT_ENCODING;
+        return note_bad_row(dataset, record->fault, err);
+    }
+    if (err != NULL) {
+        *err = dataset->bad;
+    }
+    complete(dataset, SS__FAULT_ENCODING, err);
     return status;
 }
 
@@ -68,8 +146,17 @@ static ss_status repair(ss_dataset *dataset, struct ss_text *text, bool *repaire
 }
 
 /* At the end of the rows, once. */
-static void say_repaired(ss_dataset *dataset)
+static void say_counts(ss_dataset *dataset)
 {
+    ss__bad_rows_say(&dataset->bad_rows, &dataset->log);
+    if (dataset->n_absent > 0) {
+        ss__log(
+            &dataset->log, SS_LEVEL_WARNING,
+            "%" PRIu64 " of %" PRIu64 " rows have no text because their files have no column "
+            "'%s'; the first such file is %s",
+            dataset->n_absent, dataset->next_id, dataset->text_column, dataset->first_absent);
+    }
+    dataset->n_absent = 0;
     if (dataset->n_repaired > 0) {
         ss__log(&dataset->log, SS_LEVEL_WARNING,
                 "invalid UTF-8 was replaced by U+FFFD in %" PRIu64 " of %" PRIu64 " rows",
@@ -101,7 +188,11 @@ static ss_status write_kept(ss_dataset *dataset, struct ss_row *row, ss_err *err
         ss__buf_add_text(spare, i == 0 ? "{" : ", ");
         ss__json_add_string(spare, dataset->keep[i], strlen(dataset->keep[i]), false);
         ss__buf_add_text(spare, ": ");
-        SS_TRY(reader->add_kept(dataset->state, i, spare, err));
+        if (dataset->kept_as[i] == SS__NO_COLUMN) {
+            ss__buf_add_text(spare, "null");
+        } else {
+            SS_TRY(reader->add_kept(dataset->state, dataset->kept_as[i], spare, err));
+        }
     }
     ss__buf_add_text(spare, "}");
     SS_TRY(ss__buf_check(spare, err));
@@ -116,30 +207,73 @@ out:
     return status;
 }
 
+static ss_status fill_row(ss_dataset *dataset, struct ss__record *record, struct ss_row *row,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    if (dataset->n_keep > 0) {
+        SS_TRY(write_kept(dataset, row, err));
+    }
+    SS_TRY(repair(dataset, &record->text, &record->repaired, err));
+    row->kind = kind_of(record);
+    row->repaired = record->repaired;
+    if (dataset->absence.n_bytes > 0) {
+        row->problem = dataset->absence.data;
+        dataset->n_absent++;
+    }
+    dataset->n_repaired += record->repaired;
+    row->text =
+        record->is_null || record->text.n_bytes == 0 ? (struct ss_text){"", 0} : record->text;
+out:
+    return status;
+}
+
 ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__record record = {0};
-    *row = (struct ss_row){.kind = SS_ROW_NULL, .kept = {"", 0}};
+    *row = (struct ss_row){
+        .kind = SS_ROW_NULL, .text = {"", 0}, .kept = {"", 0}, .fault = "", .problem = ""};
     *has_row = false;
     if (dataset->rows == SS__ROWS_WHOLE) {
         SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
     }
     SS_TRY(step(dataset, &record, has_row, err));
     if (!*has_row) {
-        say_repaired(dataset);
+        say_counts(dataset);
+        goto out;
+    }
+    if (record.fault == SS__FAULT_NONE) {
+        SS_TRY(check_decoded(dataset, &record, err));
+    }
+    if (record.fault == SS__FAULT_NONE) {
+        SS_TRY(fill_row(dataset, &record, row, err));
     } else {
-        if (dataset->n_keep > 0) {
-            SS_TRY(write_kept(dataset, row, err));
-        }
-        SS_TRY(repair(dataset, &record.text, &record.repaired, err));
-        row->id = dataset->next_id++;
-        row->kind = kind_of(&record);
-        row->repaired = record.repaired;
-        row->file = dataset->use.paths.items[dataset->current];
-        dataset->n_repaired += record.repaired;
-        row->text =
-            record.is_null || record.text.n_bytes == 0 ? (struct ss_text){"", 0} : record.text;
+        row->kind = SS_ROW_BAD;
+        row->fault = ss__fault_name(record.fault);
+        row->problem = dataset->bad.message;
+    }
+    row->id = dataset->next_id++;
+    row->file = dataset->use.paths.items[dataset->current];
+out:
+    if (status != SS_OK) {
+        *has_row = false;
+    }
+    return status;
+}
+
+/* Step to the next row that is not left out. */
+static ss_status step_to_good(ss_dataset *dataset, struct ss__record *record, bool *has_row,
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    do {
+        *record = (struct ss__record){0};
+        SS_TRY(step(dataset, record, has_row, err));
+        dataset->next_id += *has_row;
+    } while (*has_row && record->fault != SS__FAULT_NONE);
+    if (!*has_row) {
+        say_counts(dataset);
     }
 out:
     return status;
@@ -152,11 +286,16 @@ static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss__numbers *
     ss_status status = SS_OK;
     const struct ss__reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *json = &dataset->json;
-    if (reader->add_numbers != NULL) {
-        return reader->add_numbers(dataset->state, i, numbers, err);
+    const size_t kept = dataset->kept_as[i];
+    if (reader->add_numbers != NULL && kept != SS__NO_COLUMN) {
+        return reader->add_numbers(dataset->state, kept, numbers, err);
     }
     json->n_bytes = 0;
-    SS_TRY(reader->add_kept(dataset->state, i, json, err));
+    if (kept == SS__NO_COLUMN) {
+        ss__buf_add_text(json, "null");
+    } else {
+        SS_TRY(reader->add_kept(dataset->state, kept, json, err));
+    }
     SS_TRY(ss__buf_check(json, err));
     if (!ss__numbers_add_json(numbers, json->data, json->n_bytes, reader->stores_text)) {
         SS_TRY(ss__fail_nomem(err, "numbers of a row"));
@@ -202,9 +341,8 @@ ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool 
     struct ss__record record = {0};
     bool repaired = false;
     *json = (struct ss_text){0};
-    SS_TRY(step(dataset, &record, has_row, err));
+    SS_TRY(step_to_good(dataset, &record, has_row, err));
     if (*has_row) {
-        dataset->next_id++;
         SS_TRY(write_json(dataset, err));
         *json = (struct ss_text){dataset->json.data, dataset->json.n_bytes};
         SS_TRY(repair(dataset, json, &repaired, err));
@@ -219,14 +357,13 @@ ss_status ss__dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *er
     struct ss__record record = {0};
     bool has_row = true;
     *n_rows = 0;
-    SS_TRY(step(dataset, &record, &has_row, err));
+    SS_TRY(step_to_good(dataset, &record, &has_row, err));
     while (has_row) {
-        dataset->next_id++;
         ++*n_rows;
         if (!dataset->files[dataset->current].reader->next_checks) {
             SS_TRY(write_json(dataset, err));
         }
-        SS_TRY(step(dataset, &record, &has_row, err));
+        SS_TRY(step_to_good(dataset, &record, &has_row, err));
     }
 out:
     return status;

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "dataset/archive.h"
+#include "dataset/bad_rows.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
 
@@ -30,10 +31,23 @@ struct ss_dataset {
     struct ss__remotes remotes;
     struct ss__archives archives;
     char *given_column, *given_format;
+    bool all_columns; /* whole rows show what is no text, too */
+    bool has_csv;     /* the caller gave options of delimited text */
+    ss_bad_rows on_bad_row;
+    struct ss__bad_rows bad_rows;
+    ss_err bad;  /* the error of the last row, where it is to be left out */
     char **keep; /* [n_keep] names of columns to carry along */
     size_t n_keep;
+    size_t *kept_as;   /* [n_keep] as the reader numbers them; SS__NO_COLUMN: all are null */
+    bool has_begun;    /* a file's columns were selected */
+    size_t first_file; /* the first such file, which settles what columns there are */
+    struct ss__buf absence;   /* why the rows of the current file have no text; terminated */
+    const char *first_absent; /* the first file of which that is so */
+    uint64_t n_absent;        /* rows of such files */
+    bool is_inferred;         /* the text column was not named */
+    bool can_reopen;          /* the current file can be opened again */
+    bool must_see;            /* a row of the current file has to have the text column */
     ss_text_unit text_unit;
-    char delimiter; /* that a repository's card says; 0: that of the format */
     struct ss_log log;
     bool has_failed; /* a row could not be read */
     enum ss__rows rows;
@@ -72,6 +86,11 @@ SS_MUST_USE ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err);
  * since, or, where it is not read as a stream, was written to. */
 SS_MUST_USE ss_status ss__dataset_check_end(const ss_dataset *dataset, ss_err *err);
 
+/* Put the decoder of the encoding that was given before a stream that nothing was taken from,
+ * unless the stream holds a binary format. Errors: those of the stream and the decoder. */
+SS_MUST_USE ss_status ss__dataset_decode(ss_dataset *dataset, struct ss__stream *stream,
+                                         ss_err *err);
+
 /* Close it; nothing happens if none is open. */
 void ss__dataset_close_file(ss_dataset *dataset);
 
@@ -92,7 +111,8 @@ SS_MUST_USE ss_status ss__dataset_count_bytes(ss_dataset *dataset, ss_err *err);
  * sentence lists the columns), SS_E_USAGE (the format has no columns to keep), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__dataset_select(ss_dataset *dataset, ss_err *err);
 
-/* The latter alone, for names that come after the file was opened. Errors: as above. */
-SS_MUST_USE ss_status ss__dataset_keep_columns(ss_dataset *dataset, ss_err *err);
+/* At the end of a file: whether a row had the column that one has to have. Errors: SS_E_DATA.
+ */
+SS_MUST_USE ss_status ss__dataset_check_seen(ss_dataset *dataset, ss_err *err);
 
 #endif

@@ -38,7 +38,7 @@
 #define OTHER_PACKED                                                                           \
     "is compressed in a way that is not read; decompress it, or use gzip, zstd, bzip2, xz or " \
     "lz4"
-#define UTF16 "is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"
+#define UTF16 "is UTF-16 text; read it with --encoding utf-16"
 #define FEATHER1 "is a Feather file of version 1; save it as version 2 or as Parquet"
 #define ZIP                                                                                    \
     "is a zip archive; those are read from files on disk whose name ends in .zip, others "     \

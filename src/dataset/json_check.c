@@ -6,12 +6,12 @@
 ss_status ss__json_check_stream(struct ss__stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_items items = {.layout = SS__JSON_DOCUMENT};
+    struct ss__json_items items = {.layout = SS__JSON_DOCUMENT, .strict = true};
     struct ss__json_item item;
     bool has_item = true;
     SS_TRY(ss__skip_mark(stream, err));
     while (has_item) {
-        SS_TRY(ss__json_items_next(&items, stream, &item, &has_item, err));
+        SS_TRY(ss__json_items_next(&items, stream, &item, NULL, &has_item, err));
         ss__stream_take(stream, items.at);
         items.at = 0;
     }

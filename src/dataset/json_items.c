@@ -1,5 +1,6 @@
 #include "dataset/json_items.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool is_space(char c)
@@ -48,9 +49,39 @@ static ss_status next_line(struct ss__json_items *items, struct ss__stream *stre
         *item = (struct ss__json_item){items->at, end - items->at};
         *has_item = !is_blank(stream->data + item->start, item->n_bytes);
         items->at = seen = end + (feed != NULL);
-        items->n_line++;
+        items->n_line += !items->is_mid_line;
         items->n_items += *has_item;
+        items->is_mid_line = false;
     }
+out:
+    return status;
+}
+
+void ss__json_items_split(struct ss__json_items *items, size_t end)
+{
+    items->at = end;
+    items->is_mid_line = true;
+}
+
+ss_status ss__json_items_skip_line(struct ss__json_items *items, struct ss__stream *stream,
+                                   ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *feed = NULL;
+    ss__stream_take(stream, items->at);
+    for (;;) {
+        feed = memchr(stream->data, '\n', stream->n_bytes);
+        const size_t n = feed == NULL ? stream->n_bytes : (size_t)(feed - stream->data) + 1;
+        ss__stream_take(stream, n);
+        if (feed != NULL || stream->at_end) {
+            break;
+        }
+        SS_TRY(ss__stream_more(stream, err));
+    }
+    items->at = 0;
+    items->n_line += !items->is_mid_line;
+    items->n_items++;
+    items->is_mid_line = false;
 out:
     return status;
 }
@@ -93,7 +124,8 @@ static ss_status take_value(struct ss__json_items *items, struct ss__stream *str
     items->n_items++;
     for (;;) {
         const char *start = stream->data + items->at;
-        struct ss__scan scan = {start, stream->data + stream->n_bytes, NULL, false};
+        struct ss__scan scan = {start, stream->data + stream->n_bytes, NULL, false,
+                                items->strict};
         const bool good = ss__scan_value(&scan);
         if (scan.at == scan.end && !stream->at_end) {
             const size_t n_seen = stream->n_bytes - items->at;
@@ -113,6 +145,85 @@ out:
     return status;
 }
 
+bool ss__json_items_extend(struct ss__json_items *items, struct ss__stream *stream,
+                           struct ss__json_item *item)
+{
+    struct ss__json_items whole = *items;
+    struct ss__json_item found = *item;
+    whole.at = item->start;
+    if (take_value(&whole, stream, &found, NULL) != SS_OK) {
+        return false;
+    }
+    const char *at = stream->data + found.start, *end = at + found.n_bytes;
+    while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+        items->n_line++;
+        at++;
+    }
+    items->at = found.start + found.n_bytes;
+    items->is_mid_line = true;
+    *item = found;
+    return true;
+}
+
+/* The key at the cursor, with its ":"; its escapes are resolved in `key`. */
+static ss_status take_key(struct ss__json_items *items, struct ss__stream *stream,
+                          struct ss__buf *key, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json_item item = {0};
+    struct ss__scan_string string;
+    int character = 0;
+    bool feeds = false;
+    SS_TRY(take_value(items, stream, &item, err));
+    struct ss__scan scan = {stream->data + item.start, stream->data + items->at, NULL, false,
+                            true};
+    key->n_bytes = 0;
+    if (!ss__scan_string(&scan, &string)) {
+        SS_TRY(fail_here(items, stream, "expected a key in quotes", err));
+    }
+    ss__scan_unescape(string, key);
+    SS_TRY(ss__buf_check(key, err));
+    SS_TRY(look(items, stream, &character, &feeds, err));
+    if (character != ':') {
+        SS_TRY(fail_here(items, stream, "expected ':' after a key", err));
+    }
+    items->at++;
+    SS_TRY(look(items, stream, &character, &feeds, err));
+out:
+    return status;
+}
+
+/* Behind the rows of a field: what else is in the objects around them. */
+static ss_status pass_rest(struct ss__json_items *items, struct ss__stream *stream, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json_item ignored;
+    struct ss__buf key = {0};
+    int character = 0;
+    bool feeds = false;
+    const uint64_t n_items = items->n_items;
+    while (items->n_open > 0) {
+        SS_TRY(look(items, stream, &character, &feeds, err));
+        if (character != ',' && character != '}') {
+            SS_TRY(fail_here(items, stream,
+                             character == -1 ? "the file ends before the object does"
+                                             : "expected ',' or '}' in an object",
+                             err));
+        }
+        items->at++;
+        items->n_open -= character == '}';
+        if (character == ',') {
+            SS_TRY(look(items, stream, &character, &feeds, err));
+            SS_TRY(take_key(items, stream, &key, err));
+            SS_TRY(take_value(items, stream, &ignored, err));
+        }
+    }
+    items->n_items = n_items;
+out:
+    ss__buf_release(&key);
+    return status;
+}
+
 /* The end of the text: only white space may follow. */
 static ss_status finish(struct ss__json_items *items, struct ss__stream *stream, ss_err *err)
 {
@@ -120,6 +231,7 @@ static ss_status finish(struct ss__json_items *items, struct ss__stream *stream,
     int character = 0;
     bool feeds = false;
     items->done = true;
+    SS_TRY(pass_rest(items, stream, err));
     SS_TRY(look(items, stream, &character, &feeds, err));
     if (character != -1) {
         status = fail_here(items, stream, "there is more text after the JSON value", err);
@@ -128,24 +240,14 @@ out:
     return status;
 }
 
-static ss_status begin(struct ss__json_items *items, struct ss__stream *stream,
-                       struct ss__json_item *item, bool *has_item, ss_err *err)
+/* The first element of an array that the cursor is at. */
+static ss_status begin_array(struct ss__json_items *items, struct ss__stream *stream,
+                             struct ss__json_item *item, bool *has_item, ss_err *err)
 {
     ss_status status = SS_OK;
     int character = 0;
     bool feeds = false;
-    items->begun = true;
-    SS_TRY(look(items, stream, &character, &feeds, err));
-    if (character == -1) {
-        SS_FAIL_FILE(stream->name, SS_E_DATA, "the file holds no JSON value");
-    }
-    items->in_array = character == '[';
-    if (!items->in_array) {
-        SS_TRY(take_value(items, stream, item, err));
-        items->in_sequence = character == '{' || character == '"';
-        *has_item = true;
-        goto out;
-    }
+    items->in_array = true;
     items->at++;
     SS_TRY(look(items, stream, &character, &feeds, err));
     if (character == ']') {
@@ -155,6 +257,180 @@ static ss_status begin(struct ss__json_items *items, struct ss__stream *stream,
     }
     SS_TRY(take_value(items, stream, item, err));
     *has_item = true;
+out:
+    return status;
+}
+
+/* Whether the object that was taken is the whole text and a table. Under a key it must be one.
+ */
+static ss_status try_table(struct ss__json_items *items, struct ss__stream *stream,
+                           const struct ss__json_item *item, bool *is_table, ss_err *err)
+{
+    ss_status status = SS_OK;
+    int character = 0;
+    bool feeds = false;
+    const char *problem = NULL;
+    const bool is_field = items->n_open > 0;
+    const size_t end = items->at;
+    *is_table = false;
+    if (!is_field) {
+        SS_TRY(look(items, stream, &character, &feeds, err));
+        items->at = end;
+        if (character != -1) {
+            goto out;
+        }
+    }
+    SS_TRY(ss__json_table_open(stream->data + item->start, item->n_bytes, &items->table,
+                               &problem, err));
+    if (problem != NULL && is_field) {
+        char sentence[200];
+        snprintf(sentence, sizeof sentence,
+                 "the object under that key is no table: %s; expected a list of rows or an "
+                 "object of columns",
+                 problem);
+        SS_TRY(ss__json_items_fail(items, stream, stream->offset + item->start, sentence, err));
+    }
+    *is_table = problem == NULL && (is_field || !items->table.has_keys);
+    if (!*is_table) {
+        ss__json_table_release(&items->table);
+        goto out;
+    }
+    items->table.start = item->start;
+    SS_TRY(finish(items, stream, err));
+    items->done = false;
+out:
+    return status;
+}
+
+/* Rows of a table: the whole text stays in the window until the last was given. */
+static ss_status next_of_table(struct ss__json_items *items, const struct ss__stream *stream,
+                               struct ss__json_item *item, struct ss__buf *row, bool *has_item,
+                               ss_err *err)
+{
+    const size_t start = items->table.start;
+    *item = (struct ss__json_item){0, 0};
+    *has_item =
+        ss__json_table_next(&items->table, stream->data + start, stream->n_bytes - start, row);
+    items->n_items += *has_item;
+    items->at = *has_item ? 0 : stream->n_bytes;
+    items->done = !*has_item;
+    return ss__buf_check(row, err);
+}
+
+static ss_status begin(struct ss__json_items *items, struct ss__stream *stream,
+                       struct ss__json_item *item, struct ss__buf *row, bool *has_item,
+                       ss_err *err)
+{
+    ss_status status = SS_OK;
+    int character = 0;
+    bool feeds = false, is_table = false;
+    items->begun = true;
+    SS_TRY(look(items, stream, &character, &feeds, err));
+    if (character == -1) {
+        SS_FAIL_FILE(stream->name, SS_E_DATA, "the file holds no JSON value");
+    }
+    if (character == '[') {
+        status = begin_array(items, stream, item, has_item, err);
+        goto out;
+    }
+    SS_TRY(take_value(items, stream, item, err));
+    items->in_sequence = character == '{' || character == '"';
+    if (character == '{' && items->has_tables) {
+        SS_TRY(try_table(items, stream, item, &is_table, err));
+    }
+    if (is_table) {
+        items->n_items = 0;
+        status = next_of_table(items, stream, item, row, has_item, err);
+        goto out;
+    }
+    *has_item = true;
+out:
+    return status;
+}
+
+/* ---- rows under a key ---- */
+
+/* What of a dotted name is left behind a key: "" for all of it, NULL if it is another one. */
+static const char *rest_behind(const char *name, const struct ss__buf *key)
+{
+    const size_t n = key->n_bytes;
+    if (strlen(name) < n || (n > 0 && memcmp(name, key->data, n) != 0)) {
+        return NULL;
+    }
+    return name[n] == '\0' ? name + n : name[n] == '.' ? name + n + 1 : NULL;
+}
+
+static ss_status fail_field(const struct ss__stream *stream, const char *field,
+                            const char *what, ss_err *err)
+{
+    const ss_status status =
+        ss__fail_file(err, stream->name, SS_E_DATA, "the field '%.100s' %s", field, what);
+    ss__err_about(err, "field");
+    return status;
+}
+
+/* Pass what is in the object at the cursor up to the value of `name`, or of the first part of
+ * it that is a key; *rest is what is left of the name. */
+static ss_status seek_in_object(struct ss__json_items *items, struct ss__stream *stream,
+                                const char *name, const char **rest, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf key = {0};
+    struct ss__json_item ignored;
+    int character = 0;
+    bool feeds = false;
+    *rest = NULL;
+    for (bool first = true; *rest == NULL; first = false) {
+        items->at++; /* "{" or "," */
+        SS_TRY(look(items, stream, &character, &feeds, err));
+        if (first && character == '}') {
+            break;
+        }
+        SS_TRY(take_key(items, stream, &key, err));
+        *rest = rest_behind(name, &key);
+        const bool enters = items->at < stream->n_bytes && stream->data[items->at] == '{';
+        if (*rest == NULL || (**rest != '\0' && !enters)) {
+            *rest = NULL;
+            SS_TRY(take_value(items, stream, &ignored, err));
+            SS_TRY(look(items, stream, &character, &feeds, err));
+        }
+        ss__stream_take(stream, items->at);
+        items->at = 0;
+        if (*rest == NULL && character != ',') {
+            break;
+        }
+    }
+out:
+    ss__buf_release(&key);
+    return status;
+}
+
+ss_status ss__json_items_seek(struct ss__json_items *items, struct ss__stream *stream,
+                              const char *field, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *rest = field;
+    int character = 0;
+    bool feeds = false;
+    SS_TRY(look(items, stream, &character, &feeds, err));
+    do {
+        if (character != '{') {
+            SS_TRY(fail_field(stream, field,
+                              "is looked for, but the document is no object with keys", err));
+        }
+        items->n_open++;
+        SS_TRY(seek_in_object(items, stream, rest, &rest, err));
+        if (rest == NULL) {
+            SS_TRY(fail_field(stream, field, "is no key of the document", err));
+        }
+        SS_TRY(look(items, stream, &character, &feeds, err));
+    } while (*rest != '\0');
+    if (character != '[' && character != '{') {
+        SS_TRY(fail_field(stream, field,
+                          "holds neither a list of rows nor an object of columns", err));
+    }
+    items->n_items = 0;
+    items->has_tables = true;
 out:
     return status;
 }
@@ -192,7 +468,8 @@ static ss_status next_in_sequence(struct ss__json_items *items, struct ss__strea
     int character = 0;
     bool feeds = false;
     SS_TRY(look(items, stream, &character, &feeds, err));
-    if (items->in_sequence && feeds && (character == '{' || character == '"')) {
+    const bool goes_on = character == '{' ? feeds || !items->strict : character == '"' && feeds;
+    if (items->in_sequence && goes_on) {
         SS_TRY(take_value(items, stream, item, err));
         *has_item = true;
         goto out;
@@ -203,7 +480,8 @@ out:
 }
 
 ss_status ss__json_items_next(struct ss__json_items *items, struct ss__stream *stream,
-                              struct ss__json_item *item, bool *has_item, ss_err *err)
+                              struct ss__json_item *item, struct ss__buf *row, bool *has_item,
+                              ss_err *err)
 {
     *has_item = false;
     if (items->layout == SS__JSON_LINES) {
@@ -213,8 +491,16 @@ ss_status ss__json_items_next(struct ss__json_items *items, struct ss__stream *s
         return SS_OK;
     }
     if (!items->begun) {
-        return begin(items, stream, item, has_item, err);
+        return begin(items, stream, item, row, has_item, err);
+    }
+    if (items->table.n_columns > 0) {
+        return next_of_table(items, stream, item, row, has_item, err);
     }
     return items->in_array ? next_element(items, stream, item, has_item, err)
                            : next_in_sequence(items, stream, item, has_item, err);
+}
+
+void ss__json_items_release(struct ss__json_items *items)
+{
+    ss__json_table_release(&items->table);
 }

@@ -51,6 +51,9 @@ ss__json_kind ss__scan_peek(struct ss__scan *scan)
         return SS__JSON_BOOL;
     case 'n':
         return SS__JSON_NULL;
+    case 'N':
+    case 'I':
+        return scan->strict ? SS__JSON_NONE : SS__JSON_NUMBER;
     case '-':
     case '0':
     case '1':
@@ -236,7 +239,12 @@ static bool skip_digits(struct ss__scan *scan)
 
 static bool skip_number(struct ss__scan *scan)
 {
+    const char *start = scan->at;
     scan->at += *scan->at == '-';
+    if (!scan->strict && scan->at < scan->end && (*scan->at == 'I' || *scan->at == 'N')) {
+        const bool is_bare = scan->at == start;
+        return skip_word(scan, *scan->at == 'N' && is_bare ? "NaN" : "Infinity");
+    }
     const char *digits = scan->at;
     if (!skip_digits(scan)) {
         return false;
@@ -367,7 +375,7 @@ bool ss__scan_value(struct ss__scan *scan)
 
 void ss__json_compact(const char *data, size_t n_bytes, struct ss__buf *out)
 {
-    struct ss__scan scan = {data, data + n_bytes, NULL, false};
+    struct ss__scan scan = {data, data + n_bytes, NULL, false, false};
     while (scan.at < scan.end) {
         skip_space(&scan);
         const char *start = scan.at;
@@ -377,10 +385,17 @@ void ss__json_compact(const char *data, size_t n_bytes, struct ss__buf *out)
                 return;
             }
         } else {
-            while (scan.at < scan.end && !is_space(*scan.at) && *scan.at != '"') {
+            while (scan.at < scan.end && !is_space(*scan.at) && *scan.at != '"' &&
+                   *scan.at != 'N' && *scan.at != 'I') {
                 scan.at++;
             }
         }
-        ss__buf_add(out, start, (size_t)(scan.at - start));
+        const bool is_negative =
+            scan.at > start && scan.at < scan.end && *scan.at == 'I' && scan.at[-1] == '-';
+        ss__buf_add(out, start, (size_t)(scan.at - start) - is_negative);
+        if (scan.at < scan.end && (*scan.at == 'N' || *scan.at == 'I')) {
+            scan.at += *scan.at == 'N' ? strlen("NaN") : strlen("Infinity");
+            ss__buf_add_text(out, "null");
+        }
     }
 }

@@ -1,4 +1,5 @@
-/* A pull scanner for JSON text (RFC 8259), strict, without a tree and without recursion.
+/* A pull scanner for JSON text (RFC 8259), without a tree and without recursion. Unless it is
+ * strict it takes NaN, Infinity and -Infinity for numbers, as Python's json writes them.
  *
  * It walks over memory. Where something is wrong, `problem` says what and `at` where; `ended`
  * tells that only more bytes are missing. Bytes of strings are not checked for UTF-8. */
@@ -11,6 +12,7 @@ struct ss__scan {
     const char *at, *end;
     const char *problem; /* NULL while all is well */
     bool ended;
+    bool strict;
 };
 
 typedef enum ss__json_kind {
@@ -54,7 +56,8 @@ bool ss__scan_key(struct ss__scan *scan, bool first, struct ss__scan_string *key
  * true. The string came from ss__scan_string. */
 bool ss__scan_unescape(struct ss__scan_string string, struct ss__buf *out);
 
-/* Append a valid value without the white space between its parts. */
+/* Append a valid value without the white space between its parts, numbers that are not finite
+ * as null. */
 void ss__json_compact(const char *data, size_t n_bytes, struct ss__buf *out);
 
 #endif

@@ -101,7 +101,8 @@ static ss_status parquet_open(const struct ss__source *source, void **out, ss_er
     if (source->ahead == NULL) {
         SS_TRY(read_ends(&source->map, source->name, err));
     }
-    SS_TRY(state_new(source->name, source->map.data, source->map.n_bytes, false, &state, err));
+    SS_TRY(state_new(source->name, source->map.data, source->map.n_bytes, source->all_columns,
+                     &state, err));
     state->file.is_mapped = true;
     state->file.ahead = source->ahead;
     state->file.map = &source->map;
@@ -331,7 +332,8 @@ static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err
 static void share_text(struct state *state)
 {
     const struct ss__parquet *file = &state->file;
-    for (size_t i = 0; file->ahead != NULL && i < state->n_kept; i++) {
+    const bool has_text = state->text_leaf < SS__NO_COLUMN;
+    for (size_t i = 0; file->ahead != NULL && has_text && i < state->n_kept; i++) {
         const size_t kept = state->kept_nodes[i];
         const size_t text = file->text_nodes[state->text_leaf];
         if (kept <= text && text < file->nodes[kept].end) {

@@ -62,7 +62,22 @@ static const char *type_of(const struct ss__parquet *file, size_t index)
     if (node->kind == SS__NODE_MAP || node->kind == SS__NODE_TEXT) {
         return node->kind == SS__NODE_MAP ? "map" : "string";
     }
-    return node->is_decimal ? "decimal" : physical[node->physical];
+    if (node->is_decimal || node->is_null || node->is_float16) {
+        return node->is_decimal ? "decimal" : node->is_null ? "null" : "float16";
+    }
+    const bool has_meaning = node->kind == SS__NODE_OTHER && node->has_scalar;
+    switch (has_meaning ? node->scalar.kind : SS__SCALAR_SIGNED) {
+    case SS__SCALAR_DATE:
+        return "date";
+    case SS__SCALAR_TIME:
+        return "time";
+    case SS__SCALAR_TIMESTAMP:
+        return "timestamp";
+    case SS__SCALAR_UNSIGNED:
+        return node->physical == SS__INT32 ? "uint32" : "uint64";
+    default:
+        return physical[node->physical];
+    }
 }
 
 static bool is_listed(const struct ss__parquet_node *node)

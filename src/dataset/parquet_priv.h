@@ -136,7 +136,7 @@ struct ss__parquet_node {
     struct ss__scalar_type scalar; /* of SS__NODE_OTHER, if has_scalar */
     uint8_t physical, repetition;
     uint8_t max_def, max_rep;
-    bool is_decimal, has_scalar;
+    bool is_decimal, has_scalar, is_null, is_float16;
 };
 
 static inline bool ss__node_is_leaf(const struct ss__parquet_node *node)

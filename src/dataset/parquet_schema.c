@@ -202,6 +202,8 @@ static const char *node_init(struct ss__parquet *file, size_t index,
     const int32_t logical = logical_of(element);
     node->kind = leaf_kind(node->physical, logical);
     node->is_decimal = logical == LOGICAL_DECIMAL;
+    node->is_null = logical == LOGICAL_UNKNOWN;
+    node->is_float16 = logical == LOGICAL_FLOAT16;
     if (node->kind == SS__NODE_OTHER) {
         find_scalar(node, element, logical);
     }

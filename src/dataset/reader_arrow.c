@@ -22,6 +22,7 @@ struct state {
     struct ss__buf list_text; /* a row of it */
     uint64_t row;             /* 1-based in the batch: the one that was given */
     bool has_failed;
+    bool all_columns; /* rows show what is no text, too */
 };
 
 static void arrow_close(void *opaque)
@@ -41,6 +42,7 @@ static ss_status arrow_open(const struct ss__source *source, void **out, ss_err 
     struct state *state = NULL;
     *out = NULL;
     SS_ALLOC(state, 1);
+    state->all_columns = source->all_columns;
     SS_TRY(ss__arrow_open(source->name, &source->map, &state->file, err));
     *out = state;
     state = NULL;
@@ -65,8 +67,8 @@ static ss_status select_all(struct state *state, ss_err *err)
     size_t n = 0;
     state->column = SS__ALL_COLUMNS;
     for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
-        if (schema->fields[i].has_text) {
-            ss__arrow_choose(&state->file, i, false);
+        if (schema->fields[i].has_text || state->all_columns) {
+            ss__arrow_choose(&state->file, i, state->all_columns);
             n++;
         }
     }
@@ -167,12 +169,14 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
 {
     const struct state *state = opaque;
     const struct ss__arrow_schema *schema = &state->file.schema;
-    const struct ss__arrow_writer writer = {
-        .out = out, .most = ROW_SLACK_BYTES + ROW_FACTOR * state->file.n_bytes};
+    const struct ss__arrow_writer writer = {.out = out,
+                                            .most = ROW_SLACK_BYTES +
+                                                    ROW_FACTOR * state->file.n_bytes,
+                                            .is_whole = state->all_columns};
     const bool as_pairs = state->file.columns.names_repeat;
     const char *before = as_pairs ? "[[" : "{";
     for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
-        if (!schema->fields[i].has_text) {
+        if (!schema->fields[i].has_text && !state->all_columns) {
             continue;
         }
         const struct ss_text *name = &schema->fields[i].name;

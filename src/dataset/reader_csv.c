@@ -1,181 +1,109 @@
-/* Comma- and tab-separated values with a header line.
+/* Comma- and tab-separated values, and what else is parted by one character.
  *
- * Every record must have as many fields as the header; empty lines are passed over. A field is
- * text, kept as it is; but in the text column a field without quotes that is one of the words
- * by which tables mark missing values (those of pandas.read_csv) is null. */
+ * The first record names the columns, unless a card or a caller says otherwise; empty lines are
+ * passed over. Fields that a record does not have are null; more fields than there are columns
+ * are an error. A field is text, kept as it is; but a field without quotes that is one of the
+ * words by which tables mark missing values (those of pandas.read_csv) is null. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/utf8.h"
-#include "dataset/csv_scan.h"
-#include "dataset/dataset_files.h"
+#include "dataset/csv_priv.h"
 
-enum { MAX_COLUMNS = 4096, LOOK_ROWS = 100, LOOK_BYTES = 1 << 20 };
+enum { LOOK_ROWS = 100, LOOK_BYTES = 1 << 20 };
 
-struct csv {
-    struct ss__stream *stream;
-    char delimiter;
-    struct ss__csv_record record;
-    const char *row;   /* its first byte, in the stream's window */
-    uint64_t n_line;   /* 1-based, where the record begins */
-    uint64_t n_passed; /* lines that the record and those before it take */
-    struct ss__column *columns;
-    size_t n_columns;
-    size_t *kept; /* columns that are carried along */
-    size_t selected;
-    struct ss__buf cell; /* a field whose doubled quotes were resolved */
-};
+/* ---- columns' names ---- */
 
-/* ---- records ---- */
-
-static ss_status fail_line(const struct csv *csv, uint64_t offset, const char *problem,
-                           ss_err *err)
-{
-    const ss_status status = ss__fail_file(err, csv->stream->name, SS_E_DATA, "line %llu: %s",
-                                           (unsigned long long)csv->n_line, problem);
-    ss__err_at_offset(err, offset);
-    return status;
-}
-
-static uint64_t count_lines(const char *data, size_t n)
-{
-    uint64_t n_lines = 0;
-    for (const char *end = data + n; data < end; n_lines++) {
-        const char *feed = memchr(data, '\n', (size_t)(end - data));
-        data = feed == NULL ? end : feed + 1;
-    }
-    return n_lines;
-}
-
-static ss_status make_fields(struct csv *csv, size_t n, ss_err *err)
-{
-    ss_status status = SS_OK;
-    SS_GROW(csv->record.fields, csv->record.room, n);
-out:
-    return status;
-}
-
-/* The record at `*at` in the window, which moves behind it; blank lines are passed. */
-static ss_status find_record(struct csv *csv, size_t *at, bool *has_record, ss_err *err)
-{
-    static const char *const problems[] = {
-        [SS__CSV_OPEN_QUOTE] = "a field in quotes is not closed before the file ends",
-        [SS__CSV_AFTER_QUOTE] = "text follows the closing quote of a field; a quote inside a "
-                                "field in quotes is written twice",
-    };
-    ss_status status = SS_OK;
-    struct ss__stream *stream = csv->stream;
-    *has_record = false;
-    while (!*has_record) {
-        SS_TRY(ss__stream_need(stream, *at + 1, err));
-        if (*at == stream->n_bytes) {
-            break;
-        }
-        csv->row = stream->data + *at;
-        csv->n_line = csv->n_passed + 1;
-        const size_t n_left = stream->n_bytes - *at;
-        const ss__csv_result result =
-            ss__csv_scan(csv->row, n_left, csv->delimiter, stream->at_end, &csv->record);
-        if (result == SS__CSV_MORE) {
-            SS_TRY(ss__stream_need(stream, *at + 2 * n_left, err));
-            continue;
-        }
-        if (result != SS__CSV_RECORD) {
-            SS_TRY(fail_line(csv, stream->offset + *at, problems[result], err));
-        }
-        if (csv->record.n_fields > csv->record.room && csv->record.room < MAX_COLUMNS) {
-            SS_TRY(make_fields(csv, ss__min_size(csv->record.n_fields, MAX_COLUMNS), err));
-            continue;
-        }
-        const struct ss__csv_field *only = &csv->record.fields[0];
-        *has_record = csv->record.n_fields > 1 || only->n_bytes > 0 || only->quoted;
-        csv->n_passed += count_lines(csv->row, csv->record.n_bytes);
-        *at += csv->record.n_bytes;
-    }
-out:
-    return status;
-}
-
-/* What a field says, its doubled quotes resolved. */
-static struct ss_text field_text(struct csv *csv, size_t i)
-{
-    const struct ss__csv_field field = csv->record.fields[i];
-    const char *at = csv->row + field.start, *end = at + field.n_bytes;
-    if (!field.doubled) {
-        return (struct ss_text){at, field.n_bytes};
-    }
-    csv->cell.n_bytes = 0;
-    while (at < end) {
-        const char *quote = memchr(at, '"', (size_t)(end - at));
-        const char *upto = quote == NULL ? end : quote + 1;
-        ss__buf_add(&csv->cell, at, (size_t)(upto - at));
-        at = quote == NULL ? end : quote + 2;
-    }
-    return (struct ss_text){csv->cell.data, csv->cell.n_bytes};
-}
-
-static ss_status check_width(const struct csv *csv, uint64_t offset, ss_err *err)
-{
-    char problem[128];
-    if (csv->record.n_fields == csv->n_columns) {
-        return SS_OK;
-    }
-    snprintf(problem, sizeof problem, "there are %zu fields in this row, and %zu in the header",
-             csv->record.n_fields, csv->n_columns);
-    return fail_line(csv, offset, problem, err);
-}
-
-/* ---- header ---- */
-
-static ss_status add_name(struct csv *csv, size_t i, ss_err *err)
+static ss_status add_name(struct ss__csv *csv, struct ss_text text, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf name = {0};
-    const struct ss_text text = field_text(csv, i);
     if (memchr(text.data, 0, text.n_bytes) != NULL) {
-        SS_TRY(fail_line(csv, csv->stream->offset, "a column name holds a NUL byte", err));
+        SS_TRY(ss__csv_fail(csv, csv->stream->offset, "a column name holds a NUL byte", err));
     }
     ss__utf8_repair(text.data, text.n_bytes, &name);
     const char *whole = ss__buf_text(&name);
-    csv->columns[i].name = whole == NULL ? NULL : ss__strdup(whole);
-    if (csv->columns[i].name == NULL) {
+    csv->columns[csv->n_columns].name = whole == NULL ? NULL : ss__strdup(whole);
+    if (csv->columns[csv->n_columns].name == NULL) {
         status = ss__fail_nomem(err, "a column name");
         goto out;
     }
-    csv->n_columns = i + 1;
+    csv->n_columns++;
 out:
     ss__buf_release(&name);
     return status;
 }
 
-static ss_status read_header(struct csv *csv, ss_err *err)
+static ss_status check_count(const struct ss__csv *csv, size_t n, ss_err *err)
+{
+    return n <= SS__CSV_MAX_COLUMNS ? SS_OK
+                                    : ss__fail_file(err, csv->stream->name, SS_E_LIMIT,
+                                                    "there are %zu columns, the limit is %d", n,
+                                                    SS__CSV_MAX_COLUMNS);
+}
+
+/* The names that were given, those of the record that was found, or its fields by number. */
+static ss_status name_columns(struct ss__csv *csv, bool by_number, ss_err *err)
 {
     ss_status status = SS_OK;
+    const struct ss__row_options *options = csv->options;
+    const bool given = options->names != NULL;
+    const size_t n = given ? options->n_names : csv->record.n_fields;
+    SS_TRY(check_count(csv, n, err));
+    SS_ALLOC(csv->columns, n);
+    for (size_t i = 0; i < n; i++) {
+        char number[24];
+        snprintf(number, sizeof number, "%zu", i);
+        const char *word = given ? options->names[i] : number;
+        const bool by_word = given || by_number;
+        SS_TRY(add_name(
+            csv, by_word ? (struct ss_text){word, strlen(word)} : ss__csv_field_text(csv, i),
+            err));
+    }
+out:
+    return status;
+}
+
+/* Find the record of names, and take the stream up to the first of rows. */
+static ss_status read_header(struct ss__csv *csv, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss__row_options *options = csv->options;
+    const bool infers = options->header == SS__HEADER_INFER;
+    const bool has_header = infers ? options->names == NULL : options->header >= 0;
     bool has_record = false;
     size_t at = 0;
-    SS_TRY(find_record(csv, &at, &has_record, err));
-    if (!has_record) {
+    for (uint64_t i = 0; i < options->skip_lines && !csv->stream->at_end; i++) {
+        SS_TRY(ss__csv_skip_line(csv, 0, err));
+    }
+    if (!options->has_delimiter) {
+        SS_TRY(ss__csv_find_delimiter(csv, err));
+    }
+    ss__csv_prepare(&csv->syntax);
+    for (int64_t i = 0; i < options->header; i++) {
+        SS_TRY(ss__csv_find_record(csv, &at, &has_record, NULL, err));
+    }
+    const uint64_t n_passed = csv->n_passed;
+    SS_TRY(ss__csv_find_record(csv, &at, &has_record, NULL, err));
+    if (!has_record && (has_header || options->names == NULL)) {
         SS_FAIL_FILE(csv->stream->name, SS_E_DATA,
                      "the file is empty, expected a header line with the columns' names");
     }
-    if (csv->record.n_fields > MAX_COLUMNS) {
-        SS_FAIL_FILE(csv->stream->name, SS_E_LIMIT, "there are %zu columns, the limit is %d",
-                     csv->record.n_fields, MAX_COLUMNS);
+    SS_TRY(name_columns(csv, !has_header, err));
+    if (has_header) {
+        ss__stream_take(csv->stream, at);
+    } else {
+        csv->n_passed = n_passed;
     }
-    SS_ALLOC(csv->columns, csv->record.n_fields);
-    for (size_t i = 0; i < csv->record.n_fields; i++) {
-        SS_TRY(add_name(csv, i, err));
-    }
-    ss__stream_take(csv->stream, at);
 out:
     return status;
 }
 
 static void csv_close(void *state)
 {
-    struct csv *csv = state;
+    struct ss__csv *csv = state;
     if (csv == NULL) {
         return;
     }
@@ -186,6 +114,7 @@ static void csv_close(void *state)
     ss__free(csv->record.fields);
     ss__free(csv->kept);
     ss__buf_release(&csv->cell);
+    ss__row_options_release(&csv->usual);
     ss__free(csv);
 }
 
@@ -193,11 +122,20 @@ static ss_status open_with(const struct ss__source *source, char delimiter, void
                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct csv *csv = NULL;
+    struct ss__csv *csv = NULL;
     SS_ALLOC(csv, 1);
+    ss__row_options_init(&csv->usual);
     csv->stream = source->stream;
-    csv->delimiter = source->delimiter == 0 ? delimiter : source->delimiter;
-    SS_TRY(make_fields(csv, 1, err));
+    csv->log = source->log;
+    csv->options = source->rows == NULL ? &csv->usual : source->rows;
+    csv->syntax = csv->options->csv;
+    csv->syntax.quote = csv->options->no_quotes ? 0 : csv->syntax.quote;
+    if (!csv->options->has_delimiter) {
+        csv->syntax.delimiter[0] = delimiter;
+        csv->syntax.n_delimiter = 1;
+    }
+    ss__csv_prepare(&csv->syntax);
+    SS_GROW(csv->record.fields, csv->record.room, 1);
     SS_TRY(read_header(csv, err));
     *state = csv;
     csv = NULL;
@@ -216,34 +154,69 @@ static ss_status tsv_open(const struct ss__source *source, void **state, ss_err 
     return open_with(source, '\t', state, err);
 }
 
-/* ---- columns ---- */
+/* ---- values ---- */
 
-static bool is_null_word(struct ss_text text)
+static bool is_word(struct ss_text text, const char *word)
+{
+    return strlen(word) == text.n_bytes && memcmp(word, text.data, text.n_bytes) == 0;
+}
+
+static bool is_null_word(const struct ss__csv *csv, struct ss_text text)
 {
     static const char *const words[] = {
         "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
         "<NA>", "N/A",      "NA",  "NULL",    "NaN",      "None", "n/a",  "nan",    "null"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strlen(words[i]) == text.n_bytes &&
-            memcmp(words[i], text.data, text.n_bytes) == 0) {
-            return true;
-        }
+    const struct ss__row_options *options = csv->options;
+    bool found = false;
+    for (size_t i = 0; i < options->n_null_words && !found; i++) {
+        found = is_word(text, options->null_words[i]);
     }
-    return false;
+    for (size_t i = 0;
+         i < sizeof words / sizeof words[0] && !found && !options->no_usual_null_words; i++) {
+        found = is_word(text, words[i]);
+    }
+    return found && !options->no_null_words;
 }
 
+/* The field of a column in the record: null if the record ends before it. */
+static struct ss_text read_field(struct ss__csv *csv, size_t i, bool *is_null)
+{
+    *is_null = i >= csv->record.n_fields;
+    const struct ss_text text = *is_null ? (struct ss_text){"", 0} : ss__csv_field_text(csv, i);
+    *is_null = *is_null || (!csv->record.fields[i].quoted && is_null_word(csv, text));
+    return text;
+}
+
+static ss_status check_width(const struct ss__csv *csv, uint64_t offset, ss_err *err)
+{
+    char problem[256];
+    snprintf(problem, sizeof problem, "there are %zu fields in this row, and %zu columns%s",
+             csv->record.n_fields, csv->n_columns,
+             csv->n_rows > 0
+                 ? ""
+                 : "; if all rows begin with a field that the header does not name, "
+                   "name all: --csv header=0,column_names=index|...");
+    return csv->record.n_fields <= csv->n_columns ? SS_OK
+                                                  : ss__csv_fail(csv, offset, problem, err);
+}
+
+/* ---- columns ---- */
+
 /* A column is of strings once a field of it is neither empty, null nor a number. */
-static void note_field(struct csv *csv, size_t i)
+static void note_field(struct ss__csv *csv, size_t i)
 {
     double number = 0;
-    const struct ss_text text = field_text(csv, i);
+    bool is_null = false;
     struct ss__column *column = &csv->columns[i];
-    if (column->is_text || text.n_bytes == 0 || is_null_word(text)) {
+    if (column->is_text) {
         return;
     }
-    column->is_text = !ss__parse_double(text.data, text.n_bytes, &number);
-    column->type = column->is_text ? "string" : "number";
-    column->numbers = column->is_text ? SS__NUMBERS_NONE : SS__NUMBERS_ONE;
+    const struct ss_text text = read_field(csv, i, &is_null);
+    if (text.n_bytes > 0 && !is_null) {
+        column->is_text = !ss__parse_double(text.data, text.n_bytes, &number);
+        column->type = column->is_text ? "string" : "number";
+        column->numbers = column->is_text ? SS__NUMBERS_NONE : SS__NUMBERS_ONE;
+    }
 }
 
 /* Look at the first records without taking them; a fault in them is left to next. */
@@ -251,7 +224,7 @@ static ss_status csv_columns(void *state, const struct ss__column **columns, siz
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    struct csv *csv = state;
+    struct ss__csv *csv = state;
     const uint64_t n_passed = csv->n_passed;
     bool has_record = true;
     size_t at = 0;
@@ -259,25 +232,35 @@ static ss_status csv_columns(void *state, const struct ss__column **columns, siz
         csv->columns[i].type = "null";
     }
     for (size_t n = 0; n < LOOK_ROWS && has_record && at < LOOK_BYTES; n++) {
-        status = find_record(csv, &at, &has_record, err);
+        status = ss__csv_find_record(csv, &at, &has_record, NULL, err);
         if (status == SS_E_NOMEM || status == SS_E_IO) {
             goto out;
         }
-        has_record &= status == SS_OK && csv->record.n_fields == csv->n_columns;
-        for (size_t i = 0; has_record && i < csv->n_columns; i++) {
+        has_record &= status == SS_OK;
+        const bool is_good = has_record && csv->record.n_fields <= csv->n_columns;
+        for (size_t i = 0; is_good && i < csv->n_columns; i++) {
             note_field(csv, i);
         }
     }
+    csv->has_all = status == SS_OK && !has_record;
     status = SS_OK;
     csv->n_passed = n_passed;
+    for (size_t i = 0; i < csv->n_columns; i++) {
+        csv->columns[i].is_doubtful = strcmp(csv->columns[i].type, "null") == 0;
+    }
     *columns = csv->columns;
     *n_columns = csv->n_columns;
 out:
     return status;
 }
 
+static bool csv_is_whole(const void *state)
+{
+    return ((const struct ss__csv *)state)->has_all;
+}
+
 /* Whole rows become objects, which must not name a column twice. */
-static ss_status check_names(const struct csv *csv, ss_err *err)
+static ss_status check_names(const struct ss__csv *csv, ss_err *err)
 {
     for (size_t i = 0; i < csv->n_columns; i++) {
         for (size_t j = 0; j < i; j++) {
@@ -295,27 +278,47 @@ static ss_status check_names(const struct csv *csv, ss_err *err)
 
 static ss_status csv_select(void *state, size_t column, ss_err *err)
 {
-    struct csv *csv = state;
+    struct ss__csv *csv = state;
     csv->selected = column == SS__NO_COLUMN ? SS__ALL_COLUMNS : column;
     return column == SS__ALL_COLUMNS ? check_names(csv, err) : SS_OK;
 }
 
 /* ---- rows ---- */
 
+/* Leave the bad row behind; its error stays. */
+static void pass_bad_row(struct ss__csv *csv, size_t at, struct ss__record *record)
+{
+    if (ss__csv_skip_line(csv, at, NULL) != SS_OK) {
+        record->fault = SS__FAULT_NONE;
+    }
+}
+
 static ss_status csv_next(void *state, struct ss__record *record, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct csv *csv = state;
+    struct ss__csv *csv = state;
     size_t at = 0;
     *record = (struct ss__record){.is_null = true};
-    SS_TRY(find_record(csv, &at, has_row, err));
-    if (*has_row) {
-        SS_TRY(check_width(csv, csv->stream->offset + at - csv->record.n_bytes, err));
+    *has_row = false;
+    if (csv->n_rows == csv->options->n_rows) {
+        goto out;
     }
-    if (*has_row && csv->selected != SS__ALL_COLUMNS) {
-        record->text = field_text(csv, csv->selected);
-        record->is_null =
-            !csv->record.fields[csv->selected].quoted && is_null_word(record->text);
+    status = ss__csv_find_record(csv, &at, has_row, &record->fault, err);
+    if (status != SS_OK) {
+        *has_row = false;
+        if (record->fault != SS__FAULT_NONE) {
+            csv->n_rows++;
+            pass_bad_row(csv, at, record);
+        }
+        goto out;
+    }
+    if (*has_row) {
+        status = check_width(csv, csv->stream->offset + at - csv->record.n_bytes, err);
+        record->fault = status == SS_OK ? SS__FAULT_NONE : SS__FAULT_LONG_ROW;
+        csv->n_rows++;
+    }
+    if (*has_row && status == SS_OK && csv->selected != SS__ALL_COLUMNS) {
+        record->text = read_field(csv, csv->selected, &record->is_null);
         SS_TRY(ss__buf_check(&csv->cell, err));
     }
     ss__stream_take(csv->stream, at);
@@ -325,13 +328,17 @@ out:
 
 static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
 {
-    struct csv *csv = state;
+    struct ss__csv *csv = state;
     for (size_t i = 0; i < csv->n_columns; i++) {
-        const struct ss_text text = field_text(csv, i);
         ss__buf_add_byte(out, i == 0 ? '{' : ',');
         ss__add_json_text(out, csv->columns[i].name, strlen(csv->columns[i].name));
         ss__buf_add_byte(out, ':');
-        ss__add_json_text(out, text.data, text.n_bytes);
+        if (i < csv->record.n_fields) {
+            const struct ss_text text = ss__csv_field_text(csv, i);
+            ss__add_json_text(out, text.data, text.n_bytes);
+        } else {
+            ss__buf_add_text(out, "null");
+        }
     }
     ss__buf_add_byte(out, '}');
     return ss__buf_check(&csv->cell, err);
@@ -342,7 +349,7 @@ static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
 static ss_status csv_keep(void *state, const size_t *columns, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct csv *csv = state;
+    struct ss__csv *csv = state;
     SS_ALLOC(csv->kept, n);
     memcpy(csv->kept, columns, n * sizeof *columns);
 out:
@@ -351,10 +358,10 @@ out:
 
 static ss_status csv_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
 {
-    struct csv *csv = state;
-    const size_t column = csv->kept[i];
-    const struct ss_text text = field_text(csv, column);
-    if (!csv->record.fields[column].quoted && is_null_word(text)) {
+    struct ss__csv *csv = state;
+    bool is_null = false;
+    const struct ss_text text = read_field(csv, csv->kept[i], &is_null);
+    if (is_null) {
         ss__buf_add_text(out, "null");
     } else {
         ss__add_json_text(out, text.data, text.n_bytes);
@@ -367,6 +374,7 @@ const struct ss__reader ss__reader_csv = {
     .stores_text = true,
     .open = csv_open,
     .columns = csv_columns,
+    .is_whole = csv_is_whole,
     .select = csv_select,
     .next = csv_next,
     .add_json = csv_add_json,
@@ -380,6 +388,7 @@ const struct ss__reader ss__reader_tsv = {
     .stores_text = true,
     .open = tsv_open,
     .columns = csv_columns,
+    .is_whole = csv_is_whole,
     .select = csv_select,
     .next = csv_next,
     .add_json = csv_add_json,

@@ -1,50 +1,36 @@
 /* JSON Lines and JSON documents as rows.
  *
  * A row is an object, whose keys are columns, or a string, which is the column "text", or null.
- * The columns of a file are the keys of its first rows. A key that occurs twice in an object is
- * refused where it is the text column and passed on elsewhere. */
+ * The columns of a file are the keys of its first rows; "a.b" is the key b of an object under
+ * the key a, unless there is a key "a.b". A list of strings is one text, the list as JSON. A
+ * key that occurs twice in an object is refused where it is the text column and passed on
+ * elsewhere. What the columns are is found in json_columns.c. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "dataset/dataset_files.h"
-#include "dataset/json_items.h"
-#include <stdio.h>
+#include "dataset/json_reader_priv.h"
 
-enum { LOOK_ROWS = 100, LOOK_BYTES = 1 << 20, MAX_COLUMNS = 1024 };
-
-struct json_column {
-    char *name;
-    ss__json_kind kind; /* of its values; NONE before one that is not null */
-    bool is_mixed;
-};
-
-struct json_reader {
-    struct ss__stream *stream;
-    struct ss__json_items items;
-    struct json_column *found;
-    size_t n_found, n_found_room;
-    struct ss__column *columns; /* [n_found], as shown */
-    size_t *kept;               /* [n_kept] indexes of found */
-    struct ss_text *values;     /* [n_kept] of the row, as they stand in it */
-    size_t n_kept;
-    const char *selected; /* NULL for whole rows */
-    size_t n_selected_bytes;
-    struct ss__buf text, key; /* strings whose escapes were resolved */
-    const char *row;          /* the current item */
-    size_t n_row_bytes;
-    uint64_t row_offset;
-};
+/* ---- opening ---- */
 
 static ss_status open_layout(const struct ss__source *source, ss__json_layout layout,
                              void **state, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct json_reader *reader = NULL;
+    struct ss__json_reader *reader = NULL;
+    const char *field = source->rows == NULL ? NULL : source->rows->field;
     SS_ALLOC(reader, 1);
     reader->stream = source->stream;
-    reader->items.layout = layout;
+    reader->items.layout = field == NULL ? layout : SS__JSON_DOCUMENT;
+    reader->items.has_tables = true;
+    reader->skips_bad_rows = source->skips_bad_rows;
+    if (field != NULL) {
+        SS_TRY(ss__json_items_seek(&reader->items, reader->stream, field, err));
+    }
     *state = reader;
+    reader = NULL;
 out:
+    ss__json_reader_close(reader);
     return status;
 }
 
@@ -58,9 +44,9 @@ static ss_status document_open(const struct ss__source *source, void **state, ss
     return open_layout(source, SS__JSON_DOCUMENT, state, err);
 }
 
-static void json_close(void *state)
+void ss__json_reader_close(void *state)
 {
-    struct json_reader *reader = state;
+    struct ss__json_reader *reader = state;
     if (reader == NULL) {
         return;
     }
@@ -71,25 +57,30 @@ static void json_close(void *state)
     ss__free(reader->columns);
     ss__free(reader->kept);
     ss__free(reader->values);
+    ss__json_items_release(&reader->items);
     ss__buf_release(&reader->text);
     ss__buf_release(&reader->key);
+    ss__buf_release(&reader->path);
+    ss__buf_release(&reader->made);
     ss__free(reader);
 }
 
-static struct ss__scan scan_row(const struct json_reader *reader)
+/* ---- rows ---- */
+
+static struct ss__scan scan_row(const struct ss__json_reader *reader)
 {
-    return (struct ss__scan){reader->row, reader->row + reader->n_row_bytes, NULL, false};
+    return (struct ss__scan){reader->row, reader->row + reader->n_row_bytes, NULL, false,
+                             false};
 }
 
-static ss_status fail_row(const struct json_reader *reader, const char *at, const char *problem,
-                          ss_err *err)
+static ss_status fail_row(const struct ss__json_reader *reader, const char *at,
+                          const char *problem, ss_err *err)
 {
     const uint64_t offset = reader->row_offset + (uint64_t)(at - reader->row);
     return ss__json_items_fail(&reader->items, reader->stream, offset, problem, err);
 }
 
-/* What a key says once its escapes are resolved. */
-static struct ss_text key_text(struct json_reader *reader, struct ss__scan_string key)
+struct ss_text ss__json_key_text(struct ss__json_reader *reader, struct ss__scan_string key)
 {
     if (!key.escaped) {
         return (struct ss_text){key.data, key.n_bytes};
@@ -99,151 +90,78 @@ static struct ss_text key_text(struct json_reader *reader, struct ss__scan_strin
     return (struct ss_text){reader->key.data, reader->key.n_bytes};
 }
 
-/* ---- columns ---- */
-
-static ss_status note_column(struct json_reader *reader, struct ss_text name,
-                             ss__json_kind kind, ss_err *err)
+static void set_row(struct ss__json_reader *reader, struct ss__json_item item)
 {
-    ss_status status = SS_OK;
-    size_t i = 0;
-    while (i < reader->n_found && (strlen(reader->found[i].name) != name.n_bytes ||
-                                   memcmp(reader->found[i].name, name.data, name.n_bytes))) {
-        i++;
-    }
-    if (i == MAX_COLUMNS || memchr(name.data, 0, name.n_bytes) != NULL) {
-        goto out;
-    }
-    if (i == reader->n_found) {
-        SS_GROW(reader->found, reader->n_found_room, i + 1);
-        reader->found[i] = (struct json_column){.name = ss__strndup(name.data, name.n_bytes)};
-        if (reader->found[i].name == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
-        }
-        reader->n_found++;
-    }
-    struct json_column *column = &reader->found[i];
-    if (kind != SS__JSON_NULL) {
-        column->is_mixed |= column->kind != SS__JSON_NONE && column->kind != kind;
-        column->kind = kind;
-    }
-out:
-    return status;
+    const bool is_made = reader->items.table.n_columns > 0;
+    reader->row = is_made ? reader->made.data : reader->stream->data + item.start;
+    reader->n_row_bytes = is_made ? reader->made.n_bytes : item.n_bytes;
+    reader->row_offset = reader->stream->offset + item.start;
 }
 
-static ss_status note_columns(struct json_reader *reader, ss_err *err)
+/* Where the object ends that was walked over, another one may follow on its line. */
+static ss_status end_row(struct ss__json_reader *reader, struct ss__scan *scan, bool is_object,
+                         struct ss__record *record, ss_err *err)
 {
-    ss_status status = SS_OK;
-    struct ss__scan scan = scan_row(reader);
-    struct ss__scan_string key;
-    bool has_key = true, good = true;
-    const ss__json_kind kind = ss__scan_peek(&scan);
-    if (kind == SS__JSON_NONE) {
-        SS_TRY(fail_row(reader, scan.at, "expected a JSON value", err));
+    const char *end = scan->at;
+    (void)ss__scan_peek(scan);
+    if (scan->at == scan->end) {
+        return SS_OK;
     }
-    if (kind != SS__JSON_OBJECT) {
-        SS_TRY(note_column(reader, (struct ss_text){"text", 4}, kind, err));
-        goto out;
+    if (reader->items.layout == SS__JSON_LINES && is_object && *scan->at == '{') {
+        ss__json_items_split(&reader->items, (size_t)(scan->at - reader->stream->data));
+        reader->n_row_bytes = (size_t)(end - reader->row);
+        return SS_OK;
     }
-    ss__scan_char(&scan, '{');
-    for (bool first = true; good && has_key; first = false) {
-        good = ss__scan_key(&scan, first, &key, &has_key);
-        if (good && has_key) {
-            const struct ss_text name = key_text(reader, key);
-            SS_TRY(ss__buf_check(&reader->key, err));
-            SS_TRY(note_column(reader, name, ss__scan_peek(&scan), err));
-            good = ss__scan_value(&scan);
-        }
-    }
-    if (!good) {
-        status = fail_row(reader, scan.at, scan.problem, err);
-    }
-out:
-    return status;
+    record->fault = SS__FAULT_SYNTAX;
+    return fail_row(reader, scan->at, "there is more text after the JSON value", err);
 }
 
-/* Step `items` forward and make its item the current row. */
-static ss_status find_row(struct json_reader *reader, struct ss__json_items *items,
-                          bool *has_row, ss_err *err)
+ss_status ss__json_next_row(struct ss__json_reader *reader, ss__json_walk walk,
+                            struct ss__record *record, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json_item item = {0};
-    SS_TRY(ss__json_items_next(items, reader->stream, &item, has_row, err));
-    reader->row = reader->stream->data + item.start;
-    reader->n_row_bytes = item.n_bytes;
-    reader->row_offset = reader->stream->offset + item.start;
-out:
-    return status;
-}
-
-/* Look at the first rows without taking them. A fault after the first row is left to next. */
-static ss_status look_ahead(struct json_reader *reader, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const struct ss__json_items start = reader->items;
-    bool has_row = true;
-    for (size_t n = 0; n < LOOK_ROWS && has_row && reader->items.at < LOOK_BYTES; n++) {
-        status = find_row(reader, &reader->items, &has_row, err);
-        if (status == SS_OK && has_row) {
-            status = note_columns(reader, err);
-        }
-        if (status != SS_OK && n > 0 && status != SS_E_NOMEM) {
-            status = SS_OK;
+    bool was_extended = false;
+    *record = (struct ss__record){.is_null = true};
+    SS_TRY(ss__json_items_next(&reader->items, reader->stream, &item, &reader->made, has_row,
+                               err));
+    while (*has_row) {
+        set_row(reader, item);
+        *record = (struct ss__record){.is_null = true};
+        struct ss__scan scan = scan_row(reader);
+        const bool is_object = ss__scan_peek(&scan) == SS__JSON_OBJECT;
+        status = walk(reader, &scan, record, err);
+        if (status == SS_OK) {
+            status = end_row(reader, &scan, is_object, record, err);
             break;
         }
-        SS_TRY(status);
+        const bool is_open = record->fault == SS__FAULT_SYNTAX && scan.ended && is_object;
+        if (!is_open || was_extended || reader->items.layout != SS__JSON_LINES ||
+            !ss__json_items_extend(&reader->items, reader->stream, &item)) {
+            break;
+        }
+        was_extended = true;
     }
-    reader->items = start;
 out:
     return status;
 }
 
-static ss_status json_columns(void *state, const struct ss__column **columns, size_t *n_columns,
-                              ss_err *err)
+/* ---- the text ---- */
+
+static ss_status fail_syntax(const struct ss__json_reader *reader, const struct ss__scan *scan,
+                             struct ss__record *record, ss_err *err)
 {
-    ss_status status = SS_OK;
-    struct json_reader *reader = state;
-    SS_TRY(look_ahead(reader, err));
-    SS_ALLOC(reader->columns, reader->n_found);
-    for (size_t i = 0; i < reader->n_found; i++) {
-        const struct json_column *found = &reader->found[i];
-        const char *type =
-            found->kind == SS__JSON_NONE ? "null" : ss__json_kind_name(found->kind);
-        reader->columns[i] = (struct ss__column){
-            .name = found->name,
-            .type = found->is_mixed ? "mixed" : type,
-            .is_text = found->kind == SS__JSON_STRING && !found->is_mixed,
-            .numbers = found->is_mixed                  ? SS__NUMBERS_NONE
-                       : found->kind == SS__JSON_ARRAY  ? SS__NUMBERS_LIST
-                       : found->kind == SS__JSON_NUMBER ? SS__NUMBERS_ONE
-                                                        : SS__NUMBERS_NONE,
-        };
-    }
-    *columns = reader->columns;
-    *n_columns = reader->n_found;
-out:
-    return status;
+    record->fault = SS__FAULT_SYNTAX;
+    return fail_row(reader, scan->at, scan->problem, err);
 }
 
-static ss_status json_select(void *state, size_t column, ss_err *err)
-{
-    struct json_reader *reader = state;
-    (void)err;
-    if (column < SS__NO_COLUMN) {
-        reader->selected = reader->found[column].name;
-        reader->n_selected_bytes = strlen(reader->selected);
-    }
-    return SS_OK;
-}
-
-/* ---- rows ---- */
-
-static ss_status take_text(struct json_reader *reader, struct ss__scan *scan,
+static ss_status take_text(struct ss__json_reader *reader, struct ss__scan *scan,
                            struct ss__record *record, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__scan_string string;
     if (!ss__scan_string(scan, &string)) {
-        return fail_row(reader, scan->at, scan->problem, err);
+        return fail_syntax(reader, scan, record, err);
     }
     record->is_null = false;
     record->text = (struct ss_text){string.data, string.n_bytes};
@@ -257,41 +175,104 @@ out:
     return status;
 }
 
-/* The value of the selected column, at the cursor. */
-static ss_status take_selected(struct json_reader *reader, struct ss__scan *scan,
-                               struct ss__record *record, ss_err *err)
+static ss_status fail_type(struct ss__json_reader *reader, const char *at, const char *found,
+                           struct ss__record *record, ss_err *err)
 {
     char problem[256];
-    const ss__json_kind kind = ss__scan_peek(scan);
-    if (kind == SS__JSON_STRING) {
-        return take_text(reader, scan, record, err);
-    }
-    if (kind == SS__JSON_NULL || kind == SS__JSON_NONE) {
-        return ss__scan_value(scan) ? SS_OK : fail_row(reader, scan->at, scan->problem, err);
-    }
-    snprintf(problem, sizeof problem, "column '%.100s' holds %s %s, expected a string or null",
-             reader->selected, kind == SS__JSON_BOOL ? "the value" : "the type",
-             ss__json_kind_name(kind));
-    const ss_status status = fail_row(reader, scan->at, problem, err);
+    record->fault = SS__FAULT_TYPE;
+    snprintf(problem, sizeof problem, "column '%.100s' holds %s, expected a string or null",
+             reader->selected, found);
+    const ss_status status = fail_row(reader, at, problem, err);
     ss__err_about(err, reader->selected);
     return status;
 }
 
-static bool is_selected(struct json_reader *reader, struct ss__scan_string key)
+/* A list of strings and nulls, in the form that Parquet and Arrow give it. */
+static ss_status take_list(struct ss__json_reader *reader, struct ss__scan *scan,
+                           struct ss__record *record, ss_err *err)
 {
-    if (reader->selected == NULL) {
-        return false;
+    ss_status status = SS_OK;
+    struct ss__scan_string string;
+    const char *before = "[";
+    reader->text.n_bytes = 0;
+    ss__scan_char(scan, '[');
+    for (bool first = true; !ss__scan_char(scan, ']'); first = false) {
+        if (!first) {
+            (void)ss__scan_char(scan, ',');
+        }
+        const ss__json_kind kind = ss__scan_peek(scan);
+        ss__buf_add_text(&reader->text, before);
+        before = ", ";
+        if (kind == SS__JSON_NULL) {
+            (void)ss__scan_value(scan);
+            ss__buf_add_text(&reader->text, "null");
+        } else if (kind == SS__JSON_STRING && ss__scan_string(scan, &string)) {
+            reader->key.n_bytes = 0;
+            record->repaired |= ss__scan_unescape(string, &reader->key);
+            ss__add_json_text(&reader->text, reader->key.data, reader->key.n_bytes);
+        } else {
+            SS_TRY(fail_type(reader, scan->at, "a list of other than strings", record, err));
+        }
     }
-    const struct ss_text name = key_text(reader, key);
-    return name.n_bytes == reader->n_selected_bytes &&
-           memcmp(name.data, reader->selected, name.n_bytes) == 0;
+    ss__buf_add_text(&reader->text, before[0] == '[' ? "[]" : "]");
+    SS_TRY(ss__buf_check(&reader->text, err));
+    record->is_null = false;
+    record->text = (struct ss_text){reader->text.data, reader->text.n_bytes};
+out:
+    return status;
 }
 
-static ss_status read_object(struct json_reader *reader, struct ss__scan *scan,
-                             struct ss__record *record, ss_err *err)
+/* The value of the selected column, at the cursor. */
+static ss_status take_selected(struct ss__json_reader *reader, struct ss__scan *scan,
+                               struct ss__record *record, ss_err *err)
+{
+    const ss__json_kind kind = ss__scan_peek(scan);
+    struct ss__scan whole = *scan;
+    char found[64];
+    reader->has_seen = true;
+    const bool is_list = kind == SS__JSON_ARRAY;
+    if (is_list || kind == SS__JSON_STRING) {
+        if (reader->text_kind != SS__JSON_NONE && reader->text_kind != kind) {
+            return fail_type(reader, scan->at,
+                             is_list ? "a list here and strings in rows before"
+                                     : "a string here and lists in rows before",
+                             record, err);
+        }
+        if (is_list && !ss__scan_value(&whole)) {
+            *scan = whole;
+            return fail_syntax(reader, scan, record, err);
+        }
+        const ss_status status = is_list ? take_list(reader, scan, record, err)
+                                         : take_text(reader, scan, record, err);
+        reader->text_kind = status == SS_OK ? kind : reader->text_kind;
+        return status;
+    }
+    if (kind == SS__JSON_NULL || kind == SS__JSON_NONE) {
+        return ss__scan_value(scan) ? SS_OK : fail_syntax(reader, scan, record, err);
+    }
+    snprintf(found, sizeof found, "%s %s", kind == SS__JSON_BOOL ? "the value" : "the type",
+             ss__json_kind_name(kind));
+    return fail_type(reader, scan->at, found, record, err);
+}
+
+/* What of a name is left behind a key: "" for all of it, NULL if it is another one. */
+static const char *rest_behind(const char *name, struct ss_text key)
+{
+    const size_t n = key.n_bytes;
+    if (strncmp(name, key.data, n) != 0 || strlen(name) < n) {
+        return NULL;
+    }
+    return name[n] == '\0' ? name + n : name[n] == '.' ? name + n + 1 : NULL;
+}
+
+/* The object at the cursor: `name` in it, or in an object of its own. */
+static ss_status read_object(struct ss__json_reader *reader, struct ss__scan *scan,
+                             const char *name, struct ss__record *record, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__scan_string key;
+    struct ss__scan inner = {.at = NULL};
+    const char *inner_name = NULL;
     bool has_key = true, good = true, taken = false;
     ss__scan_char(scan, '{');
     for (bool first = true;; first = false) {
@@ -299,70 +280,127 @@ static ss_status read_object(struct json_reader *reader, struct ss__scan *scan,
         if (!good || !has_key) {
             break;
         }
-        if (!is_selected(reader, key)) {
-            good = ss__scan_value(scan);
-        } else if (taken) {
+        const char *rest =
+            name == NULL ? NULL : rest_behind(name, ss__json_key_text(reader, key));
+        if (rest != NULL && *rest == '\0' && taken) {
+            record->fault = SS__FAULT_REPEATED;
             SS_TRY(fail_row(reader, scan->at, "the text column occurs twice in this row", err));
-        } else {
+        }
+        if (rest != NULL && *rest == '\0') {
             taken = true;
             SS_TRY(take_selected(reader, scan, record, err));
+            continue;
         }
+        if (rest != NULL && inner_name == NULL && ss__scan_peek(scan) == SS__JSON_OBJECT) {
+            inner = *scan;
+            inner_name = rest;
+        }
+        good = ss__scan_value(scan);
         if (!good) {
             break;
         }
     }
     if (!good) {
-        status = fail_row(reader, scan->at, scan->problem, err);
+        status = fail_syntax(reader, scan, record, err);
+    } else if (!taken && inner_name != NULL) {
+        status = read_object(reader, &inner, inner_name, record, err);
     }
 out:
     return status;
 }
 
-static ss_status read_row(struct json_reader *reader, struct ss__record *record, ss_err *err)
+static ss_status read_row(struct ss__json_reader *reader, struct ss__scan *scan,
+                          struct ss__record *record, ss_err *err)
 {
     ss_status status = SS_OK;
     char problem[128];
-    struct ss__scan scan = scan_row(reader);
-    const ss__json_kind kind = ss__scan_peek(&scan);
+    const ss__json_kind kind = ss__scan_peek(scan);
     const bool is_text_column =
         reader->selected == NULL || strcmp(reader->selected, "text") == 0;
     if (kind == SS__JSON_OBJECT) {
-        SS_TRY(read_object(reader, &scan, record, err));
+        SS_TRY(read_object(reader, scan, reader->selected, record, err));
     } else if (kind == SS__JSON_STRING && is_text_column) {
-        SS_TRY(take_text(reader, &scan, record, err));
-    } else if (!ss__scan_value(&scan)) {
-        SS_TRY(fail_row(reader, scan.at, scan.problem, err));
+        reader->has_seen = true;
+        SS_TRY(take_text(reader, scan, record, err));
+    } else if (!ss__scan_value(scan)) {
+        SS_TRY(fail_syntax(reader, scan, record, err));
     } else if (kind != SS__JSON_NULL && kind != SS__JSON_STRING) {
+        record->fault = SS__FAULT_NO_ROW;
         snprintf(problem, sizeof problem, "expected an object or a string as a row, found %s",
                  ss__json_kind_name(kind));
         SS_TRY(fail_row(reader, reader->row, problem, err));
     }
-    ss__scan_peek(&scan);
-    if (scan.at != scan.end) {
-        status = fail_row(reader, scan.at, "there is more text after the JSON value", err);
-    }
 out:
     return status;
+}
+
+/* A row that was refused is left behind, where that can be done. */
+static void pass_bad_row(struct ss__json_reader *reader, ss_status refusal,
+                         struct ss__record *record)
+{
+    const bool is_lines = reader->items.layout == SS__JSON_LINES;
+    if (is_lines && refusal == SS_E_LIMIT && record->fault == SS__FAULT_NONE) {
+        record->fault = SS__FAULT_TOO_LARGE;
+        if (ss__json_items_skip_line(&reader->items, reader->stream, NULL) != SS_OK) {
+            record->fault = SS__FAULT_NONE;
+        }
+        return;
+    }
+    if (!is_lines && record->fault == SS__FAULT_SYNTAX) {
+        record->fault = SS__FAULT_NONE;
+    }
+    ss__stream_take(reader->stream, reader->items.at);
+    reader->items.at = 0;
 }
 
 static ss_status json_next(void *state, struct ss__record *record, bool *has_row, ss_err *err)
 {
-    ss_status status = SS_OK;
-    struct json_reader *reader = state;
-    *record = (struct ss__record){.is_null = true};
-    SS_TRY(find_row(reader, &reader->items, has_row, err));
-    if (*has_row) {
-        SS_TRY(read_row(reader, record, err));
+    struct ss__json_reader *reader = state;
+    const ss_status status = ss__json_next_row(reader, read_row, record, has_row, err);
+    if (status != SS_OK) {
+        *has_row = false;
+        pass_bad_row(reader, status, record);
+        return status;
+    }
+    if (*has_row && reader->watches) {
+        const ss_status refusal = ss__json_refuse_rivals(reader, err);
+        if (refusal != SS_OK) {
+            return refusal;
+        }
     }
     ss__stream_take(reader->stream, reader->items.at);
     reader->items.at = 0;
-out:
-    return status;
+    return SS_OK;
+}
+
+static ss_status json_select(void *state, size_t column, ss_err *err)
+{
+    struct ss__json_reader *reader = state;
+    (void)err;
+    if (column < SS__NO_COLUMN) {
+        reader->selected = reader->found[column].name;
+    }
+    return SS_OK;
+}
+
+static bool json_has_seen(const void *state)
+{
+    return ((const struct ss__json_reader *)state)->has_seen;
+}
+
+static bool json_is_whole(const void *state)
+{
+    return ((const struct ss__json_reader *)state)->has_all;
+}
+
+static void json_watch(void *state)
+{
+    ((struct ss__json_reader *)state)->watches = true;
 }
 
 static ss_status json_add_json(void *state, struct ss__buf *out, ss_err *err)
 {
-    const struct json_reader *reader = state;
+    const struct ss__json_reader *reader = state;
     struct ss__scan scan = scan_row(reader);
     const bool is_object = ss__scan_peek(&scan) == SS__JSON_OBJECT;
     (void)err;
@@ -377,7 +415,7 @@ static ss_status json_add_json(void *state, struct ss__buf *out, ss_err *err)
 static ss_status json_keep(void *state, const size_t *columns, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct json_reader *reader = state;
+    struct ss__json_reader *reader = state;
     SS_ALLOC(reader->kept, n);
     SS_ALLOC(reader->values, n);
     memcpy(reader->kept, columns, n * sizeof *columns);
@@ -386,8 +424,40 @@ out:
     return status;
 }
 
+/* The value of a name in a well-formed object, or in an object of its own; of a key that occurs
+ * twice the last value counts. Empty where it is not there. */
+static struct ss_text find_value(struct ss__json_reader *reader, struct ss__scan scan,
+                                 const char *name)
+{
+    struct ss_text value = {NULL, 0};
+    struct ss__scan inner = {.at = NULL};
+    struct ss__scan_string key;
+    const char *inner_name = NULL;
+    bool has_key = ss__scan_char(&scan, '{');
+    for (bool first = true; has_key; first = false) {
+        if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
+            break;
+        }
+        const char *rest = rest_behind(name, ss__json_key_text(reader, key));
+        const ss__json_kind kind = ss__scan_peek(&scan);
+        const char *start = scan.at;
+        if (rest != NULL && *rest != '\0' && kind == SS__JSON_OBJECT && inner_name == NULL) {
+            inner = scan;
+            inner_name = rest;
+        }
+        if (!ss__scan_value(&scan)) {
+            break;
+        }
+        if (rest != NULL && *rest == '\0') {
+            value = (struct ss_text){start, (size_t)(scan.at - start)};
+        }
+    }
+    return value.data == NULL && inner_name != NULL ? find_value(reader, inner, inner_name)
+                                                    : value;
+}
+
 /* Which column a key is of, most likely the one behind the last; n_kept if of none. */
-static size_t find_kept(const struct json_reader *reader, struct ss_text key, size_t likely)
+static size_t find_kept(const struct ss__json_reader *reader, struct ss_text key, size_t likely)
 {
     for (size_t n = 0; n < reader->n_kept; n++) {
         const size_t i = (likely + n) % reader->n_kept;
@@ -402,23 +472,25 @@ static size_t find_kept(const struct json_reader *reader, struct ss_text key, si
 /* Find the values of all columns that are carried along. A row that lacks one has null; of a
  * key that occurs twice the last value counts. The row was read before, so it is well-formed.
  */
-static void find_values(struct json_reader *reader)
+static void find_values(struct ss__json_reader *reader)
 {
-    struct ss__scan scan = scan_row(reader);
+    const struct ss__scan start = scan_row(reader);
+    struct ss__scan scan = start;
     struct ss__scan_string key;
     bool has_key = ss__scan_char(&scan, '{');
+    const bool is_object = has_key;
     size_t likely = 0;
     for (size_t i = 0; i < reader->n_kept; i++) {
         const bool is_text =
             !has_key && strcmp(reader->found[reader->kept[i]].name, "text") == 0;
         reader->values[i] = is_text ? (struct ss_text){reader->row, reader->n_row_bytes}
-                                    : (struct ss_text){"null", 4};
+                                    : (struct ss_text){NULL, 0};
     }
     for (bool first = true; has_key; first = false) {
         if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
             break;
         }
-        const size_t i = find_kept(reader, key_text(reader, key), likely);
+        const size_t i = find_kept(reader, ss__json_key_text(reader, key), likely);
         (void)ss__scan_peek(&scan); /* spaces */
         const char *begin = scan.at;
         if (!ss__scan_value(&scan)) {
@@ -429,39 +501,57 @@ static void find_values(struct json_reader *reader)
             likely = i + 1;
         }
     }
+    for (size_t i = 0; is_object && i < reader->n_kept; i++) {
+        const char *name = reader->found[reader->kept[i]].name;
+        if (reader->values[i].data == NULL && strchr(name, '.') != NULL) {
+            reader->values[i] = find_value(reader, start, name);
+        }
+    }
 }
 
 static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
 {
-    struct json_reader *reader = state;
+    struct ss__json_reader *reader = state;
     (void)err;
     if (i == 0) {
         find_values(reader);
     }
-    ss__json_compact(reader->values[i].data, reader->values[i].n_bytes, out);
+    if (reader->values[i].data == NULL) {
+        ss__buf_add_text(out, "null");
+    } else {
+        ss__json_compact(reader->values[i].data, reader->values[i].n_bytes, out);
+    }
     return SS_OK;
 }
 
 const struct ss__reader ss__reader_jsonl = {
     .format = "jsonl",
     .open = lines_open,
-    .columns = json_columns,
+    .columns = ss__json_columns,
+    .is_whole = json_is_whole,
+    .find = ss__json_find_column,
+    .has_seen = json_has_seen,
+    .watch = json_watch,
     .select = json_select,
     .next = json_next,
     .add_json = json_add_json,
     .keep = json_keep,
     .add_kept = json_add_kept,
-    .close = json_close,
+    .close = ss__json_reader_close,
 };
 
 const struct ss__reader ss__reader_json = {
     .format = "json",
     .open = document_open,
-    .columns = json_columns,
+    .columns = ss__json_columns,
+    .is_whole = json_is_whole,
+    .find = ss__json_find_column,
+    .has_seen = json_has_seen,
+    .watch = json_watch,
     .select = json_select,
     .next = json_next,
     .add_json = json_add_json,
     .keep = json_keep,
     .add_kept = json_add_kept,
-    .close = json_close,
+    .close = ss__json_reader_close,
 };

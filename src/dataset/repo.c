@@ -368,6 +368,7 @@ ss_status ss__repo_choose(const struct ss__repo *repo, const struct ss__repo_wis
     struct chooser chooser = {.repo = repo, .out = out};
     struct files files = {.items = NULL};
     *out = (struct ss__repo_choice){.kind = NULL};
+    ss__row_options_init(&out->rows);
     ss_status status = choose(&chooser, wish, &files, err);
     if (status == SS_E_NOINPUT && has_script(repo)) {
         status = fail_empty(&chooser, err);
@@ -386,5 +387,6 @@ void ss__repo_choice_release(struct ss__repo_choice *choice)
 {
     ss__free(choice->paths);
     ss__arena_release(&choice->arena);
+    ss__row_options_release(&choice->rows);
     *choice = (struct ss__repo_choice){.kind = NULL};
 }

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "dataset/row_options.h"
 
 /* ---- the card (repo_card.c) ---- */
 
@@ -25,9 +26,10 @@ struct ss__repo_split {
     size_t n, room;
 };
 
-/* An option of the reader, "sep: ;", for a value that is a scalar; else value is NULL. */
+/* An option of the reader, "sep: ;". */
 struct ss__repo_option {
-    const char *name, *value;
+    const char *name;
+    struct ss__option_value value;
 };
 
 struct ss__repo_config {
@@ -137,9 +139,7 @@ struct ss__repo_choice {
     const char *config, *split; /* "default" where there are no configurations */
     const struct ss__repo_kind *kind;
     const char *format; /* for all files, or NULL */
-    ss_text_unit text_unit;
-    bool has_text_unit;
-    char delimiter;       /* of csv; 0: that of the format */
+    struct ss__row_options rows;
     const char *repeated; /* a file that is read twice, or NULL */
     const char *ignored;  /* options of the card that no reader knows, or NULL */
 };

@@ -291,6 +291,33 @@ static bool is_layout_key(const char *name)
     return false;
 }
 
+/* A scalar, or the scalars of a list. */
+static ss_status read_value(const struct walk *walk, const yaml_node_t *node,
+                            struct ss__option_value *out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const yaml_node_item_t *nodes = is_list(node) ? node->data.sequence.items.start : NULL;
+    const size_t n = is_list(node) ? (size_t)(node->data.sequence.items.top - nodes) : 1;
+    *out = (struct ss__option_value){.is_list = is_list(node), .is_null = is_null(node)};
+    walk->card->n_visited += n;
+    const char **items = ss__arena_alloc(&walk->card->arena, n * sizeof *items + 1);
+    if (items == NULL) {
+        return ss__fail_nomem(err, "a dataset card");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *text = scalar(nodes == NULL ? node : node_at(walk, nodes[i]));
+        if (text == NULL) {
+            out->is_map = true;
+            return SS_OK;
+        }
+        SS_TRY(keep(walk, text, &items[i], err));
+    }
+    out->items = items;
+    out->n = n;
+out:
+    return status;
+}
+
 static ss_status read_options(const struct walk *walk, struct ss__repo_config *config,
                               const yaml_node_t *node, ss_err *err)
 {
@@ -299,16 +326,14 @@ static ss_status read_options(const struct walk *walk, struct ss__repo_config *c
          pair < node->data.mapping.pairs.top; pair++) {
         const char *name = scalar(node_at(walk, pair->key));
         const yaml_node_t *value = node_at(walk, pair->value);
-        if (name == NULL || is_layout_key(name) || is_null(value)) {
+        if (name == NULL || is_layout_key(name)) {
             continue;
         }
         SS_GROW(config->options, config->options_room, config->n_options + 1);
         struct ss__repo_option *option = &config->options[config->n_options];
         *option = (struct ss__repo_option){.name = NULL};
         SS_TRY(keep(walk, name, &option->name, err));
-        if (scalar(value) != NULL) {
-            SS_TRY(keep(walk, scalar(value), &option->value, err));
-        }
+        SS_TRY(read_value(walk, value, &option->value, err));
         config->n_options++;
     }
 out:

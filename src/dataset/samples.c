@@ -281,7 +281,7 @@ static bool add_integer(struct ss__buf *line, const char *text, size_t n)
 /* A JSON value on one line. */
 static bool add_json(struct ss__buf *line, const char *text, size_t n)
 {
-    struct ss__scan scan = {text, text + n, NULL, false};
+    struct ss__scan scan = {text, text + n, NULL, false, false};
     if (!ss__scan_value(&scan)) {
         return false;
     }

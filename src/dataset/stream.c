@@ -149,6 +149,9 @@ void ss__stream_close(struct ss__stream *stream)
         if (state->closes && state->descriptor >= 0) {
             close(state->descriptor);
         }
+        if (state->source.close != NULL) {
+            state->source.close(state->source.user);
+        }
         ss__free(state->input);
         ss__free(state->window);
         ss__free(state->path);
@@ -213,7 +216,8 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
         return ss__fail_errno(err, stream->name, "read", errno);
     }
     *n_read = (size_t)got;
-    return got == 0 ? ss__stream_check_end(stream, err) : SS_OK; /* before half a row is given */
+    return got == 0 ? ss__stream_check_end(stream, err)
+                    : SS_OK; /* before half a row is given */
 }
 
 /* Move the window to the front and make room behind it. */
@@ -221,11 +225,12 @@ static ss_status make_room(struct ss__stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__stream_state *state = stream->state;
-    const size_t most = state->codec ? SS__MAX_WINDOW_BYTES_PACKED : SS__MAX_WINDOW_BYTES;
+    const bool is_packed = ss__stream_codec(stream) != NULL;
+    const size_t most = is_packed ? SS__MAX_WINDOW_BYTES_PACKED : SS__MAX_WINDOW_BYTES;
     if (stream->n_bytes >= most) {
         SS_FAIL_FILE(stream->name, SS_E_LIMIT,
                      "one row is longer than %zu MiB, the limit for %s data", most >> 20,
-                     state->codec ? "compressed" : "plain");
+                     is_packed ? "compressed" : "plain");
     }
     if (state->start > 0 && stream->n_bytes > 0) {
         memmove(state->window, state->window + state->start, stream->n_bytes);
@@ -256,7 +261,9 @@ static ss_status look(struct ss__stream *stream, ss_err *err)
     }
     state->looked = true;
     stream->at_end = n_read == 0;
-    const struct ss__codec *codec = ss__codec_find((uint8_t *)state->window, stream->n_bytes);
+    const struct ss__codec *codec =
+        state->source.bytes != NULL ? NULL
+                                    : ss__codec_find((uint8_t *)state->window, stream->n_bytes);
     if (codec == NULL) {
         goto out;
     }
@@ -459,7 +466,11 @@ ss_status ss__stream_check_end(const struct ss__stream *stream, ss_err *err)
 
 const char *ss__stream_codec(const struct ss__stream *stream)
 {
-    return stream->state->codec == NULL ? NULL : stream->state->codec->name;
+    const struct ss__stream_state *state = stream->state;
+    if (state->source.bytes != NULL) {
+        return ss__stream_codec(state->source.bytes);
+    }
+    return state->codec == NULL ? NULL : state->codec->name;
 }
 
 /* ---- progress ---- */

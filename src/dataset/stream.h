@@ -52,7 +52,9 @@ SS_MUST_USE ss_status ss__stream_open_memory(const char *name, const void *data,
 /* Bytes from elsewhere, in order. `read` gives up to n of them, none only at the end. */
 struct ss__stream_source {
     ss_status (*read)(void *user, void *out, size_t n, size_t *n_read, ss_err *err);
-    void *user; /* outlives the stream */
+    void *user;                     /* outlives the stream, if there is no `close` */
+    void (*close)(void *user);      /* nullable: called when the stream is closed */
+    const struct ss__stream *bytes; /* nullable: where they come from, which bounds rows too */
 };
 SS_MUST_USE ss_status ss__stream_open_source(const char *name,
                                              const struct ss__stream_source *source,

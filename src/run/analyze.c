@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "dataset/dataset.h"
 #include "run/folder.h"
 #include "run/manifest.h"
 #include "run/pass.h"
@@ -66,7 +67,7 @@ static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
     }
     return ss__fail(err, SS_E_DATA,
                     "%.300s%s%s%.100s%s: no row had text: %llu rows were read, %llu null, %llu "
-                    "empty, %llu blank",
+                    "empty, %llu blank, %llu that could not be read",
                     dataset.n_files > 0 ? dataset.files[0] : "the dataset",
                     dataset.n_files > 1 ? " and others" : "",
                     dataset.text_column[0] == '\0' ? "" : ", column '", dataset.text_column,
@@ -74,7 +75,8 @@ static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
                     (unsigned long long)counts->n_read,
                     (unsigned long long)counts->n_skipped[SS_ROW_NULL],
                     (unsigned long long)counts->n_skipped[SS_ROW_EMPTY],
-                    (unsigned long long)counts->n_skipped[SS_ROW_BLANK]);
+                    (unsigned long long)counts->n_skipped[SS_ROW_BLANK],
+                    (unsigned long long)counts->n_skipped[SS_ROW_BAD]);
 }
 
 static ss_status run_pass(struct analysis *analysis, ss_err *err)
@@ -176,8 +178,9 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
     for (size_t i = 0; i < N_OUTPUTS; i++) {
         names[i] = outputs[i].name;
     }
-    names[N_OUTPUTS] = SS__FILE_MANIFEST;
-    names[N_OUTPUTS + 1] = NULL;
+    names[N_OUTPUTS] = SS__FILE_SKIPPED;
+    names[N_OUTPUTS + 1] = SS__FILE_MANIFEST;
+    names[N_OUTPUTS + 2] = NULL;
     return names;
 }
 
@@ -230,6 +233,14 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         ss__free(path);
         path = NULL;
     }
+    if (analysis->dataset != NULL &&
+        ss__dataset_n_bad_rows(analysis->dataset, SS__FAULT_NONE) > 0) {
+        path = ss__folder_file(folder, SS__FILE_SKIPPED);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(ss__skipped_csv_write(analysis->dataset, path, err));
+    }
     SS_TRY(write_manifest(analysis, run, folder, err));
     SS_TRY(ss__folder_commit(folder, err));
 out:
@@ -259,7 +270,8 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
         .max_used = options->num_examples,
         .use = {[SS_ROW_NULL] = SS__ROW_SKIP,
                 [SS_ROW_EMPTY] = SS__ROW_SKIP,
-                [SS_ROW_BLANK] = SS__ROW_SKIP},
+                [SS_ROW_BLANK] = SS__ROW_SKIP,
+                [SS_ROW_BAD] = SS__ROW_SKIP},
         .log = {.fn = record, .user = &analysis->recorder},
         .watch = options->watch,
         .take = take_rows,

@@ -58,6 +58,7 @@ static ss_status embed_rows(const struct ss__pipeline *base, ss_null_rule rule,
     pipeline.use[SS_ROW_NULL] = embedding->walk.fills_gaps ? SS__ROW_UNEMBEDDED
                                 : rule == SS_NULL_SKIP     ? SS__ROW_SKIP
                                                            : SS__ROW_REFUSE;
+    pipeline.use[SS_ROW_BAD] = embedding->walk.fills_gaps ? SS__ROW_UNEMBEDDED : SS__ROW_SKIP;
     SS_TRY(ss__pipeline_run(&pipeline, done, err));
     SS_TRY(add_last(embedding, done->counts.n_read, err));
     SS_TRY(ss__npy_commit(&embedding->stream, err));
@@ -126,9 +127,11 @@ out:
     ss_work_free(work);
     if (done != NULL) {
         *done = (struct ss_progress){
-            .n_rows_done = rule == SS_NULL_SKIP ? totals.counts.n_used : totals.counts.n_read,
+            .n_rows_done =
+                embedding.walk.fills_gaps ? totals.counts.n_read : totals.counts.n_used,
             .n_rows_total = totals.counts.n_read,
-            .n_rows_missing = totals.counts.n_skipped[SS_ROW_NULL],
+            .n_rows_missing =
+                totals.counts.n_skipped[SS_ROW_NULL] + totals.counts.n_skipped[SS_ROW_BAD],
             .n_tokens_done = totals.n_tokens,
             .seconds = totals.seconds,
         };

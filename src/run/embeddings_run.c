@@ -53,7 +53,12 @@ static ss_status next_row(struct joining *joining, uint64_t number, char text[32
                           struct ss_row *row, ss_err *err)
 {
     bool has_row = true;
-    *row = (struct ss_row){.id = number, .text = {text, 0}, .kept = {"", 0}, .file = ""};
+    *row = (struct ss_row){.id = number,
+                           .text = {text, 0},
+                           .kept = {"", 0},
+                           .file = "",
+                           .fault = "",
+                           .problem = ""};
     if (joining->pipeline->dataset == NULL) {
         row->text.n_bytes = (size_t)snprintf(text, 32, "row %" PRIu64, number);
         return SS_OK;

@@ -121,7 +121,7 @@ static void set_rule(struct writing *writing, const struct ss_encode_options *op
     const bool skips = options->null_rule == SS_NULL_SKIP;
     struct ss__pass *pass = &writing->pass;
     const ss__row_use use = skips ? SS__ROW_SKIP : SS__ROW_UNEMBEDDED;
-    pass->use[SS_ROW_EMPTY] = pass->use[SS_ROW_BLANK] = use;
+    pass->use[SS_ROW_EMPTY] = pass->use[SS_ROW_BLANK] = pass->use[SS_ROW_BAD] = use;
     pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS__ROW_REFUSE : use;
     pass->max_used = skips ? options->num_examples : 0;
     pass->max_read = skips ? 0 : options->num_examples;

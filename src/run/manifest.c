@@ -18,14 +18,12 @@
 #include "tensor/tensor.h"
 
 static const char *const row_kind_names[SS_N_ROW_KINDS] = {
-    [SS_ROW_TEXT] = NULL,
-    [SS_ROW_NULL] = "null",
-    [SS_ROW_EMPTY] = "empty",
-    [SS_ROW_BLANK] = "blank",
+    [SS_ROW_TEXT] = NULL,     [SS_ROW_NULL] = "null", [SS_ROW_EMPTY] = "empty",
+    [SS_ROW_BLANK] = "blank", [SS_ROW_BAD] = "bad",
 };
 
 static const char *const hashed_outputs[] = {SS__FILE_RATES, SS__FILE_TOP, SS__FILE_FEATURES,
-                                             SS__FILE_TEXTS};
+                                             SS__FILE_TEXTS, SS__FILE_SKIPPED};
 
 enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 
@@ -287,6 +285,19 @@ static void put_options(struct ss__json_writer *writer, const struct ss__manifes
     ss__put_close(writer, '}');
 }
 
+/* Rows that could not be read, by reason. */
+static void put_bad_rows(struct ss__json_writer *writer, const ss_dataset *dataset)
+{
+    ss__put_open(writer, "bad", '{');
+    for (int i = SS__FAULT_NONE + 1; dataset != NULL && i < SS__N_FAULTS; i++) {
+        const uint64_t n = ss__dataset_n_bad_rows(dataset, (ss__fault)i);
+        if (n > 0) {
+            ss__put_count(writer, ss__fault_name((ss__fault)i), n);
+        }
+    }
+    ss__put_close(writer, '}');
+}
+
 static void put_rows(struct ss__json_writer *writer, const struct ss__manifest *manifest)
 {
     const struct ss_run_info *info = &manifest->run->info;
@@ -295,11 +306,14 @@ static void put_rows(struct ss__json_writer *writer, const struct ss__manifest *
     ss__put_count(writer, "used", info->n_rows_used);
     ss__put_open(writer, "skipped", '{');
     for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
-        if (row_kind_names[i] != NULL) {
+        if (row_kind_names[i] != NULL && (i != SS_ROW_BAD || info->n_rows_skipped[i] > 0)) {
             ss__put_count(writer, row_kind_names[i], info->n_rows_skipped[i]);
         }
     }
     ss__put_close(writer, '}');
+    if (info->n_rows_skipped[SS_ROW_BAD] > 0) {
+        put_bad_rows(writer, manifest->dataset);
+    }
     ss__put_count(writer, "repaired", info->n_rows_repaired);
     ss__put_close(writer, '}');
     ss__put_open(writer, "denominators", '{');

@@ -78,7 +78,7 @@ static ss_status read_counts(struct ss_run *run, const char *file, const struct 
     ss_status status = SS_OK;
     const struct ss__json *object = NULL, *timings = NULL;
     struct ss_run_info *info = &run->info;
-    size_t n_reembedded = 0;
+    size_t n_reembedded = 0, n_bad = 0;
     SS_TRY(need_object(file, root, "rows", &object, err));
     SS_TRY(need_count(file, object, "read", &info->n_rows_read, err));
     SS_TRY(need_count(file, object, "used", &info->n_rows_used, err));
@@ -87,6 +87,8 @@ static ss_status read_counts(struct ss_run *run, const char *file, const struct 
     SS_TRY(need_count(file, object, "null", &info->n_rows_skipped[SS_ROW_NULL], err));
     SS_TRY(need_count(file, object, "empty", &info->n_rows_skipped[SS_ROW_EMPTY], err));
     SS_TRY(need_count(file, object, "blank", &info->n_rows_skipped[SS_ROW_BLANK], err));
+    SS_TRY(ss__json_size(file, object, "bad", &n_bad, err)); /* 0 in older runs */
+    info->n_rows_skipped[SS_ROW_BAD] = n_bad;
     SS_TRY(need_count(file, root, "tokens", &info->n_tokens, err));
     SS_TRY(ss__json_size(file, root, "n_reembedded", &n_reembedded, err)); /* 0 in older runs */
     info->n_rows_reembedded = n_reembedded;

@@ -36,7 +36,8 @@ const char *ss__run_keep(struct ss_run *run, const char *text);
 #define SS__FILE_RATES "fire_rate.npy"
 #define SS__FILE_TOP "top_activations.json"
 #define SS__FILE_FEATURES "features.csv"
-#define SS__FILE_TEXTS "top_texts.jsonl" /* only where columns are kept */
+#define SS__FILE_TEXTS "top_texts.jsonl"    /* only where columns are kept */
+#define SS__FILE_SKIPPED "skipped_rows.csv" /* only where rows could not be read */
 #define SS__FILE_MANIFEST "run.json"
 
 SS_MUST_USE ss_status ss__rates_write(const struct ss_run *run, const char *path, ss_err *err);
@@ -44,6 +45,9 @@ SS_MUST_USE ss_status ss__top_json_write(const struct ss_run *run, const char *p
                                          ss_err *err);
 SS_MUST_USE ss_status ss__top_texts_write(const struct ss_run *run, const char *path,
                                           ss_err *err);
+/* Of a dataset that was read. */
+SS_MUST_USE ss_status ss__skipped_csv_write(const ss_dataset *dataset, const char *path,
+                                            ss_err *err);
 /* Whether the run carried columns along. */
 bool ss__run_has_kept(const struct ss_run *run);
 SS_MUST_USE ss_status ss__features_csv_write(const struct ss_run *run, const char *path,

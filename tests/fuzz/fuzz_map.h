@@ -67,7 +67,7 @@ static inline void fuzz_map_kept(const struct ss__reader *reader,
             if (status != SS_OK) {
                 break;
             }
-            struct ss__scan scan = {out.data, out.data + out.n_bytes, NULL, false};
+            struct ss__scan scan = {out.data, out.data + out.n_bytes, NULL, false, true};
             if (!ss__scan_value(&scan) || scan.at != scan.end) {
                 abort();
             }

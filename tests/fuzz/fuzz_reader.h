@@ -31,7 +31,7 @@ static inline void fuzz_rows(const struct ss__reader *reader, const struct ss__s
             json.n_bytes = 0;
             if (status == SS_OK && has_row && whole) {
                 status = reader->add_json(state, &json, &err);
-                struct ss__scan scan = {json.data, json.data + json.n_bytes, NULL, false};
+                struct ss__scan scan = {json.data, json.data + json.n_bytes, NULL, false, true};
                 if (status == SS_OK && (!ss__scan_value(&scan) || scan.at != scan.end)) {
                     abort();
                 }

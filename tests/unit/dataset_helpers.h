@@ -46,11 +46,15 @@ __attribute__((unused)) static void test_write(char *path, size_t n_path, const 
 
 __attribute__((unused)) static void test_add_row(struct ss__buf *out, const struct ss_row *row)
 {
-    static const char kinds[] = {
-        [SS_ROW_TEXT] = 'T', [SS_ROW_NULL] = 'N', [SS_ROW_EMPTY] = 'E', [SS_ROW_BLANK] = 'B'};
+    static const char kinds[] = {[SS_ROW_TEXT] = 'T',
+                                 [SS_ROW_NULL] = 'N',
+                                 [SS_ROW_EMPTY] = 'E',
+                                 [SS_ROW_BLANK] = 'B',
+                                 [SS_ROW_BAD] = 'X'};
     ss__buf_add_text(out, out->n_bytes > 0 ? "|" : "");
     ss__buf_add_text(out, row->repaired ? "R" : "");
     ss__buf_add_byte(out, kinds[row->kind]);
+    ss__buf_add_text(out, row->fault);
     for (size_t i = 0; row->kind == SS_ROW_TEXT && i < row->text.n_bytes; i++) {
         const char c = row->text.data[i];
         ss__buf_add(out, c == '\0' ? "\\0" : &c, c == '\0' ? 2 : 1);

@@ -1,7 +1,8 @@
 /* Rows of datasets, format by format: a table of files and the rows they must give.
  *
  * Rows are written as one line: T<text>, N for null, E for empty, B for blank, R before the
- * letter where bytes were repaired, parted by '|'; "!" and a part of the sentence is an error.
+ * letter where bytes were repaired, X<fault> for a row that was left out, parted by '|'; "!"
+ * and a part of the sentence is an error.
  */
 #include "dataset_helpers.h"
 
@@ -13,6 +14,8 @@ struct row_case {
     const char *text_column, *format;
     ss_text_unit unit;
     size_t n_bytes; /* of the content, 0: up to its NUL */
+    const char *csv, *encoding, *field;
+    bool skips; /* bad rows are left out */
 };
 
 /* Fields that a case leaves out are zero. */
@@ -84,6 +87,85 @@ static const struct row_case cases[] = {
     {"a.txt", "{\"text\":\"a\"}\n", "T{\"text\":\"a\"}", NULL},
     {"a.txt", "[]\n[1]\n", "T[]|T[1]", NULL},
 
+    /* the rows of JSON that columnar formats have too */
+    {"a.jsonl", "{\"text\":\"a\",\"x\":NaN}\n{\"x\":[-Infinity,Infinity],\"text\":\"b\"}",
+     "Ta|Tb", "{\"text\":\"a\",\"x\":null}\n{\"x\":[null,null],\"text\":\"b\"}"},
+    {"a.jsonl", "{\"text\":\"a\",\"x\":-NaN}", "!byte 17", NULL},
+    {"a.jsonl", "{\"text\":\"a\",\"x\":Nan}", "!line 1", NULL},
+    {"a.jsonl", "{\"text\":\"a\"}{\"text\":\"b\"} {\"text\":\"c\"}\n{\"text\":\"d\"}",
+     "Ta|Tb|Tc|Td", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"text\":\"c\"}\n{\"text\":\"d\"}"},
+    {"a.jsonl", "{\"text\":\"a\"}\n{\n \"text\":\n\"b\"\n} {\"text\":\"c\"}\n7\n",
+     "Ta|Tb|Tc!line 6, byte 43: expected an object", NULL},
+    {"a.jsonl", "{\"text\":\"a\"},{\"text\":\"b\"}", "!there is more text", NULL},
+    {"a.jsonl", "{\"doc\":{\"title\":\"a\"}}\n{\"doc\":null}\n{\"doc\":{}}\n{}", "Ta|N|N|N",
+     NULL, .text_column = "doc.title"},
+    {"a.jsonl", "{\"doc\":{\"title\":\"a\"}}\n{\"doc\":null}\n", "Ta|N", NULL},
+    {"a.jsonl", "{\"a\":{\"b\":\"x\"},\"a.b\":\"y\"}\n{\"a\":{\"b\":\"z\"}}", "Ty|Tz", NULL,
+     .text_column = "a.b"},
+    {"a.jsonl", "{\"a.b\":{\"c\":\"x\"}}", "Tx", NULL, .text_column = "a.b.c"},
+    {"a.jsonl", "{\"a\":{\"b\":\"x\"}}", "!did you mean 'a.b'?", NULL, .text_column = "b"},
+    {"a.jsonl", "{\"text\":[\"a\",null,\"\\u00e9\\n\"]}\n{\"text\":[]}\n{\"text\":null}",
+     "T[\"a\", null, \"\xC3\xA9\\n\"]|T[]|N", NULL},
+    {"a.jsonl", "{\"text\":[\"a\",1]}", "!a list of other than strings", NULL},
+    {"a.jsonl", "{\"text\":\"a\"}\n{\"text\":[\"b\"]}", "Ta!holds a list here and strings",
+     NULL},
+    {"a.jsonl", "{\"tags\":[\"a\"],\"id\":1}", "!'tags' (list of strings)", NULL},
+    {"a.jsonl", "{\"id\":\"x\",\"body\":null}\n", "Tx", NULL},
+    {"a.jsonl", "{\"id\":\"x\",\"body\":1}\n{\"id\":\"y\",\"body\":\"b\"}\n",
+     "!say which with --text-column", NULL},
+    {"a.jsonl", "{\"abstract\":\"x\"}", "!did you mean 'abstract'?", NULL,
+     .text_column = "abstrct"},
+    {"a.jsonl", "{\"abstract\":\"x\",\"n\":5}", "!for example 'abstract' is \"x\", 'n' is 5",
+     NULL, .text_column = "year"},
+    {"a.jsonl", "{\"abstract\":\"x\"}", "!the name of the text column is empty", NULL,
+     .text_column = ""},
+
+    /* rows under a key */
+    {"a.json", "{\"v\":\"1\",\"data\":[{\"text\":\"a\"},{\"text\":\"b\"}],\"z\":{\"q\":[1]}}",
+     "Ta|Tb", "{\"text\":\"a\"}\n{\"text\":\"b\"}", .field = "data"},
+    {"a.json", "{\"v\":{\"x\":1},\"a\":{\"b\":[\"s\",null]}}", "Ts|N", NULL, .field = "a.b"},
+    {"a.json", "{\"data\":{\"text\":[\"a\",null],\"id\":[1,2]}}", "Ta|N",
+     "{\"text\":\"a\",\"id\":1}\n{\"text\":null,\"id\":2}", .field = "data"},
+    {"a.json", "{\"data\":{\"text\":{\"0\":\"a\",\"5\":\"b\"},\"id\":{\"0\":1,\"5\":2}}}",
+     "Ta|Tb", NULL, .field = "data"},
+    {"a.json", "{\"data\":{\"text\":[\"a\"],\"id\":[1,2]}}", "!not of one length", NULL,
+     .field = "data"},
+    {"a.json", "{\"data\":{\"text\":\"a\"}}", "!is no table", NULL, .field = "data"},
+    {"a.json", "{\"data\":[]}", "!there are no rows", "", .field = "data"},
+    {"a.json", "{\"data\":[{\"text\":\"a\"}]", "Ta!the file ends before the object does", NULL,
+     .field = "data"},
+    {"a.json", "{\"data\":[{\"text\":\"a\"}]}", "!the field 'rows' is no key", NULL,
+     .field = "rows"},
+    {"a.json", "{\"data\":3}", "!holds neither a list of rows", NULL, .field = "data"},
+    {"a.json", "[{\"text\":\"a\"}]", "!the document is no object", NULL, .field = "data"},
+    {"a.json", "{\"v\":\"1.1\",\"data\":[{\"text\":\"a\"}]}", "!read them with --field data",
+     NULL},
+    {"a.csv", "text\na\n", "!but no file is JSON", NULL, .field = "data"},
+    {"a.json", "{\n\"text\":[\"a\",\"b\"],\n\"id\":[1,2]}", "Ta|Tb", NULL},
+
+    /* bad rows, left out */
+    {"a.jsonl",
+     "{\"text\":\"a\"}\n{\"text\":\"b\n{\"text\":7}\n[1]\n{\"text\":\"x\",\"text\":\"y\"}\nx\n{"
+     "\"text\":\"c\"",
+     "Ta|Xmalformed JSON|Xwrong type|Xnot a row|Xcolumn twice|Xmalformed JSON|Xmalformed JSON",
+     NULL, .skips = true},
+    {"a.jsonl", "<html>\n{\"text\":\"a\"}\n{\"text\":\"\\q\"}\n{\"text\":\"b\"}",
+     "Xmalformed JSON|Ta|Xmalformed JSON|Tb", "{\"text\":\"a\"}\n{\"text\":\"b\"}",
+     .skips = true},
+    {"a.jsonl", "{\"text\":\"a\"} {\"text\":1}\n{\"text\":\"b\"}", "Ta|Xwrong type|Tb", NULL,
+     .skips = true},
+    {"a.json", "[{\"text\":\"a\"},{\"text\":1},7,{\"text\":\"b\"}]",
+     "Ta|Xwrong type|Xnot a row|Tb", NULL, .skips = true},
+    {"a.json", "[{\"text\":\"a\"},{\"text\":}]", "Ta!expected a JSON value", NULL,
+     .skips = true},
+    {"a.csv", "id,text\n1,a\n2,b,c\n3,\"d\n4,e\n5,\"f\"g\n6,h\n",
+     "Ta|Xtoo many fields|Xbad quoting|Te|Xbad quoting|Th", NULL, .skips = true},
+    {"a.csv", "id,text\n1,a\n2,b,c\n3,d\n", "Ta|Xtoo many fields|Td", NULL,
+     .csv = "on_bad_lines=skip"},
+    {"a.csv", "id,text\n1,a\n2,b,c\n", "Ta!--on-bad-row skip leaves such rows out", NULL},
+    {"a.csv", "text,id\nabc\x81,1\n\x80,2\n", "Xundecodable|T\xE2\x82\xAC", NULL,
+     .encoding = "cp1252", .skips = true},
+
     /* JSON */
     {"a.json", "[{\"text\": \"a\"},\n {\"text\": \"b\", \"n\": [1, {\"x\": \" y \"}]}]",
      "Ta|Tb", "{\"text\":\"a\"}\n{\"text\":\"b\",\"n\":[1,{\"x\":\" y \"}]}"},
@@ -124,8 +206,11 @@ static const struct row_case cases[] = {
     {"a.csv", "id,n\n1,2\n", "!there is no column of strings; the columns are 'id' (number)",
      "{\"id\":\"1\",\"n\":\"2\"}"},
     {"a.csv", "id,n\n1,2\n", "T2", NULL, .text_column = "n"},
-    {"a.csv", "text,b\none,1\ntwo\n",
-     "Tone!line 3: there are 1 fields in this row, and 2 in the header", NULL},
+    {"a.csv", "b,text\n1,one\n2\n3,\n", "Tone|N|E",
+     "{\"b\":\"1\",\"text\":\"one\"}\n{\"b\":\"2\",\"text\":null}\n"
+     "{\"b\":\"3\",\"text\":\"\"}"},
+    {"a.csv", "text,b\none,1\ntwo,2,3\n",
+     "Tone!line 3: there are 3 fields in this row, and 2 columns", NULL},
     {"a.csv", "text\n\"one\ntwo\"\na,b\n", "Tone\ntwo!line 4: there are 2 fields", NULL},
     {"a.csv", "text\n\"one\n", "!line 2: a field in quotes is not closed", NULL},
     {"a.csv", "text\n\"one\"x\n", "!line 2: text follows the closing quote", NULL},
@@ -141,6 +226,34 @@ static const struct row_case cases[] = {
     {"a.csv", "text\n", "", ""},
     {"noname", "{\"text\":\"a,b\"}\n", "Ta,b", NULL},
     {"a.csv", "[\"text\"],n\nx,1\n", "Tx", NULL, .text_column = "[\"text\"]"},
+    /* dialects; those of tests/data/rows/dialects.json are compared with the reference */
+    {"a.csv", "id;text\n1;a\n2;\"b; c\"\n", "Ta|Tb; c", NULL},
+    {"a.csv", "id\ttext\n1\ta, b\n", "Ta, b", NULL},
+    {"a.csv", "id|text\n1|a\n", "Ta", NULL},
+    {"a.tsv", "id,text\n1,a\n", "Ta", NULL},
+    {"a.csv", "id;text\n1;a\n2;b;c\n", "!--csv delimiter=;", NULL},
+    {"a.csv", "id text\n1 river\n2 lamp\n", "!--csv delimiter=space", NULL},
+    {"a.csv", "id:text\n1:a\n", "!--csv delimiter=:", NULL},
+    {"a.csv", "product review\nriver\nlamp and more\n", "Triver|Tlamp and more", NULL},
+    {"a.csv", "sep=;\nid;text\n1;a\n", "!--csv delimiter=;,skiprows=1", NULL},
+    {"a.csv", "sep=;\nid;text\n1;a\n", "Ta", NULL, .csv = "delimiter=;,skiprows=1"},
+    {"a.csv", "id;text\n1;a\n", "T1;a", NULL, .csv = "delimiter=,", .text_column = "id;text"},
+    {"a.csv", "3,river\n4,lamp\n", "!header=none,column_names", NULL},
+    {"a.csv", "3,river\n4,lamp\n", "Triver|Tlamp", NULL,
+     .csv = "header=none,column_names=n|text"},
+    {"a.csv", "3,river\n4,lamp\n", "Triver|Tlamp", NULL, .csv = "header=none",
+     .text_column = "1"},
+    {"a.csv", "n,text\n1\n", "!no column 'words'", NULL, .text_column = "words"},
+    {"a.csv", "x\n", "!'colour' is none of them", NULL, .csv = "colour=red"},
+    {"a.csv", "x\n", "!does not take the value 'xy'", NULL, .csv = "delimiter=xy"},
+    {"a.csv", "x\n", "!has no value", NULL, .csv = "delimiter"},
+    {"a.jsonl", "{\"text\":\"a\"}", "!but no file is csv", NULL, .csv = "delimiter=;"},
+    {"a.txt", "id;text\n1;a\n", "Ta", NULL, .csv = "delimiter=;"},
+    {"a.csv", "x\n", "!encoding 'klingon'", NULL, .encoding = "klingon"},
+    {"a.csv", "t\0e\0x\0t\0\n\0h\0\xE9\0\n\0", "Th\xC3\xA9", NULL, .encoding = "utf-16-le",
+     .n_bytes = 16},
+    {"a.txt", "\xFE\xFF\0h\0i", "Thi", NULL, .encoding = "utf-16", .n_bytes = 6},
+    {"a.csv", "text,b\n\x83\x65\\,~\n", "T\xE3\x83\x86\\", NULL, .encoding = "shift_jis"},
     {"a.tsv", "id\ttext\n1\ta,b\n2\t\"c\td\"\n", "Ta,b|Tc\td", NULL},
     {"noname", "id,text\n1,a\n", "Ta", NULL},
     {"noname", "id\ttext\r\n1\ta\r\n", "Ta", NULL},
@@ -154,8 +267,14 @@ static int check_case(const struct row_case *c)
     char path[600];
     test_write(path, sizeof path, c->name, c->content,
                c->n_bytes > 0 ? c->n_bytes : strlen(c->content));
-    const struct ss_dataset_options options = {
-        .text_column = c->text_column, .format = c->format, .text_unit = c->unit};
+    const struct ss_dataset_options options = {.text_column = c->text_column,
+                                               .format = c->format,
+                                               .text_unit = c->unit,
+                                               .csv = c->csv,
+                                               .encoding = c->encoding,
+                                               .field = c->field,
+                                               .on_bad_row = c->skips ? SS_BAD_ROWS_SKIP
+                                                                      : SS_BAD_ROWS_STOP};
     const char *paths[] = {path};
     test_rows(paths, 1, &options, &rows);
     int n_wrong = !test_compare(c->name, c->content, ss__buf_text(&rows), c->rows);

@@ -1,0 +1,173 @@
+#include "dataset/column_list.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "dataset/json_scan.h"
+
+enum { EXAMPLE_ROWS = 20, EXAMPLE_BYTES = 30, MAX_EXAMPLES_BYTES = 260, MAX_NAME = 48 };
+
+/* ---- names ---- */
+
+/* Edits (insert, drop, change, swap of neighbours) from a to b. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t table[MAX_NAME + 1][MAX_NAME + 1];
+    const size_t n = ss__min_size(strlen(a), MAX_NAME), m = ss__min_size(strlen(b), MAX_NAME);
+    for (size_t i = 0; i <= n; i++) {
+        for (size_t j = 0; j <= m; j++) {
+            if (i == 0 || j == 0) {
+                table[i][j] = i + j;
+                continue;
+            }
+            const size_t change = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            table[i][j] =
+                ss__min_size(change, 1 + ss__min_size(table[i - 1][j], table[i][j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                table[i][j] = ss__min_size(table[i][j], table[i - 2][j - 2] + 1);
+            }
+        }
+    }
+    return table[n][m];
+}
+
+/* The column that a name most likely means, or NULL. */
+static const char *nearest(const ss_dataset *dataset, const char *name)
+{
+    const char *best = NULL;
+    size_t best_distance = 1 + ss__min_size(3, (strlen(name) + 1) / 3);
+    for (size_t i = 0; i < dataset->n_columns && name[0] != '\0'; i++) {
+        const char *other = dataset->columns[i].name;
+        const char *dot = strrchr(other, '.');
+        const bool is_leaf = dot != NULL && strcmp(dot + 1, name) == 0;
+        const size_t distance =
+            is_leaf || strcasecmp(name, other) == 0 ? 0 : edit_distance(name, other);
+        if (distance < best_distance && distance < strlen(other)) {
+            best = other;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+void ss__list_columns(const ss_dataset *dataset, struct ss__buf *out)
+{
+    for (size_t i = 0; i < dataset->n_columns && ss__buf_begin_item(out, i, dataset->n_columns);
+         i++) {
+        ss__buf_printf(out, "'%.60s' (%s)", dataset->columns[i].name, dataset->columns[i].type);
+    }
+}
+
+/* ---- examples ---- */
+
+/* The value of a dotted name in an object that is valid JSON; false if it is not there, or is
+ * null. */
+static bool find_value(struct ss__scan scan, const char *name, struct ss_text *out)
+{
+    struct ss__scan_string key;
+    bool has_key = ss__scan_char(&scan, '{'), found = false;
+    for (bool first = true; has_key && !found; first = false) {
+        if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
+            break;
+        }
+        const bool begins =
+            strlen(name) >= key.n_bytes && memcmp(name, key.data, key.n_bytes) == 0;
+        const char *rest = begins ? name + key.n_bytes : "";
+        const ss__json_kind kind = ss__scan_peek(&scan);
+        const char *start = scan.at;
+        if (begins && *rest == '.' && kind == SS__JSON_OBJECT) {
+            found = find_value(scan, rest + 1, out);
+        }
+        if (!ss__scan_value(&scan)) {
+            break;
+        }
+        if (begins && *rest == '\0' && kind != SS__JSON_NULL) {
+            *out = (struct ss_text){start, (size_t)(scan.at - start)};
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Values cut to what fits a sentence, at the edge of a character. */
+static void add_example(struct ss__buf *out, const char *name, struct ss_text value)
+{
+    size_t n = ss__min_size(value.n_bytes, EXAMPLE_BYTES);
+    while (n < value.n_bytes && n > 0 && ((unsigned char)value.data[n] & 0xC0) == 0x80) {
+        n--;
+    }
+    ss__buf_printf(out, "%s'%.40s' is %.*s%s", out->n_bytes == 0 ? "" : ", ", name, (int)n,
+                   value.data, n < value.n_bytes ? "…" : "");
+}
+
+/* The first value of each column in the first rows. */
+static void list_examples(ss_dataset *dataset, struct ss__buf *out)
+{
+    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    struct ss__buf json = {0};
+    bool *is_shown = dataset->n_columns == 0 || dataset->source.ahead != NULL
+                         ? NULL
+                         : ss__alloc(dataset->n_columns, sizeof *is_shown);
+    bool has_row =
+        is_shown != NULL && reader->select(dataset->state, SS__ALL_COLUMNS, NULL) == SS_OK;
+    for (size_t row = 0; row < EXAMPLE_ROWS && has_row; row++) {
+        struct ss__record record = {0};
+        struct ss_text value;
+        json.n_bytes = 0;
+        if (reader->next(dataset->state, &record, &has_row, NULL) != SS_OK || !has_row ||
+            reader->add_json(dataset->state, &json, NULL) != SS_OK || json.failed) {
+            break;
+        }
+        const struct ss__scan scan = {json.data, json.data + json.n_bytes, NULL, false, false};
+        for (size_t i = 0; i < dataset->n_columns && out->n_bytes < MAX_EXAMPLES_BYTES; i++) {
+            if (!is_shown[i] && find_value(scan, dataset->columns[i].name, &value)) {
+                is_shown[i] = true;
+                add_example(out, dataset->columns[i].name, value);
+            }
+        }
+    }
+    ss__free(is_shown);
+    ss__buf_release(&json);
+}
+
+/* ---- the sentence ---- */
+
+/* A list of objects in the only row is perhaps what the rows are. */
+static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
+{
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        if (dataset->columns[i].holds_rows) {
+            ss__buf_printf(out,
+                           "; '%.60s' holds a list of objects: if those are the rows, read "
+                           "them with --field %.60s",
+                           dataset->columns[i].name, dataset->columns[i].name);
+            return;
+        }
+    }
+}
+
+ss_status ss__fail_column(ss_dataset *dataset, const char *sentence, const char *name,
+                          ss_err *err)
+{
+    struct ss__buf list = {0}, examples = {0}, ends = {0};
+    const char *meant = nearest(dataset, name);
+    ss__list_columns(dataset, &list);
+    if (meant != NULL) {
+        ss__buf_printf(&ends, "; did you mean '%.60s'?", meant);
+    }
+    add_field_hint(dataset, &ends);
+    list_examples(dataset, &examples);
+    const char *columns = ss__buf_text(&list), *values = ss__buf_text(&examples);
+    const char *hints = ss__buf_text(&ends);
+    const ss_status status = ss__fail_file(
+        err, dataset->source.name, SS_E_DATA, "%s%.200s%s; the columns are %s%s%s%s", sentence,
+        name, name[0] == '\0' ? "" : "'", columns == NULL ? "" : columns,
+        examples.n_bytes == 0 ? "" : "; for example ", values == NULL ? "" : values,
+        hints == NULL ? "" : hints);
+    ss__err_about(err, name);
+    ss__buf_release(&list);
+    ss__buf_release(&examples);
+    ss__buf_release(&ends);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* skipped_rows.csv: the rows of the dataset that could not be read, where such rows are left
+ * out (docs/formats.md). */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/output.h"
+#include "dataset/dataset.h"
+#include "run/results.h"
+
+/* In quotes where it has to be. */
+static void add_field(struct ss__buf *buf, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        ss__buf_add_text(buf, text);
+        return;
+    }
+    ss__buf_add_byte(buf, '"');
+    for (; *text != '\0'; text++) {
+        ss__buf_add(buf, "\"\"", *text == '"');
+        ss__buf_add_byte(buf, *text);
+    }
+    ss__buf_add_byte(buf, '"');
+}
+
+ss_status ss__skipped_csv_write(const ss_dataset *dataset, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf buf = {0};
+    struct ss__bad_row row;
+    ss__buf_add_text(&buf, "file,row,reason,problem\n");
+    for (size_t i = 0; ss__dataset_bad_row(dataset, i, &row); i++) {
+        add_field(&buf, row.file);
+        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", row.row, ss__fault_name(row.fault));
+        add_field(&buf, row.problem);
+        ss__buf_add_byte(&buf, '\n');
+    }
+    SS_TRY(ss__buf_check(&buf, err));
+    SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
+out:
+    ss__buf_release(&buf);
+    return status;
+}
