@@ -186,6 +186,23 @@ static bool is_null_object(const struct ss__json_reader *reader,
     return false;
 }
 
+/* Leave such columns out; names are compared before any of them is freed. */
+static void drop_null_objects(struct ss__json_reader *reader)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < reader->n_found; i++) {
+        reader->found[i].is_dropped = is_null_object(reader, &reader->found[i]);
+    }
+    for (size_t i = 0; i < reader->n_found; i++) {
+        if (reader->found[i].is_dropped) {
+            ss__free(reader->found[i].name);
+        } else {
+            reader->found[n++] = reader->found[i];
+        }
+    }
+    reader->n_found = n;
+}
+
 static struct ss__column show(const struct ss__json_column *found)
 {
     const bool is_list = found->kind == SS__JSON_ARRAY;
@@ -211,16 +228,8 @@ ss_status ss__json_columns(void *state, const struct ss__column **columns, size_
 {
     ss_status status = SS_OK;
     struct ss__json_reader *reader = state;
-    size_t n = 0;
     SS_TRY(look_ahead(reader, err));
-    for (size_t i = 0; i < reader->n_found; i++) {
-        if (is_null_object(reader, &reader->found[i])) {
-            ss__free(reader->found[i].name);
-        } else {
-            reader->found[n++] = reader->found[i];
-        }
-    }
-    reader->n_found = n;
+    drop_null_objects(reader);
     SS_ALLOC(reader->columns, reader->n_found);
     for (size_t i = 0; i < reader->n_found; i++) {
         reader->columns[i] = show(&reader->found[i]);

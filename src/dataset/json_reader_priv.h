@@ -10,6 +10,7 @@ struct ss__json_column {
     char *name;         /* dotted where it is a key in an object */
     ss__json_kind kind; /* of its values; NONE before one that is not null */
     bool is_mixed;
+    bool is_dropped;     /* only nulls, where other rows have an object */
     bool has_strings;    /* one of its values is a string */
     bool has_texts_only; /* a list: all elements are strings or null */
     bool has_objects;    /* a list: it begins with an object */

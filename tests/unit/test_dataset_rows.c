@@ -100,6 +100,8 @@ static const struct row_case cases[] = {
     {"a.jsonl", "{\"doc\":{\"title\":\"a\"}}\n{\"doc\":null}\n{\"doc\":{}}\n{}", "Ta|N|N|N",
      NULL, .text_column = "doc.title"},
     {"a.jsonl", "{\"doc\":{\"title\":\"a\"}}\n{\"doc\":null}\n", "Ta|N", NULL},
+    {"a.jsonl", "{\"doc\":null,\"n\":null}\n{\"doc\":{\"title\":\"a\"},\"n\":{\"m\":null}}",
+     "N|Ta", NULL},
     {"a.jsonl", "{\"a\":{\"b\":\"x\"},\"a.b\":\"y\"}\n{\"a\":{\"b\":\"z\"}}", "Ty|Tz", NULL,
      .text_column = "a.b"},
     {"a.jsonl", "{\"a.b\":{\"c\":\"x\"}}", "Tx", NULL, .text_column = "a.b.c"},
