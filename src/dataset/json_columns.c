@@ -74,6 +74,12 @@ static ss_status note_value(struct ss__json_reader *reader, struct ss_text name,
     return SS_OK;
 }
 
+static struct ss_text path_text(const struct ss__json_reader *reader)
+{
+    const bool is_empty = reader->path.n_bytes == 0; /* the key "", and no memory yet */
+    return (struct ss_text){is_empty ? "" : reader->path.data, reader->path.n_bytes};
+}
+
 /* Note the keys of the object at the cursor, whose own name is in `path`; the cursor moves
  * behind it. *good tells whether it was well-formed, *n how many keys there were. */
 static ss_status note_object(struct ss__json_reader *reader, struct ss__scan *scan,
@@ -106,8 +112,7 @@ static ss_status note_object(struct ss__json_reader *reader, struct ss__scan *sc
             break;
         }
         if (n_keys == 0) { /* no object, or an empty one */
-            SS_TRY(note_value(reader, (struct ss_text){reader->path.data, reader->path.n_bytes},
-                              start, err));
+            SS_TRY(note_value(reader, path_text(reader), start, err));
         }
         reader->path.n_bytes = n_path;
     }

@@ -104,6 +104,7 @@ static const struct row_case cases[] = {
      "N|Ta", NULL},
     {"a.jsonl", "{\"a\":{\"b\":\"x\"},\"a.b\":\"y\"}\n{\"a\":{\"b\":\"z\"}}", "Ty|Tz", NULL,
      .text_column = "a.b"},
+    {"a.jsonl", "{\"\":\"x\"}", "Tx", NULL},
     {"a.jsonl", "{\"a.b\":{\"c\":\"x\"}}", "Tx", NULL, .text_column = "a.b.c"},
     {"a.jsonl", "{\"a\":{\"b\":\"x\"}}", "!did you mean 'a.b'?", NULL, .text_column = "b"},
     {"a.jsonl", "{\"text\":[\"a\",null,\"\\u00e9\\n\"]}\n{\"text\":[]}\n{\"text\":null}",
