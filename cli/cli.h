@@ -133,12 +133,12 @@ enum { CLI_MAX_USES = 48, CLI_MAX_EXAMPLES = 6 };
 
 struct cli_command {
     const char *name;
-    const char *summary;    /* one line for the list of commands */
-    const char *argument;   /* "PATH"; NULL: takes none */
-    size_t n_least, n_most; /* of positional arguments */
+    const char *summary;                 /* one line for the list of commands */
+    const char *argument;                /* "PATH"; NULL: takes none */
+    size_t n_least, n_most;              /* of positional arguments */
     const char *const *argument_choices; /* NULL-terminated; NULL: whatever is given */
-    const char *usage;      /* where options exclude each other; NULL: as the tables say */
-    const char *about;      /* paragraphs for the help and the man page */
+    const char *usage; /* where options exclude each other; NULL: as the tables say */
+    const char *about; /* paragraphs for the help and the man page */
     struct cli_example examples[CLI_MAX_EXAMPLES];
     struct cli_use uses[CLI_MAX_USES]; /* ends at OPT_NONE */
     int (*run)(const struct cli_command *command, const struct cli_values *values);

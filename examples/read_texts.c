@@ -1,10 +1,5 @@
-/* Print the texts of a dataset, one line each, with a line break in a text as \n:
- *     read_texts DATASET [COLUMN [SPLIT [CONFIG [CSV [FIELD]]]]]
- * DATASET is a file, a folder, an address, or hf:ORG/NAME; CSV says how delimited text is
- * written ("delimiter=;"), FIELD under which key a JSON document has its rows. "-" stands for
- * an option that is not given; a row without a text is an empty line. The last line on stderr
- * counts rows and bytes.
- */
+/* Print the texts of a dataset, one line each, with a line break in a text as \n; "-" stands for
+ * an option that is not given: read_texts DATASET [COLUMN [SPLIT [CONFIG [CSV [FIELD]]]]] */
 #include <stdio.h>
 #include <string.h>
 

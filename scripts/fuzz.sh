@@ -169,7 +169,7 @@ run_one() {
     esac
     { find "$made" -type f && seeds "$name"; } | sort | paste -s -d , > "$list"
     # shellcheck disable=SC2086
-    if SS_FUZZ_FOLDER=$SS_FUZZ_FOLDER/$name "$1" $bounds -rss_limit_mb=2048 -max_len=200000 \
+    if SS_FUZZ_FOLDER=$SS_FUZZ_FOLDER/$name "$1" $bounds -rss_limit_mb=6144 -max_len=200000 \
         -seed_inputs="@$list" -artifact_prefix="$finds/$name-" -print_final_stats=1 "$work" \
         > "$log" 2>&1; then
         sed -n 's/^stat::number_of_executed_units: *//p' "$log" | {

@@ -76,7 +76,8 @@ struct ss__loading {
 SS_MUST_USE ss_status ss__choose_class(struct ss__loading *loading, ss_err *err);
 
 /* Refuse the keys of the config, with the caller's arguments, that would change ids and are not
- * read, and warn of those that are not known; the same for tokenizer.json (tokenizer_keys.c). */
+ * read, and warn of those that are not known; the same for tokenizer.json (tokenizer_keys.c).
+ */
 SS_MUST_USE ss_status ss__check_config_keys(const struct ss__loading *loading, ss_err *err);
 SS_MUST_USE ss_status ss__check_tokenizer_keys(const struct ss__loading *loading, ss_err *err);
 

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/output.h"
 #include "base/mem.h"
+#include "base/output.h"
 
 static char scene[64]; /* the copy */
 

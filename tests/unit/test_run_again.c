@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "base/output.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "run/manifest.h"
 #include "support/tile_unit.h"
 #include "tensor/tensor_priv.h"

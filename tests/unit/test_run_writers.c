@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/json_write.h"
+#include "base/mem.h"
 #include "run/npy.h"
 #include "run/results.h"
 
