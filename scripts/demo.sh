@@ -26,7 +26,7 @@ show $program analyze --model $model --sae demo/sae --dataset $texts --out $out 
 
 echo
 echo "Four features, with the texts that activate them most:"
-show $program show $out 350 560 700 490 --limit 4
+show $program show $out 350 560 700 490
 
 cat <<END
 
