@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     ss_err err;
     put_parts(data, n_bytes);
     ss_run *run = ss__alloc(1, sizeof *run);
-    if (ss__manifest_read(run, fuzz_folder(), false, &err) != SS_OK) {
+    if (ss__manifest_read(run, fuzz_folder(), false, NULL, &err) != SS_OK) {
         run->info.n_features = n_bytes % 3 + 1;
         run->info.n_rows_used = 100;
         run->info.top_k = 10;
