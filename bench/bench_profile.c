@@ -42,25 +42,26 @@ static void note(const char *name, double start, double work)
     result __real_##name(__VA_ARGS__);                                                         \
     result __wrap_##name(__VA_ARGS__)
 
-REAL(ss_status, ss__linear, ss_work *work, const struct ss__matrix *w, const float *x,
-     size_t n_rows, float *y, const struct ss__end *end, ss_err *err);
-REAL(ss_status, ss__attend, ss_work *work, const struct ss__attention *attention,
+REAL(ss_status, ss_tensor_linear, ss_work *work, const struct ss_tensor_matrix *w,
+     const float *x, size_t n_rows, float *y, const struct ss_tensor_end *end, ss_err *err);
+REAL(ss_status, ss_tensor_attend, ss_work *work, const struct ss_tensor_attention *attention,
      const float *qkv, const size_t *offsets, size_t n_sequences, float *out, ss_err *err);
-REAL(void, ss__layer_norm, ss_work *work, float *x, size_t n_rows, size_t width,
+REAL(void, ss_tensor_layer_norm, ss_work *work, float *x, size_t n_rows, size_t width,
      const float *gain, const float *shift, float eps);
-REAL(ss_status, ss__tokenize, const struct ss__tokenizer *tokenizer,
-     struct ss__token_scratch *scratch, struct ss_text text, size_t max_ids,
-     struct ss__tokens *tokens, ss_err *err);
-REAL(void, ss__pooling_run, const struct ss__pooling *pooling, ss_work *work,
-     const struct ss__batch *batch, size_t n_skipped, size_t width, const float *hidden,
+REAL(ss_status, ss_tokenizer_tokenize, const struct ss_tokenizer *tokenizer,
+     struct ss_tokenizer_token_scratch *scratch, struct ss_text text, size_t max_ids,
+     struct ss_tokenizer_tokens *tokens, ss_err *err);
+REAL(void, ss_encoder_pooling_run, const struct ss_encoder_pooling *pooling, ss_work *work,
+     const struct ss_run_batch *batch, size_t n_skipped, size_t width, const float *hidden,
      float *out);
 
-ss_status __wrap_ss__linear(ss_work *work, const struct ss__matrix *w, const float *x,
-                            size_t n_rows, float *y, const struct ss__end *end, ss_err *err)
+ss_status __wrap_ss__linear(ss_work *work, const struct ss_tensor_matrix *w, const float *x,
+                            size_t n_rows, float *y, const struct ss_tensor_end *end,
+                            ss_err *err)
 {
     char name[NAME_BYTES];
     const bool has_norm = end != NULL && end->norm_gain != NULL;
-    const bool has_activation = end != NULL && end->activation != SS__ACT_NONE;
+    const bool has_activation = end != NULL && end->activation != SS_TENSOR_ACT_NONE;
     (void)snprintf(name, sizeof name, "product %zu x %zu%s%s", w->n_in, w->n_out,
                    has_activation ? ", activation" : "",
                    has_norm ? ", residual, LayerNorm" : "");
@@ -70,7 +71,7 @@ ss_status __wrap_ss__linear(ss_work *work, const struct ss__matrix *w, const flo
     return status;
 }
 
-ss_status __wrap_ss__attend(ss_work *work, const struct ss__attention *attention,
+ss_status __wrap_ss__attend(ss_work *work, const struct ss_tensor_attention *attention,
                             const float *qkv, const size_t *offsets, size_t n_sequences,
                             float *out, ss_err *err)
 {
@@ -95,9 +96,9 @@ void __wrap_ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width,
     note("LayerNorm by itself", start, 0);
 }
 
-ss_status __wrap_ss__tokenize(const struct ss__tokenizer *tokenizer,
-                              struct ss__token_scratch *scratch, struct ss_text text,
-                              size_t max_ids, struct ss__tokens *tokens, ss_err *err)
+ss_status __wrap_ss__tokenize(const struct ss_tokenizer *tokenizer,
+                              struct ss_tokenizer_token_scratch *scratch, struct ss_text text,
+                              size_t max_ids, struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
     const double start = bench_now();
     const ss_status status =
@@ -106,8 +107,8 @@ ss_status __wrap_ss__tokenize(const struct ss__tokenizer *tokenizer,
     return status;
 }
 
-void __wrap_ss__pooling_run(const struct ss__pooling *pooling, ss_work *work,
-                            const struct ss__batch *batch, size_t n_skipped, size_t width,
+void __wrap_ss__pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
+                            const struct ss_run_batch *batch, size_t n_skipped, size_t width,
                             const float *hidden, float *out)
 {
     const double start = bench_now();

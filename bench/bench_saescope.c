@@ -6,35 +6,35 @@
 #include "tensor/tensor.h"
 
 static ss_work *work;
-static struct ss__matrix matrix;
+static struct ss_tensor_matrix matrix;
 
 static bool open_own(size_t n_threads, ss_precision precision, char *about, size_t about_bytes)
 {
     (void)snprintf(about, about_bytes, "saescope %s, %s kernels, %s in %s", ss_version(),
-                   ss__kernels_name(), ss_precision_name(precision),
-                   ss__precision_numbers(precision));
+                   ss_tensor_kernels_name(), ss_precision_name(precision),
+                   ss_tensor_precision_numbers(precision));
     return work != NULL || ss_work_new(n_threads, &work, NULL) == SS_OK;
 }
 
 static bool prepare(const struct problem *p, ss_precision precision)
 {
-    if (ss__matrix_new(p->n, p->k, precision, &matrix, NULL) != SS_OK) {
+    if (ss_tensor_matrix_new(p->n, p->k, precision, &matrix, NULL) != SS_OK) {
         return false;
     }
-    ss__matrix_fill(&matrix, 0, p->n, p->w, SS__OUT_BY_IN);
+    ss_tensor_matrix_fill(&matrix, 0, p->n, p->w, SS_TENSOR_OUT_BY_IN);
     return true;
 }
 
 static void run(const struct problem *p)
 {
-    if (ss__linear(work, &matrix, p->x, p->m, p->y, NULL, NULL) != SS_OK) {
+    if (ss_tensor_linear(work, &matrix, p->x, p->m, p->y, NULL, NULL) != SS_OK) {
         exit(70);
     }
 }
 
 static void finish(void)
 {
-    ss__matrix_release(&matrix);
+    ss_tensor_matrix_release(&matrix);
 }
 
 /* An engine per precision. */

@@ -28,28 +28,29 @@ static int step_tokenize(char **arguments)
 {
     enum { MAX_IDS = 512 };
     ss_err err;
-    const struct ss__tokenizer_options options = {0};
-    struct ss__tokenizer *tokenizer = NULL;
+    const struct ss_tokenizer_options options = {0};
+    struct ss_tokenizer *tokenizer = NULL;
     struct bench_texts texts = {0};
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     bench_texts_read(arguments[1], &texts);
-    bench_stop_if(ss__tokenizer_load(arguments[0], &options, &tokenizer, &err), &err);
-    bench_stop_if(ss__token_scratch_new(&scratch, &err), &err);
+    bench_stop_if(ss_tokenizer_load(arguments[0], &options, &tokenizer, &err), &err);
+    bench_stop_if(ss_tokenizer_token_scratch_new(&scratch, &err), &err);
     while (is_told()) {
         const double start = bench_now();
-        ss__tokens_reset(&tokens);
+        ss_tokenizer_tokens_reset(&tokens);
         for (size_t i = 0; i < texts.n; i++) {
             bench_stop_if(
-                ss__tokenize(tokenizer, scratch, texts.all[i], MAX_IDS, &tokens, &err), &err);
+                ss_tokenizer_tokenize(tokenizer, scratch, texts.all[i], MAX_IDS, &tokens, &err),
+                &err);
         }
         printf("{\"seconds\": %.6f, \"tokens\": %zu, \"bytes\": %zu}\n", bench_now() - start,
-               ss__tokens_n_ids(&tokens), texts.n_bytes);
+               ss_tokenizer_tokens_n_ids(&tokens), texts.n_bytes);
         (void)fflush(stdout);
     }
-    ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
-    ss__tokenizer_free(tokenizer);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_tokenizer_token_scratch_free(scratch);
+    ss_tokenizer_free(tokenizer);
     bench_texts_release(&texts);
     return 0;
 }
@@ -84,7 +85,7 @@ static void read_floats(const char *path, size_t width, struct rows *out)
 static double time_product(ss_work *work, const struct rows *rows, size_t n_out)
 {
     ss_err err;
-    struct ss__matrix matrix = {0};
+    struct ss_tensor_matrix matrix = {0};
     float *w = ss__alloc_aligned(n_out * rows->width, sizeof *w);
     float *y = ss__alloc_aligned(rows->n * n_out, sizeof *y);
     if (w == NULL || y == NULL) {
@@ -93,16 +94,16 @@ static double time_product(ss_work *work, const struct rows *rows, size_t n_out)
     for (size_t i = 0; i < n_out * rows->width; i++) {
         w[i] = (float)(i % 17) - 8.0F;
     }
-    bench_stop_if(ss__matrix_new(n_out, rows->width, SS_PRECISION_HIGHEST, &matrix, &err),
+    bench_stop_if(ss_tensor_matrix_new(n_out, rows->width, SS_PRECISION_HIGHEST, &matrix, &err),
                   &err);
-    ss__matrix_fill(&matrix, 0, n_out, w, SS__OUT_BY_IN);
+    ss_tensor_matrix_fill(&matrix, 0, n_out, w, SS_TENSOR_OUT_BY_IN);
     double seconds = 0;
     for (size_t turn = 0; turn < 2; turn++) {
         const double start = bench_now();
-        bench_stop_if(ss__linear(work, &matrix, rows->x, rows->n, y, NULL, &err), &err);
+        bench_stop_if(ss_tensor_linear(work, &matrix, rows->x, rows->n, y, NULL, &err), &err);
         seconds = bench_now() - start;
     }
-    ss__matrix_release(&matrix);
+    ss_tensor_matrix_release(&matrix);
     ss__free(w);
     ss__free(y);
     return seconds / (double)n_out;
@@ -143,7 +144,8 @@ static int step_sae(char **arguments)
 static int step_numbers(char **arguments)
 {
     printf("{\"numbers\": \"%s\", \"kernels\": \"%s\"}\n",
-           ss__precision_numbers(bench_precision(arguments[0])), ss__kernels_name());
+           ss_tensor_precision_numbers(bench_precision(arguments[0])),
+           ss_tensor_kernels_name());
     return 0;
 }
 

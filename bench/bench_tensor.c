@@ -132,7 +132,7 @@ static struct seconds time_limit(ss_work *work, const struct level *level, doubl
     enum { TASKS = 32 };
     struct spin_job job = {level, (size_t)(flops / TASKS / level->flops_per_step) + 1};
     const struct seconds start = now();
-    ss__pool_run(ss__work_pool(work), TASKS, spin_task, &job);
+    ss__pool_run(ss_tensor_work_pool(work), TASKS, spin_task, &job);
     return since(start, flops / ((double)job.n * TASKS * level->flops_per_step));
 }
 
@@ -211,8 +211,8 @@ static float *make_random(size_t n)
 
 struct product {
     ss_work *work;
-    struct ss__matrix w;
-    struct ss__end end;
+    struct ss_tensor_matrix w;
+    struct ss_tensor_end end;
     float *x, *y;
     size_t n_rows;
 };
@@ -220,7 +220,7 @@ struct product {
 static void run_product(void *context)
 {
     struct product *p = context;
-    if (ss__linear(p->work, &p->w, p->x, p->n_rows, p->y, &p->end, NULL) != SS_OK) {
+    if (ss_tensor_linear(p->work, &p->w, p->x, p->n_rows, p->y, &p->end, NULL) != SS_OK) {
         exit(70);
     }
 }
@@ -228,7 +228,7 @@ static void run_product(void *context)
 struct shape {
     const char *name;
     size_t n_rows, n_in, n_out;
-    ss__activation activation;
+    ss_tensor_activation activation;
     bool has_norm;
 };
 
@@ -247,11 +247,11 @@ static void bench_product(const struct measure *m, const struct shape *s)
         p.end.norm_gain = p.end.norm_shift = bias;
         p.end.norm_eps = 1e-5F;
     }
-    if (ss__matrix_new(s->n_out, s->n_in, SS_PRECISION_HIGHEST, &p.w, NULL) != SS_OK) {
+    if (ss_tensor_matrix_new(s->n_out, s->n_in, SS_PRECISION_HIGHEST, &p.w, NULL) != SS_OK) {
         exit(70);
     }
     const struct seconds start = now();
-    ss__matrix_fill(&p.w, 0, s->n_out, w, SS__OUT_BY_IN);
+    ss_tensor_matrix_fill(&p.w, 0, s->n_out, w, SS_TENSOR_OUT_BY_IN);
     const double fill = since(start, 1).processor;
     (void)snprintf(what, sizeof what, "%zu x %zu x %zu %s", s->n_rows, s->n_in, s->n_out,
                    s->name);
@@ -261,7 +261,7 @@ static void bench_product(const struct measure *m, const struct shape *s)
         printf("%-10s packing it takes %.2f ns per weight\n", m->level->name,
                fill * 1e9 / (double)(s->n_in * s->n_out));
     }
-    ss__matrix_release(&p.w);
+    ss_tensor_matrix_release(&p.w);
     ss__free(w);
     ss__free(bias);
     ss__free(residual);
@@ -273,7 +273,7 @@ static void bench_product(const struct measure *m, const struct shape *s)
 
 struct attention {
     ss_work *work;
-    struct ss__attention attention;
+    struct ss_tensor_attention attention;
     float *qkv, *out;
     size_t *offsets, n;
 };
@@ -281,7 +281,8 @@ struct attention {
 static void run_attention(void *context)
 {
     struct attention *a = context;
-    if (ss__attend(a->work, &a->attention, a->qkv, a->offsets, a->n, a->out, NULL) != SS_OK) {
+    if (ss_tensor_attend(a->work, &a->attention, a->qkv, a->offsets, a->n, a->out, NULL) !=
+        SS_OK) {
         exit(70);
     }
 }
@@ -311,7 +312,7 @@ static void bench_attention(const struct measure *m, const struct attention_shap
         a.offsets[i + 1] = a.offsets[i] + length;
     }
     (void)snprintf(what, sizeof what, "attention %zu x %zu, %zu heads of %zu, %s", n, length,
-                   s->n_heads, s->head_width, ss__kernels()->attention[precision]->name);
+                   s->n_heads, s->head_width, ss_tensor_kernels()->attention[precision]->name);
     compare(m, what, 4.0 * (double)(n * length * length * width), run_attention, &a);
     ss__free(bias);
     ss__free(a.qkv);
@@ -320,17 +321,17 @@ static void bench_attention(const struct measure *m, const struct attention_shap
 }
 
 static const struct shape SHAPES[] = {
-    {"", 4096, 768, 768, SS__ACT_NONE, false},
-    {"", 4096, 768, 2304, SS__ACT_NONE, false},
-    {"residual, LN", 4096, 768, 768, SS__ACT_NONE, true},
-    {"GELU", 4096, 768, 3072, SS__ACT_GELU, false},
-    {"residual, LN", 4096, 3072, 768, SS__ACT_NONE, true},
-    {"", 4096, 384, 1152, SS__ACT_NONE, false},
-    {"residual, LN", 4096, 384, 384, SS__ACT_NONE, true},
-    {"GELU", 4096, 384, 1536, SS__ACT_GELU, false},
-    {"residual, LN", 4096, 1536, 384, SS__ACT_NONE, true},
-    {"", 32, 768, 2304, SS__ACT_NONE, false},
-    {"", 1, 768, 768, SS__ACT_NONE, false},
+    {"", 4096, 768, 768, SS_TENSOR_ACT_NONE, false},
+    {"", 4096, 768, 2304, SS_TENSOR_ACT_NONE, false},
+    {"residual, LN", 4096, 768, 768, SS_TENSOR_ACT_NONE, true},
+    {"GELU", 4096, 768, 3072, SS_TENSOR_ACT_GELU, false},
+    {"residual, LN", 4096, 3072, 768, SS_TENSOR_ACT_NONE, true},
+    {"", 4096, 384, 1152, SS_TENSOR_ACT_NONE, false},
+    {"residual, LN", 4096, 384, 384, SS_TENSOR_ACT_NONE, true},
+    {"GELU", 4096, 384, 1536, SS_TENSOR_ACT_GELU, false},
+    {"residual, LN", 4096, 1536, 384, SS_TENSOR_ACT_NONE, true},
+    {"", 32, 768, 2304, SS_TENSOR_ACT_NONE, false},
+    {"", 1, 768, 768, SS_TENSOR_ACT_NONE, false},
 };
 
 static const struct attention_shape ATTENTIONS[] = {
@@ -367,7 +368,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof LEVELS / sizeof LEVELS[0]; i++) {
         const bool is_wanted =
             strcmp(wanted, LEVELS[i].name) == 0 || strcmp(wanted, "all") == 0;
-        if (is_wanted && ss__kernels_use(LEVELS[i].name)) {
+        if (is_wanted && ss_tensor_kernels_use(LEVELS[i].name)) {
             bench_level(
                 &(struct measure){.work = work, .level = &LEVELS[i], .n_repeats = n_repeats});
         }

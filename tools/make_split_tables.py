@@ -43,7 +43,7 @@ def main():
     record = lambda c: sum((c in s) << i for i, s in enumerate(sets))
     text = (f"/* Made by tools/make_split_tables.py from tokenizers {tokenizers.__version__}; do not edit. */\n"
             + unicode.record_table(record, "split_record")
-            + unicode.array("ss__split_ascii", "uint8_t", [record(c) for c in range(128)]).replace("static ", ""))
+            + unicode.array("ss_tokenizer_split_ascii", "uint8_t", [record(c) for c in range(128)]).replace("static ", ""))
     with open(sys.argv[1], "w") as out:
         out.write(text)
     print(len(text), "bytes", [len(s) for s in sets], file=sys.stderr)

@@ -29,9 +29,9 @@ static void must(ss_status status, const ss_err *err)
     }
 }
 
-static void print_ids(const struct ss__tokens *tokens)
+static void print_ids(const struct ss_tokenizer_tokens *tokens)
 {
-    const size_t n = ss__tokens_n_ids(tokens);
+    const size_t n = ss_tokenizer_tokens_n_ids(tokens);
     putchar('[');
     for (size_t i = 0; i < n; i++) {
         printf(i == 0 ? "%d" : ",%d", tokens->ids[i]);
@@ -39,7 +39,7 @@ static void print_ids(const struct ss__tokens *tokens)
     puts("]");
 }
 
-static void print_decoded(const struct ss__tokenizer *tokenizer, const struct ss__json *list)
+static void print_decoded(const struct ss_tokenizer *tokenizer, const struct ss__json *list)
 {
     struct ss__buf buf = {0};
     ss_err err;
@@ -49,7 +49,8 @@ static void print_decoded(const struct ss__tokenizer *tokenizer, const struct ss
     }
     for (int skip = 0; skip < 2; skip++) {
         char *text = NULL;
-        must(ss__detokenize(tokenizer, ids, ss__json_count(list), skip == 1, &text, &err),
+        must(ss_tokenizer_detokenize(tokenizer, ids, ss__json_count(list), skip == 1, &text,
+                                     &err),
              &err);
         ss__json_add_string(&buf, text, strlen(text), true);
         ss__buf_add_byte(&buf, skip == 0 ? '\t' : '\n');
@@ -60,18 +61,18 @@ static void print_decoded(const struct ss__tokenizer *tokenizer, const struct ss
     ss__free(ids);
 }
 
-static void print_normalized(const struct ss__tokenizer *tokenizer, struct ss_text text)
+static void print_normalized(const struct ss_tokenizer *tokenizer, struct ss_text text)
 {
     struct ss__buf normalized = {0}, line = {0};
-    struct ss__normal_scratch scratch = {0};
+    struct ss_tokenizer_normal_scratch scratch = {0};
     ss_err err;
-    must(ss__normalize(&tokenizer->normalizer, &scratch, text.data, text.n_bytes, &normalized,
-                       &err),
+    must(ss_tokenizer_normalize(&tokenizer->normalizer, &scratch, text.data, text.n_bytes,
+                                &normalized, &err),
          &err);
     ss__json_add_string(&line, normalized.data == NULL ? "" : normalized.data,
                         normalized.n_bytes, true);
     puts(ss__buf_text(&line));
-    ss__normal_scratch_release(&scratch);
+    ss_tokenizer_normal_scratch_release(&scratch);
     ss__buf_release(&normalized);
     ss__buf_release(&line);
 }
@@ -82,25 +83,27 @@ struct texts {
     size_t n, n_room, n_bytes;
 };
 
-static void time_texts(const struct ss__tokenizer *tokenizer, struct ss__token_scratch *scratch,
-                       const struct texts *texts, long repeats)
+static void time_texts(const struct ss_tokenizer *tokenizer,
+                       struct ss_tokenizer_token_scratch *scratch, const struct texts *texts,
+                       long repeats)
 {
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer_tokens tokens = {0};
     ss_err err;
     for (long r = 0; r < repeats; r++) {
         struct timespec a, b;
-        ss__tokens_reset(&tokens);
+        ss_tokenizer_tokens_reset(&tokens);
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
         for (size_t i = 0; i < texts->n; i++) {
-            must(ss__tokenize(tokenizer, scratch, texts->data[i], 0, &tokens, &err), &err);
+            must(ss_tokenizer_tokenize(tokenizer, scratch, texts->data[i], 0, &tokens, &err),
+                 &err);
         }
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
         const double seconds =
             (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
         printf("%.1f MB/s, %.2f M tokens/s\n", (double)texts->n_bytes / 1e6 / seconds,
-               (double)ss__tokens_n_ids(&tokens) / 1e6 / seconds);
+               (double)ss_tokenizer_tokens_n_ids(&tokens) / 1e6 / seconds);
     }
-    ss__tokens_release(&tokens);
+    ss_tokenizer_tokens_release(&tokens);
 }
 
 int main(int argc, char **argv)
@@ -108,24 +111,24 @@ int main(int argc, char **argv)
     if (argc < 3) {
         return 64;
     }
-    struct ss__tokenizer_options options = {
+    struct ss_tokenizer_options options = {
         .lower_case_first = argc > 3 && strcmp(argv[3], "lower") == 0, .log = {warn, NULL}};
-    struct ss__tokenizer *tokenizer = NULL;
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer *tokenizer = NULL;
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     struct texts texts = {0};
     char *line = NULL;
     size_t room = 0;
     ss_err err;
-    must(ss__tokenizer_load(argv[2], &options, &tokenizer, &err), &err);
-    must(ss__token_scratch_new(&scratch, &err), &err);
+    must(ss_tokenizer_load(argv[2], &options, &tokenizer, &err), &err);
+    must(ss_tokenizer_token_scratch_new(&scratch, &err), &err);
     for (ssize_t n; (n = getline(&line, &room, stdin)) > 0;) {
         struct ss__json *value = NULL;
         must(ss__json_parse("input", line, (size_t)n, &value, &err), &err);
         const struct ss_text text = {ss__json_string(value), ss__json_string_bytes(value)};
         if (strcmp(argv[1], "ids") == 0) {
-            ss__tokens_reset(&tokens);
-            must(ss__tokenize(tokenizer, scratch, text, 0, &tokens, &err), &err);
+            ss_tokenizer_tokens_reset(&tokens);
+            must(ss_tokenizer_tokenize(tokenizer, scratch, text, 0, &tokens, &err), &err);
             print_ids(&tokens);
         } else if (strcmp(argv[1], "decode") == 0) {
             print_decoded(tokenizer, value);
@@ -149,8 +152,8 @@ int main(int argc, char **argv)
     free(texts.lines);
     free(texts.data);
     free(line);
-    ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
-    ss__tokenizer_free(tokenizer);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_tokenizer_token_scratch_free(scratch);
+    ss_tokenizer_free(tokenizer);
     return 0;
 }

@@ -3,8 +3,8 @@
  * What Python's json module reads is read: also NaN, Infinity and -Infinity, numbers out of
  * range (1e999 is infinite), and repeated keys, of which the last one holds. A lone surrogate
  * becomes U+FFFD. Otherwise the reader is strict: valid UTF-8, no control characters in
- * strings, nothing after the value, at most SS__JSON_MAX_DEPTH levels. Rows of datasets are not
- * read here.
+ * strings, nothing after the value, at most SS_FORMAT_JSON_MAX_DEPTH levels. Rows of datasets
+ * are not read here.
  *
  * A document is one block of memory: 16 bytes a value, 32 a member of an object, and its texts.
  * Memory that runs out is SS_E_NOMEM and never another document. Getters accept NULL and

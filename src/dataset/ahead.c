@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "dataset/ahead_priv.h"
 
-bool ss__is_remote(const char *path)
+bool ss_source_is_remote(const char *path)
 {
     return strncmp(path, "hf:", 3) == 0 || strncasecmp(path, "http://", 7) == 0 ||
            strncasecmp(path, "https://", 8) == 0;
@@ -25,14 +25,15 @@ bool ss__is_remote(const char *path)
 
 /* Put bytes into the ring, waiting while it is full; false when they are not wanted any more.
  */
-static bool put_bytes(struct ss__ahead *ahead, uint64_t serial, const char *data, size_t n)
+static bool put_bytes(struct ss_source_ahead *ahead, uint64_t serial, const char *data,
+                      size_t n)
 {
     pthread_mutex_lock(&ahead->lock);
     while (n > 0 && !ahead->stops && ahead->serial == serial) {
         const size_t used = ahead->n_ring;
-        const size_t at = (ahead->ring_start + used) % SS__AHEAD_AHEAD_BYTES;
-        size_t part = ss__min_size(n, SS__AHEAD_AHEAD_BYTES - used);
-        part = ss__min_size(part, SS__AHEAD_AHEAD_BYTES - at);
+        const size_t at = (ahead->ring_start + used) % SS_SOURCE_AHEAD_AHEAD_BYTES;
+        size_t part = ss__min_size(n, SS_SOURCE_AHEAD_AHEAD_BYTES - used);
+        part = ss__min_size(part, SS_SOURCE_AHEAD_AHEAD_BYTES - at);
         if (part == 0) {
             pthread_cond_wait(&ahead->changed, &ahead->lock);
             continue;
@@ -49,7 +50,7 @@ static bool put_bytes(struct ss__ahead *ahead, uint64_t serial, const char *data
 }
 
 struct putting {
-    struct ss__ahead *ahead;
+    struct ss_source_ahead *ahead;
     uint64_t serial;
 };
 
@@ -61,15 +62,16 @@ static ss_status take(void *user, const void *data, size_t n, bool *enough, ss_e
     return SS_OK;
 }
 
-ss_status ss__ahead_pull(struct ss__ahead *ahead, struct ss__net_remote *remote,
-                         struct ss__range range, uint64_t serial, ss_err *err)
+ss_status ss_source_ahead_pull(struct ss_source_ahead *ahead, struct ss_net_remote *remote,
+                               struct ss_source_range range, uint64_t serial, ss_err *err)
 {
     struct putting putting = {ahead, serial};
     const uint64_t n = range.end == SS_NOWHERE ? SS_NOWHERE : range.end - range.begin;
-    return ss__net_remote_read(remote, range.begin, n, take, &putting, err);
+    return ss_net_remote_read(remote, range.begin, n, take, &putting, err);
 }
 
-bool ss__ahead_next_range(struct ss__ahead *ahead, struct ss__range *range, uint64_t *serial)
+bool ss_source_ahead_next_range(struct ss_source_ahead *ahead, struct ss_source_range *range,
+                                uint64_t *serial)
 {
     pthread_mutex_lock(&ahead->lock);
     while (!ahead->stops && ahead->n_begun == ahead->plan.n) {
@@ -87,7 +89,7 @@ bool ss__ahead_next_range(struct ss__ahead *ahead, struct ss__range *range, uint
     return found;
 }
 
-void ss__ahead_say_head(struct ss__ahead *ahead, struct ss__map map)
+void ss_source_ahead_say_head(struct ss_source_ahead *ahead, struct ss__map map)
 {
     pthread_mutex_lock(&ahead->lock);
     ahead->map = map;
@@ -98,7 +100,7 @@ void ss__ahead_say_head(struct ss__ahead *ahead, struct ss__map map)
 
 /* ---- the thread ---- */
 
-static void finish_job(struct ss__ahead *ahead, ss_status status, const ss_err *err)
+static void finish_job(struct ss_source_ahead *ahead, ss_status status, const ss_err *err)
 {
     ahead->status = status;
     if (status != SS_OK) {
@@ -111,7 +113,7 @@ static void finish_job(struct ss__ahead *ahead, ss_status status, const ss_err *
 
 static void *work(void *user)
 {
-    struct ss__ahead *ahead = user;
+    struct ss_source_ahead *ahead = user;
     pthread_mutex_lock(&ahead->lock);
     for (;;) {
         while (!ahead->quits && !ahead->is_posted) {
@@ -123,19 +125,19 @@ static void *work(void *user)
         ahead->is_posted = false;
         pthread_mutex_unlock(&ahead->lock);
         ss_err err = {.code = SS_OK};
-        const ss_status status = ss__ahead_job(ahead, &err);
+        const ss_status status = ss_source_ahead_job(ahead, &err);
         pthread_mutex_lock(&ahead->lock);
         finish_job(ahead, status, &err);
     }
     pthread_mutex_unlock(&ahead->lock);
-    ss__ahead_release_client(ahead);
+    ss_source_ahead_release_client(ahead);
     return NULL;
 }
 
 /* Sentences of the client wait for the thread that reads. */
-void ss__ahead_note(void *user, ss_level level, const char *sentence)
+void ss_source_ahead_note(void *user, ss_level level, const char *sentence)
 {
-    struct ss__ahead *ahead = user;
+    struct ss_source_ahead *ahead = user;
     pthread_mutex_lock(&ahead->lock);
     if (ahead->notes.n_bytes < 4096) {
         ss__buf_add_byte(&ahead->notes, level == SS_LEVEL_WARNING ? 'W' : 'N');
@@ -144,9 +146,9 @@ void ss__ahead_note(void *user, ss_level level, const char *sentence)
     pthread_mutex_unlock(&ahead->lock);
 }
 
-int ss__ahead_is_stopped(void *user)
+int ss_source_ahead_is_stopped(void *user)
 {
-    struct ss__ahead *ahead = user;
+    struct ss_source_ahead *ahead = user;
     pthread_mutex_lock(&ahead->lock);
     const bool stops = ahead->stops || ahead->quits;
     pthread_mutex_unlock(&ahead->lock);
@@ -156,11 +158,11 @@ int ss__ahead_is_stopped(void *user)
 
 /* ---- beginning and ending ---- */
 
-ss_status ss__ahead_new(const struct ss__ahead_options *options, struct ss__ahead **out,
-                        ss_err *err)
+ss_status ss_source_ahead_new(const struct ss_source_ahead_options *options,
+                              struct ss_source_ahead **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__ahead *ahead = NULL;
+    struct ss_source_ahead *ahead = NULL;
     *out = NULL;
     SS_ALLOC(ahead, 1);
     ahead->options = *options;
@@ -171,14 +173,14 @@ out:
     return status;
 }
 
-static ss_status start_thread(struct ss__ahead *ahead, ss_err *err)
+static ss_status start_thread(struct ss_source_ahead *ahead, ss_err *err)
 {
     ss_status status = SS_OK;
     if (ahead->has_thread) {
         return SS_OK;
     }
     if (ahead->ring == NULL) {
-        SS_ALLOC(ahead->ring, SS__AHEAD_AHEAD_BYTES);
+        SS_ALLOC(ahead->ring, SS_SOURCE_AHEAD_AHEAD_BYTES);
     }
     if (pthread_create(&ahead->thread, NULL, work, ahead) != 0) {
         SS_FAIL(SS_E_NOMEM, "no thread could be started to read ahead");
@@ -188,7 +190,7 @@ out:
     return status;
 }
 
-void ss__ahead_stop(struct ss__ahead *ahead)
+void ss_source_ahead_stop(struct ss_source_ahead *ahead)
 {
     pthread_mutex_lock(&ahead->lock);
     ahead->stops = true;
@@ -205,18 +207,18 @@ void ss__ahead_stop(struct ss__ahead *ahead)
     }
     ahead->map = (struct ss__map){.data = NULL};
     ss__free(ahead->plan.items);
-    ahead->plan = (struct ss__ranges){.items = NULL};
+    ahead->plan = (struct ss_source_ranges){.items = NULL};
     ss__free(ahead->name);
     ss__free(ahead->column);
     ahead->name = ahead->column = NULL;
     ahead->told_idle = false;
 }
 
-static ss_status begin(struct ss__ahead *ahead, const char *name, const char *column,
+static ss_status begin(struct ss_source_ahead *ahead, const char *name, const char *column,
                        bool is_map, ss_err *err)
 {
     ss_status status = SS_OK;
-    ss__ahead_stop(ahead);
+    ss_source_ahead_stop(ahead);
     ahead->name = ss__strdup(name);
     ahead->column = column == NULL ? NULL : ss__strdup(column);
     if (ahead->name == NULL || (column != NULL && ahead->column == NULL)) {
@@ -231,28 +233,28 @@ static ss_status begin(struct ss__ahead *ahead, const char *name, const char *co
     pthread_mutex_unlock(&ahead->lock);
 out:
     if (status != SS_OK) {
-        ss__ahead_stop(ahead);
+        ss_source_ahead_stop(ahead);
     }
     return status;
 }
 
-ss_status ss__ahead_stream(struct ss__ahead *ahead, const char *name, ss_err *err)
+ss_status ss_source_ahead_stream(struct ss_source_ahead *ahead, const char *name, ss_err *err)
 {
     return begin(ahead, name, NULL, false, err);
 }
 
-ss_status ss__ahead_map(struct ss__ahead *ahead, const char *name, const char *column,
-                        ss_err *err)
+ss_status ss_source_ahead_map(struct ss_source_ahead *ahead, const char *name,
+                              const char *column, ss_err *err)
 {
     return begin(ahead, name, column, true, err);
 }
 
-void ss__ahead_free(struct ss__ahead *ahead)
+void ss_source_ahead_free(struct ss_source_ahead *ahead)
 {
     if (ahead == NULL) {
         return;
     }
-    ss__ahead_stop(ahead);
+    ss_source_ahead_stop(ahead);
     pthread_mutex_lock(&ahead->lock);
     ahead->quits = true;
     pthread_cond_broadcast(&ahead->changed);
@@ -267,7 +269,7 @@ void ss__ahead_free(struct ss__ahead *ahead)
     ss__free(ahead);
 }
 
-const char *ss__ahead_name(const struct ss__ahead *ahead)
+const char *ss_source_ahead_name(const struct ss_source_ahead *ahead)
 {
     return ahead->name;
 }

@@ -15,29 +15,29 @@ enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
 
 /* ---- the client ---- */
 
-static ss_status need_client(struct ss__ahead *ahead, ss_err *err)
+static ss_status need_client(struct ss_source_ahead *ahead, ss_err *err)
 {
-    struct ss__hub_options options = {.net = ss__net_options_from_environment()};
+    struct ss_net_hub_options options = {.net = ss_net_options_from_environment()};
     options.net.offline |= ahead->options.offline;
-    options.net.log = (struct ss_log){ss__ahead_note, ahead};
-    options.net.stop = (struct ss__net_stop){ss__ahead_is_stopped, ahead};
-    return ahead->hub != NULL ? SS_OK : ss__hub_new(&options, &ahead->hub, err);
+    options.net.log = (struct ss_log){ss_source_ahead_note, ahead};
+    options.net.stop = (struct ss_net_stop){ss_source_ahead_is_stopped, ahead};
+    return ahead->hub != NULL ? SS_OK : ss_net_hub_new(&options, &ahead->hub, err);
 }
 
-void ss__ahead_release_client(struct ss__ahead *ahead)
+void ss_source_ahead_release_client(struct ss_source_ahead *ahead)
 {
-    ss__hub_free(ahead->hub);
+    ss_net_hub_free(ahead->hub);
     ahead->hub = NULL;
 }
 
 /* A plain address; the token goes with it only where it is the hub's own. */
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
-    const struct ss__ahead *ahead = user;
-    char own[SS__URL_ORIGIN_BYTES], hub[SS__URL_ORIGIN_BYTES];
-    const char *secret = ss__hub_authorization(ahead->hub);
-    const bool is_hub = ss__url_origin(ahead->name, own) &&
-                        ss__url_origin(ss__hub_endpoint(ahead->hub), hub) &&
+    const struct ss_source_ahead *ahead = user;
+    char own[SS_NET_URL_ORIGIN_BYTES], hub[SS_NET_URL_ORIGIN_BYTES];
+    const char *secret = ss_net_hub_authorization(ahead->hub);
+    const bool is_hub = ss_net_url_origin(ahead->name, own) &&
+                        ss_net_url_origin(ss_net_hub_endpoint(ahead->hub), hub) &&
                         strcmp(own, hub) == 0;
     *url = ss__strdup(ahead->name);
     *authorization = is_hub && secret != NULL ? ss__strdup(secret) : NULL;
@@ -46,21 +46,22 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
                : SS_OK;
 }
 
-static ss_status find_file(struct ss__ahead *ahead, struct ss__net_remote **out, ss_err *err)
+static ss_status find_file(struct ss_source_ahead *ahead, struct ss_net_remote **out,
+                           ss_err *err)
 {
-    struct ss__hub_name name;
+    struct ss_net_hub_name name;
     ss_status status = SS_OK;
     SS_TRY(need_client(ahead, err));
-    if (ss__hub_is_reference(ahead->name)) {
-        SS_TRY(ss__hub_parse(ahead->name, SS__HUB_DATASET, &name, err));
-        SS_TRY(ss__hub_remote(ahead->hub, &name, ahead->is_map, out, NULL, err));
+    if (ss_net_hub_is_reference(ahead->name)) {
+        SS_TRY(ss_net_hub_parse(ahead->name, SS_NET_HUB_DATASET, &name, err));
+        SS_TRY(ss_net_hub_remote(ahead->hub, &name, ahead->is_map, out, NULL, err));
     } else {
-        const struct ss__net_remote_options options = {.name = ahead->name,
-                                                       .locate = locate,
-                                                       .user = ahead,
-                                                       .n_bytes = SS_NOWHERE,
-                                                       .needs_ranges = ahead->is_map};
-        SS_TRY(ss__net_remote_new(ss__hub_net(ahead->hub), &options, out, err));
+        const struct ss_net_remote_options options = {.name = ahead->name,
+                                                      .locate = locate,
+                                                      .user = ahead,
+                                                      .n_bytes = SS_NOWHERE,
+                                                      .needs_ranges = ahead->is_map};
+        SS_TRY(ss_net_remote_new(ss_net_hub_net(ahead->hub), &options, out, err));
     }
 out:
     return status;
@@ -68,12 +69,12 @@ out:
 
 /* ---- a map ---- */
 
-static ss_status make_map(struct ss__ahead *ahead, struct ss__net_remote *remote,
+static ss_status make_map(struct ss_source_ahead *ahead, struct ss_net_remote *remote,
                           struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n_bytes = 0;
-    SS_TRY(ss__net_remote_size(remote, &n_bytes, err));
+    SS_TRY(ss_net_remote_size(remote, &n_bytes, err));
     if (n_bytes == SS_NOWHERE) {
         SS_FAIL_FILE(ahead->name, SS_E_UNSUPPORTED,
                      "the server does not tell the size of the file, so it cannot be read in "
@@ -95,27 +96,27 @@ out:
     return status;
 }
 
-static ss_status fill(struct ss__net_remote *remote, const struct ss__map *map, size_t begin,
+static ss_status fill(struct ss_net_remote *remote, const struct ss__map *map, size_t begin,
                       size_t end, ss_err *err)
 {
     uint8_t *data = (uint8_t *)(uintptr_t)map->data;
-    return ss__net_remote_read_into(remote, begin, end - begin, data + begin, err);
+    return ss_net_remote_read_into(remote, begin, end - begin, data + begin, err);
 }
 
-static ss_status read_tail(struct ss__ahead *ahead, struct ss__net_remote *remote,
+static ss_status read_tail(struct ss_source_ahead *ahead, struct ss_net_remote *remote,
                            const struct ss__map *map, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = map->n_bytes;
-    const size_t n_tail = ss__min_size(n, SS__AHEAD_TAIL_BYTES);
+    const size_t n_tail = ss__min_size(n, SS_SOURCE_AHEAD_TAIL_BYTES);
     SS_TRY(fill(remote, map, n - n_tail, n, err));
     const uint8_t *trailer = map->data + n - TRAILER_BYTES;
     const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
                             (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
     const bool is_parquet = memcmp(trailer + 4, "PAR", 3) == 0;
-    if (is_parquet && n_footer > SS__AHEAD_MAX_FOOTER_BYTES) {
+    if (is_parquet && n_footer > SS_SOURCE_AHEAD_MAX_FOOTER_BYTES) {
         SS_FAIL_FILE(ahead->name, SS_E_LIMIT, "its footer claims %zu bytes, more than %d",
-                     n_footer, SS__AHEAD_MAX_FOOTER_BYTES);
+                     n_footer, SS_SOURCE_AHEAD_MAX_FOOTER_BYTES);
     }
     if (is_parquet && n_footer <= n - MAGIC_BYTES - TRAILER_BYTES &&
         n_footer + TRAILER_BYTES > n_tail) {
@@ -126,23 +127,24 @@ out:
     return status;
 }
 
-static ss_status serve_map(struct ss__ahead *ahead, struct ss__net_remote *remote, ss_err *err)
+static ss_status serve_map(struct ss_source_ahead *ahead, struct ss_net_remote *remote,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {.data = NULL};
-    struct ss__ranges plan = {.items = NULL};
-    struct ss__range range = {0};
+    struct ss_source_ranges plan = {.items = NULL};
+    struct ss_source_range range = {0};
     uint64_t serial = 0;
     SS_TRY(make_map(ahead, remote, &map, err));
     SS_TRY(read_tail(ahead, remote, &map, err));
     if (ahead->column != NULL &&
-        ss__parquet_plan(ahead->name, &map, ahead->column, &plan) == SS_OK) {
-        ss__ahead_plan(ahead, &plan);
+        ss_parquet_plan(ahead->name, &map, ahead->column, &plan) == SS_OK) {
+        ss_source_ahead_plan(ahead, &plan);
     }
-    ss__ahead_say_head(ahead, map);
+    ss_source_ahead_say_head(ahead, map);
     map = (struct ss__map){.data = NULL};
-    while (ss__ahead_next_range(ahead, &range, &serial)) {
-        SS_TRY(ss__ahead_pull(ahead, remote, range, serial, err));
+    while (ss_source_ahead_next_range(ahead, &range, &serial)) {
+        SS_TRY(ss_source_ahead_pull(ahead, remote, range, serial, err));
     }
 out:
     if (map.data != NULL) {
@@ -151,18 +153,18 @@ out:
     return status;
 }
 
-ss_status ss__ahead_job(struct ss__ahead *ahead, ss_err *err)
+ss_status ss_source_ahead_job(struct ss_source_ahead *ahead, ss_err *err)
 {
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     ss_status status = SS_OK;
     SS_TRY(find_file(ahead, &remote, err));
     if (ahead->is_map) {
         SS_TRY(serve_map(ahead, remote, err));
     } else {
-        const struct ss__range whole = {0, SS_NOWHERE};
-        SS_TRY(ss__ahead_pull(ahead, remote, whole, ahead->serial, err));
+        const struct ss_source_range whole = {0, SS_NOWHERE};
+        SS_TRY(ss_source_ahead_pull(ahead, remote, whole, ahead->serial, err));
     }
 out:
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     return status;
 }

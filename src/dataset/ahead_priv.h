@@ -9,8 +9,8 @@
 #include "dataset/ahead.h"
 #include "net/hub.h"
 
-struct ss__ahead {
-    struct ss__ahead_options options;
+struct ss_source_ahead {
+    struct ss_source_ahead_options options;
     pthread_t thread;
     bool has_thread;
     pthread_mutex_t lock; /* over all that follows, but for the last group */
@@ -21,13 +21,13 @@ struct ss__ahead {
     ss_err err;
     struct ss__buf notes; /* 'N' or 'W', a sentence, a NUL, … */
 
-    char *ring; /* [SS__AHEAD_AHEAD_BYTES] */
+    char *ring; /* [SS_SOURCE_AHEAD_AHEAD_BYTES] */
     size_t ring_start, n_ring;
 
     struct ss__map map; /* of the file, filled in parts */
     bool has_head, has_plan;
     bool is_idle; /* all of the plan, or of the stream, has come into the ring */
-    struct ss__ranges plan;
+    struct ss_source_ranges plan;
     size_t n_begun; /* ranges that the thread has begun */
     size_t n_taken; /* ranges that the reader has wholly taken */
     uint64_t at;    /* offset in the file of the ring's first byte */
@@ -35,23 +35,26 @@ struct ss__ahead {
 
     char *name, *column; /* fixed while a job runs */
     bool is_map;
-    bool told_idle;      /* of this file, by the reader's side */
-    struct ss__hub *hub; /* the thread's own */
+    bool told_idle;         /* of this file, by the reader's side */
+    struct ss_net_hub *hub; /* the thread's own */
 };
 
 /* The job, in the thread: ahead->name from its beginning to its end. */
-SS_MUST_USE ss_status ss__ahead_job(struct ss__ahead *ahead, ss_err *err);
-void ss__ahead_release_client(struct ss__ahead *ahead);
+SS_MUST_USE ss_status ss_source_ahead_job(struct ss_source_ahead *ahead, ss_err *err);
+void ss_source_ahead_release_client(struct ss_source_ahead *ahead);
 
 /* For the job: read a range into the ring; the next range of the plan, waiting for one, false
  * when the job is to end; and let the reader know that size and tail are there. */
-SS_MUST_USE ss_status ss__ahead_pull(struct ss__ahead *ahead, struct ss__net_remote *remote,
-                                     struct ss__range range, uint64_t serial, ss_err *err);
-bool ss__ahead_next_range(struct ss__ahead *ahead, struct ss__range *range, uint64_t *serial);
-void ss__ahead_say_head(struct ss__ahead *ahead, struct ss__map map);
+SS_MUST_USE ss_status ss_source_ahead_pull(struct ss_source_ahead *ahead,
+                                           struct ss_net_remote *remote,
+                                           struct ss_source_range range, uint64_t serial,
+                                           ss_err *err);
+bool ss_source_ahead_next_range(struct ss_source_ahead *ahead, struct ss_source_range *range,
+                                uint64_t *serial);
+void ss_source_ahead_say_head(struct ss_source_ahead *ahead, struct ss__map map);
 
 /* For the client's options. */
-void ss__ahead_note(void *user, ss_level level, const char *sentence);
-int ss__ahead_is_stopped(void *user);
+void ss_source_ahead_note(void *user, ss_level level, const char *sentence);
+int ss_source_ahead_is_stopped(void *user);
 
 #endif

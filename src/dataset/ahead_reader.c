@@ -10,7 +10,7 @@
 /* ---- waiting ---- */
 
 /* Say what the client noted; the lock is given up meanwhile. */
-static void say_notes(struct ss__ahead *ahead)
+static void say_notes(struct ss_source_ahead *ahead)
 {
     struct ss__buf notes = ahead->notes;
     if (notes.n_bytes == 0) {
@@ -29,7 +29,7 @@ static void say_notes(struct ss__ahead *ahead)
 }
 
 /* Wait for a change, or a tenth of a second; then ask if there is a point in it. */
-static ss_status wait_a_while(struct ss__ahead *ahead, ss_err *err)
+static ss_status wait_a_while(struct ss_source_ahead *ahead, ss_err *err)
 {
     enum { ASK_NANOSECONDS = 100000000, SECOND_NANOSECONDS = 1000000000 };
     const struct ss_stop *stop = &ahead->options.stop;
@@ -50,7 +50,7 @@ static ss_status wait_a_while(struct ss__ahead *ahead, ss_err *err)
 }
 
 /* Wait for a change, under the lock; the job's end without what is waited for is an error. */
-static ss_status wait_more(struct ss__ahead *ahead, ss_err *err)
+static ss_status wait_more(struct ss_source_ahead *ahead, ss_err *err)
 {
     say_notes(ahead);
     if (!ahead->is_running) {
@@ -66,7 +66,7 @@ static ss_status wait_more(struct ss__ahead *ahead, ss_err *err)
 }
 
 /* Whether all that was asked for has come, so that the thread has nothing to do. */
-static bool is_idle_now(struct ss__ahead *ahead)
+static bool is_idle_now(struct ss_source_ahead *ahead)
 {
     pthread_mutex_lock(&ahead->lock);
     const bool is_idle = ahead->is_idle;
@@ -75,7 +75,7 @@ static bool is_idle_now(struct ss__ahead *ahead)
 }
 
 /* Once in a file, when all of it has come, the next one may begin; without the lock. */
-static void tell_idle(struct ss__ahead *ahead)
+static void tell_idle(struct ss_source_ahead *ahead)
 {
     if (!ahead->told_idle && ahead->options.when_idle != NULL && is_idle_now(ahead)) {
         ahead->told_idle = true;
@@ -86,16 +86,16 @@ static void tell_idle(struct ss__ahead *ahead)
 /* ---- a stream ---- */
 
 /* Take up to n bytes off the ring, to `out` unless that is NULL. */
-static size_t take_bytes(struct ss__ahead *ahead, char *out, size_t n)
+static size_t take_bytes(struct ss_source_ahead *ahead, char *out, size_t n)
 {
     size_t taken = 0;
     while (taken < n && ahead->n_ring > 0) {
         size_t part = ss__min_size(n - taken, ahead->n_ring);
-        part = ss__min_size(part, SS__AHEAD_AHEAD_BYTES - ahead->ring_start);
+        part = ss__min_size(part, SS_SOURCE_AHEAD_AHEAD_BYTES - ahead->ring_start);
         if (out != NULL) {
             memcpy(out + taken, ahead->ring + ahead->ring_start, part);
         }
-        ahead->ring_start = (ahead->ring_start + part) % SS__AHEAD_AHEAD_BYTES;
+        ahead->ring_start = (ahead->ring_start + part) % SS_SOURCE_AHEAD_AHEAD_BYTES;
         ahead->n_ring -= part;
         taken += part;
     }
@@ -105,8 +105,8 @@ static size_t take_bytes(struct ss__ahead *ahead, char *out, size_t n)
     return taken;
 }
 
-ss_status ss__ahead_read(struct ss__ahead *ahead, void *out, size_t n, size_t *n_read,
-                         ss_err *err)
+ss_status ss_source_ahead_read(struct ss_source_ahead *ahead, void *out, size_t n,
+                               size_t *n_read, ss_err *err)
 {
     ss_status status = SS_OK;
     *n_read = 0;
@@ -123,7 +123,7 @@ ss_status ss__ahead_read(struct ss__ahead *ahead, void *out, size_t n, size_t *n
     return status;
 }
 
-ss_status ss__ahead_head(struct ss__ahead *ahead, struct ss__map *out, ss_err *err)
+ss_status ss_source_ahead_head(struct ss_source_ahead *ahead, struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;
     pthread_mutex_lock(&ahead->lock);
@@ -138,11 +138,11 @@ ss_status ss__ahead_head(struct ss__ahead *ahead, struct ss__map *out, ss_err *e
 /* ---- a map, by its plan ---- */
 
 /* Under the lock. */
-static void replace_plan(struct ss__ahead *ahead, struct ss__ranges *ranges)
+static void replace_plan(struct ss_source_ahead *ahead, struct ss_source_ranges *ranges)
 {
     ss__free(ahead->plan.items);
     ahead->plan = *ranges;
-    *ranges = (struct ss__ranges){.items = NULL};
+    *ranges = (struct ss_source_ranges){.items = NULL};
     ahead->n_begun = ahead->n_taken = 0;
     ahead->at = ahead->plan.n == 0 ? 0 : ahead->plan.items[0].begin;
     ahead->n_ring = ahead->ring_start = 0;
@@ -152,18 +152,18 @@ static void replace_plan(struct ss__ahead *ahead, struct ss__ranges *ranges)
     pthread_cond_broadcast(&ahead->changed);
 }
 
-static bool is_same_plan(const struct ss__ranges *a, const struct ss__ranges *b)
+static bool is_same_plan(const struct ss_source_ranges *a, const struct ss_source_ranges *b)
 {
     return a->n == b->n &&
            (a->n == 0 || memcmp(a->items, b->items, a->n * sizeof *a->items) == 0);
 }
 
-void ss__ahead_plan(struct ss__ahead *ahead, struct ss__ranges *ranges)
+void ss_source_ahead_plan(struct ss_source_ahead *ahead, struct ss_source_ranges *ranges)
 {
     pthread_mutex_lock(&ahead->lock);
     if (ahead->has_plan && is_same_plan(&ahead->plan, ranges)) {
         ss__free(ranges->items);
-        *ranges = (struct ss__ranges){.items = NULL};
+        *ranges = (struct ss_source_ranges){.items = NULL};
     } else {
         replace_plan(ahead, ranges);
     }
@@ -171,22 +171,23 @@ void ss__ahead_plan(struct ss__ahead *ahead, struct ss__ranges *ranges)
 }
 
 /* Fetch [from, until) next, in place of the plan. */
-static ss_status plan_one(struct ss__ahead *ahead, uint64_t from, uint64_t until, ss_err *err)
+static ss_status plan_one(struct ss_source_ahead *ahead, uint64_t from, uint64_t until,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__ranges ranges = {.items = NULL};
+    struct ss_source_ranges ranges = {.items = NULL};
     SS_GROW(ranges.items, ranges.room, 1);
-    ranges.items[ranges.n++] = (struct ss__range){from, until};
+    ranges.items[ranges.n++] = (struct ss_source_range){from, until};
     replace_plan(ahead, &ranges);
 out:
     return status;
 }
 
 /* Whether the plan, from where the reader is, will come to a byte. */
-static bool will_come(const struct ss__ahead *ahead, uint64_t offset)
+static bool will_come(const struct ss_source_ahead *ahead, uint64_t offset)
 {
     for (size_t i = ahead->n_taken; ahead->has_plan && i < ahead->plan.n; i++) {
-        const struct ss__range range = ahead->plan.items[i];
+        const struct ss_source_range range = ahead->plan.items[i];
         const uint64_t begin =
             i == ahead->n_taken && ahead->at > range.begin ? ahead->at : range.begin;
         if (offset < range.end) {
@@ -198,10 +199,10 @@ static bool will_come(const struct ss__ahead *ahead, uint64_t offset)
 
 /* Move bytes off the ring, under the lock: those before `from` are dropped, those from there on
  * go into the map. How many went there. */
-static uint64_t drain(struct ss__ahead *ahead, uint64_t from, uint64_t end)
+static uint64_t drain(struct ss_source_ahead *ahead, uint64_t from, uint64_t end)
 {
     enum { STEP_BYTES = 1 << 20 };
-    const struct ss__range range = ahead->plan.items[ahead->n_taken];
+    const struct ss_source_range range = ahead->plan.items[ahead->n_taken];
     const bool drops = ahead->at < from;
     const uint64_t limit = drops ? from : end;
     uint64_t n = (limit < range.end ? limit : range.end) - ahead->at;
@@ -215,8 +216,8 @@ static uint64_t drain(struct ss__ahead *ahead, uint64_t from, uint64_t end)
     return drops ? 0 : n_taken;
 }
 
-ss_status ss__ahead_need(struct ss__ahead *ahead, uint64_t from, uint64_t n, uint64_t end,
-                         uint64_t *until, ss_err *err)
+ss_status ss_source_ahead_need(struct ss_source_ahead *ahead, uint64_t from, uint64_t n,
+                               uint64_t end, uint64_t *until, ss_err *err)
 {
     enum { PIECE_BYTES = 1 << 20 };
     ss_status status = SS_OK;

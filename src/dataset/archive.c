@@ -12,13 +12,13 @@
 #include "dataset/tar.h"
 #include "weights/weights.h"
 
-struct ss__archive {
+struct ss_source_archive {
     char *path;
     struct ss__map map;
     struct ss__file_facts facts; /* of the archive, which may be packed */
     bool is_regular;
-    struct ss__zip *zip; /* NULL: it is a tar */
-    struct ss__tar tar;
+    struct ss_source_zip *zip; /* NULL: it is a tar */
+    struct ss_source_tar tar;
 };
 
 /* In place of a member: the samples of an archive. */
@@ -28,12 +28,12 @@ struct ss__archive {
 struct member {
     char *path;
     size_t index;
-    ss__tar_kind kind;
+    ss_source_tar_kind kind;
     const char *name; /* as the archive has it, "./" in front left out */
 };
 
 struct members {
-    struct ss__archive *archive;
+    struct ss_source_archive *archive;
     struct member *items;
     size_t n, room;
 };
@@ -59,7 +59,7 @@ static bool is_zip(const char *path)
     return ends_in(path, endings, 1);
 }
 
-bool ss__dataset_has_archive_name(const char *path)
+bool ss_source_dataset_has_archive_name(const char *path)
 {
     static const char *const endings[] = {".tar",    ".tar.gz",  ".tgz",      ".tar.zst",
                                           ".tzst",   ".tar.bz2", ".tbz2",     ".tbz",
@@ -67,9 +67,9 @@ bool ss__dataset_has_archive_name(const char *path)
     return is_zip(path) || ends_in(path, endings, sizeof endings / sizeof *endings);
 }
 
-bool ss__dataset_is_archive(const char *path)
+bool ss_dataset_is_archive(const char *path)
 {
-    if (!ss__dataset_has_archive_name(path) || ss__is_remote(path)) {
+    if (!ss_source_dataset_has_archive_name(path) || ss_source_is_remote(path)) {
         return false;
     }
     const ss__path_kind kind = ss__path_look(path);
@@ -77,7 +77,7 @@ bool ss__dataset_is_archive(const char *path)
 }
 
 /* "archive!/name" with '?' for what would disturb a terminal. */
-static char *member_path(const struct ss__archive *archive, const char *name, size_t n)
+static char *member_path(const struct ss_source_archive *archive, const char *name, size_t n)
 {
     struct ss__buf path = {0};
     ss__buf_printf(&path, "%s!/", archive->path);
@@ -93,11 +93,11 @@ static char *member_path(const struct ss__archive *archive, const char *name, si
 
 /* ---- reading ---- */
 
-static void close_member(struct ss__archives *archives)
+static void close_member(struct ss_source_archives *archives)
 {
-    ss__samples_close(archives->samples);
+    ss_format_samples_close(archives->samples);
     archives->samples = NULL;
-    ss__zip_reader_close(archives->packed);
+    ss_weights_zip_reader_close(archives->packed);
     archives->packed = NULL;
     archives->plain = NULL;
     archives->n_plain = 0;
@@ -105,9 +105,9 @@ static void close_member(struct ss__archives *archives)
 
 static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
 {
-    struct ss__archives *archives = user;
+    struct ss_source_archives *archives = user;
     if (archives->packed != NULL) {
-        return ss__zip_reader_read(archives->packed, out, n, n_read, err);
+        return ss_weights_zip_reader_read(archives->packed, out, n, n_read, err);
     }
     *n_read = ss__min_size(n, archives->n_plain);
     if (*n_read > 0) {
@@ -120,42 +120,45 @@ static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss
 }
 
 /* Open a member as a stream; what is left of it is kept in *open. */
-static ss_status open_place(struct ss__archive_place place, const char *name,
-                            struct ss__archives *open, struct ss__stream *out, ss_err *err)
+static ss_status open_place(struct ss_source_archive_place place, const char *name,
+                            struct ss_source_archives *open, struct ss_source_stream *out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_source source = {.read = read_member, .user = open};
+    struct ss_source_stream_source source = {.read = read_member, .user = open};
     close_member(open);
     if (place.index == SAMPLES) {
-        SS_TRY(ss__samples_open(name, &place.archive->tar, &open->samples, err));
-        source = (struct ss__stream_source){.read = ss__samples_read, .user = open->samples};
+        SS_TRY(ss_format_samples_open(name, &place.archive->tar, &open->samples, err));
+        source = (struct ss_source_stream_source){.read = ss_format_samples_read,
+                                                  .user = open->samples};
     } else if (place.archive->zip != NULL) {
-        SS_TRY(ss__zip_reader_open(place.archive->zip, place.index, name, &open->packed, err));
+        SS_TRY(ss_weights_zip_reader_open(place.archive->zip, place.index, name, &open->packed,
+                                          err));
     } else {
         open->plain = place.archive->tar.members[place.index].data;
         open->plain_map = &place.archive->map;
         open->n_plain = place.archive->tar.members[place.index].n_bytes;
     }
-    SS_TRY(ss__stream_open_source(name, &source, out, err));
+    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
 out:
     return status;
 }
 
 /* ---- members ---- */
 
-static ss_status refuse_kind(const char *path, ss__tar_kind kind, ss_err *err)
+static ss_status refuse_kind(const char *path, ss_source_tar_kind kind, ss_err *err)
 {
     static const char *const what[] = {
-        [SS__TAR_LINK] = "is a link, which is not followed",
-        [SS__TAR_SPARSE] = "is stored as a sparse file, which is not read",
-        [SS__TAR_UNKNOWN] = "is of a type that is not known",
+        [SS_SOURCE_TAR_LINK] = "is a link, which is not followed",
+        [SS_SOURCE_TAR_SPARSE] = "is stored as a sparse file, which is not read",
+        [SS_SOURCE_TAR_UNKNOWN] = "is of a type that is not known",
     };
     return ss__fail_file(err, path, SS_E_UNSUPPORTED,
                          "this member %s; unpack the archive first", what[kind]);
 }
 
 static ss_status add_member(struct members *members, const char *name, size_t n_name,
-                            ss__tar_kind kind, size_t index, ss_err *err)
+                            ss_source_tar_kind kind, size_t index, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
@@ -163,7 +166,7 @@ static ss_status add_member(struct members *members, const char *name, size_t n_
     while (end - name > 2 && name[0] == '.' && name[1] == '/') {
         name += 2;
     }
-    if (kind == SS__TAR_OTHER || name == end || end[-1] == '/') {
+    if (kind == SS_SOURCE_TAR_OTHER || name == end || end[-1] == '/') {
         return SS_OK;
     }
     path = member_path(members->archive, name, (size_t)(end - name));
@@ -181,15 +184,15 @@ out:
 static ss_status list_members(struct members *members, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__archive *archive = members->archive;
-    const size_t n = archive->zip != NULL ? ss__zip_n(archive->zip) : archive->tar.n;
+    const struct ss_source_archive *archive = members->archive;
+    const size_t n = archive->zip != NULL ? ss_weights_zip_n(archive->zip) : archive->tar.n;
     for (size_t i = 0; i < n && archive->zip != NULL; i++) {
-        const struct ss__zip_facts facts = ss__zip_at(archive->zip, i);
-        const ss__tar_kind kind = facts.is_link ? SS__TAR_LINK : SS__TAR_FILE;
+        const struct ss_weights_zip_facts facts = ss_weights_zip_at(archive->zip, i);
+        const ss_source_tar_kind kind = facts.is_link ? SS_SOURCE_TAR_LINK : SS_SOURCE_TAR_FILE;
         SS_TRY(add_member(members, facts.name, facts.n_name, kind, i, err));
     }
     for (size_t i = 0; i < n && archive->zip == NULL; i++) {
-        const struct ss__tar_member *member = &archive->tar.members[i];
+        const struct ss_source_tar_member *member = &archive->tar.members[i];
         SS_TRY(add_member(members, member->name, strlen(member->name), member->kind, i, err));
     }
 out:
@@ -207,11 +210,11 @@ static int compare_members(const void *left, const void *right)
 static int compare_naturally(const void *left, const void *right)
 {
     const struct member *a = left, *b = right;
-    return ss__compare_natural(a->path, b->path);
+    return ss_dataset_compare_natural(a->path, b->path);
 }
 
-static ss_status add_place(struct ss__archives *archives, struct ss__paths *paths,
-                           const char *path, struct ss__archive_place place, ss_err *err)
+static ss_status add_place(struct ss_source_archives *archives, struct ss_dataset_paths *paths,
+                           const char *path, struct ss_source_archive_place place, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(paths->items, paths->room, paths->n + 1);
@@ -228,7 +231,7 @@ out:
 
 /* What expanding needs. */
 struct reading {
-    struct ss__archives *archives;
+    struct ss_source_archives *archives;
     const struct ss_log *log;
 };
 
@@ -239,12 +242,12 @@ static ss_status read_small(void *user, size_t index, size_t max_bytes, struct s
     ss_status status = SS_OK;
     const struct members *members = user;
     const struct member *member = &members->items[index];
-    struct ss__archives reading = {.items = NULL};
-    struct ss__stream stream = {0};
-    SS_TRY(open_place((struct ss__archive_place){members->archive, member->index}, member->path,
-                      &reading, &stream, err));
+    struct ss_source_archives reading = {.items = NULL};
+    struct ss_source_stream stream = {0};
+    SS_TRY(open_place((struct ss_source_archive_place){members->archive, member->index},
+                      member->path, &reading, &stream, err));
     do {
-        SS_TRY(ss__stream_more(&stream, err));
+        SS_TRY(ss_source_stream_more(&stream, err));
         if (stream.n_bytes > max_bytes) {
             SS_FAIL_FILE(member->path, SS_E_LIMIT, "larger than the %zu bytes that are read",
                          max_bytes);
@@ -253,7 +256,7 @@ static ss_status read_small(void *user, size_t index, size_t max_bytes, struct s
     ss__buf_add(out, stream.data, stream.n_bytes);
     SS_TRY(ss__buf_check(out, err));
 out:
-    ss__stream_close(&stream);
+    ss_source_stream_close(&stream);
     close_member(&reading);
     return status;
 }
@@ -289,13 +292,14 @@ static ss_status choose_members(const struct reading *reading, const struct memb
     struct ss__buf name = {0};
     ss__buf_printf(&name, "%s!", members->archive->path);
     const char *text = ss__buf_text(&name);
-    const struct ss__layout layout = {.name = text == NULL ? members->archive->path : text,
-                                      .paths = paths,
-                                      .n = members->n,
-                                      .read = read_small,
-                                      .user = (void *)(uintptr_t)members,
-                                      .log = reading->log};
-    status = ss__layout_choose(&layout, is_data, err);
+    const struct ss_dataset_layout layout = {.name =
+                                                 text == NULL ? members->archive->path : text,
+                                             .paths = paths,
+                                             .n = members->n,
+                                             .read = read_small,
+                                             .user = (void *)(uintptr_t)members,
+                                             .log = reading->log};
+    status = ss_dataset_layout_choose(&layout, is_data, err);
     ss__buf_release(&name);
 out:
     ss__free(paths);
@@ -319,17 +323,18 @@ static void keep_data(struct members *members, const bool *is_data)
     }
 }
 
-static ss_status add_members(const struct reading *reading, struct ss__archive *archive,
-                             struct ss__paths *paths, ss_err *err)
+static ss_status add_members(const struct reading *reading, struct ss_source_archive *archive,
+                             struct ss_dataset_paths *paths, ss_err *err)
 {
     ss_status status = SS_OK;
     struct members members = {.archive = archive};
     bool *is_data = NULL, are_samples = false;
     const size_t n_before = paths->n;
-    SS_TRY(archive->zip != NULL ? SS_OK : ss__samples_are_in(&archive->tar, &are_samples, err));
+    SS_TRY(archive->zip != NULL ? SS_OK
+                                : ss_format_samples_are_in(&archive->tar, &are_samples, err));
     if (are_samples) {
         return add_place(reading->archives, paths, archive->path,
-                         (struct ss__archive_place){archive, SAMPLES}, err);
+                         (struct ss_source_archive_place){archive, SAMPLES}, err);
     }
     SS_TRY(list_members(&members, err));
     sort_members(&members);
@@ -338,11 +343,11 @@ static ss_status add_members(const struct reading *reading, struct ss__archive *
     keep_data(&members, is_data);
     for (size_t i = 0; i < members.n; i++) {
         const struct member *member = &members.items[i];
-        if (member->kind != SS__TAR_FILE) {
+        if (member->kind != SS_SOURCE_TAR_FILE) {
             SS_TRY(refuse_kind(member->path, member->kind, err));
         }
         SS_TRY(add_place(reading->archives, paths, member->path,
-                         (struct ss__archive_place){archive, member->index}, err));
+                         (struct ss_source_archive_place){archive, member->index}, err));
     }
     if (paths->n == n_before) {
         SS_FAIL_FILE(archive->path, SS_E_NOINPUT,
@@ -360,122 +365,125 @@ out:
 
 /* ---- archives ---- */
 
-static void close_archive(struct ss__archive *archive)
+static void close_archive(struct ss_source_archive *archive)
 {
     if (archive != NULL) {
-        ss__zip_close(archive->zip);
-        ss__tar_release(&archive->tar);
+        ss_weights_zip_close(archive->zip);
+        ss_source_tar_release(&archive->tar);
         ss__map_release(&archive->map);
         ss__free(archive->path);
         ss__free(archive);
     }
 }
 
-static ss_status open_archive(struct ss__archives *archives, const char *path,
-                              struct ss__archive **out, ss_err *err)
+static ss_status open_archive(struct ss_source_archives *archives, const char *path,
+                              struct ss_source_archive **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream stream = {0};
-    struct ss__archive *archive = NULL;
+    struct ss_source_stream stream = {0};
+    struct ss_source_archive *archive = NULL;
     SS_ALLOC(archive, 1);
     archive->path = ss__strdup(path);
     if (archive->path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
-    SS_TRY(ss__stream_open(path, archives->halt, &stream, err));
-    SS_TRY(ss__stream_map(&stream, &archive->map, err));
-    archive->is_regular = ss__stream_facts(&stream) != NULL;
+    SS_TRY(ss_source_stream_open(path, archives->halt, &stream, err));
+    SS_TRY(ss_source_stream_map(&stream, &archive->map, err));
+    archive->is_regular = ss_source_stream_facts(&stream) != NULL;
     if (archive->is_regular) {
-        archive->facts = *ss__stream_facts(&stream);
+        archive->facts = *ss_source_stream_facts(&stream);
     }
     const uint8_t *data = archive->map.data;
     const size_t n_bytes = archive->map.n_bytes;
-    SS_TRY(is_zip(path) ? ss__zip_open(archive->path, data, n_bytes, &archive->zip, err)
-                        : ss__tar_read(archive->path, data, n_bytes, &archive->tar, err));
+    SS_TRY(is_zip(path) ? ss_weights_zip_open(archive->path, data, n_bytes, &archive->zip, err)
+                        : ss_source_tar_read(archive->path, data, n_bytes, &archive->tar, err));
     SS_GROW(archives->items, archives->room, archives->n + 1);
     SS_GROW(archives->paths, archives->paths_room, archives->n + 1);
     archives->paths[archives->n] = archive->path;
     *out = archives->items[archives->n++] = archive;
     archive = NULL;
 out:
-    ss__stream_close(&stream);
+    ss_source_stream_close(&stream);
     close_archive(archive);
     return status;
 }
 
-ss_status ss__archives_expand(struct ss__archives *archives, struct ss__paths *paths,
-                              const struct ss_log *log, ss_err *err)
+ss_status ss_source_archives_expand(struct ss_source_archives *archives,
+                                    struct ss_dataset_paths *paths, const struct ss_log *log,
+                                    ss_err *err)
 {
     ss_status status = SS_OK;
     const struct reading reading = {archives, log};
-    struct ss__paths expanded = {0};
+    struct ss_dataset_paths expanded = {0};
     bool any = false;
     for (size_t i = 0; i < paths->n && !any; i++) {
-        any = ss__dataset_is_archive(paths->items[i]);
+        any = ss_dataset_is_archive(paths->items[i]);
     }
     for (size_t i = 0; i < paths->n && any; i++) {
         const char *path = paths->items[i];
-        struct ss__archive *archive = NULL;
-        if (ss__dataset_is_archive(path)) {
+        struct ss_source_archive *archive = NULL;
+        if (ss_dataset_is_archive(path)) {
             SS_TRY(open_archive(archives, path, &archive, err));
             SS_TRY(add_members(&reading, archive, &expanded, err));
         } else {
-            SS_TRY(
-                add_place(archives, &expanded, path, (struct ss__archive_place){NULL, 0}, err));
+            SS_TRY(add_place(archives, &expanded, path,
+                             (struct ss_source_archive_place){NULL, 0}, err));
         }
     }
     if (any) {
-        const struct ss__paths given = *paths;
+        const struct ss_dataset_paths given = *paths;
         *paths = expanded;
         expanded = given;
     }
 out:
-    ss__paths_release(&expanded);
+    ss_dataset_paths_release(&expanded);
     return status;
 }
 
-const char *ss__archives_format(const struct ss__archives *archives, size_t index)
+const char *ss_source_archives_format(const struct ss_source_archives *archives, size_t index)
 {
-    return ss__archives_have(archives, index) && archives->places[index].index == SAMPLES
+    return ss_source_archives_have(archives, index) && archives->places[index].index == SAMPLES
                ? "jsonl"
                : NULL;
 }
 
-bool ss__archives_have(const struct ss__archives *archives, size_t index)
+bool ss_source_archives_have(const struct ss_source_archives *archives, size_t index)
 {
     return index < archives->n_places && archives->places[index].archive != NULL;
 }
 
-const struct ss__file_facts *ss__archive_facts(const struct ss__archives *archives,
-                                               size_t index)
+const struct ss__file_facts *ss_source_archive_facts(const struct ss_source_archives *archives,
+                                                     size_t index)
 {
-    const struct ss__archive *archive = archives->items[index];
+    const struct ss_source_archive *archive = archives->items[index];
     return archive->is_regular ? &archive->facts : NULL;
 }
 
-ss_status ss__archives_check(const struct ss__archives *archives, size_t index, ss_err *err)
+ss_status ss_source_archives_check(const struct ss_source_archives *archives, size_t index,
+                                   ss_err *err)
 {
-    const struct ss__archive *archive = archives->places[index].archive;
+    const struct ss_source_archive *archive = archives->places[index].archive;
     return ss__map_check(&archive->map, archive->path, err);
 }
 
-uint64_t ss__archives_bytes(const struct ss__archives *archives, size_t index)
+uint64_t ss_source_archives_bytes(const struct ss_source_archives *archives, size_t index)
 {
-    const struct ss__archive_place place = archives->places[index];
+    const struct ss_source_archive_place place = archives->places[index];
     if (place.index == SAMPLES) { /* made into rows as they are read */
         return 0;
     }
-    return place.archive->zip != NULL ? ss__zip_at(place.archive->zip, place.index).n_bytes
-                                      : place.archive->tar.members[place.index].n_bytes;
+    return place.archive->zip != NULL
+               ? ss_weights_zip_at(place.archive->zip, place.index).n_bytes
+               : place.archive->tar.members[place.index].n_bytes;
 }
 
-ss_status ss__archives_open(struct ss__archives *archives, size_t index, const char *name,
-                            struct ss__stream *out, ss_err *err)
+ss_status ss_source_archives_open(struct ss_source_archives *archives, size_t index,
+                                  const char *name, struct ss_source_stream *out, ss_err *err)
 {
     return open_place(archives->places[index], name, archives, out, err);
 }
 
-void ss__archives_release(struct ss__archives *archives)
+void ss_source_archives_release(struct ss_source_archives *archives)
 {
     close_member(archives);
     for (size_t i = 0; i < archives->n; i++) {
@@ -484,5 +492,5 @@ void ss__archives_release(struct ss__archives *archives)
     ss__free(archives->items);
     ss__free(archives->paths);
     ss__free(archives->places);
-    *archives = (struct ss__archives){0};
+    *archives = (struct ss_source_archives){0};
 }

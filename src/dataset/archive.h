@@ -10,59 +10,60 @@
 #include "dataset/dataset_files.h"
 #include "dataset/stream.h"
 
-struct ss__archive;
-struct ss__zip_reader;
-struct ss__samples;
+struct ss_source_archive;
+struct ss_source_zip_reader;
+struct ss_source_samples;
 
 /* A zeroed struct is valid to release. Its address must not change while a member is open. */
-struct ss__archives {
-    struct ss__archive **items;
+struct ss_source_archives {
+    struct ss_source_archive **items;
     const char **paths; /* [n] of the archives */
     size_t n, room, paths_room;
-    struct ss__archive_place {
-        struct ss__archive *archive; /* NULL: a file that is no member */
+    struct ss_source_archive_place {
+        struct ss_source_archive *archive; /* NULL: a file that is no member */
         size_t index;
     } * places; /* [n_places], one per path; NULL where there are no archives */
     size_t n_places, n_places_room;
-    struct ss__samples *samples;   /* those that are read, of an archive of samples */
-    struct ss__zip_reader *packed; /* what is left of the member that is open */
+    struct ss_source_samples *samples;   /* those that are read, of an archive of samples */
+    struct ss_source_zip_reader *packed; /* what is left of the member that is open */
     const uint8_t *plain;
     const struct ss__map *plain_map; /* that it lies in */
     size_t n_plain;
-    struct ss__halt *halt; /* nullable, borrowed */
+    struct ss_source_halt *halt; /* nullable, borrowed */
 };
 
 /* How an archive was when it was opened, [index < n]; NULL for one that is no regular file. */
-const struct ss__file_facts *ss__archive_facts(const struct ss__archives *archives,
-                                               size_t index);
+const struct ss__file_facts *ss_source_archive_facts(const struct ss_source_archives *archives,
+                                                     size_t index);
 /* Whether the archive of a path is still that: SS_E_IO if it was cut or written to. */
-SS_MUST_USE ss_status ss__archives_check(const struct ss__archives *archives, size_t index,
-                                         ss_err *err);
+SS_MUST_USE ss_status ss_source_archives_check(const struct ss_source_archives *archives,
+                                               size_t index, ss_err *err);
 
 /* Replace archives among paths by those of their members that hold rows (layout.h), sorted by
  * bytes. Of members of equal names the last counts. Errors: those of the stream and of the
  * formats, SS_E_NOINPUT (there are none), SS_E_UNSUPPORTED (one is a link, sparse, or of an
  * unknown type). */
-SS_MUST_USE ss_status ss__archives_expand(struct ss__archives *archives,
-                                          struct ss__paths *paths, const struct ss_log *log,
-                                          ss_err *err);
+SS_MUST_USE ss_status ss_source_archives_expand(struct ss_source_archives *archives,
+                                                struct ss_dataset_paths *paths,
+                                                const struct ss_log *log, ss_err *err);
 
 /* Whether a file is called as archives are that can be read. */
-bool ss__dataset_has_archive_name(const char *path);
+bool ss_source_dataset_has_archive_name(const char *path);
 
 /* Whether a path of that list is a member. */
-bool ss__archives_have(const struct ss__archives *archives, size_t index);
+bool ss_source_archives_have(const struct ss_source_archives *archives, size_t index);
 
 /* What an archive of samples (samples.h) is given as, in place of its members; else NULL. */
-const char *ss__archives_format(const struct ss__archives *archives, size_t index);
+const char *ss_source_archives_format(const struct ss_source_archives *archives, size_t index);
 
 /* Bytes of a member; 0 for samples. */
-uint64_t ss__archives_bytes(const struct ss__archives *archives, size_t index);
+uint64_t ss_source_archives_bytes(const struct ss_source_archives *archives, size_t index);
 
 /* Open a member as a stream of its bytes; `name` is its path. One is open at a time, and it
  * must be closed before release. */
-SS_MUST_USE ss_status ss__archives_open(struct ss__archives *archives, size_t index,
-                                        const char *name, struct ss__stream *out, ss_err *err);
-void ss__archives_release(struct ss__archives *archives);
+SS_MUST_USE ss_status ss_source_archives_open(struct ss_source_archives *archives, size_t index,
+                                              const char *name, struct ss_source_stream *out,
+                                              ss_err *err);
+void ss_source_archives_release(struct ss_source_archives *archives);
 
 #endif

@@ -15,40 +15,40 @@
 
 enum { NODE_BYTES = 16, BUFFER_BYTES = 16 };
 
-const char ss__arrow_no_memory[] = "there is not enough memory for it";
+const char ss_arrow_no_memory[] = "there is not enough memory for it";
 
 /* ---- structure ---- */
 
 struct walk {
-    struct ss__flat *flat;
-    struct ss__arrow_batch *batch;
-    struct ss__flat_vector nodes, buffers, variadic;
-    struct ss__bytes body;
+    struct ss_arrow_flat *flat;
+    struct ss_arrow_batch *batch;
+    struct ss_arrow_flat_vector nodes, buffers, variadic;
+    struct ss_arrow_bytes body;
     size_t node, buffer, view; /* the next of each */
 };
 
-static unsigned buffers_of(const struct ss__arrow_batch *batch, size_t index)
+static unsigned buffers_of(const struct ss_arrow_batch *batch, size_t index)
 {
-    const struct ss__arrow_field *field = &batch->schema->fields[index];
+    const struct ss_arrow_field *field = &batch->schema->fields[index];
     static const unsigned numbers[] = {
-        [SS__ARROW_NULL] = 0,       [SS__ARROW_FIXED] = 2,  [SS__ARROW_BYTES] = 3,
-        [SS__ARROW_VIEW] = 2,       [SS__ARROW_LIST] = 2,   [SS__ARROW_LIST_VIEW] = 3,
-        [SS__ARROW_FIXED_LIST] = 1, [SS__ARROW_STRUCT] = 1, [SS__ARROW_UNION] = 1,
-        [SS__ARROW_RUNS] = 0,
+        [SS_ARROW_NULL] = 0,       [SS_ARROW_FIXED] = 2,  [SS_ARROW_BYTES] = 3,
+        [SS_ARROW_VIEW] = 2,       [SS_ARROW_LIST] = 2,   [SS_ARROW_LIST_VIEW] = 3,
+        [SS_ARROW_FIXED_LIST] = 1, [SS_ARROW_STRUCT] = 1, [SS_ARROW_UNION] = 1,
+        [SS_ARROW_RUNS] = 0,
     };
-    if (ss__arrow_is_encoded(batch, index)) {
+    if (ss_arrow_is_encoded(batch, index)) {
         return 2;
     }
-    const bool gained = field->shape == SS__ARROW_UNION || field->shape == SS__ARROW_RUNS;
+    const bool gained = field->shape == SS_ARROW_UNION || field->shape == SS_ARROW_RUNS;
     return numbers[field->shape] + field->is_dense + (gained && batch->is_v4);
 }
 
-static const char *take_buffer(struct walk *walk, struct ss__bytes *out)
+static const char *take_buffer(struct walk *walk, struct ss_arrow_bytes *out)
 {
     const size_t at = walk->buffers.at + BUFFER_BYTES * walk->buffer++;
-    const int64_t offset = ss__flat_i64_at(walk->flat, at);
-    const int64_t n = ss__flat_i64_at(walk->flat, at + 8);
-    *out = (struct ss__bytes){NULL, 0};
+    const int64_t offset = ss_arrow_flat_i64_at(walk->flat, at);
+    const int64_t n = ss_arrow_flat_i64_at(walk->flat, at + 8);
+    *out = (struct ss_arrow_bytes){NULL, 0};
     if (n == 0) {
         return NULL;
     }
@@ -56,32 +56,33 @@ static const char *take_buffer(struct walk *walk, struct ss__bytes *out)
         (uint64_t)n > walk->body.n_bytes - (uint64_t)offset) {
         return "a buffer is outside of its message";
     }
-    *out = (struct ss__bytes){walk->body.data + offset, (size_t)n};
+    *out = (struct ss_arrow_bytes){walk->body.data + offset, (size_t)n};
     return NULL;
 }
 
 static const char *take_array(struct walk *walk, size_t index)
 {
-    struct ss__arrow_batch *batch = walk->batch;
-    const struct ss__arrow_field *field = &batch->schema->fields[index];
-    struct ss__arrow_array *array = &batch->arrays[index - batch->first_field];
+    struct ss_arrow_batch *batch = walk->batch;
+    const struct ss_arrow_field *field = &batch->schema->fields[index];
+    struct ss_arrow_array *array = &batch->arrays[index - batch->first_field];
     uint64_t n = buffers_of(batch, index);
     if (walk->node == walk->nodes.count) {
         return "it has fewer arrays than its schema";
     }
     const size_t node = walk->nodes.at + NODE_BYTES * walk->node++;
-    const int64_t length = ss__flat_i64_at(walk->flat, node);
-    const int64_t n_nulls = ss__flat_i64_at(walk->flat, node + 8);
+    const int64_t length = ss_arrow_flat_i64_at(walk->flat, node);
+    const int64_t n_nulls = ss_arrow_flat_i64_at(walk->flat, node + 8);
     if (length < 0 || n_nulls < 0 || n_nulls > length) {
         return "an array has an impossible length";
     }
     array->n = (uint64_t)length;
     array->n_nulls = (uint64_t)n_nulls;
-    if (field->shape == SS__ARROW_VIEW && !ss__arrow_is_encoded(batch, index)) {
+    if (field->shape == SS_ARROW_VIEW && !ss_arrow_is_encoded(batch, index)) {
         if (walk->view == walk->variadic.count) {
             return "it has no number of buffers for a column of views";
         }
-        const int64_t more = ss__flat_i64_at(walk->flat, walk->variadic.at + 8 * walk->view++);
+        const int64_t more =
+            ss_arrow_flat_i64_at(walk->flat, walk->variadic.at + 8 * walk->view++);
         n = more < 0 ? UINT64_MAX : n + (uint64_t)more;
     }
     if (n > walk->buffers.count - walk->buffer) {
@@ -94,42 +95,45 @@ static const char *take_array(struct walk *walk, size_t index)
         fault = take_buffer(walk, &array->buffers[i]);
     }
     if (array->n_nulls == 0 && array->n_buffers > 0) {
-        array->buffers[0] = (struct ss__bytes){NULL, 0}; /* the count wins over the bitmap */
+        array->buffers[0] =
+            (struct ss_arrow_bytes){NULL, 0}; /* the count wins over the bitmap */
     }
     return fault;
 }
 
-static const char *read_compression(struct ss__flat *flat, const struct ss__flat_table *table,
-                                    struct ss__arrow_batch *out)
+static const char *read_compression(struct ss_arrow_flat *flat,
+                                    const struct ss_arrow_flat_table *table,
+                                    struct ss_arrow_batch *out)
 {
-    const struct ss__flat_table compression = ss__flat_child(flat, table, 3);
+    const struct ss_arrow_flat_table compression = ss_arrow_flat_child(flat, table, 3);
     out->codec = -1;
     if (compression.at == 0) {
         return NULL;
     }
-    out->codec = (int)ss__flat_int(flat, &compression, 0, 1, 0);
-    return out->codec < 0 || out->codec > 1 || ss__flat_int(flat, &compression, 1, 1, 0) != 0
+    out->codec = (int)ss_arrow_flat_int(flat, &compression, 0, 1, 0);
+    return out->codec < 0 || out->codec > 1 ||
+                   ss_arrow_flat_int(flat, &compression, 1, 1, 0) != 0
                ? "it is compressed in a way that is not known"
                : NULL;
 }
 
-static const char *make_room(struct ss__arrow_batch *out)
+static const char *make_room(struct ss_arrow_batch *out)
 {
     out->arrays = ss__arena_alloc(&out->arena, out->n_arrays * sizeof *out->arrays);
     out->buffers = ss__arena_alloc(&out->arena, (out->n_buffers + 1) * sizeof *out->buffers);
-    return out->arrays == NULL || out->buffers == NULL ? ss__arrow_no_memory : NULL;
+    return out->arrays == NULL || out->buffers == NULL ? ss_arrow_no_memory : NULL;
 }
 
-const char *ss__arrow_batch_read(const struct ss__arrow_schema *schema, size_t first,
-                                 size_t end, struct ss__flat *flat,
-                                 const struct ss__flat_table *table, struct ss__bytes body,
-                                 struct ss__arrow_batch *out)
+const char *ss_arrow_batch_read(const struct ss_arrow_schema *schema, size_t first, size_t end,
+                                struct ss_arrow_flat *flat,
+                                const struct ss_arrow_flat_table *table,
+                                struct ss_arrow_bytes body, struct ss_arrow_batch *out)
 {
     struct walk walk = {.flat = flat, .batch = out, .body = body};
-    walk.nodes = ss__flat_list(flat, table, 1, NODE_BYTES);
-    walk.buffers = ss__flat_list(flat, table, 2, BUFFER_BYTES);
-    walk.variadic = ss__flat_list(flat, table, 4, 8);
-    const int64_t n_rows = ss__flat_int(flat, table, 0, 8, 0);
+    walk.nodes = ss_arrow_flat_list(flat, table, 1, NODE_BYTES);
+    walk.buffers = ss_arrow_flat_list(flat, table, 2, BUFFER_BYTES);
+    walk.variadic = ss_arrow_flat_list(flat, table, 4, 8);
+    const int64_t n_rows = ss_arrow_flat_int(flat, table, 0, 8, 0);
     out->schema = schema;
     out->first_field = first;
     out->n_arrays = end - first;
@@ -146,26 +150,26 @@ const char *ss__arrow_batch_read(const struct ss__arrow_schema *schema, size_t f
     fault = fault == NULL ? make_room(out) : fault;
     for (size_t i = first; i < end && fault == NULL;) {
         fault = take_array(&walk, i);
-        i = ss__arrow_is_encoded(out, i) ? schema->fields[i].end : i + 1;
+        i = ss_arrow_is_encoded(out, i) ? schema->fields[i].end : i + 1;
     }
     return fault;
 }
 
-void ss__arrow_batch_release(struct ss__arrow_batch *batch)
+void ss_arrow_batch_release(struct ss_arrow_batch *batch)
 {
     ss__arena_release(&batch->arena);
-    *batch = (struct ss__arrow_batch){0};
+    *batch = (struct ss_arrow_batch){0};
 }
 
 /* ---- compression ---- */
 
-static ss__decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     LZ4F_dctx *context = NULL;
     size_t at_in = 0, at_out = 0, left = 1;
     bool moves = true;
     if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION))) {
-        return SS__DECODED_NO_MEMORY;
+        return SS_SOURCE_DECODED_NO_MEMORY;
     }
     while (left != 0 && moves) {
         size_t n_used = n_in - at_in, n_made = n_out - at_out;
@@ -176,25 +180,25 @@ static ss__decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size
     }
     LZ4F_freeDecompressionContext(context);
     if (LZ4F_isError(left)) {
-        return ss__lz4_failure(left);
+        return ss_source_lz4_failure(left);
     }
-    return left == 0 && at_out == n_out ? SS__DECODED_END : SS__DECODED_BAD;
+    return left == 0 && at_out == n_out ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_BAD;
 }
 
 /* What a buffer may grow to, with all that grew before it. */
-static bool grows_too_much(struct ss__arrow_growth *growth, size_t n_in, size_t n_out)
+static bool grows_too_much(struct ss_arrow_growth *growth, size_t n_in, size_t n_out)
 {
     growth->n_in += n_in;
     growth->n_out += n_out;
-    return growth->n_out > SS__ARROW_GROWTH_SLACK_BYTES &&
-           growth->n_out / SS__ARROW_MAX_GROWTH > growth->n_in;
+    return growth->n_out > SS_ARROW_GROWTH_SLACK_BYTES &&
+           growth->n_out / SS_ARROW_MAX_GROWTH > growth->n_in;
 }
 
-static const char *unpack_buffer(struct ss__arrow_batch *batch, struct ss__bytes *buffer,
-                                 struct ss__arrow_growth *growth)
+static const char *unpack_buffer(struct ss_arrow_batch *batch, struct ss_arrow_bytes *buffer,
+                                 struct ss_arrow_growth *growth)
 {
-    static ss__decoded (*const decoders[])(const uint8_t *, size_t, uint8_t *,
-                                           size_t) = {decode_lz4, ss__zstd_decode};
+    static ss_source_decoded (*const decoders[])(const uint8_t *, size_t, uint8_t *,
+                                                 size_t) = {decode_lz4, ss_source_zstd_decode};
     int64_t n_out = 0;
     if (buffer->n_bytes == 0) {
         return NULL;
@@ -206,33 +210,35 @@ static const char *unpack_buffer(struct ss__arrow_batch *batch, struct ss__bytes
     const uint8_t *in = buffer->data + 8;
     const size_t n_in = buffer->n_bytes - 8;
     if (n_out == -1) {
-        *buffer = (struct ss__bytes){in, n_in};
+        *buffer = (struct ss_arrow_bytes){in, n_in};
         return NULL;
     }
-    if (n_out < 0 || n_out > SS__ARROW_MAX_BUFFER_BYTES ||
+    if (n_out < 0 || n_out > SS_ARROW_MAX_BUFFER_BYTES ||
         grows_too_much(growth, n_in, (size_t)n_out)) {
         return "a compressed buffer grows beyond the limit";
     }
     uint8_t *out = ss__arena_alloc(&batch->arena, (size_t)n_out + 1);
     if (out == NULL) {
-        return ss__arrow_no_memory;
+        return ss_arrow_no_memory;
     }
-    *buffer = (struct ss__bytes){out, (size_t)n_out};
-    const ss__decoded result =
-        n_out == 0 ? SS__DECODED_END : decoders[batch->codec](in, n_in, out, (size_t)n_out);
-    return result == SS__DECODED_END         ? NULL
-           : result == SS__DECODED_NO_MEMORY ? ss__arrow_no_memory
-                                             : "a compressed buffer is damaged or not of its "
-                                               "declared size";
+    *buffer = (struct ss_arrow_bytes){out, (size_t)n_out};
+    const ss_source_decoded result = n_out == 0
+                                         ? SS_SOURCE_DECODED_END
+                                         : decoders[batch->codec](in, n_in, out, (size_t)n_out);
+    return result == SS_SOURCE_DECODED_END ? NULL
+           : result == SS_SOURCE_DECODED_NO_MEMORY
+               ? ss_arrow_no_memory
+               : "a compressed buffer is damaged or not of its "
+                 "declared size";
 }
 
-const char *ss__arrow_batch_unpack(struct ss__arrow_batch *batch, size_t field,
-                                   struct ss__arrow_growth *growth)
+const char *ss_arrow_batch_unpack(struct ss_arrow_batch *batch, size_t field,
+                                  struct ss_arrow_growth *growth)
 {
-    const struct ss__arrow_field *fields = batch->schema->fields;
+    const struct ss_arrow_field *fields = batch->schema->fields;
     const char *fault = NULL;
     for (size_t i = field; batch->codec >= 0 && i < fields[field].end && fault == NULL; i++) {
-        struct ss__arrow_array *array = &batch->arrays[i - batch->first_field];
+        struct ss_arrow_array *array = &batch->arrays[i - batch->first_field];
         for (size_t j = 0; j < array->n_buffers && fault == NULL; j++) {
             fault = unpack_buffer(batch, &array->buffers[j], growth);
         }

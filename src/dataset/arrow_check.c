@@ -13,36 +13,36 @@
 /* What the views or view lists of a batch may show in all. */
 enum { VIEW_FACTOR = 64, VIEW_SLACK = 64 << 20 };
 
-static struct ss__arrow_fault none(void)
+static struct ss_arrow_fault none(void)
 {
-    return (struct ss__arrow_fault){.what = NULL};
+    return (struct ss_arrow_fault){.what = NULL};
 }
 
-static struct ss__arrow_fault fault_at(const char *what, size_t field, uint64_t at)
+static struct ss_arrow_fault fault_at(const char *what, size_t field, uint64_t at)
 {
-    return (struct ss__arrow_fault){.what = what, .field = field, .at = at};
+    return (struct ss_arrow_fault){.what = what, .field = field, .at = at};
 }
 
 /* Whether a buffer has n values of `bits`. */
-static bool holds(const struct ss__bytes *buffer, uint64_t n, uint64_t bits)
+static bool holds(const struct ss_arrow_bytes *buffer, uint64_t n, uint64_t bits)
 {
     uint64_t n_bits = 0;
     return ss__mul_u64(n, bits, &n_bits) && n_bits / 8 + (n_bits % 8 != 0) <= buffer->n_bytes;
 }
 
-static bool is_there(const struct ss__arrow_array *array, uint64_t i)
+static bool is_there(const struct ss_arrow_array *array, uint64_t i)
 {
-    return ss__arrow_bit(&array->buffers[0], i);
+    return ss_arrow_bit(&array->buffers[0], i);
 }
 
 /* ---- indexes ---- */
 
-static struct ss__arrow_fault check_indexes(const struct ss__arrow_batch *batch, size_t index,
-                                            uint64_t n)
+static struct ss_arrow_fault check_indexes(const struct ss_arrow_batch *batch, size_t index,
+                                           uint64_t n)
 {
-    const struct ss__arrow_field *field = &batch->schema->fields[index];
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
-    const struct ss__arrow_dictionary *dictionary =
+    const struct ss_arrow_field *field = &batch->schema->fields[index];
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
+    const struct ss_arrow_dictionary *dictionary =
         &batch->schema->dictionaries[field->dictionary];
     const uint64_t n_values =
         dictionary->n_chunks == 0 ? 0 : dictionary->ends[dictionary->n_chunks - 1];
@@ -51,7 +51,7 @@ static struct ss__arrow_fault check_indexes(const struct ss__arrow_batch *batch,
     }
     for (uint64_t i = 0; i < n; i++) {
         const uint64_t at =
-            ss__arrow_number(&array->buffers[1], i, field->index_bytes, field->index_is_signed);
+            ss_arrow_number(&array->buffers[1], i, field->index_bytes, field->index_is_signed);
         if (at >= n_values && is_there(array, i)) {
             return fault_at("an index is not in its dictionary", index, i);
         }
@@ -62,11 +62,11 @@ static struct ss__arrow_fault check_indexes(const struct ss__arrow_batch *batch,
 /* ---- offsets ---- */
 
 /* Offsets 0 … n of lists or of bytes, up to `limit`. No values need no offsets. */
-static struct ss__arrow_fault check_offsets(const struct ss__arrow_batch *batch, size_t index,
-                                            uint64_t n, uint64_t limit)
+static struct ss_arrow_fault check_offsets(const struct ss_arrow_batch *batch, size_t index,
+                                           uint64_t n, uint64_t limit)
 {
-    const struct ss__arrow_field *field = &batch->schema->fields[index];
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
+    const struct ss_arrow_field *field = &batch->schema->fields[index];
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
     if (n == 0) {
         return none();
     }
@@ -75,7 +75,7 @@ static struct ss__arrow_fault check_offsets(const struct ss__arrow_batch *batch,
     }
     uint64_t last = 0;
     for (uint64_t i = 0; i <= n; i++) {
-        const uint64_t next = ss__arrow_offset(field, array, i);
+        const uint64_t next = ss_arrow_offset(field, array, i);
         if (next < last || next > limit) {
             return fault_at("an offset is out of order or out of range", index, i);
         }
@@ -84,10 +84,10 @@ static struct ss__arrow_fault check_offsets(const struct ss__arrow_batch *batch,
     return none();
 }
 
-static struct ss_text text_at(const struct ss__arrow_batch *batch, size_t index, uint64_t i)
+static struct ss_text text_at(const struct ss_arrow_batch *batch, size_t index, uint64_t i)
 {
-    const struct ss__arrow_place place = {.batch = batch, .field = index, .at = i};
-    return ss__arrow_text_at(&place);
+    const struct ss_arrow_place place = {.batch = batch, .field = index, .at = i};
+    return ss_arrow_text_at(&place);
 }
 
 static bool is_utf8(const struct ss_text *text)
@@ -98,26 +98,26 @@ static bool is_utf8(const struct ss_text *text)
 static const char not_utf8[] = "the text is not valid UTF-8";
 
 /* Bytes between two values are between two characters: then valid as a whole is valid each. */
-static bool all_utf8(const struct ss__arrow_batch *batch, size_t index, uint64_t n)
+static bool all_utf8(const struct ss_arrow_batch *batch, size_t index, uint64_t n)
 {
-    const struct ss__arrow_field *field = &batch->schema->fields[index];
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
-    const uint64_t begin = ss__arrow_offset(field, array, 0);
-    const uint64_t end = ss__arrow_offset(field, array, n);
+    const struct ss_arrow_field *field = &batch->schema->fields[index];
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
+    const uint64_t begin = ss_arrow_offset(field, array, 0);
+    const uint64_t end = ss_arrow_offset(field, array, n);
     const char *data = (const char *)array->buffers[2].data;
     const struct ss_text whole = {end > begin ? data + begin : "", (size_t)(end - begin)};
     bool valid = is_utf8(&whole);
     for (uint64_t i = 1; valid && i < n; i++) {
-        const uint64_t at = ss__arrow_offset(field, array, i);
+        const uint64_t at = ss_arrow_offset(field, array, i);
         valid = at == end || ((unsigned char)data[at] & 0xC0) != 0x80;
     }
     return valid;
 }
 
-static struct ss__arrow_fault check_texts(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n)
+static struct ss_arrow_fault check_texts(const struct ss_arrow_batch *batch, size_t index,
+                                         uint64_t n)
 {
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
     for (uint64_t i = 0; i < n; i++) {
         const struct ss_text text =
             is_there(array, i) ? text_at(batch, index, i) : (struct ss_text){"", 0};
@@ -128,14 +128,14 @@ static struct ss__arrow_fault check_texts(const struct ss__arrow_batch *batch, s
     return none();
 }
 
-static struct ss__arrow_fault check_bytes(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_bytes(const struct ss_arrow_batch *batch, size_t index,
+                                         uint64_t n, bool is_whole)
 {
     (void)is_whole;
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
-    const struct ss__arrow_fault fault =
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
+    const struct ss_arrow_fault fault =
         check_offsets(batch, index, n, array->buffers[2].n_bytes);
-    if (fault.what != NULL || n == 0 || batch->schema->fields[index].text != SS__ARROW_UTF8 ||
+    if (fault.what != NULL || n == 0 || batch->schema->fields[index].text != SS_ARROW_UTF8 ||
         all_utf8(batch, index, n)) {
         return fault;
     }
@@ -146,7 +146,7 @@ static struct ss__arrow_fault check_bytes(const struct ss__arrow_batch *batch, s
 
 enum { VIEW_BYTES = 16, VIEW_INLINE_BYTES = 12 };
 
-static const char *check_view(const struct ss__arrow_array *array, const uint8_t *view,
+static const char *check_view(const struct ss_arrow_array *array, const uint8_t *view,
                               uint64_t *n_shown)
 {
     int32_t parts[4];
@@ -167,11 +167,11 @@ static const char *check_view(const struct ss__arrow_array *array, const uint8_t
                : NULL;
 }
 
-static struct ss__arrow_fault check_views(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_views(const struct ss_arrow_batch *batch, size_t index,
+                                         uint64_t n, bool is_whole)
 {
     (void)is_whole;
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
     uint64_t n_shown = 0, n_held = array->buffers[1].n_bytes;
     for (size_t i = 2; i < array->n_buffers; i++) {
         n_held += array->buffers[i].n_bytes;
@@ -191,42 +191,42 @@ static struct ss__arrow_fault check_views(const struct ss__arrow_batch *batch, s
             return fault_at("its views show the same bytes too often", index, i);
         }
     }
-    return batch->schema->fields[index].text == SS__ARROW_UTF8 ? check_texts(batch, index, n)
-                                                               : none();
+    return batch->schema->fields[index].text == SS_ARROW_UTF8 ? check_texts(batch, index, n)
+                                                              : none();
 }
 
 /* ---- what has children ---- */
 
-static struct ss__arrow_fault check_child(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n, bool is_whole)
-{
-    return n > ss__arrow_array_of(batch, index)->n
-               ? fault_at("it has fewer values than what it is in", index, 0)
-               : ss__arrow_check(batch, index, n, is_whole);
-}
-
-static struct ss__arrow_fault check_list(const struct ss__arrow_batch *batch, size_t index,
+static struct ss_arrow_fault check_child(const struct ss_arrow_batch *batch, size_t index,
                                          uint64_t n, bool is_whole)
 {
-    const uint64_t n_child = ss__arrow_array_of(batch, index + 1)->n;
-    const struct ss__arrow_fault fault = check_offsets(batch, index, n, n_child);
-    return fault.what != NULL ? fault : ss__arrow_check(batch, index + 1, n_child, is_whole);
+    return n > ss_arrow_array_of(batch, index)->n
+               ? fault_at("it has fewer values than what it is in", index, 0)
+               : ss_arrow_check(batch, index, n, is_whole);
 }
 
-static struct ss__arrow_fault check_list_views(const struct ss__arrow_batch *batch,
-                                               size_t index, uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_list(const struct ss_arrow_batch *batch, size_t index,
+                                        uint64_t n, bool is_whole)
 {
-    const struct ss__arrow_field *field = &batch->schema->fields[index];
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
-    const uint64_t n_child = ss__arrow_array_of(batch, index + 1)->n;
+    const uint64_t n_child = ss_arrow_array_of(batch, index + 1)->n;
+    const struct ss_arrow_fault fault = check_offsets(batch, index, n, n_child);
+    return fault.what != NULL ? fault : ss_arrow_check(batch, index + 1, n_child, is_whole);
+}
+
+static struct ss_arrow_fault check_list_views(const struct ss_arrow_batch *batch, size_t index,
+                                              uint64_t n, bool is_whole)
+{
+    const struct ss_arrow_field *field = &batch->schema->fields[index];
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
+    const uint64_t n_child = ss_arrow_array_of(batch, index + 1)->n;
     const unsigned width = field->is_wide ? 8 : 4;
     uint64_t n_shown = 0;
     if (!holds(&array->buffers[1], n, 8 * width) || !holds(&array->buffers[2], n, 8 * width)) {
         return fault_at("its views end early", index, 0);
     }
     for (uint64_t i = 0; i < n; i++) {
-        const uint64_t begin = ss__arrow_number(&array->buffers[1], i, width, true);
-        const uint64_t size = ss__arrow_number(&array->buffers[2], i, width, true);
+        const uint64_t begin = ss_arrow_number(&array->buffers[1], i, width, true);
+        const uint64_t size = ss_arrow_number(&array->buffers[2], i, width, true);
         if (!is_there(array, i)) {
             continue;
         }
@@ -238,11 +238,11 @@ static struct ss__arrow_fault check_list_views(const struct ss__arrow_batch *bat
             return fault_at("its views show the same values too often", index, i);
         }
     }
-    return ss__arrow_check(batch, index + 1, n_child, is_whole);
+    return ss_arrow_check(batch, index + 1, n_child, is_whole);
 }
 
-static struct ss__arrow_fault check_fixed_list(const struct ss__arrow_batch *batch,
-                                               size_t index, uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_fixed_list(const struct ss_arrow_batch *batch, size_t index,
+                                              uint64_t n, bool is_whole)
 {
     uint64_t n_child = 0;
     return ss__mul_u64(n, batch->schema->fields[index].list_size, &n_child)
@@ -250,11 +250,11 @@ static struct ss__arrow_fault check_fixed_list(const struct ss__arrow_batch *bat
                : fault_at("its lists are too long", index, 0);
 }
 
-static struct ss__arrow_fault check_struct(const struct ss__arrow_batch *batch, size_t index,
-                                           uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_struct(const struct ss_arrow_batch *batch, size_t index,
+                                          uint64_t n, bool is_whole)
 {
-    const struct ss__arrow_field *fields = batch->schema->fields;
-    struct ss__arrow_fault fault = none();
+    const struct ss_arrow_field *fields = batch->schema->fields;
+    struct ss_arrow_fault fault = none();
     for (size_t i = index + 1; i < fields[index].end && fault.what == NULL; i = fields[i].end) {
         if (is_whole || fields[i].has_text) {
             fault = check_child(batch, i, n, is_whole);
@@ -264,17 +264,17 @@ static struct ss__arrow_fault check_struct(const struct ss__arrow_batch *batch, 
 }
 
 /* Ends rise, and the last is not before n. */
-static struct ss__arrow_fault check_runs(const struct ss__arrow_batch *batch, size_t index,
-                                         uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_runs(const struct ss_arrow_batch *batch, size_t index,
+                                        uint64_t n, bool is_whole)
 {
-    const struct ss__arrow_field *ends = &batch->schema->fields[index + 1];
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index + 1);
+    const struct ss_arrow_field *ends = &batch->schema->fields[index + 1];
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index + 1);
     uint64_t last = 0;
     if (!holds(&array->buffers[1], array->n, ends->n_bits)) {
         return fault_at("the ends of its runs end early", index, 0);
     }
     for (uint64_t i = 0; i < array->n; i++) {
-        const uint64_t next = ss__arrow_number(&array->buffers[1], i, ends->n_bits / 8, true);
+        const uint64_t next = ss_arrow_number(&array->buffers[1], i, ends->n_bits / 8, true);
         if (next <= last || next > INT64_MAX || !is_there(array, i)) {
             return fault_at("the ends of its runs do not rise", index, 0);
         }
@@ -286,50 +286,50 @@ static struct ss__arrow_fault check_runs(const struct ss__arrow_batch *batch, si
 
 /* ---- arrays ---- */
 
-static struct ss__arrow_fault check_fixed(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_fixed(const struct ss_arrow_batch *batch, size_t index,
+                                         uint64_t n, bool is_whole)
 {
     (void)is_whole;
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, index);
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, index);
     return holds(&array->buffers[1], n, batch->schema->fields[index].n_bits)
                ? none()
                : fault_at("its values end early", index, 0);
 }
 
-static struct ss__arrow_fault check_null(const struct ss__arrow_batch *batch, size_t index,
-                                         uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_null(const struct ss_arrow_batch *batch, size_t index,
+                                        uint64_t n, bool is_whole)
 {
     (void)batch, (void)index, (void)n, (void)is_whole;
     return none();
 }
 
-static struct ss__arrow_fault check_union(const struct ss__arrow_batch *batch, size_t index,
-                                          uint64_t n, bool is_whole)
+static struct ss_arrow_fault check_union(const struct ss_arrow_batch *batch, size_t index,
+                                         uint64_t n, bool is_whole)
 {
     (void)batch, (void)n, (void)is_whole;
     return fault_at("it is a union, which is not read", index, 0);
 }
 
-struct ss__arrow_fault ss__arrow_check(const struct ss__arrow_batch *batch, size_t field,
-                                       uint64_t n, bool is_whole)
+struct ss_arrow_fault ss_arrow_check(const struct ss_arrow_batch *batch, size_t field,
+                                     uint64_t n, bool is_whole)
 {
-    static struct ss__arrow_fault (*const checks[])(const struct ss__arrow_batch *, size_t,
-                                                    uint64_t, bool) = {
-        [SS__ARROW_NULL] = check_null,
-        [SS__ARROW_FIXED] = check_fixed,
-        [SS__ARROW_BYTES] = check_bytes,
-        [SS__ARROW_VIEW] = check_views,
-        [SS__ARROW_LIST] = check_list,
-        [SS__ARROW_LIST_VIEW] = check_list_views,
-        [SS__ARROW_FIXED_LIST] = check_fixed_list,
-        [SS__ARROW_STRUCT] = check_struct,
-        [SS__ARROW_UNION] = check_union,
-        [SS__ARROW_RUNS] = check_runs,
+    static struct ss_arrow_fault (*const checks[])(const struct ss_arrow_batch *, size_t,
+                                                   uint64_t, bool) = {
+        [SS_ARROW_NULL] = check_null,
+        [SS_ARROW_FIXED] = check_fixed,
+        [SS_ARROW_BYTES] = check_bytes,
+        [SS_ARROW_VIEW] = check_views,
+        [SS_ARROW_LIST] = check_list,
+        [SS_ARROW_LIST_VIEW] = check_list_views,
+        [SS_ARROW_FIXED_LIST] = check_fixed_list,
+        [SS_ARROW_STRUCT] = check_struct,
+        [SS_ARROW_UNION] = check_union,
+        [SS_ARROW_RUNS] = check_runs,
     };
-    const struct ss__arrow_array *array = ss__arrow_array_of(batch, field);
-    const bool is_encoded = ss__arrow_is_encoded(batch, field);
-    const ss__arrow_shape shape = batch->schema->fields[field].shape;
-    const bool has_bitmap = is_encoded || (shape != SS__ARROW_NULL && shape != SS__ARROW_RUNS);
+    const struct ss_arrow_array *array = ss_arrow_array_of(batch, field);
+    const bool is_encoded = ss_arrow_is_encoded(batch, field);
+    const ss_arrow_shape shape = batch->schema->fields[field].shape;
+    const bool has_bitmap = is_encoded || (shape != SS_ARROW_NULL && shape != SS_ARROW_RUNS);
     if (has_bitmap && array->buffers[0].n_bytes > 0 && !holds(&array->buffers[0], n, 1)) {
         return fault_at("its bitmap of nulls ends early", field, 0);
     }

@@ -21,17 +21,17 @@ enum { BLOCK_BYTES = 24, MAGIC_BYTES = 6, HEAD_BYTES = 8, TAIL_BYTES = 10 };
 static const char magic[] = "ARROW1";
 
 struct message {
-    struct ss__flat flat;
-    struct ss__flat_table header;
+    struct ss_arrow_flat flat;
+    struct ss_arrow_flat_table header;
     int kind;
     bool is_v4;
-    struct ss__bytes body;
+    struct ss_arrow_bytes body;
 };
 
-static ss_status fail(const struct ss__arrow_file *file, const char *where, const char *fault,
+static ss_status fail(const struct ss_arrow_file *file, const char *where, const char *fault,
                       ss_err *err)
 {
-    return fault == ss__arrow_no_memory
+    return fault == ss_arrow_no_memory
                ? ss__fail_nomem(err, "Arrow data")
                : ss__fail_file(err, file->name, SS_E_DATA, "damaged Arrow data: %s: %s", where,
                                fault);
@@ -45,12 +45,12 @@ static uint32_t read_u32(const uint8_t *at)
 
 /* ---- messages ---- */
 
-static ss_status need(const struct ss__arrow_file *file, size_t from, size_t n, ss_err *err)
+static ss_status need(const struct ss_arrow_file *file, size_t from, size_t n, ss_err *err)
 {
     return ss__map_need(file->map, from, n, file->name, err);
 }
 
-static ss_status check_version(const struct ss__arrow_file *file, int64_t version, ss_err *err)
+static ss_status check_version(const struct ss_arrow_file *file, int64_t version, ss_err *err)
 {
     return version == VERSION_4 || version == VERSION_5
                ? SS_OK
@@ -61,7 +61,7 @@ static ss_status check_version(const struct ss__arrow_file *file, int64_t versio
 
 /* The metadata at `at`; *next is behind it, where the body begins. At the end of a stream
  * *n_meta is 0. */
-static ss_status find_metadata(const struct ss__arrow_file *file, size_t at, const char *where,
+static ss_status find_metadata(const struct ss_arrow_file *file, size_t at, const char *where,
                                size_t *next, size_t *n_meta, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -94,18 +94,18 @@ out:
 }
 
 /* Read the message whose metadata was found. */
-static ss_status read_message(const struct ss__arrow_file *file, size_t body_at, size_t n_meta,
+static ss_status read_message(const struct ss_arrow_file *file, size_t body_at, size_t n_meta,
                               const char *where, struct message *out, ss_err *err)
 {
-    struct ss__flat *flat = &out->flat;
-    *flat = (struct ss__flat){file->data + body_at - n_meta, n_meta, NULL};
-    const struct ss__flat_table table = ss__flat_root(flat);
-    const int64_t version = ss__flat_int(flat, &table, 0, 2, 0);
-    const int64_t n_body = ss__flat_int(flat, &table, 3, 8, 0);
-    out->kind = (int)ss__flat_int(flat, &table, 1, 1, 0);
+    struct ss_arrow_flat *flat = &out->flat;
+    *flat = (struct ss_arrow_flat){file->data + body_at - n_meta, n_meta, NULL};
+    const struct ss_arrow_flat_table table = ss_arrow_flat_root(flat);
+    const int64_t version = ss_arrow_flat_int(flat, &table, 0, 2, 0);
+    const int64_t n_body = ss_arrow_flat_int(flat, &table, 3, 8, 0);
+    out->kind = (int)ss_arrow_flat_int(flat, &table, 1, 1, 0);
     out->is_v4 = version == VERSION_4;
-    out->header = ss__flat_child(flat, &table, 2);
-    ss__flat_check_notes(flat, &table, 4);
+    out->header = ss_arrow_flat_child(flat, &table, 2);
+    ss_arrow_flat_check_notes(flat, &table, 4);
     if (flat->fault != NULL) {
         return fail(file, where, flat->fault, err);
     }
@@ -119,11 +119,11 @@ static ss_status read_message(const struct ss__arrow_file *file, size_t body_at,
     if (n_body < 0 || (uint64_t)n_body > file->n_bytes - body_at) {
         return fail(file, where, "its body goes beyond the end", err);
     }
-    out->body = (struct ss__bytes){file->data + body_at, (size_t)n_body};
+    out->body = (struct ss_arrow_bytes){file->data + body_at, (size_t)n_body};
     return SS_OK;
 }
 
-static ss_status refuse_kind(const struct ss__arrow_file *file, int kind, ss_err *err)
+static ss_status refuse_kind(const struct ss_arrow_file *file, int kind, ss_err *err)
 {
     static const char *const names[N_HEADERS] = {"nothing",      "a second schema",
                                                  "a dictionary", "a record batch",
@@ -134,18 +134,18 @@ static ss_status refuse_kind(const struct ss__arrow_file *file, int kind, ss_err
 
 /* ---- faults of arrays ---- */
 
-static ss_status fail_array(const struct ss__arrow_file *file, const char *where,
-                            const struct ss__arrow_fault *fault, ss_err *err)
+static ss_status fail_array(const struct ss_arrow_file *file, const char *where,
+                            const struct ss_arrow_fault *fault, ss_err *err)
 {
-    const struct ss__arrow_field *field = &file->schema.fields[fault->field];
+    const struct ss_arrow_field *field = &file->schema.fields[fault->field];
     struct ss__buf name = {0};
-    if (fault->what == ss__arrow_no_memory) {
+    if (fault->what == ss_arrow_no_memory) {
         return ss__fail_nomem(err, "an Arrow column");
     }
     ss__buf_add(&name, field->name.data, ss__min_size(field->name.n_bytes, 60));
     const char *text = ss__buf_text(&name);
     const bool is_row = field->parent == SIZE_MAX && fault->at > 0;
-    const bool is_union = field->shape == SS__ARROW_UNION;
+    const bool is_union = field->shape == SS_ARROW_UNION;
     const ss_status code = is_union ? SS_E_UNSUPPORTED : SS_E_DATA;
     ss__fail_file(err, file->name, code, "Arrow column '%s', %s, value %llu: %s",
                   text == NULL ? "" : text, where, (unsigned long long)fault->at, fault->what);
@@ -158,15 +158,15 @@ static ss_status fail_array(const struct ss__arrow_file *file, const char *where
 
 /* The buffers of a column, out of the file into memory of the batch: what is checked below is
  * then what is used later. */
-static ss_status read_buffers(const struct ss__arrow_file *file, struct ss__arrow_batch *batch,
+static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_batch *batch,
                               size_t field, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t end = file->schema.fields[field].end;
     for (size_t i = field; i < end && file->map->kind == SS__MAP_PARTS; i++) {
-        struct ss__arrow_array *array = &batch->arrays[i - batch->first_field];
+        struct ss_arrow_array *array = &batch->arrays[i - batch->first_field];
         for (size_t j = 0; j < array->n_buffers; j++) {
-            struct ss__bytes *buffer = &array->buffers[j];
+            struct ss_arrow_bytes *buffer = &array->buffers[j];
             if (buffer->n_bytes == 0) {
                 continue;
             }
@@ -184,34 +184,34 @@ out:
 }
 
 /* Unpack and check a column of a batch. */
-static ss_status check_column(const struct ss__arrow_file *file, struct ss__arrow_batch *batch,
-                              size_t field, struct ss__arrow_growth *growth, const char *where,
+static ss_status check_column(const struct ss_arrow_file *file, struct ss_arrow_batch *batch,
+                              size_t field, struct ss_arrow_growth *growth, const char *where,
                               ss_err *err)
 {
-    struct ss__arrow_fault fault = {.field = field};
+    struct ss_arrow_fault fault = {.field = field};
     const ss_status status = read_buffers(file, batch, field, err);
     if (status != SS_OK) {
         return status;
     }
-    if (ss__arrow_array_of(batch, field)->n != batch->n_rows) {
+    if (ss_arrow_array_of(batch, field)->n != batch->n_rows) {
         fault.what = "it has another number of values than the batch has rows";
     }
     if (fault.what == NULL) {
-        fault.what = ss__arrow_batch_unpack(batch, field, growth);
+        fault.what = ss_arrow_batch_unpack(batch, field, growth);
     }
     if (fault.what == NULL) {
-        fault = ss__arrow_check(batch, field, batch->n_rows,
-                                batch->is_dictionary || file->is_whole[field]);
+        fault = ss_arrow_check(batch, field, batch->n_rows,
+                               batch->is_dictionary || file->is_whole[field]);
     }
     return fault.what == NULL ? SS_OK : fail_array(file, where, &fault, err);
 }
 
 /* ---- dictionaries ---- */
 
-static struct ss__arrow_dictionary *find_dictionary(struct ss__arrow_file *file, int64_t id)
+static struct ss_arrow_dictionary *find_dictionary(struct ss_arrow_file *file, int64_t id)
 {
     size_t low = 0, high = file->schema.n_dictionaries;
-    struct ss__arrow_dictionary *items = file->schema.dictionaries;
+    struct ss_arrow_dictionary *items = file->schema.dictionaries;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         if (items[middle].id < id) {
@@ -223,31 +223,31 @@ static struct ss__arrow_dictionary *find_dictionary(struct ss__arrow_file *file,
     return low < file->schema.n_dictionaries && items[low].id == id ? &items[low] : NULL;
 }
 
-static void drop_chunks(struct ss__arrow_dictionary *dictionary)
+static void drop_chunks(struct ss_arrow_dictionary *dictionary)
 {
     for (size_t i = 0; i < dictionary->n_chunks; i++) {
-        ss__arrow_batch_release(dictionary->chunks[i]);
+        ss_arrow_batch_release(dictionary->chunks[i]);
         ss__free(dictionary->chunks[i]);
     }
     dictionary->n_chunks = 0;
 }
 
-static ss_status add_chunk(struct ss__arrow_file *file, struct ss__arrow_dictionary *dictionary,
-                           struct message *message, const struct ss__flat_table *table,
+static ss_status add_chunk(struct ss_arrow_file *file, struct ss_arrow_dictionary *dictionary,
+                           struct message *message, const struct ss_arrow_flat_table *table,
                            ss_err *err)
 {
     static const char where[] = "a dictionary";
     ss_status status = SS_OK;
     const size_t field = dictionary->field, n = dictionary->n_chunks;
-    struct ss__arrow_batch *chunk = NULL;
+    struct ss_arrow_batch *chunk = NULL;
     SS_GROW(dictionary->chunks, dictionary->chunks_room, n + 1);
     SS_GROW(dictionary->ends, dictionary->ends_room, n + 1);
     SS_ALLOC(chunk, 1);
     chunk->is_dictionary = true;
     chunk->is_v4 = message->is_v4;
     const char *fault =
-        ss__arrow_batch_read(&file->schema, field, file->schema.fields[field].end,
-                             &message->flat, table, message->body, chunk);
+        ss_arrow_batch_read(&file->schema, field, file->schema.fields[field].end,
+                            &message->flat, table, message->body, chunk);
     if (fault != NULL) {
         SS_TRY(fail(file, where, fault, err));
     }
@@ -260,24 +260,24 @@ static ss_status add_chunk(struct ss__arrow_file *file, struct ss__arrow_diction
     chunk = NULL;
 out:
     if (chunk != NULL) {
-        ss__arrow_batch_release(chunk);
+        ss_arrow_batch_release(chunk);
         ss__free(chunk);
     }
     return status;
 }
 
-static ss_status take_dictionary(struct ss__arrow_file *file, struct message *message,
+static ss_status take_dictionary(struct ss_arrow_file *file, struct message *message,
                                  ss_err *err)
 {
     static const char where[] = "a dictionary";
-    struct ss__flat *flat = &message->flat;
-    const int64_t id = ss__flat_int(flat, &message->header, 0, 8, 0);
-    const struct ss__flat_table table = ss__flat_child(flat, &message->header, 1);
-    const bool is_delta = ss__flat_int(flat, &message->header, 2, 1, 0) != 0;
+    struct ss_arrow_flat *flat = &message->flat;
+    const int64_t id = ss_arrow_flat_int(flat, &message->header, 0, 8, 0);
+    const struct ss_arrow_flat_table table = ss_arrow_flat_child(flat, &message->header, 1);
+    const bool is_delta = ss_arrow_flat_int(flat, &message->header, 2, 1, 0) != 0;
     if (flat->fault != NULL || table.at == 0) {
         return fail(file, where, flat->fault == NULL ? "it has no values" : flat->fault, err);
     }
-    struct ss__arrow_dictionary *dictionary = find_dictionary(file, id);
+    struct ss_arrow_dictionary *dictionary = find_dictionary(file, id);
     if (dictionary == NULL) {
         return fail(file, where, "no column refers to it", err);
     }
@@ -296,10 +296,10 @@ static ss_status take_dictionary(struct ss__arrow_file *file, struct message *me
 /* ---- record batches ---- */
 
 /* The rows of a batch, if a file of this size can have so many. */
-static ss_status count_batch(struct ss__arrow_file *file, struct message *message,
+static ss_status count_batch(struct ss_arrow_file *file, struct message *message,
                              const char *where, uint64_t *n_rows, ss_err *err)
 {
-    const int64_t n = ss__flat_int(&message->flat, &message->header, 0, 8, 0);
+    const int64_t n = ss_arrow_flat_int(&message->flat, &message->header, 0, 8, 0);
     if (message->flat.fault != NULL || n < 0) {
         return fail(file, where, "it has an impossible number of rows", err);
     }
@@ -312,18 +312,18 @@ static ss_status count_batch(struct ss__arrow_file *file, struct message *messag
     return SS_OK;
 }
 
-static ss_status take_batch(struct ss__arrow_file *file, struct message *message, ss_err *err)
+static ss_status take_batch(struct ss_arrow_file *file, struct message *message, ss_err *err)
 {
     ss_status status = SS_OK;
     char where[48];
-    struct ss__arrow_growth growth = {0, 0};
+    struct ss_arrow_growth growth = {0, 0};
     uint64_t n_rows = file->n_rows_done;
     snprintf(where, sizeof where, "record batch %zu", file->n_batches);
     SS_TRY(count_batch(file, message, where, &n_rows, err));
     file->batch.is_v4 = message->is_v4;
     const char *fault =
-        ss__arrow_batch_read(&file->schema, 0, file->schema.n_fields, &message->flat,
-                             &message->header, message->body, &file->batch);
+        ss_arrow_batch_read(&file->schema, 0, file->schema.n_fields, &message->flat,
+                            &message->header, message->body, &file->batch);
     if (fault != NULL) {
         SS_TRY(fail(file, where, fault, err));
     }
@@ -338,7 +338,7 @@ out:
 }
 
 /* The next message of a stream; *is_batch says whether it was a batch. */
-static ss_status next_of_stream(struct ss__arrow_file *file, bool *is_batch, bool *at_end,
+static ss_status next_of_stream(struct ss_arrow_file *file, bool *is_batch, bool *at_end,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
@@ -366,15 +366,15 @@ out:
 
 /* ---- blocks of a file ---- */
 
-static ss_status read_block(const struct ss__arrow_file *file,
-                            const struct ss__flat_vector *blocks, size_t index, int kind,
+static ss_status read_block(const struct ss_arrow_file *file,
+                            const struct ss_arrow_flat_vector *blocks, size_t index, int kind,
                             struct message *out, ss_err *err)
 {
     static const char where[] = "a block of the footer";
     const size_t at = blocks->at + BLOCK_BYTES * index;
-    const int64_t offset = ss__flat_i64_at(&file->footer, at);
+    const int64_t offset = ss_arrow_flat_i64_at(&file->footer, at);
     const int64_t n_meta = (int32_t)read_u32(file->footer.data + at + 8);
-    const int64_t n_body = ss__flat_i64_at(&file->footer, at + 16);
+    const int64_t n_body = ss_arrow_flat_i64_at(&file->footer, at + 16);
     size_t body_at = 0, n_found = 0;
     if (offset < 0 || n_meta < 0 || n_body < 0 || offset % 8 != 0 || n_meta % 8 != 0 ||
         n_body % 8 != 0 || (uint64_t)offset > file->n_bytes) {
@@ -397,7 +397,7 @@ static ss_status read_block(const struct ss__arrow_file *file,
     return out->kind == kind ? SS_OK : fail(file, where, "it is of another kind", err);
 }
 
-static ss_status load_dictionaries(struct ss__arrow_file *file, ss_err *err)
+static ss_status load_dictionaries(struct ss_arrow_file *file, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < file->dictionary_blocks.count; i++) {
@@ -409,7 +409,7 @@ out:
     return status;
 }
 
-static ss_status next_of_file(struct ss__arrow_file *file, bool *is_batch, bool *at_end,
+static ss_status next_of_file(struct ss_arrow_file *file, bool *is_batch, bool *at_end,
                               ss_err *err)
 {
     ss_status status = SS_OK;
@@ -427,7 +427,7 @@ out:
     return status;
 }
 
-ss_status ss__arrow_next_batch(struct ss__arrow_file *file, bool *has_batch, ss_err *err)
+ss_status ss_arrow_next_batch(struct ss_arrow_file *file, bool *has_batch, ss_err *err)
 {
     ss_status status = SS_OK;
     bool at_end = false;
@@ -435,21 +435,21 @@ ss_status ss__arrow_next_batch(struct ss__arrow_file *file, bool *has_batch, ss_
     file->n_rows_done += file->batch.n_rows;
     while (!*has_batch && !at_end) {
         bool is_batch = false;
-        ss__arrow_batch_release(&file->batch);
+        ss_arrow_batch_release(&file->batch);
         SS_TRY(file->is_stream ? next_of_stream(file, &is_batch, &at_end, err)
                                : next_of_file(file, &is_batch, &at_end, err));
         *has_batch = is_batch && file->batch.n_rows > 0;
     }
 out:
     if (status != SS_OK) {
-        ss__arrow_batch_release(&file->batch);
+        ss_arrow_batch_release(&file->batch);
     }
     return status;
 }
 
 /* ---- opening ---- */
 
-static ss_status open_stream(struct ss__arrow_file *file, ss_err *err)
+static ss_status open_stream(struct ss_arrow_file *file, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char where[] = "its first message";
@@ -464,14 +464,14 @@ static ss_status open_stream(struct ss__arrow_file *file, ss_err *err)
         SS_TRY(refuse_kind(file, message.kind, err));
     }
     SS_TRY(
-        ss__arrow_schema_read(file->name, &message.flat, &message.header, &file->schema, err));
+        ss_arrow_schema_read(file->name, &message.flat, &message.header, &file->schema, err));
     file->at = body_at + message.body.n_bytes;
 out:
     return status;
 }
 
 /* Count the rows of a file, and so look at every block. */
-static ss_status count_rows(struct ss__arrow_file *file, ss_err *err)
+static ss_status count_rows(struct ss_arrow_file *file, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < file->batch_blocks.count; i++) {
@@ -483,7 +483,7 @@ out:
     return status;
 }
 
-static ss_status open_footer(struct ss__arrow_file *file, ss_err *err)
+static ss_status open_footer(struct ss_arrow_file *file, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char where[] = "its footer";
@@ -499,18 +499,18 @@ static ss_status open_footer(struct ss__arrow_file *file, ss_err *err)
         SS_TRY(fail(file, where, "it claims more bytes than there are", err));
     }
     SS_TRY(need(file, tail_at - n, n, err));
-    file->footer = (struct ss__flat){tail - n, n, NULL};
-    const struct ss__flat_table root = ss__flat_root(&file->footer);
-    const struct ss__flat_table schema = ss__flat_child(&file->footer, &root, 1);
-    const int64_t version = ss__flat_int(&file->footer, &root, 0, 2, 0);
-    file->dictionary_blocks = ss__flat_list(&file->footer, &root, 2, BLOCK_BYTES);
-    file->batch_blocks = ss__flat_list(&file->footer, &root, 3, BLOCK_BYTES);
-    ss__flat_check_notes(&file->footer, &root, 4);
+    file->footer = (struct ss_arrow_flat){tail - n, n, NULL};
+    const struct ss_arrow_flat_table root = ss_arrow_flat_root(&file->footer);
+    const struct ss_arrow_flat_table schema = ss_arrow_flat_child(&file->footer, &root, 1);
+    const int64_t version = ss_arrow_flat_int(&file->footer, &root, 0, 2, 0);
+    file->dictionary_blocks = ss_arrow_flat_list(&file->footer, &root, 2, BLOCK_BYTES);
+    file->batch_blocks = ss_arrow_flat_list(&file->footer, &root, 3, BLOCK_BYTES);
+    ss_arrow_flat_check_notes(&file->footer, &root, 4);
     if (file->footer.fault != NULL) {
         SS_TRY(fail(file, where, file->footer.fault, err));
     }
     SS_TRY(check_version(file, version, err));
-    SS_TRY(ss__arrow_schema_read(file->name, &file->footer, &schema, &file->schema, err));
+    SS_TRY(ss_arrow_schema_read(file->name, &file->footer, &schema, &file->schema, err));
     SS_TRY(count_rows(file, err));
 out:
     return status;
@@ -525,40 +525,40 @@ static uint64_t rows_bound(size_t n_bytes)
                : UINT64_MAX;
 }
 
-ss_status ss__arrow_open(const char *name, const struct ss__map *map,
-                         struct ss__arrow_file *out, ss_err *err)
+ss_status ss_arrow_open(const char *name, const struct ss__map *map, struct ss_arrow_file *out,
+                        ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_bytes = map->n_bytes;
-    *out = (struct ss__arrow_file){
-        .name = name, .map = map, .data = map->data, .n_bytes = n_bytes};
+    *out =
+        (struct ss_arrow_file){.name = name, .map = map, .data = map->data, .n_bytes = n_bytes};
     SS_TRY(need(out, 0, ss__min_size(n_bytes, MAGIC_BYTES), err));
     out->is_stream = n_bytes < MAGIC_BYTES || memcmp(map->data, magic, MAGIC_BYTES) != 0;
     out->n_rows_max = rows_bound(n_bytes);
     SS_TRY(out->is_stream ? open_stream(out, err) : open_footer(out, err));
-    SS_TRY(ss__arrow_list_columns(name, &out->schema, &out->columns, err));
+    SS_TRY(ss_arrow_list_columns(name, &out->schema, &out->columns, err));
     SS_ALLOC(out->is_chosen, out->schema.n_fields);
     SS_ALLOC(out->is_whole, out->schema.n_fields);
 out:
     if (status != SS_OK) {
-        ss__arrow_close(out);
+        ss_arrow_close(out);
     }
     return status;
 }
 
-void ss__arrow_close(struct ss__arrow_file *file)
+void ss_arrow_close(struct ss_arrow_file *file)
 {
-    ss__arrow_batch_release(&file->batch);
-    ss__arrow_columns_release(&file->columns);
-    ss__arrow_schema_release(&file->schema);
+    ss_arrow_batch_release(&file->batch);
+    ss_arrow_columns_release(&file->columns);
+    ss_arrow_schema_release(&file->schema);
     ss__free(file->is_chosen);
     ss__free(file->is_whole);
-    *file = (struct ss__arrow_file){.name = NULL};
+    *file = (struct ss_arrow_file){.name = NULL};
 }
 
-void ss__arrow_choose(struct ss__arrow_file *file, size_t field, bool is_whole)
+void ss_arrow_choose(struct ss_arrow_file *file, size_t field, bool is_whole)
 {
-    const struct ss__arrow_field *fields = file->schema.fields;
+    const struct ss_arrow_field *fields = file->schema.fields;
     while (fields[field].parent != SIZE_MAX) {
         field = fields[field].parent;
     }

@@ -3,19 +3,19 @@
 
 #include <string.h>
 
-static void fail(struct ss__flat *flat, const char *fault)
+static void fail(struct ss_arrow_flat *flat, const char *fault)
 {
     flat->fault = flat->fault == NULL ? fault : flat->fault;
 }
 
 /* Whether [at, at + n) is inside the buffer and `at` a multiple of `align`. */
-static bool is_inside(const struct ss__flat *flat, size_t at, size_t n, size_t align)
+static bool is_inside(const struct ss_arrow_flat *flat, size_t at, size_t n, size_t align)
 {
     return at % align == 0 && at <= flat->n_bytes && n <= flat->n_bytes - at;
 }
 
 /* `width` bytes of a little-endian number; the caller has checked them. */
-static uint64_t load(const struct ss__flat *flat, size_t at, unsigned width)
+static uint64_t load(const struct ss_arrow_flat *flat, size_t at, unsigned width)
 {
     uint64_t value = 0;
     for (unsigned i = 0; i < width; i++) {
@@ -30,9 +30,9 @@ static int64_t sign_extend(uint64_t value, unsigned width)
     return (int64_t)(value << shift) >> shift;
 }
 
-static struct ss__flat_table open_table(struct ss__flat *flat, size_t at)
+static struct ss_arrow_flat_table open_table(struct ss_arrow_flat *flat, size_t at)
 {
-    const struct ss__flat_table none = {0};
+    const struct ss_arrow_flat_table none = {0};
     if (!is_inside(flat, at, 4, 4)) {
         fail(flat, "a table of its metadata is outside of it");
         return none;
@@ -42,7 +42,7 @@ static struct ss__flat_table open_table(struct ss__flat *flat, size_t at)
         fail(flat, "the layout of a table of its metadata is outside of it");
         return none;
     }
-    const struct ss__flat_table table = {
+    const struct ss_arrow_flat_table table = {
         .at = at,
         .vtable = (size_t)vtable,
         .n_vtable = (size_t)load(flat, (size_t)vtable, 2),
@@ -58,7 +58,7 @@ static struct ss__flat_table open_table(struct ss__flat *flat, size_t at)
 }
 
 /* Where the field of a slot is, 0 if it is left out. */
-static size_t find_field(struct ss__flat *flat, const struct ss__flat_table *table,
+static size_t find_field(struct ss_arrow_flat *flat, const struct ss_arrow_flat_table *table,
                          unsigned slot, size_t width)
 {
     const size_t entry = 4 + 2 * (size_t)slot;
@@ -77,7 +77,7 @@ static size_t find_field(struct ss__flat *flat, const struct ss__flat_table *tab
 }
 
 /* Where a distance at `from` leads, 0 on a fault. */
-static size_t follow(struct ss__flat *flat, size_t from)
+static size_t follow(struct ss_arrow_flat *flat, size_t from)
 {
     const size_t distance = (size_t)load(flat, from, 4);
     if (distance == 0 || !is_inside(flat, from + distance, 4, 4)) {
@@ -87,9 +87,9 @@ static size_t follow(struct ss__flat *flat, size_t from)
     return from + distance;
 }
 
-struct ss__flat_table ss__flat_root(struct ss__flat *flat)
+struct ss_arrow_flat_table ss_arrow_flat_root(struct ss_arrow_flat *flat)
 {
-    const struct ss__flat_table none = {0};
+    const struct ss_arrow_flat_table none = {0};
     if (flat->n_bytes < 8) {
         fail(flat, "its metadata is too short");
         return none;
@@ -98,26 +98,28 @@ struct ss__flat_table ss__flat_root(struct ss__flat *flat)
     return at == 0 ? none : open_table(flat, at);
 }
 
-int64_t ss__flat_int(struct ss__flat *flat, const struct ss__flat_table *table, unsigned slot,
-                     unsigned width, int64_t otherwise)
+int64_t ss_arrow_flat_int(struct ss_arrow_flat *flat, const struct ss_arrow_flat_table *table,
+                          unsigned slot, unsigned width, int64_t otherwise)
 {
     const size_t at = find_field(flat, table, slot, width);
     return at == 0 ? otherwise : sign_extend(load(flat, at, width), width);
 }
 
-struct ss__flat_table ss__flat_child(struct ss__flat *flat, const struct ss__flat_table *table,
-                                     unsigned slot)
+struct ss_arrow_flat_table ss_arrow_flat_child(struct ss_arrow_flat *flat,
+                                               const struct ss_arrow_flat_table *table,
+                                               unsigned slot)
 {
-    const struct ss__flat_table none = {0};
+    const struct ss_arrow_flat_table none = {0};
     const size_t field = find_field(flat, table, slot, 4);
     const size_t at = field == 0 ? 0 : follow(flat, field);
     return at == 0 ? none : open_table(flat, at);
 }
 
-struct ss__flat_vector ss__flat_list(struct ss__flat *flat, const struct ss__flat_table *table,
-                                     unsigned slot, size_t width)
+struct ss_arrow_flat_vector ss_arrow_flat_list(struct ss_arrow_flat *flat,
+                                               const struct ss_arrow_flat_table *table,
+                                               unsigned slot, size_t width)
 {
-    const struct ss__flat_vector none = {0};
+    const struct ss_arrow_flat_vector none = {0};
     const size_t field = find_field(flat, table, slot, 4);
     const size_t at = field == 0 ? 0 : follow(flat, field);
     if (at == 0) {
@@ -128,13 +130,13 @@ struct ss__flat_vector ss__flat_list(struct ss__flat *flat, const struct ss__fla
         fail(flat, "a list of its metadata goes beyond it");
         return none;
     }
-    return (struct ss__flat_vector){.at = at + 4, .count = count};
+    return (struct ss_arrow_flat_vector){.at = at + 4, .count = count};
 }
 
-struct ss_text ss__flat_text(struct ss__flat *flat, const struct ss__flat_table *table,
-                             unsigned slot)
+struct ss_text ss_arrow_flat_text(struct ss_arrow_flat *flat,
+                                  const struct ss_arrow_flat_table *table, unsigned slot)
 {
-    const struct ss__flat_vector bytes = ss__flat_list(flat, table, slot, 1);
+    const struct ss_arrow_flat_vector bytes = ss_arrow_flat_list(flat, table, slot, 1);
     if (bytes.at == 0) {
         return (struct ss_text){"", 0};
     }
@@ -145,26 +147,27 @@ struct ss_text ss__flat_text(struct ss__flat *flat, const struct ss__flat_table 
     return (struct ss_text){(const char *)flat->data + bytes.at, bytes.count};
 }
 
-struct ss__flat_table ss__flat_table_at(struct ss__flat *flat,
-                                        const struct ss__flat_vector *list, size_t i)
+struct ss_arrow_flat_table ss_arrow_flat_table_at(struct ss_arrow_flat *flat,
+                                                  const struct ss_arrow_flat_vector *list,
+                                                  size_t i)
 {
-    const struct ss__flat_table none = {0};
+    const struct ss_arrow_flat_table none = {0};
     const size_t at = flat->fault == NULL ? follow(flat, list->at + 4 * i) : 0;
     return at == 0 ? none : open_table(flat, at);
 }
 
-int64_t ss__flat_i64_at(const struct ss__flat *flat, size_t at)
+int64_t ss_arrow_flat_i64_at(const struct ss_arrow_flat *flat, size_t at)
 {
     return (int64_t)load(flat, at, 8);
 }
 
-void ss__flat_check_notes(struct ss__flat *flat, const struct ss__flat_table *table,
-                          unsigned slot)
+void ss_arrow_flat_check_notes(struct ss_arrow_flat *flat,
+                               const struct ss_arrow_flat_table *table, unsigned slot)
 {
-    const struct ss__flat_vector notes = ss__flat_list(flat, table, slot, 4);
+    const struct ss_arrow_flat_vector notes = ss_arrow_flat_list(flat, table, slot, 4);
     for (size_t i = 0; i < notes.count && flat->fault == NULL; i++) {
-        const struct ss__flat_table note = ss__flat_table_at(flat, &notes, i);
-        (void)ss__flat_text(flat, &note, 0);
-        (void)ss__flat_text(flat, &note, 1);
+        const struct ss_arrow_flat_table note = ss_arrow_flat_table_at(flat, &notes, i);
+        (void)ss_arrow_flat_text(flat, &note, 0);
+        (void)ss_arrow_flat_text(flat, &note, 1);
     }
 }

@@ -18,43 +18,46 @@
 
 #include "base/error.h"
 
-struct ss__flat {
+struct ss_arrow_flat {
     const uint8_t *data; /* borrowed */
     size_t n_bytes;
     const char *fault; /* NULL while all is well */
 };
 
 /* A table, or with `at` 0 none: then all fields have their defaults. */
-struct ss__flat_table {
+struct ss_arrow_flat_table {
     size_t at, vtable;
     size_t n_table, n_vtable; /* bytes */
 };
 
-struct ss__flat_vector {
+struct ss_arrow_flat_vector {
     size_t at; /* of the first element; 0: the vector is not there */
     size_t count;
 };
 
-struct ss__flat_table ss__flat_root(struct ss__flat *flat);
+struct ss_arrow_flat_table ss_arrow_flat_root(struct ss_arrow_flat *flat);
 
 /* The number in a slot, sign-extended from `width` (1, 2, 4 or 8) bytes. */
-int64_t ss__flat_int(struct ss__flat *flat, const struct ss__flat_table *table, unsigned slot,
-                     unsigned width, int64_t otherwise);
-struct ss__flat_table ss__flat_child(struct ss__flat *flat, const struct ss__flat_table *table,
-                                     unsigned slot);
+int64_t ss_arrow_flat_int(struct ss_arrow_flat *flat, const struct ss_arrow_flat_table *table,
+                          unsigned slot, unsigned width, int64_t otherwise);
+struct ss_arrow_flat_table ss_arrow_flat_child(struct ss_arrow_flat *flat,
+                                               const struct ss_arrow_flat_table *table,
+                                               unsigned slot);
 /* A vector of elements of `width` bytes, all of which are inside the buffer. */
-struct ss__flat_vector ss__flat_list(struct ss__flat *flat, const struct ss__flat_table *table,
-                                     unsigned slot, size_t width);
-struct ss_text ss__flat_text(struct ss__flat *flat, const struct ss__flat_table *table,
-                             unsigned slot);
+struct ss_arrow_flat_vector ss_arrow_flat_list(struct ss_arrow_flat *flat,
+                                               const struct ss_arrow_flat_table *table,
+                                               unsigned slot, size_t width);
+struct ss_text ss_arrow_flat_text(struct ss_arrow_flat *flat,
+                                  const struct ss_arrow_flat_table *table, unsigned slot);
 
 /* Elements of a vector; `i` is below its count. */
-struct ss__flat_table ss__flat_table_at(struct ss__flat *flat,
-                                        const struct ss__flat_vector *list, size_t i);
-int64_t ss__flat_i64_at(const struct ss__flat *flat, size_t at);
+struct ss_arrow_flat_table ss_arrow_flat_table_at(struct ss_arrow_flat *flat,
+                                                  const struct ss_arrow_flat_vector *list,
+                                                  size_t i);
+int64_t ss_arrow_flat_i64_at(const struct ss_arrow_flat *flat, size_t at);
 
 /* Check a vector of key and value pairs, as Arrow has them for notes. */
-void ss__flat_check_notes(struct ss__flat *flat, const struct ss__flat_table *table,
-                          unsigned slot);
+void ss_arrow_flat_check_notes(struct ss_arrow_flat *flat,
+                               const struct ss_arrow_flat_table *table, unsigned slot);
 
 #endif

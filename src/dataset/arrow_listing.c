@@ -5,16 +5,16 @@
 #include "dataset/listing.h"
 
 /* The dotted path of a field, in the arena; NULL when memory ran out. */
-static char *path_of(const struct ss__arrow_schema *schema, size_t field,
+static char *path_of(const struct ss_arrow_schema *schema, size_t field,
                      struct ss__arena *arena)
 {
-    size_t chain[SS__ARROW_MAX_DEPTH + 2], n = 0;
+    size_t chain[SS_ARROW_MAX_DEPTH + 2], n = 0;
     struct ss__buf path = {0};
     for (size_t i = field; i != SIZE_MAX; i = schema->fields[i].parent) {
         chain[n++] = i;
     }
     while (n > 0) {
-        ss__add_column_name(&path, &schema->fields[chain[--n]].name);
+        ss_format_add_column_name(&path, &schema->fields[chain[--n]].name);
         ss__buf_add_text(&path, n > 0 ? "." : "");
     }
     char *copy = path.failed ? NULL
@@ -24,34 +24,34 @@ static char *path_of(const struct ss__arrow_schema *schema, size_t field,
     return copy;
 }
 
-static bool is_list(const struct ss__arrow_field *field)
+static bool is_list(const struct ss_arrow_field *field)
 {
-    return field->type != SS__ARROW_TYPE_MAP &&
-           (field->shape == SS__ARROW_LIST || field->shape == SS__ARROW_LIST_VIEW ||
-            field->shape == SS__ARROW_FIXED_LIST);
+    return field->type != SS_ARROW_TYPE_MAP &&
+           (field->shape == SS_ARROW_LIST || field->shape == SS_ARROW_LIST_VIEW ||
+            field->shape == SS_ARROW_FIXED_LIST);
 }
 
-bool ss__arrow_is_list_of_text(const struct ss__arrow_field *field)
+bool ss_arrow_is_list_of_text(const struct ss_arrow_field *field)
 {
-    return is_list(field) && field[1].text == SS__ARROW_UTF8;
+    return is_list(field) && field[1].text == SS_ARROW_UTF8;
 }
 
-static const char *type_of(const struct ss__arrow_field *field)
+static const char *type_of(const struct ss_arrow_field *field)
 {
-    return ss__arrow_is_list_of_text(field) ? "list of strings" : ss__arrow_type_name(field);
+    return ss_arrow_is_list_of_text(field) ? "list of strings" : ss_arrow_type_name(field);
 }
 
 /* A struct without dictionary or children stands for its leaves. */
-static bool is_open(const struct ss__arrow_schema *schema, size_t field)
+static bool is_open(const struct ss_arrow_schema *schema, size_t field)
 {
-    return schema->fields[field].shape == SS__ARROW_STRUCT &&
+    return schema->fields[field].shape == SS_ARROW_STRUCT &&
            schema->fields[field].dictionary == SIZE_MAX;
 }
 
-static void find_text_columns(const struct ss__arrow_schema *schema,
-                              struct ss__arrow_columns *columns)
+static void find_text_columns(const struct ss_arrow_schema *schema,
+                              struct ss_arrow_columns *columns)
 {
-    for (int kind = SS__ARROW_UTF8; kind > SS__ARROW_OTHER; kind--) {
+    for (int kind = SS_ARROW_UTF8; kind > SS_ARROW_OTHER; kind--) {
         size_t n = 0;
         for (size_t i = 0; i < columns->n; i++) {
             columns->items[i].is_text = (int)schema->fields[columns->fields[i]].text == kind;
@@ -63,8 +63,8 @@ static void find_text_columns(const struct ss__arrow_schema *schema,
     }
 }
 
-static ss_status find_repeated_names(const struct ss__arrow_schema *schema,
-                                     struct ss__arrow_columns *out, ss_err *err)
+static ss_status find_repeated_names(const struct ss_arrow_schema *schema,
+                                     struct ss_arrow_columns *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_text *names = NULL;
@@ -75,14 +75,14 @@ static ss_status find_repeated_names(const struct ss__arrow_schema *schema,
             names[n++] = schema->fields[i].name;
         }
     }
-    out->names_repeat = ss__names_repeat(names, n);
+    out->names_repeat = ss_format_names_repeat(names, n);
 out:
     ss__free(names);
     return status;
 }
 
-ss_status ss__arrow_list_columns(const char *name, const struct ss__arrow_schema *schema,
-                                 struct ss__arrow_columns *out, ss_err *err)
+ss_status ss_arrow_list_columns(const char *name, const struct ss_arrow_schema *schema,
+                                struct ss_arrow_columns *out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(out->items, schema->n_fields);
@@ -92,17 +92,17 @@ ss_status ss__arrow_list_columns(const char *name, const struct ss__arrow_schema
             i++;
             continue;
         }
-        struct ss__column *column = &out->items[out->n];
+        struct ss_dataset_column *column = &out->items[out->n];
         column->name = path_of(schema, i, &out->arena);
         if (column->name == NULL) {
             SS_TRY(ss__fail_nomem(err, "names of columns"));
         }
-        if (out->arena.n_bytes > SS__ARROW_MAX_NAME_BYTES) {
+        if (out->arena.n_bytes > SS_ARROW_MAX_NAME_BYTES) {
             SS_FAIL_FILE(name, SS_E_LIMIT, "the names of its columns take more than %d MiB",
-                         SS__ARROW_MAX_NAME_BYTES >> 20);
+                         SS_ARROW_MAX_NAME_BYTES >> 20);
         }
         column->type = type_of(&schema->fields[i]);
-        column->numbers = ss__arrow_numbers_of(schema, i);
+        column->numbers = ss_arrow_numbers_of(schema, i);
         out->fields[out->n++] = i;
         i = schema->fields[i].end;
     }
@@ -112,10 +112,10 @@ out:
     return status;
 }
 
-void ss__arrow_columns_release(struct ss__arrow_columns *columns)
+void ss_arrow_columns_release(struct ss_arrow_columns *columns)
 {
     ss__free(columns->items);
     ss__free(columns->fields);
     ss__arena_release(&columns->arena);
-    *columns = (struct ss__arrow_columns){0};
+    *columns = (struct ss_arrow_columns){0};
 }

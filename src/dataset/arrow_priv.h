@@ -30,171 +30,168 @@
 #include "dataset/numbers.h"
 
 enum {
-    SS__ARROW_MAX_FIELDS = 1 << 15,
-    SS__ARROW_MAX_DEPTH = 48,
-    SS__ARROW_MAX_NAME_BYTES = 16 << 20,     /* of all column names together */
-    SS__ARROW_MAX_BUFFER_BYTES = 1 << 30,    /* decompressed */
-    SS__ARROW_GROWTH_SLACK_BYTES = 16 << 20, /* what decompresses into this is no bomb */
-    SS__ARROW_MAX_GROWTH = 32                /* beyond the slack, decompressed / compressed */
+    SS_ARROW_MAX_FIELDS = 1 << 15,
+    SS_ARROW_MAX_DEPTH = 48,
+    SS_ARROW_MAX_NAME_BYTES = 16 << 20,     /* of all column names together */
+    SS_ARROW_MAX_BUFFER_BYTES = 1 << 30,    /* decompressed */
+    SS_ARROW_GROWTH_SLACK_BYTES = 16 << 20, /* what decompresses into this is no bomb */
+    SS_ARROW_MAX_GROWTH = 32                /* beyond the slack, decompressed / compressed */
 };
 
 /* ---- schema ---- */
 
 /* How the values of an array lie in its buffers; bitmaps of what is not null come first. */
-typedef enum ss__arrow_shape {
-    SS__ARROW_NULL,       /* no buffers, all null */
-    SS__ARROW_FIXED,      /* bitmap, values of n_bits */
-    SS__ARROW_BYTES,      /* bitmap, offsets, bytes */
-    SS__ARROW_VIEW,       /* bitmap, views of 16 bytes, buffers of bytes */
-    SS__ARROW_LIST,       /* bitmap, offsets; child */
-    SS__ARROW_LIST_VIEW,  /* bitmap, offsets, sizes; child */
-    SS__ARROW_FIXED_LIST, /* bitmap; child with list_size elements each */
-    SS__ARROW_STRUCT,     /* bitmap; children of the same length */
-    SS__ARROW_UNION,      /* not read, only passed over */
-    SS__ARROW_RUNS        /* no buffers; children: ends of runs, values */
-} ss__arrow_shape;
+typedef enum ss_arrow_shape {
+    SS_ARROW_NULL,       /* no buffers, all null */
+    SS_ARROW_FIXED,      /* bitmap, values of n_bits */
+    SS_ARROW_BYTES,      /* bitmap, offsets, bytes */
+    SS_ARROW_VIEW,       /* bitmap, views of 16 bytes, buffers of bytes */
+    SS_ARROW_LIST,       /* bitmap, offsets; child */
+    SS_ARROW_LIST_VIEW,  /* bitmap, offsets, sizes; child */
+    SS_ARROW_FIXED_LIST, /* bitmap; child with list_size elements each */
+    SS_ARROW_STRUCT,     /* bitmap; children of the same length */
+    SS_ARROW_UNION,      /* not read, only passed over */
+    SS_ARROW_RUNS        /* no buffers; children: ends of runs, values */
+} ss_arrow_shape;
 
-typedef enum ss__arrow_text {
-    SS__ARROW_OTHER,
-    SS__ARROW_BINARY,
-    SS__ARROW_UTF8
-} ss__arrow_text;
+typedef enum ss_arrow_text { SS_ARROW_OTHER, SS_ARROW_BINARY, SS_ARROW_UTF8 } ss_arrow_text;
 
-/* What the number in an array of SS__ARROW_FIXED stands for. */
-enum { SS__ARROW_TYPE_INT = 2, SS__ARROW_TYPE_FLOAT = 3, SS__ARROW_TYPE_BOOL = 6 };
-enum { SS__ARROW_TYPE_DECIMAL = 7, SS__ARROW_TYPE_MAP = 17 };
+/* What the number in an array of SS_ARROW_FIXED stands for. */
+enum { SS_ARROW_TYPE_INT = 2, SS_ARROW_TYPE_FLOAT = 3, SS_ARROW_TYPE_BOOL = 6 };
+enum { SS_ARROW_TYPE_DECIMAL = 7, SS_ARROW_TYPE_MAP = 17 };
 
 /* A field in depth-first order: the children of field i begin at i + 1. A dictionary-encoded
  * field is described as its values are; the indexes stand beside that. */
-struct ss__arrow_field {
+struct ss_arrow_field {
     struct ss_text name; /* borrowed from the file */
     size_t end;          /* the field behind this one's subtree */
     size_t parent;       /* SIZE_MAX for a column */
     uint8_t type;        /* as numbered by the format */
-    ss__arrow_shape shape;
-    ss__arrow_text text; /* what the values are */
-    bool has_text;       /* in it or below it */
-    bool is_wide;        /* offsets are of 8 bytes, not 4 */
+    ss_arrow_shape shape;
+    ss_arrow_text text; /* what the values are */
+    bool has_text;      /* in it or below it */
+    bool is_wide;       /* offsets are of 8 bytes, not 4 */
     bool is_signed, is_dense;
-    uint32_t n_bits;               /* of a value, if SS__ARROW_FIXED */
-    struct ss__scalar_type scalar; /* of what is SS__ARROW_FIXED and no text */
+    uint32_t n_bits;                     /* of a value, if SS_ARROW_FIXED */
+    struct ss_format_scalar_type scalar; /* of what is SS_ARROW_FIXED and no text */
     uint32_t list_size;
     size_t dictionary; /* its index in the table, SIZE_MAX if there is none */
     unsigned index_bytes;
     bool index_is_signed;
 };
 
-struct ss__arrow_batch;
+struct ss_arrow_batch;
 
 /* The values that indexes refer to: chunk after chunk, later ones being deltas. */
-struct ss__arrow_dictionary {
+struct ss_arrow_dictionary {
     int64_t id;
-    size_t field;                    /* the first one with this id */
-    struct ss__arrow_batch **chunks; /* [n_chunks] */
-    uint64_t *ends;                  /* [n_chunks] values up to and with a chunk */
+    size_t field;                   /* the first one with this id */
+    struct ss_arrow_batch **chunks; /* [n_chunks] */
+    uint64_t *ends;                 /* [n_chunks] values up to and with a chunk */
     size_t n_chunks, chunks_room, ends_room;
     bool is_needed; /* by the columns that were chosen */
 };
 
-struct ss__arrow_schema {
-    struct ss__arrow_field *fields;
+struct ss_arrow_schema {
+    struct ss_arrow_field *fields;
     size_t n_fields, fields_room;
-    struct ss__arrow_dictionary *dictionaries; /* sorted by id */
+    struct ss_arrow_dictionary *dictionaries; /* sorted by id */
     size_t n_dictionaries, dictionaries_room;
 };
 
 /* Read a schema table. Faults stay in flat->fault; a big-endian file is SS_E_UNSUPPORTED. */
-SS_MUST_USE ss_status ss__arrow_schema_read(const char *name, struct ss__flat *flat,
-                                            const struct ss__flat_table *table,
-                                            struct ss__arrow_schema *out, ss_err *err);
-void ss__arrow_schema_release(struct ss__arrow_schema *schema);
+SS_MUST_USE ss_status ss_arrow_schema_read(const char *name, struct ss_arrow_flat *flat,
+                                           const struct ss_arrow_flat_table *table,
+                                           struct ss_arrow_schema *out, ss_err *err);
+void ss_arrow_schema_release(struct ss_arrow_schema *schema);
 
 /* "int64", "string", "union", … */
-const char *ss__arrow_type_name(const struct ss__arrow_field *field);
+const char *ss_arrow_type_name(const struct ss_arrow_field *field);
 
 /* ---- listing ---- */
 
-struct ss__arrow_columns {
-    struct ss__column *items; /* leaves of structs by dotted path, lists and maps whole */
+struct ss_arrow_columns {
+    struct ss_dataset_column
+        *items; /* leaves of structs by dotted path, lists and maps whole */
     size_t *fields;
     size_t n;
     struct ss__arena arena; /* of the names */
     bool names_repeat;      /* among the columns of the file that have text */
 };
 
-SS_MUST_USE ss_status ss__arrow_list_columns(const char *name,
-                                             const struct ss__arrow_schema *schema,
-                                             struct ss__arrow_columns *out, ss_err *err);
-void ss__arrow_columns_release(struct ss__arrow_columns *columns);
+SS_MUST_USE ss_status ss_arrow_list_columns(const char *name,
+                                            const struct ss_arrow_schema *schema,
+                                            struct ss_arrow_columns *out, ss_err *err);
+void ss_arrow_columns_release(struct ss_arrow_columns *columns);
 
 /* Whether a field is a list that has strings as its elements, directly. */
-bool ss__arrow_is_list_of_text(const struct ss__arrow_field *field);
+bool ss_arrow_is_list_of_text(const struct ss_arrow_field *field);
 
 /* ---- batches ---- */
 
-struct ss__bytes {
+struct ss_arrow_bytes {
     const uint8_t *data;
     size_t n_bytes;
 };
 
-struct ss__arrow_array {
+struct ss_arrow_array {
     uint64_t n; /* values */
     uint64_t n_nulls;
-    struct ss__bytes *buffers; /* [n_buffers] in the order of the shape */
+    struct ss_arrow_bytes *buffers; /* [n_buffers] in the order of the shape */
     size_t n_buffers;
 };
 
 /* Arrays of a subtree of the schema. Those below a dictionary-encoded field are not here. */
-struct ss__arrow_batch {
-    const struct ss__arrow_schema *schema;
+struct ss_arrow_batch {
+    const struct ss_arrow_schema *schema;
     size_t first_field;
     bool is_dictionary; /* the first field is here as its values, not as indexes */
     bool is_v4;         /* unions and runs have a bitmap, too */
     uint64_t n_rows;
-    struct ss__arrow_array *arrays; /* [n_arrays] of the fields from first_field on */
+    struct ss_arrow_array *arrays; /* [n_arrays] of the fields from first_field on */
     size_t n_arrays;
-    struct ss__bytes *buffers;
+    struct ss_arrow_bytes *buffers;
     size_t n_buffers;
     int codec;              /* -1: the buffers are plain */
     struct ss__arena arena; /* of all this and of what was decompressed */
 };
 
 /* How much was decompressed out of how much, to tell a bomb. */
-struct ss__arrow_growth {
+struct ss_arrow_growth {
     uint64_t n_in, n_out;
 };
 
 /* Take apart the table of a record batch for the fields [first, end) of the schema, whose
  * buffers are in `body`; is_dictionary and is_v4 of `out` are set before. Gives a fault or
  * NULL. */
-const char *ss__arrow_batch_read(const struct ss__arrow_schema *schema, size_t first,
-                                 size_t end, struct ss__flat *flat,
-                                 const struct ss__flat_table *table, struct ss__bytes body,
-                                 struct ss__arrow_batch *out);
-void ss__arrow_batch_release(struct ss__arrow_batch *batch);
+const char *ss_arrow_batch_read(const struct ss_arrow_schema *schema, size_t first, size_t end,
+                                struct ss_arrow_flat *flat,
+                                const struct ss_arrow_flat_table *table,
+                                struct ss_arrow_bytes body, struct ss_arrow_batch *out);
+void ss_arrow_batch_release(struct ss_arrow_batch *batch);
 
 /* The fault that is none of the file: whoever reports it says SS_E_NOMEM. */
-extern const char ss__arrow_no_memory[];
+extern const char ss_arrow_no_memory[];
 
 /* Decompress the buffers of a field and of those below it. Gives a fault or NULL. */
-const char *ss__arrow_batch_unpack(struct ss__arrow_batch *batch, size_t field,
-                                   struct ss__arrow_growth *growth);
+const char *ss_arrow_batch_unpack(struct ss_arrow_batch *batch, size_t field,
+                                  struct ss_arrow_growth *growth);
 
-static inline const struct ss__arrow_array *
-ss__arrow_array_of(const struct ss__arrow_batch *batch, size_t field)
+static inline const struct ss_arrow_array *ss_arrow_array_of(const struct ss_arrow_batch *batch,
+                                                             size_t field)
 {
     return &batch->arrays[field - batch->first_field];
 }
 
 /* Whether the array of a field holds indexes of a dictionary. */
-static inline bool ss__arrow_is_encoded(const struct ss__arrow_batch *batch, size_t field)
+static inline bool ss_arrow_is_encoded(const struct ss_arrow_batch *batch, size_t field)
 {
     return batch->schema->fields[field].dictionary != SIZE_MAX &&
            !(batch->is_dictionary && field == batch->first_field);
 }
 
 /* Whether value i is there, by the bitmap alone. */
-static inline bool ss__arrow_bit(const struct ss__bytes *bits, uint64_t i)
+static inline bool ss_arrow_bit(const struct ss_arrow_bytes *bits, uint64_t i)
 {
     return bits->n_bytes == 0 || (bits->data[i / 8] >> i % 8 & 1) != 0;
 }
@@ -202,7 +199,7 @@ static inline bool ss__arrow_bit(const struct ss__bytes *bits, uint64_t i)
 /* ---- checks ---- */
 
 /* Where a fault is, for the sentence. */
-struct ss__arrow_fault {
+struct ss_arrow_fault {
     const char *what; /* NULL: none */
     size_t field;
     uint64_t at; /* the value */
@@ -211,75 +208,76 @@ struct ss__arrow_fault {
 /* Check an array with its first n values and all below it, so that the functions of
  * arrow_record.c may trust it; without `is_whole`, members of structs without text are left
  * out. Dictionaries that it refers to are there. */
-struct ss__arrow_fault ss__arrow_check(const struct ss__arrow_batch *batch, size_t field,
-                                       uint64_t n, bool is_whole);
+struct ss_arrow_fault ss_arrow_check(const struct ss_arrow_batch *batch, size_t field,
+                                     uint64_t n, bool is_whole);
 
 /* ---- values ---- */
 
 /* Offsets of a list or of bytes: where value i begins. */
-uint64_t ss__arrow_offset(const struct ss__arrow_field *field,
-                          const struct ss__arrow_array *array, uint64_t i);
+uint64_t ss_arrow_offset(const struct ss_arrow_field *field, const struct ss_arrow_array *array,
+                         uint64_t i);
 
 /* A number of 1, 2, 4 or 8 bytes. */
-uint64_t ss__arrow_number(const struct ss__bytes *buffer, uint64_t i, unsigned width,
-                          bool is_signed);
+uint64_t ss_arrow_number(const struct ss_arrow_bytes *buffer, uint64_t i, unsigned width,
+                         bool is_signed);
 
 /* Where a value really is: through dictionaries and runs. */
-struct ss__arrow_place {
-    const struct ss__arrow_batch *batch;
+struct ss_arrow_place {
+    const struct ss_arrow_batch *batch;
     size_t field;
     uint64_t at;
     bool is_null;
 };
 
 /* The text of a place that is not null and holds one. */
-struct ss_text ss__arrow_text_at(const struct ss__arrow_place *place);
+struct ss_text ss_arrow_text_at(const struct ss_arrow_place *place);
 
 /* A column's value in a row: through the structs that it is in. */
-struct ss__arrow_place ss__arrow_column_at(const struct ss__arrow_batch *batch, size_t field,
-                                           uint64_t row);
+struct ss_arrow_place ss_arrow_column_at(const struct ss_arrow_batch *batch, size_t field,
+                                         uint64_t row);
 
 /* How values are written. */
-struct ss__arrow_writer {
+struct ss_arrow_writer {
     struct ss__buf *out;
     size_t most;   /* bytes that `out` may hold */
     bool is_whole; /* what is no text is not left out */
 };
 
 /* Append a value as JSON. False if there was more than `most`. */
-SS_MUST_USE bool ss__arrow_add_json(const struct ss__arrow_writer *writer,
-                                    const struct ss__arrow_batch *batch, size_t field,
-                                    uint64_t at);
+SS_MUST_USE bool ss_arrow_add_json(const struct ss_arrow_writer *writer,
+                                   const struct ss_arrow_batch *batch, size_t field,
+                                   uint64_t at);
 
 /* Where value `at` of a field really is: through dictionaries and runs. */
-struct ss__arrow_place ss__arrow_place_of(const struct ss__arrow_batch *batch, size_t field,
-                                          uint64_t at);
+struct ss_arrow_place ss_arrow_place_of(const struct ss_arrow_batch *batch, size_t field,
+                                        uint64_t at);
 
 /* Where the elements of a list are in its child. */
-void ss__arrow_elements_of(const struct ss__arrow_place *list, uint64_t *begin, uint64_t *end);
+void ss_arrow_elements_of(const struct ss_arrow_place *list, uint64_t *begin, uint64_t *end);
 
 /* ---- numbers (arrow_numbers.c) ---- */
 
 /* Whether a column that is listed is of numbers, or of lists of numbers. */
-ss__column_numbers ss__arrow_numbers_of(const struct ss__arrow_schema *schema, size_t field);
+ss_dataset_column_numbers ss_arrow_numbers_of(const struct ss_arrow_schema *schema,
+                                              size_t field);
 
 /* Append the number, or the elements of the list, at a place of such a column. False when
  * memory ran out. */
-SS_MUST_USE bool ss__arrow_add_numbers(const struct ss__arrow_place *place,
-                                       struct ss__numbers *out);
+SS_MUST_USE bool ss_arrow_add_numbers(const struct ss_arrow_place *place,
+                                      struct ss_dataset_numbers *out);
 
 /* ---- files ---- */
 
-struct ss__arrow_file {
+struct ss_arrow_file {
     const char *name;          /* borrowed */
     const struct ss__map *map; /* borrowed, read in parts */
     const uint8_t *data;       /* of the map */
     size_t n_bytes;
     bool is_stream;
-    struct ss__arrow_schema schema;
-    struct ss__arrow_columns columns;
-    struct ss__flat footer;
-    struct ss__flat_vector dictionary_blocks, batch_blocks;
+    struct ss_arrow_schema schema;
+    struct ss_arrow_columns columns;
+    struct ss_arrow_flat footer;
+    struct ss_arrow_flat_vector dictionary_blocks, batch_blocks;
     size_t at;            /* of the next message of a stream; of the next block of a file */
     size_t n_batches;     /* that were read */
     uint64_t n_rows;      /* of a file; 0 if not known */
@@ -287,23 +285,23 @@ struct ss__arrow_file {
     uint64_t n_rows_max;  /* that a file of this size may claim */
     bool *is_chosen;      /* [n_fields] columns of the file whose values are wanted */
     bool *is_whole;       /* [n_fields] … also those that are no text */
-    struct ss__arrow_growth growth; /* of dictionaries */
-    struct ss__arrow_batch batch;
+    struct ss_arrow_growth growth; /* of dictionaries */
+    struct ss_arrow_batch batch;
 };
 
 /* Read the schema, and the footer of a file. Errors: SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT,
  * SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__arrow_open(const char *name, const struct ss__map *map,
-                                     struct ss__arrow_file *out, ss_err *err);
-void ss__arrow_close(struct ss__arrow_file *file);
+SS_MUST_USE ss_status ss_arrow_open(const char *name, const struct ss__map *map,
+                                    struct ss_arrow_file *out, ss_err *err);
+void ss_arrow_close(struct ss_arrow_file *file);
 
 /* Want the values of a column of the file, and so the dictionaries in it; with `is_whole` not
  * only its texts. */
-void ss__arrow_choose(struct ss__arrow_file *file, size_t field, bool is_whole);
+void ss_arrow_choose(struct ss_arrow_file *file, size_t field, bool is_whole);
 
 /* Go to the next record batch that has rows, unpacked and checked, in file->batch; at the end
- * *has_batch is false. Errors: as ss__arrow_open, with batch, column and row. */
-SS_MUST_USE ss_status ss__arrow_next_batch(struct ss__arrow_file *file, bool *has_batch,
-                                           ss_err *err);
+ * *has_batch is false. Errors: as ss_arrow_open, with batch, column and row. */
+SS_MUST_USE ss_status ss_arrow_next_batch(struct ss_arrow_file *file, bool *has_batch,
+                                          ss_err *err);
 
 #endif

@@ -36,21 +36,21 @@ static const struct {
     uint8_t type, n_bytes;
     uint8_t widths[2]; /* of the slots of the table */
     uint8_t slots[2];  /* what they hold */
-} values[SS__N_ARROW_VALUES] = {
-    [SS__ARROW_VALUE_NULL] = {1, 0, {0, 0}, {0, 0}},
-    [SS__ARROW_VALUE_BOOL] = {6, 1, {0, 0}, {0, 0}},
-    [SS__ARROW_VALUE_I64] = {2, 8, {4, 1}, {64, 1}}, /* bits, signed */
-    [SS__ARROW_VALUE_U32] = {2, 4, {4, 0}, {32, 0}},
-    [SS__ARROW_VALUE_F32] = {3, 4, {2, 0}, {1, 0}}, /* half, single, double */
-    [SS__ARROW_VALUE_F64] = {3, 8, {2, 0}, {2, 0}},
-    [SS__ARROW_VALUE_UTF8] = {5, 1, {0, 0}, {0, 0}},
+} values[SS_ARROW_N_ARROW_VALUES] = {
+    [SS_ARROW_VALUE_NULL] = {1, 0, {0, 0}, {0, 0}},
+    [SS_ARROW_VALUE_BOOL] = {6, 1, {0, 0}, {0, 0}},
+    [SS_ARROW_VALUE_I64] = {2, 8, {4, 1}, {64, 1}}, /* bits, signed */
+    [SS_ARROW_VALUE_U32] = {2, 4, {4, 0}, {32, 0}},
+    [SS_ARROW_VALUE_F32] = {3, 4, {2, 0}, {1, 0}}, /* half, single, double */
+    [SS_ARROW_VALUE_F64] = {3, 8, {2, 0}, {2, 0}},
+    [SS_ARROW_VALUE_UTF8] = {5, 1, {0, 0}, {0, 0}},
 };
 
 /* A column of the record batch that is gathered. */
 struct gathered {
-    struct ss__arrow_output_column is; /* the name is a copy */
-    struct ss__buf bitmap;             /* bits, filled up to whole bytes */
-    struct ss__buf offsets;            /* i32, one more than rows */
+    struct ss_arrow_output_column is; /* the name is a copy */
+    struct ss__buf bitmap;            /* bits, filled up to whole bytes */
+    struct ss__buf offsets;           /* i32, one more than rows */
     struct ss__buf data;
     uint64_t n_nulls, n_elements; /* elements: of all lists */
 };
@@ -60,12 +60,12 @@ struct block {
     size_t n_metadata; /* with the 8 bytes before it */
 };
 
-struct ss__arrow_output {
+struct ss_arrow_output {
     struct ss__out *out; /* borrowed */
     struct ss__arena arena;
     struct gathered *columns;
     size_t n_columns;
-    struct ss__arrow_note *notes;
+    struct ss_arrow_note *notes;
     size_t n_notes;
     size_t n_rows; /* of the record batch */
     uint64_t at;   /* bytes written */
@@ -76,102 +76,108 @@ struct ss__arrow_output {
 
 static bool has_offsets(const struct gathered *column)
 {
-    return column->is.is_list || column->is.value == SS__ARROW_VALUE_UTF8;
+    return column->is.is_list || column->is.value == SS_ARROW_VALUE_UTF8;
 }
 
 /* ---- metadata ---- */
 
 /* Where the table of a field's type is. */
-static size_t add_type(struct ss__buf *buf, ss__arrow_value value)
+static size_t add_type(struct ss__buf *buf, ss_arrow_value value)
 {
-    const struct ss__flat_made table = ss__flat_add_table(buf, values[value].widths, 2);
+    const struct ss_arrow_flat_made table =
+        ss_arrow_flat_add_table(buf, values[value].widths, 2);
     for (size_t i = 0; i < 2; i++) {
-        ss__flat_set(buf, table.slots[i], values[value].slots[i], values[value].widths[i]);
+        ss_arrow_flat_set(buf, table.slots[i], values[value].slots[i], values[value].widths[i]);
     }
     return table.at;
 }
 
 /* Field: 0 name, 1 nullable, 2 kind of type, 3 type, 4 dictionary, 5 children. */
-static size_t add_field(struct ss__buf *buf, const struct ss__arrow_output_column *column)
+static size_t add_field(struct ss__buf *buf, const struct ss_arrow_output_column *column)
 {
     static const uint8_t widths[] = {4, 1, 1, 4, 0, 4};
-    const struct ss__flat_made field = ss__flat_add_table(buf, widths, 6);
+    const struct ss_arrow_flat_made field = ss_arrow_flat_add_table(buf, widths, 6);
     size_t children = 0;
-    ss__flat_set(buf, field.slots[1], column->is_nullable, 1);
-    ss__flat_refer(buf, field.slots[0], ss__flat_add_string(buf, column->name));
-    ss__flat_set(buf, field.slots[2], column->is_list ? TYPE_LIST : values[column->value].type,
-                 1);
+    ss_arrow_flat_set(buf, field.slots[1], column->is_nullable, 1);
+    ss_arrow_flat_refer(buf, field.slots[0], ss_arrow_flat_add_string(buf, column->name));
+    ss_arrow_flat_set(buf, field.slots[2],
+                      column->is_list ? TYPE_LIST : values[column->value].type, 1);
     if (column->is_list) {
-        const struct ss__arrow_output_column item = {.name = "item", .value = column->value};
+        const struct ss_arrow_output_column item = {.name = "item", .value = column->value};
         static const uint8_t none[] = {0};
-        ss__flat_refer(buf, field.slots[3], ss__flat_add_table(buf, none, 0).at);
-        ss__flat_refer(buf, field.slots[5], ss__flat_add_vector(buf, 1, 4, &children));
-        ss__flat_refer(buf, children, add_field(buf, &item));
+        ss_arrow_flat_refer(buf, field.slots[3], ss_arrow_flat_add_table(buf, none, 0).at);
+        ss_arrow_flat_refer(buf, field.slots[5],
+                            ss_arrow_flat_add_vector(buf, 1, 4, &children));
+        ss_arrow_flat_refer(buf, children, add_field(buf, &item));
     } else {
-        ss__flat_refer(buf, field.slots[3], add_type(buf, column->value));
-        ss__flat_refer(buf, field.slots[5], ss__flat_add_vector(buf, 0, 4, &children));
+        ss_arrow_flat_refer(buf, field.slots[3], add_type(buf, column->value));
+        ss_arrow_flat_refer(buf, field.slots[5],
+                            ss_arrow_flat_add_vector(buf, 0, 4, &children));
     }
     return field.at;
 }
 
-static size_t add_note(struct ss__buf *buf, const struct ss__arrow_note *note)
+static size_t add_note(struct ss__buf *buf, const struct ss_arrow_note *note)
 {
     static const uint8_t widths[] = {4, 4};
-    const struct ss__flat_made table = ss__flat_add_table(buf, widths, 2);
-    ss__flat_refer(buf, table.slots[0], ss__flat_add_string(buf, note->key));
-    ss__flat_refer(buf, table.slots[1], ss__flat_add_string(buf, note->value));
+    const struct ss_arrow_flat_made table = ss_arrow_flat_add_table(buf, widths, 2);
+    ss_arrow_flat_refer(buf, table.slots[0], ss_arrow_flat_add_string(buf, note->key));
+    ss_arrow_flat_refer(buf, table.slots[1], ss_arrow_flat_add_string(buf, note->value));
     return table.at;
 }
 
 /* Schema: 0 endianness (little), 1 fields, 2 notes. */
-static size_t add_schema(const struct ss__arrow_output *output, struct ss__buf *buf)
+static size_t add_schema(const struct ss_arrow_output *output, struct ss__buf *buf)
 {
     static const uint8_t widths[] = {0, 4, 4};
-    const struct ss__flat_made schema = ss__flat_add_table(buf, widths, 3);
+    const struct ss_arrow_flat_made schema = ss_arrow_flat_add_table(buf, widths, 3);
     size_t at = 0;
-    ss__flat_refer(buf, schema.slots[1], ss__flat_add_vector(buf, output->n_columns, 4, &at));
+    ss_arrow_flat_refer(buf, schema.slots[1],
+                        ss_arrow_flat_add_vector(buf, output->n_columns, 4, &at));
     for (size_t i = 0; i < output->n_columns; i++) {
-        ss__flat_refer(buf, at + 4 * i, add_field(buf, &output->columns[i].is));
+        ss_arrow_flat_refer(buf, at + 4 * i, add_field(buf, &output->columns[i].is));
     }
-    ss__flat_refer(buf, schema.slots[2], ss__flat_add_vector(buf, output->n_notes, 4, &at));
+    ss_arrow_flat_refer(buf, schema.slots[2],
+                        ss_arrow_flat_add_vector(buf, output->n_notes, 4, &at));
     for (size_t i = 0; i < output->n_notes; i++) {
-        ss__flat_refer(buf, at + 4 * i, add_note(buf, &output->notes[i]));
+        ss_arrow_flat_refer(buf, at + 4 * i, add_note(buf, &output->notes[i]));
     }
     return schema.at;
 }
 
 /* Message: 0 version, 1 kind of header, 2 header, 3 bytes of the body. Its header follows. */
-static struct ss__flat_made begin_message(struct ss__buf *buf, uint8_t kind, uint64_t n_body)
+static struct ss_arrow_flat_made begin_message(struct ss__buf *buf, uint8_t kind,
+                                               uint64_t n_body)
 {
     static const uint8_t widths[] = {2, 1, 4, 8};
     buf->n_bytes = 0;
     ss__buf_add(buf, "\0\0\0\0", 4);
-    const struct ss__flat_made message = ss__flat_add_table(buf, widths, 4);
-    ss__flat_refer(buf, 0, message.at);
-    ss__flat_set(buf, message.slots[0], VERSION_5, 2);
-    ss__flat_set(buf, message.slots[1], kind, 1);
-    ss__flat_set(buf, message.slots[3], n_body, 8);
+    const struct ss_arrow_flat_made message = ss_arrow_flat_add_table(buf, widths, 4);
+    ss_arrow_flat_refer(buf, 0, message.at);
+    ss_arrow_flat_set(buf, message.slots[0], VERSION_5, 2);
+    ss_arrow_flat_set(buf, message.slots[1], kind, 1);
+    ss_arrow_flat_set(buf, message.slots[3], n_body, 8);
     return message;
 }
 
-static ss_status put(struct ss__arrow_output *output, const void *data, size_t n, ss_err *err)
+static ss_status put(struct ss_arrow_output *output, const void *data, size_t n, ss_err *err)
 {
     output->at += n;
     return ss__out_write(output->out, data, n, err);
 }
 
-static ss_status put_u32(struct ss__arrow_output *output, size_t value, ss_err *err)
+static ss_status put_u32(struct ss_arrow_output *output, size_t value, ss_err *err)
 {
     const uint8_t bytes[] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
                              (uint8_t)(value >> 24)};
     return put(output, bytes, sizeof bytes, err);
 }
 
-static ss_status put_message(struct ss__arrow_output *output, ss_err *err)
+static ss_status put_message(struct ss_arrow_output *output, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf *metadata = &output->metadata;
-    ss__flat_align(metadata, 8);
+    ss_arrow_flat_align(metadata, 8);
     SS_TRY(ss__buf_check(metadata, err));
     SS_TRY(put_u32(output, UINT32_MAX, err));
     SS_TRY(put_u32(output, metadata->n_bytes, err));
@@ -180,11 +186,11 @@ out:
     return status;
 }
 
-static ss_status put_schema(struct ss__arrow_output *output, ss_err *err)
+static ss_status put_schema(struct ss_arrow_output *output, ss_err *err)
 {
     struct ss__buf *buf = &output->metadata;
-    const struct ss__flat_made message = begin_message(buf, HEADER_SCHEMA, 0);
-    ss__flat_refer(buf, message.slots[2], add_schema(output, buf));
+    const struct ss_arrow_flat_made message = begin_message(buf, HEADER_SCHEMA, 0);
+    ss_arrow_flat_refer(buf, message.slots[2], add_schema(output, buf));
     return put_message(output, err);
 }
 
@@ -195,7 +201,7 @@ static size_t buffers_of(const struct gathered *column, const struct ss__buf *ou
 {
     static const struct ss__buf none;
     size_t n = 0;
-    if (column->is.value == SS__ARROW_VALUE_NULL) {
+    if (column->is.value == SS_ARROW_VALUE_NULL) {
         return 0;
     }
     out[n++] = column->n_nulls > 0 ? &column->bitmap : &none;
@@ -217,12 +223,12 @@ struct layout {
 static void describe_node(struct ss__buf *buf, struct layout *layout, uint64_t n,
                           uint64_t nulls)
 {
-    ss__flat_set(buf, layout->nodes, n, 8);
-    ss__flat_set(buf, layout->nodes + 8, nulls, 8);
+    ss_arrow_flat_set(buf, layout->nodes, n, 8);
+    ss_arrow_flat_set(buf, layout->nodes + 8, nulls, 8);
     layout->nodes += 16;
 }
 
-static void describe_column(struct ss__arrow_output *output, const struct gathered *column,
+static void describe_column(struct ss_arrow_output *output, const struct gathered *column,
                             struct layout *layout)
 {
     struct ss__buf *buf = &output->metadata;
@@ -233,20 +239,20 @@ static void describe_column(struct ss__arrow_output *output, const struct gather
         describe_node(buf, layout, column->n_elements, 0);
     }
     for (size_t i = 0; i < n; i++) {
-        ss__flat_set(buf, layout->buffers, layout->at, 8);
-        ss__flat_set(buf, layout->buffers + 8, buffers[i]->n_bytes, 8);
+        ss_arrow_flat_set(buf, layout->buffers, layout->at, 8);
+        ss_arrow_flat_set(buf, layout->buffers + 8, buffers[i]->n_bytes, 8);
         layout->buffers += 16;
         layout->at += ss__round_up(buffers[i]->n_bytes, BUFFER_ALIGNMENT);
     }
 }
 
 /* RecordBatch: 0 rows, 1 nodes (values, nulls) of all fields, 2 buffers (place, bytes). */
-static uint64_t describe_batch(struct ss__arrow_output *output)
+static uint64_t describe_batch(struct ss_arrow_output *output)
 {
     static const uint8_t widths[] = {8, 4, 4};
     struct ss__buf *buf = &output->metadata;
-    const struct ss__flat_made message = begin_message(buf, HEADER_BATCH, 0);
-    const struct ss__flat_made batch = ss__flat_add_table(buf, widths, 3);
+    const struct ss_arrow_flat_made message = begin_message(buf, HEADER_BATCH, 0);
+    const struct ss_arrow_flat_made batch = ss_arrow_flat_add_table(buf, widths, 3);
     const struct ss__buf *unused[4];
     struct layout layout = {0};
     size_t n_nodes = 0, n_buffers = 0;
@@ -254,19 +260,20 @@ static uint64_t describe_batch(struct ss__arrow_output *output)
         n_nodes += output->columns[i].is.is_list ? 2 : 1;
         n_buffers += buffers_of(&output->columns[i], unused);
     }
-    ss__flat_refer(buf, message.slots[2], batch.at);
-    ss__flat_set(buf, batch.slots[0], output->n_rows, 8);
-    ss__flat_refer(buf, batch.slots[1], ss__flat_add_vector(buf, n_nodes, 16, &layout.nodes));
-    ss__flat_refer(buf, batch.slots[2],
-                   ss__flat_add_vector(buf, n_buffers, 16, &layout.buffers));
+    ss_arrow_flat_refer(buf, message.slots[2], batch.at);
+    ss_arrow_flat_set(buf, batch.slots[0], output->n_rows, 8);
+    ss_arrow_flat_refer(buf, batch.slots[1],
+                        ss_arrow_flat_add_vector(buf, n_nodes, 16, &layout.nodes));
+    ss_arrow_flat_refer(buf, batch.slots[2],
+                        ss_arrow_flat_add_vector(buf, n_buffers, 16, &layout.buffers));
     for (size_t i = 0; i < output->n_columns; i++) {
         describe_column(output, &output->columns[i], &layout);
     }
-    ss__flat_set(buf, message.slots[3], layout.at, 8);
+    ss_arrow_flat_set(buf, message.slots[3], layout.at, 8);
     return layout.at;
 }
 
-static ss_status put_body(struct ss__arrow_output *output, ss_err *err)
+static ss_status put_body(struct ss_arrow_output *output, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char zeros[BUFFER_ALIGNMENT];
@@ -282,7 +289,7 @@ out:
     return status;
 }
 
-static void forget_rows(struct ss__arrow_output *output)
+static void forget_rows(struct ss_arrow_output *output)
 {
     output->n_rows = 0;
     for (size_t i = 0; i < output->n_columns; i++) {
@@ -295,7 +302,7 @@ static void forget_rows(struct ss__arrow_output *output)
     }
 }
 
-static ss_status put_batch(struct ss__arrow_output *output, ss_err *err)
+static ss_status put_batch(struct ss_arrow_output *output, ss_err *err)
 {
     ss_status status = SS_OK;
     struct block block = {.at = output->at};
@@ -331,8 +338,8 @@ static void add_offset(struct gathered *column, uint64_t end)
     ss__buf_add(&column->offsets, &offset, sizeof offset);
 }
 
-ss_status ss__arrow_output_add(struct ss__arrow_output *output, size_t index, const void *data,
-                               size_t n, ss_err *err)
+ss_status ss_arrow_output_add(struct ss_arrow_output *output, size_t index, const void *data,
+                              size_t n, ss_err *err)
 {
     struct gathered *column = &output->columns[index];
     const size_t n_bytes = values[column->is.value].n_bytes;
@@ -342,7 +349,7 @@ ss_status ss__arrow_output_add(struct ss__arrow_output *output, size_t index, co
                              MAX_VALUE_BYTES >> 20);
     }
     add_bit(&column->bitmap, output->n_rows, true);
-    if (column->is.value == SS__ARROW_VALUE_BOOL) {
+    if (column->is.value == SS_ARROW_VALUE_BOOL) {
         add_bit(&column->data, output->n_rows, *(const bool *)data);
     } else {
         ss__buf_add(&column->data, data, n * n_bytes);
@@ -354,7 +361,7 @@ ss_status ss__arrow_output_add(struct ss__arrow_output *output, size_t index, co
     return SS_OK;
 }
 
-ss_status ss__arrow_output_add_null(struct ss__arrow_output *output, size_t index, ss_err *err)
+ss_status ss_arrow_output_add_null(struct ss_arrow_output *output, size_t index, ss_err *err)
 {
     static const char zeros[8];
     struct gathered *column = &output->columns[index];
@@ -362,7 +369,7 @@ ss_status ss__arrow_output_add_null(struct ss__arrow_output *output, size_t inde
     column->n_nulls++;
     if (has_offsets(column)) {
         add_offset(column, column->n_elements);
-    } else if (column->is.value == SS__ARROW_VALUE_BOOL) {
+    } else if (column->is.value == SS_ARROW_VALUE_BOOL) {
         add_bit(&column->data, output->n_rows, false);
     } else {
         ss__buf_add(&column->data, zeros, values[column->is.value].n_bytes);
@@ -370,7 +377,7 @@ ss_status ss__arrow_output_add_null(struct ss__arrow_output *output, size_t inde
     return ss__buf_check(&column->bitmap, err);
 }
 
-ss_status ss__arrow_output_end_row(struct ss__arrow_output *output, ss_err *err)
+ss_status ss_arrow_output_end_row(struct ss_arrow_output *output, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_bytes = 0;
@@ -391,8 +398,8 @@ out:
 
 /* ---- files ---- */
 
-static ss_status copy_options(struct ss__arrow_output *output,
-                              const struct ss__arrow_output_options *options, ss_err *err)
+static ss_status copy_options(struct ss_arrow_output *output,
+                              const struct ss_arrow_output_options *options, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(output->columns, options->n_columns);
@@ -408,8 +415,8 @@ static ss_status copy_options(struct ss__arrow_output *output,
         }
     }
     for (size_t i = 0; i < options->n_notes; i++) {
-        const struct ss__arrow_note *note = &options->notes[i];
-        output->notes[i] = (struct ss__arrow_note){
+        const struct ss_arrow_note *note = &options->notes[i];
+        output->notes[i] = (struct ss_arrow_note){
             ss__arena_strndup(&output->arena, note->key, strlen(note->key)),
             ss__arena_strndup(&output->arena, note->value, strlen(note->value))};
         if (output->notes[i].key == NULL || output->notes[i].value == NULL) {
@@ -421,12 +428,12 @@ out:
     return status;
 }
 
-ss_status ss__arrow_output_new(struct ss__out *out,
-                               const struct ss__arrow_output_options *options,
-                               struct ss__arrow_output **output, ss_err *err)
+ss_status ss_arrow_output_new(struct ss__out *out,
+                              const struct ss_arrow_output_options *options,
+                              struct ss_arrow_output **output, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__arrow_output *made = NULL;
+    struct ss_arrow_output *made = NULL;
     *output = NULL;
     SS_ALLOC(made, 1);
     made->out = out;
@@ -436,13 +443,13 @@ ss_status ss__arrow_output_new(struct ss__out *out,
     *output = made;
     made = NULL;
 out:
-    ss__arrow_output_free(made);
+    ss_arrow_output_free(made);
     return status;
 }
 
 /* Footer: 0 version, 1 schema, 2 dictionaries, 3 record batches (place, bytes of metadata with
  * its prefix, bytes of the body). */
-static ss_status put_footer(struct ss__arrow_output *output, ss_err *err)
+static ss_status put_footer(struct ss_arrow_output *output, ss_err *err)
 {
     ss_status status = SS_OK;
     static const uint8_t widths[] = {2, 4, 4, 4};
@@ -450,16 +457,17 @@ static ss_status put_footer(struct ss__arrow_output *output, ss_err *err)
     size_t at = 0;
     buf->n_bytes = 0;
     ss__buf_add(buf, "\0\0\0\0", 4);
-    const struct ss__flat_made footer = ss__flat_add_table(buf, widths, 4);
-    ss__flat_refer(buf, 0, footer.at);
-    ss__flat_set(buf, footer.slots[0], VERSION_5, 2);
-    ss__flat_refer(buf, footer.slots[1], add_schema(output, buf));
-    ss__flat_refer(buf, footer.slots[2], ss__flat_add_vector(buf, 0, 24, &at));
-    ss__flat_refer(buf, footer.slots[3], ss__flat_add_vector(buf, output->n_blocks, 24, &at));
+    const struct ss_arrow_flat_made footer = ss_arrow_flat_add_table(buf, widths, 4);
+    ss_arrow_flat_refer(buf, 0, footer.at);
+    ss_arrow_flat_set(buf, footer.slots[0], VERSION_5, 2);
+    ss_arrow_flat_refer(buf, footer.slots[1], add_schema(output, buf));
+    ss_arrow_flat_refer(buf, footer.slots[2], ss_arrow_flat_add_vector(buf, 0, 24, &at));
+    ss_arrow_flat_refer(buf, footer.slots[3],
+                        ss_arrow_flat_add_vector(buf, output->n_blocks, 24, &at));
     for (size_t i = 0; i < output->n_blocks; i++, at += 24) {
-        ss__flat_set(buf, at, output->blocks[i].at, 8);
-        ss__flat_set(buf, at + 8, output->blocks[i].n_metadata, 4);
-        ss__flat_set(buf, at + 16, output->blocks[i].n_body, 8);
+        ss_arrow_flat_set(buf, at, output->blocks[i].at, 8);
+        ss_arrow_flat_set(buf, at + 8, output->blocks[i].n_metadata, 4);
+        ss_arrow_flat_set(buf, at + 16, output->blocks[i].n_body, 8);
     }
     SS_TRY(ss__buf_check(buf, err));
     SS_TRY(put(output, buf->data, buf->n_bytes, err));
@@ -469,7 +477,7 @@ out:
     return status;
 }
 
-ss_status ss__arrow_output_finish(struct ss__arrow_output *output, ss_err *err)
+ss_status ss_arrow_output_finish(struct ss_arrow_output *output, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(put_batch(output, err));
@@ -480,7 +488,7 @@ out:
     return status;
 }
 
-void ss__arrow_output_free(struct ss__arrow_output *output)
+void ss_arrow_output_free(struct ss_arrow_output *output)
 {
     if (output == NULL) {
         return;

@@ -12,55 +12,55 @@
 #include "base/output.h"
 
 /* What a column, or a list in it, holds, and what values are given as. */
-typedef enum ss__arrow_value {
-    SS__ARROW_VALUE_NULL, /* nothing: every value is null */
-    SS__ARROW_VALUE_BOOL, /* bool */
-    SS__ARROW_VALUE_I64,  /* int64_t */
-    SS__ARROW_VALUE_U32,  /* uint32_t */
-    SS__ARROW_VALUE_F32,  /* float */
-    SS__ARROW_VALUE_F64,  /* double */
-    SS__ARROW_VALUE_UTF8, /* bytes of valid UTF-8; not in lists */
-    SS__N_ARROW_VALUES
-} ss__arrow_value;
+typedef enum ss_arrow_value {
+    SS_ARROW_VALUE_NULL, /* nothing: every value is null */
+    SS_ARROW_VALUE_BOOL, /* bool */
+    SS_ARROW_VALUE_I64,  /* int64_t */
+    SS_ARROW_VALUE_U32,  /* uint32_t */
+    SS_ARROW_VALUE_F32,  /* float */
+    SS_ARROW_VALUE_F64,  /* double */
+    SS_ARROW_VALUE_UTF8, /* bytes of valid UTF-8; not in lists */
+    SS_ARROW_N_ARROW_VALUES
+} ss_arrow_value;
 
-struct ss__arrow_output_column {
+struct ss_arrow_output_column {
     const char *name; /* valid UTF-8 */
-    ss__arrow_value value;
+    ss_arrow_value value;
     bool is_list; /* of numbers */
     bool is_nullable;
 };
 
 /* A key and its value in the file's metadata. */
-struct ss__arrow_note {
+struct ss_arrow_note {
     const char *key, *value;
 };
 
-struct ss__arrow_output_options {
-    const struct ss__arrow_output_column *columns; /* [n_columns], copied */
+struct ss_arrow_output_options {
+    const struct ss_arrow_output_column *columns; /* [n_columns], copied */
     size_t n_columns;
-    const struct ss__arrow_note *notes; /* [n_notes], borrowed until the file is open */
+    const struct ss_arrow_note *notes; /* [n_notes], borrowed until the file is open */
     size_t n_notes;
 };
 
-struct ss__arrow_output;
+struct ss_arrow_output;
 
 /* Begin a file in an open `out`, which is borrowed until the end. Gives *output
- * (ss__arrow_output_free). Errors: SS_E_IO, SS_E_NOMEM. Threads: caller only, as all below. */
-SS_MUST_USE ss_status ss__arrow_output_new(struct ss__out *out,
-                                           const struct ss__arrow_output_options *options,
-                                           struct ss__arrow_output **output, ss_err *err);
+ * (ss_arrow_output_free). Errors: SS_E_IO, SS_E_NOMEM. Threads: caller only, as all below. */
+SS_MUST_USE ss_status ss_arrow_output_new(struct ss__out *out,
+                                          const struct ss_arrow_output_options *options,
+                                          struct ss_arrow_output **output, ss_err *err);
 
 /* The value of a column in the row that is made: one value (n = 1; of UTF-8: n bytes), or the n
  * elements of a list. Each column once per row, in any order. Errors: SS_E_LIMIT (a value of 1
  * GiB or more), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__arrow_output_add(struct ss__arrow_output *output, size_t column,
-                                           const void *values, size_t n, ss_err *err);
-SS_MUST_USE ss_status ss__arrow_output_add_null(struct ss__arrow_output *output, size_t column,
-                                                ss_err *err);
-SS_MUST_USE ss_status ss__arrow_output_end_row(struct ss__arrow_output *output, ss_err *err);
+SS_MUST_USE ss_status ss_arrow_output_add(struct ss_arrow_output *output, size_t column,
+                                          const void *values, size_t n, ss_err *err);
+SS_MUST_USE ss_status ss_arrow_output_add_null(struct ss_arrow_output *output, size_t column,
+                                               ss_err *err);
+SS_MUST_USE ss_status ss_arrow_output_end_row(struct ss_arrow_output *output, ss_err *err);
 
 /* Write what is left and the footer; `out` is then to be committed. */
-SS_MUST_USE ss_status ss__arrow_output_finish(struct ss__arrow_output *output, ss_err *err);
-void ss__arrow_output_free(struct ss__arrow_output *output); /* nullable */
+SS_MUST_USE ss_status ss_arrow_output_finish(struct ss_arrow_output *output, ss_err *err);
+void ss_arrow_output_free(struct ss_arrow_output *output); /* nullable */
 
 #endif

@@ -7,21 +7,21 @@
 #include "dataset/dataset.h"
 
 /* A zeroed struct is valid to release. */
-struct ss__bad_rows {
+struct ss_format_bad_rows {
     struct ss__arena arena;
-    struct ss__bad_row *items; /* [n_listed] the first of them */
+    struct ss_format_bad_row *items; /* [n_listed] the first of them */
     size_t n_listed, room;
-    uint64_t n, n_of[SS__N_FAULTS];
+    uint64_t n, n_of[SS_DATASET_N_FAULTS];
     bool is_said;
 };
 
 /* `problem` is copied, `file` borrowed. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__bad_rows_add(struct ss__bad_rows *rows, const struct ss__bad_row *row,
-                                       ss_err *err);
+SS_MUST_USE ss_status ss_format_bad_rows_add(struct ss_format_bad_rows *rows,
+                                             const struct ss_format_bad_row *row, ss_err *err);
 
 /* Once, and only if there are any: how many of each kind. */
-void ss__bad_rows_say(struct ss__bad_rows *rows, const struct ss_log *log);
+void ss_format_bad_rows_say(struct ss_format_bad_rows *rows, const struct ss_log *log);
 
-void ss__bad_rows_release(struct ss__bad_rows *rows);
+void ss_format_bad_rows_release(struct ss_format_bad_rows *rows);
 
 #endif

@@ -23,7 +23,7 @@ static unsigned bounded(size_t n)
 }
 
 /* Take over how far a decoder came. */
-static void advance(struct ss__codec_io *io, size_t n_used, size_t n_made)
+static void advance(struct ss_source_codec_io *io, size_t n_used, size_t n_made)
 {
     io->in += n_used;
     io->n_in -= n_used;
@@ -48,7 +48,7 @@ static void *gzip_start(void)
     return z;
 }
 
-static ss__decoded gzip_decode(void *state, struct ss__codec_io *io)
+static ss_source_decoded gzip_decode(void *state, struct ss_source_codec_io *io)
 {
     z_stream *z = state;
     const unsigned n_in = bounded(io->n_in), n_out = bounded(io->n_out);
@@ -59,12 +59,13 @@ static ss__decoded gzip_decode(void *state, struct ss__codec_io *io)
     const int result = inflate(z, Z_NO_FLUSH);
     advance(io, n_in - z->avail_in, n_out - z->avail_out);
     if (result == Z_STREAM_END) {
-        return inflateReset(z) == Z_OK ? SS__DECODED_END : SS__DECODED_BAD;
+        return inflateReset(z) == Z_OK ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_BAD;
     }
     if (result == Z_MEM_ERROR) {
-        return SS__DECODED_NO_MEMORY;
+        return SS_SOURCE_DECODED_NO_MEMORY;
     }
-    return result == Z_OK || result == Z_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
+    return result == Z_OK || result == Z_BUF_ERROR ? SS_SOURCE_DECODED_SOME
+                                                   : SS_SOURCE_DECODED_BAD;
 }
 
 static void gzip_stop(void *state)
@@ -95,7 +96,7 @@ static void *zstd_start(void)
     return stream;
 }
 
-static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
+static ss_source_decoded zstd_decode(void *state, struct ss_source_codec_io *io)
 {
     ZSTD_inBuffer in = {io->in, io->n_in, 0};
     ZSTD_outBuffer out = {io->out, io->n_out, 0};
@@ -104,13 +105,13 @@ static ss__decoded zstd_decode(void *state, struct ss__codec_io *io)
     if (ZSTD_isError(left)) {
         const ZSTD_ErrorCode code = ZSTD_getErrorCode(left);
         if (code == ZSTD_error_dictionary_wrong) {
-            return SS__DECODED_NEEDS_DICTIONARY;
+            return SS_SOURCE_DECODED_NEEDS_DICTIONARY;
         }
-        return code == ZSTD_error_memory_allocation               ? SS__DECODED_NO_MEMORY
-               : code == ZSTD_error_frameParameter_windowTooLarge ? SS__DECODED_TOO_LARGE
-                                                                  : SS__DECODED_BAD;
+        return code == ZSTD_error_memory_allocation               ? SS_SOURCE_DECODED_NO_MEMORY
+               : code == ZSTD_error_frameParameter_windowTooLarge ? SS_SOURCE_DECODED_TOO_LARGE
+                                                                  : SS_SOURCE_DECODED_BAD;
     }
-    return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;
+    return left == 0 ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_SOME;
 }
 
 static void zstd_stop(void *state)
@@ -118,13 +119,14 @@ static void zstd_stop(void *state)
     ZSTD_freeDStream(state);
 }
 
-ss__decoded ss__zstd_decode(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+ss_source_decoded ss_source_zstd_decode(const uint8_t *in, size_t n_in, uint8_t *out,
+                                        size_t n_out)
 {
     const size_t n = ZSTD_decompress(out, n_out, in, n_in);
     if (ZSTD_isError(n) && ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation) {
-        return SS__DECODED_NO_MEMORY;
+        return SS_SOURCE_DECODED_NO_MEMORY;
     }
-    return n == n_out ? SS__DECODED_END : SS__DECODED_BAD;
+    return n == n_out ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_BAD;
 }
 
 /* ---- bzip2 ---- */
@@ -147,7 +149,7 @@ static void *bzip2_start(void)
     return bz;
 }
 
-static ss__decoded bzip2_decode(void *state, struct ss__codec_io *io)
+static ss_source_decoded bzip2_decode(void *state, struct ss_source_codec_io *io)
 {
     bz_stream *bz = state;
     const unsigned n_in = bounded(io->n_in), n_out = bounded(io->n_out);
@@ -160,12 +162,12 @@ static ss__decoded bzip2_decode(void *state, struct ss__codec_io *io)
     if (result == BZ_STREAM_END) {
         BZ2_bzDecompressEnd(bz);
         *bz = (bz_stream){0};
-        return BZ2_bzDecompressInit(bz, 0, 0) == BZ_OK ? SS__DECODED_END
-                                                       : SS__DECODED_NO_MEMORY;
+        return BZ2_bzDecompressInit(bz, 0, 0) == BZ_OK ? SS_SOURCE_DECODED_END
+                                                       : SS_SOURCE_DECODED_NO_MEMORY;
     }
-    return result == BZ_OK          ? SS__DECODED_SOME
-           : result == BZ_MEM_ERROR ? SS__DECODED_NO_MEMORY
-                                    : SS__DECODED_BAD;
+    return result == BZ_OK          ? SS_SOURCE_DECODED_SOME
+           : result == BZ_MEM_ERROR ? SS_SOURCE_DECODED_NO_MEMORY
+                                    : SS_SOURCE_DECODED_BAD;
 }
 
 static void bzip2_stop(void *state)
@@ -202,7 +204,7 @@ static void *xz_start(void)
 
 /* liblzma walks over members and their padding itself and ends once, when told that no input
  * follows. */
-static ss__decoded xz_decode(void *state, struct ss__codec_io *io)
+static ss_source_decoded xz_decode(void *state, struct ss_source_codec_io *io)
 {
     lzma_stream *xz = state;
     xz->next_in = io->in;
@@ -212,12 +214,14 @@ static ss__decoded xz_decode(void *state, struct ss__codec_io *io)
     const lzma_ret result = lzma_code(xz, io->in_ended ? LZMA_FINISH : LZMA_RUN);
     advance(io, io->n_in - xz->avail_in, io->n_out - xz->avail_out);
     if (result == LZMA_STREAM_END) {
-        return SS__DECODED_END;
+        return SS_SOURCE_DECODED_END;
     }
     if (result == LZMA_MEMLIMIT_ERROR || result == LZMA_MEM_ERROR) {
-        return result == LZMA_MEM_ERROR ? SS__DECODED_NO_MEMORY : SS__DECODED_TOO_LARGE;
+        return result == LZMA_MEM_ERROR ? SS_SOURCE_DECODED_NO_MEMORY
+                                        : SS_SOURCE_DECODED_TOO_LARGE;
     }
-    return result == LZMA_OK || result == LZMA_BUF_ERROR ? SS__DECODED_SOME : SS__DECODED_BAD;
+    return result == LZMA_OK || result == LZMA_BUF_ERROR ? SS_SOURCE_DECODED_SOME
+                                                         : SS_SOURCE_DECODED_BAD;
 }
 
 static void xz_stop(void *state)
@@ -231,11 +235,11 @@ static void xz_stop(void *state)
 /* ---- lz4 ---- */
 
 /* The library's codes are not in its public header, their names are. */
-ss__decoded ss__lz4_failure(size_t result)
+ss_source_decoded ss_source_lz4_failure(size_t result)
 {
     return strcmp(LZ4F_getErrorName(result), "ERROR_allocation_failed") == 0
-               ? SS__DECODED_NO_MEMORY
-               : SS__DECODED_BAD;
+               ? SS_SOURCE_DECODED_NO_MEMORY
+               : SS_SOURCE_DECODED_BAD;
 }
 
 static bool lz4_matches(const uint8_t *head, size_t n)
@@ -250,15 +254,15 @@ static void *lz4_start(void)
                                                                                  : context;
 }
 
-static ss__decoded lz4_decode(void *state, struct ss__codec_io *io)
+static ss_source_decoded lz4_decode(void *state, struct ss_source_codec_io *io)
 {
     size_t n_in = io->n_in, n_out = io->n_out;
     const size_t left = LZ4F_decompress(state, io->out, &n_out, io->in, &n_in, NULL);
     if (LZ4F_isError(left)) {
-        return ss__lz4_failure(left);
+        return ss_source_lz4_failure(left);
     }
     advance(io, n_in, n_out);
-    return left == 0 ? SS__DECODED_END : SS__DECODED_SOME;
+    return left == 0 ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_SOME;
 }
 
 static void lz4_stop(void *state)
@@ -266,7 +270,7 @@ static void lz4_stop(void *state)
     (void)LZ4F_freeDecompressionContext(state);
 }
 
-static const struct ss__codec codecs[] = {
+static const struct ss_source_codec codecs[] = {
     {"gzip", true, gzip_matches, gzip_start, gzip_decode, gzip_stop},
     {"zstd", false, zstd_matches, zstd_start, zstd_decode, zstd_stop},
     {"bzip2", false, bzip2_matches, bzip2_start, bzip2_decode, bzip2_stop},
@@ -274,7 +278,7 @@ static const struct ss__codec codecs[] = {
     {"lz4", false, lz4_matches, lz4_start, lz4_decode, lz4_stop},
 };
 
-const struct ss__codec *ss__codec_find(const uint8_t *head, size_t n)
+const struct ss_source_codec *ss_source_codec_find(const uint8_t *head, size_t n)
 {
     for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++) {
         if (codecs[i].matches(head, n)) {

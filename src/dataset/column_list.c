@@ -51,7 +51,7 @@ static const char *nearest(const ss_dataset *dataset, const char *name)
     return best;
 }
 
-void ss__list_columns(const ss_dataset *dataset, struct ss__buf *out)
+void ss_format_list_columns(const ss_dataset *dataset, struct ss__buf *out)
 {
     for (size_t i = 0; i < dataset->n_columns && ss__buf_begin_item(out, i, dataset->n_columns);
          i++) {
@@ -63,26 +63,26 @@ void ss__list_columns(const ss_dataset *dataset, struct ss__buf *out)
 
 /* The value of a dotted name in an object that is valid JSON; false if it is not there, or is
  * null. */
-static bool find_value(struct ss__scan scan, const char *name, struct ss_text *out)
+static bool find_value(struct ss_format_scan scan, const char *name, struct ss_text *out)
 {
-    struct ss__scan_string key;
-    bool has_key = ss__scan_char(&scan, '{'), found = false;
+    struct ss_format_scan_string key;
+    bool has_key = ss_format_scan_char(&scan, '{'), found = false;
     for (bool first = true; has_key && !found; first = false) {
-        if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
+        if (!ss_format_scan_key(&scan, first, &key, &has_key) || !has_key) {
             break;
         }
         const bool begins =
             strlen(name) >= key.n_bytes && memcmp(name, key.data, key.n_bytes) == 0;
         const char *rest = begins ? name + key.n_bytes : "";
-        const ss__json_kind kind = ss__scan_peek(&scan);
+        const ss_format_json_kind kind = ss_format_scan_peek(&scan);
         const char *start = scan.at;
-        if (begins && *rest == '.' && kind == SS__JSON_OBJECT) {
+        if (begins && *rest == '.' && kind == SS_FORMAT_JSON_OBJECT) {
             found = find_value(scan, rest + 1, out);
         }
-        if (!ss__scan_value(&scan)) {
+        if (!ss_format_scan_value(&scan)) {
             break;
         }
-        if (begins && *rest == '\0' && kind != SS__JSON_NULL) {
+        if (begins && *rest == '\0' && kind != SS_FORMAT_JSON_NULL) {
             *out = (struct ss_text){start, (size_t)(scan.at - start)};
             found = true;
         }
@@ -104,22 +104,23 @@ static void add_example(struct ss__buf *out, const char *name, struct ss_text va
 /* The first value of each column in the first rows. */
 static void list_examples(ss_dataset *dataset, struct ss__buf *out)
 {
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf json = {0};
     bool *is_shown = dataset->n_columns == 0 || dataset->source.ahead != NULL
                          ? NULL
                          : ss__alloc(dataset->n_columns, sizeof *is_shown);
-    bool has_row =
-        is_shown != NULL && reader->select(dataset->state, SS__ALL_COLUMNS, NULL) == SS_OK;
+    bool has_row = is_shown != NULL &&
+                   reader->select(dataset->state, SS_DATASET_ALL_COLUMNS, NULL) == SS_OK;
     for (size_t row = 0; row < EXAMPLE_ROWS && has_row; row++) {
-        struct ss__record record = {0};
+        struct ss_dataset_record record = {0};
         struct ss_text value;
         json.n_bytes = 0;
         if (reader->next(dataset->state, &record, &has_row, NULL) != SS_OK || !has_row ||
             reader->add_json(dataset->state, &json, NULL) != SS_OK || json.failed) {
             break;
         }
-        const struct ss__scan scan = {json.data, json.data + json.n_bytes, NULL, false, false};
+        const struct ss_format_scan scan = {json.data, json.data + json.n_bytes, NULL, false,
+                                            false};
         for (size_t i = 0; i < dataset->n_columns && out->n_bytes < MAX_EXAMPLES_BYTES; i++) {
             if (!is_shown[i] && find_value(scan, dataset->columns[i].name, &value)) {
                 is_shown[i] = true;
@@ -147,12 +148,12 @@ static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
     }
 }
 
-ss_status ss__fail_column(ss_dataset *dataset, const char *sentence, const char *name,
-                          ss_err *err)
+ss_status ss_format_fail_column(ss_dataset *dataset, const char *sentence, const char *name,
+                                ss_err *err)
 {
     struct ss__buf list = {0}, examples = {0}, ends = {0};
     const char *meant = nearest(dataset, name);
-    ss__list_columns(dataset, &list);
+    ss_format_list_columns(dataset, &list);
     if (meant != NULL) {
         ss__buf_printf(&ends, "; did you mean '%.60s'?", meant);
     }

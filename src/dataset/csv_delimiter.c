@@ -21,18 +21,18 @@ struct fit {
     bool is_even;     /* all have as many */
 };
 
-static struct fit try_delimiter(const struct ss__csv *csv, char delimiter)
+static struct fit try_delimiter(const struct ss_format_csv *csv, char delimiter)
 {
     struct fit fit = {.is_even = true};
-    const struct ss__stream *stream = csv->stream;
-    struct ss__csv_record record = {.n_fields = 0};
-    struct ss__csv_syntax syntax = csv->syntax;
+    const struct ss_source_stream *stream = csv->stream;
+    struct ss_format_csv_record record = {.n_fields = 0};
+    struct ss_format_csv_syntax syntax = csv->syntax;
     syntax.delimiter[0] = delimiter;
     syntax.n_delimiter = 1;
-    ss__csv_prepare(&syntax);
+    ss_format_csv_prepare(&syntax);
     for (size_t at = 0; at < stream->n_bytes && fit.n_records < LOOK_RECORDS;) {
-        if (ss__csv_scan(stream->data + at, stream->n_bytes - at, &syntax, stream->at_end,
-                         &record) != SS__CSV_RECORD) {
+        if (ss_format_csv_scan(stream->data + at, stream->n_bytes - at, &syntax, stream->at_end,
+                               &record) != SS_FORMAT_CSV_RECORD) {
             fit.is_even &= fit.n_records > 0 && !stream->at_end; /* cut off by the window */
             break;
         }
@@ -47,7 +47,7 @@ static struct fit try_delimiter(const struct ss__csv *csv, char delimiter)
     return fit;
 }
 
-static bool fits(const struct ss__csv *csv, const struct fit *fit)
+static bool fits(const struct ss_format_csv *csv, const struct fit *fit)
 {
     const size_t n_names = csv->options->n_names;
     return fit->is_even && fit->n_fields > 1 && (n_names == 0 || fit->n_fields == n_names);
@@ -61,7 +61,7 @@ static const char *spelt(char c, char out[8])
     return out;
 }
 
-static ss_status refuse(const struct ss__csv *csv, char found, ss_err *err)
+static ss_status refuse(const struct ss_format_csv *csv, char found, ss_err *err)
 {
     char given[8], meant[8];
     size_t n_line = 0;
@@ -78,9 +78,9 @@ static ss_status refuse(const struct ss__csv *csv, char found, ss_err *err)
 }
 
 /* The line by which a spreadsheet tells its delimiter. */
-static ss_status refuse_mark(struct ss__csv *csv, ss_err *err)
+static ss_status refuse_mark(struct ss_format_csv *csv, ss_err *err)
 {
-    const struct ss_text text = ss__csv_field_text(csv, 0);
+    const struct ss_text text = ss_format_csv_field_text(csv, 0);
     if (text.n_bytes < 4 || text.n_bytes > 5 || strncasecmp(text.data, "sep=", 4) != 0) {
         return SS_OK;
     }
@@ -93,11 +93,11 @@ static ss_status refuse_mark(struct ss__csv *csv, ss_err *err)
 }
 
 /* Other characters are only doubted, since names may hold them. */
-static ss_status doubt_others(struct ss__csv *csv, ss_err *err)
+static ss_status doubt_others(struct ss_format_csv *csv, ss_err *err)
 {
     ss_status status = SS_OK;
     char seen[256] = {0};
-    const struct ss__csv_field field = csv->record.fields[0];
+    const struct ss_format_csv_field field = csv->record.fields[0];
     for (size_t i = 0; i < field.n_bytes; i++) {
         const unsigned char c = (unsigned char)csv->row[field.start + i];
         if (isalnum(c) || c >= 0x80 || strchr("_-.'\"()", c) != NULL || seen[c] != 0) {
@@ -113,7 +113,7 @@ out:
     return status;
 }
 
-ss_status ss__csv_find_delimiter(struct ss__csv *csv, ss_err *err)
+ss_status ss_format_csv_find_delimiter(struct ss_format_csv *csv, ss_err *err)
 {
     static const char usual[] = ";\t|,";
     ss_status status = SS_OK;
@@ -122,8 +122,8 @@ ss_status ss__csv_find_delimiter(struct ss__csv *csv, ss_err *err)
     size_t at = 0, n_fit = 0;
     bool has_record = false;
     const uint64_t n_passed = csv->n_passed;
-    SS_TRY(ss__stream_need(csv->stream, LOOK_BYTES, err));
-    SS_TRY(ss__csv_find_record(csv, &at, &has_record, NULL, err));
+    SS_TRY(ss_source_stream_need(csv->stream, LOOK_BYTES, err));
+    SS_TRY(ss_format_csv_find_record(csv, &at, &has_record, NULL, err));
     csv->n_passed = n_passed;
     if (!has_record || csv->record.n_fields > 1 || csv->options->n_names == 1) {
         goto out;

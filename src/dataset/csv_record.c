@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "dataset/csv_priv.h"
 
-ss_status ss__csv_fail(const struct ss__csv *csv, uint64_t offset, const char *problem,
-                       ss_err *err)
+ss_status ss_format_csv_fail(const struct ss_format_csv *csv, uint64_t offset,
+                             const char *problem, ss_err *err)
 {
     const ss_status status = ss__fail_file(err, csv->stream->name, SS_E_DATA, "line %llu: %s",
                                            (unsigned long long)csv->n_line, problem);
@@ -24,20 +24,21 @@ static uint64_t count_lines(const char *data, size_t n)
     return n_lines;
 }
 
-static ss_status fail_scan(const struct ss__csv *csv, size_t at, ss__csv_result result,
-                           ss__fault *fault, ss_err *err)
+static ss_status fail_scan(const struct ss_format_csv *csv, size_t at,
+                           ss_format_csv_result result, ss_dataset_fault *fault, ss_err *err)
 {
     static const char *const problems[] = {
-        [SS__CSV_OPEN_QUOTE] = "a field in quotes is not closed before the file ends",
-        [SS__CSV_OPEN_ESCAPE] = "an escape character is the last of the file",
-        [SS__CSV_AFTER_QUOTE] = "text follows the closing quote of a field; a quote inside a "
-                                "field in quotes is written twice",
+        [SS_FORMAT_CSV_OPEN_QUOTE] = "a field in quotes is not closed before the file ends",
+        [SS_FORMAT_CSV_OPEN_ESCAPE] = "an escape character is the last of the file",
+        [SS_FORMAT_CSV_AFTER_QUOTE] =
+            "text follows the closing quote of a field; a quote inside a "
+            "field in quotes is written twice",
     };
-    *fault = SS__FAULT_QUOTE;
-    return ss__csv_fail(csv, csv->stream->offset + at, problems[result], err);
+    *fault = SS_DATASET_FAULT_QUOTE;
+    return ss_format_csv_fail(csv, csv->stream->offset + at, problems[result], err);
 }
 
-static ss_status make_fields(struct ss__csv *csv, size_t n, ss_err *err)
+static ss_status make_fields(struct ss_format_csv *csv, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(csv->record.fields, csv->record.room, n);
@@ -45,37 +46,38 @@ out:
     return status;
 }
 
-ss_status ss__csv_find_record(struct ss__csv *csv, size_t *at, bool *has_record,
-                              ss__fault *fault, ss_err *err)
+ss_status ss_format_csv_find_record(struct ss_format_csv *csv, size_t *at, bool *has_record,
+                                    ss_dataset_fault *fault, ss_err *err)
 {
     ss_status status = SS_OK;
-    ss__fault unused = SS__FAULT_NONE;
-    struct ss__stream *stream = csv->stream;
+    ss_dataset_fault unused = SS_DATASET_FAULT_NONE;
+    struct ss_source_stream *stream = csv->stream;
     fault = fault == NULL ? &unused : fault;
-    *fault = SS__FAULT_NONE;
+    *fault = SS_DATASET_FAULT_NONE;
     *has_record = false;
     while (!*has_record) {
-        SS_TRY(ss__stream_need(stream, *at + 1, err));
+        SS_TRY(ss_source_stream_need(stream, *at + 1, err));
         if (*at == stream->n_bytes) {
             break;
         }
         csv->row = stream->data + *at;
         csv->n_line = csv->n_passed + 1;
         const size_t n_left = stream->n_bytes - *at;
-        const ss__csv_result result =
-            ss__csv_scan(csv->row, n_left, &csv->syntax, stream->at_end, &csv->record);
-        if (result == SS__CSV_MORE) {
-            status = ss__stream_need(stream, *at + 2 * n_left, err);
-            *fault = status == SS_E_LIMIT ? SS__FAULT_TOO_LARGE : SS__FAULT_NONE;
+        const ss_format_csv_result result =
+            ss_format_csv_scan(csv->row, n_left, &csv->syntax, stream->at_end, &csv->record);
+        if (result == SS_FORMAT_CSV_MORE) {
+            status = ss_source_stream_need(stream, *at + 2 * n_left, err);
+            *fault = status == SS_E_LIMIT ? SS_DATASET_FAULT_TOO_LARGE : SS_DATASET_FAULT_NONE;
             SS_TRY(status);
             continue;
         }
-        if (result != SS__CSV_RECORD) {
+        if (result != SS_FORMAT_CSV_RECORD) {
             SS_TRY(fail_scan(csv, *at, result, fault, err));
         }
-        if (csv->record.n_fields > csv->record.room && csv->record.room < SS__CSV_MAX_COLUMNS) {
-            SS_TRY(
-                make_fields(csv, ss__min_size(csv->record.n_fields, SS__CSV_MAX_COLUMNS), err));
+        if (csv->record.n_fields > csv->record.room &&
+            csv->record.room < SS_FORMAT_CSV_MAX_COLUMNS) {
+            SS_TRY(make_fields(
+                csv, ss__min_size(csv->record.n_fields, SS_FORMAT_CSV_MAX_COLUMNS), err));
             continue;
         }
         *has_record = !csv->record.is_blank;
@@ -86,31 +88,31 @@ out:
     return status;
 }
 
-struct ss_text ss__csv_field_text(struct ss__csv *csv, size_t i)
+struct ss_text ss_format_csv_field_text(struct ss_format_csv *csv, size_t i)
 {
-    const struct ss__csv_field field = csv->record.fields[i];
+    const struct ss_format_csv_field field = csv->record.fields[i];
     if (!field.escaped) {
         return (struct ss_text){csv->row + field.start, field.n_bytes};
     }
     csv->cell.n_bytes = 0;
-    ss__csv_unescape(csv->row, field, &csv->syntax, &csv->cell);
+    ss_format_csv_unescape(csv->row, field, &csv->syntax, &csv->cell);
     return (struct ss_text){csv->cell.data, csv->cell.n_bytes};
 }
 
-ss_status ss__csv_skip_line(struct ss__csv *csv, size_t at, ss_err *err)
+ss_status ss_format_csv_skip_line(struct ss_format_csv *csv, size_t at, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream *stream = csv->stream;
+    struct ss_source_stream *stream = csv->stream;
     const char end = csv->syntax.terminator == 0 ? '\n' : csv->syntax.terminator;
-    ss__stream_take(stream, at);
+    ss_source_stream_take(stream, at);
     for (;;) {
         const char *feed = memchr(stream->data, end, stream->n_bytes);
         const size_t n = feed == NULL ? stream->n_bytes : (size_t)(feed - stream->data) + 1;
-        ss__stream_take(stream, n);
+        ss_source_stream_take(stream, n);
         if (feed != NULL || stream->at_end) {
             break;
         }
-        SS_TRY(ss__stream_more(stream, err));
+        SS_TRY(ss_source_stream_more(stream, err));
     }
     csv->n_passed++;
 out:

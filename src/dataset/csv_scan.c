@@ -5,18 +5,18 @@
 struct cursor {
     const char *data;
     size_t n, at;
-    const struct ss__csv_syntax *syntax;
+    const struct ss_format_csv_syntax *syntax;
     bool at_end;
 };
 
 /* ---- characters ---- */
 
-static bool is_line_end(const struct ss__csv_syntax *syntax, char c)
+static bool is_line_end(const struct ss_format_csv_syntax *syntax, char c)
 {
     return syntax->terminator != 0 ? c == syntax->terminator : c == '\n' || c == '\r';
 }
 
-static bool is_blank(const struct ss__csv_syntax *syntax, char c)
+static bool is_blank(const struct ss_format_csv_syntax *syntax, char c)
 {
     return (c == ' ' || c == '\t') && c != syntax->delimiter[0];
 }
@@ -35,7 +35,7 @@ static bool is(char special, char c)
     return special != 0 && c == special;
 }
 
-void ss__csv_prepare(struct ss__csv_syntax *syntax)
+void ss_format_csv_prepare(struct ss_format_csv_syntax *syntax)
 {
     const char special[] = {syntax->delimiter[0], syntax->escape, syntax->comment,
                             syntax->terminator == 0 ? '\n' : syntax->terminator,
@@ -66,17 +66,17 @@ static bool ends_field(const struct cursor *c)
 }
 
 /* A field that begins with a quote; `at` is behind that. */
-static ss__csv_result scan_quoted(struct cursor *c, struct ss__csv_field *field)
+static ss_format_csv_result scan_quoted(struct cursor *c, struct ss_format_csv_field *field)
 {
-    *field = (struct ss__csv_field){.start = c->at, .quoted = true};
+    *field = (struct ss_format_csv_field){.start = c->at, .quoted = true};
     for (size_t from = c->at;;) {
         const char *special = from >= c->n ? NULL : find_special(c, from);
         if (special == NULL) {
-            return c->at_end ? SS__CSV_OPEN_QUOTE : SS__CSV_MORE;
+            return c->at_end ? SS_FORMAT_CSV_OPEN_QUOTE : SS_FORMAT_CSV_MORE;
         }
         const size_t at = (size_t)(special - c->data);
         if (at + 1 == c->n && !c->at_end) {
-            return SS__CSV_MORE;
+            return SS_FORMAT_CSV_MORE;
         }
         const bool is_escape = is(c->syntax->escape, *special);
         const bool is_doubled = !is_escape && !c->syntax->no_doubled_quotes && at + 1 < c->n &&
@@ -90,15 +90,15 @@ static ss__csv_result scan_quoted(struct cursor *c, struct ss__csv_field *field)
         from = at + 2;
     }
     if (!c->at_end && c->n - c->at < c->syntax->n_delimiter) {
-        return SS__CSV_MORE;
+        return SS_FORMAT_CSV_MORE;
     }
-    return ends_field(c) ? SS__CSV_RECORD : SS__CSV_AFTER_QUOTE;
+    return ends_field(c) ? SS_FORMAT_CSV_RECORD : SS_FORMAT_CSV_AFTER_QUOTE;
 }
 
-static ss__csv_result scan_plain(struct cursor *c, struct ss__csv_field *field)
+static ss_format_csv_result scan_plain(struct cursor *c, struct ss_format_csv_field *field)
 {
-    const struct ss__csv_syntax *syntax = c->syntax;
-    *field = (struct ss__csv_field){.start = c->at};
+    const struct ss_format_csv_syntax *syntax = c->syntax;
+    *field = (struct ss_format_csv_field){.start = c->at};
     for (; c->at < c->n; c->at++) {
         const char byte = c->data[c->at];
         if (!syntax->stops[(unsigned char)byte]) {
@@ -107,20 +107,20 @@ static ss__csv_result scan_plain(struct cursor *c, struct ss__csv_field *field)
         if (is(syntax->escape, byte)) {
             field->escaped = true;
             if (++c->at == c->n) {
-                return c->at_end ? SS__CSV_OPEN_ESCAPE : SS__CSV_MORE;
+                return c->at_end ? SS_FORMAT_CSV_OPEN_ESCAPE : SS_FORMAT_CSV_MORE;
             }
         } else if (byte == syntax->delimiter[0] && !c->at_end &&
                    c->n - c->at < syntax->n_delimiter) {
-            return SS__CSV_MORE;
+            return SS_FORMAT_CSV_MORE;
         } else if (at_delimiter(c) || is_line_end(syntax, byte) || is(syntax->comment, byte)) {
             break;
         }
     }
     field->n_bytes = c->at - field->start;
-    return c->at == c->n && !c->at_end ? SS__CSV_MORE : SS__CSV_RECORD;
+    return c->at == c->n && !c->at_end ? SS_FORMAT_CSV_MORE : SS_FORMAT_CSV_RECORD;
 }
 
-static ss__csv_result scan_field(struct cursor *c, struct ss__csv_field *field)
+static ss_format_csv_result scan_field(struct cursor *c, struct ss_format_csv_field *field)
 {
     while (c->syntax->skips_initial_space && c->at < c->n && c->data[c->at] == ' ' &&
            !at_delimiter(c)) {
@@ -138,7 +138,7 @@ static ss__csv_result scan_field(struct cursor *c, struct ss__csv_field *field)
 /* Pass the line end; false if more data is needed to tell where it ends. */
 static bool pass_line_end(struct cursor *c)
 {
-    const struct ss__csv_syntax *syntax = c->syntax;
+    const struct ss_format_csv_syntax *syntax = c->syntax;
     if (c->at < c->n && is(syntax->comment, c->data[c->at])) {
         while (c->at < c->n && !is_line_end(syntax, c->data[c->at])) {
             c->at++;
@@ -160,7 +160,7 @@ static bool pass_line_end(struct cursor *c)
 /* Whether the line holds nothing, or only a comment; the cursor is then at its end. */
 static bool is_blank_line(struct cursor *c)
 {
-    const struct ss__csv_syntax *syntax = c->syntax;
+    const struct ss_format_csv_syntax *syntax = c->syntax;
     size_t at = c->at;
     while (!syntax->keeps_blank_lines && at < c->n && is_blank(syntax, c->data[at])) {
         at++;
@@ -174,16 +174,17 @@ static bool is_blank_line(struct cursor *c)
     return true;
 }
 
-ss__csv_result ss__csv_scan(const char *data, size_t n, const struct ss__csv_syntax *syntax,
-                            bool at_end, struct ss__csv_record *record)
+ss_format_csv_result ss_format_csv_scan(const char *data, size_t n,
+                                        const struct ss_format_csv_syntax *syntax, bool at_end,
+                                        struct ss_format_csv_record *record)
 {
     struct cursor c = {data, n, 0, syntax, at_end};
     record->n_fields = 0;
     record->is_blank = is_blank_line(&c);
     for (bool goes_on = !record->is_blank; goes_on;) {
-        struct ss__csv_field field;
-        const ss__csv_result result = scan_field(&c, &field);
-        if (result != SS__CSV_RECORD) {
+        struct ss_format_csv_field field;
+        const ss_format_csv_result result = scan_field(&c, &field);
+        if (result != SS_FORMAT_CSV_RECORD) {
             return result;
         }
         if (record->n_fields < record->room) {
@@ -194,14 +195,14 @@ ss__csv_result ss__csv_scan(const char *data, size_t n, const struct ss__csv_syn
         c.at += goes_on ? syntax->n_delimiter : 0;
     }
     if (!pass_line_end(&c)) {
-        return SS__CSV_MORE;
+        return SS_FORMAT_CSV_MORE;
     }
     record->n_bytes = c.at;
-    return SS__CSV_RECORD;
+    return SS_FORMAT_CSV_RECORD;
 }
 
-void ss__csv_unescape(const char *data, struct ss__csv_field field,
-                      const struct ss__csv_syntax *syntax, struct ss__buf *out)
+void ss_format_csv_unescape(const char *data, struct ss_format_csv_field field,
+                            const struct ss_format_csv_syntax *syntax, struct ss__buf *out)
 {
     const char *end = data + field.start + field.n_bytes;
     for (const char *at = data + field.start; at < end; at++) {

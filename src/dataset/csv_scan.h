@@ -14,7 +14,7 @@
 #include "base/buf.h"
 
 /* The dialect: what separates, quotes and escapes. */
-struct ss__csv_syntax {
+struct ss_format_csv_syntax {
     char delimiter[4]; /* one character of UTF-8 */
     unsigned char n_delimiter;
     char quote;      /* 0: quotes are text */
@@ -28,24 +28,24 @@ struct ss__csv_syntax {
 };
 
 /* Fill in `stops`, once everything else is. */
-void ss__csv_prepare(struct ss__csv_syntax *syntax);
+void ss_format_csv_prepare(struct ss_format_csv_syntax *syntax);
 
-struct ss__csv_field {
+struct ss_format_csv_field {
     size_t start, n_bytes; /* between its quotes, if any */
     bool quoted;
     bool escaped; /* holds doubled quotes or escapes */
 };
 
-typedef enum ss__csv_result {
-    SS__CSV_RECORD,
-    SS__CSV_MORE,        /* the record goes on behind the data */
-    SS__CSV_OPEN_QUOTE,  /* a quoted field is never closed */
-    SS__CSV_OPEN_ESCAPE, /* nothing follows an escape character */
-    SS__CSV_AFTER_QUOTE  /* text follows a closing quote */
-} ss__csv_result;
+typedef enum ss_format_csv_result {
+    SS_FORMAT_CSV_RECORD,
+    SS_FORMAT_CSV_MORE,        /* the record goes on behind the data */
+    SS_FORMAT_CSV_OPEN_QUOTE,  /* a quoted field is never closed */
+    SS_FORMAT_CSV_OPEN_ESCAPE, /* nothing follows an escape character */
+    SS_FORMAT_CSV_AFTER_QUOTE  /* text follows a closing quote */
+} ss_format_csv_result;
 
-struct ss__csv_record {
-    struct ss__csv_field *fields; /* [room], the caller's */
+struct ss_format_csv_record {
+    struct ss_format_csv_field *fields; /* [room], the caller's */
     size_t room;
     size_t n_fields; /* may exceed room: the fields beyond are counted only */
     size_t n_bytes;  /* with the line end */
@@ -53,11 +53,12 @@ struct ss__csv_record {
 };
 
 /* Scan the record at the start of data[0, n). `at_end`: nothing comes after the data. */
-ss__csv_result ss__csv_scan(const char *data, size_t n, const struct ss__csv_syntax *syntax,
-                            bool at_end, struct ss__csv_record *record);
+ss_format_csv_result ss_format_csv_scan(const char *data, size_t n,
+                                        const struct ss_format_csv_syntax *syntax, bool at_end,
+                                        struct ss_format_csv_record *record);
 
 /* Append what a field says, its doubled quotes and escapes resolved. */
-void ss__csv_unescape(const char *data, struct ss__csv_field field,
-                      const struct ss__csv_syntax *syntax, struct ss__buf *out);
+void ss_format_csv_unescape(const char *data, struct ss_format_csv_field field,
+                            const struct ss_format_csv_syntax *syntax, struct ss__buf *out);
 
 #endif

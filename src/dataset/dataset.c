@@ -27,7 +27,7 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
         dataset->halt.asking.stop = options->stop;
         SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
         SS_TRY(copy_text(options->format, &dataset->given_format, err));
-        SS_TRY(ss__split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
+        SS_TRY(ss_format_split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
         dataset->on_bad_row = options->on_bad_row;
         dataset->all_columns = options->all_columns;
         dataset->has_csv = options->csv != NULL;
@@ -43,7 +43,7 @@ out:
 }
 
 /* What the caller says of rows goes before what a card says. */
-static ss_status take_row_options(struct ss__row_options *rows,
+static ss_status take_row_options(struct ss_format_row_options *rows,
                                   const struct ss_dataset_options *options, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -59,7 +59,7 @@ static ss_status take_row_options(struct ss__row_options *rows,
         }
     }
     if (options->csv != NULL) {
-        SS_TRY(ss__row_options_parse_csv(rows, options->csv, err));
+        SS_TRY(ss_format_row_options_parse_csv(rows, options->csv, err));
     }
 out:
     return status;
@@ -69,17 +69,17 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
                             const struct ss_dataset_options *options, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_use *use = &dataset->use;
-    *use = (struct ss__repo_use){.log = &dataset->log, .text_unit = dataset->text_unit};
-    ss__row_options_init(&use->rows);
+    struct ss_dataset_repo_use *use = &dataset->use;
+    *use = (struct ss_dataset_repo_use){.log = &dataset->log, .text_unit = dataset->text_unit};
+    ss_format_row_options_init(&use->rows);
     dataset->remotes =
-        (struct ss__remotes){.paths = &use->paths,
-                             .column = (const char *const *)&dataset->text_column,
-                             .halt = &dataset->halt,
-                             .log = &dataset->log};
-    SS_TRY(ss__remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
+        (struct ss_dataset_remotes){.paths = &use->paths,
+                                    .column = (const char *const *)&dataset->text_column,
+                                    .halt = &dataset->halt,
+                                    .log = &dataset->log};
+    SS_TRY(ss_dataset_remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
     dataset->archives.halt = &dataset->halt;
-    SS_TRY(ss__archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
+    SS_TRY(ss_source_archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
     dataset->text_unit = use->text_unit;
     if (options != NULL) {
         SS_TRY(take_row_options(&use->rows, options, err));
@@ -95,25 +95,26 @@ out:
 static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__dataset_file *file = &dataset->files[i];
+    struct ss_dataset_file *file = &dataset->files[i];
     const char *path = dataset->use.paths.items[i];
-    if (ss__is_remote(path)) {
+    if (ss_source_is_remote(path)) {
         return SS_OK; /* seen when it is reached */
     }
-    const bool is_member = ss__archives_have(&dataset->archives, i);
-    SS_TRY(is_member ? ss__archives_open(&dataset->archives, i, path, &file->stream, err)
-                     : ss__stream_open(path, &dataset->halt, &file->stream, err));
-    SS_TRY(ss__dataset_decode(dataset, &file->stream, err));
-    const char *format = ss__archives_format(&dataset->archives, i);
-    SS_TRY(ss__format_find(&file->stream, path, format == NULL ? dataset->given_format : format,
-                           &file->reader, err));
+    const bool is_member = ss_source_archives_have(&dataset->archives, i);
+    SS_TRY(is_member ? ss_source_archives_open(&dataset->archives, i, path, &file->stream, err)
+                     : ss_source_stream_open(path, &dataset->halt, &file->stream, err));
+    SS_TRY(ss_dataset_decode(dataset, &file->stream, err));
+    const char *format = ss_source_archives_format(&dataset->archives, i);
+    SS_TRY(ss_dataset_format_find(&file->stream, path,
+                                  format == NULL ? dataset->given_format : format,
+                                  &file->reader, err));
     file->is_empty = file->reader == NULL;
-    if (dataset->has_csv && file->reader == &ss__reader_txt) {
-        file->reader = &ss__reader_csv;
+    if (dataset->has_csv && file->reader == &ss_dataset_reader_txt) {
+        file->reader = &ss_format_reader_csv;
     }
     if (is_member || file->is_empty ||
         (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
-        ss__stream_close(&file->stream);
+        ss_source_stream_close(&file->stream);
     }
 out:
     return status;
@@ -162,9 +163,11 @@ static ss_status check_options_fit(const ss_dataset *dataset,
     bool any_csv = options == NULL || options->csv == NULL;
     bool any_json = options == NULL || options->field == NULL;
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
-        const struct ss__reader *reader = dataset->files[i].reader;
-        any_csv |= reader == NULL || reader == &ss__reader_csv || reader == &ss__reader_tsv;
-        any_json |= reader == NULL || reader == &ss__reader_json || reader == &ss__reader_jsonl;
+        const struct ss_dataset_reader *reader = dataset->files[i].reader;
+        any_csv |= reader == NULL || reader == &ss_format_reader_csv ||
+                   reader == &ss_format_reader_tsv;
+        any_json |= reader == NULL || reader == &ss_format_reader_json ||
+                    reader == &ss_format_reader_jsonl;
     }
     return any_csv && any_json
                ? SS_OK
@@ -179,19 +182,19 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
     uint64_t n_rows = 0;
     bool known = true;
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
-        const struct ss__dataset_file *file = &dataset->files[i];
+        const struct ss_dataset_file *file = &dataset->files[i];
         known = file->is_empty ||
                 (file->reader != NULL && file->reader->n_rows != NULL &&
-                 file->stream.state == NULL && !ss__archives_have(&dataset->archives, i));
+                 file->stream.state == NULL && !ss_source_archives_have(&dataset->archives, i));
     }
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         dataset->current = i;
         if (dataset->files[i].is_empty) {
             continue;
         }
-        SS_TRY(ss__dataset_open_file(dataset, err));
+        SS_TRY(ss_dataset_open_file(dataset, err));
         known = ss__add_u64(n_rows, dataset->files[i].reader->n_rows(dataset->state), &n_rows);
-        ss__dataset_close_file(dataset);
+        ss_dataset_close_file(dataset);
     }
     dataset->n_rows = known ? n_rows : 0;
     dataset->current = 0;
@@ -200,8 +203,8 @@ out:
 }
 
 static ss_status open_dataset(const char *const *paths, size_t n_paths,
-                              const struct ss_dataset_options *options, enum ss__rows rows,
-                              ss_dataset **out, ss_err *err)
+                              const struct ss_dataset_options *options,
+                              enum ss_dataset_rows rows, ss_dataset **out, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
@@ -212,14 +215,14 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     SS_TRY(find_files(dataset, paths, n_paths, options, err));
     SS_ALLOC(dataset->files, dataset->use.paths.n);
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
-        SS_TRY(ss__halt_check(&dataset->halt, dataset->use.paths.items[i], err));
+        SS_TRY(ss_source_halt_check(&dataset->halt, dataset->use.paths.items[i], err));
         SS_TRY(look_at_file(dataset, i, err));
     }
     say_empty(dataset);
     SS_TRY(check_options_fit(dataset, options, err));
     SS_TRY(count_rows(dataset, err));
-    SS_TRY(ss__dataset_count_bytes(dataset, err));
-    SS_TRY(ss__dataset_start_file(dataset, err));
+    SS_TRY(ss_dataset_count_bytes(dataset, err));
+    SS_TRY(ss_dataset_start_file(dataset, err));
     if (dataset->current == dataset->use.paths.n) {
         SS_TRY(fail_no_rows(dataset, err));
     }
@@ -234,30 +237,30 @@ ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
                           const struct ss_dataset_options *options, ss_dataset **out,
                           ss_err *err)
 {
-    return open_dataset(paths, n_paths, options, SS__ROWS_TEXTS, out, err);
+    return open_dataset(paths, n_paths, options, SS_DATASET_ROWS_TEXTS, out, err);
 }
 
-ss_status ss__dataset_open_rows(const char *const *paths, size_t n_paths,
-                                const struct ss_dataset_options *options, ss_dataset **out,
-                                ss_err *err)
+ss_status ss_dataset_open_rows(const char *const *paths, size_t n_paths,
+                               const struct ss_dataset_options *options, ss_dataset **out,
+                               ss_err *err)
 {
-    return open_dataset(paths, n_paths, options, SS__ROWS_WHOLE, out, err);
+    return open_dataset(paths, n_paths, options, SS_DATASET_ROWS_WHOLE, out, err);
 }
 
-ss_status ss__dataset_open_values(const char *const *paths, size_t n_paths,
-                                  const struct ss_dataset_options *options, ss_dataset **out,
-                                  ss_err *err)
+ss_status ss_dataset_open_values(const char *const *paths, size_t n_paths,
+                                 const struct ss_dataset_options *options, ss_dataset **out,
+                                 ss_err *err)
 {
-    return open_dataset(paths, n_paths, options, SS__ROWS_VALUES, out, err);
+    return open_dataset(paths, n_paths, options, SS_DATASET_ROWS_VALUES, out, err);
 }
 
-const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n)
+const char *const *ss_dataset_kept(const ss_dataset *dataset, size_t *n)
 {
     *n = dataset->n_keep;
     return (const char *const *)dataset->keep;
 }
 
-ss_status ss__dataset_keep(ss_dataset *dataset, const char *const *names, size_t n, ss_err *err)
+ss_status ss_dataset_keep(ss_dataset *dataset, const char *const *names, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(dataset->keep, n);
@@ -268,7 +271,7 @@ ss_status ss__dataset_keep(ss_dataset *dataset, const char *const *names, size_t
         }
         dataset->n_keep++;
     }
-    SS_TRY(ss__dataset_select(dataset, err));
+    SS_TRY(ss_dataset_select(dataset, err));
 out:
     return status;
 }
@@ -278,15 +281,15 @@ void ss_dataset_close(ss_dataset *dataset)
     if (dataset == NULL) {
         return;
     }
-    ss__dataset_close_file(dataset);
-    ss__stream_close(&dataset->stream);
+    ss_dataset_close_file(dataset);
+    ss_source_stream_close(&dataset->stream);
     for (size_t i = 0; dataset->files != NULL && i < dataset->use.paths.n; i++) {
-        ss__stream_close(&dataset->files[i].stream);
+        ss_source_stream_close(&dataset->files[i].stream);
     }
     ss__free(dataset->files);
-    ss__archives_release(&dataset->archives);
-    ss__remotes_release(&dataset->remotes);
-    ss__repo_use_release(&dataset->use);
+    ss_source_archives_release(&dataset->archives);
+    ss_dataset_remotes_release(&dataset->remotes);
+    ss_dataset_repo_use_release(&dataset->use);
     ss__free(dataset->given_column);
     ss__free(dataset->given_format);
     ss__free(dataset->text_column);
@@ -297,49 +300,49 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__list_release(dataset->keep, dataset->n_keep);
     ss__free(dataset->file_bytes);
     ss__free(dataset->kept_as);
-    ss__bad_rows_release(&dataset->bad_rows);
+    ss_format_bad_rows_release(&dataset->bad_rows);
     ss__free(dataset);
 }
 
 /* ---- facts, and what can be set later ---- */
 
-struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log)
+struct ss_log ss_dataset_set_log(ss_dataset *dataset, struct ss_log log)
 {
     const struct ss_log before = dataset->log;
     dataset->log = log;
     return before;
 }
 
-bool ss__dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss__bad_row *row)
+bool ss_dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss_format_bad_row *row)
 {
     const bool is_there = i < dataset->bad_rows.n_listed;
-    *row = is_there ? dataset->bad_rows.items[i] : (struct ss__bad_row){0};
+    *row = is_there ? dataset->bad_rows.items[i] : (struct ss_format_bad_row){0};
     return is_there;
 }
 
-uint64_t ss__dataset_n_bad_rows(const ss_dataset *dataset, ss__fault fault)
+uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_dataset_fault fault)
 {
-    return fault == SS__FAULT_NONE ? dataset->bad_rows.n : dataset->bad_rows.n_of[fault];
+    return fault == SS_DATASET_FAULT_NONE ? dataset->bad_rows.n : dataset->bad_rows.n_of[fault];
 }
 
-void ss__dataset_interrupt(ss_dataset *dataset)
+void ss_dataset_interrupt(ss_dataset *dataset)
 {
     atomic_store(&dataset->halt.is_interrupted, true);
 }
 
-bool ss__dataset_file_facts(const ss_dataset *dataset, size_t index,
-                            struct ss__file_facts *facts, bool *is_complete)
+bool ss_dataset_file_facts(const ss_dataset *dataset, size_t index,
+                           struct ss__file_facts *facts, bool *is_complete)
 {
-    const struct ss__dataset_file *file = &dataset->files[index];
+    const struct ss_dataset_file *file = &dataset->files[index];
     *facts = file->facts;
     *is_complete = file->is_complete;
     return file->is_regular;
 }
 
-bool ss__dataset_archive_facts(const ss_dataset *dataset, size_t index,
-                               struct ss__file_facts *facts, bool *is_complete)
+bool ss_dataset_archive_facts(const ss_dataset *dataset, size_t index,
+                              struct ss__file_facts *facts, bool *is_complete)
 {
-    const struct ss__file_facts *found = ss__archive_facts(&dataset->archives, index);
+    const struct ss__file_facts *found = ss_source_archive_facts(&dataset->archives, index);
     *facts = found == NULL ? (struct ss__file_facts){.n_bytes = 0} : *found;
     *is_complete = dataset->current == dataset->use.paths.n;
     return found != NULL;
@@ -352,11 +355,11 @@ uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
 
 void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
 {
-    const struct ss__reader *first = NULL;
-    const struct ss__repo_use *use = &dataset->use;
+    const struct ss_dataset_reader *first = NULL;
+    const struct ss_dataset_repo_use *use = &dataset->use;
     const char *format = "";
     for (size_t i = 0; i < use->paths.n; i++) {
-        const struct ss__reader *reader = dataset->files[i].reader;
+        const struct ss_dataset_reader *reader = dataset->files[i].reader;
         if (reader != NULL) { /* files elsewhere: as far as seen */
             format = first == NULL || reader == first ? reader->format : "mixed";
             first = reader;
@@ -376,8 +379,8 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
     };
 }
 
-void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
-                         size_t *n_columns)
+void ss_dataset_columns(const ss_dataset *dataset, const struct ss_dataset_column **columns,
+                        size_t *n_columns)
 {
     *columns = dataset->columns;
     *n_columns = dataset->n_columns;

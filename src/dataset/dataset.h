@@ -7,160 +7,163 @@
 #include "base/map.h"
 
 /* Whether a row has numbers in a column. */
-typedef enum ss__column_numbers {
-    SS__NUMBERS_NONE,
-    SS__NUMBERS_ONE,
-    SS__NUMBERS_LIST /* or, where types are not known before, anything in brackets */
-} ss__column_numbers;
+typedef enum ss_dataset_column_numbers {
+    SS_DATASET_NUMBERS_NONE,
+    SS_DATASET_NUMBERS_ONE,
+    SS_DATASET_NUMBERS_LIST /* or, where types are not known before, anything in brackets */
+} ss_dataset_column_numbers;
 
 /* What is wrong with a row that can be left out. */
-typedef enum ss__fault {
-    SS__FAULT_NONE,
-    SS__FAULT_SYNTAX,   /* no JSON */
-    SS__FAULT_NO_ROW,   /* a JSON value that is no row */
-    SS__FAULT_TYPE,     /* the text column holds something else */
-    SS__FAULT_REPEATED, /* the text column is there twice */
-    SS__FAULT_LONG_ROW, /* more fields than columns */
-    SS__FAULT_QUOTE,    /* an open quote, or text behind one */
-    SS__FAULT_TOO_LARGE,
-    SS__FAULT_ENCODING, /* bytes that are none of the encoding that was given */
-    SS__N_FAULTS
-} ss__fault;
-const char *ss__fault_name(ss__fault fault); /* "too many fields", ... */
+typedef enum ss_dataset_fault {
+    SS_DATASET_FAULT_NONE,
+    SS_DATASET_FAULT_SYNTAX,   /* no JSON */
+    SS_DATASET_FAULT_NO_ROW,   /* a JSON value that is no row */
+    SS_DATASET_FAULT_TYPE,     /* the text column holds something else */
+    SS_DATASET_FAULT_REPEATED, /* the text column is there twice */
+    SS_DATASET_FAULT_LONG_ROW, /* more fields than columns */
+    SS_DATASET_FAULT_QUOTE,    /* an open quote, or text behind one */
+    SS_DATASET_FAULT_TOO_LARGE,
+    SS_DATASET_FAULT_ENCODING, /* bytes that are none of the encoding that was given */
+    SS_DATASET_N_FAULTS
+} ss_dataset_fault;
+const char *ss_dataset_fault_name(ss_dataset_fault fault); /* "too many fields", ... */
 
 /* A column of a file. Strings are borrowed from the dataset. */
-struct ss__column {
+struct ss_dataset_column {
     const char *name;
     const char *type; /* "string", "int64", "number", "object", ... for people */
     bool is_text;     /* its values can be read as text */
-    ss__column_numbers numbers;
+    ss_dataset_column_numbers numbers;
     bool holds_rows;  /* of the only row: a list of objects, which may be the rows meant */
     bool is_doubtful; /* what was seen of them does not tell: only nulls, or strings and others
                        */
 };
 
 /* What a file is, by its first bytes and then its name. */
-struct ss__sniff {
+struct ss_dataset_sniffer {
     const char *format; /* "jsonl", "json", "csv", "tsv", "txt", "parquet", or NULL */
     const char *codec;  /* "gzip", "zstd", "bzip2", "xz", "lz4", or NULL */
 };
 
 /* Look at the head of a regular file. A file that is no dataset gives a NULL format, not an
  * error. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_DATA (damaged compression). Threads: any. */
-SS_MUST_USE ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniffer *out,
+                                       ss_err *err);
 
 /* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if it is of a kind that is known
  * and not read, by its first bytes or its name. Errors of reading it are none here. Threads:
  * any. */
-SS_MUST_USE ss_status ss__dataset_refuse_known(const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_refuse_known(const char *path, ss_err *err);
 
 /* Whether a name ends as those of compressed files do that are read. */
-bool ss__dataset_is_packed_name(const char *path);
+bool ss_dataset_is_packed_name(const char *path);
 
 /* Whether a path is that of a local archive whose members would be read (.zip, .tar, .tar.gz,
  * …), by its name. */
-bool ss__dataset_is_archive(const char *path);
+bool ss_dataset_is_archive(const char *path);
 
-/* As ss_dataset_open, but without a text column: ss__dataset_next_json and the facts below are
+/* As ss_dataset_open, but without a text column: ss_dataset_next_json and the facts below are
  * what can be asked of it; ss_dataset_next is not. Gives *out (ss_dataset_close). */
-SS_MUST_USE ss_status ss__dataset_open_rows(const char *const *paths, size_t n_paths,
-                                            const struct ss_dataset_options *options,
-                                            ss_dataset **out, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_open_rows(const char *const *paths, size_t n_paths,
+                                           const struct ss_dataset_options *options,
+                                           ss_dataset **out, ss_err *err);
 
-/* As ss_dataset_open, but without texts: rows are null and hold only what ss__dataset_keep
+/* As ss_dataset_open, but without texts: rows are null and hold only what ss_dataset_keep
  * names, to be called before the first of them. */
-SS_MUST_USE ss_status ss__dataset_open_values(const char *const *paths, size_t n_paths,
-                                              const struct ss_dataset_options *options,
-                                              ss_dataset **out, ss_err *err);
-SS_MUST_USE ss_status ss__dataset_keep(ss_dataset *dataset, const char *const *names, size_t n,
-                                       ss_err *err);
+SS_MUST_USE ss_status ss_dataset_open_values(const char *const *paths, size_t n_paths,
+                                             const struct ss_dataset_options *options,
+                                             ss_dataset **out, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_keep(ss_dataset *dataset, const char *const *names, size_t n,
+                                      ss_err *err);
 
 /* What stands where a number is expected. */
-typedef enum ss__numbers_fault {
-    SS__NUMBERS_FINE,
-    SS__NUMBERS_NULL,   /* null in the place of a number, or of a list */
-    SS__NUMBERS_OTHER,  /* something else than a number */
-    SS__NUMBERS_NO_LIST /* something else than a list */
-} ss__numbers_fault;
+typedef enum ss_dataset_numbers_fault {
+    SS_DATASET_NUMBERS_FINE,
+    SS_DATASET_NUMBERS_NULL,   /* null in the place of a number, or of a list */
+    SS_DATASET_NUMBERS_OTHER,  /* something else than a number */
+    SS_DATASET_NUMBERS_NO_LIST /* something else than a list */
+} ss_dataset_numbers_fault;
 
 /* The numbers of a row. */
-struct ss__numbers {
+struct ss_dataset_numbers {
     float *values; /* [n] */
     size_t n, n_room;
-    ss__numbers_fault fault; /* the first one */
+    ss_dataset_numbers_fault fault; /* the first one */
 };
-void ss__numbers_release(struct ss__numbers *numbers);
+void ss_dataset_numbers_release(struct ss_dataset_numbers *numbers);
 
 /* The next row of a dataset without texts: the numbers of all columns that are carried along,
  * one after the other, each a number or a list of them. Replaces what `numbers` held. At the
  * end *has_row is false. Errors: as ss_dataset_next. */
-SS_MUST_USE ss_status ss__dataset_next_numbers(ss_dataset *dataset, struct ss__numbers *numbers,
-                                               bool *has_row, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_next_numbers(ss_dataset *dataset,
+                                              struct ss_dataset_numbers *numbers, bool *has_row,
+                                              ss_err *err);
 
 /* Names of the columns that are carried along, in the order of a row's `kept`; borrowed. */
-const char *const *ss__dataset_kept(const ss_dataset *dataset, size_t *n);
+const char *const *ss_dataset_kept(const ss_dataset *dataset, size_t *n);
 
 /* How far reading is in the bytes of all files as they are stored, and how many these are; 0
  * where that is not known. Files that are mapped count when they end. Threads: that which
  * reads.
  */
-uint64_t ss__dataset_bytes_done(ss_dataset *dataset);
-uint64_t ss__dataset_bytes(const ss_dataset *dataset);
+uint64_t ss_dataset_bytes_done(ss_dataset *dataset);
+uint64_t ss_dataset_bytes(const ss_dataset *dataset);
 
 /* Columns of the first file that has rows; borrowed until the first row is read. */
-void ss__dataset_columns(const ss_dataset *dataset, const struct ss__column **columns,
-                         size_t *n_columns);
+void ss_dataset_columns(const ss_dataset *dataset, const struct ss_dataset_column **columns,
+                        size_t *n_columns);
 
 /* Send sentences elsewhere from now on; the log that was set before is the result. For callers
  * that read rows in a thread of their own. Threads: caller only, not while a row is read. */
-struct ss_log ss__dataset_set_log(ss_dataset *dataset, struct ss_log log);
+struct ss_log ss_dataset_set_log(ss_dataset *dataset, struct ss_log log);
 
 /* How file `index` was when it was opened to be read, and whether it was read to its end; false
  * for what is no regular file, or was not opened yet. The same of archives. */
-bool ss__dataset_file_facts(const ss_dataset *dataset, size_t index,
-                            struct ss__file_facts *facts, bool *is_complete);
-bool ss__dataset_archive_facts(const ss_dataset *dataset, size_t index,
-                               struct ss__file_facts *facts, bool *is_complete);
+bool ss_dataset_file_facts(const ss_dataset *dataset, size_t index,
+                           struct ss__file_facts *facts, bool *is_complete);
+bool ss_dataset_archive_facts(const ss_dataset *dataset, size_t index,
+                              struct ss__file_facts *facts, bool *is_complete);
 
 /* Make a read that waits for a pipe, and all later ones, end with SS_E_STOPPED. Threads: any,
  * also while another one reads. */
-void ss__dataset_interrupt(ss_dataset *dataset);
+void ss_dataset_interrupt(ss_dataset *dataset);
 
 /* A row that could not be read and was left out. Strings are borrowed from the dataset. */
-struct ss__bad_row {
+struct ss_format_bad_row {
     const char *file;
     uint64_t row; /* 0-based, over the whole dataset */
-    ss__fault fault;
+    ss_dataset_fault fault;
     const char *problem; /* the sentence */
 };
-enum { SS__MAX_BAD_ROWS = 10000 };
+enum { SS_DATASET_MAX_BAD_ROWS = 10000 };
 
-/* The i-th of the first SS__MAX_BAD_ROWS of them; false where there is none. */
-bool ss__dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss__bad_row *row);
+/* The i-th of the first SS_DATASET_MAX_BAD_ROWS of them; false where there is none. */
+bool ss_dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss_format_bad_row *row);
 
-/* How many of a kind there were so far; of all kinds for SS__FAULT_NONE. */
-uint64_t ss__dataset_n_bad_rows(const ss_dataset *dataset, ss__fault fault);
+/* How many of a kind there were so far; of all kinds for SS_DATASET_FAULT_NONE. */
+uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_dataset_fault fault);
 
 /* Fail with SS_E_DATA, listing the columns, if there are columns and each holds other than
  * text.
  */
-SS_MUST_USE ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_check_text(ss_dataset *dataset, ss_err *err);
 
 /* The next row as a JSON object on one line, valid UTF-8, borrowed until the next call. At the
  * end *has_row is false. Errors: as ss_dataset_next. */
-SS_MUST_USE ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json,
-                                            bool *has_row, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json,
+                                           bool *has_row, ss_err *err);
 
-/* Decode all rows to the end and count them. What ss__dataset_next_json would refuse is
+/* Decode all rows to the end and count them. What ss_dataset_next_json would refuse is
  * refused, but no row is written out where that is not needed, so that time is bounded by the
  * files. Errors: as ss_dataset_next. */
-SS_MUST_USE ss_status ss__dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err);
 
 /* Check that a file, compressed or not, is one JSON value (RFC 8259), or a sequence of objects
  * that each begin on a line of their own; with the name of a JSON Lines file, that its lines
  * are rows with a column of strings. Names may repeat in an object, and bytes of strings are
  * not checked for UTF-8. Memory: one element of the top array at a time. Errors: SS_E_DATA with
  * the offset, SS_E_LIMIT, SS_E_NOINPUT, SS_E_IO. Threads: any. */
-SS_MUST_USE ss_status ss__json_check_file(const char *path, struct ss_stop stop, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_json_check_file(const char *path, struct ss_stop stop,
+                                                 ss_err *err);
 
 #endif

@@ -9,17 +9,17 @@ static uint64_t bytes_of(const ss_dataset *dataset, size_t index)
 {
     struct stat facts;
     if (dataset->files[index].stream.state != NULL) {
-        return ss__stream_size(&dataset->files[index].stream);
+        return ss_source_stream_size(&dataset->files[index].stream);
     }
-    if (ss__archives_have(&dataset->archives, index)) {
-        return ss__archives_bytes(&dataset->archives, index);
+    if (ss_source_archives_have(&dataset->archives, index)) {
+        return ss_source_archives_bytes(&dataset->archives, index);
     }
     return stat(dataset->use.paths.items[index], &facts) == 0 && S_ISREG(facts.st_mode)
                ? (uint64_t)facts.st_size
                : 0;
 }
 
-ss_status ss__dataset_count_bytes(ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = dataset->use.paths.n;
@@ -38,12 +38,12 @@ out:
     return status;
 }
 
-uint64_t ss__dataset_bytes(const ss_dataset *dataset)
+uint64_t ss_dataset_bytes(const ss_dataset *dataset)
 {
     return dataset->n_bytes;
 }
 
-uint64_t ss__dataset_bytes_done(ss_dataset *dataset)
+uint64_t ss_dataset_bytes_done(ss_dataset *dataset)
 {
     if (dataset->file_bytes == NULL) {
         return 0;
@@ -51,7 +51,7 @@ uint64_t ss__dataset_bytes_done(ss_dataset *dataset)
     for (; dataset->n_files_done < dataset->current; dataset->n_files_done++) {
         dataset->n_bytes_done += dataset->file_bytes[dataset->n_files_done];
     }
-    const uint64_t at = dataset->is_open ? ss__stream_position(&dataset->stream) : 0;
+    const uint64_t at = dataset->is_open ? ss_source_stream_position(&dataset->stream) : 0;
     const uint64_t now = ss__min_u64(dataset->n_bytes_done + at, dataset->n_bytes);
     dataset->n_bytes_told = now > dataset->n_bytes_told ? now : dataset->n_bytes_told;
     return dataset->n_bytes_told;

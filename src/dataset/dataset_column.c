@@ -8,7 +8,7 @@
 #include "dataset/column_list.h"
 #include "dataset/dataset_state_priv.h"
 
-static const struct ss__reader *reader_of(const ss_dataset *dataset)
+static const struct ss_dataset_reader *reader_of(const ss_dataset *dataset)
 {
     return dataset->files[dataset->current].reader;
 }
@@ -38,23 +38,24 @@ static bool is_object(const ss_dataset *dataset, const char *name)
     return false;
 }
 
-ss_status ss__dataset_check_text(ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_check_text(ss_dataset *dataset, ss_err *err)
 {
     bool is_text = dataset->n_columns == 0 || reader_of(dataset)->stores_text;
     for (size_t i = 0; i < dataset->n_columns; i++) {
         is_text |= dataset->columns[i].is_text || dataset->columns[i].is_doubtful ||
                    strcmp(dataset->columns[i].type, "null") == 0;
     }
-    return is_text ? SS_OK : ss__fail_column(dataset, "there is no column of strings", "", err);
+    return is_text ? SS_OK
+                   : ss_format_fail_column(dataset, "there is no column of strings", "", err);
 }
 
 /* ---- the choice ---- */
 
 /* Whether a column that shows no type yet may turn out to hold the texts: in later rows, or in
  * a later file. */
-static bool may_hold_texts(const ss_dataset *dataset, const struct ss__column *column)
+static bool may_hold_texts(const ss_dataset *dataset, const struct ss_dataset_column *column)
 {
-    const struct ss__reader *reader = reader_of(dataset);
+    const struct ss_dataset_reader *reader = reader_of(dataset);
     const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
     const bool is_null = strcmp(column->type, "null") == 0;
     const bool is_last = dataset->current + 1 == dataset->use.paths.n;
@@ -68,7 +69,7 @@ static const char *find_doubt(const ss_dataset *dataset, const char **about)
     double number = 0;
     *about = "";
     for (size_t i = 0; i < dataset->n_columns; i++) {
-        const struct ss__column *column = &dataset->columns[i];
+        const struct ss_dataset_column *column = &dataset->columns[i];
         *about = column->name;
         if (may_hold_texts(dataset, column)) {
             return "there is no column 'text', and more than one may hold the texts: say which "
@@ -102,15 +103,16 @@ static ss_status infer_column(ss_dataset *dataset, const char **name, ss_err *er
         at = is_text ? i : at;
     }
     if (n_texts != 1) {
-        return ss__fail_column(dataset,
-                               n_texts == 0 ? "there is no column of strings"
-                                            : "there is no column 'text' and more than one of "
-                                              "strings; say which with --text-column",
-                               "", err);
+        return ss_format_fail_column(dataset,
+                                     n_texts == 0
+                                         ? "there is no column of strings"
+                                         : "there is no column 'text' and more than one of "
+                                           "strings; say which with --text-column",
+                                     "", err);
     }
     const char *doubt = find_doubt(dataset, &about);
     if (doubt != NULL) {
-        return ss__fail_column(dataset, doubt, about, err);
+        return ss_format_fail_column(dataset, doubt, about, err);
     }
     *name = dataset->columns[at].name;
     dataset->is_inferred = true;
@@ -153,25 +155,25 @@ static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss
 {
     enum { ROWS_BETWEEN = 4096 };
     ss_status status = SS_OK, failure = SS_OK;
-    const struct ss__reader *reader = reader_of(dataset);
-    struct ss__record record = {0};
+    const struct ss_dataset_reader *reader = reader_of(dataset);
+    struct ss_dataset_record record = {0};
     bool has_row = true;
     size_t column = 0;
     SS_TRY(reader->find(dataset->state, name, &column, err));
     SS_TRY(reader->select(dataset->state, column, err));
     for (size_t n = 0; has_row && !reader->has_seen(dataset->state); n++) {
         if (n % ROWS_BETWEEN == 0) {
-            SS_TRY(ss__halt_check(&dataset->halt, dataset->source.name, err));
+            SS_TRY(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
         }
         failure = reader->next(dataset->state, &record, &has_row, NULL);
-        has_row = has_row || record.fault != SS__FAULT_NONE;
-        if (failure != SS_OK && record.fault == SS__FAULT_NONE) {
+        has_row = has_row || record.fault != SS_DATASET_FAULT_NONE;
+        if (failure != SS_OK && record.fault == SS_DATASET_FAULT_NONE) {
             break;
         }
     }
     *found = failure != SS_OK || reader->has_seen(dataset->state);
-    ss__dataset_close_file(dataset);
-    SS_TRY(ss__dataset_open_file(dataset, err));
+    ss_dataset_close_file(dataset);
+    SS_TRY(ss_dataset_open_file(dataset, err));
 out:
     return status;
 }
@@ -182,7 +184,7 @@ static ss_status find_late(ss_dataset *dataset, const char *name, const char *se
 {
     ss_status status = SS_OK;
     bool found = is_object(dataset, name);
-    const struct ss__reader *reader = reader_of(dataset);
+    const struct ss_dataset_reader *reader = reader_of(dataset);
     const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
     if (!found && reader->find != NULL && !is_whole) {
         if (dataset->can_reopen) {
@@ -193,7 +195,7 @@ static ss_status find_late(ss_dataset *dataset, const char *name, const char *se
         }
     }
     if (!found || reader->find == NULL) {
-        status = ss__fail_column(dataset, sentence, name, err);
+        status = ss_format_fail_column(dataset, sentence, name, err);
         goto out;
     }
     SS_TRY(reader->find(dataset->state, name, column, err));
@@ -211,26 +213,26 @@ static bool has_texts(const ss_dataset *dataset)
     return false;
 }
 
-/* In a file after the first: SS__NO_COLUMN if rows have none. */
+/* In a file after the first: SS_DATASET_NO_COLUMN if rows have none. */
 static ss_status find_later(ss_dataset *dataset, const char *name, size_t *column, ss_err *err)
 {
-    const struct ss__reader *reader = reader_of(dataset);
+    const struct ss_dataset_reader *reader = reader_of(dataset);
     if (reader->find != NULL) {
         return reader->find(dataset->state, name, column, err);
     }
-    *column = SS__NO_COLUMN;
+    *column = SS_DATASET_NO_COLUMN;
     return SS_OK;
 }
 
-ss_status ss__dataset_check_seen(ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err)
 {
-    const struct ss__reader *reader = reader_of(dataset);
+    const struct ss_dataset_reader *reader = reader_of(dataset);
     const bool is_missing =
         dataset->must_see && reader->has_seen != NULL && !reader->has_seen(dataset->state);
     dataset->must_see = false;
-    return is_missing
-               ? ss__fail_column(dataset, "no row has a column '", dataset->text_column, err)
-               : SS_OK;
+    return is_missing ? ss_format_fail_column(dataset, "no row has a column '",
+                                              dataset->text_column, err)
+                      : SS_OK;
 }
 
 /* ---- telling the reader ---- */
@@ -246,14 +248,14 @@ static ss_status check_kept(ss_dataset *dataset, const char *name, ss_err *err)
     size_t column = 0;
     const size_t n = count_named(dataset, name, &column);
     if (n > 1) {
-        return ss__fail_column(dataset, "there are several columns to keep '", name, err);
+        return ss_format_fail_column(dataset, "there are several columns to keep '", name, err);
     }
     return n == 0 && is_first(dataset)
                ? find_late(dataset, name, "there is no column to keep '", &column, err)
                : SS_OK;
 }
 
-/* A column that was checked: its index, or SS__NO_COLUMN. */
+/* A column that was checked: its index, or SS_DATASET_NO_COLUMN. */
 static ss_status locate(ss_dataset *dataset, const char *name, size_t *column, ss_err *err)
 {
     return count_named(dataset, name, column) > 0 ? SS_OK
@@ -263,7 +265,7 @@ static ss_status locate(ss_dataset *dataset, const char *name, size_t *column, s
 static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = reader_of(dataset);
+    const struct ss_dataset_reader *reader = reader_of(dataset);
     size_t *columns = NULL, n = 0;
     SS_ALLOC(columns, dataset->n_keep);
     if (dataset->kept_as == NULL) {
@@ -272,9 +274,9 @@ static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
     for (size_t i = 0; i < dataset->n_keep; i++) {
         size_t column = 0;
         SS_TRY(locate(dataset, dataset->keep[i], &column, err));
-        dataset->kept_as[i] = column == SS__NO_COLUMN ? SS__NO_COLUMN : n;
+        dataset->kept_as[i] = column == SS_DATASET_NO_COLUMN ? SS_DATASET_NO_COLUMN : n;
         columns[n] = column;
-        n += column != SS__NO_COLUMN;
+        n += column != SS_DATASET_NO_COLUMN;
     }
     if (reader->keep != NULL) {
         SS_TRY(reader->keep(dataset->state, columns, n, err));
@@ -293,7 +295,7 @@ static ss_status note_absence(ss_dataset *dataset, bool is_missing, ss_err *err)
                               : "the column '%.100s' is of the type null",
                    dataset->text_column);
     ss__buf_add_text(out, "; the columns are ");
-    ss__list_columns(dataset, out);
+    ss_format_list_columns(dataset, out);
     (void)ss__buf_text(out);
     if (dataset->first_absent == NULL) {
         dataset->first_absent = dataset->use.paths.items[dataset->current];
@@ -301,11 +303,11 @@ static ss_status note_absence(ss_dataset *dataset, bool is_missing, ss_err *err)
     return ss__buf_check(out, err);
 }
 
-/* The column of the texts in the current file; SS__NO_COLUMN if its rows have none. */
+/* The column of the texts in the current file; SS_DATASET_NO_COLUMN if its rows have none. */
 static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = reader_of(dataset);
+    const struct ss_dataset_reader *reader = reader_of(dataset);
     dataset->absence.n_bytes = 0;
     if (dataset->text_column == NULL) {
         SS_TRY(choose_column(dataset, err));
@@ -313,12 +315,12 @@ static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
     const char *name = dataset->text_column;
     const size_t n = count_named(dataset, name, column);
     if (n > 1) {
-        status = ss__fail_column(dataset, "there are several columns '", name, err);
+        status = ss_format_fail_column(dataset, "there are several columns '", name, err);
         goto out;
     }
     /* A column that nobody named does not go before the strings that a file does have. */
     if (n == 0 && dataset->is_inferred && has_texts(dataset)) {
-        status = ss__fail_column(dataset, "there is no column '", name, err);
+        status = ss_format_fail_column(dataset, "there is no column '", name, err);
         goto out;
     }
     if (n == 0) {
@@ -326,21 +328,22 @@ static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
                                  : find_later(dataset, name, column, err));
     } else if (reader->is_whole == NULL &&
                strcmp(dataset->columns[*column].type, "null") == 0) {
-        *column = SS__NO_COLUMN;
+        *column = SS_DATASET_NO_COLUMN;
     }
-    if (*column == SS__NO_COLUMN) {
+    if (*column == SS_DATASET_NO_COLUMN) {
         SS_TRY(note_absence(dataset, n == 0, err));
     }
 out:
     return status;
 }
 
-ss_status ss__dataset_select(ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = reader_of(dataset);
-    size_t column = dataset->rows == SS__ROWS_VALUES ? SS__NO_COLUMN : SS__ALL_COLUMNS;
-    const size_t n_keep = dataset->rows == SS__ROWS_WHOLE ? 0 : dataset->n_keep;
+    const struct ss_dataset_reader *reader = reader_of(dataset);
+    size_t column =
+        dataset->rows == SS_DATASET_ROWS_VALUES ? SS_DATASET_NO_COLUMN : SS_DATASET_ALL_COLUMNS;
+    const size_t n_keep = dataset->rows == SS_DATASET_ROWS_WHOLE ? 0 : dataset->n_keep;
     dataset->first_file = dataset->has_begun ? dataset->first_file : dataset->current;
     dataset->has_begun = true;
     if (n_keep > 0 && reader->add_kept == NULL) {
@@ -348,20 +351,20 @@ ss_status ss__dataset_select(ss_dataset *dataset, ss_err *err)
                      "files of the format %s have no columns to keep", reader->format);
     }
     /* Looking for a late column may open the file again, so the reader is told behind that. */
-    if (dataset->rows == SS__ROWS_TEXTS) {
+    if (dataset->rows == SS_DATASET_ROWS_TEXTS) {
         SS_TRY(find_text(dataset, &column, err));
     }
     for (size_t i = 0; i < n_keep; i++) {
         SS_TRY(check_kept(dataset, dataset->keep[i], err));
     }
-    if (column < SS__NO_COLUMN) {
+    if (column < SS_DATASET_NO_COLUMN) {
         SS_TRY(locate(dataset, dataset->text_column, &column, err));
     }
     SS_TRY(reader->select(dataset->state, column, err));
     if (n_keep > 0) {
         SS_TRY(tell_kept(dataset, err));
     }
-    if (dataset->is_inferred && reader->watch != NULL && column < SS__NO_COLUMN) {
+    if (dataset->is_inferred && reader->watch != NULL && column < SS_DATASET_NO_COLUMN) {
         reader->watch(dataset->state);
     }
 out:

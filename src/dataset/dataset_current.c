@@ -7,7 +7,7 @@
 #include "dataset/dataset_state_priv.h"
 #include "dataset/decode.h"
 
-void ss__dataset_close_file(ss_dataset *dataset)
+void ss_dataset_close_file(ss_dataset *dataset)
 {
     if (dataset->is_open) {
         if (dataset->files[dataset->current].reader != NULL) {
@@ -16,8 +16,8 @@ void ss__dataset_close_file(ss_dataset *dataset)
         if (dataset->source.ahead == NULL) {
             ss__map_release(&dataset->source.map);
         }
-        ss__stream_close(&dataset->stream);
-        ss__remotes_close(&dataset->remotes, dataset->current);
+        ss_source_stream_close(&dataset->stream);
+        ss_dataset_remotes_close(&dataset->remotes, dataset->current);
     }
     dataset->is_open = false;
     dataset->state = NULL;
@@ -25,14 +25,14 @@ void ss__dataset_close_file(ss_dataset *dataset)
     dataset->n_columns = 0;
 }
 
-ss_status ss__dataset_check_end(const ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = dataset->use.paths.items[dataset->current];
-    SS_TRY(ss__stream_check_end(&dataset->stream, err));
+    SS_TRY(ss_source_stream_check_end(&dataset->stream, err));
     SS_TRY(ss__map_check(&dataset->source.map, name, err));
-    if (ss__archives_have(&dataset->archives, dataset->current)) {
-        SS_TRY(ss__archives_check(&dataset->archives, dataset->current, err));
+    if (ss_source_archives_have(&dataset->archives, dataset->current)) {
+        SS_TRY(ss_source_archives_check(&dataset->archives, dataset->current, err));
     }
 out:
     return status;
@@ -42,62 +42,64 @@ out:
 static ss_status find_format(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__dataset_file *file = &dataset->files[dataset->current];
-    char *name = ss__remote_file_name(dataset->use.paths.items[dataset->current]);
+    struct ss_dataset_file *file = &dataset->files[dataset->current];
+    char *name = ss_dataset_remote_file_name(dataset->use.paths.items[dataset->current]);
     if (dataset->stream.state == NULL) { /* it is read in parts */
-        file->reader = &ss__reader_parquet;
+        file->reader = &ss_parquet_reader_parquet;
         goto out;
     }
     if (name == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
-    SS_TRY(ss__format_find(&dataset->stream, name, dataset->given_format, &file->reader, err));
+    SS_TRY(ss_dataset_format_find(&dataset->stream, name, dataset->given_format, &file->reader,
+                                  err));
 out:
     ss__free(name);
     return status;
 }
 
-ss_status ss__dataset_decode(ss_dataset *dataset, struct ss__stream *stream, ss_err *err)
+ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__row_options *rows = &dataset->use.rows;
+    const struct ss_format_row_options *rows = &dataset->use.rows;
     const char *encoding = rows->encoding == NULL ? "utf-8" : rows->encoding;
-    if (ss__encoding_is_utf8(encoding) && rows->decode_errors != SS__DECODE_IGNORE) {
+    if (ss_source_encoding_is_utf8(encoding) &&
+        rows->decode_errors != SS_FORMAT_DECODE_IGNORE) {
         goto out; /* what is no UTF-8 is repaired and counted */
     }
-    SS_TRY(ss__stream_need(stream, 8, err));
-    if (!ss__format_is_binary(stream)) {
-        SS_TRY(ss__decode_stream(stream, encoding, rows->decode_errors, err));
+    SS_TRY(ss_source_stream_need(stream, 8, err));
+    if (!ss_dataset_format_is_binary(stream)) {
+        SS_TRY(ss_source_decode_stream(stream, encoding, rows->decode_errors, err));
     }
 out:
     return status;
 }
 
-ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {.data = NULL};
-    struct ss__ahead *ahead = NULL;
-    struct ss__dataset_file *file = &dataset->files[dataset->current];
+    struct ss_source_ahead *ahead = NULL;
+    struct ss_dataset_file *file = &dataset->files[dataset->current];
     dataset->can_reopen = file->stream.state == NULL &&
-                          !ss__is_remote(dataset->use.paths.items[dataset->current]);
+                          !ss_source_is_remote(dataset->use.paths.items[dataset->current]);
     if (file->stream.state != NULL) {
         dataset->stream = file->stream;
-        file->stream = (struct ss__stream){0};
-    } else if (ss__archives_have(&dataset->archives, dataset->current)) {
-        SS_TRY(ss__archives_open(&dataset->archives, dataset->current,
-                                 dataset->use.paths.items[dataset->current], &dataset->stream,
-                                 err));
-        SS_TRY(ss__dataset_decode(dataset, &dataset->stream, err));
+        file->stream = (struct ss_source_stream){0};
+    } else if (ss_source_archives_have(&dataset->archives, dataset->current)) {
+        SS_TRY(ss_source_archives_open(&dataset->archives, dataset->current,
+                                       dataset->use.paths.items[dataset->current],
+                                       &dataset->stream, err));
+        SS_TRY(ss_dataset_decode(dataset, &dataset->stream, err));
     } else {
-        SS_TRY(ss__remotes_open(&dataset->remotes, dataset->current, &dataset->stream, &map,
-                                &ahead, err));
+        SS_TRY(ss_dataset_remotes_open(&dataset->remotes, dataset->current, &dataset->stream,
+                                       &map, &ahead, err));
         if (dataset->stream.state != NULL) {
-            SS_TRY(ss__dataset_decode(dataset, &dataset->stream, err));
+            SS_TRY(ss_dataset_decode(dataset, &dataset->stream, err));
         }
     }
     dataset->stream.halt = &dataset->halt;
-    const struct ss__file_facts *facts = ss__stream_facts(&dataset->stream);
+    const struct ss__file_facts *facts = ss_source_stream_facts(&dataset->stream);
     if (facts != NULL) {
         file->facts = *facts;
         file->is_regular = true;
@@ -108,10 +110,10 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
     }
     if (file->is_empty) {
         dataset->is_open = true;
-        dataset->source = (struct ss__source){.name = NULL};
+        dataset->source = (struct ss_dataset_source){.name = NULL};
         goto out;
     }
-    dataset->source = (struct ss__source){
+    dataset->source = (struct ss_dataset_source){
         .name = dataset->use.paths.items[dataset->current],
         .stream = file->reader->needs_map ? NULL : &dataset->stream,
         .map = map,
@@ -119,16 +121,16 @@ ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err)
         .text_unit = dataset->text_unit,
         .rows = &dataset->use.rows,
         .log = &dataset->log,
-        .all_columns = dataset->all_columns && dataset->rows == SS__ROWS_WHOLE,
+        .all_columns = dataset->all_columns && dataset->rows == SS_DATASET_ROWS_WHOLE,
         .skips_bad_rows = dataset->on_bad_row == SS_BAD_ROWS_SKIP,
     };
     dataset->is_open = true;
     if (file->reader->needs_map && ahead == NULL) {
-        SS_TRY(ss__stream_reserve(&dataset->stream, &dataset->source.map, err));
+        SS_TRY(ss_source_stream_reserve(&dataset->stream, &dataset->source.map, err));
     } else if (ahead != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
         SS_TRY(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
     } else if (!file->reader->needs_map) {
-        SS_TRY(ss__skip_mark(&dataset->stream, err));
+        SS_TRY(ss_dataset_skip_mark(&dataset->stream, err));
     }
     SS_TRY(file->reader->open(&dataset->source, &dataset->state, err));
     SS_TRY(file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err));
@@ -140,10 +142,10 @@ out:
 static ss_status refuse_bare_rows(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
-    struct ss__record record = {0};
+    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
+    struct ss_dataset_record record = {0};
     bool has_row = false;
-    SS_TRY(reader->select(dataset->state, SS__ALL_COLUMNS, err));
+    SS_TRY(reader->select(dataset->state, SS_DATASET_ALL_COLUMNS, err));
     SS_TRY(reader->next(dataset->state, &record, &has_row, err));
     if (has_row) {
         SS_FAIL_FILE(dataset->source.name, SS_E_DATA, "the rows have no columns");
@@ -153,24 +155,24 @@ out:
 }
 
 /* Open the next files until one has columns, and so perhaps rows, or none is left. */
-ss_status ss__dataset_start_file(ss_dataset *dataset, ss_err *err)
+ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     for (; dataset->current < dataset->use.paths.n; dataset->current++) {
         if (dataset->files[dataset->current].is_empty) {
             continue;
         }
-        SS_TRY(ss__dataset_open_file(dataset, err));
+        SS_TRY(ss_dataset_open_file(dataset, err));
         if (dataset->files[dataset->current].is_empty) { /* seen when it was reached */
-            ss__dataset_close_file(dataset);
+            ss_dataset_close_file(dataset);
             continue;
         }
-        if (dataset->n_columns > 0 || dataset->rows == SS__ROWS_WHOLE) {
-            SS_TRY(ss__dataset_select(dataset, err));
+        if (dataset->n_columns > 0 || dataset->rows == SS_DATASET_ROWS_WHOLE) {
+            SS_TRY(ss_dataset_select(dataset, err));
             break;
         }
         SS_TRY(refuse_bare_rows(dataset, err));
-        ss__dataset_close_file(dataset);
+        ss_dataset_close_file(dataset);
     }
 out:
     return status;

@@ -7,7 +7,7 @@
 
 /* ---- files (dataset_paths.c) ---- */
 
-struct ss__paths {
+struct ss_dataset_paths {
     char **items; /* in reading order, perhaps repeated */
     size_t n, room;
 };
@@ -15,110 +15,117 @@ struct ss__paths {
 /* What was given, in that order: folders stand for their files with rows (layout.h), patterns
  * for what they match, both in natural order. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM, those
  * of layouts. */
-SS_MUST_USE ss_status ss__paths_expand(const char *const *paths, size_t n_paths,
-                                       const struct ss_log *log, struct ss__paths *out,
-                                       ss_err *err);
-SS_MUST_USE ss_status ss__paths_add(struct ss__paths *list, const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_paths_expand(const char *const *paths, size_t n_paths,
+                                              const struct ss_log *log,
+                                              struct ss_dataset_paths *out, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_paths_add(struct ss_dataset_paths *list, const char *path,
+                                           ss_err *err);
 /* Sort the paths from the from-th on in natural order. */
-void ss__paths_sort(struct ss__paths *paths, size_t from);
+void ss_dataset_paths_sort(struct ss_dataset_paths *paths, size_t from);
 /* As strcmp, but runs of digits count as numbers: part-2 stands before part-10. */
-int ss__compare_natural(const char *a, const char *b);
-void ss__paths_release(struct ss__paths *paths);
+int ss_dataset_compare_natural(const char *a, const char *b);
+void ss_dataset_paths_release(struct ss_dataset_paths *paths);
 
 /* Say that a file is read more than once. Errors: SS_E_USAGE (standard input), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__paths_check_repeats(const struct ss__paths *paths,
-                                              const struct ss_log *log, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_paths_check_repeats(const struct ss_dataset_paths *paths,
+                                                     const struct ss_log *log, ss_err *err);
 
 /* What a pattern matches (paths_pattern.c). Files of bookkeeping match where the pattern's last
  * component begins with their name's first letter, not with a wildcard. Errors: SS_E_NOINPUT
  * (nothing), SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__paths_add_pattern(struct ss__paths *list, const char *pattern,
-                                            const struct ss_log *log, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_paths_add_pattern(struct ss_dataset_paths *list,
+                                                   const char *pattern,
+                                                   const struct ss_log *log, ss_err *err);
 
 /* Whether a file is one that work on the saved dataset beside it left over. */
-bool ss__path_is_left_over(const char *path);
+bool ss_dataset_path_is_left_over(const char *path);
 
 /* All files of a folder, and how its layout sees them; `files` must outlive that. */
-struct ss__folder_files {
+struct ss_dataset_folder_files {
     const char *root;
     char **paths; /* relative, sorted */
     size_t n;
 };
-struct ss__layout;
-struct ss__layout ss__folder_layout(struct ss__folder_files *files, const struct ss_log *log);
+struct ss_dataset_layout;
+struct ss_dataset_layout ss_dataset_folder_layout(struct ss_dataset_folder_files *files,
+                                                  const struct ss_log *log);
 
 /* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
 
-struct ss__hub;
+struct ss_net_hub;
 
 /* The files that were found, and how they are read where a repository's card says so. */
-struct ss__repo_use {
+struct ss_dataset_repo_use {
     const struct ss_log *log;                   /* borrowed */
-    struct ss__paths paths;                     /* in reading order */
+    struct ss_dataset_paths paths;              /* in reading order */
     bool keeps;                                 /* files of the hub come into its cache */
     char *repository, *commit, *config, *split; /* NULL where there is no repository */
     const char *format;                         /* a constant, or NULL */
     ss_text_unit text_unit;                     /* as given before, or what the card says */
-    struct ss__row_options rows;                /* that a card gives */
+    struct ss_format_row_options rows;          /* that a card gives */
 };
-void ss__repo_use_release(struct ss__repo_use *use);
+void ss_dataset_repo_use_release(struct ss_dataset_repo_use *use);
 
 /* Files of paths, folders, patterns, repositories and addresses. `hub` may be NULL if no path
  * is remote. Errors: as ss_dataset_open; then too *use must be released. */
-SS_MUST_USE ss_status ss__repo_files(const char *const *paths, size_t n_paths,
-                                     const struct ss__repo_wish *wish, struct ss__hub *hub,
-                                     struct ss__repo_use *use, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_repo_files(const char *const *paths, size_t n_paths,
+                                            const struct ss_repo_wish *wish,
+                                            struct ss_net_hub *hub,
+                                            struct ss_dataset_repo_use *use, ss_err *err);
 
 /* The same for one name on the hub. */
-SS_MUST_USE ss_status ss__hub_files(struct ss__hub *hub, const char *text,
-                                    const struct ss__repo_wish *wish, struct ss__repo_use *use,
-                                    ss_err *err);
+SS_MUST_USE ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
+                                           const struct ss_repo_wish *wish,
+                                           struct ss_dataset_repo_use *use, ss_err *err);
 
 /* Note what was chosen of a repository (`choice` NULL: files by name; its options of readers
  * move to `use`), and say what a user might not expect. */
-SS_MUST_USE ss_status ss__repo_note_choice(const char *name, const char *commit,
-                                           struct ss__repo_choice *choice,
-                                           struct ss__repo_use *use, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_repo_note_choice(const char *name, const char *commit,
+                                                  struct ss_repo_choice *choice,
+                                                  struct ss_dataset_repo_use *use, ss_err *err);
 
 /* ---- formats (dataset_formats.c) ---- */
 
-extern const struct ss__reader ss__reader_jsonl, ss__reader_json, ss__reader_csv,
-    ss__reader_tsv, ss__reader_parquet, ss__reader_arrow, ss__reader_txt;
+extern const struct ss_dataset_reader ss_format_reader_jsonl, ss_format_reader_json,
+    ss_format_reader_csv, ss_format_reader_tsv, ss_parquet_reader_parquet,
+    ss_arrow_reader_arrow, ss_dataset_reader_txt;
 
 /* Take the byte order mark of UTF-8, if the stream begins with it. */
-SS_MUST_USE ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_skip_mark(struct ss_source_stream *stream, ss_err *err);
 
 /* The reader for a stream that nothing was taken from: `forced` by name, or (NULL) by marks of
  * binary formats, then by the file's name, then by its first line. NULL if there is not a byte,
  * and so no row. Errors: SS_E_USAGE (an unknown name), SS_E_UNSUPPORTED (a known kind that is
  * not read, or nothing that rows could come from), SS_E_DATA (the pointer of a large-file
  * store; Parquet or Arrow without a byte), those of the stream. */
-SS_MUST_USE ss_status ss__format_find(struct ss__stream *stream, const char *path,
-                                      const char *forced, const struct ss__reader **reader,
-                                      ss_err *err);
+SS_MUST_USE ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *path,
+                                             const char *forced,
+                                             const struct ss_dataset_reader **reader,
+                                             ss_err *err);
 
 /* Whether the first bytes, at least 8 if there are as many, are those of Parquet or Arrow. */
-bool ss__format_is_binary(const struct ss__stream *stream);
+bool ss_dataset_format_is_binary(const struct ss_source_stream *stream);
 
 /* The reader that a file's name asks for, NULL if it says nothing. */
-const struct ss__reader *ss__format_by_name(const char *path);
+const struct ss_dataset_reader *ss_dataset_format_by_name(const char *path);
 
-/* The kind (as struct ss__repo_kind names it) that a file's name asks for, or NULL. */
-const char *ss__format_kind(const char *path);
+/* The kind (as struct ss_repo_kind names it) that a file's name asks for, or NULL. */
+const char *ss_dataset_format_kind(const char *path);
 
 /* Whether a file name ends as those of a dataset do, compression aside, or is that of a part of
  * a job's output. */
-bool ss__format_knows_name(const char *path);
+bool ss_dataset_format_knows_name(const char *path);
 
 /* ---- kinds that are not read (format_refused.c) ---- */
 
 /* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if its first bytes (`is_text`:
  * its name is that of a dataset's file), or its name say so. `name` is for messages. */
-SS_MUST_USE ss_status ss__format_refuse_content(const struct ss__stream *stream, bool is_text,
-                                                ss_err *err);
-SS_MUST_USE ss_status ss__format_refuse_name(const char *name, const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_format_refuse_content(const struct ss_source_stream *stream,
+                                                       bool is_text, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_format_refuse_name(const char *name, const char *path,
+                                                    ss_err *err);
 
 /* Whether a name says that the file holds rows in a form that is not read. */
-bool ss__format_is_other_table(const char *path);
+bool ss_dataset_format_is_other_table(const char *path);
 
 #endif

@@ -15,16 +15,22 @@ enum { HEAD_BYTES = 64 << 10 };
 static const struct {
     const char *names[4];   /* the reader's own first */
     const char *endings[4]; /* of files, without the dot */
-    const struct ss__reader *reader;
+    const struct ss_dataset_reader *reader;
     const char *kind; /* of repo_kinds.c: which files stand together in a folder */
 } formats[] = {
-    {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss__reader_jsonl, "json"},
-    {{"json"}, {"json"}, &ss__reader_json, "json"},
-    {{"csv"}, {"csv"}, &ss__reader_csv, "csv"},
-    {{"tsv"}, {"tsv", "tab"}, &ss__reader_tsv, "csv"},
-    {{"txt", "text"}, {"txt", "text"}, &ss__reader_txt, "text"},
-    {{"parquet"}, {"parquet", "geoparquet", "gpq", "pq"}, &ss__reader_parquet, "parquet"},
-    {{"arrow", "feather"}, {"arrow", "arrows", "feather", "ipc"}, &ss__reader_arrow, "arrow"},
+    {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss_format_reader_jsonl, "json"},
+    {{"json"}, {"json"}, &ss_format_reader_json, "json"},
+    {{"csv"}, {"csv"}, &ss_format_reader_csv, "csv"},
+    {{"tsv"}, {"tsv", "tab"}, &ss_format_reader_tsv, "csv"},
+    {{"txt", "text"}, {"txt", "text"}, &ss_dataset_reader_txt, "text"},
+    {{"parquet"},
+     {"parquet", "geoparquet", "gpq", "pq"},
+     &ss_parquet_reader_parquet,
+     "parquet"},
+    {{"arrow", "feather"},
+     {"arrow", "arrows", "feather", "ipc"},
+     &ss_arrow_reader_arrow,
+     "arrow"},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0], NO_FORMAT = N_FORMATS };
 
@@ -40,7 +46,7 @@ static bool is_among(const char *const names[4], const char *name, size_t n)
 
 /* ---- by name ---- */
 
-static const struct ss__reader *find_by_option(const char *name)
+static const struct ss_dataset_reader *find_by_option(const char *name)
 {
     for (size_t i = 0; i < N_FORMATS; i++) {
         if (is_among(formats[i].names, name, strlen(name))) {
@@ -77,7 +83,7 @@ static bool take_packing(const char *name, size_t *n)
     return is_packed;
 }
 
-bool ss__dataset_is_packed_name(const char *path)
+bool ss_dataset_is_packed_name(const char *path)
 {
     const char *name = ss__path_name(path);
     size_t n = strlen(name);
@@ -98,13 +104,13 @@ static size_t find_by_name(const char *path)
     return NO_FORMAT;
 }
 
-const struct ss__reader *ss__format_by_name(const char *path)
+const struct ss_dataset_reader *ss_dataset_format_by_name(const char *path)
 {
     const size_t i = find_by_name(path);
     return i == NO_FORMAT ? NULL : formats[i].reader;
 }
 
-const char *ss__format_kind(const char *path)
+const char *ss_dataset_format_kind(const char *path)
 {
     const size_t i = find_by_name(path);
     return i == NO_FORMAT ? NULL : formats[i].kind;
@@ -122,7 +128,7 @@ static bool is_part(const char *path)
     return at < n && name[at] >= '0' && name[at] <= '9' && memchr(name, '.', n) == NULL;
 }
 
-bool ss__format_knows_name(const char *path)
+bool ss_dataset_format_knows_name(const char *path)
 {
     return find_by_name(path) != NO_FORMAT || is_part(path);
 }
@@ -131,41 +137,42 @@ bool ss__format_knows_name(const char *path)
 
 /* A JSON object at the start: a line of JSON Lines, or a document if it goes over lines. An
  * array counts if its first element is whole. */
-static const struct ss__reader *find_json(const struct ss__stream *stream)
+static const struct ss_dataset_reader *find_json(const struct ss_source_stream *stream)
 {
-    struct ss__scan scan = {stream->data, stream->data + stream->n_bytes, NULL, false, false};
-    const ss__json_kind kind = ss__scan_peek(&scan);
+    struct ss_format_scan scan = {stream->data, stream->data + stream->n_bytes, NULL, false,
+                                  false};
+    const ss_format_json_kind kind = ss_format_scan_peek(&scan);
     const char *start = scan.at;
-    const bool is_array = ss__scan_char(&scan, '[');
-    if (kind != SS__JSON_OBJECT && !is_array) {
+    const bool is_array = ss_format_scan_char(&scan, '[');
+    if (kind != SS_FORMAT_JSON_OBJECT && !is_array) {
         return NULL;
     }
-    const bool empty = is_array && ss__scan_char(&scan, ']');
-    const bool whole = empty || ss__scan_value(&scan);
+    const bool empty = is_array && ss_format_scan_char(&scan, ']');
+    const bool whole = empty || ss_format_scan_value(&scan);
     if (!whole && !(scan.ended && !stream->at_end)) {
         return NULL;
     }
     if (is_array) {
         const char *next = scan.at;
-        const bool goes_on = !whole || empty || ss__scan_char(&scan, ',') ||
-                             ss__scan_char(&scan, ']') || next == scan.end;
-        return goes_on ? &ss__reader_json : NULL;
+        const bool goes_on = !whole || empty || ss_format_scan_char(&scan, ',') ||
+                             ss_format_scan_char(&scan, ']') || next == scan.end;
+        return goes_on ? &ss_format_reader_json : NULL;
     }
-    return memchr(start, '\n', (size_t)(scan.at - start)) == NULL ? &ss__reader_jsonl
-                                                                  : &ss__reader_json;
+    return memchr(start, '\n', (size_t)(scan.at - start)) == NULL ? &ss_format_reader_jsonl
+                                                                  : &ss_format_reader_json;
 }
 
 /* Binary formats, by their marks. "PAR1" could begin a text, but no text has a NUL. */
-static const struct ss__reader *find_by_mark(const struct ss__stream *stream)
+static const struct ss_dataset_reader *find_by_mark(const struct ss_source_stream *stream)
 {
     static const struct {
         const char *head;
         size_t n;
-        const struct ss__reader *reader;
-    } heads[] = {{"PAR1", 4, &ss__reader_parquet},
-                 {"PARE", 4, &ss__reader_parquet},
-                 {"ARROW1", 6, &ss__reader_arrow},
-                 {"\xFF\xFF\xFF\xFF", 4, &ss__reader_arrow}};
+        const struct ss_dataset_reader *reader;
+    } heads[] = {{"PAR1", 4, &ss_parquet_reader_parquet},
+                 {"PARE", 4, &ss_parquet_reader_parquet},
+                 {"ARROW1", 6, &ss_arrow_reader_arrow},
+                 {"\xFF\xFF\xFF\xFF", 4, &ss_arrow_reader_arrow}};
     const bool has_nul = memchr(stream->data, 0, stream->n_bytes) != NULL;
     for (size_t i = 0; i < sizeof heads / sizeof heads[0] && has_nul; i++) {
         if (stream->n_bytes >= heads[i].n &&
@@ -176,7 +183,7 @@ static const struct ss__reader *find_by_mark(const struct ss__stream *stream)
     return NULL;
 }
 
-bool ss__format_is_binary(const struct ss__stream *stream)
+bool ss_dataset_format_is_binary(const struct ss_source_stream *stream)
 {
     return find_by_mark(stream) != NULL;
 }
@@ -199,7 +206,7 @@ static bool names_text(const char *data, size_t n, char delimiter)
 
 /* An Arrow stream of old writers: no mark, the length of the metadata, which begins with a
  * small distance. */
-static bool is_old_arrow(const struct ss__stream *stream)
+static bool is_old_arrow(const struct ss_source_stream *stream)
 {
     const uint8_t *data = (const uint8_t *)stream->data;
     if (stream->n_bytes < 16) {
@@ -213,7 +220,7 @@ static bool is_old_arrow(const struct ss__stream *stream)
 
 /* What a file without a telling name may be: a table, if its first line has several fields and
  * one of them is "text"; else plain text, if it is text at all. */
-static const struct ss__reader *guess(const struct ss__stream *stream)
+static const struct ss_dataset_reader *guess(const struct ss_source_stream *stream)
 {
     const bool is_text =
         stream->n_bytes > 0 && memchr(stream->data, 0, stream->n_bytes) == NULL;
@@ -221,29 +228,30 @@ static const struct ss__reader *guess(const struct ss__stream *stream)
     size_t n_line = feed == NULL ? 0 : (size_t)(feed - stream->data);
     n_line -= n_line > 0 && feed[-1] == '\r';
     if (memchr(stream->data, '\t', n_line) != NULL && names_text(stream->data, n_line, '\t')) {
-        return &ss__reader_tsv;
+        return &ss_format_reader_tsv;
     }
     if (memchr(stream->data, ',', n_line) != NULL && names_text(stream->data, n_line, ',')) {
-        return &ss__reader_csv;
+        return &ss_format_reader_csv;
     }
-    const struct ss__reader *binary = is_old_arrow(stream) ? &ss__reader_arrow : NULL;
-    return is_text ? &ss__reader_txt : binary;
+    const struct ss_dataset_reader *binary =
+        is_old_arrow(stream) ? &ss_arrow_reader_arrow : NULL;
+    return is_text ? &ss_dataset_reader_txt : binary;
 }
 
-ss_status ss__skip_mark(struct ss__stream *stream, ss_err *err)
+ss_status ss_dataset_skip_mark(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__stream_need(stream, 3, err));
+    SS_TRY(ss_source_stream_need(stream, 3, err));
     if (stream->offset == 0 && stream->n_bytes >= 3 &&
         memcmp(stream->data, "\xEF\xBB\xBF", 3) == 0) {
-        ss__stream_take(stream, 3);
+        ss_source_stream_take(stream, 3);
     }
 out:
     return status;
 }
 
 /* Whether all of a stream is white space. */
-static bool is_blank(const struct ss__stream *stream)
+static bool is_blank(const struct ss_source_stream *stream)
 {
     for (size_t i = 0; i < stream->n_bytes; i++) {
         if (strchr(" \t\r\n", stream->data[i]) == NULL || stream->data[i] == '\0') {
@@ -254,27 +262,31 @@ static bool is_blank(const struct ss__stream *stream)
 }
 
 /* Documents and tables: white space is none of them. */
-static bool expects_head(const struct ss__reader *reader)
+static bool expects_head(const struct ss_dataset_reader *reader)
 {
-    return reader == &ss__reader_json || reader == &ss__reader_csv || reader == &ss__reader_tsv;
+    return reader == &ss_format_reader_json || reader == &ss_format_reader_csv ||
+           reader == &ss_format_reader_tsv;
 }
 
 /* A file without a byte has no rows. Readers of lines know that, those of JSON documents and
  * tables expect a head; Parquet and Arrow have a schema even then. */
-static ss_status find_empty(const struct ss__stream *stream, const struct ss__reader *named,
-                            const struct ss__reader **reader, ss_err *err)
+static ss_status find_empty(const struct ss_source_stream *stream,
+                            const struct ss_dataset_reader *named,
+                            const struct ss_dataset_reader **reader, ss_err *err)
 {
     if (named != NULL && named->needs_map) {
         return ss__fail_file(err, stream->name, SS_E_DATA,
                              "the file is empty, and %s has a schema even without rows; write "
                              "it again, or leave it out",
-                             named == &ss__reader_parquet ? "Parquet" : "Arrow");
+                             named == &ss_parquet_reader_parquet ? "Parquet" : "Arrow");
     }
-    *reader = named == &ss__reader_txt || named == &ss__reader_jsonl ? named : NULL;
+    *reader =
+        named == &ss_dataset_reader_txt || named == &ss_format_reader_jsonl ? named : NULL;
     return SS_OK;
 }
 
-static ss_status find_forced(const char *name, const struct ss__reader **reader, ss_err *err)
+static ss_status find_forced(const char *name, const struct ss_dataset_reader **reader,
+                             ss_err *err)
 {
     *reader = name == NULL ? NULL : find_by_option(name);
     if (name == NULL || *reader != NULL) {
@@ -289,20 +301,20 @@ static ss_status find_forced(const char *name, const struct ss__reader **reader,
 }
 
 /* What a stream is that begins with some bytes, by marks, name, and its first line. */
-static ss_status find_reader(const struct ss__stream *stream, const char *path,
-                             const struct ss__reader **reader, ss_err *err)
+static ss_status find_reader(const struct ss_source_stream *stream, const char *path,
+                             const struct ss_dataset_reader **reader, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *named = ss__format_by_name(path);
+    const struct ss_dataset_reader *named = ss_dataset_format_by_name(path);
     const bool may_be_json =
-        named == NULL || named == &ss__reader_json || named == &ss__reader_jsonl;
+        named == NULL || named == &ss_format_reader_json || named == &ss_format_reader_jsonl;
     *reader = find_by_mark(stream);
     if (*reader == NULL && may_be_json) {
         *reader = find_json(stream);
     }
     *reader = *reader == NULL ? named : *reader;
     if (*reader == NULL) {
-        SS_TRY(ss__format_refuse_name(stream->name, path, err));
+        SS_TRY(ss_dataset_format_refuse_name(stream->name, path, err));
         *reader = guess(stream);
     }
     if (*reader == NULL) {
@@ -314,20 +326,22 @@ out:
     return status;
 }
 
-ss_status ss__format_find(struct ss__stream *stream, const char *path, const char *forced,
-                          const struct ss__reader **reader, ss_err *err)
+ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *path,
+                                 const char *forced, const struct ss_dataset_reader **reader,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *wanted = NULL;
+    const struct ss_dataset_reader *wanted = NULL;
     *reader = NULL;
     SS_TRY(find_forced(forced, &wanted, err));
-    SS_TRY(ss__stream_need(stream, HEAD_BYTES, err));
+    SS_TRY(ss_source_stream_need(stream, HEAD_BYTES, err));
     if (stream->at_end) {
         SS_TRY(ss__lfs_check(stream->name, stream->data, stream->n_bytes, err));
     }
-    const struct ss__reader *named = wanted == NULL ? ss__format_by_name(path) : wanted;
-    SS_TRY(ss__format_refuse_content(stream, named != NULL && !named->needs_map, err));
-    SS_TRY(ss__skip_mark(stream, err));
+    const struct ss_dataset_reader *named =
+        wanted == NULL ? ss_dataset_format_by_name(path) : wanted;
+    SS_TRY(ss_dataset_format_refuse_content(stream, named != NULL && !named->needs_map, err));
+    SS_TRY(ss_dataset_skip_mark(stream, err));
     if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);
     }
@@ -339,34 +353,34 @@ out:
     return status;
 }
 
-ss_status ss__dataset_sniff(const char *path, struct ss__sniff *out, ss_err *err)
+ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniffer *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream stream = {0};
-    const struct ss__reader *reader = NULL;
-    *out = (struct ss__sniff){0};
-    SS_TRY(ss__stream_open(path, NULL, &stream, err));
-    status = ss__format_find(&stream, path, NULL, &reader, err);
+    struct ss_source_stream stream = {0};
+    const struct ss_dataset_reader *reader = NULL;
+    *out = (struct ss_dataset_sniffer){0};
+    SS_TRY(ss_source_stream_open(path, NULL, &stream, err));
+    status = ss_dataset_format_find(&stream, path, NULL, &reader, err);
     if (status == SS_E_UNSUPPORTED) {
         status = SS_OK;
     } else if (status == SS_OK && reader == NULL) { /* empty: what its name says */
-        reader = ss__format_by_name(path);
+        reader = ss_dataset_format_by_name(path);
     }
     out->format = reader == NULL ? NULL : reader->format;
-    out->codec = ss__stream_codec(&stream);
+    out->codec = ss_source_stream_codec(&stream);
 out:
-    ss__stream_close(&stream);
+    ss_source_stream_close(&stream);
     return status;
 }
 
-ss_status ss__dataset_refuse_known(const char *path, ss_err *err)
+ss_status ss_dataset_refuse_known(const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream stream = {0};
-    if (ss__stream_open(path, NULL, &stream, NULL) == SS_OK &&
-        ss__stream_need(&stream, HEAD_BYTES, NULL) == SS_OK) {
-        status = ss__format_refuse_content(&stream, false, err);
+    struct ss_source_stream stream = {0};
+    if (ss_source_stream_open(path, NULL, &stream, NULL) == SS_OK &&
+        ss_source_stream_need(&stream, HEAD_BYTES, NULL) == SS_OK) {
+        status = ss_dataset_format_refuse_content(&stream, false, err);
     }
-    ss__stream_close(&stream);
-    return status != SS_OK ? status : ss__format_refuse_name(path, path, err);
+    ss_source_stream_close(&stream);
+    return status != SS_OK ? status : ss_dataset_format_refuse_name(path, path, err);
 }

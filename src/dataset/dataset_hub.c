@@ -23,22 +23,22 @@ enum { MAX_CARD_BYTES = 64 << 20 };
 
 /* A repository that is looked at. */
 struct looking {
-    struct ss__hub *hub;
-    struct ss__hub_name name; /* its revision is a commit once the tree is there */
-    bool keeps;               /* what is read comes into the cache */
-    struct ss__hub_tree tree;
+    struct ss_net_hub *hub;
+    struct ss_net_hub_name name; /* its revision is a commit once the tree is there */
+    bool keeps;                  /* what is read comes into the cache */
+    struct ss_net_hub_tree tree;
     const char **paths; /* [n_paths], views; of the whole tree until dead ones are dropped */
     size_t n_paths;
     const struct ss_log *log;
-    struct ss__repo_card card;
-    char title[SS__HUB_ID_BYTES + 4]; /* "hf:org/name" */
+    struct ss_repo_card card;
+    char title[SS_NET_HUB_ID_BYTES + 4]; /* "hf:org/name" */
 };
 
 static void release_looking(struct looking *looking)
 {
     ss__free(looking->paths);
-    ss__hub_tree_release(&looking->tree);
-    ss__repo_card_release(&looking->card);
+    ss_net_hub_tree_release(&looking->tree);
+    ss_repo_card_release(&looking->card);
 }
 
 /* ---- the listing ---- */
@@ -46,11 +46,11 @@ static void release_looking(struct looking *looking)
 /* Let the cache know the revision that was asked for, and have the card. */
 static ss_status keep_card(const struct looking *looking, ss_err *err)
 {
-    struct ss__hub_name readme = looking->name;
+    struct ss_net_hub_name readme = looking->name;
     char *path = NULL;
     snprintf(readme.path, sizeof readme.path, "README.md");
     const ss_status status =
-        ss__hub_get(looking->hub, &readme, SS__HUB_AT_HAND, &path, NULL, err);
+        ss_net_hub_get(looking->hub, &readme, SS_NET_HUB_AT_HAND, &path, NULL, err);
     ss__free(path);
     return status;
 }
@@ -58,12 +58,12 @@ static ss_status keep_card(const struct looking *looking, ss_err *err)
 static ss_status list_files(struct looking *looking, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_name whole = looking->name;
+    struct ss_net_hub_name whole = looking->name;
     whole.path[0] = '\0';
     if (looking->keeps) {
         SS_TRY(keep_card(looking, err));
     }
-    SS_TRY(ss__hub_list(looking->hub, &whole, &looking->tree, err));
+    SS_TRY(ss_net_hub_list(looking->hub, &whole, &looking->tree, err));
     SS_ALLOC(looking->paths, looking->tree.n);
     looking->n_paths = looking->tree.n;
     for (size_t i = 0; i < looking->tree.n; i++) {
@@ -78,7 +78,7 @@ out:
 static char *find_kept(const struct looking *looking, const char *path)
 {
     struct ss__buf place = {.data = NULL};
-    ss__buf_printf(&place, "%s/datasets--", ss__hub_cache_dir(looking->hub));
+    ss__buf_printf(&place, "%s/datasets--", ss_net_hub_cache_dir(looking->hub));
     for (const char *c = looking->name.id; *c != '\0'; c++) {
         ss__buf_add(&place, *c == '/' ? "--" : c, *c == '/' ? 2 : 1);
     }
@@ -91,7 +91,7 @@ static char *find_kept(const struct looking *looking, const char *path)
 }
 
 static ss_status add_file(const struct looking *looking, const char *path,
-                          struct ss__paths *out, ss_err *err)
+                          struct ss_dataset_paths *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf name = {.data = NULL};
@@ -129,8 +129,8 @@ static ss_status read_small(const struct looking *looking, const char *path,
                             struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_remote *remote = NULL;
-    struct ss__hub_name name = looking->name;
+    struct ss_net_remote *remote = NULL;
+    struct ss_net_hub_name name = looking->name;
     uint64_t n_bytes = 0;
     char *kept = find_kept(looking, path);
     if (kept != NULL) {
@@ -138,8 +138,8 @@ static ss_status read_small(const struct looking *looking, const char *path,
         goto out;
     }
     snprintf(name.path, sizeof name.path, "%s", path);
-    SS_TRY(ss__hub_remote(looking->hub, &name, false, &remote, NULL, err));
-    SS_TRY(ss__net_remote_size(remote, &n_bytes, err));
+    SS_TRY(ss_net_hub_remote(looking->hub, &name, false, &remote, NULL, err));
+    SS_TRY(ss_net_remote_size(remote, &n_bytes, err));
     if (n_bytes > MAX_CARD_BYTES) { /* SS_NOWHERE too */
         SS_FAIL_FILE(path, SS_E_LIMIT, "is larger than %d bytes, or of unknown size",
                      MAX_CARD_BYTES);
@@ -149,10 +149,10 @@ static ss_status read_small(const struct looking *looking, const char *path,
         SS_TRY(ss__buf_check(out, err));
         goto out;
     }
-    SS_TRY(ss__net_remote_read_into(remote, 0, (size_t)n_bytes, data, err));
+    SS_TRY(ss_net_remote_read_into(remote, 0, (size_t)n_bytes, data, err));
     out->n_bytes += (size_t)n_bytes;
 out:
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     ss__free(kept);
     return status;
 }
@@ -165,7 +165,7 @@ static ss_status read_card(struct looking *looking, ss_err *err)
     } files[] = {{"README.md", false}, {".huggingface.yaml", true}};
     ss_status status = SS_OK;
     struct ss__buf text = {.data = NULL};
-    char file[SS__HUB_ID_BYTES + 32];
+    char file[SS_NET_HUB_ID_BYTES + 32];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (!has_file(looking, files[i].path)) {
             continue;
@@ -174,7 +174,7 @@ static ss_status read_card(struct looking *looking, ss_err *err)
         snprintf(file, sizeof file, "%s/%s", looking->title, files[i].path);
         SS_TRY(read_small(looking, files[i].path, &text, err));
         const struct ss_text view = {text.data == NULL ? "" : text.data, text.n_bytes};
-        SS_TRY(ss__repo_card_read(file, view, files[i].is_bare, &looking->card, err));
+        SS_TRY(ss_repo_card_read(file, view, files[i].is_bare, &looking->card, err));
     }
 out:
     ss__buf_release(&text);
@@ -197,14 +197,14 @@ static ss_status read_listed(void *user, size_t index, size_t max_bytes, struct 
     return read_small(looking, looking->paths[index], out, err);
 }
 
-static struct ss__layout layout_of(struct looking *looking)
+static struct ss_dataset_layout layout_of(struct looking *looking)
 {
-    return (struct ss__layout){.name = looking->title,
-                               .paths = looking->paths,
-                               .n = looking->n_paths,
-                               .read = read_listed,
-                               .user = looking,
-                               .log = looking->log};
+    return (struct ss_dataset_layout){.name = looking->title,
+                                      .paths = looking->paths,
+                                      .n = looking->n_paths,
+                                      .read = read_listed,
+                                      .user = looking,
+                                      .log = looking->log};
 }
 
 /* Of a pattern, what it matches; files of bookkeeping only where it names them. */
@@ -215,8 +215,9 @@ static void keep_matches(struct looking *looking)
     size_t n = 0;
     for (size_t i = 0; i < looking->n_paths; i++) {
         const char *path = looking->paths[i], *name = ss__path_name(path);
-        const bool is_book = ss__layout_is_hidden(name) || ss__layout_is_about_data(name);
-        if (ss__repo_match(wanted, path) && (names_them || !is_book)) {
+        const bool is_book =
+            ss_dataset_layout_is_hidden(name) || ss_dataset_layout_is_about_data(name);
+        if (ss_repo_match(wanted, path) && (names_them || !is_book)) {
             looking->paths[n++] = path;
         }
     }
@@ -236,8 +237,8 @@ static ss_status keep_rows(struct looking *looking, ss_err *err)
     }
     looking->n_paths = n;
     SS_ALLOC(is_data, n);
-    const struct ss__layout layout = layout_of(looking);
-    SS_TRY(ss__layout_choose(&layout, is_data, err));
+    const struct ss_dataset_layout layout = layout_of(looking);
+    SS_TRY(ss_dataset_layout_choose(&layout, is_data, err));
     n = 0;
     for (size_t i = 0; i < looking->n_paths; i++) {
         if (is_data[i]) {
@@ -251,7 +252,7 @@ out:
 }
 
 /* A file by its name; of a folder or pattern the files of known formats. */
-static ss_status add_path(struct looking *looking, struct ss__paths *out, ss_err *err)
+static ss_status add_path(struct looking *looking, struct ss_dataset_paths *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *wanted = looking->name.path;
@@ -259,13 +260,13 @@ static ss_status add_path(struct looking *looking, struct ss__paths *out, ss_err
     if (has_file(looking, wanted)) {
         return add_file(looking, wanted, out, err);
     }
-    if (ss__repo_is_pattern(wanted)) {
+    if (ss_repo_is_pattern(wanted)) {
         keep_matches(looking);
     } else {
         SS_TRY(keep_rows(looking, err));
     }
     for (size_t i = 0; i < looking->n_paths; i++) {
-        if (ss__format_knows_name(looking->paths[i])) {
+        if (ss_dataset_format_knows_name(looking->paths[i])) {
             SS_TRY(add_file(looking, looking->paths[i], out, err));
         }
     }
@@ -286,8 +287,8 @@ static ss_status drop_dead(struct looking *looking, ss_err *err)
     size_t n = 0;
     SS_ALLOC(is_live, looking->n_paths);
     memset(is_live, true, looking->n_paths * sizeof *is_live);
-    const struct ss__layout layout = layout_of(looking);
-    SS_TRY(ss__layout_drop_dead(&layout, is_live, err));
+    const struct ss_dataset_layout layout = layout_of(looking);
+    SS_TRY(ss_dataset_layout_drop_dead(&layout, is_live, err));
     for (size_t i = 0; i < looking->n_paths; i++) {
         if (is_live[i]) {
             looking->paths[n++] = looking->paths[i];
@@ -329,15 +330,15 @@ static ss_status make_card(struct looking *looking, ss_err *err)
     for (size_t i = 0; i < looking->tree.n; i++) {
         char config[256], split[256];
         if (parse_converted(looking->paths[i], config, split)) {
-            SS_TRY(ss__repo_card_add(&looking->card, config, plain_split(split),
-                                     looking->paths[i], err));
+            SS_TRY(ss_repo_card_add(&looking->card, config, plain_split(split),
+                                    looking->paths[i], err));
         }
     }
 out:
     return status;
 }
 
-static bool is_partial(const struct ss__repo_choice *choice)
+static bool is_partial(const struct ss_repo_choice *choice)
 {
     for (size_t i = 0; i < choice->n; i++) {
         if (strstr(choice->paths[i], "/partial-") != NULL) {
@@ -348,35 +349,36 @@ static bool is_partial(const struct ss__repo_choice *choice)
 }
 
 /* The commit that the files were converted from, "" if the server does not tell. */
-static void ask_converted_from(const struct looking *looking, char commit[SS__HUB_COMMIT_BYTES])
+static void ask_converted_from(const struct looking *looking,
+                               char commit[SS_NET_HUB_COMMIT_BYTES])
 {
     static const char default_hub[] = "https://huggingface.co";
     struct ss__buf url = {.data = NULL};
-    struct ss__net_answer answer = {0};
-    const char *endpoint = ss__hub_endpoint(looking->hub);
+    struct ss_net_answer answer = {0};
+    const char *endpoint = ss_net_hub_endpoint(looking->hub);
     const bool is_default = strcmp(endpoint, default_hub) == 0;
     commit[0] = '\0';
     ss__buf_printf(&url, "%s/splits?dataset=",
                    is_default ? "https://datasets-server.huggingface.co" : endpoint);
-    ss__url_quote(&url, looking->name.id, "");
-    const struct ss__net_request request = {
+    ss_net_url_quote(&url, looking->name.id, "");
+    const struct ss_net_request request = {
         .url = ss__buf_text(&url),
-        .authorization = is_default ? NULL : ss__hub_authorization(looking->hub)};
+        .authorization = is_default ? NULL : ss_net_hub_authorization(looking->hub)};
     if (request.url != NULL &&
-        ss__net_send(ss__hub_net(looking->hub), &request, &answer, NULL) == SS_OK) {
-        const char *revision = ss__net_header(&answer, "X-Revision");
-        if (revision != NULL && ss__hub_is_commit(revision)) {
-            snprintf(commit, SS__HUB_COMMIT_BYTES, "%s", revision);
+        ss_net_send(ss_net_hub_net(looking->hub), &request, &answer, NULL) == SS_OK) {
+        const char *revision = ss_net_header(&answer, "X-Revision");
+        if (revision != NULL && ss_net_hub_is_commit(revision)) {
+            snprintf(commit, SS_NET_HUB_COMMIT_BYTES, "%s", revision);
         }
     }
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     ss__buf_release(&url);
 }
 
 static void say_converted(const struct ss_log *log, const struct looking *converted,
-                          const char *commit, const struct ss__repo_choice *choice)
+                          const char *commit, const struct ss_repo_choice *choice)
 {
-    char from[SS__HUB_COMMIT_BYTES];
+    char from[SS_NET_HUB_COMMIT_BYTES];
     ask_converted_from(converted, from);
     if (strcmp(from, commit) == 0) {
         ss__log(
@@ -402,33 +404,34 @@ static void say_converted(const struct ss_log *log, const struct looking *conver
 
 /* ---- a repository ---- */
 
-static ss_status choose(const struct looking *looking, const struct ss__repo_wish *wish,
-                        struct ss__repo_choice *out, ss_err *err)
+static ss_status choose(const struct looking *looking, const struct ss_repo_wish *wish,
+                        struct ss_repo_choice *out, ss_err *err)
 {
-    const struct ss__repo repo = {looking->title, looking->paths, looking->n_paths,
-                                  &looking->card, .reads_archives = false};
-    return ss__repo_choose(&repo, wish, out, err);
+    const struct ss_repo repo = {looking->title, looking->paths, looking->n_paths,
+                                 &looking->card, .reads_archives = false};
+    return ss_repo_choose(&repo, wish, out, err);
 }
 
-static ss_status add_choice(const struct looking *looking, struct ss__repo_choice *choice,
-                            struct ss__repo_use *use, ss_err *err)
+static ss_status add_choice(const struct looking *looking, struct ss_repo_choice *choice,
+                            struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < choice->n; i++) {
         SS_TRY(add_file(looking, choice->paths[i], &use->paths, err));
     }
-    SS_TRY(ss__repo_note_choice(looking->title, looking->tree.commit, choice, use, err));
+    SS_TRY(ss_dataset_repo_note_choice(looking->title, looking->tree.commit, choice, use, err));
 out:
     return status;
 }
 
 /* Use the converted files instead; `refusal` says why the own ones are not read, and stands if
  * there are none. */
-static ss_status use_converted(const struct looking *own, const struct ss__repo_wish *wish,
-                               const ss_err *refusal, struct ss__repo_use *use, ss_err *err)
+static ss_status use_converted(const struct looking *own, const struct ss_repo_wish *wish,
+                               const ss_err *refusal, struct ss_dataset_repo_use *use,
+                               ss_err *err)
 {
     struct looking converted = {.hub = own->hub, .name = own->name, .keeps = own->keeps};
-    struct ss__repo_choice choice = {.kind = NULL};
+    struct ss_repo_choice choice = {.kind = NULL};
     ss_status status = SS_OK;
     snprintf(converted.name.revision, sizeof converted.name.revision, "%s", CONVERTED);
     memcpy(converted.title, own->title, sizeof converted.title);
@@ -447,17 +450,17 @@ static ss_status use_converted(const struct looking *own, const struct ss__repo_
     say_converted(use->log, &converted, own->tree.commit, &choice);
     SS_TRY(add_choice(&converted, &choice, use, err));
 out:
-    ss__repo_choice_release(&choice);
+    ss_repo_choice_release(&choice);
     release_looking(&converted);
     return status;
 }
 
-static ss_status add_repository(struct looking *looking, const struct ss__repo_wish *wish,
-                                struct ss__repo_use *use, ss_err *err)
+static ss_status add_repository(struct looking *looking, const struct ss_repo_wish *wish,
+                                struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_err refusal;
-    struct ss__repo_choice choice = {.kind = NULL};
+    struct ss_repo_choice choice = {.kind = NULL};
     SS_TRY(read_card(looking, err));
     SS_TRY(drop_dead(looking, err));
     status = choose(looking, wish, &choice, &refusal);
@@ -473,24 +476,25 @@ static ss_status add_repository(struct looking *looking, const struct ss__repo_w
     }
     SS_TRY(add_choice(looking, &choice, use, err));
 out:
-    ss__repo_choice_release(&choice);
+    ss_repo_choice_release(&choice);
     return status;
 }
 
-ss_status ss__hub_files(struct ss__hub *hub, const char *text, const struct ss__repo_wish *wish,
-                        struct ss__repo_use *use, ss_err *err)
+ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
+                               const struct ss_repo_wish *wish, struct ss_dataset_repo_use *use,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     struct looking looking = {.hub = hub, .keeps = use->keeps, .log = use->log};
-    SS_TRY(ss__hub_parse(text, SS__HUB_DATASET, &looking.name, err));
-    if (looking.name.kind != SS__HUB_DATASET) {
+    SS_TRY(ss_net_hub_parse(text, SS_NET_HUB_DATASET, &looking.name, err));
+    if (looking.name.kind != SS_NET_HUB_DATASET) {
         SS_FAIL(SS_E_USAGE, "'%.300s' is no dataset; expected hf:ORG/NAME", text);
     }
     snprintf(looking.title, sizeof looking.title, "hf:%s", looking.name.id);
     SS_TRY(list_files(&looking, err));
     if (looking.name.path[0] != '\0') {
         SS_TRY(add_path(&looking, &use->paths, err));
-        SS_TRY(ss__repo_note_choice(looking.title, looking.tree.commit, NULL, use, err));
+        SS_TRY(ss_dataset_repo_note_choice(looking.title, looking.tree.commit, NULL, use, err));
     } else {
         SS_TRY(add_repository(&looking, wish, use, err));
     }

@@ -11,7 +11,7 @@
 
 /* ---- lists ---- */
 
-ss_status ss__paths_add(struct ss__paths *list, const char *path, ss_err *err)
+ss_status ss_dataset_paths_add(struct ss_dataset_paths *list, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(list->items, list->room, list->n + 1);
@@ -25,10 +25,10 @@ out:
     return status;
 }
 
-void ss__paths_release(struct ss__paths *paths)
+void ss_dataset_paths_release(struct ss_dataset_paths *paths)
 {
     ss__list_release(paths->items, paths->n);
-    *paths = (struct ss__paths){0};
+    *paths = (struct ss_dataset_paths){0};
 }
 
 static bool is_digit(char c)
@@ -45,7 +45,7 @@ static size_t take_number(const char **at, const char **digits)
     return n;
 }
 
-int ss__compare_natural(const char *a, const char *b)
+int ss_dataset_compare_natural(const char *a, const char *b)
 {
     const char *left = a, *right = b;
     while (*left != '\0' && *right != '\0') {
@@ -69,10 +69,10 @@ int ss__compare_natural(const char *a, const char *b)
 
 static int compare_paths(const void *a, const void *b)
 {
-    return ss__compare_natural(*(char *const *)a, *(char *const *)b);
+    return ss_dataset_compare_natural(*(char *const *)a, *(char *const *)b);
 }
 
-void ss__paths_sort(struct ss__paths *paths, size_t from)
+void ss_dataset_paths_sort(struct ss_dataset_paths *paths, size_t from)
 {
     if (paths->n > from + 1) {
         qsort(paths->items + from, paths->n - from, sizeof *paths->items, compare_paths);
@@ -85,7 +85,7 @@ static ss_status read_small(void *user, size_t index, size_t max_bytes, struct s
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__folder_files *folder = user;
+    const struct ss_dataset_folder_files *folder = user;
     char *path = ss__path_join(folder->root, folder->paths[index]);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
@@ -96,29 +96,30 @@ out:
     return status;
 }
 
-struct ss__layout ss__folder_layout(struct ss__folder_files *files, const struct ss_log *log)
+struct ss_dataset_layout ss_dataset_folder_layout(struct ss_dataset_folder_files *files,
+                                                  const struct ss_log *log)
 {
-    return (struct ss__layout){.name = files->root,
-                               .paths = (const char *const *)files->paths,
-                               .n = files->n,
-                               .read = read_small,
-                               .user = files,
-                               .log = log,
-                               .enters_archives = true};
+    return (struct ss_dataset_layout){.name = files->root,
+                                      .paths = (const char *const *)files->paths,
+                                      .n = files->n,
+                                      .read = read_small,
+                                      .user = files,
+                                      .log = log,
+                                      .enters_archives = true};
 }
 
-static ss_status add_folder(struct ss__paths *list, const char *root, const struct ss_log *log,
-                            ss_err *err)
+static ss_status add_folder(struct ss_dataset_paths *list, const char *root,
+                            const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__folder_files files = {.root = root};
+    struct ss_dataset_folder_files files = {.root = root};
     bool *is_data = NULL;
     char *path = NULL;
     const size_t n_before = list->n;
-    SS_TRY(ss__repo_list_folder(root, true, log, &files.paths, &files.n, err));
-    const struct ss__layout layout = ss__folder_layout(&files, log);
+    SS_TRY(ss_repo_list_folder(root, true, log, &files.paths, &files.n, err));
+    const struct ss_dataset_layout layout = ss_dataset_folder_layout(&files, log);
     SS_ALLOC(is_data, files.n);
-    SS_TRY(ss__layout_choose(&layout, is_data, err));
+    SS_TRY(ss_dataset_layout_choose(&layout, is_data, err));
     for (size_t i = 0; i < files.n; i++) {
         if (!is_data[i]) {
             continue;
@@ -127,11 +128,11 @@ static ss_status add_folder(struct ss__paths *list, const char *root, const stru
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a file name"));
         }
-        SS_TRY(ss__paths_add(list, path, err));
+        SS_TRY(ss_dataset_paths_add(list, path, err));
         ss__free(path);
         path = NULL;
     }
-    ss__paths_sort(list, n_before);
+    ss_dataset_paths_sort(list, n_before);
 out:
     ss__free(path);
     ss__free(is_data);
@@ -141,15 +142,15 @@ out:
 
 /* ---- all of it ---- */
 
-static ss_status add_given(struct ss__paths *list, const char *path, const struct ss_log *log,
-                           ss_err *err)
+static ss_status add_given(struct ss_dataset_paths *list, const char *path,
+                           const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_before = list->n;
     const ss__path_kind kind = ss__path_look(path);
     if (strcmp(path, "-") == 0 || kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
-        SS_TRY(ss__paths_add(list, path, err));
-        if (ss__path_is_left_over(path)) {
+        SS_TRY(ss_dataset_paths_add(list, path, err));
+        if (ss_dataset_path_is_left_over(path)) {
             ss__log(log, SS_LEVEL_WARNING,
                     "%s: is left over from work on the saved dataset beside it, not one of its "
                     "files, and read since it is named",
@@ -158,7 +159,7 @@ static ss_status add_given(struct ss__paths *list, const char *path, const struc
     } else if (kind == SS__PATH_FOLDER) {
         SS_TRY(add_folder(list, path, log, err));
     } else if (strpbrk(path, "*?[") != NULL) {
-        SS_TRY(ss__paths_add_pattern(list, path, log, err));
+        SS_TRY(ss_dataset_paths_add_pattern(list, path, log, err));
     } else {
         SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such file or folder");
     }
@@ -171,11 +172,12 @@ out:
     return status;
 }
 
-ss_status ss__paths_expand(const char *const *paths, size_t n_paths, const struct ss_log *log,
-                           struct ss__paths *out, ss_err *err)
+ss_status ss_dataset_paths_expand(const char *const *paths, size_t n_paths,
+                                  const struct ss_log *log, struct ss_dataset_paths *out,
+                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    *out = (struct ss__paths){0};
+    *out = (struct ss_dataset_paths){0};
     if (n_paths == 0) {
         SS_FAIL(SS_E_USAGE, "no dataset was given");
     }
@@ -184,13 +186,13 @@ ss_status ss__paths_expand(const char *const *paths, size_t n_paths, const struc
     }
 out:
     if (status != SS_OK) {
-        ss__paths_release(out);
+        ss_dataset_paths_release(out);
     }
     return status;
 }
 
-ss_status ss__paths_check_repeats(const struct ss__paths *paths, const struct ss_log *log,
-                                  ss_err *err)
+ss_status ss_dataset_paths_check_repeats(const struct ss_dataset_paths *paths,
+                                         const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
     const char **sorted = NULL, *repeated = NULL;

@@ -1,8 +1,8 @@
 /* What the files of this room share: the interface that every format implements.
  *
- * A format is one constant `struct ss__reader` and one line in the table of dataset_formats.c.
- * The dataset opens a file, finds its format, asks the reader for its columns, selects one (or
- * all), and takes rows until there are none:
+ * A format is one constant `struct ss_dataset_reader` and one line in the table of
+ * dataset_formats.c. The dataset opens a file, finds its format, asks the reader for its
+ * columns, selects one (or all), and takes rows until there are none:
  *
  *     open -> columns -> select -> (next [-> add_json])* -> close
  *
@@ -20,33 +20,35 @@
 #include "dataset/stream.h"
 
 /* One file, borrowed by the reader from open until close. */
-struct ss__source {
-    const char *name;          /* for messages: the path, or "standard input" */
-    struct ss__stream *stream; /* decompressed bytes from their start; NULL if needs_map */
-    struct ss__map map;        /* all bytes, decompressed; empty unless needs_map */
-    struct ss__ahead *ahead;   /* brings the bytes of the map; NULL: all are there */
+struct ss_dataset_source {
+    const char *name; /* for messages: the path, or "standard input" */
+    struct ss_source_stream
+        *stream;                   /* decompressed bytes from their start; NULL if needs_map */
+    struct ss__map map;            /* all bytes, decompressed; empty unless needs_map */
+    struct ss_source_ahead *ahead; /* brings the bytes of the map; NULL: all are there */
     ss_text_unit text_unit;
-    const struct ss__row_options *rows; /* NULL: nothing beside the formats' own ways */
-    const struct ss_log *log;           /* nullable */
-    bool all_columns;                   /* whole rows show what is no text, too */
-    bool skips_bad_rows;                /* a bad first row is no reason to refuse the file */
+    const struct ss_format_row_options *rows; /* NULL: nothing beside the formats' own ways */
+    const struct ss_log *log;                 /* nullable */
+    bool all_columns;                         /* whole rows show what is no text, too */
+    bool skips_bad_rows; /* a bad first row is no reason to refuse the file */
 };
 
 /* The value of the selected column in one row. */
-struct ss__record {
+struct ss_dataset_record {
     struct ss_text text; /* bytes as stored, perhaps not UTF-8; borrowed until the next call */
     bool is_null;        /* null, or the row lacks the column */
     bool repaired;       /* the reader itself had to put U+FFFD (a lone surrogate escape) */
-    ss__fault fault;     /* with an error: the row alone is bad, and next goes on behind it */
+    ss_dataset_fault
+        fault; /* with an error: the row alone is bad, and next goes on behind it */
 };
 
 /* Instead of a column: next only steps, and add_json gives whole rows. */
-#define SS__ALL_COLUMNS SIZE_MAX
+#define SS_DATASET_ALL_COLUMNS SIZE_MAX
 
 /* No column either: rows are stepped over for what is carried along with them. */
-#define SS__NO_COLUMN (SIZE_MAX - 1)
+#define SS_DATASET_NO_COLUMN (SIZE_MAX - 1)
 
-struct ss__reader {
+struct ss_dataset_reader {
     const char *format; /* "jsonl" */
     bool stores_text;   /* every value is text, whatever the column's type looks like */
     bool needs_map;     /* random access: reads source->map, not source->stream */
@@ -54,12 +56,12 @@ struct ss__reader {
 
     /* Open a file; gives *state, and leaves NULL there on error. A malformed head is SS_E_DATA,
      * what is well-formed but not read SS_E_UNSUPPORTED. Every sentence names source->name. */
-    ss_status (*open)(const struct ss__source *source, void **state, ss_err *err);
+    ss_status (*open)(const struct ss_dataset_source *source, void **state, ss_err *err);
 
     /* The columns of the file, or of its first rows where it has no schema, borrowed until
      * close. Names may repeat. There are none only if there are no rows, or rows of nothing. */
-    ss_status (*columns)(void *state, const struct ss__column **columns, size_t *n_columns,
-                         ss_err *err);
+    ss_status (*columns)(void *state, const struct ss_dataset_column **columns,
+                         size_t *n_columns, ss_err *err);
 
     /* Where a file has no schema: whether `columns` saw all of its rows. NULL: it has one. */
     bool (*is_whole)(const void *state);
@@ -74,18 +76,19 @@ struct ss__reader {
     /* From now on fail at a row by which another column is one of strings too. Nullable. */
     void (*watch)(void *state);
 
-    /* Choose a column by its index, or SS__ALL_COLUMNS, before the first row. A column that
-     * cannot be read as text is refused here, by name, if that is known, else by next. */
+    /* Choose a column by its index, or SS_DATASET_ALL_COLUMNS, before the first row. A column
+     * that cannot be read as text is refused here, by name, if that is known, else by next. */
     ss_status (*select)(void *state, size_t column, ss_err *err);
 
     /* Step to the next row; at the end *has_row is false. A value of another type than text or
      * null is SS_E_DATA, naming row (1-based in the file) or line, column and type. Where only
      * this row is bad, record->fault says so, and the next call gives the row behind it. */
-    ss_status (*next)(void *state, struct ss__record *record, bool *has_row, ss_err *err);
+    ss_status (*next)(void *state, struct ss_dataset_record *record, bool *has_row,
+                      ss_err *err);
 
     /* Append the row that next stepped to as one JSON object without newlines, all columns in
      * file order. Invalid UTF-8 in it is repaired by the caller, so a reader that escapes text
-     * itself uses ss__add_json_text. Only after select(SS__ALL_COLUMNS). */
+     * itself uses ss_dataset_add_json_text. Only after select(SS_DATASET_ALL_COLUMNS). */
     ss_status (*add_json)(void *state, struct ss__buf *out, ss_err *err);
 
     /* Carry columns along, whatever their types, before the first row. NULL where nothing has
@@ -98,7 +101,8 @@ struct ss__reader {
 
     /* Append the numbers of the same value, a number or a list of them, once instead of
      * add_kept. NULL: they are taken out of what add_kept gives. */
-    ss_status (*add_numbers)(void *state, size_t i, struct ss__numbers *out, ss_err *err);
+    ss_status (*add_numbers)(void *state, size_t i, struct ss_dataset_numbers *out,
+                             ss_err *err);
 
     /* Rows in the file if it says so, else 0. Nullable. */
     uint64_t (*n_rows)(const void *state);
@@ -107,6 +111,6 @@ struct ss__reader {
 };
 
 /* Append bytes as a JSON string, invalid UTF-8 replaced by U+FFFD, not escaped beyond need. */
-void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes);
+void ss_dataset_add_json_text(struct ss__buf *out, const char *text, size_t n_bytes);
 
 #endif

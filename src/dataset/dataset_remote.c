@@ -6,18 +6,18 @@
 #include "base/mem.h"
 #include "net/hub.h"
 
-char *ss__remote_file_name(const char *name)
+char *ss_dataset_remote_file_name(const char *name)
 {
-    const bool is_address = ss__is_remote(name) && strncmp(name, "hf:", 3) != 0;
+    const bool is_address = ss_source_is_remote(name) && strncmp(name, "hf:", 3) != 0;
     return ss__strndup(name, is_address ? strcspn(name, "?#") : strlen(name));
 }
 
 /* Whether a file is read in parts: Parquet by its name, not packed. */
 static bool wants_map(const char *name)
 {
-    char *file = ss__remote_file_name(name);
-    const bool is_parquet = file != NULL && !ss__dataset_is_packed_name(file) &&
-                            ss__format_by_name(file) == &ss__reader_parquet;
+    char *file = ss_dataset_remote_file_name(name);
+    const bool is_parquet = file != NULL && !ss_dataset_is_packed_name(file) &&
+                            ss_dataset_format_by_name(file) == &ss_parquet_reader_parquet;
     ss__free(file);
     return is_parquet;
 }
@@ -25,41 +25,43 @@ static bool wants_map(const char *name)
 /* Begin on the next file, if it is elsewhere; a failure shows when it is opened. */
 static void begin_next(void *user)
 {
-    struct ss__remotes *remotes = user;
+    struct ss_dataset_remotes *remotes = user;
     const size_t next = remotes->current + 1;
     const char *name = next < remotes->paths->n ? remotes->paths->items[next] : "";
-    struct ss__ahead *reader = remotes->readers[next % 2];
-    if (remotes->keeper != NULL || !ss__is_remote(name) || ss__ahead_name(reader) != NULL) {
+    struct ss_source_ahead *reader = remotes->readers[next % 2];
+    if (remotes->keeper != NULL || !ss_source_is_remote(name) ||
+        ss_source_ahead_name(reader) != NULL) {
         return;
     }
     const ss_status status = wants_map(name)
-                                 ? ss__ahead_map(reader, name, *remotes->column, NULL)
-                                 : ss__ahead_stream(reader, name, NULL);
+                                 ? ss_source_ahead_map(reader, name, *remotes->column, NULL)
+                                 : ss_source_ahead_stream(reader, name, NULL);
     (void)status;
 }
 
-static ss_status make_readers(struct ss__remotes *remotes, ss_err *err)
+static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__ahead_options options = {.offline = remotes->offline,
-                                              .is_interrupted = &remotes->halt->is_interrupted,
-                                              .log = remotes->log,
-                                              .stop = remotes->stop,
-                                              .when_idle = begin_next,
-                                              .user = remotes};
+    const struct ss_source_ahead_options options = {.offline = remotes->offline,
+                                                    .is_interrupted =
+                                                        &remotes->halt->is_interrupted,
+                                                    .log = remotes->log,
+                                                    .stop = remotes->stop,
+                                                    .when_idle = begin_next,
+                                                    .user = remotes};
     for (size_t i = 0; i < 2 && remotes->readers[i] == NULL; i++) {
-        SS_TRY(ss__ahead_new(&options, &remotes->readers[i], err));
+        SS_TRY(ss_source_ahead_new(&options, &remotes->readers[i], err));
     }
 out:
     return status;
 }
 
 /* The reader of a file, already at it if it was begun. */
-static struct ss__ahead *take_reader(struct ss__remotes *remotes, size_t current,
-                                     bool *is_begun)
+static struct ss_source_ahead *take_reader(struct ss_dataset_remotes *remotes, size_t current,
+                                           bool *is_begun)
 {
-    struct ss__ahead *reader = remotes->readers[current % 2];
-    const char *begun = ss__ahead_name(reader);
+    struct ss_source_ahead *reader = remotes->readers[current % 2];
+    const char *begun = ss_source_ahead_name(reader);
     *is_begun = begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0;
     remotes->current = current;
     return reader;
@@ -67,28 +69,28 @@ static struct ss__ahead *take_reader(struct ss__remotes *remotes, size_t current
 
 static ss_status read_ahead(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
 {
-    return ss__ahead_read(user, out, n, n_read, err);
+    return ss_source_ahead_read(user, out, n, n_read, err);
 }
 
-static ss_status open_stream(struct ss__remotes *remotes, size_t current,
-                             struct ss__stream *out, ss_err *err)
+static ss_status open_stream(struct ss_dataset_remotes *remotes, size_t current,
+                             struct ss_source_stream *out, ss_err *err)
 {
     ss_status status = SS_OK;
     bool is_begun = false;
     const char *name = remotes->paths->items[current];
-    struct ss__ahead *reader = take_reader(remotes, current, &is_begun);
-    const struct ss__stream_source source = {.read = read_ahead, .user = reader};
+    struct ss_source_ahead *reader = take_reader(remotes, current, &is_begun);
+    const struct ss_source_stream_source source = {.read = read_ahead, .user = reader};
     if (!is_begun || wants_map(name)) {
-        SS_TRY(ss__ahead_stream(reader, name, err));
+        SS_TRY(ss_source_ahead_stream(reader, name, err));
     }
-    SS_TRY(ss__stream_open_source(name, &source, out, err));
+    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
     out->halt = remotes->halt;
 out:
     return status;
 }
 
-static ss_status open_map(struct ss__remotes *remotes, size_t current, struct ss__map *map,
-                          struct ss__ahead **ahead, ss_err *err)
+static ss_status open_map(struct ss_dataset_remotes *remotes, size_t current,
+                          struct ss__map *map, struct ss_source_ahead **ahead, ss_err *err)
 {
     ss_status status = SS_OK;
     bool is_begun = false;
@@ -98,13 +100,13 @@ static ss_status open_map(struct ss__remotes *remotes, size_t current, struct ss
     if (!wants_map(name)) {
         return SS_OK;
     }
-    struct ss__ahead *reader = take_reader(remotes, current, &is_begun);
+    struct ss_source_ahead *reader = take_reader(remotes, current, &is_begun);
     if (!is_begun) {
-        SS_TRY(ss__ahead_map(reader, name, NULL, err));
+        SS_TRY(ss_source_ahead_map(reader, name, NULL, err));
     }
-    status = ss__ahead_head(reader, map, err);
+    status = ss_source_ahead_head(reader, map, err);
     if (status == SS_E_UNSUPPORTED) { /* no parts to be had: the whole file must come */
-        ss__ahead_stop(reader);
+        ss_source_ahead_stop(reader);
         return SS_OK;
     }
     *ahead = status == SS_OK ? reader : NULL;
@@ -112,35 +114,35 @@ out:
     return status;
 }
 
-static ss_status keep_file(struct ss__remotes *remotes, const char *name, char **out,
+static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name, char **out,
                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_name parsed;
+    struct ss_net_hub_name parsed;
     *out = NULL;
-    if (remotes->keeper == NULL || !ss__hub_is_reference(name)) {
+    if (remotes->keeper == NULL || !ss_net_hub_is_reference(name)) {
         return SS_OK;
     }
-    SS_TRY(ss__hub_parse(name, SS__HUB_DATASET, &parsed, err));
-    SS_TRY(ss__hub_get(remotes->keeper, &parsed, SS__HUB_FILE, out, NULL, err));
+    SS_TRY(ss_net_hub_parse(name, SS_NET_HUB_DATASET, &parsed, err));
+    SS_TRY(ss_net_hub_get(remotes->keeper, &parsed, SS_NET_HUB_FILE, out, NULL, err));
 out:
     return status;
 }
 
-ss_status ss__remotes_open(struct ss__remotes *remotes, size_t current,
-                           struct ss__stream *stream, struct ss__map *map,
-                           struct ss__ahead **ahead, ss_err *err)
+ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t current,
+                                  struct ss_source_stream *stream, struct ss__map *map,
+                                  struct ss_source_ahead **ahead, ss_err *err)
 {
     ss_status status = SS_OK;
     char *kept = NULL;
     const char *path = remotes->paths->items[current];
-    if (!ss__is_remote(path)) {
+    if (!ss_source_is_remote(path)) {
         remotes->current = current;
-        return ss__stream_open(path, remotes->halt, stream, err);
+        return ss_source_stream_open(path, remotes->halt, stream, err);
     }
     SS_TRY(keep_file(remotes, path, &kept, err));
     if (kept != NULL) {
-        SS_TRY(ss__stream_open(kept, remotes->halt, stream, err));
+        SS_TRY(ss_source_stream_open(kept, remotes->halt, stream, err));
         goto out;
     }
     SS_TRY(open_map(remotes, current, map, ahead, err));
@@ -152,21 +154,21 @@ out:
     return status;
 }
 
-void ss__remotes_close(struct ss__remotes *remotes, size_t current)
+void ss_dataset_remotes_close(struct ss_dataset_remotes *remotes, size_t current)
 {
-    struct ss__ahead *reader = remotes->readers[current % 2];
-    const char *begun = reader == NULL ? NULL : ss__ahead_name(reader);
+    struct ss_source_ahead *reader = remotes->readers[current % 2];
+    const char *begun = reader == NULL ? NULL : ss_source_ahead_name(reader);
     if (begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0) {
-        ss__ahead_stop(reader);
+        ss_source_ahead_stop(reader);
     }
 }
 
-void ss__remotes_release(struct ss__remotes *remotes)
+void ss_dataset_remotes_release(struct ss_dataset_remotes *remotes)
 {
-    ss__ahead_free(remotes->readers[0]);
-    ss__ahead_free(remotes->readers[1]);
-    ss__hub_free(remotes->keeper);
-    *remotes = (struct ss__remotes){.paths = NULL};
+    ss_source_ahead_free(remotes->readers[0]);
+    ss_source_ahead_free(remotes->readers[1]);
+    ss_net_hub_free(remotes->keeper);
+    *remotes = (struct ss_dataset_remotes){.paths = NULL};
 }
 
 /* ---- finding files ---- */
@@ -179,44 +181,45 @@ static void forward(void *user, ss_level level, const char *sentence)
 
 static int is_interrupted(void *user)
 {
-    const struct ss__remotes *remotes = user;
+    const struct ss_dataset_remotes *remotes = user;
     return atomic_load(&remotes->halt->is_interrupted) ||
            (remotes->stop.fn != NULL && remotes->stop.fn(remotes->stop.user) != 0);
 }
 
-static ss_status make_hub(struct ss__remotes *remotes, struct ss__hub **out, ss_err *err)
+static ss_status make_hub(struct ss_dataset_remotes *remotes, struct ss_net_hub **out,
+                          ss_err *err)
 {
-    struct ss__hub_options options = {.net = ss__net_options_from_environment()};
+    struct ss_net_hub_options options = {.net = ss_net_options_from_environment()};
     options.net.offline |= remotes->offline;
     options.net.log = (struct ss_log){forward, remotes->log};
-    options.net.stop = (struct ss__net_stop){is_interrupted, remotes};
-    return ss__hub_new(&options, out, err);
+    options.net.stop = (struct ss_net_stop){is_interrupted, remotes};
+    return ss_net_hub_new(&options, out, err);
 }
 
 static bool any_remote(const char *const *paths, size_t n)
 {
     bool found = false;
     for (size_t i = 0; i < n; i++) {
-        found |= ss__is_remote(paths[i]);
+        found |= ss_source_is_remote(paths[i]);
     }
     return found;
 }
 
-ss_status ss__remotes_find(struct ss__remotes *remotes, const char *const *paths,
-                           size_t n_paths, const struct ss_dataset_options *options,
-                           struct ss__repo_use *use, ss_err *err)
+ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes, const char *const *paths,
+                                  size_t n_paths, const struct ss_dataset_options *options,
+                                  struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub *hub = NULL;
-    const struct ss__repo_wish wish = {options == NULL ? NULL : options->config,
-                                       options == NULL ? NULL : options->split};
+    struct ss_net_hub *hub = NULL;
+    const struct ss_repo_wish wish = {options == NULL ? NULL : options->config,
+                                      options == NULL ? NULL : options->split};
     use->keeps = options != NULL && options->cache_dataset;
     remotes->offline = options != NULL && options->offline;
     remotes->stop = options == NULL ? (struct ss_stop){NULL, NULL} : options->stop;
     if (any_remote(paths, n_paths)) {
         SS_TRY(make_hub(remotes, &hub, err));
     }
-    SS_TRY(ss__repo_files(paths, n_paths, &wish, hub, use, err));
+    SS_TRY(ss_dataset_repo_files(paths, n_paths, &wish, hub, use, err));
     if (any_remote((const char *const *)use->paths.items, use->paths.n)) {
         SS_TRY(make_readers(remotes, err));
     }
@@ -225,6 +228,6 @@ ss_status ss__remotes_find(struct ss__remotes *remotes, const char *const *paths
         hub = NULL;
     }
 out:
-    ss__hub_free(hub);
+    ss_net_hub_free(hub);
     return status;
 }

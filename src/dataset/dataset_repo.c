@@ -19,7 +19,7 @@ static ss_status copy(const char *text, char **out, ss_err *err)
 
 /* Say what a user might not expect of a choice. */
 static void say_choice(const struct ss_log *log, const char *name,
-                       const struct ss__repo_choice *choice)
+                       const struct ss_repo_choice *choice)
 {
     if (choice->repeated != NULL) {
         ss__log(log, SS_LEVEL_WARNING,
@@ -33,9 +33,9 @@ static void say_choice(const struct ss_log *log, const char *name,
     }
 }
 
-ss_status ss__repo_note_choice(const char *name, const char *commit,
-                               struct ss__repo_choice *choice, struct ss__repo_use *use,
-                               ss_err *err)
+ss_status ss_dataset_repo_note_choice(const char *name, const char *commit,
+                                      struct ss_repo_choice *choice,
+                                      struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(copy(name, &use->repository, err));
@@ -46,9 +46,9 @@ ss_status ss__repo_note_choice(const char *name, const char *commit,
     SS_TRY(copy(choice->config, &use->config, err));
     SS_TRY(copy(choice->split, &use->split, err));
     use->format = choice->format;
-    ss__row_options_release(&use->rows);
+    ss_format_row_options_release(&use->rows);
     use->rows = choice->rows;
-    ss__row_options_init(&choice->rows);
+    ss_format_row_options_init(&choice->rows);
     use->rows.finds_no_delimiter =
         choice->format != NULL; /* the reference library's is meant */
     if (use->rows.has_text_unit && use->text_unit == SS_UNIT_LINE) {
@@ -59,20 +59,20 @@ out:
     return status;
 }
 
-void ss__repo_use_release(struct ss__repo_use *use)
+void ss_dataset_repo_use_release(struct ss_dataset_repo_use *use)
 {
-    ss__paths_release(&use->paths);
+    ss_dataset_paths_release(&use->paths);
     ss__free(use->repository);
     ss__free(use->commit);
     ss__free(use->config);
     ss__free(use->split);
-    ss__row_options_release(&use->rows);
-    *use = (struct ss__repo_use){.log = NULL};
+    ss_format_row_options_release(&use->rows);
+    *use = (struct ss_dataset_repo_use){.log = NULL};
 }
 
 /* ---- folders ---- */
 
-static ss_status take_path(struct ss__paths *out, char *path, ss_err *err)
+static ss_status take_path(struct ss_dataset_paths *out, char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     if (path == NULL) {
@@ -87,17 +87,18 @@ out:
 }
 
 /* What of a folder's files is live, and its card: that of a saved dataset is its own lists. */
-static ss_status look_at_folder(struct ss__folder_files *files, struct ss__repo_card *card,
-                                const struct ss_log *log, ss_err *err)
+static ss_status look_at_folder(struct ss_dataset_folder_files *files,
+                                struct ss_repo_card *card, const struct ss_log *log,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     bool *is_live = NULL, is_saved = false;
     size_t n_kept = 0;
-    const struct ss__layout layout = ss__folder_layout(files, log);
+    const struct ss_dataset_layout layout = ss_dataset_folder_layout(files, log);
     SS_ALLOC(is_live, files->n);
     memset(is_live, true, files->n * sizeof *is_live);
-    SS_TRY(ss__layout_drop_dead(&layout, is_live, err));
-    SS_TRY(ss__layout_saved_card(&layout, is_live, card, &is_saved, err));
+    SS_TRY(ss_dataset_layout_drop_dead(&layout, is_live, err));
+    SS_TRY(ss_dataset_layout_saved_card(&layout, is_live, card, &is_saved, err));
     for (size_t i = 0; i < files->n && !is_saved; i++) {
         if (is_live[i]) {
             files->paths[n_kept++] = files->paths[i];
@@ -106,64 +107,64 @@ static ss_status look_at_folder(struct ss__folder_files *files, struct ss__repo_
         }
     }
     files->n = is_saved ? files->n : n_kept;
-    SS_TRY(is_saved ? SS_OK : ss__repo_folder_card(files->root, card, err));
+    SS_TRY(is_saved ? SS_OK : ss_repo_folder_card(files->root, card, err));
 out:
     ss__free(is_live);
     return status;
 }
 
-static ss_status add_folder(const char *folder, const struct ss__repo_wish *wish,
-                            struct ss__repo_use *use, ss_err *err)
+static ss_status add_folder(const char *folder, const struct ss_repo_wish *wish,
+                            struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__folder_files files = {.root = folder};
-    struct ss__repo_card card = {.configs = NULL};
-    struct ss__repo_choice choice = {.kind = NULL};
+    struct ss_dataset_folder_files files = {.root = folder};
+    struct ss_repo_card card = {.configs = NULL};
+    struct ss_repo_choice choice = {.kind = NULL};
     if (ss__path_look(folder) != SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
                      "is a file; --split and --config need a dataset folder");
     }
-    SS_TRY(ss__repo_list_folder(folder, false, use->log, &files.paths, &files.n, err));
+    SS_TRY(ss_repo_list_folder(folder, false, use->log, &files.paths, &files.n, err));
     SS_TRY(look_at_folder(&files, &card, use->log, err));
-    const struct ss__repo repo = {folder, (const char *const *)files.paths, files.n, &card,
-                                  .reads_archives = true};
-    SS_TRY(ss__repo_choose(&repo, wish, &choice, err));
-    SS_TRY(ss__repo_note_choice(folder, "", &choice, use, err));
+    const struct ss_repo repo = {folder, (const char *const *)files.paths, files.n, &card,
+                                 .reads_archives = true};
+    SS_TRY(ss_repo_choose(&repo, wish, &choice, err));
+    SS_TRY(ss_dataset_repo_note_choice(folder, "", &choice, use, err));
     for (size_t i = 0; i < choice.n; i++) {
         SS_TRY(take_path(&use->paths, ss__path_join(folder, choice.paths[i]), err));
     }
 out:
-    ss__repo_choice_release(&choice);
-    ss__repo_card_release(&card);
+    ss_repo_choice_release(&choice);
+    ss_repo_card_release(&card);
     ss__list_release(files.paths, files.n);
     return status;
 }
 
 /* ---- all of it ---- */
 
-static ss_status add_local(const char *path, struct ss__repo_use *use, ss_err *err)
+static ss_status add_local(const char *path, struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__paths found = {.items = NULL};
-    SS_TRY(ss__paths_expand(&path, 1, use->log, &found, err));
+    struct ss_dataset_paths found = {.items = NULL};
+    SS_TRY(ss_dataset_paths_expand(&path, 1, use->log, &found, err));
     for (size_t i = 0; i < found.n; i++) {
         char *item = found.items[i];
         found.items[i] = NULL;
         SS_TRY(take_path(&use->paths, item, err));
     }
 out:
-    ss__paths_release(&found);
+    ss_dataset_paths_release(&found);
     return status;
 }
 
-static ss_status add_one(const char *path, const struct ss__repo_wish *wish,
-                         struct ss__hub *hub, struct ss__repo_use *use, ss_err *err)
+static ss_status add_one(const char *path, const struct ss_repo_wish *wish,
+                         struct ss_net_hub *hub, struct ss_dataset_repo_use *use, ss_err *err)
 {
     const bool chooses = wish->split != NULL || wish->config != NULL;
-    if (ss__hub_is_reference(path)) {
-        return ss__hub_files(hub, path, wish, use, err);
+    if (ss_net_hub_is_reference(path)) {
+        return ss_dataset_hub_files(hub, path, wish, use, err);
     }
-    if (ss__is_remote(path)) {
+    if (ss_source_is_remote(path)) {
         return chooses ? ss__fail_file(err, path, SS_E_USAGE,
                                        "--split and --config choose from a dataset repository")
                        : take_path(&use->paths, ss__strdup(path), err);
@@ -171,9 +172,9 @@ static ss_status add_one(const char *path, const struct ss__repo_wish *wish,
     return chooses ? add_folder(path, wish, use, err) : add_local(path, use, err);
 }
 
-ss_status ss__repo_files(const char *const *paths, size_t n_paths,
-                         const struct ss__repo_wish *wish, struct ss__hub *hub,
-                         struct ss__repo_use *use, ss_err *err)
+ss_status ss_dataset_repo_files(const char *const *paths, size_t n_paths,
+                                const struct ss_repo_wish *wish, struct ss_net_hub *hub,
+                                struct ss_dataset_repo_use *use, ss_err *err)
 {
     ss_status status = SS_OK;
     const bool chooses = wish->split != NULL || wish->config != NULL;
@@ -187,7 +188,7 @@ ss_status ss__repo_files(const char *const *paths, size_t n_paths,
     for (size_t i = 0; i < n_paths; i++) {
         SS_TRY(add_one(paths[i], wish, hub, use, err));
     }
-    SS_TRY(chooses ? SS_OK : ss__paths_check_repeats(&use->paths, use->log, err));
+    SS_TRY(chooses ? SS_OK : ss_dataset_paths_check_repeats(&use->paths, use->log, err));
 out:
     return status;
 }

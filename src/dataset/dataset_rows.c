@@ -12,40 +12,43 @@
 #include "dataset/numbers.h"
 
 /* Whether a bad row is left out rather than the end of the rows. */
-static bool may_leave_out(const ss_dataset *dataset, ss__fault fault)
+static bool may_leave_out(const ss_dataset *dataset, ss_dataset_fault fault)
 {
-    const bool card_says = fault == SS__FAULT_LONG_ROW && dataset->use.rows.skips_long_rows;
-    return fault != SS__FAULT_NONE && (dataset->on_bad_row == SS_BAD_ROWS_SKIP || card_says);
+    const bool card_says =
+        fault == SS_DATASET_FAULT_LONG_ROW && dataset->use.rows.skips_long_rows;
+    return fault != SS_DATASET_FAULT_NONE &&
+           (dataset->on_bad_row == SS_BAD_ROWS_SKIP || card_says);
 }
 
 /* Put the file and the row into an error, and the way out where there is one. */
-static void complete(const ss_dataset *dataset, ss__fault fault, ss_err *err)
+static void complete(const ss_dataset *dataset, ss_dataset_fault fault, ss_err *err)
 {
     ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
     ss__err_at_row(err, dataset->next_id);
-    if (err != NULL && fault != SS__FAULT_NONE && dataset->on_bad_row == SS_BAD_ROWS_STOP) {
+    if (err != NULL && fault != SS_DATASET_FAULT_NONE &&
+        dataset->on_bad_row == SS_BAD_ROWS_STOP) {
         const size_t n = strlen(err->message);
         snprintf(err->message + n, sizeof err->message - n,
                  "; --on-bad-row skip leaves such rows out");
     }
 }
 
-static ss_status note_bad_row(ss_dataset *dataset, ss__fault fault, ss_err *err)
+static ss_status note_bad_row(ss_dataset *dataset, ss_dataset_fault fault, ss_err *err)
 {
-    complete(dataset, SS__FAULT_NONE, &dataset->bad);
-    const struct ss__bad_row row = {dataset->use.paths.items[dataset->current],
-                                    dataset->next_id, fault, dataset->bad.message};
-    return ss__bad_rows_add(&dataset->bad_rows, &row, err);
+    complete(dataset, SS_DATASET_FAULT_NONE, &dataset->bad);
+    const struct ss_format_bad_row row = {dataset->use.paths.items[dataset->current],
+                                          dataset->next_id, fault, dataset->bad.message};
+    return ss_format_bad_rows_add(&dataset->bad_rows, &row, err);
 }
 
 /* The next row of the current file, good or to be left out (record->fault). */
-static ss_status next_of_file(ss_dataset *dataset, struct ss__record *record, bool *has_row,
-                              ss_err *err)
+static ss_status next_of_file(ss_dataset *dataset, struct ss_dataset_record *record,
+                              bool *has_row, ss_err *err)
 {
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
     const ss_status status = reader->next(dataset->state, record, has_row, &dataset->bad);
     if (status == SS_OK) {
-        record->fault = SS__FAULT_NONE;
+        record->fault = SS_DATASET_FAULT_NONE;
         return SS_OK;
     }
     if (may_leave_out(dataset, record->fault)) {
@@ -64,7 +67,7 @@ static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *er
 {
     ss_err cause;
     if (status == SS_E_STOPPED || dataset->current == dataset->use.paths.n ||
-        ss__dataset_check_end(dataset, &cause) == SS_OK) {
+        ss_dataset_check_end(dataset, &cause) == SS_OK) {
         return status;
     }
     if (err != NULL) {
@@ -74,7 +77,7 @@ static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *er
 }
 
 /* Step to the next row of whichever file has one. */
-static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_row,
+static ss_status step(ss_dataset *dataset, struct ss_dataset_record *record, bool *has_row,
                       ss_err *err)
 {
     ss_status status = SS_OK;
@@ -82,16 +85,16 @@ static ss_status step(ss_dataset *dataset, struct ss__record *record, bool *has_
     if (dataset->has_failed) {
         return ss__fail(err, SS_E_DATA, "the rows ended with an error before");
     }
-    SS_TRY(ss__halt_check(&dataset->halt, dataset->source.name, err));
+    SS_TRY(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
     while (!*has_row && dataset->current < dataset->use.paths.n) {
         SS_TRY(next_of_file(dataset, record, has_row, err));
         if (!*has_row) {
-            SS_TRY(ss__dataset_check_end(dataset, err));
-            SS_TRY(ss__dataset_check_seen(dataset, err));
+            SS_TRY(ss_dataset_check_end(dataset, err));
+            SS_TRY(ss_dataset_check_seen(dataset, err));
             dataset->files[dataset->current].is_complete = true;
-            ss__dataset_close_file(dataset);
+            ss_dataset_close_file(dataset);
             dataset->current++;
-            SS_TRY(ss__dataset_start_file(dataset, err));
+            SS_TRY(ss_dataset_start_file(dataset, err));
         }
     }
 out:
@@ -108,13 +111,15 @@ out:
 }
 
 /* A text that holds what no encoding gives, where the encoding is a strict one. */
-static ss_status check_decoded(ss_dataset *dataset, struct ss__record *record, ss_err *err)
+static ss_status check_decoded(ss_dataset *dataset, struct ss_dataset_record *record,
+                               ss_err *err)
 {
-    const struct ss__row_options *rows = &dataset->use.rows;
-    const bool is_strict = rows->encoding != NULL && rows->decode_errors == SS__DECODE_STRICT &&
-                           !ss__encoding_is_utf8(rows->encoding);
+    const struct ss_format_row_options *rows = &dataset->use.rows;
+    const bool is_strict = rows->encoding != NULL &&
+                           rows->decode_errors == SS_FORMAT_DECODE_STRICT &&
+                           !ss_source_encoding_is_utf8(rows->encoding);
     if (!is_strict || record->text.n_bytes == 0 ||
-        memchr(record->text.data, SS__UNDECODABLE, record->text.n_bytes) == NULL) {
+        memchr(record->text.data, SS_SOURCE_UNDECODABLE, record->text.n_bytes) == NULL) {
         return SS_OK;
     }
     const ss_status status =
@@ -122,14 +127,14 @@ static ss_status check_decoded(ss_dataset *dataset, struct ss__record *record, s
                       "row %" PRIu64 " of the dataset, counted from 0, holds bytes that are no "
                       "text of the encoding '%.60s'",
                       dataset->next_id, rows->encoding);
-    if (may_leave_out(dataset, SS__FAULT_ENCODING)) {
-        record->fault = SS__FAULT_ENCODING;
+    if (may_leave_out(dataset, SS_DATASET_FAULT_ENCODING)) {
+        record->fault = SS_DATASET_FAULT_ENCODING;
         return note_bad_row(dataset, record->fault, err);
     }
     if (err != NULL) {
         *err = dataset->bad;
     }
-    complete(dataset, SS__FAULT_ENCODING, err);
+    complete(dataset, SS_DATASET_FAULT_ENCODING, err);
     return status;
 }
 
@@ -148,7 +153,7 @@ static ss_status repair(ss_dataset *dataset, struct ss_text *text, bool *repaire
 /* At the end of the rows, once. */
 static void say_counts(ss_dataset *dataset)
 {
-    ss__bad_rows_say(&dataset->bad_rows, &dataset->log);
+    ss_format_bad_rows_say(&dataset->bad_rows, &dataset->log);
     if (dataset->n_absent > 0) {
         ss__log(
             &dataset->log, SS_LEVEL_WARNING,
@@ -165,7 +170,7 @@ static void say_counts(ss_dataset *dataset)
     dataset->n_repaired = 0;
 }
 
-static ss_row_kind kind_of(const struct ss__record *record)
+static ss_row_kind kind_of(const struct ss_dataset_record *record)
 {
     if (record->is_null) {
         return SS_ROW_NULL;
@@ -181,14 +186,14 @@ static ss_row_kind kind_of(const struct ss__record *record)
 static ss_status write_kept(ss_dataset *dataset, struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *out = &dataset->kept, *spare = &dataset->json;
     spare->n_bytes = out->n_bytes = 0;
     for (size_t i = 0; i < dataset->n_keep; i++) {
         ss__buf_add_text(spare, i == 0 ? "{" : ", ");
         ss__json_add_string(spare, dataset->keep[i], strlen(dataset->keep[i]), false);
         ss__buf_add_text(spare, ": ");
-        if (dataset->kept_as[i] == SS__NO_COLUMN) {
+        if (dataset->kept_as[i] == SS_DATASET_NO_COLUMN) {
             ss__buf_add_text(spare, "null");
         } else {
             SS_TRY(reader->add_kept(dataset->state, dataset->kept_as[i], spare, err));
@@ -207,8 +212,8 @@ out:
     return status;
 }
 
-static ss_status fill_row(ss_dataset *dataset, struct ss__record *record, struct ss_row *row,
-                          ss_err *err)
+static ss_status fill_row(ss_dataset *dataset, struct ss_dataset_record *record,
+                          struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
     if (dataset->n_keep > 0) {
@@ -231,11 +236,11 @@ out:
 ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__record record = {0};
+    struct ss_dataset_record record = {0};
     *row = (struct ss_row){
         .kind = SS_ROW_NULL, .text = {"", 0}, .kept = {"", 0}, .fault = "", .problem = ""};
     *has_row = false;
-    if (dataset->rows == SS__ROWS_WHOLE) {
+    if (dataset->rows == SS_DATASET_ROWS_WHOLE) {
         SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
     }
     SS_TRY(step(dataset, &record, has_row, err));
@@ -243,14 +248,14 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
         say_counts(dataset);
         goto out;
     }
-    if (record.fault == SS__FAULT_NONE) {
+    if (record.fault == SS_DATASET_FAULT_NONE) {
         SS_TRY(check_decoded(dataset, &record, err));
     }
-    if (record.fault == SS__FAULT_NONE) {
+    if (record.fault == SS_DATASET_FAULT_NONE) {
         SS_TRY(fill_row(dataset, &record, row, err));
     } else {
         row->kind = SS_ROW_BAD;
-        row->fault = ss__fault_name(record.fault);
+        row->fault = ss_dataset_fault_name(record.fault);
         row->problem = dataset->bad.message;
     }
     row->id = dataset->next_id++;
@@ -263,15 +268,15 @@ out:
 }
 
 /* Step to the next row that is not left out. */
-static ss_status step_to_good(ss_dataset *dataset, struct ss__record *record, bool *has_row,
-                              ss_err *err)
+static ss_status step_to_good(ss_dataset *dataset, struct ss_dataset_record *record,
+                              bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
     do {
-        *record = (struct ss__record){0};
+        *record = (struct ss_dataset_record){0};
         SS_TRY(step(dataset, record, has_row, err));
         dataset->next_id += *has_row;
-    } while (*has_row && record->fault != SS__FAULT_NONE);
+    } while (*has_row && record->fault != SS_DATASET_FAULT_NONE);
     if (!*has_row) {
         say_counts(dataset);
     }
@@ -280,37 +285,37 @@ out:
 }
 
 /* The numbers of the i-th column that is carried along. */
-static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss__numbers *numbers,
+static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss_dataset_numbers *numbers,
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *json = &dataset->json;
     const size_t kept = dataset->kept_as[i];
-    if (reader->add_numbers != NULL && kept != SS__NO_COLUMN) {
+    if (reader->add_numbers != NULL && kept != SS_DATASET_NO_COLUMN) {
         return reader->add_numbers(dataset->state, kept, numbers, err);
     }
     json->n_bytes = 0;
-    if (kept == SS__NO_COLUMN) {
+    if (kept == SS_DATASET_NO_COLUMN) {
         ss__buf_add_text(json, "null");
     } else {
         SS_TRY(reader->add_kept(dataset->state, kept, json, err));
     }
     SS_TRY(ss__buf_check(json, err));
-    if (!ss__numbers_add_json(numbers, json->data, json->n_bytes, reader->stores_text)) {
+    if (!ss_format_numbers_add_json(numbers, json->data, json->n_bytes, reader->stores_text)) {
         SS_TRY(ss__fail_nomem(err, "numbers of a row"));
     }
 out:
     return status;
 }
 
-ss_status ss__dataset_next_numbers(ss_dataset *dataset, struct ss__numbers *numbers,
-                                   bool *has_row, ss_err *err)
+ss_status ss_dataset_next_numbers(ss_dataset *dataset, struct ss_dataset_numbers *numbers,
+                                  bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__record record = {0};
+    struct ss_dataset_record record = {0};
     numbers->n = 0;
-    numbers->fault = SS__NUMBERS_FINE;
+    numbers->fault = SS_DATASET_NUMBERS_FINE;
     SS_TRY(step(dataset, &record, has_row, err));
     for (size_t i = 0; *has_row && i < dataset->n_keep; i++) {
         status = add_numbers(dataset, i, numbers, err);
@@ -334,11 +339,11 @@ static ss_status write_json(ss_dataset *dataset, ss_err *err)
     return status != SS_OK ? status : ss__buf_check(&dataset->json, err);
 }
 
-ss_status ss__dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
-                                ss_err *err)
+ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__record record = {0};
+    struct ss_dataset_record record = {0};
     bool repaired = false;
     *json = (struct ss_text){0};
     SS_TRY(step_to_good(dataset, &record, has_row, err));
@@ -351,10 +356,10 @@ out:
     return status;
 }
 
-ss_status ss__dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
+ss_status ss_dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__record record = {0};
+    struct ss_dataset_record record = {0};
     bool has_row = true;
     *n_rows = 0;
     SS_TRY(step_to_good(dataset, &record, &has_row, err));

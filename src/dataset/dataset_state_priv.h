@@ -13,34 +13,35 @@
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
 
-struct ss__dataset_file {
-    const struct ss__reader *reader; /* NULL: not known yet, or it is empty */
-    bool is_empty;                   /* not a byte in it, and so no row */
-    struct ss__stream stream;        /* open only if the file cannot be opened again */
-    struct ss__file_facts facts;     /* of a regular file, when it was opened to be read */
+struct ss_dataset_file {
+    const struct ss_dataset_reader *reader; /* NULL: not known yet, or it is empty */
+    bool is_empty;                          /* not a byte in it, and so no row */
+    struct ss_source_stream stream;         /* open only if the file cannot be opened again */
+    struct ss__file_facts facts; /* of a regular file, when it was opened to be read */
     bool is_regular;
     bool is_complete; /* read to its end */
 };
 
 /* What rows are: a text and what is carried along, only that, or whole as JSON. */
-enum ss__rows { SS__ROWS_TEXTS, SS__ROWS_VALUES, SS__ROWS_WHOLE };
+enum ss_dataset_rows { SS_DATASET_ROWS_TEXTS, SS_DATASET_ROWS_VALUES, SS_DATASET_ROWS_WHOLE };
 
 struct ss_dataset {
-    struct ss__repo_use use;        /* with the paths */
-    struct ss__dataset_file *files; /* [use.paths.n] */
-    struct ss__remotes remotes;
-    struct ss__archives archives;
+    struct ss_dataset_repo_use use; /* with the paths */
+    struct ss_dataset_file *files;  /* [use.paths.n] */
+    struct ss_dataset_remotes remotes;
+    struct ss_source_archives archives;
     char *given_column, *given_format;
     bool all_columns; /* whole rows show what is no text, too */
     bool has_csv;     /* the caller gave options of delimited text */
     ss_bad_rows on_bad_row;
-    struct ss__bad_rows bad_rows;
+    struct ss_format_bad_rows bad_rows;
     ss_err bad;  /* the error of the last row, where it is to be left out */
     char **keep; /* [n_keep] names of columns to carry along */
     size_t n_keep;
-    size_t *kept_as;   /* [n_keep] as the reader numbers them; SS__NO_COLUMN: all are null */
-    bool has_begun;    /* a file's columns were selected */
-    size_t first_file; /* the first such file, which settles what columns there are */
+    size_t
+        *kept_as; /* [n_keep] as the reader numbers them; SS_DATASET_NO_COLUMN: all are null */
+    bool has_begun;           /* a file's columns were selected */
+    size_t first_file;        /* the first such file, which settles what columns there are */
     struct ss__buf absence;   /* why the rows of the current file have no text; terminated */
     const char *first_absent; /* the first file of which that is so */
     uint64_t n_absent;        /* rows of such files */
@@ -50,8 +51,8 @@ struct ss_dataset {
     ss_text_unit text_unit;
     struct ss_log log;
     bool has_failed; /* a row could not be read */
-    enum ss__rows rows;
-    struct ss__halt halt;
+    enum ss_dataset_rows rows;
+    struct ss_source_halt halt;
 
     char *text_column; /* NULL until chosen */
     uint64_t n_rows;   /* 0: not known */
@@ -66,10 +67,10 @@ struct ss_dataset {
 
     size_t current; /* the file that is read; use.paths.n at the end */
     bool is_open;   /* its source and state are */
-    struct ss__source source;
-    struct ss__stream stream;
+    struct ss_dataset_source source;
+    struct ss_source_stream stream;
     void *state;
-    const struct ss__column *columns; /* of the current file */
+    const struct ss_dataset_column *columns; /* of the current file */
     size_t n_columns;
 
     struct ss__buf repaired, json, kept;
@@ -80,39 +81,39 @@ struct ss_dataset {
 /* Open the file `current`, find its format if that is not known, and ask for its columns.
  * Errors: those of the stream, the formats and the reader; ss_dataset_close then closes what
  * was opened. */
-SS_MUST_USE ss_status ss__dataset_open_file(ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err);
 
 /* Whether the file is still what it was when it was opened: SS_E_IO if it has become shorter
  * since, or, where it is not read as a stream, was written to. */
-SS_MUST_USE ss_status ss__dataset_check_end(const ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err);
 
 /* Put the decoder of the encoding that was given before a stream that nothing was taken from,
  * unless the stream holds a binary format. Errors: those of the stream and the decoder. */
-SS_MUST_USE ss_status ss__dataset_decode(ss_dataset *dataset, struct ss__stream *stream,
-                                         ss_err *err);
+SS_MUST_USE ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream,
+                                        ss_err *err);
 
 /* Close it; nothing happens if none is open. */
-void ss__dataset_close_file(ss_dataset *dataset);
+void ss_dataset_close_file(ss_dataset *dataset);
 
 /* Open the next files, from `current` on, until one has columns, and so perhaps rows, and
  * select its column; or none is left: then `current` is their number. Errors: as above, and
- * those of ss__dataset_select. */
-SS_MUST_USE ss_status ss__dataset_start_file(ss_dataset *dataset, ss_err *err);
+ * those of ss_dataset_select. */
+SS_MUST_USE ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err);
 
 /* ---- bytes (dataset_bytes.c) ---- */
 
 /* Add up the files, before the first is read. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__dataset_count_bytes(ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err);
 
 /* ---- its columns (dataset_column.c) ---- */
 
 /* Tell the reader of the current file which column gives the texts, chosen at the first file,
  * and which are carried along. Errors: SS_E_DATA (none, or several of that name; no choice, the
  * sentence lists the columns), SS_E_USAGE (the format has no columns to keep), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__dataset_select(ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err);
 
 /* At the end of a file: whether a row had the column that one has to have. Errors: SS_E_DATA.
  */
-SS_MUST_USE ss_status ss__dataset_check_seen(ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err);
 
 #endif

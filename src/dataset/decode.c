@@ -8,9 +8,9 @@
 #include "base/mem.h"
 
 struct decoder {
-    struct ss__stream bytes;
+    struct ss_source_stream bytes;
     iconv_t table;
-    ss__decode_errors errors;
+    ss_format_decode_errors errors;
     size_t unit_bytes; /* that are passed over where they cannot be decoded */
     bool is_shift_jis;
 };
@@ -91,7 +91,7 @@ static const char *name_of(const char *encoding, char spare[MAX_NAME_BYTES])
     return spare;
 }
 
-bool ss__encoding_is_utf8(const char *encoding)
+bool ss_source_encoding_is_utf8(const char *encoding)
 {
     char spare[MAX_NAME_BYTES];
     const char *name = name_of(encoding, spare);
@@ -103,9 +103,10 @@ bool ss__encoding_is_utf8(const char *encoding)
 /* What stands for bytes that cannot be decoded. */
 static void add_mark(const struct decoder *decoder, char **out, size_t *n_room)
 {
-    static const char replacement[] = "\xEF\xBF\xBD", undecodable[] = {(char)SS__UNDECODABLE};
-    const bool is_strict = decoder->errors == SS__DECODE_STRICT;
-    const size_t n = decoder->errors == SS__DECODE_IGNORE ? 0 : is_strict ? 1 : 3;
+    static const char replacement[] = "\xEF\xBF\xBD",
+                      undecodable[] = {(char)SS_SOURCE_UNDECODABLE};
+    const bool is_strict = decoder->errors == SS_FORMAT_DECODE_STRICT;
+    const size_t n = decoder->errors == SS_FORMAT_DECODE_IGNORE ? 0 : is_strict ? 1 : 3;
     memcpy(*out, is_strict ? undecodable : replacement, n);
     *out += n;
     *n_room -= n;
@@ -129,22 +130,22 @@ static size_t mend_shift_jis(char *text, size_t n)
 static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_room, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream *bytes = &decoder->bytes;
+    struct ss_source_stream *bytes = &decoder->bytes;
     char *in = (char *)(uintptr_t)bytes->data;
     size_t n_in = bytes->n_bytes;
     const size_t result = iconv(decoder->table, &in, &n_in, out, n_room);
     const int problem = result == (size_t)-1 ? errno : 0;
-    ss__stream_take(bytes, bytes->n_bytes - n_in);
+    ss_source_stream_take(bytes, bytes->n_bytes - n_in);
     if (problem == EINVAL && !bytes->at_end) {
-        SS_TRY(ss__stream_more(bytes, err));
+        SS_TRY(ss_source_stream_more(bytes, err));
         if (bytes->n_bytes > n_in || !bytes->at_end) {
             goto out;
         }
     }
     if (problem == EILSEQ || problem == EINVAL) {
-        ss__stream_take(bytes, problem == EINVAL
-                                   ? bytes->n_bytes
-                                   : ss__min_size(decoder->unit_bytes, bytes->n_bytes));
+        ss_source_stream_take(bytes, problem == EINVAL
+                                         ? bytes->n_bytes
+                                         : ss__min_size(decoder->unit_bytes, bytes->n_bytes));
         add_mark(decoder, out, n_room);
     }
 out:
@@ -159,7 +160,7 @@ static ss_status read_decoded(void *user, void *out, size_t n, size_t *n_read, s
     size_t n_room = n;
     *n_read = 0;
     while (at == (char *)out && n_room > LONGEST_CHARACTER) {
-        SS_TRY(ss__stream_need(&decoder->bytes, 1, err));
+        SS_TRY(ss_source_stream_need(&decoder->bytes, 1, err));
         if (decoder->bytes.n_bytes == 0) {
             break;
         }
@@ -182,17 +183,17 @@ out:
 static void close_decoder(void *user)
 {
     struct decoder *decoder = user;
-    ss__stream_close(&decoder->bytes);
+    ss_source_stream_close(&decoder->bytes);
     iconv_close(decoder->table);
     ss__free(decoder);
 }
 
-ss_status ss__decode_stream(struct ss__stream *stream, const char *encoding,
-                            ss__decode_errors errors, ss_err *err)
+ss_status ss_source_decode_stream(struct ss_source_stream *stream, const char *encoding,
+                                  ss_format_decode_errors errors, ss_err *err)
 {
     ss_status status = SS_OK;
     struct decoder *decoder = NULL;
-    struct ss__stream decoded = {0};
+    struct ss_source_stream decoded = {0};
     char spare[MAX_NAME_BYTES];
     const char *name = name_of(encoding, spare);
     SS_ALLOC(decoder, 1);
@@ -209,11 +210,11 @@ ss_status ss__decode_stream(struct ss__stream *stream, const char *encoding,
                      "to UTF-8 first",
                      encoding);
     }
-    const struct ss__stream_source source = {.read = read_decoded,
-                                             .user = decoder,
-                                             .close = close_decoder,
-                                             .bytes = &decoder->bytes};
-    SS_TRY(ss__stream_open_source(stream->name, &source, &decoded, err));
+    const struct ss_source_stream_source source = {.read = read_decoded,
+                                                   .user = decoder,
+                                                   .close = close_decoder,
+                                                   .bytes = &decoder->bytes};
+    SS_TRY(ss_source_stream_open_source(stream->name, &source, &decoded, err));
     decoder->bytes = *stream;
     decoded.halt = stream->halt;
     *stream = decoded;

@@ -10,15 +10,16 @@
 
 /* What bytes become that are none of the encoding, unless they are replaced or left out: a byte
  * that is never one of UTF-8, so that the row it is in is known. */
-enum { SS__UNDECODABLE = 0xFF };
+enum { SS_SOURCE_UNDECODABLE = 0xFF };
 
 /* Whether an encoding is UTF-8 by its name, with or without a byte order mark. */
-bool ss__encoding_is_utf8(const char *encoding);
+bool ss_source_encoding_is_utf8(const char *encoding);
 
 /* Put a decoder before a stream from which nothing was taken; *stream becomes the decoded one
  * and owns the other. Errors: SS_E_UNSUPPORTED (an encoding that is not known), SS_E_NOMEM;
  * *stream is then as it was. */
-SS_MUST_USE ss_status ss__decode_stream(struct ss__stream *stream, const char *encoding,
-                                        ss__decode_errors errors, ss_err *err);
+SS_MUST_USE ss_status ss_source_decode_stream(struct ss_source_stream *stream,
+                                              const char *encoding,
+                                              ss_format_decode_errors errors, ss_err *err);
 
 #endif

@@ -97,13 +97,13 @@ static size_t find_kind(const char *path)
     return i;
 }
 
-bool ss__format_is_other_table(const char *path)
+bool ss_dataset_format_is_other_table(const char *path)
 {
     const size_t i = find_kind(path);
     return i < N_KINDS && kinds[i].is_table;
 }
 
-ss_status ss__format_refuse_name(const char *name, const char *path, ss_err *err)
+ss_status ss_dataset_format_refuse_name(const char *name, const char *path, ss_err *err)
 {
     const size_t i = find_kind(path);
     return i == N_KINDS
@@ -156,20 +156,20 @@ static const struct {
 
 /* Protocols 2 to 5, whose first opcode is never 0; an old Arrow stream may begin so too, but
  * with the length of its metadata, which is small. */
-static bool is_pickle(const struct ss__stream *stream)
+static bool is_pickle(const struct ss_source_stream *stream)
 {
     const uint8_t *data = (const uint8_t *)stream->data;
     return stream->n_bytes >= 3 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5 &&
            data[2] != 0;
 }
 
-static bool holds(const struct ss__stream *stream, const char *word)
+static bool holds(const struct ss_source_stream *stream, const char *word)
 {
     return memmem(stream->data, stream->n_bytes, word, strlen(word)) != NULL;
 }
 
 /* What is packed as a zip: by the first members that lie in the head. */
-static const char *zip_sentence(const struct ss__stream *stream)
+static const char *zip_sentence(const struct ss_source_stream *stream)
 {
     if (holds(stream, "application/vnd.oasis.opendocument.spreadsheet")) {
         return SPREADSHEET;
@@ -184,7 +184,8 @@ static const char *zip_sentence(const struct ss__stream *stream)
     return ZIP;
 }
 
-ss_status ss__format_refuse_content(const struct ss__stream *stream, bool is_text, ss_err *err)
+ss_status ss_dataset_format_refuse_content(const struct ss_source_stream *stream, bool is_text,
+                                           ss_err *err)
 {
     const char *sentence = NULL;
     const bool has_nul = memchr(stream->data, 0, stream->n_bytes) != NULL;

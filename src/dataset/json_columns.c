@@ -10,8 +10,8 @@ enum { LOOK_ROWS = 100, LOOK_BYTES = 1 << 20, MAX_COLUMNS = 1024, MAX_NAME_DEPTH
 
 /* ---- what a row shows ---- */
 
-static ss_status find_or_add(struct ss__json_reader *reader, struct ss_text name, size_t most,
-                             struct ss__json_column **out, ss_err *err)
+static ss_status find_or_add(struct ss_format_json_reader *reader, struct ss_text name,
+                             size_t most, struct ss_format_json_column **out, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t i = 0;
@@ -25,7 +25,7 @@ static ss_status find_or_add(struct ss__json_reader *reader, struct ss_text name
     }
     if (i == reader->n_found) {
         SS_GROW(reader->found, reader->n_found_room, i + 1);
-        reader->found[i] = (struct ss__json_column){
+        reader->found[i] = (struct ss_format_json_column){
             .name = ss__strndup(name.data, name.n_bytes), .has_texts_only = true};
         if (reader->found[i].name == NULL) {
             SS_TRY(ss__fail_nomem(err, "a column name"));
@@ -38,43 +38,43 @@ out:
 }
 
 /* Look at the elements of a list, which the cursor stays before. */
-static void note_elements(struct ss__json_column *column, struct ss__scan scan)
+static void note_elements(struct ss_format_json_column *column, struct ss_format_scan scan)
 {
-    ss__scan_char(&scan, '[');
-    for (bool first = true; !ss__scan_char(&scan, ']'); first = false) {
-        if (!first && !ss__scan_char(&scan, ',')) {
+    ss_format_scan_char(&scan, '[');
+    for (bool first = true; !ss_format_scan_char(&scan, ']'); first = false) {
+        if (!first && !ss_format_scan_char(&scan, ',')) {
             return;
         }
-        const ss__json_kind kind = ss__scan_peek(&scan);
-        column->has_objects |= first && kind == SS__JSON_OBJECT;
-        column->has_texts_only &= kind == SS__JSON_STRING || kind == SS__JSON_NULL;
-        if (!column->has_texts_only || !ss__scan_value(&scan)) {
+        const ss_format_json_kind kind = ss_format_scan_peek(&scan);
+        column->has_objects |= first && kind == SS_FORMAT_JSON_OBJECT;
+        column->has_texts_only &= kind == SS_FORMAT_JSON_STRING || kind == SS_FORMAT_JSON_NULL;
+        if (!column->has_texts_only || !ss_format_scan_value(&scan)) {
             return;
         }
     }
 }
 
-static ss_status note_value(struct ss__json_reader *reader, struct ss_text name,
-                            struct ss__scan scan, ss_err *err)
+static ss_status note_value(struct ss_format_json_reader *reader, struct ss_text name,
+                            struct ss_format_scan scan, ss_err *err)
 {
-    struct ss__json_column *column = NULL;
-    const ss__json_kind kind = ss__scan_peek(&scan);
+    struct ss_format_json_column *column = NULL;
+    const ss_format_json_kind kind = ss_format_scan_peek(&scan);
     const ss_status status = find_or_add(reader, name, MAX_COLUMNS, &column, err);
     if (status != SS_OK || column == NULL) {
         return status;
     }
-    if (kind != SS__JSON_NULL) {
-        column->is_mixed |= column->kind != SS__JSON_NONE && column->kind != kind;
+    if (kind != SS_FORMAT_JSON_NULL) {
+        column->is_mixed |= column->kind != SS_FORMAT_JSON_NONE && column->kind != kind;
         column->kind = kind;
-        column->has_strings |= kind == SS__JSON_STRING;
+        column->has_strings |= kind == SS_FORMAT_JSON_STRING;
     }
-    if (kind == SS__JSON_ARRAY) {
+    if (kind == SS_FORMAT_JSON_ARRAY) {
         note_elements(column, scan);
     }
     return SS_OK;
 }
 
-static struct ss_text path_text(const struct ss__json_reader *reader)
+static struct ss_text path_text(const struct ss_format_json_reader *reader)
 {
     const bool is_empty = reader->path.n_bytes == 0; /* the key "", and no memory yet */
     return (struct ss_text){is_empty ? "" : reader->path.data, reader->path.n_bytes};
@@ -82,31 +82,31 @@ static struct ss_text path_text(const struct ss__json_reader *reader)
 
 /* Note the keys of the object at the cursor, whose own name is in `path`; the cursor moves
  * behind it. *good tells whether it was well-formed, *n how many keys there were. */
-static ss_status note_object(struct ss__json_reader *reader, struct ss__scan *scan,
+static ss_status note_object(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                              size_t depth, bool *good, size_t *n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scan_string key;
+    struct ss_format_scan_string key;
     bool has_key = true;
     const size_t n_path = reader->path.n_bytes;
     *n = 0;
-    ss__scan_char(scan, '{');
+    ss_format_scan_char(scan, '{');
     for (;; ++*n) {
-        *good = ss__scan_key(scan, *n == 0, &key, &has_key);
+        *good = ss_format_scan_key(scan, *n == 0, &key, &has_key);
         if (!*good || !has_key) {
             break;
         }
-        const struct ss_text name = ss__json_key_text(reader, key);
+        const struct ss_text name = ss_format_json_key_text(reader, key);
         size_t n_keys = 0;
         reader->path.n_bytes = n_path;
         ss__buf_add(&reader->path, ".", depth > 0);
         ss__buf_add(&reader->path, name.data, name.n_bytes);
         SS_TRY(ss__buf_check(&reader->path, err));
-        const struct ss__scan start = *scan;
-        if (ss__scan_peek(scan) == SS__JSON_OBJECT && depth < MAX_NAME_DEPTH) {
+        const struct ss_format_scan start = *scan;
+        if (ss_format_scan_peek(scan) == SS_FORMAT_JSON_OBJECT && depth < MAX_NAME_DEPTH) {
             SS_TRY(note_object(reader, scan, depth + 1, good, &n_keys, err));
         } else {
-            *good = ss__scan_value(scan);
+            *good = ss_format_scan_value(scan);
         }
         if (!*good) {
             break;
@@ -120,26 +120,26 @@ out:
     return status;
 }
 
-static ss_status note_row(struct ss__json_reader *reader, struct ss__scan *scan,
-                          struct ss__record *record, ss_err *err)
+static ss_status note_row(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
+                          struct ss_dataset_record *record, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n = 0;
     bool good = true;
-    const ss__json_kind kind = ss__scan_peek(scan);
+    const ss_format_json_kind kind = ss_format_scan_peek(scan);
     const char *problem = "expected a JSON value";
     reader->path.n_bytes = 0;
-    if (kind == SS__JSON_OBJECT) {
+    if (kind == SS_FORMAT_JSON_OBJECT) {
         SS_TRY(note_object(reader, scan, 0, &good, &n, err));
-    } else if (kind != SS__JSON_NONE) {
+    } else if (kind != SS_FORMAT_JSON_NONE) {
         SS_TRY(note_value(reader, (struct ss_text){"text", 4}, *scan, err));
-        good = ss__scan_value(scan);
+        good = ss_format_scan_value(scan);
     }
-    if (!good || kind == SS__JSON_NONE) {
+    if (!good || kind == SS_FORMAT_JSON_NONE) {
         const uint64_t offset = reader->row_offset + (uint64_t)(scan->at - reader->row);
-        record->fault = SS__FAULT_SYNTAX;
-        status = ss__json_items_fail(&reader->items, reader->stream, offset,
-                                     good ? problem : scan->problem, err);
+        record->fault = SS_DATASET_FAULT_SYNTAX;
+        status = ss_format_json_items_fail(&reader->items, reader->stream, offset,
+                                           good ? problem : scan->problem, err);
     }
 out:
     return status;
@@ -149,19 +149,19 @@ out:
 
 /* Look at the first rows without taking them. A fault after the first good row is left to next,
  * and so is any where bad rows are left out. */
-static ss_status look_ahead(struct ss__json_reader *reader, ss_err *err)
+static ss_status look_ahead(struct ss_format_json_reader *reader, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_items start = reader->items;
-    const bool is_lines = start.layout == SS__JSON_LINES;
-    struct ss__record record = {.fault = SS__FAULT_NONE};
+    const struct ss_format_json_items start = reader->items;
+    const bool is_lines = start.layout == SS_FORMAT_JSON_LINES;
+    struct ss_dataset_record record = {.fault = SS_DATASET_FAULT_NONE};
     bool has_row = true;
     size_t n_good = 0;
     for (size_t n = 0; n < LOOK_ROWS && has_row && reader->items.at < LOOK_BYTES; n++) {
-        status = ss__json_next_row(reader, note_row, &record, &has_row, err);
+        status = ss_format_json_next_row(reader, note_row, &record, &has_row, err);
         n_good += status == SS_OK && has_row;
         const bool is_skipped = reader->skips_bad_rows && is_lines && status == SS_E_DATA &&
-                                record.fault != SS__FAULT_NONE;
+                                record.fault != SS_DATASET_FAULT_NONE;
         if (status != SS_OK && !is_skipped) {
             break;
         }
@@ -172,17 +172,17 @@ static ss_status look_ahead(struct ss__json_reader *reader, ss_err *err)
     if (n_good > 0 && status != SS_E_NOMEM) {
         status = SS_OK;
     }
-    ss__json_items_release(&reader->items);
+    ss_format_json_items_release(&reader->items);
     reader->items = start;
     return status;
 }
 
 /* Whether a column is only nulls where later rows have an object with keys. */
-static bool is_null_object(const struct ss__json_reader *reader,
-                           const struct ss__json_column *column)
+static bool is_null_object(const struct ss_format_json_reader *reader,
+                           const struct ss_format_json_column *column)
 {
     const size_t n = strlen(column->name);
-    for (size_t i = 0; i < reader->n_found && column->kind == SS__JSON_NONE; i++) {
+    for (size_t i = 0; i < reader->n_found && column->kind == SS_FORMAT_JSON_NONE; i++) {
         const char *name = reader->found[i].name;
         if (strncmp(name, column->name, n) == 0 && name[n] == '.') {
             return true;
@@ -192,7 +192,7 @@ static bool is_null_object(const struct ss__json_reader *reader,
 }
 
 /* Leave such columns out; names are compared before any of them is freed. */
-static void drop_null_objects(struct ss__json_reader *reader)
+static void drop_null_objects(struct ss_format_json_reader *reader)
 {
     size_t n = 0;
     for (size_t i = 0; i < reader->n_found; i++) {
@@ -208,31 +208,33 @@ static void drop_null_objects(struct ss__json_reader *reader)
     reader->n_found = n;
 }
 
-static struct ss__column show(const struct ss__json_column *found)
+static struct ss_dataset_column show(const struct ss_format_json_column *found)
 {
-    const bool is_list = found->kind == SS__JSON_ARRAY;
-    const char *type = found->is_mixed                    ? "mixed"
-                       : found->kind == SS__JSON_NONE     ? "null"
-                       : is_list && found->has_objects    ? "list of objects"
-                       : is_list && found->has_texts_only ? "list of strings"
-                                                          : ss__json_kind_name(found->kind);
-    return (struct ss__column){
+    const bool is_list = found->kind == SS_FORMAT_JSON_ARRAY;
+    const char *type = found->is_mixed                      ? "mixed"
+                       : found->kind == SS_FORMAT_JSON_NONE ? "null"
+                       : is_list && found->has_objects      ? "list of objects"
+                       : is_list && found->has_texts_only
+                           ? "list of strings"
+                           : ss_format_json_kind_name(found->kind);
+    return (struct ss_dataset_column){
         .name = found->name,
         .type = type,
-        .is_text = found->kind == SS__JSON_STRING && !found->is_mixed,
-        .numbers = found->is_mixed                  ? SS__NUMBERS_NONE
-                   : is_list                        ? SS__NUMBERS_LIST
-                   : found->kind == SS__JSON_NUMBER ? SS__NUMBERS_ONE
-                                                    : SS__NUMBERS_NONE,
-        .is_doubtful = found->kind == SS__JSON_NONE || (found->is_mixed && found->has_strings),
+        .is_text = found->kind == SS_FORMAT_JSON_STRING && !found->is_mixed,
+        .numbers = found->is_mixed                        ? SS_DATASET_NUMBERS_NONE
+                   : is_list                              ? SS_DATASET_NUMBERS_LIST
+                   : found->kind == SS_FORMAT_JSON_NUMBER ? SS_DATASET_NUMBERS_ONE
+                                                          : SS_DATASET_NUMBERS_NONE,
+        .is_doubtful =
+            found->kind == SS_FORMAT_JSON_NONE || (found->is_mixed && found->has_strings),
     };
 }
 
-ss_status ss__json_columns(void *state, const struct ss__column **columns, size_t *n_columns,
-                           ss_err *err)
+ss_status ss_format_json_columns(void *state, const struct ss_dataset_column **columns,
+                                 size_t *n_columns, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_reader *reader = state;
+    struct ss_format_json_reader *reader = state;
     SS_TRY(look_ahead(reader, err));
     drop_null_objects(reader);
     SS_ALLOC(reader->columns, reader->n_found);
@@ -246,11 +248,11 @@ out:
     return status;
 }
 
-ss_status ss__json_find_column(void *state, const char *name, size_t *column, ss_err *err)
+ss_status ss_format_json_find_column(void *state, const char *name, size_t *column, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_reader *reader = state;
-    struct ss__json_column *found = NULL;
+    struct ss_format_json_reader *reader = state;
+    struct ss_format_json_column *found = NULL;
     SS_TRY(find_or_add(reader, (struct ss_text){name, strlen(name)}, 2 * MAX_COLUMNS, &found,
                        err));
     if (found == NULL) {
@@ -264,14 +266,15 @@ out:
 
 /* ---- later rows ---- */
 
-ss_status ss__json_refuse_rivals(struct ss__json_reader *reader, ss_err *err)
+ss_status ss_format_json_refuse_rivals(struct ss_format_json_reader *reader, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__record record = {.fault = SS__FAULT_NONE};
-    struct ss__scan scan = {reader->row, reader->row + reader->n_row_bytes, NULL, false, false};
+    struct ss_dataset_record record = {.fault = SS_DATASET_FAULT_NONE};
+    struct ss_format_scan scan = {reader->row, reader->row + reader->n_row_bytes, NULL, false,
+                                  false};
     SS_TRY(note_row(reader, &scan, &record, err));
     for (size_t i = 0; i < reader->n_found; i++) {
-        const struct ss__json_column *column = &reader->found[i];
+        const struct ss_format_json_column *column = &reader->found[i];
         const bool is_made = strncmp(column->name, "__", 2) == 0; /* __key__ */
         if (column->has_strings && !is_made && column->name != reader->selected) {
             char problem[400];
@@ -279,8 +282,8 @@ ss_status ss__json_refuse_rivals(struct ss__json_reader *reader, ss_err *err)
                      "texts are taken from '%.100s', which was the only column of strings, but "
                      "here '%.100s' holds one too; say which with --text-column",
                      reader->selected, column->name);
-            status = ss__json_items_fail(&reader->items, reader->stream, reader->row_offset,
-                                         problem, err);
+            status = ss_format_json_items_fail(&reader->items, reader->stream,
+                                               reader->row_offset, problem, err);
             ss__err_about(err, column->name);
             break;
         }

@@ -8,11 +8,11 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-ss_status ss__json_items_fail(const struct ss__json_items *items,
-                              const struct ss__stream *stream, uint64_t offset,
-                              const char *problem, ss_err *err)
+ss_status ss_format_json_items_fail(const struct ss_format_json_items *items,
+                                    const struct ss_source_stream *stream, uint64_t offset,
+                                    const char *problem, ss_err *err)
 {
-    const bool lines = items->layout == SS__JSON_LINES;
+    const bool lines = items->layout == SS_FORMAT_JSON_LINES;
     const ss_status status = ss__fail_file(
         err, stream->name, SS_E_DATA, "%s %llu, byte %llu: %s", lines ? "line" : "item",
         (unsigned long long)(lines ? items->n_line : items->n_items),
@@ -32,8 +32,8 @@ static bool is_blank(const char *data, size_t n)
     return at == n;
 }
 
-static ss_status next_line(struct ss__json_items *items, struct ss__stream *stream,
-                           struct ss__json_item *item, bool *has_item, ss_err *err)
+static ss_status next_line(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                           struct ss_format_json_item *item, bool *has_item, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t seen = items->at;
@@ -42,11 +42,11 @@ static ss_status next_line(struct ss__json_items *items, struct ss__stream *stre
         const char *feed = memchr(stream->data + seen, '\n', stream->n_bytes - seen);
         if (feed == NULL && !stream->at_end) {
             seen = stream->n_bytes;
-            SS_TRY(ss__stream_more(stream, err));
+            SS_TRY(ss_source_stream_more(stream, err));
             continue;
         }
         const size_t end = feed == NULL ? stream->n_bytes : (size_t)(feed - stream->data);
-        *item = (struct ss__json_item){items->at, end - items->at};
+        *item = (struct ss_format_json_item){items->at, end - items->at};
         *has_item = !is_blank(stream->data + item->start, item->n_bytes);
         items->at = seen = end + (feed != NULL);
         items->n_line += !items->is_mid_line;
@@ -57,26 +57,26 @@ out:
     return status;
 }
 
-void ss__json_items_split(struct ss__json_items *items, size_t end)
+void ss_format_json_items_split(struct ss_format_json_items *items, size_t end)
 {
     items->at = end;
     items->is_mid_line = true;
 }
 
-ss_status ss__json_items_skip_line(struct ss__json_items *items, struct ss__stream *stream,
-                                   ss_err *err)
+ss_status ss_format_json_items_skip_line(struct ss_format_json_items *items,
+                                         struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *feed = NULL;
-    ss__stream_take(stream, items->at);
+    ss_source_stream_take(stream, items->at);
     for (;;) {
         feed = memchr(stream->data, '\n', stream->n_bytes);
         const size_t n = feed == NULL ? stream->n_bytes : (size_t)(feed - stream->data) + 1;
-        ss__stream_take(stream, n);
+        ss_source_stream_take(stream, n);
         if (feed != NULL || stream->at_end) {
             break;
         }
-        SS_TRY(ss__stream_more(stream, err));
+        SS_TRY(ss_source_stream_more(stream, err));
     }
     items->at = 0;
     items->n_line += !items->is_mid_line;
@@ -90,8 +90,8 @@ out:
 
 /* The next character that is no white space, not passed; -1 at the end. *feeds tells whether a
  * newline was passed on the way. */
-static ss_status look(struct ss__json_items *items, struct ss__stream *stream, int *character,
-                      bool *feeds, ss_err *err)
+static ss_status look(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                      int *character, bool *feeds, ss_err *err)
 {
     ss_status status = SS_OK;
     *feeds = false;
@@ -103,41 +103,42 @@ static ss_status look(struct ss__json_items *items, struct ss__stream *stream, i
         if (items->at < stream->n_bytes || stream->at_end) {
             break;
         }
-        SS_TRY(ss__stream_more(stream, err));
+        SS_TRY(ss_source_stream_more(stream, err));
     }
     *character = items->at < stream->n_bytes ? (unsigned char)stream->data[items->at] : -1;
 out:
     return status;
 }
 
-static ss_status fail_here(const struct ss__json_items *items, const struct ss__stream *stream,
-                           const char *problem, ss_err *err)
+static ss_status fail_here(const struct ss_format_json_items *items,
+                           const struct ss_source_stream *stream, const char *problem,
+                           ss_err *err)
 {
-    return ss__json_items_fail(items, stream, stream->offset + items->at, problem, err);
+    return ss_format_json_items_fail(items, stream, stream->offset + items->at, problem, err);
 }
 
 /* Pass one value, with as much of the stream as it needs. */
-static ss_status take_value(struct ss__json_items *items, struct ss__stream *stream,
-                            struct ss__json_item *item, ss_err *err)
+static ss_status take_value(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                            struct ss_format_json_item *item, ss_err *err)
 {
     ss_status status = SS_OK;
     items->n_items++;
     for (;;) {
         const char *start = stream->data + items->at;
-        struct ss__scan scan = {start, stream->data + stream->n_bytes, NULL, false,
-                                items->strict};
-        const bool good = ss__scan_value(&scan);
+        struct ss_format_scan scan = {start, stream->data + stream->n_bytes, NULL, false,
+                                      items->strict};
+        const bool good = ss_format_scan_value(&scan);
         if (scan.at == scan.end && !stream->at_end) {
             const size_t n_seen = stream->n_bytes - items->at;
-            SS_TRY(ss__stream_need(stream, items->at + 2 * n_seen + 1, err));
+            SS_TRY(ss_source_stream_need(stream, items->at + 2 * n_seen + 1, err));
             continue;
         }
         const size_t n_passed = (size_t)(scan.at - start);
         if (!good) {
-            SS_TRY(ss__json_items_fail(items, stream, stream->offset + items->at + n_passed,
-                                       scan.problem, err));
+            SS_TRY(ss_format_json_items_fail(
+                items, stream, stream->offset + items->at + n_passed, scan.problem, err));
         }
-        *item = (struct ss__json_item){items->at, n_passed};
+        *item = (struct ss_format_json_item){items->at, n_passed};
         items->at += n_passed;
         break;
     }
@@ -145,11 +146,12 @@ out:
     return status;
 }
 
-bool ss__json_items_extend(struct ss__json_items *items, struct ss__stream *stream,
-                           struct ss__json_item *item)
+bool ss_format_json_items_extend(struct ss_format_json_items *items,
+                                 struct ss_source_stream *stream,
+                                 struct ss_format_json_item *item)
 {
-    struct ss__json_items whole = *items;
-    struct ss__json_item found = *item;
+    struct ss_format_json_items whole = *items;
+    struct ss_format_json_item found = *item;
     whole.at = item->start;
     if (take_value(&whole, stream, &found, NULL) != SS_OK) {
         return false;
@@ -166,22 +168,22 @@ bool ss__json_items_extend(struct ss__json_items *items, struct ss__stream *stre
 }
 
 /* The key at the cursor, with its ":"; its escapes are resolved in `key`. */
-static ss_status take_key(struct ss__json_items *items, struct ss__stream *stream,
+static ss_status take_key(struct ss_format_json_items *items, struct ss_source_stream *stream,
                           struct ss__buf *key, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_item item = {0};
-    struct ss__scan_string string;
+    struct ss_format_json_item item = {0};
+    struct ss_format_scan_string string;
     int character = 0;
     bool feeds = false;
     SS_TRY(take_value(items, stream, &item, err));
-    struct ss__scan scan = {stream->data + item.start, stream->data + items->at, NULL, false,
-                            true};
+    struct ss_format_scan scan = {stream->data + item.start, stream->data + items->at, NULL,
+                                  false, true};
     key->n_bytes = 0;
-    if (!ss__scan_string(&scan, &string)) {
+    if (!ss_format_scan_string(&scan, &string)) {
         SS_TRY(fail_here(items, stream, "expected a key in quotes", err));
     }
-    ss__scan_unescape(string, key);
+    ss_format_scan_unescape(string, key);
     SS_TRY(ss__buf_check(key, err));
     SS_TRY(look(items, stream, &character, &feeds, err));
     if (character != ':') {
@@ -194,10 +196,11 @@ out:
 }
 
 /* Behind the rows of a field: what else is in the objects around them. */
-static ss_status pass_rest(struct ss__json_items *items, struct ss__stream *stream, ss_err *err)
+static ss_status pass_rest(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_item ignored;
+    struct ss_format_json_item ignored;
     struct ss__buf key = {0};
     int character = 0;
     bool feeds = false;
@@ -225,7 +228,8 @@ out:
 }
 
 /* The end of the text: only white space may follow. */
-static ss_status finish(struct ss__json_items *items, struct ss__stream *stream, ss_err *err)
+static ss_status finish(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                        ss_err *err)
 {
     ss_status status = SS_OK;
     int character = 0;
@@ -241,8 +245,9 @@ out:
 }
 
 /* The first element of an array that the cursor is at. */
-static ss_status begin_array(struct ss__json_items *items, struct ss__stream *stream,
-                             struct ss__json_item *item, bool *has_item, ss_err *err)
+static ss_status begin_array(struct ss_format_json_items *items,
+                             struct ss_source_stream *stream, struct ss_format_json_item *item,
+                             bool *has_item, ss_err *err)
 {
     ss_status status = SS_OK;
     int character = 0;
@@ -263,8 +268,8 @@ out:
 
 /* Whether the object that was taken is the whole text and a table. Under a key it must be one.
  */
-static ss_status try_table(struct ss__json_items *items, struct ss__stream *stream,
-                           const struct ss__json_item *item, bool *is_table, ss_err *err)
+static ss_status try_table(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                           const struct ss_format_json_item *item, bool *is_table, ss_err *err)
 {
     ss_status status = SS_OK;
     int character = 0;
@@ -280,19 +285,20 @@ static ss_status try_table(struct ss__json_items *items, struct ss__stream *stre
             goto out;
         }
     }
-    SS_TRY(ss__json_table_open(stream->data + item->start, item->n_bytes, &items->table,
-                               &problem, err));
+    SS_TRY(ss_format_json_table_open(stream->data + item->start, item->n_bytes, &items->table,
+                                     &problem, err));
     if (problem != NULL && is_field) {
         char sentence[200];
         snprintf(sentence, sizeof sentence,
                  "the object under that key is no table: %s; expected a list of rows or an "
                  "object of columns",
                  problem);
-        SS_TRY(ss__json_items_fail(items, stream, stream->offset + item->start, sentence, err));
+        SS_TRY(ss_format_json_items_fail(items, stream, stream->offset + item->start, sentence,
+                                         err));
     }
     *is_table = problem == NULL && (is_field || !items->table.has_keys);
     if (!*is_table) {
-        ss__json_table_release(&items->table);
+        ss_format_json_table_release(&items->table);
         goto out;
     }
     items->table.start = item->start;
@@ -303,22 +309,23 @@ out:
 }
 
 /* Rows of a table: the whole text stays in the window until the last was given. */
-static ss_status next_of_table(struct ss__json_items *items, const struct ss__stream *stream,
-                               struct ss__json_item *item, struct ss__buf *row, bool *has_item,
-                               ss_err *err)
+static ss_status next_of_table(struct ss_format_json_items *items,
+                               const struct ss_source_stream *stream,
+                               struct ss_format_json_item *item, struct ss__buf *row,
+                               bool *has_item, ss_err *err)
 {
     const size_t start = items->table.start;
-    *item = (struct ss__json_item){0, 0};
-    *has_item =
-        ss__json_table_next(&items->table, stream->data + start, stream->n_bytes - start, row);
+    *item = (struct ss_format_json_item){0, 0};
+    *has_item = ss_format_json_table_next(&items->table, stream->data + start,
+                                          stream->n_bytes - start, row);
     items->n_items += *has_item;
     items->at = *has_item ? 0 : stream->n_bytes;
     items->done = !*has_item;
     return ss__buf_check(row, err);
 }
 
-static ss_status begin(struct ss__json_items *items, struct ss__stream *stream,
-                       struct ss__json_item *item, struct ss__buf *row, bool *has_item,
+static ss_status begin(struct ss_format_json_items *items, struct ss_source_stream *stream,
+                       struct ss_format_json_item *item, struct ss__buf *row, bool *has_item,
                        ss_err *err)
 {
     ss_status status = SS_OK;
@@ -360,7 +367,7 @@ static const char *rest_behind(const char *name, const struct ss__buf *key)
     return name[n] == '\0' ? name + n : name[n] == '.' ? name + n + 1 : NULL;
 }
 
-static ss_status fail_field(const struct ss__stream *stream, const char *field,
+static ss_status fail_field(const struct ss_source_stream *stream, const char *field,
                             const char *what, ss_err *err)
 {
     const ss_status status =
@@ -371,12 +378,13 @@ static ss_status fail_field(const struct ss__stream *stream, const char *field,
 
 /* Pass what is in the object at the cursor up to the value of `name`, or of the first part of
  * it that is a key; *rest is what is left of the name. */
-static ss_status seek_in_object(struct ss__json_items *items, struct ss__stream *stream,
-                                const char *name, const char **rest, ss_err *err)
+static ss_status seek_in_object(struct ss_format_json_items *items,
+                                struct ss_source_stream *stream, const char *name,
+                                const char **rest, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf key = {0};
-    struct ss__json_item ignored;
+    struct ss_format_json_item ignored;
     int character = 0;
     bool feeds = false;
     *rest = NULL;
@@ -394,7 +402,7 @@ static ss_status seek_in_object(struct ss__json_items *items, struct ss__stream 
             SS_TRY(take_value(items, stream, &ignored, err));
             SS_TRY(look(items, stream, &character, &feeds, err));
         }
-        ss__stream_take(stream, items->at);
+        ss_source_stream_take(stream, items->at);
         items->at = 0;
         if (*rest == NULL && character != ',') {
             break;
@@ -405,8 +413,9 @@ out:
     return status;
 }
 
-ss_status ss__json_items_seek(struct ss__json_items *items, struct ss__stream *stream,
-                              const char *field, ss_err *err)
+ss_status ss_format_json_items_seek(struct ss_format_json_items *items,
+                                    struct ss_source_stream *stream, const char *field,
+                                    ss_err *err)
 {
     ss_status status = SS_OK;
     const char *rest = field;
@@ -435,8 +444,9 @@ out:
     return status;
 }
 
-static ss_status next_element(struct ss__json_items *items, struct ss__stream *stream,
-                              struct ss__json_item *item, bool *has_item, ss_err *err)
+static ss_status next_element(struct ss_format_json_items *items,
+                              struct ss_source_stream *stream, struct ss_format_json_item *item,
+                              bool *has_item, ss_err *err)
 {
     ss_status status = SS_OK;
     int character = 0;
@@ -461,8 +471,9 @@ out:
 }
 
 /* After a value outside an array: the end, or a value of the same kind on a new line. */
-static ss_status next_in_sequence(struct ss__json_items *items, struct ss__stream *stream,
-                                  struct ss__json_item *item, bool *has_item, ss_err *err)
+static ss_status next_in_sequence(struct ss_format_json_items *items,
+                                  struct ss_source_stream *stream,
+                                  struct ss_format_json_item *item, bool *has_item, ss_err *err)
 {
     ss_status status = SS_OK;
     int character = 0;
@@ -479,12 +490,13 @@ out:
     return status;
 }
 
-ss_status ss__json_items_next(struct ss__json_items *items, struct ss__stream *stream,
-                              struct ss__json_item *item, struct ss__buf *row, bool *has_item,
-                              ss_err *err)
+ss_status ss_format_json_items_next(struct ss_format_json_items *items,
+                                    struct ss_source_stream *stream,
+                                    struct ss_format_json_item *item, struct ss__buf *row,
+                                    bool *has_item, ss_err *err)
 {
     *has_item = false;
-    if (items->layout == SS__JSON_LINES) {
+    if (items->layout == SS_FORMAT_JSON_LINES) {
         return next_line(items, stream, item, has_item, err);
     }
     if (items->done) {
@@ -500,7 +512,7 @@ ss_status ss__json_items_next(struct ss__json_items *items, struct ss__stream *s
                            : next_in_sequence(items, stream, item, has_item, err);
 }
 
-void ss__json_items_release(struct ss__json_items *items)
+void ss_format_json_items_release(struct ss_format_json_items *items)
 {
-    ss__json_table_release(&items->table);
+    ss_format_json_table_release(&items->table);
 }

@@ -6,9 +6,9 @@
 #include "dataset/dataset_files.h"
 #include "dataset/json_items.h"
 
-struct ss__json_column {
-    char *name;         /* dotted where it is a key in an object */
-    ss__json_kind kind; /* of its values; NONE before one that is not null */
+struct ss_format_json_column {
+    char *name;               /* dotted where it is a key in an object */
+    ss_format_json_kind kind; /* of its values; NONE before one that is not null */
     bool is_mixed;
     bool is_dropped;     /* only nulls, where other rows have an object */
     bool has_strings;    /* one of its values is a string */
@@ -16,20 +16,20 @@ struct ss__json_column {
     bool has_objects;    /* a list: it begins with an object */
 };
 
-struct ss__json_reader {
-    struct ss__stream *stream;
-    struct ss__json_items items;
-    struct ss__json_column *found;
+struct ss_format_json_reader {
+    struct ss_source_stream *stream;
+    struct ss_format_json_items items;
+    struct ss_format_json_column *found;
     size_t n_found, n_found_room;
-    struct ss__column *columns; /* as shown */
-    struct ss_text *values;     /* [n_kept] of the row, as they stand in it */
+    struct ss_dataset_column *columns; /* as shown */
+    struct ss_text *values;            /* [n_kept] of the row, as they stand in it */
     size_t n_kept;
-    size_t *kept;            /* indexes of found */
-    const char *selected;    /* NULL for whole rows */
-    ss__json_kind text_kind; /* of the texts so far: strings or lists of them */
-    bool has_seen;           /* a row had the selected column */
-    bool has_all;            /* the rows that were looked at are all */
-    bool is_single;          /* there is one row */
+    size_t *kept;                  /* indexes of found */
+    const char *selected;          /* NULL for whole rows */
+    ss_format_json_kind text_kind; /* of the texts so far: strings or lists of them */
+    bool has_seen;                 /* a row had the selected column */
+    bool has_all;                  /* the rows that were looked at are all */
+    bool is_single;                /* there is one row */
     bool skips_bad_rows;
     bool watches;             /* another column of strings is an error */
     struct ss__buf text, key; /* strings whose escapes were resolved */
@@ -42,26 +42,32 @@ struct ss__json_reader {
 
 /* Walk over a row from its start, leaving the cursor behind its value. On an error
  * record->fault says what is wrong with the row. */
-typedef ss_status (*ss__json_walk)(struct ss__json_reader *reader, struct ss__scan *scan,
-                                   struct ss__record *record, ss_err *err);
+typedef ss_status (*ss_format_json_walk)(struct ss_format_json_reader *reader,
+                                         struct ss_format_scan *scan,
+                                         struct ss_dataset_record *record, ss_err *err);
 
 /* Step to the next row and walk over it. */
-SS_MUST_USE ss_status ss__json_next_row(struct ss__json_reader *reader, ss__json_walk walk,
-                                        struct ss__record *record, bool *has_row, ss_err *err);
+SS_MUST_USE ss_status ss_format_json_next_row(struct ss_format_json_reader *reader,
+                                              ss_format_json_walk walk,
+                                              struct ss_dataset_record *record, bool *has_row,
+                                              ss_err *err);
 
 /* What a key says once its escapes are resolved; borrowed until the next call. */
-struct ss_text ss__json_key_text(struct ss__json_reader *reader, struct ss__scan_string key);
+struct ss_text ss_format_json_key_text(struct ss_format_json_reader *reader,
+                                       struct ss_format_scan_string key);
 
-void ss__json_reader_close(void *state);
+void ss_format_json_reader_close(void *state);
 
-/* Functions of struct ss__reader. */
-SS_MUST_USE ss_status ss__json_columns(void *state, const struct ss__column **columns,
-                                       size_t *n_columns, ss_err *err);
-SS_MUST_USE ss_status ss__json_find_column(void *state, const char *name, size_t *column,
-                                           ss_err *err);
+/* Functions of struct ss_dataset_reader. */
+SS_MUST_USE ss_status ss_format_json_columns(void *state,
+                                             const struct ss_dataset_column **columns,
+                                             size_t *n_columns, ss_err *err);
+SS_MUST_USE ss_status ss_format_json_find_column(void *state, const char *name, size_t *column,
+                                                 ss_err *err);
 
 /* Fail where the current row shows that there is another column of strings than the selected
  * one. */
-SS_MUST_USE ss_status ss__json_refuse_rivals(struct ss__json_reader *reader, ss_err *err);
+SS_MUST_USE ss_status ss_format_json_refuse_rivals(struct ss_format_json_reader *reader,
+                                                   ss_err *err);
 
 #endif

@@ -6,18 +6,18 @@
 
 static const char ended_early[] = "the JSON ends before the value does";
 
-const char *ss__json_kind_name(ss__json_kind kind)
+const char *ss_format_json_kind_name(ss_format_json_kind kind)
 {
-    static const char *const names[SS__N_JSON_KINDS] = {
-        [SS__JSON_NONE] = "no value", [SS__JSON_OBJECT] = "object",
-        [SS__JSON_ARRAY] = "array",   [SS__JSON_STRING] = "string",
-        [SS__JSON_NUMBER] = "number", [SS__JSON_BOOL] = "true or false",
-        [SS__JSON_NULL] = "null",
+    static const char *const names[SS_FORMAT_N_JSON_KINDS] = {
+        [SS_FORMAT_JSON_NONE] = "no value", [SS_FORMAT_JSON_OBJECT] = "object",
+        [SS_FORMAT_JSON_ARRAY] = "array",   [SS_FORMAT_JSON_STRING] = "string",
+        [SS_FORMAT_JSON_NUMBER] = "number", [SS_FORMAT_JSON_BOOL] = "true or false",
+        [SS_FORMAT_JSON_NULL] = "null",
     };
     return names[kind];
 }
 
-static bool fail(struct ss__scan *scan, const char *problem)
+static bool fail(struct ss_format_scan *scan, const char *problem)
 {
     scan->ended = scan->at == scan->end;
     scan->problem = scan->ended ? ended_early : problem;
@@ -29,31 +29,31 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-static void skip_space(struct ss__scan *scan)
+static void skip_space(struct ss_format_scan *scan)
 {
     while (scan->at < scan->end && is_space(*scan->at)) {
         scan->at++;
     }
 }
 
-ss__json_kind ss__scan_peek(struct ss__scan *scan)
+ss_format_json_kind ss_format_scan_peek(struct ss_format_scan *scan)
 {
     skip_space(scan);
     switch (scan->at < scan->end ? *scan->at : '\0') {
     case '{':
-        return SS__JSON_OBJECT;
+        return SS_FORMAT_JSON_OBJECT;
     case '[':
-        return SS__JSON_ARRAY;
+        return SS_FORMAT_JSON_ARRAY;
     case '"':
-        return SS__JSON_STRING;
+        return SS_FORMAT_JSON_STRING;
     case 't':
     case 'f':
-        return SS__JSON_BOOL;
+        return SS_FORMAT_JSON_BOOL;
     case 'n':
-        return SS__JSON_NULL;
+        return SS_FORMAT_JSON_NULL;
     case 'N':
     case 'I':
-        return scan->strict ? SS__JSON_NONE : SS__JSON_NUMBER;
+        return scan->strict ? SS_FORMAT_JSON_NONE : SS_FORMAT_JSON_NUMBER;
     case '-':
     case '0':
     case '1':
@@ -65,13 +65,13 @@ ss__json_kind ss__scan_peek(struct ss__scan *scan)
     case '7':
     case '8':
     case '9':
-        return SS__JSON_NUMBER;
+        return SS_FORMAT_JSON_NUMBER;
     default:
-        return SS__JSON_NONE;
+        return SS_FORMAT_JSON_NONE;
     }
 }
 
-bool ss__scan_char(struct ss__scan *scan, char character)
+bool ss_format_scan_char(struct ss_format_scan *scan, char character)
 {
     skip_space(scan);
     const bool found = scan->at < scan->end && *scan->at == character;
@@ -95,7 +95,7 @@ static uint64_t special_bytes(uint64_t word)
 }
 
 /* Pass bytes that stand for themselves. */
-static void skip_plain(struct ss__scan *scan)
+static void skip_plain(struct ss_format_scan *scan)
 {
     const char *at = scan->at;
     for (uint64_t word = 0; scan->end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
@@ -120,7 +120,7 @@ static int hex_digit(char c)
 }
 
 /* Pass what follows a backslash. */
-static bool skip_escape(struct ss__scan *scan)
+static bool skip_escape(struct ss_format_scan *scan)
 {
     if (scan->at == scan->end || strchr("\"\\/bfnrtu", *scan->at) == NULL ||
         *scan->at == '\0') {
@@ -138,12 +138,12 @@ static bool skip_escape(struct ss__scan *scan)
     return true;
 }
 
-bool ss__scan_string(struct ss__scan *scan, struct ss__scan_string *out)
+bool ss_format_scan_string(struct ss_format_scan *scan, struct ss_format_scan_string *out)
 {
-    if (!ss__scan_char(scan, '"')) {
+    if (!ss_format_scan_char(scan, '"')) {
         return fail(scan, "a string was expected");
     }
-    *out = (struct ss__scan_string){.data = scan->at};
+    *out = (struct ss_format_scan_string){.data = scan->at};
     for (;;) {
         skip_plain(scan);
         if (scan->at == scan->end) {
@@ -193,7 +193,7 @@ static bool add_unit(const char **at, const char *end, struct ss__buf *out)
     return lone;
 }
 
-bool ss__scan_unescape(struct ss__scan_string string, struct ss__buf *out)
+bool ss_format_scan_unescape(struct ss_format_scan_string string, struct ss__buf *out)
 {
     static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
     const char *at = string.data, *end = string.data + string.n_bytes;
@@ -218,7 +218,7 @@ bool ss__scan_unescape(struct ss__scan_string string, struct ss__buf *out)
 
 /* ---- values ---- */
 
-static bool skip_word(struct ss__scan *scan, const char *word)
+static bool skip_word(struct ss_format_scan *scan, const char *word)
 {
     for (; *word != '\0'; word++, scan->at++) {
         if (scan->at == scan->end || *scan->at != *word) {
@@ -228,7 +228,7 @@ static bool skip_word(struct ss__scan *scan, const char *word)
     return true;
 }
 
-static bool skip_digits(struct ss__scan *scan)
+static bool skip_digits(struct ss_format_scan *scan)
 {
     const char *start = scan->at;
     while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9') {
@@ -237,7 +237,7 @@ static bool skip_digits(struct ss__scan *scan)
     return scan->at > start || fail(scan, "a number lacks a digit here");
 }
 
-static bool skip_number(struct ss__scan *scan)
+static bool skip_number(struct ss_format_scan *scan)
 {
     const char *start = scan->at;
     scan->at += *scan->at == '-';
@@ -266,13 +266,14 @@ static bool skip_number(struct ss__scan *scan)
     return true;
 }
 
-bool ss__scan_key(struct ss__scan *scan, bool first, struct ss__scan_string *key, bool *has_key)
+bool ss_format_scan_key(struct ss_format_scan *scan, bool first,
+                        struct ss_format_scan_string *key, bool *has_key)
 {
     *has_key = false;
-    if (ss__scan_char(scan, '}')) {
+    if (ss_format_scan_char(scan, '}')) {
         return true;
     }
-    if (!first && !ss__scan_char(scan, ',')) {
+    if (!first && !ss_format_scan_char(scan, ',')) {
         return fail(scan, "expected ',' or '}' in an object");
     }
     skip_space(scan);
@@ -280,22 +281,22 @@ bool ss__scan_key(struct ss__scan *scan, bool first, struct ss__scan_string *key
         return fail(scan, "expected a key in quotes");
     }
     *has_key = true;
-    if (!ss__scan_string(scan, key)) {
+    if (!ss_format_scan_string(scan, key)) {
         return false;
     }
-    return ss__scan_char(scan, ':') || fail(scan, "expected ':' after a key");
+    return ss_format_scan_char(scan, ':') || fail(scan, "expected ':' after a key");
 }
 
 /* Containers that are open, outermost first, a bit each: set for an object. */
 struct nesting {
-    uint64_t bits[SS__JSON_MAX_DEPTH / 64];
+    uint64_t bits[SS_FORMAT_JSON_MAX_DEPTH / 64];
     size_t depth;
 };
 
-static bool open_container(struct ss__scan *scan, struct nesting *nesting, bool is_object)
+static bool open_container(struct ss_format_scan *scan, struct nesting *nesting, bool is_object)
 {
     const size_t depth = nesting->depth;
-    if (depth == SS__JSON_MAX_DEPTH) {
+    if (depth == SS_FORMAT_JSON_MAX_DEPTH) {
         scan->problem = "values are nested deeper than 1024";
         return false;
     }
@@ -314,47 +315,47 @@ static bool in_object(const struct nesting *nesting)
 }
 
 /* Go on inside the innermost container: to its next value, or out of it (*closed). */
-static bool go_on(struct ss__scan *scan, const struct nesting *nesting, bool first,
+static bool go_on(struct ss_format_scan *scan, const struct nesting *nesting, bool first,
                   bool *closed)
 {
-    struct ss__scan_string key;
+    struct ss_format_scan_string key;
     if (in_object(nesting)) {
         bool has_key = false;
-        const bool good = ss__scan_key(scan, first, &key, &has_key);
+        const bool good = ss_format_scan_key(scan, first, &key, &has_key);
         *closed = !has_key;
         return good;
     }
-    *closed = ss__scan_char(scan, ']');
-    if (*closed || first || ss__scan_char(scan, ',')) {
+    *closed = ss_format_scan_char(scan, ']');
+    if (*closed || first || ss_format_scan_char(scan, ',')) {
         return true;
     }
     return fail(scan, "expected ',' or ']' in an array");
 }
 
-static bool skip_scalar(struct ss__scan *scan, ss__json_kind kind)
+static bool skip_scalar(struct ss_format_scan *scan, ss_format_json_kind kind)
 {
-    struct ss__scan_string string;
+    struct ss_format_scan_string string;
     switch (kind) {
-    case SS__JSON_STRING:
-        return ss__scan_string(scan, &string);
-    case SS__JSON_NUMBER:
+    case SS_FORMAT_JSON_STRING:
+        return ss_format_scan_string(scan, &string);
+    case SS_FORMAT_JSON_NUMBER:
         return skip_number(scan);
-    case SS__JSON_BOOL:
+    case SS_FORMAT_JSON_BOOL:
         return skip_word(scan, *scan->at == 't' ? "true" : "false");
-    case SS__JSON_NULL:
+    case SS_FORMAT_JSON_NULL:
         return skip_word(scan, "null");
     default:
         return fail(scan, "expected a JSON value");
     }
 }
 
-bool ss__scan_value(struct ss__scan *scan)
+bool ss_format_scan_value(struct ss_format_scan *scan)
 {
     struct nesting nesting = {0};
     for (;;) {
-        const ss__json_kind kind = ss__scan_peek(scan);
-        const bool opens = kind == SS__JSON_OBJECT || kind == SS__JSON_ARRAY;
-        const bool good = opens ? open_container(scan, &nesting, kind == SS__JSON_OBJECT)
+        const ss_format_json_kind kind = ss_format_scan_peek(scan);
+        const bool opens = kind == SS_FORMAT_JSON_OBJECT || kind == SS_FORMAT_JSON_ARRAY;
+        const bool good = opens ? open_container(scan, &nesting, kind == SS_FORMAT_JSON_OBJECT)
                                 : skip_scalar(scan, kind);
         if (!good) {
             return false;
@@ -373,15 +374,15 @@ bool ss__scan_value(struct ss__scan *scan)
     }
 }
 
-void ss__json_compact(const char *data, size_t n_bytes, struct ss__buf *out)
+void ss_format_json_compact(const char *data, size_t n_bytes, struct ss__buf *out)
 {
-    struct ss__scan scan = {data, data + n_bytes, NULL, false, false};
+    struct ss_format_scan scan = {data, data + n_bytes, NULL, false, false};
     while (scan.at < scan.end) {
         skip_space(&scan);
         const char *start = scan.at;
-        struct ss__scan_string string;
+        struct ss_format_scan_string string;
         if (scan.at < scan.end && *scan.at == '"') {
-            if (!ss__scan_string(&scan, &string)) {
+            if (!ss_format_scan_string(&scan, &string)) {
                 return;
             }
         } else {

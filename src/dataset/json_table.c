@@ -5,37 +5,37 @@
 #include "base/mem.h"
 #include "dataset/json_scan.h"
 
-static struct ss__scan scan_at(const char *text, size_t n, size_t at)
+static struct ss_format_scan scan_at(const char *text, size_t n, size_t at)
 {
-    return (struct ss__scan){text + at, text + n, NULL, false, false};
+    return (struct ss_format_scan){text + at, text + n, NULL, false, false};
 }
 
 /* Step over one value of a column, and the key before it; false at its end. */
-static bool step(struct ss__scan *scan, bool has_keys, bool first, struct ss__scan_string *key,
-                 const char **value)
+static bool step(struct ss_format_scan *scan, bool has_keys, bool first,
+                 struct ss_format_scan_string *key, const char **value)
 {
     bool has_key = true;
-    *key = (struct ss__scan_string){.data = ""};
-    if (has_keys && (!ss__scan_key(scan, first, key, &has_key) || !has_key)) {
+    *key = (struct ss_format_scan_string){.data = ""};
+    if (has_keys && (!ss_format_scan_key(scan, first, key, &has_key) || !has_key)) {
         return false;
     }
     if (!has_keys) {
-        if (ss__scan_char(scan, ']')) {
+        if (ss_format_scan_char(scan, ']')) {
             return false;
         }
-        (void)(first || ss__scan_char(scan, ','));
+        (void)(first || ss_format_scan_char(scan, ','));
     }
-    (void)ss__scan_peek(scan); /* spaces */
+    (void)ss_format_scan_peek(scan); /* spaces */
     *value = scan->at;
-    return ss__scan_value(scan);
+    return ss_format_scan_value(scan);
 }
 
 /* How many values there are, and a hash (FNV-1a) of their keys. */
-static uint64_t count_values(struct ss__scan *scan, bool has_keys, uint64_t *hash)
+static uint64_t count_values(struct ss_format_scan *scan, bool has_keys, uint64_t *hash)
 {
     uint64_t n = 0;
     const char *value = NULL;
-    struct ss__scan_string key;
+    struct ss_format_scan_string key;
     *hash = UINT64_C(0xCBF29CE484222325);
     for (; step(scan, has_keys, n == 0, &key, &value); n++) {
         for (size_t i = 0; i <= key.n_bytes; i++) {
@@ -46,12 +46,12 @@ static uint64_t count_values(struct ss__scan *scan, bool has_keys, uint64_t *has
     return n;
 }
 
-static ss_status add_column(struct ss__json_table *table, const char *text,
-                            struct ss__scan_string key, size_t first, ss_err *err)
+static ss_status add_column(struct ss_format_json_table *table, const char *text,
+                            struct ss_format_scan_string key, size_t first, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(table->columns, table->room, table->n_columns + 1);
-    table->columns[table->n_columns++] = (struct ss__json_table_column){
+    table->columns[table->n_columns++] = (struct ss_format_json_table_column){
         .key = (size_t)(key.data - 1 - text),
         .n_key = key.n_bytes + 2,
         .first = first,
@@ -61,22 +61,24 @@ out:
     return status;
 }
 
-ss_status ss__json_table_open(const char *text, size_t n, struct ss__json_table *table,
-                              const char **problem, ss_err *err)
+ss_status ss_format_json_table_open(const char *text, size_t n,
+                                    struct ss_format_json_table *table, const char **problem,
+                                    ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scan scan = scan_at(text, n, 0);
-    struct ss__scan_string key;
+    struct ss_format_scan scan = scan_at(text, n, 0);
+    struct ss_format_scan_string key;
     bool has_key = true;
-    *table = (struct ss__json_table){.start = 0};
+    *table = (struct ss_format_json_table){.start = 0};
     *problem = NULL;
-    ss__scan_char(&scan, '{');
-    for (bool first = true; ss__scan_key(&scan, first, &key, &has_key) && has_key;
+    ss_format_scan_char(&scan, '{');
+    for (bool first = true; ss_format_scan_key(&scan, first, &key, &has_key) && has_key;
          first = false) {
-        const ss__json_kind kind = ss__scan_peek(&scan);
-        const bool has_keys = kind == SS__JSON_OBJECT;
-        if ((kind != SS__JSON_ARRAY && !has_keys) || (!first && has_keys != table->has_keys) ||
-            table->n_columns == SS__JSON_MAX_TABLE_COLUMNS) {
+        const ss_format_json_kind kind = ss_format_scan_peek(&scan);
+        const bool has_keys = kind == SS_FORMAT_JSON_OBJECT;
+        if ((kind != SS_FORMAT_JSON_ARRAY && !has_keys) ||
+            (!first && has_keys != table->has_keys) ||
+            table->n_columns == SS_FORMAT_JSON_MAX_TABLE_COLUMNS) {
             *problem = "its keys do not all hold lists of one length";
             break;
         }
@@ -100,17 +102,17 @@ out:
     return status;
 }
 
-bool ss__json_table_next(struct ss__json_table *table, const char *text, size_t n,
-                         struct ss__buf *row)
+bool ss_format_json_table_next(struct ss_format_json_table *table, const char *text, size_t n,
+                               struct ss__buf *row)
 {
     row->n_bytes = 0;
     if (table->row == table->n_rows) {
         return false;
     }
     for (size_t i = 0; i < table->n_columns; i++) {
-        struct ss__json_table_column *column = &table->columns[i];
-        struct ss__scan scan = scan_at(text, n, column->at);
-        struct ss__scan_string key;
+        struct ss_format_json_table_column *column = &table->columns[i];
+        struct ss_format_scan scan = scan_at(text, n, column->at);
+        struct ss_format_scan_string key;
         const char *value = NULL;
         if (!step(&scan, table->has_keys, table->row == 0, &key, &value)) {
             return false;
@@ -126,7 +128,7 @@ bool ss__json_table_next(struct ss__json_table *table, const char *text, size_t 
     return true;
 }
 
-void ss__json_table_rewind(struct ss__json_table *table)
+void ss_format_json_table_rewind(struct ss_format_json_table *table)
 {
     table->row = 0;
     for (size_t i = 0; i < table->n_columns; i++) {
@@ -134,8 +136,8 @@ void ss__json_table_rewind(struct ss__json_table *table)
     }
 }
 
-void ss__json_table_release(struct ss__json_table *table)
+void ss_format_json_table_release(struct ss_format_json_table *table)
 {
     ss__free(table->columns);
-    *table = (struct ss__json_table){.start = 0};
+    *table = (struct ss_format_json_table){.start = 0};
 }

@@ -8,17 +8,17 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { SS__JSON_MAX_TABLE_COLUMNS = 1024 };
+enum { SS_FORMAT_JSON_MAX_TABLE_COLUMNS = 1024 };
 
-struct ss__json_table_column {
+struct ss_format_json_table_column {
     size_t key, n_key; /* with its quotes */
     size_t first, at;  /* of its first value and of the next one */
 };
 
 /* A zeroed struct is no table. */
-struct ss__json_table {
+struct ss_format_json_table {
     size_t start; /* in the window */
-    struct ss__json_table_column *columns;
+    struct ss_format_json_table_column *columns;
     size_t n_columns, room;
     bool has_keys; /* columns are objects */
     uint64_t n_rows, row;
@@ -27,16 +27,16 @@ struct ss__json_table {
 
 /* Look at the object text[0, n). *problem is NULL if it is such a table, else what is wrong;
  * the table can be released in any case. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__json_table_open(const char *text, size_t n,
-                                          struct ss__json_table *table, const char **problem,
-                                          ss_err *err);
+SS_MUST_USE ss_status ss_format_json_table_open(const char *text, size_t n,
+                                                struct ss_format_json_table *table,
+                                                const char **problem, ss_err *err);
 
 /* The next row as an object in `row`; false at the end. `text` is where the object is now. */
-bool ss__json_table_next(struct ss__json_table *table, const char *text, size_t n,
-                         struct ss__buf *row);
+bool ss_format_json_table_next(struct ss_format_json_table *table, const char *text, size_t n,
+                               struct ss__buf *row);
 
 /* Begin again. */
-void ss__json_table_rewind(struct ss__json_table *table);
-void ss__json_table_release(struct ss__json_table *table);
+void ss_format_json_table_rewind(struct ss_format_json_table *table);
+void ss_format_json_table_release(struct ss_format_json_table *table);
 
 #endif

@@ -12,7 +12,8 @@
 
 enum { MAX_DOCUMENT_BYTES = 64 << 20 };
 
-const char *ss__layout_file(const struct ss__layout *layout, size_t index, struct ss__buf *text)
+const char *ss_dataset_layout_file(const struct ss_dataset_layout *layout, size_t index,
+                                   struct ss__buf *text)
 {
     text->n_bytes = 0;
     ss__buf_printf(text, "%s/%s", layout->name, layout->paths[index]);
@@ -20,15 +21,15 @@ const char *ss__layout_file(const struct ss__layout *layout, size_t index, struc
     return file == NULL ? layout->paths[index] : file;
 }
 
-ss_status ss__layout_read_json(const struct ss__layout *layout, size_t index,
-                               struct ss__json **out, ss_err *err)
+ss_status ss_dataset_layout_read_json(const struct ss_dataset_layout *layout, size_t index,
+                                      struct ss__json **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0}, name = {0};
     *out = NULL;
     SS_TRY(layout->read(layout->user, index, MAX_DOCUMENT_BYTES, &text, err));
-    SS_TRY(ss__json_parse(ss__layout_file(layout, index, &name), text.data, text.n_bytes, out,
-                          err));
+    SS_TRY(ss__json_parse(ss_dataset_layout_file(layout, index, &name), text.data, text.n_bytes,
+                          out, err));
 out:
     ss__buf_release(&text);
     ss__buf_release(&name);
@@ -43,8 +44,8 @@ static int compare_parts(const char *folder, size_t n_folder, const char *name,
     return order != 0 ? order : strcmp(name, path + n_folder);
 }
 
-size_t ss__layout_find(const struct ss__layout *layout, const char *folder, size_t n_folder,
-                       const char *name)
+size_t ss_dataset_layout_find(const struct ss_dataset_layout *layout, const char *folder,
+                              size_t n_folder, const char *name)
 {
     size_t low = 0, high = layout->n;
     while (low < high) {
@@ -72,7 +73,7 @@ static void count(struct left_out *left, const char *path)
     left->first = left->n++ == 0 ? path : left->first;
 }
 
-static void say_left_out(const struct ss__layout *layout, ss_level level,
+static void say_left_out(const struct ss_dataset_layout *layout, ss_level level,
                          const struct left_out *left, const char *why)
 {
     if (left->n > 0) {
@@ -87,17 +88,17 @@ struct sorted_out {
     struct left_out hidden, about, other, archives;
 };
 
-static bool is_archive(const struct ss__layout *layout, size_t i)
+static bool is_archive(const struct ss_dataset_layout *layout, size_t i)
 {
-    return !ss__layout_hides(layout->paths[i]) &&
-           ss__dataset_has_archive_name(layout->paths[i]);
+    return !ss_dataset_layout_hides(layout->paths[i]) &&
+           ss_source_dataset_has_archive_name(layout->paths[i]);
 }
 
 /* Whether a file's name is that of data; else note what it may be missed for. */
 static bool sort_name(const char *path, struct sorted_out *out)
 {
-    const bool is_named = ss__format_knows_name(path);
-    if (ss__layout_hides(path)) {
+    const bool is_named = ss_dataset_format_knows_name(path);
+    if (ss_dataset_layout_hides(path)) {
         const bool is_usual = path[0] == '.' || strncmp(path, "__", 2) == 0 ||
                               strstr(path, "/.") != NULL || strstr(path, "/__") != NULL;
         if (is_named && !is_usual) {
@@ -105,23 +106,23 @@ static bool sort_name(const char *path, struct sorted_out *out)
         }
         return false;
     }
-    if (ss__layout_is_about_data(ss__path_name(path))) {
-        if (ss__format_by_name(path) == &ss__reader_txt) {
+    if (ss_dataset_layout_is_about_data(ss__path_name(path))) {
+        if (ss_dataset_format_by_name(path) == &ss_dataset_reader_txt) {
             count(&out->about, path);
         }
         return false;
     }
-    if (ss__dataset_has_archive_name(path)) {
+    if (ss_source_dataset_has_archive_name(path)) {
         count(&out->archives, path);
         return false;
     }
-    if (ss__format_is_other_table(path)) {
+    if (ss_dataset_format_is_other_table(path)) {
         count(&out->other, path);
     }
     return is_named;
 }
 
-static void say_sorted_out(const struct ss__layout *layout, const struct sorted_out *out)
+static void say_sorted_out(const struct ss_dataset_layout *layout, const struct sorted_out *out)
 {
     say_left_out(layout, SS_LEVEL_NOTICE, &out->hidden,
                  "file(s) with names of bookkeeping, which begin with '_'");
@@ -138,7 +139,7 @@ enum { N_KIND_NAMES = sizeof kind_names / sizeof kind_names[0] };
 
 static size_t kind_of(const char *path)
 {
-    const char *kind = ss__format_kind(path);
+    const char *kind = ss_dataset_format_kind(path);
     size_t i = 0;
     while (i < N_KIND_NAMES && (kind == NULL || strcmp(kind, kind_names[i]) != 0)) {
         i++;
@@ -146,7 +147,8 @@ static size_t kind_of(const char *path)
     return i;
 }
 
-static void say_mixed(const struct ss__layout *layout, const size_t *n_of, const char *chosen)
+static void say_mixed(const struct ss_dataset_layout *layout, const size_t *n_of,
+                      const char *chosen)
 {
     struct ss__buf list = {0};
     for (size_t i = 0; i < N_KIND_NAMES; i++) {
@@ -169,9 +171,9 @@ static size_t choose_kind(const char *const *paths, size_t n, const size_t *n_of
 {
     size_t most = 0;
     const char *format = NULL;
-    const struct ss__repo_kind *kind = ss__repo_kind_of(paths, n, &format);
+    const struct ss_repo_kind *kind = ss_repo_kind_of(paths, n, &format);
     for (size_t i = 0; i < n; i++) {
-        kind = ss__repo_has_known_ending(paths[i]) ? kind : NULL;
+        kind = ss_repo_has_known_ending(paths[i]) ? kind : NULL;
     }
     for (size_t i = 0; i < N_KIND_NAMES; i++) {
         if (kind != NULL && strcmp(kind->name, kind_names[i]) == 0 && n_of[i] > 0) {
@@ -183,7 +185,7 @@ static size_t choose_kind(const char *const *paths, size_t n, const size_t *n_of
 }
 
 /* Of several kinds, keep one. */
-static ss_status apply_kinds(const struct ss__layout *layout, bool *is_data, ss_err *err)
+static ss_status apply_kinds(const struct ss_dataset_layout *layout, bool *is_data, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_of[N_KIND_NAMES + 1] = {0}, n = 0, n_kinds = 0;
@@ -212,13 +214,15 @@ out:
 
 /* ---- all of it ---- */
 
-ss_status ss__layout_drop_dead(const struct ss__layout *layout, bool *is_data, ss_err *err)
+ss_status ss_dataset_layout_drop_dead(const struct ss_dataset_layout *layout, bool *is_data,
+                                      ss_err *err)
 {
-    const ss_status status = ss__layout_apply_saved(layout, is_data, err);
-    return status != SS_OK ? status : ss__layout_apply_tables(layout, is_data, err);
+    const ss_status status = ss_dataset_layout_apply_saved(layout, is_data, err);
+    return status != SS_OK ? status : ss_dataset_layout_apply_tables(layout, is_data, err);
 }
 
-ss_status ss__layout_choose(const struct ss__layout *layout, bool *is_data, ss_err *err)
+ss_status ss_dataset_layout_choose(const struct ss_dataset_layout *layout, bool *is_data,
+                                   ss_err *err)
 {
     ss_status status = SS_OK;
     struct sorted_out out = {.hidden = {0}};
@@ -234,7 +238,7 @@ ss_status ss__layout_choose(const struct ss__layout *layout, bool *is_data, ss_e
         }
     }
     say_sorted_out(layout, &out);
-    SS_TRY(ss__layout_drop_dead(layout, is_data, err));
+    SS_TRY(ss_dataset_layout_drop_dead(layout, is_data, err));
     SS_TRY(apply_kinds(layout, is_data, err));
 out:
     return status;

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-struct ss__layout {
+struct ss_dataset_layout {
     const char *name;         /* for messages */
     const char *const *paths; /* [n] relative, with "/"; sorted by bytes */
     size_t n;
@@ -34,50 +34,52 @@ struct ss__layout {
 /* Which files hold rows: is_data [n] is set. Errors: SS_E_DATA (a log or list is damaged),
  * SS_E_NOINPUT (it names a file that is missing), SS_E_UNSUPPORTED (a table of which it cannot
  * be told), those of `read`. */
-SS_MUST_USE ss_status ss__layout_choose(const struct ss__layout *layout, bool *is_data,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_dataset_layout_choose(const struct ss_dataset_layout *layout,
+                                               bool *is_data, ss_err *err);
 
 /* The rules of saved datasets and tables alone: clear is_data of files that hold no live rows.
  * Errors: as above. */
-SS_MUST_USE ss_status ss__layout_drop_dead(const struct ss__layout *layout, bool *is_data,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss_dataset_layout_drop_dead(const struct ss_dataset_layout *layout,
+                                                  bool *is_data, ss_err *err);
 
 /* If the whole layout is a saved dataset, fill the empty card with its splits, whose files are
  * those of is_data, and set *is_saved. The card borrows paths. Errors: as above. */
-struct ss__repo_card;
-SS_MUST_USE ss_status ss__layout_saved_card(const struct ss__layout *layout,
-                                            const bool *is_data, struct ss__repo_card *card,
-                                            bool *is_saved, ss_err *err);
+struct ss_repo_card;
+SS_MUST_USE ss_status ss_dataset_layout_saved_card(const struct ss_dataset_layout *layout,
+                                                   const bool *is_data,
+                                                   struct ss_repo_card *card, bool *is_saved,
+                                                   ss_err *err);
 
 /* ---- parts of it ---- */
 
-SS_MUST_USE ss_status ss__layout_apply_saved(const struct ss__layout *layout, bool *is_data,
-                                             ss_err *err);
-SS_MUST_USE ss_status ss__layout_apply_tables(const struct ss__layout *layout, bool *is_data,
-                                              ss_err *err);
+SS_MUST_USE ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout,
+                                                    bool *is_data, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_layout_apply_tables(const struct ss_dataset_layout *layout,
+                                                     bool *is_data, ss_err *err);
 
 /* Read a JSON document of the layout; gives *out (ss__json_free). */
-SS_MUST_USE ss_status ss__layout_read_json(const struct ss__layout *layout, size_t index,
-                                           struct ss__json **out, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_layout_read_json(const struct ss_dataset_layout *layout,
+                                                  size_t index, struct ss__json **out,
+                                                  ss_err *err);
 
 /* "name/path", for messages; the buffer is overwritten. */
-const char *ss__layout_file(const struct ss__layout *layout, size_t index,
-                            struct ss__buf *text);
+const char *ss_dataset_layout_file(const struct ss_dataset_layout *layout, size_t index,
+                                   struct ss__buf *text);
 
 /* The index of the path "folder" + "name", or n. `folder` is the beginning of a path. */
-size_t ss__layout_find(const struct ss__layout *layout, const char *folder, size_t n_folder,
-                       const char *name);
+size_t ss_dataset_layout_find(const struct ss_dataset_layout *layout, const char *folder,
+                              size_t n_folder, const char *name);
 
 /* Whether a component of a path hides what is below it. */
-bool ss__layout_is_hidden(const char *name);
+bool ss_dataset_layout_is_hidden(const char *name);
 
 /* Whether a path has a hidden component. */
-bool ss__layout_hides(const char *path);
+bool ss_dataset_layout_hides(const char *path);
 
 /* Whether a file of that name tells of data, or of a project, and holds none. */
-bool ss__layout_is_about_data(const char *name);
+bool ss_dataset_layout_is_about_data(const char *name);
 
 /* Whether that is what the library `datasets` calls the files of its cache. */
-bool ss__layout_is_cache(const char *name);
+bool ss_dataset_layout_is_cache(const char *name);
 
 #endif

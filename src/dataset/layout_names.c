@@ -5,7 +5,7 @@
 #include "dataset/dataset_files.h"
 #include "dataset/layout.h"
 
-bool ss__layout_is_hidden(const char *name)
+bool ss_dataset_layout_is_hidden(const char *name)
 {
     const size_t n = strcspn(name, "/");
     const bool is_step = (n == 1 && name[0] == '.') || (n == 2 && memcmp(name, "..", 2) == 0);
@@ -15,10 +15,10 @@ bool ss__layout_is_hidden(const char *name)
     return name[0] == '.' && !is_step;
 }
 
-bool ss__layout_hides(const char *path)
+bool ss_dataset_layout_hides(const char *path)
 {
     for (const char *at = path; *at != '\0';) {
-        if (ss__layout_is_hidden(at)) {
+        if (ss_dataset_layout_is_hidden(at)) {
             return true;
         }
         at += strcspn(at, "/");
@@ -78,13 +78,13 @@ static bool is_project_text(const char *name)
     return found;
 }
 
-bool ss__layout_is_about_data(const char *name)
+bool ss_dataset_layout_is_about_data(const char *name)
 {
     return is_document(name) || is_project_text(name);
 }
 
 /* cache-FINGERPRINT.arrow, also with "_00000_of_00002" behind it. */
-bool ss__layout_is_cache(const char *name)
+bool ss_dataset_layout_is_cache(const char *name)
 {
     static const char begin[] = "cache-";
     const size_t n = sizeof begin - 1;

@@ -21,19 +21,20 @@ static bool is_in(const char *path, const char *folder, size_t n_folder, bool de
            (deep || strchr(path + n_folder, '/') == NULL);
 }
 
-static ss_status fail_damaged(const struct ss__layout *layout, size_t index, const char *what,
-                              ss_err *err)
+static ss_status fail_damaged(const struct ss_dataset_layout *layout, size_t index,
+                              const char *what, ss_err *err)
 {
     struct ss__buf name = {0};
     const ss_status status =
-        ss__fail_file(err, ss__layout_file(layout, index, &name), SS_E_DATA, "%s", what);
+        ss__fail_file(err, ss_dataset_layout_file(layout, index, &name), SS_E_DATA, "%s", what);
     ss__buf_release(&name);
     return status;
 }
 
 /* Take a file that state.json lists. */
-static ss_status take_listed(const struct ss__layout *layout, size_t index, size_t n_folder,
-                             const struct ss__json *entry, bool *is_data, ss_err *err)
+static ss_status take_listed(const struct ss_dataset_layout *layout, size_t index,
+                             size_t n_folder, const struct ss__json *entry, bool *is_data,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf file = {0};
@@ -42,9 +43,9 @@ static ss_status take_listed(const struct ss__layout *layout, size_t index, size
         return fail_damaged(layout, index, "an entry of \"_data_files\" has no \"filename\"",
                             err);
     }
-    const size_t at = ss__layout_find(layout, layout->paths[index], n_folder, name);
+    const size_t at = ss_dataset_layout_find(layout, layout->paths[index], n_folder, name);
     if (at == layout->n) {
-        SS_FAIL_FILE(ss__layout_file(layout, index, &file), SS_E_NOINPUT,
+        SS_FAIL_FILE(ss_dataset_layout_file(layout, index, &file), SS_E_NOINPUT,
                      "lists the file '%.200s', which is not there", name);
     }
     is_data[at] = true;
@@ -55,12 +56,12 @@ out:
 
 /* A document that is no JSON is a damaged one beside Arrow files, and of somebody else's
  * elsewhere: then *out is NULL. */
-static ss_status read_state(const struct ss__layout *layout, size_t index,
+static ss_status read_state(const struct ss_dataset_layout *layout, size_t index,
                             struct ss__json **out, ss_err *err)
 {
     const char *path = layout->paths[index];
     const size_t n_folder = (size_t)(ss__path_name(path) - path);
-    ss_status status = ss__layout_read_json(layout, index, out, err);
+    ss_status status = ss_dataset_layout_read_json(layout, index, out, err);
     bool has_arrow = false;
     for (size_t i = 0; status == SS_E_DATA && i < layout->n; i++) {
         has_arrow |= is_in(layout->paths[i], path, n_folder, false) &&
@@ -71,8 +72,8 @@ static ss_status read_state(const struct ss__layout *layout, size_t index,
 
 /* Of the files beside a state.json those are data that it lists. Any other document of that
  * name says nothing. */
-static ss_status apply_state(const struct ss__layout *layout, size_t index, bool *is_data,
-                             ss_err *err)
+static ss_status apply_state(const struct ss_dataset_layout *layout, size_t index,
+                             bool *is_data, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *state = NULL;
@@ -85,9 +86,10 @@ static ss_status apply_state(const struct ss__layout *layout, size_t index, bool
     }
     if (ss__json_count(ss__json_get(state, "_indices_data_files")) > 0) {
         struct ss__buf file = {0};
-        status = ss__fail_file(err, ss__layout_file(layout, index, &file), SS_E_UNSUPPORTED,
-                               "the rows of this saved dataset are picked by an index, which "
-                               "is not read; load it and save it again (flatten_indices)");
+        status =
+            ss__fail_file(err, ss_dataset_layout_file(layout, index, &file), SS_E_UNSUPPORTED,
+                          "the rows of this saved dataset are picked by an index, which "
+                          "is not read; load it and save it again (flatten_indices)");
         ss__buf_release(&file);
         goto out;
     }
@@ -114,12 +116,12 @@ static bool is_among(const struct ss__json *names, const char *name, size_t n)
 }
 
 /* Of the folders beside a dataset_dict.json those are splits that it lists. */
-static void apply_splits(const struct ss__layout *layout, size_t index, bool *is_data)
+static void apply_splits(const struct ss_dataset_layout *layout, size_t index, bool *is_data)
 {
     struct ss__json *document = NULL;
     const char *path = layout->paths[index];
     const size_t n_folder = (size_t)(ss__path_name(path) - path);
-    if (ss__layout_read_json(layout, index, &document, NULL) != SS_OK) {
+    if (ss_dataset_layout_read_json(layout, index, &document, NULL) != SS_OK) {
         return; /* somebody else's */
     }
     const struct ss__json *splits = ss__json_get(document, "splits");
@@ -133,23 +135,24 @@ static void apply_splits(const struct ss__layout *layout, size_t index, bool *is
 }
 
 /* Leftovers beside a document of the library. */
-static void drop_cache(const struct ss__layout *layout, size_t index, bool *is_data)
+static void drop_cache(const struct ss_dataset_layout *layout, size_t index, bool *is_data)
 {
     const char *path = layout->paths[index];
     const size_t n_folder = (size_t)(ss__path_name(path) - path);
     for (size_t i = 0; i < layout->n; i++) {
         const char *other = layout->paths[i];
-        is_data[i] &=
-            !(is_in(other, path, n_folder, false) && ss__layout_is_cache(ss__path_name(other)));
+        is_data[i] &= !(is_in(other, path, n_folder, false) &&
+                        ss_dataset_layout_is_cache(ss__path_name(other)));
     }
 }
 
-ss_status ss__layout_apply_saved(const struct ss__layout *layout, bool *is_data, ss_err *err)
+ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, bool *is_data,
+                                        ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < layout->n; i++) {
         const char *name = ss__path_name(layout->paths[i]);
-        if (ss__layout_hides(layout->paths[i])) {
+        if (ss_dataset_layout_hides(layout->paths[i])) {
             continue;
         }
         if (strcmp(name, "dataset_info.json") == 0) {
@@ -160,7 +163,7 @@ ss_status ss__layout_apply_saved(const struct ss__layout *layout, bool *is_data,
     }
     for (size_t i = 0; i < layout->n; i++) {
         if (strcmp(ss__path_name(layout->paths[i]), "dataset_dict.json") == 0 &&
-            !ss__layout_hides(layout->paths[i])) {
+            !ss_dataset_layout_hides(layout->paths[i])) {
             apply_splits(layout, i, is_data);
         }
     }
@@ -170,8 +173,8 @@ out:
 
 /* ---- splits ---- */
 
-static ss_status add_split(const struct ss__layout *layout, const bool *is_data,
-                           const char *folder, const char *split, struct ss__repo_card *card,
+static ss_status add_split(const struct ss_dataset_layout *layout, const bool *is_data,
+                           const char *folder, const char *split, struct ss_repo_card *card,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -180,19 +183,19 @@ static ss_status add_split(const struct ss__layout *layout, const bool *is_data,
         const char *path = layout->paths[i];
         const bool is_below = n == 0 || (strncmp(path, folder, n) == 0 && path[n] == '/');
         if (is_below && is_data[i] && strstr(path, ".arrow") != NULL) {
-            SS_TRY(ss__repo_card_add(card, "default", split, path, err));
+            SS_TRY(ss_repo_card_add(card, "default", split, path, err));
         }
     }
 out:
     return status;
 }
 
-static ss_status add_dict(const struct ss__layout *layout, size_t index, const bool *is_data,
-                          struct ss__repo_card *card, ss_err *err)
+static ss_status add_dict(const struct ss_dataset_layout *layout, size_t index,
+                          const bool *is_data, struct ss_repo_card *card, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *document = NULL;
-    if (ss__layout_read_json(layout, index, &document, NULL) != SS_OK) {
+    if (ss_dataset_layout_read_json(layout, index, &document, NULL) != SS_OK) {
         goto out;
     }
     const struct ss__json *splits = ss__json_get(document, "splits");
@@ -205,8 +208,8 @@ out:
     return status;
 }
 
-static ss_status add_single(const struct ss__layout *layout, size_t index, const bool *is_data,
-                            struct ss__repo_card *card, ss_err *err)
+static ss_status add_single(const struct ss_dataset_layout *layout, size_t index,
+                            const bool *is_data, struct ss_repo_card *card, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *state = NULL;
@@ -220,12 +223,13 @@ out:
     return status;
 }
 
-ss_status ss__layout_saved_card(const struct ss__layout *layout, const bool *is_data,
-                                struct ss__repo_card *card, bool *is_saved, ss_err *err)
+ss_status ss_dataset_layout_saved_card(const struct ss_dataset_layout *layout,
+                                       const bool *is_data, struct ss_repo_card *card,
+                                       bool *is_saved, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t dict = ss__layout_find(layout, "", 0, "dataset_dict.json");
-    const size_t state = ss__layout_find(layout, "", 0, "state.json");
+    const size_t dict = ss_dataset_layout_find(layout, "", 0, "dataset_dict.json");
+    const size_t state = ss_dataset_layout_find(layout, "", 0, "state.json");
     if (dict < layout->n) {
         SS_TRY(add_dict(layout, dict, is_data, card, err));
     } else if (state < layout->n) {

@@ -29,7 +29,7 @@ struct absent {
 
 /* A table that is looked at: `folder` is the beginning of a path, "" or with "/" at its end. */
 struct table {
-    const struct ss__layout *layout;
+    const struct ss_dataset_layout *layout;
     const char *folder;
     size_t n_folder;
     bool *is_live; /* [layout->n] */
@@ -92,7 +92,8 @@ static ss_status mark(struct table *table, const char *path, bool is_live, ss_er
     if (plain[0] == '/' || strstr(plain, "://") != NULL) {
         SS_TRY(refuse(table, "the log of this Delta table names files outside of it", err));
     }
-    const size_t at = ss__layout_find(table->layout, table->folder, table->n_folder, plain);
+    const size_t at =
+        ss_dataset_layout_find(table->layout, table->folder, table->n_folder, plain);
     if (at < table->layout->n) {
         table->is_live[at] = is_live;
         goto out;
@@ -168,7 +169,7 @@ static ss_status apply_commit(struct table *table, size_t index, ss_err *err)
     ss_status status = SS_OK;
     struct ss__buf text = {0}, name = {0};
     struct ss__json *action = NULL;
-    const struct ss__layout *layout = table->layout;
+    const struct ss_dataset_layout *layout = table->layout;
     SS_TRY(layout->read(layout->user, index, MAX_COMMIT_BYTES, &text, err));
     for (size_t at = 0; at < text.n_bytes;) {
         const char *line = text.data + at;
@@ -178,7 +179,8 @@ static ss_status apply_commit(struct table *table, size_t index, ss_err *err)
         if (n == 0 || (n == 1 && line[0] == '\r')) {
             continue;
         }
-        SS_TRY(ss__json_parse(ss__layout_file(layout, index, &name), line, n, &action, err));
+        SS_TRY(ss__json_parse(ss_dataset_layout_file(layout, index, &name), line, n, &action,
+                              err));
         SS_TRY(apply_action(table, action, err));
         ss__json_free(action);
         action = NULL;
@@ -260,7 +262,7 @@ static ss_status apply_iceberg(const struct table *table, size_t newest, bool *i
     ss_status status = SS_OK;
     struct ss__json *metadata = NULL;
     long long n_files = 0;
-    SS_TRY(ss__layout_read_json(table->layout, newest, &metadata, err));
+    SS_TRY(ss_dataset_layout_read_json(table->layout, newest, &metadata, err));
     if (ss__json_get(metadata, "table-uuid") == NULL &&
         ss__json_get(metadata, "current-snapshot-id") == NULL) {
         goto out; /* somebody else's */
@@ -268,7 +270,8 @@ static ss_status apply_iceberg(const struct table *table, size_t newest, bool *i
     for (size_t i = 0; i < table->layout->n; i++) {
         const char *path = inner(table, i);
         const bool is_own = path != NULL && strncmp(path, "data/", 5) == 0;
-        n_files += is_own && ss__format_knows_name(path) && !ss__layout_hides(path);
+        n_files +=
+            is_own && ss_dataset_format_knows_name(path) && !ss_dataset_layout_hides(path);
         is_data[i] &= path == NULL || is_own;
     }
     const struct ss__json *snapshot = current_snapshot(metadata);
@@ -308,7 +311,7 @@ static ss_status apply_hudi(const struct table *table, ss_err *err)
 {
     static const char what[] =
         "this Hudi table holds several versions of its files, and its timeline is not read";
-    const struct ss__layout *layout = table->layout;
+    const struct ss_dataset_layout *layout = table->layout;
     size_t n_group = 0;
     const char *before = NULL; /* sorted by bytes, files of one group follow each other */
     for (size_t i = 0; i < layout->n; i++) {
@@ -319,7 +322,7 @@ static ss_status apply_hudi(const struct table *table, ss_err *err)
         if (strstr(path, ".log.") != NULL) {
             return refuse(table, what, err);
         }
-        if (!ss__format_knows_name(path) || ss__layout_hides(path)) {
+        if (!ss_dataset_format_knows_name(path) || ss_dataset_layout_hides(path)) {
             continue;
         }
         const char *name = ss__path_name(path);
@@ -350,8 +353,8 @@ static size_t find_component(const char *path, const char *name)
 }
 
 /* Whether a file is the first of the layout below its table's `marker`. */
-static bool begins_table(const struct ss__layout *layout, size_t index, const char *marker,
-                         struct table *table)
+static bool begins_table(const struct ss_dataset_layout *layout, size_t index,
+                         const char *marker, struct table *table)
 {
     const char *path = layout->paths[index];
     const size_t n = find_component(path, marker);
@@ -366,7 +369,7 @@ static bool begins_table(const struct ss__layout *layout, size_t index, const ch
 
 static ss_status apply_metadata(struct table *table, size_t first, bool *is_data, ss_err *err)
 {
-    const struct ss__layout *layout = table->layout;
+    const struct ss_dataset_layout *layout = table->layout;
     size_t newest = layout->n;
     for (size_t i = first; i < layout->n; i++) {
         const char *path = inner(table, i);
@@ -382,7 +385,8 @@ static ss_status apply_metadata(struct table *table, size_t first, bool *is_data
     return newest == layout->n ? SS_OK : apply_iceberg(table, newest, is_data, err);
 }
 
-ss_status ss__layout_apply_tables(const struct ss__layout *layout, bool *is_data, ss_err *err)
+ss_status ss_dataset_layout_apply_tables(const struct ss_dataset_layout *layout, bool *is_data,
+                                         ss_err *err)
 {
     ss_status status = SS_OK;
     struct table table = {.layout = layout, .folder = ""};

@@ -9,7 +9,7 @@
 #include "dataset/dataset.h"
 #include "dataset/dataset_priv.h"
 
-void ss__add_column_name(struct ss__buf *out, const struct ss_text *name)
+void ss_format_add_column_name(struct ss__buf *out, const struct ss_text *name)
 {
     for (size_t i = 0; i < name->n_bytes; i++) {
         const unsigned char byte = (unsigned char)name->data[i];
@@ -30,7 +30,7 @@ static int compare_names(const void *a, const void *b)
                       : (left->n_bytes > right->n_bytes) - (left->n_bytes < right->n_bytes);
 }
 
-bool ss__names_repeat(struct ss_text *names, size_t n)
+bool ss_format_names_repeat(struct ss_text *names, size_t n)
 {
     bool repeat = false;
     qsort(names, n, sizeof *names, compare_names);
@@ -40,7 +40,7 @@ bool ss__names_repeat(struct ss_text *names, size_t n)
     return repeat;
 }
 
-void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
+void ss_dataset_add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
 {
     struct ss__buf repaired = {0};
     if (ss__utf8_valid_prefix(text, n_bytes) == n_bytes) {
@@ -53,11 +53,11 @@ void ss__add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
     ss__buf_release(&repaired);
 }
 
-void ss__add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
+void ss_format_add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
 {
     static const char digits[] = "0123456789abcdef";
     if (ss__utf8_valid_prefix(bytes->data, bytes->n_bytes) == bytes->n_bytes) {
-        ss__add_json_text(out, bytes->data, bytes->n_bytes);
+        ss_dataset_add_json_text(out, bytes->data, bytes->n_bytes);
         return;
     }
     ss__buf_add_text(out, "{\"hex\": \"");
@@ -69,7 +69,7 @@ void ss__add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
     ss__buf_add_text(out, "\"}");
 }
 
-ss_status ss__split_names(const char *list, char ***names, size_t *n_names, ss_err *err)
+ss_status ss_format_split_names(const char *list, char ***names, size_t *n_names, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_room = 0;
@@ -105,10 +105,10 @@ ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
     bool has_row = true;
-    SS_TRY(ss__dataset_open_rows(paths, n_paths, options, &dataset, err));
+    SS_TRY(ss_dataset_open_rows(paths, n_paths, options, &dataset, err));
     for (uint64_t n = 0; limit == 0 || n < limit; n++) {
         struct ss_text json = {0};
-        SS_TRY(ss__dataset_next_json(dataset, &json, &has_row, err));
+        SS_TRY(ss_dataset_next_json(dataset, &json, &has_row, err));
         if (!has_row || fn(user, json) != 0) {
             break;
         }

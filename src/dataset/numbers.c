@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 
-bool ss__numbers_reserve(struct ss__numbers *numbers, size_t n)
+bool ss_format_numbers_reserve(struct ss_dataset_numbers *numbers, size_t n)
 {
     size_t needed = 0;
     void *values = numbers->values;
@@ -17,31 +17,33 @@ bool ss__numbers_reserve(struct ss__numbers *numbers, size_t n)
     return true;
 }
 
-void ss__numbers_release(struct ss__numbers *numbers)
+void ss_dataset_numbers_release(struct ss_dataset_numbers *numbers)
 {
     ss__free(numbers->values);
-    *numbers = (struct ss__numbers){0};
+    *numbers = (struct ss_dataset_numbers){0};
 }
 
-void ss__numbers_add(struct ss__numbers *numbers, const struct ss__scalar_type *type,
-                     const uint8_t *bytes, size_t n_bytes)
+void ss_format_numbers_add(struct ss_dataset_numbers *numbers,
+                           const struct ss_format_scalar_type *type, const uint8_t *bytes,
+                           size_t n_bytes)
 {
     float value = 0;
     double wide = 0;
-    if (type->kind == SS__SCALAR_FLOAT && n_bytes == sizeof value) {
+    if (type->kind == SS_FORMAT_SCALAR_FLOAT && n_bytes == sizeof value) {
         memcpy(&value, bytes, sizeof value);
-    } else if (type->kind == SS__SCALAR_FLOAT && n_bytes == sizeof wide) {
+    } else if (type->kind == SS_FORMAT_SCALAR_FLOAT && n_bytes == sizeof wide) {
         memcpy(&wide, bytes, sizeof wide);
         value = (float)wide;
     } else {
-        value = (float)ss__scalar_number(type, bytes, n_bytes);
+        value = (float)ss_format_scalar_number(type, bytes, n_bytes);
     }
     numbers->values[numbers->n++] = value;
 }
 
 /* ---- JSON ---- */
 
-static bool add_number(struct ss__numbers *numbers, const char *text, size_t n, bool is_string)
+static bool add_number(struct ss_dataset_numbers *numbers, const char *text, size_t n,
+                       bool is_string)
 {
     double value = 0;
     if (is_string && n >= 2 && text[0] == '"' && text[n - 1] == '"') {
@@ -49,11 +51,11 @@ static bool add_number(struct ss__numbers *numbers, const char *text, size_t n, 
         n -= 2;
     }
     if (n == 0 || (n == 4 && memcmp(text, "null", 4) == 0)) {
-        ss__numbers_blame(numbers, SS__NUMBERS_NULL);
+        ss_format_numbers_blame(numbers, SS_DATASET_NUMBERS_NULL);
     } else if (!ss__parse_double(text, n, &value)) {
-        ss__numbers_blame(numbers, SS__NUMBERS_OTHER);
+        ss_format_numbers_blame(numbers, SS_DATASET_NUMBERS_OTHER);
     }
-    if (!ss__numbers_reserve(numbers, 1)) {
+    if (!ss_format_numbers_reserve(numbers, 1)) {
         return false;
     }
     numbers->values[numbers->n++] = (float)value;
@@ -65,14 +67,14 @@ static bool is_end(char c)
     return c == ',' || c == ']' || c == ' ';
 }
 
-bool ss__numbers_add_json(struct ss__numbers *numbers, const char *json, size_t n_bytes,
-                          bool are_strings)
+bool ss_format_numbers_add_json(struct ss_dataset_numbers *numbers, const char *json,
+                                size_t n_bytes, bool are_strings)
 {
     const char *at = json, *end = json + n_bytes;
     if (n_bytes == 0 || *at != '[') {
         const bool is_list = n_bytes > 0 && *at == '{';
         if (is_list) {
-            ss__numbers_blame(numbers, SS__NUMBERS_NO_LIST);
+            ss_format_numbers_blame(numbers, SS_DATASET_NUMBERS_NO_LIST);
         }
         return add_number(numbers, json, n_bytes, are_strings);
     }

@@ -15,15 +15,15 @@
 #include "dataset/parquet_priv.h"
 
 struct state {
-    struct ss__parquet file;
-    struct ss__parquet_groups groups;
-    struct ss__parquet_chunk *chunks;   /* [n_texts] of the row group */
-    struct ss__parquet_column *columns; /* [n_texts] */
-    size_t text_leaf;                   /* or SS__ALL_COLUMNS */
-    size_t list_node;                   /* of a list of strings that is the text, else 0 */
-    struct ss__buf list_text;           /* a row of it */
-    size_t group;                       /* the one under way */
-    uint64_t n_rows_left;               /* in it */
+    struct ss_parquet file;
+    struct ss_parquet_groups groups;
+    struct ss_parquet_chunk *chunks;   /* [n_texts] of the row group */
+    struct ss_parquet_column *columns; /* [n_texts] */
+    size_t text_leaf;                  /* or SS_DATASET_ALL_COLUMNS */
+    size_t list_node;                  /* of a list of strings that is the text, else 0 */
+    struct ss__buf list_text;          /* a row of it */
+    size_t group;                      /* the one under way */
+    uint64_t n_rows_left;              /* in it */
     uint64_t n_rows_done;
     bool is_started; /* the columns stand at the row that was given */
     bool has_failed;
@@ -45,11 +45,11 @@ static void state_free(void *opaque)
     ss__free(state->kept_columns);
     ss__buf_release(&state->list_text);
     for (size_t i = 0; state->columns != NULL && i < state->file.n_texts; i++) {
-        ss__parquet_column_release(&state->columns[i]);
+        ss_parquet_column_release(&state->columns[i]);
     }
     ss__free(state->columns);
     ss__free(state->chunks);
-    ss__parquet_release(&state->file);
+    ss_parquet_release(&state->file);
     ss__map_release(&state->kept_map);
     ss__free(state);
 }
@@ -82,10 +82,10 @@ static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes
     struct state *state = NULL;
     *out = NULL;
     SS_ALLOC(state, 1);
-    SS_TRY(ss__parquet_open(name, data, n_bytes, has_all_leaves, &state->file, err));
+    SS_TRY(ss_parquet_open(name, data, n_bytes, has_all_leaves, &state->file, err));
     SS_ALLOC(state->chunks, state->file.n_texts);
     SS_ALLOC(state->columns, state->file.n_texts);
-    ss__parquet_groups_init(&state->file, &state->groups);
+    ss_parquet_groups_init(&state->file, &state->groups);
     *out = state;
     state = NULL;
 out:
@@ -93,7 +93,7 @@ out:
     return status;
 }
 
-static ss_status parquet_open(const struct ss__source *source, void **out, ss_err *err)
+static ss_status parquet_open(const struct ss_dataset_source *source, void **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = NULL;
@@ -111,7 +111,7 @@ out:
     return status;
 }
 
-static ss_status parquet_columns(void *opaque, const struct ss__column **columns,
+static ss_status parquet_columns(void *opaque, const struct ss_dataset_column **columns,
                                  size_t *n_columns, ss_err *err)
 {
     const struct state *state = opaque;
@@ -121,7 +121,7 @@ static ss_status parquet_columns(void *opaque, const struct ss__column **columns
     return SS_OK;
 }
 
-static ss_status need_text(const struct ss__parquet *file, ss_err *err)
+static ss_status need_text(const struct ss_parquet *file, ss_err *err)
 {
     return file->n_texts > 0
                ? SS_OK
@@ -132,11 +132,10 @@ static ss_status need_text(const struct ss__parquet *file, ss_err *err)
 /* Let the parts of the text column come, in order. */
 static ss_status plan_ahead(const struct state *state, ss_err *err)
 {
-    struct ss__ranges ranges = {.items = NULL};
-    const ss_status status =
-        ss__parquet_plan_leaf(&state->file, state->text_leaf, &ranges, err);
+    struct ss_source_ranges ranges = {.items = NULL};
+    const ss_status status = ss_parquet_plan_leaf(&state->file, state->text_leaf, &ranges, err);
     if (status == SS_OK) {
-        ss__ahead_plan(state->file.ahead, &ranges);
+        ss_source_ahead_plan(state->file.ahead, &ranges);
     }
     return status;
 }
@@ -144,19 +143,19 @@ static ss_status plan_ahead(const struct state *state, ss_err *err)
 static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
 {
     struct state *state = opaque;
-    const struct ss__parquet *file = &state->file;
-    state->text_leaf = SS__ALL_COLUMNS;
-    if (column == SS__ALL_COLUMNS) {
+    const struct ss_parquet *file = &state->file;
+    state->text_leaf = SS_DATASET_ALL_COLUMNS;
+    if (column == SS_DATASET_ALL_COLUMNS) {
         return need_text(file, err);
     }
-    if (column == SS__NO_COLUMN) {
-        state->text_leaf = SS__NO_COLUMN;
+    if (column == SS_DATASET_NO_COLUMN) {
+        state->text_leaf = SS_DATASET_NO_COLUMN;
         return SS_OK;
     }
     const size_t index = file->column_nodes[column];
-    const struct ss__parquet_node *node = &file->nodes[index];
-    const bool is_list = ss__parquet_is_list_of_text(file, index);
-    if (!is_list && (!ss__node_is_text(node) || node->max_rep > 0)) {
+    const struct ss_parquet_node *node = &file->nodes[index];
+    const bool is_list = ss_parquet_is_list_of_text(file, index);
+    if (!is_list && (!ss_parquet_node_is_text(node) || node->max_rep > 0)) {
         const ss_status status = ss__fail_file(
             err, file->name, SS_E_UNSUPPORTED,
             "column '%s' is of type %s, expected one text per row, or a list of strings",
@@ -175,8 +174,8 @@ static ss_status start_group(struct state *state, size_t first, size_t n, ss_err
 {
     ss_status status = SS_OK;
     for (size_t i = first; i < first + n; i++) {
-        SS_TRY(ss__parquet_column_start(&state->columns[i], &state->file, i, &state->chunks[i],
-                                        state->group, state->n_rows_done, err));
+        SS_TRY(ss_parquet_column_start(&state->columns[i], &state->file, i, &state->chunks[i],
+                                       state->group, state->n_rows_done, err));
     }
 out:
     return status;
@@ -186,8 +185,8 @@ static ss_status check_ended(const struct state *state, size_t first, size_t n, 
 {
     for (size_t i = first; i < first + n; i++) {
         if (!state->columns[i].at_end) {
-            return ss__parquet_column_fail(&state->columns[i], err, SS_E_DATA,
-                                           "it has more values than the row group has rows");
+            return ss_parquet_column_fail(&state->columns[i], err, SS_E_DATA,
+                                          "it has more values than the row group has rows");
         }
     }
     return SS_OK;
@@ -196,15 +195,15 @@ static ss_status check_ended(const struct state *state, size_t first, size_t n, 
 static ss_status next_group(struct state *state, ss_err *err)
 {
     state->group = state->groups.index;
-    return ss__parquet_groups_next(&state->file, &state->groups, &state->n_rows_left,
-                                   state->chunks, err);
+    return ss_parquet_groups_next(&state->file, &state->groups, &state->n_rows_left,
+                                  state->chunks, err);
 }
 
 /* Go on to a row group that has rows; at the end of the file none are left. */
 static ss_status need_rows(struct state *state, ss_err *err)
 {
-    const bool all = state->text_leaf == SS__ALL_COLUMNS;
-    const bool none = state->text_leaf == SS__NO_COLUMN;
+    const bool all = state->text_leaf == SS_DATASET_ALL_COLUMNS;
+    const bool none = state->text_leaf == SS_DATASET_NO_COLUMN;
     const size_t first = all || none ? 0 : state->text_leaf;
     const size_t n = all ? state->file.n_texts : !none;
     ss_status status = SS_OK;
@@ -226,30 +225,31 @@ out:
 /* Leave the row that was given. */
 static ss_status finish_row(struct state *state, ss_err *err)
 {
-    if (!state->is_started || state->text_leaf == SS__NO_COLUMN) {
+    if (!state->is_started || state->text_leaf == SS_DATASET_NO_COLUMN) {
         return SS_OK;
     }
     state->is_started = false;
     if (state->list_node > 0) {
         return SS_OK; /* reading a list went behind it */
     }
-    return state->text_leaf == SS__ALL_COLUMNS
-               ? ss__parquet_record_row(&state->file, state->columns, NULL, err)
-               : ss__parquet_column_next(&state->columns[state->text_leaf], err);
+    return state->text_leaf == SS_DATASET_ALL_COLUMNS
+               ? ss_parquet_record_row(&state->file, state->columns, NULL, err)
+               : ss_parquet_column_next(&state->columns[state->text_leaf], err);
 }
 
 /* The list as JSON. One that must be there is null where the struct that it is in is. */
-static ss_status read_list(struct state *state, struct ss__record *record, ss_err *err)
+static ss_status read_list(struct state *state, struct ss_dataset_record *record, ss_err *err)
 {
-    const struct ss__parquet_node *nodes = state->file.nodes;
-    const struct ss__parquet_node *node = &nodes[state->list_node];
+    const struct ss_parquet_node *nodes = state->file.nodes;
+    const struct ss_parquet_node *node = &nodes[state->list_node];
     ss_status status = SS_OK;
     record->is_null =
         state->columns[state->text_leaf].def <
-        nodes[node->repetition == SS__REPEATED ? node->parent : state->list_node].max_def;
+        nodes[node->repetition == SS_PARQUET_REPEATED ? node->parent : state->list_node]
+            .max_def;
     state->list_text.n_bytes = 0;
-    SS_TRY(ss__parquet_record_take(&state->file, state->list_node, state->columns,
-                                   &state->list_text, err));
+    SS_TRY(ss_parquet_record_take(&state->file, state->list_node, state->columns,
+                                  &state->list_text, err));
     SS_TRY(ss__buf_check(&state->list_text, err));
     if (!record->is_null) {
         record->text = (struct ss_text){state->list_text.data, state->list_text.n_bytes};
@@ -258,12 +258,12 @@ out:
     return status;
 }
 
-static ss_status read_text(struct state *state, struct ss__record *record, ss_err *err)
+static ss_status read_text(struct state *state, struct ss_dataset_record *record, ss_err *err)
 {
-    const struct ss__parquet_column *column = &state->columns[state->text_leaf];
+    const struct ss_parquet_column *column = &state->columns[state->text_leaf];
     if (column->at_end) {
-        return ss__parquet_column_fail(column, err, SS_E_DATA,
-                                       "it has fewer values than the row group has rows");
+        return ss_parquet_column_fail(column, err, SS_E_DATA,
+                                      "it has fewer values than the row group has rows");
     }
     if (state->list_node > 0) {
         return read_list(state, record, err);
@@ -275,7 +275,7 @@ static ss_status read_text(struct state *state, struct ss__record *record, ss_er
     return SS_OK;
 }
 
-static ss_status next_row(struct state *state, struct ss__record *record, bool *has_row,
+static ss_status next_row(struct state *state, struct ss_dataset_record *record, bool *has_row,
                           ss_err *err)
 {
     ss_status status = SS_OK;
@@ -284,8 +284,8 @@ static ss_status next_row(struct state *state, struct ss__record *record, bool *
     if (state->n_rows_left == 0) {
         goto out;
     }
-    record->is_null = state->text_leaf == SS__NO_COLUMN;
-    if (state->text_leaf < SS__NO_COLUMN) {
+    record->is_null = state->text_leaf == SS_DATASET_NO_COLUMN;
+    if (state->text_leaf < SS_DATASET_NO_COLUMN) {
         SS_TRY(read_text(state, record, err));
     }
     state->n_rows_left--;
@@ -301,12 +301,12 @@ static ss_status fail_again(const struct state *state, ss_err *err)
                          "the rows ended with an error before");
 }
 
-static ss_status parquet_next(void *opaque, struct ss__record *record, bool *has_row,
+static ss_status parquet_next(void *opaque, struct ss_dataset_record *record, bool *has_row,
                               ss_err *err)
 {
     struct state *state = opaque;
     *has_row = false;
-    *record = (struct ss__record){.is_null = false};
+    *record = (struct ss_dataset_record){.is_null = false};
     const ss_status status =
         state->has_failed ? fail_again(state, err) : next_row(state, record, has_row, err);
     state->has_failed |= status != SS_OK;
@@ -320,7 +320,7 @@ static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err
         return fail_again(state, err);
     }
     state->is_started = false;
-    const ss_status status = ss__parquet_record_row(&state->file, state->columns, out, err);
+    const ss_status status = ss_parquet_record_row(&state->file, state->columns, out, err);
     state->has_failed |= status != SS_OK;
     return status;
 }
@@ -331,8 +331,8 @@ static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err
  */
 static void share_text(struct state *state)
 {
-    const struct ss__parquet *file = &state->file;
-    const bool has_text = state->text_leaf < SS__NO_COLUMN;
+    const struct ss_parquet *file = &state->file;
+    const bool has_text = state->text_leaf < SS_DATASET_NO_COLUMN;
     for (size_t i = 0; file->ahead != NULL && has_text && i < state->n_kept; i++) {
         const size_t kept = state->kept_nodes[i];
         const size_t text = file->text_nodes[state->text_leaf];
@@ -363,7 +363,7 @@ static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_
 {
     ss_status status = SS_OK;
     struct state *state = opaque;
-    const struct ss__parquet *file = &state->file;
+    const struct ss_parquet *file = &state->file;
     const struct ss__map *map = file->map;
     if (file->ahead == NULL && map != NULL && map->kind == SS__MAP_PARTS) {
         SS_TRY(map_again(state, err));
@@ -394,7 +394,7 @@ static ss_status need_kept_rows(struct state *state, ss_err *err)
     while (kept->n_rows_left == 0 && kept->groups.index < kept->groups.n_groups) {
         SS_TRY(next_group(kept, err));
         for (size_t i = 0; i < state->n_kept; i++) {
-            const struct ss__parquet_node *node = &kept->file.nodes[state->kept_nodes[i]];
+            const struct ss_parquet_node *node = &kept->file.nodes[state->kept_nodes[i]];
             SS_TRY(start_group(kept, node->first_text, node->n_texts, err));
         }
     }
@@ -417,24 +417,24 @@ static ss_status parquet_add_kept(void *opaque, size_t i, struct ss__buf *out, s
     struct state *state = opaque, *kept = state->kept;
     const size_t node = state->kept_nodes[i];
     SS_TRY(need_kept_rows(state, err));
-    SS_TRY(ss__parquet_record_take(&kept->file, node, kept->columns, out, err));
+    SS_TRY(ss_parquet_record_take(&kept->file, node, kept->columns, out, err));
     finish_kept(state, i);
 out:
     return status;
 }
 
-static ss_status parquet_add_numbers(void *opaque, size_t i, struct ss__numbers *out,
+static ss_status parquet_add_numbers(void *opaque, size_t i, struct ss_dataset_numbers *out,
                                      ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = opaque, *kept = state->kept;
     const size_t node = state->kept_nodes[i];
-    if (kept->file.columns[state->kept_columns[i]].numbers == SS__NUMBERS_NONE) {
-        ss__numbers_blame(out, SS__NUMBERS_OTHER);
+    if (kept->file.columns[state->kept_columns[i]].numbers == SS_DATASET_NUMBERS_NONE) {
+        ss_format_numbers_blame(out, SS_DATASET_NUMBERS_OTHER);
         return SS_OK;
     }
     SS_TRY(need_kept_rows(state, err));
-    SS_TRY(ss__parquet_take_numbers(
+    SS_TRY(ss_parquet_take_numbers(
         &kept->file, node, &kept->columns[kept->file.nodes[node].first_text], out, err));
     finish_kept(state, i);
 out:
@@ -447,7 +447,7 @@ static uint64_t parquet_n_rows(const void *opaque)
     return state->file.n_rows;
 }
 
-const struct ss__reader ss__reader_parquet = {
+const struct ss_dataset_reader ss_parquet_reader_parquet = {
     .format = "parquet",
     .needs_map = true,
     .next_checks = true,
@@ -468,16 +468,16 @@ const struct ss__reader ss__reader_parquet = {
 /* One field of the root in the row group under way. */
 static ss_status check_field(struct state *state, size_t index, ss_err *err)
 {
-    const struct ss__parquet_node *node = &state->file.nodes[index];
+    const struct ss_parquet_node *node = &state->file.nodes[index];
     ss_status status = SS_OK;
     SS_TRY(start_group(state, node->first_text, node->n_texts, err));
     for (uint64_t i = 0; i < state->n_rows_left; i++) {
-        SS_TRY(ss__parquet_record_take(&state->file, index, state->columns, NULL, err));
+        SS_TRY(ss_parquet_record_take(&state->file, index, state->columns, NULL, err));
     }
     SS_TRY(check_ended(state, node->first_text, node->n_texts, err));
 out:
     for (size_t i = 0; i < node->n_texts; i++) {
-        ss__parquet_column_release(&state->columns[node->first_text + i]);
+        ss_parquet_column_release(&state->columns[node->first_text + i]);
     }
     return status;
 }
@@ -499,8 +499,8 @@ out:
     return status;
 }
 
-ss_status ss__parquet_check_bytes(const char *name, const uint8_t *data, size_t n_bytes,
-                                  ss_err *err)
+ss_status ss_parquet_check_bytes(const char *name, const uint8_t *data, size_t n_bytes,
+                                 ss_err *err)
 {
     struct state *state = NULL;
     ss_status status = SS_OK;
@@ -511,7 +511,7 @@ out:
     return status;
 }
 
-ss_status ss__parquet_check_file(const char *path, ss_err *err)
+ss_status ss_parquet_check_file(const char *path, ss_err *err)
 {
     struct ss__map map = {.data = NULL};
     struct state *state = NULL;

@@ -9,12 +9,13 @@
 
 #include "dataset/parquet_priv.h"
 
-static ss__decoded whole_if(bool is_whole)
+static ss_source_decoded whole_if(bool is_whole)
 {
-    return is_whole ? SS__DECODED_END : SS__DECODED_BAD;
+    return is_whole ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_BAD;
 }
 
-static ss__decoded decode_snappy(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_snappy(const uint8_t *in, size_t n_in, uint8_t *out,
+                                       size_t n_out)
 {
     size_t n = 0;
     return whole_if(
@@ -23,14 +24,14 @@ static ss__decoded decode_snappy(const uint8_t *in, size_t n_in, uint8_t *out, s
 }
 
 /* One gzip member (or zlib stream, as some writers have it) after another. */
-static ss__decoded decode_gzip(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_gzip(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     z_stream stream = {.next_in = in};
     if (n_in > UINT32_MAX || n_out > UINT32_MAX) {
-        return SS__DECODED_BAD;
+        return SS_SOURCE_DECODED_BAD;
     }
     if (inflateInit2(&stream, 15 + 32) != Z_OK) {
-        return SS__DECODED_NO_MEMORY;
+        return SS_SOURCE_DECODED_NO_MEMORY;
     }
     stream.avail_in = (uInt)n_in;
     stream.next_out = out;
@@ -44,14 +45,15 @@ static ss__decoded decode_gzip(const uint8_t *in, size_t n_in, uint8_t *out, siz
     }
     const bool whole = result == Z_STREAM_END && stream.avail_in == 0 && stream.avail_out == 0;
     inflateEnd(&stream);
-    return result == Z_MEM_ERROR ? SS__DECODED_NO_MEMORY : whole_if(whole);
+    return result == Z_MEM_ERROR ? SS_SOURCE_DECODED_NO_MEMORY : whole_if(whole);
 }
 
-static ss__decoded decode_brotli(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_brotli(const uint8_t *in, size_t n_in, uint8_t *out,
+                                       size_t n_out)
 {
     BrotliDecoderState *state = BrotliDecoderCreateInstance(NULL, NULL, NULL);
     if (state == NULL) {
-        return SS__DECODED_NO_MEMORY;
+        return SS_SOURCE_DECODED_NO_MEMORY;
     }
     const BrotliDecoderResult result =
         BrotliDecoderDecompressStream(state, &n_in, &in, &n_out, &out, NULL);
@@ -60,16 +62,17 @@ static ss__decoded decode_brotli(const uint8_t *in, size_t n_in, uint8_t *out, s
     BrotliDecoderDestroyInstance(state);
     return code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
                    code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES
-               ? SS__DECODED_NO_MEMORY
+               ? SS_SOURCE_DECODED_NO_MEMORY
                : whole_if(is_whole);
 }
 
-static ss__decoded decode_zstd(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_zstd(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
-    return ss__zstd_decode(in, n_in, out, n_out);
+    return ss_source_zstd_decode(in, n_in, out, n_out);
 }
 
-static ss__decoded decode_lz4_raw(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_lz4_raw(const uint8_t *in, size_t n_in, uint8_t *out,
+                                        size_t n_out)
 {
     return whole_if(n_in <= INT32_MAX && n_out <= INT32_MAX &&
                     LZ4_decompress_safe((const char *)in, (char *)out, (int)n_in, (int)n_out) ==
@@ -82,14 +85,15 @@ static uint32_t read_big_endian(const uint8_t *in)
 }
 
 /* Blocks as Hadoop frames them: u32 BE size after, u32 BE size before, raw block. */
-static ss__decoded decode_lz4_hadoop(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_lz4_hadoop(const uint8_t *in, size_t n_in, uint8_t *out,
+                                           size_t n_out)
 {
     while (n_in > 8) {
         const size_t n_raw = read_big_endian(in);
         const size_t n_block = read_big_endian(in + 4);
         if (n_block > n_in - 8 || n_raw > n_out ||
-            decode_lz4_raw(in + 8, n_block, out, n_raw) != SS__DECODED_END) {
-            return SS__DECODED_BAD;
+            decode_lz4_raw(in + 8, n_block, out, n_raw) != SS_SOURCE_DECODED_END) {
+            return SS_SOURCE_DECODED_BAD;
         }
         in += 8 + n_block;
         n_in -= 8 + n_block;
@@ -100,14 +104,14 @@ static ss__decoded decode_lz4_hadoop(const uint8_t *in, size_t n_in, uint8_t *ou
 }
 
 /* The id 5 was used for Hadoop's framing and for raw blocks alike. */
-static ss__decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
-    return decode_lz4_hadoop(in, n_in, out, n_out) == SS__DECODED_END
-               ? SS__DECODED_END
+    return decode_lz4_hadoop(in, n_in, out, n_out) == SS_SOURCE_DECODED_END
+               ? SS_SOURCE_DECODED_END
                : decode_lz4_raw(in, n_in, out, n_out);
 }
 
-static ss__decoded decode_none(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
+static ss_source_decoded decode_none(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     if (n_in == n_out && n_out > 0) {
         memcpy(out, in, n_out);
@@ -115,14 +119,14 @@ static ss__decoded decode_none(const uint8_t *in, size_t n_in, uint8_t *out, siz
     return whole_if(n_in == n_out);
 }
 
-static const struct ss__parquet_codec codecs[] = {
+static const struct ss_parquet_codec codecs[] = {
     [0] = {"none", decode_none, 1},     [1] = {"snappy", decode_snappy, 64},
     [2] = {"gzip", decode_gzip, 1032},  [3] = {"lzo", NULL, 0},
     [4] = {"brotli", decode_brotli, 0}, [5] = {"lz4", decode_lz4, 256},
     [6] = {"zstd", decode_zstd, 0},     [7] = {"lz4_raw", decode_lz4_raw, 256},
 };
 
-const struct ss__parquet_codec *ss__parquet_codec_find(int32_t id)
+const struct ss_parquet_codec *ss_parquet_codec_find(int32_t id)
 {
     return id < 0 || id >= (int32_t)(sizeof codecs / sizeof *codecs) ? NULL : &codecs[id];
 }

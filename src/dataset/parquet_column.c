@@ -12,8 +12,8 @@
 /* Pages are forgotten in steps of this size, and not at all in smaller files. */
 enum { FORGET_BYTES = 1 << 20 };
 
-ss_status ss__parquet_column_fail(const struct ss__parquet_column *column, ss_err *err,
-                                  ss_status code, const char *fault)
+ss_status ss_parquet_column_fail(const struct ss_parquet_column *column, ss_err *err,
+                                 ss_status code, const char *fault)
 {
     ss__fail_file(err, column->file->name, code, "column '%s', row group %zu, row %llu: %s",
                   column->path, column->group, (unsigned long long)column->row, fault);
@@ -22,13 +22,13 @@ ss_status ss__parquet_column_fail(const struct ss__parquet_column *column, ss_er
     return code;
 }
 
-static ss_status fail_data(const struct ss__parquet_column *column, ss_err *err,
+static ss_status fail_data(const struct ss_parquet_column *column, ss_err *err,
                            const char *fault)
 {
-    return ss__parquet_column_fail(column, err, SS_E_DATA, fault);
+    return ss_parquet_column_fail(column, err, SS_E_DATA, fault);
 }
 
-static void forget_read(struct ss__parquet_column *column, size_t until, size_t least)
+static void forget_read(struct ss_parquet_column *column, size_t until, size_t least)
 {
     if (column->file->is_mapped && column->file->map != NULL &&
         column->file->n_bytes >= FORGET_BYTES && until - column->forgotten >= least) {
@@ -64,7 +64,7 @@ static bool is_valid_from(const struct ss_text *text, size_t n_kept)
 
 static const char not_utf8[] = "the text is not valid UTF-8";
 
-static const char *check_value(const struct ss__parquet_column *column)
+static const char *check_value(const struct ss_parquet_column *column)
 {
     if (column->values.fixed_bytes > 0 && column->text.n_bytes != column->values.fixed_bytes) {
         return "a value does not have the fixed length of its column";
@@ -72,20 +72,20 @@ static const char *check_value(const struct ss__parquet_column *column)
     if (column->node->is_decimal && column->text.n_bytes == 0) {
         return "a decimal has no digits";
     }
-    if (column->node->kind == SS__NODE_TEXT && !column->values.is_dictionary &&
+    if (column->node->kind == SS_PARQUET_NODE_TEXT && !column->values.is_dictionary &&
         !is_valid_from(&column->text, column->values.n_kept)) {
         return not_utf8;
     }
     return NULL;
 }
 
-static const char *check_dictionary(const struct ss__parquet_column *column)
+static const char *check_dictionary(const struct ss_parquet_column *column)
 {
-    if (column->node->kind != SS__NODE_TEXT) {
+    if (column->node->kind != SS_PARQUET_NODE_TEXT) {
         return NULL;
     }
     for (size_t i = 0; i < column->dictionary.n; i++) {
-        const struct ss_text text = ss__dictionary_get(&column->dictionary, i);
+        const struct ss_text text = ss_parquet_dictionary_get(&column->dictionary, i);
         if (!is_valid(&text)) {
             return "a text of its dictionary is not valid UTF-8";
         }
@@ -95,14 +95,14 @@ static const char *check_dictionary(const struct ss__parquet_column *column)
 
 /* ---- pages ---- */
 
-static ss_status use_dictionary(struct ss__parquet_column *column,
-                                const struct ss__parquet_page *page, ss_err *err)
+static ss_status use_dictionary(struct ss_parquet_column *column,
+                                const struct ss_parquet_page *page, ss_err *err)
 {
     if (column->has_dictionary) {
         return fail_data(column, err, "it has a second dictionary page");
     }
-    const char *fault = ss__dictionary_index(&column->dictionary, page->values,
-                                             page->n_value_bytes, page->n_values);
+    const char *fault = ss_parquet_dictionary_index(&column->dictionary, page->values,
+                                                    page->n_value_bytes, page->n_values);
     if (fault == NULL) {
         fault = check_dictionary(column);
     }
@@ -111,8 +111,8 @@ static ss_status use_dictionary(struct ss__parquet_column *column,
     return fault == NULL ? SS_OK : fail_data(column, err, fault);
 }
 
-static ss_status use_data(struct ss__parquet_column *column,
-                          const struct ss__parquet_page *page, ss_err *err)
+static ss_status use_data(struct ss_parquet_column *column, const struct ss_parquet_page *page,
+                          ss_err *err)
 {
     if (page->n_values > column->n_entries_left) {
         return fail_data(column, err, "its pages hold more values than the row group declares");
@@ -124,15 +124,15 @@ static ss_status use_data(struct ss__parquet_column *column,
         return SS_OK;
     }
     column->values.dictionary = column->has_dictionary ? &column->dictionary : NULL;
-    const char *fault =
-        ss__values_start(&column->values, page->encoding, page->values, page->n_value_bytes);
+    const char *fault = ss_parquet_values_start(&column->values, page->encoding, page->values,
+                                                page->n_value_bytes);
     column->n_page_left = fault == NULL ? page->n_values : 0;
     return fault == NULL ? SS_OK : fail_data(column, err, fault);
 }
 
-static ss_status next_page(struct ss__parquet_column *column, ss_err *err)
+static ss_status next_page(struct ss_parquet_column *column, ss_err *err)
 {
-    struct ss__parquet_page page;
+    struct ss_parquet_page page;
     ss_err cause;
     forget_read(column, column->extent.offset, FORGET_BYTES);
     if (column->extent.offset >= column->extent.end) {
@@ -140,8 +140,8 @@ static ss_status next_page(struct ss__parquet_column *column, ss_err *err)
                          "its pages hold fewer values than its column chunk declares");
     }
     const ss_status status =
-        ss__parquet_page_read(column->file, column->node, column->codec, &column->extent,
-                              column->bodies, &page, &cause);
+        ss_parquet_page_read(column->file, column->node, column->codec, &column->extent,
+                             column->bodies, &page, &cause);
     if (status == SS_E_NETWORK || status == SS_E_STOPPED || status == SS_E_IO) {
         if (err != NULL) {
             *err = cause;
@@ -149,27 +149,27 @@ static ss_status next_page(struct ss__parquet_column *column, ss_err *err)
         return status;
     }
     if (status != SS_OK) {
-        return ss__parquet_column_fail(column, err, status, cause.message);
+        return ss_parquet_column_fail(column, err, status, cause.message);
     }
-    if (page.kind == SS__PAGE_DICTIONARY) {
+    if (page.kind == SS_PARQUET_PAGE_DICTIONARY) {
         return use_dictionary(column, &page, err);
     }
-    return page.kind == SS__PAGE_DATA || page.kind == SS__PAGE_DATA_V2
+    return page.kind == SS_PARQUET_PAGE_DATA || page.kind == SS_PARQUET_PAGE_DATA_V2
                ? use_data(column, &page, err)
                : SS_OK;
 }
 
 /* ---- entries ---- */
 
-static bool next_level(struct ss__runs *runs, uint8_t max, uint8_t *level)
+static bool next_level(struct ss_parquet_runs *runs, uint8_t max, uint8_t *level)
 {
     uint32_t value = 0;
-    const bool found = max == 0 || (ss__runs_next(runs, &value) && value <= max);
+    const bool found = max == 0 || (ss_parquet_runs_next(runs, &value) && value <= max);
     *level = (uint8_t)value;
     return found;
 }
 
-ss_status ss__parquet_column_next(struct ss__parquet_column *column, ss_err *err)
+ss_status ss_parquet_column_next(struct ss_parquet_column *column, ss_err *err)
 {
     while (column->n_page_left == 0) {
         if (column->n_entries_left == 0) {
@@ -191,7 +191,7 @@ ss_status ss__parquet_column_next(struct ss__parquet_column *column, ss_err *err
     if (column->def < column->node->max_def) {
         return SS_OK;
     }
-    const char *fault = ss__values_next(&column->values, &column->text);
+    const char *fault = ss_parquet_values_next(&column->values, &column->text);
     if (fault == NULL) {
         fault = check_value(column);
     }
@@ -200,9 +200,9 @@ ss_status ss__parquet_column_next(struct ss__parquet_column *column, ss_err *err
 
 /* ---- chunks ---- */
 
-const char *ss__parquet_chunk_extent(const struct ss__parquet *file,
-                                     const struct ss__parquet_meta *meta,
-                                     struct ss__parquet_extent *out)
+const char *ss_parquet_chunk_extent(const struct ss_parquet *file,
+                                    const struct ss_parquet_meta *meta,
+                                    struct ss_parquet_extent *out)
 {
     const uint64_t limit = file->pages_end;
     int64_t begin = meta->data_offset;
@@ -220,8 +220,8 @@ const char *ss__parquet_chunk_extent(const struct ss__parquet *file,
     return NULL;
 }
 
-static const char *check_meta(const struct ss__parquet_column *column,
-                              const struct ss__parquet_meta *meta)
+static const char *check_meta(const struct ss_parquet_column *column,
+                              const struct ss_parquet_meta *meta)
 {
     if (meta->type != column->node->physical) {
         return "its column chunk has another type than the schema";
@@ -232,10 +232,10 @@ static const char *check_meta(const struct ss__parquet_column *column,
     return NULL;
 }
 
-ss_status ss__parquet_column_start(struct ss__parquet_column *column,
-                                   const struct ss__parquet *file, size_t text_leaf,
-                                   const struct ss__parquet_chunk *chunk, size_t group,
-                                   uint64_t first_row, ss_err *err)
+ss_status ss_parquet_column_start(struct ss_parquet_column *column,
+                                  const struct ss_parquet *file, size_t text_leaf,
+                                  const struct ss_parquet_chunk *chunk, size_t group,
+                                  uint64_t first_row, ss_err *err)
 {
     column->file = file;
     column->node = &file->nodes[file->text_nodes[text_leaf]];
@@ -246,35 +246,35 @@ ss_status ss__parquet_column_start(struct ss__parquet_column *column,
     column->has_dictionary = false;
     column->at_end = false;
     column->values.fixed_bytes = column->dictionary.fixed_bytes =
-        ss__node_value_bytes(column->node);
+        ss_parquet_node_value_bytes(column->node);
     column->values.physical = column->node->physical;
     const char *fault = check_meta(column, &chunk->meta);
     if (fault == NULL && chunk->meta.n_values > 0) {
-        fault = ss__parquet_chunk_extent(file, &chunk->meta, &column->extent);
+        fault = ss_parquet_chunk_extent(file, &chunk->meta, &column->extent);
     } else {
-        column->extent = (struct ss__parquet_extent){0}; /* no pages, so any will do */
+        column->extent = (struct ss_parquet_extent){0}; /* no pages, so any will do */
     }
     column->forgotten = column->extent.offset;
     if (fault != NULL) {
         return fail_data(column, err, fault);
     }
     column->n_entries_left = (uint64_t)chunk->meta.n_values;
-    column->codec = ss__parquet_codec_find(chunk->meta.codec);
+    column->codec = ss_parquet_codec_find(chunk->meta.codec);
     if (column->codec == NULL) {
         return fail_data(column, err, "it has an unknown compression codec");
     }
     if (column->codec->decode == NULL) {
-        return ss__parquet_column_fail(column, err, SS_E_UNSUPPORTED,
-                                       "it is compressed with lzo, which is not read");
+        return ss_parquet_column_fail(column, err, SS_E_UNSUPPORTED,
+                                      "it is compressed with lzo, which is not read");
     }
-    return ss__parquet_column_next(column, err);
+    return ss_parquet_column_next(column, err);
 }
 
-void ss__parquet_column_release(struct ss__parquet_column *column)
+void ss_parquet_column_release(struct ss_parquet_column *column)
 {
     ss__free(column->bodies[0].data);
     ss__free(column->bodies[1].data);
     ss__free(column->dictionary.offsets);
     ss__buf_release(&column->values.whole);
-    *column = (struct ss__parquet_column){.file = NULL};
+    *column = (struct ss_parquet_column){.file = NULL};
 }

@@ -67,19 +67,20 @@ static uint64_t read_bits(const uint8_t *at, const uint8_t *end, uint64_t bit, u
     return width == 64 ? value : value & ((UINT64_C(1) << width) - 1);
 }
 
-unsigned ss__bit_width(uint32_t max)
+unsigned ss_parquet_bit_width(uint32_t max)
 {
     return max == 0 ? 0 : 32 - (unsigned)__builtin_clz(max);
 }
 
 /* ---- runs ---- */
 
-void ss__runs_init(struct ss__runs *runs, const uint8_t *data, size_t n_bytes, unsigned width)
+void ss_parquet_runs_init(struct ss_parquet_runs *runs, const uint8_t *data, size_t n_bytes,
+                          unsigned width)
 {
-    *runs = (struct ss__runs){.at = data, .end = data + n_bytes, .width = width};
+    *runs = (struct ss_parquet_runs){.at = data, .end = data + n_bytes, .width = width};
 }
 
-static bool start_packed(struct ss__runs *runs, uint64_t n_groups)
+static bool start_packed(struct ss_parquet_runs *runs, uint64_t n_groups)
 {
     const size_t n_bytes = (size_t)(runs->end - runs->at);
     if (n_groups == 0 || n_groups > UINT32_MAX) {
@@ -96,7 +97,7 @@ static bool start_packed(struct ss__runs *runs, uint64_t n_groups)
     return runs->n_packed > 0;
 }
 
-static bool start_same(struct ss__runs *runs, uint64_t n)
+static bool start_same(struct ss_parquet_runs *runs, uint64_t n)
 {
     const size_t n_bytes = (runs->width + 7) / 8;
     if (n == 0 || (size_t)(runs->end - runs->at) < n_bytes) {
@@ -112,7 +113,7 @@ static bool start_same(struct ss__runs *runs, uint64_t n)
 }
 
 /* The deprecated form has no headers and packs from the high bit of each byte. */
-static bool next_legacy(struct ss__runs *runs, uint32_t *value)
+static bool next_legacy(struct ss_parquet_runs *runs, uint32_t *value)
 {
     *value = 0;
     if (runs->bit + runs->width > (uint64_t)(runs->end - runs->at) * 8) {
@@ -125,7 +126,7 @@ static bool next_legacy(struct ss__runs *runs, uint32_t *value)
     return true;
 }
 
-static bool next_run(struct ss__runs *runs)
+static bool next_run(struct ss_parquet_runs *runs)
 {
     uint64_t header = 0;
     if (!read_varint(&runs->at, runs->end, &header)) {
@@ -134,7 +135,7 @@ static bool next_run(struct ss__runs *runs)
     return (header & 1) != 0 ? start_packed(runs, header >> 1) : start_same(runs, header >> 1);
 }
 
-bool ss__runs_next(struct ss__runs *runs, uint32_t *value)
+bool ss_parquet_runs_next(struct ss_parquet_runs *runs, uint32_t *value)
 {
     if (runs->is_legacy) {
         return next_legacy(runs, value);
@@ -159,11 +160,11 @@ bool ss__runs_next(struct ss__runs *runs, uint32_t *value)
 
 static const char bad_deltas[] = "the delta-encoded numbers of a page are malformed";
 
-static const char *deltas_init(struct ss__deltas *deltas, const uint8_t *data,
+static const char *deltas_init(struct ss_parquet_deltas *deltas, const uint8_t *data,
                                const uint8_t *end)
 {
     uint64_t block = 0, n_mini = 0, first = 0;
-    *deltas = (struct ss__deltas){.at = data, .end = end};
+    *deltas = (struct ss_parquet_deltas){.at = data, .end = end};
     if (data == end) {
         return NULL; /* a page of nulls */
     }
@@ -184,7 +185,7 @@ static const char *deltas_init(struct ss__deltas *deltas, const uint8_t *data,
 }
 
 /* Step to the next mini block, reading the head of a block where one begins. */
-static const char *next_mini(struct ss__deltas *deltas)
+static const char *next_mini(struct ss_parquet_deltas *deltas)
 {
     if (deltas->mini == deltas->n_mini) {
         if (!read_varint(&deltas->at, deltas->end, &deltas->min_delta) ||
@@ -209,7 +210,7 @@ static const char *next_mini(struct ss__deltas *deltas)
 }
 
 /* Step to the next number, in deltas->last. */
-static const char *deltas_step(struct ss__deltas *deltas)
+static const char *deltas_step(struct ss_parquet_deltas *deltas)
 {
     if (deltas->n_left == 0) {
         return ends_early;
@@ -229,7 +230,7 @@ static const char *deltas_step(struct ss__deltas *deltas)
 }
 
 /* The next number, which must be a length: 0 … 2^31 - 1. */
-static const char *deltas_next(struct ss__deltas *deltas, size_t *value)
+static const char *deltas_next(struct ss_parquet_deltas *deltas, size_t *value)
 {
     const char *fault = deltas_step(deltas);
     if (fault != NULL) {
@@ -242,9 +243,9 @@ static const char *deltas_next(struct ss__deltas *deltas, size_t *value)
 }
 
 /* Find where the deltas end without decoding them. */
-static const char *deltas_end(const struct ss__deltas *deltas, const uint8_t **end)
+static const char *deltas_end(const struct ss_parquet_deltas *deltas, const uint8_t **end)
 {
-    struct ss__deltas walk = *deltas;
+    struct ss_parquet_deltas walk = *deltas;
     uint64_t n = walk.n_values;
     for (n -= n > 0; n > 0; n -= n < walk.mini_values ? n : walk.mini_values) {
         const char *fault = next_mini(&walk);
@@ -258,8 +259,8 @@ static const char *deltas_end(const struct ss__deltas *deltas, const uint8_t **e
 
 /* ---- dictionary ---- */
 
-const char *ss__dictionary_index(struct ss__dictionary *dictionary, const uint8_t *data,
-                                 size_t n_bytes, size_t n_values)
+const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary,
+                                        const uint8_t *data, size_t n_bytes, size_t n_values)
 {
     const size_t least_bytes = dictionary->fixed_bytes > 0 ? dictionary->fixed_bytes : 4;
     dictionary->n = 0;
@@ -286,7 +287,8 @@ const char *ss__dictionary_index(struct ss__dictionary *dictionary, const uint8_
     return NULL;
 }
 
-struct ss_text ss__dictionary_get(const struct ss__dictionary *dictionary, size_t index)
+struct ss_text ss_parquet_dictionary_get(const struct ss_parquet_dictionary *dictionary,
+                                         size_t index)
 {
     if (dictionary->fixed_bytes > 0) {
         const uint8_t *value = dictionary->data + index * dictionary->fixed_bytes;
@@ -298,13 +300,13 @@ struct ss_text ss__dictionary_get(const struct ss__dictionary *dictionary, size_
 
 /* ---- encodings of values ---- */
 
-static const char *start_plain(struct ss__values *values)
+static const char *start_plain(struct ss_parquet_values *values)
 {
     (void)values;
     return NULL;
 }
 
-static const char *take(struct ss__values *values, size_t n_bytes, struct ss_text *text)
+static const char *take(struct ss_parquet_values *values, size_t n_bytes, struct ss_text *text)
 {
     if ((size_t)(values->end - values->at) < n_bytes) {
         return ends_early;
@@ -314,7 +316,7 @@ static const char *take(struct ss__values *values, size_t n_bytes, struct ss_tex
     return NULL;
 }
 
-static const char *next_plain(struct ss__values *values, struct ss_text *text)
+static const char *next_plain(struct ss_parquet_values *values, struct ss_text *text)
 {
     if (values->fixed_bytes > 0) {
         return take(values, values->fixed_bytes, text);
@@ -327,49 +329,50 @@ static const char *next_plain(struct ss__values *values, struct ss_text *text)
     return take(values, n_bytes, text);
 }
 
-static const char *start_dictionary(struct ss__values *values)
+static const char *start_dictionary(struct ss_parquet_values *values)
 {
     if (values->dictionary == NULL) {
         return "a page refers to a dictionary, but there is none";
     }
     values->is_dictionary = true;
     if (values->at == values->end) {
-        ss__runs_init(&values->indexes, values->at, 0, 0); /* a page of nulls */
+        ss_parquet_runs_init(&values->indexes, values->at, 0, 0); /* a page of nulls */
         return NULL;
     }
     const unsigned width = *values->at++;
-    ss__runs_init(&values->indexes, values->at, (size_t)(values->end - values->at), width);
+    ss_parquet_runs_init(&values->indexes, values->at, (size_t)(values->end - values->at),
+                         width);
     return width > 32 ? "the dictionary indexes of a page are wider than 32 bits" : NULL;
 }
 
-static const char *next_dictionary(struct ss__values *values, struct ss_text *text)
+static const char *next_dictionary(struct ss_parquet_values *values, struct ss_text *text)
 {
     uint32_t index = 0;
-    if (!ss__runs_next(&values->indexes, &index)) {
+    if (!ss_parquet_runs_next(&values->indexes, &index)) {
         return ends_early;
     }
     if (index >= values->dictionary->n) {
         return "a dictionary index of a page is out of range";
     }
-    *text = ss__dictionary_get(values->dictionary, index);
+    *text = ss_parquet_dictionary_get(values->dictionary, index);
     return NULL;
 }
 
 /* Set up `lengths` and move to the bytes behind them. */
-static const char *start_delta_length(struct ss__values *values)
+static const char *start_delta_length(struct ss_parquet_values *values)
 {
     const char *fault = deltas_init(&values->lengths, values->at, values->end);
     return fault != NULL ? fault : deltas_end(&values->lengths, &values->at);
 }
 
-static const char *next_delta_length(struct ss__values *values, struct ss_text *text)
+static const char *next_delta_length(struct ss_parquet_values *values, struct ss_text *text)
 {
     size_t n_bytes = 0;
     const char *fault = deltas_next(&values->lengths, &n_bytes);
     return fault != NULL ? fault : take(values, n_bytes, text);
 }
 
-static const char *start_delta_bytes(struct ss__values *values)
+static const char *start_delta_bytes(struct ss_parquet_values *values)
 {
     const char *fault = deltas_init(&values->prefixes, values->at, values->end);
     if (fault == NULL) {
@@ -379,7 +382,7 @@ static const char *start_delta_bytes(struct ss__values *values)
     return fault != NULL ? fault : start_delta_length(values);
 }
 
-static const char *next_delta_bytes(struct ss__values *values, struct ss_text *text)
+static const char *next_delta_bytes(struct ss_parquet_values *values, struct ss_text *text)
 {
     size_t n_shared = 0;
     const char *fault = deltas_next(&values->prefixes, &n_shared);
@@ -399,7 +402,7 @@ static const char *next_delta_bytes(struct ss__values *values, struct ss_text *t
     return values->whole.failed ? "there is not enough memory for a value" : NULL;
 }
 
-static const char *start_split(struct ss__values *values)
+static const char *start_split(struct ss_parquet_values *values)
 {
     const size_t n_bytes = (size_t)(values->end - values->at);
     if (values->fixed_bytes == 0 || n_bytes % values->fixed_bytes != 0) {
@@ -410,7 +413,7 @@ static const char *start_split(struct ss__values *values)
     return NULL;
 }
 
-static const char *next_split(struct ss__values *values, struct ss_text *text)
+static const char *next_split(struct ss_parquet_values *values, struct ss_text *text)
 {
     char *value = NULL;
     values->whole.n_bytes = 0;
@@ -432,7 +435,8 @@ static const char *next_split(struct ss__values *values, struct ss_text *text)
 /* ---- numbers ---- */
 
 /* Give a number as its little-endian bytes. */
-static const char *give_number(struct ss__values *values, uint64_t number, struct ss_text *text)
+static const char *give_number(struct ss_parquet_values *values, uint64_t number,
+                               struct ss_text *text)
 {
     values->whole.n_bytes = 0;
     ss__buf_add(&values->whole, &number, values->fixed_bytes);
@@ -440,27 +444,27 @@ static const char *give_number(struct ss__values *values, uint64_t number, struc
     return values->whole.failed ? "there is not enough memory for a value" : NULL;
 }
 
-static const char *start_deltas(struct ss__values *values)
+static const char *start_deltas(struct ss_parquet_values *values)
 {
-    return values->physical == SS__INT32 || values->physical == SS__INT64
+    return values->physical == SS_PARQUET_INT32 || values->physical == SS_PARQUET_INT64
                ? deltas_init(&values->lengths, values->at, values->end)
                : "a page has an encoding that only integers can have";
 }
 
-static const char *next_deltas(struct ss__values *values, struct ss_text *text)
+static const char *next_deltas(struct ss_parquet_values *values, struct ss_text *text)
 {
     const char *fault = deltas_step(&values->lengths);
     return fault != NULL ? fault : give_number(values, values->lengths.last, text);
 }
 
 /* Booleans, PLAIN: a bit each. */
-static const char *start_bits(struct ss__values *values)
+static const char *start_bits(struct ss_parquet_values *values)
 {
     values->n_taken = 0;
     return NULL;
 }
 
-static const char *next_bit(struct ss__values *values, struct ss_text *text)
+static const char *next_bit(struct ss_parquet_values *values, struct ss_text *text)
 {
     const size_t n_bytes = (size_t)(values->end - values->at), at = values->n_taken++;
     return at / 8 < n_bytes ? give_number(values, values->at[at / 8] >> at % 8 & 1, text)
@@ -468,33 +472,33 @@ static const char *next_bit(struct ss__values *values, struct ss_text *text)
 }
 
 /* Booleans, RLE: a length, then runs. */
-static const char *start_runs(struct ss__values *values)
+static const char *start_runs(struct ss_parquet_values *values)
 {
-    if (values->physical != SS__BOOLEAN) {
+    if (values->physical != SS_PARQUET_BOOLEAN) {
         return "a page has an encoding that only booleans can have";
     }
     if (values->at == values->end) {
-        ss__runs_init(&values->indexes, values->at, 0, 1); /* a page of nulls */
+        ss_parquet_runs_init(&values->indexes, values->at, 0, 1); /* a page of nulls */
         return NULL;
     }
     if (values->end - values->at < 4 ||
         read_u32(values->at) > (size_t)(values->end - values->at) - 4) {
         return ends_early;
     }
-    ss__runs_init(&values->indexes, values->at + 4, read_u32(values->at), 1);
+    ss_parquet_runs_init(&values->indexes, values->at + 4, read_u32(values->at), 1);
     return NULL;
 }
 
-static const char *next_run_value(struct ss__values *values, struct ss_text *text)
+static const char *next_run_value(struct ss_parquet_values *values, struct ss_text *text)
 {
     uint32_t value = 0;
-    return ss__runs_next(&values->indexes, &value) ? give_number(values, value, text)
-                                                   : ends_early;
+    return ss_parquet_runs_next(&values->indexes, &value) ? give_number(values, value, text)
+                                                          : ends_early;
 }
 
-static const struct ss__parquet_encoding bits = {"PLAIN", start_bits, next_bit};
+static const struct ss_parquet_encoding bits = {"PLAIN", start_bits, next_bit};
 
-static const struct ss__parquet_encoding encodings[] = {
+static const struct ss_parquet_encoding encodings[] = {
     [0] = {"PLAIN", start_plain, next_plain},
     [2] = {"PLAIN_DICTIONARY", start_dictionary, next_dictionary},
     [3] = {"RLE", start_runs, next_run_value},
@@ -505,15 +509,15 @@ static const struct ss__parquet_encoding encodings[] = {
     [9] = {"BYTE_STREAM_SPLIT", start_split, next_split},
 };
 
-const char *ss__values_start(struct ss__values *values, int32_t encoding, const uint8_t *data,
-                             size_t n_bytes)
+const char *ss_parquet_values_start(struct ss_parquet_values *values, int32_t encoding,
+                                    const uint8_t *data, size_t n_bytes)
 {
     if (encoding < 0 || encoding >= (int32_t)(sizeof encodings / sizeof *encodings) ||
         encodings[encoding].start == NULL) {
         return "a page has an encoding that is not known";
     }
     values->encoding =
-        encoding == 0 && values->physical == SS__BOOLEAN ? &bits : &encodings[encoding];
+        encoding == 0 && values->physical == SS_PARQUET_BOOLEAN ? &bits : &encodings[encoding];
     values->at = data;
     values->end = data + n_bytes;
     values->n_kept = 0;

@@ -23,107 +23,110 @@ enum { CHUNK_SLACK_BYTES = 100 };
 struct file_meta {
     uint32_t seen;
     int32_t version;
-    struct ss__thrift_list schema, groups;
+    struct ss_parquet_thrift_list schema, groups;
     int64_t n_rows;
     struct ss_text writer;
 };
 
-static const struct ss__slot file_slots[] = {
-    SS__SLOT(struct file_meta, version, 1, SS__SLOT_I32, true),
-    SS__SLOT(struct file_meta, schema, 2, SS__SLOT_LIST, true),
-    SS__SLOT(struct file_meta, n_rows, 3, SS__SLOT_I64, true),
-    SS__SLOT(struct file_meta, groups, 4, SS__SLOT_LIST, true),
-    SS__SLOT(struct file_meta, writer, 6, SS__SLOT_TEXT, false),
+static const struct ss_parquet_slot file_slots[] = {
+    SS_PARQUET_SLOT(struct file_meta, version, 1, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct file_meta, schema, 2, SS_PARQUET_SLOT_LIST, true),
+    SS_PARQUET_SLOT(struct file_meta, n_rows, 3, SS_PARQUET_SLOT_I64, true),
+    SS_PARQUET_SLOT(struct file_meta, groups, 4, SS_PARQUET_SLOT_LIST, true),
+    SS_PARQUET_SLOT(struct file_meta, writer, 6, SS_PARQUET_SLOT_TEXT, false),
 };
-static const struct ss__shape file_shape = SS__SHAPE(file_slots);
+static const struct ss_parquet_shape file_shape = SS_PARQUET_SHAPE(file_slots);
 
 struct group_meta {
     uint32_t seen;
-    struct ss__thrift_list columns;
+    struct ss_parquet_thrift_list columns;
     int64_t n_bytes, n_rows;
 };
 
-static const struct ss__slot group_slots[] = {
-    SS__SLOT(struct group_meta, columns, 1, SS__SLOT_LIST, true),
-    SS__SLOT(struct group_meta, n_bytes, 2, SS__SLOT_I64, true),
-    SS__SLOT(struct group_meta, n_rows, 3, SS__SLOT_I64, true),
+static const struct ss_parquet_slot group_slots[] = {
+    SS_PARQUET_SLOT(struct group_meta, columns, 1, SS_PARQUET_SLOT_LIST, true),
+    SS_PARQUET_SLOT(struct group_meta, n_bytes, 2, SS_PARQUET_SLOT_I64, true),
+    SS_PARQUET_SLOT(struct group_meta, n_rows, 3, SS_PARQUET_SLOT_I64, true),
 };
-static const struct ss__shape group_shape = SS__SHAPE(group_slots);
+static const struct ss_parquet_shape group_shape = SS_PARQUET_SHAPE(group_slots);
 
-static const struct ss__slot column_slots[] = {
-    SS__SLOT(struct ss__parquet_meta, type, 1, SS__SLOT_I32, true),
-    SS__SLOT(struct ss__parquet_meta, encodings, 2, SS__SLOT_LIST, true),
-    SS__SLOT(struct ss__parquet_meta, path, 3, SS__SLOT_LIST, true),
-    SS__SLOT(struct ss__parquet_meta, full_bytes, 6, SS__SLOT_I64, true),
-    SS__SLOT(struct ss__parquet_meta, codec, 4, SS__SLOT_I32, true),
-    SS__SLOT(struct ss__parquet_meta, n_values, 5, SS__SLOT_I64, true),
-    SS__SLOT(struct ss__parquet_meta, compressed_bytes, 7, SS__SLOT_I64, true),
-    SS__SLOT(struct ss__parquet_meta, data_offset, 9, SS__SLOT_I64, true),
-    SS__SLOT(struct ss__parquet_meta, dictionary_offset, 11, SS__SLOT_I64, false),
+static const struct ss_parquet_slot column_slots[] = {
+    SS_PARQUET_SLOT(struct ss_parquet_meta, type, 1, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, encodings, 2, SS_PARQUET_SLOT_LIST, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, path, 3, SS_PARQUET_SLOT_LIST, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, full_bytes, 6, SS_PARQUET_SLOT_I64, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, codec, 4, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, n_values, 5, SS_PARQUET_SLOT_I64, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, compressed_bytes, 7, SS_PARQUET_SLOT_I64, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, data_offset, 9, SS_PARQUET_SLOT_I64, true),
+    SS_PARQUET_SLOT(struct ss_parquet_meta, dictionary_offset, 11, SS_PARQUET_SLOT_I64, false),
 };
-static const struct ss__shape column_shape = SS__SHAPE(column_slots);
+static const struct ss_parquet_shape column_shape = SS_PARQUET_SHAPE(column_slots);
 
 enum { CHUNK_META, CHUNK_PATH, CHUNK_CRYPTO, CHUNK_ENCRYPTED };
 
-static const struct ss__slot chunk_slots[] = {
+static const struct ss_parquet_slot chunk_slots[] = {
     [CHUNK_META] = {.id = 3,
-                    .kind = SS__SLOT_STRUCT,
-                    .offset = offsetof(struct ss__parquet_chunk, meta),
+                    .kind = SS_PARQUET_SLOT_STRUCT,
+                    .offset = offsetof(struct ss_parquet_chunk, meta),
                     .shape = &column_shape},
-    [CHUNK_PATH] = SS__SLOT(struct ss__parquet_chunk, file_path, 1, SS__SLOT_TEXT, false),
-    [CHUNK_CRYPTO] = SS__SLOT(struct ss__parquet_chunk, crypto, 8, SS__SLOT_UNION, false),
-    [CHUNK_ENCRYPTED] =
-        SS__SLOT(struct ss__parquet_chunk, encrypted_meta, 9, SS__SLOT_TEXT, false),
-    SS__SLOT(struct ss__parquet_chunk, file_offset, 2, SS__SLOT_I64, true),
+    [CHUNK_PATH] =
+        SS_PARQUET_SLOT(struct ss_parquet_chunk, file_path, 1, SS_PARQUET_SLOT_TEXT, false),
+    [CHUNK_CRYPTO] =
+        SS_PARQUET_SLOT(struct ss_parquet_chunk, crypto, 8, SS_PARQUET_SLOT_UNION, false),
+    [CHUNK_ENCRYPTED] = SS_PARQUET_SLOT(struct ss_parquet_chunk, encrypted_meta, 9,
+                                        SS_PARQUET_SLOT_TEXT, false),
+    SS_PARQUET_SLOT(struct ss_parquet_chunk, file_offset, 2, SS_PARQUET_SLOT_I64, true),
 };
-static const struct ss__shape chunk_shape = SS__SHAPE(chunk_slots);
+static const struct ss_parquet_shape chunk_shape = SS_PARQUET_SHAPE(chunk_slots);
 
 /* ---- row groups ---- */
 
-ss_status ss__parquet_fail_meta(const struct ss__parquet *file, const char *fault, ss_err *err)
+ss_status ss_parquet_fail_meta(const struct ss_parquet *file, const char *fault, ss_err *err)
 {
     return ss__fail_file(err, file->name, SS_E_DATA, "damaged Parquet footer: %s", fault);
 }
 
-void ss__parquet_groups_init(const struct ss__parquet *file, struct ss__parquet_groups *out)
+void ss_parquet_groups_init(const struct ss_parquet *file, struct ss_parquet_groups *out)
 {
-    *out = (struct ss__parquet_groups){
-        .in = ss__thrift_list_reader(&file->groups, file->data + file->n_bytes),
+    *out = (struct ss_parquet_groups){
+        .in = ss_parquet_thrift_list_reader(&file->groups, file->data + file->n_bytes),
         .n_groups = file->groups.count,
     };
 }
 
-static ss_status read_chunks(const struct ss__parquet *file,
-                             const struct ss__thrift_list *columns, size_t group,
-                             struct ss__parquet_chunk *chunks, ss_err *err)
+static ss_status read_chunks(const struct ss_parquet *file,
+                             const struct ss_parquet_thrift_list *columns, size_t group,
+                             struct ss_parquet_chunk *chunks, ss_err *err)
 {
-    struct ss__thrift in = ss__thrift_list_reader(columns, file->data + file->n_bytes);
+    struct ss_parquet_thrift in =
+        ss_parquet_thrift_list_reader(columns, file->data + file->n_bytes);
     for (size_t i = 0, text = 0; i < file->n_nodes && text < file->n_texts; i++) {
-        if (!ss__node_is_leaf(&file->nodes[i])) {
+        if (!ss_parquet_node_is_leaf(&file->nodes[i])) {
             continue;
         }
-        if (!ss__parquet_is_read(file, &file->nodes[i])) {
-            ss__thrift_skip(&in, columns->type);
+        if (!ss_parquet_is_read(file, &file->nodes[i])) {
+            ss_parquet_thrift_skip(&in, columns->type);
             continue;
         }
-        struct ss__parquet_chunk *chunk = &chunks[text];
-        *chunk = (struct ss__parquet_chunk){.seen = 0};
-        ss__thrift_read(&in, &chunk_shape, chunk);
+        struct ss_parquet_chunk *chunk = &chunks[text];
+        *chunk = (struct ss_parquet_chunk){.seen = 0};
+        ss_parquet_thrift_read(&in, &chunk_shape, chunk);
         const char *path = file->text_paths[text++];
         if (in.fault != NULL) {
-            return ss__parquet_fail_meta(file, in.fault, err);
+            return ss_parquet_fail_meta(file, in.fault, err);
         }
-        if (ss__slot_seen(chunk->seen, CHUNK_CRYPTO) ||
-            ss__slot_seen(chunk->seen, CHUNK_ENCRYPTED)) {
+        if (ss_parquet_slot_seen(chunk->seen, CHUNK_CRYPTO) ||
+            ss_parquet_slot_seen(chunk->seen, CHUNK_ENCRYPTED)) {
             return ss__fail_file(err, file->name, SS_E_UNSUPPORTED,
                                  "column '%s' is encrypted, which is not read", path);
         }
-        if (ss__slot_seen(chunk->seen, CHUNK_PATH) && chunk->file_path.n_bytes > 0) {
+        if (ss_parquet_slot_seen(chunk->seen, CHUNK_PATH) && chunk->file_path.n_bytes > 0) {
             return ss__fail_file(err, file->name, SS_E_UNSUPPORTED,
                                  "column '%s' is stored in another file, which is not read",
                                  path);
         }
-        if (!ss__slot_seen(chunk->seen, CHUNK_META)) {
+        if (!ss_parquet_slot_seen(chunk->seen, CHUNK_META)) {
             return ss__fail_file(err, file->name, SS_E_DATA,
                                  "column '%s' has no metadata in row group %zu", path, group);
         }
@@ -131,14 +134,14 @@ static ss_status read_chunks(const struct ss__parquet *file,
     return SS_OK;
 }
 
-ss_status ss__parquet_groups_next(const struct ss__parquet *file,
-                                  struct ss__parquet_groups *groups, uint64_t *n_rows,
-                                  struct ss__parquet_chunk *chunks, ss_err *err)
+ss_status ss_parquet_groups_next(const struct ss_parquet *file,
+                                 struct ss_parquet_groups *groups, uint64_t *n_rows,
+                                 struct ss_parquet_chunk *chunks, ss_err *err)
 {
     struct group_meta group = {.seen = 0};
-    ss__thrift_read(&groups->in, &group_shape, &group);
+    ss_parquet_thrift_read(&groups->in, &group_shape, &group);
     if (groups->in.fault != NULL) {
-        return ss__parquet_fail_meta(file, groups->in.fault, err);
+        return ss_parquet_fail_meta(file, groups->in.fault, err);
     }
     if (group.columns.count != file->n_leaves || group.n_rows < 0) {
         return ss__fail_file(err, file->name, SS_E_DATA,
@@ -164,13 +167,13 @@ static size_t entries_bound(size_t n_bytes)
                                                                                 : SIZE_MAX;
 }
 
-static ss_status count_rows(struct ss__parquet *file, ss_err *err)
+static ss_status count_rows(struct ss_parquet *file, ss_err *err)
 {
-    struct ss__parquet_groups groups;
-    ss__parquet_groups_init(file, &groups);
+    struct ss_parquet_groups groups;
+    ss_parquet_groups_init(file, &groups);
     while (groups.index < groups.n_groups) {
         uint64_t n = 0;
-        const ss_status status = ss__parquet_groups_next(file, &groups, &n, NULL, err);
+        const ss_status status = ss_parquet_groups_next(file, &groups, &n, NULL, err);
         if (status != SS_OK) {
             return status;
         }
@@ -202,7 +205,7 @@ static bool is_old_writer(const struct ss_text *writer)
     return major < 1 || (major == 1 && (minor < 2 || (minor == 2 && patch < 9)));
 }
 
-static ss_status find_footer(struct ss__parquet *file, size_t *begin, ss_err *err)
+static ss_status find_footer(struct ss_parquet *file, size_t *begin, ss_err *err)
 {
     const uint8_t *data = file->data;
     const size_t n = file->n_bytes;
@@ -230,34 +233,34 @@ static ss_status find_footer(struct ss__parquet *file, size_t *begin, ss_err *er
     return SS_OK;
 }
 
-ss_status ss__parquet_open(const char *name, const uint8_t *data, size_t n_bytes,
-                           bool has_all_leaves, struct ss__parquet *out, ss_err *err)
+ss_status ss_parquet_open(const char *name, const uint8_t *data, size_t n_bytes,
+                          bool has_all_leaves, struct ss_parquet *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    *out = (struct ss__parquet){.name = name, .data = data, .n_bytes = n_bytes};
+    *out = (struct ss_parquet){.name = name, .data = data, .n_bytes = n_bytes};
     out->has_all_leaves = has_all_leaves;
     out->n_entries_max = entries_bound(n_bytes);
     SS_TRY(find_footer(out, &out->pages_end, err));
-    struct ss__thrift in = {.at = data + out->pages_end, .end = data + n_bytes - 8};
+    struct ss_parquet_thrift in = {.at = data + out->pages_end, .end = data + n_bytes - 8};
     struct file_meta meta = {.seen = 0};
-    ss__thrift_read(&in, &file_shape, &meta);
+    ss_parquet_thrift_read(&in, &file_shape, &meta);
     if (in.fault != NULL) {
-        status = ss__parquet_fail_meta(out, in.fault, err);
+        status = ss_parquet_fail_meta(out, in.fault, err);
         goto out;
     }
     out->groups = meta.groups;
     out->chunk_slack_bytes = is_old_writer(&meta.writer) ? CHUNK_SLACK_BYTES : 0;
-    SS_TRY(ss__parquet_read_schema(out, &meta.schema, in.end, err));
-    SS_TRY(ss__parquet_list_columns(out, err));
+    SS_TRY(ss_parquet_read_schema(out, &meta.schema, in.end, err));
+    SS_TRY(ss_parquet_list_columns(out, err));
     SS_TRY(count_rows(out, err));
 out:
     if (status != SS_OK) {
-        ss__parquet_release(out);
+        ss_parquet_release(out);
     }
     return status;
 }
 
-void ss__parquet_release(struct ss__parquet *file)
+void ss_parquet_release(struct ss_parquet *file)
 {
     ss__arena_release(&file->arena);
     ss__free(file->nodes);
@@ -265,5 +268,5 @@ void ss__parquet_release(struct ss__parquet *file)
     ss__free(file->text_paths);
     ss__free(file->columns);
     ss__free(file->column_nodes);
-    *file = (struct ss__parquet){.name = NULL};
+    *file = (struct ss_parquet){.name = NULL};
 }

@@ -2,63 +2,63 @@
  * text that records take. */
 #include "dataset/parquet_priv.h"
 
-static bool is_number(const struct ss__parquet_node *node)
+static bool is_number(const struct ss_parquet_node *node)
 {
-    return node->kind == SS__NODE_OTHER && node->has_scalar &&
-           ss__numbers_is_type(&node->scalar);
+    return node->kind == SS_PARQUET_NODE_OTHER && node->has_scalar &&
+           ss_format_numbers_is_type(&node->scalar);
 }
 
 /* A list has one leaf, and no list in it. */
-ss__column_numbers ss__parquet_numbers_of(const struct ss__parquet *file, size_t index)
+ss_dataset_column_numbers ss_parquet_numbers_of(const struct ss_parquet *file, size_t index)
 {
-    const struct ss__parquet_node *node = &file->nodes[index];
-    if (ss__node_is_leaf(node)) {
-        return !is_number(node)                   ? SS__NUMBERS_NONE
-               : node->repetition == SS__REPEATED ? SS__NUMBERS_LIST
-                                                  : SS__NUMBERS_ONE;
+    const struct ss_parquet_node *node = &file->nodes[index];
+    if (ss_parquet_node_is_leaf(node)) {
+        return !is_number(node)                          ? SS_DATASET_NUMBERS_NONE
+               : node->repetition == SS_PARQUET_REPEATED ? SS_DATASET_NUMBERS_LIST
+                                                         : SS_DATASET_NUMBERS_ONE;
     }
-    if (node->kind != SS__NODE_LIST) {
-        return SS__NUMBERS_NONE;
+    if (node->kind != SS_PARQUET_NODE_LIST) {
+        return SS_DATASET_NUMBERS_NONE;
     }
-    const struct ss__parquet_node *child = node + 1;
-    const struct ss__parquet_node *element = child->n_children == 1 ? child + 1 : child;
-    return ss__node_is_leaf(element) && is_number(element) &&
+    const struct ss_parquet_node *child = node + 1;
+    const struct ss_parquet_node *element = child->n_children == 1 ? child + 1 : child;
+    return ss_parquet_node_is_leaf(element) && is_number(element) &&
                    element->max_rep == child->max_rep && element->end == node->end
-               ? SS__NUMBERS_LIST
-               : SS__NUMBERS_NONE;
+               ? SS_DATASET_NUMBERS_LIST
+               : SS_DATASET_NUMBERS_NONE;
 }
 
-static ss_status fail(const struct ss__parquet_column *column, const char *fault, ss_err *err)
+static ss_status fail(const struct ss_parquet_column *column, const char *fault, ss_err *err)
 {
-    return ss__parquet_column_fail(column, err, SS_E_DATA, fault);
+    return ss_parquet_column_fail(column, err, SS_E_DATA, fault);
 }
 
 /* Append what the cursor stands at and step. */
-static ss_status take_entry(struct ss__parquet_column *column, struct ss__numbers *out,
+static ss_status take_entry(struct ss_parquet_column *column, struct ss_dataset_numbers *out,
                             ss_err *err)
 {
-    const struct ss__parquet_node *leaf = column->node;
-    if (!ss__numbers_reserve(out, 1)) {
+    const struct ss_parquet_node *leaf = column->node;
+    if (!ss_format_numbers_reserve(out, 1)) {
         return ss__fail_nomem(err, "numbers of a row");
     }
     if (column->def == leaf->max_def) {
-        ss__numbers_add(out, &leaf->scalar, (const uint8_t *)column->text.data,
-                        column->text.n_bytes);
+        ss_format_numbers_add(out, &leaf->scalar, (const uint8_t *)column->text.data,
+                              column->text.n_bytes);
     } else {
-        ss__numbers_blame(out, SS__NUMBERS_NULL);
+        ss_format_numbers_blame(out, SS_DATASET_NUMBERS_NULL);
         out->values[out->n++] = 0;
     }
-    return ss__parquet_column_next(column, err);
+    return ss_parquet_column_next(column, err);
 }
 
-ss_status ss__parquet_take_numbers(const struct ss__parquet *file, size_t index,
-                                   struct ss__parquet_column *column, struct ss__numbers *out,
-                                   ss_err *err)
+ss_status ss_parquet_take_numbers(const struct ss_parquet *file, size_t index,
+                                  struct ss_parquet_column *column,
+                                  struct ss_dataset_numbers *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__parquet_node *node = &file->nodes[index];
+    const struct ss_parquet_node *node = &file->nodes[index];
     const bool is_list = column->node->max_rep > 0;
-    const bool is_repeated = node->repetition == SS__REPEATED;
+    const bool is_repeated = node->repetition == SS_PARQUET_REPEATED;
     if (column->at_end || column->rep != 0) {
         return fail(column,
                     column->at_end ? "it has fewer values than the row group has rows"
@@ -67,12 +67,12 @@ ss_status ss__parquet_take_numbers(const struct ss__parquet *file, size_t index,
     }
     const uint8_t def_list = is_repeated ? file->nodes[node->parent].max_def : node->max_def;
     const uint8_t def_element =
-        is_repeated ? node->max_def : node[ss__node_is_leaf(node) ? 0 : 1].max_def;
+        is_repeated ? node->max_def : node[ss_parquet_node_is_leaf(node) ? 0 : 1].max_def;
     if (is_list && column->def < def_element) {
         if (column->def < def_list) {
-            ss__numbers_blame(out, SS__NUMBERS_NULL);
+            ss_format_numbers_blame(out, SS_DATASET_NUMBERS_NULL);
         }
-        return ss__parquet_column_next(column, err);
+        return ss_parquet_column_next(column, err);
     }
     SS_TRY(take_entry(column, out, err));
     while (is_list && !column->at_end && column->rep > 0) {

@@ -27,24 +27,24 @@ struct data_header {
     int32_t n_values, encoding, def_encoding, rep_encoding;
 };
 
-static const struct ss__slot data_slots[] = {
-    SS__SLOT(struct data_header, n_values, 1, SS__SLOT_I32, true),
-    SS__SLOT(struct data_header, encoding, 2, SS__SLOT_I32, true),
-    SS__SLOT(struct data_header, def_encoding, 3, SS__SLOT_I32, true),
-    SS__SLOT(struct data_header, rep_encoding, 4, SS__SLOT_I32, true),
+static const struct ss_parquet_slot data_slots[] = {
+    SS_PARQUET_SLOT(struct data_header, n_values, 1, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct data_header, encoding, 2, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct data_header, def_encoding, 3, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct data_header, rep_encoding, 4, SS_PARQUET_SLOT_I32, true),
 };
-static const struct ss__shape data_shape = SS__SHAPE(data_slots);
+static const struct ss_parquet_shape data_shape = SS_PARQUET_SHAPE(data_slots);
 
 struct dictionary_header {
     uint32_t seen;
     int32_t n_values, encoding;
 };
 
-static const struct ss__slot dictionary_slots[] = {
-    SS__SLOT(struct dictionary_header, n_values, 1, SS__SLOT_I32, true),
-    SS__SLOT(struct dictionary_header, encoding, 2, SS__SLOT_I32, true),
+static const struct ss_parquet_slot dictionary_slots[] = {
+    SS_PARQUET_SLOT(struct dictionary_header, n_values, 1, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct dictionary_header, encoding, 2, SS_PARQUET_SLOT_I32, true),
 };
-static const struct ss__shape dictionary_shape = SS__SHAPE(dictionary_slots);
+static const struct ss_parquet_shape dictionary_shape = SS_PARQUET_SHAPE(dictionary_slots);
 
 struct v2_header {
     uint32_t seen;
@@ -52,16 +52,16 @@ struct v2_header {
     bool is_compressed;
 };
 
-static const struct ss__slot v2_slots[] = {
-    SS__SLOT(struct v2_header, n_values, 1, SS__SLOT_I32, true),
-    SS__SLOT(struct v2_header, n_nulls, 2, SS__SLOT_I32, true),
-    SS__SLOT(struct v2_header, n_rows, 3, SS__SLOT_I32, true),
-    SS__SLOT(struct v2_header, encoding, 4, SS__SLOT_I32, true),
-    SS__SLOT(struct v2_header, def_bytes, 5, SS__SLOT_I32, true),
-    SS__SLOT(struct v2_header, rep_bytes, 6, SS__SLOT_I32, true),
-    SS__SLOT(struct v2_header, is_compressed, 7, SS__SLOT_BOOL, false),
+static const struct ss_parquet_slot v2_slots[] = {
+    SS_PARQUET_SLOT(struct v2_header, n_values, 1, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct v2_header, n_nulls, 2, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct v2_header, n_rows, 3, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct v2_header, encoding, 4, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct v2_header, def_bytes, 5, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct v2_header, rep_bytes, 6, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct v2_header, is_compressed, 7, SS_PARQUET_SLOT_BOOL, false),
 };
-static const struct ss__shape v2_shape = SS__SHAPE(v2_slots);
+static const struct ss_parquet_shape v2_shape = SS_PARQUET_SHAPE(v2_slots);
 
 struct header {
     uint32_t seen;
@@ -73,23 +73,24 @@ struct header {
 
 enum { HEADER_CRC, HEADER_DATA, HEADER_DICTIONARY, HEADER_V2 };
 
-static const struct ss__slot header_slots[] = {
-    [HEADER_CRC] = SS__SLOT(struct header, crc, 4, SS__SLOT_I32, false),
-    [HEADER_DATA] = {5, SS__SLOT_STRUCT, false, offsetof(struct header, data), &data_shape},
-    [HEADER_DICTIONARY] = {7, SS__SLOT_STRUCT, false, offsetof(struct header, dictionary),
-                           &dictionary_shape},
-    [HEADER_V2] = {8, SS__SLOT_STRUCT, false, offsetof(struct header, v2), &v2_shape},
-    SS__SLOT(struct header, kind, 1, SS__SLOT_I32, true),
-    SS__SLOT(struct header, full_bytes, 2, SS__SLOT_I32, true),
-    SS__SLOT(struct header, stored_bytes, 3, SS__SLOT_I32, true),
+static const struct ss_parquet_slot header_slots[] = {
+    [HEADER_CRC] = SS_PARQUET_SLOT(struct header, crc, 4, SS_PARQUET_SLOT_I32, false),
+    [HEADER_DATA] = {5, SS_PARQUET_SLOT_STRUCT, false, offsetof(struct header, data),
+                     &data_shape},
+    [HEADER_DICTIONARY] = {7, SS_PARQUET_SLOT_STRUCT, false,
+                           offsetof(struct header, dictionary), &dictionary_shape},
+    [HEADER_V2] = {8, SS_PARQUET_SLOT_STRUCT, false, offsetof(struct header, v2), &v2_shape},
+    SS_PARQUET_SLOT(struct header, kind, 1, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct header, full_bytes, 2, SS_PARQUET_SLOT_I32, true),
+    SS_PARQUET_SLOT(struct header, stored_bytes, 3, SS_PARQUET_SLOT_I32, true),
 };
-static const struct ss__shape header_shape = SS__SHAPE(header_slots);
+static const struct ss_parquet_shape header_shape = SS_PARQUET_SHAPE(header_slots);
 
 /* A page under way: its header and its body as stored. */
 struct page {
-    const struct ss__parquet *file;
-    const struct ss__parquet_node *node;
-    const struct ss__parquet_codec *codec;
+    const struct ss_parquet *file;
+    const struct ss_parquet_node *node;
+    const struct ss_parquet_codec *codec;
     struct header header;
     const uint8_t *stored;
     size_t n_stored, n_full;
@@ -105,14 +106,15 @@ static const char *check_header(const struct header *header)
     static const struct {
         int32_t kind;
         unsigned slot;
-    } parts[] = {{SS__PAGE_DATA, HEADER_DATA},
-                 {SS__PAGE_DICTIONARY, HEADER_DICTIONARY},
-                 {SS__PAGE_DATA_V2, HEADER_V2}};
+    } parts[] = {{SS_PARQUET_PAGE_DATA, HEADER_DATA},
+                 {SS_PARQUET_PAGE_DICTIONARY, HEADER_DICTIONARY},
+                 {SS_PARQUET_PAGE_DATA_V2, HEADER_V2}};
     if (header->full_bytes < 0 || header->stored_bytes < 0) {
         return "a page header has a negative size";
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (header->kind == parts[i].kind && !ss__slot_seen(header->seen, parts[i].slot)) {
+        if (header->kind == parts[i].kind &&
+            !ss_parquet_slot_seen(header->seen, parts[i].slot)) {
             return "a page header lacks the part for its kind of page";
         }
     }
@@ -120,7 +122,7 @@ static const char *check_header(const struct header *header)
 }
 
 /* Bytes of a file that is here, which are read some at a time. */
-static ss_status read_part(const struct ss__parquet *file, struct ss__parquet_extent *extent,
+static ss_status read_part(const struct ss_parquet *file, struct ss_parquet_extent *extent,
                            size_t n, ss_err *err)
 {
     enum { PIECE_BYTES = 64 << 10 };
@@ -131,9 +133,9 @@ static ss_status read_part(const struct ss__parquet *file, struct ss__parquet_ex
     return status;
 }
 
-/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss__ahead_need, and
- * ss__map_need. */
-static ss_status need(const struct ss__parquet *file, struct ss__parquet_extent *extent,
+/* Have n_bytes from the extent's offset, or as many as it has. Errors: as ss_source_ahead_need,
+ * and ss__map_need. */
+static ss_status need(const struct ss_parquet *file, struct ss_parquet_extent *extent,
                       size_t n_bytes, ss_err *err)
 {
     uint64_t until = extent->fetched;
@@ -145,15 +147,15 @@ static ss_status need(const struct ss__parquet *file, struct ss__parquet_extent 
         return read_part(file, extent, extent->offset + n - extent->fetched, err);
     }
     const ss_status status =
-        ss__ahead_need(file->ahead, extent->fetched, extent->offset + n - extent->fetched,
-                       extent->end, &until, err);
+        ss_source_ahead_need(file->ahead, extent->fetched, extent->offset + n - extent->fetched,
+                             extent->end, &until, err);
     extent->fetched = (size_t)until;
     return status;
 }
 
 /* Parse the header in what is there of the chunk; more of it may have to come first. */
-static ss_status parse_header(struct page *page, struct ss__parquet_extent *extent,
-                              struct ss__thrift *in, ss_err *err)
+static ss_status parse_header(struct page *page, struct ss_parquet_extent *extent,
+                              struct ss_parquet_thrift *in, ss_err *err)
 {
     size_t n_head = HEAD_BYTES;
     do {
@@ -162,17 +164,17 @@ static ss_status parse_header(struct page *page, struct ss__parquet_extent *exte
             return status;
         }
         page->header = (struct header){.v2.is_compressed = true};
-        *in = (struct ss__thrift){.at = page->file->data + extent->offset,
-                                  .end = page->file->data + extent->fetched};
-        ss__thrift_read(in, &header_shape, &page->header);
+        *in = (struct ss_parquet_thrift){.at = page->file->data + extent->offset,
+                                         .end = page->file->data + extent->fetched};
+        ss_parquet_thrift_read(in, &header_shape, &page->header);
         n_head = ss__max_size(2 * n_head, extent->fetched - extent->offset + 1);
     } while (in->fault != NULL && extent->fetched < extent->end);
     return SS_OK;
 }
 
-static ss_status read_header(struct page *page, struct ss__parquet_extent *extent, ss_err *err)
+static ss_status read_header(struct page *page, struct ss_parquet_extent *extent, ss_err *err)
 {
-    struct ss__thrift in;
+    struct ss_parquet_thrift in;
     ss_status status = parse_header(page, extent, &in, err);
     if (status != SS_OK) {
         return status;
@@ -195,7 +197,7 @@ static ss_status read_header(struct page *page, struct ss__parquet_extent *exten
         return status;
     }
     extent->offset = begin + page->n_stored;
-    if (ss__slot_seen(page->header.seen, HEADER_CRC) &&
+    if (ss_parquet_slot_seen(page->header.seen, HEADER_CRC) &&
         (uint32_t)page->header.crc != crc32_z(0, page->stored, page->n_stored)) {
         return fail_page("the checksum of a page is wrong: its bytes are damaged", err);
     }
@@ -205,14 +207,14 @@ static ss_status read_header(struct page *page, struct ss__parquet_extent *exten
 /* Whether a body may grow to n_out bytes. */
 static ss_status check_growth(const struct page *page, size_t n_in, size_t n_out, ss_err *err)
 {
-    const size_t slack = SS__PARQUET_PAGE_SLACK_BYTES + page->file->n_bytes;
+    const size_t slack = SS_PARQUET_PAGE_SLACK_BYTES + page->file->n_bytes;
     if (page->codec->max_ratio > 0 && n_out / page->codec->max_ratio > n_in + 64) {
         return ss__fail(err, SS_E_DATA,
                         "a page of %zu bytes claims %zu bytes, more than %s can hold", n_in,
                         n_out, page->codec->name);
     }
-    if (n_out > SS__PARQUET_MAX_PAGE_BYTES ||
-        (n_out > slack && n_out / SS__PARQUET_MAX_RATIO > n_in)) {
+    if (n_out > SS_PARQUET_MAX_PAGE_BYTES ||
+        (n_out > slack && n_out / SS_PARQUET_MAX_RATIO > n_in)) {
         return ss__fail(err, SS_E_LIMIT,
                         "a page of %zu bytes grows to %zu bytes, which is beyond the limit",
                         n_in, n_out);
@@ -220,7 +222,7 @@ static ss_status check_growth(const struct page *page, size_t n_in, size_t n_out
     return SS_OK;
 }
 
-static bool make_room(struct ss__page_body *body, size_t n_bytes)
+static bool make_room(struct ss_parquet_page_body *body, size_t n_bytes)
 {
     if (n_bytes > body->n_room) {
         ss__free(body->data);
@@ -233,14 +235,14 @@ static bool make_room(struct ss__page_body *body, size_t n_bytes)
 
 /* The bytes that `in` stands for: itself, or decompressed into `body`. */
 static ss_status unpack(const struct page *page, bool is_compressed, const uint8_t *in,
-                        size_t n_in, size_t n_out, struct ss__page_body *body,
+                        size_t n_in, size_t n_out, struct ss_parquet_page_body *body,
                         const uint8_t **out, ss_err *err)
 {
     *out = in;
     if (n_out == 0) {
         return SS_OK; /* some writers compress nothing into a few bytes */
     }
-    if (!is_compressed || page->codec == ss__parquet_codec_find(0)) {
+    if (!is_compressed || page->codec == ss_parquet_codec_find(0)) {
         return n_in == n_out ? SS_OK : fail_page("a plain page has two different sizes", err);
     }
     const ss_status status = check_growth(page, n_in, n_out, err);
@@ -251,11 +253,11 @@ static ss_status unpack(const struct page *page, bool is_compressed, const uint8
         return ss__fail_nomem(err, "a page");
     }
     *out = body->data;
-    const ss__decoded result = page->codec->decode(in, n_in, body->data, n_out);
-    if (result == SS__DECODED_NO_MEMORY) {
+    const ss_source_decoded result = page->codec->decode(in, n_in, body->data, n_out);
+    if (result == SS_SOURCE_DECODED_NO_MEMORY) {
         return ss__fail_nomem(err, "a decompressor");
     }
-    if (result != SS__DECODED_END) {
+    if (result != SS_SOURCE_DECODED_END) {
         return ss__fail(err, SS_E_DATA,
                         "the %s data of a page is damaged or not of its declared size",
                         page->codec->name);
@@ -264,10 +266,10 @@ static ss_status unpack(const struct page *page, bool is_compressed, const uint8
 }
 
 /* Levels of a version 1 page at *at; moves behind them. */
-static const char *read_levels(struct ss__runs *runs, uint8_t max, int32_t encoding,
+static const char *read_levels(struct ss_parquet_runs *runs, uint8_t max, int32_t encoding,
                                size_t n_values, const uint8_t **at, const uint8_t *end)
 {
-    const unsigned width = ss__bit_width(max);
+    const unsigned width = ss_parquet_bit_width(max);
     size_t n_bytes = 0;
     if (max == 0) {
         return NULL;
@@ -286,14 +288,14 @@ static const char *read_levels(struct ss__runs *runs, uint8_t max, int32_t encod
     if (n_bytes > (size_t)(end - *at)) {
         return "the levels of a page go beyond the page";
     }
-    ss__runs_init(runs, *at, n_bytes, width);
+    ss_parquet_runs_init(runs, *at, n_bytes, width);
     runs->is_legacy = encoding == ENCODING_BIT_PACKED;
     *at += n_bytes;
     return NULL;
 }
 
-static ss_status read_data(const struct page *page, struct ss__page_body *body,
-                           struct ss__parquet_page *out, ss_err *err)
+static ss_status read_data(const struct page *page, struct ss_parquet_page_body *body,
+                           struct ss_parquet_page *out, ss_err *err)
 {
     const struct data_header *header = &page->header.data;
     const uint8_t *at = NULL;
@@ -322,8 +324,8 @@ static ss_status read_data(const struct page *page, struct ss__page_body *body,
     return fault == NULL ? SS_OK : fail_page(fault, err);
 }
 
-static ss_status read_data_v2(const struct page *page, struct ss__page_body *body,
-                              struct ss__parquet_page *out, ss_err *err)
+static ss_status read_data_v2(const struct page *page, struct ss_parquet_page_body *body,
+                              struct ss_parquet_page *out, ss_err *err)
 {
     const struct v2_header *header = &page->header.v2;
     if (header->n_values < 0 || header->n_nulls < 0 || header->n_rows < 0 ||
@@ -340,15 +342,17 @@ static ss_status read_data_v2(const struct page *page, struct ss__page_body *bod
     }
     out->n_values = (size_t)header->n_values;
     out->encoding = header->encoding;
-    ss__runs_init(&out->reps, page->stored, n_rep, ss__bit_width(page->node->max_rep));
-    ss__runs_init(&out->defs, page->stored + n_rep, n_def, ss__bit_width(page->node->max_def));
+    ss_parquet_runs_init(&out->reps, page->stored, n_rep,
+                         ss_parquet_bit_width(page->node->max_rep));
+    ss_parquet_runs_init(&out->defs, page->stored + n_rep, n_def,
+                         ss_parquet_bit_width(page->node->max_def));
     out->n_value_bytes = page->n_full - n_levels;
     return unpack(page, header->is_compressed, page->stored + n_levels,
                   page->n_stored - n_levels, out->n_value_bytes, body, &out->values, err);
 }
 
-static ss_status read_dictionary(const struct page *page, struct ss__page_body *body,
-                                 struct ss__parquet_page *out, ss_err *err)
+static ss_status read_dictionary(const struct page *page, struct ss_parquet_page_body *body,
+                                 struct ss_parquet_page *out, ss_err *err)
 {
     const struct dictionary_header *header = &page->header.dictionary;
     if (header->n_values < 0) {
@@ -364,24 +368,26 @@ static ss_status read_dictionary(const struct page *page, struct ss__page_body *
                   err);
 }
 
-ss_status
-ss__parquet_page_read(const struct ss__parquet *file, const struct ss__parquet_node *node,
-                      const struct ss__parquet_codec *codec, struct ss__parquet_extent *extent,
-                      struct ss__page_body bodies[2], struct ss__parquet_page *out, ss_err *err)
+ss_status ss_parquet_page_read(const struct ss_parquet *file,
+                               const struct ss_parquet_node *node,
+                               const struct ss_parquet_codec *codec,
+                               struct ss_parquet_extent *extent,
+                               struct ss_parquet_page_body bodies[2],
+                               struct ss_parquet_page *out, ss_err *err)
 {
     struct page page = {.file = file, .node = node, .codec = codec};
-    *out = (struct ss__parquet_page){.kind = SS__PAGE_INDEX};
+    *out = (struct ss_parquet_page){.kind = SS_PARQUET_PAGE_INDEX};
     const ss_status status = read_header(&page, extent, err);
     if (status != SS_OK) {
         return status;
     }
     out->kind = page.header.kind;
     switch (page.header.kind) {
-    case SS__PAGE_DATA:
+    case SS_PARQUET_PAGE_DATA:
         return read_data(&page, &bodies[0], out, err);
-    case SS__PAGE_DATA_V2:
+    case SS_PARQUET_PAGE_DATA_V2:
         return read_data_v2(&page, &bodies[0], out, err);
-    case SS__PAGE_DICTIONARY:
+    case SS_PARQUET_PAGE_DICTIONARY:
         return read_dictionary(&page, &bodies[1], out, err);
     default:
         return SS_OK;

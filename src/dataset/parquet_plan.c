@@ -7,10 +7,11 @@
 
 enum { GAP_BYTES = 64 << 10 };
 
-static ss_status add_range(struct ss__ranges *ranges, uint64_t begin, uint64_t end, ss_err *err)
+static ss_status add_range(struct ss_source_ranges *ranges, uint64_t begin, uint64_t end,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__range *last = ranges->n == 0 ? NULL : &ranges->items[ranges->n - 1];
+    struct ss_source_range *last = ranges->n == 0 ? NULL : &ranges->items[ranges->n - 1];
     if (begin == end) {
         return SS_OK;
     }
@@ -22,26 +23,26 @@ static ss_status add_range(struct ss__ranges *ranges, uint64_t begin, uint64_t e
         return SS_OK; /* chunks out of order are fetched when they are reached */
     }
     SS_GROW(ranges->items, ranges->room, ranges->n + 1);
-    ranges->items[ranges->n++] = (struct ss__range){begin, end};
+    ranges->items[ranges->n++] = (struct ss_source_range){begin, end};
 out:
     return status;
 }
 
-ss_status ss__parquet_plan_leaf(const struct ss__parquet *file, size_t text_leaf,
-                                struct ss__ranges *out, ss_err *err)
+ss_status ss_parquet_plan_leaf(const struct ss_parquet *file, size_t text_leaf,
+                               struct ss_source_ranges *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__parquet_chunk *chunks = NULL;
-    struct ss__parquet_groups groups;
-    struct ss__parquet_extent extent;
+    struct ss_parquet_chunk *chunks = NULL;
+    struct ss_parquet_groups groups;
+    struct ss_parquet_extent extent;
     uint64_t n_rows = 0;
-    *out = (struct ss__ranges){.items = NULL};
+    *out = (struct ss_source_ranges){.items = NULL};
     SS_ALLOC(chunks, file->n_texts);
-    ss__parquet_groups_init(file, &groups);
+    ss_parquet_groups_init(file, &groups);
     while (groups.index < groups.n_groups) {
-        SS_TRY(ss__parquet_groups_next(file, &groups, &n_rows, chunks, err));
-        const struct ss__parquet_meta *meta = &chunks[text_leaf].meta;
-        if (meta->n_values > 0 && ss__parquet_chunk_extent(file, meta, &extent) == NULL) {
+        SS_TRY(ss_parquet_groups_next(file, &groups, &n_rows, chunks, err));
+        const struct ss_parquet_meta *meta = &chunks[text_leaf].meta;
+        if (meta->n_values > 0 && ss_parquet_chunk_extent(file, meta, &extent) == NULL) {
             SS_TRY(add_range(out, extent.offset, extent.end, err));
         }
     }
@@ -49,27 +50,27 @@ out:
     ss__free(chunks);
     if (status != SS_OK) {
         ss__free(out->items);
-        *out = (struct ss__ranges){.items = NULL};
+        *out = (struct ss_source_ranges){.items = NULL};
     }
     return status;
 }
 
-ss_status ss__parquet_plan(const char *name, const struct ss__map *map, const char *column,
-                           struct ss__ranges *out)
+ss_status ss_parquet_plan(const char *name, const struct ss__map *map, const char *column,
+                          struct ss_source_ranges *out)
 {
-    struct ss__parquet file = {.name = NULL};
-    ss_status status = ss__parquet_open(name, map->data, map->n_bytes, false, &file, NULL);
+    struct ss_parquet file = {.name = NULL};
+    ss_status status = ss_parquet_open(name, map->data, map->n_bytes, false, &file, NULL);
     size_t n_found = 0, leaf = 0;
     for (size_t i = 0; status == SS_OK && i < file.n_columns; i++) {
-        const struct ss__parquet_node *node = &file.nodes[file.column_nodes[i]];
+        const struct ss_parquet_node *node = &file.nodes[file.column_nodes[i]];
         if (strcmp(file.columns[i].name, column) == 0) {
-            n_found += ss__node_is_text(node) && node->max_rep == 0 ? 1 : 2;
+            n_found += ss_parquet_node_is_text(node) && node->max_rep == 0 ? 1 : 2;
             leaf = node->first_text;
         }
     }
     if (status == SS_OK) {
-        status = n_found == 1 ? ss__parquet_plan_leaf(&file, leaf, out, NULL) : SS_E_DATA;
+        status = n_found == 1 ? ss_parquet_plan_leaf(&file, leaf, out, NULL) : SS_E_DATA;
     }
-    ss__parquet_release(&file);
+    ss_parquet_release(&file);
     return status;
 }

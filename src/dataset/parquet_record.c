@@ -19,8 +19,8 @@
 enum { ROW_SLACK_BYTES = 32 << 20, ROW_FACTOR = 8 };
 
 struct walk {
-    const struct ss__parquet *file;
-    struct ss__parquet_column *columns;
+    const struct ss_parquet *file;
+    struct ss_parquet_column *columns;
     struct ss__buf *out; /* NULL: nothing is written */
     ss_err *err;
 };
@@ -38,21 +38,21 @@ static void add(struct walk *walk, const char *text)
 static void add_name(struct walk *walk, const struct ss_text *name, const char *behind)
 {
     if (walk->out != NULL) {
-        ss__add_json_text(walk->out, name->data, name->n_bytes);
+        ss_dataset_add_json_text(walk->out, name->data, name->n_bytes);
         ss__buf_add_text(walk->out, behind);
     }
 }
 
-static ss_status fail(const struct walk *walk, const struct ss__parquet_column *column,
+static ss_status fail(const struct walk *walk, const struct ss_parquet_column *column,
                       const char *fault)
 {
-    return ss__parquet_column_fail(column, walk->err, SS_E_DATA, fault);
+    return ss_parquet_column_fail(column, walk->err, SS_E_DATA, fault);
 }
 
 /* Whether the node is there, on which all its leaves must agree. */
-static ss_status look(const struct walk *walk, const struct ss__parquet_node *node, bool *there)
+static ss_status look(const struct walk *walk, const struct ss_parquet_node *node, bool *there)
 {
-    struct ss__parquet_column *first = &walk->columns[node->first_text];
+    struct ss_parquet_column *first = &walk->columns[node->first_text];
     *there = !first->at_end && first->def >= node->max_def;
     for (size_t i = 0; i < node->n_texts; i++) {
         if (first[i].at_end) {
@@ -66,56 +66,56 @@ static ss_status look(const struct walk *walk, const struct ss__parquet_node *no
 }
 
 /* Step over the one entry that every leaf has for something that is not there. */
-static ss_status take_nothing(struct walk *walk, const struct ss__parquet_node *node)
+static ss_status take_nothing(struct walk *walk, const struct ss_parquet_node *node)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < node->n_texts; i++) {
-        SS_TRY(ss__parquet_column_next(&walk->columns[node->first_text + i], walk->err));
+        SS_TRY(ss_parquet_column_next(&walk->columns[node->first_text + i], walk->err));
     }
 out:
     return status;
 }
 
 /* Decimals in byte arrays have their highest byte first. */
-static void add_decimal(struct ss__buf *out, const struct ss__parquet_node *node,
+static void add_decimal(struct ss__buf *out, const struct ss_parquet_node *node,
                         const struct ss_text *text)
 {
-    uint8_t bytes[SS__SCALAR_BYTES];
+    uint8_t bytes[SS_FORMAT_SCALAR_BYTES];
     const size_t n = text->n_bytes;
     for (size_t i = 0; i < n; i++) {
         bytes[i] = (uint8_t)text->data[n - 1 - i];
     }
-    ss__add_scalar(out, &node->scalar, bytes, n);
+    ss_format_add_scalar(out, &node->scalar, bytes, n);
 }
 
-static void add_leaf(struct ss__buf *out, const struct ss__parquet_node *node,
+static void add_leaf(struct ss__buf *out, const struct ss_parquet_node *node,
                      const struct ss_text *text)
 {
-    const bool is_bytes = node->physical >= SS__BYTE_ARRAY;
-    if (!node->has_scalar || text->n_bytes > SS__SCALAR_BYTES) {
-        ss__add_json_bytes(out, text);
-    } else if (is_bytes && node->scalar.kind == SS__SCALAR_DECIMAL) {
+    const bool is_bytes = node->physical >= SS_PARQUET_BYTE_ARRAY;
+    if (!node->has_scalar || text->n_bytes > SS_FORMAT_SCALAR_BYTES) {
+        ss_format_add_json_bytes(out, text);
+    } else if (is_bytes && node->scalar.kind == SS_FORMAT_SCALAR_DECIMAL) {
         add_decimal(out, node, text);
     } else {
-        ss__add_scalar(out, &node->scalar, (const uint8_t *)text->data, text->n_bytes);
+        ss_format_add_scalar(out, &node->scalar, (const uint8_t *)text->data, text->n_bytes);
     }
 }
 
-static ss_status take_leaf(struct walk *walk, const struct ss__parquet_node *node)
+static ss_status take_leaf(struct walk *walk, const struct ss_parquet_node *node)
 {
-    struct ss__parquet_column *column = &walk->columns[node->first_text];
+    struct ss_parquet_column *column = &walk->columns[node->first_text];
     const size_t most = ROW_SLACK_BYTES + ROW_FACTOR * walk->file->n_bytes;
     if (column->at_end || column->def < node->max_def) {
         return fail(walk, column, "a value that must be there is missing");
     }
     if (walk->out != NULL && walk->out->n_bytes + column->text.n_bytes > most) {
-        return ss__parquet_column_fail(column, walk->err, SS_E_LIMIT,
-                                       "the row is too large to be shown");
+        return ss_parquet_column_fail(column, walk->err, SS_E_LIMIT,
+                                      "the row is too large to be shown");
     }
     if (walk->out != NULL) {
         add_leaf(walk->out, node, &column->text);
     }
-    return ss__parquet_column_next(column, walk->err);
+    return ss_parquet_column_next(column, walk->err);
 }
 
 static bool ends_with(const struct ss_text *text, const char *end)
@@ -127,11 +127,12 @@ static bool ends_with(const struct ss_text *text, const char *end)
 /* Whether the only child of a list's repeated node is the element, not the node itself. */
 static bool is_wrapper(const struct walk *walk, size_t index)
 {
-    const struct ss__parquet_node *node = &walk->file->nodes[index];
+    const struct ss_parquet_node *node = &walk->file->nodes[index];
     const bool is_array = node->name.n_bytes == 5 && memcmp(node->name.data, "array", 5) == 0;
-    return walk->file->nodes[node->parent].kind == SS__NODE_LIST &&
-           node->kind == SS__NODE_STRUCT && node->n_children == 1 &&
-           node[1].repetition != SS__REPEATED && !is_array && !ends_with(&node->name, "_tuple");
+    return walk->file->nodes[node->parent].kind == SS_PARQUET_NODE_LIST &&
+           node->kind == SS_PARQUET_NODE_STRUCT && node->n_children == 1 &&
+           node[1].repetition != SS_PARQUET_REPEATED && !is_array &&
+           !ends_with(&node->name, "_tuple");
 }
 
 static ss_status take_entry(struct walk *walk, size_t index)
@@ -155,17 +156,17 @@ out:
 
 static ss_status take_element(struct walk *walk, size_t index)
 {
-    if (walk->file->nodes[walk->file->nodes[index].parent].kind == SS__NODE_MAP) {
+    if (walk->file->nodes[walk->file->nodes[index].parent].kind == SS_PARQUET_NODE_MAP) {
         return take_entry(walk, index);
     }
     return is_wrapper(walk, index) ? take_value(walk, index + 1) : take_body(walk, index);
 }
 
 /* Whether another element of a repeated node follows, on which its leaves must agree. */
-static ss_status look_for_more(const struct walk *walk, const struct ss__parquet_node *node,
+static ss_status look_for_more(const struct walk *walk, const struct ss_parquet_node *node,
                                bool *more)
 {
-    struct ss__parquet_column *first = &walk->columns[node->first_text];
+    struct ss_parquet_column *first = &walk->columns[node->first_text];
     *more = !first->at_end && first->rep == node->max_rep;
     for (size_t i = 0; i < node->n_texts; i++) {
         const bool is_more = !first[i].at_end && first[i].rep == node->max_rep;
@@ -179,7 +180,7 @@ static ss_status look_for_more(const struct walk *walk, const struct ss__parquet
 
 static ss_status take_array(struct walk *walk, size_t index)
 {
-    const struct ss__parquet_node *node = &walk->file->nodes[index];
+    const struct ss_parquet_node *node = &walk->file->nodes[index];
     ss_status status = SS_OK;
     bool more = false;
     SS_TRY(look(walk, node, &more));
@@ -200,7 +201,7 @@ out:
 
 static ss_status take_struct(struct walk *walk, size_t index)
 {
-    const struct ss__parquet_node *nodes = walk->file->nodes;
+    const struct ss_parquet_node *nodes = walk->file->nodes;
     ss_status status = SS_OK;
     const char *comma = "";
     add(walk, "{");
@@ -220,12 +221,12 @@ out:
 /* A node that is there, its own repetition aside. */
 static ss_status take_body(struct walk *walk, size_t index)
 {
-    const struct ss__parquet_node *node = &walk->file->nodes[index];
+    const struct ss_parquet_node *node = &walk->file->nodes[index];
     switch (node->kind) {
-    case SS__NODE_LIST:
-    case SS__NODE_MAP:
+    case SS_PARQUET_NODE_LIST:
+    case SS_PARQUET_NODE_MAP:
         return take_array(walk, index + 1);
-    case SS__NODE_STRUCT:
+    case SS_PARQUET_NODE_STRUCT:
         return take_struct(walk, index);
     default:
         return take_leaf(walk, node);
@@ -234,12 +235,12 @@ static ss_status take_body(struct walk *walk, size_t index)
 
 static ss_status take_value(struct walk *walk, size_t index)
 {
-    const struct ss__parquet_node *node = &walk->file->nodes[index];
+    const struct ss_parquet_node *node = &walk->file->nodes[index];
     bool there = true;
-    if (node->repetition == SS__REPEATED) {
+    if (node->repetition == SS_PARQUET_REPEATED) {
         return take_array(walk, index);
     }
-    if (node->repetition == SS__OPTIONAL) {
+    if (node->repetition == SS_PARQUET_OPTIONAL) {
         const ss_status status = look(walk, node, &there);
         if (status != SS_OK) {
             return status;
@@ -253,10 +254,10 @@ static ss_status take_value(struct walk *walk, size_t index)
 }
 
 /* Between rows every cursor is at the first entry of one, or at the end. */
-static ss_status check_row_edges(const struct walk *walk, const struct ss__parquet_node *node)
+static ss_status check_row_edges(const struct walk *walk, const struct ss_parquet_node *node)
 {
     for (size_t i = 0; i < node->n_texts; i++) {
-        const struct ss__parquet_column *column = &walk->columns[node->first_text + i];
+        const struct ss_parquet_column *column = &walk->columns[node->first_text + i];
         if (!column->at_end && column->rep != 0) {
             return fail(walk, column, "a row begins or ends inside a list");
         }
@@ -267,8 +268,8 @@ static ss_status check_row_edges(const struct walk *walk, const struct ss__parqu
 /* Whether a struct that the node is in is null, which its own levels tell. */
 static bool is_below_null(const struct walk *walk, size_t index)
 {
-    const struct ss__parquet_node *node = &walk->file->nodes[index];
-    const struct ss__parquet_column *column = &walk->columns[node->first_text];
+    const struct ss_parquet_node *node = &walk->file->nodes[index];
+    const struct ss_parquet_column *column = &walk->columns[node->first_text];
     return !column->at_end && column->def < walk->file->nodes[node->parent].max_def;
 }
 
@@ -278,9 +279,9 @@ static ss_status take_null(struct walk *walk, size_t index)
     return take_nothing(walk, &walk->file->nodes[index]);
 }
 
-ss_status ss__parquet_record_take(const struct ss__parquet *file, size_t node,
-                                  struct ss__parquet_column *columns, struct ss__buf *out,
-                                  ss_err *err)
+ss_status ss_parquet_record_take(const struct ss_parquet *file, size_t node,
+                                 struct ss_parquet_column *columns, struct ss__buf *out,
+                                 ss_err *err)
 {
     struct walk walk = {.file = file, .columns = columns, .out = out, .err = err};
     ss_status status = SS_OK;
@@ -291,9 +292,9 @@ out:
     return status;
 }
 
-ss_status ss__parquet_record_row(const struct ss__parquet *file,
-                                 struct ss__parquet_column *columns, struct ss__buf *out,
-                                 ss_err *err)
+ss_status ss_parquet_record_row(const struct ss_parquet *file,
+                                struct ss_parquet_column *columns, struct ss__buf *out,
+                                ss_err *err)
 {
     struct walk walk = {.file = file, .columns = columns, .out = out, .err = err};
     const bool as_pairs = file->names_repeat;
@@ -303,7 +304,7 @@ ss_status ss__parquet_record_row(const struct ss__parquet *file,
         if (file->nodes[i].n_texts > 0) {
             add(&walk, before);
             add_name(&walk, &file->nodes[i].name, as_pairs ? ", " : ": ");
-            SS_TRY(ss__parquet_record_take(file, i, columns, out, err));
+            SS_TRY(ss_parquet_record_take(file, i, columns, out, err));
             before = as_pairs ? "], [" : ", ";
         }
     }

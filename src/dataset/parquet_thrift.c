@@ -29,7 +29,7 @@ enum {
     MAX_DEPTH = 32
 };
 
-static void fault(struct ss__thrift *in, const char *what)
+static void fault(struct ss_parquet_thrift *in, const char *what)
 {
     if (in->fault == NULL) {
         in->fault = what;
@@ -37,12 +37,12 @@ static void fault(struct ss__thrift *in, const char *what)
     }
 }
 
-static size_t n_left(const struct ss__thrift *in)
+static size_t n_left(const struct ss_parquet_thrift *in)
 {
     return (size_t)(in->end - in->at);
 }
 
-static uint8_t read_byte(struct ss__thrift *in)
+static uint8_t read_byte(struct ss_parquet_thrift *in)
 {
     if (in->at == in->end) {
         fault(in, "metadata ends early");
@@ -51,7 +51,7 @@ static uint8_t read_byte(struct ss__thrift *in)
     return *in->at++;
 }
 
-static uint64_t read_varint(struct ss__thrift *in)
+static uint64_t read_varint(struct ss_parquet_thrift *in)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -65,13 +65,13 @@ static uint64_t read_varint(struct ss__thrift *in)
     return 0;
 }
 
-static int64_t read_zigzag(struct ss__thrift *in)
+static int64_t read_zigzag(struct ss_parquet_thrift *in)
 {
     const uint64_t value = read_varint(in);
     return (int64_t)(value >> 1 ^ (0 - (value & 1)));
 }
 
-static struct ss_text read_binary(struct ss__thrift *in)
+static struct ss_text read_binary(struct ss_parquet_thrift *in)
 {
     const uint64_t n_bytes = read_varint(in);
     if (n_bytes > n_left(in)) {
@@ -83,7 +83,7 @@ static struct ss_text read_binary(struct ss__thrift *in)
     return text;
 }
 
-static struct ss__thrift_list read_list_head(struct ss__thrift *in)
+static struct ss_parquet_thrift_list read_list_head(struct ss_parquet_thrift *in)
 {
     const uint8_t head = read_byte(in);
     const uint64_t count = head >> 4 == 15 ? read_varint(in) : head >> 4;
@@ -93,12 +93,12 @@ static struct ss__thrift_list read_list_head(struct ss__thrift *in)
     } else if (in->fault == NULL && (type < WIRE_TRUE || type > WIRE_STRUCT)) {
         fault(in, "a list in the metadata has an unknown type");
     }
-    return in->fault != NULL ? (struct ss__thrift_list){NULL, 0, 0}
-                             : (struct ss__thrift_list){in->at, (uint32_t)count, type};
+    return in->fault != NULL ? (struct ss_parquet_thrift_list){NULL, 0, 0}
+                             : (struct ss_parquet_thrift_list){in->at, (uint32_t)count, type};
 }
 
 /* The wire type of the next field and its id, or WIRE_STOP. */
-static uint8_t read_field_head(struct ss__thrift *in, int16_t *id)
+static uint8_t read_field_head(struct ss_parquet_thrift *in, int16_t *id)
 {
     const uint8_t head = read_byte(in);
     if (in->fault != NULL || head == 0) {
@@ -114,17 +114,17 @@ static uint8_t read_field_head(struct ss__thrift *in, int16_t *id)
     return type;
 }
 
-static void skip(struct ss__thrift *in, uint8_t type, bool in_container, unsigned depth);
+static void skip(struct ss_parquet_thrift *in, uint8_t type, bool in_container, unsigned depth);
 
-static void skip_list(struct ss__thrift *in, unsigned depth)
+static void skip_list(struct ss_parquet_thrift *in, unsigned depth)
 {
-    const struct ss__thrift_list list = read_list_head(in);
+    const struct ss_parquet_thrift_list list = read_list_head(in);
     for (uint32_t i = 0; i < list.count && in->fault == NULL; i++) {
         skip(in, list.type, true, depth + 1);
     }
 }
 
-static void skip_map(struct ss__thrift *in, unsigned depth)
+static void skip_map(struct ss_parquet_thrift *in, unsigned depth)
 {
     const uint64_t count = read_varint(in);
     const uint8_t types = count == 0 ? 0 : read_byte(in);
@@ -137,7 +137,7 @@ static void skip_map(struct ss__thrift *in, unsigned depth)
     }
 }
 
-static void skip_struct(struct ss__thrift *in, unsigned depth)
+static void skip_struct(struct ss_parquet_thrift *in, unsigned depth)
 {
     int16_t id = 0;
     for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
@@ -146,7 +146,7 @@ static void skip_struct(struct ss__thrift *in, unsigned depth)
     }
 }
 
-static void skip_bytes(struct ss__thrift *in, size_t n_bytes)
+static void skip_bytes(struct ss_parquet_thrift *in, size_t n_bytes)
 {
     if (n_bytes > n_left(in)) {
         fault(in, "metadata ends early");
@@ -155,7 +155,7 @@ static void skip_bytes(struct ss__thrift *in, size_t n_bytes)
     }
 }
 
-static void skip(struct ss__thrift *in, uint8_t type, bool in_container, unsigned depth)
+static void skip(struct ss_parquet_thrift *in, uint8_t type, bool in_container, unsigned depth)
 {
     if (depth > MAX_DEPTH) {
         fault(in, "the metadata is nested too deeply");
@@ -195,41 +195,42 @@ static void skip(struct ss__thrift *in, uint8_t type, bool in_container, unsigne
     }
 }
 
-void ss__thrift_skip(struct ss__thrift *in, uint8_t type)
+void ss_parquet_thrift_skip(struct ss_parquet_thrift *in, uint8_t type)
 {
     skip(in, type, true, 0);
 }
 
-struct ss__thrift ss__thrift_list_reader(const struct ss__thrift_list *list, const uint8_t *end)
+struct ss_parquet_thrift
+ss_parquet_thrift_list_reader(const struct ss_parquet_thrift_list *list, const uint8_t *end)
 {
     const uint8_t *at = list->at == NULL ? end : list->at;
-    return (struct ss__thrift){.at = at, .end = end, .fault = NULL};
+    return (struct ss_parquet_thrift){.at = at, .end = end, .fault = NULL};
 }
 
 /* ---- structs by table ---- */
 
-static bool kind_has_type(ss__slot_kind kind, uint8_t type)
+static bool kind_has_type(ss_parquet_slot_kind kind, uint8_t type)
 {
     switch (kind) {
-    case SS__SLOT_BOOL:
+    case SS_PARQUET_SLOT_BOOL:
         return type == WIRE_TRUE || type == WIRE_FALSE;
-    case SS__SLOT_I32:
+    case SS_PARQUET_SLOT_I32:
         return type == WIRE_I32;
-    case SS__SLOT_I64:
+    case SS_PARQUET_SLOT_I64:
         return type == WIRE_I64;
-    case SS__SLOT_TEXT:
+    case SS_PARQUET_SLOT_TEXT:
         return type == WIRE_BINARY;
-    case SS__SLOT_STRUCT:
-    case SS__SLOT_UNION:
-    case SS__SLOT_LOGICAL:
+    case SS_PARQUET_SLOT_STRUCT:
+    case SS_PARQUET_SLOT_UNION:
+    case SS_PARQUET_SLOT_LOGICAL:
         return type == WIRE_STRUCT;
-    case SS__SLOT_LIST:
+    case SS_PARQUET_SLOT_LIST:
         return type == WIRE_LIST;
     }
     return false;
 }
 
-static void read_union(struct ss__thrift *in, int32_t *member)
+static void read_union(struct ss_parquet_thrift *in, int32_t *member)
 {
     int16_t id = 0;
     for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
@@ -240,7 +241,7 @@ static void read_union(struct ss__thrift *in, int32_t *member)
 }
 
 /* The members of a struct: the union in its field 2, if it has one. */
-static void read_unit(struct ss__thrift *in, int32_t *unit)
+static void read_unit(struct ss_parquet_thrift *in, int32_t *unit)
 {
     int16_t id = 0;
     for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
@@ -253,7 +254,7 @@ static void read_unit(struct ss__thrift *in, int32_t *unit)
     }
 }
 
-static void read_logical(struct ss__thrift *in, int32_t out[2])
+static void read_logical(struct ss_parquet_thrift *in, int32_t out[2])
 {
     int16_t id = 0;
     for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
@@ -267,7 +268,7 @@ static void read_logical(struct ss__thrift *in, int32_t out[2])
     }
 }
 
-static void read_i32(struct ss__thrift *in, int32_t *out)
+static void read_i32(struct ss_parquet_thrift *in, int32_t *out)
 {
     const int64_t value = read_zigzag(in);
     if (value < INT32_MIN || value > INT32_MAX) {
@@ -277,41 +278,42 @@ static void read_i32(struct ss__thrift *in, int32_t *out)
     }
 }
 
-static void read_slot(struct ss__thrift *in, const struct ss__slot *slot, uint8_t type,
-                      void *out)
+static void read_slot(struct ss_parquet_thrift *in, const struct ss_parquet_slot *slot,
+                      uint8_t type, void *out)
 {
     switch (slot->kind) {
-    case SS__SLOT_BOOL:
+    case SS_PARQUET_SLOT_BOOL:
         *(bool *)out = type == WIRE_TRUE;
         break;
-    case SS__SLOT_I32:
+    case SS_PARQUET_SLOT_I32:
         read_i32(in, out);
         break;
-    case SS__SLOT_I64:
+    case SS_PARQUET_SLOT_I64:
         *(int64_t *)out = read_zigzag(in);
         break;
-    case SS__SLOT_TEXT:
+    case SS_PARQUET_SLOT_TEXT:
         *(struct ss_text *)out = read_binary(in);
         break;
-    case SS__SLOT_STRUCT:
-        ss__thrift_read(in, slot->shape, out);
+    case SS_PARQUET_SLOT_STRUCT:
+        ss_parquet_thrift_read(in, slot->shape, out);
         break;
-    case SS__SLOT_UNION:
+    case SS_PARQUET_SLOT_UNION:
         read_union(in, out);
         break;
-    case SS__SLOT_LOGICAL:
+    case SS_PARQUET_SLOT_LOGICAL:
         read_logical(in, out);
         break;
-    case SS__SLOT_LIST: {
-        struct ss__thrift list = *in;
-        *(struct ss__thrift_list *)out = read_list_head(&list);
+    case SS_PARQUET_SLOT_LIST: {
+        struct ss_parquet_thrift list = *in;
+        *(struct ss_parquet_thrift_list *)out = read_list_head(&list);
         skip_list(in, 1);
         break;
     }
     }
 }
 
-static const struct ss__slot *find_slot(const struct ss__shape *shape, int16_t id, uint8_t type)
+static const struct ss_parquet_slot *find_slot(const struct ss_parquet_shape *shape, int16_t id,
+                                               uint8_t type)
 {
     for (size_t i = 0; i < shape->n_slots; i++) {
         if (shape->slots[i].id == id && kind_has_type(shape->slots[i].kind, type)) {
@@ -321,13 +323,14 @@ static const struct ss__slot *find_slot(const struct ss__shape *shape, int16_t i
     return NULL;
 }
 
-void ss__thrift_read(struct ss__thrift *in, const struct ss__shape *shape, void *out)
+void ss_parquet_thrift_read(struct ss_parquet_thrift *in, const struct ss_parquet_shape *shape,
+                            void *out)
 {
     uint32_t seen = 0;
     int16_t id = 0;
     for (uint8_t type = read_field_head(in, &id); type != WIRE_STOP;
          type = read_field_head(in, &id)) {
-        const struct ss__slot *slot = find_slot(shape, id, type);
+        const struct ss_parquet_slot *slot = find_slot(shape, id, type);
         if (slot == NULL) {
             skip(in, type, false, 1);
         } else {

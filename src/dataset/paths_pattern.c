@@ -12,8 +12,8 @@
 enum { MAX_DEPTH = 32 };
 
 /* Match the rest of a pattern below a folder ("" for the working one). */
-static ss_status search_below(struct ss__paths *found, const char *folder, const char *pattern,
-                              int depth, ss_err *err);
+static ss_status search_below(struct ss_dataset_paths *found, const char *folder,
+                              const char *pattern, int depth, ss_err *err);
 
 static bool has_wildcard(const char *part, size_t n)
 {
@@ -25,13 +25,13 @@ static bool has_wildcard(const char *part, size_t n)
     return false;
 }
 
-bool ss__path_is_left_over(const char *path)
+bool ss_dataset_path_is_left_over(const char *path)
 {
     bool is_saved = false;
     const char *name = ss__path_name(path);
     char *folder = ss__strndup(path, (size_t)(name - path));
     static const char *const documents[] = {"state.json", "dataset_info.json"};
-    for (size_t i = 0; folder != NULL && ss__layout_is_cache(name) && i < 2; i++) {
+    for (size_t i = 0; folder != NULL && ss_dataset_layout_is_cache(name) && i < 2; i++) {
         char *document = ss__path_join(folder, documents[i]);
         is_saved |= document != NULL && ss__path_look(document) == SS__PATH_FILE;
         ss__free(document);
@@ -48,13 +48,14 @@ static bool is_left_out(const char *folder, const char *name, const char *patter
         return false;
     }
     char *path = ss__path_join(folder, name);
-    const bool is_left_over = path != NULL && ss__path_is_left_over(path);
+    const bool is_left_over = path != NULL && ss_dataset_path_is_left_over(path);
     ss__free(path);
-    return is_left_over || ss__layout_is_hidden(name) || ss__layout_is_about_data(name);
+    return is_left_over || ss_dataset_layout_is_hidden(name) ||
+           ss_dataset_layout_is_about_data(name);
 }
 
 /* A name that fits a component: a file is found if that was the last, else go on below. */
-static ss_status take_name(struct ss__paths *found, const char *folder, const char *name,
+static ss_status take_name(struct ss_dataset_paths *found, const char *folder, const char *name,
                            const char *rest, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -67,7 +68,7 @@ static ss_status take_name(struct ss__paths *found, const char *folder, const ch
     SS_TRY(ss__path_check(path, &kind, &is_link, err));
     if (rest == NULL) {
         const bool is_file = kind != SS__PATH_FOLDER && (kind != SS__PATH_NONE || is_link);
-        SS_TRY(is_file ? ss__paths_add(found, path, err) : SS_OK);
+        SS_TRY(is_file ? ss_dataset_paths_add(found, path, err) : SS_OK);
     } else if (kind == SS__PATH_FOLDER) {
         SS_TRY(search_below(found, path, rest, depth, err));
     }
@@ -77,8 +78,8 @@ out:
 }
 
 /* Folders at any depth, hidden ones and those of bookkeeping left out. */
-static ss_status search_deep(struct ss__paths *found, const char *folder, const char *pattern,
-                             const char *rest, int depth, ss_err *err)
+static ss_status search_deep(struct ss_dataset_paths *found, const char *folder,
+                             const char *pattern, const char *rest, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
     char **names = NULL;
@@ -86,7 +87,7 @@ static ss_status search_deep(struct ss__paths *found, const char *folder, const 
     SS_TRY(search_below(found, folder, rest == NULL ? "*" : rest, depth, err));
     SS_TRY(ss__list_folder(folder[0] == '\0' ? "." : folder, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (!ss__layout_is_hidden(names[i])) {
+        if (!ss_dataset_layout_is_hidden(names[i])) {
             SS_TRY(take_name(found, folder, names[i], pattern, depth + 1, err));
         }
     }
@@ -95,8 +96,8 @@ out:
     return status;
 }
 
-static ss_status search_names(struct ss__paths *found, const char *folder, const char *part,
-                              const char *rest, int depth, ss_err *err)
+static ss_status search_names(struct ss_dataset_paths *found, const char *folder,
+                              const char *part, const char *rest, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
     char **names = NULL;
@@ -112,8 +113,8 @@ out:
     return status;
 }
 
-static ss_status search_below(struct ss__paths *found, const char *folder, const char *pattern,
-                              int depth, ss_err *err)
+static ss_status search_below(struct ss_dataset_paths *found, const char *folder,
+                              const char *pattern, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = strcspn(pattern, "/");
@@ -138,12 +139,12 @@ out:
 }
 
 /* Whether the files are of several kinds by their names; the kinds in *list. */
-static bool list_kinds(const struct ss__paths *found, size_t from, struct ss__buf *list)
+static bool list_kinds(const struct ss_dataset_paths *found, size_t from, struct ss__buf *list)
 {
     const char *kinds[8];
     size_t n_of[8] = {0}, n = 0;
     for (size_t i = from; i < found->n; i++) {
-        const char *kind = ss__format_kind(found->items[i]);
+        const char *kind = ss_dataset_format_kind(found->items[i]);
         size_t at = 0;
         while (kind != NULL && at < n && strcmp(kinds[at], kind) != 0) {
             at++;
@@ -160,8 +161,8 @@ static bool list_kinds(const struct ss__paths *found, size_t from, struct ss__bu
     return n > 1;
 }
 
-ss_status ss__paths_add_pattern(struct ss__paths *list, const char *pattern,
-                                const struct ss_log *log, ss_err *err)
+ss_status ss_dataset_paths_add_pattern(struct ss_dataset_paths *list, const char *pattern,
+                                       const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t from = list->n;
@@ -171,7 +172,7 @@ ss_status ss__paths_add_pattern(struct ss__paths *list, const char *pattern,
     if (list->n == from) {
         SS_FAIL_FILE(pattern, SS_E_NOINPUT, "no file matches this pattern");
     }
-    ss__paths_sort(list, from);
+    ss_dataset_paths_sort(list, from);
     if (list_kinds(list, from, &kinds) && ss__buf_text(&kinds) != NULL) {
         ss__log(log, SS_LEVEL_WARNING, "%s: files of several kinds match and are all read: %s",
                 pattern, kinds.data);

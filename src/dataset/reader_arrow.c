@@ -15,9 +15,9 @@
 enum { ROW_SLACK_BYTES = 32 << 20, ROW_FACTOR = 8 };
 
 struct state {
-    struct ss__arrow_file file;
+    struct ss_arrow_file file;
     size_t *kept;             /* fields that are carried along */
-    size_t column;            /* a field, or SS__ALL_COLUMNS */
+    size_t column;            /* a field, or SS_DATASET_ALL_COLUMNS */
     bool is_list;             /* it is a list of strings */
     struct ss__buf list_text; /* a row of it */
     uint64_t row;             /* 1-based in the batch: the one that was given */
@@ -29,21 +29,21 @@ static void arrow_close(void *opaque)
 {
     struct state *state = opaque;
     if (state != NULL) {
-        ss__arrow_close(&state->file);
+        ss_arrow_close(&state->file);
         ss__free(state->kept);
         ss__buf_release(&state->list_text);
         ss__free(state);
     }
 }
 
-static ss_status arrow_open(const struct ss__source *source, void **out, ss_err *err)
+static ss_status arrow_open(const struct ss_dataset_source *source, void **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = NULL;
     *out = NULL;
     SS_ALLOC(state, 1);
     state->all_columns = source->all_columns;
-    SS_TRY(ss__arrow_open(source->name, &source->map, &state->file, err));
+    SS_TRY(ss_arrow_open(source->name, &source->map, &state->file, err));
     *out = state;
     state = NULL;
 out:
@@ -51,7 +51,7 @@ out:
     return status;
 }
 
-static ss_status arrow_columns(void *opaque, const struct ss__column **columns,
+static ss_status arrow_columns(void *opaque, const struct ss_dataset_column **columns,
                                size_t *n_columns, ss_err *err)
 {
     const struct state *state = opaque;
@@ -63,12 +63,12 @@ static ss_status arrow_columns(void *opaque, const struct ss__column **columns,
 
 static ss_status select_all(struct state *state, ss_err *err)
 {
-    const struct ss__arrow_schema *schema = &state->file.schema;
+    const struct ss_arrow_schema *schema = &state->file.schema;
     size_t n = 0;
-    state->column = SS__ALL_COLUMNS;
+    state->column = SS_DATASET_ALL_COLUMNS;
     for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
         if (schema->fields[i].has_text || state->all_columns) {
-            ss__arrow_choose(&state->file, i, state->all_columns);
+            ss_arrow_choose(&state->file, i, state->all_columns);
             n++;
         }
     }
@@ -80,17 +80,17 @@ static ss_status select_all(struct state *state, ss_err *err)
 static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
 {
     struct state *state = opaque;
-    if (column == SS__ALL_COLUMNS) {
+    if (column == SS_DATASET_ALL_COLUMNS) {
         return select_all(state, err);
     }
-    if (column == SS__NO_COLUMN) {
+    if (column == SS_DATASET_NO_COLUMN) {
         state->column = column;
         return SS_OK;
     }
     const size_t field = state->file.columns.fields[column];
-    const struct ss__column *chosen = &state->file.columns.items[column];
-    state->is_list = ss__arrow_is_list_of_text(&state->file.schema.fields[field]);
-    if (!state->is_list && state->file.schema.fields[field].text == SS__ARROW_OTHER) {
+    const struct ss_dataset_column *chosen = &state->file.columns.items[column];
+    state->is_list = ss_arrow_is_list_of_text(&state->file.schema.fields[field]);
+    if (!state->is_list && state->file.schema.fields[field].text == SS_ARROW_OTHER) {
         ss__fail_file(
             err, state->file.name, SS_E_UNSUPPORTED,
             "column '%s' is of type %s, expected one text per row, or a list of strings",
@@ -98,7 +98,7 @@ static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
         ss__err_about(err, chosen->name);
         return SS_E_UNSUPPORTED;
     }
-    ss__arrow_choose(&state->file, field, false);
+    ss_arrow_choose(&state->file, field, false);
     state->column = field;
     return SS_OK;
 }
@@ -106,13 +106,13 @@ static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
 /* Step to the next row, through batches. Pages of a mapping that were read leave memory. */
 static ss_status step(struct state *state, bool *has_row, ss_err *err)
 {
-    struct ss__arrow_file *file = &state->file;
+    struct ss_arrow_file *file = &state->file;
     *has_row = state->row < file->batch.n_rows;
     if (*has_row) {
         state->row++;
         return SS_OK;
     }
-    const ss_status status = ss__arrow_next_batch(file, has_row, err);
+    const ss_status status = ss_arrow_next_batch(file, has_row, err);
     state->row = *has_row;
     return status;
 }
@@ -120,10 +120,10 @@ static ss_status step(struct state *state, bool *has_row, ss_err *err)
 /* The list as JSON. */
 static ss_status read_list(struct state *state, struct ss_text *text, ss_err *err)
 {
-    const struct ss__arrow_writer writer = {
+    const struct ss_arrow_writer writer = {
         .out = &state->list_text, .most = ROW_SLACK_BYTES + ROW_FACTOR * state->file.n_bytes};
     state->list_text.n_bytes = 0;
-    if (!ss__arrow_add_json(&writer, &state->file.batch, state->column, state->row - 1)) {
+    if (!ss_arrow_add_json(&writer, &state->file.batch, state->column, state->row - 1)) {
         return ss__fail_file(err, state->file.name, SS_E_LIMIT,
                              "a list of strings is too large for one text");
     }
@@ -131,33 +131,34 @@ static ss_status read_list(struct state *state, struct ss_text *text, ss_err *er
     return ss__buf_check(&state->list_text, err);
 }
 
-static ss_status read_text(struct state *state, struct ss__record *record, ss_err *err)
+static ss_status read_text(struct state *state, struct ss_dataset_record *record, ss_err *err)
 {
-    const struct ss__arrow_place place =
-        ss__arrow_column_at(&state->file.batch, state->column, state->row - 1);
+    const struct ss_arrow_place place =
+        ss_arrow_column_at(&state->file.batch, state->column, state->row - 1);
     record->is_null = place.is_null;
     record->text = (struct ss_text){"", 0};
     if (!place.is_null && state->is_list) {
         return read_list(state, &record->text, err);
     }
     if (!place.is_null) {
-        record->text = ss__arrow_text_at(&place);
+        record->text = ss_arrow_text_at(&place);
     }
     return SS_OK;
 }
 
-static ss_status arrow_next(void *opaque, struct ss__record *record, bool *has_row, ss_err *err)
+static ss_status arrow_next(void *opaque, struct ss_dataset_record *record, bool *has_row,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = opaque;
     *has_row = false;
-    *record = (struct ss__record){.is_null = false};
+    *record = (struct ss_dataset_record){.is_null = false};
     if (state->has_failed) {
         SS_FAIL_FILE(state->file.name, SS_E_DATA, "the rows ended with an error before");
     }
     SS_TRY(step(state, has_row, err));
-    record->is_null = state->column == SS__NO_COLUMN;
-    if (*has_row && state->column < SS__NO_COLUMN) {
+    record->is_null = state->column == SS_DATASET_NO_COLUMN;
+    if (*has_row && state->column < SS_DATASET_NO_COLUMN) {
         SS_TRY(read_text(state, record, err));
     }
 out:
@@ -168,11 +169,11 @@ out:
 static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
 {
     const struct state *state = opaque;
-    const struct ss__arrow_schema *schema = &state->file.schema;
-    const struct ss__arrow_writer writer = {.out = out,
-                                            .most = ROW_SLACK_BYTES +
-                                                    ROW_FACTOR * state->file.n_bytes,
-                                            .is_whole = state->all_columns};
+    const struct ss_arrow_schema *schema = &state->file.schema;
+    const struct ss_arrow_writer writer = {.out = out,
+                                           .most = ROW_SLACK_BYTES +
+                                                   ROW_FACTOR * state->file.n_bytes,
+                                           .is_whole = state->all_columns};
     const bool as_pairs = state->file.columns.names_repeat;
     const char *before = as_pairs ? "[[" : "{";
     for (size_t i = 0; i < schema->n_fields; i = schema->fields[i].end) {
@@ -181,9 +182,9 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
         }
         const struct ss_text *name = &schema->fields[i].name;
         ss__buf_add_text(out, before);
-        ss__add_json_text(out, name->data, name->n_bytes);
+        ss_dataset_add_json_text(out, name->data, name->n_bytes);
         ss__buf_add_text(out, as_pairs ? ", " : ": ");
-        if (!ss__arrow_add_json(&writer, &state->file.batch, i, state->row - 1)) {
+        if (!ss_arrow_add_json(&writer, &state->file.batch, i, state->row - 1)) {
             return ss__fail_file(err, state->file.name, SS_E_LIMIT,
                                  "the row is too large to be shown");
         }
@@ -202,7 +203,7 @@ static ss_status arrow_keep(void *opaque, const size_t *columns, size_t n, ss_er
     SS_ALLOC(state->kept, n);
     for (size_t i = 0; i < n; i++) {
         state->kept[i] = state->file.columns.fields[columns[i]];
-        ss__arrow_choose(&state->file, state->kept[i], true);
+        ss_arrow_choose(&state->file, state->kept[i], true);
     }
 out:
     return status;
@@ -211,33 +212,34 @@ out:
 static ss_status arrow_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)
 {
     const struct state *state = opaque;
-    const struct ss__arrow_writer writer = {.out = out,
-                                            .most = ROW_SLACK_BYTES +
-                                                    ROW_FACTOR * state->file.n_bytes,
-                                            .is_whole = true};
-    const struct ss__arrow_place place =
-        ss__arrow_column_at(&state->file.batch, state->kept[i], state->row - 1);
+    const struct ss_arrow_writer writer = {.out = out,
+                                           .most = ROW_SLACK_BYTES +
+                                                   ROW_FACTOR * state->file.n_bytes,
+                                           .is_whole = true};
+    const struct ss_arrow_place place =
+        ss_arrow_column_at(&state->file.batch, state->kept[i], state->row - 1);
     if (place.is_null) {
         ss__buf_add_text(out, "null");
         return SS_OK;
     }
-    return ss__arrow_add_json(&writer, &state->file.batch, state->kept[i], state->row - 1)
+    return ss_arrow_add_json(&writer, &state->file.batch, state->kept[i], state->row - 1)
                ? SS_OK
                : ss__fail_file(err, state->file.name, SS_E_LIMIT,
                                "a value that is carried along is too large");
 }
 
-static ss_status arrow_add_numbers(void *opaque, size_t i, struct ss__numbers *out, ss_err *err)
+static ss_status arrow_add_numbers(void *opaque, size_t i, struct ss_dataset_numbers *out,
+                                   ss_err *err)
 {
     const struct state *state = opaque;
     const size_t field = state->kept[i];
-    if (ss__arrow_numbers_of(&state->file.schema, field) == SS__NUMBERS_NONE) {
-        ss__numbers_blame(out, SS__NUMBERS_OTHER);
+    if (ss_arrow_numbers_of(&state->file.schema, field) == SS_DATASET_NUMBERS_NONE) {
+        ss_format_numbers_blame(out, SS_DATASET_NUMBERS_OTHER);
         return SS_OK;
     }
-    const struct ss__arrow_place place =
-        ss__arrow_column_at(&state->file.batch, field, state->row - 1);
-    return ss__arrow_add_numbers(&place, out) ? SS_OK : ss__fail_nomem(err, "numbers of a row");
+    const struct ss_arrow_place place =
+        ss_arrow_column_at(&state->file.batch, field, state->row - 1);
+    return ss_arrow_add_numbers(&place, out) ? SS_OK : ss__fail_nomem(err, "numbers of a row");
 }
 
 static uint64_t arrow_n_rows(const void *opaque)
@@ -246,7 +248,7 @@ static uint64_t arrow_n_rows(const void *opaque)
     return state->file.n_rows;
 }
 
-const struct ss__reader ss__reader_arrow = {
+const struct ss_dataset_reader ss_arrow_reader_arrow = {
     .format = "arrow",
     .needs_map = true,
     .next_checks = true,

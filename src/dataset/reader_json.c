@@ -13,40 +13,41 @@
 
 /* ---- opening ---- */
 
-static ss_status open_layout(const struct ss__source *source, ss__json_layout layout,
-                             void **state, ss_err *err)
+static ss_status open_layout(const struct ss_dataset_source *source,
+                             ss_format_json_layout layout, void **state, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_reader *reader = NULL;
+    struct ss_format_json_reader *reader = NULL;
     const char *field = source->rows == NULL ? NULL : source->rows->field;
     SS_ALLOC(reader, 1);
     reader->stream = source->stream;
-    reader->items.layout = field == NULL ? layout : SS__JSON_DOCUMENT;
+    reader->items.layout = field == NULL ? layout : SS_FORMAT_JSON_DOCUMENT;
     reader->items.has_tables = true;
     reader->skips_bad_rows = source->skips_bad_rows;
     if (field != NULL) {
-        SS_TRY(ss__json_items_seek(&reader->items, reader->stream, field, err));
+        SS_TRY(ss_format_json_items_seek(&reader->items, reader->stream, field, err));
     }
     *state = reader;
     reader = NULL;
 out:
-    ss__json_reader_close(reader);
+    ss_format_json_reader_close(reader);
     return status;
 }
 
-static ss_status lines_open(const struct ss__source *source, void **state, ss_err *err)
+static ss_status lines_open(const struct ss_dataset_source *source, void **state, ss_err *err)
 {
-    return open_layout(source, SS__JSON_LINES, state, err);
+    return open_layout(source, SS_FORMAT_JSON_LINES, state, err);
 }
 
-static ss_status document_open(const struct ss__source *source, void **state, ss_err *err)
+static ss_status document_open(const struct ss_dataset_source *source, void **state,
+                               ss_err *err)
 {
-    return open_layout(source, SS__JSON_DOCUMENT, state, err);
+    return open_layout(source, SS_FORMAT_JSON_DOCUMENT, state, err);
 }
 
-void ss__json_reader_close(void *state)
+void ss_format_json_reader_close(void *state)
 {
-    struct ss__json_reader *reader = state;
+    struct ss_format_json_reader *reader = state;
     if (reader == NULL) {
         return;
     }
@@ -57,7 +58,7 @@ void ss__json_reader_close(void *state)
     ss__free(reader->columns);
     ss__free(reader->kept);
     ss__free(reader->values);
-    ss__json_items_release(&reader->items);
+    ss_format_json_items_release(&reader->items);
     ss__buf_release(&reader->text);
     ss__buf_release(&reader->key);
     ss__buf_release(&reader->path);
@@ -67,30 +68,31 @@ void ss__json_reader_close(void *state)
 
 /* ---- rows ---- */
 
-static struct ss__scan scan_row(const struct ss__json_reader *reader)
+static struct ss_format_scan scan_row(const struct ss_format_json_reader *reader)
 {
-    return (struct ss__scan){reader->row, reader->row + reader->n_row_bytes, NULL, false,
-                             false};
+    return (struct ss_format_scan){reader->row, reader->row + reader->n_row_bytes, NULL, false,
+                                   false};
 }
 
-static ss_status fail_row(const struct ss__json_reader *reader, const char *at,
+static ss_status fail_row(const struct ss_format_json_reader *reader, const char *at,
                           const char *problem, ss_err *err)
 {
     const uint64_t offset = reader->row_offset + (uint64_t)(at - reader->row);
-    return ss__json_items_fail(&reader->items, reader->stream, offset, problem, err);
+    return ss_format_json_items_fail(&reader->items, reader->stream, offset, problem, err);
 }
 
-struct ss_text ss__json_key_text(struct ss__json_reader *reader, struct ss__scan_string key)
+struct ss_text ss_format_json_key_text(struct ss_format_json_reader *reader,
+                                       struct ss_format_scan_string key)
 {
     if (!key.escaped) {
         return (struct ss_text){key.data, key.n_bytes};
     }
     reader->key.n_bytes = 0;
-    ss__scan_unescape(key, &reader->key);
+    ss_format_scan_unescape(key, &reader->key);
     return (struct ss_text){reader->key.data, reader->key.n_bytes};
 }
 
-static void set_row(struct ss__json_reader *reader, struct ss__json_item item)
+static void set_row(struct ss_format_json_reader *reader, struct ss_format_json_item item)
 {
     const bool is_made = reader->items.table.n_columns > 0;
     reader->row = is_made ? reader->made.data : reader->stream->data + item.start;
@@ -99,45 +101,47 @@ static void set_row(struct ss__json_reader *reader, struct ss__json_item item)
 }
 
 /* Where the object ends that was walked over, another one may follow on its line. */
-static ss_status end_row(struct ss__json_reader *reader, struct ss__scan *scan, bool is_object,
-                         struct ss__record *record, ss_err *err)
+static ss_status end_row(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
+                         bool is_object, struct ss_dataset_record *record, ss_err *err)
 {
     const char *end = scan->at;
-    (void)ss__scan_peek(scan);
+    (void)ss_format_scan_peek(scan);
     if (scan->at == scan->end) {
         return SS_OK;
     }
-    if (reader->items.layout == SS__JSON_LINES && is_object && *scan->at == '{') {
-        ss__json_items_split(&reader->items, (size_t)(scan->at - reader->stream->data));
+    if (reader->items.layout == SS_FORMAT_JSON_LINES && is_object && *scan->at == '{') {
+        ss_format_json_items_split(&reader->items, (size_t)(scan->at - reader->stream->data));
         reader->n_row_bytes = (size_t)(end - reader->row);
         return SS_OK;
     }
-    record->fault = SS__FAULT_SYNTAX;
+    record->fault = SS_DATASET_FAULT_SYNTAX;
     return fail_row(reader, scan->at, "there is more text after the JSON value", err);
 }
 
-ss_status ss__json_next_row(struct ss__json_reader *reader, ss__json_walk walk,
-                            struct ss__record *record, bool *has_row, ss_err *err)
+ss_status ss_format_json_next_row(struct ss_format_json_reader *reader,
+                                  ss_format_json_walk walk, struct ss_dataset_record *record,
+                                  bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_item item = {0};
+    struct ss_format_json_item item = {0};
     bool was_extended = false;
-    *record = (struct ss__record){.is_null = true};
-    SS_TRY(ss__json_items_next(&reader->items, reader->stream, &item, &reader->made, has_row,
-                               err));
+    *record = (struct ss_dataset_record){.is_null = true};
+    SS_TRY(ss_format_json_items_next(&reader->items, reader->stream, &item, &reader->made,
+                                     has_row, err));
     while (*has_row) {
         set_row(reader, item);
-        *record = (struct ss__record){.is_null = true};
-        struct ss__scan scan = scan_row(reader);
-        const bool is_object = ss__scan_peek(&scan) == SS__JSON_OBJECT;
+        *record = (struct ss_dataset_record){.is_null = true};
+        struct ss_format_scan scan = scan_row(reader);
+        const bool is_object = ss_format_scan_peek(&scan) == SS_FORMAT_JSON_OBJECT;
         status = walk(reader, &scan, record, err);
         if (status == SS_OK) {
             status = end_row(reader, &scan, is_object, record, err);
             break;
         }
-        const bool is_open = record->fault == SS__FAULT_SYNTAX && scan.ended && is_object;
-        if (!is_open || was_extended || reader->items.layout != SS__JSON_LINES ||
-            !ss__json_items_extend(&reader->items, reader->stream, &item)) {
+        const bool is_open =
+            record->fault == SS_DATASET_FAULT_SYNTAX && scan.ended && is_object;
+        if (!is_open || was_extended || reader->items.layout != SS_FORMAT_JSON_LINES ||
+            !ss_format_json_items_extend(&reader->items, reader->stream, &item)) {
             break;
         }
         was_extended = true;
@@ -148,26 +152,27 @@ out:
 
 /* ---- the text ---- */
 
-static ss_status fail_syntax(const struct ss__json_reader *reader, const struct ss__scan *scan,
-                             struct ss__record *record, ss_err *err)
+static ss_status fail_syntax(const struct ss_format_json_reader *reader,
+                             const struct ss_format_scan *scan,
+                             struct ss_dataset_record *record, ss_err *err)
 {
-    record->fault = SS__FAULT_SYNTAX;
+    record->fault = SS_DATASET_FAULT_SYNTAX;
     return fail_row(reader, scan->at, scan->problem, err);
 }
 
-static ss_status take_text(struct ss__json_reader *reader, struct ss__scan *scan,
-                           struct ss__record *record, ss_err *err)
+static ss_status take_text(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
+                           struct ss_dataset_record *record, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scan_string string;
-    if (!ss__scan_string(scan, &string)) {
+    struct ss_format_scan_string string;
+    if (!ss_format_scan_string(scan, &string)) {
         return fail_syntax(reader, scan, record, err);
     }
     record->is_null = false;
     record->text = (struct ss_text){string.data, string.n_bytes};
     if (string.escaped) {
         reader->text.n_bytes = 0;
-        record->repaired = ss__scan_unescape(string, &reader->text);
+        record->repaired = ss_format_scan_unescape(string, &reader->text);
         SS_TRY(ss__buf_check(&reader->text, err));
         record->text = (struct ss_text){reader->text.data, reader->text.n_bytes};
     }
@@ -175,11 +180,11 @@ out:
     return status;
 }
 
-static ss_status fail_type(struct ss__json_reader *reader, const char *at, const char *found,
-                           struct ss__record *record, ss_err *err)
+static ss_status fail_type(struct ss_format_json_reader *reader, const char *at,
+                           const char *found, struct ss_dataset_record *record, ss_err *err)
 {
     char problem[256];
-    record->fault = SS__FAULT_TYPE;
+    record->fault = SS_DATASET_FAULT_TYPE;
     snprintf(problem, sizeof problem, "column '%.100s' holds %s, expected a string or null",
              reader->selected, found);
     const ss_status status = fail_row(reader, at, problem, err);
@@ -188,28 +193,28 @@ static ss_status fail_type(struct ss__json_reader *reader, const char *at, const
 }
 
 /* A list of strings and nulls, in the form that Parquet and Arrow give it. */
-static ss_status take_list(struct ss__json_reader *reader, struct ss__scan *scan,
-                           struct ss__record *record, ss_err *err)
+static ss_status take_list(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
+                           struct ss_dataset_record *record, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scan_string string;
+    struct ss_format_scan_string string;
     const char *before = "[";
     reader->text.n_bytes = 0;
-    ss__scan_char(scan, '[');
-    for (bool first = true; !ss__scan_char(scan, ']'); first = false) {
+    ss_format_scan_char(scan, '[');
+    for (bool first = true; !ss_format_scan_char(scan, ']'); first = false) {
         if (!first) {
-            (void)ss__scan_char(scan, ',');
+            (void)ss_format_scan_char(scan, ',');
         }
-        const ss__json_kind kind = ss__scan_peek(scan);
+        const ss_format_json_kind kind = ss_format_scan_peek(scan);
         ss__buf_add_text(&reader->text, before);
         before = ", ";
-        if (kind == SS__JSON_NULL) {
-            (void)ss__scan_value(scan);
+        if (kind == SS_FORMAT_JSON_NULL) {
+            (void)ss_format_scan_value(scan);
             ss__buf_add_text(&reader->text, "null");
-        } else if (kind == SS__JSON_STRING && ss__scan_string(scan, &string)) {
+        } else if (kind == SS_FORMAT_JSON_STRING && ss_format_scan_string(scan, &string)) {
             reader->key.n_bytes = 0;
-            record->repaired |= ss__scan_unescape(string, &reader->key);
-            ss__add_json_text(&reader->text, reader->key.data, reader->key.n_bytes);
+            record->repaired |= ss_format_scan_unescape(string, &reader->key);
+            ss_dataset_add_json_text(&reader->text, reader->key.data, reader->key.n_bytes);
         } else {
             SS_TRY(fail_type(reader, scan->at, "a list of other than strings", record, err));
         }
@@ -223,22 +228,23 @@ out:
 }
 
 /* The value of the selected column, at the cursor. */
-static ss_status take_selected(struct ss__json_reader *reader, struct ss__scan *scan,
-                               struct ss__record *record, ss_err *err)
+static ss_status take_selected(struct ss_format_json_reader *reader,
+                               struct ss_format_scan *scan, struct ss_dataset_record *record,
+                               ss_err *err)
 {
-    const ss__json_kind kind = ss__scan_peek(scan);
-    struct ss__scan whole = *scan;
+    const ss_format_json_kind kind = ss_format_scan_peek(scan);
+    struct ss_format_scan whole = *scan;
     char found[64];
     reader->has_seen = true;
-    const bool is_list = kind == SS__JSON_ARRAY;
-    if (is_list || kind == SS__JSON_STRING) {
-        if (reader->text_kind != SS__JSON_NONE && reader->text_kind != kind) {
+    const bool is_list = kind == SS_FORMAT_JSON_ARRAY;
+    if (is_list || kind == SS_FORMAT_JSON_STRING) {
+        if (reader->text_kind != SS_FORMAT_JSON_NONE && reader->text_kind != kind) {
             return fail_type(reader, scan->at,
                              is_list ? "a list here and strings in rows before"
                                      : "a string here and lists in rows before",
                              record, err);
         }
-        if (is_list && !ss__scan_value(&whole)) {
+        if (is_list && !ss_format_scan_value(&whole)) {
             *scan = whole;
             return fail_syntax(reader, scan, record, err);
         }
@@ -247,11 +253,12 @@ static ss_status take_selected(struct ss__json_reader *reader, struct ss__scan *
         reader->text_kind = status == SS_OK ? kind : reader->text_kind;
         return status;
     }
-    if (kind == SS__JSON_NULL || kind == SS__JSON_NONE) {
-        return ss__scan_value(scan) ? SS_OK : fail_syntax(reader, scan, record, err);
+    if (kind == SS_FORMAT_JSON_NULL || kind == SS_FORMAT_JSON_NONE) {
+        return ss_format_scan_value(scan) ? SS_OK : fail_syntax(reader, scan, record, err);
     }
-    snprintf(found, sizeof found, "%s %s", kind == SS__JSON_BOOL ? "the value" : "the type",
-             ss__json_kind_name(kind));
+    snprintf(found, sizeof found, "%s %s",
+             kind == SS_FORMAT_JSON_BOOL ? "the value" : "the type",
+             ss_format_json_kind_name(kind));
     return fail_type(reader, scan->at, found, record, err);
 }
 
@@ -266,24 +273,24 @@ static const char *rest_behind(const char *name, struct ss_text key)
 }
 
 /* The object at the cursor: `name` in it, or in an object of its own. */
-static ss_status read_object(struct ss__json_reader *reader, struct ss__scan *scan,
-                             const char *name, struct ss__record *record, ss_err *err)
+static ss_status read_object(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
+                             const char *name, struct ss_dataset_record *record, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scan_string key;
-    struct ss__scan inner = {.at = NULL};
+    struct ss_format_scan_string key;
+    struct ss_format_scan inner = {.at = NULL};
     const char *inner_name = NULL;
     bool has_key = true, good = true, taken = false;
-    ss__scan_char(scan, '{');
+    ss_format_scan_char(scan, '{');
     for (bool first = true;; first = false) {
-        good = ss__scan_key(scan, first, &key, &has_key);
+        good = ss_format_scan_key(scan, first, &key, &has_key);
         if (!good || !has_key) {
             break;
         }
         const char *rest =
-            name == NULL ? NULL : rest_behind(name, ss__json_key_text(reader, key));
+            name == NULL ? NULL : rest_behind(name, ss_format_json_key_text(reader, key));
         if (rest != NULL && *rest == '\0' && taken) {
-            record->fault = SS__FAULT_REPEATED;
+            record->fault = SS_DATASET_FAULT_REPEATED;
             SS_TRY(fail_row(reader, scan->at, "the text column occurs twice in this row", err));
         }
         if (rest != NULL && *rest == '\0') {
@@ -291,11 +298,12 @@ static ss_status read_object(struct ss__json_reader *reader, struct ss__scan *sc
             SS_TRY(take_selected(reader, scan, record, err));
             continue;
         }
-        if (rest != NULL && inner_name == NULL && ss__scan_peek(scan) == SS__JSON_OBJECT) {
+        if (rest != NULL && inner_name == NULL &&
+            ss_format_scan_peek(scan) == SS_FORMAT_JSON_OBJECT) {
             inner = *scan;
             inner_name = rest;
         }
-        good = ss__scan_value(scan);
+        good = ss_format_scan_value(scan);
         if (!good) {
             break;
         }
@@ -309,25 +317,25 @@ out:
     return status;
 }
 
-static ss_status read_row(struct ss__json_reader *reader, struct ss__scan *scan,
-                          struct ss__record *record, ss_err *err)
+static ss_status read_row(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
+                          struct ss_dataset_record *record, ss_err *err)
 {
     ss_status status = SS_OK;
     char problem[128];
-    const ss__json_kind kind = ss__scan_peek(scan);
+    const ss_format_json_kind kind = ss_format_scan_peek(scan);
     const bool is_text_column =
         reader->selected == NULL || strcmp(reader->selected, "text") == 0;
-    if (kind == SS__JSON_OBJECT) {
+    if (kind == SS_FORMAT_JSON_OBJECT) {
         SS_TRY(read_object(reader, scan, reader->selected, record, err));
-    } else if (kind == SS__JSON_STRING && is_text_column) {
+    } else if (kind == SS_FORMAT_JSON_STRING && is_text_column) {
         reader->has_seen = true;
         SS_TRY(take_text(reader, scan, record, err));
-    } else if (!ss__scan_value(scan)) {
+    } else if (!ss_format_scan_value(scan)) {
         SS_TRY(fail_syntax(reader, scan, record, err));
-    } else if (kind != SS__JSON_NULL && kind != SS__JSON_STRING) {
-        record->fault = SS__FAULT_NO_ROW;
+    } else if (kind != SS_FORMAT_JSON_NULL && kind != SS_FORMAT_JSON_STRING) {
+        record->fault = SS_DATASET_FAULT_NO_ROW;
         snprintf(problem, sizeof problem, "expected an object or a string as a row, found %s",
-                 ss__json_kind_name(kind));
+                 ss_format_json_kind_name(kind));
         SS_TRY(fail_row(reader, reader->row, problem, err));
     }
 out:
@@ -335,49 +343,50 @@ out:
 }
 
 /* A row that was refused is left behind, where that can be done. */
-static void pass_bad_row(struct ss__json_reader *reader, ss_status refusal,
-                         struct ss__record *record)
+static void pass_bad_row(struct ss_format_json_reader *reader, ss_status refusal,
+                         struct ss_dataset_record *record)
 {
-    const bool is_lines = reader->items.layout == SS__JSON_LINES;
-    if (is_lines && refusal == SS_E_LIMIT && record->fault == SS__FAULT_NONE) {
-        record->fault = SS__FAULT_TOO_LARGE;
-        if (ss__json_items_skip_line(&reader->items, reader->stream, NULL) != SS_OK) {
-            record->fault = SS__FAULT_NONE;
+    const bool is_lines = reader->items.layout == SS_FORMAT_JSON_LINES;
+    if (is_lines && refusal == SS_E_LIMIT && record->fault == SS_DATASET_FAULT_NONE) {
+        record->fault = SS_DATASET_FAULT_TOO_LARGE;
+        if (ss_format_json_items_skip_line(&reader->items, reader->stream, NULL) != SS_OK) {
+            record->fault = SS_DATASET_FAULT_NONE;
         }
         return;
     }
-    if (!is_lines && record->fault == SS__FAULT_SYNTAX) {
-        record->fault = SS__FAULT_NONE;
+    if (!is_lines && record->fault == SS_DATASET_FAULT_SYNTAX) {
+        record->fault = SS_DATASET_FAULT_NONE;
     }
-    ss__stream_take(reader->stream, reader->items.at);
+    ss_source_stream_take(reader->stream, reader->items.at);
     reader->items.at = 0;
 }
 
-static ss_status json_next(void *state, struct ss__record *record, bool *has_row, ss_err *err)
+static ss_status json_next(void *state, struct ss_dataset_record *record, bool *has_row,
+                           ss_err *err)
 {
-    struct ss__json_reader *reader = state;
-    const ss_status status = ss__json_next_row(reader, read_row, record, has_row, err);
+    struct ss_format_json_reader *reader = state;
+    const ss_status status = ss_format_json_next_row(reader, read_row, record, has_row, err);
     if (status != SS_OK) {
         *has_row = false;
         pass_bad_row(reader, status, record);
         return status;
     }
     if (*has_row && reader->watches) {
-        const ss_status refusal = ss__json_refuse_rivals(reader, err);
+        const ss_status refusal = ss_format_json_refuse_rivals(reader, err);
         if (refusal != SS_OK) {
             return refusal;
         }
     }
-    ss__stream_take(reader->stream, reader->items.at);
+    ss_source_stream_take(reader->stream, reader->items.at);
     reader->items.at = 0;
     return SS_OK;
 }
 
 static ss_status json_select(void *state, size_t column, ss_err *err)
 {
-    struct ss__json_reader *reader = state;
+    struct ss_format_json_reader *reader = state;
     (void)err;
-    if (column < SS__NO_COLUMN) {
+    if (column < SS_DATASET_NO_COLUMN) {
         reader->selected = reader->found[column].name;
     }
     return SS_OK;
@@ -385,27 +394,27 @@ static ss_status json_select(void *state, size_t column, ss_err *err)
 
 static bool json_has_seen(const void *state)
 {
-    return ((const struct ss__json_reader *)state)->has_seen;
+    return ((const struct ss_format_json_reader *)state)->has_seen;
 }
 
 static bool json_is_whole(const void *state)
 {
-    return ((const struct ss__json_reader *)state)->has_all;
+    return ((const struct ss_format_json_reader *)state)->has_all;
 }
 
 static void json_watch(void *state)
 {
-    ((struct ss__json_reader *)state)->watches = true;
+    ((struct ss_format_json_reader *)state)->watches = true;
 }
 
 static ss_status json_add_json(void *state, struct ss__buf *out, ss_err *err)
 {
-    const struct ss__json_reader *reader = state;
-    struct ss__scan scan = scan_row(reader);
-    const bool is_object = ss__scan_peek(&scan) == SS__JSON_OBJECT;
+    const struct ss_format_json_reader *reader = state;
+    struct ss_format_scan scan = scan_row(reader);
+    const bool is_object = ss_format_scan_peek(&scan) == SS_FORMAT_JSON_OBJECT;
     (void)err;
     ss__buf_add_text(out, is_object ? "" : "{\"text\":");
-    ss__json_compact(reader->row, reader->n_row_bytes, out);
+    ss_format_json_compact(reader->row, reader->n_row_bytes, out);
     ss__buf_add_text(out, is_object ? "" : "}");
     return SS_OK;
 }
@@ -415,7 +424,7 @@ static ss_status json_add_json(void *state, struct ss__buf *out, ss_err *err)
 static ss_status json_keep(void *state, const size_t *columns, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__json_reader *reader = state;
+    struct ss_format_json_reader *reader = state;
     SS_ALLOC(reader->kept, n);
     SS_ALLOC(reader->values, n);
     memcpy(reader->kept, columns, n * sizeof *columns);
@@ -426,26 +435,27 @@ out:
 
 /* The value of a name in a well-formed object, or in an object of its own; of a key that occurs
  * twice the last value counts. Empty where it is not there. */
-static struct ss_text find_value(struct ss__json_reader *reader, struct ss__scan scan,
-                                 const char *name)
+static struct ss_text find_value(struct ss_format_json_reader *reader,
+                                 struct ss_format_scan scan, const char *name)
 {
     struct ss_text value = {NULL, 0};
-    struct ss__scan inner = {.at = NULL};
-    struct ss__scan_string key;
+    struct ss_format_scan inner = {.at = NULL};
+    struct ss_format_scan_string key;
     const char *inner_name = NULL;
-    bool has_key = ss__scan_char(&scan, '{');
+    bool has_key = ss_format_scan_char(&scan, '{');
     for (bool first = true; has_key; first = false) {
-        if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
+        if (!ss_format_scan_key(&scan, first, &key, &has_key) || !has_key) {
             break;
         }
-        const char *rest = rest_behind(name, ss__json_key_text(reader, key));
-        const ss__json_kind kind = ss__scan_peek(&scan);
+        const char *rest = rest_behind(name, ss_format_json_key_text(reader, key));
+        const ss_format_json_kind kind = ss_format_scan_peek(&scan);
         const char *start = scan.at;
-        if (rest != NULL && *rest != '\0' && kind == SS__JSON_OBJECT && inner_name == NULL) {
+        if (rest != NULL && *rest != '\0' && kind == SS_FORMAT_JSON_OBJECT &&
+            inner_name == NULL) {
             inner = scan;
             inner_name = rest;
         }
-        if (!ss__scan_value(&scan)) {
+        if (!ss_format_scan_value(&scan)) {
             break;
         }
         if (rest != NULL && *rest == '\0') {
@@ -457,7 +467,8 @@ static struct ss_text find_value(struct ss__json_reader *reader, struct ss__scan
 }
 
 /* Which column a key is of, most likely the one behind the last; n_kept if of none. */
-static size_t find_kept(const struct ss__json_reader *reader, struct ss_text key, size_t likely)
+static size_t find_kept(const struct ss_format_json_reader *reader, struct ss_text key,
+                        size_t likely)
 {
     for (size_t n = 0; n < reader->n_kept; n++) {
         const size_t i = (likely + n) % reader->n_kept;
@@ -472,12 +483,12 @@ static size_t find_kept(const struct ss__json_reader *reader, struct ss_text key
 /* Find the values of all columns that are carried along. A row that lacks one has null; of a
  * key that occurs twice the last value counts. The row was read before, so it is well-formed.
  */
-static void find_values(struct ss__json_reader *reader)
+static void find_values(struct ss_format_json_reader *reader)
 {
-    const struct ss__scan start = scan_row(reader);
-    struct ss__scan scan = start;
-    struct ss__scan_string key;
-    bool has_key = ss__scan_char(&scan, '{');
+    const struct ss_format_scan start = scan_row(reader);
+    struct ss_format_scan scan = start;
+    struct ss_format_scan_string key;
+    bool has_key = ss_format_scan_char(&scan, '{');
     const bool is_object = has_key;
     size_t likely = 0;
     for (size_t i = 0; i < reader->n_kept; i++) {
@@ -487,13 +498,13 @@ static void find_values(struct ss__json_reader *reader)
                                     : (struct ss_text){NULL, 0};
     }
     for (bool first = true; has_key; first = false) {
-        if (!ss__scan_key(&scan, first, &key, &has_key) || !has_key) {
+        if (!ss_format_scan_key(&scan, first, &key, &has_key) || !has_key) {
             break;
         }
-        const size_t i = find_kept(reader, ss__json_key_text(reader, key), likely);
-        (void)ss__scan_peek(&scan); /* spaces */
+        const size_t i = find_kept(reader, ss_format_json_key_text(reader, key), likely);
+        (void)ss_format_scan_peek(&scan); /* spaces */
         const char *begin = scan.at;
-        if (!ss__scan_value(&scan)) {
+        if (!ss_format_scan_value(&scan)) {
             break;
         }
         if (i < reader->n_kept) {
@@ -511,7 +522,7 @@ static void find_values(struct ss__json_reader *reader)
 
 static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
 {
-    struct ss__json_reader *reader = state;
+    struct ss_format_json_reader *reader = state;
     (void)err;
     if (i == 0) {
         find_values(reader);
@@ -519,17 +530,17 @@ static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_er
     if (reader->values[i].data == NULL) {
         ss__buf_add_text(out, "null");
     } else {
-        ss__json_compact(reader->values[i].data, reader->values[i].n_bytes, out);
+        ss_format_json_compact(reader->values[i].data, reader->values[i].n_bytes, out);
     }
     return SS_OK;
 }
 
-const struct ss__reader ss__reader_jsonl = {
+const struct ss_dataset_reader ss_format_reader_jsonl = {
     .format = "jsonl",
     .open = lines_open,
-    .columns = ss__json_columns,
+    .columns = ss_format_json_columns,
     .is_whole = json_is_whole,
-    .find = ss__json_find_column,
+    .find = ss_format_json_find_column,
     .has_seen = json_has_seen,
     .watch = json_watch,
     .select = json_select,
@@ -537,15 +548,15 @@ const struct ss__reader ss__reader_jsonl = {
     .add_json = json_add_json,
     .keep = json_keep,
     .add_kept = json_add_kept,
-    .close = ss__json_reader_close,
+    .close = ss_format_json_reader_close,
 };
 
-const struct ss__reader ss__reader_json = {
+const struct ss_dataset_reader ss_format_reader_json = {
     .format = "json",
     .open = document_open,
-    .columns = ss__json_columns,
+    .columns = ss_format_json_columns,
     .is_whole = json_is_whole,
-    .find = ss__json_find_column,
+    .find = ss_format_json_find_column,
     .has_seen = json_has_seen,
     .watch = json_watch,
     .select = json_select,
@@ -553,5 +564,5 @@ const struct ss__reader ss__reader_json = {
     .add_json = json_add_json,
     .keep = json_keep,
     .add_kept = json_add_kept,
-    .close = ss__json_reader_close,
+    .close = ss_format_json_reader_close,
 };

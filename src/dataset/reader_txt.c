@@ -9,17 +9,17 @@
 #include "dataset/dataset_files.h"
 
 struct txt {
-    struct ss__stream *stream;
+    struct ss_source_stream *stream;
     ss_text_unit unit;
     bool begun;         /* a document was given */
     struct ss__buf row; /* a row whose newlines had to be translated */
     struct ss_text text;
 };
 
-static const struct ss__column text_column = {
+static const struct ss_dataset_column text_column = {
     .name = "text", .type = "string", .is_text = true};
 
-static ss_status txt_open(const struct ss__source *source, void **state, ss_err *err)
+static ss_status txt_open(const struct ss_dataset_source *source, void **state, ss_err *err)
 {
     ss_status status = SS_OK;
     struct txt *txt = NULL;
@@ -31,8 +31,8 @@ out:
     return status;
 }
 
-static ss_status txt_columns(void *state, const struct ss__column **columns, size_t *n_columns,
-                             ss_err *err)
+static ss_status txt_columns(void *state, const struct ss_dataset_column **columns,
+                             size_t *n_columns, ss_err *err)
 {
     (void)state, (void)err;
     *columns = &text_column;
@@ -47,7 +47,8 @@ static ss_status txt_select(void *state, size_t column, ss_err *err)
 }
 
 /* The first newline character of the window at or after `from`, NULL if there is none. */
-static const char *find_newline(const struct ss__stream *stream, size_t from, bool has_returns)
+static const char *find_newline(const struct ss_source_stream *stream, size_t from,
+                                bool has_returns)
 {
     const char *data = stream->data + from;
     const size_t n = stream->n_bytes - from;
@@ -60,11 +61,11 @@ static const char *find_newline(const struct ss__stream *stream, size_t from, bo
 }
 
 /* Bytes of the newline at `at`: 1 or 2. A "\r" at the end of the window needs another byte. */
-static ss_status newline_length(struct ss__stream *stream, size_t at, size_t *length,
+static ss_status newline_length(struct ss_source_stream *stream, size_t at, size_t *length,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(stream->data[at] == '\r' ? ss__stream_need(stream, at + 2, err) : SS_OK);
+    SS_TRY(stream->data[at] == '\r' ? ss_source_stream_need(stream, at + 2, err) : SS_OK);
     const bool pair =
         stream->data[at] == '\r' && at + 1 < stream->n_bytes && stream->data[at + 1] == '\n';
     *length = pair ? 2 : 1;
@@ -73,7 +74,7 @@ out:
 }
 
 /* Length of the line at the front of the window, and of its newline (0 at the end). */
-static ss_status find_line(struct ss__stream *stream, size_t *n_line, size_t *n_newline,
+static ss_status find_line(struct ss_source_stream *stream, size_t *n_line, size_t *n_newline,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -85,7 +86,7 @@ static ss_status find_line(struct ss__stream *stream, size_t *n_line, size_t *n_
             break;
         }
         seen = stream->n_bytes;
-        SS_TRY(ss__stream_more(stream, err));
+        SS_TRY(ss_source_stream_more(stream, err));
     }
     *n_line = found == NULL ? stream->n_bytes : (size_t)(found - stream->data);
     *n_newline = 0;
@@ -103,7 +104,7 @@ static ss_status next_line(struct txt *txt, bool *has_row, ss_err *err)
     SS_TRY(find_line(txt->stream, &n_line, &n_newline, err));
     *has_row = n_line + n_newline > 0;
     txt->text = (struct ss_text){txt->stream->data, n_line};
-    ss__stream_take(txt->stream, n_line + n_newline);
+    ss_source_stream_take(txt->stream, n_line + n_newline);
 out:
     return status;
 }
@@ -118,10 +119,10 @@ static ss_status next_paragraph(struct txt *txt, bool *has_row, ss_err *err)
     while (n_newline > 0) {
         SS_TRY(find_line(txt->stream, &n_line, &n_newline, err));
         ss__buf_add(&txt->row, txt->stream->data, n_line);
-        if (txt->row.n_bytes > SS__MAX_WINDOW_BYTES) {
+        if (txt->row.n_bytes > SS_SOURCE_MAX_WINDOW_BYTES) {
             SS_FAIL_FILE(txt->stream->name, SS_E_LIMIT, "a paragraph is longer than 1 GiB");
         }
-        ss__stream_take(txt->stream, n_line + n_newline);
+        ss_source_stream_take(txt->stream, n_line + n_newline);
         const bool ends = txt->row.n_bytes > 0 && n_line == 0 && n_newline > 0 &&
                           txt->row.data[txt->row.n_bytes - 1] == '\n';
         if (ends && txt->row.n_bytes == 1) {
@@ -145,14 +146,14 @@ static ss_status next_document(struct txt *txt, bool *has_row, ss_err *err)
     ss_status status = SS_OK;
     size_t n_line = 0, n_newline = 1;
     while (!txt->stream->at_end) {
-        SS_TRY(ss__stream_more(txt->stream, err));
+        SS_TRY(ss_source_stream_more(txt->stream, err));
     }
     *has_row = !txt->begun;
     txt->begun = true;
     txt->text = (struct ss_text){txt->stream->data, txt->stream->n_bytes};
     if (find_newline(txt->stream, 0, true) == NULL ||
         memchr(txt->text.data, '\r', txt->text.n_bytes) == NULL) {
-        ss__stream_take(txt->stream, txt->stream->n_bytes);
+        ss_source_stream_take(txt->stream, txt->stream->n_bytes);
         goto out;
     }
     txt->row.n_bytes = 0;
@@ -160,7 +161,7 @@ static ss_status next_document(struct txt *txt, bool *has_row, ss_err *err)
         SS_TRY(find_line(txt->stream, &n_line, &n_newline, err));
         ss__buf_add(&txt->row, txt->stream->data, n_line);
         ss__buf_add(&txt->row, "\n", n_newline > 0);
-        ss__stream_take(txt->stream, n_line + n_newline);
+        ss_source_stream_take(txt->stream, n_line + n_newline);
     }
     SS_TRY(ss__buf_check(&txt->row, err));
     txt->text = (struct ss_text){txt->row.data, txt->row.n_bytes};
@@ -168,7 +169,8 @@ out:
     return status;
 }
 
-static ss_status txt_next(void *state, struct ss__record *record, bool *has_row, ss_err *err)
+static ss_status txt_next(void *state, struct ss_dataset_record *record, bool *has_row,
+                          ss_err *err)
 {
     static ss_status (*const units[])(struct txt *, bool *, ss_err *) = {
         [SS_UNIT_LINE] = next_line,
@@ -177,7 +179,7 @@ static ss_status txt_next(void *state, struct ss__record *record, bool *has_row,
     };
     struct txt *txt = state;
     const ss_status status = units[txt->unit](txt, has_row, err);
-    *record = (struct ss__record){.text = txt->text};
+    *record = (struct ss_dataset_record){.text = txt->text};
     return status;
 }
 
@@ -186,7 +188,7 @@ static ss_status txt_add_json(void *state, struct ss__buf *out, ss_err *err)
     const struct txt *txt = state;
     (void)err;
     ss__buf_add_text(out, "{\"text\":");
-    ss__add_json_text(out, txt->text.data, txt->text.n_bytes);
+    ss_dataset_add_json_text(out, txt->text.data, txt->text.n_bytes);
     ss__buf_add_byte(out, '}');
     return SS_OK;
 }
@@ -200,7 +202,7 @@ static void txt_close(void *state)
     }
 }
 
-const struct ss__reader ss__reader_txt = {
+const struct ss_dataset_reader ss_dataset_reader_txt = {
     .format = "txt",
     .stores_text = true,
     .open = txt_open,

@@ -10,9 +10,9 @@
 
 /* A choice that is being made. */
 struct chooser {
-    const struct ss__repo *repo;
-    struct ss__repo_choice *out;
-    struct ss__repo_config found; /* of default patterns; its arrays are owned here */
+    const struct ss_repo *repo;
+    struct ss_repo_choice *out;
+    struct ss_repo_config found; /* of default patterns; its arrays are owned here */
 };
 
 /* A list of paths that are views into the repository's. */
@@ -38,22 +38,22 @@ static ss_status add_matches(const struct chooser *chooser, const char *folder,
 {
     ss_status status = SS_OK;
     const size_t n_before = files->n;
-    const char *whole = NULL, *fault = ss__repo_pattern_fault(pattern);
+    const char *whole = NULL, *fault = ss_repo_pattern_fault(pattern);
     if (fault == NULL && folder[0] != '\0') {
-        fault = ss__repo_pattern_fault(folder);
+        fault = ss_repo_pattern_fault(folder);
     }
     if (fault != NULL) {
         SS_FAIL_FILE(chooser->repo->name, SS_E_DATA, "the pattern '%.200s' of its card %s",
                      pattern, fault);
     }
-    SS_TRY(ss__repo_pattern_in(&chooser->out->arena, folder, pattern, &whole, err));
+    SS_TRY(ss_repo_pattern_in(&chooser->out->arena, folder, pattern, &whole, err));
     for (size_t i = 0; i < chooser->repo->n_paths; i++) {
         const char *path = chooser->repo->paths[i];
-        if (ss__repo_has_known_ending(path) && ss__repo_match(whole, path)) {
+        if (ss_repo_has_known_ending(path) && ss_repo_match(whole, path)) {
             SS_TRY(add_file(files, path, err));
         }
     }
-    if (files->n == n_before && !ss__repo_is_pattern(pattern)) {
+    if (files->n == n_before && !ss_repo_is_pattern(pattern)) {
         SS_FAIL_FILE(chooser->repo->name, SS_E_NOINPUT,
                      "its card names the file '%.200s', which is missing or of no known kind",
                      whole);
@@ -63,7 +63,7 @@ out:
 }
 
 static ss_status add_split_files(const struct chooser *chooser, const char *folder,
-                                 const struct ss__repo_split *split, struct files *files,
+                                 const struct ss_repo_split *split, struct files *files,
                                  ss_err *err)
 {
     ss_status status = SS_OK;
@@ -77,15 +77,15 @@ out:
 /* ---- the kind of data ---- */
 
 /* By the first split of the first configuration, whichever is asked for. */
-static ss_status find_kind(struct chooser *chooser, const struct ss__repo_config *first,
+static ss_status find_kind(struct chooser *chooser, const struct ss_repo_config *first,
                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct files files = {.items = NULL};
-    const struct ss__repo_config *config = first;
+    const struct ss_repo_config *config = first;
     if (config == NULL || !config->has_data_files) {
-        status = ss__repo_default_splits(chooser->repo, "", &chooser->out->arena,
-                                         &chooser->found, err);
+        status = ss_repo_default_splits(chooser->repo, "", &chooser->out->arena,
+                                        &chooser->found, err);
         config = &chooser->found;
         if (status == SS_E_NOINPUT && first != NULL) {
             return SS_OK; /* its own folder tells */
@@ -95,7 +95,7 @@ static ss_status find_kind(struct chooser *chooser, const struct ss__repo_config
     for (size_t i = 0; i < config->n_splits && chooser->out->kind == NULL; i++) {
         files.n = 0;
         SS_TRY(add_split_files(chooser, "", &config->splits[i], &files, err));
-        chooser->out->kind = ss__repo_kind_of(files.items, files.n, &chooser->out->format);
+        chooser->out->kind = ss_repo_kind_of(files.items, files.n, &chooser->out->format);
     }
 out:
     ss__free(files.items);
@@ -106,7 +106,7 @@ out:
 
 static ss_status fail_config(const struct chooser *chooser, const char *asked, ss_err *err)
 {
-    const struct ss__repo_card *card = chooser->repo->card;
+    const struct ss_repo_card *card = chooser->repo->card;
     struct ss__buf list = {0};
     for (size_t i = 0; i < card->n_configs && ss__buf_begin_item(&list, i, card->n_configs);
          i++) {
@@ -132,12 +132,12 @@ static ss_status fail_config(const struct chooser *chooser, const char *asked, s
 /* The configuration asked for, else the only one, "default", or the one said to be; NULL where
  * the card has none. */
 static ss_status find_config(const struct chooser *chooser, const char *asked,
-                             const struct ss__repo_config **out, ss_err *err)
+                             const struct ss_repo_config **out, ss_err *err)
 {
-    const struct ss__repo_card *card = chooser->repo->card;
+    const struct ss_repo_card *card = chooser->repo->card;
     *out = NULL;
     for (size_t i = 0; i < card->n_configs; i++) {
-        const struct ss__repo_config *config = &card->configs[i];
+        const struct ss_repo_config *config = &card->configs[i];
         const bool is_default =
             card->n_configs == 1 || strcmp(config->name, "default") == 0 || config->is_default;
         if (asked != NULL ? strcmp(config->name, asked) != 0 : !is_default) {
@@ -162,7 +162,7 @@ static ss_status find_config(const struct chooser *chooser, const char *asked,
     return fail_config(chooser, asked, err);
 }
 
-static ss_status fail_split(const struct chooser *chooser, const struct ss__repo_config *config,
+static ss_status fail_split(const struct chooser *chooser, const struct ss_repo_config *config,
                             const char *asked, ss_err *err)
 {
     struct ss__buf list = {0};
@@ -186,7 +186,7 @@ static ss_status fail_split(const struct chooser *chooser, const struct ss__repo
 /* Where the files of a configuration are searched, and its splits. */
 struct place {
     const char *folder;
-    const struct ss__repo_config *config;
+    const struct ss_repo_config *config;
 };
 
 static ss_status add_named_split(const struct chooser *chooser, const struct place *place,
@@ -194,7 +194,7 @@ static ss_status add_named_split(const struct chooser *chooser, const struct pla
                                  ss_err *err)
 {
     for (size_t i = 0; i < place->config->n_splits; i++) {
-        const struct ss__repo_split *split = &place->config->splits[i];
+        const struct ss_repo_split *split = &place->config->splits[i];
         if (strlen(split->name) == n_name && memcmp(split->name, name, n_name) == 0) {
             return add_split_files(chooser, place->folder, split, files, err);
         }
@@ -231,7 +231,7 @@ out:
 static ss_status choose_split(const struct chooser *chooser, const struct place *place,
                               const char *asked, struct files *files, ss_err *err)
 {
-    struct ss__repo_choice *out = chooser->out;
+    struct ss_repo_choice *out = chooser->out;
     if (asked == NULL && place->config->n_splits != 1) {
         return fail_split(chooser, place->config, NULL, err);
     }
@@ -253,18 +253,18 @@ static ss_status choose_split(const struct chooser *chooser, const struct place 
 /* ---- files ---- */
 
 /* What the card did not name must be of the kind. */
-static void drop_others(const struct ss__repo_kind *kind, struct files *files)
+static void drop_others(const struct ss_repo_kind *kind, struct files *files)
 {
     size_t n_kept = 0;
     for (size_t i = 0; i < files->n; i++) {
-        if (ss__repo_is_of_kind(kind, files->items[i])) {
+        if (ss_repo_is_of_kind(kind, files->items[i])) {
             files->items[n_kept++] = files->items[i];
         }
     }
     files->n = n_kept;
 }
 
-static bool has_script(const struct ss__repo *repo)
+static bool has_script(const struct ss_repo *repo)
 {
     for (size_t i = 0; i < repo->n_paths; i++) {
         const char *path = repo->paths[i];
@@ -313,7 +313,7 @@ out:
  */
 static ss_status check_kind(const struct chooser *chooser, ss_err *err)
 {
-    const struct ss__repo_kind *kind = chooser->out->kind;
+    const struct ss_repo_kind *kind = chooser->out->kind;
     const bool is_samples = kind != NULL && strcmp(kind->name, "webdataset") == 0;
     return kind == NULL || kind->is_readable || (is_samples && chooser->repo->reads_archives)
                ? SS_OK
@@ -323,13 +323,13 @@ static ss_status check_kind(const struct chooser *chooser, ss_err *err)
                                kind->name);
 }
 
-static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wish,
+static ss_status choose(struct chooser *chooser, const struct ss_repo_wish *wish,
                         struct files *files, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__repo_config *config = NULL;
-    const struct ss__repo_card *card = chooser->repo->card;
-    struct ss__repo_choice *out = chooser->out;
+    const struct ss_repo_config *config = NULL;
+    const struct ss_repo_card *card = chooser->repo->card;
+    struct ss_repo_choice *out = chooser->out;
     SS_TRY(find_config(chooser, wish->config, &config, err));
     const char *name = config == NULL ? "default" : config->name;
     out->config = ss__arena_strndup(&out->arena, name, strlen(name));
@@ -340,13 +340,13 @@ static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wis
     SS_TRY(check_kind(chooser, err));
     struct place place = {config == NULL ? "" : config->data_dir, config};
     if (config == NULL || !config->has_data_files) {
-        SS_TRY(ss__repo_default_splits(chooser->repo, place.folder, &chooser->out->arena,
-                                       &chooser->found, err));
+        SS_TRY(ss_repo_default_splits(chooser->repo, place.folder, &chooser->out->arena,
+                                      &chooser->found, err));
         place.config = &chooser->found;
     }
     SS_TRY(choose_split(chooser, &place, wish->split, files, err));
     if (out->kind == NULL) {
-        out->kind = ss__repo_kind_of(files->items, files->n, &out->format);
+        out->kind = ss_repo_kind_of(files->items, files->n, &out->format);
         SS_TRY(check_kind(chooser, err));
     }
     if (config == NULL && out->kind != NULL) {
@@ -357,36 +357,36 @@ static ss_status choose(struct chooser *chooser, const struct ss__repo_wish *wis
         goto out;
     }
     SS_TRY(find_repeated(files, &out->repeated, err));
-    SS_TRY(ss__repo_apply_options(chooser->repo->name, config, out, err));
+    SS_TRY(ss_repo_apply_options(chooser->repo->name, config, out, err));
 out:
     return status;
 }
 
-ss_status ss__repo_choose(const struct ss__repo *repo, const struct ss__repo_wish *wish,
-                          struct ss__repo_choice *out, ss_err *err)
+ss_status ss_repo_choose(const struct ss_repo *repo, const struct ss_repo_wish *wish,
+                         struct ss_repo_choice *out, ss_err *err)
 {
     struct chooser chooser = {.repo = repo, .out = out};
     struct files files = {.items = NULL};
-    *out = (struct ss__repo_choice){.kind = NULL};
-    ss__row_options_init(&out->rows);
+    *out = (struct ss_repo_choice){.kind = NULL};
+    ss_format_row_options_init(&out->rows);
     ss_status status = choose(&chooser, wish, &files, err);
     if (status == SS_E_NOINPUT && has_script(repo)) {
         status = fail_empty(&chooser, err);
     }
-    ss__repo_default_splits_release(&chooser.found);
+    ss_repo_default_splits_release(&chooser.found);
     out->paths = files.items;
     out->n = files.n;
     out->room = files.room;
     if (status != SS_OK) {
-        ss__repo_choice_release(out);
+        ss_repo_choice_release(out);
     }
     return status;
 }
 
-void ss__repo_choice_release(struct ss__repo_choice *choice)
+void ss_repo_choice_release(struct ss_repo_choice *choice)
 {
     ss__free(choice->paths);
     ss__arena_release(&choice->arena);
-    ss__row_options_release(&choice->rows);
-    *choice = (struct ss__repo_choice){.kind = NULL};
+    ss_format_row_options_release(&choice->rows);
+    *choice = (struct ss_repo_choice){.kind = NULL};
 }

@@ -25,7 +25,7 @@ enum { MAX_KEPT_BYTES = 64 << 20, MAX_VISITED = 20 << 20 };
 struct walk {
     const char *file;
     yaml_document_t *document;
-    struct ss__repo_card *card;
+    struct ss_repo_card *card;
 };
 
 /* ---- the front matter ---- */
@@ -184,7 +184,7 @@ static bool is_split_name(const char *name)
     }
 }
 
-static ss_status add_pattern(const struct walk *walk, struct ss__repo_split *split,
+static ss_status add_pattern(const struct walk *walk, struct ss_repo_split *split,
                              const yaml_node_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -200,7 +200,7 @@ out:
 }
 
 /* A pattern or a list of them. */
-static ss_status add_patterns(const struct walk *walk, struct ss__repo_split *split,
+static ss_status add_patterns(const struct walk *walk, struct ss_repo_split *split,
                               const yaml_node_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -215,24 +215,24 @@ out:
     return status;
 }
 
-static ss_status add_split(const struct walk *walk, struct ss__repo_config *config,
-                           const char *name, struct ss__repo_split **out, ss_err *err)
+static ss_status add_split(const struct walk *walk, struct ss_repo_config *config,
+                           const char *name, struct ss_repo_split **out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(config->splits, config->splits_room, config->n_splits + 1);
     *out = &config->splits[config->n_splits++];
-    **out = (struct ss__repo_split){.name = ""};
+    **out = (struct ss_repo_split){.name = ""};
     SS_TRY(keep(walk, name, &(*out)->name, err));
 out:
     return status;
 }
 
 /* {split: NAME, path: …} */
-static ss_status read_split(const struct walk *walk, struct ss__repo_config *config,
+static ss_status read_split(const struct walk *walk, struct ss_repo_config *config,
                             const yaml_node_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_split *split = NULL;
+    struct ss_repo_split *split = NULL;
     const yaml_node_t *path = is_map(node) ? value_of(walk, node, "path") : NULL;
     const char *name = is_map(node) ? scalar(value_of(walk, node, "split")) : NULL;
     if (name == NULL || path == NULL || is_map(path)) {
@@ -254,11 +254,11 @@ out:
     return status;
 }
 
-static ss_status read_data_files(const struct walk *walk, struct ss__repo_config *config,
+static ss_status read_data_files(const struct walk *walk, struct ss_repo_config *config,
                                  const yaml_node_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_split *split = NULL;
+    struct ss_repo_split *split = NULL;
     config->has_data_files = true;
     bool has_splits = false;
     if (is_list(node) && node->data.sequence.items.start < node->data.sequence.items.top) {
@@ -293,12 +293,12 @@ static bool is_layout_key(const char *name)
 
 /* A scalar, or the scalars of a list. */
 static ss_status read_value(const struct walk *walk, const yaml_node_t *node,
-                            struct ss__option_value *out, ss_err *err)
+                            struct ss_format_option_value *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const yaml_node_item_t *nodes = is_list(node) ? node->data.sequence.items.start : NULL;
     const size_t n = is_list(node) ? (size_t)(node->data.sequence.items.top - nodes) : 1;
-    *out = (struct ss__option_value){.is_list = is_list(node), .is_null = is_null(node)};
+    *out = (struct ss_format_option_value){.is_list = is_list(node), .is_null = is_null(node)};
     walk->card->n_visited += n;
     const char **items = ss__arena_alloc(&walk->card->arena, n * sizeof *items + 1);
     if (items == NULL) {
@@ -318,7 +318,7 @@ out:
     return status;
 }
 
-static ss_status read_options(const struct walk *walk, struct ss__repo_config *config,
+static ss_status read_options(const struct walk *walk, struct ss_repo_config *config,
                               const yaml_node_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -330,8 +330,8 @@ static ss_status read_options(const struct walk *walk, struct ss__repo_config *c
             continue;
         }
         SS_GROW(config->options, config->options_room, config->n_options + 1);
-        struct ss__repo_option *option = &config->options[config->n_options];
-        *option = (struct ss__repo_option){.name = NULL};
+        struct ss_repo_option *option = &config->options[config->n_options];
+        *option = (struct ss_repo_option){.name = NULL};
         SS_TRY(keep(walk, name, &option->name, err));
         SS_TRY(read_value(walk, value, &option->value, err));
         config->n_options++;
@@ -340,7 +340,7 @@ out:
     return status;
 }
 
-static ss_status read_folder(const struct walk *walk, struct ss__repo_config *config,
+static ss_status read_folder(const struct walk *walk, struct ss_repo_config *config,
                              const yaml_node_t *node, ss_err *err)
 {
     const char *text = node == NULL ? "" : scalar(node);
@@ -358,7 +358,7 @@ static ss_status read_folder(const struct walk *walk, struct ss__repo_config *co
 static ss_status read_config(const struct walk *walk, const yaml_node_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_card *card = walk->card;
+    struct ss_repo_card *card = walk->card;
     const char *name = is_map(node) ? scalar(value_of(walk, node, "config_name")) : NULL;
     if (name == NULL) {
         return fail_card(walk, node, "each of the configs needs a config_name", err);
@@ -370,8 +370,8 @@ static ss_status read_config(const struct walk *walk, const yaml_node_t *node, s
                              MAX_CONFIGS);
     }
     SS_GROW(card->configs, card->configs_room, card->n_configs + 1);
-    struct ss__repo_config *config = &card->configs[card->n_configs++];
-    *config = (struct ss__repo_config){.is_default = is_true(value_of(walk, node, "default"))};
+    struct ss_repo_config *config = &card->configs[card->n_configs++];
+    *config = (struct ss_repo_config){.is_default = is_true(value_of(walk, node, "default"))};
     SS_TRY(keep(walk, name, &config->name, err));
     SS_TRY(read_folder(walk, config, value_of(walk, node, "data_dir"), err));
     const yaml_node_t *files = value_of(walk, node, "data_files");
@@ -383,7 +383,7 @@ out:
     return status;
 }
 
-static void release_configs(struct ss__repo_card *card)
+static void release_configs(struct ss_repo_card *card)
 {
     for (size_t i = 0; i < card->n_configs; i++) {
         for (size_t j = 0; j < card->configs[i].n_splits; j++) {
@@ -468,16 +468,16 @@ static ss_status load_document(const char *file, struct ss_text text, yaml_docum
     return status;
 }
 
-ss_status ss__repo_card_read(const char *file, struct ss_text text, bool is_bare,
-                             struct ss__repo_card *card, ss_err *err)
+ss_status ss_repo_card_read(const char *file, struct ss_text text, bool is_bare,
+                            struct ss_repo_card *card, ss_err *err)
 {
     yaml_document_t document;
     if (!is_bare && !find_front_matter(text, &text)) {
         return SS_OK;
     }
-    if (text.n_bytes > SS__REPO_MAX_YAML_BYTES) {
+    if (text.n_bytes > SS_REPO_MAX_YAML_BYTES) {
         return ss__fail_file(err, file, SS_E_LIMIT, "its YAML has %zu bytes, more than %d",
-                             text.n_bytes, SS__REPO_MAX_YAML_BYTES);
+                             text.n_bytes, SS_REPO_MAX_YAML_BYTES);
     }
     ss_status status = load_document(file, text, &document, err);
     if (status == SS_OK) {
@@ -488,18 +488,18 @@ ss_status ss__repo_card_read(const char *file, struct ss_text text, bool is_bare
     return status;
 }
 
-void ss__repo_card_release(struct ss__repo_card *card)
+void ss_repo_card_release(struct ss_repo_card *card)
 {
     release_configs(card);
     ss__free(card->configs);
     ss__arena_release(&card->arena);
-    *card = (struct ss__repo_card){.configs = NULL};
+    *card = (struct ss_repo_card){.configs = NULL};
 }
 
 /* ---- cards that are made ---- */
 
 /* The configuration or split of a name in a growing list; NULL when memory ran out. */
-static struct ss__repo_config *need_config(struct ss__repo_card *card, const char *name)
+static struct ss_repo_config *need_config(struct ss_repo_card *card, const char *name)
 {
     void *grown = card->configs;
     for (size_t i = 0; i < card->n_configs; i++) {
@@ -511,16 +511,16 @@ static struct ss__repo_config *need_config(struct ss__repo_card *card, const cha
         return NULL;
     }
     card->configs = grown;
-    struct ss__repo_config *config = &card->configs[card->n_configs++];
+    struct ss_repo_config *config = &card->configs[card->n_configs++];
     *config =
-        (struct ss__repo_config){.name = ss__arena_strndup(&card->arena, name, strlen(name)),
-                                 .data_dir = "",
-                                 .has_data_files = true};
+        (struct ss_repo_config){.name = ss__arena_strndup(&card->arena, name, strlen(name)),
+                                .data_dir = "",
+                                .has_data_files = true};
     return config->name == NULL ? NULL : config;
 }
 
-static struct ss__repo_split *need_split(struct ss__repo_card *card,
-                                         struct ss__repo_config *config, const char *name)
+static struct ss_repo_split *need_split(struct ss_repo_card *card,
+                                        struct ss_repo_config *config, const char *name)
 {
     void *grown = config->splits;
     for (size_t i = 0; i < config->n_splits; i++) {
@@ -532,18 +532,18 @@ static struct ss__repo_split *need_split(struct ss__repo_card *card,
         return NULL;
     }
     config->splits = grown;
-    struct ss__repo_split *split = &config->splits[config->n_splits++];
+    struct ss_repo_split *split = &config->splits[config->n_splits++];
     *split =
-        (struct ss__repo_split){.name = ss__arena_strndup(&card->arena, name, strlen(name))};
+        (struct ss_repo_split){.name = ss__arena_strndup(&card->arena, name, strlen(name))};
     return split->name == NULL ? NULL : split;
 }
 
-ss_status ss__repo_card_add(struct ss__repo_card *card, const char *config_name,
-                            const char *split_name, const char *pattern, ss_err *err)
+ss_status ss_repo_card_add(struct ss_repo_card *card, const char *config_name,
+                           const char *split_name, const char *pattern, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_config *config = need_config(card, config_name);
-    struct ss__repo_split *split = config == NULL ? NULL : need_split(card, config, split_name);
+    struct ss_repo_config *config = need_config(card, config_name);
+    struct ss_repo_split *split = config == NULL ? NULL : need_split(card, config, split_name);
     if (split == NULL) {
         return ss__fail_nomem(err, "a list of splits");
     }

@@ -41,26 +41,26 @@ enum { N_DEFAULT_SETS = sizeof default_sets / sizeof default_sets[0] };
 
 /* A search that is under way. */
 struct finder {
-    const struct ss__repo *repo;
+    const struct ss_repo *repo;
     struct ss__arena *arena;
-    struct ss__repo_config *found; /* its arrays are owned, its strings are the arena's */
+    struct ss_repo_config *found; /* its arrays are owned, its strings are the arena's */
 };
 
 static bool matches_any(const struct finder *finder, const char *pattern)
 {
     for (size_t i = 0; i < finder->repo->n_paths; i++) {
-        if (ss__repo_match(pattern, finder->repo->paths[i])) {
+        if (ss_repo_match(pattern, finder->repo->paths[i])) {
             return true;
         }
     }
     return false;
 }
 
-static ss_status find_split(struct finder *finder, const char *name,
-                            struct ss__repo_split **out, ss_err *err)
+static ss_status find_split(struct finder *finder, const char *name, struct ss_repo_split **out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__repo_config *found = finder->found;
+    struct ss_repo_config *found = finder->found;
     *out = NULL;
     for (size_t i = 0; i < found->n_splits; i++) {
         if (strcmp(found->splits[i].name, name) == 0) {
@@ -71,7 +71,7 @@ static ss_status find_split(struct finder *finder, const char *name,
     SS_GROW(found->splits, found->splits_room, found->n_splits + 1);
     *out = &found->splits[found->n_splits];
     **out =
-        (struct ss__repo_split){.name = ss__arena_strndup(finder->arena, name, strlen(name))};
+        (struct ss_repo_split){.name = ss__arena_strndup(finder->arena, name, strlen(name))};
     if ((*out)->name == NULL) {
         return ss__fail_nomem(err, "a split");
     }
@@ -80,7 +80,7 @@ out:
     return status;
 }
 
-static ss_status add_default(struct ss__repo_split *split, const char *pattern, ss_err *err)
+static ss_status add_default(struct ss_repo_split *split, const char *pattern, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(split->patterns, split->room, split->n + 1);
@@ -119,13 +119,13 @@ static int split_rank(const char *name)
     return 3;
 }
 
-static void sort_splits(struct ss__repo_config *config)
+static void sort_splits(struct ss_repo_config *config)
 {
     for (size_t i = 1; i < config->n_splits; i++) {
-        const struct ss__repo_split split = config->splits[i];
+        const struct ss_repo_split split = config->splits[i];
         size_t at = i;
         for (; at > 0; at--) {
-            const struct ss__repo_split *before = &config->splits[at - 1];
+            const struct ss_repo_split *before = &config->splits[at - 1];
             const int by_rank = split_rank(before->name) - split_rank(split.name);
             if (by_rank < 0 || (by_rank == 0 && strcmp(before->name, split.name) <= 0)) {
                 break;
@@ -142,16 +142,16 @@ static ss_status find_shards(struct finder *finder, const char *folder, ss_err *
     enum { MAX_SPLITS = 4096 };
     ss_status status = SS_OK;
     const char *whole = NULL;
-    SS_TRY(ss__repo_pattern_in(finder->arena, folder, "data/*" SHARD, &whole, err));
+    SS_TRY(ss_repo_pattern_in(finder->arena, folder, "data/*" SHARD, &whole, err));
     for (size_t i = 0; i < finder->repo->n_paths; i++) {
         const char *path = finder->repo->paths[i], *name = ss__path_name(path);
-        const size_t n = ss__repo_match(whole, path) ? split_bytes(name) : 0;
+        const size_t n = ss_repo_match(whole, path) ? split_bytes(name) : 0;
         if (n == 0) {
             continue;
         }
         char text[256];
         snprintf(text, sizeof text, "%.*s", (int)ss__min_size(n, sizeof text - 1), name);
-        struct ss__repo_split *split = NULL;
+        struct ss_repo_split *split = NULL;
         SS_TRY(find_split(finder, text, &split, err));
         if (finder->found->n_splits > MAX_SPLITS) {
             SS_FAIL_FILE(finder->repo->name, SS_E_LIMIT, "data/ holds more than %d splits",
@@ -176,10 +176,10 @@ static ss_status find_default_set(struct finder *finder, const char *folder,
     for (size_t i = 0; i < 4 && set[i].name != NULL; i++) {
         bool any = false;
         for (size_t j = 0; set[i].patterns[j] != NULL && !any; j++) {
-            SS_TRY(ss__repo_pattern_in(finder->arena, folder, set[i].patterns[j], &whole, err));
+            SS_TRY(ss_repo_pattern_in(finder->arena, folder, set[i].patterns[j], &whole, err));
             any = matches_any(finder, whole);
         }
-        struct ss__repo_split *split = NULL;
+        struct ss_repo_split *split = NULL;
         if (any) {
             SS_TRY(find_split(finder, set[i].name, &split, err));
         }
@@ -191,13 +191,13 @@ out:
     return status;
 }
 
-ss_status ss__repo_default_splits(const struct ss__repo *repo, const char *folder,
-                                  struct ss__arena *arena, struct ss__repo_config *found,
-                                  ss_err *err)
+ss_status ss_repo_default_splits(const struct ss_repo *repo, const char *folder,
+                                 struct ss__arena *arena, struct ss_repo_config *found,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
     struct finder finder = {.repo = repo, .arena = arena, .found = found};
-    ss__repo_default_splits_release(found);
+    ss_repo_default_splits_release(found);
     SS_TRY(find_shards(&finder, folder, err));
     for (size_t i = 0; i < N_DEFAULT_SETS && found->n_splits == 0; i++) {
         SS_TRY(find_default_set(&finder, folder, default_sets[i], err));
@@ -209,11 +209,11 @@ out:
     return status;
 }
 
-void ss__repo_default_splits_release(struct ss__repo_config *found)
+void ss_repo_default_splits_release(struct ss_repo_config *found)
 {
     for (size_t i = 0; i < found->n_splits; i++) {
         ss__free(found->splits[i].patterns);
     }
     ss__free(found->splits);
-    *found = (struct ss__repo_config){.name = NULL};
+    *found = (struct ss_repo_config){.name = NULL};
 }

@@ -24,13 +24,13 @@ static ss_status add_folder(struct listing *list, const char *inner, int depth, 
 /* Whether a file would be read for its name. */
 static bool is_wanted(const char *path)
 {
-    return ss__format_knows_name(path) || ss__dataset_has_archive_name(path);
+    return ss_dataset_format_knows_name(path) || ss_source_dataset_has_archive_name(path);
 }
 
 static void say_passed(const struct listing *list, const char *whole, const char *path,
                        bool is_link)
 {
-    if (!ss__layout_hides(path) && (is_link || is_wanted(path))) {
+    if (!ss_dataset_layout_hides(path) && (is_link || is_wanted(path))) {
         ss__log(list->log, SS_LEVEL_WARNING, "%s: left out, since it is %s", whole,
                 is_link ? "a link to nowhere" : "no regular file");
     }
@@ -101,8 +101,8 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-ss_status ss__repo_list_folder(const char *folder, bool is_plain, const struct ss_log *log,
-                               char ***paths, size_t *n, ss_err *err)
+ss_status ss_repo_list_folder(const char *folder, bool is_plain, const struct ss_log *log,
+                              char ***paths, size_t *n, ss_err *err)
 {
     struct listing list = {.root = folder, .is_plain = is_plain, .log = log};
     const ss_status status = add_folder(&list, "", 0, err);
@@ -118,7 +118,7 @@ ss_status ss__repo_list_folder(const char *folder, bool is_plain, const struct s
     return status;
 }
 
-ss_status ss__repo_folder_card(const char *folder, struct ss__repo_card *card, ss_err *err)
+ss_status ss_repo_folder_card(const char *folder, struct ss_repo_card *card, ss_err *err)
 {
     static const struct {
         const char *name;
@@ -137,7 +137,7 @@ ss_status ss__repo_folder_card(const char *folder, struct ss__repo_card *card, s
             text.n_bytes = 0;
             SS_TRY(ss__file_read(path, MAX_CARD_BYTES, &text, err));
             const struct ss_text view = {text.data, text.n_bytes};
-            SS_TRY(ss__repo_card_read(path, view, files[i].is_bare, card, err));
+            SS_TRY(ss_repo_card_read(path, view, files[i].is_bare, card, err));
         }
     }
 out:

@@ -140,12 +140,12 @@ static bool matches(const char *pattern, const char *path)
     }
 }
 
-bool ss__repo_is_pattern(const char *text)
+bool ss_repo_is_pattern(const char *text)
 {
     return strpbrk(text, "*?[") != NULL;
 }
 
-const char *ss__repo_pattern_fault(const char *pattern)
+const char *ss_repo_pattern_fault(const char *pattern)
 {
     struct span part;
     if (pattern[0] == '/' || strstr(pattern, "://") != NULL || strchr(pattern, '\\') != NULL) {
@@ -196,15 +196,15 @@ static bool is_about_repository(const char *pattern, const char *path)
     return false;
 }
 
-bool ss__repo_match(const char *pattern, const char *path)
+bool ss_repo_match(const char *pattern, const char *path)
 {
     return matches(pattern, path) && !is_about_repository(pattern, path) &&
            count_marked(path, "__", true) == count_marked(pattern, "__", true) &&
            count_marked(path, ".", false) == count_marked(pattern, ".", false);
 }
 
-ss_status ss__repo_pattern_in(struct ss__arena *arena, const char *folder, const char *pattern,
-                              const char **out, ss_err *err)
+ss_status ss_repo_pattern_in(struct ss__arena *arena, const char *folder, const char *pattern,
+                             const char **out, ss_err *err)
 {
     *out = folder[0] == '\0' ? pattern : ss__arena_printf(arena, "%s/%s", folder, pattern);
     return *out == NULL ? ss__fail_nomem(err, "a pattern") : SS_OK;

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "dataset/repo.h"
 
-static const struct ss__repo_kind kinds[] = {
+static const struct ss_repo_kind kinds[] = {
     {"csv", "csv tsv", false, true, "csv"},
     {"json", "json jsonl ndjson", false, true, NULL},
     {"parquet", "parquet geoparquet gpq", false, true, "parquet"},
@@ -72,7 +72,7 @@ static bool next_ending(const char **at, struct ending *out)
     return true;
 }
 
-static bool kind_has(const struct ss__repo_kind *kind, const char *ending)
+static bool kind_has(const struct ss_repo_kind *kind, const char *ending)
 {
     const size_t n = strlen(ending);
     for (const char *at = kind->endings; n > 0;) {
@@ -88,7 +88,7 @@ static bool kind_has(const struct ss__repo_kind *kind, const char *ending)
     return false;
 }
 
-static const struct ss__repo_kind *find_kind(const char *ending)
+static const struct ss_repo_kind *find_kind(const char *ending)
 {
     for (size_t i = 0; i < N_KINDS; i++) {
         if (kind_has(&kinds[i], ending)) {
@@ -98,11 +98,11 @@ static const struct ss__repo_kind *find_kind(const char *ending)
     return NULL;
 }
 
-bool ss__repo_has_known_ending(const char *path)
+bool ss_repo_has_known_ending(const char *path)
 {
     struct ending ending;
     for (const char *at = ss__path_name(path); next_ending(&at, &ending);) {
-        const struct ss__repo_kind *kind = find_kind(ending.text);
+        const struct ss_repo_kind *kind = find_kind(ending.text);
         if (kind != NULL && (ending.is_lower || (kind->any_case && ending.is_upper))) {
             return true;
         }
@@ -110,7 +110,7 @@ bool ss__repo_has_known_ending(const char *path)
     return false;
 }
 
-bool ss__repo_is_of_kind(const struct ss__repo_kind *kind, const char *path)
+bool ss_repo_is_of_kind(const struct ss_repo_kind *kind, const char *path)
 {
     struct ending ending;
     for (const char *at = ss__path_name(path); next_ending(&at, &ending);) {
@@ -187,8 +187,8 @@ static void count_ending(struct tally *tallies, size_t *n, const char *ending, b
     tallies[i].n += i < MAX_TALLIES;
 }
 
-const struct ss__repo_kind *ss__repo_kind_of(const char *const *paths, size_t n,
-                                             const char **format)
+const struct ss_repo_kind *ss_repo_kind_of(const char *const *paths, size_t n,
+                                           const char **format)
 {
     struct tally tallies[MAX_TALLIES] = {{.n = 0}};
     struct ending ending;
@@ -205,7 +205,7 @@ const struct ss__repo_kind *ss__repo_kind_of(const char *const *paths, size_t n,
     for (size_t i = 1; i < n_tallies; i++) {
         best = is_better(&tallies[i], &tallies[best]) ? i : best;
     }
-    const struct ss__repo_kind *kind = n_tallies == 0 ? NULL : find_kind(tallies[best].ending);
+    const struct ss_repo_kind *kind = n_tallies == 0 ? NULL : find_kind(tallies[best].ending);
     if (kind != NULL) {
         *format = strcmp(tallies[best].ending, "tsv") == 0 ? "tsv" : kind->format;
     }

@@ -5,12 +5,12 @@
 #include "base/buf.h"
 #include "dataset/repo.h"
 
-static const char *shown(const struct ss__option_value *value)
+static const char *shown(const struct ss_format_option_value *value)
 {
     return value->n == 1 && !value->is_list && !value->is_null ? value->items[0] : "…";
 }
 
-static bool has_option(const struct ss__repo_config *config, const char *name)
+static bool has_option(const struct ss_repo_config *config, const char *name)
 {
     for (size_t i = 0; i < config->n_options; i++) {
         if (strcmp(config->options[i].name, name) == 0) {
@@ -21,8 +21,8 @@ static bool has_option(const struct ss__repo_config *config, const char *name)
 }
 
 /* With columns picked the names are those of the picked ones. */
-static ss_status check_names(const char *repo, const struct ss__repo_config *config,
-                             const struct ss__row_options *rows, ss_err *err)
+static ss_status check_names(const char *repo, const struct ss_repo_config *config,
+                             const struct ss_format_row_options *rows, ss_err *err)
 {
     if (rows->n_names > 0 && has_option(config, "usecols")) {
         return ss__fail_file(err, repo, SS_E_UNSUPPORTED,
@@ -33,23 +33,25 @@ static ss_status check_names(const char *repo, const struct ss__repo_config *con
     return SS_OK;
 }
 
-ss_status ss__repo_apply_options(const char *repo, const struct ss__repo_config *config,
-                                 struct ss__repo_choice *out, ss_err *err)
+ss_status ss_repo_apply_options(const char *repo, const struct ss_repo_config *config,
+                                struct ss_repo_choice *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf ignored = {0};
     const char *kind = out->kind == NULL ? "" : out->kind->name;
     for (size_t i = 0; config != NULL && i < config->n_options; i++) {
-        const struct ss__repo_option *option = &config->options[i];
-        ss__option_fate fate = SS__OPTION_UNKNOWN;
-        SS_TRY(ss__row_options_set(&out->rows, kind, option->name, &option->value, &fate, err));
-        if (fate == SS__OPTION_REFUSED) {
+        const struct ss_repo_option *option = &config->options[i];
+        ss_format_option_fate fate = SS_FORMAT_OPTION_UNKNOWN;
+        SS_TRY(ss_format_row_options_set(&out->rows, kind, option->name, &option->value, &fate,
+                                         err));
+        if (fate == SS_FORMAT_OPTION_REFUSED) {
             SS_FAIL_FILE(repo, SS_E_UNSUPPORTED,
                          "its card sets '%.60s: %.60s' for configuration '%.80s', which is not "
                          "read that way here",
                          option->name, shown(&option->value), config->name);
         }
-        if (fate == SS__OPTION_UNKNOWN && !option->value.is_null && ignored.n_bytes < 200) {
+        if (fate == SS_FORMAT_OPTION_UNKNOWN && !option->value.is_null &&
+            ignored.n_bytes < 200) {
             ss__buf_printf(&ignored, "%s%.60s", ignored.n_bytes == 0 ? "" : ", ", option->name);
         }
     }

@@ -8,30 +8,30 @@
 #include "base/number.h"
 #include "base/utf8.h"
 
-typedef ss__option_fate (*set_fn)(struct ss__row_options *options,
-                                  const struct ss__option_value *value);
+typedef ss_format_option_fate (*set_fn)(struct ss_format_row_options *options,
+                                        const struct ss_format_option_value *value);
 
-void ss__row_options_init(struct ss__row_options *options)
+void ss_format_row_options_init(struct ss_format_row_options *options)
 {
-    *options = (struct ss__row_options){
-        .csv = {.quote = '"'}, .header = SS__HEADER_INFER, .n_rows = UINT64_MAX};
+    *options = (struct ss_format_row_options){
+        .csv = {.quote = '"'}, .header = SS_FORMAT_HEADER_INFER, .n_rows = UINT64_MAX};
 }
 
-void ss__row_options_release(struct ss__row_options *options)
+void ss_format_row_options_release(struct ss_format_row_options *options)
 {
     ss__arena_release(&options->arena);
-    ss__row_options_init(options);
+    ss_format_row_options_init(options);
 }
 
 /* ---- values ---- */
 
-static const char *scalar(const struct ss__option_value *value)
+static const char *scalar(const struct ss_format_option_value *value)
 {
     return value->is_null || value->is_list || value->is_map || value->n != 1 ? NULL
                                                                               : value->items[0];
 }
 
-static bool read_bool(const struct ss__option_value *value, bool *out)
+static bool read_bool(const struct ss_format_option_value *value, bool *out)
 {
     const char *text = scalar(value);
     if (text == NULL) {
@@ -41,42 +41,45 @@ static bool read_bool(const struct ss__option_value *value, bool *out)
     return *out || strcasecmp(text, "false") == 0;
 }
 
-static ss__option_fate set_bool(bool *out, const struct ss__option_value *value, bool inverse)
+static ss_format_option_fate set_bool(bool *out, const struct ss_format_option_value *value,
+                                      bool inverse)
 {
     bool given = false;
     if (!read_bool(value, &given)) {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     *out = given != inverse;
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
 /* One ASCII character that ends no line; "none" and null are 0. */
-static ss__option_fate set_character(char *out, const struct ss__option_value *value)
+static ss_format_option_fate set_character(char *out,
+                                           const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     if (value->is_null || (text != NULL && strcmp(text, "none") == 0)) {
         *out = 0;
-        return SS__OPTION_READ;
+        return SS_FORMAT_OPTION_READ;
     }
     if (text == NULL || strlen(text) != 1 || (unsigned char)text[0] >= 0x80 ||
         text[0] == '\n' || text[0] == '\r') {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     *out = text[0];
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_count(uint64_t *out, const struct ss__option_value *value)
+static ss_format_option_fate set_count(uint64_t *out,
+                                       const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
-    return text != NULL && ss__parse_u64(text, strlen(text), out) ? SS__OPTION_READ
-                                                                  : SS__OPTION_REFUSED;
+    return text != NULL && ss__parse_u64(text, strlen(text), out) ? SS_FORMAT_OPTION_READ
+                                                                  : SS_FORMAT_OPTION_REFUSED;
 }
 
 /* Copies that live as long as the options; NULL when memory ran out. */
-static const char **copy_items(struct ss__row_options *options,
-                               const struct ss__option_value *value)
+static const char **copy_items(struct ss_format_row_options *options,
+                               const struct ss_format_option_value *value)
 {
     const char **items = ss__arena_alloc(&options->arena, (value->n + 1) * sizeof *items);
     for (size_t i = 0; items != NULL && i < value->n; i++) {
@@ -90,30 +93,31 @@ static const char **copy_items(struct ss__row_options *options,
 
 /* ---- options of csv ---- */
 
-static ss__option_fate set_delimiter(struct ss__row_options *options,
-                                     const struct ss__option_value *value)
+static ss_format_option_fate set_delimiter(struct ss_format_row_options *options,
+                                           const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     uint32_t code_point = 0;
     const size_t n = text == NULL ? 0 : ss__utf8_decode(text, strlen(text), &code_point);
     if (n == 0 || text[n] != '\0' || text[0] == '\n' || text[0] == '\r') {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     memcpy(options->csv.delimiter, text, n);
     options->csv.n_delimiter = (unsigned char)n;
     options->has_delimiter = true;
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_quote(struct ss__row_options *options,
-                                 const struct ss__option_value *value)
+static ss_format_option_fate set_quote(struct ss_format_row_options *options,
+                                       const struct ss_format_option_value *value)
 {
-    return value->is_null ? SS__OPTION_REFUSED : set_character(&options->csv.quote, value);
+    return value->is_null ? SS_FORMAT_OPTION_REFUSED
+                          : set_character(&options->csv.quote, value);
 }
 
 /* 0, 1 and 2 tell what a writer quotes; 3 that quotes are text. */
-static ss__option_fate set_quoting(struct ss__row_options *options,
-                                   const struct ss__option_value *value)
+static ss_format_option_fate set_quoting(struct ss_format_row_options *options,
+                                         const struct ss_format_option_value *value)
 {
     static const char *const names[][2] = {
         {"0", "minimal"}, {"1", "all"}, {"2", "nonnumeric"}, {"3", "none"}};
@@ -121,194 +125,194 @@ static ss__option_fate set_quoting(struct ss__row_options *options,
     for (size_t i = 0; text != NULL && i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i][0]) == 0 || strcmp(text, names[i][1]) == 0) {
             options->no_quotes = i == 3;
-            return SS__OPTION_READ;
+            return SS_FORMAT_OPTION_READ;
         }
     }
-    return SS__OPTION_REFUSED;
+    return SS_FORMAT_OPTION_REFUSED;
 }
 
-static ss__option_fate set_escape(struct ss__row_options *options,
-                                  const struct ss__option_value *value)
+static ss_format_option_fate set_escape(struct ss_format_row_options *options,
+                                        const struct ss_format_option_value *value)
 {
     return set_character(&options->csv.escape, value);
 }
 
-static ss__option_fate set_comment(struct ss__row_options *options,
-                                   const struct ss__option_value *value)
+static ss_format_option_fate set_comment(struct ss_format_row_options *options,
+                                         const struct ss_format_option_value *value)
 {
     return set_character(&options->csv.comment, value);
 }
 
-static ss__option_fate set_terminator(struct ss__row_options *options,
-                                      const struct ss__option_value *value)
+static ss_format_option_fate set_terminator(struct ss_format_row_options *options,
+                                            const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     if (text == NULL || strlen(text) != 1 || (unsigned char)text[0] >= 0x80) {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     options->csv.terminator = text[0];
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_doubled(struct ss__row_options *options,
-                                   const struct ss__option_value *value)
+static ss_format_option_fate set_doubled(struct ss_format_row_options *options,
+                                         const struct ss_format_option_value *value)
 {
     return set_bool(&options->csv.no_doubled_quotes, value, true);
 }
 
-static ss__option_fate set_initial_space(struct ss__row_options *options,
-                                         const struct ss__option_value *value)
+static ss_format_option_fate set_initial_space(struct ss_format_row_options *options,
+                                               const struct ss_format_option_value *value)
 {
     return set_bool(&options->csv.skips_initial_space, value, false);
 }
 
-static ss__option_fate set_blank_lines(struct ss__row_options *options,
-                                       const struct ss__option_value *value)
+static ss_format_option_fate set_blank_lines(struct ss_format_row_options *options,
+                                             const struct ss_format_option_value *value)
 {
     return set_bool(&options->csv.keeps_blank_lines, value, true);
 }
 
-static ss__option_fate set_dialect(struct ss__row_options *options,
-                                   const struct ss__option_value *value)
+static ss_format_option_fate set_dialect(struct ss_format_row_options *options,
+                                         const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     if (text != NULL && strcmp(text, "excel-tab") == 0) {
         options->csv.delimiter[0] = '\t';
         options->csv.n_delimiter = 1;
         options->has_delimiter = true;
-        return SS__OPTION_READ;
+        return SS_FORMAT_OPTION_READ;
     }
     return text != NULL && (strcmp(text, "excel") == 0 || strcmp(text, "unix") == 0)
-               ? SS__OPTION_READ
-               : SS__OPTION_REFUSED;
+               ? SS_FORMAT_OPTION_READ
+               : SS_FORMAT_OPTION_REFUSED;
 }
 
-static ss__option_fate set_header(struct ss__row_options *options,
-                                  const struct ss__option_value *value)
+static ss_format_option_fate set_header(struct ss_format_row_options *options,
+                                        const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     uint64_t record = 0;
     if (value->is_null || (text != NULL && strcasecmp(text, "none") == 0)) {
-        options->header = SS__HEADER_NONE;
+        options->header = SS_FORMAT_HEADER_NONE;
     } else if (text != NULL && strcmp(text, "infer") == 0) {
-        options->header = SS__HEADER_INFER;
+        options->header = SS_FORMAT_HEADER_INFER;
     } else if (text != NULL && ss__parse_u64(text, strlen(text), &record) &&
                record < INT32_MAX) {
         options->header = (int64_t)record;
     } else {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_names(struct ss__row_options *options,
-                                 const struct ss__option_value *value)
+static ss_format_option_fate set_names(struct ss_format_row_options *options,
+                                       const struct ss_format_option_value *value)
 {
     if (value->is_map || value->is_null || value->n == 0) {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     options->names = copy_items(options, value);
     options->n_names = value->n;
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_null_words(struct ss__row_options *options,
-                                      const struct ss__option_value *value)
+static ss_format_option_fate set_null_words(struct ss_format_row_options *options,
+                                            const struct ss_format_option_value *value)
 {
     if (value->is_map || value->is_null) {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     options->null_words = copy_items(options, value);
     options->n_null_words = value->n;
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_usual_null_words(struct ss__row_options *options,
-                                            const struct ss__option_value *value)
+static ss_format_option_fate set_usual_null_words(struct ss_format_row_options *options,
+                                                  const struct ss_format_option_value *value)
 {
     return set_bool(&options->no_usual_null_words, value, true);
 }
 
-static ss__option_fate set_null_filter(struct ss__row_options *options,
-                                       const struct ss__option_value *value)
+static ss_format_option_fate set_null_filter(struct ss_format_row_options *options,
+                                             const struct ss_format_option_value *value)
 {
     return set_bool(&options->no_null_words, value, true);
 }
 
-static ss__option_fate set_skip_lines(struct ss__row_options *options,
-                                      const struct ss__option_value *value)
+static ss_format_option_fate set_skip_lines(struct ss_format_row_options *options,
+                                            const struct ss_format_option_value *value)
 {
     return set_count(&options->skip_lines, value);
 }
 
-static ss__option_fate set_n_rows(struct ss__row_options *options,
-                                  const struct ss__option_value *value)
+static ss_format_option_fate set_n_rows(struct ss_format_row_options *options,
+                                        const struct ss_format_option_value *value)
 {
     return set_count(&options->n_rows, value);
 }
 
-static ss__option_fate set_bad_lines(struct ss__row_options *options,
-                                     const struct ss__option_value *value)
+static ss_format_option_fate set_bad_lines(struct ss_format_row_options *options,
+                                           const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     const bool skips = text != NULL && (strcmp(text, "skip") == 0 || strcmp(text, "warn") == 0);
     options->skips_long_rows = skips;
-    return skips || (text != NULL && strcmp(text, "error") == 0) ? SS__OPTION_READ
-                                                                 : SS__OPTION_REFUSED;
+    return skips || (text != NULL && strcmp(text, "error") == 0) ? SS_FORMAT_OPTION_READ
+                                                                 : SS_FORMAT_OPTION_REFUSED;
 }
 
 /* An index stays a column; but "false" cuts off the ends of rows. */
-static ss__option_fate check_index(struct ss__row_options *options,
-                                   const struct ss__option_value *value)
+static ss_format_option_fate check_index(struct ss_format_row_options *options,
+                                         const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     (void)options;
-    return text != NULL && strcasecmp(text, "false") != 0 ? SS__OPTION_READ
-                                                          : SS__OPTION_REFUSED;
+    return text != NULL && strcasecmp(text, "false") != 0 ? SS_FORMAT_OPTION_READ
+                                                          : SS_FORMAT_OPTION_REFUSED;
 }
 
 /* ---- options of several kinds ---- */
 
-static ss__option_fate set_encoding(struct ss__row_options *options,
-                                    const struct ss__option_value *value)
+static ss_format_option_fate set_encoding(struct ss_format_row_options *options,
+                                          const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     if (text == NULL || text[0] == '\0') {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     options->encoding = ss__arena_strndup(&options->arena, text, strlen(text));
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_decode_errors(struct ss__row_options *options,
-                                         const struct ss__option_value *value)
+static ss_format_option_fate set_decode_errors(struct ss_format_row_options *options,
+                                               const struct ss_format_option_value *value)
 {
-    static const char *const names[] = {[SS__DECODE_STRICT] = "strict",
-                                        [SS__DECODE_REPLACE] = "replace",
-                                        [SS__DECODE_IGNORE] = "ignore"};
+    static const char *const names[] = {[SS_FORMAT_DECODE_STRICT] = "strict",
+                                        [SS_FORMAT_DECODE_REPLACE] = "replace",
+                                        [SS_FORMAT_DECODE_IGNORE] = "ignore"};
     const char *text = scalar(value);
     for (size_t i = 0; text != NULL && i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) == 0) {
-            options->decode_errors = (ss__decode_errors)i;
-            return SS__OPTION_READ;
+            options->decode_errors = (ss_format_decode_errors)i;
+            return SS_FORMAT_OPTION_READ;
         }
     }
-    return SS__OPTION_REFUSED;
+    return SS_FORMAT_OPTION_REFUSED;
 }
 
-static ss__option_fate set_field(struct ss__row_options *options,
-                                 const struct ss__option_value *value)
+static ss_format_option_fate set_field(struct ss_format_row_options *options,
+                                       const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     if (text == NULL) {
-        return SS__OPTION_REFUSED;
+        return SS_FORMAT_OPTION_REFUSED;
     }
     options->field = ss__arena_strndup(&options->arena, text, strlen(text));
-    return SS__OPTION_READ;
+    return SS_FORMAT_OPTION_READ;
 }
 
-static ss__option_fate set_text_unit(struct ss__row_options *options,
-                                     const struct ss__option_value *value)
+static ss_format_option_fate set_text_unit(struct ss_format_row_options *options,
+                                           const struct ss_format_option_value *value)
 {
     static const char *const units[] = {[SS_UNIT_LINE] = "line",
                                         [SS_UNIT_PARAGRAPH] = "paragraph",
@@ -318,10 +322,10 @@ static ss__option_fate set_text_unit(struct ss__row_options *options,
         if (strcmp(units[i], text) == 0) {
             options->text_unit = (ss_text_unit)i;
             options->has_text_unit = true;
-            return SS__OPTION_READ;
+            return SS_FORMAT_OPTION_READ;
         }
     }
-    return SS__OPTION_REFUSED;
+    return SS_FORMAT_OPTION_REFUSED;
 }
 
 /* ---- the table ---- */
@@ -391,7 +395,7 @@ static const struct rule {
 };
 enum { N_RULES = sizeof rules / sizeof rules[0] };
 
-static bool is_accepted(const char *accepted, const struct ss__option_value *value)
+static bool is_accepted(const char *accepted, const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
     if (accepted == NULL) {
@@ -419,7 +423,7 @@ static const struct rule *find_rule(const char *kind, const char *name)
     return NULL;
 }
 
-static bool ran_out(const struct ss__row_options *options, const struct rule *rule)
+static bool ran_out(const struct ss_format_row_options *options, const struct rule *rule)
 {
     return (rule->set == set_names && options->names == NULL) ||
            (rule->set == set_null_words && options->null_words == NULL) ||
@@ -427,27 +431,29 @@ static bool ran_out(const struct ss__row_options *options, const struct rule *ru
            (rule->set == set_field && options->field == NULL);
 }
 
-ss_status ss__row_options_set(struct ss__row_options *options, const char *kind,
-                              const char *name, const struct ss__option_value *value,
-                              ss__option_fate *fate, ss_err *err)
+ss_status ss_format_row_options_set(struct ss_format_row_options *options, const char *kind,
+                                    const char *name,
+                                    const struct ss_format_option_value *value,
+                                    ss_format_option_fate *fate, ss_err *err)
 {
     const struct rule *rule = find_rule(kind, name);
-    *fate = SS__OPTION_UNKNOWN;
+    *fate = SS_FORMAT_OPTION_UNKNOWN;
     if (rule == NULL) {
         return SS_OK;
     }
     /* A null is the reference's default, but for the header, where it says that there is none.
      */
     if (value->is_null && rule->set != set_header) {
-        *fate = SS__OPTION_READ;
+        *fate = SS_FORMAT_OPTION_READ;
         return SS_OK;
     }
     if (rule->set == NULL) {
-        *fate = is_accepted(rule->accepted, value) ? SS__OPTION_READ : SS__OPTION_REFUSED;
+        *fate = is_accepted(rule->accepted, value) ? SS_FORMAT_OPTION_READ
+                                                   : SS_FORMAT_OPTION_REFUSED;
         return SS_OK;
     }
     *fate = rule->set(options, value);
-    return *fate == SS__OPTION_READ && ran_out(options, rule)
+    return *fate == SS_FORMAT_OPTION_READ && ran_out(options, rule)
                ? ss__fail_nomem(err, "an option of a reader")
                : SS_OK;
 }
@@ -523,21 +529,21 @@ static const char known_names[] =
     "na_values, "
     "keep_default_na, na_filter, skipinitialspace, skip_blank_lines or lineterminator";
 
-static ss_status set_from_text(struct ss__row_options *options, const struct rule *rule,
+static ss_status set_from_text(struct ss_format_row_options *options, const struct rule *rule,
                                const char *data, size_t n_items, ss_err *err)
 {
     ss_status status = SS_OK;
     const char **items = NULL;
-    ss__option_fate fate = SS__OPTION_REFUSED;
+    ss_format_option_fate fate = SS_FORMAT_OPTION_REFUSED;
     SS_ALLOC(items, n_items);
     for (size_t i = 0; i < n_items; i++) {
         items[i] = is_character(rule->set) ? character_of(data) : data;
         data += strlen(data) + 1;
     }
-    const struct ss__option_value value = {
+    const struct ss_format_option_value value = {
         .items = items, .n = n_items, .is_list = n_items > 1};
-    SS_TRY(ss__row_options_set(options, "csv", rule->name, &value, &fate, err));
-    if (fate != SS__OPTION_READ) {
+    SS_TRY(ss_format_row_options_set(options, "csv", rule->name, &value, &fate, err));
+    if (fate != SS_FORMAT_OPTION_READ) {
         char sentence[120];
         snprintf(sentence, sizeof sentence, "does not take the value '%.60s'", items[0]);
         status = fail_csv(rule->name, sentence, err);
@@ -547,8 +553,8 @@ out:
     return status;
 }
 
-ss_status ss__row_options_parse_csv(struct ss__row_options *options, const char *text,
-                                    ss_err *err)
+ss_status ss_format_row_options_parse_csv(struct ss_format_row_options *options,
+                                          const char *text, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf value = {0};

@@ -12,21 +12,21 @@
 #include "base/error.h"
 #include "dataset/csv_scan.h"
 
-enum { SS__HEADER_INFER = -2, SS__HEADER_NONE = -1 };
+enum { SS_FORMAT_HEADER_INFER = -2, SS_FORMAT_HEADER_NONE = -1 };
 
-typedef enum ss__decode_errors {
-    SS__DECODE_STRICT, /* the row is a bad one */
-    SS__DECODE_REPLACE,
-    SS__DECODE_IGNORE
-} ss__decode_errors;
+typedef enum ss_format_decode_errors {
+    SS_FORMAT_DECODE_STRICT, /* the row is a bad one */
+    SS_FORMAT_DECODE_REPLACE,
+    SS_FORMAT_DECODE_IGNORE
+} ss_format_decode_errors;
 
-struct ss__row_options {
+struct ss_format_row_options {
     struct ss__arena arena; /* of its strings */
-    struct ss__csv_syntax csv;
+    struct ss_format_csv_syntax csv;
     bool has_delimiter, no_quotes;
     bool finds_no_delimiter; /* where it is another than the format's, the file is refused */
-    int64_t header;     /* which record holds the names: SS__HEADER_INFER: the first one, unless
-                           `names` are given */
+    int64_t header;     /* which record holds the names: SS_FORMAT_HEADER_INFER: the first one,
+                           unless     `names` are given */
     const char **names; /* [n_names] of columns; NULL: the header's */
     size_t n_names;
     const char **null_words; /* [n_null_words] beside the usual ones */
@@ -36,39 +36,39 @@ struct ss__row_options {
     uint64_t n_rows;      /* of a file at most; UINT64_MAX: all */
     bool skips_long_rows; /* records with too many fields are left out */
     const char *encoding; /* NULL: UTF-8 */
-    ss__decode_errors decode_errors;
+    ss_format_decode_errors decode_errors;
     const char *field; /* key of the rows in a JSON document; NULL: it is the rows */
     bool has_text_unit;
     ss_text_unit text_unit;
 };
 
-void ss__row_options_init(struct ss__row_options *options);
-void ss__row_options_release(struct ss__row_options *options);
+void ss_format_row_options_init(struct ss_format_row_options *options);
+void ss_format_row_options_release(struct ss_format_row_options *options);
 
 /* A value as a card gives it: a scalar or a list of scalars. */
-struct ss__option_value {
+struct ss_format_option_value {
     const char *const *items; /* [n] */
     size_t n;
     bool is_list, is_null, is_map;
 };
 
-typedef enum ss__option_fate {
-    SS__OPTION_READ, /* applied, or it changes nothing */
-    SS__OPTION_REFUSED,
-    SS__OPTION_UNKNOWN
-} ss__option_fate;
+typedef enum ss_format_option_fate {
+    SS_FORMAT_OPTION_READ, /* applied, or it changes nothing */
+    SS_FORMAT_OPTION_REFUSED,
+    SS_FORMAT_OPTION_UNKNOWN
+} ss_format_option_fate;
 
 /* Apply an option of the reader of a kind ("csv", "json", "parquet", "text"). Strings are
  * copied. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__row_options_set(struct ss__row_options *options, const char *kind,
-                                          const char *name,
-                                          const struct ss__option_value *value,
-                                          ss__option_fate *fate, ss_err *err);
+SS_MUST_USE ss_status ss_format_row_options_set(struct ss_format_row_options *options,
+                                                const char *kind, const char *name,
+                                                const struct ss_format_option_value *value,
+                                                ss_format_option_fate *fate, ss_err *err);
 
 /* Options of csv as one text: "delimiter=;,quotechar=',encoding=latin-1". A comma within a
  * value is written "\,"; "\t", "\n", "\\" and the words comma, tab, space, semicolon, pipe and
  * none are known for characters; items of lists are parted by "|". Errors: SS_E_USAGE. */
-SS_MUST_USE ss_status ss__row_options_parse_csv(struct ss__row_options *options,
-                                                const char *text, ss_err *err);
+SS_MUST_USE ss_status ss_format_row_options_parse_csv(struct ss_format_row_options *options,
+                                                      const char *text, ss_err *err);
 
 #endif

@@ -14,9 +14,9 @@
 
 enum { N_ALIKE = 5, MAX_FIELDS = 256 };
 
-struct ss__samples {
+struct ss_source_samples {
     const char *file;
-    const struct ss__tar *tar;
+    const struct ss_source_tar *tar;
     size_t next;         /* member */
     struct ss__buf line; /* of the sample that is given out */
     size_t n_given;
@@ -31,14 +31,14 @@ struct name {
 };
 
 /* Whether a member belongs to a sample. */
-static bool split_name(const struct ss__tar_member *member, struct name *out)
+static bool split_name(const struct ss_source_tar_member *member, struct name *out)
 {
     const char *base = ss__path_name(member->name);
     const char *dot = strchr(base, '.');
     *out = (struct name){member->name, dot == NULL ? NULL : dot + 1,
                          dot == NULL ? 0 : (size_t)(dot - member->name)};
-    return member->kind != SS__TAR_OTHER && dot != NULL && dot > base && dot[1] != '\0' &&
-           !ss__layout_hides(member->name) && !ss__layout_is_about_data(base);
+    return member->kind != SS_SOURCE_TAR_OTHER && dot != NULL && dot > base && dot[1] != '\0' &&
+           !ss_dataset_layout_hides(member->name) && !ss_dataset_layout_is_about_data(base);
 }
 
 static bool is_same_key(const struct name *a, const struct name *b)
@@ -50,7 +50,7 @@ static bool is_same_key(const struct name *a, const struct name *b)
 static struct ss_text last_ending(const char *field)
 {
     size_t n = strlen(field);
-    if (ss__dataset_is_packed_name(field)) {
+    if (ss_dataset_is_packed_name(field)) {
         n = (size_t)(strrchr(field, '.') - field);
     }
     size_t at = n;
@@ -98,7 +98,7 @@ static bool differ(const struct name *a, const struct name *b)
            strncasecmp(left.data, right.data, left.n_bytes) != 0;
 }
 
-ss_status ss__samples_are_in(const struct ss__tar *tar, bool *are, ss_err *err)
+ss_status ss_format_samples_are_in(const struct ss_source_tar *tar, bool *are, ss_err *err)
 {
     ss_status status = SS_OK;
     struct name *names = NULL;
@@ -130,7 +130,7 @@ out:
 
 /* The members [first, end) of the sample that begins at or behind `at`; members that belong to
  * none may stand between. False at the end. */
-static bool find_sample(const struct ss__tar *tar, size_t at, size_t *first, size_t *end)
+static bool find_sample(const struct ss_source_tar *tar, size_t at, size_t *first, size_t *end)
 {
     struct name key, name;
     while (at < tar->n && !split_name(&tar->members[at], &key)) {
@@ -148,7 +148,8 @@ static bool find_sample(const struct ss__tar *tar, size_t at, size_t *first, siz
     return *first < tar->n;
 }
 
-static bool has_field(const struct ss__tar *tar, size_t first, size_t end, const char *field)
+static bool has_field(const struct ss_source_tar *tar, size_t first, size_t end,
+                      const char *field)
 {
     struct name name;
     for (size_t i = first; i < end; i++) {
@@ -159,7 +160,7 @@ static bool has_field(const struct ss__tar *tar, size_t first, size_t end, const
     return false;
 }
 
-static ss_status check_members(const struct ss__samples *self, size_t first, size_t end,
+static ss_status check_members(const struct ss_source_samples *self, size_t first, size_t end,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -168,11 +169,11 @@ static ss_status check_members(const struct ss__samples *self, size_t first, siz
         SS_FAIL_FILE(self->file, SS_E_LIMIT, "a sample has more than %d members", MAX_FIELDS);
     }
     for (size_t i = first; i < end; i++) {
-        const struct ss__tar_member *member = &self->tar->members[i];
+        const struct ss_source_tar_member *member = &self->tar->members[i];
         if (!split_name(member, &name)) {
             continue;
         }
-        if (member->kind != SS__TAR_FILE) {
+        if (member->kind != SS_SOURCE_TAR_FILE) {
             SS_FAIL_FILE(self->file, SS_E_UNSUPPORTED,
                          "the member '%.200s' of a sample is a link or sparse; unpack the "
                          "archive first",
@@ -188,7 +189,7 @@ out:
 }
 
 /* Whether two samples have the same fields. */
-static bool are_alike(const struct ss__tar *tar, const size_t a[2], const size_t b[2])
+static bool are_alike(const struct ss_source_tar *tar, const size_t a[2], const size_t b[2])
 {
     struct name name;
     for (size_t i = a[0]; i < a[1]; i++) {
@@ -204,7 +205,7 @@ static bool are_alike(const struct ss__tar *tar, const size_t a[2], const size_t
     return true;
 }
 
-static ss_status check_samples(const struct ss__samples *self, ss_err *err)
+static ss_status check_samples(const struct ss_source_samples *self, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n = 0, head[2] = {0, 0}, sample[2];
@@ -225,23 +226,24 @@ out:
 /* ---- values ---- */
 
 /* The content of a member, decompressed if its field says so. */
-static ss_status read_member(const struct ss__tar_member *member, const char *field,
+static ss_status read_member(const struct ss_source_tar_member *member, const char *field,
                              struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream stream = {0};
-    if (!ss__dataset_is_packed_name(field)) {
+    struct ss_source_stream stream = {0};
+    if (!ss_dataset_is_packed_name(field)) {
         ss__buf_add(out, member->data, member->n_bytes);
         return ss__buf_check(out, err);
     }
-    SS_TRY(ss__stream_open_memory(member->name, member->data, member->n_bytes, &stream, err));
+    SS_TRY(ss_source_stream_open_memory(member->name, member->data, member->n_bytes, &stream,
+                                        err));
     do {
-        SS_TRY(ss__stream_more(&stream, err));
+        SS_TRY(ss_source_stream_more(&stream, err));
     } while (!stream.at_end);
     ss__buf_add(out, stream.data, stream.n_bytes);
     SS_TRY(ss__buf_check(out, err));
 out:
-    ss__stream_close(&stream);
+    ss_source_stream_close(&stream);
     return status;
 }
 
@@ -281,8 +283,8 @@ static bool add_integer(struct ss__buf *line, const char *text, size_t n)
 /* A JSON value on one line. */
 static bool add_json(struct ss__buf *line, const char *text, size_t n)
 {
-    struct ss__scan scan = {text, text + n, NULL, false, false};
-    if (!ss__scan_value(&scan)) {
+    struct ss_format_scan scan = {text, text + n, NULL, false, false};
+    if (!ss_format_scan_value(&scan)) {
         return false;
     }
     for (const char *at = scan.at; at < scan.end; at++) {
@@ -326,8 +328,9 @@ static void add_other(struct ss__buf *line, const char *path, const struct ss__b
     ss__buf_printf(line, ", \"n_bytes\": %zu}", content->n_bytes);
 }
 
-static ss_status add_value(struct ss__samples *self, const struct ss__tar_member *member,
-                           const char *field, ss_err *err)
+static ss_status add_value(struct ss_source_samples *self,
+                           const struct ss_source_tar_member *member, const char *field,
+                           ss_err *err)
 {
     static const char *const texts[] = {"txt", "text", "transcript"};
     static const char *const integers[] = {"cls", "cls2", "index", "inx", "id"};
@@ -361,7 +364,7 @@ out:
 /* ---- lines ---- */
 
 /* Write the next sample into the line, which stays empty at the end. */
-static ss_status write_sample(struct ss__samples *self, ss_err *err)
+static ss_status write_sample(struct ss_source_samples *self, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t first = 0, end = 0;
@@ -391,11 +394,11 @@ out:
     return status;
 }
 
-ss_status ss__samples_open(const char *file, const struct ss__tar *tar,
-                           struct ss__samples **out, ss_err *err)
+ss_status ss_format_samples_open(const char *file, const struct ss_source_tar *tar,
+                                 struct ss_source_samples **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__samples *self = NULL;
+    struct ss_source_samples *self = NULL;
     *out = NULL;
     SS_ALLOC(self, 1);
     self->file = file;
@@ -404,14 +407,15 @@ ss_status ss__samples_open(const char *file, const struct ss__tar *tar,
     *out = self;
     self = NULL;
 out:
-    ss__samples_close(self);
+    ss_format_samples_close(self);
     return status;
 }
 
-ss_status ss__samples_read(void *samples, void *out, size_t n, size_t *n_read, ss_err *err)
+ss_status ss_format_samples_read(void *samples, void *out, size_t n, size_t *n_read,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__samples *self = samples;
+    struct ss_source_samples *self = samples;
     if (self->n_given == self->line.n_bytes) {
         SS_TRY(write_sample(self, err));
     }
@@ -424,7 +428,7 @@ out:
     return status;
 }
 
-void ss__samples_close(struct ss__samples *samples)
+void ss_format_samples_close(struct ss_source_samples *samples)
 {
     if (samples != NULL) {
         ss__buf_release(&samples->line);

@@ -16,20 +16,22 @@
 
 #include "dataset/tar.h"
 
-struct ss__samples;
+struct ss_source_samples;
 
 /* Whether an archive is one: most names before the first dot have several kinds of members. */
-SS_MUST_USE ss_status ss__samples_are_in(const struct ss__tar *tar, bool *are, ss_err *err);
+SS_MUST_USE ss_status ss_format_samples_are_in(const struct ss_source_tar *tar, bool *are,
+                                               ss_err *err);
 
 /* Begin; `file` and the tar are borrowed. Errors: SS_E_DATA (the first samples differ, a sample
  * has a field twice), SS_E_UNSUPPORTED (links, sparse members), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__samples_open(const char *file, const struct ss__tar *tar,
-                                       struct ss__samples **out, ss_err *err);
+SS_MUST_USE ss_status ss_format_samples_open(const char *file, const struct ss_source_tar *tar,
+                                             struct ss_source_samples **out, ss_err *err);
 
-/* Up to n bytes of lines, none only at the end (struct ss__stream_source). Errors: SS_E_DATA (a
- * value is not what its ending says, damaged compression), SS_E_LIMIT, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__samples_read(void *samples, void *out, size_t n, size_t *n_read,
-                                       ss_err *err);
-void ss__samples_close(struct ss__samples *samples); /* nullable */
+/* Up to n bytes of lines, none only at the end (struct ss_source_stream_source). Errors:
+ * SS_E_DATA (a value is not what its ending says, damaged compression), SS_E_LIMIT, SS_E_NOMEM.
+ */
+SS_MUST_USE ss_status ss_format_samples_read(void *samples, void *out, size_t n, size_t *n_read,
+                                             ss_err *err);
+void ss_format_samples_close(struct ss_source_samples *samples); /* nullable */
 
 #endif

@@ -96,7 +96,7 @@ static void negate(uint8_t *digits, size_t n)
 static void add_decimal(struct ss__buf *out, const uint8_t *bytes, size_t n, int32_t scale)
 {
     enum { MAX_DIGITS = 80 };
-    uint8_t digits[SS__SCALAR_BYTES];
+    uint8_t digits[SS_FORMAT_SCALAR_BYTES];
     char text[MAX_DIGITS]; /* from the last digit to the first */
     int32_t n_text = 0;
     memcpy(digits, bytes, n);
@@ -182,27 +182,27 @@ static void add_int96(struct ss__buf *out, const uint8_t *bytes)
 
 /* ---- one value ---- */
 
-void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
-                    const uint8_t *bytes, size_t n_bytes)
+void ss_format_add_scalar(struct ss__buf *out, const struct ss_format_scalar_type *type,
+                          const uint8_t *bytes, size_t n_bytes)
 {
     const int64_t value = read_signed(bytes, n_bytes);
     switch (type->kind) {
-    case SS__SCALAR_SIGNED:
+    case SS_FORMAT_SCALAR_SIGNED:
         ss__buf_printf(out, "%" PRId64, value);
         return;
-    case SS__SCALAR_UNSIGNED:
+    case SS_FORMAT_SCALAR_UNSIGNED:
         ss__buf_printf(out, "%" PRIu64, read_unsigned(bytes, n_bytes));
         return;
-    case SS__SCALAR_BOOL:
+    case SS_FORMAT_SCALAR_BOOL:
         ss__buf_add_text(out, (bytes[0] & 1) != 0 ? "true" : "false");
         return;
-    case SS__SCALAR_FLOAT:
+    case SS_FORMAT_SCALAR_FLOAT:
         add_float(out, float_of(bytes, n_bytes));
         return;
-    case SS__SCALAR_DECIMAL:
-        add_decimal(out, bytes, ss__min_size(n_bytes, SS__SCALAR_BYTES), type->scale);
+    case SS_FORMAT_SCALAR_DECIMAL:
+        add_decimal(out, bytes, ss__min_size(n_bytes, SS_FORMAT_SCALAR_BYTES), type->scale);
         return;
-    case SS__SCALAR_DATE:
+    case SS_FORMAT_SCALAR_DATE:
         if (type->per_second == 0) {
             ss__buf_add_byte(out, '"');
             add_date(out, value);
@@ -211,29 +211,29 @@ void ss__add_scalar(struct ss__buf *out, const struct ss__scalar_type *type,
             add_timestamp(out, value, type->per_second, false);
         }
         return;
-    case SS__SCALAR_TIME:
+    case SS_FORMAT_SCALAR_TIME:
         ss__buf_add_byte(out, '"');
         add_time(out, value < 0 ? 0 : value, type->per_second);
         ss__buf_add_byte(out, '"');
         return;
-    case SS__SCALAR_TIMESTAMP:
+    case SS_FORMAT_SCALAR_TIMESTAMP:
         add_timestamp(out, value, type->per_second, true);
         return;
-    case SS__SCALAR_INT96:
+    case SS_FORMAT_SCALAR_INT96:
         add_int96(out, bytes);
         return;
     }
 }
 
-double ss__scalar_number(const struct ss__scalar_type *type, const uint8_t *bytes,
-                         size_t n_bytes)
+double ss_format_scalar_number(const struct ss_format_scalar_type *type, const uint8_t *bytes,
+                               size_t n_bytes)
 {
     switch (type->kind) {
-    case SS__SCALAR_SIGNED:
+    case SS_FORMAT_SCALAR_SIGNED:
         return (double)read_signed(bytes, n_bytes);
-    case SS__SCALAR_UNSIGNED:
+    case SS_FORMAT_SCALAR_UNSIGNED:
         return (double)read_unsigned(bytes, n_bytes);
-    case SS__SCALAR_FLOAT:
+    case SS_FORMAT_SCALAR_FLOAT:
         return float_of(bytes, n_bytes);
     default:
         return 0;

@@ -21,7 +21,7 @@
 enum { FILE_STEP_BYTES = 256 << 10, MEMORY_STEP_BYTES = 1 << 10, INPUT_BYTES = 64 << 10 };
 enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
 
-struct ss__stream_state {
+struct ss_source_stream_state {
     int descriptor; /* -1 for memory and sources */
     bool closes;    /* the descriptor is ours */
     bool is_regular;
@@ -30,9 +30,9 @@ struct ss__stream_state {
     char *path;
     const uint8_t *memory;
     size_t n_memory; /* bytes not read yet */
-    struct ss__stream_source source;
+    struct ss_source_stream_source source;
 
-    const struct ss__codec *codec;
+    const struct ss_source_codec *codec;
     void *decoder;
     bool looked;    /* the head was seen: codec is decided */
     bool in_member; /* compressed data has begun and not ended */
@@ -48,7 +48,8 @@ struct ss__stream_state {
 
 /* ---- opening ---- */
 
-static ss_status open_descriptor(const char *path, struct ss__stream_state *state, ss_err *err)
+static ss_status open_descriptor(const char *path, struct ss_source_stream_state *state,
+                                 ss_err *err)
 {
     struct stat facts;
     if (strcmp(path, "-") == 0) {
@@ -80,10 +81,10 @@ static ss_status open_descriptor(const char *path, struct ss__stream_state *stat
     return SS_OK;
 }
 
-static ss_status prepare(const char *path, struct ss__stream *out, ss_err *err)
+static ss_status prepare(const char *path, struct ss_source_stream *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    *out = (struct ss__stream){.data = ""};
+    *out = (struct ss_source_stream){.data = ""};
     SS_ALLOC(out->state, 1);
     out->state->descriptor = -1;
     out->state->step_bytes = FILE_STEP_BYTES;
@@ -97,8 +98,8 @@ out:
     return status;
 }
 
-ss_status ss__stream_open(const char *path, struct ss__halt *halt, struct ss__stream *out,
-                          ss_err *err)
+ss_status ss_source_stream_open(const char *path, struct ss_source_halt *halt,
+                                struct ss_source_stream *out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(prepare(path, out, err));
@@ -106,13 +107,13 @@ ss_status ss__stream_open(const char *path, struct ss__halt *halt, struct ss__st
     SS_TRY(open_descriptor(path, out->state, err));
 out:
     if (status != SS_OK) {
-        ss__stream_close(out);
+        ss_source_stream_close(out);
     }
     return status;
 }
 
-ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_bytes,
-                                 struct ss__stream *out, ss_err *err)
+ss_status ss_source_stream_open_memory(const char *name, const void *data, size_t n_bytes,
+                                       struct ss_source_stream *out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(prepare(name, out, err));
@@ -122,26 +123,27 @@ ss_status ss__stream_open_memory(const char *name, const void *data, size_t n_by
     out->state->n_stored_bytes = n_bytes;
 out:
     if (status != SS_OK) {
-        ss__stream_close(out);
+        ss_source_stream_close(out);
     }
     return status;
 }
 
-ss_status ss__stream_open_source(const char *name, const struct ss__stream_source *source,
-                                 struct ss__stream *out, ss_err *err)
+ss_status ss_source_stream_open_source(const char *name,
+                                       const struct ss_source_stream_source *source,
+                                       struct ss_source_stream *out, ss_err *err)
 {
     const ss_status status = prepare(name, out, err);
     if (status != SS_OK) {
-        ss__stream_close(out);
+        ss_source_stream_close(out);
         return status;
     }
     out->state->source = *source;
     return SS_OK;
 }
 
-void ss__stream_close(struct ss__stream *stream)
+void ss_source_stream_close(struct ss_source_stream *stream)
 {
-    struct ss__stream_state *state = stream->state;
+    struct ss_source_stream_state *state = stream->state;
     if (state != NULL) {
         if (state->codec != NULL) {
             state->codec->stop(state->decoder);
@@ -157,12 +159,12 @@ void ss__stream_close(struct ss__stream *stream)
         ss__free(state->path);
         ss__free(state);
     }
-    *stream = (struct ss__stream){0};
+    *stream = (struct ss_source_stream){0};
 }
 
 /* ---- reading ---- */
 
-ss_status ss__halt_check(struct ss__halt *halt, const char *name, ss_err *err)
+ss_status ss_source_halt_check(struct ss_source_halt *halt, const char *name, ss_err *err)
 {
     return halt != NULL && (atomic_load(&halt->is_interrupted) || ss__is_stopped(&halt->asking))
                ? ss__fail_file(err, name, SS_E_STOPPED, "stopped while reading")
@@ -170,11 +172,11 @@ ss_status ss__halt_check(struct ss__halt *halt, const char *name, ss_err *err)
 }
 
 /* Wait until a pipe has bytes or has ended, or until the reader is to stop. */
-static ss_status wait_for_bytes(const struct ss__stream *stream, ss_err *err)
+static ss_status wait_for_bytes(const struct ss_source_stream *stream, ss_err *err)
 {
     struct pollfd waiting = {.fd = stream->state->descriptor, .events = POLLIN};
     for (;;) {
-        const ss_status status = ss__halt_check(stream->halt, stream->name, err);
+        const ss_status status = ss_source_halt_check(stream->halt, stream->name, err);
         if (status != SS_OK || stream->state->is_regular) {
             return status;
         }
@@ -186,12 +188,12 @@ static ss_status wait_for_bytes(const struct ss__stream *stream, ss_err *err)
 }
 
 /* Up to n bytes from the file; *n_read is 0 at its end only. */
-static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t *n_read,
+static ss_status read_raw(struct ss_source_stream *stream, void *out, size_t n, size_t *n_read,
                           ss_err *err)
 {
-    struct ss__stream_state *state = stream->state;
+    struct ss_source_stream_state *state = stream->state;
     if (state->source.read != NULL) {
-        const ss_status status = ss__halt_check(stream->halt, stream->name, err);
+        const ss_status status = ss_source_halt_check(stream->halt, stream->name, err);
         return status != SS_OK ? status
                                : state->source.read(state->source.user, out, n, n_read, err);
     }
@@ -216,17 +218,18 @@ static ss_status read_raw(struct ss__stream *stream, void *out, size_t n, size_t
         return ss__fail_errno(err, stream->name, "read", errno);
     }
     *n_read = (size_t)got;
-    return got == 0 ? ss__stream_check_end(stream, err)
+    return got == 0 ? ss_source_stream_check_end(stream, err)
                     : SS_OK; /* before half a row is given */
 }
 
 /* Move the window to the front and make room behind it. */
-static ss_status make_room(struct ss__stream *stream, ss_err *err)
+static ss_status make_room(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_state *state = stream->state;
-    const bool is_packed = ss__stream_codec(stream) != NULL;
-    const size_t most = is_packed ? SS__MAX_WINDOW_BYTES_PACKED : SS__MAX_WINDOW_BYTES;
+    struct ss_source_stream_state *state = stream->state;
+    const bool is_packed = ss_source_stream_codec(stream) != NULL;
+    const size_t most =
+        is_packed ? SS_SOURCE_MAX_WINDOW_BYTES_PACKED : SS_SOURCE_MAX_WINDOW_BYTES;
     if (stream->n_bytes >= most) {
         SS_FAIL_FILE(stream->name, SS_E_LIMIT,
                      "one row is longer than %zu MiB, the limit for %s data", most >> 20,
@@ -242,28 +245,29 @@ out:
     return status;
 }
 
-static size_t input_bytes(const struct ss__stream_state *state)
+static size_t input_bytes(const struct ss_source_stream_state *state)
 {
     return ss__min_size(INPUT_BYTES, state->step_bytes);
 }
 
 /* The first bytes decide on the codec; compressed ones move to the input buffer. */
-static ss_status look(struct ss__stream *stream, ss_err *err)
+static ss_status look(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_state *state = stream->state;
-    const size_t n_wanted = input_bytes(state) - SS__CODEC_HEAD_BYTES;
+    struct ss_source_stream_state *state = stream->state;
+    const size_t n_wanted = input_bytes(state) - SS_SOURCE_CODEC_HEAD_BYTES;
     size_t n_read = 1;
     SS_TRY(make_room(stream, err));
-    while (stream->n_bytes < SS__CODEC_HEAD_BYTES && n_read > 0) {
+    while (stream->n_bytes < SS_SOURCE_CODEC_HEAD_BYTES && n_read > 0) {
         SS_TRY(read_raw(stream, state->window + stream->n_bytes, n_wanted, &n_read, err));
         stream->n_bytes += n_read;
     }
     state->looked = true;
     stream->at_end = n_read == 0;
-    const struct ss__codec *codec =
-        state->source.bytes != NULL ? NULL
-                                    : ss__codec_find((uint8_t *)state->window, stream->n_bytes);
+    const struct ss_source_codec *codec =
+        state->source.bytes != NULL
+            ? NULL
+            : ss_source_codec_find((uint8_t *)state->window, stream->n_bytes);
     if (codec == NULL) {
         goto out;
     }
@@ -283,10 +287,10 @@ out:
     return status;
 }
 
-static ss_status refill_input(struct ss__stream *stream, ss_err *err)
+static ss_status refill_input(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_state *state = stream->state;
+    struct ss_source_stream_state *state = stream->state;
     size_t n_read = 0;
     if (state->input_start == state->input_end && !state->input_ended) {
         SS_TRY(read_raw(stream, state->input, input_bytes(state), &n_read, err));
@@ -300,10 +304,10 @@ out:
 }
 
 /* Between members: nothing more, padding, or the next member. */
-static ss_status between_members(struct ss__stream *stream, ss_err *err)
+static ss_status between_members(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_state *state = stream->state;
+    struct ss_source_stream_state *state = stream->state;
     bool padding = state->codec->pads_with_zeros && state->n_unpacked_bytes > 0;
     while (padding && state->input_start < state->input_end) {
         padding = state->input[state->input_start] == 0;
@@ -316,9 +320,9 @@ out:
     return status;
 }
 
-static ss_status damaged(const struct ss__stream *stream, const char *how, ss_err *err)
+static ss_status damaged(const struct ss_source_stream *stream, const char *how, ss_err *err)
 {
-    const struct ss__stream_state *state = stream->state;
+    const struct ss_source_stream_state *state = stream->state;
     const uint64_t at = state->n_packed_bytes - (state->input_end - state->input_start);
     const ss_status status =
         ss__fail_file(err, stream->name, SS_E_DATA, "the %s data is %s at byte %llu",
@@ -328,10 +332,10 @@ static ss_status damaged(const struct ss__stream *stream, const char *how, ss_er
 }
 
 /* One call of the decoder into the window. */
-static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *err)
+static ss_status decode_step(struct ss_source_stream *stream, size_t *n_made, ss_err *err)
 {
-    struct ss__stream_state *state = stream->state;
-    struct ss__codec_io io = {
+    struct ss_source_stream_state *state = stream->state;
+    struct ss_source_codec_io io = {
         .in = state->input + state->input_start,
         .n_in = state->input_end - state->input_start,
         .out = (uint8_t *)state->window + stream->n_bytes,
@@ -339,30 +343,30 @@ static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *
         .in_ended = state->input_ended,
     };
     const size_t n_in = io.n_in;
-    const ss__decoded result = state->codec->decode(state->decoder, &io);
+    const ss_source_decoded result = state->codec->decode(state->decoder, &io);
     state->input_start += n_in - io.n_in;
     *n_made = state->step_bytes - io.n_out;
     stream->n_bytes += *n_made;
     state->n_unpacked_bytes += *n_made;
-    if (result == SS__DECODED_BAD) {
+    if (result == SS_SOURCE_DECODED_BAD) {
         return damaged(stream, "damaged", err);
     }
-    if (result == SS__DECODED_NO_MEMORY) {
+    if (result == SS_SOURCE_DECODED_NO_MEMORY) {
         return ss__fail_nomem(err, "a decompressor");
     }
-    if (result == SS__DECODED_NEEDS_DICTIONARY) {
+    if (result == SS_SOURCE_DECODED_NEEDS_DICTIONARY) {
         return ss__fail_file(err, stream->name, SS_E_UNSUPPORTED,
                              "the %s data needs a dictionary that is not in it; decompress it "
                              "first",
                              state->codec->name);
     }
-    if (result == SS__DECODED_TOO_LARGE) {
+    if (result == SS_SOURCE_DECODED_TOO_LARGE) {
         return ss__fail_file(err, stream->name, SS_E_LIMIT,
                              "the %s data asks for a window that needs more memory than "
                              "the 2 GiB that are allowed; decompress it first",
                              state->codec->name);
     }
-    if (result == SS__DECODED_END) {
+    if (result == SS_SOURCE_DECODED_END) {
         state->in_member = false;
     } else if (*n_made == 0 && io.n_in == n_in && state->input_ended) {
         return damaged(stream, "cut off", err);
@@ -371,9 +375,9 @@ static ss_status decode_step(struct ss__stream *stream, size_t *n_made, ss_err *
 }
 
 /* More output than real text ever packs into so few bytes. */
-static ss_status check_expansion(const struct ss__stream *stream, ss_err *err)
+static ss_status check_expansion(const struct ss_source_stream *stream, ss_err *err)
 {
-    const struct ss__stream_state *state = stream->state;
+    const struct ss_source_stream_state *state = stream->state;
     if (state->n_unpacked_bytes > MAX_EXPANSION_FREE_BYTES &&
         state->n_unpacked_bytes / MAX_EXPANSION > state->n_packed_bytes) {
         return ss__fail_file(err, stream->name, SS_E_LIMIT,
@@ -384,7 +388,7 @@ static ss_status check_expansion(const struct ss__stream *stream, ss_err *err)
     return SS_OK;
 }
 
-static ss_status more_packed(struct ss__stream *stream, ss_err *err)
+static ss_status more_packed(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t n_made = 0; n_made == 0 && !stream->at_end;) {
@@ -401,10 +405,10 @@ out:
     return status;
 }
 
-ss_status ss__stream_more(struct ss__stream *stream, ss_err *err)
+ss_status ss_source_stream_more(struct ss_source_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__stream_state *state = stream->state;
+    struct ss_source_stream_state *state = stream->state;
     if (stream->at_end) {
         goto out;
     }
@@ -427,17 +431,17 @@ out:
     return status;
 }
 
-ss_status ss__stream_need(struct ss__stream *stream, size_t n_bytes, ss_err *err)
+ss_status ss_source_stream_need(struct ss_source_stream *stream, size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
     while (stream->n_bytes < n_bytes && !stream->at_end) {
-        SS_TRY(ss__stream_more(stream, err));
+        SS_TRY(ss_source_stream_more(stream, err));
     }
 out:
     return status;
 }
 
-void ss__stream_take(struct ss__stream *stream, size_t n_bytes)
+void ss_source_stream_take(struct ss_source_stream *stream, size_t n_bytes)
 {
     stream->state->start += n_bytes;
     stream->data += n_bytes;
@@ -445,15 +449,15 @@ void ss__stream_take(struct ss__stream *stream, size_t n_bytes)
     stream->offset += n_bytes;
 }
 
-const struct ss__file_facts *ss__stream_facts(const struct ss__stream *stream)
+const struct ss__file_facts *ss_source_stream_facts(const struct ss_source_stream *stream)
 {
     return stream->state != NULL && stream->state->is_regular ? &stream->state->facts : NULL;
 }
 
-ss_status ss__stream_check_end(const struct ss__stream *stream, ss_err *err)
+ss_status ss_source_stream_check_end(const struct ss_source_stream *stream, ss_err *err)
 {
     struct ss__file_facts now;
-    const struct ss__file_facts *before = ss__stream_facts(stream);
+    const struct ss__file_facts *before = ss_source_stream_facts(stream);
     return before != NULL && ss__file_facts_of(stream->state->descriptor, &now) &&
                    now.n_bytes < before->n_bytes
                ? ss__fail_file(err, stream->name, SS_E_IO,
@@ -464,11 +468,11 @@ ss_status ss__stream_check_end(const struct ss__stream *stream, ss_err *err)
                : SS_OK;
 }
 
-const char *ss__stream_codec(const struct ss__stream *stream)
+const char *ss_source_stream_codec(const struct ss_source_stream *stream)
 {
-    const struct ss__stream_state *state = stream->state;
+    const struct ss_source_stream_state *state = stream->state;
     if (state->source.bytes != NULL) {
-        return ss__stream_codec(state->source.bytes);
+        return ss_source_stream_codec(state->source.bytes);
     }
     return state->codec == NULL ? NULL : state->codec->name;
 }
@@ -477,9 +481,9 @@ const char *ss__stream_codec(const struct ss__stream *stream)
 
 /* Of packed bytes as large a part is behind as of what was unpacked out of those read so far.
  */
-uint64_t ss__stream_position(const struct ss__stream *stream)
+uint64_t ss_source_stream_position(const struct ss_source_stream *stream)
 {
-    const struct ss__stream_state *state = stream->state;
+    const struct ss_source_stream_state *state = stream->state;
     if (state == NULL || state->codec == NULL) {
         return stream->offset;
     }
@@ -488,7 +492,7 @@ uint64_t ss__stream_position(const struct ss__stream *stream)
     return n_seen == 0 ? 0 : (uint64_t)((double)n_packed * (double)stream->offset / n_seen);
 }
 
-uint64_t ss__stream_size(const struct ss__stream *stream)
+uint64_t ss_source_stream_size(const struct ss_source_stream *stream)
 {
     return stream->state == NULL ? 0 : stream->state->n_stored_bytes;
 }
@@ -496,7 +500,7 @@ uint64_t ss__stream_size(const struct ss__stream *stream)
 /* ---- random access ---- */
 
 /* The copy has no name: it goes with the last who has it open or mapped, whatever happens. */
-static ss_status spool(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+static ss_status spool(struct ss_source_stream *stream, struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;
     int descriptor = -1;
@@ -504,11 +508,11 @@ static ss_status spool(struct ss__stream *stream, struct ss__map *out, ss_err *e
     for (;;) {
         SS_TRY(ss__write_all(descriptor, SS__TEMPORARY_UNNAMED, stream->data, stream->n_bytes,
                              err));
-        ss__stream_take(stream, stream->n_bytes);
+        ss_source_stream_take(stream, stream->n_bytes);
         if (stream->at_end) {
             break;
         }
-        SS_TRY(ss__stream_more(stream, err));
+        SS_TRY(ss_source_stream_more(stream, err));
     }
     SS_TRY(ss__file_map_open(descriptor, stream->name, out, err));
 out:
@@ -518,13 +522,13 @@ out:
     return status;
 }
 
-static ss_status map_content(struct ss__stream *stream, bool in_parts, struct ss__map *out,
-                             ss_err *err)
+static ss_status map_content(struct ss_source_stream *stream, bool in_parts,
+                             struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = stream->state->path;
     *out = (struct ss__map){0};
-    SS_TRY(ss__stream_need(stream, 1, err));
+    SS_TRY(ss_source_stream_need(stream, 1, err));
     if (!stream->state->is_regular || stream->state->codec != NULL) {
         SS_TRY(spool(stream, out, err)); /* which nobody else can write to */
     } else {
@@ -534,12 +538,14 @@ out:
     return status;
 }
 
-ss_status ss__stream_map(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+ss_status ss_source_stream_map(struct ss_source_stream *stream, struct ss__map *out,
+                               ss_err *err)
 {
     return map_content(stream, false, out, err);
 }
 
-ss_status ss__stream_reserve(struct ss__stream *stream, struct ss__map *out, ss_err *err)
+ss_status ss_source_stream_reserve(struct ss_source_stream *stream, struct ss__map *out,
+                                   ss_err *err)
 {
     return map_content(stream, true, out, err);
 }

@@ -28,7 +28,7 @@ struct reading {
     const uint8_t *data;
     size_t n_bytes, at; /* at: of the header that is read */
     struct said said;
-    struct ss__tar *tar;
+    struct ss_source_tar *tar;
 };
 
 static ss_status fail_at(const struct reading *reading, size_t at, ss_status code,
@@ -258,33 +258,33 @@ static ss_status refuse_volume(struct reading *reading, struct content content, 
 /* One line per type letter. */
 static const struct type {
     char letter;
-    ss__tar_kind kind;
+    ss_source_tar_kind kind;
     bool has_content;
     ss_status (*take)(struct reading *reading, struct content content, ss_err *err);
 } types[] = {
-    {'0', SS__TAR_FILE, true, NULL},
-    {'\0', SS__TAR_FILE, true, NULL},
-    {'7', SS__TAR_FILE, true, NULL},
-    {'1', SS__TAR_LINK, false, NULL},
-    {'2', SS__TAR_LINK, false, NULL},
-    {'3', SS__TAR_OTHER, false, NULL},
-    {'4', SS__TAR_OTHER, false, NULL},
-    {'5', SS__TAR_OTHER, false, NULL},
-    {'6', SS__TAR_OTHER, false, NULL},
-    {'D', SS__TAR_OTHER, true, NULL}, /* a folder with its list */
-    {'V', SS__TAR_OTHER, false, NULL},
-    {'S', SS__TAR_SPARSE, true, NULL},
-    {'x', SS__TAR_OTHER, true, take_pax},
-    {'X', SS__TAR_OTHER, true, take_pax},
-    {'g', SS__TAR_OTHER, true, take_global},
-    {'L', SS__TAR_OTHER, true, take_long_name},
-    {'K', SS__TAR_OTHER, true, pass_over},
-    {'M', SS__TAR_OTHER, true, refuse_volume},
+    {'0', SS_SOURCE_TAR_FILE, true, NULL},
+    {'\0', SS_SOURCE_TAR_FILE, true, NULL},
+    {'7', SS_SOURCE_TAR_FILE, true, NULL},
+    {'1', SS_SOURCE_TAR_LINK, false, NULL},
+    {'2', SS_SOURCE_TAR_LINK, false, NULL},
+    {'3', SS_SOURCE_TAR_OTHER, false, NULL},
+    {'4', SS_SOURCE_TAR_OTHER, false, NULL},
+    {'5', SS_SOURCE_TAR_OTHER, false, NULL},
+    {'6', SS_SOURCE_TAR_OTHER, false, NULL},
+    {'D', SS_SOURCE_TAR_OTHER, true, NULL}, /* a folder with its list */
+    {'V', SS_SOURCE_TAR_OTHER, false, NULL},
+    {'S', SS_SOURCE_TAR_SPARSE, true, NULL},
+    {'x', SS_SOURCE_TAR_OTHER, true, take_pax},
+    {'X', SS_SOURCE_TAR_OTHER, true, take_pax},
+    {'g', SS_SOURCE_TAR_OTHER, true, take_global},
+    {'L', SS_SOURCE_TAR_OTHER, true, take_long_name},
+    {'K', SS_SOURCE_TAR_OTHER, true, pass_over},
+    {'M', SS_SOURCE_TAR_OTHER, true, refuse_volume},
 };
 
 static const struct type *find_type(char letter)
 {
-    static const struct type unknown = {'?', SS__TAR_UNKNOWN, true, NULL};
+    static const struct type unknown = {'?', SS_SOURCE_TAR_UNKNOWN, true, NULL};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (types[i].letter == letter) {
             return &types[i];
@@ -298,7 +298,7 @@ static ss_status find_content(const struct reading *reading, const struct type *
                               size_t *start, ss_err *err)
 {
     const uint8_t *header = reading->data + reading->at;
-    bool more = type->kind == SS__TAR_SPARSE && header[SPARSE_CONTINUES_AT] != 0;
+    bool more = type->kind == SS_SOURCE_TAR_SPARSE && header[SPARSE_CONTINUES_AT] != 0;
     *start = reading->at + BLOCK_BYTES;
     while (more) {
         if (reading->n_bytes - *start < BLOCK_BYTES) {
@@ -310,23 +310,23 @@ static ss_status find_content(const struct reading *reading, const struct type *
     return SS_OK;
 }
 
-static ss_status add_member(struct reading *reading, ss__tar_kind kind, struct content content,
-                            ss_err *err)
+static ss_status add_member(struct reading *reading, ss_source_tar_kind kind,
+                            struct content content, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tar *tar = reading->tar;
-    struct ss__tar_member member = {.kind = kind,
-                                    .name = reading->said.name,
-                                    .data = (const uint8_t *)content.data,
-                                    .n_bytes = content.n};
+    struct ss_source_tar *tar = reading->tar;
+    struct ss_source_tar_member member = {.kind = kind,
+                                          .name = reading->said.name,
+                                          .data = (const uint8_t *)content.data,
+                                          .n_bytes = content.n};
     if (member.name == NULL) {
         SS_TRY(header_name(reading, reading->data + reading->at, &member.name, err));
     }
     if (tar->n == MAX_MEMBERS) {
         SS_TRY(fail_at(reading, reading->at, SS_E_LIMIT, "more than 4 Mi members", err));
     }
-    if (reading->said.is_sparse && kind == SS__TAR_FILE) {
-        member.kind = SS__TAR_SPARSE;
+    if (reading->said.is_sparse && kind == SS_SOURCE_TAR_FILE) {
+        member.kind = SS_SOURCE_TAR_SPARSE;
     }
     SS_GROW(tar->members, tar->room, tar->n + 1);
     tar->members[tar->n++] = member;
@@ -384,7 +384,7 @@ static ss_status read_header(struct reading *reading, ss_err *err)
     }
     const struct content content = {(const char *)reading->data + start, (size_t)size};
     if (type->take == NULL) {
-        SS_TRY(add_member(reading, is_folder ? SS__TAR_OTHER : type->kind, content, err));
+        SS_TRY(add_member(reading, is_folder ? SS_SOURCE_TAR_OTHER : type->kind, content, err));
     } else if (size > MAX_PAX_BYTES) {
         SS_TRY(fail_at(reading, reading->at, SS_E_LIMIT,
                        "a header about the next member is longer than 1 MiB", err));
@@ -411,12 +411,12 @@ static ss_status check_end(struct reading *reading, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__tar_read(const char *file, const uint8_t *data, size_t n_bytes,
-                       struct ss__tar *out, ss_err *err)
+ss_status ss_source_tar_read(const char *file, const uint8_t *data, size_t n_bytes,
+                             struct ss_source_tar *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct reading reading = {.file = file, .data = data, .n_bytes = n_bytes, .tar = out};
-    *out = (struct ss__tar){0};
+    *out = (struct ss_source_tar){0};
     for (bool ended = false; !ended;) {
         if (n_bytes - reading.at < BLOCK_BYTES) {
             SS_TRY(damaged(&reading,
@@ -428,14 +428,14 @@ ss_status ss__tar_read(const char *file, const uint8_t *data, size_t n_bytes,
     }
 out:
     if (status != SS_OK) {
-        ss__tar_release(out);
+        ss_source_tar_release(out);
     }
     return status;
 }
 
-void ss__tar_release(struct ss__tar *tar)
+void ss_source_tar_release(struct ss_source_tar *tar)
 {
     ss__free(tar->members);
     ss__arena_release(&tar->names);
-    *tar = (struct ss__tar){0};
+    *tar = (struct ss_source_tar){0};
 }

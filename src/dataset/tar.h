@@ -15,24 +15,24 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-typedef enum ss__tar_kind {
-    SS__TAR_FILE,
-    SS__TAR_LINK,    /* hard or symbolic */
-    SS__TAR_SPARSE,  /* a file with holes that are left out */
-    SS__TAR_UNKNOWN, /* of a type that no standard knows */
-    SS__TAR_OTHER    /* folders, devices, pipes, labels */
-} ss__tar_kind;
+typedef enum ss_source_tar_kind {
+    SS_SOURCE_TAR_FILE,
+    SS_SOURCE_TAR_LINK,    /* hard or symbolic */
+    SS_SOURCE_TAR_SPARSE,  /* a file with holes that are left out */
+    SS_SOURCE_TAR_UNKNOWN, /* of a type that no standard knows */
+    SS_SOURCE_TAR_OTHER    /* folders, devices, pipes, labels */
+} ss_source_tar_kind;
 
-struct ss__tar_member {
-    ss__tar_kind kind;
+struct ss_source_tar_member {
+    ss_source_tar_kind kind;
     const char *name; /* terminated; any bytes but NUL */
     const uint8_t *data;
     size_t n_bytes;
 };
 
 /* A zeroed struct is valid to release. */
-struct ss__tar {
-    struct ss__tar_member *members; /* in the archive's order */
+struct ss_source_tar {
+    struct ss_source_tar_member *members; /* in the archive's order */
     size_t n, room;
     struct ss__arena names;
 };
@@ -41,8 +41,8 @@ struct ss__tar {
  * SS_E_DATA with the offset, SS_E_LIMIT (names over 64 KiB, pax headers over 1 MiB, over
  * 4 Mi members), SS_E_UNSUPPORTED (volumes of several, names and sizes for all that follows),
  * SS_E_NOMEM; then nothing needs release. */
-SS_MUST_USE ss_status ss__tar_read(const char *file, const uint8_t *data, size_t n_bytes,
-                                   struct ss__tar *out, ss_err *err);
-void ss__tar_release(struct ss__tar *tar);
+SS_MUST_USE ss_status ss_source_tar_read(const char *file, const uint8_t *data, size_t n_bytes,
+                                         struct ss_source_tar *out, ss_err *err);
+void ss_source_tar_release(struct ss_source_tar *tar);
 
 #endif

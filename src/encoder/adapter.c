@@ -55,9 +55,9 @@ static const char *const variant_keys[] = {
     "layer_replication", "corda_config",    "loftq_config", "alora_invocation_tokens",
     "lora_ga_config",    "velora_config",   "kasa_config",  "monteclora_config",
 };
-static const struct ss__known_keys known_keys = {
-    .lists = {SS__KEY_LIST(read_keys), SS__KEY_LIST(harmless_keys)},
-    .refused = SS__KEY_LIST(variant_keys),
+static const struct ss_encoder_known_keys known_keys = {
+    .lists = {SS_ENCODER_KEY_LIST(read_keys), SS_ENCODER_KEY_LIST(harmless_keys)},
+    .refused = SS_ENCODER_KEY_LIST(variant_keys),
     .refuses_others = true,
     .where = "",
 };
@@ -65,7 +65,7 @@ static const struct ss__known_keys known_keys = {
 struct reading {
     const char *file;
     const struct ss__json *json;
-    struct ss__adapter *adapter;
+    struct ss_encoder_adapter *adapter;
     const char *const *prefixes;
     double rank, alpha;
     bool is_stabilized; /* scale by the square root of the rank */
@@ -92,7 +92,7 @@ static ss_status check_kind(const struct reading *r, const struct ss_log *log, s
                      "merge the adapter into its base model",
                      start_name);
     }
-    SS_TRY(ss__keys_check(r->file, r->json, &known_keys, log, err));
+    SS_TRY(ss_encoder_keys_check(r->file, r->json, &known_keys, log, err));
 out:
     return status;
 }
@@ -231,7 +231,8 @@ static const struct end *find_end(const char *name, size_t *n_module)
 }
 
 /* The change of a tensor, new or there; there is room for one per tensor of the adapter. */
-static struct ss__adapter_change *need_change(struct ss__adapter *adapter, const char *name)
+static struct ss_encoder_adapter_change *need_change(struct ss_encoder_adapter *adapter,
+                                                     const char *name)
 {
     for (size_t i = 0; i < adapter->n; i++) {
         if (strcmp(adapter->changes[i].name, name) == 0) {
@@ -242,16 +243,16 @@ static struct ss__adapter_change *need_change(struct ss__adapter *adapter, const
     return &adapter->changes[adapter->n++];
 }
 
-static ss_status add_low_rank(const struct reading *r, const struct ss__tensor *tensor,
+static ss_status add_low_rank(const struct reading *r, const struct ss_weights_tensor *tensor,
                               const struct end *end, const char *module, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__adapter *adapter = r->adapter;
-    struct ss__adapter_change *change = NULL;
+    struct ss_encoder_adapter *adapter = r->adapter;
+    struct ss_encoder_adapter_change *change = NULL;
     double rank = r->rank, alpha = r->alpha;
     const char *weight = ss__arena_printf(&adapter->arena, "%s.weight", module);
     const char *name =
-        weight == NULL ? NULL : ss__plain_name(&adapter->arena, weight, r->prefixes);
+        weight == NULL ? NULL : ss_encoder_plain_name(&adapter->arena, weight, r->prefixes);
     if (name == NULL) {
         SS_TRY(ss__fail_nomem(err, "tensor names"));
     }
@@ -260,7 +261,7 @@ static ss_status add_low_rank(const struct reading *r, const struct ss__tensor *
     SS_TRY(read_pattern(r, "alpha_pattern", module, &alpha, err));
     const uint64_t n_rank = tensor->n_dims == 2 ? tensor->shape[end->is_a ? 0 : 1] : 0;
     if (n_rank == 0 || (double)n_rank != rank) {
-        SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_SHAPE,
+        SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_SHAPE,
                      "the tensor '%s' has the rank %llu, the config says %g", tensor->name,
                      (unsigned long long)n_rank, rank);
     }
@@ -273,7 +274,7 @@ out:
 }
 
 /* A parameter of a module that was trained as a whole. */
-static ss_status add_whole(const struct reading *r, const struct ss__tensor *tensor,
+static ss_status add_whole(const struct reading *r, const struct ss_weights_tensor *tensor,
                            const char *name, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -281,14 +282,14 @@ static ss_status add_whole(const struct reading *r, const struct ss__tensor *ten
     const char *module =
         last == NULL ? NULL
                      : ss__arena_strndup(&r->adapter->arena, name, (size_t)(last - name));
-    const char *plain = ss__plain_name(&r->adapter->arena, name, r->prefixes);
+    const char *plain = ss_encoder_plain_name(&r->adapter->arena, name, r->prefixes);
     if (plain == NULL || (last != NULL && module == NULL)) {
         SS_TRY(ss__fail_nomem(err, "tensor names"));
     }
     const struct ss__json *saved = ss__json_get(r->json, "modules_to_save");
     if (module == NULL || !list_has_end(saved, module)) {
         SS_FAIL_FILE(
-            ss__weights_path(r->adapter->weights), SS_E_UNSUPPORTED,
+            ss_weights_path(r->adapter->weights), SS_E_UNSUPPORTED,
             "the adapter's tensor '%s' is of a kind that is not read; merge the adapter "
             "into its base model",
             tensor->name);
@@ -298,7 +299,7 @@ out:
     return status;
 }
 
-static ss_status add_tensor(const struct reading *r, const struct ss__tensor *tensor,
+static ss_status add_tensor(const struct reading *r, const struct ss_weights_tensor *tensor,
                             ss_err *err)
 {
     size_t n_module = 0;
@@ -312,13 +313,13 @@ static ss_status add_tensor(const struct reading *r, const struct ss__tensor *te
                           : add_low_rank(r, tensor, end, module, err);
 }
 
-static ss_status check_pairs(const struct ss__adapter *adapter, ss_err *err)
+static ss_status check_pairs(const struct ss_encoder_adapter *adapter, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < adapter->n; i++) {
-        const struct ss__adapter_change *change = &adapter->changes[i];
+        const struct ss_encoder_adapter_change *change = &adapter->changes[i];
         if ((change->a == NULL) != (change->b == NULL)) {
-            SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_DATA,
+            SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_DATA,
                          "the adapter has one of two matrices for '%s'", change->name);
         }
     }
@@ -329,16 +330,17 @@ out:
 static ss_status read_tensors(const struct reading *r, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__adapter *adapter = r->adapter;
-    const size_t n = ss__weights_n(adapter->weights);
+    struct ss_encoder_adapter *adapter = r->adapter;
+    const size_t n = ss_weights_n(adapter->weights);
     if (n > MAX_TENSORS) {
-        SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_LIMIT,
+        SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_LIMIT,
                      "the adapter has %zu tensors; at most %d are read", n, MAX_TENSORS);
     }
     SS_ALLOC(adapter->changes, n);
     for (size_t i = 0; i < n; i++) {
-        SS_TRY(ss__check_stored(adapter->weights, ss__weights_at(adapter->weights, i), err));
-        SS_TRY(add_tensor(r, ss__weights_at(adapter->weights, i), err));
+        SS_TRY(
+            ss_encoder_check_stored(adapter->weights, ss_weights_at(adapter->weights, i), err));
+        SS_TRY(add_tensor(r, ss_weights_at(adapter->weights, i), err));
     }
     SS_TRY(check_pairs(adapter, err));
 out:
@@ -364,15 +366,15 @@ static ss_status find_weights(const char *folder, char **out, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__adapter_look(const char *folder, struct ss__arena *arena,
-                           struct ss__adapter_place *out, ss_err *err)
+ss_status ss_encoder_adapter_look(const char *folder, struct ss__arena *arena,
+                                  struct ss_encoder_adapter_place *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *json = NULL;
     const char *base = "";
     char *file = ss__path_join(folder, config_name);
     char *weights = NULL;
-    *out = (struct ss__adapter_place){0};
+    *out = (struct ss_encoder_adapter_place){0};
     if (file == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -402,11 +404,12 @@ out:
     return status;
 }
 
-ss_status ss__adapter_open(const struct ss__adapter_place *place, const char *const *prefixes,
-                           const struct ss_log *log, struct ss__adapter **out, ss_err *err)
+ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_place *place,
+                                  const char *const *prefixes, const struct ss_log *log,
+                                  struct ss_encoder_adapter **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__adapter *adapter = NULL;
+    struct ss_encoder_adapter *adapter = NULL;
     struct ss__json *json = NULL;
     *out = NULL;
     SS_ALLOC(adapter, 1);
@@ -420,20 +423,20 @@ ss_status ss__adapter_open(const struct ss__adapter_place *place, const char *co
                      "this is an adapter, but its weights (%s or %s) are not there",
                      weight_names[0], weight_names[1]);
     }
-    SS_TRY(ss__weights_open(place->weights, NULL, &adapter->weights, err));
+    SS_TRY(ss_weights_open(place->weights, NULL, &adapter->weights, err));
     SS_TRY(read_tensors(&reading, err));
     *out = adapter;
     adapter = NULL;
 out:
     ss__json_free(json);
-    ss__adapter_free(adapter);
+    ss_encoder_adapter_free(adapter);
     return status;
 }
 
-void ss__adapter_free(struct ss__adapter *adapter)
+void ss_encoder_adapter_free(struct ss_encoder_adapter *adapter)
 {
     if (adapter != NULL) {
-        ss__weights_close(adapter->weights);
+        ss_weights_close(adapter->weights);
         ss__arena_release(&adapter->arena);
         ss__free(adapter->changes);
         ss__free(adapter);
@@ -443,9 +446,9 @@ void ss__adapter_free(struct ss__adapter *adapter)
 /* ---- merging ---- */
 
 /* W [n_out, n_in] += scale B A; for a table, whose A is [r, n_out], += scale (B A)^T. */
-static ss_status add_product(const struct ss__adapter *adapter,
-                             const struct ss__adapter_change *change, const uint64_t shape[2],
-                             float *w, ss_err *err)
+static ss_status add_product(const struct ss_encoder_adapter *adapter,
+                             const struct ss_encoder_adapter_change *change,
+                             const uint64_t shape[2], float *w, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *a = NULL, *b = NULL;
@@ -454,10 +457,10 @@ static ss_status add_product(const struct ss__adapter *adapter,
     const uint64_t outer = change->is_table ? shape[0] : shape[1];
     const uint64_t inner = change->is_table ? shape[1] : shape[0];
     const size_t n_out = (size_t)shape[0], n_in = (size_t)shape[1], r = (size_t)rank;
-    SS_TRY(ss__weights_view_f32(adapter->weights, change->a->name, 2,
-                                (const uint64_t[]){rank, outer}, &a, &a_owned, err));
-    SS_TRY(ss__weights_view_f32(adapter->weights, change->b->name, 2,
-                                (const uint64_t[]){inner, rank}, &b, &b_owned, err));
+    SS_TRY(ss_weights_view_f32(adapter->weights, change->a->name, 2,
+                               (const uint64_t[]){rank, outer}, &a, &a_owned, err));
+    SS_TRY(ss_weights_view_f32(adapter->weights, change->b->name, 2,
+                               (const uint64_t[]){inner, rank}, &b, &b_owned, err));
     SS_ALLOC(row, n_in);
     for (size_t o = 0; o < n_out; o++) {
         memset(row, 0, n_in * sizeof *row);
@@ -478,23 +481,23 @@ out:
     return status;
 }
 
-ss_status ss__adapter_apply(const struct ss__adapter *adapter,
-                            const struct ss__adapter_change *change, size_t n_dims,
-                            const uint64_t *shape, const float **values, float **owned,
-                            ss_err *err)
+ss_status ss_encoder_adapter_apply(const struct ss_encoder_adapter *adapter,
+                                   const struct ss_encoder_adapter_change *change,
+                                   size_t n_dims, const uint64_t *shape, const float **values,
+                                   float **owned, ss_err *err)
 {
     ss_status status = SS_OK;
     if (change->whole != NULL) {
         ss__free(*owned);
         *owned = NULL;
-        SS_TRY(ss__weights_view_f32(adapter->weights, change->whole->name, n_dims, shape,
-                                    values, owned, err));
+        SS_TRY(ss_weights_view_f32(adapter->weights, change->whole->name, n_dims, shape, values,
+                                   owned, err));
     }
     if (change->a == NULL) {
         goto out;
     }
     if (n_dims != 2) {
-        SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_SHAPE,
+        SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_SHAPE,
                      "the adapter changes '%s', which is no matrix", change->name);
     }
     if (*owned == NULL) {

@@ -12,8 +12,8 @@ static const char *skip_prefix(const char *name, const char *prefix)
     return strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : name;
 }
 
-const char *ss__plain_name(struct ss__arena *arena, const char *name,
-                           const char *const *prefixes)
+const char *ss_encoder_plain_name(struct ss__arena *arena, const char *name,
+                                  const char *const *prefixes)
 {
     static const struct {
         const char *old, *plain;
@@ -37,40 +37,42 @@ const char *ss__plain_name(struct ss__arena *arena, const char *name,
 
 static int compare_entries(const void *a, const void *b)
 {
-    const struct ss__binder_entry *x = a;
-    const struct ss__binder_entry *y = b;
+    const struct ss_encoder_binder_entry *x = a;
+    const struct ss_encoder_binder_entry *y = b;
     return strcmp(x->name, y->name);
 }
 
-static struct ss__binder_entry *find(const struct ss__binder *binder, const char *name)
+static struct ss_encoder_binder_entry *find(const struct ss_encoder_binder *binder,
+                                            const char *name)
 {
-    const struct ss__binder_entry key = {.name = name};
+    const struct ss_encoder_binder_entry key = {.name = name};
     return binder->n == 0 ? NULL
                           : bsearch(&key, binder->entries, binder->n, sizeof *binder->entries,
                                     compare_entries);
 }
 
-ss_status ss__binder_init(struct ss__binder *binder, const struct ss__weights *weights,
-                          const char *const *prefixes, ss_err *err)
+ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
+                                 const struct ss_weights *weights, const char *const *prefixes,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n = ss__weights_n(weights);
-    *binder = (struct ss__binder){.weights = weights};
+    const size_t n = ss_weights_n(weights);
+    *binder = (struct ss_encoder_binder){.weights = weights};
     SS_ALLOC(binder->entries, n);
     for (size_t i = 0; i < n; i++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, i);
-        const char *name = ss__plain_name(&binder->arena, tensor->name, prefixes);
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
+        const char *name = ss_encoder_plain_name(&binder->arena, tensor->name, prefixes);
         if (name == NULL) {
             status = ss__fail_nomem(err, "tensor names");
             goto out;
         }
-        binder->entries[i] = (struct ss__binder_entry){.name = name, .tensor = tensor};
+        binder->entries[i] = (struct ss_encoder_binder_entry){.name = name, .tensor = tensor};
     }
     binder->n = n;
     qsort(binder->entries, n, sizeof *binder->entries, compare_entries);
     for (size_t i = 1; i < n; i++) {
         if (compare_entries(&binder->entries[i - 1], &binder->entries[i]) == 0) {
-            SS_FAIL_FILE(ss__weights_path(weights), SS_E_DATA,
+            SS_FAIL_FILE(ss_weights_path(weights), SS_E_DATA,
                          "the tensors '%s' and '%s' are the same parameter",
                          binder->entries[i - 1].tensor->name, binder->entries[i].tensor->name);
         }
@@ -79,18 +81,19 @@ out:
     return status;
 }
 
-ss_status ss__binder_adapt(struct ss__binder *binder, const struct ss__adapter *adapter,
-                           bool (*ignores)(const char *name), ss_err *err)
+ss_status ss_encoder_binder_adapt(struct ss_encoder_binder *binder,
+                                  const struct ss_encoder_adapter *adapter,
+                                  bool (*ignores)(const char *name), ss_err *err)
 {
     ss_status status = SS_OK;
     binder->adapter = adapter;
     for (size_t i = 0; adapter != NULL && i < adapter->n; i++) {
-        const struct ss__adapter_change *change = &adapter->changes[i];
-        struct ss__binder_entry *entry = find(binder, change->name);
+        const struct ss_encoder_adapter_change *change = &adapter->changes[i];
+        struct ss_encoder_binder_entry *entry = find(binder, change->name);
         if (entry != NULL) {
             entry->change = change;
         } else if (!ignores(change->name)) {
-            SS_FAIL_FILE(ss__weights_path(adapter->weights), SS_E_DATA,
+            SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_DATA,
                          "the adapter changes '%s', which the model does not have",
                          change->name);
         }
@@ -99,21 +102,21 @@ out:
     return status;
 }
 
-void ss__binder_release(struct ss__binder *binder)
+void ss_encoder_binder_release(struct ss_encoder_binder *binder)
 {
     ss__free(binder->entries);
     ss__arena_release(&binder->arena);
-    *binder = (struct ss__binder){0};
+    *binder = (struct ss_encoder_binder){0};
 }
 
-bool ss__binder_has(const struct ss__binder *binder, const char *name)
+bool ss_encoder_binder_has(const struct ss_encoder_binder *binder, const char *name)
 {
     return find(binder, name) != NULL;
 }
 
 /* A view may show one stored number many times; then a small file could ask for any amount of
  * memory. Parameters are never stored so. */
-static bool shows_each_once(const struct ss__tensor *tensor)
+static bool shows_each_once(const struct ss_weights_tensor *tensor)
 {
     uint64_t span = 1;
     for (size_t d = 0; d < tensor->n_dims; d++) {
@@ -131,45 +134,46 @@ static bool shows_each_once(const struct ss__tensor *tensor)
     return span >= tensor->n_elements;
 }
 
-ss_status ss__check_stored(const struct ss__weights *weights, const struct ss__tensor *tensor,
-                           ss_err *err)
+ss_status ss_encoder_check_stored(const struct ss_weights *weights,
+                                  const struct ss_weights_tensor *tensor, ss_err *err)
 {
     return shows_each_once(tensor)
                ? SS_OK
-               : ss__fail_file(err, ss__weights_path(weights), SS_E_UNSUPPORTED,
+               : ss__fail_file(err, ss_weights_path(weights), SS_E_UNSUPPORTED,
                                "the tensor '%s' is a view that repeats stored numbers",
                                tensor->name);
 }
 
-static ss_status take(struct ss__binder *binder, const char *name,
-                      struct ss__binder_entry **out, ss_err *err)
+static ss_status take(struct ss_encoder_binder *binder, const char *name,
+                      struct ss_encoder_binder_entry **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__binder_entry *entry = find(binder, name);
+    struct ss_encoder_binder_entry *entry = find(binder, name);
     if (entry == NULL) {
-        SS_FAIL_FILE(ss__weights_path(binder->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(binder->weights), SS_E_DATA,
                      "the tensor '%s' is missing; the config asks for it", name);
     }
-    SS_TRY(ss__check_stored(binder->weights, entry->tensor, err));
+    SS_TRY(ss_encoder_check_stored(binder->weights, entry->tensor, err));
     entry->is_used = true;
     *out = entry;
 out:
     return status;
 }
 
-ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_dims,
-                        const uint64_t *shape, const float **out, float **owned, ss_err *err)
+ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *name,
+                               size_t n_dims, const uint64_t *shape, const float **out,
+                               float **owned, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__binder_entry *entry = NULL;
+    struct ss_encoder_binder_entry *entry = NULL;
     *out = NULL;
     *owned = NULL;
     SS_TRY(take(binder, name, &entry, err));
-    SS_TRY(ss__weights_view_f32(binder->weights, entry->tensor->name, n_dims, shape, out, owned,
-                                err));
+    SS_TRY(ss_weights_view_f32(binder->weights, entry->tensor->name, n_dims, shape, out, owned,
+                               err));
     if (entry->change != NULL) {
-        SS_TRY(
-            ss__adapter_apply(binder->adapter, entry->change, n_dims, shape, out, owned, err));
+        SS_TRY(ss_encoder_adapter_apply(binder->adapter, entry->change, n_dims, shape, out,
+                                        owned, err));
     }
 out:
     if (status != SS_OK) {
@@ -179,13 +183,14 @@ out:
 }
 
 /* The rows as an adapter makes them. */
-static ss_status change_table(struct ss__binder *binder, const char *name,
-                              const uint64_t shape[2], struct ss__table *table, ss_err *err)
+static ss_status change_table(struct ss_encoder_binder *binder, const char *name,
+                              const uint64_t shape[2], struct ss_weights_table *table,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     const float *rows = NULL;
     float *owned = NULL;
-    SS_TRY(ss__bind_view(binder, name, 2, shape, &rows, &owned, err));
+    SS_TRY(ss_encoder_bind_view(binder, name, 2, shape, &rows, &owned, err));
     if (owned == NULL) {
         SS_ALLOC_ALIGNED(owned, (size_t)(shape[0] * shape[1]));
         memcpy(owned, rows, (size_t)(shape[0] * shape[1]) * sizeof *owned);
@@ -196,14 +201,15 @@ out:
     return status;
 }
 
-ss_status ss__bind_table(struct ss__binder *binder, const char *name, const uint64_t shape[2],
-                         struct ss__table *out, ss_err *err)
+ss_status ss_encoder_bind_table(struct ss_encoder_binder *binder, const char *name,
+                                const uint64_t shape[2], struct ss_weights_table *out,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__binder_entry *entry = NULL;
+    struct ss_encoder_binder_entry *entry = NULL;
     SS_TRY(take(binder, name, &entry, err));
-    SS_TRY(ss__weights_need_table(binder->weights, entry->tensor->name, shape, binder->asking,
-                                  out, err));
+    SS_TRY(ss_weights_need_table(binder->weights, entry->tensor->name, shape, binder->asking,
+                                 out, err));
     if (entry->change != NULL) {
         SS_TRY(change_table(binder, name, shape, out, err));
     }
@@ -214,35 +220,36 @@ out:
     return status;
 }
 
-ss_status ss__bind_vector(struct ss__binder *binder, const char *name, size_t n, float *out,
-                          ss_err *err)
+ss_status ss_encoder_bind_vector(struct ss_encoder_binder *binder, const char *name, size_t n,
+                                 float *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *view = NULL;
     float *owned = NULL;
-    SS_TRY(ss__bind_view(binder, name, 1, &(uint64_t){n}, &view, &owned, err));
+    SS_TRY(ss_encoder_bind_view(binder, name, 1, &(uint64_t){n}, &view, &owned, err));
     memcpy(out, view, n * sizeof *out);
 out:
     ss__free(owned);
     return status;
 }
 
-ss_status ss__bind_squares(struct ss__binder *binder, const char *name,
-                           const struct ss__bound_rows *rows, float *sums, ss_err *err)
+ss_status ss_encoder_bind_squares(struct ss_encoder_binder *binder, const char *name,
+                                  const struct ss_encoder_bound_rows *rows, float *sums,
+                                  ss_err *err)
 {
     ss_status status = SS_OK;
     const float *view = NULL;
     float *owned = NULL;
     const uint64_t shape[2] = {rows->n_stored, rows->n_in};
-    SS_TRY(ss__bind_view(binder, name, 2, shape, &view, &owned, err));
-    ss__add_squares_to(sums, view + rows->from * rows->n_in, rows->n, rows->n_in);
+    SS_TRY(ss_encoder_bind_view(binder, name, 2, shape, &view, &owned, err));
+    ss_tensor_add_squares_to(sums, view + rows->from * rows->n_in, rows->n, rows->n_in);
 out:
     ss__free(owned);
     return status;
 }
 
 /* A copy of the rows that are asked for, in their order. */
-static ss_status put_in_order(const struct ss__bound_rows *rows, const float *view,
+static ss_status put_in_order(const struct ss_encoder_bound_rows *rows, const float *view,
                               float **owned, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -255,59 +262,61 @@ out:
     return status;
 }
 
-ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
-                        const struct ss__bound_rows *rows, ss_precision precision,
-                        struct ss__matrix *matrix, ss_err *err)
+ss_status ss_encoder_bind_rows(struct ss_encoder_binder *binder, const char *name,
+                               const struct ss_encoder_bound_rows *rows, ss_precision precision,
+                               struct ss_tensor_matrix *matrix, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *view = NULL;
     float *owned = NULL;
     float *ordered = NULL;
     const uint64_t shape[2] = {rows->n_stored, rows->n_in};
-    SS_TRY(ss__bind_view(binder, name, 2, shape, &view, &owned, err));
+    SS_TRY(ss_encoder_bind_view(binder, name, 2, shape, &view, &owned, err));
     view += rows->from * rows->n_in;
     if (rows->order != NULL) {
         SS_TRY(put_in_order(rows, view, &ordered, err));
         view = ordered;
     }
     if (matrix->panels == NULL) {
-        SS_TRY(ss__matrix_new(rows->n_total, rows->n_in, precision, matrix, err));
+        SS_TRY(ss_tensor_matrix_new(rows->n_total, rows->n_in, precision, matrix, err));
     }
-    ss__matrix_fill(matrix, rows->at, rows->n, view, SS__OUT_BY_IN);
-    ss__weights_forget(binder->weights, find(binder, name)->tensor);
+    ss_tensor_matrix_fill(matrix, rows->at, rows->n, view, SS_TENSOR_OUT_BY_IN);
+    ss_weights_forget(binder->weights, find(binder, name)->tensor);
 out:
     ss__free(ordered);
     ss__free(owned);
     return status;
 }
 
-ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
-                          size_t n_in, struct ss__matrix *matrix, ss_err *err)
+ss_status ss_encoder_bind_matrix(struct ss_encoder_binder *binder, const char *name,
+                                 size_t n_out, size_t n_in, struct ss_tensor_matrix *matrix,
+                                 ss_err *err)
 {
-    const struct ss__bound_rows all = {
+    const struct ss_encoder_bound_rows all = {
         .n_stored = n_out, .n_in = n_in, .n = n_out, .n_total = n_out};
-    return ss__bind_rows(binder, name, &all, SS_PRECISION_HIGHEST, matrix, err);
+    return ss_encoder_bind_rows(binder, name, &all, SS_PRECISION_HIGHEST, matrix, err);
 }
 
 /* Tensors that no one asked for. Where they may be there, they are named. */
-static ss_status tell_unused(const struct ss__binder *binder, bool (*ignores)(const char *name),
-                             const struct ss_log *log, ss_err *err)
+static ss_status tell_unused(const struct ss_encoder_binder *binder,
+                             bool (*ignores)(const char *name), const struct ss_log *log,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf names = {0};
     size_t n = 0;
     for (size_t i = 0; i < binder->n; i++) {
-        const struct ss__binder_entry *entry = &binder->entries[i];
+        const struct ss_encoder_binder_entry *entry = &binder->entries[i];
         if (!entry->is_used && !ignores(entry->name)) {
-            ss__names_add(&names, &n, entry->tensor->name);
+            ss_encoder_names_add(&names, &n, entry->tensor->name);
         }
     }
-    ss__names_end(&names, n);
+    ss_encoder_names_end(&names, n);
     SS_TRY(ss__buf_check(&names, err));
     if (n > 0) {
         ss__log(log, SS_LEVEL_WARNING,
                 "%.400s: %zu tensor%s not used, since the config asks for no such: %s",
-                ss__weights_path(binder->weights), n, n == 1 ? " is" : "s are",
+                ss_weights_path(binder->weights), n, n == 1 ? " is" : "s are",
                 ss__buf_text(&names));
     }
 out:
@@ -315,13 +324,13 @@ out:
     return status;
 }
 
-static ss_status refuse_unused(const struct ss__binder *binder, ss_err *err)
+static ss_status refuse_unused(const struct ss_encoder_binder *binder, ss_err *err)
 {
     for (size_t i = 0; i < binder->n; i++) {
-        const struct ss__binder_entry *entry = &binder->entries[i];
+        const struct ss_encoder_binder_entry *entry = &binder->entries[i];
         if (!entry->is_used) {
             const ss_status status = ss__fail_file(
-                err, ss__weights_path(binder->weights), SS_E_DATA,
+                err, ss_weights_path(binder->weights), SS_E_DATA,
                 "the tensor '%s' has no place in the module that the config describes",
                 entry->tensor->name);
             ss__err_about(err, entry->name);
@@ -331,8 +340,9 @@ static ss_status refuse_unused(const struct ss__binder *binder, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__binder_finish(const struct ss__binder *binder, bool (*ignores)(const char *name),
-                            const struct ss_log *log, uint64_t *n_parameters, ss_err *err)
+ss_status ss_encoder_binder_finish(const struct ss_encoder_binder *binder,
+                                   bool (*ignores)(const char *name), const struct ss_log *log,
+                                   uint64_t *n_parameters, ss_err *err)
 {
     for (size_t i = 0; i < binder->n; i++) {
         *n_parameters += binder->entries[i].is_used ? binder->entries[i].tensor->n_elements : 0;

@@ -6,7 +6,7 @@
 #include "base/json_write.h"
 #include "encoder/encoder_priv.h"
 
-/* Besides the names in struct ss__config_keys. */
+/* Besides the names in struct ss_encoder_config_keys. */
 static const char *const common_keys[] = {
     "model_type",
     "architectures",
@@ -140,25 +140,25 @@ static const char *const harmless_keys[] = {
 static const char *const refused_keys[] = {"per_layer_config", "is_causal"};
 
 /* All names in a struct of names. */
-static struct ss__key_list list_keys(const struct ss__config_keys *keys)
+static struct ss_encoder_key_list list_keys(const struct ss_encoder_config_keys *keys)
 {
     _Static_assert(sizeof *keys % sizeof(const char *) == 0, "names only");
-    return (struct ss__key_list){(const char *const *)(const void *)keys,
-                                 sizeof *keys / sizeof(const char *)};
+    return (struct ss_encoder_key_list){(const char *const *)(const void *)keys,
+                                        sizeof *keys / sizeof(const char *)};
 }
 
-ss_status ss__config_check_keys(const struct ss__config_source *source,
-                                const struct ss__family *family, const struct ss__json *json,
-                                ss_err *err)
+ss_status ss_encoder_config_check_keys(const struct ss_encoder_config_source *source,
+                                       const struct ss_encoder_family *family,
+                                       const struct ss__json *json, ss_err *err)
 {
-    const struct ss__config_keys keys = ss__family_keys(family, json);
-    const struct ss__known_keys known = {
-        .lists = {SS__KEY_LIST(common_keys), SS__KEY_LIST(harmless_keys), family->own_keys,
-                  list_keys(&keys)},
-        .refused = SS__KEY_LIST(refused_keys),
+    const struct ss_encoder_config_keys keys = ss_encoder_family_keys(family, json);
+    const struct ss_encoder_known_keys known = {
+        .lists = {SS_ENCODER_KEY_LIST(common_keys), SS_ENCODER_KEY_LIST(harmless_keys),
+                  family->own_keys, list_keys(&keys)},
+        .refused = SS_ENCODER_KEY_LIST(refused_keys),
         .where = "",
     };
-    return ss__keys_check(source->path, json, &known, &source->log, err);
+    return ss_encoder_keys_check(source->path, json, &known, &source->log, err);
 }
 
 /* ---- arguments ---- */
@@ -172,50 +172,52 @@ static const char *const loader_keys[] = {
 };
 
 /* Keys of the file that are read at one place, so that an argument can stand for them. */
-static bool can_overlay(const struct ss__family *family, const struct ss__json *json,
+static bool can_overlay(const struct ss_encoder_family *family, const struct ss__json *json,
                         const char *key)
 {
-    const struct ss__key_list common = SS__KEY_LIST(common_keys);
-    const struct ss__config_keys keys = ss__family_keys(family, json);
-    for (const struct ss__alias *a = family->aliases; a != NULL && a->alias != NULL; a++) {
+    const struct ss_encoder_key_list common = SS_ENCODER_KEY_LIST(common_keys);
+    const struct ss_encoder_config_keys keys = ss_encoder_family_keys(family, json);
+    for (const struct ss_encoder_alias *a = family->aliases; a != NULL && a->alias != NULL;
+         a++) {
         if (strcmp(a->alias, key) == 0) {
             return true;
         }
     }
-    return ss__keys_have(list_keys(&keys), key) ||
-           (ss__keys_have(common, key) && strcmp(key, "model_type") != 0);
+    return ss_encoder_keys_have(list_keys(&keys), key) ||
+           (ss_encoder_keys_have(common, key) && strcmp(key, "model_type") != 0);
 }
 
 /* Name arguments that the class does not know: it passes over them. */
-static ss_status tell_unknown(const struct ss__config_source *source,
-                              const struct ss__family *family, const struct ss__json *json,
-                              ss_err *err)
+static ss_status tell_unknown(const struct ss_encoder_config_source *source,
+                              const struct ss_encoder_family *family,
+                              const struct ss__json *json, ss_err *err)
 {
-    const struct ss__config_keys keys = ss__family_keys(family, json);
-    const struct ss__known_keys known = {
-        .lists = {SS__KEY_LIST(common_keys), SS__KEY_LIST(harmless_keys),
-                  SS__KEY_LIST(loader_keys), list_keys(&keys)},
+    const struct ss_encoder_config_keys keys = ss_encoder_family_keys(family, json);
+    const struct ss_encoder_known_keys known = {
+        .lists = {SS_ENCODER_KEY_LIST(common_keys), SS_ENCODER_KEY_LIST(harmless_keys),
+                  SS_ENCODER_KEY_LIST(loader_keys), list_keys(&keys)},
         .where = "in the arguments for the config, ",
     };
-    return ss__keys_check(source->arguments->file, source->arguments->values, &known,
-                          &source->log, err);
+    return ss_encoder_keys_check(source->arguments->file, source->arguments->values, &known,
+                                 &source->log, err);
 }
 
-ss_status ss__config_overlay(const struct ss__config_source *source,
-                             const struct ss__family *family, struct ss__json **json,
-                             ss_err *err)
+ss_status ss_encoder_config_overlay(const struct ss_encoder_config_source *source,
+                                    const struct ss_encoder_family *family,
+                                    struct ss__json **json, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__arguments *arguments = source->arguments;
-    const struct ss__key_list refused = SS__KEY_LIST(refused_keys);
+    const struct ss_encoder_arguments *arguments = source->arguments;
+    const struct ss_encoder_key_list refused = SS_ENCODER_KEY_LIST(refused_keys);
     struct ss__json *value = NULL, *merged = NULL;
     const char *name = NULL;
     if (arguments == NULL || ss__json_count(arguments->values) == 0) {
         return SS_OK;
     }
     SS_JSON_EACH_MEMBER (arguments->values, name, value) {
-        const bool has_effect = ss__keys_have(family->own_keys, name) ||
-                                ss__keys_have(refused, name) || strcmp(name, "model_type") == 0;
+        const bool has_effect = ss_encoder_keys_have(family->own_keys, name) ||
+                                ss_encoder_keys_have(refused, name) ||
+                                strcmp(name, "model_type") == 0;
         if (has_effect && !can_overlay(family, *json, name)) {
             SS_FAIL_FILE(arguments->file, SS_E_UNSUPPORTED,
                          "'%s' sets '%.100s', which is not read there; set it in config.json",

@@ -10,7 +10,7 @@
 
 enum { GLOBAL, LOCAL };
 
-const char *const ss__config_modern_keys[SS__N_MODERN_KEYS] = {
+const char *const ss_encoder_config_modern_keys[SS_ENCODER_N_MODERN_KEYS] = {
     /* read */
     "norm_bias",
     "attention_bias",
@@ -43,7 +43,7 @@ const char *const ss__config_modern_keys[SS__N_MODERN_KEYS] = {
 static const struct kind_keys {
     const char *name, *theta;
     double default_theta;
-} kind_keys[SS__N_LAYER_KINDS] = {
+} kind_keys[SS_ENCODER_N_LAYER_KINDS] = {
     [GLOBAL] = {"full_attention", "global_rope_theta", 160000},
     [LOCAL] = {"sliding_attention", "local_rope_theta", 10000},
 };
@@ -51,7 +51,7 @@ static const struct kind_keys {
 /* ---- which layers are local ---- */
 
 static ss_status read_layer_types(const char *path, const struct ss__json *types,
-                                  struct ss__encoder_config *config, ss_err *err)
+                                  struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     if (!ss__json_is_array(types) || ss__json_count(types) != config->n_layers) {
@@ -61,11 +61,11 @@ static ss_status read_layer_types(const char *path, const struct ss__json *types
     for (size_t i = 0; i < config->n_layers; i++) {
         const char *name = ss__json_string(ss__json_at(types, i));
         uint8_t kind = 0;
-        while (kind < SS__N_LAYER_KINDS &&
+        while (kind < SS_ENCODER_N_LAYER_KINDS &&
                (name == NULL || strcmp(name, kind_keys[kind].name) != 0)) {
             kind++;
         }
-        if (kind == SS__N_LAYER_KINDS) {
+        if (kind == SS_ENCODER_N_LAYER_KINDS) {
             SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                          "entry %zu of 'layer_types' is '%s'; read are full_attention and "
                          "sliding_attention",
@@ -78,7 +78,7 @@ out:
 }
 
 static ss_status read_layer_kinds(const char *path, const struct ss__json *json,
-                                  struct ss__encoder_config *config, ss_err *err)
+                                  struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *types = ss__json_get(json, "layer_types");
@@ -108,7 +108,7 @@ out:
 
 /* The theta of the first form; a null local one is the global one. */
 static ss_status read_theta(const char *path, const struct ss__json *json, size_t kind,
-                            struct ss__encoder_config *config, ss_err *err)
+                            struct ss_encoder_config *config, ss_err *err)
 {
     const struct kind_keys *keys = &kind_keys[kind];
     const struct ss__json *stated = ss__json_get(json, keys->theta);
@@ -119,7 +119,7 @@ static ss_status read_theta(const char *path, const struct ss__json *json, size_
 }
 
 static ss_status read_rope(const char *path, const struct ss__json *json,
-                           struct ss__encoder_config *config, ss_err *err)
+                           struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *all = ss__json_get(json, "rope_parameters");
@@ -129,7 +129,7 @@ static ss_status read_rope(const char *path, const struct ss__json *json,
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'rope_scaling' is not read; the positions of this model are stretched");
     }
-    if (!ss__json_is_empty(ss__json_get(json, "partial_rotary_factor"))) {
+    if (!ss_encoder_json_is_empty(ss__json_get(json, "partial_rotary_factor"))) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'partial_rotary_factor' is not read");
     }
     if (has_all && ss__json_get(all, kind_keys[GLOBAL].name) == NULL &&
@@ -137,24 +137,24 @@ static ss_status read_rope(const char *path, const struct ss__json *json,
         SS_FAIL_FILE(path, SS_E_DATA,
                      "'rope_parameters' has neither 'full_attention' nor 'sliding_attention'");
     }
-    for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {
+    for (size_t i = 0; i < SS_ENCODER_N_LAYER_KINDS; i++) {
         config->kinds[i].stretch = 1;
         SS_TRY(read_theta(path, json, i, config, err));
-        SS_TRY(
-            ss__rope_read(path, ss__json_get(all, kind_keys[i].name), &config->kinds[i], err));
+        SS_TRY(ss_encoder_rope_read(path, ss__json_get(all, kind_keys[i].name),
+                                    &config->kinds[i], err));
     }
-    SS_TRY(ss__rope_check(path, 1, config, err));
+    SS_TRY(ss_encoder_rope_check(path, 1, config, err));
 out:
     return status;
 }
 
 /* ---- the whole ---- */
 
-ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
-                                 struct ss__encoder_config *config, ss_err *err)
+ss_status ss_encoder_config_read_modern(const char *path, const struct ss__json *json,
+                                        struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__body *body = &config->body;
+    struct ss_encoder_body *body = &config->body;
     const struct {
         const char *key;
         bool *value;
@@ -169,9 +169,9 @@ ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         SS_TRY(ss__json_bool(path, json, flags[i].key, flags[i].value, err));
     }
-    config->head_activation = SS__ACT_GELU;
-    SS_TRY(ss__config_activation(path, json, "classifier_activation", &config->head_activation,
-                                 err));
+    config->head_activation = SS_TENSOR_ACT_GELU;
+    SS_TRY(ss_encoder_config_activation(path, json, "classifier_activation",
+                                        &config->head_activation, err));
     SS_TRY(read_layer_kinds(path, json, config, err));
     SS_TRY(read_rope(path, json, config, err));
 out:

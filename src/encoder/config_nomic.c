@@ -7,7 +7,7 @@
 
 enum { MAX_TYPES = 1 << 16 };
 
-const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS] = {
+const char *const ss_encoder_config_nomic_keys[SS_ENCODER_N_NOMIC_KEYS] = {
     /* read */
     "activation_function",
     "prenorm",
@@ -59,15 +59,15 @@ const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS] = {
 /* The gated activations: what is applied to the gate's half. */
 static const struct {
     const char *name;
-    ss__activation activation;
+    ss_tensor_activation activation;
 } gates[] = {
-    {"swiglu", SS__ACT_SILU},
-    {"geglu", SS__ACT_GELU},
-    {"glu", SS__ACT_SIGMOID},
+    {"swiglu", SS_TENSOR_ACT_SILU},
+    {"geglu", SS_TENSOR_ACT_GELU},
+    {"glu", SS_TENSOR_ACT_SIGMOID},
 };
 
 static ss_status read_gate(const char *path, const struct ss__json *json,
-                           struct ss__encoder_config *config, ss_err *err)
+                           struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "";
@@ -76,8 +76,9 @@ static ss_status read_gate(const char *path, const struct ss__json *json,
     for (size_t i = 0; i < sizeof gates / sizeof gates[0]; i++) {
         if (strcmp(name, gates[i].name) == 0) {
             config->activation = gates[i].activation;
-            config->head_activation =
-                config->activation == SS__ACT_SILU ? SS__ACT_SILU : SS__ACT_GELU;
+            config->head_activation = config->activation == SS_TENSOR_ACT_SILU
+                                          ? SS_TENSOR_ACT_SILU
+                                          : SS_TENSOR_ACT_GELU;
             return SS_OK;
         }
     }
@@ -88,9 +89,9 @@ out:
 }
 
 static ss_status refuse_switches(const char *path, const struct ss__json *json,
-                                 const struct ss__encoder_config *config, ss_err *err)
+                                 const struct ss_encoder_config *config, ss_err *err)
 {
-    static const struct ss__refused_key switches[] = {
+    static const struct ss_encoder_refused_key switches[] = {
         {"prenorm", "norms before attention are not read in this architecture"},
         {"parallel_block", "attention and feed-forward side by side are not read"},
         {"use_rms_norm", "only LayerNorm is read"},
@@ -102,7 +103,8 @@ static ss_status refuse_switches(const char *path, const struct ss__json *json,
     size_t n_experts = 0;
     size_t every = 0;
     size_t n_key_heads = config->n_heads;
-    SS_TRY(ss__config_refuse(path, json, switches, sizeof switches / sizeof switches[0], err));
+    SS_TRY(ss_encoder_config_refuse(path, json, switches, sizeof switches / sizeof switches[0],
+                                    err));
     SS_TRY(ss__json_bool(path, json, "scale_attn_weights", &scales, err));
     if (!scales) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
@@ -127,7 +129,7 @@ out:
 /* Beyond the trained positions the published code stretches all of them by the longest text of
  * a batch, so that a result would depend on its company: texts are cut to the trained ones. */
 static ss_status read_stretch(const char *path, const struct ss__json *json,
-                              struct ss__encoder_config *config, ss_err *err)
+                              struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     double stretch = 0;
@@ -146,11 +148,11 @@ out:
 }
 
 static ss_status read_published(const char *path, const struct ss__json *json,
-                                struct ss__encoder_config *config, ss_err *err)
+                                struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__body *body = &config->body;
-    struct ss__layer_kind *kind = &config->kinds[0];
+    struct ss_encoder_body *body = &config->body;
+    struct ss_encoder_layer_kind *kind = &config->kinds[0];
     double fraction = 0;
     body->has_attention_bias = body->has_inner_bias = body->has_outer_bias = true;
     config->n_types = 2;
@@ -170,7 +172,7 @@ static ss_status read_published(const char *path, const struct ss__json *json,
         ss__json_bool(path, json, "rotary_emb_interleaved", &config->has_neighbour_pairs, err));
     SS_TRY(read_stretch(path, json, config, err));
     SS_TRY(ss__json_number(path, json, "rotary_emb_fraction", &fraction, err));
-    SS_TRY(ss__rope_check(path, fraction, config, err));
+    SS_TRY(ss_encoder_rope_check(path, fraction, config, err));
 out:
     return status;
 }
@@ -178,13 +180,13 @@ out:
 /* ---- as transformers reads it ---- */
 
 static ss_status read_native(const char *path, const struct ss__json *json,
-                             struct ss__encoder_config *config, ss_err *err)
+                             struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t expected = config->width / config->n_heads;
     size_t head_width = expected;
     /* of the two, the older name takes the place of the other as a whole */
-    const bool is_empty = ss__json_is_empty(ss__json_get(json, "rope_scaling"));
+    const bool is_empty = ss_encoder_json_is_empty(ss__json_get(json, "rope_scaling"));
     config->kinds[0].theta = 1000;
     SS_TRY(ss__json_size(path, json, "head_dim", &head_width, err));
     if (head_width != expected) {
@@ -194,16 +196,16 @@ static ss_status read_native(const char *path, const struct ss__json *json,
                      head_width, expected);
     }
     SS_TRY(ss__json_number(path, json, "rope_theta", &config->kinds[0].theta, err));
-    SS_TRY(ss__rope_read(path,
-                         ss__json_get(json, is_empty ? "rope_parameters" : "rope_scaling"),
-                         &config->kinds[0], err));
-    SS_TRY(ss__rope_check(path, 1, config, err));
+    SS_TRY(ss_encoder_rope_read(
+        path, ss__json_get(json, is_empty ? "rope_parameters" : "rope_scaling"),
+        &config->kinds[0], err));
+    SS_TRY(ss_encoder_rope_check(path, 1, config, err));
 out:
     return status;
 }
 
-ss_status ss__config_read_nomic(const char *path, const struct ss__json *json,
-                                struct ss__encoder_config *config, ss_err *err)
+ss_status ss_encoder_config_read_nomic(const char *path, const struct ss__json *json,
+                                       struct ss_encoder_config *config, ss_err *err)
 {
     const bool is_published = strcmp(config->keys.width, "n_embd") == 0;
     config->kinds[0].stretch = 1;

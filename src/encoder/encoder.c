@@ -8,8 +8,8 @@
 
 /* ---- files that were read ---- */
 
-ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path,
-                               const struct ss__file_facts *facts, ss_err *err)
+ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
+                              const struct ss__file_facts *facts, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__file_facts now = {.n_bytes = 0};
@@ -29,33 +29,33 @@ out:
     return status;
 }
 
-ss_status ss__encoder_add_weights(ss_encoder *encoder, const struct ss__weights *weights,
-                                  ss_err *err)
+ss_status ss_encoder_add_weights(ss_encoder *encoder, const struct ss_weights *weights,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *index = ss__weights_path(weights);
-    if (strcmp(index, ss__weights_file(weights, 0)) != 0) {
-        SS_TRY(ss__encoder_add_file(encoder, index, NULL, err));
+    const char *index = ss_weights_path(weights);
+    if (strcmp(index, ss_weights_file(weights, 0)) != 0) {
+        SS_TRY(ss_encoder_add_file(encoder, index, NULL, err));
     }
-    for (size_t i = 0; i < ss__weights_n_files(weights); i++) {
-        const struct ss__file_facts facts = ss__weights_file_facts(weights, i);
-        SS_TRY(ss__encoder_add_file(encoder, ss__weights_file(weights, i), &facts, err));
+    for (size_t i = 0; i < ss_weights_n_files(weights); i++) {
+        const struct ss__file_facts facts = ss_weights_file_facts(weights, i);
+        SS_TRY(ss_encoder_add_file(encoder, ss_weights_file(weights, i), &facts, err));
     }
 out:
     return status;
 }
 
-size_t ss__encoder_n_files(const ss_encoder *encoder)
+size_t ss_encoder_n_files(const ss_encoder *encoder)
 {
     return encoder->n_files;
 }
 
-const char *ss__encoder_file(const ss_encoder *encoder, size_t index)
+const char *ss_encoder_file(const ss_encoder *encoder, size_t index)
 {
     return encoder->files[index];
 }
 
-struct ss__file_facts ss__encoder_file_facts(const ss_encoder *encoder, size_t index)
+struct ss__file_facts ss_encoder_file_facts(const ss_encoder *encoder, size_t index)
 {
     return encoder->facts[index];
 }
@@ -71,7 +71,7 @@ static ss_status add_present(ss_encoder *encoder, const char *folder, const char
             return ss__fail_nomem(err, "a path");
         }
         if (ss__path_look(path) == SS__PATH_FILE) {
-            status = ss__encoder_add_file(encoder, path, NULL, err);
+            status = ss_encoder_add_file(encoder, path, NULL, err);
         }
         ss__free(path);
         if (status != SS_OK) {
@@ -81,7 +81,8 @@ static ss_status add_present(ss_encoder *encoder, const char *folder, const char
     return status;
 }
 
-static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_folder *folder,
+static ss_status add_config_files(ss_encoder *encoder,
+                                  const struct ss_encoder_model_folder *folder,
                                   const char *weights_folder, ss_err *err)
 {
     static const char *const weights_names[] = {"config.json", NULL};
@@ -104,7 +105,7 @@ static ss_status add_config_files(ss_encoder *encoder, const struct ss__model_fo
         SS_TRY(add_present(encoder, folder->steps[0].path, pooling_names, err));
     }
     if (folder->sentence != NULL) {
-        SS_TRY(ss__encoder_add_file(encoder, folder->sentence_path, NULL, err));
+        SS_TRY(ss_encoder_add_file(encoder, folder->sentence_path, NULL, err));
     }
     SS_TRY(add_present(encoder, folder->transformer, transformer_names, err));
     if (strcmp(weights_folder, folder->transformer) != 0) {
@@ -121,8 +122,8 @@ struct opening {
     ss_work *work;
     struct ss__asking asking;
     const struct ss_encoder_options *options;
-    struct ss__model_folder folder;
-    struct ss__adapter_place adapter;
+    struct ss_encoder_model_folder folder;
+    struct ss_encoder_adapter_place adapter;
     const char *weights_folder; /* of config and weights: another for an adapter alone */
 };
 
@@ -163,7 +164,7 @@ static ss_status read_config(struct opening *o, ss_err *err)
     ss_status status = SS_OK;
     const char *folder = o->folder.transformer;
     char *file = ss__path_join(folder, "config.json");
-    SS_TRY(ss__adapter_look(folder, &o->encoder->arena, &o->adapter, err));
+    SS_TRY(ss_encoder_adapter_look(folder, &o->encoder->arena, &o->adapter, err));
     o->weights_folder = folder;
     const bool has_config = file != NULL && ss__path_look(file) != SS__PATH_NONE;
     if (!has_config && o->adapter.file != NULL) {
@@ -178,9 +179,9 @@ static ss_status read_config(struct opening *o, ss_err *err)
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
-    const struct ss__config_source source = {
+    const struct ss_encoder_config_source source = {
         .path = file, .arguments = &o->folder.arguments.config, .log = o->options->log};
-    SS_TRY(ss__encoder_config_read(&source, &o->encoder->config, err));
+    SS_TRY(ss_encoder_config_read(&source, &o->encoder->config, err));
     if (o->folder.is_plain && o->encoder->config.is_for_generation) {
         SS_FAIL_FILE(
             file, SS_E_UNSUPPORTED,
@@ -196,7 +197,7 @@ out:
 static void compare_vocabulary(const struct opening *o)
 {
     const ss_encoder *e = o->encoder;
-    const size_t n_vocab = ss__tokenizer_n_vocab(e->tokenizer);
+    const size_t n_vocab = ss_tokenizer_n_vocab(e->tokenizer);
     if (n_vocab > e->config.n_vocab) {
         ss__log(&o->options->log, SS_LEVEL_WARNING,
                 "%s: the tokenizer has ids up to %zu, but the model only %zu rows of word "
@@ -212,19 +213,19 @@ static ss_status load_tokenizers(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
-    struct ss__tokenizer_options options = {.model_type = e->config.family->model_type,
-                                            .arguments = o->folder.arguments.tokenizer.values,
-                                            .log = o->options->log};
+    struct ss_tokenizer_options options = {.model_type = e->config.family->model_type,
+                                           .arguments = o->folder.arguments.tokenizer.values,
+                                           .log = o->options->log};
     SS_TRY(ss__json_bool(o->folder.sentence_path, o->folder.sentence, "do_lower_case",
                          &options.lower_case_first, err));
-    SS_TRY(ss__tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
+    SS_TRY(ss_tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
     compare_vocabulary(o);
     e->mask_tokenizer = e->tokenizer;
     if (options.lower_case_first && o->options->with_mask_head) {
         e->mask_tokenizer = NULL;
         options.lower_case_first = false;
         options.log = (struct ss_log){0};
-        SS_TRY(ss__tokenizer_load(o->folder.transformer, &options, &e->mask_tokenizer, err));
+        SS_TRY(ss_tokenizer_load(o->folder.transformer, &options, &e->mask_tokenizer, err));
     }
 out:
     return status;
@@ -236,12 +237,12 @@ static ss_status set_max_tokens(struct opening *o, ss_err *err)
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     const struct ss_log *log = &o->options->log;
-    const size_t usable = ss__encoder_config_max_tokens(&e->config);
+    const size_t usable = ss_encoder_config_max_tokens(&e->config);
     const size_t asked = o->options->max_tokens;
     size_t stated = 0;
-    SS_TRY(ss__model_folder_limit(&o->folder, &stated, err));
+    SS_TRY(ss_encoder_model_folder_limit(&o->folder, &stated, err));
     if (stated == 0) {
-        stated = ss__tokenizer_max_length(e->tokenizer);
+        stated = ss_tokenizer_max_length(e->tokenizer);
         stated = ss__min_size(stated == 0 ? usable : stated, e->config.n_positions);
     }
     e->max_tokens = ss__min_size(stated, usable);
@@ -270,20 +271,20 @@ out:
 static ss_status count_prompt_ids(ss_encoder *e, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     const struct ss_text prompt = {e->prompt, strlen(e->prompt)};
     if (!e->pooling.excludes_prompt || prompt.n_bytes == 0) {
         return SS_OK;
     }
-    SS_TRY(ss__token_scratch_new(&scratch, err));
-    SS_TRY(ss__tokenize(e->tokenizer, scratch, prompt, e->max_tokens, &tokens, err));
-    const size_t n = ss__tokens_n_ids(&tokens);
-    const bool ends = n > 0 && tokens.ids[n - 1] == ss__tokenizer_specials(e->tokenizer).end;
+    SS_TRY(ss_tokenizer_token_scratch_new(&scratch, err));
+    SS_TRY(ss_tokenizer_tokenize(e->tokenizer, scratch, prompt, e->max_tokens, &tokens, err));
+    const size_t n = ss_tokenizer_tokens_n_ids(&tokens);
+    const bool ends = n > 0 && tokens.ids[n - 1] == ss_tokenizer_specials(e->tokenizer).end;
     e->n_prompt_ids = ends ? n - 1 : n;
 out:
-    ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_tokenizer_token_scratch_free(scratch);
     return status;
 }
 
@@ -292,7 +293,7 @@ static ss_status set_prompt(struct opening *o, ss_err *err)
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     const char *prompt = "";
-    SS_TRY(ss__model_folder_prompt(&o->folder, o->options, &prompt, err));
+    SS_TRY(ss_encoder_model_folder_prompt(&o->folder, o->options, &prompt, err));
     SS_TRY(keep_text(e, prompt, &e->prompt, err));
     SS_TRY(count_prompt_ids(e, err));
     if (prompt[0] != '\0' && o->options->prompt == NULL) {
@@ -311,13 +312,13 @@ static ss_status set_pooling(struct opening *o, ss_err *err)
     ss_encoder *e = o->encoder;
     struct ss__buf name = {0};
     const char *path = o->folder.is_plain ? NULL : o->folder.steps[0].path;
-    SS_TRY(ss__pooling_read(path, e->config.width, &e->pooling, err));
+    SS_TRY(ss_encoder_pooling_read(path, e->config.width, &e->pooling, err));
     if (o->folder.is_plain) {
         ss__log(&o->options->log, SS_LEVEL_NOTICE,
                 "%s has no modules.json: embeddings are means over tokens, not normalised",
                 e->path);
     }
-    ss__pooling_name(&e->pooling, &name);
+    ss_encoder_pooling_name(&e->pooling, &name);
     SS_TRY(ss__buf_check(&name, err));
     const char *text = ss__buf_text(&name);
     SS_TRY(keep_text(e, text == NULL ? "" : text, &e->pooling_name, err));
@@ -342,8 +343,8 @@ static ss_status read_modules(struct opening *o, ss_err *err)
             break;
         }
         e->n_modules = i + 1;
-        SS_TRY(ss__module_read(&o->folder.steps[i + 1], &o->options->log, e->width, e,
-                               &e->modules[i], err));
+        SS_TRY(ss_encoder_module_read(&o->folder.steps[i + 1], &o->options->log, e->width, e,
+                                      &e->modules[i], err));
         e->width = e->modules[i].n_out;
         e->n_parameters += e->modules[i].n_parameters;
     }
@@ -358,7 +359,7 @@ static ss_status set_truncation(struct opening *o, ss_err *err)
     ss_encoder *e = o->encoder;
     size_t n_kept = 0;
     e->whole_width = e->width;
-    SS_TRY(ss__model_folder_truncation(&o->folder, o->options, &n_kept, err));
+    SS_TRY(ss_encoder_model_folder_truncation(&o->folder, o->options, &n_kept, err));
     if (n_kept > 0 && n_kept < e->width) {
         e->width = n_kept;
         ss__log(&o->options->log, SS_LEVEL_NOTICE,
@@ -376,10 +377,10 @@ static ss_status open_adapter(struct opening *o, ss_err *err)
     if (o->adapter.file == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss__adapter_open(&o->adapter, e->config.family->prefixes, &o->options->log,
-                            &e->adapter, err));
-    SS_TRY(ss__encoder_add_file(e, o->adapter.file, NULL, err));
-    SS_TRY(ss__encoder_add_weights(e, e->adapter->weights, err));
+    SS_TRY(ss_encoder_adapter_open(&o->adapter, e->config.family->prefixes, &o->options->log,
+                                   &e->adapter, err));
+    SS_TRY(ss_encoder_add_file(e, o->adapter.file, NULL, err));
+    SS_TRY(ss_encoder_add_weights(e, e->adapter->weights, err));
     ss__log(&o->options->log, SS_LEVEL_NOTICE, "%s: an adapter is merged into the weights",
             e->path);
 out:
@@ -390,27 +391,27 @@ static ss_status bind_weights(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
-    struct ss__binder binder = {0};
+    struct ss_encoder_binder binder = {0};
     SS_TRY(open_adapter(o, err));
-    SS_TRY(ss__weights_open_model(o->weights_folder, &o->asking, &e->weights, err));
-    ss__weights_set_stop(e->weights, NULL); /* the threads that pack cannot ask */
-    SS_TRY(ss__encoder_add_weights(e, e->weights, err));
-    SS_TRY(ss__binder_init(&binder, e->weights, e->config.family->prefixes, err));
-    SS_TRY(ss__binder_adapt(&binder, e->adapter, ss__family_ignores, err));
-    binder.pool = ss__work_pool(o->work);
+    SS_TRY(ss_weights_open_model(o->weights_folder, &o->asking, &e->weights, err));
+    ss_weights_set_stop(e->weights, NULL); /* the threads that pack cannot ask */
+    SS_TRY(ss_encoder_add_weights(e, e->weights, err));
+    SS_TRY(ss_encoder_binder_init(&binder, e->weights, e->config.family->prefixes, err));
+    SS_TRY(ss_encoder_binder_adapt(&binder, e->adapter, ss_encoder_family_ignores, err));
+    binder.pool = ss_tensor_work_pool(o->work);
     binder.asking = &o->asking;
-    SS_TRY(ss__transformer_bind(&e->transformer, &e->config, &binder, err));
-    SS_TRY(ss__encoder_smooth(e, &binder, o->work, err));
+    SS_TRY(ss_encoder_transformer_bind(&e->transformer, &e->config, &binder, err));
+    SS_TRY(ss_encoder_smooth(e, &binder, o->work, err));
     if (o->options->with_mask_head) {
-        SS_TRY(ss__mask_head_bind(&e->head, &e->config, &e->transformer, &binder, err));
+        SS_TRY(ss_encoder_mask_head_bind(&e->head, &e->config, &e->transformer, &binder, err));
         e->has_head = true;
     }
-    SS_TRY(ss__binder_finish(&binder, ss__family_ignores, &o->options->log, &e->n_parameters,
-                             err));
-    SS_TRY(ss__weights_check(e->weights, err));
+    SS_TRY(ss_encoder_binder_finish(&binder, ss_encoder_family_ignores, &o->options->log,
+                                    &e->n_parameters, err));
+    SS_TRY(ss_weights_check(e->weights, err));
 out:
-    status = ss__weights_explain(e->weights, status, err);
-    ss__binder_release(&binder);
+    status = ss_weights_explain(e->weights, status, err);
+    ss_encoder_binder_release(&binder);
     return status;
 }
 
@@ -437,12 +438,12 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_ALLOC(o.encoder, 1);
     SS_TRY(ss_work_new(o.options->n_threads, &o.work, err));
     ss_work_set_stop(o.work, o.options->stop);
-    ss__work_tell_threads(o.work, &o.options->log);
-    SS_TRY(ss__spare_new(&o.encoder->spare, err));
+    ss_tensor_work_tell_threads(o.work, &o.options->log);
+    SS_TRY(ss_encoder_spare_new(&o.encoder->spare, err));
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
     SS_TRY(keep_origin(o.encoder, o.options, err));
     SS_TRY(ss__check_stop(&o.asking, err));
-    SS_TRY(ss__model_folder_read(o.encoder->path, &o.options->log, &o.folder, err));
+    SS_TRY(ss_encoder_model_folder_read(o.encoder->path, &o.options->log, &o.folder, err));
     SS_TRY(read_config(&o, err));
     o.encoder->config.precision = o.options->precision;
     SS_TRY(load_tokenizers(&o, err));
@@ -457,7 +458,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     o.encoder = NULL;
 out:
     ss_work_free(o.work);
-    ss__model_folder_release(&o.folder);
+    ss_encoder_model_folder_release(&o.folder);
     ss_encoder_free(o.encoder);
     return status;
 }
@@ -468,18 +469,18 @@ void ss_encoder_free(ss_encoder *encoder)
         return;
     }
     for (size_t i = 0; i < encoder->n_modules; i++) {
-        ss__module_release(&encoder->modules[i]);
+        ss_encoder_module_release(&encoder->modules[i]);
     }
     ss__free(encoder->modules);
-    ss__mask_head_release(&encoder->head);
-    ss__transformer_release(&encoder->transformer, encoder->config.n_layers);
-    ss__weights_close(encoder->weights);
-    ss__adapter_free(encoder->adapter);
+    ss_encoder_mask_head_release(&encoder->head);
+    ss_encoder_transformer_release(&encoder->transformer, encoder->config.n_layers);
+    ss_weights_close(encoder->weights);
+    ss_encoder_adapter_free(encoder->adapter);
     if (encoder->mask_tokenizer != encoder->tokenizer) {
-        ss__tokenizer_free(encoder->mask_tokenizer);
+        ss_tokenizer_free(encoder->mask_tokenizer);
     }
-    ss__tokenizer_free(encoder->tokenizer);
-    ss__spare_free(encoder->spare);
+    ss_tokenizer_free(encoder->tokenizer);
+    ss_encoder_spare_free(encoder->spare);
     ss__free(encoder->files);
     ss__free(encoder->facts);
     ss__arena_release(&encoder->arena);
@@ -489,11 +490,11 @@ void ss_encoder_free(ss_encoder *encoder)
 static bool is_normalized(const ss_encoder *encoder)
 {
     size_t n = encoder->n_modules;
-    while (n > 0 && ss__module_is_identity(&encoder->modules[n - 1])) {
+    while (n > 0 && ss_encoder_module_is_identity(&encoder->modules[n - 1])) {
         n--;
     }
     return encoder->width == encoder->whole_width && n > 0 &&
-           ss__module_normalizes(&encoder->modules[n - 1]);
+           ss_encoder_module_normalizes(&encoder->modules[n - 1]);
 }
 
 void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
@@ -504,9 +505,10 @@ void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
                                     .commit = encoder->commit,
                                     .architecture = encoder->config.family->model_type,
                                     .pooling = encoder->pooling_name,
-                                    .kernels = ss__kernels_name(),
+                                    .kernels = ss_tensor_kernels_name(),
                                     .precision = ss_precision_name(encoder->config.precision),
-                                    .numbers = ss__precision_numbers(encoder->config.precision),
+                                    .numbers =
+                                        ss_tensor_precision_numbers(encoder->config.precision),
                                     .prompt = encoder->prompt,
                                     .width = encoder->width,
                                     .n_layers = encoder->config.n_layers,
@@ -522,11 +524,10 @@ void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
 /* ---- embedding ---- */
 
 static ss_status fail_without_row(const ss_encoder *encoder,
-                                  const struct ss__tokenizer *tokenizer, int32_t id,
-                                  ss_err *err)
+                                  const struct ss_tokenizer *tokenizer, int32_t id, ss_err *err)
 {
     char *name = NULL;
-    const bool named = ss__detokenize(tokenizer, &id, 1, false, &name, NULL) == SS_OK;
+    const bool named = ss_tokenizer_detokenize(tokenizer, &id, 1, false, &name, NULL) == SS_OK;
     const ss_status status =
         ss__fail(err, SS_E_DATA,
                  "the text has the token '%.80s' (id %d), but %s has only %zu rows of word "
@@ -536,18 +537,17 @@ static ss_status fail_without_row(const ss_encoder *encoder,
     return status;
 }
 
-ss_status ss__encoder_check_ids(const ss_encoder *encoder,
-                                const struct ss__tokenizer *tokenizer, const int32_t *ids,
-                                size_t n_ids, ss_err *err)
+ss_status ss_encoder_check_ids(const ss_encoder *encoder, const struct ss_tokenizer *tokenizer,
+                               const int32_t *ids, size_t n_ids, ss_err *err)
 {
     const size_t n_rows = encoder->config.n_vocab;
-    if (ss__tokenizer_has_types(tokenizer) && encoder->transformer.type != NULL) {
+    if (ss_tokenizer_has_types(tokenizer) && encoder->transformer.type != NULL) {
         return ss__fail(err, SS_E_UNSUPPORTED,
                         "%s: the tokenizer gives tokens of a single text other types than 0 "
                         "(token_type_ids), which are not read",
                         encoder->path);
     }
-    for (size_t i = 0; ss__tokenizer_n_vocab(tokenizer) > n_rows && i < n_ids; i++) {
+    for (size_t i = 0; ss_tokenizer_n_vocab(tokenizer) > n_rows && i < n_ids; i++) {
         if ((size_t)ids[i] >= n_rows) {
             return fail_without_row(encoder, tokenizer, ids[i], err);
         }
@@ -556,8 +556,8 @@ ss_status ss__encoder_check_ids(const ss_encoder *encoder,
 }
 
 /* The ids of a text, of which the model need not have all. */
-static ss_status tokenize(const ss_encoder *encoder, struct ss__token_scratch *scratch,
-                          struct ss_text text, struct ss__tokens *tokens, ss_err *err)
+static ss_status tokenize(const ss_encoder *encoder, struct ss_tokenizer_token_scratch *scratch,
+                          struct ss_text text, struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf whole = {0};
@@ -567,20 +567,23 @@ static ss_status tokenize(const ss_encoder *encoder, struct ss__token_scratch *s
         SS_TRY(ss__buf_check(&whole, err));
         text = (struct ss_text){whole.data, whole.n_bytes};
     }
-    SS_TRY(ss__tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens, err));
+    SS_TRY(ss_tokenizer_tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens,
+                                 err));
 out:
     ss__buf_release(&whole);
     return status;
 }
 
-ss_status ss__encoder_tokenize(const ss_encoder *encoder, struct ss__token_scratch *scratch,
-                               struct ss_text text, struct ss__tokens *tokens, ss_err *err)
+ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
+                                   struct ss_tokenizer_token_scratch *scratch,
+                                   struct ss_text text, struct ss_tokenizer_tokens *tokens,
+                                   ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n_before = ss__tokens_n_ids(tokens);
+    const size_t n_before = ss_tokenizer_tokens_n_ids(tokens);
     SS_TRY(tokenize(encoder, scratch, text, tokens, err));
-    SS_TRY(ss__encoder_check_ids(encoder, encoder->tokenizer, tokens->ids + n_before,
-                                 ss__tokens_n_ids(tokens) - n_before, err));
+    SS_TRY(ss_encoder_check_ids(encoder, encoder->tokenizer, tokens->ids + n_before,
+                                ss_tokenizer_tokens_n_ids(tokens) - n_before, err));
 out:
     return status;
 }
@@ -590,33 +593,33 @@ ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
                            uint64_t *n_tokens, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t budget = ss__encoder_batch_tokens(encoder);
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    const size_t budget = ss_encoder_batch_tokens(encoder);
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     uint64_t total = 0;
-    SS_TRY(ss__spare_take(encoder->spare, &scratch, err));
+    SS_TRY(ss_encoder_spare_take(encoder->spare, &scratch, err));
     for (size_t i = 0; i < n;) {
         const size_t first = i;
-        ss__tokens_reset(&tokens);
+        ss_tokenizer_tokens_reset(&tokens);
         /* one text more than fits would be a batch of its own: stop short of it */
-        while (i < n && ss__tokens_n_ids(&tokens) + encoder->max_tokens <=
+        while (i < n && ss_tokenizer_tokens_n_ids(&tokens) + encoder->max_tokens <=
                             ss__max_size(budget, encoder->max_tokens)) {
-            status = ss__encoder_tokenize(encoder, scratch, texts[i], &tokens, err);
+            status = ss_encoder_tokenize_text(encoder, scratch, texts[i], &tokens, err);
             if (status != SS_OK) {
                 ss__err_at_row(err, i);
                 goto out;
             }
             i++;
         }
-        SS_TRY(ss__encoder_forward(encoder, work, &tokens, out + first * encoder->width, err));
-        total += ss__tokens_n_ids(&tokens);
+        SS_TRY(ss_encoder_forward(encoder, work, &tokens, out + first * encoder->width, err));
+        total += ss_tokenizer_tokens_n_ids(&tokens);
     }
     if (n_tokens != NULL) {
         *n_tokens = total;
     }
 out:
-    ss__tokens_release(&tokens);
-    ss__spare_give(encoder->spare, scratch, status);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_encoder_spare_give(encoder->spare, scratch, status);
     return status;
 }
 
@@ -624,18 +627,18 @@ ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text, in
                               size_t *n_ids, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     *ids = NULL;
     *n_ids = 0;
-    SS_TRY(ss__spare_take(encoder->spare, &scratch, err));
+    SS_TRY(ss_encoder_spare_take(encoder->spare, &scratch, err));
     SS_TRY(tokenize(encoder, scratch, text, &tokens, err));
-    *n_ids = ss__tokens_n_ids(&tokens);
+    *n_ids = ss_tokenizer_tokens_n_ids(&tokens);
     *ids = tokens.ids;
     tokens.ids = NULL;
 out:
-    ss__tokens_release(&tokens);
-    ss__spare_give(encoder->spare, scratch, status);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_encoder_spare_give(encoder->spare, scratch, status);
     return status;
 }
 

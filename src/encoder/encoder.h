@@ -8,39 +8,39 @@
 #include "tokenizer/tokenizer.h"
 
 /* Tokenise one text with the encoder's prompt and limit, appended to `tokens`. */
-SS_MUST_USE ss_status ss__encoder_tokenize(const ss_encoder *encoder,
-                                           struct ss__token_scratch *scratch,
-                                           struct ss_text text, struct ss__tokens *tokens,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
+                                               struct ss_tokenizer_token_scratch *scratch,
+                                               struct ss_text text,
+                                               struct ss_tokenizer_tokens *tokens, ss_err *err);
 
 /* Embed a tokenised batch: out [n_texts, width]. */
-SS_MUST_USE ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *work,
-                                          const struct ss__tokens *tokens, float *out,
-                                          ss_err *err);
+SS_MUST_USE ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *work,
+                                         const struct ss_tokenizer_tokens *tokens, float *out,
+                                         ss_err *err);
 
 /* How far an embedding may be from that at SS_PRECISION_HIGHEST, as a part of its length; 0
  * where it is the same. Stated for SS_PRECISION_HIGH only; 0 for levels that state nothing. */
-double ss__encoder_error(const ss_encoder *encoder);
+double ss_encoder_error(const ss_encoder *encoder);
 
 /* The same encoder at SS_PRECISION_HIGHEST. Only its layers are its own, packed anew from the
  * weights that `encoder` has open; it borrows the rest and goes first. They are packed by the
  * threads of `work`. Gives *out
- * (ss__encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
-SS_MUST_USE ss_status ss__encoder_twin(const ss_encoder *encoder, ss_work *work,
-                                       ss_encoder **out, ss_err *err);
-void ss__encoder_twin_free(ss_encoder *twin); /* nullable */
+ * (ss_encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss_encoder_twin(const ss_encoder *encoder, ss_work *work,
+                                      ss_encoder **out, ss_err *err);
+void ss_encoder_twin_free(ss_encoder *twin); /* nullable */
 
 /* A good token budget for a batch of this encoder. */
-size_t ss__encoder_batch_tokens(const ss_encoder *encoder);
+size_t ss_encoder_batch_tokens(const ss_encoder *encoder);
 
 /* Files that were read to make the encoder, for the manifest. */
-size_t ss__encoder_n_files(const ss_encoder *encoder);
-const char *ss__encoder_file(const ss_encoder *encoder, size_t index);
-struct ss__file_facts ss__encoder_file_facts(const ss_encoder *encoder, size_t index);
+size_t ss_encoder_n_files(const ss_encoder *encoder);
+const char *ss_encoder_file(const ss_encoder *encoder, size_t index);
+struct ss__file_facts ss_encoder_file_facts(const ss_encoder *encoder, size_t index);
 
 /* Whether a folder looks like an encoder: modules.json without an SAE module, or config.json
  * with a model_type. */
-bool ss__encoder_is_at(const char *path);
+bool ss_encoder_is_at(const char *path);
 
 /* The language-model head, used by ss_fill_mask, is in fill_mask.c. */
 

@@ -9,16 +9,16 @@ enum { MAX_WIDTH = 1 << 16, MAX_ROWS = 1 << 24 };
 
 static const struct {
     const char *name;
-    ss__activation activation;
+    ss_tensor_activation activation;
 } activations[] = {
-    {"gelu", SS__ACT_GELU},
-    {"gelu_python", SS__ACT_GELU},
-    {"gelu_new", SS__ACT_GELU_TANH},
-    {"gelu_fast", SS__ACT_GELU_TANH},
-    {"gelu_pytorch_tanh", SS__ACT_GELU_TANH},
-    {"relu", SS__ACT_RELU},
-    {"silu", SS__ACT_SILU},
-    {"swish", SS__ACT_SILU},
+    {"gelu", SS_TENSOR_ACT_GELU},
+    {"gelu_python", SS_TENSOR_ACT_GELU},
+    {"gelu_new", SS_TENSOR_ACT_GELU_TANH},
+    {"gelu_fast", SS_TENSOR_ACT_GELU_TANH},
+    {"gelu_pytorch_tanh", SS_TENSOR_ACT_GELU_TANH},
+    {"relu", SS_TENSOR_ACT_RELU},
+    {"silu", SS_TENSOR_ACT_SILU},
+    {"swish", SS_TENSOR_ACT_SILU},
 };
 
 /* Fails for null, which is no value and no default either. */
@@ -46,18 +46,18 @@ out:
 }
 
 static ss_status read_sizes(const char *path, const struct ss__json *json,
-                            struct ss__encoder_config *config, ss_err *err)
+                            struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__config_keys *keys = &config->keys;
-    const struct ss__config_defaults *defaults = config->defaults;
+    const struct ss_encoder_config_keys *keys = &config->keys;
+    const struct ss_encoder_config_defaults *defaults = config->defaults;
     const struct {
         const char *key;
         size_t max, otherwise;
         size_t *value;
     } sizes[] = {
         {keys->width, MAX_WIDTH, defaults->width, &config->width},
-        {keys->layers, SS__MAX_LAYERS, defaults->layers, &config->n_layers},
+        {keys->layers, SS_ENCODER_MAX_LAYERS, defaults->layers, &config->n_layers},
         {keys->heads, MAX_WIDTH, defaults->heads, &config->n_heads},
         {keys->inner, MAX_ROWS, defaults->inner, &config->inner_width},
         {"vocab_size", MAX_ROWS, defaults->vocab, &config->n_vocab},
@@ -78,7 +78,7 @@ static ss_status read_sizes(const char *path, const struct ss__json *json,
         SS_FAIL_FILE(path, SS_E_SHAPE, "'%s' %zu is not a multiple of '%s' %zu", keys->width,
                      config->width, keys->heads, config->n_heads);
     }
-    if (ss__encoder_config_max_tokens(config) < 2) {
+    if (ss_encoder_config_max_tokens(config) < 2) {
         SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %zu, too few for a text", keys->positions,
                      config->n_positions);
     }
@@ -87,7 +87,7 @@ out:
 }
 
 static ss_status read_eps(const char *path, const struct ss__json *json,
-                          struct ss__encoder_config *config, ss_err *err)
+                          struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     double eps = config->defaults->eps;
@@ -104,7 +104,7 @@ out:
     return status;
 }
 
-static bool find_activation(const char *name, ss__activation *out)
+static bool find_activation(const char *name, ss_tensor_activation *out)
 {
     for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
         if (strcmp(name, activations[i].name) == 0) {
@@ -115,8 +115,8 @@ static bool find_activation(const char *name, ss__activation *out)
     return false;
 }
 
-ss_status ss__config_activation(const char *path, const struct ss__json *json, const char *key,
-                                ss__activation *out, ss_err *err)
+ss_status ss_encoder_config_activation(const char *path, const struct ss__json *json,
+                                       const char *key, ss_tensor_activation *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = NULL;
@@ -135,14 +135,14 @@ out:
 }
 
 static ss_status read_activation(const char *path, const struct ss__json *json,
-                                 struct ss__encoder_config *config, ss_err *err)
+                                 struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *key = config->keys.activation;
     if (key != NULL) {
         (void)find_activation(config->defaults->activation, &config->activation);
         SS_TRY(need_value(path, json, key, err));
-        SS_TRY(ss__config_activation(path, json, key, &config->activation, err));
+        SS_TRY(ss_encoder_config_activation(path, json, key, &config->activation, err));
     }
     config->head_activation = config->activation;
 out:
@@ -152,8 +152,9 @@ out:
     return status;
 }
 
-ss_status ss__config_refuse(const char *path, const struct ss__json *json,
-                            const struct ss__refused_key *keys, size_t n, ss_err *err)
+ss_status ss_encoder_config_refuse(const char *path, const struct ss__json *json,
+                                   const struct ss_encoder_refused_key *keys, size_t n,
+                                   ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < n; i++) {
@@ -174,7 +175,7 @@ static ss_status refuse_variants(const char *path, const struct ss__json *json, 
     ss_status status = SS_OK;
     const char *positions = "absolute";
     size_t n_buckets = 32;
-    static const struct ss__refused_key refused[] = {
+    static const struct ss_encoder_refused_key refused[] = {
         {"is_decoder", "only encoders without causal masks are read"}};
     SS_TRY(ss__json_text(path, json, "position_embedding_type", &positions, err));
     if (strcmp(positions, "absolute") != 0) {
@@ -186,7 +187,7 @@ static ss_status refuse_variants(const char *path, const struct ss__json *json, 
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'relative_attention_num_buckets' is %zu; only 32 is read", n_buckets);
     }
-    SS_TRY(ss__config_refuse(path, json, refused, 1, err));
+    SS_TRY(ss_encoder_config_refuse(path, json, refused, 1, err));
     if (ss__json_is_object(ss__json_get(json, "quantization_config"))) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "'quantization_config': quantised models are not "
@@ -198,7 +199,7 @@ out:
 
 /* The id whose tokens do not count for positions. */
 static ss_status read_position_pad(const char *path, const struct ss__json *json,
-                                   struct ss__encoder_config *config, ss_err *err)
+                                   struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char key[] = "pad_token_id";
@@ -227,36 +228,36 @@ static bool is_for_generation(const struct ss__json *json)
 }
 
 /* Which family it is, and the keys as it has them. */
-static ss_status load(const struct ss__config_source *source, struct ss__encoder_config *out,
-                      struct ss__json **json, ss_err *err)
+static ss_status load(const struct ss_encoder_config_source *source,
+                      struct ss_encoder_config *out, struct ss__json **json, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *model_type = "";
     SS_TRY(ss__json_load(source->path, json, err));
     SS_TRY(ss__json_need(source->path, *json, "model_type", err));
     SS_TRY(ss__json_text(source->path, *json, "model_type", &model_type, err));
-    out->family = ss__family_find(model_type);
+    out->family = ss_encoder_family_find(model_type);
     if (out->family == NULL) {
         SS_FAIL_FILE(source->path, SS_E_UNSUPPORTED,
                      "the architecture '%s' ('model_type') is not read; read are %s",
-                     model_type, ss__family_list());
+                     model_type, ss_encoder_family_list());
     }
-    SS_TRY(ss__config_check_keys(source, out->family, *json, err));
-    SS_TRY(ss__config_overlay(source, out->family, json, err));
-    out->keys = ss__family_keys(out->family, *json);
-    out->defaults = ss__family_defaults(out->family, *json);
+    SS_TRY(ss_encoder_config_check_keys(source, out->family, *json, err));
+    SS_TRY(ss_encoder_config_overlay(source, out->family, json, err));
+    out->keys = ss_encoder_family_keys(out->family, *json);
+    out->defaults = ss_encoder_family_defaults(out->family, *json);
     out->body = *out->family->body;
 out:
     return status;
 }
 
-ss_status ss__encoder_config_read(const struct ss__config_source *source,
-                                  struct ss__encoder_config *out, ss_err *err)
+ss_status ss_encoder_config_read(const struct ss_encoder_config_source *source,
+                                 struct ss_encoder_config *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *json = NULL;
     const char *path = source->path;
-    *out = (struct ss__encoder_config){.ties_head = true};
+    *out = (struct ss_encoder_config){.ties_head = true};
     SS_TRY(load(source, out, &json, err));
     SS_TRY(refuse_variants(path, json, err));
     SS_TRY(read_position_pad(path, json, out, err));
@@ -273,7 +274,7 @@ out:
     return status;
 }
 
-size_t ss__encoder_config_max_tokens(const struct ss__encoder_config *config)
+size_t ss_encoder_config_max_tokens(const struct ss_encoder_config *config)
 {
     const size_t n_unused = (size_t)(config->position_pad + 1);
     return config->n_positions > n_unused ? config->n_positions - n_unused : 0;

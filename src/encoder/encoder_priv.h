@@ -13,81 +13,82 @@
 
 /* ---- tables of keys (known_keys.c) ---- */
 
-struct ss__key_list {
+struct ss_encoder_key_list {
     const char *const *names; /* NULLs among them are passed over */
     size_t n;
 };
-#define SS__KEY_LIST(array)                                                                    \
+#define SS_ENCODER_KEY_LIST(array)                                                             \
     {                                                                                          \
         (array), sizeof(array) / sizeof(array)[0]                                              \
     }
-enum { SS__N_KEY_LISTS = 4 };
+enum { SS_ENCODER_N_KEY_LISTS = 4 };
 
 /* What is known of the keys of a JSON object. */
-struct ss__known_keys {
-    struct ss__key_list lists[SS__N_KEY_LISTS]; /* read, or without effect on embeddings */
-    struct ss__key_list refused;                /* they have one, and are not read */
-    bool refuses_others;                        /* else others are named in a warning */
-    const char *where;                          /* "", or "in 'key': " */
+struct ss_encoder_known_keys {
+    struct ss_encoder_key_list
+        lists[SS_ENCODER_N_KEY_LISTS];  /* read, or without effect on embeddings */
+    struct ss_encoder_key_list refused; /* they have one, and are not read */
+    bool refuses_others;                /* else others are named in a warning */
+    const char *where;                  /* "", or "in 'key': " */
 };
 
-bool ss__keys_have(struct ss__key_list list, const char *key);
+bool ss_encoder_keys_have(struct ss_encoder_key_list list, const char *key);
 
 /* Check the keys of an object (nullable). Keys that begin with an underscore and keys without a
  * value (null, false, "", {}, []) are never named. Errors: SS_E_UNSUPPORTED, naming the key. */
-SS_MUST_USE ss_status ss__keys_check(const char *file, const struct ss__json *object,
-                                     const struct ss__known_keys *known,
-                                     const struct ss_log *log, ss_err *err);
-bool ss__json_is_empty(const struct ss__json *value);
+SS_MUST_USE ss_status ss_encoder_keys_check(const char *file, const struct ss__json *object,
+                                            const struct ss_encoder_known_keys *known,
+                                            const struct ss_log *log, ss_err *err);
+bool ss_encoder_json_is_empty(const struct ss__json *value);
 
 /* A key whose other values would mean another kind of model. */
-struct ss__expected {
+struct ss_encoder_expected {
     const char *key, *value;
 };
-SS_MUST_USE ss_status ss__json_expect(const char *file, const struct ss__json *json,
-                                      struct ss__expected expected, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_json_expect(const char *file, const struct ss__json *json,
+                                             struct ss_encoder_expected expected, ss_err *err);
 
 /* A list of names for a message, of which the first few are said. *n counts all. */
-void ss__names_add(struct ss__buf *list, size_t *n, const char *name);
-void ss__names_end(struct ss__buf *list, size_t n);
+void ss_encoder_names_add(struct ss__buf *list, size_t *n, const char *name);
+void ss_encoder_names_end(struct ss__buf *list, size_t n);
 
 /* ---- families: what differs between architectures (family.c) ---- */
 
 /* Parts of a layer that have tensors. */
-typedef enum ss__part {
-    SS__PART_QKV, /* query, key and value as one tensor, instead of the three */
-    SS__PART_QUERY,
-    SS__PART_KEY,
-    SS__PART_VALUE,
-    SS__PART_CONTEXT, /* the output of attention */
-    SS__PART_NORM_1,
-    SS__PART_INNER_GATE, /* inner and gate as one tensor, instead of the two */
-    SS__PART_INNER,
-    SS__PART_GATE,
-    SS__PART_OUTER,
-    SS__PART_NORM_2,
-    SS__N_PARTS
-} ss__part;
+typedef enum ss_encoder_part {
+    SS_ENCODER_PART_QKV, /* query, key and value as one tensor, instead of the three */
+    SS_ENCODER_PART_QUERY,
+    SS_ENCODER_PART_KEY,
+    SS_ENCODER_PART_VALUE,
+    SS_ENCODER_PART_CONTEXT, /* the output of attention */
+    SS_ENCODER_PART_NORM_1,
+    SS_ENCODER_PART_INNER_GATE, /* inner and gate as one tensor, instead of the two */
+    SS_ENCODER_PART_INNER,
+    SS_ENCODER_PART_GATE,
+    SS_ENCODER_PART_OUTER,
+    SS_ENCODER_PART_NORM_2,
+    SS_ENCODER_N_PARTS
+} ss_encoder_part;
 
 /* Names of a language-model head. `biases` and the decoder are alternatives, first found. */
-struct ss__head_names {
+struct ss_encoder_head_names {
     const char *dense, *norm, *decoder;
     const char *biases[3];
     bool gelu; /* exact GELU whatever the config's activation says */
 };
 
 /* Names of the tensors of a body; NULL where there is none. */
-struct ss__tensor_names {
+struct ss_encoder_tensor_names {
     const char *words, *positions, *types, *norm; /* of the embeddings */
     const char *layer_prefix;
-    const char *parts[SS__N_PARTS];
+    const char *parts[SS_ENCODER_N_PARTS];
     const char *distance_table; /* of the relative attention bias */
     const char *final_norm;
-    struct ss__head_names head;
+    struct ss_encoder_head_names head;
 };
 
 /* Names of the config's keys. */
-struct ss__config_keys {
+struct ss_encoder_config_keys {
     const char *width, *layers, *heads, *inner, *positions;
     const char *activation; /* NULL: the family reads it */
     const char *eps;        /* NULL: the default */
@@ -95,7 +96,7 @@ struct ss__config_keys {
 };
 
 /* What the class of the config sets for keys that are not there. */
-struct ss__config_defaults {
+struct ss_encoder_config_defaults {
     size_t width, layers, heads, vocab, positions, types;
     size_t inner;           /* 0: four times the width */
     const char *activation; /* NULL where the family reads it */
@@ -103,7 +104,7 @@ struct ss__config_defaults {
 };
 
 /* How a body computes, apart from its sizes. */
-struct ss__body {
+struct ss_encoder_body {
     bool norms_first;  /* LayerNorm before attention and feed-forward, and once at the end,
                           instead of after them */
     bool skips_a_norm; /* norms_first, but the first attention takes the embeddings' norm */
@@ -113,199 +114,206 @@ struct ss__body {
     bool has_head_dense_bias, has_head_bias;
 };
 
-struct ss__encoder_config;
+struct ss_encoder_config;
 
-enum { SS__N_LAYOUTS = 2 };
+enum { SS_ENCODER_N_LAYOUTS = 2 };
 
-struct ss__family {
+struct ss_encoder_family {
     const char *model_type;
     const char *prefixes[3]; /* that tensor names may carry; ends with NULL */
     /* Alternatives: the keys whose width the config has, the names whose norm of the
        embeddings the file has; the first where none is met. */
-    const struct ss__config_keys *keys[SS__N_LAYOUTS];
-    const struct ss__config_defaults *defaults[SS__N_LAYOUTS];
-    const struct ss__alias {
+    const struct ss_encoder_config_keys *keys[SS_ENCODER_N_LAYOUTS];
+    const struct ss_encoder_config_defaults *defaults[SS_ENCODER_N_LAYOUTS];
+    const struct ss_encoder_alias {
         const char *alias, *key;
     } * aliases; /* other names of keys, which count over them; ends with NULLs; nullable */
-    struct ss__key_list own_keys; /* that `read` reads, and that have no effect */
-    const struct ss__tensor_names *names[SS__N_LAYOUTS];
+    struct ss_encoder_key_list own_keys; /* that `read` reads, and that have no effect */
+    const struct ss_encoder_tensor_names *names[SS_ENCODER_N_LAYOUTS];
     int32_t position_pad; /* -1: positions are indices; else they count ids that are not it,
                              from position_pad + 1, and it has its own row */
     bool pad_in_config;   /* the config's `pad_token_id` comes before position_pad */
-    const struct ss__body *body; /* unless the config says otherwise */
+    const struct ss_encoder_body *body; /* unless the config says otherwise */
     /* Keys of its own, after the common ones; nullable. */
     ss_status (*read)(const char *path, const struct ss__json *json,
-                      struct ss__encoder_config *config, ss_err *err);
+                      struct ss_encoder_config *config, ss_err *err);
 };
 
 /* NULL for an architecture that is not read. */
-const struct ss__family *ss__family_find(const char *model_type);
+const struct ss_encoder_family *ss_encoder_family_find(const char *model_type);
 /* The names of keys that a config uses, and what is set where they are absent. */
-struct ss__config_keys ss__family_keys(const struct ss__family *family,
-                                       const struct ss__json *json);
-const struct ss__config_defaults *ss__family_defaults(const struct ss__family *family,
-                                                      const struct ss__json *json);
+struct ss_encoder_config_keys ss_encoder_family_keys(const struct ss_encoder_family *family,
+                                                     const struct ss__json *json);
+const struct ss_encoder_config_defaults *
+ss_encoder_family_defaults(const struct ss_encoder_family *family, const struct ss__json *json);
 /* "mpnet, bert, …" */
-const char *ss__family_list(void);
+const char *ss_encoder_family_list(void);
 /* Whether a tensor of a model file has no part in embeddings. */
-bool ss__family_ignores(const char *name);
+bool ss_encoder_family_ignores(const char *name);
 
 /* ---- config.json (encoder_config.c; rope.c for rotary positions) ---- */
 
-enum { SS__MAX_LAYERS = 1024, SS__N_LAYER_KINDS = 2 };
+enum { SS_ENCODER_MAX_LAYERS = 1024, SS_ENCODER_N_LAYER_KINDS = 2 };
 
 /* Layers of one model may differ in these. */
-struct ss__layer_kind {
+struct ss_encoder_layer_kind {
     double theta,
         stretch;   /* a pair i of a head turns by position / (theta^(i / half) stretch) */
     size_t window; /* keys nearer than this count; 0: all */
 };
 
-struct ss__encoder_config {
-    const struct ss__family *family;
-    struct ss__config_keys keys; /* as this config spells them */
-    const struct ss__config_defaults *defaults;
+struct ss_encoder_config {
+    const struct ss_encoder_family *family;
+    struct ss_encoder_config_keys keys; /* as this config spells them */
+    const struct ss_encoder_config_defaults *defaults;
     size_t width, n_layers, n_heads, inner_width, n_vocab, n_positions, n_types;
     int32_t position_pad; /* as in the family */
     float norm_eps;
-    ss__activation activation;
-    ss__activation head_activation;
+    ss_tensor_activation activation;
+    ss_tensor_activation head_activation;
     ss_precision precision; /* of the layers' matrix products */
     bool ties_head;         /* the head's decoder is the table of words */
     bool is_for_generation; /* of a class that generates text */
-    struct ss__body body;
-    struct ss__layer_kind kinds[SS__N_LAYER_KINDS];
-    uint8_t kind_of[SS__MAX_LAYERS]; /* index into kinds */
-    size_t rotary_half;              /* pairs of a head that turn */
-    bool has_neighbour_pairs;        /* they are 2 i with 2 i + 1, not i with half + i */
+    struct ss_encoder_body body;
+    struct ss_encoder_layer_kind kinds[SS_ENCODER_N_LAYER_KINDS];
+    uint8_t kind_of[SS_ENCODER_MAX_LAYERS]; /* index into kinds */
+    size_t rotary_half;                     /* pairs of a head that turn */
+    bool has_neighbour_pairs;               /* they are 2 i with 2 i + 1, not i with half + i */
 };
 
 /* Arguments for a reader of the transformer, of a sentence config. */
-struct ss__arguments {
+struct ss_encoder_arguments {
     const char *name, *file; /* the key, and the file that has it */
     struct ss__json *values; /* an object, or NULL */
 };
 
-struct ss__config_source {
+struct ss_encoder_config_source {
     const char *path;
-    const struct ss__arguments *arguments; /* that count over the file's keys; nullable */
+    const struct ss_encoder_arguments
+        *arguments; /* that count over the file's keys; nullable */
     struct ss_log log;
 };
 
 /* Read a config, refusing what is not read by name. Keys that are not there have the defaults
  * of the class in transformers. Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED. */
-SS_MUST_USE ss_status ss__encoder_config_read(const struct ss__config_source *source,
-                                              struct ss__encoder_config *out, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_config_read(const struct ss_encoder_config_source *source,
+                                             struct ss_encoder_config *out, ss_err *err);
 
 /* Put config arguments over the keys of *json, which becomes another document. Of keys that
  * have an effect, those of a single size, number or name are read, and others refused. */
-SS_MUST_USE ss_status ss__config_overlay(const struct ss__config_source *source,
-                                         const struct ss__family *family,
-                                         struct ss__json **json, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_config_overlay(const struct ss_encoder_config_source *source,
+                                                const struct ss_encoder_family *family,
+                                                struct ss__json **json, ss_err *err);
 /* Name or refuse keys (config_keys.c). */
-SS_MUST_USE ss_status ss__config_check_keys(const struct ss__config_source *source,
-                                            const struct ss__family *family,
-                                            const struct ss__json *json, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_config_check_keys(
+    const struct ss_encoder_config_source *source, const struct ss_encoder_family *family,
+    const struct ss__json *json, ss_err *err);
 
 /* Tokens that the table of positions can hold. */
-size_t ss__encoder_config_max_tokens(const struct ss__encoder_config *config);
+size_t ss_encoder_config_max_tokens(const struct ss_encoder_config *config);
 
 /* The activation of a config's name, refused by name where it is not read. Nothing is written
  * where the key is absent. */
-SS_MUST_USE ss_status ss__config_activation(const char *path, const struct ss__json *json,
-                                            const char *key, ss__activation *out, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_config_activation(const char *path,
+                                                   const struct ss__json *json, const char *key,
+                                                   ss_tensor_activation *out, ss_err *err);
 
 /* A key whose truth would make another model, with the reason. */
-struct ss__refused_key {
+struct ss_encoder_refused_key {
     const char *key, *reason;
 };
 /* Refuse the first of n keys that is true. */
-SS_MUST_USE ss_status ss__config_refuse(const char *path, const struct ss__json *json,
-                                        const struct ss__refused_key *keys, size_t n,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_encoder_config_refuse(const char *path, const struct ss__json *json,
+                                               const struct ss_encoder_refused_key *keys,
+                                               size_t n, ss_err *err);
 
 /* Rotary positions of `json` (the config or a part of it) into *kind: "rope_theta",
  * "rope_type" and what belongs to it. json may be NULL. */
-SS_MUST_USE ss_status ss__rope_read(const char *path, const struct ss__json *json,
-                                    struct ss__layer_kind *kind, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
+                                           struct ss_encoder_layer_kind *kind, ss_err *err);
 /* Check that the heads can turn by `fraction` of their width and set rotary_half. */
-SS_MUST_USE ss_status ss__rope_check(const char *path, double fraction,
-                                     struct ss__encoder_config *config, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_rope_check(const char *path, double fraction,
+                                            struct ss_encoder_config *config, ss_err *err);
 
-/* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss__family, and its
- * keys. */
-enum { SS__N_MODERN_KEYS = 24, SS__N_NOMIC_KEYS = 42 };
-extern const char *const ss__config_modern_keys[SS__N_MODERN_KEYS];
-extern const char *const ss__config_nomic_keys[SS__N_NOMIC_KEYS];
-SS_MUST_USE ss_status ss__config_read_modern(const char *path, const struct ss__json *json,
-                                             struct ss__encoder_config *config, ss_err *err);
-SS_MUST_USE ss_status ss__config_read_nomic(const char *path, const struct ss__json *json,
-                                            struct ss__encoder_config *config, ss_err *err);
+/* Keys of families (config_modern.c, config_nomic.c): the `read` of struct ss_encoder_family,
+ * and its keys. */
+enum { SS_ENCODER_N_MODERN_KEYS = 24, SS_ENCODER_N_NOMIC_KEYS = 42 };
+extern const char *const ss_encoder_config_modern_keys[SS_ENCODER_N_MODERN_KEYS];
+extern const char *const ss_encoder_config_nomic_keys[SS_ENCODER_N_NOMIC_KEYS];
+SS_MUST_USE ss_status ss_encoder_config_read_modern(const char *path,
+                                                    const struct ss__json *json,
+                                                    struct ss_encoder_config *config,
+                                                    ss_err *err);
+SS_MUST_USE ss_status ss_encoder_config_read_nomic(const char *path,
+                                                   const struct ss__json *json,
+                                                   struct ss_encoder_config *config,
+                                                   ss_err *err);
 
 /* ---- the folder (model_folder.c, sentence_config.c) ---- */
 
-struct ss__step {
+struct ss_encoder_step {
     const char *type; /* last component: "Pooling", "Dense", … */
     const char *path; /* its folder */
 };
 
 /* The modules of a folder and the files beside them. Strings belong to `arena`. */
-struct ss__model_folder {
+struct ss_encoder_model_folder {
     struct ss__arena arena;
     const char *path;
-    const char *transformer; /* folder of the transformer */
-    struct ss__step *steps;  /* after the transformer */
+    const char *transformer;       /* folder of the transformer */
+    struct ss_encoder_step *steps; /* after the transformer */
     size_t n_steps;
     bool is_plain;             /* no modules.json: mean pooling is understood */
     struct ss__json *sentence; /* sentence_*_config.json, nullable */
     const char *sentence_path;
     struct {
-        struct ss__arguments tokenizer, config, model;
+        struct ss_encoder_arguments tokenizer, config, model;
     } arguments;              /* of the sentence config */
     struct ss__json *prompts; /* config_sentence_transformers.json, nullable */
     const char *prompts_path;
 };
 
-SS_MUST_USE ss_status ss__model_folder_read(const char *path, const struct ss_log *log,
-                                            struct ss__model_folder *out, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_model_folder_read(const char *path, const struct ss_log *log,
+                                                   struct ss_encoder_model_folder *out,
+                                                   ss_err *err);
 /* "base/name" in the folder's arena; NULL when memory ran out. An empty name gives the base. */
-const char *ss__model_folder_join(struct ss__model_folder *folder, const char *base,
-                                  const char *name);
+const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
+                                         const char *base, const char *name);
 /* Read the sentence config, with its arguments (sentence_config.c). */
-SS_MUST_USE ss_status ss__sentence_config_read(struct ss__model_folder *folder,
-                                               const struct ss_log *log, ss_err *err);
-void ss__model_folder_release(struct ss__model_folder *folder);
+SS_MUST_USE ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder,
+                                                      const struct ss_log *log, ss_err *err);
+void ss_encoder_model_folder_release(struct ss_encoder_model_folder *folder);
 
 /* The limit that the sentence config states, 0 if it states none (encoders.md 1.2, rule 1). */
-SS_MUST_USE ss_status ss__model_folder_limit(const struct ss__model_folder *folder,
-                                             size_t *limit, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_model_folder_limit(
+    const struct ss_encoder_model_folder *folder, size_t *limit, ss_err *err);
 
 /* The prompt that the options and the folder ask for: a view, "" if none. */
-SS_MUST_USE ss_status ss__model_folder_prompt(const struct ss__model_folder *folder,
-                                              const struct ss_encoder_options *options,
-                                              const char **prompt, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_model_folder_prompt(
+    const struct ss_encoder_model_folder *folder, const struct ss_encoder_options *options,
+    const char **prompt, ss_err *err);
 
 /* Values of an embedding that the options or the folder want kept; 0: all. */
-SS_MUST_USE ss_status ss__model_folder_truncation(const struct ss__model_folder *folder,
-                                                  const struct ss_encoder_options *options,
-                                                  size_t *n_kept, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_model_folder_truncation(
+    const struct ss_encoder_model_folder *folder, const struct ss_encoder_options *options,
+    size_t *n_kept, ss_err *err);
 
 /* ---- adapters (adapter.c) ---- */
 
 /* Where an adapter is: strings of an arena; `file` NULL: there is none. */
-struct ss__adapter_place {
+struct ss_encoder_adapter_place {
     const char *file;    /* adapter_config.json */
     const char *weights; /* "" where they are missing */
     const char *base;    /* the model that it was made for: a folder or a name; "" */
 };
 
-struct ss__adapter {
-    struct ss__weights *weights;
+struct ss_encoder_adapter {
+    struct ss_weights *weights;
     struct ss__arena arena;
-    struct ss__adapter_change {
-        const char *name;               /* of the tensor, plain */
-        const struct ss__tensor *whole; /* what it becomes, nullable */
-        const struct ss__tensor *a, *b; /* a product that is added, nullable */
+    struct ss_encoder_adapter_change {
+        const char *name;                      /* of the tensor, plain */
+        const struct ss_weights_tensor *whole; /* what it becomes, nullable */
+        const struct ss_weights_tensor *a, *b; /* a product that is added, nullable */
         double scale;
         bool is_table;
     } * changes;
@@ -313,33 +321,36 @@ struct ss__adapter {
 };
 
 /* Look for an adapter in a folder. Errors: those of reading; SS_E_DATA for weights alone. */
-SS_MUST_USE ss_status ss__adapter_look(const char *folder, struct ss__arena *arena,
-                                       struct ss__adapter_place *out, ss_err *err);
-/* Gives *out (ss__adapter_free). Errors: SS_E_UNSUPPORTED for kinds that are not read, by name;
- * SS_E_DATA, SS_E_SHAPE, SS_E_NOINPUT. */
-SS_MUST_USE ss_status ss__adapter_open(const struct ss__adapter_place *place,
-                                       const char *const *prefixes, const struct ss_log *log,
-                                       struct ss__adapter **out, ss_err *err);
-void ss__adapter_free(struct ss__adapter *adapter); /* nullable */
+SS_MUST_USE ss_status ss_encoder_adapter_look(const char *folder, struct ss__arena *arena,
+                                              struct ss_encoder_adapter_place *out,
+                                              ss_err *err);
+/* Gives *out (ss_encoder_adapter_free). Errors: SS_E_UNSUPPORTED for kinds that are not read,
+ * by name; SS_E_DATA, SS_E_SHAPE, SS_E_NOINPUT. */
+SS_MUST_USE ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_place *place,
+                                              const char *const *prefixes,
+                                              const struct ss_log *log,
+                                              struct ss_encoder_adapter **out, ss_err *err);
+void ss_encoder_adapter_free(struct ss_encoder_adapter *adapter); /* nullable */
 
 /* Make a change to *values, of `shape`; they become *owned. Released on error. Threads: any. */
-SS_MUST_USE ss_status ss__adapter_apply(const struct ss__adapter *adapter,
-                                        const struct ss__adapter_change *change, size_t n_dims,
-                                        const uint64_t *shape, const float **values,
-                                        float **owned, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_adapter_apply(const struct ss_encoder_adapter *adapter,
+                                               const struct ss_encoder_adapter_change *change,
+                                               size_t n_dims, const uint64_t *shape,
+                                               const float **values, float **owned,
+                                               ss_err *err);
 
 /* ---- binding tensors to names (bind.c) ---- */
 
 /* The tensors of a container under their plain names: without prefixes, with `weight` and
  * `bias` for old spellings. Different names may be bound in different threads. */
-struct ss__binder {
-    const struct ss__weights *weights;
-    const struct ss__adapter *adapter; /* nullable */
+struct ss_encoder_binder {
+    const struct ss_weights *weights;
+    const struct ss_encoder_adapter *adapter; /* nullable */
     struct ss__arena arena;
-    struct ss__binder_entry {
+    struct ss_encoder_binder_entry {
         const char *name;
-        const struct ss__tensor *tensor;
-        const struct ss__adapter_change *change; /* nullable */
+        const struct ss_weights_tensor *tensor;
+        const struct ss_encoder_adapter_change *change; /* nullable */
         bool is_used;
     } * entries; /* by name */
     size_t n;
@@ -349,207 +360,220 @@ struct ss__binder {
 
 /* prefixes: nullable, ends with NULL; stripped with "module." wherever a name begins with one
  * of them and a dot. */
-SS_MUST_USE ss_status ss__binder_init(struct ss__binder *binder,
-                                      const struct ss__weights *weights,
-                                      const char *const *prefixes, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
+                                             const struct ss_weights *weights,
+                                             const char *const *prefixes, ss_err *err);
 /* From here on tensors are bound as the adapter (nullable, borrowed) changes them. Fails for a
  * tensor that is not there, unless `ignores` it. */
-SS_MUST_USE ss_status ss__binder_adapt(struct ss__binder *binder,
-                                       const struct ss__adapter *adapter,
-                                       bool (*ignores)(const char *name), ss_err *err);
-void ss__binder_release(struct ss__binder *binder);
+SS_MUST_USE ss_status ss_encoder_binder_adapt(struct ss_encoder_binder *binder,
+                                              const struct ss_encoder_adapter *adapter,
+                                              bool (*ignores)(const char *name), ss_err *err);
+void ss_encoder_binder_release(struct ss_encoder_binder *binder);
 /* A tensor's name without prefixes, as the binder knows it; NULL when memory ran out. */
-const char *ss__plain_name(struct ss__arena *arena, const char *name,
-                           const char *const *prefixes);
+const char *ss_encoder_plain_name(struct ss__arena *arena, const char *name,
+                                  const char *const *prefixes);
 /* Refuse a view that shows stored numbers more than once. */
-SS_MUST_USE ss_status ss__check_stored(const struct ss__weights *weights,
-                                       const struct ss__tensor *tensor, ss_err *err);
-bool ss__binder_has(const struct ss__binder *binder, const char *name);
+SS_MUST_USE ss_status ss_encoder_check_stored(const struct ss_weights *weights,
+                                              const struct ss_weights_tensor *tensor,
+                                              ss_err *err);
+bool ss_encoder_binder_has(const struct ss_encoder_binder *binder, const char *name);
 
-/* A tensor of n_dims dimensions as ss__weights_view_f32 gives it. */
-SS_MUST_USE ss_status ss__bind_view(struct ss__binder *binder, const char *name, size_t n_dims,
-                                    const uint64_t *shape, const float **out, float **owned,
-                                    ss_err *err);
+/* A tensor of n_dims dimensions as ss_weights_view_f32 gives it. */
+SS_MUST_USE ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *name,
+                                           size_t n_dims, const uint64_t *shape,
+                                           const float **out, float **owned, ss_err *err);
 /* A matrix of which single rows are needed. */
-SS_MUST_USE ss_status ss__bind_table(struct ss__binder *binder, const char *name,
-                                     const uint64_t shape[2], struct ss__table *out,
-                                     ss_err *err);
+SS_MUST_USE ss_status ss_encoder_bind_table(struct ss_encoder_binder *binder, const char *name,
+                                            const uint64_t shape[2],
+                                            struct ss_weights_table *out, ss_err *err);
 /* A vector, copied to `out` [n]. */
-SS_MUST_USE ss_status ss__bind_vector(struct ss__binder *binder, const char *name, size_t n,
-                                      float *out, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_bind_vector(struct ss_encoder_binder *binder, const char *name,
+                                             size_t n, float *out, ss_err *err);
 /* Outputs from … from + n - 1 of a [n_stored, n_in] tensor as outputs `at` … of a matrix. */
-struct ss__bound_rows {
+struct ss_encoder_bound_rows {
     size_t n_stored, n_in, from, n, at;
     size_t n_total;      /* outputs that the matrix is made with when it is still empty */
     const size_t *order; /* [n] which row, counted from `from`, comes where; NULL: in order */
 };
 /* The squares of the weights of some rows, added by input to sums [n_in]. */
-SS_MUST_USE ss_status ss__bind_squares(struct ss__binder *binder, const char *name,
-                                       const struct ss__bound_rows *rows, float *sums,
-                                       ss_err *err);
+SS_MUST_USE ss_status ss_encoder_bind_squares(struct ss_encoder_binder *binder,
+                                              const char *name,
+                                              const struct ss_encoder_bound_rows *rows,
+                                              float *sums, ss_err *err);
 /* The pages of the tensor in the file leave memory. */
-SS_MUST_USE ss_status ss__bind_rows(struct ss__binder *binder, const char *name,
-                                    const struct ss__bound_rows *rows, ss_precision precision,
-                                    struct ss__matrix *matrix, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_bind_rows(struct ss_encoder_binder *binder, const char *name,
+                                           const struct ss_encoder_bound_rows *rows,
+                                           ss_precision precision,
+                                           struct ss_tensor_matrix *matrix, ss_err *err);
 /* All of a [n_out, n_in] tensor, at SS_PRECISION_HIGHEST. */
-SS_MUST_USE ss_status ss__bind_matrix(struct ss__binder *binder, const char *name, size_t n_out,
-                                      size_t n_in, struct ss__matrix *matrix, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_bind_matrix(struct ss_encoder_binder *binder, const char *name,
+                                             size_t n_out, size_t n_in,
+                                             struct ss_tensor_matrix *matrix, ss_err *err);
 /* Tell of tensors that were neither bound nor are ignored by `ignores`: in a warning that names
  * them, or where `ignores` is NULL as an error. Adds the elements of all bound ones to
  * *n_parameters. */
-SS_MUST_USE ss_status ss__binder_finish(const struct ss__binder *binder,
-                                        bool (*ignores)(const char *name),
-                                        const struct ss_log *log, uint64_t *n_parameters,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_encoder_binder_finish(const struct ss_encoder_binder *binder,
+                                               bool (*ignores)(const char *name),
+                                               const struct ss_log *log, uint64_t *n_parameters,
+                                               ss_err *err);
 
 /* ---- the transformer (transformer.c and layers.c: binding, forward.c: running) ---- */
 
 /* Vectors are NULL where the body has none; a norm without bias has a shift of zeros. */
-struct ss__layer {
-    struct ss__matrix qkv, context, inner, gate, outer;
+struct ss_encoder_layer {
+    struct ss_tensor_matrix qkv, context, inner, gate, outer;
     float *vectors; /* one block; the others point into it */
     float *qkv_bias, *context_bias, *inner_bias, *gate_bias, *outer_bias;
     float *gain_1, *shift_1, *gain_2, *shift_2;
 };
 
-struct ss__transformer {
-    const struct ss__tensor_names *names;
-    struct ss__table words; /* [n_vocab, D] */
-    const float *positions; /* [n_positions, D], or NULL: rotary */
+struct ss_encoder_transformer {
+    const struct ss_encoder_tensor_names *names;
+    struct ss_weights_table words; /* [n_vocab, D] */
+    const float *positions;        /* [n_positions, D], or NULL: rotary */
     float *positions_owned;
-    float *vectors;                  /* one block for those below */
-    float *type, *gain, *shift;      /* [D]; type NULL where there are none */
-    float *final_gain, *final_shift; /* [D], or NULL */
-    float *distance_bias;            /* [H, 2 * SS__MAX_DISTANCE + 1] or NULL */
-    float *turns[SS__N_LAYER_KINDS]; /* [2, n_positions, rotary_half]: cosines, sines */
-    struct ss__layer *layers;        /* [n_layers] */
+    float *vectors;                         /* one block for those below */
+    float *type, *gain, *shift;             /* [D]; type NULL where there are none */
+    float *final_gain, *final_shift;        /* [D], or NULL */
+    float *distance_bias;                   /* [H, 2 * SS_ENCODER_MAX_DISTANCE + 1] or NULL */
+    float *turns[SS_ENCODER_N_LAYER_KINDS]; /* [2, n_positions, rotary_half]: cosines, sines */
+    struct ss_encoder_layer *layers;        /* [n_layers] */
 };
 
 /* Beyond this distance all keys share one bias (encoders.md 2.2). */
-enum { SS__MAX_DISTANCE = 91 };
+enum { SS_ENCODER_MAX_DISTANCE = 91 };
 
-SS_MUST_USE ss_status ss__transformer_bind(struct ss__transformer *transformer,
-                                           const struct ss__encoder_config *config,
-                                           struct ss__binder *binder, ss_err *err);
-void ss__transformer_release(struct ss__transformer *transformer, size_t n_layers);
+SS_MUST_USE ss_status ss_encoder_transformer_bind(struct ss_encoder_transformer *transformer,
+                                                  const struct ss_encoder_config *config,
+                                                  struct ss_encoder_binder *binder,
+                                                  ss_err *err);
+void ss_encoder_transformer_release(struct ss_encoder_transformer *transformer,
+                                    size_t n_layers);
 
 /* The layers alone (layers.c), bound and packed in parallel. */
-SS_MUST_USE ss_status ss__layers_bind(struct ss__transformer *transformer,
-                                      const struct ss__encoder_config *config,
-                                      struct ss__binder *binder, ss_err *err);
-void ss__layers_release(struct ss__layer *layers, size_t n_layers);
+SS_MUST_USE ss_status ss_encoder_layers_bind(struct ss_encoder_transformer *transformer,
+                                             const struct ss_encoder_config *config,
+                                             struct ss_encoder_binder *binder, ss_err *err);
+void ss_encoder_layers_release(struct ss_encoder_layer *layers, size_t n_layers);
 
 /* Where a layer's inputs are measured, channel by channel. */
-typedef enum ss__into { SS__INTO_ATTENTION, SS__INTO_FORWARD, SS__N_INTO } ss__into;
+typedef enum ss_encoder_into {
+    SS_ENCODER_INTO_ATTENTION,
+    SS_ENCODER_INTO_FORWARD,
+    SS_ENCODER_N_INTO
+} ss_encoder_into;
 
 /* Pack the matrices again that take measured inputs, smoothed for root mean squares `sizes`
- * [n_layers, SS__N_INTO, D]. Matters only where ss__precision_smooths. */
-SS_MUST_USE ss_status ss__layers_smooth(struct ss__transformer *transformer,
-                                        const struct ss__encoder_config *config,
-                                        struct ss__binder *binder, const float *sizes,
-                                        ss_err *err);
+ * [n_layers, SS_ENCODER_N_INTO, D]. Matters only where ss_tensor_precision_smooths. */
+SS_MUST_USE ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *transformer,
+                                               const struct ss_encoder_config *config,
+                                               struct ss_encoder_binder *binder,
+                                               const float *sizes, ss_err *err);
 
 /* The same for inputs measured on a few sentences of this file's own (smoothing.c), where the
  * encoder's precision is better for it. Takes a bound transformer and a tokenizer; the bytes
  * of what is packed depend on the model and the kind of numbers alone. */
-SS_MUST_USE ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder,
-                                         ss_work *work, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binder,
+                                        ss_work *work, ss_err *err);
 
 /* Errors: SS_E_DATA, where the model has no row of word embeddings for one of the ids. */
-SS_MUST_USE ss_status ss__encoder_check_ids(const ss_encoder *encoder,
-                                            const struct ss__tokenizer *tokenizer,
-                                            const int32_t *ids, size_t n_ids, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_check_ids(const ss_encoder *encoder,
+                                           const struct ss_tokenizer *tokenizer,
+                                           const int32_t *ids, size_t n_ids, ss_err *err);
 
 /* Cosines and sines of all positions for the kinds of layers that the config has. */
-SS_MUST_USE ss_status ss__rope_make(const struct ss__encoder_config *config,
-                                    float *turns[SS__N_LAYER_KINDS], ss_err *err);
+SS_MUST_USE ss_status ss_encoder_rope_make(const struct ss_encoder_config *config,
+                                           float *turns[SS_ENCODER_N_LAYER_KINDS], ss_err *err);
 
 /* A run of sequences: ids [S], sequence s has ids offsets[s] … offsets[s + 1] - 1. */
-struct ss__batch {
+struct ss_encoder_batch {
     const int32_t *ids;
     const size_t *offsets;
     size_t n_sequences;
-    float *squares; /* [n_layers, SS__N_INTO, D]: to which the squares of the layers' inputs are
-                       added; or NULL */
+    float *squares; /* [n_layers, SS_ENCODER_N_INTO, D]: to which the squares of the layers'
+                       inputs are added; or NULL */
 };
 
 /* Last hidden states of a batch whose offsets begin with 0; *hidden [S, D] is scratch of `work`
  * until its next use. */
-SS_MUST_USE ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
-                                          const struct ss__batch *batch, float **hidden,
-                                          ss_err *err);
+SS_MUST_USE ss_status ss_encoder_transformer_run(const ss_encoder *encoder, ss_work *work,
+                                                 const struct ss_encoder_batch *batch,
+                                                 float **hidden, ss_err *err);
 
 /* ---- pooling (pooling.c) ---- */
 
-enum { SS__MAX_POOLING_MODES = 12 };
+enum { SS_ENCODER_MAX_POOLING_MODES = 12 };
 
-struct ss__pooling {
+struct ss_encoder_pooling {
     size_t n_modes;
-    uint8_t modes[SS__MAX_POOLING_MODES];
+    uint8_t modes[SS_ENCODER_MAX_POOLING_MODES];
     bool excludes_prompt;
 };
 
 /* path: the module's folder, or NULL for mean pooling. */
-SS_MUST_USE ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *out,
-                                       ss_err *err);
+SS_MUST_USE ss_status ss_encoder_pooling_read(const char *path, size_t width,
+                                              struct ss_encoder_pooling *out, ss_err *err);
 /* "cls+mean", appended. */
-void ss__pooling_name(const struct ss__pooling *pooling, struct ss__buf *out);
+void ss_encoder_pooling_name(const struct ss_encoder_pooling *pooling, struct ss__buf *out);
 /* hidden [S, D] to out [n_sequences, n_modes * D], without the first n_skipped tokens. */
-void ss__pooling_run(const struct ss__pooling *pooling, ss_work *work,
-                     const struct ss__batch *batch, size_t n_skipped, size_t width,
-                     const float *hidden, float *out);
+void ss_encoder_pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
+                            const struct ss_encoder_batch *batch, size_t n_skipped,
+                            size_t width, const float *hidden, float *out);
 
 /* ---- modules after pooling (sentence_modules.c) ---- */
 
-struct ss__module {
-    const struct ss__module_kind *kind;
+struct ss_encoder_module {
+    const struct ss_encoder_module_kind *kind;
     size_t n_in, n_out;
-    struct ss__matrix linear, residual;
+    struct ss_tensor_matrix linear, residual;
     float *vectors;
     const float *bias, *gain, *shift;
-    ss__activation activation;
+    ss_tensor_activation activation;
     bool has_residual;
     uint64_t n_parameters;
 };
 
 /* Read a step that takes embeddings of n_in values. Adds its files to `encoder`. */
-SS_MUST_USE ss_status ss__module_read(const struct ss__step *step, const struct ss_log *log,
-                                      size_t n_in, ss_encoder *encoder, struct ss__module *out,
-                                      ss_err *err);
-void ss__module_release(struct ss__module *module);
-bool ss__module_normalizes(const struct ss__module *module);
-bool ss__module_is_identity(const struct ss__module *module);
+SS_MUST_USE ss_status ss_encoder_module_read(const struct ss_encoder_step *step,
+                                             const struct ss_log *log, size_t n_in,
+                                             ss_encoder *encoder, struct ss_encoder_module *out,
+                                             ss_err *err);
+void ss_encoder_module_release(struct ss_encoder_module *module);
+bool ss_encoder_module_normalizes(const struct ss_encoder_module *module);
+bool ss_encoder_module_is_identity(const struct ss_encoder_module *module);
 
 /* Embeddings on their way: x [n, width] in one of the two slots for pooled rows. */
-struct ss__rows {
+struct ss_encoder_rows {
     float *x;
     size_t n;
-    ss__slot slot;
+    ss_tensor_slot slot;
 };
 /* rows [n, n_in] become [n, n_out], in place or in the other slot. */
-SS_MUST_USE ss_status ss__module_run(const struct ss__module *module, ss_work *work,
-                                     struct ss__rows *rows, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_module_run(const struct ss_encoder_module *module,
+                                            ss_work *work, struct ss_encoder_rows *rows,
+                                            ss_err *err);
 
 /* ---- the language-model head (mask_head.c) ---- */
 
-struct ss__mask_head {
-    struct ss__matrix dense;
+struct ss_encoder_mask_head {
+    struct ss_tensor_matrix dense;
     float *vectors;
     float *dense_bias, *gain, *shift; /* [D] */
     float *bias;                      /* [n_vocab] */
     const float *decoder;             /* [n_vocab, D]: the words, or a matrix of its own */
     float *decoder_owned;
-    ss__activation activation;
+    ss_tensor_activation activation;
 };
 
-SS_MUST_USE ss_status ss__mask_head_bind(struct ss__mask_head *head,
-                                         const struct ss__encoder_config *config,
-                                         const struct ss__transformer *transformer,
-                                         struct ss__binder *binder, ss_err *err);
-void ss__mask_head_release(struct ss__mask_head *head);
+SS_MUST_USE ss_status ss_encoder_mask_head_bind(
+    struct ss_encoder_mask_head *head, const struct ss_encoder_config *config,
+    const struct ss_encoder_transformer *transformer, struct ss_encoder_binder *binder,
+    ss_err *err);
+void ss_encoder_mask_head_release(struct ss_encoder_mask_head *head);
 /* Probabilities of rows x [n, D] over the vocabulary, out [n, n_vocab]. */
-SS_MUST_USE ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work,
-                                        const float *x, size_t n, float *out, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work,
+                                               const float *x, size_t n, float *out,
+                                               ss_err *err);
 
 /* ---- the whole ---- */
 
@@ -559,40 +583,41 @@ struct ss_encoder {
     const char **files;
     struct ss__file_facts *facts; /* of them, when they were read */
     size_t n_files, n_files_room, n_facts_room;
-    struct ss__encoder_config config;
-    struct ss__tokenizer *tokenizer;
-    struct ss__tokenizer *mask_tokenizer; /* for masks; often the same */
-    struct ss__weights *weights;          /* open: the table of words stays in the file */
-    struct ss__adapter *adapter;          /* merged into them; nullable */
-    struct ss__transformer transformer;
-    struct ss__pooling pooling;
-    struct ss__module *modules;
+    struct ss_encoder_config config;
+    struct ss_tokenizer *tokenizer;
+    struct ss_tokenizer *mask_tokenizer; /* for masks; often the same */
+    struct ss_weights *weights;          /* open: the table of words stays in the file */
+    struct ss_encoder_adapter *adapter;  /* merged into them; nullable */
+    struct ss_encoder_transformer transformer;
+    struct ss_encoder_pooling pooling;
+    struct ss_encoder_module *modules;
     size_t n_modules;
-    struct ss__mask_head head;
+    struct ss_encoder_mask_head head;
     bool has_head;
     size_t max_tokens;
     size_t n_prompt_ids; /* to be left out of pooling */
     size_t width;        /* of what is given out */
     size_t whole_width;  /* before truncation */
     uint64_t n_parameters;
-    struct ss__spare *spare;
+    struct ss_encoder_spare *spare;
 };
 
 /* A tokenizer's scratch that a call leaves for the next one, since it takes longer to make than
  * a text to tokenize. Threads: any; where several call at once, all but one make their own. */
-SS_MUST_USE ss_status ss__spare_new(struct ss__spare **out, ss_err *err);
-void ss__spare_free(struct ss__spare *spare); /* nullable */
-SS_MUST_USE ss_status ss__spare_take(struct ss__spare *spare, struct ss__token_scratch **out,
-                                     ss_err *err);
+SS_MUST_USE ss_status ss_encoder_spare_new(struct ss_encoder_spare **out, ss_err *err);
+void ss_encoder_spare_free(struct ss_encoder_spare *spare); /* nullable */
+SS_MUST_USE ss_status ss_encoder_spare_take(struct ss_encoder_spare *spare,
+                                            struct ss_tokenizer_token_scratch **out,
+                                            ss_err *err);
 /* `scratch` (nullable) is taken, and kept unless the call that had it failed. */
-void ss__spare_give(struct ss__spare *spare, struct ss__token_scratch *scratch,
-                    ss_status status);
+void ss_encoder_spare_give(struct ss_encoder_spare *spare,
+                           struct ss_tokenizer_token_scratch *scratch, ss_status status);
 
 /* Remember a file that was read; a copy is kept. `facts` NULL: as it is now. */
-SS_MUST_USE ss_status ss__encoder_add_file(ss_encoder *encoder, const char *path,
-                                           const struct ss__file_facts *facts, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
+                                          const struct ss__file_facts *facts, ss_err *err);
 /* The same for all files of a container. */
-SS_MUST_USE ss_status ss__encoder_add_weights(ss_encoder *encoder,
-                                              const struct ss__weights *weights, ss_err *err);
+SS_MUST_USE ss_status ss_encoder_add_weights(ss_encoder *encoder,
+                                             const struct ss_weights *weights, ss_err *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- config keys ---- */
 
-static const struct ss__config_keys bert_keys = {
+static const struct ss_encoder_config_keys bert_keys = {
     .width = "hidden_size",
     .layers = "num_hidden_layers",
     .heads = "num_attention_heads",
@@ -18,7 +18,7 @@ static const struct ss__config_keys bert_keys = {
     .types = "type_vocab_size",
 };
 
-static const struct ss__config_keys mpnet_keys = {
+static const struct ss_encoder_config_keys mpnet_keys = {
     .width = "hidden_size",
     .layers = "num_hidden_layers",
     .heads = "num_attention_heads",
@@ -28,7 +28,7 @@ static const struct ss__config_keys mpnet_keys = {
     .eps = "layer_norm_eps",
 };
 
-static const struct ss__config_keys distilbert_keys = {
+static const struct ss_encoder_config_keys distilbert_keys = {
     .width = "dim",
     .layers = "n_layers",
     .heads = "n_heads",
@@ -37,7 +37,7 @@ static const struct ss__config_keys distilbert_keys = {
     .activation = "activation",
 };
 
-static const struct ss__config_keys modernbert_keys = {
+static const struct ss_encoder_config_keys modernbert_keys = {
     .width = "hidden_size",
     .layers = "num_hidden_layers",
     .heads = "num_attention_heads",
@@ -48,7 +48,7 @@ static const struct ss__config_keys modernbert_keys = {
 };
 
 /* Nomic-BERT as it was published, with GPT-2's names; its activation names the gate too. */
-static const struct ss__config_keys nomic_keys = {
+static const struct ss_encoder_config_keys nomic_keys = {
     .width = "n_embd",
     .layers = "n_layer",
     .heads = "n_head",
@@ -59,7 +59,7 @@ static const struct ss__config_keys nomic_keys = {
 
 /* ---- what the classes set for keys that are not there ---- */
 
-static const struct ss__config_defaults bert_defaults = {
+static const struct ss_encoder_config_defaults bert_defaults = {
     .width = 768,
     .layers = 12,
     .heads = 12,
@@ -71,7 +71,7 @@ static const struct ss__config_defaults bert_defaults = {
     .eps = 1e-12,
 };
 
-static const struct ss__config_defaults roberta_defaults = {
+static const struct ss_encoder_config_defaults roberta_defaults = {
     .width = 768,
     .layers = 12,
     .heads = 12,
@@ -83,7 +83,7 @@ static const struct ss__config_defaults roberta_defaults = {
     .eps = 1e-12,
 };
 
-static const struct ss__config_defaults mpnet_defaults = {
+static const struct ss_encoder_config_defaults mpnet_defaults = {
     .width = 768,
     .layers = 12,
     .heads = 12,
@@ -95,7 +95,7 @@ static const struct ss__config_defaults mpnet_defaults = {
 };
 
 /* The norm's is no key of the config. */
-static const struct ss__config_defaults distilbert_defaults = {
+static const struct ss_encoder_config_defaults distilbert_defaults = {
     .width = 768,
     .layers = 6,
     .heads = 12,
@@ -106,7 +106,7 @@ static const struct ss__config_defaults distilbert_defaults = {
     .eps = 1e-12,
 };
 
-static const struct ss__config_defaults modernbert_defaults = {
+static const struct ss_encoder_config_defaults modernbert_defaults = {
     .width = 768,
     .layers = 22,
     .heads = 12,
@@ -118,7 +118,7 @@ static const struct ss__config_defaults modernbert_defaults = {
 };
 
 /* As published: those of GPT-2, whose `n_inner` is four times the width. */
-static const struct ss__config_defaults nomic_defaults = {
+static const struct ss_encoder_config_defaults nomic_defaults = {
     .width = 768,
     .layers = 12,
     .heads = 12,
@@ -127,7 +127,7 @@ static const struct ss__config_defaults nomic_defaults = {
     .eps = 1e-5,
 };
 
-static const struct ss__config_defaults nomic_native_defaults = {
+static const struct ss_encoder_config_defaults nomic_native_defaults = {
     .width = 768,
     .layers = 12,
     .heads = 12,
@@ -139,7 +139,7 @@ static const struct ss__config_defaults nomic_native_defaults = {
     .eps = 1e-12,
 };
 
-static const struct ss__alias distilbert_aliases[] = {
+static const struct ss_encoder_alias distilbert_aliases[] = {
     {"hidden_size", "dim"},
     {"num_attention_heads", "n_heads"},
     {"num_hidden_layers", "n_layers"},
@@ -155,19 +155,19 @@ static const struct ss__alias distilbert_aliases[] = {
         .biases = {"lm_head.bias", "lm_head.decoder.bias"}, .gelu = true                       \
     }
 
-static const struct ss__tensor_names mpnet_names = {
+static const struct ss_encoder_tensor_names mpnet_names = {
     .words = "embeddings.word_embeddings",
     .positions = "embeddings.position_embeddings",
     .norm = "embeddings.LayerNorm",
     .layer_prefix = "encoder.layer.",
-    .parts = {[SS__PART_QUERY] = "attention.attn.q",
-              [SS__PART_KEY] = "attention.attn.k",
-              [SS__PART_VALUE] = "attention.attn.v",
-              [SS__PART_CONTEXT] = "attention.attn.o",
-              [SS__PART_NORM_1] = "attention.LayerNorm",
-              [SS__PART_INNER] = "intermediate.dense",
-              [SS__PART_OUTER] = "output.dense",
-              [SS__PART_NORM_2] = "output.LayerNorm"},
+    .parts = {[SS_ENCODER_PART_QUERY] = "attention.attn.q",
+              [SS_ENCODER_PART_KEY] = "attention.attn.k",
+              [SS_ENCODER_PART_VALUE] = "attention.attn.v",
+              [SS_ENCODER_PART_CONTEXT] = "attention.attn.o",
+              [SS_ENCODER_PART_NORM_1] = "attention.LayerNorm",
+              [SS_ENCODER_PART_INNER] = "intermediate.dense",
+              [SS_ENCODER_PART_OUTER] = "output.dense",
+              [SS_ENCODER_PART_NORM_2] = "output.LayerNorm"},
     .distance_table = "encoder.relative_attention_bias.weight",
     .head = LM_HEAD,
 };
@@ -176,16 +176,16 @@ static const struct ss__tensor_names mpnet_names = {
     .words = "embeddings.word_embeddings", .positions = "embeddings.position_embeddings",      \
     .types = "embeddings.token_type_embeddings", .norm = "embeddings.LayerNorm",               \
     .layer_prefix = "encoder.layer.",                                                          \
-    .parts = {[SS__PART_QUERY] = "attention.self.query",                                       \
-              [SS__PART_KEY] = "attention.self.key",                                           \
-              [SS__PART_VALUE] = "attention.self.value",                                       \
-              [SS__PART_CONTEXT] = "attention.output.dense",                                   \
-              [SS__PART_NORM_1] = "attention.output.LayerNorm",                                \
-              [SS__PART_INNER] = "intermediate.dense",                                         \
-              [SS__PART_OUTER] = "output.dense",                                               \
-              [SS__PART_NORM_2] = "output.LayerNorm"}
+    .parts = {[SS_ENCODER_PART_QUERY] = "attention.self.query",                                \
+              [SS_ENCODER_PART_KEY] = "attention.self.key",                                    \
+              [SS_ENCODER_PART_VALUE] = "attention.self.value",                                \
+              [SS_ENCODER_PART_CONTEXT] = "attention.output.dense",                            \
+              [SS_ENCODER_PART_NORM_1] = "attention.output.LayerNorm",                         \
+              [SS_ENCODER_PART_INNER] = "intermediate.dense",                                  \
+              [SS_ENCODER_PART_OUTER] = "output.dense",                                        \
+              [SS_ENCODER_PART_NORM_2] = "output.LayerNorm"}
 
-static const struct ss__tensor_names bert_names = {
+static const struct ss_encoder_tensor_names bert_names = {
     BERT_BODY,
     .head = {.dense = "cls.predictions.transform.dense",
              .norm = "cls.predictions.transform.LayerNorm",
@@ -194,37 +194,37 @@ static const struct ss__tensor_names bert_names = {
 };
 
 /* RoBERTa, XLM-RoBERTa and CamemBERT. */
-static const struct ss__tensor_names roberta_names = {BERT_BODY, .head = LM_HEAD};
+static const struct ss_encoder_tensor_names roberta_names = {BERT_BODY, .head = LM_HEAD};
 
-static const struct ss__tensor_names distilbert_names = {
+static const struct ss_encoder_tensor_names distilbert_names = {
     .words = "embeddings.word_embeddings",
     .positions = "embeddings.position_embeddings",
     .norm = "embeddings.LayerNorm",
     .layer_prefix = "transformer.layer.",
-    .parts = {[SS__PART_QUERY] = "attention.q_lin",
-              [SS__PART_KEY] = "attention.k_lin",
-              [SS__PART_VALUE] = "attention.v_lin",
-              [SS__PART_CONTEXT] = "attention.out_lin",
-              [SS__PART_NORM_1] = "sa_layer_norm",
-              [SS__PART_INNER] = "ffn.lin1",
-              [SS__PART_OUTER] = "ffn.lin2",
-              [SS__PART_NORM_2] = "output_layer_norm"},
+    .parts = {[SS_ENCODER_PART_QUERY] = "attention.q_lin",
+              [SS_ENCODER_PART_KEY] = "attention.k_lin",
+              [SS_ENCODER_PART_VALUE] = "attention.v_lin",
+              [SS_ENCODER_PART_CONTEXT] = "attention.out_lin",
+              [SS_ENCODER_PART_NORM_1] = "sa_layer_norm",
+              [SS_ENCODER_PART_INNER] = "ffn.lin1",
+              [SS_ENCODER_PART_OUTER] = "ffn.lin2",
+              [SS_ENCODER_PART_NORM_2] = "output_layer_norm"},
     .head = {.dense = "vocab_transform",
              .norm = "vocab_layer_norm",
              .decoder = "vocab_projector.weight",
              .biases = {"vocab_projector.bias"}},
 };
 
-static const struct ss__tensor_names modernbert_names = {
+static const struct ss_encoder_tensor_names modernbert_names = {
     .words = "embeddings.tok_embeddings",
     .norm = "embeddings.norm",
     .layer_prefix = "layers.",
-    .parts = {[SS__PART_QKV] = "attn.Wqkv",
-              [SS__PART_CONTEXT] = "attn.Wo",
-              [SS__PART_NORM_1] = "attn_norm",
-              [SS__PART_INNER_GATE] = "mlp.Wi",
-              [SS__PART_OUTER] = "mlp.Wo",
-              [SS__PART_NORM_2] = "mlp_norm"},
+    .parts = {[SS_ENCODER_PART_QKV] = "attn.Wqkv",
+              [SS_ENCODER_PART_CONTEXT] = "attn.Wo",
+              [SS_ENCODER_PART_NORM_1] = "attn_norm",
+              [SS_ENCODER_PART_INNER_GATE] = "mlp.Wi",
+              [SS_ENCODER_PART_OUTER] = "mlp.Wo",
+              [SS_ENCODER_PART_NORM_2] = "mlp_norm"},
     .final_norm = "final_norm",
     .head = {.dense = "head.dense",
              .norm = "head.norm",
@@ -243,59 +243,59 @@ static const struct ss__tensor_names modernbert_names = {
     }
 
 /* As published, and as transformers still writes it. */
-static const struct ss__tensor_names nomic_names = {
+static const struct ss_encoder_tensor_names nomic_names = {
     .words = "embeddings.word_embeddings",
     .types = "embeddings.token_type_embeddings",
     .norm = "emb_ln",
     .layer_prefix = "encoder.layers.",
-    .parts = {[SS__PART_QKV] = "attn.Wqkv",
-              [SS__PART_CONTEXT] = "attn.out_proj",
-              [SS__PART_NORM_1] = "norm1",
-              [SS__PART_INNER] = "mlp.fc12",
-              [SS__PART_GATE] = "mlp.fc11",
-              [SS__PART_OUTER] = "mlp.fc2",
-              [SS__PART_NORM_2] = "norm2"},
+    .parts = {[SS_ENCODER_PART_QKV] = "attn.Wqkv",
+              [SS_ENCODER_PART_CONTEXT] = "attn.out_proj",
+              [SS_ENCODER_PART_NORM_1] = "norm1",
+              [SS_ENCODER_PART_INNER] = "mlp.fc12",
+              [SS_ENCODER_PART_GATE] = "mlp.fc11",
+              [SS_ENCODER_PART_OUTER] = "mlp.fc2",
+              [SS_ENCODER_PART_NORM_2] = "norm2"},
     .head = NOMIC_HEAD,
 };
 
 /* As transformers holds it in memory. */
-static const struct ss__tensor_names nomic_native_names = {
+static const struct ss_encoder_tensor_names nomic_native_names = {
     .words = "embeddings.word_embeddings",
     .types = "embeddings.token_type_embeddings",
     .norm = "embeddings.LayerNorm",
     .layer_prefix = "layers.",
-    .parts = {[SS__PART_QUERY] = "self_attn.q_proj",
-              [SS__PART_KEY] = "self_attn.k_proj",
-              [SS__PART_VALUE] = "self_attn.v_proj",
-              [SS__PART_CONTEXT] = "self_attn.o_proj",
-              [SS__PART_NORM_1] = "post_attention_layernorm",
-              [SS__PART_INNER] = "mlp.gate_proj",
-              [SS__PART_GATE] = "mlp.up_proj",
-              [SS__PART_OUTER] = "mlp.down_proj",
-              [SS__PART_NORM_2] = "post_mlp_layernorm"},
+    .parts = {[SS_ENCODER_PART_QUERY] = "self_attn.q_proj",
+              [SS_ENCODER_PART_KEY] = "self_attn.k_proj",
+              [SS_ENCODER_PART_VALUE] = "self_attn.v_proj",
+              [SS_ENCODER_PART_CONTEXT] = "self_attn.o_proj",
+              [SS_ENCODER_PART_NORM_1] = "post_attention_layernorm",
+              [SS_ENCODER_PART_INNER] = "mlp.gate_proj",
+              [SS_ENCODER_PART_GATE] = "mlp.up_proj",
+              [SS_ENCODER_PART_OUTER] = "mlp.down_proj",
+              [SS_ENCODER_PART_NORM_2] = "post_mlp_layernorm"},
     .head = NOMIC_HEAD,
 };
 
 /* ---- bodies ---- */
 
-static const struct ss__body classic = {.has_norm_bias = true,
-                                        .has_attention_bias = true,
-                                        .has_inner_bias = true,
-                                        .has_outer_bias = true,
-                                        .has_head_dense_bias = true,
-                                        .has_head_bias = true};
+static const struct ss_encoder_body classic = {.has_norm_bias = true,
+                                               .has_attention_bias = true,
+                                               .has_inner_bias = true,
+                                               .has_outer_bias = true,
+                                               .has_head_dense_bias = true,
+                                               .has_head_bias = true};
 
-static const struct ss__body modern = {.norms_first = true,
-                                       .skips_a_norm = true,
-                                       .is_gated = true,
-                                       .has_rotary = true,
-                                       .has_head_bias = true};
+static const struct ss_encoder_body modern = {.norms_first = true,
+                                              .skips_a_norm = true,
+                                              .is_gated = true,
+                                              .has_rotary = true,
+                                              .has_head_bias = true};
 
-static const struct ss__body nomic = {.is_gated = true,
-                                      .has_rotary = true,
-                                      .has_norm_bias = true,
-                                      .has_head_dense_bias = true,
-                                      .has_head_bias = true};
+static const struct ss_encoder_body nomic = {.is_gated = true,
+                                             .has_rotary = true,
+                                             .has_norm_bias = true,
+                                             .has_head_dense_bias = true,
+                                             .has_head_bias = true};
 
 /* ---- the table ---- */
 
@@ -303,7 +303,7 @@ static const struct ss__body nomic = {.is_gated = true,
     .prefixes = {"roberta", "camembert"}, .keys = {&bert_keys}, .defaults = {DEFAULTS},        \
     .names = {&roberta_names}, .position_pad = 1, .pad_in_config = true, .body = &classic
 
-static const struct ss__family families[] = {
+static const struct ss_encoder_family families[] = {
     {
         .model_type = "mpnet",
         .prefixes = {"mpnet"},
@@ -349,28 +349,28 @@ static const struct ss__family families[] = {
         .prefixes = {"model"},
         .keys = {&modernbert_keys},
         .defaults = {&modernbert_defaults},
-        .own_keys = {ss__config_modern_keys, SS__N_MODERN_KEYS},
+        .own_keys = {ss_encoder_config_modern_keys, SS_ENCODER_N_MODERN_KEYS},
         .names = {&modernbert_names},
         .position_pad = -1,
         .body = &modern,
-        .read = ss__config_read_modern,
+        .read = ss_encoder_config_read_modern,
     },
     {
         .model_type = "nomic_bert",
         .prefixes = {"nomic_bert", "bert"},
         .keys = {&nomic_keys, &bert_keys},
         .defaults = {&nomic_defaults, &nomic_native_defaults},
-        .own_keys = {ss__config_nomic_keys, SS__N_NOMIC_KEYS},
+        .own_keys = {ss_encoder_config_nomic_keys, SS_ENCODER_N_NOMIC_KEYS},
         .names = {&nomic_names, &nomic_native_names},
         .position_pad = -1,
         .body = &nomic,
-        .read = ss__config_read_nomic,
+        .read = ss_encoder_config_read_nomic,
     },
 };
 
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
-const struct ss__family *ss__family_find(const char *model_type)
+const struct ss_encoder_family *ss_encoder_family_find(const char *model_type)
 {
     for (size_t i = 0; i < N_FAMILIES; i++) {
         if (strcmp(families[i].model_type, model_type) == 0) {
@@ -381,9 +381,9 @@ const struct ss__family *ss__family_find(const char *model_type)
 }
 
 /* The alternative whose width the config has. */
-static size_t choose_layout(const struct ss__family *family, const struct ss__json *json)
+static size_t choose_layout(const struct ss_encoder_family *family, const struct ss__json *json)
 {
-    for (size_t i = 0; i < SS__N_LAYOUTS && family->keys[i] != NULL; i++) {
+    for (size_t i = 0; i < SS_ENCODER_N_LAYOUTS && family->keys[i] != NULL; i++) {
         if (ss__json_get(json, family->keys[i]->width) != NULL) {
             return i;
         }
@@ -392,14 +392,15 @@ static size_t choose_layout(const struct ss__family *family, const struct ss__js
     return family->keys[1] != NULL ? 1 : 0;
 }
 
-struct ss__config_keys ss__family_keys(const struct ss__family *family,
-                                       const struct ss__json *json)
+struct ss_encoder_config_keys ss_encoder_family_keys(const struct ss_encoder_family *family,
+                                                     const struct ss__json *json)
 {
     union {
-        struct ss__config_keys keys;
-        const char *names[sizeof(struct ss__config_keys) / sizeof(const char *)];
+        struct ss_encoder_config_keys keys;
+        const char *names[sizeof(struct ss_encoder_config_keys) / sizeof(const char *)];
     } all = {.keys = *family->keys[choose_layout(family, json)]};
-    for (const struct ss__alias *a = family->aliases; a != NULL && a->alias != NULL; a++) {
+    for (const struct ss_encoder_alias *a = family->aliases; a != NULL && a->alias != NULL;
+         a++) {
         for (size_t i = 0; i < sizeof all.names / sizeof all.names[0]; i++) {
             const bool is_it = all.names[i] != NULL && strcmp(all.names[i], a->key) == 0;
             if (is_it && ss__json_get(json, a->alias) != NULL) {
@@ -410,13 +411,13 @@ struct ss__config_keys ss__family_keys(const struct ss__family *family,
     return all.keys;
 }
 
-const struct ss__config_defaults *ss__family_defaults(const struct ss__family *family,
-                                                      const struct ss__json *json)
+const struct ss_encoder_config_defaults *
+ss_encoder_family_defaults(const struct ss_encoder_family *family, const struct ss__json *json)
 {
     return family->defaults[choose_layout(family, json)];
 }
 
-const char *ss__family_list(void)
+const char *ss_encoder_family_list(void)
 {
     return "mpnet, bert, distilbert, roberta, xlm-roberta, camembert, modernbert and "
            "nomic_bert";
@@ -453,7 +454,7 @@ static bool stands_for(const char *pattern, const char *name)
     return strcmp(is_end ? name + n - n_pattern : name, pattern) == 0;
 }
 
-bool ss__family_ignores(const char *name)
+bool ss_encoder_family_ignores(const char *name)
 {
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
         if (stands_for(ignored[i], name)) {

@@ -9,7 +9,7 @@
 /* One text on its way. */
 struct filling {
     const ss_encoder *encoder;
-    struct ss__tokens tokens;
+    struct ss_tokenizer_tokens tokens;
     size_t *masks; /* where the masks stand */
     size_t n_masks;
     float *scores; /* [n_masks, n_vocab] */
@@ -18,13 +18,13 @@ struct filling {
 static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__token_scratch *scratch = NULL;
-    const size_t limit = ss__encoder_config_max_tokens(&f->encoder->config);
-    SS_TRY(ss__spare_take(f->encoder->spare, &scratch, err));
-    SS_TRY(ss__tokenize(f->encoder->mask_tokenizer, scratch, text, 0, &f->tokens, err));
-    const size_t n = ss__tokens_n_ids(&f->tokens);
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    const size_t limit = ss_encoder_config_max_tokens(&f->encoder->config);
+    SS_TRY(ss_encoder_spare_take(f->encoder->spare, &scratch, err));
     SS_TRY(
-        ss__encoder_check_ids(f->encoder, f->encoder->mask_tokenizer, f->tokens.ids, n, err));
+        ss_tokenizer_tokenize(f->encoder->mask_tokenizer, scratch, text, 0, &f->tokens, err));
+    const size_t n = ss_tokenizer_tokens_n_ids(&f->tokens);
+    SS_TRY(ss_encoder_check_ids(f->encoder, f->encoder->mask_tokenizer, f->tokens.ids, n, err));
     if (n > limit) {
         SS_FAIL(
             SS_E_DATA,
@@ -32,14 +32,15 @@ static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
             limit);
     }
 out:
-    ss__spare_give(f->encoder->spare, scratch, status);
+    ss_encoder_spare_give(f->encoder->spare, scratch, status);
     return status;
 }
 
 static ss_status fail_without_mask(const ss_encoder *encoder, int32_t mask, ss_err *err)
 {
     char *name = NULL;
-    ss_status status = ss__detokenize(encoder->mask_tokenizer, &mask, 1, false, &name, err);
+    ss_status status =
+        ss_tokenizer_detokenize(encoder->mask_tokenizer, &mask, 1, false, &name, err);
     if (status == SS_OK) {
         status = ss__fail(err, SS_E_DATA,
                           "the text holds no mask; write %s where a word is to be found", name);
@@ -51,8 +52,8 @@ static ss_status fail_without_mask(const ss_encoder *encoder, int32_t mask, ss_e
 static ss_status find_masks(struct filling *f, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n = ss__tokens_n_ids(&f->tokens);
-    const int32_t mask = ss__tokenizer_specials(f->encoder->mask_tokenizer).mask;
+    const size_t n = ss_tokenizer_tokens_n_ids(&f->tokens);
+    const int32_t mask = ss_tokenizer_specials(f->encoder->mask_tokenizer).mask;
     if (mask < 0) {
         SS_FAIL(SS_E_UNSUPPORTED, "%s: the tokenizer has no mask token", f->encoder->path);
     }
@@ -74,12 +75,14 @@ static ss_status score(struct filling *f, ss_work *work, ss_err *err)
     ss_status status = SS_OK;
     const size_t width = f->encoder->config.width;
     const size_t n_vocab = f->encoder->config.n_vocab;
-    const size_t offsets[2] = {0, ss__tokens_n_ids(&f->tokens)};
-    const struct ss__batch batch = {.ids = f->tokens.ids, .offsets = offsets, .n_sequences = 1};
+    const size_t offsets[2] = {0, ss_tokenizer_tokens_n_ids(&f->tokens)};
+    const struct ss_encoder_batch batch = {
+        .ids = f->tokens.ids, .offsets = offsets, .n_sequences = 1};
     float *hidden = NULL;
     float *rows = NULL;
-    SS_TRY(ss__transformer_run(f->encoder, work, &batch, &hidden, err));
-    rows = ss__work_scratch(work, SS__SLOT_POOLED, f->n_masks * width * sizeof *rows);
+    SS_TRY(ss_encoder_transformer_run(f->encoder, work, &batch, &hidden, err));
+    rows =
+        ss_tensor_work_scratch(work, SS_TENSOR_SLOT_POOLED, f->n_masks * width * sizeof *rows);
     if (rows == NULL) {
         status = ss__fail_nomem(err, "mask rows");
         goto out;
@@ -88,7 +91,7 @@ static ss_status score(struct filling *f, ss_work *work, ss_err *err)
         memcpy(rows + i * width, hidden + f->masks[i] * width, width * sizeof *rows);
     }
     SS_ALLOC(f->scores, f->n_masks * n_vocab);
-    SS_TRY(ss__mask_head_run(f->encoder, work, rows, f->n_masks, f->scores, err));
+    SS_TRY(ss_encoder_mask_head_run(f->encoder, work, rows, f->n_masks, f->scores, err));
 out:
     return status;
 }
@@ -129,8 +132,8 @@ static ss_status put_in_place(const struct filling *f, size_t at, int32_t token,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n = ss__tokens_n_ids(&f->tokens);
-    const int32_t pad = ss__tokenizer_specials(f->encoder->mask_tokenizer).pad;
+    const size_t n = ss_tokenizer_tokens_n_ids(&f->tokens);
+    const int32_t pad = ss_tokenizer_specials(f->encoder->mask_tokenizer).pad;
     int32_t *ids = NULL;
     size_t n_kept = 0;
     SS_ALLOC(ids, n);
@@ -140,7 +143,8 @@ static ss_status put_in_place(const struct filling *f, size_t at, int32_t token,
             ids[n_kept++] = id;
         }
     }
-    SS_TRY(ss__detokenize(f->encoder->mask_tokenizer, ids, n_kept, f->n_masks == 1, out, err));
+    SS_TRY(ss_tokenizer_detokenize(f->encoder->mask_tokenizer, ids, n_kept, f->n_masks == 1,
+                                   out, err));
 out:
     ss__free(ids);
     return status;
@@ -152,8 +156,8 @@ static ss_status name_candidates(const struct filling *f, struct ss_mask_result 
     ss_status status = SS_OK;
     for (size_t i = 0; i < result->n_masks * result->n_candidates; i++) {
         struct ss_mask_candidate *c = &result->candidates[i];
-        SS_TRY(ss__detokenize(f->encoder->mask_tokenizer, &c->token, 1, false, &c->token_str,
-                              err));
+        SS_TRY(ss_tokenizer_detokenize(f->encoder->mask_tokenizer, &c->token, 1, false,
+                                       &c->token_str, err));
         SS_TRY(
             put_in_place(f, f->masks[i / result->n_candidates], c->token, &c->sequence, err));
     }
@@ -187,7 +191,7 @@ out:
     if (status != SS_OK) {
         ss_mask_result_release(out);
     }
-    ss__tokens_release(&f.tokens);
+    ss_tokenizer_tokens_release(&f.tokens);
     ss__free(f.masks);
     ss__free(f.scores);
     return status;

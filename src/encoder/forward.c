@@ -22,14 +22,14 @@ enum {
 
 /* ---- scratch ---- */
 
-static float *scratch(ss_work *work, ss__slot slot, size_t n, size_t width)
+static float *scratch(ss_work *work, ss_tensor_slot slot, size_t n, size_t width)
 {
     size_t n_floats = 0;
     size_t n_bytes = 0;
     if (!ss__mul(n, width, &n_floats) || !ss__mul(n_floats, sizeof(float), &n_bytes)) {
         return NULL;
     }
-    return ss__work_scratch(work, slot, n_bytes);
+    return ss_tensor_work_scratch(work, slot, n_bytes);
 }
 
 /* `context` has a second use: it holds normalised states until attention writes it. Queries,
@@ -40,18 +40,18 @@ struct buffers {
 };
 
 /* Of what is between the parts of a layer, per token. */
-static size_t between_width(const struct ss__encoder_config *config)
+static size_t between_width(const struct ss_encoder_config *config)
 {
     const size_t inner = config->body.is_gated ? 2 * config->inner_width : config->inner_width;
     return ss__max_size(3 * config->width, inner);
 }
 
-static ss_status get_buffers(ss_work *work, const struct ss__encoder_config *config,
+static ss_status get_buffers(ss_work *work, const struct ss_encoder_config *config,
                              size_t n_tokens, struct buffers *out, ss_err *err)
 {
-    float *between = scratch(work, SS__SLOT_BETWEEN, n_tokens, between_width(config));
-    out->hidden = scratch(work, SS__SLOT_HIDDEN, n_tokens, config->width);
-    out->context = scratch(work, SS__SLOT_CONTEXT, n_tokens, config->width);
+    float *between = scratch(work, SS_TENSOR_SLOT_BETWEEN, n_tokens, between_width(config));
+    out->hidden = scratch(work, SS_TENSOR_SLOT_HIDDEN, n_tokens, config->width);
+    out->context = scratch(work, SS_TENSOR_SLOT_CONTEXT, n_tokens, config->width);
     if (out->hidden == NULL || out->context == NULL || between == NULL) {
         return ss__fail_nomem(err, "hidden states");
     }
@@ -65,7 +65,7 @@ static ss_status get_buffers(ss_work *work, const struct ss__encoder_config *con
 
 struct embed_job {
     const ss_encoder *encoder;
-    const struct ss__batch *batch;
+    const struct ss_encoder_batch *batch;
     float *hidden;
     atomic_flag has_failed;
     ss_status status; /* of the first task that failed */
@@ -85,7 +85,7 @@ static void note_failure(struct embed_job *job, ss_status status, const ss_err *
 static void embed_sequence(void *context, size_t index, size_t worker)
 {
     struct embed_job *job = context;
-    const struct ss__transformer *t = &job->encoder->transformer;
+    const struct ss_encoder_transformer *t = &job->encoder->transformer;
     const size_t width = job->encoder->config.width;
     const int32_t pad = job->encoder->config.position_pad;
     const size_t end = job->batch->offsets[index + 1];
@@ -96,16 +96,16 @@ static void embed_sequence(void *context, size_t index, size_t worker)
         const size_t position = pad >= 0 && id == pad ? (size_t)pad : next++;
         float *row = job->hidden + i * width;
         ss_err err;
-        const ss_status status = ss__table_rows(&t->words, (size_t)id, 1, row, &err);
+        const ss_status status = ss_weights_table_rows(&t->words, (size_t)id, 1, row, &err);
         if (status != SS_OK) {
             note_failure(job, status, &err);
             return;
         }
         if (t->type != NULL) {
-            ss__add_to(row, t->type, width);
+            ss_tensor_add_to(row, t->type, width);
         }
         if (t->positions != NULL) {
-            ss__add_to(row, t->positions + position * width, width);
+            ss_tensor_add_to(row, t->positions + position * width, width);
         }
     }
 }
@@ -114,13 +114,13 @@ static void embed_sequence(void *context, size_t index, size_t worker)
 
 /* A layer at work. */
 struct run {
-    const struct ss__encoder_config *config;
-    const struct ss__transformer *transformer;
-    const struct ss__layer *layer;
-    const struct ss__layer_kind *kind;
+    const struct ss_encoder_config *config;
+    const struct ss_encoder_transformer *transformer;
+    const struct ss_encoder_layer *layer;
+    const struct ss_encoder_layer_kind *kind;
     const float *turns; /* of this kind of layer */
     ss_work *work;
-    const struct ss__batch *batch;
+    const struct ss_encoder_batch *batch;
     const struct buffers *buffers;
     size_t n;       /* tokens */
     float *squares; /* of this layer; or NULL */
@@ -133,73 +133,76 @@ static const float *part_input(const struct run *run, const float *gain, const f
     if (!run->config->body.norms_first || gain == NULL) {
         return b->hidden;
     }
-    ss__layer_norm_to(run->work, &(struct ss__norm_rows){.x = b->hidden,
-                                                         .out = b->context,
-                                                         .n_rows = run->n,
-                                                         .width = run->config->width,
-                                                         .gain = gain,
-                                                         .shift = shift,
-                                                         .eps = run->config->norm_eps});
+    ss_tensor_layer_norm_to(run->work,
+                            &(struct ss_tensor_norm_rows){.x = b->hidden,
+                                                          .out = b->context,
+                                                          .n_rows = run->n,
+                                                          .width = run->config->width,
+                                                          .gain = gain,
+                                                          .shift = shift,
+                                                          .eps = run->config->norm_eps});
     return b->context;
 }
 
 /* How a part ends: added to the hidden states, normalised where norms come after. */
-static struct ss__end part_end(const struct run *run, const float *bias, const float *gain,
-                               const float *shift)
+static struct ss_tensor_end part_end(const struct run *run, const float *bias,
+                                     const float *gain, const float *shift)
 {
     const bool has_norm = !run->config->body.norms_first;
-    return (struct ss__end){.bias = bias,
-                            .residual = run->buffers->hidden,
-                            .norm_gain = has_norm ? gain : NULL,
-                            .norm_shift = has_norm ? shift : NULL,
-                            .norm_eps = run->config->norm_eps};
+    return (struct ss_tensor_end){.bias = bias,
+                                  .residual = run->buffers->hidden,
+                                  .norm_gain = has_norm ? gain : NULL,
+                                  .norm_shift = has_norm ? shift : NULL,
+                                  .norm_eps = run->config->norm_eps};
 }
 
-static void measure(const struct run *run, ss__into into, const float *x)
+static void measure(const struct run *run, ss_encoder_into into, const float *x)
 {
     const size_t width = run->config->width;
     if (run->squares != NULL) {
-        ss__add_squares_to(run->squares + into * width, x, run->n, width);
+        ss_tensor_add_squares_to(run->squares + into * width, x, run->n, width);
     }
 }
 
 static void rotate(const struct run *run)
 {
-    const struct ss__encoder_config *config = run->config;
-    const struct ss__rotary rotary = {.n_heads = config->n_heads,
-                                      .head_width = config->width / config->n_heads,
-                                      .half = config->rotary_half,
-                                      .cosines = run->turns,
-                                      .sines = run->turns +
-                                               config->n_positions * config->rotary_half};
-    ss__rotate(run->work, &rotary, run->buffers->qkv, run->batch->offsets,
-               run->batch->n_sequences);
+    const struct ss_encoder_config *config = run->config;
+    const struct ss_tensor_rotary rotary = {.n_heads = config->n_heads,
+                                            .head_width = config->width / config->n_heads,
+                                            .half = config->rotary_half,
+                                            .cosines = run->turns,
+                                            .sines = run->turns +
+                                                     config->n_positions * config->rotary_half};
+    ss_tensor_rotate(run->work, &rotary, run->buffers->qkv, run->batch->offsets,
+                     run->batch->n_sequences);
 }
 
 static ss_status run_attention(const struct run *run, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__layer *l = run->layer;
+    const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
     const size_t head_width = run->config->width / run->config->n_heads;
-    const struct ss__attention attention = {.n_heads = run->config->n_heads,
-                                            .head_width = head_width,
-                                            .scale = (float)(1 / sqrt((double)head_width)),
-                                            .distance_bias = run->transformer->distance_bias,
-                                            .max_distance = SS__MAX_DISTANCE,
-                                            .window = run->kind->window,
-                                            .precision = run->config->precision};
-    const struct ss__end qkv = {.bias = l->qkv_bias};
-    const struct ss__end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
+    const struct ss_tensor_attention attention = {
+        .n_heads = run->config->n_heads,
+        .head_width = head_width,
+        .scale = (float)(1 / sqrt((double)head_width)),
+        .distance_bias = run->transformer->distance_bias,
+        .max_distance = SS_ENCODER_MAX_DISTANCE,
+        .window = run->kind->window,
+        .precision = run->config->precision};
+    const struct ss_tensor_end qkv = {.bias = l->qkv_bias};
+    const struct ss_tensor_end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
     const float *x = part_input(run, l->gain_1, l->shift_1);
-    measure(run, SS__INTO_ATTENTION, x);
-    SS_TRY(ss__linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
+    measure(run, SS_ENCODER_INTO_ATTENTION, x);
+    SS_TRY(ss_tensor_linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
     if (run->turns != NULL) {
         rotate(run);
     }
-    SS_TRY(ss__attend(run->work, &attention, b->qkv, run->batch->offsets,
-                      run->batch->n_sequences, b->context, err));
-    SS_TRY(ss__linear(run->work, &l->context, b->context, run->n, b->hidden, &context, err));
+    SS_TRY(ss_tensor_attend(run->work, &attention, b->qkv, run->batch->offsets,
+                            run->batch->n_sequences, b->context, err));
+    SS_TRY(
+        ss_tensor_linear(run->work, &l->context, b->context, run->n, b->hidden, &context, err));
 out:
     return status;
 }
@@ -207,19 +210,20 @@ out:
 static ss_status run_feed_forward(const struct run *run, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__layer *l = run->layer;
+    const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
-    const struct ss__end inner = {.bias = l->inner_bias, .activation = run->config->activation};
-    const struct ss__end gate = {.bias = l->gate_bias};
-    const struct ss__end outer = part_end(run, l->outer_bias, l->gain_2, l->shift_2);
+    const struct ss_tensor_end inner = {.bias = l->inner_bias,
+                                        .activation = run->config->activation};
+    const struct ss_tensor_end gate = {.bias = l->gate_bias};
+    const struct ss_tensor_end outer = part_end(run, l->outer_bias, l->gain_2, l->shift_2);
     const float *x = part_input(run, l->gain_2, l->shift_2);
-    measure(run, SS__INTO_FORWARD, x);
-    SS_TRY(ss__linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
+    measure(run, SS_ENCODER_INTO_FORWARD, x);
+    SS_TRY(ss_tensor_linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
     if (run->config->body.is_gated) {
-        SS_TRY(ss__linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
-        ss__multiply_by(run->work, b->inner, b->gate, run->n * run->config->inner_width);
+        SS_TRY(ss_tensor_linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
+        ss_tensor_multiply_by(run->work, b->inner, b->gate, run->n * run->config->inner_width);
     }
-    SS_TRY(ss__linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err));
+    SS_TRY(ss_tensor_linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err));
 out:
     return status;
 }
@@ -234,21 +238,22 @@ static ss_status run_layers(struct run *run, ss_err *err)
         run->turns = run->transformer->turns[kind];
         run->squares = run->batch->squares == NULL
                            ? NULL
-                           : run->batch->squares + i * SS__N_INTO * run->config->width;
+                           : run->batch->squares + i * SS_ENCODER_N_INTO * run->config->width;
         SS_TRY(run_attention(run, err));
         SS_TRY(run_feed_forward(run, err));
-        SS_TRY(ss__work_check(run->work, err));
+        SS_TRY(ss_tensor_work_check(run->work, err));
     }
 out:
     return status;
 }
 
-ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
-                              const struct ss__batch *batch, float **hidden, ss_err *err)
+ss_status ss_encoder_transformer_run(const ss_encoder *encoder, ss_work *work,
+                                     const struct ss_encoder_batch *batch, float **hidden,
+                                     ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__encoder_config *config = &encoder->config;
-    const struct ss__transformer *t = &encoder->transformer;
+    const struct ss_encoder_config *config = &encoder->config;
+    const struct ss_encoder_transformer *t = &encoder->transformer;
     const size_t n = batch->offsets[batch->n_sequences];
     struct buffers buffers = {0};
     SS_TRY(get_buffers(work, config, n, &buffers, err));
@@ -256,7 +261,7 @@ ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
                             .batch = batch,
                             .hidden = buffers.hidden,
                             .has_failed = ATOMIC_FLAG_INIT};
-    ss__pool_run(ss__work_pool(work), batch->n_sequences, embed_sequence, &job);
+    ss__pool_run(ss_tensor_work_pool(work), batch->n_sequences, embed_sequence, &job);
     if (job.status != SS_OK) {
         status = job.status;
         if (err != NULL) {
@@ -264,7 +269,8 @@ ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
         }
         goto out;
     }
-    ss__layer_norm(work, buffers.hidden, n, config->width, t->gain, t->shift, config->norm_eps);
+    ss_tensor_layer_norm(work, buffers.hidden, n, config->width, t->gain, t->shift,
+                         config->norm_eps);
     struct run run = {.config = config,
                       .transformer = t,
                       .work = work,
@@ -273,8 +279,8 @@ ss_status ss__transformer_run(const ss_encoder *encoder, ss_work *work,
                       .n = n};
     SS_TRY(run_layers(&run, err));
     if (t->final_gain != NULL) {
-        ss__layer_norm(work, buffers.hidden, n, config->width, t->final_gain, t->final_shift,
-                       config->norm_eps);
+        ss_tensor_layer_norm(work, buffers.hidden, n, config->width, t->final_gain,
+                             t->final_shift, config->norm_eps);
     }
     *hidden = buffers.hidden;
 out:
@@ -284,24 +290,24 @@ out:
 /* ---- from tokens to embeddings ---- */
 
 static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
-                             const struct ss__batch *batch, float *out, ss_err *err)
+                             const struct ss_encoder_batch *batch, float *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t width = encoder->config.width;
-    struct ss__rows rows = {.n = batch->n_sequences, .slot = SS__SLOT_POOLED};
+    struct ss_encoder_rows rows = {.n = batch->n_sequences, .slot = SS_TENSOR_SLOT_POOLED};
     float *hidden = NULL;
-    SS_TRY(ss__transformer_run(encoder, work, batch, &hidden, err));
+    SS_TRY(ss_encoder_transformer_run(encoder, work, batch, &hidden, err));
     rows.x = scratch(work, rows.slot, rows.n, encoder->pooling.n_modes * width);
     if (rows.x == NULL) {
         status = ss__fail_nomem(err, "embeddings");
         goto out;
     }
-    ss__pooling_run(&encoder->pooling, work, batch, encoder->n_prompt_ids, width, hidden,
-                    rows.x);
+    ss_encoder_pooling_run(&encoder->pooling, work, batch, encoder->n_prompt_ids, width, hidden,
+                           rows.x);
     for (size_t i = 0; i < encoder->n_modules; i++) {
-        SS_TRY(ss__module_run(&encoder->modules[i], work, &rows, err));
+        SS_TRY(ss_encoder_module_run(&encoder->modules[i], work, &rows, err));
     }
-    SS_TRY(ss__work_check(work, err));
+    SS_TRY(ss_tensor_work_check(work, err));
     for (size_t i = 0; i < rows.n; i++) {
         memcpy(out + i * encoder->width, rows.x + i * encoder->whole_width,
                encoder->width * sizeof *out);
@@ -310,9 +316,9 @@ out:
     return status;
 }
 
-size_t ss__encoder_batch_tokens(const ss_encoder *encoder)
+size_t ss_encoder_batch_tokens(const ss_encoder *encoder)
 {
-    const struct ss__encoder_config *config = &encoder->config;
+    const struct ss_encoder_config *config = &encoder->config;
     const size_t n_floats = 2 * config->width + between_width(config);
     const size_t fitting = BATCH_BYTES / (n_floats * sizeof(float));
     return ss__min_size(ss__max_size(fitting, MIN_BATCH_TOKENS), MAX_BATCH_TOKENS);
@@ -320,11 +326,11 @@ size_t ss__encoder_batch_tokens(const ss_encoder *encoder)
 
 /* A batch of the caller's may be larger than is good: it is cut at whole texts, which changes
  * no result and bounds the scratch memory. */
-ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *work,
-                              const struct ss__tokens *tokens, float *out, ss_err *err)
+ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *work,
+                             const struct ss_tokenizer_tokens *tokens, float *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t budget = ss__encoder_batch_tokens(encoder);
+    const size_t budget = ss_encoder_batch_tokens(encoder);
     for (size_t begin = 0; begin < tokens->n_texts;) {
         const size_t first = tokens->offsets[begin];
         size_t end = begin + 1;
@@ -332,8 +338,8 @@ ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *work,
             end++;
         }
         const size_t n = end - begin;
-        size_t *offsets =
-            ss__work_scratch(work, SS__SLOT_OTHER, (n + 1) * sizeof *tokens->offsets);
+        size_t *offsets = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_OTHER,
+                                                 (n + 1) * sizeof *tokens->offsets);
         if (offsets == NULL) {
             status = ss__fail_nomem(err, "offsets");
             goto out;
@@ -341,12 +347,12 @@ ss_status ss__encoder_forward(const ss_encoder *encoder, ss_work *work,
         for (size_t i = 0; i <= n; i++) {
             offsets[i] = tokens->offsets[begin + i] - first;
         }
-        const struct ss__batch batch = {
+        const struct ss_encoder_batch batch = {
             .ids = tokens->ids + first, .offsets = offsets, .n_sequences = n};
         SS_TRY(embed_batch(encoder, work, &batch, out + begin * encoder->width, err));
         begin = end;
     }
-    SS_TRY(ss__weights_check(encoder->weights, err));
+    SS_TRY(ss_weights_check(encoder->weights, err));
 out:
     return status;
 }

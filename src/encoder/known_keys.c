@@ -7,7 +7,7 @@
 
 enum { N_NAMED = 8 };
 
-bool ss__keys_have(struct ss__key_list list, const char *key)
+bool ss_encoder_keys_have(struct ss_encoder_key_list list, const char *key)
 {
     for (size_t i = 0; i < list.n; i++) {
         if (list.names[i] != NULL && strcmp(list.names[i], key) == 0) {
@@ -17,7 +17,7 @@ bool ss__keys_have(struct ss__key_list list, const char *key)
     return false;
 }
 
-bool ss__json_is_empty(const struct ss__json *value)
+bool ss_encoder_json_is_empty(const struct ss__json *value)
 {
     const ss__json_tag tag = ss__json_tag_of(value);
     return tag == SS__JSON_IS_NULL || tag == SS__JSON_IS_FALSE ||
@@ -25,7 +25,7 @@ bool ss__json_is_empty(const struct ss__json *value)
            (tag >= SS__JSON_IS_ARRAY && ss__json_count(value) == 0);
 }
 
-void ss__names_add(struct ss__buf *list, size_t *n, const char *name)
+void ss_encoder_names_add(struct ss__buf *list, size_t *n, const char *name)
 {
     if (*n < N_NAMED) {
         ss__buf_printf(list, "%s'%.100s'", *n == 0 ? "" : ", ", name);
@@ -33,25 +33,25 @@ void ss__names_add(struct ss__buf *list, size_t *n, const char *name)
     *n += 1;
 }
 
-void ss__names_end(struct ss__buf *list, size_t n)
+void ss_encoder_names_end(struct ss__buf *list, size_t n)
 {
     if (n > N_NAMED) {
         ss__buf_printf(list, " and %zu more", n - N_NAMED);
     }
 }
 
-static bool is_known(const struct ss__known_keys *known, const char *key)
+static bool is_known(const struct ss_encoder_known_keys *known, const char *key)
 {
     bool found = false;
-    for (size_t i = 0; i < SS__N_KEY_LISTS; i++) {
-        found = found || ss__keys_have(known->lists[i], key);
+    for (size_t i = 0; i < SS_ENCODER_N_KEY_LISTS; i++) {
+        found = found || ss_encoder_keys_have(known->lists[i], key);
     }
     return found;
 }
 
-ss_status ss__keys_check(const char *file, const struct ss__json *object,
-                         const struct ss__known_keys *known, const struct ss_log *log,
-                         ss_err *err)
+ss_status ss_encoder_keys_check(const char *file, const struct ss__json *object,
+                                const struct ss_encoder_known_keys *known,
+                                const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf names = {0};
@@ -59,8 +59,8 @@ ss_status ss__keys_check(const char *file, const struct ss__json *object,
     const char *key = NULL;
     struct ss__json *value = NULL;
     SS_JSON_EACH_MEMBER (object, key, value) {
-        const bool is_refused = ss__keys_have(known->refused, key);
-        if (is_refused && !ss__json_is_empty(value)) {
+        const bool is_refused = ss_encoder_keys_have(known->refused, key);
+        if (is_refused && !ss_encoder_json_is_empty(value)) {
             status =
                 ss__fail_file(err, file, SS_E_UNSUPPORTED,
                               "%s'%.100s' is set, which changes what is computed and is not "
@@ -70,11 +70,11 @@ ss_status ss__keys_check(const char *file, const struct ss__json *object,
             goto out;
         }
         if (!is_refused && key[0] != '_' && !is_known(known, key) &&
-            !ss__json_is_empty(value)) {
-            ss__names_add(&names, &n, key);
+            !ss_encoder_json_is_empty(value)) {
+            ss_encoder_names_add(&names, &n, key);
         }
     }
-    ss__names_end(&names, n);
+    ss_encoder_names_end(&names, n);
     SS_TRY(ss__buf_check(&names, err));
     if (n > 0 && known->refuses_others) {
         SS_FAIL_FILE(
@@ -92,8 +92,8 @@ out:
     return status;
 }
 
-ss_status ss__json_expect(const char *file, const struct ss__json *json,
-                          struct ss__expected expected, ss_err *err)
+ss_status ss_encoder_json_expect(const char *file, const struct ss__json *json,
+                                 struct ss_encoder_expected expected, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *value = expected.value;

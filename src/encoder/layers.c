@@ -12,11 +12,11 @@
 enum { NAME_BYTES = 160 };
 
 struct layer_job {
-    const struct ss__encoder_config *config;
-    const struct ss__tensor_names *names;
-    struct ss__transformer *transformer;
-    struct ss__binder *binder;
-    const float *sizes; /* [n_layers, SS__N_INTO, D], for packing again; or NULL */
+    const struct ss_encoder_config *config;
+    const struct ss_encoder_tensor_names *names;
+    struct ss_encoder_transformer *transformer;
+    struct ss_encoder_binder *binder;
+    const float *sizes; /* [n_layers, SS_ENCODER_N_INTO, D], for packing again; or NULL */
     size_t *order;      /* [3 D] of query, key and value rows; NULL: as they stand */
     struct layer_result {
         ss_status status;
@@ -30,9 +30,9 @@ struct layer_place {
 };
 
 static const char *name_part(char name[NAME_BYTES], const struct layer_place *place,
-                             ss__part part, const char *end)
+                             ss_encoder_part part, const char *end)
 {
-    const struct ss__tensor_names *names = place->job->names;
+    const struct ss_encoder_tensor_names *names = place->job->names;
     snprintf(name, NAME_BYTES, "%s%zu.%s.%s", names->layer_prefix, place->index,
              names->parts[part], end);
     return name;
@@ -47,9 +47,9 @@ struct source {
 
 /* A tensor, or some of its rows, and where they go. */
 struct piece {
-    ss__part part;
-    struct ss__bound_rows rows;
-    struct ss__matrix *matrix;
+    ss_encoder_part part;
+    struct ss_encoder_bound_rows rows;
+    struct ss_tensor_matrix *matrix;
     float *bias; /* NULL: none */
     struct source source;
 };
@@ -67,8 +67,8 @@ static ss_status bind_bias(const struct layer_place *place, const struct piece *
     const float *view = NULL;
     float *owned = NULL;
     const uint64_t n = piece->rows.n_stored;
-    SS_TRY(ss__bind_view(place->job->binder, name_part(name, place, piece->part, "bias"), 1, &n,
-                         &view, &owned, err));
+    SS_TRY(ss_encoder_bind_view(place->job->binder, name_part(name, place, piece->part, "bias"),
+                                1, &n, &view, &owned, err));
     for (size_t i = 0; i < piece->rows.n; i++) {
         const size_t row = piece->rows.order == NULL ? i : piece->rows.order[i];
         piece->bias[piece->rows.at + i] = view[piece->rows.from + row];
@@ -88,15 +88,15 @@ static ss_status bind_squares(const struct layer_place *place, const struct piec
                               size_t first, float *squares, ss_err *err)
 {
     char name[NAME_BYTES];
-    struct ss__bound_rows rows = piece->rows;
+    struct ss_encoder_bound_rows rows = piece->rows;
     const size_t skipped = first > rows.at ? first - rows.at : 0;
     if (!has_piece(place, piece) || skipped >= rows.n) {
         return SS_OK;
     }
     rows.from += skipped;
     rows.n -= skipped;
-    return ss__bind_squares(place->job->binder, name_part(name, place, piece->part, "weight"),
-                            &rows, squares, err);
+    return ss_encoder_bind_squares(
+        place->job->binder, name_part(name, place, piece->part, "weight"), &rows, squares, err);
 }
 
 static ss_status smooth(const struct layer_place *place, const struct pieces *pieces,
@@ -110,7 +110,7 @@ static ss_status smooth(const struct layer_place *place, const struct pieces *pi
             SS_TRY(bind_squares(place, &pieces->at[i], piece->source.first, squares, err));
         }
     }
-    SS_TRY(ss__matrix_smooth(piece->matrix, piece->source.sizes, squares, err));
+    SS_TRY(ss_tensor_matrix_smooth(piece->matrix, piece->source.sizes, squares, err));
 out:
     ss__free(squares);
     return status;
@@ -122,10 +122,10 @@ static ss_status make_matrix(const struct layer_place *place, const struct piece
 {
     ss_status status = SS_OK;
     const ss_precision precision = place->job->config->precision;
-    SS_TRY(
-        ss__matrix_new(piece->rows.n_total, piece->rows.n_in, precision, piece->matrix, err));
+    SS_TRY(ss_tensor_matrix_new(piece->rows.n_total, piece->rows.n_in, precision, piece->matrix,
+                                err));
     if (piece->source.is_upward) {
-        ss__matrix_expect_upward(piece->matrix);
+        ss_tensor_matrix_expect_upward(piece->matrix);
     }
     if (piece->source.sizes != NULL) {
         SS_TRY(smooth(place, pieces, piece, err));
@@ -146,8 +146,9 @@ static ss_status bind_piece(const struct layer_place *place, const struct pieces
     if (piece->matrix->panels == NULL) {
         SS_TRY(make_matrix(place, pieces, piece, err));
     }
-    SS_TRY(ss__bind_rows(place->job->binder, name_part(name, place, piece->part, "weight"),
-                         &piece->rows, place->job->config->precision, piece->matrix, err));
+    SS_TRY(ss_encoder_bind_rows(place->job->binder,
+                                name_part(name, place, piece->part, "weight"), &piece->rows,
+                                place->job->config->precision, piece->matrix, err));
     if (piece->bias != NULL) {
         SS_TRY(bind_bias(place, piece, err));
     }
@@ -157,43 +158,65 @@ out:
 
 /* ---- matrices ---- */
 
-static struct source measured(const struct layer_place *place, ss__into into, size_t first)
+static struct source measured(const struct layer_place *place, ss_encoder_into into,
+                              size_t first)
 {
     const struct layer_job *job = place->job;
-    const size_t at = (place->index * SS__N_INTO + into) * job->config->width;
+    const size_t at = (place->index * SS_ENCODER_N_INTO + into) * job->config->width;
     return (struct source){.sizes = job->sizes == NULL ? NULL : job->sizes + at,
                            .first = first};
 }
 
-static bool is_mostly_positive(const struct ss__encoder_config *config)
+static bool is_mostly_positive(const struct ss_encoder_config *config)
 {
-    const ss__activation act = config->activation;
-    return !config->body.is_gated && (act == SS__ACT_GELU || act == SS__ACT_GELU_TANH ||
-                                      act == SS__ACT_RELU || act == SS__ACT_SILU);
+    const ss_tensor_activation act = config->activation;
+    return !config->body.is_gated &&
+           (act == SS_TENSOR_ACT_GELU || act == SS_TENSOR_ACT_GELU_TANH ||
+            act == SS_TENSOR_ACT_RELU || act == SS_TENSOR_ACT_SILU);
 }
 
-static ss_status bind_matrices(const struct layer_place *place, struct ss__layer *l,
+static ss_status bind_matrices(const struct layer_place *place, struct ss_encoder_layer *l,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t d = place->job->config->width, f = place->job->config->inner_width;
     const size_t *order = place->job->order;
     /* Of queries and keys, only differences between scores count: values tell more. */
-    const struct source attention = measured(place, SS__INTO_ATTENTION, 2 * d),
-                        forward = measured(place, SS__INTO_FORWARD, 0),
+    const struct source attention = measured(place, SS_ENCODER_INTO_ATTENTION, 2 * d),
+                        forward = measured(place, SS_ENCODER_INTO_FORWARD, 0),
                         activation = {.is_upward = is_mostly_positive(place->job->config)},
                         unknown = {0};
     const struct piece pieces[] = {
-        {SS__PART_QKV, {3 * d, d, 0, 3 * d, 0, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
-        {SS__PART_QUERY, {d, d, 0, d, 0, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
-        {SS__PART_KEY, {d, d, 0, d, d, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
-        {SS__PART_VALUE, {d, d, 0, d, 2 * d, 3 * d, NULL}, &l->qkv, l->qkv_bias, attention},
-        {SS__PART_CONTEXT, {d, d, 0, d, 0, d, NULL}, &l->context, l->context_bias, unknown},
-        {SS__PART_INNER_GATE, {2 * f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias, forward},
-        {SS__PART_INNER_GATE, {2 * f, d, f, f, 0, f, NULL}, &l->gate, l->gate_bias, forward},
-        {SS__PART_INNER, {f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias, forward},
-        {SS__PART_GATE, {f, d, 0, f, 0, f, NULL}, &l->gate, l->gate_bias, forward},
-        {SS__PART_OUTER, {d, f, 0, d, 0, d, NULL}, &l->outer, l->outer_bias, activation},
+        {SS_ENCODER_PART_QKV,
+         {3 * d, d, 0, 3 * d, 0, 3 * d, order},
+         &l->qkv,
+         l->qkv_bias,
+         attention},
+        {SS_ENCODER_PART_QUERY, {d, d, 0, d, 0, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
+        {SS_ENCODER_PART_KEY, {d, d, 0, d, d, 3 * d, order}, &l->qkv, l->qkv_bias, attention},
+        {SS_ENCODER_PART_VALUE,
+         {d, d, 0, d, 2 * d, 3 * d, NULL},
+         &l->qkv,
+         l->qkv_bias,
+         attention},
+        {SS_ENCODER_PART_CONTEXT,
+         {d, d, 0, d, 0, d, NULL},
+         &l->context,
+         l->context_bias,
+         unknown},
+        {SS_ENCODER_PART_INNER_GATE,
+         {2 * f, d, 0, f, 0, f, NULL},
+         &l->inner,
+         l->inner_bias,
+         forward},
+        {SS_ENCODER_PART_INNER_GATE,
+         {2 * f, d, f, f, 0, f, NULL},
+         &l->gate,
+         l->gate_bias,
+         forward},
+        {SS_ENCODER_PART_INNER, {f, d, 0, f, 0, f, NULL}, &l->inner, l->inner_bias, forward},
+        {SS_ENCODER_PART_GATE, {f, d, 0, f, 0, f, NULL}, &l->gate, l->gate_bias, forward},
+        {SS_ENCODER_PART_OUTER, {d, f, 0, d, 0, d, NULL}, &l->outer, l->outer_bias, activation},
     };
     const struct pieces all = {pieces, sizeof pieces / sizeof pieces[0]};
     for (size_t i = 0; i < all.n; i++) {
@@ -207,11 +230,12 @@ out:
 
 /* ---- vectors ---- */
 
-static ss_status make_vectors(struct ss__layer *l, const struct ss__encoder_config *config,
-                              bool has_norm_1, ss_err *err)
+static ss_status make_vectors(struct ss_encoder_layer *l,
+                              const struct ss_encoder_config *config, bool has_norm_1,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__body *body = &config->body;
+    const struct ss_encoder_body *body = &config->body;
     const size_t d = config->width, f = config->inner_width;
     const struct {
         float **vector;
@@ -247,34 +271,35 @@ out:
 }
 
 /* gain NULL: this layer has no such norm. */
-static ss_status bind_norm(const struct layer_place *place, ss__part part, float *gain,
+static ss_status bind_norm(const struct layer_place *place, ss_encoder_part part, float *gain,
                            float *shift, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
-    struct ss__binder *binder = place->job->binder;
+    struct ss_encoder_binder *binder = place->job->binder;
     const size_t width = place->job->config->width;
     if (gain == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss__bind_vector(binder, name_part(name, place, part, "weight"), width, gain, err));
+    SS_TRY(ss_encoder_bind_vector(binder, name_part(name, place, part, "weight"), width, gain,
+                                  err));
     if (place->job->config->body.has_norm_bias) {
-        SS_TRY(
-            ss__bind_vector(binder, name_part(name, place, part, "bias"), width, shift, err));
+        SS_TRY(ss_encoder_bind_vector(binder, name_part(name, place, part, "bias"), width,
+                                      shift, err));
     }
 out:
     return status;
 }
 
-static ss_status bind_vectors(const struct layer_place *place, struct ss__layer *layer,
+static ss_status bind_vectors(const struct layer_place *place, struct ss_encoder_layer *layer,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__encoder_config *config = place->job->config;
+    const struct ss_encoder_config *config = place->job->config;
     const bool has_norm_1 = place->index > 0 || !config->body.skips_a_norm;
     SS_TRY(make_vectors(layer, config, has_norm_1, err));
-    SS_TRY(bind_norm(place, SS__PART_NORM_1, layer->gain_1, layer->shift_1, err));
-    SS_TRY(bind_norm(place, SS__PART_NORM_2, layer->gain_2, layer->shift_2, err));
+    SS_TRY(bind_norm(place, SS_ENCODER_PART_NORM_1, layer->gain_1, layer->shift_1, err));
+    SS_TRY(bind_norm(place, SS_ENCODER_PART_NORM_2, layer->gain_2, layer->shift_2, err));
 out:
     return status;
 }
@@ -293,7 +318,7 @@ static void bind_layer_task(void *context, size_t index, size_t worker)
 static ss_status make_order(struct layer_job *job, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__encoder_config *config = job->config;
+    const struct ss_encoder_config *config = job->config;
     const size_t head_width = config->width / config->n_heads, half = config->rotary_half;
     if (!config->has_neighbour_pairs) {
         return SS_OK;
@@ -330,9 +355,9 @@ out:
     return status;
 }
 
-ss_status ss__layers_bind(struct ss__transformer *transformer,
-                          const struct ss__encoder_config *config, struct ss__binder *binder,
-                          ss_err *err)
+ss_status ss_encoder_layers_bind(struct ss_encoder_transformer *transformer,
+                                 const struct ss_encoder_config *config,
+                                 struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     struct layer_job job = {.config = config,
@@ -349,9 +374,10 @@ out:
     return status;
 }
 
-ss_status ss__layers_smooth(struct ss__transformer *transformer,
-                            const struct ss__encoder_config *config, struct ss__binder *binder,
-                            const float *sizes, ss_err *err)
+ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *transformer,
+                                   const struct ss_encoder_config *config,
+                                   struct ss_encoder_binder *binder, const float *sizes,
+                                   ss_err *err)
 {
     struct layer_job job = {.config = config,
                             .names = transformer->names,
@@ -359,21 +385,21 @@ ss_status ss__layers_smooth(struct ss__transformer *transformer,
                             .binder = binder,
                             .sizes = sizes};
     for (size_t i = 0; i < config->n_layers; i++) {
-        ss__matrix_release(&transformer->layers[i].qkv);
-        ss__matrix_release(&transformer->layers[i].inner);
-        ss__matrix_release(&transformer->layers[i].gate);
+        ss_tensor_matrix_release(&transformer->layers[i].qkv);
+        ss_tensor_matrix_release(&transformer->layers[i].inner);
+        ss_tensor_matrix_release(&transformer->layers[i].gate);
     }
     return bind_all_matrices(&job, err);
 }
 
-void ss__layers_release(struct ss__layer *layers, size_t n_layers)
+void ss_encoder_layers_release(struct ss_encoder_layer *layers, size_t n_layers)
 {
     for (size_t i = 0; layers != NULL && i < n_layers; i++) {
-        ss__matrix_release(&layers[i].qkv);
-        ss__matrix_release(&layers[i].context);
-        ss__matrix_release(&layers[i].inner);
-        ss__matrix_release(&layers[i].gate);
-        ss__matrix_release(&layers[i].outer);
+        ss_tensor_matrix_release(&layers[i].qkv);
+        ss_tensor_matrix_release(&layers[i].context);
+        ss_tensor_matrix_release(&layers[i].inner);
+        ss_tensor_matrix_release(&layers[i].gate);
+        ss_tensor_matrix_release(&layers[i].outer);
         ss__free(layers[i].vectors);
     }
     ss__free(layers);

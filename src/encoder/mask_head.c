@@ -16,36 +16,37 @@ static const char *full_name(char name[NAME_BYTES], const char *base, const char
     return name;
 }
 
-static ss_status need_head(const struct ss__head_names *names, const struct ss__binder *binder,
-                           ss_err *err)
+static ss_status need_head(const struct ss_encoder_head_names *names,
+                           const struct ss_encoder_binder *binder, ss_err *err)
 {
     char name[NAME_BYTES];
-    if (ss__binder_has(binder, full_name(name, names->dense, "weight"))) {
+    if (ss_encoder_binder_has(binder, full_name(name, names->dense, "weight"))) {
         return SS_OK;
     }
-    return ss__fail_file(err, ss__weights_path(binder->weights), SS_E_UNSUPPORTED,
+    return ss__fail_file(err, ss_weights_path(binder->weights), SS_E_UNSUPPORTED,
                          "the model has no language-model head (no tensor '%s'), so masks "
                          "cannot be filled",
                          name);
 }
 
-static ss_status bind_bias(struct ss__mask_head *head, const struct ss__head_names *names,
-                           size_t n_vocab, struct ss__binder *binder, ss_err *err)
+static ss_status bind_bias(struct ss_encoder_mask_head *head,
+                           const struct ss_encoder_head_names *names, size_t n_vocab,
+                           struct ss_encoder_binder *binder, ss_err *err)
 {
     const char *name = names->biases[0];
-    for (size_t i = 1; names->biases[i] != NULL && !ss__binder_has(binder, name); i++) {
-        if (ss__binder_has(binder, names->biases[i])) {
+    for (size_t i = 1; names->biases[i] != NULL && !ss_encoder_binder_has(binder, name); i++) {
+        if (ss_encoder_binder_has(binder, names->biases[i])) {
             name = names->biases[i];
         }
     }
-    return ss__bind_vector(binder, name, n_vocab, head->bias, err);
+    return ss_encoder_bind_vector(binder, name, n_vocab, head->bias, err);
 }
 
 /* Vectors that the body lacks are zeros. */
-static ss_status bind_vectors(struct ss__mask_head *head,
-                              const struct ss__encoder_config *config,
-                              const struct ss__head_names *names, struct ss__binder *binder,
-                              ss_err *err)
+static ss_status bind_vectors(struct ss_encoder_mask_head *head,
+                              const struct ss_encoder_config *config,
+                              const struct ss_encoder_head_names *names,
+                              struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t width = config->width;
@@ -65,8 +66,9 @@ static ss_status bind_vectors(struct ss__mask_head *head,
         char name[NAME_BYTES];
         *vectors[i].vector = head->vectors + i * width;
         if (vectors[i].is_there) {
-            SS_TRY(ss__bind_vector(binder, full_name(name, vectors[i].base, vectors[i].end),
-                                   width, *vectors[i].vector, err));
+            SS_TRY(ss_encoder_bind_vector(binder,
+                                          full_name(name, vectors[i].base, vectors[i].end),
+                                          width, *vectors[i].vector, err));
         }
     }
     head->bias = head->vectors + n * width;
@@ -77,40 +79,40 @@ out:
     return status;
 }
 
-ss_status ss__mask_head_bind(struct ss__mask_head *head,
-                             const struct ss__encoder_config *config,
-                             const struct ss__transformer *transformer,
-                             struct ss__binder *binder, ss_err *err)
+ss_status ss_encoder_mask_head_bind(struct ss_encoder_mask_head *head,
+                                    const struct ss_encoder_config *config,
+                                    const struct ss_encoder_transformer *transformer,
+                                    struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
-    const struct ss__head_names *names = &transformer->names->head;
+    const struct ss_encoder_head_names *names = &transformer->names->head;
     const size_t width = config->width;
     const uint64_t shape[2] = {config->n_vocab, width};
     SS_TRY(need_head(names, binder, err));
-    head->activation = names->gelu ? SS__ACT_GELU : config->head_activation;
-    SS_TRY(ss__bind_matrix(binder, full_name(name, names->dense, "weight"), width, width,
-                           &head->dense, err));
+    head->activation = names->gelu ? SS_TENSOR_ACT_GELU : config->head_activation;
+    SS_TRY(ss_encoder_bind_matrix(binder, full_name(name, names->dense, "weight"), width, width,
+                                  &head->dense, err));
     SS_TRY(bind_vectors(head, config, names, binder, err));
-    SS_TRY(ss__bind_view(binder,
-                         config->ties_head
-                             ? full_name(name, transformer->names->words, "weight")
-                             : names->decoder,
-                         2, shape, &head->decoder, &head->decoder_owned, err));
+    SS_TRY(ss_encoder_bind_view(binder,
+                                config->ties_head
+                                    ? full_name(name, transformer->names->words, "weight")
+                                    : names->decoder,
+                                2, shape, &head->decoder, &head->decoder_owned, err));
 out:
     return status;
 }
 
-void ss__mask_head_release(struct ss__mask_head *head)
+void ss_encoder_mask_head_release(struct ss_encoder_mask_head *head)
 {
-    ss__matrix_release(&head->dense);
+    ss_tensor_matrix_release(&head->dense);
     ss__free(head->vectors);
     ss__free(head->decoder_owned);
-    *head = (struct ss__mask_head){0};
+    *head = (struct ss_encoder_mask_head){0};
 }
 
 struct logit_job {
-    const struct ss__mask_head *head;
+    const struct ss_encoder_mask_head *head;
     const float *x; /* [n, D] */
     float *out;     /* [n, n_vocab] */
     size_t n, width, n_vocab;
@@ -126,37 +128,37 @@ static void logits_of_words(void *context, size_t index, size_t worker)
         const float *word = job->head->decoder + v * job->width;
         for (size_t i = 0; i < job->n; i++) {
             job->out[i * job->n_vocab + v] =
-                ss__dot(job->x + i * job->width, word, job->width) + job->head->bias[v];
+                ss_tensor_dot(job->x + i * job->width, word, job->width) + job->head->bias[v];
         }
     }
 }
 
-ss_status ss__mask_head_run(const ss_encoder *encoder, ss_work *work, const float *x, size_t n,
-                            float *out, ss_err *err)
+ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work, const float *x,
+                                   size_t n, float *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__mask_head *head = &encoder->head;
+    const struct ss_encoder_mask_head *head = &encoder->head;
     const size_t width = encoder->config.width;
     const size_t n_vocab = encoder->config.n_vocab;
-    const struct ss__end end = {.bias = head->dense_bias,
-                                .activation = head->activation,
-                                .norm_gain = head->gain,
-                                .norm_shift = head->shift,
-                                .norm_eps = encoder->config.norm_eps};
-    float *y = ss__work_scratch(work, SS__SLOT_POOLED_NEXT, n * width * sizeof *y);
+    const struct ss_tensor_end end = {.bias = head->dense_bias,
+                                      .activation = head->activation,
+                                      .norm_gain = head->gain,
+                                      .norm_shift = head->shift,
+                                      .norm_eps = encoder->config.norm_eps};
+    float *y = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_POOLED_NEXT, n * width * sizeof *y);
     if (y == NULL) {
         status = ss__fail_nomem(err, "the head");
         goto out;
     }
-    SS_TRY(ss__linear(work, &head->dense, x, n, y, &end, err));
+    SS_TRY(ss_tensor_linear(work, &head->dense, x, n, y, &end, err));
     struct logit_job job = {
         .head = head, .x = y, .out = out, .n = n, .width = width, .n_vocab = n_vocab};
     const size_t n_tasks = ss__divide_up(n_vocab, VOCAB_STEP);
-    ss__pool_run(ss__work_pool(work), n_tasks, logits_of_words, &job);
-    SS_TRY(ss__work_check(work, err));
-    SS_TRY(ss__weights_check(encoder->weights, err)); /* where the decoder may lie */
+    ss__pool_run(ss_tensor_work_pool(work), n_tasks, logits_of_words, &job);
+    SS_TRY(ss_tensor_work_check(work, err));
+    SS_TRY(ss_weights_check(encoder->weights, err)); /* where the decoder may lie */
     for (size_t i = 0; i < n; i++) {
-        ss__softmax(out + i * n_vocab, n_vocab);
+        ss_tensor_softmax(out + i * n_vocab, n_vocab);
     }
 out:
     return status;

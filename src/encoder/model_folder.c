@@ -12,8 +12,8 @@ enum { MAX_MODULES = 64 };
 
 static const char module_namespace[] = "sentence_transformers.";
 
-const char *ss__model_folder_join(struct ss__model_folder *folder, const char *base,
-                                  const char *name)
+const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
+                                         const char *base, const char *name)
 {
     char *joined = ss__path_join(base, name);
     const char *kept =
@@ -24,7 +24,7 @@ const char *ss__model_folder_join(struct ss__model_folder *folder, const char *b
 
 #define JOIN(target, folder, base, name)                                                       \
     do {                                                                                       \
-        (target) = ss__model_folder_join((folder), (base), (name));                            \
+        (target) = ss_encoder_model_folder_join((folder), (base), (name));                     \
         if ((target) == NULL) {                                                                \
             status = ss__fail_nomem(err, "a path");                                            \
             goto out;                                                                          \
@@ -53,15 +53,16 @@ out:
     return status;
 }
 
-static ss_status read_module(struct ss__model_folder *folder, const char *file,
+static ss_status read_module(struct ss_encoder_model_folder *folder, const char *file,
                              const struct ss__json *json, const struct ss_log *log,
-                             struct ss__step *step, ss_err *err)
+                             struct ss_encoder_step *step, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *type = "";
     const char *path = "";
-    const struct ss__known_keys known = {.lists = {SS__KEY_LIST(module_keys)}, .where = ""};
-    SS_TRY(ss__keys_check(file, json, &known, log, err));
+    const struct ss_encoder_known_keys known = {.lists = {SS_ENCODER_KEY_LIST(module_keys)},
+                                                .where = ""};
+    SS_TRY(ss_encoder_keys_check(file, json, &known, log, err));
     SS_TRY(ss__json_need(file, json, "type", err));
     SS_TRY(ss__json_text(file, json, "type", &type, err));
     SS_TRY(ss__json_text(file, json, "path", &path, err));
@@ -86,7 +87,7 @@ out:
 }
 
 /* The transformer and pooling must lead; what follows works on embeddings. */
-static ss_status check_order(const char *file, const struct ss__step *steps, size_t n,
+static ss_status check_order(const char *file, const struct ss_encoder_step *steps, size_t n,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -104,13 +105,13 @@ out:
     return status;
 }
 
-static ss_status read_modules(struct ss__model_folder *folder, const char *file,
+static ss_status read_modules(struct ss_encoder_model_folder *folder, const char *file,
                               const struct ss__json *json, const struct ss_log *log,
                               ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = ss__json_count(json);
-    struct ss__step *steps = NULL;
+    struct ss_encoder_step *steps = NULL;
     if (!ss__json_is_array(json) || n == 0 || n > MAX_MODULES) {
         SS_FAIL_FILE(file, SS_E_DATA, "expected a list of 1 to %d modules", MAX_MODULES);
     }
@@ -138,16 +139,18 @@ static const char *const prompts_keys[] = {
     "__version__", "similarity_fn_name",  "requirements",               /* without effect */
 };
 
-static ss_status read_prompts(struct ss__model_folder *folder, const struct ss_log *log,
+static ss_status read_prompts(struct ss_encoder_model_folder *folder, const struct ss_log *log,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__known_keys known = {.lists = {SS__KEY_LIST(prompts_keys)}, .where = ""};
+    const struct ss_encoder_known_keys known = {.lists = {SS_ENCODER_KEY_LIST(prompts_keys)},
+                                                .where = ""};
     JOIN(folder->prompts_path, folder, folder->path, "config_sentence_transformers.json");
     SS_TRY(ss__json_load_optional(folder->prompts_path, &folder->prompts, err));
-    SS_TRY(ss__keys_check(folder->prompts_path, folder->prompts, &known, log, err));
-    SS_TRY(ss__json_expect(folder->prompts_path, folder->prompts,
-                           (struct ss__expected){"model_type", "SentenceTransformer"}, err));
+    SS_TRY(ss_encoder_keys_check(folder->prompts_path, folder->prompts, &known, log, err));
+    SS_TRY(ss_encoder_json_expect(
+        folder->prompts_path, folder->prompts,
+        (struct ss_encoder_expected){"model_type", "SentenceTransformer"}, err));
     const struct ss__json *prompts = ss__json_get(folder->prompts, "prompts");
     if (prompts != NULL && !ss__json_is_object(prompts)) {
         SS_FAIL_FILE(folder->prompts_path, SS_E_DATA, "'prompts' is not an object");
@@ -165,9 +168,9 @@ static void list_prompts(const struct ss__json *prompts, struct ss__buf *out)
     }
 }
 
-ss_status ss__model_folder_prompt(const struct ss__model_folder *folder,
-                                  const struct ss_encoder_options *options, const char **prompt,
-                                  ss_err *err)
+ss_status ss_encoder_model_folder_prompt(const struct ss_encoder_model_folder *folder,
+                                         const struct ss_encoder_options *options,
+                                         const char **prompt, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf names = {0};
@@ -205,9 +208,9 @@ out:
 
 /* ---- truncation ---- */
 
-ss_status ss__model_folder_truncation(const struct ss__model_folder *folder,
-                                      const struct ss_encoder_options *options, size_t *n_kept,
-                                      ss_err *err)
+ss_status ss_encoder_model_folder_truncation(const struct ss_encoder_model_folder *folder,
+                                             const struct ss_encoder_options *options,
+                                             size_t *n_kept, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char key[] = "truncate_dim";
@@ -226,13 +229,13 @@ out:
 
 /* ---- the whole ---- */
 
-ss_status ss__model_folder_read(const char *path, const struct ss_log *log,
-                                struct ss__model_folder *out, ss_err *err)
+ss_status ss_encoder_model_folder_read(const char *path, const struct ss_log *log,
+                                       struct ss_encoder_model_folder *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *modules = NULL;
     const char *file = NULL;
-    *out = (struct ss__model_folder){.path = path, .transformer = path};
+    *out = (struct ss_encoder_model_folder){.path = path, .transformer = path};
     switch (ss__path_look(path)) {
     case SS__PATH_FOLDER:
         break;
@@ -250,7 +253,7 @@ ss_status ss__model_folder_read(const char *path, const struct ss_log *log,
     out->is_plain = modules == NULL;
     if (modules != NULL) {
         SS_TRY(read_modules(out, file, modules, log, err));
-        SS_TRY(ss__sentence_config_read(out, log, err));
+        SS_TRY(ss_encoder_sentence_config_read(out, log, err));
         SS_TRY(read_prompts(out, log, err));
     }
 out:
@@ -258,21 +261,21 @@ out:
     return status;
 }
 
-void ss__model_folder_release(struct ss__model_folder *folder)
+void ss_encoder_model_folder_release(struct ss_encoder_model_folder *folder)
 {
     ss__json_free(folder->sentence);
     ss__json_free(folder->prompts);
     ss__arena_release(&folder->arena);
-    *folder = (struct ss__model_folder){0};
+    *folder = (struct ss_encoder_model_folder){0};
 }
 
-bool ss__encoder_is_at(const char *path)
+bool ss_encoder_is_at(const char *path)
 {
-    struct ss__model_folder folder = {0};
+    struct ss_encoder_model_folder folder = {0};
     bool found = false;
     struct ss__json *json = NULL;
-    const char *modules = ss__model_folder_join(&folder, path, "modules.json");
-    const char *config = ss__model_folder_join(&folder, path, "config.json");
+    const char *modules = ss_encoder_model_folder_join(&folder, path, "modules.json");
+    const char *config = ss_encoder_model_folder_join(&folder, path, "config.json");
     if (modules != NULL && ss__json_load_optional(modules, &json, NULL) == SS_OK &&
         ss__json_is_array(json)) {
         found = true;
@@ -285,6 +288,6 @@ bool ss__encoder_is_at(const char *path)
         found = ss__json_is_string(ss__json_get(json, "model_type"));
     }
     ss__json_free(json);
-    ss__model_folder_release(&folder);
+    ss_encoder_model_folder_release(&folder);
     return found;
 }

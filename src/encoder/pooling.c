@@ -23,7 +23,7 @@ static float sum(const struct span *span, float *out)
 {
     zero(span, out);
     for (size_t i = span->start; i < span->n; i++) {
-        ss__add_to(out, span->hidden + i * span->width, span->width);
+        ss_tensor_add_to(out, span->hidden + i * span->width, span->width);
     }
     return (float)(span->n - span->start);
 }
@@ -42,20 +42,20 @@ static void pool_max(const struct span *span, float *out)
     }
     pool_cls(span, out);
     for (size_t i = span->start + 1; i < span->n; i++) {
-        ss__max_to(out, span->hidden + i * span->width, span->width);
+        ss_tensor_max_to(out, span->hidden + i * span->width, span->width);
     }
 }
 
 static void pool_mean(const struct span *span, float *out)
 {
     const float n = sum(span, out);
-    ss__scale(out, 1 / fmaxf(n, 1e-9F), span->width);
+    ss_tensor_scale(out, 1 / fmaxf(n, 1e-9F), span->width);
 }
 
 static void pool_mean_sqrt_len(const struct span *span, float *out)
 {
     const float n = sum(span, out);
-    ss__scale(out, 1 / sqrtf(fmaxf(n, 1e-9F)), span->width);
+    ss_tensor_scale(out, 1 / sqrtf(fmaxf(n, 1e-9F)), span->width);
 }
 
 /* Token i weighs i + 1, counted from the first token also where the prompt is left out. */
@@ -65,10 +65,10 @@ static void pool_weighted_mean(const struct span *span, float *out)
     zero(span, out);
     for (size_t i = span->start; i < span->n; i++) {
         const float weight = (float)(i + 1);
-        ss__add_scaled_to(out, span->hidden + i * span->width, weight, span->width);
+        ss_tensor_add_scaled_to(out, span->hidden + i * span->width, weight, span->width);
         total += weight;
     }
-    ss__scale(out, (float)(1 / fmax(total, 1e-9)), span->width);
+    ss_tensor_scale(out, (float)(1 / fmax(total, 1e-9)), span->width);
 }
 
 static void pool_last(const struct span *span, float *out)
@@ -96,13 +96,13 @@ static const struct {
 enum { N_MODES = sizeof modes / sizeof modes[0], MODE_MEAN = 2 };
 
 static ss_status add_mode(const char *file, const struct ss__json *name,
-                          struct ss__pooling *out, ss_err *err)
+                          struct ss_encoder_pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = ss__json_is_string(name) ? ss__json_string(name) : "(no text)";
-    if (out->n_modes == SS__MAX_POOLING_MODES) {
+    if (out->n_modes == SS_ENCODER_MAX_POOLING_MODES) {
         SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' has more than %d entries",
-                     SS__MAX_POOLING_MODES);
+                     SS_ENCODER_MAX_POOLING_MODES);
     }
     for (uint8_t i = 0; i < N_MODES; i++) {
         if (strcmp(text, modes[i].name) == 0) {
@@ -119,7 +119,7 @@ out:
 }
 
 static ss_status read_modes(const char *file, const struct ss__json *json,
-                            struct ss__pooling *out, ss_err *err)
+                            struct ss_encoder_pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *mode = ss__json_get(json, "pooling_mode");
@@ -173,23 +173,24 @@ static ss_status check_keys(const char *file, const struct ss__json *json, ss_er
     for (size_t i = 0; i < N_MODES; i++) {
         old_keys[i] = modes[i].old_key;
     }
-    const struct ss__known_keys known = {
-        .lists = {SS__KEY_LIST(read_keys), SS__KEY_LIST(old_keys)},
+    const struct ss_encoder_known_keys known = {
+        .lists = {SS_ENCODER_KEY_LIST(read_keys), SS_ENCODER_KEY_LIST(old_keys)},
         .refuses_others = true,
         .where = "",
     };
-    return ss__keys_check(file, json, &known, NULL, err);
+    return ss_encoder_keys_check(file, json, &known, NULL, err);
 }
 
-ss_status ss__pooling_read(const char *path, size_t width, struct ss__pooling *out, ss_err *err)
+ss_status ss_encoder_pooling_read(const char *path, size_t width,
+                                  struct ss_encoder_pooling *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *json = NULL;
     char *file = NULL;
     bool includes_prompt = true;
-    *out = (struct ss__pooling){0};
+    *out = (struct ss_encoder_pooling){0};
     if (path == NULL) {
-        *out = (struct ss__pooling){.n_modes = 1, .modes = {MODE_MEAN}};
+        *out = (struct ss_encoder_pooling){.n_modes = 1, .modes = {MODE_MEAN}};
         return SS_OK;
     }
     file = ss__path_join(path, "config.json");
@@ -209,7 +210,7 @@ out:
     return status;
 }
 
-void ss__pooling_name(const struct ss__pooling *pooling, struct ss__buf *out)
+void ss_encoder_pooling_name(const struct ss_encoder_pooling *pooling, struct ss__buf *out)
 {
     for (size_t i = 0; i < pooling->n_modes; i++) {
         ss__buf_printf(out, "%s%s", i == 0 ? "" : "+", modes[pooling->modes[i]].name);
@@ -217,8 +218,8 @@ void ss__pooling_name(const struct ss__pooling *pooling, struct ss__buf *out)
 }
 
 struct pool_job {
-    const struct ss__pooling *pooling;
-    const struct ss__batch *batch;
+    const struct ss_encoder_pooling *pooling;
+    const struct ss_encoder_batch *batch;
     size_t n_skipped, width;
     const float *hidden;
     float *out;
@@ -240,9 +241,9 @@ static void pool_one(void *context, size_t index, size_t worker)
     }
 }
 
-void ss__pooling_run(const struct ss__pooling *pooling, ss_work *work,
-                     const struct ss__batch *batch, size_t n_skipped, size_t width,
-                     const float *hidden, float *out)
+void ss_encoder_pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
+                            const struct ss_encoder_batch *batch, size_t n_skipped,
+                            size_t width, const float *hidden, float *out)
 {
     struct pool_job job = {.pooling = pooling,
                            .batch = batch,
@@ -250,5 +251,5 @@ void ss__pooling_run(const struct ss__pooling *pooling, ss_work *work,
                            .width = width,
                            .hidden = hidden,
                            .out = out};
-    ss__pool_run(ss__work_pool(work), batch->n_sequences, pool_one, &job);
+    ss__pool_run(ss_tensor_work_pool(work), batch->n_sequences, pool_one, &job);
 }

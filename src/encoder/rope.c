@@ -14,8 +14,8 @@ enum { MAX_TURNS = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
 
 /* ---- configs ---- */
 
-ss_status ss__rope_read(const char *path, const struct ss__json *json,
-                        struct ss__layer_kind *kind, ss_err *err)
+ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
+                               struct ss_encoder_layer_kind *kind, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *type = "default";
@@ -44,12 +44,12 @@ out:
     return status;
 }
 
-static ss_status check_kinds(const char *path, const struct ss__encoder_config *config,
+static ss_status check_kinds(const char *path, const struct ss_encoder_config *config,
                              ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < config->n_layers; i++) {
-        const struct ss__layer_kind *kind = &config->kinds[config->kind_of[i]];
+        const struct ss_encoder_layer_kind *kind = &config->kinds[config->kind_of[i]];
         if (!(kind->theta >= 1 && kind->theta <= 1e15)) {
             SS_FAIL_FILE(path, SS_E_DATA,
                          "the base of the rotary positions ('rope_theta') of layer %zu is %g, "
@@ -67,8 +67,8 @@ out:
     return status;
 }
 
-ss_status ss__rope_check(const char *path, double fraction, struct ss__encoder_config *config,
-                         ss_err *err)
+ss_status ss_encoder_rope_check(const char *path, double fraction,
+                                struct ss_encoder_config *config, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t head_width = config->width / config->n_heads;
@@ -100,15 +100,16 @@ out:
 
 /* ---- tables ---- */
 
-static float frequency(const struct ss__layer_kind *kind, size_t i, size_t half)
+static float frequency(const struct ss_encoder_layer_kind *kind, size_t i, size_t half)
 {
     const float exponent = (float)(2 * i) / (float)(2 * half);
     const float wave = (float)pow((double)(float)kind->theta, (double)exponent);
     return (1.0F / wave) / (float)kind->stretch;
 }
 
-static ss_status make_turns(const struct ss__encoder_config *config,
-                            const struct ss__layer_kind *kind, float **turns, ss_err *err)
+static ss_status make_turns(const struct ss_encoder_config *config,
+                            const struct ss_encoder_layer_kind *kind, float **turns,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t half = config->rotary_half, n = config->n_positions;
@@ -125,8 +126,8 @@ out:
     return status;
 }
 
-ss_status ss__rope_make(const struct ss__encoder_config *config,
-                        float *turns[SS__N_LAYER_KINDS], ss_err *err)
+ss_status ss_encoder_rope_make(const struct ss_encoder_config *config,
+                               float *turns[SS_ENCODER_N_LAYER_KINDS], ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < config->n_layers; i++) {

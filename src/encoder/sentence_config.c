@@ -32,9 +32,9 @@ static const char *const harmless_keys[] = {
     "backend",      "cache_dir",       "model_name_or_path",
 };
 static const char *const refused_keys[] = {"tokenizer_name_or_path"};
-static const struct ss__known_keys known_keys = {
-    .lists = {SS__KEY_LIST(read_keys), SS__KEY_LIST(harmless_keys)},
-    .refused = SS__KEY_LIST(refused_keys),
+static const struct ss_encoder_known_keys known_keys = {
+    .lists = {SS_ENCODER_KEY_LIST(read_keys), SS_ENCODER_KEY_LIST(harmless_keys)},
+    .refused = SS_ENCODER_KEY_LIST(refused_keys),
     .where = "",
 };
 
@@ -78,8 +78,8 @@ static const char *const harmless_model_keys[] = {
     "config",
     "adapter_name",
 };
-static const struct ss__known_keys known_model_keys = {
-    .lists = {SS__KEY_LIST(harmless_model_keys)},
+static const struct ss_encoder_known_keys known_model_keys = {
+    .lists = {SS_ENCODER_KEY_LIST(harmless_model_keys)},
     .refuses_others = true,
     .where = "in the arguments for the model, ",
 };
@@ -101,9 +101,9 @@ static const char *const call_keys[] = {
 };
 static const char *const refused_call_keys[] = {
     "return_overflowing_tokens", "is_split_into_words", "text_pair", "text_target"};
-static const struct ss__known_keys known_call_keys = {
-    .lists = {SS__KEY_LIST(call_keys)},
-    .refused = SS__KEY_LIST(refused_call_keys),
+static const struct ss_encoder_known_keys known_call_keys = {
+    .lists = {SS_ENCODER_KEY_LIST(call_keys)},
+    .refused = SS_ENCODER_KEY_LIST(refused_call_keys),
     .refuses_others = true,
     .where = "in 'processing_kwargs', ",
 };
@@ -123,9 +123,11 @@ static ss_status check_modalities(const char *file, const struct ss__json *json,
                      "'modality_config' has 'message': texts would go through a chat template, "
                      "which is not read");
     }
-    SS_TRY(ss__json_expect(file, text, (struct ss__expected){"method", "forward"}, err));
-    SS_TRY(ss__json_expect(
-        file, text, (struct ss__expected){"method_output_name", "last_hidden_state"}, err));
+    SS_TRY(ss_encoder_json_expect(file, text, (struct ss_encoder_expected){"method", "forward"},
+                                  err));
+    SS_TRY(ss_encoder_json_expect(
+        file, text, (struct ss_encoder_expected){"method_output_name", "last_hidden_state"},
+        err));
 out:
     return status;
 }
@@ -154,10 +156,10 @@ static ss_status check_call(const char *file, const struct ss__json *json,
                 file, SS_E_UNSUPPORTED,
                 "'add_special_tokens' in 'processing_kwargs' is false, which is not read");
         }
-        struct ss__known_keys known = known_call_keys;
+        struct ss_encoder_known_keys known = known_call_keys;
         static const char *const special_keys[] = {"add_special_tokens"};
-        known.lists[1] = (struct ss__key_list)SS__KEY_LIST(special_keys);
-        SS_TRY(ss__keys_check(file, part, &known, log, err));
+        known.lists[1] = (struct ss_encoder_key_list)SS_ENCODER_KEY_LIST(special_keys);
+        SS_TRY(ss_encoder_keys_check(file, part, &known, log, err));
     }
 out:
     return status;
@@ -165,8 +167,9 @@ out:
 
 /* ---- arguments ---- */
 
-static ss_status read_arguments(const struct ss__model_folder *folder, const char *old_name,
-                                const char *new_name, struct ss__arguments *out, ss_err *err)
+static ss_status read_arguments(const struct ss_encoder_model_folder *folder,
+                                const char *old_name, const char *new_name,
+                                struct ss_encoder_arguments *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = ss__json_get(folder->sentence, old_name) != NULL ? old_name : new_name;
@@ -174,14 +177,14 @@ static ss_status read_arguments(const struct ss__model_folder *folder, const cha
     if (values != NULL && !ss__json_is_object(values)) {
         SS_FAIL_FILE(folder->sentence_path, SS_E_DATA, "'%s' is not an object", name);
     }
-    *out =
-        (struct ss__arguments){.name = name, .file = folder->sentence_path, .values = values};
+    *out = (struct ss_encoder_arguments){
+        .name = name, .file = folder->sentence_path, .values = values};
 out:
     return status;
 }
 
-ss_status ss__sentence_config_read(struct ss__model_folder *folder, const struct ss_log *log,
-                                   ss_err *err)
+ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder,
+                                          const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = sizeof sentence_files / sizeof sentence_files[0];
@@ -189,7 +192,7 @@ ss_status ss__sentence_config_read(struct ss__model_folder *folder, const struct
         ss__json_free(folder->sentence);
         folder->sentence = NULL;
         folder->sentence_path =
-            ss__model_folder_join(folder, folder->transformer, sentence_files[i]);
+            ss_encoder_model_folder_join(folder, folder->transformer, sentence_files[i]);
         if (folder->sentence_path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
@@ -197,11 +200,13 @@ ss_status ss__sentence_config_read(struct ss__model_folder *folder, const struct
     }
     const char *file = folder->sentence_path;
     const struct ss__json *json = folder->sentence;
-    SS_TRY(ss__keys_check(file, json, &known_keys, log, err));
-    SS_TRY(ss__json_expect(
-        file, json, (struct ss__expected){"transformer_task", "feature-extraction"}, err));
-    SS_TRY(ss__json_expect(
-        file, json, (struct ss__expected){"module_output_name", "token_embeddings"}, err));
+    SS_TRY(ss_encoder_keys_check(file, json, &known_keys, log, err));
+    SS_TRY(ss_encoder_json_expect(
+        file, json, (struct ss_encoder_expected){"transformer_task", "feature-extraction"},
+        err));
+    SS_TRY(ss_encoder_json_expect(
+        file, json, (struct ss_encoder_expected){"module_output_name", "token_embeddings"},
+        err));
     SS_TRY(check_modalities(file, json, err));
     SS_TRY(check_call(file, json, log, err));
     SS_TRY(read_arguments(folder, "tokenizer_args", "processor_kwargs",
@@ -209,15 +214,16 @@ ss_status ss__sentence_config_read(struct ss__model_folder *folder, const struct
     SS_TRY(
         read_arguments(folder, "config_args", "config_kwargs", &folder->arguments.config, err));
     SS_TRY(read_arguments(folder, "model_args", "model_kwargs", &folder->arguments.model, err));
-    SS_TRY(ss__keys_check(file, folder->arguments.model.values, &known_model_keys, log, err));
+    SS_TRY(ss_encoder_keys_check(file, folder->arguments.model.values, &known_model_keys, log,
+                                 err));
 out:
     return status;
 }
 
 /* ---- limits ---- */
 
-ss_status ss__model_folder_limit(const struct ss__model_folder *folder, size_t *limit,
-                                 ss_err *err)
+ss_status ss_encoder_model_folder_limit(const struct ss_encoder_model_folder *folder,
+                                        size_t *limit, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = folder->sentence_path;

@@ -16,28 +16,31 @@ struct reading {
     ss_encoder *encoder;
 };
 
-struct ss__module_kind {
+struct ss_encoder_module_kind {
     const char *type;
     bool is_identity, normalizes;
     bool may_lack_config;
-    struct ss__key_list keys;
+    struct ss_encoder_key_list keys;
     bool refuses_others; /* as the reference; else it passes over keys that it does not know */
-    ss_status (*read)(struct ss__module *module, const struct reading *reading, ss_err *err);
-    ss_status (*run)(const struct ss__module *module, ss_work *work, struct ss__rows *rows,
-                     ss_err *err);
+    ss_status (*read)(struct ss_encoder_module *module, const struct reading *reading,
+                      ss_err *err);
+    ss_status (*run)(const struct ss_encoder_module *module, ss_work *work,
+                     struct ss_encoder_rows *rows, ss_err *err);
 };
 
 /* ---- Dense: y = act(W x + b), with a residual where the config asks for one ---- */
 
 static const struct {
     const char *name; /* last component of the class */
-    ss__activation activation;
+    ss_tensor_activation activation;
 } dense_activations[] = {
-    {"Tanh", SS__ACT_TANH}, {"Identity", SS__ACT_NONE},   {"ReLU", SS__ACT_RELU},
-    {"GELU", SS__ACT_GELU}, {"Sigmoid", SS__ACT_SIGMOID}, {"SiLU", SS__ACT_SILU},
+    {"Tanh", SS_TENSOR_ACT_TANH},       {"Identity", SS_TENSOR_ACT_NONE},
+    {"ReLU", SS_TENSOR_ACT_RELU},       {"GELU", SS_TENSOR_ACT_GELU},
+    {"Sigmoid", SS_TENSOR_ACT_SIGMOID}, {"SiLU", SS_TENSOR_ACT_SILU},
 };
 
-static ss_status read_activation(const struct reading *r, ss__activation *out, ss_err *err)
+static ss_status read_activation(const struct reading *r, ss_tensor_activation *out,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "torch.nn.modules.activation.Tanh";
@@ -63,7 +66,7 @@ out:
 }
 
 static ss_status check_input(const struct reading *r, const char *key,
-                             const struct ss__module *module, ss_err *err)
+                             const struct ss_encoder_module *module, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_in = 0;
@@ -82,16 +85,16 @@ out:
 
 /* Weights of a module: its folder's model file. */
 struct module_weights {
-    struct ss__weights *weights;
-    struct ss__binder binder;
+    struct ss_weights *weights;
+    struct ss_encoder_binder binder;
 };
 
 static ss_status open_weights(const struct reading *r, struct module_weights *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__weights_open_model(r->path, NULL, &out->weights, err));
-    SS_TRY(ss__encoder_add_weights(r->encoder, out->weights, err));
-    SS_TRY(ss__binder_init(&out->binder, out->weights, NULL, err));
+    SS_TRY(ss_weights_open_model(r->path, NULL, &out->weights, err));
+    SS_TRY(ss_encoder_add_weights(r->encoder, out->weights, err));
+    SS_TRY(ss_encoder_binder_init(&out->binder, out->weights, NULL, err));
 out:
     return status;
 }
@@ -100,15 +103,15 @@ out:
 static ss_status close_weights(struct module_weights *weights, ss_status status, ss_err *err)
 {
     if (status == SS_OK && weights->weights != NULL) {
-        status = ss__weights_check(weights->weights, err);
+        status = ss_weights_check(weights->weights, err);
     }
-    status = ss__weights_explain(weights->weights, status, err);
-    ss__binder_release(&weights->binder);
-    ss__weights_close(weights->weights);
+    status = ss_weights_explain(weights->weights, status, err);
+    ss_encoder_binder_release(&weights->binder);
+    ss_weights_close(weights->weights);
     return status;
 }
 
-static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_err *err)
+static ss_status read_dense(struct ss_encoder_module *m, const struct reading *r, ss_err *err)
 {
     ss_status status = SS_OK;
     struct module_weights w = {0};
@@ -120,41 +123,43 @@ static ss_status read_dense(struct ss__module *m, const struct reading *r, ss_er
     SS_TRY(ss__json_bool(r->file, r->json, "use_residual", &m->has_residual, err));
     SS_TRY(read_activation(r, &m->activation, err));
     SS_TRY(open_weights(r, &w, err));
-    SS_TRY(ss__bind_matrix(&w.binder, "linear.weight", m->n_out, m->n_in, &m->linear, err));
+    SS_TRY(
+        ss_encoder_bind_matrix(&w.binder, "linear.weight", m->n_out, m->n_in, &m->linear, err));
     if (has_bias) {
         SS_ALLOC_ALIGNED(m->vectors, m->n_out);
-        SS_TRY(ss__bind_vector(&w.binder, "linear.bias", m->n_out, m->vectors, err));
+        SS_TRY(ss_encoder_bind_vector(&w.binder, "linear.bias", m->n_out, m->vectors, err));
         m->bias = m->vectors;
     }
     if (m->has_residual && m->n_in != m->n_out) {
-        SS_TRY(ss__bind_matrix(&w.binder, "residual.weight", m->n_out, m->n_in, &m->residual,
-                               err));
+        SS_TRY(ss_encoder_bind_matrix(&w.binder, "residual.weight", m->n_out, m->n_in,
+                                      &m->residual, err));
     }
-    SS_TRY(ss__binder_finish(&w.binder, NULL, NULL, &m->n_parameters, err));
+    SS_TRY(ss_encoder_binder_finish(&w.binder, NULL, NULL, &m->n_parameters, err));
 out:
     status = close_weights(&w, status, err);
     return status;
 }
 
-static ss_status run_dense(const struct ss__module *m, ss_work *work, struct ss__rows *rows,
-                           ss_err *err)
+static ss_status run_dense(const struct ss_encoder_module *m, ss_work *work,
+                           struct ss_encoder_rows *rows, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__end end = {.bias = m->bias, .activation = m->activation};
-    const ss__slot slot =
-        rows->slot == SS__SLOT_POOLED ? SS__SLOT_POOLED_NEXT : SS__SLOT_POOLED;
-    float *y = ss__work_scratch(work, slot, rows->n * m->n_out * sizeof *y);
+    struct ss_tensor_end end = {.bias = m->bias, .activation = m->activation};
+    const ss_tensor_slot slot = rows->slot == SS_TENSOR_SLOT_POOLED ? SS_TENSOR_SLOT_POOLED_NEXT
+                                                                    : SS_TENSOR_SLOT_POOLED;
+    float *y = ss_tensor_work_scratch(work, slot, rows->n * m->n_out * sizeof *y);
     if (y == NULL) {
         status = ss__fail_nomem(err, "embeddings");
         goto out;
     }
     if (m->residual.panels != NULL) {
-        SS_TRY(ss__linear(work, &m->residual, rows->x, rows->n, y, &(struct ss__end){0}, err));
+        SS_TRY(ss_tensor_linear(work, &m->residual, rows->x, rows->n, y,
+                                &(struct ss_tensor_end){0}, err));
         end.residual = y;
     } else if (m->has_residual) {
         end.residual = rows->x;
     }
-    SS_TRY(ss__linear(work, &m->linear, rows->x, rows->n, y, &end, err));
+    SS_TRY(ss_tensor_linear(work, &m->linear, rows->x, rows->n, y, &end, err));
     rows->x = y;
     rows->slot = slot;
 out:
@@ -163,44 +168,45 @@ out:
 
 /* ---- Normalize: x / max(|x|, 1e-12) ---- */
 
-static ss_status run_normalize(const struct ss__module *m, ss_work *work, struct ss__rows *rows,
-                               ss_err *err)
+static ss_status run_normalize(const struct ss_encoder_module *m, ss_work *work,
+                               struct ss_encoder_rows *rows, ss_err *err)
 {
     (void)work;
     (void)err;
     for (size_t i = 0; i < rows->n; i++) {
         float *row = rows->x + i * m->n_in;
-        const float norm = sqrtf(ss__sum_squares(row, m->n_in));
-        ss__scale(row, 1 / fmaxf(norm, 1e-12F), m->n_in);
+        const float norm = sqrtf(ss_tensor_sum_squares(row, m->n_in));
+        ss_tensor_scale(row, 1 / fmaxf(norm, 1e-12F), m->n_in);
     }
     return SS_OK;
 }
 
 /* ---- LayerNorm ---- */
 
-static ss_status read_layer_norm(struct ss__module *m, const struct reading *r, ss_err *err)
+static ss_status read_layer_norm(struct ss_encoder_module *m, const struct reading *r,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
     struct module_weights w = {0};
     SS_TRY(check_input(r, "dimension", m, err));
     SS_TRY(open_weights(r, &w, err));
     SS_ALLOC_ALIGNED(m->vectors, 2 * m->n_in);
-    SS_TRY(ss__bind_vector(&w.binder, "norm.weight", m->n_in, m->vectors, err));
-    SS_TRY(ss__bind_vector(&w.binder, "norm.bias", m->n_in, m->vectors + m->n_in, err));
+    SS_TRY(ss_encoder_bind_vector(&w.binder, "norm.weight", m->n_in, m->vectors, err));
+    SS_TRY(ss_encoder_bind_vector(&w.binder, "norm.bias", m->n_in, m->vectors + m->n_in, err));
     m->gain = m->vectors;
     m->shift = m->vectors + m->n_in;
-    SS_TRY(ss__binder_finish(&w.binder, NULL, NULL, &m->n_parameters, err));
+    SS_TRY(ss_encoder_binder_finish(&w.binder, NULL, NULL, &m->n_parameters, err));
 out:
     status = close_weights(&w, status, err);
     return status;
 }
 
-static ss_status run_layer_norm(const struct ss__module *m, ss_work *work,
-                                struct ss__rows *rows, ss_err *err)
+static ss_status run_layer_norm(const struct ss_encoder_module *m, ss_work *work,
+                                struct ss_encoder_rows *rows, ss_err *err)
 {
     (void)err;
     /* eps is torch's default, which the module cannot change */
-    ss__layer_norm(work, rows->x, rows->n, m->n_in, m->gain, m->shift, 1e-5F);
+    ss_tensor_layer_norm(work, rows->x, rows->n, m->n_in, m->gain, m->shift, 1e-5F);
     return SS_OK;
 }
 
@@ -214,22 +220,25 @@ static const char *const layer_norm_keys[] = {"dimension"};
 static const char *const dropout_keys[] = {"dropout"};
 static const char *const normalize_keys[] = {"module_input_name", "module_output_name"};
 
-static const struct ss__module_kind kinds[] = {
-    {.type = "Dense", .keys = SS__KEY_LIST(dense_keys), .read = read_dense, .run = run_dense},
+static const struct ss_encoder_module_kind kinds[] = {
+    {.type = "Dense",
+     .keys = SS_ENCODER_KEY_LIST(dense_keys),
+     .read = read_dense,
+     .run = run_dense},
     {.type = "Normalize",
      .normalizes = true,
      .may_lack_config = true,
-     .keys = SS__KEY_LIST(normalize_keys),
+     .keys = SS_ENCODER_KEY_LIST(normalize_keys),
      .run = run_normalize},
     {.type = "LayerNorm",
-     .keys = SS__KEY_LIST(layer_norm_keys),
+     .keys = SS_ENCODER_KEY_LIST(layer_norm_keys),
      .refuses_others = true,
      .read = read_layer_norm,
      .run = run_layer_norm},
     {.type = "Dropout",
      .is_identity = true,
      .may_lack_config = true,
-     .keys = SS__KEY_LIST(dropout_keys),
+     .keys = SS_ENCODER_KEY_LIST(dropout_keys),
      .refuses_others = true},
 };
 
@@ -250,13 +259,14 @@ out:
     return status;
 }
 
-ss_status ss__module_read(const struct ss__step *step, const struct ss_log *log, size_t n_in,
-                          ss_encoder *encoder, struct ss__module *out, ss_err *err)
+ss_status ss_encoder_module_read(const struct ss_encoder_step *step, const struct ss_log *log,
+                                 size_t n_in, ss_encoder *encoder,
+                                 struct ss_encoder_module *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *json = NULL;
     char *file = NULL;
-    *out = (struct ss__module){.n_in = n_in, .n_out = n_in};
+    *out = (struct ss_encoder_module){.n_in = n_in, .n_out = n_in};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && out->kind == NULL; i++) {
         out->kind = strcmp(step->type, kinds[i].type) == 0 ? &kinds[i] : NULL;
     }
@@ -277,13 +287,13 @@ ss_status ss__module_read(const struct ss__step *step, const struct ss_log *log,
         SS_TRY(ss__json_load(file, &json, err));
     }
     if (json != NULL) {
-        SS_TRY(ss__encoder_add_file(encoder, file, NULL, err));
+        SS_TRY(ss_encoder_add_file(encoder, file, NULL, err));
     }
     const struct reading reading = {
         .path = step->path, .file = file, .json = json, .encoder = encoder};
-    const struct ss__known_keys known = {
+    const struct ss_encoder_known_keys known = {
         .lists = {out->kind->keys}, .refuses_others = out->kind->refuses_others, .where = ""};
-    SS_TRY(ss__keys_check(file, json, &known, log, err));
+    SS_TRY(ss_encoder_keys_check(file, json, &known, log, err));
     SS_TRY(check_place(&reading, err));
     if (out->kind->read != NULL) {
         SS_TRY(out->kind->read(out, &reading, err));
@@ -294,26 +304,26 @@ out:
     return status;
 }
 
-void ss__module_release(struct ss__module *module)
+void ss_encoder_module_release(struct ss_encoder_module *module)
 {
-    ss__matrix_release(&module->linear);
-    ss__matrix_release(&module->residual);
+    ss_tensor_matrix_release(&module->linear);
+    ss_tensor_matrix_release(&module->residual);
     ss__free(module->vectors);
-    *module = (struct ss__module){0};
+    *module = (struct ss_encoder_module){0};
 }
 
-bool ss__module_normalizes(const struct ss__module *module)
+bool ss_encoder_module_normalizes(const struct ss_encoder_module *module)
 {
     return module->kind->normalizes;
 }
 
-bool ss__module_is_identity(const struct ss__module *module)
+bool ss_encoder_module_is_identity(const struct ss_encoder_module *module)
 {
     return module->kind->is_identity;
 }
 
-ss_status ss__module_run(const struct ss__module *module, ss_work *work, struct ss__rows *rows,
-                         ss_err *err)
+ss_status ss_encoder_module_run(const struct ss_encoder_module *module, ss_work *work,
+                                struct ss_encoder_rows *rows, ss_err *err)
 {
     return module->kind->is_identity ? SS_OK : module->kind->run(module, work, rows, err);
 }

@@ -25,13 +25,14 @@ static const char *const sentences[] = {
 };
 
 /* One more text: ids at equal distances over the whole vocabulary. */
-static ss_status add_words(const ss_encoder *encoder, struct ss__tokens *tokens, ss_err *err)
+static ss_status add_words(const ss_encoder *encoder, struct ss_tokenizer_tokens *tokens,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_vocab =
-        ss__min_size(ss__tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab);
+        ss__min_size(ss_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab);
     const size_t n = ss__min_size(N_WORDS, encoder->max_tokens);
-    const size_t begin = ss__tokens_n_ids(tokens);
+    const size_t begin = ss_tokenizer_tokens_n_ids(tokens);
     SS_GROW(tokens->ids, tokens->n_ids_room, begin + n);
     SS_GROW(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
     for (size_t i = 0; i < n; i++) {
@@ -43,60 +44,62 @@ out:
     return status;
 }
 
-static ss_status make_tokens(const ss_encoder *encoder, struct ss__tokens *tokens, ss_err *err)
+static ss_status make_tokens(const ss_encoder *encoder, struct ss_tokenizer_tokens *tokens,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__token_scratch *scratch = NULL;
-    SS_TRY(ss__token_scratch_new(&scratch, err));
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    SS_TRY(ss_tokenizer_token_scratch_new(&scratch, err));
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
         const struct ss_text text = {sentences[i], strlen(sentences[i])};
-        SS_TRY(
-            ss__tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens, err));
+        SS_TRY(ss_tokenizer_tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens,
+                                     tokens, err));
     }
     SS_TRY(add_words(encoder, tokens, err));
-    for (size_t i = 0; i < ss__tokens_n_ids(tokens); i++) { /* some tokens may have no row */
+    for (size_t i = 0; i < ss_tokenizer_tokens_n_ids(tokens);
+         i++) { /* some tokens may have no row */
         tokens->ids[i] = tokens->ids[i] < (int32_t)encoder->config.n_vocab ? tokens->ids[i] : 0;
     }
 out:
-    ss__token_scratch_free(scratch);
+    ss_tokenizer_token_scratch_free(scratch);
     return status;
 }
 
 /* Root mean squares of the layers' inputs, channel by channel. */
-static ss_status measure(const ss_encoder *encoder, const struct ss__tokens *tokens,
+static ss_status measure(const ss_encoder *encoder, const struct ss_tokenizer_tokens *tokens,
                          ss_work *work, float *sizes, size_t n_sizes, ss_err *err)
 {
     ss_status status = SS_OK;
     float *hidden = NULL;
-    const struct ss__batch batch = {.ids = tokens->ids,
-                                    .offsets = tokens->offsets,
-                                    .n_sequences = tokens->n_texts,
-                                    .squares = sizes};
-    SS_TRY(ss__transformer_run(encoder, work, &batch, &hidden, err));
+    const struct ss_encoder_batch batch = {.ids = tokens->ids,
+                                           .offsets = tokens->offsets,
+                                           .n_sequences = tokens->n_texts,
+                                           .squares = sizes};
+    SS_TRY(ss_encoder_transformer_run(encoder, work, &batch, &hidden, err));
     for (size_t i = 0; i < n_sizes; i++) {
-        sizes[i] = sqrtf(sizes[i] / (float)ss__tokens_n_ids(tokens));
+        sizes[i] = sqrtf(sizes[i] / (float)ss_tokenizer_tokens_n_ids(tokens));
     }
 out:
     return status;
 }
 
-ss_status ss__encoder_smooth(ss_encoder *encoder, struct ss__binder *binder, ss_work *work,
-                             ss_err *err)
+ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binder,
+                            ss_work *work, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__encoder_config *config = &encoder->config;
-    const size_t n_sizes = config->n_layers * SS__N_INTO * config->width;
-    struct ss__tokens tokens = {0};
+    const struct ss_encoder_config *config = &encoder->config;
+    const size_t n_sizes = config->n_layers * SS_ENCODER_N_INTO * config->width;
+    struct ss_tokenizer_tokens tokens = {0};
     float *sizes = NULL;
-    if (!ss__precision_smooths(config->precision)) {
+    if (!ss_tensor_precision_smooths(config->precision)) {
         return SS_OK;
     }
     SS_ALLOC(sizes, n_sizes);
     SS_TRY(make_tokens(encoder, &tokens, err));
     SS_TRY(measure(encoder, &tokens, work, sizes, n_sizes, err));
-    SS_TRY(ss__layers_smooth(&encoder->transformer, config, binder, sizes, err));
+    SS_TRY(ss_encoder_layers_smooth(&encoder->transformer, config, binder, sizes, err));
 out:
-    ss__tokens_release(&tokens);
+    ss_tokenizer_tokens_release(&tokens);
     ss__free(sizes);
     return status;
 }

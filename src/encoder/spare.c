@@ -7,11 +7,11 @@
 /* What a text of unusual length made larger is not kept. */
 enum { MAX_SPARE_BYTES = 16 << 20 };
 
-struct ss__spare {
-    _Atomic(struct ss__token_scratch *) scratch; /* NULL: in use, or none yet */
+struct ss_encoder_spare {
+    _Atomic(struct ss_tokenizer_token_scratch *) scratch; /* NULL: in use, or none yet */
 };
 
-ss_status ss__spare_new(struct ss__spare **out, ss_err *err)
+ss_status ss_encoder_spare_new(struct ss_encoder_spare **out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(*out, 1);
@@ -19,27 +19,28 @@ out:
     return status;
 }
 
-void ss__spare_free(struct ss__spare *spare)
+void ss_encoder_spare_free(struct ss_encoder_spare *spare)
 {
     if (spare != NULL) {
-        ss__token_scratch_free(atomic_load(&spare->scratch));
+        ss_tokenizer_token_scratch_free(atomic_load(&spare->scratch));
         ss__free(spare);
     }
 }
 
-ss_status ss__spare_take(struct ss__spare *spare, struct ss__token_scratch **out, ss_err *err)
+ss_status ss_encoder_spare_take(struct ss_encoder_spare *spare,
+                                struct ss_tokenizer_token_scratch **out, ss_err *err)
 {
     *out = atomic_exchange(&spare->scratch, NULL);
-    return *out != NULL ? SS_OK : ss__token_scratch_new(out, err);
+    return *out != NULL ? SS_OK : ss_tokenizer_token_scratch_new(out, err);
 }
 
-void ss__spare_give(struct ss__spare *spare, struct ss__token_scratch *scratch,
-                    ss_status status)
+void ss_encoder_spare_give(struct ss_encoder_spare *spare,
+                           struct ss_tokenizer_token_scratch *scratch, ss_status status)
 {
-    struct ss__token_scratch *none = NULL;
+    struct ss_tokenizer_token_scratch *none = NULL;
     if (scratch == NULL || status != SS_OK ||
-        ss__token_scratch_bytes(scratch) > MAX_SPARE_BYTES ||
+        ss_tokenizer_token_scratch_bytes(scratch) > MAX_SPARE_BYTES ||
         !atomic_compare_exchange_strong(&spare->scratch, &none, scratch)) {
-        ss__token_scratch_free(scratch);
+        ss_tokenizer_token_scratch_free(scratch);
     }
 }

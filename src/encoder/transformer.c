@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "encoder/encoder_priv.h"
 
-enum { N_BUCKETS = 32, N_DISTANCES = 2 * SS__MAX_DISTANCE + 1, NAME_BYTES = 160 };
+enum { N_BUCKETS = 32, N_DISTANCES = 2 * SS_ENCODER_MAX_DISTANCE + 1, NAME_BYTES = 160 };
 
 /* ---- the distance bias ---- */
 
@@ -28,9 +28,9 @@ static size_t bucket(long distance)
     return base + bucket_begins[0] + n - 1;
 }
 
-static ss_status bind_distances(struct ss__transformer *t,
-                                const struct ss__encoder_config *config,
-                                struct ss__binder *binder, ss_err *err)
+static ss_status bind_distances(struct ss_encoder_transformer *t,
+                                const struct ss_encoder_config *config,
+                                struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *table = NULL;
@@ -40,11 +40,12 @@ static ss_status bind_distances(struct ss__transformer *t,
     if (t->names->distance_table == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss__bind_view(binder, t->names->distance_table, 2, shape, &table, &owned, err));
+    SS_TRY(
+        ss_encoder_bind_view(binder, t->names->distance_table, 2, shape, &table, &owned, err));
     SS_ALLOC_ALIGNED(t->distance_bias, n_heads * N_DISTANCES);
     for (size_t h = 0; h < n_heads; h++) {
         for (size_t i = 0; i < N_DISTANCES; i++) {
-            const size_t b = bucket((long)i - SS__MAX_DISTANCE);
+            const size_t b = bucket((long)i - SS_ENCODER_MAX_DISTANCE);
             t->distance_bias[h * N_DISTANCES + i] = table[b * n_heads + h];
         }
     }
@@ -62,7 +63,7 @@ static const char *full_name(char name[NAME_BYTES], const char *base, const char
 }
 
 /* A copy, so that nothing of the file is touched later. */
-static ss_status own_positions(struct ss__transformer *t, size_t n, ss_err *err)
+static ss_status own_positions(struct ss_encoder_transformer *t, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     if (t->positions_owned == NULL) {
@@ -74,18 +75,19 @@ out:
     return status;
 }
 
-static ss_status bind_words(struct ss__transformer *t, const struct ss__encoder_config *config,
-                            struct ss__binder *binder, ss_err *err)
+static ss_status bind_words(struct ss_encoder_transformer *t,
+                            const struct ss_encoder_config *config,
+                            struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
     const uint64_t words[2] = {config->n_vocab, config->width};
     const uint64_t positions[2] = {config->n_positions, config->width};
     full_name(name, t->names->words, "weight");
-    SS_TRY(ss__bind_table(binder, name, words, &t->words, err));
+    SS_TRY(ss_encoder_bind_table(binder, name, words, &t->words, err));
     if (!config->body.has_rotary) {
-        SS_TRY(ss__bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
-                             positions, &t->positions, &t->positions_owned, err));
+        SS_TRY(ss_encoder_bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
+                                    positions, &t->positions, &t->positions_owned, err));
         SS_TRY(own_positions(t, (size_t)(positions[0] * positions[1]), err));
     }
 out:
@@ -93,41 +95,42 @@ out:
 }
 
 /* Row 0 of the token types, which all tokens of a text have. */
-static ss_status bind_type(struct ss__transformer *t, const struct ss__encoder_config *config,
-                           struct ss__binder *binder, ss_err *err)
+static ss_status bind_type(struct ss_encoder_transformer *t,
+                           const struct ss_encoder_config *config,
+                           struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
     const float *types = NULL;
     float *owned = NULL;
     const uint64_t shape[2] = {config->n_types, config->width};
-    SS_TRY(ss__bind_view(binder, full_name(name, t->names->types, "weight"), 2, shape, &types,
-                         &owned, err));
+    SS_TRY(ss_encoder_bind_view(binder, full_name(name, t->names->types, "weight"), 2, shape,
+                                &types, &owned, err));
     memcpy(t->type, types, config->width * sizeof *types);
 out:
     ss__free(owned);
     return status;
 }
 
-static ss_status bind_norm(const char *base, const struct ss__encoder_config *config,
-                           struct ss__binder *binder, float *gain_and_shift, ss_err *err)
+static ss_status bind_norm(const char *base, const struct ss_encoder_config *config,
+                           struct ss_encoder_binder *binder, float *gain_and_shift, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[NAME_BYTES];
     const size_t width = config->width;
-    SS_TRY(
-        ss__bind_vector(binder, full_name(name, base, "weight"), width, gain_and_shift, err));
+    SS_TRY(ss_encoder_bind_vector(binder, full_name(name, base, "weight"), width,
+                                  gain_and_shift, err));
     if (config->body.has_norm_bias) {
-        SS_TRY(ss__bind_vector(binder, full_name(name, base, "bias"), width,
-                               gain_and_shift + width, err));
+        SS_TRY(ss_encoder_bind_vector(binder, full_name(name, base, "bias"), width,
+                                      gain_and_shift + width, err));
     }
 out:
     return status;
 }
 
-static ss_status bind_vectors(struct ss__transformer *t,
-                              const struct ss__encoder_config *config,
-                              struct ss__binder *binder, ss_err *err)
+static ss_status bind_vectors(struct ss_encoder_transformer *t,
+                              const struct ss_encoder_config *config,
+                              struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t width = config->width;
@@ -150,44 +153,44 @@ out:
 }
 
 /* The names that the file uses. */
-static const struct ss__tensor_names *choose_names(const struct ss__family *family,
-                                                   const struct ss__binder *binder)
+static const struct ss_encoder_tensor_names *
+choose_names(const struct ss_encoder_family *family, const struct ss_encoder_binder *binder)
 {
-    for (size_t i = 0; i < SS__N_LAYOUTS && family->names[i] != NULL; i++) {
+    for (size_t i = 0; i < SS_ENCODER_N_LAYOUTS && family->names[i] != NULL; i++) {
         char name[NAME_BYTES];
-        if (ss__binder_has(binder, full_name(name, family->names[i]->norm, "weight"))) {
+        if (ss_encoder_binder_has(binder, full_name(name, family->names[i]->norm, "weight"))) {
             return family->names[i];
         }
     }
     return family->names[0];
 }
 
-ss_status ss__transformer_bind(struct ss__transformer *transformer,
-                               const struct ss__encoder_config *config,
-                               struct ss__binder *binder, ss_err *err)
+ss_status ss_encoder_transformer_bind(struct ss_encoder_transformer *transformer,
+                                      const struct ss_encoder_config *config,
+                                      struct ss_encoder_binder *binder, ss_err *err)
 {
     ss_status status = SS_OK;
     transformer->names = choose_names(config->family, binder);
     SS_TRY(bind_words(transformer, config, binder, err));
     SS_TRY(bind_vectors(transformer, config, binder, err));
     SS_TRY(bind_distances(transformer, config, binder, err));
-    SS_TRY(ss__layers_bind(transformer, config, binder, err));
+    SS_TRY(ss_encoder_layers_bind(transformer, config, binder, err));
     if (config->body.has_rotary) {
-        SS_TRY(ss__rope_make(config, transformer->turns, err));
+        SS_TRY(ss_encoder_rope_make(config, transformer->turns, err));
     }
 out:
     return status;
 }
 
-void ss__transformer_release(struct ss__transformer *transformer, size_t n_layers)
+void ss_encoder_transformer_release(struct ss_encoder_transformer *transformer, size_t n_layers)
 {
-    ss__layers_release(transformer->layers, n_layers);
-    for (size_t i = 0; i < SS__N_LAYER_KINDS; i++) {
+    ss_encoder_layers_release(transformer->layers, n_layers);
+    for (size_t i = 0; i < SS_ENCODER_N_LAYER_KINDS; i++) {
         ss__free(transformer->turns[i]);
     }
-    ss__table_release(&transformer->words);
+    ss_weights_table_release(&transformer->words);
     ss__free(transformer->positions_owned);
     ss__free(transformer->vectors);
     ss__free(transformer->distance_bias);
-    *transformer = (struct ss__transformer){0};
+    *transformer = (struct ss_encoder_transformer){0};
 }

@@ -4,40 +4,40 @@
 #include "base/mem.h"
 #include "encoder/encoder_priv.h"
 
-double ss__encoder_error(const ss_encoder *encoder)
+double ss_encoder_error(const ss_encoder *encoder)
 {
-    return ss__precision_error(encoder->config.precision);
+    return ss_tensor_precision_error(encoder->config.precision);
 }
 
-ss_status ss__encoder_twin(const ss_encoder *encoder, ss_work *work, ss_encoder **out,
-                           ss_err *err)
+ss_status ss_encoder_twin(const ss_encoder *encoder, ss_work *work, ss_encoder **out,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__binder binder = {0};
+    struct ss_encoder_binder binder = {0};
     ss_encoder *twin = NULL;
     *out = NULL;
     SS_ALLOC(twin, 1);
     *twin = *encoder;
     twin->transformer.layers = NULL;
     twin->config.precision = SS_PRECISION_HIGHEST;
-    SS_TRY(ss__binder_init(&binder, twin->weights, twin->config.family->prefixes, err));
-    binder.pool = ss__work_pool(work);
-    SS_TRY(ss__binder_adapt(&binder, twin->adapter, ss__family_ignores, err));
-    SS_TRY(ss__layers_bind(&twin->transformer, &twin->config, &binder, err));
-    SS_TRY(ss__weights_check(twin->weights, err));
+    SS_TRY(ss_encoder_binder_init(&binder, twin->weights, twin->config.family->prefixes, err));
+    binder.pool = ss_tensor_work_pool(work);
+    SS_TRY(ss_encoder_binder_adapt(&binder, twin->adapter, ss_encoder_family_ignores, err));
+    SS_TRY(ss_encoder_layers_bind(&twin->transformer, &twin->config, &binder, err));
+    SS_TRY(ss_weights_check(twin->weights, err));
     *out = twin;
     twin = NULL;
 out:
-    status = ss__weights_explain(encoder->weights, status, err);
-    ss__binder_release(&binder);
-    ss__encoder_twin_free(twin);
+    status = ss_weights_explain(encoder->weights, status, err);
+    ss_encoder_binder_release(&binder);
+    ss_encoder_twin_free(twin);
     return status;
 }
 
-void ss__encoder_twin_free(ss_encoder *twin)
+void ss_encoder_twin_free(ss_encoder *twin)
 {
     if (twin != NULL) {
-        ss__layers_release(twin->transformer.layers, twin->config.n_layers);
+        ss_encoder_layers_release(twin->transformer.layers, twin->config.n_layers);
         ss__free(twin);
     }
 }

@@ -9,7 +9,7 @@
 
 enum { MAX_HEADERS = 256 };
 
-void ss__net_answer_reset(struct ss__net_answer *answer)
+void ss_net_answer_reset(struct ss_net_answer *answer)
 {
     for (size_t i = 0; i < answer->n_headers; i++) {
         ss__free((void *)(uintptr_t)answer->headers[i].name); /* holds the value too */
@@ -23,12 +23,12 @@ void ss__net_answer_reset(struct ss__net_answer *answer)
     answer->body.n_bytes = 0;
 }
 
-void ss__net_answer_release(struct ss__net_answer *answer)
+void ss_net_answer_release(struct ss_net_answer *answer)
 {
-    ss__net_answer_reset(answer);
+    ss_net_answer_reset(answer);
     ss__free(answer->headers);
     ss__buf_release(&answer->body);
-    *answer = (struct ss__net_answer){0};
+    *answer = (struct ss_net_answer){0};
 }
 
 static bool is_blank(char c)
@@ -36,7 +36,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-bool ss__net_answer_add_header(struct ss__net_answer *answer, const char *line, size_t n_bytes)
+bool ss_net_answer_add_header(struct ss_net_answer *answer, const char *line, size_t n_bytes)
 {
     const char *colon = memchr(line, ':', n_bytes);
     if (colon == NULL || colon == line || memchr(line, '\0', n_bytes) != NULL ||
@@ -60,11 +60,11 @@ bool ss__net_answer_add_header(struct ss__net_answer *answer, const char *line, 
     }
     copy[colon - line] = '\0';
     answer->headers[answer->n_headers++] =
-        (struct ss__net_header){.name = copy, .value = copy + (value - line)};
+        (struct ss_net_header){.name = copy, .value = copy + (value - line)};
     return true;
 }
 
-const char *ss__net_header(const struct ss__net_answer *answer, const char *name)
+const char *ss_net_header(const struct ss_net_answer *answer, const char *name)
 {
     for (size_t i = answer->n_headers; i > 0; i--) {
         if (ss__equal_ignoring_case(answer->headers[i - 1].name, name)) {
@@ -74,17 +74,17 @@ const char *ss__net_header(const struct ss__net_answer *answer, const char *name
     return NULL;
 }
 
-uint64_t ss__net_content_length(const struct ss__net_answer *answer)
+uint64_t ss_net_content_length(const struct ss_net_answer *answer)
 {
-    const char *text = ss__net_header(answer, "Content-Length");
+    const char *text = ss_net_header(answer, "Content-Length");
     uint64_t n = 0;
     return text != NULL && ss__parse_u64(text, strlen(text), &n) ? n : SS_NOWHERE;
 }
 
-bool ss__net_content_range(const struct ss__net_answer *answer, uint64_t *first, uint64_t *last,
-                           uint64_t *total)
+bool ss_net_content_range(const struct ss_net_answer *answer, uint64_t *first, uint64_t *last,
+                          uint64_t *total)
 {
-    const char *text = ss__net_header(answer, "Content-Range");
+    const char *text = ss_net_header(answer, "Content-Range");
     if (text == NULL || strncasecmp(text, "bytes ", 6) != 0) {
         return false;
     }
@@ -103,7 +103,7 @@ bool ss__net_content_range(const struct ss__net_answer *answer, uint64_t *first,
 
 /* ---- refusals ---- */
 
-bool ss__net_code_is_passing(long code)
+bool ss_net_code_is_passing(long code)
 {
     return code == 408 || code == 429 || code == 500 || code == 502 || code == 503 ||
            code == 504;
@@ -123,9 +123,9 @@ static const struct {
     {451, SS_E_NOINPUT, "it is withheld for legal reasons"},
 };
 
-ss_status ss__net_check(const struct ss__net_answer *answer, const char *what, ss_err *err)
+ss_status ss_net_check(const struct ss_net_answer *answer, const char *what, ss_err *err)
 {
-    const char *id = ss__net_header(answer, "X-Request-Id");
+    const char *id = ss_net_header(answer, "X-Request-Id");
     ss_status status = SS_E_NETWORK;
     const char *meaning = answer->code >= 500 ? "the server has a fault; try again later"
                           : answer->code >= 300 && answer->code < 400
@@ -169,10 +169,10 @@ static bool read_rate_limit(const char *text, double *seconds)
     return is_good && left == 0;
 }
 
-double ss__net_wait_of(const struct ss__net_answer *answer, double otherwise)
+double ss_net_wait_of(const struct ss_net_answer *answer, double otherwise)
 {
-    const char *limit = ss__net_header(answer, "RateLimit");
-    const char *after = ss__net_header(answer, "Retry-After");
+    const char *limit = ss_net_header(answer, "RateLimit");
+    const char *after = ss_net_header(answer, "Retry-After");
     double seconds = 0;
     uint64_t whole = 0;
     if (answer->code == 429 && limit != NULL && read_rate_limit(limit, &seconds)) {

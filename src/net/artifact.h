@@ -23,13 +23,13 @@
 
 #include "net/net.h"
 
-struct ss__artifact_options {
+struct ss_net_artifact_options {
     const char *type; /* the artifact must be of this type ("model"); NULL: any */
     const char *root; /* folder for NAME:vN; NULL: as the environment says */
 };
 
 /* Whether a text begins as an artifact's name does ("wandb:"). */
-bool ss__artifact_is_name(const char *text);
+bool ss_net_artifact_is_name(const char *text);
 
 /* Fetch an artifact and give the path of its folder. Files that are there with the right hash
  * stay as they are.
@@ -40,8 +40,8 @@ bool ss__artifact_is_name(const char *text);
  *          store's answers, a digest), SS_E_UNSUPPORTED (bucket references), SS_E_NETWORK,
  *          SS_E_IO, SS_E_STOPPED, SS_E_NOMEM; a partial file that the next call goes on with
  * may stay in the cache Threads  the client's */
-SS_MUST_USE ss_status ss__artifact_fetch(struct ss__net *net, const char *name,
-                                         const struct ss__artifact_options *options,
-                                         char **folder, ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_fetch(struct ss_net *net, const char *name,
+                                            const struct ss_net_artifact_options *options,
+                                            char **folder, ss_err *err);
 
 #endif

@@ -14,16 +14,16 @@
 
 static const char default_url[] = "https://api.wandb.ai";
 
-ss_status ss__artifact_store_open(struct ss__net *net, struct ss__artifact_store *out,
-                                  ss_err *err)
+ss_status ss_net_artifact_store_open(struct ss_net *net, struct ss_net_artifact_store *out,
+                                     ss_err *err)
 {
     ss_status status = SS_OK;
     const char *url = getenv("WANDB_BASE_URL");
-    char origin[SS__URL_ORIGIN_BYTES];
-    struct ss__artifact_store store = {.net = net};
-    *out = (struct ss__artifact_store){0};
+    char origin[SS_NET_URL_ORIGIN_BYTES];
+    struct ss_net_artifact_store store = {.net = net};
+    *out = (struct ss_net_artifact_store){0};
     url = url != NULL && *url != '\0' ? url : default_url;
-    if (!ss__url_origin(url, origin)) {
+    if (!ss_net_url_origin(url, origin)) {
         SS_FAIL(SS_E_USAGE, "WANDB_BASE_URL is '%.300s', which is not an http or https address",
                 url);
     }
@@ -40,11 +40,11 @@ out:
     return status;
 }
 
-void ss__artifact_store_release(struct ss__artifact_store *store)
+void ss_net_artifact_store_release(struct ss_net_artifact_store *store)
 {
     ss__free(store->url);
     ss__free(store->authorization);
-    *store = (struct ss__artifact_store){0};
+    *store = (struct ss_net_artifact_store){0};
 }
 
 /* ---- the key ---- */
@@ -52,8 +52,8 @@ void ss__artifact_store_release(struct ss__artifact_store *store)
 /* The host of the store's address, as netrc names machines: without scheme and port. */
 static char *host_of(const char *url)
 {
-    char origin[SS__URL_ORIGIN_BYTES];
-    if (!ss__url_origin(url, origin)) {
+    char origin[SS_NET_URL_ORIGIN_BYTES];
+    if (!ss_net_url_origin(url, origin)) {
         return NULL;
     }
     const char *host = strstr(origin, "://") + 3;
@@ -74,7 +74,7 @@ static ss_status read_key(const char *url, struct ss__buf *key, bool *found, ss_
         if (host == NULL) {
             SS_TRY(ss__fail_nomem(err, "a host"));
         }
-        SS_TRY(ss__netrc_password(host, key, found, err));
+        SS_TRY(ss_net_netrc_password(host, key, found, err));
     }
     while (key->n_bytes > 0 && strchr(" \t\r\n", key->data[key->n_bytes - 1]) != NULL) {
         key->n_bytes--;
@@ -86,7 +86,7 @@ out:
 }
 
 /* From now on ask with the key, if there is one that was not tried yet. */
-static ss_status turn_to_key(struct ss__artifact_store *store, bool *turned, ss_err *err)
+static ss_status turn_to_key(struct ss_net_artifact_store *store, bool *turned, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf key = {0}, pair = {0}, value = {0};
@@ -117,7 +117,7 @@ out:
     return status;
 }
 
-static ss_status refuse_without_key(const struct ss__artifact_store *store, ss_err *err)
+static ss_status refuse_without_key(const struct ss_net_artifact_store *store, ss_err *err)
 {
     return store->authorization == NULL
                ? ss__fail(err, SS_E_NOINPUT,
@@ -132,10 +132,10 @@ static ss_status refuse_without_key(const struct ss__artifact_store *store, ss_e
 
 /* ---- questions ---- */
 
-static ss_status send(struct ss__artifact_store *store, const char *body,
-                      struct ss__net_answer *answer, ss_err *err)
+static ss_status send(struct ss_net_artifact_store *store, const char *body,
+                      struct ss_net_answer *answer, ss_err *err)
 {
-    static const struct ss__net_header header = {"Content-Type", "application/json"};
+    static const struct ss_net_header header = {"Content-Type", "application/json"};
     ss_status status = SS_OK;
     struct ss__buf url = {0};
     ss__buf_printf(&url, "%s/graphql", store->url);
@@ -143,7 +143,7 @@ static ss_status send(struct ss__artifact_store *store, const char *body,
     if (text == NULL) {
         SS_TRY(ss__fail_nomem(err, "an address"));
     }
-    const struct ss__net_request request = {
+    const struct ss_net_request request = {
         .method = "POST",
         .url = text,
         .headers = &header,
@@ -151,15 +151,16 @@ static ss_status send(struct ss__artifact_store *store, const char *body,
         .authorization = store->authorization,
         .body = body,
         .n_body_bytes = strlen(body),
-        .max_bytes = SS__ARTIFACT_ANSWER_BYTES,
+        .max_bytes = SS_NET_ARTIFACT_ANSWER_BYTES,
     };
-    SS_TRY(ss__net_send(store->net, &request, answer, err));
+    SS_TRY(ss_net_send(store->net, &request, answer, err));
 out:
     ss__buf_release(&url);
     return status;
 }
 
-static void put_variable(struct ss__json_writer *body, const struct ss__artifact_variable *it)
+static void put_variable(struct ss__json_writer *body,
+                         const struct ss_net_artifact_variable *it)
 {
     if (it->text != NULL) {
         ss__put_text(body, it->name, it->text);
@@ -172,7 +173,7 @@ static void put_variable(struct ss__json_writer *body, const struct ss__artifact
 
 /* The body of a query; its memory is in the writer's buffer. */
 static struct ss__json_writer make_body(const char *query,
-                                        const struct ss__artifact_variable *variables)
+                                        const struct ss_net_artifact_variable *variables)
 {
     struct ss__json_writer body = {.style = SS__JSON_COMPACT};
     ss__put_open(&body, NULL, '{');
@@ -186,14 +187,14 @@ static struct ss__json_writer make_body(const char *query,
     return body;
 }
 
-static ss_status read_reply(const struct ss__artifact_store *store,
-                            const struct ss__net_answer *answer, struct ss__artifact_reply *out,
-                            ss_err *err)
+static ss_status read_reply(const struct ss_net_artifact_store *store,
+                            const struct ss_net_answer *answer,
+                            struct ss_net_artifact_reply *out, ss_err *err)
 {
     ss_status status = SS_OK;
     const bool is_good = answer->code >= 200 && answer->code < 300;
     if (!is_good && answer->code != 400) { /* which comes with errors in the body */
-        SS_TRY(ss__net_check(answer, "the artifact store", err));
+        SS_TRY(ss_net_check(answer, "the artifact store", err));
     }
     SS_TRY(
         ss__json_parse(store->url, answer->body.data, answer->body.n_bytes, &out->tree, err));
@@ -210,20 +211,20 @@ out:
     return status;
 }
 
-ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
-                           const struct ss__artifact_variable *variables,
-                           struct ss__artifact_reply *out, ss_err *err)
+ss_status ss_net_artifact_ask(struct ss_net_artifact_store *store, const char *query,
+                              const struct ss_net_artifact_variable *variables,
+                              struct ss_net_artifact_reply *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_answer answer = {0};
+    struct ss_net_answer answer = {0};
     bool again = true;
     struct ss__json_writer body = make_body(query, variables);
-    *out = (struct ss__artifact_reply){0};
+    *out = (struct ss_net_artifact_reply){0};
     if (ss__buf_text(&body.buf) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a query"));
     }
     while (again) {
-        ss__net_answer_release(&answer);
+        ss_net_answer_release(&answer);
         SS_TRY(send(store, body.buf.data, &answer, err));
         again = false;
         if (answer.code == 401 || answer.code == 403) {
@@ -236,20 +237,20 @@ ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
     SS_TRY(read_reply(store, &answer, out, err));
 out:
     ss__buf_release(&body.buf);
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     if (status != SS_OK) {
-        ss__artifact_reply_release(out);
+        ss_net_artifact_reply_release(out);
     }
     return status;
 }
 
-void ss__artifact_reply_release(struct ss__artifact_reply *reply)
+void ss_net_artifact_reply_release(struct ss_net_artifact_reply *reply)
 {
     ss__json_free(reply->tree);
-    *reply = (struct ss__artifact_reply){0};
+    *reply = (struct ss_net_artifact_reply){0};
 }
 
-struct ss__json *ss__artifact_follow(struct ss__json *value, const char *path)
+struct ss__json *ss_net_artifact_follow(struct ss__json *value, const char *path)
 {
     char key[64];
     for (const char *at = path; value != NULL && *at != '\0';) {
@@ -288,10 +289,10 @@ static const struct {
      "project.artifact", "project.artifact.versionIndex"},
 };
 
-static ss_status copy_text(const struct ss__artifact_store *store, struct ss__json *value,
+static ss_status copy_text(const struct ss_net_artifact_store *store, struct ss__json *value,
                            const char *path, char **out, ss_err *err)
 {
-    const char *text = ss__json_string(ss__artifact_follow(value, path));
+    const char *text = ss__json_string(ss_net_artifact_follow(value, path));
     if (text == NULL) {
         return ss__fail_file(err, store->url, SS_E_DATA,
                              "the artifact store's answer has no text '%s'", path);
@@ -302,7 +303,7 @@ static ss_status copy_text(const struct ss__artifact_store *store, struct ss__js
 
 static ss_status check_state(const char *label, struct ss__json *artifact, ss_err *err)
 {
-    const char *state = ss__json_string(ss__artifact_follow(artifact, "state"));
+    const char *state = ss__json_string(ss_net_artifact_follow(artifact, "state"));
     if (state != NULL && strcmp(state, "COMMITTED") != 0) {
         return ss__fail(
             err, SS_E_NOINPUT,
@@ -313,8 +314,8 @@ static ss_status check_state(const char *label, struct ss__json *artifact, ss_er
     return SS_OK;
 }
 
-static ss_status read_artifact(const struct ss__artifact_store *store, const char *label,
-                               struct ss__json *artifact, struct ss__artifact_facts *out,
+static ss_status read_artifact(const struct ss_net_artifact_store *store, const char *label,
+                               struct ss__json *artifact, struct ss_net_artifact_facts *out,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -326,8 +327,8 @@ out:
     return status;
 }
 
-static ss_status read_version(const struct ss__artifact_store *store,
-                              const struct ss__json *version, struct ss__artifact_facts *out,
+static ss_status read_version(const struct ss_net_artifact_store *store,
+                              const struct ss__json *version, struct ss_net_artifact_facts *out,
                               ss_err *err)
 {
     if (!ss__json_is_integer(version) || ss__json_integer(version) < 0) {
@@ -339,16 +340,16 @@ static ss_status read_version(const struct ss__artifact_store *store,
 }
 
 /* Ask in the ways of newer and older servers, until one understands. */
-static ss_status look_up(struct ss__artifact_store *store, const char *label,
-                         const struct ss__artifact_variable *variables,
-                         struct ss__artifact_facts *out, bool *found, ss_err *err)
+static ss_status look_up(struct ss_net_artifact_store *store, const char *label,
+                         const struct ss_net_artifact_variable *variables,
+                         struct ss_net_artifact_facts *out, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_reply reply = {0};
+    struct ss_net_artifact_reply reply = {0};
     const size_t n = sizeof lookups / sizeof lookups[0];
     size_t way = 0;
     for (;; way++) {
-        SS_TRY(ss__artifact_ask(store, lookups[way].query, variables, &reply, err));
+        SS_TRY(ss_net_artifact_ask(store, lookups[way].query, variables, &reply, err));
         if (reply.complaint == NULL) {
             break;
         }
@@ -356,38 +357,38 @@ static ss_status look_up(struct ss__artifact_store *store, const char *label,
             SS_FAIL(SS_E_NETWORK, "the artifact store at %.200s says: %.400s", store->url,
                     reply.complaint);
         }
-        ss__artifact_reply_release(&reply);
+        ss_net_artifact_reply_release(&reply);
     }
-    struct ss__json *artifact = ss__artifact_follow(reply.data, lookups[way].artifact);
+    struct ss__json *artifact = ss_net_artifact_follow(reply.data, lookups[way].artifact);
     *found = artifact != NULL;
     if (*found) {
         SS_TRY(read_artifact(store, label, artifact, out, err));
-        SS_TRY(read_version(store, ss__artifact_follow(reply.data, lookups[way].version), out,
-                            err));
+        SS_TRY(read_version(store, ss_net_artifact_follow(reply.data, lookups[way].version),
+                            out, err));
     }
 out:
-    ss__artifact_reply_release(&reply);
+    ss_net_artifact_reply_release(&reply);
     return status;
 }
 
-ss_status ss__artifact_resolve(struct ss__artifact_store *store,
-                               const struct ss__artifact_name *name,
-                               struct ss__artifact_facts *out, ss_err *err)
+ss_status ss_net_artifact_resolve(struct ss_net_artifact_store *store,
+                                  const struct ss_net_artifact_name *name,
+                                  struct ss_net_artifact_facts *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf label = {0}, asked = {0};
     bool found = false, again = true;
-    *out = (struct ss__artifact_facts){0};
+    *out = (struct ss_net_artifact_facts){0};
     ss__buf_printf(&asked, "%s:%s", name->collection, name->alias);
     ss__buf_printf(&label, "%s/%s/%s:%s", name->entity, name->project, name->collection,
                    name->alias);
     if (ss__buf_text(&asked) == NULL || ss__buf_text(&label) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
-    const struct ss__artifact_variable variables[] = {{"entityName", name->entity, 0},
-                                                      {"projectName", name->project, 0},
-                                                      {"name", asked.data, 0},
-                                                      {0}};
+    const struct ss_net_artifact_variable variables[] = {{"entityName", name->entity, 0},
+                                                         {"projectName", name->project, 0},
+                                                         {"name", asked.data, 0},
+                                                         {0}};
     while (again) {
         SS_TRY(look_up(store, label.data, variables, out, &found, err));
         again = false;
@@ -407,23 +408,23 @@ out:
     ss__buf_release(&label);
     ss__buf_release(&asked);
     if (status != SS_OK) {
-        ss__artifact_facts_release(out);
+        ss_net_artifact_facts_release(out);
     }
     return status;
 }
 
 /* An artifact that a reference names by its id. */
-ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *id,
-                                  struct ss__artifact_facts *out, ss_err *err)
+ss_status ss_net_artifact_resolve_id(struct ss_net_artifact_store *store, const char *id,
+                                     struct ss_net_artifact_facts *out, ss_err *err)
 {
     static const char query[] = "query ById($id: ID!) { artifact(id: $id) { state id digest "
                                 "artifactType { name } } }";
     ss_status status = SS_OK;
-    struct ss__artifact_reply reply = {0};
-    const struct ss__artifact_variable variables[] = {{"id", id, 0}, {0}};
-    *out = (struct ss__artifact_facts){0};
-    SS_TRY(ss__artifact_ask(store, query, variables, &reply, err));
-    struct ss__json *artifact = ss__artifact_follow(reply.data, "artifact");
+    struct ss_net_artifact_reply reply = {0};
+    const struct ss_net_artifact_variable variables[] = {{"id", id, 0}, {0}};
+    *out = (struct ss_net_artifact_facts){0};
+    SS_TRY(ss_net_artifact_ask(store, query, variables, &reply, err));
+    struct ss__json *artifact = ss_net_artifact_follow(reply.data, "artifact");
     if (artifact == NULL) {
         SS_FAIL(
             SS_E_NOINPUT,
@@ -434,17 +435,17 @@ ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *
     }
     SS_TRY(read_artifact(store, id, artifact, out, err));
 out:
-    ss__artifact_reply_release(&reply);
+    ss_net_artifact_reply_release(&reply);
     if (status != SS_OK) {
-        ss__artifact_facts_release(out);
+        ss_net_artifact_facts_release(out);
     }
     return status;
 }
 
-void ss__artifact_facts_release(struct ss__artifact_facts *facts)
+void ss_net_artifact_facts_release(struct ss_net_artifact_facts *facts)
 {
     ss__free(facts->id);
     ss__free(facts->digest);
     ss__free(facts->type);
-    *facts = (struct ss__artifact_facts){0};
+    *facts = (struct ss_net_artifact_facts){0};
 }

@@ -42,9 +42,9 @@ static ss_status find_cache(char **out, ss_err *err)
 }
 
 /* ROOT/NAME:vN, where ROOT is given or $WANDB_ARTIFACT_DIR or ./artifacts. */
-static ss_status find_folder(const struct ss__artifact_options *options,
-                             const struct ss__artifact_name *name, uint64_t version, char **out,
-                             ss_err *err)
+static ss_status find_folder(const struct ss_net_artifact_options *options,
+                             const struct ss_net_artifact_name *name, uint64_t version,
+                             char **out, ss_err *err)
 {
     struct ss__buf own = {0};
     const char *named = getenv("WANDB_ARTIFACT_DIR");
@@ -59,7 +59,7 @@ static ss_status find_folder(const struct ss__artifact_options *options,
 }
 
 /* Whether a file of the right size is there, whose content the caller then checks. */
-static bool is_there(const char *path, const struct ss__artifact_entry *entry)
+static bool is_there(const char *path, const struct ss_net_artifact_entry *entry)
 {
     struct stat facts;
     return stat(path, &facts) == 0 && S_ISREG(facts.st_mode) &&
@@ -67,7 +67,7 @@ static bool is_there(const char *path, const struct ss__artifact_entry *entry)
             (uint64_t)facts.st_size == entry->n_bytes);
 }
 
-static ss_status has_content(const char *path, const struct ss__artifact_entry *entry,
+static ss_status has_content(const char *path, const struct ss_net_artifact_entry *entry,
                              bool *right, ss_err *err)
 {
     char hex[SS__HASH_HEX_BYTES] = "";
@@ -81,8 +81,8 @@ static ss_status has_content(const char *path, const struct ss__artifact_entry *
 /* ---- from the store into the cache ---- */
 
 struct place_of {
-    struct ss__artifact *artifact;
-    const struct ss__artifact_entry *entry;
+    struct ss_net_artifact *artifact;
+    const struct ss_net_artifact_entry *entry;
     bool was_asked;
 };
 
@@ -91,12 +91,12 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
     struct place_of *of = user;
     const bool again = of->was_asked;
     of->was_asked = true;
-    return ss__artifact_place(of->artifact, of->entry, again, url, authorization, err);
+    return ss_net_artifact_place(of->artifact, of->entry, again, url, authorization, err);
 }
 
 /* artifacts/obj/md5/ab/cdef… (or xxh128) and artifacts/tmp/saescope-abcdef… */
-static ss_status cache_paths(const struct ss__artifact_job *fetch,
-                             const struct ss__artifact_entry *entry, char **object,
+static ss_status cache_paths(const struct ss_net_artifact_job *fetch,
+                             const struct ss_net_artifact_entry *entry, char **object,
                              char **partial, ss_err *err)
 {
     const char *hex = entry->hex;
@@ -112,30 +112,30 @@ static ss_status cache_paths(const struct ss__artifact_job *fetch,
     return *object == NULL || *partial == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
-static ss_status land_object(struct ss__artifact_job *fetch, struct place_of *of,
+static ss_status land_object(struct ss_net_artifact_job *fetch, struct place_of *of,
                              const char *object, const char *partial, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     struct ss__buf what = {0};
     ss__buf_printf(&what, "'%s' of artifact '%s'", of->entry->path, of->artifact->label);
     const char *name = ss__buf_text(&what);
     if (name == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
-    const struct ss__net_remote_options options = {
+    const struct ss_net_remote_options options = {
         .name = name, .locate = locate, .user = of, .n_bytes = of->entry->n_bytes};
-    const struct ss__landing landing = {.partial = partial,
-                                        .place = object,
-                                        .n_bytes = of->entry->n_bytes,
-                                        .kind = of->entry->kind,
-                                        .hex = of->entry->hex};
-    SS_TRY(ss__make_parents(object, err));
-    SS_TRY(ss__make_parents(partial, err));
-    SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
-    SS_TRY(ss__net_land(fetch->store.net, remote, name, &landing, err));
+    const struct ss_net_landing landing = {.partial = partial,
+                                           .place = object,
+                                           .n_bytes = of->entry->n_bytes,
+                                           .kind = of->entry->kind,
+                                           .hex = of->entry->hex};
+    SS_TRY(ss_net_make_parents(object, err));
+    SS_TRY(ss_net_make_parents(partial, err));
+    SS_TRY(ss_net_remote_new(fetch->store.net, &options, &remote, err));
+    SS_TRY(ss_net_land(fetch->store.net, remote, name, &landing, err));
 out:
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     ss__buf_release(&what);
     return status;
 }
@@ -143,8 +143,8 @@ out:
 /* ---- from the cache into the folder ---- */
 
 /* Copy while hashing, so that a damaged object of the cache is found out: *right. */
-static ss_status copy_checked(const struct ss__artifact_job *fetch, const char *from,
-                              const char *to, const struct ss__artifact_entry *entry,
+static ss_status copy_checked(const struct ss_net_artifact_job *fetch, const char *from,
+                              const char *to, const struct ss_net_artifact_entry *entry,
                               bool *right, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -182,15 +182,16 @@ out:
 }
 
 /* The content of an entry comes to `to`, through the cache. */
-static ss_status fetch_content(struct ss__artifact_job *fetch, struct ss__artifact *artifact,
-                               const struct ss__artifact_entry *entry, const char *to,
+static ss_status fetch_content(struct ss_net_artifact_job *fetch,
+                               struct ss_net_artifact *artifact,
+                               const struct ss_net_artifact_entry *entry, const char *to,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     char *object = NULL, *partial = NULL;
     struct place_of of = {artifact, entry, false};
     bool right = false;
-    SS_TRY(ss__make_parents(to, err));
+    SS_TRY(ss_net_make_parents(to, err));
     SS_TRY(cache_paths(fetch, entry, &object, &partial, err));
     if (is_there(object, entry)) {
         SS_TRY(copy_checked(fetch, object, to, entry, &right, err));
@@ -210,10 +211,10 @@ out:
 
 /* ---- entries ---- */
 
-ss_status ss__artifact_fetch_entry(struct ss__artifact_job *fetch,
-                                   struct ss__artifact *artifact,
-                                   const struct ss__artifact_entry *entry, const char *to,
-                                   size_t depth, ss_err *err)
+ss_status ss_net_artifact_fetch_entry(struct ss_net_artifact_job *fetch,
+                                      struct ss_net_artifact *artifact,
+                                      const struct ss_net_artifact_entry *entry, const char *to,
+                                      size_t depth, ss_err *err)
 {
     bool right = false;
     const ss_status status = has_content(to, entry, &right, err);
@@ -223,15 +224,15 @@ ss_status ss__artifact_fetch_entry(struct ss__artifact_job *fetch,
     if (entry->ref == NULL) {
         return fetch_content(fetch, artifact, entry, to, err);
     }
-    return ss__artifact_fetch_reference(fetch, entry, to, depth, err);
+    return ss_net_artifact_fetch_reference(fetch, entry, to, depth, err);
 }
 
-static ss_status fetch_all(struct ss__artifact_job *fetch, struct ss__artifact *artifact,
+static ss_status fetch_all(struct ss_net_artifact_job *fetch, struct ss_net_artifact *artifact,
                            ss_err *err)
 {
     ss_status status = SS_OK;
     char *to = NULL;
-    SS_TRY(ss__artifact_check_references(artifact, err));
+    SS_TRY(ss_net_artifact_check_references(artifact, err));
     SS_TRY(ss__make_folder(fetch->folder, NULL, err));
     ss__out_sweep(fetch->folder);
     for (size_t i = 0; i < artifact->manifest.n; i++) {
@@ -239,8 +240,8 @@ static ss_status fetch_all(struct ss__artifact_job *fetch, struct ss__artifact *
         if (to == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        SS_TRY(ss__artifact_fetch_entry(fetch, artifact, &artifact->manifest.entries[i], to, 0,
-                                        err));
+        SS_TRY(ss_net_artifact_fetch_entry(fetch, artifact, &artifact->manifest.entries[i], to,
+                                           0, err));
         ss__free(to);
         to = NULL;
     }
@@ -249,8 +250,8 @@ out:
     return status;
 }
 
-static ss_status check_type(const struct ss__artifact_options *options, const char *label,
-                            const struct ss__artifact_facts *facts, ss_err *err)
+static ss_status check_type(const struct ss_net_artifact_options *options, const char *label,
+                            const struct ss_net_artifact_facts *facts, ss_err *err)
 {
     return options->type == NULL || strcmp(options->type, facts->type) == 0
                ? SS_OK
@@ -259,32 +260,33 @@ static ss_status check_type(const struct ss__artifact_options *options, const ch
                           facts->type, options->type);
 }
 
-static ss_status ask_store(struct ss__artifact_job *fetch, const struct ss__artifact_name *name,
-                           const char *label, struct ss__artifact *out, ss_err *err)
+static ss_status ask_store(struct ss_net_artifact_job *fetch,
+                           const struct ss_net_artifact_name *name, const char *label,
+                           struct ss_net_artifact *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_facts facts = {0};
-    SS_TRY(ss__artifact_resolve(&fetch->store, name, &facts, err));
-    SS_TRY(ss__artifact_open(&fetch->store, label, &facts, out, err));
+    struct ss_net_artifact_facts facts = {0};
+    SS_TRY(ss_net_artifact_resolve(&fetch->store, name, &facts, err));
+    SS_TRY(ss_net_artifact_open(&fetch->store, label, &facts, out, err));
     out->name = name;
 out:
-    ss__artifact_facts_release(&facts);
+    ss_net_artifact_facts_release(&facts);
     return status;
 }
 
 /* From the store, or where it cannot be reached, as it was last time. */
-static ss_status find_artifact(struct ss__artifact_job *fetch,
-                               const struct ss__artifact_name *name, const char *label,
-                               struct ss__artifact *out, ss_err *err)
+static ss_status find_artifact(struct ss_net_artifact_job *fetch,
+                               const struct ss_net_artifact_name *name, const char *label,
+                               struct ss_net_artifact *out, ss_err *err)
 {
     ss_err why;
     bool found = false;
     ss_status status = ask_store(fetch, name, label, out, &why);
     if (status == SS_E_NETWORK) {
-        status = ss__artifact_record_read(fetch->cache, name, label, &fetch->store, out, &found,
-                                          err);
+        status = ss_net_artifact_record_read(fetch->cache, name, label, &fetch->store, out,
+                                             &found, err);
         if (status != SS_OK || found) {
-            ss__log(&ss__net_options_of(fetch->store.net)->log, SS_LEVEL_WARNING,
+            ss__log(&ss_net_options_of(fetch->store.net)->log, SS_LEVEL_WARNING,
                     "the artifact store was not asked; '%.300s' is taken as it was last time",
                     label);
             return status;
@@ -294,29 +296,29 @@ static ss_status find_artifact(struct ss__artifact_job *fetch,
     return status == SS_OK ? SS_OK : ss__fail(err, status, "%s", why.message);
 }
 
-ss_status ss__artifact_fetch(struct ss__net *net, const char *name_text,
-                             const struct ss__artifact_options *options, char **folder,
-                             ss_err *err)
+ss_status ss_net_artifact_fetch(struct ss_net *net, const char *name_text,
+                                const struct ss_net_artifact_options *options, char **folder,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_job fetch = {0};
-    struct ss__artifact_name name = {0};
-    struct ss__artifact artifact = {0};
+    struct ss_net_artifact_job fetch = {0};
+    struct ss_net_artifact_name name = {0};
+    struct ss_net_artifact artifact = {0};
     *folder = NULL;
-    SS_TRY(ss__artifact_name_parse(name_text, &name, err));
-    SS_TRY(ss__artifact_store_open(net, &fetch.store, err));
+    SS_TRY(ss_net_artifact_name_parse(name_text, &name, err));
+    SS_TRY(ss_net_artifact_store_open(net, &fetch.store, err));
     SS_TRY(find_cache(&fetch.cache, err));
     SS_TRY(find_artifact(&fetch, &name, name_text, &artifact, err));
     SS_TRY(check_type(options, name_text, &artifact.facts, err));
     SS_TRY(find_folder(options, &name, artifact.facts.version, &fetch.folder, err));
     SS_TRY(fetch_all(&fetch, &artifact, err));
-    (void)!ss__artifact_record_write(fetch.cache, &name, &artifact, NULL); /* best effort */
+    (void)!ss_net_artifact_record_write(fetch.cache, &name, &artifact, NULL); /* best effort */
     *folder = fetch.folder;
     fetch.folder = NULL;
 out:
-    ss__artifact_release(&artifact);
-    ss__artifact_name_release(&name);
-    ss__artifact_store_release(&fetch.store);
+    ss_net_artifact_release(&artifact);
+    ss_net_artifact_name_release(&name);
+    ss_net_artifact_store_release(&fetch.store);
     ss__free(fetch.cache);
     ss__free(fetch.folder);
     return status;

@@ -20,11 +20,11 @@ enum { HASH_BYTES = 16, MAX_PATH_BYTES = 1024 };
 
 static int compare_paths(const void *a, const void *b)
 {
-    const struct ss__artifact_entry *left = a, *right = b;
+    const struct ss_net_artifact_entry *left = a, *right = b;
     return strcmp(left->path, right->path);
 }
 
-static bool hex_of_digest(const char *digest, char hex[SS__HASH128_HEX_BYTES])
+static bool hex_of_digest(const char *digest, char hex[SS_NET_HASH128_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
     uint8_t bytes[HASH_BYTES];
@@ -77,11 +77,11 @@ out:
 }
 
 static ss_status read_entry(const char *what, const char *path, const struct ss__json *value,
-                            struct ss__artifact_entry *entry, ss_err *err)
+                            struct ss_net_artifact_entry *entry, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_bytes = SIZE_MAX;
-    *entry = (struct ss__artifact_entry){.path = path, .n_bytes = SS_NOWHERE};
+    *entry = (struct ss_net_artifact_entry){.path = path, .n_bytes = SS_NOWHERE};
     if (!path_is_sound(path)) {
         SS_FAIL_FILE(what, SS_E_DATA,
                      "the path '%.200s' of an entry would leave the folder of the artifact",
@@ -125,14 +125,14 @@ static ss_status check_head(const char *what, const struct ss__json *tree, ss_er
                      "wandb-storage-policy-v1 is read",
                      version, policy);
     }
-    if (ss__json_count(ss__json_get(tree, "contents")) > SS__ARTIFACT_MAX_FILES) {
-        SS_FAIL_FILE(what, SS_E_LIMIT, "has more than %d files", SS__ARTIFACT_MAX_FILES);
+    if (ss__json_count(ss__json_get(tree, "contents")) > SS_NET_ARTIFACT_MAX_FILES) {
+        SS_FAIL_FILE(what, SS_E_LIMIT, "has more than %d files", SS_NET_ARTIFACT_MAX_FILES);
     }
 out:
     return status;
 }
 
-static ss_status digest_of(const struct ss__artifact_manifest *manifest, ss__hash_kind kind,
+static ss_status digest_of(const struct ss_net_artifact_manifest *manifest, ss__hash_kind kind,
                            char hex[SS__HASH_HEX_BYTES], ss_err *err)
 {
     static const char head[] = "wandb-artifact-manifest-v1\n";
@@ -152,7 +152,7 @@ out:
     return status;
 }
 
-static ss_status check_digest(const char *what, const struct ss__artifact_manifest *manifest,
+static ss_status check_digest(const char *what, const struct ss_net_artifact_manifest *manifest,
                               const char *digest, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -169,16 +169,16 @@ out:
     return status;
 }
 
-ss_status ss__artifact_manifest_take(const char *what, struct ss__json *document,
-                                     struct ss__json *tree, const char *digest,
-                                     struct ss__artifact_manifest *out, ss_err *err)
+ss_status ss_net_artifact_manifest_take(const char *what, struct ss__json *document,
+                                        struct ss__json *tree, const char *digest,
+                                        struct ss_net_artifact_manifest *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_manifest manifest = {
+    struct ss_net_artifact_manifest manifest = {
         .document = document, .tree = tree, .region = "default"};
     const char *path = NULL;
     struct ss__json *value = NULL;
-    *out = (struct ss__artifact_manifest){0};
+    *out = (struct ss_net_artifact_manifest){0};
     SS_TRY(check_head(what, tree, err));
     const struct ss__json *config = ss__json_get(tree, "storagePolicyConfig");
     SS_TRY(ss__json_text(what, ss__json_is_object(config) ? config : NULL, "storageRegion",
@@ -194,34 +194,34 @@ ss_status ss__artifact_manifest_take(const char *what, struct ss__json *document
         SS_TRY(check_digest(what, &manifest, digest, err));
     }
     *out = manifest;
-    manifest = (struct ss__artifact_manifest){0};
+    manifest = (struct ss_net_artifact_manifest){0};
 out:
-    ss__artifact_manifest_release(&manifest);
+    ss_net_artifact_manifest_release(&manifest);
     return status;
 }
 
-ss_status ss__artifact_manifest_parse(const char *what, const char *text, size_t n_bytes,
-                                      const char *digest, struct ss__artifact_manifest *out,
-                                      ss_err *err)
+ss_status ss_net_artifact_manifest_parse(const char *what, const char *text, size_t n_bytes,
+                                         const char *digest,
+                                         struct ss_net_artifact_manifest *out, ss_err *err)
 {
     struct ss__json *tree = NULL;
-    *out = (struct ss__artifact_manifest){0};
+    *out = (struct ss_net_artifact_manifest){0};
     const ss_status status = ss__json_parse(what, text, n_bytes, &tree, err);
-    return status == SS_OK ? ss__artifact_manifest_take(what, tree, tree, digest, out, err)
+    return status == SS_OK ? ss_net_artifact_manifest_take(what, tree, tree, digest, out, err)
                            : status;
 }
 
-void ss__artifact_manifest_release(struct ss__artifact_manifest *manifest)
+void ss_net_artifact_manifest_release(struct ss_net_artifact_manifest *manifest)
 {
     ss__json_free(manifest->document);
     ss__free(manifest->entries);
-    *manifest = (struct ss__artifact_manifest){0};
+    *manifest = (struct ss_net_artifact_manifest){0};
 }
 
-const struct ss__artifact_entry *
-ss__artifact_manifest_find(const struct ss__artifact_manifest *manifest, const char *path)
+const struct ss_net_artifact_entry *
+ss_net_artifact_manifest_find(const struct ss_net_artifact_manifest *manifest, const char *path)
 {
-    const struct ss__artifact_entry wanted = {.path = path};
+    const struct ss_net_artifact_entry wanted = {.path = path};
     return manifest->n == 0 ? NULL
                             : bsearch(&wanted, manifest->entries, manifest->n,
                                       sizeof *manifest->entries, compare_paths);

@@ -8,7 +8,7 @@ static const char prefix[] = "wandb:";
 static const char in_owners[] = "\\#?%"; /* forbidden in names of entities and projects */
 enum { MAX_PART_BYTES = 4 * 128 /* characters */ };
 
-bool ss__artifact_is_name(const char *text)
+bool ss_net_artifact_is_name(const char *text)
 {
     return strncmp(text, prefix, sizeof prefix - 1) == 0;
 }
@@ -42,14 +42,15 @@ static ss_status refuse(const char *text, ss_err *err)
                     text);
 }
 
-ss_status ss__artifact_name_parse(const char *text, struct ss__artifact_name *out, ss_err *err)
+ss_status ss_net_artifact_name_parse(const char *text, struct ss_net_artifact_name *out,
+                                     ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_name name = {0};
-    const char *rest = ss__artifact_is_name(text) ? text + sizeof prefix - 1 : text;
+    struct ss_net_artifact_name name = {0};
+    const char *rest = ss_net_artifact_is_name(text) ? text + sizeof prefix - 1 : text;
     const char *first = strchr(rest, '/');
     const char *second = first != NULL ? strchr(first + 1, '/') : NULL;
-    *out = (struct ss__artifact_name){0};
+    *out = (struct ss_net_artifact_name){0};
     if (second == NULL || strchr(second + 1, '/') != NULL) {
         SS_TRY(refuse(text, err));
     }
@@ -72,17 +73,17 @@ ss_status ss__artifact_name_parse(const char *text, struct ss__artifact_name *ou
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
     *out = name;
-    name = (struct ss__artifact_name){0};
+    name = (struct ss_net_artifact_name){0};
 out:
-    ss__artifact_name_release(&name);
+    ss_net_artifact_name_release(&name);
     return status;
 }
 
-void ss__artifact_name_release(struct ss__artifact_name *name)
+void ss_net_artifact_name_release(struct ss_net_artifact_name *name)
 {
     ss__free(name->entity);
     ss__free(name->project);
     ss__free(name->collection);
     ss__free(name->alias);
-    *name = (struct ss__artifact_name){0};
+    *name = (struct ss_net_artifact_name){0};
 }

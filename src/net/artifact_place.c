@@ -18,12 +18,12 @@ static bool is_secure(const char *url)
 static const char manifest_query[] =
     "query Manifest($id: ID!) { artifact(id: $id) { currentManifest { file { directUrl } } } }";
 
-static ss_status join(const struct ss__artifact *artifact, const char *place, char **url,
+static ss_status join(const struct ss_net_artifact *artifact, const char *place, char **url,
                       ss_err *err)
 {
-    char origin[SS__URL_ORIGIN_BYTES];
-    *url = place == NULL ? NULL : ss__url_join(artifact->store->url, place);
-    if (*url == NULL || !ss__url_origin(*url, origin)) {
+    char origin[SS_NET_URL_ORIGIN_BYTES];
+    *url = place == NULL ? NULL : ss_net_url_join(artifact->store->url, place);
+    if (*url == NULL || !ss_net_url_origin(*url, origin)) {
         ss__free(*url);
         *url = NULL;
         return ss__fail(err, SS_E_DATA,
@@ -43,18 +43,18 @@ static ss_status join(const struct ss__artifact *artifact, const char *place, ch
 
 static ss_status locate_manifest(void *user, char **url, char **authorization, ss_err *err)
 {
-    struct ss__artifact *artifact = user;
+    struct ss_net_artifact *artifact = user;
     ss_status status = SS_OK;
-    struct ss__artifact_reply reply = {0};
-    const struct ss__artifact_variable variables[] = {{"id", artifact->facts.id, 0}, {0}};
+    struct ss_net_artifact_reply reply = {0};
+    const struct ss_net_artifact_variable variables[] = {{"id", artifact->facts.id, 0}, {0}};
     *url = *authorization = NULL;
-    SS_TRY(ss__artifact_ask(artifact->store, manifest_query, variables, &reply, err));
+    SS_TRY(ss_net_artifact_ask(artifact->store, manifest_query, variables, &reply, err));
     SS_TRY(join(artifact,
-                ss__json_string(
-                    ss__artifact_follow(reply.data, "artifact.currentManifest.file.directUrl")),
+                ss__json_string(ss_net_artifact_follow(
+                    reply.data, "artifact.currentManifest.file.directUrl")),
                 url, err));
 out:
-    ss__artifact_reply_release(&reply);
+    ss_net_artifact_reply_release(&reply);
     return status;
 }
 
@@ -62,56 +62,57 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
 {
     struct ss__buf *buf = user;
     (void)enough;
-    if (n_bytes > SS__ARTIFACT_MANIFEST_BYTES - buf->n_bytes) {
+    if (n_bytes > SS_NET_ARTIFACT_MANIFEST_BYTES - buf->n_bytes) {
         return ss__fail(err, SS_E_LIMIT, "the manifest of an artifact is larger than %d MiB",
-                        SS__ARTIFACT_MANIFEST_BYTES >> 20);
+                        SS_NET_ARTIFACT_MANIFEST_BYTES >> 20);
     }
     ss__buf_add(buf, data, n_bytes);
     return ss__buf_check(buf, err);
 }
 
-static ss_status read_manifest(struct ss__artifact *artifact, ss_err *err)
+static ss_status read_manifest(struct ss_net_artifact *artifact, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf what = {0}, text = {0};
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     ss__buf_printf(&what, "manifest of '%s'", artifact->label);
     const char *name = ss__buf_text(&what);
     if (name == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
-    const struct ss__net_remote_options options = {
+    const struct ss_net_remote_options options = {
         .name = name, .locate = locate_manifest, .user = artifact, .n_bytes = SS_NOWHERE};
-    SS_TRY(ss__net_remote_new(artifact->store->net, &options, &remote, err));
-    SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take, &text, err));
-    SS_TRY(ss__artifact_manifest_parse(name, text.data, text.n_bytes, artifact->facts.digest,
-                                       &artifact->manifest, err));
+    SS_TRY(ss_net_remote_new(artifact->store->net, &options, &remote, err));
+    SS_TRY(ss_net_remote_read(remote, 0, SS_NOWHERE, take, &text, err));
+    SS_TRY(ss_net_artifact_manifest_parse(name, text.data, text.n_bytes, artifact->facts.digest,
+                                          &artifact->manifest, err));
 out:
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     ss__buf_release(&what);
     ss__buf_release(&text);
     return status;
 }
 
-ss_status ss__artifact_open(struct ss__artifact_store *store, const char *label,
-                            struct ss__artifact_facts *facts, struct ss__artifact *out,
-                            ss_err *err)
+ss_status ss_net_artifact_open(struct ss_net_artifact_store *store, const char *label,
+                               struct ss_net_artifact_facts *facts, struct ss_net_artifact *out,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
-    *out = (struct ss__artifact){.store = store, .facts = *facts, .label = ss__strdup(label)};
-    *facts = (struct ss__artifact_facts){0};
+    *out =
+        (struct ss_net_artifact){.store = store, .facts = *facts, .label = ss__strdup(label)};
+    *facts = (struct ss_net_artifact_facts){0};
     if (out->label == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
     SS_TRY(read_manifest(out, err));
 out:
     if (status != SS_OK) {
-        ss__artifact_release(out);
+        ss_net_artifact_release(out);
     }
     return status;
 }
 
-static void free_signed_urls(struct ss__artifact *artifact)
+static void free_signed_urls(struct ss_net_artifact *artifact)
 {
     for (size_t i = 0; artifact->signed_urls != NULL && i < artifact->manifest.n; i++) {
         ss__free(artifact->signed_urls[i]);
@@ -120,13 +121,13 @@ static void free_signed_urls(struct ss__artifact *artifact)
     artifact->signed_urls = NULL;
 }
 
-void ss__artifact_release(struct ss__artifact *artifact)
+void ss_net_artifact_release(struct ss_net_artifact *artifact)
 {
     free_signed_urls(artifact);
     ss__free(artifact->label);
-    ss__artifact_facts_release(&artifact->facts);
-    ss__artifact_manifest_release(&artifact->manifest);
-    *artifact = (struct ss__artifact){0};
+    ss_net_artifact_facts_release(&artifact->facts);
+    ss_net_artifact_manifest_release(&artifact->manifest);
+    *artifact = (struct ss_net_artifact){0};
 }
 
 /* ---- signed addresses ---- */
@@ -150,11 +151,11 @@ static const struct {
 enum { N_LISTINGS = sizeof listings / sizeof listings[0] };
 
 /* Ask for a page of files, by one listing. */
-static ss_status ask_page(struct ss__artifact *artifact, size_t listing, const char *cursor,
-                          struct ss__artifact_reply *reply, ss_err *err)
+static ss_status ask_page(struct ss_net_artifact *artifact, size_t listing, const char *cursor,
+                          struct ss_net_artifact_reply *reply, ss_err *err)
 {
-    const struct ss__artifact_name *name = artifact->name;
-    const struct ss__artifact_variable variables[] = {
+    const struct ss_net_artifact_name *name = artifact->name;
+    const struct ss_net_artifact_variable variables[] = {
         {"id", artifact->facts.id, 0},
         {"after", cursor, 0},
         {"first", NULL, FILES_PER_PAGE},
@@ -163,21 +164,21 @@ static ss_status ask_page(struct ss__artifact *artifact, size_t listing, const c
         {"collectionName", name == NULL ? NULL : name->collection, 0},
         {"aliasName", name == NULL ? NULL : name->alias, 0},
         {0}};
-    return ss__artifact_ask(artifact->store, listings[listing].query, variables, reply, err);
+    return ss_net_artifact_ask(artifact->store, listings[listing].query, variables, reply, err);
 }
 
 /* Note the signed URLs of a page; *n_new counts files that had none before. */
-static ss_status take_page(struct ss__artifact *artifact, const struct ss__json *files,
+static ss_status take_page(struct ss_net_artifact *artifact, const struct ss__json *files,
                            size_t *n_new, ss_err *err)
 {
     size_t i = 0;
     struct ss__json *edge = NULL;
     *n_new = 0;
     SS_JSON_EACH (ss__json_get(files, "edges"), i, edge) {
-        const char *name = ss__json_string(ss__artifact_follow(edge, "node.name"));
-        const char *url = ss__json_string(ss__artifact_follow(edge, "node.directUrl"));
-        const struct ss__artifact_entry *entry =
-            name == NULL ? NULL : ss__artifact_manifest_find(&artifact->manifest, name);
+        const char *name = ss__json_string(ss_net_artifact_follow(edge, "node.name"));
+        const char *url = ss__json_string(ss_net_artifact_follow(edge, "node.directUrl"));
+        const struct ss_net_artifact_entry *entry =
+            name == NULL ? NULL : ss_net_artifact_manifest_find(&artifact->manifest, name);
         if (entry == NULL || url == NULL) {
             continue; /* the store's own URL stands in */
         }
@@ -194,17 +195,18 @@ static ss_status take_page(struct ss__artifact *artifact, const struct ss__json 
 
 /* Read the pages that a listing gives. Without an error *understood is false where the store
  * does not know this listing. */
-static ss_status list_files(struct ss__artifact *artifact, size_t listing, bool *understood,
+static ss_status list_files(struct ss_net_artifact *artifact, size_t listing, bool *understood,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__artifact_reply reply = {0}, last = {0};
+    struct ss_net_artifact_reply reply = {0}, last = {0};
     const char *cursor = NULL; /* in `last` */
     size_t n_new = 1;
     *understood = true;
     for (bool more = true; more && n_new > 0;) { /* a page of known files: a circle */
         SS_TRY(ask_page(artifact, listing, cursor, &reply, err));
-        const struct ss__json *files = ss__artifact_follow(reply.data, listings[listing].files);
+        const struct ss__json *files =
+            ss_net_artifact_follow(reply.data, listings[listing].files);
         if (reply.complaint != NULL || files == NULL) {
             *understood = false;
             goto out;
@@ -213,17 +215,17 @@ static ss_status list_files(struct ss__artifact *artifact, size_t listing, bool 
         const struct ss__json *page = ss__json_get(files, "pageInfo");
         more = ss__json_is_true(ss__json_get(page, "hasNextPage"));
         cursor = ss__json_string(ss__json_get(page, "endCursor"));
-        ss__artifact_reply_release(&last);
+        ss_net_artifact_reply_release(&last);
         last = reply;
-        reply = (struct ss__artifact_reply){0};
+        reply = (struct ss_net_artifact_reply){0};
     }
 out:
-    ss__artifact_reply_release(&last);
-    ss__artifact_reply_release(&reply);
+    ss_net_artifact_reply_release(&last);
+    ss_net_artifact_reply_release(&reply);
     return status;
 }
 
-static ss_status ask_signed_urls(struct ss__artifact *artifact, ss_err *err)
+static ss_status ask_signed_urls(struct ss_net_artifact *artifact, ss_err *err)
 {
     ss_status status = SS_OK;
     bool understood = false;
@@ -242,17 +244,17 @@ out:
 static void add_part(struct ss__buf *url, const char *part)
 {
     ss__buf_add_byte(url, '/');
-    ss__url_quote(url, part, "");
+    ss_net_url_quote(url, part, "");
 }
 
 /* {base}/artifactsV2/{region}/{entity}/{project}/{collection}/{id}/{birth id}/{hash}/{name} */
-static ss_status own_place(const struct ss__artifact *artifact,
-                           const struct ss__artifact_entry *entry, char **url,
+static ss_status own_place(const struct ss_net_artifact *artifact,
+                           const struct ss_net_artifact_entry *entry, char **url,
                            char **authorization, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
-    const struct ss__artifact_name *name = artifact->name;
+    const struct ss_net_artifact_name *name = artifact->name;
     if (name == NULL || entry->birth_id == NULL) {
         SS_FAIL(SS_E_DATA, "the artifact store gives no address for '%.200s' of '%.200s'",
                 entry->path, artifact->label);
@@ -281,9 +283,9 @@ out:
     return status;
 }
 
-ss_status ss__artifact_place(struct ss__artifact *artifact,
-                             const struct ss__artifact_entry *entry, bool again, char **url,
-                             char **authorization, ss_err *err)
+ss_status ss_net_artifact_place(struct ss_net_artifact *artifact,
+                                const struct ss_net_artifact_entry *entry, bool again,
+                                char **url, char **authorization, ss_err *err)
 {
     ss_status status = SS_OK;
     *url = *authorization = NULL;

@@ -14,7 +14,7 @@
 #include "net/artifact_store.h"
 #include "net/landing.h"
 
-static ss_status record_path(const char *cache, const struct ss__artifact_name *name,
+static ss_status record_path(const char *cache, const struct ss_net_artifact_name *name,
                              char **out, ss_err *err)
 {
     struct ss__buf inner = {0};
@@ -47,13 +47,14 @@ out:
     return status;
 }
 
-ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact_name *name,
-                                    const struct ss__artifact *artifact, ss_err *err)
+ss_status ss_net_artifact_record_write(const char *cache,
+                                       const struct ss_net_artifact_name *name,
+                                       const struct ss_net_artifact *artifact, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
     struct ss__json_writer record = {.style = SS__JSON_COMPACT};
-    const struct ss__artifact_facts *facts = &artifact->facts;
+    const struct ss_net_artifact_facts *facts = &artifact->facts;
     ss__put_open(&record, NULL, '{');
     ss__put_text(&record, "id", facts->id);
     ss__put_text(&record, "digest", facts->digest);
@@ -63,7 +64,7 @@ ss_status ss__artifact_record_write(const char *cache, const struct ss__artifact
     ss__put_close(&record, '}');
     SS_TRY(ss__buf_check(&record.buf, err));
     SS_TRY(record_path(cache, name, &path, err));
-    SS_TRY(ss__make_parents(path, err));
+    SS_TRY(ss_net_make_parents(path, err));
     SS_TRY(write_aside(cache, path, &record.buf, err));
 out:
     ss__buf_release(&record.buf);
@@ -72,7 +73,7 @@ out:
 }
 
 static ss_status read_facts(const char *path, const struct ss__json *record,
-                            struct ss__artifact_facts *out, ss_err *err)
+                            struct ss_net_artifact_facts *out, ss_err *err)
 {
     static const char *const keys[] = {"id", "digest", "type"};
     ss_status status = SS_OK;
@@ -94,14 +95,15 @@ out:
     return status;
 }
 
-ss_status ss__artifact_record_read(const char *cache, const struct ss__artifact_name *name,
-                                   const char *label, struct ss__artifact_store *store,
-                                   struct ss__artifact *out, bool *found, ss_err *err)
+ss_status ss_net_artifact_record_read(const char *cache,
+                                      const struct ss_net_artifact_name *name,
+                                      const char *label, struct ss_net_artifact_store *store,
+                                      struct ss_net_artifact *out, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
     struct ss__json *record = NULL;
-    *out = (struct ss__artifact){.store = store, .name = name};
+    *out = (struct ss_net_artifact){.store = store, .name = name};
     SS_TRY(record_path(cache, name, &path, err));
     SS_TRY(ss__json_load_optional(path, &record, err));
     *found = record != NULL;
@@ -113,14 +115,14 @@ ss_status ss__artifact_record_read(const char *cache, const struct ss__artifact_
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
     SS_TRY(read_facts(path, record, &out->facts, err));
-    SS_TRY(ss__artifact_manifest_take(path, ss__json_share(record),
-                                      ss__json_get(record, "manifest"), out->facts.digest,
-                                      &out->manifest, err));
+    SS_TRY(ss_net_artifact_manifest_take(path, ss__json_share(record),
+                                         ss__json_get(record, "manifest"), out->facts.digest,
+                                         &out->manifest, err));
 out:
     ss__json_free(record);
     ss__free(path);
     if (status != SS_OK) {
-        ss__artifact_release(out);
+        ss_net_artifact_release(out);
     }
     return status;
 }

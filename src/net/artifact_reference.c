@@ -43,14 +43,14 @@ out:
     return status;
 }
 
-static ss_status follow_to_artifact(struct ss__artifact_job *fetch,
-                                    const struct ss__artifact_entry *entry, const char *to,
+static ss_status follow_to_artifact(struct ss_net_artifact_job *fetch,
+                                    const struct ss_net_artifact_entry *entry, const char *to,
                                     size_t depth, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf id = {0};
-    struct ss__artifact_facts facts = {0};
-    struct ss__artifact other = {0};
+    struct ss_net_artifact_facts facts = {0};
+    struct ss_net_artifact other = {0};
     const char *path = NULL;
     if (depth >= MAX_REFERENCES_DEEP) {
         SS_FAIL(SS_E_DATA,
@@ -62,9 +62,10 @@ static ss_status follow_to_artifact(struct ss__artifact_job *fetch,
     if (ss__buf_text(&id) == NULL) {
         SS_TRY(ss__fail_nomem(err, "an id"));
     }
-    SS_TRY(ss__artifact_resolve_id(&fetch->store, id.data, &facts, err));
-    SS_TRY(ss__artifact_open(&fetch->store, id.data, &facts, &other, err));
-    const struct ss__artifact_entry *target = ss__artifact_manifest_find(&other.manifest, path);
+    SS_TRY(ss_net_artifact_resolve_id(&fetch->store, id.data, &facts, err));
+    SS_TRY(ss_net_artifact_open(&fetch->store, id.data, &facts, &other, err));
+    const struct ss_net_artifact_entry *target =
+        ss_net_artifact_manifest_find(&other.manifest, path);
     if (target == NULL) {
         SS_FAIL(SS_E_DATA,
                 "'%.200s' refers to '%.200s' of another artifact, which has no such "
@@ -76,17 +77,17 @@ static ss_status follow_to_artifact(struct ss__artifact_job *fetch,
                 "'%.200s' refers to a file whose digest is now %.40s, expected %.40s",
                 entry->path, target->digest, entry->digest);
     }
-    SS_TRY(ss__artifact_fetch_entry(fetch, &other, target, to, depth + 1, err));
+    SS_TRY(ss_net_artifact_fetch_entry(fetch, &other, target, to, depth + 1, err));
 out:
     ss__buf_release(&id);
-    ss__artifact_facts_release(&facts);
-    ss__artifact_release(&other);
+    ss_net_artifact_facts_release(&facts);
+    ss_net_artifact_release(&other);
     return status;
 }
 
 /* What a page's ETag must be. It is the only proof of a plain file's content that there is. */
 struct page {
-    const struct ss__artifact_entry *entry;
+    const struct ss_net_artifact_entry *entry;
     struct ss__out out;
     uint64_t n_bytes;
 };
@@ -104,18 +105,18 @@ static ss_status take_page(void *user, const void *data, size_t n_bytes, bool *e
     return ss__out_write(&page->out, data, n_bytes, err);
 }
 
-static ss_status check_etag(struct ss__net *net, const struct ss__artifact_entry *entry,
+static ss_status check_etag(struct ss_net *net, const struct ss_net_artifact_entry *entry,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_answer answer = {0};
-    const struct ss__net_request request = {.method = "HEAD", .url = entry->ref};
+    struct ss_net_answer answer = {0};
+    const struct ss_net_request request = {.method = "HEAD", .url = entry->ref};
     if (entry->etag == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss__net_send(net, &request, &answer, err));
-    SS_TRY(ss__net_check(&answer, entry->ref, err));
-    const char *etag = ss__net_header(&answer, "ETag");
+    SS_TRY(ss_net_send(net, &request, &answer, err));
+    SS_TRY(ss_net_check(&answer, entry->ref, err));
+    const char *etag = ss_net_header(&answer, "ETag");
     if (etag == NULL || strcmp(etag, entry->etag) != 0) {
         SS_FAIL(SS_E_DATA,
                 "%.300s has the tag %.80s, the artifact was made with %.80s; it has changed "
@@ -123,28 +124,28 @@ static ss_status check_etag(struct ss__net *net, const struct ss__artifact_entry
                 entry->ref, etag == NULL ? "(none)" : etag, entry->etag);
     }
 out:
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     return status;
 }
 
-static ss_status follow_to_page(struct ss__artifact_job *fetch,
-                                const struct ss__artifact_entry *entry, const char *to,
+static ss_status follow_to_page(struct ss_net_artifact_job *fetch,
+                                const struct ss_net_artifact_entry *entry, const char *to,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     struct page page = {.entry = entry, .out = SS__OUT_CLOSED};
-    const struct ss__net_remote_options options = {
+    const struct ss_net_remote_options options = {
         .name = entry->ref, .url = entry->ref, .n_bytes = entry->n_bytes};
     SS_TRY(check_etag(fetch->store.net, entry, err));
-    SS_TRY(ss__make_parents(to, err));
-    SS_TRY(ss__net_remote_new(fetch->store.net, &options, &remote, err));
+    SS_TRY(ss_net_make_parents(to, err));
+    SS_TRY(ss_net_remote_new(fetch->store.net, &options, &remote, err));
     SS_TRY(ss__out_open_aside(to, fetch->folder, &page.out, err));
-    SS_TRY(ss__net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
+    SS_TRY(ss_net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
     SS_TRY(ss__out_commit(&page.out, err));
 out:
     ss__out_abort(&page.out);
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     return status;
 }
 
@@ -154,10 +155,10 @@ static bool is_page(const char *ref)
 }
 
 /* Before anything is fetched: references that nobody will follow. */
-ss_status ss__artifact_check_references(const struct ss__artifact *artifact, ss_err *err)
+ss_status ss_net_artifact_check_references(const struct ss_net_artifact *artifact, ss_err *err)
 {
     for (size_t i = 0; i < artifact->manifest.n; i++) {
-        const struct ss__artifact_entry *entry = &artifact->manifest.entries[i];
+        const struct ss_net_artifact_entry *entry = &artifact->manifest.entries[i];
         if (entry->ref != NULL && !is_page(entry->ref) &&
             !begins_with(entry->ref, reference_scheme)) {
             return ss__fail(err, SS_E_UNSUPPORTED,
@@ -170,9 +171,9 @@ ss_status ss__artifact_check_references(const struct ss__artifact *artifact, ss_
     return SS_OK;
 }
 
-ss_status ss__artifact_fetch_reference(struct ss__artifact_job *fetch,
-                                       const struct ss__artifact_entry *entry, const char *to,
-                                       size_t depth, ss_err *err)
+ss_status ss_net_artifact_fetch_reference(struct ss_net_artifact_job *fetch,
+                                          const struct ss_net_artifact_entry *entry,
+                                          const char *to, size_t depth, ss_err *err)
 {
     return is_page(entry->ref) ? follow_to_page(fetch, entry, to, err)
                                : follow_to_artifact(fetch, entry, to, depth, err);

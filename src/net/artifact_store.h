@@ -5,113 +5,120 @@
 
 #include "net/artifact_priv.h"
 
-enum { SS__ARTIFACT_ANSWER_BYTES = 16 << 20, SS__ARTIFACT_MANIFEST_BYTES = 64 << 20 };
+enum { SS_NET_ARTIFACT_ANSWER_BYTES = 16 << 20, SS_NET_ARTIFACT_MANIFEST_BYTES = 64 << 20 };
 
-struct ss__artifact_store {
-    struct ss__net *net;
+struct ss_net_artifact_store {
+    struct ss_net *net;
     char *url;           /* without a slash at the end */
     char *authorization; /* once a question was refused and there is a key */
     bool has_asked_for_key;
 };
 
 /* The store that the environment names. Errors: SS_E_USAGE, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__artifact_store_open(struct ss__net *net,
-                                              struct ss__artifact_store *out, ss_err *err);
-void ss__artifact_store_release(struct ss__artifact_store *store);
+SS_MUST_USE ss_status ss_net_artifact_store_open(struct ss_net *net,
+                                                 struct ss_net_artifact_store *out,
+                                                 ss_err *err);
+void ss_net_artifact_store_release(struct ss_net_artifact_store *store);
 
-struct ss__artifact_reply {
+struct ss_net_artifact_reply {
     struct ss__json *tree, *data; /* `data` borrowed from the tree */
     const char *complaint;        /* what the store says is wrong with the question, or NULL */
 };
 
 /* A variable of a GraphQL query: a text, or where that is NULL a number, or null where that is
  * 0. */
-struct ss__artifact_variable {
+struct ss_net_artifact_variable {
     const char *name, *text;
     uint64_t number;
 };
 
 /* Send a query in GraphQL with its variables, of which the last one has no name. Errors:
- * SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of ss__net_send. */
-SS_MUST_USE ss_status ss__artifact_ask(struct ss__artifact_store *store, const char *query,
-                                       const struct ss__artifact_variable *variables,
-                                       struct ss__artifact_reply *out, ss_err *err);
-void ss__artifact_reply_release(struct ss__artifact_reply *reply);
+ * SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of ss_net_send. */
+SS_MUST_USE ss_status ss_net_artifact_ask(struct ss_net_artifact_store *store,
+                                          const char *query,
+                                          const struct ss_net_artifact_variable *variables,
+                                          struct ss_net_artifact_reply *out, ss_err *err);
+void ss_net_artifact_reply_release(struct ss_net_artifact_reply *reply);
 
 /* The value at a path of keys, "project.artifact"; NULL if a part is missing or null. */
-struct ss__json *ss__artifact_follow(struct ss__json *value, const char *path);
+struct ss__json *ss_net_artifact_follow(struct ss__json *value, const char *path);
 
-struct ss__artifact_facts {
+struct ss_net_artifact_facts {
     char *id, *digest, *type;
     uint64_t version; /* 0 of one found by id */
 };
 
-SS_MUST_USE ss_status ss__artifact_resolve(struct ss__artifact_store *store,
-                                           const struct ss__artifact_name *name,
-                                           struct ss__artifact_facts *out, ss_err *err);
-SS_MUST_USE ss_status ss__artifact_resolve_id(struct ss__artifact_store *store, const char *id,
-                                              struct ss__artifact_facts *out, ss_err *err);
-void ss__artifact_facts_release(struct ss__artifact_facts *facts);
+SS_MUST_USE ss_status ss_net_artifact_resolve(struct ss_net_artifact_store *store,
+                                              const struct ss_net_artifact_name *name,
+                                              struct ss_net_artifact_facts *out, ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_resolve_id(struct ss_net_artifact_store *store,
+                                                 const char *id,
+                                                 struct ss_net_artifact_facts *out,
+                                                 ss_err *err);
+void ss_net_artifact_facts_release(struct ss_net_artifact_facts *facts);
 
 /* ---- an artifact that was found: its manifest and the addresses of its files ---- */
 
-struct ss__artifact {
-    struct ss__artifact_store *store; /* borrowed */
-    char *label;                      /* for sentences */
-    struct ss__artifact_facts facts;
-    const struct ss__artifact_name *name; /* NULL of one found by id; borrowed */
-    struct ss__artifact_manifest manifest;
+struct ss_net_artifact {
+    struct ss_net_artifact_store *store; /* borrowed */
+    char *label;                         /* for sentences */
+    struct ss_net_artifact_facts facts;
+    const struct ss_net_artifact_name *name; /* NULL of one found by id; borrowed */
+    struct ss_net_artifact_manifest manifest;
     char **signed_urls; /* [manifest.n], NULL where the store gave none; NULL until asked */
 };
 
 /* Take `facts`, fetch the manifest and check it. On error nothing is left. */
-SS_MUST_USE ss_status ss__artifact_open(struct ss__artifact_store *store, const char *label,
-                                        struct ss__artifact_facts *facts,
-                                        struct ss__artifact *out, ss_err *err);
-void ss__artifact_release(struct ss__artifact *artifact);
+SS_MUST_USE ss_status ss_net_artifact_open(struct ss_net_artifact_store *store,
+                                           const char *label,
+                                           struct ss_net_artifact_facts *facts,
+                                           struct ss_net_artifact *out, ss_err *err);
+void ss_net_artifact_release(struct ss_net_artifact *artifact);
 
 /* The address of a file's content: signed by the store, or where it gives none, the store's own
  * address, which wants the key. With `again`, ask anew, since the last ones have expired. */
-SS_MUST_USE ss_status ss__artifact_place(struct ss__artifact *artifact,
-                                         const struct ss__artifact_entry *entry, bool again,
-                                         char **url, char **authorization, ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_place(struct ss_net_artifact *artifact,
+                                            const struct ss_net_artifact_entry *entry,
+                                            bool again, char **url, char **authorization,
+                                            ss_err *err);
 
 /* ---- a fetch under way ---- */
 
-struct ss__artifact_job {
-    struct ss__artifact_store store;
+struct ss_net_artifact_job {
+    struct ss_net_artifact_store store;
     char *cache;  /* …/artifacts */
     char *folder; /* …/NAME:vN */
 };
 
 /* Bring the content of an entry to the path `to`, unless it is there; `depth` counts references
  * that led here. */
-SS_MUST_USE ss_status ss__artifact_fetch_entry(struct ss__artifact_job *fetch,
-                                               struct ss__artifact *artifact,
-                                               const struct ss__artifact_entry *entry,
-                                               const char *to, size_t depth, ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_fetch_entry(struct ss_net_artifact_job *fetch,
+                                                  struct ss_net_artifact *artifact,
+                                                  const struct ss_net_artifact_entry *entry,
+                                                  const char *to, size_t depth, ss_err *err);
 
 /* The same of an entry with a reference. */
-SS_MUST_USE ss_status ss__artifact_fetch_reference(struct ss__artifact_job *fetch,
-                                                   const struct ss__artifact_entry *entry,
-                                                   const char *to, size_t depth, ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_fetch_reference(struct ss_net_artifact_job *fetch,
+                                                      const struct ss_net_artifact_entry *entry,
+                                                      const char *to, size_t depth,
+                                                      ss_err *err);
 
 /* Refuse references that nobody will follow. Errors: SS_E_UNSUPPORTED. */
-SS_MUST_USE ss_status ss__artifact_check_references(const struct ss__artifact *artifact,
-                                                    ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_check_references(const struct ss_net_artifact *artifact,
+                                                       ss_err *err);
 
 /* ---- what a name meant last time ---- */
 
 /* Note it below CACHE (…/artifacts). */
-SS_MUST_USE ss_status ss__artifact_record_write(const char *cache,
-                                                const struct ss__artifact_name *name,
-                                                const struct ss__artifact *artifact,
-                                                ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_record_write(const char *cache,
+                                                   const struct ss_net_artifact_name *name,
+                                                   const struct ss_net_artifact *artifact,
+                                                   ss_err *err);
 
 /* Read it: an artifact without addresses. Where there is none, *found is false and *out empty.
  * `name` and `store` are borrowed. Errors: SS_E_DATA, SS_E_IO, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__artifact_record_read(
-    const char *cache, const struct ss__artifact_name *name, const char *label,
-    struct ss__artifact_store *store, struct ss__artifact *out, bool *found, ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_record_read(
+    const char *cache, const struct ss_net_artifact_name *name, const char *label,
+    struct ss_net_artifact_store *store, struct ss_net_artifact *out, bool *found, ss_err *err);
 
 #endif

@@ -5,16 +5,16 @@
 #include "base/arena.h"
 #include "net/hub.h"
 
-typedef enum ss__cached_kind {
-    SS__CACHED_BLOB,    /* below blobs/ */
-    SS__CACHED_PARTIAL, /* below blobs/, not finished */
-    SS__CACHED_POINTER, /* below snapshots/ */
-    SS__CACHED_REF      /* below refs/ */
-} ss__cached_kind;
+typedef enum ss_net_cached_kind {
+    SS_NET_CACHED_BLOB,    /* below blobs/ */
+    SS_NET_CACHED_PARTIAL, /* below blobs/, not finished */
+    SS_NET_CACHED_POINTER, /* below snapshots/ */
+    SS_NET_CACHED_REF      /* below refs/ */
+} ss_net_cached_kind;
 
 /* A file or link. Folders are walked but not kept, and links to folders are not walked. */
-struct ss__cached_file {
-    ss__cached_kind kind;
+struct ss_net_cached_file {
+    ss_net_cached_kind kind;
     const char *path;
     const char *name; /* of a blob its etag; of a ref its revision; of a pointer what it leads
                          to in blobs/, "" for a plain file */
@@ -24,10 +24,10 @@ struct ss__cached_file {
     int64_t changed_at; /* seconds since 1970 */
 };
 
-struct ss__cached_repo {
-    struct ss__hub_name name;
+struct ss_net_cached_repo {
+    struct ss_net_hub_name name;
     const char *path, *folder; /* whole, and its name in the cache */
-    struct ss__cached_file *files;
+    struct ss_net_cached_file *files;
     size_t n, n_room, n_revisions;
     bool is_partly_seen; /* a folder is a link or too deep, so a blob may have unseen names */
     struct ss__arena arena;
@@ -35,9 +35,10 @@ struct ss__cached_repo {
 
 /* Call `each` with every repository of the cache, by folder name; *cache_path (nullable, gives)
  * receives the cache's place. */
-SS_MUST_USE ss_status ss__cache_each(const char *cache_dir,
-                                     ss_status (*each)(void *user, struct ss__cached_repo *repo,
-                                                       ss_err *err),
-                                     void *user, char **cache_path, ss_err *err);
+SS_MUST_USE ss_status ss_net_cache_each(const char *cache_dir,
+                                        ss_status (*each)(void *user,
+                                                          struct ss_net_cached_repo *repo,
+                                                          ss_err *err),
+                                        void *user, char **cache_path, ss_err *err);
 
 #endif

@@ -27,7 +27,7 @@ static bool is_own_folder(const char *path)
 
 /* Where a pointer leads in blobs/: the last part of its target, if the part before is "blobs".
  */
-static const char *blob_of_link(struct ss__cached_repo *repo, const char *path)
+static const char *blob_of_link(struct ss_net_cached_repo *repo, const char *path)
 {
     char target[MAX_LINK_BYTES];
     const ssize_t n = readlink(path, target, sizeof target - 1);
@@ -42,21 +42,22 @@ static const char *blob_of_link(struct ss__cached_repo *repo, const char *path)
     return kept == NULL ? "" : kept;
 }
 
-static ss__cached_kind kind_of(ss__cached_kind kind, const char *name)
+static ss_net_cached_kind kind_of(ss_net_cached_kind kind, const char *name)
 {
-    const bool is_partial = ends_with(name, ".incomplete") || ends_with(name, SS__HUB_PART);
-    return kind == SS__CACHED_BLOB && is_partial ? SS__CACHED_PARTIAL : kind;
+    const bool is_partial = ends_with(name, ".incomplete") || ends_with(name, SS_NET_HUB_PART);
+    return kind == SS_NET_CACHED_BLOB && is_partial ? SS_NET_CACHED_PARTIAL : kind;
 }
 
-static ss_status add_file(struct ss__cached_repo *repo, ss__cached_kind kind, const char *path,
-                          const char *below, const struct stat *facts, ss_err *err)
+static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind kind,
+                          const char *path, const char *below, const struct stat *facts,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     const bool is_link = S_ISLNK(facts->st_mode);
-    const bool is_pointer = kind == SS__CACHED_POINTER;
+    const bool is_pointer = kind == SS_NET_CACHED_POINTER;
     SS_GROW(repo->files, repo->n_room, repo->n + 1);
-    struct ss__cached_file *file = &repo->files[repo->n];
-    *file = (struct ss__cached_file){
+    struct ss_net_cached_file *file = &repo->files[repo->n];
+    *file = (struct ss_net_cached_file){
         .kind = kind_of(kind, below),
         .path = ss__arena_strndup(&repo->arena, path, strlen(path)),
         .name = is_pointer ? (is_link ? blob_of_link(repo, path) : "")
@@ -75,7 +76,7 @@ out:
 }
 
 /* Files below REPO/TOP, `below` being the path within it. */
-static ss_status walk(struct ss__cached_repo *repo, ss__cached_kind kind, const char *top,
+static ss_status walk(struct ss_net_cached_repo *repo, ss_net_cached_kind kind, const char *top,
                       const char *below, size_t depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -93,7 +94,7 @@ static ss_status walk(struct ss__cached_repo *repo, ss__cached_kind kind, const 
         SS_TRY(add_file(repo, kind, path, below, &facts, err));
     } else if (S_ISDIR(facts.st_mode) && depth < MAX_DEPTH) {
         SS_TRY(ss__list_folder(path, &names, &n, err));
-        repo->n_revisions += kind == SS__CACHED_POINTER && depth == 0 ? n : 0;
+        repo->n_revisions += kind == SS_NET_CACHED_POINTER && depth == 0 ? n : 0;
         for (size_t i = 0; i < n; i++) {
             deeper = ss__path_join(below, names[i]);
             if (deeper == NULL) {
@@ -113,24 +114,24 @@ out:
 }
 
 /* Read one repository folder. A zeroed struct is valid to release. */
-static ss_status read_repo(const char *cache, const char *folder, struct ss__cached_repo *out,
-                           ss_err *err)
+static ss_status read_repo(const char *cache, const char *folder,
+                           struct ss_net_cached_repo *out, ss_err *err)
 {
     static const struct {
         const char *name;
-        ss__cached_kind kind;
-    } parts[] = {{"blobs", SS__CACHED_BLOB},
-                 {"snapshots", SS__CACHED_POINTER},
-                 {"refs", SS__CACHED_REF}};
+        ss_net_cached_kind kind;
+    } parts[] = {{"blobs", SS_NET_CACHED_BLOB},
+                 {"snapshots", SS_NET_CACHED_POINTER},
+                 {"refs", SS_NET_CACHED_REF}};
     ss_status status = SS_OK;
     char *top = NULL;
-    *out = (struct ss__cached_repo){0};
+    *out = (struct ss_net_cached_repo){0};
     out->path = ss__arena_printf(&out->arena, "%s/%s", cache, folder);
     out->folder = ss__arena_strndup(&out->arena, folder, strlen(folder));
     if (out->path == NULL || out->folder == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    (void)ss__hub_read_folder_name(folder, &out->name);
+    (void)ss_net_hub_read_folder_name(folder, &out->name);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         top = ss__path_join(out->path, parts[i].name);
         if (top == NULL) {
@@ -149,25 +150,25 @@ out:
     return status;
 }
 
-static void release_repo(struct ss__cached_repo *repo)
+static void release_repo(struct ss_net_cached_repo *repo)
 {
     ss__free(repo->files);
     ss__arena_release(&repo->arena);
-    *repo = (struct ss__cached_repo){0};
+    *repo = (struct ss_net_cached_repo){0};
 }
 
-ss_status ss__cache_each(const char *cache_dir,
-                         ss_status (*each)(void *user, struct ss__cached_repo *repo,
-                                           ss_err *err),
-                         void *user, char **cache_path, ss_err *err)
+ss_status ss_net_cache_each(const char *cache_dir,
+                            ss_status (*each)(void *user, struct ss_net_cached_repo *repo,
+                                              ss_err *err),
+                            void *user, char **cache_path, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__cached_repo repo = {0};
-    struct ss__hub_name name;
+    struct ss_net_cached_repo repo = {0};
+    struct ss_net_hub_name name;
     char *cache = NULL, **folders = NULL;
     size_t n = 0;
     if (cache_dir == NULL) {
-        SS_TRY(ss__hub_cache_from_environment(&cache, err));
+        SS_TRY(ss_net_hub_cache_from_environment(&cache, err));
     } else if ((cache = ss__strdup(cache_dir)) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -176,8 +177,8 @@ ss_status ss__cache_each(const char *cache_dir,
     }
     for (size_t i = 0; i < n; i++) {
         char *path = ss__path_join(cache, folders[i]);
-        const bool is_repo =
-            path != NULL && is_own_folder(path) && ss__hub_read_folder_name(folders[i], &name);
+        const bool is_repo = path != NULL && is_own_folder(path) &&
+                             ss_net_hub_read_folder_name(folders[i], &name);
         ss__free(path);
         if (is_repo) {
             SS_TRY(read_repo(cache, folders[i], &repo, err));

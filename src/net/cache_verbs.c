@@ -25,11 +25,11 @@ struct listing {
     struct ss__arena *arena;
 };
 
-static const char *join_refs(const struct ss__cached_repo *repo, struct ss__arena *arena)
+static const char *join_refs(const struct ss_net_cached_repo *repo, struct ss__arena *arena)
 {
     struct ss__buf text = {0};
     for (size_t i = 0; i < repo->n; i++) {
-        if (repo->files[i].kind == SS__CACHED_REF) {
+        if (repo->files[i].kind == SS_NET_CACHED_REF) {
             ss__buf_printf(&text, "%s%s", text.n_bytes > 0 ? ", " : "", repo->files[i].name);
         }
     }
@@ -41,9 +41,9 @@ static const char *join_refs(const struct ss__cached_repo *repo, struct ss__aren
     return kept;
 }
 
-static ss_status add_to_list(void *user, struct ss__cached_repo *repo, ss_err *err)
+static ss_status add_to_list(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
-    static const char *const kinds[SS__HUB_N_KINDS] = {"model", "dataset", "space"};
+    static const char *const kinds[SS_NET_HUB_N_KINDS] = {"model", "dataset", "space"};
     struct listing *listing = user;
     ss_status status = SS_OK;
     SS_GROW(listing->out->repos, listing->n_room, listing->out->n_repos + 1);
@@ -59,10 +59,11 @@ static ss_status add_to_list(void *user, struct ss__cached_repo *repo, ss_err *e
         SS_TRY(ss__fail_nomem(err, "a list"));
     }
     for (size_t i = 0; i < repo->n; i++) {
-        const struct ss__cached_file *file = &repo->files[i];
-        row->n_files += file->kind == SS__CACHED_POINTER;
-        row->n_bytes += file->kind != SS__CACHED_REF ? file->n_bytes : 0;
-        const bool is_newer = file->kind == SS__CACHED_BLOB && file->changed_at > row->used_at;
+        const struct ss_net_cached_file *file = &repo->files[i];
+        row->n_files += file->kind == SS_NET_CACHED_POINTER;
+        row->n_bytes += file->kind != SS_NET_CACHED_REF ? file->n_bytes : 0;
+        const bool is_newer =
+            file->kind == SS_NET_CACHED_BLOB && file->changed_at > row->used_at;
         row->used_at = is_newer ? file->changed_at : row->used_at;
     }
     listing->out->n_repos++;
@@ -84,7 +85,7 @@ ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out, ss_err
     *out = (struct ss_cache_list){0};
     SS_ALLOC(listing.arena, 1);
     out->memory = listing.arena;
-    SS_TRY(ss__cache_each(cache_dir, add_to_list, &listing, &out->path, err));
+    SS_TRY(ss_net_cache_each(cache_dir, add_to_list, &listing, &out->path, err));
     if (out->n_repos > 0) {
         qsort(out->repos, out->n_repos, sizeof *out->repos, by_kind_and_id);
     }
@@ -111,10 +112,10 @@ void ss_cache_list_release(struct ss_cache_list *list)
 struct check {
     const struct ss_cache_check_options *options;
     struct ss_cache_sum *sum;
-    struct ss__net *net; /* for its stop */
+    struct ss_net *net; /* for its stop */
 };
 
-static void report(struct check *check, const struct ss__cached_file *file, const char *what)
+static void report(struct check *check, const struct ss_net_cached_file *file, const char *what)
 {
     const struct ss_cache_finding finding = {file->path, what, file->n_bytes};
     check->sum->n_findings++;
@@ -132,55 +133,56 @@ static int ask_watch(void *user)
 }
 
 static ss_status run_check(const struct ss_cache_check_options *options,
-                           ss_status (*each)(void *, struct ss__cached_repo *, ss_err *),
+                           ss_status (*each)(void *, struct ss_net_cached_repo *, ss_err *),
                            char **cache, struct ss_cache_sum *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct check check = {.options = options, .sum = out};
-    const struct ss__net_options net = {
-        .offline = true, .stop = {ask_watch, (void *)(uintptr_t)&options->watch}};
+    const struct ss_net_options net = {.offline = true,
+                                       .stop = {ask_watch, (void *)(uintptr_t)&options->watch}};
     *out = (struct ss_cache_sum){0};
-    SS_TRY(ss__net_new(&net, &check.net, err));
-    SS_TRY(ss__cache_each(options->cache_dir, each, &check, cache, err));
+    SS_TRY(ss_net_new(&net, &check.net, err));
+    SS_TRY(ss_net_cache_each(options->cache_dir, each, &check, cache, err));
 out:
-    ss__net_free(check.net);
+    ss_net_free(check.net);
     return status;
 }
 
 /* ---- verify ---- */
 
-static ss_status verify_blob(struct check *check, const struct ss__cached_file *file,
+static ss_status verify_blob(struct check *check, const struct ss_net_cached_file *file,
                              ss_err *err)
 {
     ss__hash_kind kind = SS__HASH_SHA256;
     bool is_good = true;
-    if (!ss__hub_etag_kind(file->name, &kind)) {
+    if (!ss_net_hub_etag_kind(file->name, &kind)) {
         check->sum->n_unknown++;
         return SS_OK;
     }
     check->sum->n_checked++;
     const ss_status status =
-        ss__hub_check_file(check->net, file->path, file->name, &is_good, err);
+        ss_net_hub_check_file(check->net, file->path, file->name, &is_good, err);
     if (status == SS_OK && !is_good) {
         report(check, file, "its content is not what its hash says; delete it and fetch again");
     }
     return status;
 }
 
-static ss_status verify_repo(void *user, struct ss__cached_repo *repo, ss_err *err)
+static ss_status verify_repo(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     struct check *check = user;
     ss_status status = SS_OK;
-    char commit[SS__HUB_COMMIT_BYTES];
+    char commit[SS_NET_HUB_COMMIT_BYTES];
     for (size_t i = 0; i < repo->n; i++) {
-        const struct ss__cached_file *file = &repo->files[i];
+        const struct ss_net_cached_file *file = &repo->files[i];
         if (file->leads_nowhere) {
             report(check, file, "it leads to a file that is not there; fetch again");
-        } else if (file->kind == SS__CACHED_BLOB) {
+        } else if (file->kind == SS_NET_CACHED_BLOB) {
             SS_TRY(verify_blob(check, file, err));
-        } else if (file->kind == SS__CACHED_REF && !ss__hub_ref_load(file->path, commit)) {
+        } else if (file->kind == SS_NET_CACHED_REF &&
+                   !ss_net_hub_ref_load(file->path, commit)) {
             report(check, file, "it names no commit; delete it, or fetch again");
-        } else if (file->kind == SS__CACHED_POINTER && !file->is_link) {
+        } else if (file->kind == SS_NET_CACHED_POINTER && !file->is_link) {
             check->sum->n_unknown++;
         }
     }
@@ -202,14 +204,14 @@ static int by_text(const void *a, const void *b)
 }
 
 /* The blobs that a snapshot names, sorted. */
-static ss_status find_named(const struct ss__cached_repo *repo, const char ***out, size_t *n,
+static ss_status find_named(const struct ss_net_cached_repo *repo, const char ***out, size_t *n,
                             ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(*out, repo->n + 1);
     *n = 0;
     for (size_t i = 0; i < repo->n; i++) {
-        if (repo->files[i].kind == SS__CACHED_POINTER && repo->files[i].is_link) {
+        if (repo->files[i].kind == SS_NET_CACHED_POINTER && repo->files[i].is_link) {
             (*out)[(*n)++] = repo->files[i].name;
         }
     }
@@ -219,35 +221,36 @@ out:
 }
 
 /* A file that its writer locks as long as it lives. */
-static bool is_temporary(const struct ss__cached_file *file)
+static bool is_temporary(const struct ss_net_cached_file *file)
 {
     return !file->is_link &&
            ss__temporary_is_name(&ss__temporary_file, ss__path_name(file->path));
 }
 
 /* Why a file can go; NULL if it stays. */
-static const char *reason_to_go(const struct ss__cached_file *file, const char *const *named,
+static const char *reason_to_go(const struct ss_net_cached_file *file, const char *const *named,
                                 size_t n_named, int64_t now)
 {
     const bool is_young = now - file->changed_at < YOUNG_SECONDS;
     const size_t n = strlen(file->name);
-    const bool is_named = file->kind == SS__CACHED_BLOB &&
+    const bool is_named = file->kind == SS_NET_CACHED_BLOB &&
                           bsearch(&file->name, named, n_named, sizeof *named, by_text) != NULL;
-    const bool is_ours = n >= sizeof SS__HUB_PART - 1 &&
-                         strcmp(file->name + n - (sizeof SS__HUB_PART - 1), SS__HUB_PART) == 0;
+    const bool is_ours =
+        n >= sizeof SS_NET_HUB_PART - 1 &&
+        strcmp(file->name + n - (sizeof SS_NET_HUB_PART - 1), SS_NET_HUB_PART) == 0;
     if (is_temporary(file)) {
         return "unfinished file";
     }
     switch (file->kind) {
-    case SS__CACHED_PARTIAL:
+    case SS_NET_CACHED_PARTIAL:
         return is_ours || !is_young ? "unfinished download" : NULL;
-    case SS__CACHED_BLOB:
+    case SS_NET_CACHED_BLOB:
         return file->leads_nowhere    ? "link that leads nowhere"
                : is_named || is_young ? NULL
                                       : "content that no snapshot names";
-    case SS__CACHED_POINTER:
+    case SS_NET_CACHED_POINTER:
         return file->leads_nowhere && !is_young ? "link that leads nowhere" : NULL;
-    case SS__CACHED_REF:
+    case SS_NET_CACHED_REF:
         return n > 4 && strcmp(file->name + n - 4, ".tmp") == 0 && !is_young ? "unfinished note"
                                                                              : NULL;
     }
@@ -262,28 +265,29 @@ static bool try_lock(const char *path, int *descriptor)
 }
 
 /* Remove a file itself, never what a link leads to, unless somebody works on it. */
-static bool remove_file(const struct ss__cached_repo *repo, const struct ss__cached_file *file)
+static bool remove_file(const struct ss_net_cached_repo *repo,
+                        const struct ss_net_cached_file *file)
 {
     struct ss__buf path = {0};
     int own = -1, lock = -1;
     bool is_free = true;
-    if (file->kind == SS__CACHED_PARTIAL || is_temporary(file)) { /* its writer holds it */
+    if (file->kind == SS_NET_CACHED_PARTIAL || is_temporary(file)) { /* its writer holds it */
         is_free = try_lock(file->path, &own);
-    } else if (file->kind == SS__CACHED_BLOB) {
+    } else if (file->kind == SS_NET_CACHED_BLOB) {
         ss__buf_printf(&path, "%.*s.locks/%s/%s.lock",
                        (int)(ss__path_name(repo->path) - repo->path), repo->path, repo->folder,
                        file->name);
         is_free = ss__buf_text(&path) != NULL && try_lock(ss__buf_text(&path), &lock);
     }
     const bool is_gone = is_free && unlink(file->path) == 0;
-    ss__hub_unlock(own);
-    ss__hub_unlock(lock);
+    ss_net_hub_unlock(own);
+    ss_net_hub_unlock(lock);
     ss__buf_release(&path);
     return is_gone;
 }
 
 /* Folders of a snapshot that became empty go too, up to the snapshot itself. */
-static void remove_empty_parents(const struct ss__cached_repo *repo, const char *path)
+static void remove_empty_parents(const struct ss_net_cached_repo *repo, const char *path)
 {
     char *folder = ss__strdup(path);
     const size_t n_top = strlen(repo->path) + strlen("/snapshots");
@@ -297,7 +301,7 @@ static void remove_empty_parents(const struct ss__cached_repo *repo, const char 
     ss__free(folder);
 }
 
-static ss_status prune_repo(void *user, struct ss__cached_repo *repo, ss_err *err)
+static ss_status prune_repo(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     struct check *check = user;
     ss_status status = SS_OK;
@@ -306,15 +310,15 @@ static ss_status prune_repo(void *user, struct ss__cached_repo *repo, ss_err *er
     const int64_t now = (int64_t)time(NULL);
     SS_TRY(find_named(repo, &named, &n_named, err));
     for (size_t i = 0; i < repo->n; i++) {
-        const struct ss__cached_file *file = &repo->files[i];
+        const struct ss_net_cached_file *file = &repo->files[i];
         const char *reason = reason_to_go(file, named, n_named, now);
-        const bool may_be_named = file->kind == SS__CACHED_BLOB && repo->is_partly_seen;
+        const bool may_be_named = file->kind == SS_NET_CACHED_BLOB && repo->is_partly_seen;
         if (reason == NULL || may_be_named ||
             (!check->options->dry_run && !remove_file(repo, file))) {
             continue;
         }
         report(check, file, reason);
-        if (file->kind == SS__CACHED_POINTER && !check->options->dry_run) {
+        if (file->kind == SS_NET_CACHED_POINTER && !check->options->dry_run) {
             remove_empty_parents(repo, file->path);
         }
     }
@@ -329,7 +333,7 @@ ss_status ss_cache_prune(const struct ss_cache_check_options *options, struct ss
     char *cache = NULL, *locks = NULL;
     const ss_status status = run_check(options, prune_repo, &cache, out, err);
     if (status == SS_OK && !options->dry_run) {
-        locks = ss__path_join(cache, SS__HUB_LOCKS);
+        locks = ss__path_join(cache, SS_NET_HUB_LOCKS);
         ss__out_sweep(cache);
         ss__out_sweep(locks == NULL ? cache : locks);
     }

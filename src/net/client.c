@@ -18,7 +18,7 @@ enum { CONNECT_TRIES = 3 };
 
 /* ---- options ---- */
 
-bool ss__env_is_true(const char *name)
+bool ss_net_env_is_true(const char *name)
 {
     static const char *const yes[] = {"1", "ON", "YES", "TRUE"};
     const char *value = getenv(name);
@@ -47,18 +47,18 @@ static const char *offline_variable(void)
     static const char *const names[] = {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
                                         "SAESCOPE_OFFLINE"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (ss__env_is_true(names[i])) {
+        if (ss_net_env_is_true(names[i])) {
             return names[i];
         }
     }
     return NULL;
 }
 
-struct ss__net_options ss__net_options_from_environment(void)
+struct ss_net_options ss_net_options_from_environment(void)
 {
     const double patience = number_of("HF_HUB_DOWNLOAD_TIMEOUT");
     const double stall = number_of("SAESCOPE_NET_STALL_SECONDS");
-    return (struct ss__net_options){
+    return (struct ss_net_options){
         .offline = offline_variable() != NULL,
         .n_tries = (size_t)number_of("SAESCOPE_NET_TRIES"),
         .retry_seconds = number_of("SAESCOPE_NET_RETRY_SECONDS"),
@@ -73,7 +73,7 @@ static double or_else(double value, double otherwise)
     return value > 0 ? value : otherwise;
 }
 
-static void fill_defaults(struct ss__net_options *options)
+static void fill_defaults(struct ss_net_options *options)
 {
     options->n_tries = options->n_tries == 0 ? 6 : options->n_tries;
     options->retry_seconds = or_else(options->retry_seconds, 1);
@@ -91,11 +91,11 @@ static void init_curl(void)
     global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-ss_status ss__net_new(const struct ss__net_options *options, struct ss__net **out, ss_err *err)
+ss_status ss_net_new(const struct ss_net_options *options, struct ss_net **out, ss_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     ss_status status = SS_OK;
-    struct ss__net *net = NULL;
+    struct ss_net *net = NULL;
     *out = NULL;
     pthread_once(&once, init_curl);
     SS_ALLOC(net, 1);
@@ -109,11 +109,11 @@ ss_status ss__net_new(const struct ss__net_options *options, struct ss__net **ou
     *out = net;
     net = NULL;
 out:
-    ss__net_free(net);
+    ss_net_free(net);
     return status;
 }
 
-void ss__net_free(struct ss__net *net)
+void ss_net_free(struct ss_net *net)
 {
     if (net != NULL) {
         curl_easy_cleanup(net->easy);
@@ -122,7 +122,7 @@ void ss__net_free(struct ss__net *net)
     }
 }
 
-const struct ss__net_options *ss__net_options_of(const struct ss__net *net)
+const struct ss_net_options *ss_net_options_of(const struct ss_net *net)
 {
     return &net->options;
 }
@@ -131,7 +131,7 @@ const struct ss__net_options *ss__net_options_of(const struct ss__net *net)
 
 /* Between half and the whole of the doubled pause, so that clients do not come back together.
  */
-double ss__net_pause(const struct ss__net *net, size_t n)
+double ss_net_pause(const struct ss_net *net, size_t n)
 {
     uint16_t bits = 0;
     const double most = net->options.retry_seconds * MAX_PAUSE_SECONDS;
@@ -140,10 +140,10 @@ double ss__net_pause(const struct ss__net *net, size_t n)
     return (whole > most ? most : whole) * (0.5 + 0.5 * (double)bits / 65535);
 }
 
-ss_status ss__net_sleep(struct ss__net *net, double seconds, ss_err *err)
+ss_status ss_net_sleep(struct ss_net *net, double seconds, ss_err *err)
 {
-    const struct ss__net_options *options = &net->options;
-    const double end = ss__net_now() + seconds;
+    const struct ss_net_options *options = &net->options;
+    const double end = ss_net_now() + seconds;
     if (!(seconds <= MAX_WAIT_SECONDS)) {
         return ss__fail(
             err, SS_E_NETWORK,
@@ -152,7 +152,7 @@ ss_status ss__net_sleep(struct ss__net *net, double seconds, ss_err *err)
     if (seconds > QUIET_WAIT_SECONDS) {
         ss__log(&options->log, SS_LEVEL_NOTICE, "the server is busy; waiting %.0f s", seconds);
     }
-    for (double left = seconds; left > 0; left = end - ss__net_now()) {
+    for (double left = seconds; left > 0; left = end - ss_net_now()) {
         const double slice = left < SLICE_SECONDS ? left : SLICE_SECONDS;
         const struct timespec pause = {0, (long)(1e9 * slice)};
         if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
@@ -166,7 +166,7 @@ ss_status ss__net_sleep(struct ss__net *net, double seconds, ss_err *err)
 /* ---- redirects ---- */
 
 struct route {
-    char origin[SS__URL_ORIGIN_BYTES]; /* of the request's own URL */
+    char origin[SS_NET_URL_ORIGIN_BYTES]; /* of the request's own URL */
     char *url;
     size_t n_redirects, n_foreign;
 };
@@ -178,9 +178,9 @@ static bool is_redirect(long code)
 
 static bool is_listed(const char *const *urls, const char *origin)
 {
-    char listed[SS__URL_ORIGIN_BYTES];
+    char listed[SS_NET_URL_ORIGIN_BYTES];
     for (size_t i = 0; urls != NULL && urls[i] != NULL; i++) {
-        if (ss__url_origin(urls[i], listed) && strcmp(listed, origin) == 0) {
+        if (ss_net_url_origin(urls[i], listed) && strcmp(listed, origin) == 0) {
             return true;
         }
     }
@@ -188,57 +188,58 @@ static bool is_listed(const char *const *urls, const char *origin)
 }
 
 /* Whether the request wants to go where a redirect points; *foreign: to another origin. */
-static bool wants_to_follow(const struct ss__net_request *request, const struct route *route,
+static bool wants_to_follow(const struct ss_net_request *request, const struct route *route,
                             const char *target, bool *foreign)
 {
-    char origin[SS__URL_ORIGIN_BYTES];
+    char origin[SS_NET_URL_ORIGIN_BYTES];
     const bool is_post = request->method != NULL && strcmp(request->method, "POST") == 0;
-    if (request->follow == SS__NET_FOLLOW_NONE || is_post || !ss__url_origin(target, origin)) {
+    if (request->follow == SS_NET_FOLLOW_NONE || is_post ||
+        !ss_net_url_origin(target, origin)) {
         return false;
     }
     *foreign = strcmp(origin, route->origin) != 0;
-    return request->follow == SS__NET_FOLLOW_ALL || !*foreign ||
+    return request->follow == SS_NET_FOLLOW_ALL || !*foreign ||
            is_listed(request->origins, origin);
 }
 
 /* No redirect leads from https to http, whoever goes there. */
 static ss_status check_scheme(const struct route *route, const char *target, ss_err *err)
 {
-    char shown[SS__URL_SHOWN_BYTES];
+    char shown[SS_NET_URL_SHOWN_BYTES];
     return strncasecmp(route->url, "https:", 6) != 0 || strncasecmp(target, "https:", 6) == 0
                ? SS_OK
                : ss__fail(err, SS_E_NETWORK,
                           "%s: the server points from https to http, which is not followed",
-                          ss__url_show(route->url, shown));
+                          ss_net_url_show(route->url, shown));
 }
 
 static ss_status count_redirect(struct route *route, bool foreign, ss_err *err)
 {
-    char shown[SS__URL_SHOWN_BYTES];
-    if (++route->n_redirects > SS__NET_MAX_REDIRECTS ||
-        (foreign && ++route->n_foreign > SS__NET_MAX_FOREIGN_REDIRECTS)) {
+    char shown[SS_NET_URL_SHOWN_BYTES];
+    if (++route->n_redirects > SS_NET_MAX_REDIRECTS ||
+        (foreign && ++route->n_foreign > SS_NET_MAX_FOREIGN_REDIRECTS)) {
         return ss__fail(err, SS_E_NETWORK, "%s: the server points on and on; gave up",
-                        ss__url_show(route->url, shown));
+                        ss_net_url_show(route->url, shown));
     }
     return SS_OK;
 }
 
 /* After an answer: follow its redirect (*again), or leave its target in answer->location. */
-static ss_status follow(const struct ss__net_request *request, struct route *route,
-                        struct ss__net_answer *answer, bool *again, ss_err *err)
+static ss_status follow(const struct ss_net_request *request, struct route *route,
+                        struct ss_net_answer *answer, bool *again, ss_err *err)
 {
-    const char *location = ss__net_header(answer, "Location");
+    const char *location = ss_net_header(answer, "Location");
     bool foreign = false;
     *again = false;
     if (!is_redirect(answer->code) || location == NULL) {
         return SS_OK;
     }
-    char *target = ss__url_join(route->url, location);
+    char *target = ss_net_url_join(route->url, location);
     if (target == NULL) {
-        char shown[2][SS__URL_SHOWN_BYTES];
-        return ss__fail(err, SS_E_NETWORK,
-                        "%s: the server points to '%.200s', which is not read",
-                        ss__url_show(route->url, shown[0]), ss__url_show(location, shown[1]));
+        char shown[2][SS_NET_URL_SHOWN_BYTES];
+        return ss__fail(
+            err, SS_E_NETWORK, "%s: the server points to '%.200s', which is not read",
+            ss_net_url_show(route->url, shown[0]), ss_net_url_show(location, shown[1]));
     }
     ss_status status = check_scheme(route, target, err);
     if (status == SS_OK && !wants_to_follow(request, route, target, &foreign)) {
@@ -256,9 +257,9 @@ static ss_status follow(const struct ss__net_request *request, struct route *rou
     return SS_OK;
 }
 
-ss_status ss__net_try(struct ss__net *net, const struct ss__net_request *request,
-                      struct ss__net_exchange *exchange, struct ss__net_answer *answer,
-                      ss_err *err)
+ss_status ss_net_try(struct ss_net *net, const struct ss_net_request *request,
+                     struct ss_net_exchange *exchange, struct ss_net_answer *answer,
+                     ss_err *err)
 {
     ss_status status = SS_OK;
     struct route route = {.url = ss__strdup(request->url)};
@@ -266,19 +267,19 @@ ss_status ss__net_try(struct ss__net *net, const struct ss__net_request *request
     if (route.url == NULL) {
         SS_TRY(ss__fail_nomem(err, "an address"));
     }
-    exchange->fault = SS__NET_FAULT_LASTING;
-    if (!ss__url_origin(request->url, route.origin)) {
+    exchange->fault = SS_NET_FAULT_LASTING;
+    if (!ss_net_url_origin(request->url, route.origin)) {
         SS_FAIL(SS_E_USAGE, "'%.400s' is not an http or https address", request->url);
     }
     while (again) {
-        char origin[SS__URL_ORIGIN_BYTES] = "";
-        (void)ss__url_origin(route.url, origin);
+        char origin[SS_NET_URL_ORIGIN_BYTES] = "";
+        (void)ss_net_url_origin(route.url, origin);
         exchange->url = route.url;
         exchange->send_authorization = strcmp(origin, route.origin) == 0;
-        SS_TRY(ss__net_transfer(net, request, exchange, answer, err));
-        exchange->fault = SS__NET_FAULT_LASTING;
+        SS_TRY(ss_net_transfer(net, request, exchange, answer, err));
+        exchange->fault = SS_NET_FAULT_LASTING;
         SS_TRY(follow(request, &route, answer, &again, err));
-        exchange->fault = SS__NET_FAULT_NONE;
+        exchange->fault = SS_NET_FAULT_NONE;
     }
 out:
     exchange->url = NULL;
@@ -288,23 +289,23 @@ out:
 
 /* ---- retries ---- */
 
-bool ss__net_fault_may_pass(ss__net_fault fault, size_t n_tries)
+bool ss_net_fault_may_pass(ss_net_fault fault, size_t n_tries)
 {
-    return fault == SS__NET_FAULT_PASSING ||
-           (fault == SS__NET_FAULT_CONNECT && n_tries < CONNECT_TRIES);
+    return fault == SS_NET_FAULT_PASSING ||
+           (fault == SS_NET_FAULT_CONNECT && n_tries < CONNECT_TRIES);
 }
 
-static bool is_worth_another(size_t n_most, const struct ss__net_exchange *exchange,
+static bool is_worth_another(size_t n_most, const struct ss_net_exchange *exchange,
                              ss_status status, long code, size_t n_tries)
 {
     if (exchange->delivered || n_tries >= n_most) {
         return false;
     }
-    return status == SS_OK ? ss__net_code_is_passing(code)
-                           : ss__net_fault_may_pass(exchange->fault, n_tries);
+    return status == SS_OK ? ss_net_code_is_passing(code)
+                           : ss_net_fault_may_pass(exchange->fault, n_tries);
 }
 
-ss_status ss__net_need_online(const struct ss__net *net, const char *what, ss_err *err)
+ss_status ss_net_need_online(const struct ss_net *net, const char *what, ss_err *err)
 {
     const char *variable = offline_variable();
     if (!net->options.offline) {
@@ -315,29 +316,29 @@ ss_status ss__net_need_online(const struct ss__net *net, const char *what, ss_er
                     what, variable == NULL ? "--offline" : variable);
 }
 
-ss_status ss__net_send(struct ss__net *net, const struct ss__net_request *request,
-                       struct ss__net_answer *answer, ss_err *err)
+ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
+                      struct ss_net_answer *answer, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_exchange exchange = {0};
+    struct ss_net_exchange exchange = {0};
     const size_t n_most = request->n_tries > 0 ? request->n_tries : net->options.n_tries;
-    *answer = (struct ss__net_answer){0};
-    SS_TRY(ss__net_need_online(net, request->url, err));
+    *answer = (struct ss_net_answer){0};
+    SS_TRY(ss_net_need_online(net, request->url, err));
     for (size_t n = 1;; n++) {
-        status = ss__net_try(net, request, &exchange, answer, err);
+        status = ss_net_try(net, request, &exchange, answer, err);
         if (!is_worth_another(n_most, &exchange, status, answer->code, n)) {
             break;
         }
-        const double pause = ss__net_pause(net, n);
+        const double pause = ss_net_pause(net, n);
         status =
-            ss__net_sleep(net, status == SS_OK ? ss__net_wait_of(answer, pause) : pause, err);
+            ss_net_sleep(net, status == SS_OK ? ss_net_wait_of(answer, pause) : pause, err);
         if (status != SS_OK) {
             break;
         }
     }
 out:
     if (status != SS_OK) {
-        ss__net_answer_release(answer);
+        ss_net_answer_release(answer);
     }
     return status;
 }

@@ -35,13 +35,13 @@ static int ask_watch(void *user)
     return watch->fn == NULL ? 0 : watch->fn(watch->user, &waiting);
 }
 
-static struct ss__net_options net_options(const struct wanted *wanted)
+static struct ss_net_options net_options(const struct wanted *wanted)
 {
-    struct ss__net_options net = ss__net_options_from_environment();
+    struct ss_net_options net = ss_net_options_from_environment();
     net.offline |= wanted->options->offline;
     net.log = wanted->options->log;
     net.watch = wanted->options->watch;
-    net.stop = (struct ss__net_stop){ask_watch, (void *)(uintptr_t)&wanted->options->watch};
+    net.stop = (struct ss_net_stop){ask_watch, (void *)(uintptr_t)&wanted->options->watch};
     return net;
 }
 
@@ -73,22 +73,22 @@ out:
 
 static bool is_artifact(const struct wanted *wanted)
 {
-    return ss__artifact_is_name(wanted->reference);
+    return ss_net_artifact_is_name(wanted->reference);
 }
 
 static ss_status fetch_artifact(const struct wanted *wanted, struct ss_place *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net *net = NULL;
-    const struct ss__net_options options = net_options(wanted);
-    const struct ss__artifact_options artifact = {0};
-    SS_TRY(ss__net_new(&options, &net, err));
-    SS_TRY(ss__artifact_fetch(net, wanted->reference, &artifact, &out->path, err));
+    struct ss_net *net = NULL;
+    const struct ss_net_options options = net_options(wanted);
+    const struct ss_net_artifact_options artifact = {0};
+    SS_TRY(ss_net_new(&options, &net, err));
+    SS_TRY(ss_net_artifact_fetch(net, wanted->reference, &artifact, &out->path, err));
     SS_TRY(keep(&out->source, wanted->reference, err));
     SS_TRY(keep(&out->name, ss__path_name(out->path), err));
     SS_TRY(keep(&out->commit, "", err));
 out:
-    ss__net_free(net);
+    ss_net_free(net);
     return status;
 }
 
@@ -99,7 +99,7 @@ out:
 static bool begins_here(const char *reference)
 {
     const size_t n = strcspn(reference, "/");
-    char folder[SS__HUB_ID_BYTES];
+    char folder[SS_NET_HUB_ID_BYTES];
     if (n >= sizeof folder) {
         return false;
     }
@@ -111,25 +111,25 @@ static bool begins_here(const char *reference)
 static bool is_of_hub(const struct wanted *wanted)
 {
     const char *reference = wanted->reference;
-    return ss__hub_is_reference(reference) ||
-           (ss__hub_is_id(reference) && strchr(reference, '/') != NULL &&
+    return ss_net_hub_is_reference(reference) ||
+           (ss_net_hub_is_id(reference) && strchr(reference, '/') != NULL &&
             !begins_here(reference));
 }
 
 /* A name without a namespace may be short for one of the usual namespace of sentence encoders,
  * as their library reads it. */
-static ss_status get_model(struct ss__hub *hub, struct ss__hub_name *name, char **path,
+static ss_status get_model(struct ss_net_hub *hub, struct ss_net_hub_name *name, char **path,
                            char *commit, ss_err *err)
 {
     static const char usual[] = "sentence-transformers/";
-    ss_status status = ss__hub_get_model(hub, name, path, commit, err);
+    ss_status status = ss_net_hub_get_model(hub, name, path, commit, err);
     const size_t n = strlen(name->id);
     if ((status == SS_E_NOINPUT || status == SS_E_NETWORK) && strchr(name->id, '/') == NULL &&
         n + sizeof usual <= sizeof name->id) {
-        struct ss__hub_name longer = *name;
+        struct ss_net_hub_name longer = *name;
         memcpy(longer.id, usual, sizeof usual - 1);
         memcpy(longer.id + sizeof usual - 1, name->id, n + 1);
-        if (ss__hub_get_model(hub, &longer, path, commit, NULL) == SS_OK) {
+        if (ss_net_hub_get_model(hub, &longer, path, commit, NULL) == SS_OK) {
             *name = longer;
             status = SS_OK;
         }
@@ -137,25 +137,26 @@ static ss_status get_model(struct ss__hub *hub, struct ss__hub_name *name, char 
     return status;
 }
 
-static ss_status get(const struct wanted *wanted, struct ss__hub *hub,
-                     struct ss__hub_name *name, char **path, char *commit, ss_err *err)
+static ss_status get(const struct wanted *wanted, struct ss_net_hub *hub,
+                     struct ss_net_hub_name *name, char **path, char *commit, ss_err *err)
 {
-    const bool is_model =
-        name->kind == SS__HUB_MODEL && name->path[0] == '\0' && wanted->kind == SS_PLACE_MODEL;
-    return is_model
-               ? get_model(hub, name, path, commit, err)
-               : ss__hub_get_folder(hub, name, wanted->kind == SS_PLACE_SAE, path, commit, err);
+    const bool is_model = name->kind == SS_NET_HUB_MODEL && name->path[0] == '\0' &&
+                          wanted->kind == SS_PLACE_MODEL;
+    return is_model ? get_model(hub, name, path, commit, err)
+                    : ss_net_hub_get_folder(hub, name, wanted->kind == SS_PLACE_SAE, path,
+                                            commit, err);
 }
 
 /* "hf:org/name/path", with the kind where it is not a model. */
-static ss_status keep_source(const struct ss__hub_name *name, struct ss_place *out, ss_err *err)
+static ss_status keep_source(const struct ss_net_hub_name *name, struct ss_place *out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
     ss__buf_printf(&text, "hf:%s%s",
-                   name->kind == SS__HUB_DATASET ? "datasets/"
-                   : name->kind == SS__HUB_SPACE ? "spaces/"
-                                                 : "",
+                   name->kind == SS_NET_HUB_DATASET ? "datasets/"
+                   : name->kind == SS_NET_HUB_SPACE ? "spaces/"
+                                                    : "",
                    name->id);
     if (name->path[0] != '\0') {
         ss__buf_printf(&text, "/%s", name->path);
@@ -171,7 +172,7 @@ out:
 /* ORG/NAME may be a path that was mistyped. */
 static ss_status say_both(const struct wanted *wanted, ss_status status, ss_err *err)
 {
-    if (err == NULL || ss__hub_is_reference(wanted->reference) || status == SS_E_STOPPED) {
+    if (err == NULL || ss_net_hub_is_reference(wanted->reference) || status == SS_E_STOPPED) {
         return status;
     }
     const ss_err why = *err;
@@ -184,20 +185,20 @@ static ss_status say_both(const struct wanted *wanted, ss_status status, ss_err 
 static ss_status fetch_of_hub(const struct wanted *wanted, struct ss_place *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub *hub = NULL;
-    struct ss__hub_name name;
-    char commit[SS__HUB_COMMIT_BYTES] = "";
-    const struct ss__hub_options options = {.cache_dir = wanted->options->cache_dir,
-                                            .net = net_options(wanted)};
-    const ss__hub_kind kind =
-        wanted->kind == SS_PLACE_DATASET ? SS__HUB_DATASET : SS__HUB_MODEL;
-    SS_TRY(ss__hub_parse(wanted->reference, kind, &name, err));
-    SS_TRY(ss__hub_new(&options, &hub, err));
+    struct ss_net_hub *hub = NULL;
+    struct ss_net_hub_name name;
+    char commit[SS_NET_HUB_COMMIT_BYTES] = "";
+    const struct ss_net_hub_options options = {.cache_dir = wanted->options->cache_dir,
+                                               .net = net_options(wanted)};
+    const ss_net_hub_kind kind =
+        wanted->kind == SS_PLACE_DATASET ? SS_NET_HUB_DATASET : SS_NET_HUB_MODEL;
+    SS_TRY(ss_net_hub_parse(wanted->reference, kind, &name, err));
+    SS_TRY(ss_net_hub_new(&options, &hub, err));
     SS_TRY(get(wanted, hub, &name, &out->path, commit, err));
     SS_TRY(keep_source(&name, out, err));
     SS_TRY(keep(&out->commit, commit, err));
 out:
-    ss__hub_free(hub);
+    ss_net_hub_free(hub);
     return status == SS_OK ? SS_OK : say_both(wanted, status, err);
 }
 
@@ -206,7 +207,7 @@ out:
 /* A single word that names no file: said at once, with the form that names of the hub have. */
 static bool is_word(const struct wanted *wanted)
 {
-    return ss__hub_is_id(wanted->reference) && strchr(wanted->reference, '/') == NULL;
+    return ss_net_hub_is_id(wanted->reference) && strchr(wanted->reference, '/') == NULL;
 }
 
 static ss_status refuse_word(const struct wanted *wanted, struct ss_place *out, ss_err *err)

@@ -27,7 +27,7 @@ enum { MAX_API_BYTES = 64 << 20, MAX_TIMEOUT_SECONDS = 3600 };
 static ss_status find_endpoint(char **out, ss_err *err)
 {
     const char *given = getenv("HF_ENDPOINT");
-    char origin[SS__URL_ORIGIN_BYTES];
+    char origin[SS_NET_URL_ORIGIN_BYTES];
     const char *text = given == NULL || given[0] == '\0' ? DEFAULT_ENDPOINT : given;
     size_t n = strlen(text);
     for (; n > 0 && text[n - 1] == '/'; n--) {
@@ -36,7 +36,7 @@ static ss_status find_endpoint(char **out, ss_err *err)
     if (*out == NULL) {
         return ss__fail_nomem(err, "an address");
     }
-    return ss__url_origin(*out, origin)
+    return ss_net_url_origin(*out, origin)
                ? SS_OK
                : ss__fail(err, SS_E_USAGE, "HF_ENDPOINT is '%.300s', which is not an address",
                           text);
@@ -56,7 +56,7 @@ static ss_status find_authorization(char **out, ss_err *err)
     ss_status status = SS_OK;
     char *token = NULL;
     struct ss__buf text = {0};
-    SS_TRY(ss__hub_token_from_environment(&token, err));
+    SS_TRY(ss_net_hub_token_from_environment(&token, err));
     if (token != NULL) {
         ss__buf_printf(&text, "Bearer %s", token);
         SS_TRY(ss__buf_check(&text, err));
@@ -69,37 +69,38 @@ out:
     return status;
 }
 
-ss_status ss__hub_new(const struct ss__hub_options *options, struct ss__hub **out, ss_err *err)
+ss_status ss_net_hub_new(const struct ss_net_hub_options *options, struct ss_net_hub **out,
+                         ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub *hub = NULL;
-    struct ss__net_options net = options->net;
+    struct ss_net_hub *hub = NULL;
+    struct ss_net_options net = options->net;
     *out = NULL;
     SS_ALLOC(hub, 1);
-    hub->uses_links = !ss__env_is_true("HF_HUB_DISABLE_SYMLINKS");
+    hub->uses_links = !ss_net_env_is_true("HF_HUB_DISABLE_SYMLINKS");
     hub->etag_seconds = net.answer_seconds > 0 && net.answer_seconds < etag_seconds()
                             ? net.answer_seconds
                             : etag_seconds();
     SS_TRY(find_endpoint(&hub->endpoint, err));
     SS_TRY(find_authorization(&hub->authorization, err));
     if (options->cache_dir == NULL) {
-        SS_TRY(ss__hub_cache_from_environment(&hub->cache, err));
-        SS_TRY(ss__hub_models_from_environment(&hub->models, err));
+        SS_TRY(ss_net_hub_cache_from_environment(&hub->cache, err));
+        SS_TRY(ss_net_hub_models_from_environment(&hub->models, err));
     } else if ((hub->cache = ss__strdup(options->cache_dir)) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(ss__net_new(&net, &hub->net, err));
+    SS_TRY(ss_net_new(&net, &hub->net, err));
     *out = hub;
     hub = NULL;
 out:
-    ss__hub_free(hub);
+    ss_net_hub_free(hub);
     return status;
 }
 
-void ss__hub_free(struct ss__hub *hub)
+void ss_net_hub_free(struct ss_net_hub *hub)
 {
     if (hub != NULL) {
-        ss__net_free(hub->net);
+        ss_net_free(hub->net);
         ss__free(hub->endpoint);
         ss__free(hub->authorization);
         ss__free(hub->cache);
@@ -108,22 +109,22 @@ void ss__hub_free(struct ss__hub *hub)
     }
 }
 
-struct ss__net *ss__hub_net(struct ss__hub *hub)
+struct ss_net *ss_net_hub_net(struct ss_net_hub *hub)
 {
     return hub->net;
 }
 
-const char *ss__hub_endpoint(const struct ss__hub *hub)
+const char *ss_net_hub_endpoint(const struct ss_net_hub *hub)
 {
     return hub->endpoint;
 }
 
-const char *ss__hub_authorization(const struct ss__hub *hub)
+const char *ss_net_hub_authorization(const struct ss_net_hub *hub)
 {
     return hub->authorization;
 }
 
-const char *ss__hub_cache_dir(const struct ss__hub *hub)
+const char *ss_net_hub_cache_dir(const struct ss_net_hub *hub)
 {
     return hub->cache;
 }
@@ -167,10 +168,10 @@ static const char *or_empty(const char *text)
     return text == NULL ? "" : text;
 }
 
-static const struct refusal *find_refusal(const struct ss__net_answer *answer)
+static const struct refusal *find_refusal(const struct ss_net_answer *answer)
 {
-    const char *error = or_empty(ss__net_header(answer, "X-Error-Code"));
-    const char *message = or_empty(ss__net_header(answer, "X-Error-Message"));
+    const char *error = or_empty(ss_net_header(answer, "X-Error-Code"));
+    const char *message = or_empty(ss_net_header(answer, "X-Error-Message"));
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         const struct refusal *r = &refusals[i];
         if ((r->code == 0 || r->code == answer->code) &&
@@ -184,14 +185,14 @@ static const struct refusal *find_refusal(const struct ss__net_answer *answer)
 
 /* A refusal of the hub as a sentence that says what to do. *no_entry (nullable): the file is
  * not in the revision. */
-static ss_status fail_refused(const struct ss__hub *hub, const struct ss__hub_name *name,
-                              const struct ss__net_answer *answer, bool *no_entry, ss_err *err)
+static ss_status fail_refused(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              const struct ss_net_answer *answer, bool *no_entry, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf title = {0};
     const struct refusal *refusal = find_refusal(answer);
-    const char *id = ss__net_header(answer, "X-Request-Id");
-    ss__hub_add_title(&title, name);
+    const char *id = ss_net_header(answer, "X-Request-Id");
+    ss_net_hub_add_title(&title, name);
     if (name->path[0] != '\0' && (refusal == NULL || refusal->about == ABOUT_ENTRY)) {
         ss__buf_printf(&title, "/%s", name->path);
     }
@@ -200,7 +201,7 @@ static ss_status fail_refused(const struct ss__hub *hub, const struct ss__hub_na
         *no_entry = refusal != NULL && refusal->about == ABOUT_ENTRY;
     }
     if (refusal == NULL) {
-        status = ss__net_check(answer, what, err);
+        status = ss_net_check(answer, what, err);
     } else {
         status = ss__fail(err, SS_E_NOINPUT, "%.400s: %s (%.200s answered %ld%s%.100s)", what,
                           refusal->sentence, hub->endpoint, answer->code,
@@ -212,29 +213,29 @@ static ss_status fail_refused(const struct ss__hub *hub, const struct ss__hub_na
 
 /* ---- one file ---- */
 
-static void add_resolve_url(struct ss__buf *out, const struct ss__hub *hub,
-                            const struct ss__hub_name *name)
+static void add_resolve_url(struct ss__buf *out, const struct ss_net_hub *hub,
+                            const struct ss_net_hub_name *name)
 {
     ss__buf_printf(out, "%s/", hub->endpoint);
-    if (name->kind != SS__HUB_MODEL) {
-        ss__buf_printf(out, "%s/", ss__hub_kind_name(name->kind));
+    if (name->kind != SS_NET_HUB_MODEL) {
+        ss__buf_printf(out, "%s/", ss_net_hub_kind_name(name->kind));
     }
     ss__buf_printf(out, "%s/resolve/", name->id);
-    ss__url_quote(out, name->revision, "");
+    ss_net_url_quote(out, name->revision, "");
     ss__buf_add_byte(out, '/');
-    ss__url_quote(out, name->path, "/");
+    ss_net_url_quote(out, name->path, "/");
 }
 
 /* W/"abc" → abc. What becomes a file name holds nothing but letters, digits, "-", "_" and
  * inner dots. */
-static bool read_etag(const char *text, char out[SS__HUB_ETAG_BYTES])
+static bool read_etag(const char *text, char out[SS_NET_HUB_ETAG_BYTES])
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     text += strncmp(text, "W/", 2) == 0 ? 2 : 0;
     text += text[0] == '"';
     const size_t n = strcspn(text, "\"");
-    if (n == 0 || n >= SS__HUB_ETAG_BYTES || text[0] == '.' || strspn(text, letters) < n) {
+    if (n == 0 || n >= SS_NET_HUB_ETAG_BYTES || text[0] == '.' || strspn(text, letters) < n) {
         return false;
     }
     memcpy(out, text, n);
@@ -242,25 +243,25 @@ static bool read_etag(const char *text, char out[SS__HUB_ETAG_BYTES])
     return true;
 }
 
-static uint64_t read_size(const struct ss__net_answer *answer)
+static uint64_t read_size(const struct ss_net_answer *answer)
 {
-    const char *linked = ss__net_header(answer, "X-Linked-Size");
+    const char *linked = ss_net_header(answer, "X-Linked-Size");
     uint64_t n = 0;
     if (linked != NULL) {
         return ss__parse_u64(linked, strlen(linked), &n) ? n : SS_NOWHERE;
     }
-    return answer->code < 300 ? ss__net_content_length(answer) : SS_NOWHERE;
+    return answer->code < 300 ? ss_net_content_length(answer) : SS_NOWHERE;
 }
 
 static bool same_origin(const char *a, const char *b)
 {
-    char origin_a[SS__URL_ORIGIN_BYTES], origin_b[SS__URL_ORIGIN_BYTES];
-    return ss__url_origin(a, origin_a) && ss__url_origin(b, origin_b) &&
+    char origin_a[SS_NET_URL_ORIGIN_BYTES], origin_b[SS_NET_URL_ORIGIN_BYTES];
+    return ss_net_url_origin(a, origin_a) && ss_net_url_origin(b, origin_b) &&
            strcmp(origin_a, origin_b) == 0;
 }
 
-static ss_status read_place(const struct ss__hub *hub, const struct ss__net_answer *answer,
-                            struct ss__hub_file *out, ss_err *err)
+static ss_status read_place(const struct ss_net_hub *hub, const struct ss_net_answer *answer,
+                            struct ss_net_hub_file *out, ss_err *err)
 {
     const char *url = answer->location == NULL ? answer->url : answer->location;
     out->url = ss__strdup(url);
@@ -272,20 +273,20 @@ static ss_status read_place(const struct ss__hub *hub, const struct ss__net_answ
     return out->url == NULL || lacks_token ? ss__fail_nomem(err, "an address") : SS_OK;
 }
 
-static void read_commit(const struct ss__net_answer *answer, struct ss__hub_file *out)
+static void read_commit(const struct ss_net_answer *answer, struct ss_net_hub_file *out)
 {
-    const char *commit = ss__net_header(answer, "X-Repo-Commit");
-    if (commit != NULL && ss__hub_is_commit(commit)) {
-        memcpy(out->commit, commit, SS__HUB_COMMIT_BYTES);
+    const char *commit = ss_net_header(answer, "X-Repo-Commit");
+    if (commit != NULL && ss_net_hub_is_commit(commit)) {
+        memcpy(out->commit, commit, SS_NET_HUB_COMMIT_BYTES);
     }
 }
 
-static ss_status read_head(const struct ss__hub *hub, const struct ss__hub_name *name,
-                           const struct ss__net_answer *answer, struct ss__hub_file *out,
+static ss_status read_head(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                           const struct ss_net_answer *answer, struct ss_net_hub_file *out,
                            ss_err *err)
 {
-    const char *etag = ss__net_header(answer, "X-Linked-Etag");
-    etag = etag == NULL ? ss__net_header(answer, "ETag") : etag;
+    const char *etag = ss_net_header(answer, "X-Linked-Etag");
+    etag = etag == NULL ? ss_net_header(answer, "ETag") : etag;
     read_commit(answer, out);
     if (out->commit[0] == '\0') {
         return ss__fail(err, SS_E_NETWORK,
@@ -304,27 +305,27 @@ static ss_status read_head(const struct ss__hub *hub, const struct ss__hub_name 
     return read_place(hub, answer, out, err);
 }
 
-ss_status ss__hub_look(struct ss__hub *hub, const struct ss__hub_name *name,
-                       struct ss__hub_file *out, bool *exists, ss_err *err)
+ss_status ss_net_hub_look(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                          struct ss_net_hub_file *out, bool *exists, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf url = {0};
-    struct ss__net_answer answer = {0};
+    struct ss_net_answer answer = {0};
     bool no_entry = false;
     const char *const origins[] = {DEFAULT_ENDPOINT, hub->endpoint, "https://hf.co", NULL};
-    *out = (struct ss__hub_file){.n_bytes = SS_NOWHERE};
+    *out = (struct ss_net_hub_file){.n_bytes = SS_NOWHERE};
     add_resolve_url(&url, hub, name);
     SS_TRY(ss__buf_check(&url, err));
-    const struct ss__net_request request = {
+    const struct ss_net_request request = {
         .method = "HEAD",
         .url = ss__buf_text(&url),
         .authorization = hub->authorization,
-        .follow = SS__NET_FOLLOW_ORIGIN,
+        .follow = SS_NET_FOLLOW_ORIGIN,
         .origins = origins,
         .answer_seconds = hub->etag_seconds,
         .n_tries = hub->n_tries,
     };
-    SS_TRY(ss__net_send(hub->net, &request, &answer, err));
+    SS_TRY(ss_net_send(hub->net, &request, &answer, err));
     const bool is_good = answer.code >= 200 && answer.code < 300;
     if (is_good || answer.location != NULL) {
         SS_TRY(read_head(hub, name, &answer, out, err));
@@ -338,24 +339,24 @@ ss_status ss__hub_look(struct ss__hub *hub, const struct ss__hub_name *name,
     }
 out:
     if (status != SS_OK) {
-        ss__hub_file_release(out);
+        ss_net_hub_file_release(out);
     }
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     ss__buf_release(&url);
     return status;
 }
 
-void ss__hub_file_release(struct ss__hub_file *file)
+void ss_net_hub_file_release(struct ss_net_hub_file *file)
 {
     ss__free(file->url);
     ss__free(file->authorization);
-    *file = (struct ss__hub_file){0};
+    *file = (struct ss_net_hub_file){0};
 }
 
 /* ---- the API ---- */
 
-static ss_status add_api_url(struct ss__buf *url, const struct ss__hub *hub, const char *path,
-                             ss_err *err)
+static ss_status add_api_url(struct ss__buf *url, const struct ss_net_hub *hub,
+                             const char *path, ss_err *err)
 {
     if (path[0] == '/') {
         ss__buf_printf(url, "%s%s", hub->endpoint, path);
@@ -371,16 +372,16 @@ static ss_status add_api_url(struct ss__buf *url, const struct ss__hub *hub, con
 }
 
 /* Link: <ADDRESS>; rel="next" */
-static ss_status read_next(const struct ss__net_answer *answer, char **next, ss_err *err)
+static ss_status read_next(const struct ss_net_answer *answer, char **next, ss_err *err)
 {
-    const char *at = ss__net_header(answer, "Link");
+    const char *at = ss_net_header(answer, "Link");
     while (at != NULL && (at = strchr(at, '<')) != NULL) {
         const char *end = strchr(at, '>');
         const char *after = end == NULL ? NULL : strchr(end, '<');
         const char *rel = end == NULL ? NULL : strstr(end, "rel=\"next\"");
         if (rel != NULL && (after == NULL || rel < after)) {
             char *target = ss__strndup(at + 1, (size_t)(end - at - 1));
-            *next = target == NULL ? NULL : ss__url_join(answer->url, target);
+            *next = target == NULL ? NULL : ss_net_url_join(answer->url, target);
             ss__free(target);
             return *next == NULL ? ss__fail(err, SS_E_NETWORK,
                                             "the hub's list goes on at no usable address")
@@ -391,24 +392,24 @@ static ss_status read_next(const struct ss__net_answer *answer, char **next, ss_
     return SS_OK;
 }
 
-ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name, const char *path,
-                      struct ss__json **out, char **next, ss_err *err)
+ss_status ss_net_hub_api(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                         const char *path, struct ss__json **out, char **next, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf url = {0};
-    struct ss__net_answer answer = {0};
+    struct ss_net_answer answer = {0};
     *out = NULL;
     if (next != NULL) {
         *next = NULL;
     }
     SS_TRY(add_api_url(&url, hub, path, err));
-    const struct ss__net_request request = {
+    const struct ss_net_request request = {
         .url = ss__buf_text(&url),
         .authorization = hub->authorization,
-        .follow = SS__NET_FOLLOW_ORIGIN,
+        .follow = SS_NET_FOLLOW_ORIGIN,
         .max_bytes = MAX_API_BYTES,
     };
-    SS_TRY(ss__net_send(hub->net, &request, &answer, err));
+    SS_TRY(ss_net_send(hub->net, &request, &answer, err));
     if (answer.code < 200 || answer.code >= 300) {
         SS_TRY(fail_refused(hub, name, &answer, NULL, err));
     }
@@ -422,7 +423,7 @@ out:
         ss__json_free(*out);
         *out = NULL;
     }
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     ss__buf_release(&url);
     return status;
 }

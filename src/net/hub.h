@@ -1,11 +1,11 @@
 /* The model hub: names, the conversation about a file, and the on-disk cache that is shared
  * with the hub's Python client (docs/formats.md, "The cache of the hub").
  *
- *   ss__hub_name     "org/name@revision/path", parsed and checked
- *   ss__hub_look     what the hub says about a file: commit, etag, size, address
- *   ss__hub_list     the files of a repository
- *   ss__hub_get      a file in the cache, downloaded if it is not there
- *   ss__hub_remote   a file read in place by range, nothing kept
+ *   ss_net_hub_name     "org/name@revision/path", parsed and checked
+ *   ss_net_hub_look     what the hub says about a file: commit, etag, size, address
+ *   ss_net_hub_list     the files of a repository
+ *   ss_net_hub_get      a file in the cache, downloaded if it is not there
+ *   ss_net_hub_remote   a file read in place by range, nothing kept
  *
  * Order of looking: a revision that is a commit and lies in the cache needs no network. Else
  * the hub is asked; where it cannot be reached or does not let us in, refs/REVISION of the
@@ -19,81 +19,81 @@
 
 /* ---- names ---- */
 
-typedef enum ss__hub_kind {
-    SS__HUB_MODEL,
-    SS__HUB_DATASET,
-    SS__HUB_SPACE,
-    SS__HUB_N_KINDS
-} ss__hub_kind;
+typedef enum ss_net_hub_kind {
+    SS_NET_HUB_MODEL,
+    SS_NET_HUB_DATASET,
+    SS_NET_HUB_SPACE,
+    SS_NET_HUB_N_KINDS
+} ss_net_hub_kind;
 
 enum {
-    SS__HUB_ID_BYTES = 200,
-    SS__HUB_REVISION_BYTES = 256,
-    SS__HUB_PATH_BYTES = 1024,
-    SS__HUB_COMMIT_BYTES = 41,
-    SS__HUB_ETAG_BYTES = 129
+    SS_NET_HUB_ID_BYTES = 200,
+    SS_NET_HUB_REVISION_BYTES = 256,
+    SS_NET_HUB_PATH_BYTES = 1024,
+    SS_NET_HUB_COMMIT_BYTES = 41,
+    SS_NET_HUB_ETAG_BYTES = 129
 };
 
 /* A repository at a revision and perhaps a path in it; all parts were checked. */
-struct ss__hub_name {
-    ss__hub_kind kind;
-    char id[SS__HUB_ID_BYTES];             /* "org/name" or "name" */
-    char revision[SS__HUB_REVISION_BYTES]; /* "main" where none was given */
-    char path[SS__HUB_PATH_BYTES];         /* "" where none was given */
+struct ss_net_hub_name {
+    ss_net_hub_kind kind;
+    char id[SS_NET_HUB_ID_BYTES];             /* "org/name" or "name" */
+    char revision[SS_NET_HUB_REVISION_BYTES]; /* "main" where none was given */
+    char path[SS_NET_HUB_PATH_BYTES];         /* "" where none was given */
 };
 
 /* Whether a text says that it is of the hub: "hf:…" or "hf://…". */
-bool ss__hub_is_reference(const char *text);
+bool ss_net_hub_is_reference(const char *text);
 
 /* Whether a text could be a repository's id, "org/name" or "name", with "@revision" or not. */
-bool ss__hub_is_id(const char *text);
+bool ss_net_hub_is_id(const char *text);
 
 /* Parse "ID[@REV]", "hf:[KIND/]ID[@REV][/PATH]" or "hf://[KIND/]ID[@REV][/PATH]" with KIND one
  * of models, datasets, spaces; `otherwise` where there is none. A revision may hold slashes as
  * refs/pr/1 and refs/convert/parquet do, or quoted (%2F).
  * Errors: SS_E_USAGE with a sentence that says the form. Threads: any. */
-SS_MUST_USE ss_status ss__hub_parse(const char *text, ss__hub_kind otherwise,
-                                    struct ss__hub_name *out, ss_err *err);
+SS_MUST_USE ss_status ss_net_hub_parse(const char *text, ss_net_hub_kind otherwise,
+                                       struct ss_net_hub_name *out, ss_err *err);
 
 /* Whether a path within a repository may become a file name: relative, inside, plain. */
-bool ss__hub_path_is_good(const char *path);
+bool ss_net_hub_path_is_good(const char *path);
 
 /* Whether a text is a commit: 40 hexadecimal digits in lower case. */
-bool ss__hub_is_commit(const char *text);
+bool ss_net_hub_is_commit(const char *text);
 
 /* ---- the hub ---- */
 
-struct ss__hub;
+struct ss_net_hub;
 
-struct ss__hub_options {
-    const char *cache_dir;      /* NULL: as the environment says */
-    struct ss__net_options net; /* with the log, the stop and the watch used throughout */
+struct ss_net_hub_options {
+    const char *cache_dir;     /* NULL: as the environment says */
+    struct ss_net_options net; /* with the log, the stop and the watch used throughout */
 };
 
 /* Make a client of the hub from the environment (endpoint, token, cache, see docs/formats.md).
  * Gives *out. Errors: SS_E_USAGE (an endpoint that is no address, no home for the cache),
- * SS_E_NOMEM. Threads: one thread at a time, as ss__net. */
-SS_MUST_USE ss_status ss__hub_new(const struct ss__hub_options *options, struct ss__hub **out,
-                                  ss_err *err);
-void ss__hub_free(struct ss__hub *hub);
+ * SS_E_NOMEM. Threads: one thread at a time, as ss_net. */
+SS_MUST_USE ss_status ss_net_hub_new(const struct ss_net_hub_options *options,
+                                     struct ss_net_hub **out, ss_err *err);
+void ss_net_hub_free(struct ss_net_hub *hub);
 
-struct ss__net *ss__hub_net(struct ss__hub *hub);
+struct ss_net *ss_net_hub_net(struct ss_net_hub *hub);
 
 /* Facts that live as long as the hub. The authorization is NULL without a token; it is for the
  * endpoint's origin only. */
-const char *ss__hub_endpoint(const struct ss__hub *hub);
-const char *ss__hub_authorization(const struct ss__hub *hub);
-const char *ss__hub_cache_dir(const struct ss__hub *hub);
+const char *ss_net_hub_endpoint(const struct ss_net_hub *hub);
+const char *ss_net_hub_authorization(const struct ss_net_hub *hub);
+const char *ss_net_hub_cache_dir(const struct ss_net_hub *hub);
 
 /* ---- a file on the hub ---- */
 
 /* A zeroed struct is valid to release. */
-struct ss__hub_file {
-    char commit[SS__HUB_COMMIT_BYTES];
-    char etag[SS__HUB_ETAG_BYTES]; /* fit for a file name */
-    uint64_t n_bytes;              /* SS_NOWHERE: not told */
-    char *url;                     /* of the content; a signed one expires */
-    char *authorization;           /* for that address, NULL: none */
+struct ss_net_hub_file {
+    char commit[SS_NET_HUB_COMMIT_BYTES];
+    char etag[SS_NET_HUB_ETAG_BYTES]; /* fit for a file name */
+    uint64_t n_bytes;                 /* SS_NOWHERE: not told */
+    char *url;                        /* of the content; a signed one expires */
+    char *authorization;              /* for that address, NULL: none */
 };
 
 /* Ask the hub about name->path.
@@ -103,82 +103,87 @@ struct ss__hub_file {
  * Errors   SS_E_NOINPUT (no repository, revision or file; no access), SS_E_NETWORK, SS_E_DATA
  *          (headers that make no sense), SS_E_STOPPED, SS_E_NOMEM: sentences that say what to
  * do Source   tests/net/test_hub.py */
-SS_MUST_USE ss_status ss__hub_look(struct ss__hub *hub, const struct ss__hub_name *name,
-                                   struct ss__hub_file *out, bool *exists, ss_err *err);
-void ss__hub_file_release(struct ss__hub_file *file);
+SS_MUST_USE ss_status ss_net_hub_look(struct ss_net_hub *hub,
+                                      const struct ss_net_hub_name *name,
+                                      struct ss_net_hub_file *out, bool *exists, ss_err *err);
+void ss_net_hub_file_release(struct ss_net_hub_file *file);
 
 /* Make a remote file (net.h) of name->path that asks the hub again when its signed address has
- * expired. `commit` [SS__HUB_COMMIT_BYTES] receives the commit, nullable. The name's revision
- * should be a commit where the file is read over a long time.
- * Errors: as ss__hub_look. The hub is borrowed until the remote is freed. */
-SS_MUST_USE ss_status ss__hub_remote(struct ss__hub *hub, const struct ss__hub_name *name,
-                                     bool needs_ranges, struct ss__net_remote **out,
-                                     char *commit, ss_err *err);
+ * expired. `commit` [SS_NET_HUB_COMMIT_BYTES] receives the commit, nullable. The name's
+ * revision should be a commit where the file is read over a long time. Errors: as
+ * ss_net_hub_look. The hub is borrowed until the remote is freed. */
+SS_MUST_USE ss_status ss_net_hub_remote(struct ss_net_hub *hub,
+                                        const struct ss_net_hub_name *name, bool needs_ranges,
+                                        struct ss_net_remote **out, char *commit, ss_err *err);
 
 /* Ask the API for a JSON document: `path` below the endpoint, "/api/…". *next (nullable)
  * receives the address of the next page, to be released with ss__free, or NULL; an absolute
  * address of the endpoint's origin is taken for `path` too. Gives *out (ss__json_free).
- * Errors: as ss__hub_look. */
-SS_MUST_USE ss_status ss__hub_api(struct ss__hub *hub, const struct ss__hub_name *name,
-                                  const char *path, struct ss__json **out, char **next,
-                                  ss_err *err);
+ * Errors: as ss_net_hub_look. */
+SS_MUST_USE ss_status ss_net_hub_api(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                                     const char *path, struct ss__json **out, char **next,
+                                     ss_err *err);
 
 /* ---- a repository ---- */
 
-struct ss__hub_entry {
+struct ss_net_hub_entry {
     char *path;
     uint64_t n_bytes;
 };
 
 /* The files of a repository, by path bytes. A zeroed struct is valid to release. */
-struct ss__hub_tree {
-    char commit[SS__HUB_COMMIT_BYTES];
-    struct ss__hub_entry *entries;
+struct ss_net_hub_tree {
+    char commit[SS_NET_HUB_COMMIT_BYTES];
+    struct ss_net_hub_entry *entries;
     size_t n, n_room;
 };
 
 /* List the files of name->revision below name->path ("" for all), with the commit that the
  * revision means. Where the hub cannot be reached, what the cache holds of it is listed.
- * Errors: as ss__hub_look; SS_E_LIMIT beyond 1,000,000 files. */
-SS_MUST_USE ss_status ss__hub_list(struct ss__hub *hub, const struct ss__hub_name *name,
-                                   struct ss__hub_tree *out, ss_err *err);
-void ss__hub_tree_release(struct ss__hub_tree *tree);
+ * Errors: as ss_net_hub_look; SS_E_LIMIT beyond 1,000,000 files. */
+SS_MUST_USE ss_status ss_net_hub_list(struct ss_net_hub *hub,
+                                      const struct ss_net_hub_name *name,
+                                      struct ss_net_hub_tree *out, ss_err *err);
+void ss_net_hub_tree_release(struct ss_net_hub_tree *tree);
 
 /* ---- the cache ---- */
 
 /* What is made of a file that cannot be had: "not there" and "not known" are two things. The
  * cache knows that a file is there by a listing of the revision or by a link whose content is
  * gone, and that it is not by such a listing or a mark (.no_exist); else it knows nothing. */
-typedef enum ss__hub_need {
-    SS__HUB_FILE,    /* the file must be had */
-    SS__HUB_ANSWER,  /* it may be absent, if that is known */
-    SS__HUB_LIKELY,  /* as SS__HUB_ANSWER, but what nothing is known of counts as absent */
-    SS__HUB_AT_HAND, /* what the hub does not give and the cache does not hold is absent */
-} ss__hub_need;
+typedef enum ss_net_hub_need {
+    SS_NET_HUB_FILE,   /* the file must be had */
+    SS_NET_HUB_ANSWER, /* it may be absent, if that is known */
+    SS_NET_HUB_LIKELY, /* as SS_NET_HUB_ANSWER, but what nothing is known of counts as absent */
+    SS_NET_HUB_AT_HAND, /* what the hub does not give and the cache does not hold is absent */
+} ss_net_hub_need;
 
 /* The path of name->path in the cache, downloaded if needed.
  *
  * need     what a file that is not there means; *out is NULL where it is absent
  * out      gives (ss__free); a path below snapshots/COMMIT
- * commit   [SS__HUB_COMMIT_BYTES], nullable
- * Errors   as ss__hub_look; SS_E_DATA (the content is not what its hash says), SS_E_IO (disk
+ * commit   [SS_NET_HUB_COMMIT_BYTES], nullable
+ * Errors   as ss_net_hub_look; SS_E_DATA (the content is not what its hash says), SS_E_IO (disk
  *          full, not writable); what came so far is kept for the next call unless it was wrong
  * Source   tests/net/test_hub.py, tests/net/test_hub_client.py */
-SS_MUST_USE ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name,
-                                  ss__hub_need need, char **out, char *commit, ss_err *err);
+SS_MUST_USE ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                                     ss_net_hub_need need, char **out, char *commit,
+                                     ss_err *err);
 
 /* The files that an encoder needs (protocols: modules.json and all it names, the tokenizer, the
  * weights as safetensors or else as pytorch_model.bin; an adapter beside them). *folder gives
  * (ss__free). The cache is that of SENTENCE_TRANSFORMERS_HOME where that is set and no folder
  * was given for the hub's. Without the hub, a file whose absence would change embeddings has to
  * be known to be absent: SS_E_NETWORK names it. */
-SS_MUST_USE ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name,
-                                        char **folder, char *commit, ss_err *err);
+SS_MUST_USE ss_status ss_net_hub_get_model(struct ss_net_hub *hub,
+                                           const struct ss_net_hub_name *name, char **folder,
+                                           char *commit, ss_err *err);
 
 /* All files below name->path, or the one file that it names. *folder gives its place in the
  * snapshot. With `is_sae`, a folder of many SAEs is refused with their names before anything
  * comes (SS_E_NOINPUT). */
-SS_MUST_USE ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *name,
-                                         bool is_sae, char **folder, char *commit, ss_err *err);
+SS_MUST_USE ss_status ss_net_hub_get_folder(struct ss_net_hub *hub,
+                                            const struct ss_net_hub_name *name, bool is_sae,
+                                            char **folder, char *commit, ss_err *err);
 
 #endif

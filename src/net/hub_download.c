@@ -15,16 +15,16 @@
 enum { READ_BYTES = 1 << 18 };
 
 struct download {
-    struct ss__hub *hub;
-    const struct ss__hub_name *name; /* at the commit */
-    const struct ss__hub_file *file;
-    const struct ss__hub_place *place;
+    struct ss_net_hub *hub;
+    const struct ss_net_hub_name *name; /* at the commit */
+    const struct ss_net_hub_file *file;
+    const struct ss_net_hub_place *place;
     bool is_first_place; /* the address that came with `file` was not used yet */
 };
 
 /* ---- etags ---- */
 
-bool ss__hub_etag_kind(const char *etag, ss__hash_kind *kind)
+bool ss_net_hub_etag_kind(const char *etag, ss__hash_kind *kind)
 {
     const size_t n = strlen(etag);
     *kind = n == 64 ? SS__HASH_SHA256 : SS__HASH_SHA1;
@@ -48,14 +48,14 @@ static ss_status start_hash(ss__hash_kind kind, uint64_t n_bytes, struct ss__has
     return status;
 }
 
-static bool stop_is_asked(struct ss__net *net)
+static bool stop_is_asked(struct ss_net *net)
 {
-    const struct ss__net_stop stop = ss__net_options_of(net)->stop;
+    const struct ss_net_stop stop = ss_net_options_of(net)->stop;
     return stop.fn != NULL && stop.fn(stop.user) != 0;
 }
 
 /* Add what a file holds to a hash. */
-static ss_status hash_descriptor(struct ss__net *net, int descriptor, const char *path,
+static ss_status hash_descriptor(struct ss_net *net, int descriptor, const char *path,
                                  struct ss__hash *hash, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -78,8 +78,8 @@ out:
     return status;
 }
 
-ss_status ss__hub_check_file(struct ss__net *net, const char *path, const char *etag,
-                             bool *is_good, ss_err *err)
+ss_status ss_net_hub_check_file(struct ss_net *net, const char *path, const char *etag,
+                                bool *is_good, ss_err *err)
 {
     ss_status status = SS_OK;
     ss__hash_kind kind = SS__HASH_SHA256;
@@ -87,7 +87,7 @@ ss_status ss__hub_check_file(struct ss__net *net, const char *path, const char *
     struct stat facts;
     char hex[SS__HASH_HEX_BYTES];
     *is_good = true;
-    if (!ss__hub_etag_kind(etag, &kind)) {
+    if (!ss_net_hub_etag_kind(etag, &kind)) {
         return SS_OK;
     }
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
@@ -112,10 +112,10 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
 {
     struct download *d = user;
     ss_status status = SS_OK;
-    struct ss__hub_file again = {0};
-    const struct ss__hub_file *file = d->file;
+    struct ss_net_hub_file again = {0};
+    const struct ss_net_hub_file *file = d->file;
     if (!d->is_first_place) {
-        SS_TRY(ss__hub_look(d->hub, d->name, &again, NULL, err));
+        SS_TRY(ss_net_hub_look(d->hub, d->name, &again, NULL, err));
         if (strcmp(again.etag, d->file->etag) != 0) {
             SS_FAIL(SS_E_DATA, "%.300s/%.300s changed on the hub while it was read; run again",
                     d->name->id, d->name->path);
@@ -131,18 +131,18 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
         SS_TRY(ss__fail_nomem(err, "an address"));
     }
 out:
-    ss__hub_file_release(&again);
+    ss_net_hub_file_release(&again);
     return status;
 }
 
 /* ---- landing ---- */
 
 /* The size, asked for where the hub did not tell it: a git hash begins with it. */
-static ss_status find_size(const struct ss__hub_file *file, struct ss__net_remote *remote,
+static ss_status find_size(const struct ss_net_hub_file *file, struct ss_net_remote *remote,
                            uint64_t *n_bytes, ss_err *err)
 {
     *n_bytes = file->n_bytes;
-    return *n_bytes == SS_NOWHERE ? ss__net_remote_size(remote, n_bytes, err) : SS_OK;
+    return *n_bytes == SS_NOWHERE ? ss_net_remote_size(remote, n_bytes, err) : SS_OK;
 }
 
 /* What could not be hashed on its way is hashed where it lies. */
@@ -150,7 +150,7 @@ static ss_status check_landed(struct download *d, ss_err *err)
 {
     bool is_good = true;
     const ss_status status =
-        ss__hub_check_file(d->hub->net, d->place->blob, d->file->etag, &is_good, err);
+        ss_net_hub_check_file(d->hub->net, d->place->blob, d->file->etag, &is_good, err);
     if (status == SS_OK && is_good) {
         return SS_OK;
     }
@@ -163,14 +163,14 @@ static ss_status check_landed(struct download *d, ss_err *err)
                           d->name->id, d->name->path, d->file->etag);
 }
 
-static ss_status land(struct download *d, struct ss__net_remote *remote, const char *part,
+static ss_status land(struct download *d, struct ss_net_remote *remote, const char *part,
                       ss_err *err)
 {
     ss_status status = SS_OK;
     char head[48] = "";
-    struct ss__landing landing = {.partial = part, .place = d->place->blob};
+    struct ss_net_landing landing = {.partial = part, .place = d->place->blob};
     SS_TRY(find_size(d->file, remote, &landing.n_bytes, err));
-    const bool is_known = ss__hub_etag_kind(d->file->etag, &landing.kind);
+    const bool is_known = ss_net_hub_etag_kind(d->file->etag, &landing.kind);
     const bool is_late =
         is_known && landing.kind == SS__HASH_SHA1 && landing.n_bytes == SS_NOWHERE;
     landing.kind = is_known ? landing.kind : SS__HASH_SHA256;
@@ -179,33 +179,33 @@ static ss_status land(struct download *d, struct ss__net_remote *remote, const c
         landing.hash_head = head;
         landing.n_hash_head_bytes = git_head(landing.n_bytes, head);
     }
-    SS_TRY(ss__net_land(d->hub->net, remote, d->name->path, &landing, err));
+    SS_TRY(ss_net_land(d->hub->net, remote, d->name->path, &landing, err));
     SS_TRY(is_late ? check_landed(d, err) : SS_OK);
 out:
     return status;
 }
 
-ss_status ss__hub_download(struct ss__hub *hub, const struct ss__hub_name *name,
-                           const struct ss__hub_file *file, const struct ss__hub_place *place,
-                           ss_err *err)
+ss_status ss_net_hub_download(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              const struct ss_net_hub_file *file,
+                              const struct ss_net_hub_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf part = {0}, title = {0};
-    struct ss__hub_name fixed = *name;
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_hub_name fixed = *name;
+    struct ss_net_remote *remote = NULL;
     struct download d = {
         .hub = hub, .name = &fixed, .file = file, .place = place, .is_first_place = true};
-    memcpy(fixed.revision, file->commit, SS__HUB_COMMIT_BYTES);
-    ss__buf_printf(&part, "%s" SS__HUB_PART, place->blob);
+    memcpy(fixed.revision, file->commit, SS_NET_HUB_COMMIT_BYTES);
+    ss__buf_printf(&part, "%s" SS_NET_HUB_PART, place->blob);
     ss__buf_printf(&title, "%s/%s", name->id, name->path);
     SS_TRY(ss__buf_check(&part, err));
     SS_TRY(ss__buf_check(&title, err));
-    const struct ss__net_remote_options options = {
+    const struct ss_net_remote_options options = {
         .name = ss__buf_text(&title), .locate = locate, .user = &d, .n_bytes = file->n_bytes};
-    SS_TRY(ss__net_remote_new(hub->net, &options, &remote, err));
+    SS_TRY(ss_net_remote_new(hub->net, &options, &remote, err));
     SS_TRY(land(&d, remote, ss__buf_text(&part), err));
 out:
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     ss__buf_release(&part);
     ss__buf_release(&title);
     return status;

@@ -91,13 +91,13 @@ out:
     return status;
 }
 
-ss_status ss__hub_cache_from_environment(char **out, ss_err *err)
+ss_status ss_net_hub_cache_from_environment(char **out, ss_err *err)
 {
     static const char *const names[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", NULL};
     return find_path(names, "hub", out, err);
 }
 
-ss_status ss__hub_models_from_environment(char **out, ss_err *err)
+ss_status ss_net_hub_models_from_environment(char **out, ss_err *err)
 {
     static const char *const names[] = {"SENTENCE_TRANSFORMERS_HOME", NULL};
     *out = NULL;
@@ -125,7 +125,7 @@ static ss_status trim_token(const char *text, size_t n, char **out, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__hub_token_from_environment(char **out, ss_err *err)
+ss_status ss_net_hub_token_from_environment(char **out, ss_err *err)
 {
     static const char *const names[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
     static const char *const places[] = {"HF_TOKEN_PATH", NULL};
@@ -133,7 +133,7 @@ ss_status ss__hub_token_from_environment(char **out, ss_err *err)
     struct ss__buf text = {0};
     char *path = NULL;
     *out = NULL;
-    if (ss__env_is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+    if (ss_net_env_is_true("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
         return SS_OK;
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -19,12 +19,12 @@ typedef enum cached {
 
 /* A listing of the commit, as the Python client keeps it:
  * trees/COMMIT.json {"format_version": 1, "files": {PATH: {…}, …}} */
-static cached look_in_listing(const struct ss__hub *hub, const struct ss__hub_name *name,
+static cached look_in_listing(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                               const char *commit)
 {
     cached found = CACHED_NOTHING;
     struct ss__json *json = NULL;
-    char *path = ss__hub_listing_path(hub, name, commit);
+    char *path = ss_net_hub_listing_path(hub, name, commit);
     if (path != NULL && ss__path_look(path) == SS__PATH_FILE &&
         ss__json_load(path, &json, NULL) == SS_OK) {
         const struct ss__json *files = ss__json_get(json, "files");
@@ -38,12 +38,12 @@ static cached look_in_listing(const struct ss__hub *hub, const struct ss__hub_na
     return found;
 }
 
-static cached look_in_cache(const struct ss__hub *hub, const struct ss__hub_name *name,
+static cached look_in_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                             const char *commit, char **out)
 {
-    struct ss__hub_place place = {0};
+    struct ss_net_hub_place place = {0};
     *out = NULL;
-    if (ss__hub_place_find(hub, name, commit, NULL, &place, NULL) != SS_OK) {
+    if (ss_net_hub_place_find(hub, name, commit, NULL, &place, NULL) != SS_OK) {
         return CACHED_NOTHING;
     }
     const ss__path_kind kind = ss__path_look(place.pointer);
@@ -51,111 +51,111 @@ static cached look_in_cache(const struct ss__hub *hub, const struct ss__hub_name
         *out = place.pointer;
         place.pointer = NULL;
     }
-    ss__hub_place_release(&place);
-    return kind == SS__PATH_FILE                 ? CACHED_FILE
-           : kind == SS__PATH_BROKEN             ? CACHED_LOSS
-           : ss__hub_no_exist(hub, name, commit) ? CACHED_ABSENCE
-                                                 : look_in_listing(hub, name, commit);
+    ss_net_hub_place_release(&place);
+    return kind == SS__PATH_FILE                    ? CACHED_FILE
+           : kind == SS__PATH_BROKEN                ? CACHED_LOSS
+           : ss_net_hub_no_exist(hub, name, commit) ? CACHED_ABSENCE
+                                                    : look_in_listing(hub, name, commit);
 }
 
 /* Whether a need is met by what is known where no more can be. */
-static bool is_enough(cached found, ss__hub_need need)
+static bool is_enough(cached found, ss_net_hub_need need)
 {
-    return found == CACHED_FILE || (found == CACHED_ABSENCE && need != SS__HUB_FILE) ||
-           (found == CACHED_NOTHING && need >= SS__HUB_LIKELY) ||
-           (found == CACHED_LOSS && need == SS__HUB_AT_HAND);
+    return found == CACHED_FILE || (found == CACHED_ABSENCE && need != SS_NET_HUB_FILE) ||
+           (found == CACHED_NOTHING && need >= SS_NET_HUB_LIKELY) ||
+           (found == CACHED_LOSS && need == SS_NET_HUB_AT_HAND);
 }
 
-static ss_status missing(const struct ss__hub_name *name, ss_err *err)
+static ss_status missing(const struct ss_net_hub_name *name, ss_err *err)
 {
     return ss__fail(err, SS_E_NOINPUT, "%.300s@%.100s has no file %.300s; check its path",
                     name->id, name->revision, name->path);
 }
 
-static ss_status give(cached found, const struct ss__hub_name *name, ss__hub_need need,
+static ss_status give(cached found, const struct ss_net_hub_name *name, ss_net_hub_need need,
                       ss_err *err)
 {
-    return found == CACHED_FILE || need != SS__HUB_FILE ? SS_OK : missing(name, err);
+    return found == CACHED_FILE || need != SS_NET_HUB_FILE ? SS_OK : missing(name, err);
 }
 
 /* ---- with the hub ---- */
 
 /* Whether a blob is there with the size that it should have. */
-static bool has_blob(const struct ss__hub_place *place, const struct ss__hub_file *file)
+static bool has_blob(const struct ss_net_hub_place *place, const struct ss_net_hub_file *file)
 {
     struct stat facts;
     return stat(place->blob, &facts) == 0 && S_ISREG(facts.st_mode) &&
            (file->n_bytes == SS_NOWHERE || (uint64_t)facts.st_size == file->n_bytes);
 }
 
-static ss_status bring(struct ss__hub *hub, const struct ss__hub_name *name,
-                       const struct ss__hub_file *file, const struct ss__hub_place *place,
+static ss_status bring(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                       const struct ss_net_hub_file *file, const struct ss_net_hub_place *place,
                        ss_err *err)
 {
     ss_status status = SS_OK;
     int lock = -1;
-    SS_TRY(ss__make_parents(place->blob, err));
-    ss__hub_tag_cache(hub);
-    SS_TRY(ss__hub_ref_write(hub, name, file->commit, err));
-    SS_TRY(ss__hub_lock(hub, place->lock, &lock, err));
+    SS_TRY(ss_net_make_parents(place->blob, err));
+    ss_net_hub_tag_cache(hub);
+    SS_TRY(ss_net_hub_ref_write(hub, name, file->commit, err));
+    SS_TRY(ss_net_hub_lock(hub, place->lock, &lock, err));
     const bool is_new =
         !has_blob(place, file) && ss__path_look(place->pointer) != SS__PATH_FILE;
     if (is_new) {
-        SS_TRY(ss__hub_download(hub, name, file, place, err));
+        SS_TRY(ss_net_hub_download(hub, name, file, place, err));
     }
-    SS_TRY(ss__hub_link(hub, place, is_new, err));
+    SS_TRY(ss_net_hub_link(hub, place, is_new, err));
 out:
-    ss__hub_unlock(lock);
+    ss_net_hub_unlock(lock);
     return status;
 }
 
-static ss_status get_found(struct ss__hub *hub, const struct ss__hub_name *name,
-                           const struct ss__hub_file *file, char **out, ss_err *err)
+static ss_status get_found(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                           const struct ss_net_hub_file *file, char **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_place place = {0};
-    SS_TRY(ss__hub_place_find(hub, name, file->commit, file->etag, &place, err));
+    struct ss_net_hub_place place = {0};
+    SS_TRY(ss_net_hub_place_find(hub, name, file->commit, file->etag, &place, err));
     if (ss__path_look(place.pointer) == SS__PATH_FILE) {
-        (void)!ss__hub_ref_write(hub, name, file->commit,
-                                 NULL); /* the cache may be read-only */
+        (void)!ss_net_hub_ref_write(hub, name, file->commit,
+                                    NULL); /* the cache may be read-only */
     } else {
         SS_TRY(bring(hub, name, file, &place, err));
     }
     *out = place.pointer;
     place.pointer = NULL;
 out:
-    ss__hub_place_release(&place);
+    ss_net_hub_place_release(&place);
     return status;
 }
 
-static ss_status ask_and_get(struct ss__hub *hub, const struct ss__hub_name *name,
-                             ss__hub_need need, char **out, char commit[SS__HUB_COMMIT_BYTES],
-                             bool *was_seen, ss_err *err)
+static ss_status ask_and_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                             ss_net_hub_need need, char **out,
+                             char commit[SS_NET_HUB_COMMIT_BYTES], bool *was_seen, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_file file = {0};
+    struct ss_net_hub_file file = {0};
     bool exists = true;
-    SS_TRY(ss__hub_look(hub, name, &file, &exists, err));
+    SS_TRY(ss_net_hub_look(hub, name, &file, &exists, err));
     *was_seen = true;
-    memcpy(commit, file.commit, SS__HUB_COMMIT_BYTES);
+    memcpy(commit, file.commit, SS_NET_HUB_COMMIT_BYTES);
     if (exists) {
         SS_TRY(get_found(hub, name, &file, out, err));
     } else {
         if (file.commit[0] != '\0') {
-            ss__hub_note_no_exist(hub, name, file.commit);
-            (void)!ss__hub_ref_write(hub, name, file.commit, NULL);
+            ss_net_hub_note_no_exist(hub, name, file.commit);
+            (void)!ss_net_hub_ref_write(hub, name, file.commit, NULL);
         }
         SS_TRY(give(CACHED_ABSENCE, name, need, err));
     }
 out:
-    ss__hub_file_release(&file);
+    ss_net_hub_file_release(&file);
     return status;
 }
 
 /* A file that changed between the question and its content is asked for once more. */
-static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name,
-                            ss__hub_need need, char **out, char commit[SS__HUB_COMMIT_BYTES],
-                            bool *was_seen, ss_err *err)
+static ss_status get_online(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                            ss_net_hub_need need, char **out,
+                            char commit[SS_NET_HUB_COMMIT_BYTES], bool *was_seen, ss_err *err)
 {
     const ss_status status = ask_and_get(hub, name, need, out, commit, was_seen, err);
     return status == SS_E_DATA ? ask_and_get(hub, name, need, out, commit, was_seen, err)
@@ -164,10 +164,10 @@ static ss_status get_online(struct ss__hub *hub, const struct ss__hub_name *name
 
 /* ---- without it ---- */
 
-static bool has_copy(const struct ss__hub *hub, const struct ss__hub_name *name)
+static bool has_copy(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
 {
-    char commit[SS__HUB_COMMIT_BYTES] = "", *path = NULL;
-    const bool is_there = ss__hub_ref_read(hub, name, commit) &&
+    char commit[SS_NET_HUB_COMMIT_BYTES] = "", *path = NULL;
+    const bool is_there = ss_net_hub_ref_read(hub, name, commit) &&
                           look_in_cache(hub, name, commit, &path) < CACHED_LOSS;
     ss__free(path);
     return is_there;
@@ -187,28 +187,29 @@ static ss_status fail_again(const ss_err *why, ss_err *err)
 }
 
 /* The hub's error, and why the cache does not help. */
-static ss_status fail_unknown(const struct ss__hub *hub, const struct ss__hub_name *name,
-                              cached found, ss__hub_need need, const ss_err *why, ss_err *err)
+static ss_status fail_unknown(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              cached found, ss_net_hub_need need, const ss_err *why,
+                              ss_err *err)
 {
     const bool is_lost = found == CACHED_LOSS;
-    const char *before = is_lost                ? "knows that there is"
-                         : need == SS__HUB_FILE ? "has no copy of"
-                                                : "neither has";
-    const char *after = is_lost                ? ", but does not hold it"
-                        : need == SS__HUB_FILE ? ""
-                                               : " nor knows that there is none";
+    const char *before = is_lost                   ? "knows that there is"
+                         : need == SS_NET_HUB_FILE ? "has no copy of"
+                                                   : "neither has";
+    const char *after = is_lost                   ? ", but does not hold it"
+                        : need == SS_NET_HUB_FILE ? ""
+                                                  : " nor knows that there is none";
     return ss__fail(err, why->code, "%.500s; and the cache %.200s %s %.200s%s", why->message,
                     hub->cache, before, name->path, after);
 }
 
 /* `why` is the error that the hub gave; it stays the error unless the cache helps. */
-static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *name,
-                             ss__hub_need need, const ss_err *why, char **out,
-                             char commit[SS__HUB_COMMIT_BYTES], ss_err *err)
+static ss_status get_offline(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                             ss_net_hub_need need, const ss_err *why, char **out,
+                             char commit[SS_NET_HUB_COMMIT_BYTES], ss_err *err)
 {
-    const bool is_known = ss__hub_ref_read(hub, name, commit);
+    const bool is_known = ss_net_hub_ref_read(hub, name, commit);
     const cached found = is_known ? look_in_cache(hub, name, commit, out) : CACHED_NOTHING;
-    const struct ss__net_options *options = ss__net_options_of(hub->net);
+    const struct ss_net_options *options = ss_net_options_of(hub->net);
     if (found == CACHED_FILE && !hub->is_away && !options->offline) {
         ss__log(&options->log, SS_LEVEL_WARNING,
                 "using the copy of %s in the cache, since %.600s", name->id, why->message);
@@ -227,18 +228,18 @@ static ss_status get_offline(struct ss__hub *hub, const struct ss__hub_name *nam
                     why->message, hub->cache);
 }
 
-ss_status ss__hub_get(struct ss__hub *hub, const struct ss__hub_name *name, ss__hub_need need,
-                      char **out, char *commit, ss_err *err)
+ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                         ss_net_hub_need need, char **out, char *commit, ss_err *err)
 {
     ss_status status = SS_OK;
-    char found_commit[SS__HUB_COMMIT_BYTES] = "";
+    char found_commit[SS_NET_HUB_COMMIT_BYTES] = "";
     ss_err why;
     bool was_seen = false;
     *out = NULL;
-    if (!ss__hub_path_is_good(name->path)) {
+    if (!ss_net_hub_path_is_good(name->path)) {
         SS_FAIL(SS_E_DATA, "%.300s: '%.300s' is no name for a file", name->id, name->path);
     }
-    if (ss__hub_is_commit(name->revision)) {
+    if (ss_net_hub_is_commit(name->revision)) {
         memcpy(found_commit, name->revision, sizeof found_commit);
         const cached found = look_in_cache(hub, name, name->revision, out);
         if (found == CACHED_FILE || found == CACHED_ABSENCE) {
@@ -272,20 +273,20 @@ out:
 
 /* ---- in place ---- */
 
-/* A remote file that owns what it is asked for by: freed with ss__net_remote_free through
+/* A remote file that owns what it is asked for by: freed with ss_net_remote_free through
  * `release`. */
 struct asked {
-    struct ss__hub *hub;
-    struct ss__hub_name name;
-    char etag[SS__HUB_ETAG_BYTES];
+    struct ss_net_hub *hub;
+    struct ss_net_hub_name name;
+    char etag[SS_NET_HUB_ETAG_BYTES];
 };
 
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
     struct asked *asked = user;
     ss_status status = SS_OK;
-    struct ss__hub_file file = {0};
-    SS_TRY(ss__hub_look(asked->hub, &asked->name, &file, NULL, err));
+    struct ss_net_hub_file file = {0};
+    SS_TRY(ss_net_hub_look(asked->hub, &asked->name, &file, NULL, err));
     if (strcmp(file.etag, asked->etag) != 0) {
         SS_FAIL(SS_E_DATA, "%.300s/%.300s changed on the hub while it was read; run again",
                 asked->name.id, asked->name.path);
@@ -295,28 +296,28 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
     file.url = NULL;
     file.authorization = NULL;
 out:
-    ss__hub_file_release(&file);
+    ss_net_hub_file_release(&file);
     return status;
 }
 
-ss_status ss__hub_remote(struct ss__hub *hub, const struct ss__hub_name *name,
-                         bool needs_ranges, struct ss__net_remote **out, char *commit,
-                         ss_err *err)
+ss_status ss_net_hub_remote(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                            bool needs_ranges, struct ss_net_remote **out, char *commit,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_file file = {0};
+    struct ss_net_hub_file file = {0};
     struct ss__buf title = {0};
     struct asked *asked = NULL;
     *out = NULL;
-    SS_TRY(ss__hub_look(hub, name, &file, NULL, err));
+    SS_TRY(ss_net_hub_look(hub, name, &file, NULL, err));
     ss__buf_printf(&title, "%s/%s", name->id, name->path);
     SS_TRY(ss__buf_check(&title, err));
     SS_ALLOC(asked, 1);
     asked->hub = hub;
     asked->name = *name;
     memcpy(asked->etag, file.etag, sizeof asked->etag);
-    memcpy(asked->name.revision, file.commit, SS__HUB_COMMIT_BYTES);
-    const struct ss__net_remote_options options = {
+    memcpy(asked->name.revision, file.commit, SS_NET_HUB_COMMIT_BYTES);
+    const struct ss_net_remote_options options = {
         .name = ss__buf_text(&title),
         .url = file.url,
         .authorization = file.authorization,
@@ -326,14 +327,14 @@ ss_status ss__hub_remote(struct ss__hub *hub, const struct ss__hub_name *name,
         .n_bytes = file.n_bytes,
         .needs_ranges = needs_ranges,
     };
-    SS_TRY(ss__net_remote_new(hub->net, &options, out, err));
+    SS_TRY(ss_net_remote_new(hub->net, &options, out, err));
     asked = NULL;
     if (commit != NULL) {
-        memcpy(commit, file.commit, SS__HUB_COMMIT_BYTES);
+        memcpy(commit, file.commit, SS_NET_HUB_COMMIT_BYTES);
     }
 out:
     ss__free(asked);
     ss__buf_release(&title);
-    ss__hub_file_release(&file);
+    ss_net_hub_file_release(&file);
     return status;
 }

@@ -14,23 +14,23 @@ enum { MAX_MODULES = 64, MAX_SHARDS = 1024 };
 /* Files and what it means that one cannot be had. */
 struct listed {
     const char *file; /* NULL: the end */
-    ss__hub_need need;
+    ss_net_hub_need need;
 };
 
 /* Of the transformer. Absent settings of the tokenizer have defaults, so that has to be known;
  * the other files repeat what these or a vocabulary say, or add to it. */
 static const struct listed transformer_files[] = {
-    {"tokenizer_config.json", SS__HUB_ANSWER},
-    {"tokenizer.json", SS__HUB_LIKELY},
-    {"special_tokens_map.json", SS__HUB_LIKELY},
-    {"added_tokens.json", SS__HUB_LIKELY},
-    {"vocab.txt", SS__HUB_LIKELY},
-    {NULL, SS__HUB_FILE},
+    {"tokenizer_config.json", SS_NET_HUB_ANSWER},
+    {"tokenizer.json", SS_NET_HUB_LIKELY},
+    {"special_tokens_map.json", SS_NET_HUB_LIKELY},
+    {"added_tokens.json", SS_NET_HUB_LIKELY},
+    {"vocab.txt", SS_NET_HUB_LIKELY},
+    {NULL, SS_NET_HUB_FILE},
 };
 /* Read only where there is no tokenizer.json. */
-static const struct listed vocabulary_files[] = {{"vocab.json", SS__HUB_LIKELY},
-                                                 {"sentencepiece.bpe.model", SS__HUB_LIKELY},
-                                                 {NULL, SS__HUB_FILE}};
+static const struct listed vocabulary_files[] = {{"vocab.json", SS_NET_HUB_LIKELY},
+                                                 {"sentencepiece.bpe.model", SS_NET_HUB_LIKELY},
+                                                 {NULL, SS_NET_HUB_FILE}};
 static const char *const vocabularies[] = {"tokenizer.json", "vocab.txt", "vocab.json",
                                            "sentencepiece.bpe.model", NULL};
 
@@ -53,33 +53,33 @@ static const char *const adapter_files[] = {"adapter_model.safetensors", "adapte
                                             NULL};
 
 struct fetching {
-    struct ss__hub *hub;
-    struct ss__hub_name name; /* its revision becomes the commit */
+    struct ss_net_hub *hub;
+    struct ss_net_hub_name name; /* its revision becomes the commit */
 };
 
 /* FOLDER/FILE of the repository; *out NULL where it has none. */
 static ss_status get(struct fetching *f, const char *folder, const char *file,
-                     ss__hub_need need, char **out, ss_err *err)
+                     ss_net_hub_need need, char **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_name name = f->name;
+    struct ss_net_hub_name name = f->name;
     char *path = ss__path_join(folder, file);
     *out = NULL;
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    if (!ss__hub_path_is_good(path)) {
+    if (!ss_net_hub_path_is_good(path)) {
         SS_FAIL(SS_E_DATA, "%.300s: '%.300s' is no name for a file", name.id, path);
     }
     memcpy(name.path, path, strlen(path) + 1);
-    SS_TRY(ss__hub_get(f->hub, &name, need, out, NULL, err));
+    SS_TRY(ss_net_hub_get(f->hub, &name, need, out, NULL, err));
 out:
     ss__free(path);
     return status;
 }
 
 static ss_status get_quietly(struct fetching *f, const char *folder, const char *file,
-                             ss__hub_need need, bool *is_there, ss_err *err)
+                             ss_net_hub_need need, bool *is_there, ss_err *err)
 {
     char *path = NULL;
     const ss_status status = get(f, folder, file, need, &path, err);
@@ -101,17 +101,17 @@ out:
 }
 
 /* The first of some names that there is; *path NULL where there is none, which then is known of
- * all with SS__HUB_ANSWER. */
+ * all with SS_NET_HUB_ANSWER. */
 static ss_status get_first(struct fetching *f, const char *folder, const char *const *files,
-                           ss__hub_need need, char **path, ss_err *err)
+                           ss_net_hub_need need, char **path, ss_err *err)
 {
     ss_status status = SS_OK;
     *path = NULL;
     for (size_t i = 0; files[i] != NULL && *path == NULL; i++) {
-        SS_TRY(get(f, folder, files[i], SS__HUB_AT_HAND, path, err));
+        SS_TRY(get(f, folder, files[i], SS_NET_HUB_AT_HAND, path, err));
     }
-    for (size_t i = 0; need == SS__HUB_ANSWER && files[i] != NULL && *path == NULL; i++) {
-        SS_TRY(get(f, folder, files[i], SS__HUB_ANSWER, path, err));
+    for (size_t i = 0; need == SS_NET_HUB_ANSWER && files[i] != NULL && *path == NULL; i++) {
+        SS_TRY(get(f, folder, files[i], SS_NET_HUB_ANSWER, path, err));
     }
 out:
     return status;
@@ -121,7 +121,7 @@ static ss_status get_first_quietly(struct fetching *f, const char *folder,
                                    const char *const *files, bool *is_there, ss_err *err)
 {
     char *path = NULL;
-    const ss_status status = get_first(f, folder, files, SS__HUB_ANSWER, &path, err);
+    const ss_status status = get_first(f, folder, files, SS_NET_HUB_ANSWER, &path, err);
     *is_there = path != NULL;
     ss__free(path);
     return status;
@@ -148,7 +148,7 @@ static ss_status get_shards(struct fetching *f, const char *folder, const char *
             SS_FAIL_FILE(index, SS_E_DATA,
                          "names too many shards, or one that is no file name");
         }
-        SS_TRY(get_quietly(f, folder, file, SS__HUB_FILE, &is_there, err));
+        SS_TRY(get_quietly(f, folder, file, SS_NET_HUB_FILE, &is_there, err));
         last = file;
     }
 out:
@@ -164,7 +164,7 @@ static bool is_index(const char *path)
 }
 
 static ss_status get_weights(struct fetching *f, const char *folder, const char *const *files,
-                             ss__hub_need need, ss_err *err)
+                             ss_net_hub_need need, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
@@ -172,7 +172,7 @@ static ss_status get_weights(struct fetching *f, const char *folder, const char 
     if (path != NULL && is_index(path)) {
         SS_TRY(get_shards(f, folder, path, err));
     }
-    if (path == NULL && need == SS__HUB_ANSWER) {
+    if (path == NULL && need == SS_NET_HUB_ANSWER) {
         SS_FAIL(SS_E_NOINPUT, "%.300s has no weights that are read (%s or %s)%s%s", f->name.id,
                 files[0], strstr(files[1], ".index.json") == NULL ? files[1] : files[2],
                 folder[0] == '\0' ? "" : " in ", folder);
@@ -189,15 +189,15 @@ static ss_status get_tokenizer(struct fetching *f, const char *folder, ss_err *e
     ss_status status = SS_OK;
     bool has_tokenizer = false, has_pieces = false, is_there = false;
     SS_TRY(get_listed(f, folder, transformer_files, err));
-    SS_TRY(get_quietly(f, folder, "tokenizer.json", SS__HUB_AT_HAND, &has_tokenizer, err));
+    SS_TRY(get_quietly(f, folder, "tokenizer.json", SS_NET_HUB_AT_HAND, &has_tokenizer, err));
     if (has_tokenizer) {
         goto out;
     }
     SS_TRY(get_listed(f, folder, vocabulary_files, err));
     SS_TRY(get_first_quietly(f, folder, vocabularies, &is_there, err));
-    SS_TRY(get_quietly(f, folder, "vocab.json", SS__HUB_AT_HAND, &has_pieces, err));
-    SS_TRY(get_quietly(f, folder, "merges.txt", has_pieces ? SS__HUB_ANSWER : SS__HUB_AT_HAND,
-                       &is_there, err));
+    SS_TRY(get_quietly(f, folder, "vocab.json", SS_NET_HUB_AT_HAND, &has_pieces, err));
+    SS_TRY(get_quietly(f, folder, "merges.txt",
+                       has_pieces ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, &is_there, err));
 out:
     return status;
 }
@@ -208,19 +208,19 @@ static ss_status get_transformer(struct fetching *f, const char *folder, ss_err 
     ss_status status = SS_OK;
     bool is_adapter = false, has_config = false;
     char *weights = NULL;
-    SS_TRY(get_quietly(f, folder, adapter_config, SS__HUB_LIKELY, &is_adapter, err));
+    SS_TRY(get_quietly(f, folder, adapter_config, SS_NET_HUB_LIKELY, &is_adapter, err));
     if (is_adapter) {
-        SS_TRY(get_first(f, folder, adapter_files, SS__HUB_ANSWER, &weights, err));
+        SS_TRY(get_first(f, folder, adapter_files, SS_NET_HUB_ANSWER, &weights, err));
         ss__free(weights);
         weights = NULL;
-        SS_TRY(get_first(f, folder, weight_files, SS__HUB_AT_HAND, &weights, err));
+        SS_TRY(get_first(f, folder, weight_files, SS_NET_HUB_AT_HAND, &weights, err));
     }
     const bool is_alone = is_adapter && weights == NULL;
-    SS_TRY(get_quietly(f, folder, "config.json", is_alone ? SS__HUB_LIKELY : SS__HUB_ANSWER,
-                       &has_config, err));
+    SS_TRY(get_quietly(f, folder, "config.json",
+                       is_alone ? SS_NET_HUB_LIKELY : SS_NET_HUB_ANSWER, &has_config, err));
     SS_TRY(get_tokenizer(f, folder, err));
     if (has_config || !is_alone) {
-        SS_TRY(get_weights(f, folder, weight_files, SS__HUB_ANSWER, err));
+        SS_TRY(get_weights(f, folder, weight_files, SS_NET_HUB_ANSWER, err));
     }
 out:
     ss__free(weights);
@@ -248,10 +248,10 @@ static ss_status get_sentence_module(struct fetching *f, const char *folder, con
     ss_status status = SS_OK;
     bool is_there = false;
     SS_TRY(get_quietly(f, folder, "config.json",
-                       may_lack_config(type) ? SS__HUB_LIKELY : SS__HUB_ANSWER, &is_there,
+                       may_lack_config(type) ? SS_NET_HUB_LIKELY : SS_NET_HUB_ANSWER, &is_there,
                        err));
     SS_TRY(get_weights(f, folder, module_files,
-                       has_weights(type) ? SS__HUB_ANSWER : SS__HUB_AT_HAND, err));
+                       has_weights(type) ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, err));
 out:
     return status;
 }
@@ -264,7 +264,7 @@ static ss_status get_module(struct fetching *f, const char *file, const struct s
     bool is_there = false;
     SS_TRY(ss__json_text(file, module, "path", &path, err));
     SS_TRY(ss__json_text(file, module, "type", &type, err));
-    if (path[0] != '\0' && !ss__hub_path_is_good(path)) {
+    if (path[0] != '\0' && !ss_net_hub_path_is_good(path)) {
         SS_FAIL_FILE(file, SS_E_DATA, "the module path '%.200s' leaves the folder", path);
     }
     if (i == 0) {
@@ -307,7 +307,7 @@ static ss_status get_parts(struct fetching *f, const char *modules, ss_err *err)
         SS_TRY(get_transformer(f, "", err));
         goto out;
     }
-    SS_TRY(get_quietly(f, "", "config_sentence_transformers.json", SS__HUB_ANSWER, &is_there,
+    SS_TRY(get_quietly(f, "", "config_sentence_transformers.json", SS_NET_HUB_ANSWER, &is_there,
                        err));
     SS_TRY(get_modules(f, modules, err));
 out:
@@ -315,15 +315,15 @@ out:
 }
 
 /* Where a revision is here in part, a user may know that the rest does not exist. */
-static ss_status say_way_out(const struct ss__hub *hub, const struct fetching *f,
+static ss_status say_way_out(const struct ss_net_hub *hub, const struct fetching *f,
                              ss_status status, ss_err *err)
 {
-    struct ss__hub_name name = f->name;
-    struct ss__hub_place place = {0};
-    char commit[SS__HUB_COMMIT_BYTES] = "";
+    struct ss_net_hub_name name = f->name;
+    struct ss_net_hub_place place = {0};
+    char commit[SS_NET_HUB_COMMIT_BYTES] = "";
     name.path[0] = '\0';
-    if (status != SS_E_NETWORK || err == NULL || !ss__hub_ref_read(hub, &name, commit) ||
-        ss__hub_place_find(hub, &name, commit, NULL, &place, NULL) != SS_OK) {
+    if (status != SS_E_NETWORK || err == NULL || !ss_net_hub_ref_read(hub, &name, commit) ||
+        ss_net_hub_place_find(hub, &name, commit, NULL, &place, NULL) != SS_OK) {
         return status;
     }
     if (ss__path_look(place.pointer) == SS__PATH_FOLDER) {
@@ -334,41 +334,41 @@ static ss_status say_way_out(const struct ss__hub *hub, const struct fetching *f
             "if it is whole, name its folder %.200s as the model",
             why.message, place.pointer);
     }
-    ss__hub_place_release(&place);
+    ss_net_hub_place_release(&place);
     return status;
 }
 
-static ss_status get_model(struct ss__hub *hub, struct fetching *f, char **folder,
-                           char commit[SS__HUB_COMMIT_BYTES], ss_err *err)
+static ss_status get_model(struct ss_net_hub *hub, struct fetching *f, char **folder,
+                           char commit[SS_NET_HUB_COMMIT_BYTES], ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_place place = {0};
+    struct ss_net_hub_place place = {0};
     char *modules = NULL;
     memcpy(f->name.path, "modules.json", sizeof "modules.json");
-    SS_TRY(ss__hub_get(hub, &f->name, SS__HUB_ANSWER, &modules, commit, err));
+    SS_TRY(ss_net_hub_get(hub, &f->name, SS_NET_HUB_ANSWER, &modules, commit, err));
     if (commit[0] == '\0') {
         SS_FAIL(SS_E_DATA, "%.300s: the hub names no commit", f->name.id);
     }
-    memcpy(f->name.revision, commit, SS__HUB_COMMIT_BYTES);
+    memcpy(f->name.revision, commit, SS_NET_HUB_COMMIT_BYTES);
     f->name.path[0] = '\0';
     SS_TRY(get_parts(f, modules, err));
-    SS_TRY(ss__hub_place_find(hub, &f->name, commit, NULL, &place, err));
+    SS_TRY(ss_net_hub_place_find(hub, &f->name, commit, NULL, &place, err));
     *folder = place.pointer;
     place.pointer = NULL;
 out:
-    ss__hub_place_release(&place);
+    ss_net_hub_place_release(&place);
     ss__free(modules);
     return status == SS_OK ? SS_OK : say_way_out(hub, f, status, err);
 }
 
-ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name, char **folder,
-                            char *commit, ss_err *err)
+ss_status ss_net_hub_get_model(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                               char **folder, char *commit, ss_err *err)
 {
     struct fetching f = {.hub = hub, .name = *name};
-    char found[SS__HUB_COMMIT_BYTES] = "";
+    char found[SS_NET_HUB_COMMIT_BYTES] = "";
     char *cache = hub->cache;
     *folder = NULL;
-    hub->cache = ss__hub_model_cache(hub, name);
+    hub->cache = ss_net_hub_model_cache(hub, name);
     const ss_status status = get_model(hub, &f, folder, found, err);
     hub->cache = cache;
     if (commit != NULL) {
@@ -379,18 +379,18 @@ ss_status ss__hub_get_model(struct ss__hub *hub, const struct ss__hub_name *name
 
 /* ---- whole folders ---- */
 
-ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *name, bool is_sae,
-                             char **folder, char *commit, ss_err *err)
+ss_status ss_net_hub_get_folder(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                                bool is_sae, char **folder, char *commit, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_tree tree = {0};
-    struct ss__hub_place place = {0};
-    struct ss__hub_name one = *name;
+    struct ss_net_hub_tree tree = {0};
+    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_name one = *name;
     char *path = NULL;
     *folder = NULL;
-    status = ss__hub_list(hub, name, &tree, err);
+    status = ss_net_hub_list(hub, name, &tree, err);
     if (status == SS_E_NOINPUT && name->path[0] != '\0') { /* it may name a single file */
-        status = ss__hub_get(hub, name, SS__HUB_FILE, folder, commit, err);
+        status = ss_net_hub_get(hub, name, SS_NET_HUB_FILE, folder, commit, err);
         goto out;
     }
     SS_TRY(status);
@@ -399,17 +399,17 @@ ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *nam
                 name->path[0] == '\0' ? "" : " below ", name->path);
     }
     if (is_sae) {
-        SS_TRY(ss__hub_check_saes(name, &tree, err));
+        SS_TRY(ss_net_hub_check_saes(name, &tree, err));
     }
     memcpy(one.revision, tree.commit, sizeof tree.commit);
     for (size_t i = 0; i < tree.n; i++) {
         memcpy(one.path, tree.entries[i].path, strlen(tree.entries[i].path) + 1);
-        SS_TRY(ss__hub_get(hub, &one, SS__HUB_FILE, &path, NULL, err));
+        SS_TRY(ss_net_hub_get(hub, &one, SS_NET_HUB_FILE, &path, NULL, err));
         ss__free(path);
         path = NULL;
     }
-    (void)!ss__hub_ref_write(hub, name, tree.commit, NULL);
-    SS_TRY(ss__hub_place_find(hub, name, tree.commit, NULL, &place, err));
+    (void)!ss_net_hub_ref_write(hub, name, tree.commit, NULL);
+    SS_TRY(ss_net_hub_place_find(hub, name, tree.commit, NULL, &place, err));
     *folder = place.pointer;
     place.pointer = NULL;
     if (commit != NULL) {
@@ -417,7 +417,7 @@ ss_status ss__hub_get_folder(struct ss__hub *hub, const struct ss__hub_name *nam
     }
 out:
     ss__free(path);
-    ss__hub_place_release(&place);
-    ss__hub_tree_release(&tree);
+    ss_net_hub_place_release(&place);
+    ss_net_hub_tree_release(&tree);
     return status;
 }

@@ -13,9 +13,9 @@
 
 enum { MAX_PART_BYTES = 96 };
 
-static const char *const kind_names[SS__HUB_N_KINDS] = {"models", "datasets", "spaces"};
+static const char *const kind_names[SS_NET_HUB_N_KINDS] = {"models", "datasets", "spaces"};
 
-const char *ss__hub_kind_name(ss__hub_kind kind)
+const char *ss_net_hub_kind_name(ss_net_hub_kind kind)
 {
     return kind_names[kind];
 }
@@ -47,30 +47,30 @@ static bool is_id(const char *text, size_t n)
     const char *name = slash == NULL ? text : slash + 1;
     const size_t n_name = n - (size_t)(name - text);
     const bool is_git = n_name >= 4 && strncmp(name + n_name - 4, ".git", 4) == 0;
-    return n < SS__HUB_ID_BYTES && (slash == NULL || is_part(text, n_space)) &&
+    return n < SS_NET_HUB_ID_BYTES && (slash == NULL || is_part(text, n_space)) &&
            is_part(name, n_name) && !is_git;
 }
 
-bool ss__hub_is_id(const char *text)
+bool ss_net_hub_is_id(const char *text)
 {
     return is_id(text, strcspn(text, "@"));
 }
 
-bool ss__hub_is_reference(const char *text)
+bool ss_net_hub_is_reference(const char *text)
 {
     return strncmp(text, "hf:", 3) == 0;
 }
 
-bool ss__hub_is_commit(const char *text)
+bool ss_net_hub_is_commit(const char *text)
 {
-    return strlen(text) == SS__HUB_COMMIT_BYTES - 1 &&
-           strspn(text, "0123456789abcdef") == SS__HUB_COMMIT_BYTES - 1;
+    return strlen(text) == SS_NET_HUB_COMMIT_BYTES - 1 &&
+           strspn(text, "0123456789abcdef") == SS_NET_HUB_COMMIT_BYTES - 1;
 }
 
 /* No part of a path may be empty, "." or "..": those would name another file. */
-bool ss__hub_path_is_good(const char *path)
+bool ss_net_hub_path_is_good(const char *path)
 {
-    if (path[0] == '\0' || strlen(path) >= SS__HUB_PATH_BYTES || !ss__path_is_inside(path)) {
+    if (path[0] == '\0' || strlen(path) >= SS_NET_HUB_PATH_BYTES || !ss__path_is_inside(path)) {
         return false;
     }
     for (const char *part = path;; part++) {
@@ -113,12 +113,12 @@ static bool unquote(const char *text, size_t n, char *out, size_t n_room)
     return at > 0 && strlen(out) == at;
 }
 
-static const char *take_kind(const char *at, ss__hub_kind *kind)
+static const char *take_kind(const char *at, ss_net_hub_kind *kind)
 {
-    for (size_t i = 0; i < SS__HUB_N_KINDS; i++) {
+    for (size_t i = 0; i < SS_NET_HUB_N_KINDS; i++) {
         const size_t n = strlen(kind_names[i]);
         if (strncmp(at, kind_names[i], n) == 0 && at[n] == '/') {
-            *kind = (ss__hub_kind)i;
+            *kind = (ss_net_hub_kind)i;
             return at + n + 1;
         }
     }
@@ -144,11 +144,11 @@ static size_t revision_length(const char *at)
     return n;
 }
 
-ss_status ss__hub_parse(const char *text, ss__hub_kind otherwise, struct ss__hub_name *out,
-                        ss_err *err)
+ss_status ss_net_hub_parse(const char *text, ss_net_hub_kind otherwise,
+                           struct ss_net_hub_name *out, ss_err *err)
 {
-    *out = (struct ss__hub_name){.kind = otherwise, .revision = "main"};
-    const bool is_marked = ss__hub_is_reference(text);
+    *out = (struct ss_net_hub_name){.kind = otherwise, .revision = "main"};
+    const bool is_marked = ss_net_hub_is_reference(text);
     const char *at = text + (is_marked ? 3 : 0);
     at += is_marked && strncmp(at, "//", 2) == 0 ? 2 : 0;
     at = is_marked ? take_kind(at, &out->kind) : at;
@@ -161,11 +161,11 @@ ss_status ss__hub_parse(const char *text, ss__hub_kind otherwise, struct ss__hub
     if (is_good && *at == '@') {
         const size_t n = is_marked ? revision_length(at + 1) : strlen(at + 1);
         is_good = unquote(at + 1, n, out->revision, sizeof out->revision) &&
-                  ss__hub_path_is_good(out->revision);
+                  ss_net_hub_path_is_good(out->revision);
         at += 1 + n;
     }
     if (is_good && *at == '/' && at[1] != '\0') {
-        is_good = is_marked && ss__hub_path_is_good(at + 1);
+        is_good = is_marked && ss_net_hub_path_is_good(at + 1);
         snprintf(out->path, sizeof out->path, "%s", is_good ? at + 1 : "");
     } else if (is_good) {
         is_good = *at == '\0' || is_marked;
@@ -181,7 +181,7 @@ ss_status ss__hub_parse(const char *text, ss__hub_kind otherwise, struct ss__hub
 
 /* ---- as folder, as title ---- */
 
-void ss__hub_add_folder_name(struct ss__buf *out, const struct ss__hub_name *name)
+void ss_net_hub_add_folder_name(struct ss__buf *out, const struct ss_net_hub_name *name)
 {
     ss__buf_printf(out, "%s--", kind_names[name->kind]);
     for (const char *c = name->id; *c != '\0'; c++) {
@@ -189,17 +189,17 @@ void ss__hub_add_folder_name(struct ss__buf *out, const struct ss__hub_name *nam
     }
 }
 
-bool ss__hub_read_folder_name(const char *folder, struct ss__hub_name *out)
+bool ss_net_hub_read_folder_name(const char *folder, struct ss_net_hub_name *out)
 {
-    *out = (struct ss__hub_name){.revision = "main"};
-    for (size_t i = 0; i < SS__HUB_N_KINDS; i++) {
+    *out = (struct ss_net_hub_name){.revision = "main"};
+    for (size_t i = 0; i < SS_NET_HUB_N_KINDS; i++) {
         const size_t n = strlen(kind_names[i]);
         if (strncmp(folder, kind_names[i], n) != 0 || strncmp(folder + n, "--", 2) != 0 ||
             strlen(folder + n + 2) >= sizeof out->id) {
             continue;
         }
         const char *id = folder + n + 2, *parted = strstr(id, "--");
-        out->kind = (ss__hub_kind)i;
+        out->kind = (ss_net_hub_kind)i;
         if (parted == NULL) {
             snprintf(out->id, sizeof out->id, "%s", id);
         } else {
@@ -210,7 +210,7 @@ bool ss__hub_read_folder_name(const char *folder, struct ss__hub_name *out)
     return false;
 }
 
-void ss__hub_add_title(struct ss__buf *out, const struct ss__hub_name *name)
+void ss_net_hub_add_title(struct ss__buf *out, const struct ss_net_hub_name *name)
 {
     ss__buf_add_text(out, name->id);
     if (strcmp(name->revision, "main") != 0) {

@@ -44,40 +44,40 @@ static char *path_in_repo(const char *repo, const char *first, const char *secon
     return take_text(&buf);
 }
 
-static char *repo_path(const struct ss__hub *hub, const struct ss__hub_name *name)
+static char *repo_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
 {
     struct ss__buf buf = {0};
     ss__buf_printf(&buf, "%s/", hub->cache);
-    ss__hub_add_folder_name(&buf, name);
+    ss_net_hub_add_folder_name(&buf, name);
     return take_text(&buf);
 }
 
-static bool has_repo(const char *cache, const struct ss__hub_name *name)
+static bool has_repo(const char *cache, const struct ss_net_hub_name *name)
 {
-    const struct ss__hub hub = {.cache = (char *)(uintptr_t)cache};
+    const struct ss_net_hub hub = {.cache = (char *)(uintptr_t)cache};
     char *path = repo_path(&hub, name);
     const bool is_there = path != NULL && ss__path_look(path) == SS__PATH_FOLDER;
     ss__free(path);
     return is_there;
 }
 
-char *ss__hub_model_cache(const struct ss__hub *hub, const struct ss__hub_name *name)
+char *ss_net_hub_model_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
 {
     const bool is_other =
         hub->models == NULL || (!has_repo(hub->models, name) && has_repo(hub->cache, name));
     return is_other ? hub->cache : hub->models;
 }
 
-ss_status ss__hub_place_find(const struct ss__hub *hub, const struct ss__hub_name *name,
-                             const char *commit, const char *etag, struct ss__hub_place *out,
-                             ss_err *err)
+ss_status ss_net_hub_place_find(const struct ss_net_hub *hub,
+                                const struct ss_net_hub_name *name, const char *commit,
+                                const char *etag, struct ss_net_hub_place *out, ss_err *err)
 {
     struct ss__buf lock = {0};
-    *out = (struct ss__hub_place){.repo = repo_path(hub, name)};
+    *out = (struct ss_net_hub_place){.repo = repo_path(hub, name)};
     bool is_good = out->repo != NULL;
     if (is_good && etag != NULL) {
-        ss__buf_printf(&lock, "%s/" SS__HUB_LOCKS "/", hub->cache);
-        ss__hub_add_folder_name(&lock, name);
+        ss__buf_printf(&lock, "%s/" SS_NET_HUB_LOCKS "/", hub->cache);
+        ss_net_hub_add_folder_name(&lock, name);
         ss__buf_printf(&lock, "/%s.lock", etag);
         out->lock = take_text(&lock);
         out->blob = path_in_repo(out->repo, "blobs", etag, "");
@@ -88,28 +88,28 @@ ss_status ss__hub_place_find(const struct ss__hub *hub, const struct ss__hub_nam
         is_good = out->pointer != NULL;
     }
     if (!is_good) {
-        ss__hub_place_release(out);
+        ss_net_hub_place_release(out);
         return ss__fail_nomem(err, "a path");
     }
     return SS_OK;
 }
 
-void ss__hub_place_release(struct ss__hub_place *place)
+void ss_net_hub_place_release(struct ss_net_hub_place *place)
 {
     ss__free(place->repo);
     ss__free(place->blob);
     ss__free(place->pointer);
     ss__free(place->lock);
-    *place = (struct ss__hub_place){0};
+    *place = (struct ss_net_hub_place){0};
 }
 
 /* Files are made in CACHE/.locks: whoever reads the cache takes every file in refs/ and
  * snapshots/ for a whole one. */
-static ss_status open_aside(const struct ss__hub *hub, const char *path, struct ss__out *out,
+static ss_status open_aside(const struct ss_net_hub *hub, const char *path, struct ss__out *out,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    char *folder = ss__path_join(hub->cache, SS__HUB_LOCKS);
+    char *folder = ss__path_join(hub->cache, SS_NET_HUB_LOCKS);
     *out = SS__OUT_CLOSED;
     if (folder == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
@@ -122,7 +122,7 @@ out:
     return status;
 }
 
-static ss_status write_aside(const struct ss__hub *hub, const char *path, const char *data,
+static ss_status write_aside(const struct ss_net_hub *hub, const char *path, const char *data,
                              size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -135,7 +135,7 @@ out:
     return status;
 }
 
-void ss__hub_tag_cache(const struct ss__hub *hub)
+void ss_net_hub_tag_cache(const struct ss_net_hub *hub)
 {
     char *path = ss__path_join(hub->cache, "CACHEDIR.TAG");
     if (path != NULL && ss__path_look(path) == SS__PATH_NONE) {
@@ -146,17 +146,17 @@ void ss__hub_tag_cache(const struct ss__hub *hub)
 
 /* ---- what revisions mean ---- */
 
-bool ss__hub_ref_load(const char *path, char commit[SS__HUB_COMMIT_BYTES])
+bool ss_net_hub_ref_load(const char *path, char commit[SS_NET_HUB_COMMIT_BYTES])
 {
     struct ss__buf text = {0};
     bool is_good =
         ss__path_look(path) == SS__PATH_FILE && ss__file_read(path, 64, &text, NULL) == SS_OK;
     for (; is_good && text.n_bytes > 0 && text.data[text.n_bytes - 1] == '\n'; text.n_bytes--) {
     }
-    if (is_good && text.n_bytes == SS__HUB_COMMIT_BYTES - 1) {
+    if (is_good && text.n_bytes == SS_NET_HUB_COMMIT_BYTES - 1) {
         memcpy(commit, text.data, text.n_bytes);
         commit[text.n_bytes] = '\0';
-        is_good = ss__hub_is_commit(commit);
+        is_good = ss_net_hub_is_commit(commit);
     } else {
         is_good = false;
     }
@@ -164,7 +164,7 @@ bool ss__hub_ref_load(const char *path, char commit[SS__HUB_COMMIT_BYTES])
     return is_good;
 }
 
-static char *ref_path(const struct ss__hub *hub, const struct ss__hub_name *name)
+static char *ref_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
 {
     char *repo = repo_path(hub, name);
     char *path = repo == NULL ? NULL : path_in_repo(repo, "refs", name->revision, "");
@@ -172,34 +172,34 @@ static char *ref_path(const struct ss__hub *hub, const struct ss__hub_name *name
     return path;
 }
 
-bool ss__hub_ref_read(const struct ss__hub *hub, const struct ss__hub_name *name,
-                      char commit[SS__HUB_COMMIT_BYTES])
+bool ss_net_hub_ref_read(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                         char commit[SS_NET_HUB_COMMIT_BYTES])
 {
-    if (ss__hub_is_commit(name->revision)) {
-        memcpy(commit, name->revision, SS__HUB_COMMIT_BYTES);
+    if (ss_net_hub_is_commit(name->revision)) {
+        memcpy(commit, name->revision, SS_NET_HUB_COMMIT_BYTES);
         return true;
     }
     char *path = ref_path(hub, name);
-    const bool is_known = path != NULL && ss__hub_ref_load(path, commit);
+    const bool is_known = path != NULL && ss_net_hub_ref_load(path, commit);
     ss__free(path);
     return is_known;
 }
 
-ss_status ss__hub_ref_write(const struct ss__hub *hub, const struct ss__hub_name *name,
-                            const char *commit, ss_err *err)
+ss_status ss_net_hub_ref_write(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                               const char *commit, ss_err *err)
 {
     ss_status status = SS_OK;
-    char known[SS__HUB_COMMIT_BYTES] = "";
+    char known[SS_NET_HUB_COMMIT_BYTES] = "";
     char *path = NULL;
-    if (ss__hub_is_commit(name->revision) ||
-        (ss__hub_ref_read(hub, name, known) && strcmp(known, commit) == 0)) {
+    if (ss_net_hub_is_commit(name->revision) ||
+        (ss_net_hub_ref_read(hub, name, known) && strcmp(known, commit) == 0)) {
         return SS_OK;
     }
     path = ref_path(hub, name);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(ss__make_parents(path, err));
+    SS_TRY(ss_net_make_parents(path, err));
     SS_TRY(write_aside(hub, path, commit, strlen(commit), err));
 out:
     ss__free(path);
@@ -208,7 +208,7 @@ out:
 
 /* ---- what a commit does not have ---- */
 
-static char *no_exist_path(const struct ss__hub *hub, const struct ss__hub_name *name,
+static char *no_exist_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                            const char *commit)
 {
     char *repo = repo_path(hub, name);
@@ -217,8 +217,8 @@ static char *no_exist_path(const struct ss__hub *hub, const struct ss__hub_name 
     return path;
 }
 
-bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
-                      const char *commit)
+bool ss_net_hub_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                         const char *commit)
 {
     char *path = no_exist_path(hub, name, commit);
     const bool is_known = path != NULL && ss__path_look(path) == SS__PATH_FILE;
@@ -226,8 +226,8 @@ bool ss__hub_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name
     return is_known;
 }
 
-char *ss__hub_listing_path(const struct ss__hub *hub, const struct ss__hub_name *name,
-                           const char *commit)
+char *ss_net_hub_listing_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              const char *commit)
 {
     struct ss__buf buf = {0};
     char *repo = repo_path(hub, name);
@@ -239,11 +239,11 @@ char *ss__hub_listing_path(const struct ss__hub *hub, const struct ss__hub_name 
     return take_text(&buf);
 }
 
-void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name *name,
-                           const char *commit)
+void ss_net_hub_note_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              const char *commit)
 {
     char *path = no_exist_path(hub, name, commit);
-    if (path != NULL && ss__make_parents(path, NULL) == SS_OK) {
+    if (path != NULL && ss_net_make_parents(path, NULL) == SS_OK) {
         const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (descriptor >= 0) {
             close(descriptor);
@@ -254,14 +254,15 @@ void ss__hub_note_no_exist(const struct ss__hub *hub, const struct ss__hub_name 
 
 /* ---- locks ---- */
 
-ss_status ss__hub_lock(struct ss__hub *hub, const char *path, int *descriptor, ss_err *err)
+ss_status ss_net_hub_lock(struct ss_net_hub *hub, const char *path, int *descriptor,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_log *log = &ss__net_options_of(hub->net)->log;
+    const struct ss_log *log = &ss_net_options_of(hub->net)->log;
     double waited = 0;
     bool was_told = false;
     *descriptor = -1;
-    SS_TRY(ss__make_parents(path, err));
+    SS_TRY(ss_net_make_parents(path, err));
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
     if (file < 0) {
         SS_TRY(ss__fail_errno(err, path, "create", errno));
@@ -275,18 +276,18 @@ ss_status ss__hub_lock(struct ss__hub *hub, const char *path, int *descriptor, s
                     path);
             was_told = true;
         }
-        SS_TRY(ss__net_sleep(hub->net, LOCK_POLL_SECONDS, err));
+        SS_TRY(ss_net_sleep(hub->net, LOCK_POLL_SECONDS, err));
         waited += LOCK_POLL_SECONDS;
     }
 out:
     if (status != SS_OK) {
-        ss__hub_unlock(*descriptor);
+        ss_net_hub_unlock(*descriptor);
         *descriptor = -1;
     }
     return status;
 }
 
-void ss__hub_unlock(int descriptor)
+void ss_net_hub_unlock(int descriptor)
 {
     if (descriptor >= 0) {
         close(descriptor); /* the lock goes with it; the file stays */
@@ -295,7 +296,7 @@ void ss__hub_unlock(int descriptor)
 
 /* ---- links ---- */
 
-static ss_status copy_file(const struct ss__hub *hub, const char *from, const char *to,
+static ss_status copy_file(const struct ss_net_hub *hub, const char *from, const char *to,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -316,7 +317,7 @@ out:
 }
 
 /* ../../blobs/ETAG, with one more ../ for every folder of the path in the snapshot. */
-static char *link_target(const struct ss__hub_place *place)
+static char *link_target(const struct ss_net_hub_place *place)
 {
     struct ss__buf target = {0};
     const char *below = place->pointer + strlen(place->repo) + strlen("/snapshots/");
@@ -339,8 +340,8 @@ static bool make_link(const char *target, const char *pointer)
             unlink(pointer) == 0 && symlink(target, pointer) == 0);
 }
 
-ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *place,
-                       bool is_new, ss_err *err)
+ss_status ss_net_hub_link(const struct ss_net_hub *hub, const struct ss_net_hub_place *place,
+                          bool is_new, ss_err *err)
 {
     ss_status status = SS_OK;
     struct stat blob;
@@ -348,7 +349,7 @@ ss_status ss__hub_link(const struct ss__hub *hub, const struct ss__hub_place *pl
     if (ss__path_look(place->pointer) == SS__PATH_FILE) {
         return SS_OK;
     }
-    SS_TRY(ss__make_parents(place->pointer, err));
+    SS_TRY(ss_net_make_parents(place->pointer, err));
     target = link_target(place);
     if (target == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));

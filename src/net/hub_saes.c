@@ -63,7 +63,7 @@ static void add(struct saes *saes, const char *folder, size_t n)
     }
 }
 
-static void look(const struct ss__hub_tree *tree, size_t n_base, struct saes *saes)
+static void look(const struct ss_net_hub_tree *tree, size_t n_base, struct saes *saes)
 {
     for (size_t i = 0; i < tree->n; i++) {
         const char *path = tree->entries[i].path;
@@ -77,8 +77,8 @@ static void look(const struct ss__hub_tree *tree, size_t n_base, struct saes *sa
     }
 }
 
-ss_status ss__hub_check_saes(const struct ss__hub_name *name, const struct ss__hub_tree *tree,
-                             ss_err *err)
+ss_status ss_net_hub_check_saes(const struct ss_net_hub_name *name,
+                                const struct ss_net_hub_tree *tree, ss_err *err)
 {
     ss_status status = SS_OK;
     struct saes saes = {0};

@@ -15,16 +15,16 @@
 
 enum { MAX_ENTRIES = 1000000, MAX_PAGES = 10000, MAX_DEPTH = 64 };
 
-void ss__hub_tree_release(struct ss__hub_tree *tree)
+void ss_net_hub_tree_release(struct ss_net_hub_tree *tree)
 {
     for (size_t i = 0; i < tree->n; i++) {
         ss__free(tree->entries[i].path);
     }
     ss__free(tree->entries);
-    *tree = (struct ss__hub_tree){0};
+    *tree = (struct ss_net_hub_tree){0};
 }
 
-static ss_status add_entry(struct ss__hub_tree *tree, const char *path, uint64_t n_bytes,
+static ss_status add_entry(struct ss_net_hub_tree *tree, const char *path, uint64_t n_bytes,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -37,38 +37,38 @@ static ss_status add_entry(struct ss__hub_tree *tree, const char *path, uint64_t
     if (copy == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
-    tree->entries[tree->n++] = (struct ss__hub_entry){copy, n_bytes};
+    tree->entries[tree->n++] = (struct ss_net_hub_entry){copy, n_bytes};
 out:
     return status;
 }
 
 static int by_path(const void *a, const void *b)
 {
-    return strcmp(((const struct ss__hub_entry *)a)->path,
-                  ((const struct ss__hub_entry *)b)->path);
+    return strcmp(((const struct ss_net_hub_entry *)a)->path,
+                  ((const struct ss_net_hub_entry *)b)->path);
 }
 
-static ss_status find_commit(struct ss__hub *hub, const struct ss__hub_name *name,
-                             char commit[SS__HUB_COMMIT_BYTES], ss_err *err)
+static ss_status find_commit(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                             char commit[SS_NET_HUB_COMMIT_BYTES], ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf path = {0};
     struct ss__json *answer = NULL;
     const char *sha = "";
-    if (ss__hub_is_commit(name->revision)) {
-        memcpy(commit, name->revision, SS__HUB_COMMIT_BYTES);
+    if (ss_net_hub_is_commit(name->revision)) {
+        memcpy(commit, name->revision, SS_NET_HUB_COMMIT_BYTES);
         return SS_OK;
     }
-    ss__buf_printf(&path, "/api/%s/%s/revision/", ss__hub_kind_name(name->kind), name->id);
-    ss__url_quote(&path, name->revision, "");
+    ss__buf_printf(&path, "/api/%s/%s/revision/", ss_net_hub_kind_name(name->kind), name->id);
+    ss_net_url_quote(&path, name->revision, "");
     SS_TRY(ss__buf_check(&path, err));
     const char *text = ss__buf_text(&path);
-    SS_TRY(ss__hub_api(hub, name, text, &answer, NULL, err));
+    SS_TRY(ss_net_hub_api(hub, name, text, &answer, NULL, err));
     SS_TRY(ss__json_text(text, ss__json_is_object(answer) ? answer : NULL, "sha", &sha, err));
-    if (!ss__hub_is_commit(sha)) {
+    if (!ss_net_hub_is_commit(sha)) {
         SS_FAIL(SS_E_DATA, "%.300s: the hub's answer names no commit", name->id);
     }
-    memcpy(commit, sha, SS__HUB_COMMIT_BYTES);
+    memcpy(commit, sha, SS_NET_HUB_COMMIT_BYTES);
 out:
     ss__json_free(answer);
     ss__buf_release(&path);
@@ -76,7 +76,7 @@ out:
 }
 
 /* Names that could not be files are passed over: nobody can ask for them. */
-static ss_status add_page(struct ss__hub_tree *tree, const char *file,
+static ss_status add_page(struct ss_net_hub_tree *tree, const char *file,
                           const struct ss__json *page, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -94,7 +94,7 @@ static ss_status add_page(struct ss__hub_tree *tree, const char *file,
         SS_TRY(ss__json_text(file, item, "type", &type, err));
         SS_TRY(ss__json_text(file, item, "path", &path, err));
         SS_TRY(ss__json_size(file, item, "size", &n_bytes, err));
-        if (strcmp(type, "file") == 0 && ss__hub_path_is_good(path)) {
+        if (strcmp(type, "file") == 0 && ss_net_hub_path_is_good(path)) {
             SS_TRY(add_entry(tree, path, n_bytes, err));
         }
     }
@@ -102,18 +102,18 @@ out:
     return status;
 }
 
-static ss_status list_pages(struct ss__hub *hub, const struct ss__hub_name *name,
-                            struct ss__hub_tree *tree, ss_err *err)
+static ss_status list_pages(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                            struct ss_net_hub_tree *tree, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf first = {0};
     struct ss__json *page = NULL;
     char *at = NULL, *next = NULL;
-    ss__buf_printf(&first, "/api/%s/%s/tree/%s", ss__hub_kind_name(name->kind), name->id,
+    ss__buf_printf(&first, "/api/%s/%s/tree/%s", ss_net_hub_kind_name(name->kind), name->id,
                    tree->commit);
     if (name->path[0] != '\0') {
         ss__buf_add_byte(&first, '/');
-        ss__url_quote(&first, name->path, "/");
+        ss_net_url_quote(&first, name->path, "/");
     }
     ss__buf_add_text(&first, "?recursive=true&expand=false");
     SS_TRY(ss__buf_check(&first, err));
@@ -125,7 +125,7 @@ static ss_status list_pages(struct ss__hub *hub, const struct ss__hub_name *name
         if (n_pages == MAX_PAGES) {
             SS_FAIL(SS_E_NETWORK, "%.300s: the hub's list of files does not end", name->id);
         }
-        SS_TRY(ss__hub_api(hub, name, at, &page, &next, err));
+        SS_TRY(ss_net_hub_api(hub, name, at, &page, &next, err));
         SS_TRY(add_page(tree, at, page, err));
         ss__json_free(page);
         page = NULL;
@@ -144,7 +144,7 @@ out:
 /* ---- from the cache ---- */
 
 /* Files below FOLDER/path, by their paths from FOLDER. */
-static ss_status walk(struct ss__hub_tree *tree, const char *folder, const char *path,
+static ss_status walk(struct ss_net_hub_tree *tree, const char *folder, const char *path,
                       size_t depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -179,53 +179,53 @@ out:
     return status;
 }
 
-static ss_status list_cached(struct ss__hub *hub, const struct ss__hub_name *name,
-                             struct ss__hub_tree *tree, bool *found, ss_err *err)
+static ss_status list_cached(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                             struct ss_net_hub_tree *tree, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__hub_place place = {0};
-    struct ss__hub_name top = *name;
+    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_name top = *name;
     *found = false;
     top.path[0] = '\0';
-    if (!ss__hub_ref_read(hub, name, tree->commit)) {
+    if (!ss_net_hub_ref_read(hub, name, tree->commit)) {
         return SS_OK;
     }
-    SS_TRY(ss__hub_place_find(hub, &top, tree->commit, NULL, &place, err));
+    SS_TRY(ss_net_hub_place_find(hub, &top, tree->commit, NULL, &place, err));
     if (ss__path_look(place.pointer) == SS__PATH_FOLDER) {
         *found = true;
         SS_TRY(walk(tree, place.pointer, name->path, 0, err));
     }
 out:
-    ss__hub_place_release(&place);
+    ss_net_hub_place_release(&place);
     return status;
 }
 
-ss_status ss__hub_list(struct ss__hub *hub, const struct ss__hub_name *name,
-                       struct ss__hub_tree *out, ss_err *err)
+ss_status ss_net_hub_list(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                          struct ss_net_hub_tree *out, ss_err *err)
 {
     ss_status status = SS_OK;
     bool found = false;
-    *out = (struct ss__hub_tree){0};
+    *out = (struct ss_net_hub_tree){0};
     status = find_commit(hub, name, out->commit, err);
     if (status == SS_OK) {
         status = list_pages(hub, name, out, err);
     }
     if (status == SS_E_NETWORK) {
-        struct ss__hub_tree cached = {0};
+        struct ss_net_hub_tree cached = {0};
         const ss_status other = list_cached(hub, name, &cached, &found, NULL);
         if (other == SS_OK && found) {
-            ss__hub_tree_release(out);
+            ss_net_hub_tree_release(out);
             *out = cached;
             status = SS_OK;
         } else {
-            ss__hub_tree_release(&cached);
+            ss_net_hub_tree_release(&cached);
         }
     }
     if (status == SS_OK && out->n > 0) {
         qsort(out->entries, out->n, sizeof *out->entries, by_path);
     }
     if (status != SS_OK) {
-        ss__hub_tree_release(out);
+        ss_net_hub_tree_release(out);
     }
     return status;
 }

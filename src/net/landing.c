@@ -19,7 +19,7 @@ enum { READ_BYTES = 1 << 18 };
 
 /* A file under way. */
 struct arrival {
-    const struct ss__landing *landing;
+    const struct ss_net_landing *landing;
     const char *name;
     int descriptor;
     struct ss__hash *hash;
@@ -28,7 +28,7 @@ struct arrival {
     double begin, next_watch;
 };
 
-ss_status ss__make_parents(const char *path, ss_err *err)
+ss_status ss_net_make_parents(const char *path, ss_err *err)
 {
     const size_t n_bytes = (size_t)(ss__path_name(path) - path);
     char *folder = ss__strndup(path, n_bytes);
@@ -51,11 +51,11 @@ static bool is_current(int descriptor, const char *path)
 }
 
 /* File systems without locks go without them. */
-static ss_status lock(struct ss__net *net, int descriptor, ss_err *err)
+static ss_status lock(struct ss_net *net, int descriptor, ss_err *err)
 {
     while (flock(descriptor, LOCK_EX | LOCK_NB) != 0 &&
            (errno == EWOULDBLOCK || errno == EINTR)) {
-        const ss_status status = ss__net_sleep(net, LOCK_PAUSE_SECONDS, err);
+        const ss_status status = ss_net_sleep(net, LOCK_PAUSE_SECONDS, err);
         if (status != SS_OK) {
             return status;
         }
@@ -64,10 +64,10 @@ static ss_status lock(struct ss__net *net, int descriptor, ss_err *err)
 }
 
 /* Open and lock it; *landed: another program brought the file home while we waited. */
-static ss_status open_partial(struct ss__net *net, struct arrival *arrival, bool *landed,
+static ss_status open_partial(struct ss_net *net, struct arrival *arrival, bool *landed,
                               ss_err *err)
 {
-    const struct ss__landing *landing = arrival->landing;
+    const struct ss_net_landing *landing = arrival->landing;
     *landed = false;
     while (!*landed) {
         const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
@@ -89,7 +89,7 @@ static ss_status open_partial(struct ss__net *net, struct arrival *arrival, bool
 
 static ss_status start_hash(struct arrival *arrival, ss_err *err)
 {
-    const struct ss__landing *landing = arrival->landing;
+    const struct ss_net_landing *landing = arrival->landing;
     ss__hash_free(arrival->hash);
     arrival->hash = NULL;
     const ss_status status = ss__hash_new(landing->kind, &arrival->hash, err);
@@ -158,7 +158,7 @@ static ss_status check_room(const struct arrival *arrival, ss_err *err)
 
 static ss_status show(struct arrival *arrival, bool is_end, ss_err *err)
 {
-    const double now = ss__net_now();
+    const double now = ss_net_now();
     const uint64_t wanted = arrival->landing->n_bytes;
     if (arrival->watch.fn == NULL || (now < arrival->next_watch && !is_end)) {
         return SS_OK;
@@ -196,7 +196,7 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
 
 static ss_status check_content(struct arrival *arrival, ss_err *err)
 {
-    const struct ss__landing *landing = arrival->landing;
+    const struct ss_net_landing *landing = arrival->landing;
     char hex[SS__HASH_HEX_BYTES];
     if (landing->n_bytes != SS_NOWHERE && landing->n_bytes != arrival->n_bytes) {
         return ss__fail(err, SS_E_DATA,
@@ -214,13 +214,13 @@ static ss_status check_content(struct arrival *arrival, ss_err *err)
     return SS_OK;
 }
 
-static ss_status fetch_rest(struct ss__net_remote *remote, struct arrival *arrival, ss_err *err)
+static ss_status fetch_rest(struct ss_net_remote *remote, struct arrival *arrival, ss_err *err)
 {
     const uint64_t start = arrival->n_bytes, end = arrival->landing->n_bytes;
     ss_status status = check_room(arrival, err);
     if (status == SS_OK && start != end) {
-        status = ss__net_remote_read(remote, start, end == SS_NOWHERE ? end : end - start, take,
-                                     arrival, err);
+        status = ss_net_remote_read(remote, start, end == SS_NOWHERE ? end : end - start, take,
+                                    arrival, err);
     }
     status = status == SS_OK ? show(arrival, true, err) : status;
     return status == SS_OK ? check_content(arrival, err) : status;
@@ -234,15 +234,15 @@ static ss_status settle(struct arrival *arrival, ss_err *err)
     return ss__file_move(arrival->landing->partial, arrival->landing->place, err);
 }
 
-ss_status ss__net_land(struct ss__net *net, struct ss__net_remote *remote, const char *name,
-                       const struct ss__landing *landing, ss_err *err)
+ss_status ss_net_land(struct ss_net *net, struct ss_net_remote *remote, const char *name,
+                      const struct ss_net_landing *landing, ss_err *err)
 {
     ss_status status = SS_OK;
     struct arrival arrival = {.landing = landing,
                               .name = name,
                               .descriptor = -1,
-                              .watch = ss__net_options_of(net)->watch,
-                              .begin = ss__net_now()};
+                              .watch = ss_net_options_of(net)->watch,
+                              .begin = ss_net_now()};
     bool landed = false;
     SS_TRY(open_partial(net, &arrival, &landed, err));
     if (landed) {
@@ -252,7 +252,7 @@ ss_status ss__net_land(struct ss__net *net, struct ss__net_remote *remote, const
     arrival.n_resumed = arrival.n_bytes;
     status = fetch_rest(remote, &arrival, err);
     if (status == SS_E_DATA) {
-        ss__net_remote_forget(remote);
+        ss_net_remote_forget(remote);
         SS_TRY(start_over(&arrival, err));
         status = fetch_rest(remote, &arrival, err);
     }

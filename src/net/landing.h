@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "net/net.h"
 
-struct ss__landing {
+struct ss_net_landing {
     const char *partial; /* on the same disk as `place`; its folder is there */
     const char *place;   /* where the file comes to rest; replaced if it is there */
     uint64_t n_bytes;    /* the size it must have; SS_NOWHERE: as the server says */
@@ -26,14 +26,14 @@ struct ss__landing {
  * remote   borrowed; read from where the partial file ends
  * name     of the file, for sentences
  * Errors   SS_E_DATA (size or hash are wrong; nothing is left), SS_E_IO (disk, also one that
- *          has no room for it), those of ss__net_remote_read; on these the partial file stays,
+ *          has no room for it), those of ss_net_remote_read; on these the partial file stays,
  *          unless it is empty
  * Threads  the client's */
-SS_MUST_USE ss_status ss__net_land(struct ss__net *net, struct ss__net_remote *remote,
-                                   const char *name, const struct ss__landing *landing,
-                                   ss_err *err);
+SS_MUST_USE ss_status ss_net_land(struct ss_net *net, struct ss_net_remote *remote,
+                                  const char *name, const struct ss_net_landing *landing,
+                                  ss_err *err);
 
 /* Make the folders that a file is to lie in. */
-SS_MUST_USE ss_status ss__make_parents(const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_net_make_parents(const char *path, ss_err *err);
 
 #endif

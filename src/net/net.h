@@ -1,9 +1,9 @@
 /* HTTP as this library speaks it: one client, requests with a policy, files read by range.
  *
- *   ss__net          a client: connections, patience, retries; what a user's environment asks
- *   ss__net_send     one request and its answer, in memory or into a sink
- *   ss__net_remote   a file on a server, read by range; it resumes where a connection breaks
- *   ss__url_*        addresses: quoting, origins, joining
+ *   ss_net          a client: connections, patience, retries; what a user's environment asks
+ *   ss_net_send     one request and its answer, in memory or into a sink
+ *   ss_net_remote   a file on a server, read by range; it resumes where a connection breaks
+ *   ss_net_url_*        addresses: quoting, origins, joining
  *
  * Policy, the same for every request:
  *
@@ -32,16 +32,16 @@
 
 /* ---- client ---- */
 
-struct ss__net;
+struct ss_net;
 
 /* Asked about ten times a second while a request runs or waits; other than 0 ends it with
  * SS_E_STOPPED. `fn` may be NULL. Called from the thread that uses the client. */
-struct ss__net_stop {
+struct ss_net_stop {
     int (*fn)(void *user);
     void *user;
 };
 
-struct ss__net_options {
+struct ss_net_options {
     bool offline;           /* every request fails with SS_E_NETWORK without a connection */
     size_t n_tries;         /* 0: 6 */
     double retry_seconds;   /* before the second try; 0: 1 */
@@ -49,7 +49,7 @@ struct ss__net_options {
     double answer_seconds;  /* 0: 30 */
     double stall_seconds;   /* 0: 30 */
     struct ss_log log;      /* is told about waits of more than a few seconds */
-    struct ss__net_stop stop;
+    struct ss_net_stop stop;
     struct ss_transfer_watch watch; /* of files that land on the disk (landing.h) */
 };
 
@@ -57,120 +57,120 @@ struct ss__net_options {
  * network), HF_HUB_DOWNLOAD_TIMEOUT (stall and answer), SAESCOPE_NET_TRIES,
  * SAESCOPE_NET_RETRY_SECONDS and SAESCOPE_NET_STALL_SECONDS (stall, answer, and where it is
  * shorter, connect). Values that make no sense are passed over. Threads: any. */
-struct ss__net_options ss__net_options_from_environment(void);
+struct ss_net_options ss_net_options_from_environment(void);
 
 /* The environment's way to say yes: 1, ON, YES or TRUE in any case. False where it is unset. */
-bool ss__env_is_true(const char *name);
+bool ss_net_env_is_true(const char *name);
 
 /* Make a client. Gives *out. Errors: SS_E_NOMEM.
  * Threads: one thread at a time; a second thread takes a client of its own, made from the same
  * options. */
-SS_MUST_USE ss_status ss__net_new(const struct ss__net_options *options, struct ss__net **out,
-                                  ss_err *err);
-void ss__net_free(struct ss__net *net);
+SS_MUST_USE ss_status ss_net_new(const struct ss_net_options *options, struct ss_net **out,
+                                 ss_err *err);
+void ss_net_free(struct ss_net *net);
 
 /* What the client works by, defaults filled in; lives as long as it does. */
-const struct ss__net_options *ss__net_options_of(const struct ss__net *net);
+const struct ss_net_options *ss_net_options_of(const struct ss_net *net);
 
 /* ---- requests ---- */
 
-struct ss__net_header {
+struct ss_net_header {
     const char *name, *value;
 };
 
-typedef enum ss__net_follow {
-    SS__NET_FOLLOW_ALL,    /* any redirect that the policy allows */
-    SS__NET_FOLLOW_ORIGIN, /* only to the same origin, or to one of `origins` */
-    SS__NET_FOLLOW_NONE
-} ss__net_follow;
+typedef enum ss_net_follow {
+    SS_NET_FOLLOW_ALL,    /* any redirect that the policy allows */
+    SS_NET_FOLLOW_ORIGIN, /* only to the same origin, or to one of `origins` */
+    SS_NET_FOLLOW_NONE
+} ss_net_follow;
 
-struct ss__net_answer;
+struct ss_net_answer;
 
 /* Where the body of a 2xx answer goes while it arrives. `begin` (may be NULL) is called once
  * before the first byte, also for an empty body; `take` with each part. What they return ends
  * the request, which then returns it, with their error. `take` may set *enough: the rest is
  * not read and the request succeeds. Both may take their time: it counts as nobody's patience.
  */
-struct ss__net_sink {
-    ss_status (*begin)(void *user, const struct ss__net_answer *answer, ss_err *err);
+struct ss_net_sink {
+    ss_status (*begin)(void *user, const struct ss_net_answer *answer, ss_err *err);
     ss_status (*take)(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err);
     void *user;
 };
 
-struct ss__net_request {
+struct ss_net_request {
     const char *method; /* NULL: GET; else "HEAD" or "POST" */
     const char *url;    /* absolute, quoted */
-    const struct ss__net_header *headers;
+    const struct ss_net_header *headers;
     size_t n_headers;
     const char *authorization; /* value of that header; NULL: none */
     const void *body;          /* of a POST */
     size_t n_body_bytes;
-    ss__net_follow follow;
-    const char *const *origins;      /* URLs, ends at NULL; NULL: none */
-    double answer_seconds;           /* 0: the client's */
-    size_t n_tries;                  /* 0: the client's */
-    size_t max_bytes;                /* of a body in memory; 0: 16 MiB */
-    const struct ss__net_sink *sink; /* NULL: the body comes with the answer */
+    ss_net_follow follow;
+    const char *const *origins;     /* URLs, ends at NULL; NULL: none */
+    double answer_seconds;          /* 0: the client's */
+    size_t n_tries;                 /* 0: the client's */
+    size_t max_bytes;               /* of a body in memory; 0: 16 MiB */
+    const struct ss_net_sink *sink; /* NULL: the body comes with the answer */
 };
 
 /* An answer, also one that says no. A zeroed struct is valid to release. */
-struct ss__net_answer {
+struct ss_net_answer {
     long code;      /* 200, 404, ... */
     char *url;      /* the last that was asked, after redirects */
     char *location; /* absolute; of a redirect that was not followed, else NULL */
-    struct ss__net_header *headers;
+    struct ss_net_header *headers;
     size_t n_headers, n_headers_room;
     struct ss__buf body; /* without a sink; of a refusal its first 64 KiB */
 };
 
 /* Send a request and receive its answer.
  *
- * Success   an answer came, whatever its code: see ss__net_check. With a sink, `begin` and
+ * Success   an answer came, whatever its code: see ss_net_check. With a sink, `begin` and
  *           `take` ran only if the code is 2xx.
- * Retries   as the policy says; with a sink never after its first byte (ss__net_remote
+ * Retries   as the policy says; with a sink never after its first byte (ss_net_remote
  * resumes). A POST is repeated too: send only questions. Errors    SS_E_NETWORK (offline,
  * unreachable, certificate, stall, broken, against the protocol or the policy), SS_E_LIMIT
  * (body larger than max_bytes), SS_E_STOPPED, SS_E_USAGE (not an address), SS_E_NOMEM, and
  * those of the sink; on error the answer is empty Threads   the client's */
-SS_MUST_USE ss_status ss__net_send(struct ss__net *net, const struct ss__net_request *request,
-                                   struct ss__net_answer *answer, ss_err *err);
-void ss__net_answer_release(struct ss__net_answer *answer);
+SS_MUST_USE ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
+                                  struct ss_net_answer *answer, ss_err *err);
+void ss_net_answer_release(struct ss_net_answer *answer);
 
 /* Value of a header by its name in any case, or NULL. Of several the last. */
-const char *ss__net_header(const struct ss__net_answer *answer, const char *name);
+const char *ss_net_header(const struct ss_net_answer *answer, const char *name);
 
 /* SS_OK for a 2xx answer. Else SS_E_NOINPUT (401, 403, 404, 410, 451) or SS_E_NETWORK, with a
  * sentence that names `what` was asked for, the code, and the server's X-Request-Id. */
-SS_MUST_USE ss_status ss__net_check(const struct ss__net_answer *answer, const char *what,
-                                    ss_err *err);
+SS_MUST_USE ss_status ss_net_check(const struct ss_net_answer *answer, const char *what,
+                                   ss_err *err);
 
 /* Whether a code is one of those that a later try may not see again. */
-bool ss__net_code_is_passing(long code);
+bool ss_net_code_is_passing(long code);
 
 /* Seconds that an answer asks to wait before the next try; `otherwise` where it asks nothing.
  */
-double ss__net_wait_of(const struct ss__net_answer *answer, double otherwise);
+double ss_net_wait_of(const struct ss_net_answer *answer, double otherwise);
 
 /* The pause before try number n (1: after the first failure), with jitter. */
-double ss__net_pause(const struct ss__net *net, size_t n);
+double ss_net_pause(const struct ss_net *net, size_t n);
 
 /* Sleep, awake for the client's stop. Errors: SS_E_STOPPED; SS_E_NETWORK when it is longer than
  * five minutes. */
-SS_MUST_USE ss_status ss__net_sleep(struct ss__net *net, double seconds, ss_err *err);
+SS_MUST_USE ss_status ss_net_sleep(struct ss_net *net, double seconds, ss_err *err);
 
 /* ---- files by range ---- */
 
-struct ss__net_remote;
+struct ss_net_remote;
 
 /* How to find the address of a file: called before the first request and again when a signed
  * address has expired (401, 403). Gives *url and *authorization (NULL: none). */
-typedef ss_status (*ss__net_locate)(void *user, char **url, char **authorization, ss_err *err);
+typedef ss_status (*ss_net_locate)(void *user, char **url, char **authorization, ss_err *err);
 
-struct ss__net_remote_options {
+struct ss_net_remote_options {
     const char *name;            /* for sentences; copied */
     const char *url;             /* where it is now; NULL: locate tells. Copied */
     const char *authorization;   /* for that address, NULL: none. Copied */
-    ss__net_locate locate;       /* NULL: the address is good for ever */
+    ss_net_locate locate;        /* NULL: the address is good for ever */
     void *user;                  /* of locate */
     void (*release)(void *user); /* called with `user` when the file is freed; may be NULL */
     uint64_t n_bytes;            /* known size; SS_NOWHERE: the first answer tells */
@@ -180,51 +180,51 @@ struct ss__net_remote_options {
 
 /* Make a remote file. No request is sent yet. Gives *out. Errors: SS_E_NOMEM (`user` then stays
  * the caller's). The client is borrowed until the file is freed. Threads: the client's. */
-SS_MUST_USE ss_status ss__net_remote_new(struct ss__net *net,
-                                         const struct ss__net_remote_options *options,
-                                         struct ss__net_remote **out, ss_err *err);
-void ss__net_remote_free(struct ss__net_remote *remote);
+SS_MUST_USE ss_status ss_net_remote_new(struct ss_net *net,
+                                        const struct ss_net_remote_options *options,
+                                        struct ss_net_remote **out, ss_err *err);
+void ss_net_remote_free(struct ss_net_remote *remote);
 
 /* Begin anew: what was learnt of the file is forgotten, and its address asked for again, for a
  * reader that starts over from its first byte. */
-void ss__net_remote_forget(struct ss__net_remote *remote);
+void ss_net_remote_forget(struct ss_net_remote *remote);
 
 /* Size of the file, asking the server if it is not known yet; SS_NOWHERE where the server does
- * not tell. Errors: as ss__net_remote_read. */
-SS_MUST_USE ss_status ss__net_remote_size(struct ss__net_remote *remote, uint64_t *n_bytes,
-                                          ss_err *err);
+ * not tell. Errors: as ss_net_remote_read. */
+SS_MUST_USE ss_status ss_net_remote_size(struct ss_net_remote *remote, uint64_t *n_bytes,
+                                         ss_err *err);
 
 /* Read bytes in order.
  *
  * offset     within the file
  * n_bytes    exactly so many are delivered; SS_NOWHERE: up to the end of the file
- * take       as in ss__net_sink; never sees a byte twice
+ * take       as in ss_net_sink; never sees a byte twice
  * Retries    a broken connection goes on where it broke; n_tries in a row without a new byte
  *            end it
  * Errors     SS_E_DATA (the file changed on the server, or ends before the range does),
  *            SS_E_UNSUPPORTED (needs_ranges), SS_E_NOINPUT, SS_E_NETWORK, SS_E_STOPPED,
  *            SS_E_NOMEM, and those of `take` */
-SS_MUST_USE ss_status ss__net_remote_read(
-    struct ss__net_remote *remote, uint64_t offset, uint64_t n_bytes,
+SS_MUST_USE ss_status ss_net_remote_read(
+    struct ss_net_remote *remote, uint64_t offset, uint64_t n_bytes,
     ss_status (*take)(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err),
     void *user, ss_err *err);
 
 /* The same into memory: out [n_bytes]. */
-SS_MUST_USE ss_status ss__net_remote_read_into(struct ss__net_remote *remote, uint64_t offset,
-                                               size_t n_bytes, void *out, ss_err *err);
+SS_MUST_USE ss_status ss_net_remote_read_into(struct ss_net_remote *remote, uint64_t offset,
+                                              size_t n_bytes, void *out, ss_err *err);
 
 /* ---- addresses ---- */
 
 /* Append text with every byte quoted (%2F) but letters, digits, "-_.~" and those in `safe`. */
-void ss__url_quote(struct ss__buf *out, const char *text, const char *safe);
+void ss_net_url_quote(struct ss__buf *out, const char *text, const char *safe);
 
 /* "https://host:443" of an absolute http or https address, in lower case; false if it is none.
  * An address with a user name in it is none. */
-enum { SS__URL_ORIGIN_BYTES = 320 };
-bool ss__url_origin(const char *url, char out[SS__URL_ORIGIN_BYTES]);
+enum { SS_NET_URL_ORIGIN_BYTES = 320 };
+bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES]);
 
 /* The address that `reference` means on a page at `base`, to be released with ss__free; NULL if
  * it is not http or https, or memory ran out. */
-char *ss__url_join(const char *base, const char *reference);
+char *ss_net_url_join(const char *base, const char *reference);
 
 #endif

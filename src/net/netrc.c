@@ -125,8 +125,8 @@ static bool take_keyword(struct search *search, struct words *words, const char 
     return value != NULL;
 }
 
-void ss__netrc_find(const char *text, size_t n_bytes, const char *machine,
-                    struct ss__buf *password, bool *found)
+void ss_net_netrc_find(const char *text, size_t n_bytes, const char *machine,
+                       struct ss__buf *password, bool *found)
 {
     struct words words = {text, text + n_bytes};
     struct search search = {.machine = machine, .password = password};
@@ -160,8 +160,8 @@ static char *user_file(void)
     return NULL;
 }
 
-ss_status ss__netrc_password(const char *machine, struct ss__buf *password, bool *found,
-                             ss_err *err)
+ss_status ss_net_netrc_password(const char *machine, struct ss__buf *password, bool *found,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
@@ -172,7 +172,7 @@ ss_status ss__netrc_password(const char *machine, struct ss__buf *password, bool
         goto out;
     }
     SS_TRY(ss__file_read(path, MAX_NETRC_BYTES, &text, err));
-    ss__netrc_find(text.data, text.n_bytes, machine, password, found);
+    ss_net_netrc_find(text.data, text.n_bytes, machine, password, found);
     SS_TRY(ss__buf_check(password, err));
 out:
     ss__buf_release(&text);

@@ -11,12 +11,12 @@
 /* Append the password that netrc text holds for a machine; *found tells whether there is one.
  * The last entry that names the machine wins, as for the store's own client; then `default`.
  * Memory shows as password->failed. */
-void ss__netrc_find(const char *text, size_t n_bytes, const char *machine,
-                    struct ss__buf *password, bool *found);
+void ss_net_netrc_find(const char *text, size_t n_bytes, const char *machine,
+                       struct ss__buf *password, bool *found);
 
 /* The same from the user's file: $NETRC, else ~/.netrc, else ~/_netrc. A missing file is no
  * error. Errors: SS_E_IO, SS_E_NOINPUT (no permission), SS_E_LIMIT, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__netrc_password(const char *machine, struct ss__buf *password,
-                                         bool *found, ss_err *err);
+SS_MUST_USE ss_status ss_net_netrc_password(const char *machine, struct ss__buf *password,
+                                            bool *found, ss_err *err);
 
 #endif

@@ -12,11 +12,11 @@
 
 enum { MAX_RELOCATIONS = 2 }; /* in a row, without a byte between them */
 
-struct ss__net_remote {
-    struct ss__net *net;
+struct ss_net_remote {
+    struct ss_net *net;
     char *name, *url, *authorization, *etag;
     bool is_located;
-    ss__net_locate locate;
+    ss_net_locate locate;
     void *user;
     void (*release)(void *user);
     uint64_t n_bytes, n_bytes_told; /* as far as known; as its user said */
@@ -28,7 +28,7 @@ typedef ss_status (*take_fn)(void *user, const void *data, size_t n_bytes, bool 
 
 /* A range while it is read. */
 struct reading {
-    struct ss__net_remote *remote;
+    struct ss_net_remote *remote;
     uint64_t at, end; /* the next byte; the end, SS_NOWHERE while it is not known */
     uint64_t n_skip;  /* bytes of this answer that stand before `at` */
     bool is_done;
@@ -42,11 +42,11 @@ static ss_status keep_text(const char *text, char **out, ss_err *err)
     return text != NULL && *out == NULL ? ss__fail_nomem(err, "an address") : SS_OK;
 }
 
-ss_status ss__net_remote_new(struct ss__net *net, const struct ss__net_remote_options *options,
-                             struct ss__net_remote **out, ss_err *err)
+ss_status ss_net_remote_new(struct ss_net *net, const struct ss_net_remote_options *options,
+                            struct ss_net_remote **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     *out = NULL;
     SS_ALLOC(remote, 1);
     remote->net = net;
@@ -62,11 +62,11 @@ ss_status ss__net_remote_new(struct ss__net *net, const struct ss__net_remote_op
     *out = remote;
     remote = NULL;
 out:
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
     return status;
 }
 
-static void forget_place(struct ss__net_remote *remote)
+static void forget_place(struct ss_net_remote *remote)
 {
     ss__free(remote->url);
     ss__free(remote->authorization);
@@ -75,7 +75,7 @@ static void forget_place(struct ss__net_remote *remote)
     remote->is_located = false;
 }
 
-void ss__net_remote_forget(struct ss__net_remote *remote)
+void ss_net_remote_forget(struct ss_net_remote *remote)
 {
     if (remote->locate != NULL) {
         forget_place(remote);
@@ -85,7 +85,7 @@ void ss__net_remote_forget(struct ss__net_remote *remote)
     remote->n_bytes = remote->n_bytes_told;
 }
 
-void ss__net_remote_free(struct ss__net_remote *remote)
+void ss_net_remote_free(struct ss_net_remote *remote)
 {
     if (remote != NULL) {
         if (remote->release != NULL) {
@@ -100,13 +100,13 @@ void ss__net_remote_free(struct ss__net_remote *remote)
 
 /* ---- the head of an answer ---- */
 
-static ss_status changed(const struct ss__net_remote *remote, ss_err *err)
+static ss_status changed(const struct ss_net_remote *remote, ss_err *err)
 {
     return ss__fail(err, SS_E_DATA, "%.400s changed on the server while it was read; run again",
                     remote->name);
 }
 
-static ss_status learn_size(struct ss__net_remote *remote, uint64_t n_bytes, ss_err *err)
+static ss_status learn_size(struct ss_net_remote *remote, uint64_t n_bytes, ss_err *err)
 {
     if (n_bytes == SS_NOWHERE) {
         return SS_OK;
@@ -120,10 +120,10 @@ static ss_status learn_size(struct ss__net_remote *remote, uint64_t n_bytes, ss_
     return SS_OK;
 }
 
-static ss_status learn_etag(struct ss__net_remote *remote, const struct ss__net_answer *answer,
+static ss_status learn_etag(struct ss_net_remote *remote, const struct ss_net_answer *answer,
                             ss_err *err)
 {
-    const char *etag = ss__net_header(answer, "ETag");
+    const char *etag = ss_net_header(answer, "ETag");
     if (etag == NULL) {
         return SS_OK;
     }
@@ -134,11 +134,11 @@ static ss_status learn_etag(struct ss__net_remote *remote, const struct ss__net_
     return remote->etag == NULL ? ss__fail_nomem(err, "a tag") : SS_OK;
 }
 
-static ss_status begin_part(struct reading *r, const struct ss__net_answer *answer, ss_err *err)
+static ss_status begin_part(struct reading *r, const struct ss_net_answer *answer, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t first = 0, last = 0, total = SS_NOWHERE;
-    if (!ss__net_content_range(answer, &first, &last, &total) || first != r->at) {
+    if (!ss_net_content_range(answer, &first, &last, &total) || first != r->at) {
         SS_FAIL(SS_E_NETWORK, "%.400s: the server sent another part of it than was asked for",
                 r->remote->name);
     }
@@ -148,11 +148,10 @@ out:
     return status;
 }
 
-static ss_status begin_whole(struct reading *r, const struct ss__net_answer *answer,
-                             ss_err *err)
+static ss_status begin_whole(struct reading *r, const struct ss_net_answer *answer, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(learn_size(r->remote, ss__net_content_length(answer), err));
+    SS_TRY(learn_size(r->remote, ss_net_content_length(answer), err));
     if (r->remote->needs_ranges && (r->at > 0 || r->end != r->remote->n_bytes)) {
         SS_FAIL(SS_E_UNSUPPORTED,
                 "%.400s: the server sends only whole files, and this one is read in parts; "
@@ -164,7 +163,7 @@ out:
     return status;
 }
 
-static ss_status begin(void *user, const struct ss__net_answer *answer, ss_err *err)
+static ss_status begin(void *user, const struct ss_net_answer *answer, ss_err *err)
 {
     struct reading *r = user;
     ss_status status = SS_OK;
@@ -203,24 +202,23 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
 
 typedef enum outcome { GO_ON, TRY_LATER, LOCATE_AGAIN, LOCATE_LATER, GIVE_UP } outcome;
 
-static outcome judge_code(const struct ss__net_remote *remote,
-                          const struct ss__net_answer *answer)
+static outcome judge_code(const struct ss_net_remote *remote,
+                          const struct ss_net_answer *answer)
 {
     const bool may_be_expired = answer->code == 401 || answer->code == 403;
     return answer->code >= 200 && answer->code < 300  ? GO_ON
-           : ss__net_code_is_passing(answer->code)    ? TRY_LATER
+           : ss_net_code_is_passing(answer->code)     ? TRY_LATER
            : may_be_expired && remote->locate != NULL ? LOCATE_AGAIN
                                                       : GIVE_UP;
 }
 
-static ss_status check_code(const struct ss__net_remote *remote,
-                            const struct ss__net_answer *answer, ss_err *err)
+static ss_status check_code(const struct ss_net_remote *remote,
+                            const struct ss_net_answer *answer, ss_err *err)
 {
-    return answer->code == 416 ? changed(remote, err)
-                               : ss__net_check(answer, remote->name, err);
+    return answer->code == 416 ? changed(remote, err) : ss_net_check(answer, remote->name, err);
 }
 
-static ss_status locate(struct ss__net_remote *remote, ss_err *err)
+static ss_status locate(struct ss_net_remote *remote, ss_err *err)
 {
     ss_status status = SS_OK;
     if (!remote->is_located) {
@@ -245,11 +243,11 @@ static ss_status ask(struct reading *r, size_t n_tries, outcome *next, double *w
                      ss_err *err)
 {
     char range[64];
-    struct ss__net_answer answer = {0};
-    struct ss__net_exchange exchange = {0};
-    const struct ss__net_sink sink = {begin, take, r};
-    const struct ss__net_header header = {"Range", range};
-    const struct ss__net_request request = {
+    struct ss_net_answer answer = {0};
+    struct ss_net_exchange exchange = {0};
+    const struct ss_net_sink sink = {begin, take, r};
+    const struct ss_net_header header = {"Range", range};
+    const struct ss_net_request request = {
         .url = r->remote->url,
         .headers = &header,
         .n_headers = r->at > 0 || r->end != r->remote->n_bytes,
@@ -258,22 +256,22 @@ static ss_status ask(struct reading *r, size_t n_tries, outcome *next, double *w
     };
     const uint64_t before = r->at;
     format_range(r, range);
-    ss_status status = ss__net_try(r->remote->net, &request, &exchange, &answer, err);
+    ss_status status = ss_net_try(r->remote->net, &request, &exchange, &answer, err);
     if (status == SS_OK) {
         *next = judge_code(r->remote, &answer);
-        *wait = ss__net_wait_of(&answer, *wait);
+        *wait = ss_net_wait_of(&answer, *wait);
         status = check_code(r->remote, &answer, err);
     } else {
         const bool another_part = status == SS_E_NETWORK && exchange.delivered;
-        const bool may_pass = ss__net_fault_may_pass(exchange.fault, n_tries);
+        const bool may_pass = ss_net_fault_may_pass(exchange.fault, n_tries);
         const bool leads_nowhere =
-            exchange.fault == SS__NET_FAULT_CONNECT && r->remote->locate != NULL;
+            exchange.fault == SS_NET_FAULT_CONNECT && r->remote->locate != NULL;
         *next = leads_nowhere && may_pass ? LOCATE_LATER
                 : may_pass || another_part || (status == SS_E_NETWORK && r->at > before)
                     ? TRY_LATER
                     : GIVE_UP;
     }
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     return status;
 }
 
@@ -297,12 +295,12 @@ static ss_status check_end(struct reading *r, bool grew, outcome *next, ss_err *
 static ss_status read_all_of(struct reading *r, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__net_remote *remote = r->remote;
+    struct ss_net_remote *remote = r->remote;
     size_t n_tries = 0, n_relocations = 0;
     while (!r->is_done) {
         const uint64_t before = r->at;
         outcome next = GIVE_UP;
-        double wait = ss__net_pause(remote->net, n_tries + 1);
+        double wait = ss_net_pause(remote->net, n_tries + 1);
         SS_TRY(locate(remote, err));
         status = ask(r, n_tries + 1, &next, &wait, err);
         if (status == SS_OK) {
@@ -321,15 +319,15 @@ static ss_status read_all_of(struct reading *r, ss_err *err)
             forget_place(remote);
         }
         if (next != LOCATE_AGAIN) {
-            SS_TRY(ss__net_sleep(remote->net, wait, err));
+            SS_TRY(ss_net_sleep(remote->net, wait, err));
         }
     }
 out:
     return r->is_done ? SS_OK : status;
 }
 
-ss_status ss__net_remote_read(struct ss__net_remote *remote, uint64_t offset, uint64_t n_bytes,
-                              take_fn take_bytes, void *user, ss_err *err)
+ss_status ss_net_remote_read(struct ss_net_remote *remote, uint64_t offset, uint64_t n_bytes,
+                             take_fn take_bytes, void *user, ss_err *err)
 {
     ss_status status = SS_OK;
     struct reading r = {.remote = remote,
@@ -346,7 +344,7 @@ ss_status ss__net_remote_read(struct ss__net_remote *remote, uint64_t offset, ui
                 remote->name, (unsigned long long)remote->n_bytes, (unsigned long long)offset,
                 (unsigned long long)r.end);
     }
-    SS_TRY(ss__net_need_online(remote->net, remote->name, err));
+    SS_TRY(ss_net_need_online(remote->net, remote->name, err));
     if (n_bytes != 0 && r.at != r.end) {
         SS_TRY(read_all_of(&r, err));
     }
@@ -367,11 +365,11 @@ static ss_status take_to_memory(void *user, const void *data, size_t n_bytes, bo
     return SS_OK;
 }
 
-ss_status ss__net_remote_read_into(struct ss__net_remote *remote, uint64_t offset,
-                                   size_t n_bytes, void *out, ss_err *err)
+ss_status ss_net_remote_read_into(struct ss_net_remote *remote, uint64_t offset, size_t n_bytes,
+                                  void *out, ss_err *err)
 {
     char *at = out;
-    return ss__net_remote_read(remote, offset, n_bytes, take_to_memory, &at, err);
+    return ss_net_remote_read(remote, offset, n_bytes, take_to_memory, &at, err);
 }
 
 static ss_status take_nothing(void *user, const void *data, size_t n_bytes, bool *enough,
@@ -385,14 +383,14 @@ static ss_status take_nothing(void *user, const void *data, size_t n_bytes, bool
     return SS_OK;
 }
 
-ss_status ss__net_remote_size(struct ss__net_remote *remote, uint64_t *n_bytes, ss_err *err)
+ss_status ss_net_remote_size(struct ss_net_remote *remote, uint64_t *n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
     const bool needs_ranges = remote->needs_ranges;
     if (remote->n_bytes ==
         SS_NOWHERE) { /* the head of any answer tells; its body is not read */
         remote->needs_ranges = false;
-        status = ss__net_remote_read(remote, 0, 1, take_nothing, NULL, err);
+        status = ss_net_remote_read(remote, 0, 1, take_nothing, NULL, err);
         remote->needs_ranges = needs_ranges;
     }
     *n_bytes = remote->n_bytes;

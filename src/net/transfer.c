@@ -13,10 +13,10 @@
 enum { POLL_MS = 100, BUFFER_BYTES = 512 << 10 };
 
 struct transfer {
-    struct ss__net *net;
-    const struct ss__net_request *request;
-    struct ss__net_exchange *exchange;
-    struct ss__net_answer *answer;
+    struct ss_net *net;
+    const struct ss_net_request *request;
+    struct ss_net_exchange *exchange;
+    struct ss_net_answer *answer;
     struct curl_slist *headers;
     size_t n_header_bytes;
     bool has_head;       /* the headers are complete */
@@ -27,7 +27,7 @@ struct transfer {
     ss_err *err;
 };
 
-double ss__net_now(void)
+double ss_net_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -36,21 +36,21 @@ double ss__net_now(void)
 
 /* ---- what arrives ---- */
 
-static void fail(struct transfer *t, ss_status code, ss__net_fault fault, const char *sentence)
+static void fail(struct transfer *t, ss_status code, ss_net_fault fault, const char *sentence)
 {
-    char shown[SS__URL_SHOWN_BYTES];
+    char shown[SS_NET_URL_SHOWN_BYTES];
     t->status =
-        ss__fail(t->err, code, "%s: %s", ss__url_show(t->exchange->url, shown), sentence);
+        ss__fail(t->err, code, "%s: %s", ss_net_url_show(t->exchange->url, shown), sentence);
     t->exchange->fault = fault;
 }
 
 static void break_protocol(struct transfer *t, const char *sentence)
 {
-    fail(t, SS_E_NETWORK, SS__NET_FAULT_PASSING, sentence);
+    fail(t, SS_E_NETWORK, SS_NET_FAULT_PASSING, sentence);
 }
 
 /* Two lengths that differ, or a length beside a chunked body, are how requests are smuggled. */
-static bool length_is_clear(const struct ss__net_answer *answer)
+static bool length_is_clear(const struct ss_net_answer *answer)
 {
     const char *length = NULL;
     bool is_chunked = false;
@@ -64,12 +64,12 @@ static bool length_is_clear(const struct ss__net_answer *answer)
         }
         is_chunked |= ss__equal_ignoring_case(answer->headers[i].name, "Transfer-Encoding");
     }
-    return length == NULL || (!is_chunked && ss__net_content_length(answer) != SS_NOWHERE);
+    return length == NULL || (!is_chunked && ss_net_content_length(answer) != SS_NOWHERE);
 }
 
 static void check_head(struct transfer *t)
 {
-    const char *encoding = ss__net_header(t->answer, "Content-Encoding");
+    const char *encoding = ss_net_header(t->answer, "Content-Encoding");
     if (!length_is_clear(t->answer)) {
         break_protocol(t, "the answer's Content-Length contradicts itself; try again later");
     } else if (encoding != NULL && !ss__equal_ignoring_case(encoding, "identity") &&
@@ -94,7 +94,7 @@ static void take_status_line(struct transfer *t, const char *line, size_t n)
     const char *space = memchr(line, ' ', n);
     char *url = t->answer->url;
     t->answer->url = NULL;
-    ss__net_answer_reset(t->answer);
+    ss_net_answer_reset(t->answer);
     t->answer->url = url;
     for (const char *c = space; c != NULL && ++c < line + n && *c >= '0' && *c <= '9';) {
         t->answer->code = t->answer->code < 1000 ? 10 * t->answer->code + (*c - '0') : 1000;
@@ -106,8 +106,8 @@ static size_t take_header(char *data, size_t size, size_t n_items, void *user)
     struct transfer *t = user;
     size_t n = size * n_items;
     t->n_header_bytes += n;
-    if (t->n_header_bytes > SS__NET_HEADER_BYTES) {
-        fail(t, SS_E_NETWORK, SS__NET_FAULT_LASTING,
+    if (t->n_header_bytes > SS_NET_HEADER_BYTES) {
+        fail(t, SS_E_NETWORK, SS_NET_FAULT_LASTING,
              "the answer's headers are larger than 64 KiB; this is not what was asked for");
         return 0;
     }
@@ -121,7 +121,7 @@ static size_t take_header(char *data, size_t size, size_t n_items, void *user)
         end_head(t);
     } else if (n > 5 && strncmp(data, "HTTP/", 5) == 0) {
         take_status_line(t, data, n);
-    } else if (!ss__net_answer_add_header(t->answer, data, n)) {
+    } else if (!ss_net_answer_add_header(t->answer, data, n)) {
         break_protocol(t, "a header of the answer is malformed; try again later");
     }
     return t->status == SS_OK ? size * n_items : 0;
@@ -134,7 +134,7 @@ static bool is_good_code(long code)
 
 static void give_to_sink(struct transfer *t, const char *data, size_t n)
 {
-    const struct ss__net_sink *sink = t->request->sink;
+    const struct ss_net_sink *sink = t->request->sink;
     if (!t->exchange->delivered) {
         t->exchange->delivered = true;
         t->status = sink->begin == NULL ? SS_OK : sink->begin(sink->user, t->answer, t->err);
@@ -142,24 +142,24 @@ static void give_to_sink(struct transfer *t, const char *data, size_t n)
     if (t->status == SS_OK && n > 0) {
         t->status = sink->take(sink->user, data, n, &t->enough, t->err);
     }
-    t->exchange->fault = t->status == SS_OK ? SS__NET_FAULT_NONE : SS__NET_FAULT_LASTING;
+    t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_LASTING;
 }
 
 static void keep_in_memory(struct transfer *t, const char *data, size_t n)
 {
     struct ss__buf *body = &t->answer->body;
-    const size_t most = t->request->max_bytes == 0 ? SS__NET_BODY_BYTES : t->request->max_bytes;
+    const size_t most = t->request->max_bytes == 0 ? SS_NET_BODY_BYTES : t->request->max_bytes;
     if (is_good_code(t->answer->code)) {
         if (n > most - body->n_bytes) {
-            fail(t, SS_E_LIMIT, SS__NET_FAULT_LASTING, "the answer is larger than is read");
+            fail(t, SS_E_LIMIT, SS_NET_FAULT_LASTING, "the answer is larger than is read");
             return;
         }
     } else {
-        n = ss__min_size(n, SS__NET_REFUSAL_BYTES - body->n_bytes);
+        n = ss__min_size(n, SS_NET_REFUSAL_BYTES - body->n_bytes);
     }
     ss__buf_add(body, data, n);
     t->status = ss__buf_check(body, t->err);
-    t->exchange->fault = t->status == SS_OK ? SS__NET_FAULT_NONE : SS__NET_FAULT_LASTING;
+    t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_LASTING;
 }
 
 static size_t take_body(char *data, size_t size, size_t n_items, void *user)
@@ -221,7 +221,7 @@ static ss_status add_line(struct transfer *t, const char *name, const char *valu
 static ss_status add_lines(struct transfer *t)
 {
     ss_status status = SS_OK;
-    const struct ss__net_request *request = t->request;
+    const struct ss_net_request *request = t->request;
     SS_TRY(add_line(t, "Accept-Encoding", "identity"));
     SS_TRY(add_line(t, "Expect", "")); /* no question before a body */
     if (request->authorization != NULL && t->exchange->send_authorization) {
@@ -234,7 +234,7 @@ out:
     return status;
 }
 
-static void set_method(CURL *easy, const struct ss__net_request *request)
+static void set_method(CURL *easy, const struct ss_net_request *request)
 {
     const char *method = request->method == NULL ? "GET" : request->method;
     if (strcmp(method, "HEAD") == 0) {
@@ -276,15 +276,15 @@ static void set_up(struct transfer *t)
 
 static void check_patience(struct transfer *t)
 {
-    const struct ss__net_options *options = &t->net->options;
+    const struct ss_net_options *options = &t->net->options;
     const double answer_seconds =
         t->request->answer_seconds > 0 ? t->request->answer_seconds : options->answer_seconds;
-    char sentence[128], shown[SS__URL_SHOWN_BYTES];
+    char sentence[128], shown[SS_NET_URL_SHOWN_BYTES];
     if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
         t->status = ss__fail(t->err, SS_E_STOPPED,
                              "stopped while reading %s; the same command goes on from there",
-                             ss__url_show(t->exchange->url, shown));
-        t->exchange->fault = SS__NET_FAULT_LASTING;
+                             ss_net_url_show(t->exchange->url, shown));
+        t->exchange->fault = SS_NET_FAULT_LASTING;
     } else if (!t->has_head && t->waited > options->connect_seconds + answer_seconds) {
         ss__snprintf(sentence, sizeof sentence, "no answer within %.3g s; try again later",
                      answer_seconds);
@@ -313,9 +313,9 @@ static CURLcode drive(struct transfer *t)
         if (curl_multi_perform(multi, &n_running) != CURLM_OK || n_running == 0) {
             break;
         }
-        const double before = ss__net_now();
+        const double before = ss_net_now();
         curl_multi_poll(multi, NULL, 0, POLL_MS, NULL);
-        t->waited += ss__net_now() - before;
+        t->waited += ss_net_now() - before;
         check_patience(t);
     }
     for (const CURLMsg *message = NULL;
@@ -330,31 +330,31 @@ static CURLcode drive(struct transfer *t)
 
 static const struct {
     CURLcode code;
-    ss__net_fault fault;
+    ss_net_fault fault;
     const char *sentence;
 } faults[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, SS__NET_FAULT_CONNECT,
+    {CURLE_COULDNT_RESOLVE_HOST, SS_NET_FAULT_CONNECT,
      "the host name is not known; check the network and the address"},
-    {CURLE_COULDNT_RESOLVE_PROXY, SS__NET_FAULT_CONNECT,
+    {CURLE_COULDNT_RESOLVE_PROXY, SS_NET_FAULT_CONNECT,
      "the proxy's host name is not known; check HTTPS_PROXY and HTTP_PROXY"},
-    {CURLE_COULDNT_CONNECT, SS__NET_FAULT_CONNECT,
+    {CURLE_COULDNT_CONNECT, SS_NET_FAULT_CONNECT,
      "no connection; check the network, the address and the proxy settings"},
-    {CURLE_OPERATION_TIMEDOUT, SS__NET_FAULT_CONNECT,
+    {CURLE_OPERATION_TIMEDOUT, SS_NET_FAULT_CONNECT,
      "the host did not take the connection in time; check the network"},
-    {CURLE_PEER_FAILED_VERIFICATION, SS__NET_FAULT_LASTING,
+    {CURLE_PEER_FAILED_VERIFICATION, SS_NET_FAULT_LASTING,
      "the server's certificate is not trusted, so nothing was sent; behind a proxy that opens "
      "connections set SSL_CERT_FILE to its certificates"},
-    {CURLE_SSL_CONNECT_ERROR, SS__NET_FAULT_PASSING,
+    {CURLE_SSL_CONNECT_ERROR, SS_NET_FAULT_PASSING,
      "no secure connection could be made; check that the address speaks https"},
-    {CURLE_SSL_CACERT_BADFILE, SS__NET_FAULT_LASTING,
+    {CURLE_SSL_CACERT_BADFILE, SS_NET_FAULT_LASTING,
      "the file of trusted certificates cannot be read; check SSL_CERT_FILE"},
-    {CURLE_PARTIAL_FILE, SS__NET_FAULT_PASSING, "the connection closed before the end"},
-    {CURLE_RECV_ERROR, SS__NET_FAULT_PASSING, "the connection broke"},
-    {CURLE_SEND_ERROR, SS__NET_FAULT_PASSING, "the connection broke while asking"},
-    {CURLE_GOT_NOTHING, SS__NET_FAULT_PASSING, "the server closed without an answer"},
-    {CURLE_OUT_OF_MEMORY, SS__NET_FAULT_LASTING, "out of memory"},
-    {CURLE_URL_MALFORMAT, SS__NET_FAULT_LASTING, "this is not an address"},
-    {CURLE_UNSUPPORTED_PROTOCOL, SS__NET_FAULT_PASSING, "the answer is not HTTP"},
+    {CURLE_PARTIAL_FILE, SS_NET_FAULT_PASSING, "the connection closed before the end"},
+    {CURLE_RECV_ERROR, SS_NET_FAULT_PASSING, "the connection broke"},
+    {CURLE_SEND_ERROR, SS_NET_FAULT_PASSING, "the connection broke while asking"},
+    {CURLE_GOT_NOTHING, SS_NET_FAULT_PASSING, "the server closed without an answer"},
+    {CURLE_OUT_OF_MEMORY, SS_NET_FAULT_LASTING, "out of memory"},
+    {CURLE_URL_MALFORMAT, SS_NET_FAULT_LASTING, "this is not an address"},
+    {CURLE_UNSUPPORTED_PROTOCOL, SS_NET_FAULT_PASSING, "the answer is not HTTP"},
 };
 
 static void explain(struct transfer *t, CURLcode result)
@@ -380,19 +380,19 @@ static void end_body(struct transfer *t)
     }
 }
 
-ss_status ss__net_transfer(struct ss__net *net, const struct ss__net_request *request,
-                           struct ss__net_exchange *exchange, struct ss__net_answer *answer,
-                           ss_err *err)
+ss_status ss_net_transfer(struct ss_net *net, const struct ss_net_request *request,
+                          struct ss_net_exchange *exchange, struct ss_net_answer *answer,
+                          ss_err *err)
 {
     struct transfer t = {
         .net = net, .request = request, .exchange = exchange, .answer = answer, .err = err};
-    exchange->fault = SS__NET_FAULT_NONE;
+    exchange->fault = SS_NET_FAULT_NONE;
     exchange->delivered = false;
-    ss__net_answer_reset(answer);
+    ss_net_answer_reset(answer);
     answer->url = ss__strdup(exchange->url);
     t.status = answer->url == NULL ? ss__fail_nomem(err, "an address") : add_lines(&t);
     if (t.status != SS_OK) {
-        exchange->fault = SS__NET_FAULT_LASTING;
+        exchange->fault = SS_NET_FAULT_LASTING;
         goto out;
     }
     set_up(&t);

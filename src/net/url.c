@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "net/net_priv.h"
 
-void ss__url_quote(struct ss__buf *out, const char *text, const char *safe)
+void ss_net_url_quote(struct ss__buf *out, const char *text, const char *safe)
 {
     for (; *text != '\0'; text++) {
         const unsigned char c = (unsigned char)*text;
@@ -21,10 +21,10 @@ void ss__url_quote(struct ss__buf *out, const char *text, const char *safe)
     }
 }
 
-const char *ss__url_show(const char *url, char out[SS__URL_SHOWN_BYTES])
+const char *ss_net_url_show(const char *url, char out[SS_NET_URL_SHOWN_BYTES])
 {
     size_t n_bytes = strcspn(url, "?#");
-    n_bytes = n_bytes < SS__URL_SHOWN_BYTES ? n_bytes : SS__URL_SHOWN_BYTES - 1;
+    n_bytes = n_bytes < SS_NET_URL_SHOWN_BYTES ? n_bytes : SS_NET_URL_SHOWN_BYTES - 1;
     memcpy(out, url, n_bytes);
     out[n_bytes] = '\0';
     return out;
@@ -42,7 +42,7 @@ static void lower(char *text)
     }
 }
 
-bool ss__url_origin(const char *url, char out[SS__URL_ORIGIN_BYTES])
+bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES])
 {
     CURLU *parsed = curl_url();
     char *scheme = NULL, *host = NULL, *port = NULL;
@@ -52,9 +52,9 @@ bool ss__url_origin(const char *url, char out[SS__URL_ORIGIN_BYTES])
                    curl_url_get(parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
                    curl_url_get(parsed, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
     if (is_good) {
-        const int n = snprintf(out, SS__URL_ORIGIN_BYTES, "%s://%s:%s", scheme, host, port);
+        const int n = snprintf(out, SS_NET_URL_ORIGIN_BYTES, "%s://%s:%s", scheme, host, port);
         lower(out);
-        is_good = n > 0 && n < SS__URL_ORIGIN_BYTES && is_web_scheme(scheme);
+        is_good = n > 0 && n < SS_NET_URL_ORIGIN_BYTES && is_web_scheme(scheme);
     }
     curl_free(scheme);
     curl_free(host);
@@ -63,14 +63,14 @@ bool ss__url_origin(const char *url, char out[SS__URL_ORIGIN_BYTES])
     return is_good;
 }
 
-char *ss__url_join(const char *base, const char *reference)
+char *ss_net_url_join(const char *base, const char *reference)
 {
     CURLU *parsed = curl_url();
-    char *whole = NULL, *copy = NULL, origin[SS__URL_ORIGIN_BYTES];
+    char *whole = NULL, *copy = NULL, origin[SS_NET_URL_ORIGIN_BYTES];
     if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, base, 0) == CURLUE_OK &&
         curl_url_set(parsed, CURLUPART_URL, reference, CURLU_URLENCODE) == CURLUE_OK &&
         curl_url_get(parsed, CURLUPART_URL, &whole, 0) == CURLUE_OK &&
-        ss__url_origin(whole, origin)) {
+        ss_net_url_origin(whole, origin)) {
         copy = ss__strdup(whole);
     }
     curl_free(whole);

@@ -6,42 +6,42 @@
 #include "base/mem.h"
 #include "encoder/encoder.h"
 
-ss_status ss__again_init(struct ss__again *self, const ss_encoder *encoder, const ss_sae *sae,
-                         ss_work *work, ss_err *err)
+ss_status ss_run_again_init(struct ss_run_again *self, const ss_encoder *encoder,
+                            const ss_sae *sae, ss_work *work, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_encoder_info info;
-    *self = (struct ss__again){.encoder = encoder, .sae = sae, .work = work};
-    if (encoder == NULL || ss__encoder_error(encoder) == 0) {
+    *self = (struct ss_run_again){.encoder = encoder, .sae = sae, .work = work};
+    if (encoder == NULL || ss_encoder_error(encoder) == 0) {
         return SS_OK;
     }
     ss_encoder_describe(encoder, &info);
     self->width = info.width;
-    SS_TRY(ss__margins_new(sae, ss__encoder_error(encoder), &self->margins, err));
-    if (ss__margins_decide(self->margins)) {
-        self->error = ss__encoder_error(encoder);
+    SS_TRY(ss_sae_margins_new(sae, ss_encoder_error(encoder), &self->margins, err));
+    if (ss_sae_margins_decide(self->margins)) {
+        self->error = ss_encoder_error(encoder);
     } else {
-        SS_TRY(ss__encoder_twin(encoder, self->work, &self->twin, err));
+        SS_TRY(ss_encoder_twin(encoder, self->work, &self->twin, err));
         self->encoder = self->twin;
     }
 out:
     return status;
 }
 
-void ss__again_release(struct ss__again *self)
+void ss_run_again_release(struct ss_run_again *self)
 {
-    ss__margins_free(self->margins);
-    ss__encoder_twin_free(self->twin);
-    ss__tokens_release(&self->tokens);
+    ss_sae_margins_free(self->margins);
+    ss_encoder_twin_free(self->twin);
+    ss_tokenizer_tokens_release(&self->tokens);
     ss__free(self->is_near);
     ss__free(self->is_exact);
     ss__free(self->embeddings);
-    *self = (struct ss__again){
+    *self = (struct ss_run_again){
         .error = self->error, .n_rows = self->n_rows, .largest_error = self->largest_error};
 }
 
 /* Room for what is known of a batch's rows, of which none is exact but by calibration. */
-static ss_status make_room(struct ss__again *self, size_t n_rows, ss_err *err)
+static ss_status make_room(struct ss_run_again *self, size_t n_rows, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(self->is_near, self->n_near_room, n_rows);
@@ -53,13 +53,13 @@ out:
     return status;
 }
 
-static ss_status add_tokens(struct ss__again *self, const struct ss__tokens *tokens,
+static ss_status add_tokens(struct ss_run_again *self, const struct ss_tokenizer_tokens *tokens,
                             size_t text, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t offsets[2];
-    const struct ss__tokens one = ss__tokens_slice(tokens, text, 1, offsets);
-    SS_TRY(ss__tokens_append(&self->tokens, &one, err));
+    const struct ss_tokenizer_tokens one = ss_run_tokens_slice(tokens, text, 1, offsets);
+    SS_TRY(ss_run_tokens_append(&self->tokens, &one, err));
 out:
     return status;
 }
@@ -77,11 +77,12 @@ static double relative_error(const float *a, const float *b, size_t n)
 }
 
 /* The texts of rows that are near, but not exact yet, into self->embeddings. */
-static ss_status embed_near(struct ss__again *self, const struct ss__batch *batch, ss_err *err)
+static ss_status embed_near(struct ss_run_again *self, const struct ss_run_batch *batch,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_values = 0;
-    ss__tokens_reset(&self->tokens);
+    ss_tokenizer_tokens_reset(&self->tokens);
     for (size_t r = 0; r < batch->n_rows; r++) {
         if (self->is_near[r] && !self->is_exact[r]) {
             SS_TRY(add_tokens(self, &batch->tokens, r, err));
@@ -91,20 +92,20 @@ static ss_status embed_near(struct ss__again *self, const struct ss__batch *batc
         goto out;
     }
     if (self->twin == NULL) {
-        SS_TRY(ss__encoder_twin(self->encoder, self->work, &self->twin, err));
+        SS_TRY(ss_encoder_twin(self->encoder, self->work, &self->twin, err));
     }
     if (!ss__mul(self->tokens.n_texts, self->width, &n_values)) {
         SS_TRY(ss__fail_nomem(err, "embeddings"));
     }
     SS_GROW(self->embeddings, self->n_embeddings_room, n_values);
-    SS_TRY(ss__encoder_forward(self->twin, self->work, &self->tokens, self->embeddings, err));
+    SS_TRY(ss_encoder_forward(self->twin, self->work, &self->tokens, self->embeddings, err));
 out:
     return status;
 }
 
 /* Make the embeddings of rows that are near exact. */
-static ss_status mend(struct ss__again *self, const struct ss__batch *batch, float *embeddings,
-                      ss_err *err)
+static ss_status mend(struct ss_run_again *self, const struct ss_run_batch *batch,
+                      float *embeddings, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *exact = NULL;
@@ -126,44 +127,45 @@ out:
     return status;
 }
 
-ss_status ss__again_calibrate(struct ss__again *self, ss_sae *sae,
-                              const struct ss__batch *batch, float *embeddings, ss_err *err)
+ss_status ss_run_again_calibrate(struct ss_run_again *self, ss_sae *sae,
+                                 const struct ss_run_batch *batch, float *embeddings,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
     if (self->error > 0 && batch->n_rows > 0) {
         SS_TRY(make_room(self, batch->n_rows, err));
-        const struct ss__near_rows rows = {
+        const struct ss_sae_near_rows rows = {
             .x = embeddings, .n = batch->n_rows, .is_near = self->is_near};
-        SS_TRY(ss__sae_calibrate_near(self->margins, sae, self->work, &rows, err));
+        SS_TRY(ss_sae_calibrate_near(self->margins, sae, self->work, &rows, err));
         SS_TRY(mend(self, batch, embeddings, err));
     }
-    SS_TRY(ss__sae_calibrate(sae, self->work, embeddings, batch->n_rows, err));
+    SS_TRY(ss_sae_calibrate(sae, self->work, embeddings, batch->n_rows, err));
 out:
     return status;
 }
 
-static bool has_near(const struct ss__again *self, size_t n_rows)
+static bool has_near(const struct ss_run_again *self, size_t n_rows)
 {
     return memchr(self->is_near, true, n_rows * sizeof *self->is_near) != NULL;
 }
 
-ss_status ss__again_encode(struct ss__again *self, const struct ss__batch *batch,
-                           float *embeddings, struct ss_sparse *out,
-                           struct ss__sae_counts *counts, ss_err *err)
+ss_status ss_run_again_encode(struct ss_run_again *self, const struct ss_run_batch *batch,
+                              float *embeddings, struct ss_sparse *out,
+                              struct ss_sae_counts *counts, ss_err *err)
 {
     ss_status status = SS_OK;
     if (self->error == 0) {
         self->n_rows += self->twin != NULL ? batch->n_rows : 0;
-        return ss__sae_encode(self->sae, self->work, embeddings, batch->n_rows, out, counts,
-                              err);
+        return ss_sae_encode_counted(self->sae, self->work, embeddings, batch->n_rows, out,
+                                     counts, err);
     }
     SS_TRY(make_room(self, batch->n_rows, err));
-    const struct ss__near_rows rows = {
+    const struct ss_sae_near_rows rows = {
         .x = embeddings, .n = batch->n_rows, .is_near = self->is_near, .counts = counts};
-    SS_TRY(ss__sae_encode_near(self->margins, self->work, &rows, out, err));
+    SS_TRY(ss_sae_encode_near(self->margins, self->work, &rows, out, err));
     if (has_near(self, batch->n_rows)) {
         SS_TRY(mend(self, batch, embeddings, err));
-        SS_TRY(ss__sae_encode_again(self->margins, self->work, &rows, out, err));
+        SS_TRY(ss_sae_encode_again(self->margins, self->work, &rows, out, err));
     }
     self->n_known = 0;
 out:

@@ -26,9 +26,9 @@ struct analysis {
     const ss_sae *sae;
     ss_dataset *dataset;
     const struct ss_analyze_options *options;
-    struct ss__pass pass;
-    struct ss__fires fires;
-    struct ss__top *top;
+    struct ss_run_pass pass;
+    struct ss_stats_fires fires;
+    struct ss_stats_top *top;
     struct recorder recorder;
     size_t top_k;
     const char *files[MAX_FILES]; /* of the folder */
@@ -47,20 +47,20 @@ static void record(void *user, ss_level level, const char *sentence)
 }
 
 /* Receives every batch of the pass. */
-static ss_status take_rows(void *user, const struct ss__pass_rows *rows, ss_err *err)
+static ss_status take_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
 {
     struct analysis *analysis = user;
-    const struct ss__batch *batch = rows->batch;
-    const struct ss__row_texts texts = {batch->texts, batch->has_notes ? batch->notes : NULL,
-                                        batch->row_ids};
-    ss__fires_add(&analysis->fires, rows->rows);
-    return ss__top_add(analysis->top, rows->rows, &texts, err);
+    const struct ss_run_batch *batch = rows->batch;
+    const struct ss_stats_row_texts texts = {
+        batch->texts, batch->has_notes ? batch->notes : NULL, batch->row_ids};
+    ss_stats_fires_add(&analysis->fires, rows->rows);
+    return ss_stats_top_add(analysis->top, rows->rows, &texts, err);
 }
 
 /* No row was of use: where they were looked for, and what they were. */
 static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
 {
-    const struct ss__row_counts *counts = &analysis->pass.done.counts;
+    const struct ss_run_row_counts *counts = &analysis->pass.done.counts;
     struct ss_dataset_info dataset = {.files = (const char *const[]){""}, .text_column = ""};
     if (analysis->dataset != NULL) {
         ss_dataset_describe(analysis->dataset, &dataset);
@@ -82,7 +82,7 @@ static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
 static ss_status run_pass(struct analysis *analysis, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__pass_run(&analysis->pass, err));
+    SS_TRY(ss_run_pass_run(&analysis->pass, err));
     if (analysis->pass.done.counts.n_used == 0) {
         SS_TRY(fail_without_rows(analysis, err));
     }
@@ -93,7 +93,7 @@ out:
 static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_encoder_info encoder = {.name = SS__NAME_EMBEDDINGS};
+    struct ss_encoder_info encoder = {.name = SS_RUN_NAME_EMBEDDINGS};
     struct ss_embeddings_info embeddings;
     const char *path = NULL;
     struct ss_sae_info sae;
@@ -110,13 +110,13 @@ static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err
         path = embeddings.path;
         dataset = (struct ss_dataset_info){.n_files = 1, .files = &path, .repository = ""};
     }
-    info->model_name = ss__run_keep(run, encoder.name);
-    info->sae_path = ss__run_keep(run, sae.path);
-    info->dataset_name = ss__dataset_name(&dataset, &run->arena);
+    info->model_name = ss_run_keep(run, encoder.name);
+    info->sae_path = ss_run_keep(run, sae.path);
+    info->dataset_name = ss_run_dataset_name(&dataset, &run->arena);
     if (info->dataset_name != NULL) {
         info->title = analysis->options->title == NULL
-                          ? ss__density_title(&run->arena, info->dataset_name)
-                          : ss__run_keep(run, analysis->options->title);
+                          ? ss_run_density_title(&run->arena, info->dataset_name)
+                          : ss_run_keep(run, analysis->options->title);
     }
     if (info->model_name == NULL || info->sae_path == NULL || info->title == NULL) {
         SS_TRY(ss__fail_nomem(err, "names"));
@@ -129,7 +129,7 @@ static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
-    const struct ss__pipeline_done *done = &analysis->pass.done;
+    const struct ss_run_pipeline_done *done = &analysis->pass.done;
     SS_ALLOC(run, 1);
     run->info = (struct ss_run_info){
         .n_rows_read = done->counts.n_read,
@@ -142,7 +142,7 @@ static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err
     };
     memcpy(run->info.n_rows_skipped, done->counts.n_skipped, sizeof done->counts.n_skipped);
     SS_TRY(set_names(analysis, run, err));
-    SS_TRY(ss__run_fill(run, &analysis->fires, &analysis->top, err));
+    SS_TRY(ss_run_fill(run, &analysis->fires, &analysis->top, err));
     *out = run;
     run = NULL;
 out:
@@ -162,10 +162,10 @@ static const struct {
     ss_status (*write)(const struct ss_run *run, const char *path, ss_err *err);
     bool (*is_wanted)(const struct ss_run *run); /* NULL: always */
 } outputs[] = {
-    {SS__FILE_RATES, ss__rates_write, NULL},
-    {SS__FILE_TOP, ss__top_json_write, NULL},
-    {SS__FILE_FEATURES, ss__features_csv_write, NULL},
-    {SS__FILE_TEXTS, ss__top_texts_write, ss__run_has_kept},
+    {SS_RUN_FILE_RATES, ss_run_rates_write, NULL},
+    {SS_RUN_FILE_TOP, ss_run_top_json_write, NULL},
+    {SS_RUN_FILE_FEATURES, ss_run_features_csv_write, NULL},
+    {SS_RUN_FILE_TEXTS, ss_run_top_texts_write, ss_run_has_kept},
     {"density.svg", draw, NULL},
     {"density.png", draw, NULL},
 };
@@ -178,17 +178,17 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
     for (size_t i = 0; i < N_OUTPUTS; i++) {
         names[i] = outputs[i].name;
     }
-    names[N_OUTPUTS] = SS__FILE_SKIPPED;
-    names[N_OUTPUTS + 1] = SS__FILE_MANIFEST;
+    names[N_OUTPUTS] = SS_RUN_FILE_SKIPPED;
+    names[N_OUTPUTS + 1] = SS_RUN_FILE_MANIFEST;
     names[N_OUTPUTS + 2] = NULL;
     return names;
 }
 
 static ss_status write_manifest(struct analysis *analysis, const struct ss_run *run,
-                                const struct ss__folder *folder, ss_err *err)
+                                const struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__manifest manifest = {
+    const struct ss_run_manifest manifest = {
         .encoder = analysis->encoder,
         .sae = analysis->sae,
         .dataset = analysis->dataset,
@@ -206,18 +206,18 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .asking = &analysis->pass.asking,
         .folder = folder->staging,
     };
-    char *path = ss__folder_file(folder, SS__FILE_MANIFEST);
+    char *path = ss_run_folder_file(folder, SS_RUN_FILE_MANIFEST);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(ss__manifest_write(&manifest, path, err));
+    SS_TRY(ss_run_manifest_write(&manifest, path, err));
 out:
     ss__free(path);
     return status;
 }
 
 static ss_status write_files(struct analysis *analysis, const struct ss_run *run,
-                             struct ss__folder *folder, ss_err *err)
+                             struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
@@ -225,7 +225,7 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         if (outputs[i].is_wanted != NULL && !outputs[i].is_wanted(run)) {
             continue;
         }
-        path = ss__folder_file(folder, outputs[i].name);
+        path = ss_run_folder_file(folder, outputs[i].name);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
@@ -234,18 +234,18 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         path = NULL;
     }
     if (analysis->dataset != NULL &&
-        ss__dataset_n_bad_rows(analysis->dataset, SS__FAULT_NONE) > 0) {
-        path = ss__folder_file(folder, SS__FILE_SKIPPED);
+        ss_dataset_n_bad_rows(analysis->dataset, SS_DATASET_FAULT_NONE) > 0) {
+        path = ss_run_folder_file(folder, SS_RUN_FILE_SKIPPED);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        SS_TRY(ss__skipped_csv_write(analysis->dataset, path, err));
+        SS_TRY(ss_run_skipped_csv_write(analysis->dataset, path, err));
     }
     SS_TRY(write_manifest(analysis, run, folder, err));
-    SS_TRY(ss__folder_commit(folder, err));
+    SS_TRY(ss_run_folder_commit(folder, err));
 out:
     if (status != SS_OK) {
-        ss__folder_show_place(folder, err);
+        ss_run_folder_show_place(folder, err);
     }
     ss__free(path);
     return status;
@@ -253,14 +253,14 @@ out:
 
 /* ---- the whole ---- */
 
-static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, ss_err *err)
+static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss_analyze_options *options = analysis->options;
     struct ss_sae_info sae;
     analysis->recorder.log = options->log;
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
-    analysis->pass = (struct ss__pass){
+    analysis->pass = (struct ss_run_pass){
         .encoder = analysis->encoder,
         .sae = analysis->sae,
         .dataset = analysis->dataset,
@@ -268,23 +268,23 @@ static ss_status prepare(struct analysis *analysis, struct ss__folder *folder, s
         .n_threads = options->n_threads,
         .batch_tokens = options->batch_tokens,
         .max_used = options->num_examples,
-        .use = {[SS_ROW_NULL] = SS__ROW_SKIP,
-                [SS_ROW_EMPTY] = SS__ROW_SKIP,
-                [SS_ROW_BLANK] = SS__ROW_SKIP,
-                [SS_ROW_BAD] = SS__ROW_SKIP},
+        .use = {[SS_ROW_NULL] = SS_RUN_ROW_SKIP,
+                [SS_ROW_EMPTY] = SS_RUN_ROW_SKIP,
+                [SS_ROW_BLANK] = SS_RUN_ROW_SKIP,
+                [SS_ROW_BAD] = SS_RUN_ROW_SKIP},
         .log = {.fn = record, .user = &analysis->recorder},
         .watch = options->watch,
         .take = take_rows,
         .user = analysis,
     };
     ss_sae_describe(analysis->sae, &sae);
-    SS_TRY(ss__pass_init(&analysis->pass, err));
-    SS_TRY(ss__fires_init(&analysis->fires, sae.n_features, err));
-    SS_TRY(ss__top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
-                       &analysis->top, err));
+    SS_TRY(ss_run_pass_init(&analysis->pass, err));
+    SS_TRY(ss_stats_fires_init(&analysis->fires, sae.n_features, err));
+    SS_TRY(ss_stats_top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
+                            &analysis->top, err));
     if (options->out_dir != NULL) {
-        SS_TRY(ss__folder_open(options->out_dir, names_of_files(analysis->files),
-                               options->force, folder, err));
+        SS_TRY(ss_run_folder_open(options->out_dir, names_of_files(analysis->files),
+                                  options->force, folder, err));
     }
 out:
     return status;
@@ -295,7 +295,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
 {
     ss_status status = SS_OK;
     static const struct ss_analyze_options defaults = {0};
-    struct ss__folder folder = {0};
+    struct ss_run_folder folder = {0};
     struct ss_run *run = NULL;
     struct analysis analysis = {
         .encoder = encoder,
@@ -306,7 +306,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     *out = NULL;
     SS_TRY(prepare(&analysis, &folder, err));
     SS_TRY(run_pass(&analysis, err));
-    ss__pass_release(&analysis.pass);
+    ss_run_pass_release(&analysis.pass);
     SS_TRY(make_run(&analysis, &run, err));
     if (analysis.options->out_dir != NULL) {
         run->asking = &analysis.pass.asking;
@@ -317,13 +317,13 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     run = NULL;
 out:
     if (status == SS_E_STOPPED) {
-        status = ss__pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
+        status = ss_run_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
     }
     ss_run_free(run);
-    ss__folder_abort(&folder);
-    ss__pass_release(&analysis.pass);
-    ss__fires_release(&analysis.fires);
-    ss__top_free(analysis.top);
+    ss_run_folder_abort(&folder);
+    ss_run_pass_release(&analysis.pass);
+    ss_stats_fires_release(&analysis.fires);
+    ss_stats_top_free(analysis.top);
     ss__arena_release(&analysis.recorder.arena);
     return status;
 }

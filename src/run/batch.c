@@ -6,7 +6,7 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 
-void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part)
+void ss_run_row_counts_add(struct ss_run_row_counts *sum, const struct ss_run_row_counts *part)
 {
     sum->n_read += part->n_read;
     sum->n_used += part->n_used;
@@ -16,10 +16,11 @@ void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts 
     }
 }
 
-ss_status ss__tokens_append(struct ss__tokens *to, const struct ss__tokens *from, ss_err *err)
+ss_status ss_run_tokens_append(struct ss_tokenizer_tokens *to,
+                               const struct ss_tokenizer_tokens *from, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n_before = ss__tokens_n_ids(to), n = ss__tokens_n_ids(from);
+    const size_t n_before = ss_tokenizer_tokens_n_ids(to), n = ss_tokenizer_tokens_n_ids(from);
     SS_GROW(to->ids, to->n_ids_room, n_before + n);
     SS_GROW(to->offsets, to->n_offsets_room, to->n_texts + 2);
     if (n > 0) {
@@ -33,7 +34,7 @@ out:
 }
 
 /* What goes along with a row into lists of top texts: its file and the kept columns. */
-static ss_status add_note(struct ss__batch *batch, const struct ss_row *row, ss_err *err)
+static ss_status add_note(struct ss_run_batch *batch, const struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf note = {0};
@@ -65,7 +66,8 @@ out:
     return status;
 }
 
-ss_status ss__batch_add_row(struct ss__batch *batch, const struct ss_row *row, ss_err *err)
+ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const struct ss_row *row,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(batch->texts, batch->n_texts_room, batch->n_rows + 1);
@@ -82,25 +84,26 @@ out:
     return status;
 }
 
-ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
-                        const struct ss__tokens *tokens, ss_err *err)
+ss_status ss_run_batch_add(struct ss_run_batch *batch, const struct ss_row *row,
+                           const struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
-    const ss_status status = ss__tokens_append(&batch->tokens, tokens, err);
-    return status != SS_OK ? status : ss__batch_add_row(batch, row, err);
+    const ss_status status = ss_run_tokens_append(&batch->tokens, tokens, err);
+    return status != SS_OK ? status : ss_run_batch_add_row(batch, row, err);
 }
 
-static bool copy_text(struct ss__batch *batch, const struct ss_text *from, struct ss_text *to)
+static bool copy_text(struct ss_run_batch *batch, const struct ss_text *from,
+                      struct ss_text *to)
 {
     *to = (struct ss_text){ss__arena_strndup(&batch->arena, from->data, from->n_bytes),
                            from->n_bytes};
     return to->data != NULL;
 }
 
-ss_status ss__batch_add_unembedded(struct ss__batch *batch, const struct ss_row *row,
-                                   ss_err *err)
+ss_status ss_run_batch_add_unembedded(struct ss_run_batch *batch, const struct ss_row *row,
+                                      ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__unembedded *place = NULL;
+    struct ss_run_unembedded *place = NULL;
     if (row->kind == SS_ROW_NULL && row->kept.n_bytes == 0) {
         return SS_OK;
     }
@@ -117,15 +120,15 @@ out:
     return status;
 }
 
-void ss__batch_walk_start(struct ss__batch_walk *walk, const struct ss__batch *batch)
+void ss_run_batch_walk_start(struct ss_run_batch_walk *walk, const struct ss_run_batch *batch)
 {
     walk->batch = batch;
     walk->n_used = walk->n_unembedded = 0;
 }
 
-bool ss__batch_walk_next(struct ss__batch_walk *walk, struct ss__batch_row *row)
+bool ss_run_batch_walk_next(struct ss_run_batch_walk *walk, struct ss_run_batch_row *row)
 {
-    const struct ss__batch *batch = walk->batch;
+    const struct ss_run_batch *batch = walk->batch;
     const bool has_used = walk->n_used < batch->n_rows;
     const bool has_other = walk->n_unembedded < batch->n_unembedded;
     const uint64_t used = has_used ? batch->row_ids[walk->n_used] : UINT64_MAX;
@@ -134,7 +137,7 @@ bool ss__batch_walk_next(struct ss__batch_walk *walk, struct ss__batch_row *row)
     if (!has_used && !has_other) {
         return false;
     }
-    *row = (struct ss__batch_row){.id = walk->next_id, .text = {"", 0}, .kept = {"", 0}};
+    *row = (struct ss_run_batch_row){.id = walk->next_id, .text = {"", 0}, .kept = {"", 0}};
     if (walk->fills_gaps && walk->next_id < known) {
         row->is_null = true;
         walk->next_id++;
@@ -155,29 +158,30 @@ bool ss__batch_walk_next(struct ss__batch_walk *walk, struct ss__batch_row *row)
     return true;
 }
 
-void ss__batch_reset(struct ss__batch *batch)
+void ss_run_batch_reset(struct ss_run_batch *batch)
 {
     ss__arena_reset(&batch->arena);
-    ss__tokens_reset(&batch->tokens);
+    ss_tokenizer_tokens_reset(&batch->tokens);
     batch->n_rows = batch->n_unembedded = 0;
     batch->has_notes = false;
-    batch->counts = (struct ss__row_counts){0};
+    batch->counts = (struct ss_run_row_counts){0};
 }
 
-void ss__batch_release(struct ss__batch *batch)
+void ss_run_batch_release(struct ss_run_batch *batch)
 {
     ss__arena_release(&batch->arena);
-    ss__tokens_release(&batch->tokens);
+    ss_tokenizer_tokens_release(&batch->tokens);
     ss__free(batch->texts);
     ss__free(batch->notes);
     ss__free(batch->kept);
     ss__free(batch->unembedded);
     ss__free(batch->row_ids);
-    *batch = (struct ss__batch){0};
+    *batch = (struct ss_run_batch){0};
 }
 
-bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_limits *limits,
-                        size_t n_tokens, size_t n_text_bytes)
+bool ss_run_batch_has_room(const struct ss_run_batch *batch,
+                           const struct ss_run_batch_limits *limits, size_t n_tokens,
+                           size_t n_text_bytes)
 {
     if (batch->n_rows == 0 && batch->n_unembedded == 0) {
         return true;
@@ -189,16 +193,16 @@ bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_li
     return batch->n_rows == 0 ? true
            : limits->n_rows > 0
                ? batch->n_rows < limits->n_rows
-               : ss__tokens_n_ids(&batch->tokens) + n_tokens <= limits->n_tokens;
+               : ss_tokenizer_tokens_n_ids(&batch->tokens) + n_tokens <= limits->n_tokens;
 }
 
-struct ss__tokens ss__tokens_slice(const struct ss__tokens *tokens, size_t first,
-                                   size_t n_texts, size_t *offsets)
+struct ss_tokenizer_tokens ss_run_tokens_slice(const struct ss_tokenizer_tokens *tokens,
+                                               size_t first, size_t n_texts, size_t *offsets)
 {
     const size_t base = tokens->offsets[first];
     for (size_t i = 0; i <= n_texts; i++) {
         offsets[i] = tokens->offsets[first + i] - base;
     }
-    return (struct ss__tokens){
+    return (struct ss_tokenizer_tokens){
         .ids = tokens->ids + base, .offsets = offsets, .n_texts = n_texts};
 }

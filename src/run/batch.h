@@ -8,85 +8,86 @@
 #include "tokenizer/tokenizer.h"
 
 /* What became of the rows of a dataset. read = used + skipped. */
-struct ss__row_counts {
+struct ss_run_row_counts {
     uint64_t n_read, n_used, n_repaired;
     uint64_t n_skipped[SS_N_ROW_KINDS];
 };
-void ss__row_counts_add(struct ss__row_counts *sum, const struct ss__row_counts *part);
+void ss_run_row_counts_add(struct ss_run_row_counts *sum, const struct ss_run_row_counts *part);
 
 /* A row that is not embedded but keeps its place. */
-struct ss__unembedded {
+struct ss_run_unembedded {
     uint64_t id;
     bool is_null;
     struct ss_text text, kept;
 };
 
-struct ss__batch {
+struct ss_run_batch {
     struct ss__arena arena; /* holds the texts */
     struct ss_text *texts;  /* [n_rows] */
     struct ss_text *notes;  /* [n_rows] columns carried along, with the file; else empty */
     struct ss_text *kept;   /* [n_rows] the columns alone: views into the notes */
     uint64_t *row_ids;      /* [n_rows] */
     size_t n_rows, n_texts_room, n_notes_room, n_kept_room, n_ids_room;
-    struct ss__unembedded *unembedded; /* [n_unembedded] but null without kept columns */
+    struct ss_run_unembedded *unembedded; /* [n_unembedded] but null without kept columns */
     size_t n_unembedded, n_unembedded_room;
     bool has_notes;
-    struct ss__tokens tokens;
-    uint64_t n_bytes_done;        /* of the dataset, when the last row was read */
-    struct ss__row_counts counts; /* of all rows read since the batch before, skipped too */
+    struct ss_tokenizer_tokens tokens;
+    uint64_t n_bytes_done;           /* of the dataset, when the last row was read */
+    struct ss_run_row_counts counts; /* of all rows read since the batch before, skipped too */
 };
 
 /* Append a row without tokens: the text is copied. */
-SS_MUST_USE ss_status ss__batch_add_row(struct ss__batch *batch, const struct ss_row *row,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const struct ss_row *row,
+                                           ss_err *err);
 /* Append a row and its tokens (one text). */
-SS_MUST_USE ss_status ss__batch_add(struct ss__batch *batch, const struct ss_row *row,
-                                    const struct ss__tokens *tokens, ss_err *err);
+SS_MUST_USE ss_status ss_run_batch_add(struct ss_run_batch *batch, const struct ss_row *row,
+                                       const struct ss_tokenizer_tokens *tokens, ss_err *err);
 /* Note a row that is not embedded. One without text and kept columns leaves no trace but the
  * gap in row_ids. */
-SS_MUST_USE ss_status ss__batch_add_unembedded(struct ss__batch *batch,
-                                               const struct ss_row *row, ss_err *err);
+SS_MUST_USE ss_status ss_run_batch_add_unembedded(struct ss_run_batch *batch,
+                                                  const struct ss_row *row, ss_err *err);
 
 /* The rows of one batch after the other in the order of the dataset. Zeroed at first; `batch`
  * is set for each batch. With fills_gaps, rows that left no trace are given as well; those
  * behind the last batch are up to n_read. */
-struct ss__batch_walk {
-    const struct ss__batch *batch;
+struct ss_run_batch_walk {
+    const struct ss_run_batch *batch;
     bool fills_gaps;
     uint64_t next_id;
     size_t n_used, n_unembedded; /* of the batch that were given */
 };
-struct ss__batch_row {
+struct ss_run_batch_row {
     uint64_t id;
     bool is_used, is_null;
     size_t index; /* in the batch, if it is used */
     struct ss_text text, kept;
 };
-void ss__batch_walk_start(struct ss__batch_walk *walk, const struct ss__batch *batch);
+void ss_run_batch_walk_start(struct ss_run_batch_walk *walk, const struct ss_run_batch *batch);
 /* False at the end of the batch. */
-bool ss__batch_walk_next(struct ss__batch_walk *walk, struct ss__batch_row *row);
+bool ss_run_batch_walk_next(struct ss_run_batch_walk *walk, struct ss_run_batch_row *row);
 
 /* Forget the rows, keep the memory. */
-void ss__batch_reset(struct ss__batch *batch);
-void ss__batch_release(struct ss__batch *batch);
+void ss_run_batch_reset(struct ss_run_batch *batch);
+void ss_run_batch_release(struct ss_run_batch *batch);
 
 /* When a batch is full: at n_rows rows where a rule wants them, else at n_tokens tokens; in any
  * case before its texts exceed n_text_bytes. A batch takes at least one row. */
-struct ss__batch_limits {
+struct ss_run_batch_limits {
     size_t n_rows; /* 0: no rule */
     size_t n_tokens;
     size_t n_text_bytes;
 };
-bool ss__batch_has_room(const struct ss__batch *batch, const struct ss__batch_limits *limits,
-                        size_t n_tokens, size_t n_text_bytes);
+bool ss_run_batch_has_room(const struct ss_run_batch *batch,
+                           const struct ss_run_batch_limits *limits, size_t n_tokens,
+                           size_t n_text_bytes);
 
 /* Append one text's tokens. */
-SS_MUST_USE ss_status ss__tokens_append(struct ss__tokens *to, const struct ss__tokens *from,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_run_tokens_append(struct ss_tokenizer_tokens *to,
+                                           const struct ss_tokenizer_tokens *from, ss_err *err);
 
 /* A view of `n_texts` texts of a run of tokens from text `first`, whose offsets count from 0;
  * `offsets` [n_texts + 1] is written and belongs to the caller. */
-struct ss__tokens ss__tokens_slice(const struct ss__tokens *tokens, size_t first,
-                                   size_t n_texts, size_t *offsets);
+struct ss_tokenizer_tokens ss_run_tokens_slice(const struct ss_tokenizer_tokens *tokens,
+                                               size_t first, size_t n_texts, size_t *offsets);
 
 #endif

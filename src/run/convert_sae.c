@@ -10,22 +10,22 @@ ss_status ss_sae_convert(const char *path, const char *to, const char *out_dir,
     ss_status status = SS_OK;
     static const struct ss_convert_options defaults = {0};
     const struct ss_convert_options *given = options == NULL ? &defaults : options;
-    struct ss__folder folder = {0};
-    struct ss__sae_conversion conversion = {
+    struct ss_run_folder folder = {0};
+    struct ss_sae_conversion conversion = {
         .to = to, .options = &given->sae, .allows_rounding = given->allow_rounding};
     const char *const *files = NULL;
     *out = (struct ss_conversion){0};
-    SS_TRY(ss__sae_target_files(to, &files, err));
-    SS_TRY(ss__folder_open(out_dir, files, given->force, &folder, err));
-    SS_TRY(ss__sae_convert(path, folder.staging, &conversion, err));
-    SS_TRY(ss__folder_commit(&folder, err));
+    SS_TRY(ss_sae_target_files(to, &files, err));
+    SS_TRY(ss_run_folder_open(out_dir, files, given->force, &folder, err));
+    SS_TRY(ss_sae_convert_folder(path, folder.staging, &conversion, err));
+    SS_TRY(ss_run_folder_commit(&folder, err));
     *out = (struct ss_conversion){.from = conversion.format,
                                   .kind = conversion.kind,
                                   .n_rounded_thresholds = conversion.n_rounded};
 out:
     if (status != SS_OK) {
-        ss__folder_show_place(&folder, err);
+        ss_run_folder_show_place(&folder, err);
     }
-    ss__folder_abort(&folder);
+    ss_run_folder_abort(&folder);
     return status;
 }

@@ -10,23 +10,23 @@
 #include "tensor/tensor.h"
 
 struct embedding {
-    struct ss__npy_stream stream;
-    struct ss__batch_walk walk;
+    struct ss_run_npy_stream stream;
+    struct ss_run_batch_walk walk;
     float *missing; /* [width] what stands for a row without a text */
     size_t width;
 };
 
-static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
+static ss_status take_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct embedding *embedding = user;
-    struct ss__batch_row row;
-    ss__batch_walk_start(&embedding->walk, batch);
-    while (ss__batch_walk_next(&embedding->walk, &row)) {
+    struct ss_run_batch_row row;
+    ss_run_batch_walk_start(&embedding->walk, batch);
+    while (ss_run_batch_walk_next(&embedding->walk, &row)) {
         const float *values =
             row.is_used ? embeddings + row.index * embedding->width : embedding->missing;
-        SS_TRY(ss__npy_add(&embedding->stream, values, 1, err));
+        SS_TRY(ss_run_npy_add(&embedding->stream, values, 1, err));
     }
 out:
     return status;
@@ -37,31 +37,32 @@ static ss_status add_last(struct embedding *embedding, uint64_t n_read, ss_err *
 {
     ss_status status = SS_OK;
     while (embedding->walk.fills_gaps && embedding->walk.next_id < n_read) {
-        SS_TRY(ss__npy_add(&embedding->stream, embedding->missing, 1, err));
+        SS_TRY(ss_run_npy_add(&embedding->stream, embedding->missing, 1, err));
         embedding->walk.next_id++;
     }
 out:
     return status;
 }
 
-static ss_status embed_rows(const struct ss__pipeline *base, ss_null_rule rule,
-                            struct embedding *embedding, struct ss__pipeline_done *done,
+static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rule,
+                            struct embedding *embedding, struct ss_run_pipeline_done *done,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__pipeline pipeline = *base;
+    struct ss_run_pipeline pipeline = *base;
     embedding->walk.fills_gaps = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
     SS_ALLOC(embedding->missing, embedding->width);
     for (size_t i = 0; rule == SS_NULL_NAN && i < embedding->width; i++) {
         embedding->missing[i] = NAN;
     }
-    pipeline.use[SS_ROW_NULL] = embedding->walk.fills_gaps ? SS__ROW_UNEMBEDDED
-                                : rule == SS_NULL_SKIP     ? SS__ROW_SKIP
-                                                           : SS__ROW_REFUSE;
-    pipeline.use[SS_ROW_BAD] = embedding->walk.fills_gaps ? SS__ROW_UNEMBEDDED : SS__ROW_SKIP;
-    SS_TRY(ss__pipeline_run(&pipeline, done, err));
+    pipeline.use[SS_ROW_NULL] = embedding->walk.fills_gaps ? SS_RUN_ROW_UNEMBEDDED
+                                : rule == SS_NULL_SKIP     ? SS_RUN_ROW_SKIP
+                                                           : SS_RUN_ROW_REFUSE;
+    pipeline.use[SS_ROW_BAD] =
+        embedding->walk.fills_gaps ? SS_RUN_ROW_UNEMBEDDED : SS_RUN_ROW_SKIP;
+    SS_TRY(ss_run_pipeline_run(&pipeline, done, err));
     SS_TRY(add_last(embedding, done->counts.n_read, err));
-    SS_TRY(ss__npy_commit(&embedding->stream, err));
+    SS_TRY(ss_run_npy_commit(&embedding->stream, err));
 out:
     return status;
 }
@@ -92,8 +93,8 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
 {
     ss_status status = SS_OK;
     static const struct ss_embed_options defaults = {0};
-    struct embedding embedding = {.stream = SS__NPY_CLOSED};
-    struct ss__pipeline_done totals = {0};
+    struct embedding embedding = {.stream = SS_RUN_NPY_CLOSED};
+    struct ss_run_pipeline_done totals = {0};
     struct ss_encoder_info info;
     ss_work *work = NULL;
     options = options == NULL ? &defaults : options;
@@ -102,10 +103,10 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     ss_encoder_describe(encoder, &info);
     embedding.width = info.width;
     SS_TRY(check_ending(out_path, err));
-    SS_TRY(ss__npy_open(out_path, options->force, info.width, &embedding.stream, err));
+    SS_TRY(ss_run_npy_open(out_path, options->force, info.width, &embedding.stream, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
-    ss__work_tell_threads(work, &options->log);
-    const struct ss__pipeline pipeline = {
+    ss_tensor_work_tell_threads(work, &options->log);
+    const struct ss_run_pipeline pipeline = {
         .encoder = encoder,
         .dataset = dataset,
         .work = work,
@@ -120,9 +121,9 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     SS_TRY(embed_rows(&pipeline, rule, &embedding, &totals, err));
 out:
     if (status == SS_E_STOPPED) {
-        status = ss__pipeline_stopped(&totals, out_path, err);
+        status = ss_run_pipeline_stopped(&totals, out_path, err);
     }
-    ss__npy_abort(&embedding.stream);
+    ss_run_npy_abort(&embedding.stream);
     ss__free(embedding.missing);
     ss_work_free(work);
     if (done != NULL) {

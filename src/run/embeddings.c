@@ -14,10 +14,10 @@
 struct ss_embeddings {
     struct ss_embeddings_info info; /* path and column are copies */
     char *path, *column;
-    struct ss__weights *weights; /* or NULL: a column of a dataset */
-    const struct ss__tensor *tensor;
+    struct ss_weights *weights; /* or NULL: a column of a dataset */
+    const struct ss_weights_tensor *tensor;
     ss_dataset *dataset;
-    struct ss__numbers row; /* of the dataset: read, but not yet given */
+    struct ss_dataset_numbers row; /* of the dataset: read, but not yet given */
     bool has_row;
     uint64_t n_given;
 };
@@ -25,12 +25,12 @@ struct ss_embeddings {
 /* ---- arrays ---- */
 
 /* "'ids' [8]; 'x' [8, 4]; 'meta', an array of text": what a file holds. */
-static void list_arrays(const struct ss__weights *weights, struct ss__buf *list)
+static void list_arrays(const struct ss_weights *weights, struct ss__buf *list)
 {
     enum { MOST_LISTED = 8 };
-    const size_t n = ss__weights_n(weights);
+    const size_t n = ss_weights_n(weights);
     for (size_t i = 0; i < n && i < MOST_LISTED; i++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
         ss__buf_printf(list, "%s'%.80s' [", i == 0 ? "" : "; ", tensor->name);
         for (size_t d = 0; d < tensor->n_dims; d++) {
             ss__buf_printf(list, "%s%llu", d == 0 ? "" : ", ",
@@ -38,10 +38,10 @@ static void list_arrays(const struct ss__weights *weights, struct ss__buf *list)
         }
         ss__buf_add_byte(list, ']');
     }
-    for (size_t i = 0; i < MOST_LISTED && ss__weights_key(weights, i) != NULL; i++) {
-        const char *key = ss__weights_key(weights, i);
-        const char *what = ss__weights_unreadable(weights, key);
-        if (what != NULL && ss__weights_find(weights, key) == NULL) {
+    for (size_t i = 0; i < MOST_LISTED && ss_weights_key(weights, i) != NULL; i++) {
+        const char *key = ss_weights_key(weights, i);
+        const char *what = ss_weights_unreadable(weights, key);
+        if (what != NULL && ss_weights_find(weights, key) == NULL) {
             ss__buf_printf(list, "%s'%.80s', %s", list->n_bytes == 0 ? "" : "; ", key, what);
         }
     }
@@ -78,8 +78,8 @@ static ss_status find_array(ss_embeddings *out, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_found = 0;
-    for (size_t i = 0; i < ss__weights_n(out->weights); i++) {
-        const struct ss__tensor *tensor = ss__weights_at(out->weights, i);
+    for (size_t i = 0; i < ss_weights_n(out->weights); i++) {
+        const struct ss_weights_tensor *tensor = ss_weights_at(out->weights, i);
         const bool is_it =
             out->column == NULL ? tensor->n_dims == 2 : strcmp(tensor->name, out->column) == 0;
         if (is_it) {
@@ -104,26 +104,26 @@ out:
 static ss_status next_of_array(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
                                size_t *n_read, ss_err *err)
 {
-    const struct ss__tensor *whole = embeddings->tensor;
+    const struct ss_weights_tensor *whole = embeddings->tensor;
     const uint64_t n_left = whole->shape[0] - first;
-    struct ss__tensor part = *whole;
+    struct ss_weights_tensor part = *whole;
     part.shape[0] = n_left < n ? n_left : n;
     part.n_elements = part.shape[0] * part.shape[1];
-    part.data = (const char *)whole->data +
-                (int64_t)first * whole->strides[0] * (int64_t)ss__dtype_bytes(whole->dtype);
+    part.data = (const char *)whole->data + (int64_t)first * whole->strides[0] *
+                                                (int64_t)ss_weights_dtype_bytes(whole->dtype);
     *n_read = (size_t)part.shape[0];
-    ss_status status = *n_read == 0 ? SS_OK : ss__tensor_to_f32(&part, out, err);
-    ss__weights_forget(embeddings->weights, &part);
+    ss_status status = *n_read == 0 ? SS_OK : ss_weights_tensor_to_f32(&part, out, err);
+    ss_weights_forget(embeddings->weights, &part);
     if (status == SS_OK) {
-        status = ss__weights_check(embeddings->weights, err);
+        status = ss_weights_check(embeddings->weights, err);
     }
-    return ss__weights_explain(embeddings->weights, status, err);
+    return ss_weights_explain(embeddings->weights, status, err);
 }
 
 /* ---- columns ---- */
 
 /* "column", or "first … last" of several. */
-static char *label_of(const struct ss__embedding_columns *columns)
+static char *label_of(const struct ss_run_embedding_columns *columns)
 {
     struct ss__buf label = {0};
     ss__buf_add_text(&label, columns->names[0]);
@@ -139,13 +139,13 @@ static char *label_of(const struct ss__embedding_columns *columns)
 static ss_status find_columns(ss_embeddings *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__column *columns = NULL;
-    struct ss__embedding_columns chosen = {0};
+    const struct ss_dataset_column *columns = NULL;
+    struct ss_run_embedding_columns chosen = {0};
     char *label = NULL;
     size_t n = 0;
-    ss__dataset_columns(out->dataset, &columns, &n);
-    SS_TRY(ss__embedding_columns_choose(out->path, out->column, columns, n, &chosen, err));
-    SS_TRY(ss__dataset_keep(out->dataset, chosen.names, chosen.n, err));
+    ss_dataset_columns(out->dataset, &columns, &n);
+    SS_TRY(ss_run_embedding_columns_choose(out->path, out->column, columns, n, &chosen, err));
+    SS_TRY(ss_dataset_keep(out->dataset, chosen.names, chosen.n, err));
     label = label_of(&chosen);
     if (label == NULL) {
         SS_TRY(ss__fail_nomem(err, "a column name"));
@@ -171,12 +171,12 @@ static ss_status fail_row(const ss_embeddings *embeddings, uint64_t row, ss_stat
 static ss_status check_numbers(const ss_embeddings *embeddings, uint64_t row, ss_err *err)
 {
     switch (embeddings->row.fault) {
-    case SS__NUMBERS_NULL:
+    case SS_DATASET_NUMBERS_NULL:
         return fail_row(embeddings, row, SS_E_NONFINITE,
                         "holds a value that is null or not finite", err);
-    case SS__NUMBERS_OTHER:
+    case SS_DATASET_NUMBERS_OTHER:
         return fail_row(embeddings, row, SS_E_DATA, "holds something else than numbers", err);
-    case SS__NUMBERS_NO_LIST:
+    case SS_DATASET_NUMBERS_NO_LIST:
         return fail_row(embeddings, row, SS_E_DATA, "is no list of numbers", err);
     default:
         return SS_OK;
@@ -185,8 +185,8 @@ static ss_status check_numbers(const ss_embeddings *embeddings, uint64_t row, ss
 
 static ss_status step(ss_embeddings *embeddings, ss_err *err)
 {
-    return ss__dataset_next_numbers(embeddings->dataset, &embeddings->row, &embeddings->has_row,
-                                    err);
+    return ss_dataset_next_numbers(embeddings->dataset, &embeddings->row, &embeddings->has_row,
+                                   err);
 }
 
 /* The first row says the width. */
@@ -212,7 +212,7 @@ static ss_status next_of_column(ss_embeddings *embeddings, uint64_t first, size_
 {
     ss_status status = SS_OK;
     const size_t width = embeddings->info.width;
-    const struct ss__numbers *numbers = &embeddings->row;
+    const struct ss_dataset_numbers *numbers = &embeddings->row;
     for (*n_read = 0; *n_read < n && embeddings->has_row; ++*n_read) {
         const uint64_t row = first + *n_read;
         SS_TRY(check_numbers(embeddings, row, err));
@@ -244,13 +244,13 @@ ss_status ss_embeddings_open(const char *path, const char *column, ss_embeddings
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     embeddings->info = (struct ss_embeddings_info){.path = embeddings->path, .column = ""};
-    if (ss__path_look(path) == SS__PATH_FILE && ss__weights_sniff(path) != NULL) {
-        SS_TRY(ss__weights_open(path, NULL, &embeddings->weights, err));
-        embeddings->info.format = ss__weights_format(embeddings->weights);
+    if (ss__path_look(path) == SS__PATH_FILE && ss_weights_sniff(path) != NULL) {
+        SS_TRY(ss_weights_open(path, NULL, &embeddings->weights, err));
+        embeddings->info.format = ss_weights_format(embeddings->weights);
         SS_TRY(find_array(embeddings, err));
     } else {
         struct ss_dataset_info info;
-        SS_TRY(ss__dataset_open_values(&path, 1, NULL, &embeddings->dataset, err));
+        SS_TRY(ss_dataset_open_values(&path, 1, NULL, &embeddings->dataset, err));
         ss_dataset_describe(embeddings->dataset, &info);
         embeddings->info.format = info.format;
         SS_TRY(find_columns(embeddings, err));
@@ -266,9 +266,9 @@ out:
 void ss_embeddings_free(ss_embeddings *embeddings)
 {
     if (embeddings != NULL) {
-        ss__weights_close(embeddings->weights);
+        ss_weights_close(embeddings->weights);
         ss_dataset_close(embeddings->dataset);
-        ss__numbers_release(&embeddings->row);
+        ss_dataset_numbers_release(&embeddings->row);
         ss__free(embeddings->path);
         ss__free(embeddings->column);
         ss__free(embeddings);
@@ -296,19 +296,19 @@ static ss_status check_row(const ss_embeddings *embeddings, uint64_t row, const 
                                                        "holds a value that is not finite", err);
 }
 
-bool ss__embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
-                          bool *is_complete)
+bool ss_run_embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
+                             bool *is_complete)
 {
     if (embeddings->weights == NULL) {
-        return ss__dataset_file_facts(embeddings->dataset, 0, facts, is_complete);
+        return ss_dataset_file_facts(embeddings->dataset, 0, facts, is_complete);
     }
-    *facts = ss__weights_file_facts(embeddings->weights, 0);
+    *facts = ss_weights_file_facts(embeddings->weights, 0);
     *is_complete = embeddings->n_given == embeddings->info.n_rows;
     return true;
 }
 
-ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
-                              struct ss__embeddings_part *part, ss_err *err)
+ss_status ss_run_embeddings_next(ss_embeddings *embeddings, uint64_t first,
+                                 struct ss_run_embeddings_part *part, ss_err *err)
 {
     const size_t width = embeddings->info.width;
     ss_status status =
@@ -323,11 +323,12 @@ ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
     return status;
 }
 
-void ss__embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done, uint64_t *n_total)
+void ss_run_embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done,
+                             uint64_t *n_total)
 {
     *n_done = *n_total = 0;
     if (embeddings->dataset != NULL) {
-        *n_done = ss__dataset_bytes_done(embeddings->dataset);
-        *n_total = ss__dataset_bytes(embeddings->dataset);
+        *n_done = ss_dataset_bytes_done(embeddings->dataset);
+        *n_total = ss_dataset_bytes(embeddings->dataset);
     }
 }

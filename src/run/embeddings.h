@@ -10,29 +10,30 @@
  * tells rows of nothing but NaN, which stand for a text that was not there. `first` is the
  * number of rows before them, for messages. Errors: SS_E_NONFINITE (other rows that are not
  * finite) and SS_E_DATA with the row, those of the files. Threads: caller only. */
-struct ss__embeddings_part {
+struct ss_run_embeddings_part {
     float *out;
     bool *is_missing;
     size_t n, n_read;
 };
-SS_MUST_USE ss_status ss__embeddings_next(ss_embeddings *embeddings, uint64_t first,
-                                          struct ss__embeddings_part *part, ss_err *err);
+SS_MUST_USE ss_status ss_run_embeddings_next(ss_embeddings *embeddings, uint64_t first,
+                                             struct ss_run_embeddings_part *part, ss_err *err);
 
 /* How the file was when it was opened, and whether it was read to its end; false where it is no
  * regular file. */
-bool ss__embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
-                          bool *is_complete);
+bool ss_run_embeddings_facts(const ss_embeddings *embeddings, struct ss__file_facts *facts,
+                             bool *is_complete);
 
 /* Of the file's bytes those that were read, and all; 0 where that is not known. */
-void ss__embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done, uint64_t *n_total);
+void ss_run_embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done,
+                             uint64_t *n_total);
 
-/* As ss__pipeline_run, with embeddings that are there instead of an encoder. The dataset
+/* As ss_run_pipeline_run, with embeddings that are there instead of an encoder. The dataset
  * (nullable) has a row for each embedding; without it the text of row N is "row N". Rows whose
  * embedding is missing, and rows without a text (null) whose embedding is all zeros, are of the
  * kind SS_ROW_NULL; all others are used, whatever their text. Errors: also SS_E_SHAPE (other
  * numbers of rows). */
-SS_MUST_USE ss_status ss__embeddings_run(ss_embeddings *embeddings,
-                                         const struct ss__pipeline *pipeline,
-                                         struct ss__pipeline_done *done, ss_err *err);
+SS_MUST_USE ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
+                                            const struct ss_run_pipeline *pipeline,
+                                            struct ss_run_pipeline_done *done, ss_err *err);
 
 #endif

@@ -25,7 +25,7 @@ struct numbered {
 };
 
 struct choosing {
-    const struct ss__column *columns;
+    const struct ss_dataset_column *columns;
     size_t n_columns;
     const char *path;
     struct numbered *found; /* [n_columns] */
@@ -52,7 +52,7 @@ static int compare_numbered(const void *left, const void *right)
 }
 
 static ss_status give(const struct choosing *choosing, size_t first, size_t n,
-                      struct ss__embedding_columns *out, ss_err *err)
+                      struct ss_run_embedding_columns *out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(out->names, n);
@@ -101,14 +101,14 @@ static bool is_series(const struct numbered *group, size_t n)
     return n >= LEAST_SERIES && group[0].number <= 1;
 }
 
-static ss_status choose_series(struct choosing *choosing, struct ss__embedding_columns *out,
+static ss_status choose_series(struct choosing *choosing, struct ss_run_embedding_columns *out,
                                ss_err *err)
 {
     size_t n_singles = 0, n_series = 0, first = 0, n = 0;
     for (size_t i = 0; i < choosing->n_columns; i++) {
         const struct numbered made = split_name(choosing->columns[i].name, i);
-        n_singles += choosing->columns[i].numbers == SS__NUMBERS_ONE;
-        if (choosing->columns[i].numbers == SS__NUMBERS_ONE && made.has_number) {
+        n_singles += choosing->columns[i].numbers == SS_DATASET_NUMBERS_ONE;
+        if (choosing->columns[i].numbers == SS_DATASET_NUMBERS_ONE && made.has_number) {
             choosing->found[choosing->n_found++] = made;
         }
     }
@@ -152,12 +152,12 @@ static bool match(const char *pattern, const char *name, struct ss_text *middle)
 }
 
 static ss_status choose_matches(struct choosing *choosing, const char *pattern,
-                                struct ss__embedding_columns *out, ss_err *err)
+                                struct ss_run_embedding_columns *out, ss_err *err)
 {
     bool have_numbers = true;
     for (size_t i = 0; i < choosing->n_columns; i++) {
         struct ss_text middle;
-        if (choosing->columns[i].numbers == SS__NUMBERS_ONE &&
+        if (choosing->columns[i].numbers == SS_DATASET_NUMBERS_ONE &&
             match(pattern, choosing->columns[i].name, &middle)) {
             struct numbered *made = &choosing->found[choosing->n_found++];
             *made = (struct numbered){.prefix = {"", 0}, .column = i};
@@ -176,7 +176,7 @@ static ss_status choose_matches(struct choosing *choosing, const char *pattern,
 
 /* ---- lists ---- */
 
-static ss_status give_one(const char *name, struct ss__embedding_columns *out, ss_err *err)
+static ss_status give_one(const char *name, struct ss_run_embedding_columns *out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(out->names, 1);
@@ -186,7 +186,8 @@ out:
     return status;
 }
 
-static const struct ss__column *find_named(const struct choosing *choosing, const char *name)
+static const struct ss_dataset_column *find_named(const struct choosing *choosing,
+                                                  const char *name)
 {
     for (size_t i = 0; i < choosing->n_columns; i++) {
         if (strcmp(choosing->columns[i].name, name) == 0) {
@@ -197,13 +198,13 @@ static const struct ss__column *find_named(const struct choosing *choosing, cons
 }
 
 static ss_status choose_given(struct choosing *choosing, const char *given,
-                              struct ss__embedding_columns *out, ss_err *err)
+                              struct ss_run_embedding_columns *out, ss_err *err)
 {
-    const struct ss__column *column = find_named(choosing, given);
+    const struct ss_dataset_column *column = find_named(choosing, given);
     if (column == NULL && strchr(given, '*') != NULL) {
         return choose_matches(choosing, given, out, err);
     }
-    if (column != NULL && column->numbers == SS__NUMBERS_ONE) {
+    if (column != NULL && column->numbers == SS_DATASET_NUMBERS_ONE) {
         ss__fail_file(
             err, choosing->path, SS_E_DATA,
             "column '%s' holds one number per row, expected lists of numbers; several "
@@ -215,20 +216,20 @@ static ss_status choose_given(struct choosing *choosing, const char *given,
     return give_one(given, out, err); /* one that is not there is refused by the dataset */
 }
 
-static ss_status choose(struct choosing *choosing, struct ss__embedding_columns *out,
+static ss_status choose(struct choosing *choosing, struct ss_run_embedding_columns *out,
                         ss_err *err)
 {
     static const char *const names[] = {"embedding", "embeddings", "vector"};
     const char *only = NULL;
     size_t n_lists = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct ss__column *column = find_named(choosing, names[i]);
-        if (column != NULL && column->numbers == SS__NUMBERS_LIST) {
+        const struct ss_dataset_column *column = find_named(choosing, names[i]);
+        if (column != NULL && column->numbers == SS_DATASET_NUMBERS_LIST) {
             return give_one(names[i], out, err);
         }
     }
     for (size_t i = 0; i < choosing->n_columns; i++) {
-        const bool is_list = choosing->columns[i].numbers == SS__NUMBERS_LIST;
+        const bool is_list = choosing->columns[i].numbers == SS_DATASET_NUMBERS_LIST;
         n_lists += is_list;
         only = is_list ? choosing->columns[i].name : only;
     }
@@ -240,13 +241,14 @@ static ss_status choose(struct choosing *choosing, struct ss__embedding_columns 
     return n_lists == 1 ? give_one(only, out, err) : choose_series(choosing, out, err);
 }
 
-ss_status ss__embedding_columns_choose(const char *path, const char *given,
-                                       const struct ss__column *columns, size_t n_columns,
-                                       struct ss__embedding_columns *out, ss_err *err)
+ss_status ss_run_embedding_columns_choose(const char *path, const char *given,
+                                          const struct ss_dataset_column *columns,
+                                          size_t n_columns,
+                                          struct ss_run_embedding_columns *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct choosing choosing = {.columns = columns, .n_columns = n_columns, .path = path};
-    *out = (struct ss__embedding_columns){0};
+    *out = (struct ss_run_embedding_columns){0};
     SS_ALLOC(choosing.found, n_columns);
     SS_TRY(given != NULL ? choose_given(&choosing, given, out, err)
                          : choose(&choosing, out, err));

@@ -4,7 +4,7 @@
 
 #include "dataset/dataset.h"
 
-struct ss__embedding_columns {
+struct ss_run_embedding_columns {
     const char **names; /* [n], borrowed from the columns; the array is to be freed */
     size_t n;
     bool are_single; /* of one number each, not one of lists */
@@ -12,10 +12,10 @@ struct ss__embedding_columns {
 
 /* Choose by a name or pattern that was given (nullable), else by the names and types there are.
  * Errors: SS_E_DATA with what there is, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__embedding_columns_choose(const char *path, const char *given,
-                                                   const struct ss__column *columns,
-                                                   size_t n_columns,
-                                                   struct ss__embedding_columns *out,
-                                                   ss_err *err);
+SS_MUST_USE ss_status ss_run_embedding_columns_choose(const char *path, const char *given,
+                                                      const struct ss_dataset_column *columns,
+                                                      size_t n_columns,
+                                                      struct ss_run_embedding_columns *out,
+                                                      ss_err *err);
 
 #endif

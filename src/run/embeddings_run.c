@@ -12,10 +12,10 @@ enum { BATCH_ROWS = 512 };
 
 struct joining {
     ss_embeddings *embeddings;
-    const struct ss__pipeline *pipeline;
-    struct ss__pipeline_done *done;
+    const struct ss_run_pipeline *pipeline;
+    struct ss_run_pipeline_done *done;
     struct ss_embeddings_info info;
-    struct ss__batch batch;
+    struct ss_run_batch batch;
     float *values;    /* [n_room, width] */
     bool *is_missing; /* [n_missing_room] */
     size_t n_room, n_missing_room;
@@ -98,7 +98,7 @@ static ss_status add_row(struct joining *joining, const float *values, bool is_m
     ss_status status = SS_OK;
     char text[32];
     struct ss_row row;
-    struct ss__row_counts *counts = &joining->done->counts;
+    struct ss_run_row_counts *counts = &joining->done->counts;
     const size_t width = joining->info.width;
     SS_TRY(next_row(joining, counts->n_read, text, &row, err));
     counts->n_read++;
@@ -108,16 +108,16 @@ static ss_status add_row(struct joining *joining, const float *values, bool is_m
         memmove(joining->values + joining->batch.n_rows * width, values,
                 width * sizeof *values);
         counts->n_used++;
-        SS_TRY(ss__batch_add_row(&joining->batch, &row, err));
-    } else if (joining->pipeline->use[SS_ROW_NULL] == SS__ROW_REFUSE) {
+        SS_TRY(ss_run_batch_add_row(&joining->batch, &row, err));
+    } else if (joining->pipeline->use[SS_ROW_NULL] == SS_RUN_ROW_REFUSE) {
         SS_TRY(refuse(joining, row.id, err));
     } else {
         counts->n_skipped[SS_ROW_NULL]++;
-        if (joining->pipeline->use[SS_ROW_NULL] == SS__ROW_UNEMBEDDED) {
+        if (joining->pipeline->use[SS_ROW_NULL] == SS_RUN_ROW_UNEMBEDDED) {
             if (joining->pipeline->dataset == NULL) {
                 row.kind = SS_ROW_NULL;
             }
-            SS_TRY(ss__batch_add_unembedded(&joining->batch, &row, err));
+            SS_TRY(ss_run_batch_add_unembedded(&joining->batch, &row, err));
         }
     }
 out:
@@ -127,7 +127,7 @@ out:
 /* How many rows the next batch takes. */
 static size_t rows_of_batch(const struct joining *joining)
 {
-    const struct ss__pipeline *pipeline = joining->pipeline;
+    const struct ss_run_pipeline *pipeline = joining->pipeline;
     const bool is_first = joining->done->counts.n_read == 0 && pipeline->first_rows > 0;
     const size_t each = pipeline->rows_each > 0 ? pipeline->rows_each : BATCH_ROWS;
     return is_first ? pipeline->first_rows : each;
@@ -136,8 +136,8 @@ static size_t rows_of_batch(const struct joining *joining)
 /* At most n of the rows that are still asked for. */
 static size_t rows_left(const struct joining *joining, size_t n)
 {
-    const struct ss__pipeline *pipeline = joining->pipeline;
-    const struct ss__row_counts *counts = &joining->done->counts;
+    const struct ss_run_pipeline *pipeline = joining->pipeline;
+    const struct ss_run_row_counts *counts = &joining->done->counts;
     const uint64_t limits[] = {
         pipeline->max_used > 0 ? pipeline->max_used - counts->n_used : UINT64_MAX,
         pipeline->max_read > 0 ? pipeline->max_read - counts->n_read : UINT64_MAX,
@@ -164,8 +164,10 @@ static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_
     SS_GROW(joining->values, joining->n_room, n_values);
     SS_GROW(joining->is_missing, joining->n_missing_room, n);
     float *first = joining->values + n_before * width;
-    struct ss__embeddings_part part = {.out = first, .is_missing = joining->is_missing, .n = n};
-    SS_TRY(ss__embeddings_next(joining->embeddings, joining->done->counts.n_read, &part, err));
+    struct ss_run_embeddings_part part = {
+        .out = first, .is_missing = joining->is_missing, .n = n};
+    SS_TRY(
+        ss_run_embeddings_next(joining->embeddings, joining->done->counts.n_read, &part, err));
     for (size_t i = 0; i < part.n_read; i++) {
         SS_TRY(add_row(joining, first + i * width, joining->is_missing[i], err));
     }
@@ -178,12 +180,12 @@ out:
 static ss_status take_rows(struct joining *joining, size_t *n_read, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__pipeline *pipeline = joining->pipeline;
+    const struct ss_run_pipeline *pipeline = joining->pipeline;
     const size_t n = rows_of_batch(joining);
     const bool is_counted = pipeline->rows_each > 0 || joining->done->counts.n_read == 0;
     size_t n_more = 0;
     *n_read = 0;
-    ss__batch_reset(&joining->batch);
+    ss_run_batch_reset(&joining->batch);
     do {
         const size_t n_wanted = rows_left(joining, n - joining->batch.n_rows);
         SS_TRY(add_rows(joining, n_wanted, &n_more, err));
@@ -202,9 +204,10 @@ static ss_status watch(const struct joining *joining, ss_err *err)
     struct ss_progress progress = {
         .n_rows_done = joining->done->counts.n_read,
         .n_rows_total = joining->info.n_rows,
-        .seconds = ss__seconds_now() - joining->started,
+        .seconds = ss_run_seconds_now() - joining->started,
     };
-    ss__embeddings_bytes(joining->embeddings, &progress.n_bytes_done, &progress.n_bytes_total);
+    ss_run_embeddings_bytes(joining->embeddings, &progress.n_bytes_done,
+                            &progress.n_bytes_total);
     return watcher->fn != NULL && watcher->fn(watcher->user, &progress) != 0
                ? ss__fail(err, SS_E_STOPPED, "stopped on request after %" PRIu64 " rows",
                           progress.n_rows_done)
@@ -222,8 +225,8 @@ static ss_status check_end(const struct joining *joining, ss_err *err)
     ss_status status = SS_OK;
     struct ss_row row = {0};
     bool has_row = false;
-    const struct ss__row_counts *counts = &joining->done->counts;
-    const struct ss__pipeline *pipeline = joining->pipeline;
+    const struct ss_run_row_counts *counts = &joining->done->counts;
+    const struct ss_run_pipeline *pipeline = joining->pipeline;
     const uint64_t n = counts->n_read;
     if (pipeline->dataset == NULL || counts->n_used == pipeline->max_used ||
         n == pipeline->max_read) {
@@ -237,18 +240,19 @@ out:
     return status;
 }
 
-ss_status ss__embeddings_run(ss_embeddings *embeddings, const struct ss__pipeline *pipeline,
-                             struct ss__pipeline_done *done, ss_err *err)
+ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
+                                const struct ss_run_pipeline *pipeline,
+                                struct ss_run_pipeline_done *done, ss_err *err)
 {
     ss_status status = SS_OK;
     struct joining joining = {
         .embeddings = embeddings,
         .pipeline = pipeline,
         .done = done,
-        .started = ss__seconds_now(),
+        .started = ss_run_seconds_now(),
     };
     size_t n_read = 1;
-    *done = (struct ss__pipeline_done){0};
+    *done = (struct ss_run_pipeline_done){0};
     ss_embeddings_describe(embeddings, &joining.info);
     SS_TRY(check_counts(&joining, err));
     ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &joining});
@@ -257,10 +261,10 @@ ss_status ss__embeddings_run(ss_embeddings *embeddings, const struct ss__pipelin
         SS_TRY(watch(&joining, err));
     }
     SS_TRY(check_end(&joining, err));
-    done->seconds = ss__seconds_now() - joining.started;
+    done->seconds = ss_run_seconds_now() - joining.started;
 out:
     ss_work_set_stop(pipeline->work, (struct ss_stop){NULL, NULL});
-    ss__batch_release(&joining.batch);
+    ss_run_batch_release(&joining.batch);
     ss__free(joining.values);
     ss__free(joining.is_missing);
     return status;

@@ -6,19 +6,19 @@
 #include "run/pass.h"
 #include "run/sparse_file.h"
 
-static const struct ss__sparse_format *const formats[] = {
-    &ss__sparse_npz, &ss__sparse_arrow, &ss__sparse_feather, &ss__sparse_jsonl};
+static const struct ss_run_sparse_format *const formats[] = {
+    &ss_run_sparse_npz, &ss_run_sparse_arrow, &ss_run_sparse_feather, &ss_run_sparse_jsonl};
 
 struct writing {
-    const struct ss__sparse_format *format;
-    struct ss__sparse_options options;
+    const struct ss_run_sparse_format *format;
+    struct ss_run_sparse_options options;
     void *state;
-    struct ss__batch_walk walk;
-    struct ss__pass pass;
+    struct ss_run_batch_walk walk;
+    struct ss_run_pass pass;
     struct ss_encoding *done;
 };
 
-static ss_status find_format(const char *path, const struct ss__sparse_format **out,
+static ss_status find_format(const char *path, const struct ss_run_sparse_format **out,
                              ss_err *err)
 {
     const size_t n = strlen(path);
@@ -34,21 +34,22 @@ static ss_status find_format(const char *path, const struct ss__sparse_format **
                          ".npz (for scipy.sparse.load_npz), .arrow, .feather or .jsonl");
 }
 
-static ss_status add_row(struct writing *writing, const struct ss__sparse_row *row, ss_err *err)
+static ss_status add_row(struct writing *writing, const struct ss_run_sparse_row *row,
+                         ss_err *err)
 {
     writing->done->n_rows++;
     writing->done->n_activations += row->n;
     return writing->format->add(writing->state, row, err);
 }
 
-static ss_status take_rows(void *user, const struct ss__pass_rows *rows, ss_err *err)
+static ss_status take_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
 {
     ss_status status = SS_OK;
     struct writing *writing = user;
-    struct ss__batch_row row;
-    ss__batch_walk_start(&writing->walk, rows->batch);
-    while (ss__batch_walk_next(&writing->walk, &row)) {
-        struct ss__sparse_row made = {
+    struct ss_run_batch_row row;
+    ss_run_batch_walk_start(&writing->walk, rows->batch);
+    while (ss_run_batch_walk_next(&writing->walk, &row)) {
+        struct ss_run_sparse_row made = {
             .id = row.id, .is_null = row.is_null, .text = row.text, .kept = row.kept};
         if (row.is_used) {
             const size_t *offsets = rows->rows->offsets + row.index;
@@ -68,7 +69,7 @@ static ss_status add_last(struct writing *writing, ss_err *err)
     ss_status status = SS_OK;
     while (writing->walk.fills_gaps &&
            writing->walk.next_id < writing->pass.done.counts.n_read) {
-        const struct ss__sparse_row row = {
+        const struct ss_run_sparse_row row = {
             .id = writing->walk.next_id++, .is_null = true, .text = {"", 0}, .kept = {"", 0}};
         SS_TRY(add_row(writing, &row, err));
     }
@@ -78,7 +79,7 @@ out:
 
 static ss_status check_columns(const struct writing *writing, ss_err *err)
 {
-    const struct ss__sparse_options *options = &writing->options;
+    const struct ss_run_sparse_options *options = &writing->options;
     if (!writing->format->holds_columns && (options->n_kept > 0 || options->has_text)) {
         return ss__fail_file(err, options->path, SS_E_USAGE,
                              "a matrix has no room for texts or kept columns; write .arrow or "
@@ -106,7 +107,7 @@ static ss_status open_file(struct writing *writing, ss_dataset *dataset,
     writing->options.has_text = options->with_text && dataset != NULL;
     writing->options.has_gaps = options->null_rule == SS_NULL_SKIP;
     if (dataset != NULL) {
-        writing->options.kept = ss__dataset_kept(dataset, &writing->options.n_kept);
+        writing->options.kept = ss_dataset_kept(dataset, &writing->options.n_kept);
     }
     SS_TRY(find_format(writing->options.path, &writing->format, err));
     SS_TRY(check_columns(writing, err));
@@ -119,10 +120,10 @@ out:
 static void set_rule(struct writing *writing, const struct ss_encode_options *options)
 {
     const bool skips = options->null_rule == SS_NULL_SKIP;
-    struct ss__pass *pass = &writing->pass;
-    const ss__row_use use = skips ? SS__ROW_SKIP : SS__ROW_UNEMBEDDED;
+    struct ss_run_pass *pass = &writing->pass;
+    const ss_run_row_use use = skips ? SS_RUN_ROW_SKIP : SS_RUN_ROW_UNEMBEDDED;
     pass->use[SS_ROW_EMPTY] = pass->use[SS_ROW_BLANK] = pass->use[SS_ROW_BAD] = use;
-    pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS__ROW_REFUSE : use;
+    pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS_RUN_ROW_REFUSE : use;
     pass->max_used = skips ? options->num_examples : 0;
     pass->max_read = skips ? 0 : options->num_examples;
     writing->walk.fills_gaps = !skips;
@@ -130,7 +131,7 @@ static void set_rule(struct writing *writing, const struct ss_encode_options *op
 
 static void sum_up(struct writing *writing)
 {
-    const struct ss__pipeline_done *done = &writing->pass.done;
+    const struct ss_run_pipeline_done *done = &writing->pass.done;
     for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
         writing->done->n_rows_empty += done->counts.n_skipped[kind];
     }
@@ -148,7 +149,7 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     struct ss_encoding sums = {0};
     options = options == NULL ? &defaults : options;
     struct writing writing = {.options = {.path = out_path}, .done = &sums};
-    writing.pass = (struct ss__pass){
+    writing.pass = (struct ss_run_pass){
         .encoder = encoder,
         .sae = sae,
         .dataset = dataset,
@@ -165,19 +166,19 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     }
     set_rule(&writing, options);
     SS_TRY(open_file(&writing, dataset, options, err));
-    SS_TRY(ss__pass_init(&writing.pass, err));
-    SS_TRY(ss__pass_run(&writing.pass, err));
+    SS_TRY(ss_run_pass_init(&writing.pass, err));
+    SS_TRY(ss_run_pass_run(&writing.pass, err));
     SS_TRY(add_last(&writing, err));
     SS_TRY(writing.format->commit(writing.state, err));
 out:
     if (status == SS_E_STOPPED) {
-        status = ss__pipeline_stopped(&writing.pass.done, out_path, err);
+        status = ss_run_pipeline_stopped(&writing.pass.done, out_path, err);
     }
     sum_up(&writing);
     if (writing.state != NULL) {
         writing.format->close(writing.state);
     }
-    ss__pass_release(&writing.pass);
+    ss_run_pass_release(&writing.pass);
     if (done != NULL) {
         *done = sums;
     }

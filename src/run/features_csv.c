@@ -21,7 +21,7 @@ static const char header[] = "feature,n_fires,rate_pct,rate_low_pct,rate_high_pc
 
 enum { N_FIELDS = 8, FIRST_NUMBER = 2, N_NUMBERS = 5 };
 
-ss_status ss__features_csv_write(const struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_features_csv_write(const struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
@@ -107,7 +107,7 @@ static bool parse_feature(const char *line, size_t n, size_t f, uint64_t n_rows,
            feature->dead == (feature->max_activation == 0);
 }
 
-ss_status ss__features_csv_read(struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_features_csv_read(struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
@@ -117,7 +117,7 @@ ss_status ss__features_csv_read(struct ss_run *run, const char *path, ss_err *er
     if (map.n_bytes < n_header || memcmp(map.data, header, n_header) != 0 ||
         run->info.n_features > map.n_bytes / 17) {
         SS_FAIL_FILE(path, SS_E_DATA, "not the table of %zu features that %s announces",
-                     run->info.n_features, SS__FILE_MANIFEST);
+                     run->info.n_features, SS_RUN_FILE_MANIFEST);
     }
     SS_ALLOC(run->features, run->info.n_features);
     const char *at = (const char *)map.data + n_header;
@@ -139,29 +139,29 @@ out:
     return status;
 }
 
-ss_status ss__rates_check(const struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_rates_check(const struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *weights = NULL;
-    const struct ss__tensor *tensor = NULL;
+    struct ss_weights *weights = NULL;
+    const struct ss_weights_tensor *tensor = NULL;
     float *rates = NULL;
-    SS_TRY(ss__weights_open(path, NULL, &weights, err));
-    tensor = ss__weights_n(weights) == 1 ? ss__weights_at(weights, 0) : NULL;
-    if (tensor == NULL || tensor->dtype != SS__F32 || tensor->n_dims != 1 ||
+    SS_TRY(ss_weights_open(path, NULL, &weights, err));
+    tensor = ss_weights_n(weights) == 1 ? ss_weights_at(weights, 0) : NULL;
+    if (tensor == NULL || tensor->dtype != SS_WEIGHTS_F32 || tensor->n_dims != 1 ||
         tensor->shape[0] != run->info.n_features) {
         SS_FAIL_FILE(path, SS_E_SHAPE, "expected float32 [%zu], a rate per feature",
                      run->info.n_features);
     }
     SS_ALLOC(rates, run->info.n_features);
-    SS_TRY(ss__tensor_to_f32(tensor, rates, err));
+    SS_TRY(ss_weights_tensor_to_f32(tensor, rates, err));
     for (size_t f = 0; f < run->info.n_features; f++) {
         if (rates[f] != run->features[f].rate_pct) {
             SS_FAIL_FILE(path, SS_E_DATA, "the rate of feature %zu is not the one of %s", f,
-                         SS__FILE_FEATURES);
+                         SS_RUN_FILE_FEATURES);
         }
     }
 out:
     ss__free(rates);
-    ss__weights_close(weights);
+    ss_weights_close(weights);
     return status;
 }

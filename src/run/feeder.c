@@ -12,19 +12,19 @@ enum { TEXT_BYTES = 8 << 20, RULE_TEXT_BYTES = 256 << 20, RELAY_BYTES = 1 << 20 
 
 /* What the thread works with. */
 struct filling {
-    struct ss__feeder *feeder;
-    struct ss__token_scratch *scratch;
-    struct ss__tokens tokens; /* of one row */
-    struct ss__batch *batch;  /* NULL once the queue is closed */
-    struct ss__batch_limits limits;
-    struct ss__row_counts counts; /* since the batch was begun */
+    struct ss_run_feeder *feeder;
+    struct ss_tokenizer_token_scratch *scratch;
+    struct ss_tokenizer_tokens tokens; /* of one row */
+    struct ss_run_batch *batch;        /* NULL once the queue is closed */
+    struct ss_run_batch_limits limits;
+    struct ss_run_row_counts counts; /* since the batch was begun */
     uint64_t n_read, n_used;
     bool is_rule; /* the number of rows in this batch has a meaning */
 };
 
 static void keep_sentence(void *user, ss_level level, const char *sentence)
 {
-    struct ss__relay *relay = user;
+    struct ss_run_relay *relay = user;
     pthread_mutex_lock(&relay->lock);
     if (relay->sentences.n_bytes < RELAY_BYTES) {
         const size_t n_bytes = strlen(sentence) + 1;
@@ -38,9 +38,9 @@ static void keep_sentence(void *user, ss_level level, const char *sentence)
     pthread_mutex_unlock(&relay->lock);
 }
 
-void ss__feeder_speak(struct ss__feeder *feeder)
+void ss_run_feeder_speak(struct ss_run_feeder *feeder)
 {
-    struct ss__relay *relay = &feeder->relay;
+    struct ss_run_relay *relay = &feeder->relay;
     pthread_mutex_lock(&relay->lock);
     struct ss__buf sentences = relay->sentences;
     relay->sentences = (struct ss__buf){0};
@@ -57,25 +57,25 @@ void ss__feeder_speak(struct ss__feeder *feeder)
 /* Give a batch to who takes it: false where no more are wanted. */
 static bool hand_over(struct filling *filling)
 {
-    struct ss__feeder *feeder = filling->feeder;
+    struct ss_run_feeder *feeder = filling->feeder;
     if (feeder->take == NULL) {
-        return ss__queue_push(&feeder->full, filling->batch);
+        return ss_run_queue_push(&feeder->full, filling->batch);
     }
-    ss__feeder_speak(feeder);
+    ss_run_feeder_speak(feeder);
     feeder->status = feeder->take(feeder->user, filling->batch, &feeder->err);
-    return feeder->status == SS_OK && ss__queue_push(&feeder->empty, filling->batch);
+    return feeder->status == SS_OK && ss_run_queue_push(&feeder->empty, filling->batch);
 }
 
 /* The batch goes out with the counts up to here; the next one is taken. */
 static void next_batch(struct filling *filling)
 {
-    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
     void *item = NULL;
     if (filling->batch != NULL) {
         filling->batch->counts = filling->counts;
         filling->batch->n_bytes_done =
-            ss__dataset_bytes_done(filling->feeder->pipeline->dataset);
-        filling->counts = (struct ss__row_counts){0};
+            ss_dataset_bytes_done(filling->feeder->pipeline->dataset);
+        filling->counts = (struct ss_run_row_counts){0};
         if (!hand_over(filling)) {
             filling->batch = NULL;
             return;
@@ -83,9 +83,9 @@ static void next_batch(struct filling *filling)
         filling->limits.n_rows = pipeline->rows_each;
         filling->is_rule = pipeline->rows_each > 0;
     }
-    if (ss__queue_pop(&filling->feeder->empty, -1, &item) == SS__POP_ITEM) {
+    if (ss_run_queue_pop(&filling->feeder->empty, -1, &item) == SS_RUN_POP_ITEM) {
         filling->batch = item;
-        ss__batch_reset(filling->batch);
+        ss_run_batch_reset(filling->batch);
     } else {
         filling->batch = NULL;
     }
@@ -108,7 +108,7 @@ static ss_status make_room(struct filling *filling, size_t n_tokens, const struc
                            ss_err *err)
 {
     const size_t n_bytes = row->text.n_bytes + row->kept.n_bytes;
-    if (ss__batch_has_room(filling->batch, &filling->limits, n_tokens, n_bytes)) {
+    if (ss_run_batch_has_room(filling->batch, &filling->limits, n_tokens, n_bytes)) {
         return SS_OK;
     }
     if (filling->is_rule && filling->batch->n_rows < filling->limits.n_rows) {
@@ -136,14 +136,14 @@ static ss_status name_row(const struct ss_row *row, ss_status code, ss_err *err)
 static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
-    ss__tokens_reset(&filling->tokens);
-    status = ss__encoder_tokenize(pipeline->encoder, filling->scratch, row->text,
-                                  &filling->tokens, err);
+    const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
+    ss_tokenizer_tokens_reset(&filling->tokens);
+    status = ss_encoder_tokenize_text(pipeline->encoder, filling->scratch, row->text,
+                                      &filling->tokens, err);
     if (status != SS_OK) {
         return name_row(row, status, err);
     }
-    SS_TRY(make_room(filling, ss__tokens_n_ids(&filling->tokens), row, err));
+    SS_TRY(make_room(filling, ss_tokenizer_tokens_n_ids(&filling->tokens), row, err));
     if (filling->batch == NULL) {
         goto out;
     }
@@ -151,7 +151,7 @@ static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_e
     filling->counts.n_used++;
     filling->counts.n_repaired += row->repaired;
     filling->n_used++;
-    SS_TRY(ss__batch_add(filling->batch, row, &filling->tokens, err));
+    SS_TRY(ss_run_batch_add(filling->batch, row, &filling->tokens, err));
 out:
     return status;
 }
@@ -169,7 +169,7 @@ static ss_status add_unembedded(struct filling *filling, const struct ss_row *ro
     SS_TRY(make_room(filling, 0, row, err));
     if (filling->batch != NULL) {
         count_skipped(filling, row);
-        SS_TRY(ss__batch_add_unembedded(filling->batch, row, err));
+        SS_TRY(ss_run_batch_add_unembedded(filling->batch, row, err));
     }
 out:
     return status;
@@ -177,7 +177,7 @@ out:
 
 static bool wants_more(const struct filling *filling)
 {
-    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
     return filling->batch != NULL &&
            (pipeline->max_used == 0 || filling->n_used < pipeline->max_used) &&
            (pipeline->max_read == 0 || filling->n_read < pipeline->max_read);
@@ -186,7 +186,7 @@ static bool wants_more(const struct filling *filling)
 static ss_status read_rows(struct filling *filling, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__pipeline *pipeline = filling->feeder->pipeline;
+    const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
     for (; wants_more(filling); filling->n_read++) {
         struct ss_row row = {0};
         bool has_row = false;
@@ -195,16 +195,16 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
             break;
         }
         switch (pipeline->use[row.kind]) {
-        case SS__ROW_REFUSE:
+        case SS_RUN_ROW_REFUSE:
             SS_TRY(refuse(&row, err));
             break;
-        case SS__ROW_SKIP:
+        case SS_RUN_ROW_SKIP:
             count_skipped(filling, &row);
             break;
-        case SS__ROW_UNEMBEDDED:
+        case SS_RUN_ROW_UNEMBEDDED:
             SS_TRY(add_unembedded(filling, &row, err));
             break;
-        case SS__ROW_USE:
+        case SS_RUN_ROW_USE:
             SS_TRY(add_row(filling, &row, err));
             break;
         }
@@ -212,7 +212,7 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
     if (filling->batch != NULL) { /* the last one, perhaps only with counts */
         filling->batch->counts = filling->counts;
         filling->batch->n_bytes_done =
-            ss__dataset_bytes_done(filling->feeder->pipeline->dataset);
+            ss_dataset_bytes_done(filling->feeder->pipeline->dataset);
         (void)hand_over(filling);
     }
 out:
@@ -221,63 +221,63 @@ out:
 
 static void *feeder_main(void *argument)
 {
-    struct ss__feeder *feeder = argument;
+    struct ss_run_feeder *feeder = argument;
     struct filling filling = {.feeder = feeder, .limits = feeder->limits};
     filling.is_rule = feeder->pipeline->first_rows == 0 && feeder->pipeline->rows_each > 0;
-    ss_status status = ss__token_scratch_new(&filling.scratch, &feeder->err);
+    ss_status status = ss_tokenizer_token_scratch_new(&filling.scratch, &feeder->err);
     if (status == SS_OK) {
         next_batch(&filling);
         status = read_rows(&filling, &feeder->err);
     }
-    ss__token_scratch_free(filling.scratch);
-    ss__tokens_release(&filling.tokens);
+    ss_tokenizer_token_scratch_free(filling.scratch);
+    ss_tokenizer_tokens_release(&filling.tokens);
     feeder->status =
         status != SS_OK
             ? status
             : feeder->status; /* seen by the other thread through the lock of the queue */
-    ss__queue_close(&feeder->full);
+    ss_run_queue_close(&feeder->full);
     return NULL;
 }
 
-static struct ss__batch_limits limits_of(const struct ss__pipeline *pipeline)
+static struct ss_run_batch_limits limits_of(const struct ss_run_pipeline *pipeline)
 {
     const bool by_rows = pipeline->first_rows > 0 || pipeline->rows_each > 0;
-    return (struct ss__batch_limits){
+    return (struct ss_run_batch_limits){
         .n_rows = pipeline->first_rows > 0 ? pipeline->first_rows : pipeline->rows_each,
         .n_tokens = pipeline->batch_tokens > 0 ? pipeline->batch_tokens
-                                               : ss__encoder_batch_tokens(pipeline->encoder),
+                                               : ss_encoder_batch_tokens(pipeline->encoder),
         .n_text_bytes = by_rows ? RULE_TEXT_BYTES : TEXT_BYTES,
     };
 }
 
-static ss_status init_queues(struct ss__feeder *feeder, ss_err *err)
+static ss_status init_queues(struct ss_run_feeder *feeder, ss_err *err)
 {
-    ss_status status = ss__queue_init(&feeder->full, err);
+    ss_status status = ss_run_queue_init(&feeder->full, err);
     if (status != SS_OK) {
         return status;
     }
-    status = ss__queue_init(&feeder->empty, err);
+    status = ss_run_queue_init(&feeder->empty, err);
     if (status == SS_OK && pthread_mutex_init(&feeder->relay.lock, NULL) != 0) {
-        ss__queue_release(&feeder->empty);
+        ss_run_queue_release(&feeder->empty);
         status = ss__fail_nomem(err, "a lock");
     }
     if (status != SS_OK) {
-        ss__queue_release(&feeder->full);
+        ss_run_queue_release(&feeder->full);
     }
     feeder->has_queues = status == SS_OK;
     return status;
 }
 
-ss_status ss__feeder_start(struct ss__feeder *feeder, const struct ss__pipeline *pipeline,
-                           ss_err *err)
+ss_status ss_run_feeder_start(struct ss_run_feeder *feeder,
+                              const struct ss_run_pipeline *pipeline, ss_err *err)
 {
     ss_status status = SS_OK;
-    *feeder = (struct ss__feeder){.pipeline = pipeline, .limits = limits_of(pipeline)};
+    *feeder = (struct ss_run_feeder){.pipeline = pipeline, .limits = limits_of(pipeline)};
     SS_TRY(init_queues(feeder, err));
-    for (size_t i = 0; i < SS__N_BATCHES; i++) {
-        ss__queue_push(&feeder->empty, &feeder->batches[i]); /* there is room */
+    for (size_t i = 0; i < SS_RUN_N_BATCHES; i++) {
+        ss_run_queue_push(&feeder->empty, &feeder->batches[i]); /* there is room */
     }
-    feeder->dataset_log = ss__dataset_set_log(
+    feeder->dataset_log = ss_dataset_set_log(
         pipeline->dataset, (struct ss_log){.fn = keep_sentence, .user = &feeder->relay});
     if (pthread_create(&feeder->thread, NULL, feeder_main, feeder) != 0) {
         ss__log(&pipeline->log, SS_LEVEL_WARNING,
@@ -288,15 +288,15 @@ ss_status ss__feeder_start(struct ss__feeder *feeder, const struct ss__pipeline 
     feeder->is_started = true;
 out:
     if (status != SS_OK) {
-        ss__feeder_stop(feeder);
+        ss_run_feeder_stop(feeder);
     }
     return status;
 }
 
-ss_status ss__feeder_run_here(struct ss__feeder *feeder,
-                              ss_status (*take)(void *user, const struct ss__batch *batch,
-                                                ss_err *err),
-                              void *user, ss_err *err)
+ss_status ss_run_feeder_run_here(struct ss_run_feeder *feeder,
+                                 ss_status (*take)(void *user, const struct ss_run_batch *batch,
+                                                   ss_err *err),
+                                 void *user, ss_err *err)
 {
     feeder->take = take;
     feeder->user = user;
@@ -307,30 +307,30 @@ ss_status ss__feeder_run_here(struct ss__feeder *feeder,
     return feeder->status;
 }
 
-void ss__feeder_stop(struct ss__feeder *feeder)
+void ss_run_feeder_stop(struct ss_run_feeder *feeder)
 {
     if (feeder->has_queues && !feeder->is_started) {
-        (void)ss__dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
-        ss__feeder_speak(feeder);
+        (void)ss_dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
+        ss_run_feeder_speak(feeder);
     }
     if (feeder->is_started) {
         if (!feeder->is_done) {
-            ss__dataset_interrupt(feeder->pipeline->dataset);
+            ss_dataset_interrupt(feeder->pipeline->dataset);
         }
-        ss__queue_close(&feeder->full);
-        ss__queue_close(&feeder->empty);
+        ss_run_queue_close(&feeder->full);
+        ss_run_queue_close(&feeder->empty);
         pthread_join(feeder->thread, NULL);
-        (void)ss__dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
-        ss__feeder_speak(feeder);
+        (void)ss_dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
+        ss_run_feeder_speak(feeder);
     }
     if (feeder->has_queues) {
-        ss__queue_release(&feeder->full);
-        ss__queue_release(&feeder->empty);
+        ss_run_queue_release(&feeder->full);
+        ss_run_queue_release(&feeder->empty);
         pthread_mutex_destroy(&feeder->relay.lock);
     }
-    for (size_t i = 0; i < SS__N_BATCHES; i++) {
-        ss__batch_release(&feeder->batches[i]);
+    for (size_t i = 0; i < SS_RUN_N_BATCHES; i++) {
+        ss_run_batch_release(&feeder->batches[i]);
     }
     ss__buf_release(&feeder->relay.sentences);
-    *feeder = (struct ss__feeder){0};
+    *feeder = (struct ss_run_feeder){0};
 }

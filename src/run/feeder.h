@@ -6,20 +6,20 @@
 #include "run/pipeline.h"
 #include "run/queue.h"
 
-enum { SS__N_BATCHES = 3 }; /* one being encoded, one waiting, one being filled */
+enum { SS_RUN_N_BATCHES = 3 }; /* one being encoded, one waiting, one being filled */
 
 /* Sentences of the reading thread, kept until the calling thread passes them on. */
-struct ss__relay {
+struct ss_run_relay {
     pthread_mutex_t lock;
     struct ss__buf sentences; /* a level byte, then a terminated sentence, and so on */
 };
 
-struct ss__feeder {
-    const struct ss__pipeline *pipeline;
-    struct ss__batch_limits limits;
-    struct ss__queue full, empty;
-    struct ss__batch batches[SS__N_BATCHES];
-    struct ss__relay relay;
+struct ss_run_feeder {
+    const struct ss_run_pipeline *pipeline;
+    struct ss_run_batch_limits limits;
+    struct ss_run_queue full, empty;
+    struct ss_run_batch batches[SS_RUN_N_BATCHES];
+    struct ss_run_relay relay;
     pthread_t thread;
     struct ss_log dataset_log; /* of the dataset, put back at the end */
     bool has_queues, is_started;
@@ -27,27 +27,27 @@ struct ss__feeder {
     ss_status status; /* of the thread, once `full` is closed and empty */
     ss_err err;
     /* Where there is no thread: who takes batches. */
-    ss_status (*take)(void *user, const struct ss__batch *batch, ss_err *err);
+    ss_status (*take)(void *user, const struct ss_run_batch *batch, ss_err *err);
     void *user;
 };
 
 /* Start reading. `feeder` stays where it is until it was stopped. Where the system starts no
- * thread, is_started is false and ss__feeder_run_here is left. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__feeder_start(struct ss__feeder *feeder,
-                                       const struct ss__pipeline *pipeline, ss_err *err);
+ * thread, is_started is false and ss_run_feeder_run_here is left. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_feeder_start(struct ss_run_feeder *feeder,
+                                          const struct ss_run_pipeline *pipeline, ss_err *err);
 
 /* Read in the calling thread, to the end, and give every batch to `take`, whose failure ends
- * it. Errors: as ss__pipeline_run. */
-SS_MUST_USE ss_status ss__feeder_run_here(struct ss__feeder *feeder,
-                                          ss_status (*take)(void *user,
-                                                            const struct ss__batch *batch,
-                                                            ss_err *err),
-                                          void *user, ss_err *err);
+ * it. Errors: as ss_run_pipeline_run. */
+SS_MUST_USE ss_status ss_run_feeder_run_here(struct ss_run_feeder *feeder,
+                                             ss_status (*take)(void *user,
+                                                               const struct ss_run_batch *batch,
+                                                               ss_err *err),
+                                             void *user, ss_err *err);
 
 /* Pass the sentences that came from the thread on to the log. Caller's thread only. */
-void ss__feeder_speak(struct ss__feeder *feeder);
+void ss_run_feeder_speak(struct ss_run_feeder *feeder);
 
 /* End the thread, if need be before the end of the data, and release everything. */
-void ss__feeder_stop(struct ss__feeder *feeder);
+void ss_run_feeder_stop(struct ss_run_feeder *feeder);
 
 #endif

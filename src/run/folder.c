@@ -79,7 +79,7 @@ static bool is_current(int folder, int lock)
            held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-static ss_status take_lock(struct ss__folder *folder, ss_err *err)
+static ss_status take_lock(struct ss_run_folder *folder, ss_err *err)
 {
     const int in = folder->descriptor - 1;
     const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -113,7 +113,7 @@ static ss_status take_lock(struct ss__folder *folder, ss_err *err)
 
 /* It was killed while it put its files in place, if its manifest is still in its staging folder
  * and there is none outside. Files that it has no more in there are those it had moved. */
-static void take_back(const struct ss__folder *folder, int staging)
+static void take_back(const struct ss_run_folder *folder, int staging)
 {
     size_t last = 0;
     while (folder->files[last + 1] != NULL) {
@@ -148,7 +148,7 @@ static void empty_folder(int descriptor)
 }
 
 /* Under the lock no run is alive in here. Best effort: what stays is said as content. */
-static void sweep(const struct ss__folder *folder)
+static void sweep(const struct ss_run_folder *folder)
 {
     char **names = NULL;
     size_t n = 0;
@@ -172,7 +172,7 @@ static void sweep(const struct ss__folder *folder)
 
 /* ---- opening ---- */
 
-static ss_status open_folder(const char *path, bool force, struct ss__folder *folder,
+static ss_status open_folder(const char *path, bool force, struct ss_run_folder *folder,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -197,7 +197,7 @@ out:
     return status;
 }
 
-static ss_status make_staging(struct ss__folder *folder, ss_err *err)
+static ss_status make_staging(struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     char name[SS__TEMPORARY_NAME_BYTES];
@@ -223,11 +223,11 @@ out:
     return status;
 }
 
-ss_status ss__folder_open(const char *path, const char *const *files, bool force,
-                          struct ss__folder *folder, ss_err *err)
+ss_status ss_run_folder_open(const char *path, const char *const *files, bool force,
+                             struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
-    *folder = (struct ss__folder){.files = files};
+    *folder = (struct ss_run_folder){.files = files};
     SS_TRY(open_folder(path, force, folder, err));
     SS_TRY(take_lock(folder, err));
     if (folder->lock > 0) {
@@ -240,17 +240,17 @@ ss_status ss__folder_open(const char *path, const char *const *files, bool force
     SS_TRY(make_staging(folder, err));
 out:
     if (status != SS_OK) {
-        ss__folder_abort(folder);
+        ss_run_folder_abort(folder);
     }
     return status;
 }
 
-char *ss__folder_file(const struct ss__folder *folder, const char *name)
+char *ss_run_folder_file(const struct ss_run_folder *folder, const char *name)
 {
     return ss__path_join(folder->staging, name);
 }
 
-void ss__folder_show_place(const struct ss__folder *folder, ss_err *err)
+void ss_run_folder_show_place(const struct ss_run_folder *folder, ss_err *err)
 {
     char text[sizeof err->message];
     const size_t n = folder->staging == NULL ? 0 : strlen(folder->staging);
@@ -265,7 +265,7 @@ void ss__folder_show_place(const struct ss__folder *folder, ss_err *err)
 
 /* ---- into place ---- */
 
-static ss_status drop_old(const struct ss__folder *folder, const char *name, ss_err *err)
+static ss_status drop_old(const struct ss_run_folder *folder, const char *name, ss_err *err)
 {
     return unlinkat(folder->descriptor - 1, name, 0) == 0 || errno == ENOENT
                ? SS_OK
@@ -273,7 +273,7 @@ static ss_status drop_old(const struct ss__folder *folder, const char *name, ss_
                                strerrordesc_np(errno));
 }
 
-static ss_status move(struct ss__folder *folder, size_t i, ss_err *err)
+static ss_status move(struct ss_run_folder *folder, size_t i, ss_err *err)
 {
     const char *name = folder->files[i];
     if (renameat(folder->staging_descriptor - 1, name, folder->descriptor - 1, name) != 0) {
@@ -284,7 +284,7 @@ static ss_status move(struct ss__folder *folder, size_t i, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err)
+ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     const int in = folder->descriptor - 1;
@@ -304,12 +304,12 @@ ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err)
     folder->placed = 0; /* all is there, and stays */
     folder->n_made = 0;
     SS_TRY(ss__flush_folder(in, folder->path, err));
-    ss__folder_abort(folder);
+    ss_run_folder_abort(folder);
 out:
     return status;
 }
 
-static void remove_files(const struct ss__folder *folder, int in, unsigned which)
+static void remove_files(const struct ss_run_folder *folder, int in, unsigned which)
 {
     for (size_t i = 0; folder->files[i] != NULL; i++) {
         if ((which >> i & 1) != 0) {
@@ -319,7 +319,7 @@ static void remove_files(const struct ss__folder *folder, int in, unsigned which
 }
 
 /* The descriptors are closed last: the lock, which goes with its own, guards all of it. */
-void ss__folder_abort(struct ss__folder *folder)
+void ss_run_folder_abort(struct ss_run_folder *folder)
 {
     if (folder->staging_descriptor > 0) {
         remove_files(folder, folder->staging_descriptor - 1, ~0u);
@@ -343,5 +343,5 @@ void ss__folder_abort(struct ss__folder *folder)
     }
     ss__free(folder->staging);
     ss__free(folder->path);
-    *folder = (struct ss__folder){0};
+    *folder = (struct ss_run_folder){0};
 }

@@ -14,7 +14,7 @@
 #include "base/error.h"
 
 /* A zeroed struct is valid to abort. */
-struct ss__folder {
+struct ss_run_folder {
     char *path, *staging;                     /* NULL while there is none */
     const char *const *files;                 /* borrowed */
     int descriptor, staging_descriptor, lock; /* each + 1; 0: none */
@@ -28,21 +28,21 @@ struct ss__folder {
  * files    names that such a run may have, at most 31, NULL at the end; the last of them makes
  *          the folder complete. Borrowed until the end
  * Errors   SS_E_EXISTS (something is there, or another program writes into it), SS_E_IO */
-SS_MUST_USE ss_status ss__folder_open(const char *path, const char *const *files, bool force,
-                                      struct ss__folder *folder, ss_err *err);
+SS_MUST_USE ss_status ss_run_folder_open(const char *path, const char *const *files, bool force,
+                                         struct ss_run_folder *folder, ss_err *err);
 
 /* Path of a file in the staging folder; gives (ss__free), NULL when memory ran out. */
-char *ss__folder_file(const struct ss__folder *folder, const char *name);
+char *ss_run_folder_file(const struct ss_run_folder *folder, const char *name);
 
 /* Move the files that are there into place, the last at the end; old ones that this run does
  * not have go. On error the folder is without those of this run, or if only its last flush
  * failed, has all of them. */
-SS_MUST_USE ss_status ss__folder_commit(struct ss__folder *folder, ss_err *err);
+SS_MUST_USE ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err);
 
 /* Let an error about a file of the staging folder name the place where the file belongs. */
-void ss__folder_show_place(const struct ss__folder *folder, ss_err *err);
+void ss_run_folder_show_place(const struct ss_run_folder *folder, ss_err *err);
 
 /* Remove what was made, for which no memory is needed; does nothing after a commit. */
-void ss__folder_abort(struct ss__folder *folder);
+void ss_run_folder_abort(struct ss_run_folder *folder);
 
 #endif

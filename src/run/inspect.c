@@ -11,7 +11,7 @@
 #include "sae/sae.h"
 #include "weights/weights.h"
 
-static bool has_ending(const struct ss__look *look, const char *const *endings, size_t n)
+static bool has_ending(const struct ss_run_look *look, const char *const *endings, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (strlen(endings[i]) == look->n_ending &&
@@ -24,11 +24,11 @@ static bool has_ending(const struct ss__look *look, const char *const *endings, 
 
 #define HAS_ENDING(look, list) has_ending((look), (list), sizeof(list) / sizeof(list)[0])
 
-static bool is_run(const struct ss__look *look)
+static bool is_run(const struct ss_run_look *look)
 {
     bool found = false;
     char *path =
-        look->kind == SS__PATH_FOLDER ? ss__path_join(look->path, SS__FILE_MANIFEST) : NULL;
+        look->kind == SS__PATH_FOLDER ? ss__path_join(look->path, SS_RUN_FILE_MANIFEST) : NULL;
     if (path != NULL) {
         found = ss__path_look(path) == SS__PATH_FILE;
     }
@@ -36,14 +36,14 @@ static bool is_run(const struct ss__look *look)
     return found;
 }
 
-static bool is_sae(const struct ss__look *look)
+static bool is_sae(const struct ss_run_look *look)
 {
-    return look->kind == SS__PATH_FOLDER && ss__sae_is_at(look->path);
+    return look->kind == SS__PATH_FOLDER && ss_sae_is_at(look->path);
 }
 
-static bool is_encoder(const struct ss__look *look)
+static bool is_encoder(const struct ss_run_look *look)
 {
-    return look->kind == SS__PATH_FOLDER && ss__encoder_is_at(look->path);
+    return look->kind == SS__PATH_FOLDER && ss_encoder_is_at(look->path);
 }
 
 /* Whether rows of a dataset lie in a folder itself. */
@@ -68,35 +68,35 @@ static bool holds_rows(const char *path)
     return found;
 }
 
-static bool is_folder_of_saes(const struct ss__look *look)
+static bool is_folder_of_saes(const struct ss_run_look *look)
 {
-    struct ss__sae_list list = {0};
+    struct ss_sae_list list = {0};
     const bool found = look->kind == SS__PATH_FOLDER && !holds_rows(look->path) &&
-                       ss__sae_list_below(look->path, &list, NULL) == SS_OK && list.n > 0;
-    ss__sae_list_release(&list);
+                       ss_sae_list_below(look->path, &list, NULL) == SS_OK && list.n > 0;
+    ss_sae_list_release(&list);
     return found;
 }
 
 /* A name that claims weights is held to it, whatever the bytes look like. */
-static bool claims_weights(const struct ss__look *look)
+static bool claims_weights(const struct ss_run_look *look)
 {
     static const char *const endings[] = {".safetensors", ".pt",  ".pth", ".bin",   ".ckpt",
                                           ".npy",         ".npz", ".pkl", ".pickle"};
     return look->kind == SS__PATH_FILE && HAS_ENDING(look, endings);
 }
 
-static bool is_weights(const struct ss__look *look)
+static bool is_weights(const struct ss_run_look *look)
 {
     return claims_weights(look) || (look->weights != NULL && strcmp(look->weights, "zip") != 0);
 }
 
-static bool is_archive(const struct ss__look *look)
+static bool is_archive(const struct ss_run_look *look)
 {
     static const char *const endings[] = {".zip"};
     return look->weights != NULL || (look->kind == SS__PATH_FILE && HAS_ENDING(look, endings));
 }
 
-static bool is_json(const struct ss__look *look)
+static bool is_json(const struct ss_run_look *look)
 {
     static const char *const endings[] = {".json"};
     return look->kind == SS__PATH_FILE &&
@@ -105,14 +105,14 @@ static bool is_json(const struct ss__look *look)
 }
 
 /* Any bytes without NUL may be plain text: that alone makes no dataset. */
-static bool is_dataset(const struct ss__look *look)
+static bool is_dataset(const struct ss_run_look *look)
 {
     static const char *const endings[] = {".txt", ".text"};
     const char *format = look->sniff.format;
     if (look->kind != SS__PATH_FILE) {
         return true;
     }
-    if (ss__dataset_is_archive(look->path)) {
+    if (ss_dataset_is_archive(look->path)) {
         return true;
     }
     return format != NULL && (strcmp(format, "txt") != 0 || HAS_ENDING(look, endings));
@@ -122,28 +122,28 @@ static const struct kind {
     const char *name; /* for options->as */
     ss_path_kind kind;
     const char *title;
-    bool (*is_at)(const struct ss__look *look);
-    ss_status (*describe)(struct ss__inspection *inspection, ss_err *err);
+    bool (*is_at)(const struct ss_run_look *look);
+    ss_status (*describe)(struct ss_run_inspection *inspection, ss_err *err);
 } kinds[] = {
-    {"run", SS_PATH_RUN, "The results of an analysis", is_run, ss__inspect_run},
-    {"sae", SS_PATH_SAE, "A sparse autoencoder", is_sae, ss__inspect_sae},
-    {"model", SS_PATH_ENCODER, "A sentence encoder", is_encoder, ss__inspect_encoder},
+    {"run", SS_PATH_RUN, "The results of an analysis", is_run, ss_run_inspect_run},
+    {"sae", SS_PATH_SAE, "A sparse autoencoder", is_sae, ss_run_inspect_sae},
+    {"model", SS_PATH_ENCODER, "A sentence encoder", is_encoder, ss_run_inspect_encoder},
     {"saes", SS_PATH_SAE, "A folder of sparse autoencoders", is_folder_of_saes,
-     ss__inspect_saes},
-    {"weights", SS_PATH_WEIGHTS, "A weights file", is_weights, ss__inspect_weights},
-    {"archive", SS_PATH_ARCHIVE, "A zip archive", is_archive, ss__inspect_archive},
-    {"json", SS_PATH_JSON, "A JSON document", is_json, ss__inspect_json},
-    {"dataset", SS_PATH_DATASET, "A dataset", is_dataset, ss__inspect_dataset},
+     ss_run_inspect_saes},
+    {"weights", SS_PATH_WEIGHTS, "A weights file", is_weights, ss_run_inspect_weights},
+    {"archive", SS_PATH_ARCHIVE, "A zip archive", is_archive, ss_run_inspect_archive},
+    {"json", SS_PATH_JSON, "A JSON document", is_json, ss_run_inspect_json},
+    {"dataset", SS_PATH_DATASET, "A dataset", is_dataset, ss_run_inspect_dataset},
 };
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
 /* The last ending of a name, that of a compression left out. */
-static void find_ending(struct ss__look *look)
+static void find_ending(struct ss_run_look *look)
 {
     const char *name = ss__path_name(look->path);
     size_t n = strlen(name), at = n;
-    if (ss__dataset_is_packed_name(name)) {
+    if (ss_dataset_is_packed_name(name)) {
         n = (size_t)(strrchr(name, '.') - name);
         at = n;
     }
@@ -154,10 +154,10 @@ static void find_ending(struct ss__look *look)
     look->n_ending = n - at;
 }
 
-static ss_status look_at(const char *path, struct ss__look *look, ss_err *err)
+static ss_status look_at(const char *path, struct ss_run_look *look, ss_err *err)
 {
     ss_status status = SS_OK;
-    *look = (struct ss__look){.path = path, .kind = ss__path_look(path)};
+    *look = (struct ss_run_look){.path = path, .kind = ss__path_look(path)};
     find_ending(look);
     if (look->kind == SS__PATH_NONE && strpbrk(path, "*?[") == NULL) {
         SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such file or folder");
@@ -166,16 +166,16 @@ static ss_status look_at(const char *path, struct ss__look *look, ss_err *err)
         SS_FAIL_FILE(path, SS_E_DATA, "this is a device or pipe; give a file or folder");
     }
     if (look->kind == SS__PATH_FILE) {
-        look->weights = ss__weights_sniff(path);
+        look->weights = ss_weights_sniff(path);
         if (look->weights == NULL && !claims_weights(look)) {
-            SS_TRY(ss__dataset_sniff(path, &look->sniff, err));
+            SS_TRY(ss_dataset_sniff(path, &look->sniff, err));
         }
     }
 out:
     return status;
 }
 
-static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
+static ss_status refuse_unknown(const struct ss_run_look *look, ss_err *err)
 {
     if (look->sniff.format != NULL) {
         return ss__fail_file(
@@ -184,7 +184,7 @@ static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
             "--format txt");
     }
     if (look->kind == SS__PATH_FILE) {
-        const ss_status status = ss__dataset_refuse_known(look->path, err);
+        const ss_status status = ss_dataset_refuse_known(look->path, err);
         if (status != SS_OK) {
             return status;
         }
@@ -194,7 +194,7 @@ static ss_status refuse_unknown(const struct ss__look *look, ss_err *err)
                          "document that is known");
 }
 
-static ss_status find_kind(const struct ss__look *look, const char *as,
+static ss_status find_kind(const struct ss_run_look *look, const char *as,
                            const struct kind **found, ss_err *err)
 {
     for (size_t i = 0; i < N_KINDS; i++) {
@@ -218,19 +218,19 @@ ss_status ss_inspect(const char *path, const struct ss_inspect_options *options,
 {
     ss_status status = SS_OK;
     static const struct ss_inspect_options defaults = {0};
-    struct ss__look look = {0};
+    struct ss_run_look look = {0};
     const struct kind *kind = NULL;
-    struct ss__inspection inspection = {
+    struct ss_run_inspection inspection = {
         .path = path, .options = options == NULL ? &defaults : options, .report = out};
     inspection.asking.stop = inspection.options->dataset.stop;
     *out = (struct ss_report){0};
     SS_TRY(look_at(path, &look, err));
     SS_TRY(find_kind(&look, inspection.options->as, &kind, err));
-    SS_TRY(ss__report_init(out, err));
+    SS_TRY(ss_run_report_init(out, err));
     out->kind = kind->kind;
     out->title = kind->title;
     SS_TRY(kind->describe(&inspection, err));
-    SS_TRY(ss__report_finish(out, err));
+    SS_TRY(ss_run_report_finish(out, err));
 out:
     if (status != SS_OK) {
         ss_report_release(out);

@@ -9,16 +9,16 @@
 #include "dataset/dataset.h"
 
 /* What a first look at a path found. */
-struct ss__look {
+struct ss_run_look {
     const char *path;
     ss__path_kind kind;
-    const char *weights;    /* format of a weights file by its first bytes, or NULL */
-    struct ss__sniff sniff; /* of a regular file */
-    const char *ending;     /* of its name, ".json", without that of a compression */
+    const char *weights;             /* format of a weights file by its first bytes, or NULL */
+    struct ss_dataset_sniffer sniff; /* of a regular file */
+    const char *ending;              /* of its name, ".json", without that of a compression */
     size_t n_ending;
 };
 
-struct ss__inspection {
+struct ss_run_inspection {
     const char *path;
     const struct ss_inspect_options *options;
     struct ss_report *report;
@@ -26,30 +26,30 @@ struct ss__inspection {
 };
 
 /* Describe one kind: facts, a table, and with options->check a reading of everything. */
-ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_saes(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_archive(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err);
-ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_sae(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_saes(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_weights(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_archive(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err);
+ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *err);
 
 /* ---- filling a report; running out of memory shows at the end ---- */
 
-SS_MUST_USE ss_status ss__report_init(struct ss_report *report, ss_err *err);
-SS_MUST_USE ss_status ss__report_finish(struct ss_report *report, ss_err *err);
+SS_MUST_USE ss_status ss_run_report_init(struct ss_report *report, ss_err *err);
+SS_MUST_USE ss_status ss_run_report_finish(struct ss_report *report, ss_err *err);
 
 /* Text is copied, with invalid UTF-8 replaced. `name` is a constant. */
-void ss__report_text(struct ss_report *report, const char *name, const char *value);
-void ss__report_count(struct ss_report *report, const char *name, uint64_t value);
-void ss__report_number(struct ss_report *report, const char *name, double value);
+void ss_run_report_text(struct ss_report *report, const char *name, const char *value);
+void ss_run_report_count(struct ss_report *report, const char *name, uint64_t value);
+void ss_run_report_number(struct ss_report *report, const char *name, double value);
 
 /* Begin a table with n columns; every cell then follows, row by row. */
-void ss__report_table(struct ss_report *report, size_t n_columns, const char *const *header);
-void ss__report_cell(struct ss_report *report, const char *text, size_t n_bytes);
+void ss_run_report_table(struct ss_report *report, size_t n_columns, const char *const *header);
+void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_bytes);
 
 /* Forget facts and table from `n_facts` on. */
-void ss__report_cut(struct ss_report *report, size_t n_facts);
+void ss_run_report_cut(struct ss_report *report, size_t n_facts);
 
 #endif

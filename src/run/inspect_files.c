@@ -10,45 +10,45 @@
 
 /* ---- weights ---- */
 
-static void add_tensor(struct ss_report *report, const struct ss__tensor *tensor)
+static void add_tensor(struct ss_report *report, const struct ss_weights_tensor *tensor)
 {
-    char shape[SS__MAX_DIMS * 22 + 4] = "[";
+    char shape[SS_WEIGHTS_MAX_DIMS * 22 + 4] = "[";
     size_t n = 1;
     for (size_t i = 0; i < tensor->n_dims; i++) {
         n += (size_t)snprintf(shape + n, sizeof shape - n, "%s%" PRIu64, i == 0 ? "" : ", ",
                               tensor->shape[i]);
     }
     shape[n++] = ']';
-    ss__report_cell(report, tensor->name, strlen(tensor->name));
-    ss__report_cell(report, tensor->dtype_name, strlen(tensor->dtype_name));
-    ss__report_cell(report, shape, n);
+    ss_run_report_cell(report, tensor->name, strlen(tensor->name));
+    ss_run_report_cell(report, tensor->dtype_name, strlen(tensor->dtype_name));
+    ss_run_report_cell(report, shape, n);
 }
 
-ss_status ss__inspect_weights(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_weights(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char *const header[] = {"tensor", "dtype", "shape"};
     struct ss_report *report = inspection->report;
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     uint64_t n_values = 0;
-    SS_TRY(ss__weights_open(inspection->path, &inspection->asking, &weights, err));
+    SS_TRY(ss_weights_open(inspection->path, &inspection->asking, &weights, err));
     if (inspection->options->check) {
-        SS_TRY(ss__weights_verify(weights, err));
+        SS_TRY(ss_weights_verify(weights, err));
     }
-    for (size_t i = 0; i < ss__weights_n(weights); i++) {
-        n_values += ss__weights_at(weights, i)->n_elements;
+    for (size_t i = 0; i < ss_weights_n(weights); i++) {
+        n_values += ss_weights_at(weights, i)->n_elements;
     }
-    ss__report_text(report, "format", ss__weights_format(weights));
-    ss__report_count(report, "tensors", ss__weights_n(weights));
-    ss__report_count(report, "values", n_values);
-    const char *sae = ss__sae_format_of(weights);
-    ss__report_text(report, "an SAE of", sae == NULL ? "" : sae);
-    ss__report_table(report, 3, header);
-    for (size_t i = 0; i < ss__weights_n(weights); i++) {
-        add_tensor(report, ss__weights_at(weights, i));
+    ss_run_report_text(report, "format", ss_weights_format(weights));
+    ss_run_report_count(report, "tensors", ss_weights_n(weights));
+    ss_run_report_count(report, "values", n_values);
+    const char *sae = ss_sae_format_of(weights);
+    ss_run_report_text(report, "an SAE of", sae == NULL ? "" : sae);
+    ss_run_report_table(report, 3, header);
+    for (size_t i = 0; i < ss_weights_n(weights); i++) {
+        add_tensor(report, ss_weights_at(weights, i));
     }
 out:
-    ss__weights_close(weights);
+    ss_weights_close(weights);
     return status;
 }
 
@@ -61,7 +61,7 @@ struct listing {
 };
 
 /* A pickle as checkpoints have it: by its name, or protocol 2 or later and a final STOP. */
-static bool is_pickle(const struct ss__zip_entry *entry)
+static bool is_pickle(const struct ss_weights_zip_entry *entry)
 {
     const size_t n_name = strlen(entry->name);
     return (n_name >= 4 && strcmp(entry->name + n_name - 4, ".pkl") == 0) ||
@@ -69,15 +69,15 @@ static bool is_pickle(const struct ss__zip_entry *entry)
             entry->data[1] <= 5 && entry->data[entry->n_bytes - 1] == '.');
 }
 
-static int list_entry(void *user, const struct ss__zip_entry *entry)
+static int list_entry(void *user, const struct ss_weights_zip_entry *entry)
 {
     struct listing *listing = user;
     char number[24];
-    ss__report_cell(listing->report, entry->name, strlen(entry->name));
+    ss_run_report_cell(listing->report, entry->name, strlen(entry->name));
     int n = snprintf(number, sizeof number, "%" PRIu64, entry->n_bytes);
-    ss__report_cell(listing->report, number, (size_t)n);
+    ss_run_report_cell(listing->report, number, (size_t)n);
     n = snprintf(number, sizeof number, "%08" PRIx32, entry->crc32);
-    ss__report_cell(listing->report, number, (size_t)n);
+    ss_run_report_cell(listing->report, number, (size_t)n);
     listing->n_entries++;
     listing->n_bytes += entry->n_bytes;
     if (listing->pickle[0] == '\0' && is_pickle(entry)) {
@@ -87,20 +87,21 @@ static int list_entry(void *user, const struct ss__zip_entry *entry)
     return 0;
 }
 
-ss_status ss__inspect_archive(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_archive(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char *const header[] = {"entry", "bytes", "crc32"};
     struct listing listing = {.report = inspection->report};
-    ss__report_table(inspection->report, 3, header);
-    SS_TRY(ss__zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
+    ss_run_report_table(inspection->report, 3, header);
+    SS_TRY(
+        ss_weights_zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
     if (listing.pickle[0] != '\0') {
         SS_FAIL_FILE(inspection->path, SS_E_UNSUPPORTED,
                      "holds a pickle ('%.100s') but is not a checkpoint; nothing in it was run",
                      listing.pickle);
     }
-    ss__report_count(inspection->report, "entries", listing.n_entries);
-    ss__report_count(inspection->report, "bytes", listing.n_bytes);
+    ss_run_report_count(inspection->report, "entries", listing.n_entries);
+    ss_run_report_count(inspection->report, "bytes", listing.n_bytes);
 out:
     return status;
 }
@@ -108,37 +109,37 @@ out:
 /* ---- datasets ---- */
 
 /* The text column that an analysis would use, or why there is none. */
-static void add_text_column(struct ss__inspection *inspection)
+static void add_text_column(struct ss_run_inspection *inspection)
 {
     ss_err reason = {0};
     ss_dataset *dataset = NULL;
     struct ss_dataset_info info;
     if (ss_dataset_open(&inspection->path, 1, &inspection->options->dataset, &dataset,
                         &reason) != SS_OK) {
-        ss__report_text(inspection->report, "no text column", reason.message);
+        ss_run_report_text(inspection->report, "no text column", reason.message);
         return;
     }
     ss_dataset_describe(dataset, &info);
-    ss__report_text(inspection->report, "text column", info.text_column);
+    ss_run_report_text(inspection->report, "text column", info.text_column);
     ss_dataset_close(dataset);
 }
 
 static void add_columns(struct ss_report *report, const ss_dataset *dataset)
 {
     static const char *const header[] = {"column", "type", "text"};
-    const struct ss__column *columns = NULL;
+    const struct ss_dataset_column *columns = NULL;
     size_t n = 0;
-    ss__dataset_columns(dataset, &columns, &n);
-    ss__report_table(report, 3, header);
+    ss_dataset_columns(dataset, &columns, &n);
+    ss_run_report_table(report, 3, header);
     for (size_t i = 0; i < n; i++) {
         const char *is_text = columns[i].is_text ? "yes" : "no";
-        ss__report_cell(report, columns[i].name, strlen(columns[i].name));
-        ss__report_cell(report, columns[i].type, strlen(columns[i].type));
-        ss__report_cell(report, is_text, strlen(is_text));
+        ss_run_report_cell(report, columns[i].name, strlen(columns[i].name));
+        ss_run_report_cell(report, columns[i].type, strlen(columns[i].type));
+        ss_run_report_cell(report, is_text, strlen(is_text));
     }
 }
 
-ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
@@ -147,20 +148,20 @@ ss_status ss__inspect_dataset(struct ss__inspection *inspection, ss_err *err)
     struct ss_dataset_info info;
     uint64_t n_rows = 0;
     options.log = options.log.fn == NULL ? inspection->options->log : options.log;
-    SS_TRY(ss__dataset_open_rows(&inspection->path, 1, &options, &dataset, err));
+    SS_TRY(ss_dataset_open_rows(&inspection->path, 1, &options, &dataset, err));
     ss_dataset_describe(dataset, &info);
-    ss__report_text(report, "format", info.format);
-    ss__report_count(report, "files", info.n_files);
+    ss_run_report_text(report, "format", info.format);
+    ss_run_report_count(report, "files", info.n_files);
     add_columns(report, dataset);
     n_rows = ss_dataset_n_rows(dataset);
     if (inspection->options->check) {
         if (strcmp(info.format, "jsonl") == 0) { /* lines are rows only for their texts */
-            SS_TRY(ss__dataset_check_text(dataset, err));
+            SS_TRY(ss_dataset_check_text(dataset, err));
         }
-        SS_TRY(ss__dataset_read_all(dataset, &n_rows, err));
-        ss__report_count(report, "rows", n_rows);
+        SS_TRY(ss_dataset_read_all(dataset, &n_rows, err));
+        ss_run_report_count(report, "rows", n_rows);
     } else if (n_rows > 0) {
-        ss__report_count(report, "rows", n_rows);
+        ss_run_report_count(report, "rows", n_rows);
     }
     add_text_column(inspection);
 out:
@@ -196,17 +197,18 @@ static const char *top_level(const char *path)
 }
 
 /* Whether a dataset has exactly one row. */
-static ss_status has_one_row(const struct ss__inspection *inspection, bool *is_one, ss_err *err)
+static ss_status has_one_row(const struct ss_run_inspection *inspection, bool *is_one,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
     struct ss_text json = {0};
     bool has_first = false, has_second = false;
-    SS_TRY(ss__dataset_open_rows(&inspection->path, 1, &inspection->options->dataset, &dataset,
-                                 err));
-    SS_TRY(ss__dataset_next_json(dataset, &json, &has_first, err));
+    SS_TRY(ss_dataset_open_rows(&inspection->path, 1, &inspection->options->dataset, &dataset,
+                                err));
+    SS_TRY(ss_dataset_next_json(dataset, &json, &has_first, err));
     if (has_first) {
-        SS_TRY(ss__dataset_next_json(dataset, &json, &has_second, err));
+        SS_TRY(ss_dataset_next_json(dataset, &json, &has_second, err));
     }
     *is_one = has_first && !has_second;
 out:
@@ -216,7 +218,7 @@ out:
 
 /* A document whose rows can be read is a dataset; a single object, such as a config, and every
  * other valid value are documents. */
-ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
@@ -224,12 +226,13 @@ ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
     bool is_one = false;
     const char *top = top_level(inspection->path);
     if (inspection->options->check) {
-        SS_TRY(ss__json_check_file(inspection->path, inspection->options->dataset.stop, err));
+        SS_TRY(ss_dataset_json_check_file(inspection->path, inspection->options->dataset.stop,
+                                          err));
     }
     ss_status as_rows = has_one_row(inspection, &is_one, &reason);
     const bool is_single_object = is_one && top != NULL && strcmp(top, "object") == 0;
     if (as_rows == SS_OK && !is_single_object) {
-        as_rows = ss__inspect_dataset(inspection, &reason);
+        as_rows = ss_run_inspect_dataset(inspection, &reason);
     }
     if (as_rows == SS_OK && !is_single_object) {
         report->kind = SS_PATH_DATASET;
@@ -243,13 +246,14 @@ ss_status ss__inspect_json(struct ss__inspection *inspection, ss_err *err)
         status = as_rows;
         goto out;
     }
-    ss__report_cut(report, 0);
+    ss_run_report_cut(report, 0);
     if (!inspection->options->check) {
-        SS_TRY(ss__json_check_file(inspection->path, inspection->options->dataset.stop, err));
+        SS_TRY(ss_dataset_json_check_file(inspection->path, inspection->options->dataset.stop,
+                                          err));
     }
-    ss__report_text(report, "top level", top == NULL ? "compressed" : top);
+    ss_run_report_text(report, "top level", top == NULL ? "compressed" : top);
     if (!is_single_object) {
-        ss__report_text(report, "not a dataset", reason.message);
+        ss_run_report_text(report, "not a dataset", reason.message);
     }
 out:
     return status;

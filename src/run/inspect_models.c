@@ -10,7 +10,7 @@
 #include "run/manifest.h"
 #include "sae/sae.h"
 
-ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
@@ -20,19 +20,19 @@ ss_status ss__inspect_encoder(struct ss__inspection *inspection, ss_err *err)
                                                .log = inspection->options->log};
     SS_TRY(ss_encoder_open(inspection->path, &options, &encoder, err));
     ss_encoder_describe(encoder, &info);
-    ss__report_text(report, "name", info.name);
-    ss__report_text(report, "architecture", info.architecture);
-    ss__report_count(report, "parameters", info.n_parameters);
-    ss__report_count(report, "width", info.width);
-    ss__report_text(report, "pooling", info.pooling);
-    ss__report_text(report, "normalized", info.normalized ? "yes" : "no");
-    ss__report_count(report, "layers", info.n_layers);
-    ss__report_count(report, "heads", info.n_heads);
-    ss__report_count(report, "hidden width", info.hidden_width);
-    ss__report_count(report, "vocabulary", info.n_vocab);
-    ss__report_count(report, "max tokens", info.max_tokens);
-    ss__report_text(report, "prompt", info.prompt);
-    ss__report_text(report, "kernels", info.kernels);
+    ss_run_report_text(report, "name", info.name);
+    ss_run_report_text(report, "architecture", info.architecture);
+    ss_run_report_count(report, "parameters", info.n_parameters);
+    ss_run_report_count(report, "width", info.width);
+    ss_run_report_text(report, "pooling", info.pooling);
+    ss_run_report_text(report, "normalized", info.normalized ? "yes" : "no");
+    ss_run_report_count(report, "layers", info.n_layers);
+    ss_run_report_count(report, "heads", info.n_heads);
+    ss_run_report_count(report, "hidden width", info.hidden_width);
+    ss_run_report_count(report, "vocabulary", info.n_vocab);
+    ss_run_report_count(report, "max tokens", info.max_tokens);
+    ss_run_report_text(report, "prompt", info.prompt);
+    ss_run_report_text(report, "kernels", info.kernels);
 out:
     ss_encoder_free(encoder);
     return status;
@@ -52,15 +52,15 @@ static ss_status add_thresholds(struct ss_report *report, const float *threshold
     SS_ALLOC(sorted, n);
     memcpy(sorted, thresholds, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare_floats);
-    ss__report_number(report, "smallest threshold", (double)sorted[0]);
-    ss__report_number(report, "median threshold", (double)sorted[n / 2]);
-    ss__report_number(report, "largest threshold", (double)sorted[n - 1]);
+    ss_run_report_number(report, "smallest threshold", (double)sorted[0]);
+    ss_run_report_number(report, "median threshold", (double)sorted[n / 2]);
+    ss_run_report_number(report, "largest threshold", (double)sorted[n - 1]);
 out:
     ss__free(sorted);
     return status;
 }
 
-ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_sae(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
@@ -71,20 +71,20 @@ ss_status ss__inspect_sae(struct ss__inspection *inspection, ss_err *err)
     options.stop = inspection->asking.stop;
     SS_TRY(ss_sae_open(inspection->path, &options, &sae, err));
     ss_sae_describe(sae, &info);
-    ss__report_text(report, "format", info.format);
-    ss__report_text(report, "kind", info.kind);
-    ss__report_text(report, "name in that format", info.variant);
-    ss__report_text(report, "rule", info.rule);
-    ss__report_count(report, "width", info.width);
-    ss__report_count(report, "features", info.n_features);
+    ss_run_report_text(report, "format", info.format);
+    ss_run_report_text(report, "kind", info.kind);
+    ss_run_report_text(report, "name in that format", info.variant);
+    ss_run_report_text(report, "rule", info.rule);
+    ss_run_report_count(report, "width", info.width);
+    ss_run_report_count(report, "features", info.n_features);
     if (info.top_k > 0) {
-        ss__report_count(report, "top k", info.top_k);
+        ss_run_report_count(report, "top k", info.top_k);
     }
-    ss__report_text(report, "normalizes input", info.normalizes_input ? "yes" : "no");
-    ss__report_text(report, "data type", info.dtype);
-    ss__report_text(report, "encoder (from its config)", info.model_name);
+    ss_run_report_text(report, "normalizes input", info.normalizes_input ? "yes" : "no");
+    ss_run_report_text(report, "data type", info.dtype);
+    ss_run_report_text(report, "encoder (from its config)", info.model_name);
     if (info.config_num_examples > 0) {
-        ss__report_count(report, "num examples in its config", info.config_num_examples);
+        ss_run_report_count(report, "num examples in its config", info.config_num_examples);
     }
     if (ss_sae_thresholds(sae) != NULL && info.n_features > 0) {
         SS_TRY(add_thresholds(report, ss_sae_thresholds(sae), info.n_features, err));
@@ -95,30 +95,30 @@ out:
 }
 
 /* The folders of SAEs below one, each of which can be named. */
-ss_status ss__inspect_saes(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_saes(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char *const header[] = {"folder"};
     struct ss_report *report = inspection->report;
-    struct ss__sae_list list = {0};
+    struct ss_sae_list list = {0};
     char *first = NULL;
-    SS_TRY(ss__sae_list_below(inspection->path, &list, err));
-    ss__report_count(report, "SAEs", list.n);
+    SS_TRY(ss_sae_list_below(inspection->path, &list, err));
+    ss_run_report_count(report, "SAEs", list.n);
     if (list.n > 0) {
         first = ss__path_join(inspection->path, list.paths[0]);
         if (first == NULL) {
             status = ss__fail_nomem(err, "a path");
             goto out;
         }
-        ss__report_text(report, "to name one", first);
+        ss_run_report_text(report, "to name one", first);
     }
-    ss__report_table(report, 1, header);
+    ss_run_report_table(report, 1, header);
     for (size_t i = 0; i < list.n; i++) {
-        ss__report_cell(report, list.paths[i], strlen(list.paths[i]));
+        ss_run_report_cell(report, list.paths[i], strlen(list.paths[i]));
     }
 out:
     ss__free(first);
-    ss__sae_list_release(&list);
+    ss_sae_list_release(&list);
     return status;
 }
 
@@ -131,11 +131,11 @@ static void add_feature(struct ss_report *report, const struct ss_run *run, size
     char text[64];
     const struct ss_feature *feature = &run->features[f];
     int n = snprintf(text, sizeof text, "%zu", f);
-    ss__report_cell(report, text, (size_t)n);
+    ss_run_report_cell(report, text, (size_t)n);
     n = ss__snprintf(text, sizeof text, "%.3f", (double)feature->rate_pct);
-    ss__report_cell(report, text, (size_t)n);
+    ss_run_report_cell(report, text, (size_t)n);
     if (feature->n_top == 0) {
-        ss__report_cell(report, "", 0);
+        ss_run_report_cell(report, "", 0);
         return;
     }
     const struct ss_text best = run->tops[run->top_offsets[f]].text;
@@ -144,7 +144,7 @@ static void add_feature(struct ss_report *report, const struct ss_run *run, size
            ((unsigned char)best.data[n_shown] & 0xC0) == 0x80) {
         n_shown--; /* not within a character */
     }
-    ss__report_cell(report, best.data, n_shown);
+    ss_run_report_cell(report, best.data, n_shown);
 }
 
 /* The most frequent features with their best texts. */
@@ -152,35 +152,35 @@ static void add_top_features(struct ss_report *report, const struct ss_run *run)
 {
     static const char *const header[] = {"feature", "rate_pct", "best text"};
     size_t shown[N_SHOWN];
-    ss__report_table(report, 3, header);
+    ss_run_report_table(report, 3, header);
     const size_t n = ss_run_most_frequent(run, N_SHOWN, shown);
     for (size_t i = 0; i < n; i++) {
         add_feature(report, run, shown[i]);
     }
 }
 
-ss_status ss__inspect_run(struct ss__inspection *inspection, ss_err *err)
+ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_run *run = NULL;
-    SS_TRY(ss__run_open_checked(inspection->path, inspection->options->check,
-                                &inspection->asking, &run, err));
+    SS_TRY(ss_run_open_checked(inspection->path, inspection->options->check,
+                               &inspection->asking, &run, err));
     const struct ss_run_info *info = &run->info;
-    ss__report_text(report, "dataset", info->dataset_name);
-    ss__report_text(report, "model", info->model_name);
-    ss__report_text(report, "sae", info->sae_path);
-    ss__report_count(report, "rows read", info->n_rows_read);
-    ss__report_count(report, "rows used", info->n_rows_used);
-    ss__report_count(report, "rows skipped", info->n_rows_read - info->n_rows_used);
-    ss__report_count(report, "rows repaired", info->n_rows_repaired);
-    ss__report_count(report, "rows embedded again", info->n_rows_reembedded);
-    ss__report_count(report, "tokens", info->n_tokens);
-    ss__report_number(report, "seconds", info->seconds);
-    ss__report_count(report, "features", info->n_features);
-    ss__report_count(report, "dead features", info->n_dead);
-    ss__report_number(report, "median rate pct", info->median_rate_pct);
-    ss__report_count(report, "top k", info->top_k);
+    ss_run_report_text(report, "dataset", info->dataset_name);
+    ss_run_report_text(report, "model", info->model_name);
+    ss_run_report_text(report, "sae", info->sae_path);
+    ss_run_report_count(report, "rows read", info->n_rows_read);
+    ss_run_report_count(report, "rows used", info->n_rows_used);
+    ss_run_report_count(report, "rows skipped", info->n_rows_read - info->n_rows_used);
+    ss_run_report_count(report, "rows repaired", info->n_rows_repaired);
+    ss_run_report_count(report, "rows embedded again", info->n_rows_reembedded);
+    ss_run_report_count(report, "tokens", info->n_tokens);
+    ss_run_report_number(report, "seconds", info->seconds);
+    ss_run_report_count(report, "features", info->n_features);
+    ss_run_report_count(report, "dead features", info->n_dead);
+    ss_run_report_number(report, "median rate pct", info->median_rate_pct);
+    ss_run_report_count(report, "top k", info->top_k);
     add_top_features(report, run);
 out:
     ss_run_free(run);

@@ -22,8 +22,9 @@ static const char *const row_kind_names[SS_N_ROW_KINDS] = {
     [SS_ROW_BLANK] = "blank", [SS_ROW_BAD] = "bad",
 };
 
-static const char *const hashed_outputs[] = {SS__FILE_RATES, SS__FILE_TOP, SS__FILE_FEATURES,
-                                             SS__FILE_TEXTS, SS__FILE_SKIPPED};
+static const char *const hashed_outputs[] = {SS_RUN_FILE_RATES, SS_RUN_FILE_TOP,
+                                             SS_RUN_FILE_FEATURES, SS_RUN_FILE_TEXTS,
+                                             SS_RUN_FILE_SKIPPED};
 
 enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 
@@ -54,7 +55,7 @@ static const char *find_change(const struct input *input)
 }
 
 /* The hash of what was read, "" where there is none. */
-static ss_status hash_input(const struct ss__manifest *manifest, const struct input *input,
+static ss_status hash_input(const struct ss_run_manifest *manifest, const struct input *input,
                             char hex[SS__SHA256_HEX_BYTES], ss_err *err)
 {
     ss_status status = SS_OK;
@@ -98,8 +99,9 @@ static void put_time(struct ss__json_writer *writer, const char *name, struct ti
 
 /* {"path", "sha256", "bytes", "modified"}: the hash null for what is no regular file, such as
  * standard input, for what has changed, and for a large file that was not read to its end. */
-static ss_status put_input(struct ss__json_writer *writer, const struct ss__manifest *manifest,
-                           const struct input *input, ss_err *err)
+static ss_status put_input(struct ss__json_writer *writer,
+                           const struct ss_run_manifest *manifest, const struct input *input,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     char hex[SS__SHA256_HEX_BYTES];
@@ -121,8 +123,9 @@ out:
 }
 
 /* A file that was read when something was opened, and wholly. */
-static ss_status put_file(struct ss__json_writer *writer, const struct ss__manifest *manifest,
-                          const char *path, struct ss__file_facts facts, ss_err *err)
+static ss_status put_file(struct ss__json_writer *writer,
+                          const struct ss_run_manifest *manifest, const char *path,
+                          struct ss__file_facts facts, ss_err *err)
 {
     const struct input input = {path, facts, true, true};
     return put_input(writer, manifest, &input, err);
@@ -137,8 +140,8 @@ static void put_source(struct ss__json_writer *writer, const char *source, const
     }
 }
 
-static ss_status put_model(struct ss__json_writer *writer, const struct ss__manifest *manifest,
-                           ss_err *err)
+static ss_status put_model(struct ss__json_writer *writer,
+                           const struct ss_run_manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
     const ss_encoder *encoder = manifest->encoder;
@@ -155,9 +158,9 @@ static ss_status put_model(struct ss__json_writer *writer, const struct ss__mani
     ss__put_count(writer, "width", info.width);
     ss__put_count(writer, "max_tokens", info.max_tokens);
     ss__put_open(writer, "files", '[');
-    for (size_t i = 0; i < ss__encoder_n_files(encoder); i++) {
-        SS_TRY(put_file(writer, manifest, ss__encoder_file(encoder, i),
-                        ss__encoder_file_facts(encoder, i), err));
+    for (size_t i = 0; i < ss_encoder_n_files(encoder); i++) {
+        SS_TRY(put_file(writer, manifest, ss_encoder_file(encoder, i),
+                        ss_encoder_file_facts(encoder, i), err));
     }
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
@@ -167,7 +170,7 @@ out:
 
 /* Embeddings stand in the place of a model. */
 static ss_status put_embeddings(struct ss__json_writer *writer,
-                                const struct ss__manifest *manifest, ss_err *err)
+                                const struct ss_run_manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
     const ss_embeddings *embeddings = manifest->options->embeddings;
@@ -175,14 +178,14 @@ static ss_status put_embeddings(struct ss__json_writer *writer,
     struct ss_embeddings_info info;
     ss_embeddings_describe(embeddings, &info);
     ss__put_open(writer, "model", '{');
-    ss__put_text(writer, "name", SS__NAME_EMBEDDINGS);
+    ss__put_text(writer, "name", SS_RUN_NAME_EMBEDDINGS);
     ss__put_text(writer, "path", info.path);
     ss__put_text(writer, "format", info.format);
     ss__put_text(writer, "column", info.column);
     ss__put_count(writer, "width", info.width);
     ss__put_open(writer, "files", '[');
     input.path = info.path;
-    input.is_regular = ss__embeddings_facts(embeddings, &input.facts, &input.is_complete);
+    input.is_regular = ss_run_embeddings_facts(embeddings, &input.facts, &input.is_complete);
     SS_TRY(put_input(writer, manifest, &input, err));
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
@@ -190,7 +193,7 @@ out:
     return status;
 }
 
-static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manifest *manifest,
+static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_manifest *manifest,
                          ss_err *err)
 {
     ss_status status = SS_OK;
@@ -211,11 +214,10 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss__manife
     ss__put_count(writer, "n_features", info.n_features);
     ss__put_count(writer, "n_tied_rows", manifest->sae_counts.n_tied_rows);
     ss__put_count(writer, "n_borderline_pairs", manifest->sae_counts.n_borderline_pairs);
-    ss__put_value(writer, "config", ss__sae_config(sae));
+    ss__put_value(writer, "config", ss_sae_config(sae));
     ss__put_open(writer, "files", '[');
-    for (size_t i = 0; i < ss__sae_n_files(sae); i++) {
-        SS_TRY(
-            put_file(writer, manifest, ss__sae_file(sae, i), ss__sae_file_facts(sae, i), err));
+    for (size_t i = 0; i < ss_sae_n_files(sae); i++) {
+        SS_TRY(put_file(writer, manifest, ss_sae_file(sae, i), ss_sae_file_facts(sae, i), err));
     }
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
@@ -224,7 +226,7 @@ out:
 }
 
 static ss_status put_dataset(struct ss__json_writer *writer,
-                             const struct ss__manifest *manifest, ss_err *err)
+                             const struct ss_run_manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_dataset_info info = {.format = "", .text_column = "", .repository = ""};
@@ -245,7 +247,7 @@ static ss_status put_dataset(struct ss__json_writer *writer,
     for (size_t i = 0; i < info.n_files; i++) {
         struct input input = {.path = info.files[i]};
         input.is_regular =
-            ss__dataset_file_facts(manifest->dataset, i, &input.facts, &input.is_complete);
+            ss_dataset_file_facts(manifest->dataset, i, &input.facts, &input.is_complete);
         SS_TRY(put_input(writer, manifest, &input, err));
     }
     ss__put_close(writer, ']');
@@ -253,8 +255,8 @@ static ss_status put_dataset(struct ss__json_writer *writer,
         ss__put_open(writer, "archives", '[');
         for (size_t i = 0; i < info.n_archives; i++) {
             struct input input = {.path = info.archives[i]};
-            input.is_regular = ss__dataset_archive_facts(manifest->dataset, i, &input.facts,
-                                                         &input.is_complete);
+            input.is_regular = ss_dataset_archive_facts(manifest->dataset, i, &input.facts,
+                                                        &input.is_complete);
             SS_TRY(put_input(writer, manifest, &input, err));
         }
         ss__put_close(writer, ']');
@@ -264,7 +266,7 @@ out:
     return status;
 }
 
-static void put_options(struct ss__json_writer *writer, const struct ss__manifest *manifest)
+static void put_options(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)
 {
     const struct ss_analyze_options *options = manifest->options;
     ss__put_open(writer, "options", '{');
@@ -289,16 +291,16 @@ static void put_options(struct ss__json_writer *writer, const struct ss__manifes
 static void put_bad_rows(struct ss__json_writer *writer, const ss_dataset *dataset)
 {
     ss__put_open(writer, "bad", '{');
-    for (int i = SS__FAULT_NONE + 1; dataset != NULL && i < SS__N_FAULTS; i++) {
-        const uint64_t n = ss__dataset_n_bad_rows(dataset, (ss__fault)i);
+    for (int i = SS_DATASET_FAULT_NONE + 1; dataset != NULL && i < SS_DATASET_N_FAULTS; i++) {
+        const uint64_t n = ss_dataset_n_bad_rows(dataset, (ss_dataset_fault)i);
         if (n > 0) {
-            ss__put_count(writer, ss__fault_name((ss__fault)i), n);
+            ss__put_count(writer, ss_dataset_fault_name((ss_dataset_fault)i), n);
         }
     }
     ss__put_close(writer, '}');
 }
 
-static void put_rows(struct ss__json_writer *writer, const struct ss__manifest *manifest)
+static void put_rows(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)
 {
     const struct ss_run_info *info = &manifest->run->info;
     ss__put_open(writer, "rows", '{');
@@ -327,10 +329,10 @@ static void put_rows(struct ss__json_writer *writer, const struct ss__manifest *
     ss__put_count(writer, "tokens", info->n_tokens);
 }
 
-static void put_work(struct ss__json_writer *writer, const struct ss__manifest *manifest)
+static void put_work(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)
 {
     struct ss_encoder_info encoder = {
-        .precision = "highest", .numbers = "fp32", .kernels = ss__kernels_name()};
+        .precision = "highest", .numbers = "fp32", .kernels = ss_tensor_kernels_name()};
     const struct ss_run_info *info = &manifest->run->info;
     const double seconds = info->seconds > 0 ? info->seconds : 1e-9;
     if (manifest->encoder != NULL) {
@@ -361,7 +363,7 @@ static void put_work(struct ss__json_writer *writer, const struct ss__manifest *
 }
 
 static ss_status put_outputs(struct ss__json_writer *writer,
-                             const struct ss__manifest *manifest, ss_err *err)
+                             const struct ss_run_manifest *manifest, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
@@ -385,12 +387,13 @@ out:
     return status;
 }
 
-ss_status ss__manifest_write(const struct ss__manifest *manifest, const char *path, ss_err *err)
+ss_status ss_run_manifest_write(const struct ss_run_manifest *manifest, const char *path,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json_writer writer = {0};
     ss__put_open(&writer, NULL, '{');
-    ss__put_count(&writer, "schema", SS__MANIFEST_SCHEMA);
+    ss__put_count(&writer, "schema", SS_RUN_MANIFEST_SCHEMA);
     ss__put_text(&writer, "saescope_version", ss_version());
     SS_TRY(manifest->encoder == NULL ? put_embeddings(&writer, manifest, err)
                                      : put_model(&writer, manifest, err));

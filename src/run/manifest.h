@@ -6,17 +6,17 @@
 #include "run/results.h"
 #include "sae/sae.h"
 
-enum { SS__MANIFEST_SCHEMA = 1 };
+enum { SS_RUN_MANIFEST_SCHEMA = 1 };
 
-struct ss__manifest {
+struct ss_run_manifest {
     const ss_encoder *encoder; /* NULL with options->embeddings */
     const ss_sae *sae;
     const ss_dataset *dataset; /* nullable with them */
     const struct ss_analyze_options *options;
     const struct ss_run *run;
-    const struct ss__pipeline_done *done;
-    struct ss__sae_counts sae_counts;
-    double error_margin, largest_error; /* of embeddings; see struct ss__again */
+    const struct ss_run_pipeline_done *done;
+    struct ss_sae_counts sae_counts;
+    double error_margin, largest_error; /* of embeddings; see struct ss_run_again */
     size_t n_threads, batch_tokens;
     const char *const *warnings; /* [n_warnings] */
     const size_t *n_warnings;    /* which grows while files are looked at */
@@ -26,17 +26,16 @@ struct ss__manifest {
 };
 
 /* Hash the files and write the manifest. Errors: SS_E_IO, SS_E_NOINPUT, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__manifest_write(const struct ss__manifest *manifest, const char *path,
-                                         ss_err *err);
+SS_MUST_USE ss_status ss_run_manifest_write(const struct ss_run_manifest *manifest,
+                                            const char *path, ss_err *err);
 
 /* Read the numbers and names of run->info; with `check`, compare the hashes of the files.
  * Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED (a later schema). */
-SS_MUST_USE ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check,
-                                        struct ss__asking *asking, ss_err *err);
+SS_MUST_USE ss_status ss_run_manifest_read(struct ss_run *run, const char *folder, bool check,
+                                           struct ss__asking *asking, ss_err *err);
 
 /* As ss_run_open, with the hashes compared too. */
-SS_MUST_USE ss_status ss__run_open_checked(const char *dir, bool check,
-                                           struct ss__asking *asking, ss_run **out,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss_run_open_checked(const char *dir, bool check,
+                                          struct ss__asking *asking, ss_run **out, ss_err *err);
 
 #endif

@@ -39,7 +39,7 @@ static ss_status need_text(struct ss_run *run, const char *file, const struct ss
     const char *found = NULL;
     SS_TRY(ss__json_need(file, object, key, err));
     SS_TRY(ss__json_text(file, object, key, &found, err));
-    *text = ss__run_keep(run, found);
+    *text = ss_run_keep(run, found);
     if (*text == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
@@ -136,7 +136,7 @@ static ss_status check_hashes(const char *file, const char *folder, const struct
             SS_FAIL_FILE(path, SS_E_DATA,
                          "changed since the run was written (%s has another "
                          "sha256)",
-                         SS__FILE_MANIFEST);
+                         SS_RUN_FILE_MANIFEST);
         }
         ss__free(path);
         path = NULL;
@@ -146,25 +146,25 @@ out:
     return status;
 }
 
-ss_status ss__manifest_read(struct ss_run *run, const char *folder, bool check,
-                            struct ss__asking *asking, ss_err *err)
+ss_status ss_run_manifest_read(struct ss_run *run, const char *folder, bool check,
+                               struct ss__asking *asking, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *root = NULL;
     uint64_t schema = 0;
-    char *path = ss__path_join(folder, SS__FILE_MANIFEST);
+    char *path = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     if (ss__path_look(path) == SS__PATH_NONE && ss__path_look(folder) == SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, SS_E_DATA, "not a complete run: there is no %s",
-                     SS__FILE_MANIFEST);
+                     SS_RUN_FILE_MANIFEST);
     }
     SS_TRY(ss__json_load(path, &root, err));
     SS_TRY(need_count(path, root, "schema", &schema, err));
-    if (schema != SS__MANIFEST_SCHEMA) {
+    if (schema != SS_RUN_MANIFEST_SCHEMA) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "schema %zu; this version reads schema %d",
-                     (size_t)schema, SS__MANIFEST_SCHEMA);
+                     (size_t)schema, SS_RUN_MANIFEST_SCHEMA);
     }
     SS_TRY(read_names(run, path, root, err));
     SS_TRY(read_counts(run, path, root, err));
@@ -204,11 +204,11 @@ static bool has_part(const char *folder, const char *name)
 
 static ss_status check_rates(struct ss_run *run, const char *path, ss_err *err)
 {
-    return ss__rates_check(run, path, err);
+    return ss_run_rates_check(run, path, err);
 }
 
-ss_status ss__run_open_checked(const char *dir, bool check, struct ss__asking *asking,
-                               ss_run **out, ss_err *err)
+ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *asking,
+                              ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
@@ -217,14 +217,14 @@ ss_status ss__run_open_checked(const char *dir, bool check, struct ss__asking *a
         SS_FAIL_FILE(dir, SS_E_NOINPUT, "there is no such folder");
     }
     SS_ALLOC(run, 1);
-    SS_TRY(ss__manifest_read(run, dir, check, asking, err));
-    SS_TRY(read_part(run, dir, SS__FILE_FEATURES, ss__features_csv_read, err));
-    SS_TRY(read_part(run, dir, SS__FILE_RATES, check_rates, err));
-    SS_TRY(read_part(run, dir, SS__FILE_TOP, ss__top_json_read, err));
-    if (has_part(dir, SS__FILE_TEXTS)) {
-        SS_TRY(read_part(run, dir, SS__FILE_TEXTS, ss__top_texts_read, err));
+    SS_TRY(ss_run_manifest_read(run, dir, check, asking, err));
+    SS_TRY(read_part(run, dir, SS_RUN_FILE_FEATURES, ss_run_features_csv_read, err));
+    SS_TRY(read_part(run, dir, SS_RUN_FILE_RATES, check_rates, err));
+    SS_TRY(read_part(run, dir, SS_RUN_FILE_TOP, ss_run_top_json_read, err));
+    if (has_part(dir, SS_RUN_FILE_TEXTS)) {
+        SS_TRY(read_part(run, dir, SS_RUN_FILE_TEXTS, ss_run_top_texts_read, err));
     }
-    SS_TRY(ss__run_summarise(run, err));
+    SS_TRY(ss_run_summarise(run, err));
     *out = run;
     run = NULL;
 out:
@@ -234,5 +234,5 @@ out:
 
 ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err)
 {
-    return ss__run_open_checked(dir, false, NULL, out, err);
+    return ss_run_open_checked(dir, false, NULL, out, err);
 }

@@ -10,35 +10,35 @@
 /* Append the header (magic, version 1.0, description, padding) of a row-major array of f32, or
  * of what a numpy type string such as "<i4" says. Its length does not depend on shape[0], so
  * that a stream can put the number of rows in later. */
-void ss__npy_add_header(struct ss__buf *buf, size_t n_dims, const uint64_t *shape);
-void ss__npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims,
-                           const uint64_t *shape);
+void ss_run_npy_add_header(struct ss__buf *buf, size_t n_dims, const uint64_t *shape);
+void ss_run_npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims,
+                              const uint64_t *shape);
 
 /* Write a whole row-major f32 array atomically. Errors: SS_E_IO, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__npy_write(const char *path, const float *data, size_t n_dims,
-                                    const uint64_t *shape, ss_err *err);
+SS_MUST_USE ss_status ss_run_npy_write(const char *path, const float *data, size_t n_dims,
+                                       const uint64_t *shape, ss_err *err);
 
 /* A [n_rows, width] f32 array whose number of rows is known at the end. */
-struct ss__npy_stream {
+struct ss_run_npy_stream {
     struct ss__out out;
     uint64_t n_rows, width;
 };
-#define SS__NPY_CLOSED ((struct ss__npy_stream){.out = SS__OUT_CLOSED})
+#define SS_RUN_NPY_CLOSED ((struct ss_run_npy_stream){.out = SS__OUT_CLOSED})
 
 /* As ss__out_open_named. */
-SS_MUST_USE ss_status ss__npy_open(const char *path, bool force, uint64_t width,
-                                   struct ss__npy_stream *stream, ss_err *err);
-SS_MUST_USE ss_status ss__npy_add(struct ss__npy_stream *stream, const float *rows,
-                                  size_t n_rows, ss_err *err);
+SS_MUST_USE ss_status ss_run_npy_open(const char *path, bool force, uint64_t width,
+                                      struct ss_run_npy_stream *stream, ss_err *err);
+SS_MUST_USE ss_status ss_run_npy_add(struct ss_run_npy_stream *stream, const float *rows,
+                                     size_t n_rows, ss_err *err);
 /* Put the shape in and commit the file. On error nothing is left of it. */
-SS_MUST_USE ss_status ss__npy_commit(struct ss__npy_stream *stream, ss_err *err);
-void ss__npy_abort(struct ss__npy_stream *stream);
+SS_MUST_USE ss_status ss_run_npy_commit(struct ss_run_npy_stream *stream, ss_err *err);
+void ss_run_npy_abort(struct ss_run_npy_stream *stream);
 
 /* ---- archives ---- */
 
 /* An array of an .npz archive, whose bytes are made when they are written, twice: once for the
  * checksum. */
-struct ss__npz_array {
+struct ss_run_npz_array {
     const char *name; /* without ".npy" */
     const char *descr;
     size_t n_dims;
@@ -53,7 +53,8 @@ struct ss__npz_array {
 /* Write an archive into an open file and commit it: members stored, with the same bytes for the
  * same arrays; sizes beyond 4 GiB as zip64. Errors: SS_E_IO, SS_E_NOMEM, those of the arrays.
  */
-SS_MUST_USE ss_status ss__npz_write(struct ss__out *out, const struct ss__npz_array *arrays,
-                                    size_t n_arrays, ss_err *err);
+SS_MUST_USE ss_status ss_run_npz_write(struct ss__out *out,
+                                       const struct ss_run_npz_array *arrays, size_t n_arrays,
+                                       ss_err *err);
 
 #endif

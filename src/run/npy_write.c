@@ -23,13 +23,13 @@ static void add_spaces(struct ss__buf *buf, size_t n)
     }
 }
 
-void ss__npy_add_header(struct ss__buf *buf, size_t n_dims, const uint64_t *shape)
+void ss_run_npy_add_header(struct ss__buf *buf, size_t n_dims, const uint64_t *shape)
 {
-    ss__npy_add_header_of(buf, "<f4", n_dims, shape);
+    ss_run_npy_add_header_of(buf, "<f4", n_dims, shape);
 }
 
-void ss__npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims,
-                           const uint64_t *shape)
+void ss_run_npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims,
+                              const uint64_t *shape)
 {
     struct ss__buf text = {0};
     ss__buf_printf(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
@@ -52,8 +52,8 @@ void ss__npy_add_header_of(struct ss__buf *buf, const char *descr, size_t n_dims
     ss__buf_release(&text);
 }
 
-ss_status ss__npy_write(const char *path, const float *data, size_t n_dims,
-                        const uint64_t *shape, ss_err *err)
+ss_status ss_run_npy_write(const char *path, const float *data, size_t n_dims,
+                           const uint64_t *shape, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf header = {0};
@@ -62,7 +62,7 @@ ss_status ss__npy_write(const char *path, const float *data, size_t n_dims,
     for (size_t i = 0; i < n_dims; i++) {
         n_values *= (size_t)shape[i];
     }
-    ss__npy_add_header(&header, n_dims, shape);
+    ss_run_npy_add_header(&header, n_dims, shape);
     SS_TRY(ss__buf_check(&header, err));
     SS_TRY(ss__out_open(path, &out, err));
     SS_TRY(ss__out_write(&out, header.data, header.n_bytes, err));
@@ -74,20 +74,20 @@ out:
     return status;
 }
 
-static ss_status make_header(const struct ss__npy_stream *stream, struct ss__buf *header,
+static ss_status make_header(const struct ss_run_npy_stream *stream, struct ss__buf *header,
                              ss_err *err)
 {
     const uint64_t shape[2] = {stream->n_rows, stream->width};
-    ss__npy_add_header(header, 2, shape);
+    ss_run_npy_add_header(header, 2, shape);
     return ss__buf_check(header, err);
 }
 
-ss_status ss__npy_open(const char *path, bool force, uint64_t width,
-                       struct ss__npy_stream *stream, ss_err *err)
+ss_status ss_run_npy_open(const char *path, bool force, uint64_t width,
+                          struct ss_run_npy_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf header = {0};
-    *stream = SS__NPY_CLOSED;
+    *stream = SS_RUN_NPY_CLOSED;
     stream->width = width;
     SS_TRY(make_header(stream, &header, err));
     SS_TRY(ss__out_open_named(path, force, &stream->out, err));
@@ -95,20 +95,20 @@ ss_status ss__npy_open(const char *path, bool force, uint64_t width,
 out:
     ss__buf_release(&header);
     if (status != SS_OK) {
-        ss__npy_abort(stream);
+        ss_run_npy_abort(stream);
     }
     return status;
 }
 
-ss_status ss__npy_add(struct ss__npy_stream *stream, const float *rows, size_t n_rows,
-                      ss_err *err)
+ss_status ss_run_npy_add(struct ss_run_npy_stream *stream, const float *rows, size_t n_rows,
+                         ss_err *err)
 {
     stream->n_rows += n_rows;
     return ss__out_write(&stream->out, rows, n_rows * (size_t)stream->width * sizeof *rows,
                          err);
 }
 
-ss_status ss__npy_commit(struct ss__npy_stream *stream, ss_err *err)
+ss_status ss_run_npy_commit(struct ss_run_npy_stream *stream, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf header = {0};
@@ -117,12 +117,12 @@ ss_status ss__npy_commit(struct ss__npy_stream *stream, ss_err *err)
     SS_TRY(ss__out_commit(&stream->out, err));
 out:
     ss__buf_release(&header);
-    ss__npy_abort(stream);
+    ss_run_npy_abort(stream);
     return status;
 }
 
-void ss__npy_abort(struct ss__npy_stream *stream)
+void ss_run_npy_abort(struct ss_run_npy_stream *stream)
 {
     ss__out_abort(&stream->out);
-    *stream = SS__NPY_CLOSED;
+    *stream = SS_RUN_NPY_CLOSED;
 }

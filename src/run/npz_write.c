@@ -27,7 +27,7 @@ enum {
 };
 
 struct member {
-    const struct ss__npz_array *array;
+    const struct ss_run_npz_array *array;
     struct ss__buf header; /* of the .npy file */
     uint64_t at, n_bytes;
     uint32_t crc;
@@ -74,7 +74,7 @@ static ss_status pass_values(struct archive *archive, struct member *member, boo
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__npz_array *array = member->array;
+    const struct ss_run_npz_array *array = member->array;
     if (array->data == NULL) {
         SS_TRY(array->rewind(array->user, err));
     }
@@ -121,8 +121,8 @@ static ss_status put_member(struct archive *archive, struct member *member, ss_e
 {
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
-    const struct ss__npz_array *array = member->array;
-    ss__npy_add_header_of(&member->header, array->descr, array->n_dims, array->shape);
+    const struct ss_run_npz_array *array = member->array;
+    ss_run_npy_add_header_of(&member->header, array->descr, array->n_dims, array->shape);
     SS_TRY(ss__buf_check(&member->header, err));
     member->at = archive->at;
     member->n_bytes = member->header.n_bytes + array->n_bytes;
@@ -215,8 +215,8 @@ out:
     return status;
 }
 
-ss_status ss__npz_write(struct ss__out *out, const struct ss__npz_array *arrays,
-                        size_t n_arrays, ss_err *err)
+ss_status ss_run_npz_write(struct ss__out *out, const struct ss_run_npz_array *arrays,
+                           size_t n_arrays, ss_err *err)
 {
     ss_status status = SS_OK;
     struct archive archive = {.out = out, .n_members = n_arrays};

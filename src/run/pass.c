@@ -25,7 +25,7 @@ static ss_status check_width(const char *what, const char *path, size_t width,
                           what, path, width, sae->path, sae->width);
 }
 
-static ss_status check_pair(const struct ss__pass *pass, ss_err *err)
+static ss_status check_pair(const struct ss_run_pass *pass, ss_err *err)
 {
     struct ss_encoder_info encoder;
     struct ss_embeddings_info embeddings;
@@ -48,7 +48,7 @@ static ss_status check_pair(const struct ss__pass *pass, ss_err *err)
 
 static int ask_watch(void *user)
 {
-    const struct ss__pass *pass = user;
+    const struct ss_run_pass *pass = user;
     const struct ss_progress progress = {
         .n_rows_done = pass->done.counts.n_used,
         .n_rows_total = pass->done.counts.n_used,
@@ -58,7 +58,7 @@ static int ask_watch(void *user)
     return pass->watch.fn != NULL && pass->watch.fn(pass->watch.user, &progress) != 0;
 }
 
-ss_status ss__pass_init(struct ss__pass *pass, ss_err *err)
+ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(check_pair(pass, err));
@@ -66,25 +66,25 @@ ss_status ss__pass_init(struct ss__pass *pass, ss_err *err)
     pass->n_threads = ss_work_n_threads(pass->work);
     pass->asking.stop = (struct ss_stop){ask_watch, pass};
     ss_work_set_stop(pass->work, pass->asking.stop);
-    ss__work_tell_threads(pass->work, &pass->log);
+    ss_tensor_work_tell_threads(pass->work, &pass->log);
     if (pass->embeddings != NULL) {
         pass->batch_tokens = 0;
     } else if (pass->batch_tokens == 0) {
-        pass->batch_tokens = ss__encoder_batch_tokens(pass->encoder);
+        pass->batch_tokens = ss_encoder_batch_tokens(pass->encoder);
     }
-    SS_TRY(ss__again_init(&pass->again, pass->embeddings == NULL ? pass->encoder : NULL,
-                          pass->sae, pass->work, err));
+    SS_TRY(ss_run_again_init(&pass->again, pass->embeddings == NULL ? pass->encoder : NULL,
+                             pass->sae, pass->work, err));
 out:
     return status;
 }
 
 /* Receives every batch of the pipeline. */
-static ss_status take_batch(void *user, const struct ss__batch *batch, float *embeddings,
+static ss_status take_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__pass *pass = user;
-    const struct ss__pass_rows rows = {batch, embeddings, &pass->rows};
+    struct ss_run_pass *pass = user;
+    const struct ss_run_pass_rows rows = {batch, embeddings, &pass->rows};
     if (batch->n_rows == 0) { /* nothing but rows that are not embedded */
         pass->rows.n_rows = 0;
         return pass->take(pass->user, &rows, err);
@@ -93,11 +93,11 @@ static ss_status take_batch(void *user, const struct ss__batch *batch, float *em
         /* The caller lends the SAE as const, but its threshold is part of this pass: it is set
          * once, before the SAE's first use. */
         ss_sae *sae = (ss_sae *)(uintptr_t)pass->sae;
-        SS_TRY(ss__again_calibrate(&pass->again, sae, batch, embeddings, err));
+        SS_TRY(ss_run_again_calibrate(&pass->again, sae, batch, embeddings, err));
         pass->is_calibrating = false;
     }
-    SS_TRY(
-        ss__again_encode(&pass->again, batch, embeddings, &pass->rows, &pass->sae_counts, err));
+    SS_TRY(ss_run_again_encode(&pass->again, batch, embeddings, &pass->rows, &pass->sae_counts,
+                               err));
     SS_TRY(pass->take(pass->user, &rows, err));
 out:
     if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
@@ -107,9 +107,9 @@ out:
 }
 
 /* What was embedded again shows how far embeddings are off in truth. */
-static void check_errors(const struct ss__pass *pass)
+static void check_errors(const struct ss_run_pass *pass)
 {
-    const struct ss__again *again = &pass->again;
+    const struct ss_run_again *again = &pass->again;
     if (again->largest_error > again->error) {
         ss__log(&pass->log, SS_LEVEL_WARNING,
                 "an embedding at the precision high was off by %.2g of its length, and %.2g is "
@@ -119,12 +119,12 @@ static void check_errors(const struct ss__pass *pass)
     }
 }
 
-ss_status ss__pass_run(struct ss__pass *pass, ss_err *err)
+ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
 {
     ss_status status = SS_OK;
-    const uint64_t n_calibration = ss__sae_calibration_rows(pass->sae);
+    const uint64_t n_calibration = ss_sae_calibration_rows(pass->sae);
     pass->is_calibrating = n_calibration > 0;
-    struct ss__pipeline pipeline = {
+    struct ss_run_pipeline pipeline = {
         .encoder = pass->again.encoder,
         .dataset = pass->dataset,
         .work = pass->work,
@@ -132,7 +132,7 @@ ss_status ss__pass_run(struct ss__pass *pass, ss_err *err)
         .max_used = pass->max_used,
         .max_read = pass->max_read,
         .first_rows = n_calibration > SIZE_MAX ? SIZE_MAX : (size_t)n_calibration,
-        .rows_each = ss__sae_batch_rows(pass->sae),
+        .rows_each = ss_sae_batch_rows(pass->sae),
         .log = pass->log,
         .watch = pass->watch,
         .take = take_batch,
@@ -140,16 +140,16 @@ ss_status ss__pass_run(struct ss__pass *pass, ss_err *err)
     };
     memcpy(pipeline.use, pass->use, sizeof pipeline.use);
     SS_TRY(pass->embeddings == NULL
-               ? ss__pipeline_run(&pipeline, &pass->done, err)
-               : ss__embeddings_run(pass->embeddings, &pipeline, &pass->done, err));
+               ? ss_run_pipeline_run(&pipeline, &pass->done, err)
+               : ss_run_embeddings_run(pass->embeddings, &pipeline, &pass->done, err));
     check_errors(pass);
 out:
     return status;
 }
 
-void ss__pass_release(struct ss__pass *pass)
+void ss_run_pass_release(struct ss_run_pass *pass)
 {
-    ss__again_release(&pass->again);
+    ss_run_again_release(&pass->again);
     ss_sparse_release(&pass->rows);
     ss_work_free(pass->work); /* drawing needs memory of its own */
     pass->work = NULL;

@@ -8,31 +8,31 @@
 #include "run/pipeline.h"
 
 /* A batch and what the SAE made of it; all of it is borrowed until the call returns. */
-struct ss__pass_rows {
-    const struct ss__batch *batch;
+struct ss_run_pass_rows {
+    const struct ss_run_batch *batch;
     const float *embeddings;      /* [n_rows, width] */
     const struct ss_sparse *rows; /* [n_rows] */
 };
 
-struct ss__pass {
+struct ss_run_pass {
     const ss_encoder *encoder; /* NULL with `embeddings` */
     const ss_sae *sae;
     ss_dataset *dataset;       /* nullable with `embeddings` */
     ss_embeddings *embeddings; /* taken instead of embedding texts; nullable */
     size_t n_threads, batch_tokens;
-    uint64_t max_used, max_read;     /* as those of struct ss__pipeline */
-    ss__row_use use[SS_N_ROW_KINDS]; /* the same */
+    uint64_t max_used, max_read;        /* as those of struct ss_run_pipeline */
+    ss_run_row_use use[SS_N_ROW_KINDS]; /* the same */
     struct ss_log log;
     struct ss_watch watch;
-    ss_status (*take)(void *user, const struct ss__pass_rows *rows, ss_err *err);
+    ss_status (*take)(void *user, const struct ss_run_pass_rows *rows, ss_err *err);
     void *user;
 
     /* Set by the functions below. */
     ss_work *work;
-    struct ss__again again;
+    struct ss_run_again again;
     struct ss_sparse rows;
-    struct ss__sae_counts sae_counts;
-    struct ss__pipeline_done done;
+    struct ss_sae_counts sae_counts;
+    struct ss_run_pipeline_done done;
     struct ss__asking asking; /* outside of the pipeline, which asks by itself */
     bool is_calibrating;
 };
@@ -40,12 +40,12 @@ struct ss__pass {
 /* Make ready, where the pass stays until it is released: refuse widths that differ, warn of
  * another encoder than the SAE's config names. The fields above are set before. Release after
  * success and failure. Errors: SS_E_SHAPE, SS_E_NOMEM, SS_E_USAGE. */
-SS_MUST_USE ss_status ss__pass_init(struct ss__pass *pass, ss_err *err);
+SS_MUST_USE ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err);
 
 /* Run to the end of the rows. Errors: of the pipeline, the SAE and `take`. */
-SS_MUST_USE ss_status ss__pass_run(struct ss__pass *pass, ss_err *err);
+SS_MUST_USE ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err);
 
 /* Give up threads and scratch; what was counted stays. */
-void ss__pass_release(struct ss__pass *pass);
+void ss_run_pass_release(struct ss_run_pass *pass);
 
 #endif

@@ -11,8 +11,8 @@ enum { WATCH_MS = 100 };
 
 /* What the calling thread works with. */
 struct encoding {
-    const struct ss__pipeline *pipeline;
-    struct ss__pipeline_done *done;
+    const struct ss_run_pipeline *pipeline;
+    struct ss_run_pipeline_done *done;
     float *embeddings; /* [n_rows, width] of the batch in hand */
     size_t *offsets;   /* of a part of a batch */
     size_t n_embeddings_room, n_offsets_room, width, budget;
@@ -22,7 +22,7 @@ struct encoding {
     double started, watched;
 };
 
-double ss__seconds_now(void)
+double ss_run_seconds_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -30,7 +30,7 @@ double ss__seconds_now(void)
 }
 
 /* Rows that there are to do, if known: of the dataset, or the number asked for. */
-static uint64_t rows_total(const struct ss__pipeline *pipeline)
+static uint64_t rows_total(const struct ss_run_pipeline *pipeline)
 {
     const uint64_t n = ss_dataset_n_rows(pipeline->dataset);
     const uint64_t asked = pipeline->max_used > 0 ? pipeline->max_used : pipeline->max_read;
@@ -54,7 +54,7 @@ static uint64_t bytes_done(const struct encoding *encoding)
 static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
 {
     const struct ss_watch *watcher = &encoding->pipeline->watch;
-    const double now = ss__seconds_now();
+    const double now = ss_run_seconds_now();
     if (watcher->fn == NULL || (!is_end && now - encoding->watched < 1e-3 * WATCH_MS)) {
         return SS_OK;
     }
@@ -81,7 +81,7 @@ static int ask_watch(void *user)
 }
 
 /* How many texts from `first` fit the token budget; at least one. */
-static size_t part_of(const struct ss__tokens *tokens, size_t first, size_t budget)
+static size_t part_of(const struct ss_tokenizer_tokens *tokens, size_t first, size_t budget)
 {
     size_t end = first + 1;
     while (end < tokens->n_texts &&
@@ -91,10 +91,10 @@ static size_t part_of(const struct ss__tokens *tokens, size_t first, size_t budg
     return end - first;
 }
 
-static ss_status embed(struct encoding *encoding, const struct ss__batch *batch, ss_err *err)
+static ss_status embed(struct encoding *encoding, const struct ss_run_batch *batch, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__pipeline *pipeline = encoding->pipeline;
+    const struct ss_run_pipeline *pipeline = encoding->pipeline;
     size_t n_values = 0;
     if (!ss__mul(batch->n_rows, encoding->width, &n_values)) {
         SS_TRY(ss__fail_nomem(err, "embeddings"));
@@ -103,11 +103,11 @@ static ss_status embed(struct encoding *encoding, const struct ss__batch *batch,
     SS_GROW(encoding->offsets, encoding->n_offsets_room, batch->n_rows + 1);
     for (size_t first = 0; first < batch->n_rows;) {
         const size_t n = part_of(&batch->tokens, first, encoding->budget);
-        const struct ss__tokens part =
-            ss__tokens_slice(&batch->tokens, first, n, encoding->offsets);
-        SS_TRY(ss__encoder_forward(pipeline->encoder, pipeline->work, &part,
-                                   encoding->embeddings + first * encoding->width, err));
-        encoding->done->n_tokens += ss__tokens_n_ids(&part);
+        const struct ss_tokenizer_tokens part =
+            ss_run_tokens_slice(&batch->tokens, first, n, encoding->offsets);
+        SS_TRY(ss_encoder_forward(pipeline->encoder, pipeline->work, &part,
+                                  encoding->embeddings + first * encoding->width, err));
+        encoding->done->n_tokens += ss_tokenizer_tokens_n_ids(&part);
         encoding->n_rows_part += n;
         first += n;
         SS_TRY(watch(encoding, false, err));
@@ -116,12 +116,12 @@ out:
     return status;
 }
 
-static ss_status take_batch(struct encoding *encoding, const struct ss__batch *batch,
+static ss_status take_batch(struct encoding *encoding, const struct ss_run_batch *batch,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__pipeline *pipeline = encoding->pipeline;
-    struct ss__row_counts *counts = &encoding->done->counts;
+    const struct ss_run_pipeline *pipeline = encoding->pipeline;
+    struct ss_run_row_counts *counts = &encoding->done->counts;
     encoding->n_rows_batch = batch->n_rows;
     encoding->n_bytes_after = batch->n_bytes_done;
     if (batch->n_rows > 0) {
@@ -130,7 +130,7 @@ static ss_status take_batch(struct encoding *encoding, const struct ss__batch *b
     if (batch->n_rows > 0 || batch->n_unembedded > 0) {
         SS_TRY(pipeline->take(pipeline->user, batch, encoding->embeddings, err));
     }
-    ss__row_counts_add(counts, &batch->counts);
+    ss_run_row_counts_add(counts, &batch->counts);
     /* Against a number that was asked for, used rows count; else all rows of the dataset. */
     encoding->n_rows_before = pipeline->max_used > 0 ? counts->n_used : counts->n_read;
     encoding->n_rows_part = 0;
@@ -139,22 +139,22 @@ out:
     return status;
 }
 
-static ss_status take_all(struct encoding *encoding, struct ss__feeder *feeder, ss_err *err)
+static ss_status take_all(struct encoding *encoding, struct ss_run_feeder *feeder, ss_err *err)
 {
     ss_status status = SS_OK;
     for (;;) {
         void *item = NULL;
-        const double before = ss__seconds_now();
-        const ss__popped popped = ss__queue_pop(&feeder->full, WATCH_MS, &item);
-        encoding->done->seconds_waiting += ss__seconds_now() - before;
-        ss__feeder_speak(feeder);
-        if (popped == SS__POP_CLOSED) {
+        const double before = ss_run_seconds_now();
+        const ss_run_popped popped = ss_run_queue_pop(&feeder->full, WATCH_MS, &item);
+        encoding->done->seconds_waiting += ss_run_seconds_now() - before;
+        ss_run_feeder_speak(feeder);
+        if (popped == SS_RUN_POP_CLOSED) {
             feeder->is_done = true;
             break;
         }
-        if (popped == SS__POP_ITEM) {
+        if (popped == SS_RUN_POP_ITEM) {
             SS_TRY(take_batch(encoding, item, err));
-            if (!ss__queue_push(&feeder->empty, item)) {
+            if (!ss_run_queue_push(&feeder->empty, item)) {
                 break;
             }
         }
@@ -172,8 +172,8 @@ out:
     return status;
 }
 
-ss_status ss__pipeline_stopped(const struct ss__pipeline_done *done, const char *out,
-                               ss_err *err)
+ss_status ss_run_pipeline_stopped(const struct ss_run_pipeline_done *done, const char *out,
+                                  ss_err *err)
 {
     const unsigned long long n = done->counts.n_used;
     return out == NULL
@@ -183,42 +183,42 @@ ss_status ss__pipeline_stopped(const struct ss__pipeline_done *done, const char 
                           n, out);
 }
 
-static ss_status take_one(void *user, const struct ss__batch *batch, ss_err *err)
+static ss_status take_one(void *user, const struct ss_run_batch *batch, ss_err *err)
 {
     struct encoding *encoding = user;
     const ss_status status = take_batch(encoding, batch, err);
     return status == SS_OK ? watch(encoding, false, err) : status;
 }
 
-ss_status ss__pipeline_run(const struct ss__pipeline *pipeline, struct ss__pipeline_done *done,
-                           ss_err *err)
+ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
+                              struct ss_run_pipeline_done *done, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__feeder feeder = {0};
+    struct ss_run_feeder feeder = {0};
     struct ss_encoder_info info;
-    *done = (struct ss__pipeline_done){0};
+    *done = (struct ss_run_pipeline_done){0};
     ss_encoder_describe(pipeline->encoder, &info);
     struct encoding encoding = {
         .pipeline = pipeline,
         .done = done,
         .width = info.width,
         .n_rows_total = rows_total(pipeline),
-        .n_bytes_total = ss__dataset_bytes(pipeline->dataset),
-        .started = ss__seconds_now(),
+        .n_bytes_total = ss_dataset_bytes(pipeline->dataset),
+        .started = ss_run_seconds_now(),
     };
     ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &encoding});
-    SS_TRY(ss__feeder_start(&feeder, pipeline, err));
+    SS_TRY(ss_run_feeder_start(&feeder, pipeline, err));
     encoding.budget = feeder.limits.n_tokens;
     if (feeder.is_started) {
         SS_TRY(take_all(&encoding, &feeder, err));
     } else {
-        SS_TRY(ss__feeder_run_here(&feeder, take_one, &encoding, err));
+        SS_TRY(ss_run_feeder_run_here(&feeder, take_one, &encoding, err));
         SS_TRY(watch(&encoding, true, err));
     }
-    done->seconds = ss__seconds_now() - encoding.started;
+    done->seconds = ss_run_seconds_now() - encoding.started;
 out:
     ss_work_set_stop(pipeline->work, (struct ss_stop){NULL, NULL});
-    ss__feeder_stop(&feeder);
+    ss_run_feeder_stop(&feeder);
     ss__free(encoding.embeddings);
     ss__free(encoding.offsets);
     return status;

@@ -5,21 +5,21 @@
 
 #include "run/batch.h"
 
-typedef enum ss__row_use {
-    SS__ROW_USE,
-    SS__ROW_SKIP,
-    SS__ROW_UNEMBEDDED, /* counted as skipped, but it keeps its place in the batch */
-    SS__ROW_REFUSE
-} ss__row_use;
+typedef enum ss_run_row_use {
+    SS_RUN_ROW_USE,
+    SS_RUN_ROW_SKIP,
+    SS_RUN_ROW_UNEMBEDDED, /* counted as skipped, but it keeps its place in the batch */
+    SS_RUN_ROW_REFUSE
+} ss_run_row_use;
 
-struct ss__pipeline {
+struct ss_run_pipeline {
     const ss_encoder *encoder;
     ss_dataset *dataset;
     ss_work *work;
-    size_t batch_tokens;             /* 0: as the encoder likes it */
-    uint64_t max_used;               /* stop after so many used rows; 0: all */
-    uint64_t max_read;               /* stop after so many rows of any kind; 0: all */
-    ss__row_use use[SS_N_ROW_KINDS]; /* what is done with each kind of row */
+    size_t batch_tokens;                /* 0: as the encoder likes it */
+    uint64_t max_used;                  /* stop after so many used rows; 0: all */
+    uint64_t max_read;                  /* stop after so many rows of any kind; 0: all */
+    ss_run_row_use use[SS_N_ROW_KINDS]; /* what is done with each kind of row */
     size_t first_rows; /* the first batch holds so many rows, if there are (calibration) */
     size_t rows_each;  /* every other batch holds exactly so many rows; 0: by tokens */
     struct ss_log log;
@@ -27,27 +27,27 @@ struct ss__pipeline {
 
     /* Receives every batch that has rows in order with its embeddings [n_rows, width], which it
      * may change; a failure ends the work. */
-    ss_status (*take)(void *user, const struct ss__batch *batch, float *embeddings,
+    ss_status (*take)(void *user, const struct ss_run_batch *batch, float *embeddings,
                       ss_err *err);
     void *user;
 };
 
-struct ss__pipeline_done {
-    struct ss__row_counts counts;
+struct ss_run_pipeline_done {
+    struct ss_run_row_counts counts;
     uint64_t n_tokens;
     double seconds, seconds_waiting; /* waiting: for the reader */
 };
 
 /* Run to the end of the dataset. Progress and log callbacks come from the calling thread.
  * Errors: of the dataset, SS_E_DATA for a refused row, SS_E_STOPPED, those of `take`. */
-SS_MUST_USE ss_status ss__pipeline_run(const struct ss__pipeline *pipeline,
-                                       struct ss__pipeline_done *done, ss_err *err);
+SS_MUST_USE ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
+                                          struct ss_run_pipeline_done *done, ss_err *err);
 
 /* The sentence of a run that was stopped: what was done, and that nothing was written to `out`
  * (NULL: it was to be written nowhere). Returns SS_E_STOPPED. */
-ss_status ss__pipeline_stopped(const struct ss__pipeline_done *done, const char *out,
-                               ss_err *err);
+ss_status ss_run_pipeline_stopped(const struct ss_run_pipeline_done *done, const char *out,
+                                  ss_err *err);
 
-double ss__seconds_now(void); /* monotonic */
+double ss_run_seconds_now(void); /* monotonic */
 
 #endif

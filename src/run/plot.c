@@ -45,7 +45,7 @@ static size_t shared_folder(const struct ss_dataset_info *info)
     return n;
 }
 
-const char *ss__dataset_name(const struct ss_dataset_info *info, struct ss__arena *arena)
+const char *ss_run_dataset_name(const struct ss_dataset_info *info, struct ss__arena *arena)
 {
     if (info->n_files == 0) {
         return ss__arena_strndup(arena, "no files", 8);
@@ -69,17 +69,17 @@ const char *ss__dataset_name(const struct ss_dataset_info *info, struct ss__aren
     return ss__arena_printf(arena, "%zu files", info->n_files);
 }
 
-const char *ss__density_title(struct ss__arena *arena, const char *dataset_name)
+const char *ss_run_density_title(struct ss__arena *arena, const char *dataset_name)
 {
     return ss__arena_printf(arena, "Log Feature Fire Rate Distribution (%s)", dataset_name);
 }
 
-static struct ss__histogram_picture picture_of(const struct ss_plot_options *options,
-                                               const char *title)
+static struct ss_view_histogram_picture picture_of(const struct ss_plot_options *options,
+                                                   const char *title)
 {
     static const struct ss_plot_options none = {0};
     const struct ss_plot_options *given = options == NULL ? &none : options;
-    return (struct ss__histogram_picture){
+    return (struct ss_view_histogram_picture){
         .n_bins = given->n_bins > 0 ? given->n_bins : DEFAULT_BINS,
         .fixed_range = given->fixed_range ? density_range : NULL,
         .title = given->title != NULL ? given->title : title,
@@ -96,16 +96,16 @@ ss_status ss_plot_density(const ss_run *run, const char *path,
 {
     ss_status status = SS_OK;
     float *values = NULL;
-    struct ss__histogram_picture picture = picture_of(options, run->info.title);
+    struct ss_view_histogram_picture picture = picture_of(options, run->info.title);
     SS_ALLOC(values, run->info.n_features);
     for (size_t f = 0; f < run->info.n_features; f++) {
-        values[f] = ss__log_density(run->features[f].rate_pct);
+        values[f] = ss_stats_log_density(run->features[f].rate_pct);
     }
     picture.values = values;
     picture.n_values = run->info.n_features;
     picture.x_limits = density_range;
     picture.x_label = "Log10 Feature density";
-    SS_TRY(ss__draw_histogram(path, &picture, err));
+    SS_TRY(ss_view_draw_histogram(path, &picture, err));
 out:
     ss__free(values);
     return status;
@@ -121,12 +121,12 @@ ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
         return ss__fail_file(err, info.path, SS_E_UNSUPPORTED,
                              "a %s SAE has no thresholds; only jumprelu SAEs have", info.kind);
     }
-    struct ss__histogram_picture picture =
+    struct ss_view_histogram_picture picture =
         picture_of(options, "Histogram of Thresholds in JumpReLU features");
     picture.fixed_range = NULL; /* the fixed range is that of densities */
     picture.values = thresholds;
     picture.n_values = info.n_features;
     picture.x_label = "Threshold (exp(log_threshold))";
     picture.grid = true;
-    return ss__draw_histogram(path, &picture, err);
+    return ss_view_draw_histogram(path, &picture, err);
 }

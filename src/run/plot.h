@@ -7,9 +7,9 @@
 
 /* A short name of a dataset: its file without endings, the folder that holds all of its files,
  * or "stdin". In the arena; NULL when memory ran out. */
-const char *ss__dataset_name(const struct ss_dataset_info *info, struct ss__arena *arena);
+const char *ss_run_dataset_name(const struct ss_dataset_info *info, struct ss__arena *arena);
 
 /* "Log Feature Fire Rate Distribution (NAME)", in the arena; NULL when memory ran out. */
-const char *ss__density_title(struct ss__arena *arena, const char *dataset_name);
+const char *ss_run_density_title(struct ss__arena *arena, const char *dataset_name);
 
 #endif

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <time.h>
 
-ss_status ss__queue_init(struct ss__queue *queue, ss_err *err)
+ss_status ss_run_queue_init(struct ss_run_queue *queue, ss_err *err)
 {
     pthread_condattr_t attributes;
-    *queue = (struct ss__queue){0};
+    *queue = (struct ss_run_queue){0};
     if (pthread_condattr_init(&attributes) != 0) {
         return ss__fail_nomem(err, "a queue");
     }
@@ -22,21 +22,21 @@ ss_status ss__queue_init(struct ss__queue *queue, ss_err *err)
     return made ? SS_OK : ss__fail_nomem(err, "a queue");
 }
 
-void ss__queue_release(struct ss__queue *queue)
+void ss_run_queue_release(struct ss_run_queue *queue)
 {
     pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->lock);
 }
 
-bool ss__queue_push(struct ss__queue *queue, void *item)
+bool ss_run_queue_push(struct ss_run_queue *queue, void *item)
 {
     pthread_mutex_lock(&queue->lock);
-    while (queue->n_items == SS__QUEUE_ROOM && !queue->is_closed) {
+    while (queue->n_items == SS_RUN_QUEUE_ROOM && !queue->is_closed) {
         pthread_cond_wait(&queue->changed, &queue->lock);
     }
     const bool pushed = !queue->is_closed;
     if (pushed) {
-        queue->items[(queue->first + queue->n_items) % SS__QUEUE_ROOM] = item;
+        queue->items[(queue->first + queue->n_items) % SS_RUN_QUEUE_ROOM] = item;
         queue->n_items++;
         pthread_cond_broadcast(&queue->changed);
     }
@@ -57,11 +57,11 @@ static struct timespec after_ms(int ms)
     return at;
 }
 
-ss__popped ss__queue_pop(struct ss__queue *queue, int timeout_ms, void **item)
+ss_run_popped ss_run_queue_pop(struct ss_run_queue *queue, int timeout_ms, void **item)
 {
     const struct timespec deadline = after_ms(timeout_ms < 0 ? 0 : timeout_ms);
     int waited = 0;
-    ss__popped result = SS__POP_ITEM;
+    ss_run_popped result = SS_RUN_POP_ITEM;
     *item = NULL;
     pthread_mutex_lock(&queue->lock);
     while (queue->n_items == 0 && !queue->is_closed && waited != ETIMEDOUT) {
@@ -71,17 +71,17 @@ ss__popped ss__queue_pop(struct ss__queue *queue, int timeout_ms, void **item)
     }
     if (queue->n_items > 0) {
         *item = queue->items[queue->first];
-        queue->first = (queue->first + 1) % SS__QUEUE_ROOM;
+        queue->first = (queue->first + 1) % SS_RUN_QUEUE_ROOM;
         queue->n_items--;
         pthread_cond_broadcast(&queue->changed);
     } else {
-        result = queue->is_closed ? SS__POP_CLOSED : SS__POP_TIMEOUT;
+        result = queue->is_closed ? SS_RUN_POP_CLOSED : SS_RUN_POP_TIMEOUT;
     }
     pthread_mutex_unlock(&queue->lock);
     return result;
 }
 
-void ss__queue_close(struct ss__queue *queue)
+void ss_run_queue_close(struct ss_run_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->is_closed = true;

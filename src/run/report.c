@@ -15,14 +15,14 @@ struct memory {
     bool failed;
 };
 
-ss_status ss__report_init(struct ss_report *report, ss_err *err)
+ss_status ss_run_report_init(struct ss_report *report, ss_err *err)
 {
     *report = (struct ss_report){0};
     report->memory = ss__alloc(1, sizeof(struct memory));
     return report->memory == NULL ? ss__fail_nomem(err, "a report") : SS_OK;
 }
 
-ss_status ss__report_finish(struct ss_report *report, ss_err *err)
+ss_status ss_run_report_finish(struct ss_report *report, ss_err *err)
 {
     const struct memory *memory = report->memory;
     if (report->n_table_columns > 0) {
@@ -70,26 +70,26 @@ static void add_fact(struct ss_report *report, const char *name, const char *val
         (struct ss_fact){.name = name, .value = copy, .is_number = is_number};
 }
 
-void ss__report_text(struct ss_report *report, const char *name, const char *value)
+void ss_run_report_text(struct ss_report *report, const char *name, const char *value)
 {
     add_fact(report, name, value, false);
 }
 
-void ss__report_count(struct ss_report *report, const char *name, uint64_t value)
+void ss_run_report_count(struct ss_report *report, const char *name, uint64_t value)
 {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, value);
     add_fact(report, name, text, true);
 }
 
-void ss__report_number(struct ss_report *report, const char *name, double value)
+void ss_run_report_number(struct ss_report *report, const char *name, double value)
 {
     char text[SS__DOUBLE_TEXT_BYTES + 1] = {0};
     ss__format_double(value, text);
     add_fact(report, name, text, true);
 }
 
-void ss__report_cell(struct ss_report *report, const char *text, size_t n_bytes)
+void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_bytes)
 {
     struct memory *memory = report->memory;
     void *cells = (void *)(uintptr_t)report->cells;
@@ -103,15 +103,15 @@ void ss__report_cell(struct ss_report *report, const char *text, size_t n_bytes)
     report->cells[memory->n_cells++] = copy;
 }
 
-void ss__report_table(struct ss_report *report, size_t n_columns, const char *const *header)
+void ss_run_report_table(struct ss_report *report, size_t n_columns, const char *const *header)
 {
     report->n_table_columns = n_columns;
     for (size_t i = 0; i < n_columns; i++) {
-        ss__report_cell(report, header[i], strlen(header[i]));
+        ss_run_report_cell(report, header[i], strlen(header[i]));
     }
 }
 
-void ss__report_cut(struct ss_report *report, size_t n_facts)
+void ss_run_report_cut(struct ss_report *report, size_t n_facts)
 {
     struct memory *memory = report->memory;
     report->n_facts = n_facts;

@@ -6,23 +6,23 @@
 #include "base/mem.h"
 #include "run/npy.h"
 
-const char *ss__run_keep(struct ss_run *run, const char *text)
+const char *ss_run_keep(struct ss_run *run, const char *text)
 {
     return ss__arena_strndup(&run->arena, text, strlen(text));
 }
 
-static struct ss_feature feature_of(const struct ss__fires *fires, size_t f)
+static struct ss_feature feature_of(const struct ss_stats_fires *fires, size_t f)
 {
     const uint64_t n_fires = fires->counts[f];
     double low = 0, high = 0;
-    ss__wilson(n_fires, fires->n_rows, &low, &high);
+    ss_stats_wilson(n_fires, fires->n_rows, &low, &high);
     return (struct ss_feature){
         .n_fires = n_fires,
-        .rate_pct = ss__fires_rate_pct(fires, f),
+        .rate_pct = ss_stats_fires_rate_pct(fires, f),
         .rate_low_pct = 100 * low,
         .rate_high_pct = 100 * high,
         .max_activation = n_fires == 0 ? 0 : fires->maxima[f],
-        .mean_activation = n_fires == 0 ? 0 : ss__fires_mean(fires, f),
+        .mean_activation = n_fires == 0 ? 0 : ss_stats_fires_mean(fires, f),
         .dead = n_fires == 0,
     };
 }
@@ -33,33 +33,33 @@ static ss_status fill_tops(struct ss_run *run, ss_err *err)
     const size_t n = run->info.n_features;
     SS_ALLOC(run->top_offsets, n + 1);
     for (size_t f = 0; f < n; f++) {
-        run->features[f].n_top = ss__top_n(run->top, f);
+        run->features[f].n_top = ss_stats_top_n(run->top, f);
         run->top_offsets[f + 1] = run->top_offsets[f] + run->features[f].n_top;
     }
     SS_ALLOC(run->tops, run->top_offsets[n]);
     for (size_t f = 0; f < n; f++) {
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
-            run->tops[run->top_offsets[f] + rank] = ss__top_at(run->top, f, rank);
+            run->tops[run->top_offsets[f] + rank] = ss_stats_top_at(run->top, f, rank);
         }
     }
 out:
     return status;
 }
 
-ss_status ss__run_fill(struct ss_run *run, const struct ss__fires *fires, struct ss__top **top,
-                       ss_err *err)
+ss_status ss_run_fill(struct ss_run *run, const struct ss_stats_fires *fires,
+                      struct ss_stats_top **top, ss_err *err)
 {
     ss_status status = SS_OK;
     run->info.n_features = fires->n_features;
     run->top = *top;
     *top = NULL;
-    ss__top_finish(run->top);
+    ss_stats_top_finish(run->top);
     SS_ALLOC(run->features, fires->n_features);
     for (size_t f = 0; f < fires->n_features; f++) {
         run->features[f] = feature_of(fires, f);
     }
     SS_TRY(fill_tops(run, err));
-    SS_TRY(ss__run_summarise(run, err));
+    SS_TRY(ss_run_summarise(run, err));
 out:
     return status;
 }
@@ -70,7 +70,7 @@ static int compare_rates(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-ss_status ss__run_summarise(struct ss_run *run, ss_err *err)
+ss_status ss_run_summarise(struct ss_run *run, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = run->info.n_features;
@@ -97,7 +97,7 @@ void ss_run_free(ss_run *run)
     ss__free(run->features);
     ss__free(run->top_offsets);
     ss__free(run->tops);
-    ss__top_free(run->top);
+    ss_stats_top_free(run->top);
     ss__arena_release(&run->arena);
     ss__free(run);
 }
@@ -135,7 +135,7 @@ size_t ss_run_most_frequent(const ss_run *run, size_t n, size_t *features)
     return n_found;
 }
 
-ss_status ss__rates_write(const struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_rates_write(const struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     const uint64_t n = run->info.n_features;
@@ -144,7 +144,7 @@ ss_status ss__rates_write(const struct ss_run *run, const char *path, ss_err *er
     for (size_t f = 0; f < run->info.n_features; f++) {
         rates[f] = run->features[f].rate_pct;
     }
-    SS_TRY(ss__npy_write(path, rates, 1, &n, err));
+    SS_TRY(ss_run_npy_write(path, rates, 1, &n, err));
 out:
     ss__free(rates);
     return status;

@@ -22,15 +22,15 @@ struct searching {
 /* Append valid UTF-8 in lower case; both forms of the small sigma are one. */
 static void add_lower(struct ss__buf *out, const char *data, size_t n)
 {
-    uint32_t lower[SS__CHAR_MAX_EXPANSION], c = 0;
+    uint32_t lower[SS_TOKENIZER_CHAR_MAX_EXPANSION], c = 0;
     char bytes[4];
     for (size_t at = 0, length = 0; at < n; at += length) {
         length = ss__utf8_decode(data + at, n - at, &c);
         if (length == 0) {
             return;
         }
-        const bool changes = (ss__char_record(c) & SS__CHAR_LOWERS) != 0;
-        const size_t n_lower = changes ? ss__char_lower(c, lower) : 1;
+        const bool changes = (ss_tokenizer_char_record(c) & SS_TOKENIZER_CHAR_LOWERS) != 0;
+        const size_t n_lower = changes ? ss_tokenizer_char_lower(c, lower) : 1;
         lower[0] = changes ? lower[0] : c == FINAL_SIGMA ? SIGMA : c;
         for (size_t i = 0; i < n_lower; i++) {
             ss__buf_add(out, bytes, ss__utf8_encode(lower[i], bytes));

@@ -22,15 +22,15 @@ static void add_field(struct ss__buf *buf, const char *text)
     ss__buf_add_byte(buf, '"');
 }
 
-ss_status ss__skipped_csv_write(const ss_dataset *dataset, const char *path, ss_err *err)
+ss_status ss_run_skipped_csv_write(const ss_dataset *dataset, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
-    struct ss__bad_row row;
+    struct ss_format_bad_row row;
     ss__buf_add_text(&buf, "file,row,reason,problem\n");
-    for (size_t i = 0; ss__dataset_bad_row(dataset, i, &row); i++) {
+    for (size_t i = 0; ss_dataset_bad_row(dataset, i, &row); i++) {
         add_field(&buf, row.file);
-        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", row.row, ss__fault_name(row.fault));
+        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", row.row, ss_dataset_fault_name(row.fault));
         add_field(&buf, row.problem);
         ss__buf_add_byte(&buf, '\n');
     }

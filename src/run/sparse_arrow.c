@@ -38,12 +38,12 @@ enum seen {
 };
 
 struct state {
-    const struct ss__sparse_options *options;
+    const struct ss_run_sparse_options *options;
     struct ss__out out;
     struct ss__spool rows;
     uint64_t n_rows;
     unsigned *seen; /* [n_kept] */
-    struct ss__arrow_output *output;
+    struct ss_arrow_output *output;
     struct ss__buf features, values, text, kept, string; /* of a row */
 };
 
@@ -58,7 +58,7 @@ static void arrow_close(void *opaque)
     if (state != NULL) {
         ss__out_abort(&state->out);
         ss__spool_close(&state->rows);
-        ss__arrow_output_free(state->output);
+        ss_arrow_output_free(state->output);
         ss__free(state->seen);
         ss__buf_release(&state->features);
         ss__buf_release(&state->values);
@@ -98,102 +98,102 @@ static unsigned number_seen(struct ss_text text)
 }
 
 /* Pass the value of the next column; `text` is how it stands there. */
-static bool next_value(struct ss__scan *scan, bool is_first, ss__json_kind *kind,
+static bool next_value(struct ss_format_scan *scan, bool is_first, ss_format_json_kind *kind,
                        struct ss_text *text)
 {
-    struct ss__scan_string key;
+    struct ss_format_scan_string key;
     bool has_key = false;
-    if (!ss__scan_key(scan, is_first, &key, &has_key) || !has_key) {
+    if (!ss_format_scan_key(scan, is_first, &key, &has_key) || !has_key) {
         return false;
     }
-    *kind = ss__scan_peek(scan);
+    *kind = ss_format_scan_peek(scan);
     text->data = scan->at;
-    const bool is_good = ss__scan_value(scan);
+    const bool is_good = ss_format_scan_value(scan);
     text->n_bytes = (size_t)(scan->at - text->data);
     return is_good;
 }
 
 static ss_status look_at(struct state *state, struct ss_text kept, ss_err *err)
 {
-    static const unsigned seen[SS__N_JSON_KINDS] = {[SS__JSON_OBJECT] = SEEN_OTHER,
-                                                    [SS__JSON_ARRAY] = SEEN_OTHER,
-                                                    [SS__JSON_STRING] = SEEN_STRING,
-                                                    [SS__JSON_BOOL] = SEEN_BOOL};
-    struct ss__scan scan = {.at = kept.data, .end = kept.data + kept.n_bytes};
-    if (kept.n_bytes == 0 || !ss__scan_char(&scan, '{')) {
+    static const unsigned seen[SS_FORMAT_N_JSON_KINDS] = {[SS_FORMAT_JSON_OBJECT] = SEEN_OTHER,
+                                                          [SS_FORMAT_JSON_ARRAY] = SEEN_OTHER,
+                                                          [SS_FORMAT_JSON_STRING] = SEEN_STRING,
+                                                          [SS_FORMAT_JSON_BOOL] = SEEN_BOOL};
+    struct ss_format_scan scan = {.at = kept.data, .end = kept.data + kept.n_bytes};
+    if (kept.n_bytes == 0 || !ss_format_scan_char(&scan, '{')) {
         return SS_OK;
     }
     for (size_t i = 0; i < state->options->n_kept; i++) {
-        ss__json_kind kind = SS__JSON_NULL;
+        ss_format_json_kind kind = SS_FORMAT_JSON_NULL;
         struct ss_text text;
         if (!next_value(&scan, i == 0, &kind, &text)) {
             return ss__fail(err, SS_E_INTERNAL, "the columns that are kept are no JSON object");
         }
-        state->seen[i] |= kind == SS__JSON_NUMBER ? number_seen(text) : seen[kind];
+        state->seen[i] |= kind == SS_FORMAT_JSON_NUMBER ? number_seen(text) : seen[kind];
     }
     return SS_OK;
 }
 
-static ss__arrow_value value_of(unsigned seen)
+static ss_arrow_value value_of(unsigned seen)
 {
     const bool is_real =
         (seen & SEEN_REAL) != 0 && (seen & ~(unsigned)(SEEN_REAL | SEEN_INT)) == 0;
     const bool is_int = seen != 0 && (seen & ~(unsigned)(SEEN_INT | SEEN_BIG)) == 0;
-    return seen == 0           ? SS__ARROW_VALUE_NULL
-           : seen == SEEN_BOOL ? SS__ARROW_VALUE_BOOL
-           : is_int            ? SS__ARROW_VALUE_I64
-           : is_real           ? SS__ARROW_VALUE_F64
-                               : SS__ARROW_VALUE_UTF8;
+    return seen == 0           ? SS_ARROW_VALUE_NULL
+           : seen == SEEN_BOOL ? SS_ARROW_VALUE_BOOL
+           : is_int            ? SS_ARROW_VALUE_I64
+           : is_real           ? SS_ARROW_VALUE_F64
+                               : SS_ARROW_VALUE_UTF8;
 }
 
 static ss_status add_string(struct state *state, size_t column, struct ss_text text,
                             ss_err *err)
 {
-    struct ss__scan scan = {.at = text.data, .end = text.data + text.n_bytes};
-    struct ss__scan_string string;
-    if (!ss__scan_string(&scan, &string)) {
+    struct ss_format_scan scan = {.at = text.data, .end = text.data + text.n_bytes};
+    struct ss_format_scan_string string;
+    if (!ss_format_scan_string(&scan, &string)) {
         return ss__fail(err, SS_E_INTERNAL, "a string that is kept is malformed");
     }
     state->string.n_bytes = 0;
-    (void)ss__scan_unescape(string, &state->string);
+    (void)ss_format_scan_unescape(string, &state->string);
     const ss_status status = ss__buf_check(&state->string, err);
     return status != SS_OK ? status
-                           : ss__arrow_output_add(state->output, column, state->string.data,
-                                                  state->string.n_bytes, err);
+                           : ss_arrow_output_add(state->output, column, state->string.data,
+                                                 state->string.n_bytes, err);
 }
 
-static ss_status add_value(struct state *state, size_t i, size_t column, ss__json_kind kind,
-                           struct ss_text text, ss_err *err)
+static ss_status add_value(struct state *state, size_t i, size_t column,
+                           ss_format_json_kind kind, struct ss_text text, ss_err *err)
 {
     const bool is_true = text.data[0] == 't';
     int64_t whole = 0;
     double number = 0;
-    if (kind == SS__JSON_NULL) {
-        return ss__arrow_output_add_null(state->output, column, err);
+    if (kind == SS_FORMAT_JSON_NULL) {
+        return ss_arrow_output_add_null(state->output, column, err);
     }
     switch (value_of(state->seen[i])) {
-    case SS__ARROW_VALUE_BOOL:
-        return ss__arrow_output_add(state->output, column, &is_true, 1, err);
-    case SS__ARROW_VALUE_I64:
+    case SS_ARROW_VALUE_BOOL:
+        return ss_arrow_output_add(state->output, column, &is_true, 1, err);
+    case SS_ARROW_VALUE_I64:
         (void)parse_int(text, &whole);
-        return ss__arrow_output_add(state->output, column, &whole, 1, err);
-    case SS__ARROW_VALUE_F64:
+        return ss_arrow_output_add(state->output, column, &whole, 1, err);
+    case SS_ARROW_VALUE_F64:
         (void)ss__parse_double(text.data, text.n_bytes, &number);
-        return ss__arrow_output_add(state->output, column, &number, 1, err);
+        return ss_arrow_output_add(state->output, column, &number, 1, err);
     default:
         return state->seen[i] == SEEN_STRING
                    ? add_string(state, column, text, err)
-                   : ss__arrow_output_add(state->output, column, text.data, text.n_bytes, err);
+                   : ss_arrow_output_add(state->output, column, text.data, text.n_bytes, err);
     }
 }
 
 static ss_status add_kept(struct state *state, size_t column, struct ss_text kept, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scan scan = {.at = kept.data, .end = kept.data + kept.n_bytes};
-    const bool has_values = kept.n_bytes > 0 && ss__scan_char(&scan, '{');
+    struct ss_format_scan scan = {.at = kept.data, .end = kept.data + kept.n_bytes};
+    const bool has_values = kept.n_bytes > 0 && ss_format_scan_char(&scan, '{');
     for (size_t i = 0; i < state->options->n_kept; i++) {
-        ss__json_kind kind = SS__JSON_NULL;
+        ss_format_json_kind kind = SS_FORMAT_JSON_NULL;
         struct ss_text text = {"null", 4};
         if (has_values && !next_value(&scan, i == 0, &kind, &text)) {
             SS_FAIL(SS_E_INTERNAL, "the columns that are kept are no JSON object");
@@ -206,7 +206,8 @@ out:
 
 /* ---- rows ---- */
 
-static ss_status arrow_open(const struct ss__sparse_options *options, void **out, ss_err *err)
+static ss_status arrow_open(const struct ss_run_sparse_options *options, void **out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = NULL;
@@ -223,7 +224,7 @@ out:
     return status;
 }
 
-static ss_status arrow_add(void *opaque, const struct ss__sparse_row *row, ss_err *err)
+static ss_status arrow_add(void *opaque, const struct ss_run_sparse_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = opaque;
@@ -263,28 +264,28 @@ static ss_status put_row(struct state *state, ss_err *err)
     SS_TRY(read_part(state, &state->values, head.n * sizeof(float), err));
     SS_TRY(read_part(state, &state->text, head.n_text, err));
     SS_TRY(read_part(state, &state->kept, head.n_kept, err));
-    SS_TRY(ss__arrow_output_add(state->output, 0, &head.id, 1, err));
-    SS_TRY(ss__arrow_output_add(state->output, 1, state->features.data, head.n, err));
-    SS_TRY(ss__arrow_output_add(state->output, 2, state->values.data, head.n, err));
+    SS_TRY(ss_arrow_output_add(state->output, 0, &head.id, 1, err));
+    SS_TRY(ss_arrow_output_add(state->output, 1, state->features.data, head.n, err));
+    SS_TRY(ss_arrow_output_add(state->output, 2, state->values.data, head.n, err));
     if (has_text) {
-        SS_TRY(head.is_null ? ss__arrow_output_add_null(state->output, N_FIXED, err)
-                            : ss__arrow_output_add(state->output, N_FIXED, state->text.data,
-                                                   head.n_text, err));
+        SS_TRY(head.is_null ? ss_arrow_output_add_null(state->output, N_FIXED, err)
+                            : ss_arrow_output_add(state->output, N_FIXED, state->text.data,
+                                                  head.n_text, err));
     }
     const struct ss_text kept = {state->kept.data, head.n_kept};
     SS_TRY(add_kept(state, N_FIXED + has_text, kept, err));
-    SS_TRY(ss__arrow_output_end_row(state->output, err));
+    SS_TRY(ss_arrow_output_end_row(state->output, err));
 out:
     return status;
 }
 
 /* ---- the file ---- */
 
-static const struct ss__arrow_output_column fixed[MAX_FIXED] = {
-    {.name = "row", .value = SS__ARROW_VALUE_I64},
-    {.name = "features", .value = SS__ARROW_VALUE_U32, .is_list = true},
-    {.name = "activations", .value = SS__ARROW_VALUE_F32, .is_list = true},
-    {.name = "text", .value = SS__ARROW_VALUE_UTF8, .is_nullable = true},
+static const struct ss_arrow_output_column fixed[MAX_FIXED] = {
+    {.name = "row", .value = SS_ARROW_VALUE_I64},
+    {.name = "features", .value = SS_ARROW_VALUE_U32, .is_list = true},
+    {.name = "activations", .value = SS_ARROW_VALUE_F32, .is_list = true},
+    {.name = "text", .value = SS_ARROW_VALUE_UTF8, .is_nullable = true},
 };
 
 static const char *name_of(const char *name, size_t n_fixed, char *room, size_t n_room)
@@ -301,11 +302,11 @@ static const char *name_of(const char *name, size_t n_fixed, char *room, size_t 
 static ss_status open_output(struct state *state, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__sparse_options *options = state->options;
-    struct ss__arrow_output_column *columns = NULL;
+    const struct ss_run_sparse_options *options = state->options;
+    struct ss_arrow_output_column *columns = NULL;
     char n_features[24], names[MAX_FIXED][24];
     const size_t n_fixed = options->has_text ? MAX_FIXED : N_FIXED;
-    const struct ss__arrow_note notes[] = {{"n_features", n_features}};
+    const struct ss_arrow_note notes[] = {{"n_features", n_features}};
     size_t n_renamed = 0;
     SS_ALLOC(columns, n_fixed + options->n_kept);
     snprintf(n_features, sizeof n_features, "%zu", options->n_features);
@@ -314,14 +315,14 @@ static ss_status open_output(struct state *state, ss_err *err)
         char *room = names[n_renamed < MAX_FIXED ? n_renamed : MAX_FIXED - 1];
         const char *name = name_of(options->kept[i], n_fixed, room, sizeof names[0]);
         n_renamed += name == room;
-        columns[n_fixed + i] = (struct ss__arrow_output_column){
+        columns[n_fixed + i] = (struct ss_arrow_output_column){
             .name = name, .value = value_of(state->seen[i]), .is_nullable = true};
     }
-    const struct ss__arrow_output_options made = {.columns = columns,
-                                                  .n_columns = n_fixed + options->n_kept,
-                                                  .notes = notes,
-                                                  .n_notes = 1};
-    SS_TRY(ss__arrow_output_new(&state->out, &made, &state->output, err));
+    const struct ss_arrow_output_options made = {.columns = columns,
+                                                 .n_columns = n_fixed + options->n_kept,
+                                                 .notes = notes,
+                                                 .n_notes = 1};
+    SS_TRY(ss_arrow_output_new(&state->out, &made, &state->output, err));
 out:
     ss__free(columns);
     return status;
@@ -336,7 +337,7 @@ static ss_status arrow_commit(void *opaque, ss_err *err)
     for (uint64_t i = 0; i < state->n_rows; i++) {
         SS_TRY(put_row(state, err));
     }
-    SS_TRY(ss__arrow_output_finish(state->output, err));
+    SS_TRY(ss_arrow_output_finish(state->output, err));
     SS_TRY(ss__out_commit(&state->out, err));
 out:
     return status;
@@ -348,5 +349,5 @@ out:
         .commit = arrow_commit, .close = arrow_close                                           \
     }
 
-const struct ss__sparse_format ss__sparse_arrow = ARROW_FILE(".arrow");
-const struct ss__sparse_format ss__sparse_feather = ARROW_FILE(".feather");
+const struct ss_run_sparse_format ss_run_sparse_arrow = ARROW_FILE(".arrow");
+const struct ss_run_sparse_format ss_run_sparse_feather = ARROW_FILE(".feather");

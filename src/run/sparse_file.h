@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-struct ss__sparse_row {
+struct ss_run_sparse_row {
     uint64_t id;              /* in the dataset */
     const uint32_t *features; /* [n] ascending */
     const float *values;      /* [n] */
@@ -15,7 +15,7 @@ struct ss__sparse_row {
     struct ss_text text, kept; /* kept: a JSON object of the columns, or "" */
 };
 
-struct ss__sparse_options { /* borrowed until the file is closed */
+struct ss_run_sparse_options { /* borrowed until the file is closed */
     const char *path;
     bool force; /* replace a file that exists */
     size_t n_features;
@@ -25,18 +25,18 @@ struct ss__sparse_options { /* borrowed until the file is closed */
     size_t n_kept;
 };
 
-struct ss__sparse_format {
+struct ss_run_sparse_format {
     const char *ending;
     bool holds_columns; /* texts and columns that are carried along */
     /* Errors: those of ss__out_open_named. */
-    ss_status (*open)(const struct ss__sparse_options *options, void **state, ss_err *err);
-    ss_status (*add)(void *state, const struct ss__sparse_row *row, ss_err *err);
+    ss_status (*open)(const struct ss_run_sparse_options *options, void **state, ss_err *err);
+    ss_status (*add)(void *state, const struct ss_run_sparse_row *row, ss_err *err);
     ss_status (*commit)(void *state, ss_err *err); /* on error nothing is left of the file */
     void (*close)(void *state);                    /* NULL is fine */
 };
 
 /* sparse_npz.c: what scipy.sparse.load_npz reads; sparse_arrow.c; sparse_jsonl.c */
-extern const struct ss__sparse_format ss__sparse_npz, ss__sparse_arrow, ss__sparse_feather,
-    ss__sparse_jsonl;
+extern const struct ss_run_sparse_format ss_run_sparse_npz, ss_run_sparse_arrow,
+    ss_run_sparse_feather, ss_run_sparse_jsonl;
 
 #endif

@@ -13,7 +13,7 @@
 #include "run/sparse_file.h"
 
 struct state {
-    const struct ss__sparse_options *options;
+    const struct ss_run_sparse_options *options;
     struct ss__out out;
     struct ss__buf line;
 };
@@ -28,7 +28,8 @@ static void jsonl_close(void *opaque)
     }
 }
 
-static ss_status jsonl_open(const struct ss__sparse_options *options, void **out, ss_err *err)
+static ss_status jsonl_open(const struct ss_run_sparse_options *options, void **out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = NULL;
@@ -43,7 +44,7 @@ out:
     return status;
 }
 
-static ss_status jsonl_add(void *opaque, const struct ss__sparse_row *row, ss_err *err)
+static ss_status jsonl_add(void *opaque, const struct ss_run_sparse_row *row, ss_err *err)
 {
     struct state *state = opaque;
     struct ss__buf *line = &state->line;
@@ -81,7 +82,7 @@ static ss_status jsonl_commit(void *opaque, ss_err *err)
     return ss__out_commit(&state->out, err);
 }
 
-const struct ss__sparse_format ss__sparse_jsonl = {
+const struct ss_run_sparse_format ss_run_sparse_jsonl = {
     .ending = ".jsonl",
     .holds_columns = true,
     .open = jsonl_open,

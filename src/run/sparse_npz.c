@@ -15,7 +15,7 @@
 #include "run/sparse_file.h"
 
 struct state {
-    const struct ss__sparse_options *options;
+    const struct ss_run_sparse_options *options;
     struct ss__out out;
     struct ss__spool lengths, features, values, ids; /* u64, u32, f32, u64 */
     uint64_t n_rows, n_values;
@@ -36,7 +36,7 @@ static void npz_close(void *opaque)
     }
 }
 
-static ss_status npz_open(const struct ss__sparse_options *options, void **out, ss_err *err)
+static ss_status npz_open(const struct ss_run_sparse_options *options, void **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = NULL;
@@ -55,7 +55,7 @@ out:
     return status;
 }
 
-static ss_status npz_add(void *opaque, const struct ss__sparse_row *row, ss_err *err)
+static ss_status npz_add(void *opaque, const struct ss_run_sparse_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct state *state = opaque;
@@ -141,7 +141,7 @@ static ss_status npz_commit(void *opaque, ss_err *err)
     const bool is_wide = state->n_values > INT32_MAX || n_features > INT32_MAX;
     const size_t index_bytes = is_wide ? sizeof(int64_t) : sizeof(int32_t);
     const int64_t shape[] = {(int64_t)state->n_rows, (int64_t)n_features};
-    const struct ss__npz_array arrays[] = {
+    const struct ss_run_npz_array arrays[] = {
         {.name = "indices",
          .descr = is_wide ? "<i8" : "<i4",
          .n_dims = 1,
@@ -183,10 +183,10 @@ static ss_status npz_commit(void *opaque, ss_err *err)
          .user = &state->ids},
     };
     const size_t n = sizeof arrays / sizeof *arrays;
-    return ss__npz_write(&state->out, arrays, state->options->has_gaps ? n : n - 1, err);
+    return ss_run_npz_write(&state->out, arrays, state->options->has_gaps ? n : n - 1, err);
 }
 
-const struct ss__sparse_format ss__sparse_npz = {
+const struct ss_run_sparse_format ss_run_sparse_npz = {
     .ending = ".npz",
     .open = npz_open,
     .add = npz_add,

@@ -25,7 +25,7 @@ static void add_top(struct ss__buf *buf, const struct ss_top_text *top, bool is_
     ss__buf_add_text(buf, "\n    ]");
 }
 
-ss_status ss__top_json_write(const struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_top_json_write(const struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
@@ -231,7 +231,7 @@ static ss_status check_feature(const struct scan *scan, const struct ss_run *run
         (feature->n_top == 0) != feature->dead) {
         return ss__fail_file(err, scan->path, SS_E_DATA,
                              "the texts of feature %zu do not agree with %s", f,
-                             SS__FILE_FEATURES);
+                             SS_RUN_FILE_FEATURES);
     }
     return SS_OK;
 }
@@ -260,7 +260,7 @@ out:
     return status;
 }
 
-ss_status ss__top_json_read(struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_top_json_read(struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};

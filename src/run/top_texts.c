@@ -11,7 +11,7 @@
 #include "dataset/json_scan.h"
 #include "run/results.h"
 
-bool ss__run_has_kept(const struct ss_run *run)
+bool ss_run_has_kept(const struct ss_run *run)
 {
     return run->top_offsets[run->info.n_features] > 0 && run->tops[0].kept.n_bytes > 0;
 }
@@ -29,7 +29,7 @@ static void add_line(struct ss__buf *buf, size_t feature, size_t rank,
     ss__buf_add_byte(buf, '\n');
 }
 
-ss_status ss__top_texts_write(const struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_top_texts_write(const struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
@@ -56,7 +56,7 @@ out:
 struct line {
     const char *path;
     size_t number; /* from 1 */
-    struct ss__scan scan;
+    struct ss_format_scan scan;
 };
 
 static ss_status fail_line(const struct line *line, const char *expected, ss_err *err)
@@ -69,15 +69,15 @@ static ss_status fail_line(const struct line *line, const char *expected, ss_err
 static ss_status next_value(struct line *line, const char *name, bool is_first,
                             struct ss_text *value, ss_err *err)
 {
-    struct ss__scan_string key = {0};
+    struct ss_format_scan_string key = {0};
     bool has_key = false;
-    if (!ss__scan_key(&line->scan, is_first, &key, &has_key) || !has_key ||
+    if (!ss_format_scan_key(&line->scan, is_first, &key, &has_key) || !has_key ||
         key.n_bytes != strlen(name) || memcmp(key.data, name, key.n_bytes) != 0) {
         return fail_line(line, name, err);
     }
-    (void)ss__scan_peek(&line->scan);
+    (void)ss_format_scan_peek(&line->scan);
     value->data = line->scan.at;
-    if (!ss__scan_value(&line->scan)) {
+    if (!ss_format_scan_value(&line->scan)) {
         return fail_line(line, "a value", err);
     }
     value->n_bytes = (size_t)(line->scan.at - value->data);
@@ -122,20 +122,21 @@ static ss_status read_line(struct ss_run *run, struct line *line, size_t feature
     struct ss_text values[N_NAMES];
     struct ss_top_text *top = &run->tops[run->top_offsets[feature] + rank];
     double activation = 0;
-    if (!ss__scan_char(&line->scan, '{')) {
+    if (!ss_format_scan_char(&line->scan, '{')) {
         SS_TRY(fail_line(line, "an object", err));
     }
     for (size_t i = 0; i < N_NAMES; i++) {
         SS_TRY(next_value(line, names[i], i == 0, &values[i], err));
     }
-    if (!ss__scan_char(&line->scan, '}') || ss__scan_peek(&line->scan) != SS__JSON_NONE ||
+    if (!ss_format_scan_char(&line->scan, '}') ||
+        ss_format_scan_peek(&line->scan) != SS_FORMAT_JSON_NONE ||
         line->scan.at != line->scan.end) {
         SS_TRY(fail_line(line, "the end of the object", err));
     }
     if (!is_count(values[FEATURE], feature) || !is_count(values[RANK], rank) ||
         !ss__parse_double(values[ACTIVATION].data, values[ACTIVATION].n_bytes, &activation) ||
         activation != (double)top->activation) {
-        SS_TRY(fail_line(line, "the same texts as in " SS__FILE_TOP, err));
+        SS_TRY(fail_line(line, "the same texts as in " SS_RUN_FILE_TOP, err));
     }
     if (!ss__parse_u64(values[ROW].data, values[ROW].n_bytes, &top->row)) {
         SS_TRY(fail_line(line, "the number of a row", err));
@@ -152,13 +153,13 @@ static bool take_line(const char **at, const char *end, struct line *line)
         return false;
     }
     const char *feed = memchr(*at, '\n', (size_t)(end - *at));
-    line->scan = (struct ss__scan){.at = *at, .end = feed == NULL ? end : feed};
+    line->scan = (struct ss_format_scan){.at = *at, .end = feed == NULL ? end : feed};
     line->number++;
     *at = feed == NULL ? end : feed + 1;
     return true;
 }
 
-ss_status ss__top_texts_read(struct ss_run *run, const char *path, ss_err *err)
+ss_status ss_run_top_texts_read(struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
@@ -172,13 +173,13 @@ ss_status ss__top_texts_read(struct ss_run *run, const char *path, ss_err *err)
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
             if (!take_line(&at, end, &line)) {
                 SS_FAIL_FILE(path, SS_E_DATA, "there are fewer lines than texts in %s",
-                             SS__FILE_TOP);
+                             SS_RUN_FILE_TOP);
             }
             SS_TRY(read_line(run, &line, f, rank, err));
         }
     }
     if (at != end) {
-        SS_FAIL_FILE(path, SS_E_DATA, "there are more lines than texts in %s", SS__FILE_TOP);
+        SS_FAIL_FILE(path, SS_E_DATA, "there are more lines than texts in %s", SS_RUN_FILE_TOP);
     }
 out:
     ss__map_release(&map);

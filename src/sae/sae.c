@@ -5,23 +5,23 @@
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
-static const struct ss__sae_format *const formats[] = {
-    &ss__sae_seed_format,     &ss__sae_saelens_format, &ss__sae_gemma_format,
-    &ss__sae_sparsify_format, &ss__sae_latent_format,  &ss__sae_dictionary_format,
-    &ss__sae_saerch_format,   &ss__sae_openai_format,  &ss__sae_hypothesaes_format,
-    &ss__sae_csr_format,
+static const struct ss_sae_format *const formats[] = {
+    &ss_sae_seed_format,     &ss_sae_saelens_format, &ss_sae_gemma_format,
+    &ss_sae_sparsify_format, &ss_sae_latent_format,  &ss_sae_dictionary_format,
+    &ss_sae_saerch_format,   &ss_sae_openai_format,  &ss_sae_hypothesaes_format,
+    &ss_sae_csr_format,
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
 /* ---- which format ---- */
 
 /* The index-th row of the table: formats that are read, then those that are refused. */
-static const struct ss__sae_format *format_at(size_t index)
+static const struct ss_sae_format *format_at(size_t index)
 {
-    return index < N_FORMATS ? formats[index] : &ss__sae_refused_formats[index - N_FORMATS];
+    return index < N_FORMATS ? formats[index] : &ss_sae_refused_formats[index - N_FORMATS];
 }
 
-static bool claims(const struct ss__sae_format *format, const struct ss__sae_place *place)
+static bool claims(const struct ss_sae_format *format, const struct ss_sae_place *place)
 {
     return place->weights == NULL
                ? format->claims_config != NULL && format->claims_config(place)
@@ -29,12 +29,12 @@ static bool claims(const struct ss__sae_format *format, const struct ss__sae_pla
 }
 
 /* The format that claims the place, NULL if none; more than one is an error. */
-static ss_status find_claim(const struct ss__sae_place *place,
-                            const struct ss__sae_format **found, ss_err *err)
+static ss_status find_claim(const struct ss_sae_place *place,
+                            const struct ss_sae_format **found, ss_err *err)
 {
     *found = NULL;
-    for (size_t i = 0; i < N_FORMATS + ss__sae_n_refused_formats; i++) {
-        const struct ss__sae_format *format = format_at(i);
+    for (size_t i = 0; i < N_FORMATS + ss_sae_n_refused_formats; i++) {
+        const struct ss_sae_format *format = format_at(i);
         if (!claims(format, place)) {
             continue;
         }
@@ -60,8 +60,7 @@ static void list_names(struct ss__buf *buf)
     }
 }
 
-static ss_status find_by_name(const char *name, const struct ss__sae_format **found,
-                              ss_err *err)
+static ss_status find_by_name(const char *name, const struct ss_sae_format **found, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf list = {0};
@@ -81,14 +80,14 @@ out:
 }
 
 /* A model's folder is not opened in search of an SAE. */
-static bool is_model(const struct ss__sae_place *place)
+static bool is_model(const struct ss_sae_place *place)
 {
     return ss__json_get(place->config, "model_type") != NULL ||
-           ss__sae_place_has(place, "modules.json");
+           ss_sae_place_has(place, "modules.json");
 }
 
 /* Tensors that several formats have, whose rule stands in a document beside them. */
-static ss_status refuse_without_config(const struct ss__sae_place *place, ss_err *err)
+static ss_status refuse_without_config(const struct ss_sae_place *place, ss_err *err)
 {
     static const struct {
         const char *tensors[2];
@@ -101,8 +100,8 @@ static ss_status refuse_without_config(const struct ss__sae_place *place, ss_err
         {{"W_gate.weight", "W_dec"}, "latent-sae", "cfg.json"},
     };
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
-        if (ss__sae_tensor(place, shared[i].tensors[0]) != NULL &&
-            ss__sae_tensor(place, shared[i].tensors[1]) != NULL) {
+        if (ss_sae_tensor(place, shared[i].tensors[0]) != NULL &&
+            ss_sae_tensor(place, shared[i].tensors[1]) != NULL) {
             return ss__fail_file(err, place->path, SS_E_DATA,
                                  "its tensors are those of %s, and do not tell the rule; put "
                                  "the %s of its training beside it, and name the folder or say "
@@ -113,7 +112,7 @@ static ss_status refuse_without_config(const struct ss__sae_place *place, ss_err
     return SS_OK;
 }
 
-static ss_status refuse_unknown(const struct ss__sae_place *place, ss_err *err)
+static ss_status refuse_unknown(const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf list = {0};
@@ -125,26 +124,26 @@ static ss_status refuse_unknown(const struct ss__sae_place *place, ss_err *err)
                      "give it with --model, and an SAE with --sae");
     }
     if (place->weights == NULL) {
-        SS_TRY(ss__sae_refuse_above(place, err));
+        SS_TRY(ss_sae_refuse_above(place, err));
         SS_FAIL_FILE(place->path, SS_E_NOINPUT,
                      "this is no sparse autoencoder: expected a folder with %s, or files of "
                      "another of the formats %.*s",
                      formats[0]->files, (int)list.n_bytes, list.data);
     }
     SS_TRY(refuse_without_config(place, err));
-    const size_t n = ss__weights_n(place->weights);
+    const size_t n = ss_weights_n(place->weights);
     SS_FAIL_FILE(place->path, SS_E_DATA,
                  "this is no sparse autoencoder of a format that is known (%.*s): %zu tensors, "
                  "the first '%.100s'",
                  (int)list.n_bytes, list.data, n,
-                 n == 0 ? "" : ss__weights_at(place->weights, 0)->name);
+                 n == 0 ? "" : ss_weights_at(place->weights, 0)->name);
 out:
     ss__buf_release(&list);
     return status;
 }
 
 /* By the documents; else by the tensors of the file that was named, or of the only one. */
-static ss_status find_format(struct ss__sae_place *place, const struct ss__sae_format **found,
+static ss_status find_format(struct ss_sae_place *place, const struct ss_sae_format **found,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -154,7 +153,7 @@ static ss_status find_format(struct ss__sae_place *place, const struct ss__sae_f
     }
     SS_TRY(find_claim(place, found, err));
     if (*found == NULL) {
-        status = ss__sae_place_open(place, NULL, "a file of weights", err);
+        status = ss_sae_place_open(place, NULL, "a file of weights", err);
         if (status == SS_E_NOINPUT && place->file == NULL) {
             return refuse_unknown(place, err);
         }
@@ -169,41 +168,41 @@ out:
 }
 
 /* Weights whose name claims an SAE, whatever is wrong with the documents beside them. */
-static bool has_named_weights(const struct ss__sae_place *place)
+static bool has_named_weights(const struct ss_sae_place *place)
 {
     static const char *const names[] = {"sae.pt", "sae.safetensors", "sae_weights.safetensors",
                                         "ae.pt"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (place->folder != NULL && ss__sae_place_has(place, names[i])) {
+        if (place->folder != NULL && ss_sae_place_has(place, names[i])) {
             return true;
         }
     }
     return false;
 }
 
-bool ss__sae_is_at(const char *path)
+bool ss_sae_is_at(const char *path)
 {
-    struct ss__sae_place place = {0};
-    const struct ss__sae_format *format = NULL;
+    struct ss_sae_place place = {0};
+    const struct ss_sae_format *format = NULL;
     bool found = false;
     if (ss__path_look(path) == SS__PATH_NONE) {
         return false;
     }
-    if (ss__sae_place_find(path, NULL, &place, NULL) != SS_OK) {
+    if (ss_sae_place_find(path, NULL, &place, NULL) != SS_OK) {
         found = has_named_weights(&place);
     } else if (place.is_module || !is_model(&place)) {
         found = has_named_weights(&place) || find_claim(&place, &format, NULL) != SS_OK ||
                 format != NULL || find_format(&place, &format, NULL) == SS_OK;
     }
-    ss__sae_place_release(&place);
+    ss_sae_place_release(&place);
     return found;
 }
 
-const char *ss__sae_format_of(struct ss__weights *weights)
+const char *ss_sae_format_of(struct ss_weights *weights)
 {
-    struct ss__sae_place place = {.path = "", .weights = weights};
-    const struct ss__sae_format *format = NULL;
-    return ss__sae_find_prefix(&place, NULL) == SS_OK &&
+    struct ss_sae_place place = {.path = "", .weights = weights};
+    const struct ss_sae_format *format = NULL;
+    return ss_sae_find_prefix(&place, NULL) == SS_OK &&
                    find_claim(&place, &format, NULL) == SS_OK && format != NULL
                ? format->name
                : NULL;
@@ -211,10 +210,10 @@ const char *ss__sae_format_of(struct ss__weights *weights)
 
 /* ---- opening ---- */
 
-static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status read_place(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__sae_format *format = NULL;
+    const struct ss_sae_format *format = NULL;
     SS_TRY(find_format(place, &format, err));
     if (format->read == NULL) {
         SS_FAIL_FILE(place->path, SS_E_UNSUPPORTED,
@@ -224,7 +223,7 @@ static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_
     sae->format = format->name;
     SS_TRY(format->read(sae, place, err));
     if (format->tensors != NULL) {
-        SS_TRY(ss__sae_check_tensors(place, format->tensors, err));
+        SS_TRY(ss_sae_check_tensors(place, format->tensors, err));
     }
     if (place->options->top_k != 0 && place->options->top_k != sae->top_k) {
         SS_FAIL_FILE(
@@ -232,14 +231,14 @@ static ss_status read_place(struct ss_sae *sae, struct ss__sae_place *place, ss_
             "a k of %zu is given (--sae-top-k), but the format %s stores what it needs",
             place->options->top_k, format->name);
     }
-    SS_TRY(ss__sae_give_warnings(place, err));
+    SS_TRY(ss_sae_give_warnings(place, err));
 out:
     if (status == SS_OK && place->weights != NULL) {
-        status = ss__weights_check(place->weights, err);
+        status = ss_weights_check(place->weights, err);
     }
-    status = ss__weights_explain(place->weights, status, err);
+    status = ss_weights_explain(place->weights, status, err);
     if (status != SS_OK && place->weights != NULL) {
-        ss__err_in_file(err, ss__weights_path(place->weights));
+        ss__err_in_file(err, ss_weights_path(place->weights));
     }
     return status;
 }
@@ -250,24 +249,24 @@ static const char *or_empty(const char *text)
 }
 
 /* A rule that was chosen for batch-top-k SAEs, where this is none. */
-static void note_unused_rule(const ss_sae *sae, const struct ss__sae_place *place)
+static void note_unused_rule(const ss_sae *sae, const struct ss_sae_place *place)
 {
     const bool is_chosen = place->options->batchtopk_rule != SS_BATCHTOPK_REFUSE ||
                            place->options->batchtopk_threshold > 0;
-    if (is_chosen && sae->kind != SS__SAE_BATCHTOPK) {
+    if (is_chosen && sae->kind != SS_SAE_BATCHTOPK) {
         ss__log(
             place->log, SS_LEVEL_WARNING,
             "%s: the rule that was chosen for batch-top-k SAEs (--batchtopk) has no effect: "
             "this SAE is a %s",
-            place->path, ss__sae_kind_name(sae->kind));
+            place->path, ss_sae_kind_name(sae->kind));
     }
 }
 
-ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, bool keeps_parts,
-                       ss_sae **out, ss_err *err)
+ss_status ss_sae_open_with_parts(const char *path, const struct ss_sae_options *options,
+                                 bool keeps_parts, ss_sae **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sae_place place = {0};
+    struct ss_sae_place place = {0};
     struct ss_sae *sae = NULL;
     *out = NULL;
     if (ss__path_look(path) == SS__PATH_NONE) {
@@ -275,7 +274,7 @@ ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, b
                      "there is no such folder or file; expected a folder with %s",
                      formats[0]->files);
     }
-    SS_TRY(ss__sae_place_find(path, options, &place, err));
+    SS_TRY(ss_sae_place_find(path, options, &place, err));
     SS_ALLOC(sae, 1);
     sae->keeps_parts = keeps_parts;
     sae->options = *place.options;
@@ -290,20 +289,20 @@ ss_status ss__sae_open(const char *path, const struct ss_sae_options *options, b
     SS_ALLOC(sae->floors, sae->n_features);
     SS_ALLOC(sae->nearest, sae->n_features);
     SS_ALLOC(sae->farthest, sae->n_features);
-    SS_TRY(ss__sae_set_rule(sae, err));
+    SS_TRY(ss_sae_set_rule(sae, err));
     note_unused_rule(sae, &place);
     *out = sae;
     sae = NULL;
 out:
     ss_sae_free(sae);
-    ss__sae_place_release(&place);
+    ss_sae_place_release(&place);
     return status;
 }
 
 ss_status ss_sae_open(const char *path, const struct ss_sae_options *options, ss_sae **out,
                       ss_err *err)
 {
-    return ss__sae_open(path, options, false, out, err);
+    return ss_sae_open_with_parts(path, options, false, out, err);
 }
 
 void ss_sae_free(ss_sae *sae)
@@ -318,7 +317,7 @@ void ss_sae_free(ss_sae *sae)
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         ss__free(vectors[i]);
     }
-    ss__matrix_release(&sae->encoder);
+    ss_tensor_matrix_release(&sae->encoder);
     ss__free(sae->path);
     ss__free(sae->source);
     ss__free(sae->commit);
@@ -361,21 +360,21 @@ out:
     return status;
 }
 
-ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err)
+ss_status ss_sae_add_file(struct ss_sae *sae, const char *path, ss_err *err)
 {
     return add_file(sae, path, NULL, err);
 }
 
-ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const char *document_path, struct ss__json *document, ss_err *err)
+ss_status ss_sae_add_files(struct ss_sae *sae, const struct ss_sae_place *place,
+                           const char *document_path, struct ss__json *document, ss_err *err)
 {
     ss_status status = SS_OK;
     if (document != NULL) {
         sae->config = ss__json_share(document);
         SS_TRY(add_file(sae, document_path, NULL, err));
     }
-    const struct ss__file_facts facts = ss__weights_file_facts(place->weights, 0);
-    SS_TRY(add_file(sae, ss__weights_path(place->weights), &facts, err));
+    const struct ss__file_facts facts = ss_weights_file_facts(place->weights, 0);
+    SS_TRY(add_file(sae, ss_weights_path(place->weights), &facts, err));
 out:
     return status;
 }
@@ -387,7 +386,7 @@ void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
         .source = sae->source,
         .commit = sae->commit,
         .format = sae->format,
-        .kind = ss__sae_kind_name(sae->kind),
+        .kind = ss_sae_kind_name(sae->kind),
         .variant = sae->variant,
         .rule = sae->rule.data,
         .model_name = sae->model_name,
@@ -396,7 +395,7 @@ void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
         .n_features = sae->n_features,
         .top_k = sae->top_k,
         .config_num_examples = sae->config_num_examples,
-        .normalizes_input = sae->input != SS__INPUT_PLAIN,
+        .normalizes_input = sae->input != SS_SAE_INPUT_PLAIN,
     };
 }
 
@@ -405,22 +404,22 @@ const float *ss_sae_thresholds(const ss_sae *sae)
     return sae->thresholds;
 }
 
-struct ss__file_facts ss__sae_file_facts(const ss_sae *sae, size_t index)
+struct ss__file_facts ss_sae_file_facts(const ss_sae *sae, size_t index)
 {
     return sae->facts[index];
 }
 
-size_t ss__sae_n_files(const ss_sae *sae)
+size_t ss_sae_n_files(const ss_sae *sae)
 {
     return sae->n_files;
 }
 
-const char *ss__sae_file(const ss_sae *sae, size_t index)
+const char *ss_sae_file(const ss_sae *sae, size_t index)
 {
     return sae->files[index];
 }
 
-const struct ss__json *ss__sae_config(const ss_sae *sae)
+const struct ss__json *ss_sae_config(const ss_sae *sae)
 {
     return sae->config;
 }

@@ -15,7 +15,7 @@ static const char *const weights_names[] = {"sae.pt",     "sae.safetensors",
 
 struct search {
     const char *root;
-    struct ss__sae_list *list;
+    struct ss_sae_list *list;
     size_t n_visited;
 };
 
@@ -39,7 +39,7 @@ static bool holds_weights(char *const *names, size_t n)
     return false;
 }
 
-static ss_status add(struct ss__sae_list *list, const char *path, ss_err *err)
+static ss_status add(struct ss_sae_list *list, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(list->paths, list->n_room, list->n + 1);
@@ -89,35 +89,35 @@ out:
     return status;
 }
 
-ss_status ss__sae_list_below(const char *folder, struct ss__sae_list *out, ss_err *err)
+ss_status ss_sae_list_below(const char *folder, struct ss_sae_list *out, ss_err *err)
 {
     struct search search = {.root = folder, .list = out};
-    *out = (struct ss__sae_list){0};
+    *out = (struct ss_sae_list){0};
     const ss_status status = look(&search, "", 0, err);
     if (status != SS_OK) {
-        ss__sae_list_release(out);
+        ss_sae_list_release(out);
     }
     return status;
 }
 
-void ss__sae_list_release(struct ss__sae_list *list)
+void ss_sae_list_release(struct ss_sae_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         ss__free(list->paths[i]);
     }
     ss__free(list->paths);
-    *list = (struct ss__sae_list){0};
+    *list = (struct ss_sae_list){0};
 }
 
-ss_status ss__sae_refuse_above(const struct ss__sae_place *place, ss_err *err)
+ss_status ss_sae_refuse_above(const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sae_list list = {0};
+    struct ss_sae_list list = {0};
     struct ss__buf names = {0};
     if (place->file != NULL) {
         return SS_OK;
     }
-    SS_TRY(ss__sae_list_below(place->folder, &list, err));
+    SS_TRY(ss_sae_list_below(place->folder, &list, err));
     if (list.n == 0) {
         goto out;
     }
@@ -134,6 +134,6 @@ ss_status ss__sae_refuse_above(const struct ss__sae_place *place, ss_err *err)
                  list.paths[0]);
 out:
     ss__buf_release(&names);
-    ss__sae_list_release(&list);
+    ss_sae_list_release(&list);
     return status;
 }

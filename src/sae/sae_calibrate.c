@@ -48,9 +48,9 @@ static float between(float last, float next)
 
 /* Of more than k values the k largest fire, of k or fewer all that are positive; `strongest`
  * has room for k + 1. */
-static float find_threshold(struct ss__strongest *strongest)
+static float find_threshold(struct ss_sae_strongest *strongest)
 {
-    ss__strongest_cut(strongest);
+    ss_sae_strongest_cut(strongest);
     const struct lowest lowest = find_lowest(strongest->values, strongest->n);
     if (strongest->n == strongest->k) {
         return between(lowest.second, lowest.first);
@@ -58,12 +58,12 @@ static float find_threshold(struct ss__strongest *strongest)
     return strongest->n + 1 == strongest->k ? between(lowest.first, 0) : 0;
 }
 
-ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n, ss_err *err)
+ss_status ss_sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__strongest strongest = {0};
+    struct ss_sae_strongest strongest = {0};
     struct ss_sparse rows = {0};
-    if (ss__sae_calibration_rows(sae) == 0) {
+    if (ss_sae_calibration_rows(sae) == 0) {
         SS_FAIL(SS_E_USAGE, "this SAE has nothing to calibrate");
     }
     if (n == 0) {
@@ -75,24 +75,24 @@ ss_status ss__sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n
     }
     strongest.k++;
     strongest.least = -INFINITY;
-    strongest.room = ss__strongest_room(strongest.k);
+    strongest.room = ss_sae_strongest_room(strongest.k);
     SS_ALLOC(strongest.values, strongest.room);
     SS_ALLOC(strongest.ids, strongest.room);
     SS_GROW(rows.offsets, rows.n_rows_room, 1);
     for (size_t at = 0; at < n; at += ROWS_AT_ONCE) {
-        const struct ss__rows part = {
+        const struct ss_sae_rows part = {
             .x = x + at * sae->width, .n = ss__min_size(ROWS_AT_ONCE, n - at), .first = at};
         rows.n_rows = rows.offsets[0] = 0;
-        SS_TRY(ss__sae_encode_part(sae, SS__SELECT_ABOVE, work, &part, &rows, NULL, err));
+        SS_TRY(ss_sae_encode_part(sae, SS_SAE_SELECT_ABOVE, work, &part, &rows, NULL, err));
         for (size_t i = 0; i < rows.offsets[rows.n_rows]; i++) {
-            ss__strongest_offer(&strongest, rows.values + i, 1, 0);
+            ss_sae_strongest_offer(&strongest, rows.values + i, 1, 0);
         }
     }
     SS_TRY(hash_rows(x, n * sae->width, sae->calibration_hash, err));
     sae->options.batchtopk_threshold = (double)find_threshold(&strongest);
     sae->options.calibration_rows = n;
     sae->calibrated = true;
-    SS_TRY(ss__sae_set_rule(sae, err));
+    SS_TRY(ss_sae_set_rule(sae, err));
 out:
     ss_sparse_release(&rows);
     ss__free(strongest.values);

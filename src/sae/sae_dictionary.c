@@ -30,38 +30,38 @@ static const char *const weights_names[] = {"ae.pt", NULL};
 
 /* nn.Linear layers, and plain matrices; they differ in the name of the decoder's bias. */
 #define LINEAR                                                                                 \
-    .encoder = "encoder.weight", .encoder_layout = SS__OUT_BY_IN, .decoder = "decoder.weight", \
-    .decoder_layout = SS__OUT_BY_IN
+    .encoder = "encoder.weight", .encoder_layout = SS_TENSOR_OUT_BY_IN,                        \
+    .decoder = "decoder.weight", .decoder_layout = SS_TENSOR_OUT_BY_IN
 #define LINEAR_WORDS .encoder = "encoder.weight^T", .decoder = "decoder.weight^T"
 
-static const struct ss__sae_names standard_names = {LINEAR, .bias = "encoder.bias",
-                                                    .decoder_bias = "bias"};
-static const struct ss__sae_names new_names = {LINEAR, .bias = "encoder.bias",
-                                               .decoder_bias = "decoder.bias"};
-static const struct ss__sae_names topk_names = {LINEAR, .bias = "encoder.bias",
+static const struct ss_sae_names standard_names = {LINEAR, .bias = "encoder.bias",
+                                                   .decoder_bias = "bias"};
+static const struct ss_sae_names new_names = {LINEAR, .bias = "encoder.bias",
+                                              .decoder_bias = "decoder.bias"};
+static const struct ss_sae_names topk_names = {LINEAR, .bias = "encoder.bias",
+                                               .decoder_bias = "b_dec"};
+static const struct ss_sae_names gated_names = {LINEAR, .decoder_bias = "decoder_bias"};
+static const struct ss_sae_names plain_names = {.encoder = "W_enc",
+                                                .encoder_layout = SS_TENSOR_IN_BY_OUT,
+                                                .decoder = "W_dec",
+                                                .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                                .bias = "b_enc",
                                                 .decoder_bias = "b_dec"};
-static const struct ss__sae_names gated_names = {LINEAR, .decoder_bias = "decoder_bias"};
-static const struct ss__sae_names plain_names = {.encoder = "W_enc",
-                                                 .encoder_layout = SS__IN_BY_OUT,
-                                                 .decoder = "W_dec",
-                                                 .decoder_layout = SS__IN_BY_OUT,
-                                                 .bias = "b_enc",
-                                                 .decoder_bias = "b_dec"};
 
-static const struct ss__sae_words standard_words = {LINEAR_WORDS, .subtracted = "bias",
-                                                    .bias = "encoder.bias"};
-static const struct ss__sae_words new_words = {LINEAR_WORDS, .subtracted = "decoder.bias",
-                                               .bias = "encoder.bias"};
-static const struct ss__sae_words topk_words = {
+static const struct ss_sae_words standard_words = {LINEAR_WORDS, .subtracted = "bias",
+                                                   .bias = "encoder.bias"};
+static const struct ss_sae_words new_words = {LINEAR_WORDS, .subtracted = "decoder.bias",
+                                              .bias = "encoder.bias"};
+static const struct ss_sae_words topk_words = {
     LINEAR_WORDS, .subtracted = "b_dec", .bias = "encoder.bias", .threshold = "threshold"};
-static const struct ss__sae_words gated_words = {LINEAR_WORDS, .subtracted = "decoder_bias",
-                                                 .gate_bias = "gate_bias", .log_gain = "r_mag",
-                                                 .shift = "mag_bias"};
-static const struct ss__sae_words plain_words = {.encoder = "W_enc",
-                                                 .decoder = "W_dec",
-                                                 .subtracted = "b_dec",
-                                                 .bias = "b_enc",
-                                                 .threshold = "threshold"};
+static const struct ss_sae_words gated_words = {LINEAR_WORDS, .subtracted = "decoder_bias",
+                                                .gate_bias = "gate_bias", .log_gain = "r_mag",
+                                                .shift = "mag_bias"};
+static const struct ss_sae_words plain_words = {.encoder = "W_enc",
+                                                .decoder = "W_dec",
+                                                .subtracted = "b_dec",
+                                                .bias = "b_enc",
+                                                .threshold = "threshold"};
 
 /* What the files of a class may hold. */
 #define LAYERS "encoder.weight", "decoder.weight"
@@ -77,7 +77,7 @@ static const char *const group_tensors[] = {"W_enc", "W_dec",       "b_enc",    
                                             BUFFERS, "group_sizes", "group_indices", NULL};
 
 static const struct dict_class {
-    struct ss__sae_form form;
+    struct ss_sae_form form;
     const char *const *tensors;
     const char *marker; /* a tensor that only this class has; NULL: none is */
     bool has_k;
@@ -85,7 +85,7 @@ static const struct dict_class {
 } classes[] = {
     {.tensors = standard_tensors,
      .form = {.variant = "AutoEncoder",
-              .kind = SS__SAE_VANILLA,
+              .kind = SS_SAE_VANILLA,
               .names = &standard_names,
               .words = &standard_words,
               .subtracts_bias = true,
@@ -95,29 +95,29 @@ static const struct dict_class {
      .marker = "bias"},
     {.tensors = new_tensors,
      .form = {.variant = "AutoEncoderNew",
-              .kind = SS__SAE_VANILLA,
+              .kind = SS_SAE_VANILLA,
               .names = &new_names,
               .words = &new_words,
               .adds_bias = true},
      .marker = "decoder.bias"},
     {.tensors = gated_tensors,
      .form = {.variant = "GatedAutoEncoder",
-              .kind = SS__SAE_GATED,
+              .kind = SS_SAE_GATED,
               .names = &gated_names,
               .words = &gated_words,
               .subtracts_bias = true},
      .marker = "gate_bias"},
     {.tensors = plain_tensors,
      .form = {.variant = "JumpReluAutoEncoder",
-              .kind = SS__SAE_JUMPRELU,
+              .kind = SS_SAE_JUMPRELU,
               .names = &plain_names,
               .words = &plain_words,
               .adds_bias = true,
-              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold_form = SS_SAE_THRESHOLD_EACH,
               .threshold = "threshold"}},
     {.tensors = topk_tensors,
      .form = {.variant = "AutoEncoderTopK",
-              .kind = SS__SAE_TOPK,
+              .kind = SS_SAE_TOPK,
               .names = &topk_names,
               .words = &topk_words,
               .subtracts_bias = true,
@@ -125,22 +125,22 @@ static const struct dict_class {
      .has_k = true},
     {.tensors = topk_tensors,
      .form = {.variant = "BatchTopKSAE",
-              .kind = SS__SAE_BATCHTOPK,
+              .kind = SS_SAE_BATCHTOPK,
               .names = &topk_names,
               .words = &topk_words,
               .subtracts_bias = true,
               .adds_bias = true,
-              .threshold_form = SS__THRESHOLD_ALL,
+              .threshold_form = SS_SAE_THRESHOLD_ALL,
               .threshold = "threshold"},
      .has_k = true},
     {.tensors = group_tensors,
      .form = {.variant = "MatryoshkaBatchTopKSAE",
-              .kind = SS__SAE_BATCHTOPK,
+              .kind = SS_SAE_BATCHTOPK,
               .names = &plain_names,
               .words = &plain_words,
               .subtracts_bias = true,
               .adds_bias = true,
-              .threshold_form = SS__THRESHOLD_ALL,
+              .threshold_form = SS_SAE_THRESHOLD_ALL,
               .threshold = "threshold"},
      .marker = "group_sizes",
      .has_k = true,
@@ -149,7 +149,7 @@ static const struct dict_class {
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
 static const char *const top_keys[] = {"trainer", "buffer", NULL};
-static const struct ss__sae_keys config_keys = {.read = top_keys};
+static const struct ss_sae_keys config_keys = {.read = top_keys};
 
 static const char *const read_keys[] = {"dict_class", "activation_dim", "dict_size",
                                         "k",          "lm_name",        NULL};
@@ -186,32 +186,32 @@ static const char *const unused_keys[] = {"trainer_class",
                                           "n_sparsity_updates",
                                           "norm_factor",
                                           NULL};
-static const struct ss__sae_off_key off_keys[] = {
+static const struct ss_sae_off_key off_keys[] = {
     {"apply_b_dec_to_input", "which this project's classes do not do"}, {NULL, NULL}};
-static const struct ss__sae_keys trainer_keys = {
+static const struct ss_sae_keys trainer_keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
-static const struct ss__json *trainer_of(const struct ss__sae_place *place)
+static const struct ss__json *trainer_of(const struct ss_sae_place *place)
 {
     return ss__json_get(place->config, "trainer");
 }
 
-static bool claims_config(const struct ss__sae_place *place)
+static bool claims_config(const struct ss_sae_place *place)
 {
     return ss__json_get(trainer_of(place), "dict_class") != NULL;
 }
 
-static bool has(const struct ss__sae_place *place, const char *name)
+static bool has(const struct ss_sae_place *place, const char *name)
 {
-    return ss__sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(place, name) != NULL;
 }
 
 /* Without a config: the names of layers, and of buffers that only this project has. */
-static bool claims_tensors(const struct ss__sae_place *place)
+static bool claims_tensors(const struct ss_sae_place *place)
 {
     const bool is_linear = has(place, "encoder.weight") && has(place, "decoder.weight");
-    const struct ss__tensor *threshold = ss__sae_tensor(place, "threshold");
-    if (strcmp(ss__weights_format(place->weights), "npz") == 0) {
+    const struct ss_weights_tensor *threshold = ss_sae_tensor(place, "threshold");
+    if (strcmp(ss_weights_format(place->weights), "npz") == 0) {
         return false;
     }
     return (is_linear &&
@@ -224,8 +224,8 @@ static bool claims_tensors(const struct ss__sae_place *place)
 
 /* ---- which class ---- */
 
-static ss_status find_by_name(const struct ss__sae_place *place,
-                              const struct dict_class **found, ss_err *err)
+static ss_status find_by_name(const struct ss_sae_place *place, const struct dict_class **found,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "";
@@ -249,7 +249,7 @@ out:
     return status;
 }
 
-static bool has_marker(const struct ss__sae_place *place, const struct dict_class *class)
+static bool has_marker(const struct ss_sae_place *place, const struct dict_class *class)
 {
     const char *marker = class->marker;
     return marker != NULL && (has(place, marker) || (strcmp(marker, "group_sizes") == 0 &&
@@ -258,11 +258,11 @@ static bool has_marker(const struct ss__sae_place *place, const struct dict_clas
 
 /* The names of AutoEncoderNew are those of any two linear layers, and what other projects do
  * with theirs differs; and whoever has a tensor more does something with it. */
-static ss_status check_guess(const struct ss__sae_place *place, const struct dict_class *class,
+static ss_status check_guess(const struct ss_sae_place *place, const struct dict_class *class,
                              ss_err *err)
 {
     size_t index = 0;
-    const char *unknown = ss__sae_unknown_tensor(place, class->tensors, &index);
+    const char *unknown = ss_sae_unknown_tensor(place, class->tensors, &index);
     if (place->options->format != NULL) {
         return SS_OK;
     }
@@ -285,7 +285,7 @@ static ss_status check_guess(const struct ss__sae_place *place, const struct dic
     return SS_OK;
 }
 
-static ss_status find_by_tensors(const struct ss__sae_place *place,
+static ss_status find_by_tensors(const struct ss_sae_place *place,
                                  const struct dict_class **found, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -315,23 +315,23 @@ out:
 /* ---- reading ---- */
 
 /* The k of the weights, which the config must not contradict, or that of the config. */
-static ss_status read_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t named = 0;
     double k = 0;
     SS_TRY(ss__json_size(place->config_path, trainer_of(place), "k", &named, err));
     if (has(place, "k")) {
-        SS_TRY(ss__sae_need_scalar(place, "k", &k, err));
+        SS_TRY(ss_sae_need_scalar(place, "k", &k, err));
         sae->top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
-    } else if (ss__sae_has_value(place, "k")) {
-        SS_TRY(ss__sae_value_size(place, "k", &sae->top_k, err));
+    } else if (ss_sae_has_value(place, "k")) {
+        SS_TRY(ss_sae_value_size(place, "k", &sae->top_k, err));
     } else {
         SS_TRY(ss__json_need(place->config_path, trainer_of(place), "k", err));
         sae->top_k = named;
-        return ss__sae_check_top_k(sae, place->config_path, "k", err);
+        return ss_sae_check_top_k(sae, place->config_path, "k", err);
     }
-    SS_TRY(ss__sae_check_top_k(sae, ss__weights_path(place->weights), "k", err));
+    SS_TRY(ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k", err));
     if (named != 0 && named != sae->top_k) {
         status = ss__fail_file(err, place->config_path, SS_E_DATA,
                                "k is %zu, but the tensor 'k' of the weights says %zu", named,
@@ -343,21 +343,21 @@ out:
 }
 
 /* The bounds of groups, from 0 to the number of features. */
-static ss_status check_bounds(const struct ss_sae *sae, const struct ss__sae_place *place,
+static ss_status check_bounds(const struct ss_sae *sae, const struct ss_sae_place *place,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__tensor *tensor = ss__sae_tensor(place, "group_indices");
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, "group_indices");
     const size_t n = tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
     float *bounds = NULL;
-    SS_TRY(ss__sae_need_vector(place, "group_indices", n, &bounds, err));
+    SS_TRY(ss_sae_need_vector(place, "group_indices", n, &bounds, err));
     bool is_right =
         n >= 2 && bounds[0] == 0 && (double)bounds[n - 1] == (double)sae->n_features;
     for (size_t i = 1; i < n; i++) {
         is_right = is_right && bounds[i] >= bounds[i - 1];
     }
     if (!is_right) {
-        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
                      "tensor 'group_indices' does not hold bounds that rise from 0 to the "
                      "number of features, %zu",
                      sae->n_features);
@@ -367,23 +367,23 @@ out:
     return status;
 }
 
-static ss_status check_groups(const struct ss_sae *sae, const struct ss__sae_place *place,
+static ss_status check_groups(const struct ss_sae *sae, const struct ss_sae_place *place,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__tensor *tensor = ss__sae_tensor(place, "group_sizes");
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, "group_sizes");
     if (tensor == NULL && has(place, "group_indices")) {
         return check_bounds(sae, place, err);
     }
     const size_t n = tensor == NULL || tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
     float *sizes = NULL;
     double sum = 0;
-    SS_TRY(ss__sae_need_vector(place, "group_sizes", n, &sizes, err));
+    SS_TRY(ss_sae_need_vector(place, "group_sizes", n, &sizes, err));
     for (size_t i = 0; i < n; i++) {
         sum += (double)sizes[i];
     }
     if (sum != (double)sae->n_features) {
-        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
                      "the sizes in tensor 'group_sizes' make %.0f features, expected %zu", sum,
                      sae->n_features);
     }
@@ -392,34 +392,34 @@ out:
     return status;
 }
 
-static ss_status read_shape(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const struct ss__sae_form *form, ss_err *err)
+static ss_status read_shape(struct ss_sae *sae, const struct ss_sae_place *place,
+                            const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *trainer = trainer_of(place);
     SS_TRY(
-        ss__sae_set_shape(sae, place, form->names->encoder, form->names->encoder_layout, err));
+        ss_sae_set_shape(sae, place, form->names->encoder, form->names->encoder_layout, err));
     if (ss__json_get(trainer, "activation_dim") != NULL) {
         SS_TRY(
-            ss__sae_need_size(place->config_path, trainer, "activation_dim", &sae->width, err));
+            ss_sae_need_size(place->config_path, trainer, "activation_dim", &sae->width, err));
     }
     if (ss__json_get(trainer, "dict_size") != NULL) {
         SS_TRY(
-            ss__sae_need_size(place->config_path, trainer, "dict_size", &sae->n_features, err));
+            ss_sae_need_size(place->config_path, trainer, "dict_size", &sae->n_features, err));
     }
 out:
     return status;
 }
 
 /* Back-ups during a training are in units of normalised inputs until they are scaled back. */
-static ss_status check_backup(const struct ss__sae_place *place, ss_err *err)
+static ss_status check_backup(const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     double factor = 1;
     bool is_there = false;
-    SS_TRY(ss__sae_value_number(place, "norm_factor", &factor, &is_there, err));
+    SS_TRY(ss_sae_value_number(place, "norm_factor", &factor, &is_there, err));
     if (is_there && factor != 1.0) {
-        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
                      "this is a back-up whose biases count in inputs divided by norm_factor, "
                      "%.9g; use the ae.pt at the end of the training",
                      factor);
@@ -429,51 +429,51 @@ out:
 }
 
 /* Older files have none, and a buffer that was never set is not saved. */
-static struct ss__sae_form form_of(const struct dict_class *class,
-                                   const struct ss__sae_place *place)
+static struct ss_sae_form form_of(const struct dict_class *class,
+                                  const struct ss_sae_place *place)
 {
-    struct ss__sae_form form = class->form;
-    if (form.threshold_form == SS__THRESHOLD_ALL && !has(place, form.threshold) &&
-        !ss__sae_has_value(place, form.threshold)) {
-        form.threshold_form = SS__NO_THRESHOLD;
+    struct ss_sae_form form = class->form;
+    if (form.threshold_form == SS_SAE_THRESHOLD_ALL && !has(place, form.threshold) &&
+        !ss_sae_has_value(place, form.threshold)) {
+        form.threshold_form = SS_SAE_NO_THRESHOLD;
     }
     return form;
 }
 
-static ss_status dictionary_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status dictionary_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct dict_class *class = NULL;
     if (trainer_of(place) != NULL) {
         SS_TRY(find_by_name(place, &class, err));
-        SS_TRY(ss__sae_check_keys(place, place->config_path, place->config, &config_keys, err));
-        SS_TRY(ss__sae_check_keys(place, place->config_path, trainer_of(place), &trainer_keys,
-                                  err));
+        SS_TRY(ss_sae_check_keys(place, place->config_path, place->config, &config_keys, err));
+        SS_TRY(ss_sae_check_keys(place, place->config_path, trainer_of(place), &trainer_keys,
+                                 err));
     }
-    SS_TRY(ss__sae_place_open(place, weights_names, "ae.pt", err));
+    SS_TRY(ss_sae_place_open(place, weights_names, "ae.pt", err));
     if (class == NULL) {
         SS_TRY(find_by_tensors(place, &class, err));
     }
     SS_TRY(check_backup(place, err));
-    const struct ss__sae_form form = form_of(class, place);
+    const struct ss_sae_form form = form_of(class, place);
     SS_TRY(read_shape(sae, place, &form, err));
     if (class->has_k) {
         SS_TRY(read_k(sae, place, err));
     }
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_check_tensors(place, class->tensors, err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_check_tensors(place, class->tensors, err));
     if (class->marker != NULL && strcmp(class->marker, "group_sizes") == 0) {
         SS_TRY(check_groups(sae, place, err));
     }
-    SS_TRY(ss__sae_set_model_name(sae, trainer_of(place), "lm_name", err));
+    SS_TRY(ss_sae_set_model_name(sae, trainer_of(place), "lm_name", err));
     const bool has_config = trainer_of(place) != NULL;
-    SS_TRY(ss__sae_add_files(sae, place, place->config_path, has_config ? place->config : NULL,
-                             err));
+    SS_TRY(ss_sae_add_files(sae, place, place->config_path, has_config ? place->config : NULL,
+                            err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_dictionary_format = {
+const struct ss_sae_format ss_sae_dictionary_format = {
     .name = "dictionary_learning",
     .files = "config.json and ae.pt",
     .claims_config = claims_config,

@@ -9,16 +9,16 @@ enum { PREPARED_ROWS = 16 }; /* of a task that does nothing else */
 
 struct job {
     const struct ss_sae *sae;
-    const struct ss__finder *finder;
-    const struct ss__rows *rows;
-    struct ss__cut cut;
-    float *prepared;           /* [n, D] where several parts share rows; else [threads,
-                                  block_rows, D]; NULL: rows are multiplied as they come */
-    struct ss__list *lists;    /* [n_blocks, n_groups] */
-    size_t *n_found;           /* the same */
-    uint32_t *counts;          /* [n_groups, n]: finds of a row */
-    struct ss__tally *tallies; /* [threads] */
-    char *scratch;             /* [threads, scratch_bytes] */
+    const struct ss_sae_finder_fn *finder;
+    const struct ss_sae_rows *rows;
+    struct ss_tensor_cut cut;
+    float *prepared;              /* [n, D] where several parts share rows; else [threads,
+                                     block_rows, D]; NULL: rows are multiplied as they come */
+    struct ss_tensor_list *lists; /* [n_blocks, n_groups] */
+    size_t *n_found;              /* the same */
+    uint32_t *counts;             /* [n_groups, n]: finds of a row */
+    struct ss_sae_tally *tallies; /* [threads] */
+    char *scratch;                /* [threads, scratch_bytes] */
     size_t scratch_bytes;
     struct ss_sparse *out;
 };
@@ -42,10 +42,10 @@ static void note_row(uint64_t *first, uint64_t row)
 
 /* Rows as they are multiplied, made in `room` if they change. */
 static const float *prepare_rows(const struct job *job, size_t first, size_t n, float *room,
-                                 struct ss__tally *tally)
+                                 struct ss_sae_tally *tally)
 {
     const float *x = job->rows->x + first * job->sae->width;
-    const size_t n_good = ss__sae_prepare(job->sae, x, n, room);
+    const size_t n_good = ss_sae_prepare(job->sae, x, n, room);
     if (n_good < n) {
         note_row(&tally->bad_input, first + n_good);
     }
@@ -76,10 +76,10 @@ static const float *rows_at(const struct job *job, size_t block, size_t worker)
 static void find_part(void *context, size_t index, size_t worker)
 {
     const struct job *job = context;
-    const struct ss__cut *cut = &job->cut;
+    const struct ss_tensor_cut *cut = &job->cut;
     const size_t block = index / cut->n_groups, group = index % cut->n_groups;
     const size_t from = group * cut->group_outputs;
-    struct ss__part part = {
+    struct ss_sae_part part = {
         .sae = job->sae,
         .x = rows_at(job, block, worker),
         .first_row = block * cut->block_rows,
@@ -100,7 +100,7 @@ static void find_part(void *context, size_t index, size_t worker)
 
 static void find_all(struct job *job, ss_work *work)
 {
-    struct ss__pool *pool = ss__work_pool(work);
+    struct ss__pool *pool = ss_tensor_work_pool(work);
     if (shares_rows(job)) {
         ss__pool_run(pool, ss__divide_up(job->rows->n, PREPARED_ROWS), prepare_some, job);
     }
@@ -117,7 +117,7 @@ static void gather_block(void *context, size_t block, size_t worker)
     const size_t n_groups = job->cut.n_groups, first = block * job->cut.block_rows;
     size_t *offsets = out->offsets + out->n_rows + first;
     for (size_t part = block * n_groups; part < (block + 1) * n_groups; part++) {
-        const struct ss__find *finds = job->lists[part].items;
+        const struct ss_sae_find *finds = job->lists[part].items;
         for (size_t i = 0; i < job->n_found[part]; i++) {
             const size_t at = offsets[finds[i].row]++;
             out->features[at] = finds[i].feature;
@@ -146,7 +146,7 @@ static ss_status gather(struct job *job, ss_work *work, ss_err *err)
     room = out->n_values_room;
     SS_GROW(out->values, room, n);
     out->n_values_room = room;
-    ss__pool_run(ss__work_pool(work), job->cut.n_blocks, gather_block, job);
+    ss__pool_run(ss_tensor_work_pool(work), job->cut.n_blocks, gather_block, job);
     /* Every offset has moved to the end of its row, which is the next one's start. */
     memmove(offsets + 1, offsets, n_rows * sizeof *offsets);
     offsets[0] = start;
@@ -171,7 +171,7 @@ static ss_status fail_input(const struct job *job, uint64_t index, ss_err *err)
 {
     const struct ss_sae *sae = job->sae;
     const uint64_t row = job->rows->first + index;
-    if (!ss__sae_is_finite_row(sae, job->rows->x + index * sae->width)) {
+    if (!ss_sae_is_finite_row(sae, job->rows->x + index * sae->width)) {
         return fail_nonfinite("the embedding", row, err);
     }
     const ss_status status = ss__fail(
@@ -179,19 +179,19 @@ static ss_status fail_input(const struct job *job, uint64_t index, ss_err *err)
         "the embedding of row %llu is finite, but %s takes it out of the range of "
         "float32",
         (unsigned long long)row,
-        sae->input == SS__INPUT_PLAIN ? "what this SAE subtracts"
-                                      : "the scaling of inputs that this SAE asks for");
+        sae->input == SS_SAE_INPUT_PLAIN ? "what this SAE subtracts"
+                                         : "the scaling of inputs that this SAE asks for");
     ss__err_at_row(err, row);
     return status;
 }
 
 /* What the threads noted, together; or the error among it. */
-static ss_status check_tallies(const struct job *job, size_t n_threads, struct ss__tally *all,
-                               ss_err *err)
+static ss_status check_tallies(const struct job *job, size_t n_threads,
+                               struct ss_sae_tally *all, ss_err *err)
 {
-    *all = (struct ss__tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
+    *all = (struct ss_sae_tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
     for (size_t i = 0; i < n_threads; i++) {
-        const struct ss__tally *tally = &job->tallies[i];
+        const struct ss_sae_tally *tally = &job->tallies[i];
         note_row(&all->bad_input, tally->bad_input);
         note_row(&all->bad_activation, tally->bad_activation);
         all->n_tied_rows += tally->n_tied_rows;
@@ -211,11 +211,11 @@ static ss_status check_tallies(const struct job *job, size_t n_threads, struct s
 }
 
 /* As a product is best cut, or in parts of whole rows. */
-static struct ss__cut choose_cut(const struct job *job, size_t n_threads)
+static struct ss_tensor_cut choose_cut(const struct job *job, size_t n_threads)
 {
     const struct ss_sae *sae = job->sae;
     const size_t n = job->rows->n;
-    struct ss__cut cut = ss__linear_cut(&sae->encoder, n, n_threads);
+    struct ss_tensor_cut cut = ss_tensor_linear_cut(&sae->encoder, n, n_threads);
     if (job->finder->most_rows != NULL) {
         const size_t most = ss__min_size(job->finder->most_rows(sae), cut.block_rows);
         const size_t share = ss__max_size(ss__divide_up(n, n_threads), 1);
@@ -232,21 +232,21 @@ static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_threads = ss_work_n_threads(work);
-    const struct ss__cut cut = job->cut = choose_cut(job, n_threads);
+    const struct ss_tensor_cut cut = job->cut = choose_cut(job, n_threads);
     const size_t n_parts = cut.n_blocks * cut.n_groups;
     const size_t width = job->sae->width;
-    const size_t n_prepared = !ss__sae_changes_input(job->sae) ? 0
-                              : shares_rows(job)               ? job->rows->n
-                                                               : n_threads * cut.block_rows;
+    const size_t n_prepared = !ss_sae_changes_input(job->sae) ? 0
+                              : shares_rows(job)              ? job->rows->n
+                                                              : n_threads * cut.block_rows;
     size_t end = 0;
     job->scratch_bytes = ss__round_up(job->finder->scratch_bytes(job->sae, cut.block_rows), 64);
-    const size_t tallies = ss__place(&end, n_threads, sizeof *job->tallies);
-    const size_t n_found = ss__place(&end, n_parts, sizeof *job->n_found);
-    const size_t counts = ss__place(&end, cut.n_groups * job->rows->n, sizeof *job->counts);
-    const size_t prepared = ss__place(&end, n_prepared * width, sizeof *job->prepared);
-    const size_t scratch = ss__place(&end, n_threads, job->scratch_bytes);
-    char *block = ss__work_scratch(work, SS__SLOT_SAE, end);
-    job->lists = ss__work_lists(work, n_parts);
+    const size_t tallies = ss_sae_place(&end, n_threads, sizeof *job->tallies);
+    const size_t n_found = ss_sae_place(&end, n_parts, sizeof *job->n_found);
+    const size_t counts = ss_sae_place(&end, cut.n_groups * job->rows->n, sizeof *job->counts);
+    const size_t prepared = ss_sae_place(&end, n_prepared * width, sizeof *job->prepared);
+    const size_t scratch = ss_sae_place(&end, n_threads, job->scratch_bytes);
+    char *block = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_SAE, end);
+    job->lists = ss_tensor_work_lists(work, n_parts);
     if (block == NULL || job->lists == NULL) {
         status = ss__fail_nomem(err, "parts of activations");
         goto out;
@@ -258,28 +258,27 @@ static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
     job->scratch = block + scratch;
     for (size_t i = 0; i < n_threads; i++) {
         job->tallies[i] =
-            (struct ss__tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
+            (struct ss_sae_tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
     }
 out:
     return status;
 }
 
-ss_status ss__sae_encode_part(const struct ss_sae *sae, ss__selection selection, ss_work *work,
-                              const struct ss__rows *rows, struct ss_sparse *out,
-                              struct ss__sae_counts *counts, ss_err *err)
+ss_status ss_sae_encode_part(const struct ss_sae *sae, ss_sae_selection selection,
+                             ss_work *work, const struct ss_sae_rows *rows,
+                             struct ss_sparse *out, struct ss_sae_counts *counts, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tally all;
-    struct job job = {
-        .sae = sae, .finder = ss__sae_finder(selection), .rows = rows, .out = out};
+    struct ss_sae_tally all;
+    struct job job = {.sae = sae, .finder = ss_sae_finder(selection), .rows = rows, .out = out};
     const size_t n_threads = ss_work_n_threads(work);
     SS_GROW(out->offsets, out->n_rows_room, out->n_rows + rows->n + 1);
     SS_TRY(job_init(&job, work, err));
     find_all(&job, work);
-    SS_TRY(ss__work_check(work, err));
+    SS_TRY(ss_tensor_work_check(work, err));
     SS_TRY(check_tallies(&job, n_threads, &all, err));
     SS_TRY(gather(&job, work, err));
-    SS_TRY(ss__work_check(work, err));
+    SS_TRY(ss_tensor_work_check(work, err));
     SS_TRY(check_tallies(&job, n_threads, &all, err));
     if (counts != NULL) {
         counts->n_tied_rows += all.n_tied_rows;
@@ -292,7 +291,7 @@ out:
     return status;
 }
 
-ss_status ss__sparse_start(struct ss_sparse *out, size_t n, ss_err *err)
+ss_status ss_sae_sparse_start(struct ss_sparse *out, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     out->n_rows = 0;
@@ -302,17 +301,18 @@ out:
     return status;
 }
 
-ss_status ss__sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,
-                         struct ss_sparse *out, struct ss__sae_counts *counts, ss_err *err)
+ss_status ss_sae_encode_counted(const ss_sae *sae, ss_work *work, const float *x, size_t n,
+                                struct ss_sparse *out, struct ss_sae_counts *counts,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__rows rows = {.x = x, .n = n};
-    SS_TRY(ss__sparse_start(out, n, err));
-    SS_TRY(ss__sae_check_rule(sae, err));
-    if (sae->selection == SS__SELECT_BATCH_TOPK) {
-        SS_TRY(ss__sae_encode_batches(sae, work, &rows, out, err));
+    const struct ss_sae_rows rows = {.x = x, .n = n};
+    SS_TRY(ss_sae_sparse_start(out, n, err));
+    SS_TRY(ss_sae_check_rule(sae, err));
+    if (sae->selection == SS_SAE_SELECT_BATCH_TOPK) {
+        SS_TRY(ss_sae_encode_batches(sae, work, &rows, out, err));
     } else {
-        SS_TRY(ss__sae_encode_part(sae, sae->selection, work, &rows, out, counts, err));
+        SS_TRY(ss_sae_encode_part(sae, sae->selection, work, &rows, out, counts, err));
     }
 out:
     return status;
@@ -321,5 +321,5 @@ out:
 ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,
                         struct ss_sparse *out, ss_err *err)
 {
-    return ss__sae_encode(sae, work, x, n, out, NULL, err);
+    return ss_sae_encode_counted(sae, work, x, n, out, NULL, err);
 }

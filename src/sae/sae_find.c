@@ -15,10 +15,10 @@ enum {
 };
 
 /* Room for n more finds. */
-static struct ss__find *make_room(struct ss__part *part, size_t n)
+static struct ss_sae_find *make_room(struct ss_sae_part *part, size_t n)
 {
-    struct ss__list *list = part->list;
-    if (!ss__grow(&list->items, &list->room, part->n_found + n, sizeof(struct ss__find))) {
+    struct ss_tensor_list *list = part->list;
+    if (!ss__grow(&list->items, &list->room, part->n_found + n, sizeof(struct ss_sae_find))) {
         part->tally->no_memory = true;
         return NULL;
     }
@@ -26,55 +26,55 @@ static struct ss__find *make_room(struct ss__part *part, size_t n)
 }
 
 /* Bits for the sums, now with bias, that may count; not below `least` [n_rows] where given. */
-static void find_candidates(const struct ss__part *part, const struct ss__sums *sums,
+static void find_candidates(const struct ss_sae_part *part, const struct ss_tensor_sums *sums,
                             const float *least, uint32_t *masks)
 {
     const struct ss_sae *sae = part->sae;
-    ss__find_reaching(
-        &(struct ss__reach){.sums = sums,
-                            .bias = sae->bias == NULL ? NULL : sae->bias + sums->output,
-                            .limits = sae->nearest + sums->output,
-                            .least = least == NULL ? NULL : least + sums->row,
-                            .masks = masks});
+    ss_tensor_find_reaching(
+        &(struct ss_tensor_reach){.sums = sums,
+                                  .bias = sae->bias == NULL ? NULL : sae->bias + sums->output,
+                                  .limits = sae->nearest + sums->output,
+                                  .least = least == NULL ? NULL : least + sums->row,
+                                  .masks = masks});
 }
 
-static void visit(const struct ss__part *part, float *scratch,
-                  void (*look)(void *context, const struct ss__sums *sums), void *context)
+static void visit(const struct ss_sae_part *part, float *scratch,
+                  void (*look)(void *context, const struct ss_tensor_sums *sums), void *context)
 {
-    ss__linear_visit(&(struct ss__visit){.w = &part->sae->encoder,
-                                         .x = part->x,
-                                         .n_rows = part->n_rows,
-                                         .from = part->from,
-                                         .end = part->end,
-                                         .scratch = scratch,
-                                         .look = look,
-                                         .context = context});
+    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &part->sae->encoder,
+                                                     .x = part->x,
+                                                     .n_rows = part->n_rows,
+                                                     .from = part->from,
+                                                     .end = part->end,
+                                                     .scratch = scratch,
+                                                     .look = look,
+                                                     .context = context});
 }
 
 static size_t visit_bytes(const struct ss_sae *sae, size_t n_rows)
 {
-    return ss__visit_floats(&sae->encoder, n_rows) * sizeof(float);
+    return ss_tensor_visit_floats(&sae->encoder, n_rows) * sizeof(float);
 }
 
 /* ---- above a threshold ---- */
 
 /* Append a candidate of `row` if it is kept. */
-static void take_above(struct ss__part *part, size_t row, size_t feature, float value)
+static void take_above(struct ss_sae_part *part, size_t row, size_t feature, float value)
 {
     const struct ss_sae *sae = part->sae;
-    struct ss__find *finds = part->list->items;
+    struct ss_sae_find *finds = part->list->items;
     const bool has_gain = sae->gains != NULL;
     const float kept = has_gain ? value * sae->gains[feature] + sae->shifts[feature] : value;
     if (value > sae->floors[feature] && (kept > 0 || !has_gain)) {
-        finds[part->n_found++] = (struct ss__find){(uint32_t)row, (uint32_t)feature, kept};
+        finds[part->n_found++] = (struct ss_sae_find){(uint32_t)row, (uint32_t)feature, kept};
     }
     part->tally->n_borderline += value <= sae->farthest[feature];
 }
 
-static void look_above(void *context, const struct ss__sums *sums)
+static void look_above(void *context, const struct ss_tensor_sums *sums)
 {
-    struct ss__part *part = context;
-    uint32_t masks[SS__SUMS_ROWS];
+    struct ss_sae_part *part = context;
+    uint32_t masks[SS_TENSOR_SUMS_ROWS];
     if (make_room(part, sums->n_rows * sums->n_outputs) == NULL) {
         return;
     }
@@ -90,7 +90,7 @@ static void look_above(void *context, const struct ss__sums *sums)
     }
 }
 
-static void find_above(struct ss__part *part)
+static void find_above(struct ss_sae_part *part)
 {
     visit(part, (float *)(void *)part->scratch, look_above, part);
 }
@@ -98,9 +98,9 @@ static void find_above(struct ss__part *part)
 /* ---- the k largest of a row ---- */
 
 struct leaders {
-    struct ss__part *part;
-    struct ss__strongest *rows; /* [n_rows] */
-    float *least;               /* [n_rows] theirs */
+    struct ss_sae_part *part;
+    struct ss_sae_strongest *rows; /* [n_rows] */
+    float *least;                  /* [n_rows] theirs */
 };
 
 struct leaders_layout {
@@ -109,21 +109,21 @@ struct leaders_layout {
 
 static struct leaders_layout lay_out_leaders(const struct ss_sae *sae, size_t n_rows)
 {
-    const size_t room = ss__strongest_room(ss__min_size(sae->top_k, sae->n_features));
+    const size_t room = ss_sae_strongest_room(ss__min_size(sae->top_k, sae->n_features));
     struct leaders_layout l;
     size_t end = 0;
-    l.product = ss__place(&end, visit_bytes(sae, n_rows), 1);
-    l.rows = ss__place(&end, n_rows, sizeof(struct ss__strongest));
-    l.least = ss__place(&end, n_rows, sizeof(float));
-    l.values = ss__place(&end, n_rows * room, sizeof(float));
-    l.ids = ss__place(&end, n_rows * room, sizeof(uint32_t));
+    l.product = ss_sae_place(&end, visit_bytes(sae, n_rows), 1);
+    l.rows = ss_sae_place(&end, n_rows, sizeof(struct ss_sae_strongest));
+    l.least = ss_sae_place(&end, n_rows, sizeof(float));
+    l.values = ss_sae_place(&end, n_rows * room, sizeof(float));
+    l.ids = ss_sae_place(&end, n_rows * room, sizeof(uint32_t));
     l.total = end;
     return l;
 }
 
 static size_t most_rows_of_leaders(const struct ss_sae *sae)
 {
-    const size_t room = ss__strongest_room(ss__min_size(sae->top_k, sae->n_features));
+    const size_t room = ss_sae_strongest_room(ss__min_size(sae->top_k, sae->n_features));
     return ss__max_size(MOST_STRONGEST_ENTRIES / room, 1);
 }
 
@@ -132,56 +132,56 @@ static size_t leaders_bytes(const struct ss_sae *sae, size_t n_rows)
     return lay_out_leaders(sae, n_rows).total;
 }
 
-static void look_strongest(void *context, const struct ss__sums *sums)
+static void look_strongest(void *context, const struct ss_tensor_sums *sums)
 {
     const struct leaders *self = context;
-    uint32_t masks[SS__SUMS_ROWS];
+    uint32_t masks[SS_TENSOR_SUMS_ROWS];
     find_candidates(self->part, sums, self->least, masks);
     for (size_t r = 0; r < sums->n_rows; r++) {
-        struct ss__strongest *strongest = &self->rows[sums->row + r];
+        struct ss_sae_strongest *strongest = &self->rows[sums->row + r];
         if (masks[r] != 0) {
-            ss__strongest_offer(strongest, sums->at + r * sums->stride, masks[r],
-                                (uint32_t)sums->output);
+            ss_sae_strongest_offer(strongest, sums->at + r * sums->stride, masks[r],
+                                   (uint32_t)sums->output);
             self->least[sums->row + r] = strongest->least;
         }
     }
 }
 
-static void append_strongest(struct ss__part *part, size_t row,
-                             const struct ss__strongest *strongest)
+static void append_strongest(struct ss_sae_part *part, size_t row,
+                             const struct ss_sae_strongest *strongest)
 {
-    struct ss__find *finds = make_room(part, strongest->n);
+    struct ss_sae_find *finds = make_room(part, strongest->n);
     if (finds == NULL) {
         return;
     }
     for (size_t i = 0; i < strongest->n; i++) {
         finds[part->n_found++] =
-            (struct ss__find){(uint32_t)row, strongest->ids[i], strongest->values[i]};
+            (struct ss_sae_find){(uint32_t)row, strongest->ids[i], strongest->values[i]};
     }
     part->counts[row] = (uint32_t)strongest->n;
     part->tally->n_tied_rows += strongest->is_tied;
 }
 
-static void find_strongest(struct ss__part *part)
+static void find_strongest(struct ss_sae_part *part)
 {
     const size_t k = ss__min_size(part->sae->top_k, part->sae->n_features);
-    const size_t room = ss__strongest_room(k);
+    const size_t room = ss_sae_strongest_room(k);
     const struct leaders_layout l = lay_out_leaders(part->sae, part->n_rows);
     void *product = part->scratch + l.product, *rows = part->scratch + l.rows;
     void *least = part->scratch + l.least, *values = part->scratch + l.values;
     void *ids = part->scratch + l.ids;
     struct leaders self = {.part = part, .rows = rows, .least = least};
     for (size_t r = 0; r < part->n_rows; r++) {
-        self.rows[r] = (struct ss__strongest){.values = (float *)values + r * room,
-                                              .ids = (uint32_t *)ids + r * room,
-                                              .k = k,
-                                              .room = room,
-                                              .least = -INFINITY};
+        self.rows[r] = (struct ss_sae_strongest){.values = (float *)values + r * room,
+                                                 .ids = (uint32_t *)ids + r * room,
+                                                 .k = k,
+                                                 .room = room,
+                                                 .least = -INFINITY};
         self.least[r] = -INFINITY;
     }
     visit(part, product, look_strongest, &self);
     for (size_t r = 0; r < part->n_rows; r++) {
-        ss__strongest_cut(&self.rows[r]);
+        ss_sae_strongest_cut(&self.rows[r]);
         append_strongest(part, r, &self.rows[r]);
     }
 }
@@ -197,12 +197,12 @@ static struct rule_layout lay_out_rule(const struct ss_sae *sae, size_t n_rows)
 {
     struct rule_layout l = {.stride = ss__round_up(sae->n_features, 16)};
     size_t end = 0;
-    n_rows = ss__sae_rule_multiplies(sae->kind) ? 1 : n_rows;
-    l.product = ss__place(&end, visit_bytes(sae, n_rows), 1);
-    l.h = ss__place(&end, n_rows * l.stride, sizeof(float));
-    l.a = ss__place(&end, l.stride, sizeof(float));
-    l.residual = ss__place(&end, sae->width, sizeof(float));
-    l.kept = ss__place(&end, ss__sae_n_candidates(sae), sizeof(struct ss__kept));
+    n_rows = ss_sae_rule_multiplies(sae->kind) ? 1 : n_rows;
+    l.product = ss_sae_place(&end, visit_bytes(sae, n_rows), 1);
+    l.h = ss_sae_place(&end, n_rows * l.stride, sizeof(float));
+    l.a = ss_sae_place(&end, l.stride, sizeof(float));
+    l.residual = ss_sae_place(&end, sae->width, sizeof(float));
+    l.kept = ss_sae_place(&end, ss_sae_n_candidates(sae), sizeof(struct ss_sae_kept));
     l.total = end;
     return l;
 }
@@ -218,25 +218,25 @@ static size_t rule_bytes(const struct ss_sae *sae, size_t n_rows)
     return lay_out_rule(sae, n_rows).total;
 }
 
-static void append_positive(struct ss__part *part, size_t row, const float *a)
+static void append_positive(struct ss_sae_part *part, size_t row, const float *a)
 {
     size_t n = 0;
     for (size_t f = 0; f < part->sae->n_features; f++) {
         n += a[f] > 0;
     }
-    struct ss__find *finds = make_room(part, n);
+    struct ss_sae_find *finds = make_room(part, n);
     for (size_t f = 0; finds != NULL && f < part->sae->n_features; f++) {
         if (a[f] > 0) {
-            finds[part->n_found++] = (struct ss__find){(uint32_t)row, (uint32_t)f, a[f]};
+            finds[part->n_found++] = (struct ss_sae_find){(uint32_t)row, (uint32_t)f, a[f]};
         }
     }
     part->counts[row] = (uint32_t)n;
 }
 
-static void apply_rule(struct ss__part *part, size_t r, struct ss__row *row)
+static void apply_rule(struct ss_sae_part *part, size_t r, struct ss_sae_row *row)
 {
     const struct ss_sae *sae = part->sae;
-    const struct ss__doubt *doubt = part->doubt;
+    const struct ss_sae_doubt *doubt = part->doubt;
     row->is_tied = row->is_near = false;
     if (doubt != NULL) {
         row->reach = doubt->reach[part->first_row + r];
@@ -244,7 +244,7 @@ static void apply_rule(struct ss__part *part, size_t r, struct ss__row *row)
         row->size_lengths = doubt->size_lengths;
     }
     memset(row->a, 0, sae->n_features * sizeof *row->a);
-    ss__sae_row_rule(sae->kind)(sae, row);
+    ss_sae_row_rule(sae->kind)(sae, row);
     if (doubt != NULL) {
         doubt->is_near[part->first_row + r] = row->is_near;
     }
@@ -252,22 +252,22 @@ static void apply_rule(struct ss__part *part, size_t r, struct ss__row *row)
     append_positive(part, r, row->a);
 }
 
-static void find_by_rule(struct ss__part *part)
+static void find_by_rule(struct ss_sae_part *part)
 {
     const struct ss_sae *sae = part->sae;
-    const bool multiplies = ss__sae_rule_multiplies(sae->kind);
+    const bool multiplies = ss_sae_rule_multiplies(sae->kind);
     const struct rule_layout l = lay_out_rule(sae, part->n_rows);
     void *product = part->scratch + l.product, *all_h = part->scratch + l.h;
     void *a = part->scratch + l.a, *residual = part->scratch + l.residual;
     void *kept = part->scratch + l.kept;
-    struct ss__row row = {.a = a, .residual = residual, .kept = kept, .product = product};
+    struct ss_sae_row row = {.a = a, .residual = residual, .kept = kept, .product = product};
     if (!multiplies) {
-        ss__sae_multiply(sae, &(struct ss__sae_product){.x = part->x,
-                                                        .n_rows = part->n_rows,
-                                                        .bias = sae->bias,
-                                                        .h = all_h,
-                                                        .stride = l.stride,
-                                                        .scratch = product});
+        ss_sae_multiply(sae, &(struct ss_sae_product){.x = part->x,
+                                                      .n_rows = part->n_rows,
+                                                      .bias = sae->bias,
+                                                      .h = all_h,
+                                                      .stride = l.stride,
+                                                      .scratch = product});
     }
     for (size_t r = 0; r < part->n_rows; r++) {
         row.u = part->x + r * sae->width;
@@ -278,16 +278,16 @@ static void find_by_rule(struct ss__part *part)
 
 /* ---- the table ---- */
 
-const struct ss__finder *ss__sae_finder(ss__selection selection)
+const struct ss_sae_finder_fn *ss_sae_finder(ss_sae_selection selection)
 {
-    static const struct ss__finder finders[] = {
-        [SS__SELECT_ABOVE] = {.scratch_bytes = visit_bytes, .find = find_above},
-        [SS__SELECT_ROW_TOPK] = {.most_rows = most_rows_of_leaders,
-                                 .scratch_bytes = leaders_bytes,
-                                 .find = find_strongest},
-        [SS__SELECT_BY_ROW] = {.most_rows = most_rows_of_rule,
-                               .scratch_bytes = rule_bytes,
-                               .find = find_by_rule},
+    static const struct ss_sae_finder_fn finders[] = {
+        [SS_SAE_SELECT_ABOVE] = {.scratch_bytes = visit_bytes, .find = find_above},
+        [SS_SAE_SELECT_ROW_TOPK] = {.most_rows = most_rows_of_leaders,
+                                    .scratch_bytes = leaders_bytes,
+                                    .find = find_strongest},
+        [SS_SAE_SELECT_BY_ROW] = {.most_rows = most_rows_of_rule,
+                                  .scratch_bytes = rule_bytes,
+                                  .find = find_by_rule},
     };
     return &finders[selection];
 }

@@ -11,43 +11,43 @@
 #include "sae/sae_priv.h"
 
 /* An activation; `row` counts from the part's first. */
-struct ss__find {
+struct ss_sae_find {
     uint32_t row, feature;
     float value;
 };
 
 /* What a thread notes. */
-struct ss__tally {
+struct ss_sae_tally {
     uint64_t bad_input, bad_activation; /* first row with a number that is not finite */
     uint64_t n_tied_rows, n_borderline;
     bool no_memory;
 };
 
 /* A part at work. */
-struct ss__part {
+struct ss_sae_part {
     const struct ss_sae *sae;
     const float *x; /* [n_rows, D] to multiply */
     size_t first_row, n_rows;
-    const struct ss__doubt *doubt; /* of all rows of the call; or NULL */
-    size_t from, end;              /* features */
-    struct ss__list *list;         /* of struct ss__find: by rising feature within a row */
+    const struct ss_sae_doubt *doubt; /* of all rows of the call; or NULL */
+    size_t from, end;                 /* features */
+    struct ss_tensor_list *list; /* of struct ss_sae_find: by rising feature within a row */
     size_t n_found;
-    uint32_t *counts;        /* [n_rows] finds of a row; zero at first */
-    char *scratch;           /* scratch_bytes, 64-byte aligned */
-    struct ss__tally *tally; /* of the thread */
+    uint32_t *counts;           /* [n_rows] finds of a row; zero at first */
+    char *scratch;              /* scratch_bytes, 64-byte aligned */
+    struct ss_sae_tally *tally; /* of the thread */
 };
 
 /* How a selection finds. */
-struct ss__finder {
+struct ss_sae_finder_fn {
     /* Rows of a part at most, if it needs all features of its rows; else NULL. */
     size_t (*most_rows)(const struct ss_sae *sae);
     size_t (*scratch_bytes)(const struct ss_sae *sae, size_t n_rows);
-    void (*find)(struct ss__part *part);
+    void (*find)(struct ss_sae_part *part);
 };
-const struct ss__finder *ss__sae_finder(ss__selection selection);
+const struct ss_sae_finder_fn *ss_sae_finder(ss_sae_selection selection);
 
 /* A place for n things in a block of memory, 64-byte aligned; *end is its size so far. */
-static inline size_t ss__place(size_t *end, size_t n, size_t size)
+static inline size_t ss_sae_place(size_t *end, size_t n, size_t size)
 {
     const size_t place = *end;
     *end += ss__round_up(n * size, 64);

@@ -9,18 +9,18 @@
 
 /* ---- places ---- */
 
-enum { SS__SAE_PREFIX_BYTES = 256, SS__SAE_NAME_BYTES = 512 };
+enum { SS_SAE_PREFIX_BYTES = 256, SS_SAE_NAME_BYTES = 512 };
 
 /* What a user pointed at: a folder, or a file in it, with the small documents beside it. */
-struct ss__sae_place {
+struct ss_sae_place {
     const char *path; /* as given, borrowed */
     char *folder;
     bool is_module;                /* of the model that was pointed at */
     char *file;                    /* of weights, if one was named, else NULL */
     struct ss__json *config, *cfg; /* config.json and cfg.json, NULL if absent */
     char *config_path, *cfg_path;
-    struct ss__weights *weights;       /* NULL until opened */
-    char prefix[SS__SAE_PREFIX_BYTES]; /* of the tensors' names: "state_dict/module." */
+    struct ss_weights *weights;       /* NULL until opened */
+    char prefix[SS_SAE_PREFIX_BYTES]; /* of the tensors' names: "state_dict/module." */
     const struct ss_log *log;
     const struct ss_sae_options *options;
     struct ss__buf warnings; /* to be given when the SAE is read; a NUL ends each */
@@ -29,165 +29,166 @@ struct ss__sae_place {
 
 /* Look at a path and read the documents beside it. The folder of a sentence-transformers model
  * stands for its SparseAutoEncoder module. Release after success and failure. */
-SS_MUST_USE ss_status ss__sae_place_find(const char *path, const struct ss_sae_options *options,
-                                         struct ss__sae_place *place, ss_err *err);
-void ss__sae_place_release(struct ss__sae_place *place);
-bool ss__sae_place_has(const struct ss__sae_place *place, const char *name);
+SS_MUST_USE ss_status ss_sae_place_find(const char *path, const struct ss_sae_options *options,
+                                        struct ss_sae_place *place, ss_err *err);
+void ss_sae_place_release(struct ss_sae_place *place);
+bool ss_sae_place_has(const struct ss_sae_place *place, const char *name);
 
 /* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in words)
  * that is in the folder; without names, the only weights file of the folder. Does nothing when
  * weights are open. */
-SS_MUST_USE ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *names,
-                                         const char *expected, ss_err *err);
+SS_MUST_USE ss_status ss_sae_place_open(struct ss_sae_place *place, const char *const *names,
+                                        const char *expected, ss_err *err);
 
 /* Refuse a folder that has SAEs in folders below it, with their names (SS_E_NOINPUT).
  * SS_OK where there are none. */
-SS_MUST_USE ss_status ss__sae_refuse_above(const struct ss__sae_place *place, ss_err *err);
+SS_MUST_USE ss_status ss_sae_refuse_above(const struct ss_sae_place *place, ss_err *err);
 
 /* Set the prefix: checkpoints wrap a state dict, and wrapped modules its names. Done by
  * opening. Errors: SS_E_DATA where the tensors of several SAEs are in the file. */
-SS_MUST_USE ss_status ss__sae_find_prefix(struct ss__sae_place *place, ss_err *err);
+SS_MUST_USE ss_status ss_sae_find_prefix(struct ss_sae_place *place, ss_err *err);
 /* A tensor by its name without the prefix, or NULL. */
-const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name);
+const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_place *place,
+                                              const char *name);
 /* A tensor's name without the prefix, NULL if it has another. */
-const char *ss__sae_own_name(const struct ss__sae_place *place,
-                             const struct ss__tensor *tensor);
+const char *ss_sae_own_name(const struct ss_sae_place *place,
+                            const struct ss_weights_tensor *tensor);
 
 /* A plain value of a torch file, in one of the dictionaries around the tensors. */
-struct ss__sae_value {
-    char key[SS__SAE_NAME_BYTES];
+struct ss_sae_value {
+    char key[SS_SAE_NAME_BYTES];
     const char *text;       /* NULL if it cannot be read; */
     const char *unreadable; /* then this says what it is */
 };
-bool ss__sae_find_value(const struct ss__sae_place *place, const char *name,
-                        struct ss__sae_value *out);
-bool ss__sae_has_value(const struct ss__sae_place *place, const char *name);
+bool ss_sae_find_value(const struct ss_sae_place *place, const char *name,
+                       struct ss_sae_value *out);
+bool ss_sae_has_value(const struct ss_sae_place *place, const char *name);
 /* A value of a kind; what is there and is not of it, or cannot be read, is refused by name.
  * Where it is absent, text is NULL, is_there false, a bool stays as it is, and a size (from 1
  * to INT32_MAX) is an error. */
-SS_MUST_USE ss_status ss__sae_value_text(const struct ss__sae_place *place, const char *name,
-                                         const char **out, ss_err *err);
-SS_MUST_USE ss_status ss__sae_value_number(const struct ss__sae_place *place, const char *name,
-                                           double *out, bool *is_there, ss_err *err);
-SS_MUST_USE ss_status ss__sae_value_size(const struct ss__sae_place *place, const char *name,
-                                         size_t *out, ss_err *err);
-SS_MUST_USE ss_status ss__sae_value_bool(const struct ss__sae_place *place, const char *name,
-                                         bool *out, ss_err *err);
+SS_MUST_USE ss_status ss_sae_value_text(const struct ss_sae_place *place, const char *name,
+                                        const char **out, ss_err *err);
+SS_MUST_USE ss_status ss_sae_value_number(const struct ss_sae_place *place, const char *name,
+                                          double *out, bool *is_there, ss_err *err);
+SS_MUST_USE ss_status ss_sae_value_size(const struct ss_sae_place *place, const char *name,
+                                        size_t *out, ss_err *err);
+SS_MUST_USE ss_status ss_sae_value_bool(const struct ss_sae_place *place, const char *name,
+                                        bool *out, ss_err *err);
 
 /* ---- the table ---- */
 
-struct ss__sae_format {
+struct ss_sae_format {
     const char *name;
     const char *files; /* in words, for messages */
     /* Whether the documents, or else the tensors, are those of this format; either may be
      * NULL. The second is asked only when no format claims the documents. */
-    bool (*claims_config)(const struct ss__sae_place *place);
-    bool (*claims_tensors)(const struct ss__sae_place *place);
+    bool (*claims_config)(const struct ss_sae_place *place);
+    bool (*claims_tensors)(const struct ss_sae_place *place);
     /* Fill `sae` and note the files. NULL in formats that are known and refused. */
-    ss_status (*read)(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err);
+    ss_status (*read)(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err);
     const char *refusal; /* why */
     /* Tensors that its files may hold; one of another name is warned of. NULL: any may be. */
     const char *const *tensors;
 };
 
-extern const struct ss__sae_format ss__sae_seed_format, ss__sae_saelens_format,
-    ss__sae_gemma_format, ss__sae_sparsify_format, ss__sae_latent_format,
-    ss__sae_dictionary_format, ss__sae_saerch_format, ss__sae_openai_format,
-    ss__sae_hypothesaes_format, ss__sae_csr_format;
-extern const struct ss__sae_format ss__sae_refused_formats[];
-extern const size_t ss__sae_n_refused_formats;
+extern const struct ss_sae_format ss_sae_seed_format, ss_sae_saelens_format,
+    ss_sae_gemma_format, ss_sae_sparsify_format, ss_sae_latent_format, ss_sae_dictionary_format,
+    ss_sae_saerch_format, ss_sae_openai_format, ss_sae_hypothesaes_format, ss_sae_csr_format;
+extern const struct ss_sae_format ss_sae_refused_formats[];
+extern const size_t ss_sae_n_refused_formats;
 
 /* Note a file that was read, for the manifest. */
-SS_MUST_USE ss_status ss__sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
 /* Note the weights file and a document (nullable), and keep the document as the config. */
-SS_MUST_USE ss_status ss__sae_add_files(struct ss_sae *sae, const struct ss__sae_place *place,
-                                        const char *document_path, struct ss__json *document,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_sae_add_files(struct ss_sae *sae, const struct ss_sae_place *place,
+                                       const char *document_path, struct ss__json *document,
+                                       ss_err *err);
 
 /* ---- what is known of keys and tensors ---- */
 
 /* A key that would change the rule, and must be absent, null, false, 0, empty or "none". */
-struct ss__sae_off_key {
+struct ss_sae_off_key {
     const char *name;
     const char *why; /* "... is set, WHY" */
 };
 /* The keys of an object; all lists end with NULL and may be NULL. */
-struct ss__sae_keys {
+struct ss_sae_keys {
     const char *const *read;   /* a reader looks at these */
     const char *const *unused; /* and these say nothing about activations */
-    const struct ss__sae_off_key *off;
+    const struct ss_sae_off_key *off;
 };
 /* Refuse what must be off (SS_E_UNSUPPORTED), and warn of what is not known, once the SAE is
  * read. */
-SS_MUST_USE ss_status ss__sae_check_keys(struct ss__sae_place *place, const char *file,
-                                         const struct ss__json *object,
-                                         const struct ss__sae_keys *keys, ss_err *err);
+SS_MUST_USE ss_status ss_sae_check_keys(struct ss_sae_place *place, const char *file,
+                                        const struct ss__json *object,
+                                        const struct ss_sae_keys *keys, ss_err *err);
 /* Warn of values in a dictionary of a torch file ("config/") that are not known. */
-SS_MUST_USE ss_status ss__sae_check_values(struct ss__sae_place *place, const char *folder,
-                                           const struct ss__sae_keys *keys, ss_err *err);
+SS_MUST_USE ss_status ss_sae_check_values(struct ss_sae_place *place, const char *folder,
+                                          const struct ss_sae_keys *keys, ss_err *err);
 /* The name of the next of the SAE's tensors, from *index on, that is not known, or NULL. */
-const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char *const *known,
-                                   size_t *index);
-SS_MUST_USE ss_status ss__sae_give_warnings(struct ss__sae_place *place, ss_err *err);
+const char *ss_sae_unknown_tensor(const struct ss_sae_place *place, const char *const *known,
+                                  size_t *index);
+SS_MUST_USE ss_status ss_sae_give_warnings(struct ss_sae_place *place, ss_err *err);
 /* Warn of them. */
-SS_MUST_USE ss_status ss__sae_check_tensors(struct ss__sae_place *place,
-                                            const char *const *known, ss_err *err);
+SS_MUST_USE ss_status ss_sae_check_tensors(struct ss_sae_place *place, const char *const *known,
+                                           ss_err *err);
 
 /* ---- configs ---- */
 
 /* A count that must be there, from 1 to INT32_MAX. */
-SS_MUST_USE ss_status ss__sae_need_size(const char *file, const struct ss__json *config,
-                                        const char *key, size_t *value, ss_err *err);
+SS_MUST_USE ss_status ss_sae_need_size(const char *file, const struct ss__json *config,
+                                       const char *key, size_t *value, ss_err *err);
 /* The encoder's name in the config, "" where `key` is absent or no text. */
-SS_MUST_USE ss_status ss__sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
-                                             const char *key, ss_err *err);
+SS_MUST_USE ss_status ss_sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
+                                            const char *key, ss_err *err);
 /* Refuse k above the number of features; `key` is what holds it. */
-SS_MUST_USE ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *file,
-                                          const char *key, ss_err *err);
+SS_MUST_USE ss_status ss_sae_check_top_k(const struct ss_sae *sae, const char *file,
+                                         const char *key, ss_err *err);
 /* Refuse layer norm of a width of 1, which has no spread. */
-SS_MUST_USE ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file,
-                                          const char *key, ss_err *err);
+SS_MUST_USE ss_status ss_sae_check_input(const struct ss_sae *sae, const char *file,
+                                         const char *key, ss_err *err);
 
 /* Width, number of features and k of the configs that sparsify began: d_in, num_latents or
  * expansion_factor, k, in cfg.json. */
-SS_MUST_USE ss_status ss__sae_read_expansion(struct ss_sae *sae,
-                                             const struct ss__sae_place *place, ss_err *err);
+SS_MUST_USE ss_status ss_sae_read_expansion(struct ss_sae *sae,
+                                            const struct ss_sae_place *place, ss_err *err);
 /* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
  * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
  * for a whitening, SS_E_DATA. */
-SS_MUST_USE ss_status ss__sae_read_scaler(struct ss_sae *sae, struct ss__sae_place *place,
-                                          double *factor, ss_err *err);
+SS_MUST_USE ss_status ss_sae_read_scaler(struct ss_sae *sae, struct ss_sae_place *place,
+                                         double *factor, ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
-void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
-                           const char *file, const struct ss__json *config);
+void ss_sae_compare_dtype(const struct ss_sae *sae, const struct ss_sae_place *place,
+                          const char *file, const struct ss__json *config);
 
 /* ---- tensors ---- */
 
 /* The names and layouts of the parts of one form. */
-struct ss__sae_names {
+struct ss_sae_names {
     const char *encoder;
-    ss__layout encoder_layout;
-    const char *decoder;       /* NULL: the encoder again */
-    ss__layout decoder_layout; /* SS__IN_BY_OUT is [L, O], SS__OUT_BY_IN is [O, L] */
-    const char *bias;          /* [L] or NULL */
-    const char *decoder_bias;  /* [O] or NULL */
+    ss_tensor_layout encoder_layout;
+    const char *decoder; /* NULL: the encoder again */
+    ss_tensor_layout
+        decoder_layout;       /* SS_TENSOR_IN_BY_OUT is [L, O], SS_TENSOR_OUT_BY_IN is [O, L] */
+    const char *bias;         /* [L] or NULL */
+    const char *decoder_bias; /* [O] or NULL */
 };
 
-typedef enum ss__threshold_form {
-    SS__NO_THRESHOLD,
-    SS__THRESHOLD_EACH,     /* [L] */
-    SS__THRESHOLD_EACH_LOG, /* [L], of its logarithm */
-    SS__THRESHOLD_ALL       /* [] */
-} ss__threshold_form;
+typedef enum ss_sae_threshold_form {
+    SS_SAE_NO_THRESHOLD,
+    SS_SAE_THRESHOLD_EACH,     /* [L] */
+    SS_SAE_THRESHOLD_EACH_LOG, /* [L], of its logarithm */
+    SS_SAE_THRESHOLD_ALL       /* [] */
+} ss_sae_threshold_form;
 
 /* What one kind of SAE of a format stores and does. */
-struct ss__sae_form {
+struct ss_sae_form {
     const char *variant; /* as the config calls it */
-    ss__sae_kind kind;
-    const struct ss__sae_names *names;
-    const struct ss__sae_words *words;
+    ss_sae_kind kind;
+    const struct ss_sae_names *names;
+    const struct ss_sae_words *words;
     bool subtracts_bias, adds_bias;
-    ss__threshold_form threshold_form;
+    ss_sae_threshold_form threshold_form;
     const char *threshold;
     bool folds_norms;      /* h counts in units of its decoder's norm */
     bool keeps_unit_norms; /* but not if all norms are 1 */
@@ -196,23 +197,24 @@ struct ss__sae_form {
 
 /* Set kind, words and variant, and read all tensors of a form; sae->width, n_features and, for
  * transcoders, width_out are known. Every tensor is checked, also those that are not used. */
-SS_MUST_USE ss_status ss__sae_read_form(struct ss_sae *sae, const struct ss__sae_place *place,
-                                        const struct ss__sae_form *form, ss_err *err);
+SS_MUST_USE ss_status ss_sae_read_form(struct ss_sae *sae, const struct ss_sae_place *place,
+                                       const struct ss_sae_form *form, ss_err *err);
 
 /* Parts of that, for forms of their own. Gives *out (ss__free). */
-SS_MUST_USE ss_status ss__sae_need_vector(const struct ss__sae_place *place, const char *name,
-                                          size_t n, float **out, ss_err *err);
-SS_MUST_USE ss_status ss__sae_need_scalar(const struct ss__sae_place *place, const char *name,
-                                          double *out, ss_err *err);
-/* A matrix as rows [size[0], size[1]]; with SS__IN_BY_OUT it stands the other way round. */
-SS_MUST_USE ss_status ss__sae_need_rows(const struct ss__sae_place *place, const char *name,
-                                        ss__layout layout, const size_t size[2], float **out,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_sae_need_vector(const struct ss_sae_place *place, const char *name,
+                                         size_t n, float **out, ss_err *err);
+SS_MUST_USE ss_status ss_sae_need_scalar(const struct ss_sae_place *place, const char *name,
+                                         double *out, ss_err *err);
+/* A matrix as rows [size[0], size[1]]; with SS_TENSOR_IN_BY_OUT it stands the other way round.
+ */
+SS_MUST_USE ss_status ss_sae_need_rows(const struct ss_sae_place *place, const char *name,
+                                       ss_tensor_layout layout, const size_t size[2],
+                                       float **out, ss_err *err);
 /* sae->log_gains from a tensor [L], and sae->gains, their exp. */
-SS_MUST_USE ss_status ss__sae_read_gains(struct ss_sae *sae, const struct ss__sae_place *place,
-                                         const char *name, ss_err *err);
+SS_MUST_USE ss_status ss_sae_read_gains(struct ss_sae *sae, const struct ss_sae_place *place,
+                                        const char *name, ss_err *err);
 /* Width and number of features from the shape of the encoder's matrix. */
-SS_MUST_USE ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *place,
-                                        const char *name, ss__layout layout, ss_err *err);
+SS_MUST_USE ss_status ss_sae_set_shape(struct ss_sae *sae, const struct ss_sae_place *place,
+                                       const char *name, ss_tensor_layout layout, ss_err *err);
 
 #endif

@@ -24,31 +24,31 @@ static const char *const read_keys[] = {"architecture", "width", NULL};
 static const char *const unused_keys[] = {
     "l0",   "model_name", "hf_hook_point_in", "hf_hook_point_out", "affine_connection",
     "type", NULL};
-static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
 #define NAMES(w)                                                                               \
-    .encoder = w "_enc", .encoder_layout = SS__IN_BY_OUT, .decoder = w "_dec",                 \
-    .decoder_layout = SS__IN_BY_OUT, .bias = "b_enc", .decoder_bias = "b_dec"
+    .encoder = w "_enc", .encoder_layout = SS_TENSOR_IN_BY_OUT, .decoder = w "_dec",           \
+    .decoder_layout = SS_TENSOR_IN_BY_OUT, .bias = "b_enc", .decoder_bias = "b_dec"
 #define WORDS(w)                                                                               \
     .encoder = w "_enc", .decoder = w "_dec", .subtracted = "b_dec", .bias = "b_enc",          \
     .threshold = "threshold"
 
-static const struct ss__sae_names large_names = {NAMES("W")}, small_names = {NAMES("w")};
-static const struct ss__sae_words large_words = {WORDS("W")}, small_words = {WORDS("w")};
+static const struct ss_sae_names large_names = {NAMES("W")}, small_names = {NAMES("w")};
+static const struct ss_sae_words large_words = {WORDS("W")}, small_words = {WORDS("w")};
 
-static bool has(const struct ss__sae_place *place, const char *name)
+static bool has(const struct ss_sae_place *place, const char *name)
 {
-    return ss__sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(place, name) != NULL;
 }
 
 /* The same names in another container may be those of other projects. */
-static bool gemma_claims(const struct ss__sae_place *place)
+static bool gemma_claims(const struct ss_sae_place *place)
 {
-    const bool is_npz = strcmp(ss__weights_format(place->weights), "npz") == 0;
+    const bool is_npz = strcmp(ss_weights_format(place->weights), "npz") == 0;
     return has(place, "threshold") && (has(place, "w_enc") || (is_npz && has(place, "W_enc")));
 }
 
-static ss_status check_config(struct ss__sae_place *place, ss_err *err)
+static ss_status check_config(struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *architecture = "jump_relu";
@@ -61,13 +61,13 @@ static ss_status check_config(struct ss__sae_place *place, ss_err *err)
         SS_FAIL_FILE(place->config_path, SS_E_UNSUPPORTED,
                      "architecture '%.80s' is not known; known is jump_relu", architecture);
     }
-    SS_TRY(ss__sae_check_keys(place, place->config_path, place->config, &keys, err));
+    SS_TRY(ss_sae_check_keys(place, place->config_path, place->config, &keys, err));
 out:
     return status;
 }
 
 /* The original refuses a factor that is not 1. */
-static ss_status check_scaling(const struct ss_sae *sae, const struct ss__sae_place *place,
+static ss_status check_scaling(const struct ss_sae *sae, const struct ss_sae_place *place,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -75,10 +75,10 @@ static ss_status check_scaling(const struct ss_sae *sae, const struct ss__sae_pl
     if (!has(place, "scaling_factor")) {
         return SS_OK;
     }
-    SS_TRY(ss__sae_need_vector(place, "scaling_factor", sae->n_features, &factors, err));
+    SS_TRY(ss_sae_need_vector(place, "scaling_factor", sae->n_features, &factors, err));
     for (size_t f = 0; f < sae->n_features; f++) {
         if (!(fabs((double)factors[f] - 1) <= 1.001e-5)) { /* torch.allclose */
-            SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+            SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
                          "array 'scaling_factor' is not 1, and nothing says what it scales");
         }
     }
@@ -87,45 +87,45 @@ out:
     return status;
 }
 
-static ss_status check_layer(const struct ss__sae_place *place, ss_err *err)
+static ss_status check_layer(const struct ss_sae_place *place, ss_err *err)
 {
-    return strstr(ss__weights_path(place->weights), "/embedding/width_") == NULL
+    return strstr(ss_weights_path(place->weights), "/embedding/width_") == NULL
                ? SS_OK
-               : ss__fail_file(err, ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+               : ss__fail_file(err, ss_weights_path(place->weights), SS_E_UNSUPPORTED,
                                "an SAE of the embedding layer (folder 'embedding') counts in "
                                "inputs divided by the root of their width, which is not done "
                                "here");
 }
 
-static ss_status gemma_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status gemma_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sae_form form = {.variant = "jumprelu",
-                                .kind = SS__SAE_JUMPRELU,
-                                .adds_bias = true,
-                                .threshold_form = SS__THRESHOLD_EACH,
-                                .threshold = "threshold"};
-    SS_TRY(ss__sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
+    struct ss_sae_form form = {.variant = "jumprelu",
+                               .kind = SS_SAE_JUMPRELU,
+                               .adds_bias = true,
+                               .threshold_form = SS_SAE_THRESHOLD_EACH,
+                               .threshold = "threshold"};
+    SS_TRY(ss_sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
     const bool is_small = has(place, "w_enc");
     form.names = is_small ? &small_names : &large_names;
     form.words = is_small ? &small_words : &large_words;
     SS_TRY(check_config(place, err));
     SS_TRY(check_layer(place, err));
-    SS_TRY(ss__sae_set_shape(sae, place, form.names->encoder, SS__IN_BY_OUT, err));
-    const struct ss__tensor *decoder = ss__sae_tensor(place, form.names->decoder);
+    SS_TRY(ss_sae_set_shape(sae, place, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
+    const struct ss_weights_tensor *decoder = ss_sae_tensor(place, form.names->decoder);
     if (decoder != NULL && decoder->n_dims == 2 && decoder->shape[1] <= INT32_MAX) {
         sae->width_out = (size_t)decoder->shape[1];
         sae->is_transcoder = sae->width_out != sae->width;
     }
     SS_TRY(check_scaling(sae, place, err));
-    SS_TRY(ss__sae_set_model_name(sae, place->config, "model_name", err));
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+    SS_TRY(ss_sae_set_model_name(sae, place->config, "model_name", err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_gemma_format = {
+const struct ss_sae_format ss_sae_gemma_format = {
     .name = "gemma-scope",
     .files = "params.npz",
     .claims_tensors = gemma_claims,

@@ -8,40 +8,40 @@
  * use_batch_topk what is above the threshold. Prefix lengths matter to training only. */
 #include "sae/sae_format.h"
 
-static const struct ss__sae_names names = {.encoder = "encoder.weight",
-                                           .encoder_layout = SS__OUT_BY_IN,
-                                           .decoder = "decoder.weight",
-                                           .decoder_layout = SS__OUT_BY_IN,
-                                           .bias = "neuron_bias",
-                                           .decoder_bias = "input_bias"};
-static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
-                                           .decoder = "decoder.weight^T",
-                                           .subtracted = "input_bias",
-                                           .bias = "neuron_bias",
-                                           .threshold = "threshold"};
+static const struct ss_sae_names names = {.encoder = "encoder.weight",
+                                          .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                          .decoder = "decoder.weight",
+                                          .decoder_layout = SS_TENSOR_OUT_BY_IN,
+                                          .bias = "neuron_bias",
+                                          .decoder_bias = "input_bias"};
+static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
+                                          .decoder = "decoder.weight^T",
+                                          .subtracted = "input_bias",
+                                          .bias = "neuron_bias",
+                                          .threshold = "threshold"};
 
-static const struct ss__sae_form forms[] = {
+static const struct ss_sae_form forms[] = {
     {.variant = "topk",
-     .kind = SS__SAE_TOPK,
+     .kind = SS_SAE_TOPK,
      .names = &names,
      .words = &words,
      .subtracts_bias = true,
      .adds_bias = true},
     {.variant = "batch_topk",
-     .kind = SS__SAE_BATCHTOPK,
+     .kind = SS_SAE_BATCHTOPK,
      .names = &names,
      .words = &words,
      .subtracts_bias = true,
      .adds_bias = true,
-     .threshold_form = SS__THRESHOLD_ALL,
+     .threshold_form = SS_SAE_THRESHOLD_ALL,
      .threshold = "threshold"},
 };
 
-static bool claims_tensors(const struct ss__sae_place *place)
+static bool claims_tensors(const struct ss_sae_place *place)
 {
-    return ss__sae_has_value(place, "config/m_total_neurons") ||
-           (ss__sae_tensor(place, "input_bias") != NULL &&
-            ss__sae_tensor(place, "neuron_bias") != NULL);
+    return ss_sae_has_value(place, "config/m_total_neurons") ||
+           (ss_sae_tensor(place, "input_bias") != NULL &&
+            ss_sae_tensor(place, "neuron_bias") != NULL);
 }
 
 static const char *const tensors[] = {"encoder.weight", "decoder.weight", "input_bias",
@@ -51,27 +51,27 @@ static const char *const read_keys[] = {"input_dim", "m_total_neurons", "k_activ
                                         "use_batch_topk", NULL};
 static const char *const unused_keys[] = {
     "aux_k", "multi_k", "dead_neuron_threshold_steps", "prefix_lengths", "device", NULL};
-static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
-static ss_status hypothesaes_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status hypothesaes_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     bool is_batch = false;
-    SS_TRY(ss__sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
-    SS_TRY(ss__sae_value_size(place, "config/input_dim", &sae->width, err));
-    SS_TRY(ss__sae_value_size(place, "config/m_total_neurons", &sae->n_features, err));
-    SS_TRY(ss__sae_value_size(place, "config/k_active_neurons", &sae->top_k, err));
-    SS_TRY(ss__sae_check_top_k(sae, ss__weights_path(place->weights), "k_active_neurons", err));
-    SS_TRY(ss__sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
-    SS_TRY(ss__sae_check_values(place, "config/", &keys, err));
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss__sae_read_form(sae, place, &forms[is_batch], err));
-    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+    SS_TRY(ss_sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
+    SS_TRY(ss_sae_value_size(place, "config/input_dim", &sae->width, err));
+    SS_TRY(ss_sae_value_size(place, "config/m_total_neurons", &sae->n_features, err));
+    SS_TRY(ss_sae_value_size(place, "config/k_active_neurons", &sae->top_k, err));
+    SS_TRY(ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k_active_neurons", err));
+    SS_TRY(ss_sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
+    SS_TRY(ss_sae_check_values(place, "config/", &keys, err));
+    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss_sae_read_form(sae, place, &forms[is_batch], err));
+    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_hypothesaes_format = {
+const struct ss_sae_format ss_sae_hypothesaes_format = {
     .name = "hypothesaes",
     .files = "a file SAE_M=M_K=K.pt",
     .claims_tensors = claims_tensors,

@@ -58,13 +58,13 @@ INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width, st
 static void measure(const struct ss_sae *sae, const float *x, size_t n_rows, struct form *form)
 {
     const bool is_whole = n_rows == GROUP; /* inlined with a constant number of rows */
-    if (sae->input == SS__INPUT_LAYER_NORM && is_whole) {
+    if (sae->input == SS_SAE_INPUT_LAYER_NORM && is_whole) {
         measure_norm(x, GROUP, sae->width, form);
-    } else if (sae->input == SS__INPUT_LAYER_NORM) {
+    } else if (sae->input == SS_SAE_INPUT_LAYER_NORM) {
         measure_norm(x, n_rows, sae->width, form);
-    } else if (sae->input == SS__INPUT_ROOT_WIDTH && is_whole) {
+    } else if (sae->input == SS_SAE_INPUT_ROOT_WIDTH && is_whole) {
         measure_length(x, GROUP, sae->width, form);
-    } else if (sae->input == SS__INPUT_ROOT_WIDTH) {
+    } else if (sae->input == SS_SAE_INPUT_ROOT_WIDTH) {
         measure_length(x, n_rows, sae->width, form);
     }
 }
@@ -80,15 +80,15 @@ INPUT_INLINE uint32_t is_infinite(float x)
 
 /* One row, inlined with a constant input; whether all of it is finite, which it is only where x
  * is. */
-INPUT_INLINE bool make_row(const struct ss_sae *sae, ss__sae_input input, const float *x,
+INPUT_INLINE bool make_row(const struct ss_sae *sae, ss_sae_input input, const float *x,
                            float mean, float scale, float *out)
 {
     const float *subtracted = sae->subtracted;
     uint32_t any = 0;
     for (size_t i = 0; i < sae->width; i++) {
-        const float made = input == SS__INPUT_LAYER_NORM   ? (x[i] - mean) / scale
-                           : input == SS__INPUT_ROOT_WIDTH ? x[i] * scale
-                                                           : x[i];
+        const float made = input == SS_SAE_INPUT_LAYER_NORM   ? (x[i] - mean) / scale
+                           : input == SS_SAE_INPUT_ROOT_WIDTH ? x[i] * scale
+                                                              : x[i];
         out[i] = subtracted == NULL ? made : made - subtracted[i];
         any |= is_infinite(out[i]);
     }
@@ -99,14 +99,14 @@ static bool make(const struct ss_sae *sae, const float *x, const struct form *fo
                  float *out)
 {
     switch (sae->input) {
-    case SS__INPUT_LAYER_NORM:
-        return make_row(sae, SS__INPUT_LAYER_NORM, x, form->means[r], form->scales[r], out);
-    case SS__INPUT_ROOT_WIDTH:
-        return make_row(sae, SS__INPUT_ROOT_WIDTH, x, 0, form->scales[r], out);
-    case SS__INPUT_PLAIN:
-    case SS__N_SAE_INPUTS:
+    case SS_SAE_INPUT_LAYER_NORM:
+        return make_row(sae, SS_SAE_INPUT_LAYER_NORM, x, form->means[r], form->scales[r], out);
+    case SS_SAE_INPUT_ROOT_WIDTH:
+        return make_row(sae, SS_SAE_INPUT_ROOT_WIDTH, x, 0, form->scales[r], out);
+    case SS_SAE_INPUT_PLAIN:
+    case SS_SAE_N_SAE_INPUTS:
     default:
-        return make_row(sae, SS__INPUT_PLAIN, x, 0, 1, out);
+        return make_row(sae, SS_SAE_INPUT_PLAIN, x, 0, 1, out);
     }
 }
 
@@ -129,23 +129,23 @@ static bool is_zero_row(const float *x, size_t width)
     return true;
 }
 
-bool ss__sae_is_finite_row(const ss_sae *sae, const float *x)
+bool ss_sae_is_finite_row(const ss_sae *sae, const float *x)
 {
     return is_finite_row(x, sae->width);
 }
 
-bool ss__sae_changes_input(const struct ss_sae *sae)
+bool ss_sae_changes_input(const struct ss_sae *sae)
 {
-    return sae->input != SS__INPUT_PLAIN || sae->subtracted != NULL;
+    return sae->input != SS_SAE_INPUT_PLAIN || sae->subtracted != NULL;
 }
 
-size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out)
+size_t ss_sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out)
 {
     const size_t width = sae->width;
     struct form form;
     for (size_t r = 0; r < n_rows; r++) {
         const size_t at = r * width;
-        if (!ss__sae_changes_input(sae)) {
+        if (!ss_sae_changes_input(sae)) {
             if (!is_finite_row(x + at, width)) {
                 return r;
             }
@@ -155,7 +155,7 @@ size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, 
             measure(sae, x + at, ss__min_size(GROUP, n_rows - r), &form);
         }
         if (!make(sae, x + at, &form, r % GROUP, out + at) &&
-            !(sae->input == SS__INPUT_ROOT_WIDTH && is_zero_row(x + at, width))) {
+            !(sae->input == SS_SAE_INPUT_ROOT_WIDTH && is_zero_row(x + at, width))) {
             return r;
         }
     }
@@ -164,7 +164,7 @@ size_t ss__sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, 
 
 /* |du| is at most this times the relative error of x: a plain u is off as x is; a norm divides
  * what is off and takes away the part of it that lies along u, so that it never grows. */
-double ss__sae_input_reach(const ss_sae *sae, const float *x)
+double ss_sae_input_reach(const ss_sae *sae, const float *x)
 {
     double sum = 0, squares = 0, spread = 0;
     const double width = (double)sae->width;
@@ -177,12 +177,12 @@ double ss__sae_input_reach(const ss_sae *sae, const float *x)
         spread += off * off;
     }
     switch (sae->input) {
-    case SS__INPUT_LAYER_NORM:
+    case SS_SAE_INPUT_LAYER_NORM:
         return sqrt(squares) / (sqrt(spread / (width - 1)) + (double)NORM_EPSILON);
-    case SS__INPUT_ROOT_WIDTH:
+    case SS_SAE_INPUT_ROOT_WIDTH:
         return sqrt(width);
-    case SS__INPUT_PLAIN:
-    case SS__N_SAE_INPUTS:
+    case SS_SAE_INPUT_PLAIN:
+    case SS_SAE_N_SAE_INPUTS:
     default:
         return sqrt(squares);
     }

@@ -18,7 +18,7 @@ static bool is_among(const char *const *names, const char *name)
     return false;
 }
 
-static const struct ss__sae_off_key *find_off(const struct ss__sae_keys *keys, const char *name)
+static const struct ss_sae_off_key *find_off(const struct ss_sae_keys *keys, const char *name)
 {
     for (size_t i = 0; keys->off != NULL && keys->off[i].name != NULL; i++) {
         if (strcmp(keys->off[i].name, name) == 0) {
@@ -56,7 +56,7 @@ static void add_unknown(struct unknown *unknown, const char *name)
 }
 
 /* Keep a warning for when the SAE is read, if there is any, and release. */
-static ss_status warn_of(struct unknown *unknown, struct ss__sae_place *place, const char *file,
+static ss_status warn_of(struct unknown *unknown, struct ss_sae_place *place, const char *file,
                          const char *what, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -79,7 +79,7 @@ out:
     return status;
 }
 
-ss_status ss__sae_give_warnings(struct ss__sae_place *place, ss_err *err)
+ss_status ss_sae_give_warnings(struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(ss__buf_check(&place->warnings, err));
@@ -94,16 +94,16 @@ out:
 
 /* ---- keys ---- */
 
-ss_status ss__sae_check_keys(struct ss__sae_place *place, const char *file,
-                             const struct ss__json *object, const struct ss__sae_keys *keys,
-                             ss_err *err)
+ss_status ss_sae_check_keys(struct ss_sae_place *place, const char *file,
+                            const struct ss__json *object, const struct ss_sae_keys *keys,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct unknown unknown = {0};
     const char *key = NULL;
     const struct ss__json *value = NULL;
     SS_JSON_EACH_MEMBER (object, key, value) {
-        const struct ss__sae_off_key *off = find_off(keys, key);
+        const struct ss_sae_off_key *off = find_off(keys, key);
         if (off != NULL && !is_off(value)) {
             status = ss__fail_file(err, file, SS_E_UNSUPPORTED, "key '%s' is set, %s", key,
                                    off->why);
@@ -120,13 +120,13 @@ out:
     return status;
 }
 
-ss_status ss__sae_check_values(struct ss__sae_place *place, const char *folder,
-                               const struct ss__sae_keys *keys, ss_err *err)
+ss_status ss_sae_check_values(struct ss_sae_place *place, const char *folder,
+                              const struct ss_sae_keys *keys, ss_err *err)
 {
     ss_status status = SS_OK;
     struct unknown unknown = {0};
-    for (size_t i = 0; ss__weights_key(place->weights, i) != NULL; i++) {
-        const char *key = ss__weights_key(place->weights, i);
+    for (size_t i = 0; ss_weights_key(place->weights, i) != NULL; i++) {
+        const char *key = ss_weights_key(place->weights, i);
         const char *found = strstr(key, folder);
         const char *name = found == NULL ? NULL : found + strlen(folder);
         if (found == NULL || (found != key && found[-1] != '/') || name[0] == '\0' ||
@@ -136,7 +136,7 @@ ss_status ss__sae_check_values(struct ss__sae_place *place, const char *folder,
         }
         add_unknown(&unknown, key);
     }
-    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "value", err));
+    SS_TRY(warn_of(&unknown, place, ss_weights_path(place->weights), "value", err));
 out:
     ss__buf_release(&unknown.list);
     return status;
@@ -144,11 +144,11 @@ out:
 
 /* ---- tensors ---- */
 
-const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char *const *known,
-                                   size_t *index)
+const char *ss_sae_unknown_tensor(const struct ss_sae_place *place, const char *const *known,
+                                  size_t *index)
 {
-    for (; *index < ss__weights_n(place->weights); (*index)++) {
-        const char *name = ss__sae_own_name(place, ss__weights_at(place->weights, *index));
+    for (; *index < ss_weights_n(place->weights); (*index)++) {
+        const char *name = ss_sae_own_name(place, ss_weights_at(place->weights, *index));
         if (name != NULL && strchr(name, '/') == NULL && !is_among(known, name)) {
             (*index)++;
             return name;
@@ -157,17 +157,17 @@ const char *ss__sae_unknown_tensor(const struct ss__sae_place *place, const char
     return NULL;
 }
 
-ss_status ss__sae_check_tensors(struct ss__sae_place *place, const char *const *known,
-                                ss_err *err)
+ss_status ss_sae_check_tensors(struct ss_sae_place *place, const char *const *known,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     struct unknown unknown = {0};
     size_t index = 0;
     for (const char *name = NULL;
-         (name = ss__sae_unknown_tensor(place, known, &index)) != NULL;) {
+         (name = ss_sae_unknown_tensor(place, known, &index)) != NULL;) {
         add_unknown(&unknown, name);
     }
-    SS_TRY(warn_of(&unknown, place, ss__weights_path(place->weights), "tensor", err));
+    SS_TRY(warn_of(&unknown, place, ss_weights_path(place->weights), "tensor", err));
 out:
     return status;
 }

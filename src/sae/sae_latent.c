@@ -22,55 +22,55 @@ enum { MOST_STEPS = 1000, JUMPRELU_CAP_PER_K = 4 };
 
 static const char *const weights_names[] = {"sae.safetensors", NULL};
 
-static const struct ss__sae_names names = {.encoder = "encoder.weight",
-                                           .encoder_layout = SS__OUT_BY_IN,
-                                           .decoder = "W_dec",
-                                           .decoder_layout = SS__IN_BY_OUT,
-                                           .bias = "encoder.bias",
-                                           .decoder_bias = "b_dec"};
-static const struct ss__sae_names gated_names = {.encoder = "W_gate.weight",
-                                                 .encoder_layout = SS__OUT_BY_IN,
-                                                 .decoder = "W_dec",
-                                                 .decoder_layout = SS__IN_BY_OUT,
-                                                 .bias = "W_gate.bias",
-                                                 .decoder_bias = "b_dec"};
-static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
-                                           .decoder = "W_dec",
-                                           .subtracted = "b_dec",
-                                           .bias = "encoder.bias",
-                                           .threshold = "exp(log_threshold)"};
-static const struct ss__sae_words batch_words = {.encoder = "encoder.weight^T",
-                                                 .decoder = "W_dec",
-                                                 .subtracted = "b_dec",
-                                                 .bias = "encoder.bias",
-                                                 .threshold = "batchtopk_threshold"};
-static const struct ss__sae_words gated_words = {.encoder = "W_gate.weight^T",
-                                                 .decoder = "W_dec",
-                                                 .subtracted = "b_dec",
-                                                 .bias = "W_gate.bias",
-                                                 .log_gain = "r_mag",
-                                                 .shift = "W_mag.weight^T"};
+static const struct ss_sae_names names = {.encoder = "encoder.weight",
+                                          .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                          .decoder = "W_dec",
+                                          .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                          .bias = "encoder.bias",
+                                          .decoder_bias = "b_dec"};
+static const struct ss_sae_names gated_names = {.encoder = "W_gate.weight",
+                                                .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                                .decoder = "W_dec",
+                                                .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                                .bias = "W_gate.bias",
+                                                .decoder_bias = "b_dec"};
+static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
+                                          .decoder = "W_dec",
+                                          .subtracted = "b_dec",
+                                          .bias = "encoder.bias",
+                                          .threshold = "exp(log_threshold)"};
+static const struct ss_sae_words batch_words = {.encoder = "encoder.weight^T",
+                                                .decoder = "W_dec",
+                                                .subtracted = "b_dec",
+                                                .bias = "encoder.bias",
+                                                .threshold = "batchtopk_threshold"};
+static const struct ss_sae_words gated_words = {.encoder = "W_gate.weight^T",
+                                                .decoder = "W_dec",
+                                                .subtracted = "b_dec",
+                                                .bias = "W_gate.bias",
+                                                .log_gain = "r_mag",
+                                                .shift = "W_mag.weight^T"};
 
 #define COMMON .names = &names, .subtracts_bias = true, .adds_bias = true
 
-static const struct ss__sae_form forms[] = {
-    {.variant = "topk", .kind = SS__SAE_TOPK, COMMON, .words = &words},
-    {.variant = "matryoshka", .kind = SS__SAE_TOPK, COMMON, .words = &words},
-    {.variant = "lista", .kind = SS__SAE_LISTA, COMMON, .words = &words},
+static const struct ss_sae_form forms[] = {
+    {.variant = "topk", .kind = SS_SAE_TOPK, COMMON, .words = &words},
+    {.variant = "matryoshka", .kind = SS_SAE_TOPK, COMMON, .words = &words},
+    {.variant = "lista", .kind = SS_SAE_LISTA, COMMON, .words = &words},
     {.variant = "jumprelu",
-     .kind = SS__SAE_JUMPRELU,
+     .kind = SS_SAE_JUMPRELU,
      COMMON,
      .words = &words,
-     .threshold_form = SS__THRESHOLD_EACH_LOG,
+     .threshold_form = SS_SAE_THRESHOLD_EACH_LOG,
      .threshold = "log_threshold"},
     {.variant = "batchtopk",
-     .kind = SS__SAE_BATCHTOPK,
+     .kind = SS_SAE_BATCHTOPK,
      COMMON,
      .words = &batch_words,
-     .threshold_form = SS__THRESHOLD_ALL,
+     .threshold_form = SS_SAE_THRESHOLD_ALL,
      .threshold = "batchtopk_threshold"},
     {.variant = "gated",
-     .kind = SS__SAE_GATED_TOPK,
+     .kind = SS_SAE_GATED_TOPK,
      .names = &gated_names,
      .words = &gated_words,
      .subtracts_bias = true,
@@ -94,15 +94,15 @@ static const char *const read_keys[] = {
     "sae_type",  "d_in",        "num_latents",      "expansion_factor", "k",
     "lista_eta", "lista_steps", "matryoshka_sizes", "matryoshka_ks",    NULL};
 static const char *const unused_keys[] = {"normalize_decoder", "multi_topk", NULL};
-static const struct ss__sae_off_key off_keys[] = {
+static const struct ss_sae_off_key off_keys[] = {
     {"signed", "by which values of either sign are kept, and a feature here fires above 0"},
     {"transcode", "which latent-sae does not do"},
     {"skip_connection", "which latent-sae does not have"},
     {NULL, NULL}};
-static const struct ss__sae_keys keys = {
+static const struct ss_sae_keys keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
-static bool claims_config(const struct ss__sae_place *place)
+static bool claims_config(const struct ss_sae_place *place)
 {
     return ss__json_get(place->cfg, "d_in") != NULL &&
            ss__json_get(place->cfg, "d_sae") == NULL &&
@@ -110,7 +110,7 @@ static bool claims_config(const struct ss__sae_place *place)
             ss__json_get(place->cfg, "matryoshka_sizes") != NULL);
 }
 
-static ss_status find_form(const struct ss__sae_place *place, const struct ss__sae_form **form,
+static ss_status find_form(const struct ss_sae_place *place, const struct ss_sae_form **form,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -135,7 +135,7 @@ out:
 /* ---- matryoshka ---- */
 
 /* "16, 32,64": how many numbers, and the last one. */
-static ss_status read_list(const struct ss__sae_place *place, const char *key, size_t *n,
+static ss_status read_list(const struct ss_sae_place *place, const char *key, size_t *n,
                            size_t *last, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -162,7 +162,7 @@ out:
 }
 
 /* All levels together make the SAE, with the k of the last. */
-static ss_status read_levels(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_levels(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_sizes = 0, n_ks = 0, size = 0;
@@ -174,14 +174,14 @@ static ss_status read_levels(struct ss_sae *sae, const struct ss__sae_place *pla
                      "%zu; expected as many, ending with the number of features, %zu",
                      n_sizes, size, n_ks, sae->n_features);
     }
-    SS_TRY(ss__sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err));
+    SS_TRY(ss_sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err));
 out:
     return status;
 }
 
 /* ---- others ---- */
 
-static ss_status read_lista(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_lista(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     sae->eta = 0.1;
@@ -201,64 +201,64 @@ out:
     return status;
 }
 
-static ss_status read_magnitudes(struct ss_sae *sae, const struct ss__sae_place *place,
+static ss_status read_magnitudes(struct ss_sae *sae, const struct ss_sae_place *place,
                                  ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t size[2] = {sae->n_features, sae->width};
-    SS_TRY(
-        ss__sae_need_rows(place, "W_mag.weight", SS__OUT_BY_IN, size, &sae->magnitudes, err));
-    SS_TRY(ss__sae_read_gains(sae, place, "r_mag", err));
+    SS_TRY(ss_sae_need_rows(place, "W_mag.weight", SS_TENSOR_OUT_BY_IN, size, &sae->magnitudes,
+                            err));
+    SS_TRY(ss_sae_read_gains(sae, place, "r_mag", err));
 out:
     return status;
 }
 
-static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *place,
-                             const struct ss__sae_form *form, ss_err *err)
+static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *place,
+                             const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__sae_read_expansion(sae, place, err));
+    SS_TRY(ss_sae_read_expansion(sae, place, err));
     if (strcmp(form->variant, "matryoshka") == 0) {
         SS_TRY(read_levels(sae, place, err));
     }
-    if (form->kind == SS__SAE_LISTA) {
+    if (form->kind == SS_SAE_LISTA) {
         SS_TRY(read_lista(sae, place, err));
     }
-    if (form->kind == SS__SAE_JUMPRELU) {
+    if (form->kind == SS_SAE_JUMPRELU) {
         sae->caps_rows = true;
         sae->top_k = ss__min_size(sae->top_k * JUMPRELU_CAP_PER_K, sae->n_features);
     }
-    if (form->kind == SS__SAE_BATCHTOPK) {
+    if (form->kind == SS_SAE_BATCHTOPK) {
         sae->caps_rows = true;
         sae->includes_threshold = true;
     }
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
 out:
     return status;
 }
 
-static ss_status latent_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status latent_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__sae_form *form = NULL;
+    const struct ss_sae_form *form = NULL;
     if (place->cfg == NULL) {
         SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_form(place, &form, err));
-    SS_TRY(ss__sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_TRY(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
     SS_TRY(read_config(sae, place, form, err));
-    SS_TRY(ss__sae_place_open(place, weights_names, "sae.safetensors", err));
-    SS_TRY(ss__sae_read_form(sae, place, form, err));
-    if (form->kind == SS__SAE_GATED_TOPK) {
+    SS_TRY(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
+    SS_TRY(ss_sae_read_form(sae, place, form, err));
+    if (form->kind == SS_SAE_GATED_TOPK) {
         SS_TRY(read_magnitudes(sae, place, err));
     }
-    SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
+    SS_TRY(ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_latent_format = {
+const struct ss_sae_format ss_sae_latent_format = {
     .name = "latent-sae",
     .files = "cfg.json and sae.safetensors",
     .claims_config = claims_config,

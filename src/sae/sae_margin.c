@@ -1,7 +1,7 @@
 /* Rows whose features depend on how exact their embedding is.
  *
  * An embedding that is off by dx moves h of feature f by w_f · du, where |du| is at most
- * ss__sae_input_reach times |dx| / |x|. That is |w_f| |du| at worst, where du lies along w_f.
+ * ss_sae_input_reach times |dx| / |x|. That is |w_f| |du| at worst, where du lies along w_f.
  * It does not: what roundings leave is spread over all D directions, and along any one of them
  * lies a share of 1/sqrt(D) of it, in the root mean square. SPREAD times that is taken as the
  * margin of f (docs/numerics.md has the measurement), and never more than |w_f| |du|.
@@ -22,14 +22,14 @@ static const double SPREAD = 6;
 
 /* ---- making margins ---- */
 
-static ss_status measure(struct ss__margins *m, ss_err *err)
+static ss_status measure(struct ss_sae_margins *m, ss_err *err)
 {
     ss_status status = SS_OK;
     const ss_sae *sae = m->sae;
     const double spread = fmin(1, SPREAD / sqrt((double)sae->width));
     SS_ALLOC(m->lengths, sae->n_features);
     SS_ALLOC(m->floors, sae->n_features);
-    ss__matrix_lengths(&sae->encoder, m->lengths);
+    ss_tensor_matrix_lengths(&sae->encoder, m->lengths);
     if (sae->magnitudes != NULL) {
         SS_ALLOC(m->size_lengths, sae->n_features);
     }
@@ -38,18 +38,19 @@ static ss_status measure(struct ss__margins *m, ss_err *err)
         m->most_length = fmax(m->most_length, (double)m->lengths[f]);
         if (m->size_lengths != NULL) {
             const float *w = sae->magnitudes + f * sae->width;
-            m->size_lengths[f] = (float)(spread * sqrt((double)ss__sum_squares(w, sae->width)));
+            m->size_lengths[f] =
+                (float)(spread * sqrt((double)ss_tensor_sum_squares(w, sae->width)));
         }
     }
 out:
     return status;
 }
 
-ss_status ss__margins_new(const ss_sae *sae, double error, struct ss__margins **out,
-                          ss_err *err)
+ss_status ss_sae_margins_new(const ss_sae *sae, double error, struct ss_sae_margins **out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__margins *m = NULL;
+    struct ss_sae_margins *m = NULL;
     *out = NULL;
     SS_ALLOC(m, 1);
     m->sae = sae;
@@ -58,11 +59,11 @@ ss_status ss__margins_new(const ss_sae *sae, double error, struct ss__margins **
     *out = m;
     m = NULL;
 out:
-    ss__margins_free(m);
+    ss_sae_margins_free(m);
     return status;
 }
 
-void ss__margins_free(struct ss__margins *margins)
+void ss_sae_margins_free(struct ss_sae_margins *margins)
 {
     if (margins == NULL) {
         return;
@@ -77,16 +78,16 @@ void ss__margins_free(struct ss__margins *margins)
     ss__free(margins);
 }
 
-bool ss__margins_decide(const struct ss__margins *margins)
+bool ss_sae_margins_decide(const struct ss_sae_margins *margins)
 {
-    return margins->sae->kind != SS__SAE_LISTA;
+    return margins->sae->kind != SS_SAE_LISTA;
 }
 
 /* ---- the lowered floors ---- */
 
 /* Margins of the row with the longest reach, on all floors; pairs that are counted as
  * borderline pass as well. */
-static void lower_floors(struct ss__margins *m, double most_reach)
+static void lower_floors(struct ss_sae_margins *m, double most_reach)
 {
     for (size_t f = 0; f < m->sae->n_features; f++) {
         const double floor = (double)m->sae->floors[f];
@@ -96,14 +97,14 @@ static void lower_floors(struct ss__margins *m, double most_reach)
 }
 
 /* Reaches of rows x [n, D], and the SAE with lowered floors. */
-static ss_status widen(struct ss__margins *m, const float *x, size_t n, ss_sae *wide,
+static ss_status widen(struct ss_sae_margins *m, const float *x, size_t n, ss_sae *wide,
                        ss_err *err)
 {
     ss_status status = SS_OK;
     double most = 0;
     SS_GROW(m->reach, m->n_reach_room, n);
     for (size_t r = 0; r < n; r++) {
-        m->reach[r] = m->error * ss__sae_input_reach(m->sae, x + r * m->sae->width);
+        m->reach[r] = m->error * ss_sae_input_reach(m->sae, x + r * m->sae->width);
         most = fmax(most, m->reach[r]);
     }
     lower_floors(m, most);
@@ -117,57 +118,58 @@ out:
 
 /* ---- the whole ---- */
 
-static ss_status encode_wide(struct ss__margins *m, ss_work *work,
-                             const struct ss__near_rows *rows, struct ss_sparse *out,
+static ss_status encode_wide(struct ss_sae_margins *m, ss_work *work,
+                             const struct ss_sae_near_rows *rows, struct ss_sparse *out,
                              ss_err *err)
 {
     ss_status status = SS_OK;
     ss_sae wide;
     const ss_sae *sae = m->sae;
-    const bool is_row = sae->selection == SS__SELECT_ROW_TOPK;
-    const struct ss__rows all = {.x = rows->x, .n = rows->n};
-    struct ss__sifting s = {
+    const bool is_row = sae->selection == SS_SAE_SELECT_ROW_TOPK;
+    const struct ss_sae_rows all = {.x = rows->x, .n = rows->n};
+    struct ss_sae_sifting s = {
         .margins = m, .rows = out, .is_near = rows->is_near, .counts = rows->counts};
     SS_TRY(widen(m, rows->x, rows->n, &wide, err));
-    SS_TRY(ss__sae_encode_part(&wide, is_row ? SS__SELECT_ROW_TOPK : SS__SELECT_ABOVE, work,
-                               &all, out, NULL, err));
-    if (sae->selection == SS__SELECT_ABOVE) {
-        ss__sift_above(&s);
+    SS_TRY(ss_sae_encode_part(&wide, is_row ? SS_SAE_SELECT_ROW_TOPK : SS_SAE_SELECT_ABOVE,
+                              work, &all, out, NULL, err));
+    if (sae->selection == SS_SAE_SELECT_ABOVE) {
+        ss_sae_sift_above(&s);
     } else if (is_row) {
-        SS_TRY(ss__sift_largest(&s, 1, wide.top_k, err));
+        SS_TRY(ss_sae_sift_largest(&s, 1, wide.top_k, err));
     } else {
-        SS_TRY(ss__sift_largest(&s, sae->options.batch_rows, SIZE_MAX, err));
+        SS_TRY(ss_sae_sift_largest(&s, sae->options.batch_rows, SIZE_MAX, err));
     }
 out:
     return status;
 }
 
 /* Rules by row look for themselves. */
-static ss_status encode_by_row(struct ss__margins *m, ss_work *work,
-                               const struct ss__near_rows *rows, struct ss_sparse *out,
+static ss_status encode_by_row(struct ss_sae_margins *m, ss_work *work,
+                               const struct ss_sae_near_rows *rows, struct ss_sparse *out,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     ss_sae unused;
     SS_TRY(widen(m, rows->x, rows->n, &unused, err));
-    const struct ss__doubt doubt = {.reach = m->reach,
-                                    .lengths = m->lengths,
-                                    .size_lengths = m->size_lengths,
-                                    .is_near = rows->is_near};
-    const struct ss__rows all = {.x = rows->x, .n = rows->n, .doubt = &doubt};
-    SS_TRY(ss__sae_encode_part(m->sae, SS__SELECT_BY_ROW, work, &all, out, rows->counts, err));
+    const struct ss_sae_doubt doubt = {.reach = m->reach,
+                                       .lengths = m->lengths,
+                                       .size_lengths = m->size_lengths,
+                                       .is_near = rows->is_near};
+    const struct ss_sae_rows all = {.x = rows->x, .n = rows->n, .doubt = &doubt};
+    SS_TRY(
+        ss_sae_encode_part(m->sae, SS_SAE_SELECT_BY_ROW, work, &all, out, rows->counts, err));
 out:
     return status;
 }
 
-ss_status ss__sae_encode_near(struct ss__margins *margins, ss_work *work,
-                              const struct ss__near_rows *rows, struct ss_sparse *out,
-                              ss_err *err)
+ss_status ss_sae_encode_near(struct ss_sae_margins *margins, ss_work *work,
+                             const struct ss_sae_near_rows *rows, struct ss_sparse *out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__sparse_start(out, rows->n, err));
-    SS_TRY(ss__sae_check_rule(margins->sae, err));
-    SS_TRY(margins->sae->selection == SS__SELECT_BY_ROW
+    SS_TRY(ss_sae_sparse_start(out, rows->n, err));
+    SS_TRY(ss_sae_check_rule(margins->sae, err));
+    SS_TRY(margins->sae->selection == SS_SAE_SELECT_BY_ROW
                ? encode_by_row(margins, work, rows, out, err)
                : encode_wide(margins, work, rows, out, err));
 out:
@@ -180,14 +182,14 @@ out:
 /* ---- the rows that a threshold comes from ---- */
 
 /* Values of all features above 0, or a little below, of up to ROWS_AT_ONCE rows. */
-static ss_status encode_positive(struct ss__margins *m, ss_work *work,
-                                 const struct ss__rows *rows, ss_err *err)
+static ss_status encode_positive(struct ss_sae_margins *m, ss_work *work,
+                                 const struct ss_sae_rows *rows, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_sae wide;
     SS_TRY(widen(m, rows->x, rows->n, &wide, err));
-    SS_TRY(ss__sparse_start(&m->part, rows->n, err));
-    SS_TRY(ss__sae_encode_part(&wide, SS__SELECT_ABOVE, work, rows, &m->part, NULL, err));
+    SS_TRY(ss_sae_sparse_start(&m->part, rows->n, err));
+    SS_TRY(ss_sae_encode_part(&wide, SS_SAE_SELECT_ABOVE, work, rows, &m->part, NULL, err));
 out:
     return status;
 }
@@ -198,8 +200,8 @@ struct brink {
     double most_margin;
 };
 
-static void find_brink(const struct ss__margins *m, const struct ss__rows *rows, bool *is_near,
-                       struct brink *brink)
+static void find_brink(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
+                       bool *is_near, struct brink *brink)
 {
     (void)is_near;
     for (size_t r = 0; r < rows->n; r++) {
@@ -216,7 +218,7 @@ static void find_brink(const struct ss__margins *m, const struct ss__rows *rows,
 }
 
 /* A row that has a value which might be one of the two. */
-static void mark_at_brink(const struct ss__margins *m, const struct ss__rows *rows,
+static void mark_at_brink(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
                           bool *is_near, struct brink *brink)
 {
     for (size_t r = 0; r < rows->n; r++) {
@@ -231,25 +233,25 @@ static void mark_at_brink(const struct ss__margins *m, const struct ss__rows *ro
     }
 }
 
-ss_status ss__sae_calibrate_near(struct ss__margins *margins, ss_sae *sae, ss_work *work,
-                                 const struct ss__near_rows *rows, ss_err *err)
+ss_status ss_sae_calibrate_near(struct ss_sae_margins *margins, ss_sae *sae, ss_work *work,
+                                const struct ss_sae_near_rows *rows, ss_err *err)
 {
-    static void (*const passes[])(const struct ss__margins *, const struct ss__rows *, bool *,
-                                  struct brink *) = {find_brink, mark_at_brink};
+    static void (*const passes[])(const struct ss_sae_margins *, const struct ss_sae_rows *,
+                                  bool *, struct brink *) = {find_brink, mark_at_brink};
     ss_status status = SS_OK;
     const uint64_t n_wanted = sae->options.calibration_rows;
     struct brink brink = {.above = INFINITY};
-    SS_TRY(ss__sae_calibrate(sae, work, rows->x, rows->n, err));
+    SS_TRY(ss_sae_calibrate(sae, work, rows->x, rows->n, err));
     brink.threshold = sae->options.batchtopk_threshold;
     sae->options.batchtopk_threshold = NAN; /* to be found again */
     sae->options.calibration_rows = n_wanted;
     sae->calibrated = false;
-    SS_TRY(ss__sae_set_rule(sae, err));
+    SS_TRY(ss_sae_set_rule(sae, err));
     for (size_t pass = 0; pass < 2; pass++) {
         for (size_t at = 0; at < rows->n; at += ROWS_AT_ONCE) {
-            const struct ss__rows part = {.x = rows->x + at * sae->width,
-                                          .n = ss__min_size(ROWS_AT_ONCE, rows->n - at),
-                                          .first = at};
+            const struct ss_sae_rows part = {.x = rows->x + at * sae->width,
+                                             .n = ss__min_size(ROWS_AT_ONCE, rows->n - at),
+                                             .first = at};
             SS_TRY(encode_positive(margins, work, &part, err));
             passes[pass](margins, &part, rows->is_near, &brink);
         }
@@ -284,7 +286,7 @@ out:
 }
 
 /* How many rows from `first` on are near, or not, as it is. */
-static size_t run_from(const struct ss__near_rows *rows, size_t first)
+static size_t run_from(const struct ss_sae_near_rows *rows, size_t first)
 {
     size_t end = first + 1;
     while (end < rows->n && rows->is_near[end] == rows->is_near[first]) {
@@ -293,34 +295,35 @@ static size_t run_from(const struct ss__near_rows *rows, size_t first)
     return end - first;
 }
 
-static ss_status encode_near_rows(struct ss__margins *m, ss_work *work,
-                                  const struct ss__near_rows *rows, const struct ss_sparse *old,
-                                  ss_err *err)
+static ss_status encode_near_rows(struct ss_sae_margins *m, ss_work *work,
+                                  const struct ss_sae_near_rows *rows,
+                                  const struct ss_sparse *old, ss_err *err)
 {
     ss_status status = SS_OK;
     const ss_sae *sae = m->sae;
-    SS_TRY(ss__sparse_start(&m->merged, rows->n, err));
+    SS_TRY(ss_sae_sparse_start(&m->merged, rows->n, err));
     for (size_t r = 0, n = 0; r < rows->n; r += n) {
         n = run_from(rows, r);
         if (!rows->is_near[r]) {
             SS_TRY(append_rows(&m->merged, old, r, n, err));
             continue;
         }
-        const struct ss__rows run = {.x = rows->x + r * sae->width, .n = n, .first = r};
-        SS_TRY(ss__sae_encode_part(sae, sae->selection, work, &run, &m->merged, rows->counts,
-                                   err));
+        const struct ss_sae_rows run = {.x = rows->x + r * sae->width, .n = n, .first = r};
+        SS_TRY(
+            ss_sae_encode_part(sae, sae->selection, work, &run, &m->merged, rows->counts, err));
     }
 out:
     return status;
 }
 
-ss_status ss__sae_encode_again(struct ss__margins *margins, ss_work *work,
-                               const struct ss__near_rows *rows, struct ss_sparse *out,
-                               ss_err *err)
+ss_status ss_sae_encode_again(struct ss_sae_margins *margins, ss_work *work,
+                              const struct ss_sae_near_rows *rows, struct ss_sparse *out,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
-    if (margins->sae->selection == SS__SELECT_BATCH_TOPK) { /* all rows have a part in it */
-        SS_TRY(ss__sae_encode(margins->sae, work, rows->x, rows->n, out, rows->counts, err));
+    if (margins->sae->selection == SS_SAE_SELECT_BATCH_TOPK) { /* all rows have a part in it */
+        SS_TRY(ss_sae_encode_counted(margins->sae, work, rows->x, rows->n, out, rows->counts,
+                                     err));
         goto out;
     }
     SS_TRY(encode_near_rows(margins, work, rows, out, err));

@@ -5,7 +5,7 @@
 
 #include "sae/sae_priv.h"
 
-struct ss__margins {
+struct ss_sae_margins {
     const ss_sae *sae;
     double error;                  /* of embeddings, relative */
     float *lengths, *size_lengths; /* [L]: a row's margin of f is its reach times lengths[f] */
@@ -19,19 +19,19 @@ struct ss__margins {
 
 /* Rows of the copy with lowered floors, from which what belongs to the result is kept in place.
  */
-struct ss__sifting {
-    struct ss__margins *margins; /* with the reach of every row */
+struct ss_sae_sifting {
+    struct ss_sae_margins *margins; /* with the reach of every row */
     struct ss_sparse *rows;
-    bool *is_near;                 /* [n_rows] */
-    struct ss__sae_counts *counts; /* of rows that are not near; nullable */
-    size_t from, to;               /* the next entry to look at, and where the next one goes */
+    bool *is_near;                /* [n_rows] */
+    struct ss_sae_counts *counts; /* of rows that are not near; nullable */
+    size_t from, to;              /* the next entry to look at, and where the next one goes */
 };
 
-/* Keep what fires of SS__SELECT_ABOVE. */
-void ss__sift_above(struct ss__sifting *sifting);
+/* Keep what fires of SS_SAE_SELECT_ABOVE. */
+void ss_sae_sift_above(struct ss_sae_sifting *sifting);
 /* Keep the k n_each largest of every n_each rows; the copy gave n_most values of a row at most.
  * Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__sift_largest(struct ss__sifting *sifting, size_t n_each,
-                                       size_t n_most, ss_err *err);
+SS_MUST_USE ss_status ss_sae_sift_largest(struct ss_sae_sifting *sifting, size_t n_each,
+                                          size_t n_most, ss_err *err);
 
 #endif

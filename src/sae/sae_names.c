@@ -38,16 +38,17 @@ static size_t prefix_bytes(const char *name, const char *ending)
 }
 
 struct prefixes {
-    const struct ss__tensor *tensors[MAX_PREFIXES];
+    const struct ss_weights_tensor *tensors[MAX_PREFIXES];
     size_t n_bytes[MAX_PREFIXES];
     size_t n;
 };
 
 /* Note a prefix, unless it is there, or another name of the same numbers is. */
-static void add_prefix(struct prefixes *found, const struct ss__tensor *tensor, size_t n_bytes)
+static void add_prefix(struct prefixes *found, const struct ss_weights_tensor *tensor,
+                       size_t n_bytes)
 {
     for (size_t i = 0; i < found->n; i++) {
-        const struct ss__tensor *other = found->tensors[i];
+        const struct ss_weights_tensor *other = found->tensors[i];
         if ((found->n_bytes[i] == n_bytes && memcmp(other->name, tensor->name, n_bytes) == 0) ||
             (other->data == tensor->data && other->n_elements == tensor->n_elements)) {
             return;
@@ -59,21 +60,21 @@ static void add_prefix(struct prefixes *found, const struct ss__tensor *tensor, 
     }
 }
 
-static void find_prefixes(const struct ss__weights *weights, const char *const *endings,
+static void find_prefixes(const struct ss_weights *weights, const char *const *endings,
                           size_t n_endings, struct prefixes *found)
 {
-    for (size_t t = 0; t < ss__weights_n(weights); t++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, t);
+    for (size_t t = 0; t < ss_weights_n(weights); t++) {
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, t);
         for (size_t i = 0; tensor->n_dims == 2 && i < n_endings; i++) {
             const size_t n_bytes = prefix_bytes(tensor->name, endings[i]);
-            if (n_bytes < SS__SAE_PREFIX_BYTES) {
+            if (n_bytes < SS_SAE_PREFIX_BYTES) {
                 add_prefix(found, tensor, n_bytes);
             }
         }
     }
 }
 
-static ss_status refuse_several(const struct ss__sae_place *place, const struct prefixes *found,
+static ss_status refuse_several(const struct ss_sae_place *place, const struct prefixes *found,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
@@ -82,7 +83,7 @@ static ss_status refuse_several(const struct ss__sae_place *place, const struct 
         ss__buf_printf(&list, "%s'%.100s'", i == 0 ? "" : ", ", found->tensors[i]->name);
     }
     SS_TRY(ss__buf_check(&list, err));
-    SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+    SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
                  "this file holds the tensors of %zu SAEs or more (%.*s%s), and nothing says "
                  "which one is meant; save one of them alone",
                  found->n, (int)list.n_bytes, list.data, found->n > 4 ? ", ..." : "");
@@ -91,7 +92,7 @@ out:
     return status;
 }
 
-ss_status ss__sae_find_prefix(struct ss__sae_place *place, ss_err *err)
+ss_status ss_sae_find_prefix(struct ss_sae_place *place, ss_err *err)
 {
     struct prefixes found = {0};
     place->prefix[0] = '\0';
@@ -111,14 +112,16 @@ ss_status ss__sae_find_prefix(struct ss__sae_place *place, ss_err *err)
 
 /* ---- tensors ---- */
 
-const struct ss__tensor *ss__sae_tensor(const struct ss__sae_place *place, const char *name)
+const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_place *place,
+                                              const char *name)
 {
-    char whole[SS__SAE_NAME_BYTES];
+    char whole[SS_SAE_NAME_BYTES];
     (void)snprintf(whole, sizeof whole, "%s%s", place->prefix, name);
-    return place->weights == NULL ? NULL : ss__weights_find(place->weights, whole);
+    return place->weights == NULL ? NULL : ss_weights_find(place->weights, whole);
 }
 
-const char *ss__sae_own_name(const struct ss__sae_place *place, const struct ss__tensor *tensor)
+const char *ss_sae_own_name(const struct ss_sae_place *place,
+                            const struct ss_weights_tensor *tensor)
 {
     const size_t n = strlen(place->prefix);
     return strncmp(tensor->name, place->prefix, n) == 0 ? tensor->name + n : NULL;
@@ -127,19 +130,19 @@ const char *ss__sae_own_name(const struct ss__sae_place *place, const struct ss_
 /* ---- plain values ---- */
 
 /* What is under HEAD NAME, head being the first n bytes of the prefix. */
-static bool look_up(const struct ss__sae_place *place, size_t n_head, const char *name,
-                    struct ss__sae_value *out)
+static bool look_up(const struct ss_sae_place *place, size_t n_head, const char *name,
+                    struct ss_sae_value *out)
 {
     (void)snprintf(out->key, sizeof out->key, "%.*s%s", (int)n_head, place->prefix, name);
-    out->text = ss__weights_metadata(place->weights, out->key);
-    out->unreadable = ss__weights_unreadable(place->weights, out->key);
+    out->text = ss_weights_metadata(place->weights, out->key);
+    out->unreadable = ss_weights_unreadable(place->weights, out->key);
     return out->text != NULL || out->unreadable != NULL;
 }
 
-bool ss__sae_find_value(const struct ss__sae_place *place, const char *name,
-                        struct ss__sae_value *out)
+bool ss_sae_find_value(const struct ss_sae_place *place, const char *name,
+                       struct ss_sae_value *out)
 {
-    *out = (struct ss__sae_value){0};
+    *out = (struct ss_sae_value){0};
     if (place->weights == NULL) {
         return false;
     }
@@ -155,17 +158,17 @@ bool ss__sae_find_value(const struct ss__sae_place *place, const char *name,
     }
 }
 
-bool ss__sae_has_value(const struct ss__sae_place *place, const char *name)
+bool ss_sae_has_value(const struct ss_sae_place *place, const char *name)
 {
-    struct ss__sae_value value;
-    return ss__sae_find_value(place, name, &value);
+    struct ss_sae_value value;
+    return ss_sae_find_value(place, name, &value);
 }
 
-static ss_status refuse_value(const struct ss__sae_place *place,
-                              const struct ss__sae_value *value, const char *expected,
+static ss_status refuse_value(const struct ss_sae_place *place,
+                              const struct ss_sae_value *value, const char *expected,
                               ss_err *err)
 {
-    const char *file = ss__weights_path(place->weights);
+    const char *file = ss_weights_path(place->weights);
     const ss_status status =
         value->text != NULL
             ? ss__fail_file(err, file, SS_E_DATA, "value '%s' is '%.80s', expected %s",
@@ -177,12 +180,12 @@ static ss_status refuse_value(const struct ss__sae_place *place,
     return status;
 }
 
-ss_status ss__sae_value_text(const struct ss__sae_place *place, const char *name,
-                             const char **out, ss_err *err)
+ss_status ss_sae_value_text(const struct ss_sae_place *place, const char *name,
+                            const char **out, ss_err *err)
 {
-    struct ss__sae_value value;
+    struct ss_sae_value value;
     *out = NULL;
-    if (ss__sae_find_value(place, name, &value)) {
+    if (ss_sae_find_value(place, name, &value)) {
         if (value.text == NULL) {
             return refuse_value(place, &value, "a text", err);
         }
@@ -191,11 +194,11 @@ ss_status ss__sae_value_text(const struct ss__sae_place *place, const char *name
     return SS_OK;
 }
 
-ss_status ss__sae_value_number(const struct ss__sae_place *place, const char *name, double *out,
-                               bool *is_there, ss_err *err)
+ss_status ss_sae_value_number(const struct ss_sae_place *place, const char *name, double *out,
+                              bool *is_there, ss_err *err)
 {
-    struct ss__sae_value value;
-    *is_there = ss__sae_find_value(place, name, &value);
+    struct ss_sae_value value;
+    *is_there = ss_sae_find_value(place, name, &value);
     if (*is_there &&
         (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), out))) {
         return refuse_value(place, &value, "a number", err);
@@ -203,13 +206,13 @@ ss_status ss__sae_value_number(const struct ss__sae_place *place, const char *na
     return SS_OK;
 }
 
-ss_status ss__sae_value_size(const struct ss__sae_place *place, const char *name, size_t *out,
-                             ss_err *err)
+ss_status ss_sae_value_size(const struct ss_sae_place *place, const char *name, size_t *out,
+                            ss_err *err)
 {
-    struct ss__sae_value value;
+    struct ss_sae_value value;
     double number = 0;
-    if (!ss__sae_find_value(place, name, &value)) {
-        const ss_status status = ss__fail_file(err, ss__weights_path(place->weights), SS_E_DATA,
+    if (!ss_sae_find_value(place, name, &value)) {
+        const ss_status status = ss__fail_file(err, ss_weights_path(place->weights), SS_E_DATA,
                                                "value '%s' is missing", name);
         ss__err_about(err, name);
         return status;
@@ -223,12 +226,12 @@ ss_status ss__sae_value_size(const struct ss__sae_place *place, const char *name
 }
 
 /* As Python takes them: a number is true if it is not 0. */
-ss_status ss__sae_value_bool(const struct ss__sae_place *place, const char *name, bool *out,
-                             ss_err *err)
+ss_status ss_sae_value_bool(const struct ss_sae_place *place, const char *name, bool *out,
+                            ss_err *err)
 {
-    struct ss__sae_value value;
+    struct ss_sae_value value;
     double number = 0;
-    if (!ss__sae_find_value(place, name, &value)) {
+    if (!ss_sae_find_value(place, name, &value)) {
         return SS_OK;
     }
     if (value.text != NULL &&

@@ -26,7 +26,7 @@ static bool is_weights_name(const char *name)
     return false;
 }
 
-bool ss__sae_place_has(const struct ss__sae_place *place, const char *name)
+bool ss_sae_place_has(const struct ss_sae_place *place, const char *name)
 {
     char *path = ss__path_join(place->folder, name);
     const bool is_file = path != NULL && ss__path_look(path) == SS__PATH_FILE;
@@ -54,7 +54,7 @@ out:
 }
 
 /* Checkpoints of a training lie one folder below its config.json. */
-static ss_status load_config(struct ss__sae_place *place, ss_err *err)
+static ss_status load_config(struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     char *parent = NULL;
@@ -84,7 +84,7 @@ static bool is_sae_module(const struct ss__json *module)
 }
 
 /* Go to the folder of the module, if the folder is that of such a model. */
-static ss_status enter_module(struct ss__sae_place *place, ss_err *err)
+static ss_status enter_module(struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *modules = NULL;
@@ -119,7 +119,7 @@ out:
 
 /* ---- places ---- */
 
-static ss_status split_path(struct ss__sae_place *place, ss_err *err)
+static ss_status split_path(struct ss_sae_place *place, ss_err *err)
 {
     const char *name = ss__path_name(place->path);
     const size_t n_folder = (size_t)(name - place->path);
@@ -137,12 +137,12 @@ static ss_status split_path(struct ss__sae_place *place, ss_err *err)
                : SS_OK;
 }
 
-ss_status ss__sae_place_find(const char *path, const struct ss_sae_options *options,
-                             struct ss__sae_place *place, ss_err *err)
+ss_status ss_sae_place_find(const char *path, const struct ss_sae_options *options,
+                            struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     static const struct ss_sae_options defaults = {0};
-    *place = (struct ss__sae_place){.path = path};
+    *place = (struct ss_sae_place){.path = path};
     place->options = options == NULL ? &defaults : options;
     place->asking.stop = place->options->stop;
     place->log = &place->options->log;
@@ -156,9 +156,9 @@ out:
     return status;
 }
 
-void ss__sae_place_release(struct ss__sae_place *place)
+void ss_sae_place_release(struct ss_sae_place *place)
 {
-    ss__weights_close(place->weights);
+    ss_weights_close(place->weights);
     ss__buf_release(&place->warnings);
     ss__json_free(place->config);
     ss__json_free(place->cfg);
@@ -166,13 +166,13 @@ void ss__sae_place_release(struct ss__sae_place *place)
     ss__free(place->cfg_path);
     ss__free(place->folder);
     ss__free(place->file);
-    *place = (struct ss__sae_place){0};
+    *place = (struct ss_sae_place){0};
 }
 
 /* ---- weights ---- */
 
 /* The only weights file of the folder. */
-static ss_status find_only(const struct ss__sae_place *place, char **path, ss_err *err)
+static ss_status find_only(const struct ss_sae_place *place, char **path, ss_err *err)
 {
     ss_status status = SS_OK;
     char **names = NULL;
@@ -180,7 +180,7 @@ static ss_status find_only(const struct ss__sae_place *place, char **path, ss_er
     size_t n = 0, n_found = 0;
     SS_TRY(ss__list_folder(place->folder, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (is_weights_name(names[i]) && ss__sae_place_has(place, names[i])) {
+        if (is_weights_name(names[i]) && ss_sae_place_has(place, names[i])) {
             found = found == NULL ? names[i] : found;
             n_found++;
         }
@@ -200,11 +200,11 @@ out:
     return status;
 }
 
-static ss_status find_named(const struct ss__sae_place *place, const char *const *names,
+static ss_status find_named(const struct ss_sae_place *place, const char *const *names,
                             char **path, ss_err *err)
 {
     for (size_t i = 0; names[i] != NULL; i++) {
-        if (ss__sae_place_has(place, names[i])) {
+        if (ss_sae_place_has(place, names[i])) {
             *path = ss__path_join(place->folder, names[i]);
             return *path == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
         }
@@ -212,8 +212,8 @@ static ss_status find_named(const struct ss__sae_place *place, const char *const
     return SS_OK;
 }
 
-ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *names,
-                             const char *expected, ss_err *err)
+ss_status ss_sae_place_open(struct ss_sae_place *place, const char *const *names,
+                            const char *expected, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
@@ -229,12 +229,12 @@ ss_status ss__sae_place_open(struct ss__sae_place *place, const char *const *nam
     }
     SS_TRY(status);
     if (path == NULL) {
-        SS_TRY(ss__sae_refuse_above(place, err));
+        SS_TRY(ss_sae_refuse_above(place, err));
         SS_FAIL_FILE(place->path, SS_E_NOINPUT, "no weights in this folder: expected %s",
                      expected);
     }
-    SS_TRY(ss__weights_open(path, &place->asking, &place->weights, err));
-    SS_TRY(ss__sae_find_prefix(place, err));
+    SS_TRY(ss_weights_open(path, &place->asking, &place->weights, err));
+    SS_TRY(ss_sae_find_prefix(place, err));
 out:
     ss__free(path);
     return status;

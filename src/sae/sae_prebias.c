@@ -20,24 +20,24 @@
 #include "base/json.h"
 #include "sae/sae_format.h"
 
-static const struct ss__sae_names free_names = {.encoder = "encoder.weight",
-                                                .encoder_layout = SS__OUT_BY_IN,
-                                                .decoder = "decoder.weight",
-                                                .decoder_layout = SS__OUT_BY_IN,
-                                                .bias = "latent_bias",
-                                                .decoder_bias = "pre_bias"};
-static const struct ss__sae_names tied_names = {.encoder = "encoder.weight",
-                                                .encoder_layout = SS__OUT_BY_IN,
-                                                .bias = "latent_bias",
-                                                .decoder_bias = "pre_bias"};
-static const struct ss__sae_names saved_once_names = {.encoder = "decoder.linear.weight",
-                                                      .encoder_layout = SS__OUT_BY_IN,
-                                                      .bias = "latent_bias",
-                                                      .decoder_bias = "pre_bias"};
-static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
-                                           .decoder = "decoder.weight^T",
-                                           .subtracted = "pre_bias",
-                                           .bias = "latent_bias"};
+static const struct ss_sae_names free_names = {.encoder = "encoder.weight",
+                                               .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                               .decoder = "decoder.weight",
+                                               .decoder_layout = SS_TENSOR_OUT_BY_IN,
+                                               .bias = "latent_bias",
+                                               .decoder_bias = "pre_bias"};
+static const struct ss_sae_names tied_names = {.encoder = "encoder.weight",
+                                               .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                               .bias = "latent_bias",
+                                               .decoder_bias = "pre_bias"};
+static const struct ss_sae_names saved_once_names = {.encoder = "decoder.linear.weight",
+                                                     .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                                     .bias = "latent_bias",
+                                                     .decoder_bias = "pre_bias"};
+static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
+                                          .decoder = "decoder.weight^T",
+                                          .subtracted = "pre_bias",
+                                          .bias = "latent_bias"};
 
 #define COMMON .words = &words, .subtracts_bias = true, .adds_bias = true
 
@@ -57,31 +57,31 @@ static const char *const csr_tensors[] = {"pre_bias",           "latent_bias",
                                           "stats_last_nonzero", NULL};
 
 static const char *const openai_read_keys[] = {"k", "postact_fn", NULL};
-static const struct ss__sae_keys openai_keys = {.read = openai_read_keys};
+static const struct ss_sae_keys openai_keys = {.read = openai_read_keys};
 
 static const char *const csr_read_keys[] = {"input_dim", "hidden_dim", "k", "normalize", NULL};
 static const char *const csr_unused_keys[] = {"k_aux", "dead_threshold", NULL};
-static const struct ss__sae_keys csr_keys = {.read = csr_read_keys, .unused = csr_unused_keys};
+static const struct ss_sae_keys csr_keys = {.read = csr_read_keys, .unused = csr_unused_keys};
 
-static bool has(const struct ss__sae_place *place, const char *name)
+static bool has(const struct ss_sae_place *place, const char *name)
 {
-    return ss__sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(place, name) != NULL;
 }
 
-static bool has_biases(const struct ss__sae_place *place)
+static bool has_biases(const struct ss_sae_place *place)
 {
     return has(place, "pre_bias") && has(place, "latent_bias");
 }
 
-static bool is_openai(const struct ss__sae_place *place)
+static bool is_openai(const struct ss_sae_place *place)
 {
     return has_biases(place) &&
-           (ss__sae_has_value(place, "activation") || has(place, "latents_mean_square"));
+           (ss_sae_has_value(place, "activation") || has(place, "latents_mean_square"));
 }
 
 /* ---- saerch ---- */
 
-static bool is_saerch(const struct ss__sae_place *place)
+static bool is_saerch(const struct ss_sae_place *place)
 {
     return has_biases(place) && has(place, "decoder.weight") && !is_openai(place) &&
            !has(place, "stats_last_nonzero");
@@ -101,45 +101,45 @@ static bool read_name(const char *path, size_t *k, size_t *n)
     return false;
 }
 
-static ss_status find_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status find_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *file = ss__weights_path(place->weights);
+    const char *file = ss_weights_path(place->weights);
     size_t k = 0, n = 0;
     const bool is_named = read_name(file, &k, &n) && n == sae->n_features;
     if (place->options->top_k != 0) {
         sae->top_k = place->options->top_k;
-        ss__sae_note(sae, "k is as given");
+        ss_sae_note(sae, "k is as given");
     } else if (is_named) {
         sae->top_k = k;
-        ss__sae_note(sae, "k is the one in the file's name");
+        ss_sae_note(sae, "k is the one in the file's name");
     } else {
         SS_FAIL_FILE(file, SS_E_USAGE,
                      "this format stores k in its file's name only (K_N_…, with N = %zu "
                      "features); give it (--sae-top-k)",
                      sae->n_features);
     }
-    SS_TRY(ss__sae_check_top_k(sae, file, "k", err));
+    SS_TRY(ss_sae_check_top_k(sae, file, "k", err));
 out:
     return status;
 }
 
-static ss_status saerch_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status saerch_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    static const struct ss__sae_form form = {
-        .variant = "FastAutoencoder", .kind = SS__SAE_TOPK, .names = &free_names, COMMON};
+    static const struct ss_sae_form form = {
+        .variant = "FastAutoencoder", .kind = SS_SAE_TOPK, .names = &free_names, COMMON};
     ss_status status = SS_OK;
-    SS_TRY(ss__sae_place_open(place, NULL, "a .pth file", err));
-    SS_TRY(ss__sae_set_shape(sae, place, "encoder.weight", SS__OUT_BY_IN, err));
+    SS_TRY(ss_sae_place_open(place, NULL, "a .pth file", err));
+    SS_TRY(ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
     SS_TRY(find_k(sae, place, err));
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_saerch_format = {
+const struct ss_sae_format ss_sae_saerch_format = {
     .name = "saerch",
     .files = "a .pth file",
     .claims_tensors = is_saerch,
@@ -149,54 +149,54 @@ const struct ss__sae_format ss__sae_saerch_format = {
 
 /* ---- openai ---- */
 
-static ss_status read_topk(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_topk(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *file = ss__weights_path(place->weights);
+    const char *file = ss_weights_path(place->weights);
     const char *after = NULL;
-    SS_TRY(ss__sae_value_size(place, "activation_state_dict/k", &sae->top_k, err));
-    SS_TRY(ss__sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
+    SS_TRY(ss_sae_value_size(place, "activation_state_dict/k", &sae->top_k, err));
+    SS_TRY(ss_sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
     if (after != NULL && strcmp(after, "ReLU") != 0 && strcmp(after, "Identity") != 0) {
         SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
                      "postact_fn '%.80s' is not known; known are ReLU and Identity", after);
     }
     if (after != NULL && strcmp(after, "Identity") == 0) {
-        ss__sae_note(sae, "negative values among the k largest, which the original keeps, are "
-                          "no activations here");
+        ss_sae_note(sae, "negative values among the k largest, which the original keeps, are "
+                         "no activations here");
     }
-    SS_TRY(ss__sae_check_top_k(sae, file, "k in activation_state_dict", err));
-    sae->input = SS__INPUT_LAYER_NORM;
-    SS_TRY(ss__sae_check_input(sae, file, "layer norm (activation is TopK)", err));
+    SS_TRY(ss_sae_check_top_k(sae, file, "k in activation_state_dict", err));
+    sae->input = SS_SAE_INPUT_LAYER_NORM;
+    SS_TRY(ss_sae_check_input(sae, file, "layer norm (activation is TopK)", err));
 out:
     return status;
 }
 
-static ss_status openai_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status openai_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sae_form form = {.variant = "ReLU", .kind = SS__SAE_VANILLA, COMMON};
+    struct ss_sae_form form = {.variant = "ReLU", .kind = SS_SAE_VANILLA, COMMON};
     const char *activation = NULL;
-    SS_TRY(ss__sae_place_open(place, NULL, "a .pt file", err));
-    SS_TRY(ss__sae_value_text(place, "activation", &activation, err));
-    SS_TRY(ss__sae_check_values(place, "activation_state_dict/", &openai_keys, err));
-    SS_TRY(ss__sae_set_shape(sae, place, "encoder.weight", SS__OUT_BY_IN, err));
+    SS_TRY(ss_sae_place_open(place, NULL, "a .pt file", err));
+    SS_TRY(ss_sae_value_text(place, "activation", &activation, err));
+    SS_TRY(ss_sae_check_values(place, "activation_state_dict/", &openai_keys, err));
+    SS_TRY(ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
     if (activation != NULL && strcmp(activation, "TopK") == 0) {
         form.variant = "TopK";
-        form.kind = SS__SAE_TOPK;
+        form.kind = SS_SAE_TOPK;
         SS_TRY(read_topk(sae, place, err));
     } else if (activation != NULL && strcmp(activation, "ReLU") != 0) {
-        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_UNSUPPORTED,
+        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
                      "activation '%.80s' is not known; known are ReLU and TopK", activation);
     }
     form.names = has(place, "decoder.weight") ? &free_names : &tied_names;
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_add_files(sae, place, NULL, NULL, err));
+    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_openai_format = {
+const struct ss_sae_format ss_sae_openai_format = {
     .name = "openai",
     .files = "a .pt file",
     .claims_tensors = is_openai,
@@ -206,14 +206,14 @@ const struct ss__sae_format ss__sae_openai_format = {
 
 /* ---- sentence-transformers ---- */
 
-static bool claims_csr(const struct ss__sae_place *place)
+static bool claims_csr(const struct ss_sae_place *place)
 {
     return ss__json_get(place->config, "input_dim") != NULL &&
            ss__json_get(place->config, "hidden_dim") != NULL &&
            ss__json_get(place->config, "k") != NULL;
 }
 
-static ss_status read_csr_config(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status read_csr_config(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = place->config_path;
@@ -222,34 +222,34 @@ static ss_status read_csr_config(struct ss_sae *sae, struct ss__sae_place *place
         SS_FAIL_FILE(file, SS_E_NOINPUT,
                      "this file is missing; it says how the weights beside it are used");
     }
-    SS_TRY(ss__sae_check_keys(place, file, place->config, &csr_keys, err));
-    SS_TRY(ss__sae_need_size(file, place->config, "input_dim", &sae->width, err));
-    SS_TRY(ss__sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
-    SS_TRY(ss__sae_need_size(file, place->config, "k", &sae->top_k, err));
-    SS_TRY(ss__sae_check_top_k(sae, file, "k", err));
+    SS_TRY(ss_sae_check_keys(place, file, place->config, &csr_keys, err));
+    SS_TRY(ss_sae_need_size(file, place->config, "input_dim", &sae->width, err));
+    SS_TRY(ss_sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
+    SS_TRY(ss_sae_need_size(file, place->config, "k", &sae->top_k, err));
+    SS_TRY(ss_sae_check_top_k(sae, file, "k", err));
     SS_TRY(ss__json_bool(file, place->config, "normalize", &normalizes, err));
-    sae->input = normalizes ? SS__INPUT_LAYER_NORM : SS__INPUT_PLAIN;
-    SS_TRY(ss__sae_check_input(sae, file, "normalize", err));
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
+    sae->input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
+    SS_TRY(ss_sae_check_input(sae, file, "normalize", err));
+    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
 out:
     return status;
 }
 
-static ss_status csr_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status csr_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NULL};
-    struct ss__sae_form form = {.variant = "SparseAutoEncoder", .kind = SS__SAE_TOPK, COMMON};
+    struct ss_sae_form form = {.variant = "SparseAutoEncoder", .kind = SS_SAE_TOPK, COMMON};
     ss_status status = SS_OK;
     SS_TRY(read_csr_config(sae, place, err));
-    SS_TRY(ss__sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
+    SS_TRY(ss_sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
     form.names = has(place, "encoder.weight") ? &tied_names : &saved_once_names;
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_add_files(sae, place, place->config_path, place->config, err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_add_files(sae, place, place->config_path, place->config, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_csr_format = {
+const struct ss_sae_format ss_sae_csr_format = {
     .name = "sentence-transformers",
     .files = "config.json and model.safetensors of a SparseAutoEncoder",
     .claims_config = claims_csr,

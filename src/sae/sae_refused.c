@@ -4,26 +4,26 @@
 
 #include "sae/sae_format.h"
 
-static bool has(const struct ss__sae_place *place, const char *name)
+static bool has(const struct ss_sae_place *place, const char *name)
 {
-    return ss__sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(place, name) != NULL;
 }
 
 /* An epoch, a state dict and optimiser beside each other, with the tensors of a tied SAE. */
-static bool is_csr_training(const struct ss__sae_place *place)
+static bool is_csr_training(const struct ss_sae_place *place)
 {
     return has(place, "pre_bias") && has(place, "latent_bias") &&
            has(place, "stats_last_nonzero") && !has(place, "latents_mean_square") &&
-           !ss__sae_has_value(place, "activation");
+           !ss_sae_has_value(place, "activation");
 }
 
-static bool is_prismadb(const struct ss__sae_place *place)
+static bool is_prismadb(const struct ss_sae_place *place)
 {
-    return place->weights != NULL && (ss__weights_find(place->weights, "zscore_mean") != NULL ||
+    return place->weights != NULL && (ss_weights_find(place->weights, "zscore_mean") != NULL ||
                                       has(place, "epoch_on_count"));
 }
 
-static bool is_encoder_sae(const struct ss__sae_place *place)
+static bool is_encoder_sae(const struct ss_sae_place *place)
 {
     return strncmp(place->prefix, "model_state_dict/", 17) == 0 && !has(place, "b_dec") &&
            !has(place, "bias") && has(place, "encoder.weight") &&
@@ -31,28 +31,28 @@ static bool is_encoder_sae(const struct ss__sae_place *place)
            !has(place, "latent_bias") && !has(place, "neuron_bias") && !has(place, "gate_bias");
 }
 
-static bool is_lightning(const struct ss__sae_place *place)
+static bool is_lightning(const struct ss_sae_place *place)
 {
-    return ss__sae_has_value(place, "pytorch-lightning_version");
+    return ss_sae_has_value(place, "pytorch-lightning_version");
 }
 
-static bool is_goodfire(const struct ss__sae_place *place)
+static bool is_goodfire(const struct ss_sae_place *place)
 {
     return has(place, "encoder_linear.weight") && has(place, "decoder_linear.weight");
 }
 
-static bool is_llama_scope(const struct ss__sae_place *place)
+static bool is_llama_scope(const struct ss_sae_place *place)
 {
     return has(place, "jump_relu_threshold") || has(place, "log_jumprelu_threshold");
 }
 
-static bool is_llama_scope_folder(const struct ss__sae_place *place)
+static bool is_llama_scope_folder(const struct ss_sae_place *place)
 {
-    return ss__sae_place_has(place, "hyperparams.json") &&
-           ss__sae_place_has(place, "final.safetensors");
+    return ss_sae_place_has(place, "hyperparams.json") &&
+           ss_sae_place_has(place, "final.safetensors");
 }
 
-const struct ss__sae_format ss__sae_refused_formats[] = {
+const struct ss_sae_format ss_sae_refused_formats[] = {
     {.name = "CSR_Adaptive_Rep",
      .claims_tensors = is_csr_training,
      .refusal = "its training checkpoint stores neither k nor whether inputs are normalised; "
@@ -76,5 +76,5 @@ const struct ss__sae_format ss__sae_refused_formats[] = {
      .refusal = "its SAEs read the hidden states of a language model, scaled by the statistics "
                 "of a dataset that are not in the weights"},
 };
-const size_t ss__sae_n_refused_formats =
-    sizeof ss__sae_refused_formats / sizeof ss__sae_refused_formats[0];
+const size_t ss_sae_n_refused_formats =
+    sizeof ss_sae_refused_formats / sizeof ss_sae_refused_formats[0];

@@ -16,9 +16,9 @@
 
 enum { CANDIDATES_PER_K = 4 };
 
-size_t ss__sae_n_candidates(const struct ss_sae *sae)
+size_t ss_sae_n_candidates(const struct ss_sae *sae)
 {
-    const size_t n = sae->kind == SS__SAE_LISTA && sae->top_k <= sae->n_features
+    const size_t n = sae->kind == SS_SAE_LISTA && sae->top_k <= sae->n_features
                          ? CANDIDATES_PER_K * sae->top_k
                          : sae->top_k;
     return ss__min_size(n, sae->n_features);
@@ -35,14 +35,14 @@ static double dot(const float *a, const float *b, size_t n)
 
 /* The k largest h of a row that are not below `least`, by feature; equal ones by lower feature.
  * They are put into row->kept; gives their number. */
-static size_t find_candidates(const struct ss_sae *sae, struct ss__row *row, size_t k,
+static size_t find_candidates(const struct ss_sae *sae, struct ss_sae_row *row, size_t k,
                               float least)
 {
-    struct ss__border border = ss__find_border(row->h, sae->n_features, k, least);
+    struct ss_sae_border border = ss_sae_find_border(row->h, sae->n_features, k, least);
     size_t n = 0;
     for (size_t f = 0; f < sae->n_features; f++) {
-        if (ss__border_takes(&border, row->h[f])) {
-            row->kept[n++] = (struct ss__kept){.value = row->h[f], .id = f};
+        if (ss_sae_border_takes(&border, row->h[f])) {
+            row->kept[n++] = (struct ss_sae_kept){.value = row->h[f], .id = f};
         }
     }
     row->is_tied = row->is_tied || border.is_tied;
@@ -52,19 +52,19 @@ static size_t find_candidates(const struct ss_sae *sae, struct ss__row *row, siz
 /* ---- doubt ---- */
 
 /* Whether u may be off: then rules look how near they come to other results. */
-static bool is_doubted(const struct ss__row *row)
+static bool is_doubted(const struct ss_sae_row *row)
 {
     return row->reach > 0;
 }
 
-static double margin_of(const struct ss__row *row, size_t f)
+static double margin_of(const struct ss_sae_row *row, size_t f)
 {
     return row->reach * (double)row->lengths[f];
 }
 
 /* Whether one of h that is not among the n chosen, in rising order, might be larger than one of
  * them; of h from `start` to `end`. */
-static bool may_change_places(const struct ss__row *row, const struct ss__kept *chosen,
+static bool may_change_places(const struct ss_sae_row *row, const struct ss_sae_kept *chosen,
                               size_t n, size_t start, size_t end)
 {
     double low = INFINITY, high = -INFINITY;
@@ -86,9 +86,9 @@ static bool may_be_0(double h, double margin)
 }
 
 /* The largest of a group fires if it is above 0. */
-static bool is_near_group(const struct ss__row *row, size_t best, size_t start, size_t end)
+static bool is_near_group(const struct ss_sae_row *row, size_t best, size_t start, size_t end)
 {
-    const struct ss__kept chosen = {row->h[best], best};
+    const struct ss_sae_kept chosen = {row->h[best], best};
     double high = -INFINITY;
     for (size_t f = start; f < end; f++) {
         high = fmax(high, (double)row->h[f] + margin_of(row, f));
@@ -99,9 +99,9 @@ static bool is_near_group(const struct ss__row *row, size_t best, size_t start, 
 
 /* ---- products ---- */
 
-static void copy_sums(void *context, const struct ss__sums *sums)
+static void copy_sums(void *context, const struct ss_tensor_sums *sums)
 {
-    const struct ss__sae_product *product = context;
+    const struct ss_sae_product *product = context;
     for (size_t r = 0; r < sums->n_rows; r++) {
         const float *from = sums->at + r * sums->stride;
         float *to = product->h + (sums->row + r) * product->stride + sums->output;
@@ -111,21 +111,21 @@ static void copy_sums(void *context, const struct ss__sums *sums)
     }
 }
 
-void ss__sae_multiply(const struct ss_sae *sae, const struct ss__sae_product *product)
+void ss_sae_multiply(const struct ss_sae *sae, const struct ss_sae_product *product)
 {
-    struct ss__sae_product context = *product;
-    ss__linear_visit(&(struct ss__visit){.w = &sae->encoder,
-                                         .x = product->x,
-                                         .n_rows = product->n_rows,
-                                         .end = sae->n_features,
-                                         .scratch = product->scratch,
-                                         .look = copy_sums,
-                                         .context = &context});
+    struct ss_sae_product context = *product;
+    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &sae->encoder,
+                                                     .x = product->x,
+                                                     .n_rows = product->n_rows,
+                                                     .end = sae->n_features,
+                                                     .scratch = product->scratch,
+                                                     .look = copy_sums,
+                                                     .context = &context});
 }
 
 /* ---- the rules ---- */
 
-static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
+static void encode_groupmax(const struct ss_sae *sae, struct ss_sae_row *row)
 {
     const size_t n_group = sae->n_features / sae->top_k;
     for (size_t start = 0; start < sae->n_features; start += n_group) {
@@ -138,7 +138,7 @@ static void encode_groupmax(const struct ss_sae *sae, struct ss__row *row)
     }
 }
 
-static void encode_gated_topk(const struct ss_sae *sae, struct ss__row *row)
+static void encode_gated_topk(const struct ss_sae *sae, struct ss_sae_row *row)
 {
     const size_t n = find_candidates(sae, row, sae->top_k, -FLT_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -153,12 +153,12 @@ static void encode_gated_topk(const struct ss_sae *sae, struct ss__row *row)
 }
 
 /* The product of what is left with every feature's decoder. */
-static size_t find_nearest(const struct ss_sae *sae, struct ss__row *row)
+static size_t find_nearest(const struct ss_sae *sae, struct ss_sae_row *row)
 {
     size_t best = 0;
-    ss__sae_multiply(
-        sae, &(struct ss__sae_product){
-                 .x = row->residual, .n_rows = 1, .h = row->h, .scratch = row->product});
+    ss_sae_multiply(sae,
+                    &(struct ss_sae_product){
+                        .x = row->residual, .n_rows = 1, .h = row->h, .scratch = row->product});
     for (size_t f = 1; f < sae->n_features; f++) {
         best = row->h[f] > row->h[best] ? f : best;
     }
@@ -166,9 +166,9 @@ static size_t find_nearest(const struct ss_sae *sae, struct ss__row *row)
 }
 
 /* Whether the choice of a step, or its end, might be another. */
-static bool is_near_step(const struct ss_sae *sae, const struct ss__row *row, size_t best)
+static bool is_near_step(const struct ss_sae *sae, const struct ss_sae_row *row, size_t best)
 {
-    const struct ss__kept chosen = {row->h[best], best};
+    const struct ss_sae_kept chosen = {row->h[best], best};
     return may_be_0((double)row->h[best], margin_of(row, best)) ||
            may_change_places(row, &chosen, 1, 0, sae->n_features);
 }
@@ -180,7 +180,7 @@ static double growth_of(const struct ss_sae *sae, size_t feature)
     return fmax(1, fabs(1 - dot(d, d, sae->width)));
 }
 
-static void encode_pursuit(const struct ss_sae *sae, struct ss__row *row)
+static void encode_pursuit(const struct ss_sae *sae, struct ss_sae_row *row)
 {
     const bool is_exact = !is_doubted(row);
     memcpy(row->residual, row->u, sae->width * sizeof *row->residual);
@@ -209,7 +209,7 @@ static void encode_pursuit(const struct ss_sae *sae, struct ss__row *row)
 
 /* One round among the candidates: the sum of the others' products is that of all less one's
  * own, so a round costs as many products as there are candidates. */
-static void inhibit(const struct ss_sae *sae, struct ss__kept *kept, size_t n, float *all)
+static void inhibit(const struct ss_sae *sae, struct ss_sae_kept *kept, size_t n, float *all)
 {
     const size_t width = sae->width;
     memset(all, 0, width * sizeof *all);
@@ -227,14 +227,14 @@ static void inhibit(const struct ss_sae *sae, struct ss__kept *kept, size_t n, f
     }
 }
 
-static void put_kept(float *to, const struct ss__kept *kept, size_t n)
+static void put_kept(float *to, const struct ss_sae_kept *kept, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         to[kept[i].id] = kept[i].value;
     }
 }
 
-static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
+static void encode_lista(const struct ss_sae *sae, struct ss_sae_row *row)
 {
     size_t n = 0;
     row->is_near = is_doubted(row); /* rounds that feed each other: nothing is certain */
@@ -242,7 +242,7 @@ static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
         row->h[f] = fmaxf(row->h[f], 0);
     }
     for (size_t step = 0; step < sae->n_steps; step++) {
-        n = find_candidates(sae, row, ss__sae_n_candidates(sae), -FLT_MAX);
+        n = find_candidates(sae, row, ss_sae_n_candidates(sae), -FLT_MAX);
         inhibit(sae, row->kept, n, row->residual);
         put_kept(row->h, row->kept, n);
     }
@@ -254,21 +254,21 @@ static void encode_lista(const struct ss_sae *sae, struct ss__row *row)
 }
 
 static const struct {
-    ss__row_rule *apply;
+    ss_sae_rule_of_row *apply;
     bool multiplies;
-} rules[SS__N_SAE_KINDS] = {
-    [SS__SAE_GROUPMAX] = {.apply = encode_groupmax},
-    [SS__SAE_GATED_TOPK] = {.apply = encode_gated_topk},
-    [SS__SAE_PURSUIT] = {.apply = encode_pursuit, .multiplies = true},
-    [SS__SAE_LISTA] = {.apply = encode_lista},
+} rules[SS_SAE_N_SAE_KINDS] = {
+    [SS_SAE_GROUPMAX] = {.apply = encode_groupmax},
+    [SS_SAE_GATED_TOPK] = {.apply = encode_gated_topk},
+    [SS_SAE_PURSUIT] = {.apply = encode_pursuit, .multiplies = true},
+    [SS_SAE_LISTA] = {.apply = encode_lista},
 };
 
-ss__row_rule *ss__sae_row_rule(ss__sae_kind kind)
+ss_sae_rule_of_row *ss_sae_row_rule(ss_sae_kind kind)
 {
     return rules[kind].apply;
 }
 
-bool ss__sae_rule_multiplies(ss__sae_kind kind)
+bool ss_sae_rule_multiplies(ss_sae_kind kind)
 {
     return rules[kind].multiplies;
 }

@@ -9,19 +9,19 @@
 
 enum { DEFAULT_CALIBRATION_ROWS = 10000, DEFAULT_BATCH_ROWS = 64, BORDER_ULPS = 2 };
 
-static const char *const kind_names[SS__N_SAE_KINDS] = {
-    [SS__SAE_JUMPRELU] = "jumprelu",
-    [SS__SAE_TOPK] = "topk",
-    [SS__SAE_BATCHTOPK] = "batchtopk",
-    [SS__SAE_VANILLA] = "vanilla",
-    [SS__SAE_GATED] = "gated",
-    [SS__SAE_GROUPMAX] = "groupmax",
-    [SS__SAE_GATED_TOPK] = "gated top-k",
-    [SS__SAE_PURSUIT] = "matching pursuit",
-    [SS__SAE_LISTA] = "lista",
+static const char *const kind_names[SS_SAE_N_SAE_KINDS] = {
+    [SS_SAE_JUMPRELU] = "jumprelu",
+    [SS_SAE_TOPK] = "topk",
+    [SS_SAE_BATCHTOPK] = "batchtopk",
+    [SS_SAE_VANILLA] = "vanilla",
+    [SS_SAE_GATED] = "gated",
+    [SS_SAE_GROUPMAX] = "groupmax",
+    [SS_SAE_GATED_TOPK] = "gated top-k",
+    [SS_SAE_PURSUIT] = "matching pursuit",
+    [SS_SAE_LISTA] = "lista",
 };
 
-const char *ss__sae_kind_name(ss__sae_kind kind)
+const char *ss_sae_kind_name(ss_sae_kind kind)
 {
     return kind_names[kind];
 }
@@ -50,7 +50,7 @@ static float step(float x, size_t n, float towards)
 
 static void set_floors(struct ss_sae *sae, float constant)
 {
-    const bool chooses = sae->selection == SS__SELECT_ROW_TOPK;
+    const bool chooses = sae->selection == SS_SAE_SELECT_ROW_TOPK;
     for (size_t f = 0; f < sae->n_features; f++) {
         const float floor = floor_of(sae, f, constant);
         const bool counts = floor != 0 && !chooses;
@@ -63,7 +63,7 @@ static void set_floors(struct ss_sae *sae, float constant)
 
 /* ---- sentences ---- */
 
-void ss__sae_note(struct ss_sae *sae, const char *format, ...)
+void ss_sae_note(struct ss_sae *sae, const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -73,11 +73,11 @@ void ss__sae_note(struct ss_sae *sae, const char *format, ...)
     ss__buf_printf(&sae->notes, "; %s", text);
 }
 
-static const char *const input_names[SS__N_SAE_INPUTS] = {"x", "LN(x)", "S(x)"};
-static const char *const input_meanings[SS__N_SAE_INPUTS] = {
-    [SS__INPUT_PLAIN] = "",
-    [SS__INPUT_LAYER_NORM] = ", LN(x) = (x - mean) / (std + 1e-5) with n - 1 in std",
-    [SS__INPUT_ROOT_WIDTH] = ", S(x) = x sqrt(width) / |x|",
+static const char *const input_names[SS_SAE_N_SAE_INPUTS] = {"x", "LN(x)", "S(x)"};
+static const char *const input_meanings[SS_SAE_N_SAE_INPUTS] = {
+    [SS_SAE_INPUT_PLAIN] = "",
+    [SS_SAE_INPUT_LAYER_NORM] = ", LN(x) = (x - mean) / (std + 1e-5) with n - 1 in std",
+    [SS_SAE_INPUT_ROOT_WIDTH] = ", S(x) = x sqrt(width) / |x|",
 };
 
 /* "(x - b_dec)" or "x". */
@@ -107,7 +107,7 @@ static void describe_h(struct ss_sae *sae, bool is_positive)
 static void describe_conventions(struct ss_sae *sae)
 {
     struct ss__buf *rule = &sae->rule;
-    const struct ss__sae_words *words = sae->words;
+    const struct ss_sae_words *words = sae->words;
     ss__buf_add_text(rule, input_meanings[sae->input]);
     if (words->subtracted != NULL) {
         ss__buf_printf(rule, "; %s is %s", words->subtracted,
@@ -145,7 +145,7 @@ static void describe_above(struct ss_sae *sae)
 
 static void describe_gated(struct ss_sae *sae)
 {
-    const struct ss__sae_words *words = sae->words;
+    const struct ss_sae_words *words = sae->words;
     ss__buf_printf(&sae->rule, "a = relu(exp(%s) h + %s) where h + %s > 0, else 0; ",
                    words->log_gain, words->shift, words->gate_bias);
 }
@@ -190,7 +190,7 @@ static void describe_lista(struct ss_sae *sae)
                    "%zu times, among the %zu largest h of a row: h = relu(h - %.9g times the "
                    "sum of the others' h by their rows' products in %s); a = the %zu largest "
                    "of the last round, equal values by lower feature; ",
-                   sae->n_steps, ss__sae_n_candidates(sae), sae->eta, sae->words->decoder,
+                   sae->n_steps, ss_sae_n_candidates(sae), sae->eta, sae->words->decoder,
                    sae->top_k);
 }
 
@@ -199,7 +199,7 @@ static void describe_row_topk(struct ss_sae *sae)
     ss__buf_printf(
         &sae->rule, "a = the %zu largest h of each row%s, equal values by lower feature; ",
         sae->top_k,
-        sae->kind == SS__SAE_BATCHTOPK
+        sae->kind == SS_SAE_BATCHTOPK
             ? " (row-topk, chosen for a batch-top-k SAE that was trained over batches)"
             : "");
 }
@@ -221,7 +221,7 @@ static void describe_threshold(struct ss_sae *sae)
                        "SHA-256 of their embeddings %s); ",
                        (unsigned long long)sae->options.calibration_rows, sae->top_k,
                        sae->calibration_hash);
-    } else if (ss__sae_calibration_rows(sae) > 0) {
+    } else if (ss_sae_calibration_rows(sae) > 0) {
         ss__buf_printf(rule, "to be calibrated on the first %llu rows); ",
                        (unsigned long long)sae->options.calibration_rows);
     } else {
@@ -266,28 +266,28 @@ static void describe_refused(struct ss_sae *sae)
 /* ---- choosing ---- */
 
 struct way {
-    ss__selection selection;
+    ss_sae_selection selection;
     enum { H_RELU, H_LINEAR, NO_H } h; /* how h enters the sentence */
     void (*describe)(struct ss_sae *sae);
 };
 
-static const struct way ways[SS__N_SAE_KINDS] = {
-    [SS__SAE_JUMPRELU] = {SS__SELECT_ABOVE, H_RELU, describe_above},
-    [SS__SAE_TOPK] = {SS__SELECT_ROW_TOPK, H_RELU, describe_row_topk},
-    [SS__SAE_BATCHTOPK] = {SS__SELECT_ABOVE, H_RELU, describe_stored},
-    [SS__SAE_VANILLA] = {SS__SELECT_ABOVE, H_RELU, describe_relu},
-    [SS__SAE_GATED] = {SS__SELECT_ABOVE, H_LINEAR, describe_gated},
-    [SS__SAE_GROUPMAX] = {SS__SELECT_BY_ROW, H_RELU, describe_groupmax},
-    [SS__SAE_GATED_TOPK] = {SS__SELECT_BY_ROW, H_LINEAR, describe_gated_topk},
-    [SS__SAE_PURSUIT] = {SS__SELECT_BY_ROW, NO_H, describe_pursuit},
-    [SS__SAE_LISTA] = {SS__SELECT_BY_ROW, H_RELU, describe_lista},
+static const struct way ways[SS_SAE_N_SAE_KINDS] = {
+    [SS_SAE_JUMPRELU] = {SS_SAE_SELECT_ABOVE, H_RELU, describe_above},
+    [SS_SAE_TOPK] = {SS_SAE_SELECT_ROW_TOPK, H_RELU, describe_row_topk},
+    [SS_SAE_BATCHTOPK] = {SS_SAE_SELECT_ABOVE, H_RELU, describe_stored},
+    [SS_SAE_VANILLA] = {SS_SAE_SELECT_ABOVE, H_RELU, describe_relu},
+    [SS_SAE_GATED] = {SS_SAE_SELECT_ABOVE, H_LINEAR, describe_gated},
+    [SS_SAE_GROUPMAX] = {SS_SAE_SELECT_BY_ROW, H_RELU, describe_groupmax},
+    [SS_SAE_GATED_TOPK] = {SS_SAE_SELECT_BY_ROW, H_LINEAR, describe_gated_topk},
+    [SS_SAE_PURSUIT] = {SS_SAE_SELECT_BY_ROW, NO_H, describe_pursuit},
+    [SS_SAE_LISTA] = {SS_SAE_SELECT_BY_ROW, H_RELU, describe_lista},
 };
 
 static const struct way batchtopk_ways[] = {
-    [SS_BATCHTOPK_REFUSE] = {SS__SELECT_BATCH_TOPK, H_RELU, describe_refused},
-    [SS_BATCHTOPK_THRESHOLD] = {SS__SELECT_ABOVE, H_RELU, describe_threshold},
-    [SS_BATCHTOPK_ROW_TOPK] = {SS__SELECT_ROW_TOPK, H_RELU, describe_row_topk},
-    [SS_BATCHTOPK_BATCH] = {SS__SELECT_BATCH_TOPK, H_RELU, describe_batch},
+    [SS_BATCHTOPK_REFUSE] = {SS_SAE_SELECT_BATCH_TOPK, H_RELU, describe_refused},
+    [SS_BATCHTOPK_THRESHOLD] = {SS_SAE_SELECT_ABOVE, H_RELU, describe_threshold},
+    [SS_BATCHTOPK_ROW_TOPK] = {SS_SAE_SELECT_ROW_TOPK, H_RELU, describe_row_topk},
+    [SS_BATCHTOPK_BATCH] = {SS_SAE_SELECT_BATCH_TOPK, H_RELU, describe_batch},
 };
 
 static ss_status resolve_options(struct ss_sae *sae, ss_err *err)
@@ -323,7 +323,7 @@ static bool uses_stored_threshold(const struct ss_sae *sae)
 
 static bool needs_choice(const struct ss_sae *sae)
 {
-    return sae->kind == SS__SAE_BATCHTOPK && !uses_stored_threshold(sae);
+    return sae->kind == SS_SAE_BATCHTOPK && !uses_stored_threshold(sae);
 }
 
 /* How rows are encoded, and the threshold of all features in `constant`. */
@@ -333,7 +333,8 @@ static struct way find_way(const struct ss_sae *sae, float *constant)
     *constant = 0;
     if (needs_choice(sae)) {
         way = batchtopk_ways[sae->options.batchtopk_rule];
-        if (way.selection == SS__SELECT_ABOVE && isfinite(sae->options.batchtopk_threshold)) {
+        if (way.selection == SS_SAE_SELECT_ABOVE &&
+            isfinite(sae->options.batchtopk_threshold)) {
             *constant = (float)sae->options.batchtopk_threshold;
         }
         return way;
@@ -342,12 +343,12 @@ static struct way find_way(const struct ss_sae *sae, float *constant)
         *constant = (float)sae->threshold;
     }
     if (sae->caps_rows) {
-        way.selection = SS__SELECT_ROW_TOPK;
+        way.selection = SS_SAE_SELECT_ROW_TOPK;
     }
     return way;
 }
 
-ss_status ss__sae_set_rule(struct ss_sae *sae, ss_err *err)
+ss_status ss_sae_set_rule(struct ss_sae *sae, ss_err *err)
 {
     ss_status status = SS_OK;
     float constant = 0;
@@ -370,7 +371,7 @@ out:
     return status;
 }
 
-ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err)
+ss_status ss_sae_check_rule(const struct ss_sae *sae, ss_err *err)
 {
     if (!needs_choice(sae)) {
         return SS_OK;
@@ -386,7 +387,7 @@ ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err)
             "begin with: --batchtopk threshold",
             sae->top_k, sae->top_k);
     }
-    if (ss__sae_calibration_rows(sae) > 0) {
+    if (ss_sae_calibration_rows(sae) > 0) {
         return ss__fail_file(
             err, sae->path, SS_E_UNSUPPORTED,
             "the threshold of this batchtopk SAE is not known yet; give it, or "
@@ -395,17 +396,17 @@ ss_status ss__sae_check_rule(const struct ss_sae *sae, ss_err *err)
     return SS_OK;
 }
 
-uint64_t ss__sae_calibration_rows(const ss_sae *sae)
+uint64_t ss_sae_calibration_rows(const ss_sae *sae)
 {
-    const bool waits = sae->kind == SS__SAE_BATCHTOPK &&
+    const bool waits = sae->kind == SS_SAE_BATCHTOPK &&
                        sae->options.batchtopk_rule == SS_BATCHTOPK_THRESHOLD &&
                        !isfinite(sae->options.batchtopk_threshold);
     return waits ? sae->options.calibration_rows : 0;
 }
 
-size_t ss__sae_batch_rows(const ss_sae *sae)
+size_t ss_sae_batch_rows(const ss_sae *sae)
 {
     const bool batches =
-        sae->kind == SS__SAE_BATCHTOPK && sae->options.batchtopk_rule == SS_BATCHTOPK_BATCH;
+        sae->kind == SS_SAE_BATCHTOPK && sae->options.batchtopk_rule == SS_BATCHTOPK_BATCH;
     return batches ? sae->options.batch_rows : 0;
 }

@@ -27,92 +27,92 @@ enum {
 
 static const char *const weights_names[] = {"sae_weights.safetensors", NULL};
 
-static const struct ss__sae_names plain_names = {.encoder = "W_enc",
-                                                 .encoder_layout = SS__IN_BY_OUT,
-                                                 .decoder = "W_dec",
-                                                 .decoder_layout = SS__IN_BY_OUT,
-                                                 .bias = "b_enc",
-                                                 .decoder_bias = "b_dec"};
-static const struct ss__sae_names gated_names = {.encoder = "W_enc",
-                                                 .encoder_layout = SS__IN_BY_OUT,
-                                                 .decoder = "W_dec",
-                                                 .decoder_layout = SS__IN_BY_OUT,
-                                                 .decoder_bias = "b_dec"};
-static const struct ss__sae_names tied_names = {.encoder = "W_dec",
-                                                .encoder_layout = SS__OUT_BY_IN,
+static const struct ss_sae_names plain_names = {.encoder = "W_enc",
+                                                .encoder_layout = SS_TENSOR_IN_BY_OUT,
                                                 .decoder = "W_dec",
-                                                .decoder_layout = SS__IN_BY_OUT,
+                                                .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                                .bias = "b_enc",
                                                 .decoder_bias = "b_dec"};
+static const struct ss_sae_names gated_names = {.encoder = "W_enc",
+                                                .encoder_layout = SS_TENSOR_IN_BY_OUT,
+                                                .decoder = "W_dec",
+                                                .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                                .decoder_bias = "b_dec"};
+static const struct ss_sae_names tied_names = {.encoder = "W_dec",
+                                               .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                               .decoder = "W_dec",
+                                               .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                               .decoder_bias = "b_dec"};
 
-static const struct ss__sae_words plain_words = {.encoder = "W_enc",
-                                                 .decoder = "W_dec",
-                                                 .subtracted = "b_dec",
-                                                 .bias = "b_enc",
-                                                 .threshold = "threshold"};
-static const struct ss__sae_words batch_words = {.encoder = "W_enc",
-                                                 .decoder = "W_dec",
-                                                 .subtracted = "b_dec",
-                                                 .bias = "b_enc",
-                                                 .threshold = "topk_threshold"};
-static const struct ss__sae_words gated_words = {.encoder = "W_enc",
-                                                 .decoder = "W_dec",
-                                                 .subtracted = "b_dec",
-                                                 .gate_bias = "b_gate",
-                                                 .log_gain = "r_mag",
-                                                 .shift = "b_mag"};
-static const struct ss__sae_words tied_words = {
+static const struct ss_sae_words plain_words = {.encoder = "W_enc",
+                                                .decoder = "W_dec",
+                                                .subtracted = "b_dec",
+                                                .bias = "b_enc",
+                                                .threshold = "threshold"};
+static const struct ss_sae_words batch_words = {.encoder = "W_enc",
+                                                .decoder = "W_dec",
+                                                .subtracted = "b_dec",
+                                                .bias = "b_enc",
+                                                .threshold = "topk_threshold"};
+static const struct ss_sae_words gated_words = {.encoder = "W_enc",
+                                                .decoder = "W_dec",
+                                                .subtracted = "b_dec",
+                                                .gate_bias = "b_gate",
+                                                .log_gain = "r_mag",
+                                                .shift = "b_mag"};
+static const struct ss_sae_words tied_words = {
     .encoder = "W_dec^T", .decoder = "W_dec", .subtracted = "b_dec"};
 
 #define PLAIN .names = &plain_names, .words = &plain_words, .adds_bias = true
 
 static const struct architecture {
-    struct ss__sae_form form;
+    struct ss_sae_form form;
     bool has_k, is_transcoder;
 } architectures[] = {
-    {.form = {.variant = "standard", .kind = SS__SAE_VANILLA, PLAIN}},
-    {.form = {.variant = "topk", .kind = SS__SAE_TOPK, PLAIN}, .has_k = true},
+    {.form = {.variant = "standard", .kind = SS_SAE_VANILLA, PLAIN}},
+    {.form = {.variant = "topk", .kind = SS_SAE_TOPK, PLAIN}, .has_k = true},
     {.form = {.variant = "jumprelu",
-              .kind = SS__SAE_JUMPRELU,
+              .kind = SS_SAE_JUMPRELU,
               PLAIN,
-              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold_form = SS_SAE_THRESHOLD_EACH,
               .threshold = "threshold"}},
     {.form = {.variant = "gated",
-              .kind = SS__SAE_GATED,
+              .kind = SS_SAE_GATED,
               .names = &gated_names,
               .words = &gated_words}},
     {.form = {.variant = "batchtopk",
-              .kind = SS__SAE_BATCHTOPK,
+              .kind = SS_SAE_BATCHTOPK,
               .names = &plain_names,
               .words = &batch_words,
               .adds_bias = true,
-              .threshold_form = SS__THRESHOLD_ALL,
+              .threshold_form = SS_SAE_THRESHOLD_ALL,
               .threshold = "topk_threshold"},
      .has_k = true},
     {.form = {.variant = "matryoshka_batchtopk",
-              .kind = SS__SAE_BATCHTOPK,
+              .kind = SS_SAE_BATCHTOPK,
               .names = &plain_names,
               .words = &batch_words,
               .adds_bias = true,
-              .threshold_form = SS__THRESHOLD_ALL,
+              .threshold_form = SS_SAE_THRESHOLD_ALL,
               .threshold = "topk_threshold"},
      .has_k = true},
     {.form = {.variant = "matching_pursuit",
-              .kind = SS__SAE_PURSUIT,
+              .kind = SS_SAE_PURSUIT,
               .names = &tied_names,
               .words = &tied_words}},
-    {.form = {.variant = "transcoder", .kind = SS__SAE_VANILLA, PLAIN}, .is_transcoder = true},
-    {.form = {.variant = "skip_transcoder", .kind = SS__SAE_VANILLA, PLAIN},
+    {.form = {.variant = "transcoder", .kind = SS_SAE_VANILLA, PLAIN}, .is_transcoder = true},
+    {.form = {.variant = "skip_transcoder", .kind = SS_SAE_VANILLA, PLAIN},
      .is_transcoder = true},
     {.form = {.variant = "jumprelu_transcoder",
-              .kind = SS__SAE_JUMPRELU,
+              .kind = SS_SAE_JUMPRELU,
               PLAIN,
-              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold_form = SS_SAE_THRESHOLD_EACH,
               .threshold = "threshold"},
      .is_transcoder = true},
     {.form = {.variant = "jumprelu_skip_transcoder",
-              .kind = SS__SAE_JUMPRELU,
+              .kind = SS_SAE_JUMPRELU,
               PLAIN,
-              .threshold_form = SS__THRESHOLD_EACH,
+              .threshold_form = SS_SAE_THRESHOLD_EACH,
               .threshold = "threshold"},
      .is_transcoder = true},
 };
@@ -265,33 +265,33 @@ static const char *const unused_keys[] = {"device",
                                           "prefetch_batches",
                                           "max_grad_norm",
                                           NULL};
-static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
 static const char *const kwargs_read[] = {"k", NULL};
 static const char *const kwargs_unused[] = {"use_sparse_activations", NULL};
-static const struct ss__sae_off_key kwargs_off[] = {
+static const struct ss_sae_off_key kwargs_off[] = {
     {"signed", "which keeps activations of either sign, and a feature here fires above 0"},
     {NULL, NULL}};
-static const struct ss__sae_keys kwargs_keys = {
+static const struct ss_sae_keys kwargs_keys = {
     .read = kwargs_read, .unused = kwargs_unused, .off = kwargs_off};
 
-static bool claims_config(const struct ss__sae_place *place)
+static bool claims_config(const struct ss_sae_place *place)
 {
     return ss__json_get(place->cfg, "d_sae") != NULL ||
            (place->file == NULL && place->cfg == NULL &&
-            ss__sae_place_has(place, weights_names[0]));
+            ss_sae_place_has(place, weights_names[0]));
 }
 
 /* ---- config ---- */
 
-static const struct ss__json *cfg_get(const struct ss__sae_place *place, const char *key)
+static const struct ss__json *cfg_get(const struct ss_sae_place *place, const char *key)
 {
     const struct ss__json *value = ss__json_get(place->cfg, key);
     return ss__json_is_null(value) ? NULL : value;
 }
 
 /* Version 6 moved what describes the model into `metadata`, and made `architecture` say all. */
-static bool is_new(const struct ss__sae_place *place)
+static bool is_new(const struct ss_sae_place *place)
 {
     const char *version = ss__json_string(cfg_get(place, "sae_lens_version"));
     if (version == NULL) {
@@ -300,14 +300,14 @@ static bool is_new(const struct ss__sae_place *place)
     return version != NULL && strtol(version, NULL, 10) >= FIRST_NEW_VERSION;
 }
 
-static ss_status get_text(const struct ss__sae_place *place, const char *key, const char **out,
+static ss_status get_text(const struct ss_sae_place *place, const char *key, const char **out,
                           ss_err *err)
 {
     return ss__json_text(place->cfg_path, place->cfg, key, out, err);
 }
 
 /* The architecture's name; in old files a top-k activation makes any of them a topk. */
-static ss_status find_name(const struct ss__sae_place *place, const char **name, ss_err *err)
+static ss_status find_name(const struct ss_sae_place *place, const char **name, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *activation = "relu";
@@ -329,7 +329,7 @@ out:
     return status;
 }
 
-static ss_status find_architecture(const struct ss__sae_place *place,
+static ss_status find_architecture(const struct ss_sae_place *place,
                                    const struct architecture **found, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -360,7 +360,7 @@ out:
 }
 
 /* Training may take a batch-top-k's k as a mean, which need not be whole. */
-static ss_status read_k(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *kwargs = cfg_get(place, "activation_fn_kwargs");
@@ -373,15 +373,15 @@ static ss_status read_k(struct ss_sae *sae, const struct ss__sae_place *place, s
                      INT32_MAX);
     }
     sae->top_k = (size_t)k;
-    SS_TRY(ss__sae_check_top_k(sae, place->cfg_path, "k", err));
+    SS_TRY(ss_sae_check_top_k(sae, place->cfg_path, "k", err));
 out:
     return status;
 }
 
 /* Without a document that says that the factor is in the weights, nothing does. */
-static void warn_of_scale(const struct ss__sae_place *place)
+static void warn_of_scale(const struct ss_sae_place *place)
 {
-    if (!ss__sae_place_has(place, "activation_scaler.json")) {
+    if (!ss_sae_place_has(place, "activation_scaler.json")) {
         ss__log(place->log, SS_LEVEL_WARNING,
                 "%s: normalize_activations is expected_average_only_in, and nothing tells "
                 "whether the factor of the training is in the weights; if it is not, "
@@ -390,18 +390,18 @@ static void warn_of_scale(const struct ss__sae_place *place)
     }
 }
 
-static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const struct ss__sae_form *form, ss_err *err)
+static ss_status read_input(struct ss_sae *sae, const struct ss_sae_place *place,
+                            const struct ss_sae_form *form, ss_err *err)
 {
     static const struct {
         const char *name;
-        ss__sae_input input;
+        ss_sae_input input;
         const char *note;
     } inputs[] = {
-        {"none", SS__INPUT_PLAIN, NULL},
-        {"layer_norm", SS__INPUT_LAYER_NORM, NULL},
-        {"constant_norm_rescale", SS__INPUT_ROOT_WIDTH, NULL},
-        {"expected_average_only_in", SS__INPUT_PLAIN,
+        {"none", SS_SAE_INPUT_PLAIN, NULL},
+        {"layer_norm", SS_SAE_INPUT_LAYER_NORM, NULL},
+        {"constant_norm_rescale", SS_SAE_INPUT_ROOT_WIDTH, NULL},
+        {"expected_average_only_in", SS_SAE_INPUT_PLAIN,
          "expected_average_only_in is not applied, its factor must be in the weights"},
     };
     ss_status status = SS_OK;
@@ -417,10 +417,10 @@ static ss_status read_input(struct ss_sae *sae, const struct ss__sae_place *plac
         if (strcmp(name, inputs[i].name) == 0) {
             sae->input = inputs[i].input;
             if (inputs[i].note != NULL && form->input_factor == 0) {
-                ss__sae_note(sae, "%s", inputs[i].note);
+                ss_sae_note(sae, "%s", inputs[i].note);
                 warn_of_scale(place);
             }
-            return ss__sae_check_input(sae, place->cfg_path, key, err);
+            return ss_sae_check_input(sae, place->cfg_path, key, err);
         }
     }
     status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
@@ -433,13 +433,14 @@ out:
 }
 
 /* The factor that a checkpoint of a training still multiplies its inputs by. */
-static ss_status check_factor(struct ss_sae *sae, const struct ss__sae_place *place,
-                              const struct ss__sae_form *form, ss_err *err)
+static ss_status check_factor(struct ss_sae *sae, const struct ss_sae_place *place,
+                              const struct ss_sae_form *form, ss_err *err)
 {
     if (form->input_factor == 0) {
         return SS_OK;
     }
-    if (sae->is_transcoder || form->kind == SS__SAE_PURSUIT || sae->input != SS__INPUT_PLAIN) {
+    if (sae->is_transcoder || form->kind == SS_SAE_PURSUIT ||
+        sae->input != SS_SAE_INPUT_PLAIN) {
         return ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
                              "activation_scaler.json beside it has the scaling_factor %g, "
                              "which is not taken into the weights of a %s with "
@@ -447,15 +448,15 @@ static ss_status check_factor(struct ss_sae *sae, const struct ss__sae_place *pl
                              "training",
                              form->input_factor, form->variant);
     }
-    ss__sae_note(sae,
-                 "the scaling_factor %.9g of activation_scaler.json is taken into the "
-                 "weights",
-                 form->input_factor);
+    ss_sae_note(sae,
+                "the scaling_factor %.9g of activation_scaler.json is taken into the "
+                "weights",
+                form->input_factor);
     return SS_OK;
 }
 
 /* Old files of the heads of an attention say so only in the name of their place. */
-static ss_status check_reshape(const struct ss__sae_place *place, ss_err *err)
+static ss_status check_reshape(const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "none", *hook = "";
@@ -475,8 +476,7 @@ out:
     return status;
 }
 
-static ss_status read_pursuit(struct ss_sae *sae, const struct ss__sae_place *place,
-                              ss_err *err)
+static ss_status read_pursuit(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     sae->residual_threshold = 1e-2;
@@ -495,17 +495,17 @@ out:
     return status;
 }
 
-static ss_status read_config(struct ss_sae *sae, struct ss__sae_place *place,
-                             const struct architecture *architecture, struct ss__sae_form *form,
+static ss_status read_config(struct ss_sae *sae, struct ss_sae_place *place,
+                             const struct architecture *architecture, struct ss_sae_form *form,
                              ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = place->cfg_path;
     bool subtracts = !architecture->is_transcoder;
-    SS_TRY(ss__sae_need_size(file, place->cfg, "d_in", &sae->width, err));
-    SS_TRY(ss__sae_need_size(file, place->cfg, "d_sae", &sae->n_features, err));
+    SS_TRY(ss_sae_need_size(file, place->cfg, "d_in", &sae->width, err));
+    SS_TRY(ss_sae_need_size(file, place->cfg, "d_sae", &sae->n_features, err));
     if (architecture->is_transcoder) {
-        SS_TRY(ss__sae_need_size(file, place->cfg, "d_out", &sae->width_out, err));
+        SS_TRY(ss_sae_need_size(file, place->cfg, "d_out", &sae->width_out, err));
     }
     SS_TRY(ss__json_bool(file, place->cfg, "apply_b_dec_to_input", &subtracts, err));
     if (subtracts && architecture->is_transcoder) {
@@ -523,22 +523,22 @@ static ss_status read_config(struct ss_sae *sae, struct ss__sae_place *place,
         SS_TRY(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",
                              &form->folds_norms, err));
     }
-    if (form->kind == SS__SAE_PURSUIT) {
+    if (form->kind == SS_SAE_PURSUIT) {
         SS_TRY(read_pursuit(sae, place, err));
     }
-    SS_TRY(ss__sae_read_scaler(sae, place, &form->input_factor, err));
+    SS_TRY(ss_sae_read_scaler(sae, place, &form->input_factor, err));
     SS_TRY(read_input(sae, place, form, err));
     SS_TRY(check_factor(sae, place, form, err));
     SS_TRY(check_reshape(place, err));
     const struct ss__json *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
-    SS_TRY(ss__sae_set_model_name(sae, owner, "model_name", err));
+    SS_TRY(ss_sae_set_model_name(sae, owner, "model_name", err));
 out:
     return status;
 }
 
 /* A fine-tuned SAE multiplies activations on their way to the decoder; a factor that is not 1
  * without saying so is refused by the original, too. */
-static ss_status check_scaling(struct ss_sae *sae, const struct ss__sae_place *place,
+static ss_status check_scaling(struct ss_sae *sae, const struct ss_sae_place *place,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -547,31 +547,30 @@ static ss_status check_scaling(struct ss_sae *sae, const struct ss__sae_place *p
     const char *name = "scaling_factor";
     SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "finetuning_scaling_factor",
                          &is_finetuned, err));
-    if (ss__sae_tensor(place, name) == NULL) {
+    if (ss_sae_tensor(place, name) == NULL) {
         name = "finetuning_scaling_factor";
     }
-    if (ss__sae_tensor(place, name) != NULL) {
-        SS_TRY(ss__sae_need_vector(place, name, sae->n_features, &factors, err));
+    if (ss_sae_tensor(place, name) != NULL) {
+        SS_TRY(ss_sae_need_vector(place, name, sae->n_features, &factors, err));
         for (size_t f = 0; f < sae->n_features; f++) {
             is_one = is_one && fabs((double)factors[f] - 1) <= 1.001e-5; /* torch.allclose */
         }
     }
     if (!is_one && !is_finetuned) {
-        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
                      "tensor '%s' is not 1, but finetuning_scaling_factor in cfg.json is not "
                      "true; what activations are is not clear",
                      name);
     }
     if (!is_one) {
-        ss__sae_note(sae, "activations are without '%s', which the decoder alone applies",
-                     name);
+        ss_sae_note(sae, "activations are without '%s', which the decoder alone applies", name);
     }
 out:
     ss__free(factors);
     return status;
 }
 
-static ss_status saelens_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status saelens_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct architecture *architecture = NULL;
@@ -580,27 +579,27 @@ static ss_status saelens_read(struct ss_sae *sae, struct ss__sae_place *place, s
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_architecture(place, &architecture, err));
-    SS_TRY(ss__sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_TRY(ss__sae_check_keys(place, place->cfg_path, cfg_get(place, "activation_fn_kwargs"),
-                              &kwargs_keys, err));
-    struct ss__sae_form form = architecture->form;
+    SS_TRY(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_TRY(ss_sae_check_keys(place, place->cfg_path, cfg_get(place, "activation_fn_kwargs"),
+                             &kwargs_keys, err));
+    struct ss_sae_form form = architecture->form;
     SS_TRY(read_config(sae, place, architecture, &form, err));
-    SS_TRY(ss__sae_place_open(place, weights_names, "sae_weights.safetensors", err));
-    if (form.threshold_form == SS__THRESHOLD_EACH &&
-        ss__sae_tensor(place, "threshold") == NULL &&
-        ss__sae_tensor(place, "log_threshold") != NULL) {
-        form.threshold_form = SS__THRESHOLD_EACH_LOG;
+    SS_TRY(ss_sae_place_open(place, weights_names, "sae_weights.safetensors", err));
+    if (form.threshold_form == SS_SAE_THRESHOLD_EACH &&
+        ss_sae_tensor(place, "threshold") == NULL &&
+        ss_sae_tensor(place, "log_threshold") != NULL) {
+        form.threshold_form = SS_SAE_THRESHOLD_EACH_LOG;
         form.threshold = "log_threshold";
     }
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
     SS_TRY(check_scaling(sae, place, err));
-    ss__sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
-    SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
+    ss_sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
+    SS_TRY(ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_saelens_format = {
+const struct ss_sae_format ss_sae_saelens_format = {
     .name = "saelens",
     .files = "cfg.json and sae_weights.safetensors",
     .claims_config = claims_config,

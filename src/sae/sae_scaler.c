@@ -16,17 +16,17 @@ static const char scaler_name[] = "activation_scaler.json";
 static const char whitening_name[] = "activation_whitening.safetensors";
 
 static const char *const read_keys[] = {"scaling_factor", "has_whitening", NULL};
-static const struct ss__sae_keys scaler_keys = {.read = read_keys};
+static const struct ss_sae_keys scaler_keys = {.read = read_keys};
 
-static ss_status read_document(struct ss__sae_place *place, const char *path,
+static ss_status read_document(struct ss_sae_place *place, const char *path,
                                const struct ss__json *document, double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
     bool has_whitening = true;
     SS_TRY(ss__json_number(path, document, "scaling_factor", factor, err));
     SS_TRY(ss__json_bool(path, document, "has_whitening", &has_whitening, err));
-    SS_TRY(ss__sae_check_keys(place, path, document, &scaler_keys, err));
-    if (has_whitening && ss__sae_place_has(place, whitening_name)) {
+    SS_TRY(ss_sae_check_keys(place, path, document, &scaler_keys, err));
+    if (has_whitening && ss_sae_place_has(place, whitening_name)) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "inputs of this checkpoint are whitened by %s beside it, which is not "
                      "done here; use the SAE at the end of the training, whose weights have "
@@ -44,8 +44,8 @@ out:
     return status;
 }
 
-ss_status ss__sae_read_scaler(struct ss_sae *sae, struct ss__sae_place *place, double *factor,
-                              ss_err *err)
+ss_status ss_sae_read_scaler(struct ss_sae *sae, struct ss_sae_place *place, double *factor,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *document = NULL;
@@ -60,7 +60,7 @@ ss_status ss__sae_read_scaler(struct ss_sae *sae, struct ss__sae_place *place, d
     }
     if (document != NULL) {
         SS_TRY(read_document(place, path, document, factor, err));
-        SS_TRY(ss__sae_add_file(sae, path, err));
+        SS_TRY(ss_sae_add_file(sae, path, err));
     }
 out:
     ss__json_free(document);

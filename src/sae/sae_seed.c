@@ -17,38 +17,38 @@
 static const char files[] = "config.json and sae.pt or sae.safetensors";
 static const char *const weights_names[] = {"sae.pt", "sae.safetensors", NULL};
 
-static const struct ss__sae_names names = {.encoder = "W_enc",
-                                           .encoder_layout = SS__IN_BY_OUT,
-                                           .decoder = "W_dec",
-                                           .decoder_layout = SS__IN_BY_OUT,
-                                           .bias = "b_enc",
-                                           .decoder_bias = "b_dec"};
-static const struct ss__sae_words words = {.encoder = "W_enc",
-                                           .decoder = "W_dec",
-                                           .subtracted = "b_dec",
-                                           .bias = "b_enc",
-                                           .threshold = "exp(log_threshold)"};
+static const struct ss_sae_names names = {.encoder = "W_enc",
+                                          .encoder_layout = SS_TENSOR_IN_BY_OUT,
+                                          .decoder = "W_dec",
+                                          .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                          .bias = "b_enc",
+                                          .decoder_bias = "b_dec"};
+static const struct ss_sae_words words = {.encoder = "W_enc",
+                                          .decoder = "W_dec",
+                                          .subtracted = "b_dec",
+                                          .bias = "b_enc",
+                                          .threshold = "exp(log_threshold)"};
 
-static const struct ss__sae_form forms[] = {
+static const struct ss_sae_form forms[] = {
     {.variant = "jumprelu",
-     .kind = SS__SAE_JUMPRELU,
+     .kind = SS_SAE_JUMPRELU,
      .names = &names,
      .words = &words,
      .adds_bias = true,
-     .threshold_form = SS__THRESHOLD_EACH_LOG,
+     .threshold_form = SS_SAE_THRESHOLD_EACH_LOG,
      .threshold = "jumprelu.log_threshold"},
     {.variant = "topk",
-     .kind = SS__SAE_TOPK,
+     .kind = SS_SAE_TOPK,
      .names = &names,
      .words = &words,
      .subtracts_bias = true},
     {.variant = "batchtopk",
-     .kind = SS__SAE_BATCHTOPK,
+     .kind = SS_SAE_BATCHTOPK,
      .names = &names,
      .words = &words,
      .subtracts_bias = true},
     {.variant = "vanilla",
-     .kind = SS__SAE_VANILLA,
+     .kind = SS_SAE_VANILLA,
      .names = &names,
      .words = &words,
      .subtracts_bias = true,
@@ -89,24 +89,24 @@ static const char *const unused_keys[] = {"seed",
                                           "epochs",
                                           "figures",
                                           NULL};
-static const struct ss__sae_keys keys = {.read = read_keys, .unused = unused_keys};
+static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
 /* A folder with this project's weights alone lacks its config.json. */
-static bool lacks_config(const struct ss__sae_place *place)
+static bool lacks_config(const struct ss_sae_place *place)
 {
     return place->file == NULL && place->cfg == NULL &&
            (place->config == NULL || ss__json_get(place->config, "dict_size") != NULL) &&
-           (ss__sae_place_has(place, weights_names[0]) ||
-            ss__sae_place_has(place, weights_names[1]));
+           (ss_sae_place_has(place, weights_names[0]) ||
+            ss_sae_place_has(place, weights_names[1]));
 }
 
-static bool claims_config(const struct ss__sae_place *place)
+static bool claims_config(const struct ss_sae_place *place)
 {
     return ss__json_get(place->config, "sae_type") != NULL ||
            ss__json_get(place->config, "act_size") != NULL || lacks_config(place);
 }
 
-static ss_status find_form(const struct ss__sae_place *place, const struct ss__sae_form **form,
+static ss_status find_form(const struct ss_sae_place *place, const struct ss_sae_form **form,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -128,51 +128,51 @@ out:
     return status;
 }
 
-static ss_status read_config(struct ss_sae *sae, const struct ss__sae_place *place,
-                             const struct ss__sae_form *form, ss_err *err)
+static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *place,
+                             const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = place->config_path;
     const struct ss__json *config = place->config;
     bool normalizes = false;
-    SS_TRY(ss__sae_need_size(file, config, "act_size", &sae->width, err));
-    SS_TRY(ss__sae_need_size(file, config, "dict_size", &sae->n_features, err));
-    if (form->kind == SS__SAE_TOPK || form->kind == SS__SAE_BATCHTOPK) {
-        SS_TRY(ss__sae_need_size(file, config, "top_k", &sae->top_k, err));
-        SS_TRY(ss__sae_check_top_k(sae, file, "top_k", err));
+    SS_TRY(ss_sae_need_size(file, config, "act_size", &sae->width, err));
+    SS_TRY(ss_sae_need_size(file, config, "dict_size", &sae->n_features, err));
+    if (form->kind == SS_SAE_TOPK || form->kind == SS_SAE_BATCHTOPK) {
+        SS_TRY(ss_sae_need_size(file, config, "top_k", &sae->top_k, err));
+        SS_TRY(ss_sae_check_top_k(sae, file, "top_k", err));
     }
     SS_TRY(ss__json_bool(file, config, "input_unit_norm", &normalizes, err));
-    sae->input = normalizes ? SS__INPUT_LAYER_NORM : SS__INPUT_PLAIN;
-    SS_TRY(ss__sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));
+    sae->input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
+    SS_TRY(ss_sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));
     const struct ss__json *num_examples = ss__json_get(config, "num_examples");
     if (ss__json_is_integer(num_examples) && ss__json_integer(num_examples) > 0) {
         sae->config_num_examples = (uint64_t)ss__json_integer(num_examples);
     }
-    SS_TRY(ss__sae_set_model_name(sae, config, "model_name", err));
+    SS_TRY(ss_sae_set_model_name(sae, config, "model_name", err));
 out:
     return status;
 }
 
-static ss_status seed_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status seed_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__sae_form *form = NULL;
+    const struct ss_sae_form *form = NULL;
     if (place->config == NULL) {
         SS_FAIL_FILE(place->config_path, SS_E_NOINPUT,
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_form(place, &form, err));
-    SS_TRY(ss__sae_check_keys(place, place->config_path, place->config, &keys, err));
+    SS_TRY(ss_sae_check_keys(place, place->config_path, place->config, &keys, err));
     SS_TRY(read_config(sae, place, form, err));
-    SS_TRY(ss__sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
-    SS_TRY(ss__sae_read_form(sae, place, form, err));
-    ss__sae_compare_dtype(sae, place, place->config_path, place->config);
-    SS_TRY(ss__sae_add_files(sae, place, place->config_path, place->config, err));
+    SS_TRY(ss_sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
+    SS_TRY(ss_sae_read_form(sae, place, form, err));
+    ss_sae_compare_dtype(sae, place, place->config_path, place->config);
+    SS_TRY(ss_sae_add_files(sae, place, place->config_path, place->config, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_seed_format = {
+const struct ss_sae_format ss_sae_seed_format = {
     .name = "saes-for-sbert",
     .files = files,
     .claims_config = claims_config,

@@ -27,10 +27,10 @@ static float of_rank(uint32_t rank)
     return x;
 }
 
-struct ss__border ss__find_border(const float *x, size_t n, size_t k, float least)
+struct ss_sae_border ss_sae_find_border(const float *x, size_t n, size_t k, float least)
 {
-    struct ss__border border = {.value = least};
-    size_t n_reaching = ss__count_reaching(x, n, least), n_above = 0;
+    struct ss_sae_border border = {.value = least};
+    size_t n_reaching = ss_tensor_count_reaching(x, n, least), n_above = 0;
     uint32_t low = rank_of(least), high = 0xff800001U; /* NaN, which nothing reaches */
     /* More than k reach low, which is the border so far; fewer than k reach high. */
     while (n_reaching > k) {
@@ -40,7 +40,7 @@ struct ss__border ss__find_border(const float *x, size_t n, size_t k, float leas
             break;
         }
         const uint32_t middle = low + (high - low) / 2;
-        const size_t n_here = ss__count_reaching(x, n, of_rank(middle));
+        const size_t n_here = ss_tensor_count_reaching(x, n, of_rank(middle));
         if (n_here >= k) {
             low = middle;
             border.value = of_rank(middle);
@@ -53,24 +53,24 @@ struct ss__border ss__find_border(const float *x, size_t n, size_t k, float leas
     return border;
 }
 
-size_t ss__strongest_room(size_t k)
+size_t ss_sae_strongest_room(size_t k)
 {
     return k + ss__max_size(k, LEAST_SPARE);
 }
 
-void ss__strongest_cut(struct ss__strongest *self)
+void ss_sae_strongest_cut(struct ss_sae_strongest *self)
 {
     float *values = self->values;
     uint32_t *ids = self->ids;
     if (self->n <= self->k) {
         return;
     }
-    struct ss__border border = ss__find_border(values, self->n, self->k, self->least);
+    struct ss_sae_border border = ss_sae_find_border(values, self->n, self->k, self->least);
     size_t n = 0;
     self->least = border.value;
     self->is_tied = border.is_tied;
     for (size_t i = 0; i < self->n; i++) {
-        const bool takes = ss__border_takes(&border, values[i]);
+        const bool takes = ss_sae_border_takes(&border, values[i]);
         values[n] = values[i];
         ids[n] = ids[i];
         n += takes;
@@ -78,8 +78,8 @@ void ss__strongest_cut(struct ss__strongest *self)
     self->n = n;
 }
 
-void ss__strongest_offer(struct ss__strongest *self, const float *values, uint32_t bits,
-                         uint32_t first)
+void ss_sae_strongest_offer(struct ss_sae_strongest *self, const float *values, uint32_t bits,
+                            uint32_t first)
 {
     float *to = self->values, least = self->least;
     uint32_t *ids = self->ids;
@@ -88,7 +88,7 @@ void ss__strongest_offer(struct ss__strongest *self, const float *values, uint32
         const uint32_t j = (uint32_t)__builtin_ctz(bits);
         if (n == self->room) {
             self->n = n;
-            ss__strongest_cut(self);
+            ss_sae_strongest_cut(self);
             n = self->n;
             least = self->least;
         }
@@ -99,15 +99,15 @@ void ss__strongest_offer(struct ss__strongest *self, const float *values, uint32
     self->n = n;
 }
 
-void ss__sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k)
+void ss_sae_sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k)
 {
     const size_t start = rows->offsets[first_row];
     size_t n = start, from = start;
-    struct ss__border border = ss__find_border(
+    struct ss_sae_border border = ss_sae_find_border(
         rows->values + start, rows->offsets[rows->n_rows] - start, k, FLT_TRUE_MIN);
     for (size_t r = first_row; r < rows->n_rows; r++) {
         for (; from < rows->offsets[r + 1]; from++) {
-            if (ss__border_takes(&border, rows->values[from])) {
+            if (ss_sae_border_takes(&border, rows->values[from])) {
                 rows->features[n] = rows->features[from];
                 rows->values[n++] = rows->values[from];
             }

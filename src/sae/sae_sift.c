@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sae/sae_margin.h"
 
-static double margin_of(const struct ss__sifting *s, size_t r, uint32_t f)
+static double margin_of(const struct ss_sae_sifting *s, size_t r, uint32_t f)
 {
     return s->margins->reach[r] * (double)s->margins->lengths[f];
 }
@@ -33,7 +33,7 @@ static bool is_borderline(const ss_sae *sae, size_t f, float h)
            h <= nextafterf(nextafterf(floor, INFINITY), INFINITY);
 }
 
-static void keep(struct ss__sifting *s, uint32_t f, float a)
+static void keep(struct ss_sae_sifting *s, uint32_t f, float a)
 {
     s->rows->features[s->to] = f;
     s->rows->values[s->to++] = a;
@@ -42,13 +42,13 @@ static void keep(struct ss__sifting *s, uint32_t f, float a)
 /* ---- all above their floors ---- */
 
 /* A margin of 0 is that of weights of 0, whose h is the same whatever the embedding. */
-static bool is_near_floor(const struct ss__sifting *s, size_t r, uint32_t f, float h)
+static bool is_near_floor(const struct ss_sae_sifting *s, size_t r, uint32_t f, float h)
 {
     const double margin = margin_of(s, r, f);
     return margin > 0 && fabs((double)h - firing_floor(s->margins->sae, f)) <= margin;
 }
 
-void ss__sift_above(struct ss__sifting *s)
+void ss_sae_sift_above(struct ss_sae_sifting *s)
 {
     const ss_sae *sae = s->margins->sae;
     for (size_t r = 0; r < s->rows->n_rows; r++) {
@@ -93,11 +93,11 @@ static int compare_values(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static ss_status find_border(const struct ss__sifting *s, const struct field *field,
+static ss_status find_border(const struct ss_sae_sifting *s, const struct field *field,
                              struct border *border, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__margins *m = s->margins;
+    struct ss_sae_margins *m = s->margins;
     const size_t end = s->rows->offsets[field->end];
     size_t n = 0;
     SS_GROW(m->sorted, m->n_sorted_room, end - s->from);
@@ -118,7 +118,7 @@ out:
 }
 
 /* Whether the next value is kept; asked in their order. */
-static bool takes(const struct ss__sifting *s, struct border *border, uint32_t f, float h)
+static bool takes(const struct ss_sae_sifting *s, struct border *border, uint32_t f, float h)
 {
     if (!(h > s->margins->sae->floors[f]) || h < border->least ||
         (h == border->least && border->n_equal == 0)) {
@@ -128,7 +128,8 @@ static bool takes(const struct ss__sifting *s, struct border *border, uint32_t f
     return true;
 }
 
-static void bound(const struct ss__sifting *s, const struct field *field, struct border *border)
+static void bound(const struct ss_sae_sifting *s, const struct field *field,
+                  struct border *border)
 {
     struct border at = *border;
     double least = INFINITY;
@@ -161,7 +162,7 @@ struct pair {
 
 /* Whether another embedding could change what becomes of a pair: near its floor, where that
  * decides, or between what is kept for certain and what is not. */
-static bool is_near_border(const struct ss__sifting *s, const struct field *field,
+static bool is_near_border(const struct ss_sae_sifting *s, const struct field *field,
                            const struct border *border, const struct pair *pair)
 {
     const double low = pair->h - pair->margin, high = pair->h + pair->margin;
@@ -174,7 +175,7 @@ static bool is_near_border(const struct ss__sifting *s, const struct field *fiel
                                          : low <= border->high && high >= border->low;
 }
 
-static ss_status sift_field(struct ss__sifting *s, const struct field *field, ss_err *err)
+static ss_status sift_field(struct ss_sae_sifting *s, const struct field *field, ss_err *err)
 {
     ss_status status = SS_OK;
     struct border border = {0};
@@ -198,7 +199,8 @@ out:
     return status;
 }
 
-ss_status ss__sift_largest(struct ss__sifting *s, size_t n_each, size_t n_most, ss_err *err)
+ss_status ss_sae_sift_largest(struct ss_sae_sifting *s, size_t n_each, size_t n_most,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     const ss_sae *sae = s->margins->sae;

@@ -16,25 +16,25 @@ enum { DEFAULT_K = 32, DEFAULT_EXPANSION = 32 };
 
 static const char *const weights_names[] = {"sae.safetensors", NULL};
 
-static const struct ss__sae_names names = {.encoder = "encoder.weight",
-                                           .encoder_layout = SS__OUT_BY_IN,
-                                           .decoder = "W_dec",
-                                           .decoder_layout = SS__IN_BY_OUT,
-                                           .bias = "encoder.bias",
-                                           .decoder_bias = "b_dec"};
-static const struct ss__sae_words words = {.encoder = "encoder.weight^T",
-                                           .decoder = "W_dec",
-                                           .subtracted = "b_dec",
-                                           .bias = "encoder.bias"};
+static const struct ss_sae_names names = {.encoder = "encoder.weight",
+                                          .encoder_layout = SS_TENSOR_OUT_BY_IN,
+                                          .decoder = "W_dec",
+                                          .decoder_layout = SS_TENSOR_IN_BY_OUT,
+                                          .bias = "encoder.bias",
+                                          .decoder_bias = "b_dec"};
+static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
+                                          .decoder = "W_dec",
+                                          .subtracted = "b_dec",
+                                          .bias = "encoder.bias"};
 
-static const struct ss__sae_form forms[] = {
+static const struct ss_sae_form forms[] = {
     {.variant = "topk",
-     .kind = SS__SAE_TOPK,
+     .kind = SS_SAE_TOPK,
      .names = &names,
      .words = &words,
      .adds_bias = true},
     {.variant = "groupmax",
-     .kind = SS__SAE_GROUPMAX,
+     .kind = SS_SAE_GROUPMAX,
      .names = &names,
      .words = &words,
      .adds_bias = true},
@@ -47,14 +47,14 @@ static const char *const tensors[] = {"encoder.weight", "encoder.bias", "W_dec",
 static const char *const read_keys[] = {"d_in",       "num_latents", "expansion_factor", "k",
                                         "activation", "transcode",   "skip_connection",  NULL};
 static const char *const unused_keys[] = {"normalize_decoder", "multi_topk", NULL};
-static const struct ss__sae_off_key off_keys[] = {
+static const struct ss_sae_off_key off_keys[] = {
     {"signed", "by which the k values of largest magnitude of either sign are kept, and a "
                "feature here fires above 0"},
     {NULL, NULL}};
-static const struct ss__sae_keys keys = {
+static const struct ss_sae_keys keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
-static bool claims_config(const struct ss__sae_place *place)
+static bool claims_config(const struct ss_sae_place *place)
 {
     static const char *const others[] = {"d_sae", "sae_type", "matryoshka_sizes"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
@@ -65,7 +65,7 @@ static bool claims_config(const struct ss__sae_place *place)
     return ss__json_get(place->cfg, "d_in") != NULL;
 }
 
-static ss_status find_form(const struct ss__sae_place *place, struct ss__sae_form *form,
+static ss_status find_form(const struct ss_sae_place *place, struct ss_sae_form *form,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -85,13 +85,13 @@ out:
     return status;
 }
 
-ss_status ss__sae_read_expansion(struct ss_sae *sae, const struct ss__sae_place *place,
-                                 ss_err *err)
+ss_status ss_sae_read_expansion(struct ss_sae *sae, const struct ss_sae_place *place,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     size_t expansion = DEFAULT_EXPANSION;
     sae->top_k = DEFAULT_K;
-    SS_TRY(ss__sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->width, err));
+    SS_TRY(ss_sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->width, err));
     SS_TRY(ss__json_size(place->cfg_path, place->cfg, "num_latents", &sae->n_features, err));
     SS_TRY(ss__json_size(place->cfg_path, place->cfg, "expansion_factor", &expansion, err));
     SS_TRY(ss__json_size(place->cfg_path, place->cfg, "k", &sae->top_k, err));
@@ -104,18 +104,18 @@ ss_status ss__sae_read_expansion(struct ss_sae *sae, const struct ss__sae_place 
                      "%zu",
                      expansion);
     }
-    SS_TRY(ss__sae_check_top_k(sae, place->cfg_path, "k", err));
+    SS_TRY(ss_sae_check_top_k(sae, place->cfg_path, "k", err));
 out:
     return status;
 }
 
 /* latent-sae writes the same two files; its tensors must not be read by the rules of here. */
-static ss_status check_own(const struct ss__sae_place *place, ss_err *err)
+static ss_status check_own(const struct ss_sae_place *place, ss_err *err)
 {
     static const char *const others[] = {"W_gate.weight", "log_threshold",
                                          "batchtopk_threshold"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (ss__sae_tensor(place, others[i]) != NULL) {
+        if (ss_sae_tensor(place, others[i]) != NULL) {
             return ss__fail_file(err, place->cfg_path, SS_E_DATA,
                                  "key 'sae_type' is missing, but there is a tensor '%s', which "
                                  "latent-sae writes by that key",
@@ -125,37 +125,37 @@ static ss_status check_own(const struct ss__sae_place *place, ss_err *err)
     return SS_OK;
 }
 
-static ss_status sparsify_read(struct ss_sae *sae, struct ss__sae_place *place, ss_err *err)
+static ss_status sparsify_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sae_form form = {0};
+    struct ss_sae_form form = {0};
     bool transcodes = false;
     if (place->cfg == NULL) {
         SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
                      "this file is missing; it says how the weights beside it are used");
     }
     SS_TRY(find_form(place, &form, err));
-    SS_TRY(ss__sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_TRY(ss__sae_read_expansion(sae, place, err));
+    SS_TRY(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_TRY(ss_sae_read_expansion(sae, place, err));
     SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
     form.subtracts_bias = !transcodes;
     sae->is_transcoder = transcodes;
     SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "skip_connection", &sae->has_skip, err));
-    if (form.kind == SS__SAE_GROUPMAX && sae->n_features % sae->top_k != 0) {
+    if (form.kind == SS_SAE_GROUPMAX && sae->n_features % sae->top_k != 0) {
         SS_FAIL_FILE(place->cfg_path, SS_E_SHAPE,
                      "%zu features make no %zu equal groups (k, with activation groupmax)",
                      sae->n_features, sae->top_k);
     }
-    SS_TRY(ss__sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss__sae_place_open(place, weights_names, "sae.safetensors", err));
+    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_TRY(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
     SS_TRY(check_own(place, err));
-    SS_TRY(ss__sae_read_form(sae, place, &form, err));
-    SS_TRY(ss__sae_add_files(sae, place, place->cfg_path, place->cfg, err));
+    SS_TRY(ss_sae_read_form(sae, place, &form, err));
+    SS_TRY(ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err));
 out:
     return status;
 }
 
-const struct ss__sae_format ss__sae_sparsify_format = {
+const struct ss_sae_format ss_sae_sparsify_format = {
     .name = "sparsify",
     .files = "cfg.json and sae.safetensors",
     .claims_config = claims_config,

@@ -11,10 +11,10 @@
 #define UNIT_NORM_TOLERANCE 1.001e-5 /* of torch.allclose: 1e-5 of 1, and 1e-8 */
 
 struct whole_name {
-    char text[SS__SAE_NAME_BYTES];
+    char text[SS_SAE_NAME_BYTES];
 };
 
-static struct whole_name whole(const struct ss__sae_place *place, const char *name)
+static struct whole_name whole(const struct ss_sae_place *place, const char *name)
 {
     struct whole_name whole;
     (void)snprintf(whole.text, sizeof whole.text, "%s%s", place->prefix, name);
@@ -23,8 +23,8 @@ static struct whole_name whole(const struct ss__sae_place *place, const char *na
 
 /* ---- configs ---- */
 
-ss_status ss__sae_need_size(const char *file, const struct ss__json *config, const char *key,
-                            size_t *value, ss_err *err)
+ss_status ss_sae_need_size(const char *file, const struct ss__json *config, const char *key,
+                           size_t *value, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(ss__json_need(file, config, key, err));
@@ -39,8 +39,8 @@ out:
     return status;
 }
 
-ss_status ss__sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
-                                 const char *key, ss_err *err)
+ss_status ss_sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
+                                const char *key, ss_err *err)
 {
     const char *name = config == NULL ? NULL : ss__json_string(ss__json_get(config, key));
     sae->model_name = ss__strdup(name == NULL ? "" : name);
@@ -48,8 +48,8 @@ ss_status ss__sae_set_model_name(struct ss_sae *sae, const struct ss__json *conf
                                    : SS_OK;
 }
 
-ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *file, const char *key,
-                              ss_err *err)
+ss_status ss_sae_check_top_k(const struct ss_sae *sae, const char *file, const char *key,
+                             ss_err *err)
 {
     if (sae->top_k > 0 && sae->top_k <= sae->n_features) {
         return SS_OK;
@@ -62,10 +62,10 @@ ss_status ss__sae_check_top_k(const struct ss_sae *sae, const char *file, const 
     return status;
 }
 
-ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file, const char *key,
-                              ss_err *err)
+ss_status ss_sae_check_input(const struct ss_sae *sae, const char *file, const char *key,
+                             ss_err *err)
 {
-    if (sae->input != SS__INPUT_LAYER_NORM || sae->width > 1) {
+    if (sae->input != SS_SAE_INPUT_LAYER_NORM || sae->width > 1) {
         return SS_OK;
     }
     const ss_status status =
@@ -75,8 +75,8 @@ ss_status ss__sae_check_input(const struct ss_sae *sae, const char *file, const 
     return status;
 }
 
-void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place *place,
-                           const char *file, const struct ss__json *config)
+void ss_sae_compare_dtype(const struct ss_sae *sae, const struct ss_sae_place *place,
+                          const char *file, const struct ss__json *config)
 {
     const char *named = ss__json_string(ss__json_get(config, "dtype"));
     const char *plain = named != NULL && strncmp(named, "torch.", 6) == 0 ? named + 6 : named;
@@ -90,23 +90,23 @@ void ss__sae_compare_dtype(const struct ss_sae *sae, const struct ss__sae_place 
 
 /* ---- small tensors ---- */
 
-ss_status ss__sae_need_vector(const struct ss__sae_place *place, const char *name, size_t n,
-                              float **out, ss_err *err)
+ss_status ss_sae_need_vector(const struct ss_sae_place *place, const char *name, size_t n,
+                             float **out, ss_err *err)
 {
     const uint64_t shape[1] = {n};
-    return ss__weights_need_f32(place->weights, whole(place, name).text, 1, shape, out, err);
+    return ss_weights_need_f32(place->weights, whole(place, name).text, 1, shape, out, err);
 }
 
 /* Some files keep a number as [], some as [1]. */
-ss_status ss__sae_need_scalar(const struct ss__sae_place *place, const char *name, double *out,
-                              ss_err *err)
+ss_status ss_sae_need_scalar(const struct ss_sae_place *place, const char *name, double *out,
+                             ss_err *err)
 {
-    const struct ss__tensor *tensor = ss__sae_tensor(place, name);
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, name);
     const uint64_t shape[1] = {1};
     float *value = NULL;
     const size_t n_dims = tensor != NULL && tensor->n_dims == 1 ? 1 : 0;
-    const ss_status status = ss__weights_need_f32(place->weights, whole(place, name).text,
-                                                  n_dims, shape, &value, err);
+    const ss_status status = ss_weights_need_f32(place->weights, whole(place, name).text,
+                                                 n_dims, shape, &value, err);
     if (status == SS_OK) {
         *out = (double)*value;
     }
@@ -114,14 +114,14 @@ ss_status ss__sae_need_scalar(const struct ss__sae_place *place, const char *nam
     return status;
 }
 
-ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const char *name, ss__layout layout, ss_err *err)
+ss_status ss_sae_set_shape(struct ss_sae *sae, const struct ss_sae_place *place,
+                           const char *name, ss_tensor_layout layout, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *file = ss__weights_path(place->weights);
-    const struct ss__tensor *tensor = ss__sae_tensor(place, name);
+    const char *file = ss_weights_path(place->weights);
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, name);
     if (tensor == NULL) {
-        return ss__weights_fail_missing(place->weights, whole(place, name).text, err);
+        return ss_weights_fail_missing(place->weights, whole(place, name).text, err);
     }
     if (tensor->n_dims != 2 || tensor->shape[0] == 0 || tensor->shape[1] == 0 ||
         tensor->shape[0] > INT32_MAX || tensor->shape[1] > INT32_MAX) {
@@ -129,8 +129,8 @@ ss_status ss__sae_set_shape(struct ss_sae *sae, const struct ss__sae_place *plac
                      "tensor '%s' has %zu dimensions or an impossible size, expected a matrix",
                      tensor->name, tensor->n_dims);
     }
-    sae->n_features = (size_t)tensor->shape[layout == SS__OUT_BY_IN ? 0 : 1];
-    sae->width = (size_t)tensor->shape[layout == SS__OUT_BY_IN ? 1 : 0];
+    sae->n_features = (size_t)tensor->shape[layout == SS_TENSOR_OUT_BY_IN ? 0 : 1];
+    sae->width = (size_t)tensor->shape[layout == SS_TENSOR_OUT_BY_IN ? 1 : 0];
 out:
     if (status != SS_OK) {
         ss__err_about(err, name);
@@ -139,14 +139,14 @@ out:
 }
 
 /* Read a vector and keep it only if it is used. */
-static ss_status read_vector(const struct ss__sae_place *place, const char *name, size_t n,
+static ss_status read_vector(const struct ss_sae_place *place, const char *name, size_t n,
                              bool is_used, float **kept, ss_err *err)
 {
     float *values = NULL;
     if (name == NULL) {
         return SS_OK;
     }
-    const ss_status status = ss__sae_need_vector(place, name, n, &values, err);
+    const ss_status status = ss_sae_need_vector(place, name, n, &values, err);
     if (is_used) {
         *kept = values;
     } else {
@@ -157,32 +157,32 @@ static ss_status read_vector(const struct ss__sae_place *place, const char *name
 
 /* ---- thresholds ---- */
 
-static ss_status read_threshold(struct ss_sae *sae, const struct ss__sae_place *place,
-                                const struct ss__sae_form *form, ss_err *err)
+static ss_status read_threshold(struct ss_sae *sae, const struct ss_sae_place *place,
+                                const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     sae->threshold = NAN;
-    if (form->threshold_form == SS__NO_THRESHOLD) {
+    if (form->threshold_form == SS_SAE_NO_THRESHOLD) {
         return SS_OK;
     }
-    if (form->threshold_form == SS__THRESHOLD_ALL) {
+    if (form->threshold_form == SS_SAE_THRESHOLD_ALL) {
         bool is_there = false;
-        if (ss__sae_tensor(place, form->threshold) == NULL) {
+        if (ss_sae_tensor(place, form->threshold) == NULL) {
             SS_TRY(
-                ss__sae_value_number(place, form->threshold, &sae->threshold, &is_there, err));
+                ss_sae_value_number(place, form->threshold, &sae->threshold, &is_there, err));
         }
         if (!is_there) {
-            SS_TRY(ss__sae_need_scalar(place, form->threshold, &sae->threshold, err));
+            SS_TRY(ss_sae_need_scalar(place, form->threshold, &sae->threshold, err));
         }
         if (sae->threshold <= 0) {
             ss__log(place->log, SS_LEVEL_WARNING,
                     "%s: '%s' is %g, as before any training: every positive activation is kept",
-                    ss__weights_path(place->weights), form->threshold, sae->threshold);
+                    ss_weights_path(place->weights), form->threshold, sae->threshold);
         }
         return SS_OK;
     }
-    SS_TRY(ss__sae_need_vector(place, form->threshold, sae->n_features, &sae->thresholds, err));
-    for (size_t f = 0; form->threshold_form == SS__THRESHOLD_EACH_LOG && f < sae->n_features;
+    SS_TRY(ss_sae_need_vector(place, form->threshold, sae->n_features, &sae->thresholds, err));
+    for (size_t f = 0; form->threshold_form == SS_SAE_THRESHOLD_EACH_LOG && f < sae->n_features;
          f++) {
         sae->thresholds[f] = (float)exp((double)sae->thresholds[f]);
     }
@@ -192,17 +192,17 @@ out:
 
 /* ---- gates ---- */
 
-ss_status ss__sae_read_gains(struct ss_sae *sae, const struct ss__sae_place *place,
-                             const char *name, ss_err *err)
+ss_status ss_sae_read_gains(struct ss_sae *sae, const struct ss_sae_place *place,
+                            const char *name, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = sae->n_features;
-    SS_TRY(ss__sae_need_vector(place, name, n, &sae->log_gains, err));
+    SS_TRY(ss_sae_need_vector(place, name, n, &sae->log_gains, err));
     SS_ALLOC(sae->gains, n);
     for (size_t f = 0; f < n; f++) {
         sae->gains[f] = (float)exp((double)sae->log_gains[f]);
         if (!isfinite(sae->gains[f])) {
-            SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_NONFINITE,
+            SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_NONFINITE,
                          "exp of tensor '%s' is beyond float32 at index %zu", name, f);
         }
     }
@@ -210,17 +210,17 @@ out:
     return status;
 }
 
-static ss_status read_gates(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const struct ss__sae_form *form, ss_err *err)
+static ss_status read_gates(struct ss_sae *sae, const struct ss_sae_place *place,
+                            const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = sae->n_features;
-    if (form->kind != SS__SAE_GATED) {
+    if (form->kind != SS_SAE_GATED) {
         return SS_OK;
     }
-    SS_TRY(ss__sae_need_vector(place, form->words->gate_bias, n, &sae->gate_bias, err));
-    SS_TRY(ss__sae_need_vector(place, form->words->shift, n, &sae->shifts, err));
-    SS_TRY(ss__sae_read_gains(sae, place, form->words->log_gain, err));
+    SS_TRY(ss_sae_need_vector(place, form->words->gate_bias, n, &sae->gate_bias, err));
+    SS_TRY(ss_sae_need_vector(place, form->words->shift, n, &sae->shifts, err));
+    SS_TRY(ss_sae_read_gains(sae, place, form->words->log_gain, err));
 out:
     return status;
 }
@@ -236,17 +236,18 @@ static void transpose(const float *from, size_t n_rows, size_t n_columns, float 
     }
 }
 
-ss_status ss__sae_need_rows(const struct ss__sae_place *place, const char *name,
-                            ss__layout layout, const size_t size[2], float **out, ss_err *err)
+ss_status ss_sae_need_rows(const struct ss_sae_place *place, const char *name,
+                           ss_tensor_layout layout, const size_t size[2], float **out,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool turned = layout == SS__IN_BY_OUT;
+    const bool turned = layout == SS_TENSOR_IN_BY_OUT;
     const uint64_t shape[2] = {size[turned], size[!turned]};
     const float *values = NULL;
     float *owned = NULL;
     *out = NULL;
-    SS_TRY(ss__weights_view_f32(place->weights, whole(place, name).text, 2, shape, &values,
-                                &owned, err));
+    SS_TRY(ss_weights_view_f32(place->weights, whole(place, name).text, 2, shape, &values,
+                               &owned, err));
     SS_ALLOC_ALIGNED(*out, size[0] * size[1]);
     if (turned) {
         transpose(values, size[1], size[0], *out);
@@ -260,30 +261,31 @@ out:
 
 static bool keeps_decoder(const struct ss_sae *sae)
 {
-    return sae->keeps_parts || sae->kind == SS__SAE_PURSUIT || sae->kind == SS__SAE_LISTA;
+    return sae->keeps_parts || sae->kind == SS_SAE_PURSUIT || sae->kind == SS_SAE_LISTA;
 }
 
 /* The decoder as [L, O], kept if something needs it; else its shape and numbers are checked. */
-static ss_status read_decoder(struct ss_sae *sae, const struct ss__sae_place *place,
-                              const struct ss__sae_form *form, ss_err *err)
+static ss_status read_decoder(struct ss_sae *sae, const struct ss_sae_place *place,
+                              const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__sae_names *names = form->names;
-    const bool turned = names->decoder_layout == SS__OUT_BY_IN;
+    const struct ss_sae_names *names = form->names;
+    const bool turned = names->decoder_layout == SS_TENSOR_OUT_BY_IN;
     const size_t size[2] = {sae->n_features, sae->width_out};
     if (names->decoder == NULL) {
         return SS_OK;
     }
     if (keeps_decoder(sae) || form->folds_norms) {
-        return ss__sae_need_rows(place, names->decoder, turned ? SS__IN_BY_OUT : SS__OUT_BY_IN,
-                                 size, &sae->decoder, err);
+        return ss_sae_need_rows(place, names->decoder,
+                                turned ? SS_TENSOR_IN_BY_OUT : SS_TENSOR_OUT_BY_IN, size,
+                                &sae->decoder, err);
     }
     const uint64_t shape[2] = {size[turned], size[!turned]};
     const float *values = NULL;
     float *owned = NULL;
-    SS_TRY(ss__weights_view_f32(place->weights, whole(place, names->decoder).text, 2, shape,
-                                &values, &owned, err));
-    ss__weights_forget(place->weights, ss__sae_tensor(place, names->decoder));
+    SS_TRY(ss_weights_view_f32(place->weights, whole(place, names->decoder).text, 2, shape,
+                               &values, &owned, err));
+    ss_weights_forget(place->weights, ss_sae_tensor(place, names->decoder));
 out:
     ss__free(owned);
     return status;
@@ -350,58 +352,59 @@ static void fold_factor(struct ss_sae *sae, double factor)
 
 /* The encoder without a copy of its own where nothing needs one. Its shape is checked before
  * there is memory for as many features as a config claims. */
-static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss__sae_place *place,
-                                       const struct ss__sae_names *names, ss_err *err)
+static ss_status read_encoder_directly(struct ss_sae *sae, const struct ss_sae_place *place,
+                                       const struct ss_sae_names *names, ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool turned = names->encoder_layout == SS__IN_BY_OUT;
+    const bool turned = names->encoder_layout == SS_TENSOR_IN_BY_OUT;
     const uint64_t shape[2] = {turned ? sae->width : sae->n_features,
                                turned ? sae->n_features : sae->width};
     const float *values = NULL;
     float *owned = NULL;
-    SS_TRY(ss__weights_view_f32(place->weights, whole(place, names->encoder).text, 2, shape,
-                                &values, &owned, err));
-    SS_TRY(
-        ss__matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST, &sae->encoder, err));
-    ss__matrix_fill(&sae->encoder, 0, sae->n_features, values, names->encoder_layout);
-    ss__weights_forget(place->weights, ss__sae_tensor(place, names->encoder));
+    SS_TRY(ss_weights_view_f32(place->weights, whole(place, names->encoder).text, 2, shape,
+                               &values, &owned, err));
+    SS_TRY(ss_tensor_matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST,
+                                &sae->encoder, err));
+    ss_tensor_matrix_fill(&sae->encoder, 0, sae->n_features, values, names->encoder_layout);
+    ss_weights_forget(place->weights, ss_sae_tensor(place, names->encoder));
 out:
     ss__free(owned);
     return status;
 }
 
-static ss_status read_encoder(struct ss_sae *sae, const struct ss__sae_place *place,
-                              const struct ss__sae_form *form, ss_err *err)
+static ss_status read_encoder(struct ss_sae *sae, const struct ss_sae_place *place,
+                              const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t size[2] = {sae->n_features, sae->width};
     if (!sae->keeps_parts && !form->folds_norms && form->input_factor == 0) {
         SS_TRY(read_encoder_directly(sae, place, form->names, err));
     } else {
-        SS_TRY(ss__sae_need_rows(place, form->names->encoder, form->names->encoder_layout, size,
-                                 &sae->encoder_rows, err));
+        SS_TRY(ss_sae_need_rows(place, form->names->encoder, form->names->encoder_layout, size,
+                                &sae->encoder_rows, err));
         if (form->folds_norms && !(form->keeps_unit_norms && has_unit_norms(sae))) {
             fold_norms(sae);
-            ss__sae_note(sae, "the norms of the rows of %s are taken into %s",
-                         form->words->decoder, form->words->encoder);
+            ss_sae_note(sae, "the norms of the rows of %s are taken into %s",
+                        form->words->decoder, form->words->encoder);
         }
         if (form->input_factor != 0) {
             fold_factor(sae, form->input_factor);
         }
-        SS_TRY(ss__matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST, &sae->encoder,
-                              err));
-        ss__matrix_fill(&sae->encoder, 0, sae->n_features, sae->encoder_rows, SS__OUT_BY_IN);
+        SS_TRY(ss_tensor_matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST,
+                                    &sae->encoder, err));
+        ss_tensor_matrix_fill(&sae->encoder, 0, sae->n_features, sae->encoder_rows,
+                              SS_TENSOR_OUT_BY_IN);
     }
-    sae->dtype = ss__dtype_name(ss__sae_tensor(place, form->names->encoder)->dtype);
+    sae->dtype = ss_weights_dtype_name(ss_sae_tensor(place, form->names->encoder)->dtype);
 out:
     return status;
 }
 
-static ss_status read_skip(struct ss_sae *sae, const struct ss__sae_place *place, ss_err *err)
+static ss_status read_skip(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
     const size_t size[2] = {sae->width_out, sae->width};
     return sae->has_skip && sae->keeps_parts
-               ? ss__sae_need_rows(place, "W_skip", SS__OUT_BY_IN, size, &sae->skip, err)
+               ? ss_sae_need_rows(place, "W_skip", SS_TENSOR_OUT_BY_IN, size, &sae->skip, err)
                : SS_OK;
 }
 
@@ -418,11 +421,11 @@ out:
     return status;
 }
 
-static ss_status read_biases(struct ss_sae *sae, const struct ss__sae_place *place,
-                             const struct ss__sae_form *form, ss_err *err)
+static ss_status read_biases(struct ss_sae *sae, const struct ss_sae_place *place,
+                             const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__sae_names *names = form->names;
+    const struct ss_sae_names *names = form->names;
     SS_TRY(read_vector(place, names->bias, sae->n_features, form->adds_bias, &sae->bias, err));
     SS_TRY(
         read_vector(place, names->decoder_bias, sae->width_out, true, &sae->decoder_bias, err));
@@ -438,8 +441,8 @@ out:
     return status;
 }
 
-ss_status ss__sae_read_form(struct ss_sae *sae, const struct ss__sae_place *place,
-                            const struct ss__sae_form *form, ss_err *err)
+ss_status ss_sae_read_form(struct ss_sae *sae, const struct ss_sae_place *place,
+                           const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     sae->kind = form->kind;
@@ -447,7 +450,7 @@ ss_status ss__sae_read_form(struct ss_sae *sae, const struct ss__sae_place *plac
     sae->words = form->words;
     sae->width_out = sae->width_out == 0 ? sae->width : sae->width_out;
     if (form->subtracts_bias && sae->width_out != sae->width) {
-        SS_FAIL_FILE(ss__weights_path(place->weights), SS_E_SHAPE,
+        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_SHAPE,
                      "'%s' has the width of the output, %zu, and cannot be subtracted from an "
                      "input of width %zu",
                      form->names->decoder_bias, sae->width_out, sae->width);

@@ -16,32 +16,32 @@ enum { MOST_TENSORS = 8 };
 struct writer {
     const struct ss_sae *sae;
     const char *architecture;
-    ss__sae_kind kind;
+    ss_sae_kind kind;
     double threshold;
-    struct ss__tensor_out tensors[MOST_TENSORS];
+    struct ss_weights_tensor_out tensors[MOST_TENSORS];
     size_t n_tensors;
     float *encoder, *zeros, *thresholds;
 };
 
 /* ---- what can be said ---- */
 
-static const char *plain_architecture(ss__sae_kind kind)
+static const char *plain_architecture(ss_sae_kind kind)
 {
-    static const char *const names[SS__N_SAE_KINDS] = {
-        [SS__SAE_VANILLA] = "standard",         [SS__SAE_TOPK] = "topk",
-        [SS__SAE_JUMPRELU] = "jumprelu",        [SS__SAE_GATED] = "gated",
-        [SS__SAE_PURSUIT] = "matching_pursuit",
+    static const char *const names[SS_SAE_N_SAE_KINDS] = {
+        [SS_SAE_VANILLA] = "standard",         [SS_SAE_TOPK] = "topk",
+        [SS_SAE_JUMPRELU] = "jumprelu",        [SS_SAE_GATED] = "gated",
+        [SS_SAE_PURSUIT] = "matching_pursuit",
     };
     return names[kind];
 }
 
 /* Transcoders exist with relu and jumprelu, each with and without a skip connection. */
-static const char *transcoder_architecture(ss__sae_kind kind, bool has_skip)
+static const char *transcoder_architecture(ss_sae_kind kind, bool has_skip)
 {
-    if (kind == SS__SAE_VANILLA) {
+    if (kind == SS_SAE_VANILLA) {
         return has_skip ? "skip_transcoder" : "transcoder";
     }
-    if (kind == SS__SAE_JUMPRELU) {
+    if (kind == SS_SAE_JUMPRELU) {
         return has_skip ? "jumprelu_skip_transcoder" : "jumprelu_transcoder";
     }
     return NULL;
@@ -51,24 +51,24 @@ static ss_status find_architecture(struct writer *self, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss_sae *sae = self->sae;
-    SS_TRY(ss__sae_settle(sae, target_name, &self->kind, &self->threshold, err));
-    if (self->kind == SS__SAE_BATCHTOPK) {
-        return ss__sae_cannot(sae, target_name, err,
-                              "it keeps the %zu B largest activations of a batch of B rows and "
-                              "stores no threshold; choose a rule (--batchtopk)",
-                              sae->top_k);
+    SS_TRY(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    if (self->kind == SS_SAE_BATCHTOPK) {
+        return ss_sae_cannot(sae, target_name, err,
+                             "it keeps the %zu B largest activations of a batch of B rows and "
+                             "stores no threshold; choose a rule (--batchtopk)",
+                             sae->top_k);
     }
     const bool needs_transcoder =
-        (sae->is_transcoder || sae->has_skip) && self->kind != SS__SAE_TOPK;
+        (sae->is_transcoder || sae->has_skip) && self->kind != SS_SAE_TOPK;
     self->architecture = needs_transcoder ? transcoder_architecture(self->kind, sae->has_skip)
                                           : plain_architecture(self->kind);
     if (self->architecture == NULL) {
-        return ss__sae_cannot(sae, target_name, err, "it has no architecture for %s (%s)",
-                              ss__sae_kind_name(self->kind), sae->variant);
+        return ss_sae_cannot(sae, target_name, err, "it has no architecture for %s (%s)",
+                             ss_sae_kind_name(self->kind), sae->variant);
     }
-    if (self->kind == SS__SAE_TOPK && (sae->has_skip || sae->width_out != sae->width)) {
-        return ss__sae_cannot(sae, target_name, err,
-                              "its topk has no skip connection and no output of another width");
+    if (self->kind == SS_SAE_TOPK && (sae->has_skip || sae->width_out != sae->width)) {
+        return ss_sae_cannot(sae, target_name, err,
+                             "its topk has no skip connection and no output of another width");
     }
 out:
     return status;
@@ -79,7 +79,7 @@ out:
 static void add(struct writer *self, const char *name, const float *data, uint64_t n,
                 uint64_t m)
 {
-    self->tensors[self->n_tensors++] = (struct ss__tensor_out){
+    self->tensors[self->n_tensors++] = (struct ss_weights_tensor_out){
         .name = name, .data = data, .n_dims = m == 0 ? 1 : 2, .shape = {n, m}};
 }
 
@@ -104,19 +104,19 @@ static ss_status make_tensors(struct writer *self, ss_err *err)
     const size_t n = sae->n_features;
     add(self, "W_dec", sae->decoder, n, sae->width_out);
     add(self, "b_dec", sae->decoder_bias, sae->width_out, 0);
-    if (self->kind != SS__SAE_PURSUIT) {
-        SS_TRY(ss__sae_turn(sae->encoder_rows, n, sae->width, &self->encoder, err));
+    if (self->kind != SS_SAE_PURSUIT) {
+        SS_TRY(ss_sae_turn(sae->encoder_rows, n, sae->width, &self->encoder, err));
         add(self, "W_enc", self->encoder, sae->width, n);
     }
-    if (self->kind == SS__SAE_GATED) {
+    if (self->kind == SS_SAE_GATED) {
         add(self, "b_gate", sae->gate_bias, n, 0);
         add(self, "b_mag", sae->shifts, n, 0);
         add(self, "r_mag", sae->log_gains, n, 0);
-    } else if (self->kind != SS__SAE_PURSUIT) {
+    } else if (self->kind != SS_SAE_PURSUIT) {
         SS_ALLOC(self->zeros, n);
         add(self, "b_enc", sae->bias != NULL ? sae->bias : self->zeros, n, 0);
     }
-    if (self->kind == SS__SAE_JUMPRELU) {
+    if (self->kind == SS_SAE_JUMPRELU) {
         SS_TRY(make_thresholds(self, err));
     }
     if (sae->has_skip) {
@@ -145,10 +145,10 @@ static void put_metadata(struct ss__json_writer *config, const struct ss_sae *sa
 
 static struct ss__json_writer make_config(const struct writer *self)
 {
-    static const char *const inputs[SS__N_SAE_INPUTS] = {
-        [SS__INPUT_PLAIN] = "none",
-        [SS__INPUT_LAYER_NORM] = "layer_norm",
-        [SS__INPUT_ROOT_WIDTH] = "constant_norm_rescale",
+    static const char *const inputs[SS_SAE_N_SAE_INPUTS] = {
+        [SS_SAE_INPUT_PLAIN] = "none",
+        [SS_SAE_INPUT_LAYER_NORM] = "layer_norm",
+        [SS_SAE_INPUT_ROOT_WIDTH] = "constant_norm_rescale",
     };
     const struct ss_sae *sae = self->sae;
     struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
@@ -162,11 +162,11 @@ static struct ss__json_writer make_config(const struct writer *self)
     ss__put_text(&config, "normalize_activations", inputs[sae->input]);
     ss__put_text(&config, "reshape_activations", "none");
     put_metadata(&config, sae);
-    if (self->kind == SS__SAE_TOPK) {
+    if (self->kind == SS_SAE_TOPK) {
         ss__put_count(&config, "k", sae->top_k);
         ss__put_bool(&config, "rescale_acts_by_decoder_norm", false);
     }
-    if (self->kind == SS__SAE_PURSUIT) {
+    if (self->kind == SS_SAE_PURSUIT) {
         put_pursuit(&config, sae);
     }
     if (strstr(self->architecture, "transcoder") != NULL) {
@@ -177,7 +177,7 @@ static struct ss__json_writer make_config(const struct writer *self)
 }
 
 static ss_status write_saelens(const struct ss_sae *sae, const char *folder,
-                               bool allows_rounding, struct ss__sae_written *written,
+                               bool allows_rounding, struct ss_sae_written *written,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -190,9 +190,9 @@ static ss_status write_saelens(const struct ss_sae *sae, const char *folder,
     }
     SS_TRY(find_architecture(&writer, err));
     SS_TRY(make_tensors(&writer, err));
-    SS_TRY(ss__safetensors_write(path, writer.tensors, writer.n_tensors, err));
+    SS_TRY(ss_weights_safetensors_write(path, writer.tensors, writer.n_tensors, err));
     config = make_config(&writer);
-    SS_TRY(ss__sae_write_json(folder, "cfg.json", &config, err));
+    SS_TRY(ss_sae_write_json(folder, "cfg.json", &config, err));
     written->kind = writer.architecture;
 out:
     ss__free(writer.encoder);
@@ -202,7 +202,7 @@ out:
     return status;
 }
 
-const struct ss__sae_target ss__sae_saelens_target = {
+const struct ss_sae_target ss_sae_saelens_target = {
     .name = "saelens",
     .files = {"sae_weights.safetensors", "cfg.json"},
     .write = write_saelens};

@@ -20,7 +20,7 @@ enum { MOST_STEPS = 8 }; /* between a float's logarithm and the one whose exp it
 
 struct writer {
     const struct ss_sae *sae;
-    ss__sae_kind kind;
+    ss_sae_kind kind;
     double threshold;
     uint64_t n_rounded;
     float *encoder, *zeros, *logs;
@@ -30,48 +30,48 @@ struct writer {
 
 static ss_status check_parts(const struct ss_sae *sae, ss_err *err)
 {
-    if (sae->input == SS__INPUT_ROOT_WIDTH) {
-        return ss__sae_cannot(sae, target_name, err, "inputs are scaled to a norm of sqrt(%zu)",
-                              sae->width);
+    if (sae->input == SS_SAE_INPUT_ROOT_WIDTH) {
+        return ss_sae_cannot(sae, target_name, err, "inputs are scaled to a norm of sqrt(%zu)",
+                             sae->width);
     }
     if (sae->is_transcoder || sae->has_skip) {
-        return ss__sae_cannot(sae, target_name, err,
-                              "it is a transcoder, whose output is not its input");
+        return ss_sae_cannot(sae, target_name, err,
+                             "it is a transcoder, whose output is not its input");
     }
     return SS_OK;
 }
 
 static bool subtracts(const struct ss_sae *sae)
 {
-    return !ss__sae_is_zero(sae->subtracted, sae->width);
+    return !ss_sae_is_zero(sae->subtracted, sae->width);
 }
 
 /* Subtracting b_dec does the same as before: it is subtracted already, or it is 0. */
 static bool may_subtract(const struct ss_sae *sae)
 {
-    return sae->subtracted != NULL || ss__sae_is_zero(sae->decoder_bias, sae->width_out);
+    return sae->subtracted != NULL || ss_sae_is_zero(sae->decoder_bias, sae->width_out);
 }
 
 static ss_status check_topk(const struct ss_sae *sae, const char *kind, ss_err *err)
 {
-    if (!ss__sae_is_zero(sae->bias, sae->n_features)) {
-        return ss__sae_cannot(sae, target_name, err, "its %s adds no %s, and here it is not 0",
-                              kind, sae->words->bias);
+    if (!ss_sae_is_zero(sae->bias, sae->n_features)) {
+        return ss_sae_cannot(sae, target_name, err, "its %s adds no %s, and here it is not 0",
+                             kind, sae->words->bias);
     }
     return may_subtract(sae) ? SS_OK
-                             : ss__sae_cannot(sae, target_name, err,
-                                              "its %s subtracts the decoder's bias, and here "
-                                              "it is not 0 and not subtracted",
-                                              kind);
+                             : ss_sae_cannot(sae, target_name, err,
+                                             "its %s subtracts the decoder's bias, and here "
+                                             "it is not 0 and not subtracted",
+                                             kind);
 }
 
 static ss_status check_jumprelu(const struct ss_sae *sae, ss_err *err)
 {
     return !subtracts(sae) ? SS_OK
-                           : ss__sae_cannot(sae, target_name, err,
-                                            "its jumprelu subtracts nothing from the input, "
-                                            "and here %s is",
-                                            sae->words->subtracted);
+                           : ss_sae_cannot(sae, target_name, err,
+                                           "its jumprelu subtracts nothing from the input, "
+                                           "and here %s is",
+                                           sae->words->subtracted);
 }
 
 static ss_status find_kind(struct writer *self, ss_err *err)
@@ -79,22 +79,22 @@ static ss_status find_kind(struct writer *self, ss_err *err)
     ss_status status = SS_OK;
     const struct ss_sae *sae = self->sae;
     SS_TRY(check_parts(sae, err));
-    SS_TRY(ss__sae_settle(sae, target_name, &self->kind, &self->threshold, err));
-    if (self->kind == SS__SAE_VANILLA && !may_subtract(sae)) {
-        self->kind = SS__SAE_JUMPRELU;
+    SS_TRY(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    if (self->kind == SS_SAE_VANILLA && !may_subtract(sae)) {
+        self->kind = SS_SAE_JUMPRELU;
         self->threshold = 0;
     }
     switch (self->kind) {
-    case SS__SAE_VANILLA:
+    case SS_SAE_VANILLA:
         return SS_OK;
-    case SS__SAE_JUMPRELU:
+    case SS_SAE_JUMPRELU:
         return check_jumprelu(sae, err);
-    case SS__SAE_TOPK:
-    case SS__SAE_BATCHTOPK:
-        return check_topk(sae, ss__sae_kind_name(self->kind), err);
+    case SS_SAE_TOPK:
+    case SS_SAE_BATCHTOPK:
+        return check_topk(sae, ss_sae_kind_name(self->kind), err);
     default:
-        return ss__sae_cannot(sae, target_name, err, "it has no kind for %s (%s)",
-                              ss__sae_kind_name(self->kind), sae->variant);
+        return ss_sae_cannot(sae, target_name, err, "it has no kind for %s (%s)",
+                             ss_sae_kind_name(self->kind), sae->variant);
     }
 out:
     return status;
@@ -147,13 +147,13 @@ static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *er
         }
     }
     if (self->n_rounded > 0 && !allows_rounding) {
-        return ss__sae_cannot(self->sae, target_name, err,
-                              "thresholds are stored as logarithms, and for %llu of %zu (the "
-                              "first is %.9g of feature %zu) there is no float32 whose exp it "
-                              "is; the nearest is a few units in the last place away, which "
-                              "may be allowed (--allow-rounding)",
-                              (unsigned long long)self->n_rounded, n,
-                              (double)threshold_of(self, first), first);
+        return ss_sae_cannot(self->sae, target_name, err,
+                             "thresholds are stored as logarithms, and for %llu of %zu (the "
+                             "first is %.9g of feature %zu) there is no float32 whose exp it "
+                             "is; the nearest is a few units in the last place away, which "
+                             "may be allowed (--allow-rounding)",
+                             (unsigned long long)self->n_rounded, n,
+                             (double)threshold_of(self, first), first);
     }
 out:
     return status;
@@ -167,15 +167,15 @@ static ss_status write_weights(struct writer *self, const char *path, ss_err *er
     const struct ss_sae *sae = self->sae;
     const size_t n = sae->n_features, width = sae->width;
     SS_ALLOC(self->zeros, n);
-    SS_TRY(ss__sae_turn(sae->encoder_rows, n, width, &self->encoder, err));
-    const struct ss__tensor_out tensors[] = {
+    SS_TRY(ss_sae_turn(sae->encoder_rows, n, width, &self->encoder, err));
+    const struct ss_weights_tensor_out tensors[] = {
         {"W_enc", self->encoder, 2, {width, n}},
         {"W_dec", sae->decoder, 2, {n, width}},
         {"b_enc", sae->bias != NULL ? sae->bias : self->zeros, 1, {n, 0}},
         {"b_dec", sae->decoder_bias, 1, {width, 0}},
         {"jumprelu.log_threshold", self->logs, 1, {n, 0}},
     };
-    SS_TRY(ss__torch_write(path, tensors, self->logs != NULL ? 5 : 4, err));
+    SS_TRY(ss_weights_torch_write(path, tensors, self->logs != NULL ? 5 : 4, err));
 out:
     return status;
 }
@@ -185,10 +185,10 @@ static struct ss__json_writer make_config(const struct writer *self)
     const struct ss_sae *sae = self->sae;
     struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
     ss__put_open(&config, NULL, '{');
-    ss__put_text(&config, "sae_type", ss__sae_kind_name(self->kind));
+    ss__put_text(&config, "sae_type", ss_sae_kind_name(self->kind));
     ss__put_count(&config, "act_size", sae->width);
     ss__put_count(&config, "dict_size", sae->n_features);
-    ss__put_bool(&config, "input_unit_norm", sae->input == SS__INPUT_LAYER_NORM);
+    ss__put_bool(&config, "input_unit_norm", sae->input == SS_SAE_INPUT_LAYER_NORM);
     ss__put_text(&config, "dtype", "torch.float32");
     ss__put_text(&config, "device", "cpu");
     ss__put_text(&config, "model_name", sae->model_name);
@@ -203,7 +203,7 @@ static struct ss__json_writer make_config(const struct writer *self)
 }
 
 static ss_status write_seed(const struct ss_sae *sae, const char *folder, bool allows_rounding,
-                            struct ss__sae_written *written, ss_err *err)
+                            struct ss_sae_written *written, ss_err *err)
 {
     ss_status status = SS_OK;
     struct writer writer = {.sae = sae};
@@ -213,13 +213,13 @@ static ss_status write_seed(const struct ss_sae *sae, const char *folder, bool a
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(find_kind(&writer, err));
-    if (writer.kind == SS__SAE_JUMPRELU) {
+    if (writer.kind == SS_SAE_JUMPRELU) {
         SS_TRY(make_logs(&writer, allows_rounding, err));
     }
     SS_TRY(write_weights(&writer, path, err));
     config = make_config(&writer);
-    SS_TRY(ss__sae_write_json(folder, "config.json", &config, err));
-    *written = (struct ss__sae_written){ss__sae_kind_name(writer.kind), writer.n_rounded};
+    SS_TRY(ss_sae_write_json(folder, "config.json", &config, err));
+    *written = (struct ss_sae_written){ss_sae_kind_name(writer.kind), writer.n_rounded};
 out:
     ss__free(writer.encoder);
     ss__free(writer.zeros);
@@ -228,5 +228,5 @@ out:
     return status;
 }
 
-const struct ss__sae_target ss__sae_seed_target = {
+const struct ss_sae_target ss_sae_seed_target = {
     .name = "seed", .files = {"sae.pt", "config.json"}, .write = write_seed};

@@ -9,8 +9,8 @@
 #include "base/output.h"
 #include "sae/sae_priv.h"
 
-ss_status ss__sae_cannot(const struct ss_sae *sae, const char *target, ss_err *err,
-                         const char *format, ...)
+ss_status ss_sae_cannot(const struct ss_sae *sae, const char *target, ss_err *err,
+                        const char *format, ...)
 {
     char reason[512];
     va_list arguments;
@@ -28,50 +28,50 @@ static double strict_threshold(const struct ss_sae *sae, double threshold)
                                                     : threshold;
 }
 
-static ss_status settle_batch(const struct ss_sae *sae, const char *target, ss__sae_kind *kind,
+static ss_status settle_batch(const struct ss_sae *sae, const char *target, ss_sae_kind *kind,
                               double *threshold, ss_err *err)
 {
     const struct ss_sae_options *options = &sae->options;
     switch (options->batchtopk_rule) {
     case SS_BATCHTOPK_ROW_TOPK:
-        *kind = SS__SAE_TOPK;
+        *kind = SS_SAE_TOPK;
         return SS_OK;
     case SS_BATCHTOPK_THRESHOLD:
         *threshold = options->batchtopk_threshold;
-        *kind = SS__SAE_JUMPRELU;
+        *kind = SS_SAE_JUMPRELU;
         return isfinite(*threshold)
                    ? SS_OK
-                   : ss__sae_cannot(sae, target, err,
-                                    "the threshold is to be calibrated on rows; give it "
-                                    "(--batchtopk-threshold)");
+                   : ss_sae_cannot(sae, target, err,
+                                   "the threshold is to be calibrated on rows; give it "
+                                   "(--batchtopk-threshold)");
     case SS_BATCHTOPK_BATCH:
-        return ss__sae_cannot(sae, target, err, "a row's features depend on its batch");
+        return ss_sae_cannot(sae, target, err, "a row's features depend on its batch");
     case SS_BATCHTOPK_REFUSE:
         break;
     }
     *threshold = strict_threshold(sae, sae->threshold);
     if (isfinite(*threshold)) {
-        *kind = SS__SAE_JUMPRELU;
+        *kind = SS_SAE_JUMPRELU;
     }
     return SS_OK; /* without a threshold it stays what it is, for targets that can say that */
 }
 
-ss_status ss__sae_settle(const struct ss_sae *sae, const char *target, ss__sae_kind *kind,
-                         double *threshold, ss_err *err)
+ss_status ss_sae_settle(const struct ss_sae *sae, const char *target, ss_sae_kind *kind,
+                        double *threshold, ss_err *err)
 {
     *kind = sae->kind;
     *threshold = NAN;
     if (sae->caps_rows && sae->top_k < sae->n_features) {
-        return ss__sae_cannot(sae, target, err,
-                              "of what passes the threshold at most %zu features of a row are "
-                              "kept",
-                              sae->top_k);
+        return ss_sae_cannot(sae, target, err,
+                             "of what passes the threshold at most %zu features of a row are "
+                             "kept",
+                             sae->top_k);
     }
-    return sae->kind == SS__SAE_BATCHTOPK ? settle_batch(sae, target, kind, threshold, err)
-                                          : SS_OK;
+    return sae->kind == SS_SAE_BATCHTOPK ? settle_batch(sae, target, kind, threshold, err)
+                                         : SS_OK;
 }
 
-bool ss__sae_is_zero(const float *numbers, size_t n)
+bool ss_sae_is_zero(const float *numbers, size_t n)
 {
     for (size_t i = 0; numbers != NULL && i < n; i++) {
         if (numbers[i] != 0) {
@@ -81,7 +81,7 @@ bool ss__sae_is_zero(const float *numbers, size_t n)
     return true;
 }
 
-ss_status ss__sae_turn(const float *rows, size_t n, size_t m, float **out, ss_err *err)
+ss_status ss_sae_turn(const float *rows, size_t n, size_t m, float **out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC_ALIGNED(*out, n * m);
@@ -94,8 +94,8 @@ out:
     return status;
 }
 
-ss_status ss__sae_write_json(const char *folder, const char *name,
-                             struct ss__json_writer *document, ss_err *err)
+ss_status ss_sae_write_json(const char *folder, const char *name,
+                            struct ss__json_writer *document, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = ss__path_join(folder, name);
@@ -112,10 +112,10 @@ out:
 
 /* ---- the whole ---- */
 
-static ss_status find_target(const char *name, const struct ss__sae_target **out, ss_err *err)
+static ss_status find_target(const char *name, const struct ss_sae_target **out, ss_err *err)
 {
-    static const struct ss__sae_target *const targets[] = {&ss__sae_seed_target,
-                                                           &ss__sae_saelens_target};
+    static const struct ss_sae_target *const targets[] = {&ss_sae_seed_target,
+                                                          &ss_sae_saelens_target};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         if (strcmp(name, targets[i]->name) == 0) {
             *out = targets[i];
@@ -126,23 +126,23 @@ static ss_status find_target(const char *name, const struct ss__sae_target **out
                     name);
 }
 
-ss_status ss__sae_target_files(const char *to, const char *const **files, ss_err *err)
+ss_status ss_sae_target_files(const char *to, const char *const **files, ss_err *err)
 {
-    const struct ss__sae_target *target = NULL;
+    const struct ss_sae_target *target = NULL;
     const ss_status status = find_target(to, &target, err);
     *files = target == NULL ? NULL : target->files;
     return status;
 }
 
-ss_status ss__sae_convert(const char *path, const char *folder,
-                          struct ss__sae_conversion *conversion, ss_err *err)
+ss_status ss_sae_convert_folder(const char *path, const char *folder,
+                                struct ss_sae_conversion *conversion, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__sae_written written = {0};
+    struct ss_sae_written written = {0};
     ss_sae *sae = NULL;
-    const struct ss__sae_target *target = NULL;
+    const struct ss_sae_target *target = NULL;
     SS_TRY(find_target(conversion->to, &target, err));
-    SS_TRY(ss__sae_open(path, conversion->options, true, &sae, err));
+    SS_TRY(ss_sae_open_with_parts(path, conversion->options, true, &sae, err));
     SS_TRY(target->write(sae, folder, conversion->allows_rounding, &written, err));
     conversion->format = sae->format;
     conversion->kind = written.kind;

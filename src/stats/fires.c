@@ -14,23 +14,23 @@ enum {
     UNIT_BITS = 149 /* of 2^-149 in 1 */
 };
 
-ss_status ss__fires_init(struct ss__fires *fires, size_t n_features, ss_err *err)
+ss_status ss_stats_fires_init(struct ss_stats_fires *fires, size_t n_features, ss_err *err)
 {
     ss_status status = SS_OK;
-    *fires = (struct ss__fires){.n_features = n_features};
+    *fires = (struct ss_stats_fires){.n_features = n_features};
     SS_ALLOC(fires->counts, n_features);
     SS_ALLOC(fires->maxima, n_features);
     SS_ALLOC(fires->sums, n_features);
 out:
     if (status != SS_OK) {
-        ss__fires_release(fires);
+        ss_stats_fires_release(fires);
     }
     return status;
 }
 
 /* A float with biased exponent e > 0 is its mantissa, with the bit that is not stored, times
  * 2^(e - 1) units; with e = 0, times 1. */
-static void exact_add_float(struct ss__exact_sum *sum, float value)
+static void exact_add_float(struct ss_stats_exact_sum *sum, float value)
 {
     uint32_t bits = 0;
     memcpy(&bits, &value, sizeof bits);
@@ -46,10 +46,10 @@ static void exact_add_float(struct ss__exact_sum *sum, float value)
     }
 }
 
-static void exact_add(struct ss__exact_sum *sum, const struct ss__exact_sum *term)
+static void exact_add(struct ss_stats_exact_sum *sum, const struct ss_stats_exact_sum *term)
 {
     uint64_t carry = 0;
-    for (size_t i = 0; i < SS__EXACT_SUM_WORDS; i++) {
+    for (size_t i = 0; i < SS_STATS_EXACT_SUM_WORDS; i++) {
         const uint64_t first =
             __builtin_add_overflow(sum->words[i], term->words[i], &sum->words[i]);
         carry = first + __builtin_add_overflow(sum->words[i], carry, &sum->words[i]);
@@ -57,19 +57,19 @@ static void exact_add(struct ss__exact_sum *sum, const struct ss__exact_sum *ter
 }
 
 /* 64 bits from the bit `at` on. */
-static uint64_t bits_from(const struct ss__exact_sum *sum, unsigned at)
+static uint64_t bits_from(const struct ss_stats_exact_sum *sum, unsigned at)
 {
     const unsigned word = at / WORD_BITS, within = at % WORD_BITS;
     const uint64_t low = sum->words[word] >> within;
-    const bool has_more = within > 0 && word + 1 < SS__EXACT_SUM_WORDS;
+    const bool has_more = within > 0 && word + 1 < SS_STATS_EXACT_SUM_WORDS;
     return has_more ? low | sum->words[word + 1] << (WORD_BITS - within) : low;
 }
 
 /* Whole units of 1 and of 2^-64 are rounded on their own, then together; with bits beyond them
  * the highest 128 are taken. */
-static double exact_value(const struct ss__exact_sum *sum)
+static double exact_value(const struct ss_stats_exact_sum *sum)
 {
-    size_t top = SS__EXACT_SUM_WORDS;
+    size_t top = SS_STATS_EXACT_SUM_WORDS;
     while (top > 0 && sum->words[top - 1] == 0) {
         top--;
     }
@@ -87,7 +87,7 @@ static double exact_value(const struct ss__exact_sum *sum)
     return ldexp(high + ldexp(low, -WORD_BITS), (int)at + WORD_BITS - UNIT_BITS);
 }
 
-void ss__fires_add(struct ss__fires *fires, const struct ss_sparse *rows)
+void ss_stats_fires_add(struct ss_stats_fires *fires, const struct ss_sparse *rows)
 {
     const size_t n_values = rows->n_rows == 0 ? 0 : rows->offsets[rows->n_rows];
     for (size_t i = 0; i < n_values; i++) {
@@ -101,7 +101,8 @@ void ss__fires_add(struct ss__fires *fires, const struct ss_sparse *rows)
     fires->n_rows += rows->n_rows;
 }
 
-ss_status ss__fires_merge(struct ss__fires *fires, const struct ss__fires *later, ss_err *err)
+ss_status ss_stats_fires_merge(struct ss_stats_fires *fires, const struct ss_stats_fires *later,
+                               ss_err *err)
 {
     if (fires->n_features != later->n_features) {
         return ss__fail(err, SS_E_SHAPE,
@@ -118,7 +119,7 @@ ss_status ss__fires_merge(struct ss__fires *fires, const struct ss__fires *later
     return SS_OK;
 }
 
-float ss__fires_rate_pct(const struct ss__fires *fires, size_t feature)
+float ss_stats_fires_rate_pct(const struct ss_stats_fires *fires, size_t feature)
 {
     if (fires->n_rows == 0) {
         return 0.0F;
@@ -126,7 +127,7 @@ float ss__fires_rate_pct(const struct ss__fires *fires, size_t feature)
     return (float)(100.0 * (double)fires->counts[feature] / (double)fires->n_rows);
 }
 
-double ss__fires_mean(const struct ss__fires *fires, size_t feature)
+double ss_stats_fires_mean(const struct ss_stats_fires *fires, size_t feature)
 {
     if (fires->counts[feature] == 0) {
         return 0.0;
@@ -134,15 +135,15 @@ double ss__fires_mean(const struct ss__fires *fires, size_t feature)
     return exact_value(&fires->sums[feature]) / (double)fires->counts[feature];
 }
 
-void ss__fires_release(struct ss__fires *fires)
+void ss_stats_fires_release(struct ss_stats_fires *fires)
 {
     ss__free(fires->counts);
     ss__free(fires->maxima);
     ss__free(fires->sums);
-    *fires = (struct ss__fires){0};
+    *fires = (struct ss_stats_fires){0};
 }
 
-void ss__wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *high)
+void ss_stats_wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *high)
 {
     *low = 0.0;
     *high = 1.0;

@@ -55,7 +55,7 @@ static bool make_edges_f64(const float range[2], size_t n_bins, float *edges)
     return are_rising(edges, n_bins);
 }
 
-static ss_status make_own_edges(const float *values, size_t n, struct ss__histogram *out,
+static ss_status make_own_edges(const float *values, size_t n, struct ss_stats_histogram *out,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
@@ -74,7 +74,7 @@ out:
     return status;
 }
 
-static void count(const float *values, size_t n, struct ss__histogram *out)
+static void count(const float *values, size_t n, struct ss_stats_histogram *out)
 {
     const size_t n_bins = out->n_bins;
     const float low = out->edges[0];
@@ -97,12 +97,13 @@ static void count(const float *values, size_t n, struct ss__histogram *out)
     }
 }
 
-ss_status ss__histogram_make(const float *values, size_t n, size_t n_bins,
-                             const float *fixed_range, struct ss__histogram *out, ss_err *err)
+ss_status ss_stats_histogram_make(const float *values, size_t n, size_t n_bins,
+                                  const float *fixed_range, struct ss_stats_histogram *out,
+                                  ss_err *err)
 {
     static const float unit_range[2] = {0.0F, 1.0F};
     ss_status status = SS_OK;
-    *out = (struct ss__histogram){.n_bins = n_bins};
+    *out = (struct ss_stats_histogram){.n_bins = n_bins};
     if (n_bins == 0 || n_bins > (1U << 24)) {
         SS_FAIL(SS_E_USAGE, "a histogram has 1 to 16777216 bins, found %zu", n_bins);
     }
@@ -120,19 +121,19 @@ ss_status ss__histogram_make(const float *values, size_t n, size_t n_bins,
     count(values, n, out);
 out:
     if (status != SS_OK) {
-        ss__histogram_release(out);
+        ss_stats_histogram_release(out);
     }
     return status;
 }
 
-void ss__histogram_release(struct ss__histogram *histogram)
+void ss_stats_histogram_release(struct ss_stats_histogram *histogram)
 {
     ss__free(histogram->counts);
     ss__free(histogram->edges);
-    *histogram = (struct ss__histogram){0};
+    *histogram = (struct ss_stats_histogram){0};
 }
 
-float ss__log_density(float rate_pct)
+float ss_stats_log_density(float rate_pct)
 {
     const float sum = rate_pct / 100.0F + 1e-10F;
     return (float)log10((double)sum);

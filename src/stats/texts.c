@@ -8,19 +8,19 @@
 
 enum { FEWEST_BUCKETS = 64 };
 
-static uint32_t *bucket_of(const struct ss__texts *texts, uint64_t hash)
+static uint32_t *bucket_of(const struct ss_stats_texts *texts, uint64_t hash)
 {
     return &texts->buckets[hash & (texts->n_buckets - 1)];
 }
 
-static void link_slot(struct ss__texts *texts, uint32_t id)
+static void link_slot(struct ss_stats_texts *texts, uint32_t id)
 {
     uint32_t *bucket = bucket_of(texts, texts->slots[id].hash);
     texts->slots[id].next = *bucket;
     *bucket = id + 1;
 }
 
-static void unlink_slot(struct ss__texts *texts, uint32_t id)
+static void unlink_slot(struct ss_stats_texts *texts, uint32_t id)
 {
     uint32_t *link = bucket_of(texts, texts->slots[id].hash);
     while (*link != id + 1) {
@@ -29,7 +29,7 @@ static void unlink_slot(struct ss__texts *texts, uint32_t id)
     *link = texts->slots[id].next;
 }
 
-static ss_status widen(struct ss__texts *texts, ss_err *err)
+static ss_status widen(struct ss_stats_texts *texts, ss_err *err)
 {
     ss_status status = SS_OK;
     uint32_t *buckets = NULL;
@@ -50,23 +50,23 @@ out:
     return status;
 }
 
-static uint32_t find(const struct ss__texts *texts, struct ss_text text, uint64_t hash)
+static uint32_t find(const struct ss_stats_texts *texts, struct ss_text text, uint64_t hash)
 {
     if (texts->n_buckets == 0) {
-        return SS__TEXT_NONE;
+        return SS_STATS_TEXT_NONE;
     }
     for (uint32_t link = *bucket_of(texts, hash); link != 0;
          link = texts->slots[link - 1].next) {
-        const struct ss__text_slot *slot = &texts->slots[link - 1];
+        const struct ss_stats_text_slot *slot = &texts->slots[link - 1];
         if (slot->hash == hash && slot->n_bytes == text.n_bytes &&
             memcmp(slot->data, text.data, text.n_bytes) == 0) {
             return link - 1;
         }
     }
-    return SS__TEXT_NONE;
+    return SS_STATS_TEXT_NONE;
 }
 
-static ss_status take_slot(struct ss__texts *texts, uint32_t *id, ss_err *err)
+static ss_status take_slot(struct ss_stats_texts *texts, uint32_t *id, ss_err *err)
 {
     ss_status status = SS_OK;
     if (texts->free_slots != 0) {
@@ -74,26 +74,26 @@ static ss_status take_slot(struct ss__texts *texts, uint32_t *id, ss_err *err)
         texts->free_slots = texts->slots[*id].next;
         goto out;
     }
-    if (texts->n_slots >= SS__TEXT_NONE - 1) {
+    if (texts->n_slots >= SS_STATS_TEXT_NONE - 1) {
         SS_FAIL(SS_E_LIMIT, "more than %zu different top texts; ask for fewer per feature",
                 texts->n_slots);
     }
     SS_GROW(texts->slots, texts->n_slots_room, texts->n_slots + 1);
     *id = (uint32_t)texts->n_slots++;
-    texts->slots[*id] = (struct ss__text_slot){0};
+    texts->slots[*id] = (struct ss_stats_text_slot){0};
 out:
     return status;
 }
 
-ss_status ss__texts_hold(struct ss__texts *texts, struct ss_text text, uint32_t *id,
-                         ss_err *err)
+ss_status ss_stats_texts_hold(struct ss_stats_texts *texts, struct ss_text text, uint32_t *id,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     char *copy = NULL;
     const struct ss_text whole = {text.n_bytes == 0 ? "" : text.data, text.n_bytes};
     const uint64_t hash = ss__hash64(whole.data, whole.n_bytes);
     *id = find(texts, whole, hash);
-    if (*id != SS__TEXT_NONE) {
+    if (*id != SS_STATS_TEXT_NONE) {
         texts->slots[*id].n_holders++;
         return SS_OK;
     }
@@ -104,7 +104,7 @@ ss_status ss__texts_hold(struct ss__texts *texts, struct ss_text text, uint32_t 
         goto out;
     }
     SS_TRY(take_slot(texts, id, err));
-    texts->slots[*id] = (struct ss__text_slot){
+    texts->slots[*id] = (struct ss_stats_text_slot){
         .data = copy, .n_bytes = whole.n_bytes, .hash = hash, .n_holders = 1};
     copy = NULL;
     link_slot(texts, *id);
@@ -115,14 +115,14 @@ out:
     return status;
 }
 
-void ss__texts_hold_again(struct ss__texts *texts, uint32_t id)
+void ss_stats_texts_hold_again(struct ss_stats_texts *texts, uint32_t id)
 {
     texts->slots[id].n_holders++;
 }
 
-void ss__texts_drop(struct ss__texts *texts, uint32_t id)
+void ss_stats_texts_drop(struct ss_stats_texts *texts, uint32_t id)
 {
-    struct ss__text_slot *slot = &texts->slots[id];
+    struct ss_stats_text_slot *slot = &texts->slots[id];
     slot->n_holders--;
     if (slot->n_holders > 0) {
         return;
@@ -131,21 +131,21 @@ void ss__texts_drop(struct ss__texts *texts, uint32_t id)
     texts->n_held--;
     texts->n_bytes -= slot->n_bytes;
     ss__free(slot->data);
-    *slot = (struct ss__text_slot){.next = texts->free_slots};
+    *slot = (struct ss_stats_text_slot){.next = texts->free_slots};
     texts->free_slots = id + 1;
 }
 
-struct ss_text ss__texts_get(const struct ss__texts *texts, uint32_t id)
+struct ss_text ss_stats_texts_get(const struct ss_stats_texts *texts, uint32_t id)
 {
     return (struct ss_text){texts->slots[id].data, texts->slots[id].n_bytes};
 }
 
-void ss__texts_release(struct ss__texts *texts)
+void ss_stats_texts_release(struct ss_stats_texts *texts)
 {
     for (size_t i = 0; i < texts->n_slots; i++) {
         ss__free(texts->slots[i].data);
     }
     ss__free(texts->slots);
     ss__free(texts->buckets);
-    *texts = (struct ss__texts){0};
+    *texts = (struct ss_stats_texts){0};
 }

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 
-#define SS__TEXT_NONE UINT32_MAX
+#define SS_STATS_TEXT_NONE UINT32_MAX
 
-struct ss__text_slot {
+struct ss_stats_text_slot {
     char *data; /* NULL in a free slot */
     size_t n_bytes;
     uint64_t hash;
@@ -18,8 +18,8 @@ struct ss__text_slot {
 };
 
 /* A zeroed struct is an empty table. Ids are indices of slots, used again after release. */
-struct ss__texts {
-    struct ss__text_slot *slots;
+struct ss_stats_texts {
+    struct ss_stats_text_slot *slots;
     size_t n_slots, n_slots_room;
     uint32_t *buckets; /* [n_buckets], heads of chains as id + 1, 0 if empty */
     size_t n_buckets;
@@ -30,12 +30,12 @@ struct ss__texts {
 
 /* The id of a text with one more holder; the bytes are copied if they are new.
  * Errors: SS_E_NOMEM, SS_E_LIMIT (2^32 - 2 texts). */
-SS_MUST_USE ss_status ss__texts_hold(struct ss__texts *texts, struct ss_text text, uint32_t *id,
-                                     ss_err *err);
-void ss__texts_hold_again(struct ss__texts *texts, uint32_t id);
+SS_MUST_USE ss_status ss_stats_texts_hold(struct ss_stats_texts *texts, struct ss_text text,
+                                          uint32_t *id, ss_err *err);
+void ss_stats_texts_hold_again(struct ss_stats_texts *texts, uint32_t id);
 /* One holder less; the last one frees the text. */
-void ss__texts_drop(struct ss__texts *texts, uint32_t id);
-struct ss_text ss__texts_get(const struct ss__texts *texts, uint32_t id);
-void ss__texts_release(struct ss__texts *texts);
+void ss_stats_texts_drop(struct ss_stats_texts *texts, uint32_t id);
+struct ss_text ss_stats_texts_get(const struct ss_stats_texts *texts, uint32_t id);
+void ss_stats_texts_release(struct ss_stats_texts *texts);
 
 #endif

@@ -14,23 +14,23 @@ struct entry {
     uint64_t row;
     float activation;
     uint32_t text;
-    uint32_t note; /* SS__TEXT_NONE where rows have none */
+    uint32_t note; /* SS_STATS_TEXT_NONE where rows have none */
 };
 
-struct ss__top {
+struct ss_stats_top {
     size_t n_features, k;
     bool keep_duplicates;
     struct entry *entries; /* [n_features, k] */
     uint32_t *n_entries;   /* [n_features] */
     float *floors;         /* [n_features] activations below it cannot enter */
-    struct ss__texts texts, notes;
+    struct ss_stats_texts texts, notes;
 };
 
-ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates, struct ss__top **out,
-                      ss_err *err)
+ss_status ss_stats_top_new(size_t n_features, size_t k, bool keep_duplicates,
+                           struct ss_stats_top **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__top *top = NULL;
+    struct ss_stats_top *top = NULL;
     size_t n_entries = 0;
     *out = NULL;
     if (!ss__mul(n_features, k, &n_entries) || n_entries >= UINT32_MAX) {
@@ -50,7 +50,7 @@ ss_status ss__top_new(size_t n_features, size_t k, bool keep_duplicates, struct 
     *out = top;
     top = NULL;
 out:
-    ss__top_free(top);
+    ss_stats_top_free(top);
     return status;
 }
 
@@ -104,22 +104,22 @@ static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
     return i;
 }
 
-static void hold_note(struct ss__top *top, const struct entry *entry)
+static void hold_note(struct ss_stats_top *top, const struct entry *entry)
 {
-    if (entry->note != SS__TEXT_NONE) {
-        ss__texts_hold_again(&top->notes, entry->note);
+    if (entry->note != SS_STATS_TEXT_NONE) {
+        ss_stats_texts_hold_again(&top->notes, entry->note);
     }
 }
 
-static void drop_note(struct ss__top *top, const struct entry *entry)
+static void drop_note(struct ss_stats_top *top, const struct entry *entry)
 {
-    if (entry->note != SS__TEXT_NONE) {
-        ss__texts_drop(&top->notes, entry->note);
+    if (entry->note != SS_STATS_TEXT_NONE) {
+        ss_stats_texts_drop(&top->notes, entry->note);
     }
 }
 
 /* Put an entry into a feature's list if it belongs there; the list then holds its text. */
-static void insert(struct ss__top *top, size_t feature, struct entry entry)
+static void insert(struct ss_stats_top *top, size_t feature, struct entry entry)
 {
     struct entry *heap = top->entries + feature * top->k;
     uint32_t *n = &top->n_entries[feature];
@@ -132,13 +132,13 @@ static void insert(struct ss__top *top, size_t feature, struct entry entry)
             sink(heap, *n, same);
         }
     } else if (*n < top->k) {
-        ss__texts_hold_again(&top->texts, entry.text);
+        ss_stats_texts_hold_again(&top->texts, entry.text);
         hold_note(top, &entry);
         heap[*n] = entry;
         rise(heap, (*n)++);
     } else if (is_weaker(&heap[0], &entry)) {
-        ss__texts_hold_again(&top->texts, entry.text);
-        ss__texts_drop(&top->texts, heap[0].text);
+        ss_stats_texts_hold_again(&top->texts, entry.text);
+        ss_stats_texts_drop(&top->texts, heap[0].text);
         hold_note(top, &entry);
         drop_note(top, &heap[0]);
         heap[0] = entry;
@@ -150,7 +150,8 @@ static void insert(struct ss__top *top, size_t feature, struct entry entry)
 }
 
 /* Whether an activation of a row could enter a list, as far as that is cheap to know. */
-static bool may_enter(const struct ss__top *top, size_t feature, float activation, uint64_t row)
+static bool may_enter(const struct ss_stats_top *top, size_t feature, float activation,
+                      uint64_t row)
 {
     if (activation < top->floors[feature]) {
         return false;
@@ -160,12 +161,12 @@ static bool may_enter(const struct ss__top *top, size_t feature, float activatio
            is_weaker(&top->entries[feature * top->k], &entry);
 }
 
-ss_status ss__top_add(struct ss__top *top, const struct ss_sparse *rows,
-                      const struct ss__row_texts *texts, ss_err *err)
+ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *rows,
+                           const struct ss_stats_row_texts *texts, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t r = 0; r < rows->n_rows; r++) {
-        uint32_t text = SS__TEXT_NONE, note = SS__TEXT_NONE;
+        uint32_t text = SS_STATS_TEXT_NONE, note = SS_STATS_TEXT_NONE;
         const uint64_t row = texts->row_ids[r];
         for (size_t i = rows->offsets[r]; i < rows->offsets[r + 1]; i++) {
             const uint32_t feature = rows->features[i];
@@ -173,26 +174,27 @@ ss_status ss__top_add(struct ss__top *top, const struct ss_sparse *rows,
             if (!may_enter(top, feature, activation, row)) {
                 continue;
             }
-            if (text == SS__TEXT_NONE) {
-                SS_TRY(ss__texts_hold(&top->texts, texts->texts[r], &text, err));
+            if (text == SS_STATS_TEXT_NONE) {
+                SS_TRY(ss_stats_texts_hold(&top->texts, texts->texts[r], &text, err));
                 if (texts->notes != NULL) {
-                    SS_TRY(ss__texts_hold(&top->notes, texts->notes[r], &note, err));
+                    SS_TRY(ss_stats_texts_hold(&top->notes, texts->notes[r], &note, err));
                 }
             }
             insert(top, feature, (struct entry){row, activation, text, note});
         }
-        if (text != SS__TEXT_NONE) {
-            ss__texts_drop(&top->texts, text);
+        if (text != SS_STATS_TEXT_NONE) {
+            ss_stats_texts_drop(&top->texts, text);
         }
-        if (note != SS__TEXT_NONE) {
-            ss__texts_drop(&top->notes, note);
+        if (note != SS_STATS_TEXT_NONE) {
+            ss_stats_texts_drop(&top->notes, note);
         }
     }
 out:
     return status;
 }
 
-ss_status ss__top_merge(struct ss__top *top, const struct ss__top *later, ss_err *err)
+ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top *later,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     if (top->n_features != later->n_features || top->k != later->k ||
@@ -207,14 +209,14 @@ ss_status ss__top_merge(struct ss__top *top, const struct ss__top *later, ss_err
             if (!may_enter(top, f, entry.activation, entry.row)) {
                 continue;
             }
-            const struct ss_text text = ss__texts_get(&later->texts, entry.text);
-            if (entry.note != SS__TEXT_NONE) {
-                const struct ss_text note = ss__texts_get(&later->notes, entry.note);
-                SS_TRY(ss__texts_hold(&top->notes, note, &entry.note, err));
+            const struct ss_text text = ss_stats_texts_get(&later->texts, entry.text);
+            if (entry.note != SS_STATS_TEXT_NONE) {
+                const struct ss_text note = ss_stats_texts_get(&later->notes, entry.note);
+                SS_TRY(ss_stats_texts_hold(&top->notes, note, &entry.note, err));
             }
-            SS_TRY(ss__texts_hold(&top->texts, text, &entry.text, err));
+            SS_TRY(ss_stats_texts_hold(&top->texts, text, &entry.text, err));
             insert(top, f, entry);
-            ss__texts_drop(&top->texts, entry.text);
+            ss_stats_texts_drop(&top->texts, entry.text);
             drop_note(top, &entry);
         }
     }
@@ -222,7 +224,7 @@ out:
     return status;
 }
 
-size_t ss__top_n(const struct ss__top *top, size_t feature)
+size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature)
 {
     return top->n_entries[feature];
 }
@@ -239,31 +241,31 @@ static void sort_list(struct entry *heap, size_t n)
     }
 }
 
-void ss__top_finish(struct ss__top *top)
+void ss_stats_top_finish(struct ss_stats_top *top)
 {
     for (size_t f = 0; f < top->n_features; f++) {
         sort_list(top->entries + f * top->k, top->n_entries[f]);
     }
 }
 
-struct ss_top_text ss__top_at(const struct ss__top *top, size_t feature, size_t rank)
+struct ss_top_text ss_stats_top_at(const struct ss_stats_top *top, size_t feature, size_t rank)
 {
     const size_t place = top->n_entries[feature] - 1 - rank;
     const struct entry *entry = &top->entries[feature * top->k + place];
     return (struct ss_top_text){.activation = entry->activation,
                                 .row = entry->row,
-                                .text = ss__texts_get(&top->texts, entry->text),
-                                .kept = entry->note == SS__TEXT_NONE
+                                .text = ss_stats_texts_get(&top->texts, entry->text),
+                                .kept = entry->note == SS_STATS_TEXT_NONE
                                             ? (struct ss_text){"", 0}
-                                            : ss__texts_get(&top->notes, entry->note)};
+                                            : ss_stats_texts_get(&top->notes, entry->note)};
 }
 
-uint64_t ss__top_text_bytes(const struct ss__top *top)
+uint64_t ss_stats_top_text_bytes(const struct ss_stats_top *top)
 {
     return top->texts.n_bytes;
 }
 
-void ss__top_free(struct ss__top *top)
+void ss_stats_top_free(struct ss_stats_top *top)
 {
     if (top == NULL) {
         return;
@@ -271,7 +273,7 @@ void ss__top_free(struct ss__top *top)
     ss__free(top->entries);
     ss__free(top->n_entries);
     ss__free(top->floors);
-    ss__texts_release(&top->texts);
-    ss__texts_release(&top->notes);
+    ss_stats_texts_release(&top->texts);
+    ss_stats_texts_release(&top->notes);
     ss__free(top);
 }

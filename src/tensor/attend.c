@@ -24,9 +24,9 @@ struct layout {
 };
 
 struct attend_job {
-    const struct ss__kernels *kernels;
-    const struct ss__multiplier *multiplier;
-    const struct ss__attention *attention;
+    const struct ss_tensor_kernels *kernels;
+    const struct ss_tensor_multiplier *multiplier;
+    const struct ss_tensor_attention *attention;
     const float *qkv;
     const size_t *offsets;
     float *out;
@@ -39,20 +39,21 @@ struct attend_job {
 static size_t take(size_t *total, size_t n_floats)
 {
     const size_t at = *total;
-    *total += ss__round_up(n_floats, SS__LANES);
+    *total += ss__round_up(n_floats, SS_TENSOR_LANES);
     return at;
 }
 
-static struct layout plan(const struct ss__multiplier *m, size_t width, size_t n_tokens)
+static struct layout plan(const struct ss_tensor_multiplier *m, size_t width, size_t n_tokens)
 {
     const size_t rows = QUERY_TILES * m->tile_rows;
     const size_t token_cols = ss__round_up(n_tokens, m->tile_cols);
     const size_t width_cols = ss__round_up(width, m->tile_cols);
-    const size_t block_words = ss__round_up(ss__multiplier_words(m, m->k_block), SS__LANES);
+    const size_t block_words =
+        ss__round_up(ss_tensor_multiplier_words(m, m->k_block), SS_TENSOR_LANES);
     struct layout l = {0};
-    l.keys = take(&l.total, token_cols * ss__multiplier_words(m, width));
+    l.keys = take(&l.total, token_cols * ss_tensor_multiplier_words(m, width));
     l.key_scales = take(&l.total, ss__divide_up(width, m->k_block) * token_cols);
-    l.values = take(&l.total, width_cols * ss__multiplier_words(m, n_tokens));
+    l.values = take(&l.total, width_cols * ss_tensor_multiplier_words(m, n_tokens));
     l.value_scales = take(&l.total, ss__divide_up(n_tokens, m->k_block) * width_cols);
     l.packed = take(&l.total, rows * block_words);
     l.row_scales = take(&l.total, rows);
@@ -64,7 +65,7 @@ static struct layout plan(const struct ss__multiplier *m, size_t width, size_t n
     return l;
 }
 
-static bool has_bias(const struct ss__attention *attention)
+static bool has_bias(const struct ss_tensor_attention *attention)
 {
     return attention->distance_bias != NULL || attention->window > 0;
 }
@@ -72,7 +73,7 @@ static bool has_bias(const struct ss__attention *attention)
 /* bias[n_tokens - 1 + j - i] is the bias of key j on query i. */
 static void spread_bias(const struct head *self, size_t h)
 {
-    const struct ss__attention *attention = self->attention;
+    const struct ss_tensor_attention *attention = self->attention;
     const size_t max = attention->max_distance, n = self->n_tokens;
     const size_t window = attention->window == 0 ? n : attention->window;
     const float *table =
@@ -94,9 +95,9 @@ struct block {
 
 static struct block block_at(const struct head *self, size_t first, size_t n_rows)
 {
-    const struct ss__multiplier *m = self->multiplier;
+    const struct ss_tensor_multiplier *m = self->multiplier;
     const size_t window = self->attention->window, n = self->n_tokens;
-    const size_t step = m->grid == NULL ? SS__MAX_TILE_COLS : m->k_block;
+    const size_t step = m->grid == NULL ? SS_TENSOR_MAX_TILE_COLS : m->k_block;
     struct block block = {.first = first, .n_rows = n_rows, .n_keys = n};
     if (window > 0) {
         const size_t key = first + 1 > window ? first + 1 - window : 0;
@@ -122,14 +123,14 @@ struct product {
 
 static void multiply(const struct head *self, const struct product *p)
 {
-    const struct ss__multiplier *m = self->multiplier;
+    const struct ss_tensor_multiplier *m = self->multiplier;
     const float *panels = p->operand->panels + p->k / m->word_inputs * m->tile_cols;
     const float *scales = p->operand->scales + p->k / m->k_block * p->operand->n_cols;
     for (size_t j = 0; j < p->n_cols; j += m->tile_cols) {
         const float *b = panels + (p->col + j) * p->operand->n_words;
         for (size_t r = 0; r < p->n_rows; r += m->tile_rows) {
             const size_t n = ss__min_size(m->tile_rows, p->n_rows - r);
-            m->tile[n - 1](&(struct ss__tile){
+            m->tile[n - 1](&(struct ss_tensor_tile){
                 .a = p->rows.words + r * p->rows.step + n * p->rows.skip,
                 .b = b,
                 .n_words = ss__divide_up(p->n_k, m->word_inputs),
@@ -152,7 +153,7 @@ static void score_queries(const struct head *self, const struct block *block)
         const size_t n_k = ss__min_size(k_block, width - k);
         const struct inputs inputs = {queries + k, self->stride, block->n_rows, width, k, n_k};
         multiply(self, &(struct product){
-                           .rows = ss__pack_inputs(self, &inputs),
+                           .rows = ss_tensor_pack_inputs(self, &inputs),
                            .operand = &self->keys,
                            .n_rows = block->n_rows,
                            .col = block->key,
@@ -175,7 +176,7 @@ static void weigh_scores(const struct head *self, const struct block *block)
     for (size_t r = 0; r < block->n_rows; r += tile_rows) {
         const size_t n = ss__min_size(tile_rows, block->n_rows - r);
         const float *bias = self->bias + (self->n_tokens - 1 - first - r + block->key);
-        self->rows->weigh_scores(&(struct ss__score_tile){
+        self->rows->weigh_scores(&(struct ss_tensor_score_tile){
             .n_rows = n,
             .n_keys = block->n_keys,
             .scores = self->scores + r * block->stride,
@@ -183,8 +184,8 @@ static void weigh_scores(const struct head *self, const struct block *block)
             .scale = self->attention->scale,
             .bias = has_bias(self->attention) ? bias : NULL,
             .weights = self->weights + r * block->stride,
-            .row_step = are_rows ? block->stride : SS__LANES,
-            .group_step = are_rows ? SS__LANES : n * SS__LANES,
+            .row_step = are_rows ? block->stride : SS_TENSOR_LANES,
+            .group_step = are_rows ? SS_TENSOR_LANES : n * SS_TENSOR_LANES,
             .sums = self->sums + r,
             .next = self->is_last ? NULL : self->queries + (first + r) * self->stride + width,
             .next_stride = self->stride,
@@ -197,7 +198,7 @@ static void weigh_scores(const struct head *self, const struct block *block)
 /* Context of the same queries, out of their weights. */
 static void mix_values(const struct head *self, const struct block *block)
 {
-    const struct ss__multiplier *m = self->multiplier;
+    const struct ss_tensor_multiplier *m = self->multiplier;
     const size_t width = self->attention->head_width;
     const size_t stride = ss__round_up(width, m->tile_cols);
     for (size_t k = 0; k < block->n_keys; k += m->k_block) {
@@ -205,19 +206,20 @@ static void mix_values(const struct head *self, const struct block *block)
         const struct packed_rows floats = {self->weights, block->stride, k};
         const struct inputs inputs = {self->weights + k, block->stride,  block->n_rows,
                                       self->n_tokens,    block->key + k, n_k};
-        multiply(self, &(struct product){
-                           .rows = m->grid == NULL ? floats : ss__pack_inputs(self, &inputs),
-                           .operand = &self->values,
-                           .n_rows = block->n_rows,
-                           .n_cols = width,
-                           .k = block->key + k,
-                           .n_k = n_k,
-                           .c = self->context,
-                           .c_stride = stride,
-                           .is_first = k == 0,
-                       });
+        multiply(self,
+                 &(struct product){
+                     .rows = m->grid == NULL ? floats : ss_tensor_pack_inputs(self, &inputs),
+                     .operand = &self->values,
+                     .n_rows = block->n_rows,
+                     .n_cols = width,
+                     .k = block->key + k,
+                     .n_k = n_k,
+                     .c = self->context,
+                     .c_stride = stride,
+                     .is_first = k == 0,
+                 });
     }
-    self->rows->put_context(&(struct ss__context_block){
+    self->rows->put_context(&(struct ss_tensor_context_block){
         .n_rows = block->n_rows,
         .width = width,
         .context = self->context,
@@ -235,13 +237,13 @@ static struct operand operand_at(const struct attend_job *job, float *panels, fl
     return (struct operand){.panels = panels,
                             .scales = scales,
                             .n_cols = ss__round_up(n_cols, job->multiplier->tile_cols),
-                            .n_words = ss__multiplier_words(job->multiplier, n_inputs)};
+                            .n_words = ss_tensor_multiplier_words(job->multiplier, n_inputs)};
 }
 
 static struct head head_at(const struct attend_job *job, size_t sequence, size_t h,
                            float *scratch)
 {
-    const struct ss__attention *attention = job->attention;
+    const struct ss_tensor_attention *attention = job->attention;
     const struct layout *l = &job->layout;
     const size_t width = attention->n_heads * attention->head_width;
     const size_t first = job->offsets[sequence], column = h * attention->head_width;
@@ -276,8 +278,8 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
 {
     struct head head = head_at(job, sequence, h, scratch);
     head.is_last = is_last;
-    ss__pack_keys(&head);
-    ss__pack_values(&head);
+    ss_tensor_pack_keys(&head);
+    ss_tensor_pack_values(&head);
     if (has_bias(job->attention)) {
         spread_bias(&head, h);
     }
@@ -301,15 +303,16 @@ static void attend_task(void *context, size_t index, size_t worker)
         attend_head(job, index / tasks_per_sequence, h, is_last,
                     job->scratch + worker * job->layout.total);
     }
-    ss__multiplier_finish(job->multiplier);
+    ss_tensor_multiplier_finish(job->multiplier);
 }
 
-ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const float *qkv,
-                     const size_t *offsets, size_t n_sequences, float *out, ss_err *err)
+ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *attention,
+                           const float *qkv, const size_t *offsets, size_t n_sequences,
+                           float *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct attend_job job = {.kernels = ss__kernels(),
-                             .multiplier = ss__kernels()->attention[attention->precision],
+    struct attend_job job = {.kernels = ss_tensor_kernels(),
+                             .multiplier = ss_tensor_kernels()->attention[attention->precision],
                              .attention = attention,
                              .qkv = qkv,
                              .offsets = offsets,
@@ -323,16 +326,17 @@ ss_status ss__attend(ss_work *work, const struct ss__attention *attention, const
             4.0 * (double)n * (double)n * (double)(attention->n_heads * attention->head_width);
     }
     job.layout = plan(job.multiplier, attention->head_width, longest);
-    job.scratch = ss__work_scratch(work, SS__SLOT_KERNEL,
-                                   ss_work_n_threads(work) * job.layout.total * sizeof(float));
+    job.scratch =
+        ss_tensor_work_scratch(work, SS_TENSOR_SLOT_KERNEL,
+                               ss_work_n_threads(work) * job.layout.total * sizeof(float));
     if (job.scratch == NULL) {
         status = ss__fail_nomem(err, "attention scores");
         goto out;
     }
     const bool are_many = n_sequences >= MANY_PER_THREAD * ss_work_n_threads(work);
     job.heads_per_task = are_many ? attention->n_heads : 1;
-    ss__work_run(work, n_sequences * attention->n_heads / job.heads_per_task, n_flops,
-                 attend_task, &job);
+    ss_tensor_work_run(work, n_sequences * attention->n_heads / job.heads_per_task, n_flops,
+                       attend_task, &job);
 out:
     return status;
 }

@@ -14,7 +14,7 @@
 enum { MAX_BLOCK_WORDS = 64 };
 
 /* What the largest number becomes in the block of K at k, of n_inputs in all. */
-static float most_at(const struct ss__multiplier *m, size_t k, size_t n_inputs)
+static float most_at(const struct ss_tensor_multiplier *m, size_t k, size_t n_inputs)
 {
     const size_t n = ss__min_size(m->k_block, n_inputs - k);
     return (float)fmin(floor(sqrt((double)INT32_MAX / (double)n)), INT16_MAX);
@@ -29,20 +29,20 @@ static void pack_float_keys(const struct head *self)
         if (n < cols) {
             memset(panel, 0, cols * width * sizeof *panel);
         }
-        ss__pack_transposed(self->from_keys + j * self->stride, self->stride, n, width, panel,
-                            cols);
+        ss_tensor_pack_transposed(self->from_keys + j * self->stride, self->stride, n, width,
+                                  panel, cols);
     }
 }
 
 /* n keys from `key` on, n_k of their inputs, at one place of a panel. */
 static void pack_whole_keys(const struct head *self, size_t key, size_t n, size_t k, size_t n_k)
 {
-    alignas(64) float rows[SS__MAX_TILE_COLS * MAX_BLOCK_WORDS];
-    const struct ss__multiplier *m = self->multiplier;
-    const size_t cols = m->tile_cols, n_words = ss__multiplier_words(m, n_k);
+    alignas(64) float rows[SS_TENSOR_MAX_TILE_COLS * MAX_BLOCK_WORDS];
+    const struct ss_tensor_multiplier *m = self->multiplier;
+    const size_t cols = m->tile_cols, n_words = ss_tensor_multiplier_words(m, n_k);
     float *panel = self->keys.panels + key * self->keys.n_words + k / m->word_inputs * cols;
     float *scales = self->keys.scales + k / m->k_block * self->keys.n_cols + key;
-    self->rows->quantize(&(struct ss__quantize){
+    self->rows->quantize(&(struct ss_tensor_quantize){
         .grid = m->grid,
         .x = self->from_keys + key * self->stride + k,
         .x_stride = self->stride,
@@ -56,15 +56,15 @@ static void pack_whole_keys(const struct head *self, size_t key, size_t n, size_
         memset(panel, 0, cols * n_words * sizeof *panel);
         memset(scales + n, 0, (cols - n) * sizeof *scales);
     }
-    for (size_t word = 0; word < n_words; word += SS__LANES) {
-        ss__pack_transposed(rows + word * n, SS__LANES, n, SS__LANES, panel + word * cols,
-                            cols);
+    for (size_t word = 0; word < n_words; word += SS_TENSOR_LANES) {
+        ss_tensor_pack_transposed(rows + word * n, SS_TENSOR_LANES, n, SS_TENSOR_LANES,
+                                  panel + word * cols, cols);
     }
 }
 
-void ss__pack_keys(const struct head *self)
+void ss_tensor_pack_keys(const struct head *self)
 {
-    const struct ss__multiplier *m = self->multiplier;
+    const struct ss_tensor_multiplier *m = self->multiplier;
     const size_t width = self->attention->head_width;
     if (m->grid == NULL) {
         pack_float_keys(self);
@@ -78,20 +78,20 @@ void ss__pack_keys(const struct head *self)
     }
 }
 
-void ss__pack_values(const struct head *self)
+void ss_tensor_pack_values(const struct head *self)
 {
-    const struct ss__multiplier *m = self->multiplier;
+    const struct ss_tensor_multiplier *m = self->multiplier;
     const struct operand *values = &self->values;
     const size_t width = self->attention->head_width;
     if (m->grid == NULL) {
-        ss__pack_columns(self->from_values, self->stride, width, self->n_tokens,
-                         values->panels);
+        ss_tensor_pack_columns(self->from_values, self->stride, width, self->n_tokens,
+                               values->panels);
         return;
     }
     for (size_t j = 0; j < width; j += m->tile_cols) {
         float *panel = values->panels + j * values->n_words;
         for (size_t k = 0; k < self->n_tokens; k += m->k_block) {
-            self->rows->quantize_columns(&(struct ss__quantize_columns){
+            self->rows->quantize_columns(&(struct ss_tensor_quantize_columns){
                 .x = self->from_values + k * self->stride + j,
                 .x_stride = self->stride,
                 .n_cols = ss__min_size(m->tile_cols, width - j),
@@ -105,27 +105,28 @@ void ss__pack_values(const struct head *self)
     }
 }
 
-struct packed_rows ss__pack_inputs(const struct head *self, const struct inputs *inputs)
+struct packed_rows ss_tensor_pack_inputs(const struct head *self, const struct inputs *inputs)
 {
-    const struct ss__multiplier *m = self->multiplier;
+    const struct ss_tensor_multiplier *m = self->multiplier;
     const size_t n_k = inputs->n_k;
-    const size_t step = ss__round_up(ss__multiplier_words(m, n_k), SS__LANES);
+    const size_t step = ss__round_up(ss_tensor_multiplier_words(m, n_k), SS_TENSOR_LANES);
     for (size_t r = 0; r < inputs->n_rows; r += m->tile_rows) {
         const size_t n = ss__min_size(m->tile_rows, inputs->n_rows - r);
         const float *x = inputs->x + r * inputs->x_stride;
         float *a = self->packed + r * step;
         if (m->grid == NULL) {
-            ss__pack_rows(x, inputs->x_stride, n, n_k, a);
+            ss_tensor_pack_rows(x, inputs->x_stride, n, n_k, a);
             continue;
         }
-        self->rows->quantize(&(struct ss__quantize){.grid = m->grid,
-                                                    .x = x,
-                                                    .x_stride = inputs->x_stride,
-                                                    .n_rows = n,
-                                                    .n_k = n_k,
-                                                    .most = most_at(m, inputs->k, inputs->n_in),
-                                                    .a = a,
-                                                    .scales = self->row_scales + r});
+        self->rows->quantize(
+            &(struct ss_tensor_quantize){.grid = m->grid,
+                                         .x = x,
+                                         .x_stride = inputs->x_stride,
+                                         .n_rows = n,
+                                         .n_k = n_k,
+                                         .most = most_at(m, inputs->k, inputs->n_in),
+                                         .a = a,
+                                         .scales = self->row_scales + r});
     }
     return (struct packed_rows){.words = self->packed, .step = step};
 }

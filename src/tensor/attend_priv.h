@@ -12,9 +12,9 @@ struct operand {
 };
 
 struct head {
-    const struct ss__multiplier *multiplier;
-    const struct ss__rows_kernels *rows;
-    const struct ss__attention *attention;
+    const struct ss_tensor_multiplier *multiplier;
+    const struct ss_tensor_rows_kernels *rows;
+    const struct ss_tensor_attention *attention;
     const float *queries, *from_keys, *from_values; /* rows `stride` apart */
     float *out;                                     /* rows `width` apart */
     size_t n_tokens, stride, width;
@@ -35,8 +35,8 @@ struct packed_rows {
 };
 
 /* Fill self->keys and self->values from the sequence. */
-void ss__pack_keys(const struct head *self);
-void ss__pack_values(const struct head *self);
+void ss_tensor_pack_keys(const struct head *self);
+void ss_tensor_pack_values(const struct head *self);
 
 /* Inputs k … k + n_k - 1 of rows of n_in inputs. */
 struct inputs {
@@ -45,6 +45,6 @@ struct inputs {
 };
 
 /* Into self->packed and self->row_scales. */
-struct packed_rows ss__pack_inputs(const struct head *self, const struct inputs *inputs);
+struct packed_rows ss_tensor_pack_inputs(const struct head *self, const struct inputs *inputs);
 
 #endif

@@ -18,7 +18,7 @@ static bool always(void)
     return true;
 }
 
-#ifdef SS__HAVE_X86_KERNELS
+#ifdef SS_TENSOR_HAVE_X86_KERNELS
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -77,62 +77,61 @@ static bool has_avxvnni(void)
 #define FP32(rows, cols, tiles)                                                                \
     {                                                                                          \
         .name = "fp32", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 1,            \
-        .pad_words = 1, .k_block = SS__K_BLOCK, .tile = (tiles), .pack = ss__pack_rows         \
+        .pad_words = 1, .k_block = SS_TENSOR_K_BLOCK, .tile = (tiles),                         \
+        .pack = ss_tensor_pack_rows                                                            \
     }
 #define INT16(rows, cols, block, tiles)                                                        \
     {                                                                                          \
         .name = "int16", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 2,           \
-        .pad_words = SS__LANES, .k_block = (block), .tile = (tiles), .grid = &int16_grid       \
+        .pad_words = SS_TENSOR_LANES, .k_block = (block), .tile = (tiles), .grid = &int16_grid \
     }
 #define INT8(rows, cols, tiles, of_grid)                                                       \
     {                                                                                          \
         .name = "int8", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 4,            \
-        .pad_words = SS__LANES, .k_block = SS__INT8_BLOCK, .tile = (tiles),                    \
+        .pad_words = SS_TENSOR_LANES, .k_block = SS_TENSOR_INT8_BLOCK, .tile = (tiles),        \
         .grid = &(of_grid), .grid_upward = &(of_grid##_upward)                                 \
     }
 
-static const struct ss__grid int16_grid = {
+static const struct ss_tensor_grid int16_grid = {
     .n_bytes = 2, .most_input = 4095, .most_weight = 8191};
 /* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). After an
  * activation such as GELU inputs have nearly all numbers above 0: its least value, -0.17, is
  * within the few below as soon as the largest is above 2.7. */
-const struct ss__grid ss__int8_grid = {
+const struct ss_tensor_grid ss_tensor_int8_grid = {
     .n_bytes = 1, .most_input = 127, .most_weight = 127, .offset = 128};
-const struct ss__grid ss__int8_grid_upward = {
+const struct ss_tensor_grid ss_tensor_int8_grid_upward = {
     .n_bytes = 1, .most_input = 239, .most_weight = 127, .offset = 16};
-#ifdef SS__HAVE_X86_KERNELS
-static const struct ss__grid int7_grid = {
+#ifdef SS_TENSOR_HAVE_X86_KERNELS
+static const struct ss_tensor_grid int7_grid = {
     .n_bytes = 1, .most_input = 90, .most_weight = 127, .offset = 91, .most_four = 181};
-static const struct ss__grid int7_grid_upward = {
+static const struct ss_tensor_grid int7_grid_upward = {
     .n_bytes = 1, .most_input = 169, .most_weight = 127, .offset = 12, .most_four = 181};
 
-static const struct ss__multiplier fp32_avx2 = FP32(6, 16, ss__tile_fp32_avx2),
-                                   fp32_avx512 = FP32(14, 32, ss__tile_fp32_avx512),
-                                   int16_avx2 = INT16(6, 16, 384, ss__tile_int16_avx2),
-                                   attention_avx2 = INT16(6, 16, 128, ss__tile_int16_avx2),
-                                   int16_avxvnni = INT16(6, 16, 384, ss__tile_int16_avxvnni),
-                                   attention_avxvnni =
-                                       INT16(6, 16, 128, ss__tile_int16_avxvnni),
-                                   int16_avx512 = INT16(14, 32, 384, ss__tile_int16_avx512),
-                                   attention_avx512 = INT16(14, 32, 128, ss__tile_int16_avx512),
-                                   int16_avx512vnni =
-                                       INT16(14, 32, 384, ss__tile_int16_avx512vnni),
-                                   attention_avx512vnni =
-                                       INT16(14, 32, 128, ss__tile_int16_avx512vnni),
-                                   int8_avx2 = INT8(5, 16, ss__tile_int8_avx2, int7_grid),
-                                   int8_avxvnni =
-                                       INT8(6, 16, ss__tile_int8_avxvnni, ss__int8_grid),
-                                   int8_avx512 = INT8(12, 32, ss__tile_int8_avx512, int7_grid),
-                                   int8_avx512vnni =
-                                       INT8(14, 32, ss__tile_int8_avx512vnni, ss__int8_grid);
+static const struct ss_tensor_multiplier
+    fp32_avx2 = FP32(6, 16, ss_tensor_tile_fp32_avx2),
+    fp32_avx512 = FP32(14, 32, ss_tensor_tile_fp32_avx512),
+    int16_avx2 = INT16(6, 16, 384, ss_tensor_tile_int16_avx2),
+    attention_avx2 = INT16(6, 16, 128, ss_tensor_tile_int16_avx2),
+    int16_avxvnni = INT16(6, 16, 384, ss_tensor_tile_int16_avxvnni),
+    attention_avxvnni = INT16(6, 16, 128, ss_tensor_tile_int16_avxvnni),
+    int16_avx512 = INT16(14, 32, 384, ss_tensor_tile_int16_avx512),
+    attention_avx512 = INT16(14, 32, 128, ss_tensor_tile_int16_avx512),
+    int16_avx512vnni = INT16(14, 32, 384, ss_tensor_tile_int16_avx512vnni),
+    attention_avx512vnni = INT16(14, 32, 128, ss_tensor_tile_int16_avx512vnni),
+    int8_avx2 = INT8(5, 16, ss_tensor_tile_int8_avx2, int7_grid),
+    int8_avxvnni = INT8(6, 16, ss_tensor_tile_int8_avxvnni, ss_tensor_int8_grid),
+    int8_avx512 = INT8(12, 32, ss_tensor_tile_int8_avx512, int7_grid),
+    int8_avx512vnni = INT8(14, 32, ss_tensor_tile_int8_avx512vnni, ss_tensor_int8_grid);
 #endif
-static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_reference),
-                                   int16_reference =
-                                       INT16(4, 16, 384, ss__tile_int16_reference),
-                                   attention_reference =
-                                       INT16(4, 16, 128, ss__tile_int16_reference),
-                                   int8_reference =
-                                       INT8(4, 16, ss__tile_int8_reference, ss__int8_grid);
+static const struct ss_tensor_multiplier fp32_reference =
+                                             FP32(4, 16, ss_tensor_tile_fp32_reference),
+                                         int16_reference =
+                                             INT16(4, 16, 384, ss_tensor_tile_int16_reference),
+                                         attention_reference =
+                                             INT16(4, 16, 128, ss_tensor_tile_int16_reference),
+                                         int8_reference =
+                                             INT8(4, 16, ss_tensor_tile_int8_reference,
+                                                  ss_tensor_int8_grid);
 
 /* Products by level; attention is of floats at the upper two, of `pairs` at the others: their
  * scores and weights are floats in between and would lose what bytes leave of them. */
@@ -149,29 +148,29 @@ static const struct ss__multiplier fp32_reference = FP32(4, 16, ss__tile_fp32_re
 
 /* Best first. */
 static const struct level {
-    struct ss__kernels kernels;
+    struct ss_tensor_kernels kernels;
     bool (*is_supported)(void);
 } levels[] = {
-#ifdef SS__HAVE_X86_KERNELS
-    {{"amx", &ss__rows_avx512,
-      PRECISIONS(fp32_avx512, ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx,
+#ifdef SS_TENSOR_HAVE_X86_KERNELS
+    {{"amx", &ss_tensor_rows_avx512,
+      PRECISIONS(fp32_avx512, ss_tensor_bf16x3_amx, ss_tensor_bf16_amx, ss_tensor_int8_amx,
                  attention_avx512vnni)},
      has_amx},
-    {{"avx512-vnni", &ss__rows_avx512,
+    {{"avx512-vnni", &ss_tensor_rows_avx512,
       PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512vnni, int8_avx512vnni,
                  attention_avx512vnni)},
      has_avx512vnni},
-    {{"avx512", &ss__rows_avx512,
+    {{"avx512", &ss_tensor_rows_avx512,
       PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512, int8_avx512, attention_avx512)},
      has_avx512},
-    {{"avx2-vnni", &ss__rows_avx2,
+    {{"avx2-vnni", &ss_tensor_rows_avx2,
       PRECISIONS(fp32_avx2, fp32_avx2, int16_avxvnni, int8_avxvnni, attention_avxvnni)},
      has_avxvnni},
-    {{"avx2", &ss__rows_avx2,
+    {{"avx2", &ss_tensor_rows_avx2,
       PRECISIONS(fp32_avx2, fp32_avx2, int16_avx2, int8_avx2, attention_avx2)},
      has_avx2},
 #endif
-    {{"reference", &ss__rows_reference,
+    {{"reference", &ss_tensor_rows_reference,
       PRECISIONS(fp32_reference, fp32_reference, int16_reference, int8_reference,
                  attention_reference)},
      always},
@@ -180,7 +179,7 @@ static const struct level {
 enum { N_LEVELS = sizeof levels / sizeof levels[0] };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static _Atomic(const struct ss__kernels *) in_use;
+static _Atomic(const struct ss_tensor_kernels *) in_use;
 
 static size_t level_find(const char *name)
 {
@@ -201,46 +200,47 @@ static void choose(void)
     atomic_store(&in_use, &levels[i].kernels);
 }
 
-const struct ss__kernels *ss__kernels(void)
+const struct ss_tensor_kernels *ss_tensor_kernels(void)
 {
     pthread_once(&once, choose);
     return atomic_load_explicit(&in_use, memory_order_acquire);
 }
 
-const char *ss__kernels_name(void)
+const char *ss_tensor_kernels_name(void)
 {
-    return ss__kernels()->name;
+    return ss_tensor_kernels()->name;
 }
 
-const struct ss__kernels *ss__kernels_find(const char *name)
+const struct ss_tensor_kernels *ss_tensor_kernels_find(const char *name)
 {
-    const struct ss__kernels *kernels = &levels[level_find(name)].kernels;
+    const struct ss_tensor_kernels *kernels = &levels[level_find(name)].kernels;
     return strcmp(kernels->name, name) == 0 ? kernels : NULL;
 }
 
-bool ss__kernels_use(const char *name)
+bool ss_tensor_kernels_use(const char *name)
 {
     pthread_once(&once, choose);
     const struct level *level = &levels[level_find(name)];
-    if (ss__kernels_find(name) == NULL || !level->is_supported()) {
+    if (ss_tensor_kernels_find(name) == NULL || !level->is_supported()) {
         return false;
     }
-    ss__kernels_set(&level->kernels);
+    ss_tensor_kernels_set(&level->kernels);
     return true;
 }
 
-void ss__kernels_set(const struct ss__kernels *kernels)
+void ss_tensor_kernels_set(const struct ss_tensor_kernels *kernels)
 {
     pthread_once(&once, choose);
     atomic_store(&in_use, kernels);
 }
 
-const char *ss__precision_numbers(ss_precision precision)
+const char *ss_tensor_precision_numbers(ss_precision precision)
 {
-    return ss__kernels()->of[precision]->name;
+    return ss_tensor_kernels()->of[precision]->name;
 }
 
-double ss__precision_error(ss_precision precision)
+double ss_tensor_precision_error(ss_precision precision)
 {
-    return precision == SS_PRECISION_HIGH ? ss__kernels()->of[precision]->embedding_error : 0;
+    return precision == SS_PRECISION_HIGH ? ss_tensor_kernels()->of[precision]->embedding_error
+                                          : 0;
 }

@@ -100,23 +100,23 @@ LANES_INLINE lanes lanes_gelu_tanh(lanes x)
     return lanes_mul(x, lanes_sigmoid(twice_u));
 }
 
-LANES_INLINE lanes lanes_activate(lanes x, ss__activation activation)
+LANES_INLINE lanes lanes_activate(lanes x, ss_tensor_activation activation)
 {
     switch (activation) {
-    case SS__ACT_GELU:
+    case SS_TENSOR_ACT_GELU:
         return lanes_gelu(x);
-    case SS__ACT_GELU_TANH:
+    case SS_TENSOR_ACT_GELU_TANH:
         return lanes_gelu_tanh(x);
-    case SS__ACT_RELU:
+    case SS_TENSOR_ACT_RELU:
         return lanes_max(lanes_set(0.0F), x);
-    case SS__ACT_SILU:
+    case SS_TENSOR_ACT_SILU:
         return lanes_mul(x, lanes_sigmoid(x));
-    case SS__ACT_TANH:
+    case SS_TENSOR_ACT_TANH:
         return lanes_tanh(x);
-    case SS__ACT_SIGMOID:
+    case SS_TENSOR_ACT_SIGMOID:
         return lanes_sigmoid(x);
-    case SS__ACT_NONE:
-    case SS__N_ACTIVATIONS:
+    case SS_TENSOR_ACT_NONE:
+    case SS_TENSOR_N_ACTIVATIONS:
     default:
         return x;
     }

@@ -4,13 +4,13 @@
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
-void ss__matrix_lengths(const struct ss__matrix *matrix, float *lengths)
+void ss_tensor_matrix_lengths(const struct ss_tensor_matrix *matrix, float *lengths)
 {
     const size_t cols = matrix->multiplier->tile_cols, n_in = matrix->n_in;
     for (size_t first = 0; first < matrix->n_out; first += cols) {
         const float *panel = (const float *)matrix->panels + first * n_in;
         const size_t n = ss__min_size(cols, matrix->n_out - first);
-        double sums[SS__MAX_TILE_COLS] = {0};
+        double sums[SS_TENSOR_MAX_TILE_COLS] = {0};
         for (size_t k = 0; k < n_in; k++) {
             for (size_t j = 0; j < n; j++) {
                 const double w = (double)panel[k * cols + j];

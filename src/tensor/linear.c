@@ -2,7 +2,7 @@
  * for each panel of outputs, blocks of K whose part of the panel stays near the core; for
  * each of them all tiles of the row block. The end of a panel is done while its sums are in
  * cache, LayerNorm when the row block is complete. Or the caller looks at each tile's sums, and
- * nothing else becomes of them (ss__linear_visit). */
+ * nothing else becomes of them (ss_tensor_linear_visit). */
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
@@ -13,27 +13,28 @@ enum {
 };
 
 struct linear_job {
-    const struct ss__matrix *w;
-    const struct ss__end *end;
+    const struct ss_tensor_matrix *w;
+    const struct ss_tensor_end *end;
     const float *x;
     float *y;
     size_t n_rows, n_threads;
-    struct ss__cut cut;
+    struct ss_tensor_cut cut;
     bool is_guided; /* blocks become smaller towards the end */
-    float *scratch; /* [threads, ss__visit_floats(block_rows)] */
+    float *scratch; /* [threads, ss_tensor_visit_floats(block_rows)] */
 };
 
 /* What one thread works on: rows that it packs, and the panel of sums at hand. */
 struct block {
-    const struct ss__matrix *w;
+    const struct ss_tensor_matrix *w;
     const float *x; /* [n_rows, K] */
     size_t n_rows;
     float *sums;   /* [n_rows, tile_cols] */
     float *scales; /* [blocks of K, n_rows] */
     float *a;      /* words */
     /* What becomes of the sums: */
-    const struct ss__visit *visit;
-    const struct ss__end *end; /* where there is no visit; its residual and y are the block's */
+    const struct ss_tensor_visit *visit;
+    const struct ss_tensor_end
+        *end; /* where there is no visit; its residual and y are the block's */
     float *y;
 };
 
@@ -42,13 +43,14 @@ struct layout {
     size_t scales, a, total;
 };
 
-static struct layout scratch_layout(const struct ss__matrix *w, size_t n_rows)
+static struct layout scratch_layout(const struct ss_tensor_matrix *w, size_t n_rows)
 {
-    const struct ss__multiplier *m = w->multiplier;
+    const struct ss_tensor_multiplier *m = w->multiplier;
     const size_t n_blocks = ss__divide_up(w->n_in, m->k_block);
     struct layout l = {.scales = n_rows * m->tile_cols};
-    l.a = l.scales + (m->grid == NULL ? 0 : ss__round_up(n_blocks * n_rows, SS__LANES));
-    l.total = l.a + n_rows * ss__round_up(ss__multiplier_words(m, w->n_in), SS__LANES);
+    l.a = l.scales + (m->grid == NULL ? 0 : ss__round_up(n_blocks * n_rows, SS_TENSOR_LANES));
+    l.total =
+        l.a + n_rows * ss__round_up(ss_tensor_multiplier_words(m, w->n_in), SS_TENSOR_LANES);
     return l;
 }
 
@@ -65,7 +67,7 @@ static void lay_out(struct block *self, float *scratch)
 static void fetch_inputs(const float *x, size_t x_stride, size_t n_rows, size_t n_k)
 {
     for (size_t r = 0; r < n_rows; r++) {
-        for (size_t i = 0; i < n_k; i += SS__LANES) {
+        for (size_t i = 0; i < n_k; i += SS_TENSOR_LANES) {
             __builtin_prefetch(x + r * x_stride + i, 0, 2);
         }
     }
@@ -74,7 +76,7 @@ static void fetch_inputs(const float *x, size_t x_stride, size_t n_rows, size_t 
 /* All of K of the rows as A operands: block of K after block of K, tile after tile. */
 static void pack_block(const struct block *self)
 {
-    const struct ss__multiplier *m = self->w->multiplier;
+    const struct ss_tensor_multiplier *m = self->w->multiplier;
     const size_t n_in = self->w->n_in;
     float *a = self->a, *scales = self->scales;
     for (size_t k = 0; k < n_in; k += m->k_block) {
@@ -84,19 +86,20 @@ static void pack_block(const struct block *self)
             const float *x = self->x + r * n_in;
             const size_t n_next = ss__min_size(m->k_block, n_in - k - n_k);
             fetch_inputs(x + k + n_k, n_in, n, n_next);
-            ss__matrix_pack(self->w, x, n, k, a, scales);
-            a += n * ss__round_up(ss__multiplier_words(m, n_k), SS__LANES);
+            ss_tensor_matrix_pack(self->w, x, n, k, a, scales);
+            a += n * ss__round_up(ss_tensor_multiplier_words(m, n_k), SS_TENSOR_LANES);
             scales += n;
         }
     }
 }
 
-static struct ss__block_end tile_end(const struct block *self, size_t r, size_t n, size_t j)
+static struct ss_tensor_block_end tile_end(const struct block *self, size_t r, size_t n,
+                                           size_t j)
 {
-    const struct ss__end *end = self->end;
+    const struct ss_tensor_end *end = self->end;
     const size_t cols = self->w->multiplier->tile_cols, n_out = self->w->n_out;
     const size_t at = r * n_out + j;
-    return (struct ss__block_end){
+    return (struct ss_tensor_block_end){
         .n_rows = n,
         .n_cols = ss__min_size(cols, n_out - j),
         .sums = self->sums + r * cols,
@@ -110,10 +113,10 @@ static struct ss__block_end tile_end(const struct block *self, size_t r, size_t 
 }
 
 /* Ask for the memory that a tile's end will touch while the tile is computed. */
-static void fetch_end(const struct ss__block_end *end)
+static void fetch_end(const struct ss_tensor_block_end *end)
 {
     for (size_t r = 0; r < end->n_rows; r++) {
-        for (size_t j = 0; j < end->n_cols; j += SS__LANES) {
+        for (size_t j = 0; j < end->n_cols; j += SS_TENSOR_LANES) {
             __builtin_prefetch(end->out + r * end->out_stride + j, 1);
             if (end->residual != NULL) {
                 __builtin_prefetch(end->residual + r * end->out_stride + j);
@@ -123,39 +126,39 @@ static void fetch_end(const struct ss__block_end *end)
 }
 
 /* The last inputs of a tile, whose sums then go where they are wanted. */
-static void finish_tile(const struct block *self, const struct ss__tile *tile, size_t r,
+static void finish_tile(const struct block *self, const struct ss_tensor_tile *tile, size_t r,
                         size_t n, size_t j)
 {
-    const struct ss__multiplier *m = self->w->multiplier;
-    const struct ss__visit *visit = self->visit;
+    const struct ss_tensor_multiplier *m = self->w->multiplier;
+    const struct ss_tensor_visit *visit = self->visit;
     if (visit != NULL) {
         m->tile[n - 1](tile);
-        visit->look(visit->context,
-                    &(struct ss__sums){.row = r,
-                                       .n_rows = n,
-                                       .output = j,
-                                       .n_outputs = ss__min_size(m->tile_cols, visit->end - j),
-                                       .at = tile->c,
-                                       .stride = tile->c_stride});
+        visit->look(visit->context, &(struct ss_tensor_sums){
+                                        .row = r,
+                                        .n_rows = n,
+                                        .output = j,
+                                        .n_outputs = ss__min_size(m->tile_cols, visit->end - j),
+                                        .at = tile->c,
+                                        .stride = tile->c_stride});
         return;
     }
-    const struct ss__block_end end = tile_end(self, r, n, j);
+    const struct ss_tensor_block_end end = tile_end(self, r, n, j);
     fetch_end(&end);
     m->tile[n - 1](tile);
-    ss__kernels()->rows->end_block(&end);
+    ss_tensor_kernels()->rows->end_block(&end);
 }
 
 /* The first tile of a block's rows with a panel's inputs from k on; A and what comes next are
  * left open. */
-static struct ss__tile first_tile(const struct block *self, size_t j, size_t k)
+static struct ss_tensor_tile first_tile(const struct block *self, size_t j, size_t k)
 {
-    const struct ss__matrix *w = self->w;
-    const struct ss__multiplier *m = w->multiplier;
-    const size_t cols = m->tile_cols, n_words = ss__multiplier_words(m, w->n_in);
+    const struct ss_tensor_matrix *w = self->w;
+    const struct ss_tensor_multiplier *m = w->multiplier;
+    const size_t cols = m->tile_cols, n_words = ss_tensor_multiplier_words(m, w->n_in);
     const size_t scales_at = k / m->k_block * ss__round_up(w->n_out, cols) + j;
-    return (struct ss__tile){
+    return (struct ss_tensor_tile){
         .b = (float *)w->panels + j * n_words + k / m->word_inputs * cols,
-        .n_words = ss__multiplier_words(m, ss__min_size(m->k_block, w->n_in - k)),
+        .n_words = ss_tensor_multiplier_words(m, ss__min_size(m->k_block, w->n_in - k)),
         .c = self->sums,
         .c_stride = cols,
         .is_first = k == 0,
@@ -171,11 +174,11 @@ static struct ss__tile first_tile(const struct block *self, size_t j, size_t k)
 static const float *multiply_inputs(const struct block *self, size_t j, size_t k,
                                     const float *a)
 {
-    const struct ss__multiplier *m = self->w->multiplier;
+    const struct ss_tensor_multiplier *m = self->w->multiplier;
     const bool is_last = k + m->k_block >= self->w->n_in;
-    struct ss__tile tile = first_tile(self, j, k);
+    struct ss_tensor_tile tile = first_tile(self, j, k);
     const float *b = tile.b;
-    const size_t row_words = ss__round_up(tile.n_words, SS__LANES);
+    const size_t row_words = ss__round_up(tile.n_words, SS_TENSOR_LANES);
     for (size_t r = 0, part = 0; r < self->n_rows; r += m->tile_rows, part++) {
         const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
         tile.a = a;
@@ -195,7 +198,7 @@ static const float *multiply_inputs(const struct block *self, size_t j, size_t k
 /* All rows of a block with the panels of outputs `from` … `to` - 1. */
 static void multiply_panels(const struct block *self, size_t from, size_t to)
 {
-    const struct ss__multiplier *m = self->w->multiplier;
+    const struct ss_tensor_multiplier *m = self->w->multiplier;
     pack_block(self);
     for (size_t j = from; j < to; j += m->tile_cols) {
         const float *a = self->a;
@@ -203,7 +206,7 @@ static void multiply_panels(const struct block *self, size_t from, size_t to)
             a = multiply_inputs(self, j, k, a);
         }
     }
-    ss__multiplier_finish(m);
+    ss_tensor_multiplier_finish(m);
 }
 
 /* Rows of the block that begins where `left` rows are left. Guided ones are half a thread's
@@ -242,36 +245,36 @@ static size_t count_blocks(const struct linear_job *job)
 static void linear_task(void *context, size_t index, size_t worker)
 {
     const struct linear_job *job = context;
-    const struct ss__cut *cut = &job->cut;
+    const struct ss_tensor_cut *cut = &job->cut;
     const size_t n_in = job->w->n_in, n_out = job->w->n_out;
     const size_t row = row_of(job, index / cut->n_groups);
     const size_t from = index % cut->n_groups * cut->group_outputs;
-    struct ss__end end = *job->end;
+    struct ss_tensor_end end = *job->end;
     end.residual = end.residual == NULL ? NULL : end.residual + row * n_out;
     struct block block = {.w = job->w,
                           .x = job->x + row * n_in,
                           .n_rows = next_rows(job, job->n_rows - row),
                           .end = &end,
                           .y = job->y + row * n_out};
-    lay_out(&block, job->scratch + worker * ss__visit_floats(job->w, cut->block_rows));
+    lay_out(&block, job->scratch + worker * ss_tensor_visit_floats(job->w, cut->block_rows));
     multiply_panels(&block, from, ss__min_size(from + cut->group_outputs, n_out));
     if (end.norm_gain != NULL && cut->n_groups == 1) {
-        ss__kernels()->rows->layer_norm(&(struct ss__norm){.x = block.y,
-                                                           .n_rows = block.n_rows,
-                                                           .width = n_out,
-                                                           .gain = end.norm_gain,
-                                                           .shift = end.norm_shift,
-                                                           .eps = end.norm_eps});
+        ss_tensor_kernels()->rows->layer_norm(&(struct ss_tensor_norm){.x = block.y,
+                                                                       .n_rows = block.n_rows,
+                                                                       .width = n_out,
+                                                                       .gain = end.norm_gain,
+                                                                       .shift = end.norm_shift,
+                                                                       .eps = end.norm_eps});
     }
 }
 
 /* Rows of a block, whole tiles: A of one stays in the second cache. */
-static size_t most_rows(const struct ss__matrix *w)
+static size_t most_rows(const struct ss_tensor_matrix *w)
 {
-    const struct ss__multiplier *m = w->multiplier;
+    const struct ss_tensor_multiplier *m = w->multiplier;
     size_t n = BLOCK_ROWS;
     if (m->block_bytes != 0) {
-        const size_t row_bytes = ss__multiplier_words(m, w->n_in) * sizeof(float);
+        const size_t row_bytes = ss_tensor_multiplier_words(m, w->n_in) * sizeof(float);
         n = ss__min_size(m->block_bytes / row_bytes, MOST_BLOCK_ROWS);
     }
     return ss__max_size(n / m->tile_rows, 1) * m->tile_rows;
@@ -295,13 +298,14 @@ static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
     return best;
 }
 
-struct ss__cut ss__linear_cut(const struct ss__matrix *w, size_t n_rows, size_t n_threads)
+struct ss_tensor_cut ss_tensor_linear_cut(const struct ss_tensor_matrix *w, size_t n_rows,
+                                          size_t n_threads)
 {
     const size_t tile_rows = w->multiplier->tile_rows, cols = w->multiplier->tile_cols;
     const size_t n_panels = ss__divide_up(w->n_out, cols);
     const size_t tiles =
         choose_tiles(ss__divide_up(n_rows, tile_rows), most_rows(w) / tile_rows, n_threads);
-    struct ss__cut cut = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
+    struct ss_tensor_cut cut = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
     cut.n_blocks = ss__divide_up(n_rows, cut.block_rows);
     const size_t wanted = cut.n_blocks >= n_threads
                               ? 1
@@ -312,11 +316,12 @@ struct ss__cut ss__linear_cut(const struct ss__matrix *w, size_t n_rows, size_t 
     return cut;
 }
 
-ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, size_t n_rows,
-                     float *y, const struct ss__end *end, ss_err *err)
+ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w, const float *x,
+                           size_t n_rows, float *y, const struct ss_tensor_end *end,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__end no_end = {0};
+    const struct ss_tensor_end no_end = {0};
     const size_t n_threads = ss_work_n_threads(work);
     struct linear_job job = {.w = w,
                              .end = end == NULL ? &no_end : end,
@@ -324,23 +329,24 @@ ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x, 
                              .y = y,
                              .n_rows = n_rows,
                              .n_threads = n_threads,
-                             .cut = ss__linear_cut(w, n_rows, n_threads)};
+                             .cut = ss_tensor_linear_cut(w, n_rows, n_threads)};
     if (n_threads > 1 && job.cut.n_blocks > n_threads) {
         job.is_guided = true;
         job.cut.block_rows = most_rows(w);
     }
-    job.scratch =
-        ss__work_scratch(work, SS__SLOT_KERNEL,
-                         n_threads * ss__visit_floats(w, job.cut.block_rows) * sizeof(float));
+    job.scratch = ss_tensor_work_scratch(
+        work, SS_TENSOR_SLOT_KERNEL,
+        n_threads * ss_tensor_visit_floats(w, job.cut.block_rows) * sizeof(float));
     if (job.scratch == NULL) {
         status = ss__fail_nomem(err, "a block of a matrix product");
         goto out;
     }
-    ss__work_run(work, count_blocks(&job) * job.cut.n_groups,
-                 2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out, linear_task, &job);
+    ss_tensor_work_run(work, count_blocks(&job) * job.cut.n_groups,
+                       2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out, linear_task,
+                       &job);
     if (job.end->norm_gain != NULL && job.cut.n_groups > 1) {
-        ss__layer_norm(work, y, n_rows, w->n_out, job.end->norm_gain, job.end->norm_shift,
-                       job.end->norm_eps);
+        ss_tensor_layer_norm(work, y, n_rows, w->n_out, job.end->norm_gain, job.end->norm_shift,
+                             job.end->norm_eps);
     }
 out:
     return status;
@@ -348,12 +354,12 @@ out:
 
 /* ---- sums that are looked at ---- */
 
-size_t ss__visit_floats(const struct ss__matrix *w, size_t n_rows)
+size_t ss_tensor_visit_floats(const struct ss_tensor_matrix *w, size_t n_rows)
 {
     return scratch_layout(w, n_rows).total;
 }
 
-void ss__linear_visit(const struct ss__visit *visit)
+void ss_tensor_linear_visit(const struct ss_tensor_visit *visit)
 {
     struct block block = {
         .w = visit->w, .x = visit->x, .n_rows = visit->n_rows, .visit = visit};

@@ -22,21 +22,21 @@
 #include "tensor/tensor_priv.h"
 
 enum {
-    MAX_BLOCK_INPUTS = SS__INT8_BLOCK,
-    MAX_BLOCK_WORDS = SS__INT8_BLOCK / 4,
+    MAX_BLOCK_INPUTS = SS_TENSOR_INT8_BLOCK,
+    MAX_BLOCK_WORDS = SS_TENSOR_INT8_BLOCK / 4,
     FILL_OUTPUTS = 4 /* that are packed at once */
 };
 
-ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
-                         struct ss__matrix *out, ss_err *err)
+ss_status ss_tensor_matrix_new(size_t n_out, size_t n_in, ss_precision precision,
+                               struct ss_tensor_matrix *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__multiplier *m = ss__kernels()->of[precision];
+    const struct ss_tensor_multiplier *m = ss_tensor_kernels()->of[precision];
     const size_t cols = m->tile_cols;
     size_t n_panel = 0, n = 0;
-    *out = (struct ss__matrix){0};
+    *out = (struct ss_tensor_matrix){0};
     if (n_out == 0 || n_in == 0 || n_out > SIZE_MAX - cols || n_in > SIZE_MAX / 2 ||
-        !ss__mul(ss__multiplier_words(m, n_in), cols, &n_panel) ||
+        !ss__mul(ss_tensor_multiplier_words(m, n_in), cols, &n_panel) ||
         !ss__mul(ss__divide_up(n_out, cols), n_panel, &n)) {
         SS_FAIL(SS_E_SHAPE, "a matrix of %zu outputs and %zu inputs cannot be packed", n_out,
                 n_in);
@@ -59,36 +59,36 @@ ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
     out->n_in = n_in;
 out:
     if (status != SS_OK) {
-        ss__matrix_release(out);
+        ss_tensor_matrix_release(out);
     }
     return status;
 }
 
-void ss__matrix_release(struct ss__matrix *matrix)
+void ss_tensor_matrix_release(struct ss_tensor_matrix *matrix)
 {
     ss__free(matrix->panels);
     ss__free(matrix->scales);
     ss__free(matrix->offsets);
     ss__free(matrix->factors);
-    *matrix = (struct ss__matrix){0};
+    *matrix = (struct ss_tensor_matrix){0};
 }
 
 /* ---- what is known of inputs ---- */
 
-void ss__matrix_expect_upward(struct ss__matrix *matrix)
+void ss_tensor_matrix_expect_upward(struct ss_tensor_matrix *matrix)
 {
     if (matrix->multiplier->grid_upward != NULL) {
         matrix->grid = matrix->multiplier->grid_upward;
     }
 }
 
-bool ss__precision_smooths(ss_precision precision)
+bool ss_tensor_precision_smooths(ss_precision precision)
 {
-    const struct ss__grid *grid = ss__kernels()->of[precision]->grid;
+    const struct ss_tensor_grid *grid = ss_tensor_kernels()->of[precision]->grid;
     return grid != NULL && grid->n_bytes == 1;
 }
 
-void ss__add_squares_to(float *sums, const float *w, size_t n, size_t n_in)
+void ss_tensor_add_squares_to(float *sums, const float *w, size_t n, size_t n_in)
 {
     for (size_t j = 0; j < n; j++, w += n_in) {
         for (size_t k = 0; k < n_in; k++) {
@@ -104,8 +104,8 @@ static float share_of(double x, double usual)
     return isfinite(share) ? (float)fmax(share, 0.05) : 1.0F;
 }
 
-ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes, const float *squares,
-                            ss_err *err)
+ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix, const float *sizes,
+                                  const float *squares, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = matrix->n_in;
@@ -128,53 +128,53 @@ out:
     return status;
 }
 
-void ss__matrix_pack(const struct ss__matrix *w, const float *x, size_t n_rows, size_t k,
-                     void *a, float *scales)
+void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w, const float *x, size_t n_rows,
+                           size_t k, void *a, float *scales)
 {
-    const struct ss__multiplier *m = w->multiplier;
+    const struct ss_tensor_multiplier *m = w->multiplier;
     const size_t n_k = ss__min_size(m->k_block, w->n_in - k);
     if (w->grid == NULL) {
         m->pack(x + k, w->n_in, n_rows, n_k, a);
         return;
     }
-    ss__kernels()->rows->quantize(
-        &(struct ss__quantize){.grid = w->grid,
-                               .x = x + k,
-                               .x_stride = w->n_in,
-                               .n_rows = n_rows,
-                               .n_k = n_k,
-                               .factors = w->factors == NULL ? NULL : w->factors + k,
-                               .most = w->grid->most_input,
-                               .offset = w->grid->offset,
-                               .a = a,
-                               .scales = scales});
+    ss_tensor_kernels()->rows->quantize(
+        &(struct ss_tensor_quantize){.grid = w->grid,
+                                     .x = x + k,
+                                     .x_stride = w->n_in,
+                                     .n_rows = n_rows,
+                                     .n_k = n_k,
+                                     .factors = w->factors == NULL ? NULL : w->factors + k,
+                                     .most = w->grid->most_input,
+                                     .offset = w->grid->offset,
+                                     .a = a,
+                                     .scales = scales});
 }
 
 /* ---- filling ---- */
 
 /* Whether the words of a panel are the weights themselves. */
-static bool are_floats(const struct ss__multiplier *m)
+static bool are_floats(const struct ss_tensor_multiplier *m)
 {
-    return m->pack == ss__pack_rows;
+    return m->pack == ss_tensor_pack_rows;
 }
 
 /* n outputs at place `lane` of one panel. */
 struct part {
-    const struct ss__matrix *matrix;
+    const struct ss_tensor_matrix *matrix;
     float *panel;
     size_t lane, n;
     const float *w;
     size_t w_stride;
-    ss__layout layout;
+    ss_tensor_layout layout;
     size_t first; /* output */
 };
 
 static void fill_floats(const struct part *part)
 {
     const size_t cols = part->matrix->multiplier->tile_cols, n_in = part->matrix->n_in;
-    if (part->layout == SS__OUT_BY_IN) {
-        ss__pack_transposed(part->w, part->w_stride, part->n, n_in, part->panel + part->lane,
-                            cols);
+    if (part->layout == SS_TENSOR_OUT_BY_IN) {
+        ss_tensor_pack_transposed(part->w, part->w_stride, part->n, n_in,
+                                  part->panel + part->lane, cols);
         return;
     }
     for (size_t k = 0; k < n_in; k++) {
@@ -194,7 +194,7 @@ struct weights {
 static const float *weights_of(const struct part *part, size_t j, size_t k, size_t n_k,
                                float *room)
 {
-    if (part->layout == SS__OUT_BY_IN) {
+    if (part->layout == SS_TENSOR_OUT_BY_IN) {
         return part->w + j * part->w_stride + k;
     }
     for (size_t i = 0; i < n_k; i++) {
@@ -241,7 +241,7 @@ static int32_t largest_four(const int8_t *numbers, size_t n)
 }
 
 /* By how much n weights are larger than their sums of products may be; at most 1: they fit. */
-static double excess_of(const struct ss__grid *grid, const float *words, size_t n,
+static double excess_of(const struct ss_tensor_grid *grid, const float *words, size_t n,
                         const struct total *total)
 {
     const double largest_input = (double)grid->most_input + grid->offset;
@@ -264,25 +264,25 @@ static bool are_finite(const struct weights *w)
 
 /* The weights of one output in one block as whole numbers; gives their scale and their sum. If
  * one of them is not finite, so is no output. */
-static float quantize_weights(const struct ss__grid *grid, const struct weights *w,
+static float quantize_weights(const struct ss_tensor_grid *grid, const struct weights *w,
                               float *words, int64_t *sum)
 {
     float scale = NAN;
-    struct ss__quantize rows = {.grid = grid,
-                                .x = w->at,
-                                .n_rows = 1,
-                                .n_k = w->n,
-                                .factors = w->factors,
-                                .most = grid->most_weight,
-                                .a = words,
-                                .scales = &scale};
+    struct ss_tensor_quantize rows = {.grid = grid,
+                                      .x = w->at,
+                                      .n_rows = 1,
+                                      .n_k = w->n,
+                                      .factors = w->factors,
+                                      .most = grid->most_weight,
+                                      .a = words,
+                                      .scales = &scale};
     *sum = 0;
     if (!are_finite(w)) {
         memset(words, 0, ss__round_up(w->n * grid->n_bytes, 64));
         return scale;
     }
     for (;;) {
-        ss__kernels()->rows->quantize(&rows);
+        ss_tensor_kernels()->rows->quantize(&rows);
         const struct total total = total_of(words, w->n, grid->n_bytes);
         const double excess = excess_of(grid, words, w->n, &total);
         if (excess <= 1) {
@@ -298,10 +298,10 @@ static void fill_some(const struct part *part, size_t block, size_t first, size_
 {
     alignas(64) float words[FILL_OUTPUTS * MAX_BLOCK_WORDS];
     float room[MAX_BLOCK_INPUTS];
-    const struct ss__matrix *matrix = part->matrix;
-    const struct ss__multiplier *m = matrix->multiplier;
+    const struct ss_tensor_matrix *matrix = part->matrix;
+    const struct ss_tensor_multiplier *m = matrix->multiplier;
     const size_t k = block * m->k_block, n_k = ss__min_size(m->k_block, matrix->n_in - k);
-    const size_t n_words = ss__multiplier_words(m, n_k);
+    const size_t n_words = ss_tensor_multiplier_words(m, n_k);
     const size_t at = block * ss__round_up(matrix->n_out, m->tile_cols) + part->first + first;
     for (size_t j = 0; j < n; j++) {
         int64_t sum = 0;
@@ -318,9 +318,9 @@ static void fill_some(const struct part *part, size_t block, size_t first, size_
             matrix->offsets[at + j] = (int32_t)(-sum * matrix->grid->offset);
         }
     }
-    ss__pack_transposed(words, n_words, n, n_words,
-                        part->panel + k / m->word_inputs * m->tile_cols + part->lane + first,
-                        m->tile_cols);
+    ss_tensor_pack_transposed(
+        words, n_words, n, n_words,
+        part->panel + k / m->word_inputs * m->tile_cols + part->lane + first, m->tile_cols);
 }
 
 static void fill_block(const struct part *part, size_t block)
@@ -330,11 +330,11 @@ static void fill_block(const struct part *part, size_t block)
     }
 }
 
-void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
-                     ss__layout layout)
+void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n, const float *w,
+                           ss_tensor_layout layout)
 {
-    const struct ss__multiplier *m = matrix->multiplier;
-    const size_t n_in = matrix->n_in, n_words = ss__multiplier_words(m, n_in);
+    const struct ss_tensor_multiplier *m = matrix->multiplier;
+    const size_t n_in = matrix->n_in, n_words = ss_tensor_multiplier_words(m, n_in);
     for (size_t done = 0; done < n;) {
         const size_t lane = (at + done) % m->tile_cols;
         const struct part part = {
@@ -342,8 +342,8 @@ void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float
             .panel = (float *)matrix->panels + (at + done - lane) * n_words,
             .lane = lane,
             .n = ss__min_size(m->tile_cols - lane, n - done),
-            .w = layout == SS__OUT_BY_IN ? w + done * n_in : w + done,
-            .w_stride = layout == SS__OUT_BY_IN ? n_in : n,
+            .w = layout == SS_TENSOR_OUT_BY_IN ? w + done * n_in : w + done,
+            .w_stride = layout == SS_TENSOR_OUT_BY_IN ? n_in : n,
             .layout = layout,
             .first = at + done,
         };

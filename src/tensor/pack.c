@@ -41,8 +41,8 @@ static void transpose_plain(const float *w, size_t w_stride, size_t n_j, size_t 
     }
 }
 
-void ss__pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k, float *out,
-                         size_t out_stride)
+void ss_tensor_pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k,
+                               float *out, size_t out_stride)
 {
     const size_t whole_j = n_j / BLOCK * BLOCK, whole_k = n_k / BLOCK * BLOCK;
     for (size_t k = 0; k < whole_k; k += BLOCK) {
@@ -61,17 +61,18 @@ void ss__pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k
 static void copy_row(float *out, const float *x, size_t n)
 {
     size_t i = 0;
-    for (; i + SS__LANES <= n; i += SS__LANES) {
-        memcpy(out + i, x + i, SS__LANES * sizeof *x);
+    for (; i + SS_TENSOR_LANES <= n; i += SS_TENSOR_LANES) {
+        memcpy(out + i, x + i, SS_TENSOR_LANES * sizeof *x);
     }
     for (; i < n; i++) {
         out[i] = x[i];
     }
 }
 
-void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, float *panels)
+void ss_tensor_pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k,
+                            float *panels)
 {
-    const size_t cols = ss__kernels()->fp32->tile_cols;
+    const size_t cols = ss_tensor_kernels()->fp32->tile_cols;
     for (size_t j = 0; j < n; j += cols) {
         const size_t n_j = ss__min_size(cols, n - j);
         float *panel = panels + j * n_k;
@@ -84,12 +85,12 @@ void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, flo
     }
 }
 
-void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
+void ss_tensor_pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
-    const size_t whole = n_k / SS__LANES * SS__LANES;
-    for (size_t r = 0; r < n_rows; r++, x += x_stride, a += SS__LANES) {
-        for (size_t k = 0; k < whole; k += SS__LANES) {
-            memcpy(a + k * n_rows, x + k, SS__LANES * sizeof *x);
+    const size_t whole = n_k / SS_TENSOR_LANES * SS_TENSOR_LANES;
+    for (size_t r = 0; r < n_rows; r++, x += x_stride, a += SS_TENSOR_LANES) {
+        for (size_t k = 0; k < whole; k += SS_TENSOR_LANES) {
+            memcpy(a + k * n_rows, x + k, SS_TENSOR_LANES * sizeof *x);
         }
         copy_row(a + whole * n_rows, x + whole, n_k - whole);
     }

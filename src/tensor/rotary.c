@@ -3,7 +3,7 @@
 #include "tensor/tensor_priv.h"
 
 struct rotate_job {
-    const struct ss__rotary *rotary;
+    const struct ss_tensor_rotary *rotary;
     float *qkv; /* [S, 3 D] */
     const size_t *offsets;
 };
@@ -11,13 +11,14 @@ struct rotate_job {
 static void rotate_task(void *context, size_t index, size_t worker)
 {
     const struct rotate_job *job = context;
-    const struct ss__rotary *rotary = job->rotary;
-    const struct ss__rows_kernels *rows = ss__kernels()->rows;
+    const struct ss_tensor_rotary *rotary = job->rotary;
+    const struct ss_tensor_rows_kernels *rows = ss_tensor_kernels()->rows;
     const size_t width = rotary->n_heads * rotary->head_width;
     const size_t first = job->offsets[index], end = job->offsets[index + 1];
-    struct ss__turn turn = {.n_heads = 2 * rotary->n_heads, /* keys stand behind the queries */
-                            .head_width = rotary->head_width,
-                            .half = rotary->half};
+    struct ss_tensor_turn turn = {.n_heads =
+                                      2 * rotary->n_heads, /* keys stand behind the queries */
+                                  .head_width = rotary->head_width,
+                                  .half = rotary->half};
     (void)worker;
     for (size_t i = first; i < end; i++) {
         turn.x = job->qkv + i * 3 * width;
@@ -27,12 +28,12 @@ static void rotate_task(void *context, size_t index, size_t worker)
     }
 }
 
-void ss__rotate(ss_work *work, const struct ss__rotary *rotary, float *qkv,
-                const size_t *offsets, size_t n_sequences)
+void ss_tensor_rotate(ss_work *work, const struct ss_tensor_rotary *rotary, float *qkv,
+                      const size_t *offsets, size_t n_sequences)
 {
     struct rotate_job job = {.rotary = rotary, .qkv = qkv, .offsets = offsets};
     const size_t n_numbers = n_sequences == 0 ? 0
                                               : (offsets[n_sequences] - offsets[0]) * 4 *
                                                     rotary->n_heads * rotary->half;
-    ss__work_run(work, n_sequences, 3.0 * (double)n_numbers, rotate_task, &job);
+    ss_tensor_work_run(work, n_sequences, 3.0 * (double)n_numbers, rotate_task, &job);
 }

@@ -10,33 +10,33 @@ enum { ROWS_PER_TASK = 32, NUMBERS_PER_TASK = 1 << 15 };
 static void norm_task(void *context, size_t index, size_t worker)
 {
     (void)worker;
-    const struct ss__norm_rows *norm = context;
+    const struct ss_tensor_norm_rows *norm = context;
     const size_t first = index * ROWS_PER_TASK, at = first * norm->width;
     const size_t n_rows = ss__min_size(ROWS_PER_TASK, norm->n_rows - first);
     float *x = norm->out + at;
     if (norm->x != norm->out) {
         memcpy(x, norm->x + at, n_rows * norm->width * sizeof *x);
     }
-    ss__kernels()->rows->layer_norm(&(struct ss__norm){.x = x,
-                                                       .n_rows = n_rows,
-                                                       .width = norm->width,
-                                                       .gain = norm->gain,
-                                                       .shift = norm->shift,
-                                                       .eps = norm->eps});
+    ss_tensor_kernels()->rows->layer_norm(&(struct ss_tensor_norm){.x = x,
+                                                                   .n_rows = n_rows,
+                                                                   .width = norm->width,
+                                                                   .gain = norm->gain,
+                                                                   .shift = norm->shift,
+                                                                   .eps = norm->eps});
 }
 
-void ss__layer_norm_to(ss_work *work, const struct ss__norm_rows *norm)
+void ss_tensor_layer_norm_to(ss_work *work, const struct ss_tensor_norm_rows *norm)
 {
-    struct ss__norm_rows job = *norm;
-    ss__work_run(work, ss__divide_up(norm->n_rows, ROWS_PER_TASK),
-                 8.0 * (double)norm->n_rows * (double)norm->width, norm_task, &job);
+    struct ss_tensor_norm_rows job = *norm;
+    ss_tensor_work_run(work, ss__divide_up(norm->n_rows, ROWS_PER_TASK),
+                       8.0 * (double)norm->n_rows * (double)norm->width, norm_task, &job);
 }
 
-void ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width, const float *gain,
-                    const float *shift, float eps)
+void ss_tensor_layer_norm(ss_work *work, float *x, size_t n_rows, size_t width,
+                          const float *gain, const float *shift, float eps)
 {
-    const struct ss__norm_rows norm = {x, x, n_rows, width, gain, shift, eps};
-    ss__layer_norm_to(work, &norm);
+    const struct ss_tensor_norm_rows norm = {x, x, n_rows, width, gain, shift, eps};
+    ss_tensor_layer_norm_to(work, &norm);
 }
 
 struct multiply_job {
@@ -50,62 +50,63 @@ static void multiply_task(void *context, size_t index, size_t worker)
     const struct multiply_job *job = context;
     const size_t first = index * NUMBERS_PER_TASK;
     (void)worker;
-    ss__kernels()->rows->multiply_by(job->x + first, job->factors + first,
-                                     ss__min_size(NUMBERS_PER_TASK, job->n - first));
+    ss_tensor_kernels()->rows->multiply_by(job->x + first, job->factors + first,
+                                           ss__min_size(NUMBERS_PER_TASK, job->n - first));
 }
 
-void ss__multiply_by(ss_work *work, float *x, const float *factors, size_t n)
+void ss_tensor_multiply_by(ss_work *work, float *x, const float *factors, size_t n)
 {
     struct multiply_job job = {x, factors, n};
-    ss__work_run(work, ss__divide_up(n, NUMBERS_PER_TASK), (double)n, multiply_task, &job);
+    ss_tensor_work_run(work, ss__divide_up(n, NUMBERS_PER_TASK), (double)n, multiply_task,
+                       &job);
 }
 
-void ss__find_reaching(const struct ss__reach *reach)
+void ss_tensor_find_reaching(const struct ss_tensor_reach *reach)
 {
-    ss__kernels()->rows->find_reaching(reach);
+    ss_tensor_kernels()->rows->find_reaching(reach);
 }
 
-size_t ss__count_reaching(const float *x, size_t n, float limit)
+size_t ss_tensor_count_reaching(const float *x, size_t n, float limit)
 {
-    return ss__kernels()->rows->count_reaching(x, n, limit);
+    return ss_tensor_kernels()->rows->count_reaching(x, n, limit);
 }
 
-void ss__activate(float *x, size_t n, ss__activation activation)
+void ss_tensor_activate(float *x, size_t n, ss_tensor_activation activation)
 {
-    ss__kernels()->rows->activate(x, n, activation);
+    ss_tensor_kernels()->rows->activate(x, n, activation);
 }
 
-float ss__dot(const float *a, const float *b, size_t n)
+float ss_tensor_dot(const float *a, const float *b, size_t n)
 {
-    return ss__kernels()->rows->dot(a, b, n);
+    return ss_tensor_kernels()->rows->dot(a, b, n);
 }
 
-float ss__sum_squares(const float *a, size_t n)
+float ss_tensor_sum_squares(const float *a, size_t n)
 {
-    return ss__kernels()->rows->dot(a, a, n);
+    return ss_tensor_kernels()->rows->dot(a, a, n);
 }
 
-void ss__add_to(float *acc, const float *x, size_t n)
+void ss_tensor_add_to(float *acc, const float *x, size_t n)
 {
-    ss__kernels()->rows->add_scaled_to(acc, x, 1.0F, n);
+    ss_tensor_kernels()->rows->add_scaled_to(acc, x, 1.0F, n);
 }
 
-void ss__add_scaled_to(float *acc, const float *x, float scale, size_t n)
+void ss_tensor_add_scaled_to(float *acc, const float *x, float scale, size_t n)
 {
-    ss__kernels()->rows->add_scaled_to(acc, x, scale, n);
+    ss_tensor_kernels()->rows->add_scaled_to(acc, x, scale, n);
 }
 
-void ss__max_to(float *acc, const float *x, size_t n)
+void ss_tensor_max_to(float *acc, const float *x, size_t n)
 {
-    ss__kernels()->rows->max_to(acc, x, n);
+    ss_tensor_kernels()->rows->max_to(acc, x, n);
 }
 
-void ss__scale(float *x, float scale, size_t n)
+void ss_tensor_scale(float *x, float scale, size_t n)
 {
-    ss__kernels()->rows->scale(x, scale, n);
+    ss_tensor_kernels()->rows->scale(x, scale, n);
 }
 
-void ss__softmax(float *x, size_t n)
+void ss_tensor_softmax(float *x, size_t n)
 {
-    ss__kernels()->rows->softmax(x, n);
+    ss_tensor_kernels()->rows->softmax(x, n);
 }

@@ -2,5 +2,5 @@
 #include "tensor/lanes_avx2.h"
 #include "tensor/tensor_priv.h"
 
-#define SS__ROWS_TABLE ss__rows_avx2
+#define SS_TENSOR_ROWS_TABLE ss_tensor_rows_avx2
 #include "tensor/rows.inc"

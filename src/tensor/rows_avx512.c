@@ -2,5 +2,5 @@
 #include "tensor/lanes_avx512.h"
 #include "tensor/tensor_priv.h"
 
-#define SS__ROWS_TABLE ss__rows_avx512
+#define SS_TENSOR_ROWS_TABLE ss_tensor_rows_avx512
 #include "tensor/rows.inc"

@@ -2,5 +2,5 @@
 #include "tensor/lanes_reference.h"
 #include "tensor/tensor_priv.h"
 
-#define SS__ROWS_TABLE ss__rows_reference
+#define SS_TENSOR_ROWS_TABLE ss_tensor_rows_reference
 #include "tensor/rows.inc"

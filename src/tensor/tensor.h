@@ -18,53 +18,53 @@
 
 /* Name of the kernels in use: "amx", "avx512", "avx2", "reference", … SAESCOPE_CPU, read once,
  * asks for a lower level; a level that the machine lacks is ignored. */
-const char *ss__kernels_name(void);
+const char *ss_tensor_kernels_name(void);
 
 /* ---- workspaces: the inside of ss_work ---- */
 
 /* Scratch buffers by purpose; each grows to its largest request and is kept. */
-typedef enum ss__slot {
-    SS__SLOT_HIDDEN,
-    SS__SLOT_CONTEXT,
-    SS__SLOT_BETWEEN, /* the parts of a layer */
-    SS__SLOT_POOLED,
-    SS__SLOT_POOLED_NEXT,
-    SS__SLOT_SAE,
-    SS__SLOT_OTHER,
-    SS__SLOT_KERNEL, /* for the kernels themselves: per-thread parts */
-    SS__N_SLOTS
-} ss__slot;
+typedef enum ss_tensor_slot {
+    SS_TENSOR_SLOT_HIDDEN,
+    SS_TENSOR_SLOT_CONTEXT,
+    SS_TENSOR_SLOT_BETWEEN, /* the parts of a layer */
+    SS_TENSOR_SLOT_POOLED,
+    SS_TENSOR_SLOT_POOLED_NEXT,
+    SS_TENSOR_SLOT_SAE,
+    SS_TENSOR_SLOT_OTHER,
+    SS_TENSOR_SLOT_KERNEL, /* for the kernels themselves: per-thread parts */
+    SS_TENSOR_N_SLOTS
+} ss_tensor_slot;
 
-struct ss__pool *ss__work_pool(ss_work *work);
+struct ss__pool *ss_tensor_work_pool(ss_work *work);
 /* SS_E_STOPPED once ss_work_set_stop's question was answered so: then what was computed since
  * is not to be used. */
-SS_MUST_USE ss_status ss__work_check(const ss_work *work, ss_err *err);
+SS_MUST_USE ss_status ss_tensor_work_check(const ss_work *work, ss_err *err);
 /* Warn if there are fewer threads than were asked for. */
-void ss__work_tell_threads(const ss_work *work, const struct ss_log *log);
+void ss_tensor_work_tell_threads(const ss_work *work, const struct ss_log *log);
 /* n_bytes of 64-byte aligned memory that stays valid until the slot is asked for again; NULL
  * when memory ran out. Content is kept while the slot does not grow. */
-void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes);
+void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes);
 
 /* Lists for what tasks find, kept with their memory between calls: at least `n`, in which every
  * task grows its own (ss__grow). NULL when memory ran out. */
-struct ss__list {
+struct ss_tensor_list {
     void *items;
     size_t room; /* of items; all users have items of one size */
 };
-struct ss__list *ss__work_lists(ss_work *work, size_t n);
+struct ss_tensor_list *ss_tensor_work_lists(ss_work *work, size_t n);
 
 /* ---- matrices ---- */
 
-struct ss__multiplier;
-struct ss__grid;
+struct ss_tensor_multiplier;
+struct ss_tensor_grid;
 
 /* A weight matrix [N, K], packed for the kernels in use. */
-struct ss__matrix {
+struct ss_tensor_matrix {
     size_t n_out, n_in;
-    const struct ss__multiplier *multiplier; /* how its products are made */
-    void *panels;                            /* layout known to the kernels only */
+    const struct ss_tensor_multiplier *multiplier; /* how its products are made */
+    void *panels;                                  /* layout known to the kernels only */
     /* Where numbers are whole; else NULL: */
-    const struct ss__grid *grid;
+    const struct ss_tensor_grid *grid;
     float *scales;    /* of outputs by block of inputs */
     int32_t *offsets; /* the same; NULL where inputs are signed */
     float *factors;   /* [2, K] that inputs and weights are multiplied by; NULL: not smoothed */
@@ -72,56 +72,57 @@ struct ss__matrix {
 
 /* Name of what a precision's products are made of on this machine: "fp32", "int16", "int8",
  * "bf16x3", "bf16". */
-const char *ss__precision_numbers(ss_precision precision);
+const char *ss_tensor_precision_numbers(ss_precision precision);
 
 /* How far an embedding at SS_PRECISION_HIGH may be from that at SS_PRECISION_HIGHEST, as a part
  * of its length; 0 where the two are the same. 0 for other precisions, which state no bound. */
-double ss__precision_error(ss_precision precision);
+double ss_tensor_precision_error(ss_precision precision);
 
-/* Pack w, which stands as [N, K] row-major (`SS__OUT_BY_IN`, the layout of linear layers) or as
- * [K, N] row-major (`SS__IN_BY_OUT`). Rows n0 … of a taller matrix can be filled by several
- * calls, each with all K inputs of its outputs: ss__matrix_new makes an empty one,
- * ss__matrix_fill puts `n` outputs at output `at`. */
-typedef enum ss__layout { SS__OUT_BY_IN, SS__IN_BY_OUT } ss__layout;
-SS_MUST_USE ss_status ss__matrix_new(size_t n_out, size_t n_in, ss_precision precision,
-                                     struct ss__matrix *out, ss_err *err);
-void ss__matrix_fill(struct ss__matrix *matrix, size_t at, size_t n, const float *w,
-                     ss__layout layout);
-void ss__matrix_release(struct ss__matrix *matrix);
+/* Pack w, which stands as [N, K] row-major (`SS_TENSOR_OUT_BY_IN`, the layout of linear layers)
+ * or as [K, N] row-major (`SS_TENSOR_IN_BY_OUT`). Rows n0 … of a taller matrix can be filled by
+ * several calls, each with all K inputs of its outputs: ss_tensor_matrix_new makes an empty
+ * one, ss_tensor_matrix_fill puts `n` outputs at output `at`. */
+typedef enum ss_tensor_layout { SS_TENSOR_OUT_BY_IN, SS_TENSOR_IN_BY_OUT } ss_tensor_layout;
+SS_MUST_USE ss_status ss_tensor_matrix_new(size_t n_out, size_t n_in, ss_precision precision,
+                                           struct ss_tensor_matrix *out, ss_err *err);
+void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n, const float *w,
+                           ss_tensor_layout layout);
+void ss_tensor_matrix_release(struct ss_tensor_matrix *matrix);
 /* |w| of every output, sums in double, of a matrix of SS_PRECISION_HIGHEST: lengths [N]. */
-void ss__matrix_lengths(const struct ss__matrix *matrix, float *lengths);
+void ss_tensor_matrix_lengths(const struct ss_tensor_matrix *matrix, float *lengths);
 
-/* Between ss__matrix_new and the first fill, what is known of a product's inputs may be said;
- * it makes products of whole numbers more exact and changes no others. */
+/* Between ss_tensor_matrix_new and the first fill, what is known of a product's inputs may be
+ * said; it makes products of whole numbers more exact and changes no others. */
 /* Inputs are mostly above 0, and what is below is small, as after GELU. */
-void ss__matrix_expect_upward(struct ss__matrix *matrix);
+void ss_tensor_matrix_expect_upward(struct ss_tensor_matrix *matrix);
 /* Input k has a root mean square of about sizes[k] [K], up to a factor common to all, and
  * squares[k] [K] is the sum of its squared weights, at least those of the outputs that matter:
  * strong inputs with weak weights are made smaller, their weights larger. Any numbers are
  * accepted. */
-SS_MUST_USE ss_status ss__matrix_smooth(struct ss__matrix *matrix, const float *sizes,
-                                        const float *squares, ss_err *err);
+SS_MUST_USE ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix,
+                                              const float *sizes, const float *squares,
+                                              ss_err *err);
 /* sums[k] += w[j][k]² over the n rows of w [n, K]. */
-void ss__add_squares_to(float *sums, const float *w, size_t n, size_t n_in);
-/* Whether products of this precision are of numbers that ss__matrix_smooth helps. */
-bool ss__precision_smooths(ss_precision precision);
+void ss_tensor_add_squares_to(float *sums, const float *w, size_t n, size_t n_in);
+/* Whether products of this precision are of numbers that ss_tensor_matrix_smooth helps. */
+bool ss_tensor_precision_smooths(ss_precision precision);
 
-typedef enum ss__activation {
-    SS__ACT_NONE,
-    SS__ACT_GELU, /* x/2 (1 + erf(x/√2)), within 1e-6 of exact */
-    SS__ACT_GELU_TANH,
-    SS__ACT_RELU,
-    SS__ACT_SILU,
-    SS__ACT_TANH,
-    SS__ACT_SIGMOID,
-    SS__N_ACTIVATIONS
-} ss__activation;
+typedef enum ss_tensor_activation {
+    SS_TENSOR_ACT_NONE,
+    SS_TENSOR_ACT_GELU, /* x/2 (1 + erf(x/√2)), within 1e-6 of exact */
+    SS_TENSOR_ACT_GELU_TANH,
+    SS_TENSOR_ACT_RELU,
+    SS_TENSOR_ACT_SILU,
+    SS_TENSOR_ACT_TANH,
+    SS_TENSOR_ACT_SIGMOID,
+    SS_TENSOR_N_ACTIVATIONS
+} ss_tensor_activation;
 
 /* What happens to y = x Wᵀ before it is stored, in this order; absent parts are NULL or NONE.
  */
-struct ss__end {
+struct ss_tensor_end {
     const float *bias; /* [N] */
-    ss__activation activation;
+    ss_tensor_activation activation;
     const float *residual;   /* [M, N], added; may be `y` itself */
     const float *norm_gain;  /* [N]: LayerNorm over the row, with norm_shift and norm_eps */
     const float *norm_shift; /* [N] */
@@ -129,16 +130,16 @@ struct ss__end {
 };
 
 /* y[M, N] = end(x[M, K] Wᵀ). x and y do not overlap. Uses the work's threads. */
-SS_MUST_USE ss_status ss__linear(ss_work *work, const struct ss__matrix *w, const float *x,
-                                 size_t n_rows, float *y, const struct ss__end *end,
-                                 ss_err *err);
+SS_MUST_USE ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w,
+                                       const float *x, size_t n_rows, float *y,
+                                       const struct ss_tensor_end *end, ss_err *err);
 
 /* ---- products that are looked at ---- */
 
 /* Sums of one tile, x[row + r] · w[output + j] at at[r * stride + j]; they may be written over.
  */
-enum { SS__SUMS_ROWS = 32, SS__SUMS_OUTPUTS = 32 }; /* at most */
-struct ss__sums {
+enum { SS_TENSOR_SUMS_ROWS = 32, SS_TENSOR_SUMS_OUTPUTS = 32 }; /* at most */
+struct ss_tensor_sums {
     size_t row, n_rows, output, n_outputs;
     float *at;
     size_t stride;
@@ -147,42 +148,43 @@ struct ss__sums {
 /* x Wᵀ for a caller that looks at the sums while they are in the first cache and takes what it
  * wants; the product is never stored. In the calling thread. The rows are packed once, then
  * `look` gets all their tiles of the first outputs, by rising row, then of the next. */
-struct ss__visit {
-    const struct ss__matrix *w;
+struct ss_tensor_visit {
+    const struct ss_tensor_matrix *w;
     const float *x; /* [n_rows, K] */
     size_t n_rows;
-    size_t from, end; /* outputs from … end - 1; `from` is 0 or as ss__linear_cut cuts */
-    float *scratch;   /* ss__visit_floats, 64-byte aligned */
-    void (*look)(void *context, const struct ss__sums *sums);
+    size_t from, end; /* outputs from … end - 1; `from` is 0 or as ss_tensor_linear_cut cuts */
+    float *scratch;   /* ss_tensor_visit_floats, 64-byte aligned */
+    void (*look)(void *context, const struct ss_tensor_sums *sums);
     void *context;
 };
-void ss__linear_visit(const struct ss__visit *visit);
-size_t ss__visit_floats(const struct ss__matrix *w, size_t n_rows);
+void ss_tensor_linear_visit(const struct ss_tensor_visit *visit);
+size_t ss_tensor_visit_floats(const struct ss_tensor_matrix *w, size_t n_rows);
 
 /* How a product is best shared out: blocks of rows that fit a core's cache, and groups of
  * outputs where there are fewer blocks than threads. The last of each may be smaller. */
-struct ss__cut {
+struct ss_tensor_cut {
     size_t block_rows, n_blocks;
     size_t group_outputs, n_groups;
 };
-struct ss__cut ss__linear_cut(const struct ss__matrix *w, size_t n_rows, size_t n_threads);
+struct ss_tensor_cut ss_tensor_linear_cut(const struct ss_tensor_matrix *w, size_t n_rows,
+                                          size_t n_threads);
 
 /* Which of a tile's sums reach their limits. The bias is added to the sums in place; bit j of
  * masks[r] says that at[r * stride + j] ≥ limits[j], and ≥ least[r] where there is `least`. */
-struct ss__reach {
-    const struct ss__sums *sums;
+struct ss_tensor_reach {
+    const struct ss_tensor_sums *sums;
     const float *bias;   /* [n_outputs] or NULL */
     const float *limits; /* [n_outputs] */
     const float *least;  /* [n_rows] or NULL */
     uint32_t *masks;     /* [n_rows] */
 };
-void ss__find_reaching(const struct ss__reach *reach);
+void ss_tensor_find_reaching(const struct ss_tensor_reach *reach);
 /* How many of x [n] reach a limit; NaN does not. */
-size_t ss__count_reaching(const float *x, size_t n, float limit);
+size_t ss_tensor_count_reaching(const float *x, size_t n, float limit);
 
 /* ---- attention ---- */
 
-struct ss__attention {
+struct ss_tensor_attention {
     size_t n_heads, head_width;
     float scale;                /* of the scores: 1/√head_width */
     const float *distance_bias; /* [H, 2 * max_distance + 1] or NULL: bias of key j on query i
@@ -196,50 +198,51 @@ struct ss__attention {
  * qkv [S, 3 D] row-major: queries, keys, values side by side, D = n_heads * head_width
  * offsets [n_sequences + 1]: sequence s has tokens offsets[s] … offsets[s + 1] - 1
  * out [S, D] */
-SS_MUST_USE ss_status ss__attend(ss_work *work, const struct ss__attention *attention,
-                                 const float *qkv, const size_t *offsets, size_t n_sequences,
-                                 float *out, ss_err *err);
+SS_MUST_USE ss_status ss_tensor_attend(ss_work *work,
+                                       const struct ss_tensor_attention *attention,
+                                       const float *qkv, const size_t *offsets,
+                                       size_t n_sequences, float *out, ss_err *err);
 
 /* ---- rotary positions ---- */
 
 /* In every head the numbers i and half + i are a point, i < half, that turns by the angle of
  * its token's position; numbers from 2 * half on stay. */
-struct ss__rotary {
+struct ss_tensor_rotary {
     size_t n_heads, head_width, half;
     const float *cosines, *sines; /* [n_positions, half], for all positions of a sequence */
 };
 
-/* Turn the queries and keys of qkv (see ss__attend) in place. */
-void ss__rotate(ss_work *work, const struct ss__rotary *rotary, float *qkv,
-                const size_t *offsets, size_t n_sequences);
+/* Turn the queries and keys of qkv (see ss_tensor_attend) in place. */
+void ss_tensor_rotate(ss_work *work, const struct ss_tensor_rotary *rotary, float *qkv,
+                      const size_t *offsets, size_t n_sequences);
 
 /* ---- rows ---- */
 
 /* In place: x[r] = (x[r] - mean) / sqrt(variance + eps) * gain + shift, biased variance. */
-void ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width, const float *gain,
-                    const float *shift, float eps);
+void ss_tensor_layer_norm(ss_work *work, float *x, size_t n_rows, size_t width,
+                          const float *gain, const float *shift, float eps);
 /* The same from x to out, both [n_rows, width]. */
-struct ss__norm_rows {
+struct ss_tensor_norm_rows {
     const float *x;
     float *out;
     size_t n_rows, width;
     const float *gain, *shift;
     float eps;
 };
-void ss__layer_norm_to(ss_work *work, const struct ss__norm_rows *norm);
+void ss_tensor_layer_norm_to(ss_work *work, const struct ss_tensor_norm_rows *norm);
 /* x *= factors, elementwise over n numbers, in the work's threads. */
-void ss__multiply_by(ss_work *work, float *x, const float *factors, size_t n);
+void ss_tensor_multiply_by(ss_work *work, float *x, const float *factors, size_t n);
 /* out[r] = act(x[r]) elementwise, may be in place. */
-void ss__activate(float *x, size_t n, ss__activation activation);
-float ss__dot(const float *a, const float *b, size_t n);
-float ss__sum_squares(const float *a, size_t n);
+void ss_tensor_activate(float *x, size_t n, ss_tensor_activation activation);
+float ss_tensor_dot(const float *a, const float *b, size_t n);
+float ss_tensor_sum_squares(const float *a, size_t n);
 /* acc += x, acc += s x, acc = max(acc, x), x *= s. */
-void ss__add_to(float *acc, const float *x, size_t n);
-void ss__add_scaled_to(float *acc, const float *x, float scale, size_t n);
-void ss__max_to(float *acc, const float *x, size_t n);
-void ss__scale(float *x, float scale, size_t n);
+void ss_tensor_add_to(float *acc, const float *x, size_t n);
+void ss_tensor_add_scaled_to(float *acc, const float *x, float scale, size_t n);
+void ss_tensor_max_to(float *acc, const float *x, size_t n);
+void ss_tensor_scale(float *x, float scale, size_t n);
 
 /* In place softmax of one row. */
-void ss__softmax(float *x, size_t n);
+void ss_tensor_softmax(float *x, size_t n);
 
 #endif

@@ -24,15 +24,16 @@
 #include "tensor/tensor.h"
 
 enum {
-    SS__LANES = 16,
-    SS__MAX_TILE_COLS = 32,
-    SS__K_BLOCK = 384,    /* floats per visit of a tile: fewer visits store and load sums less
-                             often, and the second cache brings B in time */
-    SS__INT8_BLOCK = 4096 /* bytes that share a scale: whole rows of every encoder so far */
+    SS_TENSOR_LANES = 16,
+    SS_TENSOR_MAX_TILE_COLS = 32,
+    SS_TENSOR_K_BLOCK = 384, /* floats per visit of a tile: fewer visits store and load sums
+                          less often, and the second cache brings B in time */
+    SS_TENSOR_INT8_BLOCK =
+        4096 /* bytes that share a scale: whole rows of every encoder so far */
 };
 
 /* One tile at work: c = (is_first ? 0 : c) + a bᵀ over n_words words of the inputs. */
-struct ss__tile {
+struct ss_tensor_tile {
     const void *a, *b;
     size_t n_words;
     float *c;
@@ -47,55 +48,65 @@ struct ss__tile {
 };
 
 /* The number of rows is the function's. */
-typedef void ss__tile_fn(const struct ss__tile *t);
+typedef void ss_tensor_tile_fn(const struct ss_tensor_tile *t);
 
 #define TILE_INLINE static inline __attribute__((always_inline))
 
-/* An ss__tile_fn from the file's own tile(n_rows, t), and tables of them for 1, 2, … rows. */
-#define SS__TILE_OF(n_rows)                                                                    \
-    static void tile_##n_rows(const struct ss__tile *t)                                        \
+/* An ss_tensor_tile_fn from the file's own tile(n_rows, t), and tables of them for 1, 2, …
+ * rows. */
+#define SS_TENSOR_TILE_OF(n_rows)                                                              \
+    static void tile_##n_rows(const struct ss_tensor_tile *t)                                  \
     {                                                                                          \
         tile(n_rows, t);                                                                       \
     }
-#define SS__TILE_OF_1_TO_4 SS__TILE_OF(1) SS__TILE_OF(2) SS__TILE_OF(3) SS__TILE_OF(4)
-#define SS__TILE_OF_1_TO_12                                                                    \
-    SS__TILE_OF_1_TO_4 SS__TILE_OF(5) SS__TILE_OF(6) SS__TILE_OF(7) SS__TILE_OF(8)             \
-        SS__TILE_OF(9) SS__TILE_OF(10) SS__TILE_OF(11) SS__TILE_OF(12)
-#define SS__TILE_OF_13_TO_16 SS__TILE_OF(13) SS__TILE_OF(14) SS__TILE_OF(15) SS__TILE_OF(16)
-#define SS__TILE_OF_17_TO_20 SS__TILE_OF(17) SS__TILE_OF(18) SS__TILE_OF(19) SS__TILE_OF(20)
-#define SS__TILE_OF_21_TO_24 SS__TILE_OF(21) SS__TILE_OF(22) SS__TILE_OF(23) SS__TILE_OF(24)
-#define SS__TILE_OF_25_TO_28 SS__TILE_OF(25) SS__TILE_OF(26) SS__TILE_OF(27) SS__TILE_OF(28)
-#define SS__TILE_OF_29_TO_32 SS__TILE_OF(29) SS__TILE_OF(30) SS__TILE_OF(31) SS__TILE_OF(32)
-#define SS__TILES_4(table)                                                                     \
-    SS__TILE_OF_1_TO_4                                                                         \
-    ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4};
-#define SS__TILES_5(table)                                                                     \
-    SS__TILE_OF_1_TO_4 SS__TILE_OF(5)                                                          \
-        ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4, tile_5};
-#define SS__TILES_6(table)                                                                     \
-    SS__TILE_OF_1_TO_4 SS__TILE_OF(5) SS__TILE_OF(6)                                           \
-        ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
-#define SS__TILES_12(table)                                                                    \
-    SS__TILE_OF_1_TO_12                                                                        \
-    ss__tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,            \
-                                  tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
-#define SS__TILES_14(table)                                                                    \
-    SS__TILE_OF_1_TO_12 SS__TILE_OF(13) SS__TILE_OF(14) ss__tile_fn *const table[] = {         \
-        tile_1, tile_2, tile_3,  tile_4,  tile_5,  tile_6,  tile_7,                            \
-        tile_8, tile_9, tile_10, tile_11, tile_12, tile_13, tile_14};
+#define SS_TENSOR_TILE_OF_1_TO_4                                                               \
+    SS_TENSOR_TILE_OF(1) SS_TENSOR_TILE_OF(2) SS_TENSOR_TILE_OF(3) SS_TENSOR_TILE_OF(4)
+#define SS_TENSOR_TILE_OF_1_TO_12                                                              \
+    SS_TENSOR_TILE_OF_1_TO_4 SS_TENSOR_TILE_OF(5) SS_TENSOR_TILE_OF(6) SS_TENSOR_TILE_OF(7)    \
+        SS_TENSOR_TILE_OF(8) SS_TENSOR_TILE_OF(9) SS_TENSOR_TILE_OF(10) SS_TENSOR_TILE_OF(11)  \
+            SS_TENSOR_TILE_OF(12)
+#define SS_TENSOR_TILE_OF_13_TO_16                                                             \
+    SS_TENSOR_TILE_OF(13) SS_TENSOR_TILE_OF(14) SS_TENSOR_TILE_OF(15) SS_TENSOR_TILE_OF(16)
+#define SS_TENSOR_TILE_OF_17_TO_20                                                             \
+    SS_TENSOR_TILE_OF(17) SS_TENSOR_TILE_OF(18) SS_TENSOR_TILE_OF(19) SS_TENSOR_TILE_OF(20)
+#define SS_TENSOR_TILE_OF_21_TO_24                                                             \
+    SS_TENSOR_TILE_OF(21) SS_TENSOR_TILE_OF(22) SS_TENSOR_TILE_OF(23) SS_TENSOR_TILE_OF(24)
+#define SS_TENSOR_TILE_OF_25_TO_28                                                             \
+    SS_TENSOR_TILE_OF(25) SS_TENSOR_TILE_OF(26) SS_TENSOR_TILE_OF(27) SS_TENSOR_TILE_OF(28)
+#define SS_TENSOR_TILE_OF_29_TO_32                                                             \
+    SS_TENSOR_TILE_OF(29) SS_TENSOR_TILE_OF(30) SS_TENSOR_TILE_OF(31) SS_TENSOR_TILE_OF(32)
+#define SS_TENSOR_TILES_4(table)                                                               \
+    SS_TENSOR_TILE_OF_1_TO_4                                                                   \
+    ss_tensor_tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4};
+#define SS_TENSOR_TILES_5(table)                                                               \
+    SS_TENSOR_TILE_OF_1_TO_4 SS_TENSOR_TILE_OF(5)                                              \
+        ss_tensor_tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4, tile_5};
+#define SS_TENSOR_TILES_6(table)                                                               \
+    SS_TENSOR_TILE_OF_1_TO_4 SS_TENSOR_TILE_OF(5) SS_TENSOR_TILE_OF(6)                         \
+        ss_tensor_tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
+#define SS_TENSOR_TILES_12(table)                                                              \
+    SS_TENSOR_TILE_OF_1_TO_12                                                                  \
+    ss_tensor_tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4,  tile_5,  tile_6,      \
+                                        tile_7, tile_8, tile_9, tile_10, tile_11, tile_12};
+#define SS_TENSOR_TILES_14(table)                                                              \
+    SS_TENSOR_TILE_OF_1_TO_12 SS_TENSOR_TILE_OF(13) SS_TENSOR_TILE_OF(14)                      \
+        ss_tensor_tile_fn *const table[] = {tile_1,  tile_2,  tile_3,  tile_4, tile_5,         \
+                                            tile_6,  tile_7,  tile_8,  tile_9, tile_10,        \
+                                            tile_11, tile_12, tile_13, tile_14};
 /* A table of the file's own. */
-#define SS__TILES_32(table)                                                                    \
-    SS__TILE_OF_1_TO_12 SS__TILE_OF_13_TO_16 SS__TILE_OF_17_TO_20 SS__TILE_OF_21_TO_24         \
-        SS__TILE_OF_25_TO_28 SS__TILE_OF_29_TO_32 static ss__tile_fn *const table[] = {        \
-            tile_1,  tile_2,  tile_3,  tile_4,  tile_5,  tile_6,  tile_7,  tile_8,             \
-            tile_9,  tile_10, tile_11, tile_12, tile_13, tile_14, tile_15, tile_16,            \
-            tile_17, tile_18, tile_19, tile_20, tile_21, tile_22, tile_23, tile_24,            \
-            tile_25, tile_26, tile_27, tile_28, tile_29, tile_30, tile_31, tile_32};
+#define SS_TENSOR_TILES_32(table)                                                              \
+    SS_TENSOR_TILE_OF_1_TO_12 SS_TENSOR_TILE_OF_13_TO_16 SS_TENSOR_TILE_OF_17_TO_20            \
+        SS_TENSOR_TILE_OF_21_TO_24 SS_TENSOR_TILE_OF_25_TO_28                                  \
+            SS_TENSOR_TILE_OF_29_TO_32 static ss_tensor_tile_fn *const table[] = {             \
+                tile_1,  tile_2,  tile_3,  tile_4,  tile_5,  tile_6,  tile_7,  tile_8,         \
+                tile_9,  tile_10, tile_11, tile_12, tile_13, tile_14, tile_15, tile_16,        \
+                tile_17, tile_18, tile_19, tile_20, tile_21, tile_22, tile_23, tile_24,        \
+                tile_25, tile_26, tile_27, tile_28, tile_29, tile_30, tile_31, tile_32};
 
 /* Whole numbers instead of floats: x is stood for by round(x / scale), scale by row or output
  * and block of inputs so that the largest becomes `most_input` or `most_weight`. Inputs get
  * `offset` added, where the instruction wants them unsigned; the least of them is then 1. */
-struct ss__grid {
+struct ss_tensor_grid {
     size_t n_bytes; /* of a number: 1 or 2 */
     float most_input, most_weight;
     int32_t offset;
@@ -104,19 +115,20 @@ struct ss__grid {
 };
 
 /* Rows of x, x_stride apart, as an A operand of n_k inputs, the rest of its words 0. */
-typedef void ss__pack_fn(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
+typedef void ss_tensor_pack_fn(const float *x, size_t x_stride, size_t n_rows, size_t n_k,
+                               float *a);
 
 /* How matrix products of one kind of numbers are made. */
-struct ss__multiplier {
+struct ss_tensor_multiplier {
     const char *name; /* "fp32", "int16", "int8", "bf16x3", "bf16" */
     size_t tile_rows, tile_cols;
-    size_t word_inputs;          /* inputs of a word */
-    size_t pad_words;            /* a row's words are filled up to a multiple of this */
-    size_t k_block;              /* inputs per visit of a tile, whole words and groups of 16 */
-    ss__tile_fn *const *tile;    /* [tile_rows]: for 1, 2, … rows */
-    const struct ss__grid *grid; /* of whole numbers; else NULL */
-    const struct ss__grid *grid_upward; /* the same for inputs that are mostly above 0 */
-    ss__pack_fn *pack;                  /* of other numbers; else NULL */
+    size_t word_inputs; /* inputs of a word */
+    size_t pad_words;   /* a row's words are filled up to a multiple of this */
+    size_t k_block;     /* inputs per visit of a tile, whole words and groups of 16 */
+    ss_tensor_tile_fn *const *tile;           /* [tile_rows]: for 1, 2, … rows */
+    const struct ss_tensor_grid *grid;        /* of whole numbers; else NULL */
+    const struct ss_tensor_grid *grid_upward; /* the same for inputs that are mostly above 0 */
+    ss_tensor_pack_fn *pack;                  /* of other numbers; else NULL */
     void (*finish)(void);   /* a thread calls it after its last tile of a task; NULL: no need */
     size_t block_bytes;     /* of rows that a task packs, at most; 0: what suits floats */
     double embedding_error; /* at most, relative to what fp32 gives; 0: fp32 itself, or not
@@ -124,12 +136,13 @@ struct ss__multiplier {
 };
 
 /* Words of n inputs. */
-static inline size_t ss__multiplier_words(const struct ss__multiplier *m, size_t n_inputs)
+static inline size_t ss_tensor_multiplier_words(const struct ss_tensor_multiplier *m,
+                                                size_t n_inputs)
 {
     return ss__round_up(ss__divide_up(n_inputs, m->word_inputs), m->pad_words);
 }
 
-static inline void ss__multiplier_finish(const struct ss__multiplier *m)
+static inline void ss_tensor_multiplier_finish(const struct ss_tensor_multiplier *m)
 {
     if (m->finish != NULL) {
         m->finish();
@@ -138,7 +151,7 @@ static inline void ss__multiplier_finish(const struct ss__multiplier *m)
 
 /* The end of a block of sums: out = act(sums + bias) + residual, where bias and residual may be
  * NULL. The residual has the stride of out. */
-struct ss__block_end {
+struct ss_tensor_block_end {
     size_t n_rows, n_cols;
     const float *sums;
     size_t sums_stride;
@@ -146,11 +159,11 @@ struct ss__block_end {
     const float *residual;
     float *out;
     size_t out_stride;
-    ss__activation activation;
+    ss_tensor_activation activation;
 };
 
 /* One tile of attention scores on its way to the product with the values. */
-struct ss__score_tile {
+struct ss_tensor_score_tile {
     size_t n_rows, n_keys;
     const float *scores; /* [n_rows, stride] */
     size_t stride;
@@ -165,7 +178,7 @@ struct ss__score_tile {
 };
 
 /* Rows of context, divided by the sums of their weights on the way out. */
-struct ss__context_block {
+struct ss_tensor_context_block {
     size_t n_rows, width;
     const float *context; /* [n_rows, stride] */
     size_t stride;
@@ -175,23 +188,23 @@ struct ss__context_block {
 };
 
 /* LayerNorm of rows in place. */
-struct ss__norm {
+struct ss_tensor_norm {
     float *x; /* [n_rows, width] */
     size_t n_rows, width;
     const float *gain, *shift;
     float eps;
 };
 
-/* The heads of one token's query or key, turned in place (struct ss__rotary). */
-struct ss__turn {
+/* The heads of one token's query or key, turned in place (struct ss_tensor_rotary). */
+struct ss_tensor_turn {
     float *x; /* [n_heads, head_width] */
     size_t n_heads, head_width, half;
     const float *cosines, *sines; /* [half] */
 };
 
 /* Rows of x as whole numbers in the A operand `a`, n_k inputs of one block. */
-struct ss__quantize {
-    const struct ss__grid *grid;
+struct ss_tensor_quantize {
+    const struct ss_tensor_grid *grid;
     const float *x; /* [n_rows, x_stride] */
     size_t x_stride, n_rows, n_k;
     const float *factors; /* [n_k] that x is multiplied by first; NULL: none */
@@ -203,7 +216,7 @@ struct ss__quantize {
 
 /* Up to tile_cols columns of x [n_k, x_stride] as 16-bit numbers in a panel: a column's words
  * are of two inputs each, tile_cols apart, the last filled up by 0. */
-struct ss__quantize_columns {
+struct ss_tensor_quantize_columns {
     const float *x;
     size_t x_stride, n_cols, n_k;
     float most; /* what the largest number of a column becomes */
@@ -212,89 +225,93 @@ struct ss__quantize_columns {
     float *scales; /* [tile_cols], those past n_cols 0, as their words */
 };
 
-struct ss__rows_kernels {
-    void (*end_block)(const struct ss__block_end *end);
-    void (*find_reaching)(const struct ss__reach *reach);
+struct ss_tensor_rows_kernels {
+    void (*end_block)(const struct ss_tensor_block_end *end);
+    void (*find_reaching)(const struct ss_tensor_reach *reach);
     size_t (*count_reaching)(const float *x, size_t n, float limit);
-    void (*quantize)(const struct ss__quantize *rows);
-    void (*quantize_columns)(const struct ss__quantize_columns *columns);
-    void (*layer_norm)(const struct ss__norm *norm);
-    void (*activate)(float *x, size_t n, ss__activation activation);
+    void (*quantize)(const struct ss_tensor_quantize *rows);
+    void (*quantize_columns)(const struct ss_tensor_quantize_columns *columns);
+    void (*layer_norm)(const struct ss_tensor_norm *norm);
+    void (*activate)(float *x, size_t n, ss_tensor_activation activation);
     float (*dot)(const float *a, const float *b, size_t n);
     void (*add_scaled_to)(float *acc, const float *x, float scale, size_t n);
     void (*max_to)(float *acc, const float *x, size_t n);
     void (*scale)(float *x, float scale, size_t n);
     void (*multiply_by)(float *x, const float *factors, size_t n);
-    void (*turn_heads)(const struct ss__turn *turn);
+    void (*turn_heads)(const struct ss_tensor_turn *turn);
     void (*softmax)(float *x, size_t n);
-    void (*weigh_scores)(const struct ss__score_tile *tile);
-    void (*put_context)(const struct ss__context_block *block);
+    void (*weigh_scores)(const struct ss_tensor_score_tile *tile);
+    void (*put_context)(const struct ss_tensor_context_block *block);
 };
 
-struct ss__kernels {
+struct ss_tensor_kernels {
     const char *name;
-    const struct ss__rows_kernels *rows;
-    const struct ss__multiplier *fp32;
-    const struct ss__multiplier *of[SS_N_PRECISIONS];
-    const struct ss__multiplier *attention[SS_N_PRECISIONS];
+    const struct ss_tensor_rows_kernels *rows;
+    const struct ss_tensor_multiplier *fp32;
+    const struct ss_tensor_multiplier *of[SS_N_PRECISIONS];
+    const struct ss_tensor_multiplier *attention[SS_N_PRECISIONS];
 };
 
-extern const struct ss__rows_kernels ss__rows_reference, ss__rows_avx2, ss__rows_avx512;
-extern ss__tile_fn *const ss__tile_fp32_reference[], *const ss__tile_fp32_avx2[],
-                                                         *const ss__tile_fp32_avx512[];
-extern ss__tile_fn *const ss__tile_int16_reference[],
-    *const ss__tile_int16_avx2[], *const ss__tile_int16_avxvnni[],
-                                      *const ss__tile_int16_avx512[],
-                                          *const ss__tile_int16_avx512vnni[];
-extern ss__tile_fn *const ss__tile_int8_reference[],
-    *const ss__tile_int8_avx2[], *const ss__tile_int8_avxvnni[],
-                                     *const ss__tile_int8_avx512[],
-                                         *const ss__tile_int8_avx512vnni[];
+extern const struct ss_tensor_rows_kernels ss_tensor_rows_reference, ss_tensor_rows_avx2,
+    ss_tensor_rows_avx512;
+extern ss_tensor_tile_fn *const ss_tensor_tile_fp32_reference[],
+    *const ss_tensor_tile_fp32_avx2[], *const ss_tensor_tile_fp32_avx512[];
+extern ss_tensor_tile_fn *const ss_tensor_tile_int16_reference[],
+    *const ss_tensor_tile_int16_avx2[], *const ss_tensor_tile_int16_avxvnni[],
+                                            *const ss_tensor_tile_int16_avx512[],
+                                                *const ss_tensor_tile_int16_avx512vnni[];
+extern ss_tensor_tile_fn *const ss_tensor_tile_int8_reference[],
+    *const ss_tensor_tile_int8_avx2[], *const ss_tensor_tile_int8_avxvnni[],
+                                           *const ss_tensor_tile_int8_avx512[],
+                                               *const ss_tensor_tile_int8_avx512vnni[];
 
-extern const struct ss__grid ss__int8_grid, ss__int8_grid_upward;
-extern const struct ss__multiplier ss__bf16x3_amx, ss__bf16_amx, ss__int8_amx;
+extern const struct ss_tensor_grid ss_tensor_int8_grid, ss_tensor_int8_grid_upward;
+extern const struct ss_tensor_multiplier ss_tensor_bf16x3_amx, ss_tensor_bf16_amx,
+    ss_tensor_int8_amx;
 
-enum { SS__TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the second cache */
+enum { SS_TENSOR_TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the second cache */
 /* The calling thread's tile unit: registers 0 … 3 for the sums of n_rows rows, as tile_amx.inc
  * uses them. It stays so until released. */
-void ss__tile_unit_set_up(size_t n_rows);
-void ss__tile_unit_release(void);
+void ss_tensor_tile_unit_set_up(size_t n_rows);
+void ss_tensor_tile_unit_release(void);
 
 /* The kernels in use. */
-const struct ss__kernels *ss__kernels(void);
+const struct ss_tensor_kernels *ss_tensor_kernels(void);
 
 /* Those of this name, whether the machine has them or not; NULL: there are none. */
-const struct ss__kernels *ss__kernels_find(const char *name);
+const struct ss_tensor_kernels *ss_tensor_kernels_find(const char *name);
 
 /* For tests and measurements: use the kernels of this name from now on; false, and nothing
  * changes, where the machine lacks them. Matrices packed before must not be used after. Not
  * while other threads compute. */
-bool ss__kernels_use(const char *name);
+bool ss_tensor_kernels_use(const char *name);
 
 /* The same with kernels of the caller's own, borrowed. */
-void ss__kernels_set(const struct ss__kernels *kernels);
+void ss_tensor_kernels_set(const struct ss_tensor_kernels *kernels);
 
 /* Rows of x, x_stride apart, inputs k0 … k0 + n_k - 1, as an A operand. n_k is a multiple of 16
  * but at the end of a row; the rest of its last 16 is left as it was. */
-void ss__pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
+void ss_tensor_pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
 
 /* Rows of the inputs of w's product, [n_rows, w->n_in]: those of the block that begins with
  * input k, made fit as w wants them, as an A operand as above. */
-void ss__matrix_pack(const struct ss__matrix *w, const float *x, size_t n_rows, size_t k,
-                     void *a, float *scales);
+void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w, const float *x, size_t n_rows,
+                           size_t k, void *a, float *scales);
 
 /* out[k][j] = w[j][k] for n_j ≤ tile_cols and all n_k; w's rows w_stride apart, out's
  * out_stride. */
-void ss__pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k, float *out,
-                         size_t out_stride);
+void ss_tensor_pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k,
+                               float *out, size_t out_stride);
 
 /* Columns 0 … n - 1 of w [n_k], rows w_stride apart, as B panels of tile_cols columns that are
  * n_k * tile_cols floats each; the last padded by 0. */
-void ss__pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k, float *panels);
+void ss_tensor_pack_columns(const float *w, size_t w_stride, size_t n, size_t n_k,
+                            float *panels);
 
 /* Run tasks in the work's pool, or in the calling thread where `n_flops` in all are so few that
  * waking threads would cost more. */
-void ss__work_run(ss_work *work, size_t n_tasks, double n_flops,
-                  void (*task)(void *context, size_t index, size_t worker), void *context);
+void ss_tensor_work_run(ss_work *work, size_t n_tasks, double n_flops,
+                        void (*task)(void *context, size_t index, size_t worker),
+                        void *context);
 
 #endif

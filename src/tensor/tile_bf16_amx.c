@@ -10,25 +10,26 @@
 
 #include "tensor/tile_amx.inc"
 
-SS__TILES_32(tiles)
+SS_TENSOR_TILES_32(tiles)
 
 static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
     for (size_t k = 0; k < n_k; k += BF16_GROUP) {
-        for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
+        for (size_t r = 0; r < n_rows; r++, a += SS_TENSOR_LANES) {
             const struct bf16_group group = bf16_load(x + r * x_stride + k, n_k - k);
             _mm512_storeu_si512(a, bf16_round(&group));
         }
     }
 }
 
-const struct ss__multiplier ss__bf16_amx = {.name = "bf16",
-                                            .tile_rows = ROWS,
-                                            .tile_cols = COLS,
-                                            .word_inputs = 2,
-                                            .pad_words = SS__LANES,
-                                            .k_block = 2 * NEAR_WORDS,
-                                            .tile = tiles,
-                                            .pack = pack,
-                                            .finish = ss__tile_unit_release,
-                                            .block_bytes = SS__TILE_BLOCK_BYTES};
+const struct ss_tensor_multiplier ss_tensor_bf16_amx = {.name = "bf16",
+                                                        .tile_rows = ROWS,
+                                                        .tile_cols = COLS,
+                                                        .word_inputs = 2,
+                                                        .pad_words = SS_TENSOR_LANES,
+                                                        .k_block = 2 * NEAR_WORDS,
+                                                        .tile = tiles,
+                                                        .pack = pack,
+                                                        .finish = ss_tensor_tile_unit_release,
+                                                        .block_bytes =
+                                                            SS_TENSOR_TILE_BLOCK_BYTES};

@@ -13,29 +13,30 @@
 
 #include "tensor/tile_amx.inc"
 
-SS__TILES_32(tiles)
+SS_TENSOR_TILES_32(tiles)
 
 static void pack(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a)
 {
-    for (size_t k = 0; k < n_k; k += BF16_GROUP, a += n_rows * SS__LANES) {
-        for (size_t r = 0; r < n_rows; r++, a += SS__LANES) {
+    for (size_t k = 0; k < n_k; k += BF16_GROUP, a += n_rows * SS_TENSOR_LANES) {
+        for (size_t r = 0; r < n_rows; r++, a += SS_TENSOR_LANES) {
             const struct bf16_group group = bf16_load(x + r * x_stride + k, n_k - k);
             const __m512i high = bf16_round(&group);
             const struct bf16_group rest = bf16_rest(&group, high);
             _mm512_storeu_si512(a, high);
-            _mm512_storeu_si512(a + n_rows * SS__LANES, bf16_round(&rest));
+            _mm512_storeu_si512(a + n_rows * SS_TENSOR_LANES, bf16_round(&rest));
         }
     }
 }
 
-const struct ss__multiplier ss__bf16x3_amx = {.name = "bf16x3",
-                                              .tile_rows = ROWS,
-                                              .tile_cols = COLS,
-                                              .word_inputs = 1,
-                                              .pad_words = 2 * SS__LANES,
-                                              .k_block = NEAR_WORDS,
-                                              .tile = tiles,
-                                              .pack = pack,
-                                              .finish = ss__tile_unit_release,
-                                              .block_bytes = SS__TILE_BLOCK_BYTES,
-                                              .embedding_error = 1.5e-5};
+const struct ss_tensor_multiplier ss_tensor_bf16x3_amx = {.name = "bf16x3",
+                                                          .tile_rows = ROWS,
+                                                          .tile_cols = COLS,
+                                                          .word_inputs = 1,
+                                                          .pad_words = 2 * SS_TENSOR_LANES,
+                                                          .k_block = NEAR_WORDS,
+                                                          .tile = tiles,
+                                                          .pack = pack,
+                                                          .finish = ss_tensor_tile_unit_release,
+                                                          .block_bytes =
+                                                              SS_TENSOR_TILE_BLOCK_BYTES,
+                                                          .embedding_error = 1.5e-5};

@@ -16,4 +16,4 @@ TILE_INLINE SUMS step(const float *a, const float *b, SUMS sum)
 
 #include "tensor/tile.inc"
 
-SS__TILES_6(ss__tile_fp32_avx2)
+SS_TENSOR_TILES_6(ss_tensor_tile_fp32_avx2)

@@ -8,7 +8,7 @@
 
 enum { ROWS = 4, COLS = 16 };
 
-static inline void tile(size_t n_rows, const struct ss__tile *t)
+static inline void tile(size_t n_rows, const struct ss_tensor_tile *t)
 {
     float acc[ROWS][COLS] = {{0}};
     for (size_t r = 0; r < n_rows && !t->is_first && !t->is_apart; r++) {
@@ -16,11 +16,11 @@ static inline void tile(size_t n_rows, const struct ss__tile *t)
     }
     const float *b = t->b;
     for (size_t k = 0; k < t->n_words; k++) {
-        const float *a =
-            (const float *)t->a + k / SS__LANES * n_rows * SS__LANES + k % SS__LANES;
+        const float *a = (const float *)t->a + k / SS_TENSOR_LANES * n_rows * SS_TENSOR_LANES +
+                         k % SS_TENSOR_LANES;
         for (size_t r = 0; r < n_rows; r++) {
             for (size_t j = 0; j < COLS; j++) {
-                acc[r][j] = fmaf(a[r * SS__LANES], b[k * COLS + j], acc[r][j]);
+                acc[r][j] = fmaf(a[r * SS_TENSOR_LANES], b[k * COLS + j], acc[r][j]);
             }
         }
     }
@@ -32,4 +32,4 @@ static inline void tile(size_t n_rows, const struct ss__tile *t)
     }
 }
 
-SS__TILES_4(ss__tile_fp32_reference)
+SS_TENSOR_TILES_4(ss_tensor_tile_fp32_reference)

@@ -16,4 +16,4 @@ TILE_INLINE SUMS step(const int32_t *a, const int32_t *b, SUMS sum)
 
 #include "tensor/tile.inc"
 
-SS__TILES_6(ss__tile_int16_avx2)
+SS_TENSOR_TILES_6(ss_tensor_tile_int16_avx2)

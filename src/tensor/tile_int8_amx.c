@@ -13,16 +13,17 @@
 
 #include "tensor/tile_amx.inc"
 
-SS__TILES_32(tiles)
+SS_TENSOR_TILES_32(tiles)
 
-const struct ss__multiplier ss__int8_amx = {.name = "int8",
-                                            .tile_rows = ROWS,
-                                            .tile_cols = COLS,
-                                            .word_inputs = 4,
-                                            .pad_words = SS__LANES,
-                                            .k_block = SS__INT8_BLOCK,
-                                            .tile = tiles,
-                                            .finish = ss__tile_unit_release,
-                                            .block_bytes = SS__TILE_BLOCK_BYTES,
-                                            .grid = &ss__int8_grid,
-                                            .grid_upward = &ss__int8_grid_upward};
+const struct ss_tensor_multiplier ss_tensor_int8_amx = {
+    .name = "int8",
+    .tile_rows = ROWS,
+    .tile_cols = COLS,
+    .word_inputs = 4,
+    .pad_words = SS_TENSOR_LANES,
+    .k_block = SS_TENSOR_INT8_BLOCK,
+    .tile = tiles,
+    .finish = ss_tensor_tile_unit_release,
+    .block_bytes = SS_TENSOR_TILE_BLOCK_BYTES,
+    .grid = &ss_tensor_int8_grid,
+    .grid_upward = &ss_tensor_int8_grid_upward};

@@ -29,4 +29,4 @@ TILE_INLINE SUMS step(const int32_t *a, const int32_t *b, SUMS sum)
 
 #include "tensor/tile.inc"
 
-SS__TILES_5(ss__tile_int8_avx2)
+SS_TENSOR_TILES_5(ss_tensor_tile_int8_avx2)

@@ -17,4 +17,4 @@ TILE_INLINE SUMS step(const int32_t *a, const int32_t *b, SUMS sum)
 
 #include "tensor/tile.inc"
 
-SS__TILES_14(ss__tile_int8_avx512vnni)
+SS_TENSOR_TILES_14(ss_tensor_tile_int8_avx512vnni)

@@ -27,19 +27,19 @@ static int32_t product_of_fours(const int32_t *a, const int32_t *b)
     return x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3];
 }
 
-static int32_t sum_of(const struct ss__tile *t, size_t n_rows, size_t r, size_t j,
+static int32_t sum_of(const struct ss_tensor_tile *t, size_t n_rows, size_t r, size_t j,
                       words_product *product)
 {
     const int32_t *a = t->a, *b = t->b;
     int32_t sum = t->b_offsets == NULL ? 0 : t->b_offsets[j];
     for (size_t k = 0; k < t->n_words; k++) {
-        const size_t group = k / SS__LANES * n_rows + r;
-        sum += product(a + group * SS__LANES + k % SS__LANES, b + k * COLS + j);
+        const size_t group = k / SS_TENSOR_LANES * n_rows + r;
+        sum += product(a + group * SS_TENSOR_LANES + k % SS_TENSOR_LANES, b + k * COLS + j);
     }
     return sum;
 }
 
-static inline void tile(size_t n_rows, const struct ss__tile *t, words_product *product)
+static inline void tile(size_t n_rows, const struct ss_tensor_tile *t, words_product *product)
 {
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t j = 0; j < COLS; j++) {
@@ -51,11 +51,11 @@ static inline void tile(size_t n_rows, const struct ss__tile *t, words_product *
 }
 
 #define TILE_OF_BOTH(n_rows)                                                                   \
-    static void int16_##n_rows(const struct ss__tile *t)                                       \
+    static void int16_##n_rows(const struct ss_tensor_tile *t)                                 \
     {                                                                                          \
         tile(n_rows, t, product_of_pairs);                                                     \
     }                                                                                          \
-    static void int8_##n_rows(const struct ss__tile *t)                                        \
+    static void int8_##n_rows(const struct ss_tensor_tile *t)                                  \
     {                                                                                          \
         tile(n_rows, t, product_of_fours);                                                     \
     }
@@ -65,5 +65,6 @@ TILE_OF_BOTH(2)
 TILE_OF_BOTH(3)
 TILE_OF_BOTH(4)
 
-ss__tile_fn *const ss__tile_int16_reference[ROWS] = {int16_1, int16_2, int16_3, int16_4};
-ss__tile_fn *const ss__tile_int8_reference[ROWS] = {int8_1, int8_2, int8_3, int8_4};
+ss_tensor_tile_fn *const ss_tensor_tile_int16_reference[ROWS] = {int16_1, int16_2, int16_3,
+                                                                 int16_4};
+ss_tensor_tile_fn *const ss_tensor_tile_int8_reference[ROWS] = {int8_1, int8_2, int8_3, int8_4};

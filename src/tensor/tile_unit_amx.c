@@ -6,7 +6,7 @@
 
 static _Thread_local size_t rows_at_hand; /* 0: released */
 
-void ss__tile_unit_set_up(size_t n_rows)
+void ss_tensor_tile_unit_set_up(size_t n_rows)
 {
     if (n_rows == rows_at_hand) {
         return;
@@ -23,7 +23,7 @@ void ss__tile_unit_set_up(size_t n_rows)
     rows_at_hand = n_rows;
 }
 
-void ss__tile_unit_release(void)
+void ss_tensor_tile_unit_release(void)
 {
     if (rows_at_hand != 0) {
         tile_release();

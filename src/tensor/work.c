@@ -12,8 +12,8 @@ struct slot {
 
 struct ss_work {
     struct ss__pool *pool;
-    struct slot slots[SS__N_SLOTS];
-    struct ss__list *lists;
+    struct slot slots[SS_TENSOR_N_SLOTS];
+    struct ss_tensor_list *lists;
     size_t n_lists;
 };
 
@@ -44,12 +44,12 @@ void ss_work_set_stop(ss_work *work, struct ss_stop stop)
     ss__pool_set_stop(work->pool, stop);
 }
 
-ss_status ss__work_check(const ss_work *work, ss_err *err)
+ss_status ss_tensor_work_check(const ss_work *work, ss_err *err)
 {
     return ss__pool_check(work->pool, err);
 }
 
-void ss__work_tell_threads(const ss_work *work, const struct ss_log *log)
+void ss_tensor_work_tell_threads(const ss_work *work, const struct ss_log *log)
 {
     const size_t n = ss__pool_n_threads(work->pool), n_wanted = ss__pool_n_wanted(work->pool);
     if (n < n_wanted) {
@@ -66,7 +66,7 @@ void ss_work_free(ss_work *work)
         return;
     }
     ss__pool_free(work->pool);
-    for (size_t i = 0; i < SS__N_SLOTS; i++) {
+    for (size_t i = 0; i < SS_TENSOR_N_SLOTS; i++) {
         ss__free(work->slots[i].block);
     }
     for (size_t i = 0; i < work->n_lists; i++) {
@@ -76,12 +76,12 @@ void ss_work_free(ss_work *work)
     ss__free(work);
 }
 
-struct ss__pool *ss__work_pool(ss_work *work)
+struct ss__pool *ss_tensor_work_pool(ss_work *work)
 {
     return work->pool;
 }
 
-void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes)
+void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes)
 {
     struct slot *self = &work->slots[slot];
     if (self->block == NULL || self->n_bytes < n_bytes) {
@@ -91,10 +91,10 @@ void *ss__work_scratch(ss_work *work, ss__slot slot, size_t n_bytes)
     return self->block;
 }
 
-struct ss__list *ss__work_lists(ss_work *work, size_t n)
+struct ss_tensor_list *ss_tensor_work_lists(ss_work *work, size_t n)
 {
     if (n > work->n_lists) {
-        struct ss__list *lists = ss__realloc(work->lists, n, sizeof *lists);
+        struct ss_tensor_list *lists = ss__realloc(work->lists, n, sizeof *lists);
         if (lists == NULL) {
             return NULL;
         }
@@ -105,8 +105,8 @@ struct ss__list *ss__work_lists(ss_work *work, size_t n)
     return work->lists;
 }
 
-void ss__work_run(ss_work *work, size_t n_tasks, double n_flops,
-                  void (*task)(void *context, size_t index, size_t worker), void *context)
+void ss_tensor_work_run(ss_work *work, size_t n_tasks, double n_flops,
+                        void (*task)(void *context, size_t index, size_t worker), void *context)
 {
     if (n_flops < FEW_FLOPS) {
         for (size_t i = 0; i < n_tasks; i++) {

@@ -11,22 +11,23 @@
 
 /* ---- the list ---- */
 
-ss_status ss__added_add(struct ss__added *added, const struct ss__vocab *vocab,
-                        const struct ss__added_token *token, ss_err *err)
+ss_status ss_tokenizer_added_add(struct ss_tokenizer_added *added,
+                                 const struct ss_tokenizer_vocab *vocab,
+                                 const struct ss_tokenizer_added_token *token, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = NULL;
     if (token->n_bytes == 0) {
         return SS_OK;
     }
-    if (token->n_bytes > SS__MAX_ADDED_TOKEN_BYTES) {
+    if (token->n_bytes > SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES) {
         SS_FAIL(SS_E_LIMIT, "the added token '%.40s…' has %zu bytes, at most %d are read",
-                token->text, token->n_bytes, SS__MAX_ADDED_TOKEN_BYTES);
+                token->text, token->n_bytes, SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES);
     }
-    const int32_t index = ss__trie_find(&added->by_text, token->text, token->n_bytes);
+    const int32_t index = ss_tokenizer_trie_find(&added->by_text, token->text, token->n_bytes);
     if (index >= 0) { /* the same text again: its newer flags hold */
-        struct ss__added_token *old = &added->tokens[index];
-        const struct ss__added_token kept = *old;
+        struct ss_tokenizer_added_token *old = &added->tokens[index];
+        const struct ss_tokenizer_added_token kept = *old;
         *old = *token;
         old->text = kept.text;
         old->id = kept.id;
@@ -34,22 +35,22 @@ ss_status ss__added_add(struct ss__added *added, const struct ss__vocab *vocab,
         old->was_normalized = kept.was_normalized || token->normalized;
         return SS_OK;
     }
-    if (added->n_tokens >= SS__MAX_ADDED_TOKENS) {
-        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS__MAX_ADDED_TOKENS);
+    if (added->n_tokens >= SS_TOKENIZER_MAX_ADDED_TOKENS) {
+        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS_TOKENIZER_MAX_ADDED_TOKENS);
     }
     SS_GROW(added->tokens, added->n_tokens_room, added->n_tokens + 1);
-    SS_TRY(ss__trie_add(&added->by_text, token->text, token->n_bytes, (int32_t)added->n_tokens,
-                        err));
+    SS_TRY(ss_tokenizer_trie_add(&added->by_text, token->text, token->n_bytes,
+                                 (int32_t)added->n_tokens, err));
     text = ss__arena_strndup(&added->texts, token->text, token->n_bytes);
     if (text == NULL) {
         status = ss__fail_nomem(err, "an added token");
         goto out;
     }
-    struct ss__added_token *place = &added->tokens[added->n_tokens];
+    struct ss_tokenizer_added_token *place = &added->tokens[added->n_tokens];
     *place = *token;
     place->text = text;
     place->was_normalized = token->normalized;
-    place->id = ss__trie_find(&vocab->trie, token->text, token->n_bytes);
+    place->id = ss_tokenizer_trie_find(&vocab->trie, token->text, token->n_bytes);
     if (place->id < 0) {
         place->id = (int32_t)ss__max_size(vocab->n_texts, added->end_id);
     }
@@ -59,14 +60,16 @@ out:
     return status;
 }
 
-const struct ss__added_token *ss__added_find(const struct ss__added *added, const char *text,
-                                             size_t n_bytes)
+const struct ss_tokenizer_added_token *
+ss_tokenizer_added_find(const struct ss_tokenizer_added *added, const char *text,
+                        size_t n_bytes)
 {
-    const int32_t index = ss__trie_find(&added->by_text, text, n_bytes);
+    const int32_t index = ss_tokenizer_trie_find(&added->by_text, text, n_bytes);
     return index < 0 ? NULL : &added->tokens[index];
 }
 
-const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int32_t id)
+const struct ss_tokenizer_added_token *
+ss_tokenizer_added_of_id(const struct ss_tokenizer_added *added, int32_t id)
 {
     for (size_t i = 0; i < added->n_tokens; i++) {
         if (added->tokens[i].id == id) {
@@ -76,26 +79,26 @@ const struct ss__added_token *ss__added_of_id(const struct ss__added *added, int
     return NULL;
 }
 
-static ss_status index_token(struct ss__added_set *set, const char *text, size_t n_bytes,
-                             size_t index, ss_err *err)
+static ss_status index_token(struct ss_tokenizer_added_set *set, const char *text,
+                             size_t n_bytes, size_t index, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__added_start start = {(uint8_t)text[0],
-                                          n_bytes > 1 ? (uint8_t)text[1] : -1};
-    if (ss__trie_find(&set->trie, text, n_bytes) >= 0) {
+    const struct ss_tokenizer_added_start start = {(uint8_t)text[0],
+                                                   n_bytes > 1 ? (uint8_t)text[1] : -1};
+    if (ss_tokenizer_trie_find(&set->trie, text, n_bytes) >= 0) {
         return SS_OK;
     }
-    SS_TRY(ss__trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
+    SS_TRY(ss_tokenizer_trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
     set->n_tokens++;
-    for (size_t i = 0; i < ss__min_size(set->n_first, SS__MAX_ADDED_STARTS); i++) {
-        struct ss__added_start *known = &set->first[i];
+    for (size_t i = 0; i < ss__min_size(set->n_first, SS_TOKENIZER_MAX_ADDED_STARTS); i++) {
+        struct ss_tokenizer_added_start *known = &set->first[i];
         if (known->byte == start.byte && known->second != start.second) {
             known->second = -1;
         }
     }
     if (!set->starts[start.byte]) {
         set->starts[start.byte] = true;
-        if (set->n_first < SS__MAX_ADDED_STARTS) {
+        if (set->n_first < SS_TOKENIZER_MAX_ADDED_STARTS) {
             set->first[set->n_first] = start;
         }
         set->n_first++;
@@ -104,11 +107,11 @@ out:
     return status;
 }
 
-ss_status ss__added_index(struct ss__added *added, ss_err *err)
+ss_status ss_tokenizer_added_index(struct ss_tokenizer_added *added, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < added->n_tokens; i++) {
-        const struct ss__added_token *token = &added->tokens[i];
+        const struct ss_tokenizer_added_token *token = &added->tokens[i];
         if (!token->normalized) {
             SS_TRY(index_token(&added->raw, token->text, token->n_bytes, i, err));
         } else if (token->n_plain > 0) {
@@ -122,60 +125,62 @@ out:
     return status;
 }
 
-void ss__added_release(struct ss__added *added)
+void ss_tokenizer_added_release(struct ss_tokenizer_added *added)
 {
     ss__free(added->tokens);
     ss__arena_release(&added->texts);
-    ss__trie_release(&added->by_text);
-    ss__trie_release(&added->raw.trie);
-    ss__trie_release(&added->normalized.trie);
-    *added = (struct ss__added){0};
+    ss_tokenizer_trie_release(&added->by_text);
+    ss_tokenizer_trie_release(&added->raw.trie);
+    ss_tokenizer_trie_release(&added->normalized.trie);
+    *added = (struct ss_tokenizer_added){0};
 }
 
 /* ---- the search ---- */
 
 /* Where in a block some text may begin, by its first two bytes. */
-static uint64_t starts_in(const struct ss__added_walk *walk, size_t block)
+static uint64_t starts_in(const struct ss_tokenizer_added_walk *walk, size_t block)
 {
-    const struct ss__added_set *set = walk->set;
+    const struct ss_tokenizer_added_set *set = walk->set;
     const char *text = walk->text + block;
     uint64_t starts = 0;
     for (size_t i = 0; i < set->n_first; i++) {
-        const struct ss__added_start *start = &set->first[i];
-        const uint64_t firsts = ss__block_equal(text, (char)start->byte);
+        const struct ss_tokenizer_added_start *start = &set->first[i];
+        const uint64_t firsts = ss_tokenizer_block_equal(text, (char)start->byte);
         starts |= start->second < 0 || firsts == 0
                       ? firsts
-                      : firsts & ss__block_equal(text + 1, (char)start->second);
+                      : firsts & ss_tokenizer_block_equal(text + 1, (char)start->second);
     }
-    return starts & ss__low_bits(walk->n_bytes - block);
+    return starts & ss_tokenizer_low_bits(walk->n_bytes - block);
 }
 
-void ss__added_walk_init(struct ss__added_walk *walk, const struct ss__added *added,
-                         const struct ss__added_set *set, const char *text, size_t n_bytes)
+void ss_tokenizer_added_walk_init(struct ss_tokenizer_added_walk *walk,
+                                  const struct ss_tokenizer_added *added,
+                                  const struct ss_tokenizer_added_set *set, const char *text,
+                                  size_t n_bytes)
 {
-    *walk =
-        (struct ss__added_walk){.added = added, .set = set, .text = text, .n_bytes = n_bytes};
-    if (n_bytes > 0 && set->n_first <= SS__MAX_ADDED_STARTS) {
+    *walk = (struct ss_tokenizer_added_walk){
+        .added = added, .set = set, .text = text, .n_bytes = n_bytes};
+    if (n_bytes > 0 && set->n_first <= SS_TOKENIZER_MAX_ADDED_STARTS) {
         walk->starts = starts_in(walk, 0);
     }
 }
 
 /* The next place where a token may begin. */
-static size_t next_start(struct ss__added_walk *walk, size_t at)
+static size_t next_start(struct ss_tokenizer_added_walk *walk, size_t at)
 {
-    const struct ss__added_set *set = walk->set;
-    if (set->n_first > SS__MAX_ADDED_STARTS) {
+    const struct ss_tokenizer_added_set *set = walk->set;
+    if (set->n_first > SS_TOKENIZER_MAX_ADDED_STARTS) {
         while (at < walk->n_bytes && !set->starts[(uint8_t)walk->text[at]]) {
             at++;
         }
         return at;
     }
     for (;;) {
-        const uint64_t starts = walk->starts & ~ss__low_bits(at - walk->block);
+        const uint64_t starts = walk->starts & ~ss_tokenizer_low_bits(at - walk->block);
         if (starts != 0) {
-            return walk->block + ss__lowest_bit(starts);
+            return walk->block + ss_tokenizer_lowest_bit(starts);
         }
-        at = ss__max_size(at, walk->block + SS__BLOCK_BYTES);
+        at = ss__max_size(at, walk->block + SS_TOKENIZER_BLOCK_BYTES);
         if (at >= walk->n_bytes) {
             return walk->n_bytes;
         }
@@ -198,10 +203,10 @@ static uint32_t code_point_before(const char *text, size_t at, size_t *start)
 
 static bool is_word(uint32_t code_point)
 {
-    return (ss__char_record(code_point) & SS__CHAR_WORD) != 0;
+    return (ss_tokenizer_char_record(code_point) & SS_TOKENIZER_CHAR_WORD) != 0;
 }
 
-static bool stands_alone(const struct ss__added_walk *walk, size_t start, size_t stop)
+static bool stands_alone(const struct ss_tokenizer_added_walk *walk, size_t start, size_t stop)
 {
     size_t ignored = 0;
     uint32_t after = ' ';
@@ -212,7 +217,7 @@ static bool stands_alone(const struct ss__added_walk *walk, size_t start, size_t
     return !is_word(after);
 }
 
-static size_t strip_left(const struct ss__added_walk *walk, size_t start)
+static size_t strip_left(const struct ss_tokenizer_added_walk *walk, size_t start)
 {
     while (start > walk->done) {
         size_t before = 0;
@@ -224,7 +229,7 @@ static size_t strip_left(const struct ss__added_walk *walk, size_t start)
     return start;
 }
 
-static size_t strip_right(const struct ss__added_walk *walk, size_t stop)
+static size_t strip_right(const struct ss_tokenizer_added_walk *walk, size_t stop)
 {
     while (stop < walk->n_bytes) {
         uint32_t code_point = 0;
@@ -237,7 +242,8 @@ static size_t strip_right(const struct ss__added_walk *walk, size_t stop)
     return stop;
 }
 
-bool ss__added_next(struct ss__added_walk *walk, struct ss__added_match *match)
+bool ss_tokenizer_added_next(struct ss_tokenizer_added_walk *walk,
+                             struct ss_tokenizer_added_match *match)
 {
     if (walk->set->n_tokens == 0) {
         return false;
@@ -249,13 +255,13 @@ bool ss__added_next(struct ss__added_walk *walk, struct ss__added_match *match)
             return false;
         }
         const int32_t index =
-            ss__trie_longest(&walk->set->trie, SS__TRIE_ROOT, walk->text + start,
-                             walk->n_bytes - start, &length);
+            ss_tokenizer_trie_longest(&walk->set->trie, SS_TOKENIZER_TRIE_ROOT,
+                                      walk->text + start, walk->n_bytes - start, &length);
         if (index < 0) {
             walk->at = start + 1;
             continue;
         }
-        const struct ss__added_token *token = &walk->added->tokens[index];
+        const struct ss_tokenizer_added_token *token = &walk->added->tokens[index];
         const size_t stop = start + length;
         walk->at = stop;
         if ((token->special && walk->added->passes_special) ||

@@ -7,25 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SS__BLOCK_BYTES = 64 };
+enum { SS_TOKENIZER_BLOCK_BYTES = 64 };
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 
-typedef __m128i ss__bytes16;
+typedef __m128i ss_tokenizer_bytes16;
 
-static inline ss__bytes16 ss__bytes16_load(const char *text)
+static inline ss_tokenizer_bytes16 ss_tokenizer_bytes16_load(const char *text)
 {
-    return _mm_loadu_si128((const ss__bytes16 *)(const void *)text);
+    return _mm_loadu_si128((const ss_tokenizer_bytes16 *)(const void *)text);
 }
 
-static inline uint64_t ss__bytes16_equal(ss__bytes16 x, char byte)
+static inline uint64_t ss_tokenizer_bytes16_equal(ss_tokenizer_bytes16 x, char byte)
 {
     return (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8(byte)));
 }
 
 /* Bytes of first … first + n - 1, after the bits of `set` are set in all. */
-static inline uint64_t ss__bytes16_among(ss__bytes16 x, char set, char first, char n)
+static inline uint64_t ss_tokenizer_bytes16_among(ss_tokenizer_bytes16 x, char set, char first,
+                                                  char n)
 {
     const __m128i from =
         _mm_sub_epi8(_mm_or_si128(x, _mm_set1_epi8(set)), _mm_set1_epi8(first));
@@ -33,21 +34,22 @@ static inline uint64_t ss__bytes16_among(ss__bytes16 x, char set, char first, ch
     return (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(low, from));
 }
 
-static inline uint64_t ss__bytes16_beyond(ss__bytes16 x) /* 128 and more */
+static inline uint64_t ss_tokenizer_bytes16_beyond(ss_tokenizer_bytes16 x) /* 128 and more */
 {
     return (uint64_t)_mm_movemask_epi8(x);
 }
 #else
-typedef struct ss__bytes16 {
+typedef struct ss_tokenizer_bytes16 {
     const char *text;
-} ss__bytes16;
+} ss_tokenizer_bytes16;
 
-static inline ss__bytes16 ss__bytes16_load(const char *text)
+static inline ss_tokenizer_bytes16 ss_tokenizer_bytes16_load(const char *text)
 {
-    return (ss__bytes16){text};
+    return (ss_tokenizer_bytes16){text};
 }
 
-static inline uint64_t ss__bytes16_among(ss__bytes16 x, char set, char first, char n)
+static inline uint64_t ss_tokenizer_bytes16_among(ss_tokenizer_bytes16 x, char set, char first,
+                                                  char n)
 {
     uint64_t bits = 0;
     for (unsigned i = 0; i < 16; i++) {
@@ -56,37 +58,37 @@ static inline uint64_t ss__bytes16_among(ss__bytes16 x, char set, char first, ch
     return bits;
 }
 
-static inline uint64_t ss__bytes16_equal(ss__bytes16 x, char byte)
+static inline uint64_t ss_tokenizer_bytes16_equal(ss_tokenizer_bytes16 x, char byte)
 {
-    return ss__bytes16_among(x, 0, byte, 1);
+    return ss_tokenizer_bytes16_among(x, 0, byte, 1);
 }
 
-static inline uint64_t ss__bytes16_beyond(ss__bytes16 x)
+static inline uint64_t ss_tokenizer_bytes16_beyond(ss_tokenizer_bytes16 x)
 {
-    return ss__bytes16_among(x, 0, (char)0x80, (char)0x80);
+    return ss_tokenizer_bytes16_among(x, 0, (char)0x80, (char)0x80);
 }
 #endif
 
 /* Where a byte stands. */
-static inline uint64_t ss__block_equal(const char *text, char byte)
+static inline uint64_t ss_tokenizer_block_equal(const char *text, char byte)
 {
     uint64_t bits = 0;
-    for (unsigned i = 0; i < SS__BLOCK_BYTES; i += 16) {
-        bits |= ss__bytes16_equal(ss__bytes16_load(text + i), byte) << i;
+    for (unsigned i = 0; i < SS_TOKENIZER_BLOCK_BYTES; i += 16) {
+        bits |= ss_tokenizer_bytes16_equal(ss_tokenizer_bytes16_load(text + i), byte) << i;
     }
     return bits;
 }
 
 /* The lowest n bits. */
-static inline uint64_t ss__low_bits(size_t n)
+static inline uint64_t ss_tokenizer_low_bits(size_t n)
 {
-    return n >= SS__BLOCK_BYTES ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+    return n >= SS_TOKENIZER_BLOCK_BYTES ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
 /* The number of the lowest bit, 64 if there is none. */
-static inline size_t ss__lowest_bit(uint64_t bits)
+static inline size_t ss_tokenizer_lowest_bit(uint64_t bits)
 {
-    return bits == 0 ? SS__BLOCK_BYTES : (size_t)__builtin_ctzll(bits);
+    return bits == 0 ? SS_TOKENIZER_BLOCK_BYTES : (size_t)__builtin_ctzll(bits);
 }
 
 #endif

@@ -14,7 +14,7 @@ static bool is_plain_byte(unsigned byte)
 }
 
 /* Those that are not plain follow each other from U+0100 on. */
-uint32_t ss__byte_point(uint8_t byte)
+uint32_t ss_tokenizer_byte_point(uint8_t byte)
 {
     uint32_t n_before = 0;
     for (unsigned other = 0; other < byte; other++) {
@@ -23,12 +23,12 @@ uint32_t ss__byte_point(uint8_t byte)
     return is_plain_byte(byte) ? byte : 0x100 + n_before;
 }
 
-size_t ss__byte_text(uint8_t byte, char out[4])
+size_t ss_tokenizer_byte_text(uint8_t byte, char out[4])
 {
-    return ss__utf8_encode(ss__byte_point(byte), out);
+    return ss__utf8_encode(ss_tokenizer_byte_point(byte), out);
 }
 
-int ss__byte_of_text(uint32_t code_point)
+int ss_tokenizer_byte_of_text(uint32_t code_point)
 {
     uint32_t next = 0x100;
     if (code_point < 256 && is_plain_byte(code_point)) {
@@ -42,22 +42,23 @@ int ss__byte_of_text(uint32_t code_point)
     return -1;
 }
 
-void ss__find_fallback_ids(const struct ss__vocab *vocab, int32_t ids[256])
+void ss_tokenizer_find_fallback_ids(const struct ss_tokenizer_vocab *vocab, int32_t ids[256])
 {
     static const char hex[] = "0123456789ABCDEF";
     for (unsigned byte = 0; byte < 256; byte++) {
         const char text[] = {'<', '0', 'x', hex[byte >> 4], hex[byte & 15], '>'};
-        ids[byte] = ss__trie_find(&vocab->trie, text, sizeof text);
+        ids[byte] = ss_tokenizer_trie_find(&vocab->trie, text, sizeof text);
     }
 }
 
-void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab)
+void ss_tokenizer_bpe_prepare(struct ss_tokenizer_bpe *bpe,
+                              const struct ss_tokenizer_vocab *vocab)
 {
-    ss__find_fallback_ids(vocab, bpe->fallback_ids);
+    ss_tokenizer_find_fallback_ids(vocab, bpe->fallback_ids);
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[4];
-        const size_t n = ss__byte_text((uint8_t)byte, text);
-        bpe->byte_ids[byte] = ss__trie_find(&vocab->trie, text, n);
+        const size_t n = ss_tokenizer_byte_text((uint8_t)byte, text);
+        bpe->byte_ids[byte] = ss_tokenizer_trie_find(&vocab->trie, text, n);
     }
 }
 
@@ -65,8 +66,8 @@ void ss__bpe_prepare(struct ss__bpe *bpe, const struct ss__vocab *vocab)
 
 /* A word on its way to symbols. */
 struct making {
-    const struct ss__tokenizer *self;
-    struct ss__token_scratch *scratch;
+    const struct ss_tokenizer *self;
+    struct ss_tokenizer_token_scratch *scratch;
     size_t n;         /* symbols made */
     bool has_unknown; /* one is held back, to be fused */
 };
@@ -79,18 +80,20 @@ struct symbol_text {
 static void add_symbol(struct making *making, int32_t id)
 {
     making->scratch->symbols[making->n] =
-        (struct ss__symbol){id, (uint32_t)making->n - 1, (uint32_t)making->n + 1};
+        (struct ss_tokenizer_symbol){id, (uint32_t)making->n - 1, (uint32_t)making->n + 1};
     making->n++;
 }
 
 /* -1 if the vocabulary does not have it. */
-static int32_t symbol_id(const struct ss__trie *trie, const struct symbol_text *symbol)
+static int32_t symbol_id(const struct ss_tokenizer_trie *trie, const struct symbol_text *symbol)
 {
-    uint32_t node = SS__TRIE_ROOT;
+    uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     for (size_t part = 0; part < 3; part++) {
         const struct ss_text *text = &symbol->parts[part];
         for (size_t i = 0; i < text->n_bytes; i++) {
-            node = trie->n_nodes == 0 ? 0 : ss__trie_step(trie, node, (uint8_t)text->data[i]);
+            node = trie->n_nodes == 0
+                       ? 0
+                       : ss_tokenizer_trie_step(trie, node, (uint8_t)text->data[i]);
             if (node == 0) {
                 return -1;
             }
@@ -130,7 +133,7 @@ static void flush_unknown(struct making *making)
  * another go before it, as in the reference. */
 static void make_symbol(struct making *making, const struct symbol_text *symbol)
 {
-    const struct ss__bpe *bpe = &making->self->bpe;
+    const struct ss_tokenizer_bpe *bpe = &making->self->bpe;
     const int32_t id = symbol_id(&making->self->vocab.trie, symbol);
     if (id >= 0) {
         flush_unknown(making);
@@ -144,14 +147,14 @@ static void make_symbol(struct making *making, const struct symbol_text *symbol)
 }
 
 /* The next symbol of a word at `at`: a byte as text, or a code point. */
-static size_t next_symbol(const struct ss__bpe *bpe, const struct ss_text *word, size_t at,
-                          char place[4], struct symbol_text *symbol)
+static size_t next_symbol(const struct ss_tokenizer_bpe *bpe, const struct ss_text *word,
+                          size_t at, char place[4], struct symbol_text *symbol)
 {
     const struct ss_text none = {"", 0};
     uint32_t c = 0;
     size_t n = 1, n_text = 0;
     if (bpe->byte_level) {
-        n_text = ss__byte_text((uint8_t)word->data[at], place);
+        n_text = ss_tokenizer_byte_text((uint8_t)word->data[at], place);
     } else {
         n = ss__max_size(ss__utf8_decode(word->data + at, word->n_bytes - at, &c), 1);
         n_text = n;
@@ -165,7 +168,7 @@ static size_t next_symbol(const struct ss__bpe *bpe, const struct ss_text *word,
 }
 
 /* Whether a byte is a symbol wherever it stands in a word. */
-static bool has_plain_bytes(const struct ss__bpe *bpe)
+static bool has_plain_bytes(const struct ss_tokenizer_bpe *bpe)
 {
     return bpe->byte_level && bpe->prefix[0] == '\0' && bpe->suffix[0] == '\0';
 }
@@ -173,12 +176,12 @@ static bool has_plain_bytes(const struct ss__bpe *bpe)
 static ss_status make_symbols(struct making *making, const struct ss_text *word, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__bpe *bpe = &making->self->bpe;
-    struct ss__token_scratch *scratch = making->scratch;
+    const struct ss_tokenizer_bpe *bpe = &making->self->bpe;
+    struct ss_tokenizer_token_scratch *scratch = making->scratch;
     const bool direct = has_plain_bytes(bpe);
     const size_t n_more = strlen(bpe->prefix) + 2; /* a byte as text can fall back to two */
     size_t n_room = 0;
-    if (word->n_bytes >= SS__NO_SYMBOL / n_more - strlen(bpe->suffix)) {
+    if (word->n_bytes >= SS_TOKENIZER_NO_SYMBOL / n_more - strlen(bpe->suffix)) {
         SS_FAIL(SS_E_LIMIT, "a word of %zu bytes is too long", word->n_bytes);
     }
     n_room = word->n_bytes * n_more + strlen(bpe->suffix) + 1;
@@ -202,18 +205,19 @@ out:
 }
 
 /* The id of a word that the vocabulary has as a whole, -1 if it has not. */
-static int32_t whole_word(const struct ss__tokenizer *self, const struct ss_text *word)
+static int32_t whole_word(const struct ss_tokenizer *self, const struct ss_text *word)
 {
-    const struct ss__trie *trie = &self->vocab.trie;
-    uint32_t node = SS__TRIE_ROOT;
+    const struct ss_tokenizer_trie *trie = &self->vocab.trie;
+    uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     if (!self->bpe.byte_level) {
-        return ss__trie_find(trie, word->data, word->n_bytes);
+        return ss_tokenizer_trie_find(trie, word->data, word->n_bytes);
     }
     for (size_t i = 0; i < word->n_bytes; i++) {
         char text[4];
-        const size_t n = ss__byte_text((uint8_t)word->data[i], text);
+        const size_t n = ss_tokenizer_byte_text((uint8_t)word->data[i], text);
         for (size_t j = 0; j < n; j++) {
-            node = trie->n_nodes == 0 ? 0 : ss__trie_step(trie, node, (uint8_t)text[j]);
+            node =
+                trie->n_nodes == 0 ? 0 : ss_tokenizer_trie_step(trie, node, (uint8_t)text[j]);
             if (node == 0) {
                 return -1;
             }
@@ -223,46 +227,48 @@ static int32_t whole_word(const struct ss__tokenizer *self, const struct ss_text
 }
 
 /* Write the ids of a short word of plain bytes; false, and ids of no use, if it is none. */
-static bool add_few(const struct ss__bpe *bpe, const struct ss_text *word, int32_t *ids,
-                    size_t *n)
+static bool add_few(const struct ss_tokenizer_bpe *bpe, const struct ss_text *word,
+                    int32_t *ids, size_t *n)
 {
-    bool is_few = word->n_bytes <= SS__BPE_FEW && has_plain_bytes(bpe);
+    bool is_few = word->n_bytes <= SS_TOKENIZER_BPE_FEW && has_plain_bytes(bpe);
     for (size_t i = 0; is_few && i < word->n_bytes; i++) {
         ids[i] = bpe->byte_ids[(uint8_t)word->data[i]];
         is_few = ids[i] >= 0;
     }
-    *n = is_few ? ss__bpe_merge_few(bpe, ids, word->n_bytes) : 0;
+    *n = is_few ? ss_tokenizer_bpe_merge_few(bpe, ids, word->n_bytes) : 0;
     return is_few;
 }
 
-static ss_status add_word(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+static ss_status add_word(const struct ss_tokenizer *self,
+                          struct ss_tokenizer_token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)
 {
     ss_status status = SS_OK;
     struct making making = {.self = self, .scratch = scratch};
-    int32_t few[SS__BPE_FEW];
+    int32_t few[SS_TOKENIZER_BPE_FEW];
     size_t n_few = 0;
     const int32_t whole = self->bpe.takes_whole_words ? whole_word(self, word) : -1;
     if (whole >= 0) {
-        return ss__scratch_push(scratch, &whole, 1, err);
+        return ss_tokenizer_scratch_push(scratch, &whole, 1, err);
     }
     if (add_few(&self->bpe, word, few, &n_few)) {
-        return ss__scratch_push(scratch, few, n_few, err);
+        return ss_tokenizer_scratch_push(scratch, few, n_few, err);
     }
     SS_TRY(make_symbols(&making, word, err));
     if (making.n == 0) {
         goto out;
     }
-    SS_TRY(ss__bpe_merge(&self->bpe, scratch, making.n, err));
+    SS_TRY(ss_tokenizer_bpe_merge(&self->bpe, scratch, making.n, err));
     SS_GROW(scratch->ids, scratch->n_ids_room, scratch->n_ids + making.n);
-    for (uint32_t at = 0; at != SS__NO_SYMBOL; at = scratch->symbols[at].next) {
+    for (uint32_t at = 0; at != SS_TOKENIZER_NO_SYMBOL; at = scratch->symbols[at].next) {
         scratch->ids[scratch->n_ids++] = scratch->symbols[at].id;
     }
 out:
     return status;
 }
 
-const struct ss__piece_kind ss__bpe_kind = {.name = "BPE",
-                                            .add_raw = ss__add_words_raw,
-                                            .add_normalized = ss__add_words,
-                                            .add_word = add_word};
+const struct ss_tokenizer_piece_kind ss_tokenizer_bpe_kind = {
+    .name = "BPE",
+    .add_raw = ss_tokenizer_add_words_raw,
+    .add_normalized = ss_tokenizer_add_words,
+    .add_word = add_word};

@@ -10,7 +10,7 @@ enum { FIRST_SLOTS = 1 << 10, MAX_PROBES = 1 << 12 };
 
 /* ---- the table of merges ---- */
 
-static size_t slot_of(const struct ss__bpe *bpe, uint64_t pair)
+static size_t slot_of(const struct ss_tokenizer_bpe *bpe, uint64_t pair)
 {
     pair *= UINT64_C(0x9E3779B97F4A7C15);
     return (size_t)(pair ^ pair >> 29) & (bpe->n_slots - 1);
@@ -18,11 +18,11 @@ static size_t slot_of(const struct ss__bpe *bpe, uint64_t pair)
 
 /* The slot of a pair, or the free one where it belongs; NULL far from its place, which only a
  * file made to collide comes to. */
-static struct ss__merge *find_slot(const struct ss__bpe *bpe, uint64_t pair)
+static struct ss_tokenizer_merge *find_slot(const struct ss_tokenizer_bpe *bpe, uint64_t pair)
 {
     size_t slot = slot_of(bpe, pair);
     for (size_t probes = 0; probes < MAX_PROBES; probes++) {
-        struct ss__merge *merge = &bpe->merges[slot];
+        struct ss_tokenizer_merge *merge = &bpe->merges[slot];
         if (merge->id < 0 || merge->pair == pair) {
             return merge;
         }
@@ -37,25 +37,27 @@ static uint64_t pair_of(int32_t left, int32_t right)
 }
 
 /* NULL if two ids can not be merged. */
-static const struct ss__merge *find_merge(const struct ss__bpe *bpe, int32_t left,
-                                          int32_t right)
+static const struct ss_tokenizer_merge *find_merge(const struct ss_tokenizer_bpe *bpe,
+                                                   int32_t left, int32_t right)
 {
-    const struct ss__merge *merge =
+    const struct ss_tokenizer_merge *merge =
         bpe->n_slots == 0 ? NULL : find_slot(bpe, pair_of(left, right));
     return merge == NULL || merge->id < 0 ? NULL : merge;
 }
 
-static ss_status grow(struct ss__bpe *bpe, ss_err *err)
+static ss_status grow(struct ss_tokenizer_bpe *bpe, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__bpe bigger = {.n_slots = bpe->n_slots == 0 ? FIRST_SLOTS : bpe->n_slots * 2};
+    struct ss_tokenizer_bpe bigger = {.n_slots =
+                                          bpe->n_slots == 0 ? FIRST_SLOTS : bpe->n_slots * 2};
     SS_ALLOC(bigger.merges, bigger.n_slots);
     for (size_t slot = 0; slot < bigger.n_slots; slot++) {
         bigger.merges[slot].id = -1;
     }
     for (size_t slot = 0; slot < bpe->n_slots; slot++) {
-        const struct ss__merge *merge = &bpe->merges[slot];
-        struct ss__merge *place = merge->id < 0 ? NULL : find_slot(&bigger, merge->pair);
+        const struct ss_tokenizer_merge *merge = &bpe->merges[slot];
+        struct ss_tokenizer_merge *place =
+            merge->id < 0 ? NULL : find_slot(&bigger, merge->pair);
         if (merge->id >= 0 && place == NULL) {
             ss__free(bigger.merges);
             SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
@@ -71,19 +73,19 @@ out:
     return status;
 }
 
-ss_status ss__bpe_add_merge(struct ss__bpe *bpe, int32_t left, int32_t right, int32_t id,
-                            uint32_t rank, ss_err *err)
+ss_status ss_tokenizer_bpe_add_merge(struct ss_tokenizer_bpe *bpe, int32_t left, int32_t right,
+                                     int32_t id, uint32_t rank, ss_err *err)
 {
     ss_status status = SS_OK;
     if (bpe->n_merges * 2 >= bpe->n_slots) {
         SS_TRY(grow(bpe, err));
     }
-    struct ss__merge *place = find_slot(bpe, pair_of(left, right));
+    struct ss_tokenizer_merge *place = find_slot(bpe, pair_of(left, right));
     if (place == NULL) {
         SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
     }
     bpe->n_merges += place->id < 0;
-    *place = (struct ss__merge){.pair = pair_of(left, right), .id = id, .rank = rank};
+    *place = (struct ss_tokenizer_merge){.pair = pair_of(left, right), .id = id, .rank = rank};
 out:
     return status;
 }
@@ -95,16 +97,17 @@ struct neighbours {
     int32_t id;
 };
 
-static struct neighbours neighbours_at(const struct ss__bpe *bpe, const int32_t *ids, size_t at)
+static struct neighbours neighbours_at(const struct ss_tokenizer_bpe *bpe, const int32_t *ids,
+                                       size_t at)
 {
-    const struct ss__merge *merge = find_merge(bpe, ids[at], ids[at + 1]);
+    const struct ss_tokenizer_merge *merge = find_merge(bpe, ids[at], ids[at + 1]);
     return merge == NULL ? (struct neighbours){NO_RANK, -1}
                          : (struct neighbours){merge->rank, merge->id};
 }
 
-size_t ss__bpe_merge_few(const struct ss__bpe *bpe, int32_t *ids, size_t n)
+size_t ss_tokenizer_bpe_merge_few(const struct ss_tokenizer_bpe *bpe, int32_t *ids, size_t n)
 {
-    struct neighbours pairs[SS__BPE_FEW]; /* [n - 1] */
+    struct neighbours pairs[SS_TOKENIZER_BPE_FEW]; /* [n - 1] */
     for (size_t i = 0; i + 1 < n; i++) {
         pairs[i] = neighbours_at(bpe, ids, i);
     }
@@ -134,14 +137,16 @@ size_t ss__bpe_merge_few(const struct ss__bpe *bpe, int32_t *ids, size_t n)
 
 /* ---- merging many ---- */
 
-static bool comes_first(const struct ss__candidate *a, const struct ss__candidate *b)
+static bool comes_first(const struct ss_tokenizer_candidate *a,
+                        const struct ss_tokenizer_candidate *b)
 {
     return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
 }
 
-static void push_candidate(struct ss__token_scratch *scratch, struct ss__candidate candidate)
+static void push_candidate(struct ss_tokenizer_token_scratch *scratch,
+                           struct ss_tokenizer_candidate candidate)
 {
-    struct ss__candidate *heap = scratch->candidates;
+    struct ss_tokenizer_candidate *heap = scratch->candidates;
     size_t at = scratch->n_candidates++;
     for (; at > 0 && comes_first(&candidate, &heap[(at - 1) / 2]); at = (at - 1) / 2) {
         heap[at] = heap[(at - 1) / 2];
@@ -149,10 +154,10 @@ static void push_candidate(struct ss__token_scratch *scratch, struct ss__candida
     heap[at] = candidate;
 }
 
-static struct ss__candidate pop_candidate(struct ss__token_scratch *scratch)
+static struct ss_tokenizer_candidate pop_candidate(struct ss_tokenizer_token_scratch *scratch)
 {
-    struct ss__candidate *heap = scratch->candidates;
-    const struct ss__candidate top = heap[0], moving = heap[--scratch->n_candidates];
+    struct ss_tokenizer_candidate *heap = scratch->candidates;
+    const struct ss_tokenizer_candidate top = heap[0], moving = heap[--scratch->n_candidates];
     size_t at = 0;
     for (size_t child = 1; child < scratch->n_candidates; child = 2 * at + 1) {
         child +=
@@ -167,54 +172,58 @@ static struct ss__candidate pop_candidate(struct ss__token_scratch *scratch)
     return top;
 }
 
-static void consider(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, uint32_t at)
+static void consider(const struct ss_tokenizer_bpe *bpe,
+                     struct ss_tokenizer_token_scratch *scratch, uint32_t at)
 {
-    const struct ss__symbol *left = &scratch->symbols[at];
-    const struct ss__merge *merge = find_merge(bpe, left->id, scratch->symbols[left->next].id);
+    const struct ss_tokenizer_symbol *left = &scratch->symbols[at];
+    const struct ss_tokenizer_merge *merge =
+        find_merge(bpe, left->id, scratch->symbols[left->next].id);
     if (merge != NULL) {
-        push_candidate(scratch, (struct ss__candidate){merge->rank, at, merge->id});
+        push_candidate(scratch, (struct ss_tokenizer_candidate){merge->rank, at, merge->id});
     }
 }
 
 /* Merge the symbol at `at` with the next; both are there. */
-static void merge_at(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, uint32_t at,
-                     int32_t id)
+static void merge_at(const struct ss_tokenizer_bpe *bpe,
+                     struct ss_tokenizer_token_scratch *scratch, uint32_t at, int32_t id)
 {
-    struct ss__symbol *symbols = scratch->symbols, *left = &symbols[at];
-    struct ss__symbol *right = &symbols[left->next];
+    struct ss_tokenizer_symbol *symbols = scratch->symbols, *left = &symbols[at];
+    struct ss_tokenizer_symbol *right = &symbols[left->next];
     left->id = id;
     left->next = right->next;
     right->id = -1;
-    if (right->next != SS__NO_SYMBOL) {
+    if (right->next != SS_TOKENIZER_NO_SYMBOL) {
         symbols[right->next].previous = at;
     }
-    if (left->previous != SS__NO_SYMBOL) {
+    if (left->previous != SS_TOKENIZER_NO_SYMBOL) {
         consider(bpe, scratch, left->previous);
     }
-    if (left->next != SS__NO_SYMBOL) {
+    if (left->next != SS_TOKENIZER_NO_SYMBOL) {
         consider(bpe, scratch, at);
     }
 }
 
-ss_status ss__bpe_merge(const struct ss__bpe *bpe, struct ss__token_scratch *scratch, size_t n,
-                        ss_err *err)
+ss_status ss_tokenizer_bpe_merge(const struct ss_tokenizer_bpe *bpe,
+                                 struct ss_tokenizer_token_scratch *scratch, size_t n,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__symbol *symbols = scratch->symbols;
+    struct ss_tokenizer_symbol *symbols = scratch->symbols;
     SS_GROW(scratch->candidates, scratch->n_candidates_room, 3 * n); /* one, and two a merge */
     scratch->n_candidates = 0;
-    symbols[0].previous = SS__NO_SYMBOL;
-    symbols[n - 1].next = SS__NO_SYMBOL;
+    symbols[0].previous = SS_TOKENIZER_NO_SYMBOL;
+    symbols[n - 1].next = SS_TOKENIZER_NO_SYMBOL;
     for (uint32_t at = 0; at + 1 < n; at++) {
         consider(bpe, scratch, at);
     }
     while (scratch->n_candidates > 0) {
-        const struct ss__candidate top = pop_candidate(scratch);
-        const struct ss__symbol *left = &symbols[top.at];
-        if (left->id < 0 || left->next == SS__NO_SYMBOL) {
+        const struct ss_tokenizer_candidate top = pop_candidate(scratch);
+        const struct ss_tokenizer_symbol *left = &symbols[top.at];
+        if (left->id < 0 || left->next == SS_TOKENIZER_NO_SYMBOL) {
             continue;
         }
-        const struct ss__merge *merge = find_merge(bpe, left->id, symbols[left->next].id);
+        const struct ss_tokenizer_merge *merge =
+            find_merge(bpe, left->id, symbols[left->next].id);
         if (merge != NULL && merge->id == top.id) { /* still the pair that it was */
             merge_at(bpe, scratch, top.at, top.id);
         }

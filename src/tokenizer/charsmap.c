@@ -23,8 +23,8 @@ static uint32_t offset_of(uint32_t unit)
 }
 
 /* The value of the shortest beginning of a text that the trie has; false if it has none. */
-static bool find_beginning(const struct ss__charsmap *map, const char *text, size_t n_bytes,
-                           size_t *value)
+static bool find_beginning(const struct ss_tokenizer_charsmap *map, const char *text,
+                           size_t n_bytes, size_t *value)
 {
     uint32_t at = map->n_units == 0 ? 0 : offset_of(map->units[0]);
     for (size_t i = 0; i < n_bytes && text[i] != '\0'; i++) {
@@ -44,8 +44,9 @@ static bool find_beginning(const struct ss__charsmap *map, const char *text, siz
 }
 
 /* Append what a text becomes; false if the map does not have it. */
-static bool add_mapped(const struct ss__charsmap *map, const char *text, size_t n_bytes,
-                       struct ss__points *out, ss_status *status, ss_err *err)
+static bool add_mapped(const struct ss_tokenizer_charsmap *map, const char *text,
+                       size_t n_bytes, struct ss_tokenizer_points *out, ss_status *status,
+                       ss_err *err)
 {
     size_t start = 0;
     if (!find_beginning(map, text, n_bytes, &start)) {
@@ -95,7 +96,7 @@ struct start {
 
 /* n_from points became the points out[before …]. */
 static void follow(struct start *start, size_t n_from, size_t before,
-                   const struct ss__points *out)
+                   const struct ss_tokenizer_points *out)
 {
     const size_t n_to = out->n - before;
     for (size_t i = 0; i < n_to && !start->is_over; i++) {
@@ -105,8 +106,9 @@ static void follow(struct start *start, size_t n_from, size_t before,
     start->n_read += out->n > 0 ? n_from : 0;
 }
 
-static ss_status map_cluster(const struct ss__charsmap *map, const uint32_t *points, size_t n,
-                             struct start *start, struct ss__points *out, ss_err *err)
+static ss_status map_cluster(const struct ss_tokenizer_charsmap *map, const uint32_t *points,
+                             size_t n, struct start *start, struct ss_tokenizer_points *out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     char bytes[8];
@@ -129,8 +131,10 @@ out:
     return status;
 }
 
-ss_status ss__charsmap_run(const struct ss__charsmap *map, const struct ss__points *in,
-                           struct ss__points *out, size_t *n_start, ss_err *err)
+ss_status ss_tokenizer_charsmap_run(const struct ss_tokenizer_charsmap *map,
+                                    const struct ss_tokenizer_points *in,
+                                    struct ss_tokenizer_points *out, size_t *n_start,
+                                    ss_err *err)
 {
     ss_status status = SS_OK;
     struct start start = {.n_start = *n_start};
@@ -144,7 +148,7 @@ ss_status ss__charsmap_run(const struct ss__charsmap *map, const struct ss__poin
             at++;
             continue;
         }
-        const size_t end = ss__cluster_end(in, at);
+        const size_t end = ss_tokenizer_cluster_end(in, at);
         SS_TRY(map_cluster(map, in->data + at, end - at, &start, out, err));
         at = end;
     }
@@ -171,12 +175,12 @@ static ss_status check_lengths(const char *text, size_t n_bytes, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__charsmap_parse(const char *data, size_t n_bytes, struct ss__charsmap *map,
-                             ss_err *err)
+ss_status ss_tokenizer_charsmap_parse(const char *data, size_t n_bytes,
+                                      struct ss_tokenizer_charsmap *map, ss_err *err)
 {
     ss_status status = SS_OK;
     uint32_t n_trie = 0;
-    *map = (struct ss__charsmap){0};
+    *map = (struct ss_tokenizer_charsmap){0};
     if (n_bytes >= sizeof n_trie) {
         memcpy(&n_trie, data, sizeof n_trie);
     }
@@ -205,14 +209,14 @@ ss_status ss__charsmap_parse(const char *data, size_t n_bytes, struct ss__charsm
     }
 out:
     if (status != SS_OK) {
-        ss__charsmap_release(map);
+        ss_tokenizer_charsmap_release(map);
     }
     return status;
 }
 
-void ss__charsmap_release(struct ss__charsmap *map)
+void ss_tokenizer_charsmap_release(struct ss_tokenizer_charsmap *map)
 {
     ss__free(map->units);
     ss__free(map->text);
-    *map = (struct ss__charsmap){0};
+    *map = (struct ss_tokenizer_charsmap){0};
 }

@@ -11,12 +11,12 @@
 
 /* ---- the classes ---- */
 
-static const struct ss__first_piece xlm_roberta_pieces[] = {{.role = "bos_token"},
-                                                            {.role = "pad_token"},
-                                                            {.role = "eos_token"},
-                                                            {.role = "unk_token"},
-                                                            {0}};
-static const struct ss__first_piece camembert_pieces[] = {
+static const struct ss_tokenizer_first_piece xlm_roberta_pieces[] = {{.role = "bos_token"},
+                                                                     {.role = "pad_token"},
+                                                                     {.role = "eos_token"},
+                                                                     {.role = "unk_token"},
+                                                                     {0}};
+static const struct ss_tokenizer_first_piece camembert_pieces[] = {
     {.text = "<s>NOTUSED"},
     {.role = "pad_token"},
     {.text = "</s>NOTUSED"},
@@ -40,23 +40,25 @@ enum {
 };
 
 #define AROUND .begin = "cls_token", .end = "sep_token"
-static const struct ss__tokenizer_class classes[] = {
+static const struct ss_tokenizer_class classes[] = {
     [GENERIC] = {"TokenizersBackend"},
-    [BERT] = {"BertTokenizer", &ss__bert_kind, SS__ROLES_BERT, AROUND},
+    [BERT] = {"BertTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT, AROUND},
     /* without tokenizer.json it is BERT */
-    [BERT_FROM_JSON] = {"ConvBertTokenizer", NULL, SS__ROLES_BERT, AROUND},
-    [DPR] = {"DPRContextEncoderTokenizer", &ss__bert_kind, SS__ROLES_BERT, AROUND,
-             .always_lowers = true},
-    [SPLINTER] = {"SplinterTokenizer", &ss__bert_kind, SS__ROLES_BERT, AROUND,
+    [BERT_FROM_JSON] = {"ConvBertTokenizer", NULL, SS_TOKENIZER_ROLES_BERT, AROUND},
+    [DPR] = {"DPRContextEncoderTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT,
+             AROUND, .always_lowers = true},
+    [SPLINTER] = {"SplinterTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT, AROUND,
                   .own_key = "question_token", .own_text = "[QUESTION]"},
-    [FUNNEL] = {"FunnelTokenizer", &ss__bert_kind, SS__ROLES_FUNNEL, AROUND,
+    [FUNNEL] = {"FunnelTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_FUNNEL, AROUND,
                 .has_clean_text = true, .begin_type = 2},
-    [MPNET] = {"MPNetTokenizer", &ss__bert_kind, SS__ROLES_MPNET, AROUND, .mask_lstrip = true},
-    [ROBERTA] = {"RobertaTokenizer", &ss__bpe_kind, SS__ROLES_ROBERTA, AROUND},
-    [XLM_ROBERTA] = {"XLMRobertaTokenizer", &ss__unigram_kind, SS__ROLES_ROBERTA,
-                     .begin = "bos_token", .end = "eos_token", .unknown_piece = 3,
-                     .first_pieces = xlm_roberta_pieces, .n_replaced = 3},
-    [CAMEMBERT] = {"CamembertTokenizer", &ss__unigram_kind, SS__ROLES_ROBERTA,
+    [MPNET] = {"MPNetTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_MPNET, AROUND,
+               .mask_lstrip = true},
+    [ROBERTA] = {"RobertaTokenizer", &ss_tokenizer_bpe_kind, SS_TOKENIZER_ROLES_ROBERTA,
+                 AROUND},
+    [XLM_ROBERTA] = {"XLMRobertaTokenizer", &ss_tokenizer_unigram_kind,
+                     SS_TOKENIZER_ROLES_ROBERTA, .begin = "bos_token", .end = "eos_token",
+                     .unknown_piece = 3, .first_pieces = xlm_roberta_pieces, .n_replaced = 3},
+    [CAMEMBERT] = {"CamembertTokenizer", &ss_tokenizer_unigram_kind, SS_TOKENIZER_ROLES_ROBERTA,
                    .mask_lstrip = true, .begin = "bos_token", .end = "eos_token",
                    .unknown_piece = -1, .more_tokens = camembert_tokens,
                    .first_pieces = camembert_pieces, .n_replaced = 1},
@@ -227,7 +229,7 @@ static size_t plain_length(const char *name)
     return n > 4 && strcmp(name + n - 4, "Fast") == 0 ? n - 4 : n;
 }
 
-static const struct ss__tokenizer_class *class_named(const char *name)
+static const struct ss_tokenizer_class *class_named(const char *name)
 {
     const size_t lengths[2] = {strlen(name), plain_length(name)};
     for (size_t i = 0; i < 2 * (sizeof names / sizeof names[0]); i++) {
@@ -239,7 +241,7 @@ static const struct ss__tokenizer_class *class_named(const char *name)
     return NULL;
 }
 
-static const struct ss__tokenizer_class *class_of_model(const char *model_type)
+static const struct ss_tokenizer_class *class_of_model(const char *model_type)
 {
     for (size_t i = 0; model_type != NULL && i < sizeof models / sizeof models[0]; i++) {
         if (strcmp(models[i].model_type, model_type) == 0) {
@@ -253,10 +255,11 @@ static const struct ss__tokenizer_class *class_of_model(const char *model_type)
 
 /* The class of a name that is not in the table: by tokenizer.json alone, unless it is one that
  * has code of its own, in the reference or in the model's repository. */
-static ss_status take_unknown(struct ss__loading *loading, const char *name, ss_err *err)
+static ss_status take_unknown(struct ss_tokenizer_loading *loading, const char *name,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
+    const struct ss_tokenizer_json_file *config = &loading->config;
     const struct ss__json *auto_map = ss__json_get(config->root, "auto_map");
     const bool has_code =
         ss__json_is_array(auto_map) || ss__json_get(auto_map, "AutoTokenizer") != NULL;
@@ -278,10 +281,11 @@ out:
     return status;
 }
 
-ss_status ss__choose_class(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_choose_class(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config, *model = &loading->model_config;
+    const struct ss_tokenizer_json_file *config = &loading->config,
+                                        *model = &loading->model_config;
     const char *name = NULL, *model_type = NULL, *type = NULL;
     SS_TRY(ss__json_text(model->path, model->root, "tokenizer_class", &name, err));
     SS_TRY(ss__json_text(config->path, config->root, "tokenizer_class", &name, err));

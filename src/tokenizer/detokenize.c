@@ -53,11 +53,11 @@ static bool begins_with(const struct ss_text *text, const char *affix)
     return n > 0 && text->n_bytes >= n && memcmp(text->data, affix, n) == 0;
 }
 
-static void join_wordpiece(const struct ss__decoder *decoder, struct ss__buf *buf,
+static void join_wordpiece(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                            struct ss_text token, bool first)
 {
     const size_t from = buf->n_bytes;
-    const bool continues = !first && decoder->joining == SS__JOIN_WORDPIECE &&
+    const bool continues = !first && decoder->joining == SS_TOKENIZER_JOIN_WORDPIECE &&
                            (decoder->affix[0] == '\0' || begins_with(&token, decoder->affix));
     const size_t n_left_out = continues ? strlen(decoder->affix) : 0;
     if (!first && !continues) {
@@ -76,7 +76,7 @@ static void join_bytes(struct ss__buf *buf, struct ss_text token)
     for (size_t at = 0; at < token.n_bytes;) {
         uint32_t c = SS__REPLACEMENT;
         at += ss__max_size(ss__utf8_decode(token.data + at, token.n_bytes - at, &c), 1);
-        const int byte = ss__byte_of_text(c);
+        const int byte = ss_tokenizer_byte_of_text(c);
         if (byte < 0) {
             buf->n_bytes = from;
             ss__buf_add(buf, token.data, token.n_bytes);
@@ -86,7 +86,7 @@ static void join_bytes(struct ss__buf *buf, struct ss_text token)
     }
 }
 
-static void join_marks(const struct ss__decoder *decoder, struct ss__buf *buf,
+static void join_marks(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                        struct ss_text token, bool first)
 {
     const size_t n = strlen(decoder->affix);
@@ -103,7 +103,7 @@ static void join_marks(const struct ss__decoder *decoder, struct ss__buf *buf,
 }
 
 /* Every suffix in a token becomes a space, in the last token nothing. */
-static void join_suffix(const struct ss__decoder *decoder, struct ss__buf *buf,
+static void join_suffix(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                         struct ss_text token, bool last)
 {
     const size_t n = strlen(decoder->affix);
@@ -119,42 +119,43 @@ static void join_suffix(const struct ss__decoder *decoder, struct ss__buf *buf,
     }
 }
 
-static void add_token(const struct ss__decoder *decoder, struct ss__buf *buf,
+static void add_token(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                       struct ss_text token, bool first, bool last)
 {
     switch (decoder->joining) {
-    case SS__JOIN_BYTES:
+    case SS_TOKENIZER_JOIN_BYTES:
         join_bytes(buf, token);
         break;
-    case SS__JOIN_MARKS:
+    case SS_TOKENIZER_JOIN_MARKS:
         join_marks(decoder, buf, token, first);
         break;
-    case SS__JOIN_SUFFIX:
+    case SS_TOKENIZER_JOIN_SUFFIX:
         join_suffix(decoder, buf, token, last);
         break;
-    case SS__JOIN_SPACES:
-    case SS__JOIN_WORDPIECE:
-    case SS__JOIN_UNKNOWN:
+    case SS_TOKENIZER_JOIN_SPACES:
+    case SS_TOKENIZER_JOIN_WORDPIECE:
+    case SS_TOKENIZER_JOIN_UNKNOWN:
     default:
         join_wordpiece(decoder, buf, token, first);
     }
 }
 
 /* The text that an id decodes to, NULL if it has none. */
-static const char *text_of(const struct ss__tokenizer *self, int32_t id, size_t *n_bytes)
+static const char *text_of(const struct ss_tokenizer *self, int32_t id, size_t *n_bytes)
 {
-    const struct ss__added_token *added = ss__added_of_id(&self->added, id);
+    const struct ss_tokenizer_added_token *added = ss_tokenizer_added_of_id(&self->added, id);
     if (added == NULL) {
-        return ss__vocab_text(&self->vocab, id, n_bytes);
+        return ss_tokenizer_vocab_text(&self->vocab, id, n_bytes);
     }
     *n_bytes = added->was_normalized ? added->n_plain : added->n_bytes;
     return added->was_normalized ? added->plain : added->text;
 }
 
 /* Looked up by the text that is shown: a special token that is shown otherwise stays. */
-static bool is_special(const struct ss__tokenizer *self, const char *text, size_t n_bytes)
+static bool is_special(const struct ss_tokenizer *self, const char *text, size_t n_bytes)
 {
-    const struct ss__added_token *added = ss__added_find(&self->added, text, n_bytes);
+    const struct ss_tokenizer_added_token *added =
+        ss_tokenizer_added_find(&self->added, text, n_bytes);
     return added != NULL && added->special;
 }
 
@@ -175,15 +176,15 @@ out:
     return status;
 }
 
-ss_status ss__detokenize(const struct ss__tokenizer *self, const int32_t *ids, size_t n_ids,
-                         bool skip_special, char **out, ss_err *err)
+ss_status ss_tokenizer_detokenize(const struct ss_tokenizer *self, const int32_t *ids,
+                                  size_t n_ids, bool skip_special, char **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
     struct ss_text token = {NULL, 0}; /* held back until it is known whether it is the last */
     bool first = true;
     *out = NULL;
-    if (self->decoder.joining == SS__JOIN_UNKNOWN) {
+    if (self->decoder.joining == SS_TOKENIZER_JOIN_UNKNOWN) {
         SS_FAIL(SS_E_UNSUPPORTED,
                 "the tokenizer's decoder '%.40s' is not supported; WordPiece, ByteLevel, "
                 "Metaspace and BPEDecoder are",

@@ -107,7 +107,7 @@ static bool joins(const struct cluster *cluster, unsigned record)
            (class == REGIONAL && cluster->n_regional % 2 == 1);
 }
 
-size_t ss__cluster_end(const struct ss__points *points, size_t at)
+size_t ss_tokenizer_cluster_end(const struct ss_tokenizer_points *points, size_t at)
 {
     struct cluster cluster = {0};
     add(&cluster, record_of(points->data[at]));

@@ -21,19 +21,19 @@ static const double ABSURD_LENGTH = 1e9; /* "no limit" is written as 10^30 */
 
 /* The files that a kind of model has its vocabulary in where there is no tokenizer.json. */
 static const struct {
-    const struct ss__piece_kind *kind;
+    const struct ss_tokenizer_piece_kind *kind;
     const char *vocab, *merges;
 } vocab_files[] = {
-    {&ss__bert_kind, "vocab.txt", NULL},
-    {&ss__bpe_kind, "vocab.json", "merges.txt"},
-    {&ss__unigram_kind, "sentencepiece.bpe.model", NULL},
+    {&ss_tokenizer_bert_kind, "vocab.txt", NULL},
+    {&ss_tokenizer_bpe_kind, "vocab.json", "merges.txt"},
+    {&ss_tokenizer_unigram_kind, "sentencepiece.bpe.model", NULL},
 };
 enum { N_VOCAB_FILES = sizeof vocab_files / sizeof vocab_files[0] };
 
 /* ---- files ---- */
 
-static ss_status open_json(const char *folder, const char *name, struct ss__json_file *file,
-                           ss_err *err)
+static ss_status open_json(const char *folder, const char *name,
+                           struct ss_tokenizer_json_file *file, ss_err *err)
 {
     ss_status status = SS_OK;
     file->path = ss__path_join(folder, name);
@@ -49,7 +49,7 @@ out:
     return status;
 }
 
-static ss_status open_files(struct ss__loading *loading, ss_err *err)
+static ss_status open_files(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *folder = loading->folder;
@@ -64,7 +64,7 @@ out:
 
 /* Put the caller's arguments over the keys of tokenizer_config.json. The class is not among
  * them: the reference takes it from the files alone. */
-static ss_status apply_arguments(struct ss__loading *loading, ss_err *err)
+static ss_status apply_arguments(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     struct ss__json *merged = NULL;
     if (ss__json_count(loading->options->arguments) == 0) {
@@ -78,8 +78,8 @@ static ss_status apply_arguments(struct ss__loading *loading, ss_err *err)
 }
 
 /* The path of a file of the folder, and whether it is there. */
-static ss_status find_file(const struct ss__loading *loading, const char *name, char **path,
-                           bool *found, ss_err *err)
+static ss_status find_file(const struct ss_tokenizer_loading *loading, const char *name,
+                           char **path, bool *found, ss_err *err)
 {
     *path = ss__path_join(loading->folder, name);
     if (*path == NULL) {
@@ -90,10 +90,10 @@ static ss_status find_file(const struct ss__loading *loading, const char *name, 
 }
 
 /* Where there is no tokenizer.json: the vocabulary of the class. */
-static ss_status find_vocab(struct ss__loading *loading, ss_err *err)
+static ss_status find_vocab(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__piece_kind *kind = loading->class->kind;
+    const struct ss_tokenizer_piece_kind *kind = loading->class->kind;
     bool has_vocab = false, has_merges = true;
     for (size_t i = 0; loading->tokenizer.root == NULL && i < N_VOCAB_FILES; i++) {
         if (vocab_files[i].kind != kind) {
@@ -118,7 +118,7 @@ out:
 }
 
 /* Whether the folder holds a vocabulary of any kind. */
-static ss_status need_some_vocab(const struct ss__loading *loading, ss_err *err)
+static ss_status need_some_vocab(const struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     bool found = loading->tokenizer.root != NULL;
@@ -138,13 +138,13 @@ out:
     return status;
 }
 
-static void release_json(struct ss__json_file *file)
+static void release_json(struct ss_tokenizer_json_file *file)
 {
     ss__free(file->path);
     ss__json_free(file->root);
 }
 
-static void release_files(struct ss__loading *loading)
+static void release_files(struct ss_tokenizer_loading *loading)
 {
     release_json(&loading->tokenizer);
     release_json(&loading->config);
@@ -160,10 +160,10 @@ static void release_files(struct ss__loading *loading)
 /* ---- scalars ---- */
 
 /* The side that is cut off: of the settings, else what tokenizer.json says of truncation. */
-static ss_status read_truncation_side(struct ss__loading *loading, ss_err *err)
+static ss_status read_truncation_side(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config, *file = &loading->tokenizer;
+    const struct ss_tokenizer_json_file *config = &loading->config, *file = &loading->tokenizer;
     const char *side = NULL, *direction = "Right";
     SS_TRY(ss__json_text(config->path, config->root, "truncation_side", &side, err));
     SS_TRY(ss__json_text(file->path, ss__json_get(file->root, "truncation"), "direction",
@@ -178,10 +178,10 @@ out:
     return status;
 }
 
-static ss_status read_settings(struct ss__loading *loading, ss_err *err)
+static ss_status read_settings(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
+    const struct ss_tokenizer_json_file *config = &loading->config;
     double length = 0;
     SS_TRY(ss__json_number(config->path, config->root, "max_len", &length, err));
     SS_TRY(ss__json_number(config->path, config->root, "model_max_length", &length, err));
@@ -201,16 +201,16 @@ out:
 /* ---- the whole ---- */
 
 /* Find out what the added tokens look like in normalised text, and index them. */
-static ss_status index_added(struct ss__tokenizer *self, ss_err *err)
+static ss_status index_added(struct ss_tokenizer *self, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf plain = {0};
-    struct ss__normal_scratch scratch = {0};
+    struct ss_tokenizer_normal_scratch scratch = {0};
     for (size_t i = 0; i < self->added.n_tokens; i++) {
-        struct ss__added_token *token = &self->added.tokens[i];
+        struct ss_tokenizer_added_token *token = &self->added.tokens[i];
         plain.n_bytes = 0;
-        SS_TRY(ss__normalize(&self->normalizer, &scratch, token->text, token->n_bytes, &plain,
-                             err));
+        SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch, token->text, token->n_bytes,
+                                      &plain, err));
         token->n_plain = plain.n_bytes;
         token->plain = ss__arena_strndup(&self->added.texts,
                                          plain.data == NULL ? "" : plain.data, plain.n_bytes);
@@ -219,20 +219,20 @@ static ss_status index_added(struct ss__tokenizer *self, ss_err *err)
             goto out;
         }
     }
-    SS_TRY(ss__added_index(&self->added, err));
+    SS_TRY(ss_tokenizer_added_index(&self->added, err));
 out:
-    ss__normal_scratch_release(&scratch);
+    ss_tokenizer_normal_scratch_release(&scratch);
     ss__buf_release(&plain);
     return status;
 }
 
 /* A hash of all that decides the ids of a word. */
-static uint64_t fingerprint_of(const struct ss__tokenizer *self)
+static uint64_t fingerprint_of(const struct ss_tokenizer *self)
 {
-    const struct ss__charsmap *map = &self->charsmap;
+    const struct ss_tokenizer_charsmap *map = &self->charsmap;
     uint64_t steps = 0;
     for (size_t i = 0; i < self->normalizer.n_steps; i++) {
-        const struct ss__normal_step *step = &self->normalizer.steps[i];
+        const struct ss_tokenizer_normal_step *step = &self->normalizer.steps[i];
         const uint64_t parts[] = {steps,
                                   (uint64_t)step->kind,
                                   ss__hash64(step->from, step->n_from * sizeof *step->from),
@@ -241,8 +241,8 @@ static uint64_t fingerprint_of(const struct ss__tokenizer *self)
                                   ss__hash64(map->text, map->n_text)};
         steps = ss__hash64(parts, sizeof parts);
     }
-    const struct ss__bpe *bpe = &self->bpe;
-    const struct ss__unigram *unigram = &self->unigram;
+    const struct ss_tokenizer_bpe *bpe = &self->bpe;
+    const struct ss_tokenizer_unigram *unigram = &self->unigram;
     const uint64_t parts[] = {
         ss__hash64(self->vocab.bytes, self->vocab.n_bytes),
         ss__hash64(self->vocab.texts, self->vocab.n_ids * sizeof *self->vocab.texts),
@@ -264,17 +264,17 @@ static uint64_t fingerprint_of(const struct ss__tokenizer *self)
 }
 
 /* The known classes can not do without some roles, which a config may set to null. */
-static ss_status check_roles(const struct ss__loading *loading, ss_err *err)
+static ss_status check_roles(const struct ss_tokenizer_loading *loading, ss_err *err)
 {
     static const char *const keys[] = {"unk_token", "cls_token",  "sep_token", "bos_token",
                                        "eos_token", "mask_token", "pad_token"};
     ss_status status = SS_OK;
-    const struct ss__tokenizer_class *class = loading->class;
+    const struct ss_tokenizer_class *class = loading->class;
     for (size_t i = 0; class->begin != NULL && i < sizeof keys / sizeof keys[0]; i++) {
-        const bool needs = class->kind == &ss__unigram_kind || i == 0 ||
+        const bool needs = class->kind == &ss_tokenizer_unigram_kind || i == 0 ||
                            strcmp(keys[i], class->begin) == 0 ||
                            strcmp(keys[i], class->end) == 0;
-        if (needs && ss__load_role_text(loading, keys[i]) == NULL) {
+        if (needs && ss_tokenizer_load_role_text(loading, keys[i]) == NULL) {
             SS_FAIL_FILE(loading->config.path, SS_E_UNSUPPORTED,
                          "key '%s' is null, but the class %s needs such a token", keys[i],
                          class->name);
@@ -284,49 +284,49 @@ out:
     return status;
 }
 
-static ss_status fill(struct ss__loading *loading, ss_err *err)
+static ss_status fill(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     SS_TRY(read_settings(loading, err));
     SS_TRY(check_roles(loading, err));
-    SS_TRY(ss__load_model(loading, err));
+    SS_TRY(ss_tokenizer_load_model(loading, err));
     if (loading->class->kind == NULL) {
-        SS_TRY(ss__load_generic_pipeline(loading, err));
+        SS_TRY(ss_tokenizer_load_generic_pipeline(loading, err));
     } else {
-        SS_TRY(ss__load_known_pipeline(loading, err));
+        SS_TRY(ss_tokenizer_load_known_pipeline(loading, err));
     }
-    SS_TRY(ss__load_added(loading, err));
+    SS_TRY(ss_tokenizer_load_added(loading, err));
     if (loading->class->begin == NULL) {
-        SS_TRY(ss__load_template(loading, err));
+        SS_TRY(ss_tokenizer_load_template(loading, err));
     }
     SS_TRY(index_added(self, err));
-    if (self->kind == &ss__bert_kind || self->kind == &ss__wordpiece_kind) {
-        SS_TRY(ss__wordpiece_prepare(self, err));
+    if (self->kind == &ss_tokenizer_bert_kind || self->kind == &ss_tokenizer_wordpiece_kind) {
+        SS_TRY(ss_tokenizer_wordpiece_prepare(self, err));
     }
-    ss__bpe_prepare(&self->bpe, &self->vocab);
-    ss__words_prepare(self);
+    ss_tokenizer_bpe_prepare(&self->bpe, &self->vocab);
+    ss_tokenizer_words_prepare(self);
     self->fingerprint = fingerprint_of(self);
 out:
     return status;
 }
 
-ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_options *options,
-                             struct ss__tokenizer **out, ss_err *err)
+ss_status ss_tokenizer_load(const char *folder, const struct ss_tokenizer_options *options,
+                            struct ss_tokenizer **out, ss_err *err)
 {
-    static const struct ss__tokenizer_options defaults = {0};
+    static const struct ss_tokenizer_options defaults = {0};
     ss_status status = SS_OK;
-    struct ss__loading loading = {.options = options == NULL ? &defaults : options,
-                                  .folder = folder};
+    struct ss_tokenizer_loading loading = {.options = options == NULL ? &defaults : options,
+                                           .folder = folder};
     *out = NULL;
     SS_ALLOC(loading.self, 1);
     SS_TRY(open_files(&loading, err));
     SS_TRY(apply_arguments(&loading, err));
     SS_TRY(need_some_vocab(&loading, err));
-    SS_TRY(ss__choose_class(&loading, err));
+    SS_TRY(ss_tokenizer_choose_class(&loading, err));
     SS_TRY(find_vocab(&loading, err));
-    SS_TRY(ss__check_config_keys(&loading, err));
-    SS_TRY(ss__check_tokenizer_keys(&loading, err));
+    SS_TRY(ss_tokenizer_check_config_keys(&loading, err));
+    SS_TRY(ss_tokenizer_check_tokenizer_keys(&loading, err));
     status = fill(&loading, err);
     if (status != SS_OK) {
         ss__err_in_file(err, loading.tokenizer.root != NULL ? loading.tokenizer.path
@@ -336,41 +336,41 @@ ss_status ss__tokenizer_load(const char *folder, const struct ss__tokenizer_opti
     *out = loading.self;
     loading.self = NULL;
 out:
-    ss__tokenizer_free(loading.self);
+    ss_tokenizer_free(loading.self);
     release_files(&loading);
     return status;
 }
 
-void ss__tokenizer_free(struct ss__tokenizer *self)
+void ss_tokenizer_free(struct ss_tokenizer *self)
 {
     if (self == NULL) {
         return;
     }
-    ss__vocab_release(&self->vocab);
-    ss__added_release(&self->added);
+    ss_tokenizer_vocab_release(&self->vocab);
+    ss_tokenizer_added_release(&self->added);
     ss__arena_release(&self->texts);
-    ss__charsmap_release(&self->charsmap);
+    ss_tokenizer_charsmap_release(&self->charsmap);
     ss__free(self->bpe.merges);
     ss__free(self->unigram.scores);
     ss__free(self);
 }
 
-size_t ss__tokenizer_n_vocab(const struct ss__tokenizer *self)
+size_t ss_tokenizer_n_vocab(const struct ss_tokenizer *self)
 {
     return ss__max_size(self->vocab.n_ids, self->added.end_id);
 }
 
-size_t ss__tokenizer_max_length(const struct ss__tokenizer *self)
+size_t ss_tokenizer_max_length(const struct ss_tokenizer *self)
 {
     return self->max_length;
 }
 
-bool ss__tokenizer_has_types(const struct ss__tokenizer *self)
+bool ss_tokenizer_has_types(const struct ss_tokenizer *self)
 {
     return self->has_types;
 }
 
-struct ss__special_ids ss__tokenizer_specials(const struct ss__tokenizer *self)
+struct ss_tokenizer_special_ids ss_tokenizer_specials(const struct ss_tokenizer *self)
 {
     return self->specials;
 }

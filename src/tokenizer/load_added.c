@@ -10,7 +10,7 @@
 
 /* Tokens with a role, in the reference's order, and what they are called if no file says. */
 static const struct role {
-    const char *key, *texts[SS__N_ROLE_SETS];
+    const char *key, *texts[SS_TOKENIZER_N_ROLE_SETS];
 } roles[] = {
     {"bos_token", {NULL, NULL, "<s>", "<s>", "<s>"}},
     {"eos_token", {NULL, NULL, "</s>", "</s>", "</s>"}},
@@ -25,7 +25,7 @@ enum { N_ROLES = sizeof roles / sizeof roles[0] };
 struct entry {
     int64_t id;
     size_t order;
-    struct ss__added_token token; /* text borrowed from the JSON trees */
+    struct ss_tokenizer_added_token token; /* text borrowed from the JSON trees */
 };
 struct entries {
     struct entry *data;
@@ -36,10 +36,10 @@ struct entries {
 
 /* A token as an object with flags, or as its text alone. */
 static ss_status read_token(const char *path, const struct ss__json *value, bool special,
-                            struct ss__added_token *token, ss_err *err)
+                            struct ss_tokenizer_added_token *token, ss_err *err)
 {
     ss_status status = SS_OK;
-    *token = (struct ss__added_token){.special = special};
+    *token = (struct ss_tokenizer_added_token){.special = special};
     const struct ss__json *text =
         ss__json_is_object(value) ? ss__json_get(value, "content") : value;
     if (!ss__json_is_string(text)) {
@@ -62,12 +62,12 @@ out:
 }
 
 /* Keep a token under its id in the file; a later one with the same id replaces it. */
-static ss_status keep(struct entries *entries, int64_t id, const struct ss__added_token *token,
-                      ss_err *err)
+static ss_status keep(struct entries *entries, int64_t id,
+                      const struct ss_tokenizer_added_token *token, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (entries->n >= 2 * SS__MAX_ADDED_TOKENS) {
-        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS__MAX_ADDED_TOKENS);
+    if (entries->n >= 2 * SS_TOKENIZER_MAX_ADDED_TOKENS) {
+        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS_TOKENIZER_MAX_ADDED_TOKENS);
     }
     SS_GROW(entries->data, entries->n_room, entries->n + 1);
     entries->data[entries->n] = (struct entry){.id = id, .order = entries->n, .token = *token};
@@ -87,7 +87,7 @@ static int compare_entries(const void *a, const void *b)
 
 /* ---- roles ---- */
 
-bool ss__load_lists_added(const struct ss__loading *loading)
+bool ss_tokenizer_load_lists_added(const struct ss_tokenizer_loading *loading)
 {
     return ss__json_is_object(ss__json_get(loading->config.root, "added_tokens_decoder"));
 }
@@ -95,16 +95,17 @@ bool ss__load_lists_added(const struct ss__loading *loading)
 /* Where the token of a role is given: NULL if nowhere, a JSON null where it is taken away. The
  * map of special tokens holds over the config but not over the caller, and is read only where
  * the config lists no added tokens. */
-static const struct ss__json *find_value(const struct ss__loading *loading, const char *key)
+static const struct ss__json *find_value(const struct ss_tokenizer_loading *loading,
+                                         const char *key)
 {
     const struct ss__json *value = ss__json_get(loading->options->arguments, key);
-    if ((value == NULL || ss__json_is_null(value)) && !ss__load_lists_added(loading)) {
+    if ((value == NULL || ss__json_is_null(value)) && !ss_tokenizer_load_lists_added(loading)) {
         value = ss__json_get(loading->special_map.root, key);
     }
     if (value == NULL) {
         value = ss__json_get(loading->config.root, key);
     }
-    if (value == NULL && loading->class->roles == SS__ROLES_NONE &&
+    if (value == NULL && loading->class->roles == SS_TOKENIZER_ROLES_NONE &&
         strcmp(key, "pad_token") == 0) {
         value = ss__json_get(ss__json_get(loading->tokenizer.root, "padding"), key);
     }
@@ -112,20 +113,21 @@ static const struct ss__json *find_value(const struct ss__loading *loading, cons
 }
 
 /* The text of a token that is given as an object or as its text; NULL if it is neither. */
-const char *ss__load_token_text(const struct ss__json *value)
+const char *ss_tokenizer_load_token_text(const struct ss__json *value)
 {
     return ss__json_string(ss__json_is_object(value) ? ss__json_get(value, "content") : value);
 }
 
-static const char *role_text(const struct ss__loading *loading, const struct role *role)
+static const char *role_text(const struct ss_tokenizer_loading *loading,
+                             const struct role *role)
 {
     const struct ss__json *value = find_value(loading, role->key);
-    const char *text = ss__load_token_text(value);
+    const char *text = ss_tokenizer_load_token_text(value);
     const bool is_null = value != NULL && ss__json_is_null(value);
     return text != NULL || is_null ? text : role->texts[loading->class->roles];
 }
 
-static bool has_role(const struct ss__loading *loading, const char *text)
+static bool has_role(const struct ss_tokenizer_loading *loading, const char *text)
 {
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *other = role_text(loading, &roles[i]);
@@ -133,10 +135,10 @@ static bool has_role(const struct ss__loading *loading, const char *text)
             return true;
         }
     }
-    return ss__load_is_own(loading, text);
+    return ss_tokenizer_load_is_own(loading, text);
 }
 
-bool ss__load_is_role(const char *key)
+bool ss_tokenizer_load_is_role(const char *key)
 {
     for (size_t i = 0; i < N_ROLES; i++) {
         if (strcmp(roles[i].key, key) == 0) {
@@ -149,12 +151,12 @@ bool ss__load_is_role(const char *key)
 /* ---- reading lists of tokens ---- */
 
 /* `added_tokens` of tokenizer.json: objects with an id. */
-static ss_status read_added_list(const struct ss__json_file *file, struct entries *entries,
-                                 ss_err *err)
+static ss_status read_added_list(const struct ss_tokenizer_json_file *file,
+                                 struct entries *entries, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *list = ss__json_get(file->root, "added_tokens");
-    struct ss__added_token token;
+    struct ss_tokenizer_added_token token;
     for (size_t i = 0; i < ss__json_count(list); i++) {
         const struct ss__json *value = ss__json_at(list, i);
         const struct ss__json *id = ss__json_get(value, "id");
@@ -169,19 +171,20 @@ out:
 }
 
 /* `added_tokens_decoder` of tokenizer_config.json: id as text to token. */
-static ss_status read_added_decoder(const struct ss__json_file *file, struct ss__json *object,
-                                    struct entries *entries, ss_err *err)
+static ss_status read_added_decoder(const struct ss_tokenizer_json_file *file,
+                                    struct ss__json *object, struct entries *entries,
+                                    ss_err *err)
 {
     ss_status status = SS_OK;
     const char *key = NULL;
     struct ss__json *value = NULL;
-    struct ss__added_token token;
+    struct ss_tokenizer_added_token token;
     SS_JSON_EACH_MEMBER (object, key, value) {
         uint64_t id = 0;
-        if (!ss__parse_u64(key, strlen(key), &id) || id > SS__MAX_VOCAB_ID) {
+        if (!ss__parse_u64(key, strlen(key), &id) || id > SS_TOKENIZER_MAX_VOCAB_ID) {
             SS_FAIL_FILE(file->path, SS_E_DATA,
                          "'%.40s' in added_tokens_decoder is not an id of 0 to %d", key,
-                         SS__MAX_VOCAB_ID);
+                         SS_TOKENIZER_MAX_VOCAB_ID);
         }
         SS_TRY(read_token(file->path, value, false, &token, err));
         SS_TRY(keep(entries, (int64_t)id, &token, err));
@@ -191,21 +194,21 @@ out:
 }
 
 /* added_tokens.json: text to id; special where the text has a role. */
-static ss_status read_added_map(const struct ss__loading *loading, struct entries *entries,
-                                ss_err *err)
+static ss_status read_added_map(const struct ss_tokenizer_loading *loading,
+                                struct entries *entries, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *file = &loading->added_map;
+    const struct ss_tokenizer_json_file *file = &loading->added_map;
     const char *text = NULL;
     struct ss__json *id = NULL;
-    struct ss__added_token token;
+    struct ss_tokenizer_added_token token;
     SS_JSON_EACH_MEMBER (file->root, text, id) {
         if (!ss__json_is_integer(id)) {
             SS_FAIL_FILE(file->path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
                          text);
         }
         const bool special = has_role(loading, text);
-        token = (struct ss__added_token){
+        token = (struct ss_tokenizer_added_token){
             .n_bytes = strlen(text), .special = special, .normalized = !special};
         token.text = text;
         SS_TRY(keep(entries, ss__json_integer(id), &token, err));
@@ -217,15 +220,16 @@ out:
 /* ---- adding them ---- */
 
 /* Add a token with its flags over older ones; a role makes it special. */
-static ss_status add_token(struct ss__loading *loading, struct ss__added_token token,
-                           ss_err *err)
+static ss_status add_token(struct ss_tokenizer_loading *loading,
+                           struct ss_tokenizer_added_token token, ss_err *err)
 {
     token.special = token.special || has_role(loading, token.text);
-    return ss__added_add(&loading->self->added, &loading->self->vocab, &token, err);
+    return ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token, err);
 }
 
 /* Add by ascending id; of several with one id the last one read. */
-static ss_status add_sorted(struct ss__loading *loading, struct entries *entries, ss_err *err)
+static ss_status add_sorted(struct ss_tokenizer_loading *loading, struct entries *entries,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     if (entries->n > 0) {
@@ -240,19 +244,19 @@ out:
     return status;
 }
 
-static ss_status add_listed(struct ss__loading *loading, ss_err *err)
+static ss_status add_listed(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct entries entries = {0};
     if (loading->class->kind == NULL) { /* the list in its own order comes first */
         SS_TRY(read_added_list(&loading->tokenizer, &entries, err));
         for (size_t i = 0; i < entries.n; i++) {
-            SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab,
-                                 &entries.data[i].token, err));
+            SS_TRY(ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab,
+                                          &entries.data[i].token, err));
         }
         entries.n = 0;
     }
-    if (ss__load_lists_added(loading)) {
+    if (ss_tokenizer_load_lists_added(loading)) {
         SS_TRY(read_added_decoder(&loading->config,
                                   ss__json_get(loading->config.root, "added_tokens_decoder"),
                                   &entries, err));
@@ -266,12 +270,13 @@ out:
     return status;
 }
 
-ss_status ss__load_new_token(struct ss__loading *loading, const struct ss__json *value,
-                             const char *text, bool lstrip, ss_err *err)
+ss_status ss_tokenizer_load_new_token(struct ss_tokenizer_loading *loading,
+                                      const struct ss__json *value, const char *text,
+                                      bool lstrip, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__added_token token = {.special = true, .lstrip = lstrip};
-    if (ss__added_find(&loading->self->added, text, strlen(text)) != NULL) {
+    struct ss_tokenizer_added_token token = {.special = true, .lstrip = lstrip};
+    if (ss_tokenizer_added_find(&loading->self->added, text, strlen(text)) != NULL) {
         return SS_OK;
     }
     if (ss__json_is_object(value)) {
@@ -280,18 +285,18 @@ ss_status ss__load_new_token(struct ss__loading *loading, const struct ss__json 
         token.text = text;
         token.n_bytes = strlen(text);
     }
-    SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab, &token, err));
+    SS_TRY(ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token, err));
 out:
     return status;
 }
 
-static ss_status add_roles(struct ss__loading *loading, ss_err *err)
+static ss_status add_roles(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *text = role_text(loading, &roles[i]);
         if (text != NULL) {
-            SS_TRY(ss__load_new_token(
+            SS_TRY(ss_tokenizer_load_new_token(
                 loading, find_value(loading, roles[i].key), text,
                 loading->class->mask_lstrip && strcmp(roles[i].key, "mask_token") == 0, err));
         }
@@ -302,7 +307,8 @@ out:
 
 /* ---- results ---- */
 
-const char *ss__load_role_text(const struct ss__loading *loading, const char *key)
+const char *ss_tokenizer_load_role_text(const struct ss_tokenizer_loading *loading,
+                                        const char *key)
 {
     for (size_t i = 0; i < N_ROLES; i++) {
         if (strcmp(roles[i].key, key) == 0) {
@@ -312,33 +318,35 @@ const char *ss__load_role_text(const struct ss__loading *loading, const char *ke
     return NULL;
 }
 
-int32_t ss__load_role_id(const struct ss__loading *loading, const char *key)
+int32_t ss_tokenizer_load_role_id(const struct ss_tokenizer_loading *loading, const char *key)
 {
-    const char *text = ss__load_role_text(loading, key);
-    const struct ss__added_token *token =
-        text == NULL ? NULL : ss__added_find(&loading->self->added, text, strlen(text));
+    const char *text = ss_tokenizer_load_role_text(loading, key);
+    const struct ss_tokenizer_added_token *token =
+        text == NULL ? NULL
+                     : ss_tokenizer_added_find(&loading->self->added, text, strlen(text));
     return token == NULL ? -1 : token->id;
 }
 
-ss_status ss__load_added(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_added(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
-    const struct ss__tokenizer_class *class = loading->class;
-    SS_TRY(ss__load_own(loading, err));
+    struct ss_tokenizer *self = loading->self;
+    const struct ss_tokenizer_class *class = loading->class;
+    SS_TRY(ss_tokenizer_load_own(loading, err));
     SS_TRY(add_listed(loading, err));
     SS_TRY(add_roles(loading, err));
-    SS_TRY(ss__load_extra(loading, err));
-    self->specials =
-        (struct ss__special_ids){.pad = ss__load_role_id(loading, "pad_token"),
-                                 .mask = ss__load_role_id(loading, "mask_token"),
-                                 .unknown = ss__load_role_id(loading, "unk_token")};
+    SS_TRY(ss_tokenizer_load_extra(loading, err));
+    self->specials = (struct ss_tokenizer_special_ids){
+        .pad = ss_tokenizer_load_role_id(loading, "pad_token"),
+        .mask = ss_tokenizer_load_role_id(loading, "mask_token"),
+        .unknown = ss_tokenizer_load_role_id(loading, "unk_token")};
     if (self->specials.unknown < 0) {
         self->specials.unknown = self->unknown;
     }
     if (class->begin != NULL) {
-        self->specials.begin = self->begin[0] = ss__load_role_id(loading, class->begin);
-        self->specials.end = self->end[0] = ss__load_role_id(loading, class->end);
+        self->specials.begin = self->begin[0] =
+            ss_tokenizer_load_role_id(loading, class->begin);
+        self->specials.end = self->end[0] = ss_tokenizer_load_role_id(loading, class->end);
         self->n_begin = self->specials.begin >= 0;
         self->n_end = self->specials.end >= 0;
     }

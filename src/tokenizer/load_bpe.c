@@ -13,7 +13,7 @@ enum { MAX_AFFIX_BYTES = 16, MAX_MERGES = 1 << 24 };
 
 /* Merges on their way into the table. */
 struct adding {
-    struct ss__tokenizer *self;
+    struct ss_tokenizer *self;
     const char *path;
     uint32_t rank;
     struct ss__buf merged; /* the text of the pair in work */
@@ -23,7 +23,7 @@ static ss_status find_token(const struct adding *adding, const char *text, size_
                             int32_t *id, ss_err *err)
 {
     ss_status status = SS_OK;
-    *id = ss__trie_find(&adding->self->vocab.trie, text, n_bytes);
+    *id = ss_tokenizer_trie_find(&adding->self->vocab.trie, text, n_bytes);
     if (*id < 0) {
         SS_FAIL_FILE(adding->path, SS_E_DATA,
                      "merge %u needs the token '%.*s', which is not in the vocabulary",
@@ -50,7 +50,8 @@ static ss_status add_merge(struct adding *adding, struct ss_text left, struct ss
     ss__buf_add(&adding->merged, right.data + n_prefix, right.n_bytes - n_prefix);
     SS_TRY(ss__buf_check(&adding->merged, err));
     SS_TRY(find_token(adding, adding->merged.data, adding->merged.n_bytes, &ids[2], err));
-    SS_TRY(ss__bpe_add_merge(&adding->self->bpe, ids[0], ids[1], ids[2], adding->rank, err));
+    SS_TRY(ss_tokenizer_bpe_add_merge(&adding->self->bpe, ids[0], ids[1], ids[2], adding->rank,
+                                      err));
     adding->rank++;
 out:
     return status;
@@ -95,12 +96,12 @@ out:
     return status;
 }
 
-static ss_status read_affix(struct ss__loading *loading, const struct ss__json *model,
+static ss_status read_affix(struct ss_tokenizer_loading *loading, const struct ss__json *model,
                             const char *key, const char **affix, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = "";
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     SS_TRY(ss__json_text(loading->tokenizer.path, model, key, &text, err));
     if (strlen(text) > MAX_AFFIX_BYTES) {
         SS_FAIL_FILE(loading->tokenizer.path, SS_E_LIMIT,
@@ -117,13 +118,13 @@ out:
 }
 
 /* What only the generic class reads. */
-static ss_status read_settings(struct ss__loading *loading, const struct ss__json *model,
-                               ss_err *err)
+static ss_status read_settings(struct ss_tokenizer_loading *loading,
+                               const struct ss__json *model, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path, *unknown = NULL;
-    struct ss__tokenizer *self = loading->self;
-    struct ss__bpe *bpe = &self->bpe;
+    struct ss_tokenizer *self = loading->self;
+    struct ss_tokenizer_bpe *bpe = &self->bpe;
     double dropout = 0;
     SS_TRY(read_affix(loading, model, "continuing_subword_prefix", &bpe->prefix, err));
     SS_TRY(read_affix(loading, model, "end_of_word_suffix", &bpe->suffix, err));
@@ -138,7 +139,7 @@ static ss_status read_settings(struct ss__loading *loading, const struct ss__jso
     }
     SS_TRY(ss__json_text(path, model, "unk_token", &unknown, err));
     if (unknown != NULL) {
-        bpe->unknown = ss__trie_find(&self->vocab.trie, unknown, strlen(unknown));
+        bpe->unknown = ss_tokenizer_trie_find(&self->vocab.trie, unknown, strlen(unknown));
         if (bpe->unknown < 0) {
             SS_FAIL_FILE(path, SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary",
                          unknown);
@@ -148,13 +149,14 @@ out:
     return status;
 }
 
-ss_status ss__load_bpe(struct ss__loading *loading, const struct ss__json *model, ss_err *err)
+ss_status ss_tokenizer_load_bpe(struct ss_tokenizer_loading *loading,
+                                const struct ss__json *model, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *merges = ss__json_get(model, "merges");
     struct adding adding = {.self = loading->self, .path = loading->tokenizer.path};
-    loading->self->kind = &ss__bpe_kind;
-    SS_TRY(ss__load_ids(loading, adding.path, ss__json_get(model, "vocab"), err));
+    loading->self->kind = &ss_tokenizer_bpe_kind;
+    SS_TRY(ss_tokenizer_load_ids(loading, adding.path, ss__json_get(model, "vocab"), err));
     if (loading->class->kind == NULL) {
         SS_TRY(read_settings(loading, model, err));
     }
@@ -184,14 +186,14 @@ out:
     return status;
 }
 
-ss_status ss__load_bpe_files(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_bpe_files(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *vocab = NULL;
     struct ss__map merges = {0};
     struct adding adding = {.self = loading->self, .path = loading->merges_path};
     SS_TRY(ss__json_load(loading->vocab_path, &vocab, err));
-    SS_TRY(ss__load_ids(loading, loading->vocab_path, vocab, err));
+    SS_TRY(ss_tokenizer_load_ids(loading, loading->vocab_path, vocab, err));
     SS_TRY(ss__file_load(loading->merges_path, &merges, err));
     SS_TRY(add_lines(&adding, (const char *)merges.data, merges.n_bytes, err));
 out:

@@ -17,13 +17,14 @@ static bool has_token_suffix(const char *key)
 {
     static const char suffix[] = "_token";
     const size_t n = strlen(key), n_suffix = sizeof suffix - 1;
-    return n > n_suffix && strcmp(key + n - n_suffix, suffix) == 0 && !ss__load_is_role(key);
+    return n > n_suffix && strcmp(key + n - n_suffix, suffix) == 0 &&
+           !ss_tokenizer_load_is_role(key);
 }
 
 /* ---- tokens with names ---- */
 
-static ss_status put(struct ss__loading *loading, const char *key, const struct ss__json *value,
-                     const char *text, ss_err *err)
+static ss_status put(struct ss_tokenizer_loading *loading, const char *key,
+                     const struct ss__json *value, const char *text, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t i = 0;
@@ -34,20 +35,20 @@ static ss_status put(struct ss__loading *loading, const char *key, const struct 
         SS_GROW(loading->own, loading->n_own_room, loading->n_own + 1);
         loading->n_own++;
     }
-    loading->own[i] = (struct ss__own_token){key, text, value};
+    loading->own[i] = (struct ss_tokenizer_own_token){key, text, value};
 out:
     return status;
 }
 
 /* The keys of an object that name a token, or all; of texts, of objects, or both. */
-static ss_status put_keys(struct ss__loading *loading, struct ss__json *object, bool all,
-                          bool texts, bool objects, ss_err *err)
+static ss_status put_keys(struct ss_tokenizer_loading *loading, struct ss__json *object,
+                          bool all, bool texts, bool objects, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *key = NULL;
     struct ss__json *value = NULL;
     SS_JSON_EACH_MEMBER (object, key, value) {
-        const char *text = ss__load_token_text(value);
+        const char *text = ss_tokenizer_load_token_text(value);
         const bool fits = ss__json_is_object(value) ? objects : texts;
         if (text != NULL && fits && (all || has_token_suffix(key))) {
             SS_TRY(put(loading, key, value, text, err));
@@ -57,22 +58,24 @@ out:
     return status;
 }
 
-static struct ss__json *map_member(const struct ss__loading *loading, const char *key)
+static struct ss__json *map_member(const struct ss_tokenizer_loading *loading, const char *key)
 {
-    return ss__load_lists_added(loading) ? NULL : ss__json_get(loading->special_map.root, key);
+    return ss_tokenizer_load_lists_added(loading)
+               ? NULL
+               : ss__json_get(loading->special_map.root, key);
 }
 
-ss_status ss__load_own(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_own(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char extra[] = "extra_special_tokens";
-    const struct ss__tokenizer_class *class = loading->class;
+    const struct ss_tokenizer_class *class = loading->class;
     struct ss__json *config = loading->config.root;
     if (class->own_key != NULL) {
         SS_TRY(put(loading, class->own_key, NULL, class->own_text, err));
     }
     SS_TRY(put_keys(loading, config, false, false, true, err));
-    if (!ss__load_lists_added(loading)) {
+    if (!ss_tokenizer_load_lists_added(loading)) {
         SS_TRY(put_keys(loading, loading->special_map.root, false, true, true, err));
     }
     SS_TRY(put_keys(loading, config, false, true, false, err));
@@ -82,7 +85,7 @@ out:
     return status;
 }
 
-bool ss__load_is_own(const struct ss__loading *loading, const char *text)
+bool ss_tokenizer_load_is_own(const struct ss_tokenizer_loading *loading, const char *text)
 {
     for (size_t i = 0; i < loading->n_own; i++) {
         if (strcmp(loading->own[i].text, text) == 0) {
@@ -95,32 +98,34 @@ bool ss__load_is_own(const struct ss__loading *loading, const char *text)
 /* ---- lists ---- */
 
 /* A list of tokens; other values have none. */
-static ss_status add_list(struct ss__loading *loading, const struct ss__json *list, ss_err *err)
+static ss_status add_list(struct ss_tokenizer_loading *loading, const struct ss__json *list,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; ss__json_is_array(list) && i < ss__json_count(list); i++) {
         const struct ss__json *item = ss__json_at(list, i);
-        const char *text = ss__load_token_text(item);
+        const char *text = ss_tokenizer_load_token_text(item);
         if (text == NULL) {
             SS_FAIL_FILE(loading->config.path, SS_E_DATA,
                          "item %zu of a list of special tokens has no text", i);
         }
-        SS_TRY(ss__load_new_token(loading, item, text, false, err));
+        SS_TRY(ss_tokenizer_load_new_token(loading, item, text, false, err));
     }
 out:
     return status;
 }
 
 /* Tokens that a SentencePiece file has beside its ordinary pieces. */
-static ss_status add_kept(struct ss__loading *loading, ss_err *err)
+static ss_status add_kept(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < loading->n_kept; i++) {
-        const struct ss__kept_token *kept = &loading->kept[i];
-        const struct ss__added_token token = {
+        const struct ss_tokenizer_kept_token *kept = &loading->kept[i];
+        const struct ss_tokenizer_added_token token = {
             .text = kept->text.data, .n_bytes = kept->text.n_bytes, .special = kept->special};
-        if (ss__added_find(&loading->self->added, token.text, token.n_bytes) == NULL) {
-            SS_TRY(ss__added_add(&loading->self->added, &loading->self->vocab, &token, err));
+        if (ss_tokenizer_added_find(&loading->self->added, token.text, token.n_bytes) == NULL) {
+            SS_TRY(ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token,
+                                          err));
         }
     }
 out:
@@ -128,8 +133,8 @@ out:
 }
 
 /* The list that is left where `extra_special_tokens` is none. */
-static ss_status add_additional(struct ss__loading *loading, const struct ss__json *list,
-                                ss_err *err)
+static ss_status add_additional(struct ss_tokenizer_loading *loading,
+                                const struct ss__json *list, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *const *more = loading->class->more_tokens;
@@ -139,14 +144,14 @@ static ss_status add_additional(struct ss__loading *loading, const struct ss__js
         SS_TRY(add_list(loading, list, err));
     } else {
         for (; more != NULL && *more != NULL; more++) {
-            SS_TRY(ss__load_new_token(loading, NULL, *more, false, err));
+            SS_TRY(ss_tokenizer_load_new_token(loading, NULL, *more, false, err));
         }
     }
 out:
     return status;
 }
 
-static ss_status add_lists(struct ss__loading *loading, ss_err *err)
+static ss_status add_lists(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char extra_key[] = "extra_special_tokens",
@@ -174,12 +179,12 @@ out:
     return status;
 }
 
-ss_status ss__load_extra(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_extra(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t i = 0; i < loading->n_own; i++) {
-        const struct ss__own_token *own = &loading->own[i];
-        SS_TRY(ss__load_new_token(loading, own->value, own->text, false, err));
+        const struct ss_tokenizer_own_token *own = &loading->own[i];
+        SS_TRY(ss_tokenizer_load_new_token(loading, own->value, own->text, false, err));
     }
     SS_TRY(add_lists(loading, err));
 out:

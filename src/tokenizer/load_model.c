@@ -7,23 +7,23 @@
 #include "base/utf8.h"
 #include "tokenizer/load_priv.h"
 
-const char *ss__json_type(const struct ss__json *object)
+const char *ss_tokenizer_json_type(const struct ss__json *object)
 {
     const struct ss__json *type =
         ss__json_is_object(object) ? ss__json_get(object, "type") : NULL;
     return ss__json_is_string(type) ? ss__json_string(type) : "";
 }
 
-bool ss__json_is_type(const struct ss__json *object, const char *name)
+bool ss_tokenizer_json_is_type(const struct ss__json *object, const char *name)
 {
-    return strcmp(ss__json_type(object), name) == 0;
+    return strcmp(ss_tokenizer_json_type(object), name) == 0;
 }
 
 /* The kind of a model; older files do not name it. */
 static const char *model_kind(const struct ss__json *model)
 {
-    if (ss__json_type(model)[0] != '\0') {
-        return ss__json_type(model);
+    if (ss_tokenizer_json_type(model)[0] != '\0') {
+        return ss_tokenizer_json_type(model);
     }
     if (ss__json_get(model, "merges") != NULL) {
         return "BPE";
@@ -31,8 +31,8 @@ static const char *model_kind(const struct ss__json *model)
     return ss__json_is_array(ss__json_get(model, "vocab")) ? "Unigram" : "WordPiece";
 }
 
-ss_status ss__load_ids(struct ss__loading *loading, const char *path, struct ss__json *vocab,
-                       ss_err *err)
+ss_status ss_tokenizer_load_ids(struct ss_tokenizer_loading *loading, const char *path,
+                                struct ss__json *vocab, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = NULL;
@@ -45,21 +45,21 @@ ss_status ss__load_ids(struct ss__loading *loading, const char *path, struct ss_
             SS_FAIL_FILE(path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
                          text);
         }
-        SS_TRY(ss__vocab_add(&loading->self->vocab, text, strlen(text), ss__json_integer(id),
-                             err));
+        SS_TRY(ss_tokenizer_vocab_add(&loading->self->vocab, text, strlen(text),
+                                      ss__json_integer(id), err));
     }
 out:
     return status;
 }
 
-static ss_status read_wordpiece(struct ss__loading *loading, const struct ss__json *model,
-                                ss_err *err)
+static ss_status read_wordpiece(struct ss_tokenizer_loading *loading,
+                                const struct ss__json *model, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path, *prefix = "##";
-    self->kind = &ss__bert_kind;
-    SS_TRY(ss__load_ids(loading, path, ss__json_get(model, "vocab"), err));
+    self->kind = &ss_tokenizer_bert_kind;
+    SS_TRY(ss_tokenizer_load_ids(loading, path, ss__json_get(model, "vocab"), err));
     if (loading->class->kind == NULL) {
         loading->unknown_text = "[UNK]";
         SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
@@ -75,14 +75,14 @@ out:
     return status;
 }
 
-static ss_status read_wordlevel(struct ss__loading *loading, const struct ss__json *model,
-                                ss_err *err)
+static ss_status read_wordlevel(struct ss_tokenizer_loading *loading,
+                                const struct ss__json *model, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
-    loading->self->kind = &ss__wordlevel_kind;
+    loading->self->kind = &ss_tokenizer_wordlevel_kind;
     loading->unknown_text = "<unk>";
-    SS_TRY(ss__load_ids(loading, path, ss__json_get(model, "vocab"), err));
+    SS_TRY(ss_tokenizer_load_ids(loading, path, ss__json_get(model, "vocab"), err));
     SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
 out:
     return status;
@@ -107,7 +107,7 @@ static size_t trimmed(const char *line, size_t n_bytes)
 }
 
 /* One token per line, its id the line's number; of equal lines the last one counts. */
-static ss_status read_text_vocab(struct ss__loading *loading, ss_err *err)
+static ss_status read_text_vocab(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
@@ -123,7 +123,8 @@ static ss_status read_text_vocab(struct ss__loading *loading, ss_err *err)
     for (size_t at = 0; at < map.n_bytes; id++) {
         const char *end = memchr(text + at, '\n', map.n_bytes - at);
         const size_t n = end == NULL ? map.n_bytes - at : (size_t)(end - (text + at));
-        SS_TRY(ss__vocab_add(&loading->self->vocab, text + at, trimmed(text + at, n), id, err));
+        SS_TRY(ss_tokenizer_vocab_add(&loading->self->vocab, text + at, trimmed(text + at, n),
+                                      id, err));
         at += n + 1;
     }
     if (id == 0) {
@@ -137,21 +138,21 @@ out:
 /* ---- all kinds ---- */
 
 static const struct {
-    const struct ss__piece_kind *kind;
-    ss_status (*read)(struct ss__loading *, const struct ss__json *, ss_err *);
+    const struct ss_tokenizer_piece_kind *kind;
+    ss_status (*read)(struct ss_tokenizer_loading *, const struct ss__json *, ss_err *);
 } readers[] = {
-    {&ss__bert_kind, read_wordpiece},
-    {&ss__wordlevel_kind, read_wordlevel},
-    {&ss__bpe_kind, ss__load_bpe},
-    {&ss__unigram_kind, ss__load_unigram},
+    {&ss_tokenizer_bert_kind, read_wordpiece},
+    {&ss_tokenizer_wordlevel_kind, read_wordlevel},
+    {&ss_tokenizer_bpe_kind, ss_tokenizer_load_bpe},
+    {&ss_tokenizer_unigram_kind, ss_tokenizer_load_unigram},
 };
 
-static ss_status read_model(struct ss__loading *loading, ss_err *err)
+static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
     const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
-    const struct ss__piece_kind *wanted = loading->class->kind;
+    const struct ss_tokenizer_piece_kind *wanted = loading->class->kind;
     if (!ss__json_is_object(model)) {
         SS_FAIL_FILE(path, SS_E_DATA, "key 'model' is missing or not an object");
     }
@@ -173,10 +174,10 @@ out:
     return status;
 }
 
-ss_status ss__load_model(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    struct ss__tokenizer *self = loading->self;
-    self->max_word_points = SS__KNOWN_MAX_WORD_POINTS;
+    struct ss_tokenizer *self = loading->self;
+    self->max_word_points = SS_TOKENIZER_KNOWN_MAX_WORD_POINTS;
     self->prefix = "##";
     self->bpe.prefix = self->bpe.suffix = "";
     self->bpe.unknown = self->unigram.unknown = self->unknown = -1;
@@ -184,22 +185,23 @@ ss_status ss__load_model(struct ss__loading *loading, ss_err *err)
     if (loading->tokenizer.root != NULL) {
         return read_model(loading, err);
     }
-    if (self->kind == &ss__bpe_kind) {
-        return ss__load_bpe_files(loading, err);
+    if (self->kind == &ss_tokenizer_bpe_kind) {
+        return ss_tokenizer_load_bpe_files(loading, err);
     }
-    return self->kind == &ss__unigram_kind ? ss__load_sentencepiece(loading, err)
-                                           : read_text_vocab(loading, err);
+    return self->kind == &ss_tokenizer_unigram_kind
+               ? ss_tokenizer_load_sentencepiece(loading, err)
+               : read_text_vocab(loading, err);
 }
 
-ss_status ss__find_unknown(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_find_unknown(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     const char *text = loading->unknown_text;
     if (text == NULL) { /* not of WordPiece: the model has found it, or needs none */
         return SS_OK;
     }
-    self->unknown = ss__trie_find(&self->vocab.trie, text, strlen(text));
+    self->unknown = ss_tokenizer_trie_find(&self->vocab.trie, text, strlen(text));
     if (self->unknown < 0) {
         SS_FAIL(SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary", text);
     }

@@ -10,23 +10,25 @@ enum { MAX_SEQUENCE_DEPTH = 4, MAX_TEXT_BYTES = 64 };
 
 /* ---- the BERT normaliser ---- */
 
-ss_status ss__push_bert(struct ss__normalizer *normalizer,
-                        const struct ss__bert_settings *settings, ss_err *err)
+ss_status ss_tokenizer_push_bert(struct ss_tokenizer_normalizer *normalizer,
+                                 const struct ss_tokenizer_bert_settings *settings, ss_err *err)
 {
     ss_status status = SS_OK;
     const bool strips =
         settings->strip_accents < 0 ? settings->lower : settings->strip_accents > 0;
     const struct {
         bool on;
-        ss__step step;
+        ss_tokenizer_step step;
     } plan[] = {
-        {settings->clean, SS__STEP_CLEAN}, {settings->cjk, SS__STEP_SPACE_CJK},
-        {strips, SS__STEP_DECOMPOSE},      {strips, SS__STEP_STRIP_ACCENTS},
-        {settings->lower, SS__STEP_LOWER},
+        {settings->clean, SS_TOKENIZER_STEP_CLEAN},
+        {settings->cjk, SS_TOKENIZER_STEP_SPACE_CJK},
+        {strips, SS_TOKENIZER_STEP_DECOMPOSE},
+        {strips, SS_TOKENIZER_STEP_STRIP_ACCENTS},
+        {settings->lower, SS_TOKENIZER_STEP_LOWER},
     };
     for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
         if (plan[i].on) {
-            SS_TRY(ss__normalizer_push(normalizer, plan[i].step, err));
+            SS_TRY(ss_tokenizer_normalizer_push(normalizer, plan[i].step, err));
         }
     }
 out:
@@ -34,8 +36,8 @@ out:
 }
 
 /* strip_accents: true, false, or null or absent. */
-ss_status ss__read_strip_accents(const char *path, const struct ss__json *object, int *value,
-                                 ss_err *err)
+ss_status ss_tokenizer_read_strip_accents(const char *path, const struct ss__json *object,
+                                          int *value, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *found = ss__json_get(object, "strip_accents");
@@ -49,15 +51,16 @@ out:
     return status;
 }
 
-ss_status ss__read_bert_normalizer(const char *path, const struct ss__json *object,
-                                   struct ss__bert_settings *settings, ss_err *err)
+ss_status ss_tokenizer_read_bert_normalizer(const char *path, const struct ss__json *object,
+                                            struct ss_tokenizer_bert_settings *settings,
+                                            ss_err *err)
 {
     ss_status status = SS_OK;
-    *settings = (struct ss__bert_settings){.clean = true, .cjk = true, .lower = true};
+    *settings = (struct ss_tokenizer_bert_settings){.clean = true, .cjk = true, .lower = true};
     SS_TRY(ss__json_bool(path, object, "clean_text", &settings->clean, err));
     SS_TRY(ss__json_bool(path, object, "handle_chinese_chars", &settings->cjk, err));
     SS_TRY(ss__json_bool(path, object, "lowercase", &settings->lower, err));
-    SS_TRY(ss__read_strip_accents(path, object, &settings->strip_accents, err));
+    SS_TRY(ss_tokenizer_read_strip_accents(path, object, &settings->strip_accents, err));
 out:
     return status;
 }
@@ -66,14 +69,14 @@ out:
 
 /* A normalizer that is being read. */
 struct reading {
-    struct ss__tokenizer *self;
+    struct ss_tokenizer *self;
     const char *path;
     const struct ss__json *object;
 };
 
-static ss_status push(const struct reading *reading, ss__step kind, ss_err *err)
+static ss_status push(const struct reading *reading, ss_tokenizer_step kind, ss_err *err)
 {
-    return ss__normalizer_push(&reading->self->normalizer, kind, err);
+    return ss_tokenizer_normalizer_push(&reading->self->normalizer, kind, err);
 }
 
 /* The code points of a text, kept with the tokenizer. */
@@ -87,7 +90,7 @@ static ss_status read_points(const struct reading *reading, const char *text,
     if (n_bytes > MAX_TEXT_BYTES) {
         SS_FAIL_FILE(reading->path, SS_E_LIMIT,
                      "the normalizer '%.40s' has a text of %zu bytes, at most %d are read",
-                     ss__json_type(reading->object), n_bytes, MAX_TEXT_BYTES);
+                     ss_tokenizer_json_type(reading->object), n_bytes, MAX_TEXT_BYTES);
     }
     out = ss__arena_alloc(&reading->self->texts, (n_bytes + 1) * sizeof *out);
     if (out == NULL) {
@@ -105,9 +108,10 @@ out:
 static ss_status push_composed(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool more = ss__json_is_type(reading->object, "NFKC");
-    SS_TRY(push(reading, more ? SS__STEP_DECOMPOSE_MORE : SS__STEP_DECOMPOSE, err));
-    SS_TRY(push(reading, SS__STEP_COMPOSE, err));
+    const bool more = ss_tokenizer_json_is_type(reading->object, "NFKC");
+    SS_TRY(push(reading, more ? SS_TOKENIZER_STEP_DECOMPOSE_MORE : SS_TOKENIZER_STEP_DECOMPOSE,
+                err));
+    SS_TRY(push(reading, SS_TOKENIZER_STEP_COMPOSE, err));
 out:
     return status;
 }
@@ -119,10 +123,10 @@ static ss_status push_strip(const struct reading *reading, ss_err *err)
     SS_TRY(ss__json_bool(reading->path, reading->object, "strip_left", &left, err));
     SS_TRY(ss__json_bool(reading->path, reading->object, "strip_right", &right, err));
     if (left) {
-        SS_TRY(push(reading, SS__STEP_STRIP_LEFT, err));
+        SS_TRY(push(reading, SS_TOKENIZER_STEP_STRIP_LEFT, err));
     }
     if (right) {
-        SS_TRY(push(reading, SS__STEP_STRIP_RIGHT, err));
+        SS_TRY(push(reading, SS_TOKENIZER_STEP_STRIP_RIGHT, err));
     }
 out:
     return status;
@@ -131,11 +135,11 @@ out:
 static ss_status push_prepend(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__normal_step step = {.kind = SS__STEP_PREPEND};
+    struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_PREPEND};
     const char *text = "";
     SS_TRY(ss__json_text(reading->path, reading->object, "prepend", &text, err));
     SS_TRY(read_points(reading, text, &step.to, &step.n_to, err));
-    SS_TRY(ss__normalizer_push_step(&reading->self->normalizer, &step, err));
+    SS_TRY(ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err));
 out:
     return status;
 }
@@ -143,14 +147,14 @@ out:
 static ss_status push_replace(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__normal_step step = {.kind = SS__STEP_REPLACE};
+    struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_REPLACE};
     const struct ss__json *pattern = ss__json_get(reading->object, "pattern");
     const char *from = NULL, *regex = NULL, *to = "";
     SS_TRY(ss__json_text(reading->path, pattern, "String", &from, err));
     SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
     SS_TRY(ss__json_text(reading->path, reading->object, "content", &to, err));
     if (from == NULL && regex != NULL && strcmp(regex, " {2,}") == 0) {
-        step.kind = SS__STEP_REPLACE_SPACES;
+        step.kind = SS_TOKENIZER_STEP_REPLACE_SPACES;
     } else if (from == NULL || from[0] == '\0') {
         SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
                      "a normalizer replaces the pattern '%.80s'; read are texts that are not "
@@ -160,15 +164,16 @@ static ss_status push_replace(const struct reading *reading, ss_err *err)
         SS_TRY(read_points(reading, from, &step.from, &step.n_from, err));
     }
     SS_TRY(read_points(reading, to, &step.to, &step.n_to, err));
-    SS_TRY(ss__normalizer_push_step(&reading->self->normalizer, &step, err));
+    SS_TRY(ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err));
 out:
     return status;
 }
 
-static ss_status push_map(struct ss__tokenizer *self, ss_err *err)
+static ss_status push_map(struct ss_tokenizer *self, ss_err *err)
 {
-    const struct ss__normal_step step = {.kind = SS__STEP_CHARSMAP, .map = &self->charsmap};
-    return ss__normalizer_push_step(&self->normalizer, &step, err);
+    const struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_CHARSMAP,
+                                                  .map = &self->charsmap};
+    return ss_tokenizer_normalizer_push_step(&self->normalizer, &step, err);
 }
 
 static ss_status push_precompiled(const struct reading *reading, ss_err *err)
@@ -187,7 +192,8 @@ static ss_status push_precompiled(const struct reading *reading, ss_err *err)
         SS_FAIL_FILE(reading->path, SS_E_DATA,
                      "the precompiled map of characters is not base64");
     }
-    SS_TRY(ss__charsmap_parse((const char *)data, n_bytes, &reading->self->charsmap, err));
+    SS_TRY(ss_tokenizer_charsmap_parse((const char *)data, n_bytes, &reading->self->charsmap,
+                                       err));
     SS_TRY(push_map(reading->self, err));
 out:
     ss__free(data);
@@ -200,23 +206,23 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
     static const struct {
         const char *type;
         ss_status (*read)(const struct reading *, ss_err *);
-        ss__step step;
+        ss_tokenizer_step step;
     } simple[] = {
-        {"Lowercase", NULL, SS__STEP_LOWER},
-        {"NFD", NULL, SS__STEP_DECOMPOSE},
-        {"NFKD", NULL, SS__STEP_DECOMPOSE_MORE},
+        {"Lowercase", NULL, SS_TOKENIZER_STEP_LOWER},
+        {"NFD", NULL, SS_TOKENIZER_STEP_DECOMPOSE},
+        {"NFKD", NULL, SS_TOKENIZER_STEP_DECOMPOSE_MORE},
         {"NFC", push_composed, 0},
         {"NFKC", push_composed, 0},
-        {"StripAccents", NULL, SS__STEP_STRIP_MARKS},
-        {"ByteLevel", NULL, SS__STEP_BYTES},
-        {"Nmt", NULL, SS__STEP_NMT},
+        {"StripAccents", NULL, SS_TOKENIZER_STEP_STRIP_MARKS},
+        {"ByteLevel", NULL, SS_TOKENIZER_STEP_BYTES},
+        {"Nmt", NULL, SS_TOKENIZER_STEP_NMT},
         {"Strip", push_strip, 0},
         {"Prepend", push_prepend, 0},
         {"Replace", push_replace, 0},
         {"Precompiled", push_precompiled, 0},
     };
     for (size_t i = 0; i < sizeof simple / sizeof simple[0]; i++) {
-        if (ss__json_is_type(reading->object, simple[i].type)) {
+        if (ss_tokenizer_json_is_type(reading->object, simple[i].type)) {
             return simple[i].read != NULL ? simple[i].read(reading, err)
                                           : push(reading, simple[i].step, err);
         }
@@ -226,20 +232,21 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
                          "Lowercase, "
                          "NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, "
                          "StripAccents and sequences of them are",
-                         ss__json_type(reading->object));
+                         ss_tokenizer_json_type(reading->object));
 }
 
 static ss_status push_normalizer(const struct reading *reading, unsigned depth, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__bert_settings settings;
+    struct ss_tokenizer_bert_settings settings;
     if (depth > MAX_SEQUENCE_DEPTH) {
         SS_FAIL_FILE(reading->path, SS_E_LIMIT, "normalizers are nested too deeply");
     }
-    if (ss__json_is_type(reading->object, "BertNormalizer")) {
-        SS_TRY(ss__read_bert_normalizer(reading->path, reading->object, &settings, err));
-        SS_TRY(ss__push_bert(&reading->self->normalizer, &settings, err));
-    } else if (ss__json_is_type(reading->object, "Sequence")) {
+    if (ss_tokenizer_json_is_type(reading->object, "BertNormalizer")) {
+        SS_TRY(
+            ss_tokenizer_read_bert_normalizer(reading->path, reading->object, &settings, err));
+        SS_TRY(ss_tokenizer_push_bert(&reading->self->normalizer, &settings, err));
+    } else if (ss_tokenizer_json_is_type(reading->object, "Sequence")) {
         const struct ss__json *list = ss__json_get(reading->object, "normalizers");
         for (size_t i = 0; i < ss__json_count(list); i++) {
             const struct reading part = {reading->self, reading->path, ss__json_at(list, i)};
@@ -256,25 +263,25 @@ out:
 static bool has_lowercase(const struct ss__json *normalizer)
 {
     const struct ss__json *list = ss__json_get(normalizer, "normalizers");
-    if (ss__json_is_type(normalizer, "Lowercase")) {
+    if (ss_tokenizer_json_is_type(normalizer, "Lowercase")) {
         return true;
     }
-    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < ss__json_count(list);
-         i++) {
-        if (ss__json_is_type(ss__json_at(list, i), "Lowercase")) {
+    for (size_t i = 0;
+         ss_tokenizer_json_is_type(normalizer, "Sequence") && i < ss__json_count(list); i++) {
+        if (ss_tokenizer_json_is_type(ss__json_at(list, i), "Lowercase")) {
             return true;
         }
     }
     return false;
 }
 
-ss_status ss__load_normalizer(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_normalizer(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "normalizer");
     const struct reading reading = {loading->self, loading->tokenizer.path, object};
     if (loading->options->lower_case_first && !has_lowercase(object)) {
-        SS_TRY(push(&reading, SS__STEP_LOWER, err));
+        SS_TRY(push(&reading, SS_TOKENIZER_STEP_LOWER, err));
     }
     if (object != NULL && !ss__json_is_null(object)) {
         SS_TRY(push_normalizer(&reading, 0, err));
@@ -287,19 +294,19 @@ out:
 static const struct ss__json *find_precompiled(const struct ss__json *normalizer)
 {
     const struct ss__json *list = ss__json_get(normalizer, "normalizers");
-    if (ss__json_is_type(normalizer, "Precompiled")) {
+    if (ss_tokenizer_json_is_type(normalizer, "Precompiled")) {
         return normalizer;
     }
-    for (size_t i = 0; ss__json_is_type(normalizer, "Sequence") && i < ss__json_count(list);
-         i++) {
-        if (ss__json_is_type(ss__json_at(list, i), "Precompiled")) {
+    for (size_t i = 0;
+         ss_tokenizer_json_is_type(normalizer, "Sequence") && i < ss__json_count(list); i++) {
+        if (ss_tokenizer_json_is_type(ss__json_at(list, i), "Precompiled")) {
             return ss__json_at(list, i);
         }
     }
     return NULL;
 }
 
-ss_status ss__load_charsmap(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_charsmap(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss__json *root = loading->tokenizer.root;
     const struct reading reading = {loading->self, loading->tokenizer.path,

@@ -7,7 +7,8 @@
 
 /* ---- the known classes ---- */
 
-static void warn_setting(const struct ss__loading *loading, const char *what, bool differs)
+static void warn_setting(const struct ss_tokenizer_loading *loading, const char *what,
+                         bool differs)
 {
     if (differs) {
         ss__log(&loading->options->log, SS_LEVEL_WARNING,
@@ -18,28 +19,29 @@ static void warn_setting(const struct ss__loading *loading, const char *what, bo
 }
 
 /* Say where tokenizer.json describes another pipeline than the one that is built. */
-static ss_status compare_pipeline(const struct ss__loading *loading,
-                                  const struct ss__bert_settings *settings, ss_err *err)
+static ss_status compare_pipeline(const struct ss_tokenizer_loading *loading,
+                                  const struct ss_tokenizer_bert_settings *settings,
+                                  ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
     const struct ss__json *normalizer = ss__json_get(loading->tokenizer.root, "normalizer");
     const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
     const char *unknown = loading->unknown_text, *prefix = loading->self->prefix;
-    struct ss__bert_settings other;
-    size_t max_points = SS__KNOWN_MAX_WORD_POINTS;
+    struct ss_tokenizer_bert_settings other;
+    size_t max_points = SS_TOKENIZER_KNOWN_MAX_WORD_POINTS;
     SS_TRY(ss__json_text(path, model, "unk_token", &unknown, err));
     SS_TRY(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
     SS_TRY(ss__json_size(path, model, "max_input_chars_per_word", &max_points, err));
     warn_setting(loading, "unknown token", strcmp(unknown, loading->unknown_text) != 0);
     warn_setting(loading, "prefix of continuing pieces",
                  strcmp(prefix, loading->self->prefix) != 0);
-    warn_setting(loading, "longest word", max_points != SS__KNOWN_MAX_WORD_POINTS);
-    if (!ss__json_is_type(normalizer, "BertNormalizer")) {
+    warn_setting(loading, "longest word", max_points != SS_TOKENIZER_KNOWN_MAX_WORD_POINTS);
+    if (!ss_tokenizer_json_is_type(normalizer, "BertNormalizer")) {
         warn_setting(loading, "normalizer", true);
         goto out;
     }
-    SS_TRY(ss__read_bert_normalizer(path, normalizer, &other, err));
+    SS_TRY(ss_tokenizer_read_bert_normalizer(path, normalizer, &other, err));
     const int strips = other.strip_accents < 0 ? other.lower : other.strip_accents;
     const int expected =
         settings->strip_accents < 0 ? settings->lower : settings->strip_accents;
@@ -51,12 +53,12 @@ out:
     return status;
 }
 
-static ss_status load_bert(struct ss__loading *loading, ss_err *err)
+static ss_status load_bert(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
-    struct ss__tokenizer *self = loading->self;
-    struct ss__bert_settings settings = {.clean = true, .cjk = true, .lower = true};
+    const struct ss_tokenizer_json_file *config = &loading->config;
+    struct ss_tokenizer *self = loading->self;
+    struct ss_tokenizer_bert_settings settings = {.clean = true, .cjk = true, .lower = true};
     if (!loading->class->always_lowers) {
         SS_TRY(
             ss__json_bool(config->path, config->root, "do_lower_case", &settings.lower, err));
@@ -66,15 +68,16 @@ static ss_status load_bert(struct ss__loading *loading, ss_err *err)
     }
     SS_TRY(ss__json_bool(config->path, config->root, "tokenize_chinese_chars", &settings.cjk,
                          err));
-    SS_TRY(ss__read_strip_accents(config->path, config->root, &settings.strip_accents, err));
+    SS_TRY(ss_tokenizer_read_strip_accents(config->path, config->root, &settings.strip_accents,
+                                           err));
     if (loading->options->lower_case_first) {
-        SS_TRY(ss__normalizer_push(&self->normalizer, SS__STEP_LOWER, err));
+        SS_TRY(ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
-    SS_TRY(ss__push_bert(&self->normalizer, &settings, err));
-    self->decoder.joining = SS__JOIN_WORDPIECE;
+    SS_TRY(ss_tokenizer_push_bert(&self->normalizer, &settings, err));
+    self->decoder.joining = SS_TOKENIZER_JOIN_WORDPIECE;
     self->decoder.affix = "##";
     self->decoder.cleans = true;
-    loading->unknown_text = ss__load_role_text(loading, "unk_token");
+    loading->unknown_text = ss_tokenizer_load_role_text(loading, "unk_token");
     if (loading->tokenizer.root != NULL) {
         SS_TRY(compare_pipeline(loading, &settings, err));
     }
@@ -83,43 +86,44 @@ out:
 }
 
 /* Say where tokenizer.json has a normaliser that the class does not take over. */
-static void warn_normalizer(const struct ss__loading *loading, const char *kept)
+static void warn_normalizer(const struct ss_tokenizer_loading *loading, const char *kept)
 {
     const struct ss__json *normalizer = ss__json_get(loading->tokenizer.root, "normalizer");
     const bool has_any = normalizer != NULL && !ss__json_is_null(normalizer);
-    warn_setting(loading, "normalizer", has_any && !ss__json_is_type(normalizer, kept));
+    warn_setting(loading, "normalizer",
+                 has_any && !ss_tokenizer_json_is_type(normalizer, kept));
 }
 
-static ss_status load_roberta(struct ss__loading *loading, ss_err *err)
+static ss_status load_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
-    struct ss__tokenizer *self = loading->self;
+    const struct ss_tokenizer_json_file *config = &loading->config;
+    struct ss_tokenizer *self = loading->self;
     bool space_first = false;
     SS_TRY(ss__json_bool(config->path, config->root, "add_prefix_space", &space_first, err));
     if (loading->options->lower_case_first) {
-        SS_TRY(ss__normalizer_push(&self->normalizer, SS__STEP_LOWER, err));
+        SS_TRY(ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
-    SS_TRY(ss__add_byte_splitter(self, space_first, err));
-    self->decoder.joining = SS__JOIN_BYTES;
+    SS_TRY(ss_tokenizer_add_byte_splitter(self, space_first, err));
+    self->decoder.joining = SS_TOKENIZER_JOIN_BYTES;
     warn_normalizer(loading, "");
 out:
     return status;
 }
 
-static ss_status load_xlm_roberta(struct ss__loading *loading, ss_err *err)
+static ss_status load_xlm_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__json_file *config = &loading->config;
-    struct ss__tokenizer *self = loading->self;
+    const struct ss_tokenizer_json_file *config = &loading->config;
+    struct ss_tokenizer *self = loading->self;
     bool mark_first = true;
     SS_TRY(ss__json_bool(config->path, config->root, "add_prefix_space", &mark_first, err));
     if (loading->options->lower_case_first) {
-        SS_TRY(ss__normalizer_push(&self->normalizer, SS__STEP_LOWER, err));
+        SS_TRY(ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
-    SS_TRY(ss__load_charsmap(loading, err));
-    SS_TRY(ss__add_mark_splitters(self, mark_first, err));
-    self->decoder.joining = SS__JOIN_MARKS;
+    SS_TRY(ss_tokenizer_load_charsmap(loading, err));
+    SS_TRY(ss_tokenizer_add_mark_splitters(self, mark_first, err));
+    self->decoder.joining = SS_TOKENIZER_JOIN_MARKS;
     self->decoder.affix = "\xE2\x96\x81";
     self->decoder.keeps_first = !mark_first;
     warn_normalizer(loading, "Precompiled");
@@ -127,55 +131,55 @@ out:
     return status;
 }
 
-ss_status ss__load_known_pipeline(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_known_pipeline(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
-    if (self->kind == &ss__bpe_kind) {
+    struct ss_tokenizer *self = loading->self;
+    if (self->kind == &ss_tokenizer_bpe_kind) {
         SS_TRY(load_roberta(loading, err));
-    } else if (self->kind == &ss__unigram_kind) {
+    } else if (self->kind == &ss_tokenizer_unigram_kind) {
         SS_TRY(load_xlm_roberta(loading, err));
     } else {
         SS_TRY(load_bert(loading, err));
     }
-    SS_TRY(ss__find_unknown(loading, err));
+    SS_TRY(ss_tokenizer_find_unknown(loading, err));
 out:
     return status;
 }
 
 /* ---- the generic class: decoder and the whole ---- */
 
-static ss_status keep_affix(struct ss__loading *loading, const char *text, ss_err *err)
+static ss_status keep_affix(struct ss_tokenizer_loading *loading, const char *text, ss_err *err)
 {
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     self->decoder.affix = ss__arena_strndup(&self->texts, text, strlen(text));
     return self->decoder.affix == NULL ? ss__fail_nomem(err, "a decoder") : SS_OK;
 }
 
-static ss_status read_decoder(struct ss__loading *loading, ss_err *err)
+static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     static const struct {
         const char *type;
-        ss__joining joining;
+        ss_tokenizer_joining joining;
         const char *key, *affix; /* of the affix, and what it is if the key is absent */
     } kinds[] = {
-        {"WordPiece", SS__JOIN_WORDPIECE, "prefix", "##"},
-        {"ByteLevel", SS__JOIN_BYTES, NULL, ""},
-        {"Metaspace", SS__JOIN_MARKS, "replacement", "\xE2\x96\x81"},
-        {"BPEDecoder", SS__JOIN_SUFFIX, "suffix", "</w>"},
+        {"WordPiece", SS_TOKENIZER_JOIN_WORDPIECE, "prefix", "##"},
+        {"ByteLevel", SS_TOKENIZER_JOIN_BYTES, NULL, ""},
+        {"Metaspace", SS_TOKENIZER_JOIN_MARKS, "replacement", "\xE2\x96\x81"},
+        {"BPEDecoder", SS_TOKENIZER_JOIN_SUFFIX, "suffix", "</w>"},
     };
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path, *scheme = "always";
-    struct ss__decoder *decoder = &loading->self->decoder;
+    struct ss_tokenizer_decoder *decoder = &loading->self->decoder;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "decoder");
     bool prefixes = true;
     if (object == NULL || ss__json_is_null(object)) {
         return SS_OK;
     }
-    decoder->joining = SS__JOIN_UNKNOWN;
-    const char *affix = ss__json_type(object);
+    decoder->joining = SS_TOKENIZER_JOIN_UNKNOWN;
+    const char *affix = ss_tokenizer_json_type(object);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (ss__json_is_type(object, kinds[i].type)) {
+        if (ss_tokenizer_json_is_type(object, kinds[i].type)) {
             decoder->joining = kinds[i].joining;
             affix = kinds[i].affix;
             if (kinds[i].key != NULL) {
@@ -184,7 +188,7 @@ static ss_status read_decoder(struct ss__loading *loading, ss_err *err)
         }
     }
     SS_TRY(keep_affix(loading, affix, err));
-    decoder->cleans = decoder->joining == SS__JOIN_WORDPIECE;
+    decoder->cleans = decoder->joining == SS_TOKENIZER_JOIN_WORDPIECE;
     SS_TRY(ss__json_bool(path, object, "cleanup", &decoder->cleans, err));
     SS_TRY(ss__json_text(path, object, "prepend_scheme", &scheme, err));
     SS_TRY(ss__json_bool(path, object, "add_prefix_space", &prefixes, err));
@@ -194,27 +198,27 @@ out:
 }
 
 /* Whether WordPiece can take its own way over raw text. */
-static bool is_bert_like(const struct ss__loading *loading)
+static bool is_bert_like(const struct ss_tokenizer_loading *loading)
 {
     const struct ss__json *words = ss__json_get(loading->tokenizer.root, "pre_tokenizer");
-    return loading->self->kind == &ss__bert_kind &&
-           ss__json_is_type(words, "BertPreTokenizer") &&
-           loading->self->normalizer.ascii != SS__ASCII_REWRITTEN;
+    return loading->self->kind == &ss_tokenizer_bert_kind &&
+           ss_tokenizer_json_is_type(words, "BertPreTokenizer") &&
+           loading->self->normalizer.ascii != SS_TOKENIZER_ASCII_REWRITTEN;
 }
 
-ss_status ss__load_generic_pipeline(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_generic_pipeline(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
-    SS_TRY(ss__load_normalizer(loading, err));
-    if (self->kind == &ss__bert_kind && !is_bert_like(loading)) {
-        self->kind = &ss__wordpiece_kind;
+    struct ss_tokenizer *self = loading->self;
+    SS_TRY(ss_tokenizer_load_normalizer(loading, err));
+    if (self->kind == &ss_tokenizer_bert_kind && !is_bert_like(loading)) {
+        self->kind = &ss_tokenizer_wordpiece_kind;
     }
-    if (self->kind != &ss__bert_kind) {
-        SS_TRY(ss__load_splitters(loading, err));
+    if (self->kind != &ss_tokenizer_bert_kind) {
+        SS_TRY(ss_tokenizer_load_splitters(loading, err));
     }
     SS_TRY(read_decoder(loading, err));
-    SS_TRY(ss__find_unknown(loading, err));
+    SS_TRY(ss_tokenizer_find_unknown(loading, err));
 out:
     return status;
 }

@@ -9,19 +9,19 @@ enum { MAX_DEPTH = 4 };
 
 /* What is being read. */
 struct reading {
-    struct ss__tokenizer *self;
+    struct ss_tokenizer *self;
     const char *path;
 };
 
 /* The next free splitter. */
-static ss_status take_splitter(const struct reading *reading, struct ss__splitter **out,
-                               ss_err *err)
+static ss_status take_splitter(const struct reading *reading,
+                               struct ss_tokenizer_splitter **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = reading->self;
-    if (self->n_splitters >= SS__MAX_SPLITTERS) {
+    struct ss_tokenizer *self = reading->self;
+    if (self->n_splitters >= SS_TOKENIZER_MAX_SPLITTERS) {
         SS_FAIL_FILE(reading->path, SS_E_LIMIT, "more than %d pre-tokenizers",
-                     SS__MAX_SPLITTERS);
+                     SS_TOKENIZER_MAX_SPLITTERS);
     }
     *out = &self->splitters[self->n_splitters++];
 out:
@@ -32,18 +32,18 @@ out:
 static ss_status write_bytes(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     if (reading->self->bpe.byte_level) {
         reading->self->bpe.byte_level = false;
         SS_TRY(take_splitter(reading, &splitter, err));
-        splitter->edit = SS__EDIT_BYTES;
+        splitter->edit = SS_TOKENIZER_EDIT_BYTES;
     }
 out:
     return status;
 }
 
-static ss_status next_splitter(const struct reading *reading, struct ss__splitter **out,
-                               ss_err *err)
+static ss_status next_splitter(const struct reading *reading,
+                               struct ss_tokenizer_splitter **out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(write_bytes(reading, err));
@@ -53,14 +53,14 @@ out:
 }
 
 static ss_status set_mark(const struct reading *reading, const char *text,
-                          struct ss__splitter *splitter, ss_err *err)
+                          struct ss_tokenizer_splitter *splitter, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = strlen(text);
-    if (n == 0 || n > SS__MAX_MARK_BYTES) {
+    if (n == 0 || n > SS_TOKENIZER_MAX_MARK_BYTES) {
         SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
                      "a pre-tokenizer splits at a text of %zu bytes; 1 to %d are read", n,
-                     SS__MAX_MARK_BYTES);
+                     SS_TOKENIZER_MAX_MARK_BYTES);
     }
     memcpy(splitter->mark, text, n);
     splitter->n_mark = (uint8_t)n;
@@ -69,7 +69,7 @@ out:
 }
 
 static ss_status read_behavior(const struct reading *reading, const struct ss__json *object,
-                               struct ss__splitter *splitter, ss_err *err)
+                               struct ss_tokenizer_splitter *splitter, ss_err *err)
 {
     static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious",
                                         "MergedWithNext", "Contiguous"};
@@ -78,7 +78,7 @@ static ss_status read_behavior(const struct reading *reading, const struct ss__j
     SS_TRY(ss__json_text(reading->path, object, "behavior", &name, err));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
-            splitter->behavior = (ss__behavior)i;
+            splitter->behavior = (ss_tokenizer_behavior)i;
             return SS_OK;
         }
     }
@@ -93,14 +93,14 @@ static ss_status read_byte_level(const struct reading *reading, const struct ss_
                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     bool space_first = true, use_regex = true;
     SS_TRY(ss__json_bool(reading->path, object, "add_prefix_space", &space_first, err));
     SS_TRY(ss__json_bool(reading->path, object, "use_regex", &use_regex, err));
     SS_TRY(next_splitter(reading, &splitter, err));
-    splitter->edit = space_first ? SS__EDIT_SPACE_FIRST : SS__EDIT_NONE;
-    splitter->find = use_regex ? ss__find_gpt2 : NULL;
-    splitter->behavior = SS__ISOLATED;
+    splitter->edit = space_first ? SS_TOKENIZER_EDIT_SPACE_FIRST : SS_TOKENIZER_EDIT_NONE;
+    splitter->find = use_regex ? ss_tokenizer_find_gpt2 : NULL;
+    splitter->behavior = SS_TOKENIZER_ISOLATED;
     reading->self->n_splitters -= !space_first && !use_regex; /* it would do nothing */
     reading->self->bpe.byte_level = true;
 out:
@@ -112,12 +112,12 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
 {
     static const struct {
         const char *name;
-        ss__edit edit;
-    } schemes[] = {{"always", SS__EDIT_MARK_ALWAYS},
-                   {"first", SS__EDIT_MARK_FIRST},
-                   {"never", SS__EDIT_MARK}};
+        ss_tokenizer_edit edit;
+    } schemes[] = {{"always", SS_TOKENIZER_EDIT_MARK_ALWAYS},
+                   {"first", SS_TOKENIZER_EDIT_MARK_FIRST},
+                   {"never", SS_TOKENIZER_EDIT_MARK}};
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     const char *mark = "\xE2\x96\x81", *scheme = NULL;
     bool splits = true, prefixes = true;
     SS_TRY(ss__json_text(reading->path, object, "replacement", &mark, err));
@@ -129,13 +129,13 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
     }
     SS_TRY(next_splitter(reading, &splitter, err));
     SS_TRY(set_mark(reading, mark, splitter, err));
-    splitter->find = splits ? ss__find_text : NULL;
-    splitter->behavior = SS__MERGED_WITH_NEXT;
+    splitter->find = splits ? ss_tokenizer_find_text : NULL;
+    splitter->behavior = SS_TOKENIZER_MERGED_WITH_NEXT;
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         splitter->edit =
             strcmp(scheme, schemes[i].name) == 0 ? schemes[i].edit : splitter->edit;
     }
-    if (splitter->edit == SS__EDIT_NONE) {
+    if (splitter->edit == SS_TOKENIZER_EDIT_NONE) {
         SS_FAIL_FILE(reading->path, SS_E_DATA, "the prepend scheme '%.40s' is not known",
                      scheme);
     }
@@ -147,7 +147,7 @@ static ss_status read_split(const struct reading *reading, const struct ss__json
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     const struct ss__json *pattern = ss__json_get(object, "pattern");
     const char *text = NULL, *regex = NULL;
     SS_TRY(ss__json_text(reading->path, pattern, "String", &text, err));
@@ -156,11 +156,11 @@ static ss_status read_split(const struct reading *reading, const struct ss__json
     SS_TRY(read_behavior(reading, object, splitter, err));
     SS_TRY(ss__json_bool(reading->path, object, "invert", &splitter->inverted, err));
     if (text != NULL) {
-        splitter->find = ss__find_text;
+        splitter->find = ss_tokenizer_find_text;
         SS_TRY(set_mark(reading, text, splitter, err));
     } else if (regex == NULL) {
         SS_FAIL_FILE(reading->path, SS_E_DATA, "the pre-tokenizer Split has no pattern");
-    } else if (!ss__find_pattern(regex, splitter)) {
+    } else if (!ss_tokenizer_find_pattern(regex, splitter)) {
         SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
                      "the pre-tokenizer splits by the regular expression '%.200s', which is "
                      "not one of those that are read",
@@ -171,8 +171,9 @@ out:
 }
 
 /* A splitter that cuts at what `find` finds. */
-static ss_status add_splitter(const struct reading *reading, ss__find_fn *find,
-                              ss__behavior behavior, struct ss__splitter **out, ss_err *err)
+static ss_status add_splitter(const struct reading *reading, ss_tokenizer_find_fn *find,
+                              ss_tokenizer_behavior behavior,
+                              struct ss_tokenizer_splitter **out, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(next_splitter(reading, out, err));
@@ -186,11 +187,12 @@ static ss_status read_digits(const struct reading *reading, const struct ss__jso
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     bool single = false;
     SS_TRY(ss__json_bool(reading->path, object, "individual_digits", &single, err));
-    SS_TRY(add_splitter(reading, ss__find_digit, single ? SS__ISOLATED : SS__CONTIGUOUS,
-                        &splitter, err));
+    SS_TRY(add_splitter(reading, ss_tokenizer_find_digit,
+                        single ? SS_TOKENIZER_ISOLATED : SS_TOKENIZER_CONTIGUOUS, &splitter,
+                        err));
 out:
     return status;
 }
@@ -199,8 +201,9 @@ static ss_status read_punctuation(const struct reading *reading, const struct ss
                                   ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
-    SS_TRY(add_splitter(reading, ss__find_punctuation, SS__ISOLATED, &splitter, err));
+    struct ss_tokenizer_splitter *splitter = NULL;
+    SS_TRY(add_splitter(reading, ss_tokenizer_find_punctuation, SS_TOKENIZER_ISOLATED,
+                        &splitter, err));
     SS_TRY(read_behavior(reading, object, splitter, err));
 out:
     return status;
@@ -210,10 +213,10 @@ static ss_status read_delimiter(const struct reading *reading, const struct ss__
                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     const char *text = "";
     SS_TRY(ss__json_text(reading->path, object, "delimiter", &text, err));
-    SS_TRY(add_splitter(reading, ss__find_text, SS__REMOVED, &splitter, err));
+    SS_TRY(add_splitter(reading, ss_tokenizer_find_text, SS_TOKENIZER_REMOVED, &splitter, err));
     SS_TRY(set_mark(reading, text, splitter, err));
 out:
     return status;
@@ -222,18 +225,20 @@ out:
 static ss_status read_white_space(const struct reading *reading, const struct ss__json *object,
                                   ss_err *err)
 {
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     (void)object;
-    return add_splitter(reading, ss__find_white_space, SS__REMOVED, &splitter, err);
+    return add_splitter(reading, ss_tokenizer_find_white_space, SS_TOKENIZER_REMOVED, &splitter,
+                        err);
 }
 
 static ss_status read_words(const struct reading *reading, const struct ss__json *object,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     (void)object;
-    SS_TRY(add_splitter(reading, ss__find_word_or_symbols, SS__REMOVED, &splitter, err));
+    SS_TRY(add_splitter(reading, ss_tokenizer_find_word_or_symbols, SS_TOKENIZER_REMOVED,
+                        &splitter, err));
     splitter->inverted = true;
 out:
     return status;
@@ -243,9 +248,10 @@ static ss_status read_scripts(const struct reading *reading, const struct ss__js
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     (void)object;
-    SS_TRY(add_splitter(reading, ss__find_script, SS__REMOVED, &splitter, err));
+    SS_TRY(
+        add_splitter(reading, ss_tokenizer_find_script, SS_TOKENIZER_REMOVED, &splitter, err));
     splitter->inverted = true;
 out:
     return status;
@@ -255,8 +261,9 @@ static ss_status read_length(const struct reading *reading, const struct ss__jso
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
-    SS_TRY(add_splitter(reading, ss__find_length, SS__ISOLATED, &splitter, err));
+    struct ss_tokenizer_splitter *splitter = NULL;
+    SS_TRY(
+        add_splitter(reading, ss_tokenizer_find_length, SS_TOKENIZER_ISOLATED, &splitter, err));
     splitter->length = 5;
     SS_TRY(ss__json_size(reading->path, object, "length", &splitter->length, err));
     if (splitter->length == 0) {
@@ -270,9 +277,10 @@ static ss_status read_bert(const struct reading *reading, const struct ss__json 
                            ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__splitter *splitter = NULL;
+    struct ss_tokenizer_splitter *splitter = NULL;
     SS_TRY(read_white_space(reading, object, err));
-    SS_TRY(add_splitter(reading, ss__find_punctuation, SS__ISOLATED, &splitter, err));
+    SS_TRY(add_splitter(reading, ss_tokenizer_find_punctuation, SS_TOKENIZER_ISOLATED,
+                        &splitter, err));
 out:
     return status;
 }
@@ -301,7 +309,7 @@ static ss_status read_any(const struct reading *reading, const struct ss__json *
     if (depth > MAX_DEPTH) {
         SS_FAIL_FILE(reading->path, SS_E_LIMIT, "pre-tokenizers are nested too deeply");
     }
-    if (ss__json_is_type(object, "Sequence")) {
+    if (ss_tokenizer_json_is_type(object, "Sequence")) {
         const struct ss__json *list = ss__json_get(object, "pretokenizers");
         for (size_t i = 0; i < ss__json_count(list); i++) {
             SS_TRY(read_any(reading, ss__json_at(list, i), depth + 1, err));
@@ -309,7 +317,7 @@ static ss_status read_any(const struct reading *reading, const struct ss__json *
         return SS_OK;
     }
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (ss__json_is_type(object, kinds[i].type)) {
+        if (ss_tokenizer_json_is_type(object, kinds[i].type)) {
             return kinds[i].read(reading, object, err);
         }
     }
@@ -317,12 +325,12 @@ static ss_status read_any(const struct reading *reading, const struct ss__json *
                  "the pre-tokenizer '%.40s' is not supported; ByteLevel, Metaspace, Split, "
                  "WhitespaceSplit, Whitespace, BertPreTokenizer, Punctuation, Digits, "
                  "CharDelimiterSplit, UnicodeScripts, FixedLength and sequences of them are",
-                 ss__json_type(object));
+                 ss_tokenizer_json_type(object));
 out:
     return status;
 }
 
-ss_status ss__load_splitters(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_splitters(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct reading reading = {loading->self, loading->tokenizer.path};
     ss_status status = SS_OK;
@@ -330,34 +338,39 @@ ss_status ss__load_splitters(struct ss__loading *loading, ss_err *err)
     if (object != NULL && !ss__json_is_null(object)) {
         SS_TRY(read_any(&reading, object, 0, err));
     }
-    if (loading->self->kind != &ss__bpe_kind) {
+    if (loading->self->kind != &ss_tokenizer_bpe_kind) {
         SS_TRY(write_bytes(&reading, err));
     }
 out:
     return status;
 }
 
-ss_status ss__add_byte_splitter(struct ss__tokenizer *self, bool space_first, ss_err *err)
+ss_status ss_tokenizer_add_byte_splitter(struct ss_tokenizer *self, bool space_first,
+                                         ss_err *err)
 {
     ss_status status = SS_OK;
     const struct reading reading = {self, ""};
-    struct ss__splitter *splitter = NULL;
-    SS_TRY(add_splitter(&reading, ss__find_gpt2, SS__ISOLATED, &splitter, err));
-    splitter->edit = space_first ? SS__EDIT_SPACE_FIRST : SS__EDIT_NONE;
+    struct ss_tokenizer_splitter *splitter = NULL;
+    SS_TRY(
+        add_splitter(&reading, ss_tokenizer_find_gpt2, SS_TOKENIZER_ISOLATED, &splitter, err));
+    splitter->edit = space_first ? SS_TOKENIZER_EDIT_SPACE_FIRST : SS_TOKENIZER_EDIT_NONE;
     self->bpe.byte_level = true;
 out:
     return status;
 }
 
-ss_status ss__add_mark_splitters(struct ss__tokenizer *self, bool mark_first, ss_err *err)
+ss_status ss_tokenizer_add_mark_splitters(struct ss_tokenizer *self, bool mark_first,
+                                          ss_err *err)
 {
     ss_status status = SS_OK;
     const struct reading reading = {self, ""};
-    struct ss__splitter *splitter = NULL;
-    SS_TRY(add_splitter(&reading, ss__find_white_space, SS__REMOVED, &splitter, err));
-    SS_TRY(add_splitter(&reading, ss__find_text, SS__MERGED_WITH_NEXT, &splitter, err));
+    struct ss_tokenizer_splitter *splitter = NULL;
+    SS_TRY(add_splitter(&reading, ss_tokenizer_find_white_space, SS_TOKENIZER_REMOVED,
+                        &splitter, err));
+    SS_TRY(add_splitter(&reading, ss_tokenizer_find_text, SS_TOKENIZER_MERGED_WITH_NEXT,
+                        &splitter, err));
     SS_TRY(set_mark(&reading, "\xE2\x96\x81", splitter, err));
-    splitter->edit = mark_first ? SS__EDIT_MARK_ALWAYS : SS__EDIT_MARK;
+    splitter->edit = mark_first ? SS_TOKENIZER_EDIT_MARK_ALWAYS : SS_TOKENIZER_EDIT_MARK;
 out:
     return status;
 }

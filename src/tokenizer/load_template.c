@@ -3,28 +3,29 @@
 
 #include "tokenizer/load_priv.h"
 
-static ss_status add_template_id(struct ss__loading *loading, bool before,
+static ss_status add_template_id(struct ss_tokenizer_loading *loading, bool before,
                                  const struct ss__json *id, ss_err *err)
 {
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     int32_t *ids = before ? self->begin : self->end;
     size_t *n = before ? &self->n_begin : &self->n_end;
     const int64_t value = ss__json_is_integer(id) ? ss__json_integer(id) : -1;
-    if (value < 0 || (size_t)value >= ss__tokenizer_n_vocab(self)) {
+    if (value < 0 || (size_t)value >= ss_tokenizer_n_vocab(self)) {
         return ss__fail_file(err, loading->tokenizer.path, SS_E_DATA,
                              "the post-processor adds an id that is not in the vocabulary");
     }
-    if (*n >= SS__MAX_TEMPLATE_IDS) {
+    if (*n >= SS_TOKENIZER_MAX_TEMPLATE_IDS) {
         return ss__fail_file(err, loading->tokenizer.path, SS_E_LIMIT,
                              "the post-processor adds more than %d tokens",
-                             SS__MAX_TEMPLATE_IDS);
+                             SS_TOKENIZER_MAX_TEMPLATE_IDS);
     }
     ids[(*n)++] = (int32_t)value;
     return SS_OK;
 }
 
-static ss_status read_template_part(struct ss__loading *loading, const struct ss__json *object,
-                                    const struct ss__json *part, bool *before, ss_err *err)
+static ss_status read_template_part(struct ss_tokenizer_loading *loading,
+                                    const struct ss__json *object, const struct ss__json *part,
+                                    bool *before, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
@@ -57,8 +58,8 @@ out:
     return status;
 }
 
-static ss_status read_template(struct ss__loading *loading, const struct ss__json *object,
-                               ss_err *err)
+static ss_status read_template(struct ss_tokenizer_loading *loading,
+                               const struct ss__json *object, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *single = ss__json_get(object, "single");
@@ -74,7 +75,7 @@ out:
     return status;
 }
 
-static ss_status read_pair(struct ss__loading *loading, const struct ss__json *object,
+static ss_status read_pair(struct ss_tokenizer_loading *loading, const struct ss__json *object,
                            ss_err *err)
 {
     ss_status status = SS_OK;
@@ -86,27 +87,29 @@ out:
     return status;
 }
 
-static ss_status read_processor(struct ss__loading *loading, const struct ss__json *object,
-                                ss_err *err)
+static ss_status read_processor(struct ss_tokenizer_loading *loading,
+                                const struct ss__json *object, ss_err *err)
 {
-    if (ss__json_is_type(object, "TemplateProcessing")) {
+    if (ss_tokenizer_json_is_type(object, "TemplateProcessing")) {
         return read_template(loading, object, err);
     }
-    if (ss__json_is_type(object, "BertProcessing") ||
-        ss__json_is_type(object, "RobertaProcessing")) {
+    if (ss_tokenizer_json_is_type(object, "BertProcessing") ||
+        ss_tokenizer_json_is_type(object, "RobertaProcessing")) {
         return read_pair(loading, object, err);
     }
-    if (object == NULL || ss__json_is_null(object) || ss__json_is_type(object, "ByteLevel")) {
+    if (object == NULL || ss__json_is_null(object) ||
+        ss_tokenizer_json_is_type(object, "ByteLevel")) {
         return SS_OK; /* the last changes offsets alone */
     }
     return ss__fail_file(err, loading->tokenizer.path, SS_E_UNSUPPORTED,
-                         "the post-processor '%.40s' is not supported", ss__json_type(object));
+                         "the post-processor '%.40s' is not supported",
+                         ss_tokenizer_json_type(object));
 }
 
 /* Move the `n_old` ids at the front of a list behind the others. */
 static void rotate(int32_t *ids, size_t n_old, size_t n)
 {
-    int32_t old[SS__MAX_TEMPLATE_IDS];
+    int32_t old[SS_TOKENIZER_MAX_TEMPLATE_IDS];
     memcpy(old, ids, n_old * sizeof *ids);
     memmove(ids, ids + n_old, (n - n_old) * sizeof *ids);
     memcpy(ids + n - n_old, old, n_old * sizeof *ids);
@@ -114,20 +117,20 @@ static void rotate(int32_t *ids, size_t n_old, size_t n)
 
 /* Each of a sequence puts its tokens around those of the ones before. What a template leaves is
  * several parts in the reference, around each of which the next would put its tokens. */
-static ss_status read_sequence(struct ss__loading *loading, const struct ss__json *list,
-                               ss_err *err)
+static ss_status read_sequence(struct ss_tokenizer_loading *loading,
+                               const struct ss__json *list, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     bool has_parts = false;
     for (size_t i = 0; i < ss__json_count(list); i++) {
         const size_t n_old = self->n_begin;
         const struct ss__json *object = ss__json_at(list, i);
-        if (has_parts && !ss__json_is_type(object, "ByteLevel")) {
+        if (has_parts && !ss_tokenizer_json_is_type(object, "ByteLevel")) {
             SS_FAIL_FILE(loading->tokenizer.path, SS_E_UNSUPPORTED,
                          "a post-processor stands behind a template");
         }
-        has_parts = has_parts || ss__json_is_type(object, "TemplateProcessing");
+        has_parts = has_parts || ss_tokenizer_json_is_type(object, "TemplateProcessing");
         SS_TRY(read_processor(loading, object, err));
         rotate(self->begin, n_old, self->n_begin);
     }
@@ -138,20 +141,20 @@ out:
 /* `add_bos_token` and `add_eos_token` of the caller's arguments replace the post-processor if
  * they are there, even if they are false. Beside a tokenizer.json those of the config do not
  * count. */
-static ss_status read_flags(struct ss__loading *loading, bool *found, ss_err *err)
+static ss_status read_flags(struct ss_tokenizer_loading *loading, bool *found, ss_err *err)
 {
     static const struct {
         const char *key, *role;
     } flags[] = {{"add_bos_token", "bos_token"}, {"add_eos_token", "eos_token"}};
     ss_status status = SS_OK;
     const struct ss__json *arguments = loading->options->arguments;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     *found = false;
     for (size_t i = 0; i < 2; i++) {
         bool adds = false;
         *found = *found || ss__json_get(arguments, flags[i].key) != NULL;
         SS_TRY(ss__json_bool(loading->config.path, arguments, flags[i].key, &adds, err));
-        const int32_t id = ss__load_role_id(loading, flags[i].role);
+        const int32_t id = ss_tokenizer_load_role_id(loading, flags[i].role);
         if (adds && id >= 0) {
             (i == 0 ? self->begin : self->end)[0] = id;
             *(i == 0 ? &self->n_begin : &self->n_end) = 1;
@@ -161,14 +164,14 @@ out:
     return status;
 }
 
-ss_status ss__load_template(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_template(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "post_processor");
     bool has_flags = false;
     SS_TRY(read_flags(loading, &has_flags, err));
-    if (!has_flags && ss__json_is_type(object, "Sequence")) {
+    if (!has_flags && ss_tokenizer_json_is_type(object, "Sequence")) {
         SS_TRY(read_sequence(loading, ss__json_get(object, "processors"), err));
     } else if (!has_flags) {
         SS_TRY(read_processor(loading, object, err));

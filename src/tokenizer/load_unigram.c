@@ -58,16 +58,16 @@ static double as_reference_reads(double exact)
     return exact < 0 ? -value : value;
 }
 
-ss_status ss__unigram_add(struct ss__tokenizer *self, const char *piece, size_t n_bytes,
-                          double score, ss_err *err)
+ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *self, const char *piece, size_t n_bytes,
+                                   double score, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__unigram *unigram = &self->unigram;
+    struct ss_tokenizer_unigram *unigram = &self->unigram;
     const size_t id = self->vocab.n_ids;
     if (!isfinite(score)) {
         SS_FAIL(SS_E_DATA, "the score of piece %zu is not a number", id);
     }
-    SS_TRY(ss__vocab_add(&self->vocab, piece, n_bytes, (int64_t)id, err));
+    SS_TRY(ss_tokenizer_vocab_add(&self->vocab, piece, n_bytes, (int64_t)id, err));
     SS_GROW(unigram->scores, unigram->n_scores_room, id + 1);
     unigram->scores[id] = score;
     self->vocab.n_texts = id + 1; /* a piece that comes twice counts twice */
@@ -75,10 +75,10 @@ out:
     return status;
 }
 
-ss_status ss__unigram_prepare(struct ss__tokenizer *self, int64_t unknown, ss_err *err)
+ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *self, int64_t unknown, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__unigram *unigram = &self->unigram;
+    struct ss_tokenizer_unigram *unigram = &self->unigram;
     if (self->vocab.n_ids == 0) {
         SS_FAIL(SS_E_DATA, "the vocabulary is empty");
     }
@@ -92,32 +92,32 @@ ss_status ss__unigram_prepare(struct ss__tokenizer *self, int64_t unknown, ss_er
     }
     unigram->unknown = self->unknown = (int32_t)unknown;
     unigram->unknown_score = lowest - UNKNOWN_PENALTY;
-    ss__find_fallback_ids(&self->vocab, unigram->fallback_ids);
+    ss_tokenizer_find_fallback_ids(&self->vocab, unigram->fallback_ids);
 out:
     return status;
 }
 
 /* The unknown piece of a known class: a fixed one, or the one with the text of that role. */
-int64_t ss__known_unknown(const struct ss__loading *loading)
+int64_t ss_tokenizer_known_unknown(const struct ss_tokenizer_loading *loading)
 {
-    const char *text = ss__load_role_text(loading, "unk_token");
-    const int32_t id = ss__trie_find(&loading->self->vocab.trie, text, strlen(text));
+    const char *text = ss_tokenizer_load_role_text(loading, "unk_token");
+    const int32_t id = ss_tokenizer_trie_find(&loading->self->vocab.trie, text, strlen(text));
     if (loading->class->unknown_piece >= 0) {
         return loading->class->unknown_piece;
     }
     return id < 0 ? 0 : id;
 }
 
-ss_status ss__load_unigram(struct ss__loading *loading, const struct ss__json *model,
-                           ss_err *err)
+ss_status ss_tokenizer_load_unigram(struct ss_tokenizer_loading *loading,
+                                    const struct ss__json *model, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__tokenizer *self = loading->self;
+    struct ss_tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path;
     const bool generic = loading->class->kind == NULL;
     const struct ss__json *vocab = ss__json_get(model, "vocab");
     const struct ss__json *unknown = ss__json_get(model, "unk_id");
-    self->kind = &ss__unigram_kind;
+    self->kind = &ss_tokenizer_unigram_kind;
     for (size_t i = 0; i < ss__json_count(vocab); i++) {
         const struct ss__json *item = ss__json_at(vocab, i);
         const struct ss__json *text = ss__json_at(item, 0), *score = ss__json_at(item, 1);
@@ -126,15 +126,17 @@ ss_status ss__load_unigram(struct ss__loading *loading, const struct ss__json *m
             SS_FAIL_FILE(path, SS_E_DATA, "piece %zu is not a text with a score", i);
         }
         const double exact = ss__json_real(score);
-        SS_TRY(ss__unigram_add(self, ss__json_string(text), ss__json_string_bytes(text),
-                               generic ? as_reference_reads(exact) : exact, err));
+        SS_TRY(ss_tokenizer_unigram_add(self, ss__json_string(text),
+                                        ss__json_string_bytes(text),
+                                        generic ? as_reference_reads(exact) : exact, err));
     }
     if (generic) {
         SS_TRY(ss__json_bool(path, model, "byte_fallback", &self->unigram.falls_back_to_bytes,
                              err));
     }
     const int64_t id = ss__json_is_integer(unknown) ? ss__json_integer(unknown) : -1;
-    SS_TRY(ss__unigram_prepare(self, generic ? id : ss__known_unknown(loading), err));
+    SS_TRY(ss_tokenizer_unigram_prepare(
+        self, generic ? id : ss_tokenizer_known_unknown(loading), err));
 out:
     return status;
 }

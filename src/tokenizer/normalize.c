@@ -9,27 +9,28 @@
 /* Runs of marks up to this length are sorted in place, longer ones by counting. */
 enum { SHORT_RUN = 24, N_COMBINING_CLASSES = 256 };
 
-void ss__normal_scratch_release(struct ss__normal_scratch *scratch)
+void ss_tokenizer_normal_scratch_release(struct ss_tokenizer_normal_scratch *scratch)
 {
     ss__free(scratch->points.data);
     ss__free(scratch->other.data);
     ss__free(scratch->marks.data);
-    *scratch = (struct ss__normal_scratch){0};
+    *scratch = (struct ss_tokenizer_normal_scratch){0};
 }
 
-/* ---- steps that look at one code point: its replacement, at most SS__CHAR_MAX_EXPANSION ----
+/* ---- steps that look at one code point: its replacement, at most
+ * SS_TOKENIZER_CHAR_MAX_EXPANSION ----
  */
 
 static size_t clean(uint32_t c, uint32_t *out)
 {
-    const ss__char_class class = ss__char_class_of(c);
-    out[0] = class == SS__CHAR_SPACE ? ' ' : c;
-    return class != SS__CHAR_DROP;
+    const ss_tokenizer_char_class class = ss_tokenizer_char_class_of(c);
+    out[0] = class == SS_TOKENIZER_CHAR_SPACE ? ' ' : c;
+    return class != SS_TOKENIZER_CHAR_DROP;
 }
 
 static size_t space_cjk(uint32_t c, uint32_t *out)
 {
-    if (ss__char_class_of(c) != SS__CHAR_CJK) {
+    if (ss_tokenizer_char_class_of(c) != SS_TOKENIZER_CHAR_CJK) {
         out[0] = c;
         return 1;
     }
@@ -41,8 +42,8 @@ static size_t space_cjk(uint32_t c, uint32_t *out)
 
 static size_t decompose(uint32_t c, uint32_t *out)
 {
-    if ((ss__char_record(c) & SS__CHAR_DECOMPOSES) != 0) {
-        return ss__char_decompose(c, out);
+    if ((ss_tokenizer_char_record(c) & SS_TOKENIZER_CHAR_DECOMPOSES) != 0) {
+        return ss_tokenizer_char_decompose(c, out);
     }
     out[0] = c;
     return 1;
@@ -51,13 +52,13 @@ static size_t decompose(uint32_t c, uint32_t *out)
 static size_t strip_accents(uint32_t c, uint32_t *out)
 {
     out[0] = c;
-    return ss__char_class_of(c) != SS__CHAR_MARK;
+    return ss_tokenizer_char_class_of(c) != SS_TOKENIZER_CHAR_MARK;
 }
 
 static size_t strip_marks(uint32_t c, uint32_t *out)
 {
     out[0] = c;
-    return (ss__char_record(c) & SS__CHAR_ANY_MARK) == 0;
+    return (ss_tokenizer_char_record(c) & SS_TOKENIZER_CHAR_ANY_MARK) == 0;
 }
 
 static size_t lower(uint32_t c, uint32_t *out)
@@ -66,8 +67,8 @@ static size_t lower(uint32_t c, uint32_t *out)
         out[0] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
         return 1;
     }
-    if ((ss__char_record(c) & SS__CHAR_LOWERS) != 0) {
-        return ss__char_lower(c, out);
+    if ((ss_tokenizer_char_record(c) & SS_TOKENIZER_CHAR_LOWERS) != 0) {
+        return ss_tokenizer_char_lower(c, out);
     }
     out[0] = c;
     return 1;
@@ -78,7 +79,7 @@ static size_t write_bytes(uint32_t c, uint32_t *out)
     char text[4];
     const size_t n = ss__utf8_encode(c, text);
     for (size_t i = 0; i < n; i++) {
-        out[i] = ss__byte_point((uint8_t)text[i]);
+        out[i] = ss_tokenizer_byte_point((uint8_t)text[i]);
     }
     return n;
 }
@@ -104,7 +105,9 @@ static size_t nmt(uint32_t c, uint32_t *out)
 
 static uint8_t combining_class(uint32_t c)
 {
-    return (ss__char_record(c) & SS__CHAR_COMBINES) != 0 ? ss__char_combining_class(c) : 0;
+    return (ss_tokenizer_char_record(c) & SS_TOKENIZER_CHAR_COMBINES) != 0
+               ? ss_tokenizer_char_combining_class(c)
+               : 0;
 }
 
 static void sort_short_run(uint32_t *run, size_t n)
@@ -120,7 +123,8 @@ static void sort_short_run(uint32_t *run, size_t n)
     }
 }
 
-static ss_status sort_long_run(struct ss__points *spare, uint32_t *run, size_t n, ss_err *err)
+static ss_status sort_long_run(struct ss_tokenizer_points *spare, uint32_t *run, size_t n,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     size_t starts[N_COMBINING_CLASSES + 1] = {0};
@@ -141,7 +145,8 @@ out:
 
 /* Sort every run of code points with a combining class by class, keeping equal ones in order.
  */
-static ss_status order_marks(struct ss__points *points, struct ss__points *spare, ss_err *err)
+static ss_status order_marks(struct ss_tokenizer_points *points,
+                             struct ss_tokenizer_points *spare, ss_err *err)
 {
     ss_status status = SS_OK;
     for (size_t at = 0; at < points->n; at++) {
@@ -162,7 +167,7 @@ out:
 
 /* Compose what is decomposed and ordered: a mark joins the starter before it unless one of the
  * same or a higher class stands between. */
-static void compose(struct ss__points *points, size_t *n_start)
+static void compose(struct ss_tokenizer_points *points, size_t *n_start)
 {
     uint32_t *data = points->data;
     size_t n = 0, starter = 0, n_first = 0;
@@ -173,7 +178,7 @@ static void compose(struct ss__points *points, size_t *n_start)
         const uint8_t class = combining_class(c);
         const bool is_next = n > 0 && starter == n - 1;
         const uint32_t whole = has_starter && (is_next || last_class < class)
-                                   ? ss__char_compose(data[starter], c)
+                                   ? ss_tokenizer_char_compose(data[starter], c)
                                    : 0;
         if (whole != 0) {
             data[starter] = whole;
@@ -195,16 +200,18 @@ static void compose(struct ss__points *points, size_t *n_start)
 
 typedef size_t change_fn(uint32_t c, uint32_t *out);
 
-static ss_status run_changes(change_fn *change, struct ss__normal_scratch *scratch, ss_err *err)
+static ss_status run_changes(change_fn *change, struct ss_tokenizer_normal_scratch *scratch,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__points *in = &scratch->points;
-    struct ss__points *out = &scratch->other;
+    const struct ss_tokenizer_points *in = &scratch->points;
+    struct ss_tokenizer_points *out = &scratch->other;
     size_t n_start = 0;
     out->n = 0;
     for (size_t i = 0; i < in->n; i++) {
-        if (out->n_room - out->n < SS__CHAR_MAX_EXPANSION) {
-            SS_GROW(out->data, out->n_room, out->n + in->n - i + SS__CHAR_MAX_EXPANSION);
+        if (out->n_room - out->n < SS_TOKENIZER_CHAR_MAX_EXPANSION) {
+            SS_GROW(out->data, out->n_room,
+                    out->n + in->n - i + SS_TOKENIZER_CHAR_MAX_EXPANSION);
         }
         const size_t n = change(in->data[i], out->data + out->n);
         out->n += n;
@@ -218,11 +225,11 @@ out:
 /* ---- steps that look at the whole text ---- */
 
 /* from[0 … n) of the input goes to the end of the output. */
-static ss_status put(struct ss__normal_scratch *scratch, const uint32_t *from, size_t n,
-                     ss_err *err)
+static ss_status put(struct ss_tokenizer_normal_scratch *scratch, const uint32_t *from,
+                     size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__points *out = &scratch->other;
+    struct ss_tokenizer_points *out = &scratch->other;
     SS_GROW(out->data, out->n_room, out->n + n);
     for (size_t i = 0; i < n; i++) {
         out->data[out->n + i] = from[i];
@@ -232,10 +239,10 @@ out:
     return status;
 }
 
-static ss_status strip_left(const struct ss__normal_step *step,
-                            struct ss__normal_scratch *scratch, ss_err *err)
+static ss_status strip_left(const struct ss_tokenizer_normal_step *step,
+                            struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
-    const struct ss__points *in = &scratch->points;
+    const struct ss_tokenizer_points *in = &scratch->points;
     size_t start = 0;
     (void)step;
     while (start < in->n && ss__is_white_space(in->data[start])) {
@@ -245,10 +252,10 @@ static ss_status strip_left(const struct ss__normal_step *step,
     return put(scratch, in->data + start, in->n - start, err);
 }
 
-static ss_status strip_right(const struct ss__normal_step *step,
-                             struct ss__normal_scratch *scratch, ss_err *err)
+static ss_status strip_right(const struct ss_tokenizer_normal_step *step,
+                             struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
-    const struct ss__points *in = &scratch->points;
+    const struct ss_tokenizer_points *in = &scratch->points;
     size_t stop = in->n;
     (void)step;
     while (stop > 0 && ss__is_white_space(in->data[stop - 1])) {
@@ -257,8 +264,8 @@ static ss_status strip_right(const struct ss__normal_step *step,
     return put(scratch, in->data, stop, err);
 }
 
-static ss_status prepend(const struct ss__normal_step *step, struct ss__normal_scratch *scratch,
-                         ss_err *err)
+static ss_status prepend(const struct ss_tokenizer_normal_step *step,
+                         struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
     ss_status status = SS_OK;
     if (scratch->points.n > 0) {
@@ -271,8 +278,8 @@ out:
 }
 
 /* How many code points from `at` on are to be replaced. */
-static size_t match_text(const struct ss__normal_step *step, const struct ss__points *in,
-                         size_t at)
+static size_t match_text(const struct ss_tokenizer_normal_step *step,
+                         const struct ss_tokenizer_points *in, size_t at)
 {
     const size_t n = step->n_from;
     const bool same = in->n - at >= n && in->data[at] == step->from[0] &&
@@ -280,8 +287,8 @@ static size_t match_text(const struct ss__normal_step *step, const struct ss__po
     return same ? n : 0;
 }
 
-static size_t match_spaces(const struct ss__normal_step *step, const struct ss__points *in,
-                           size_t at)
+static size_t match_spaces(const struct ss_tokenizer_normal_step *step,
+                           const struct ss_tokenizer_points *in, size_t at)
 {
     size_t n = 0;
     (void)step;
@@ -291,15 +298,15 @@ static size_t match_spaces(const struct ss__normal_step *step, const struct ss__
     return n >= 2 ? n : 0;
 }
 
-static ss_status replace(const struct ss__normal_step *step, struct ss__normal_scratch *scratch,
-                         ss_err *err)
+static ss_status replace(const struct ss_tokenizer_normal_step *step,
+                         struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__points *in = &scratch->points;
+    const struct ss_tokenizer_points *in = &scratch->points;
     size_t kept = 0, n_start = 0; /* a replacement belongs to the last point of a match */
     for (size_t at = 0; at < in->n;) {
-        const size_t n = step->kind == SS__STEP_REPLACE ? match_text(step, in, at)
-                                                        : match_spaces(step, in, at);
+        const size_t n = step->kind == SS_TOKENIZER_STEP_REPLACE ? match_text(step, in, at)
+                                                                 : match_spaces(step, in, at);
         if (n == 0) {
             at++;
             continue;
@@ -317,113 +324,121 @@ out:
     return status;
 }
 
-static ss_status map_clusters(const struct ss__normal_step *step,
-                              struct ss__normal_scratch *scratch, ss_err *err)
+static ss_status map_clusters(const struct ss_tokenizer_normal_step *step,
+                              struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
-    return ss__charsmap_run(step->map, &scratch->points, &scratch->other, &scratch->n_start,
-                            err);
+    return ss_tokenizer_charsmap_run(step->map, &scratch->points, &scratch->other,
+                                     &scratch->n_start, err);
 }
 
 /* ---- all together ---- */
 
-typedef ss_status rewrite_fn(const struct ss__normal_step *step,
-                             struct ss__normal_scratch *scratch, ss_err *err);
+typedef ss_status rewrite_fn(const struct ss_tokenizer_normal_step *step,
+                             struct ss_tokenizer_normal_scratch *scratch, ss_err *err);
 
 /* What a kind of step does: to one code point, or from scratch->points to scratch->other. */
 static const struct {
     change_fn *change;
     rewrite_fn *rewrite;
-    ss__ascii_effect ascii;
+    ss_tokenizer_ascii_effect ascii;
 } kinds[] = {
-    [SS__STEP_CLEAN] = {clean, NULL, SS__ASCII_IN_WORDS},
-    [SS__STEP_SPACE_CJK] = {space_cjk, NULL, SS__ASCII_KEPT},
-    [SS__STEP_DECOMPOSE] = {decompose, NULL, SS__ASCII_KEPT},
-    [SS__STEP_DECOMPOSE_MORE] = {ss__char_decompose_more, NULL, SS__ASCII_KEPT},
-    [SS__STEP_COMPOSE] = {NULL, NULL, SS__ASCII_KEPT},
-    [SS__STEP_STRIP_ACCENTS] = {strip_accents, NULL, SS__ASCII_KEPT},
-    [SS__STEP_STRIP_MARKS] = {strip_marks, NULL, SS__ASCII_KEPT},
-    [SS__STEP_LOWER] = {lower, NULL, SS__ASCII_IN_WORDS},
-    [SS__STEP_BYTES] = {write_bytes, NULL, SS__ASCII_REWRITTEN},
-    [SS__STEP_NMT] = {nmt, NULL, SS__ASCII_REWRITTEN},
-    [SS__STEP_STRIP_LEFT] = {NULL, strip_left, SS__ASCII_REWRITTEN},
-    [SS__STEP_STRIP_RIGHT] = {NULL, strip_right, SS__ASCII_REWRITTEN},
-    [SS__STEP_PREPEND] = {NULL, prepend, SS__ASCII_REWRITTEN},
-    [SS__STEP_REPLACE] = {NULL, replace, SS__ASCII_REWRITTEN},
-    [SS__STEP_REPLACE_SPACES] = {NULL, replace, SS__ASCII_REWRITTEN},
-    [SS__STEP_CHARSMAP] = {NULL, map_clusters, SS__ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_CLEAN] = {clean, NULL, SS_TOKENIZER_ASCII_IN_WORDS},
+    [SS_TOKENIZER_STEP_SPACE_CJK] = {space_cjk, NULL, SS_TOKENIZER_ASCII_KEPT},
+    [SS_TOKENIZER_STEP_DECOMPOSE] = {decompose, NULL, SS_TOKENIZER_ASCII_KEPT},
+    [SS_TOKENIZER_STEP_DECOMPOSE_MORE] = {ss_tokenizer_char_decompose_more, NULL,
+                                          SS_TOKENIZER_ASCII_KEPT},
+    [SS_TOKENIZER_STEP_COMPOSE] = {NULL, NULL, SS_TOKENIZER_ASCII_KEPT},
+    [SS_TOKENIZER_STEP_STRIP_ACCENTS] = {strip_accents, NULL, SS_TOKENIZER_ASCII_KEPT},
+    [SS_TOKENIZER_STEP_STRIP_MARKS] = {strip_marks, NULL, SS_TOKENIZER_ASCII_KEPT},
+    [SS_TOKENIZER_STEP_LOWER] = {lower, NULL, SS_TOKENIZER_ASCII_IN_WORDS},
+    [SS_TOKENIZER_STEP_BYTES] = {write_bytes, NULL, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_NMT] = {nmt, NULL, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_STRIP_LEFT] = {NULL, strip_left, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_STRIP_RIGHT] = {NULL, strip_right, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_PREPEND] = {NULL, prepend, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_REPLACE] = {NULL, replace, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_REPLACE_SPACES] = {NULL, replace, SS_TOKENIZER_ASCII_REWRITTEN},
+    [SS_TOKENIZER_STEP_CHARSMAP] = {NULL, map_clusters, SS_TOKENIZER_ASCII_REWRITTEN},
 };
 
 /* Which ASCII characters a step does not leave as they are, where all others are ASCII too. */
-static void note_changes(struct ss__normalizer *normalizer, const struct ss__normal_step *step)
+static void note_changes(struct ss_tokenizer_normalizer *normalizer,
+                         const struct ss_tokenizer_normal_step *step)
 {
     change_fn *change = kinds[step->kind].change;
     for (unsigned c = 0; c < 256; c++) {
-        uint32_t out[SS__CHAR_MAX_EXPANSION] = {0};
+        uint32_t out[SS_TOKENIZER_CHAR_MAX_EXPANSION] = {0};
         bool changes = c >= 0x80;
         if (!changes && change != NULL) {
             changes = change(c, out) != 1 || out[0] != c;
-        } else if (step->kind == SS__STEP_CHARSMAP) {
+        } else if (step->kind == SS_TOKENIZER_STEP_CHARSMAP) {
             changes = changes || !step->map->keeps[c];
-        } else if (step->kind == SS__STEP_REPLACE) {
+        } else if (step->kind == SS_TOKENIZER_STEP_REPLACE) {
             changes = changes || c == step->from[0];
-        } else if (step->kind != SS__STEP_REPLACE_SPACES && step->kind != SS__STEP_COMPOSE) {
+        } else if (step->kind != SS_TOKENIZER_STEP_REPLACE_SPACES &&
+                   step->kind != SS_TOKENIZER_STEP_COMPOSE) {
             changes = true;
         }
         normalizer->changes[c] = normalizer->changes[c] || changes;
     }
     normalizer->changes_spaces =
-        normalizer->changes_spaces || step->kind == SS__STEP_REPLACE_SPACES;
+        normalizer->changes_spaces || step->kind == SS_TOKENIZER_STEP_REPLACE_SPACES;
 }
 
 /* Whether a step, behind those that are there, does the same to the parts of a text that it
  * does to the whole, where these are cut inside of ASCII that stays as it is
  * (normalize_parts.c). What looks at neighbours must still see those of the text itself. */
-static bool is_local(const struct ss__normalizer *normalizer,
-                     const struct ss__normal_step *step)
+static bool is_local(const struct ss_tokenizer_normalizer *normalizer,
+                     const struct ss_tokenizer_normal_step *step)
 {
     const bool rewrites = kinds[step->kind].rewrite != NULL;
-    const bool sees_neighbours =
-        step->kind == SS__STEP_COMPOSE || step->kind == SS__STEP_DECOMPOSE ||
-        step->kind == SS__STEP_DECOMPOSE_MORE || step->kind == SS__STEP_CHARSMAP;
+    const bool sees_neighbours = step->kind == SS_TOKENIZER_STEP_COMPOSE ||
+                                 step->kind == SS_TOKENIZER_STEP_DECOMPOSE ||
+                                 step->kind == SS_TOKENIZER_STEP_DECOMPOSE_MORE ||
+                                 step->kind == SS_TOKENIZER_STEP_CHARSMAP;
     for (size_t i = 0; sees_neighbours && i < normalizer->n_steps; i++) {
         if (kinds[normalizer->steps[i].kind].rewrite != NULL ||
-            step->kind == SS__STEP_CHARSMAP) {
+            step->kind == SS_TOKENIZER_STEP_CHARSMAP) {
             return false;
         }
     }
-    return !rewrites || step->kind == SS__STEP_REPLACE_SPACES ||
-           step->kind == SS__STEP_CHARSMAP ||
-           (step->kind == SS__STEP_REPLACE && step->n_from == 1);
+    return !rewrites || step->kind == SS_TOKENIZER_STEP_REPLACE_SPACES ||
+           step->kind == SS_TOKENIZER_STEP_CHARSMAP ||
+           (step->kind == SS_TOKENIZER_STEP_REPLACE && step->n_from == 1);
 }
 
-ss_status ss__normalizer_push_step(struct ss__normalizer *normalizer,
-                                   const struct ss__normal_step *step, ss_err *err)
+ss_status ss_tokenizer_normalizer_push_step(struct ss_tokenizer_normalizer *normalizer,
+                                            const struct ss_tokenizer_normal_step *step,
+                                            ss_err *err)
 {
-    if (normalizer->n_steps >= SS__MAX_STEPS) {
+    if (normalizer->n_steps >= SS_TOKENIZER_MAX_STEPS) {
         return ss__fail(err, SS_E_LIMIT, "the normalizer has more than %d steps",
-                        SS__MAX_STEPS);
+                        SS_TOKENIZER_MAX_STEPS);
     }
     normalizer->has_context = normalizer->has_context || !is_local(normalizer, step);
     normalizer->steps[normalizer->n_steps++] = *step;
     note_changes(normalizer, step);
-    normalizer->lowers_ascii = normalizer->lowers_ascii || step->kind == SS__STEP_LOWER;
+    normalizer->lowers_ascii =
+        normalizer->lowers_ascii || step->kind == SS_TOKENIZER_STEP_LOWER;
     if (kinds[step->kind].ascii > normalizer->ascii) {
         normalizer->ascii = kinds[step->kind].ascii;
     }
     return SS_OK;
 }
 
-ss_status ss__normalizer_push(struct ss__normalizer *normalizer, ss__step step, ss_err *err)
+ss_status ss_tokenizer_normalizer_push(struct ss_tokenizer_normalizer *normalizer,
+                                       ss_tokenizer_step step, ss_err *err)
 {
-    return ss__normalizer_push_step(normalizer, &(struct ss__normal_step){.kind = step}, err);
+    return ss_tokenizer_normalizer_push_step(
+        normalizer, &(struct ss_tokenizer_normal_step){.kind = step}, err);
 }
 
-static ss_status run_step(const struct ss__normal_step *step,
-                          struct ss__normal_scratch *scratch, ss_err *err)
+static ss_status run_step(const struct ss_tokenizer_normal_step *step,
+                          struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__points *in = &scratch->points, *out = &scratch->other;
-    if (step->kind == SS__STEP_COMPOSE) {
+    struct ss_tokenizer_points *in = &scratch->points, *out = &scratch->other;
+    if (step->kind == SS_TOKENIZER_STEP_COMPOSE) {
         compose(in, &scratch->n_start);
         return SS_OK;
     }
@@ -433,22 +448,24 @@ static ss_status run_step(const struct ss__normal_step *step,
     } else {
         SS_TRY(kinds[step->kind].rewrite(step, scratch, err));
     }
-    const struct ss__points swapped = *in;
+    const struct ss_tokenizer_points swapped = *in;
     *in = *out;
     *out = swapped;
-    if (step->kind == SS__STEP_DECOMPOSE || step->kind == SS__STEP_DECOMPOSE_MORE) {
+    if (step->kind == SS_TOKENIZER_STEP_DECOMPOSE ||
+        step->kind == SS_TOKENIZER_STEP_DECOMPOSE_MORE) {
         SS_TRY(order_marks(in, &scratch->marks, err));
     }
 out:
     return status;
 }
 
-ss_status ss__normalize_whole(const struct ss__normalizer *normalizer,
-                              struct ss__normal_scratch *scratch, const char *text,
-                              size_t n_bytes, struct ss__buf *out, ss_err *err)
+ss_status ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *normalizer,
+                                       struct ss_tokenizer_normal_scratch *scratch,
+                                       const char *text, size_t n_bytes, struct ss__buf *out,
+                                       ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__points *points = &scratch->points;
+    struct ss_tokenizer_points *points = &scratch->points;
     SS_GROW(points->data, points->n_room, n_bytes);
     points->n = 0;
     for (size_t at = 0; at < n_bytes; points->n++) {
@@ -461,14 +478,14 @@ ss_status ss__normalize_whole(const struct ss__normalizer *normalizer,
         SS_TRY(run_step(&normalizer->steps[i], scratch, err));
     }
     scratch->n_start_bytes = 0;
-    char *place = ss__buf_reserve(out, points->n * 4 + SS__BLOCK_BYTES);
+    char *place = ss__buf_reserve(out, points->n * 4 + SS_TOKENIZER_BLOCK_BYTES);
     for (size_t i = 0; place != NULL && i < points->n; i++) {
         const size_t n = ss__utf8_encode(points->data[i], place);
         place += n;
         out->n_bytes += n;
         scratch->n_start_bytes += i < scratch->n_start ? n : 0;
     }
-    ss__pad_text(out);
+    ss_tokenizer_pad_text(out);
     SS_TRY(ss__buf_check(out, err));
 out:
     return status;

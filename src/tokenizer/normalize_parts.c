@@ -8,24 +8,25 @@
 #include "base/mem.h"
 #include "tokenizer/tokenizer_priv.h"
 
-static bool changes_block(const struct ss__normalizer *normalizer, const char *text)
+static bool changes_block(const struct ss_tokenizer_normalizer *normalizer, const char *text)
 {
     bool changes = false;
-    for (size_t i = 0; i < SS__BLOCK_BYTES; i++) {
+    for (size_t i = 0; i < SS_TOKENIZER_BLOCK_BYTES; i++) {
         changes |= normalizer->changes[(uint8_t)text[i]];
     }
-    return changes || (normalizer->changes_spaces &&
-                       (ss__block_equal(text, ' ') & ss__block_equal(text + 1, ' ')) != 0);
+    return changes ||
+           (normalizer->changes_spaces && (ss_tokenizer_block_equal(text, ' ') &
+                                           ss_tokenizer_block_equal(text + 1, ' ')) != 0);
 }
 
 /* Where something may change, at or behind `at`; n if nowhere. */
-static size_t find_change(const struct ss__normalizer *normalizer, const char *text, size_t n,
-                          size_t at)
+static size_t find_change(const struct ss_tokenizer_normalizer *normalizer, const char *text,
+                          size_t n, size_t at)
 {
     const bool *changes = normalizer->changes;
     const bool spaces = normalizer->changes_spaces;
-    while (n - at >= SS__BLOCK_BYTES && !changes_block(normalizer, text + at)) {
-        at += SS__BLOCK_BYTES;
+    while (n - at >= SS_TOKENIZER_BLOCK_BYTES && !changes_block(normalizer, text + at)) {
+        at += SS_TOKENIZER_BLOCK_BYTES;
     }
     for (; at < n; at++) {
         const bool two = spaces && text[at] == ' ' && at + 1 < n && text[at + 1] == ' ';
@@ -36,15 +37,15 @@ static size_t find_change(const struct ss__normalizer *normalizer, const char *t
     return at;
 }
 
-bool ss__normalizer_keeps(const struct ss__normalizer *normalizer, const char *text,
-                          size_t n_bytes)
+bool ss_tokenizer_normalizer_keeps(const struct ss_tokenizer_normalizer *normalizer,
+                                   const char *text, size_t n_bytes)
 {
     return normalizer->n_steps == 0 || find_change(normalizer, text, n_bytes, 0) == n_bytes;
 }
 
 /* Whether a part may end before text[at]. */
-static bool is_seam(const struct ss__normalizer *normalizer, const char *text, size_t n,
-                    size_t at)
+static bool is_seam(const struct ss_tokenizer_normalizer *normalizer, const char *text,
+                    size_t n, size_t at)
 {
     const bool *changes = normalizer->changes;
     return at >= 2 && at + 1 < n && !changes[(uint8_t)text[at - 2]] &&
@@ -52,14 +53,14 @@ static bool is_seam(const struct ss__normalizer *normalizer, const char *text, s
            !changes[(uint8_t)text[at + 1]] && text[at - 1] != ' ' && text[at] != ' ';
 }
 
-ss_status ss__normalize(const struct ss__normalizer *normalizer,
-                        struct ss__normal_scratch *scratch, const char *text, size_t n_bytes,
-                        struct ss__buf *out, ss_err *err)
+ss_status ss_tokenizer_normalize(const struct ss_tokenizer_normalizer *normalizer,
+                                 struct ss_tokenizer_normal_scratch *scratch, const char *text,
+                                 size_t n_bytes, struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t n_start_bytes = 1; /* ASCII that stays as it is */
     if (normalizer->has_context) {
-        return ss__normalize_whole(normalizer, scratch, text, n_bytes, out, err);
+        return ss_tokenizer_normalize_whole(normalizer, scratch, text, n_bytes, out, err);
     }
     for (size_t at = 0; at < n_bytes;) {
         const size_t change = find_change(normalizer, text, n_bytes, at);
@@ -73,14 +74,14 @@ ss_status ss__normalize(const struct ss__normalizer *normalizer,
         }
         ss__buf_add(out, text + at, start - at);
         if (start < stop) {
-            SS_TRY(
-                ss__normalize_whole(normalizer, scratch, text + start, stop - start, out, err));
+            SS_TRY(ss_tokenizer_normalize_whole(normalizer, scratch, text + start, stop - start,
+                                                out, err));
             n_start_bytes = start == 0 ? scratch->n_start_bytes : n_start_bytes;
         }
         at = stop;
     }
     scratch->n_start_bytes = n_start_bytes;
-    ss__pad_text(out);
+    ss_tokenizer_pad_text(out);
     SS_TRY(ss__buf_check(out, err));
 out:
     return status;

@@ -125,7 +125,7 @@ static struct message inside(const struct message *message, const struct field *
 
 /* A file on its way to a vocabulary. */
 struct building {
-    struct ss__loading *loading;
+    struct ss_tokenizer_loading *loading;
     size_t n_pieces;   /* of the file */
     size_t n_replaced; /* how many of the first are left out */
 };
@@ -165,7 +165,8 @@ out:
     return status;
 }
 
-static ss_status keep_token(struct ss__loading *loading, const struct piece *piece, ss_err *err)
+static ss_status keep_token(struct ss_tokenizer_loading *loading, const struct piece *piece,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = piece->text.n_bytes;
@@ -176,7 +177,7 @@ static ss_status keep_token(struct ss__loading *loading, const struct piece *pie
         goto out;
     }
     loading->kept[loading->n_kept++] =
-        (struct ss__kept_token){{text, n}, piece->type == PIECE_CONTROL};
+        (struct ss_tokenizer_kept_token){{text, n}, piece->type == PIECE_CONTROL};
 out:
     return status;
 }
@@ -185,13 +186,13 @@ out:
 static ss_status add_piece(struct building *building, const struct piece *piece, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__loading *loading = building->loading;
+    struct ss_tokenizer_loading *loading = building->loading;
     if (piece->type == PIECE_CONTROL || piece->type == PIECE_USER) {
         SS_TRY(keep_token(loading, piece, err));
     }
     if (building->n_pieces++ >= building->n_replaced) {
-        SS_TRY(ss__unigram_add(loading->self, piece->text.data, piece->text.n_bytes,
-                               piece->score, err));
+        SS_TRY(ss_tokenizer_unigram_add(loading->self, piece->text.data, piece->text.n_bytes,
+                                        piece->score, err));
     }
 out:
     return status;
@@ -223,9 +224,9 @@ static ss_status read_normalizer(struct building *building, struct message *mess
     while (found) {
         SS_TRY(next_field(message, &field, &found, err));
         if (found && field.number == 2 && field.form == FORM_BYTES && field.bytes.n_bytes > 0) {
-            ss__charsmap_release(&building->loading->self->charsmap);
-            SS_TRY(ss__charsmap_parse(field.bytes.data, field.bytes.n_bytes,
-                                      &building->loading->self->charsmap, err));
+            ss_tokenizer_charsmap_release(&building->loading->self->charsmap);
+            SS_TRY(ss_tokenizer_charsmap_parse(field.bytes.data, field.bytes.n_bytes,
+                                               &building->loading->self->charsmap, err));
         }
     }
 out:
@@ -257,21 +258,22 @@ out:
     return status;
 }
 
-static ss_status add_text(struct ss__loading *loading, const char *text, double score,
+static ss_status add_text(struct ss_tokenizer_loading *loading, const char *text, double score,
                           ss_err *err)
 {
-    return ss__unigram_add(loading->self, text, strlen(text), score, err);
+    return ss_tokenizer_unigram_add(loading->self, text, strlen(text), score, err);
 }
 
 /* The pieces that stand before those of the file: tokens with a role, or texts of the class. */
 static ss_status add_first(struct building *building, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__loading *loading = building->loading;
-    const struct ss__first_piece *first = loading->class->first_pieces;
+    struct ss_tokenizer_loading *loading = building->loading;
+    const struct ss_tokenizer_first_piece *first = loading->class->first_pieces;
     for (; first != NULL && (first->role != NULL || first->text != NULL); first++) {
-        const char *text =
-            first->role == NULL ? first->text : ss__load_role_text(loading, first->role);
+        const char *text = first->role == NULL
+                               ? first->text
+                               : ss_tokenizer_load_role_text(loading, first->role);
         SS_TRY(add_text(loading, text, first->score, err));
     }
     building->n_replaced = loading->class->n_replaced;
@@ -279,7 +281,7 @@ out:
     return status;
 }
 
-ss_status ss__load_sentencepiece(struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_sentencepiece(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
@@ -295,8 +297,9 @@ ss_status ss__load_sentencepiece(struct ss__loading *loading, ss_err *err)
                      "the SentencePiece model has %zu pieces, too few for the class %s",
                      building.n_pieces, loading->class->name);
     }
-    SS_TRY(add_text(loading, ss__load_role_text(loading, "mask_token"), 0, err));
-    SS_TRY(ss__unigram_prepare(loading->self, ss__known_unknown(loading), err));
+    SS_TRY(add_text(loading, ss_tokenizer_load_role_text(loading, "mask_token"), 0, err));
+    SS_TRY(
+        ss_tokenizer_unigram_prepare(loading->self, ss_tokenizer_known_unknown(loading), err));
 out:
     ss__map_release(&map);
     return status;

@@ -12,7 +12,7 @@
 
 enum { BLOCK_POINTS = 64, GROUP_BLOCKS = 256 };
 
-uint8_t ss__split_class_of_long(const char *text, size_t n_bytes, size_t *length)
+uint8_t ss_tokenizer_split_class_of_long(const char *text, size_t n_bytes, size_t *length)
 {
     uint32_t c = SS__REPLACEMENT;
     *length = ss__max_size(ss__utf8_decode(text, n_bytes, &c), 1);
@@ -24,8 +24,8 @@ uint8_t ss__split_class_of_long(const char *text, size_t n_bytes, size_t *length
 
 /* ---- single characters and texts ---- */
 
-bool ss__find_text(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                   size_t *start, size_t *stop)
+bool ss_tokenizer_find_text(const struct ss_tokenizer_splitter *splitter,
+                            const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
     const char *found = at < text->n_bytes ? memmem(text->data + at, text->n_bytes - at,
                                                     splitter->mark, splitter->n_mark)
@@ -42,7 +42,8 @@ static bool find_class(const struct ss_text *text, size_t at, uint8_t mask, size
                        size_t *stop)
 {
     for (size_t length = 0; at < text->n_bytes; at += length) {
-        if ((ss__split_class(text->data + at, text->n_bytes - at, &length) & mask) != 0) {
+        if ((ss_tokenizer_split_class(text->data + at, text->n_bytes - at, &length) & mask) !=
+            0) {
             *start = at;
             *stop = at + length;
             return true;
@@ -51,28 +52,30 @@ static bool find_class(const struct ss_text *text, size_t at, uint8_t mask, size
     return false;
 }
 
-bool ss__find_white_space(const struct ss__splitter *splitter, const struct ss_text *text,
-                          size_t at, size_t *start, size_t *stop)
+bool ss_tokenizer_find_white_space(const struct ss_tokenizer_splitter *splitter,
+                                   const struct ss_text *text, size_t at, size_t *start,
+                                   size_t *stop)
 {
     (void)splitter;
-    return find_class(text, at, SS__SPLIT_SPACE, start, stop);
+    return find_class(text, at, SS_TOKENIZER_SPLIT_SPACE, start, stop);
 }
 
-bool ss__find_digit(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                    size_t *start, size_t *stop)
+bool ss_tokenizer_find_digit(const struct ss_tokenizer_splitter *splitter,
+                             const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
     (void)splitter;
-    return find_class(text, at, SS__SPLIT_DIGIT, start, stop);
+    return find_class(text, at, SS_TOKENIZER_SPLIT_DIGIT, start, stop);
 }
 
-bool ss__find_punctuation(const struct ss__splitter *splitter, const struct ss_text *text,
-                          size_t at, size_t *start, size_t *stop)
+bool ss_tokenizer_find_punctuation(const struct ss_tokenizer_splitter *splitter,
+                                   const struct ss_text *text, size_t at, size_t *start,
+                                   size_t *stop)
 {
     (void)splitter;
     for (size_t n = 0; at < text->n_bytes; at += n) {
         uint32_t c = SS__REPLACEMENT;
         n = ss__max_size(ss__utf8_decode(text->data + at, text->n_bytes - at, &c), 1);
-        if (ss__char_class_of(c) == SS__CHAR_PUNCT) {
+        if (ss_tokenizer_char_class_of(c) == SS_TOKENIZER_CHAR_PUNCT) {
             *start = at;
             *stop = at + n;
             return true;
@@ -86,15 +89,16 @@ static unsigned word_class(const struct ss_text *text, size_t at, size_t *n)
 {
     uint32_t c = SS__REPLACEMENT;
     *n = ss__max_size(ss__utf8_decode(text->data + at, text->n_bytes - at, &c), 1);
-    if ((ss__char_record(c) & SS__CHAR_WORD) != 0) {
+    if ((ss_tokenizer_char_record(c) & SS_TOKENIZER_CHAR_WORD) != 0) {
         return 2;
     }
     return ss__is_white_space(c) ? 0 : 1;
 }
 
 /* \w+|[^\w\s]+ */
-bool ss__find_word_or_symbols(const struct ss__splitter *splitter, const struct ss_text *text,
-                              size_t at, size_t *start, size_t *stop)
+bool ss_tokenizer_find_word_or_symbols(const struct ss_tokenizer_splitter *splitter,
+                                       const struct ss_text *text, size_t at, size_t *start,
+                                       size_t *stop)
 {
     size_t n = 0;
     unsigned class = 0;
@@ -116,7 +120,7 @@ static bool begins_with(const struct ss_text *text, const char *with, size_t n)
     return text->n_bytes >= n && memcmp(text->data, with, n) == 0;
 }
 
-static void add_marked(struct ss__buf *buf, const struct ss__splitter *splitter,
+static void add_marked(struct ss__buf *buf, const struct ss_tokenizer_splitter *splitter,
                        const struct ss_text *text)
 {
     for (size_t at = 0; at < text->n_bytes;) {
@@ -131,19 +135,20 @@ static void add_marked(struct ss__buf *buf, const struct ss__splitter *splitter,
 }
 
 /* Change a piece as its splitter asks; a changed text lives in the buffer of the level. */
-static void add_bytes(struct ss__buf *buf, struct ss__piece *piece)
+static void add_bytes(struct ss__buf *buf, struct ss_tokenizer_piece *piece)
 {
     const struct ss_text *text = &piece->text;
     const size_t n_start = piece->n_start;
     for (size_t i = 0; i < text->n_bytes; i++) {
         char place[4];
-        ss__buf_add(buf, place, ss__byte_text((uint8_t)text->data[i], place));
+        ss__buf_add(buf, place, ss_tokenizer_byte_text((uint8_t)text->data[i], place));
         piece->n_start = i < n_start ? buf->n_bytes : piece->n_start;
     }
 }
 
 /* A space that becomes a mark, and a mark or space in front, belong to what was there. */
-static size_t marked_start(const struct ss__splitter *splitter, const struct ss__piece *piece)
+static size_t marked_start(const struct ss_tokenizer_splitter *splitter,
+                           const struct ss_tokenizer_piece *piece)
 {
     size_t n = piece->n_start;
     for (size_t i = 0; i < piece->n_start && i < piece->text.n_bytes; i++) {
@@ -152,17 +157,18 @@ static size_t marked_start(const struct ss__splitter *splitter, const struct ss_
     return n;
 }
 
-static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
-                      struct ss__piece *piece, ss_err *err)
+static ss_status edit(const struct ss_tokenizer_splitter *splitter, struct ss__buf *buf,
+                      struct ss_tokenizer_piece *piece, ss_err *err)
 {
     const struct ss_text *text = &piece->text;
-    const bool space_first = splitter->edit == SS__EDIT_SPACE_FIRST;
-    if (splitter->edit == SS__EDIT_NONE || (space_first && begins_with(text, " ", 1))) {
+    const bool space_first = splitter->edit == SS_TOKENIZER_EDIT_SPACE_FIRST;
+    if (splitter->edit == SS_TOKENIZER_EDIT_NONE ||
+        (space_first && begins_with(text, " ", 1))) {
         return SS_OK;
     }
     buf->n_bytes = 0;
     buf->failed = false;
-    if (splitter->edit == SS__EDIT_BYTES) {
+    if (splitter->edit == SS_TOKENIZER_EDIT_BYTES) {
         add_bytes(buf, piece);
     } else if (space_first) {
         ss__buf_add_byte(buf, ' ');
@@ -173,14 +179,14 @@ static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
             begins_with(text, " ", 1) || begins_with(text, splitter->mark, splitter->n_mark);
         const bool at_start = piece->n_start > 0;
         piece->n_start = marked_start(splitter, piece);
-        if (!marked && (splitter->edit == SS__EDIT_MARK_ALWAYS ||
-                        (splitter->edit == SS__EDIT_MARK_FIRST && at_start))) {
+        if (!marked && (splitter->edit == SS_TOKENIZER_EDIT_MARK_ALWAYS ||
+                        (splitter->edit == SS_TOKENIZER_EDIT_MARK_FIRST && at_start))) {
             ss__buf_add(buf, splitter->mark, splitter->n_mark);
             piece->n_start += at_start ? splitter->n_mark : 0;
         }
         add_marked(buf, splitter, text);
     }
-    ss__pad_text(buf);
+    ss_tokenizer_pad_text(buf);
     piece->text = (struct ss_text){buf->data, buf->n_bytes};
     return ss__buf_check(buf, err);
 }
@@ -188,17 +194,17 @@ static ss_status edit(const struct ss__splitter *splitter, struct ss__buf *buf,
 /* ---- cutting ---- */
 
 /* Whether a part joins the one before it. */
-static bool joins(ss__behavior behavior, bool after_match, bool is_match)
+static bool joins(ss_tokenizer_behavior behavior, bool after_match, bool is_match)
 {
     switch (behavior) {
-    case SS__MERGED_WITH_PREVIOUS:
+    case SS_TOKENIZER_MERGED_WITH_PREVIOUS:
         return is_match && !after_match;
-    case SS__MERGED_WITH_NEXT:
+    case SS_TOKENIZER_MERGED_WITH_NEXT:
         return !is_match && after_match;
-    case SS__CONTIGUOUS:
+    case SS_TOKENIZER_CONTIGUOUS:
         return is_match == after_match;
-    case SS__REMOVED:
-    case SS__ISOLATED:
+    case SS_TOKENIZER_REMOVED:
+    case SS_TOKENIZER_ISOLATED:
     default:
         return false;
     }
@@ -206,29 +212,29 @@ static bool joins(ss__behavior behavior, bool after_match, bool is_match)
 
 /* The cutting of one piece: parts are held back until it is clear that nothing joins them. */
 struct cut {
-    const struct ss__tokenizer *tokenizer;
-    struct ss__token_scratch *scratch;
+    const struct ss_tokenizer *tokenizer;
+    struct ss_tokenizer_token_scratch *scratch;
     size_t level;
-    struct ss__piece piece;
+    struct ss_tokenizer_piece piece;
     size_t start, stop; /* the part that is held back */
     bool is_match;
 };
 
 static ss_status emit(struct cut *cut, ss_err *err)
 {
-    const struct ss__piece part = {
+    const struct ss_tokenizer_piece part = {
         .text = {cut->piece.text.data + cut->start, cut->stop - cut->start},
         .n_start = cut->piece.n_start - ss__min_size(cut->start, cut->piece.n_start)};
     return part.text.n_bytes == 0
                ? SS_OK
-               : ss__split(cut->tokenizer, cut->scratch, cut->level + 1, part, err);
+               : ss_tokenizer_split(cut->tokenizer, cut->scratch, cut->level + 1, part, err);
 }
 
 static ss_status add_part(struct cut *cut, size_t start, size_t stop, bool is_match,
                           ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__splitter *splitter = &cut->tokenizer->splitters[cut->level];
+    const struct ss_tokenizer_splitter *splitter = &cut->tokenizer->splitters[cut->level];
     is_match = is_match != splitter->inverted;
     if (start == stop) {
         return SS_OK;
@@ -237,7 +243,7 @@ static ss_status add_part(struct cut *cut, size_t start, size_t stop, bool is_ma
         cut->stop = stop;
     } else {
         SS_TRY(emit(cut, err));
-        const bool is_dropped = is_match && splitter->behavior == SS__REMOVED;
+        const bool is_dropped = is_match && splitter->behavior == SS_TOKENIZER_REMOVED;
         cut->start = is_dropped ? stop : start;
         cut->stop = stop;
     }
@@ -248,11 +254,13 @@ out:
 
 /* The patterns: every match begins where the one before ended. */
 static const struct pattern {
-    ss__find_fn *find;
-    ss__cut_fn *cut; /* NULL: none */
-} patterns[] = {{ss__find_gpt2, ss__cut_gpt2}, {ss__find_gpt4, NULL}, {ss__find_gpt4o, NULL}};
+    ss_tokenizer_find_fn *find;
+    ss_tokenizer_cut_fn *cut; /* NULL: none */
+} patterns[] = {{ss_tokenizer_find_gpt2, ss_tokenizer_cut_gpt2},
+                {ss_tokenizer_find_gpt4, NULL},
+                {ss_tokenizer_find_gpt4o, NULL}};
 
-static const struct pattern *pattern_of(ss__find_fn *find)
+static const struct pattern *pattern_of(ss_tokenizer_find_fn *find)
 {
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
         if (patterns[i].find == find) {
@@ -263,10 +271,11 @@ static const struct pattern *pattern_of(ss__find_fn *find)
 }
 
 /* Where nothing is between matches and each is a word. */
-static ss_status add_matches(const struct ss__tokenizer *tokenizer,
-                             struct ss__token_scratch *scratch, const struct pattern *pattern,
-                             const struct ss__splitter *splitter, const struct ss_text *text,
-                             ss_err *err)
+static ss_status add_matches(const struct ss_tokenizer *tokenizer,
+                             struct ss_tokenizer_token_scratch *scratch,
+                             const struct pattern *pattern,
+                             const struct ss_tokenizer_splitter *splitter,
+                             const struct ss_text *text, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t at = 0, start = 0, stop = 0;
@@ -278,12 +287,12 @@ static ss_status add_matches(const struct ss__tokenizer *tokenizer,
                 return SS_OK;
             }
             if (cuts != 0) {
-                stop = block + ss__lowest_bit(cuts);
+                stop = block + ss_tokenizer_lowest_bit(cuts);
             } else if (!splitter->find(splitter, text, at, &start, &stop)) {
                 return SS_OK;
             }
             const struct ss_text word = {text->data + at, stop - at};
-            SS_TRY(ss__add_known_word(tokenizer, scratch, &word, err));
+            SS_TRY(ss_tokenizer_add_known_word(tokenizer, scratch, &word, err));
             at = stop;
             cuts &= cuts - 1;
         } while (cuts != 0);
@@ -292,21 +301,22 @@ out:
     return status;
 }
 
-ss_status ss__split(const struct ss__tokenizer *tokenizer, struct ss__token_scratch *scratch,
-                    size_t level, struct ss__piece piece, ss_err *err)
+ss_status ss_tokenizer_split(const struct ss_tokenizer *tokenizer,
+                             struct ss_tokenizer_token_scratch *scratch, size_t level,
+                             struct ss_tokenizer_piece piece, ss_err *err)
 {
     ss_status status = SS_OK;
     if (level == tokenizer->n_splitters) {
-        return ss__add_known_word(tokenizer, scratch, &piece.text, err);
+        return ss_tokenizer_add_known_word(tokenizer, scratch, &piece.text, err);
     }
-    const struct ss__splitter *splitter = &tokenizer->splitters[level];
+    const struct ss_tokenizer_splitter *splitter = &tokenizer->splitters[level];
     SS_TRY(edit(splitter, &scratch->edited[level], &piece, err));
     if (splitter->find == NULL) {
-        return ss__split(tokenizer, scratch, level + 1, piece, err);
+        return ss_tokenizer_split(tokenizer, scratch, level + 1, piece, err);
     }
     const struct pattern *pattern = pattern_of(splitter->find);
     if (pattern != NULL && level + 1 == tokenizer->n_splitters &&
-        splitter->behavior == SS__ISOLATED && !splitter->inverted) {
+        splitter->behavior == SS_TOKENIZER_ISOLATED && !splitter->inverted) {
         return add_matches(tokenizer, scratch, pattern, splitter, &piece.text, err);
     }
     struct cut cut = {tokenizer, scratch, level, piece, 0, 0, false};

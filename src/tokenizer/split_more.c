@@ -24,8 +24,9 @@ static uint32_t script_of(uint32_t code_point)
 
 /* A stretch begins with a character that has a script, and goes on until one has another. What
  * stands before the first is in none, as in the reference. */
-bool ss__find_script(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                     size_t *start, size_t *stop)
+bool ss_tokenizer_find_script(const struct ss_tokenizer_splitter *splitter,
+                              const struct ss_text *text, size_t at, size_t *start,
+                              size_t *stop)
 {
     uint32_t script = NO_SCRIPT;
     (void)splitter;
@@ -46,8 +47,9 @@ bool ss__find_script(const struct ss__splitter *splitter, const struct ss_text *
     return script != NO_SCRIPT;
 }
 
-bool ss__find_length(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                     size_t *start, size_t *stop)
+bool ss_tokenizer_find_length(const struct ss_tokenizer_splitter *splitter,
+                              const struct ss_text *text, size_t at, size_t *start,
+                              size_t *stop)
 {
     *start = at;
     for (size_t i = 0; i < splitter->length && at < text->n_bytes; i++) {

@@ -19,15 +19,17 @@
 static uint8_t class_at(const struct ss_text *text, size_t at, size_t *length)
 {
     *length = 0;
-    return at < text->n_bytes ? ss__split_class(text->data + at, text->n_bytes - at, length)
-                              : 0;
+    return at < text->n_bytes
+               ? ss_tokenizer_split_class(text->data + at, text->n_bytes - at, length)
+               : 0;
 }
 
 /* The run of characters with a bit of `wanted` and none of `unwanted`. */
 static size_t skip_run(const struct ss_text *text, size_t at, uint8_t wanted, uint8_t unwanted)
 {
     for (size_t length = 0; at < text->n_bytes; at += length) {
-        const uint8_t class = ss__split_class(text->data + at, text->n_bytes - at, &length);
+        const uint8_t class =
+            ss_tokenizer_split_class(text->data + at, text->n_bytes - at, &length);
         if ((wanted != 0 && (class & wanted) == 0) || (class & unwanted) != 0) {
             break;
         }
@@ -74,7 +76,8 @@ static size_t skip_contraction(const struct ss_text *text, size_t at, bool any_c
 static size_t skip_spaces(const struct ss_text *text, size_t at)
 {
     size_t last = at, stop = at, length = 0;
-    while (stop < text->n_bytes && (class_at(text, stop, &length) & SS__SPLIT_SPACE) != 0) {
+    while (stop < text->n_bytes &&
+           (class_at(text, stop, &length) & SS_TOKENIZER_SPLIT_SPACE) != 0) {
         last = stop;
         stop += length;
     }
@@ -87,10 +90,10 @@ static size_t skip_lines(const struct ss_text *text, size_t at)
     size_t stop = at, length = 0;
     for (; at < text->n_bytes; at += length) {
         const uint8_t class = class_at(text, at, &length);
-        if ((class & SS__SPLIT_SPACE) == 0) {
+        if ((class & SS_TOKENIZER_SPLIT_SPACE) == 0) {
             break;
         }
-        stop = (class & SS__SPLIT_NEWLINE) != 0 ? at + length : stop;
+        stop = (class & SS_TOKENIZER_SPLIT_NEWLINE) != 0 ? at + length : stop;
     }
     return stop;
 }
@@ -99,16 +102,17 @@ static size_t skip_lines(const struct ss_text *text, size_t at)
 static size_t skip_symbols(const struct ss_text *text, size_t at, const char *tail)
 {
     const size_t from = at + (text->data[at] == ' ');
-    const size_t stop =
-        skip_run(text, from, 0, SS__SPLIT_SPACE | SS__SPLIT_LETTER | SS__SPLIT_NUMBER);
+    const size_t stop = skip_run(text, from, 0,
+                                 SS_TOKENIZER_SPLIT_SPACE | SS_TOKENIZER_SPLIT_LETTER |
+                                     SS_TOKENIZER_SPLIT_NUMBER);
     return stop > from ? skip_bytes(text, stop, tail) : at;
 }
 
 static size_t skip_digits(const struct ss_text *text, size_t at, size_t n_max)
 {
     size_t length = 0;
-    for (size_t i = 0; i < n_max && (class_at(text, at, &length) & SS__SPLIT_NUMBER) != 0;
-         i++) {
+    for (size_t i = 0;
+         i < n_max && (class_at(text, at, &length) & SS_TOKENIZER_SPLIT_NUMBER) != 0; i++) {
         at += length;
     }
     return at;
@@ -119,15 +123,16 @@ static size_t skip_lead(const struct ss_text *text, size_t at)
 {
     size_t length = 0;
     const uint8_t class = class_at(text, at, &length);
-    return (class & (SS__SPLIT_LETTER | SS__SPLIT_NUMBER | SS__SPLIT_NEWLINE)) == 0
+    return (class & (SS_TOKENIZER_SPLIT_LETTER | SS_TOKENIZER_SPLIT_NUMBER |
+                     SS_TOKENIZER_SPLIT_NEWLINE)) == 0
                ? at + length
                : at;
 }
 
 /* ---- the patterns ---- */
 
-bool ss__find_gpt2(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                   size_t *start, size_t *stop)
+bool ss_tokenizer_find_gpt2(const struct ss_tokenizer_splitter *splitter,
+                            const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
     size_t length = 0;
     (void)splitter;
@@ -138,8 +143,9 @@ bool ss__find_gpt2(const struct ss__splitter *splitter, const struct ss_text *te
     }
     const size_t from = at + (text->data[at] == ' ');
     const uint8_t class =
-        class_at(text, from, &length) & (SS__SPLIT_LETTER | SS__SPLIT_NUMBER | SS__SPLIT_SPACE);
-    if (from == text->n_bytes || class == SS__SPLIT_SPACE) {
+        class_at(text, from, &length) &
+        (SS_TOKENIZER_SPLIT_LETTER | SS_TOKENIZER_SPLIT_NUMBER | SS_TOKENIZER_SPLIT_SPACE);
+    if (from == text->n_bytes || class == SS_TOKENIZER_SPLIT_SPACE) {
         *stop = skip_spaces(text, at);
     } else if (class == 0) {
         *stop = skip_symbols(text, at, "");
@@ -157,15 +163,15 @@ struct gpt2_block {
 static struct gpt2_block read_block(const char *text)
 {
     struct gpt2_block block = {0};
-    for (unsigned i = 0; i < SS__BLOCK_BYTES; i += 16) {
-        const ss__bytes16 x = ss__bytes16_load(text + i);
-        const uint64_t blanks = ss__bytes16_equal(x, ' ');
-        block.letters |= ss__bytes16_among(x, 0x20, 'a', 26) << i;
-        block.digits |= ss__bytes16_among(x, 0, '0', 10) << i;
+    for (unsigned i = 0; i < SS_TOKENIZER_BLOCK_BYTES; i += 16) {
+        const ss_tokenizer_bytes16 x = ss_tokenizer_bytes16_load(text + i);
+        const uint64_t blanks = ss_tokenizer_bytes16_equal(x, ' ');
+        block.letters |= ss_tokenizer_bytes16_among(x, 0x20, 'a', 26) << i;
+        block.digits |= ss_tokenizer_bytes16_among(x, 0, '0', 10) << i;
         block.blanks |= blanks << i;
-        block.spaces |= (blanks | ss__bytes16_among(x, 0, '\t', 5)) << i;
-        block.apostrophes |= ss__bytes16_equal(x, '\'') << i;
-        block.beyond |= ss__bytes16_beyond(x) << i;
+        block.spaces |= (blanks | ss_tokenizer_bytes16_among(x, 0, '\t', 5)) << i;
+        block.apostrophes |= ss_tokenizer_bytes16_equal(x, '\'') << i;
+        block.beyond |= ss_tokenizer_bytes16_beyond(x) << i;
     }
     return block;
 }
@@ -180,10 +186,10 @@ static uint64_t continued(uint64_t bits)
  * follows; between two classes there is one, but a blank goes with what follows it. An
  * apostrophe may begin a contraction, so it and what lies behind it is left to the finder,
  * as is what touches other characters. */
-uint64_t ss__cut_gpt2(const struct ss_text *text, size_t at)
+uint64_t ss_tokenizer_cut_gpt2(const struct ss_text *text, size_t at)
 {
     const size_t n = text->n_bytes - at;
-    const uint64_t inside = ss__low_bits(n);
+    const uint64_t inside = ss_tokenizer_low_bits(n);
     const struct gpt2_block block = read_block(text->data + at);
     const uint64_t others = inside & ~block.spaces;
     const uint64_t symbols = others & ~block.letters & ~block.digits;
@@ -192,18 +198,18 @@ uint64_t ss__cut_gpt2(const struct ss_text *text, size_t at)
     const uint64_t last_space = continued(block.spaces) & others >> 1;
     const uint64_t joined = others & block.blanks << 1;
     const uint64_t cuts = inside & ((~same & ~joined) | last_space) & ~UINT64_C(1);
-    const size_t beyond = ss__lowest_bit(block.beyond & inside);
-    const size_t apostrophe = ss__lowest_bit(block.apostrophes & inside);
+    const size_t beyond = ss_tokenizer_lowest_bit(block.beyond & inside);
+    const size_t apostrophe = ss_tokenizer_lowest_bit(block.apostrophes & inside);
     const size_t n_sure = ss__min_size(apostrophe + 1, beyond == 0 ? 0 : beyond - 1);
     if (n_sure >= n) { /* to the end of the text, which is a cut as well */
         return cuts | UINT64_C(1) << n;
     }
-    return cuts & ss__low_bits(n_sure);
+    return cuts & ss_tokenizer_low_bits(n_sure);
 }
 
 /* What the newer patterns have in common behind their words. */
-static size_t skip_no_word(const struct ss__splitter *splitter, const struct ss_text *text,
-                           size_t at, const char *tail)
+static size_t skip_no_word(const struct ss_tokenizer_splitter *splitter,
+                           const struct ss_text *text, size_t at, const char *tail)
 {
     size_t stop = skip_digits(text, at, splitter->n_max_digits);
     if (stop == at) {
@@ -215,8 +221,8 @@ static size_t skip_no_word(const struct ss__splitter *splitter, const struct ss_
     return stop == at ? skip_spaces(text, at) : stop;
 }
 
-bool ss__find_gpt4(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                   size_t *start, size_t *stop)
+bool ss_tokenizer_find_gpt4(const struct ss_tokenizer_splitter *splitter,
+                            const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
     *start = at;
     *stop = skip_contraction(text, at, true);
@@ -224,7 +230,7 @@ bool ss__find_gpt4(const struct ss__splitter *splitter, const struct ss_text *te
         return true;
     }
     const size_t from = skip_lead(text, at);
-    *stop = skip_run(text, from, SS__SPLIT_LETTER, 0);
+    *stop = skip_run(text, from, SS_TOKENIZER_SPLIT_LETTER, 0);
     if (*stop == from) {
         *stop = skip_no_word(splitter, text, at, "\r\n");
     }
@@ -235,13 +241,13 @@ bool ss__find_gpt4(const struct ss__splitter *splitter, const struct ss_text *te
 static size_t skip_word(const struct ss_text *text, size_t at)
 {
     size_t length = 0, after_small = at;
-    const size_t capitals = skip_run(text, at, SS__SPLIT_UPPER, 0);
-    const size_t stop = skip_run(text, capitals, SS__SPLIT_LOWER, 0);
+    const size_t capitals = skip_run(text, at, SS_TOKENIZER_SPLIT_UPPER, 0);
+    const size_t stop = skip_run(text, capitals, SS_TOKENIZER_SPLIT_LOWER, 0);
     if (stop > capitals) {
         return stop;
     }
     for (size_t i = at; i < capitals; i += length) {
-        if ((class_at(text, i, &length) & SS__SPLIT_LOWER) != 0) {
+        if ((class_at(text, i, &length) & SS_TOKENIZER_SPLIT_LOWER) != 0) {
             after_small = i + length;
         }
     }
@@ -250,11 +256,11 @@ static size_t skip_word(const struct ss_text *text, size_t at)
 
 static size_t skip_capitals(const struct ss_text *text, size_t at)
 {
-    return skip_run(text, at, SS__SPLIT_UPPER, 0);
+    return skip_run(text, at, SS_TOKENIZER_SPLIT_UPPER, 0);
 }
 
-bool ss__find_gpt4o(const struct ss__splitter *splitter, const struct ss_text *text, size_t at,
-                    size_t *start, size_t *stop)
+bool ss_tokenizer_find_gpt4o(const struct ss_tokenizer_splitter *splitter,
+                             const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
     static size_t (*const words[])(const struct ss_text *, size_t) = {skip_word, skip_capitals};
     const size_t froms[] = {skip_lead(text, at), at};
@@ -284,18 +290,19 @@ bool ss__find_gpt4o(const struct ss__splitter *splitter, const struct ss_text *t
 
 static const struct {
     const char *pattern;
-    ss__find_fn *find;
+    ss_tokenizer_find_fn *find;
     uint8_t n_max_digits;
 } patterns[] = {
-    {ENDINGS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", ss__find_gpt2, 0},
-    {GPT4("{1,3}"), ss__find_gpt4, 3},
-    {GPT4(""), ss__find_gpt4, 1},
+    {ENDINGS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+     ss_tokenizer_find_gpt2, 0},
+    {GPT4("{1,3}"), ss_tokenizer_find_gpt4, 3},
+    {GPT4(""), ss_tokenizer_find_gpt4, 1},
     {LEAD UPPER "*" LOWER "+(?i:" ENDINGS ")?|" LEAD UPPER "+" LOWER "*(?i:" ENDINGS
                 ")?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES,
-     ss__find_gpt4o, 3},
+     ss_tokenizer_find_gpt4o, 3},
 };
 
-bool ss__find_pattern(const char *pattern, struct ss__splitter *splitter)
+bool ss_tokenizer_find_pattern(const char *pattern, struct ss_tokenizer_splitter *splitter)
 {
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
         if (strcmp(patterns[i].pattern, pattern) == 0) {

@@ -10,33 +10,33 @@ enum { FIRST_IDS = 1 << 10 };
 
 /* ---- scratch ---- */
 
-ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err)
+ss_status ss_tokenizer_token_scratch_new(struct ss_tokenizer_token_scratch **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__token_scratch *scratch = NULL;
+    struct ss_tokenizer_token_scratch *scratch = NULL;
     *out = NULL;
     SS_ALLOC(scratch, 1);
     SS_GROW(scratch->ids, scratch->n_ids_room, FIRST_IDS);
-    SS_TRY(ss__known_init(&scratch->known, err));
+    SS_TRY(ss_tokenizer_known_init(&scratch->known, err));
     *out = scratch;
     scratch = NULL;
 out:
-    ss__token_scratch_free(scratch);
+    ss_tokenizer_token_scratch_free(scratch);
     return status;
 }
 
-void ss__token_scratch_free(struct ss__token_scratch *scratch)
+void ss_tokenizer_token_scratch_free(struct ss_tokenizer_token_scratch *scratch)
 {
     if (scratch == NULL) {
         return;
     }
-    ss__known_release(&scratch->known);
+    ss_tokenizer_known_release(&scratch->known);
     ss__free(scratch->ids);
-    ss__normal_scratch_release(&scratch->normal);
+    ss_tokenizer_normal_scratch_release(&scratch->normal);
     ss__buf_release(&scratch->raw);
     ss__buf_release(&scratch->segment);
     ss__buf_release(&scratch->normalized);
-    for (size_t i = 0; i < SS__MAX_SPLITTERS; i++) {
+    for (size_t i = 0; i < SS_TOKENIZER_MAX_SPLITTERS; i++) {
         ss__buf_release(&scratch->edited[i]);
     }
     ss__free(scratch->symbols);
@@ -45,24 +45,25 @@ void ss__token_scratch_free(struct ss__token_scratch *scratch)
     ss__free(scratch);
 }
 
-size_t ss__token_scratch_bytes(const struct ss__token_scratch *scratch)
+size_t ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch *scratch)
 {
-    size_t n = sizeof *scratch + SS__N_SHORT_WORDS * sizeof(struct ss__short_word) +
-               SS__N_LONG_WORDS * sizeof(struct ss__long_word);
+    size_t n = sizeof *scratch +
+               SS_TOKENIZER_N_SHORT_WORDS * sizeof(struct ss_tokenizer_short_word) +
+               SS_TOKENIZER_N_LONG_WORDS * sizeof(struct ss_tokenizer_long_word);
     n += scratch->n_ids_room * sizeof *scratch->ids + scratch->raw.n_room +
          scratch->segment.n_room + scratch->normalized.n_room;
     n += scratch->n_symbols_room * sizeof *scratch->symbols +
          scratch->n_candidates_room * sizeof *scratch->candidates +
          scratch->n_ends_room * sizeof *scratch->ends +
          scratch->normal.points.n_room * sizeof *scratch->normal.points.data;
-    for (size_t i = 0; i < SS__MAX_SPLITTERS; i++) {
+    for (size_t i = 0; i < SS_TOKENIZER_MAX_SPLITTERS; i++) {
         n += scratch->edited[i].n_room;
     }
     return n;
 }
 
-ss_status ss__scratch_push(struct ss__token_scratch *scratch, const int32_t *ids, size_t n,
-                           ss_err *err)
+ss_status ss_tokenizer_scratch_push(struct ss_tokenizer_token_scratch *scratch,
+                                    const int32_t *ids, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(scratch->ids, scratch->n_ids_room, scratch->n_ids + n);
@@ -75,10 +76,11 @@ out:
 }
 
 /* Known words belong to one tokenizer. A buffer that failed once may be used again. */
-static void begin_text(const struct ss__tokenizer *self, struct ss__token_scratch *scratch)
+static void begin_text(const struct ss_tokenizer *self,
+                       struct ss_tokenizer_token_scratch *scratch)
 {
     if (scratch->known_for != self->fingerprint) {
-        ss__known_forget(&scratch->known);
+        ss_tokenizer_known_forget(&scratch->known);
         scratch->known_for = self->fingerprint;
     }
     scratch->n_ids = 0;
@@ -90,46 +92,48 @@ static void begin_text(const struct ss__tokenizer *self, struct ss__token_scratc
 
 /* ---- tokens ---- */
 
-void ss__tokens_reset(struct ss__tokens *tokens)
+void ss_tokenizer_tokens_reset(struct ss_tokenizer_tokens *tokens)
 {
     tokens->n_texts = 0;
 }
 
-void ss__tokens_release(struct ss__tokens *tokens)
+void ss_tokenizer_tokens_release(struct ss_tokenizer_tokens *tokens)
 {
     ss__free(tokens->ids);
     ss__free(tokens->offsets);
-    *tokens = (struct ss__tokens){0};
+    *tokens = (struct ss_tokenizer_tokens){0};
 }
 
 /* ---- segments ---- */
 
-void ss__pad_text(struct ss__buf *buf)
+void ss_tokenizer_pad_text(struct ss__buf *buf)
 {
-    char *end = ss__buf_reserve(buf, SS__BLOCK_BYTES);
+    char *end = ss__buf_reserve(buf, SS_TOKENIZER_BLOCK_BYTES);
     if (end != NULL) {
-        memset(end, 0, SS__BLOCK_BYTES);
+        memset(end, 0, SS_TOKENIZER_BLOCK_BYTES);
     }
 }
 
-typedef ss_status (*add_plain_fn)(const struct ss__tokenizer *, struct ss__token_scratch *,
-                                  const char *text, size_t n_bytes, ss_err *err);
+typedef ss_status (*add_plain_fn)(const struct ss_tokenizer *,
+                                  struct ss_tokenizer_token_scratch *, const char *text,
+                                  size_t n_bytes, ss_err *err);
 
 /* Cut the tokens of a set out of a text; `add_plain` gets what is between them. */
-static ss_status add_between(const struct ss__tokenizer *self,
-                             struct ss__token_scratch *scratch, const struct ss__added_set *set,
-                             struct ss_text text, add_plain_fn add_plain, ss_err *err)
+static ss_status add_between(const struct ss_tokenizer *self,
+                             struct ss_tokenizer_token_scratch *scratch,
+                             const struct ss_tokenizer_added_set *set, struct ss_text text,
+                             add_plain_fn add_plain, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__added_walk walk;
-    struct ss__added_match match;
-    ss__added_walk_init(&walk, &self->added, set, text.data, text.n_bytes);
-    while (scratch->n_ids < scratch->max_ids && ss__added_next(&walk, &match)) {
+    struct ss_tokenizer_added_walk walk;
+    struct ss_tokenizer_added_match match;
+    ss_tokenizer_added_walk_init(&walk, &self->added, set, text.data, text.n_bytes);
+    while (scratch->n_ids < scratch->max_ids && ss_tokenizer_added_next(&walk, &match)) {
         if (match.before < match.start) {
             SS_TRY(add_plain(self, scratch, text.data + match.before,
                              match.start - match.before, err));
         }
-        SS_TRY(ss__scratch_push(scratch, &match.token->id, 1, err));
+        SS_TRY(ss_tokenizer_scratch_push(scratch, &match.token->id, 1, err));
     }
     if (walk.done < text.n_bytes) {
         SS_TRY(add_plain(self, scratch, text.data + walk.done, text.n_bytes - walk.done, err));
@@ -139,18 +143,18 @@ out:
 }
 
 /* A stretch of raw text that may hold tokens which are searched in normalised text. */
-static ss_status add_with_normalized(const struct ss__tokenizer *self,
-                                     struct ss__token_scratch *scratch, const char *text,
-                                     size_t n_bytes, ss_err *err)
+static ss_status add_with_normalized(const struct ss_tokenizer *self,
+                                     struct ss_tokenizer_token_scratch *scratch,
+                                     const char *text, size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (ss__normalizer_keeps(&self->normalizer, text, n_bytes)) {
+    if (ss_tokenizer_normalizer_keeps(&self->normalizer, text, n_bytes)) {
         return add_between(self, scratch, &self->added.normalized,
                            (struct ss_text){text, n_bytes}, self->kind->add_normalized, err);
     }
     scratch->segment.n_bytes = 0;
-    SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
-                         err));
+    SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text, n_bytes,
+                                  &scratch->segment, err));
     scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
     const struct ss_text normalized = {scratch->segment.data, scratch->segment.n_bytes};
     SS_TRY(add_between(self, scratch, &self->added.normalized, normalized,
@@ -160,12 +164,12 @@ out:
 }
 
 /* Copy what the limit leaves, between begin and end. */
-static ss_status append_text(const struct ss__tokenizer *self,
-                             const struct ss__token_scratch *scratch, size_t n_kept,
-                             struct ss__tokens *tokens, ss_err *err)
+static ss_status append_text(const struct ss_tokenizer *self,
+                             const struct ss_tokenizer_token_scratch *scratch, size_t n_kept,
+                             struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
     ss_status status = SS_OK;
-    size_t at = ss__tokens_n_ids(tokens);
+    size_t at = ss_tokenizer_tokens_n_ids(tokens);
     const size_t n_skipped = self->truncates_left ? scratch->n_ids - n_kept : 0;
     SS_GROW(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
     SS_GROW(tokens->ids, tokens->n_ids_room, at + self->n_begin + n_kept + self->n_end);
@@ -184,9 +188,9 @@ out:
     return status;
 }
 
-ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                       struct ss_text text, size_t max_ids, struct ss__tokens *tokens,
-                       ss_err *err)
+ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *self,
+                                struct ss_tokenizer_token_scratch *scratch, struct ss_text text,
+                                size_t max_ids, struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_special = self->n_begin + self->n_end;
@@ -198,7 +202,7 @@ ss_status ss__tokenize(const struct ss__tokenizer *self, struct ss__token_scratc
     } else {
         ss__buf_add(&scratch->raw, text.data, text.n_bytes);
     }
-    ss__pad_text(&scratch->raw);
+    ss_tokenizer_pad_text(&scratch->raw);
     SS_TRY(ss__buf_check(&scratch->raw, err));
     text = (struct ss_text){scratch->raw.data, scratch->raw.n_bytes};
     scratch->text_start = text.data;

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/json.h"
 
-struct ss__tokenizer;
+struct ss_tokenizer;
 
-struct ss__tokenizer_options {
+struct ss_tokenizer_options {
     const char *model_type; /* "bert", "mpnet", "distilbert": decides where no class is named */
     bool lower_case_first;  /* `do_lower_case` of the sentence config: a Lowercase step in front
                              */
@@ -26,53 +26,57 @@ struct ss__tokenizer_options {
  * out      gives; immutable, shared by all threads
  * Errors   SS_E_NOINPUT (no tokenizer files), SS_E_DATA, SS_E_UNSUPPORTED (named)
  * Source   tests/unit/test_tokenizer_data.c, tests/oracle/test_tokenizer.py */
-SS_MUST_USE ss_status ss__tokenizer_load(const char *folder,
-                                         const struct ss__tokenizer_options *options,
-                                         struct ss__tokenizer **out, ss_err *err);
-void ss__tokenizer_free(struct ss__tokenizer *tokenizer);
+SS_MUST_USE ss_status ss_tokenizer_load(const char *folder,
+                                        const struct ss_tokenizer_options *options,
+                                        struct ss_tokenizer **out, ss_err *err);
+void ss_tokenizer_free(struct ss_tokenizer *tokenizer);
 
-size_t ss__tokenizer_n_vocab(const struct ss__tokenizer *tokenizer); /* largest id + 1 */
+size_t ss_tokenizer_n_vocab(const struct ss_tokenizer *tokenizer); /* largest id + 1 */
 /* `model_max_length` of tokenizer_config.json, 0 if absent or absurd (over 10^9). */
-size_t ss__tokenizer_max_length(const struct ss__tokenizer *tokenizer);
+size_t ss_tokenizer_max_length(const struct ss_tokenizer *tokenizer);
 
 /* Whether tokens have other types than 0 (`token_type_ids`), which are not given out. */
-bool ss__tokenizer_has_types(const struct ss__tokenizer *tokenizer);
+bool ss_tokenizer_has_types(const struct ss_tokenizer *tokenizer);
 
 /* Ids with a role; -1 if the tokenizer has none. */
-struct ss__special_ids {
+struct ss_tokenizer_special_ids {
     int32_t begin, end, pad, unknown, mask;
 };
-struct ss__special_ids ss__tokenizer_specials(const struct ss__tokenizer *tokenizer);
+struct ss_tokenizer_special_ids ss_tokenizer_specials(const struct ss_tokenizer *tokenizer);
 
 /* A batch of texts as one run of ids: text i has ids[offsets[i]] … ids[offsets[i + 1] - 1]. */
-struct ss__tokens {
+struct ss_tokenizer_tokens {
     int32_t *ids;
     size_t *offsets; /* [n_texts + 1]; NULL while empty */
     size_t n_texts;
     size_t n_ids_room, n_offsets_room;
 };
-void ss__tokens_reset(struct ss__tokens *tokens);
-void ss__tokens_release(struct ss__tokens *tokens);
-static inline size_t ss__tokens_n_ids(const struct ss__tokens *tokens)
+void ss_tokenizer_tokens_reset(struct ss_tokenizer_tokens *tokens);
+void ss_tokenizer_tokens_release(struct ss_tokenizer_tokens *tokens);
+static inline size_t ss_tokenizer_tokens_n_ids(const struct ss_tokenizer_tokens *tokens)
 {
     return tokens->n_texts == 0 ? 0 : tokens->offsets[tokens->n_texts];
 }
 
 /* Per-thread memory of the tokenizer: buffers and the cache of words. */
-struct ss__token_scratch;
-SS_MUST_USE ss_status ss__token_scratch_new(struct ss__token_scratch **out, ss_err *err);
-void ss__token_scratch_free(struct ss__token_scratch *scratch);
-size_t ss__token_scratch_bytes(const struct ss__token_scratch *scratch); /* about */
+struct ss_tokenizer_token_scratch;
+SS_MUST_USE ss_status ss_tokenizer_token_scratch_new(struct ss_tokenizer_token_scratch **out,
+                                                     ss_err *err);
+void ss_tokenizer_token_scratch_free(struct ss_tokenizer_token_scratch *scratch);
+size_t
+ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch *scratch); /* about */
 
 /* Append one text: begin, the first max_ids - 2 pieces, end. max_ids 0: no limit. Invalid UTF-8
  * is read as U+FFFD per maximal invalid part. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__tokenize(const struct ss__tokenizer *tokenizer,
-                                   struct ss__token_scratch *scratch, struct ss_text text,
-                                   size_t max_ids, struct ss__tokens *tokens, ss_err *err);
+SS_MUST_USE ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *tokenizer,
+                                            struct ss_tokenizer_token_scratch *scratch,
+                                            struct ss_text text, size_t max_ids,
+                                            struct ss_tokenizer_tokens *tokens, ss_err *err);
 
 /* Text of ids, as the reference's decode with clean-up; gives a terminated string (ss__free).
  * With skip_special, special tokens are left out. */
-SS_MUST_USE ss_status ss__detokenize(const struct ss__tokenizer *tokenizer, const int32_t *ids,
-                                     size_t n_ids, bool skip_special, char **out, ss_err *err);
+SS_MUST_USE ss_status ss_tokenizer_detokenize(const struct ss_tokenizer *tokenizer,
+                                              const int32_t *ids, size_t n_ids,
+                                              bool skip_special, char **out, ss_err *err);
 
 #endif

@@ -145,7 +145,7 @@ static bool is_among(const char *const *list, size_t n, const char *key)
 }
 
 /* Files of tokenizers by version of the library: only the usual one is read. */
-static ss_status check_versions(const struct ss__loading *loading, ss_err *err)
+static ss_status check_versions(const struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss__json *files = ss__json_get(loading->config.root, "fast_tokenizer_files");
@@ -162,7 +162,7 @@ out:
     return status;
 }
 
-static ss_status check_key(const struct ss__loading *loading, const char *key,
+static ss_status check_key(const struct ss_tokenizer_loading *loading, const char *key,
                            const struct ss__json *value, ss_err *err)
 {
     const size_t n = strlen(key);
@@ -181,7 +181,8 @@ static ss_status check_key(const struct ss__loading *loading, const char *key,
     return SS_OK;
 }
 
-ss_status ss__check_config_keys(const struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_check_config_keys(const struct ss_tokenizer_loading *loading,
+                                         ss_err *err)
 {
     ss_status status = SS_OK;
     const char *key = NULL;
@@ -194,13 +195,14 @@ out:
     return status;
 }
 
-ss_status ss__check_tokenizer_keys(const struct ss__loading *loading, ss_err *err)
+ss_status ss_tokenizer_check_tokenizer_keys(const struct ss_tokenizer_loading *loading,
+                                            ss_err *err)
 {
     static const char *const known[] = {"version",        "truncation", "padding",
                                         "added_tokens",   "normalizer", "pre_tokenizer",
                                         "post_processor", "decoder",    "model"};
     ss_status status = SS_OK;
-    const struct ss__json_file *file = &loading->tokenizer;
+    const struct ss_tokenizer_json_file *file = &loading->tokenizer;
     const char *key = NULL, *version = "1.0";
     struct ss__json *value = NULL;
     SS_TRY(ss__json_text(file->path, file->root, "version", &version, err));

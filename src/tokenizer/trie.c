@@ -8,9 +8,9 @@ enum {
 };
 
 /* Put an edge into a table with room; false if its place is too far off. */
-static bool put_edge(const struct ss__trie *trie, uint64_t edge)
+static bool put_edge(const struct ss_tokenizer_trie *trie, uint64_t edge)
 {
-    size_t slot = ss__trie_slot(trie, edge);
+    size_t slot = ss_tokenizer_trie_slot(trie, edge);
     for (size_t probes = 0; probes < MAX_PROBES; probes++) {
         if (trie->edges[slot] == 0) {
             trie->edges[slot] = edge;
@@ -22,10 +22,10 @@ static bool put_edge(const struct ss__trie *trie, uint64_t edge)
 }
 
 /* Make room for one more edge, at most two thirds full. */
-static ss_status grow_edges(struct ss__trie *trie, ss_err *err)
+static ss_status grow_edges(struct ss_tokenizer_trie *trie, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__trie bigger = *trie;
+    struct ss_tokenizer_trie bigger = *trie;
     if (trie->n_nodes * 3 <= trie->n_slots * 2) {
         return SS_OK;
     }
@@ -44,11 +44,12 @@ out:
     return status;
 }
 
-static ss_status add_node(struct ss__trie *trie, uint32_t *node, ss_err *err)
+static ss_status add_node(struct ss_tokenizer_trie *trie, uint32_t *node, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (trie->n_nodes >= SS__TRIE_MAX_NODES) {
-        SS_FAIL(SS_E_LIMIT, "the vocabulary needs more than %d nodes", SS__TRIE_MAX_NODES);
+    if (trie->n_nodes >= SS_TOKENIZER_TRIE_MAX_NODES) {
+        SS_FAIL(SS_E_LIMIT, "the vocabulary needs more than %d nodes",
+                SS_TOKENIZER_TRIE_MAX_NODES);
     }
     SS_GROW(trie->values, trie->n_values_room, trie->n_nodes + 1);
     trie->values[trie->n_nodes] = -1;
@@ -58,16 +59,16 @@ out:
     return status;
 }
 
-ss_status ss__trie_add(struct ss__trie *trie, const char *text, size_t n_bytes, int32_t value,
-                       ss_err *err)
+ss_status ss_tokenizer_trie_add(struct ss_tokenizer_trie *trie, const char *text,
+                                size_t n_bytes, int32_t value, ss_err *err)
 {
     ss_status status = SS_OK;
-    uint32_t node = SS__TRIE_ROOT;
+    uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     if (trie->n_nodes == 0) {
         SS_TRY(add_node(trie, &node, err));
     }
     for (size_t i = 0; i < n_bytes; i++) {
-        uint32_t child = ss__trie_step(trie, node, (uint8_t)text[i]);
+        uint32_t child = ss_tokenizer_trie_step(trie, node, (uint8_t)text[i]);
         if (child == 0) {
             SS_TRY(add_node(trie, &child, err));
             const uint64_t edge =
@@ -83,18 +84,19 @@ out:
     return status;
 }
 
-void ss__trie_release(struct ss__trie *trie)
+void ss_tokenizer_trie_release(struct ss_tokenizer_trie *trie)
 {
     ss__free(trie->edges);
     ss__free(trie->values);
-    *trie = (struct ss__trie){0};
+    *trie = (struct ss_tokenizer_trie){0};
 }
 
-uint32_t ss__trie_walk(const struct ss__trie *trie, const char *text, size_t n_bytes)
+uint32_t ss_tokenizer_trie_walk(const struct ss_tokenizer_trie *trie, const char *text,
+                                size_t n_bytes)
 {
-    uint32_t node = SS__TRIE_ROOT;
+    uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     for (size_t i = 0; i < n_bytes && trie->n_nodes > 0; i++) {
-        node = ss__trie_step(trie, node, (uint8_t)text[i]);
+        node = ss_tokenizer_trie_step(trie, node, (uint8_t)text[i]);
         if (node == 0) {
             break;
         }
@@ -102,11 +104,12 @@ uint32_t ss__trie_walk(const struct ss__trie *trie, const char *text, size_t n_b
     return node;
 }
 
-int32_t ss__trie_find(const struct ss__trie *trie, const char *text, size_t n_bytes)
+int32_t ss_tokenizer_trie_find(const struct ss_tokenizer_trie *trie, const char *text,
+                               size_t n_bytes)
 {
     if (trie->n_nodes == 0) {
         return -1;
     }
-    const uint32_t node = ss__trie_walk(trie, text, n_bytes);
+    const uint32_t node = ss_tokenizer_trie_walk(trie, text, n_bytes);
     return node == 0 && n_bytes > 0 ? -1 : trie->values[node];
 }

@@ -36,7 +36,7 @@ struct sequence_map {
         name##_keys, sizeof name##_keys / sizeof name##_keys[0], name##_starts, name##_pool    \
     }
 
-uint8_t ss__char_record(uint32_t code_point)
+uint8_t ss_tokenizer_char_record(uint32_t code_point)
 {
     const uint32_t block = code_point / BLOCK_POINTS;
     if (block / GROUP_BLOCKS >= sizeof record_groups) {
@@ -70,7 +70,8 @@ static size_t map_code_point(const struct sequence_map *map, uint32_t code_point
     return n;
 }
 
-size_t ss__char_decompose(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION])
+size_t ss_tokenizer_char_decompose(uint32_t code_point,
+                                   uint32_t out[SS_TOKENIZER_CHAR_MAX_EXPANSION])
 {
     static const struct sequence_map map = SEQUENCE_MAP(nfd);
     const uint32_t index = code_point - HANGUL_FIRST;
@@ -84,11 +85,12 @@ size_t ss__char_decompose(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSI
     return map_code_point(&map, code_point, out);
 }
 
-size_t ss__char_decompose_more(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION])
+size_t ss_tokenizer_char_decompose_more(uint32_t code_point,
+                                        uint32_t out[SS_TOKENIZER_CHAR_MAX_EXPANSION])
 {
     static const struct sequence_map map = SEQUENCE_MAP(nfkd);
     const size_t n = map_code_point(&map, code_point, out);
-    return n == 1 && out[0] == code_point ? ss__char_decompose(code_point, out) : n;
+    return n == 1 && out[0] == code_point ? ss_tokenizer_char_decompose(code_point, out) : n;
 }
 
 static uint32_t compose_hangul(uint32_t first, uint32_t second)
@@ -102,7 +104,7 @@ static uint32_t compose_hangul(uint32_t first, uint32_t second)
     return fits && tail < HANGUL_TAILS ? first + tail : 0;
 }
 
-uint32_t ss__char_compose(uint32_t first, uint32_t second)
+uint32_t ss_tokenizer_char_compose(uint32_t first, uint32_t second)
 {
     const uint64_t wanted = (uint64_t)first << 32 | second;
     size_t low = 0, high = sizeof composed / sizeof composed[0];
@@ -119,13 +121,14 @@ uint32_t ss__char_compose(uint32_t first, uint32_t second)
     return compose_hangul(first, second);
 }
 
-size_t ss__char_lower(uint32_t code_point, uint32_t out[SS__CHAR_MAX_EXPANSION])
+size_t ss_tokenizer_char_lower(uint32_t code_point,
+                               uint32_t out[SS_TOKENIZER_CHAR_MAX_EXPANSION])
 {
     static const struct sequence_map map = SEQUENCE_MAP(lower);
     return map_code_point(&map, code_point, out);
 }
 
-uint8_t ss__char_combining_class(uint32_t code_point)
+uint8_t ss_tokenizer_char_combining_class(uint32_t code_point)
 {
     size_t low = 0, high = sizeof combining_ranges / sizeof combining_ranges[0];
     while (low < high) {

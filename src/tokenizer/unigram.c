@@ -8,26 +8,26 @@
 #include "tokenizer/tokenizer_priv.h"
 
 /* Come to `stop` by a piece from `start`, if that is better. */
-static void reach(struct ss__best_end *ends, size_t start, size_t stop, int32_t id,
+static void reach(struct ss_tokenizer_best_end *ends, size_t start, size_t stop, int32_t id,
                   double score)
 {
-    struct ss__best_end *end = &ends[stop];
+    struct ss_tokenizer_best_end *end = &ends[stop];
     const double total = score + ends[start].score;
     if (end->id < 0 || total > end->score) {
-        *end = (struct ss__best_end){total, start, id};
+        *end = (struct ss_tokenizer_best_end){total, start, id};
     }
 }
 
 /* All pieces that start at a place; a character that is none gets the unknown one. */
-static void reach_from(const struct ss__tokenizer *self, struct ss__best_end *ends,
+static void reach_from(const struct ss_tokenizer *self, struct ss_tokenizer_best_end *ends,
                        const struct ss_text *word, size_t start, size_t n_point)
 {
-    const struct ss__unigram *unigram = &self->unigram;
-    const struct ss__trie *trie = &self->vocab.trie;
+    const struct ss_tokenizer_unigram *unigram = &self->unigram;
+    const struct ss_tokenizer_trie *trie = &self->vocab.trie;
     bool has_single = false;
-    uint32_t node = SS__TRIE_ROOT;
+    uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     for (size_t at = start; at < word->n_bytes; at++) {
-        node = ss__trie_step(trie, node, (uint8_t)word->data[at]);
+        node = ss_tokenizer_trie_step(trie, node, (uint8_t)word->data[at]);
         if (node == 0) {
             break;
         }
@@ -44,19 +44,19 @@ static void reach_from(const struct ss__tokenizer *self, struct ss__best_end *en
 
 /* An unknown stretch: a piece by chance, else its bytes if there are pieces for all, else the
  * unknown piece. */
-static ss_status add_unknown(const struct ss__tokenizer *self,
-                             struct ss__token_scratch *scratch, const char *text,
+static ss_status add_unknown(const struct ss_tokenizer *self,
+                             struct ss_tokenizer_token_scratch *scratch, const char *text,
                              size_t n_bytes, ss_err *err)
 {
-    const struct ss__unigram *unigram = &self->unigram;
+    const struct ss_tokenizer_unigram *unigram = &self->unigram;
     const size_t n_before = scratch->n_ids;
-    const int32_t id = ss__trie_find(&self->vocab.trie, text, n_bytes);
+    const int32_t id = ss_tokenizer_trie_find(&self->vocab.trie, text, n_bytes);
     bool has_all = id < 0 && unigram->falls_back_to_bytes;
     for (size_t i = 0; has_all && i < n_bytes; i++) {
         const int32_t byte_id = unigram->fallback_ids[(uint8_t)text[i]];
         has_all = byte_id >= 0;
         if (has_all) {
-            const ss_status status = ss__scratch_push(scratch, &byte_id, 1, err);
+            const ss_status status = ss_tokenizer_scratch_push(scratch, &byte_id, 1, err);
             if (status != SS_OK) {
                 return status;
             }
@@ -66,31 +66,32 @@ static ss_status add_unknown(const struct ss__tokenizer *self,
         return SS_OK;
     }
     scratch->n_ids = n_before;
-    return ss__scratch_push(scratch, id < 0 ? &unigram->unknown : &id, 1, err);
+    return ss_tokenizer_scratch_push(scratch, id < 0 ? &unigram->unknown : &id, 1, err);
 }
 
 /* Turn the chain of best ends round, so that each start has its piece and where that ends. */
-static void turn(struct ss__best_end *ends, size_t n)
+static void turn(struct ss_tokenizer_best_end *ends, size_t n)
 {
-    struct ss__best_end piece = ends[n];
+    struct ss_tokenizer_best_end piece = ends[n];
     for (size_t stop = n; stop > 0;) {
         const size_t start = piece.start;
-        const struct ss__best_end before = ends[start];
-        ends[start] = (struct ss__best_end){.start = stop, .id = piece.id};
+        const struct ss_tokenizer_best_end before = ends[start];
+        ends[start] = (struct ss_tokenizer_best_end){.start = stop, .id = piece.id};
         stop = start;
         piece = before;
     }
 }
 
-static ss_status add_word(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+static ss_status add_word(const struct ss_tokenizer *self,
+                          struct ss_tokenizer_token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = word->n_bytes;
     SS_GROW(scratch->ends, scratch->n_ends_room, n + 1);
-    struct ss__best_end *ends = scratch->ends;
+    struct ss_tokenizer_best_end *ends = scratch->ends;
     for (size_t i = 0; i <= n; i++) {
-        ends[i] = (struct ss__best_end){.id = -1};
+        ends[i] = (struct ss_tokenizer_best_end){.id = -1};
     }
     for (size_t at = 0; at < n;) {
         uint32_t c = 0;
@@ -109,14 +110,15 @@ static ss_status add_word(const struct ss__tokenizer *self, struct ss__token_scr
         if (is_unknown) {
             SS_TRY(add_unknown(self, scratch, word->data + at, stop - at, err));
         } else {
-            SS_TRY(ss__scratch_push(scratch, &id, 1, err));
+            SS_TRY(ss_tokenizer_scratch_push(scratch, &id, 1, err));
         }
     }
 out:
     return status;
 }
 
-const struct ss__piece_kind ss__unigram_kind = {.name = "Unigram",
-                                                .add_raw = ss__add_words_raw,
-                                                .add_normalized = ss__add_words,
-                                                .add_word = add_word};
+const struct ss_tokenizer_piece_kind ss_tokenizer_unigram_kind = {
+    .name = "Unigram",
+    .add_raw = ss_tokenizer_add_words_raw,
+    .add_normalized = ss_tokenizer_add_words,
+    .add_word = add_word};

@@ -18,21 +18,21 @@ typedef enum byte_class {
     BYTE_PUNCTUATION
 } byte_class;
 
-ss_status ss__wordpiece_prepare(struct ss__tokenizer *self, ss_err *err)
+ss_status ss_tokenizer_wordpiece_prepare(struct ss_tokenizer *self, ss_err *err)
 {
     const size_t n_prefix = strlen(self->prefix);
-    self->continuing = ss__trie_walk(&self->vocab.trie, self->prefix, n_prefix);
-    if (self->continuing == SS__TRIE_ROOT && n_prefix > 0) {
-        self->continuing = SS__NO_NODE;
+    self->continuing = ss_tokenizer_trie_walk(&self->vocab.trie, self->prefix, n_prefix);
+    if (self->continuing == SS_TOKENIZER_TRIE_ROOT && n_prefix > 0) {
+        self->continuing = SS_TOKENIZER_NO_NODE;
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         const bool printable = byte >= 0x20 && byte < 0x7F;
         self->byte_class[byte] = printable ? BYTE_WORD : BYTE_SLOW;
         if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
             self->byte_class[byte] = BYTE_SPACE;
-        } else if (printable && ss__char_class_of(byte) == SS__CHAR_PUNCT) {
+        } else if (printable && ss_tokenizer_char_class_of(byte) == SS_TOKENIZER_CHAR_PUNCT) {
             const char text = (char)byte;
-            const int32_t id = ss__trie_find(&self->vocab.trie, &text, 1);
+            const int32_t id = ss_tokenizer_trie_find(&self->vocab.trie, &text, 1);
             self->byte_class[byte] = BYTE_PUNCTUATION;
             self->punctuation[byte] = id < 0 || self->max_word_points == 0 ? self->unknown : id;
         }
@@ -44,20 +44,22 @@ ss_status ss__wordpiece_prepare(struct ss__tokenizer *self, ss_err *err)
 }
 
 /* Append the pieces of a normalised word; n_points is the number of its code points. */
-static ss_status add_word(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                          const char *word, size_t n_bytes, size_t n_points, ss_err *err)
+static ss_status add_word(const struct ss_tokenizer *self,
+                          struct ss_tokenizer_token_scratch *scratch, const char *word,
+                          size_t n_bytes, size_t n_points, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__trie *trie = &self->vocab.trie;
+    const struct ss_tokenizer_trie *trie = &self->vocab.trie;
     const size_t n_before = scratch->n_ids;
-    uint32_t node = SS__TRIE_ROOT;
+    uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     bool fits = n_points <= self->max_word_points;
     SS_GROW(scratch->ids, scratch->n_ids_room, n_before + n_bytes);
     for (size_t at = 0; at < n_bytes && fits;) {
         size_t n_matched = 0;
-        const int32_t id = node == SS__NO_NODE ? -1
-                                               : ss__trie_longest(trie, node, word + at,
-                                                                  n_bytes - at, &n_matched);
+        const int32_t id =
+            node == SS_TOKENIZER_NO_NODE
+                ? -1
+                : ss_tokenizer_trie_longest(trie, node, word + at, n_bytes - at, &n_matched);
         scratch->ids[scratch->n_ids] = id;
         scratch->n_ids++;
         at += n_matched;
@@ -73,8 +75,8 @@ out:
 }
 
 /* Split normalised text at white space and around punctuation. */
-static ss_status add_normalized(const struct ss__tokenizer *self,
-                                struct ss__token_scratch *scratch, const char *text,
+static ss_status add_normalized(const struct ss_tokenizer *self,
+                                struct ss_tokenizer_token_scratch *scratch, const char *text,
                                 size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -83,7 +85,7 @@ static ss_status add_normalized(const struct ss__tokenizer *self,
         uint32_t c = SS__REPLACEMENT;
         const size_t n = ss__max_size(ss__utf8_decode(text + at, n_bytes - at, &c), 1);
         const bool space = ss__is_white_space(c);
-        const bool cuts = space || ss__char_class_of(c) == SS__CHAR_PUNCT;
+        const bool cuts = space || ss_tokenizer_char_class_of(c) == SS_TOKENIZER_CHAR_PUNCT;
         if (cuts && n_points > 0) {
             SS_TRY(add_word(self, scratch, text + start, at - start, n_points, err));
             n_points = 0;
@@ -104,8 +106,9 @@ out:
 }
 
 /* Append the ids of a stretch of printable ASCII without punctuation. */
-static ss_status add_ascii(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                           const char *text, size_t n_bytes, ss_err *err)
+static ss_status add_ascii(const struct ss_tokenizer *self,
+                           struct ss_tokenizer_token_scratch *scratch, const char *text,
+                           size_t n_bytes, ss_err *err)
 {
     struct ss__buf *lowered = &scratch->normalized;
     if (!self->normalizer.lowers_ascii || n_bytes > self->max_word_points) {
@@ -124,8 +127,8 @@ static ss_status add_ascii(const struct ss__tokenizer *self, struct ss__token_sc
 }
 
 /* Append the ids of a stretch without ASCII white space or punctuation. */
-static ss_status add_stretch(const struct ss__tokenizer *self,
-                             struct ss__token_scratch *scratch, const char *text,
+static ss_status add_stretch(const struct ss_tokenizer *self,
+                             struct ss_tokenizer_token_scratch *scratch, const char *text,
                              size_t n_bytes, bool slow, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -133,8 +136,8 @@ static ss_status add_stretch(const struct ss__tokenizer *self,
         return add_ascii(self, scratch, text, n_bytes, err);
     }
     scratch->normalized.n_bytes = 0;
-    SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes,
-                         &scratch->normalized, err));
+    SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text, n_bytes,
+                                  &scratch->normalized, err));
     SS_TRY(add_normalized(self, scratch, scratch->normalized.data, scratch->normalized.n_bytes,
                           err));
 out:
@@ -142,22 +145,24 @@ out:
 }
 
 /* The same through the memory of the words that were met before. */
-static ss_status add_known(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
+static ss_status add_known(const struct ss_tokenizer *self,
+                           struct ss_tokenizer_token_scratch *scratch,
                            const struct ss_text *text, bool slow, ss_err *err)
 {
     const size_t n_before = scratch->n_ids;
-    if (ss__scratch_push_known(scratch, text)) {
+    if (ss_tokenizer_scratch_push_known(scratch, text)) {
         return SS_OK;
     }
     const ss_status status = add_stretch(self, scratch, text->data, text->n_bytes, slow, err);
     if (status == SS_OK) {
-        ss__scratch_keep(scratch, text, n_before);
+        ss_tokenizer_scratch_keep(scratch, text, n_before);
     }
     return status;
 }
 
-static ss_status add_raw(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                         const char *text, size_t n_bytes, ss_err *err)
+static ss_status add_raw(const struct ss_tokenizer *self,
+                         struct ss_tokenizer_token_scratch *scratch, const char *text,
+                         size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
     const uint8_t *class_of = self->byte_class;
@@ -168,7 +173,7 @@ static ss_status add_raw(const struct ss__tokenizer *self, struct ss__token_scra
             continue;
         }
         if (class_of[byte] == BYTE_PUNCTUATION) {
-            SS_TRY(ss__scratch_push(scratch, &self->punctuation[byte], 1, err));
+            SS_TRY(ss_tokenizer_scratch_push(scratch, &self->punctuation[byte], 1, err));
             at++;
             continue;
         }
@@ -185,9 +190,9 @@ out:
 }
 
 /* A word that a splitter left. */
-static ss_status add_split_word(const struct ss__tokenizer *self,
-                                struct ss__token_scratch *scratch, const struct ss_text *word,
-                                ss_err *err)
+static ss_status add_split_word(const struct ss_tokenizer *self,
+                                struct ss_tokenizer_token_scratch *scratch,
+                                const struct ss_text *word, ss_err *err)
 {
     size_t n_points = 0;
     for (size_t i = 0; i < word->n_bytes; i++) {
@@ -197,23 +202,25 @@ static ss_status add_split_word(const struct ss__tokenizer *self,
 }
 
 /* WordLevel: a word as a whole. */
-static ss_status add_whole_word(const struct ss__tokenizer *self,
-                                struct ss__token_scratch *scratch, const struct ss_text *word,
-                                ss_err *err)
+static ss_status add_whole_word(const struct ss_tokenizer *self,
+                                struct ss_tokenizer_token_scratch *scratch,
+                                const struct ss_text *word, ss_err *err)
 {
-    const int32_t id = ss__trie_find(&self->vocab.trie, word->data, word->n_bytes);
-    return ss__scratch_push(scratch, id < 0 ? &self->unknown : &id, 1, err);
+    const int32_t id = ss_tokenizer_trie_find(&self->vocab.trie, word->data, word->n_bytes);
+    return ss_tokenizer_scratch_push(scratch, id < 0 ? &self->unknown : &id, 1, err);
 }
 
-const struct ss__piece_kind ss__wordlevel_kind = {.name = "WordLevel",
-                                                  .add_raw = ss__add_words_raw,
-                                                  .add_normalized = ss__add_words,
-                                                  .add_word = add_whole_word};
-const struct ss__piece_kind ss__bert_kind = {.name = "WordPiece",
-                                             .add_raw = add_raw,
-                                             .add_normalized = add_normalized,
-                                             .add_word = add_split_word};
-const struct ss__piece_kind ss__wordpiece_kind = {.name = "WordPiece",
-                                                  .add_raw = ss__add_words_raw,
-                                                  .add_normalized = ss__add_words,
-                                                  .add_word = add_split_word};
+const struct ss_tokenizer_piece_kind ss_tokenizer_wordlevel_kind = {
+    .name = "WordLevel",
+    .add_raw = ss_tokenizer_add_words_raw,
+    .add_normalized = ss_tokenizer_add_words,
+    .add_word = add_whole_word};
+const struct ss_tokenizer_piece_kind ss_tokenizer_bert_kind = {.name = "WordPiece",
+                                                               .add_raw = add_raw,
+                                                               .add_normalized = add_normalized,
+                                                               .add_word = add_split_word};
+const struct ss_tokenizer_piece_kind ss_tokenizer_wordpiece_kind = {
+    .name = "WordPiece",
+    .add_raw = ss_tokenizer_add_words_raw,
+    .add_normalized = ss_tokenizer_add_words,
+    .add_word = add_split_word};

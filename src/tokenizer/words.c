@@ -6,62 +6,67 @@
 #include "tokenizer/tokenizer_priv.h"
 
 /* The model's part of a word, which is remembered by `known`. */
-static ss_status add_new_word(const struct ss__tokenizer *self,
-                              struct ss__token_scratch *scratch, const struct ss_text *known,
-                              const struct ss_text *word, ss_err *err)
+static ss_status add_new_word(const struct ss_tokenizer *self,
+                              struct ss_tokenizer_token_scratch *scratch,
+                              const struct ss_text *known, const struct ss_text *word,
+                              ss_err *err)
 {
     const size_t n_before = scratch->n_ids;
     const ss_status status = self->kind->add_word(self, scratch, word, err);
     if (status == SS_OK) {
-        ss__scratch_keep(scratch, known, n_before);
+        ss_tokenizer_scratch_keep(scratch, known, n_before);
     }
     return status;
 }
 
-ss_status ss__add_known_word(const struct ss__tokenizer *self,
-                             struct ss__token_scratch *scratch, const struct ss_text *word,
-                             ss_err *err)
+ss_status ss_tokenizer_add_known_word(const struct ss_tokenizer *self,
+                                      struct ss_tokenizer_token_scratch *scratch,
+                                      const struct ss_text *word, ss_err *err)
 {
-    if (self->marking != SS__MARKS_NOT) { /* words are remembered in another way */
+    if (self->marking != SS_TOKENIZER_MARKS_NOT) { /* words are remembered in another way */
         return self->kind->add_word(self, scratch, word, err);
     }
-    return ss__scratch_push_known(scratch, word) ? SS_OK
-                                                 : add_new_word(self, scratch, word, word, err);
+    return ss_tokenizer_scratch_push_known(scratch, word)
+               ? SS_OK
+               : add_new_word(self, scratch, word, word, err);
 }
 
 /* ---- words that begin with a mark ---- */
 
-void ss__words_prepare(struct ss__tokenizer *self)
+void ss_tokenizer_words_prepare(struct ss_tokenizer *self)
 {
-    const struct ss__splitter *spaces = self->splitters;
-    const struct ss__splitter *marks = &self->splitters[self->n_splitters == 2];
+    const struct ss_tokenizer_splitter *spaces = self->splitters;
+    const struct ss_tokenizer_splitter *marks = &self->splitters[self->n_splitters == 2];
     uint32_t mark = 0; /* one code point, so that no mark is made of a word's end and a mark */
     const bool cuts_at_marks =
-        self->n_splitters > 0 && self->n_splitters <= 2 && marks->find == ss__find_text &&
-        !marks->inverted && marks->behavior == SS__MERGED_WITH_NEXT &&
+        self->n_splitters > 0 && self->n_splitters <= 2 &&
+        marks->find == ss_tokenizer_find_text && !marks->inverted &&
+        marks->behavior == SS_TOKENIZER_MERGED_WITH_NEXT &&
         ss__utf8_decode(marks->mark, marks->n_mark, &mark) == marks->n_mark;
-    const bool cuts_at_spaces =
-        self->n_splitters == 2 && spaces->find == ss__find_white_space && !spaces->inverted &&
-        spaces->behavior == SS__REMOVED && spaces->edit == SS__EDIT_NONE;
-    self->marking = SS__MARKS_NOT;
-    if (cuts_at_marks && marks->edit == SS__EDIT_MARK_ALWAYS) {
-        self->marking = cuts_at_spaces           ? SS__MARKS_WORDS
-                        : self->n_splitters == 1 ? SS__MARKS_SPACES
-                                                 : SS__MARKS_NOT;
-    } else if (cuts_at_marks && marks->edit == SS__EDIT_MARK_FIRST && self->n_splitters == 1) {
-        self->marking = SS__MARKS_SPACES_FIRST;
+    const bool cuts_at_spaces = self->n_splitters == 2 &&
+                                spaces->find == ss_tokenizer_find_white_space &&
+                                !spaces->inverted && spaces->behavior == SS_TOKENIZER_REMOVED &&
+                                spaces->edit == SS_TOKENIZER_EDIT_NONE;
+    self->marking = SS_TOKENIZER_MARKS_NOT;
+    if (cuts_at_marks && marks->edit == SS_TOKENIZER_EDIT_MARK_ALWAYS) {
+        self->marking = cuts_at_spaces           ? SS_TOKENIZER_MARKS_WORDS
+                        : self->n_splitters == 1 ? SS_TOKENIZER_MARKS_SPACES
+                                                 : SS_TOKENIZER_MARKS_NOT;
+    } else if (cuts_at_marks && marks->edit == SS_TOKENIZER_EDIT_MARK_FIRST &&
+               self->n_splitters == 1) {
+        self->marking = SS_TOKENIZER_MARKS_SPACES_FIRST;
     }
 }
 
 /* The mark and then `rest`, by which they are known. */
-static ss_status add_marked_word(const struct ss__tokenizer *self,
-                                 struct ss__token_scratch *scratch, const struct ss_text *rest,
-                                 ss_err *err)
+static ss_status add_marked_word(const struct ss_tokenizer *self,
+                                 struct ss_tokenizer_token_scratch *scratch,
+                                 const struct ss_text *rest, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__splitter *splitter = &self->splitters[self->n_splitters - 1];
+    const struct ss_tokenizer_splitter *splitter = &self->splitters[self->n_splitters - 1];
     struct ss__buf *buf = &scratch->edited[0];
-    if (ss__scratch_push_known(scratch, rest)) {
+    if (ss_tokenizer_scratch_push_known(scratch, rest)) {
         return SS_OK;
     }
     buf->n_bytes = 0;
@@ -76,7 +81,7 @@ out:
 
 /* A walk over the places of a text that words end at. */
 struct space_walk {
-    const struct ss__tokenizer *self;
+    const struct ss_tokenizer *self;
     const struct ss_text *text;
     size_t block; /* where the block begins that `spaces` is about */
     uint64_t
@@ -86,14 +91,16 @@ struct space_walk {
 static uint64_t spaces_in(const struct space_walk *walk, size_t block)
 {
     const char *text = walk->text->data + block;
-    uint64_t spaces = ss__block_equal(text, ' ');
-    for (unsigned i = 0; walk->self->marking == SS__MARKS_WORDS && i < SS__BLOCK_BYTES;
+    uint64_t spaces = ss_tokenizer_block_equal(text, ' ');
+    for (unsigned i = 0;
+         walk->self->marking == SS_TOKENIZER_MARKS_WORDS && i < SS_TOKENIZER_BLOCK_BYTES;
          i += 16) {
-        const ss__bytes16 x = ss__bytes16_load(text + i);
-        spaces |= (ss__bytes16_among(x, 0, '\t', 5) | ss__bytes16_among(x, 0, (char)0xC0, 64))
+        const ss_tokenizer_bytes16 x = ss_tokenizer_bytes16_load(text + i);
+        spaces |= (ss_tokenizer_bytes16_among(x, 0, '\t', 5) |
+                   ss_tokenizer_bytes16_among(x, 0, (char)0xC0, 64))
                   << i;
     }
-    return spaces & ss__low_bits(walk->text->n_bytes - block);
+    return spaces & ss_tokenizer_low_bits(walk->text->n_bytes - block);
 }
 
 /* The next place at or behind `at`, and the length of what stands there; the end of the text
@@ -102,17 +109,17 @@ static size_t next_space(struct space_walk *walk, size_t at, size_t *length)
 {
     const size_t n = walk->text->n_bytes;
     for (;;) {
-        const uint64_t spaces = walk->spaces & ~ss__low_bits(at - walk->block);
+        const uint64_t spaces = walk->spaces & ~ss_tokenizer_low_bits(at - walk->block);
         if (spaces != 0) {
-            at = walk->block + ss__lowest_bit(spaces);
-            if ((ss__split_class(walk->text->data + at, n - at, length) & SS__SPLIT_SPACE) !=
-                0) {
+            at = walk->block + ss_tokenizer_lowest_bit(spaces);
+            if ((ss_tokenizer_split_class(walk->text->data + at, n - at, length) &
+                 SS_TOKENIZER_SPLIT_SPACE) != 0) {
                 return at;
             }
             at += *length;
             continue;
         }
-        at = ss__max_size(at, walk->block + SS__BLOCK_BYTES);
+        at = ss__max_size(at, walk->block + SS_TOKENIZER_BLOCK_BYTES);
         if (at >= n) {
             *length = 1;
             return n;
@@ -124,12 +131,12 @@ static size_t next_space(struct space_walk *walk, size_t at, size_t *length)
 
 /* What the splitters would cut a text into that does not hold the mark. Between white space
  * there is nothing, between two spaces an empty word. */
-static ss_status add_marked_words(const struct ss__tokenizer *self,
-                                  struct ss__token_scratch *scratch, const struct ss_text *text,
-                                  ss_err *err)
+static ss_status add_marked_words(const struct ss_tokenizer *self,
+                                  struct ss_tokenizer_token_scratch *scratch,
+                                  const struct ss_text *text, ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool has_empty = self->marking != SS__MARKS_WORDS;
+    const bool has_empty = self->marking != SS_TOKENIZER_MARKS_WORDS;
     const size_t n = text->n_bytes;
     struct space_walk walk = {.self = self, .text = text};
     size_t at = 0, length = 0;
@@ -148,9 +155,9 @@ out:
     return status;
 }
 
-static bool has_mark(const struct ss__tokenizer *self, const struct ss_text *text)
+static bool has_mark(const struct ss_tokenizer *self, const struct ss_text *text)
 {
-    const struct ss__splitter *splitter = &self->splitters[self->n_splitters - 1];
+    const struct ss_tokenizer_splitter *splitter = &self->splitters[self->n_splitters - 1];
     return memchr(text->data, splitter->mark[0], text->n_bytes) != NULL &&
            memmem(text->data, text->n_bytes, splitter->mark, splitter->n_mark) != NULL;
 }
@@ -158,7 +165,7 @@ static bool has_mark(const struct ss__tokenizer *self, const struct ss_text *tex
 /* ---- stretches ---- */
 
 /* Bytes at the beginning of a stretch that the text's first character became. */
-static size_t start_of(const struct ss__token_scratch *scratch, const char *text,
+static size_t start_of(const struct ss_tokenizer_token_scratch *scratch, const char *text,
                        size_t n_bytes)
 {
     const char *segment = scratch->segment.data;
@@ -173,33 +180,38 @@ static size_t start_of(const struct ss__token_scratch *scratch, const char *text
     return scratch->n_segment_start - ss__min_size(at, scratch->n_segment_start);
 }
 
-ss_status ss__add_words(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                        const char *text, size_t n_bytes, ss_err *err)
+ss_status ss_tokenizer_add_words(const struct ss_tokenizer *self,
+                                 struct ss_tokenizer_token_scratch *scratch, const char *text,
+                                 size_t n_bytes, ss_err *err)
 {
     const size_t n_start = start_of(scratch, text, n_bytes);
-    const struct ss__piece piece = {.text = {text, n_bytes}, .n_start = n_start};
-    const bool begins_marked = n_start > 0 || self->marking != SS__MARKS_SPACES_FIRST ||
+    const struct ss_tokenizer_piece piece = {.text = {text, n_bytes}, .n_start = n_start};
+    const bool begins_marked = n_start > 0 ||
+                               self->marking != SS_TOKENIZER_MARKS_SPACES_FIRST ||
                                (n_bytes > 0 && text[0] == ' ');
     if (n_bytes == 0) {
         return SS_OK;
     }
-    return self->marking != SS__MARKS_NOT && begins_marked && !has_mark(self, &piece.text)
+    return self->marking != SS_TOKENIZER_MARKS_NOT && begins_marked &&
+                   !has_mark(self, &piece.text)
                ? add_marked_words(self, scratch, &piece.text, err)
-               : ss__split(self, scratch, 0, piece, err);
+               : ss_tokenizer_split(self, scratch, 0, piece, err);
 }
 
-ss_status ss__add_words_raw(const struct ss__tokenizer *self, struct ss__token_scratch *scratch,
-                            const char *text, size_t n_bytes, ss_err *err)
+ss_status ss_tokenizer_add_words_raw(const struct ss_tokenizer *self,
+                                     struct ss_tokenizer_token_scratch *scratch,
+                                     const char *text, size_t n_bytes, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (ss__normalizer_keeps(&self->normalizer, text, n_bytes)) {
-        return ss__add_words(self, scratch, text, n_bytes, err);
+    if (ss_tokenizer_normalizer_keeps(&self->normalizer, text, n_bytes)) {
+        return ss_tokenizer_add_words(self, scratch, text, n_bytes, err);
     }
     scratch->segment.n_bytes = 0;
-    SS_TRY(ss__normalize(&self->normalizer, &scratch->normal, text, n_bytes, &scratch->segment,
-                         err));
+    SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text, n_bytes,
+                                  &scratch->segment, err));
     scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
-    SS_TRY(ss__add_words(self, scratch, scratch->segment.data, scratch->segment.n_bytes, err));
+    SS_TRY(ss_tokenizer_add_words(self, scratch, scratch->segment.data,
+                                  scratch->segment.n_bytes, err));
 out:
     return status;
 }

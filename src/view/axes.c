@@ -24,10 +24,10 @@
 
 enum { TICK_TEXT_BYTES = 64 };
 
-static const struct ss__color black = {0, 0, 0};
-static const struct ss__color pale = {0.85, 0.85, 0.85};
+static const struct ss_view_color black = {0, 0, 0};
+static const struct ss_view_color pale = {0.85, 0.85, 0.85};
 
-static void place_ticks(struct ss__scale *scale, double space)
+static void place_ticks(struct ss_view_scale *scale, double space)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
     const double length = fabs(scale->end - scale->start);
@@ -51,7 +51,7 @@ static void place_ticks(struct ss__scale *scale, double space)
     scale->n_ticks = last < first ? 0 : (size_t)(last - first) + 1;
 }
 
-static double tick_value(const struct ss__scale *scale, size_t index)
+static double tick_value(const struct ss_view_scale *scale, size_t index)
 {
     const double whole = round(scale->first_tick / scale->tick_step) + (double)index;
     return whole * scale->tick_step;
@@ -76,7 +76,8 @@ static void group_digits(char text[TICK_TEXT_BYTES], bool negative)
     memcpy(text, out, n + 1);
 }
 
-static void format_tick(const struct ss__scale *scale, size_t index, char text[TICK_TEXT_BYTES])
+static void format_tick(const struct ss_view_scale *scale, size_t index,
+                        char text[TICK_TEXT_BYTES])
 {
     const double value = tick_value(scale, index);
     const double most = fmax(fabs(scale->low), fabs(scale->high));
@@ -94,13 +95,13 @@ static void format_tick(const struct ss__scale *scale, size_t index, char text[T
     group_digits(text, value < 0);
 }
 
-static double widest_tick(const struct ss__scale *scale, struct ss__canvas *canvas)
+static double widest_tick(const struct ss_view_scale *scale, struct ss_view_canvas *canvas)
 {
     char text[TICK_TEXT_BYTES];
     double widest = 0;
     for (size_t i = 0; i < scale->n_ticks; i++) {
         format_tick(scale, i, text);
-        widest = fmax(widest, ss__canvas_text_width(canvas, text, LABEL_SIZE));
+        widest = fmax(widest, ss_view_canvas_text_width(canvas, text, LABEL_SIZE));
     }
     return widest;
 }
@@ -121,7 +122,8 @@ static void clean_title(const char *title, struct ss__buf *out)
 
 /* Bytes of the longest part of a text that fits into `width`: up to a space if there is one,
  * and at least one character. */
-static size_t fitting_bytes(struct ss__canvas *canvas, char *text, double size, double width)
+static size_t fitting_bytes(struct ss_view_canvas *canvas, char *text, double size,
+                            double width)
 {
     size_t n_fit = 0;
     size_t n_words = 0;
@@ -132,7 +134,7 @@ static size_t fitting_bytes(struct ss__canvas *canvas, char *text, double size, 
         const size_t next = i + (n_step == 0 ? 1 : n_step);
         const char kept = text[next];
         text[next] = '\0';
-        const bool fits = ss__canvas_text_width(canvas, text, size) <= width;
+        const bool fits = ss_view_canvas_text_width(canvas, text, size) <= width;
         text[next] = kept;
         if (!fits && n_fit > 0 && text[i] != ' ') {
             return n_words > 0 ? n_words : n_fit;
@@ -151,8 +153,8 @@ static size_t fitting_bytes(struct ss__canvas *canvas, char *text, double size, 
 
 /* Break a title into lines (NUL-separated, appended to `lines`); false if it needs more than
  * `n_most` of them, the last of which is then cut. */
-static bool wrap_title(struct ss__canvas *canvas, char *title, double size, size_t n_most,
-                       struct ss__axes *axes)
+static bool wrap_title(struct ss_view_canvas *canvas, char *title, double size, size_t n_most,
+                       struct ss_view_axes *axes)
 {
     const double width = canvas->width - 2 * EDGE;
     axes->title.n_bytes = 0;
@@ -185,7 +187,7 @@ static bool wrap_title(struct ss__canvas *canvas, char *title, double size, size
     return true;
 }
 
-static ss_status place_title(struct ss__axes *axes, struct ss__canvas *canvas,
+static ss_status place_title(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
                              const char *title, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -194,7 +196,7 @@ static ss_status place_title(struct ss__axes *axes, struct ss__canvas *canvas,
     SS_TRY(ss__buf_check(&clean, err));
     if (!wrap_title(canvas, clean.data, TITLE_SIZE, 1, axes)) {
         double size = TITLE_SIZE;
-        while (!wrap_title(canvas, clean.data, size, SS__TITLE_LINES, axes) &&
+        while (!wrap_title(canvas, clean.data, size, SS_VIEW_TITLE_LINES, axes) &&
                size > LEAST_TITLE_SIZE) {
             size -= 1.0;
         }
@@ -207,12 +209,12 @@ out:
 
 /* ---- the whole ---- */
 
-ss_status ss__axes_place(struct ss__axes *axes, struct ss__canvas *canvas, const char *title,
-                         ss_err *err)
+ss_status ss_view_axes_place(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
+                             const char *title, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__scale *x = &axes->x;
-    struct ss__scale *y = &axes->y;
+    struct ss_view_scale *x = &axes->x;
+    struct ss_view_scale *y = &axes->y;
     SS_TRY(place_title(axes, canvas, title, err));
     const double title_height = (double)axes->n_title_lines * axes->title_size * LINE_HEIGHT;
     const double ticks_height = TICK_LENGTH + TICK_PAD + LABEL_SIZE;
@@ -233,54 +235,55 @@ out:
     return status;
 }
 
-double ss__scale_at(const struct ss__scale *scale, double value)
+double ss_view_scale_at(const struct ss_view_scale *scale, double value)
 {
     const double share = (value - scale->low) / (scale->high - scale->low);
     return scale->start + share * (scale->end - scale->start);
 }
 
-void ss__axes_draw_grid(const struct ss__axes *axes, struct ss__canvas *canvas)
+void ss_view_axes_draw_grid(const struct ss_view_axes *axes, struct ss_view_canvas *canvas)
 {
     if (!axes->grid) {
         return;
     }
-    ss__canvas_color(canvas, pale);
+    ss_view_canvas_color(canvas, pale);
     for (size_t i = 0; i < axes->x.n_ticks; i++) {
-        const double x = ss__scale_at(&axes->x, tick_value(&axes->x, i));
-        ss__canvas_line(canvas, (double[2]){x, axes->y.start}, (double[2]){x, axes->y.end},
-                        LINE_WIDTH);
+        const double x = ss_view_scale_at(&axes->x, tick_value(&axes->x, i));
+        ss_view_canvas_line(canvas, (double[2]){x, axes->y.start}, (double[2]){x, axes->y.end},
+                            LINE_WIDTH);
     }
     for (size_t i = 0; i < axes->y.n_ticks; i++) {
-        const double y = ss__scale_at(&axes->y, tick_value(&axes->y, i));
-        ss__canvas_line(canvas, (double[2]){axes->x.start, y}, (double[2]){axes->x.end, y},
-                        LINE_WIDTH);
+        const double y = ss_view_scale_at(&axes->y, tick_value(&axes->y, i));
+        ss_view_canvas_line(canvas, (double[2]){axes->x.start, y}, (double[2]){axes->x.end, y},
+                            LINE_WIDTH);
     }
 }
 
-static void draw_ticks(const struct ss__axes *axes, struct ss__canvas *canvas)
+static void draw_ticks(const struct ss_view_axes *axes, struct ss_view_canvas *canvas)
 {
     char text[TICK_TEXT_BYTES];
     const double bottom = axes->y.start;
     const double left = axes->x.start;
     for (size_t i = 0; i < axes->x.n_ticks; i++) {
-        const double x = ss__scale_at(&axes->x, tick_value(&axes->x, i));
-        ss__canvas_line(canvas, (double[2]){x, bottom}, (double[2]){x, bottom + TICK_LENGTH},
-                        LINE_WIDTH);
+        const double x = ss_view_scale_at(&axes->x, tick_value(&axes->x, i));
+        ss_view_canvas_line(canvas, (double[2]){x, bottom},
+                            (double[2]){x, bottom + TICK_LENGTH}, LINE_WIDTH);
         format_tick(&axes->x, i, text);
-        ss__canvas_text(canvas, text, LABEL_SIZE, SS__ALIGN_CENTER,
-                        (double[2]){x, bottom + TICK_LENGTH + TICK_PAD + 0.75 * LABEL_SIZE});
+        ss_view_canvas_text(
+            canvas, text, LABEL_SIZE, SS_VIEW_ALIGN_CENTER,
+            (double[2]){x, bottom + TICK_LENGTH + TICK_PAD + 0.75 * LABEL_SIZE});
     }
     for (size_t i = 0; i < axes->y.n_ticks; i++) {
-        const double y = ss__scale_at(&axes->y, tick_value(&axes->y, i));
-        ss__canvas_line(canvas, (double[2]){left, y}, (double[2]){left - TICK_LENGTH, y},
-                        LINE_WIDTH);
+        const double y = ss_view_scale_at(&axes->y, tick_value(&axes->y, i));
+        ss_view_canvas_line(canvas, (double[2]){left, y}, (double[2]){left - TICK_LENGTH, y},
+                            LINE_WIDTH);
         format_tick(&axes->y, i, text);
-        ss__canvas_text(canvas, text, LABEL_SIZE, SS__ALIGN_RIGHT,
-                        (double[2]){left - TICK_LENGTH - TICK_PAD, y + 0.36 * LABEL_SIZE});
+        ss_view_canvas_text(canvas, text, LABEL_SIZE, SS_VIEW_ALIGN_RIGHT,
+                            (double[2]){left - TICK_LENGTH - TICK_PAD, y + 0.36 * LABEL_SIZE});
     }
 }
 
-static void draw_frame(const struct ss__axes *axes, struct ss__canvas *canvas)
+static void draw_frame(const struct ss_view_axes *axes, struct ss_view_canvas *canvas)
 {
     const double corners[5][2] = {{axes->x.start, axes->y.start},
                                   {axes->x.end, axes->y.start},
@@ -289,39 +292,39 @@ static void draw_frame(const struct ss__axes *axes, struct ss__canvas *canvas)
                                   {axes->x.start, axes->y.start}};
     cairo_set_line_cap(canvas->cairo, CAIRO_LINE_CAP_SQUARE);
     for (size_t i = 0; i < 4; i++) {
-        ss__canvas_line(canvas, corners[i], corners[i + 1], LINE_WIDTH);
+        ss_view_canvas_line(canvas, corners[i], corners[i + 1], LINE_WIDTH);
     }
     cairo_set_line_cap(canvas->cairo, CAIRO_LINE_CAP_BUTT);
 }
 
-void ss__axes_draw(struct ss__axes *axes, struct ss__canvas *canvas)
+void ss_view_axes_draw(struct ss_view_axes *axes, struct ss_view_canvas *canvas)
 {
     const double middle = (axes->x.start + axes->x.end) / 2;
-    ss__canvas_color(canvas, black);
+    ss_view_canvas_color(canvas, black);
     draw_ticks(axes, canvas);
     draw_frame(axes, canvas);
     if (axes->x.label != NULL) {
-        ss__canvas_text(canvas, axes->x.label, LABEL_SIZE, SS__ALIGN_CENTER,
-                        (double[2]){middle, canvas->height - EDGE - 0.2 * LABEL_SIZE});
+        ss_view_canvas_text(canvas, axes->x.label, LABEL_SIZE, SS_VIEW_ALIGN_CENTER,
+                            (double[2]){middle, canvas->height - EDGE - 0.2 * LABEL_SIZE});
     }
     if (axes->y.label != NULL) {
-        ss__canvas_text_up(
+        ss_view_canvas_text_up(
             canvas, axes->y.label, LABEL_SIZE,
             (double[2]){EDGE + 0.8 * LABEL_SIZE, (axes->y.start + axes->y.end) / 2});
     }
     const char *line = axes->title.data;
     for (size_t i = 0; i < axes->n_title_lines; i++) {
         /* Over the data where the line leaves room for that, else over the paper. */
-        const double half = ss__canvas_text_width(canvas, line, axes->title_size) / 2;
+        const double half = ss_view_canvas_text_width(canvas, line, axes->title_size) / 2;
         const double centre = fmin(fmax(middle, EDGE + half), canvas->width - EDGE - half);
         const double y = EDGE + axes->title_size * (0.8 + (double)i * LINE_HEIGHT);
-        ss__canvas_text(canvas, line, axes->title_size, SS__ALIGN_CENTER,
-                        (double[2]){centre, y});
+        ss_view_canvas_text(canvas, line, axes->title_size, SS_VIEW_ALIGN_CENTER,
+                            (double[2]){centre, y});
         line += strlen(line) + 1;
     }
 }
 
-void ss__axes_release(struct ss__axes *axes)
+void ss_view_axes_release(struct ss_view_axes *axes)
 {
     ss__buf_release(&axes->title);
 }

@@ -4,19 +4,19 @@
 
 #include "view/canvas.h"
 
-struct ss__scale {
+struct ss_view_scale {
     double low, high;  /* data range */
     bool integers;     /* ticks only at whole numbers */
     const char *label; /* nullable */
-    double start, end; /* place of low and high on the canvas, set by ss__axes_place */
+    double start, end; /* place of low and high on the canvas, set by ss_view_axes_place */
     double first_tick, tick_step;
     size_t n_ticks;
 };
 
-enum { SS__TITLE_LINES = 3 };
+enum { SS_VIEW_TITLE_LINES = 3 };
 
-struct ss__axes {
-    struct ss__scale x, y;
+struct ss_view_axes {
+    struct ss_view_scale x, y;
     struct ss__buf title; /* valid UTF-8, lines separated by NUL */
     double title_size;
     size_t n_title_lines;
@@ -25,12 +25,13 @@ struct ss__axes {
 
 /* Decide where everything goes; x.low … y.label and grid are given. `title` is nullable; a long
  * one is wrapped, then set smaller, then cut. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__axes_place(struct ss__axes *axes, struct ss__canvas *canvas,
-                                     const char *title, ss_err *err);
-double ss__scale_at(const struct ss__scale *scale, double value);
+SS_MUST_USE ss_status ss_view_axes_place(struct ss_view_axes *axes,
+                                         struct ss_view_canvas *canvas, const char *title,
+                                         ss_err *err);
+double ss_view_scale_at(const struct ss_view_scale *scale, double value);
 /* What lies under the data, and what lies over it. */
-void ss__axes_draw_grid(const struct ss__axes *axes, struct ss__canvas *canvas);
-void ss__axes_draw(struct ss__axes *axes, struct ss__canvas *canvas);
-void ss__axes_release(struct ss__axes *axes);
+void ss_view_axes_draw_grid(const struct ss_view_axes *axes, struct ss_view_canvas *canvas);
+void ss_view_axes_draw(struct ss_view_axes *axes, struct ss_view_canvas *canvas);
+void ss_view_axes_release(struct ss_view_axes *axes);
 
 #endif

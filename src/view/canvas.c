@@ -28,11 +28,11 @@
 /* More than cairo was seen to use: for itself, and for a pixel of an image. */
 enum { CAIRO_BYTES = 16 << 20, PIXEL_BYTES = 8 };
 
-struct ss__canvas_format {
+struct ss_view_canvas_format {
     const char *ending;
     bool has_pixels;
-    cairo_surface_t *(*open)(struct ss__canvas *canvas);
-    cairo_status_t (*finish)(struct ss__canvas *canvas);
+    cairo_surface_t *(*open)(struct ss_view_canvas *canvas);
+    cairo_status_t (*finish)(struct ss_view_canvas *canvas);
 };
 
 static cairo_status_t collect(void *closure, const unsigned char *data, unsigned int n_bytes)
@@ -42,13 +42,13 @@ static cairo_status_t collect(void *closure, const unsigned char *data, unsigned
     return bytes->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
 }
 
-static cairo_surface_t *open_svg(struct ss__canvas *canvas)
+static cairo_surface_t *open_svg(struct ss_view_canvas *canvas)
 {
     return cairo_svg_surface_create_for_stream(collect, &canvas->bytes, canvas->width,
                                                canvas->height);
 }
 
-static cairo_surface_t *open_pdf(struct ss__canvas *canvas)
+static cairo_surface_t *open_pdf(struct ss_view_canvas *canvas)
 {
     cairo_surface_t *surface = cairo_pdf_surface_create_for_stream(
         collect, &canvas->bytes, canvas->width, canvas->height);
@@ -57,14 +57,14 @@ static cairo_surface_t *open_pdf(struct ss__canvas *canvas)
     return surface;
 }
 
-static cairo_surface_t *open_png(struct ss__canvas *canvas)
+static cairo_surface_t *open_png(struct ss_view_canvas *canvas)
 {
     return cairo_image_surface_create(CAIRO_FORMAT_RGB24,
                                       (int)lround(canvas->width * canvas->dots),
                                       (int)lround(canvas->height * canvas->dots));
 }
 
-static cairo_status_t finish_vector(struct ss__canvas *canvas)
+static cairo_status_t finish_vector(struct ss_view_canvas *canvas)
 {
     cairo_show_page(canvas->cairo);
     cairo_surface_finish(canvas->surface);
@@ -73,7 +73,7 @@ static cairo_status_t finish_vector(struct ss__canvas *canvas)
 
 /* Cairo names the group of a page after a counter of the process; nothing refers to the name.
  */
-static cairo_status_t finish_svg(struct ss__canvas *canvas)
+static cairo_status_t finish_svg(struct ss_view_canvas *canvas)
 {
     static const char name[] = "id=\"surface";
     const cairo_status_t status = finish_vector(canvas);
@@ -93,18 +93,18 @@ static cairo_status_t finish_svg(struct ss__canvas *canvas)
     return status;
 }
 
-static cairo_status_t finish_png(struct ss__canvas *canvas)
+static cairo_status_t finish_png(struct ss_view_canvas *canvas)
 {
     return cairo_surface_write_to_png_stream(canvas->surface, collect, &canvas->bytes);
 }
 
-static const struct ss__canvas_format formats[] = {
+static const struct ss_view_canvas_format formats[] = {
     {".svg", false, open_svg, finish_svg},
     {".png", true, open_png, finish_png},
     {".pdf", false, open_pdf, finish_vector},
 };
 
-static const struct ss__canvas_format *find_format(const char *path)
+static const struct ss_view_canvas_format *find_format(const char *path)
 {
     const char *ending = strrchr(ss__path_name(path), '.');
     for (size_t i = 0; ending != NULL && i < sizeof formats / sizeof formats[0]; i++) {
@@ -115,7 +115,7 @@ static const struct ss__canvas_format *find_format(const char *path)
     return NULL;
 }
 
-static bool prepare_cairo(struct ss__canvas *canvas)
+static bool prepare_cairo(struct ss_view_canvas *canvas)
 {
     cairo_font_options_t *options = cairo_font_options_create();
     cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
@@ -128,12 +128,12 @@ static bool prepare_cairo(struct ss__canvas *canvas)
     }
     cairo_set_source_rgb(canvas->cairo, 1, 1, 1);
     cairo_paint(canvas->cairo);
-    return ss__font_select(canvas->cairo);
+    return ss_view_font_select(canvas->cairo);
 }
 
 /* Whether there is memory for a picture. Cairo does not survive every allocation that fails, so
  * what it may come to need is asked for, and given back, before it begins. */
-static bool has_memory(const struct ss__canvas *canvas)
+static bool has_memory(const struct ss_view_canvas *canvas)
 {
     const double n_pixels = canvas->width * canvas->height * canvas->dots * canvas->dots;
     void *block = ss__alloc_aligned(CAIRO_BYTES + (size_t)n_pixels * PIXEL_BYTES, 1);
@@ -146,11 +146,11 @@ static bool is_between(double value, double least, double most)
     return value >= least && value <= most;
 }
 
-ss_status ss__canvas_open(struct ss__canvas *canvas, const char *path, double width_in,
-                          double height_in, double dpi, ss_err *err)
+ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const char *path, double width_in,
+                              double height_in, double dpi, ss_err *err)
 {
     ss_status status = SS_OK;
-    *canvas = (struct ss__canvas){.format = find_format(path)};
+    *canvas = (struct ss_view_canvas){.format = find_format(path)};
     width_in = width_in == 0 ? DEFAULT_WIDTH_IN : width_in;
     height_in = height_in == 0 ? DEFAULT_HEIGHT_IN : height_in;
     dpi = dpi == 0 ? DEFAULT_DPI : dpi;
@@ -188,7 +188,8 @@ out:
     return status;
 }
 
-ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, bool force, ss_err *err)
+ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path, bool force,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
@@ -209,7 +210,7 @@ out:
     return status;
 }
 
-void ss__canvas_release(struct ss__canvas *canvas)
+void ss_view_canvas_release(struct ss_view_canvas *canvas)
 {
     if (canvas->cairo != NULL) {
         cairo_destroy(canvas->cairo);
@@ -218,28 +219,28 @@ void ss__canvas_release(struct ss__canvas *canvas)
         cairo_surface_destroy(canvas->surface);
     }
     ss__buf_release(&canvas->bytes);
-    *canvas = (struct ss__canvas){0};
+    *canvas = (struct ss_view_canvas){0};
 }
 
-void ss__canvas_color(struct ss__canvas *canvas, struct ss__color color)
+void ss_view_canvas_color(struct ss_view_canvas *canvas, struct ss_view_color color)
 {
     cairo_set_source_rgb(canvas->cairo, color.red, color.green, color.blue);
 }
 
-double ss__canvas_snap(const struct ss__canvas *canvas, double at)
+double ss_view_canvas_snap(const struct ss_view_canvas *canvas, double at)
 {
     return canvas->dots > 0 ? round(at * canvas->dots) / canvas->dots : at;
 }
 
 /* The middle of a line that is `n_dots` pixels thick and nearest to `at`. */
-static double snap_line(const struct ss__canvas *canvas, double at, double n_dots)
+static double snap_line(const struct ss_view_canvas *canvas, double at, double n_dots)
 {
     const double shift = fmod(n_dots, 2.0) / 2.0;
     return (round(at * canvas->dots - shift) + shift) / canvas->dots;
 }
 
-void ss__canvas_line(struct ss__canvas *canvas, const double from[2], const double to[2],
-                     double width)
+void ss_view_canvas_line(struct ss_view_canvas *canvas, const double from[2],
+                         const double to[2], double width)
 {
     double ends[4] = {from[0], from[1], to[0], to[1]};
     if (canvas->dots > 0) {
@@ -255,7 +256,7 @@ void ss__canvas_line(struct ss__canvas *canvas, const double from[2], const doub
     cairo_stroke(canvas->cairo);
 }
 
-double ss__canvas_text_width(struct ss__canvas *canvas, const char *text, double size)
+double ss_view_canvas_text_width(struct ss_view_canvas *canvas, const char *text, double size)
 {
     cairo_text_extents_t extents;
     cairo_set_font_size(canvas->cairo, size);
@@ -263,24 +264,24 @@ double ss__canvas_text_width(struct ss__canvas *canvas, const char *text, double
     return extents.x_advance;
 }
 
-void ss__canvas_text(struct ss__canvas *canvas, const char *text, double size, ss__align align,
-                     const double at[2])
+void ss_view_canvas_text(struct ss_view_canvas *canvas, const char *text, double size,
+                         ss_view_align align, const double at[2])
 {
     static const double shares[] = {
-        [SS__ALIGN_LEFT] = 0.0, [SS__ALIGN_CENTER] = 0.5, [SS__ALIGN_RIGHT] = 1.0};
-    const double width = ss__canvas_text_width(canvas, text, size);
+        [SS_VIEW_ALIGN_LEFT] = 0.0, [SS_VIEW_ALIGN_CENTER] = 0.5, [SS_VIEW_ALIGN_RIGHT] = 1.0};
+    const double width = ss_view_canvas_text_width(canvas, text, size);
     cairo_move_to(canvas->cairo, at[0] - shares[align] * width, at[1]);
     cairo_show_text(canvas->cairo, text);
     cairo_new_path(canvas->cairo);
 }
 
-void ss__canvas_text_up(struct ss__canvas *canvas, const char *text, double size,
-                        const double at[2])
+void ss_view_canvas_text_up(struct ss_view_canvas *canvas, const char *text, double size,
+                            const double at[2])
 {
     const double origin[2] = {0, 0};
     cairo_save(canvas->cairo);
     cairo_translate(canvas->cairo, at[0], at[1]);
     cairo_rotate(canvas->cairo, -acos(0.0));
-    ss__canvas_text(canvas, text, size, SS__ALIGN_CENTER, origin);
+    ss_view_canvas_text(canvas, text, size, SS_VIEW_ALIGN_CENTER, origin);
     cairo_restore(canvas->cairo);
 }

@@ -7,45 +7,49 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-struct ss__canvas {
+struct ss_view_canvas {
     cairo_t *cairo;
     cairo_surface_t *surface;
     double width, height; /* points */
     double dots;          /* per point; 0 where lines need not meet pixels */
     struct ss__buf bytes; /* the file */
-    const struct ss__canvas_format *format;
+    const struct ss_view_canvas_format *format;
 };
 
-struct ss__color {
+struct ss_view_color {
     double red, green, blue;
 };
 
-typedef enum ss__align { SS__ALIGN_LEFT, SS__ALIGN_CENTER, SS__ALIGN_RIGHT } ss__align;
+typedef enum ss_view_align {
+    SS_VIEW_ALIGN_LEFT,
+    SS_VIEW_ALIGN_CENTER,
+    SS_VIEW_ALIGN_RIGHT
+} ss_view_align;
 
 /* Sizes in inches; 0 for 6.4, 4.8 and 150 dots per inch. The format follows the ending of
  * `path`, which is not touched yet. Errors: SS_E_USAGE (ending, sizes), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__canvas_open(struct ss__canvas *canvas, const char *path,
-                                      double width_in, double height_in, double dpi,
-                                      ss_err *err);
+SS_MUST_USE ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const char *path,
+                                          double width_in, double height_in, double dpi,
+                                          ss_err *err);
 /* Finish the picture and write it; a file that is there is replaced with `force` only. Errors:
  * SS_E_EXISTS, SS_E_IO, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss__canvas_write(struct ss__canvas *canvas, const char *path, bool force,
-                                       ss_err *err);
-void ss__canvas_release(struct ss__canvas *canvas);
+SS_MUST_USE ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path,
+                                           bool force, ss_err *err);
+void ss_view_canvas_release(struct ss_view_canvas *canvas);
 
-void ss__canvas_color(struct ss__canvas *canvas, struct ss__color color);
+void ss_view_canvas_color(struct ss_view_canvas *canvas, struct ss_view_color color);
 /* A straight line of `width` points, horizontal or vertical, that meets pixels. */
-void ss__canvas_line(struct ss__canvas *canvas, const double from[2], const double to[2],
-                     double width);
+void ss_view_canvas_line(struct ss_view_canvas *canvas, const double from[2],
+                         const double to[2], double width);
 /* A coordinate moved to the nearest pixel's edge. */
-double ss__canvas_snap(const struct ss__canvas *canvas, double at);
+double ss_view_canvas_snap(const struct ss_view_canvas *canvas, double at);
 
 /* Text with its baseline at y, in valid UTF-8. */
-void ss__canvas_text(struct ss__canvas *canvas, const char *text, double size, ss__align align,
-                     const double at[2]);
+void ss_view_canvas_text(struct ss_view_canvas *canvas, const char *text, double size,
+                         ss_view_align align, const double at[2]);
 /* The same, turned to read upwards, its baseline at x and centred on y. */
-void ss__canvas_text_up(struct ss__canvas *canvas, const char *text, double size,
-                        const double at[2]);
-double ss__canvas_text_width(struct ss__canvas *canvas, const char *text, double size);
+void ss_view_canvas_text_up(struct ss_view_canvas *canvas, const char *text, double size,
+                            const double at[2]);
+double ss_view_canvas_text_width(struct ss_view_canvas *canvas, const char *text, double size);
 
 #endif

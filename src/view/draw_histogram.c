@@ -11,10 +11,11 @@
 
 #define LEAST_BAR_WIDTH 3.0 /* of a bar that stands alone, so that it is seen */
 
-static const struct ss__color blue = {0x1F / 255.0, 0x77 / 255.0, 0xB4 / 255.0};
+static const struct ss_view_color blue = {0x1F / 255.0, 0x77 / 255.0, 0xB4 / 255.0};
 
-static void set_scales(struct ss__axes *axes, const struct ss__histogram_picture *picture,
-                       const struct ss__histogram *histogram)
+static void set_scales(struct ss_view_axes *axes,
+                       const struct ss_view_histogram_picture *picture,
+                       const struct ss_stats_histogram *histogram)
 {
     const double first = (double)histogram->edges[0];
     const double last = (double)histogram->edges[histogram->n_bins];
@@ -24,24 +25,24 @@ static void set_scales(struct ss__axes *axes, const struct ss__histogram_picture
         highest = histogram->counts[i] > highest ? histogram->counts[i] : highest;
     }
     axes->grid = picture->grid;
-    axes->x = (struct ss__scale){first - margin, last + margin, .label = picture->x_label};
+    axes->x = (struct ss_view_scale){first - margin, last + margin, .label = picture->x_label};
     if (picture->x_limits != NULL) {
         axes->x.low = (double)picture->x_limits[0];
         axes->x.high = (double)picture->x_limits[1];
     }
-    axes->y = (struct ss__scale){0.0, (1 + Y_MARGIN) * (double)highest, .integers = true,
-                                 .label = picture->y_label};
+    axes->y = (struct ss_view_scale){0.0, (1 + Y_MARGIN) * (double)highest, .integers = true,
+                                     .label = picture->y_label};
 }
 
 /* Where all values are equal, the one bar is a hair in a wide axis, or lies under the frame. */
-static void add_lone_bars(const struct ss__axes *axes, const struct ss__histogram *histogram,
-                          cairo_t *cairo)
+static void add_lone_bars(const struct ss_view_axes *axes,
+                          const struct ss_stats_histogram *histogram, cairo_t *cairo)
 {
     const size_t n = histogram->n_bins;
     for (size_t i = 0; i < n; i++) {
-        const double left = ss__scale_at(&axes->x, (double)histogram->edges[i]);
-        const double right = ss__scale_at(&axes->x, (double)histogram->edges[i + 1]);
-        const double top = ss__scale_at(&axes->y, (double)histogram->counts[i]);
+        const double left = ss_view_scale_at(&axes->x, (double)histogram->edges[i]);
+        const double right = ss_view_scale_at(&axes->x, (double)histogram->edges[i + 1]);
+        const double top = ss_view_scale_at(&axes->y, (double)histogram->counts[i]);
         const bool is_alone = histogram->counts[i] > 0 &&
                               (i == 0 || histogram->counts[i - 1] == 0) &&
                               (i + 1 == n || histogram->counts[i + 1] == 0);
@@ -56,59 +57,61 @@ static void add_lone_bars(const struct ss__axes *axes, const struct ss__histogra
     }
 }
 
-static void draw_bars(const struct ss__axes *axes, const struct ss__histogram *histogram,
-                      struct ss__canvas *canvas)
+static void draw_bars(const struct ss_view_axes *axes,
+                      const struct ss_stats_histogram *histogram, struct ss_view_canvas *canvas)
 {
-    const struct ss__scale *x = &axes->x;
-    const struct ss__scale *y = &axes->y;
+    const struct ss_view_scale *x = &axes->x;
+    const struct ss_view_scale *y = &axes->y;
     cairo_t *cairo = canvas->cairo;
     cairo_save(cairo);
     cairo_rectangle(cairo, x->start, y->end, x->end - x->start, y->start - y->end);
     cairo_clip(cairo);
-    cairo_move_to(cairo, ss__scale_at(x, (double)histogram->edges[0]), y->start);
+    cairo_move_to(cairo, ss_view_scale_at(x, (double)histogram->edges[0]), y->start);
     for (size_t i = 0; i < histogram->n_bins; i++) {
-        const double top = ss__scale_at(y, (double)histogram->counts[i]);
-        const double left = ss__scale_at(x, (double)histogram->edges[i]);
-        const double right = ss__scale_at(x, (double)histogram->edges[i + 1]);
-        cairo_line_to(cairo, ss__canvas_snap(canvas, left), ss__canvas_snap(canvas, top));
-        cairo_line_to(cairo, ss__canvas_snap(canvas, right), ss__canvas_snap(canvas, top));
+        const double top = ss_view_scale_at(y, (double)histogram->counts[i]);
+        const double left = ss_view_scale_at(x, (double)histogram->edges[i]);
+        const double right = ss_view_scale_at(x, (double)histogram->edges[i + 1]);
+        cairo_line_to(cairo, ss_view_canvas_snap(canvas, left),
+                      ss_view_canvas_snap(canvas, top));
+        cairo_line_to(cairo, ss_view_canvas_snap(canvas, right),
+                      ss_view_canvas_snap(canvas, top));
     }
-    cairo_line_to(cairo, ss__scale_at(x, (double)histogram->edges[histogram->n_bins]),
+    cairo_line_to(cairo, ss_view_scale_at(x, (double)histogram->edges[histogram->n_bins]),
                   y->start);
     cairo_close_path(cairo);
     add_lone_bars(axes, histogram, cairo);
-    ss__canvas_color(canvas, blue);
+    ss_view_canvas_color(canvas, blue);
     cairo_fill(cairo);
     cairo_restore(cairo);
 }
 
-ss_status ss__draw_histogram(const char *path, const struct ss__histogram_picture *picture,
-                             ss_err *err)
+ss_status ss_view_draw_histogram(const char *path,
+                                 const struct ss_view_histogram_picture *picture, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__histogram histogram = {0};
-    struct ss__canvas canvas = {0};
-    struct ss__axes axes = {0};
+    struct ss_stats_histogram histogram = {0};
+    struct ss_view_canvas canvas = {0};
+    struct ss_view_axes axes = {0};
     void *previous = NULL; /* what draws writes numbers */
     if (picture->x_limits != NULL && !(picture->x_limits[0] < picture->x_limits[1])) {
         SS_FAIL(SS_E_USAGE, "the limits of an axis must rise, found %g to %g",
                 (double)picture->x_limits[0], (double)picture->x_limits[1]);
     }
     previous = ss__locale_enter();
-    SS_TRY(ss__canvas_open(&canvas, path, picture->width_in, picture->height_in, picture->dpi,
-                           err));
-    SS_TRY(ss__histogram_make(picture->values, picture->n_values, picture->n_bins,
-                              picture->fixed_range, &histogram, err));
+    SS_TRY(ss_view_canvas_open(&canvas, path, picture->width_in, picture->height_in,
+                               picture->dpi, err));
+    SS_TRY(ss_stats_histogram_make(picture->values, picture->n_values, picture->n_bins,
+                                   picture->fixed_range, &histogram, err));
     set_scales(&axes, picture, &histogram);
-    SS_TRY(ss__axes_place(&axes, &canvas, picture->title, err));
-    ss__axes_draw_grid(&axes, &canvas);
+    SS_TRY(ss_view_axes_place(&axes, &canvas, picture->title, err));
+    ss_view_axes_draw_grid(&axes, &canvas);
     draw_bars(&axes, &histogram, &canvas);
-    ss__axes_draw(&axes, &canvas);
-    SS_TRY(ss__canvas_write(&canvas, path, picture->force, err));
+    ss_view_axes_draw(&axes, &canvas);
+    SS_TRY(ss_view_canvas_write(&canvas, path, picture->force, err));
 out:
-    ss__axes_release(&axes);
-    ss__canvas_release(&canvas);
+    ss_view_axes_release(&axes);
+    ss_view_canvas_release(&canvas);
     ss__locale_leave(previous);
-    ss__histogram_release(&histogram);
+    ss_stats_histogram_release(&histogram);
     return status;
 }

@@ -65,7 +65,7 @@ static bool use_font(cairo_t *cairo, struct font *font)
     return kept == CAIRO_STATUS_SUCCESS;
 }
 
-bool ss__font_select(cairo_t *cairo)
+bool ss_view_font_select(cairo_t *cairo)
 {
     for (size_t i = 0; i < sizeof font_files / sizeof font_files[0]; i++) {
         if (access(font_files[i], R_OK) == 0) {

@@ -8,6 +8,6 @@
 #include <stdbool.h>
 
 /* Select the font for a context; false where memory runs out. Threads: any. */
-bool ss__font_select(cairo_t *cairo);
+bool ss_view_font_select(cairo_t *cairo);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/error.h"
 
 /* A zeroed size is its default: 6.4 by 4.8 inches, 150 dots per inch (png only). */
-struct ss__histogram_picture {
+struct ss_view_histogram_picture {
     const float *values; /* [n_values] */
     size_t n_values;
     size_t n_bins;            /* at least 1 */
@@ -21,8 +21,8 @@ struct ss__histogram_picture {
  * Errors: SS_E_USAGE (ending, sizes, limits, bins), SS_E_NONFINITE, SS_E_EXISTS, SS_E_IO,
  * SS_E_NOMEM.
  * Threads: any. */
-SS_MUST_USE ss_status ss__draw_histogram(const char *path,
-                                         const struct ss__histogram_picture *picture,
-                                         ss_err *err);
+SS_MUST_USE ss_status ss_view_draw_histogram(const char *path,
+                                             const struct ss_view_histogram_picture *picture,
+                                             ss_err *err);
 
 #endif

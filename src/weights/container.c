@@ -5,13 +5,13 @@
 #include "base/mem.h"
 #include "weights/weights_priv.h"
 
-ss_status ss__weights_add(struct ss__weights *self, const struct ss__tensor *tensor,
-                          ss_err *err)
+ss_status ss_weights_add(struct ss_weights *self, const struct ss_weights_tensor *tensor,
+                         ss_err *err)
 {
     ss_status status = SS_OK;
-    if (self->n >= SS__MAX_TENSORS) {
+    if (self->n >= SS_WEIGHTS_MAX_TENSORS) {
         SS_FAIL_FILE(self->source.file, SS_E_LIMIT, "holds more than %d tensors",
-                     SS__MAX_TENSORS);
+                     SS_WEIGHTS_MAX_TENSORS);
     }
     SS_GROW(self->tensors, self->n_room, self->n + 1);
     self->tensors[self->n++] = *tensor;
@@ -19,24 +19,24 @@ out:
     return status;
 }
 
-ss_status ss__weights_add_metadata(struct ss__weights *self, const char *key, const char *value,
-                                   ss_err *err)
+ss_status ss_weights_add_metadata(struct ss_weights *self, const char *key, const char *value,
+                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    if (self->n_metadata >= SS__MAX_METADATA) {
+    if (self->n_metadata >= SS_WEIGHTS_MAX_METADATA) {
         SS_FAIL_FILE(self->source.file, SS_E_LIMIT, "holds more than %d metadata strings",
-                     SS__MAX_METADATA);
+                     SS_WEIGHTS_MAX_METADATA);
     }
     SS_GROW(self->metadata, self->n_metadata_room, self->n_metadata + 1);
-    self->metadata[self->n_metadata++] = (struct ss__weights_pair){.key = key, .value = value};
+    self->metadata[self->n_metadata++] = (struct ss_weights_pair){.key = key, .value = value};
 out:
     return status;
 }
 
-ss_status ss__weights_add_unreadable(struct ss__weights *self, const char *key,
-                                     const char *what, ss_err *err)
+ss_status ss_weights_add_unreadable(struct ss_weights *self, const char *key, const char *what,
+                                    ss_err *err)
 {
-    const ss_status status = ss__weights_add_metadata(self, key, what, err);
+    const ss_status status = ss_weights_add_metadata(self, key, what, err);
     if (status == SS_OK) {
         self->metadata[self->n_metadata - 1].is_unreadable = true;
     }
@@ -45,19 +45,19 @@ ss_status ss__weights_add_unreadable(struct ss__weights *self, const char *key,
 
 static int compare_names(const void *left, const void *right)
 {
-    const struct ss__tensor *const *a = left;
-    const struct ss__tensor *const *b = right;
+    const struct ss_weights_tensor *const *a = left;
+    const struct ss_weights_tensor *const *b = right;
     return strcmp((*a)->name, (*b)->name);
 }
 
 static int compare_pairs(const void *left, const void *right)
 {
-    const struct ss__weights_pair *a = left;
-    const struct ss__weights_pair *b = right;
+    const struct ss_weights_pair *a = left;
+    const struct ss_weights_pair *b = right;
     return strcmp(a->key, b->key);
 }
 
-ss_status ss__weights_finish(struct ss__weights *self, ss_err *err)
+ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_ALLOC(self->by_name, self->n);
@@ -90,13 +90,13 @@ out:
     return status;
 }
 
-void ss__weights_close(struct ss__weights *weights)
+void ss_weights_close(struct ss_weights *weights)
 {
     if (weights == NULL) {
         return;
     }
     for (size_t i = 0; i < weights->n_parts; i++) {
-        ss__weights_close(weights->parts[i]);
+        ss_weights_close(weights->parts[i]);
     }
     for (size_t i = 0; i < weights->n_inflated; i++) {
         ss__free(weights->inflated[i]);
@@ -112,70 +112,71 @@ void ss__weights_close(struct ss__weights *weights)
     ss__free(weights);
 }
 
-const char *ss__weights_format(const struct ss__weights *weights)
+const char *ss_weights_format(const struct ss_weights *weights)
 {
     return weights->format;
 }
 
-const char *ss__weights_path(const struct ss__weights *weights)
+const char *ss_weights_path(const struct ss_weights *weights)
 {
     return weights->path;
 }
 
-size_t ss__weights_n_files(const struct ss__weights *weights)
+size_t ss_weights_n_files(const struct ss_weights *weights)
 {
     return weights->n_parts == 0 ? 1 : weights->n_parts;
 }
 
-const char *ss__weights_file(const struct ss__weights *weights, size_t index)
+const char *ss_weights_file(const struct ss_weights *weights, size_t index)
 {
     return weights->n_parts == 0 ? weights->path : weights->parts[index]->path;
 }
 
-struct ss__file_facts ss__weights_file_facts(const struct ss__weights *weights, size_t index)
+struct ss__file_facts ss_weights_file_facts(const struct ss_weights *weights, size_t index)
 {
     return weights->n_parts == 0 ? weights->map.facts : weights->parts[index]->map.facts;
 }
 
-size_t ss__weights_n(const struct ss__weights *weights)
+size_t ss_weights_n(const struct ss_weights *weights)
 {
     return weights->n;
 }
 
-const struct ss__tensor *ss__weights_at(const struct ss__weights *weights, size_t index)
+const struct ss_weights_tensor *ss_weights_at(const struct ss_weights *weights, size_t index)
 {
     return &weights->tensors[index];
 }
 
-const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, const char *name)
+const struct ss_weights_tensor *ss_weights_find(const struct ss_weights *weights,
+                                                const char *name)
 {
-    const struct ss__tensor wanted = {.name = name};
-    const struct ss__tensor *key = &wanted;
-    const struct ss__tensor *const *found =
+    const struct ss_weights_tensor wanted = {.name = name};
+    const struct ss_weights_tensor *key = &wanted;
+    const struct ss_weights_tensor *const *found =
         weights->n == 0 ? NULL
                         : bsearch(&key, weights->by_name, weights->n, sizeof *weights->by_name,
                                   compare_names);
     return found == NULL ? NULL : *found;
 }
 
-static const struct ss__weights_pair *find_pair(const struct ss__weights *weights,
-                                                const char *key)
+static const struct ss_weights_pair *find_pair(const struct ss_weights *weights,
+                                               const char *key)
 {
-    const struct ss__weights_pair wanted = {.key = key};
+    const struct ss_weights_pair wanted = {.key = key};
     return weights->n_metadata == 0 ? NULL
                                     : bsearch(&wanted, weights->metadata, weights->n_metadata,
                                               sizeof *weights->metadata, compare_pairs);
 }
 
-const char *ss__weights_metadata(const struct ss__weights *weights, const char *key)
+const char *ss_weights_metadata(const struct ss_weights *weights, const char *key)
 {
-    const struct ss__weights_pair *found = find_pair(weights, key);
+    const struct ss_weights_pair *found = find_pair(weights, key);
     return found == NULL || found->is_unreadable ? NULL : found->value;
 }
 
-const char *ss__weights_unreadable(const struct ss__weights *weights, const char *key)
+const char *ss_weights_unreadable(const struct ss_weights *weights, const char *key)
 {
-    const struct ss__weights_pair *found = find_pair(weights, key);
+    const struct ss_weights_pair *found = find_pair(weights, key);
     if (found == NULL) {
         return weights->lacks_plain_values ? "perhaps among the many values that are not kept"
                                            : NULL;
@@ -183,61 +184,61 @@ const char *ss__weights_unreadable(const struct ss__weights *weights, const char
     return found->is_unreadable ? found->value : NULL;
 }
 
-const char *ss__weights_key(const struct ss__weights *weights, size_t index)
+const char *ss_weights_key(const struct ss_weights *weights, size_t index)
 {
     return index < weights->n_metadata ? weights->metadata[index].key : NULL;
 }
 
-const struct ss__weights *ss__weights_file_of(const struct ss__weights *weights,
-                                              const struct ss__tensor *tensor)
+const struct ss_weights *ss_weights_file_of(const struct ss_weights *weights,
+                                            const struct ss_weights_tensor *tensor)
 {
     const struct ss__map *map = &weights->map;
     const uint8_t *data = tensor->data;
-    const uint64_t n_bytes = tensor->n_elements * ss__dtype_bytes(tensor->dtype);
-    const struct ss__weights *found = NULL;
+    const uint64_t n_bytes = tensor->n_elements * ss_weights_dtype_bytes(tensor->dtype);
+    const struct ss_weights *found = NULL;
     for (size_t i = 0; i < weights->n_parts && found == NULL; i++) {
-        found = ss__weights_file_of(weights->parts[i], tensor);
+        found = ss_weights_file_of(weights->parts[i], tensor);
     }
     const bool is_here = map->n_bytes > 0 && data >= map->data &&
                          data < map->data + map->n_bytes &&
                          n_bytes <= (uint64_t)(map->data + map->n_bytes - data);
-    return is_here && ss__tensor_is_row_major(tensor) ? weights : found;
+    return is_here && ss_weights_tensor_is_row_major(tensor) ? weights : found;
 }
 
 /* Only what lies in a file's mapping comes back by itself. */
-void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor)
+void ss_weights_forget(const struct ss_weights *weights, const struct ss_weights_tensor *tensor)
 {
-    const struct ss__weights *file = ss__weights_file_of(weights, tensor);
+    const struct ss_weights *file = ss_weights_file_of(weights, tensor);
     if (file != NULL) {
         ss__map_forget(&file->map, tensor->data,
-                       (size_t)tensor->n_elements * ss__dtype_bytes(tensor->dtype));
+                       (size_t)tensor->n_elements * ss_weights_dtype_bytes(tensor->dtype));
     }
 }
 
-ss_status ss__weights_check(const struct ss__weights *weights, ss_err *err)
+ss_status ss_weights_check(const struct ss_weights *weights, ss_err *err)
 {
     ss_status status = ss__map_check(&weights->map, weights->path, err);
     for (size_t i = 0; i < weights->n_parts && status == SS_OK; i++) {
-        status = ss__weights_check(weights->parts[i], err);
+        status = ss_weights_check(weights->parts[i], err);
     }
     return status;
 }
 
-ss_status ss__weights_explain(const struct ss__weights *weights, ss_status status, ss_err *err)
+ss_status ss_weights_explain(const struct ss_weights *weights, ss_status status, ss_err *err)
 {
     ss_err cause;
     const bool is_changed = status != SS_OK && status != SS_E_STOPPED && weights != NULL &&
-                            ss__weights_check(weights, &cause) != SS_OK;
+                            ss_weights_check(weights, &cause) != SS_OK;
     if (is_changed && err != NULL) {
         *err = cause;
     }
     return is_changed ? SS_E_IO : status;
 }
 
-void ss__weights_set_stop(struct ss__weights *weights, struct ss__asking *asking)
+void ss_weights_set_stop(struct ss_weights *weights, struct ss__asking *asking)
 {
     weights->source.asking = asking;
     for (size_t i = 0; i < weights->n_parts; i++) {
-        ss__weights_set_stop(weights->parts[i], asking);
+        ss_weights_set_stop(weights->parts[i], asking);
     }
 }

@@ -85,39 +85,39 @@ static const struct {
     const char *name;
     size_t n_bytes;
     gather_fn *gather[2]; /* [swaps] */
-} dtypes[SS__N_DTYPES] = {
-    [SS__BOOL] = {"bool", 1, GATHERERS(gather_bool)},
-    [SS__U8] = {"uint8", 1, GATHERERS(gather_u8)},
-    [SS__I8] = {"int8", 1, GATHERERS(gather_i8)},
-    [SS__I16] = {"int16", 2, GATHERERS(gather_i16)},
-    [SS__U16] = {"uint16", 2, GATHERERS(gather_u16)},
-    [SS__I32] = {"int32", 4, GATHERERS(gather_i32)},
-    [SS__U32] = {"uint32", 4, GATHERERS(gather_u32)},
-    [SS__I64] = {"int64", 8, GATHERERS(gather_i64)},
-    [SS__U64] = {"uint64", 8, GATHERERS(gather_u64)},
-    [SS__F16] = {"float16", 2, GATHERERS(gather_f16)},
-    [SS__BF16] = {"bfloat16", 2, GATHERERS(gather_bf16)},
-    [SS__F32] = {"float32", 4, GATHERERS(gather_f32)},
-    [SS__F64] = {"float64", 8, GATHERERS(gather_f64)},
-    [SS__C64] = {"complex64", 8, {NULL, NULL}},
-    [SS__C128] = {"complex128", 16, {NULL, NULL}},
-    [SS__F8] = {"float8", 1, {NULL, NULL}},
-    [SS__SUB_BYTE] = {"sub-byte", 0, {NULL, NULL}},
+} dtypes[SS_WEIGHTS_N_DTYPES] = {
+    [SS_WEIGHTS_BOOL] = {"bool", 1, GATHERERS(gather_bool)},
+    [SS_WEIGHTS_U8] = {"uint8", 1, GATHERERS(gather_u8)},
+    [SS_WEIGHTS_I8] = {"int8", 1, GATHERERS(gather_i8)},
+    [SS_WEIGHTS_I16] = {"int16", 2, GATHERERS(gather_i16)},
+    [SS_WEIGHTS_U16] = {"uint16", 2, GATHERERS(gather_u16)},
+    [SS_WEIGHTS_I32] = {"int32", 4, GATHERERS(gather_i32)},
+    [SS_WEIGHTS_U32] = {"uint32", 4, GATHERERS(gather_u32)},
+    [SS_WEIGHTS_I64] = {"int64", 8, GATHERERS(gather_i64)},
+    [SS_WEIGHTS_U64] = {"uint64", 8, GATHERERS(gather_u64)},
+    [SS_WEIGHTS_F16] = {"float16", 2, GATHERERS(gather_f16)},
+    [SS_WEIGHTS_BF16] = {"bfloat16", 2, GATHERERS(gather_bf16)},
+    [SS_WEIGHTS_F32] = {"float32", 4, GATHERERS(gather_f32)},
+    [SS_WEIGHTS_F64] = {"float64", 8, GATHERERS(gather_f64)},
+    [SS_WEIGHTS_C64] = {"complex64", 8, {NULL, NULL}},
+    [SS_WEIGHTS_C128] = {"complex128", 16, {NULL, NULL}},
+    [SS_WEIGHTS_F8] = {"float8", 1, {NULL, NULL}},
+    [SS_WEIGHTS_SUB_BYTE] = {"sub-byte", 0, {NULL, NULL}},
 };
 
-const char *ss__dtype_name(ss__dtype dtype)
+const char *ss_weights_dtype_name(ss_weights_dtype dtype)
 {
     return dtypes[dtype].name;
 }
 
-size_t ss__dtype_bytes(ss__dtype dtype)
+size_t ss_weights_dtype_bytes(ss_weights_dtype dtype)
 {
     return dtypes[dtype].n_bytes;
 }
 
 /* ---- shapes ---- */
 
-bool ss__tensor_set_row_major(struct ss__tensor *tensor)
+bool ss_weights_tensor_set_row_major(struct ss_weights_tensor *tensor)
 {
     uint64_t n_elements = 1, n_nonzero = 1;
     for (size_t i = tensor->n_dims; i-- > 0;) {
@@ -133,7 +133,7 @@ bool ss__tensor_set_row_major(struct ss__tensor *tensor)
     return true;
 }
 
-bool ss__tensor_is_row_major(const struct ss__tensor *tensor)
+bool ss_weights_tensor_is_row_major(const struct ss_weights_tensor *tensor)
 {
     int64_t expected = 1;
     for (size_t i = tensor->n_dims; tensor->n_elements > 0 && i-- > 0;) {
@@ -145,7 +145,7 @@ bool ss__tensor_is_row_major(const struct ss__tensor *tensor)
     return true;
 }
 
-void ss__tensor_set_column_major(struct ss__tensor *tensor)
+void ss_weights_tensor_set_column_major(struct ss_weights_tensor *tensor)
 {
     int64_t stride = 1;
     for (size_t i = 0; i < tensor->n_dims; i++) {
@@ -157,12 +157,13 @@ void ss__tensor_set_column_major(struct ss__tensor *tensor)
 /* ---- gathering ---- */
 
 /* Walk all but the last dimension as an odometer and gather the last at each place. */
-static void gather_strided(const struct ss__tensor *tensor, gather_fn *gather, float *out)
+static void gather_strided(const struct ss_weights_tensor *tensor, gather_fn *gather,
+                           float *out)
 {
     const int64_t n_bytes = (int64_t)dtypes[tensor->dtype].n_bytes;
     const size_t last = tensor->n_dims - 1;
     const size_t n_last = (size_t)tensor->shape[last];
-    uint64_t index[SS__MAX_DIMS] = {0};
+    uint64_t index[SS_WEIGHTS_MAX_DIMS] = {0};
     const uint8_t *from = tensor->data;
     for (uint64_t done = 0; done < tensor->n_elements; done += n_last) {
         gather(from, tensor->strides[last] * n_bytes, out + done, n_last);
@@ -177,7 +178,8 @@ static void gather_strided(const struct ss__tensor *tensor, gather_fn *gather, f
     }
 }
 
-ss_status ss__tensor_to_f32(const struct ss__tensor *tensor, float *out, ss_err *err)
+ss_status ss_weights_tensor_to_f32(const struct ss_weights_tensor *tensor, float *out,
+                                   ss_err *err)
 {
     gather_fn *gather = dtypes[tensor->dtype].gather[tensor->swaps];
     const size_t n_bytes = dtypes[tensor->dtype].n_bytes;
@@ -189,9 +191,9 @@ ss_status ss__tensor_to_f32(const struct ss__tensor *tensor, float *out, ss_err 
     if (tensor->n_elements == 0) {
         return SS_OK;
     }
-    if (!ss__tensor_is_row_major(tensor)) {
+    if (!ss_weights_tensor_is_row_major(tensor)) {
         gather_strided(tensor, gather, out);
-    } else if (tensor->dtype == SS__F32 && !tensor->swaps) {
+    } else if (tensor->dtype == SS_WEIGHTS_F32 && !tensor->swaps) {
         memcpy(out, tensor->data, (size_t)tensor->n_elements * sizeof *out);
     } else {
         gather(tensor->data, (int64_t)n_bytes, out, (size_t)tensor->n_elements);
@@ -209,7 +211,7 @@ static uint32_t is_nonfinite(const float *number)
     return (bits & 0x7F800000u) == 0x7F800000u;
 }
 
-size_t ss__count_nonfinite(const float *numbers, size_t n, size_t *first)
+size_t ss_weights_count_nonfinite(const float *numbers, size_t n, size_t *first)
 {
     enum { BLOCK = 4096 };
     size_t n_found = 0;

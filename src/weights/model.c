@@ -13,8 +13,8 @@
 enum { MAX_INDEX_BYTES = 8 << 20, MAX_SHARDS = 1024 };
 
 /* The shard of a path relative to the folder, opened on first use. */
-static ss_status need_shard(struct ss__weights *self, const char *folder, const char *shard,
-                            const struct ss__weights **out, ss_err *err)
+static ss_status need_shard(struct ss_weights *self, const char *folder, const char *shard,
+                            const struct ss_weights **out, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
@@ -35,34 +35,34 @@ static ss_status need_shard(struct ss__weights *self, const char *folder, const 
     if (self->n_parts == MAX_SHARDS) {
         SS_FAIL_FILE(self->path, SS_E_LIMIT, "names more than %d shards", MAX_SHARDS);
     }
-    SS_TRY(ss__weights_open(path, self->source.asking, &self->parts[self->n_parts], err));
+    SS_TRY(ss_weights_open(path, self->source.asking, &self->parts[self->n_parts], err));
     *out = self->parts[self->n_parts++];
 out:
     ss__free(path);
     return status;
 }
 
-static ss_status add_mapped(struct ss__weights *self, const char *folder, const char *name,
+static ss_status add_mapped(struct ss_weights *self, const char *folder, const char *name,
                             const struct ss__json *shard, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__weights *part = NULL;
+    const struct ss_weights *part = NULL;
     if (!ss__json_is_string(shard) ||
         strlen(ss__json_string(shard)) != ss__json_string_bytes(shard)) {
         SS_FAIL_FILE(self->path, SS_E_DATA, "weight_map of '%.200s' is not a file name", name);
     }
     SS_TRY(need_shard(self, folder, ss__json_string(shard), &part, err));
-    const struct ss__tensor *tensor = ss__weights_find(part, name);
+    const struct ss_weights_tensor *tensor = ss_weights_find(part, name);
     if (tensor == NULL) {
         SS_FAIL_FILE(self->path, SS_E_DATA, "tensor '%.200s' is not in its shard '%.200s'",
                      name, ss__json_string(shard));
     }
-    SS_TRY(ss__weights_add(self, tensor, err));
+    SS_TRY(ss_weights_add(self, tensor, err));
 out:
     return status;
 }
 
-static ss_status read_index(struct ss__weights *self, const char *folder, ss_err *err)
+static ss_status read_index(struct ss_weights *self, const char *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
@@ -82,7 +82,7 @@ static ss_status read_index(struct ss__weights *self, const char *folder, ss_err
         SS_TRY(add_mapped(self, folder, name, shard, err));
     }
     self->format = self->parts[0]->format;
-    SS_TRY(ss__weights_finish(self, err));
+    SS_TRY(ss_weights_finish(self, err));
 out:
     ss__json_free(index);
     ss__buf_release(&text);
@@ -91,10 +91,10 @@ out:
 
 /* Takes `path`. */
 static ss_status open_sharded(const char *folder, char *path, struct ss__asking *asking,
-                              struct ss__weights **out, ss_err *err)
+                              struct ss_weights **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *self = NULL;
+    struct ss_weights *self = NULL;
     SS_ALLOC(self, 1);
     self->path = path;
     self->source.file = path;
@@ -105,7 +105,7 @@ static ss_status open_sharded(const char *folder, char *path, struct ss__asking 
     self = NULL;
 out:
     ss__free(path);
-    ss__weights_close(self);
+    ss_weights_close(self);
     return status;
 }
 
@@ -149,8 +149,8 @@ static ss_status choose(const char *folder, const struct choice **chosen, char *
     return status;
 }
 
-ss_status ss__weights_open_model(const char *folder, struct ss__asking *asking,
-                                 struct ss__weights **out, ss_err *err)
+ss_status ss_weights_open_model(const char *folder, struct ss__asking *asking,
+                                struct ss_weights **out, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct choice *chosen = NULL;
@@ -166,7 +166,7 @@ ss_status ss__weights_open_model(const char *folder, struct ss__asking *asking,
         status = open_sharded(folder, path, asking, out, err);
         path = NULL;
     } else {
-        status = ss__weights_open(path, asking, out, err);
+        status = ss_weights_open(path, asking, out, err);
     }
 out:
     ss__free(path);

@@ -29,10 +29,10 @@ static bool ends_with_word(const char *name, const char *wanted)
            (name[n - n_wanted - 1] == '.' || name[n - n_wanted - 1] == '/');
 }
 
-ss_status ss__weights_fail_missing(const struct ss__weights *weights, const char *name,
-                                   ss_err *err)
+ss_status ss_weights_fail_missing(const struct ss_weights *weights, const char *name,
+                                  ss_err *err)
 {
-    const char *what = ss__weights_unreadable(weights, name);
+    const char *what = ss_weights_unreadable(weights, name);
     if (what != NULL && !weights->lacks_plain_values) {
         return ss__fail_file(err, weights->path, SS_E_UNSUPPORTED,
                              "'%s' is no tensor of real numbers, it is %s", name, what);
@@ -55,15 +55,16 @@ ss_status ss__weights_fail_missing(const struct ss__weights *weights, const char
     return status;
 }
 
-static ss_status find_shaped(const struct ss__weights *weights, const char *name, size_t n_dims,
-                             const uint64_t *shape, const struct ss__tensor **out, ss_err *err)
+static ss_status find_shaped(const struct ss_weights *weights, const char *name, size_t n_dims,
+                             const uint64_t *shape, const struct ss_weights_tensor **out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     char found[SHAPE_TEXT_BYTES], expected[SHAPE_TEXT_BYTES];
-    const struct ss__tensor *tensor = ss__weights_find(weights, name);
+    const struct ss_weights_tensor *tensor = ss_weights_find(weights, name);
     *out = tensor;
     if (tensor == NULL) {
-        return ss__weights_fail_missing(weights, name, err);
+        return ss_weights_fail_missing(weights, name, err);
     }
     if (tensor->n_dims != n_dims ||
         (n_dims > 0 && memcmp(tensor->shape, shape, n_dims * sizeof *shape) != 0)) {
@@ -78,7 +79,7 @@ out:
     return status;
 }
 
-static ss_status refuse_nonfinite(const struct ss__weights *weights, const char *name,
+static ss_status refuse_nonfinite(const struct ss_weights *weights, const char *name,
                                   size_t n_bad, size_t first, ss_err *err)
 {
     const ss_status status =
@@ -90,7 +91,7 @@ static ss_status refuse_nonfinite(const struct ss__weights *weights, const char 
     return status;
 }
 
-static ss_status check_finite(const struct ss__weights *weights, const char *name,
+static ss_status check_finite(const struct ss_weights *weights, const char *name,
                               const float *numbers, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -98,7 +99,7 @@ static ss_status check_finite(const struct ss__weights *weights, const char *nam
     for (size_t at = 0; at < n; at += STEP_FLOATS) {
         size_t first = 0;
         const size_t n_here =
-            ss__count_nonfinite(numbers + at, ss__min_size(STEP_FLOATS, n - at), &first);
+            ss_weights_count_nonfinite(numbers + at, ss__min_size(STEP_FLOATS, n - at), &first);
         first_bad = n_bad == 0 ? at + first : first_bad;
         n_bad += n_here;
         SS_TRY(ss__check_stop(weights->source.asking, err));
@@ -110,19 +111,20 @@ out:
     return status;
 }
 
-static bool is_plain_f32(const struct ss__tensor *tensor)
+static bool is_plain_f32(const struct ss_weights_tensor *tensor)
 {
-    return tensor->dtype == SS__F32 && !tensor->swaps && ss__tensor_is_row_major(tensor) &&
+    return tensor->dtype == SS_WEIGHTS_F32 && !tensor->swaps &&
+           ss_weights_tensor_is_row_major(tensor) &&
            (uintptr_t)tensor->data % _Alignof(float) == 0;
 }
 
-static ss_status copy_finite(const struct ss__weights *weights, const struct ss__tensor *tensor,
-                             float **out, ss_err *err)
+static ss_status copy_finite(const struct ss_weights *weights,
+                             const struct ss_weights_tensor *tensor, float **out, ss_err *err)
 {
     ss_status status = SS_OK;
     float *numbers = NULL;
     SS_ALLOC_ALIGNED(numbers, (size_t)tensor->n_elements);
-    status = ss__tensor_to_f32(tensor, numbers, err);
+    status = ss_weights_tensor_to_f32(tensor, numbers, err);
     if (status != SS_OK) {
         ss__err_in_file(err, weights->path);
         goto out;
@@ -135,11 +137,11 @@ out:
     return status;
 }
 
-ss_status ss__weights_need_f32(const struct ss__weights *weights, const char *name,
-                               size_t n_dims, const uint64_t *shape, float **out, ss_err *err)
+ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name, size_t n_dims,
+                              const uint64_t *shape, float **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__tensor *tensor = NULL;
+    const struct ss_weights_tensor *tensor = NULL;
     *out = NULL;
     SS_TRY(find_shaped(weights, name, n_dims, shape, &tensor, err));
     SS_TRY(copy_finite(weights, tensor, out, err));
@@ -147,12 +149,12 @@ out:
     return status;
 }
 
-ss_status ss__weights_view_f32(const struct ss__weights *weights, const char *name,
-                               size_t n_dims, const uint64_t *shape, const float **out,
-                               float **owned, ss_err *err)
+ss_status ss_weights_view_f32(const struct ss_weights *weights, const char *name, size_t n_dims,
+                              const uint64_t *shape, const float **out, float **owned,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__tensor *tensor = NULL;
+    const struct ss_weights_tensor *tensor = NULL;
     *out = NULL;
     *owned = NULL;
     SS_TRY(find_shaped(weights, name, n_dims, shape, &tensor, err));
@@ -170,62 +172,66 @@ out:
 /* ---- tables ---- */
 
 /* Rows as a tensor of their own. */
-static struct ss__tensor rows_of(const struct ss__tensor *tensor, size_t first, size_t n)
+static struct ss_weights_tensor rows_of(const struct ss_weights_tensor *tensor, size_t first,
+                                        size_t n)
 {
-    struct ss__tensor rows = *tensor;
+    struct ss_weights_tensor rows = *tensor;
     const uint64_t width = tensor->shape[1];
     rows.shape[0] = n;
     rows.n_elements = n * width;
-    rows.data = (const uint8_t *)tensor->data + first * width * ss__dtype_bytes(tensor->dtype);
+    rows.data =
+        (const uint8_t *)tensor->data + first * width * ss_weights_dtype_bytes(tensor->dtype);
     return rows;
 }
 
 /* Rows of a type that is converted, some numbers at a time. */
-static ss_status convert_rows(const struct ss__table *table, const struct ss__tensor *rows,
-                              size_t at, float *out, ss_err *err)
+static ss_status convert_rows(const struct ss_weights_table *table,
+                              const struct ss_weights_tensor *rows, size_t at, float *out,
+                              ss_err *err)
 {
     enum { STEP = 512, MOST_BYTES = 16 };
     ss_status status = SS_OK;
     _Alignas(16) uint8_t bytes[STEP * MOST_BYTES];
-    const size_t n_bytes = ss__dtype_bytes(rows->dtype);
-    struct ss__tensor some = {.name = rows->name,
-                              .dtype = rows->dtype,
-                              .dtype_name = rows->dtype_name,
-                              .swaps = rows->swaps,
-                              .n_dims = 1,
-                              .strides = {1},
-                              .data = bytes};
+    const size_t n_bytes = ss_weights_dtype_bytes(rows->dtype);
+    struct ss_weights_tensor some = {.name = rows->name,
+                                     .dtype = rows->dtype,
+                                     .dtype_name = rows->dtype_name,
+                                     .swaps = rows->swaps,
+                                     .n_dims = 1,
+                                     .strides = {1},
+                                     .data = bytes};
     for (size_t i = 0; i < rows->n_elements; i += STEP) {
         some.n_elements = some.shape[0] = ss__min_size(STEP, (size_t)rows->n_elements - i);
         SS_TRY(ss__map_read(table->file, at + i * n_bytes, (size_t)some.n_elements * n_bytes,
                             bytes, table->path, err));
-        SS_TRY(ss__tensor_to_f32(&some, out + i, err));
+        SS_TRY(ss_weights_tensor_to_f32(&some, out + i, err));
     }
 out:
     return status;
 }
 
-ss_status ss__table_rows(const struct ss__table *table, size_t first, size_t n, float *out,
-                         ss_err *err)
+ss_status ss_weights_table_rows(const struct ss_weights_table *table, size_t first, size_t n,
+                                float *out, ss_err *err)
 {
-    const struct ss__tensor rows = rows_of(&table->tensor, first, n);
+    const struct ss_weights_tensor rows = rows_of(&table->tensor, first, n);
     const size_t width = (size_t)table->tensor.shape[1];
     if (table->owned != NULL) {
         memcpy(out, table->owned + first * width, n * width * sizeof *out);
         return SS_OK;
     }
     if (table->file == NULL) {
-        return ss__tensor_to_f32(&rows, out, err);
+        return ss_weights_tensor_to_f32(&rows, out, err);
     }
     const size_t at = (size_t)((const uint8_t *)rows.data - table->file->data);
-    return rows.dtype == SS__F32 && !rows.swaps
+    return rows.dtype == SS_WEIGHTS_F32 && !rows.swaps
                ? ss__map_read(table->file, at, n * width * sizeof *out, out, table->path, err)
                : convert_rows(table, &rows, at, out, err);
 }
 
 /* Look at all rows, some at a time. */
-static ss_status check_table(const struct ss__weights *weights, const struct ss__table *table,
-                             struct ss__asking *asking, ss_err *err)
+static ss_status check_table(const struct ss_weights *weights,
+                             const struct ss_weights_table *table, struct ss__asking *asking,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = (size_t)table->tensor.shape[0], width = (size_t)table->tensor.shape[1];
@@ -233,10 +239,11 @@ static ss_status check_table(const struct ss__weights *weights, const struct ss_
     size_t n_bad = 0, first_bad = 0;
     float *rows = NULL;
     SS_ALLOC_ALIGNED(rows, ss__min_size(n_step, n) * width);
-    status = ss__tensor_to_f32(&(struct ss__tensor){.name = table->tensor.name,
-                                                    .dtype = table->tensor.dtype,
-                                                    .dtype_name = table->tensor.dtype_name},
-                               rows, err);
+    status = ss_weights_tensor_to_f32(
+        &(struct ss_weights_tensor){.name = table->tensor.name,
+                                    .dtype = table->tensor.dtype,
+                                    .dtype_name = table->tensor.dtype_name},
+        rows, err);
     if (status != SS_OK) {
         ss__err_in_file(err, weights->path);
         goto out;
@@ -245,8 +252,8 @@ static ss_status check_table(const struct ss__weights *weights, const struct ss_
         size_t first = 0;
         const size_t n_rows = ss__min_size(n_step, n - row);
         SS_TRY(ss__check_stop(asking, err));
-        SS_TRY(ss__table_rows(table, row, n_rows, rows, err));
-        const size_t n_here = ss__count_nonfinite(rows, n_rows * width, &first);
+        SS_TRY(ss_weights_table_rows(table, row, n_rows, rows, err));
+        const size_t n_here = ss_weights_count_nonfinite(rows, n_rows * width, &first);
         first_bad = n_bad == 0 ? row * width + first : first_bad;
         n_bad += n_here;
     }
@@ -258,35 +265,35 @@ out:
     return status;
 }
 
-ss_status ss__weights_need_table(const struct ss__weights *weights, const char *name,
-                                 const uint64_t shape[2], struct ss__asking *asking,
-                                 struct ss__table *out, ss_err *err)
+ss_status ss_weights_need_table(const struct ss_weights *weights, const char *name,
+                                const uint64_t shape[2], struct ss__asking *asking,
+                                struct ss_weights_table *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__tensor *tensor = NULL;
-    *out = (struct ss__table){0};
+    const struct ss_weights_tensor *tensor = NULL;
+    *out = (struct ss_weights_table){0};
     SS_TRY(find_shaped(weights, name, 2, shape, &tensor, err));
     out->tensor = *tensor;
-    if (!ss__tensor_is_row_major(tensor)) {
+    if (!ss_weights_tensor_is_row_major(tensor)) {
         SS_TRY(copy_finite(weights, tensor, &out->owned, err));
         goto out;
     }
-    const struct ss__weights *file = ss__weights_file_of(weights, tensor);
+    const struct ss_weights *file = ss_weights_file_of(weights, tensor);
     if (file != NULL) {
         out->file = &file->map;
         out->path = file->path;
     }
     SS_TRY(check_table(weights, out, asking, err));
-    ss__weights_forget(weights, tensor);
+    ss_weights_forget(weights, tensor);
 out:
     if (status != SS_OK) {
-        ss__table_release(out);
+        ss_weights_table_release(out);
     }
     return status;
 }
 
-void ss__table_release(struct ss__table *table)
+void ss_weights_table_release(struct ss_weights_table *table)
 {
     ss__free(table->owned);
-    *table = (struct ss__table){0};
+    *table = (struct ss_weights_table){0};
 }

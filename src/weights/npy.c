@@ -22,14 +22,15 @@ static const char magic[] = "\x93NUMPY";
 
 static const struct {
     const char *descr; /* behind the byte order */
-    ss__dtype dtype;
+    ss_weights_dtype dtype;
 } dtypes[] = {
-    {"f4", SS__F32}, {"f8", SS__F64}, {"f2", SS__F16}, {"i1", SS__I8},
-    {"u1", SS__U8},  {"i2", SS__I16}, {"u2", SS__U16}, {"i4", SS__I32},
-    {"u4", SS__U32}, {"i8", SS__I64}, {"u8", SS__U64}, {"b1", SS__BOOL},
+    {"f4", SS_WEIGHTS_F32}, {"f8", SS_WEIGHTS_F64}, {"f2", SS_WEIGHTS_F16},
+    {"i1", SS_WEIGHTS_I8},  {"u1", SS_WEIGHTS_U8},  {"i2", SS_WEIGHTS_I16},
+    {"u2", SS_WEIGHTS_U16}, {"i4", SS_WEIGHTS_I32}, {"u4", SS_WEIGHTS_U32},
+    {"i8", SS_WEIGHTS_I64}, {"u8", SS_WEIGHTS_U64}, {"b1", SS_WEIGHTS_BOOL},
 };
 
-bool ss__npy_dtype(const char *descr, size_t n, ss__dtype *dtype, bool *swaps)
+bool ss_weights_npy_dtype(const char *descr, size_t n, ss_weights_dtype *dtype, bool *swaps)
 {
     const char order = n == 0 ? '\0' : descr[0];
     if (order != '<' && order != '>' && order != '=' && order != '|') {
@@ -39,14 +40,14 @@ bool ss__npy_dtype(const char *descr, size_t n, ss__dtype *dtype, bool *swaps)
         const size_t n_name = strlen(dtypes[i].descr);
         if (n == n_name + 1 && memcmp(descr + 1, dtypes[i].descr, n_name) == 0) {
             *dtype = dtypes[i].dtype;
-            *swaps = order == '>' && ss__dtype_bytes(*dtype) > 1;
+            *swaps = order == '>' && ss_weights_dtype_bytes(*dtype) > 1;
             return true;
         }
     }
     return false;
 }
 
-bool ss__npy_matches(const struct ss__source *source)
+bool ss_weights_npy_matches(const struct ss_weights_source *source)
 {
     return source->n_bytes >= PREFIX_BYTES && memcmp(source->data, magic, 6) == 0;
 }
@@ -57,7 +58,7 @@ struct header {
     const char *file, *array; /* for messages */
     const char *text;
     size_t n, at;
-    struct ss__tensor *tensor;
+    struct ss_weights_tensor *tensor;
     bool is_fortran;
     bool has_descr, has_order, has_shape;
     const char *what; /* the type is, if it is not of numbers; static */
@@ -163,9 +164,9 @@ static ss_status read_descr(struct header *header, ss_err *err)
     if (!take_string(header, &descr)) {
         return bad_header(header, "its type is not a plain one", err);
     }
-    if (ss__npy_dtype(descr.data, descr.n_bytes, &header->tensor->dtype,
-                      &header->tensor->swaps)) {
-        header->tensor->dtype_name = ss__dtype_name(header->tensor->dtype);
+    if (ss_weights_npy_dtype(descr.data, descr.n_bytes, &header->tensor->dtype,
+                             &header->tensor->swaps)) {
+        header->tensor->dtype_name = ss_weights_dtype_name(header->tensor->dtype);
         return SS_OK;
     }
     for (size_t i = 0; descr.n_bytes > 1 && i < sizeof others / sizeof *others; i++) {
@@ -187,13 +188,13 @@ static ss_status read_order(struct header *header, ss_err *err)
 /* (), (7,), (2, 3) or (2, 3,) */
 static ss_status read_shape(struct header *header, ss_err *err)
 {
-    struct ss__tensor *tensor = header->tensor;
+    struct ss_weights_tensor *tensor = header->tensor;
     bool comma = true;
     if (!take(header, '(')) {
         return bad_header(header, "shape is not a tuple", err);
     }
     while (!take(header, ')')) {
-        if (!comma || tensor->n_dims == SS__MAX_DIMS ||
+        if (!comma || tensor->n_dims == SS_WEIGHTS_MAX_DIMS ||
             !take_number(header, &tensor->shape[tensor->n_dims])) {
             return bad_header(header, "shape is not a tuple of at most 8 numbers", err);
         }
@@ -256,13 +257,13 @@ out:
 }
 
 /* Find the header's text; *n_before counts the bytes in front of the numbers. */
-static ss_status find_header(struct header *header, const struct ss__source *source,
+static ss_status find_header(struct header *header, const struct ss_weights_source *source,
                              size_t *n_before, ss_err *err)
 {
     const unsigned major = source->n_bytes < PREFIX_BYTES ? 0 : source->data[6];
     const size_t n_length = major == 1 ? 2 : 4;
     uint32_t n = 0;
-    if (!ss__npy_matches(source) || source->n_bytes < PREFIX_BYTES + n_length) {
+    if (!ss_weights_npy_matches(source) || source->n_bytes < PREFIX_BYTES + n_length) {
         return bad_header(header, "the file is no .npy, or is cut short", err);
     }
     if (major < 1 || major > 3) {
@@ -284,9 +285,9 @@ static ss_status find_header(struct header *header, const struct ss__source *sou
 
 /* Read the header of an array of n_whole bytes, of which `source` may hold the start only. What
  * is refused for its type has a description in *what. */
-static ss_status read_array(const struct ss__source *source, uint64_t n_whole,
-                            struct ss__tensor *tensor, size_t *n_before, const char **what,
-                            ss_err *err)
+static ss_status read_array(const struct ss_weights_source *source, uint64_t n_whole,
+                            struct ss_weights_tensor *tensor, size_t *n_before,
+                            const char **what, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n_bytes = 0;
@@ -295,8 +296,8 @@ static ss_status read_array(const struct ss__source *source, uint64_t n_whole,
     status = read_literal(&header, err);
     *what = header.what;
     SS_TRY(status);
-    if (!ss__tensor_set_row_major(tensor) ||
-        !ss__mul_u64(tensor->n_elements, ss__dtype_bytes(tensor->dtype), &n_bytes)) {
+    if (!ss_weights_tensor_set_row_major(tensor) ||
+        !ss__mul_u64(tensor->n_elements, ss_weights_dtype_bytes(tensor->dtype), &n_bytes)) {
         status = bad_header(&header, "its shape is impossible", err);
         goto out;
     }
@@ -306,32 +307,32 @@ static ss_status read_array(const struct ss__source *source, uint64_t n_whole,
                      (unsigned long long)n_bytes, (unsigned long long)(n_whole - *n_before));
     }
     if (header.is_fortran) {
-        ss__tensor_set_column_major(tensor);
+        ss_weights_tensor_set_column_major(tensor);
     }
 out:
     return status;
 }
 
-ss_status ss__npy_read(struct ss__weights *self, ss_err *err)
+ss_status ss_weights_npy_read(struct ss_weights *self, ss_err *err)
 {
-    struct ss__tensor tensor = {.name = "array"};
+    struct ss_weights_tensor tensor = {.name = "array"};
     size_t n_before = 0;
     const char *what = NULL;
     const ss_status status =
         read_array(&self->source, self->source.n_bytes, &tensor, &n_before, &what, err);
     tensor.data = self->source.data + n_before;
-    return status == SS_OK ? ss__weights_add(self, &tensor, err) : status;
+    return status == SS_OK ? ss_weights_add(self, &tensor, err) : status;
 }
 
 /* ---- archives ---- */
 
-static bool is_array_name(const struct ss__zip_record *record)
+static bool is_array_name(const struct ss_source_zip_record *record)
 {
     const size_t n = strlen(record->name);
     return n == record->n_name && n > 4 && strcmp(record->name + n - 4, ".npy") == 0;
 }
 
-bool ss__zip_is_npz(const struct ss__zip *zip)
+bool ss_source_zip_is_npz(const struct ss_source_zip *zip)
 {
     for (size_t i = 0; i < zip->n; i++) {
         if (!is_array_name(&zip->records[i])) {
@@ -342,20 +343,20 @@ bool ss__zip_is_npz(const struct ss__zip *zip)
 }
 
 /* The content of an entry: in the file, or unpacked into memory that `self` owns. */
-static ss_status need_content(struct ss__weights *self, const struct ss__zip *zip,
-                              const struct ss__zip_record *record, const uint8_t **out,
+static ss_status need_content(struct ss_weights *self, const struct ss_source_zip *zip,
+                              const struct ss_source_zip_record *record, const uint8_t **out,
                               ss_err *err)
 {
     ss_status status = SS_OK;
     uint8_t *content = NULL;
-    if (record->method == SS__ZIP_STORED) {
+    if (record->method == SS_SOURCE_ZIP_STORED) {
         *out = record->packed;
         return SS_OK;
     }
     SS_GROW(self->inflated, self->n_inflated_room, self->n_inflated + 1);
     SS_ALLOC_ALIGNED(content, (size_t)record->n_bytes);
     self->inflated[self->n_inflated++] = content;
-    SS_TRY(ss__zip_unpack(zip, record, content, (size_t)record->n_bytes, err));
+    SS_TRY(ss_source_zip_unpack(zip, record, content, (size_t)record->n_bytes, err));
     *out = content;
 out:
     return status;
@@ -363,43 +364,44 @@ out:
 
 /* The header is read from the first bytes before room is made for all of them. An array that is
  * not of numbers is noted, for whoever asks for it. */
-static ss_status add_array(struct ss__weights *self, const struct ss__zip *zip,
-                           const struct ss__zip_record *record, uint8_t *peek, ss_err *err)
+static ss_status add_array(struct ss_weights *self, const struct ss_source_zip *zip,
+                           const struct ss_source_zip_record *record, uint8_t *peek,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n_peek = ss__min_size((size_t)record->n_bytes, PEEK_BYTES);
-    const struct ss__source start = {
+    const struct ss_weights_source start = {
         .file = self->source.file, .data = peek, .n_bytes = n_peek};
     const uint8_t *content = NULL;
     const char *what = NULL;
     size_t n_before = 0;
-    struct ss__tensor tensor = {
+    struct ss_weights_tensor tensor = {
         .name = ss__arena_strndup(&self->arena, record->name, record->n_name - 4)};
     if (tensor.name == NULL) {
         status = ss__fail_nomem(err, "a name");
         goto out;
     }
-    SS_TRY(ss__zip_unpack(zip, record, peek, n_peek, err));
+    SS_TRY(ss_source_zip_unpack(zip, record, peek, n_peek, err));
     status = read_array(&start, record->n_bytes, &tensor, &n_before, &what, err);
     if (what != NULL) {
-        status = ss__weights_add_unreadable(self, tensor.name, what, err);
+        status = ss_weights_add_unreadable(self, tensor.name, what, err);
         goto out;
     }
     SS_TRY(status);
     SS_TRY(need_content(self, zip, record, &content, err));
     tensor.data = content + n_before;
-    SS_TRY(ss__weights_add(self, &tensor, err));
+    SS_TRY(ss_weights_add(self, &tensor, err));
 out:
     return status;
 }
 
-ss_status ss__npz_read(struct ss__weights *self, ss_err *err)
+ss_status ss_weights_npz_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__zip zip = {0};
+    struct ss_source_zip zip = {0};
     uint8_t *peek = NULL;
     SS_ALLOC(peek, PEEK_BYTES);
-    SS_TRY(ss__zip_read(&self->source, &zip, err));
+    SS_TRY(ss_source_zip_read(&self->source, &zip, err));
     for (size_t i = 0; i < zip.n; i++) {
         SS_TRY(add_array(self, &zip, &zip.records[i], peek, err));
     }
@@ -411,6 +413,6 @@ ss_status ss__npz_read(struct ss__weights *self, ss_err *err)
     }
 out:
     ss__free(peek);
-    ss__zip_release(&zip);
+    ss_source_zip_release(&zip);
     return status;
 }

@@ -9,54 +9,55 @@
 /* ---- kinds ---- */
 
 /* A length below the format's limit, then '{'. */
-static bool is_safetensors(const struct ss__source *source)
+static bool is_safetensors(const struct ss_weights_source *source)
 {
     return source->n_bytes > 8 && source->data[8] == '{' &&
            memcmp(source->data + 4, "\0\0\0\0", 4) == 0;
 }
 
 /* Whether the bytes are an archive whose directory is sound and holds that. */
-static bool is_archive_of(const struct ss__source *source,
-                          bool (*holds)(const struct ss__zip *))
+static bool is_archive_of(const struct ss_weights_source *source,
+                          bool (*holds)(const struct ss_source_zip *))
 {
-    struct ss__zip zip = {0};
-    const bool is_sound = ss__zip_matches(source) && ss__zip_read(source, &zip, NULL) == SS_OK;
+    struct ss_source_zip zip = {0};
+    const bool is_sound =
+        ss_source_zip_matches(source) && ss_source_zip_read(source, &zip, NULL) == SS_OK;
     const bool found = is_sound && holds(&zip);
-    ss__zip_release(&zip);
+    ss_source_zip_release(&zip);
     return found;
 }
 
-static bool is_torch_zip(const struct ss__source *source)
+static bool is_torch_zip(const struct ss_weights_source *source)
 {
-    return is_archive_of(source, ss__zip_is_torch);
+    return is_archive_of(source, ss_source_zip_is_torch);
 }
 
-static bool is_npz(const struct ss__source *source)
+static bool is_npz(const struct ss_weights_source *source)
 {
-    return is_archive_of(source, ss__zip_is_npz);
+    return is_archive_of(source, ss_source_zip_is_npz);
 }
 
 /* Any other archive: what is wrong with it, or that it is no container of tensors. */
-static ss_status refuse_zip(struct ss__weights *self, ss_err *err)
+static ss_status refuse_zip(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__zip zip = {0};
-    SS_TRY(ss__zip_read(&self->source, &zip, err));
+    struct ss_source_zip zip = {0};
+    SS_TRY(ss_source_zip_read(&self->source, &zip, err));
     SS_FAIL_FILE(self->path, SS_E_DATA,
                  "a zip archive without tensors: expected one folder with data.pkl, or .npy "
                  "files");
 out:
-    ss__zip_release(&zip);
+    ss_source_zip_release(&zip);
     return status;
 }
 
-static bool is_pickle(const struct ss__source *source)
+static bool is_pickle(const struct ss_weights_source *source)
 {
     return source->n_bytes >= 2 && source->data[0] == 0x80 && source->data[1] >= 2 &&
            source->data[1] <= 5;
 }
 
-static ss_status refuse_pickle(struct ss__weights *self, ss_err *err)
+static ss_status refuse_pickle(struct ss_weights *self, ss_err *err)
 {
     return ss__fail_file(err, self->path, SS_E_UNSUPPORTED,
                          "a Python pickle, not a container of tensors; nothing in it is run. "
@@ -66,22 +67,22 @@ static ss_status refuse_pickle(struct ss__weights *self, ss_err *err)
 struct kind {
     const char *name;
     const char *ending; /* whose reader explains what is wrong when no kind matches */
-    bool (*matches)(const struct ss__source *source);
-    ss_status (*read)(struct ss__weights *self, ss_err *err);
+    bool (*matches)(const struct ss_weights_source *source);
+    ss_status (*read)(struct ss_weights *self, ss_err *err);
 };
 
 static const struct kind kinds[] = {
-    {"safetensors", ".safetensors", is_safetensors, ss__safetensors_read},
-    {"torch zip", NULL, is_torch_zip, ss__torch_zip_read},
-    {"npz", NULL, is_npz, ss__npz_read},
-    {"zip", NULL, ss__zip_matches, refuse_zip},
-    {"torch stream", NULL, ss__torch_stream_matches, ss__torch_stream_read},
-    {"npy", ".npy", ss__npy_matches, ss__npy_read},
+    {"safetensors", ".safetensors", is_safetensors, ss_weights_safetensors_read},
+    {"torch zip", NULL, is_torch_zip, ss_weights_torch_zip_read},
+    {"npz", NULL, is_npz, ss_weights_npz_read},
+    {"zip", NULL, ss_source_zip_matches, refuse_zip},
+    {"torch stream", NULL, ss_weights_torch_stream_matches, ss_weights_torch_stream_read},
+    {"npy", ".npy", ss_weights_npy_matches, ss_weights_npy_read},
     {"pickle", ".pkl", is_pickle, refuse_pickle},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-static const struct kind *find_kind(const struct ss__source *source)
+static const struct kind *find_kind(const struct ss_weights_source *source)
 {
     for (size_t i = 0; i < N_KINDS; i++) {
         if (kinds[i].matches(source)) {
@@ -108,7 +109,7 @@ static const struct kind *kind_by_name(const char *name)
 }
 
 /* What else a file may be that users take for weights. */
-static ss_status refuse_unknown(const struct ss__source *source, ss_err *err)
+static ss_status refuse_unknown(const struct ss_weights_source *source, ss_err *err)
 {
     if (source->n_bytes == 0) {
         return ss__fail_file(err, source->file, SS_E_DATA, "the file is empty");
@@ -128,7 +129,7 @@ static ss_status refuse_unknown(const struct ss__source *source, ss_err *err)
 
 /* ---- opening ---- */
 
-static ss_status read_source(struct ss__weights *self, ss_err *err)
+static ss_status read_source(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct kind *kind = find_kind(&self->source);
@@ -141,15 +142,15 @@ static ss_status read_source(struct ss__weights *self, ss_err *err)
     }
     self->format = kind->name;
     SS_TRY(kind->read(self, err));
-    SS_TRY(ss__weights_finish(self, err));
+    SS_TRY(ss_weights_finish(self, err));
 out:
     return status;
 }
 
-static ss_status new_container(const char *name, struct ss__weights **out, ss_err *err)
+static ss_status new_container(const char *name, struct ss_weights **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *self = NULL;
+    struct ss_weights *self = NULL;
     SS_ALLOC(self, 1);
     self->path = ss__strdup(name);
     if (self->path == NULL) {
@@ -162,11 +163,11 @@ out:
     return status;
 }
 
-static ss_status open_source(const struct ss__source *source, struct ss__weights **out,
+static ss_status open_source(const struct ss_weights_source *source, struct ss_weights **out,
                              ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *self = NULL;
+    struct ss_weights *self = NULL;
     *out = NULL;
     SS_TRY(new_container(source->file, &self, err));
     self->source = *source;
@@ -175,26 +176,26 @@ static ss_status open_source(const struct ss__source *source, struct ss__weights
     *out = self;
     self = NULL;
 out:
-    ss__weights_close(self);
+    ss_weights_close(self);
     return status;
 }
 
-ss_status ss__weights_open_memory(const char *name, const void *data, size_t n_bytes,
-                                  struct ss__weights **out, ss_err *err)
+ss_status ss_weights_open_memory(const char *name, const void *data, size_t n_bytes,
+                                 struct ss_weights **out, ss_err *err)
 {
-    const struct ss__source source = {.file = name, .data = data, .n_bytes = n_bytes};
+    const struct ss_weights_source source = {.file = name, .data = data, .n_bytes = n_bytes};
     return open_source(&source, out, err);
 }
 
-ss_status ss__weights_open(const char *path, struct ss__asking *asking,
-                           struct ss__weights **out, ss_err *err)
+ss_status ss_weights_open(const char *path, struct ss__asking *asking, struct ss_weights **out,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
     ss_err cause;
     *out = NULL;
     SS_TRY(ss__file_map(path, &map, err));
-    const struct ss__source source = {path, map.data, map.n_bytes, asking};
+    const struct ss_weights_source source = {path, map.data, map.n_bytes, asking};
     status = open_source(&source, out, err);
     if (status != SS_OK && status != SS_E_STOPPED &&
         ss__map_check(&map, path, &cause) != SS_OK) {
@@ -212,14 +213,14 @@ out:
     return status;
 }
 
-const char *ss__weights_sniff(const char *path)
+const char *ss_weights_sniff(const char *path)
 {
     struct ss__map map = {0};
     if (ss__file_map(path, &map, NULL) != SS_OK) {
         return NULL;
     }
-    const struct kind *kind =
-        find_kind(&(struct ss__source){.file = path, .data = map.data, .n_bytes = map.n_bytes});
+    const struct kind *kind = find_kind(
+        &(struct ss_weights_source){.file = path, .data = map.data, .n_bytes = map.n_bytes});
     ss__map_release(&map);
     return kind == NULL ? NULL : kind->name;
 }

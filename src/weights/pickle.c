@@ -19,34 +19,36 @@ enum {
     OPCODE_STOP = '.'
 };
 
-typedef struct ss__pickle_node node;
+typedef struct ss_weights_pickle_node node;
 
 /* ---- opcodes: constants ---- */
 
 /* `argument` of an opcode: a count of bytes or items, or a value. */
-typedef ss_status opcode_fn(struct ss__pickle *self, size_t argument, ss_err *err);
+typedef ss_status opcode_fn(struct ss_weights_pickle *self, size_t argument, ss_err *err);
 
-static ss_status do_none(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_none(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
     (void)argument;
-    return ss__pickle_push_new(self, SS__PICKLE_NONE, &value, err);
+    return ss_weights_pickle_push_new(self, SS_WEIGHTS_PICKLE_NONE, &value, err);
 }
 
-static ss_status do_bool(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_bool(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
-    const ss_status status = ss__pickle_push_new(self, SS__PICKLE_BOOL, &value, err);
+    const ss_status status =
+        ss_weights_pickle_push_new(self, SS_WEIGHTS_PICKLE_BOOL, &value, err);
     if (status == SS_OK) {
         value->as.integer = (int64_t)argument;
     }
     return status;
 }
 
-static ss_status push_int(struct ss__pickle *self, int64_t integer, ss_err *err)
+static ss_status push_int(struct ss_weights_pickle *self, int64_t integer, ss_err *err)
 {
     node *value = NULL;
-    const ss_status status = ss__pickle_push_new(self, SS__PICKLE_INT, &value, err);
+    const ss_status status =
+        ss_weights_pickle_push_new(self, SS_WEIGHTS_PICKLE_INT, &value, err);
     if (status == SS_OK) {
         value->as.integer = integer;
     }
@@ -54,10 +56,10 @@ static ss_status push_int(struct ss__pickle *self, int64_t integer, ss_err *err)
 }
 
 /* Integers of 1, 2 or 4 bytes; only the last are signed. */
-static ss_status do_int(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_int(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t bits = 0;
-    const ss_status status = ss__pickle_take_uint(self, argument, &bits, err);
+    const ss_status status = ss_weights_pickle_take_uint(self, argument, &bits, err);
     if (status != SS_OK) {
         return status;
     }
@@ -65,17 +67,17 @@ static ss_status do_int(struct ss__pickle *self, size_t argument, ss_err *err)
                     err);
 }
 
-static ss_status push_bytes(struct ss__pickle *self, ss__pickle_kind kind, uint64_t n,
-                            ss_err *err)
+static ss_status push_bytes(struct ss_weights_pickle *self, ss_weights_pickle_kind kind,
+                            uint64_t n, ss_err *err)
 {
     ss_status status = SS_OK;
     node *value = NULL;
     const uint8_t *bytes = NULL;
-    SS_TRY(ss__pickle_take(self, n, &bytes, err));
+    SS_TRY(ss_weights_pickle_take(self, n, &bytes, err));
     if (n > UINT32_MAX) {
-        return ss__pickle_bad(self, "a text is too long", err);
+        return ss_weights_pickle_bad(self, "a text is too long", err);
     }
-    SS_TRY(ss__pickle_push_new(self, kind, &value, err));
+    SS_TRY(ss_weights_pickle_push_new(self, kind, &value, err));
     value->as.text = (const char *)bytes;
     value->n = (uint32_t)n;
 out:
@@ -83,15 +85,15 @@ out:
 }
 
 /* LONG1 and LONG4: two's complement of any length. */
-static ss_status do_long(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_long(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n = 0, bits = 0;
-    SS_TRY(ss__pickle_take_uint(self, argument, &n, err));
+    SS_TRY(ss_weights_pickle_take_uint(self, argument, &n, err));
     if (n > 8) {
-        return push_bytes(self, SS__PICKLE_BIG_INT, n, err);
+        return push_bytes(self, SS_WEIGHTS_PICKLE_BIG_INT, n, err);
     }
-    SS_TRY(ss__pickle_take_uint(self, (size_t)n, &bits, err));
+    SS_TRY(ss_weights_pickle_take_uint(self, (size_t)n, &bits, err));
     if (n > 0 && n < 8 && (bits >> (8 * n - 1) & 1) != 0) {
         bits |= UINT64_MAX << 8 * n;
     }
@@ -100,14 +102,14 @@ out:
     return status;
 }
 
-static ss_status do_float(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_float(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     const uint8_t *bytes = NULL;
     node *value = NULL;
     uint64_t bits = 0;
-    ss_status status = ss__pickle_take(self, argument, &bytes, err);
+    ss_status status = ss_weights_pickle_take(self, argument, &bytes, err);
     if (status == SS_OK) {
-        status = ss__pickle_push_new(self, SS__PICKLE_FLOAT, &value, err);
+        status = ss_weights_pickle_push_new(self, SS_WEIGHTS_PICKLE_FLOAT, &value, err);
     }
     for (size_t i = 0; status == SS_OK && i < sizeof bits; i++) {
         bits = bits << 8 | bytes[i];
@@ -118,53 +120,53 @@ static ss_status do_float(struct ss__pickle *self, size_t argument, ss_err *err)
     return status;
 }
 
-static ss_status do_text(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_text(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t n = 0;
-    SS_TRY(ss__pickle_take_uint(self, argument, &n, err));
-    SS_TRY(push_bytes(self, SS__PICKLE_TEXT, n, err));
+    SS_TRY(ss_weights_pickle_take_uint(self, argument, &n, err));
+    SS_TRY(push_bytes(self, SS_WEIGHTS_PICKLE_TEXT, n, err));
     const node *text = self->stack[self->n_stack - 1];
     if (ss__utf8_valid_prefix(text->as.text, text->n) != text->n) {
-        status = ss__pickle_bad(self, "a text is not valid UTF-8", err);
+        status = ss_weights_pickle_bad(self, "a text is not valid UTF-8", err);
     }
 out:
     return status;
 }
 
-static ss_status do_bytes(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_bytes(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0;
-    const ss_status status = ss__pickle_take_uint(self, argument, &n, err);
-    return status == SS_OK ? push_bytes(self, SS__PICKLE_BYTES, n, err) : status;
+    const ss_status status = ss_weights_pickle_take_uint(self, argument, &n, err);
+    return status == SS_OK ? push_bytes(self, SS_WEIGHTS_PICKLE_BYTES, n, err) : status;
 }
 
 /* The strings of Python 2, which are texts where they can be. */
-static ss_status do_old_string(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_old_string(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     const ss_status status = do_bytes(self, argument, err);
     if (status == SS_OK) {
         node *text = self->stack[self->n_stack - 1];
         const bool is_text = ss__utf8_valid_prefix(text->as.text, text->n) == text->n;
-        text->kind = is_text ? SS__PICKLE_TEXT : SS__PICKLE_BYTES;
+        text->kind = is_text ? SS_WEIGHTS_PICKLE_TEXT : SS_WEIGHTS_PICKLE_BYTES;
     }
     return status;
 }
 
 /* ---- opcodes: containers ---- */
 
-static ss_status do_empty(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_empty(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
-    return ss__pickle_push_new(self, (ss__pickle_kind)argument, &value, err);
+    return ss_weights_pickle_push_new(self, (ss_weights_pickle_kind)argument, &value, err);
 }
 
-static ss_status do_mark(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_mark(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     (void)argument;
     if (self->n_marks == MAX_MARKS) {
-        return ss__pickle_bad(self, "too many marks", err);
+        return ss_weights_pickle_bad(self, "too many marks", err);
     }
     SS_GROW(self->marks, self->n_marks_room, self->n_marks + 1);
     self->marks[self->n_marks++] = self->n_stack;
@@ -172,109 +174,114 @@ out:
     return status;
 }
 
-static ss_status do_pop(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_pop(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
     (void)argument;
-    return ss__pickle_pop(self, &value, err);
+    return ss_weights_pickle_pop(self, &value, err);
 }
 
-static ss_status do_pop_mark(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_pop_mark(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node **items = NULL;
     size_t n = 0;
     (void)argument;
-    return ss__pickle_pop_mark(self, &items, &n, err);
+    return ss_weights_pickle_pop_mark(self, &items, &n, err);
 }
 
 /* A tuple, list or dictionary of all values above the mark. */
-static ss_status do_collect(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_collect(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node **items = NULL, *value = NULL;
     size_t n = 0;
-    SS_TRY(ss__pickle_pop_mark(self, &items, &n, err));
-    SS_TRY(ss__pickle_new(self, (ss__pickle_kind)argument, &value, err));
-    SS_TRY(argument == SS__PICKLE_DICT ? ss__pickle_add_entries(self, value, items, n, err)
-                                       : ss__pickle_add_items(self, value, items, n, err));
-    SS_TRY(ss__pickle_push(self, value, err));
+    SS_TRY(ss_weights_pickle_pop_mark(self, &items, &n, err));
+    SS_TRY(ss_weights_pickle_new(self, (ss_weights_pickle_kind)argument, &value, err));
+    SS_TRY(argument == SS_WEIGHTS_PICKLE_DICT
+               ? ss_weights_pickle_add_entries(self, value, items, n, err)
+               : ss_weights_pickle_add_items(self, value, items, n, err));
+    SS_TRY(ss_weights_pickle_push(self, value, err));
 out:
     return status;
 }
 
 /* Sets matter to nobody here: their items are dropped. */
-static ss_status do_frozen_set(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_frozen_set(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node *value = NULL;
     const ss_status status = do_pop_mark(self, argument, err);
-    return status == SS_OK ? ss__pickle_push_new(self, SS__PICKLE_OPAQUE, &value, err) : status;
+    return status == SS_OK
+               ? ss_weights_pickle_push_new(self, SS_WEIGHTS_PICKLE_OPAQUE, &value, err)
+               : status;
 }
 
-static ss_status do_add_to_set(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_add_to_set(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *set = NULL;
     SS_TRY(do_pop_mark(self, argument, err));
-    SS_TRY(ss__pickle_need_top(self, SS__PICKLE_OPAQUE, &set, err));
+    SS_TRY(ss_weights_pickle_need_top(self, SS_WEIGHTS_PICKLE_OPAQUE, &set, err));
 out:
     return status;
 }
 
 /* A tuple of the top 1 to 3 values. */
-static ss_status do_small_tuple(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_small_tuple(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *value = NULL;
-    if (ss__pickle_n_above(self) < argument) {
-        return ss__pickle_bad(self, "a value is missing on the stack", err);
+    if (ss_weights_pickle_n_above(self) < argument) {
+        return ss_weights_pickle_bad(self, "a value is missing on the stack", err);
     }
     self->n_stack -= argument;
-    SS_TRY(ss__pickle_new(self, SS__PICKLE_TUPLE, &value, err));
-    SS_TRY(ss__pickle_add_items(self, value, self->stack + self->n_stack, argument, err));
-    SS_TRY(ss__pickle_push(self, value, err));
+    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_TUPLE, &value, err));
+    SS_TRY(
+        ss_weights_pickle_add_items(self, value, self->stack + self->n_stack, argument, err));
+    SS_TRY(ss_weights_pickle_push(self, value, err));
 out:
     return status;
 }
 
 /* APPEND (1 value) and SETITEM (2). */
-static ss_status do_add_one(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_add_one(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *to = NULL;
-    if (ss__pickle_n_above(self) < argument) {
-        return ss__pickle_bad(self, "a value is missing on the stack", err);
+    if (ss_weights_pickle_n_above(self) < argument) {
+        return ss_weights_pickle_bad(self, "a value is missing on the stack", err);
     }
     self->n_stack -= argument;
     node *const *items = self->stack + self->n_stack;
-    SS_TRY(
-        ss__pickle_need_top(self, argument == 1 ? SS__PICKLE_LIST : SS__PICKLE_DICT, &to, err));
-    SS_TRY(argument == 1 ? ss__pickle_add_items(self, to, items, 1, err)
-                         : ss__pickle_add_entries(self, to, items, 2, err));
+    SS_TRY(ss_weights_pickle_need_top(
+        self, argument == 1 ? SS_WEIGHTS_PICKLE_LIST : SS_WEIGHTS_PICKLE_DICT, &to, err));
+    SS_TRY(argument == 1 ? ss_weights_pickle_add_items(self, to, items, 1, err)
+                         : ss_weights_pickle_add_entries(self, to, items, 2, err));
 out:
     return status;
 }
 
 /* APPENDS and SETITEMS: all values above the mark. */
-static ss_status do_add_all(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_add_all(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node **items = NULL, *to = NULL;
     size_t n = 0;
-    SS_TRY(ss__pickle_pop_mark(self, &items, &n, err));
-    SS_TRY(ss__pickle_need_top(self, (ss__pickle_kind)argument, &to, err));
-    SS_TRY(argument == SS__PICKLE_DICT ? ss__pickle_add_entries(self, to, items, n, err)
-                                       : ss__pickle_add_items(self, to, items, n, err));
+    SS_TRY(ss_weights_pickle_pop_mark(self, &items, &n, err));
+    SS_TRY(ss_weights_pickle_need_top(self, (ss_weights_pickle_kind)argument, &to, err));
+    SS_TRY(argument == SS_WEIGHTS_PICKLE_DICT
+               ? ss_weights_pickle_add_entries(self, to, items, n, err)
+               : ss_weights_pickle_add_items(self, to, items, n, err));
 out:
     return status;
 }
 
 /* ---- opcodes: the memo ---- */
 
-static ss_status put(struct ss__pickle *self, uint64_t index, ss_err *err)
+static ss_status put(struct ss_weights_pickle *self, uint64_t index, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (ss__pickle_n_above(self) == 0 || index >= MAX_OPCODES) {
-        return ss__pickle_bad(self, "the memo is used wrongly", err);
+    if (ss_weights_pickle_n_above(self) == 0 || index >= MAX_OPCODES) {
+        return ss_weights_pickle_bad(self, "the memo is used wrongly", err);
     }
     SS_GROW(self->memo, self->n_memo_room, (size_t)index + 1);
     for (; self->n_memo <= index; self->n_memo++) {
@@ -285,56 +292,56 @@ out:
     return status;
 }
 
-static ss_status do_put(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_put(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t index = 0;
-    const ss_status status = ss__pickle_take_uint(self, argument, &index, err);
+    const ss_status status = ss_weights_pickle_take_uint(self, argument, &index, err);
     return status == SS_OK ? put(self, index, err) : status;
 }
 
-static ss_status do_memoize(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_memoize(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     (void)argument;
     return put(self, self->n_memo, err);
 }
 
-static ss_status do_get(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_get(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t index = 0;
-    SS_TRY(ss__pickle_take_uint(self, argument, &index, err));
+    SS_TRY(ss_weights_pickle_take_uint(self, argument, &index, err));
     if (index >= self->n_memo || self->memo[index] == NULL) {
-        return ss__pickle_bad(self, "the memo has no such value", err);
+        return ss_weights_pickle_bad(self, "the memo has no such value", err);
     }
-    SS_TRY(ss__pickle_push(self, self->memo[index], err));
+    SS_TRY(ss_weights_pickle_push(self, self->memo[index], err));
 out:
     return status;
 }
 
 /* ---- opcodes: names and calls ---- */
 
-static ss_status take_line(struct ss__pickle *self, struct ss_text *out, ss_err *err)
+static ss_status take_line(struct ss_weights_pickle *self, struct ss_text *out, ss_err *err)
 {
     const uint8_t *start = self->source.data + self->at;
     const size_t n_left = self->source.n_bytes - self->at;
     const uint8_t *end = n_left == 0 ? NULL : memchr(start, '\n', n_left);
     if (end == NULL) {
-        return ss__pickle_bad(self, "it ends too early", err);
+        return ss_weights_pickle_bad(self, "it ends too early", err);
     }
     *out = (struct ss_text){.data = (const char *)start, .n_bytes = (size_t)(end - start)};
     self->at += out->n_bytes + 1;
     return SS_OK;
 }
 
-static ss_status push_global(struct ss__pickle *self, struct ss_text module,
+static ss_status push_global(struct ss_weights_pickle *self, struct ss_text module,
                              struct ss_text name, ss_err *err)
 {
     node *value = NULL;
-    const ss_status status = ss__pickle_find_global(self, module, name, &value, err);
-    return status == SS_OK ? ss__pickle_push(self, value, err) : status;
+    const ss_status status = ss_weights_pickle_find_global(self, module, name, &value, err);
+    return status == SS_OK ? ss_weights_pickle_push(self, value, err) : status;
 }
 
-static ss_status do_global(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_global(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_text module, name;
@@ -346,15 +353,15 @@ out:
     return status;
 }
 
-static ss_status do_stack_global(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_stack_global(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *module = NULL, *name = NULL;
     (void)argument;
-    SS_TRY(ss__pickle_pop(self, &name, err));
-    SS_TRY(ss__pickle_pop(self, &module, err));
-    if (module->kind != SS__PICKLE_TEXT || name->kind != SS__PICKLE_TEXT) {
-        return ss__pickle_bad(self, "a name is not a text", err);
+    SS_TRY(ss_weights_pickle_pop(self, &name, err));
+    SS_TRY(ss_weights_pickle_pop(self, &module, err));
+    if (module->kind != SS_WEIGHTS_PICKLE_TEXT || name->kind != SS_WEIGHTS_PICKLE_TEXT) {
+        return ss_weights_pickle_bad(self, "a name is not a text", err);
     }
     SS_TRY(push_global(self, (struct ss_text){module->as.text, module->n},
                        (struct ss_text){name->as.text, name->n}, err));
@@ -363,66 +370,67 @@ out:
 }
 
 /* REDUCE and NEWOBJ: a callable and its arguments become a value. */
-static ss_status do_reduce(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_reduce(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *callable = NULL, *arguments = NULL, *value = NULL;
     (void)argument;
-    SS_TRY(ss__pickle_pop(self, &arguments, err));
-    SS_TRY(ss__pickle_pop(self, &callable, err));
-    if (callable->kind != SS__PICKLE_GLOBAL || arguments->kind != SS__PICKLE_TUPLE) {
-        return ss__pickle_bad(self, "a call is not one of a name with a tuple", err);
+    SS_TRY(ss_weights_pickle_pop(self, &arguments, err));
+    SS_TRY(ss_weights_pickle_pop(self, &callable, err));
+    if (callable->kind != SS_WEIGHTS_PICKLE_GLOBAL ||
+        arguments->kind != SS_WEIGHTS_PICKLE_TUPLE) {
+        return ss_weights_pickle_bad(self, "a call is not one of a name with a tuple", err);
     }
-    SS_TRY(ss__pickle_reduce(self, callable, arguments, &value, err));
-    SS_TRY(ss__pickle_push(self, value, err));
+    SS_TRY(ss_weights_pickle_reduce(self, callable, arguments, &value, err));
+    SS_TRY(ss_weights_pickle_push(self, value, err));
 out:
     return status;
 }
 
 /* The state of an object, which comes after it. */
-static ss_status do_build(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_build(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *state = NULL;
     (void)argument;
-    SS_TRY(ss__pickle_pop(self, &state, err));
-    if (ss__pickle_n_above(self) == 0) {
-        return ss__pickle_bad(self, "state is given to what can not have it", err);
+    SS_TRY(ss_weights_pickle_pop(self, &state, err));
+    if (ss_weights_pickle_n_above(self) == 0) {
+        return ss_weights_pickle_bad(self, "state is given to what can not have it", err);
     }
-    SS_TRY(ss__pickle_set_state(self, self->stack[self->n_stack - 1], state, err));
+    SS_TRY(ss_weights_pickle_set_state(self, self->stack[self->n_stack - 1], state, err));
 out:
     return status;
 }
 
-static ss_status do_persistent(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_persistent(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     ss_status status = SS_OK;
     node *id = NULL, *value = NULL;
     (void)argument;
-    SS_TRY(ss__pickle_pop(self, &id, err));
-    SS_TRY(ss__pickle_load_persistent(self, id, &value, err));
-    SS_TRY(ss__pickle_push(self, value, err));
+    SS_TRY(ss_weights_pickle_pop(self, &id, err));
+    SS_TRY(ss_weights_pickle_load_persistent(self, id, &value, err));
+    SS_TRY(ss_weights_pickle_push(self, value, err));
 out:
     return status;
 }
 
-static ss_status do_proto(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_proto(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t version = 0;
-    const ss_status status = ss__pickle_take_uint(self, argument, &version, err);
+    const ss_status status = ss_weights_pickle_take_uint(self, argument, &version, err);
     if (status == SS_OK && (version < MIN_PROTOCOL || version > MAX_PROTOCOL)) {
-        return ss__pickle_bad(self, "its protocol is not one of 2 to 5", err);
+        return ss_weights_pickle_bad(self, "its protocol is not one of 2 to 5", err);
     }
     return status;
 }
 
 /* A frame is a promise about lengths; only an impossible one is refused. */
-static ss_status do_frame(struct ss__pickle *self, size_t argument, ss_err *err)
+static ss_status do_frame(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0;
-    const ss_status status = ss__pickle_take_uint(self, argument, &n, err);
+    const ss_status status = ss_weights_pickle_take_uint(self, argument, &n, err);
     if (status == SS_OK && n > self->source.n_bytes - self->at) {
-        return ss__pickle_bad(self, "a frame is longer than the rest", err);
+        return ss_weights_pickle_bad(self, "a frame is longer than the rest", err);
     }
     return status;
 }
@@ -453,16 +461,16 @@ static const struct {
     [0x96] = {do_bytes, 8}, /* a bytearray */
     ['U'] = {do_old_string, 1},
     ['T'] = {do_old_string, 4},
-    [')'] = {do_empty, SS__PICKLE_TUPLE},
-    [']'] = {do_empty, SS__PICKLE_LIST},
-    ['}'] = {do_empty, SS__PICKLE_DICT},
-    [0x8f] = {do_empty, SS__PICKLE_OPAQUE},
+    [')'] = {do_empty, SS_WEIGHTS_PICKLE_TUPLE},
+    [']'] = {do_empty, SS_WEIGHTS_PICKLE_LIST},
+    ['}'] = {do_empty, SS_WEIGHTS_PICKLE_DICT},
+    [0x8f] = {do_empty, SS_WEIGHTS_PICKLE_OPAQUE},
     ['('] = {do_mark, 0},
     ['0'] = {do_pop, 0},
     ['1'] = {do_pop_mark, 0},
-    ['t'] = {do_collect, SS__PICKLE_TUPLE},
-    ['l'] = {do_collect, SS__PICKLE_LIST},
-    ['d'] = {do_collect, SS__PICKLE_DICT},
+    ['t'] = {do_collect, SS_WEIGHTS_PICKLE_TUPLE},
+    ['l'] = {do_collect, SS_WEIGHTS_PICKLE_LIST},
+    ['d'] = {do_collect, SS_WEIGHTS_PICKLE_DICT},
     [0x91] = {do_frozen_set, 0},
     [0x90] = {do_add_to_set, 0},
     [0x85] = {do_small_tuple, 1},
@@ -470,8 +478,8 @@ static const struct {
     [0x87] = {do_small_tuple, 3},
     ['a'] = {do_add_one, 1},
     ['s'] = {do_add_one, 2},
-    ['e'] = {do_add_all, SS__PICKLE_LIST},
-    ['u'] = {do_add_all, SS__PICKLE_DICT},
+    ['e'] = {do_add_all, SS_WEIGHTS_PICKLE_LIST},
+    ['u'] = {do_add_all, SS_WEIGHTS_PICKLE_DICT},
     ['q'] = {do_put, 1},
     ['r'] = {do_put, 4},
     [0x94] = {do_memoize, 0},
@@ -485,7 +493,7 @@ static const struct {
     ['Q'] = {do_persistent, 0},
 };
 
-static ss_status step(struct ss__pickle *self, uint8_t opcode, ss_err *err)
+static ss_status step(struct ss_weights_pickle *self, uint8_t opcode, ss_err *err)
 {
     if (opcodes[opcode].run == NULL) {
         return ss__fail_file(err, self->source.file, SS_E_UNSUPPORTED,
@@ -495,22 +503,24 @@ static ss_status step(struct ss__pickle *self, uint8_t opcode, ss_err *err)
     return opcodes[opcode].run(self, opcodes[opcode].argument, err);
 }
 
-ss_status ss__pickle_read(struct ss__pickle *self, const struct ss__source *source, ss_err *err)
+ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
+                                 const struct ss_weights_source *source, ss_err *err)
 {
     ss_status status = SS_OK;
     const uint8_t *opcode = NULL;
     self->source = *source;
     if (source->n_bytes < 2 || source->data[0] != OPCODE_PROTO) {
-        return ss__pickle_bad(self, "its pickle does not start as protocols 2 to 5 do", err);
+        return ss_weights_pickle_bad(self, "its pickle does not start as protocols 2 to 5 do",
+                                     err);
     }
     for (size_t n = 0; n < MAX_OPCODES; n++) {
-        SS_TRY(ss__pickle_take(self, 1, &opcode, err));
+        SS_TRY(ss_weights_pickle_take(self, 1, &opcode, err));
         if (*opcode != OPCODE_STOP) {
             SS_TRY(step(self, *opcode, err));
             continue;
         }
         if (self->n_stack != 1 || self->n_marks != 0) {
-            return ss__pickle_bad(self, "it ends with other than one value", err);
+            return ss_weights_pickle_bad(self, "it ends with other than one value", err);
         }
         self->root = self->stack[0];
         return SS_OK;
@@ -520,12 +530,12 @@ out:
     return status;
 }
 
-void ss__pickle_release(struct ss__pickle *self)
+void ss_weights_pickle_release(struct ss_weights_pickle *self)
 {
     ss__arena_release(&self->arena);
     ss__free(self->stack);
     ss__free(self->marks);
     ss__free(self->memo);
     ss__free(self->storages);
-    *self = (struct ss__pickle){0};
+    *self = (struct ss_weights_pickle){0};
 }

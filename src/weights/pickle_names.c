@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "weights/pickle_priv.h"
 
-typedef struct ss__pickle_node node;
+typedef struct ss_weights_pickle_node node;
 
 /* A name for a message: printable and short. */
 struct shown {
@@ -27,22 +27,25 @@ static struct shown show(struct ss_text text)
     return shown;
 }
 
-bool ss__pickle_is_count(const node *value)
+bool ss_weights_pickle_is_count(const node *value)
 {
-    return value->kind == SS__PICKLE_INT && value->as.integer >= 0;
+    return value->kind == SS_WEIGHTS_PICKLE_INT && value->as.integer >= 0;
 }
 
-ss_status ss__pickle_need_arguments(const struct ss__pickle *self, const node *arguments,
-                                    size_t least, size_t most, ss_err *err)
+ss_status ss_weights_pickle_need_arguments(const struct ss_weights_pickle *self,
+                                           const node *arguments, size_t least, size_t most,
+                                           ss_err *err)
 {
     return arguments->n >= least && arguments->n <= most
                ? SS_OK
-               : ss__pickle_bad(self, "a name is used with a wrong number of arguments", err);
+               : ss_weights_pickle_bad(self, "a name is used with a wrong number of arguments",
+                                       err);
 }
 
-ss_status ss__pickle_opaque(struct ss__pickle *self, const char *what, node **out, ss_err *err)
+ss_status ss_weights_pickle_opaque(struct ss_weights_pickle *self, const char *what, node **out,
+                                   ss_err *err)
 {
-    const ss_status status = ss__pickle_new(self, SS__PICKLE_OPAQUE, out, err);
+    const ss_status status = ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_OPAQUE, out, err);
     if (status == SS_OK) {
         (*out)->as.text = what;
     }
@@ -51,74 +54,81 @@ ss_status ss__pickle_opaque(struct ss__pickle *self, const char *what, node **ou
 
 /* ---- dictionaries ---- */
 
-static ss_status add_pairs(struct ss__pickle *self, node *to, const node *pairs, ss_err *err)
+static ss_status add_pairs(struct ss_weights_pickle *self, node *to, const node *pairs,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
     for (uint32_t i = 0; i < pairs->n; i++) {
         const node *pair = pairs->as.items[i];
-        if ((pair->kind != SS__PICKLE_TUPLE && pair->kind != SS__PICKLE_LIST) || pair->n != 2) {
-            return ss__pickle_bad(self, "a dictionary is not made from pairs", err);
+        if ((pair->kind != SS_WEIGHTS_PICKLE_TUPLE && pair->kind != SS_WEIGHTS_PICKLE_LIST) ||
+            pair->n != 2) {
+            return ss_weights_pickle_bad(self, "a dictionary is not made from pairs", err);
         }
-        SS_TRY(ss__pickle_add_entries(self, to, pair->as.items, 2, err));
+        SS_TRY(ss_weights_pickle_add_entries(self, to, pair->as.items, 2, err));
     }
 out:
     return status;
 }
 
 /* OrderedDict, Counter: of nothing, of a dictionary, or of pairs as Python 2 has it. */
-static ss_status call_dict(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+static ss_status call_dict(struct ss_weights_pickle *self, node *arguments, node **out,
+                           ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__pickle_need_arguments(self, arguments, 0, 1, err));
-    SS_TRY(ss__pickle_new(self, SS__PICKLE_DICT, out, err));
+    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 0, 1, err));
+    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_DICT, out, err));
     const node *from = arguments->n == 0 ? NULL : arguments->as.items[0];
-    if (from != NULL && from->kind == SS__PICKLE_DICT) {
-        SS_TRY(ss__pickle_add_entries(self, *out, from->as.items, from->n, err));
-    } else if (from != NULL && from->kind == SS__PICKLE_LIST) {
+    if (from != NULL && from->kind == SS_WEIGHTS_PICKLE_DICT) {
+        SS_TRY(ss_weights_pickle_add_entries(self, *out, from->as.items, from->n, err));
+    } else if (from != NULL && from->kind == SS_WEIGHTS_PICKLE_LIST) {
         SS_TRY(add_pairs(self, *out, from, err));
     } else if (from != NULL) {
-        return ss__pickle_bad(self, "a dictionary is not made from entries", err);
+        return ss_weights_pickle_bad(self, "a dictionary is not made from entries", err);
     }
 out:
     return status;
 }
 
 /* The argument makes values of absent keys, which nobody asks for. */
-static ss_status call_default_dict(struct ss__pickle *self, node *arguments, node **out,
+static ss_status call_default_dict(struct ss_weights_pickle *self, node *arguments, node **out,
                                    ss_err *err)
 {
-    const ss_status status = ss__pickle_need_arguments(self, arguments, 0, 1, err);
-    return status == SS_OK ? ss__pickle_new(self, SS__PICKLE_DICT, out, err) : status;
+    const ss_status status = ss_weights_pickle_need_arguments(self, arguments, 0, 1, err);
+    return status == SS_OK ? ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_DICT, out, err)
+                           : status;
 }
 
 /* Of nothing, or of a list and the most that it may hold; more may be appended. */
-static ss_status call_deque(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+static ss_status call_deque(struct ss_weights_pickle *self, node *arguments, node **out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__pickle_need_arguments(self, arguments, 0, 2, err));
-    SS_TRY(ss__pickle_new(self, SS__PICKLE_LIST, out, err));
+    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 0, 2, err));
+    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_LIST, out, err));
     const node *from = arguments->n == 0 ? NULL : arguments->as.items[0];
-    if (from != NULL && (from->kind == SS__PICKLE_LIST || from->kind == SS__PICKLE_TUPLE)) {
-        SS_TRY(ss__pickle_add_items(self, *out, from->as.items, from->n, err));
+    if (from != NULL &&
+        (from->kind == SS_WEIGHTS_PICKLE_LIST || from->kind == SS_WEIGHTS_PICKLE_TUPLE)) {
+        SS_TRY(ss_weights_pickle_add_items(self, *out, from->as.items, from->n, err));
     }
 out:
     return status;
 }
 
 /* (class, base, state), with which protocols before 2 make objects. */
-static ss_status call_reconstructor(struct ss__pickle *self, node *arguments, node **out,
+static ss_status call_reconstructor(struct ss_weights_pickle *self, node *arguments, node **out,
                                     ss_err *err)
 {
     ss_status status = SS_OK;
     node *nothing = NULL;
-    SS_TRY(ss__pickle_need_arguments(self, arguments, 3, 3, err));
+    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 3, 3, err));
     const node *class = arguments->as.items[0];
-    if (class->kind != SS__PICKLE_GLOBAL || (class->as.global->role != SS__ROLE_CLASS &&
-                                             class->as.global->role != SS__ROLE_NAMESPACE)) {
-        return ss__pickle_bad(self, "an object is not one of a class", err);
+    if (class->kind != SS_WEIGHTS_PICKLE_GLOBAL ||
+        (class->as.global->role != SS_WEIGHTS_ROLE_CLASS &&
+         class->as.global->role != SS_WEIGHTS_ROLE_NAMESPACE)) {
+        return ss_weights_pickle_bad(self, "an object is not one of a class", err);
     }
-    SS_TRY(ss__pickle_new(self, SS__PICKLE_TUPLE, &nothing, err));
-    SS_TRY(ss__pickle_reduce(self, class, nothing, out, err));
+    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_TUPLE, &nothing, err));
+    SS_TRY(ss_weights_pickle_reduce(self, class, nothing, out, err));
 out:
     return status;
 }
@@ -126,31 +136,34 @@ out:
 /* ---- texts, bytes and numbers ---- */
 
 /* str subclasses: (text). */
-static ss_status call_text(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+static ss_status call_text(struct ss_weights_pickle *self, node *arguments, node **out,
+                           ss_err *err)
 {
-    if (arguments->n == 1 && arguments->as.items[0]->kind == SS__PICKLE_TEXT) {
+    if (arguments->n == 1 && arguments->as.items[0]->kind == SS_WEIGHTS_PICKLE_TEXT) {
         *out = arguments->as.items[0];
         return SS_OK;
     }
-    return ss__pickle_opaque(self, "a text of a kind of its own", out, err);
+    return ss_weights_pickle_opaque(self, "a text of a kind of its own", out, err);
 }
 
-static ss_status push_latin1(struct ss__pickle *self, const node *text, node **out, ss_err *err)
+static ss_status push_latin1(struct ss_weights_pickle *self, const node *text, node **out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     void *bytes = NULL;
     uint32_t n = 0;
-    SS_TRY(ss__pickle_alloc(self, (size_t)text->n + 1, &bytes, err));
+    SS_TRY(ss_weights_pickle_alloc(self, (size_t)text->n + 1, &bytes, err));
     for (uint32_t at = 0; at < text->n;) {
         uint32_t code_point = 0;
         const size_t length = ss__utf8_decode(text->as.text + at, text->n - at, &code_point);
         if (length == 0 || code_point > 0xFF) {
-            return ss__pickle_bad(self, "bytes are written as another text than Latin-1", err);
+            return ss_weights_pickle_bad(self, "bytes are written as another text than Latin-1",
+                                         err);
         }
         ((uint8_t *)bytes)[n++] = (uint8_t)code_point;
         at += (uint32_t)length;
     }
-    SS_TRY(ss__pickle_new(self, SS__PICKLE_BYTES, out, err));
+    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_BYTES, out, err));
     (*out)->as.text = bytes;
     (*out)->n = n;
 out:
@@ -158,36 +171,40 @@ out:
 }
 
 /* (text, 'latin1'): how protocol 2 writes bytes. */
-static ss_status call_encode(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+static ss_status call_encode(struct ss_weights_pickle *self, node *arguments, node **out,
+                             ss_err *err)
 {
     node *const *items = arguments->as.items;
-    if (arguments->n == 2 && items[0]->kind == SS__PICKLE_TEXT &&
-        (ss__pickle_is_text(items[1], "latin1") || ss__pickle_is_text(items[1], "latin-1"))) {
+    if (arguments->n == 2 && items[0]->kind == SS_WEIGHTS_PICKLE_TEXT &&
+        (ss_weights_pickle_is_text(items[1], "latin1") ||
+         ss_weights_pickle_is_text(items[1], "latin-1"))) {
         return push_latin1(self, items[0], out, err);
     }
-    return ss__pickle_opaque(self, "bytes", out, err);
+    return ss_weights_pickle_opaque(self, "bytes", out, err);
 }
 
 /* bytes(): the empty ones. */
-static ss_status call_bytes(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+static ss_status call_bytes(struct ss_weights_pickle *self, node *arguments, node **out,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__pickle_need_arguments(self, arguments, 0, 0, err));
-    SS_TRY(ss__pickle_new(self, SS__PICKLE_BYTES, out, err));
+    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 0, 0, err));
+    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_BYTES, out, err));
     (*out)->as.text = "";
 out:
     return status;
 }
 
-static ss_status call_decimal(struct ss__pickle *self, node *arguments, node **out, ss_err *err)
+static ss_status call_decimal(struct ss_weights_pickle *self, node *arguments, node **out,
+                              ss_err *err)
 {
     double number = 0;
     const node *text = arguments->n == 1 ? arguments->as.items[0] : NULL;
-    if (text == NULL || text->kind != SS__PICKLE_TEXT ||
+    if (text == NULL || text->kind != SS_WEIGHTS_PICKLE_TEXT ||
         !ss__parse_double(text->as.text, text->n, &number) || !isfinite(number)) {
-        return ss__pickle_opaque(self, "a decimal.Decimal", out, err);
+        return ss_weights_pickle_opaque(self, "a decimal.Decimal", out, err);
     }
-    const ss_status status = ss__pickle_new(self, SS__PICKLE_FLOAT, out, err);
+    const ss_status status = ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_FLOAT, out, err);
     if (status == SS_OK) {
         (*out)->as.number = number;
     }
@@ -196,36 +213,36 @@ static ss_status call_decimal(struct ss__pickle *self, node *arguments, node **o
 
 /* ---- the table ---- */
 
-#define CLASS SS__ROLE_CLASS, 0, NULL
-#define CALL(call) SS__ROLE_CALL, 0, call
+#define CLASS SS_WEIGHTS_ROLE_CLASS, 0, NULL
+#define CALL(call) SS_WEIGHTS_ROLE_CALL, 0, call
 
-static const struct ss__pickle_global globals[] = {
+static const struct ss_weights_pickle_global globals[] = {
     {"collections", "OrderedDict", CALL(call_dict)},
     {"collections", "Counter", CALL(call_dict)},
     {"collections", "defaultdict", CALL(call_default_dict)},
     {"collections", "deque", CALL(call_deque)},
-    {"torch._utils", "_rebuild_tensor", CALL(ss__torch_rebuild_v1)},
-    {"torch._utils", "_rebuild_tensor_v2", CALL(ss__torch_rebuild_v2)},
-    {"torch._utils", "_rebuild_tensor_v3", CALL(ss__torch_rebuild_v3)},
-    {"torch._utils", "_rebuild_parameter", CALL(ss__torch_parameter)},
-    {"torch._utils", "_rebuild_parameter_with_state", CALL(ss__torch_parameter)},
-    {"torch._tensor", "_rebuild_from_type_v2", CALL(ss__torch_from_type)},
-    {"torch", "Size", CALL(ss__torch_size)},
+    {"torch._utils", "_rebuild_tensor", CALL(ss_weights_torch_rebuild_v1)},
+    {"torch._utils", "_rebuild_tensor_v2", CALL(ss_weights_torch_rebuild_v2)},
+    {"torch._utils", "_rebuild_tensor_v3", CALL(ss_weights_torch_rebuild_v3)},
+    {"torch._utils", "_rebuild_parameter", CALL(ss_weights_torch_parameter)},
+    {"torch._utils", "_rebuild_parameter_with_state", CALL(ss_weights_torch_parameter)},
+    {"torch._tensor", "_rebuild_from_type_v2", CALL(ss_weights_torch_from_type)},
+    {"torch", "Size", CALL(ss_weights_torch_size)},
     {"torch", "Tensor", CLASS},
     {"torch", "device", CLASS},
     {"torch.nn.parameter", "Parameter", CLASS},
     {"torch.serialization", "_get_layout", CLASS},
     {"torch.torch_version", "TorchVersion", CALL(call_text)},
-    {"argparse", "Namespace", SS__ROLE_NAMESPACE, 0, NULL},
-    {"types", "SimpleNamespace", SS__ROLE_NAMESPACE, 0, NULL},
-    {"numpy", "dtype", CALL(ss__numpy_dtype)},
+    {"argparse", "Namespace", SS_WEIGHTS_ROLE_NAMESPACE, 0, NULL},
+    {"types", "SimpleNamespace", SS_WEIGHTS_ROLE_NAMESPACE, 0, NULL},
+    {"numpy", "dtype", CALL(ss_weights_numpy_dtype)},
     {"numpy", "ndarray", CLASS},
-    {"numpy.core.multiarray", "scalar", CALL(ss__numpy_scalar)},
-    {"numpy._core.multiarray", "scalar", CALL(ss__numpy_scalar)},
-    {"numpy.core.multiarray", "_reconstruct", CALL(ss__numpy_array)},
-    {"numpy._core.multiarray", "_reconstruct", CALL(ss__numpy_array)},
-    {"numpy.core.numeric", "_frombuffer", CALL(ss__numpy_frombuffer)},
-    {"numpy._core.numeric", "_frombuffer", CALL(ss__numpy_frombuffer)},
+    {"numpy.core.multiarray", "scalar", CALL(ss_weights_numpy_scalar)},
+    {"numpy._core.multiarray", "scalar", CALL(ss_weights_numpy_scalar)},
+    {"numpy.core.multiarray", "_reconstruct", CALL(ss_weights_numpy_array)},
+    {"numpy._core.multiarray", "_reconstruct", CALL(ss_weights_numpy_array)},
+    {"numpy.core.numeric", "_frombuffer", CALL(ss_weights_numpy_frombuffer)},
+    {"numpy._core.numeric", "_frombuffer", CALL(ss_weights_numpy_frombuffer)},
     {"numpy", "float16", CLASS},
     {"numpy", "float32", CLASS},
     {"numpy", "float64", CLASS},
@@ -270,40 +287,40 @@ static const struct ss__pickle_global globals[] = {
     {"builtins", "list", CLASS},
     {"builtins", "dict", CLASS},
     {"builtins", "tuple", CLASS},
-    {"torch", "DoubleStorage", SS__ROLE_STORAGE, SS__F64, NULL},
-    {"torch", "FloatStorage", SS__ROLE_STORAGE, SS__F32, NULL},
-    {"torch", "HalfStorage", SS__ROLE_STORAGE, SS__F16, NULL},
-    {"torch", "BFloat16Storage", SS__ROLE_STORAGE, SS__BF16, NULL},
-    {"torch", "LongStorage", SS__ROLE_STORAGE, SS__I64, NULL},
-    {"torch", "IntStorage", SS__ROLE_STORAGE, SS__I32, NULL},
-    {"torch", "ShortStorage", SS__ROLE_STORAGE, SS__I16, NULL},
-    {"torch", "CharStorage", SS__ROLE_STORAGE, SS__I8, NULL},
-    {"torch", "ByteStorage", SS__ROLE_STORAGE, SS__U8, NULL},
-    {"torch", "BoolStorage", SS__ROLE_STORAGE, SS__BOOL, NULL},
-    {"torch", "ComplexFloatStorage", SS__ROLE_STORAGE, SS__C64, NULL},
-    {"torch", "ComplexDoubleStorage", SS__ROLE_STORAGE, SS__C128, NULL},
-    {"torch", "UntypedStorage", SS__ROLE_UNTYPED_STORAGE, SS__U8, NULL},
-    {"torch.storage", "UntypedStorage", SS__ROLE_UNTYPED_STORAGE, SS__U8, NULL},
-    {"torch", "float64", SS__ROLE_DTYPE, SS__F64, NULL},
-    {"torch", "float32", SS__ROLE_DTYPE, SS__F32, NULL},
-    {"torch", "float16", SS__ROLE_DTYPE, SS__F16, NULL},
-    {"torch", "bfloat16", SS__ROLE_DTYPE, SS__BF16, NULL},
-    {"torch", "int64", SS__ROLE_DTYPE, SS__I64, NULL},
-    {"torch", "int32", SS__ROLE_DTYPE, SS__I32, NULL},
-    {"torch", "int16", SS__ROLE_DTYPE, SS__I16, NULL},
-    {"torch", "int8", SS__ROLE_DTYPE, SS__I8, NULL},
-    {"torch", "uint64", SS__ROLE_DTYPE, SS__U64, NULL},
-    {"torch", "uint32", SS__ROLE_DTYPE, SS__U32, NULL},
-    {"torch", "uint16", SS__ROLE_DTYPE, SS__U16, NULL},
-    {"torch", "uint8", SS__ROLE_DTYPE, SS__U8, NULL},
-    {"torch", "bool", SS__ROLE_DTYPE, SS__BOOL, NULL},
-    {"torch", "complex64", SS__ROLE_DTYPE, SS__C64, NULL},
-    {"torch", "complex128", SS__ROLE_DTYPE, SS__C128, NULL},
-    {"torch", "float8_e4m3fn", SS__ROLE_DTYPE, SS__F8, NULL},
-    {"torch", "float8_e4m3fnuz", SS__ROLE_DTYPE, SS__F8, NULL},
-    {"torch", "float8_e5m2", SS__ROLE_DTYPE, SS__F8, NULL},
-    {"torch", "float8_e5m2fnuz", SS__ROLE_DTYPE, SS__F8, NULL},
-    {"torch", "float8_e8m0fnu", SS__ROLE_DTYPE, SS__F8, NULL},
+    {"torch", "DoubleStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_F64, NULL},
+    {"torch", "FloatStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_F32, NULL},
+    {"torch", "HalfStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_F16, NULL},
+    {"torch", "BFloat16Storage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_BF16, NULL},
+    {"torch", "LongStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_I64, NULL},
+    {"torch", "IntStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_I32, NULL},
+    {"torch", "ShortStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_I16, NULL},
+    {"torch", "CharStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_I8, NULL},
+    {"torch", "ByteStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_U8, NULL},
+    {"torch", "BoolStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_BOOL, NULL},
+    {"torch", "ComplexFloatStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_C64, NULL},
+    {"torch", "ComplexDoubleStorage", SS_WEIGHTS_ROLE_STORAGE, SS_WEIGHTS_C128, NULL},
+    {"torch", "UntypedStorage", SS_WEIGHTS_ROLE_UNTYPED_STORAGE, SS_WEIGHTS_U8, NULL},
+    {"torch.storage", "UntypedStorage", SS_WEIGHTS_ROLE_UNTYPED_STORAGE, SS_WEIGHTS_U8, NULL},
+    {"torch", "float64", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F64, NULL},
+    {"torch", "float32", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F32, NULL},
+    {"torch", "float16", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F16, NULL},
+    {"torch", "bfloat16", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_BF16, NULL},
+    {"torch", "int64", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_I64, NULL},
+    {"torch", "int32", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_I32, NULL},
+    {"torch", "int16", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_I16, NULL},
+    {"torch", "int8", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_I8, NULL},
+    {"torch", "uint64", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_U64, NULL},
+    {"torch", "uint32", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_U32, NULL},
+    {"torch", "uint16", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_U16, NULL},
+    {"torch", "uint8", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_U8, NULL},
+    {"torch", "bool", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_BOOL, NULL},
+    {"torch", "complex64", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_C64, NULL},
+    {"torch", "complex128", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_C128, NULL},
+    {"torch", "float8_e4m3fn", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F8, NULL},
+    {"torch", "float8_e4m3fnuz", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F8, NULL},
+    {"torch", "float8_e5m2", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F8, NULL},
+    {"torch", "float8_e5m2fnuz", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F8, NULL},
+    {"torch", "float8_e8m0fnu", SS_WEIGHTS_ROLE_DTYPE, SS_WEIGHTS_F8, NULL},
 };
 
 static bool is_same(struct ss_text text, const char *other)
@@ -311,15 +328,16 @@ static bool is_same(struct ss_text text, const char *other)
     return text.n_bytes == strlen(other) && memcmp(text.data, other, text.n_bytes) == 0;
 }
 
-ss_status ss__pickle_find_global(struct ss__pickle *self, struct ss_text module,
-                                 struct ss_text name, node **out, ss_err *err)
+ss_status ss_weights_pickle_find_global(struct ss_weights_pickle *self, struct ss_text module,
+                                        struct ss_text name, node **out, ss_err *err)
 {
     if (is_same(module, "__builtin__")) { /* its name in protocol 2 */
         module = (struct ss_text){"builtins", strlen("builtins")};
     }
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++) {
         if (is_same(name, globals[i].name) && is_same(module, globals[i].module)) {
-            const ss_status status = ss__pickle_new(self, SS__PICKLE_GLOBAL, out, err);
+            const ss_status status =
+                ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_GLOBAL, out, err);
             if (status == SS_OK) {
                 (*out)->as.global = &globals[i];
             }
@@ -336,58 +354,58 @@ ss_status ss__pickle_find_global(struct ss__pickle *self, struct ss_text module,
 
 /* ---- calls and states ---- */
 
-ss_status ss__pickle_reduce(struct ss__pickle *self, const node *callable, node *arguments,
-                            node **out, ss_err *err)
+ss_status ss_weights_pickle_reduce(struct ss_weights_pickle *self, const node *callable,
+                                   node *arguments, node **out, ss_err *err)
 {
-    const struct ss__pickle_global *global = callable->as.global;
-    if (global->role == SS__ROLE_CALL) {
+    const struct ss_weights_pickle_global *global = callable->as.global;
+    if (global->role == SS_WEIGHTS_ROLE_CALL) {
         return global->call(self, arguments, out, err);
     }
-    if (global->role == SS__ROLE_NAMESPACE) {
-        const ss_status status = ss__pickle_new(self, SS__PICKLE_DICT, out, err);
+    if (global->role == SS_WEIGHTS_ROLE_NAMESPACE) {
+        const ss_status status = ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_DICT, out, err);
         if (status == SS_OK) {
             (*out)->takes_state = true;
         }
         return status;
     }
-    return global->role == SS__ROLE_CLASS
-               ? ss__pickle_opaque(self, global->name, out, err)
-               : ss__pickle_bad(self, "a type is called as if it were a function", err);
+    return global->role == SS_WEIGHTS_ROLE_CLASS
+               ? ss_weights_pickle_opaque(self, global->name, out, err)
+               : ss_weights_pickle_bad(self, "a type is called as if it were a function", err);
 }
 
 /* Attributes, or a tuple of those and of the slots. */
-static ss_status add_attributes(struct ss__pickle *self, node *object, const node *state,
+static ss_status add_attributes(struct ss_weights_pickle *self, node *object, const node *state,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    if (state->kind == SS__PICKLE_DICT && state != object) {
-        return ss__pickle_add_entries(self, object, state->as.items, state->n, err);
+    if (state->kind == SS_WEIGHTS_PICKLE_DICT && state != object) {
+        return ss_weights_pickle_add_entries(self, object, state->as.items, state->n, err);
     }
-    if (state->kind != SS__PICKLE_TUPLE || state->n != 2) {
-        return ss__pickle_bad(self, "the state of an object is no dictionary", err);
+    if (state->kind != SS_WEIGHTS_PICKLE_TUPLE || state->n != 2) {
+        return ss_weights_pickle_bad(self, "the state of an object is no dictionary", err);
     }
     for (uint32_t i = 0; i < 2; i++) {
         const node *part = state->as.items[i];
-        if (part->kind == SS__PICKLE_DICT && part != object) {
-            SS_TRY(ss__pickle_add_entries(self, object, part->as.items, part->n, err));
+        if (part->kind == SS_WEIGHTS_PICKLE_DICT && part != object) {
+            SS_TRY(ss_weights_pickle_add_entries(self, object, part->as.items, part->n, err));
         }
     }
 out:
     return status;
 }
 
-ss_status ss__pickle_set_state(struct ss__pickle *self, node *object, const node *state,
-                               ss_err *err)
+ss_status ss_weights_pickle_set_state(struct ss_weights_pickle *self, node *object,
+                                      const node *state, ss_err *err)
 {
     switch (object->kind) {
-    case SS__PICKLE_DICT:
+    case SS_WEIGHTS_PICKLE_DICT:
         return object->takes_state ? add_attributes(self, object, state, err) : SS_OK;
-    case SS__PICKLE_OPAQUE:
+    case SS_WEIGHTS_PICKLE_OPAQUE:
         return SS_OK;
-    case SS__PICKLE_NUMPY_DTYPE:
-    case SS__PICKLE_NUMPY_ARRAY:
-        return ss__numpy_set_state(self, object, state, err);
+    case SS_WEIGHTS_PICKLE_NUMPY_DTYPE:
+    case SS_WEIGHTS_PICKLE_NUMPY_ARRAY:
+        return ss_weights_numpy_set_state(self, object, state, err);
     default:
-        return ss__pickle_bad(self, "state is given to what can not have it", err);
+        return ss_weights_pickle_bad(self, "state is given to what can not have it", err);
     }
 }

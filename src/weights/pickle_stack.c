@@ -10,9 +10,10 @@ enum {
     MIN_ARENA_BYTES = 12 << 20 /* and as many bytes more as the file has */
 };
 
-typedef struct ss__pickle_node node;
+typedef struct ss_weights_pickle_node node;
 
-ss_status ss__pickle_bad(const struct ss__pickle *self, const char *what, ss_err *err)
+ss_status ss_weights_pickle_bad(const struct ss_weights_pickle *self, const char *what,
+                                ss_err *err)
 {
     const ss_status status =
         ss__fail_file(err, self->source.file, SS_E_DATA,
@@ -23,21 +24,22 @@ ss_status ss__pickle_bad(const struct ss__pickle *self, const char *what, ss_err
 
 /* ---- bytes ---- */
 
-ss_status ss__pickle_take(struct ss__pickle *self, uint64_t n, const uint8_t **out, ss_err *err)
+ss_status ss_weights_pickle_take(struct ss_weights_pickle *self, uint64_t n,
+                                 const uint8_t **out, ss_err *err)
 {
     if (n > self->source.n_bytes - self->at) {
-        return ss__pickle_bad(self, "it ends too early", err);
+        return ss_weights_pickle_bad(self, "it ends too early", err);
     }
     *out = self->source.data + self->at;
     self->at += (size_t)n;
     return SS_OK;
 }
 
-ss_status ss__pickle_take_uint(struct ss__pickle *self, size_t n_bytes, uint64_t *out,
-                               ss_err *err)
+ss_status ss_weights_pickle_take_uint(struct ss_weights_pickle *self, size_t n_bytes,
+                                      uint64_t *out, ss_err *err)
 {
     const uint8_t *bytes = NULL;
-    const ss_status status = ss__pickle_take(self, n_bytes, &bytes, err);
+    const ss_status status = ss_weights_pickle_take(self, n_bytes, &bytes, err);
     *out = 0;
     for (size_t i = n_bytes; status == SS_OK && i-- > 0;) {
         *out = *out << 8 | bytes[i];
@@ -47,7 +49,8 @@ ss_status ss__pickle_take_uint(struct ss__pickle *self, size_t n_bytes, uint64_t
 
 /* ---- nodes and the stack ---- */
 
-ss_status ss__pickle_alloc(struct ss__pickle *self, size_t n_bytes, void **out, ss_err *err)
+ss_status ss_weights_pickle_alloc(struct ss_weights_pickle *self, size_t n_bytes, void **out,
+                                  ss_err *err)
 {
     *out = NULL;
     if (self->arena.n_bytes > MIN_ARENA_BYTES + self->n_file_bytes) {
@@ -58,10 +61,11 @@ ss_status ss__pickle_alloc(struct ss__pickle *self, size_t n_bytes, void **out, 
     return *out == NULL ? ss__fail_nomem(err, "a value") : SS_OK;
 }
 
-ss_status ss__pickle_new(struct ss__pickle *self, ss__pickle_kind kind, node **out, ss_err *err)
+ss_status ss_weights_pickle_new(struct ss_weights_pickle *self, ss_weights_pickle_kind kind,
+                                node **out, ss_err *err)
 {
     void *memory = NULL;
-    const ss_status status = ss__pickle_alloc(self, sizeof **out, &memory, err);
+    const ss_status status = ss_weights_pickle_alloc(self, sizeof **out, &memory, err);
     *out = memory;
     if (status != SS_OK) {
         return status;
@@ -70,7 +74,7 @@ ss_status ss__pickle_new(struct ss__pickle *self, ss__pickle_kind kind, node **o
     return SS_OK;
 }
 
-ss_status ss__pickle_push(struct ss__pickle *self, node *value, ss_err *err)
+ss_status ss_weights_pickle_push(struct ss_weights_pickle *self, node *value, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_GROW(self->stack, self->n_stack_room, self->n_stack + 1);
@@ -79,31 +83,32 @@ out:
     return status;
 }
 
-ss_status ss__pickle_push_new(struct ss__pickle *self, ss__pickle_kind kind, node **out,
-                              ss_err *err)
+ss_status ss_weights_pickle_push_new(struct ss_weights_pickle *self,
+                                     ss_weights_pickle_kind kind, node **out, ss_err *err)
 {
-    const ss_status status = ss__pickle_new(self, kind, out, err);
-    return status == SS_OK ? ss__pickle_push(self, *out, err) : status;
+    const ss_status status = ss_weights_pickle_new(self, kind, out, err);
+    return status == SS_OK ? ss_weights_pickle_push(self, *out, err) : status;
 }
 
-size_t ss__pickle_n_above(const struct ss__pickle *self)
+size_t ss_weights_pickle_n_above(const struct ss_weights_pickle *self)
 {
     return self->n_stack - (self->n_marks == 0 ? 0 : self->marks[self->n_marks - 1]);
 }
 
-ss_status ss__pickle_pop(struct ss__pickle *self, node **out, ss_err *err)
+ss_status ss_weights_pickle_pop(struct ss_weights_pickle *self, node **out, ss_err *err)
 {
-    if (ss__pickle_n_above(self) == 0) {
-        return ss__pickle_bad(self, "a value is missing on the stack", err);
+    if (ss_weights_pickle_n_above(self) == 0) {
+        return ss_weights_pickle_bad(self, "a value is missing on the stack", err);
     }
     *out = self->stack[--self->n_stack];
     return SS_OK;
 }
 
-ss_status ss__pickle_pop_mark(struct ss__pickle *self, node ***items, size_t *n, ss_err *err)
+ss_status ss_weights_pickle_pop_mark(struct ss_weights_pickle *self, node ***items, size_t *n,
+                                     ss_err *err)
 {
     if (self->n_marks == 0) {
-        return ss__pickle_bad(self, "a mark is missing", err);
+        return ss_weights_pickle_bad(self, "a mark is missing", err);
     }
     const size_t height = self->marks[--self->n_marks];
     *n = self->n_stack - height;
@@ -112,23 +117,24 @@ ss_status ss__pickle_pop_mark(struct ss__pickle *self, node ***items, size_t *n,
     return SS_OK;
 }
 
-ss_status ss__pickle_need_top(const struct ss__pickle *self, ss__pickle_kind kind, node **out,
-                              ss_err *err)
+ss_status ss_weights_pickle_need_top(const struct ss_weights_pickle *self,
+                                     ss_weights_pickle_kind kind, node **out, ss_err *err)
 {
-    if (ss__pickle_n_above(self) == 0 || self->stack[self->n_stack - 1]->kind != kind) {
-        return ss__pickle_bad(self, "items are added to what can not hold them", err);
+    if (ss_weights_pickle_n_above(self) == 0 || self->stack[self->n_stack - 1]->kind != kind) {
+        return ss_weights_pickle_bad(self, "items are added to what can not hold them", err);
     }
     *out = self->stack[self->n_stack - 1];
     return SS_OK;
 }
 
-ss_status ss__pickle_add_items(struct ss__pickle *self, node *to, node *const *items, size_t n,
-                               ss_err *err)
+ss_status ss_weights_pickle_add_items(struct ss_weights_pickle *self, node *to,
+                                      node *const *items, size_t n, ss_err *err)
 {
     if (n > to->n_room - to->n) {
         const size_t room = ss__max_size(to->n + n, (size_t)to->n * 2);
         void *grown = NULL;
-        const ss_status status = ss__pickle_alloc(self, room * sizeof(node *), &grown, err);
+        const ss_status status =
+            ss_weights_pickle_alloc(self, room * sizeof(node *), &grown, err);
         if (status != SS_OK) {
             return status;
         }
@@ -144,42 +150,43 @@ ss_status ss__pickle_add_items(struct ss__pickle *self, node *to, node *const *i
             to->depth = items[i]->depth + 1;
         }
     }
-    return to->depth <= MAX_DEPTH ? SS_OK
-                                  : ss__pickle_bad(self, "values are nested too deeply", err);
+    return to->depth <= MAX_DEPTH
+               ? SS_OK
+               : ss_weights_pickle_bad(self, "values are nested too deeply", err);
 }
 
 static bool is_hashable(const node *value)
 {
-    return value->kind != SS__PICKLE_LIST && value->kind != SS__PICKLE_DICT &&
-           value->kind != SS__PICKLE_STORAGE;
+    return value->kind != SS_WEIGHTS_PICKLE_LIST && value->kind != SS_WEIGHTS_PICKLE_DICT &&
+           value->kind != SS_WEIGHTS_PICKLE_STORAGE;
 }
 
-ss_status ss__pickle_add_entries(struct ss__pickle *self, node *to, node *const *items,
-                                 size_t n, ss_err *err)
+ss_status ss_weights_pickle_add_entries(struct ss_weights_pickle *self, node *to,
+                                        node *const *items, size_t n, ss_err *err)
 {
     if (n % 2 != 0) {
-        return ss__pickle_bad(self, "a key has no value", err);
+        return ss_weights_pickle_bad(self, "a key has no value", err);
     }
     for (size_t i = 0; i < n; i += 2) {
         if (!is_hashable(items[i])) {
-            return ss__pickle_bad(self, "a key is of a kind that can not be one", err);
+            return ss_weights_pickle_bad(self, "a key is of a kind that can not be one", err);
         }
     }
-    return ss__pickle_add_items(self, to, items, n, err);
+    return ss_weights_pickle_add_items(self, to, items, n, err);
 }
 
 /* ---- looking at values ---- */
 
-bool ss__pickle_is_text(const node *value, const char *text)
+bool ss_weights_pickle_is_text(const node *value, const char *text)
 {
-    return value->kind == SS__PICKLE_TEXT && value->n == strlen(text) &&
+    return value->kind == SS_WEIGHTS_PICKLE_TEXT && value->n == strlen(text) &&
            memcmp(value->as.text, text, value->n) == 0;
 }
 
-const node *ss__pickle_get(const node *dict, const char *key)
+const node *ss_weights_pickle_get(const node *dict, const char *key)
 {
-    for (uint32_t i = 0; dict->kind == SS__PICKLE_DICT && i < dict->n; i += 2) {
-        if (ss__pickle_is_text(dict->as.items[i], key)) {
+    for (uint32_t i = 0; dict->kind == SS_WEIGHTS_PICKLE_DICT && i < dict->n; i += 2) {
+        if (ss_weights_pickle_is_text(dict->as.items[i], key)) {
             return dict->as.items[i + 1];
         }
     }

@@ -21,17 +21,31 @@ enum { MAX_HEADER_BYTES = 100000000, LENGTH_BYTES = 8 };
 
 static const struct {
     const char *name;
-    ss__dtype dtype;
+    ss_weights_dtype dtype;
     unsigned n_bits;
 } dtypes[] = {
-    {"F32", SS__F32, 32},         {"F16", SS__F16, 16},    {"BF16", SS__BF16, 16},
-    {"F64", SS__F64, 64},         {"I64", SS__I64, 64},    {"I32", SS__I32, 32},
-    {"I16", SS__I16, 16},         {"I8", SS__I8, 8},       {"U8", SS__U8, 8},
-    {"BOOL", SS__BOOL, 8},        {"U16", SS__U16, 16},    {"U32", SS__U32, 32},
-    {"U64", SS__U64, 64},         {"C64", SS__C64, 64},    {"F8_E4M3", SS__F8, 8},
-    {"F8_E5M2", SS__F8, 8},       {"F8_E8M0", SS__F8, 8},  {"F8_E4M3FNUZ", SS__F8, 8},
-    {"F8_E5M2FNUZ", SS__F8, 8},   {"F4", SS__SUB_BYTE, 4}, {"F6_E2M3", SS__SUB_BYTE, 6},
-    {"F6_E3M2", SS__SUB_BYTE, 6},
+    {"F32", SS_WEIGHTS_F32, 32},
+    {"F16", SS_WEIGHTS_F16, 16},
+    {"BF16", SS_WEIGHTS_BF16, 16},
+    {"F64", SS_WEIGHTS_F64, 64},
+    {"I64", SS_WEIGHTS_I64, 64},
+    {"I32", SS_WEIGHTS_I32, 32},
+    {"I16", SS_WEIGHTS_I16, 16},
+    {"I8", SS_WEIGHTS_I8, 8},
+    {"U8", SS_WEIGHTS_U8, 8},
+    {"BOOL", SS_WEIGHTS_BOOL, 8},
+    {"U16", SS_WEIGHTS_U16, 16},
+    {"U32", SS_WEIGHTS_U32, 32},
+    {"U64", SS_WEIGHTS_U64, 64},
+    {"C64", SS_WEIGHTS_C64, 64},
+    {"F8_E4M3", SS_WEIGHTS_F8, 8},
+    {"F8_E5M2", SS_WEIGHTS_F8, 8},
+    {"F8_E8M0", SS_WEIGHTS_F8, 8},
+    {"F8_E4M3FNUZ", SS_WEIGHTS_F8, 8},
+    {"F8_E5M2FNUZ", SS_WEIGHTS_F8, 8},
+    {"F4", SS_WEIGHTS_SUB_BYTE, 4},
+    {"F6_E2M3", SS_WEIGHTS_SUB_BYTE, 6},
+    {"F6_E3M2", SS_WEIGHTS_SUB_BYTE, 6},
 };
 
 /* Where a tensor lies in the data. */
@@ -41,7 +55,7 @@ struct span {
 };
 
 struct reader {
-    struct ss__weights *self;
+    struct ss_weights *self;
     const char *file;
     const char *text; /* the header, n bytes, read up to `at` */
     size_t n, at;
@@ -234,7 +248,7 @@ out:
 
 /* The fields of an entry as they are read. */
 struct entry {
-    struct ss__tensor tensor;
+    struct ss_weights_tensor tensor;
     unsigned n_bits;
     uint64_t offsets[2];
     bool has_dtype, has_shape, has_offsets;
@@ -261,7 +275,8 @@ out:
 
 static ss_status read_shape(struct reader *reader, struct entry *entry, ss_err *err)
 {
-    return read_numbers(reader, SS__MAX_DIMS, entry->tensor.shape, &entry->tensor.n_dims, err);
+    return read_numbers(reader, SS_WEIGHTS_MAX_DIMS, entry->tensor.shape, &entry->tensor.n_dims,
+                        err);
 }
 
 static ss_status read_offsets(struct reader *reader, struct entry *entry, ss_err *err)
@@ -307,7 +322,7 @@ static ss_status check_entry(const struct reader *reader, struct entry *entry, s
 {
     ss_status status = SS_OK;
     uint64_t n_bits = 0;
-    const struct ss__tensor *tensor = &entry->tensor;
+    const struct ss_weights_tensor *tensor = &entry->tensor;
     const uint64_t begin = entry->offsets[0], end = entry->offsets[1];
     if (!entry->has_dtype || !entry->has_shape || !entry->has_offsets) {
         SS_FAIL_FILE(reader->file, SS_E_DATA,
@@ -317,7 +332,7 @@ static ss_status check_entry(const struct reader *reader, struct entry *entry, s
                      : !entry->has_shape ? "shape"
                                          : "data_offsets");
     }
-    if (!ss__tensor_set_row_major(&entry->tensor) ||
+    if (!ss_weights_tensor_set_row_major(&entry->tensor) ||
         !ss__mul_u64(tensor->n_elements, entry->n_bits, &n_bits) || n_bits % 8 != 0) {
         SS_FAIL_FILE(reader->file, SS_E_DATA, "tensor '%.200s' has an impossible shape",
                      tensor->name);
@@ -346,7 +361,7 @@ static ss_status read_entry(struct reader *reader, const char *name, ss_err *err
     SS_GROW(reader->spans, reader->n_spans_room, reader->self->n + 1);
     reader->spans[reader->self->n] = (struct span){
         .begin = entry.offsets[0], .end = entry.offsets[1], .tensor = reader->self->n};
-    SS_TRY(ss__weights_add(reader->self, &entry.tensor, err));
+    SS_TRY(ss_weights_add(reader->self, &entry.tensor, err));
 out:
     return status;
 }
@@ -364,7 +379,7 @@ static ss_status read_metadata(struct reader *reader, ss_err *err)
         SS_TRY(read_string(reader, &key, err));
         SS_TRY(need(reader, ':', err));
         SS_TRY(read_string(reader, &value, err));
-        SS_TRY(ss__weights_add_metadata(reader->self, key, value, err));
+        SS_TRY(ss_weights_add_metadata(reader->self, key, value, err));
         SS_TRY(read_separator(reader, '}', &more, err));
     }
 out:
@@ -411,14 +426,14 @@ static ss_status place_tensors(struct reader *reader, const uint8_t *data, size_
                                ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *self = reader->self;
+    struct ss_weights *self = reader->self;
     uint64_t end = 0;
     if (self->n > 0) {
         qsort(reader->spans, self->n, sizeof *reader->spans, compare_spans);
     }
     for (size_t i = 0; i < self->n; i++) {
         const struct span *span = &reader->spans[i];
-        struct ss__tensor *tensor = &self->tensors[span->tensor];
+        struct ss_weights_tensor *tensor = &self->tensors[span->tensor];
         if (span->begin != end || span->end > n_bytes) {
             SS_FAIL_FILE(reader->file, SS_E_DATA,
                          "tensor '%.200s' has the range %llu to %llu, expected it to start at "
@@ -438,10 +453,10 @@ out:
     return status;
 }
 
-ss_status ss__safetensors_read(struct ss__weights *self, ss_err *err)
+ss_status ss_weights_safetensors_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss__source *source = &self->source;
+    const struct ss_weights_source *source = &self->source;
     struct reader reader = {.self = self, .file = source->file};
     uint64_t n_header = 0;
     self->format = "safetensors";

@@ -9,7 +9,7 @@
 
 enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };
 
-uint64_t ss__tensor_out_bytes(const struct ss__tensor_out *tensor)
+uint64_t ss_weights_tensor_out_bytes(const struct ss_weights_tensor_out *tensor)
 {
     uint64_t n = sizeof *tensor->data;
     for (size_t i = 0; i < tensor->n_dims; i++) {
@@ -18,7 +18,7 @@ uint64_t ss__tensor_out_bytes(const struct ss__tensor_out *tensor)
     return n;
 }
 
-static void add_shape(struct ss__buf *header, const struct ss__tensor_out *tensor)
+static void add_shape(struct ss__buf *header, const struct ss_weights_tensor_out *tensor)
 {
     for (size_t i = 0; i < tensor->n_dims; i++) {
         ss__buf_printf(header, "%s%llu", i == 0 ? "" : ",",
@@ -26,12 +26,13 @@ static void add_shape(struct ss__buf *header, const struct ss__tensor_out *tenso
     }
 }
 
-static void add_header(struct ss__buf *header, const struct ss__tensor_out *tensors, size_t n)
+static void add_header(struct ss__buf *header, const struct ss_weights_tensor_out *tensors,
+                       size_t n)
 {
     uint64_t at = 0;
     ss__buf_add_byte(header, '{');
     for (size_t i = 0; i < n; i++) {
-        const uint64_t n_bytes = ss__tensor_out_bytes(&tensors[i]);
+        const uint64_t n_bytes = ss_weights_tensor_out_bytes(&tensors[i]);
         ss__buf_add_text(header, i == 0 ? "" : ",");
         ss__json_add_string(header, tensors[i].name, strlen(tensors[i].name), true);
         ss__buf_add_text(header, ":{\"dtype\":\"F32\",\"shape\":[");
@@ -46,8 +47,9 @@ static void add_header(struct ss__buf *header, const struct ss__tensor_out *tens
     }
 }
 
-ss_status ss__safetensors_write(const char *path, const struct ss__tensor_out *tensors,
-                                size_t n, ss_err *err)
+ss_status ss_weights_safetensors_write(const char *path,
+                                       const struct ss_weights_tensor_out *tensors, size_t n,
+                                       ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
@@ -62,8 +64,8 @@ ss_status ss__safetensors_write(const char *path, const struct ss__tensor_out *t
     SS_TRY(ss__out_write(&out, length, LENGTH_BYTES, err));
     SS_TRY(ss__out_write(&out, header.data, header.n_bytes, err));
     for (size_t i = 0; i < n; i++) {
-        SS_TRY(ss__out_write(&out, tensors[i].data, (size_t)ss__tensor_out_bytes(&tensors[i]),
-                             err));
+        SS_TRY(ss__out_write(&out, tensors[i].data,
+                             (size_t)ss_weights_tensor_out_bytes(&tensors[i]), err));
     }
     SS_TRY(ss__out_commit(&out, err));
 out:

@@ -18,11 +18,11 @@ enum {
     WHAT_BYTES = 128
 };
 
-typedef struct ss__pickle_node node;
+typedef struct ss_weights_pickle_node node;
 
 struct walk {
-    const struct ss__pickle *pickle;
-    struct ss__weights *weights;
+    const struct ss_weights_pickle *pickle;
+    struct ss_weights *weights;
     struct ss__buf name;
     size_t n_visits;
     uint64_t n_copied; /* bytes of arrays */
@@ -35,19 +35,19 @@ struct walk {
 static bool add_value_text(struct ss__buf *buf, const node *value)
 {
     switch (value->kind) {
-    case SS__PICKLE_INT:
+    case SS_WEIGHTS_PICKLE_INT:
         ss__buf_printf(buf, "%lld", (long long)value->as.integer);
         return true;
-    case SS__PICKLE_FLOAT:
+    case SS_WEIGHTS_PICKLE_FLOAT:
         ss__buf_printf(buf, "%.17g", value->as.number);
         return true;
-    case SS__PICKLE_BOOL:
+    case SS_WEIGHTS_PICKLE_BOOL:
         ss__buf_add_text(buf, value->as.integer != 0 ? "true" : "false");
         return true;
-    case SS__PICKLE_TEXT:
+    case SS_WEIGHTS_PICKLE_TEXT:
         ss__buf_add(buf, value->as.text, value->n);
         return value->n <= MAX_TEXT_BYTES && memchr(value->as.text, '\0', value->n) == NULL;
-    case SS__PICKLE_GLOBAL:
+    case SS_WEIGHTS_PICKLE_GLOBAL:
         ss__buf_printf(buf, "%s.%s", value->as.global->module, value->as.global->name);
         return true;
     default:
@@ -60,23 +60,23 @@ static void describe_value(const node *value, char out[WHAT_BYTES])
 {
     const unsigned n = (unsigned)value->n;
     switch (value->kind) {
-    case SS__PICKLE_BIG_INT:
+    case SS_WEIGHTS_PICKLE_BIG_INT:
         (void)snprintf(out, WHAT_BYTES, "a whole number beyond 64 bits");
         break;
-    case SS__PICKLE_TEXT:
+    case SS_WEIGHTS_PICKLE_TEXT:
         (void)snprintf(out, WHAT_BYTES, "a text of %u bytes", n);
         break;
-    case SS__PICKLE_BYTES:
+    case SS_WEIGHTS_PICKLE_BYTES:
         (void)snprintf(out, WHAT_BYTES, "%u bytes", n);
         break;
-    case SS__PICKLE_DICT:
+    case SS_WEIGHTS_PICKLE_DICT:
         (void)snprintf(out, WHAT_BYTES, "a dictionary of %u entries", n / 2);
         break;
-    case SS__PICKLE_LIST:
-    case SS__PICKLE_TUPLE:
+    case SS_WEIGHTS_PICKLE_LIST:
+    case SS_WEIGHTS_PICKLE_TUPLE:
         (void)snprintf(out, WHAT_BYTES, "a list of %u values", n);
         break;
-    case SS__PICKLE_OPAQUE:
+    case SS_WEIGHTS_PICKLE_OPAQUE:
         (void)snprintf(out, WHAT_BYTES, "an object (%.100s)",
                        value->as.text == NULL ? "a set" : value->as.text);
         break;
@@ -90,7 +90,7 @@ static void describe_value(const node *value, char out[WHAT_BYTES])
 static ss_status keep_value(struct walk *walk, const char *text, size_t n_text,
                             bool is_unreadable, ss_err *err)
 {
-    struct ss__weights *weights = walk->weights;
+    struct ss_weights *weights = walk->weights;
     const size_t n_name = walk->name.n_bytes;
     if (n_name == 0 || memchr(walk->name.data, '\0', n_name) != NULL) {
         return SS_OK; /* no key that anybody asks for */
@@ -104,8 +104,8 @@ static ss_status keep_value(struct walk *walk, const char *text, size_t n_text,
     if (key == NULL || copy == NULL) {
         return ss__fail_nomem(err, "a value");
     }
-    return is_unreadable ? ss__weights_add_unreadable(weights, key, copy, err)
-                         : ss__weights_add_metadata(weights, key, copy, err);
+    return is_unreadable ? ss_weights_add_unreadable(weights, key, copy, err)
+                         : ss_weights_add_metadata(weights, key, copy, err);
 }
 
 static ss_status add_value(struct walk *walk, const node *value, ss_err *err)
@@ -113,7 +113,7 @@ static ss_status add_value(struct walk *walk, const node *value, ss_err *err)
     ss_status status = SS_OK;
     struct ss__buf text = {0};
     char what[WHAT_BYTES];
-    if (value->kind == SS__PICKLE_NONE) {
+    if (value->kind == SS_WEIGHTS_PICKLE_NONE) {
         return SS_OK;
     }
     if (!add_value_text(&text, value)) {
@@ -130,12 +130,12 @@ out:
 
 /* ---- tensors ---- */
 
-bool ss__tensor_as_value(const struct ss__tensor *tensor, node *out)
+bool ss_weights_tensor_as_value(const struct ss_weights_tensor *tensor, node *out)
 {
     uint64_t bits = 0;
-    const size_t n_bytes = ss__dtype_bytes(tensor->dtype);
+    const size_t n_bytes = ss_weights_dtype_bytes(tensor->dtype);
     float number = 0;
-    *out = (node){.kind = SS__PICKLE_INT};
+    *out = (node){.kind = SS_WEIGHTS_PICKLE_INT};
     if (tensor->n_elements != 1 || n_bytes == 0 || n_bytes > sizeof bits) {
         return false;
     }
@@ -144,31 +144,31 @@ bool ss__tensor_as_value(const struct ss__tensor *tensor, node *out)
         bits = bits << 8 | ((const uint8_t *)tensor->data)[place];
     }
     switch (tensor->dtype) {
-    case SS__BOOL:
-        out->kind = SS__PICKLE_BOOL;
+    case SS_WEIGHTS_BOOL:
+        out->kind = SS_WEIGHTS_PICKLE_BOOL;
         out->as.integer = bits != 0;
         return true;
-    case SS__U8:
-    case SS__U16:
-    case SS__U32:
-    case SS__U64:
+    case SS_WEIGHTS_U8:
+    case SS_WEIGHTS_U16:
+    case SS_WEIGHTS_U32:
+    case SS_WEIGHTS_U64:
         out->as.integer = (int64_t)bits;
         return bits <= INT64_MAX;
-    case SS__I8:
-    case SS__I16:
-    case SS__I32:
-    case SS__I64:
+    case SS_WEIGHTS_I8:
+    case SS_WEIGHTS_I16:
+    case SS_WEIGHTS_I32:
+    case SS_WEIGHTS_I64:
         bits <<= 64 - 8 * n_bytes; /* and back, with copies of the sign */
         memcpy(&out->as.integer, &bits, sizeof bits);
         out->as.integer >>= 64 - 8 * n_bytes;
         return true;
-    case SS__F64:
-        out->kind = SS__PICKLE_FLOAT;
+    case SS_WEIGHTS_F64:
+        out->kind = SS_WEIGHTS_PICKLE_FLOAT;
         memcpy(&out->as.number, &bits, sizeof bits);
         return true;
     default:
-        out->kind = SS__PICKLE_FLOAT;
-        if (ss__tensor_to_f32(tensor, &number, NULL) != SS_OK) {
+        out->kind = SS_WEIGHTS_PICKLE_FLOAT;
+        if (ss_weights_tensor_to_f32(tensor, &number, NULL) != SS_OK) {
             return false;
         }
         out->as.number = (double)number;
@@ -178,18 +178,18 @@ bool ss__tensor_as_value(const struct ss__tensor *tensor, node *out)
 
 /* The bytes of an array in memory that stays with the container: those of the file, or a copy.
  * Many arrays may be made of the same bytes, so the sum of copies is bounded. */
-static ss_status keep_bytes(struct walk *walk, const struct ss__pickle_storage *storage,
+static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_storage *storage,
                             const void **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *weights = walk->weights;
-    const struct ss__source *source = &weights->source;
+    struct ss_weights *weights = walk->weights;
+    const struct ss_weights_source *source = &weights->source;
     uint8_t *copy = NULL;
     if (storage->data >= source->data && storage->data < source->data + source->n_bytes) {
         return SS_OK;
     }
     walk->n_copied += storage->n_bytes;
-    if (walk->n_copied > SS__SPARE_BYTES / 2 + source->n_bytes) {
+    if (walk->n_copied > SS_WEIGHTS_SPARE_BYTES / 2 + source->n_bytes) {
         SS_FAIL_FILE(source->file, SS_E_LIMIT,
                      "its numpy arrays hold more bytes than the file has");
     }
@@ -204,13 +204,13 @@ out:
     return status;
 }
 
-static ss_status add_tensor(struct walk *walk, const struct ss__pickle_tensor *tensor,
+static ss_status add_tensor(struct walk *walk, const struct ss_weights_pickle_tensor *tensor,
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__weights *weights = walk->weights;
+    struct ss_weights *weights = walk->weights;
     const size_t n_name = walk->name.n_bytes;
-    struct ss__tensor view = tensor->view;
+    struct ss_weights_tensor view = tensor->view;
     node value = {0};
     if (weights->arena.n_bytes > MAX_NAMES_BYTES) {
         return ss__fail_file(err, weights->source.file, SS_E_LIMIT,
@@ -225,14 +225,14 @@ static ss_status add_tensor(struct walk *walk, const struct ss__pickle_tensor *t
     if (view.name == NULL) {
         return ss__fail_nomem(err, "a name");
     }
-    const size_t n_bytes = ss__dtype_bytes(view.dtype);
+    const size_t n_bytes = ss_weights_dtype_bytes(view.dtype);
     view.swaps = tensor->has_byte_order ? view.swaps : walk->swaps && n_bytes > 1;
     view.data = tensor->storage->data + tensor->offset * n_bytes;
     if (tensor->storage->is_temporary) {
         SS_TRY(keep_bytes(walk, tensor->storage, &view.data, err));
     }
-    SS_TRY(ss__weights_add(weights, &view, err));
-    if (ss__tensor_as_value(&view, &value)) {
+    SS_TRY(ss_weights_add(weights, &view, err));
+    if (ss_weights_tensor_as_value(&view, &value)) {
         SS_TRY(add_value(walk, &value, err));
     }
 out:
@@ -244,13 +244,13 @@ out:
 /* Append a key to the name; false if it is of a kind that names nothing. */
 static bool add_key(struct ss__buf *name, const node *key)
 {
-    if (key->kind != SS__PICKLE_TEXT && key->kind != SS__PICKLE_INT) {
+    if (key->kind != SS_WEIGHTS_PICKLE_TEXT && key->kind != SS_WEIGHTS_PICKLE_INT) {
         return false;
     }
     if (name->n_bytes > 0) {
         ss__buf_add_byte(name, '/');
     }
-    if (key->kind == SS__PICKLE_TEXT) {
+    if (key->kind == SS_WEIGHTS_PICKLE_TEXT) {
         ss__buf_add(name, key->as.text, key->n);
     } else {
         ss__buf_printf(name, "%lld", (long long)key->as.integer);
@@ -260,13 +260,13 @@ static bool add_key(struct ss__buf *name, const node *key)
 
 static bool is_container(const node *value)
 {
-    return value->kind == SS__PICKLE_DICT || value->kind == SS__PICKLE_LIST ||
-           value->kind == SS__PICKLE_TUPLE;
+    return value->kind == SS_WEIGHTS_PICKLE_DICT || value->kind == SS_WEIGHTS_PICKLE_LIST ||
+           value->kind == SS_WEIGHTS_PICKLE_TUPLE;
 }
 
 static bool is_plain(const node *value)
 {
-    return value->kind != SS__PICKLE_TENSOR && !is_container(value);
+    return value->kind != SS_WEIGHTS_PICKLE_TENSOR && !is_container(value);
 }
 
 static ss_status walk_value(struct walk *walk, const node *value, size_t level, ss_err *err);
@@ -275,10 +275,10 @@ static ss_status walk_items(struct walk *walk, const node *value, size_t level, 
 {
     ss_status status = SS_OK;
     const size_t n_name = walk->name.n_bytes;
-    const uint32_t stride = value->kind == SS__PICKLE_DICT ? 2 : 1;
+    const uint32_t stride = value->kind == SS_WEIGHTS_PICKLE_DICT ? 2 : 1;
     const bool keeps_values = stride == 2 || value->n <= MAX_LIST_VALUES;
     for (uint32_t i = 0; i < value->n; i += stride) {
-        const node index = {.kind = SS__PICKLE_INT, .as.integer = i};
+        const node index = {.kind = SS_WEIGHTS_PICKLE_INT, .as.integer = i};
         const node *item = value->as.items[i + stride - 1];
         if (++walk->n_visits > MAX_VISITS) {
             SS_FAIL_FILE(walk->weights->source.file, SS_E_LIMIT,
@@ -300,7 +300,7 @@ out:
 static ss_status walk_value(struct walk *walk, const node *value, size_t level, ss_err *err)
 {
     ss_status status = SS_OK;
-    if (value->kind == SS__PICKLE_TENSOR) {
+    if (value->kind == SS_WEIGHTS_PICKLE_TENSOR) {
         return add_tensor(walk, value->as.tensor, err);
     }
     SS_TRY(add_value(walk, value, err));
@@ -318,8 +318,8 @@ out:
     return status;
 }
 
-ss_status ss__pickle_add_tensors(const struct ss__pickle *self, bool swaps,
-                                 struct ss__weights *weights, ss_err *err)
+ss_status ss_weights_pickle_add_tensors(const struct ss_weights_pickle *self, bool swaps,
+                                        struct ss_weights *weights, ss_err *err)
 {
     ss_status status = SS_OK;
     struct walk walk = {.pickle = self, .weights = weights, .swaps = swaps};

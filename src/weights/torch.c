@@ -20,7 +20,7 @@ enum { MAX_ENTRY_NAME_BYTES = 512, MIN_VERSION = 1, MAX_VERSION = 10 };
 static const char pickle_name[] = "data.pkl";
 
 /* The length of ROOT with its slash, if the record is ROOT/data.pkl. */
-static size_t root_bytes(const struct ss__zip_record *record)
+static size_t root_bytes(const struct ss_source_zip_record *record)
 {
     const char *slash = strchr(record->name, '/');
     return slash != NULL && strcmp(slash + 1, pickle_name) == 0
@@ -28,7 +28,7 @@ static size_t root_bytes(const struct ss__zip_record *record)
                : 0;
 }
 
-bool ss__zip_is_torch(const struct ss__zip *zip)
+bool ss_source_zip_is_torch(const struct ss_source_zip *zip)
 {
     for (size_t i = 0; i < zip->n; i++) {
         if (root_bytes(&zip->records[i]) > 0) {
@@ -40,13 +40,13 @@ bool ss__zip_is_torch(const struct ss__zip *zip)
 
 /* An archive while it is read. */
 struct archive {
-    struct ss__zip zip;
+    struct ss_source_zip zip;
     struct ss_text root; /* with its slash */
 };
 
 /* The record ROOT/FOLDER KEY, or NULL. */
-static const struct ss__zip_record *find_record(const struct archive *archive,
-                                                const char *folder, struct ss_text key)
+static const struct ss_source_zip_record *find_record(const struct archive *archive,
+                                                      const char *folder, struct ss_text key)
 {
     char name[MAX_ENTRY_NAME_BYTES];
     const size_t n_folder = strlen(folder);
@@ -58,16 +58,17 @@ static const struct ss__zip_record *find_record(const struct archive *archive,
     memcpy(name + archive->root.n_bytes, folder, n_folder);
     memcpy(name + archive->root.n_bytes + n_folder, key.data, key.n_bytes);
     name[n_whole] = '\0';
-    return strlen(name) == n_whole ? ss__zip_find(&archive->zip, name) : NULL;
+    return strlen(name) == n_whole ? ss_source_zip_find(&archive->zip, name) : NULL;
 }
 
-static const struct ss__zip_record *find_named(const struct archive *archive, const char *name)
+static const struct ss_source_zip_record *find_named(const struct archive *archive,
+                                                     const char *name)
 {
     return find_record(archive, name, (struct ss_text){"", 0});
 }
 
 static ss_status check_record(const struct archive *archive,
-                              const struct ss__zip_record *record, ss_err *err)
+                              const struct ss_source_zip_record *record, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = archive->zip.source.file;
@@ -86,7 +87,7 @@ static ss_status check_record(const struct archive *archive,
                      "a TorchScript program, not a state dict; load it in torch and save its "
                      "state_dict()");
     }
-    if (record->method != SS__ZIP_STORED) {
+    if (record->method != SS_SOURCE_ZIP_STORED) {
         SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
                      "entry '%.200s' is compressed, which torch never does; pack the archive "
                      "again without compression",
@@ -101,7 +102,7 @@ static ss_status check_version(const struct archive *archive, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = archive->zip.source.file;
-    const struct ss__zip_record *record = find_named(archive, "version");
+    const struct ss_source_zip_record *record = find_named(archive, "version");
     unsigned version = 0;
     size_t at = 0;
     if (record == NULL) {
@@ -127,11 +128,11 @@ out:
     return status;
 }
 
-static ss_status read_archive(const struct ss__source *source, struct archive *archive,
+static ss_status read_archive(const struct ss_weights_source *source, struct archive *archive,
                               ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss__zip_read(source, &archive->zip, err));
+    SS_TRY(ss_source_zip_read(source, &archive->zip, err));
     for (size_t i = 0; i < archive->zip.n && archive->root.n_bytes == 0; i++) {
         archive->root.data = archive->zip.records[i].name;
         archive->root.n_bytes = root_bytes(&archive->zip.records[i]);
@@ -140,19 +141,19 @@ static ss_status read_archive(const struct ss__source *source, struct archive *a
         SS_TRY(check_record(archive, &archive->zip.records[i], err));
     }
     SS_TRY(check_version(archive, err));
-    SS_TRY(ss__zip_check_all(&archive->zip, err));
+    SS_TRY(ss_source_zip_check_all(&archive->zip, err));
 out:
     return status;
 }
 
-static bool is_content(const struct ss__zip_record *record, const char *text)
+static bool is_content(const struct ss_source_zip_record *record, const char *text)
 {
     return record->n_bytes == strlen(text) && memcmp(record->packed, text, strlen(text)) == 0;
 }
 
 static ss_status read_byte_order(const struct archive *archive, bool *swaps, ss_err *err)
 {
-    const struct ss__zip_record *order = find_named(archive, "byteorder");
+    const struct ss_source_zip_record *order = find_named(archive, "byteorder");
     *swaps = order != NULL && is_content(order, "big");
     return order == NULL || *swaps || is_content(order, "little")
                ? SS_OK
@@ -161,15 +162,15 @@ static ss_status read_byte_order(const struct archive *archive, bool *swaps, ss_
 }
 
 /* Every storage gets the bytes of its record. */
-static ss_status place_storages(const struct archive *archive, struct ss__pickle *pickle,
+static ss_status place_storages(const struct archive *archive, struct ss_weights_pickle *pickle,
                                 ss_err *err)
 {
     ss_status status = SS_OK;
     const char *file = archive->zip.source.file;
     for (size_t i = 0; i < pickle->n_storages; i++) {
-        struct ss__pickle_storage *storage = pickle->storages[i];
+        struct ss_weights_pickle_storage *storage = pickle->storages[i];
         const struct ss_text key = {storage->key, storage->n_key};
-        const struct ss__zip_record *record = find_record(archive, "data/", key);
+        const struct ss_source_zip_record *record = find_record(archive, "data/", key);
         if (record == NULL) {
             SS_FAIL_FILE(file, SS_E_DATA, "storage '%.*s' has no entry in the archive",
                          (int)ss__min_size(key.n_bytes, 100), key.data);
@@ -186,26 +187,26 @@ out:
     return status;
 }
 
-ss_status ss__torch_zip_read(struct ss__weights *self, ss_err *err)
+ss_status ss_weights_torch_zip_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
     struct archive archive = {0};
-    struct ss__pickle pickle = {.n_file_bytes = self->source.n_bytes};
+    struct ss_weights_pickle pickle = {.n_file_bytes = self->source.n_bytes};
     bool swaps = false;
     SS_TRY(read_archive(&self->source, &archive, err));
     SS_TRY(read_byte_order(&archive, &swaps, err));
-    const struct ss__zip_record *object = find_named(&archive, pickle_name);
-    const struct ss__source source = {
+    const struct ss_source_zip_record *object = find_named(&archive, pickle_name);
+    const struct ss_weights_source source = {
         .file = self->source.file, .data = object->packed, .n_bytes = (size_t)object->n_bytes};
-    SS_TRY(ss__pickle_read(&pickle, &source, err));
+    SS_TRY(ss_weights_pickle_read(&pickle, &source, err));
     if (pickle.at != source.n_bytes) {
-        status = ss__pickle_bad(&pickle, "bytes follow its end", err);
+        status = ss_weights_pickle_bad(&pickle, "bytes follow its end", err);
         goto out;
     }
     SS_TRY(place_storages(&archive, &pickle, err));
-    SS_TRY(ss__pickle_add_tensors(&pickle, swaps, self, err));
+    SS_TRY(ss_weights_pickle_add_tensors(&pickle, swaps, self, err));
 out:
-    ss__pickle_release(&pickle);
-    ss__zip_release(&archive.zip);
+    ss_weights_pickle_release(&pickle);
+    ss_source_zip_release(&archive.zip);
     return status;
 }

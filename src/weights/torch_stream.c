@@ -18,7 +18,7 @@ static const uint8_t magic[] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 
 
 enum { MAGIC_WITHIN_BYTES = 32, PROTOCOL = 1001, COUNT_BYTES = 8 };
 
-bool ss__torch_stream_matches(const struct ss__source *source)
+bool ss_weights_torch_stream_matches(const struct ss_weights_source *source)
 {
     const size_t n = ss__min_size(source->n_bytes, MAGIC_WITHIN_BYTES);
     return n > 0 && source->data[0] == 0x80 &&
@@ -27,9 +27,9 @@ bool ss__torch_stream_matches(const struct ss__source *source)
 
 /* A file while it is read. */
 struct stream {
-    struct ss__source rest; /* what was not read yet */
-    struct ss__pickle object;
-    struct ss__pickle_storage **by_key; /* [object.n_storages] */
+    struct ss_weights_source rest; /* what was not read yet */
+    struct ss_weights_pickle object;
+    struct ss_weights_pickle_storage **by_key; /* [object.n_storages] */
 };
 
 static ss_status wrong(const struct stream *stream, const char *what, ss_err *err)
@@ -38,42 +38,43 @@ static ss_status wrong(const struct stream *stream, const char *what, ss_err *er
 }
 
 /* Read the next pickle; release it after success and failure. */
-static ss_status next_pickle(struct stream *stream, struct ss__pickle *out, ss_err *err)
+static ss_status next_pickle(struct stream *stream, struct ss_weights_pickle *out, ss_err *err)
 {
-    const ss_status status = ss__pickle_read(out, &stream->rest, err);
+    const ss_status status = ss_weights_pickle_read(out, &stream->rest, err);
     stream->rest.data += out->at;
     stream->rest.n_bytes -= out->at;
     return status;
 }
 
-static bool is_int(const struct ss__pickle_node *value, int64_t integer)
+static bool is_int(const struct ss_weights_pickle_node *value, int64_t integer)
 {
-    return value != NULL && value->kind == SS__PICKLE_INT && value->as.integer == integer;
+    return value != NULL && value->kind == SS_WEIGHTS_PICKLE_INT &&
+           value->as.integer == integer;
 }
 
 /* ---- the three pickles before the object ---- */
 
-static ss_status check_magic(const struct stream *stream, const struct ss__pickle_node *root,
-                             ss_err *err)
+static ss_status check_magic(const struct stream *stream,
+                             const struct ss_weights_pickle_node *root, ss_err *err)
 {
-    return root->kind == SS__PICKLE_BIG_INT && root->n == sizeof magic &&
+    return root->kind == SS_WEIGHTS_PICKLE_BIG_INT && root->n == sizeof magic &&
                    memcmp(root->as.text, magic, sizeof magic) == 0
                ? SS_OK
                : wrong(stream, "its magic number is missing", err);
 }
 
-static ss_status check_protocol(const struct stream *stream, const struct ss__pickle_node *root,
-                                ss_err *err)
+static ss_status check_protocol(const struct stream *stream,
+                                const struct ss_weights_pickle_node *root, ss_err *err)
 {
     return is_int(root, PROTOCOL) ? SS_OK : wrong(stream, "its protocol is not 1001", err);
 }
 
-static ss_status check_system(const struct stream *stream, const struct ss__pickle_node *root,
-                              ss_err *err)
+static ss_status check_system(const struct stream *stream,
+                              const struct ss_weights_pickle_node *root, ss_err *err)
 {
-    const struct ss__pickle_node *order = ss__pickle_get(root, "little_endian");
-    if (!is_int(ss__pickle_get(root, "protocol_version"), PROTOCOL) || order == NULL ||
-        order->kind != SS__PICKLE_BOOL) {
+    const struct ss_weights_pickle_node *order = ss_weights_pickle_get(root, "little_endian");
+    if (!is_int(ss_weights_pickle_get(root, "protocol_version"), PROTOCOL) || order == NULL ||
+        order->kind != SS_WEIGHTS_PICKLE_BOOL) {
         return wrong(stream, "the facts about its system are missing", err);
     }
     return order->as.integer != 0
@@ -84,16 +85,17 @@ static ss_status check_system(const struct stream *stream, const struct ss__pick
 
 static ss_status read_preamble(struct stream *stream, ss_err *err)
 {
-    static ss_status (*const checks[])(const struct stream *, const struct ss__pickle_node *,
+    static ss_status (*const checks[])(const struct stream *,
+                                       const struct ss_weights_pickle_node *,
                                        ss_err *) = {check_magic, check_protocol, check_system};
     ss_status status = SS_OK;
     for (size_t i = 0; status == SS_OK && i < sizeof checks / sizeof *checks; i++) {
-        struct ss__pickle pickle = {0};
+        struct ss_weights_pickle pickle = {0};
         status = next_pickle(stream, &pickle, err);
         if (status == SS_OK) {
             status = checks[i](stream, pickle.root, err);
         }
-        ss__pickle_release(&pickle);
+        ss_weights_pickle_release(&pickle);
     }
     return status;
 }
@@ -108,18 +110,18 @@ static int compare_texts(const char *a, size_t n_a, const char *b, size_t n_b)
 
 static int compare_keys(const void *left, const void *right)
 {
-    const struct ss__pickle_storage *const *a = left;
-    const struct ss__pickle_storage *const *b = right;
+    const struct ss_weights_pickle_storage *const *a = left;
+    const struct ss_weights_pickle_storage *const *b = right;
     return compare_texts((*a)->key, (*a)->n_key, (*b)->key, (*b)->n_key);
 }
 
 /* The first of the sorted storages whose key is not below that of the node. */
-static size_t find_first(const struct stream *stream, const struct ss__pickle_node *key)
+static size_t find_first(const struct stream *stream, const struct ss_weights_pickle_node *key)
 {
     size_t low = 0, high = stream->object.n_storages;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const struct ss__pickle_storage *storage = stream->by_key[middle];
+        const struct ss_weights_pickle_storage *storage = stream->by_key[middle];
         if (compare_texts(storage->key, storage->n_key, key->as.text, key->n) < 0) {
             low = middle + 1;
         } else {
@@ -130,12 +132,12 @@ static size_t find_first(const struct stream *stream, const struct ss__pickle_no
 }
 
 /* The numbers of one key: every mention of it must have their count and size. */
-static ss_status place_storage(struct stream *stream, const struct ss__pickle_node *key,
+static ss_status place_storage(struct stream *stream, const struct ss_weights_pickle_node *key,
                                ss_err *err)
 {
-    struct ss__source *rest = &stream->rest;
+    struct ss_weights_source *rest = &stream->rest;
     uint64_t n_elements = 0;
-    size_t i = key->kind == SS__PICKLE_TEXT ? find_first(stream, key) : SIZE_MAX;
+    size_t i = key->kind == SS_WEIGHTS_PICKLE_TEXT ? find_first(stream, key) : SIZE_MAX;
     if (i >= stream->object.n_storages || rest->n_bytes < COUNT_BYTES) {
         return wrong(stream, "a storage is missing, or the file is cut short", err);
     }
@@ -144,9 +146,9 @@ static ss_status place_storage(struct stream *stream, const struct ss__pickle_no
     }
     rest->data += COUNT_BYTES;
     rest->n_bytes -= COUNT_BYTES;
-    const struct ss__pickle_storage *first = stream->by_key[i];
+    const struct ss_weights_pickle_storage *first = stream->by_key[i];
     for (; i < stream->object.n_storages; i++) {
-        struct ss__pickle_storage *storage = stream->by_key[i];
+        struct ss_weights_pickle_storage *storage = stream->by_key[i];
         if (compare_texts(storage->key, storage->n_key, key->as.text, key->n) != 0) {
             break;
         }
@@ -164,8 +166,8 @@ static ss_status place_storage(struct stream *stream, const struct ss__pickle_no
     return SS_OK;
 }
 
-static ss_status place_storages(struct stream *stream, const struct ss__pickle_node *keys,
-                                ss_err *err)
+static ss_status place_storages(struct stream *stream,
+                                const struct ss_weights_pickle_node *keys, ss_err *err)
 {
     ss_status status = SS_OK;
     const size_t n = stream->object.n_storages;
@@ -174,7 +176,7 @@ static ss_status place_storages(struct stream *stream, const struct ss__pickle_n
         stream->by_key[i] = stream->object.storages[i];
     }
     qsort(stream->by_key, n, sizeof *stream->by_key, compare_keys);
-    if (keys->kind != SS__PICKLE_LIST) {
+    if (keys->kind != SS_WEIGHTS_PICKLE_LIST) {
         status = wrong(stream, "the list of its storages is missing", err);
         goto out;
     }
@@ -191,11 +193,11 @@ out:
     return status;
 }
 
-ss_status ss__torch_stream_read(struct ss__weights *self, ss_err *err)
+ss_status ss_weights_torch_stream_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
     struct stream stream = {.rest = self->source};
-    struct ss__pickle keys = {0};
+    struct ss_weights_pickle keys = {0};
     stream.object.n_file_bytes = self->source.n_bytes;
     SS_TRY(read_preamble(&stream, err));
     SS_TRY(next_pickle(&stream, &stream.object, err));
@@ -205,10 +207,10 @@ ss_status ss__torch_stream_read(struct ss__weights *self, ss_err *err)
         status = wrong(&stream, "other bytes follow its storages", err);
         goto out;
     }
-    SS_TRY(ss__pickle_add_tensors(&stream.object, false, self, err));
+    SS_TRY(ss_weights_pickle_add_tensors(&stream.object, false, self, err));
 out:
     ss__free(stream.by_key);
-    ss__pickle_release(&stream.object);
-    ss__pickle_release(&keys);
+    ss_weights_pickle_release(&stream.object);
+    ss_weights_pickle_release(&keys);
     return status;
 }

@@ -57,10 +57,11 @@ static void add_empty_dict(struct ss__buf *buf)
 }
 
 /* _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks) */
-static void add_tensor(struct ss__buf *buf, const struct ss__tensor_out *tensor, size_t index)
+static void add_tensor(struct ss__buf *buf, const struct ss_weights_tensor_out *tensor,
+                       size_t index)
 {
     char key[24];
-    uint64_t stride = ss__tensor_out_bytes(tensor) / sizeof(float);
+    uint64_t stride = ss_weights_tensor_out_bytes(tensor) / sizeof(float);
     (void)snprintf(key, sizeof key, "%zu", index);
     ss__buf_add_text(buf, "ctorch._utils\n_rebuild_tensor_v2\n((");
     add_text(buf, "storage");
@@ -84,7 +85,8 @@ static void add_tensor(struct ss__buf *buf, const struct ss__tensor_out *tensor,
     ss__buf_add_text(buf, "tR");
 }
 
-static void add_pickle(struct ss__buf *buf, const struct ss__tensor_out *tensors, size_t n)
+static void add_pickle(struct ss__buf *buf, const struct ss_weights_tensor_out *tensors,
+                       size_t n)
 {
     ss__buf_add_text(buf, "\x80\x02");
     add_empty_dict(buf);
@@ -200,12 +202,12 @@ out:
     return status;
 }
 
-static ss_status check_size(const char *path, const struct ss__tensor_out *tensors, size_t n,
-                            ss_err *err)
+static ss_status check_size(const char *path, const struct ss_weights_tensor_out *tensors,
+                            size_t n, ss_err *err)
 {
     uint64_t n_bytes = 1 << 20; /* names, pickle and directory */
     for (size_t i = 0; i < n; i++) {
-        n_bytes += ss__tensor_out_bytes(&tensors[i]);
+        n_bytes += ss_weights_tensor_out_bytes(&tensors[i]);
     }
     return n <= MOST_TENSORS && n_bytes <= UINT32_MAX
                ? SS_OK
@@ -215,8 +217,8 @@ static ss_status check_size(const char *path, const struct ss__tensor_out *tenso
                                (unsigned long long)n_bytes);
 }
 
-ss_status ss__torch_write(const char *path, const struct ss__tensor_out *tensors, size_t n,
-                          ss_err *err)
+ss_status ss_weights_torch_write(const char *path, const struct ss_weights_tensor_out *tensors,
+                                 size_t n, ss_err *err)
 {
     static const char order[] = "little", version[] = "3\n";
     ss_status status = SS_OK;
@@ -234,7 +236,7 @@ ss_status ss__torch_write(const char *path, const struct ss__tensor_out *tensors
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(entries[2 + i].name, NAME_BYTES, "sae/data/%zu", i);
         entries[2 + i].data = tensors[i].data;
-        entries[2 + i].n_bytes = ss__tensor_out_bytes(&tensors[i]);
+        entries[2 + i].n_bytes = ss_weights_tensor_out_bytes(&tensors[i]);
     }
     entries[n + 2] =
         (struct entry){.name = "sae/version", .data = version, .n_bytes = sizeof version - 1};

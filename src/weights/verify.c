@@ -8,13 +8,13 @@
 
 enum { STEP_BYTES = 16 << 20 };
 
-static ss_status verify_file(const struct ss__weights *self, ss_err *err)
+static ss_status verify_file(const struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__zip zip = {0};
-    if (ss__zip_matches(&self->source)) {
-        SS_TRY(ss__zip_read(&self->source, &zip, err));
-        SS_TRY(ss__zip_check_all(&zip, err));
+    struct ss_source_zip zip = {0};
+    if (ss_source_zip_matches(&self->source)) {
+        SS_TRY(ss_source_zip_read(&self->source, &zip, err));
+        SS_TRY(ss_source_zip_check_all(&zip, err));
     } else {
         /* The sum itself says nothing; computing it touches all bytes. */
         for (size_t at = 0; at < self->source.n_bytes; at += STEP_BYTES) {
@@ -25,11 +25,11 @@ static ss_status verify_file(const struct ss__weights *self, ss_err *err)
     }
     SS_TRY(ss__map_check(&self->map, self->path, err));
 out:
-    ss__zip_release(&zip);
+    ss_source_zip_release(&zip);
     return status;
 }
 
-ss_status ss__weights_verify(const struct ss__weights *weights, ss_err *err)
+ss_status ss_weights_verify(const struct ss_weights *weights, ss_err *err)
 {
     if (weights->n_parts == 0) {
         return verify_file(weights, err);

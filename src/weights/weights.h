@@ -12,213 +12,218 @@
 #include "base/map.h"
 #include "base/stop.h"
 
-typedef enum ss__dtype {
-    SS__BOOL,
-    SS__U8,
-    SS__I8,
-    SS__I16,
-    SS__U16,
-    SS__I32,
-    SS__U32,
-    SS__I64,
-    SS__U64,
-    SS__F16,
-    SS__BF16,
-    SS__F32,
-    SS__F64,
-    SS__C64, /* listed, never converted, as all below */
-    SS__C128,
-    SS__F8,       /* any of the 8-bit floats; `dtype_name` says which */
-    SS__SUB_BYTE, /* 4- and 6-bit types */
-    SS__N_DTYPES
-} ss__dtype;
+typedef enum ss_weights_dtype {
+    SS_WEIGHTS_BOOL,
+    SS_WEIGHTS_U8,
+    SS_WEIGHTS_I8,
+    SS_WEIGHTS_I16,
+    SS_WEIGHTS_U16,
+    SS_WEIGHTS_I32,
+    SS_WEIGHTS_U32,
+    SS_WEIGHTS_I64,
+    SS_WEIGHTS_U64,
+    SS_WEIGHTS_F16,
+    SS_WEIGHTS_BF16,
+    SS_WEIGHTS_F32,
+    SS_WEIGHTS_F64,
+    SS_WEIGHTS_C64, /* listed, never converted, as all below */
+    SS_WEIGHTS_C128,
+    SS_WEIGHTS_F8,       /* any of the 8-bit floats; `dtype_name` says which */
+    SS_WEIGHTS_SUB_BYTE, /* 4- and 6-bit types */
+    SS_WEIGHTS_N_DTYPES
+} ss_weights_dtype;
 
-const char *ss__dtype_name(ss__dtype dtype); /* "float32", … */
-size_t ss__dtype_bytes(ss__dtype dtype);     /* of one element; 0 for SS__SUB_BYTE */
+const char *ss_weights_dtype_name(ss_weights_dtype dtype); /* "float32", … */
+size_t
+ss_weights_dtype_bytes(ss_weights_dtype dtype); /* of one element; 0 for SS_WEIGHTS_SUB_BYTE */
 
-enum { SS__MAX_DIMS = 8 };
+enum { SS_WEIGHTS_MAX_DIMS = 8 };
 
 /* A view of one tensor. `data` is element (0, …, 0); strides count elements and may be 0.
  * Element bytes are little-endian unless `swaps`. All reachable elements lie inside the
  * container. */
-struct ss__tensor {
+struct ss_weights_tensor {
     const char *name;
     const char *dtype_name; /* as the file spells it */
-    ss__dtype dtype;
+    ss_weights_dtype dtype;
     bool swaps;
     size_t n_dims;
-    uint64_t shape[SS__MAX_DIMS];
-    int64_t strides[SS__MAX_DIMS];
+    uint64_t shape[SS_WEIGHTS_MAX_DIMS];
+    int64_t strides[SS_WEIGHTS_MAX_DIMS];
     uint64_t n_elements;
     const void *data;
 };
 
-struct ss__weights; /* an open container */
+struct ss_weights; /* an open container */
 
 /* Open a weights file, whose kind is found from its content.
  *
  * asking   nullable; borrowed while the container is open; also for later calls with it
- * out      gives (ss__weights_close); tensors are views into it
+ * out      gives (ss_weights_close); tensors are views into it
  * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT, SS_E_NOMEM, SS_E_STOPPED,
  *          SS_E_IO
  * Memory   the file is mapped; at most 64 MiB + 2 × its size before an error is found
  * Threads  any; an open container is immutable */
-SS_MUST_USE ss_status ss__weights_open(const char *path, struct ss__asking *asking,
-                                       struct ss__weights **out, ss_err *err);
+SS_MUST_USE ss_status ss_weights_open(const char *path, struct ss__asking *asking,
+                                      struct ss_weights **out, ss_err *err);
 
 /* Open a model's weights in a folder: `model.safetensors`, or `model.safetensors.index.json`
  * with its shards, else `pytorch_model.bin` or its sharded form, seen as one container. */
-SS_MUST_USE ss_status ss__weights_open_model(const char *folder, struct ss__asking *asking,
-                                             struct ss__weights **out, ss_err *err);
-void ss__weights_close(struct ss__weights *weights);
+SS_MUST_USE ss_status ss_weights_open_model(const char *folder, struct ss__asking *asking,
+                                            struct ss_weights **out, ss_err *err);
+void ss_weights_close(struct ss_weights *weights);
 
 const char *
-ss__weights_format(const struct ss__weights *weights); /* "safetensors", "torch zip", … */
+ss_weights_format(const struct ss_weights *weights); /* "safetensors", "torch zip", … */
 const char *
-ss__weights_path(const struct ss__weights *weights); /* of the file, or of the index */
-size_t ss__weights_n_files(const struct ss__weights *weights);
-const char *ss__weights_file(const struct ss__weights *weights, size_t index);
+ss_weights_path(const struct ss_weights *weights); /* of the file, or of the index */
+size_t ss_weights_n_files(const struct ss_weights *weights);
+const char *ss_weights_file(const struct ss_weights *weights, size_t index);
 /* How that file was when it was opened. */
-struct ss__file_facts ss__weights_file_facts(const struct ss__weights *weights, size_t index);
-size_t ss__weights_n(const struct ss__weights *weights);
-const struct ss__tensor *ss__weights_at(const struct ss__weights *weights, size_t index);
+struct ss__file_facts ss_weights_file_facts(const struct ss_weights *weights, size_t index);
+size_t ss_weights_n(const struct ss_weights *weights);
+const struct ss_weights_tensor *ss_weights_at(const struct ss_weights *weights, size_t index);
 /* By name; NULL if there is none. */
-const struct ss__tensor *ss__weights_find(const struct ss__weights *weights, const char *name);
+const struct ss_weights_tensor *ss_weights_find(const struct ss_weights *weights,
+                                                const char *name);
 /* Metadata strings beside the tensors: safetensors `__metadata__`, and the plain values of a
  * torch file, such as "config/k"; NULL if absent. */
-const char *ss__weights_metadata(const struct ss__weights *weights, const char *key);
-/* What is there under a key as a value that ss__weights_metadata cannot give ("a list of 3
+const char *ss_weights_metadata(const struct ss_weights *weights, const char *key);
+/* What is there under a key as a value that ss_weights_metadata cannot give ("a list of 3
  * values", "a datetime"), NULL if there is none. */
-const char *ss__weights_unreadable(const struct ss__weights *weights, const char *key);
+const char *ss_weights_unreadable(const struct ss_weights *weights, const char *key);
 /* The index-th key of both, in the order of bytes; NULL behind the last. */
-const char *ss__weights_key(const struct ss__weights *weights, size_t index);
+const char *ss_weights_key(const struct ss_weights *weights, size_t index);
 
 /* Gather a tensor into f32 row-major `out` [n_elements], widening or rounding from its type.
  * Errors: SS_E_UNSUPPORTED for complex and sub-byte types and 8-bit floats. */
-SS_MUST_USE ss_status ss__tensor_to_f32(const struct ss__tensor *tensor, float *out,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_weights_tensor_to_f32(const struct ss_weights_tensor *tensor,
+                                               float *out, ss_err *err);
 
 /* A tensor that must be there with this shape, as fresh f32 memory: SS_E_DATA if missing,
  * SS_E_SHAPE with both shapes, SS_E_NONFINITE with the count and first index. Gives *out
  * (ss__free), row-major. */
-SS_MUST_USE ss_status ss__weights_need_f32(const struct ss__weights *weights, const char *name,
-                                           size_t n_dims, const uint64_t *shape, float **out,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name,
+                                          size_t n_dims, const uint64_t *shape, float **out,
+                                          ss_err *err);
 
 /* SS_E_DATA: "tensor 'NAME' is missing", with a name that ends as it does if one is there, else
  * one of those that are. */
-ss_status ss__weights_fail_missing(const struct ss__weights *weights, const char *name,
-                                   ss_err *err);
+ss_status ss_weights_fail_missing(const struct ss_weights *weights, const char *name,
+                                  ss_err *err);
 
 /* The same without a copy when the file holds aligned, contiguous little-endian f32: then *out
  * points into the container and *owned is NULL; else *owned is fresh memory and *out equals it.
  */
-SS_MUST_USE ss_status ss__weights_view_f32(const struct ss__weights *weights, const char *name,
-                                           size_t n_dims, const uint64_t *shape,
-                                           const float **out, float **owned, ss_err *err);
+SS_MUST_USE ss_status ss_weights_view_f32(const struct ss_weights *weights, const char *name,
+                                          size_t n_dims, const uint64_t *shape,
+                                          const float **out, float **owned, ss_err *err);
 
 /* The rows of a matrix of which few are needed at a time; they stay in the file. */
-struct ss__table {
-    struct ss__tensor tensor;   /* [n, width] row-major */
-    const struct ss__map *file; /* NULL: the rows are in memory */
-    const char *path;           /* of the file, for messages */
+struct ss_weights_table {
+    struct ss_weights_tensor tensor; /* [n, width] row-major */
+    const struct ss__map *file;      /* NULL: the rows are in memory */
+    const char *path;                /* of the file, for messages */
     float *owned; /* the rows, where the file does not have them one after the other */
 };
-/* As ss__weights_need_f32 with n_dims 2. `out` is valid while `weights` is open; a zeroed one
+/* As ss_weights_need_f32 with n_dims 2. `out` is valid while `weights` is open; a zeroed one
  * can be released. No page of the file stays resident. `asking` may be NULL. */
-SS_MUST_USE ss_status ss__weights_need_table(const struct ss__weights *weights,
-                                             const char *name, const uint64_t shape[2],
-                                             struct ss__asking *asking, struct ss__table *out,
-                                             ss_err *err);
-/* Copy rows first … first + n - 1 to `out` [n, width]. Errors: SS_E_IO, as ss__weights_check;
+SS_MUST_USE ss_status ss_weights_need_table(const struct ss_weights *weights, const char *name,
+                                            const uint64_t shape[2], struct ss__asking *asking,
+                                            struct ss_weights_table *out, ss_err *err);
+/* Copy rows first … first + n - 1 to `out` [n, width]. Errors: SS_E_IO, as ss_weights_check;
  * that the file was written to since it was opened only that tells. Threads: any. */
-SS_MUST_USE ss_status ss__table_rows(const struct ss__table *table, size_t first, size_t n,
-                                     float *out, ss_err *err);
-void ss__table_release(struct ss__table *table);
+SS_MUST_USE ss_status ss_weights_table_rows(const struct ss_weights_table *table, size_t first,
+                                            size_t n, float *out, ss_err *err);
+void ss_weights_table_release(struct ss_weights_table *table);
 
 /* Say that a tensor was copied and its pages need not stay in memory; reading it again brings
  * them back. */
-void ss__weights_forget(const struct ss__weights *weights, const struct ss__tensor *tensor);
+void ss_weights_forget(const struct ss_weights *weights,
+                       const struct ss_weights_tensor *tensor);
 
 /* Whether the files are what they were when they were opened: SS_E_IO if one was cut or written
  * to, by which numbers that were taken out of it are not those of any file. To be called once
  * all of them were taken. Threads: any. */
-SS_MUST_USE ss_status ss__weights_check(const struct ss__weights *weights, ss_err *err);
+SS_MUST_USE ss_status ss_weights_check(const struct ss_weights *weights, ss_err *err);
 
 /* `status`, or, where it is an error and the files have changed, that error in its place: what
  * was wrong with numbers of a file that was cut is not what its reader has to know. `weights`
  * is nullable. */
-SS_MUST_USE ss_status ss__weights_explain(const struct ss__weights *weights, ss_status status,
-                                          ss_err *err);
+SS_MUST_USE ss_status ss_weights_explain(const struct ss_weights *weights, ss_status status,
+                                         ss_err *err);
 
 /* Let later calls ask whether to stop, or no more (borrowed while the container is open). */
-void ss__weights_set_stop(struct ss__weights *weights, struct ss__asking *asking);
+void ss_weights_set_stop(struct ss_weights *weights, struct ss__asking *asking);
 
 /* Read every byte of every tensor and verify what the format can verify (CRCs); for checks.
- * Errors: as ss__weights_check too. */
-SS_MUST_USE ss_status ss__weights_verify(const struct ss__weights *weights, ss_err *err);
+ * Errors: as ss_weights_check too. */
+SS_MUST_USE ss_status ss_weights_verify(const struct ss_weights *weights, ss_err *err);
 
 /* ---- writing ---- */
 
 /* A tensor to write: f32, row-major, borrowed. */
-struct ss__tensor_out {
+struct ss_weights_tensor_out {
     const char *name;
     const float *data;
     size_t n_dims;
     uint64_t shape[2];
 };
-uint64_t ss__tensor_out_bytes(const struct ss__tensor_out *tensor);
+uint64_t ss_weights_tensor_out_bytes(const struct ss_weights_tensor_out *tensor);
 
 /* Write a file of tensors in the order given, with the same bytes for the same tensors. Errors:
  * SS_E_IO, SS_E_NOMEM; SS_E_LIMIT for more than a torch archive of 4 GiB holds. */
-SS_MUST_USE ss_status ss__safetensors_write(const char *path,
-                                            const struct ss__tensor_out *tensors, size_t n,
-                                            ss_err *err);
-SS_MUST_USE ss_status ss__torch_write(const char *path, const struct ss__tensor_out *tensors,
-                                      size_t n, ss_err *err);
+SS_MUST_USE ss_status ss_weights_safetensors_write(const char *path,
+                                                   const struct ss_weights_tensor_out *tensors,
+                                                   size_t n, ss_err *err);
+SS_MUST_USE ss_status ss_weights_torch_write(const char *path,
+                                             const struct ss_weights_tensor_out *tensors,
+                                             size_t n, ss_err *err);
 
 /* Zip archives as such: list and extract every entry (stored or deflated), strictly. For each
  * entry calls `fn` (nullable) with its name, size, CRC-32 and whole content. */
-struct ss__zip_entry {
+struct ss_weights_zip_entry {
     const char *name; /* bytes of the archive, terminated */
     uint64_t n_bytes;
     uint32_t crc32;
     const uint8_t *data;
 };
-SS_MUST_USE ss_status ss__zip_each(const char *path,
-                                   int (*fn)(void *user, const struct ss__zip_entry *entry),
-                                   void *user, struct ss__asking *asking, ss_err *err);
+SS_MUST_USE ss_status ss_weights_zip_each(const char *path,
+                                          int (*fn)(void *user,
+                                                    const struct ss_weights_zip_entry *entry),
+                                          void *user, struct ss__asking *asking, ss_err *err);
 
 /* The same entry by entry. Open borrows `file` (for messages) and the bytes until close, and
  * checks the directory and every header, not the content. Entries are in the directory's order.
  * Errors: SS_E_DATA, SS_E_UNSUPPORTED (encrypted, an unknown method), SS_E_NOMEM. */
-struct ss__zip;
-SS_MUST_USE ss_status ss__zip_open(const char *file, const void *data, size_t n_bytes,
-                                   struct ss__zip **out, ss_err *err);
-void ss__zip_close(struct ss__zip *zip); /* nullable */
-size_t ss__zip_n(const struct ss__zip *zip);
-struct ss__zip_facts {
+struct ss_source_zip;
+SS_MUST_USE ss_status ss_weights_zip_open(const char *file, const void *data, size_t n_bytes,
+                                          struct ss_source_zip **out, ss_err *err);
+void ss_weights_zip_close(struct ss_source_zip *zip); /* nullable */
+size_t ss_weights_zip_n(const struct ss_source_zip *zip);
+struct ss_weights_zip_facts {
     const char *name; /* terminated, as in the archive; of n_name bytes */
     size_t n_name;
     uint64_t n_bytes; /* unpacked */
     bool is_link;     /* a symbolic one; its content is where it leads */
 };
-struct ss__zip_facts ss__zip_at(const struct ss__zip *zip, size_t index);
+struct ss_weights_zip_facts ss_weights_zip_at(const struct ss_source_zip *zip, size_t index);
 
 /* The content of one entry, unpacked as it is read. `file` is for messages and is borrowed, as
  * the archive is. A read gives up to n > 0 bytes, none only at the end; with the last bytes, or
  * before, comes SS_E_DATA if size or CRC-32 are not those declared. Errors: SS_E_DATA,
  * SS_E_LIMIT (more than a thousandfold), SS_E_NOMEM. */
-struct ss__zip_reader;
-SS_MUST_USE ss_status ss__zip_reader_open(const struct ss__zip *zip, size_t index,
-                                          const char *file, struct ss__zip_reader **out,
-                                          ss_err *err);
-SS_MUST_USE ss_status ss__zip_reader_read(struct ss__zip_reader *reader, void *out, size_t n,
-                                          size_t *n_read, ss_err *err);
-void ss__zip_reader_close(struct ss__zip_reader *reader); /* nullable */
+struct ss_source_zip_reader;
+SS_MUST_USE ss_status ss_weights_zip_reader_open(const struct ss_source_zip *zip, size_t index,
+                                                 const char *file,
+                                                 struct ss_source_zip_reader **out,
+                                                 ss_err *err);
+SS_MUST_USE ss_status ss_weights_zip_reader_read(struct ss_source_zip_reader *reader, void *out,
+                                                 size_t n, size_t *n_read, ss_err *err);
+void ss_weights_zip_reader_close(struct ss_source_zip_reader *reader); /* nullable */
 
 /* The kind of a file by its first bytes: "safetensors", "torch zip", "torch stream", "zip",
  * "npy", "npz", "pickle", or NULL when it is none of them. */
-const char *ss__weights_sniff(const char *path);
+const char *ss_weights_sniff(const char *path);
 
 #endif

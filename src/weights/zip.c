@@ -58,14 +58,14 @@ static uint32_t load32(const uint8_t *from)
     return (uint32_t)load(from, 4);
 }
 
-static bool is_at(const struct ss__source *source, uint64_t offset, const char *mark)
+static bool is_at(const struct ss_weights_source *source, uint64_t offset, const char *mark)
 {
     return offset <= source->n_bytes && source->n_bytes - offset >= 4 &&
            memcmp(source->data + offset, mark, 4) == 0;
 }
 
-static ss_status damaged(const struct ss__source *source, uint64_t offset, const char *what,
-                         ss_err *err)
+static ss_status damaged(const struct ss_weights_source *source, uint64_t offset,
+                         const char *what, ss_err *err)
 {
     const ss_status status =
         ss__fail_file(err, source->file, SS_E_DATA, "damaged zip archive: %s (at byte %llu)",
@@ -74,7 +74,7 @@ static ss_status damaged(const struct ss__source *source, uint64_t offset, const
     return status;
 }
 
-bool ss__zip_matches(const struct ss__source *source)
+bool ss_source_zip_matches(const struct ss_weights_source *source)
 {
     return is_at(source, 0, local_mark) ||
            (is_at(source, 0, end_mark) && source->n_bytes >= END_BYTES);
@@ -87,7 +87,7 @@ struct directory {
 };
 
 /* The one end record whose comment ends with the file. */
-static ss_status find_end(const struct ss__source *source, uint64_t *out, ss_err *err)
+static ss_status find_end(const struct ss_weights_source *source, uint64_t *out, ss_err *err)
 {
     size_t n_found = 0;
     for (uint64_t back = END_BYTES;
@@ -113,7 +113,7 @@ static bool agrees(uint64_t narrow, size_t n_bytes, uint64_t wide)
     return narrow == wide || narrow == (UINT64_C(1) << 8 * n_bytes) - 1;
 }
 
-static ss_status read_end64(const struct ss__source *source, uint64_t locator,
+static ss_status read_end64(const struct ss_weights_source *source, uint64_t locator,
                             struct directory *out, ss_err *err)
 {
     const uint8_t *place = source->data + locator;
@@ -145,7 +145,8 @@ static ss_status read_end64(const struct ss__source *source, uint64_t locator,
     return SS_OK;
 }
 
-static ss_status read_end(const struct ss__source *source, struct directory *out, ss_err *err)
+static ss_status read_end(const struct ss_weights_source *source, struct directory *out,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     uint64_t at = 0;
@@ -231,8 +232,8 @@ static bool has_field(const uint8_t *extra, size_t n_bytes, unsigned id)
     return false;
 }
 
-static ss_status check_kind(const struct ss__zip *zip, const struct ss__zip_record *record,
-                            ss_err *err)
+static ss_status check_kind(const struct ss_source_zip *zip,
+                            const struct ss_source_zip_record *record, ss_err *err)
 {
     const char *file = zip->source.file;
     if ((record->flags & FLAG_ENCRYPTED) != 0) {
@@ -244,13 +245,13 @@ static ss_status check_kind(const struct ss__zip *zip, const struct ss__zip_reco
                              "entry '%.200s' has flags 0x%x that are not supported",
                              record->name, record->flags);
     }
-    if (record->method != SS__ZIP_STORED && record->method != SS__ZIP_DEFLATED) {
+    if (record->method != SS_SOURCE_ZIP_STORED && record->method != SS_SOURCE_ZIP_DEFLATED) {
         return ss__fail_file(err, file, SS_E_UNSUPPORTED,
                              "entry '%.200s' is packed with method %u; only stored and "
                              "deflated entries are read",
                              record->name, record->method);
     }
-    if (record->method == SS__ZIP_STORED && record->n_packed != record->n_bytes) {
+    if (record->method == SS_SOURCE_ZIP_STORED && record->n_packed != record->n_bytes) {
         return ss__fail_file(err, file, SS_E_DATA,
                              "stored entry '%.200s' has two sizes, %llu and %llu bytes",
                              record->name, (unsigned long long)record->n_packed,
@@ -260,10 +261,10 @@ static ss_status check_kind(const struct ss__zip *zip, const struct ss__zip_reco
 }
 
 /* Read the directory header at *at, which moves behind it. */
-static ss_status read_central(struct ss__zip *zip, const struct directory *directory,
-                              uint64_t *at, struct ss__zip_record *record, ss_err *err)
+static ss_status read_central(struct ss_source_zip *zip, const struct directory *directory,
+                              uint64_t *at, struct ss_source_zip_record *record, ss_err *err)
 {
-    const struct ss__source *source = &zip->source;
+    const struct ss_weights_source *source = &zip->source;
     const uint64_t n_left = directory->end - *at;
     const uint8_t *header = source->data + *at;
     if (n_left < CENTRAL_BYTES || !is_at(source, *at, central_mark)) {
@@ -303,16 +304,17 @@ static ss_status read_central(struct ss__zip *zip, const struct directory *direc
 }
 
 /* Size or CRC of a local header; unknown ones are 0 when a descriptor follows. */
-static bool local_agrees(const struct ss__zip_record *record, uint64_t local, uint64_t central)
+static bool local_agrees(const struct ss_source_zip_record *record, uint64_t local,
+                         uint64_t central)
 {
     return local == central || (local == 0 && (record->flags & FLAG_DESCRIPTOR) != 0);
 }
 
 /* The local header must say what the directory says; then the content has its place. */
-static ss_status read_local(const struct ss__zip *zip, const struct directory *directory,
-                            struct ss__zip_record *record, ss_err *err)
+static ss_status read_local(const struct ss_source_zip *zip, const struct directory *directory,
+                            struct ss_source_zip_record *record, ss_err *err)
 {
-    const struct ss__source *source = &zip->source;
+    const struct ss_weights_source *source = &zip->source;
     const uint64_t at = record->local_offset;
     if (at > directory->offset || directory->offset - at < LOCAL_BYTES ||
         !is_at(source, at, local_mark)) {
@@ -342,7 +344,7 @@ static ss_status read_local(const struct ss__zip *zip, const struct directory *d
 
 /* Whether the n bytes behind the content are a descriptor that repeats the directory: with or
  * without its mark, sizes of 4 or 8 bytes. */
-static bool is_descriptor(const struct ss__zip_record *record, uint64_t n)
+static bool is_descriptor(const struct ss_source_zip_record *record, uint64_t n)
 {
     const bool has_mark = n == 16 || n == 24;
     const size_t size_bytes = n >= 20 ? 8 : 4;
@@ -360,26 +362,26 @@ static bool is_descriptor(const struct ss__zip_record *record, uint64_t n)
 
 static int compare_offsets(const void *left, const void *right)
 {
-    const struct ss__zip_record *const *a = left;
-    const struct ss__zip_record *const *b = right;
+    const struct ss_source_zip_record *const *a = left;
+    const struct ss_source_zip_record *const *b = right;
     return ((*a)->local_offset > (*b)->local_offset) -
            ((*a)->local_offset < (*b)->local_offset);
 }
 
 static int compare_names(const void *left, const void *right)
 {
-    const struct ss__zip_record *const *a = left;
-    const struct ss__zip_record *const *b = right;
+    const struct ss_source_zip_record *const *a = left;
+    const struct ss_source_zip_record *const *b = right;
     return strcmp((*a)->name, (*b)->name);
 }
 
 /* Entries must fill the file from its first byte to the directory. */
-static ss_status check_places(const struct ss__zip *zip, const struct directory *directory,
-                              ss_err *err)
+static ss_status check_places(const struct ss_source_zip *zip,
+                              const struct directory *directory, ss_err *err)
 {
     uint64_t expected = 0;
     for (size_t i = 0; i < zip->n; i++) {
-        const struct ss__zip_record *record = zip->by_name[i];
+        const struct ss_source_zip_record *record = zip->by_name[i];
         const uint64_t end = (uint64_t)(record->packed - zip->source.data) + record->n_packed;
         const uint64_t next =
             i + 1 < zip->n ? zip->by_name[i + 1]->local_offset : directory->offset;
@@ -396,7 +398,7 @@ static ss_status check_places(const struct ss__zip *zip, const struct directory 
                : damaged(&zip->source, 0, "bytes before the directory belong to no entry", err);
 }
 
-static ss_status index_names(struct ss__zip *zip, ss_err *err)
+static ss_status index_names(struct ss_source_zip *zip, ss_err *err)
 {
     qsort(zip->by_name, zip->n, sizeof *zip->by_name, compare_names);
     for (size_t i = 1; i < zip->n; i++) {
@@ -409,11 +411,12 @@ static ss_status index_names(struct ss__zip *zip, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss__zip_read(const struct ss__source *source, struct ss__zip *out, ss_err *err)
+ss_status ss_source_zip_read(const struct ss_weights_source *source, struct ss_source_zip *out,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     struct directory directory = {0};
-    *out = (struct ss__zip){.source = *source};
+    *out = (struct ss_source_zip){.source = *source};
     SS_TRY(read_end(source, &directory, err));
     out->n = (size_t)directory.n_entries;
     SS_ALLOC(out->records, out->n);
@@ -433,24 +436,25 @@ ss_status ss__zip_read(const struct ss__source *source, struct ss__zip *out, ss_
     SS_TRY(index_names(out, err));
 out:
     if (status != SS_OK) {
-        ss__zip_release(out);
+        ss_source_zip_release(out);
     }
     return status;
 }
 
-void ss__zip_release(struct ss__zip *zip)
+void ss_source_zip_release(struct ss_source_zip *zip)
 {
     ss__free(zip->records);
     ss__free(zip->by_name);
     ss__arena_release(&zip->arena);
-    *zip = (struct ss__zip){0};
+    *zip = (struct ss_source_zip){0};
 }
 
-const struct ss__zip_record *ss__zip_find(const struct ss__zip *zip, const char *name)
+const struct ss_source_zip_record *ss_source_zip_find(const struct ss_source_zip *zip,
+                                                      const char *name)
 {
-    const struct ss__zip_record wanted = {.name = name};
-    const struct ss__zip_record *key = &wanted;
-    const struct ss__zip_record *const *found =
+    const struct ss_source_zip_record wanted = {.name = name};
+    const struct ss_source_zip_record *key = &wanted;
+    const struct ss_source_zip_record *const *found =
         zip->n == 0 ? NULL
                     : bsearch(&key, zip->by_name, zip->n, sizeof *zip->by_name, compare_names);
     return found == NULL ? NULL : *found;

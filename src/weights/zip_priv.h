@@ -5,9 +5,9 @@
 
 #include "weights/weights_priv.h"
 
-enum { SS__ZIP_STORED = 0, SS__ZIP_DEFLATED = 8 };
+enum { SS_SOURCE_ZIP_STORED = 0, SS_SOURCE_ZIP_DEFLATED = 8 };
 
-struct ss__zip_record {
+struct ss_source_zip_record {
     const char *name; /* terminated; a NUL inside cuts it for all but n_name */
     size_t n_name;
     uint64_t local_offset; /* of its local header */
@@ -18,48 +18,49 @@ struct ss__zip_record {
     const uint8_t *packed; /* [n_packed] */
 };
 
-/* A directory; release with ss__zip_release. A zeroed struct is empty. */
-struct ss__zip {
-    struct ss__source source;
+/* A directory; release with ss_source_zip_release. A zeroed struct is empty. */
+struct ss_source_zip {
+    struct ss_weights_source source;
     struct ss__arena arena;
-    struct ss__zip_record *records; /* in the order of the directory */
+    struct ss_source_zip_record *records; /* in the order of the directory */
     size_t n;
-    const struct ss__zip_record **by_name; /* [n] */
+    const struct ss_source_zip_record **by_name; /* [n] */
 };
 
 /* Whether the bytes start as an archive with or without entries does. */
-bool ss__zip_matches(const struct ss__source *source);
+bool ss_source_zip_matches(const struct ss_weights_source *source);
 
 /* Read and check the directory and every local header; borrows the bytes until release.
  * Refused: more than one end record, bytes that belong to no entry, headers that disagree,
  * repeated names, encryption, spanning, methods other than stored and deflated.
  * Content is not looked at. */
-SS_MUST_USE ss_status ss__zip_read(const struct ss__source *source, struct ss__zip *out,
-                                   ss_err *err);
-void ss__zip_release(struct ss__zip *zip);
-const struct ss__zip_record *ss__zip_find(const struct ss__zip *zip, const char *name);
+SS_MUST_USE ss_status ss_source_zip_read(const struct ss_weights_source *source,
+                                         struct ss_source_zip *out, ss_err *err);
+void ss_source_zip_release(struct ss_source_zip *zip);
+const struct ss_source_zip_record *ss_source_zip_find(const struct ss_source_zip *zip,
+                                                      const char *name);
 
 /* Check size and CRC-32 of an entry's whole content, and write its first n_out bytes to `out`
  * (NULL if n_out is 0). Memory is bounded whatever the entry unpacks to. */
-SS_MUST_USE ss_status ss__zip_unpack(const struct ss__zip *zip,
-                                     const struct ss__zip_record *record, uint8_t *out,
-                                     size_t n_out, ss_err *err);
+SS_MUST_USE ss_status ss_source_zip_unpack(const struct ss_source_zip *zip,
+                                           const struct ss_source_zip_record *record,
+                                           uint8_t *out, size_t n_out, ss_err *err);
 /* The content of an entry, piece by piece; `file` is for messages and is borrowed. */
-SS_MUST_USE ss_status ss__zip_reader_start(const struct ss__zip_record *record,
-                                           const char *file, struct ss__zip_reader **out,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss_source_zip_reader_start(const struct ss_source_zip_record *record,
+                                                 const char *file,
+                                                 struct ss_source_zip_reader **out,
+                                                 ss_err *err);
 
-SS_MUST_USE ss_status ss__zip_check_all(const struct ss__zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_source_zip_check_all(const struct ss_source_zip *zip, ss_err *err);
 
 /* What an archive is by its entries: a checkpoint has a folder with data.pkl, numpy's has
  * nothing but .npy. */
-bool ss__zip_is_torch(const struct ss__zip *zip);
-bool ss__zip_is_npz(const struct ss__zip *zip);
+bool ss_source_zip_is_torch(const struct ss_source_zip *zip);
+bool ss_source_zip_is_npz(const struct ss_source_zip *zip);
 
-/* As ss__zip_each, over memory. */
-SS_MUST_USE ss_status ss__zip_each_memory(const struct ss__source *source,
-                                          int (*fn)(void *user,
-                                                    const struct ss__zip_entry *entry),
-                                          void *user, ss_err *err);
+/* As ss_weights_zip_each, over memory. */
+SS_MUST_USE ss_status ss_source_zip_each_memory(
+    const struct ss_weights_source *source,
+    int (*fn)(void *user, const struct ss_weights_zip_entry *entry), void *user, ss_err *err);
 
 #endif

@@ -13,8 +13,8 @@ enum {
     FREE_RATIO_BYTES = 1 << 20 /* below this size the ratio does not matter */
 };
 
-struct ss__zip_reader {
-    const struct ss__zip_record *record;
+struct ss_source_zip_reader {
+    const struct ss_source_zip_record *record;
     const char *file;
     const uint8_t *from;
     uint64_t n_from, n_done; /* packed bytes that are left, bytes that were given */
@@ -23,15 +23,16 @@ struct ss__zip_reader {
     z_stream stream;
 };
 
-static ss_status bad_content(const struct ss__zip_reader *reader, const char *what, ss_err *err)
+static ss_status bad_content(const struct ss_source_zip_reader *reader, const char *what,
+                             ss_err *err)
 {
     return ss__fail_file(err, reader->file, SS_E_DATA, "entry '%.200s' %s",
                          reader->record->name, what);
 }
 
-static ss_status finish(struct ss__zip_reader *reader, ss_err *err)
+static ss_status finish(struct ss_source_zip_reader *reader, ss_err *err)
 {
-    const struct ss__zip_record *record = reader->record;
+    const struct ss_source_zip_record *record = reader->record;
     reader->ended = true;
     if (reader->n_from != 0 || reader->n_done != record->n_bytes) {
         return bad_content(reader, "does not unpack to its declared size", err);
@@ -44,7 +45,7 @@ static ss_status finish(struct ss__zip_reader *reader, ss_err *err)
     return SS_OK;
 }
 
-static void advance(struct ss__zip_reader *reader, const uint8_t *made, size_t n_made,
+static void advance(struct ss_source_zip_reader *reader, const uint8_t *made, size_t n_made,
                     size_t n_taken)
 {
     reader->sum = (uint32_t)crc32_z(reader->sum, made, n_made);
@@ -53,7 +54,7 @@ static void advance(struct ss__zip_reader *reader, const uint8_t *made, size_t n
     reader->n_done += n_made;
 }
 
-static ss_status read_stored(struct ss__zip_reader *reader, uint8_t *out, size_t n,
+static ss_status read_stored(struct ss_source_zip_reader *reader, uint8_t *out, size_t n,
                              size_t *n_read, ss_err *err)
 {
     *n_read = ss__min_size(n, (size_t)reader->n_from);
@@ -65,7 +66,7 @@ static ss_status read_stored(struct ss__zip_reader *reader, uint8_t *out, size_t
 }
 
 /* One call of the inflater. */
-static ss_status read_deflated(struct ss__zip_reader *reader, uint8_t *out, size_t n,
+static ss_status read_deflated(struct ss_source_zip_reader *reader, uint8_t *out, size_t n,
                                size_t *n_read, ss_err *err)
 {
     z_stream *stream = &reader->stream;
@@ -96,14 +97,15 @@ static ss_status read_deflated(struct ss__zip_reader *reader, uint8_t *out, size
     return code == Z_STREAM_END ? finish(reader, err) : SS_OK;
 }
 
-ss_status ss__zip_reader_start(const struct ss__zip_record *record, const char *file,
-                               struct ss__zip_reader **out, ss_err *err)
+ss_status ss_source_zip_reader_start(const struct ss_source_zip_record *record,
+                                     const char *file, struct ss_source_zip_reader **out,
+                                     ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__zip_reader *reader = NULL;
+    struct ss_source_zip_reader *reader = NULL;
     *out = NULL;
     SS_ALLOC(reader, 1);
-    *reader = (struct ss__zip_reader){
+    *reader = (struct ss_source_zip_reader){
         .record = record, .file = file, .from = record->packed, .n_from = record->n_packed};
     if (record->n_bytes > FREE_RATIO_BYTES && record->n_bytes / MAX_RATIO > record->n_packed) {
         SS_FAIL_FILE(file, SS_E_LIMIT,
@@ -112,7 +114,7 @@ ss_status ss__zip_reader_start(const struct ss__zip_record *record, const char *
                      record->name, (unsigned long long)record->n_packed,
                      (unsigned long long)record->n_bytes, MAX_RATIO);
     }
-    if (record->method == SS__ZIP_DEFLATED) {
+    if (record->method == SS_SOURCE_ZIP_DEFLATED) {
         if (inflateInit2(&reader->stream, -MAX_WBITS) != Z_OK) {
             SS_TRY(ss__fail_nomem(err, "an entry"));
         }
@@ -121,12 +123,12 @@ ss_status ss__zip_reader_start(const struct ss__zip_record *record, const char *
     *out = reader;
     reader = NULL;
 out:
-    ss__zip_reader_close(reader);
+    ss_weights_zip_reader_close(reader);
     return status;
 }
 
-ss_status ss__zip_reader_read(struct ss__zip_reader *reader, void *out, size_t n,
-                              size_t *n_read, ss_err *err)
+ss_status ss_weights_zip_reader_read(struct ss_source_zip_reader *reader, void *out, size_t n,
+                                     size_t *n_read, ss_err *err)
 {
     ss_status status = SS_OK;
     *n_read = 0;
@@ -137,7 +139,7 @@ ss_status ss__zip_reader_read(struct ss__zip_reader *reader, void *out, size_t n
     return status;
 }
 
-void ss__zip_reader_close(struct ss__zip_reader *reader)
+void ss_weights_zip_reader_close(struct ss_source_zip_reader *reader)
 {
     if (reader != NULL && reader->started) {
         inflateEnd(&reader->stream);
@@ -147,15 +149,15 @@ void ss__zip_reader_close(struct ss__zip_reader *reader)
 
 /* ---- archives for other rooms ---- */
 
-ss_status ss__zip_open(const char *file, const void *data, size_t n_bytes, struct ss__zip **out,
-                       ss_err *err)
+ss_status ss_weights_zip_open(const char *file, const void *data, size_t n_bytes,
+                              struct ss_source_zip **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__zip *zip = NULL;
-    const struct ss__source source = {.file = file, .data = data, .n_bytes = n_bytes};
+    struct ss_source_zip *zip = NULL;
+    const struct ss_weights_source source = {.file = file, .data = data, .n_bytes = n_bytes};
     *out = NULL;
     SS_ALLOC(zip, 1);
-    SS_TRY(ss__zip_read(&source, zip, err));
+    SS_TRY(ss_source_zip_read(&source, zip, err));
     *out = zip;
     zip = NULL;
 out:
@@ -163,31 +165,32 @@ out:
     return status;
 }
 
-void ss__zip_close(struct ss__zip *zip)
+void ss_weights_zip_close(struct ss_source_zip *zip)
 {
     if (zip != NULL) {
-        ss__zip_release(zip);
+        ss_source_zip_release(zip);
         ss__free(zip);
     }
 }
 
-size_t ss__zip_n(const struct ss__zip *zip)
+size_t ss_weights_zip_n(const struct ss_source_zip *zip)
 {
     return zip->n;
 }
 
-struct ss__zip_facts ss__zip_at(const struct ss__zip *zip, size_t index)
+struct ss_weights_zip_facts ss_weights_zip_at(const struct ss_source_zip *zip, size_t index)
 {
     enum { KIND_BITS = 0170000, LINK = 0120000 };
-    const struct ss__zip_record *record = &zip->records[index];
-    return (struct ss__zip_facts){.name = record->name,
-                                  .n_name = record->n_name,
-                                  .n_bytes = record->n_bytes,
-                                  .is_link = (record->unix_mode & KIND_BITS) == LINK};
+    const struct ss_source_zip_record *record = &zip->records[index];
+    return (struct ss_weights_zip_facts){.name = record->name,
+                                         .n_name = record->n_name,
+                                         .n_bytes = record->n_bytes,
+                                         .is_link = (record->unix_mode & KIND_BITS) == LINK};
 }
 
-ss_status ss__zip_reader_open(const struct ss__zip *zip, size_t index, const char *file,
-                              struct ss__zip_reader **out, ss_err *err)
+ss_status ss_weights_zip_reader_open(const struct ss_source_zip *zip, size_t index,
+                                     const char *file, struct ss_source_zip_reader **out,
+                                     ss_err *err)
 {
-    return ss__zip_reader_start(&zip->records[index], file, out, err);
+    return ss_source_zip_reader_start(&zip->records[index], file, out, err);
 }

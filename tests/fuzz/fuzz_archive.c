@@ -17,9 +17,9 @@ static void read_rows(const char *path)
     struct ss_text json;
     bool has_row = true;
     ss_err err;
-    if (ss__dataset_open_rows(&path, 1, NULL, &dataset, &err) == SS_OK) {
+    if (ss_dataset_open_rows(&path, 1, NULL, &dataset, &err) == SS_OK) {
         for (size_t i = 0; i < MAX_ROWS && has_row; i++) {
-            if (ss__dataset_next_json(dataset, &json, &has_row, &err) != SS_OK) {
+            if (ss_dataset_next_json(dataset, &json, &has_row, &err) != SS_OK) {
                 break;
             }
         }

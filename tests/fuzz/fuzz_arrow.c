@@ -3,6 +3,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    fuzz_map(&ss__reader_arrow, data, n_bytes);
+    fuzz_map(&ss_arrow_reader_arrow, data, n_bytes);
     return 0;
 }

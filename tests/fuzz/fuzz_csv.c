@@ -2,6 +2,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    fuzz_reader(&ss__reader_csv, data, n);
+    fuzz_reader(&ss_format_reader_csv, data, n);
     return 0;
 }

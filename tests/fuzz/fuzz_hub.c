@@ -21,59 +21,60 @@ static void need(bool holds)
 /* What was accepted can become the name of a folder, and that name means the same again. */
 static void check_name(const char *line)
 {
-    struct ss__hub_name name, again;
+    struct ss_net_hub_name name, again;
     struct ss__buf folder = {0};
     ss_err err;
-    if (ss__hub_parse(line, SS__HUB_MODEL, &name, &err) != SS_OK) {
+    if (ss_net_hub_parse(line, SS_NET_HUB_MODEL, &name, &err) != SS_OK) {
         return;
     }
-    need(ss__hub_is_id(name.id) && ss__hub_path_is_good(name.revision));
-    need(name.path[0] == '\0' || ss__hub_path_is_good(name.path));
-    ss__hub_add_folder_name(&folder, &name);
+    need(ss_net_hub_is_id(name.id) && ss_net_hub_path_is_good(name.revision));
+    need(name.path[0] == '\0' || ss_net_hub_path_is_good(name.path));
+    ss_net_hub_add_folder_name(&folder, &name);
     const char *text = ss__buf_text(&folder);
-    need(text != NULL && strchr(text, '/') == NULL && ss__hub_read_folder_name(text, &again));
+    need(text != NULL && strchr(text, '/') == NULL &&
+         ss_net_hub_read_folder_name(text, &again));
     need(strcmp(again.id, name.id) == 0 && again.kind == name.kind);
     ss__buf_release(&folder);
 }
 
 static void check_address(const char *line)
 {
-    char origin[SS__URL_ORIGIN_BYTES];
+    char origin[SS_NET_URL_ORIGIN_BYTES];
     struct ss__buf quoted = {0};
-    char *joined = ss__url_join("https://example.org/a/b?c", line);
-    need(joined == NULL || ss__url_origin(joined, origin));
+    char *joined = ss_net_url_join("https://example.org/a/b?c", line);
+    need(joined == NULL || ss_net_url_origin(joined, origin));
     ss__free(joined);
-    (void)ss__url_origin(line, origin);
-    ss__url_quote(&quoted, line, "/");
+    (void)ss_net_url_origin(line, origin);
+    ss_net_url_quote(&quoted, line, "/");
     need(quoted.failed || strpbrk(ss__buf_text(&quoted), " %\r\n?#") == NULL ||
          strchr(quoted.data, '%') != NULL);
     ss__buf_release(&quoted);
 }
 
-static void check_answer(struct ss__net_answer *answer)
+static void check_answer(struct ss_net_answer *answer)
 {
     uint64_t first = 0, last = 0, total = 0;
     ss_err err;
-    if (ss__net_content_range(answer, &first, &last, &total)) {
+    if (ss_net_content_range(answer, &first, &last, &total)) {
         need(first <= last && last < total);
     }
-    (void)ss__net_content_length(answer);
+    (void)ss_net_content_length(answer);
     static const long codes[] = {200, 401, 403, 404, 429, 503};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         answer->code = codes[i];
-        need(ss__net_wait_of(answer, 0.5) >= 0.5);
-        need((ss__net_check(answer, "x", &err) == SS_OK) == (codes[i] == 200));
+        need(ss_net_wait_of(answer, 0.5) >= 0.5);
+        need((ss_net_check(answer, "x", &err) == SS_OK) == (codes[i] == 200));
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    struct ss__net_answer answer = {0};
+    struct ss_net_answer answer = {0};
     size_t n_lines = 0;
     for (size_t at = 0; at < n && n_lines < MAX_LINES; n_lines++) {
         const uint8_t *end = memchr(data + at, '\n', n - at);
         const size_t length = end == NULL ? n - at : (size_t)(end - (data + at));
-        (void)ss__net_answer_add_header(&answer, (const char *)data + at, length);
+        (void)ss_net_answer_add_header(&answer, (const char *)data + at, length);
         char *line = ss__strndup((const char *)data + at, length);
         if (line != NULL) {
             check_name(line);
@@ -83,6 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         at += length + 1;
     }
     check_answer(&answer);
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
     return 0;
 }

@@ -10,17 +10,17 @@ enum { MAX_ENTRIES = 1 << 17 };
 /* Whether the chunks of all columns claim no more values than there is time for. */
 static bool claims_little(const uint8_t *data, size_t n_bytes)
 {
-    struct ss__parquet file;
-    struct ss__parquet_groups groups;
+    struct ss_parquet file;
+    struct ss_parquet_groups groups;
     uint64_t n_rows = 0, n_left = MAX_ENTRIES;
     ss_err err;
-    bool is_little = ss__parquet_open("fuzz", data, n_bytes, true, &file, &err) == SS_OK;
-    struct ss__parquet_chunk *chunks = ss__alloc(file.n_texts, sizeof *chunks);
+    bool is_little = ss_parquet_open("fuzz", data, n_bytes, true, &file, &err) == SS_OK;
+    struct ss_parquet_chunk *chunks = ss__alloc(file.n_texts, sizeof *chunks);
     if (is_little) {
-        ss__parquet_groups_init(&file, &groups);
+        ss_parquet_groups_init(&file, &groups);
     }
     while (is_little && groups.index < groups.n_groups &&
-           ss__parquet_groups_next(&file, &groups, &n_rows, chunks, &err) == SS_OK) {
+           ss_parquet_groups_next(&file, &groups, &n_rows, chunks, &err) == SS_OK) {
         for (size_t i = 0; is_little && i < file.n_texts; i++) {
             const uint64_t n = (uint64_t)chunks[i].meta.n_values;
             is_little = n <= n_left;
@@ -28,7 +28,7 @@ static bool claims_little(const uint8_t *data, size_t n_bytes)
         }
     }
     ss__free(chunks);
-    ss__parquet_release(&file);
+    ss_parquet_release(&file);
     return is_little;
 }
 
@@ -36,8 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     ss_err err;
     if (claims_little(data, n_bytes)) {
-        (void)ss__parquet_check_bytes("fuzz", data, n_bytes, &err);
-        fuzz_map(&ss__reader_parquet, data, n_bytes);
+        (void)ss_parquet_check_bytes("fuzz", data, n_bytes, &err);
+        fuzz_map(&ss_parquet_reader_parquet, data, n_bytes);
     }
     return 0;
 }

@@ -10,12 +10,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static inline void fuzz_rows(const struct ss__reader *reader, const struct ss__source *source,
-                             bool whole)
+static inline void fuzz_rows(const struct ss_dataset_reader *reader,
+                             const struct ss_dataset_source *source, bool whole)
 {
     void *state = NULL;
     ss_err err;
-    const struct ss__column *columns = NULL;
+    const struct ss_dataset_column *columns = NULL;
     size_t n_columns = 0;
     bool has_row = true;
     struct ss__buf json = {0};
@@ -24,15 +24,16 @@ static inline void fuzz_rows(const struct ss__reader *reader, const struct ss__s
         status = reader->columns(state, &columns, &n_columns, &err);
     }
     if (status == SS_OK && (whole || n_columns > 0)) {
-        status = reader->select(state, whole ? SS__ALL_COLUMNS : 0, &err);
+        status = reader->select(state, whole ? SS_DATASET_ALL_COLUMNS : 0, &err);
         while (status == SS_OK && has_row) {
-            struct ss__record record = {0};
+            struct ss_dataset_record record = {0};
             status = reader->next(state, &record, &has_row, &err);
             json.n_bytes = 0;
             if (status == SS_OK && has_row && whole) {
                 status = reader->add_json(state, &json, &err);
-                struct ss__scan scan = {json.data, json.data + json.n_bytes, NULL, false, true};
-                if (status == SS_OK && (!ss__scan_value(&scan) || scan.at != scan.end)) {
+                struct ss_format_scan scan = {json.data, json.data + json.n_bytes, NULL, false,
+                                              true};
+                if (status == SS_OK && (!ss_format_scan_value(&scan) || scan.at != scan.end)) {
                     abort();
                 }
             }
@@ -46,25 +47,26 @@ static inline void fuzz_rows(const struct ss__reader *reader, const struct ss__s
 
 /* Compressed input is the business of fuzz_stream: a few bytes of it stand for megabytes, which
  * would leave no time for anything else here. */
-static inline bool is_plain(const struct ss__stream *stream)
+static inline bool is_plain(const struct ss_source_stream *stream)
 {
-    const char *codec = ss__stream_codec(stream);
+    const char *codec = ss_source_stream_codec(stream);
     return codec == NULL || codec[0] == '\0';
 }
 
-static inline void fuzz_reader(const struct ss__reader *reader, const uint8_t *data, size_t n)
+static inline void fuzz_reader(const struct ss_dataset_reader *reader, const uint8_t *data,
+                               size_t n)
 {
     for (int whole = 0; whole < 2; whole++) {
-        struct ss__stream stream = {0};
+        struct ss_source_stream stream = {0};
         ss_err err;
-        if (ss__stream_open_memory("fuzz", data, n, &stream, &err) == SS_OK &&
-            ss__stream_need(&stream, 1, &err) == SS_OK && is_plain(&stream) &&
-            ss__skip_mark(&stream, &err) == SS_OK) {
-            const struct ss__source source = {
+        if (ss_source_stream_open_memory("fuzz", data, n, &stream, &err) == SS_OK &&
+            ss_source_stream_need(&stream, 1, &err) == SS_OK && is_plain(&stream) &&
+            ss_dataset_skip_mark(&stream, &err) == SS_OK) {
+            const struct ss_dataset_source source = {
                 .name = "fuzz", .stream = &stream, .text_unit = n % 3};
             fuzz_rows(reader, &source, whole == 1);
         }
-        ss__stream_close(&stream);
+        ss_source_stream_close(&stream);
     }
 }
 

@@ -39,19 +39,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         items[n_lines++] = line;
     }
     const size_t n_paths = n_lines > 2 ? n_lines - 2 : 0;
-    const struct ss__repo_wish wish = {wish_of(items[0]), wish_of(items[1])};
+    const struct ss_repo_wish wish = {wish_of(items[0]), wish_of(items[1])};
     qsort(items + 2, n_paths, sizeof *items, compare);
-    struct ss__repo_card card = {.configs = NULL};
-    struct ss__repo_choice choice;
+    struct ss_repo_card card = {.configs = NULL};
+    struct ss_repo_choice choice;
     ss_err err;
-    if (ss__repo_card_read("fuzz", (struct ss_text){(const char *)data, n_card},
-                           n_card % 2 == 1, &card, &err) == SS_OK) {
-        const struct ss__repo repo = {"fuzz", paths, n_paths, &card};
-        if (ss__repo_choose(&repo, &wish, &choice, &err) == SS_OK) {
-            ss__repo_choice_release(&choice);
+    if (ss_repo_card_read("fuzz", (struct ss_text){(const char *)data, n_card}, n_card % 2 == 1,
+                          &card, &err) == SS_OK) {
+        const struct ss_repo repo = {"fuzz", paths, n_paths, &card};
+        if (ss_repo_choose(&repo, &wish, &choice, &err) == SS_OK) {
+            ss_repo_choice_release(&choice);
         }
     }
-    ss__repo_card_release(&card);
+    ss_repo_card_release(&card);
     ss__free(lines);
     return 0;
 }

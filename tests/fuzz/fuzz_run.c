@@ -9,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
-static const char *const names[] = {SS__FILE_MANIFEST, SS__FILE_FEATURES, SS__FILE_TOP};
+static const char *const names[] = {SS_RUN_FILE_MANIFEST, SS_RUN_FILE_FEATURES,
+                                    SS_RUN_FILE_TOP};
 
 static void put_parts(const uint8_t *data, size_t n_bytes)
 {
@@ -28,12 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     ss_err err;
     put_parts(data, n_bytes);
     ss_run *run = ss__alloc(1, sizeof *run);
-    if (ss__manifest_read(run, fuzz_folder(), false, NULL, &err) != SS_OK) {
+    if (ss_run_manifest_read(run, fuzz_folder(), false, NULL, &err) != SS_OK) {
         run->info.n_features = n_bytes % 3 + 1;
         run->info.n_rows_used = 100;
         run->info.top_k = 10;
     }
-    if (ss__features_csv_read(run, fuzz_path(SS__FILE_FEATURES, path), &err) != SS_OK) {
+    if (ss_run_features_csv_read(run, fuzz_path(SS_RUN_FILE_FEATURES, path), &err) != SS_OK) {
         run->info.n_features = n_bytes % 3 + 1;
         ss__free(run->features);
         run->features = ss__alloc(run->info.n_features, sizeof *run->features);
@@ -41,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
             run->features[f] = (struct ss_feature){.n_fires = 10, .max_activation = 1};
         }
     }
-    (void)!ss__top_json_read(run, fuzz_path(SS__FILE_TOP, path), &err);
+    (void)!ss_run_top_json_read(run, fuzz_path(SS_RUN_FILE_TOP, path), &err);
     ss_run_free(run);
     return 0;
 }

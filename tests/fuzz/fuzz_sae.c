@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     (void)fuzz_path(name, path);
     for (int is_file = 0; is_file < 2; is_file++) {
         const char *place = is_file ? path : fuzz_folder();
-        (void)ss__sae_is_at(place);
+        (void)ss_sae_is_at(place);
         if (ss_sae_open(place, &options, &sae, &err) == SS_OK) {
             check(sae);
         } else if (err.message[0] == '\0') {

@@ -11,20 +11,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void list(const uint8_t *data, size_t n)
 {
-    struct ss__tar tar;
+    struct ss_source_tar tar;
     ss_err err;
     volatile size_t sum = 0;
-    if (ss__tar_read("fuzz", data, n, &tar, &err) != SS_OK) {
+    if (ss_source_tar_read("fuzz", data, n, &tar, &err) != SS_OK) {
         return;
     }
     for (size_t i = 0; i < tar.n; i++) {
-        const struct ss__tar_member *member = &tar.members[i];
+        const struct ss_source_tar_member *member = &tar.members[i];
         if (member->data < data || member->n_bytes > (size_t)(data + n - member->data)) {
             abort();
         }
         sum = sum + strlen(member->name);
     }
-    ss__tar_release(&tar);
+    ss_source_tar_release(&tar);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -26,29 +26,29 @@ static void make_plain(void)
     fuzz_put("plain/config.json", config, sizeof config - 1);
 }
 
-static void check(const struct ss__tokenizer *tokenizer, struct ss_text text)
+static void check(const struct ss_tokenizer *tokenizer, struct ss_text text)
 {
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     char *decoded = NULL;
-    if (ss__token_scratch_new(&scratch, NULL) != SS_OK ||
-        ss__tokenize(tokenizer, scratch, text, 0, &tokens, NULL) != SS_OK ||
-        ss__tokenize(tokenizer, scratch, text, 5, &tokens, NULL) != SS_OK) {
+    if (ss_tokenizer_token_scratch_new(&scratch, NULL) != SS_OK ||
+        ss_tokenizer_tokenize(tokenizer, scratch, text, 0, &tokens, NULL) != SS_OK ||
+        ss_tokenizer_tokenize(tokenizer, scratch, text, 5, &tokens, NULL) != SS_OK) {
         abort();
     }
-    for (size_t i = 0; i < ss__tokens_n_ids(&tokens); i++) {
-        if (tokens.ids[i] < 0 || (size_t)tokens.ids[i] >= ss__tokenizer_n_vocab(tokenizer)) {
+    for (size_t i = 0; i < ss_tokenizer_tokens_n_ids(&tokens); i++) {
+        if (tokens.ids[i] < 0 || (size_t)tokens.ids[i] >= ss_tokenizer_n_vocab(tokenizer)) {
             abort();
         }
     }
-    const ss_status status =
-        ss__detokenize(tokenizer, tokens.ids, ss__tokens_n_ids(&tokens), true, &decoded, NULL);
+    const ss_status status = ss_tokenizer_detokenize(
+        tokenizer, tokens.ids, ss_tokenizer_tokens_n_ids(&tokens), true, &decoded, NULL);
     if (status != SS_OK && status != SS_E_UNSUPPORTED) {
         abort();
     }
     ss__free(decoded);
-    ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_tokenizer_token_scratch_free(scratch);
 }
 
 /* A SentencePiece model, read as both classes that have one; the text is its own bytes. */
@@ -59,19 +59,19 @@ static void check_model(const uint8_t *data, size_t n_bytes)
     fuzz_drop("tokenizer_config.json");
     fuzz_put("sentencepiece.bpe.model", data, n_bytes);
     for (size_t i = 0; i < 2; i++) {
-        const struct ss__tokenizer_options options = {.model_type = types[i]};
-        struct ss__tokenizer *tokenizer = NULL;
-        if (ss__tokenizer_load(fuzz_folder(), &options, &tokenizer, NULL) == SS_OK) {
+        const struct ss_tokenizer_options options = {.model_type = types[i]};
+        struct ss_tokenizer *tokenizer = NULL;
+        if (ss_tokenizer_load(fuzz_folder(), &options, &tokenizer, NULL) == SS_OK) {
             check(tokenizer, (struct ss_text){(const char *)data, n_bytes});
         }
-        ss__tokenizer_free(tokenizer);
+        ss_tokenizer_free(tokenizer);
     }
     fuzz_drop("sentencepiece.bpe.model");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    struct ss__tokenizer *tokenizer = NULL;
+    struct ss_tokenizer *tokenizer = NULL;
     const uint8_t *end = data + n_bytes;
     if (plain[0] == '\0') {
         make_plain();
@@ -91,12 +91,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     if (config < second) {
         fuzz_put("tokenizer_config.json", config, (size_t)(second - config));
     }
-    const struct ss__tokenizer_options options = {.lower_case_first = n_bytes % 2 == 1};
-    if (ss__tokenizer_load(fuzz_folder(), &options, &tokenizer, NULL) == SS_OK) {
+    const struct ss_tokenizer_options options = {.lower_case_first = n_bytes % 2 == 1};
+    if (ss_tokenizer_load(fuzz_folder(), &options, &tokenizer, NULL) == SS_OK) {
         check(tokenizer, (struct ss_text){(const char *)text, (size_t)(end - text)});
-    } else if (ss__tokenizer_load(plain, &options, &tokenizer, NULL) == SS_OK) {
+    } else if (ss_tokenizer_load(plain, &options, &tokenizer, NULL) == SS_OK) {
         check(tokenizer, (struct ss_text){(const char *)data, n_bytes});
     }
-    ss__tokenizer_free(tokenizer);
+    ss_tokenizer_free(tokenizer);
     return 0;
 }

@@ -2,7 +2,7 @@
 #include "weights/zip_priv.h"
 #include "weights_fuzz.h"
 
-static int touch(void *user, const struct ss__zip_entry *entry)
+static int touch(void *user, const struct ss_weights_zip_entry *entry)
 {
     unsigned *sum = user;
     for (uint64_t i = 0; i < entry->n_bytes; i++) {
@@ -13,11 +13,11 @@ static int touch(void *user, const struct ss__zip_entry *entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    const struct ss__source source = {.file = "fuzz", .data = data, .n_bytes = n_bytes};
+    const struct ss_weights_source source = {.file = "fuzz", .data = data, .n_bytes = n_bytes};
     volatile unsigned sum = 0;
     unsigned here = 0;
     ss_err err;
-    if (ss__zip_each_memory(&source, touch, &here, &err) == SS_OK) {
+    if (ss_source_zip_each_memory(&source, touch, &here, &err) == SS_OK) {
         sum = here;
     }
     (void)sum;

@@ -11,24 +11,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 static inline void fuzz_weights(const char *name, const uint8_t *data, size_t n_bytes)
 {
     enum { MAX_ELEMENTS = 1 << 20 };
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     ss_err err;
-    if (ss__weights_open_memory(name, data, n_bytes, &weights, &err) != SS_OK) {
+    if (ss_weights_open_memory(name, data, n_bytes, &weights, &err) != SS_OK) {
         return;
     }
-    for (size_t i = 0; i < ss__weights_n(weights); i++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+    for (size_t i = 0; i < ss_weights_n(weights); i++) {
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
         float *numbers = NULL;
         if (tensor->n_elements <= MAX_ELEMENTS &&
-            ss__weights_need_f32(weights, tensor->name, tensor->n_dims, tensor->shape, &numbers,
-                                 &err) == SS_OK) {
+            ss_weights_need_f32(weights, tensor->name, tensor->n_dims, tensor->shape, &numbers,
+                                &err) == SS_OK) {
             ss__free(numbers);
         }
     }
-    if (ss__weights_verify(weights, &err) != SS_OK) {
+    if (ss_weights_verify(weights, &err) != SS_OK) {
         __builtin_trap();
     }
-    ss__weights_close(weights);
+    ss_weights_close(weights);
 }
 
 #endif

@@ -274,18 +274,18 @@ static bool is_there; /* the unit itself */
 
 bool tile_unit_use(void)
 {
-    const struct ss__kernels *in_use = ss__kernels();
-    is_there = ss__kernels_use("amx");
+    const struct ss_tensor_kernels *in_use = ss_tensor_kernels();
+    is_there = ss_tensor_kernels_use("amx");
     if (is_there) {
         return true;
     }
-    if (!__builtin_cpu_supports("avx512bf16") || !ss__kernels_use("avx512-vnni")) {
+    if (!__builtin_cpu_supports("avx512bf16") || !ss_tensor_kernels_use("avx512-vnni")) {
         return false;
     }
     /* Again in each test: the test library has handlers of its own for the time of one. */
     const struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
     const bool is_handled = sigaction(SIGILL, &action, NULL) == 0;
-    ss__kernels_set(is_handled ? ss__kernels_find("amx") : in_use);
+    ss_tensor_kernels_set(is_handled ? ss_tensor_kernels_find("amx") : in_use);
     return is_handled;
 }
 

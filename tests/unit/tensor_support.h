@@ -32,7 +32,7 @@ static const char *const KERNELS[N_KERNELS] = {"reference", "avx2",        "avx2
  * the stand-in. */
 static inline bool use_kernels(const char *name)
 {
-    return strcmp(name, "amx") == 0 ? tile_unit_use() : ss__kernels_use(name);
+    return strcmp(name, "amx") == 0 ? tile_unit_use() : ss_tensor_kernels_use(name);
 }
 
 static uint64_t seed_state = 1;
@@ -130,23 +130,23 @@ static inline void assert_same_bytes(const float *a, const float *b, size_t n, c
 }
 
 /* In float64; the forms that keep the relative error far left of 0. */
-static inline double act64(double x, ss__activation activation)
+static inline double act64(double x, ss_tensor_activation activation)
 {
     switch (activation) {
-    case SS__ACT_GELU:
+    case SS_TENSOR_ACT_GELU:
         return x * 0.5 * erfc(-x / sqrt(2));
-    case SS__ACT_GELU_TANH:
+    case SS_TENSOR_ACT_GELU_TANH:
         return x / (1 + exp(-2 * sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-    case SS__ACT_RELU:
+    case SS_TENSOR_ACT_RELU:
         return x > 0 ? x : 0;
-    case SS__ACT_SILU:
+    case SS_TENSOR_ACT_SILU:
         return x / (1 + exp(-x));
-    case SS__ACT_TANH:
+    case SS_TENSOR_ACT_TANH:
         return tanh(x);
-    case SS__ACT_SIGMOID:
+    case SS_TENSOR_ACT_SIGMOID:
         return 1 / (1 + exp(-x));
-    case SS__ACT_NONE:
-    case SS__N_ACTIVATIONS:
+    case SS_TENSOR_ACT_NONE:
+    case SS_TENSOR_N_ACTIVATIONS:
     default:
         return x;
     }

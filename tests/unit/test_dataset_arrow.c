@@ -129,13 +129,13 @@ static size_t n_lists; /* columns of lists of strings that were checked */
 static void check_columns(const char *path)
 {
     ss_dataset *dataset = NULL;
-    const struct ss__column *columns = NULL;
+    const struct ss_dataset_column *columns = NULL;
     size_t n = 0;
     ss_err err;
     json_t *rows = json_array();
     assert_int_equal(ss_dataset_each_json(&path, 1, NULL, 0, add_row, rows, &err), SS_OK);
-    assert_int_equal(ss__dataset_open_rows(&path, 1, NULL, &dataset, &err), SS_OK);
-    ss__dataset_columns(dataset, &columns, &n);
+    assert_int_equal(ss_dataset_open_rows(&path, 1, NULL, &dataset, &err), SS_OK);
+    ss_dataset_columns(dataset, &columns, &n);
     for (size_t i = 0; i < n; i++) {
         const bool is_list = strcmp(columns[i].type, "list of strings") == 0;
         n_lists += is_list;
@@ -160,17 +160,17 @@ static void test_texts_are_those_of_the_rows(void **state)
 /* All rows of `data`, as far as they go; a sentence must name the file. */
 static void read_damaged(const char *data, size_t n_bytes)
 {
-    const struct ss__reader *reader = &ss__reader_arrow;
-    const struct ss__source source = {
+    const struct ss_dataset_reader *reader = &ss_arrow_reader_arrow;
+    const struct ss_dataset_source source = {
         .name = "damaged.arrow", .map = {.data = (const uint8_t *)data, .n_bytes = n_bytes}};
-    struct ss__record record = {.is_null = false};
+    struct ss_dataset_record record = {.is_null = false};
     struct ss__buf out = {0};
     void *rows = NULL;
     bool has_row = true;
     ss_err err = {.message = ""};
     ss_status status = reader->open(&source, &rows, &err);
     if (status == SS_OK) {
-        status = reader->select(rows, SS__ALL_COLUMNS, &err);
+        status = reader->select(rows, SS_DATASET_ALL_COLUMNS, &err);
     }
     while (status == SS_OK && has_row) {
         status = reader->next(rows, &record, &has_row, &err);

@@ -50,8 +50,8 @@ static bool check_json(const char *family, const struct entry *entry)
     char path[600];
     ss_err err;
     corpus_path(path, sizeof path, family, entry->fields[PATH]);
-    return outcome_fits(entry, ss__json_check_file(path, (struct ss_stop){NULL, NULL}, &err),
-                        &err);
+    return outcome_fits(
+        entry, ss_dataset_json_check_file(path, (struct ss_stop){NULL, NULL}, &err), &err);
 }
 
 /* ---- csv, text: rows ---- */

@@ -71,10 +71,10 @@ static void test_forms(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        struct ss__sniff sniff;
+        struct ss_dataset_sniffer sniff;
         ss_err err;
         check_texts(&forms[i].path, 1, forms[i].format);
-        assert_int_equal(ss__dataset_sniff(forms[i].path, &sniff, &err), SS_OK);
+        assert_int_equal(ss_dataset_sniff(forms[i].path, &sniff, &err), SS_OK);
         assert_string_equal(sniff.format, forms[i].format);
         assert_int_equal(sniff.codec == NULL, forms[i].codec == NULL);
         if (sniff.codec != NULL) {
@@ -282,12 +282,12 @@ static void test_columns(void **state)
 {
     ss_err err;
     ss_dataset *dataset = NULL;
-    const struct ss__column *columns = NULL;
+    const struct ss_dataset_column *columns = NULL;
     size_t n = 0;
     const char *paths[] = {DATA "rows.jsonl"};
     (void)state;
-    assert_int_equal(ss__dataset_open_rows(paths, 1, NULL, &dataset, &err), SS_OK);
-    ss__dataset_columns(dataset, &columns, &n);
+    assert_int_equal(ss_dataset_open_rows(paths, 1, NULL, &dataset, &err), SS_OK);
+    ss_dataset_columns(dataset, &columns, &n);
     assert_int_equal(n, 3);
     assert_string_equal(columns[0].name, "id");
     assert_string_equal(columns[0].type, "number");

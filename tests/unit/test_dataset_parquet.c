@@ -113,7 +113,7 @@ static void check_own(const char *name, const char *path)
     char expected[512];
     ss_err err = {.message = ""};
     snprintf(expected, sizeof expected, "%s/%s.jsonl", OWN, name);
-    if (ss__parquet_check_file(path, &err) != SS_OK) {
+    if (ss_parquet_check_file(path, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     assert_rows_equal(path, expected);
@@ -337,8 +337,8 @@ static void test_shared_texts_cost_no_time(void **context)
     uint64_t n_rows = 0;
     ss_err err;
     (void)context;
-    assert_int_equal(ss__dataset_open_rows(&path, 1, &options, &dataset, &err), SS_OK);
-    assert_int_equal(ss__dataset_read_all(dataset, &n_rows, &err), SS_OK);
+    assert_int_equal(ss_dataset_open_rows(&path, 1, &options, &dataset, &err), SS_OK);
+    assert_int_equal(ss_dataset_read_all(dataset, &n_rows, &err), SS_OK);
     assert_int_equal(n_rows, 4000000);
     ss_dataset_close(dataset);
 }
@@ -362,7 +362,7 @@ static ss_status check_copy(const uint8_t *data, size_t n_bytes)
     uint8_t *copy = ss__alloc(n_bytes, 1);
     ss_err err = {.message = ""};
     memcpy(copy, data, n_bytes);
-    const ss_status status = ss__parquet_check_bytes("t", copy, n_bytes, &err);
+    const ss_status status = ss_parquet_check_bytes("t", copy, n_bytes, &err);
     if (status != SS_OK) {
         assert_int_equal(ss_status_exit_code(status), 65);
         assert_true(strncmp(err.message, "t: ", 3) == 0);
@@ -412,7 +412,7 @@ static void test_checksums_catch_flipped_bits(void **context)
     assert_true(at + N_HIT_BYTES < n_bytes);
     for (size_t bit = 0; bit < N_HIT_BYTES * 8; bit++) {
         data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
-        n_passed += ss__parquet_check_bytes("t", data, n_bytes, NULL) == SS_OK;
+        n_passed += ss_parquet_check_bytes("t", data, n_bytes, NULL) == SS_OK;
         data[at + bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     ss__free(data);
@@ -442,7 +442,7 @@ static void test_faults_have_sentences(void **context)
     (void)context;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ss_err err = {.message = ""};
-        const ss_status status = ss__parquet_check_bytes(
+        const ss_status status = ss_parquet_check_bytes(
             "t.parquet", (const uint8_t *)cases[i].data, cases[i].n_bytes, &err);
         assert_int_equal(status, cases[i].status);
         if (strstr(err.message, cases[i].part) == NULL) {
@@ -457,14 +457,15 @@ static ss_status keep_rows(const char *path, struct expected *expected, ss_err *
     static const size_t columns[] = {0};
     size_t n_bytes = 0;
     uint8_t *data = copy_file(path, &n_bytes);
-    const struct ss__source source = {.name = path, .map = {.data = data, .n_bytes = n_bytes}};
-    const struct ss__reader *reader = &ss__reader_parquet;
-    struct ss__record record = {.is_null = false};
+    const struct ss_dataset_source source = {.name = path,
+                                             .map = {.data = data, .n_bytes = n_bytes}};
+    const struct ss_dataset_reader *reader = &ss_parquet_reader_parquet;
+    struct ss_dataset_record record = {.is_null = false};
     struct ss__buf row = {.data = NULL};
     void *state = NULL;
     bool has_row = true;
     assert_int_equal(reader->open(&source, &state, err), SS_OK);
-    assert_int_equal(reader->select(state, SS__NO_COLUMN, err), SS_OK);
+    assert_int_equal(reader->select(state, SS_DATASET_NO_COLUMN, err), SS_OK);
     assert_int_equal(reader->keep(state, columns, 1, err), SS_OK);
     ss_status status = reader->next(state, &record, &has_row, err);
     while (status == SS_OK && has_row) {
@@ -513,11 +514,11 @@ static void test_packed_groups_must_be_there(void **context)
                  {"\x23\xE4\x1B\xE4", 4, 0},  {"\x03", 1, 0}};
     (void)context;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct ss__runs runs;
+        struct ss_parquet_runs runs;
         uint32_t value = 0;
         size_t n = 0;
-        ss__runs_init(&runs, (const uint8_t *)cases[i].data, cases[i].n_bytes, 2);
-        while (ss__runs_next(&runs, &value)) {
+        ss_parquet_runs_init(&runs, (const uint8_t *)cases[i].data, cases[i].n_bytes, 2);
+        while (ss_parquet_runs_next(&runs, &value)) {
             n++;
         }
         assert_int_equal(n, cases[i].n_values);
@@ -541,7 +542,7 @@ static void test_counts_of_a_page_must_fit(void **context)
             const uint8_t old = data[i];
             ss_err err = {.message = ""};
             data[i] = 0x7E; /* 63 */
-            (void)!ss__parquet_check_bytes("t", data, n_bytes, &err);
+            (void)!ss_parquet_check_bytes("t", data, n_bytes, &err);
             n_refused += strstr(err.message, "claims more rows or nulls than it has") != NULL;
             data[i] = old;
         }
@@ -581,7 +582,7 @@ static void check_corpus_file(const struct manifest_line *line, size_t counts[2]
     ss_err err = {.message = ""};
     snprintf(path, sizeof path, "%s/%s", CORPUS, line->path);
     snprintf(expected_path, sizeof expected_path, "%s/%s", CORPUS, line->expected);
-    const ss_status checked = ss__parquet_check_file(path, &err);
+    const ss_status checked = ss_parquet_check_file(path, &err);
     if (!is_fine(line, checked)) {
         fail_msg("%s: %s, but: %s", line->path, line->outcome, err.message);
     }

@@ -91,27 +91,28 @@ static void large_batches_are_cut(void **state)
 {
     struct loaded l = load("mpnet-mean");
     const size_t n_rounds = 40;
-    struct ss__token_scratch *scratch = NULL;
-    struct ss__tokens tokens = {0};
+    struct ss_tokenizer_token_scratch *scratch = NULL;
+    struct ss_tokenizer_tokens tokens = {0};
     ss_work *work = NULL;
     ss_err err;
     (void)state;
     assert_int_equal(ss_work_new(2, &work, &err), SS_OK);
-    assert_int_equal(ss__token_scratch_new(&scratch, &err), SS_OK);
+    assert_int_equal(ss_tokenizer_token_scratch_new(&scratch, &err), SS_OK);
     for (size_t i = 0; i < n_rounds * l.n; i++) {
         assert_int_equal(
-            ss__encoder_tokenize(l.encoder, scratch, l.texts[i % l.n], &tokens, &err), SS_OK);
+            ss_encoder_tokenize_text(l.encoder, scratch, l.texts[i % l.n], &tokens, &err),
+            SS_OK);
     }
-    assert_true(ss__tokens_n_ids(&tokens) > ss__encoder_batch_tokens(l.encoder));
+    assert_true(ss_tokenizer_tokens_n_ids(&tokens) > ss_encoder_batch_tokens(l.encoder));
     float *got = calloc(n_rounds * l.n * l.width, sizeof *got);
     assert_non_null(got);
-    assert_int_equal(ss__encoder_forward(l.encoder, work, &tokens, got, &err), SS_OK);
+    assert_int_equal(ss_encoder_forward(l.encoder, work, &tokens, got, &err), SS_OK);
     for (size_t i = 0; i < n_rounds * l.n; i++) {
         assert_same(&l, i % l.n, got + i * l.width);
     }
     free(got);
-    ss__tokens_release(&tokens);
-    ss__token_scratch_free(scratch);
+    ss_tokenizer_tokens_release(&tokens);
+    ss_tokenizer_token_scratch_free(scratch);
     ss_work_free(work);
     unload(&l);
 }
@@ -120,13 +121,13 @@ static void large_batches_are_cut(void **state)
 static void instruction_sets_change_nothing(void **state)
 {
     static const char *const sets[] = {"reference", "avx2", "avx512"};
-    const struct ss__kernels *const usual = ss__kernels();
+    const struct ss_tensor_kernels *const usual = ss_tensor_kernels();
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        assert_true(ss__kernels_use("reference"));
+        assert_true(ss_tensor_kernels_use("reference"));
         struct loaded plain = load(names[i]);
         for (size_t k = 1; k < sizeof sets / sizeof sets[0]; k++) {
-            if (ss__kernels_use(sets[k])) {
+            if (ss_tensor_kernels_use(sets[k])) {
                 struct loaded l = load(names[i]);
                 assert_memory_equal(l.whole, plain.whole, l.n * l.width * sizeof *l.whole);
                 unload(&l);
@@ -134,7 +135,7 @@ static void instruction_sets_change_nothing(void **state)
         }
         unload(&plain);
     }
-    ss__kernels_set(usual);
+    ss_tensor_kernels_set(usual);
 }
 
 int main(void)

@@ -39,8 +39,9 @@ static void check_alone(const char *name, const ss_encoder *encoder, const json_
         for (size_t k = 0; k < offsets[1]; k++) {
             ids[k] = (int32_t)json_integer_value(json_array_get(list, k));
         }
-        const struct ss__tokens tokens = {.ids = ids, .offsets = offsets, .n_texts = 1};
-        assert_int_equal(ss__encoder_forward(encoder, work, &tokens, got, &err), SS_OK);
+        const struct ss_tokenizer_tokens tokens = {
+            .ids = ids, .offsets = offsets, .n_texts = 1};
+        assert_int_equal(ss_encoder_forward(encoder, work, &tokens, got, &err), SS_OK);
         const double difference = relative_difference(got, want + i * width, width);
         print_message("%s: %zu ids alone: largest difference %.2g\n", name, offsets[1],
                       difference);
@@ -119,10 +120,10 @@ static void folders_are_described(void **state)
     assert_int_equal(info.n_heads, 4);
     assert_true(info.normalized);
     assert_false(info.has_mask_head);
-    assert_true(ss__encoder_n_files(encoder) >= 12);
-    assert_true(ss__encoder_is_at(SS_TEST_DATA "/encoder/bert-dense"));
-    assert_true(ss__encoder_is_at(SS_TEST_DATA "/encoder/distilbert-plain"));
-    assert_false(ss__encoder_is_at(SS_TEST_DATA "/encoder"));
+    assert_true(ss_encoder_n_files(encoder) >= 12);
+    assert_true(ss_encoder_is_at(SS_TEST_DATA "/encoder/bert-dense"));
+    assert_true(ss_encoder_is_at(SS_TEST_DATA "/encoder/distilbert-plain"));
+    assert_false(ss_encoder_is_at(SS_TEST_DATA "/encoder"));
     ss_encoder_free(encoder);
 }
 

@@ -9,17 +9,17 @@
  * float32 are within one unit in the last place of a number below 1, which is 2^-24. */
 static const double MOST_DIFFERENCE = 6e-8;
 
-static float *make_table(const json_t *table, struct ss__encoder_config *config)
+static float *make_table(const json_t *table, struct ss_encoder_config *config)
 {
-    float *turns[SS__N_LAYER_KINDS] = {NULL};
+    float *turns[SS_ENCODER_N_LAYER_KINDS] = {NULL};
     ss_err err;
-    *config = (struct ss__encoder_config){
+    *config = (struct ss_encoder_config){
         .n_layers = 1,
         .n_positions = 8192,
         .rotary_half = (size_t)json_integer_value(json_object_get(table, "half"))};
     config->kinds[0].theta = json_number_value(json_object_get(table, "theta"));
     config->kinds[0].stretch = json_number_value(json_object_get(table, "factor"));
-    assert_int_equal(ss__rope_make(config, turns, &err), SS_OK);
+    assert_int_equal(ss_encoder_rope_make(config, turns, &err), SS_OK);
     assert_non_null(turns[0]);
     assert_null(turns[1]);
     return turns[0];
@@ -55,7 +55,7 @@ static void tables_are_the_references(void **state)
     assert_true(json_array_size(tables) >= 5 && json_array_size(positions) >= 10);
     for (size_t i = 0; i < json_array_size(tables); i++) {
         const json_t *table = json_array_get(tables, i);
-        struct ss__encoder_config config;
+        struct ss_encoder_config config;
         float *turns = make_table(table, &config);
         const size_t half = config.rotary_half;
         check_rows(json_object_get(table, "cosines"), positions, turns, half);

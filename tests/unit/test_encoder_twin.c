@@ -38,11 +38,11 @@ static void twin_is_the_encoder_at_highest(void **state)
         ss_encoder *high = open_encoder(path, NULL);
         ss_encoder *highest =
             open_encoder(path, &(struct ss_encoder_options){.precision = SS_PRECISION_HIGHEST});
-        assert_true(ss__encoder_error(high) == ss__bf16x3_amx.embedding_error);
-        assert_true(ss__encoder_error(high) > 0 && ss__encoder_error(highest) == 0);
+        assert_true(ss_encoder_error(high) == ss_tensor_bf16x3_amx.embedding_error);
+        assert_true(ss_encoder_error(high) > 0 && ss_encoder_error(highest) == 0);
         ss_work *work = NULL;
         assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-        if (ss__encoder_twin(high, work, &twin, &err) != SS_OK) {
+        if (ss_encoder_twin(high, work, &twin, &err) != SS_OK) {
             fail_msg("%s: %s", models[i], err.message);
         }
         ss_encoder_describe(twin, &info);
@@ -55,7 +55,7 @@ static void twin_is_the_encoder_at_highest(void **state)
         free(of_high);
         free(of_twin);
         free(expected);
-        ss__encoder_twin_free(twin);
+        ss_encoder_twin_free(twin);
         ss_work_free(work);
         ss_encoder_free(high);
         ss_encoder_free(highest);

@@ -28,31 +28,31 @@ static void names_are_split_and_checked(void **state)
                                       ".hidden",
                                       "...",
                                       "a\xC2\xA0z"};
-    struct ss__artifact_name name = {0};
+    struct ss_net_artifact_name name = {0};
     ss_err err;
     (void)state;
     assert_int_equal(
-        ss__artifact_name_parse("wandb:team-1/My Pröject/sae_b.2:v12", &name, &err), SS_OK);
+        ss_net_artifact_name_parse("wandb:team-1/My Pröject/sae_b.2:v12", &name, &err), SS_OK);
     assert_string_equal(name.entity, "team-1");
     assert_string_equal(name.project, "My Pröject");
     assert_string_equal(name.collection, "sae_b.2");
     assert_string_equal(name.alias, "v12");
-    ss__artifact_name_release(&name);
-    assert_int_equal(ss__artifact_name_parse("a/b/c", &name, &err), SS_OK);
+    ss_net_artifact_name_release(&name);
+    assert_int_equal(ss_net_artifact_name_parse("a/b/c", &name, &err), SS_OK);
     assert_string_equal(name.alias, "latest");
-    ss__artifact_name_release(&name);
+    ss_net_artifact_name_release(&name);
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         char text[256];
         (void)snprintf(text, sizeof text, "wandb:a/b/%s:%s", odd[i], odd[i]);
-        if (ss__artifact_name_parse(text, &name, &err) != SS_OK) {
+        if (ss_net_artifact_name_parse(text, &name, &err) != SS_OK) {
             fail_msg("%s", err.message);
         }
         assert_string_equal(name.collection, odd[i]);
         assert_string_equal(name.alias, odd[i]);
-        ss__artifact_name_release(&name);
+        ss_net_artifact_name_release(&name);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (ss__artifact_name_parse(bad[i], &name, &err) != SS_E_USAGE) {
+        if (ss_net_artifact_name_parse(bad[i], &name, &err) != SS_E_USAGE) {
             fail_msg("'%s' was taken for a name", bad[i]);
         }
         assert_non_null(strstr(err.message, "wandb:ENTITY/PROJECT/NAME:ALIAS"));
@@ -98,12 +98,12 @@ static const char head[] =
     "\"storagePolicyConfig\": {\"storageLayout\": \"V2\"}, \"contents\": ";
 
 static ss_status parse(const char *contents, const char *digest,
-                       struct ss__artifact_manifest *manifest, ss_err *err)
+                       struct ss_net_artifact_manifest *manifest, ss_err *err)
 {
     struct ss__buf text = {0};
     ss__buf_printf(&text, "%s%s}", head, contents);
     const ss_status status =
-        ss__artifact_manifest_parse("here", text.data, text.n_bytes, digest, manifest, err);
+        ss_net_artifact_manifest_parse("here", text.data, text.n_bytes, digest, manifest, err);
     ss__buf_release(&text);
     return status;
 }
@@ -113,7 +113,7 @@ static void manifests_are_sorted_and_digested(void **state)
     static const char contents[] = "{\"z\": {\"digest\": \"" ABC_DIGEST
                                    "\", \"size\": 3}, \"a/b\": {\"digest\": \"" ABC_DIGEST
                                    "\", \"birthArtifactID\": \"x\"}}";
-    struct ss__artifact_manifest manifest = {0};
+    struct ss_net_artifact_manifest manifest = {0};
     ss_err err;
     (void)state;
     assert_int_equal(parse(contents, "98a2911a2942dacfea9ec102d636ca53", &manifest, &err),
@@ -122,9 +122,9 @@ static void manifests_are_sorted_and_digested(void **state)
     assert_string_equal(manifest.entries[0].path, "a/b");
     assert_string_equal(manifest.entries[0].hex, "900150983cd24fb0d6963f7d28e17f72");
     assert_true(manifest.entries[0].n_bytes == SS_NOWHERE);
-    assert_true(ss__artifact_manifest_find(&manifest, "z")->n_bytes == 3);
-    assert_null(ss__artifact_manifest_find(&manifest, "a"));
-    ss__artifact_manifest_release(&manifest);
+    assert_true(ss_net_artifact_manifest_find(&manifest, "z")->n_bytes == 3);
+    assert_null(ss_net_artifact_manifest_find(&manifest, "a"));
+    ss_net_artifact_manifest_release(&manifest);
     assert_int_equal(parse(contents, "00000000000000000000000000000000", &manifest, &err),
                      SS_E_DATA);
 }
@@ -134,18 +134,18 @@ static void algorithms_are_named_by_entries(void **state)
 {
     static const char contents[] =
         "{\"a\": {\"digest\": \"" ABC_DIGEST "\", \"extra\": {\"alg\": \"%s\"}}}";
-    struct ss__artifact_manifest manifest = {0};
+    struct ss_net_artifact_manifest manifest = {0};
     ss_err err;
     char text[256];
     (void)state;
     (void)snprintf(text, sizeof text, contents, "XXH128");
     assert_int_equal(parse(text, NULL, &manifest, &err), SS_OK);
     assert_int_equal(manifest.entries[0].kind, SS__HASH_XXH128);
-    ss__artifact_manifest_release(&manifest);
+    ss_net_artifact_manifest_release(&manifest);
     (void)snprintf(text, sizeof text, contents, "MD5");
     assert_int_equal(parse(text, NULL, &manifest, &err), SS_OK);
     assert_int_equal(manifest.entries[0].kind, SS__HASH_MD5);
-    ss__artifact_manifest_release(&manifest);
+    ss_net_artifact_manifest_release(&manifest);
     (void)snprintf(text, sizeof text, contents, "BLAKE3");
     assert_int_equal(parse(text, NULL, &manifest, &err), SS_E_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'BLAKE3'"));
@@ -173,7 +173,7 @@ static void bad_manifests_are_refused(void **state)
         "{\"c:\\\\a\": {\"digest\": \"" ABC_DIGEST "\"}}",
         "{\"a\\u0007\": {\"digest\": \"" ABC_DIGEST "\"}}",
         "{\"\": {\"digest\": \"" ABC_DIGEST "\"}}"};
-    struct ss__artifact_manifest manifest = {0};
+    struct ss_net_artifact_manifest manifest = {0};
     ss_err err;
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -185,7 +185,7 @@ static void bad_manifests_are_refused(void **state)
     static const char other[] =
         "{\"version\": 2, \"storagePolicy\": \"wandb-storage-policy-v1\", \"contents\": {}}";
     assert_int_equal(
-        ss__artifact_manifest_parse("here", other, sizeof other - 1, NULL, &manifest, &err),
+        ss_net_artifact_manifest_parse("here", other, sizeof other - 1, NULL, &manifest, &err),
         SS_E_UNSUPPORTED);
 }
 
@@ -217,7 +217,8 @@ static void netrc_passwords_are_found(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ss__buf password = {0};
         bool found = false;
-        ss__netrc_find(cases[i].text, strlen(cases[i].text), "api.wandb.ai", &password, &found);
+        ss_net_netrc_find(cases[i].text, strlen(cases[i].text), "api.wandb.ai", &password,
+                          &found);
         if (found != (cases[i].password != NULL) ||
             (found && strcmp(ss__buf_text(&password), cases[i].password) != 0)) {
             fail_msg("%s: %s", cases[i].text, found ? password.data : "none");

@@ -13,35 +13,35 @@
 
 struct fixture {
     struct net_script server, other; /* two origins */
-    struct ss__net *net;
+    struct ss_net *net;
     char url[128];
 };
 
-static struct ss__net_options quick_options(void)
+static struct ss_net_options quick_options(void)
 {
-    return (struct ss__net_options){.n_tries = 4,
-                                    .retry_seconds = 0.01,
-                                    .connect_seconds = 0.3,
-                                    .answer_seconds = 0.5,
-                                    .stall_seconds = 0.5};
+    return (struct ss_net_options){.n_tries = 4,
+                                   .retry_seconds = 0.01,
+                                   .connect_seconds = 0.3,
+                                   .answer_seconds = 0.5,
+                                   .stall_seconds = 0.5};
 }
 
 static int set_up(void **state)
 {
     ss_err err;
     static struct fixture f;
-    const struct ss__net_options options = quick_options();
+    const struct ss_net_options options = quick_options();
     net_script_open(&f.server);
     net_script_open(&f.other);
     snprintf(f.url, sizeof f.url, "http://127.0.0.1:%u/start", f.server.port);
     *state = &f;
-    return ss__net_new(&options, &f.net, &err) != SS_OK;
+    return ss_net_new(&options, &f.net, &err) != SS_OK;
 }
 
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    ss__net_free(f->net);
+    ss_net_free(f->net);
     return 0;
 }
 
@@ -59,7 +59,7 @@ static void stop(struct fixture *f)
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\nhello"
 
-static void expect_body(const struct ss__net_answer *answer, const char *text)
+static void expect_body(const struct ss_net_answer *answer, const char *text)
 {
     assert_int_equal(answer->body.n_bytes, strlen(text));
     assert_memory_equal(answer->body.data, text, strlen(text));
@@ -70,47 +70,47 @@ static void expect_body(const struct ss__net_answer *answer, const char *text)
 static void test_answer_has_headers_and_body(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
-    const struct ss__net_request request = {.url = f->url, .authorization = "Bearer secret"};
+    const struct ss_net_request request = {.url = f->url, .authorization = "Bearer secret"};
     net_script_add(&f->server, "HTTP/1.1 100 Continue\r\nX-A: early\r\n\r\n"
                                "HTTP/1.1 200 OK\r\nX-A:  b c \r\nx-a: last\r\n"
                                "Content-Length: 5\r\n\r\nhello");
     start(f);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
     stop(f);
     assert_int_equal(answer.code, 200);
     assert_int_equal(answer.n_headers, 3);
-    assert_string_equal(ss__net_header(&answer, "X-a"), "last");
+    assert_string_equal(ss_net_header(&answer, "X-a"), "last");
     assert_string_equal(answer.headers[0].value, "b c");
     expect_body(&answer, "hello");
     assert_non_null(strstr(f->server.requests[0], "Accept-Encoding: identity\r\n"));
     assert_non_null(strstr(f->server.requests[0], "Authorization: Bearer secret\r\n"));
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
 }
 
 static void test_post_sends_its_body(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
-    const struct ss__net_header type = {"Content-Type", "application/json"};
-    const struct ss__net_request request = {.method = "POST",
-                                            .url = f->url,
-                                            .headers = &type,
-                                            .n_headers = 1,
-                                            .body = "{\"a\":1}",
-                                            .n_body_bytes = 7};
+    const struct ss_net_header type = {"Content-Type", "application/json"};
+    const struct ss_net_request request = {.method = "POST",
+                                           .url = f->url,
+                                           .headers = &type,
+                                           .n_headers = 1,
+                                           .body = "{\"a\":1}",
+                                           .n_body_bytes = 7};
     net_script_add(&f->server, "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n");
     net_script_add(&f->server, OK_HELLO);
     start(f);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
     stop(f);
     assert_int_equal(f->server.n_requests, 2);
     assert_non_null(strstr(f->server.requests[1], "POST /start HTTP/1.1\r\n"));
     assert_non_null(strstr(f->server.requests[1], "Content-Type: application/json\r\n"));
     assert_non_null(strstr(f->server.requests[1], "\r\n\r\n{\"a\":1}"));
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
 }
 
 /* ---- redirects ---- */
@@ -118,44 +118,44 @@ static void test_post_sends_its_body(void **state)
 static void test_token_stays_with_its_origin(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
-    const struct ss__net_request request = {.url = f->url, .authorization = "Bearer secret"};
+    const struct ss_net_request request = {.url = f->url, .authorization = "Bearer secret"};
     net_script_add(&f->server, "HTTP/1.1 302 Found\r\nLocation: /b?x=1\r\n\r\n");
     net_script_add(&f->server, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u/c\r\n\r\n",
                    f->other.port);
     net_script_add(&f->other, OK_HELLO);
     start(f);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
     stop(f);
     assert_non_null(strstr(f->server.requests[1], "GET /b?x=1 HTTP/1.1\r\n"));
     assert_non_null(strstr(f->server.requests[1], "Authorization: Bearer secret\r\n"));
     assert_non_null(strstr(f->other.requests[0], "GET /c HTTP/1.1\r\n"));
     assert_null(strstr(f->other.requests[0], "secret"));
     expect_body(&answer, "hello");
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
 }
 
 static void test_redirect_may_stay_with_the_origin(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
-    const struct ss__net_request request = {
-        .method = "HEAD", .url = f->url, .follow = SS__NET_FOLLOW_ORIGIN};
+    const struct ss_net_request request = {
+        .method = "HEAD", .url = f->url, .follow = SS_NET_FOLLOW_ORIGIN};
     char place[64];
     net_script_add(&f->server, "HTTP/1.1 307 Moved\r\nLocation: /renamed\r\n\r\n");
     net_script_add(&f->server, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u/c\r\n\r\n",
                    f->other.port);
     start(f);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
     stop(f);
     assert_int_equal(answer.code, 302);
     assert_int_equal(f->other.n_requests, 0);
     assert_non_null(strstr(answer.url, "/renamed"));
     snprintf(place, sizeof place, "http://127.0.0.1:%u/c", f->other.port);
     assert_string_equal(answer.location, place);
-    ss__net_answer_release(&answer);
+    ss_net_answer_release(&answer);
 }
 
 static void test_bad_redirects_are_refused(void **state)
@@ -163,17 +163,17 @@ static void test_bad_redirects_are_refused(void **state)
     static const char *const places[] = {"file:///etc/passwd", "ftp://127.0.0.1/x", "/start",
                                          "http://user:word@127.0.0.1/x"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        struct ss__net_answer answer;
+        struct ss_net_answer answer;
         ss_err err;
         struct fixture *f = *state;
-        const struct ss__net_request request = {.url = f->url};
+        const struct ss_net_request request = {.url = f->url};
         for (size_t j = 0; j < 30; j++) {
             net_script_add(&f->server,
                            "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n",
                            places[i]);
         }
         start(f);
-        assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+        assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
         stop(f);
         assert_non_null(strstr(err.message, "points"));
         assert_int_equal(f->server.n_requests, places[i][0] == '/' ? 21 : 1);
@@ -200,20 +200,20 @@ static void test_passing_faults_are_tried_again(void **state)
         "nonsense",
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        struct ss__net_answer answer;
+        struct ss_net_answer answer;
         ss_err err;
         struct fixture *f = *state;
-        const struct ss__net_request request = {.url = f->url};
+        const struct ss_net_request request = {.url = f->url};
         net_script_add(&f->server, "%s", faults[i]);
         net_script_add(&f->server, OK_HELLO);
         start(f);
-        const ss_status status = ss__net_send(f->net, &request, &answer, &err);
+        const ss_status status = ss_net_send(f->net, &request, &answer, &err);
         stop(f);
         if (status != SS_OK) {
             fail_msg("fault %zu: %s", i, err.message);
         }
         expect_body(&answer, "hello");
-        ss__net_answer_release(&answer);
+        ss_net_answer_release(&answer);
         tear_down(state);
         set_up(state);
     }
@@ -229,19 +229,19 @@ static void test_patience_ends(void **state)
         {"HTTP/1.1 200 OK\r\nX-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "no answer", 50, 0},
         {"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhel", "nearly nothing", 0, 1500}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct ss__net_answer answer;
+        struct ss_net_answer answer;
         ss_err err;
         struct fixture *f = *state;
-        struct ss__net_options options = quick_options();
-        const struct ss__net_request request = {.url = f->url};
+        struct ss_net_options options = quick_options();
+        const struct ss_net_request request = {.url = f->url};
         struct net_reply *reply = net_script_add(&f->server, "%s", cases[i].bytes);
         options.n_tries = 1;
-        ss__net_free(f->net);
-        assert_int_equal(ss__net_new(&options, &f->net, &err), SS_OK);
+        ss_net_free(f->net);
+        assert_int_equal(ss_net_new(&options, &f->net, &err), SS_OK);
         reply->drip_ms = cases[i].drip_ms;
         reply->hold_ms = cases[i].hold_ms;
         start(f);
-        assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+        assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
         stop(f);
         assert_non_null(strstr(err.message, cases[i].says));
         tear_down(state);
@@ -252,11 +252,11 @@ static void test_patience_ends(void **state)
 static void test_limits_hold(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
     static char flood[80000];
-    const struct ss__net_request small = {.url = f->url, .max_bytes = 4};
-    const struct ss__net_request request = {.url = f->url};
+    const struct ss_net_request small = {.url = f->url, .max_bytes = 4};
+    const struct ss_net_request request = {.url = f->url};
     memset(flood, 'a', sizeof flood - 1);
     net_script_add(&f->server, OK_HELLO);
     net_script_add(&f->server, "HTTP/1.1 200 OK\r\nX-Flood: %s\r\n\r\n", flood);
@@ -267,10 +267,10 @@ static void test_limits_hold(void **state)
     }
     early->n_bytes = 25 * 4000;
     start(f);
-    assert_int_equal(ss__net_send(f->net, &small, &answer, &err), SS_E_LIMIT);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &small, &answer, &err), SS_E_LIMIT);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
     assert_non_null(strstr(err.message, "64 KiB"));
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
     stop(f);
 }
 
@@ -283,21 +283,21 @@ static int say_stop(void *user)
 static void test_stop_and_offline(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
     int n_calls = 0;
-    struct ss__net_options options = quick_options();
-    const struct ss__net_request request = {.url = f->url};
+    struct ss_net_options options = quick_options();
+    const struct ss_net_request request = {.url = f->url};
     net_script_add(&f->server, "%s", "")->hold_ms = 400;
     start(f);
-    options.stop = (struct ss__net_stop){say_stop, &n_calls};
-    ss__net_free(f->net);
-    assert_int_equal(ss__net_new(&options, &f->net, &err), SS_OK);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_STOPPED);
-    options = (struct ss__net_options){.offline = true};
-    ss__net_free(f->net);
-    assert_int_equal(ss__net_new(&options, &f->net, &err), SS_OK);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    options.stop = (struct ss_net_stop){say_stop, &n_calls};
+    ss_net_free(f->net);
+    assert_int_equal(ss_net_new(&options, &f->net, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_STOPPED);
+    options = (struct ss_net_options){.offline = true};
+    ss_net_free(f->net);
+    assert_int_equal(ss_net_new(&options, &f->net, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
     assert_non_null(strstr(err.message, "offline"));
     stop(f);
     assert_int_equal(f->server.n_requests, 1);
@@ -306,15 +306,15 @@ static void test_stop_and_offline(void **state)
 static void test_nobody_answers(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_answer answer;
+    struct ss_net_answer answer;
     ss_err err;
-    const struct ss__net_request request = {.url = f->url};
-    const struct ss__net_request bad = {.url = "nothing"};
+    const struct ss_net_request request = {.url = f->url};
+    const struct ss_net_request bad = {.url = "nothing"};
     close(f->server.listener);
     close(f->other.listener);
-    assert_int_equal(ss__net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
     assert_non_null(strstr(err.message, "no connection"));
-    assert_int_equal(ss__net_send(f->net, &bad, &answer, &err), SS_E_USAGE);
+    assert_int_equal(ss_net_send(f->net, &bad, &answer, &err), SS_E_USAGE);
 }
 
 static void test_waits_are_what_the_server_asks(void **state)
@@ -338,10 +338,10 @@ static void test_waits_are_what_the_server_asks(void **state)
         snprintf(line, sizeof line, "%s", cases[i].line);
         char *colon = strchr(line, ':');
         *colon = '\0';
-        struct ss__net_header header = {line, colon + 2};
-        const struct ss__net_answer answer = {
+        struct ss_net_header header = {line, colon + 2};
+        const struct ss_net_answer answer = {
             .code = cases[i].code, .headers = &header, .n_headers = 1};
-        assert_true(ss__net_wait_of(&answer, 0.5) == cases[i].seconds);
+        assert_true(ss_net_wait_of(&answer, 0.5) == cases[i].seconds);
     }
 }
 
@@ -350,17 +350,17 @@ static void test_waits_are_what_the_server_asks(void **state)
 static void read_all(struct fixture *f, uint64_t offset, uint64_t n_bytes, uint64_t known,
                      bool needs_ranges, char *out, ss_status expected)
 {
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     ss_err err;
-    const struct ss__net_remote_options options = {
+    const struct ss_net_remote_options options = {
         .name = "a file", .url = f->url, .n_bytes = known, .needs_ranges = needs_ranges};
-    assert_int_equal(ss__net_remote_new(f->net, &options, &remote, &err), SS_OK);
+    assert_int_equal(ss_net_remote_new(f->net, &options, &remote, &err), SS_OK);
     const ss_status status =
-        ss__net_remote_read_into(remote, offset, (size_t)n_bytes, out, &err);
+        ss_net_remote_read_into(remote, offset, (size_t)n_bytes, out, &err);
     if (status != expected) {
         fail_msg("%s", status == SS_OK ? "read" : err.message);
     }
-    ss__net_remote_free(remote);
+    ss_net_remote_free(remote);
 }
 
 static void test_range_is_resumed(void **state)
@@ -443,46 +443,46 @@ static ss_status next_place(void *user, char **url, char **authorization, ss_err
 static void test_expired_address_is_asked_for_again(void **state)
 {
     struct fixture *f = *state;
-    struct ss__net_remote *remote = NULL;
+    struct ss_net_remote *remote = NULL;
     ss_err err;
     uint64_t size = 0;
     char out[16] = "";
-    const struct ss__net_remote_options options = {
+    const struct ss_net_remote_options options = {
         .name = "a file", .locate = next_place, .user = f, .n_bytes = SS_NOWHERE};
     net_script_add(&f->server, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
     net_script_add(&f->server, "HTTP/1.1 403 Expired\r\nContent-Length: 0\r\n\r\n");
     net_script_add(&f->server, "HTTP/1.1 206 P\r\nContent-Length: 3\r\n"
                                "Content-Range: bytes 2-4/5\r\n\r\nllo");
     start(f);
-    assert_int_equal(ss__net_remote_new(f->net, &options, &remote, &err), SS_OK);
-    assert_int_equal(ss__net_remote_read_into(remote, 0, 5, out, &err), SS_OK);
-    assert_int_equal(ss__net_remote_size(remote, &size, &err), SS_OK);
+    assert_int_equal(ss_net_remote_new(f->net, &options, &remote, &err), SS_OK);
+    assert_int_equal(ss_net_remote_read_into(remote, 0, 5, out, &err), SS_OK);
+    assert_int_equal(ss_net_remote_size(remote, &size, &err), SS_OK);
     stop(f);
     assert_string_equal(out, "hello");
     assert_int_equal(size, 5);
     assert_non_null(strstr(f->server.requests[2], "/start/2 "));
-    assert_int_equal(ss__net_remote_read_into(remote, 3, 3, out, &err), SS_E_DATA);
-    ss__net_remote_free(remote);
+    assert_int_equal(ss_net_remote_read_into(remote, 3, 3, out, &err), SS_E_DATA);
+    ss_net_remote_free(remote);
 }
 
 /* ---- addresses ---- */
 
 static void test_addresses(void **state)
 {
-    char origin[SS__URL_ORIGIN_BYTES];
+    char origin[SS_NET_URL_ORIGIN_BYTES];
     struct ss__buf quoted = {0};
     (void)state;
-    assert_true(ss__url_origin("HTTPS://Example.ORG/a?b", origin));
+    assert_true(ss_net_url_origin("HTTPS://Example.ORG/a?b", origin));
     assert_string_equal(origin, "https://example.org:443");
-    assert_true(ss__url_origin("http://[::1]:8080", origin));
-    assert_false(ss__url_origin("ftp://example.org/", origin));
-    assert_false(ss__url_origin("https://me:you@example.org/", origin));
-    assert_false(ss__url_origin("example", origin));
-    char *joined = ss__url_join("https://a.org/x/y?z", "../q%20r");
+    assert_true(ss_net_url_origin("http://[::1]:8080", origin));
+    assert_false(ss_net_url_origin("ftp://example.org/", origin));
+    assert_false(ss_net_url_origin("https://me:you@example.org/", origin));
+    assert_false(ss_net_url_origin("example", origin));
+    char *joined = ss_net_url_join("https://a.org/x/y?z", "../q%20r");
     assert_string_equal(joined, "https://a.org/q%20r");
     ss__free(joined);
-    assert_null(ss__url_join("https://a.org/x", "javascript:1"));
-    ss__url_quote(&quoted, "refs/pr/1 ä", "");
+    assert_null(ss_net_url_join("https://a.org/x", "javascript:1"));
+    ss_net_url_quote(&quoted, "refs/pr/1 ä", "");
     assert_string_equal(ss__buf_text(&quoted), "refs%2Fpr%2F1%20%C3%A4");
     ss__buf_release(&quoted);
 }

@@ -59,15 +59,15 @@ static void test_names(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct ss__hub_name name;
+        struct ss_net_hub_name name;
         ss_err err;
         char found[2048] = "";
-        const ss_status status = ss__hub_parse(cases[i].text, SS__HUB_MODEL, &name, &err);
+        const ss_status status = ss_net_hub_parse(cases[i].text, SS_NET_HUB_MODEL, &name, &err);
         if (cases[i].parsed == NULL) {
             assert_int_equal(status, SS_E_USAGE);
             continue;
         }
-        snprintf(found, sizeof found, "%s %s %s %s", ss__hub_kind_name(name.kind), name.id,
+        snprintf(found, sizeof found, "%s %s %s %s", ss_net_hub_kind_name(name.kind), name.id,
                  name.revision, name.path);
         assert_string_equal(status == SS_OK ? found : err.message, cases[i].parsed);
     }
@@ -77,24 +77,25 @@ static void test_folder_names(void **state)
 {
     static const struct {
         const char *folder, *id;
-        ss__hub_kind kind;
-    } cases[] = {{"models--org--name", "org/name", SS__HUB_MODEL},
-                 {"models--gpt2", "gpt2", SS__HUB_MODEL},
-                 {"datasets--a--b-c", "a/b-c", SS__HUB_DATASET},
-                 {"kernels--a--b", NULL, SS__HUB_MODEL},
-                 {"models--a--b--c", NULL, SS__HUB_MODEL},
-                 {"models--", NULL, SS__HUB_MODEL},
-                 {"models-a", NULL, SS__HUB_MODEL},
-                 {"blobs", NULL, SS__HUB_MODEL}};
+        ss_net_hub_kind kind;
+    } cases[] = {{"models--org--name", "org/name", SS_NET_HUB_MODEL},
+                 {"models--gpt2", "gpt2", SS_NET_HUB_MODEL},
+                 {"datasets--a--b-c", "a/b-c", SS_NET_HUB_DATASET},
+                 {"kernels--a--b", NULL, SS_NET_HUB_MODEL},
+                 {"models--a--b--c", NULL, SS_NET_HUB_MODEL},
+                 {"models--", NULL, SS_NET_HUB_MODEL},
+                 {"models-a", NULL, SS_NET_HUB_MODEL},
+                 {"blobs", NULL, SS_NET_HUB_MODEL}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct ss__hub_name name;
-        assert_int_equal(ss__hub_read_folder_name(cases[i].folder, &name), cases[i].id != NULL);
+        struct ss_net_hub_name name;
+        assert_int_equal(ss_net_hub_read_folder_name(cases[i].folder, &name),
+                         cases[i].id != NULL);
         if (cases[i].id != NULL) {
             struct ss__buf again = {0};
             assert_string_equal(name.id, cases[i].id);
             assert_int_equal(name.kind, cases[i].kind);
-            ss__hub_add_folder_name(&again, &name);
+            ss_net_hub_add_folder_name(&again, &name);
             assert_string_equal(ss__buf_text(&again), cases[i].folder);
             ss__buf_release(&again);
         }
@@ -116,19 +117,20 @@ static void test_etags(void **state)
     };
     char path[] = "/tmp/saescope-etag-XXXXXX";
     ss_err err;
-    struct ss__net *net = NULL;
-    const struct ss__net_options options = {.offline = true};
+    struct ss_net *net = NULL;
+    const struct ss_net_options options = {.offline = true};
     (void)state;
     const int descriptor = mkstemp(path);
     assert_true(descriptor >= 0 && write(descriptor, "hello", 5) == 5);
     close(descriptor);
-    assert_int_equal(ss__net_new(&options, &net, &err), SS_OK);
+    assert_int_equal(ss_net_new(&options, &net, &err), SS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bool is_good = !cases[i].is_good;
-        assert_int_equal(ss__hub_check_file(net, path, cases[i].etag, &is_good, &err), SS_OK);
+        assert_int_equal(ss_net_hub_check_file(net, path, cases[i].etag, &is_good, &err),
+                         SS_OK);
         assert_int_equal(is_good, cases[i].is_good);
     }
-    ss__net_free(net);
+    ss_net_free(net);
     unlink(path);
 }
 
@@ -136,7 +138,7 @@ static void expect_cache(const char *expected)
 {
     char *path = NULL;
     ss_err err;
-    assert_int_equal(ss__hub_cache_from_environment(&path, &err), SS_OK);
+    assert_int_equal(ss_net_hub_cache_from_environment(&path, &err), SS_OK);
     assert_string_equal(path, expected);
     ss__free(path);
 }

@@ -26,7 +26,7 @@
 
 enum { N_ROWS = 300, MOST_FEATURES = 64 };
 
-static const struct ss__kernels *usual;
+static const struct ss_tensor_kernels *usual;
 
 /* Of 11-bit numbers in this model, whose random weights are strong; measured 1.3e-2 for half of
  * an embedding's values. */
@@ -35,22 +35,23 @@ static const double ROUGH_ERROR = 1.6e-2;
 static const double TINY_ERROR = 4e-5;
 
 /* Make `high` of these numbers, with this error; before an encoder is opened. */
-static void use_at_high(struct ss__multiplier numbers, double error)
+static void use_at_high(struct ss_tensor_multiplier numbers, double error)
 {
-    static struct ss__kernels kernels;
-    static struct ss__multiplier multiplier;
+    static struct ss_tensor_kernels kernels;
+    static struct ss_tensor_multiplier multiplier;
     kernels = *usual;
     multiplier = numbers;
     multiplier.embedding_error = error;
     kernels.of[SS_PRECISION_HIGH] = &multiplier;
-    ss__kernels_set(&kernels);
+    ss_tensor_kernels_set(&kernels);
 }
 
 /* 11-bit whole numbers. */
 static void use_rough(double error)
 {
-    static const struct ss__grid grid = {.n_bytes = 2, .most_input = 1023, .most_weight = 1023};
-    struct ss__multiplier numbers = *usual->of[SS_PRECISION_MEDIUM];
+    static const struct ss_tensor_grid grid = {
+        .n_bytes = 2, .most_input = 1023, .most_weight = 1023};
+    struct ss_tensor_multiplier numbers = *usual->of[SS_PRECISION_MEDIUM];
     numbers.grid = &grid;
     use_at_high(numbers, error);
 }
@@ -188,7 +189,7 @@ static void fire_sets_are_those_of_highest(void **state)
     static struct outcome highest, bare, mended;
     size_t n_changed = 0;
     for (size_t i = 0; i < sizeof jobs / sizeof jobs[0]; i++) {
-        ss__kernels_set(usual);
+        ss_tensor_kernels_set(usual);
         analyze(&jobs[i], SS_PRECISION_HIGHEST, NULL, &highest);
         assert_int_equal(highest.info.n_rows_reembedded, 0);
         use_rough(0);
@@ -298,7 +299,7 @@ static void write_sae(const float *w, const float *thresholds)
         "\"apply_b_dec_to_input\": false, \"normalize_activations\": \"none\"}";
     char path[256];
     ss_err err;
-    const struct ss__tensor_out tensors[] = {
+    const struct ss_weights_tensor_out tensors[] = {
         {"W_dec", zeros, 2, {N_FEATURES, WIDTH}},
         {"W_enc", w, 2, {WIDTH, N_FEATURES}},
         {"b_dec", zeros, 1, {WIDTH}},
@@ -308,7 +309,8 @@ static void write_sae(const float *w, const float *thresholds)
     snprintf(path, sizeof path, "%s/cfg.json", folder);
     check(ss__file_write(path, config, sizeof config - 1, &err), &err);
     snprintf(path, sizeof path, "%s/sae_weights.safetensors", folder);
-    check(ss__safetensors_write(path, tensors, sizeof tensors / sizeof tensors[0], &err), &err);
+    check(ss_weights_safetensors_write(path, tensors, sizeof tensors / sizeof tensors[0], &err),
+          &err);
 }
 
 static void remove_file(const char *name)
@@ -328,9 +330,9 @@ static void make_sae(void)
         seed = seed * 6364136223846793005U + 1442695040888963407U;
         w[i] = (float)(seed >> 40) / 8388608.0F - 1.0F;
     }
-    ss__kernels_set(usual);
+    ss_tensor_kernels_set(usual);
     const size_t n = embed_rows(SS_PRECISION_HIGHEST, exact);
-    use_at_high(ss__bf16x3_amx, 0);
+    use_at_high(ss_tensor_bf16x3_amx, 0);
     assert_int_equal(embed_rows(SS_PRECISION_HIGH, rough), n);
     place_thresholds(exact, rough, n, w, thresholds);
     assert_non_null(mkdtemp(folder));
@@ -379,11 +381,11 @@ static void thresholds_between_the_levels(void **state)
     make_sae();
     snprintf(out_dir, sizeof out_dir, "%s/run", folder);
     analyze(&job, SS_PRECISION_HIGH, NULL, &bare);
-    use_at_high(ss__bf16x3_amx, TINY_ERROR);
+    use_at_high(ss_tensor_bf16x3_amx, TINY_ERROR);
     analyze(&job, SS_PRECISION_HIGH, out_dir, &mended);
-    use_at_high(ss__bf16x3_amx, TINY_ERROR / 10);
+    use_at_high(ss_tensor_bf16x3_amx, TINY_ERROR / 10);
     analyze(&job, SS_PRECISION_HIGH, NULL, &warned);
-    ss__kernels_set(usual);
+    ss_tensor_kernels_set(usual);
     analyze(&job, SS_PRECISION_HIGHEST, NULL, &highest);
     print_message("%zu texts would change; %zu embedded again\n",
                   compare(&bare, &highest).n_fires, (size_t)mended.info.n_rows_reembedded);
@@ -405,6 +407,6 @@ int main(void)
         cmocka_unit_test(nothing_depends_on_batches_and_threads),
         cmocka_unit_test(thresholds_between_the_levels),
     };
-    usual = ss__kernels();
+    usual = ss_tensor_kernels();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,7 +182,7 @@ static void run_is_read_back(void **state)
     const struct ss_analyze_options options = {
         .out_dir = out, .top_k = 3, .records = &record, .n_records = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
-    if (ss__run_open_checked(out, true, NULL, &again, &err) != SS_OK) {
+    if (ss_run_open_checked(out, true, NULL, &again, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     ss_run_describe(run, &a);
@@ -297,7 +297,7 @@ static void full_disk_leaves_nothing(void **state)
     signal(SIGXFSZ, SIG_DFL);
     /* What was there before is whole. */
     assert_int_equal(n_names(kept), N_RESULT_FILES + 1);
-    assert_int_equal(ss__run_open_checked(kept, true, NULL, &run, &err), SS_OK);
+    assert_int_equal(ss_run_open_checked(kept, true, NULL, &run, &err), SS_OK);
     ss_run_free(run);
     remove_run(kept);
     free(kept);

@@ -221,10 +221,10 @@ static void write_array(const char *name)
     for (size_t i = 0; i < (size_t)N_ARRAY_ROWS * WIDTH; i++) {
         values[i] = 1 + (float)(i / WIDTH);
     }
-    const struct ss__tensor_out tensor = {
+    const struct ss_weights_tensor_out tensor = {
         .name = "x", .data = values, .n_dims = 2, .shape = {N_ARRAY_ROWS, WIDTH}};
     if (strstr(name, ".safetensors") != NULL) {
-        assert_int_equal(ss__safetensors_write(path, &tensor, 1, NULL), SS_OK);
+        assert_int_equal(ss_weights_safetensors_write(path, &tensor, 1, NULL), SS_OK);
     } else {
         memset(header, ' ', sizeof header);
         memcpy(header, "\x93NUMPY\x01\x00\x76\x00", 10);
@@ -247,8 +247,9 @@ static ss_status read_array(ss_embeddings *embeddings, uint64_t end, uint64_t *n
     static float values[PART * WIDTH];
     static bool is_missing[PART];
     while (*n < end) {
-        struct ss__embeddings_part part = {.out = values, .is_missing = is_missing, .n = PART};
-        const ss_status status = ss__embeddings_next(embeddings, *n, &part, err);
+        struct ss_run_embeddings_part part = {
+            .out = values, .is_missing = is_missing, .n = PART};
+        const ss_status status = ss_run_embeddings_next(embeddings, *n, &part, err);
         if (status != SS_OK || part.n_read == 0) {
             return status;
         }

@@ -471,7 +471,7 @@ static void places_are_recognised(void **state)
     for (size_t i = 0; i < N_CASES; i++) {
         char path[512];
         snprintf(path, sizeof path, FORMATS "%s", cases[i].folder);
-        assert_true(ss__sae_is_at(path) || cases[i].options.top_k > 0);
+        assert_true(ss_sae_is_at(path) || cases[i].options.top_k > 0);
     }
 }
 

@@ -62,15 +62,15 @@ static void check_batches(const ss_sae *sae, const float *x, size_t width,
 
 static void check_counts(const ss_sae *sae, const float *x, size_t width)
 {
-    struct ss__sae_counts whole = {0};
-    struct ss__sae_counts parts = {0};
+    struct ss_sae_counts whole = {0};
+    struct ss_sae_counts parts = {0};
     struct ss_sparse rows = {0};
     ss_work *work = NULL;
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-    assert_int_equal(ss__sae_encode(sae, work, x, N_ROWS, &rows, &whole, NULL), SS_OK);
+    assert_int_equal(ss_sae_encode_counted(sae, work, x, N_ROWS, &rows, &whole, NULL), SS_OK);
     for (size_t r = 0; r < N_ROWS; r++) {
-        assert_int_equal(ss__sae_encode(sae, work, x + r * width, 1, &rows, &parts, NULL),
-                         SS_OK);
+        assert_int_equal(
+            ss_sae_encode_counted(sae, work, x + r * width, 1, &rows, &parts, NULL), SS_OK);
     }
     assert_int_equal(whole.n_tied_rows, parts.n_tied_rows);
     assert_int_equal(whole.n_borderline_pairs, parts.n_borderline_pairs);

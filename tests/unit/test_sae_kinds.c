@@ -36,14 +36,15 @@ static ss_sae *open_good(const char *folder, const struct ss_sae_options *option
 }
 
 static void check_answer(const char *folder, const char *rule, ss_sae *sae,
-                         struct ss__sae_counts *counts)
+                         struct ss_sae_counts *counts)
 {
     struct ss_sparse found = {0};
     ss_work *work = NULL;
     ss_err err = {0};
     read_good(folder, rule);
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-    if (ss__sae_encode(sae, work, expected.x, expected.n_rows, &found, counts, &err) != SS_OK) {
+    if (ss_sae_encode_counted(sae, work, expected.x, expected.n_rows, &found, counts, &err) !=
+        SS_OK) {
         fail_msg("%s: %s", folder, err.message);
     }
     check_rows(folder, &found);
@@ -67,7 +68,7 @@ static void every_kind_answers_as_torch(void **state)
 static void thresholds_are_strict(void **state)
 {
     (void)state;
-    struct ss__sae_counts counts = {0};
+    struct ss_sae_counts counts = {0};
     ss_sae *sae = open_good("exact", NULL);
     for (size_t f = 0; f < 20; f++) {
         assert_true(ss_sae_thresholds(sae)[f] == 1.0F);
@@ -81,7 +82,7 @@ static void thresholds_are_strict(void **state)
 static void ties_keep_the_lower_feature(void **state)
 {
     (void)state;
-    struct ss__sae_counts counts = {0};
+    struct ss_sae_counts counts = {0};
     ss_sae *sae = open_good("ties", NULL);
     check_answer("ties", "expected", sae, &counts);
     assert_int_equal(counts.n_tied_rows, 4);
@@ -124,8 +125,8 @@ static void batchtopk_rules(void **state)
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         struct ss_sae_info info;
         ss_sae *sae = open_good("batchtopk", &rules[i].options);
-        assert_int_equal(ss__sae_calibration_rows(sae), 0);
-        assert_int_equal(ss__sae_batch_rows(sae), i == 1 ? BATCH_ROWS : 0);
+        assert_int_equal(ss_sae_calibration_rows(sae), 0);
+        assert_int_equal(ss_sae_batch_rows(sae), i == 1 ? BATCH_ROWS : 0);
         check_answer("batchtopk", rules[i].answer, sae, NULL);
         ss_sae_describe(sae, &info);
         assert_non_null(strstr(info.rule, rules[i].sentence));
@@ -143,13 +144,13 @@ static void batchtopk_calibrates(void **state)
     ss_work *work = NULL;
     struct ss_sparse out = {0};
     ss_sae *sae = open_good("batchtopk", &options);
-    assert_int_equal(ss__sae_calibration_rows(sae), 10000);
+    assert_int_equal(ss_sae_calibration_rows(sae), 10000);
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
     read_good("batchtopk", "calibrated");
     assert_int_equal(ss_sae_encode(sae, work, expected.x, 1, &out, &err), SS_E_UNSUPPORTED);
-    assert_int_equal(ss__sae_calibrate(sae, work, expected.x, 0, &err), SS_E_DATA);
-    assert_int_equal(ss__sae_calibrate(sae, work, expected.x, expected.n_rows, &err), SS_OK);
-    assert_int_equal(ss__sae_calibration_rows(sae), 0);
+    assert_int_equal(ss_sae_calibrate(sae, work, expected.x, 0, &err), SS_E_DATA);
+    assert_int_equal(ss_sae_calibrate(sae, work, expected.x, expected.n_rows, &err), SS_OK);
+    assert_int_equal(ss_sae_calibration_rows(sae), 0);
     check_answer("batchtopk", "calibrated", sae, NULL);
     assert_int_equal(expected.offsets[expected.n_rows], 2 * expected.n_rows);
     ss_sae_describe(sae, &info);
@@ -177,9 +178,9 @@ static void facts_are_told(void **state)
     assert_true(info.normalizes_input);
     assert_non_null(strstr(info.rule, "h > exp(log_threshold)"));
     assert_non_null(strstr(info.rule, "b_dec is not subtracted"));
-    assert_int_equal(ss__sae_n_files(sae), 2);
-    assert_non_null(strstr(ss__sae_file(sae, 1), "sae.safetensors"));
-    assert_non_null(ss__sae_config(sae));
+    assert_int_equal(ss_sae_n_files(sae), 2);
+    assert_non_null(strstr(ss_sae_file(sae, 1), "sae.safetensors"));
+    assert_non_null(ss_sae_config(sae));
     ss_sae_free(sae);
     sae = open_good("topk/sae.pt", NULL);
     ss_sae_describe(sae, &info);
@@ -192,11 +193,11 @@ static void facts_are_told(void **state)
 static void places_are_recognised(void **state)
 {
     (void)state;
-    assert_true(ss__sae_is_at(SS_TEST_DATA "/sae/good/topk"));
-    assert_true(ss__sae_is_at(SS_TEST_DATA "/sae/good/topk/sae.pt"));
-    assert_true(ss__sae_is_at(SS_TEST_DATA "/sae/bad/noinput/no-weights"));
-    assert_false(ss__sae_is_at(SS_TEST_DATA "/sae"));
-    assert_false(ss__sae_is_at(SS_TEST_DATA "/sae/nowhere"));
+    assert_true(ss_sae_is_at(SS_TEST_DATA "/sae/good/topk"));
+    assert_true(ss_sae_is_at(SS_TEST_DATA "/sae/good/topk/sae.pt"));
+    assert_true(ss_sae_is_at(SS_TEST_DATA "/sae/bad/noinput/no-weights"));
+    assert_false(ss_sae_is_at(SS_TEST_DATA "/sae"));
+    assert_false(ss_sae_is_at(SS_TEST_DATA "/sae/nowhere"));
 }
 
 int main(void)

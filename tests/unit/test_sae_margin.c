@@ -39,12 +39,12 @@ static float draw(void)
 struct bench {
     ss_sae *sae;
     ss_work *work;
-    struct ss__margins *margins;
+    struct ss_sae_margins *margins;
     size_t width;
     float *x, *exact, *mixed; /* [N_ROWS, width] */
     bool is_near[N_ROWS];
     struct ss_sparse found, expected;
-    struct ss__sae_counts counts, expected_counts;
+    struct ss_sae_counts counts, expected_counts;
     size_t n_near, n_changed; /* rows, in all tries */
 };
 
@@ -70,9 +70,9 @@ static void bench_init(struct bench *b, const char *path, const struct ss_sae_op
     struct ss_sae_info info;
     *b = (struct bench){0};
     seed_state = 0x9e3779b97f4a7c15U;
-    check(ss__sae_open(path, options, true, &b->sae, &err), &err);
+    check(ss_sae_open_with_parts(path, options, true, &b->sae, &err), &err);
     check(ss_work_new(2, &b->work, &err), &err);
-    check(ss__margins_new(b->sae, ERROR, &b->margins, &err), &err);
+    check(ss_sae_margins_new(b->sae, ERROR, &b->margins, &err), &err);
     ss_sae_describe(b->sae, &info);
     b->width = info.width;
     assert_true(b->width <= MOST_WIDTH);
@@ -89,7 +89,7 @@ static void bench_release(struct bench *b)
 {
     ss_sparse_release(&b->found);
     ss_sparse_release(&b->expected);
-    ss__margins_free(b->margins);
+    ss_sae_margins_free(b->margins);
     ss_work_free(b->work);
     ss_sae_free(b->sae);
     ss__free(b->x);
@@ -147,14 +147,14 @@ static void check_values(const struct bench *b, size_t r)
 static void try_once(struct bench *b, const char *name)
 {
     ss_err err;
-    struct ss__near_rows rows = {
+    struct ss_sae_near_rows rows = {
         .x = b->x, .n = N_ROWS, .is_near = b->is_near, .counts = &b->counts};
     make_exact(b);
-    b->counts = b->expected_counts = (struct ss__sae_counts){0};
-    check(ss__sae_encode(b->sae, b->work, b->exact, N_ROWS, &b->expected, &b->expected_counts,
-                         &err),
+    b->counts = b->expected_counts = (struct ss_sae_counts){0};
+    check(ss_sae_encode_counted(b->sae, b->work, b->exact, N_ROWS, &b->expected,
+                                &b->expected_counts, &err),
           &err);
-    check(ss__sae_encode_near(b->margins, b->work, &rows, &b->found, &err), &err);
+    check(ss_sae_encode_near(b->margins, b->work, &rows, &b->found, &err), &err);
     for (size_t r = 0; r < N_ROWS; r++) {
         const bool changes = !is_same(&b->found, &b->expected, r);
         if (changes && !b->is_near[r]) {
@@ -166,7 +166,7 @@ static void try_once(struct bench *b, const char *name)
                b->width * sizeof *b->x);
     }
     rows.x = b->mixed;
-    check(ss__sae_encode_again(b->margins, b->work, &rows, &b->found, &err), &err);
+    check(ss_sae_encode_again(b->margins, b->work, &rows, &b->found, &err), &err);
     assert_int_equal(b->found.n_rows, N_ROWS);
     for (size_t r = 0; r < N_ROWS; r++) {
         if (!is_same(&b->found, &b->expected, r)) {
@@ -226,7 +226,7 @@ static void other_embeddings_change_near_rows_only(void **state)
         print_message("%s: near %5.1f %%, of these changed %5.1f %%\n", cases[i].path,
                       100.0 * (double)b.n_near / (N_ROWS * N_TRIES), 100 * changed);
         assert_true(b.n_near > 0 && changed >= LEAST_CHANGED);
-        assert_true(b.n_near < N_ROWS * N_TRIES || !ss__margins_decide(b.margins));
+        assert_true(b.n_near < N_ROWS * N_TRIES || !ss_sae_margins_decide(b.margins));
         bench_release(&b);
     }
 }
@@ -240,7 +240,7 @@ static double threshold_of(const struct bench *b, const float *x)
     ss_err err;
     ss_sae *sae = NULL;
     check(ss_sae_open(SS_TEST_DATA "/sae/good/batchtopk", &calibrated, &sae, &err), &err);
-    check(ss__sae_calibrate(sae, b->work, x, N_ROWS, &err), &err);
+    check(ss_sae_calibrate(sae, b->work, x, N_ROWS, &err), &err);
     const double threshold = sae->options.batchtopk_threshold;
     ss_sae_free(sae);
     return threshold;
@@ -255,10 +255,10 @@ static void a_threshold_comes_from_exact_rows(void **state)
     bench_init(&b, SS_TEST_DATA "/sae/good/batchtopk", &calibrated);
     const double of_x = threshold_of(&b, b.x);
     for (size_t t = 0; t < N_TRIES; t++) {
-        const struct ss__near_rows rows = {.x = b.x, .n = N_ROWS, .is_near = b.is_near};
+        const struct ss_sae_near_rows rows = {.x = b.x, .n = N_ROWS, .is_near = b.is_near};
         make_exact(&b);
-        check(ss__sae_calibrate_near(b.margins, b.sae, b.work, &rows, &err), &err);
-        assert_int_not_equal(ss__sae_calibration_rows(b.sae), 0);
+        check(ss_sae_calibrate_near(b.margins, b.sae, b.work, &rows, &err), &err);
+        assert_int_not_equal(ss_sae_calibration_rows(b.sae), 0);
         for (size_t r = 0; r < N_ROWS; r++) {
             b.n_near += b.is_near[r];
             memcpy(b.mixed + r * b.width, (b.is_near[r] ? b.exact : b.x) + r * b.width,

@@ -35,9 +35,9 @@ struct comparison {
     const char *name;
     ss_sae *sae;
     struct ss_sae_info info;
-    struct ss__fires fires;
-    struct ss__top *top;
-    struct ss__weights *answers; /* activations.npz */
+    struct ss_stats_fires fires;
+    struct ss_stats_top *top;
+    struct ss_weights *answers; /* activations.npz */
     const int64_t *offsets;
     const int32_t *features;
     const float *values;
@@ -45,10 +45,11 @@ struct comparison {
     uint64_t n_unlike;
 };
 
-static const struct ss__tensor *find_array(const struct ss__weights *weights, const char *name)
+static const struct ss_weights_tensor *find_array(const struct ss_weights *weights,
+                                                  const char *name)
 {
-    for (size_t i = 0; i < ss__weights_n(weights); i++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+    for (size_t i = 0; i < ss_weights_n(weights); i++) {
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
         if (strncmp(tensor->name, name, strlen(name)) == 0) {
             return tensor;
         }
@@ -57,13 +58,13 @@ static const struct ss__tensor *find_array(const struct ss__weights *weights, co
     return NULL;
 }
 
-static struct ss__weights *open_array_file(const char *folder, const char *file)
+static struct ss_weights *open_array_file(const char *folder, const char *file)
 {
     char path[512];
     ss_err err = {0};
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     snprintf(path, sizeof path, "%s/astro-2000/%s%s", ORACLE, folder, file);
-    if (ss__weights_open(path, NULL, &weights, &err) != SS_OK) {
+    if (ss_weights_open(path, NULL, &weights, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     return weights;
@@ -88,11 +89,12 @@ static void begin(struct comparison *self, const char *name)
         fail_msg("%s", err.message);
     }
     ss_sae_describe(self->sae, &self->info);
-    assert_int_equal(ss__fires_init(&self->fires, self->info.n_features, NULL), SS_OK);
-    assert_int_equal(ss__top_new(self->info.n_features, TOP_K, false, &self->top, NULL), SS_OK);
+    assert_int_equal(ss_stats_fires_init(&self->fires, self->info.n_features, NULL), SS_OK);
+    assert_int_equal(ss_stats_top_new(self->info.n_features, TOP_K, false, &self->top, NULL),
+                     SS_OK);
     self->answers = open_array_file(name, "/activations.npz");
-    const struct ss__tensor *offsets = find_array(self->answers, "indptr");
-    assert_int_equal(offsets->dtype, SS__I64);
+    const struct ss_weights_tensor *offsets = find_array(self->answers, "indptr");
+    assert_int_equal(offsets->dtype, SS_WEIGHTS_I64);
     self->offsets = offsets->data;
     self->features = find_array(self->answers, "indices")->data;
     self->values = find_array(self->answers, "data")->data;
@@ -103,9 +105,9 @@ static void begin(struct comparison *self, const char *name)
 
 static void end(struct comparison *self)
 {
-    ss__weights_close(self->answers);
-    ss__top_free(self->top);
-    ss__fires_release(&self->fires);
+    ss_weights_close(self->answers);
+    ss_stats_top_free(self->top);
+    ss_stats_fires_release(&self->fires);
     ss_sae_free(self->sae);
 }
 
@@ -173,22 +175,23 @@ static void encode_all(struct comparison *self, const float *x, const struct ss_
             compare_row(self, &rows, r, at + r);
             ids[r] = at + r;
         }
-        ss__fires_add(&self->fires, &rows);
-        assert_int_equal(
-            ss__top_add(self->top, &rows, &(struct ss__row_texts){texts + at, NULL, ids}, NULL),
-            SS_OK);
+        ss_stats_fires_add(&self->fires, &rows);
+        assert_int_equal(ss_stats_top_add(self->top, &rows,
+                                          &(struct ss_stats_row_texts){texts + at, NULL, ids},
+                                          NULL),
+                         SS_OK);
     }
-    ss__top_finish(self->top);
+    ss_stats_top_finish(self->top);
     ss_sparse_release(&rows);
     ss_work_free(work);
 }
 
 static void compare_counts(struct comparison *self)
 {
-    struct ss__weights *counts_file = open_array_file(self->name, "/counts.npy");
-    struct ss__weights *rates_file = open_array_file(self->name, "/fire_rate.npy");
-    const int64_t *counts = ss__weights_at(counts_file, 0)->data;
-    const float *rates = ss__weights_at(rates_file, 0)->data;
+    struct ss_weights *counts_file = open_array_file(self->name, "/counts.npy");
+    struct ss_weights *rates_file = open_array_file(self->name, "/fire_rate.npy");
+    const int64_t *counts = ss_weights_at(counts_file, 0)->data;
+    const float *rates = ss_weights_at(rates_file, 0)->data;
     json_t *borderline = load_answer(self->name, "borderline.json");
     const uint64_t n_allowed =
         (uint64_t)json_integer_value(json_object_get(borderline, "within_1e-5"));
@@ -197,7 +200,7 @@ static void compare_counts(struct comparison *self)
         const int64_t off = (int64_t)self->fires.counts[f] - counts[f];
         n_off += (uint64_t)(off < 0 ? -off : off);
         if (off == 0) {
-            assert_true(ss__fires_rate_pct(&self->fires, f) == rates[f]);
+            assert_true(ss_stats_fires_rate_pct(&self->fires, f) == rates[f]);
         }
     }
     print_message("%s: %llu pairs differ, %llu are borderline\n", self->name,
@@ -207,8 +210,8 @@ static void compare_counts(struct comparison *self)
     assert_true(self->n_unlike <= n_pairs);
     assert_true(n_off <= n_pairs);
     json_decref(borderline);
-    ss__weights_close(rates_file);
-    ss__weights_close(counts_file);
+    ss_weights_close(rates_file);
+    ss_weights_close(counts_file);
 }
 
 static double top_value(const json_t *list, size_t rank)
@@ -234,9 +237,9 @@ static void compare_top(struct comparison *self, const struct ss_text *texts)
     assert_int_equal(json_array_size(lists), self->info.n_features);
     for (size_t f = 0; f < self->info.n_features; f++) {
         const json_t *list = json_array_get(lists, f);
-        const size_t n = ss__min_size(ss__top_n(self->top, f), json_array_size(list));
+        const size_t n = ss__min_size(ss_stats_top_n(self->top, f), json_array_size(list));
         for (size_t i = 0; i < n; i++) {
-            const struct ss_top_text found = ss__top_at(self->top, f, i);
+            const struct ss_top_text found = ss_stats_top_at(self->top, f, i);
             assert_true(fabs((double)found.activation - top_value(list, i)) <=
                         VALUE_TOLERANCE * self->most);
             if (stands_apart(list, i)) {
@@ -260,11 +263,11 @@ static void real_saes_answer_as_torch(void **state)
         print_message("skipped: there is no %s\n", ORACLE);
         skip();
     }
-    struct ss__weights *embeddings = open_array_file("", "embeddings.npy");
-    const float *x = ss__weights_at(embeddings, 0)->data;
+    struct ss_weights *embeddings = open_array_file("", "embeddings.npy");
+    const float *x = ss_weights_at(embeddings, 0)->data;
     static struct ss_text texts[N_ROWS];
     load_texts(texts);
-    assert_int_equal(ss__weights_at(embeddings, 0)->shape[0], N_ROWS);
+    assert_int_equal(ss_weights_at(embeddings, 0)->shape[0], N_ROWS);
     for (size_t i = 0; i < N_NAMES; i++) {
         struct comparison self;
         begin(&self, names[i]);
@@ -274,7 +277,7 @@ static void real_saes_answer_as_torch(void **state)
         end(&self);
     }
     free_texts(texts);
-    ss__weights_close(embeddings);
+    ss_weights_close(embeddings);
 }
 
 int main(void)

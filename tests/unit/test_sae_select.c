@@ -81,13 +81,13 @@ static float draw(uint64_t *state, size_t variant)
 static void check_border(const float *x, size_t n, size_t k, float least)
 {
     const struct answer expected = sorted(x, n, k, least);
-    struct ss__border border = ss__find_border(x, n, k, least);
+    struct ss_sae_border border = ss_sae_find_border(x, n, k, least);
     size_t taken = 0;
     if (k > 0) {
         assert_int_equal(border.is_tied, expected.is_tied);
     }
     for (size_t i = 0; i < n; i++) {
-        if (ss__border_takes(&border, x[i])) {
+        if (ss_sae_border_takes(&border, x[i])) {
             assert_true(taken < expected.n);
             assert_int_equal(expected.best[taken++].id, i);
         }
@@ -115,20 +115,20 @@ static void check_stream(const float *x, size_t n, size_t k)
     float values[2 * MOST + 64];
     uint32_t ids[2 * MOST + 64];
     const struct answer expected = sorted(x, n, k, FLT_TRUE_MIN);
-    struct ss__strongest strongest = {.values = values,
-                                      .ids = ids,
-                                      .k = k,
-                                      .room = ss__strongest_room(k),
-                                      .least = -INFINITY};
+    struct ss_sae_strongest strongest = {.values = values,
+                                         .ids = ids,
+                                         .k = k,
+                                         .room = ss_sae_strongest_room(k),
+                                         .least = -INFINITY};
     assert_true(strongest.room <= sizeof ids / sizeof ids[0]);
     for (size_t i = 0; i < n; i += 32) {
         uint32_t bits = 0;
         for (size_t j = 0; j < 32 && i + j < n; j++) {
             bits |= (uint32_t)(x[i + j] >= FLT_TRUE_MIN) << j;
         }
-        ss__strongest_offer(&strongest, x + i, bits, (uint32_t)i);
+        ss_sae_strongest_offer(&strongest, x + i, bits, (uint32_t)i);
     }
-    ss__strongest_cut(&strongest);
+    ss_sae_strongest_cut(&strongest);
     assert_int_equal(strongest.n, expected.n);
     assert_int_equal(strongest.is_tied, expected.is_tied);
     for (size_t i = 0; i < expected.n; i++) {
@@ -173,7 +173,7 @@ static void batches_keep_the_strongest(void **state)
             .n_rows = ROWS, .offsets = offsets, .features = features, .values = values};
         const size_t k = test_random(&seed) % (n - start + 2);
         const struct answer expected = sorted(before + start, n - start, k, FLT_TRUE_MIN);
-        ss__sparse_keep_strongest(&rows, FIRST, k);
+        ss_sae_sparse_keep_strongest(&rows, FIRST, k);
         assert_memory_equal(offsets, old_offsets, (FIRST + 1) * sizeof offsets[0]);
         assert_memory_equal(values, before, start * sizeof values[0]);
         assert_int_equal(offsets[ROWS], start + expected.n);

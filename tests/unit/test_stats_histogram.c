@@ -40,12 +40,12 @@ static void histograms_are_numpys(void **state)
     FILE *file = fopen(SS_TEST_DATA "/stats/histograms.txt", "r");
     assert_non_null(file);
     while (fscanf(file, "%63s %zu %zu %15s", name, &n, &n_bins, range) == 4) {
-        struct ss__histogram found = {0};
+        struct ss_stats_histogram found = {0};
         assert_true(n <= N_MOST_VALUES && n_bins <= N_MOST_BINS);
         read_floats(file, values, n);
-        assert_int_equal(ss__histogram_make(values, n, n_bins,
-                                            strcmp(range, "fixed") == 0 ? fixed : NULL, &found,
-                                            NULL),
+        assert_int_equal(ss_stats_histogram_make(values, n, n_bins,
+                                                 strcmp(range, "fixed") == 0 ? fixed : NULL,
+                                                 &found, NULL),
                          SS_OK);
         for (size_t i = 0; i < n_bins; i++) {
             uint64_t count = 0;
@@ -57,7 +57,7 @@ static void histograms_are_numpys(void **state)
         }
         read_floats(file, edges, n_bins + 1);
         assert_memory_equal(found.edges, edges, (n_bins + 1) * sizeof edges[0]);
-        ss__histogram_release(&found);
+        ss_stats_histogram_release(&found);
         n_cases++;
     }
     fclose(file);
@@ -81,15 +81,16 @@ static void densities_are_torchs(void **state)
     FILE *file = fopen(SS_TEST_DATA "/stats/densities.txt", "r");
     assert_non_null(file);
     while (fscanf(file, "%f %f", &rate, &expected) == 2) {
-        const int64_t distance = float_order(ss__log_density(rate)) - float_order(expected);
+        const int64_t distance =
+            float_order(ss_stats_log_density(rate)) - float_order(expected);
         assert_true(distance >= -DENSITY_ULPS && distance <= DENSITY_ULPS);
         n_unequal += distance != 0;
         n++;
     }
     fclose(file);
     assert_true(n > 1000 && n_unequal * 100 < n);
-    assert_true(ss__log_density(0) == -10.0F);
-    assert_true(ss__log_density(100) == 0.0F);
+    assert_true(ss_stats_log_density(0) == -10.0F);
+    assert_true(ss_stats_log_density(100) == 0.0F);
 }
 
 static void refuses_what_has_no_bins(void **state)
@@ -98,13 +99,13 @@ static void refuses_what_has_no_bins(void **state)
     const float values[3] = {1, 2, NAN};
     const float infinite[2] = {0, INFINITY};
     const float empty[2] = {1, 1};
-    struct ss__histogram out = {0};
+    struct ss_stats_histogram out = {0};
     ss_err err;
-    assert_int_equal(ss__histogram_make(values, 3, 50, NULL, &out, &err), SS_E_NONFINITE);
+    assert_int_equal(ss_stats_histogram_make(values, 3, 50, NULL, &out, &err), SS_E_NONFINITE);
     assert_int_equal(err.row, 2);
-    assert_int_equal(ss__histogram_make(values, 2, 0, NULL, &out, &err), SS_E_USAGE);
-    assert_int_equal(ss__histogram_make(values, 2, 50, infinite, &out, &err), SS_E_USAGE);
-    assert_int_equal(ss__histogram_make(values, 2, 50, empty, &out, &err), SS_E_USAGE);
+    assert_int_equal(ss_stats_histogram_make(values, 2, 0, NULL, &out, &err), SS_E_USAGE);
+    assert_int_equal(ss_stats_histogram_make(values, 2, 50, infinite, &out, &err), SS_E_USAGE);
+    assert_int_equal(ss_stats_histogram_make(values, 2, 50, empty, &out, &err), SS_E_USAGE);
     assert_null(out.counts);
 }
 
@@ -114,15 +115,15 @@ static void draws_values_that_almost_agree(void **state)
 {
     (void)state;
     const float values[3] = {-10.0F, -10.0F, nextafterf(-10.0F, 0.0F)};
-    struct ss__histogram out = {0};
-    assert_int_equal(ss__histogram_make(values, 3, 50, NULL, &out, NULL), SS_OK);
+    struct ss_stats_histogram out = {0};
+    assert_int_equal(ss_stats_histogram_make(values, 3, 50, NULL, &out, NULL), SS_OK);
     assert_true(out.edges[0] == -10.5F && out.edges[50] > -9.5001F);
     uint64_t n = 0;
     for (size_t i = 0; i < out.n_bins; i++) {
         n += out.counts[i];
     }
     assert_int_equal(n, 3);
-    ss__histogram_release(&out);
+    ss_stats_histogram_release(&out);
 }
 
 int main(void)

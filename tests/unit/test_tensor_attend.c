@@ -3,7 +3,7 @@
 #include "tensor_support.h"
 
 struct attended {
-    struct ss__attention attention;
+    struct ss_tensor_attention attention;
     size_t n_sequences, n_tokens;
     size_t offsets[16];
     struct guarded qkv, table;
@@ -11,7 +11,7 @@ struct attended {
 
 static void attended_make(struct attended *a, const size_t *lengths, size_t n, bool has_bias)
 {
-    const struct ss__attention *t = &a->attention;
+    const struct ss_tensor_attention *t = &a->attention;
     a->n_sequences = n;
     a->offsets[0] = 0;
     for (size_t s = 0; s < n; s++) {
@@ -30,7 +30,7 @@ static void attended_release(struct attended *a)
     guarded_release(&a->table);
 }
 
-static double bias64(const struct ss__attention *t, size_t h, size_t i, size_t j)
+static double bias64(const struct ss_tensor_attention *t, size_t h, size_t i, size_t j)
 {
     const long max = (long)t->max_distance;
     long d = (long)j - (long)i;
@@ -41,7 +41,7 @@ static double bias64(const struct ss__attention *t, size_t h, size_t i, size_t j
 }
 
 /* One query of one head: q points into qkv, key j of the sequence is at keys + j * 3 D. */
-static void query64(const struct ss__attention *t, size_t h, size_t i, size_t n,
+static void query64(const struct ss_tensor_attention *t, size_t h, size_t i, size_t n,
                     const float *sequence, double *out)
 {
     const size_t width = t->n_heads * t->head_width, stride = 3 * width;
@@ -73,7 +73,7 @@ static void query64(const struct ss__attention *t, size_t h, size_t i, size_t n,
 
 static double *attend64(const struct attended *a)
 {
-    const struct ss__attention *t = &a->attention;
+    const struct ss_tensor_attention *t = &a->attention;
     const size_t width = t->n_heads * t->head_width;
     double *out = calloc(a->n_tokens * width + 1, sizeof *out);
     assert_non_null(out);
@@ -93,9 +93,9 @@ static struct guarded attend32(const struct attended *a, ss_work *work)
     ss_err err;
     struct guarded out =
         guarded_new(a->n_tokens * a->attention.n_heads * a->attention.head_width, 2);
-    assert_int_equal(
-        ss__attend(work, &a->attention, a->qkv.at, a->offsets, a->n_sequences, out.at, &err),
-        SS_OK);
+    assert_int_equal(ss_tensor_attend(work, &a->attention, a->qkv.at, a->offsets,
+                                      a->n_sequences, out.at, &err),
+                     SS_OK);
     return out;
 }
 

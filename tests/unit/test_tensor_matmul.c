@@ -10,9 +10,9 @@ enum { N_SIZES = sizeof SIZES / sizeof SIZES[0] };
 struct product {
     size_t n_rows, n_out, n_in;
     ss_precision precision; /* zero: high */
-    struct ss__end end;
+    struct ss_tensor_end end;
     bool has_residual;
-    ss__layout layout;
+    ss_tensor_layout layout;
     bool is_upward; /* inputs are said to be mostly above 0 */
     bool is_smoothed;
     struct guarded x, w, bias, gain, shift, residual, sizes;
@@ -34,7 +34,7 @@ static void product_expect(struct product *p, size_t variant)
         p->x.at[i] *= p->is_upward && p->x.at[i] < 0 ? 0.05F : size;
     }
     for (size_t i = 0; i < p->w.n; i++) {
-        const size_t k = p->layout == SS__OUT_BY_IN ? i % p->n_in : i / p->n_out;
+        const size_t k = p->layout == SS_TENSOR_OUT_BY_IN ? i % p->n_in : i / p->n_out;
         p->w.at[i] /= p->sizes.at[k];
     }
 }
@@ -49,11 +49,12 @@ static void product_make(struct product *p, size_t variant)
     p->shift = guarded_random(p->n_out, 3, 1.0F);
     p->residual = guarded_random(n_y, variant % 5, 1.0F);
     p->sizes = guarded_random(p->n_in, 1, 1.0F);
-    p->layout = variant % 2 == 0 ? SS__OUT_BY_IN : SS__IN_BY_OUT;
+    p->layout = variant % 2 == 0 ? SS_TENSOR_OUT_BY_IN : SS_TENSOR_IN_BY_OUT;
     product_expect(p, variant);
-    p->end = (struct ss__end){.bias = variant % 3 == 0 ? NULL : p->bias.at,
-                              .activation = (ss__activation)(variant % SS__N_ACTIVATIONS),
-                              .norm_eps = 1e-5F};
+    p->end = (struct ss_tensor_end){
+        .bias = variant % 3 == 0 ? NULL : p->bias.at,
+        .activation = (ss_tensor_activation)(variant % SS_TENSOR_N_ACTIVATIONS),
+        .norm_eps = 1e-5F};
     p->has_residual = variant % 4 == 1;
     if (variant % 4 >= 2 && p->n_out >= 5) {
         p->end.norm_gain = p->gain.at;
@@ -90,7 +91,8 @@ static void norm64(const struct product *p, double *row)
 
 static double weight(const struct product *p, size_t j, size_t k)
 {
-    return (double)p->w.at[p->layout == SS__OUT_BY_IN ? j * p->n_in + k : k * p->n_out + j];
+    return (double)
+        p->w.at[p->layout == SS_TENSOR_OUT_BY_IN ? j * p->n_in + k : k * p->n_out + j];
 }
 
 static double *product_64(const struct product *p)
@@ -115,7 +117,7 @@ static double *product_64(const struct product *p)
 }
 
 /* Say of a matrix that is still empty what is known of its inputs. */
-static void expect_inputs(const struct product *p, struct ss__matrix *matrix)
+static void expect_inputs(const struct product *p, struct ss_tensor_matrix *matrix)
 {
     ss_err err;
     float *squares = calloc(p->n_in, sizeof *squares);
@@ -123,14 +125,14 @@ static void expect_inputs(const struct product *p, struct ss__matrix *matrix)
     for (size_t j = 0; j < p->n_out; j++) {
         for (size_t k = 0; k < p->n_in; k++) {
             const float w = (float)weight(p, j, k);
-            ss__add_squares_to(&squares[k], &w, 1, 1);
+            ss_tensor_add_squares_to(&squares[k], &w, 1, 1);
         }
     }
     if (p->is_upward) {
-        ss__matrix_expect_upward(matrix);
+        ss_tensor_matrix_expect_upward(matrix);
     }
     if (p->is_smoothed) {
-        assert_int_equal(ss__matrix_smooth(matrix, p->sizes.at, squares, &err), SS_OK);
+        assert_int_equal(ss_tensor_matrix_smooth(matrix, p->sizes.at, squares, &err), SS_OK);
     }
     free(squares);
 }
@@ -139,18 +141,19 @@ static void expect_inputs(const struct product *p, struct ss__matrix *matrix)
 static struct guarded product_32(const struct product *p, ss_work *work, size_t n_rows)
 {
     ss_err err;
-    struct ss__matrix matrix;
-    assert_int_equal(ss__matrix_new(p->n_out, p->n_in, p->precision, &matrix, &err), SS_OK);
+    struct ss_tensor_matrix matrix;
+    assert_int_equal(ss_tensor_matrix_new(p->n_out, p->n_in, p->precision, &matrix, &err),
+                     SS_OK);
     expect_inputs(p, &matrix);
-    ss__matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
+    ss_tensor_matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
     struct guarded y = guarded_new(n_rows * p->n_out, p->n_in % 4);
-    struct ss__end end = p->end;
+    struct ss_tensor_end end = p->end;
     if (p->has_residual) {
         memcpy(y.at, p->residual.at, y.n * sizeof *y.at);
         end.residual = y.at;
     }
-    assert_int_equal(ss__linear(work, &matrix, p->x.at, n_rows, y.at, &end, &err), SS_OK);
-    ss__matrix_release(&matrix);
+    assert_int_equal(ss_tensor_linear(work, &matrix, p->x.at, n_rows, y.at, &end, &err), SS_OK);
+    ss_tensor_matrix_release(&matrix);
     return y;
 }
 
@@ -170,11 +173,11 @@ static const struct limit {
 /* Whether the kernels in use round to the same numbers as the reference does. */
 static bool has_reference_numbers(ss_precision precision)
 {
-    const struct ss__multiplier *in_use = ss__kernels()->of[precision];
-    const struct ss__kernels *kernels = ss__kernels();
-    assert_true(ss__kernels_use("reference"));
-    const struct ss__multiplier *reference = ss__kernels()->of[precision];
-    ss__kernels_set(kernels);
+    const struct ss_tensor_multiplier *in_use = ss_tensor_kernels()->of[precision];
+    const struct ss_tensor_kernels *kernels = ss_tensor_kernels();
+    assert_true(ss_tensor_kernels_use("reference"));
+    const struct ss_tensor_multiplier *reference = ss_tensor_kernels()->of[precision];
+    ss_tensor_kernels_set(kernels);
     return strcmp(in_use->name, reference->name) == 0 && in_use->grid == reference->grid &&
            in_use->k_block == reference->k_block;
 }
@@ -183,12 +186,12 @@ static void assert_within_limit(const struct product *p, const struct guarded *y
                                 const double *expected, const char *what)
 {
     for (size_t i = 0; i < sizeof LIMITS / sizeof LIMITS[0]; i++) {
-        if (strcmp(LIMITS[i].numbers, ss__precision_numbers(p->precision)) == 0) {
+        if (strcmp(LIMITS[i].numbers, ss_tensor_precision_numbers(p->precision)) == 0) {
             assert_near(y->at, expected, y->n, LIMITS[i].most, what);
             return;
         }
     }
-    assert_string_equal(ss__precision_numbers(p->precision), "fp32");
+    assert_string_equal(ss_tensor_precision_numbers(p->precision), "fp32");
     assert_close(y->at, expected, y->n, what);
 }
 
@@ -202,7 +205,7 @@ static void check_product(struct product *p, ss_work *work)
             continue;
         }
         (void)snprintf(what, sizeof what, "%s %s [%zu, %zu] x [%zu], activation %d", KERNELS[i],
-                       ss__precision_numbers(p->precision), p->n_rows, p->n_in, p->n_out,
+                       ss_tensor_precision_numbers(p->precision), p->n_rows, p->n_in, p->n_out,
                        (int)p->end.activation);
         struct guarded y = product_32(p, work, p->n_rows);
         assert_within_limit(p, &y, expected, what);
@@ -255,8 +258,8 @@ static void test_long_sums(void **state)
                                        {1, 768, 512},
                                        {29, 7, 272},
                                        {33, 70, 777},
-                                       {3, 17, SS__INT8_BLOCK},
-                                       {15, 33, SS__INT8_BLOCK + 65}};
+                                       {3, 17, SS_TENSOR_INT8_BLOCK},
+                                       {15, 33, SS_TENSOR_INT8_BLOCK + 65}};
     ss_work *work = make_work(1);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         seed(i + 1000);
@@ -319,18 +322,18 @@ static void test_fill_in_pieces(void **state)
             continue;
         }
         struct guarded w = guarded_random(n_out * n_in, 1, 1.0F);
-        struct ss__matrix whole, pieces;
-        assert_int_equal(ss__matrix_new(n_out, n_in, SS_PRECISION_HIGHEST, &whole, &err),
+        struct ss_tensor_matrix whole, pieces;
+        assert_int_equal(ss_tensor_matrix_new(n_out, n_in, SS_PRECISION_HIGHEST, &whole, &err),
                          SS_OK);
-        assert_int_equal(ss__matrix_new(n_out, n_in, SS_PRECISION_HIGHEST, &pieces, &err),
+        assert_int_equal(ss_tensor_matrix_new(n_out, n_in, SS_PRECISION_HIGHEST, &pieces, &err),
                          SS_OK);
-        ss__matrix_fill(&whole, 0, n_out, w.at, SS__OUT_BY_IN);
-        ss__matrix_fill(&pieces, 50, 100, w.at + 50 * n_in, SS__OUT_BY_IN);
-        ss__matrix_fill(&pieces, 0, 50, w.at, SS__OUT_BY_IN);
-        const size_t n = ss__round_up(n_out, ss__kernels()->fp32->tile_cols) * n_in;
+        ss_tensor_matrix_fill(&whole, 0, n_out, w.at, SS_TENSOR_OUT_BY_IN);
+        ss_tensor_matrix_fill(&pieces, 50, 100, w.at + 50 * n_in, SS_TENSOR_OUT_BY_IN);
+        ss_tensor_matrix_fill(&pieces, 0, 50, w.at, SS_TENSOR_OUT_BY_IN);
+        const size_t n = ss__round_up(n_out, ss_tensor_kernels()->fp32->tile_cols) * n_in;
         assert_same_bytes(pieces.panels, whole.panels, n, KERNELS[i]);
-        ss__matrix_release(&whole);
-        ss__matrix_release(&pieces);
+        ss_tensor_matrix_release(&whole);
+        ss_tensor_matrix_release(&pieces);
         guarded_release(&w);
     }
 }
@@ -342,9 +345,9 @@ static void test_largest_numbers(void **state)
     (void)state;
     ss_work *work = make_work(1);
     for (size_t variant = 0; variant < 16; variant++) {
-        struct product p = {.n_rows = 15, .n_out = 40, .n_in = SS__INT8_BLOCK};
+        struct product p = {.n_rows = 15, .n_out = 40, .n_in = SS_TENSOR_INT8_BLOCK};
         product_make(&p, 0);
-        p.end = (struct ss__end){0};
+        p.end = (struct ss_tensor_end){0};
         p.is_upward = variant / 8 == 1;
         for (size_t i = 0; i < p.x.n; i++) {
             p.x.at[i] = variant % 2 == 0 ? 3.0F : -3.0F;
@@ -355,7 +358,7 @@ static void test_largest_numbers(void **state)
         }
         for (int precision = 0; precision < SS_N_PRECISIONS; precision++) {
             p.precision = (ss_precision)precision;
-            p.n_in = p.precision == SS_PRECISION_LOW ? SS__INT8_BLOCK : 768;
+            p.n_in = p.precision == SS_PRECISION_LOW ? SS_TENSOR_INT8_BLOCK : 768;
             check_product(&p, work);
         }
         product_release(&p);
@@ -378,7 +381,7 @@ static void test_weights_without_numbers(void **state)
             continue;
         }
         product_make(&p, 8);
-        p.end = (struct ss__end){0};
+        p.end = (struct ss_tensor_end){0};
         for (size_t k = 0; k < p.n_in; k++) {
             p.w.at[4 * p.n_in + k] = k % 2 == 0 ? FLT_MAX : -FLT_MAX;
             p.w.at[1 * p.n_in + k] = NAN;
@@ -428,7 +431,7 @@ static void test_what_is_known_helps(void **state)
             continue;
         }
         product_make(&p, cases[i % 2].variant);
-        p.end = (struct ss__end){0};
+        p.end = (struct ss_tensor_end){0};
         p.has_residual = false;
         const double with = error_of(&p, work);
         p.is_smoothed = p.is_upward = false;
@@ -462,7 +465,7 @@ static float times_1(float x, ss_precision precision, ss_work *work)
 {
     struct product p = {.n_rows = 2, .n_out = 3, .n_in = 1, .precision = precision};
     product_make(&p, 0);
-    p.end = (struct ss__end){0};
+    p.end = (struct ss_tensor_end){0};
     p.x.at[0] = p.w.at[1] = 1.0F;
     p.x.at[1] = x;
     struct guarded y = product_32(&p, work, p.n_rows);
@@ -479,7 +482,7 @@ static void test_roundings_of_bf16(void **state)
     ss_work *work = make_work(1);
     for (size_t level = 0; level < N_KERNELS; level++) {
         if (!use_kernels(KERNELS[level]) ||
-            strcmp(ss__precision_numbers(SS_PRECISION_MEDIUM), "bf16") != 0) {
+            strcmp(ss_tensor_precision_numbers(SS_PRECISION_MEDIUM), "bf16") != 0) {
             continue;
         }
         for (size_t i = 0; i < sizeof ROUNDINGS / sizeof ROUNDINGS[0]; i++) {
@@ -497,15 +500,16 @@ static void test_impossible_matrices(void **state)
 {
     (void)state;
     ss_err err;
-    struct ss__matrix matrix;
-    assert_int_equal(ss__matrix_new(0, 4, SS_PRECISION_HIGHEST, &matrix, &err), SS_E_SHAPE);
-    assert_int_equal(ss__matrix_new(SIZE_MAX, 4, SS_PRECISION_HIGHEST, &matrix, &err),
+    struct ss_tensor_matrix matrix;
+    assert_int_equal(ss_tensor_matrix_new(0, 4, SS_PRECISION_HIGHEST, &matrix, &err),
+                     SS_E_SHAPE);
+    assert_int_equal(ss_tensor_matrix_new(SIZE_MAX, 4, SS_PRECISION_HIGHEST, &matrix, &err),
                      SS_E_SHAPE);
     assert_int_equal(
-        ss__matrix_new(SIZE_MAX / 8, SIZE_MAX / 8, SS_PRECISION_HIGHEST, &matrix, &err),
+        ss_tensor_matrix_new(SIZE_MAX / 8, SIZE_MAX / 8, SS_PRECISION_HIGHEST, &matrix, &err),
         SS_E_SHAPE);
     assert_null(matrix.panels);
-    ss__matrix_release(&matrix);
+    ss_tensor_matrix_release(&matrix);
 }
 
 int main(void)

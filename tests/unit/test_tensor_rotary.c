@@ -3,7 +3,7 @@
 #include "tensor_support.h"
 
 struct rotated {
-    struct ss__rotary rotary;
+    struct ss_tensor_rotary rotary;
     const size_t *offsets;
     size_t n_sequences;
     struct guarded qkv, cosines, sines;
@@ -28,7 +28,7 @@ static void rotated_release(struct rotated *r)
 
 static void rotate_token64(const struct rotated *r, size_t position, double *token)
 {
-    const struct ss__rotary *t = &r->rotary;
+    const struct ss_tensor_rotary *t = &r->rotary;
     for (size_t h = 0; h < 2 * t->n_heads; h++) {
         double *a = token + h * t->head_width, *b = a + t->half;
         for (size_t i = 0; i < t->half; i++) {
@@ -70,7 +70,7 @@ static void check_rotated(const struct rotated *r)
         ss_work *work = make_work(1 + i % 3);
         struct guarded qkv = guarded_new(r->qkv.n, i % 5);
         memcpy(qkv.at, r->qkv.at, qkv.n * sizeof *qkv.at);
-        ss__rotate(work, &r->rotary, qkv.at, r->offsets, r->n_sequences);
+        ss_tensor_rotate(work, &r->rotary, qkv.at, r->offsets, r->n_sequences);
         (void)snprintf(what, sizeof what, "%s, %zu heads of %zu, half %zu", KERNELS[i / 3],
                        r->rotary.n_heads, r->rotary.head_width, r->rotary.half);
         assert_close(qkv.at, expected, qkv.n, what);
@@ -120,7 +120,7 @@ static void test_products(void **state)
         for (size_t k = 0; k < n; k++) {
             expected.at[k] = x.at[k] * y.at[k];
         }
-        ss__multiply_by(work, x.at, y.at, n);
+        ss_tensor_multiply_by(work, x.at, y.at, n);
         assert_same_bytes(x.at, expected.at, n, KERNELS[i % N_KERNELS]);
         guarded_release(&x);
         guarded_release(&y);
@@ -140,15 +140,15 @@ static void test_norm_out_of_place(void **state)
                    shift = guarded_random(width, 0, 1.0F);
     struct guarded kept = guarded_new(x.n, 0), out = guarded_new(x.n, 3);
     memcpy(kept.at, x.at, x.n * sizeof *x.at);
-    ss__layer_norm_to(work, &(struct ss__norm_rows){.x = x.at,
-                                                    .out = out.at,
-                                                    .n_rows = n_rows,
-                                                    .width = width,
-                                                    .gain = gain.at,
-                                                    .shift = shift.at,
-                                                    .eps = 1e-5F});
+    ss_tensor_layer_norm_to(work, &(struct ss_tensor_norm_rows){.x = x.at,
+                                                                .out = out.at,
+                                                                .n_rows = n_rows,
+                                                                .width = width,
+                                                                .gain = gain.at,
+                                                                .shift = shift.at,
+                                                                .eps = 1e-5F});
     assert_same_bytes(x.at, kept.at, x.n, "the source");
-    ss__layer_norm(work, x.at, n_rows, width, gain.at, shift.at, 1e-5F);
+    ss_tensor_layer_norm(work, x.at, n_rows, width, gain.at, shift.at, 1e-5F);
     assert_same_bytes(out.at, x.at, x.n, "out of place");
     guarded_release(&x);
     guarded_release(&gain);

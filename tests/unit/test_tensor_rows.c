@@ -17,7 +17,7 @@ struct operation {
 static void run_softmax(float *x, const float *other, size_t n)
 {
     (void)other;
-    ss__softmax(x, n);
+    ss_tensor_softmax(x, n);
 }
 
 static void softmax64(double *x, const float *other, size_t n)
@@ -38,7 +38,7 @@ static void softmax64(double *x, const float *other, size_t n)
 
 static void run_add(float *x, const float *other, size_t n)
 {
-    ss__add_to(x, other, n);
+    ss_tensor_add_to(x, other, n);
 }
 
 static void add64(double *x, const float *other, size_t n)
@@ -50,7 +50,7 @@ static void add64(double *x, const float *other, size_t n)
 
 static void run_add_scaled(float *x, const float *other, size_t n)
 {
-    ss__add_scaled_to(x, other, -0.37F, n);
+    ss_tensor_add_scaled_to(x, other, -0.37F, n);
 }
 
 static void add_scaled64(double *x, const float *other, size_t n)
@@ -62,7 +62,7 @@ static void add_scaled64(double *x, const float *other, size_t n)
 
 static void run_max(float *x, const float *other, size_t n)
 {
-    ss__max_to(x, other, n);
+    ss_tensor_max_to(x, other, n);
 }
 
 static void max64(double *x, const float *other, size_t n)
@@ -75,7 +75,7 @@ static void max64(double *x, const float *other, size_t n)
 static void run_scale(float *x, const float *other, size_t n)
 {
     (void)other;
-    ss__scale(x, 1.7F, n);
+    ss_tensor_scale(x, 1.7F, n);
 }
 
 static void scale64(double *x, const float *other, size_t n)
@@ -88,7 +88,7 @@ static void scale64(double *x, const float *other, size_t n)
 
 static void run_sums(float *x, const float *other, size_t n)
 {
-    const float a = ss__dot(x, other, n), b = ss__sum_squares(x, n);
+    const float a = ss_tensor_dot(x, other, n), b = ss_tensor_sum_squares(x, n);
     for (size_t i = 0; i < n; i++) {
         x[i] = i % 2 == 0 ? a + b : b;
     }
@@ -109,7 +109,7 @@ static void sums64(double *x, const float *other, size_t n)
 static void run_norm(float *x, const float *other, size_t n)
 {
     ss_work *work = make_work(1);
-    ss__layer_norm(work, x, 1, n, other, other, 1e-5F);
+    ss_tensor_layer_norm(work, x, 1, n, other, other, 1e-5F);
     ss_work_free(work);
 }
 
@@ -191,19 +191,20 @@ static void test_operations(void **state)
 static const double MOST_ACTIVATION_ERROR = 4e-7;
 static const double MOST_ERROR_NEAR_0 = 6e-7;
 
-static void check_activation(ss__activation activation, const float *x, size_t n, float *y)
+static void check_activation(ss_tensor_activation activation, const float *x, size_t n,
+                             float *y)
 {
     memcpy(y, x, n * sizeof *y);
-    ss__activate(y, n, activation);
+    ss_tensor_activate(y, n, activation);
     for (size_t i = 0; i < n; i++) {
         const double expected = act64((double)x[i], activation);
         const double error = fabs((double)y[i] - expected);
         double most = MOST_ACTIVATION_ERROR * fmax(1.0, fabs(expected));
-        if (fabsf(x[i]) < 0.1F && activation != SS__ACT_SIGMOID) {
+        if (fabsf(x[i]) < 0.1F && activation != SS_TENSOR_ACT_SIGMOID) {
             most = MOST_ERROR_NEAR_0 * fabs((double)x[i]);
         }
         if (!(error <= most)) {
-            fail_msg("%s, activation %d of %.9g: %.9g, expected %.9g", ss__kernels_name(),
+            fail_msg("%s, activation %d of %.9g: %.9g, expected %.9g", ss_tensor_kernels_name(),
                      (int)activation, (double)x[i], (double)y[i], expected);
         }
     }
@@ -218,10 +219,10 @@ static void test_activations(void **state)
         const float t = (float)i / (float)(n / 2) - 1.0F;
         x.at[i] = i % 3 == 0 ? t * 10.0F : i % 3 == 1 ? t * t * t * 1e-3F : t * t * t * 1e4F;
     }
-    for (unsigned a = 0; a < SS__N_ACTIVATIONS; a++) {
+    for (unsigned a = 0; a < SS_TENSOR_N_ACTIVATIONS; a++) {
         for (size_t i = 0; i < N_KERNELS; i++) {
             if (use_kernels(KERNELS[i])) {
-                check_activation((ss__activation)a, x.at, n, y.at);
+                check_activation((ss_tensor_activation)a, x.at, n, y.at);
                 if (i == 0) {
                     memcpy(first.at, y.at, n * sizeof *y.at);
                 }
@@ -238,9 +239,9 @@ static void test_nan_stays(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_KERNELS; i++) {
-        for (unsigned a = 0; a < SS__N_ACTIVATIONS && use_kernels(KERNELS[i]); a++) {
+        for (unsigned a = 0; a < SS_TENSOR_N_ACTIVATIONS && use_kernels(KERNELS[i]); a++) {
             float x[17] = {1.0F, NAN};
-            ss__activate(x, 17, (ss__activation)a);
+            ss_tensor_activate(x, 17, (ss_tensor_activation)a);
             assert_true(x[1] != x[1]);
             assert_true(x[0] == x[0]);
         }
@@ -257,9 +258,9 @@ static void test_many_rows(void **state)
     memcpy(expected.at, x.at, x.n * sizeof *x.at);
     ss_work *one = make_work(1), *three = make_work(3);
     for (size_t r = 0; r < n_rows; r++) {
-        ss__layer_norm(one, expected.at + r * width, 1, width, gain.at, gain.at, 1e-12F);
+        ss_tensor_layer_norm(one, expected.at + r * width, 1, width, gain.at, gain.at, 1e-12F);
     }
-    ss__layer_norm(three, x.at, n_rows, width, gain.at, gain.at, 1e-12F);
+    ss_tensor_layer_norm(three, x.at, n_rows, width, gain.at, gain.at, 1e-12F);
     assert_same_bytes(x.at, expected.at, x.n, "layer norm of many rows");
     ss_work_free(one);
     ss_work_free(three);
@@ -271,10 +272,10 @@ static void test_many_rows(void **state)
 static void test_choice_of_kernels(void **state)
 {
     (void)state;
-    assert_true(ss__kernels_use("reference"));
-    assert_string_equal(ss__kernels_name(), "reference");
-    assert_false(ss__kernels_use("none such"));
-    assert_string_equal(ss__kernels_name(), "reference");
+    assert_true(ss_tensor_kernels_use("reference"));
+    assert_string_equal(ss_tensor_kernels_name(), "reference");
+    assert_false(ss_tensor_kernels_use("none such"));
+    assert_string_equal(ss_tensor_kernels_name(), "reference");
 }
 
 static void test_work_keeps_scratch(void **state)
@@ -282,13 +283,13 @@ static void test_work_keeps_scratch(void **state)
     (void)state;
     ss_work *work = make_work(3);
     assert_int_equal(ss_work_n_threads(work), 3);
-    char *block = ss__work_scratch(work, SS__SLOT_OTHER, 1000);
+    char *block = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_OTHER, 1000);
     assert_non_null(block);
     assert_int_equal((uintptr_t)block % 64, 0);
     memset(block, 7, 1000);
-    assert_ptr_equal(ss__work_scratch(work, SS__SLOT_OTHER, 10), block);
+    assert_ptr_equal(ss_tensor_work_scratch(work, SS_TENSOR_SLOT_OTHER, 10), block);
     assert_int_equal(block[999], 7);
-    assert_non_null(ss__work_scratch(work, SS__SLOT_OTHER, 100000));
+    assert_non_null(ss_tensor_work_scratch(work, SS_TENSOR_SLOT_OTHER, 100000));
     ss_work_free(work);
     ss_work_free(NULL);
 }

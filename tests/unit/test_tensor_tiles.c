@@ -75,21 +75,22 @@ static void check_sums(size_t n_rows, size_t n_out, size_t n_in, float size)
     struct guarded x = guarded_random(n_rows * n_in, 1, size);
     struct guarded w = guarded_random(n_out * n_in, 3, size);
     for (int split = 0; split < 2; split++) {
-        struct ss__matrix matrix;
+        struct ss_tensor_matrix matrix;
         struct guarded y = guarded_new(n_rows * n_out, 2);
-        assert_int_equal(ss__matrix_new(n_out, n_in,
-                                        split ? SS_PRECISION_HIGH : SS_PRECISION_MEDIUM,
-                                        &matrix, &err),
+        assert_int_equal(ss_tensor_matrix_new(n_out, n_in,
+                                              split ? SS_PRECISION_HIGH : SS_PRECISION_MEDIUM,
+                                              &matrix, &err),
                          SS_OK);
-        ss__matrix_fill(&matrix, 0, n_out, w.at, SS__OUT_BY_IN);
-        assert_int_equal(ss__linear(work, &matrix, x.at, n_rows, y.at, NULL, &err), SS_OK);
+        ss_tensor_matrix_fill(&matrix, 0, n_out, w.at, SS_TENSOR_OUT_BY_IN);
+        assert_int_equal(ss_tensor_linear(work, &matrix, x.at, n_rows, y.at, NULL, &err),
+                         SS_OK);
         for (size_t i = 0; i < y.n; i++) {
             const float expected =
                 sum_of(x.at + i / n_out * n_in, w.at + i % n_out * n_in, n_in, split == 1);
             assert_true(y.at[i] == expected);
         }
         guarded_release(&y);
-        ss__matrix_release(&matrix);
+        ss_tensor_matrix_release(&matrix);
     }
     guarded_release(&x);
     guarded_release(&w);
@@ -129,30 +130,30 @@ static void assert_none_holds(ss_work *work)
 {
     bool is_held[N_THREADS] = {false};
     assert_int_equal(pthread_barrier_init(&all_here, NULL, N_THREADS), 0);
-    ss__pool_run(ss__work_pool(work), N_THREADS, check_thread, is_held);
+    ss__pool_run(ss_tensor_work_pool(work), N_THREADS, check_thread, is_held);
     pthread_barrier_destroy(&all_here);
     for (size_t i = 0; i < N_THREADS; i++) {
         assert_false(is_held[i]);
     }
 }
 
-static void look_at_none(void *context, const struct ss__sums *sums)
+static void look_at_none(void *context, const struct ss_tensor_sums *sums)
 {
     *(size_t *)context += sums->n_rows * sums->n_outputs;
 }
 
-static void visit_all(const struct ss__matrix *w, const struct guarded *x, size_t n_rows)
+static void visit_all(const struct ss_tensor_matrix *w, const struct guarded *x, size_t n_rows)
 {
     size_t n_seen = 0;
-    float *scratch = ss__alloc_aligned(ss__visit_floats(w, n_rows), sizeof *scratch);
+    float *scratch = ss__alloc_aligned(ss_tensor_visit_floats(w, n_rows), sizeof *scratch);
     assert_non_null(scratch);
-    ss__linear_visit(&(struct ss__visit){.w = w,
-                                         .x = x->at,
-                                         .n_rows = n_rows,
-                                         .end = w->n_out,
-                                         .scratch = scratch,
-                                         .look = look_at_none,
-                                         .context = &n_seen});
+    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = w,
+                                                     .x = x->at,
+                                                     .n_rows = n_rows,
+                                                     .end = w->n_out,
+                                                     .scratch = scratch,
+                                                     .look = look_at_none,
+                                                     .context = &n_seen});
     assert_int_equal(n_seen, n_rows * w->n_out);
     ss__free(scratch);
 }
@@ -170,14 +171,15 @@ static void no_thread_keeps_the_unit(void **state)
         struct guarded x = guarded_random(n_rows * n_in, 0, 1.0F);
         struct guarded w = guarded_random(n_out * n_in, 0, 1.0F);
         struct guarded y = guarded_new(n_rows * n_out, 0);
-        struct ss__matrix matrix;
-        assert_int_equal(ss__matrix_new(n_out, n_in, precision, &matrix, &err), SS_OK);
-        ss__matrix_fill(&matrix, 0, n_out, w.at, SS__OUT_BY_IN);
-        assert_int_equal(ss__linear(work, &matrix, x.at, n_rows, y.at, NULL, &err), SS_OK);
+        struct ss_tensor_matrix matrix;
+        assert_int_equal(ss_tensor_matrix_new(n_out, n_in, precision, &matrix, &err), SS_OK);
+        ss_tensor_matrix_fill(&matrix, 0, n_out, w.at, SS_TENSOR_OUT_BY_IN);
+        assert_int_equal(ss_tensor_linear(work, &matrix, x.at, n_rows, y.at, NULL, &err),
+                         SS_OK);
         assert_none_holds(work);
         visit_all(&matrix, &x, n_rows);
         assert_none_holds(work);
-        ss__matrix_release(&matrix);
+        ss_tensor_matrix_release(&matrix);
         guarded_release(&x);
         guarded_release(&w);
         guarded_release(&y);
@@ -199,17 +201,17 @@ static void the_unit_is_set_up_once(void **state)
             struct guarded x = guarded_random(n_rows * N_IN, 0, 1.0F);
             struct guarded w = guarded_random((size_t)N_OUT * N_IN, 0, 1.0F);
             struct guarded y = guarded_new(n_rows * N_OUT, 0);
-            struct ss__matrix m;
-            assert_int_equal(ss__matrix_new(N_OUT, N_IN, (ss_precision)precision, &m, &err),
-                             SS_OK);
-            ss__matrix_fill(&m, 0, N_OUT, w.at, SS__OUT_BY_IN);
+            struct ss_tensor_matrix m;
+            assert_int_equal(
+                ss_tensor_matrix_new(N_OUT, N_IN, (ss_precision)precision, &m, &err), SS_OK);
+            ss_tensor_matrix_fill(&m, 0, N_OUT, w.at, SS_TENSOR_OUT_BY_IN);
             const size_t n_blocks = ss__divide_up(N_IN, m.multiplier->k_block);
             const size_t most =
                 n_rows == 160 ? 1 : 2 * n_blocks * N_OUT / m.multiplier->tile_cols;
             const size_t before = tile_unit_n_set_ups();
-            assert_int_equal(ss__linear(work, &m, x.at, n_rows, y.at, NULL, &err), SS_OK);
+            assert_int_equal(ss_tensor_linear(work, &m, x.at, n_rows, y.at, NULL, &err), SS_OK);
             assert_true(tile_unit_n_set_ups() - before <= most);
-            ss__matrix_release(&m);
+            ss_tensor_matrix_release(&m);
             guarded_release(&x);
             guarded_release(&w);
             guarded_release(&y);
@@ -247,18 +249,19 @@ static void signals_change_nothing(void **state)
     struct guarded calm = guarded_new((size_t)N_ROWS * N_OUT, 0), y = guarded_new(calm.n, 0);
     assert_int_equal(sigaction(SIGALRM, &action, &usual), 0);
     for (int precision = SS_PRECISION_HIGH; precision < SS_N_PRECISIONS; precision++) {
-        struct ss__matrix m;
-        assert_int_equal(ss__matrix_new(N_OUT, N_IN, (ss_precision)precision, &m, &err), SS_OK);
-        ss__matrix_fill(&m, 0, N_OUT, w.at, SS__OUT_BY_IN);
-        assert_int_equal(ss__linear(work, &m, x.at, N_ROWS, calm.at, NULL, &err), SS_OK);
+        struct ss_tensor_matrix m;
+        assert_int_equal(ss_tensor_matrix_new(N_OUT, N_IN, (ss_precision)precision, &m, &err),
+                         SS_OK);
+        ss_tensor_matrix_fill(&m, 0, N_OUT, w.at, SS_TENSOR_OUT_BY_IN);
+        assert_int_equal(ss_tensor_linear(work, &m, x.at, N_ROWS, calm.at, NULL, &err), SS_OK);
         n_alarms = 0;
         assert_int_equal(setitimer(ITIMER_REAL, &every, NULL), 0);
         while (n_alarms < 10) {
-            assert_int_equal(ss__linear(work, &m, x.at, N_ROWS, y.at, NULL, &err), SS_OK);
+            assert_int_equal(ss_tensor_linear(work, &m, x.at, N_ROWS, y.at, NULL, &err), SS_OK);
             assert_same_bytes(y.at, calm.at, y.n, "with signals");
         }
         assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-        ss__matrix_release(&m);
+        ss_tensor_matrix_release(&m);
     }
     assert_int_equal(sigaction(SIGALRM, &usual, NULL), 0);
     guarded_release(&x);
@@ -351,7 +354,7 @@ static void assert_ends_by_signal(void (*function)(void))
     const pid_t child = fork();
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL);
-        if (ss__kernels_use("amx")) {
+        if (ss_tensor_kernels_use("amx")) {
             signal(SIGILL, SIG_DFL);
         }
         function();

@@ -1,6 +1,7 @@
-/* Products that are looked at: the sums of ss__linear, bit for bit, on every instruction set
- * and in every precision, each once and in the promised order, in parts as ss__linear_cut cuts;
- * and the kernels that find what reaches a limit, against plain comparisons. */
+/* Products that are looked at: the sums of ss_tensor_linear, bit for bit, on every instruction
+ * set and in every precision, each once and in the promised order, in parts as
+ * ss_tensor_linear_cut cuts; and the kernels that find what reaches a limit, against plain
+ * comparisons. */
 #include "tensor_support.h"
 
 struct look {
@@ -10,13 +11,13 @@ struct look {
     float *y;                  /* [n_rows, n_out], of the part's first row */
 };
 
-static void look(void *context, const struct ss__sums *sums)
+static void look(void *context, const struct ss_tensor_sums *sums)
 {
     struct look *self = context;
     assert_int_equal(sums->row, self->next_row);
     assert_int_equal(sums->output, self->next_out);
-    assert_in_range(sums->n_rows, 1, SS__SUMS_ROWS);
-    assert_in_range(sums->n_outputs, 1, SS__SUMS_OUTPUTS);
+    assert_in_range(sums->n_rows, 1, SS_TENSOR_SUMS_ROWS);
+    assert_in_range(sums->n_outputs, 1, SS_TENSOR_SUMS_OUTPUTS);
     assert_true(sums->output + sums->n_outputs <= self->end);
     for (size_t r = 0; r < sums->n_rows; r++) {
         memcpy(self->y + (sums->row + r) * self->n_out + sums->output,
@@ -33,17 +34,17 @@ static void look(void *context, const struct ss__sums *sums)
 }
 
 struct job {
-    const struct ss__matrix *w;
+    const struct ss_tensor_matrix *w;
     const float *x;
     size_t n_rows;
-    struct ss__cut cut;
+    struct ss_tensor_cut cut;
     struct guarded *y, *scratch; /* the latter by worker */
 };
 
 static void visit_part(void *context, size_t index, size_t worker)
 {
     const struct job *job = context;
-    const struct ss__cut *cut = &job->cut;
+    const struct ss_tensor_cut *cut = &job->cut;
     const size_t row = index / cut->n_groups * cut->block_rows;
     const size_t from = index % cut->n_groups * cut->group_outputs;
     const size_t n_rows = ss__min_size(cut->block_rows, job->n_rows - row);
@@ -54,19 +55,20 @@ static void visit_part(void *context, size_t index, size_t worker)
                            .end = end,
                            .next_out = from,
                            .y = job->y->at + row * job->w->n_out};
-    ss__linear_visit(&(struct ss__visit){.w = job->w,
-                                         .x = job->x + row * job->w->n_in,
-                                         .n_rows = n_rows,
-                                         .from = from,
-                                         .end = end,
-                                         .scratch = job->scratch[worker].at,
-                                         .look = look,
-                                         .context = &looking});
+    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = job->w,
+                                                     .x = job->x + row * job->w->n_in,
+                                                     .n_rows = n_rows,
+                                                     .from = from,
+                                                     .end = end,
+                                                     .scratch = job->scratch[worker].at,
+                                                     .look = look,
+                                                     .context = &looking});
     assert_int_equal(looking.next_row, 0);
     assert_int_equal(looking.next_out, end);
 }
 
-static void check_cut(const struct ss__matrix *w, const struct ss__cut *cut, size_t n_rows)
+static void check_cut(const struct ss_tensor_matrix *w, const struct ss_tensor_cut *cut,
+                      size_t n_rows)
 {
     assert_true(cut->block_rows > 0 && cut->group_outputs > 0);
     assert_true(cut->n_blocks * cut->block_rows >= n_rows);
@@ -75,7 +77,7 @@ static void check_cut(const struct ss__matrix *w, const struct ss__cut *cut, siz
     assert_true((cut->n_groups - 1) * cut->group_outputs < w->n_out);
 }
 
-static void visit_all(ss_work *work, const struct ss__matrix *w, const struct guarded *x,
+static void visit_all(ss_work *work, const struct ss_tensor_matrix *w, const struct guarded *x,
                       size_t n_rows, struct guarded *y)
 {
     enum { MOST_THREADS = 3 };
@@ -84,18 +86,19 @@ static void visit_all(ss_work *work, const struct ss__matrix *w, const struct gu
     struct job job = {.w = w,
                       .x = x->at,
                       .n_rows = n_rows,
-                      .cut = ss__linear_cut(w, n_rows, n_threads),
+                      .cut = ss_tensor_linear_cut(w, n_rows, n_threads),
                       .y = y,
                       .scratch = scratch};
     check_cut(w, &job.cut, n_rows);
     for (size_t i = 0; i < n_threads; i++) {
-        scratch[i] = guarded_new(ss__visit_floats(w, job.cut.block_rows), 0);
+        scratch[i] = guarded_new(ss_tensor_visit_floats(w, job.cut.block_rows), 0);
         while ((uintptr_t)scratch[i].at % 64 != 0) { /* the guard behind it shrinks */
             scratch[i].at++;
             scratch[i].shift++;
         }
     }
-    ss__pool_run(ss__work_pool(work), job.cut.n_blocks * job.cut.n_groups, visit_part, &job);
+    ss__pool_run(ss_tensor_work_pool(work), job.cut.n_blocks * job.cut.n_groups, visit_part,
+                 &job);
     for (size_t i = 0; i < n_threads; i++) {
         unsigned char guard[(GUARD - 16) * sizeof(float)];
         memset(guard, 0xa5, sizeof guard);
@@ -107,19 +110,19 @@ static void visit_all(ss_work *work, const struct ss__matrix *w, const struct gu
 static void check_shape(size_t n_rows, size_t n_out, size_t n_in, ss_precision precision)
 {
     ss_err err;
-    struct ss__matrix w;
+    struct ss_tensor_matrix w;
     seed(n_rows * 1000003 + n_out * 1009 + n_in);
     struct guarded x = guarded_random(n_rows * n_in, n_in % 4, 1.0F);
     struct guarded weights = guarded_random(n_out * n_in, 0, 1.0F);
     struct guarded expected = guarded_new(n_rows * n_out, 1);
-    assert_int_equal(ss__matrix_new(n_out, n_in, precision, &w, &err), SS_OK);
-    ss__matrix_fill(&w, 0, n_out, weights.at, SS__OUT_BY_IN);
+    assert_int_equal(ss_tensor_matrix_new(n_out, n_in, precision, &w, &err), SS_OK);
+    ss_tensor_matrix_fill(&w, 0, n_out, weights.at, SS_TENSOR_OUT_BY_IN);
     for (size_t n_threads = 1; n_threads <= 3; n_threads++) {
         ss_work *work = make_work(n_threads);
         struct guarded y = guarded_new(n_rows * n_out, n_out % 3);
         if (n_threads == 1) {
-            const struct ss__end end = {0};
-            assert_int_equal(ss__linear(work, &w, x.at, n_rows, expected.at, &end, &err),
+            const struct ss_tensor_end end = {0};
+            assert_int_equal(ss_tensor_linear(work, &w, x.at, n_rows, expected.at, &end, &err),
                              SS_OK);
         }
         visit_all(work, &w, &x, n_rows, &y);
@@ -127,11 +130,11 @@ static void check_shape(size_t n_rows, size_t n_out, size_t n_in, ss_precision p
         for (size_t i = 0; i < y.n; i++) {
             y.at[i] += 0.0F;
         }
-        assert_same_bytes(y.at, expected.at, y.n, ss__kernels_name());
+        assert_same_bytes(y.at, expected.at, y.n, ss_tensor_kernels_name());
         guarded_release(&y);
         ss_work_free(work);
     }
-    ss__matrix_release(&w);
+    ss_tensor_matrix_release(&w);
     guarded_release(&x);
     guarded_release(&weights);
     guarded_release(&expected);
@@ -181,8 +184,8 @@ static void check_tile(size_t n_rows, size_t n_outputs, bool has_bias, bool has_
     struct guarded at = odd_numbers(n, 1), before = guarded_new(n, 0);
     struct guarded bias = odd_numbers(n_outputs, 2), limits = odd_numbers(n_outputs, 3);
     struct guarded least = odd_numbers(n_rows, 1);
-    uint32_t masks[SS__SUMS_ROWS + 1];
-    const struct ss__sums sums = {
+    uint32_t masks[SS_TENSOR_SUMS_ROWS + 1];
+    const struct ss_tensor_sums sums = {
         .n_rows = n_rows, .n_outputs = n_outputs, .at = at.at, .stride = stride};
     memcpy(before.at, at.at, n * sizeof(float));
     memset(masks, 0xa5, sizeof masks);
@@ -192,11 +195,11 @@ static void check_tile(size_t n_rows, size_t n_outputs, bool has_bias, bool has_
     for (size_t j = 0; j < n_outputs; j++) {
         limits.at[j] = isnan(limits.at[j]) ? 0 : limits.at[j];
     }
-    ss__find_reaching(&(struct ss__reach){.sums = &sums,
-                                          .bias = has_bias ? bias.at : NULL,
-                                          .limits = limits.at,
-                                          .least = has_least ? least.at : NULL,
-                                          .masks = masks});
+    ss_tensor_find_reaching(&(struct ss_tensor_reach){.sums = &sums,
+                                                      .bias = has_bias ? bias.at : NULL,
+                                                      .limits = limits.at,
+                                                      .least = has_least ? least.at : NULL,
+                                                      .masks = masks});
     for (size_t r = 0; r < n_rows; r++) {
         uint32_t expected = 0;
         for (size_t j = 0; j < n_outputs; j++) {
@@ -228,9 +231,10 @@ static void limits_are_found(void **state)
             continue;
         }
         seed(5);
-        for (size_t n = 1; n <= SS__SUMS_OUTPUTS; n++) {
+        for (size_t n = 1; n <= SS_TENSOR_SUMS_OUTPUTS; n++) {
             for (size_t variant = 0; variant < 4; variant++) {
-                check_tile(1 + (7 * n) % SS__SUMS_ROWS, n, variant % 2 == 1, variant / 2 == 1);
+                check_tile(1 + (7 * n) % SS_TENSOR_SUMS_ROWS, n, variant % 2 == 1,
+                           variant / 2 == 1);
             }
         }
     }
@@ -252,7 +256,7 @@ static void what_reaches_is_counted(void **state)
                 for (size_t j = 0; j < n; j++) {
                     expected += x.at[j] >= limits[l];
                 }
-                assert_int_equal(ss__count_reaching(x.at, n, limits[l]), expected);
+                assert_int_equal(ss_tensor_count_reaching(x.at, n, limits[l]), expected);
             }
             guarded_release(&x);
         }
@@ -265,16 +269,16 @@ static void lists_keep_what_they_hold(void **state)
 {
     (void)state;
     ss_work *work = make_work(1);
-    struct ss__list *lists = ss__work_lists(work, 2);
+    struct ss_tensor_list *lists = ss_tensor_work_lists(work, 2);
     assert_non_null(lists);
     for (size_t i = 0; i < 2; i++) {
         assert_null(lists[i].items);
         assert_true(ss__grow(&lists[i].items, &lists[i].room, 3, sizeof(uint64_t)));
         ((uint64_t *)lists[i].items)[2] = 40 + i;
     }
-    lists = ss__work_lists(work, 300);
+    lists = ss_tensor_work_lists(work, 300);
     assert_non_null(lists);
-    assert_true(lists == ss__work_lists(work, 1));
+    assert_true(lists == ss_tensor_work_lists(work, 1));
     for (size_t i = 0; i < 300; i++) {
         assert_true(i < 2 ? ((uint64_t *)lists[i].items)[2] == 40 + i
                           : lists[i].items == NULL && lists[i].room == 0);

@@ -36,8 +36,8 @@ static void close_folder(const struct folder *self)
     assert_int_equal(rmdir(self->path), 0);
 }
 
-static void check_ids(const char *name, struct ss__tokenizer *tokenizer,
-                      struct ss__token_scratch *scratch, const struct ss__json *texts,
+static void check_ids(const char *name, struct ss_tokenizer *tokenizer,
+                      struct ss_tokenizer_token_scratch *scratch, const struct ss__json *texts,
                       const struct ss__json *rows)
 {
     struct fixture fixture = {.tokenizer = tokenizer, .scratch = scratch};
@@ -46,30 +46,30 @@ static void check_ids(const char *name, struct ss__tokenizer *tokenizer,
             fail_msg("%s: other ids for text %zu", name, i);
         }
     }
-    ss__tokens_release(&fixture.tokens);
+    ss_tokenizer_tokens_release(&fixture.tokens);
 }
 
 static void test_names(void **state)
 {
     struct ss__json *root = need_json(SS_TEST_DATA "/tokenizer_classes.json");
     const struct ss__json *names = ss__json_get(root, "names");
-    struct ss__token_scratch *scratch = NULL;
+    struct ss_tokenizer_token_scratch *scratch = NULL;
     struct folder folder;
     size_t n_read = 0, n_refused = 0;
     ss_err err;
     (void)state;
     open_folder(&folder, ss__json_string(ss__json_get(root, "tokenizer.json")));
-    must(ss__token_scratch_new(&scratch, &err), &err);
+    must(ss_tokenizer_token_scratch_new(&scratch, &err), &err);
     for (size_t i = 0; i < ss__json_count(names); i++) {
         const struct ss__json *row = ss__json_at(names, i), *ids = ss__json_at(row, 1);
         const char *name = ss__json_string(ss__json_at(row, 0));
-        struct ss__tokenizer *tokenizer = NULL;
+        struct ss_tokenizer *tokenizer = NULL;
         struct ss__buf config = {0};
         ss__buf_printf(&config, "{\"tokenizer_class\":\"%s\",%s", name,
                        ss__json_string(ss__json_get(root, "config")));
         put(folder.config, ss__buf_text(&config));
         ss__buf_release(&config);
-        const ss_status status = ss__tokenizer_load(folder.path, NULL, &tokenizer, &err);
+        const ss_status status = ss_tokenizer_load(folder.path, NULL, &tokenizer, &err);
         if (status == SS_OK) {
             assert_true(ss__json_is_array(ids)); /* what the reference can not read */
             check_ids(name, tokenizer, scratch, ss__json_get(root, "texts"), ids);
@@ -80,11 +80,11 @@ static void test_names(void **state)
                         strstr(err.message, "needs") != NULL);
             n_refused++;
         }
-        ss__tokenizer_free(tokenizer);
+        ss_tokenizer_free(tokenizer);
     }
     assert_in_range(n_read, 40, 100);
     assert_in_range(n_refused, 100, 200);
-    ss__token_scratch_free(scratch);
+    ss_tokenizer_token_scratch_free(scratch);
     close_folder(&folder);
     ss__json_free(root);
 }

@@ -33,7 +33,8 @@ static void check_decoded(struct fixture *fixture, const char *name,
         for (size_t skips = 0; skips < 2; skips++) {
             char *text = NULL;
             const char *want = ss__json_string(ss__json_at(row, 1 + skips));
-            must(ss__detokenize(fixture->tokenizer, ids, n, skips == 1, &text, &fixture->err),
+            must(ss_tokenizer_detokenize(fixture->tokenizer, ids, n, skips == 1, &text,
+                                         &fixture->err),
                  &fixture->err);
             if (strcmp(text, want) != 0) {
                 fail_msg("%s, decoding %zu: '%s', expected '%s'", name, i, text, want);
@@ -46,7 +47,7 @@ static void check_decoded(struct fixture *fixture, const char *name,
 
 static void check_folder(const char *name)
 {
-    const struct ss__tokenizer_options lower_first = {.lower_case_first = true};
+    const struct ss_tokenizer_options lower_first = {.lower_case_first = true};
     char path[1024];
     struct fixture fixture;
     snprintf(path, sizeof path, DATA "%s.expected.json", name);
@@ -54,7 +55,7 @@ static void check_folder(const char *name)
     const struct ss__json *lowered = ss__json_get(expected, "lower_first_ids");
     snprintf(path, sizeof path, DATA "%s", name);
     open_fixture(&fixture, path, NULL);
-    assert_int_equal(ss__tokenizer_n_vocab(fixture.tokenizer),
+    assert_int_equal(ss_tokenizer_n_vocab(fixture.tokenizer),
                      ss__json_integer(ss__json_get(expected, "n_vocab")));
     check_ids(&fixture, name, ss__json_get(expected, "ids"));
     check_decoded(&fixture, name, ss__json_get(expected, "decoded"));
@@ -145,8 +146,8 @@ static void test_settings(void **state)
     (void)state;
     struct fixture fixture;
     open_fixture(&fixture, DATA "uncased", NULL);
-    assert_int_equal(ss__tokenizer_max_length(fixture.tokenizer), 512);
-    const struct ss__special_ids bert = ss__tokenizer_specials(fixture.tokenizer);
+    assert_int_equal(ss_tokenizer_max_length(fixture.tokenizer), 512);
+    const struct ss_tokenizer_special_ids bert = ss_tokenizer_specials(fixture.tokenizer);
     assert_int_equal(bert.pad, 0);
     assert_int_equal(bert.unknown, 1);
     assert_int_equal(bert.begin, 2);
@@ -154,18 +155,18 @@ static void test_settings(void **state)
     assert_int_equal(bert.mask, 4);
     close_fixture(&fixture);
     open_fixture(&fixture, DATA "cased-vocab-txt", NULL);
-    assert_int_equal(ss__tokenizer_max_length(fixture.tokenizer), 0); /* 10^30: no limit */
+    assert_int_equal(ss_tokenizer_max_length(fixture.tokenizer), 0); /* 10^30: no limit */
     close_fixture(&fixture);
     open_fixture(&fixture, DATA "mpnet", NULL);
-    const struct ss__special_ids mpnet = ss__tokenizer_specials(fixture.tokenizer);
+    const struct ss_tokenizer_special_ids mpnet = ss_tokenizer_specials(fixture.tokenizer);
     assert_int_equal(mpnet.begin, 0);
     assert_int_equal(mpnet.pad, 1);
     assert_int_equal(mpnet.end, 2);
     assert_int_equal(mpnet.unknown, 4);
-    assert_int_equal(mpnet.mask, ss__tokenizer_n_vocab(fixture.tokenizer) - 1);
+    assert_int_equal(mpnet.mask, ss_tokenizer_n_vocab(fixture.tokenizer) - 1);
     close_fixture(&fixture);
     open_fixture(&fixture, DATA "generic-plain", NULL); /* no template, no roles */
-    const struct ss__special_ids plain = ss__tokenizer_specials(fixture.tokenizer);
+    const struct ss_tokenizer_special_ids plain = ss_tokenizer_specials(fixture.tokenizer);
     assert_int_equal(plain.begin, -1);
     assert_int_equal(plain.mask, -1);
     close_fixture(&fixture);

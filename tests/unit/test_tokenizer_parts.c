@@ -98,8 +98,8 @@ static uint32_t digest_of(const struct product *self, struct fixture *fixture)
         for (size_t i = 0; i < ss__json_count(self->texts); i++) {
             const struct ss__json *text = ss__json_at(self->texts, i);
             tokenize(fixture, ss__json_string(text), ss__json_string_bytes(text), 0);
-            digests[pass] =
-                add_ids(digests[pass], fixture->tokens.ids, ss__tokens_n_ids(&fixture->tokens));
+            digests[pass] = add_ids(digests[pass], fixture->tokens.ids,
+                                    ss_tokenizer_tokens_n_ids(&fixture->tokens));
         }
     }
     assert_int_equal(digests[0], digests[1]);
@@ -118,14 +118,14 @@ static void check_combination(struct product *self, struct fixture *fixture,
         return;
     }
     write_combination(self, c);
-    must(ss__tokenizer_load(self->folder, NULL, &fixture->tokenizer, &fixture->err),
+    must(ss_tokenizer_load(self->folder, NULL, &fixture->tokenizer, &fixture->err),
          &fixture->err);
     snprintf(digest, sizeof digest, "%08x", digest_of(self, fixture));
     if (memcmp(digest, expected, N_DIGEST_CHARS) != 0) {
         fail_msg("%s, %s, %s, %s: other ids", name_of(c->model), name_of(c->normalizer),
                  name_of(c->pre_tokenizer), name_of(c->post_processor));
     }
-    ss__tokenizer_free(fixture->tokenizer);
+    ss_tokenizer_free(fixture->tokenizer);
     fixture->tokenizer = NULL;
     self->n_compared++;
 }
@@ -173,7 +173,7 @@ static void test_product(void **state)
     struct fixture fixture = {0};
     (void)state;
     open_product(&product);
-    must(ss__token_scratch_new(&fixture.scratch, &fixture.err), &fixture.err);
+    must(ss_tokenizer_token_scratch_new(&fixture.scratch, &fixture.err), &fixture.err);
     const struct ss__json *models = ss__json_get(product.root, "models");
     for (size_t i = 0; i < ss__json_count(models); i++) {
         check_model(&product, &fixture, i);

@@ -197,13 +197,13 @@ static void test_refusals(void **state)
     assert_non_null(mkdtemp(folder));
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         const struct refusal *want = &refusals[i];
-        struct ss__tokenizer *tokenizer = NULL;
+        struct ss_tokenizer *tokenizer = NULL;
         ss_err err;
         put_file(folder, want->file, want->content);
         if (want->file_2 != NULL) {
             put_file(folder, want->file_2, want->content_2);
         }
-        const ss_status status = ss__tokenizer_load(folder, NULL, &tokenizer, &err);
+        const ss_status status = ss_tokenizer_load(folder, NULL, &tokenizer, &err);
         if (status != want->status || strstr(err.message, want->phrase) == NULL) {
             fail_msg("refusal %zu: %s: '%s', expected '%s'", i, ss_status_name(status),
                      status == SS_OK ? "" : err.message, want->phrase);
@@ -228,7 +228,7 @@ static void keep_warning(void *user, ss_level level, const char *sentence)
 static void test_unknown_key(void **state)
 {
     char folder[] = "/tmp/saescope-tokenizer-XXXXXX", warning[512] = "";
-    const struct ss__tokenizer_options options = {.log = {keep_warning, warning}};
+    const struct ss_tokenizer_options options = {.log = {keep_warning, warning}};
     struct fixture fixture;
     (void)state;
     assert_non_null(mkdtemp(folder));
@@ -257,7 +257,7 @@ static void count_warnings(void *user, ss_level level, const char *sentence)
 static void test_disagreement(void **state)
 {
     size_t n_warnings = 0;
-    const struct ss__tokenizer_options options = {.log = {count_warnings, &n_warnings}};
+    const struct ss_tokenizer_options options = {.log = {count_warnings, &n_warnings}};
     struct fixture fixture;
     (void)state;
     open_fixture(&fixture, SS_TEST_DATA "/tokenizer/uncased", &options);

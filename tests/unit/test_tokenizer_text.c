@@ -16,13 +16,13 @@ static void test_limit(void **state)
     (void)state;
     open_fixture(&fixture, DATA "uncased", NULL);
     tokenize(&fixture, sample, sizeof sample - 1, 0);
-    const size_t n = ss__tokens_n_ids(&fixture.tokens);
+    const size_t n = ss_tokenizer_tokens_n_ids(&fixture.tokens);
     assert_in_range(n, 10, 256);
     memcpy(whole, fixture.tokens.ids, n * sizeof *whole);
     for (size_t limit = 1; limit < n + 3; limit++) {
         const size_t n_kept = limit < 2 ? 0 : ss__min_size(limit, n) - 2;
         tokenize(&fixture, sample, sizeof sample - 1, limit);
-        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), n_kept + 2);
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&fixture.tokens), n_kept + 2);
         assert_memory_equal(fixture.tokens.ids, whole, (n_kept + 1) * sizeof *whole);
         assert_int_equal(fixture.tokens.ids[n_kept + 1], whole[n - 1]);
     }
@@ -41,19 +41,19 @@ static void test_arguments(void **state)
     static const char json[] = "{\"truncation_side\":\"left\",\"model_max_length\":77,"
                                "\"mask_token\":\"galaxy\",\"tokenizer_class\":\"None\"}";
     must(ss__json_parse("arguments", json, sizeof json - 1, &arguments, &err), &err);
-    const struct ss__tokenizer_options options = {.arguments = arguments};
+    const struct ss_tokenizer_options options = {.arguments = arguments};
     open_fixture(&fixture, DATA "uncased", &options);
-    assert_int_equal(ss__tokenizer_max_length(fixture.tokenizer), 77);
+    assert_int_equal(ss_tokenizer_max_length(fixture.tokenizer), 77);
     tokenize(&fixture, "galaxy", 6, 0);
-    assert_int_equal(ss__tokenizer_specials(fixture.tokenizer).mask, fixture.tokens.ids[1]);
+    assert_int_equal(ss_tokenizer_specials(fixture.tokenizer).mask, fixture.tokens.ids[1]);
     tokenize(&fixture, sample, sizeof sample - 1, 0);
-    const size_t n = ss__tokens_n_ids(&fixture.tokens);
+    const size_t n = ss_tokenizer_tokens_n_ids(&fixture.tokens);
     assert_in_range(n, 10, 256);
     memcpy(whole, fixture.tokens.ids, n * sizeof *whole);
     for (size_t limit = 2; limit < n + 3; limit++) {
         const size_t n_kept = ss__min_size(limit, n) - 2;
         tokenize(&fixture, sample, sizeof sample - 1, limit);
-        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), n_kept + 2);
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&fixture.tokens), n_kept + 2);
         assert_int_equal(fixture.tokens.ids[0], whole[0]);
         assert_memory_equal(fixture.tokens.ids + 1, whole + n - 1 - n_kept,
                             (n_kept + 1) * sizeof *whole);
@@ -72,8 +72,8 @@ static void test_batch(void **state)
     open_fixture(&alone, DATA "uncased", NULL);
     for (size_t i = 0; i < 5; i++) {
         const struct ss_text text = {texts[i], strlen(texts[i])};
-        must(ss__tokenize(fixture.tokenizer, fixture.scratch, text, 9, &fixture.tokens,
-                          &fixture.err),
+        must(ss_tokenizer_tokenize(fixture.tokenizer, fixture.scratch, text, 9, &fixture.tokens,
+                                   &fixture.err),
              &fixture.err);
     }
     assert_int_equal(fixture.tokens.n_texts, 5);
@@ -81,7 +81,7 @@ static void test_batch(void **state)
         const size_t start = fixture.tokens.offsets[i];
         const size_t n = fixture.tokens.offsets[i + 1] - start;
         tokenize(&alone, texts[i], strlen(texts[i]), 9);
-        assert_int_equal(ss__tokens_n_ids(&alone.tokens), n);
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&alone.tokens), n);
         assert_memory_equal(alone.tokens.ids, fixture.tokens.ids + start,
                             n * sizeof *alone.tokens.ids);
     }
@@ -97,18 +97,20 @@ static void test_shared_scratch(void **state)
     open_fixture(&a, DATA "uncased", NULL);
     open_fixture(&b, DATA "cased-vocab-txt", NULL);
     tokenize(&b, sample, sizeof sample - 1, 0);
-    struct ss__tokens mixed = {0};
+    struct ss_tokenizer_tokens mixed = {0};
     for (size_t i = 0; i < 3; i++) {
         tokenize(&a, sample, sizeof sample - 1, 0);
-        ss__tokens_reset(&mixed);
-        must(ss__tokenize(b.tokenizer, a.scratch, (struct ss_text){sample, sizeof sample - 1},
-                          0, &mixed, &b.err),
+        ss_tokenizer_tokens_reset(&mixed);
+        must(ss_tokenizer_tokenize(b.tokenizer, a.scratch,
+                                   (struct ss_text){sample, sizeof sample - 1}, 0, &mixed,
+                                   &b.err),
              &b.err);
-        assert_int_equal(ss__tokens_n_ids(&mixed), ss__tokens_n_ids(&b.tokens));
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&mixed),
+                         ss_tokenizer_tokens_n_ids(&b.tokens));
         assert_memory_equal(mixed.ids, b.tokens.ids,
-                            ss__tokens_n_ids(&mixed) * sizeof *mixed.ids);
+                            ss_tokenizer_tokens_n_ids(&mixed) * sizeof *mixed.ids);
     }
-    ss__tokens_release(&mixed);
+    ss_tokenizer_tokens_release(&mixed);
     close_fixture(&a);
     close_fixture(&b);
 }
@@ -130,11 +132,11 @@ static void test_invalid_utf8(void **state)
     (void)state;
     open_fixture(&fixture, DATA "uncased", NULL);
     tokenize(&fixture, "galaxy", 6, 0);
-    assert_int_equal(ss__tokens_n_ids(&fixture.tokens), 3);
+    assert_int_equal(ss_tokenizer_tokens_n_ids(&fixture.tokens), 3);
     const int32_t galaxy = fixture.tokens.ids[1];
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         tokenize(&fixture, broken[i], strlen(broken[i]), 0);
-        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), 3);
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&fixture.tokens), 3);
         assert_int_equal(fixture.tokens.ids[1], galaxy);
     }
     close_fixture(&fixture);
@@ -168,9 +170,10 @@ static void test_long_runs(void **state)
             ss__buf_add_text(&text, runs[i].unit);
         }
         tokenize(&fixture, text.data, text.n_bytes, 0);
-        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), runs[i].n_ids);
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&fixture.tokens), runs[i].n_ids);
         tokenize(&fixture, text.data, text.n_bytes, 5);
-        assert_int_equal(ss__tokens_n_ids(&fixture.tokens), ss__min_size(runs[i].n_ids, 5));
+        assert_int_equal(ss_tokenizer_tokens_n_ids(&fixture.tokens),
+                         ss__min_size(runs[i].n_ids, 5));
         ss__buf_release(&text);
     }
     close_fixture(&fixture);
@@ -179,13 +182,13 @@ static void test_long_runs(void **state)
 /* A vocabulary may have the empty text, and have it first. */
 static void test_empty_token(void **state)
 {
-    struct ss__vocab vocab = {0};
+    struct ss_tokenizer_vocab vocab = {0};
     size_t n_bytes = 1;
     (void)state;
-    assert_int_equal(ss__vocab_add(&vocab, "", 0, 0, NULL), SS_OK);
-    assert_non_null(ss__vocab_text(&vocab, 0, &n_bytes));
+    assert_int_equal(ss_tokenizer_vocab_add(&vocab, "", 0, 0, NULL), SS_OK);
+    assert_non_null(ss_tokenizer_vocab_text(&vocab, 0, &n_bytes));
     assert_int_equal(n_bytes, 0);
-    ss__vocab_release(&vocab);
+    ss_tokenizer_vocab_release(&vocab);
 }
 
 /* A random text of characters that cuts depend on, often the same several times. */
@@ -214,8 +217,8 @@ static size_t random_text(uint32_t *state, char *text, size_t n)
 static void test_cuts(void **state)
 {
     enum { ROOM = 160, N_TEXTS = 40000 };
-    const struct ss__splitter splitter = {.find = ss__find_gpt2};
-    char data[ROOM + SS__BLOCK_BYTES];
+    const struct ss_tokenizer_splitter splitter = {.find = ss_tokenizer_find_gpt2};
+    char data[ROOM + SS_TOKENIZER_BLOCK_BYTES];
     uint32_t random = 1;
     size_t n_cuts = 0;
     (void)state;
@@ -223,12 +226,12 @@ static void test_cuts(void **state)
         memset(data, "a'\xff"[i % 4], sizeof data); /* what stands behind does not count */
         const struct ss_text text = {data, random_text(&random, data, 8 + i % (ROOM - 8))};
         for (size_t at = 0, block = 0; at < text.n_bytes; block = at) {
-            uint64_t cuts = ss__cut_gpt2(&text, block);
+            uint64_t cuts = ss_tokenizer_cut_gpt2(&text, block);
             size_t start = 0, stop = 0;
             do {
                 assert_true(splitter.find(&splitter, &text, at, &start, &stop));
                 if (cuts != 0) {
-                    assert_int_equal(block + ss__lowest_bit(cuts), stop);
+                    assert_int_equal(block + ss_tokenizer_lowest_bit(cuts), stop);
                     n_cuts++;
                 }
                 at = stop;
@@ -246,28 +249,29 @@ static void test_parts(void **state)
     static const char *const folders[] = {"bpe-bytes-nfc", "bpe-fused",   "uncased",
                                           "unigram-map",   "xlm-roberta", "unigram-meta",
                                           "unigram-never", "bpe-unknown"};
-    char data[ROOM + SS__BLOCK_BYTES] = {0};
+    char data[ROOM + SS_TOKENIZER_BLOCK_BYTES] = {0};
     uint32_t random = 2;
     (void)state;
     for (size_t f = 0; f < sizeof folders / sizeof folders[0]; f++) {
         struct fixture fixture;
-        struct ss__normal_scratch scratch = {0};
+        struct ss_tokenizer_normal_scratch scratch = {0};
         struct ss__buf parts = {0}, whole = {0}, path = {0};
         ss__buf_printf(&path, "%s%s", DATA, folders[f]);
         open_fixture(&fixture, ss__buf_text(&path), NULL);
-        const struct ss__normalizer *normalizer = &fixture.tokenizer->normalizer;
+        const struct ss_tokenizer_normalizer *normalizer = &fixture.tokenizer->normalizer;
         assert_false(normalizer->has_context);
         for (size_t i = 0; i < N_TEXTS; i++) {
             const size_t n = random_text(&random, data, 8 + i % (ROOM - 8));
             parts.n_bytes = whole.n_bytes = 0;
-            must(ss__normalize(normalizer, &scratch, data, n, &parts, NULL), NULL);
+            must(ss_tokenizer_normalize(normalizer, &scratch, data, n, &parts, NULL), NULL);
             const size_t n_start = scratch.n_start_bytes;
-            must(ss__normalize_whole(normalizer, &scratch, data, n, &whole, NULL), NULL);
+            must(ss_tokenizer_normalize_whole(normalizer, &scratch, data, n, &whole, NULL),
+                 NULL);
             assert_int_equal(parts.n_bytes, whole.n_bytes);
             assert_memory_equal(parts.data, whole.data, whole.n_bytes);
             assert_true(n == 0 || n_start == scratch.n_start_bytes);
         }
-        ss__normal_scratch_release(&scratch);
+        ss_tokenizer_normal_scratch_release(&scratch);
         ss__buf_release(&parts);
         ss__buf_release(&whole);
         ss__buf_release(&path);
@@ -284,22 +288,23 @@ static void test_merging(void **state)
     size_t n_merged = 0;
     (void)state;
     open_fixture(&fixture, DATA "bpe-bytes", NULL);
-    const struct ss__bpe *bpe = &fixture.tokenizer->bpe;
-    struct ss__token_scratch *scratch = fixture.scratch;
-    struct ss__symbol symbols[SS__BPE_FEW];
+    const struct ss_tokenizer_bpe *bpe = &fixture.tokenizer->bpe;
+    struct ss_tokenizer_token_scratch *scratch = fixture.scratch;
+    struct ss_tokenizer_symbol symbols[SS_TOKENIZER_BPE_FEW];
     scratch->symbols = symbols;
     for (size_t i = 0; i < N_WORDS; i++) {
-        int32_t few[SS__BPE_FEW];
-        const size_t n = 1 + i % SS__BPE_FEW;
+        int32_t few[SS_TOKENIZER_BPE_FEW];
+        const size_t n = 1 + i % SS_TOKENIZER_BPE_FEW;
         for (size_t at = 0; at < n; at++) {
             random = random * 1664525U + 1013904223U;
             few[at] = bpe->byte_ids[(uint8_t) "etaoinshrl the and"[(random >> 16) % 18]];
-            symbols[at] = (struct ss__symbol){few[at], (uint32_t)at - 1, (uint32_t)at + 1};
+            symbols[at] =
+                (struct ss_tokenizer_symbol){few[at], (uint32_t)at - 1, (uint32_t)at + 1};
         }
-        must(ss__bpe_merge(bpe, scratch, n, NULL), NULL);
-        const size_t n_few = ss__bpe_merge_few(bpe, few, n);
+        must(ss_tokenizer_bpe_merge(bpe, scratch, n, NULL), NULL);
+        const size_t n_few = ss_tokenizer_bpe_merge_few(bpe, few, n);
         size_t n_many = 0;
-        for (uint32_t at = 0; at != SS__NO_SYMBOL; at = symbols[at].next) {
+        for (uint32_t at = 0; at != SS_TOKENIZER_NO_SYMBOL; at = symbols[at].next) {
             assert_true(n_many < n_few);
             assert_int_equal(symbols[at].id, few[n_many++]);
         }

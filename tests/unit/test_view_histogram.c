@@ -30,13 +30,13 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static void draw(const char *name, const struct ss__histogram_picture *picture,
+static void draw(const char *name, const struct ss_view_histogram_picture *picture,
                  struct ss__buf *bytes)
 {
     char path[128];
     ss_err err = {0};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (ss__draw_histogram(path, picture, &err) != SS_OK) {
+    if (ss_view_draw_histogram(path, picture, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     assert_int_equal(ss__file_read(path, 1 << 24, bytes, NULL), SS_OK);
@@ -46,15 +46,15 @@ static void draw(const char *name, const struct ss__histogram_picture *picture,
 static const float density_limits[2] = {-10, 0};
 static const float some_values[] = {-10, -10, -3, -2.5F, -2.5F, -2.4F, -1, -0.1F};
 
-static struct ss__histogram_picture some_picture(void)
+static struct ss_view_histogram_picture some_picture(void)
 {
-    return (struct ss__histogram_picture){.values = some_values,
-                                          .n_values = 8,
-                                          .n_bins = 50,
-                                          .x_limits = density_limits,
-                                          .title = "Log Feature Fire Rate Distribution",
-                                          .x_label = "Log10 Feature density",
-                                          .y_label = "Number of features"};
+    return (struct ss_view_histogram_picture){.values = some_values,
+                                              .n_values = 8,
+                                              .n_bins = 50,
+                                              .x_limits = density_limits,
+                                              .title = "Log Feature Fire Rate Distribution",
+                                              .x_label = "Log10 Feature density",
+                                              .y_label = "Number of features"};
 }
 
 static void formats_follow_the_name(void **state)
@@ -62,7 +62,7 @@ static void formats_follow_the_name(void **state)
     (void)state;
     static const char *const names[] = {"a.svg", "a.png", "a.pdf", "b.PNG"};
     static const char *const starts[] = {"<?xml", "\x89PNG\r\n", "%PDF-", "\x89PNG\r\n"};
-    const struct ss__histogram_picture picture = some_picture();
+    const struct ss_view_histogram_picture picture = some_picture();
     for (size_t i = 0; i < 4; i++) {
         struct ss__buf first = {0};
         struct ss__buf second = {0};
@@ -80,7 +80,7 @@ static void formats_follow_the_name(void **state)
 static void png_has_the_size_asked_for(void **state)
 {
     (void)state;
-    struct ss__histogram_picture picture = some_picture();
+    struct ss_view_histogram_picture picture = some_picture();
     struct ss__buf bytes = {0};
     picture.width_in = 4;
     picture.height_in = 3;
@@ -97,7 +97,7 @@ static void draws_odd_data(void **state)
     static const char *const titles[] = {NULL, "", "\xFF\xFE broken \xE2\x82 text",
                                          "two\nlines\tand a tab",
                                          "Распределение частот · Ελληνικά · 天文学"};
-    struct ss__histogram_picture picture = some_picture();
+    struct ss_view_histogram_picture picture = some_picture();
     char endless[2000];
     memset(endless, 'w', sizeof endless - 1);
     endless[sizeof endless - 1] = '\0';
@@ -124,30 +124,30 @@ static void refuses_with_a_sentence(void **state)
     static const float broken[2] = {0, NAN};
     char path[128];
     ss_err err = {0};
-    struct ss__histogram_picture picture = some_picture();
+    struct ss_view_histogram_picture picture = some_picture();
     static const char *const no_pictures[] = {"a.gif", "png", "folder.png/a"};
     for (size_t i = 0; i < sizeof no_pictures / sizeof no_pictures[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, no_pictures[i]);
-        assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+        assert_int_equal(ss_view_draw_histogram(path, &picture, &err), SS_E_USAGE);
     }
     snprintf(path, sizeof path, "%s/a.png", folder);
     picture.dpi = 1e9;
-    assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+    assert_int_equal(ss_view_draw_histogram(path, &picture, &err), SS_E_USAGE);
     picture.dpi = NAN;
-    assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+    assert_int_equal(ss_view_draw_histogram(path, &picture, &err), SS_E_USAGE);
     picture = some_picture();
     picture.width_in = -3;
-    assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+    assert_int_equal(ss_view_draw_histogram(path, &picture, &err), SS_E_USAGE);
     picture = some_picture();
     picture.x_limits = falling;
-    assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_USAGE);
+    assert_int_equal(ss_view_draw_histogram(path, &picture, &err), SS_E_USAGE);
     picture = some_picture();
     picture.values = broken;
     picture.n_values = 2;
-    assert_int_equal(ss__draw_histogram(path, &picture, &err), SS_E_NONFINITE);
+    assert_int_equal(ss_view_draw_histogram(path, &picture, &err), SS_E_NONFINITE);
     picture = some_picture();
     snprintf(path, sizeof path, "%s/missing/a.png", folder);
-    assert_int_equal(ss_status_exit_code(ss__draw_histogram(path, &picture, &err)), 74);
+    assert_int_equal(ss_status_exit_code(ss_view_draw_histogram(path, &picture, &err)), 74);
     assert_non_null(strstr(err.message, "missing"));
 }
 

@@ -47,9 +47,9 @@ static void sha256_hex(const void *data, size_t n_bytes, char hex[SS__SHA256_HEX
 }
 
 /* The elements of a tensor in row-major order as little-endian bytes; give (ss__free). */
-static uint8_t *tensor_bytes(const struct ss__tensor *tensor, size_t *n_bytes)
+static uint8_t *tensor_bytes(const struct ss_weights_tensor *tensor, size_t *n_bytes)
 {
-    const size_t size = ss__dtype_bytes(tensor->dtype);
+    const size_t size = ss_weights_dtype_bytes(tensor->dtype);
     *n_bytes = (size_t)tensor->n_elements * size;
     uint8_t *bytes = ss__alloc(*n_bytes, 1);
     assert_non_null(bytes);
@@ -68,7 +68,8 @@ static uint8_t *tensor_bytes(const struct ss__tensor *tensor, size_t *n_bytes)
     return bytes;
 }
 
-static void check_shape(const char *path, const struct ss__tensor *tensor, const json_t *shape)
+static void check_shape(const char *path, const struct ss_weights_tensor *tensor,
+                        const json_t *shape)
 {
     if (tensor->n_dims != json_array_size(shape)) {
         fail_msg("%s: '%s' has %zu dimensions", path, tensor->name, tensor->n_dims);
@@ -83,20 +84,20 @@ static void check_shape(const char *path, const struct ss__tensor *tensor, const
 
 /* ---- safetensors ---- */
 
-static void check_listed(const char *path, const struct ss__weights *weights,
+static void check_listed(const char *path, const struct ss_weights *weights,
                          const json_t *expected)
 {
     const json_t *tensors = json_object_get(expected, "tensors");
     json_t *metadata = json_object_get(expected, "metadata");
     const char *key;
     json_t *value;
-    assert_int_equal(ss__weights_n(weights), json_object_size(tensors));
-    for (size_t i = 0; i < ss__weights_n(weights); i++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+    assert_int_equal(ss_weights_n(weights), json_object_size(tensors));
+    for (size_t i = 0; i < ss_weights_n(weights); i++) {
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
         const json_t *facts = json_object_get(tensors, tensor->name);
         char hex[SS__SHA256_HEX_BYTES];
         size_t n_bytes = 0;
-        if (facts == NULL || ss__weights_find(weights, tensor->name) != tensor) {
+        if (facts == NULL || ss_weights_find(weights, tensor->name) != tensor) {
             fail_msg("%s: '%s' is not expected", path, tensor->name);
         }
         assert_string_equal(tensor->dtype_name,
@@ -109,35 +110,35 @@ static void check_listed(const char *path, const struct ss__weights *weights,
     }
     json_object_foreach(metadata, key, value)
     {
-        assert_string_equal(ss__weights_metadata(weights, key), json_string_value(value));
+        assert_string_equal(ss_weights_metadata(weights, key), json_string_value(value));
     }
 }
 
 static ss_status run_safetensors(const struct corpus_case *it, ss_err *err)
 {
-    struct ss__weights *weights = NULL;
-    const ss_status status = ss__weights_open(it->path, NULL, &weights, err);
+    struct ss_weights *weights = NULL;
+    const ss_status status = ss_weights_open(it->path, NULL, &weights, err);
     if (status == SS_OK && it->expected != NULL) {
         json_t *expected = load_json(it->expected);
         check_listed(it->path, weights, expected);
         json_decref(expected);
     }
-    ss__weights_close(weights);
+    ss_weights_close(weights);
     return status;
 }
 
 /* ---- torch ---- */
 
 /* The expected file is a safetensors file, whose reader is held to its own corpus. */
-static void check_same_tensors(const char *path, const struct ss__weights *weights,
-                               const struct ss__weights *expected)
+static void check_same_tensors(const char *path, const struct ss_weights *weights,
+                               const struct ss_weights *expected)
 {
-    if (ss__weights_n(weights) != ss__weights_n(expected)) {
-        fail_msg("%s: has %zu tensors", path, ss__weights_n(weights));
+    if (ss_weights_n(weights) != ss_weights_n(expected)) {
+        fail_msg("%s: has %zu tensors", path, ss_weights_n(weights));
     }
-    for (size_t i = 0; i < ss__weights_n(expected); i++) {
-        const struct ss__tensor *right = ss__weights_at(expected, i);
-        const struct ss__tensor *tensor = ss__weights_find(weights, right->name);
+    for (size_t i = 0; i < ss_weights_n(expected); i++) {
+        const struct ss_weights_tensor *right = ss_weights_at(expected, i);
+        const struct ss_weights_tensor *tensor = ss_weights_find(weights, right->name);
         size_t n_bytes = 0, n_right = 0;
         if (tensor == NULL || tensor->dtype != right->dtype ||
             tensor->n_dims != right->n_dims ||
@@ -155,17 +156,17 @@ static void check_same_tensors(const char *path, const struct ss__weights *weigh
 
 static ss_status run_torch(const struct corpus_case *it, ss_err *err)
 {
-    struct ss__weights *weights = NULL, *expected = NULL;
-    const ss_status status = ss__weights_open(it->path, NULL, &weights, err);
+    struct ss_weights *weights = NULL, *expected = NULL;
+    const ss_status status = ss_weights_open(it->path, NULL, &weights, err);
     if (status == SS_OK) {
-        assert_int_equal(ss__weights_verify(weights, err), SS_OK);
+        assert_int_equal(ss_weights_verify(weights, err), SS_OK);
     }
     if (status == SS_OK && it->expected != NULL) {
-        assert_int_equal(ss__weights_open(it->expected, NULL, &expected, err), SS_OK);
+        assert_int_equal(ss_weights_open(it->expected, NULL, &expected, err), SS_OK);
         check_same_tensors(it->path, weights, expected);
     }
-    ss__weights_close(expected);
-    ss__weights_close(weights);
+    ss_weights_close(expected);
+    ss_weights_close(weights);
     return status;
 }
 
@@ -186,14 +187,14 @@ static float expected_number(const json_t *value)
                                   : (float)json_number_value(value);
 }
 
-static void check_array(const char *path, const struct ss__tensor *tensor,
+static void check_array(const char *path, const struct ss_weights_tensor *tensor,
                         const json_t *expected)
 {
     const json_t *values = json_object_get(expected, "values_row_major");
     check_shape(path, tensor, json_object_get(expected, "shape"));
     assert_int_equal(tensor->n_elements, json_array_size(values));
     float *numbers = ss__alloc((size_t)tensor->n_elements, sizeof *numbers);
-    assert_int_equal(ss__tensor_to_f32(tensor, numbers, NULL), SS_OK);
+    assert_int_equal(ss_weights_tensor_to_f32(tensor, numbers, NULL), SS_OK);
     for (size_t i = 0; i < tensor->n_elements; i++) {
         const float right = expected_number(json_array_get(values, i));
         if (isnan(right) ? !isnan(numbers[i]) : numbers[i] != right) {
@@ -206,15 +207,15 @@ static void check_array(const char *path, const struct ss__tensor *tensor,
 
 static ss_status run_npy(const struct corpus_case *it, ss_err *err)
 {
-    struct ss__weights *weights = NULL;
-    const ss_status status = ss__weights_open(it->path, NULL, &weights, err);
+    struct ss_weights *weights = NULL;
+    const ss_status status = ss_weights_open(it->path, NULL, &weights, err);
     if (status == SS_OK && it->expected != NULL) {
         json_t *expected = load_json(it->expected);
-        assert_int_equal(ss__weights_n(weights), 1);
-        check_array(it->path, ss__weights_at(weights, 0), expected);
+        assert_int_equal(ss_weights_n(weights), 1);
+        check_array(it->path, ss_weights_at(weights, 0), expected);
         json_decref(expected);
     }
-    ss__weights_close(weights);
+    ss_weights_close(weights);
     return status;
 }
 
@@ -226,7 +227,7 @@ struct zip_check {
     size_t n;
 };
 
-static int check_zip_entry(void *user, const struct ss__zip_entry *entry)
+static int check_zip_entry(void *user, const struct ss_weights_zip_entry *entry)
 {
     struct zip_check *check = user;
     const json_t *facts = json_array_get(check->expected, check->n++);
@@ -253,7 +254,7 @@ static ss_status run_zip(const struct corpus_case *it, ss_err *err)
 {
     json_t *expected = it->expected == NULL ? NULL : load_json(it->expected);
     struct zip_check check = {.path = it->path, .expected = expected};
-    const ss_status status = ss__zip_each(it->path, check_zip_entry, &check, NULL, err);
+    const ss_status status = ss_weights_zip_each(it->path, check_zip_entry, &check, NULL, err);
     if (status == SS_OK && expected != NULL) {
         assert_int_equal(check.n, json_array_size(expected));
     }

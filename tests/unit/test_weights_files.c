@@ -21,13 +21,13 @@
 
 enum { PATH_BYTES = 1024 };
 
-static struct ss__weights *open_good(const char *name)
+static struct ss_weights *open_good(const char *name)
 {
     char path[PATH_BYTES];
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     ss_err err;
     snprintf(path, sizeof path, "%s/good/%s", DATA, name);
-    if (ss__weights_open(path, NULL, &weights, &err) != SS_OK) {
+    if (ss_weights_open(path, NULL, &weights, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     return weights;
@@ -35,20 +35,20 @@ static struct ss__weights *open_good(const char *name)
 
 /* ---- values ---- */
 
-static void check_values(const struct ss__weights *weights, const char *name,
+static void check_values(const struct ss_weights *weights, const char *name,
                          const struct ss__json *expected)
 {
-    const struct ss__tensor *tensor = ss__weights_find(weights, name);
+    const struct ss_weights_tensor *tensor = ss_weights_find(weights, name);
     const struct ss__json *shape = ss__json_get(expected, "shape");
     const struct ss__json *values = ss__json_get(expected, "values");
-    uint64_t sizes[SS__MAX_DIMS] = {0};
+    uint64_t sizes[SS_WEIGHTS_MAX_DIMS] = {0};
     float *numbers = NULL;
     assert_non_null(tensor);
     for (size_t d = 0; d < ss__json_count(shape); d++) {
         sizes[d] = (uint64_t)ss__json_integer(ss__json_at(shape, d));
     }
     assert_int_equal(
-        ss__weights_need_f32(weights, name, ss__json_count(shape), sizes, &numbers, NULL),
+        ss_weights_need_f32(weights, name, ss__json_count(shape), sizes, &numbers, NULL),
         SS_OK);
     assert_int_equal(tensor->n_elements, ss__json_count(values));
     for (size_t i = 0; i < tensor->n_elements; i++) {
@@ -64,13 +64,13 @@ static void test_values(void **state)
     (void)state;
     assert_int_equal(ss__json_load(DATA "/expected.json", &expected, NULL), SS_OK);
     SS_JSON_EACH_MEMBER (expected, file, tensors) {
-        struct ss__weights *weights = open_good(file);
-        assert_int_equal(ss__weights_n(weights), ss__json_count(tensors));
+        struct ss_weights *weights = open_good(file);
+        assert_int_equal(ss_weights_n(weights), ss__json_count(tensors));
         SS_JSON_EACH_MEMBER (tensors, name, facts) {
             check_values(weights, name, facts);
         }
-        assert_int_equal(ss__weights_verify(weights, NULL), SS_OK);
-        ss__weights_close(weights);
+        assert_int_equal(ss_weights_verify(weights, NULL), SS_OK);
+        ss_weights_close(weights);
     }
     ss__json_free(expected);
 }
@@ -94,33 +94,33 @@ static void test_kinds(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         snprintf(path, sizeof path, "%s/%s", DATA, kinds[i].file);
-        const char *found = ss__weights_sniff(path);
+        const char *found = ss_weights_sniff(path);
         assert_true(found == NULL ? kinds[i].kind == NULL : strcmp(found, kinds[i].kind) == 0);
     }
 }
 
 static void test_metadata(void **state)
 {
-    struct ss__weights *weights = open_good("state.safetensors");
+    struct ss_weights *weights = open_good("state.safetensors");
     (void)state;
-    assert_string_equal(ss__weights_metadata(weights, "kind"), "test");
-    assert_null(ss__weights_metadata(weights, "absent"));
-    assert_null(ss__weights_find(weights, "absent"));
-    assert_string_equal(ss__weights_format(weights), "safetensors");
-    assert_int_equal(ss__weights_n_files(weights), 1);
-    assert_string_equal(ss__weights_file(weights, 0), ss__weights_path(weights));
-    ss__weights_close(weights);
+    assert_string_equal(ss_weights_metadata(weights, "kind"), "test");
+    assert_null(ss_weights_metadata(weights, "absent"));
+    assert_null(ss_weights_find(weights, "absent"));
+    assert_string_equal(ss_weights_format(weights), "safetensors");
+    assert_int_equal(ss_weights_n_files(weights), 1);
+    assert_string_equal(ss_weights_file(weights, 0), ss_weights_path(weights));
+    ss_weights_close(weights);
 }
 
 /* ---- plain values ---- */
 
 /* Whether a value under a key is what Python has there; null in `right` means that it is there
  * and cannot be read, the text "absent" that nothing is. */
-static bool is_right_value(const struct ss__weights *weights, const char *key,
+static bool is_right_value(const struct ss_weights *weights, const char *key,
                            const struct ss__json *right)
 {
-    const char *text = ss__weights_metadata(weights, key);
-    const char *what = ss__weights_unreadable(weights, key);
+    const char *text = ss_weights_metadata(weights, key);
+    const char *what = ss_weights_unreadable(weights, key);
     double number = 0;
     if (ss__json_is_null(right)) {
         return text == NULL && what != NULL;
@@ -154,36 +154,36 @@ static void test_plain_values(void **state)
     assert_true(ss__json_count(expected) > 400);
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
         char path[PATH_BYTES];
-        struct ss__weights *weights = NULL;
+        struct ss_weights *weights = NULL;
         ss_err err;
         snprintf(path, sizeof path, "%s/values/%s", DATA, files[f]);
-        if (ss__weights_open(path, NULL, &weights, &err) != SS_OK) {
+        if (ss_weights_open(path, NULL, &weights, &err) != SS_OK) {
             fail_msg("%s", err.message);
         }
         SS_JSON_EACH_MEMBER (expected, key, right) {
             if (!is_right_value(weights, key, right)) {
-                const char *text = ss__weights_metadata(weights, key);
-                const char *what = ss__weights_unreadable(weights, key);
+                const char *text = ss_weights_metadata(weights, key);
+                const char *what = ss_weights_unreadable(weights, key);
                 fail_msg("%s: '%s' reads as '%s' (%s)", files[f], key, text == NULL ? "" : text,
                          what == NULL ? "" : what);
             }
         }
-        const struct ss__tensor *fortran = ss__weights_find(weights, "fortran");
-        const struct ss__tensor *array = ss__weights_find(weights, "array");
+        const struct ss_weights_tensor *fortran = ss_weights_find(weights, "fortran");
+        const struct ss_weights_tensor *array = ss_weights_find(weights, "array");
         const uint64_t shape[2] = {2, 3};
         float *numbers = NULL;
-        assert_true(fortran != NULL && array != NULL && array->dtype == SS__I16);
-        assert_int_equal(ss__weights_need_f32(weights, "array", 2, shape, &numbers, NULL),
+        assert_true(fortran != NULL && array != NULL && array->dtype == SS_WEIGHTS_I16);
+        assert_int_equal(ss_weights_need_f32(weights, "array", 2, shape, &numbers, NULL),
                          SS_OK);
         for (size_t i = 0; i < 6; i++) {
             assert_true(numbers[i] == (float)i);
         }
         ss__free(numbers);
-        assert_int_equal(ss__weights_need_f32(weights, "fortran", 2, shape, &numbers, NULL),
+        assert_int_equal(ss_weights_need_f32(weights, "fortran", 2, shape, &numbers, NULL),
                          SS_OK);
         assert_true(numbers[1] == 0.5F && numbers[3] == 1.25F); /* i 7 mod 11 - 5, over 4 */
         ss__free(numbers);
-        ss__weights_close(weights);
+        ss_weights_close(weights);
     }
     ss__json_free(expected);
 }
@@ -191,16 +191,16 @@ static void test_plain_values(void **state)
 /* An array of texts beside numbers is there for whoever asks for it by name. */
 static void test_arrays_beside(void **state)
 {
-    struct ss__weights *weights = open_good("beside.npz");
+    struct ss_weights *weights = open_good("beside.npz");
     const uint64_t shape[1] = {3};
     float *numbers = NULL;
     ss_err err;
     (void)state;
-    assert_int_equal(ss__weights_need_f32(weights, "ids", 1, shape, &numbers, &err),
+    assert_int_equal(ss_weights_need_f32(weights, "ids", 1, shape, &numbers, &err),
                      SS_E_UNSUPPORTED);
     assert_non_null(strstr(err.message, "'ids' is no tensor of real numbers"));
-    assert_non_null(strstr(ss__weights_unreadable(weights, "meta"), "never run"));
-    ss__weights_close(weights);
+    assert_non_null(strstr(ss_weights_unreadable(weights, "meta"), "never run"));
+    ss_weights_close(weights);
 }
 
 /* ---- damage ---- */
@@ -213,11 +213,11 @@ static void test_broken(void **state)
     assert_int_equal(ss__list_folder(DATA "/broken", &names, &n, NULL), SS_OK);
     assert_true(n > 10);
     for (size_t i = 0; i < n; i++) {
-        struct ss__weights *weights = NULL;
+        struct ss_weights *weights = NULL;
         char path[PATH_BYTES];
         ss_err err;
         snprintf(path, sizeof path, "%s/broken/%s", DATA, names[i]);
-        const ss_status status = ss__weights_open(path, NULL, &weights, &err);
+        const ss_status status = ss_weights_open(path, NULL, &weights, &err);
         if (ss_status_exit_code(status) != 65 || strstr(err.message, names[i]) == NULL) {
             fail_msg("%s: status %d", path, (int)status);
         }
@@ -231,23 +231,23 @@ static void test_broken(void **state)
 static bool is_read(const char *name, const uint8_t *data, size_t n_bytes, uint64_t *content)
 {
     *content = 0;
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     ss_err err;
-    if (ss__weights_open_memory(name, data, n_bytes, &weights, &err) != SS_OK) {
+    if (ss_weights_open_memory(name, data, n_bytes, &weights, &err) != SS_OK) {
         assert_true(err.message[0] != '\0');
         return false;
     }
-    for (size_t i = 0; i < ss__weights_n(weights); i++) {
-        const struct ss__tensor *tensor = ss__weights_at(weights, i);
+    for (size_t i = 0; i < ss_weights_n(weights); i++) {
+        const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
         float *numbers = ss__alloc((size_t)tensor->n_elements, sizeof *numbers);
         assert_non_null(numbers);
-        if (ss__tensor_to_f32(tensor, numbers, &err) == SS_OK) {
+        if (ss_weights_tensor_to_f32(tensor, numbers, &err) == SS_OK) {
             *content = *content * 31 + ss__hash64(tensor->name, strlen(tensor->name));
             *content = *content * 31 + ss__hash64(numbers, tensor->n_elements * sizeof(float));
         }
         ss__free(numbers);
     }
-    ss__weights_close(weights);
+    ss_weights_close(weights);
     return true;
 }
 
@@ -260,8 +260,8 @@ static void test_truncated(void **state)
 {
     (void)state;
     for (size_t f = 0; f < N_GOOD_FILES; f++) {
-        struct ss__weights *weights = open_good(good_files[f]);
-        const struct ss__source *source = &weights->source;
+        struct ss_weights *weights = open_good(good_files[f]);
+        const struct ss_weights_source *source = &weights->source;
         uint64_t content = 0;
         for (size_t n = 0; n < source->n_bytes; n++) {
             /* A copy of exact size lets a sanitizer see reads beyond it. */
@@ -272,7 +272,7 @@ static void test_truncated(void **state)
             }
             ss__free(copy);
         }
-        ss__weights_close(weights);
+        ss_weights_close(weights);
     }
 }
 
@@ -282,7 +282,7 @@ static void test_bit_flips(void **state)
 {
     (void)state;
     for (size_t f = 0; f < N_GOOD_FILES; f++) {
-        struct ss__weights *weights = open_good(good_files[f]);
+        struct ss_weights *weights = open_good(good_files[f]);
         const size_t n = weights->source.n_bytes;
         uint8_t *copy = ss__alloc(n, 1);
         assert_non_null(copy);
@@ -298,7 +298,7 @@ static void test_bit_flips(void **state)
             copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
         ss__free(copy);
-        ss__weights_close(weights);
+        ss_weights_close(weights);
     }
 }
 
@@ -307,51 +307,51 @@ static void test_bit_flips(void **state)
 static void test_shards(void **state)
 {
     const uint64_t two = 2, three = 3;
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     float *numbers = NULL;
     ss_err err;
     (void)state;
-    assert_int_equal(ss__weights_open_model(DATA "/sharded", NULL, &weights, &err), SS_OK);
-    assert_int_equal(ss__weights_n(weights), 2);
-    assert_int_equal(ss__weights_n_files(weights), 2);
-    assert_non_null(strstr(ss__weights_file(weights, 1), "model-2-of-2.safetensors"));
-    assert_non_null(strstr(ss__weights_path(weights), "index.json"));
-    assert_int_equal(ss__weights_need_f32(weights, "a", 1, &two, &numbers, &err), SS_OK);
+    assert_int_equal(ss_weights_open_model(DATA "/sharded", NULL, &weights, &err), SS_OK);
+    assert_int_equal(ss_weights_n(weights), 2);
+    assert_int_equal(ss_weights_n_files(weights), 2);
+    assert_non_null(strstr(ss_weights_file(weights, 1), "model-2-of-2.safetensors"));
+    assert_non_null(strstr(ss_weights_path(weights), "index.json"));
+    assert_int_equal(ss_weights_need_f32(weights, "a", 1, &two, &numbers, &err), SS_OK);
     ss__free(numbers);
-    assert_int_equal(ss__weights_need_f32(weights, "b", 1, &three, &numbers, &err), SS_OK);
+    assert_int_equal(ss_weights_need_f32(weights, "b", 1, &three, &numbers, &err), SS_OK);
     ss__free(numbers);
-    assert_int_equal(ss__weights_verify(weights, &err), SS_OK);
-    ss__weights_close(weights);
+    assert_int_equal(ss_weights_verify(weights, &err), SS_OK);
+    ss_weights_close(weights);
 }
 
 static void test_bad_shards(void **state)
 {
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     ss_err err;
     (void)state;
-    assert_int_equal(ss__weights_open_model(DATA "/sharded-outside", NULL, &weights, &err),
+    assert_int_equal(ss_weights_open_model(DATA "/sharded-outside", NULL, &weights, &err),
                      SS_E_DATA);
     assert_non_null(strstr(err.message, "leaves the folder"));
-    assert_int_equal(ss__weights_open_model(DATA "/sharded-missing", NULL, &weights, &err),
+    assert_int_equal(ss_weights_open_model(DATA "/sharded-missing", NULL, &weights, &err),
                      SS_E_NOINPUT);
-    assert_int_equal(ss__weights_open_model(DATA "/good", NULL, &weights, &err), SS_E_NOINPUT);
-    assert_int_equal(ss__weights_open(DATA "/absent", NULL, &weights, &err), SS_E_NOINPUT);
+    assert_int_equal(ss_weights_open_model(DATA "/good", NULL, &weights, &err), SS_E_NOINPUT);
+    assert_int_equal(ss_weights_open(DATA "/absent", NULL, &weights, &err), SS_E_NOINPUT);
     assert_null(weights);
 }
 
 /* ---- tensors that must be there ---- */
 
-static struct ss__weights *open_text(const char *header, const void *data, size_t n_bytes,
-                                     uint8_t *room)
+static struct ss_weights *open_text(const char *header, const void *data, size_t n_bytes,
+                                    uint8_t *room)
 {
-    struct ss__weights *weights = NULL;
+    struct ss_weights *weights = NULL;
     const size_t n_header = strlen(header);
     memset(room, 0, 8);
     room[0] = (uint8_t)n_header;
     memcpy(room + 8, header, n_header);
     memcpy(room + 8 + n_header, data, n_bytes);
     assert_int_equal(
-        ss__weights_open_memory("memory", room, 8 + n_header + n_bytes, &weights, NULL), SS_OK);
+        ss_weights_open_memory("memory", room, 8 + n_header + n_bytes, &weights, NULL), SS_OK);
     return weights;
 }
 
@@ -363,21 +363,21 @@ static void test_need(void **state)
     float *numbers = NULL;
     ss_err err;
     (void)state;
-    struct ss__weights *weights =
+    struct ss_weights *weights =
         open_text("{\"w\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}  ",
                   values, sizeof values, room);
-    assert_int_equal(ss__weights_need_f32(weights, "w", 2, square, &numbers, &err),
+    assert_int_equal(ss_weights_need_f32(weights, "w", 2, square, &numbers, &err),
                      SS_E_NONFINITE);
     assert_string_equal(err.item, "w");
     assert_non_null(strstr(err.message, "holds 2 numbers"));
     assert_non_null(strstr(err.message, "first at index 1"));
-    assert_int_equal(ss__weights_need_f32(weights, "w", 1, &flat, &numbers, &err), SS_E_SHAPE);
+    assert_int_equal(ss_weights_need_f32(weights, "w", 1, &flat, &numbers, &err), SS_E_SHAPE);
     assert_string_equal(err.message, "memory: tensor 'w' is [2,2], expected [4]");
-    assert_int_equal(ss__weights_need_f32(weights, "v", 1, &flat, &numbers, &err), SS_E_DATA);
+    assert_int_equal(ss_weights_need_f32(weights, "v", 1, &flat, &numbers, &err), SS_E_DATA);
     assert_string_equal(err.message,
                         "memory: tensor 'v' is missing; among the 1 that are there is 'w'");
     assert_null(numbers);
-    ss__weights_close(weights);
+    ss_weights_close(weights);
 }
 
 /* A view is taken where the bytes allow it, else a copy. */
@@ -395,13 +395,13 @@ static void test_view(void **state)
         const bool is_aligned = strlen(headers[i]) % 4 == 0;
         const float *numbers = NULL;
         float *owned = NULL;
-        struct ss__weights *weights = open_text(headers[i], values, sizeof values, room);
-        assert_int_equal(ss__weights_view_f32(weights, "w", 1, &two, &numbers, &owned, NULL),
+        struct ss_weights *weights = open_text(headers[i], values, sizeof values, room);
+        assert_int_equal(ss_weights_view_f32(weights, "w", 1, &two, &numbers, &owned, NULL),
                          SS_OK);
         assert_memory_equal(numbers, values, sizeof values);
         assert_true(is_aligned ? owned == NULL : owned == numbers);
         ss__free(owned);
-        ss__weights_close(weights);
+        ss_weights_close(weights);
     }
 }
 
@@ -420,34 +420,34 @@ static void test_table(void **state)
         {"{\"w\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[0,8]}}   ", halves, 8},
     };
     const uint64_t square[] = {2, 2}, tall[] = {3, 2};
-    struct ss__table table = {0};
+    struct ss_weights_table table = {0};
     ss_err err;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         _Alignas(16) uint8_t room[256];
         float row[2] = {0}, rows[4] = {0};
-        struct ss__weights *weights =
+        struct ss_weights *weights =
             open_text(cases[i].header, cases[i].data, cases[i].n_bytes, room);
-        assert_int_equal(ss__weights_need_table(weights, "w", square, NULL, &table, NULL),
+        assert_int_equal(ss_weights_need_table(weights, "w", square, NULL, &table, NULL),
                          SS_OK);
-        assert_int_equal(ss__table_rows(&table, 1, 1, row, NULL), SS_OK);
-        assert_int_equal(ss__table_rows(&table, 0, 2, rows, NULL), SS_OK);
+        assert_int_equal(ss_weights_table_rows(&table, 1, 1, row, NULL), SS_OK);
+        assert_int_equal(ss_weights_table_rows(&table, 0, 2, rows, NULL), SS_OK);
         assert_memory_equal(row, values + 2, sizeof row);
         assert_memory_equal(rows, values, sizeof rows);
-        ss__table_release(&table);
-        assert_int_equal(ss__weights_need_table(weights, "w", tall, NULL, &table, &err),
+        ss_weights_table_release(&table);
+        assert_int_equal(ss_weights_need_table(weights, "w", tall, NULL, &table, &err),
                          SS_E_SHAPE);
-        ss__weights_close(weights);
+        ss_weights_close(weights);
     }
     _Alignas(16) uint8_t room[256];
-    struct ss__weights *weights =
+    struct ss_weights *weights =
         open_text("{\"w\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}}  ",
                   values, sizeof values, room);
-    assert_int_equal(ss__weights_need_table(weights, "w", tall, NULL, &table, &err),
+    assert_int_equal(ss_weights_need_table(weights, "w", tall, NULL, &table, &err),
                      SS_E_NONFINITE);
     assert_non_null(strstr(err.message, "holds 1 numbers"));
     assert_non_null(strstr(err.message, "first at index 5"));
-    ss__weights_close(weights);
+    ss_weights_close(weights);
 }
 
 /* ---- conversion ---- */
@@ -472,10 +472,10 @@ static void test_halves(void **state)
     for (size_t i = 0; i < N; i++) {
         halves[i] = (uint16_t)i;
     }
-    struct ss__tensor tensor = {
-        .name = "halves", .dtype = SS__F16, .n_dims = 1, .shape = {N}, .data = halves};
-    assert_true(ss__tensor_set_row_major(&tensor));
-    assert_int_equal(ss__tensor_to_f32(&tensor, numbers, NULL), SS_OK);
+    struct ss_weights_tensor tensor = {
+        .name = "halves", .dtype = SS_WEIGHTS_F16, .n_dims = 1, .shape = {N}, .data = halves};
+    assert_true(ss_weights_tensor_set_row_major(&tensor));
+    assert_int_equal(ss_weights_tensor_to_f32(&tensor, numbers, NULL), SS_OK);
     for (unsigned i = 0; i < N; i++) {
         const float expected = half_by_definition(i);
         assert_true(isnan(expected)
@@ -490,12 +490,12 @@ static void test_nonfinite(void **state)
     static float numbers[N];
     size_t first = 0;
     (void)state;
-    assert_int_equal(ss__count_nonfinite(numbers, N, &first), 0);
+    assert_int_equal(ss_weights_count_nonfinite(numbers, N, &first), 0);
     assert_int_equal(first, N);
     numbers[9001] = -INFINITY;
     numbers[5000] = NAN;
     numbers[4999] = 3.4e38f;
-    assert_int_equal(ss__count_nonfinite(numbers, N, &first), 2);
+    assert_int_equal(ss_weights_count_nonfinite(numbers, N, &first), 2);
     assert_int_equal(first, 5000);
 }
 

@@ -18,9 +18,9 @@
 #include "tokenizer/tokenizer.h"
 
 struct fixture {
-    struct ss__tokenizer *tokenizer;
-    struct ss__token_scratch *scratch;
-    struct ss__tokens tokens;
+    struct ss_tokenizer *tokenizer;
+    struct ss_tokenizer_token_scratch *scratch;
+    struct ss_tokenizer_tokens tokens;
     ss_err err;
 };
 
@@ -32,27 +32,27 @@ static inline void must(ss_status status, const ss_err *err)
 }
 
 static inline void open_fixture(struct fixture *self, const char *folder,
-                                const struct ss__tokenizer_options *options)
+                                const struct ss_tokenizer_options *options)
 {
     *self = (struct fixture){0};
-    must(ss__tokenizer_load(folder, options, &self->tokenizer, &self->err), &self->err);
-    must(ss__token_scratch_new(&self->scratch, &self->err), &self->err);
+    must(ss_tokenizer_load(folder, options, &self->tokenizer, &self->err), &self->err);
+    must(ss_tokenizer_token_scratch_new(&self->scratch, &self->err), &self->err);
 }
 
 static inline void close_fixture(struct fixture *self)
 {
-    ss__tokens_release(&self->tokens);
-    ss__token_scratch_free(self->scratch);
-    ss__tokenizer_free(self->tokenizer);
+    ss_tokenizer_tokens_release(&self->tokens);
+    ss_tokenizer_token_scratch_free(self->scratch);
+    ss_tokenizer_free(self->tokenizer);
 }
 
 /* Tokenise one text into self->tokens alone. */
 static inline void tokenize(struct fixture *self, const char *text, size_t n_bytes,
                             size_t max_ids)
 {
-    ss__tokens_reset(&self->tokens);
-    must(ss__tokenize(self->tokenizer, self->scratch, (struct ss_text){text, n_bytes}, max_ids,
-                      &self->tokens, &self->err),
+    ss_tokenizer_tokens_reset(&self->tokens);
+    must(ss_tokenizer_tokenize(self->tokenizer, self->scratch, (struct ss_text){text, n_bytes},
+                               max_ids, &self->tokens, &self->err),
          &self->err);
 }
 
@@ -61,7 +61,7 @@ static inline bool ids_equal(struct fixture *self, const struct ss__json *text,
                              const struct ss__json *ids, size_t max_ids, size_t n_around)
 {
     tokenize(self, ss__json_string(text), ss__json_string_bytes(text), max_ids);
-    if (ss__tokens_n_ids(&self->tokens) != ss__json_count(ids) + 2 * n_around) {
+    if (ss_tokenizer_tokens_n_ids(&self->tokens) != ss__json_count(ids) + 2 * n_around) {
         return false;
     }
     for (size_t i = 0; i < ss__json_count(ids); i++) {
