@@ -1,0 +1,90 @@
+/* The evidence of a run, read back: texts, embeddings, samples and histograms that `analyze`
+ * gathered in its pass, for the steps that work on a run folder without its dataset. The files
+ * are described in docs/formats.md; they are not trusted, and everything here is checked when
+ * they are opened: indices lie inside their arrays, numbers are finite, texts are UTF-8.
+ *
+ * Rows are distinct texts. They are ordered by half, then by key, so that each half is one
+ * range of rows and the pool of a half is the beginning of its range:
+ *
+ *   [ describe: pool | others ][ score: pool | others ]
+ *   0                first[1]                   first[2] = n_texts
+ */
+#ifndef SS_RUN_EVIDENCE_READ_H
+#define SS_RUN_EVIDENCE_READ_H
+
+#include "base/map.h"
+#include "stats/evidence.h"
+
+/* A row of a feature's samples: its texts by rank, with their activations (of misses: the
+ * pre-activation). Borrowed. */
+struct ss_run_samples {
+    size_t n;
+    const uint32_t *texts; /* [n] rows */
+    const float *activations;
+};
+
+/* A feature's active values by size: counts[i] of them are in bin bins[i], which holds the
+ * floats whose bits, without the lowest 20, are bins[i]. Borrowed. */
+struct ss_run_bins {
+    size_t n;
+    const uint32_t *bins; /* [n] rising */
+    const uint64_t *counts;
+};
+
+struct ss_run_evidence {
+    size_t n_features, width, n_texts;
+    struct ss_stats_evidence_sizes sizes; /* what was asked for */
+    uint64_t sample_seed;
+    bool has_texts;          /* false where a run over embeddings had none */
+    size_t first[3];         /* rows of half h: first[h] … first[h + 1] - 1 */
+    size_t n_pool[2];        /* of them in the pool: the first ones */
+    uint64_t n_rows[2];      /* rows of the pass in each half, repeated texts counted */
+    uint64_t *n_active;      /* [F, 2] of those, the rows in which a feature fires */
+    uint64_t *keys;          /* [n_texts] */
+    uint64_t *counts;        /* [n_texts] occurrences; 0: not known */
+    uint64_t *positions;     /* [n_texts] the first row, over the whole dataset */
+    struct ss_text *texts;   /* [n_texts] empty where there is none */
+    struct ss_text *files;   /* [n_texts] */
+    struct ss_text *kept;    /* [n_texts] a JSON object of the kept columns, or empty */
+    struct ss_sparse codes;  /* [n_texts] activations of each text */
+    const float *embeddings; /* [n_texts, width] mapped; finite when it was opened */
+
+    /* The rest belongs to evidence_read.c. */
+    size_t *sample_offsets; /* [F, SS_STATS_N_SAMPLES + 1] into the next two */
+    uint32_t *sample_texts;
+    float *sample_activations;
+    size_t *bin_offsets; /* [F + 1] */
+    uint32_t *bins;
+    uint64_t *bin_counts;
+    char *bytes; /* of the texts */
+    struct ss__map map;
+};
+
+/* Open the evidence in a run folder whose manifest says n_features.
+ *
+ * out      gives (ss_run_evidence_release)
+ * Errors   SS_E_NOINPUT (the run has no evidence: the sentence says how to get it), SS_E_DATA
+ *          (damaged, or files that do not belong together), SS_E_IO, SS_E_NOMEM
+ * Threads  any; the result is shared as long as nobody changes it */
+SS_MUST_USE ss_status ss_run_evidence_open(const char *folder, size_t n_features,
+                                           struct ss_run_evidence *out, ss_err *err);
+void ss_run_evidence_release(struct ss_run_evidence *evidence);
+
+/* The half of a row: 0 describe, 1 score. */
+static inline int ss_run_evidence_half(const struct ss_run_evidence *evidence, size_t row)
+{
+    return row >= evidence->first[1];
+}
+
+/* The samples of a feature. */
+struct ss_run_samples ss_run_evidence_samples(const struct ss_run_evidence *evidence,
+                                              size_t feature, ss_stats_sample_kind kind);
+
+/* The histogram of a feature. */
+struct ss_run_bins ss_run_evidence_bins(const struct ss_run_evidence *evidence, size_t feature);
+
+/* mean [width]: of the embeddings of the describe half's pool, which similarities are centred
+ * by; summed in double in the order of rows. Zeros where the pool is empty. */
+void ss_run_evidence_mean(const struct ss_run_evidence *evidence, double *mean);
+
+#endif
