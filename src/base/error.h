@@ -1,8 +1,12 @@
 /* How every fallible function reports.
  *
- * The idiom of the house: outputs are set empty first, every owned local is initialised where
- * it is declared, SS_TRY jumps to the one label `out`, and release functions accept the zero
- * state.
+ * Outputs are set empty first. A function that owns nothing leaves at once:
+ *
+ *     SS_RETURN_IF_ERROR(check_name(name, err));
+ *     return ss__file_move(from, to, err);
+ *
+ * One that owns something initialises every owned local where it is declared, and SS_TRY jumps
+ * to the one label `out`; release functions accept the zero state:
  *
  *     ss_status status = SS_OK;
  *     SS_TRY(ss__file_map(path, &map, err));
@@ -21,6 +25,15 @@
 
 #define SS_PRINTF(format_index, first_index)                                                   \
     __attribute__((format(printf, format_index, first_index)))
+
+/* Evaluate a call; on failure return its status. For functions that own nothing by then. */
+#define SS_RETURN_IF_ERROR(call)                                                               \
+    do {                                                                                       \
+        const ss_status status_ = (call);                                                      \
+        if (status_ != SS_OK) {                                                                \
+            return status_;                                                                    \
+        }                                                                                      \
+    } while (0)
 
 /* Evaluate a call; on failure keep its status and go to `out`. */
 #define SS_TRY(call)                                                                           \

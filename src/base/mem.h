@@ -34,13 +34,30 @@ char *ss__strdup(const char *text);
         }                                                                                      \
     } while (0)
 
-/* The same, 64-byte aligned and not zeroed. */
+/* The same where nothing is owned yet; needs `err`. */
+#define SS_ALLOC_OR_RETURN(pointer, n)                                                         \
+    do {                                                                                       \
+        (pointer) = ss__alloc((n), sizeof *(pointer));                                         \
+        if ((pointer) == NULL) {                                                               \
+            return ss__fail_nomem(err, #pointer);                                              \
+        }                                                                                      \
+    } while (0)
+
+/* As SS_ALLOC, 64-byte aligned and not zeroed. */
 #define SS_ALLOC_ALIGNED(pointer, n)                                                           \
     do {                                                                                       \
         (pointer) = ss__alloc_aligned((n), sizeof *(pointer));                                 \
         if ((pointer) == NULL) {                                                               \
             status = ss__fail_nomem(err, #pointer);                                            \
             goto out;                                                                          \
+        }                                                                                      \
+    } while (0)
+
+#define SS_ALLOC_ALIGNED_OR_RETURN(pointer, n)                                                 \
+    do {                                                                                       \
+        (pointer) = ss__alloc_aligned((n), sizeof *(pointer));                                 \
+        if ((pointer) == NULL) {                                                               \
+            return ss__fail_nomem(err, #pointer);                                              \
         }                                                                                      \
     } while (0)
 
@@ -54,6 +71,16 @@ SS_MUST_USE bool ss__grow(void **pointer, size_t *room, size_t needed, size_t si
         if (!ss__grow(&grown_, &(room), (needed), sizeof *(pointer))) {                        \
             status = ss__fail_nomem(err, #pointer);                                            \
             goto out;                                                                          \
+        }                                                                                      \
+        (pointer) = grown_;                                                                    \
+    } while (0)
+
+/* The same where nothing is owned; needs `err`. */
+#define SS_GROW_OR_RETURN(pointer, room, needed)                                               \
+    do {                                                                                       \
+        void *grown_ = (pointer);                                                              \
+        if (!ss__grow(&grown_, &(room), (needed), sizeof *(pointer))) {                        \
+            return ss__fail_nomem(err, #pointer);                                              \
         }                                                                                      \
         (pointer) = grown_;                                                                    \
     } while (0)

@@ -94,18 +94,15 @@ static ss_status check_name(const struct ss__out *out, ss_err *err)
  * to rest. */
 static ss_status open_name(struct ss__out *out, const char *made_in, ss_err *err)
 {
-    ss_status status = SS_OK;
     out->name = ss__path_name(out->place);
     out->folder = open_folder_of(out->place);
     if (out->folder < 0) {
-        SS_TRY(ss__fail_errno(err, out->path, "create", errno));
+        return ss__fail_errno(err, out->path, "create", errno);
     }
-    SS_TRY(check_name(out, err));
+    SS_RETURN_IF_ERROR(check_name(out, err));
     out->made_in = made_in == NULL ? -1 : open_beside(made_in, out->folder);
-    SS_TRY(ss__temporary_create(out->made_in >= 0 ? out->made_in : out->folder, out->path,
-                                out->temporary, &out->descriptor, err));
-out:
-    return status;
+    return ss__temporary_create(out->made_in >= 0 ? out->made_in : out->folder, out->path,
+                                out->temporary, &out->descriptor, err);
 }
 
 /* What gets its content at the end is kept in a file without a name until then. */
@@ -212,26 +209,21 @@ static ss_status flush_pending(struct ss__out *out, ss_err *err)
 
 ss_status ss__out_write(struct ss__out *out, const void *data, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (out->pending.n_bytes + n_bytes >= WRITE_CHUNK_BYTES) {
-        SS_TRY(flush_pending(out, err));
-        SS_TRY(ss__write_all(out->descriptor, where(out), data, n_bytes, err));
+        SS_RETURN_IF_ERROR(flush_pending(out, err));
+        SS_RETURN_IF_ERROR(ss__write_all(out->descriptor, where(out), data, n_bytes, err));
     } else {
         ss__buf_add(&out->pending, data, n_bytes);
-        SS_TRY(ss__buf_check(&out->pending, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&out->pending, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss__out_patch(struct ss__out *out, uint64_t offset, const void *data, size_t n_bytes,
                         ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(flush_pending(out, err));
-    SS_TRY(ss__write_all_at(out->descriptor, where(out), data, n_bytes, offset, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(flush_pending(out, err));
+    return ss__write_all_at(out->descriptor, where(out), data, n_bytes, offset, err);
 }
 
 /* ---- at the end ---- */

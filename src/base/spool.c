@@ -29,38 +29,33 @@ static ss_status flush(struct ss__spool *spool, ss_err *err)
 
 ss_status ss__spool_add(struct ss__spool *spool, const void *data, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss__buf_add(&spool->buf, data, n_bytes);
-    SS_TRY(ss__buf_check(&spool->buf, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&spool->buf, err));
     if (spool->buf.n_bytes >= CHUNK_BYTES) {
-        SS_TRY(flush(spool, err));
+        SS_RETURN_IF_ERROR(flush(spool, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss__spool_rewind(struct ss__spool *spool, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (!spool->is_reading) {
-        SS_TRY(flush(spool, err));
+        SS_RETURN_IF_ERROR(flush(spool, err));
         spool->is_reading = true;
     }
     spool->buf.n_bytes = spool->at = 0;
     if (lseek(spool->handle - 1, 0, SEEK_SET) < 0) {
-        SS_TRY(ss__fail_errno(err, WHAT, "read", errno));
+        return ss__fail_errno(err, WHAT, "read", errno);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* More bytes into the buffer, whose own were all read. */
 static ss_status refill(struct ss__spool *spool, ss_err *err)
 {
-    ss_status status = SS_OK;
     spool->buf.n_bytes = spool->at = 0;
     char *place = ss__buf_reserve(&spool->buf, CHUNK_BYTES);
-    SS_TRY(ss__buf_check(&spool->buf, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&spool->buf, err));
     for (;;) {
         const ssize_t n = read(spool->handle - 1, place, CHUNK_BYTES);
         if (n > 0) {
@@ -68,19 +63,17 @@ static ss_status refill(struct ss__spool *spool, ss_err *err)
             break;
         }
         if (n == 0 || errno != EINTR) {
-            SS_TRY(ss__fail_errno(err, WHAT, "read", n == 0 ? EIO : errno));
+            return ss__fail_errno(err, WHAT, "read", n == 0 ? EIO : errno);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss__spool_read(struct ss__spool *spool, void *out, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (char *to = out; n_bytes > 0;) {
         if (spool->at == spool->buf.n_bytes) {
-            SS_TRY(refill(spool, err));
+            SS_RETURN_IF_ERROR(refill(spool, err));
         }
         const size_t n = ss__min_size(n_bytes, spool->buf.n_bytes - spool->at);
         memcpy(to, spool->buf.data + spool->at, n);
@@ -88,8 +81,7 @@ ss_status ss__spool_read(struct ss__spool *spool, void *out, size_t n_bytes, ss_
         to += n;
         n_bytes -= n;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss__spool_close(struct ss__spool *spool)

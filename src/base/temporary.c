@@ -183,7 +183,6 @@ static ss_status after_nothing(int descriptor, const char *path, ssize_t wrote, 
 static ss_status write_all(int descriptor, const char *path, const char *data, size_t n_bytes,
                            const uint64_t *offset, ss_err *err)
 {
-    ss_status status = SS_OK;
     int n_empty = 0;
     for (size_t done = 0; done < n_bytes;) {
         const ssize_t wrote = offset == NULL ? write(descriptor, data + done, n_bytes - done)
@@ -193,11 +192,10 @@ static ss_status write_all(int descriptor, const char *path, const char *data, s
             done += (size_t)wrote;
             n_empty = 0;
         } else {
-            SS_TRY(after_nothing(descriptor, path, wrote, &n_empty, err));
+            SS_RETURN_IF_ERROR(after_nothing(descriptor, path, wrote, &n_empty, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss__write_all(int descriptor, const char *path, const void *data, size_t n_bytes,
