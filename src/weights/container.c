@@ -8,29 +8,25 @@
 ss_status ss_weights_add(struct ss_weights *self, const struct ss_weights_tensor *tensor,
                          ss_err *err)
 {
-    ss_status status = SS_OK;
     if (self->n >= SS_WEIGHTS_MAX_TENSORS) {
-        SS_FAIL_FILE(self->source.file, SS_E_LIMIT, "holds more than %d tensors",
-                     SS_WEIGHTS_MAX_TENSORS);
+        return ss__fail_file(err, self->source.file, SS_E_LIMIT, "holds more than %d tensors",
+                             SS_WEIGHTS_MAX_TENSORS);
     }
-    SS_GROW(self->tensors, self->n_room, self->n + 1);
+    SS_GROW_OR_RETURN(self->tensors, self->n_room, self->n + 1);
     self->tensors[self->n++] = *tensor;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_add_metadata(struct ss_weights *self, const char *key, const char *value,
                                   ss_err *err)
 {
-    ss_status status = SS_OK;
     if (self->n_metadata >= SS_WEIGHTS_MAX_METADATA) {
-        SS_FAIL_FILE(self->source.file, SS_E_LIMIT, "holds more than %d metadata strings",
-                     SS_WEIGHTS_MAX_METADATA);
+        return ss__fail_file(err, self->source.file, SS_E_LIMIT,
+                             "holds more than %d metadata strings", SS_WEIGHTS_MAX_METADATA);
     }
-    SS_GROW(self->metadata, self->n_metadata_room, self->n_metadata + 1);
+    SS_GROW_OR_RETURN(self->metadata, self->n_metadata_room, self->n_metadata + 1);
     self->metadata[self->n_metadata++] = (struct ss_weights_pair){.key = key, .value = value};
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_add_unreadable(struct ss_weights *self, const char *key, const char *what,
@@ -59,16 +55,15 @@ static int compare_pairs(const void *left, const void *right)
 
 ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(self->by_name, self->n);
+    SS_ALLOC_OR_RETURN(self->by_name, self->n);
     for (size_t i = 0; i < self->n; i++) {
         self->by_name[i] = &self->tensors[i];
     }
     qsort(self->by_name, self->n, sizeof *self->by_name, compare_names);
     for (size_t i = 1; i < self->n; i++) {
         if (strcmp(self->by_name[i - 1]->name, self->by_name[i]->name) == 0) {
-            SS_FAIL_FILE(self->source.file, SS_E_DATA, "two tensors are called '%s'",
-                         self->by_name[i]->name);
+            return ss__fail_file(err, self->source.file, SS_E_DATA,
+                                 "two tensors are called '%s'", self->by_name[i]->name);
         }
     }
     if (self->n_metadata > 0) {
@@ -82,12 +77,11 @@ ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
             self->metadata[i - 1].is_unreadable = self->metadata[i].is_unreadable = true;
             self->metadata[i - 1].value = self->metadata[i].value = "given more than once";
         } else {
-            SS_FAIL_FILE(self->source.file, SS_E_DATA, "metadata key '%s' is given twice",
-                         self->metadata[i].key);
+            return ss__fail_file(err, self->source.file, SS_E_DATA,
+                                 "metadata key '%s' is given twice", self->metadata[i].key);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_weights_close(struct ss_weights *weights)

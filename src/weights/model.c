@@ -45,21 +45,20 @@ out:
 static ss_status add_mapped(struct ss_weights *self, const char *folder, const char *name,
                             const struct ss__json *shard, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_weights *part = NULL;
     if (!ss__json_is_string(shard) ||
         strlen(ss__json_string(shard)) != ss__json_string_bytes(shard)) {
-        SS_FAIL_FILE(self->path, SS_E_DATA, "weight_map of '%.200s' is not a file name", name);
+        return ss__fail_file(err, self->path, SS_E_DATA,
+                             "weight_map of '%.200s' is not a file name", name);
     }
-    SS_TRY(need_shard(self, folder, ss__json_string(shard), &part, err));
+    SS_RETURN_IF_ERROR(need_shard(self, folder, ss__json_string(shard), &part, err));
     const struct ss_weights_tensor *tensor = ss_weights_find(part, name);
     if (tensor == NULL) {
-        SS_FAIL_FILE(self->path, SS_E_DATA, "tensor '%.200s' is not in its shard '%.200s'",
-                     name, ss__json_string(shard));
+        return ss__fail_file(err, self->path, SS_E_DATA,
+                             "tensor '%.200s' is not in its shard '%.200s'", name,
+                             ss__json_string(shard));
     }
-    SS_TRY(ss_weights_add(self, tensor, err));
-out:
-    return status;
+    return ss_weights_add(self, tensor, err);
 }
 
 static ss_status read_index(struct ss_weights *self, const char *folder, ss_err *err)

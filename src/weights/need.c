@@ -94,7 +94,6 @@ static ss_status refuse_nonfinite(const struct ss_weights *weights, const char *
 static ss_status check_finite(const struct ss_weights *weights, const char *name,
                               const float *numbers, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_bad = 0, first_bad = 0;
     for (size_t at = 0; at < n; at += STEP_FLOATS) {
         size_t first = 0;
@@ -102,13 +101,12 @@ static ss_status check_finite(const struct ss_weights *weights, const char *name
             ss_weights_count_nonfinite(numbers + at, ss__min_size(STEP_FLOATS, n - at), &first);
         first_bad = n_bad == 0 ? at + first : first_bad;
         n_bad += n_here;
-        SS_TRY(ss__check_stop(weights->source.asking, err));
+        SS_RETURN_IF_ERROR(ss__check_stop(weights->source.asking, err));
     }
     if (n_bad > 0) {
-        SS_TRY(refuse_nonfinite(weights, name, n_bad, first_bad, err));
+        SS_RETURN_IF_ERROR(refuse_nonfinite(weights, name, n_bad, first_bad, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool is_plain_f32(const struct ss_weights_tensor *tensor)
@@ -140,33 +138,29 @@ out:
 ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name, size_t n_dims,
                               const uint64_t *shape, float **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_weights_tensor *tensor = NULL;
     *out = NULL;
-    SS_TRY(find_shaped(weights, name, n_dims, shape, &tensor, err));
-    SS_TRY(copy_finite(weights, tensor, out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(find_shaped(weights, name, n_dims, shape, &tensor, err));
+    return copy_finite(weights, tensor, out, err);
 }
 
 ss_status ss_weights_view_f32(const struct ss_weights *weights, const char *name, size_t n_dims,
                               const uint64_t *shape, const float **out, float **owned,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_weights_tensor *tensor = NULL;
     *out = NULL;
     *owned = NULL;
-    SS_TRY(find_shaped(weights, name, n_dims, shape, &tensor, err));
+    SS_RETURN_IF_ERROR(find_shaped(weights, name, n_dims, shape, &tensor, err));
     if (is_plain_f32(tensor)) {
-        SS_TRY(check_finite(weights, name, tensor->data, (size_t)tensor->n_elements, err));
+        SS_RETURN_IF_ERROR(
+            check_finite(weights, name, tensor->data, (size_t)tensor->n_elements, err));
         *out = tensor->data;
     } else {
-        SS_TRY(copy_finite(weights, tensor, owned, err));
+        SS_RETURN_IF_ERROR(copy_finite(weights, tensor, owned, err));
         *out = *owned;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- tables ---- */
@@ -190,7 +184,6 @@ static ss_status convert_rows(const struct ss_weights_table *table,
                               ss_err *err)
 {
     enum { STEP = 512, MOST_BYTES = 16 };
-    ss_status status = SS_OK;
     _Alignas(16) uint8_t bytes[STEP * MOST_BYTES];
     const size_t n_bytes = ss_weights_dtype_bytes(rows->dtype);
     struct ss_weights_tensor some = {.name = rows->name,
@@ -202,12 +195,12 @@ static ss_status convert_rows(const struct ss_weights_table *table,
                                      .data = bytes};
     for (size_t i = 0; i < rows->n_elements; i += STEP) {
         some.n_elements = some.shape[0] = ss__min_size(STEP, (size_t)rows->n_elements - i);
-        SS_TRY(ss__map_read(table->file, at + i * n_bytes, (size_t)some.n_elements * n_bytes,
-                            bytes, table->path, err));
-        SS_TRY(ss_weights_tensor_to_f32(&some, out + i, err));
+        SS_RETURN_IF_ERROR(ss__map_read(table->file, at + i * n_bytes,
+                                        (size_t)some.n_elements * n_bytes, bytes, table->path,
+                                        err));
+        SS_RETURN_IF_ERROR(ss_weights_tensor_to_f32(&some, out + i, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_table_rows(const struct ss_weights_table *table, size_t first, size_t n,

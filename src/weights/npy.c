@@ -347,19 +347,18 @@ static ss_status need_content(struct ss_weights *self, const struct ss_source_zi
                               const struct ss_source_zip_record *record, const uint8_t **out,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     uint8_t *content = NULL;
     if (record->method == SS_SOURCE_ZIP_STORED) {
         *out = record->packed;
         return SS_OK;
     }
-    SS_GROW(self->inflated, self->n_inflated_room, self->n_inflated + 1);
-    SS_ALLOC_ALIGNED(content, (size_t)record->n_bytes);
+    SS_GROW_OR_RETURN(self->inflated, self->n_inflated_room, self->n_inflated + 1);
+    SS_ALLOC_ALIGNED_OR_RETURN(content, (size_t)record->n_bytes);
     self->inflated[self->n_inflated++] = content;
-    SS_TRY(ss_source_zip_unpack(zip, record, content, (size_t)record->n_bytes, err));
+    SS_RETURN_IF_ERROR(
+        ss_source_zip_unpack(zip, record, content, (size_t)record->n_bytes, err));
     *out = content;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The header is read from the first bytes before room is made for all of them. An array that is

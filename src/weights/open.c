@@ -131,7 +131,6 @@ static ss_status refuse_unknown(const struct ss_weights_source *source, ss_err *
 
 static ss_status read_source(struct ss_weights *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct kind *kind = find_kind(&self->source);
     if (kind == NULL) {
         kind = kind_by_name(self->source.file);
@@ -141,10 +140,8 @@ static ss_status read_source(struct ss_weights *self, ss_err *err)
         }
     }
     self->format = kind->name;
-    SS_TRY(kind->read(self, err));
-    SS_TRY(ss_weights_finish(self, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(kind->read(self, err));
+    return ss_weights_finish(self, err);
 }
 
 static ss_status new_container(const char *name, struct ss_weights **out, ss_err *err)

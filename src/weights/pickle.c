@@ -70,36 +70,31 @@ static ss_status do_int(struct ss_weights_pickle *self, size_t argument, ss_err 
 static ss_status push_bytes(struct ss_weights_pickle *self, ss_weights_pickle_kind kind,
                             uint64_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *value = NULL;
     const uint8_t *bytes = NULL;
-    SS_TRY(ss_weights_pickle_take(self, n, &bytes, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_take(self, n, &bytes, err));
     if (n > UINT32_MAX) {
         return ss_weights_pickle_bad(self, "a text is too long", err);
     }
-    SS_TRY(ss_weights_pickle_push_new(self, kind, &value, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_push_new(self, kind, &value, err));
     value->as.text = (const char *)bytes;
     value->n = (uint32_t)n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* LONG1 and LONG4: two's complement of any length. */
 static ss_status do_long(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t n = 0, bits = 0;
-    SS_TRY(ss_weights_pickle_take_uint(self, argument, &n, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_take_uint(self, argument, &n, err));
     if (n > 8) {
         return push_bytes(self, SS_WEIGHTS_PICKLE_BIG_INT, n, err);
     }
-    SS_TRY(ss_weights_pickle_take_uint(self, (size_t)n, &bits, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_take_uint(self, (size_t)n, &bits, err));
     if (n > 0 && n < 8 && (bits >> (8 * n - 1) & 1) != 0) {
         bits |= UINT64_MAX << 8 * n;
     }
-    SS_TRY(push_int(self, (int64_t)bits, err));
-out:
-    return status;
+    return push_int(self, (int64_t)bits, err);
 }
 
 static ss_status do_float(struct ss_weights_pickle *self, size_t argument, ss_err *err)
@@ -163,15 +158,13 @@ static ss_status do_empty(struct ss_weights_pickle *self, size_t argument, ss_er
 
 static ss_status do_mark(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     (void)argument;
     if (self->n_marks == MAX_MARKS) {
         return ss_weights_pickle_bad(self, "too many marks", err);
     }
-    SS_GROW(self->marks, self->n_marks_room, self->n_marks + 1);
+    SS_GROW_OR_RETURN(self->marks, self->n_marks_room, self->n_marks + 1);
     self->marks[self->n_marks++] = self->n_stack;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status do_pop(struct ss_weights_pickle *self, size_t argument, ss_err *err)
@@ -192,17 +185,15 @@ static ss_status do_pop_mark(struct ss_weights_pickle *self, size_t argument, ss
 /* A tuple, list or dictionary of all values above the mark. */
 static ss_status do_collect(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node **items = NULL, *value = NULL;
     size_t n = 0;
-    SS_TRY(ss_weights_pickle_pop_mark(self, &items, &n, err));
-    SS_TRY(ss_weights_pickle_new(self, (ss_weights_pickle_kind)argument, &value, err));
-    SS_TRY(argument == SS_WEIGHTS_PICKLE_DICT
-               ? ss_weights_pickle_add_entries(self, value, items, n, err)
-               : ss_weights_pickle_add_items(self, value, items, n, err));
-    SS_TRY(ss_weights_pickle_push(self, value, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop_mark(self, &items, &n, err));
+    SS_RETURN_IF_ERROR(
+        ss_weights_pickle_new(self, (ss_weights_pickle_kind)argument, &value, err));
+    SS_RETURN_IF_ERROR(argument == SS_WEIGHTS_PICKLE_DICT
+                           ? ss_weights_pickle_add_entries(self, value, items, n, err)
+                           : ss_weights_pickle_add_items(self, value, items, n, err));
+    return ss_weights_pickle_push(self, value, err);
 }
 
 /* Sets matter to nobody here: their items are dropped. */
@@ -217,79 +208,66 @@ static ss_status do_frozen_set(struct ss_weights_pickle *self, size_t argument, 
 
 static ss_status do_add_to_set(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *set = NULL;
-    SS_TRY(do_pop_mark(self, argument, err));
-    SS_TRY(ss_weights_pickle_need_top(self, SS_WEIGHTS_PICKLE_OPAQUE, &set, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(do_pop_mark(self, argument, err));
+    return ss_weights_pickle_need_top(self, SS_WEIGHTS_PICKLE_OPAQUE, &set, err);
 }
 
 /* A tuple of the top 1 to 3 values. */
 static ss_status do_small_tuple(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *value = NULL;
     if (ss_weights_pickle_n_above(self) < argument) {
         return ss_weights_pickle_bad(self, "a value is missing on the stack", err);
     }
     self->n_stack -= argument;
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_TUPLE, &value, err));
-    SS_TRY(
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_TUPLE, &value, err));
+    SS_RETURN_IF_ERROR(
         ss_weights_pickle_add_items(self, value, self->stack + self->n_stack, argument, err));
-    SS_TRY(ss_weights_pickle_push(self, value, err));
-out:
-    return status;
+    return ss_weights_pickle_push(self, value, err);
 }
 
 /* APPEND (1 value) and SETITEM (2). */
 static ss_status do_add_one(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *to = NULL;
     if (ss_weights_pickle_n_above(self) < argument) {
         return ss_weights_pickle_bad(self, "a value is missing on the stack", err);
     }
     self->n_stack -= argument;
     node *const *items = self->stack + self->n_stack;
-    SS_TRY(ss_weights_pickle_need_top(
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_top(
         self, argument == 1 ? SS_WEIGHTS_PICKLE_LIST : SS_WEIGHTS_PICKLE_DICT, &to, err));
-    SS_TRY(argument == 1 ? ss_weights_pickle_add_items(self, to, items, 1, err)
-                         : ss_weights_pickle_add_entries(self, to, items, 2, err));
-out:
-    return status;
+    return argument == 1 ? ss_weights_pickle_add_items(self, to, items, 1, err)
+                         : ss_weights_pickle_add_entries(self, to, items, 2, err);
 }
 
 /* APPENDS and SETITEMS: all values above the mark. */
 static ss_status do_add_all(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node **items = NULL, *to = NULL;
     size_t n = 0;
-    SS_TRY(ss_weights_pickle_pop_mark(self, &items, &n, err));
-    SS_TRY(ss_weights_pickle_need_top(self, (ss_weights_pickle_kind)argument, &to, err));
-    SS_TRY(argument == SS_WEIGHTS_PICKLE_DICT
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop_mark(self, &items, &n, err));
+    SS_RETURN_IF_ERROR(
+        ss_weights_pickle_need_top(self, (ss_weights_pickle_kind)argument, &to, err));
+    return argument == SS_WEIGHTS_PICKLE_DICT
                ? ss_weights_pickle_add_entries(self, to, items, n, err)
-               : ss_weights_pickle_add_items(self, to, items, n, err));
-out:
-    return status;
+               : ss_weights_pickle_add_items(self, to, items, n, err);
 }
 
 /* ---- opcodes: the memo ---- */
 
 static ss_status put(struct ss_weights_pickle *self, uint64_t index, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (ss_weights_pickle_n_above(self) == 0 || index >= MAX_OPCODES) {
         return ss_weights_pickle_bad(self, "the memo is used wrongly", err);
     }
-    SS_GROW(self->memo, self->n_memo_room, (size_t)index + 1);
+    SS_GROW_OR_RETURN(self->memo, self->n_memo_room, (size_t)index + 1);
     for (; self->n_memo <= index; self->n_memo++) {
         self->memo[self->n_memo] = NULL;
     }
     self->memo[index] = self->stack[self->n_stack - 1];
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status do_put(struct ss_weights_pickle *self, size_t argument, ss_err *err)
@@ -307,15 +285,12 @@ static ss_status do_memoize(struct ss_weights_pickle *self, size_t argument, ss_
 
 static ss_status do_get(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t index = 0;
-    SS_TRY(ss_weights_pickle_take_uint(self, argument, &index, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_take_uint(self, argument, &index, err));
     if (index >= self->n_memo || self->memo[index] == NULL) {
         return ss_weights_pickle_bad(self, "the memo has no such value", err);
     }
-    SS_TRY(ss_weights_pickle_push(self, self->memo[index], err));
-out:
-    return status;
+    return ss_weights_pickle_push(self, self->memo[index], err);
 }
 
 /* ---- opcodes: names and calls ---- */
@@ -343,75 +318,60 @@ static ss_status push_global(struct ss_weights_pickle *self, struct ss_text modu
 
 static ss_status do_global(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_text module, name;
     (void)argument;
-    SS_TRY(take_line(self, &module, err));
-    SS_TRY(take_line(self, &name, err));
-    SS_TRY(push_global(self, module, name, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(take_line(self, &module, err));
+    SS_RETURN_IF_ERROR(take_line(self, &name, err));
+    return push_global(self, module, name, err);
 }
 
 static ss_status do_stack_global(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *module = NULL, *name = NULL;
     (void)argument;
-    SS_TRY(ss_weights_pickle_pop(self, &name, err));
-    SS_TRY(ss_weights_pickle_pop(self, &module, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop(self, &name, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop(self, &module, err));
     if (module->kind != SS_WEIGHTS_PICKLE_TEXT || name->kind != SS_WEIGHTS_PICKLE_TEXT) {
         return ss_weights_pickle_bad(self, "a name is not a text", err);
     }
-    SS_TRY(push_global(self, (struct ss_text){module->as.text, module->n},
-                       (struct ss_text){name->as.text, name->n}, err));
-out:
-    return status;
+    return push_global(self, (struct ss_text){module->as.text, module->n},
+                       (struct ss_text){name->as.text, name->n}, err);
 }
 
 /* REDUCE and NEWOBJ: a callable and its arguments become a value. */
 static ss_status do_reduce(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *callable = NULL, *arguments = NULL, *value = NULL;
     (void)argument;
-    SS_TRY(ss_weights_pickle_pop(self, &arguments, err));
-    SS_TRY(ss_weights_pickle_pop(self, &callable, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop(self, &arguments, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop(self, &callable, err));
     if (callable->kind != SS_WEIGHTS_PICKLE_GLOBAL ||
         arguments->kind != SS_WEIGHTS_PICKLE_TUPLE) {
         return ss_weights_pickle_bad(self, "a call is not one of a name with a tuple", err);
     }
-    SS_TRY(ss_weights_pickle_reduce(self, callable, arguments, &value, err));
-    SS_TRY(ss_weights_pickle_push(self, value, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_reduce(self, callable, arguments, &value, err));
+    return ss_weights_pickle_push(self, value, err);
 }
 
 /* The state of an object, which comes after it. */
 static ss_status do_build(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *state = NULL;
     (void)argument;
-    SS_TRY(ss_weights_pickle_pop(self, &state, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop(self, &state, err));
     if (ss_weights_pickle_n_above(self) == 0) {
         return ss_weights_pickle_bad(self, "state is given to what can not have it", err);
     }
-    SS_TRY(ss_weights_pickle_set_state(self, self->stack[self->n_stack - 1], state, err));
-out:
-    return status;
+    return ss_weights_pickle_set_state(self, self->stack[self->n_stack - 1], state, err);
 }
 
 static ss_status do_persistent(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *id = NULL, *value = NULL;
     (void)argument;
-    SS_TRY(ss_weights_pickle_pop(self, &id, err));
-    SS_TRY(ss_weights_pickle_load_persistent(self, id, &value, err));
-    SS_TRY(ss_weights_pickle_push(self, value, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_pop(self, &id, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_load_persistent(self, id, &value, err));
+    return ss_weights_pickle_push(self, value, err);
 }
 
 static ss_status do_proto(struct ss_weights_pickle *self, size_t argument, ss_err *err)
@@ -506,7 +466,6 @@ static ss_status step(struct ss_weights_pickle *self, uint8_t opcode, ss_err *er
 ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
                                  const struct ss_weights_source *source, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint8_t *opcode = NULL;
     self->source = *source;
     if (source->n_bytes < 2 || source->data[0] != OPCODE_PROTO) {
@@ -514,9 +473,9 @@ ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
                                      err);
     }
     for (size_t n = 0; n < MAX_OPCODES; n++) {
-        SS_TRY(ss_weights_pickle_take(self, 1, &opcode, err));
+        SS_RETURN_IF_ERROR(ss_weights_pickle_take(self, 1, &opcode, err));
         if (*opcode != OPCODE_STOP) {
-            SS_TRY(step(self, *opcode, err));
+            SS_RETURN_IF_ERROR(step(self, *opcode, err));
             continue;
         }
         if (self->n_stack != 1 || self->n_marks != 0) {
@@ -525,9 +484,8 @@ ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
         self->root = self->stack[0];
         return SS_OK;
     }
-    SS_FAIL_FILE(source->file, SS_E_LIMIT, "its pickle has more than %d opcodes", MAX_OPCODES);
-out:
-    return status;
+    return ss__fail_file(err, source->file, SS_E_LIMIT, "its pickle has more than %d opcodes",
+                         MAX_OPCODES);
 }
 
 void ss_weights_pickle_release(struct ss_weights_pickle *self)

@@ -57,36 +57,33 @@ ss_status ss_weights_pickle_opaque(struct ss_weights_pickle *self, const char *w
 static ss_status add_pairs(struct ss_weights_pickle *self, node *to, const node *pairs,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     for (uint32_t i = 0; i < pairs->n; i++) {
         const node *pair = pairs->as.items[i];
         if ((pair->kind != SS_WEIGHTS_PICKLE_TUPLE && pair->kind != SS_WEIGHTS_PICKLE_LIST) ||
             pair->n != 2) {
             return ss_weights_pickle_bad(self, "a dictionary is not made from pairs", err);
         }
-        SS_TRY(ss_weights_pickle_add_entries(self, to, pair->as.items, 2, err));
+        SS_RETURN_IF_ERROR(ss_weights_pickle_add_entries(self, to, pair->as.items, 2, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* OrderedDict, Counter: of nothing, of a dictionary, or of pairs as Python 2 has it. */
 static ss_status call_dict(struct ss_weights_pickle *self, node *arguments, node **out,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 0, 1, err));
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_DICT, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 0, 1, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_DICT, out, err));
     const node *from = arguments->n == 0 ? NULL : arguments->as.items[0];
     if (from != NULL && from->kind == SS_WEIGHTS_PICKLE_DICT) {
-        SS_TRY(ss_weights_pickle_add_entries(self, *out, from->as.items, from->n, err));
+        SS_RETURN_IF_ERROR(
+            ss_weights_pickle_add_entries(self, *out, from->as.items, from->n, err));
     } else if (from != NULL && from->kind == SS_WEIGHTS_PICKLE_LIST) {
-        SS_TRY(add_pairs(self, *out, from, err));
+        SS_RETURN_IF_ERROR(add_pairs(self, *out, from, err));
     } else if (from != NULL) {
         return ss_weights_pickle_bad(self, "a dictionary is not made from entries", err);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The argument makes values of absent keys, which nobody asks for. */
@@ -102,35 +99,31 @@ static ss_status call_default_dict(struct ss_weights_pickle *self, node *argumen
 static ss_status call_deque(struct ss_weights_pickle *self, node *arguments, node **out,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 0, 2, err));
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_LIST, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 0, 2, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_LIST, out, err));
     const node *from = arguments->n == 0 ? NULL : arguments->as.items[0];
     if (from != NULL &&
         (from->kind == SS_WEIGHTS_PICKLE_LIST || from->kind == SS_WEIGHTS_PICKLE_TUPLE)) {
-        SS_TRY(ss_weights_pickle_add_items(self, *out, from->as.items, from->n, err));
+        SS_RETURN_IF_ERROR(
+            ss_weights_pickle_add_items(self, *out, from->as.items, from->n, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* (class, base, state), with which protocols before 2 make objects. */
 static ss_status call_reconstructor(struct ss_weights_pickle *self, node *arguments, node **out,
                                     ss_err *err)
 {
-    ss_status status = SS_OK;
     node *nothing = NULL;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 3, 3, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 3, 3, err));
     const node *class = arguments->as.items[0];
     if (class->kind != SS_WEIGHTS_PICKLE_GLOBAL ||
         (class->as.global->role != SS_WEIGHTS_ROLE_CLASS &&
          class->as.global->role != SS_WEIGHTS_ROLE_NAMESPACE)) {
         return ss_weights_pickle_bad(self, "an object is not one of a class", err);
     }
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_TUPLE, &nothing, err));
-    SS_TRY(ss_weights_pickle_reduce(self, class, nothing, out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_TUPLE, &nothing, err));
+    return ss_weights_pickle_reduce(self, class, nothing, out, err);
 }
 
 /* ---- texts, bytes and numbers ---- */
@@ -149,10 +142,9 @@ static ss_status call_text(struct ss_weights_pickle *self, node *arguments, node
 static ss_status push_latin1(struct ss_weights_pickle *self, const node *text, node **out,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     void *bytes = NULL;
     uint32_t n = 0;
-    SS_TRY(ss_weights_pickle_alloc(self, (size_t)text->n + 1, &bytes, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_alloc(self, (size_t)text->n + 1, &bytes, err));
     for (uint32_t at = 0; at < text->n;) {
         uint32_t code_point = 0;
         const size_t length = ss__utf8_decode(text->as.text + at, text->n - at, &code_point);
@@ -163,11 +155,10 @@ static ss_status push_latin1(struct ss_weights_pickle *self, const node *text, n
         ((uint8_t *)bytes)[n++] = (uint8_t)code_point;
         at += (uint32_t)length;
     }
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_BYTES, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_BYTES, out, err));
     (*out)->as.text = bytes;
     (*out)->n = n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* (text, 'latin1'): how protocol 2 writes bytes. */
@@ -187,12 +178,10 @@ static ss_status call_encode(struct ss_weights_pickle *self, node *arguments, no
 static ss_status call_bytes(struct ss_weights_pickle *self, node *arguments, node **out,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 0, 0, err));
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_BYTES, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 0, 0, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_BYTES, out, err));
     (*out)->as.text = "";
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status call_decimal(struct ss_weights_pickle *self, node *arguments, node **out,
@@ -377,7 +366,6 @@ ss_status ss_weights_pickle_reduce(struct ss_weights_pickle *self, const node *c
 static ss_status add_attributes(struct ss_weights_pickle *self, node *object, const node *state,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     if (state->kind == SS_WEIGHTS_PICKLE_DICT && state != object) {
         return ss_weights_pickle_add_entries(self, object, state->as.items, state->n, err);
     }
@@ -387,11 +375,11 @@ static ss_status add_attributes(struct ss_weights_pickle *self, node *object, co
     for (uint32_t i = 0; i < 2; i++) {
         const node *part = state->as.items[i];
         if (part->kind == SS_WEIGHTS_PICKLE_DICT && part != object) {
-            SS_TRY(ss_weights_pickle_add_entries(self, object, part->as.items, part->n, err));
+            SS_RETURN_IF_ERROR(
+                ss_weights_pickle_add_entries(self, object, part->as.items, part->n, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_pickle_set_state(struct ss_weights_pickle *self, node *object,

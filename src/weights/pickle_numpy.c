@@ -30,10 +30,10 @@ enum {
 ss_status ss_weights_numpy_dtype(struct ss_weights_pickle *self, node *arguments, node **out,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     void *memory = NULL;
     const node *name = arguments->n == 0 ? NULL : arguments->as.items[0];
-    SS_TRY(ss_weights_pickle_alloc(self, sizeof(struct ss_weights_numpy_dtype), &memory, err));
+    SS_RETURN_IF_ERROR(
+        ss_weights_pickle_alloc(self, sizeof(struct ss_weights_numpy_dtype), &memory, err));
     struct ss_weights_numpy_dtype *dtype = memory;
     if (name != NULL && name->kind == SS_WEIGHTS_PICKLE_TEXT &&
         name->n + 2 < sizeof dtype->descr && memchr(name->as.text, '\0', name->n) == NULL) {
@@ -41,10 +41,9 @@ ss_status ss_weights_numpy_dtype(struct ss_weights_pickle *self, node *arguments
     } else {
         (void)snprintf(dtype->descr, sizeof dtype->descr, "|V");
     }
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_NUMPY_DTYPE, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_NUMPY_DTYPE, out, err));
     (*out)->as.numpy = dtype;
-out:
-    return status;
+    return SS_OK;
 }
 
 static void set_byte_order(struct ss_weights_numpy_dtype *dtype, const node *state)
@@ -96,11 +95,10 @@ static ss_status push_ucs4(struct ss_weights_pickle *self,
                            const struct ss_weights_numpy_dtype *dtype, const node *bytes,
                            node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     void *memory = NULL;
     size_t n = 0;
     const uint8_t *data = (const uint8_t *)bytes->as.text;
-    SS_TRY(ss_weights_pickle_alloc(self, (size_t)bytes->n + 1, &memory, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_alloc(self, (size_t)bytes->n + 1, &memory, err));
     for (uint32_t at = 0; at + UCS4_BYTES <= bytes->n; at += UCS4_BYTES) {
         const uint32_t code_point = load_ucs4(data + at, dtype->descr[0] == '>');
         if (code_point == 0) {
@@ -109,9 +107,7 @@ static ss_status push_ucs4(struct ss_weights_pickle *self,
         n += ss__utf8_encode(code_point > MAX_CODE_POINT ? SS__REPLACEMENT : code_point,
                              (char *)memory + n);
     }
-    SS_TRY(push_text(self, memory, n, out, err));
-out:
-    return status;
+    return push_text(self, memory, n, out, err);
 }
 
 /* Numbers of `dtype` in `bytes`, as a tensor without dimensions. False for other types. */
@@ -127,7 +123,6 @@ static ss_status push_number(struct ss_weights_pickle *self,
                              const struct ss_weights_numpy_dtype *dtype, const node *bytes,
                              node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_weights_tensor number;
     node value = {0};
     long double wide = 0;
@@ -141,10 +136,9 @@ static ss_status push_number(struct ss_weights_pickle *self,
         return ss_weights_pickle_opaque(self, "a numpy scalar that is no plain number or text",
                                         out, err);
     }
-    SS_TRY(ss_weights_pickle_new(self, value.kind, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, value.kind, out, err));
     **out = value;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_numpy_scalar(struct ss_weights_pickle *self, node *arguments, node **out,
@@ -197,7 +191,6 @@ static ss_status set_shape(const struct ss_weights_pickle *self, const node *sha
 static ss_status fill_array(struct ss_weights_pickle *self, node *array, const node *bytes,
                             const node *dtype, const node *shape, bool is_fortran, ss_err *err)
 {
-    ss_status status = SS_OK;
     void *memory = NULL, *storage_memory = NULL;
     struct ss_weights_tensor view = {0};
     uint64_t n_bytes = 0;
@@ -210,16 +203,16 @@ static ss_status fill_array(struct ss_weights_pickle *self, node *array, const n
         return SS_OK;
     }
     view.dtype_name = ss_weights_dtype_name(view.dtype);
-    SS_TRY(set_shape(self, shape, is_fortran, &view, err));
+    SS_RETURN_IF_ERROR(set_shape(self, shape, is_fortran, &view, err));
     if (!ss__mul_u64(view.n_elements, ss_weights_dtype_bytes(view.dtype), &n_bytes) ||
         n_bytes != bytes->n) {
         return ss_weights_pickle_bad(self, "a numpy array has other bytes than its shape needs",
                                      err);
     }
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_weights_pickle_alloc(self, sizeof(struct ss_weights_pickle_tensor), &memory, err));
-    SS_TRY(ss_weights_pickle_alloc(self, sizeof(struct ss_weights_pickle_storage),
-                                   &storage_memory, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_alloc(self, sizeof(struct ss_weights_pickle_storage),
+                                               &storage_memory, err));
     struct ss_weights_pickle_storage *storage = storage_memory;
     *storage = (struct ss_weights_pickle_storage){.dtype = view.dtype,
                                                   .n_elements = view.n_elements,
@@ -231,8 +224,7 @@ static ss_status fill_array(struct ss_weights_pickle *self, node *array, const n
         .storage = storage, .view = view, .has_byte_order = true};
     array->kind = SS_WEIGHTS_PICKLE_TENSOR;
     array->as.tensor = tensor;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* (ndarray, (0,), b'b'): an array without content, which its state gives. */
@@ -248,14 +240,11 @@ ss_status ss_weights_numpy_array(struct ss_weights_pickle *self, node *arguments
 ss_status ss_weights_numpy_frombuffer(struct ss_weights_pickle *self, node *arguments,
                                       node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     node *const *items = arguments->as.items;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 4, 4, err));
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_NUMPY_ARRAY, out, err));
-    SS_TRY(fill_array(self, *out, items[0], items[1], items[2],
-                      ss_weights_pickle_is_text(items[3], "F"), err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 4, 4, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_NUMPY_ARRAY, out, err));
+    return fill_array(self, *out, items[0], items[1], items[2],
+                      ss_weights_pickle_is_text(items[3], "F"), err);
 }
 
 ss_status ss_weights_numpy_set_state(struct ss_weights_pickle *self, node *object,

@@ -76,11 +76,9 @@ ss_status ss_weights_pickle_new(struct ss_weights_pickle *self, ss_weights_pickl
 
 ss_status ss_weights_pickle_push(struct ss_weights_pickle *self, node *value, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(self->stack, self->n_stack_room, self->n_stack + 1);
+    SS_GROW_OR_RETURN(self->stack, self->n_stack_room, self->n_stack + 1);
     self->stack[self->n_stack++] = value;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_pickle_push_new(struct ss_weights_pickle *self,

@@ -94,7 +94,6 @@ static ss_status check_view(const struct ss_weights_pickle *self,
 static ss_status build_tensor(struct ss_weights_pickle *self, const node *arguments,
                               const node *dtype, node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_weights_pickle_tensor *tensor = NULL;
     node *const *items = arguments->as.items;
     if (items[0]->kind != SS_WEIGHTS_PICKLE_STORAGE || !ss_weights_pickle_is_count(items[1])) {
@@ -107,17 +106,15 @@ static ss_status build_tensor(struct ss_weights_pickle *self, const node *argume
                             dtype->as.global->role != SS_WEIGHTS_ROLE_DTYPE) {
         return ss_weights_pickle_bad(self, "a tensor has no element type", err);
     }
-    SS_TRY(new_tensor(self, &tensor, out, err));
+    SS_RETURN_IF_ERROR(new_tensor(self, &tensor, out, err));
     tensor->storage = storage;
     tensor->offset = (uint64_t)items[1]->as.integer;
     tensor->view.dtype = dtype == NULL ? storage->dtype : dtype->as.global->dtype;
     tensor->view.dtype_name = dtype != NULL && tensor->view.dtype == SS_WEIGHTS_F8
                                   ? dtype->as.global->name
                                   : ss_weights_dtype_name(tensor->view.dtype);
-    SS_TRY(read_shape(self, items[2], items[3], &tensor->view, err));
-    SS_TRY(check_view(self, tensor, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(read_shape(self, items[2], items[3], &tensor->view, err));
+    return check_view(self, tensor, err);
 }
 
 ss_status ss_weights_torch_rebuild_v1(struct ss_weights_pickle *self, node *arguments,
@@ -144,23 +141,17 @@ static ss_status refuse_marks(const struct ss_weights_pickle *self, const node *
 ss_status ss_weights_torch_rebuild_v2(struct ss_weights_pickle *self, node *arguments,
                                       node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 6, 7, err));
-    SS_TRY(refuse_marks(self, arguments, 6, err));
-    SS_TRY(build_tensor(self, arguments, NULL, out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 6, 7, err));
+    SS_RETURN_IF_ERROR(refuse_marks(self, arguments, 6, err));
+    return build_tensor(self, arguments, NULL, out, err);
 }
 
 ss_status ss_weights_torch_rebuild_v3(struct ss_weights_pickle *self, node *arguments,
                                       node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_weights_pickle_need_arguments(self, arguments, 7, 8, err));
-    SS_TRY(refuse_marks(self, arguments, 7, err));
-    SS_TRY(build_tensor(self, arguments, arguments->as.items[6], out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_pickle_need_arguments(self, arguments, 7, 8, err));
+    SS_RETURN_IF_ERROR(refuse_marks(self, arguments, 7, err));
+    return build_tensor(self, arguments, arguments->as.items[6], out, err);
 }
 
 /* (tensor, …): the tensor itself. */
@@ -206,7 +197,6 @@ ss_status ss_weights_torch_size(struct ss_weights_pickle *self, node *arguments,
 ss_status ss_weights_pickle_load_persistent(struct ss_weights_pickle *self, const node *id,
                                             node **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     void *memory = NULL;
     node *const *items = id->as.items;
     if (id->kind != SS_WEIGHTS_PICKLE_TUPLE || id->n < 5 || id->n > 6 ||
@@ -217,16 +207,17 @@ ss_status ss_weights_pickle_load_persistent(struct ss_weights_pickle *self, cons
         return ss_weights_pickle_bad(self, "a storage is not described as expected", err);
     }
     if (id->n == 6 && items[5]->kind != SS_WEIGHTS_PICKLE_NONE) {
-        SS_FAIL_FILE(self->source.file, SS_E_UNSUPPORTED,
-                     "a storage is a part of another, as only very old torch wrote; save the "
-                     "file again");
+        return ss__fail_file(
+            err, self->source.file, SS_E_UNSUPPORTED,
+            "a storage is a part of another, as only very old torch wrote; save the "
+            "file again");
     }
     const struct ss_weights_pickle_global *type = items[1]->as.global;
     if (type->role != SS_WEIGHTS_ROLE_STORAGE &&
         type->role != SS_WEIGHTS_ROLE_UNTYPED_STORAGE) {
         return ss_weights_pickle_bad(self, "a storage has a type that is none", err);
     }
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_weights_pickle_alloc(self, sizeof(struct ss_weights_pickle_storage), &memory, err));
     struct ss_weights_pickle_storage *storage = memory;
     *storage = (struct ss_weights_pickle_storage){.key = items[2]->as.text,
@@ -239,10 +230,9 @@ ss_status ss_weights_pickle_load_persistent(struct ss_weights_pickle *self, cons
                      &storage->n_bytes)) {
         return ss_weights_pickle_bad(self, "a storage has an impossible size", err);
     }
-    SS_GROW(self->storages, self->n_storages_room, self->n_storages + 1);
+    SS_GROW_OR_RETURN(self->storages, self->n_storages_room, self->n_storages + 1);
     self->storages[self->n_storages++] = storage;
-    SS_TRY(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_STORAGE, out, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_STORAGE, out, err));
     (*out)->as.storage = storage;
-out:
-    return status;
+    return SS_OK;
 }

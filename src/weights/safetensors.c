@@ -228,20 +228,18 @@ static ss_status read_u64(struct reader *reader, uint64_t *out, ss_err *err)
 static ss_status read_numbers(struct reader *reader, size_t max, uint64_t *out, size_t *n,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     *n = 0;
-    SS_TRY(need(reader, '[', err));
+    SS_RETURN_IF_ERROR(need(reader, '[', err));
     for (bool more = !take(reader, ']'); more;) {
         if (*n == max) {
-            SS_FAIL_FILE(reader->file, SS_E_LIMIT,
-                         "header has a list of more than %zu numbers at byte %zu", max,
-                         reader->at);
+            return ss__fail_file(err, reader->file, SS_E_LIMIT,
+                                 "header has a list of more than %zu numbers at byte %zu", max,
+                                 reader->at);
         }
-        SS_TRY(read_u64(reader, &out[(*n)++], err));
-        SS_TRY(read_separator(reader, ']', &more, err));
+        SS_RETURN_IF_ERROR(read_u64(reader, &out[(*n)++], err));
+        SS_RETURN_IF_ERROR(read_separator(reader, ']', &more, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- entries ---- */
@@ -256,9 +254,8 @@ struct entry {
 
 static ss_status read_dtype(struct reader *reader, struct entry *entry, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = NULL;
-    SS_TRY(read_string(reader, &name, err));
+    SS_RETURN_IF_ERROR(read_string(reader, &name, err));
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
         if (strcmp(dtypes[i].name, name) == 0) {
             entry->tensor.dtype = dtypes[i].dtype;
@@ -267,10 +264,9 @@ static ss_status read_dtype(struct reader *reader, struct entry *entry, ss_err *
             return SS_OK;
         }
     }
-    SS_FAIL_FILE(reader->file, SS_E_UNSUPPORTED,
-                 "tensor '%.200s' has the unknown dtype '%.40s'", entry->tensor.name, name);
-out:
-    return status;
+    return ss__fail_file(err, reader->file, SS_E_UNSUPPORTED,
+                         "tensor '%.200s' has the unknown dtype '%.40s'", entry->tensor.name,
+                         name);
 }
 
 static ss_status read_shape(struct reader *reader, struct entry *entry, ss_err *err)
@@ -297,93 +293,85 @@ static ss_status read_field(struct reader *reader, struct entry *entry, ss_err *
         {"shape", &entry->has_shape, read_shape},
         {"data_offsets", &entry->has_offsets, read_offsets},
     };
-    ss_status status = SS_OK;
     const char *key = NULL;
-    SS_TRY(read_string(reader, &key, err));
-    SS_TRY(need(reader, ':', err));
+    SS_RETURN_IF_ERROR(read_string(reader, &key, err));
+    SS_RETURN_IF_ERROR(need(reader, ':', err));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (strcmp(fields[i].name, key) == 0 && *fields[i].seen) {
-            SS_FAIL_FILE(reader->file, SS_E_DATA, "tensor '%.200s' gives its %s twice",
-                         entry->tensor.name, key);
+            return ss__fail_file(err, reader->file, SS_E_DATA,
+                                 "tensor '%.200s' gives its %s twice", entry->tensor.name, key);
         }
         if (strcmp(fields[i].name, key) == 0) {
             *fields[i].seen = true;
             return fields[i].read(reader, entry, err);
         }
     }
-    SS_FAIL_FILE(reader->file, SS_E_DATA, "tensor '%.200s' has the unknown field '%.40s'",
-                 entry->tensor.name, key);
-out:
-    return status;
+    return ss__fail_file(err, reader->file, SS_E_DATA,
+                         "tensor '%.200s' has the unknown field '%.40s'", entry->tensor.name,
+                         key);
 }
 
 /* The size of an entry must be that of its shape. */
 static ss_status check_entry(const struct reader *reader, struct entry *entry, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t n_bits = 0;
     const struct ss_weights_tensor *tensor = &entry->tensor;
     const uint64_t begin = entry->offsets[0], end = entry->offsets[1];
     if (!entry->has_dtype || !entry->has_shape || !entry->has_offsets) {
-        SS_FAIL_FILE(reader->file, SS_E_DATA,
-                     "tensor '%.200s' has no %s; it needs dtype, shape and data_offsets",
-                     tensor->name,
-                     !entry->has_dtype   ? "dtype"
-                     : !entry->has_shape ? "shape"
-                                         : "data_offsets");
+        return ss__fail_file(
+            err, reader->file, SS_E_DATA,
+            "tensor '%.200s' has no %s; it needs dtype, shape and data_offsets", tensor->name,
+            !entry->has_dtype   ? "dtype"
+            : !entry->has_shape ? "shape"
+                                : "data_offsets");
     }
     if (!ss_weights_tensor_set_row_major(&entry->tensor) ||
         !ss__mul_u64(tensor->n_elements, entry->n_bits, &n_bits) || n_bits % 8 != 0) {
-        SS_FAIL_FILE(reader->file, SS_E_DATA, "tensor '%.200s' has an impossible shape",
-                     tensor->name);
+        return ss__fail_file(err, reader->file, SS_E_DATA,
+                             "tensor '%.200s' has an impossible shape", tensor->name);
     }
     if (end < begin || end - begin != n_bits / 8) {
-        SS_FAIL_FILE(reader->file, SS_E_DATA,
-                     "tensor '%.200s' needs %llu bytes by its shape, but has the range %llu to "
-                     "%llu",
-                     tensor->name, (unsigned long long)(n_bits / 8), (unsigned long long)begin,
-                     (unsigned long long)end);
+        return ss__fail_file(
+            err, reader->file, SS_E_DATA,
+            "tensor '%.200s' needs %llu bytes by its shape, but has the range %llu to "
+            "%llu",
+            tensor->name, (unsigned long long)(n_bits / 8), (unsigned long long)begin,
+            (unsigned long long)end);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_entry(struct reader *reader, const char *name, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct entry entry = {.tensor = {.name = name}};
-    SS_TRY(need(reader, '{', err));
+    SS_RETURN_IF_ERROR(need(reader, '{', err));
     for (bool more = !take(reader, '}'); more;) {
-        SS_TRY(read_field(reader, &entry, err));
-        SS_TRY(read_separator(reader, '}', &more, err));
+        SS_RETURN_IF_ERROR(read_field(reader, &entry, err));
+        SS_RETURN_IF_ERROR(read_separator(reader, '}', &more, err));
     }
-    SS_TRY(check_entry(reader, &entry, err));
-    SS_GROW(reader->spans, reader->n_spans_room, reader->self->n + 1);
+    SS_RETURN_IF_ERROR(check_entry(reader, &entry, err));
+    SS_GROW_OR_RETURN(reader->spans, reader->n_spans_room, reader->self->n + 1);
     reader->spans[reader->self->n] = (struct span){
         .begin = entry.offsets[0], .end = entry.offsets[1], .tensor = reader->self->n};
-    SS_TRY(ss_weights_add(reader->self, &entry.tensor, err));
-out:
-    return status;
+    return ss_weights_add(reader->self, &entry.tensor, err);
 }
 
 static ss_status read_metadata(struct reader *reader, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (reader->has_metadata) {
-        SS_FAIL_FILE(reader->file, SS_E_DATA, "__metadata__ is given twice");
+        return ss__fail_file(err, reader->file, SS_E_DATA, "__metadata__ is given twice");
     }
     reader->has_metadata = true;
-    SS_TRY(need(reader, '{', err));
+    SS_RETURN_IF_ERROR(need(reader, '{', err));
     for (bool more = !take(reader, '}'); more;) {
         const char *key = NULL, *value = NULL;
-        SS_TRY(read_string(reader, &key, err));
-        SS_TRY(need(reader, ':', err));
-        SS_TRY(read_string(reader, &value, err));
-        SS_TRY(ss_weights_add_metadata(reader->self, key, value, err));
-        SS_TRY(read_separator(reader, '}', &more, err));
+        SS_RETURN_IF_ERROR(read_string(reader, &key, err));
+        SS_RETURN_IF_ERROR(need(reader, ':', err));
+        SS_RETURN_IF_ERROR(read_string(reader, &value, err));
+        SS_RETURN_IF_ERROR(ss_weights_add_metadata(reader->self, key, value, err));
+        SS_RETURN_IF_ERROR(read_separator(reader, '}', &more, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_header(struct reader *reader, ss_err *err)
@@ -425,7 +413,6 @@ static int compare_spans(const void *left, const void *right)
 static ss_status place_tensors(struct reader *reader, const uint8_t *data, size_t n_bytes,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_weights *self = reader->self;
     uint64_t end = 0;
     if (self->n > 0) {
@@ -435,22 +422,22 @@ static ss_status place_tensors(struct reader *reader, const uint8_t *data, size_
         const struct span *span = &reader->spans[i];
         struct ss_weights_tensor *tensor = &self->tensors[span->tensor];
         if (span->begin != end || span->end > n_bytes) {
-            SS_FAIL_FILE(reader->file, SS_E_DATA,
-                         "tensor '%.200s' has the range %llu to %llu, expected it to start at "
-                         "%llu and to end within the %zu bytes of data",
-                         tensor->name, (unsigned long long)span->begin,
-                         (unsigned long long)span->end, (unsigned long long)end, n_bytes);
+            return ss__fail_file(
+                err, reader->file, SS_E_DATA,
+                "tensor '%.200s' has the range %llu to %llu, expected it to start at "
+                "%llu and to end within the %zu bytes of data",
+                tensor->name, (unsigned long long)span->begin, (unsigned long long)span->end,
+                (unsigned long long)end, n_bytes);
         }
         end = span->end;
         tensor->data = data + span->begin;
     }
     if (end != n_bytes) {
-        SS_FAIL_FILE(reader->file, SS_E_DATA,
-                     "the file has %zu bytes of data, but its tensors end at %llu", n_bytes,
-                     (unsigned long long)end);
+        return ss__fail_file(err, reader->file, SS_E_DATA,
+                             "the file has %zu bytes of data, but its tensors end at %llu",
+                             n_bytes, (unsigned long long)end);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_safetensors_read(struct ss_weights *self, ss_err *err)

@@ -181,7 +181,6 @@ bool ss_weights_tensor_as_value(const struct ss_weights_tensor *tensor, node *ou
 static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_storage *storage,
                             const void **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_weights *weights = walk->weights;
     const struct ss_weights_source *source = &weights->source;
     uint8_t *copy = NULL;
@@ -190,24 +189,22 @@ static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_st
     }
     walk->n_copied += storage->n_bytes;
     if (walk->n_copied > SS_WEIGHTS_SPARE_BYTES / 2 + source->n_bytes) {
-        SS_FAIL_FILE(source->file, SS_E_LIMIT,
-                     "its numpy arrays hold more bytes than the file has");
+        return ss__fail_file(err, source->file, SS_E_LIMIT,
+                             "its numpy arrays hold more bytes than the file has");
     }
-    SS_GROW(weights->inflated, weights->n_inflated_room, weights->n_inflated + 1);
-    SS_ALLOC_ALIGNED(copy, ss__max_size((size_t)storage->n_bytes, 1));
+    SS_GROW_OR_RETURN(weights->inflated, weights->n_inflated_room, weights->n_inflated + 1);
+    SS_ALLOC_ALIGNED_OR_RETURN(copy, ss__max_size((size_t)storage->n_bytes, 1));
     weights->inflated[weights->n_inflated++] = copy;
     if (storage->n_bytes > 0) {
         memcpy(copy, storage->data, (size_t)storage->n_bytes);
     }
     *out = copy;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_tensor(struct walk *walk, const struct ss_weights_pickle_tensor *tensor,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_weights *weights = walk->weights;
     const size_t n_name = walk->name.n_bytes;
     struct ss_weights_tensor view = tensor->view;
@@ -229,14 +226,13 @@ static ss_status add_tensor(struct walk *walk, const struct ss_weights_pickle_te
     view.swaps = tensor->has_byte_order ? view.swaps : walk->swaps && n_bytes > 1;
     view.data = tensor->storage->data + tensor->offset * n_bytes;
     if (tensor->storage->is_temporary) {
-        SS_TRY(keep_bytes(walk, tensor->storage, &view.data, err));
+        SS_RETURN_IF_ERROR(keep_bytes(walk, tensor->storage, &view.data, err));
     }
-    SS_TRY(ss_weights_add(weights, &view, err));
+    SS_RETURN_IF_ERROR(ss_weights_add(weights, &view, err));
     if (ss_weights_tensor_as_value(&view, &value)) {
-        SS_TRY(add_value(walk, &value, err));
+        SS_RETURN_IF_ERROR(add_value(walk, &value, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the tree ---- */
@@ -273,7 +269,6 @@ static ss_status walk_value(struct walk *walk, const node *value, size_t level, 
 
 static ss_status walk_items(struct walk *walk, const node *value, size_t level, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_name = walk->name.n_bytes;
     const uint32_t stride = value->kind == SS_WEIGHTS_PICKLE_DICT ? 2 : 1;
     const bool keeps_values = stride == 2 || value->n <= MAX_LIST_VALUES;
@@ -281,29 +276,27 @@ static ss_status walk_items(struct walk *walk, const node *value, size_t level, 
         const node index = {.kind = SS_WEIGHTS_PICKLE_INT, .as.integer = i};
         const node *item = value->as.items[i + stride - 1];
         if (++walk->n_visits > MAX_VISITS) {
-            SS_FAIL_FILE(walk->weights->source.file, SS_E_LIMIT,
-                         "the state dict holds more than %d values", MAX_VISITS);
+            return ss__fail_file(err, walk->weights->source.file, SS_E_LIMIT,
+                                 "the state dict holds more than %d values", MAX_VISITS);
         }
         if (!keeps_values && is_plain(item)) {
             continue;
         }
         if (add_key(&walk->name, stride == 2 ? value->as.items[i] : &index)) {
-            SS_TRY(ss__buf_check(&walk->name, err));
-            SS_TRY(walk_value(walk, item, level, err));
+            SS_RETURN_IF_ERROR(ss__buf_check(&walk->name, err));
+            SS_RETURN_IF_ERROR(walk_value(walk, item, level, err));
         }
         walk->name.n_bytes = n_name;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status walk_value(struct walk *walk, const node *value, size_t level, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (value->kind == SS_WEIGHTS_PICKLE_TENSOR) {
         return add_tensor(walk, value->as.tensor, err);
     }
-    SS_TRY(add_value(walk, value, err));
+    SS_RETURN_IF_ERROR(add_value(walk, value, err));
     if (!is_container(value)) {
         return SS_OK;
     }
@@ -313,9 +306,7 @@ static ss_status walk_value(struct walk *walk, const node *value, size_t level, 
                              "itself",
                              MAX_LEVELS);
     }
-    status = walk_items(walk, value, level + 1, err);
-out:
-    return status;
+    return walk_items(walk, value, level + 1, err);
 }
 
 ss_status ss_weights_pickle_add_tensors(const struct ss_weights_pickle *self, bool swaps,

@@ -70,43 +70,43 @@ static const struct ss_source_zip_record *find_named(const struct archive *archi
 static ss_status check_record(const struct archive *archive,
                               const struct ss_source_zip_record *record, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = archive->zip.source.file;
     const struct ss_text root = archive->root;
     if (record->n_name != strlen(record->name)) {
-        SS_FAIL_FILE(file, SS_E_DATA, "the name of entry '%.200s' holds a NUL", record->name);
+        return ss__fail_file(err, file, SS_E_DATA, "the name of entry '%.200s' holds a NUL",
+                             record->name);
     }
     if (strncmp(record->name, root.data, root.n_bytes) != 0) {
-        SS_FAIL_FILE(file, SS_E_DATA,
-                     "entry '%.200s' is outside the folder '%.*s' of the checkpoint",
-                     record->name, (int)root.n_bytes, root.data);
+        return ss__fail_file(err, file, SS_E_DATA,
+                             "entry '%.200s' is outside the folder '%.*s' of the checkpoint",
+                             record->name, (int)root.n_bytes, root.data);
     }
     if (strcmp(record->name + root.n_bytes, "constants.pkl") == 0 ||
         strncmp(record->name + root.n_bytes, "code/", 5) == 0) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
-                     "a TorchScript program, not a state dict; load it in torch and save its "
-                     "state_dict()");
+        return ss__fail_file(
+            err, file, SS_E_UNSUPPORTED,
+            "a TorchScript program, not a state dict; load it in torch and save its "
+            "state_dict()");
     }
     if (record->method != SS_SOURCE_ZIP_STORED) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
-                     "entry '%.200s' is compressed, which torch never does; pack the archive "
-                     "again without compression",
-                     record->name);
+        return ss__fail_file(
+            err, file, SS_E_UNSUPPORTED,
+            "entry '%.200s' is compressed, which torch never does; pack the archive "
+            "again without compression",
+            record->name);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A number of at most two digits, and white space. */
 static ss_status check_version(const struct archive *archive, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = archive->zip.source.file;
     const struct ss_source_zip_record *record = find_named(archive, "version");
     unsigned version = 0;
     size_t at = 0;
     if (record == NULL) {
-        SS_FAIL_FILE(file, SS_E_DATA, "the checkpoint has no entry 'version'");
+        return ss__fail_file(err, file, SS_E_DATA, "the checkpoint has no entry 'version'");
     }
     for (; at < record->n_bytes && at < 3 && record->packed[at] >= '0' &&
            record->packed[at] <= '9';
@@ -119,31 +119,28 @@ static ss_status check_version(const struct archive *archive, ss_err *err)
     }
     if (n_digits == 0 || at != record->n_bytes || version < MIN_VERSION ||
         version > MAX_VERSION) {
-        SS_FAIL_FILE(file, SS_E_DATA,
-                     "the checkpoint's entry 'version' is not a number from %d to %d, as torch "
-                     "reads",
-                     MIN_VERSION, MAX_VERSION);
+        return ss__fail_file(
+            err, file, SS_E_DATA,
+            "the checkpoint's entry 'version' is not a number from %d to %d, as torch "
+            "reads",
+            MIN_VERSION, MAX_VERSION);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_archive(const struct ss_weights_source *source, struct archive *archive,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_source_zip_read(source, &archive->zip, err));
+    SS_RETURN_IF_ERROR(ss_source_zip_read(source, &archive->zip, err));
     for (size_t i = 0; i < archive->zip.n && archive->root.n_bytes == 0; i++) {
         archive->root.data = archive->zip.records[i].name;
         archive->root.n_bytes = root_bytes(&archive->zip.records[i]);
     }
     for (size_t i = 0; i < archive->zip.n; i++) {
-        SS_TRY(check_record(archive, &archive->zip.records[i], err));
+        SS_RETURN_IF_ERROR(check_record(archive, &archive->zip.records[i], err));
     }
-    SS_TRY(check_version(archive, err));
-    SS_TRY(ss_source_zip_check_all(&archive->zip, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(check_version(archive, err));
+    return ss_source_zip_check_all(&archive->zip, err);
 }
 
 static bool is_content(const struct ss_source_zip_record *record, const char *text)
@@ -165,26 +162,25 @@ static ss_status read_byte_order(const struct archive *archive, bool *swaps, ss_
 static ss_status place_storages(const struct archive *archive, struct ss_weights_pickle *pickle,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = archive->zip.source.file;
     for (size_t i = 0; i < pickle->n_storages; i++) {
         struct ss_weights_pickle_storage *storage = pickle->storages[i];
         const struct ss_text key = {storage->key, storage->n_key};
         const struct ss_source_zip_record *record = find_record(archive, "data/", key);
         if (record == NULL) {
-            SS_FAIL_FILE(file, SS_E_DATA, "storage '%.*s' has no entry in the archive",
-                         (int)ss__min_size(key.n_bytes, 100), key.data);
+            return ss__fail_file(err, file, SS_E_DATA,
+                                 "storage '%.*s' has no entry in the archive",
+                                 (int)ss__min_size(key.n_bytes, 100), key.data);
         }
         if (record->n_bytes != storage->n_bytes) {
-            SS_FAIL_FILE(file, SS_E_DATA,
-                         "entry '%.200s' has %llu bytes, but its storage needs %llu",
-                         record->name, (unsigned long long)record->n_bytes,
-                         (unsigned long long)storage->n_bytes);
+            return ss__fail_file(err, file, SS_E_DATA,
+                                 "entry '%.200s' has %llu bytes, but its storage needs %llu",
+                                 record->name, (unsigned long long)record->n_bytes,
+                                 (unsigned long long)storage->n_bytes);
         }
         storage->data = record->packed;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_torch_zip_read(struct ss_weights *self, ss_err *err)

@@ -169,28 +169,24 @@ static ss_status place_storage(struct stream *stream, const struct ss_weights_pi
 static ss_status place_storages(struct stream *stream,
                                 const struct ss_weights_pickle_node *keys, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = stream->object.n_storages;
-    SS_ALLOC(stream->by_key, n);
+    SS_ALLOC_OR_RETURN(stream->by_key, n);
     for (size_t i = 0; i < n; i++) {
         stream->by_key[i] = stream->object.storages[i];
     }
     qsort(stream->by_key, n, sizeof *stream->by_key, compare_keys);
     if (keys->kind != SS_WEIGHTS_PICKLE_LIST) {
-        status = wrong(stream, "the list of its storages is missing", err);
-        goto out;
+        return wrong(stream, "the list of its storages is missing", err);
     }
     for (size_t i = 0; i < keys->n; i++) {
-        SS_TRY(place_storage(stream, keys->as.items[i], err));
+        SS_RETURN_IF_ERROR(place_storage(stream, keys->as.items[i], err));
     }
     for (size_t i = 0; i < n; i++) {
         if (stream->by_key[i]->data == NULL) {
-            status = wrong(stream, "a tensor's storage is not listed", err);
-            goto out;
+            return wrong(stream, "a tensor's storage is not listed", err);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_weights_torch_stream_read(struct ss_weights *self, ss_err *err)

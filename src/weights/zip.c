@@ -148,16 +148,15 @@ static ss_status read_end64(const struct ss_weights_source *source, uint64_t loc
 static ss_status read_end(const struct ss_weights_source *source, struct directory *out,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t at = 0;
-    SS_TRY(find_end(source, &at, err));
+    SS_RETURN_IF_ERROR(find_end(source, &at, err));
     const uint8_t *end = source->data + at;
     *out = (struct directory){.n_entries = load16(end + 10),
                               .n_bytes = load32(end + 12),
                               .offset = load32(end + 16),
                               .end = at};
     if (at >= LOCATOR_BYTES && is_at(source, at - LOCATOR_BYTES, locator_mark)) {
-        SS_TRY(read_end64(source, at - LOCATOR_BYTES, out, err));
+        SS_RETURN_IF_ERROR(read_end64(source, at - LOCATOR_BYTES, out, err));
     } else if (load16(end + 4) != 0 || load16(end + 6) != 0 ||
                load16(end + 8) != load16(end + 10)) {
         return damaged(source, at, "the archive is spread over several disks", err);
@@ -169,8 +168,7 @@ static ss_status read_end(const struct ss_weights_source *source, struct directo
     if (out->n_entries > out->n_bytes / CENTRAL_BYTES) {
         return damaged(source, at, "more entries are claimed than the directory can hold", err);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- entries ---- */
