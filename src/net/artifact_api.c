@@ -17,15 +17,15 @@ static const char default_url[] = "https://api.wandb.ai";
 ss_status ss_net_artifact_store_open(struct ss_net *net, struct ss_net_artifact_store *out,
                                      ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *url = getenv("WANDB_BASE_URL");
     char origin[SS_NET_URL_ORIGIN_BYTES];
     struct ss_net_artifact_store store = {.net = net};
     *out = (struct ss_net_artifact_store){0};
     url = url != NULL && *url != '\0' ? url : default_url;
     if (!ss_net_url_origin(url, origin)) {
-        SS_FAIL(SS_E_USAGE, "WANDB_BASE_URL is '%.300s', which is not an http or https address",
-                url);
+        return ss__fail(err, SS_E_USAGE,
+                        "WANDB_BASE_URL is '%.300s', which is not an http or https address",
+                        url);
     }
     size_t n_bytes = strlen(url);
     while (url[n_bytes - 1] == '/') {
@@ -33,11 +33,10 @@ ss_status ss_net_artifact_store_open(struct ss_net *net, struct ss_net_artifact_
     }
     store.url = ss__strndup(url, n_bytes);
     if (store.url == NULL) {
-        SS_TRY(ss__fail_nomem(err, "an address"));
+        return ss__fail_nomem(err, "an address");
     }
     *out = store;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_net_artifact_store_release(struct ss_net_artifact_store *store)
@@ -191,12 +190,11 @@ static ss_status read_reply(const struct ss_net_artifact_store *store,
                             const struct ss_net_answer *answer,
                             struct ss_net_artifact_reply *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const bool is_good = answer->code >= 200 && answer->code < 300;
     if (!is_good && answer->code != 400) { /* which comes with errors in the body */
-        SS_TRY(ss_net_check(answer, "the artifact store", err));
+        SS_RETURN_IF_ERROR(ss_net_check(answer, "the artifact store", err));
     }
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss__json_parse(store->url, answer->body.data, answer->body.n_bytes, &out->tree, err));
     out->data = ss__json_get(out->tree, "data");
     const struct ss__json *first = ss__json_at(ss__json_get(out->tree, "errors"), 0);
@@ -205,10 +203,10 @@ static ss_status read_reply(const struct ss_net_artifact_store *store,
                      : !is_good      ? "it does not understand the question"
                                      : NULL;
     if (out->complaint == NULL && !ss__json_is_object(out->data)) {
-        SS_FAIL_FILE(store->url, SS_E_DATA, "the artifact store's answer has no object 'data'");
+        return ss__fail_file(err, store->url, SS_E_DATA,
+                             "the artifact store's answer has no object 'data'");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_net_artifact_ask(struct ss_net_artifact_store *store, const char *query,
@@ -318,13 +316,10 @@ static ss_status read_artifact(const struct ss_net_artifact_store *store, const 
                                struct ss__json *artifact, struct ss_net_artifact_facts *out,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(check_state(label, artifact, err));
-    SS_TRY(copy_text(store, artifact, "id", &out->id, err));
-    SS_TRY(copy_text(store, artifact, "digest", &out->digest, err));
-    SS_TRY(copy_text(store, artifact, "artifactType.name", &out->type, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(check_state(label, artifact, err));
+    SS_RETURN_IF_ERROR(copy_text(store, artifact, "id", &out->id, err));
+    SS_RETURN_IF_ERROR(copy_text(store, artifact, "digest", &out->digest, err));
+    return copy_text(store, artifact, "artifactType.name", &out->type, err);
 }
 
 static ss_status read_version(const struct ss_net_artifact_store *store,

@@ -62,74 +62,73 @@ static bool path_is_sound(const char *path)
 static ss_status read_algorithm(const char *what, const char *path,
                                 const struct ss__json *extra, ss__hash_kind *kind, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = "MD5";
-    SS_TRY(ss__json_text(what, extra, "alg", &name, err));
+    SS_RETURN_IF_ERROR(ss__json_text(what, extra, "alg", &name, err));
     *kind = strcasecmp(name, "XXH128") == 0 ? SS__HASH_XXH128 : SS__HASH_MD5;
     if (*kind == SS__HASH_MD5 && strcasecmp(name, "MD5") != 0) {
-        SS_FAIL_FILE(what, SS_E_UNSUPPORTED,
-                     "the digest of '%.200s' is by the algorithm '%.40s'; MD5 and XXH128 are "
-                     "known",
-                     path, name);
+        return ss__fail_file(
+            err, what, SS_E_UNSUPPORTED,
+            "the digest of '%.200s' is by the algorithm '%.40s'; MD5 and XXH128 are "
+            "known",
+            path, name);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_entry(const char *what, const char *path, const struct ss__json *value,
                             struct ss_net_artifact_entry *entry, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_bytes = SIZE_MAX;
     *entry = (struct ss_net_artifact_entry){.path = path, .n_bytes = SS_NOWHERE};
     if (!path_is_sound(path)) {
-        SS_FAIL_FILE(what, SS_E_DATA,
-                     "the path '%.200s' of an entry would leave the folder of the artifact",
-                     path);
+        return ss__fail_file(
+            err, what, SS_E_DATA,
+            "the path '%.200s' of an entry would leave the folder of the artifact", path);
     }
     if (!ss__json_is_object(value)) {
-        SS_FAIL_FILE(what, SS_E_DATA, "the entry '%.200s' is not an object", path);
+        return ss__fail_file(err, what, SS_E_DATA, "the entry '%.200s' is not an object", path);
     }
-    SS_TRY(ss__json_need(what, value, "digest", err));
-    SS_TRY(ss__json_text(what, value, "digest", &entry->digest, err));
-    SS_TRY(ss__json_text(what, value, "ref", &entry->ref, err));
-    SS_TRY(ss__json_text(what, value, "birthArtifactID", &entry->birth_id, err));
-    SS_TRY(ss__json_size(what, value, "size", &n_bytes, err));
+    SS_RETURN_IF_ERROR(ss__json_need(what, value, "digest", err));
+    SS_RETURN_IF_ERROR(ss__json_text(what, value, "digest", &entry->digest, err));
+    SS_RETURN_IF_ERROR(ss__json_text(what, value, "ref", &entry->ref, err));
+    SS_RETURN_IF_ERROR(ss__json_text(what, value, "birthArtifactID", &entry->birth_id, err));
+    SS_RETURN_IF_ERROR(ss__json_size(what, value, "size", &n_bytes, err));
     const struct ss__json *extra = ss__json_get(value, "extra");
     extra = ss__json_is_object(extra) ? extra : NULL;
-    SS_TRY(ss__json_text(what, extra, "etag", &entry->etag, err));
-    SS_TRY(read_algorithm(what, path, extra, &entry->kind, err));
+    SS_RETURN_IF_ERROR(ss__json_text(what, extra, "etag", &entry->etag, err));
+    SS_RETURN_IF_ERROR(read_algorithm(what, path, extra, &entry->kind, err));
     entry->n_bytes = n_bytes == SIZE_MAX ? SS_NOWHERE : n_bytes;
     if (!hex_of_digest(entry->digest, entry->hex) && entry->ref == NULL) {
-        SS_FAIL_FILE(what, SS_E_DATA,
-                     "the digest '%.60s' of '%.200s' is not an %s in base64 (24 characters)",
-                     entry->digest, path, entry->kind == SS__HASH_MD5 ? "MD5" : "XXH128");
+        return ss__fail_file(
+            err, what, SS_E_DATA,
+            "the digest '%.60s' of '%.200s' is not an %s in base64 (24 characters)",
+            entry->digest, path, entry->kind == SS__HASH_MD5 ? "MD5" : "XXH128");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_head(const char *what, const struct ss__json *tree, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t version = 0;
     const char *policy = "";
     if (!ss__json_is_object(tree) || !ss__json_is_object(ss__json_get(tree, "contents"))) {
-        SS_FAIL_FILE(what, SS_E_DATA, "is not a manifest: it has no object 'contents'");
+        return ss__fail_file(err, what, SS_E_DATA,
+                             "is not a manifest: it has no object 'contents'");
     }
-    SS_TRY(ss__json_size(what, tree, "version", &version, err));
-    SS_TRY(ss__json_text(what, tree, "storagePolicy", &policy, err));
+    SS_RETURN_IF_ERROR(ss__json_size(what, tree, "version", &version, err));
+    SS_RETURN_IF_ERROR(ss__json_text(what, tree, "storagePolicy", &policy, err));
     if (version != 1 || strcmp(policy, "wandb-storage-policy-v1") != 0) {
-        SS_FAIL_FILE(what, SS_E_UNSUPPORTED,
-                     "is of version %zu with the storage policy '%.60s'; version 1 with "
-                     "wandb-storage-policy-v1 is read",
-                     version, policy);
+        return ss__fail_file(
+            err, what, SS_E_UNSUPPORTED,
+            "is of version %zu with the storage policy '%.60s'; version 1 with "
+            "wandb-storage-policy-v1 is read",
+            version, policy);
     }
     if (ss__json_count(ss__json_get(tree, "contents")) > SS_NET_ARTIFACT_MAX_FILES) {
-        SS_FAIL_FILE(what, SS_E_LIMIT, "has more than %d files", SS_NET_ARTIFACT_MAX_FILES);
+        return ss__fail_file(err, what, SS_E_LIMIT, "has more than %d files",
+                             SS_NET_ARTIFACT_MAX_FILES);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status digest_of(const struct ss_net_artifact_manifest *manifest, ss__hash_kind kind,
@@ -155,18 +154,17 @@ out:
 static ss_status check_digest(const char *what, const struct ss_net_artifact_manifest *manifest,
                               const char *digest, ss_err *err)
 {
-    ss_status status = SS_OK;
     char md5[SS__HASH_HEX_BYTES], xxh128[SS__HASH_HEX_BYTES];
-    SS_TRY(digest_of(manifest, SS__HASH_MD5, md5, err));
-    SS_TRY(digest_of(manifest, SS__HASH_XXH128, xxh128, err));
+    SS_RETURN_IF_ERROR(digest_of(manifest, SS__HASH_MD5, md5, err));
+    SS_RETURN_IF_ERROR(digest_of(manifest, SS__HASH_XXH128, xxh128, err));
     if (strcmp(md5, digest) != 0 && strcmp(xxh128, digest) != 0) {
-        SS_FAIL_FILE(what, SS_E_DATA,
-                     "its entries have the digest %s (MD5) or %s (XXH128), the store says "
-                     "%.60s; the manifest is damaged or of another artifact",
-                     md5, xxh128, digest);
+        return ss__fail_file(
+            err, what, SS_E_DATA,
+            "its entries have the digest %s (MD5) or %s (XXH128), the store says "
+            "%.60s; the manifest is damaged or of another artifact",
+            md5, xxh128, digest);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_net_artifact_manifest_take(const char *what, struct ss__json *document,

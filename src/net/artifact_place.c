@@ -227,16 +227,14 @@ out:
 
 static ss_status ask_signed_urls(struct ss_net_artifact *artifact, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool understood = false;
     const size_t n_listings = artifact->name == NULL ? 1 : N_LISTINGS;
     free_signed_urls(artifact);
-    SS_ALLOC(artifact->signed_urls, artifact->manifest.n);
+    SS_ALLOC_OR_RETURN(artifact->signed_urls, artifact->manifest.n);
     for (size_t listing = 0; listing < n_listings && !understood; listing++) {
-        SS_TRY(list_files(artifact, listing, &understood, err));
+        SS_RETURN_IF_ERROR(list_files(artifact, listing, &understood, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the store's own address of a file ---- */
@@ -287,14 +285,11 @@ ss_status ss_net_artifact_place(struct ss_net_artifact *artifact,
                                 const struct ss_net_artifact_entry *entry, bool again,
                                 char **url, char **authorization, ss_err *err)
 {
-    ss_status status = SS_OK;
     *url = *authorization = NULL;
     if (artifact->signed_urls == NULL || again) {
-        SS_TRY(ask_signed_urls(artifact, err));
+        SS_RETURN_IF_ERROR(ask_signed_urls(artifact, err));
     }
     const char *signed_url = artifact->signed_urls[entry - artifact->manifest.entries];
-    SS_TRY(signed_url != NULL ? join(artifact, signed_url, url, err)
-                              : own_place(artifact, entry, url, authorization, err));
-out:
-    return status;
+    return signed_url != NULL ? join(artifact, signed_url, url, err)
+                              : own_place(artifact, entry, url, authorization, err);
 }

@@ -76,23 +76,21 @@ static ss_status read_facts(const char *path, const struct ss__json *record,
                             struct ss_net_artifact_facts *out, ss_err *err)
 {
     static const char *const keys[] = {"id", "digest", "type"};
-    ss_status status = SS_OK;
     char **fields[] = {&out->id, &out->digest, &out->type};
     size_t version = 0;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *text = NULL;
-        SS_TRY(ss__json_need(path, record, keys[i], err));
-        SS_TRY(ss__json_text(path, record, keys[i], &text, err));
+        SS_RETURN_IF_ERROR(ss__json_need(path, record, keys[i], err));
+        SS_RETURN_IF_ERROR(ss__json_text(path, record, keys[i], &text, err));
         *fields[i] = ss__strdup(text);
         if (*fields[i] == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a record"));
+            return ss__fail_nomem(err, "a record");
         }
     }
-    SS_TRY(ss__json_need(path, record, "version", err));
-    SS_TRY(ss__json_size(path, record, "version", &version, err));
+    SS_RETURN_IF_ERROR(ss__json_need(path, record, "version", err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, record, "version", &version, err));
     out->version = version;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_net_artifact_record_read(const char *cache,

@@ -52,10 +52,9 @@ static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind ki
                           const char *path, const char *below, const struct stat *facts,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
     const bool is_link = S_ISLNK(facts->st_mode);
     const bool is_pointer = kind == SS_NET_CACHED_POINTER;
-    SS_GROW(repo->files, repo->n_room, repo->n + 1);
+    SS_GROW_OR_RETURN(repo->files, repo->n_room, repo->n + 1);
     struct ss_net_cached_file *file = &repo->files[repo->n];
     *file = (struct ss_net_cached_file){
         .kind = kind_of(kind, below),
@@ -68,11 +67,10 @@ static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind ki
         .changed_at = (int64_t)facts->st_mtime,
     };
     if (file->path == NULL || file->name == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a list of files"));
+        return ss__fail_nomem(err, "a list of files");
     }
     repo->n++;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Files below REPO/TOP, `below` being the path within it. */

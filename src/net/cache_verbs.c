@@ -45,8 +45,7 @@ static ss_status add_to_list(void *user, struct ss_net_cached_repo *repo, ss_err
 {
     static const char *const kinds[SS_NET_HUB_N_KINDS] = {"model", "dataset", "space"};
     struct listing *listing = user;
-    ss_status status = SS_OK;
-    SS_GROW(listing->out->repos, listing->n_room, listing->out->n_repos + 1);
+    SS_GROW_OR_RETURN(listing->out->repos, listing->n_room, listing->out->n_repos + 1);
     struct ss_cache_repo *row = &listing->out->repos[listing->out->n_repos];
     *row = (struct ss_cache_repo){
         .kind = kinds[repo->name.kind],
@@ -56,7 +55,7 @@ static ss_status add_to_list(void *user, struct ss_net_cached_repo *repo, ss_err
         .n_revisions = repo->n_revisions,
     };
     if (row->id == NULL || row->path == NULL || row->refs == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a list"));
+        return ss__fail_nomem(err, "a list");
     }
     for (size_t i = 0; i < repo->n; i++) {
         const struct ss_net_cached_file *file = &repo->files[i];
@@ -67,8 +66,7 @@ static ss_status add_to_list(void *user, struct ss_net_cached_repo *repo, ss_err
         row->used_at = is_newer ? file->changed_at : row->used_at;
     }
     listing->out->n_repos++;
-out:
-    return status;
+    return SS_OK;
 }
 
 static int by_kind_and_id(const void *a, const void *b)
@@ -171,14 +169,13 @@ static ss_status verify_blob(struct check *check, const struct ss_net_cached_fil
 static ss_status verify_repo(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     struct check *check = user;
-    ss_status status = SS_OK;
     char commit[SS_NET_HUB_COMMIT_BYTES];
     for (size_t i = 0; i < repo->n; i++) {
         const struct ss_net_cached_file *file = &repo->files[i];
         if (file->leads_nowhere) {
             report(check, file, "it leads to a file that is not there; fetch again");
         } else if (file->kind == SS_NET_CACHED_BLOB) {
-            SS_TRY(verify_blob(check, file, err));
+            SS_RETURN_IF_ERROR(verify_blob(check, file, err));
         } else if (file->kind == SS_NET_CACHED_REF &&
                    !ss_net_hub_ref_load(file->path, commit)) {
             report(check, file, "it names no commit; delete it, or fetch again");
@@ -186,8 +183,7 @@ static ss_status verify_repo(void *user, struct ss_net_cached_repo *repo, ss_err
             check->sum->n_unknown++;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_cache_verify(const struct ss_cache_check_options *options,
@@ -207,8 +203,7 @@ static int by_text(const void *a, const void *b)
 static ss_status find_named(const struct ss_net_cached_repo *repo, const char ***out, size_t *n,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(*out, repo->n + 1);
+    SS_ALLOC_OR_RETURN(*out, repo->n + 1);
     *n = 0;
     for (size_t i = 0; i < repo->n; i++) {
         if (repo->files[i].kind == SS_NET_CACHED_POINTER && repo->files[i].is_link) {
@@ -216,8 +211,7 @@ static ss_status find_named(const struct ss_net_cached_repo *repo, const char **
         }
     }
     qsort(*out, *n, sizeof **out, by_text);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A file that its writer locks as long as it lives. */

@@ -60,13 +60,10 @@ static bool is_path(const struct wanted *wanted)
 
 static ss_status take_path(const struct wanted *wanted, struct ss_place *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(keep(&out->path, wanted->reference, err));
-    SS_TRY(keep(&out->source, "", err));
-    SS_TRY(keep(&out->name, ss__path_name(wanted->reference), err));
-    SS_TRY(keep(&out->commit, "", err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(keep(&out->path, wanted->reference, err));
+    SS_RETURN_IF_ERROR(keep(&out->source, "", err));
+    SS_RETURN_IF_ERROR(keep(&out->name, ss__path_name(wanted->reference), err));
+    return keep(&out->commit, "", err);
 }
 
 /* ---- artifacts ---- */

@@ -166,10 +166,9 @@ static ss_status check_landed(struct download *d, ss_err *err)
 static ss_status land(struct download *d, struct ss_net_remote *remote, const char *part,
                       ss_err *err)
 {
-    ss_status status = SS_OK;
     char head[48] = "";
     struct ss_net_landing landing = {.partial = part, .place = d->place->blob};
-    SS_TRY(find_size(d->file, remote, &landing.n_bytes, err));
+    SS_RETURN_IF_ERROR(find_size(d->file, remote, &landing.n_bytes, err));
     const bool is_known = ss_net_hub_etag_kind(d->file->etag, &landing.kind);
     const bool is_late =
         is_known && landing.kind == SS__HASH_SHA1 && landing.n_bytes == SS_NOWHERE;
@@ -179,10 +178,8 @@ static ss_status land(struct download *d, struct ss_net_remote *remote, const ch
         landing.hash_head = head;
         landing.n_hash_head_bytes = git_head(landing.n_bytes, head);
     }
-    SS_TRY(ss_net_land(d->hub->net, remote, d->name->path, &landing, err));
-    SS_TRY(is_late ? check_landed(d, err) : SS_OK);
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_net_land(d->hub->net, remote, d->name->path, &landing, err));
+    return is_late ? check_landed(d, err) : SS_OK;
 }
 
 ss_status ss_net_hub_download(struct ss_net_hub *hub, const struct ss_net_hub_name *name,

@@ -91,13 +91,11 @@ static ss_status get_quietly(struct fetching *f, const char *folder, const char 
 static ss_status get_listed(struct fetching *f, const char *folder, const struct listed *files,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     bool is_there = false;
     for (; files->file != NULL; files++) {
-        SS_TRY(get_quietly(f, folder, files->file, files->need, &is_there, err));
+        SS_RETURN_IF_ERROR(get_quietly(f, folder, files->file, files->need, &is_there, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The first of some names that there is; *path NULL where there is none, which then is known of
@@ -105,16 +103,14 @@ out:
 static ss_status get_first(struct fetching *f, const char *folder, const char *const *files,
                            ss_net_hub_need need, char **path, ss_err *err)
 {
-    ss_status status = SS_OK;
     *path = NULL;
     for (size_t i = 0; files[i] != NULL && *path == NULL; i++) {
-        SS_TRY(get(f, folder, files[i], SS_NET_HUB_AT_HAND, path, err));
+        SS_RETURN_IF_ERROR(get(f, folder, files[i], SS_NET_HUB_AT_HAND, path, err));
     }
     for (size_t i = 0; need == SS_NET_HUB_ANSWER && files[i] != NULL && *path == NULL; i++) {
-        SS_TRY(get(f, folder, files[i], SS_NET_HUB_ANSWER, path, err));
+        SS_RETURN_IF_ERROR(get(f, folder, files[i], SS_NET_HUB_ANSWER, path, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status get_first_quietly(struct fetching *f, const char *folder,
@@ -186,20 +182,19 @@ out:
 
 static ss_status get_tokenizer(struct fetching *f, const char *folder, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool has_tokenizer = false, has_pieces = false, is_there = false;
-    SS_TRY(get_listed(f, folder, transformer_files, err));
-    SS_TRY(get_quietly(f, folder, "tokenizer.json", SS_NET_HUB_AT_HAND, &has_tokenizer, err));
+    SS_RETURN_IF_ERROR(get_listed(f, folder, transformer_files, err));
+    SS_RETURN_IF_ERROR(
+        get_quietly(f, folder, "tokenizer.json", SS_NET_HUB_AT_HAND, &has_tokenizer, err));
     if (has_tokenizer) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(get_listed(f, folder, vocabulary_files, err));
-    SS_TRY(get_first_quietly(f, folder, vocabularies, &is_there, err));
-    SS_TRY(get_quietly(f, folder, "vocab.json", SS_NET_HUB_AT_HAND, &has_pieces, err));
-    SS_TRY(get_quietly(f, folder, "merges.txt",
-                       has_pieces ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, &is_there, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(get_listed(f, folder, vocabulary_files, err));
+    SS_RETURN_IF_ERROR(get_first_quietly(f, folder, vocabularies, &is_there, err));
+    SS_RETURN_IF_ERROR(
+        get_quietly(f, folder, "vocab.json", SS_NET_HUB_AT_HAND, &has_pieces, err));
+    return get_quietly(f, folder, "merges.txt",
+                       has_pieces ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, &is_there, err);
 }
 
 /* An adapter may stand beside a whole model, or alone: then its base model is elsewhere. */
@@ -245,36 +240,32 @@ static bool has_weights(const char *type)
 static ss_status get_sentence_module(struct fetching *f, const char *folder, const char *type,
                                      ss_err *err)
 {
-    ss_status status = SS_OK;
     bool is_there = false;
-    SS_TRY(get_quietly(f, folder, "config.json",
-                       may_lack_config(type) ? SS_NET_HUB_LIKELY : SS_NET_HUB_ANSWER, &is_there,
-                       err));
-    SS_TRY(get_weights(f, folder, module_files,
-                       has_weights(type) ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(get_quietly(
+        f, folder, "config.json", may_lack_config(type) ? SS_NET_HUB_LIKELY : SS_NET_HUB_ANSWER,
+        &is_there, err));
+    return get_weights(f, folder, module_files,
+                       has_weights(type) ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, err);
 }
 
 static ss_status get_module(struct fetching *f, const char *file, const struct ss__json *module,
                             size_t i, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *path = "", *type = "";
     bool is_there = false;
-    SS_TRY(ss__json_text(file, module, "path", &path, err));
-    SS_TRY(ss__json_text(file, module, "type", &type, err));
+    SS_RETURN_IF_ERROR(ss__json_text(file, module, "path", &path, err));
+    SS_RETURN_IF_ERROR(ss__json_text(file, module, "type", &type, err));
     if (path[0] != '\0' && !ss_net_hub_path_is_good(path)) {
-        SS_FAIL_FILE(file, SS_E_DATA, "the module path '%.200s' leaves the folder", path);
+        return ss__fail_file(err, file, SS_E_DATA, "the module path '%.200s' leaves the folder",
+                             path);
     }
     if (i == 0) {
-        SS_TRY(get_first_quietly(f, path, sentence_files, &is_there, err));
-        SS_TRY(get_transformer(f, path, err));
+        SS_RETURN_IF_ERROR(get_first_quietly(f, path, sentence_files, &is_there, err));
+        SS_RETURN_IF_ERROR(get_transformer(f, path, err));
     } else if (path[0] != '\0') {
-        SS_TRY(get_sentence_module(f, path, type, err));
+        SS_RETURN_IF_ERROR(get_sentence_module(f, path, type, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status get_modules(struct fetching *f, const char *file, ss_err *err)
@@ -301,17 +292,14 @@ out:
 /* Without modules.json a model is a transformer and nothing else. */
 static ss_status get_parts(struct fetching *f, const char *modules, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool is_there = false;
     if (modules == NULL) {
-        SS_TRY(get_transformer(f, "", err));
-        goto out;
+        SS_RETURN_IF_ERROR(get_transformer(f, "", err));
+        return SS_OK;
     }
-    SS_TRY(get_quietly(f, "", "config_sentence_transformers.json", SS_NET_HUB_ANSWER, &is_there,
-                       err));
-    SS_TRY(get_modules(f, modules, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(get_quietly(f, "", "config_sentence_transformers.json",
+                                   SS_NET_HUB_ANSWER, &is_there, err));
+    return get_modules(f, modules, err);
 }
 
 /* Where a revision is here in part, a user may know that the rest does not exist. */

@@ -27,19 +27,18 @@ void ss_net_hub_tree_release(struct ss_net_hub_tree *tree)
 static ss_status add_entry(struct ss_net_hub_tree *tree, const char *path, uint64_t n_bytes,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     if (tree->n == MAX_ENTRIES) {
-        SS_FAIL(SS_E_LIMIT, "the repository holds more than %d files; name a folder in it",
-                MAX_ENTRIES);
+        return ss__fail(err, SS_E_LIMIT,
+                        "the repository holds more than %d files; name a folder in it",
+                        MAX_ENTRIES);
     }
-    SS_GROW(tree->entries, tree->n_room, tree->n + 1);
+    SS_GROW_OR_RETURN(tree->entries, tree->n_room, tree->n + 1);
     char *copy = ss__strdup(path);
     if (copy == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a file name"));
+        return ss__fail_nomem(err, "a file name");
     }
     tree->entries[tree->n++] = (struct ss_net_hub_entry){copy, n_bytes};
-out:
-    return status;
+    return SS_OK;
 }
 
 static int by_path(const void *a, const void *b)
@@ -79,11 +78,10 @@ out:
 static ss_status add_page(struct ss_net_hub_tree *tree, const char *file,
                           const struct ss__json *page, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t i = 0;
     const struct ss__json *item = NULL;
     if (!ss__json_is_array(page)) {
-        SS_FAIL(SS_E_DATA, "%.400s: the hub's list of files is not a list", file);
+        return ss__fail(err, SS_E_DATA, "%.400s: the hub's list of files is not a list", file);
     }
     SS_JSON_EACH ((struct ss__json *)(uintptr_t)page, i, item) {
         const char *type = "", *path = "";
@@ -91,15 +89,14 @@ static ss_status add_page(struct ss_net_hub_tree *tree, const char *file,
         if (!ss__json_is_object(item)) {
             continue;
         }
-        SS_TRY(ss__json_text(file, item, "type", &type, err));
-        SS_TRY(ss__json_text(file, item, "path", &path, err));
-        SS_TRY(ss__json_size(file, item, "size", &n_bytes, err));
+        SS_RETURN_IF_ERROR(ss__json_text(file, item, "type", &type, err));
+        SS_RETURN_IF_ERROR(ss__json_text(file, item, "path", &path, err));
+        SS_RETURN_IF_ERROR(ss__json_size(file, item, "size", &n_bytes, err));
         if (strcmp(type, "file") == 0 && ss_net_hub_path_is_good(path)) {
-            SS_TRY(add_entry(tree, path, n_bytes, err));
+            SS_RETURN_IF_ERROR(add_entry(tree, path, n_bytes, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status list_pages(struct ss_net_hub *hub, const struct ss_net_hub_name *name,

@@ -136,42 +136,39 @@ static ss_status learn_etag(struct ss_net_remote *remote, const struct ss_net_an
 
 static ss_status begin_part(struct reading *r, const struct ss_net_answer *answer, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t first = 0, last = 0, total = SS_NOWHERE;
     if (!ss_net_content_range(answer, &first, &last, &total) || first != r->at) {
-        SS_FAIL(SS_E_NETWORK, "%.400s: the server sent another part of it than was asked for",
-                r->remote->name);
+        return ss__fail(err, SS_E_NETWORK,
+                        "%.400s: the server sent another part of it than was asked for",
+                        r->remote->name);
     }
-    SS_TRY(learn_size(r->remote, total, err));
+    SS_RETURN_IF_ERROR(learn_size(r->remote, total, err));
     r->n_skip = 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status begin_whole(struct reading *r, const struct ss_net_answer *answer, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(learn_size(r->remote, ss_net_content_length(answer), err));
+    SS_RETURN_IF_ERROR(learn_size(r->remote, ss_net_content_length(answer), err));
     if (r->remote->needs_ranges && (r->at > 0 || r->end != r->remote->n_bytes)) {
-        SS_FAIL(SS_E_UNSUPPORTED,
-                "%.400s: the server sends only whole files, and this one is read in parts; "
-                "download it first",
-                r->remote->name);
+        return ss__fail(
+            err, SS_E_UNSUPPORTED,
+            "%.400s: the server sends only whole files, and this one is read in parts; "
+            "download it first",
+            r->remote->name);
     }
     r->n_skip = r->at;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status begin(void *user, const struct ss_net_answer *answer, ss_err *err)
 {
     struct reading *r = user;
-    ss_status status = SS_OK;
-    SS_TRY(learn_etag(r->remote, answer, err));
-    SS_TRY(answer->code == 206 ? begin_part(r, answer, err) : begin_whole(r, answer, err));
+    SS_RETURN_IF_ERROR(learn_etag(r->remote, answer, err));
+    SS_RETURN_IF_ERROR(answer->code == 206 ? begin_part(r, answer, err)
+                                           : begin_whole(r, answer, err));
     r->end = r->end == SS_NOWHERE ? r->remote->n_bytes : r->end;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err)
@@ -329,7 +326,6 @@ out:
 ss_status ss_net_remote_read(struct ss_net_remote *remote, uint64_t offset, uint64_t n_bytes,
                              take_fn take_bytes, void *user, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct reading r = {.remote = remote,
                         .at = offset,
                         .end = remote->n_bytes,
@@ -340,16 +336,16 @@ ss_status ss_net_remote_read(struct ss_net_remote *remote, uint64_t offset, uint
     }
     if (remote->n_bytes != SS_NOWHERE &&
         (offset > remote->n_bytes || (n_bytes != SS_NOWHERE && r.end > remote->n_bytes))) {
-        SS_FAIL(SS_E_DATA, "%.400s has %llu bytes; bytes %llu to %llu of it are asked for",
-                remote->name, (unsigned long long)remote->n_bytes, (unsigned long long)offset,
-                (unsigned long long)r.end);
+        return ss__fail(err, SS_E_DATA,
+                        "%.400s has %llu bytes; bytes %llu to %llu of it are asked for",
+                        remote->name, (unsigned long long)remote->n_bytes,
+                        (unsigned long long)offset, (unsigned long long)r.end);
     }
-    SS_TRY(ss_net_need_online(remote->net, remote->name, err));
+    SS_RETURN_IF_ERROR(ss_net_need_online(remote->net, remote->name, err));
     if (n_bytes != 0 && r.at != r.end) {
-        SS_TRY(read_all_of(&r, err));
+        SS_RETURN_IF_ERROR(read_all_of(&r, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- small reads ---- */

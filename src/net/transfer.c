@@ -220,18 +220,16 @@ static ss_status add_line(struct transfer *t, const char *name, const char *valu
 
 static ss_status add_lines(struct transfer *t)
 {
-    ss_status status = SS_OK;
     const struct ss_net_request *request = t->request;
-    SS_TRY(add_line(t, "Accept-Encoding", "identity"));
-    SS_TRY(add_line(t, "Expect", "")); /* no question before a body */
+    SS_RETURN_IF_ERROR(add_line(t, "Accept-Encoding", "identity"));
+    SS_RETURN_IF_ERROR(add_line(t, "Expect", "")); /* no question before a body */
     if (request->authorization != NULL && t->exchange->send_authorization) {
-        SS_TRY(add_line(t, "Authorization", request->authorization));
+        SS_RETURN_IF_ERROR(add_line(t, "Authorization", request->authorization));
     }
     for (size_t i = 0; i < request->n_headers; i++) {
-        SS_TRY(add_line(t, request->headers[i].name, request->headers[i].value));
+        SS_RETURN_IF_ERROR(add_line(t, request->headers[i].name, request->headers[i].value));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void set_method(CURL *easy, const struct ss_net_request *request)
