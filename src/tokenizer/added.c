@@ -15,14 +15,14 @@ ss_status ss_tokenizer_added_add(struct ss_tokenizer_added *added,
                                  const struct ss_tokenizer_vocab *vocab,
                                  const struct ss_tokenizer_added_token *token, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *text = NULL;
     if (token->n_bytes == 0) {
         return SS_OK;
     }
     if (token->n_bytes > SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES) {
-        SS_FAIL(SS_E_LIMIT, "the added token '%.40s…' has %zu bytes, at most %d are read",
-                token->text, token->n_bytes, SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES);
+        return ss__fail(err, SS_E_LIMIT,
+                        "the added token '%.40s…' has %zu bytes, at most %d are read",
+                        token->text, token->n_bytes, SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES);
     }
     const int32_t index = ss_tokenizer_trie_find(&added->by_text, token->text, token->n_bytes);
     if (index >= 0) { /* the same text again: its newer flags hold */
@@ -36,15 +36,15 @@ ss_status ss_tokenizer_added_add(struct ss_tokenizer_added *added,
         return SS_OK;
     }
     if (added->n_tokens >= SS_TOKENIZER_MAX_ADDED_TOKENS) {
-        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS_TOKENIZER_MAX_ADDED_TOKENS);
+        return ss__fail(err, SS_E_LIMIT, "more than %d added tokens",
+                        SS_TOKENIZER_MAX_ADDED_TOKENS);
     }
-    SS_GROW(added->tokens, added->n_tokens_room, added->n_tokens + 1);
-    SS_TRY(ss_tokenizer_trie_add(&added->by_text, token->text, token->n_bytes,
-                                 (int32_t)added->n_tokens, err));
+    SS_GROW_OR_RETURN(added->tokens, added->n_tokens_room, added->n_tokens + 1);
+    SS_RETURN_IF_ERROR(ss_tokenizer_trie_add(&added->by_text, token->text, token->n_bytes,
+                                             (int32_t)added->n_tokens, err));
     text = ss__arena_strndup(&added->texts, token->text, token->n_bytes);
     if (text == NULL) {
-        status = ss__fail_nomem(err, "an added token");
-        goto out;
+        return ss__fail_nomem(err, "an added token");
     }
     struct ss_tokenizer_added_token *place = &added->tokens[added->n_tokens];
     *place = *token;
@@ -56,8 +56,7 @@ ss_status ss_tokenizer_added_add(struct ss_tokenizer_added *added,
     }
     added->end_id = ss__max_size(added->end_id, (size_t)place->id + 1);
     added->n_tokens++;
-out:
-    return status;
+    return SS_OK;
 }
 
 const struct ss_tokenizer_added_token *
@@ -82,13 +81,12 @@ ss_tokenizer_added_of_id(const struct ss_tokenizer_added *added, int32_t id)
 static ss_status index_token(struct ss_tokenizer_added_set *set, const char *text,
                              size_t n_bytes, size_t index, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_added_start start = {(uint8_t)text[0],
                                                    n_bytes > 1 ? (uint8_t)text[1] : -1};
     if (ss_tokenizer_trie_find(&set->trie, text, n_bytes) >= 0) {
         return SS_OK;
     }
-    SS_TRY(ss_tokenizer_trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_trie_add(&set->trie, text, n_bytes, (int32_t)index, err));
     set->n_tokens++;
     for (size_t i = 0; i < ss__min_size(set->n_first, SS_TOKENIZER_MAX_ADDED_STARTS); i++) {
         struct ss_tokenizer_added_start *known = &set->first[i];
@@ -103,26 +101,25 @@ static ss_status index_token(struct ss_tokenizer_added_set *set, const char *tex
         }
         set->n_first++;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_added_index(struct ss_tokenizer_added *added, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < added->n_tokens; i++) {
         const struct ss_tokenizer_added_token *token = &added->tokens[i];
         if (!token->normalized) {
-            SS_TRY(index_token(&added->raw, token->text, token->n_bytes, i, err));
+            SS_RETURN_IF_ERROR(index_token(&added->raw, token->text, token->n_bytes, i, err));
         } else if (token->n_plain > 0) {
-            SS_TRY(index_token(&added->normalized, token->plain, token->n_plain, i, err));
+            SS_RETURN_IF_ERROR(
+                index_token(&added->normalized, token->plain, token->n_plain, i, err));
         } else {
-            SS_FAIL(SS_E_UNSUPPORTED,
-                    "the added token with id %d is normalised to an empty text", token->id);
+            return ss__fail(err, SS_E_UNSUPPORTED,
+                            "the added token with id %d is normalised to an empty text",
+                            token->id);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_tokenizer_added_release(struct ss_tokenizer_added *added)

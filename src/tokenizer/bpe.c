@@ -175,17 +175,16 @@ static bool has_plain_bytes(const struct ss_tokenizer_bpe *bpe)
 
 static ss_status make_symbols(struct making *making, const struct ss_text *word, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_bpe *bpe = &making->self->bpe;
     struct ss_tokenizer_token_scratch *scratch = making->scratch;
     const bool direct = has_plain_bytes(bpe);
     const size_t n_more = strlen(bpe->prefix) + 2; /* a byte as text can fall back to two */
     size_t n_room = 0;
     if (word->n_bytes >= SS_TOKENIZER_NO_SYMBOL / n_more - strlen(bpe->suffix)) {
-        SS_FAIL(SS_E_LIMIT, "a word of %zu bytes is too long", word->n_bytes);
+        return ss__fail(err, SS_E_LIMIT, "a word of %zu bytes is too long", word->n_bytes);
     }
     n_room = word->n_bytes * n_more + strlen(bpe->suffix) + 1;
-    SS_GROW(scratch->symbols, scratch->n_symbols_room, n_room);
+    SS_GROW_OR_RETURN(scratch->symbols, scratch->n_symbols_room, n_room);
     for (size_t at = 0; at < word->n_bytes;) {
         const int32_t id = direct ? bpe->byte_ids[(uint8_t)word->data[at]] : -1;
         char place[4];
@@ -200,8 +199,7 @@ static ss_status make_symbols(struct making *making, const struct ss_text *word,
         }
     }
     flush_unknown(making);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The id of a word that the vocabulary has as a whole, -1 if it has not. */
@@ -243,7 +241,6 @@ static ss_status add_word(const struct ss_tokenizer *self,
                           struct ss_tokenizer_token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct making making = {.self = self, .scratch = scratch};
     int32_t few[SS_TOKENIZER_BPE_FEW];
     size_t n_few = 0;
@@ -254,17 +251,16 @@ static ss_status add_word(const struct ss_tokenizer *self,
     if (add_few(&self->bpe, word, few, &n_few)) {
         return ss_tokenizer_scratch_push(scratch, few, n_few, err);
     }
-    SS_TRY(make_symbols(&making, word, err));
+    SS_RETURN_IF_ERROR(make_symbols(&making, word, err));
     if (making.n == 0) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(ss_tokenizer_bpe_merge(&self->bpe, scratch, making.n, err));
-    SS_GROW(scratch->ids, scratch->n_ids_room, scratch->n_ids + making.n);
+    SS_RETURN_IF_ERROR(ss_tokenizer_bpe_merge(&self->bpe, scratch, making.n, err));
+    SS_GROW_OR_RETURN(scratch->ids, scratch->n_ids_room, scratch->n_ids + making.n);
     for (uint32_t at = 0; at != SS_TOKENIZER_NO_SYMBOL; at = scratch->symbols[at].next) {
         scratch->ids[scratch->n_ids++] = scratch->symbols[at].id;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 const struct ss_tokenizer_piece_kind ss_tokenizer_bpe_kind = {

@@ -47,10 +47,9 @@ static const struct ss_tokenizer_merge *find_merge(const struct ss_tokenizer_bpe
 
 static ss_status grow(struct ss_tokenizer_bpe *bpe, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_bpe bigger = {.n_slots =
                                           bpe->n_slots == 0 ? FIRST_SLOTS : bpe->n_slots * 2};
-    SS_ALLOC(bigger.merges, bigger.n_slots);
+    SS_ALLOC_OR_RETURN(bigger.merges, bigger.n_slots);
     for (size_t slot = 0; slot < bigger.n_slots; slot++) {
         bigger.merges[slot].id = -1;
     }
@@ -60,7 +59,7 @@ static ss_status grow(struct ss_tokenizer_bpe *bpe, ss_err *err)
             merge->id < 0 ? NULL : find_slot(&bigger, merge->pair);
         if (merge->id >= 0 && place == NULL) {
             ss__free(bigger.merges);
-            SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
+            return ss__fail(err, SS_E_LIMIT, "the merges can not be indexed");
         }
         if (place != NULL) {
             *place = *merge;
@@ -69,25 +68,22 @@ static ss_status grow(struct ss_tokenizer_bpe *bpe, ss_err *err)
     ss__free(bpe->merges);
     bpe->merges = bigger.merges;
     bpe->n_slots = bigger.n_slots;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_bpe_add_merge(struct ss_tokenizer_bpe *bpe, int32_t left, int32_t right,
                                      int32_t id, uint32_t rank, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (bpe->n_merges * 2 >= bpe->n_slots) {
-        SS_TRY(grow(bpe, err));
+        SS_RETURN_IF_ERROR(grow(bpe, err));
     }
     struct ss_tokenizer_merge *place = find_slot(bpe, pair_of(left, right));
     if (place == NULL) {
-        SS_FAIL(SS_E_LIMIT, "the merges can not be indexed");
+        return ss__fail(err, SS_E_LIMIT, "the merges can not be indexed");
     }
     bpe->n_merges += place->id < 0;
     *place = (struct ss_tokenizer_merge){.pair = pair_of(left, right), .id = id, .rank = rank};
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- merging few ---- */
@@ -207,9 +203,9 @@ ss_status ss_tokenizer_bpe_merge(const struct ss_tokenizer_bpe *bpe,
                                  struct ss_tokenizer_token_scratch *scratch, size_t n,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_symbol *symbols = scratch->symbols;
-    SS_GROW(scratch->candidates, scratch->n_candidates_room, 3 * n); /* one, and two a merge */
+    SS_GROW_OR_RETURN(scratch->candidates, scratch->n_candidates_room,
+                      3 * n); /* one, and two a merge */
     scratch->n_candidates = 0;
     symbols[0].previous = SS_TOKENIZER_NO_SYMBOL;
     symbols[n - 1].next = SS_TOKENIZER_NO_SYMBOL;
@@ -228,6 +224,5 @@ ss_status ss_tokenizer_bpe_merge(const struct ss_tokenizer_bpe *bpe,
             merge_at(bpe, scratch, top.at, top.id);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }

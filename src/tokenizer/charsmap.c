@@ -136,25 +136,23 @@ ss_status ss_tokenizer_charsmap_run(const struct ss_tokenizer_charsmap *map,
                                     struct ss_tokenizer_points *out, size_t *n_start,
                                     ss_err *err)
 {
-    ss_status status = SS_OK;
     struct start start = {.n_start = *n_start};
     for (size_t at = 0; at < in->n;) {
         const uint32_t c = in->data[at];
         const bool is_alone = at + 1 == in->n || in->data[at + 1] < 0x80;
         if (c < 0x80 && map->keeps[c] && is_alone) {
-            SS_GROW(out->data, out->n_room, out->n + 1);
+            SS_GROW_OR_RETURN(out->data, out->n_room, out->n + 1);
             out->data[out->n++] = c;
             follow(&start, 1, out->n - 1, out);
             at++;
             continue;
         }
         const size_t end = ss_tokenizer_cluster_end(in, at);
-        SS_TRY(map_cluster(map, in->data + at, end - at, &start, out, err));
+        SS_RETURN_IF_ERROR(map_cluster(map, in->data + at, end - at, &start, out, err));
         at = end;
     }
     *n_start = start.n_out;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- loading ---- */

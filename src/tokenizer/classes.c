@@ -258,15 +258,14 @@ static const struct ss_tokenizer_class *class_of_model(const char *model_type)
 static ss_status take_unknown(struct ss_tokenizer_loading *loading, const char *name,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config;
     const struct ss__json *auto_map = ss__json_get(config->root, "auto_map");
     const bool has_code =
         ss__json_is_array(auto_map) || ss__json_get(auto_map, "AutoTokenizer") != NULL;
     if (has_code ||
         is_among(refused, sizeof refused / sizeof refused[0], name, plain_length(name))) {
-        SS_FAIL_FILE(
-            config->path, SS_E_UNSUPPORTED,
+        return ss__fail_file(
+            err, config->path, SS_E_UNSUPPORTED,
             "the tokenizer class '%.80s' has code of its own, which is not read; classes "
             "that are: BertTokenizer and its other names, MPNetTokenizer, "
             "RobertaTokenizer, XLMRobertaTokenizer, CamembertTokenizer and "
@@ -277,23 +276,22 @@ static ss_status take_unknown(struct ss_tokenizer_loading *loading, const char *
             "%s: the tokenizer class '%.80s' is not known; tokenizer.json is read by itself",
             config->path, name);
     loading->class = &classes[GENERIC];
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_choose_class(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config,
                                         *model = &loading->model_config;
     const char *name = NULL, *model_type = NULL, *type = NULL;
-    SS_TRY(ss__json_text(model->path, model->root, "tokenizer_class", &name, err));
-    SS_TRY(ss__json_text(config->path, config->root, "tokenizer_class", &name, err));
-    SS_TRY(ss__json_text(model->path, model->root, "model_type", &model_type, err));
+    SS_RETURN_IF_ERROR(ss__json_text(model->path, model->root, "tokenizer_class", &name, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_text(config->path, config->root, "tokenizer_class", &name, err));
+    SS_RETURN_IF_ERROR(ss__json_text(model->path, model->root, "model_type", &model_type, err));
     if (loading->options->model_type != NULL) {
         model_type = loading->options->model_type;
     }
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss__json_text(config->path, loading->options->arguments, "tokenizer_type", &type, err));
     if (type != NULL) { /* what the caller says holds over all names */
         name = NULL;
@@ -306,17 +304,17 @@ ss_status ss_tokenizer_choose_class(struct ss_tokenizer_loading *loading, ss_err
         loading->class = &classes[GENERIC];
     }
     if (loading->class == NULL) {
-        SS_TRY(take_unknown(loading, name, err));
+        SS_RETURN_IF_ERROR(take_unknown(loading, name, err));
     }
     if (loading->class == &classes[BERT_FROM_JSON] && loading->tokenizer.root == NULL) {
         loading->class = &classes[BERT];
     }
     if (loading->class->kind == NULL && loading->tokenizer.root == NULL) {
-        SS_FAIL_FILE(loading->tokenizer.path, SS_E_NOINPUT,
-                     "the file is missing, and the tokenizer class (%s) is not one that "
-                     "vocab.txt is enough for",
-                     name != NULL ? name : "none named");
+        return ss__fail_file(
+            err, loading->tokenizer.path, SS_E_NOINPUT,
+            "the file is missing, and the tokenizer class (%s) is not one that "
+            "vocab.txt is enough for",
+            name != NULL ? name : "none named");
     }
-out:
-    return status;
+    return SS_OK;
 }

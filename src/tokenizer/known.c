@@ -4,12 +4,10 @@
 
 ss_status ss_tokenizer_known_init(struct ss_tokenizer_known *known, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC_ALIGNED(known->short_words, SS_TOKENIZER_N_SHORT_WORDS);
-    SS_ALLOC_ALIGNED(known->long_words, SS_TOKENIZER_N_LONG_WORDS);
+    SS_ALLOC_ALIGNED_OR_RETURN(known->short_words, SS_TOKENIZER_N_SHORT_WORDS);
+    SS_ALLOC_ALIGNED_OR_RETURN(known->long_words, SS_TOKENIZER_N_LONG_WORDS);
     ss_tokenizer_known_forget(known);
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_tokenizer_known_release(struct ss_tokenizer_known *known)

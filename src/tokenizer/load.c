@@ -35,31 +35,27 @@ enum { N_VOCAB_FILES = sizeof vocab_files / sizeof vocab_files[0] };
 static ss_status open_json(const char *folder, const char *name,
                            struct ss_tokenizer_json_file *file, ss_err *err)
 {
-    ss_status status = SS_OK;
     file->path = ss__path_join(folder, name);
     if (file->path == NULL) {
-        status = ss__fail_nomem(err, "a path");
-        goto out;
+        return ss__fail_nomem(err, "a path");
     }
-    SS_TRY(ss__json_load_optional(file->path, &file->root, err));
+    SS_RETURN_IF_ERROR(ss__json_load_optional(file->path, &file->root, err));
     if (file->root != NULL && !ss__json_is_object(file->root)) {
-        SS_FAIL_FILE(file->path, SS_E_DATA, "expected a JSON object at the top level");
+        return ss__fail_file(err, file->path, SS_E_DATA,
+                             "expected a JSON object at the top level");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status open_files(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *folder = loading->folder;
-    SS_TRY(open_json(folder, "tokenizer.json", &loading->tokenizer, err));
-    SS_TRY(open_json(folder, "tokenizer_config.json", &loading->config, err));
-    SS_TRY(open_json(folder, "special_tokens_map.json", &loading->special_map, err));
-    SS_TRY(open_json(folder, "added_tokens.json", &loading->added_map, err));
-    SS_TRY(open_json(folder, "config.json", &loading->model_config, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(open_json(folder, "tokenizer.json", &loading->tokenizer, err));
+    SS_RETURN_IF_ERROR(open_json(folder, "tokenizer_config.json", &loading->config, err));
+    SS_RETURN_IF_ERROR(
+        open_json(folder, "special_tokens_map.json", &loading->special_map, err));
+    SS_RETURN_IF_ERROR(open_json(folder, "added_tokens.json", &loading->added_map, err));
+    return open_json(folder, "config.json", &loading->model_config, err);
 }
 
 /* Put the caller's arguments over the keys of tokenizer_config.json. The class is not among
@@ -92,29 +88,29 @@ static ss_status find_file(const struct ss_tokenizer_loading *loading, const cha
 /* Where there is no tokenizer.json: the vocabulary of the class. */
 static ss_status find_vocab(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_piece_kind *kind = loading->class->kind;
     bool has_vocab = false, has_merges = true;
     for (size_t i = 0; loading->tokenizer.root == NULL && i < N_VOCAB_FILES; i++) {
         if (vocab_files[i].kind != kind) {
             continue;
         }
-        SS_TRY(find_file(loading, vocab_files[i].vocab, &loading->vocab_path, &has_vocab, err));
+        SS_RETURN_IF_ERROR(
+            find_file(loading, vocab_files[i].vocab, &loading->vocab_path, &has_vocab, err));
         if (vocab_files[i].merges != NULL) {
-            SS_TRY(find_file(loading, vocab_files[i].merges, &loading->merges_path, &has_merges,
-                             err));
+            SS_RETURN_IF_ERROR(find_file(loading, vocab_files[i].merges, &loading->merges_path,
+                                         &has_merges, err));
         }
         if (!has_vocab || !has_merges) {
-            SS_FAIL_FILE(loading->folder, SS_E_NOINPUT,
-                         "there is no tokenizer here: expected tokenizer.json, or %s%s%s for "
-                         "the class %s",
-                         vocab_files[i].vocab, vocab_files[i].merges == NULL ? "" : " and ",
-                         vocab_files[i].merges == NULL ? "" : vocab_files[i].merges,
-                         loading->class->name);
+            return ss__fail_file(
+                err, loading->folder, SS_E_NOINPUT,
+                "there is no tokenizer here: expected tokenizer.json, or %s%s%s for "
+                "the class %s",
+                vocab_files[i].vocab, vocab_files[i].merges == NULL ? "" : " and ",
+                vocab_files[i].merges == NULL ? "" : vocab_files[i].merges,
+                loading->class->name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether the folder holds a vocabulary of any kind. */
@@ -162,40 +158,39 @@ static void release_files(struct ss_tokenizer_loading *loading)
 /* The side that is cut off: of the settings, else what tokenizer.json says of truncation. */
 static ss_status read_truncation_side(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config, *file = &loading->tokenizer;
     const char *side = NULL, *direction = "Right";
-    SS_TRY(ss__json_text(config->path, config->root, "truncation_side", &side, err));
-    SS_TRY(ss__json_text(file->path, ss__json_get(file->root, "truncation"), "direction",
-                         &direction, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_text(config->path, config->root, "truncation_side", &side, err));
+    SS_RETURN_IF_ERROR(ss__json_text(file->path, ss__json_get(file->root, "truncation"),
+                                     "direction", &direction, err));
     if (side != NULL && strcmp(side, "left") != 0 && strcmp(side, "right") != 0) {
-        SS_FAIL_FILE(config->path, SS_E_DATA,
-                     "key 'truncation_side' is '%.40s', expected 'left' or 'right'", side);
+        return ss__fail_file(err, config->path, SS_E_DATA,
+                             "key 'truncation_side' is '%.40s', expected 'left' or 'right'",
+                             side);
     }
     loading->self->truncates_left =
         side != NULL ? strcmp(side, "left") == 0 : strcmp(direction, "Left") == 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_settings(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config;
     double length = 0;
-    SS_TRY(ss__json_number(config->path, config->root, "max_len", &length, err));
-    SS_TRY(ss__json_number(config->path, config->root, "model_max_length", &length, err));
+    SS_RETURN_IF_ERROR(ss__json_number(config->path, config->root, "max_len", &length, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_number(config->path, config->root, "model_max_length", &length, err));
     if (length >= 1 && length <= ABSURD_LENGTH) {
         loading->self->max_length = (size_t)length;
     }
-    SS_TRY(read_truncation_side(loading, err));
-    SS_TRY(ss__json_bool(config->path, config->root, "clean_up_tokenization_spaces",
-                         &loading->self->decoder.cleans_text, err));
-    SS_TRY(ss__json_bool(config->path, config->root, "split_special_tokens",
-                         &loading->self->added.passes_special, err));
+    SS_RETURN_IF_ERROR(read_truncation_side(loading, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(config->path, config->root, "clean_up_tokenization_spaces",
+                                     &loading->self->decoder.cleans_text, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(config->path, config->root, "split_special_tokens",
+                                     &loading->self->added.passes_special, err));
     loading->self->has_types = loading->class->begin_type != 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the whole ---- */
@@ -268,47 +263,43 @@ static ss_status check_roles(const struct ss_tokenizer_loading *loading, ss_err 
 {
     static const char *const keys[] = {"unk_token", "cls_token",  "sep_token", "bos_token",
                                        "eos_token", "mask_token", "pad_token"};
-    ss_status status = SS_OK;
     const struct ss_tokenizer_class *class = loading->class;
     for (size_t i = 0; class->begin != NULL && i < sizeof keys / sizeof keys[0]; i++) {
         const bool needs = class->kind == &ss_tokenizer_unigram_kind || i == 0 ||
                            strcmp(keys[i], class->begin) == 0 ||
                            strcmp(keys[i], class->end) == 0;
         if (needs && ss_tokenizer_load_role_text(loading, keys[i]) == NULL) {
-            SS_FAIL_FILE(loading->config.path, SS_E_UNSUPPORTED,
-                         "key '%s' is null, but the class %s needs such a token", keys[i],
-                         class->name);
+            return ss__fail_file(err, loading->config.path, SS_E_UNSUPPORTED,
+                                 "key '%s' is null, but the class %s needs such a token",
+                                 keys[i], class->name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status fill(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
-    SS_TRY(read_settings(loading, err));
-    SS_TRY(check_roles(loading, err));
-    SS_TRY(ss_tokenizer_load_model(loading, err));
+    SS_RETURN_IF_ERROR(read_settings(loading, err));
+    SS_RETURN_IF_ERROR(check_roles(loading, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_model(loading, err));
     if (loading->class->kind == NULL) {
-        SS_TRY(ss_tokenizer_load_generic_pipeline(loading, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_load_generic_pipeline(loading, err));
     } else {
-        SS_TRY(ss_tokenizer_load_known_pipeline(loading, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_load_known_pipeline(loading, err));
     }
-    SS_TRY(ss_tokenizer_load_added(loading, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_added(loading, err));
     if (loading->class->begin == NULL) {
-        SS_TRY(ss_tokenizer_load_template(loading, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_load_template(loading, err));
     }
-    SS_TRY(index_added(self, err));
+    SS_RETURN_IF_ERROR(index_added(self, err));
     if (self->kind == &ss_tokenizer_bert_kind || self->kind == &ss_tokenizer_wordpiece_kind) {
-        SS_TRY(ss_tokenizer_wordpiece_prepare(self, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_wordpiece_prepare(self, err));
     }
     ss_tokenizer_bpe_prepare(&self->bpe, &self->vocab);
     ss_tokenizer_words_prepare(self);
     self->fingerprint = fingerprint_of(self);
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_load(const char *folder, const struct ss_tokenizer_options *options,

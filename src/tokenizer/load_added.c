@@ -38,42 +38,39 @@ struct entries {
 static ss_status read_token(const char *path, const struct ss__json *value, bool special,
                             struct ss_tokenizer_added_token *token, ss_err *err)
 {
-    ss_status status = SS_OK;
     *token = (struct ss_tokenizer_added_token){.special = special};
     const struct ss__json *text =
         ss__json_is_object(value) ? ss__json_get(value, "content") : value;
     if (!ss__json_is_string(text)) {
-        SS_FAIL_FILE(path, SS_E_DATA, "an added token has no text");
+        return ss__fail_file(err, path, SS_E_DATA, "an added token has no text");
     }
     if (ss__json_is_object(value)) {
-        SS_TRY(ss__json_bool(path, value, "special", &token->special, err));
-        SS_TRY(ss__json_bool(path, value, "single_word", &token->single_word, err));
-        SS_TRY(ss__json_bool(path, value, "lstrip", &token->lstrip, err));
-        SS_TRY(ss__json_bool(path, value, "rstrip", &token->rstrip, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, value, "special", &token->special, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, value, "single_word", &token->single_word, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, value, "lstrip", &token->lstrip, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, value, "rstrip", &token->rstrip, err));
     }
     token->special = token->special || special;
     token->normalized = !token->special;
-    SS_TRY(ss__json_bool(path, ss__json_is_object(value) ? value : NULL, "normalized",
-                         &token->normalized, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, ss__json_is_object(value) ? value : NULL,
+                                     "normalized", &token->normalized, err));
     token->text = ss__json_string(text);
     token->n_bytes = ss__json_string_bytes(text);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Keep a token under its id in the file; a later one with the same id replaces it. */
 static ss_status keep(struct entries *entries, int64_t id,
                       const struct ss_tokenizer_added_token *token, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (entries->n >= 2 * SS_TOKENIZER_MAX_ADDED_TOKENS) {
-        SS_FAIL(SS_E_LIMIT, "more than %d added tokens", SS_TOKENIZER_MAX_ADDED_TOKENS);
+        return ss__fail(err, SS_E_LIMIT, "more than %d added tokens",
+                        SS_TOKENIZER_MAX_ADDED_TOKENS);
     }
-    SS_GROW(entries->data, entries->n_room, entries->n + 1);
+    SS_GROW_OR_RETURN(entries->data, entries->n_room, entries->n + 1);
     entries->data[entries->n] = (struct entry){.id = id, .order = entries->n, .token = *token};
     entries->n++;
-out:
-    return status;
+    return SS_OK;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -154,20 +151,18 @@ bool ss_tokenizer_load_is_role(const char *key)
 static ss_status read_added_list(const struct ss_tokenizer_json_file *file,
                                  struct entries *entries, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *list = ss__json_get(file->root, "added_tokens");
     struct ss_tokenizer_added_token token;
     for (size_t i = 0; i < ss__json_count(list); i++) {
         const struct ss__json *value = ss__json_at(list, i);
         const struct ss__json *id = ss__json_get(value, "id");
         if (!ss__json_is_integer(id)) {
-            SS_FAIL_FILE(file->path, SS_E_DATA, "added token %zu has no id", i);
+            return ss__fail_file(err, file->path, SS_E_DATA, "added token %zu has no id", i);
         }
-        SS_TRY(read_token(file->path, value, false, &token, err));
-        SS_TRY(keep(entries, ss__json_integer(id), &token, err));
+        SS_RETURN_IF_ERROR(read_token(file->path, value, false, &token, err));
+        SS_RETURN_IF_ERROR(keep(entries, ss__json_integer(id), &token, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* `added_tokens_decoder` of tokenizer_config.json: id as text to token. */
@@ -175,46 +170,42 @@ static ss_status read_added_decoder(const struct ss_tokenizer_json_file *file,
                                     struct ss__json *object, struct entries *entries,
                                     ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *key = NULL;
     struct ss__json *value = NULL;
     struct ss_tokenizer_added_token token;
     SS_JSON_EACH_MEMBER (object, key, value) {
         uint64_t id = 0;
         if (!ss__parse_u64(key, strlen(key), &id) || id > SS_TOKENIZER_MAX_VOCAB_ID) {
-            SS_FAIL_FILE(file->path, SS_E_DATA,
-                         "'%.40s' in added_tokens_decoder is not an id of 0 to %d", key,
-                         SS_TOKENIZER_MAX_VOCAB_ID);
+            return ss__fail_file(err, file->path, SS_E_DATA,
+                                 "'%.40s' in added_tokens_decoder is not an id of 0 to %d", key,
+                                 SS_TOKENIZER_MAX_VOCAB_ID);
         }
-        SS_TRY(read_token(file->path, value, false, &token, err));
-        SS_TRY(keep(entries, (int64_t)id, &token, err));
+        SS_RETURN_IF_ERROR(read_token(file->path, value, false, &token, err));
+        SS_RETURN_IF_ERROR(keep(entries, (int64_t)id, &token, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* added_tokens.json: text to id; special where the text has a role. */
 static ss_status read_added_map(const struct ss_tokenizer_loading *loading,
                                 struct entries *entries, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *file = &loading->added_map;
     const char *text = NULL;
     struct ss__json *id = NULL;
     struct ss_tokenizer_added_token token;
     SS_JSON_EACH_MEMBER (file->root, text, id) {
         if (!ss__json_is_integer(id)) {
-            SS_FAIL_FILE(file->path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
-                         text);
+            return ss__fail_file(err, file->path, SS_E_DATA,
+                                 "the id of token '%.64s' is not a whole number", text);
         }
         const bool special = has_role(loading, text);
         token = (struct ss_tokenizer_added_token){
             .n_bytes = strlen(text), .special = special, .normalized = !special};
         token.text = text;
-        SS_TRY(keep(entries, ss__json_integer(id), &token, err));
+        SS_RETURN_IF_ERROR(keep(entries, ss__json_integer(id), &token, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- adding them ---- */
@@ -231,17 +222,15 @@ static ss_status add_token(struct ss_tokenizer_loading *loading,
 static ss_status add_sorted(struct ss_tokenizer_loading *loading, struct entries *entries,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     if (entries->n > 0) {
         qsort(entries->data, entries->n, sizeof *entries->data, compare_entries);
     }
     for (size_t i = 0; i < entries->n; i++) {
         if (i + 1 == entries->n || entries->data[i + 1].id != entries->data[i].id) {
-            SS_TRY(add_token(loading, entries->data[i].token, err));
+            SS_RETURN_IF_ERROR(add_token(loading, entries->data[i].token, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_listed(struct ss_tokenizer_loading *loading, ss_err *err)
@@ -274,35 +263,30 @@ ss_status ss_tokenizer_load_new_token(struct ss_tokenizer_loading *loading,
                                       const struct ss__json *value, const char *text,
                                       bool lstrip, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_added_token token = {.special = true, .lstrip = lstrip};
     if (ss_tokenizer_added_find(&loading->self->added, text, strlen(text)) != NULL) {
         return SS_OK;
     }
     if (ss__json_is_object(value)) {
-        SS_TRY(read_token(loading->config.path, value, true, &token, err));
+        SS_RETURN_IF_ERROR(read_token(loading->config.path, value, true, &token, err));
     } else {
         token.text = text;
         token.n_bytes = strlen(text);
     }
-    SS_TRY(ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token, err));
-out:
-    return status;
+    return ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token, err);
 }
 
 static ss_status add_roles(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *text = role_text(loading, &roles[i]);
         if (text != NULL) {
-            SS_TRY(ss_tokenizer_load_new_token(
+            SS_RETURN_IF_ERROR(ss_tokenizer_load_new_token(
                 loading, find_value(loading, roles[i].key), text,
                 loading->class->mask_lstrip && strcmp(roles[i].key, "mask_token") == 0, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- results ---- */
@@ -329,13 +313,12 @@ int32_t ss_tokenizer_load_role_id(const struct ss_tokenizer_loading *loading, co
 
 ss_status ss_tokenizer_load_added(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
     const struct ss_tokenizer_class *class = loading->class;
-    SS_TRY(ss_tokenizer_load_own(loading, err));
-    SS_TRY(add_listed(loading, err));
-    SS_TRY(add_roles(loading, err));
-    SS_TRY(ss_tokenizer_load_extra(loading, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_own(loading, err));
+    SS_RETURN_IF_ERROR(add_listed(loading, err));
+    SS_RETURN_IF_ERROR(add_roles(loading, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_extra(loading, err));
     self->specials = (struct ss_tokenizer_special_ids){
         .pad = ss_tokenizer_load_role_id(loading, "pad_token"),
         .mask = ss_tokenizer_load_role_id(loading, "mask_token"),
@@ -350,6 +333,5 @@ ss_status ss_tokenizer_load_added(struct ss_tokenizer_loading *loading, ss_err *
         self->n_begin = self->specials.begin >= 0;
         self->n_end = self->specials.end >= 0;
     }
-out:
-    return status;
+    return SS_OK;
 }

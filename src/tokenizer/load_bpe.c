@@ -22,45 +22,41 @@ struct adding {
 static ss_status find_token(const struct adding *adding, const char *text, size_t n_bytes,
                             int32_t *id, ss_err *err)
 {
-    ss_status status = SS_OK;
     *id = ss_tokenizer_trie_find(&adding->self->vocab.trie, text, n_bytes);
     if (*id < 0) {
-        SS_FAIL_FILE(adding->path, SS_E_DATA,
-                     "merge %u needs the token '%.*s', which is not in the vocabulary",
-                     adding->rank + 1, (int)ss__min_size(n_bytes, 64), text);
+        return ss__fail_file(err, adding->path, SS_E_DATA,
+                             "merge %u needs the token '%.*s', which is not in the vocabulary",
+                             adding->rank + 1, (int)ss__min_size(n_bytes, 64), text);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_merge(struct adding *adding, struct ss_text left, struct ss_text right,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     int32_t ids[3];
     const size_t n_prefix = strlen(adding->self->bpe.prefix);
-    SS_TRY(find_token(adding, left.data, left.n_bytes, &ids[0], err));
-    SS_TRY(find_token(adding, right.data, right.n_bytes, &ids[1], err));
+    SS_RETURN_IF_ERROR(find_token(adding, left.data, left.n_bytes, &ids[0], err));
+    SS_RETURN_IF_ERROR(find_token(adding, right.data, right.n_bytes, &ids[1], err));
     if (right.n_bytes < n_prefix || adding->rank >= MAX_MERGES) {
-        SS_FAIL_FILE(adding->path, SS_E_DATA, "merge %u is not one that can be read",
-                     adding->rank + 1);
+        return ss__fail_file(err, adding->path, SS_E_DATA,
+                             "merge %u is not one that can be read", adding->rank + 1);
     }
     adding->merged.n_bytes = 0;
     ss__buf_add(&adding->merged, left.data, left.n_bytes);
     ss__buf_add(&adding->merged, right.data + n_prefix, right.n_bytes - n_prefix);
-    SS_TRY(ss__buf_check(&adding->merged, err));
-    SS_TRY(find_token(adding, adding->merged.data, adding->merged.n_bytes, &ids[2], err));
-    SS_TRY(ss_tokenizer_bpe_add_merge(&adding->self->bpe, ids[0], ids[1], ids[2], adding->rank,
-                                      err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&adding->merged, err));
+    SS_RETURN_IF_ERROR(
+        find_token(adding, adding->merged.data, adding->merged.n_bytes, &ids[2], err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_bpe_add_merge(&adding->self->bpe, ids[0], ids[1], ids[2],
+                                                  adding->rank, err));
     adding->rank++;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* "left right", with one space. */
 static ss_status add_line(struct adding *adding, const char *line, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char version[] = "#version";
     if (n_bytes >= sizeof version - 1 && memcmp(line, version, sizeof version - 1) == 0) {
         return SS_OK;
@@ -68,32 +64,27 @@ static ss_status add_line(struct adding *adding, const char *line, size_t n_byte
     const char *space = memchr(line, ' ', n_bytes);
     const size_t n_left = space == NULL ? n_bytes : (size_t)(space - line);
     if (space == NULL || memchr(space + 1, ' ', n_bytes - n_left - 1) != NULL) {
-        SS_FAIL_FILE(adding->path, SS_E_DATA,
-                     "merge %u is '%.*s', expected two tokens with a space between",
-                     adding->rank + 1, (int)ss__min_size(n_bytes, 64), line);
+        return ss__fail_file(err, adding->path, SS_E_DATA,
+                             "merge %u is '%.*s', expected two tokens with a space between",
+                             adding->rank + 1, (int)ss__min_size(n_bytes, 64), line);
     }
-    SS_TRY(add_merge(adding, (struct ss_text){line, n_left},
-                     (struct ss_text){space + 1, n_bytes - n_left - 1}, err));
-out:
-    return status;
+    return add_merge(adding, (struct ss_text){line, n_left},
+                     (struct ss_text){space + 1, n_bytes - n_left - 1}, err);
 }
 
 static ss_status add_item(struct adding *adding, const struct ss__json *item, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *left = ss__json_at(item, 0), *right = ss__json_at(item, 1);
     if (ss__json_is_string(item)) {
         return add_line(adding, ss__json_string(item), ss__json_string_bytes(item), err);
     }
     if (ss__json_count(item) != 2 || !ss__json_is_string(left) || !ss__json_is_string(right)) {
-        SS_FAIL_FILE(adding->path, SS_E_DATA, "merge %u is not a pair of tokens",
-                     adding->rank + 1);
+        return ss__fail_file(err, adding->path, SS_E_DATA, "merge %u is not a pair of tokens",
+                             adding->rank + 1);
     }
-    SS_TRY(
-        add_merge(adding, (struct ss_text){ss__json_string(left), ss__json_string_bytes(left)},
-                  (struct ss_text){ss__json_string(right), ss__json_string_bytes(right)}, err));
-out:
-    return status;
+    return add_merge(
+        adding, (struct ss_text){ss__json_string(left), ss__json_string_bytes(left)},
+        (struct ss_text){ss__json_string(right), ss__json_string_bytes(right)}, err);
 }
 
 static ss_status read_affix(struct ss_tokenizer_loading *loading, const struct ss__json *model,
@@ -121,32 +112,33 @@ out:
 static ss_status read_settings(struct ss_tokenizer_loading *loading,
                                const struct ss__json *model, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *path = loading->tokenizer.path, *unknown = NULL;
     struct ss_tokenizer *self = loading->self;
     struct ss_tokenizer_bpe *bpe = &self->bpe;
     double dropout = 0;
-    SS_TRY(read_affix(loading, model, "continuing_subword_prefix", &bpe->prefix, err));
-    SS_TRY(read_affix(loading, model, "end_of_word_suffix", &bpe->suffix, err));
-    SS_TRY(ss__json_bool(path, model, "fuse_unk", &bpe->fuses_unknown, err));
-    SS_TRY(ss__json_bool(path, model, "byte_fallback", &bpe->falls_back_to_bytes, err));
-    SS_TRY(ss__json_bool(path, model, "ignore_merges", &bpe->takes_whole_words, err));
-    SS_TRY(ss__json_number(path, model, "dropout", &dropout, err));
+    SS_RETURN_IF_ERROR(
+        read_affix(loading, model, "continuing_subword_prefix", &bpe->prefix, err));
+    SS_RETURN_IF_ERROR(read_affix(loading, model, "end_of_word_suffix", &bpe->suffix, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, model, "fuse_unk", &bpe->fuses_unknown, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(path, model, "byte_fallback", &bpe->falls_back_to_bytes, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(path, model, "ignore_merges", &bpe->takes_whole_words, err));
+    SS_RETURN_IF_ERROR(ss__json_number(path, model, "dropout", &dropout, err));
     if (dropout != 0) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "the model has a dropout of %g: its ids are different every time",
-                     dropout);
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "the model has a dropout of %g: its ids are different every time",
+                             dropout);
     }
-    SS_TRY(ss__json_text(path, model, "unk_token", &unknown, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, model, "unk_token", &unknown, err));
     if (unknown != NULL) {
         bpe->unknown = ss_tokenizer_trie_find(&self->vocab.trie, unknown, strlen(unknown));
         if (bpe->unknown < 0) {
-            SS_FAIL_FILE(path, SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary",
-                         unknown);
+            return ss__fail_file(err, path, SS_E_DATA,
+                                 "the unknown token '%.80s' is not in the vocabulary", unknown);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_load_bpe(struct ss_tokenizer_loading *loading,
@@ -174,16 +166,14 @@ out:
 /* A line of merges.txt without its end, which may be CR LF. */
 static ss_status add_lines(struct adding *adding, const char *text, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t at = 0; at < n_bytes;) {
         const char *end = memchr(text + at, '\n', n_bytes - at);
         const size_t n = end == NULL ? n_bytes - at : (size_t)(end - (text + at));
         const bool has_cr = end != NULL && n > 0 && text[at + n - 1] == '\r';
-        SS_TRY(add_line(adding, text + at, n - has_cr, err));
+        SS_RETURN_IF_ERROR(add_line(adding, text + at, n - has_cr, err));
         at += n + 1;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_load_bpe_files(struct ss_tokenizer_loading *loading, ss_err *err)

@@ -26,36 +26,32 @@ static bool has_token_suffix(const char *key)
 static ss_status put(struct ss_tokenizer_loading *loading, const char *key,
                      const struct ss__json *value, const char *text, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t i = 0;
     while (i < loading->n_own && strcmp(loading->own[i].key, key) != 0) {
         i++;
     }
     if (i == loading->n_own) {
-        SS_GROW(loading->own, loading->n_own_room, loading->n_own + 1);
+        SS_GROW_OR_RETURN(loading->own, loading->n_own_room, loading->n_own + 1);
         loading->n_own++;
     }
     loading->own[i] = (struct ss_tokenizer_own_token){key, text, value};
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The keys of an object that name a token, or all; of texts, of objects, or both. */
 static ss_status put_keys(struct ss_tokenizer_loading *loading, struct ss__json *object,
                           bool all, bool texts, bool objects, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *key = NULL;
     struct ss__json *value = NULL;
     SS_JSON_EACH_MEMBER (object, key, value) {
         const char *text = ss_tokenizer_load_token_text(value);
         const bool fits = ss__json_is_object(value) ? objects : texts;
         if (text != NULL && fits && (all || has_token_suffix(key))) {
-            SS_TRY(put(loading, key, value, text, err));
+            SS_RETURN_IF_ERROR(put(loading, key, value, text, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static struct ss__json *map_member(const struct ss_tokenizer_loading *loading, const char *key)
@@ -67,22 +63,20 @@ static struct ss__json *map_member(const struct ss_tokenizer_loading *loading, c
 
 ss_status ss_tokenizer_load_own(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char extra[] = "extra_special_tokens";
     const struct ss_tokenizer_class *class = loading->class;
     struct ss__json *config = loading->config.root;
     if (class->own_key != NULL) {
-        SS_TRY(put(loading, class->own_key, NULL, class->own_text, err));
+        SS_RETURN_IF_ERROR(put(loading, class->own_key, NULL, class->own_text, err));
     }
-    SS_TRY(put_keys(loading, config, false, false, true, err));
+    SS_RETURN_IF_ERROR(put_keys(loading, config, false, false, true, err));
     if (!ss_tokenizer_load_lists_added(loading)) {
-        SS_TRY(put_keys(loading, loading->special_map.root, false, true, true, err));
+        SS_RETURN_IF_ERROR(
+            put_keys(loading, loading->special_map.root, false, true, true, err));
     }
-    SS_TRY(put_keys(loading, config, false, true, false, err));
-    SS_TRY(put_keys(loading, ss__json_get(config, extra), true, true, true, err));
-    SS_TRY(put_keys(loading, map_member(loading, extra), true, true, true, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(put_keys(loading, config, false, true, false, err));
+    SS_RETURN_IF_ERROR(put_keys(loading, ss__json_get(config, extra), true, true, true, err));
+    return put_keys(loading, map_member(loading, extra), true, true, true, err);
 }
 
 bool ss_tokenizer_load_is_own(const struct ss_tokenizer_loading *loading, const char *text)
@@ -101,59 +95,52 @@ bool ss_tokenizer_load_is_own(const struct ss_tokenizer_loading *loading, const 
 static ss_status add_list(struct ss_tokenizer_loading *loading, const struct ss__json *list,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; ss__json_is_array(list) && i < ss__json_count(list); i++) {
         const struct ss__json *item = ss__json_at(list, i);
         const char *text = ss_tokenizer_load_token_text(item);
         if (text == NULL) {
-            SS_FAIL_FILE(loading->config.path, SS_E_DATA,
-                         "item %zu of a list of special tokens has no text", i);
+            return ss__fail_file(err, loading->config.path, SS_E_DATA,
+                                 "item %zu of a list of special tokens has no text", i);
         }
-        SS_TRY(ss_tokenizer_load_new_token(loading, item, text, false, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_load_new_token(loading, item, text, false, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Tokens that a SentencePiece file has beside its ordinary pieces. */
 static ss_status add_kept(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < loading->n_kept; i++) {
         const struct ss_tokenizer_kept_token *kept = &loading->kept[i];
         const struct ss_tokenizer_added_token token = {
             .text = kept->text.data, .n_bytes = kept->text.n_bytes, .special = kept->special};
         if (ss_tokenizer_added_find(&loading->self->added, token.text, token.n_bytes) == NULL) {
-            SS_TRY(ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token,
-                                          err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_added_add(&loading->self->added,
+                                                      &loading->self->vocab, &token, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The list that is left where `extra_special_tokens` is none. */
 static ss_status add_additional(struct ss_tokenizer_loading *loading,
                                 const struct ss__json *list, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *const *more = loading->class->more_tokens;
     if (loading->has_kept) {
-        SS_TRY(add_kept(loading, err));
+        SS_RETURN_IF_ERROR(add_kept(loading, err));
     } else if (list != NULL && !ss__json_is_null(list)) {
-        SS_TRY(add_list(loading, list, err));
+        SS_RETURN_IF_ERROR(add_list(loading, list, err));
     } else {
         for (; more != NULL && *more != NULL; more++) {
-            SS_TRY(ss_tokenizer_load_new_token(loading, NULL, *more, false, err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_load_new_token(loading, NULL, *more, false, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_lists(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char extra_key[] = "extra_special_tokens",
                       additional_key[] = "additional_special_tokens";
     const struct ss__json *extra = ss__json_get(loading->config.root, extra_key);
@@ -171,22 +158,18 @@ static ss_status add_lists(struct ss_tokenizer_loading *loading, ss_err *err)
         extra = NULL;
     }
     if (extra == NULL && !ss__json_is_array(more)) {
-        SS_TRY(add_additional(loading, additional, err));
+        SS_RETURN_IF_ERROR(add_additional(loading, additional, err));
     }
-    SS_TRY(add_list(loading, extra, err));
-    SS_TRY(add_list(loading, more, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(add_list(loading, extra, err));
+    return add_list(loading, more, err);
 }
 
 ss_status ss_tokenizer_load_extra(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < loading->n_own; i++) {
         const struct ss_tokenizer_own_token *own = &loading->own[i];
-        SS_TRY(ss_tokenizer_load_new_token(loading, own->value, own->text, false, err));
+        SS_RETURN_IF_ERROR(
+            ss_tokenizer_load_new_token(loading, own->value, own->text, false, err));
     }
-    SS_TRY(add_lists(loading, err));
-out:
-    return status;
+    return add_lists(loading, err);
 }

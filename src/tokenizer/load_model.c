@@ -34,22 +34,21 @@ static const char *model_kind(const struct ss__json *model)
 ss_status ss_tokenizer_load_ids(struct ss_tokenizer_loading *loading, const char *path,
                                 struct ss__json *vocab, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *text = NULL;
     struct ss__json *id = NULL;
     if (!ss__json_is_object(vocab) || ss__json_count(vocab) == 0) {
-        SS_FAIL_FILE(path, SS_E_DATA, "key 'model.vocab' is not an object with tokens");
+        return ss__fail_file(err, path, SS_E_DATA,
+                             "key 'model.vocab' is not an object with tokens");
     }
     SS_JSON_EACH_MEMBER (vocab, text, id) {
         if (!ss__json_is_integer(id)) {
-            SS_FAIL_FILE(path, SS_E_DATA, "the id of token '%.64s' is not a whole number",
-                         text);
+            return ss__fail_file(err, path, SS_E_DATA,
+                                 "the id of token '%.64s' is not a whole number", text);
         }
-        SS_TRY(ss_tokenizer_vocab_add(&loading->self->vocab, text, strlen(text),
-                                      ss__json_integer(id), err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_vocab_add(&loading->self->vocab, text, strlen(text),
+                                                  ss__json_integer(id), err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_wordpiece(struct ss_tokenizer_loading *loading,
@@ -78,14 +77,11 @@ out:
 static ss_status read_wordlevel(struct ss_tokenizer_loading *loading,
                                 const struct ss__json *model, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
     loading->self->kind = &ss_tokenizer_wordlevel_kind;
     loading->unknown_text = "<unk>";
-    SS_TRY(ss_tokenizer_load_ids(loading, path, ss__json_get(model, "vocab"), err));
-    SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_ids(loading, path, ss__json_get(model, "vocab"), err));
+    return ss__json_text(path, model, "unk_token", &loading->unknown_text, err);
 }
 
 /* The length of a line without trailing white space of every kind. */
@@ -149,29 +145,28 @@ static const struct {
 
 static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
     const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
     const struct ss_tokenizer_piece_kind *wanted = loading->class->kind;
     if (!ss__json_is_object(model)) {
-        SS_FAIL_FILE(path, SS_E_DATA, "key 'model' is missing or not an object");
+        return ss__fail_file(err, path, SS_E_DATA, "key 'model' is missing or not an object");
     }
     const char *name = model_kind(model);
     if (wanted != NULL && strcmp(wanted->name, name) != 0) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "the model is %.40s, but the class %s needs %s",
-                     name, loading->class->name, wanted->name);
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "the model is %.40s, but the class %s needs %s", name,
+                             loading->class->name, wanted->name);
     }
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
         if (strcmp(readers[i].kind->name, name) == 0) {
             return readers[i].read(loading, model, err);
         }
     }
-    SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                 "the tokenizer model is %.40s; WordPiece, WordLevel, BPE and Unigram are "
-                 "supported",
-                 name);
-out:
-    return status;
+    return ss__fail_file(
+        err, path, SS_E_UNSUPPORTED,
+        "the tokenizer model is %.40s; WordPiece, WordLevel, BPE and Unigram are "
+        "supported",
+        name);
 }
 
 ss_status ss_tokenizer_load_model(struct ss_tokenizer_loading *loading, ss_err *err)
@@ -195,7 +190,6 @@ ss_status ss_tokenizer_load_model(struct ss_tokenizer_loading *loading, ss_err *
 
 ss_status ss_tokenizer_find_unknown(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
     const char *text = loading->unknown_text;
     if (text == NULL) { /* not of WordPiece: the model has found it, or needs none */
@@ -203,8 +197,8 @@ ss_status ss_tokenizer_find_unknown(struct ss_tokenizer_loading *loading, ss_err
     }
     self->unknown = ss_tokenizer_trie_find(&self->vocab.trie, text, strlen(text));
     if (self->unknown < 0) {
-        SS_FAIL(SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary", text);
+        return ss__fail(err, SS_E_DATA, "the unknown token '%.80s' is not in the vocabulary",
+                        text);
     }
-out:
-    return status;
+    return SS_OK;
 }

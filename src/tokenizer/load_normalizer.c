@@ -13,7 +13,6 @@ enum { MAX_SEQUENCE_DEPTH = 4, MAX_TEXT_BYTES = 64 };
 ss_status ss_tokenizer_push_bert(struct ss_tokenizer_normalizer *normalizer,
                                  const struct ss_tokenizer_bert_settings *settings, ss_err *err)
 {
-    ss_status status = SS_OK;
     const bool strips =
         settings->strip_accents < 0 ? settings->lower : settings->strip_accents > 0;
     const struct {
@@ -28,41 +27,36 @@ ss_status ss_tokenizer_push_bert(struct ss_tokenizer_normalizer *normalizer,
     };
     for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
         if (plan[i].on) {
-            SS_TRY(ss_tokenizer_normalizer_push(normalizer, plan[i].step, err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_normalizer_push(normalizer, plan[i].step, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* strip_accents: true, false, or null or absent. */
 ss_status ss_tokenizer_read_strip_accents(const char *path, const struct ss__json *object,
                                           int *value, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *found = ss__json_get(object, "strip_accents");
     bool strips = false;
     *value = -1;
     if (found != NULL && !ss__json_is_null(found)) {
-        SS_TRY(ss__json_bool(path, object, "strip_accents", &strips, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, object, "strip_accents", &strips, err));
         *value = strips;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_read_bert_normalizer(const char *path, const struct ss__json *object,
                                             struct ss_tokenizer_bert_settings *settings,
                                             ss_err *err)
 {
-    ss_status status = SS_OK;
     *settings = (struct ss_tokenizer_bert_settings){.clean = true, .cjk = true, .lower = true};
-    SS_TRY(ss__json_bool(path, object, "clean_text", &settings->clean, err));
-    SS_TRY(ss__json_bool(path, object, "handle_chinese_chars", &settings->cjk, err));
-    SS_TRY(ss__json_bool(path, object, "lowercase", &settings->lower, err));
-    SS_TRY(ss_tokenizer_read_strip_accents(path, object, &settings->strip_accents, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss__json_bool(path, object, "clean_text", &settings->clean, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(path, object, "handle_chinese_chars", &settings->cjk, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, object, "lowercase", &settings->lower, err));
+    return ss_tokenizer_read_strip_accents(path, object, &settings->strip_accents, err);
 }
 
 /* ---- the generic class: normaliser ---- */
@@ -83,90 +77,79 @@ static ss_status push(const struct reading *reading, ss_tokenizer_step kind, ss_
 static ss_status read_points(const struct reading *reading, const char *text,
                              const uint32_t **points, size_t *n, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint32_t *out = NULL;
     const size_t n_bytes = strlen(text);
     *n = 0;
     if (n_bytes > MAX_TEXT_BYTES) {
-        SS_FAIL_FILE(reading->path, SS_E_LIMIT,
-                     "the normalizer '%.40s' has a text of %zu bytes, at most %d are read",
-                     ss_tokenizer_json_type(reading->object), n_bytes, MAX_TEXT_BYTES);
+        return ss__fail_file(
+            err, reading->path, SS_E_LIMIT,
+            "the normalizer '%.40s' has a text of %zu bytes, at most %d are read",
+            ss_tokenizer_json_type(reading->object), n_bytes, MAX_TEXT_BYTES);
     }
     out = ss__arena_alloc(&reading->self->texts, (n_bytes + 1) * sizeof *out);
     if (out == NULL) {
-        status = ss__fail_nomem(err, "a normalizer");
-        goto out;
+        return ss__fail_nomem(err, "a normalizer");
     }
     for (size_t at = 0; at < n_bytes; ++*n) {
         at += ss__max_size(ss__utf8_decode(text + at, n_bytes - at, &out[*n]), 1);
     }
     *points = out;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status push_composed(const struct reading *reading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const bool more = ss_tokenizer_json_is_type(reading->object, "NFKC");
-    SS_TRY(push(reading, more ? SS_TOKENIZER_STEP_DECOMPOSE_MORE : SS_TOKENIZER_STEP_DECOMPOSE,
-                err));
-    SS_TRY(push(reading, SS_TOKENIZER_STEP_COMPOSE, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(push(
+        reading, more ? SS_TOKENIZER_STEP_DECOMPOSE_MORE : SS_TOKENIZER_STEP_DECOMPOSE, err));
+    return push(reading, SS_TOKENIZER_STEP_COMPOSE, err);
 }
 
 static ss_status push_strip(const struct reading *reading, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool left = true, right = true;
-    SS_TRY(ss__json_bool(reading->path, reading->object, "strip_left", &left, err));
-    SS_TRY(ss__json_bool(reading->path, reading->object, "strip_right", &right, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(reading->path, reading->object, "strip_left", &left, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(reading->path, reading->object, "strip_right", &right, err));
     if (left) {
-        SS_TRY(push(reading, SS_TOKENIZER_STEP_STRIP_LEFT, err));
+        SS_RETURN_IF_ERROR(push(reading, SS_TOKENIZER_STEP_STRIP_LEFT, err));
     }
     if (right) {
-        SS_TRY(push(reading, SS_TOKENIZER_STEP_STRIP_RIGHT, err));
+        SS_RETURN_IF_ERROR(push(reading, SS_TOKENIZER_STEP_STRIP_RIGHT, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status push_prepend(const struct reading *reading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_PREPEND};
     const char *text = "";
-    SS_TRY(ss__json_text(reading->path, reading->object, "prepend", &text, err));
-    SS_TRY(read_points(reading, text, &step.to, &step.n_to, err));
-    SS_TRY(ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, reading->object, "prepend", &text, err));
+    SS_RETURN_IF_ERROR(read_points(reading, text, &step.to, &step.n_to, err));
+    return ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err);
 }
 
 static ss_status push_replace(const struct reading *reading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_REPLACE};
     const struct ss__json *pattern = ss__json_get(reading->object, "pattern");
     const char *from = NULL, *regex = NULL, *to = "";
-    SS_TRY(ss__json_text(reading->path, pattern, "String", &from, err));
-    SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
-    SS_TRY(ss__json_text(reading->path, reading->object, "content", &to, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, pattern, "String", &from, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, pattern, "Regex", &regex, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, reading->object, "content", &to, err));
     if (from == NULL && regex != NULL && strcmp(regex, " {2,}") == 0) {
         step.kind = SS_TOKENIZER_STEP_REPLACE_SPACES;
     } else if (from == NULL || from[0] == '\0') {
-        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
-                     "a normalizer replaces the pattern '%.80s'; read are texts that are not "
-                     "empty and the regular expression ' {2,}'",
-                     regex == NULL ? "" : regex);
+        return ss__fail_file(
+            err, reading->path, SS_E_UNSUPPORTED,
+            "a normalizer replaces the pattern '%.80s'; read are texts that are not "
+            "empty and the regular expression ' {2,}'",
+            regex == NULL ? "" : regex);
     } else {
-        SS_TRY(read_points(reading, from, &step.from, &step.n_from, err));
+        SS_RETURN_IF_ERROR(read_points(reading, from, &step.from, &step.n_from, err));
     }
-    SS_TRY(read_points(reading, to, &step.to, &step.n_to, err));
-    SS_TRY(ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(read_points(reading, to, &step.to, &step.n_to, err));
+    return ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err);
 }
 
 static ss_status push_map(struct ss_tokenizer *self, ss_err *err)
@@ -237,26 +220,25 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
 
 static ss_status push_normalizer(const struct reading *reading, unsigned depth, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_bert_settings settings;
     if (depth > MAX_SEQUENCE_DEPTH) {
-        SS_FAIL_FILE(reading->path, SS_E_LIMIT, "normalizers are nested too deeply");
+        return ss__fail_file(err, reading->path, SS_E_LIMIT,
+                             "normalizers are nested too deeply");
     }
     if (ss_tokenizer_json_is_type(reading->object, "BertNormalizer")) {
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss_tokenizer_read_bert_normalizer(reading->path, reading->object, &settings, err));
-        SS_TRY(ss_tokenizer_push_bert(&reading->self->normalizer, &settings, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_push_bert(&reading->self->normalizer, &settings, err));
     } else if (ss_tokenizer_json_is_type(reading->object, "Sequence")) {
         const struct ss__json *list = ss__json_get(reading->object, "normalizers");
         for (size_t i = 0; i < ss__json_count(list); i++) {
             const struct reading part = {reading->self, reading->path, ss__json_at(list, i)};
-            SS_TRY(push_normalizer(&part, depth + 1, err));
+            SS_RETURN_IF_ERROR(push_normalizer(&part, depth + 1, err));
         }
     } else {
-        SS_TRY(push_simple(reading, err));
+        SS_RETURN_IF_ERROR(push_simple(reading, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether lower-casing stands in the normaliser by itself. */
@@ -277,17 +259,15 @@ static bool has_lowercase(const struct ss__json *normalizer)
 
 ss_status ss_tokenizer_load_normalizer(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "normalizer");
     const struct reading reading = {loading->self, loading->tokenizer.path, object};
     if (loading->options->lower_case_first && !has_lowercase(object)) {
-        SS_TRY(push(&reading, SS_TOKENIZER_STEP_LOWER, err));
+        SS_RETURN_IF_ERROR(push(&reading, SS_TOKENIZER_STEP_LOWER, err));
     }
     if (object != NULL && !ss__json_is_null(object)) {
-        SS_TRY(push_normalizer(&reading, 0, err));
+        SS_RETURN_IF_ERROR(push_normalizer(&reading, 0, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The map of the first Precompiled normaliser, alone or in a sequence. */

@@ -23,25 +23,25 @@ static ss_status compare_pipeline(const struct ss_tokenizer_loading *loading,
                                   const struct ss_tokenizer_bert_settings *settings,
                                   ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *path = loading->tokenizer.path;
     const struct ss__json *normalizer = ss__json_get(loading->tokenizer.root, "normalizer");
     const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
     const char *unknown = loading->unknown_text, *prefix = loading->self->prefix;
     struct ss_tokenizer_bert_settings other;
     size_t max_points = SS_TOKENIZER_KNOWN_MAX_WORD_POINTS;
-    SS_TRY(ss__json_text(path, model, "unk_token", &unknown, err));
-    SS_TRY(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
-    SS_TRY(ss__json_size(path, model, "max_input_chars_per_word", &max_points, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, model, "unk_token", &unknown, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(path, model, "max_input_chars_per_word", &max_points, err));
     warn_setting(loading, "unknown token", strcmp(unknown, loading->unknown_text) != 0);
     warn_setting(loading, "prefix of continuing pieces",
                  strcmp(prefix, loading->self->prefix) != 0);
     warn_setting(loading, "longest word", max_points != SS_TOKENIZER_KNOWN_MAX_WORD_POINTS);
     if (!ss_tokenizer_json_is_type(normalizer, "BertNormalizer")) {
         warn_setting(loading, "normalizer", true);
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(ss_tokenizer_read_bert_normalizer(path, normalizer, &other, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_read_bert_normalizer(path, normalizer, &other, err));
     const int strips = other.strip_accents < 0 ? other.lower : other.strip_accents;
     const int expected =
         settings->strip_accents < 0 ? settings->lower : settings->strip_accents;
@@ -49,40 +49,39 @@ static ss_status compare_pipeline(const struct ss_tokenizer_loading *loading,
     warn_setting(loading, "stripping of accents", strips != expected);
     warn_setting(loading, "spacing of ideographs", other.cjk != settings->cjk);
     warn_setting(loading, "cleaning of text", other.clean != settings->clean);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status load_bert(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config;
     struct ss_tokenizer *self = loading->self;
     struct ss_tokenizer_bert_settings settings = {.clean = true, .cjk = true, .lower = true};
     if (!loading->class->always_lowers) {
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss__json_bool(config->path, config->root, "do_lower_case", &settings.lower, err));
     }
     if (loading->class->has_clean_text) {
-        SS_TRY(ss__json_bool(config->path, config->root, "clean_text", &settings.clean, err));
+        SS_RETURN_IF_ERROR(
+            ss__json_bool(config->path, config->root, "clean_text", &settings.clean, err));
     }
-    SS_TRY(ss__json_bool(config->path, config->root, "tokenize_chinese_chars", &settings.cjk,
-                         err));
-    SS_TRY(ss_tokenizer_read_strip_accents(config->path, config->root, &settings.strip_accents,
-                                           err));
+    SS_RETURN_IF_ERROR(ss__json_bool(config->path, config->root, "tokenize_chinese_chars",
+                                     &settings.cjk, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_read_strip_accents(config->path, config->root,
+                                                       &settings.strip_accents, err));
     if (loading->options->lower_case_first) {
-        SS_TRY(ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
+        SS_RETURN_IF_ERROR(
+            ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
-    SS_TRY(ss_tokenizer_push_bert(&self->normalizer, &settings, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_push_bert(&self->normalizer, &settings, err));
     self->decoder.joining = SS_TOKENIZER_JOIN_WORDPIECE;
     self->decoder.affix = "##";
     self->decoder.cleans = true;
     loading->unknown_text = ss_tokenizer_load_role_text(loading, "unk_token");
     if (loading->tokenizer.root != NULL) {
-        SS_TRY(compare_pipeline(loading, &settings, err));
+        SS_RETURN_IF_ERROR(compare_pipeline(loading, &settings, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Say where tokenizer.json has a normaliser that the class does not take over. */
@@ -96,55 +95,52 @@ static void warn_normalizer(const struct ss_tokenizer_loading *loading, const ch
 
 static ss_status load_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config;
     struct ss_tokenizer *self = loading->self;
     bool space_first = false;
-    SS_TRY(ss__json_bool(config->path, config->root, "add_prefix_space", &space_first, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(config->path, config->root, "add_prefix_space", &space_first, err));
     if (loading->options->lower_case_first) {
-        SS_TRY(ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
+        SS_RETURN_IF_ERROR(
+            ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
-    SS_TRY(ss_tokenizer_add_byte_splitter(self, space_first, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_add_byte_splitter(self, space_first, err));
     self->decoder.joining = SS_TOKENIZER_JOIN_BYTES;
     warn_normalizer(loading, "");
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status load_xlm_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *config = &loading->config;
     struct ss_tokenizer *self = loading->self;
     bool mark_first = true;
-    SS_TRY(ss__json_bool(config->path, config->root, "add_prefix_space", &mark_first, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(config->path, config->root, "add_prefix_space", &mark_first, err));
     if (loading->options->lower_case_first) {
-        SS_TRY(ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
+        SS_RETURN_IF_ERROR(
+            ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
-    SS_TRY(ss_tokenizer_load_charsmap(loading, err));
-    SS_TRY(ss_tokenizer_add_mark_splitters(self, mark_first, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_charsmap(loading, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_add_mark_splitters(self, mark_first, err));
     self->decoder.joining = SS_TOKENIZER_JOIN_MARKS;
     self->decoder.affix = "\xE2\x96\x81";
     self->decoder.keeps_first = !mark_first;
     warn_normalizer(loading, "Precompiled");
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_load_known_pipeline(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
     if (self->kind == &ss_tokenizer_bpe_kind) {
-        SS_TRY(load_roberta(loading, err));
+        SS_RETURN_IF_ERROR(load_roberta(loading, err));
     } else if (self->kind == &ss_tokenizer_unigram_kind) {
-        SS_TRY(load_xlm_roberta(loading, err));
+        SS_RETURN_IF_ERROR(load_xlm_roberta(loading, err));
     } else {
-        SS_TRY(load_bert(loading, err));
+        SS_RETURN_IF_ERROR(load_bert(loading, err));
     }
-    SS_TRY(ss_tokenizer_find_unknown(loading, err));
-out:
-    return status;
+    return ss_tokenizer_find_unknown(loading, err);
 }
 
 /* ---- the generic class: decoder and the whole ---- */
@@ -168,7 +164,6 @@ static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
         {"Metaspace", SS_TOKENIZER_JOIN_MARKS, "replacement", "\xE2\x96\x81"},
         {"BPEDecoder", SS_TOKENIZER_JOIN_SUFFIX, "suffix", "</w>"},
     };
-    ss_status status = SS_OK;
     const char *path = loading->tokenizer.path, *scheme = "always";
     struct ss_tokenizer_decoder *decoder = &loading->self->decoder;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "decoder");
@@ -183,18 +178,17 @@ static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
             decoder->joining = kinds[i].joining;
             affix = kinds[i].affix;
             if (kinds[i].key != NULL) {
-                SS_TRY(ss__json_text(path, object, kinds[i].key, &affix, err));
+                SS_RETURN_IF_ERROR(ss__json_text(path, object, kinds[i].key, &affix, err));
             }
         }
     }
-    SS_TRY(keep_affix(loading, affix, err));
+    SS_RETURN_IF_ERROR(keep_affix(loading, affix, err));
     decoder->cleans = decoder->joining == SS_TOKENIZER_JOIN_WORDPIECE;
-    SS_TRY(ss__json_bool(path, object, "cleanup", &decoder->cleans, err));
-    SS_TRY(ss__json_text(path, object, "prepend_scheme", &scheme, err));
-    SS_TRY(ss__json_bool(path, object, "add_prefix_space", &prefixes, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, object, "cleanup", &decoder->cleans, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, object, "prepend_scheme", &scheme, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, object, "add_prefix_space", &prefixes, err));
     decoder->keeps_first = strcmp(scheme, "never") == 0 || !prefixes;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether WordPiece can take its own way over raw text. */
@@ -208,17 +202,14 @@ static bool is_bert_like(const struct ss_tokenizer_loading *loading)
 
 ss_status ss_tokenizer_load_generic_pipeline(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
-    SS_TRY(ss_tokenizer_load_normalizer(loading, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load_normalizer(loading, err));
     if (self->kind == &ss_tokenizer_bert_kind && !is_bert_like(loading)) {
         self->kind = &ss_tokenizer_wordpiece_kind;
     }
     if (self->kind != &ss_tokenizer_bert_kind) {
-        SS_TRY(ss_tokenizer_load_splitters(loading, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_load_splitters(loading, err));
     }
-    SS_TRY(read_decoder(loading, err));
-    SS_TRY(ss_tokenizer_find_unknown(loading, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(read_decoder(loading, err));
+    return ss_tokenizer_find_unknown(loading, err);
 }

@@ -17,55 +17,46 @@ struct reading {
 static ss_status take_splitter(const struct reading *reading,
                                struct ss_tokenizer_splitter **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = reading->self;
     if (self->n_splitters >= SS_TOKENIZER_MAX_SPLITTERS) {
-        SS_FAIL_FILE(reading->path, SS_E_LIMIT, "more than %d pre-tokenizers",
-                     SS_TOKENIZER_MAX_SPLITTERS);
+        return ss__fail_file(err, reading->path, SS_E_LIMIT, "more than %d pre-tokenizers",
+                             SS_TOKENIZER_MAX_SPLITTERS);
     }
     *out = &self->splitters[self->n_splitters++];
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Where more than BPE follows the splitter that makes bytes of the text, that is done here. */
 static ss_status write_bytes(const struct reading *reading, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     if (reading->self->bpe.byte_level) {
         reading->self->bpe.byte_level = false;
-        SS_TRY(take_splitter(reading, &splitter, err));
+        SS_RETURN_IF_ERROR(take_splitter(reading, &splitter, err));
         splitter->edit = SS_TOKENIZER_EDIT_BYTES;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_splitter(const struct reading *reading,
                                struct ss_tokenizer_splitter **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(write_bytes(reading, err));
-    SS_TRY(take_splitter(reading, out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(write_bytes(reading, err));
+    return take_splitter(reading, out, err);
 }
 
 static ss_status set_mark(const struct reading *reading, const char *text,
                           struct ss_tokenizer_splitter *splitter, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = strlen(text);
     if (n == 0 || n > SS_TOKENIZER_MAX_MARK_BYTES) {
-        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
-                     "a pre-tokenizer splits at a text of %zu bytes; 1 to %d are read", n,
-                     SS_TOKENIZER_MAX_MARK_BYTES);
+        return ss__fail_file(err, reading->path, SS_E_UNSUPPORTED,
+                             "a pre-tokenizer splits at a text of %zu bytes; 1 to %d are read",
+                             n, SS_TOKENIZER_MAX_MARK_BYTES);
     }
     memcpy(splitter->mark, text, n);
     splitter->n_mark = (uint8_t)n;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_behavior(const struct reading *reading, const struct ss__json *object,
@@ -73,18 +64,16 @@ static ss_status read_behavior(const struct reading *reading, const struct ss__j
 {
     static const char *const names[] = {"Removed", "Isolated", "MergedWithPrevious",
                                         "MergedWithNext", "Contiguous"};
-    ss_status status = SS_OK;
     const char *name = "Isolated";
-    SS_TRY(ss__json_text(reading->path, object, "behavior", &name, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, object, "behavior", &name, err));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             splitter->behavior = (ss_tokenizer_behavior)i;
             return SS_OK;
         }
     }
-    SS_FAIL_FILE(reading->path, SS_E_DATA, "the split behaviour '%.40s' is not known", name);
-out:
-    return status;
+    return ss__fail_file(err, reading->path, SS_E_DATA,
+                         "the split behaviour '%.40s' is not known", name);
 }
 
 /* ---- kinds ---- */
@@ -92,19 +81,18 @@ out:
 static ss_status read_byte_level(const struct reading *reading, const struct ss__json *object,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     bool space_first = true, use_regex = true;
-    SS_TRY(ss__json_bool(reading->path, object, "add_prefix_space", &space_first, err));
-    SS_TRY(ss__json_bool(reading->path, object, "use_regex", &use_regex, err));
-    SS_TRY(next_splitter(reading, &splitter, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(reading->path, object, "add_prefix_space", &space_first, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(reading->path, object, "use_regex", &use_regex, err));
+    SS_RETURN_IF_ERROR(next_splitter(reading, &splitter, err));
     splitter->edit = space_first ? SS_TOKENIZER_EDIT_SPACE_FIRST : SS_TOKENIZER_EDIT_NONE;
     splitter->find = use_regex ? ss_tokenizer_find_gpt2 : NULL;
     splitter->behavior = SS_TOKENIZER_ISOLATED;
     reading->self->n_splitters -= !space_first && !use_regex; /* it would do nothing */
     reading->self->bpe.byte_level = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_metaspace(const struct reading *reading, const struct ss__json *object,
@@ -116,19 +104,19 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
     } schemes[] = {{"always", SS_TOKENIZER_EDIT_MARK_ALWAYS},
                    {"first", SS_TOKENIZER_EDIT_MARK_FIRST},
                    {"never", SS_TOKENIZER_EDIT_MARK}};
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     const char *mark = "\xE2\x96\x81", *scheme = NULL;
     bool splits = true, prefixes = true;
-    SS_TRY(ss__json_text(reading->path, object, "replacement", &mark, err));
-    SS_TRY(ss__json_text(reading->path, object, "prepend_scheme", &scheme, err));
-    SS_TRY(ss__json_bool(reading->path, object, "split", &splits, err));
-    SS_TRY(ss__json_bool(reading->path, object, "add_prefix_space", &prefixes, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, object, "replacement", &mark, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, object, "prepend_scheme", &scheme, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(reading->path, object, "split", &splits, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(reading->path, object, "add_prefix_space", &prefixes, err));
     if (scheme == NULL) { /* the older form */
         scheme = prefixes ? "always" : "never";
     }
-    SS_TRY(next_splitter(reading, &splitter, err));
-    SS_TRY(set_mark(reading, mark, splitter, err));
+    SS_RETURN_IF_ERROR(next_splitter(reading, &splitter, err));
+    SS_RETURN_IF_ERROR(set_mark(reading, mark, splitter, err));
     splitter->find = splits ? ss_tokenizer_find_text : NULL;
     splitter->behavior = SS_TOKENIZER_MERGED_WITH_NEXT;
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
@@ -136,38 +124,38 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
             strcmp(scheme, schemes[i].name) == 0 ? schemes[i].edit : splitter->edit;
     }
     if (splitter->edit == SS_TOKENIZER_EDIT_NONE) {
-        SS_FAIL_FILE(reading->path, SS_E_DATA, "the prepend scheme '%.40s' is not known",
-                     scheme);
+        return ss__fail_file(err, reading->path, SS_E_DATA,
+                             "the prepend scheme '%.40s' is not known", scheme);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_split(const struct reading *reading, const struct ss__json *object,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     const struct ss__json *pattern = ss__json_get(object, "pattern");
     const char *text = NULL, *regex = NULL;
-    SS_TRY(ss__json_text(reading->path, pattern, "String", &text, err));
-    SS_TRY(ss__json_text(reading->path, pattern, "Regex", &regex, err));
-    SS_TRY(next_splitter(reading, &splitter, err));
-    SS_TRY(read_behavior(reading, object, splitter, err));
-    SS_TRY(ss__json_bool(reading->path, object, "invert", &splitter->inverted, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, pattern, "String", &text, err));
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, pattern, "Regex", &regex, err));
+    SS_RETURN_IF_ERROR(next_splitter(reading, &splitter, err));
+    SS_RETURN_IF_ERROR(read_behavior(reading, object, splitter, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(reading->path, object, "invert", &splitter->inverted, err));
     if (text != NULL) {
         splitter->find = ss_tokenizer_find_text;
-        SS_TRY(set_mark(reading, text, splitter, err));
+        SS_RETURN_IF_ERROR(set_mark(reading, text, splitter, err));
     } else if (regex == NULL) {
-        SS_FAIL_FILE(reading->path, SS_E_DATA, "the pre-tokenizer Split has no pattern");
+        return ss__fail_file(err, reading->path, SS_E_DATA,
+                             "the pre-tokenizer Split has no pattern");
     } else if (!ss_tokenizer_find_pattern(regex, splitter)) {
-        SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
-                     "the pre-tokenizer splits by the regular expression '%.200s', which is "
-                     "not one of those that are read",
-                     regex);
+        return ss__fail_file(
+            err, reading->path, SS_E_UNSUPPORTED,
+            "the pre-tokenizer splits by the regular expression '%.200s', which is "
+            "not one of those that are read",
+            regex);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A splitter that cuts at what `find` finds. */
@@ -175,51 +163,41 @@ static ss_status add_splitter(const struct reading *reading, ss_tokenizer_find_f
                               ss_tokenizer_behavior behavior,
                               struct ss_tokenizer_splitter **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(next_splitter(reading, out, err));
+    SS_RETURN_IF_ERROR(next_splitter(reading, out, err));
     (*out)->find = find;
     (*out)->behavior = behavior;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_digits(const struct reading *reading, const struct ss__json *object,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     bool single = false;
-    SS_TRY(ss__json_bool(reading->path, object, "individual_digits", &single, err));
-    SS_TRY(add_splitter(reading, ss_tokenizer_find_digit,
+    SS_RETURN_IF_ERROR(ss__json_bool(reading->path, object, "individual_digits", &single, err));
+    return add_splitter(reading, ss_tokenizer_find_digit,
                         single ? SS_TOKENIZER_ISOLATED : SS_TOKENIZER_CONTIGUOUS, &splitter,
-                        err));
-out:
-    return status;
+                        err);
 }
 
 static ss_status read_punctuation(const struct reading *reading, const struct ss__json *object,
                                   ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
-    SS_TRY(add_splitter(reading, ss_tokenizer_find_punctuation, SS_TOKENIZER_ISOLATED,
-                        &splitter, err));
-    SS_TRY(read_behavior(reading, object, splitter, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(add_splitter(reading, ss_tokenizer_find_punctuation,
+                                    SS_TOKENIZER_ISOLATED, &splitter, err));
+    return read_behavior(reading, object, splitter, err);
 }
 
 static ss_status read_delimiter(const struct reading *reading, const struct ss__json *object,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     const char *text = "";
-    SS_TRY(ss__json_text(reading->path, object, "delimiter", &text, err));
-    SS_TRY(add_splitter(reading, ss_tokenizer_find_text, SS_TOKENIZER_REMOVED, &splitter, err));
-    SS_TRY(set_mark(reading, text, splitter, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss__json_text(reading->path, object, "delimiter", &text, err));
+    SS_RETURN_IF_ERROR(
+        add_splitter(reading, ss_tokenizer_find_text, SS_TOKENIZER_REMOVED, &splitter, err));
+    return set_mark(reading, text, splitter, err);
 }
 
 static ss_status read_white_space(const struct reading *reading, const struct ss__json *object,
@@ -234,55 +212,47 @@ static ss_status read_white_space(const struct reading *reading, const struct ss
 static ss_status read_words(const struct reading *reading, const struct ss__json *object,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     (void)object;
-    SS_TRY(add_splitter(reading, ss_tokenizer_find_word_or_symbols, SS_TOKENIZER_REMOVED,
-                        &splitter, err));
+    SS_RETURN_IF_ERROR(add_splitter(reading, ss_tokenizer_find_word_or_symbols,
+                                    SS_TOKENIZER_REMOVED, &splitter, err));
     splitter->inverted = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_scripts(const struct reading *reading, const struct ss__json *object,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
     (void)object;
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         add_splitter(reading, ss_tokenizer_find_script, SS_TOKENIZER_REMOVED, &splitter, err));
     splitter->inverted = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_length(const struct reading *reading, const struct ss__json *object,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         add_splitter(reading, ss_tokenizer_find_length, SS_TOKENIZER_ISOLATED, &splitter, err));
     splitter->length = 5;
-    SS_TRY(ss__json_size(reading->path, object, "length", &splitter->length, err));
+    SS_RETURN_IF_ERROR(ss__json_size(reading->path, object, "length", &splitter->length, err));
     if (splitter->length == 0) {
-        SS_FAIL_FILE(reading->path, SS_E_DATA, "the pre-tokenizer FixedLength has length 0");
+        return ss__fail_file(err, reading->path, SS_E_DATA,
+                             "the pre-tokenizer FixedLength has length 0");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_bert(const struct reading *reading, const struct ss__json *object,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_splitter *splitter = NULL;
-    SS_TRY(read_white_space(reading, object, err));
-    SS_TRY(add_splitter(reading, ss_tokenizer_find_punctuation, SS_TOKENIZER_ISOLATED,
-                        &splitter, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(read_white_space(reading, object, err));
+    return add_splitter(reading, ss_tokenizer_find_punctuation, SS_TOKENIZER_ISOLATED,
+                        &splitter, err);
 }
 
 static const struct {
@@ -305,14 +275,14 @@ static const struct {
 static ss_status read_any(const struct reading *reading, const struct ss__json *object,
                           unsigned depth, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (depth > MAX_DEPTH) {
-        SS_FAIL_FILE(reading->path, SS_E_LIMIT, "pre-tokenizers are nested too deeply");
+        return ss__fail_file(err, reading->path, SS_E_LIMIT,
+                             "pre-tokenizers are nested too deeply");
     }
     if (ss_tokenizer_json_is_type(object, "Sequence")) {
         const struct ss__json *list = ss__json_get(object, "pretokenizers");
         for (size_t i = 0; i < ss__json_count(list); i++) {
-            SS_TRY(read_any(reading, ss__json_at(list, i), depth + 1, err));
+            SS_RETURN_IF_ERROR(read_any(reading, ss__json_at(list, i), depth + 1, err));
         }
         return SS_OK;
     }
@@ -321,56 +291,49 @@ static ss_status read_any(const struct reading *reading, const struct ss__json *
             return kinds[i].read(reading, object, err);
         }
     }
-    SS_FAIL_FILE(reading->path, SS_E_UNSUPPORTED,
-                 "the pre-tokenizer '%.40s' is not supported; ByteLevel, Metaspace, Split, "
-                 "WhitespaceSplit, Whitespace, BertPreTokenizer, Punctuation, Digits, "
-                 "CharDelimiterSplit, UnicodeScripts, FixedLength and sequences of them are",
-                 ss_tokenizer_json_type(object));
-out:
-    return status;
+    return ss__fail_file(
+        err, reading->path, SS_E_UNSUPPORTED,
+        "the pre-tokenizer '%.40s' is not supported; ByteLevel, Metaspace, Split, "
+        "WhitespaceSplit, Whitespace, BertPreTokenizer, Punctuation, Digits, "
+        "CharDelimiterSplit, UnicodeScripts, FixedLength and sequences of them are",
+        ss_tokenizer_json_type(object));
 }
 
 ss_status ss_tokenizer_load_splitters(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct reading reading = {loading->self, loading->tokenizer.path};
-    ss_status status = SS_OK;
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "pre_tokenizer");
     if (object != NULL && !ss__json_is_null(object)) {
-        SS_TRY(read_any(&reading, object, 0, err));
+        SS_RETURN_IF_ERROR(read_any(&reading, object, 0, err));
     }
     if (loading->self->kind != &ss_tokenizer_bpe_kind) {
-        SS_TRY(write_bytes(&reading, err));
+        SS_RETURN_IF_ERROR(write_bytes(&reading, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_add_byte_splitter(struct ss_tokenizer *self, bool space_first,
                                          ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct reading reading = {self, ""};
     struct ss_tokenizer_splitter *splitter = NULL;
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         add_splitter(&reading, ss_tokenizer_find_gpt2, SS_TOKENIZER_ISOLATED, &splitter, err));
     splitter->edit = space_first ? SS_TOKENIZER_EDIT_SPACE_FIRST : SS_TOKENIZER_EDIT_NONE;
     self->bpe.byte_level = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_add_mark_splitters(struct ss_tokenizer *self, bool mark_first,
                                           ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct reading reading = {self, ""};
     struct ss_tokenizer_splitter *splitter = NULL;
-    SS_TRY(add_splitter(&reading, ss_tokenizer_find_white_space, SS_TOKENIZER_REMOVED,
-                        &splitter, err));
-    SS_TRY(add_splitter(&reading, ss_tokenizer_find_text, SS_TOKENIZER_MERGED_WITH_NEXT,
-                        &splitter, err));
-    SS_TRY(set_mark(&reading, "\xE2\x96\x81", splitter, err));
+    SS_RETURN_IF_ERROR(add_splitter(&reading, ss_tokenizer_find_white_space,
+                                    SS_TOKENIZER_REMOVED, &splitter, err));
+    SS_RETURN_IF_ERROR(add_splitter(&reading, ss_tokenizer_find_text,
+                                    SS_TOKENIZER_MERGED_WITH_NEXT, &splitter, err));
+    SS_RETURN_IF_ERROR(set_mark(&reading, "\xE2\x96\x81", splitter, err));
     splitter->edit = mark_first ? SS_TOKENIZER_EDIT_MARK_ALWAYS : SS_TOKENIZER_EDIT_MARK;
-out:
-    return status;
+    return SS_OK;
 }

@@ -61,30 +61,28 @@ static double as_reference_reads(double exact)
 ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *self, const char *piece, size_t n_bytes,
                                    double score, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_unigram *unigram = &self->unigram;
     const size_t id = self->vocab.n_ids;
     if (!isfinite(score)) {
-        SS_FAIL(SS_E_DATA, "the score of piece %zu is not a number", id);
+        return ss__fail(err, SS_E_DATA, "the score of piece %zu is not a number", id);
     }
-    SS_TRY(ss_tokenizer_vocab_add(&self->vocab, piece, n_bytes, (int64_t)id, err));
-    SS_GROW(unigram->scores, unigram->n_scores_room, id + 1);
+    SS_RETURN_IF_ERROR(ss_tokenizer_vocab_add(&self->vocab, piece, n_bytes, (int64_t)id, err));
+    SS_GROW_OR_RETURN(unigram->scores, unigram->n_scores_room, id + 1);
     unigram->scores[id] = score;
     self->vocab.n_texts = id + 1; /* a piece that comes twice counts twice */
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *self, int64_t unknown, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_unigram *unigram = &self->unigram;
     if (self->vocab.n_ids == 0) {
-        SS_FAIL(SS_E_DATA, "the vocabulary is empty");
+        return ss__fail(err, SS_E_DATA, "the vocabulary is empty");
     }
     if (unknown < 0 || (uint64_t)unknown >= self->vocab.n_ids) {
-        SS_FAIL(SS_E_DATA,
-                "the id of the unknown piece ('unk_id') is missing or not in the vocabulary");
+        return ss__fail(
+            err, SS_E_DATA,
+            "the id of the unknown piece ('unk_id') is missing or not in the vocabulary");
     }
     double lowest = unigram->scores[0];
     for (size_t id = 1; id < self->vocab.n_ids; id++) {
@@ -93,8 +91,7 @@ ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *self, int64_t unknow
     unigram->unknown = self->unknown = (int32_t)unknown;
     unigram->unknown_score = lowest - UNKNOWN_PENALTY;
     ss_tokenizer_find_fallback_ids(&self->vocab, unigram->fallback_ids);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The unknown piece of a known class: a fixed one, or the one with the text of that role. */
@@ -111,7 +108,6 @@ int64_t ss_tokenizer_known_unknown(const struct ss_tokenizer_loading *loading)
 ss_status ss_tokenizer_load_unigram(struct ss_tokenizer_loading *loading,
                                     const struct ss__json *model, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path;
     const bool generic = loading->class->kind == NULL;
@@ -123,20 +119,19 @@ ss_status ss_tokenizer_load_unigram(struct ss_tokenizer_loading *loading,
         const struct ss__json *text = ss__json_at(item, 0), *score = ss__json_at(item, 1);
         if (ss__json_count(item) != 2 || !ss__json_is_string(text) ||
             !ss__json_is_number(score)) {
-            SS_FAIL_FILE(path, SS_E_DATA, "piece %zu is not a text with a score", i);
+            return ss__fail_file(err, path, SS_E_DATA, "piece %zu is not a text with a score",
+                                 i);
         }
         const double exact = ss__json_real(score);
-        SS_TRY(ss_tokenizer_unigram_add(self, ss__json_string(text),
-                                        ss__json_string_bytes(text),
-                                        generic ? as_reference_reads(exact) : exact, err));
+        SS_RETURN_IF_ERROR(
+            ss_tokenizer_unigram_add(self, ss__json_string(text), ss__json_string_bytes(text),
+                                     generic ? as_reference_reads(exact) : exact, err));
     }
     if (generic) {
-        SS_TRY(ss__json_bool(path, model, "byte_fallback", &self->unigram.falls_back_to_bytes,
-                             err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, model, "byte_fallback",
+                                         &self->unigram.falls_back_to_bytes, err));
     }
     const int64_t id = ss__json_is_integer(unknown) ? ss__json_integer(unknown) : -1;
-    SS_TRY(ss_tokenizer_unigram_prepare(
-        self, generic ? id : ss_tokenizer_known_unknown(loading), err));
-out:
-    return status;
+    return ss_tokenizer_unigram_prepare(
+        self, generic ? id : ss_tokenizer_known_unknown(loading), err);
 }

@@ -126,9 +126,8 @@ static void sort_short_run(uint32_t *run, size_t n)
 static ss_status sort_long_run(struct ss_tokenizer_points *spare, uint32_t *run, size_t n,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t starts[N_COMBINING_CLASSES + 1] = {0};
-    SS_GROW(spare->data, spare->n_room, n);
+    SS_GROW_OR_RETURN(spare->data, spare->n_room, n);
     for (size_t i = 0; i < n; i++) {
         starts[combining_class(run[i]) + 1]++;
     }
@@ -139,8 +138,7 @@ static ss_status sort_long_run(struct ss_tokenizer_points *spare, uint32_t *run,
         spare->data[starts[combining_class(run[i])]++] = run[i];
     }
     memcpy(run, spare->data, n * sizeof *run);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Sort every run of code points with a combining class by class, keeping equal ones in order.
@@ -148,21 +146,19 @@ out:
 static ss_status order_marks(struct ss_tokenizer_points *points,
                              struct ss_tokenizer_points *spare, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t at = 0; at < points->n; at++) {
         size_t end = at;
         while (end < points->n && combining_class(points->data[end]) != 0) {
             end++;
         }
         if (end - at > SHORT_RUN) {
-            SS_TRY(sort_long_run(spare, points->data + at, end - at, err));
+            SS_RETURN_IF_ERROR(sort_long_run(spare, points->data + at, end - at, err));
         } else if (end - at > 1) {
             sort_short_run(points->data + at, end - at);
         }
         at = end;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Compose what is decomposed and ordered: a mark joins the starter before it unless one of the
@@ -203,23 +199,21 @@ typedef size_t change_fn(uint32_t c, uint32_t *out);
 static ss_status run_changes(change_fn *change, struct ss_tokenizer_normal_scratch *scratch,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_points *in = &scratch->points;
     struct ss_tokenizer_points *out = &scratch->other;
     size_t n_start = 0;
     out->n = 0;
     for (size_t i = 0; i < in->n; i++) {
         if (out->n_room - out->n < SS_TOKENIZER_CHAR_MAX_EXPANSION) {
-            SS_GROW(out->data, out->n_room,
-                    out->n + in->n - i + SS_TOKENIZER_CHAR_MAX_EXPANSION);
+            SS_GROW_OR_RETURN(out->data, out->n_room,
+                              out->n + in->n - i + SS_TOKENIZER_CHAR_MAX_EXPANSION);
         }
         const size_t n = change(in->data[i], out->data + out->n);
         out->n += n;
         n_start = i < scratch->n_start ? out->n : n_start;
     }
     scratch->n_start = n_start;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- steps that look at the whole text ---- */
@@ -228,15 +222,13 @@ out:
 static ss_status put(struct ss_tokenizer_normal_scratch *scratch, const uint32_t *from,
                      size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_points *out = &scratch->other;
-    SS_GROW(out->data, out->n_room, out->n + n);
+    SS_GROW_OR_RETURN(out->data, out->n_room, out->n + n);
     for (size_t i = 0; i < n; i++) {
         out->data[out->n + i] = from[i];
     }
     out->n += n;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status strip_left(const struct ss_tokenizer_normal_step *step,
@@ -267,14 +259,11 @@ static ss_status strip_right(const struct ss_tokenizer_normal_step *step,
 static ss_status prepend(const struct ss_tokenizer_normal_step *step,
                          struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (scratch->points.n > 0) {
         scratch->n_start += scratch->n_start > 0 ? step->n_to : step->n_to == 0;
-        SS_TRY(put(scratch, step->to, step->n_to, err));
+        SS_RETURN_IF_ERROR(put(scratch, step->to, step->n_to, err));
     }
-    SS_TRY(put(scratch, scratch->points.data, scratch->points.n, err));
-out:
-    return status;
+    return put(scratch, scratch->points.data, scratch->points.n, err);
 }
 
 /* How many code points from `at` on are to be replaced. */
@@ -301,7 +290,6 @@ static size_t match_spaces(const struct ss_tokenizer_normal_step *step,
 static ss_status replace(const struct ss_tokenizer_normal_step *step,
                          struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_points *in = &scratch->points;
     size_t kept = 0, n_start = 0; /* a replacement belongs to the last point of a match */
     for (size_t at = 0; at < in->n;) {
@@ -311,17 +299,16 @@ static ss_status replace(const struct ss_tokenizer_normal_step *step,
             at++;
             continue;
         }
-        SS_TRY(put(scratch, in->data + kept, at - kept, err));
+        SS_RETURN_IF_ERROR(put(scratch, in->data + kept, at - kept, err));
         n_start += ss__min_size(scratch->n_start, at) - ss__min_size(scratch->n_start, kept);
         n_start += at + n <= scratch->n_start ? step->n_to : 0;
-        SS_TRY(put(scratch, step->to, step->n_to, err));
+        SS_RETURN_IF_ERROR(put(scratch, step->to, step->n_to, err));
         at += n;
         kept = at;
     }
-    SS_TRY(put(scratch, in->data + kept, in->n - kept, err));
+    SS_RETURN_IF_ERROR(put(scratch, in->data + kept, in->n - kept, err));
     scratch->n_start = n_start + scratch->n_start - ss__min_size(scratch->n_start, kept);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status map_clusters(const struct ss_tokenizer_normal_step *step,
@@ -436,7 +423,6 @@ ss_status ss_tokenizer_normalizer_push(struct ss_tokenizer_normalizer *normalize
 static ss_status run_step(const struct ss_tokenizer_normal_step *step,
                           struct ss_tokenizer_normal_scratch *scratch, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_points *in = &scratch->points, *out = &scratch->other;
     if (step->kind == SS_TOKENIZER_STEP_COMPOSE) {
         compose(in, &scratch->n_start);
@@ -444,19 +430,18 @@ static ss_status run_step(const struct ss_tokenizer_normal_step *step,
     }
     out->n = 0;
     if (kinds[step->kind].change != NULL) {
-        SS_TRY(run_changes(kinds[step->kind].change, scratch, err));
+        SS_RETURN_IF_ERROR(run_changes(kinds[step->kind].change, scratch, err));
     } else {
-        SS_TRY(kinds[step->kind].rewrite(step, scratch, err));
+        SS_RETURN_IF_ERROR(kinds[step->kind].rewrite(step, scratch, err));
     }
     const struct ss_tokenizer_points swapped = *in;
     *in = *out;
     *out = swapped;
     if (step->kind == SS_TOKENIZER_STEP_DECOMPOSE ||
         step->kind == SS_TOKENIZER_STEP_DECOMPOSE_MORE) {
-        SS_TRY(order_marks(in, &scratch->marks, err));
+        SS_RETURN_IF_ERROR(order_marks(in, &scratch->marks, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *normalizer,
@@ -464,9 +449,8 @@ ss_status ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *nor
                                        const char *text, size_t n_bytes, struct ss__buf *out,
                                        ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_points *points = &scratch->points;
-    SS_GROW(points->data, points->n_room, n_bytes);
+    SS_GROW_OR_RETURN(points->data, points->n_room, n_bytes);
     points->n = 0;
     for (size_t at = 0; at < n_bytes; points->n++) {
         points->data[points->n] = SS__REPLACEMENT;
@@ -475,7 +459,7 @@ ss_status ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *nor
     }
     scratch->n_start = points->n > 0;
     for (size_t i = 0; i < normalizer->n_steps; i++) {
-        SS_TRY(run_step(&normalizer->steps[i], scratch, err));
+        SS_RETURN_IF_ERROR(run_step(&normalizer->steps[i], scratch, err));
     }
     scratch->n_start_bytes = 0;
     char *place = ss__buf_reserve(out, points->n * 4 + SS_TOKENIZER_BLOCK_BYTES);
@@ -486,7 +470,5 @@ ss_status ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *nor
         scratch->n_start_bytes += i < scratch->n_start ? n : 0;
     }
     ss_tokenizer_pad_text(out);
-    SS_TRY(ss__buf_check(out, err));
-out:
-    return status;
+    return ss__buf_check(out, err);
 }

@@ -57,7 +57,6 @@ ss_status ss_tokenizer_normalize(const struct ss_tokenizer_normalizer *normalize
                                  struct ss_tokenizer_normal_scratch *scratch, const char *text,
                                  size_t n_bytes, struct ss__buf *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_start_bytes = 1; /* ASCII that stays as it is */
     if (normalizer->has_context) {
         return ss_tokenizer_normalize_whole(normalizer, scratch, text, n_bytes, out, err);
@@ -74,15 +73,13 @@ ss_status ss_tokenizer_normalize(const struct ss_tokenizer_normalizer *normalize
         }
         ss__buf_add(out, text + at, start - at);
         if (start < stop) {
-            SS_TRY(ss_tokenizer_normalize_whole(normalizer, scratch, text + start, stop - start,
-                                                out, err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_normalize_whole(normalizer, scratch, text + start,
+                                                            stop - start, out, err));
             n_start_bytes = start == 0 ? scratch->n_start_bytes : n_start_bytes;
         }
         at = stop;
     }
     scratch->n_start_bytes = n_start_bytes;
     ss_tokenizer_pad_text(out);
-    SS_TRY(ss__buf_check(out, err));
-out:
-    return status;
+    return ss__buf_check(out, err);
 }

@@ -168,94 +168,84 @@ out:
 static ss_status keep_token(struct ss_tokenizer_loading *loading, const struct piece *piece,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = piece->text.n_bytes;
-    SS_GROW(loading->kept, loading->n_kept_room, loading->n_kept + 1);
+    SS_GROW_OR_RETURN(loading->kept, loading->n_kept_room, loading->n_kept + 1);
     const char *text = ss__arena_strndup(&loading->self->texts, piece->text.data, n);
     if (text == NULL) {
-        status = ss__fail_nomem(err, "a token");
-        goto out;
+        return ss__fail_nomem(err, "a token");
     }
     loading->kept[loading->n_kept++] =
         (struct ss_tokenizer_kept_token){{text, n}, piece->type == PIECE_CONTROL};
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Control and user-defined pieces are added tokens as well. */
 static ss_status add_piece(struct building *building, const struct piece *piece, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_loading *loading = building->loading;
     if (piece->type == PIECE_CONTROL || piece->type == PIECE_USER) {
-        SS_TRY(keep_token(loading, piece, err));
+        SS_RETURN_IF_ERROR(keep_token(loading, piece, err));
     }
     if (building->n_pieces++ >= building->n_replaced) {
-        SS_TRY(ss_tokenizer_unigram_add(loading->self, piece->text.data, piece->text.n_bytes,
-                                        piece->score, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_unigram_add(loading->self, piece->text.data,
+                                                    piece->text.n_bytes, piece->score, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_trainer(struct message *message, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct field field;
     bool found = true;
     while (found) {
-        SS_TRY(next_field(message, &field, &found, err));
+        SS_RETURN_IF_ERROR(next_field(message, &field, &found, err));
         if (found && field.number == 3 && field.form == FORM_VARINT &&
             field.value != MODEL_UNIGRAM) {
-            SS_FAIL_FILE(message->path, SS_E_UNSUPPORTED,
-                         "the SentencePiece model is not of the kind Unigram");
+            return ss__fail_file(err, message->path, SS_E_UNSUPPORTED,
+                                 "the SentencePiece model is not of the kind Unigram");
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_normalizer(struct building *building, struct message *message,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     struct field field;
     bool found = true;
     while (found) {
-        SS_TRY(next_field(message, &field, &found, err));
+        SS_RETURN_IF_ERROR(next_field(message, &field, &found, err));
         if (found && field.number == 2 && field.form == FORM_BYTES && field.bytes.n_bytes > 0) {
             ss_tokenizer_charsmap_release(&building->loading->self->charsmap);
-            SS_TRY(ss_tokenizer_charsmap_parse(field.bytes.data, field.bytes.n_bytes,
-                                               &building->loading->self->charsmap, err));
+            SS_RETURN_IF_ERROR(
+                ss_tokenizer_charsmap_parse(field.bytes.data, field.bytes.n_bytes,
+                                            &building->loading->self->charsmap, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_model(struct building *building, struct message *message, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct field field;
     struct piece piece;
     bool found = true;
     while (found) {
-        SS_TRY(next_field(message, &field, &found, err));
+        SS_RETURN_IF_ERROR(next_field(message, &field, &found, err));
         struct message part = inside(message, &field);
         if (!found || field.form != FORM_BYTES) {
             continue;
         }
         if (field.number == 1) {
-            SS_TRY(read_piece(&part, &piece, err));
-            SS_TRY(add_piece(building, &piece, err));
+            SS_RETURN_IF_ERROR(read_piece(&part, &piece, err));
+            SS_RETURN_IF_ERROR(add_piece(building, &piece, err));
         } else if (field.number == 2) {
-            SS_TRY(check_trainer(&part, err));
+            SS_RETURN_IF_ERROR(check_trainer(&part, err));
         } else if (field.number == 3) {
-            SS_TRY(read_normalizer(building, &part, err));
+            SS_RETURN_IF_ERROR(read_normalizer(building, &part, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_text(struct ss_tokenizer_loading *loading, const char *text, double score,
@@ -267,18 +257,16 @@ static ss_status add_text(struct ss_tokenizer_loading *loading, const char *text
 /* The pieces that stand before those of the file: tokens with a role, or texts of the class. */
 static ss_status add_first(struct building *building, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_loading *loading = building->loading;
     const struct ss_tokenizer_first_piece *first = loading->class->first_pieces;
     for (; first != NULL && (first->role != NULL || first->text != NULL); first++) {
         const char *text = first->role == NULL
                                ? first->text
                                : ss_tokenizer_load_role_text(loading, first->role);
-        SS_TRY(add_text(loading, text, first->score, err));
+        SS_RETURN_IF_ERROR(add_text(loading, text, first->score, err));
     }
     building->n_replaced = loading->class->n_replaced;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_load_sentencepiece(struct ss_tokenizer_loading *loading, ss_err *err)

@@ -233,7 +233,6 @@ static ss_status emit(struct cut *cut, ss_err *err)
 static ss_status add_part(struct cut *cut, size_t start, size_t stop, bool is_match,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_splitter *splitter = &cut->tokenizer->splitters[cut->level];
     is_match = is_match != splitter->inverted;
     if (start == stop) {
@@ -242,14 +241,13 @@ static ss_status add_part(struct cut *cut, size_t start, size_t stop, bool is_ma
     if (cut->stop > cut->start && joins(splitter->behavior, cut->is_match, is_match)) {
         cut->stop = stop;
     } else {
-        SS_TRY(emit(cut, err));
+        SS_RETURN_IF_ERROR(emit(cut, err));
         const bool is_dropped = is_match && splitter->behavior == SS_TOKENIZER_REMOVED;
         cut->start = is_dropped ? stop : start;
         cut->stop = stop;
     }
     cut->is_match = is_match;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The patterns: every match begins where the one before ended. */
@@ -277,7 +275,6 @@ static ss_status add_matches(const struct ss_tokenizer *tokenizer,
                              const struct ss_tokenizer_splitter *splitter,
                              const struct ss_text *text, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t at = 0, start = 0, stop = 0;
     while (at < text->n_bytes) {
         const size_t block = at;
@@ -292,25 +289,23 @@ static ss_status add_matches(const struct ss_tokenizer *tokenizer,
                 return SS_OK;
             }
             const struct ss_text word = {text->data + at, stop - at};
-            SS_TRY(ss_tokenizer_add_known_word(tokenizer, scratch, &word, err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_add_known_word(tokenizer, scratch, &word, err));
             at = stop;
             cuts &= cuts - 1;
         } while (cuts != 0);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_split(const struct ss_tokenizer *tokenizer,
                              struct ss_tokenizer_token_scratch *scratch, size_t level,
                              struct ss_tokenizer_piece piece, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (level == tokenizer->n_splitters) {
         return ss_tokenizer_add_known_word(tokenizer, scratch, &piece.text, err);
     }
     const struct ss_tokenizer_splitter *splitter = &tokenizer->splitters[level];
-    SS_TRY(edit(splitter, &scratch->edited[level], &piece, err));
+    SS_RETURN_IF_ERROR(edit(splitter, &scratch->edited[level], &piece, err));
     if (splitter->find == NULL) {
         return ss_tokenizer_split(tokenizer, scratch, level + 1, piece, err);
     }
@@ -328,10 +323,8 @@ ss_status ss_tokenizer_split(const struct ss_tokenizer *tokenizer,
         if (!splitter->find(splitter, &piece.text, at, &start, &stop)) {
             start = stop = n_bytes;
         }
-        SS_TRY(add_part(&cut, at, start, false, err));
-        SS_TRY(add_part(&cut, start, stop, true, err));
+        SS_RETURN_IF_ERROR(add_part(&cut, at, start, false, err));
+        SS_RETURN_IF_ERROR(add_part(&cut, start, stop, true, err));
     }
-    SS_TRY(emit(&cut, err));
-out:
-    return status;
+    return emit(&cut, err);
 }

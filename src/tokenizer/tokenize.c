@@ -65,14 +65,12 @@ size_t ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch 
 ss_status ss_tokenizer_scratch_push(struct ss_tokenizer_token_scratch *scratch,
                                     const int32_t *ids, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(scratch->ids, scratch->n_ids_room, scratch->n_ids + n);
+    SS_GROW_OR_RETURN(scratch->ids, scratch->n_ids_room, scratch->n_ids + n);
     for (size_t i = 0; i < n; i++) {
         scratch->ids[scratch->n_ids + i] = ids[i];
     }
     scratch->n_ids += n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Known words belong to one tokenizer. A buffer that failed once may be used again. */
@@ -124,22 +122,21 @@ static ss_status add_between(const struct ss_tokenizer *self,
                              const struct ss_tokenizer_added_set *set, struct ss_text text,
                              add_plain_fn add_plain, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_added_walk walk;
     struct ss_tokenizer_added_match match;
     ss_tokenizer_added_walk_init(&walk, &self->added, set, text.data, text.n_bytes);
     while (scratch->n_ids < scratch->max_ids && ss_tokenizer_added_next(&walk, &match)) {
         if (match.before < match.start) {
-            SS_TRY(add_plain(self, scratch, text.data + match.before,
-                             match.start - match.before, err));
+            SS_RETURN_IF_ERROR(add_plain(self, scratch, text.data + match.before,
+                                         match.start - match.before, err));
         }
-        SS_TRY(ss_tokenizer_scratch_push(scratch, &match.token->id, 1, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_scratch_push(scratch, &match.token->id, 1, err));
     }
     if (walk.done < text.n_bytes) {
-        SS_TRY(add_plain(self, scratch, text.data + walk.done, text.n_bytes - walk.done, err));
+        SS_RETURN_IF_ERROR(
+            add_plain(self, scratch, text.data + walk.done, text.n_bytes - walk.done, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A stretch of raw text that may hold tokens which are searched in normalised text. */
@@ -147,20 +144,17 @@ static ss_status add_with_normalized(const struct ss_tokenizer *self,
                                      struct ss_tokenizer_token_scratch *scratch,
                                      const char *text, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (ss_tokenizer_normalizer_keeps(&self->normalizer, text, n_bytes)) {
         return add_between(self, scratch, &self->added.normalized,
                            (struct ss_text){text, n_bytes}, self->kind->add_normalized, err);
     }
     scratch->segment.n_bytes = 0;
-    SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text, n_bytes,
-                                  &scratch->segment, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text,
+                                              n_bytes, &scratch->segment, err));
     scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
     const struct ss_text normalized = {scratch->segment.data, scratch->segment.n_bytes};
-    SS_TRY(add_between(self, scratch, &self->added.normalized, normalized,
-                       self->kind->add_normalized, err));
-out:
-    return status;
+    return add_between(self, scratch, &self->added.normalized, normalized,
+                       self->kind->add_normalized, err);
 }
 
 /* Copy what the limit leaves, between begin and end. */
@@ -168,11 +162,11 @@ static ss_status append_text(const struct ss_tokenizer *self,
                              const struct ss_tokenizer_token_scratch *scratch, size_t n_kept,
                              struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t at = ss_tokenizer_tokens_n_ids(tokens);
     const size_t n_skipped = self->truncates_left ? scratch->n_ids - n_kept : 0;
-    SS_GROW(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
-    SS_GROW(tokens->ids, tokens->n_ids_room, at + self->n_begin + n_kept + self->n_end);
+    SS_GROW_OR_RETURN(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
+    SS_GROW_OR_RETURN(tokens->ids, tokens->n_ids_room,
+                      at + self->n_begin + n_kept + self->n_end);
     tokens->offsets[tokens->n_texts] = at;
     for (size_t i = 0; i < self->n_begin; i++) {
         tokens->ids[at++] = self->begin[i];
@@ -184,15 +178,13 @@ static ss_status append_text(const struct ss_tokenizer *self,
         tokens->ids[at++] = self->end[i];
     }
     tokens->offsets[++tokens->n_texts] = at;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *self,
                                 struct ss_tokenizer_token_scratch *scratch, struct ss_text text,
                                 size_t max_ids, struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_special = self->n_begin + self->n_end;
     const size_t limit = max_ids == 0 ? SIZE_MAX : max_ids - ss__min_size(n_special, max_ids);
     begin_text(self, scratch);
@@ -203,13 +195,11 @@ ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *self,
         ss__buf_add(&scratch->raw, text.data, text.n_bytes);
     }
     ss_tokenizer_pad_text(&scratch->raw);
-    SS_TRY(ss__buf_check(&scratch->raw, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&scratch->raw, err));
     text = (struct ss_text){scratch->raw.data, scratch->raw.n_bytes};
     scratch->text_start = text.data;
-    SS_TRY(add_between(
+    SS_RETURN_IF_ERROR(add_between(
         self, scratch, &self->added.raw, text,
         self->added.normalized.n_tokens > 0 ? add_with_normalized : self->kind->add_raw, err));
-    SS_TRY(append_text(self, scratch, ss__min_size(scratch->n_ids, limit), tokens, err));
-out:
-    return status;
+    return append_text(self, scratch, ss__min_size(scratch->n_ids, limit), tokens, err);
 }

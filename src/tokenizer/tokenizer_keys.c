@@ -147,19 +147,17 @@ static bool is_among(const char *const *list, size_t n, const char *key)
 /* Files of tokenizers by version of the library: only the usual one is read. */
 static ss_status check_versions(const struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *files = ss__json_get(loading->config.root, "fast_tokenizer_files");
     for (size_t i = 0; i < ss__json_count(files); i++) {
         const char *name = ss__json_string(ss__json_at(files, i));
         if (name == NULL || strcmp(name, "tokenizer.json") != 0) {
-            SS_FAIL_FILE(
-                loading->config.path, SS_E_UNSUPPORTED,
+            return ss__fail_file(
+                err, loading->config.path, SS_E_UNSUPPORTED,
                 "key 'fast_tokenizer_files' lists '%.80s'; only tokenizer.json is read",
                 name == NULL ? "" : name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_key(const struct ss_tokenizer_loading *loading, const char *key,
@@ -184,15 +182,12 @@ static ss_status check_key(const struct ss_tokenizer_loading *loading, const cha
 ss_status ss_tokenizer_check_config_keys(const struct ss_tokenizer_loading *loading,
                                          ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *key = NULL;
     struct ss__json *value = NULL;
     SS_JSON_EACH_MEMBER (loading->config.root, key, value) {
-        SS_TRY(check_key(loading, key, value, err));
+        SS_RETURN_IF_ERROR(check_key(loading, key, value, err));
     }
-    SS_TRY(check_versions(loading, err));
-out:
-    return status;
+    return check_versions(loading, err);
 }
 
 ss_status ss_tokenizer_check_tokenizer_keys(const struct ss_tokenizer_loading *loading,
@@ -201,14 +196,13 @@ ss_status ss_tokenizer_check_tokenizer_keys(const struct ss_tokenizer_loading *l
     static const char *const known[] = {"version",        "truncation", "padding",
                                         "added_tokens",   "normalizer", "pre_tokenizer",
                                         "post_processor", "decoder",    "model"};
-    ss_status status = SS_OK;
     const struct ss_tokenizer_json_file *file = &loading->tokenizer;
     const char *key = NULL, *version = "1.0";
     struct ss__json *value = NULL;
-    SS_TRY(ss__json_text(file->path, file->root, "version", &version, err));
+    SS_RETURN_IF_ERROR(ss__json_text(file->path, file->root, "version", &version, err));
     if (strcmp(version, "1.0") != 0) {
-        SS_FAIL_FILE(file->path, SS_E_UNSUPPORTED, "the version is '%.40s', expected '1.0'",
-                     version);
+        return ss__fail_file(err, file->path, SS_E_UNSUPPORTED,
+                             "the version is '%.40s', expected '1.0'", version);
     }
     SS_JSON_EACH_MEMBER (file->root, key, value) {
         if (!IS_AMONG(known, key)) {
@@ -216,6 +210,5 @@ ss_status ss_tokenizer_check_tokenizer_keys(const struct ss_tokenizer_loading *l
                     "%s: key '%.80s' is not known, and not used", file->path, key);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }

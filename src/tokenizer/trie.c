@@ -24,64 +24,57 @@ static bool put_edge(const struct ss_tokenizer_trie *trie, uint64_t edge)
 /* Make room for one more edge, at most two thirds full. */
 static ss_status grow_edges(struct ss_tokenizer_trie *trie, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tokenizer_trie bigger = *trie;
     if (trie->n_nodes * 3 <= trie->n_slots * 2) {
         return SS_OK;
     }
     bigger.n_slots = trie->n_slots == 0 ? FIRST_SLOTS : trie->n_slots * 2;
-    SS_ALLOC(bigger.edges, bigger.n_slots);
+    SS_ALLOC_OR_RETURN(bigger.edges, bigger.n_slots);
     for (size_t slot = 0; slot < trie->n_slots; slot++) {
         if (trie->edges[slot] != 0 && !put_edge(&bigger, trie->edges[slot])) {
             ss__free(bigger.edges);
-            SS_FAIL(SS_E_LIMIT, "the vocabulary can not be indexed");
+            return ss__fail(err, SS_E_LIMIT, "the vocabulary can not be indexed");
         }
     }
     ss__free(trie->edges);
     trie->edges = bigger.edges;
     trie->n_slots = bigger.n_slots;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_node(struct ss_tokenizer_trie *trie, uint32_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (trie->n_nodes >= SS_TOKENIZER_TRIE_MAX_NODES) {
-        SS_FAIL(SS_E_LIMIT, "the vocabulary needs more than %d nodes",
-                SS_TOKENIZER_TRIE_MAX_NODES);
+        return ss__fail(err, SS_E_LIMIT, "the vocabulary needs more than %d nodes",
+                        SS_TOKENIZER_TRIE_MAX_NODES);
     }
-    SS_GROW(trie->values, trie->n_values_room, trie->n_nodes + 1);
+    SS_GROW_OR_RETURN(trie->values, trie->n_values_room, trie->n_nodes + 1);
     trie->values[trie->n_nodes] = -1;
     *node = (uint32_t)trie->n_nodes++;
-    SS_TRY(grow_edges(trie, err));
-out:
-    return status;
+    return grow_edges(trie, err);
 }
 
 ss_status ss_tokenizer_trie_add(struct ss_tokenizer_trie *trie, const char *text,
                                 size_t n_bytes, int32_t value, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     if (trie->n_nodes == 0) {
-        SS_TRY(add_node(trie, &node, err));
+        SS_RETURN_IF_ERROR(add_node(trie, &node, err));
     }
     for (size_t i = 0; i < n_bytes; i++) {
         uint32_t child = ss_tokenizer_trie_step(trie, node, (uint8_t)text[i]);
         if (child == 0) {
-            SS_TRY(add_node(trie, &child, err));
+            SS_RETURN_IF_ERROR(add_node(trie, &child, err));
             const uint64_t edge =
                 (uint64_t)node << 32 | (uint64_t)(uint8_t)text[i] << 24 | child;
             if (!put_edge(trie, edge)) {
-                SS_FAIL(SS_E_LIMIT, "the vocabulary can not be indexed");
+                return ss__fail(err, SS_E_LIMIT, "the vocabulary can not be indexed");
             }
         }
         node = child;
     }
     trie->values[node] = value;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_tokenizer_trie_release(struct ss_tokenizer_trie *trie)

@@ -86,9 +86,8 @@ static ss_status add_word(const struct ss_tokenizer *self,
                           struct ss_tokenizer_token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = word->n_bytes;
-    SS_GROW(scratch->ends, scratch->n_ends_room, n + 1);
+    SS_GROW_OR_RETURN(scratch->ends, scratch->n_ends_room, n + 1);
     struct ss_tokenizer_best_end *ends = scratch->ends;
     for (size_t i = 0; i <= n; i++) {
         ends[i] = (struct ss_tokenizer_best_end){.id = -1};
@@ -108,13 +107,12 @@ static ss_status add_word(const struct ss_tokenizer *self,
             stop = ends[stop].start;
         }
         if (is_unknown) {
-            SS_TRY(add_unknown(self, scratch, word->data + at, stop - at, err));
+            SS_RETURN_IF_ERROR(add_unknown(self, scratch, word->data + at, stop - at, err));
         } else {
-            SS_TRY(ss_tokenizer_scratch_push(scratch, &id, 1, err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_scratch_push(scratch, &id, 1, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 const struct ss_tokenizer_piece_kind ss_tokenizer_unigram_kind = {

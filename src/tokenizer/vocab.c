@@ -7,39 +7,37 @@
 /* Make all ids up to `id` known, without texts. */
 static ss_status reach(struct ss_tokenizer_vocab *vocab, size_t id, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(vocab->texts, vocab->n_texts_room, id + 1);
+    SS_GROW_OR_RETURN(vocab->texts, vocab->n_texts_room, id + 1);
     for (; vocab->n_ids <= id; vocab->n_ids++) {
         vocab->texts[vocab->n_ids] =
             (struct ss_tokenizer_vocab_text){.length = SS_TOKENIZER_NO_TEXT};
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_tokenizer_vocab_add(struct ss_tokenizer_vocab *vocab, const char *text,
                                  size_t n_bytes, int64_t id, ss_err *err)
 {
-    ss_status status = SS_OK;
     const int32_t previous = ss_tokenizer_trie_find(&vocab->trie, text, n_bytes);
     const size_t index = (size_t)id;
     if (id < 0 || id > SS_TOKENIZER_MAX_VOCAB_ID) {
-        SS_FAIL(id < 0 ? SS_E_DATA : SS_E_LIMIT,
-                "token '%.64s' has id %" PRId64 ", expected 0 to %d", text, id,
-                SS_TOKENIZER_MAX_VOCAB_ID);
+        return ss__fail(err, id < 0 ? SS_E_DATA : SS_E_LIMIT,
+                        "token '%.64s' has id %" PRId64 ", expected 0 to %d", text, id,
+                        SS_TOKENIZER_MAX_VOCAB_ID);
     }
     if (index < vocab->n_ids && vocab->texts[index].length != SS_TOKENIZER_NO_TEXT) {
         size_t n_other = 0;
         const char *other = ss_tokenizer_vocab_text(vocab, (int32_t)id, &n_other);
-        SS_FAIL(SS_E_DATA, "tokens '%.*s' and '%.64s' have the same id %" PRId64,
-                (int)ss__min_size(n_other, 64), other, text, id);
+        return ss__fail(err, SS_E_DATA, "tokens '%.*s' and '%.64s' have the same id %" PRId64,
+                        (int)ss__min_size(n_other, 64), other, text, id);
     }
     if (vocab->n_bytes + n_bytes >= SS_TOKENIZER_NO_TEXT) {
-        SS_FAIL(SS_E_LIMIT, "the vocabulary has more than 4 GiB of text");
+        return ss__fail(err, SS_E_LIMIT, "the vocabulary has more than 4 GiB of text");
     }
-    SS_TRY(reach(vocab, index, err));
-    SS_GROW(vocab->bytes, vocab->n_bytes_room, vocab->n_bytes + n_bytes + 1); /* never NULL */
-    SS_TRY(ss_tokenizer_trie_add(&vocab->trie, text, n_bytes, (int32_t)id, err));
+    SS_RETURN_IF_ERROR(reach(vocab, index, err));
+    SS_GROW_OR_RETURN(vocab->bytes, vocab->n_bytes_room,
+                      vocab->n_bytes + n_bytes + 1); /* never NULL */
+    SS_RETURN_IF_ERROR(ss_tokenizer_trie_add(&vocab->trie, text, n_bytes, (int32_t)id, err));
     memcpy(vocab->bytes + vocab->n_bytes, text, n_bytes);
     vocab->texts[index] = (struct ss_tokenizer_vocab_text){.start = (uint32_t)vocab->n_bytes,
                                                            .length = (uint32_t)n_bytes};
@@ -49,8 +47,7 @@ ss_status ss_tokenizer_vocab_add(struct ss_tokenizer_vocab *vocab, const char *t
     } else {
         vocab->n_texts++;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 const char *ss_tokenizer_vocab_text(const struct ss_tokenizer_vocab *vocab, int32_t id,

@@ -48,12 +48,11 @@ static ss_status add_word(const struct ss_tokenizer *self,
                           struct ss_tokenizer_token_scratch *scratch, const char *word,
                           size_t n_bytes, size_t n_points, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_trie *trie = &self->vocab.trie;
     const size_t n_before = scratch->n_ids;
     uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     bool fits = n_points <= self->max_word_points;
-    SS_GROW(scratch->ids, scratch->n_ids_room, n_before + n_bytes);
+    SS_GROW_OR_RETURN(scratch->ids, scratch->n_ids_room, n_before + n_bytes);
     for (size_t at = 0; at < n_bytes && fits;) {
         size_t n_matched = 0;
         const int32_t id =
@@ -70,8 +69,7 @@ static ss_status add_word(const struct ss_tokenizer *self,
         scratch->ids[n_before] = self->unknown;
         scratch->n_ids = n_before + 1;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Split normalised text at white space and around punctuation. */
@@ -79,7 +77,6 @@ static ss_status add_normalized(const struct ss_tokenizer *self,
                                 struct ss_tokenizer_token_scratch *scratch, const char *text,
                                 size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t start = 0, n_points = 0; /* of the word that is being read */
     for (size_t at = 0; at < n_bytes && scratch->n_ids < scratch->max_ids;) {
         uint32_t c = SS__REPLACEMENT;
@@ -87,11 +84,12 @@ static ss_status add_normalized(const struct ss_tokenizer *self,
         const bool space = ss__is_white_space(c);
         const bool cuts = space || ss_tokenizer_char_class_of(c) == SS_TOKENIZER_CHAR_PUNCT;
         if (cuts && n_points > 0) {
-            SS_TRY(add_word(self, scratch, text + start, at - start, n_points, err));
+            SS_RETURN_IF_ERROR(
+                add_word(self, scratch, text + start, at - start, n_points, err));
             n_points = 0;
         }
         if (cuts && !space) {
-            SS_TRY(add_word(self, scratch, text + at, n, 1, err));
+            SS_RETURN_IF_ERROR(add_word(self, scratch, text + at, n, 1, err));
         } else if (!cuts) {
             start = n_points == 0 ? at : start;
             n_points++;
@@ -99,10 +97,10 @@ static ss_status add_normalized(const struct ss_tokenizer *self,
         at += n;
     }
     if (n_points > 0) {
-        SS_TRY(add_word(self, scratch, text + start, n_bytes - start, n_points, err));
+        SS_RETURN_IF_ERROR(
+            add_word(self, scratch, text + start, n_bytes - start, n_points, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Append the ids of a stretch of printable ASCII without punctuation. */
@@ -131,17 +129,14 @@ static ss_status add_stretch(const struct ss_tokenizer *self,
                              struct ss_tokenizer_token_scratch *scratch, const char *text,
                              size_t n_bytes, bool slow, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (!slow) {
         return add_ascii(self, scratch, text, n_bytes, err);
     }
     scratch->normalized.n_bytes = 0;
-    SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text, n_bytes,
-                                  &scratch->normalized, err));
-    SS_TRY(add_normalized(self, scratch, scratch->normalized.data, scratch->normalized.n_bytes,
-                          err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text,
+                                              n_bytes, &scratch->normalized, err));
+    return add_normalized(self, scratch, scratch->normalized.data, scratch->normalized.n_bytes,
+                          err);
 }
 
 /* The same through the memory of the words that were met before. */
@@ -164,7 +159,6 @@ static ss_status add_raw(const struct ss_tokenizer *self,
                          struct ss_tokenizer_token_scratch *scratch, const char *text,
                          size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint8_t *class_of = self->byte_class;
     for (size_t at = 0; at < n_bytes && scratch->n_ids < scratch->max_ids;) {
         const uint8_t byte = (uint8_t)text[at];
@@ -173,7 +167,8 @@ static ss_status add_raw(const struct ss_tokenizer *self,
             continue;
         }
         if (class_of[byte] == BYTE_PUNCTUATION) {
-            SS_TRY(ss_tokenizer_scratch_push(scratch, &self->punctuation[byte], 1, err));
+            SS_RETURN_IF_ERROR(
+                ss_tokenizer_scratch_push(scratch, &self->punctuation[byte], 1, err));
             at++;
             continue;
         }
@@ -183,10 +178,9 @@ static ss_status add_raw(const struct ss_tokenizer *self,
             seen |= class_of[(uint8_t)text[at]];
         }
         const struct ss_text stretch = {text + start, at - start};
-        SS_TRY(add_known(self, scratch, &stretch, seen == BYTE_SLOW, err));
+        SS_RETURN_IF_ERROR(add_known(self, scratch, &stretch, seen == BYTE_SLOW, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A word that a splitter left. */

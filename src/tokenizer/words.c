@@ -63,7 +63,6 @@ static ss_status add_marked_word(const struct ss_tokenizer *self,
                                  struct ss_tokenizer_token_scratch *scratch,
                                  const struct ss_text *rest, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tokenizer_splitter *splitter = &self->splitters[self->n_splitters - 1];
     struct ss__buf *buf = &scratch->edited[0];
     if (ss_tokenizer_scratch_push_known(scratch, rest)) {
@@ -73,10 +72,8 @@ static ss_status add_marked_word(const struct ss_tokenizer *self,
     buf->failed = false;
     ss__buf_add(buf, splitter->mark, splitter->n_mark);
     ss__buf_add(buf, rest->data, rest->n_bytes);
-    SS_TRY(ss__buf_check(buf, err));
-    SS_TRY(add_new_word(self, scratch, rest, &(struct ss_text){buf->data, buf->n_bytes}, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss__buf_check(buf, err));
+    return add_new_word(self, scratch, rest, &(struct ss_text){buf->data, buf->n_bytes}, err);
 }
 
 /* A walk over the places of a text that words end at. */
@@ -135,7 +132,6 @@ static ss_status add_marked_words(const struct ss_tokenizer *self,
                                   struct ss_tokenizer_token_scratch *scratch,
                                   const struct ss_text *text, ss_err *err)
 {
-    ss_status status = SS_OK;
     const bool has_empty = self->marking != SS_TOKENIZER_MARKS_WORDS;
     const size_t n = text->n_bytes;
     struct space_walk walk = {.self = self, .text = text};
@@ -147,12 +143,11 @@ static ss_status add_marked_words(const struct ss_tokenizer *self,
             break;
         }
         if (at > start || has_empty) {
-            SS_TRY(add_marked_word(self, scratch,
-                                   &(struct ss_text){text->data + start, at - start}, err));
+            SS_RETURN_IF_ERROR(add_marked_word(
+                self, scratch, &(struct ss_text){text->data + start, at - start}, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool has_mark(const struct ss_tokenizer *self, const struct ss_text *text)
@@ -202,16 +197,13 @@ ss_status ss_tokenizer_add_words_raw(const struct ss_tokenizer *self,
                                      struct ss_tokenizer_token_scratch *scratch,
                                      const char *text, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (ss_tokenizer_normalizer_keeps(&self->normalizer, text, n_bytes)) {
         return ss_tokenizer_add_words(self, scratch, text, n_bytes, err);
     }
     scratch->segment.n_bytes = 0;
-    SS_TRY(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text, n_bytes,
-                                  &scratch->segment, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text,
+                                              n_bytes, &scratch->segment, err));
     scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
-    SS_TRY(ss_tokenizer_add_words(self, scratch, scratch->segment.data,
-                                  scratch->segment.n_bytes, err));
-out:
-    return status;
+    return ss_tokenizer_add_words(self, scratch, scratch->segment.data,
+                                  scratch->segment.n_bytes, err);
 }
