@@ -161,33 +161,29 @@ int ss_source_ahead_is_stopped(void *user)
 ss_status ss_source_ahead_new(const struct ss_source_ahead_options *options,
                               struct ss_source_ahead **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_ahead *ahead = NULL;
     *out = NULL;
-    SS_ALLOC(ahead, 1);
+    SS_ALLOC_OR_RETURN(ahead, 1);
     ahead->options = *options;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->changed, NULL);
     *out = ahead;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status start_thread(struct ss_source_ahead *ahead, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (ahead->has_thread) {
         return SS_OK;
     }
     if (ahead->ring == NULL) {
-        SS_ALLOC(ahead->ring, SS_SOURCE_AHEAD_AHEAD_BYTES);
+        SS_ALLOC_OR_RETURN(ahead->ring, SS_SOURCE_AHEAD_AHEAD_BYTES);
     }
     if (pthread_create(&ahead->thread, NULL, work, ahead) != 0) {
-        SS_FAIL(SS_E_NOMEM, "no thread could be started to read ahead");
+        return ss__fail(err, SS_E_NOMEM, "no thread could be started to read ahead");
     }
     ahead->has_thread = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_source_ahead_stop(struct ss_source_ahead *ahead)

@@ -50,21 +50,19 @@ static ss_status find_file(struct ss_source_ahead *ahead, struct ss_net_remote *
                            ss_err *err)
 {
     struct ss_net_hub_name name;
-    ss_status status = SS_OK;
-    SS_TRY(need_client(ahead, err));
+    SS_RETURN_IF_ERROR(need_client(ahead, err));
     if (ss_net_hub_is_reference(ahead->name)) {
-        SS_TRY(ss_net_hub_parse(ahead->name, SS_NET_HUB_DATASET, &name, err));
-        SS_TRY(ss_net_hub_remote(ahead->hub, &name, ahead->is_map, out, NULL, err));
+        SS_RETURN_IF_ERROR(ss_net_hub_parse(ahead->name, SS_NET_HUB_DATASET, &name, err));
+        SS_RETURN_IF_ERROR(ss_net_hub_remote(ahead->hub, &name, ahead->is_map, out, NULL, err));
     } else {
         const struct ss_net_remote_options options = {.name = ahead->name,
                                                       .locate = locate,
                                                       .user = ahead,
                                                       .n_bytes = SS_NOWHERE,
                                                       .needs_ranges = ahead->is_map};
-        SS_TRY(ss_net_remote_new(ss_net_hub_net(ahead->hub), &options, out, err));
+        SS_RETURN_IF_ERROR(ss_net_remote_new(ss_net_hub_net(ahead->hub), &options, out, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- a map ---- */
@@ -72,28 +70,27 @@ out:
 static ss_status make_map(struct ss_source_ahead *ahead, struct ss_net_remote *remote,
                           struct ss__map *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t n_bytes = 0;
-    SS_TRY(ss_net_remote_size(remote, &n_bytes, err));
+    SS_RETURN_IF_ERROR(ss_net_remote_size(remote, &n_bytes, err));
     if (n_bytes == SS_NOWHERE) {
-        SS_FAIL_FILE(ahead->name, SS_E_UNSUPPORTED,
-                     "the server does not tell the size of the file, so it cannot be read in "
-                     "parts");
+        return ss__fail_file(
+            err, ahead->name, SS_E_UNSUPPORTED,
+            "the server does not tell the size of the file, so it cannot be read in "
+            "parts");
     }
     if (n_bytes < MAGIC_BYTES + TRAILER_BYTES || n_bytes > PTRDIFF_MAX) {
-        SS_FAIL_FILE(ahead->name, SS_E_DATA,
-                     "not a Parquet file: the server says that it has %llu bytes",
-                     (unsigned long long)n_bytes);
+        return ss__fail_file(err, ahead->name, SS_E_DATA,
+                             "not a Parquet file: the server says that it has %llu bytes",
+                             (unsigned long long)n_bytes);
     }
     void *data = mmap(NULL, (size_t)n_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED) {
-        SS_FAIL_FILE(ahead->name, SS_E_NOMEM, "no room for a file of %llu bytes",
-                     (unsigned long long)n_bytes);
+        return ss__fail_file(err, ahead->name, SS_E_NOMEM, "no room for a file of %llu bytes",
+                             (unsigned long long)n_bytes);
     }
     *out = (struct ss__map){.data = data, .n_bytes = (size_t)n_bytes, .kind = SS__MAP_PARTS};
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status fill(struct ss_net_remote *remote, const struct ss__map *map, size_t begin,
@@ -106,25 +103,24 @@ static ss_status fill(struct ss_net_remote *remote, const struct ss__map *map, s
 static ss_status read_tail(struct ss_source_ahead *ahead, struct ss_net_remote *remote,
                            const struct ss__map *map, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = map->n_bytes;
     const size_t n_tail = ss__min_size(n, SS_SOURCE_AHEAD_TAIL_BYTES);
-    SS_TRY(fill(remote, map, n - n_tail, n, err));
+    SS_RETURN_IF_ERROR(fill(remote, map, n - n_tail, n, err));
     const uint8_t *trailer = map->data + n - TRAILER_BYTES;
     const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
                             (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
     const bool is_parquet = memcmp(trailer + 4, "PAR", 3) == 0;
     if (is_parquet && n_footer > SS_SOURCE_AHEAD_MAX_FOOTER_BYTES) {
-        SS_FAIL_FILE(ahead->name, SS_E_LIMIT, "its footer claims %zu bytes, more than %d",
-                     n_footer, SS_SOURCE_AHEAD_MAX_FOOTER_BYTES);
+        return ss__fail_file(err, ahead->name, SS_E_LIMIT,
+                             "its footer claims %zu bytes, more than %d", n_footer,
+                             SS_SOURCE_AHEAD_MAX_FOOTER_BYTES);
     }
     if (is_parquet && n_footer <= n - MAGIC_BYTES - TRAILER_BYTES &&
         n_footer + TRAILER_BYTES > n_tail) {
-        SS_TRY(fill(remote, map, n - TRAILER_BYTES - n_footer, n - n_tail, err));
+        SS_RETURN_IF_ERROR(fill(remote, map, n - TRAILER_BYTES - n_footer, n - n_tail, err));
     }
     memcpy((void *)(uintptr_t)map->data, trailer + 4, MAGIC_BYTES);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status serve_map(struct ss_source_ahead *ahead, struct ss_net_remote *remote,

@@ -174,13 +174,11 @@ void ss_source_ahead_plan(struct ss_source_ahead *ahead, struct ss_source_ranges
 static ss_status plan_one(struct ss_source_ahead *ahead, uint64_t from, uint64_t until,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_ranges ranges = {.items = NULL};
-    SS_GROW(ranges.items, ranges.room, 1);
+    SS_GROW_OR_RETURN(ranges.items, ranges.room, 1);
     ranges.items[ranges.n++] = (struct ss_source_range){from, until};
     replace_plan(ahead, &ranges);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether the plan, from where the reader is, will come to a byte. */

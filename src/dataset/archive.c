@@ -124,24 +124,22 @@ static ss_status open_place(struct ss_source_archive_place place, const char *na
                             struct ss_source_archives *open, struct ss_source_stream *out,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream_source source = {.read = read_member, .user = open};
     close_member(open);
     if (place.index == SAMPLES) {
-        SS_TRY(ss_format_samples_open(name, &place.archive->tar, &open->samples, err));
+        SS_RETURN_IF_ERROR(
+            ss_format_samples_open(name, &place.archive->tar, &open->samples, err));
         source = (struct ss_source_stream_source){.read = ss_format_samples_read,
                                                   .user = open->samples};
     } else if (place.archive->zip != NULL) {
-        SS_TRY(ss_weights_zip_reader_open(place.archive->zip, place.index, name, &open->packed,
-                                          err));
+        SS_RETURN_IF_ERROR(ss_weights_zip_reader_open(place.archive->zip, place.index, name,
+                                                      &open->packed, err));
     } else {
         open->plain = place.archive->tar.members[place.index].data;
         open->plain_map = &place.archive->map;
         open->n_plain = place.archive->tar.members[place.index].n_bytes;
     }
-    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
-out:
-    return status;
+    return ss_source_stream_open_source(name, &source, out, err);
 }
 
 /* ---- members ---- */
@@ -183,20 +181,19 @@ out:
 
 static ss_status list_members(struct members *members, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_source_archive *archive = members->archive;
     const size_t n = archive->zip != NULL ? ss_weights_zip_n(archive->zip) : archive->tar.n;
     for (size_t i = 0; i < n && archive->zip != NULL; i++) {
         const struct ss_weights_zip_facts facts = ss_weights_zip_at(archive->zip, i);
         const ss_source_tar_kind kind = facts.is_link ? SS_SOURCE_TAR_LINK : SS_SOURCE_TAR_FILE;
-        SS_TRY(add_member(members, facts.name, facts.n_name, kind, i, err));
+        SS_RETURN_IF_ERROR(add_member(members, facts.name, facts.n_name, kind, i, err));
     }
     for (size_t i = 0; i < n && archive->zip == NULL; i++) {
         const struct ss_source_tar_member *member = &archive->tar.members[i];
-        SS_TRY(add_member(members, member->name, strlen(member->name), member->kind, i, err));
+        SS_RETURN_IF_ERROR(
+            add_member(members, member->name, strlen(member->name), member->kind, i, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static int compare_members(const void *left, const void *right)
@@ -216,17 +213,15 @@ static int compare_naturally(const void *left, const void *right)
 static ss_status add_place(struct ss_source_archives *archives, struct ss_dataset_paths *paths,
                            const char *path, struct ss_source_archive_place place, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(paths->items, paths->room, paths->n + 1);
-    SS_GROW(archives->places, archives->n_places_room, paths->n + 1);
+    SS_GROW_OR_RETURN(paths->items, paths->room, paths->n + 1);
+    SS_GROW_OR_RETURN(archives->places, archives->n_places_room, paths->n + 1);
     paths->items[paths->n] = ss__strdup(path);
     if (paths->items[paths->n] == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a file name"));
+        return ss__fail_nomem(err, "a file name");
     }
     archives->places[paths->n++] = place;
     archives->n_places = paths->n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* What expanding needs. */

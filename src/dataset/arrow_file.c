@@ -64,33 +64,32 @@ static ss_status check_version(const struct ss_arrow_file *file, int64_t version
 static ss_status find_metadata(const struct ss_arrow_file *file, size_t at, const char *where,
                                size_t *next, size_t *n_meta, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_left = file->n_bytes - at;
     *n_meta = 0;
     *next = file->n_bytes;
     if (n_left == 0) {
-        goto out;
+        return SS_OK;
     }
     if (n_left < 4) {
-        SS_TRY(fail(file, where, "it ends inside a message", err));
+        SS_RETURN_IF_ERROR(fail(file, where, "it ends inside a message", err));
     }
-    SS_TRY(need(file, at, ss__min_size(n_left, 8), err));
+    SS_RETURN_IF_ERROR(need(file, at, ss__min_size(n_left, 8), err));
     if (read_u32(file->data + at) == UINT32_MAX) {
         at += 4;
         n_left -= 4;
     }
     const uint32_t n = n_left < 4 ? 1 : read_u32(file->data + at);
     if (n == 0) {
-        goto out;
+        return SS_OK;
     }
     if (n_left < 4 || n > INT32_MAX || n > n_left - 4) {
-        SS_TRY(fail(file, where, "the metadata of a message goes beyond the end", err));
+        SS_RETURN_IF_ERROR(
+            fail(file, where, "the metadata of a message goes beyond the end", err));
     }
-    SS_TRY(need(file, at + 4, n, err));
+    SS_RETURN_IF_ERROR(need(file, at + 4, n, err));
     *n_meta = n;
     *next = at + 4 + n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Read the message whose metadata was found. */
@@ -161,7 +160,6 @@ static ss_status fail_array(const struct ss_arrow_file *file, const char *where,
 static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_batch *batch,
                               size_t field, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t end = file->schema.fields[field].end;
     for (size_t i = field; i < end && file->map->kind == SS__MAP_PARTS; i++) {
         struct ss_arrow_array *array = &batch->arrays[i - batch->first_field];
@@ -172,15 +170,14 @@ static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_
             }
             uint8_t *copy = ss__arena_alloc(&batch->arena, buffer->n_bytes);
             if (copy == NULL) {
-                SS_TRY(ss__fail_nomem(err, "a column"));
+                return ss__fail_nomem(err, "a column");
             }
-            SS_TRY(ss__map_read(file->map, (size_t)(buffer->data - file->data), buffer->n_bytes,
-                                copy, file->name, err));
+            SS_RETURN_IF_ERROR(ss__map_read(file->map, (size_t)(buffer->data - file->data),
+                                            buffer->n_bytes, copy, file->name, err));
             buffer->data = copy;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Unpack and check a column of a batch. */
@@ -314,54 +311,50 @@ static ss_status count_batch(struct ss_arrow_file *file, struct message *message
 
 static ss_status take_batch(struct ss_arrow_file *file, struct message *message, ss_err *err)
 {
-    ss_status status = SS_OK;
     char where[48];
     struct ss_arrow_growth growth = {0, 0};
     uint64_t n_rows = file->n_rows_done;
     snprintf(where, sizeof where, "record batch %zu", file->n_batches);
-    SS_TRY(count_batch(file, message, where, &n_rows, err));
+    SS_RETURN_IF_ERROR(count_batch(file, message, where, &n_rows, err));
     file->batch.is_v4 = message->is_v4;
     const char *fault =
         ss_arrow_batch_read(&file->schema, 0, file->schema.n_fields, &message->flat,
                             &message->header, message->body, &file->batch);
     if (fault != NULL) {
-        SS_TRY(fail(file, where, fault, err));
+        SS_RETURN_IF_ERROR(fail(file, where, fault, err));
     }
     for (size_t i = 0; i < file->schema.n_fields; i = file->schema.fields[i].end) {
         if (file->is_chosen[i]) {
-            SS_TRY(check_column(file, &file->batch, i, &growth, where, err));
+            SS_RETURN_IF_ERROR(check_column(file, &file->batch, i, &growth, where, err));
         }
     }
     file->n_batches++;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The next message of a stream; *is_batch says whether it was a batch. */
 static ss_status next_of_stream(struct ss_arrow_file *file, bool *is_batch, bool *at_end,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char where[] = "a message";
     struct message message = {.kind = 0};
     size_t body_at = 0, n_meta = 0;
-    SS_TRY(find_metadata(file, file->at, where, &body_at, &n_meta, err));
+    SS_RETURN_IF_ERROR(find_metadata(file, file->at, where, &body_at, &n_meta, err));
     *at_end = n_meta == 0;
     if (*at_end) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(read_message(file, body_at, n_meta, where, &message, err));
+    SS_RETURN_IF_ERROR(read_message(file, body_at, n_meta, where, &message, err));
     file->at = body_at + message.body.n_bytes;
     *is_batch = message.kind == HEADER_BATCH;
     if (*is_batch) {
-        SS_TRY(take_batch(file, &message, err));
+        SS_RETURN_IF_ERROR(take_batch(file, &message, err));
     } else if (message.kind == HEADER_DICTIONARY) {
-        SS_TRY(take_dictionary(file, &message, err));
+        SS_RETURN_IF_ERROR(take_dictionary(file, &message, err));
     } else {
-        SS_TRY(refuse_kind(file, message.kind, err));
+        SS_RETURN_IF_ERROR(refuse_kind(file, message.kind, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- blocks of a file ---- */
@@ -399,32 +392,30 @@ static ss_status read_block(const struct ss_arrow_file *file,
 
 static ss_status load_dictionaries(struct ss_arrow_file *file, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < file->dictionary_blocks.count; i++) {
         struct message message = {.kind = 0};
-        SS_TRY(read_block(file, &file->dictionary_blocks, i, HEADER_DICTIONARY, &message, err));
-        SS_TRY(take_dictionary(file, &message, err));
+        SS_RETURN_IF_ERROR(
+            read_block(file, &file->dictionary_blocks, i, HEADER_DICTIONARY, &message, err));
+        SS_RETURN_IF_ERROR(take_dictionary(file, &message, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_of_file(struct ss_arrow_file *file, bool *is_batch, bool *at_end,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     struct message message = {.kind = 0};
     if (file->at == 0) {
-        SS_TRY(load_dictionaries(file, err));
+        SS_RETURN_IF_ERROR(load_dictionaries(file, err));
     }
     *at_end = file->at == file->batch_blocks.count;
     if (!*at_end) {
-        SS_TRY(read_block(file, &file->batch_blocks, file->at++, HEADER_BATCH, &message, err));
-        SS_TRY(take_batch(file, &message, err));
+        SS_RETURN_IF_ERROR(
+            read_block(file, &file->batch_blocks, file->at++, HEADER_BATCH, &message, err));
+        SS_RETURN_IF_ERROR(take_batch(file, &message, err));
         *is_batch = true;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_arrow_next_batch(struct ss_arrow_file *file, bool *has_batch, ss_err *err)
@@ -451,54 +442,51 @@ out:
 
 static ss_status open_stream(struct ss_arrow_file *file, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char where[] = "its first message";
     struct message message = {.kind = 0};
     size_t body_at = 0, n_meta = 0;
-    SS_TRY(find_metadata(file, 0, where, &body_at, &n_meta, err));
+    SS_RETURN_IF_ERROR(find_metadata(file, 0, where, &body_at, &n_meta, err));
     if (n_meta == 0) {
-        SS_TRY(fail(file, where, "there is none", err));
+        SS_RETURN_IF_ERROR(fail(file, where, "there is none", err));
     }
-    SS_TRY(read_message(file, body_at, n_meta, where, &message, err));
+    SS_RETURN_IF_ERROR(read_message(file, body_at, n_meta, where, &message, err));
     if (message.kind != HEADER_SCHEMA) {
-        SS_TRY(refuse_kind(file, message.kind, err));
+        SS_RETURN_IF_ERROR(refuse_kind(file, message.kind, err));
     }
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_arrow_schema_read(file->name, &message.flat, &message.header, &file->schema, err));
     file->at = body_at + message.body.n_bytes;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Count the rows of a file, and so look at every block. */
 static ss_status count_rows(struct ss_arrow_file *file, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < file->batch_blocks.count; i++) {
         struct message message = {.kind = 0};
-        SS_TRY(read_block(file, &file->batch_blocks, i, HEADER_BATCH, &message, err));
-        SS_TRY(count_batch(file, &message, "a record batch", &file->n_rows, err));
+        SS_RETURN_IF_ERROR(
+            read_block(file, &file->batch_blocks, i, HEADER_BATCH, &message, err));
+        SS_RETURN_IF_ERROR(count_batch(file, &message, "a record batch", &file->n_rows, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status open_footer(struct ss_arrow_file *file, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char where[] = "its footer";
     const bool is_short = file->n_bytes < HEAD_BYTES + TAIL_BYTES;
     const size_t tail_at = is_short ? 0 : file->n_bytes - TAIL_BYTES;
     const uint8_t *tail = file->data + tail_at;
-    SS_TRY(need(file, tail_at, is_short ? 0 : TAIL_BYTES, err));
+    SS_RETURN_IF_ERROR(need(file, tail_at, is_short ? 0 : TAIL_BYTES, err));
     if (is_short || memcmp(tail + 4, magic, MAGIC_BYTES) != 0) {
-        SS_TRY(fail(file, where, "there is no \"ARROW1\" at the end: it was cut off", err));
+        SS_RETURN_IF_ERROR(
+            fail(file, where, "there is no \"ARROW1\" at the end: it was cut off", err));
     }
     const uint32_t n = read_u32(tail);
     if (n == 0 || n > file->n_bytes - HEAD_BYTES - TAIL_BYTES) {
-        SS_TRY(fail(file, where, "it claims more bytes than there are", err));
+        SS_RETURN_IF_ERROR(fail(file, where, "it claims more bytes than there are", err));
     }
-    SS_TRY(need(file, tail_at - n, n, err));
+    SS_RETURN_IF_ERROR(need(file, tail_at - n, n, err));
     file->footer = (struct ss_arrow_flat){tail - n, n, NULL};
     const struct ss_arrow_flat_table root = ss_arrow_flat_root(&file->footer);
     const struct ss_arrow_flat_table schema = ss_arrow_flat_child(&file->footer, &root, 1);
@@ -507,13 +495,12 @@ static ss_status open_footer(struct ss_arrow_file *file, ss_err *err)
     file->batch_blocks = ss_arrow_flat_list(&file->footer, &root, 3, BLOCK_BYTES);
     ss_arrow_flat_check_notes(&file->footer, &root, 4);
     if (file->footer.fault != NULL) {
-        SS_TRY(fail(file, where, file->footer.fault, err));
+        SS_RETURN_IF_ERROR(fail(file, where, file->footer.fault, err));
     }
-    SS_TRY(check_version(file, version, err));
-    SS_TRY(ss_arrow_schema_read(file->name, &file->footer, &schema, &file->schema, err));
-    SS_TRY(count_rows(file, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(check_version(file, version, err));
+    SS_RETURN_IF_ERROR(
+        ss_arrow_schema_read(file->name, &file->footer, &schema, &file->schema, err));
+    return count_rows(file, err);
 }
 
 /* Null columns cost nothing to store: more rows than this in a file of its size are no data. */

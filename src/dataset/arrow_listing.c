@@ -84,9 +84,8 @@ out:
 ss_status ss_arrow_list_columns(const char *name, const struct ss_arrow_schema *schema,
                                 struct ss_arrow_columns *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(out->items, schema->n_fields);
-    SS_ALLOC(out->fields, schema->n_fields);
+    SS_ALLOC_OR_RETURN(out->items, schema->n_fields);
+    SS_ALLOC_OR_RETURN(out->fields, schema->n_fields);
     for (size_t i = 0; i < schema->n_fields;) {
         if (is_open(schema, i)) {
             i++;
@@ -95,11 +94,12 @@ ss_status ss_arrow_list_columns(const char *name, const struct ss_arrow_schema *
         struct ss_dataset_column *column = &out->items[out->n];
         column->name = path_of(schema, i, &out->arena);
         if (column->name == NULL) {
-            SS_TRY(ss__fail_nomem(err, "names of columns"));
+            return ss__fail_nomem(err, "names of columns");
         }
         if (out->arena.n_bytes > SS_ARROW_MAX_NAME_BYTES) {
-            SS_FAIL_FILE(name, SS_E_LIMIT, "the names of its columns take more than %d MiB",
-                         SS_ARROW_MAX_NAME_BYTES >> 20);
+            return ss__fail_file(err, name, SS_E_LIMIT,
+                                 "the names of its columns take more than %d MiB",
+                                 SS_ARROW_MAX_NAME_BYTES >> 20);
         }
         column->type = type_of(&schema->fields[i]);
         column->numbers = ss_arrow_numbers_of(schema, i);
@@ -107,9 +107,7 @@ ss_status ss_arrow_list_columns(const char *name, const struct ss_arrow_schema *
         i = schema->fields[i].end;
     }
     find_text_columns(schema, out);
-    SS_TRY(find_repeated_names(schema, out, err));
-out:
-    return status;
+    return find_repeated_names(schema, out, err);
 }
 
 void ss_arrow_columns_release(struct ss_arrow_columns *columns)

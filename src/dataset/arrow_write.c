@@ -175,15 +175,12 @@ static ss_status put_u32(struct ss_arrow_output *output, size_t value, ss_err *e
 
 static ss_status put_message(struct ss_arrow_output *output, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__buf *metadata = &output->metadata;
     ss_arrow_flat_align(metadata, 8);
-    SS_TRY(ss__buf_check(metadata, err));
-    SS_TRY(put_u32(output, UINT32_MAX, err));
-    SS_TRY(put_u32(output, metadata->n_bytes, err));
-    SS_TRY(put(output, metadata->data, metadata->n_bytes, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss__buf_check(metadata, err));
+    SS_RETURN_IF_ERROR(put_u32(output, UINT32_MAX, err));
+    SS_RETURN_IF_ERROR(put_u32(output, metadata->n_bytes, err));
+    return put(output, metadata->data, metadata->n_bytes, err);
 }
 
 static ss_status put_schema(struct ss_arrow_output *output, ss_err *err)
@@ -275,18 +272,17 @@ static uint64_t describe_batch(struct ss_arrow_output *output)
 
 static ss_status put_body(struct ss_arrow_output *output, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char zeros[BUFFER_ALIGNMENT];
     for (size_t i = 0; i < output->n_columns; i++) {
         const struct ss__buf *buffers[4];
         const size_t n = buffers_of(&output->columns[i], buffers);
         for (size_t j = 0; j < n; j++) {
-            SS_TRY(put(output, buffers[j]->data, buffers[j]->n_bytes, err));
-            SS_TRY(put(output, zeros, -buffers[j]->n_bytes & (BUFFER_ALIGNMENT - 1), err));
+            SS_RETURN_IF_ERROR(put(output, buffers[j]->data, buffers[j]->n_bytes, err));
+            SS_RETURN_IF_ERROR(
+                put(output, zeros, -buffers[j]->n_bytes & (BUFFER_ALIGNMENT - 1), err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void forget_rows(struct ss_arrow_output *output)
@@ -304,20 +300,18 @@ static void forget_rows(struct ss_arrow_output *output)
 
 static ss_status put_batch(struct ss_arrow_output *output, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct block block = {.at = output->at};
     if (output->n_rows == 0) {
         return SS_OK;
     }
-    SS_GROW(output->blocks, output->blocks_room, output->n_blocks + 1);
+    SS_GROW_OR_RETURN(output->blocks, output->blocks_room, output->n_blocks + 1);
     block.n_body = describe_batch(output);
-    SS_TRY(put_message(output, err));
+    SS_RETURN_IF_ERROR(put_message(output, err));
     block.n_metadata = (size_t)(output->at - block.at);
-    SS_TRY(put_body(output, err));
+    SS_RETURN_IF_ERROR(put_body(output, err));
     output->blocks[output->n_blocks++] = block;
     forget_rows(output);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- rows ---- */
@@ -379,21 +373,19 @@ ss_status ss_arrow_output_add_null(struct ss_arrow_output *output, size_t index,
 
 ss_status ss_arrow_output_end_row(struct ss_arrow_output *output, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_bytes = 0;
     output->n_rows++;
     for (size_t i = 0; i < output->n_columns; i++) {
         const struct gathered *column = &output->columns[i];
-        SS_TRY(ss__buf_check(&column->data, err));
-        SS_TRY(ss__buf_check(&column->offsets, err));
-        SS_TRY(ss__buf_check(&column->bitmap, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&column->data, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&column->offsets, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&column->bitmap, err));
         n_bytes += column->data.n_bytes + column->offsets.n_bytes;
     }
     if (output->n_rows == BATCH_ROWS || n_bytes >= BATCH_BYTES) {
-        SS_TRY(put_batch(output, err));
+        SS_RETURN_IF_ERROR(put_batch(output, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- files ---- */
@@ -401,9 +393,8 @@ out:
 static ss_status copy_options(struct ss_arrow_output *output,
                               const struct ss_arrow_output_options *options, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(output->columns, options->n_columns);
-    SS_ALLOC(output->notes, options->n_notes);
+    SS_ALLOC_OR_RETURN(output->columns, options->n_columns);
+    SS_ALLOC_OR_RETURN(output->notes, options->n_notes);
     output->n_columns = options->n_columns;
     output->n_notes = options->n_notes;
     for (size_t i = 0; i < options->n_columns; i++) {
@@ -411,7 +402,7 @@ static ss_status copy_options(struct ss_arrow_output *output,
         output->columns[i].is = options->columns[i];
         output->columns[i].is.name = ss__arena_strndup(&output->arena, name, strlen(name));
         if (output->columns[i].is.name == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
+            return ss__fail_nomem(err, "a column name");
         }
     }
     for (size_t i = 0; i < options->n_notes; i++) {
@@ -420,12 +411,11 @@ static ss_status copy_options(struct ss_arrow_output *output,
             ss__arena_strndup(&output->arena, note->key, strlen(note->key)),
             ss__arena_strndup(&output->arena, note->value, strlen(note->value))};
         if (output->notes[i].key == NULL || output->notes[i].value == NULL) {
-            SS_TRY(ss__fail_nomem(err, "metadata"));
+            return ss__fail_nomem(err, "metadata");
         }
     }
     forget_rows(output);
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_arrow_output_new(struct ss__out *out,
@@ -451,7 +441,6 @@ out:
  * its prefix, bytes of the body). */
 static ss_status put_footer(struct ss_arrow_output *output, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const uint8_t widths[] = {2, 4, 4, 4};
     struct ss__buf *buf = &output->metadata;
     size_t at = 0;
@@ -469,23 +458,18 @@ static ss_status put_footer(struct ss_arrow_output *output, ss_err *err)
         ss_arrow_flat_set(buf, at + 8, output->blocks[i].n_metadata, 4);
         ss_arrow_flat_set(buf, at + 16, output->blocks[i].n_body, 8);
     }
-    SS_TRY(ss__buf_check(buf, err));
-    SS_TRY(put(output, buf->data, buf->n_bytes, err));
-    SS_TRY(put_u32(output, buf->n_bytes, err));
-    SS_TRY(put(output, "ARROW1", 6, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss__buf_check(buf, err));
+    SS_RETURN_IF_ERROR(put(output, buf->data, buf->n_bytes, err));
+    SS_RETURN_IF_ERROR(put_u32(output, buf->n_bytes, err));
+    return put(output, "ARROW1", 6, err);
 }
 
 ss_status ss_arrow_output_finish(struct ss_arrow_output *output, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(put_batch(output, err));
-    SS_TRY(put_u32(output, UINT32_MAX, err));
-    SS_TRY(put_u32(output, 0, err));
-    SS_TRY(put_footer(output, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(put_batch(output, err));
+    SS_RETURN_IF_ERROR(put_u32(output, UINT32_MAX, err));
+    SS_RETURN_IF_ERROR(put_u32(output, 0, err));
+    return put_footer(output, err);
 }
 
 void ss_arrow_output_free(struct ss_arrow_output *output)

@@ -25,22 +25,20 @@ const char *ss_dataset_fault_name(ss_dataset_fault fault)
 ss_status ss_format_bad_rows_add(struct ss_format_bad_rows *rows,
                                  const struct ss_format_bad_row *row, ss_err *err)
 {
-    ss_status status = SS_OK;
     rows->n_of[row->fault]++;
     rows->n++;
     if (rows->n_listed == SS_DATASET_MAX_BAD_ROWS) {
-        goto out;
+        return SS_OK;
     }
-    SS_GROW(rows->items, rows->room, rows->n_listed + 1);
+    SS_GROW_OR_RETURN(rows->items, rows->room, rows->n_listed + 1);
     struct ss_format_bad_row *place = &rows->items[rows->n_listed];
     *place = *row;
     place->problem = ss__arena_strndup(&rows->arena, row->problem, strlen(row->problem));
     if (place->problem == NULL) {
-        SS_TRY(ss__fail_nomem(err, "rows that are left out"));
+        return ss__fail_nomem(err, "rows that are left out");
     }
     rows->n_listed++;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_format_bad_rows_say(struct ss_format_bad_rows *rows, const struct ss_log *log)

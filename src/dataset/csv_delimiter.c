@@ -95,7 +95,6 @@ static ss_status refuse_mark(struct ss_format_csv *csv, ss_err *err)
 /* Other characters are only doubted, since names may hold them. */
 static ss_status doubt_others(struct ss_format_csv *csv, ss_err *err)
 {
-    ss_status status = SS_OK;
     char seen[256] = {0};
     const struct ss_format_csv_field field = csv->record.fields[0];
     for (size_t i = 0; i < field.n_bytes; i++) {
@@ -106,11 +105,10 @@ static ss_status doubt_others(struct ss_format_csv *csv, ss_err *err)
         seen[c] = 1;
         const struct fit fit = try_delimiter(csv, (char)c);
         if (fits(csv, &fit) && fit.n_records > 1) {
-            SS_TRY(refuse(csv, (char)c, err));
+            SS_RETURN_IF_ERROR(refuse(csv, (char)c, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_format_csv_find_delimiter(struct ss_format_csv *csv, ss_err *err)

@@ -40,10 +40,8 @@ static ss_status fail_scan(const struct ss_format_csv *csv, size_t at,
 
 static ss_status make_fields(struct ss_format_csv *csv, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(csv->record.fields, csv->record.room, n);
-out:
-    return status;
+    SS_GROW_OR_RETURN(csv->record.fields, csv->record.room, n);
+    return SS_OK;
 }
 
 ss_status ss_format_csv_find_record(struct ss_format_csv *csv, size_t *at, bool *has_record,
@@ -101,7 +99,6 @@ struct ss_text ss_format_csv_field_text(struct ss_format_csv *csv, size_t i)
 
 ss_status ss_format_csv_skip_line(struct ss_format_csv *csv, size_t at, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream *stream = csv->stream;
     const char end = csv->syntax.terminator == 0 ? '\n' : csv->syntax.terminator;
     ss_source_stream_take(stream, at);
@@ -112,9 +109,8 @@ ss_status ss_format_csv_skip_line(struct ss_format_csv *csv, size_t at, ss_err *
         if (feed != NULL || stream->at_end) {
             break;
         }
-        SS_TRY(ss_source_stream_more(stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(stream, err));
     }
     csv->n_passed++;
-out:
-    return status;
+    return SS_OK;
 }

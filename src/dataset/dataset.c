@@ -20,33 +20,31 @@ static ss_status copy_text(const char *text, char **out, ss_err *err)
 static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_options *options,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     if (options != NULL) {
         dataset->text_unit = options->text_unit;
         dataset->log = options->log;
         dataset->halt.asking.stop = options->stop;
-        SS_TRY(copy_text(options->text_column, &dataset->given_column, err));
-        SS_TRY(copy_text(options->format, &dataset->given_format, err));
-        SS_TRY(ss_format_split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
+        SS_RETURN_IF_ERROR(copy_text(options->text_column, &dataset->given_column, err));
+        SS_RETURN_IF_ERROR(copy_text(options->format, &dataset->given_format, err));
+        SS_RETURN_IF_ERROR(
+            ss_format_split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
         dataset->on_bad_row = options->on_bad_row;
         dataset->all_columns = options->all_columns;
         dataset->has_csv = options->csv != NULL;
     }
     if ((unsigned)dataset->on_bad_row > SS_BAD_ROWS_SKIP) {
-        SS_FAIL(SS_E_USAGE, "a bad row must stop or be skipped");
+        return ss__fail(err, SS_E_USAGE, "a bad row must stop or be skipped");
     }
     if ((unsigned)dataset->text_unit > SS_UNIT_DOCUMENT) {
-        SS_FAIL(SS_E_USAGE, "the text unit must be line, paragraph or document");
+        return ss__fail(err, SS_E_USAGE, "the text unit must be line, paragraph or document");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* What the caller says of rows goes before what a card says. */
 static ss_status take_row_options(struct ss_format_row_options *rows,
                                   const struct ss_dataset_options *options, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *const given[] = {options->encoding, options->field};
     const char **const places[] = {&rows->encoding, &rows->field};
     for (size_t i = 0; i < 2; i++) {
@@ -55,20 +53,18 @@ static ss_status take_row_options(struct ss_format_row_options *rows,
         }
         *places[i] = ss__arena_strndup(&rows->arena, given[i], strlen(given[i]));
         if (*places[i] == NULL) {
-            SS_TRY(ss__fail_nomem(err, "an option"));
+            return ss__fail_nomem(err, "an option");
         }
     }
     if (options->csv != NULL) {
-        SS_TRY(ss_format_row_options_parse_csv(rows, options->csv, err));
+        SS_RETURN_IF_ERROR(ss_format_row_options_parse_csv(rows, options->csv, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_t n_paths,
                             const struct ss_dataset_options *options, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_dataset_repo_use *use = &dataset->use;
     *use = (struct ss_dataset_repo_use){.log = &dataset->log, .text_unit = dataset->text_unit};
     ss_format_row_options_init(&use->rows);
@@ -77,37 +73,38 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
                                     .column = (const char *const *)&dataset->text_column,
                                     .halt = &dataset->halt,
                                     .log = &dataset->log};
-    SS_TRY(ss_dataset_remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
+    SS_RETURN_IF_ERROR(
+        ss_dataset_remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
     dataset->archives.halt = &dataset->halt;
-    SS_TRY(ss_source_archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
+    SS_RETURN_IF_ERROR(
+        ss_source_archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
     dataset->text_unit = use->text_unit;
     if (options != NULL) {
-        SS_TRY(take_row_options(&use->rows, options, err));
+        SS_RETURN_IF_ERROR(take_row_options(&use->rows, options, err));
     }
     if (dataset->given_format == NULL) {
-        SS_TRY(copy_text(use->format, &dataset->given_format, err));
+        SS_RETURN_IF_ERROR(copy_text(use->format, &dataset->given_format, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Find the format of every file, and the number of rows if all files say it. */
 static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_dataset_file *file = &dataset->files[i];
     const char *path = dataset->use.paths.items[i];
     if (ss_source_is_remote(path)) {
         return SS_OK; /* seen when it is reached */
     }
     const bool is_member = ss_source_archives_have(&dataset->archives, i);
-    SS_TRY(is_member ? ss_source_archives_open(&dataset->archives, i, path, &file->stream, err)
-                     : ss_source_stream_open(path, &dataset->halt, &file->stream, err));
-    SS_TRY(ss_dataset_decode(dataset, &file->stream, err));
+    SS_RETURN_IF_ERROR(
+        is_member ? ss_source_archives_open(&dataset->archives, i, path, &file->stream, err)
+                  : ss_source_stream_open(path, &dataset->halt, &file->stream, err));
+    SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &file->stream, err));
     const char *format = ss_source_archives_format(&dataset->archives, i);
-    SS_TRY(ss_dataset_format_find(&file->stream, path,
-                                  format == NULL ? dataset->given_format : format,
-                                  &file->reader, err));
+    SS_RETURN_IF_ERROR(ss_dataset_format_find(&file->stream, path,
+                                              format == NULL ? dataset->given_format : format,
+                                              &file->reader, err));
     file->is_empty = file->reader == NULL;
     if (dataset->has_csv && file->reader == &ss_dataset_reader_txt) {
         file->reader = &ss_format_reader_csv;
@@ -116,8 +113,7 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
         (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
         ss_source_stream_close(&file->stream);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static size_t count_empty(const ss_dataset *dataset, const char **first)
@@ -178,7 +174,6 @@ static ss_status check_options_fit(const ss_dataset *dataset,
 
 static ss_status count_rows(ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint64_t n_rows = 0;
     bool known = true;
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
@@ -192,14 +187,13 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
         if (dataset->files[i].is_empty) {
             continue;
         }
-        SS_TRY(ss_dataset_open_file(dataset, err));
+        SS_RETURN_IF_ERROR(ss_dataset_open_file(dataset, err));
         known = ss__add_u64(n_rows, dataset->files[i].reader->n_rows(dataset->state), &n_rows);
         ss_dataset_close_file(dataset);
     }
     dataset->n_rows = known ? n_rows : 0;
     dataset->current = 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status open_dataset(const char *const *paths, size_t n_paths,
@@ -262,18 +256,15 @@ const char *const *ss_dataset_kept(const ss_dataset *dataset, size_t *n)
 
 ss_status ss_dataset_keep(ss_dataset *dataset, const char *const *names, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(dataset->keep, n);
+    SS_ALLOC_OR_RETURN(dataset->keep, n);
     for (size_t i = 0; i < n; i++) {
         dataset->keep[i] = ss__strdup(names[i]);
         if (dataset->keep[i] == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
+            return ss__fail_nomem(err, "a column name");
         }
         dataset->n_keep++;
     }
-    SS_TRY(ss_dataset_select(dataset, err));
-out:
-    return status;
+    return ss_dataset_select(dataset, err);
 }
 
 void ss_dataset_close(ss_dataset *dataset)

@@ -21,9 +21,8 @@ static uint64_t bytes_of(const ss_dataset *dataset, size_t index)
 
 ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = dataset->use.paths.n;
-    SS_ALLOC(dataset->file_bytes, n);
+    SS_ALLOC_OR_RETURN(dataset->file_bytes, n);
     for (size_t i = 0; i < n; i++) {
         dataset->file_bytes[i] = bytes_of(dataset, i);
         if (dataset->file_bytes[i] == 0 ||
@@ -34,8 +33,7 @@ ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err)
             break;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 uint64_t ss_dataset_bytes(const ss_dataset *dataset)

@@ -182,25 +182,21 @@ out:
 static ss_status find_late(ss_dataset *dataset, const char *name, const char *sentence,
                            size_t *column, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool found = is_object(dataset, name);
     const struct ss_dataset_reader *reader = reader_of(dataset);
     const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
     if (!found && reader->find != NULL && !is_whole) {
         if (dataset->can_reopen) {
-            SS_TRY(scan_for(dataset, name, &found, err));
+            SS_RETURN_IF_ERROR(scan_for(dataset, name, &found, err));
         } else {
             found = true;
             dataset->must_see |= name == dataset->text_column;
         }
     }
     if (!found || reader->find == NULL) {
-        status = ss_format_fail_column(dataset, sentence, name, err);
-        goto out;
+        return ss_format_fail_column(dataset, sentence, name, err);
     }
-    SS_TRY(reader->find(dataset->state, name, column, err));
-out:
-    return status;
+    return reader->find(dataset->state, name, column, err);
 }
 
 static bool has_texts(const ss_dataset *dataset)
@@ -306,40 +302,36 @@ static ss_status note_absence(ss_dataset *dataset, bool is_missing, ss_err *err)
 /* The column of the texts in the current file; SS_DATASET_NO_COLUMN if its rows have none. */
 static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_dataset_reader *reader = reader_of(dataset);
     dataset->absence.n_bytes = 0;
     if (dataset->text_column == NULL) {
-        SS_TRY(choose_column(dataset, err));
+        SS_RETURN_IF_ERROR(choose_column(dataset, err));
     }
     const char *name = dataset->text_column;
     const size_t n = count_named(dataset, name, column);
     if (n > 1) {
-        status = ss_format_fail_column(dataset, "there are several columns '", name, err);
-        goto out;
+        return ss_format_fail_column(dataset, "there are several columns '", name, err);
     }
     /* A column that nobody named does not go before the strings that a file does have. */
     if (n == 0 && dataset->is_inferred && has_texts(dataset)) {
-        status = ss_format_fail_column(dataset, "there is no column '", name, err);
-        goto out;
+        return ss_format_fail_column(dataset, "there is no column '", name, err);
     }
     if (n == 0) {
-        SS_TRY(is_first(dataset) ? find_late(dataset, name, "there is no column '", column, err)
-                                 : find_later(dataset, name, column, err));
+        SS_RETURN_IF_ERROR(is_first(dataset)
+                               ? find_late(dataset, name, "there is no column '", column, err)
+                               : find_later(dataset, name, column, err));
     } else if (reader->is_whole == NULL &&
                strcmp(dataset->columns[*column].type, "null") == 0) {
         *column = SS_DATASET_NO_COLUMN;
     }
     if (*column == SS_DATASET_NO_COLUMN) {
-        SS_TRY(note_absence(dataset, n == 0, err));
+        SS_RETURN_IF_ERROR(note_absence(dataset, n == 0, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_dataset_reader *reader = reader_of(dataset);
     size_t column =
         dataset->rows == SS_DATASET_ROWS_VALUES ? SS_DATASET_NO_COLUMN : SS_DATASET_ALL_COLUMNS;
@@ -347,26 +339,25 @@ ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
     dataset->first_file = dataset->has_begun ? dataset->first_file : dataset->current;
     dataset->has_begun = true;
     if (n_keep > 0 && reader->add_kept == NULL) {
-        SS_FAIL_FILE(dataset->source.name, SS_E_USAGE,
-                     "files of the format %s have no columns to keep", reader->format);
+        return ss__fail_file(err, dataset->source.name, SS_E_USAGE,
+                             "files of the format %s have no columns to keep", reader->format);
     }
     /* Looking for a late column may open the file again, so the reader is told behind that. */
     if (dataset->rows == SS_DATASET_ROWS_TEXTS) {
-        SS_TRY(find_text(dataset, &column, err));
+        SS_RETURN_IF_ERROR(find_text(dataset, &column, err));
     }
     for (size_t i = 0; i < n_keep; i++) {
-        SS_TRY(check_kept(dataset, dataset->keep[i], err));
+        SS_RETURN_IF_ERROR(check_kept(dataset, dataset->keep[i], err));
     }
     if (column < SS_DATASET_NO_COLUMN) {
-        SS_TRY(locate(dataset, dataset->text_column, &column, err));
+        SS_RETURN_IF_ERROR(locate(dataset, dataset->text_column, &column, err));
     }
-    SS_TRY(reader->select(dataset->state, column, err));
+    SS_RETURN_IF_ERROR(reader->select(dataset->state, column, err));
     if (n_keep > 0) {
-        SS_TRY(tell_kept(dataset, err));
+        SS_RETURN_IF_ERROR(tell_kept(dataset, err));
     }
     if (dataset->is_inferred && reader->watch != NULL && column < SS_DATASET_NO_COLUMN) {
         reader->watch(dataset->state);
     }
-out:
-    return status;
+    return SS_OK;
 }

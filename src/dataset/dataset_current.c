@@ -27,15 +27,13 @@ void ss_dataset_close_file(ss_dataset *dataset)
 
 ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = dataset->use.paths.items[dataset->current];
-    SS_TRY(ss_source_stream_check_end(&dataset->stream, err));
-    SS_TRY(ss__map_check(&dataset->source.map, name, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_check_end(&dataset->stream, err));
+    SS_RETURN_IF_ERROR(ss__map_check(&dataset->source.map, name, err));
     if (ss_source_archives_have(&dataset->archives, dataset->current)) {
-        SS_TRY(ss_source_archives_check(&dataset->archives, dataset->current, err));
+        SS_RETURN_IF_ERROR(ss_source_archives_check(&dataset->archives, dataset->current, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Of a file elsewhere, when it is opened. */
@@ -60,24 +58,21 @@ out:
 
 ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_format_row_options *rows = &dataset->use.rows;
     const char *encoding = rows->encoding == NULL ? "utf-8" : rows->encoding;
     if (ss_source_encoding_is_utf8(encoding) &&
         rows->decode_errors != SS_FORMAT_DECODE_IGNORE) {
-        goto out; /* what is no UTF-8 is repaired and counted */
+        return SS_OK; /* what is no UTF-8 is repaired and counted */
     }
-    SS_TRY(ss_source_stream_need(stream, 8, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_need(stream, 8, err));
     if (!ss_dataset_format_is_binary(stream)) {
-        SS_TRY(ss_source_decode_stream(stream, encoding, rows->decode_errors, err));
+        SS_RETURN_IF_ERROR(ss_source_decode_stream(stream, encoding, rows->decode_errors, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__map map = {.data = NULL};
     struct ss_source_ahead *ahead = NULL;
     struct ss_dataset_file *file = &dataset->files[dataset->current];
@@ -87,15 +82,15 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
         dataset->stream = file->stream;
         file->stream = (struct ss_source_stream){0};
     } else if (ss_source_archives_have(&dataset->archives, dataset->current)) {
-        SS_TRY(ss_source_archives_open(&dataset->archives, dataset->current,
-                                       dataset->use.paths.items[dataset->current],
-                                       &dataset->stream, err));
-        SS_TRY(ss_dataset_decode(dataset, &dataset->stream, err));
+        SS_RETURN_IF_ERROR(ss_source_archives_open(&dataset->archives, dataset->current,
+                                                   dataset->use.paths.items[dataset->current],
+                                                   &dataset->stream, err));
+        SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &dataset->stream, err));
     } else {
-        SS_TRY(ss_dataset_remotes_open(&dataset->remotes, dataset->current, &dataset->stream,
-                                       &map, &ahead, err));
+        SS_RETURN_IF_ERROR(ss_dataset_remotes_open(&dataset->remotes, dataset->current,
+                                                   &dataset->stream, &map, &ahead, err));
         if (dataset->stream.state != NULL) {
-            SS_TRY(ss_dataset_decode(dataset, &dataset->stream, err));
+            SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &dataset->stream, err));
         }
     }
     dataset->stream.halt = &dataset->halt;
@@ -105,13 +100,13 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
         file->is_regular = true;
     }
     if (file->reader == NULL) {
-        SS_TRY(find_format(dataset, err));
+        SS_RETURN_IF_ERROR(find_format(dataset, err));
         file->is_empty = file->reader == NULL;
     }
     if (file->is_empty) {
         dataset->is_open = true;
         dataset->source = (struct ss_dataset_source){.name = NULL};
-        goto out;
+        return SS_OK;
     }
     dataset->source = (struct ss_dataset_source){
         .name = dataset->use.paths.items[dataset->current],
@@ -126,54 +121,49 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
     };
     dataset->is_open = true;
     if (file->reader->needs_map && ahead == NULL) {
-        SS_TRY(ss_source_stream_reserve(&dataset->stream, &dataset->source.map, err));
+        SS_RETURN_IF_ERROR(
+            ss_source_stream_reserve(&dataset->stream, &dataset->source.map, err));
     } else if (ahead != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
-        SS_TRY(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
+        SS_RETURN_IF_ERROR(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
     } else if (!file->reader->needs_map) {
-        SS_TRY(ss_dataset_skip_mark(&dataset->stream, err));
+        SS_RETURN_IF_ERROR(ss_dataset_skip_mark(&dataset->stream, err));
     }
-    SS_TRY(file->reader->open(&dataset->source, &dataset->state, err));
-    SS_TRY(file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(file->reader->open(&dataset->source, &dataset->state, err));
+    return file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err);
 }
 
 /* A file without columns has no rows, or rows that hold nothing. */
 static ss_status refuse_bare_rows(ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
     struct ss_dataset_record record = {0};
     bool has_row = false;
-    SS_TRY(reader->select(dataset->state, SS_DATASET_ALL_COLUMNS, err));
-    SS_TRY(reader->next(dataset->state, &record, &has_row, err));
+    SS_RETURN_IF_ERROR(reader->select(dataset->state, SS_DATASET_ALL_COLUMNS, err));
+    SS_RETURN_IF_ERROR(reader->next(dataset->state, &record, &has_row, err));
     if (has_row) {
-        SS_FAIL_FILE(dataset->source.name, SS_E_DATA, "the rows have no columns");
+        return ss__fail_file(err, dataset->source.name, SS_E_DATA, "the rows have no columns");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Open the next files until one has columns, and so perhaps rows, or none is left. */
 ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (; dataset->current < dataset->use.paths.n; dataset->current++) {
         if (dataset->files[dataset->current].is_empty) {
             continue;
         }
-        SS_TRY(ss_dataset_open_file(dataset, err));
+        SS_RETURN_IF_ERROR(ss_dataset_open_file(dataset, err));
         if (dataset->files[dataset->current].is_empty) { /* seen when it was reached */
             ss_dataset_close_file(dataset);
             continue;
         }
         if (dataset->n_columns > 0 || dataset->rows == SS_DATASET_ROWS_WHOLE) {
-            SS_TRY(ss_dataset_select(dataset, err));
+            SS_RETURN_IF_ERROR(ss_dataset_select(dataset, err));
             break;
         }
-        SS_TRY(refuse_bare_rows(dataset, err));
+        SS_RETURN_IF_ERROR(refuse_bare_rows(dataset, err));
         ss_dataset_close_file(dataset);
     }
-out:
-    return status;
+    return SS_OK;
 }

@@ -240,14 +240,12 @@ static const struct ss_dataset_reader *guess(const struct ss_source_stream *stre
 
 ss_status ss_dataset_skip_mark(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_source_stream_need(stream, 3, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_need(stream, 3, err));
     if (stream->offset == 0 && stream->n_bytes >= 3 &&
         memcmp(stream->data, "\xEF\xBB\xBF", 3) == 0) {
         ss_source_stream_take(stream, 3);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether all of a stream is white space. */
@@ -304,7 +302,6 @@ static ss_status find_forced(const char *name, const struct ss_dataset_reader **
 static ss_status find_reader(const struct ss_source_stream *stream, const char *path,
                              const struct ss_dataset_reader **reader, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_dataset_reader *named = ss_dataset_format_by_name(path);
     const bool may_be_json =
         named == NULL || named == &ss_format_reader_json || named == &ss_format_reader_jsonl;
@@ -314,43 +311,42 @@ static ss_status find_reader(const struct ss_source_stream *stream, const char *
     }
     *reader = *reader == NULL ? named : *reader;
     if (*reader == NULL) {
-        SS_TRY(ss_dataset_format_refuse_name(stream->name, path, err));
+        SS_RETURN_IF_ERROR(ss_dataset_format_refuse_name(stream->name, path, err));
         *reader = guess(stream);
     }
     if (*reader == NULL) {
-        SS_FAIL_FILE(stream->name, SS_E_UNSUPPORTED,
-                     "neither content nor name is that of a dataset; say which with the "
-                     "option format (jsonl, json, csv, tsv, txt, parquet or arrow)");
+        return ss__fail_file(
+            err, stream->name, SS_E_UNSUPPORTED,
+            "neither content nor name is that of a dataset; say which with the "
+            "option format (jsonl, json, csv, tsv, txt, parquet or arrow)");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *path,
                                  const char *forced, const struct ss_dataset_reader **reader,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_dataset_reader *wanted = NULL;
     *reader = NULL;
-    SS_TRY(find_forced(forced, &wanted, err));
-    SS_TRY(ss_source_stream_need(stream, HEAD_BYTES, err));
+    SS_RETURN_IF_ERROR(find_forced(forced, &wanted, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_need(stream, HEAD_BYTES, err));
     if (stream->at_end) {
-        SS_TRY(ss__lfs_check(stream->name, stream->data, stream->n_bytes, err));
+        SS_RETURN_IF_ERROR(ss__lfs_check(stream->name, stream->data, stream->n_bytes, err));
     }
     const struct ss_dataset_reader *named =
         wanted == NULL ? ss_dataset_format_by_name(path) : wanted;
-    SS_TRY(ss_dataset_format_refuse_content(stream, named != NULL && !named->needs_map, err));
-    SS_TRY(ss_dataset_skip_mark(stream, err));
+    SS_RETURN_IF_ERROR(
+        ss_dataset_format_refuse_content(stream, named != NULL && !named->needs_map, err));
+    SS_RETURN_IF_ERROR(ss_dataset_skip_mark(stream, err));
     if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);
     }
     *reader = wanted;
     if (*reader == NULL) {
-        SS_TRY(find_reader(stream, path, reader, err));
+        SS_RETURN_IF_ERROR(find_reader(stream, path, reader, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniffer *out, ss_err *err)

@@ -57,21 +57,19 @@ static ss_status keep_card(const struct looking *looking, ss_err *err)
 
 static ss_status list_files(struct looking *looking, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_net_hub_name whole = looking->name;
     whole.path[0] = '\0';
     if (looking->keeps) {
-        SS_TRY(keep_card(looking, err));
+        SS_RETURN_IF_ERROR(keep_card(looking, err));
     }
-    SS_TRY(ss_net_hub_list(looking->hub, &whole, &looking->tree, err));
-    SS_ALLOC(looking->paths, looking->tree.n);
+    SS_RETURN_IF_ERROR(ss_net_hub_list(looking->hub, &whole, &looking->tree, err));
+    SS_ALLOC_OR_RETURN(looking->paths, looking->tree.n);
     looking->n_paths = looking->tree.n;
     for (size_t i = 0; i < looking->tree.n; i++) {
         looking->paths[i] = looking->tree.entries[i].path;
     }
     snprintf(looking->name.revision, sizeof looking->name.revision, "%s", looking->tree.commit);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The place of a file in the cache, if it is there; else NULL. */
@@ -254,7 +252,6 @@ out:
 /* A file by its name; of a folder or pattern the files of known formats. */
 static ss_status add_path(struct looking *looking, struct ss_dataset_paths *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *wanted = looking->name.path;
     const size_t n_before = out->n;
     if (has_file(looking, wanted)) {
@@ -263,20 +260,19 @@ static ss_status add_path(struct looking *looking, struct ss_dataset_paths *out,
     if (ss_repo_is_pattern(wanted)) {
         keep_matches(looking);
     } else {
-        SS_TRY(keep_rows(looking, err));
+        SS_RETURN_IF_ERROR(keep_rows(looking, err));
     }
     for (size_t i = 0; i < looking->n_paths; i++) {
         if (ss_dataset_format_knows_name(looking->paths[i])) {
-            SS_TRY(add_file(looking, looking->paths[i], out, err));
+            SS_RETURN_IF_ERROR(add_file(looking, looking->paths[i], out, err));
         }
     }
     if (out->n == n_before) {
-        SS_FAIL_FILE(looking->title, SS_E_NOINPUT,
-                     "has no file of a known format at '%.300s' in revision %s", wanted,
-                     looking->tree.commit);
+        return ss__fail_file(err, looking->title, SS_E_NOINPUT,
+                             "has no file of a known format at '%.300s' in revision %s", wanted,
+                             looking->tree.commit);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Files of saved datasets and tables that hold no live rows are not chosen from. */
@@ -326,16 +322,14 @@ static const char *plain_split(const char *split)
 /* A card that says of the converted files what their folders say. */
 static ss_status make_card(struct looking *looking, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < looking->tree.n; i++) {
         char config[256], split[256];
         if (parse_converted(looking->paths[i], config, split)) {
-            SS_TRY(ss_repo_card_add(&looking->card, config, plain_split(split),
-                                    looking->paths[i], err));
+            SS_RETURN_IF_ERROR(ss_repo_card_add(&looking->card, config, plain_split(split),
+                                                looking->paths[i], err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool is_partial(const struct ss_repo_choice *choice)
@@ -415,13 +409,10 @@ static ss_status choose(const struct looking *looking, const struct ss_repo_wish
 static ss_status add_choice(const struct looking *looking, struct ss_repo_choice *choice,
                             struct ss_dataset_repo_use *use, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < choice->n; i++) {
-        SS_TRY(add_file(looking, choice->paths[i], &use->paths, err));
+        SS_RETURN_IF_ERROR(add_file(looking, choice->paths[i], &use->paths, err));
     }
-    SS_TRY(ss_dataset_repo_note_choice(looking->title, looking->tree.commit, choice, use, err));
-out:
-    return status;
+    return ss_dataset_repo_note_choice(looking->title, looking->tree.commit, choice, use, err);
 }
 
 /* Use the converted files instead; `refusal` says why the own ones are not read, and stands if

@@ -13,16 +13,13 @@
 
 ss_status ss_dataset_paths_add(struct ss_dataset_paths *list, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(list->items, list->room, list->n + 1);
+    SS_GROW_OR_RETURN(list->items, list->room, list->n + 1);
     list->items[list->n] = ss__strdup(path);
     if (list->items[list->n] == NULL) {
-        status = ss__fail_nomem(err, "a file name");
-        goto out;
+        return ss__fail_nomem(err, "a file name");
     }
     list->n++;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_dataset_paths_release(struct ss_dataset_paths *paths)
@@ -145,11 +142,10 @@ out:
 static ss_status add_given(struct ss_dataset_paths *list, const char *path,
                            const struct ss_log *log, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_before = list->n;
     const ss__path_kind kind = ss__path_look(path);
     if (strcmp(path, "-") == 0 || kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
-        SS_TRY(ss_dataset_paths_add(list, path, err));
+        SS_RETURN_IF_ERROR(ss_dataset_paths_add(list, path, err));
         if (ss_dataset_path_is_left_over(path)) {
             ss__log(log, SS_LEVEL_WARNING,
                     "%s: is left over from work on the saved dataset beside it, not one of its "
@@ -157,19 +153,19 @@ static ss_status add_given(struct ss_dataset_paths *list, const char *path,
                     path);
         }
     } else if (kind == SS__PATH_FOLDER) {
-        SS_TRY(add_folder(list, path, log, err));
+        SS_RETURN_IF_ERROR(add_folder(list, path, log, err));
     } else if (strpbrk(path, "*?[") != NULL) {
-        SS_TRY(ss_dataset_paths_add_pattern(list, path, log, err));
+        SS_RETURN_IF_ERROR(ss_dataset_paths_add_pattern(list, path, log, err));
     } else {
-        SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such file or folder");
+        return ss__fail_file(err, path, SS_E_NOINPUT, "there is no such file or folder");
     }
     if (list->n == n_before) {
-        SS_FAIL_FILE(path, SS_E_NOINPUT,
-                     "no dataset in here: expected files that end in .jsonl, .json, .csv, "
-                     ".tsv, .txt, .parquet or .arrow, compressed or not");
+        return ss__fail_file(
+            err, path, SS_E_NOINPUT,
+            "no dataset in here: expected files that end in .jsonl, .json, .csv, "
+            ".tsv, .txt, .parquet or .arrow, compressed or not");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_paths_expand(const char *const *paths, size_t n_paths,

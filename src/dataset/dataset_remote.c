@@ -41,7 +41,6 @@ static void begin_next(void *user)
 
 static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_source_ahead_options options = {.offline = remotes->offline,
                                                     .is_interrupted =
                                                         &remotes->halt->is_interrupted,
@@ -50,10 +49,9 @@ static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
                                                     .when_idle = begin_next,
                                                     .user = remotes};
     for (size_t i = 0; i < 2 && remotes->readers[i] == NULL; i++) {
-        SS_TRY(ss_source_ahead_new(&options, &remotes->readers[i], err));
+        SS_RETURN_IF_ERROR(ss_source_ahead_new(&options, &remotes->readers[i], err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The reader of a file, already at it if it was begun. */
@@ -75,18 +73,16 @@ static ss_status read_ahead(void *user, void *out, size_t n, size_t *n_read, ss_
 static ss_status open_stream(struct ss_dataset_remotes *remotes, size_t current,
                              struct ss_source_stream *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool is_begun = false;
     const char *name = remotes->paths->items[current];
     struct ss_source_ahead *reader = take_reader(remotes, current, &is_begun);
     const struct ss_source_stream_source source = {.read = read_ahead, .user = reader};
     if (!is_begun || wants_map(name)) {
-        SS_TRY(ss_source_ahead_stream(reader, name, err));
+        SS_RETURN_IF_ERROR(ss_source_ahead_stream(reader, name, err));
     }
-    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_open_source(name, &source, out, err));
     out->halt = remotes->halt;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status open_map(struct ss_dataset_remotes *remotes, size_t current,
@@ -117,16 +113,13 @@ out:
 static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name, char **out,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_net_hub_name parsed;
     *out = NULL;
     if (remotes->keeper == NULL || !ss_net_hub_is_reference(name)) {
         return SS_OK;
     }
-    SS_TRY(ss_net_hub_parse(name, SS_NET_HUB_DATASET, &parsed, err));
-    SS_TRY(ss_net_hub_get(remotes->keeper, &parsed, SS_NET_HUB_FILE, out, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_net_hub_parse(name, SS_NET_HUB_DATASET, &parsed, err));
+    return ss_net_hub_get(remotes->keeper, &parsed, SS_NET_HUB_FILE, out, NULL, err);
 }
 
 ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t current,

@@ -37,14 +37,13 @@ ss_status ss_dataset_repo_note_choice(const char *name, const char *commit,
                                       struct ss_repo_choice *choice,
                                       struct ss_dataset_repo_use *use, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(copy(name, &use->repository, err));
-    SS_TRY(copy(commit, &use->commit, err));
+    SS_RETURN_IF_ERROR(copy(name, &use->repository, err));
+    SS_RETURN_IF_ERROR(copy(commit, &use->commit, err));
     if (choice == NULL) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(copy(choice->config, &use->config, err));
-    SS_TRY(copy(choice->split, &use->split, err));
+    SS_RETURN_IF_ERROR(copy(choice->config, &use->config, err));
+    SS_RETURN_IF_ERROR(copy(choice->split, &use->split, err));
     use->format = choice->format;
     ss_format_row_options_release(&use->rows);
     use->rows = choice->rows;
@@ -55,8 +54,7 @@ ss_status ss_dataset_repo_note_choice(const char *name, const char *commit,
         use->text_unit = use->rows.text_unit;
     }
     say_choice(use->log, name, choice);
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_dataset_repo_use_release(struct ss_dataset_repo_use *use)
@@ -176,19 +174,17 @@ ss_status ss_dataset_repo_files(const char *const *paths, size_t n_paths,
                                 const struct ss_repo_wish *wish, struct ss_net_hub *hub,
                                 struct ss_dataset_repo_use *use, ss_err *err)
 {
-    ss_status status = SS_OK;
     const bool chooses = wish->split != NULL || wish->config != NULL;
     if (chooses && n_paths != 1) {
-        SS_FAIL(SS_E_USAGE, "a split or configuration is chosen of one dataset, not of %zu",
-                n_paths);
+        return ss__fail(err, SS_E_USAGE,
+                        "a split or configuration is chosen of one dataset, not of %zu",
+                        n_paths);
     }
     if (n_paths == 0) {
-        SS_FAIL(SS_E_USAGE, "no dataset was given");
+        return ss__fail(err, SS_E_USAGE, "no dataset was given");
     }
     for (size_t i = 0; i < n_paths; i++) {
-        SS_TRY(add_one(paths[i], wish, hub, use, err));
+        SS_RETURN_IF_ERROR(add_one(paths[i], wish, hub, use, err));
     }
-    SS_TRY(chooses ? SS_OK : ss_dataset_paths_check_repeats(&use->paths, use->log, err));
-out:
-    return status;
+    return chooses ? SS_OK : ss_dataset_paths_check_repeats(&use->paths, use->log, err);
 }

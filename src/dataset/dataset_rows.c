@@ -215,11 +215,10 @@ out:
 static ss_status fill_row(ss_dataset *dataset, struct ss_dataset_record *record,
                           struct ss_row *row, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (dataset->n_keep > 0) {
-        SS_TRY(write_kept(dataset, row, err));
+        SS_RETURN_IF_ERROR(write_kept(dataset, row, err));
     }
-    SS_TRY(repair(dataset, &record->text, &record->repaired, err));
+    SS_RETURN_IF_ERROR(repair(dataset, &record->text, &record->repaired, err));
     row->kind = kind_of(record);
     row->repaired = record->repaired;
     if (dataset->absence.n_bytes > 0) {
@@ -229,8 +228,7 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_dataset_record *record,
     dataset->n_repaired += record->repaired;
     row->text =
         record->is_null || record->text.n_bytes == 0 ? (struct ss_text){"", 0} : record->text;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
@@ -271,24 +269,21 @@ out:
 static ss_status step_to_good(ss_dataset *dataset, struct ss_dataset_record *record,
                               bool *has_row, ss_err *err)
 {
-    ss_status status = SS_OK;
     do {
         *record = (struct ss_dataset_record){0};
-        SS_TRY(step(dataset, record, has_row, err));
+        SS_RETURN_IF_ERROR(step(dataset, record, has_row, err));
         dataset->next_id += *has_row;
     } while (*has_row && record->fault != SS_DATASET_FAULT_NONE);
     if (!*has_row) {
         say_counts(dataset);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The numbers of the i-th column that is carried along. */
 static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss_dataset_numbers *numbers,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *json = &dataset->json;
     const size_t kept = dataset->kept_as[i];
@@ -299,14 +294,13 @@ static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss_dataset_nu
     if (kept == SS_DATASET_NO_COLUMN) {
         ss__buf_add_text(json, "null");
     } else {
-        SS_TRY(reader->add_kept(dataset->state, kept, json, err));
+        SS_RETURN_IF_ERROR(reader->add_kept(dataset->state, kept, json, err));
     }
-    SS_TRY(ss__buf_check(json, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(json, err));
     if (!ss_format_numbers_add_json(numbers, json->data, json->n_bytes, reader->stores_text)) {
-        SS_TRY(ss__fail_nomem(err, "numbers of a row"));
+        return ss__fail_nomem(err, "numbers of a row");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_next_numbers(ss_dataset *dataset, struct ss_dataset_numbers *numbers,
@@ -342,34 +336,30 @@ static ss_status write_json(ss_dataset *dataset, ss_err *err)
 ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_dataset_record record = {0};
     bool repaired = false;
     *json = (struct ss_text){0};
-    SS_TRY(step_to_good(dataset, &record, has_row, err));
+    SS_RETURN_IF_ERROR(step_to_good(dataset, &record, has_row, err));
     if (*has_row) {
-        SS_TRY(write_json(dataset, err));
+        SS_RETURN_IF_ERROR(write_json(dataset, err));
         *json = (struct ss_text){dataset->json.data, dataset->json.n_bytes};
-        SS_TRY(repair(dataset, json, &repaired, err));
+        SS_RETURN_IF_ERROR(repair(dataset, json, &repaired, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_dataset_record record = {0};
     bool has_row = true;
     *n_rows = 0;
-    SS_TRY(step_to_good(dataset, &record, &has_row, err));
+    SS_RETURN_IF_ERROR(step_to_good(dataset, &record, &has_row, err));
     while (has_row) {
         ++*n_rows;
         if (!dataset->files[dataset->current].reader->next_checks) {
-            SS_TRY(write_json(dataset, err));
+            SS_RETURN_IF_ERROR(write_json(dataset, err));
         }
-        SS_TRY(step_to_good(dataset, &record, &has_row, err));
+        SS_RETURN_IF_ERROR(step_to_good(dataset, &record, &has_row, err));
     }
-out:
-    return status;
+    return SS_OK;
 }

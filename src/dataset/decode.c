@@ -129,7 +129,6 @@ static size_t mend_shift_jis(char *text, size_t n)
 /* Decode what is in the window into out[0, n), and take it. */
 static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_room, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream *bytes = &decoder->bytes;
     char *in = (char *)(uintptr_t)bytes->data;
     size_t n_in = bytes->n_bytes;
@@ -137,9 +136,9 @@ static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_ro
     const int problem = result == (size_t)-1 ? errno : 0;
     ss_source_stream_take(bytes, bytes->n_bytes - n_in);
     if (problem == EINVAL && !bytes->at_end) {
-        SS_TRY(ss_source_stream_more(bytes, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(bytes, err));
         if (bytes->n_bytes > n_in || !bytes->at_end) {
-            goto out;
+            return SS_OK;
         }
     }
     if (problem == EILSEQ || problem == EINVAL) {
@@ -148,25 +147,23 @@ static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_ro
                                          : ss__min_size(decoder->unit_bytes, bytes->n_bytes));
         add_mark(decoder, out, n_room);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_decoded(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct decoder *decoder = user;
     char *at = out;
     size_t n_room = n;
     *n_read = 0;
     while (at == (char *)out && n_room > LONGEST_CHARACTER) {
-        SS_TRY(ss_source_stream_need(&decoder->bytes, 1, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_need(&decoder->bytes, 1, err));
         if (decoder->bytes.n_bytes == 0) {
             break;
         }
         while (decoder->bytes.n_bytes > 0 && n_room > LONGEST_CHARACTER) {
             const size_t n_before = n_room, n_bytes = decoder->bytes.n_bytes;
-            SS_TRY(decode_window(decoder, &at, &n_room, err));
+            SS_RETURN_IF_ERROR(decode_window(decoder, &at, &n_room, err));
             if (n_before == n_room && n_bytes == decoder->bytes.n_bytes) {
                 break; /* the next character does not fit */
             }
@@ -176,8 +173,7 @@ static ss_status read_decoded(void *user, void *out, size_t n, size_t *n_read, s
     if (decoder->is_shift_jis) {
         *n_read = mend_shift_jis(out, *n_read);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void close_decoder(void *user)

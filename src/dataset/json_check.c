@@ -5,18 +5,17 @@
 
 ss_status ss_format_json_check_stream(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_json_items items = {.layout = SS_FORMAT_JSON_DOCUMENT, .strict = true};
     struct ss_format_json_item item;
     bool has_item = true;
-    SS_TRY(ss_dataset_skip_mark(stream, err));
+    SS_RETURN_IF_ERROR(ss_dataset_skip_mark(stream, err));
     while (has_item) {
-        SS_TRY(ss_format_json_items_next(&items, stream, &item, NULL, &has_item, err));
+        SS_RETURN_IF_ERROR(
+            ss_format_json_items_next(&items, stream, &item, NULL, &has_item, err));
         ss_source_stream_take(stream, items.at);
         items.at = 0;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_lines(const char *path, struct ss_stop stop, ss_err *err)

@@ -13,7 +13,6 @@ enum { LOOK_ROWS = 100, LOOK_BYTES = 1 << 20, MAX_COLUMNS = 1024, MAX_NAME_DEPTH
 static ss_status find_or_add(struct ss_format_json_reader *reader, struct ss_text name,
                              size_t most, struct ss_format_json_column **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t i = 0;
     *out = NULL;
     while (i < reader->n_found && (strlen(reader->found[i].name) != name.n_bytes ||
@@ -21,20 +20,19 @@ static ss_status find_or_add(struct ss_format_json_reader *reader, struct ss_tex
         i++;
     }
     if (i >= most || memchr(name.data, 0, name.n_bytes) != NULL) {
-        goto out;
+        return SS_OK;
     }
     if (i == reader->n_found) {
-        SS_GROW(reader->found, reader->n_found_room, i + 1);
+        SS_GROW_OR_RETURN(reader->found, reader->n_found_room, i + 1);
         reader->found[i] = (struct ss_format_json_column){
             .name = ss__strndup(name.data, name.n_bytes), .has_texts_only = true};
         if (reader->found[i].name == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
+            return ss__fail_nomem(err, "a column name");
         }
         reader->n_found++;
     }
     *out = &reader->found[i];
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Look at the elements of a list, which the cursor stays before. */
@@ -85,7 +83,6 @@ static struct ss_text path_text(const struct ss_format_json_reader *reader)
 static ss_status note_object(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                              size_t depth, bool *good, size_t *n, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_scan_string key;
     bool has_key = true;
     const size_t n_path = reader->path.n_bytes;
@@ -101,10 +98,10 @@ static ss_status note_object(struct ss_format_json_reader *reader, struct ss_for
         reader->path.n_bytes = n_path;
         ss__buf_add(&reader->path, ".", depth > 0);
         ss__buf_add(&reader->path, name.data, name.n_bytes);
-        SS_TRY(ss__buf_check(&reader->path, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&reader->path, err));
         const struct ss_format_scan start = *scan;
         if (ss_format_scan_peek(scan) == SS_FORMAT_JSON_OBJECT && depth < MAX_NAME_DEPTH) {
-            SS_TRY(note_object(reader, scan, depth + 1, good, &n_keys, err));
+            SS_RETURN_IF_ERROR(note_object(reader, scan, depth + 1, good, &n_keys, err));
         } else {
             *good = ss_format_scan_value(scan);
         }
@@ -112,12 +109,11 @@ static ss_status note_object(struct ss_format_json_reader *reader, struct ss_for
             break;
         }
         if (n_keys == 0) { /* no object, or an empty one */
-            SS_TRY(note_value(reader, path_text(reader), start, err));
+            SS_RETURN_IF_ERROR(note_value(reader, path_text(reader), start, err));
         }
         reader->path.n_bytes = n_path;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status note_row(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
@@ -233,35 +229,31 @@ static struct ss_dataset_column show(const struct ss_format_json_column *found)
 ss_status ss_format_json_columns(void *state, const struct ss_dataset_column **columns,
                                  size_t *n_columns, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_json_reader *reader = state;
-    SS_TRY(look_ahead(reader, err));
+    SS_RETURN_IF_ERROR(look_ahead(reader, err));
     drop_null_objects(reader);
-    SS_ALLOC(reader->columns, reader->n_found);
+    SS_ALLOC_OR_RETURN(reader->columns, reader->n_found);
     for (size_t i = 0; i < reader->n_found; i++) {
         reader->columns[i] = show(&reader->found[i]);
         reader->columns[i].holds_rows = reader->found[i].has_objects && reader->is_single;
     }
     *columns = reader->columns;
     *n_columns = reader->n_found;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_format_json_find_column(void *state, const char *name, size_t *column, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_json_reader *reader = state;
     struct ss_format_json_column *found = NULL;
-    SS_TRY(find_or_add(reader, (struct ss_text){name, strlen(name)}, 2 * MAX_COLUMNS, &found,
-                       err));
+    SS_RETURN_IF_ERROR(find_or_add(reader, (struct ss_text){name, strlen(name)},
+                                   2 * MAX_COLUMNS, &found, err));
     if (found == NULL) {
-        SS_FAIL_FILE(reader->stream->name, SS_E_LIMIT, "there are more than %d columns",
-                     MAX_COLUMNS);
+        return ss__fail_file(err, reader->stream->name, SS_E_LIMIT,
+                             "there are more than %d columns", MAX_COLUMNS);
     }
     *column = (size_t)(found - reader->found);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- later rows ---- */

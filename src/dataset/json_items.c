@@ -35,14 +35,13 @@ static bool is_blank(const char *data, size_t n)
 static ss_status next_line(struct ss_format_json_items *items, struct ss_source_stream *stream,
                            struct ss_format_json_item *item, bool *has_item, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t seen = items->at;
     *has_item = false;
     while (!*has_item && !(stream->at_end && items->at == stream->n_bytes)) {
         const char *feed = memchr(stream->data + seen, '\n', stream->n_bytes - seen);
         if (feed == NULL && !stream->at_end) {
             seen = stream->n_bytes;
-            SS_TRY(ss_source_stream_more(stream, err));
+            SS_RETURN_IF_ERROR(ss_source_stream_more(stream, err));
             continue;
         }
         const size_t end = feed == NULL ? stream->n_bytes : (size_t)(feed - stream->data);
@@ -53,8 +52,7 @@ static ss_status next_line(struct ss_format_json_items *items, struct ss_source_
         items->n_items += *has_item;
         items->is_mid_line = false;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_format_json_items_split(struct ss_format_json_items *items, size_t end)
@@ -66,7 +64,6 @@ void ss_format_json_items_split(struct ss_format_json_items *items, size_t end)
 ss_status ss_format_json_items_skip_line(struct ss_format_json_items *items,
                                          struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *feed = NULL;
     ss_source_stream_take(stream, items->at);
     for (;;) {
@@ -76,14 +73,13 @@ ss_status ss_format_json_items_skip_line(struct ss_format_json_items *items,
         if (feed != NULL || stream->at_end) {
             break;
         }
-        SS_TRY(ss_source_stream_more(stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(stream, err));
     }
     items->at = 0;
     items->n_line += !items->is_mid_line;
     items->n_items++;
     items->is_mid_line = false;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- documents ---- */
@@ -93,7 +89,6 @@ out:
 static ss_status look(struct ss_format_json_items *items, struct ss_source_stream *stream,
                       int *character, bool *feeds, ss_err *err)
 {
-    ss_status status = SS_OK;
     *feeds = false;
     for (;;) {
         while (items->at < stream->n_bytes && is_space(stream->data[items->at])) {
@@ -103,11 +98,10 @@ static ss_status look(struct ss_format_json_items *items, struct ss_source_strea
         if (items->at < stream->n_bytes || stream->at_end) {
             break;
         }
-        SS_TRY(ss_source_stream_more(stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(stream, err));
     }
     *character = items->at < stream->n_bytes ? (unsigned char)stream->data[items->at] : -1;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status fail_here(const struct ss_format_json_items *items,
@@ -121,7 +115,6 @@ static ss_status fail_here(const struct ss_format_json_items *items,
 static ss_status take_value(struct ss_format_json_items *items, struct ss_source_stream *stream,
                             struct ss_format_json_item *item, ss_err *err)
 {
-    ss_status status = SS_OK;
     items->n_items++;
     for (;;) {
         const char *start = stream->data + items->at;
@@ -130,20 +123,19 @@ static ss_status take_value(struct ss_format_json_items *items, struct ss_source
         const bool good = ss_format_scan_value(&scan);
         if (scan.at == scan.end && !stream->at_end) {
             const size_t n_seen = stream->n_bytes - items->at;
-            SS_TRY(ss_source_stream_need(stream, items->at + 2 * n_seen + 1, err));
+            SS_RETURN_IF_ERROR(ss_source_stream_need(stream, items->at + 2 * n_seen + 1, err));
             continue;
         }
         const size_t n_passed = (size_t)(scan.at - start);
         if (!good) {
-            SS_TRY(ss_format_json_items_fail(
+            SS_RETURN_IF_ERROR(ss_format_json_items_fail(
                 items, stream, stream->offset + items->at + n_passed, scan.problem, err));
         }
         *item = (struct ss_format_json_item){items->at, n_passed};
         items->at += n_passed;
         break;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 bool ss_format_json_items_extend(struct ss_format_json_items *items,
@@ -171,28 +163,25 @@ bool ss_format_json_items_extend(struct ss_format_json_items *items,
 static ss_status take_key(struct ss_format_json_items *items, struct ss_source_stream *stream,
                           struct ss__buf *key, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_json_item item = {0};
     struct ss_format_scan_string string;
     int character = 0;
     bool feeds = false;
-    SS_TRY(take_value(items, stream, &item, err));
+    SS_RETURN_IF_ERROR(take_value(items, stream, &item, err));
     struct ss_format_scan scan = {stream->data + item.start, stream->data + items->at, NULL,
                                   false, true};
     key->n_bytes = 0;
     if (!ss_format_scan_string(&scan, &string)) {
-        SS_TRY(fail_here(items, stream, "expected a key in quotes", err));
+        SS_RETURN_IF_ERROR(fail_here(items, stream, "expected a key in quotes", err));
     }
     ss_format_scan_unescape(string, key);
-    SS_TRY(ss__buf_check(key, err));
-    SS_TRY(look(items, stream, &character, &feeds, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(key, err));
+    SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     if (character != ':') {
-        SS_TRY(fail_here(items, stream, "expected ':' after a key", err));
+        SS_RETURN_IF_ERROR(fail_here(items, stream, "expected ':' after a key", err));
     }
     items->at++;
-    SS_TRY(look(items, stream, &character, &feeds, err));
-out:
-    return status;
+    return look(items, stream, &character, &feeds, err);
 }
 
 /* Behind the rows of a field: what else is in the objects around them. */
@@ -249,21 +238,19 @@ static ss_status begin_array(struct ss_format_json_items *items,
                              struct ss_source_stream *stream, struct ss_format_json_item *item,
                              bool *has_item, ss_err *err)
 {
-    ss_status status = SS_OK;
     int character = 0;
     bool feeds = false;
     items->in_array = true;
     items->at++;
-    SS_TRY(look(items, stream, &character, &feeds, err));
+    SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     if (character == ']') {
         items->at++;
-        SS_TRY(finish(items, stream, err));
-        goto out;
+        SS_RETURN_IF_ERROR(finish(items, stream, err));
+        return SS_OK;
     }
-    SS_TRY(take_value(items, stream, item, err));
+    SS_RETURN_IF_ERROR(take_value(items, stream, item, err));
     *has_item = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether the object that was taken is the whole text and a table. Under a key it must be one.
@@ -271,7 +258,6 @@ out:
 static ss_status try_table(struct ss_format_json_items *items, struct ss_source_stream *stream,
                            const struct ss_format_json_item *item, bool *is_table, ss_err *err)
 {
-    ss_status status = SS_OK;
     int character = 0;
     bool feeds = false;
     const char *problem = NULL;
@@ -279,33 +265,32 @@ static ss_status try_table(struct ss_format_json_items *items, struct ss_source_
     const size_t end = items->at;
     *is_table = false;
     if (!is_field) {
-        SS_TRY(look(items, stream, &character, &feeds, err));
+        SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
         items->at = end;
         if (character != -1) {
-            goto out;
+            return SS_OK;
         }
     }
-    SS_TRY(ss_format_json_table_open(stream->data + item->start, item->n_bytes, &items->table,
-                                     &problem, err));
+    SS_RETURN_IF_ERROR(ss_format_json_table_open(stream->data + item->start, item->n_bytes,
+                                                 &items->table, &problem, err));
     if (problem != NULL && is_field) {
         char sentence[200];
         snprintf(sentence, sizeof sentence,
                  "the object under that key is no table: %s; expected a list of rows or an "
                  "object of columns",
                  problem);
-        SS_TRY(ss_format_json_items_fail(items, stream, stream->offset + item->start, sentence,
-                                         err));
+        SS_RETURN_IF_ERROR(ss_format_json_items_fail(
+            items, stream, stream->offset + item->start, sentence, err));
     }
     *is_table = problem == NULL && (is_field || !items->table.has_keys);
     if (!*is_table) {
         ss_format_json_table_release(&items->table);
-        goto out;
+        return SS_OK;
     }
     items->table.start = item->start;
-    SS_TRY(finish(items, stream, err));
+    SS_RETURN_IF_ERROR(finish(items, stream, err));
     items->done = false;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Rows of a table: the whole text stays in the window until the last was given. */
@@ -328,31 +313,27 @@ static ss_status begin(struct ss_format_json_items *items, struct ss_source_stre
                        struct ss_format_json_item *item, struct ss__buf *row, bool *has_item,
                        ss_err *err)
 {
-    ss_status status = SS_OK;
     int character = 0;
     bool feeds = false, is_table = false;
     items->begun = true;
-    SS_TRY(look(items, stream, &character, &feeds, err));
+    SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     if (character == -1) {
-        SS_FAIL_FILE(stream->name, SS_E_DATA, "the file holds no JSON value");
+        return ss__fail_file(err, stream->name, SS_E_DATA, "the file holds no JSON value");
     }
     if (character == '[') {
-        status = begin_array(items, stream, item, has_item, err);
-        goto out;
+        return begin_array(items, stream, item, has_item, err);
     }
-    SS_TRY(take_value(items, stream, item, err));
+    SS_RETURN_IF_ERROR(take_value(items, stream, item, err));
     items->in_sequence = character == '{' || character == '"';
     if (character == '{' && items->has_tables) {
-        SS_TRY(try_table(items, stream, item, &is_table, err));
+        SS_RETURN_IF_ERROR(try_table(items, stream, item, &is_table, err));
     }
     if (is_table) {
         items->n_items = 0;
-        status = next_of_table(items, stream, item, row, has_item, err);
-        goto out;
+        return next_of_table(items, stream, item, row, has_item, err);
     }
     *has_item = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- rows under a key ---- */
@@ -417,57 +398,53 @@ ss_status ss_format_json_items_seek(struct ss_format_json_items *items,
                                     struct ss_source_stream *stream, const char *field,
                                     ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *rest = field;
     int character = 0;
     bool feeds = false;
-    SS_TRY(look(items, stream, &character, &feeds, err));
+    SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     do {
         if (character != '{') {
-            SS_TRY(fail_field(stream, field,
-                              "is looked for, but the document is no object with keys", err));
+            SS_RETURN_IF_ERROR(fail_field(
+                stream, field, "is looked for, but the document is no object with keys", err));
         }
         items->n_open++;
-        SS_TRY(seek_in_object(items, stream, rest, &rest, err));
+        SS_RETURN_IF_ERROR(seek_in_object(items, stream, rest, &rest, err));
         if (rest == NULL) {
-            SS_TRY(fail_field(stream, field, "is no key of the document", err));
+            SS_RETURN_IF_ERROR(fail_field(stream, field, "is no key of the document", err));
         }
-        SS_TRY(look(items, stream, &character, &feeds, err));
+        SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     } while (*rest != '\0');
     if (character != '[' && character != '{') {
-        SS_TRY(fail_field(stream, field,
-                          "holds neither a list of rows nor an object of columns", err));
+        SS_RETURN_IF_ERROR(fail_field(
+            stream, field, "holds neither a list of rows nor an object of columns", err));
     }
     items->n_items = 0;
     items->has_tables = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_element(struct ss_format_json_items *items,
                               struct ss_source_stream *stream, struct ss_format_json_item *item,
                               bool *has_item, ss_err *err)
 {
-    ss_status status = SS_OK;
     int character = 0;
     bool feeds = false;
-    SS_TRY(look(items, stream, &character, &feeds, err));
+    SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     if (character == ']') {
         items->at++;
-        SS_TRY(finish(items, stream, err));
-        goto out;
+        SS_RETURN_IF_ERROR(finish(items, stream, err));
+        return SS_OK;
     }
     if (character != ',') {
-        SS_TRY(fail_here(items, stream,
-                         character == -1 ? "the file ends before the array does"
-                                         : "expected ',' or ']' in an array",
-                         err));
+        SS_RETURN_IF_ERROR(fail_here(items, stream,
+                                     character == -1 ? "the file ends before the array does"
+                                                     : "expected ',' or ']' in an array",
+                                     err));
     }
     items->at++;
-    SS_TRY(take_value(items, stream, item, err));
+    SS_RETURN_IF_ERROR(take_value(items, stream, item, err));
     *has_item = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* After a value outside an array: the end, or a value of the same kind on a new line. */
@@ -475,19 +452,16 @@ static ss_status next_in_sequence(struct ss_format_json_items *items,
                                   struct ss_source_stream *stream,
                                   struct ss_format_json_item *item, bool *has_item, ss_err *err)
 {
-    ss_status status = SS_OK;
     int character = 0;
     bool feeds = false;
-    SS_TRY(look(items, stream, &character, &feeds, err));
+    SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     const bool goes_on = character == '{' ? feeds || !items->strict : character == '"' && feeds;
     if (items->in_sequence && goes_on) {
-        SS_TRY(take_value(items, stream, item, err));
+        SS_RETURN_IF_ERROR(take_value(items, stream, item, err));
         *has_item = true;
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(finish(items, stream, err));
-out:
-    return status;
+    return finish(items, stream, err);
 }
 
 ss_status ss_format_json_items_next(struct ss_format_json_items *items,

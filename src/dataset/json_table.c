@@ -49,23 +49,20 @@ static uint64_t count_values(struct ss_format_scan *scan, bool has_keys, uint64_
 static ss_status add_column(struct ss_format_json_table *table, const char *text,
                             struct ss_format_scan_string key, size_t first, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(table->columns, table->room, table->n_columns + 1);
+    SS_GROW_OR_RETURN(table->columns, table->room, table->n_columns + 1);
     table->columns[table->n_columns++] = (struct ss_format_json_table_column){
         .key = (size_t)(key.data - 1 - text),
         .n_key = key.n_bytes + 2,
         .first = first,
         .at = first,
     };
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_format_json_table_open(const char *text, size_t n,
                                     struct ss_format_json_table *table, const char **problem,
                                     ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_scan scan = scan_at(text, n, 0);
     struct ss_format_scan_string key;
     bool has_key = true;
@@ -84,7 +81,7 @@ ss_status ss_format_json_table_open(const char *text, size_t n,
         }
         table->has_keys = has_keys;
         scan.at++;
-        SS_TRY(add_column(table, text, key, (size_t)(scan.at - text), err));
+        SS_RETURN_IF_ERROR(add_column(table, text, key, (size_t)(scan.at - text), err));
         uint64_t hash = 0;
         const uint64_t n_rows = count_values(&scan, has_keys, &hash);
         if (!first && (n_rows != table->n_rows || hash != table->keys_hash)) {
@@ -98,8 +95,7 @@ ss_status ss_format_json_table_open(const char *text, size_t n,
     if (*problem == NULL && table->n_columns == 0) {
         *problem = "it holds nothing";
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 bool ss_format_json_table_next(struct ss_format_json_table *table, const char *text, size_t n,

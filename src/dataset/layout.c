@@ -224,7 +224,6 @@ ss_status ss_dataset_layout_drop_dead(const struct ss_dataset_layout *layout, bo
 ss_status ss_dataset_layout_choose(const struct ss_dataset_layout *layout, bool *is_data,
                                    ss_err *err)
 {
-    ss_status status = SS_OK;
     struct sorted_out out = {.hidden = {0}};
     size_t n = 0;
     for (size_t i = 0; i < layout->n; i++) {
@@ -238,8 +237,6 @@ ss_status ss_dataset_layout_choose(const struct ss_dataset_layout *layout, bool 
         }
     }
     say_sorted_out(layout, &out);
-    SS_TRY(ss_dataset_layout_drop_dead(layout, is_data, err));
-    SS_TRY(apply_kinds(layout, is_data, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_dataset_layout_drop_dead(layout, is_data, err));
+    return apply_kinds(layout, is_data, err);
 }

@@ -149,7 +149,6 @@ static void drop_cache(const struct ss_dataset_layout *layout, size_t index, boo
 ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, bool *is_data,
                                         ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < layout->n; i++) {
         const char *name = ss__path_name(layout->paths[i]);
         if (ss_dataset_layout_hides(layout->paths[i])) {
@@ -158,7 +157,7 @@ ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, 
         if (strcmp(name, "dataset_info.json") == 0) {
             drop_cache(layout, i, is_data);
         } else if (strcmp(name, "state.json") == 0) {
-            SS_TRY(apply_state(layout, i, is_data, err));
+            SS_RETURN_IF_ERROR(apply_state(layout, i, is_data, err));
         }
     }
     for (size_t i = 0; i < layout->n; i++) {
@@ -167,8 +166,7 @@ ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, 
             apply_splits(layout, i, is_data);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- splits ---- */
@@ -177,17 +175,15 @@ static ss_status add_split(const struct ss_dataset_layout *layout, const bool *i
                            const char *folder, const char *split, struct ss_repo_card *card,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = strlen(folder);
     for (size_t i = 0; i < layout->n; i++) {
         const char *path = layout->paths[i];
         const bool is_below = n == 0 || (strncmp(path, folder, n) == 0 && path[n] == '/');
         if (is_below && is_data[i] && strstr(path, ".arrow") != NULL) {
-            SS_TRY(ss_repo_card_add(card, "default", split, path, err));
+            SS_RETURN_IF_ERROR(ss_repo_card_add(card, "default", split, path, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_dict(const struct ss_dataset_layout *layout, size_t index,
@@ -227,15 +223,13 @@ ss_status ss_dataset_layout_saved_card(const struct ss_dataset_layout *layout,
                                        const bool *is_data, struct ss_repo_card *card,
                                        bool *is_saved, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t dict = ss_dataset_layout_find(layout, "", 0, "dataset_dict.json");
     const size_t state = ss_dataset_layout_find(layout, "", 0, "state.json");
     if (dict < layout->n) {
-        SS_TRY(add_dict(layout, dict, is_data, card, err));
+        SS_RETURN_IF_ERROR(add_dict(layout, dict, is_data, card, err));
     } else if (state < layout->n) {
-        SS_TRY(add_single(layout, state, is_data, card, err));
+        SS_RETURN_IF_ERROR(add_single(layout, state, is_data, card, err));
     }
     *is_saved = card->n_configs > 0;
-out:
-    return status;
+    return SS_OK;
 }

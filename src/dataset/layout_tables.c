@@ -117,7 +117,6 @@ static int compare_absent(const void *a, const void *b)
 /* Fail if what the log said last of a file that is not there is that it counts. */
 static ss_status check_absent(struct table *table, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (table->n_absent > 0) {
         qsort(table->absent, table->n_absent, sizeof *table->absent, compare_absent);
     }
@@ -125,14 +124,14 @@ static ss_status check_absent(struct table *table, ss_err *err)
         const struct absent *item = &table->absent[i];
         const bool is_last = i + 1 == table->n_absent || strcmp(item->name, item[1].name) != 0;
         if (is_last && item->is_live) {
-            SS_FAIL_FILE(table->layout->name, SS_E_NOINPUT,
-                         "the log of this Delta table names the file '%.200s', which is not "
-                         "there",
-                         item->name);
+            return ss__fail_file(
+                err, table->layout->name, SS_E_NOINPUT,
+                "the log of this Delta table names the file '%.200s', which is not "
+                "there",
+                item->name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void release_absent(struct table *table)
@@ -202,7 +201,6 @@ static bool is_commit(const char *name)
 static ss_status apply_delta(struct table *table, bool *is_data, ss_err *err)
 {
     static const char log[] = "_delta_log/";
-    ss_status status = SS_OK;
     unsigned long long version = 0;
     for (size_t i = 0; i < table->layout->n; i++) {
         const char *path = inner(table, i);
@@ -211,24 +209,24 @@ static ss_status apply_delta(struct table *table, bool *is_data, ss_err *err)
             continue;
         }
         if (strtoull(path + sizeof log - 1, NULL, 10) != version++) {
-            SS_TRY(refuse(table,
-                          "the log of this Delta table does not begin with its first version, "
-                          "but with a checkpoint, which is not read",
-                          err));
+            SS_RETURN_IF_ERROR(
+                refuse(table,
+                       "the log of this Delta table does not begin with its first version, "
+                       "but with a checkpoint, which is not read",
+                       err));
         }
-        SS_TRY(apply_commit(table, i, err));
+        SS_RETURN_IF_ERROR(apply_commit(table, i, err));
     }
     if (version == 0) {
-        SS_TRY(refuse(table, "this Delta table has a log without versions", err));
+        SS_RETURN_IF_ERROR(refuse(table, "this Delta table has a log without versions", err));
     }
-    SS_TRY(check_absent(table, err));
+    SS_RETURN_IF_ERROR(check_absent(table, err));
     for (size_t i = 0; i < table->layout->n; i++) {
         if (inner(table, i) != NULL) {
             is_data[i] = table->is_live[i];
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- Iceberg ---- */

@@ -71,7 +71,6 @@ void ss_format_add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
 
 ss_status ss_format_split_names(const char *list, char ***names, size_t *n_names, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_room = 0;
     for (const char *at = list; at != NULL;) {
         size_t n = strcspn(at, ",");
@@ -83,18 +82,18 @@ ss_status ss_format_split_names(const char *list, char ***names, size_t *n_names
             n--;
         }
         if (n == 0) {
-            SS_FAIL(SS_E_USAGE, "there is an empty name among the columns '%s'", list);
+            return ss__fail(err, SS_E_USAGE, "there is an empty name among the columns '%s'",
+                            list);
         }
-        SS_GROW(*names, n_room, *n_names + 1);
+        SS_GROW_OR_RETURN(*names, n_room, *n_names + 1);
         (*names)[*n_names] = ss__strndup(at, n);
         if ((*names)[*n_names] == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a column name"));
+            return ss__fail_nomem(err, "a column name");
         }
         ++*n_names;
         at = next;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,

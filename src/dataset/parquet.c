@@ -58,21 +58,20 @@ static void state_free(void *opaque)
 static ss_status read_ends(const struct ss__map *map, const char *name, ss_err *err)
 {
     enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
-    ss_status status = SS_OK;
     const size_t n = map->n_bytes;
-    SS_TRY(ss__map_need(map, 0, ss__min_size(n, MAGIC_BYTES), name, err));
+    SS_RETURN_IF_ERROR(ss__map_need(map, 0, ss__min_size(n, MAGIC_BYTES), name, err));
     if (n < MAGIC_BYTES + TRAILER_BYTES) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(ss__map_need(map, n - TRAILER_BYTES, TRAILER_BYTES, name, err));
+    SS_RETURN_IF_ERROR(ss__map_need(map, n - TRAILER_BYTES, TRAILER_BYTES, name, err));
     const uint8_t *trailer = map->data + n - TRAILER_BYTES;
     const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
                             (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
     if (n_footer <= n - MAGIC_BYTES - TRAILER_BYTES) {
-        SS_TRY(ss__map_need(map, n - TRAILER_BYTES - n_footer, n_footer, name, err));
+        SS_RETURN_IF_ERROR(
+            ss__map_need(map, n - TRAILER_BYTES - n_footer, n_footer, name, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes,
@@ -95,20 +94,18 @@ out:
 
 static ss_status parquet_open(const struct ss_dataset_source *source, void **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = NULL;
     *out = NULL;
     if (source->ahead == NULL) {
-        SS_TRY(read_ends(&source->map, source->name, err));
+        SS_RETURN_IF_ERROR(read_ends(&source->map, source->name, err));
     }
-    SS_TRY(state_new(source->name, source->map.data, source->map.n_bytes, source->all_columns,
-                     &state, err));
+    SS_RETURN_IF_ERROR(state_new(source->name, source->map.data, source->map.n_bytes,
+                                 source->all_columns, &state, err));
     state->file.is_mapped = true;
     state->file.ahead = source->ahead;
     state->file.map = &source->map;
     *out = state;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status parquet_columns(void *opaque, const struct ss_dataset_column **columns,
@@ -172,13 +169,12 @@ static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
 
 static ss_status start_group(struct state *state, size_t first, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = first; i < first + n; i++) {
-        SS_TRY(ss_parquet_column_start(&state->columns[i], &state->file, i, &state->chunks[i],
-                                       state->group, state->n_rows_done, err));
+        SS_RETURN_IF_ERROR(ss_parquet_column_start(&state->columns[i], &state->file, i,
+                                                   &state->chunks[i], state->group,
+                                                   state->n_rows_done, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_ended(const struct state *state, size_t first, size_t n, ss_err *err)
@@ -206,20 +202,18 @@ static ss_status need_rows(struct state *state, ss_err *err)
     const bool none = state->text_leaf == SS_DATASET_NO_COLUMN;
     const size_t first = all || none ? 0 : state->text_leaf;
     const size_t n = all ? state->file.n_texts : !none;
-    ss_status status = SS_OK;
     while (state->n_rows_left == 0) {
         if (state->group != state->groups.index) {
-            SS_TRY(check_ended(state, first, n, err));
+            SS_RETURN_IF_ERROR(check_ended(state, first, n, err));
         }
         state->group = state->groups.index;
         if (state->groups.index == state->groups.n_groups) {
             break;
         }
-        SS_TRY(next_group(state, err));
-        SS_TRY(start_group(state, first, n, err));
+        SS_RETURN_IF_ERROR(next_group(state, err));
+        SS_RETURN_IF_ERROR(start_group(state, first, n, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Leave the row that was given. */
@@ -242,20 +236,18 @@ static ss_status read_list(struct state *state, struct ss_dataset_record *record
 {
     const struct ss_parquet_node *nodes = state->file.nodes;
     const struct ss_parquet_node *node = &nodes[state->list_node];
-    ss_status status = SS_OK;
     record->is_null =
         state->columns[state->text_leaf].def <
         nodes[node->repetition == SS_PARQUET_REPEATED ? node->parent : state->list_node]
             .max_def;
     state->list_text.n_bytes = 0;
-    SS_TRY(ss_parquet_record_take(&state->file, state->list_node, state->columns,
-                                  &state->list_text, err));
-    SS_TRY(ss__buf_check(&state->list_text, err));
+    SS_RETURN_IF_ERROR(ss_parquet_record_take(&state->file, state->list_node, state->columns,
+                                              &state->list_text, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&state->list_text, err));
     if (!record->is_null) {
         record->text = (struct ss_text){state->list_text.data, state->list_text.n_bytes};
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_text(struct state *state, struct ss_dataset_record *record, ss_err *err)
@@ -278,21 +270,19 @@ static ss_status read_text(struct state *state, struct ss_dataset_record *record
 static ss_status next_row(struct state *state, struct ss_dataset_record *record, bool *has_row,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(finish_row(state, err));
-    SS_TRY(need_rows(state, err));
+    SS_RETURN_IF_ERROR(finish_row(state, err));
+    SS_RETURN_IF_ERROR(need_rows(state, err));
     if (state->n_rows_left == 0) {
-        goto out;
+        return SS_OK;
     }
     record->is_null = state->text_leaf == SS_DATASET_NO_COLUMN;
     if (state->text_leaf < SS_DATASET_NO_COLUMN) {
-        SS_TRY(read_text(state, record, err));
+        SS_RETURN_IF_ERROR(read_text(state, record, err));
     }
     state->n_rows_left--;
     state->n_rows_done++;
     state->is_started = *has_row = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status fail_again(const struct state *state, ss_err *err)
@@ -345,61 +335,55 @@ static void share_text(struct state *state)
 /* Parts of the file for the second view, which come and go at other times. */
 static ss_status map_again(struct state *state, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = state->file.name;
-    SS_TRY(ss__file_reserve(name, &state->kept_map, err));
+    SS_RETURN_IF_ERROR(ss__file_reserve(name, &state->kept_map, err));
     if (!ss__file_is_same(&state->kept_map.facts, &state->file.map->facts)) {
-        SS_FAIL_FILE(name, SS_E_IO,
-                     "another file has this name now, or it was written to; run again once it "
-                     "is complete");
+        return ss__fail_file(
+            err, name, SS_E_IO,
+            "another file has this name now, or it was written to; run again once it "
+            "is complete");
     }
-    SS_TRY(read_ends(&state->kept_map, name, err));
-out:
-    return status;
+    return read_ends(&state->kept_map, name, err);
 }
 
 /* All leaves of the second view are read, so whatever the type of a column, it has values. */
 static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque;
     const struct ss_parquet *file = &state->file;
     const struct ss__map *map = file->map;
     if (file->ahead == NULL && map != NULL && map->kind == SS__MAP_PARTS) {
-        SS_TRY(map_again(state, err));
+        SS_RETURN_IF_ERROR(map_again(state, err));
         map = &state->kept_map;
     }
-    SS_TRY(state_new(file->name, map == NULL ? file->data : map->data, file->n_bytes, true,
-                     &state->kept, err));
+    SS_RETURN_IF_ERROR(state_new(file->name, map == NULL ? file->data : map->data,
+                                 file->n_bytes, true, &state->kept, err));
     state->kept->file.is_mapped = file->is_mapped;
     state->kept->file.ahead = file->ahead;
     state->kept->file.map = map;
-    SS_ALLOC(state->kept_nodes, n);
-    SS_ALLOC(state->kept_columns, n);
+    SS_ALLOC_OR_RETURN(state->kept_nodes, n);
+    SS_ALLOC_OR_RETURN(state->kept_columns, n);
     for (size_t i = 0; i < n; i++) {
         state->kept_columns[i] = columns[i];
         state->kept_nodes[i] = file->column_nodes[columns[i]];
     }
     state->n_kept = n;
     share_text(state);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Stand at the first row of a group, unless one is under way. */
 static ss_status need_kept_rows(struct state *state, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *kept = state->kept;
     while (kept->n_rows_left == 0 && kept->groups.index < kept->groups.n_groups) {
-        SS_TRY(next_group(kept, err));
+        SS_RETURN_IF_ERROR(next_group(kept, err));
         for (size_t i = 0; i < state->n_kept; i++) {
             const struct ss_parquet_node *node = &kept->file.nodes[state->kept_nodes[i]];
-            SS_TRY(start_group(kept, node->first_text, node->n_texts, err));
+            SS_RETURN_IF_ERROR(start_group(kept, node->first_text, node->n_texts, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Behind the last column the row is done. */
@@ -413,32 +397,28 @@ static void finish_kept(struct state *state, size_t i)
 
 static ss_status parquet_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque, *kept = state->kept;
     const size_t node = state->kept_nodes[i];
-    SS_TRY(need_kept_rows(state, err));
-    SS_TRY(ss_parquet_record_take(&kept->file, node, kept->columns, out, err));
+    SS_RETURN_IF_ERROR(need_kept_rows(state, err));
+    SS_RETURN_IF_ERROR(ss_parquet_record_take(&kept->file, node, kept->columns, out, err));
     finish_kept(state, i);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status parquet_add_numbers(void *opaque, size_t i, struct ss_dataset_numbers *out,
                                      ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque, *kept = state->kept;
     const size_t node = state->kept_nodes[i];
     if (kept->file.columns[state->kept_columns[i]].numbers == SS_DATASET_NUMBERS_NONE) {
         ss_format_numbers_blame(out, SS_DATASET_NUMBERS_OTHER);
         return SS_OK;
     }
-    SS_TRY(need_kept_rows(state, err));
-    SS_TRY(ss_parquet_take_numbers(
+    SS_RETURN_IF_ERROR(need_kept_rows(state, err));
+    SS_RETURN_IF_ERROR(ss_parquet_take_numbers(
         &kept->file, node, &kept->columns[kept->file.nodes[node].first_text], out, err));
     finish_kept(state, i);
-out:
-    return status;
+    return SS_OK;
 }
 
 static uint64_t parquet_n_rows(const void *opaque)
@@ -484,19 +464,17 @@ out:
 
 static ss_status check_all(struct state *state, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(need_text(&state->file, err));
+    SS_RETURN_IF_ERROR(need_text(&state->file, err));
     while (state->groups.index < state->groups.n_groups) {
-        SS_TRY(next_group(state, err));
+        SS_RETURN_IF_ERROR(next_group(state, err));
         for (size_t i = 1; i < state->file.n_nodes; i = state->file.nodes[i].end) {
             if (state->file.nodes[i].n_texts > 0) {
-                SS_TRY(check_field(state, i, err));
+                SS_RETURN_IF_ERROR(check_field(state, i, err));
             }
         }
         state->n_rows_done += state->n_rows_left;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_parquet_check_bytes(const char *name, const uint8_t *data, size_t n_bytes,

@@ -124,9 +124,8 @@ out:
 
 ss_status ss_parquet_list_columns(struct ss_parquet *file, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(file->columns, file->n_nodes);
-    SS_ALLOC(file->column_nodes, file->n_nodes);
+    SS_ALLOC_OR_RETURN(file->columns, file->n_nodes);
+    SS_ALLOC_OR_RETURN(file->column_nodes, file->n_nodes);
     for (size_t i = 1; i < file->n_nodes;) {
         const struct ss_parquet_node *node = &file->nodes[i];
         if (!is_listed(node)) {
@@ -134,18 +133,16 @@ ss_status ss_parquet_list_columns(struct ss_parquet *file, ss_err *err)
             continue;
         }
         struct ss_dataset_column *column = &file->columns[file->n_columns];
-        SS_TRY(checked_path(file, i, &column->name, err));
+        SS_RETURN_IF_ERROR(checked_path(file, i, &column->name, err));
         column->type = type_of(file, i);
         column->numbers = ss_parquet_numbers_of(file, i);
         file->column_nodes[file->n_columns++] = i;
         i = node->end;
     }
     find_text_columns(file);
-    SS_ALLOC(file->text_paths, file->n_texts);
+    SS_ALLOC_OR_RETURN(file->text_paths, file->n_texts);
     for (size_t i = 0; i < file->n_texts; i++) {
-        SS_TRY(checked_path(file, file->text_nodes[i], &file->text_paths[i], err));
+        SS_RETURN_IF_ERROR(checked_path(file, file->text_nodes[i], &file->text_paths[i], err));
     }
-    SS_TRY(find_repeated_names(file, err));
-out:
-    return status;
+    return find_repeated_names(file, err);
 }

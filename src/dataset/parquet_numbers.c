@@ -55,7 +55,6 @@ ss_status ss_parquet_take_numbers(const struct ss_parquet *file, size_t index,
                                   struct ss_parquet_column *column,
                                   struct ss_dataset_numbers *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_parquet_node *node = &file->nodes[index];
     const bool is_list = column->node->max_rep > 0;
     const bool is_repeated = node->repetition == SS_PARQUET_REPEATED;
@@ -74,10 +73,9 @@ ss_status ss_parquet_take_numbers(const struct ss_parquet *file, size_t index,
         }
         return ss_parquet_column_next(column, err);
     }
-    SS_TRY(take_entry(column, out, err));
+    SS_RETURN_IF_ERROR(take_entry(column, out, err));
     while (is_list && !column->at_end && column->rep > 0) {
-        SS_TRY(take_entry(column, out, err));
+        SS_RETURN_IF_ERROR(take_entry(column, out, err));
     }
-out:
-    return status;
+    return SS_OK;
 }

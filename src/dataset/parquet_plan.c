@@ -10,7 +10,6 @@ enum { GAP_BYTES = 64 << 10 };
 static ss_status add_range(struct ss_source_ranges *ranges, uint64_t begin, uint64_t end,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_range *last = ranges->n == 0 ? NULL : &ranges->items[ranges->n - 1];
     if (begin == end) {
         return SS_OK;
@@ -22,10 +21,9 @@ static ss_status add_range(struct ss_source_ranges *ranges, uint64_t begin, uint
     if (last != NULL && begin < last->end) {
         return SS_OK; /* chunks out of order are fetched when they are reached */
     }
-    SS_GROW(ranges->items, ranges->room, ranges->n + 1);
+    SS_GROW_OR_RETURN(ranges->items, ranges->room, ranges->n + 1);
     ranges->items[ranges->n++] = (struct ss_source_range){begin, end};
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_parquet_plan_leaf(const struct ss_parquet *file, size_t text_leaf,

@@ -68,12 +68,11 @@ static ss_status look(const struct walk *walk, const struct ss_parquet_node *nod
 /* Step over the one entry that every leaf has for something that is not there. */
 static ss_status take_nothing(struct walk *walk, const struct ss_parquet_node *node)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < node->n_texts; i++) {
-        SS_TRY(ss_parquet_column_next(&walk->columns[node->first_text + i], walk->err));
+        SS_RETURN_IF_ERROR(
+            ss_parquet_column_next(&walk->columns[node->first_text + i], walk->err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Decimals in byte arrays have their highest byte first. */
@@ -138,20 +137,18 @@ static bool is_wrapper(const struct walk *walk, size_t index)
 static ss_status take_entry(struct walk *walk, size_t index)
 {
     static const struct ss_text names[2] = {{"key", 3}, {"value", 5}};
-    ss_status status = SS_OK;
     const char *comma = "";
     add(walk, "{");
     for (size_t i = index + 1, n = 0; n < 2; i = walk->file->nodes[i].end, n++) {
         if (walk->file->nodes[i].n_texts > 0) {
             add(walk, comma);
             add_name(walk, &names[n], ": ");
-            SS_TRY(take_value(walk, i));
+            SS_RETURN_IF_ERROR(take_value(walk, i));
             comma = ", ";
         }
     }
     add(walk, "}");
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status take_element(struct walk *walk, size_t index)
@@ -181,41 +178,37 @@ static ss_status look_for_more(const struct walk *walk, const struct ss_parquet_
 static ss_status take_array(struct walk *walk, size_t index)
 {
     const struct ss_parquet_node *node = &walk->file->nodes[index];
-    ss_status status = SS_OK;
     bool more = false;
-    SS_TRY(look(walk, node, &more));
+    SS_RETURN_IF_ERROR(look(walk, node, &more));
     if (!more) {
         add(walk, "[]");
         return take_nothing(walk, node);
     }
     add(walk, "[");
     while (more) {
-        SS_TRY(take_element(walk, index));
-        SS_TRY(look_for_more(walk, node, &more));
+        SS_RETURN_IF_ERROR(take_element(walk, index));
+        SS_RETURN_IF_ERROR(look_for_more(walk, node, &more));
         add(walk, more ? ", " : "");
     }
     add(walk, "]");
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status take_struct(struct walk *walk, size_t index)
 {
     const struct ss_parquet_node *nodes = walk->file->nodes;
-    ss_status status = SS_OK;
     const char *comma = "";
     add(walk, "{");
     for (size_t i = index + 1; i < nodes[index].end; i = nodes[i].end) {
         if (nodes[i].n_texts > 0) {
             add(walk, comma);
             add_name(walk, &nodes[i].name, ": ");
-            SS_TRY(take_value(walk, i));
+            SS_RETURN_IF_ERROR(take_value(walk, i));
             comma = ", ";
         }
     }
     add(walk, "}");
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A node that is there, its own repetition aside. */
@@ -284,12 +277,10 @@ ss_status ss_parquet_record_take(const struct ss_parquet *file, size_t node,
                                  ss_err *err)
 {
     struct walk walk = {.file = file, .columns = columns, .out = out, .err = err};
-    ss_status status = SS_OK;
-    SS_TRY(check_row_edges(&walk, &file->nodes[node]));
-    SS_TRY(is_below_null(&walk, node) ? take_null(&walk, node) : take_value(&walk, node));
-    SS_TRY(check_row_edges(&walk, &file->nodes[node]));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(check_row_edges(&walk, &file->nodes[node]));
+    SS_RETURN_IF_ERROR(is_below_null(&walk, node) ? take_null(&walk, node)
+                                                  : take_value(&walk, node));
+    return check_row_edges(&walk, &file->nodes[node]);
 }
 
 ss_status ss_parquet_record_row(const struct ss_parquet *file,
@@ -298,18 +289,15 @@ ss_status ss_parquet_record_row(const struct ss_parquet *file,
 {
     struct walk walk = {.file = file, .columns = columns, .out = out, .err = err};
     const bool as_pairs = file->names_repeat;
-    ss_status status = SS_OK;
     const char *before = as_pairs ? "[[" : "{";
     for (size_t i = 1; i < file->n_nodes; i = file->nodes[i].end) {
         if (file->nodes[i].n_texts > 0) {
             add(&walk, before);
             add_name(&walk, &file->nodes[i].name, as_pairs ? ", " : ": ");
-            SS_TRY(ss_parquet_record_take(file, i, columns, out, err));
+            SS_RETURN_IF_ERROR(ss_parquet_record_take(file, i, columns, out, err));
             before = as_pairs ? "], [" : ", ";
         }
     }
     add(&walk, as_pairs ? "]]" : "}");
-    status = out == NULL ? SS_OK : ss__buf_check(out, err);
-out:
-    return status;
+    return out == NULL ? SS_OK : ss__buf_check(out, err);
 }

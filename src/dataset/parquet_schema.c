@@ -278,8 +278,7 @@ static const char *read_nodes(struct ss_parquet *file,
 
 static ss_status count_leaves(struct ss_parquet *file, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(file->text_nodes, file->n_nodes);
+    SS_ALLOC_OR_RETURN(file->text_nodes, file->n_nodes);
     for (size_t i = 0; i < file->n_nodes; i++) {
         file->nodes[i].first_text = file->n_texts;
         file->n_leaves += ss_parquet_node_is_leaf(&file->nodes[i]);
@@ -293,8 +292,7 @@ static ss_status count_leaves(struct ss_parquet *file, ss_err *err)
             node->end < file->n_nodes ? file->nodes[node->end].first_text : file->n_texts;
         node->n_texts = end - node->first_text;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_parquet_read_schema(struct ss_parquet *file,

@@ -198,15 +198,13 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
 
 static ss_status arrow_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque;
-    SS_ALLOC(state->kept, n);
+    SS_ALLOC_OR_RETURN(state->kept, n);
     for (size_t i = 0; i < n; i++) {
         state->kept[i] = state->file.columns.fields[columns[i]];
         ss_arrow_choose(&state->file, state->kept[i], true);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status arrow_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)

@@ -49,59 +49,56 @@ static ss_status check_count(const struct ss_format_csv *csv, size_t n, ss_err *
 /* The names that were given, those of the record that was found, or its fields by number. */
 static ss_status name_columns(struct ss_format_csv *csv, bool by_number, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_format_row_options *options = csv->options;
     const bool given = options->names != NULL;
     const size_t n = given ? options->n_names : csv->record.n_fields;
-    SS_TRY(check_count(csv, n, err));
-    SS_ALLOC(csv->columns, n);
+    SS_RETURN_IF_ERROR(check_count(csv, n, err));
+    SS_ALLOC_OR_RETURN(csv->columns, n);
     for (size_t i = 0; i < n; i++) {
         char number[24];
         snprintf(number, sizeof number, "%zu", i);
         const char *word = given ? options->names[i] : number;
         const bool by_word = given || by_number;
-        SS_TRY(add_name(csv,
-                        by_word ? (struct ss_text){word, strlen(word)}
-                                : ss_format_csv_field_text(csv, i),
-                        err));
+        SS_RETURN_IF_ERROR(add_name(csv,
+                                    by_word ? (struct ss_text){word, strlen(word)}
+                                            : ss_format_csv_field_text(csv, i),
+                                    err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Find the record of names, and take the stream up to the first of rows. */
 static ss_status read_header(struct ss_format_csv *csv, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_format_row_options *options = csv->options;
     const bool infers = options->header == SS_FORMAT_HEADER_INFER;
     const bool has_header = infers ? options->names == NULL : options->header >= 0;
     bool has_record = false;
     size_t at = 0;
     for (uint64_t i = 0; i < options->skip_lines && !csv->stream->at_end; i++) {
-        SS_TRY(ss_format_csv_skip_line(csv, 0, err));
+        SS_RETURN_IF_ERROR(ss_format_csv_skip_line(csv, 0, err));
     }
     if (!options->has_delimiter) {
-        SS_TRY(ss_format_csv_find_delimiter(csv, err));
+        SS_RETURN_IF_ERROR(ss_format_csv_find_delimiter(csv, err));
     }
     ss_format_csv_prepare(&csv->syntax);
     for (int64_t i = 0; i < options->header; i++) {
-        SS_TRY(ss_format_csv_find_record(csv, &at, &has_record, NULL, err));
+        SS_RETURN_IF_ERROR(ss_format_csv_find_record(csv, &at, &has_record, NULL, err));
     }
     const uint64_t n_passed = csv->n_passed;
-    SS_TRY(ss_format_csv_find_record(csv, &at, &has_record, NULL, err));
+    SS_RETURN_IF_ERROR(ss_format_csv_find_record(csv, &at, &has_record, NULL, err));
     if (!has_record && (has_header || options->names == NULL)) {
-        SS_FAIL_FILE(csv->stream->name, SS_E_DATA,
-                     "the file is empty, expected a header line with the columns' names");
+        return ss__fail_file(
+            err, csv->stream->name, SS_E_DATA,
+            "the file is empty, expected a header line with the columns' names");
     }
-    SS_TRY(name_columns(csv, !has_header, err));
+    SS_RETURN_IF_ERROR(name_columns(csv, !has_header, err));
     if (has_header) {
         ss_source_stream_take(csv->stream, at);
     } else {
         csv->n_passed = n_passed;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void csv_close(void *state)
@@ -354,12 +351,10 @@ static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
 
 static ss_status csv_keep(void *state, const size_t *columns, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_csv *csv = state;
-    SS_ALLOC(csv->kept, n);
+    SS_ALLOC_OR_RETURN(csv->kept, n);
     memcpy(csv->kept, columns, n * sizeof *columns);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status csv_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)

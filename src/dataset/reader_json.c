@@ -163,7 +163,6 @@ static ss_status fail_syntax(const struct ss_format_json_reader *reader,
 static ss_status take_text(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                            struct ss_dataset_record *record, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_scan_string string;
     if (!ss_format_scan_string(scan, &string)) {
         return fail_syntax(reader, scan, record, err);
@@ -173,11 +172,10 @@ static ss_status take_text(struct ss_format_json_reader *reader, struct ss_forma
     if (string.escaped) {
         reader->text.n_bytes = 0;
         record->repaired = ss_format_scan_unescape(string, &reader->text);
-        SS_TRY(ss__buf_check(&reader->text, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&reader->text, err));
         record->text = (struct ss_text){reader->text.data, reader->text.n_bytes};
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status fail_type(struct ss_format_json_reader *reader, const char *at,
@@ -196,7 +194,6 @@ static ss_status fail_type(struct ss_format_json_reader *reader, const char *at,
 static ss_status take_list(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                            struct ss_dataset_record *record, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_scan_string string;
     const char *before = "[";
     reader->text.n_bytes = 0;
@@ -216,15 +213,15 @@ static ss_status take_list(struct ss_format_json_reader *reader, struct ss_forma
             record->repaired |= ss_format_scan_unescape(string, &reader->key);
             ss_dataset_add_json_text(&reader->text, reader->key.data, reader->key.n_bytes);
         } else {
-            SS_TRY(fail_type(reader, scan->at, "a list of other than strings", record, err));
+            SS_RETURN_IF_ERROR(
+                fail_type(reader, scan->at, "a list of other than strings", record, err));
         }
     }
     ss__buf_add_text(&reader->text, before[0] == '[' ? "[]" : "]");
-    SS_TRY(ss__buf_check(&reader->text, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&reader->text, err));
     record->is_null = false;
     record->text = (struct ss_text){reader->text.data, reader->text.n_bytes};
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The value of the selected column, at the cursor. */
@@ -320,26 +317,24 @@ out:
 static ss_status read_row(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                           struct ss_dataset_record *record, ss_err *err)
 {
-    ss_status status = SS_OK;
     char problem[128];
     const ss_format_json_kind kind = ss_format_scan_peek(scan);
     const bool is_text_column =
         reader->selected == NULL || strcmp(reader->selected, "text") == 0;
     if (kind == SS_FORMAT_JSON_OBJECT) {
-        SS_TRY(read_object(reader, scan, reader->selected, record, err));
+        SS_RETURN_IF_ERROR(read_object(reader, scan, reader->selected, record, err));
     } else if (kind == SS_FORMAT_JSON_STRING && is_text_column) {
         reader->has_seen = true;
-        SS_TRY(take_text(reader, scan, record, err));
+        SS_RETURN_IF_ERROR(take_text(reader, scan, record, err));
     } else if (!ss_format_scan_value(scan)) {
-        SS_TRY(fail_syntax(reader, scan, record, err));
+        SS_RETURN_IF_ERROR(fail_syntax(reader, scan, record, err));
     } else if (kind != SS_FORMAT_JSON_NULL && kind != SS_FORMAT_JSON_STRING) {
         record->fault = SS_DATASET_FAULT_NO_ROW;
         snprintf(problem, sizeof problem, "expected an object or a string as a row, found %s",
                  ss_format_json_kind_name(kind));
-        SS_TRY(fail_row(reader, reader->row, problem, err));
+        SS_RETURN_IF_ERROR(fail_row(reader, reader->row, problem, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A row that was refused is left behind, where that can be done. */
@@ -423,14 +418,12 @@ static ss_status json_add_json(void *state, struct ss__buf *out, ss_err *err)
 
 static ss_status json_keep(void *state, const size_t *columns, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_json_reader *reader = state;
-    SS_ALLOC(reader->kept, n);
-    SS_ALLOC(reader->values, n);
+    SS_ALLOC_OR_RETURN(reader->kept, n);
+    SS_ALLOC_OR_RETURN(reader->values, n);
     memcpy(reader->kept, columns, n * sizeof *columns);
     reader->n_kept = n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The value of a name in a well-formed object, or in an object of its own; of a key that occurs

@@ -21,14 +21,12 @@ static const struct ss_dataset_column text_column = {
 
 static ss_status txt_open(const struct ss_dataset_source *source, void **state, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct txt *txt = NULL;
-    SS_ALLOC(txt, 1);
+    SS_ALLOC_OR_RETURN(txt, 1);
     txt->stream = source->stream;
     txt->unit = source->text_unit;
     *state = txt;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status txt_columns(void *state, const struct ss_dataset_column **columns,
@@ -64,20 +62,18 @@ static const char *find_newline(const struct ss_source_stream *stream, size_t fr
 static ss_status newline_length(struct ss_source_stream *stream, size_t at, size_t *length,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(stream->data[at] == '\r' ? ss_source_stream_need(stream, at + 2, err) : SS_OK);
+    SS_RETURN_IF_ERROR(stream->data[at] == '\r' ? ss_source_stream_need(stream, at + 2, err)
+                                                : SS_OK);
     const bool pair =
         stream->data[at] == '\r' && at + 1 < stream->n_bytes && stream->data[at + 1] == '\n';
     *length = pair ? 2 : 1;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Length of the line at the front of the window, and of its newline (0 at the end). */
 static ss_status find_line(struct ss_source_stream *stream, size_t *n_line, size_t *n_newline,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *found = NULL;
     size_t seen = 0;
     for (;;) {
@@ -86,41 +82,38 @@ static ss_status find_line(struct ss_source_stream *stream, size_t *n_line, size
             break;
         }
         seen = stream->n_bytes;
-        SS_TRY(ss_source_stream_more(stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(stream, err));
     }
     *n_line = found == NULL ? stream->n_bytes : (size_t)(found - stream->data);
     *n_newline = 0;
     if (found != NULL) {
-        SS_TRY(newline_length(stream, *n_line, n_newline, err));
+        SS_RETURN_IF_ERROR(newline_length(stream, *n_line, n_newline, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_line(struct txt *txt, bool *has_row, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_line = 0, n_newline = 0;
-    SS_TRY(find_line(txt->stream, &n_line, &n_newline, err));
+    SS_RETURN_IF_ERROR(find_line(txt->stream, &n_line, &n_newline, err));
     *has_row = n_line + n_newline > 0;
     txt->text = (struct ss_text){txt->stream->data, n_line};
     ss_source_stream_take(txt->stream, n_line + n_newline);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Lines are gathered with their newlines until an empty one follows; then the newline before it
  * is the first of the two that separate. */
 static ss_status next_paragraph(struct txt *txt, bool *has_row, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_line = 0, n_newline = 1;
     txt->row.n_bytes = 0;
     while (n_newline > 0) {
-        SS_TRY(find_line(txt->stream, &n_line, &n_newline, err));
+        SS_RETURN_IF_ERROR(find_line(txt->stream, &n_line, &n_newline, err));
         ss__buf_add(&txt->row, txt->stream->data, n_line);
         if (txt->row.n_bytes > SS_SOURCE_MAX_WINDOW_BYTES) {
-            SS_FAIL_FILE(txt->stream->name, SS_E_LIMIT, "a paragraph is longer than 1 GiB");
+            return ss__fail_file(err, txt->stream->name, SS_E_LIMIT,
+                                 "a paragraph is longer than 1 GiB");
         }
         ss_source_stream_take(txt->stream, n_line + n_newline);
         const bool ends = txt->row.n_bytes > 0 && n_line == 0 && n_newline > 0 &&
@@ -134,19 +127,17 @@ static ss_status next_paragraph(struct txt *txt, bool *has_row, ss_err *err)
             ss__buf_add_byte(&txt->row, '\n');
         }
     }
-    SS_TRY(ss__buf_check(&txt->row, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&txt->row, err));
     *has_row = txt->row.n_bytes > 0;
     txt->text = (struct ss_text){txt->row.data, txt->row.n_bytes};
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_document(struct txt *txt, bool *has_row, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_line = 0, n_newline = 1;
     while (!txt->stream->at_end) {
-        SS_TRY(ss_source_stream_more(txt->stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(txt->stream, err));
     }
     *has_row = !txt->begun;
     txt->begun = true;
@@ -154,19 +145,18 @@ static ss_status next_document(struct txt *txt, bool *has_row, ss_err *err)
     if (find_newline(txt->stream, 0, true) == NULL ||
         memchr(txt->text.data, '\r', txt->text.n_bytes) == NULL) {
         ss_source_stream_take(txt->stream, txt->stream->n_bytes);
-        goto out;
+        return SS_OK;
     }
     txt->row.n_bytes = 0;
     while (n_newline > 0) {
-        SS_TRY(find_line(txt->stream, &n_line, &n_newline, err));
+        SS_RETURN_IF_ERROR(find_line(txt->stream, &n_line, &n_newline, err));
         ss__buf_add(&txt->row, txt->stream->data, n_line);
         ss__buf_add(&txt->row, "\n", n_newline > 0);
         ss_source_stream_take(txt->stream, n_line + n_newline);
     }
-    SS_TRY(ss__buf_check(&txt->row, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&txt->row, err));
     txt->text = (struct ss_text){txt->row.data, txt->row.n_bytes};
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status txt_next(void *state, struct ss_dataset_record *record, bool *has_row,

@@ -25,53 +25,47 @@ struct files {
 
 static ss_status add_file(struct files *files, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(files->items, files->room, files->n + 1);
+    SS_GROW_OR_RETURN(files->items, files->room, files->n + 1);
     files->items[files->n++] = path;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Files of known kinds that a pattern matches; a name without wildcards must be there. */
 static ss_status add_matches(const struct chooser *chooser, const char *folder,
                              const char *pattern, struct files *files, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_before = files->n;
     const char *whole = NULL, *fault = ss_repo_pattern_fault(pattern);
     if (fault == NULL && folder[0] != '\0') {
         fault = ss_repo_pattern_fault(folder);
     }
     if (fault != NULL) {
-        SS_FAIL_FILE(chooser->repo->name, SS_E_DATA, "the pattern '%.200s' of its card %s",
-                     pattern, fault);
+        return ss__fail_file(err, chooser->repo->name, SS_E_DATA,
+                             "the pattern '%.200s' of its card %s", pattern, fault);
     }
-    SS_TRY(ss_repo_pattern_in(&chooser->out->arena, folder, pattern, &whole, err));
+    SS_RETURN_IF_ERROR(ss_repo_pattern_in(&chooser->out->arena, folder, pattern, &whole, err));
     for (size_t i = 0; i < chooser->repo->n_paths; i++) {
         const char *path = chooser->repo->paths[i];
         if (ss_repo_has_known_ending(path) && ss_repo_match(whole, path)) {
-            SS_TRY(add_file(files, path, err));
+            SS_RETURN_IF_ERROR(add_file(files, path, err));
         }
     }
     if (files->n == n_before && !ss_repo_is_pattern(pattern)) {
-        SS_FAIL_FILE(chooser->repo->name, SS_E_NOINPUT,
-                     "its card names the file '%.200s', which is missing or of no known kind",
-                     whole);
+        return ss__fail_file(
+            err, chooser->repo->name, SS_E_NOINPUT,
+            "its card names the file '%.200s', which is missing or of no known kind", whole);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_split_files(const struct chooser *chooser, const char *folder,
                                  const struct ss_repo_split *split, struct files *files,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < split->n; i++) {
-        SS_TRY(add_matches(chooser, folder, split->patterns[i], files, err));
+        SS_RETURN_IF_ERROR(add_matches(chooser, folder, split->patterns[i], files, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the kind of data ---- */
@@ -206,10 +200,9 @@ static ss_status add_named_split(const struct chooser *chooser, const struct pla
 static ss_status add_splits(const struct chooser *chooser, const struct place *place,
                             const char *asked, struct files *files, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (strcmp(asked, "all") == 0) {
         for (size_t i = 0; i < place->config->n_splits; i++) {
-            SS_TRY(
+            SS_RETURN_IF_ERROR(
                 add_split_files(chooser, place->folder, &place->config->splits[i], files, err));
         }
         return SS_OK;
@@ -221,11 +214,10 @@ static ss_status add_splits(const struct chooser *chooser, const struct place *p
         while (n > 0 && at[n - 1] == ' ') {
             n--;
         }
-        SS_TRY(add_named_split(chooser, place, at, n, files, err));
+        SS_RETURN_IF_ERROR(add_named_split(chooser, place, at, n, files, err));
         at = plus == NULL ? NULL : plus + 1;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status choose_split(const struct chooser *chooser, const struct place *place,
@@ -326,40 +318,37 @@ static ss_status check_kind(const struct chooser *chooser, ss_err *err)
 static ss_status choose(struct chooser *chooser, const struct ss_repo_wish *wish,
                         struct files *files, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_repo_config *config = NULL;
     const struct ss_repo_card *card = chooser->repo->card;
     struct ss_repo_choice *out = chooser->out;
-    SS_TRY(find_config(chooser, wish->config, &config, err));
+    SS_RETURN_IF_ERROR(find_config(chooser, wish->config, &config, err));
     const char *name = config == NULL ? "default" : config->name;
     out->config = ss__arena_strndup(&out->arena, name, strlen(name));
     if (out->config == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a configuration"));
+        return ss__fail_nomem(err, "a configuration");
     }
-    SS_TRY(find_kind(chooser, card->n_configs == 0 ? NULL : &card->configs[0], err));
-    SS_TRY(check_kind(chooser, err));
+    SS_RETURN_IF_ERROR(
+        find_kind(chooser, card->n_configs == 0 ? NULL : &card->configs[0], err));
+    SS_RETURN_IF_ERROR(check_kind(chooser, err));
     struct place place = {config == NULL ? "" : config->data_dir, config};
     if (config == NULL || !config->has_data_files) {
-        SS_TRY(ss_repo_default_splits(chooser->repo, place.folder, &chooser->out->arena,
-                                      &chooser->found, err));
+        SS_RETURN_IF_ERROR(ss_repo_default_splits(chooser->repo, place.folder,
+                                                  &chooser->out->arena, &chooser->found, err));
         place.config = &chooser->found;
     }
-    SS_TRY(choose_split(chooser, &place, wish->split, files, err));
+    SS_RETURN_IF_ERROR(choose_split(chooser, &place, wish->split, files, err));
     if (out->kind == NULL) {
         out->kind = ss_repo_kind_of(files->items, files->n, &out->format);
-        SS_TRY(check_kind(chooser, err));
+        SS_RETURN_IF_ERROR(check_kind(chooser, err));
     }
     if (config == NULL && out->kind != NULL) {
         drop_others(out->kind, files);
     }
     if (files->n == 0) {
-        status = fail_empty(chooser, err);
-        goto out;
+        return fail_empty(chooser, err);
     }
-    SS_TRY(find_repeated(files, &out->repeated, err));
-    SS_TRY(ss_repo_apply_options(chooser->repo->name, config, out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(find_repeated(files, &out->repeated, err));
+    return ss_repo_apply_options(chooser->repo->name, config, out, err);
 }
 
 ss_status ss_repo_choose(const struct ss_repo *repo, const struct ss_repo_wish *wish,

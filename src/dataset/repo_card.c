@@ -187,51 +187,43 @@ static bool is_split_name(const char *name)
 static ss_status add_pattern(const struct walk *walk, struct ss_repo_split *split,
                              const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *text = scalar(node);
     if (text == NULL) {
         return fail_card(walk, node, data_files_form, err);
     }
-    SS_GROW(split->patterns, split->room, split->n + 1);
-    SS_TRY(keep(walk, text, &split->patterns[split->n], err));
+    SS_GROW_OR_RETURN(split->patterns, split->room, split->n + 1);
+    SS_RETURN_IF_ERROR(keep(walk, text, &split->patterns[split->n], err));
     split->n++;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A pattern or a list of them. */
 static ss_status add_patterns(const struct walk *walk, struct ss_repo_split *split,
                               const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (!is_list(node)) {
         return add_pattern(walk, split, node, err);
     }
     for (const yaml_node_item_t *item = node->data.sequence.items.start;
          item < node->data.sequence.items.top; item++) {
-        SS_TRY(add_pattern(walk, split, node_at(walk, *item), err));
+        SS_RETURN_IF_ERROR(add_pattern(walk, split, node_at(walk, *item), err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_split(const struct walk *walk, struct ss_repo_config *config,
                            const char *name, struct ss_repo_split **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(config->splits, config->splits_room, config->n_splits + 1);
+    SS_GROW_OR_RETURN(config->splits, config->splits_room, config->n_splits + 1);
     *out = &config->splits[config->n_splits++];
     **out = (struct ss_repo_split){.name = ""};
-    SS_TRY(keep(walk, name, &(*out)->name, err));
-out:
-    return status;
+    return keep(walk, name, &(*out)->name, err);
 }
 
 /* {split: NAME, path: …} */
 static ss_status read_split(const struct walk *walk, struct ss_repo_config *config,
                             const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_repo_split *split = NULL;
     const yaml_node_t *path = is_map(node) ? value_of(walk, node, "path") : NULL;
     const char *name = is_map(node) ? scalar(value_of(walk, node, "split")) : NULL;
@@ -248,16 +240,13 @@ static ss_status read_split(const struct walk *walk, struct ss_repo_config *conf
             return fail_card(walk, node, "a split is there twice in data_files", err);
         }
     }
-    SS_TRY(add_split(walk, config, name, &split, err));
-    SS_TRY(add_patterns(walk, split, path, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(add_split(walk, config, name, &split, err));
+    return add_patterns(walk, split, path, err);
 }
 
 static ss_status read_data_files(const struct walk *walk, struct ss_repo_config *config,
                                  const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_repo_split *split = NULL;
     config->has_data_files = true;
     bool has_splits = false;
@@ -265,16 +254,15 @@ static ss_status read_data_files(const struct walk *walk, struct ss_repo_config 
         has_splits = scalar(node_at(walk, *node->data.sequence.items.start)) == NULL;
     }
     if (!has_splits) {
-        SS_TRY(add_split(walk, config, "train", &split, err));
-        SS_TRY(add_patterns(walk, split, node, err));
-        goto out;
+        SS_RETURN_IF_ERROR(add_split(walk, config, "train", &split, err));
+        SS_RETURN_IF_ERROR(add_patterns(walk, split, node, err));
+        return SS_OK;
     }
     for (const yaml_node_item_t *item = node->data.sequence.items.start;
          item < node->data.sequence.items.top; item++) {
-        SS_TRY(read_split(walk, config, node_at(walk, *item), err));
+        SS_RETURN_IF_ERROR(read_split(walk, config, node_at(walk, *item), err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- configurations ---- */
@@ -295,7 +283,6 @@ static bool is_layout_key(const char *name)
 static ss_status read_value(const struct walk *walk, const yaml_node_t *node,
                             struct ss_format_option_value *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const yaml_node_item_t *nodes = is_list(node) ? node->data.sequence.items.start : NULL;
     const size_t n = is_list(node) ? (size_t)(node->data.sequence.items.top - nodes) : 1;
     *out = (struct ss_format_option_value){.is_list = is_list(node), .is_null = is_null(node)};
@@ -310,18 +297,16 @@ static ss_status read_value(const struct walk *walk, const yaml_node_t *node,
             out->is_map = true;
             return SS_OK;
         }
-        SS_TRY(keep(walk, text, &items[i], err));
+        SS_RETURN_IF_ERROR(keep(walk, text, &items[i], err));
     }
     out->items = items;
     out->n = n;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_options(const struct walk *walk, struct ss_repo_config *config,
                               const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top; pair++) {
         const char *name = scalar(node_at(walk, pair->key));
@@ -329,15 +314,14 @@ static ss_status read_options(const struct walk *walk, struct ss_repo_config *co
         if (name == NULL || is_layout_key(name)) {
             continue;
         }
-        SS_GROW(config->options, config->options_room, config->n_options + 1);
+        SS_GROW_OR_RETURN(config->options, config->options_room, config->n_options + 1);
         struct ss_repo_option *option = &config->options[config->n_options];
         *option = (struct ss_repo_option){.name = NULL};
-        SS_TRY(keep(walk, name, &option->name, err));
-        SS_TRY(read_value(walk, value, &option->value, err));
+        SS_RETURN_IF_ERROR(keep(walk, name, &option->name, err));
+        SS_RETURN_IF_ERROR(read_value(walk, value, &option->value, err));
         config->n_options++;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_folder(const struct walk *walk, struct ss_repo_config *config,
@@ -357,7 +341,6 @@ static ss_status read_folder(const struct walk *walk, struct ss_repo_config *con
 
 static ss_status read_config(const struct walk *walk, const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_repo_card *card = walk->card;
     const char *name = is_map(node) ? scalar(value_of(walk, node, "config_name")) : NULL;
     if (name == NULL) {
@@ -369,18 +352,16 @@ static ss_status read_config(const struct walk *walk, const yaml_node_t *node, s
         return ss__fail_file(err, walk->file, SS_E_LIMIT, "there are more than %d configs",
                              MAX_CONFIGS);
     }
-    SS_GROW(card->configs, card->configs_room, card->n_configs + 1);
+    SS_GROW_OR_RETURN(card->configs, card->configs_room, card->n_configs + 1);
     struct ss_repo_config *config = &card->configs[card->n_configs++];
     *config = (struct ss_repo_config){.is_default = is_true(value_of(walk, node, "default"))};
-    SS_TRY(keep(walk, name, &config->name, err));
-    SS_TRY(read_folder(walk, config, value_of(walk, node, "data_dir"), err));
+    SS_RETURN_IF_ERROR(keep(walk, name, &config->name, err));
+    SS_RETURN_IF_ERROR(read_folder(walk, config, value_of(walk, node, "data_dir"), err));
     const yaml_node_t *files = value_of(walk, node, "data_files");
     if (files != NULL) {
-        SS_TRY(read_data_files(walk, config, files, err));
+        SS_RETURN_IF_ERROR(read_data_files(walk, config, files, err));
     }
-    SS_TRY(read_options(walk, config, node, err));
-out:
-    return status;
+    return read_options(walk, config, node, err);
 }
 
 static void release_configs(struct ss_repo_card *card)
@@ -397,17 +378,15 @@ static void release_configs(struct ss_repo_card *card)
 
 static ss_status read_configs(const struct walk *walk, const yaml_node_t *node, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (!is_list(node)) {
         return fail_card(walk, node, "configs must be a list", err);
     }
     release_configs(walk->card);
     for (const yaml_node_item_t *item = node->data.sequence.items.start;
          item < node->data.sequence.items.top; item++) {
-        SS_TRY(read_config(walk, node_at(walk, *item), err));
+        SS_RETURN_IF_ERROR(read_config(walk, node_at(walk, *item), err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_info(const struct walk *walk, const yaml_node_t *node, ss_err *err)
@@ -427,7 +406,6 @@ static ss_status read_info(const struct walk *walk, const yaml_node_t *node, ss_
 
 static ss_status read_document(const struct walk *walk, ss_err *err)
 {
-    ss_status status = SS_OK;
     const yaml_node_t *root = yaml_document_get_root_node(walk->document);
     if (is_null(root)) {
         return SS_OK;
@@ -438,13 +416,12 @@ static ss_status read_document(const struct walk *walk, ss_err *err)
     const yaml_node_t *info = value_of(walk, root, "dataset_info");
     const yaml_node_t *configs = value_of(walk, root, "configs");
     if (info != NULL) {
-        SS_TRY(read_info(walk, info, err));
+        SS_RETURN_IF_ERROR(read_info(walk, info, err));
     }
     if (configs != NULL) {
-        SS_TRY(read_configs(walk, configs, err));
+        SS_RETURN_IF_ERROR(read_configs(walk, configs, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status load_document(const char *file, struct ss_text text, yaml_document_t *document,
@@ -541,14 +518,12 @@ static struct ss_repo_split *need_split(struct ss_repo_card *card,
 ss_status ss_repo_card_add(struct ss_repo_card *card, const char *config_name,
                            const char *split_name, const char *pattern, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_repo_config *config = need_config(card, config_name);
     struct ss_repo_split *split = config == NULL ? NULL : need_split(card, config, split_name);
     if (split == NULL) {
         return ss__fail_nomem(err, "a list of splits");
     }
-    SS_GROW(split->patterns, split->room, split->n + 1);
+    SS_GROW_OR_RETURN(split->patterns, split->room, split->n + 1);
     split->patterns[split->n++] = pattern;
-out:
-    return status;
+    return SS_OK;
 }

@@ -59,7 +59,6 @@ static bool matches_any(const struct finder *finder, const char *pattern)
 static ss_status find_split(struct finder *finder, const char *name, struct ss_repo_split **out,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_repo_config *found = finder->found;
     *out = NULL;
     for (size_t i = 0; i < found->n_splits; i++) {
@@ -68,7 +67,7 @@ static ss_status find_split(struct finder *finder, const char *name, struct ss_r
             return SS_OK;
         }
     }
-    SS_GROW(found->splits, found->splits_room, found->n_splits + 1);
+    SS_GROW_OR_RETURN(found->splits, found->splits_room, found->n_splits + 1);
     *out = &found->splits[found->n_splits];
     **out =
         (struct ss_repo_split){.name = ss__arena_strndup(finder->arena, name, strlen(name))};
@@ -76,17 +75,14 @@ static ss_status find_split(struct finder *finder, const char *name, struct ss_r
         return ss__fail_nomem(err, "a split");
     }
     found->n_splits++;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_default(struct ss_repo_split *split, const char *pattern, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(split->patterns, split->room, split->n + 1);
+    SS_GROW_OR_RETURN(split->patterns, split->room, split->n + 1);
     split->patterns[split->n++] = pattern;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The part of a shard's name before its last "-NNNNN-of-NNNN". */
@@ -140,9 +136,8 @@ static void sort_splits(struct ss_repo_config *config)
 static ss_status find_shards(struct finder *finder, const char *folder, ss_err *err)
 {
     enum { MAX_SPLITS = 4096 };
-    ss_status status = SS_OK;
     const char *whole = NULL;
-    SS_TRY(ss_repo_pattern_in(finder->arena, folder, "data/*" SHARD, &whole, err));
+    SS_RETURN_IF_ERROR(ss_repo_pattern_in(finder->arena, folder, "data/*" SHARD, &whole, err));
     for (size_t i = 0; i < finder->repo->n_paths; i++) {
         const char *path = finder->repo->paths[i], *name = ss__path_name(path);
         const size_t n = ss_repo_match(whole, path) ? split_bytes(name) : 0;
@@ -152,61 +147,57 @@ static ss_status find_shards(struct finder *finder, const char *folder, ss_err *
         char text[256];
         snprintf(text, sizeof text, "%.*s", (int)ss__min_size(n, sizeof text - 1), name);
         struct ss_repo_split *split = NULL;
-        SS_TRY(find_split(finder, text, &split, err));
+        SS_RETURN_IF_ERROR(find_split(finder, text, &split, err));
         if (finder->found->n_splits > MAX_SPLITS) {
-            SS_FAIL_FILE(finder->repo->name, SS_E_LIMIT, "data/ holds more than %d splits",
-                         MAX_SPLITS);
+            return ss__fail_file(err, finder->repo->name, SS_E_LIMIT,
+                                 "data/ holds more than %d splits", MAX_SPLITS);
         }
         if (split->n == 0) {
             const char *pattern = ss__arena_printf(finder->arena, "data/%s" SHARD, split->name);
-            SS_TRY(pattern == NULL ? ss__fail_nomem(err, "a pattern")
-                                   : add_default(split, pattern, err));
+            SS_RETURN_IF_ERROR(pattern == NULL ? ss__fail_nomem(err, "a pattern")
+                                               : add_default(split, pattern, err));
         }
     }
     sort_splits(finder->found);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status find_default_set(struct finder *finder, const char *folder,
                                   const struct default_split *set, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *whole = NULL;
     for (size_t i = 0; i < 4 && set[i].name != NULL; i++) {
         bool any = false;
         for (size_t j = 0; set[i].patterns[j] != NULL && !any; j++) {
-            SS_TRY(ss_repo_pattern_in(finder->arena, folder, set[i].patterns[j], &whole, err));
+            SS_RETURN_IF_ERROR(
+                ss_repo_pattern_in(finder->arena, folder, set[i].patterns[j], &whole, err));
             any = matches_any(finder, whole);
         }
         struct ss_repo_split *split = NULL;
         if (any) {
-            SS_TRY(find_split(finder, set[i].name, &split, err));
+            SS_RETURN_IF_ERROR(find_split(finder, set[i].name, &split, err));
         }
         for (size_t j = 0; any && set[i].patterns[j] != NULL; j++) {
-            SS_TRY(add_default(split, set[i].patterns[j], err));
+            SS_RETURN_IF_ERROR(add_default(split, set[i].patterns[j], err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_repo_default_splits(const struct ss_repo *repo, const char *folder,
                                  struct ss__arena *arena, struct ss_repo_config *found,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     struct finder finder = {.repo = repo, .arena = arena, .found = found};
     ss_repo_default_splits_release(found);
-    SS_TRY(find_shards(&finder, folder, err));
+    SS_RETURN_IF_ERROR(find_shards(&finder, folder, err));
     for (size_t i = 0; i < N_DEFAULT_SETS && found->n_splits == 0; i++) {
-        SS_TRY(find_default_set(&finder, folder, default_sets[i], err));
+        SS_RETURN_IF_ERROR(find_default_set(&finder, folder, default_sets[i], err));
     }
     if (found->n_splits == 0) {
-        SS_FAIL_FILE(repo->name, SS_E_NOINPUT, "there are no data files");
+        return ss__fail_file(err, repo->name, SS_E_NOINPUT, "there are no data files");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_repo_default_splits_release(struct ss_repo_config *found)

@@ -163,10 +163,10 @@ static bool has_field(const struct ss_source_tar *tar, size_t first, size_t end,
 static ss_status check_members(const struct ss_source_samples *self, size_t first, size_t end,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     struct name name;
     if (end - first > MAX_FIELDS) {
-        SS_FAIL_FILE(self->file, SS_E_LIMIT, "a sample has more than %d members", MAX_FIELDS);
+        return ss__fail_file(err, self->file, SS_E_LIMIT, "a sample has more than %d members",
+                             MAX_FIELDS);
     }
     for (size_t i = first; i < end; i++) {
         const struct ss_source_tar_member *member = &self->tar->members[i];
@@ -174,18 +174,19 @@ static ss_status check_members(const struct ss_source_samples *self, size_t firs
             continue;
         }
         if (member->kind != SS_SOURCE_TAR_FILE) {
-            SS_FAIL_FILE(self->file, SS_E_UNSUPPORTED,
-                         "the member '%.200s' of a sample is a link or sparse; unpack the "
-                         "archive first",
-                         member->name);
+            return ss__fail_file(
+                err, self->file, SS_E_UNSUPPORTED,
+                "the member '%.200s' of a sample is a link or sparse; unpack the "
+                "archive first",
+                member->name);
         }
         if (has_field(self->tar, first, i, name.field)) {
-            SS_FAIL_FILE(self->file, SS_E_DATA, "the sample '%.*s' has two members '%.100s'",
-                         (int)ss__min_size(name.n_key, 200), name.key, name.field);
+            return ss__fail_file(err, self->file, SS_E_DATA,
+                                 "the sample '%.*s' has two members '%.100s'",
+                                 (int)ss__min_size(name.n_key, 200), name.key, name.field);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether two samples have the same fields. */
@@ -207,20 +208,19 @@ static bool are_alike(const struct ss_source_tar *tar, const size_t a[2], const 
 
 static ss_status check_samples(const struct ss_source_samples *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n = 0, head[2] = {0, 0}, sample[2];
     for (size_t at = 0; find_sample(self->tar, at, &sample[0], &sample[1]); at = sample[1]) {
-        SS_TRY(check_members(self, sample[0], sample[1], err));
+        SS_RETURN_IF_ERROR(check_members(self, sample[0], sample[1], err));
         memcpy(head, n == 0 ? sample : head, sizeof head);
         if (n++ < N_ALIKE && !are_alike(self->tar, head, sample)) {
-            SS_FAIL_FILE(self->file, SS_E_DATA,
-                         "the members are those of samples, but not every one of the first "
-                         "samples has the same kinds side by side: see '%.150s' and '%.150s'",
-                         self->tar->members[head[0]].name, self->tar->members[sample[0]].name);
+            return ss__fail_file(
+                err, self->file, SS_E_DATA,
+                "the members are those of samples, but not every one of the first "
+                "samples has the same kinds side by side: see '%.150s' and '%.150s'",
+                self->tar->members[head[0]].name, self->tar->members[sample[0]].name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- values ---- */
@@ -366,7 +366,6 @@ out:
 /* Write the next sample into the line, which stays empty at the end. */
 static ss_status write_sample(struct ss_source_samples *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t first = 0, end = 0;
     struct name name = {0};
     self->line.n_bytes = self->n_given = 0;
@@ -378,7 +377,7 @@ static ss_status write_sample(struct ss_source_samples *self, ss_err *err)
         if (split_name(&self->tar->members[i], &name)) {
             add_text(&self->line, name.field, strlen(name.field));
             ss__buf_add_text(&self->line, ": ");
-            SS_TRY(add_value(self, &self->tar->members[i], name.field, err));
+            SS_RETURN_IF_ERROR(add_value(self, &self->tar->members[i], name.field, err));
             ss__buf_add_text(&self->line, ", ");
         }
     }
@@ -389,9 +388,7 @@ static ss_status write_sample(struct ss_source_samples *self, ss_err *err)
     add_text(&self->line, self->file, strlen(self->file));
     ss__buf_add_text(&self->line, "}\n");
     self->next = end;
-    SS_TRY(ss__buf_check(&self->line, err));
-out:
-    return status;
+    return ss__buf_check(&self->line, err);
 }
 
 ss_status ss_format_samples_open(const char *file, const struct ss_source_tar *tar,
@@ -414,18 +411,16 @@ out:
 ss_status ss_format_samples_read(void *samples, void *out, size_t n, size_t *n_read,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_samples *self = samples;
     if (self->n_given == self->line.n_bytes) {
-        SS_TRY(write_sample(self, err));
+        SS_RETURN_IF_ERROR(write_sample(self, err));
     }
     *n_read = ss__min_size(n, self->line.n_bytes - self->n_given);
     if (*n_read > 0) {
         memcpy(out, self->line.data + self->n_given, *n_read);
         self->n_given += *n_read;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_format_samples_close(struct ss_source_samples *samples)

@@ -83,19 +83,16 @@ static ss_status open_descriptor(const char *path, struct ss_source_stream_state
 
 static ss_status prepare(const char *path, struct ss_source_stream *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     *out = (struct ss_source_stream){.data = ""};
-    SS_ALLOC(out->state, 1);
+    SS_ALLOC_OR_RETURN(out->state, 1);
     out->state->descriptor = -1;
     out->state->step_bytes = FILE_STEP_BYTES;
     out->state->path = ss__strdup(path);
     if (out->state->path == NULL) {
-        status = ss__fail_nomem(err, "a path");
-        goto out;
+        return ss__fail_nomem(err, "a path");
     }
     out->name = strcmp(path, "-") == 0 ? "standard input" : out->state->path;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_source_stream_open(const char *path, struct ss_source_halt *halt,
@@ -225,24 +222,22 @@ static ss_status read_raw(struct ss_source_stream *stream, void *out, size_t n, 
 /* Move the window to the front and make room behind it. */
 static ss_status make_room(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream_state *state = stream->state;
     const bool is_packed = ss_source_stream_codec(stream) != NULL;
     const size_t most =
         is_packed ? SS_SOURCE_MAX_WINDOW_BYTES_PACKED : SS_SOURCE_MAX_WINDOW_BYTES;
     if (stream->n_bytes >= most) {
-        SS_FAIL_FILE(stream->name, SS_E_LIMIT,
-                     "one row is longer than %zu MiB, the limit for %s data", most >> 20,
-                     is_packed ? "compressed" : "plain");
+        return ss__fail_file(err, stream->name, SS_E_LIMIT,
+                             "one row is longer than %zu MiB, the limit for %s data",
+                             most >> 20, is_packed ? "compressed" : "plain");
     }
     if (state->start > 0 && stream->n_bytes > 0) {
         memmove(state->window, state->window + state->start, stream->n_bytes);
     }
     state->start = 0;
-    SS_GROW(state->window, state->room, stream->n_bytes + state->step_bytes);
+    SS_GROW_OR_RETURN(state->window, state->room, stream->n_bytes + state->step_bytes);
     stream->data = state->window;
-out:
-    return status;
+    return SS_OK;
 }
 
 static size_t input_bytes(const struct ss_source_stream_state *state)
@@ -253,13 +248,13 @@ static size_t input_bytes(const struct ss_source_stream_state *state)
 /* The first bytes decide on the codec; compressed ones move to the input buffer. */
 static ss_status look(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream_state *state = stream->state;
     const size_t n_wanted = input_bytes(state) - SS_SOURCE_CODEC_HEAD_BYTES;
     size_t n_read = 1;
-    SS_TRY(make_room(stream, err));
+    SS_RETURN_IF_ERROR(make_room(stream, err));
     while (stream->n_bytes < SS_SOURCE_CODEC_HEAD_BYTES && n_read > 0) {
-        SS_TRY(read_raw(stream, state->window + stream->n_bytes, n_wanted, &n_read, err));
+        SS_RETURN_IF_ERROR(
+            read_raw(stream, state->window + stream->n_bytes, n_wanted, &n_read, err));
         stream->n_bytes += n_read;
     }
     state->looked = true;
@@ -269,9 +264,9 @@ static ss_status look(struct ss_source_stream *stream, ss_err *err)
             ? NULL
             : ss_source_codec_find((uint8_t *)state->window, stream->n_bytes);
     if (codec == NULL) {
-        goto out;
+        return SS_OK;
     }
-    SS_ALLOC(state->input, input_bytes(state));
+    SS_ALLOC_OR_RETURN(state->input, input_bytes(state));
     memcpy(state->input, state->window, stream->n_bytes);
     state->input_end = stream->n_bytes;
     state->n_packed_bytes = stream->n_bytes;
@@ -280,44 +275,39 @@ static ss_status look(struct ss_source_stream *stream, ss_err *err)
     stream->at_end = false;
     state->decoder = codec->start();
     if (state->decoder == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a decompressor"));
+        return ss__fail_nomem(err, "a decompressor");
     }
     state->codec = codec;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status refill_input(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream_state *state = stream->state;
     size_t n_read = 0;
     if (state->input_start == state->input_end && !state->input_ended) {
-        SS_TRY(read_raw(stream, state->input, input_bytes(state), &n_read, err));
+        SS_RETURN_IF_ERROR(read_raw(stream, state->input, input_bytes(state), &n_read, err));
         state->input_start = 0;
         state->input_end = n_read;
         state->n_packed_bytes += n_read;
         state->input_ended = n_read == 0;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Between members: nothing more, padding, or the next member. */
 static ss_status between_members(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream_state *state = stream->state;
     bool padding = state->codec->pads_with_zeros && state->n_unpacked_bytes > 0;
     while (padding && state->input_start < state->input_end) {
         padding = state->input[state->input_start] == 0;
         state->input_start += padding;
-        SS_TRY(refill_input(stream, err));
+        SS_RETURN_IF_ERROR(refill_input(stream, err));
     }
     stream->at_end = state->input_start == state->input_end && state->input_ended;
     state->in_member = !stream->at_end;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status damaged(const struct ss_source_stream *stream, const char *how, ss_err *err)
@@ -390,55 +380,49 @@ static ss_status check_expansion(const struct ss_source_stream *stream, ss_err *
 
 static ss_status more_packed(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t n_made = 0; n_made == 0 && !stream->at_end;) {
-        SS_TRY(refill_input(stream, err));
+        SS_RETURN_IF_ERROR(refill_input(stream, err));
         if (!stream->state->in_member) {
-            SS_TRY(between_members(stream, err));
+            SS_RETURN_IF_ERROR(between_members(stream, err));
         }
         if (!stream->at_end) {
-            SS_TRY(decode_step(stream, &n_made, err));
+            SS_RETURN_IF_ERROR(decode_step(stream, &n_made, err));
         }
     }
-    SS_TRY(check_expansion(stream, err));
-out:
-    return status;
+    return check_expansion(stream, err);
 }
 
 ss_status ss_source_stream_more(struct ss_source_stream *stream, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_stream_state *state = stream->state;
     if (stream->at_end) {
-        goto out;
+        return SS_OK;
     }
     if (!state->looked) {
-        SS_TRY(look(stream, err));
+        SS_RETURN_IF_ERROR(look(stream, err));
         if (stream->n_bytes > 0 || stream->at_end) {
-            goto out;
+            return SS_OK;
         }
     }
-    SS_TRY(make_room(stream, err));
+    SS_RETURN_IF_ERROR(make_room(stream, err));
     if (state->codec != NULL) {
-        SS_TRY(more_packed(stream, err));
-        goto out;
+        SS_RETURN_IF_ERROR(more_packed(stream, err));
+        return SS_OK;
     }
     size_t n_read = 0;
-    SS_TRY(read_raw(stream, state->window + stream->n_bytes, state->step_bytes, &n_read, err));
+    SS_RETURN_IF_ERROR(
+        read_raw(stream, state->window + stream->n_bytes, state->step_bytes, &n_read, err));
     stream->n_bytes += n_read;
     stream->at_end = n_read == 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_source_stream_need(struct ss_source_stream *stream, size_t n_bytes, ss_err *err)
 {
-    ss_status status = SS_OK;
     while (stream->n_bytes < n_bytes && !stream->at_end) {
-        SS_TRY(ss_source_stream_more(stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_more(stream, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_source_stream_take(struct ss_source_stream *stream, size_t n_bytes)
@@ -525,17 +509,16 @@ out:
 static ss_status map_content(struct ss_source_stream *stream, bool in_parts,
                              struct ss__map *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *path = stream->state->path;
     *out = (struct ss__map){0};
-    SS_TRY(ss_source_stream_need(stream, 1, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_need(stream, 1, err));
     if (!stream->state->is_regular || stream->state->codec != NULL) {
-        SS_TRY(spool(stream, out, err)); /* which nobody else can write to */
+        SS_RETURN_IF_ERROR(spool(stream, out, err)); /* which nobody else can write to */
     } else {
-        SS_TRY(in_parts ? ss__file_reserve(path, out, err) : ss__file_map(path, out, err));
+        SS_RETURN_IF_ERROR(in_parts ? ss__file_reserve(path, out, err)
+                                    : ss__file_map(path, out, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_source_stream_map(struct ss_source_stream *stream, struct ss__map *out,

@@ -313,26 +313,26 @@ static ss_status find_content(const struct reading *reading, const struct type *
 static ss_status add_member(struct reading *reading, ss_source_tar_kind kind,
                             struct content content, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_source_tar *tar = reading->tar;
     struct ss_source_tar_member member = {.kind = kind,
                                           .name = reading->said.name,
                                           .data = (const uint8_t *)content.data,
                                           .n_bytes = content.n};
     if (member.name == NULL) {
-        SS_TRY(header_name(reading, reading->data + reading->at, &member.name, err));
+        SS_RETURN_IF_ERROR(
+            header_name(reading, reading->data + reading->at, &member.name, err));
     }
     if (tar->n == MAX_MEMBERS) {
-        SS_TRY(fail_at(reading, reading->at, SS_E_LIMIT, "more than 4 Mi members", err));
+        SS_RETURN_IF_ERROR(
+            fail_at(reading, reading->at, SS_E_LIMIT, "more than 4 Mi members", err));
     }
     if (reading->said.is_sparse && kind == SS_SOURCE_TAR_FILE) {
         member.kind = SS_SOURCE_TAR_SPARSE;
     }
-    SS_GROW(tar->members, tar->room, tar->n + 1);
+    SS_GROW_OR_RETURN(tar->members, tar->room, tar->n + 1);
     tar->members[tar->n++] = member;
     reading->said = (struct said){.name = NULL};
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Old writers had no type for folders, but a slash at the end of their names. */
@@ -359,16 +359,16 @@ static ss_status say_cut(const struct reading *reading, uint64_t n_wanted, size_
 /* Read the header at reading->at, which moves behind its content. */
 static ss_status read_header(struct reading *reading, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint8_t *header = reading->data + reading->at;
     const struct type *type = find_type((char)header[156]);
     uint64_t size = 0;
     size_t start = 0;
     if (!has_its_sum(header)) {
-        SS_TRY(damaged(reading, "not a member's header: its checksum is wrong", err));
+        SS_RETURN_IF_ERROR(
+            damaged(reading, "not a member's header: its checksum is wrong", err));
     }
     if (!read_number(header + 124, 12, &size)) {
-        SS_TRY(damaged(reading, "the size of a member is not a number", err));
+        SS_RETURN_IF_ERROR(damaged(reading, "the size of a member is not a number", err));
     }
     if (reading->said.has_size && type->take == NULL) {
         size = reading->said.size;
@@ -376,24 +376,24 @@ static ss_status read_header(struct reading *reading, ss_err *err)
     size = type->has_content ? size : 0;
     const bool is_folder = is_old_folder(reading, type);
     size = is_folder ? 0 : size;
-    SS_TRY(find_content(reading, type, &start, err));
+    SS_RETURN_IF_ERROR(find_content(reading, type, &start, err));
     const size_t n_left = reading->n_bytes - start;
     const uint64_t n_fill = (BLOCK_BYTES - size % BLOCK_BYTES) % BLOCK_BYTES;
     if (size > n_left || n_fill > n_left - size) {
-        SS_TRY(say_cut(reading, size, n_left, err));
+        SS_RETURN_IF_ERROR(say_cut(reading, size, n_left, err));
     }
     const struct content content = {(const char *)reading->data + start, (size_t)size};
     if (type->take == NULL) {
-        SS_TRY(add_member(reading, is_folder ? SS_SOURCE_TAR_OTHER : type->kind, content, err));
+        SS_RETURN_IF_ERROR(
+            add_member(reading, is_folder ? SS_SOURCE_TAR_OTHER : type->kind, content, err));
     } else if (size > MAX_PAX_BYTES) {
-        SS_TRY(fail_at(reading, reading->at, SS_E_LIMIT,
-                       "a header about the next member is longer than 1 MiB", err));
+        SS_RETURN_IF_ERROR(fail_at(reading, reading->at, SS_E_LIMIT,
+                                   "a header about the next member is longer than 1 MiB", err));
     } else {
-        SS_TRY(type->take(reading, content, err));
+        SS_RETURN_IF_ERROR(type->take(reading, content, err));
     }
     reading->at = start + (size_t)(size + n_fill);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Behind the end mark only filling may come. */
