@@ -73,42 +73,40 @@ struct reading {
 
 static ss_status check_kind(const struct reading *r, const struct ss_log *log, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *type = "";
     const struct ss__json *start = ss__json_get(r->json, "init_lora_weights");
     const char *start_name = ss__json_string(start);
-    SS_TRY(ss__json_need(r->file, r->json, "peft_type", err));
-    SS_TRY(ss__json_text(r->file, r->json, "peft_type", &type, err));
+    SS_RETURN_IF_ERROR(ss__json_need(r->file, r->json, "peft_type", err));
+    SS_RETURN_IF_ERROR(ss__json_text(r->file, r->json, "peft_type", &type, err));
     if (strcmp(type, "LORA") != 0) {
-        SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
-                     "this is an adapter of the kind '%.60s' ('peft_type'); only LORA is read: "
-                     "merge it into its base model",
-                     type);
+        return ss__fail_file(
+            err, r->file, SS_E_UNSUPPORTED,
+            "this is an adapter of the kind '%.60s' ('peft_type'); only LORA is read: "
+            "merge it into its base model",
+            type);
     }
     if (start_name != NULL && strcmp(start_name, "gaussian") != 0 &&
         strcmp(start_name, "orthogonal") != 0) {
-        SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
-                     "'init_lora_weights' is '%.60s', which changes the base model's weights; "
-                     "merge the adapter into its base model",
-                     start_name);
+        return ss__fail_file(
+            err, r->file, SS_E_UNSUPPORTED,
+            "'init_lora_weights' is '%.60s', which changes the base model's weights; "
+            "merge the adapter into its base model",
+            start_name);
     }
-    SS_TRY(ss_encoder_keys_check(r->file, r->json, &known_keys, log, err));
-out:
-    return status;
+    return ss_encoder_keys_check(r->file, r->json, &known_keys, log, err);
 }
 
 static ss_status read_scales(struct reading *r, ss_err *err)
 {
-    ss_status status = SS_OK;
     r->rank = r->alpha = 8;
-    SS_TRY(ss__json_number(r->file, r->json, "r", &r->rank, err));
-    SS_TRY(ss__json_number(r->file, r->json, "lora_alpha", &r->alpha, err));
-    SS_TRY(ss__json_bool(r->file, r->json, "use_rslora", &r->is_stabilized, err));
+    SS_RETURN_IF_ERROR(ss__json_number(r->file, r->json, "r", &r->rank, err));
+    SS_RETURN_IF_ERROR(ss__json_number(r->file, r->json, "lora_alpha", &r->alpha, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(r->file, r->json, "use_rslora", &r->is_stabilized, err));
     if (!(r->rank >= 1 && r->rank <= MAX_RANK)) {
-        SS_FAIL_FILE(r->file, SS_E_DATA, "'r' is %g, expected 1 to %d", r->rank, MAX_RANK);
+        return ss__fail_file(err, r->file, SS_E_DATA, "'r' is %g, expected 1 to %d", r->rank,
+                             MAX_RANK);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether `name` is `end`, or ends with it after a dot. */
@@ -124,7 +122,6 @@ static bool ends_with(const char *name, const char *end)
 static ss_status read_pattern(const struct reading *r, const char *key, const char *module,
                               double *value, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *pattern = ss__json_get(r->json, key);
     const char *name = NULL;
     struct ss__json *number = NULL;
@@ -132,8 +129,8 @@ static ss_status read_pattern(const struct reading *r, const char *key, const ch
     SS_JSON_EACH_MEMBER (pattern, name, number) {
         const char *plain = name[0] == '^' ? name + 1 : name;
         if (strpbrk(plain, "*+?[](){}|\\^$") != NULL || !ss__json_is_number(number)) {
-            SS_FAIL_FILE(
-                r->file, SS_E_UNSUPPORTED,
+            return ss__fail_file(
+                err, r->file, SS_E_UNSUPPORTED,
                 "'%s' has '%.200s', and only plain names of modules are read, each with "
                 "a number",
                 key, name);
@@ -145,8 +142,7 @@ static ss_status read_pattern(const struct reading *r, const char *key, const ch
             found = true;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool list_has_end(const struct ss__json *list, const char *module)
@@ -182,17 +178,16 @@ static bool is_in_layers(const struct ss__json *layers, const char *module)
 /* PEFT drops tensors of modules that the config does not name. */
 static ss_status check_target(const struct reading *r, const char *module, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *targets = ss__json_get(r->json, "target_modules");
     const struct ss__json *layers = ss__json_get(r->json, "layers_to_transform");
     const bool is_named = !ss__json_is_array(targets) || list_has_end(targets, module);
     if (!is_named || !is_in_layers(layers, module)) {
-        SS_FAIL_FILE(r->file, SS_E_DATA,
-                     "the adapter holds weights for '%.200s', but '%s' does not name it",
-                     module, is_named ? "layers_to_transform" : "target_modules");
+        return ss__fail_file(
+            err, r->file, SS_E_DATA,
+            "the adapter holds weights for '%.200s', but '%s' does not name it", module,
+            is_named ? "layers_to_transform" : "target_modules");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- tensors ---- */
@@ -246,7 +241,6 @@ static struct ss_encoder_adapter_change *need_change(struct ss_encoder_adapter *
 static ss_status add_low_rank(const struct reading *r, const struct ss_weights_tensor *tensor,
                               const struct end *end, const char *module, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_adapter *adapter = r->adapter;
     struct ss_encoder_adapter_change *change = NULL;
     double rank = r->rank, alpha = r->alpha;
@@ -254,49 +248,46 @@ static ss_status add_low_rank(const struct reading *r, const struct ss_weights_t
     const char *name =
         weight == NULL ? NULL : ss_encoder_plain_name(&adapter->arena, weight, r->prefixes);
     if (name == NULL) {
-        SS_TRY(ss__fail_nomem(err, "tensor names"));
+        return ss__fail_nomem(err, "tensor names");
     }
-    SS_TRY(check_target(r, module, err));
-    SS_TRY(read_pattern(r, "rank_pattern", module, &rank, err));
-    SS_TRY(read_pattern(r, "alpha_pattern", module, &alpha, err));
+    SS_RETURN_IF_ERROR(check_target(r, module, err));
+    SS_RETURN_IF_ERROR(read_pattern(r, "rank_pattern", module, &rank, err));
+    SS_RETURN_IF_ERROR(read_pattern(r, "alpha_pattern", module, &alpha, err));
     const uint64_t n_rank = tensor->n_dims == 2 ? tensor->shape[end->is_a ? 0 : 1] : 0;
     if (n_rank == 0 || (double)n_rank != rank) {
-        SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_SHAPE,
-                     "the tensor '%s' has the rank %llu, the config says %g", tensor->name,
-                     (unsigned long long)n_rank, rank);
+        return ss__fail_file(err, ss_weights_path(adapter->weights), SS_E_SHAPE,
+                             "the tensor '%s' has the rank %llu, the config says %g",
+                             tensor->name, (unsigned long long)n_rank, rank);
     }
     change = need_change(adapter, name);
     *(end->is_a ? &change->a : &change->b) = tensor;
     change->is_table = end->is_table;
     change->scale = alpha / (r->is_stabilized ? sqrt(rank) : rank);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A parameter of a module that was trained as a whole. */
 static ss_status add_whole(const struct reading *r, const struct ss_weights_tensor *tensor,
                            const char *name, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *last = strrchr(name, '.');
     const char *module =
         last == NULL ? NULL
                      : ss__arena_strndup(&r->adapter->arena, name, (size_t)(last - name));
     const char *plain = ss_encoder_plain_name(&r->adapter->arena, name, r->prefixes);
     if (plain == NULL || (last != NULL && module == NULL)) {
-        SS_TRY(ss__fail_nomem(err, "tensor names"));
+        return ss__fail_nomem(err, "tensor names");
     }
     const struct ss__json *saved = ss__json_get(r->json, "modules_to_save");
     if (module == NULL || !list_has_end(saved, module)) {
-        SS_FAIL_FILE(
-            ss_weights_path(r->adapter->weights), SS_E_UNSUPPORTED,
+        return ss__fail_file(
+            err, ss_weights_path(r->adapter->weights), SS_E_UNSUPPORTED,
             "the adapter's tensor '%s' is of a kind that is not read; merge the adapter "
             "into its base model",
             tensor->name);
     }
     need_change(r->adapter, plain)->whole = tensor;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_tensor(const struct reading *r, const struct ss_weights_tensor *tensor,
@@ -315,36 +306,32 @@ static ss_status add_tensor(const struct reading *r, const struct ss_weights_ten
 
 static ss_status check_pairs(const struct ss_encoder_adapter *adapter, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < adapter->n; i++) {
         const struct ss_encoder_adapter_change *change = &adapter->changes[i];
         if ((change->a == NULL) != (change->b == NULL)) {
-            SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_DATA,
-                         "the adapter has one of two matrices for '%s'", change->name);
+            return ss__fail_file(err, ss_weights_path(adapter->weights), SS_E_DATA,
+                                 "the adapter has one of two matrices for '%s'", change->name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_tensors(const struct reading *r, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_adapter *adapter = r->adapter;
     const size_t n = ss_weights_n(adapter->weights);
     if (n > MAX_TENSORS) {
-        SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_LIMIT,
-                     "the adapter has %zu tensors; at most %d are read", n, MAX_TENSORS);
+        return ss__fail_file(err, ss_weights_path(adapter->weights), SS_E_LIMIT,
+                             "the adapter has %zu tensors; at most %d are read", n,
+                             MAX_TENSORS);
     }
-    SS_ALLOC(adapter->changes, n);
+    SS_ALLOC_OR_RETURN(adapter->changes, n);
     for (size_t i = 0; i < n; i++) {
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss_encoder_check_stored(adapter->weights, ss_weights_at(adapter->weights, i), err));
-        SS_TRY(add_tensor(r, ss_weights_at(adapter->weights, i), err));
+        SS_RETURN_IF_ERROR(add_tensor(r, ss_weights_at(adapter->weights, i), err));
     }
-    SS_TRY(check_pairs(adapter, err));
-out:
-    return status;
+    return check_pairs(adapter, err);
 }
 
 /* ---- opening ---- */

@@ -55,16 +55,14 @@ ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
                                  const struct ss_weights *weights, const char *const *prefixes,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = ss_weights_n(weights);
     *binder = (struct ss_encoder_binder){.weights = weights};
-    SS_ALLOC(binder->entries, n);
+    SS_ALLOC_OR_RETURN(binder->entries, n);
     for (size_t i = 0; i < n; i++) {
         const struct ss_weights_tensor *tensor = ss_weights_at(weights, i);
         const char *name = ss_encoder_plain_name(&binder->arena, tensor->name, prefixes);
         if (name == NULL) {
-            status = ss__fail_nomem(err, "tensor names");
-            goto out;
+            return ss__fail_nomem(err, "tensor names");
         }
         binder->entries[i] = (struct ss_encoder_binder_entry){.name = name, .tensor = tensor};
     }
@@ -72,20 +70,19 @@ ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
     qsort(binder->entries, n, sizeof *binder->entries, compare_entries);
     for (size_t i = 1; i < n; i++) {
         if (compare_entries(&binder->entries[i - 1], &binder->entries[i]) == 0) {
-            SS_FAIL_FILE(ss_weights_path(weights), SS_E_DATA,
-                         "the tensors '%s' and '%s' are the same parameter",
-                         binder->entries[i - 1].tensor->name, binder->entries[i].tensor->name);
+            return ss__fail_file(err, ss_weights_path(weights), SS_E_DATA,
+                                 "the tensors '%s' and '%s' are the same parameter",
+                                 binder->entries[i - 1].tensor->name,
+                                 binder->entries[i].tensor->name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_binder_adapt(struct ss_encoder_binder *binder,
                                   const struct ss_encoder_adapter *adapter,
                                   bool (*ignores)(const char *name), ss_err *err)
 {
-    ss_status status = SS_OK;
     binder->adapter = adapter;
     for (size_t i = 0; adapter != NULL && i < adapter->n; i++) {
         const struct ss_encoder_adapter_change *change = &adapter->changes[i];
@@ -93,13 +90,12 @@ ss_status ss_encoder_binder_adapt(struct ss_encoder_binder *binder,
         if (entry != NULL) {
             entry->change = change;
         } else if (!ignores(change->name)) {
-            SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_DATA,
-                         "the adapter changes '%s', which the model does not have",
-                         change->name);
+            return ss__fail_file(err, ss_weights_path(adapter->weights), SS_E_DATA,
+                                 "the adapter changes '%s', which the model does not have",
+                                 change->name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_encoder_binder_release(struct ss_encoder_binder *binder)
@@ -147,17 +143,15 @@ ss_status ss_encoder_check_stored(const struct ss_weights *weights,
 static ss_status take(struct ss_encoder_binder *binder, const char *name,
                       struct ss_encoder_binder_entry **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_binder_entry *entry = find(binder, name);
     if (entry == NULL) {
-        SS_FAIL_FILE(ss_weights_path(binder->weights), SS_E_DATA,
-                     "the tensor '%s' is missing; the config asks for it", name);
+        return ss__fail_file(err, ss_weights_path(binder->weights), SS_E_DATA,
+                             "the tensor '%s' is missing; the config asks for it", name);
     }
-    SS_TRY(ss_encoder_check_stored(binder->weights, entry->tensor, err));
+    SS_RETURN_IF_ERROR(ss_encoder_check_stored(binder->weights, entry->tensor, err));
     entry->is_used = true;
     *out = entry;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *name,
@@ -187,18 +181,16 @@ static ss_status change_table(struct ss_encoder_binder *binder, const char *name
                               const uint64_t shape[2], struct ss_weights_table *table,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const float *rows = NULL;
     float *owned = NULL;
-    SS_TRY(ss_encoder_bind_view(binder, name, 2, shape, &rows, &owned, err));
+    SS_RETURN_IF_ERROR(ss_encoder_bind_view(binder, name, 2, shape, &rows, &owned, err));
     if (owned == NULL) {
-        SS_ALLOC_ALIGNED(owned, (size_t)(shape[0] * shape[1]));
+        SS_ALLOC_ALIGNED_OR_RETURN(owned, (size_t)(shape[0] * shape[1]));
         memcpy(owned, rows, (size_t)(shape[0] * shape[1]) * sizeof *owned);
     }
     ss__free(table->owned);
     table->owned = owned;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_bind_table(struct ss_encoder_binder *binder, const char *name,
@@ -252,14 +244,12 @@ out:
 static ss_status put_in_order(const struct ss_encoder_bound_rows *rows, const float *view,
                               float **owned, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC_ALIGNED(*owned, rows->n * rows->n_in);
+    SS_ALLOC_ALIGNED_OR_RETURN(*owned, rows->n * rows->n_in);
     for (size_t i = 0; i < rows->n; i++) {
         memcpy(*owned + i * rows->n_in, view + rows->order[i] * rows->n_in,
                rows->n_in * sizeof *view);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_bind_rows(struct ss_encoder_binder *binder, const char *name,

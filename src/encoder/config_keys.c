@@ -206,7 +206,6 @@ ss_status ss_encoder_config_overlay(const struct ss_encoder_config_source *sourc
                                     const struct ss_encoder_family *family,
                                     struct ss__json **json, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_arguments *arguments = source->arguments;
     const struct ss_encoder_key_list refused = SS_ENCODER_KEY_LIST(refused_keys);
     struct ss__json *value = NULL, *merged = NULL;
@@ -219,15 +218,15 @@ ss_status ss_encoder_config_overlay(const struct ss_encoder_config_source *sourc
                                 ss_encoder_keys_have(refused, name) ||
                                 strcmp(name, "model_type") == 0;
         if (has_effect && !can_overlay(family, *json, name)) {
-            SS_FAIL_FILE(arguments->file, SS_E_UNSUPPORTED,
-                         "'%s' sets '%.100s', which is not read there; set it in config.json",
-                         arguments->name, name);
+            return ss__fail_file(
+                err, arguments->file, SS_E_UNSUPPORTED,
+                "'%s' sets '%.100s', which is not read there; set it in config.json",
+                arguments->name, name);
         }
     }
-    SS_TRY(tell_unknown(source, family, *json, err));
-    SS_TRY(ss__json_merge(*json, arguments->values, NULL, &merged, err));
+    SS_RETURN_IF_ERROR(tell_unknown(source, family, *json, err));
+    SS_RETURN_IF_ERROR(ss__json_merge(*json, arguments->values, NULL, &merged, err));
     ss__json_free(*json);
     *json = merged;
-out:
-    return status;
+    return SS_OK;
 }

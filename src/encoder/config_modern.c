@@ -53,10 +53,9 @@ static const struct kind_keys {
 static ss_status read_layer_types(const char *path, const struct ss__json *types,
                                   struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (!ss__json_is_array(types) || ss__json_count(types) != config->n_layers) {
-        SS_FAIL_FILE(path, SS_E_DATA, "'layer_types' is not a list of %zu layers",
-                     config->n_layers);
+        return ss__fail_file(err, path, SS_E_DATA, "'layer_types' is not a list of %zu layers",
+                             config->n_layers);
     }
     for (size_t i = 0; i < config->n_layers; i++) {
         const char *name = ss__json_string(ss__json_at(types, i));
@@ -66,42 +65,41 @@ static ss_status read_layer_types(const char *path, const struct ss__json *types
             kind++;
         }
         if (kind == SS_ENCODER_N_LAYER_KINDS) {
-            SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                         "entry %zu of 'layer_types' is '%s'; read are full_attention and "
-                         "sliding_attention",
-                         i, name == NULL ? "(no text)" : name);
+            return ss__fail_file(
+                err, path, SS_E_UNSUPPORTED,
+                "entry %zu of 'layer_types' is '%s'; read are full_attention and "
+                "sliding_attention",
+                i, name == NULL ? "(no text)" : name);
         }
         config->kind_of[i] = kind;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_layer_kinds(const char *path, const struct ss__json *json,
                                   struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *types = ss__json_get(json, "layer_types");
     size_t every = 3;
     size_t local = 128;
-    SS_TRY(ss__json_size(path, json, "local_attention", &local, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "local_attention", &local, err));
     size_t to_a_side = local / 2;
-    SS_TRY(ss__json_size(path, json, "sliding_window", &to_a_side,
-                         err)); /* the class' other way */
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "sliding_window", &to_a_side,
+                                     err)); /* the class' other way */
     config->kinds[LOCAL].window = to_a_side + 1;
     if (types != NULL && !ss__json_is_null(types)) {
-        SS_TRY(read_layer_types(path, types, config, err));
-        goto out;
+        SS_RETURN_IF_ERROR(read_layer_types(path, types, config, err));
+        return SS_OK;
     }
-    SS_TRY(ss__json_size(path, json, "global_attn_every_n_layers", &every, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "global_attn_every_n_layers", &every, err));
     if (every == 0) {
-        SS_FAIL_FILE(path, SS_E_DATA, "'global_attn_every_n_layers' is 0, expected 1 or more");
+        return ss__fail_file(err, path, SS_E_DATA,
+                             "'global_attn_every_n_layers' is 0, expected 1 or more");
     }
     for (size_t i = 0; i < config->n_layers; i++) {
         config->kind_of[i] = i % every == 0 ? GLOBAL : LOCAL;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- rotary positions ---- */
@@ -121,31 +119,31 @@ static ss_status read_theta(const char *path, const struct ss__json *json, size_
 static ss_status read_rope(const char *path, const struct ss__json *json,
                            struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *all = ss__json_get(json, "rope_parameters");
     const struct ss__json *scaling = ss__json_get(json, "rope_scaling");
     const bool has_all = all != NULL && !ss__json_is_null(all);
     if (scaling != NULL && !ss__json_is_null(scaling)) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'rope_scaling' is not read; the positions of this model are stretched");
+        return ss__fail_file(
+            err, path, SS_E_UNSUPPORTED,
+            "'rope_scaling' is not read; the positions of this model are stretched");
     }
     if (!ss_encoder_json_is_empty(ss__json_get(json, "partial_rotary_factor"))) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'partial_rotary_factor' is not read");
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'partial_rotary_factor' is not read");
     }
     if (has_all && ss__json_get(all, kind_keys[GLOBAL].name) == NULL &&
         ss__json_get(all, kind_keys[LOCAL].name) == NULL) {
-        SS_FAIL_FILE(path, SS_E_DATA,
-                     "'rope_parameters' has neither 'full_attention' nor 'sliding_attention'");
+        return ss__fail_file(
+            err, path, SS_E_DATA,
+            "'rope_parameters' has neither 'full_attention' nor 'sliding_attention'");
     }
     for (size_t i = 0; i < SS_ENCODER_N_LAYER_KINDS; i++) {
         config->kinds[i].stretch = 1;
-        SS_TRY(read_theta(path, json, i, config, err));
-        SS_TRY(ss_encoder_rope_read(path, ss__json_get(all, kind_keys[i].name),
-                                    &config->kinds[i], err));
+        SS_RETURN_IF_ERROR(read_theta(path, json, i, config, err));
+        SS_RETURN_IF_ERROR(ss_encoder_rope_read(path, ss__json_get(all, kind_keys[i].name),
+                                                &config->kinds[i], err));
     }
-    SS_TRY(ss_encoder_rope_check(path, 1, config, err));
-out:
-    return status;
+    return ss_encoder_rope_check(path, 1, config, err);
 }
 
 /* ---- the whole ---- */
@@ -153,7 +151,6 @@ out:
 ss_status ss_encoder_config_read_modern(const char *path, const struct ss__json *json,
                                         struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_body *body = &config->body;
     const struct {
         const char *key;
@@ -167,13 +164,11 @@ ss_status ss_encoder_config_read_modern(const char *path, const struct ss__json 
         {"decoder_bias", &body->has_head_bias},
     };
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        SS_TRY(ss__json_bool(path, json, flags[i].key, flags[i].value, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, json, flags[i].key, flags[i].value, err));
     }
     config->head_activation = SS_TENSOR_ACT_GELU;
-    SS_TRY(ss_encoder_config_activation(path, json, "classifier_activation",
-                                        &config->head_activation, err));
-    SS_TRY(read_layer_kinds(path, json, config, err));
-    SS_TRY(read_rope(path, json, config, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_encoder_config_activation(path, json, "classifier_activation",
+                                                    &config->head_activation, err));
+    SS_RETURN_IF_ERROR(read_layer_kinds(path, json, config, err));
+    return read_rope(path, json, config, err);
 }

@@ -69,10 +69,9 @@ static const struct {
 static ss_status read_gate(const char *path, const struct ss__json *json,
                            struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = "";
-    SS_TRY(ss__json_need(path, json, "activation_function", err));
-    SS_TRY(ss__json_text(path, json, "activation_function", &name, err));
+    SS_RETURN_IF_ERROR(ss__json_need(path, json, "activation_function", err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, json, "activation_function", &name, err));
     for (size_t i = 0; i < sizeof gates / sizeof gates[0]; i++) {
         if (strcmp(name, gates[i].name) == 0) {
             config->activation = gates[i].activation;
@@ -82,10 +81,8 @@ static ss_status read_gate(const char *path, const struct ss__json *json,
             return SS_OK;
         }
     }
-    SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                 "'activation_function' is '%s'; read are swiglu, geglu and glu", name);
-out:
-    return status;
+    return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                         "'activation_function' is '%s'; read are swiglu, geglu and glu", name);
 }
 
 static ss_status refuse_switches(const char *path, const struct ss__json *json,
@@ -98,32 +95,32 @@ static ss_status refuse_switches(const char *path, const struct ss__json *json,
         {"causal", "only encoders without causal masks are read"},
         {"scale_attn_by_inverse_layer_idx", "scores are scaled alike in all layers"},
     };
-    ss_status status = SS_OK;
     bool scales = true;
     size_t n_experts = 0;
     size_t every = 0;
     size_t n_key_heads = config->n_heads;
-    SS_TRY(ss_encoder_config_refuse(path, json, switches, sizeof switches / sizeof switches[0],
-                                    err));
-    SS_TRY(ss__json_bool(path, json, "scale_attn_weights", &scales, err));
+    SS_RETURN_IF_ERROR(ss_encoder_config_refuse(path, json, switches,
+                                                sizeof switches / sizeof switches[0], err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, json, "scale_attn_weights", &scales, err));
     if (!scales) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'scale_attn_weights' is false; scores are always scaled");
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'scale_attn_weights' is false; scores are always scaled");
     }
-    SS_TRY(ss__json_size(path, json, "num_experts", &n_experts, err));
-    SS_TRY(ss__json_size(path, json, "moe_every_n_layers", &every, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "num_experts", &n_experts, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "moe_every_n_layers", &every, err));
     if (n_experts > 0 && every > 0) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'num_experts' is %zu; mixtures of experts are not read", n_experts);
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'num_experts' is %zu; mixtures of experts are not read",
+                             n_experts);
     }
-    SS_TRY(ss__json_size(path, json, "num_heads_kv", &n_key_heads, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "num_heads_kv", &n_key_heads, err));
     if (n_key_heads != config->n_heads) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'num_heads_kv' is %zu, 'n_head' %zu; heads that share keys are not read",
-                     n_key_heads, config->n_heads);
+        return ss__fail_file(
+            err, path, SS_E_UNSUPPORTED,
+            "'num_heads_kv' is %zu, 'n_head' %zu; heads that share keys are not read",
+            n_key_heads, config->n_heads);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Beyond the trained positions the published code stretches all of them by the longest text of
@@ -131,50 +128,48 @@ out:
 static ss_status read_stretch(const char *path, const struct ss__json *json,
                               struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     double stretch = 0;
     size_t n_trained = 2048;
     const struct ss__json *scale_base = ss__json_get(json, "rotary_emb_scale_base");
-    SS_TRY(ss__json_number(path, json, "rotary_scaling_factor", &stretch, err));
-    SS_TRY(ss__json_size(path, json, "max_trained_positions", &n_trained, err));
+    SS_RETURN_IF_ERROR(ss__json_number(path, json, "rotary_scaling_factor", &stretch, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "max_trained_positions", &n_trained, err));
     if (scale_base != NULL && !ss__json_is_null(scale_base)) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'rotary_emb_scale_base' is not read");
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'rotary_emb_scale_base' is not read");
     }
     if (stretch != 0 && n_trained < config->n_positions) {
         config->n_positions = n_trained;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_published(const char *path, const struct ss__json *json,
                                 struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_body *body = &config->body;
     struct ss_encoder_layer_kind *kind = &config->kinds[0];
     double fraction = 0;
     body->has_attention_bias = body->has_inner_bias = body->has_outer_bias = true;
     config->n_types = 2;
     kind->theta = 10000;
-    SS_TRY(refuse_switches(path, json, config, err));
-    SS_TRY(read_gate(path, json, config, err));
-    SS_TRY(ss__json_bool(path, json, "qkv_proj_bias", &body->has_attention_bias, err));
-    SS_TRY(ss__json_bool(path, json, "mlp_fc1_bias", &body->has_inner_bias, err));
-    SS_TRY(ss__json_bool(path, json, "mlp_fc2_bias", &body->has_outer_bias, err));
-    SS_TRY(ss__json_size(path, json, "type_vocab_size", &config->n_types, err));
+    SS_RETURN_IF_ERROR(refuse_switches(path, json, config, err));
+    SS_RETURN_IF_ERROR(read_gate(path, json, config, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(path, json, "qkv_proj_bias", &body->has_attention_bias, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, json, "mlp_fc1_bias", &body->has_inner_bias, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(path, json, "mlp_fc2_bias", &body->has_outer_bias, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "type_vocab_size", &config->n_types, err));
     if (config->n_types > MAX_TYPES) {
-        SS_FAIL_FILE(path, SS_E_DATA, "'type_vocab_size' is %zu, expected at most %d",
-                     config->n_types, MAX_TYPES);
+        return ss__fail_file(err, path, SS_E_DATA,
+                             "'type_vocab_size' is %zu, expected at most %d", config->n_types,
+                             MAX_TYPES);
     }
-    SS_TRY(ss__json_number(path, json, "rotary_emb_base", &kind->theta, err));
-    SS_TRY(
+    SS_RETURN_IF_ERROR(ss__json_number(path, json, "rotary_emb_base", &kind->theta, err));
+    SS_RETURN_IF_ERROR(
         ss__json_bool(path, json, "rotary_emb_interleaved", &config->has_neighbour_pairs, err));
-    SS_TRY(read_stretch(path, json, config, err));
-    SS_TRY(ss__json_number(path, json, "rotary_emb_fraction", &fraction, err));
-    SS_TRY(ss_encoder_rope_check(path, fraction, config, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(read_stretch(path, json, config, err));
+    SS_RETURN_IF_ERROR(ss__json_number(path, json, "rotary_emb_fraction", &fraction, err));
+    return ss_encoder_rope_check(path, fraction, config, err);
 }
 
 /* ---- as transformers reads it ---- */
@@ -182,26 +177,24 @@ out:
 static ss_status read_native(const char *path, const struct ss__json *json,
                              struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t expected = config->width / config->n_heads;
     size_t head_width = expected;
     /* of the two, the older name takes the place of the other as a whole */
     const bool is_empty = ss_encoder_json_is_empty(ss__json_get(json, "rope_scaling"));
     config->kinds[0].theta = 1000;
-    SS_TRY(ss__json_size(path, json, "head_dim", &head_width, err));
+    SS_RETURN_IF_ERROR(ss__json_size(path, json, "head_dim", &head_width, err));
     if (head_width != expected) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'head_dim' is %zu; only heads that share out the width, here %zu, are "
-                     "read",
-                     head_width, expected);
+        return ss__fail_file(
+            err, path, SS_E_UNSUPPORTED,
+            "'head_dim' is %zu; only heads that share out the width, here %zu, are "
+            "read",
+            head_width, expected);
     }
-    SS_TRY(ss__json_number(path, json, "rope_theta", &config->kinds[0].theta, err));
-    SS_TRY(ss_encoder_rope_read(
+    SS_RETURN_IF_ERROR(ss__json_number(path, json, "rope_theta", &config->kinds[0].theta, err));
+    SS_RETURN_IF_ERROR(ss_encoder_rope_read(
         path, ss__json_get(json, is_empty ? "rope_parameters" : "rope_scaling"),
         &config->kinds[0], err));
-    SS_TRY(ss_encoder_rope_check(path, 1, config, err));
-out:
-    return status;
+    return ss_encoder_rope_check(path, 1, config, err);
 }
 
 ss_status ss_encoder_config_read_nomic(const char *path, const struct ss__json *json,

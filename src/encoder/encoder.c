@@ -11,38 +11,34 @@
 ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
                               const struct ss__file_facts *facts, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__file_facts now = {.n_bytes = 0};
     if (facts == NULL && ss__file_facts_at(path, &now)) {
         facts = &now;
     }
-    SS_GROW(encoder->facts, encoder->n_facts_room, encoder->n_files + 1);
-    SS_GROW(encoder->files, encoder->n_files_room, encoder->n_files + 1);
+    SS_GROW_OR_RETURN(encoder->facts, encoder->n_facts_room, encoder->n_files + 1);
+    SS_GROW_OR_RETURN(encoder->files, encoder->n_files_room, encoder->n_files + 1);
     const char *kept = ss__arena_strndup(&encoder->arena, path, strlen(path));
     if (kept == NULL) {
-        status = ss__fail_nomem(err, "a path");
-        goto out;
+        return ss__fail_nomem(err, "a path");
     }
     encoder->facts[encoder->n_files] = facts == NULL ? now : *facts;
     encoder->files[encoder->n_files++] = kept;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_add_weights(ss_encoder *encoder, const struct ss_weights *weights,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *index = ss_weights_path(weights);
     if (strcmp(index, ss_weights_file(weights, 0)) != 0) {
-        SS_TRY(ss_encoder_add_file(encoder, index, NULL, err));
+        SS_RETURN_IF_ERROR(ss_encoder_add_file(encoder, index, NULL, err));
     }
     for (size_t i = 0; i < ss_weights_n_files(weights); i++) {
         const struct ss__file_facts facts = ss_weights_file_facts(weights, i);
-        SS_TRY(ss_encoder_add_file(encoder, ss_weights_file(weights, i), &facts, err));
+        SS_RETURN_IF_ERROR(
+            ss_encoder_add_file(encoder, ss_weights_file(weights, i), &facts, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 size_t ss_encoder_n_files(const ss_encoder *encoder)
@@ -99,20 +95,18 @@ static ss_status add_config_files(ss_encoder *encoder,
                                                     "sentencepiece.bpe.model",
                                                     NULL};
     static const char *const pooling_names[] = {"config.json", NULL};
-    ss_status status = SS_OK;
     if (!folder->is_plain) {
-        SS_TRY(add_present(encoder, folder->path, root_names, err));
-        SS_TRY(add_present(encoder, folder->steps[0].path, pooling_names, err));
+        SS_RETURN_IF_ERROR(add_present(encoder, folder->path, root_names, err));
+        SS_RETURN_IF_ERROR(add_present(encoder, folder->steps[0].path, pooling_names, err));
     }
     if (folder->sentence != NULL) {
-        SS_TRY(ss_encoder_add_file(encoder, folder->sentence_path, NULL, err));
+        SS_RETURN_IF_ERROR(ss_encoder_add_file(encoder, folder->sentence_path, NULL, err));
     }
-    SS_TRY(add_present(encoder, folder->transformer, transformer_names, err));
+    SS_RETURN_IF_ERROR(add_present(encoder, folder->transformer, transformer_names, err));
     if (strcmp(weights_folder, folder->transformer) != 0) {
-        SS_TRY(add_present(encoder, weights_folder, weights_names, err));
+        SS_RETURN_IF_ERROR(add_present(encoder, weights_folder, weights_names, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- opening ---- */
@@ -211,36 +205,34 @@ static void compare_vocabulary(const struct opening *o)
  * not look at it, so that masks then need a tokenizer of their own. */
 static ss_status load_tokenizers(struct opening *o, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     struct ss_tokenizer_options options = {.model_type = e->config.family->model_type,
                                            .arguments = o->folder.arguments.tokenizer.values,
                                            .log = o->options->log};
-    SS_TRY(ss__json_bool(o->folder.sentence_path, o->folder.sentence, "do_lower_case",
-                         &options.lower_case_first, err));
-    SS_TRY(ss_tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(o->folder.sentence_path, o->folder.sentence,
+                                     "do_lower_case", &options.lower_case_first, err));
+    SS_RETURN_IF_ERROR(ss_tokenizer_load(o->folder.transformer, &options, &e->tokenizer, err));
     compare_vocabulary(o);
     e->mask_tokenizer = e->tokenizer;
     if (options.lower_case_first && o->options->with_mask_head) {
         e->mask_tokenizer = NULL;
         options.lower_case_first = false;
         options.log = (struct ss_log){0};
-        SS_TRY(ss_tokenizer_load(o->folder.transformer, &options, &e->mask_tokenizer, err));
+        SS_RETURN_IF_ERROR(
+            ss_tokenizer_load(o->folder.transformer, &options, &e->mask_tokenizer, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* encoders.md 1.2: what the folder states, cut to what the table of positions holds. */
 static ss_status set_max_tokens(struct opening *o, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     const struct ss_log *log = &o->options->log;
     const size_t usable = ss_encoder_config_max_tokens(&e->config);
     const size_t asked = o->options->max_tokens;
     size_t stated = 0;
-    SS_TRY(ss_encoder_model_folder_limit(&o->folder, &stated, err));
+    SS_RETURN_IF_ERROR(ss_encoder_model_folder_limit(&o->folder, &stated, err));
     if (stated == 0) {
         stated = ss_tokenizer_max_length(e->tokenizer);
         stated = ss__min_size(stated == 0 ? usable : stated, e->config.n_positions);
@@ -259,12 +251,11 @@ static ss_status set_max_tokens(struct opening *o, ss_err *err)
         e->max_tokens = asked;
     }
     if (e->max_tokens < 2) {
-        SS_FAIL(asked > 0 ? SS_E_USAGE : SS_E_DATA,
-                "%s: a limit of %zu tokens leaves no room for the two special tokens", e->path,
-                e->max_tokens);
+        return ss__fail(err, asked > 0 ? SS_E_USAGE : SS_E_DATA,
+                        "%s: a limit of %zu tokens leaves no room for the two special tokens",
+                        e->path, e->max_tokens);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Tokens of the prompt alone with special tokens, without the trailing one. */
@@ -290,20 +281,18 @@ out:
 
 static ss_status set_prompt(struct opening *o, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     const char *prompt = "";
-    SS_TRY(ss_encoder_model_folder_prompt(&o->folder, o->options, &prompt, err));
-    SS_TRY(keep_text(e, prompt, &e->prompt, err));
-    SS_TRY(count_prompt_ids(e, err));
+    SS_RETURN_IF_ERROR(ss_encoder_model_folder_prompt(&o->folder, o->options, &prompt, err));
+    SS_RETURN_IF_ERROR(keep_text(e, prompt, &e->prompt, err));
+    SS_RETURN_IF_ERROR(count_prompt_ids(e, err));
     if (prompt[0] != '\0' && o->options->prompt == NULL) {
         ss__log(&o->options->log, SS_LEVEL_NOTICE,
                 "%s puts its %sprompt \"%s\" before every "
                 "text",
                 e->path, o->options->prompt_name == NULL ? "default " : "", prompt);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status set_pooling(struct opening *o, ss_err *err)
@@ -330,10 +319,9 @@ out:
 
 static ss_status read_modules(struct opening *o, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     const size_t n = o->folder.is_plain ? 0 : o->folder.n_steps - 1;
-    SS_ALLOC(e->modules, n);
+    SS_ALLOC_OR_RETURN(e->modules, n);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(o->folder.steps[i + 1].type, "SparseAutoEncoder") == 0) {
             ss__log(&o->options->log, SS_LEVEL_NOTICE,
@@ -343,48 +331,44 @@ static ss_status read_modules(struct opening *o, ss_err *err)
             break;
         }
         e->n_modules = i + 1;
-        SS_TRY(ss_encoder_module_read(&o->folder.steps[i + 1], &o->options->log, e->width, e,
-                                      &e->modules[i], err));
+        SS_RETURN_IF_ERROR(ss_encoder_module_read(&o->folder.steps[i + 1], &o->options->log,
+                                                  e->width, e, &e->modules[i], err));
         e->width = e->modules[i].n_out;
         e->n_parameters += e->modules[i].n_parameters;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The whole embedding is computed and its first values are given out. */
 static ss_status set_truncation(struct opening *o, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     size_t n_kept = 0;
     e->whole_width = e->width;
-    SS_TRY(ss_encoder_model_folder_truncation(&o->folder, o->options, &n_kept, err));
+    SS_RETURN_IF_ERROR(
+        ss_encoder_model_folder_truncation(&o->folder, o->options, &n_kept, err));
     if (n_kept > 0 && n_kept < e->width) {
         e->width = n_kept;
         ss__log(&o->options->log, SS_LEVEL_NOTICE,
                 "%s: the first %zu of %zu values of every embedding are kept", e->path, n_kept,
                 e->whole_width);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status open_adapter(struct opening *o, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_encoder *e = o->encoder;
     if (o->adapter.file == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss_encoder_adapter_open(&o->adapter, e->config.family->prefixes, &o->options->log,
-                                   &e->adapter, err));
-    SS_TRY(ss_encoder_add_file(e, o->adapter.file, NULL, err));
-    SS_TRY(ss_encoder_add_weights(e, e->adapter->weights, err));
+    SS_RETURN_IF_ERROR(ss_encoder_adapter_open(&o->adapter, e->config.family->prefixes,
+                                               &o->options->log, &e->adapter, err));
+    SS_RETURN_IF_ERROR(ss_encoder_add_file(e, o->adapter.file, NULL, err));
+    SS_RETURN_IF_ERROR(ss_encoder_add_weights(e, e->adapter->weights, err));
     ss__log(&o->options->log, SS_LEVEL_NOTICE, "%s: an adapter is merged into the weights",
             e->path);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status bind_weights(struct opening *o, ss_err *err)
@@ -418,13 +402,11 @@ out:
 static ss_status keep_origin(ss_encoder *e, const struct ss_encoder_options *options,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = options->name == NULL ? ss__path_name(e->path) : options->name;
-    SS_TRY(keep_text(e, name, &e->name, err));
-    SS_TRY(keep_text(e, options->source == NULL ? "" : options->source, &e->source, err));
-    SS_TRY(keep_text(e, options->commit == NULL ? "" : options->commit, &e->commit, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(keep_text(e, name, &e->name, err));
+    SS_RETURN_IF_ERROR(
+        keep_text(e, options->source == NULL ? "" : options->source, &e->source, err));
+    return keep_text(e, options->commit == NULL ? "" : options->commit, &e->commit, err);
 }
 
 ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *options,
@@ -579,13 +561,10 @@ ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
                                    struct ss_text text, struct ss_tokenizer_tokens *tokens,
                                    ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_before = ss_tokenizer_tokens_n_ids(tokens);
-    SS_TRY(tokenize(encoder, scratch, text, tokens, err));
-    SS_TRY(ss_encoder_check_ids(encoder, encoder->tokenizer, tokens->ids + n_before,
-                                ss_tokenizer_tokens_n_ids(tokens) - n_before, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(tokenize(encoder, scratch, text, tokens, err));
+    return ss_encoder_check_ids(encoder, encoder->tokenizer, tokens->ids + n_before,
+                                ss_tokenizer_tokens_n_ids(tokens) - n_before, err);
 }
 
 ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,

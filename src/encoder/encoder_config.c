@@ -48,7 +48,6 @@ out:
 static ss_status read_sizes(const char *path, const struct ss__json *json,
                             struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_config_keys *keys = &config->keys;
     const struct ss_encoder_config_defaults *defaults = config->defaults;
     const struct {
@@ -71,37 +70,35 @@ static ss_status read_sizes(const char *path, const struct ss__json *json,
         }
         *sizes[i].value = is_of_width ? 4 * config->width : sizes[i].otherwise;
         if (!is_of_width || !ss__json_is_null(ss__json_get(json, sizes[i].key))) {
-            SS_TRY(read_size(path, json, sizes[i].key, sizes[i].max, sizes[i].value, err));
+            SS_RETURN_IF_ERROR(
+                read_size(path, json, sizes[i].key, sizes[i].max, sizes[i].value, err));
         }
     }
     if (config->width % config->n_heads != 0) {
-        SS_FAIL_FILE(path, SS_E_SHAPE, "'%s' %zu is not a multiple of '%s' %zu", keys->width,
-                     config->width, keys->heads, config->n_heads);
+        return ss__fail_file(err, path, SS_E_SHAPE, "'%s' %zu is not a multiple of '%s' %zu",
+                             keys->width, config->width, keys->heads, config->n_heads);
     }
     if (ss_encoder_config_max_tokens(config) < 2) {
-        SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %zu, too few for a text", keys->positions,
-                     config->n_positions);
+        return ss__fail_file(err, path, SS_E_DATA, "'%s' is %zu, too few for a text",
+                             keys->positions, config->n_positions);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_eps(const char *path, const struct ss__json *json,
                           struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     double eps = config->defaults->eps;
     const char *key = config->keys.eps;
     if (key != NULL) {
-        SS_TRY(need_value(path, json, key, err));
-        SS_TRY(ss__json_number(path, json, key, &eps, err));
+        SS_RETURN_IF_ERROR(need_value(path, json, key, err));
+        SS_RETURN_IF_ERROR(ss__json_number(path, json, key, &eps, err));
         if (!(eps >= 0 && eps <= 1)) {
-            SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %g, expected 0 to 1", key, eps);
+            return ss__fail_file(err, path, SS_E_DATA, "'%s' is %g, expected 0 to 1", key, eps);
         }
     }
     config->norm_eps = (float)eps;
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool find_activation(const char *name, ss_tensor_activation *out)
@@ -156,66 +153,63 @@ ss_status ss_encoder_config_refuse(const char *path, const struct ss__json *json
                                    const struct ss_encoder_refused_key *keys, size_t n,
                                    ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < n; i++) {
         bool is_true = false;
-        SS_TRY(ss__json_bool(path, json, keys[i].key, &is_true, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(path, json, keys[i].key, &is_true, err));
         if (is_true) {
-            SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'%s' is true; %s", keys[i].key,
-                         keys[i].reason);
+            return ss__fail_file(err, path, SS_E_UNSUPPORTED, "'%s' is true; %s", keys[i].key,
+                                 keys[i].reason);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Keys that would make a different model of the same family. */
 static ss_status refuse_variants(const char *path, const struct ss__json *json, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *positions = "absolute";
     size_t n_buckets = 32;
     static const struct ss_encoder_refused_key refused[] = {
         {"is_decoder", "only encoders without causal masks are read"}};
-    SS_TRY(ss__json_text(path, json, "position_embedding_type", &positions, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, json, "position_embedding_type", &positions, err));
     if (strcmp(positions, "absolute") != 0) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'position_embedding_type' is '%s'; only 'absolute' is read", positions);
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'position_embedding_type' is '%s'; only 'absolute' is read",
+                             positions);
     }
-    SS_TRY(ss__json_size(path, json, "relative_attention_num_buckets", &n_buckets, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(path, json, "relative_attention_num_buckets", &n_buckets, err));
     if (n_buckets != 32) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'relative_attention_num_buckets' is %zu; only 32 is read", n_buckets);
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'relative_attention_num_buckets' is %zu; only 32 is read",
+                             n_buckets);
     }
-    SS_TRY(ss_encoder_config_refuse(path, json, refused, 1, err));
+    SS_RETURN_IF_ERROR(ss_encoder_config_refuse(path, json, refused, 1, err));
     if (ss__json_is_object(ss__json_get(json, "quantization_config"))) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'quantization_config': quantised models are not "
-                     "read; use the original weights");
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'quantization_config': quantised models are not "
+                             "read; use the original weights");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The id whose tokens do not count for positions. */
 static ss_status read_position_pad(const char *path, const struct ss__json *json,
                                    struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char key[] = "pad_token_id";
     size_t pad = 0;
     config->position_pad = config->family->position_pad;
     if (config->family->pad_in_config) {
         pad = (size_t)config->position_pad;
-        SS_TRY(ss__json_size(path, json, key, &pad, err));
+        SS_RETURN_IF_ERROR(ss__json_size(path, json, key, &pad, err));
         if (pad >= MAX_ROWS) {
-            SS_FAIL_FILE(path, SS_E_DATA, "'%s' is %zu, expected 0 to %d", key, pad,
-                         MAX_ROWS - 1);
+            return ss__fail_file(err, path, SS_E_DATA, "'%s' is %zu, expected 0 to %d", key,
+                                 pad, MAX_ROWS - 1);
         }
         config->position_pad = (int32_t)pad;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool is_for_generation(const struct ss__json *json)
@@ -231,24 +225,22 @@ static bool is_for_generation(const struct ss__json *json)
 static ss_status load(const struct ss_encoder_config_source *source,
                       struct ss_encoder_config *out, struct ss__json **json, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *model_type = "";
-    SS_TRY(ss__json_load(source->path, json, err));
-    SS_TRY(ss__json_need(source->path, *json, "model_type", err));
-    SS_TRY(ss__json_text(source->path, *json, "model_type", &model_type, err));
+    SS_RETURN_IF_ERROR(ss__json_load(source->path, json, err));
+    SS_RETURN_IF_ERROR(ss__json_need(source->path, *json, "model_type", err));
+    SS_RETURN_IF_ERROR(ss__json_text(source->path, *json, "model_type", &model_type, err));
     out->family = ss_encoder_family_find(model_type);
     if (out->family == NULL) {
-        SS_FAIL_FILE(source->path, SS_E_UNSUPPORTED,
-                     "the architecture '%s' ('model_type') is not read; read are %s",
-                     model_type, ss_encoder_family_list());
+        return ss__fail_file(err, source->path, SS_E_UNSUPPORTED,
+                             "the architecture '%s' ('model_type') is not read; read are %s",
+                             model_type, ss_encoder_family_list());
     }
-    SS_TRY(ss_encoder_config_check_keys(source, out->family, *json, err));
-    SS_TRY(ss_encoder_config_overlay(source, out->family, json, err));
+    SS_RETURN_IF_ERROR(ss_encoder_config_check_keys(source, out->family, *json, err));
+    SS_RETURN_IF_ERROR(ss_encoder_config_overlay(source, out->family, json, err));
     out->keys = ss_encoder_family_keys(out->family, *json);
     out->defaults = ss_encoder_family_defaults(out->family, *json);
     out->body = *out->family->body;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_config_read(const struct ss_encoder_config_source *source,

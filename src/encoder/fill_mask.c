@@ -72,7 +72,6 @@ out:
 
 static ss_status score(struct filling *f, ss_work *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = f->encoder->config.width;
     const size_t n_vocab = f->encoder->config.n_vocab;
     const size_t offsets[2] = {0, ss_tokenizer_tokens_n_ids(&f->tokens)};
@@ -80,20 +79,17 @@ static ss_status score(struct filling *f, ss_work *work, ss_err *err)
         .ids = f->tokens.ids, .offsets = offsets, .n_sequences = 1};
     float *hidden = NULL;
     float *rows = NULL;
-    SS_TRY(ss_encoder_transformer_run(f->encoder, work, &batch, &hidden, err));
+    SS_RETURN_IF_ERROR(ss_encoder_transformer_run(f->encoder, work, &batch, &hidden, err));
     rows =
         ss_tensor_work_scratch(work, SS_TENSOR_SLOT_POOLED, f->n_masks * width * sizeof *rows);
     if (rows == NULL) {
-        status = ss__fail_nomem(err, "mask rows");
-        goto out;
+        return ss__fail_nomem(err, "mask rows");
     }
     for (size_t i = 0; i < f->n_masks; i++) {
         memcpy(rows + i * width, hidden + f->masks[i] * width, width * sizeof *rows);
     }
-    SS_ALLOC(f->scores, f->n_masks * n_vocab);
-    SS_TRY(ss_encoder_mask_head_run(f->encoder, work, rows, f->n_masks, f->scores, err));
-out:
-    return status;
+    SS_ALLOC_OR_RETURN(f->scores, f->n_masks * n_vocab);
+    return ss_encoder_mask_head_run(f->encoder, work, rows, f->n_masks, f->scores, err);
 }
 
 static int compare_candidates(const void *a, const void *b)
@@ -153,16 +149,14 @@ out:
 static ss_status name_candidates(const struct filling *f, struct ss_mask_result *result,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < result->n_masks * result->n_candidates; i++) {
         struct ss_mask_candidate *c = &result->candidates[i];
-        SS_TRY(ss_tokenizer_detokenize(f->encoder->mask_tokenizer, &c->token, 1, false,
-                                       &c->token_str, err));
-        SS_TRY(
+        SS_RETURN_IF_ERROR(ss_tokenizer_detokenize(f->encoder->mask_tokenizer, &c->token, 1,
+                                                   false, &c->token_str, err));
+        SS_RETURN_IF_ERROR(
             put_in_place(f, f->masks[i / result->n_candidates], c->token, &c->sequence, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_fill_mask(const ss_encoder *encoder, ss_work *work, struct ss_text text,

@@ -179,7 +179,6 @@ static void rotate(const struct run *run)
 
 static ss_status run_attention(const struct run *run, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
     const size_t head_width = run->config->width / run->config->n_heads;
@@ -195,21 +194,18 @@ static ss_status run_attention(const struct run *run, ss_err *err)
     const struct ss_tensor_end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
     const float *x = part_input(run, l->gain_1, l->shift_1);
     measure(run, SS_ENCODER_INTO_ATTENTION, x);
-    SS_TRY(ss_tensor_linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
+    SS_RETURN_IF_ERROR(ss_tensor_linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
     if (run->turns != NULL) {
         rotate(run);
     }
-    SS_TRY(ss_tensor_attend(run->work, &attention, b->qkv, run->batch->offsets,
-                            run->batch->n_sequences, b->context, err));
-    SS_TRY(
-        ss_tensor_linear(run->work, &l->context, b->context, run->n, b->hidden, &context, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_tensor_attend(run->work, &attention, b->qkv, run->batch->offsets,
+                                        run->batch->n_sequences, b->context, err));
+    return ss_tensor_linear(run->work, &l->context, b->context, run->n, b->hidden, &context,
+                            err);
 }
 
 static ss_status run_feed_forward(const struct run *run, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
     const struct ss_tensor_end inner = {.bias = l->inner_bias,
@@ -218,19 +214,18 @@ static ss_status run_feed_forward(const struct run *run, ss_err *err)
     const struct ss_tensor_end outer = part_end(run, l->outer_bias, l->gain_2, l->shift_2);
     const float *x = part_input(run, l->gain_2, l->shift_2);
     measure(run, SS_ENCODER_INTO_FORWARD, x);
-    SS_TRY(ss_tensor_linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
+    SS_RETURN_IF_ERROR(
+        ss_tensor_linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
     if (run->config->body.is_gated) {
-        SS_TRY(ss_tensor_linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
+        SS_RETURN_IF_ERROR(
+            ss_tensor_linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
         ss_tensor_multiply_by(run->work, b->inner, b->gate, run->n * run->config->inner_width);
     }
-    SS_TRY(ss_tensor_linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err));
-out:
-    return status;
+    return ss_tensor_linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err);
 }
 
 static ss_status run_layers(struct run *run, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < run->config->n_layers; i++) {
         const uint8_t kind = run->config->kind_of[i];
         run->layer = &run->transformer->layers[i];
@@ -239,12 +234,11 @@ static ss_status run_layers(struct run *run, ss_err *err)
         run->squares = run->batch->squares == NULL
                            ? NULL
                            : run->batch->squares + i * SS_ENCODER_N_INTO * run->config->width;
-        SS_TRY(run_attention(run, err));
-        SS_TRY(run_feed_forward(run, err));
-        SS_TRY(ss_tensor_work_check(run->work, err));
+        SS_RETURN_IF_ERROR(run_attention(run, err));
+        SS_RETURN_IF_ERROR(run_feed_forward(run, err));
+        SS_RETURN_IF_ERROR(ss_tensor_work_check(run->work, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_transformer_run(const ss_encoder *encoder, ss_work *work,
@@ -292,28 +286,25 @@ out:
 static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
                              const struct ss_encoder_batch *batch, float *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = encoder->config.width;
     struct ss_encoder_rows rows = {.n = batch->n_sequences, .slot = SS_TENSOR_SLOT_POOLED};
     float *hidden = NULL;
-    SS_TRY(ss_encoder_transformer_run(encoder, work, batch, &hidden, err));
+    SS_RETURN_IF_ERROR(ss_encoder_transformer_run(encoder, work, batch, &hidden, err));
     rows.x = scratch(work, rows.slot, rows.n, encoder->pooling.n_modes * width);
     if (rows.x == NULL) {
-        status = ss__fail_nomem(err, "embeddings");
-        goto out;
+        return ss__fail_nomem(err, "embeddings");
     }
     ss_encoder_pooling_run(&encoder->pooling, work, batch, encoder->n_prompt_ids, width, hidden,
                            rows.x);
     for (size_t i = 0; i < encoder->n_modules; i++) {
-        SS_TRY(ss_encoder_module_run(&encoder->modules[i], work, &rows, err));
+        SS_RETURN_IF_ERROR(ss_encoder_module_run(&encoder->modules[i], work, &rows, err));
     }
-    SS_TRY(ss_tensor_work_check(work, err));
+    SS_RETURN_IF_ERROR(ss_tensor_work_check(work, err));
     for (size_t i = 0; i < rows.n; i++) {
         memcpy(out + i * encoder->width, rows.x + i * encoder->whole_width,
                encoder->width * sizeof *out);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 size_t ss_encoder_batch_tokens(const ss_encoder *encoder)
@@ -329,7 +320,6 @@ size_t ss_encoder_batch_tokens(const ss_encoder *encoder)
 ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *work,
                              const struct ss_tokenizer_tokens *tokens, float *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t budget = ss_encoder_batch_tokens(encoder);
     for (size_t begin = 0; begin < tokens->n_texts;) {
         const size_t first = tokens->offsets[begin];
@@ -341,18 +331,16 @@ ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *work,
         size_t *offsets = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_OTHER,
                                                  (n + 1) * sizeof *tokens->offsets);
         if (offsets == NULL) {
-            status = ss__fail_nomem(err, "offsets");
-            goto out;
+            return ss__fail_nomem(err, "offsets");
         }
         for (size_t i = 0; i <= n; i++) {
             offsets[i] = tokens->offsets[begin + i] - first;
         }
         const struct ss_encoder_batch batch = {
             .ids = tokens->ids + first, .offsets = offsets, .n_sequences = n};
-        SS_TRY(embed_batch(encoder, work, &batch, out + begin * encoder->width, err));
+        SS_RETURN_IF_ERROR(
+            embed_batch(encoder, work, &batch, out + begin * encoder->width, err));
         begin = end;
     }
-    SS_TRY(ss_weights_check(encoder->weights, err));
-out:
-    return status;
+    return ss_weights_check(encoder->weights, err);
 }

@@ -95,13 +95,11 @@ out:
 ss_status ss_encoder_json_expect(const char *file, const struct ss__json *json,
                                  struct ss_encoder_expected expected, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *value = expected.value;
-    SS_TRY(ss__json_text(file, json, expected.key, &value, err));
+    SS_RETURN_IF_ERROR(ss__json_text(file, json, expected.key, &value, err));
     if (strcmp(value, expected.value) != 0) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'%s' is '%s'; only '%s' is read", expected.key,
-                     value, expected.value);
+        return ss__fail_file(err, file, SS_E_UNSUPPORTED, "'%s' is '%s'; only '%s' is read",
+                             expected.key, value, expected.value);
     }
-out:
-    return status;
+    return SS_OK;
 }

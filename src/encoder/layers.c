@@ -120,40 +120,36 @@ out:
 static ss_status make_matrix(const struct layer_place *place, const struct pieces *pieces,
                              const struct piece *piece, ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss_precision precision = place->job->config->precision;
-    SS_TRY(ss_tensor_matrix_new(piece->rows.n_total, piece->rows.n_in, precision, piece->matrix,
-                                err));
+    SS_RETURN_IF_ERROR(ss_tensor_matrix_new(piece->rows.n_total, piece->rows.n_in, precision,
+                                            piece->matrix, err));
     if (piece->source.is_upward) {
         ss_tensor_matrix_expect_upward(piece->matrix);
     }
     if (piece->source.sizes != NULL) {
-        SS_TRY(smooth(place, pieces, piece, err));
+        SS_RETURN_IF_ERROR(smooth(place, pieces, piece, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Nothing where the family has no tensor for the part. */
 static ss_status bind_piece(const struct layer_place *place, const struct pieces *pieces,
                             const struct piece *piece, ss_err *err)
 {
-    ss_status status = SS_OK;
     char name[NAME_BYTES];
     if (!has_piece(place, piece)) {
         return SS_OK;
     }
     if (piece->matrix->panels == NULL) {
-        SS_TRY(make_matrix(place, pieces, piece, err));
+        SS_RETURN_IF_ERROR(make_matrix(place, pieces, piece, err));
     }
-    SS_TRY(ss_encoder_bind_rows(place->job->binder,
-                                name_part(name, place, piece->part, "weight"), &piece->rows,
-                                place->job->config->precision, piece->matrix, err));
+    SS_RETURN_IF_ERROR(
+        ss_encoder_bind_rows(place->job->binder, name_part(name, place, piece->part, "weight"),
+                             &piece->rows, place->job->config->precision, piece->matrix, err));
     if (piece->bias != NULL) {
-        SS_TRY(bind_bias(place, piece, err));
+        SS_RETURN_IF_ERROR(bind_bias(place, piece, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- matrices ---- */
@@ -178,7 +174,6 @@ static bool is_mostly_positive(const struct ss_encoder_config *config)
 static ss_status bind_matrices(const struct layer_place *place, struct ss_encoder_layer *l,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t d = place->job->config->width, f = place->job->config->inner_width;
     const size_t *order = place->job->order;
     /* Of queries and keys, only differences between scores count: values tell more. */
@@ -221,11 +216,10 @@ static ss_status bind_matrices(const struct layer_place *place, struct ss_encode
     const struct pieces all = {pieces, sizeof pieces / sizeof pieces[0]};
     for (size_t i = 0; i < all.n; i++) {
         if (place->job->sizes == NULL || pieces[i].source.sizes != NULL) {
-            SS_TRY(bind_piece(place, &all, &pieces[i], err));
+            SS_RETURN_IF_ERROR(bind_piece(place, &all, &pieces[i], err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- vectors ---- */
@@ -234,7 +228,6 @@ static ss_status make_vectors(struct ss_encoder_layer *l,
                               const struct ss_encoder_config *config, bool has_norm_1,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_body *body = &config->body;
     const size_t d = config->width, f = config->inner_width;
     const struct {
@@ -257,7 +250,7 @@ static ss_status make_vectors(struct ss_encoder_layer *l,
     for (size_t i = 0; i < n_parts; i++) {
         n += parts[i].is_there ? ss__round_up(parts[i].n, 16) : 0;
     }
-    SS_ALLOC_ALIGNED(l->vectors, n);
+    SS_ALLOC_ALIGNED_OR_RETURN(l->vectors, n);
     memset(l->vectors, 0, n * sizeof *l->vectors);
     float *at = l->vectors;
     for (size_t i = 0; i < n_parts; i++) {
@@ -266,42 +259,37 @@ static ss_status make_vectors(struct ss_encoder_layer *l,
             at += ss__round_up(parts[i].n, 16);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* gain NULL: this layer has no such norm. */
 static ss_status bind_norm(const struct layer_place *place, ss_encoder_part part, float *gain,
                            float *shift, ss_err *err)
 {
-    ss_status status = SS_OK;
     char name[NAME_BYTES];
     struct ss_encoder_binder *binder = place->job->binder;
     const size_t width = place->job->config->width;
     if (gain == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss_encoder_bind_vector(binder, name_part(name, place, part, "weight"), width, gain,
-                                  err));
+    SS_RETURN_IF_ERROR(ss_encoder_bind_vector(binder, name_part(name, place, part, "weight"),
+                                              width, gain, err));
     if (place->job->config->body.has_norm_bias) {
-        SS_TRY(ss_encoder_bind_vector(binder, name_part(name, place, part, "bias"), width,
-                                      shift, err));
+        SS_RETURN_IF_ERROR(ss_encoder_bind_vector(binder, name_part(name, place, part, "bias"),
+                                                  width, shift, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status bind_vectors(const struct layer_place *place, struct ss_encoder_layer *layer,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_config *config = place->job->config;
     const bool has_norm_1 = place->index > 0 || !config->body.skips_a_norm;
-    SS_TRY(make_vectors(layer, config, has_norm_1, err));
-    SS_TRY(bind_norm(place, SS_ENCODER_PART_NORM_1, layer->gain_1, layer->shift_1, err));
-    SS_TRY(bind_norm(place, SS_ENCODER_PART_NORM_2, layer->gain_2, layer->shift_2, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(make_vectors(layer, config, has_norm_1, err));
+    SS_RETURN_IF_ERROR(
+        bind_norm(place, SS_ENCODER_PART_NORM_1, layer->gain_1, layer->shift_1, err));
+    return bind_norm(place, SS_ENCODER_PART_NORM_2, layer->gain_2, layer->shift_2, err);
 }
 
 static void bind_layer_task(void *context, size_t index, size_t worker)
@@ -317,21 +305,19 @@ static void bind_layer_task(void *context, size_t index, size_t worker)
  * alike, which changes no product of the two. */
 static ss_status make_order(struct layer_job *job, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_config *config = job->config;
     const size_t head_width = config->width / config->n_heads, half = config->rotary_half;
     if (!config->has_neighbour_pairs) {
         return SS_OK;
     }
-    SS_ALLOC(job->order, 3 * config->width);
+    SS_ALLOC_OR_RETURN(job->order, 3 * config->width);
     for (size_t r = 0; r < 3 * config->width; r++) {
         const size_t i = r % head_width, first = r - i;
         const bool turns = r < 2 * config->width && i < 2 * half;
         const size_t pair = i < half ? 2 * i : 2 * (i - half) + 1;
         job->order[r] = turns ? first + pair : r;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status bind_all_matrices(struct layer_job *job, ss_err *err)
@@ -359,19 +345,16 @@ ss_status ss_encoder_layers_bind(struct ss_encoder_transformer *transformer,
                                  const struct ss_encoder_config *config,
                                  struct ss_encoder_binder *binder, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct layer_job job = {.config = config,
                             .names = transformer->names,
                             .transformer = transformer,
                             .binder = binder};
-    SS_ALLOC(transformer->layers, config->n_layers);
+    SS_ALLOC_OR_RETURN(transformer->layers, config->n_layers);
     for (size_t i = 0; i < config->n_layers; i++) {
         const struct layer_place place = {.job = &job, .index = i};
-        SS_TRY(bind_vectors(&place, &transformer->layers[i], err));
+        SS_RETURN_IF_ERROR(bind_vectors(&place, &transformer->layers[i], err));
     }
-    SS_TRY(bind_all_matrices(&job, err));
-out:
-    return status;
+    return bind_all_matrices(&job, err);
 }
 
 ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *transformer,

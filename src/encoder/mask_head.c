@@ -48,7 +48,6 @@ static ss_status bind_vectors(struct ss_encoder_mask_head *head,
                               const struct ss_encoder_head_names *names,
                               struct ss_encoder_binder *binder, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = config->width;
     const struct {
         const char *base, *end;
@@ -60,23 +59,22 @@ static ss_status bind_vectors(struct ss_encoder_mask_head *head,
         {names->norm, "bias", &head->shift, config->body.has_norm_bias},
     };
     const size_t n = sizeof vectors / sizeof vectors[0];
-    SS_ALLOC_ALIGNED(head->vectors, n * width + config->n_vocab);
+    SS_ALLOC_ALIGNED_OR_RETURN(head->vectors, n * width + config->n_vocab);
     memset(head->vectors, 0, (n * width + config->n_vocab) * sizeof *head->vectors);
     for (size_t i = 0; i < n; i++) {
         char name[NAME_BYTES];
         *vectors[i].vector = head->vectors + i * width;
         if (vectors[i].is_there) {
-            SS_TRY(ss_encoder_bind_vector(binder,
-                                          full_name(name, vectors[i].base, vectors[i].end),
-                                          width, *vectors[i].vector, err));
+            SS_RETURN_IF_ERROR(
+                ss_encoder_bind_vector(binder, full_name(name, vectors[i].base, vectors[i].end),
+                                       width, *vectors[i].vector, err));
         }
     }
     head->bias = head->vectors + n * width;
     if (config->body.has_head_bias) {
-        SS_TRY(bind_bias(head, names, config->n_vocab, binder, err));
+        SS_RETURN_IF_ERROR(bind_bias(head, names, config->n_vocab, binder, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_mask_head_bind(struct ss_encoder_mask_head *head,
@@ -84,23 +82,20 @@ ss_status ss_encoder_mask_head_bind(struct ss_encoder_mask_head *head,
                                     const struct ss_encoder_transformer *transformer,
                                     struct ss_encoder_binder *binder, ss_err *err)
 {
-    ss_status status = SS_OK;
     char name[NAME_BYTES];
     const struct ss_encoder_head_names *names = &transformer->names->head;
     const size_t width = config->width;
     const uint64_t shape[2] = {config->n_vocab, width};
-    SS_TRY(need_head(names, binder, err));
+    SS_RETURN_IF_ERROR(need_head(names, binder, err));
     head->activation = names->gelu ? SS_TENSOR_ACT_GELU : config->head_activation;
-    SS_TRY(ss_encoder_bind_matrix(binder, full_name(name, names->dense, "weight"), width, width,
-                                  &head->dense, err));
-    SS_TRY(bind_vectors(head, config, names, binder, err));
-    SS_TRY(ss_encoder_bind_view(binder,
+    SS_RETURN_IF_ERROR(ss_encoder_bind_matrix(binder, full_name(name, names->dense, "weight"),
+                                              width, width, &head->dense, err));
+    SS_RETURN_IF_ERROR(bind_vectors(head, config, names, binder, err));
+    return ss_encoder_bind_view(binder,
                                 config->ties_head
                                     ? full_name(name, transformer->names->words, "weight")
                                     : names->decoder,
-                                2, shape, &head->decoder, &head->decoder_owned, err));
-out:
-    return status;
+                                2, shape, &head->decoder, &head->decoder_owned, err);
 }
 
 void ss_encoder_mask_head_release(struct ss_encoder_mask_head *head)
@@ -136,7 +131,6 @@ static void logits_of_words(void *context, size_t index, size_t worker)
 ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work, const float *x,
                                    size_t n, float *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_encoder_mask_head *head = &encoder->head;
     const size_t width = encoder->config.width;
     const size_t n_vocab = encoder->config.n_vocab;
@@ -147,19 +141,17 @@ ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work, con
                                       .norm_eps = encoder->config.norm_eps};
     float *y = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_POOLED_NEXT, n * width * sizeof *y);
     if (y == NULL) {
-        status = ss__fail_nomem(err, "the head");
-        goto out;
+        return ss__fail_nomem(err, "the head");
     }
-    SS_TRY(ss_tensor_linear(work, &head->dense, x, n, y, &end, err));
+    SS_RETURN_IF_ERROR(ss_tensor_linear(work, &head->dense, x, n, y, &end, err));
     struct logit_job job = {
         .head = head, .x = y, .out = out, .n = n, .width = width, .n_vocab = n_vocab};
     const size_t n_tasks = ss__divide_up(n_vocab, VOCAB_STEP);
     ss__pool_run(ss_tensor_work_pool(work), n_tasks, logits_of_words, &job);
-    SS_TRY(ss_tensor_work_check(work, err));
-    SS_TRY(ss_weights_check(encoder->weights, err)); /* where the decoder may lie */
+    SS_RETURN_IF_ERROR(ss_tensor_work_check(work, err));
+    SS_RETURN_IF_ERROR(ss_weights_check(encoder->weights, err)); /* where the decoder may lie */
     for (size_t i = 0; i < n; i++) {
         ss_tensor_softmax(out + i * n_vocab, n_vocab);
     }
-out:
-    return status;
+    return SS_OK;
 }

@@ -38,19 +38,18 @@ static const char *const module_keys[] = {"idx", "name", "path", "type", "kwargs
 /* Of two modules with one name the reference keeps the last, at the place of the first. */
 static ss_status check_names(const char *file, const struct ss__json *modules, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < ss__json_count(modules); i++) {
         const char *name = ss__json_string(ss__json_get(ss__json_at(modules, i), "name"));
         for (size_t k = 0; k < i && name != NULL; k++) {
             const char *other = ss__json_string(ss__json_get(ss__json_at(modules, k), "name"));
             if (other != NULL && strcmp(name, other) == 0) {
-                SS_FAIL_FILE(file, SS_E_DATA,
-                             "modules %zu and %zu have the same 'name' '%.100s'", k, i, name);
+                return ss__fail_file(err, file, SS_E_DATA,
+                                     "modules %zu and %zu have the same 'name' '%.100s'", k, i,
+                                     name);
             }
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_module(struct ss_encoder_model_folder *folder, const char *file,
@@ -90,46 +89,45 @@ out:
 static ss_status check_order(const char *file, const struct ss_encoder_step *steps, size_t n,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char *const lead[] = {"Transformer", "Pooling"};
     for (size_t i = 0; i < 2; i++) {
         if (i == n) {
-            SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "there is no module of type %s", lead[i]);
+            return ss__fail_file(err, file, SS_E_UNSUPPORTED, "there is no module of type %s",
+                                 lead[i]);
         }
         if (strcmp(steps[i].type, lead[i]) != 0) {
-            SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "module %zu is of type '%s', expected %s", i,
-                         steps[i].type, lead[i]);
+            return ss__fail_file(err, file, SS_E_UNSUPPORTED,
+                                 "module %zu is of type '%s', expected %s", i, steps[i].type,
+                                 lead[i]);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_modules(struct ss_encoder_model_folder *folder, const char *file,
                               const struct ss__json *json, const struct ss_log *log,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = ss__json_count(json);
     struct ss_encoder_step *steps = NULL;
     if (!ss__json_is_array(json) || n == 0 || n > MAX_MODULES) {
-        SS_FAIL_FILE(file, SS_E_DATA, "expected a list of 1 to %d modules", MAX_MODULES);
+        return ss__fail_file(err, file, SS_E_DATA, "expected a list of 1 to %d modules",
+                             MAX_MODULES);
     }
     steps = ss__arena_alloc(&folder->arena, n * sizeof *steps);
     if (steps == NULL) {
-        status = ss__fail_nomem(err, "modules");
-        goto out;
+        return ss__fail_nomem(err, "modules");
     }
     for (size_t i = 0; i < n; i++) {
-        SS_TRY(read_module(folder, file, ss__json_at(json, i), log, &steps[i], err));
+        SS_RETURN_IF_ERROR(
+            read_module(folder, file, ss__json_at(json, i), log, &steps[i], err));
     }
-    SS_TRY(check_names(file, json, err));
-    SS_TRY(check_order(file, steps, n, err));
+    SS_RETURN_IF_ERROR(check_names(file, json, err));
+    SS_RETURN_IF_ERROR(check_order(file, steps, n, err));
     folder->transformer = steps[0].path;
     folder->steps = steps + 1;
     folder->n_steps = n - 1;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- prompts ---- */
@@ -212,19 +210,18 @@ ss_status ss_encoder_model_folder_truncation(const struct ss_encoder_model_folde
                                              const struct ss_encoder_options *options,
                                              size_t *n_kept, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char key[] = "truncate_dim";
     const struct ss__json *stated = ss__json_get(folder->prompts, key);
     *n_kept = 0;
-    SS_TRY(ss__json_size(folder->prompts_path, folder->prompts, key, n_kept, err));
+    SS_RETURN_IF_ERROR(ss__json_size(folder->prompts_path, folder->prompts, key, n_kept, err));
     if (stated != NULL && !ss__json_is_null(stated) && *n_kept == 0) {
-        SS_FAIL_FILE(folder->prompts_path, SS_E_DATA, "'%s' is 0, expected 1 or more", key);
+        return ss__fail_file(err, folder->prompts_path, SS_E_DATA,
+                             "'%s' is 0, expected 1 or more", key);
     }
     if (options->truncate_dim > 0) {
         *n_kept = options->truncate_dim;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the whole ---- */

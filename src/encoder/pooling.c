@@ -98,11 +98,10 @@ enum { N_MODES = sizeof modes / sizeof modes[0], MODE_MEAN = 2 };
 static ss_status add_mode(const char *file, const struct ss__json *name,
                           struct ss_encoder_pooling *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *text = ss__json_is_string(name) ? ss__json_string(name) : "(no text)";
     if (out->n_modes == SS_ENCODER_MAX_POOLING_MODES) {
-        SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' has more than %d entries",
-                     SS_ENCODER_MAX_POOLING_MODES);
+        return ss__fail_file(err, file, SS_E_DATA, "'pooling_mode' has more than %d entries",
+                             SS_ENCODER_MAX_POOLING_MODES);
     }
     for (uint8_t i = 0; i < N_MODES; i++) {
         if (strcmp(text, modes[i].name) == 0) {
@@ -110,33 +109,30 @@ static ss_status add_mode(const char *file, const struct ss__json *name,
             return SS_OK;
         }
     }
-    SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
-                 "the pooling mode '%s' is not read; read are cls, max, mean, "
-                 "mean_sqrt_len_tokens, weightedmean and lasttoken",
-                 text);
-out:
-    return status;
+    return ss__fail_file(err, file, SS_E_UNSUPPORTED,
+                         "the pooling mode '%s' is not read; read are cls, max, mean, "
+                         "mean_sqrt_len_tokens, weightedmean and lasttoken",
+                         text);
 }
 
 static ss_status read_modes(const char *file, const struct ss__json *json,
                             struct ss_encoder_pooling *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *mode = ss__json_get(json, "pooling_mode");
     const bool is_list = ss__json_is_array(mode);
     if (mode != NULL && !ss__json_is_null(mode)) {
         const size_t n = is_list ? ss__json_count(mode) : 1;
         for (size_t i = 0; i < n; i++) {
-            SS_TRY(add_mode(file, is_list ? ss__json_at(mode, i) : mode, out, err));
+            SS_RETURN_IF_ERROR(add_mode(file, is_list ? ss__json_at(mode, i) : mode, out, err));
         }
         if (n == 0) {
-            SS_FAIL_FILE(file, SS_E_DATA, "'pooling_mode' is an empty list");
+            return ss__fail_file(err, file, SS_E_DATA, "'pooling_mode' is an empty list");
         }
-        goto out;
+        return SS_OK;
     }
     for (uint8_t i = 0; i < N_MODES; i++) {
         bool is_on = false;
-        SS_TRY(ss__json_bool(file, json, modes[i].old_key, &is_on, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(file, json, modes[i].old_key, &is_on, err));
         if (is_on) {
             out->modes[out->n_modes++] = i;
         }
@@ -144,23 +140,21 @@ static ss_status read_modes(const char *file, const struct ss__json *json,
     if (out->n_modes == 0) {
         out->modes[out->n_modes++] = MODE_MEAN;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_width(const char *file, const struct ss__json *json, size_t width,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t stated = width;
-    SS_TRY(ss__json_size(file, json, "word_embedding_dimension", &stated, err));
-    SS_TRY(ss__json_size(file, json, "embedding_dimension", &stated, err));
+    SS_RETURN_IF_ERROR(ss__json_size(file, json, "word_embedding_dimension", &stated, err));
+    SS_RETURN_IF_ERROR(ss__json_size(file, json, "embedding_dimension", &stated, err));
     if (stated != width) {
-        SS_FAIL_FILE(file, SS_E_SHAPE, "pooling takes %zu values, the transformer gives %zu",
-                     stated, width);
+        return ss__fail_file(err, file, SS_E_SHAPE,
+                             "pooling takes %zu values, the transformer gives %zu", stated,
+                             width);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static const char *const read_keys[] = {"word_embedding_dimension", "embedding_dimension",

@@ -17,85 +17,86 @@ enum { MAX_TURNS = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
 ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
                                struct ss_encoder_layer_kind *kind, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *type = "default";
     double fraction = 1;
     if (json != NULL && !ss__json_is_null(json) && !ss__json_is_object(json)) {
-        SS_FAIL_FILE(path, SS_E_DATA, "the rotary positions ('rope_parameters') are no object");
+        return ss__fail_file(err, path, SS_E_DATA,
+                             "the rotary positions ('rope_parameters') are no object");
     }
-    SS_TRY(ss__json_text(path, json, "type", &type, err));
-    SS_TRY(ss__json_text(path, json, "rope_type", &type, err));
-    SS_TRY(ss__json_number(path, json, "rope_theta", &kind->theta, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, json, "type", &type, err));
+    SS_RETURN_IF_ERROR(ss__json_text(path, json, "rope_type", &type, err));
+    SS_RETURN_IF_ERROR(ss__json_number(path, json, "rope_theta", &kind->theta, err));
     if (strcmp(type, "linear") == 0) {
-        SS_TRY(ss__json_need(path, json, "factor", err));
-        SS_TRY(ss__json_number(path, json, "factor", &kind->stretch, err));
+        SS_RETURN_IF_ERROR(ss__json_need(path, json, "factor", err));
+        SS_RETURN_IF_ERROR(ss__json_number(path, json, "factor", &kind->stretch, err));
     } else if (strcmp(type, "default") != 0) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'rope_type' is '%s'; rotary positions of the types default and linear "
-                     "are read",
-                     type);
+        return ss__fail_file(
+            err, path, SS_E_UNSUPPORTED,
+            "'rope_type' is '%s'; rotary positions of the types default and linear "
+            "are read",
+            type);
     }
-    SS_TRY(ss__json_number(path, json, "partial_rotary_factor", &fraction, err));
+    SS_RETURN_IF_ERROR(ss__json_number(path, json, "partial_rotary_factor", &fraction, err));
     if (fraction != 1) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED, "'partial_rotary_factor' is %g; only 1 is read",
-                     fraction);
+        return ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                             "'partial_rotary_factor' is %g; only 1 is read", fraction);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_kinds(const char *path, const struct ss_encoder_config *config,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < config->n_layers; i++) {
         const struct ss_encoder_layer_kind *kind = &config->kinds[config->kind_of[i]];
         if (!(kind->theta >= 1 && kind->theta <= 1e15)) {
-            SS_FAIL_FILE(path, SS_E_DATA,
-                         "the base of the rotary positions ('rope_theta') of layer %zu is %g, "
-                         "expected 1 to 1e15",
-                         i, kind->theta);
+            return ss__fail_file(
+                err, path, SS_E_DATA,
+                "the base of the rotary positions ('rope_theta') of layer %zu is %g, "
+                "expected 1 to 1e15",
+                i, kind->theta);
         }
         if (!(kind->stretch >= 1 && kind->stretch <= 1e6)) {
-            SS_FAIL_FILE(path, SS_E_DATA,
-                         "the 'factor' of the rotary positions of layer %zu is %g, expected 1 "
-                         "to 1e6",
-                         i, kind->stretch);
+            return ss__fail_file(
+                err, path, SS_E_DATA,
+                "the 'factor' of the rotary positions of layer %zu is %g, expected 1 "
+                "to 1e6",
+                i, kind->stretch);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_rope_check(const char *path, double fraction,
                                 struct ss_encoder_config *config, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t head_width = config->width / config->n_heads;
-    SS_TRY(check_kinds(path, config, err));
+    SS_RETURN_IF_ERROR(check_kinds(path, config, err));
     if (!(fraction > 0 && fraction <= 1)) {
-        SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
-                     "'rotary_emb_fraction' is %g; only rotary positions are read, of a "
-                     "fraction above 0 and up to 1",
-                     fraction);
+        return ss__fail_file(
+            err, path, SS_E_UNSUPPORTED,
+            "'rotary_emb_fraction' is %g; only rotary positions are read, of a "
+            "fraction above 0 and up to 1",
+            fraction);
     }
     const size_t rotary_width = (size_t)((double)head_width * fraction);
     config->rotary_half = rotary_width / 2;
     if (rotary_width == 0 || rotary_width % 2 != 0) {
-        SS_FAIL_FILE(path, SS_E_SHAPE,
-                     "%zu numbers of each head ('%s' %zu by '%s' %zu) would turn with the "
-                     "position; they turn in pairs",
-                     rotary_width, config->keys.width, config->width, config->keys.heads,
-                     config->n_heads);
+        return ss__fail_file(
+            err, path, SS_E_SHAPE,
+            "%zu numbers of each head ('%s' %zu by '%s' %zu) would turn with the "
+            "position; they turn in pairs",
+            rotary_width, config->keys.width, config->width, config->keys.heads,
+            config->n_heads);
     }
     if (config->n_positions > MAX_TURNS / config->rotary_half) {
-        SS_FAIL_FILE(path, SS_E_DATA,
-                     "'%s' is %zu; with heads of %zu numbers at most %zu positions are read",
-                     config->keys.positions, config->n_positions, head_width,
-                     MAX_TURNS / config->rotary_half);
+        return ss__fail_file(
+            err, path, SS_E_DATA,
+            "'%s' is %zu; with heads of %zu numbers at most %zu positions are read",
+            config->keys.positions, config->n_positions, head_width,
+            MAX_TURNS / config->rotary_half);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- tables ---- */
@@ -111,9 +112,8 @@ static ss_status make_turns(const struct ss_encoder_config *config,
                             const struct ss_encoder_layer_kind *kind, float **turns,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t half = config->rotary_half, n = config->n_positions;
-    SS_ALLOC_ALIGNED(*turns, 2 * n * half);
+    SS_ALLOC_ALIGNED_OR_RETURN(*turns, 2 * n * half);
     for (size_t i = 0; i < half; i++) {
         const float per_position = frequency(kind, i, half);
         for (size_t p = 0; p < n; p++) {
@@ -122,20 +122,17 @@ static ss_status make_turns(const struct ss_encoder_config *config,
             (*turns)[(n + p) * half + i] = (float)sin((double)angle);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_rope_make(const struct ss_encoder_config *config,
                                float *turns[SS_ENCODER_N_LAYER_KINDS], ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < config->n_layers; i++) {
         const uint8_t kind = config->kind_of[i];
         if (turns[kind] == NULL) {
-            SS_TRY(make_turns(config, &config->kinds[kind], &turns[kind], err));
+            SS_RETURN_IF_ERROR(make_turns(config, &config->kinds[kind], &turns[kind], err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }

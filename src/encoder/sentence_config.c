@@ -112,31 +112,28 @@ static const struct ss_encoder_known_keys known_call_keys = {
 
 static ss_status check_modalities(const char *file, const struct ss__json *json, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *modalities = ss__json_get(json, "modality_config");
     const struct ss__json *text = ss__json_get(modalities, "text");
     if (ss__json_is_object(modalities) && !ss__json_is_object(text)) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED, "'modality_config' has no 'text'");
+        return ss__fail_file(err, file, SS_E_UNSUPPORTED, "'modality_config' has no 'text'");
     }
     if (ss__json_get(modalities, "message") != NULL) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
-                     "'modality_config' has 'message': texts would go through a chat template, "
-                     "which is not read");
+        return ss__fail_file(
+            err, file, SS_E_UNSUPPORTED,
+            "'modality_config' has 'message': texts would go through a chat template, "
+            "which is not read");
     }
-    SS_TRY(ss_encoder_json_expect(file, text, (struct ss_encoder_expected){"method", "forward"},
-                                  err));
-    SS_TRY(ss_encoder_json_expect(
+    SS_RETURN_IF_ERROR(ss_encoder_json_expect(
+        file, text, (struct ss_encoder_expected){"method", "forward"}, err));
+    return ss_encoder_json_expect(
         file, text, (struct ss_encoder_expected){"method_output_name", "last_hidden_state"},
-        err));
-out:
-    return status;
+        err);
 }
 
 static ss_status check_call(const char *file, const struct ss__json *json,
                             const struct ss_log *log, ss_err *err)
 {
     static const char *const parts[] = {"common", "text"};
-    ss_status status = SS_OK;
     const struct ss__json *call = ss__json_get(json, "processing_kwargs");
     for (size_t i = 0; i < 2; i++) {
         const struct ss__json *part = ss__json_get(call, parts[i]);
@@ -146,23 +143,22 @@ static ss_status check_call(const char *file, const struct ss__json *json,
         if (ss__json_tag_of(cuts) == SS__JSON_IS_FALSE ||
             (name != NULL && strcmp(name, "longest_first") != 0 &&
              strcmp(name, "only_first") != 0)) {
-            SS_FAIL_FILE(
-                file, SS_E_UNSUPPORTED,
+            return ss__fail_file(
+                err, file, SS_E_UNSUPPORTED,
                 "'truncation' in 'processing_kwargs' is off; texts are always cut to what "
                 "the model takes");
         }
         if (ss__json_tag_of(specials) == SS__JSON_IS_FALSE) {
-            SS_FAIL_FILE(
-                file, SS_E_UNSUPPORTED,
+            return ss__fail_file(
+                err, file, SS_E_UNSUPPORTED,
                 "'add_special_tokens' in 'processing_kwargs' is false, which is not read");
         }
         struct ss_encoder_known_keys known = known_call_keys;
         static const char *const special_keys[] = {"add_special_tokens"};
         known.lists[1] = (struct ss_encoder_key_list)SS_ENCODER_KEY_LIST(special_keys);
-        SS_TRY(ss_encoder_keys_check(file, part, &known, log, err));
+        SS_RETURN_IF_ERROR(ss_encoder_keys_check(file, part, &known, log, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- arguments ---- */
@@ -171,22 +167,20 @@ static ss_status read_arguments(const struct ss_encoder_model_folder *folder,
                                 const char *old_name, const char *new_name,
                                 struct ss_encoder_arguments *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = ss__json_get(folder->sentence, old_name) != NULL ? old_name : new_name;
     struct ss__json *values = ss__json_get(folder->sentence, name);
     if (values != NULL && !ss__json_is_object(values)) {
-        SS_FAIL_FILE(folder->sentence_path, SS_E_DATA, "'%s' is not an object", name);
+        return ss__fail_file(err, folder->sentence_path, SS_E_DATA, "'%s' is not an object",
+                             name);
     }
     *out = (struct ss_encoder_arguments){
         .name = name, .file = folder->sentence_path, .values = values};
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder,
                                           const struct ss_log *log, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = sizeof sentence_files / sizeof sentence_files[0];
     for (size_t i = 0; i < n && ss__json_count(folder->sentence) == 0; i++) {
         ss__json_free(folder->sentence);
@@ -194,30 +188,30 @@ ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder
         folder->sentence_path =
             ss_encoder_model_folder_join(folder, folder->transformer, sentence_files[i]);
         if (folder->sentence_path == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a path"));
+            return ss__fail_nomem(err, "a path");
         }
-        SS_TRY(ss__json_load_optional(folder->sentence_path, &folder->sentence, err));
+        SS_RETURN_IF_ERROR(
+            ss__json_load_optional(folder->sentence_path, &folder->sentence, err));
     }
     const char *file = folder->sentence_path;
     const struct ss__json *json = folder->sentence;
-    SS_TRY(ss_encoder_keys_check(file, json, &known_keys, log, err));
-    SS_TRY(ss_encoder_json_expect(
+    SS_RETURN_IF_ERROR(ss_encoder_keys_check(file, json, &known_keys, log, err));
+    SS_RETURN_IF_ERROR(ss_encoder_json_expect(
         file, json, (struct ss_encoder_expected){"transformer_task", "feature-extraction"},
         err));
-    SS_TRY(ss_encoder_json_expect(
+    SS_RETURN_IF_ERROR(ss_encoder_json_expect(
         file, json, (struct ss_encoder_expected){"module_output_name", "token_embeddings"},
         err));
-    SS_TRY(check_modalities(file, json, err));
-    SS_TRY(check_call(file, json, log, err));
-    SS_TRY(read_arguments(folder, "tokenizer_args", "processor_kwargs",
-                          &folder->arguments.tokenizer, err));
-    SS_TRY(
+    SS_RETURN_IF_ERROR(check_modalities(file, json, err));
+    SS_RETURN_IF_ERROR(check_call(file, json, log, err));
+    SS_RETURN_IF_ERROR(read_arguments(folder, "tokenizer_args", "processor_kwargs",
+                                      &folder->arguments.tokenizer, err));
+    SS_RETURN_IF_ERROR(
         read_arguments(folder, "config_args", "config_kwargs", &folder->arguments.config, err));
-    SS_TRY(read_arguments(folder, "model_args", "model_kwargs", &folder->arguments.model, err));
-    SS_TRY(ss_encoder_keys_check(file, folder->arguments.model.values, &known_model_keys, log,
-                                 err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(
+        read_arguments(folder, "model_args", "model_kwargs", &folder->arguments.model, err));
+    return ss_encoder_keys_check(file, folder->arguments.model.values, &known_model_keys, log,
+                                 err);
 }
 
 /* ---- limits ---- */
@@ -225,18 +219,16 @@ out:
 ss_status ss_encoder_model_folder_limit(const struct ss_encoder_model_folder *folder,
                                         size_t *limit, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = folder->sentence_path;
     const struct ss__json *call = ss__json_get(folder->sentence, "processing_kwargs");
     const struct ss__json *tokenizer = folder->arguments.tokenizer.values;
     *limit = 0;
-    SS_TRY(ss__json_size(file, folder->sentence, "max_seq_length", limit, err));
+    SS_RETURN_IF_ERROR(ss__json_size(file, folder->sentence, "max_seq_length", limit, err));
     if (ss__json_get(tokenizer, "model_max_length") != NULL) {
         *limit = SIZE_MAX; /* null: none at all */
-        SS_TRY(ss__json_size(file, tokenizer, "model_max_length", limit, err));
+        SS_RETURN_IF_ERROR(ss__json_size(file, tokenizer, "model_max_length", limit, err));
     }
-    SS_TRY(ss__json_size(file, ss__json_get(call, "common"), "max_length", limit, err));
-    SS_TRY(ss__json_size(file, ss__json_get(call, "text"), "max_length", limit, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(
+        ss__json_size(file, ss__json_get(call, "common"), "max_length", limit, err));
+    return ss__json_size(file, ss__json_get(call, "text"), "max_length", limit, err);
 }

@@ -42,13 +42,12 @@ static const struct {
 static ss_status read_activation(const struct reading *r, ss_tensor_activation *out,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = "torch.nn.modules.activation.Tanh";
     if (ss__json_is_null(ss__json_get(r->json, "activation_function"))) {
-        SS_FAIL_FILE(r->file, SS_E_DATA,
-                     "'activation_function' is null, expected a class of torch");
+        return ss__fail_file(err, r->file, SS_E_DATA,
+                             "'activation_function' is null, expected a class of torch");
     }
-    SS_TRY(ss__json_text(r->file, r->json, "activation_function", &name, err));
+    SS_RETURN_IF_ERROR(ss__json_text(r->file, r->json, "activation_function", &name, err));
     const char *last = strrchr(name, '.');
     const size_t n = sizeof dense_activations / sizeof dense_activations[0];
     for (size_t i = 0; i < n && last != NULL && strncmp(name, "torch.", 6) == 0; i++) {
@@ -57,12 +56,11 @@ static ss_status read_activation(const struct reading *r, ss_tensor_activation *
             return SS_OK;
         }
     }
-    SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
-                 "'activation_function' is '%s'; read are torch's Tanh, Identity, ReLU, GELU, "
-                 "Sigmoid and SiLU",
-                 name);
-out:
-    return status;
+    return ss__fail_file(
+        err, r->file, SS_E_UNSUPPORTED,
+        "'activation_function' is '%s'; read are torch's Tanh, Identity, ReLU, GELU, "
+        "Sigmoid and SiLU",
+        name);
 }
 
 static ss_status check_input(const struct reading *r, const char *key,
@@ -91,12 +89,9 @@ struct module_weights {
 
 static ss_status open_weights(const struct reading *r, struct module_weights *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_weights_open_model(r->path, NULL, &out->weights, err));
-    SS_TRY(ss_encoder_add_weights(r->encoder, out->weights, err));
-    SS_TRY(ss_encoder_binder_init(&out->binder, out->weights, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_weights_open_model(r->path, NULL, &out->weights, err));
+    SS_RETURN_IF_ERROR(ss_encoder_add_weights(r->encoder, out->weights, err));
+    return ss_encoder_binder_init(&out->binder, out->weights, NULL, err);
 }
 
 /* The end of reading them: `status`, unless the file has changed. */
@@ -143,27 +138,24 @@ out:
 static ss_status run_dense(const struct ss_encoder_module *m, ss_work *work,
                            struct ss_encoder_rows *rows, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_tensor_end end = {.bias = m->bias, .activation = m->activation};
     const ss_tensor_slot slot = rows->slot == SS_TENSOR_SLOT_POOLED ? SS_TENSOR_SLOT_POOLED_NEXT
                                                                     : SS_TENSOR_SLOT_POOLED;
     float *y = ss_tensor_work_scratch(work, slot, rows->n * m->n_out * sizeof *y);
     if (y == NULL) {
-        status = ss__fail_nomem(err, "embeddings");
-        goto out;
+        return ss__fail_nomem(err, "embeddings");
     }
     if (m->residual.panels != NULL) {
-        SS_TRY(ss_tensor_linear(work, &m->residual, rows->x, rows->n, y,
-                                &(struct ss_tensor_end){0}, err));
+        SS_RETURN_IF_ERROR(ss_tensor_linear(work, &m->residual, rows->x, rows->n, y,
+                                            &(struct ss_tensor_end){0}, err));
         end.residual = y;
     } else if (m->has_residual) {
         end.residual = rows->x;
     }
-    SS_TRY(ss_tensor_linear(work, &m->linear, rows->x, rows->n, y, &end, err));
+    SS_RETURN_IF_ERROR(ss_tensor_linear(work, &m->linear, rows->x, rows->n, y, &end, err));
     rows->x = y;
     rows->slot = slot;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- Normalize: x / max(|x|, 1e-12) ---- */
@@ -246,17 +238,16 @@ static const struct ss_encoder_module_kind kinds[] = {
 static ss_status check_place(const struct reading *r, ss_err *err)
 {
     static const char *const keys[] = {"module_input_name", "module_output_name"};
-    ss_status status = SS_OK;
     for (size_t i = 0; i < 2; i++) {
         const char *name = "sentence_embedding";
-        SS_TRY(ss__json_text(r->file, r->json, keys[i], &name, err));
+        SS_RETURN_IF_ERROR(ss__json_text(r->file, r->json, keys[i], &name, err));
         if (strcmp(name, "sentence_embedding") != 0) {
-            SS_FAIL_FILE(r->file, SS_E_UNSUPPORTED,
-                         "'%s' is '%s'; only 'sentence_embedding' is read", keys[i], name);
+            return ss__fail_file(err, r->file, SS_E_UNSUPPORTED,
+                                 "'%s' is '%s'; only 'sentence_embedding' is read", keys[i],
+                                 name);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_module_read(const struct ss_encoder_step *step, const struct ss_log *log,

@@ -28,20 +28,18 @@ static const char *const sentences[] = {
 static ss_status add_words(const ss_encoder *encoder, struct ss_tokenizer_tokens *tokens,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_vocab =
         ss__min_size(ss_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab);
     const size_t n = ss__min_size(N_WORDS, encoder->max_tokens);
     const size_t begin = ss_tokenizer_tokens_n_ids(tokens);
-    SS_GROW(tokens->ids, tokens->n_ids_room, begin + n);
-    SS_GROW(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
+    SS_GROW_OR_RETURN(tokens->ids, tokens->n_ids_room, begin + n);
+    SS_GROW_OR_RETURN(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
     for (size_t i = 0; i < n; i++) {
         tokens->ids[begin + i] = (int32_t)(n_vocab * i / n);
     }
     tokens->n_texts++;
     tokens->offsets[tokens->n_texts] = begin + n;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status make_tokens(const ss_encoder *encoder, struct ss_tokenizer_tokens *tokens,
@@ -69,18 +67,16 @@ out:
 static ss_status measure(const ss_encoder *encoder, const struct ss_tokenizer_tokens *tokens,
                          ss_work *work, float *sizes, size_t n_sizes, ss_err *err)
 {
-    ss_status status = SS_OK;
     float *hidden = NULL;
     const struct ss_encoder_batch batch = {.ids = tokens->ids,
                                            .offsets = tokens->offsets,
                                            .n_sequences = tokens->n_texts,
                                            .squares = sizes};
-    SS_TRY(ss_encoder_transformer_run(encoder, work, &batch, &hidden, err));
+    SS_RETURN_IF_ERROR(ss_encoder_transformer_run(encoder, work, &batch, &hidden, err));
     for (size_t i = 0; i < n_sizes; i++) {
         sizes[i] = sqrtf(sizes[i] / (float)ss_tokenizer_tokens_n_ids(tokens));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binder,

@@ -13,10 +13,8 @@ struct ss_encoder_spare {
 
 ss_status ss_encoder_spare_new(struct ss_encoder_spare **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(*out, 1);
-out:
-    return status;
+    SS_ALLOC_OR_RETURN(*out, 1);
+    return SS_OK;
 }
 
 void ss_encoder_spare_free(struct ss_encoder_spare *spare)

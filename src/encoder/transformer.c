@@ -65,33 +65,30 @@ static const char *full_name(char name[NAME_BYTES], const char *base, const char
 /* A copy, so that nothing of the file is touched later. */
 static ss_status own_positions(struct ss_encoder_transformer *t, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (t->positions_owned == NULL) {
-        SS_ALLOC_ALIGNED(t->positions_owned, n);
+        SS_ALLOC_ALIGNED_OR_RETURN(t->positions_owned, n);
         memcpy(t->positions_owned, t->positions, n * sizeof *t->positions);
         t->positions = t->positions_owned;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status bind_words(struct ss_encoder_transformer *t,
                             const struct ss_encoder_config *config,
                             struct ss_encoder_binder *binder, ss_err *err)
 {
-    ss_status status = SS_OK;
     char name[NAME_BYTES];
     const uint64_t words[2] = {config->n_vocab, config->width};
     const uint64_t positions[2] = {config->n_positions, config->width};
     full_name(name, t->names->words, "weight");
-    SS_TRY(ss_encoder_bind_table(binder, name, words, &t->words, err));
+    SS_RETURN_IF_ERROR(ss_encoder_bind_table(binder, name, words, &t->words, err));
     if (!config->body.has_rotary) {
-        SS_TRY(ss_encoder_bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
-                                    positions, &t->positions, &t->positions_owned, err));
-        SS_TRY(own_positions(t, (size_t)(positions[0] * positions[1]), err));
+        SS_RETURN_IF_ERROR(
+            ss_encoder_bind_view(binder, full_name(name, t->names->positions, "weight"), 2,
+                                 positions, &t->positions, &t->positions_owned, err));
+        SS_RETURN_IF_ERROR(own_positions(t, (size_t)(positions[0] * positions[1]), err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Row 0 of the token types, which all tokens of a text have. */
@@ -115,41 +112,37 @@ out:
 static ss_status bind_norm(const char *base, const struct ss_encoder_config *config,
                            struct ss_encoder_binder *binder, float *gain_and_shift, ss_err *err)
 {
-    ss_status status = SS_OK;
     char name[NAME_BYTES];
     const size_t width = config->width;
-    SS_TRY(ss_encoder_bind_vector(binder, full_name(name, base, "weight"), width,
-                                  gain_and_shift, err));
+    SS_RETURN_IF_ERROR(ss_encoder_bind_vector(binder, full_name(name, base, "weight"), width,
+                                              gain_and_shift, err));
     if (config->body.has_norm_bias) {
-        SS_TRY(ss_encoder_bind_vector(binder, full_name(name, base, "bias"), width,
-                                      gain_and_shift + width, err));
+        SS_RETURN_IF_ERROR(ss_encoder_bind_vector(binder, full_name(name, base, "bias"), width,
+                                                  gain_and_shift + width, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status bind_vectors(struct ss_encoder_transformer *t,
                               const struct ss_encoder_config *config,
                               struct ss_encoder_binder *binder, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = config->width;
-    SS_ALLOC_ALIGNED(t->vectors, 5 * width);
+    SS_ALLOC_ALIGNED_OR_RETURN(t->vectors, 5 * width);
     memset(t->vectors, 0, 5 * width * sizeof *t->vectors);
     t->gain = t->vectors;
     t->shift = t->vectors + width;
-    SS_TRY(bind_norm(t->names->norm, config, binder, t->gain, err));
+    SS_RETURN_IF_ERROR(bind_norm(t->names->norm, config, binder, t->gain, err));
     if (config->n_types > 0) {
         t->type = t->vectors + 2 * width;
-        SS_TRY(bind_type(t, config, binder, err));
+        SS_RETURN_IF_ERROR(bind_type(t, config, binder, err));
     }
     if (config->body.norms_first) {
         t->final_gain = t->vectors + 3 * width;
         t->final_shift = t->vectors + 4 * width;
-        SS_TRY(bind_norm(t->names->final_norm, config, binder, t->final_gain, err));
+        SS_RETURN_IF_ERROR(bind_norm(t->names->final_norm, config, binder, t->final_gain, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The names that the file uses. */
@@ -169,17 +162,15 @@ ss_status ss_encoder_transformer_bind(struct ss_encoder_transformer *transformer
                                       const struct ss_encoder_config *config,
                                       struct ss_encoder_binder *binder, ss_err *err)
 {
-    ss_status status = SS_OK;
     transformer->names = choose_names(config->family, binder);
-    SS_TRY(bind_words(transformer, config, binder, err));
-    SS_TRY(bind_vectors(transformer, config, binder, err));
-    SS_TRY(bind_distances(transformer, config, binder, err));
-    SS_TRY(ss_encoder_layers_bind(transformer, config, binder, err));
+    SS_RETURN_IF_ERROR(bind_words(transformer, config, binder, err));
+    SS_RETURN_IF_ERROR(bind_vectors(transformer, config, binder, err));
+    SS_RETURN_IF_ERROR(bind_distances(transformer, config, binder, err));
+    SS_RETURN_IF_ERROR(ss_encoder_layers_bind(transformer, config, binder, err));
     if (config->body.has_rotary) {
-        SS_TRY(ss_encoder_rope_make(config, transformer->turns, err));
+        SS_RETURN_IF_ERROR(ss_encoder_rope_make(config, transformer->turns, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_encoder_transformer_release(struct ss_encoder_transformer *transformer, size_t n_layers)
