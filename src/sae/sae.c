@@ -368,15 +368,12 @@ ss_status ss_sae_add_file(struct ss_sae *sae, const char *path, ss_err *err)
 ss_status ss_sae_add_files(struct ss_sae *sae, const struct ss_sae_place *place,
                            const char *document_path, struct ss__json *document, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (document != NULL) {
         sae->config = ss__json_share(document);
-        SS_TRY(add_file(sae, document_path, NULL, err));
+        SS_RETURN_IF_ERROR(add_file(sae, document_path, NULL, err));
     }
     const struct ss__file_facts facts = ss_weights_file_facts(place->weights, 0);
-    SS_TRY(add_file(sae, ss_weights_path(place->weights), &facts, err));
-out:
-    return status;
+    return add_file(sae, ss_weights_path(place->weights), &facts, err);
 }
 
 void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)

@@ -41,15 +41,13 @@ static bool holds_weights(char *const *names, size_t n)
 
 static ss_status add(struct ss_sae_list *list, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(list->paths, list->n_room, list->n + 1);
+    SS_GROW_OR_RETURN(list->paths, list->n_room, list->n + 1);
     list->paths[list->n] = ss__strdup(path);
     if (list->paths[list->n] == NULL) {
         return ss__fail_nomem(err, "a path");
     }
     list->n++;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Look into ROOT/INNER; what cannot be listed holds nothing. */

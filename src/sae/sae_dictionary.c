@@ -288,28 +288,27 @@ static ss_status check_guess(const struct ss_sae_place *place, const struct dict
 static ss_status find_by_tensors(const struct ss_sae_place *place,
                                  const struct dict_class **found, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < N_CLASSES; i++) {
         if (!has_marker(place, &classes[i])) {
             continue;
         }
         if (*found != NULL) {
-            SS_FAIL_FILE(place->path, SS_E_DATA,
-                         "its tensors are those of %s and of %s of dictionary_learning; put "
-                         "the config.json of its training beside it",
-                         (*found)->form.variant, classes[i].form.variant);
+            return ss__fail_file(
+                err, place->path, SS_E_DATA,
+                "its tensors are those of %s and of %s of dictionary_learning; put "
+                "the config.json of its training beside it",
+                (*found)->form.variant, classes[i].form.variant);
         }
         *found = &classes[i];
     }
     if (*found == NULL) {
-        SS_FAIL_FILE(place->path, SS_E_DATA,
-                     "its tensors do not tell the class of this dictionary (AutoEncoderTopK "
-                     "and BatchTopKSAE store the same ones, JumpReluAutoEncoder those of "
-                     "other projects); put the config.json of its training beside it");
+        return ss__fail_file(
+            err, place->path, SS_E_DATA,
+            "its tensors do not tell the class of this dictionary (AutoEncoderTopK "
+            "and BatchTopKSAE store the same ones, JumpReluAutoEncoder those of "
+            "other projects); put the config.json of its training beside it");
     }
-    SS_TRY(check_guess(place, *found, err));
-out:
-    return status;
+    return check_guess(place, *found, err);
 }
 
 /* ---- reading ---- */
@@ -395,37 +394,34 @@ out:
 static ss_status read_shape(struct ss_sae *sae, const struct ss_sae_place *place,
                             const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *trainer = trainer_of(place);
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_sae_set_shape(sae, place, form->names->encoder, form->names->encoder_layout, err));
     if (ss__json_get(trainer, "activation_dim") != NULL) {
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss_sae_need_size(place->config_path, trainer, "activation_dim", &sae->width, err));
     }
     if (ss__json_get(trainer, "dict_size") != NULL) {
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss_sae_need_size(place->config_path, trainer, "dict_size", &sae->n_features, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Back-ups during a training are in units of normalised inputs until they are scaled back. */
 static ss_status check_backup(const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     double factor = 1;
     bool is_there = false;
-    SS_TRY(ss_sae_value_number(place, "norm_factor", &factor, &is_there, err));
+    SS_RETURN_IF_ERROR(ss_sae_value_number(place, "norm_factor", &factor, &is_there, err));
     if (is_there && factor != 1.0) {
-        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
-                     "this is a back-up whose biases count in inputs divided by norm_factor, "
-                     "%.9g; use the ae.pt at the end of the training",
-                     factor);
+        return ss__fail_file(
+            err, ss_weights_path(place->weights), SS_E_UNSUPPORTED,
+            "this is a back-up whose biases count in inputs divided by norm_factor, "
+            "%.9g; use the ae.pt at the end of the training",
+            factor);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Older files have none, and a buffer that was never set is not saved. */
@@ -442,35 +438,33 @@ static struct ss_sae_form form_of(const struct dict_class *class,
 
 static ss_status dictionary_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct dict_class *class = NULL;
     if (trainer_of(place) != NULL) {
-        SS_TRY(find_by_name(place, &class, err));
-        SS_TRY(ss_sae_check_keys(place, place->config_path, place->config, &config_keys, err));
-        SS_TRY(ss_sae_check_keys(place, place->config_path, trainer_of(place), &trainer_keys,
-                                 err));
+        SS_RETURN_IF_ERROR(find_by_name(place, &class, err));
+        SS_RETURN_IF_ERROR(
+            ss_sae_check_keys(place, place->config_path, place->config, &config_keys, err));
+        SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->config_path, trainer_of(place),
+                                             &trainer_keys, err));
     }
-    SS_TRY(ss_sae_place_open(place, weights_names, "ae.pt", err));
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "ae.pt", err));
     if (class == NULL) {
-        SS_TRY(find_by_tensors(place, &class, err));
+        SS_RETURN_IF_ERROR(find_by_tensors(place, &class, err));
     }
-    SS_TRY(check_backup(place, err));
+    SS_RETURN_IF_ERROR(check_backup(place, err));
     const struct ss_sae_form form = form_of(class, place);
-    SS_TRY(read_shape(sae, place, &form, err));
+    SS_RETURN_IF_ERROR(read_shape(sae, place, &form, err));
     if (class->has_k) {
-        SS_TRY(read_k(sae, place, err));
+        SS_RETURN_IF_ERROR(read_k(sae, place, err));
     }
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(ss_sae_check_tensors(place, class->tensors, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_tensors(place, class->tensors, err));
     if (class->marker != NULL && strcmp(class->marker, "group_sizes") == 0) {
-        SS_TRY(check_groups(sae, place, err));
+        SS_RETURN_IF_ERROR(check_groups(sae, place, err));
     }
-    SS_TRY(ss_sae_set_model_name(sae, trainer_of(place), "lm_name", err));
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, trainer_of(place), "lm_name", err));
     const bool has_config = trainer_of(place) != NULL;
-    SS_TRY(ss_sae_add_files(sae, place, place->config_path, has_config ? place->config : NULL,
-                            err));
-out:
-    return status;
+    return ss_sae_add_files(sae, place, place->config_path, has_config ? place->config : NULL,
+                            err);
 }
 
 const struct ss_sae_format ss_sae_dictionary_format = {

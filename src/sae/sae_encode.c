@@ -131,7 +131,6 @@ static void gather_block(void *context, size_t block, size_t worker)
 
 static ss_status gather(struct job *job, ss_work *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sparse *out = job->out;
     const size_t n_rows = job->rows->n, start = out->offsets[out->n_rows];
     size_t *offsets = out->offsets + out->n_rows;
@@ -142,17 +141,16 @@ static ss_status gather(struct job *job, ss_work *work, ss_err *err)
             n += job->counts[group * n_rows + r];
         }
     }
-    SS_GROW(out->features, room, n);
+    SS_GROW_OR_RETURN(out->features, room, n);
     room = out->n_values_room;
-    SS_GROW(out->values, room, n);
+    SS_GROW_OR_RETURN(out->values, room, n);
     out->n_values_room = room;
     ss__pool_run(ss_tensor_work_pool(work), job->cut.n_blocks, gather_block, job);
     /* Every offset has moved to the end of its row, which is the next one's start. */
     memmove(offsets + 1, offsets, n_rows * sizeof *offsets);
     offsets[0] = start;
     out->n_rows += n_rows;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the whole ---- */
@@ -230,7 +228,6 @@ static struct ss_tensor_cut choose_cut(const struct job *job, size_t n_threads)
 /* Cut the job and give it its memory. */
 static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_threads = ss_work_n_threads(work);
     const struct ss_tensor_cut cut = job->cut = choose_cut(job, n_threads);
     const size_t n_parts = cut.n_blocks * cut.n_groups;
@@ -248,8 +245,7 @@ static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
     char *block = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_SAE, end);
     job->lists = ss_tensor_work_lists(work, n_parts);
     if (block == NULL || job->lists == NULL) {
-        status = ss__fail_nomem(err, "parts of activations");
-        goto out;
+        return ss__fail_nomem(err, "parts of activations");
     }
     job->tallies = (void *)(block + tallies);
     job->n_found = (void *)(block + n_found);
@@ -260,8 +256,7 @@ static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
         job->tallies[i] =
             (struct ss_sae_tally){.bad_input = SS_NOWHERE, .bad_activation = SS_NOWHERE};
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_encode_part(const struct ss_sae *sae, ss_sae_selection selection,
@@ -293,29 +288,26 @@ out:
 
 ss_status ss_sae_sparse_start(struct ss_sparse *out, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     out->n_rows = 0;
-    SS_GROW(out->offsets, out->n_rows_room, n + 1);
+    SS_GROW_OR_RETURN(out->offsets, out->n_rows_room, n + 1);
     out->offsets[0] = 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_encode_counted(const ss_sae *sae, ss_work *work, const float *x, size_t n,
                                 struct ss_sparse *out, struct ss_sae_counts *counts,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae_rows rows = {.x = x, .n = n};
-    SS_TRY(ss_sae_sparse_start(out, n, err));
-    SS_TRY(ss_sae_check_rule(sae, err));
+    SS_RETURN_IF_ERROR(ss_sae_sparse_start(out, n, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_rule(sae, err));
     if (sae->selection == SS_SAE_SELECT_BATCH_TOPK) {
-        SS_TRY(ss_sae_encode_batches(sae, work, &rows, out, err));
+        SS_RETURN_IF_ERROR(ss_sae_encode_batches(sae, work, &rows, out, err));
     } else {
-        SS_TRY(ss_sae_encode_part(sae, sae->selection, work, &rows, out, counts, err));
+        SS_RETURN_IF_ERROR(
+            ss_sae_encode_part(sae, sae->selection, work, &rows, out, counts, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, const float *x, size_t n,

@@ -50,20 +50,18 @@ static bool gemma_claims(const struct ss_sae_place *place)
 
 static ss_status check_config(struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *architecture = "jump_relu";
     if (ss__json_get(place->config, "architecture") == NULL) {
         return SS_OK; /* of another thing, or none */
     }
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss__json_text(place->config_path, place->config, "architecture", &architecture, err));
     if (strcmp(architecture, "jump_relu") != 0) {
-        SS_FAIL_FILE(place->config_path, SS_E_UNSUPPORTED,
-                     "architecture '%.80s' is not known; known is jump_relu", architecture);
+        return ss__fail_file(err, place->config_path, SS_E_UNSUPPORTED,
+                             "architecture '%.80s' is not known; known is jump_relu",
+                             architecture);
     }
-    SS_TRY(ss_sae_check_keys(place, place->config_path, place->config, &keys, err));
-out:
-    return status;
+    return ss_sae_check_keys(place, place->config_path, place->config, &keys, err);
 }
 
 /* The original refuses a factor that is not 1. */
@@ -99,30 +97,29 @@ static ss_status check_layer(const struct ss_sae_place *place, ss_err *err)
 
 static ss_status gemma_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_form form = {.variant = "jumprelu",
                                .kind = SS_SAE_JUMPRELU,
                                .adds_bias = true,
                                .threshold_form = SS_SAE_THRESHOLD_EACH,
                                .threshold = "threshold"};
-    SS_TRY(ss_sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
     const bool is_small = has(place, "w_enc");
     form.names = is_small ? &small_names : &large_names;
     form.words = is_small ? &small_words : &large_words;
-    SS_TRY(check_config(place, err));
-    SS_TRY(check_layer(place, err));
-    SS_TRY(ss_sae_set_shape(sae, place, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
+    SS_RETURN_IF_ERROR(check_config(place, err));
+    SS_RETURN_IF_ERROR(check_layer(place, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_set_shape(sae, place, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
     const struct ss_weights_tensor *decoder = ss_sae_tensor(place, form.names->decoder);
     if (decoder != NULL && decoder->n_dims == 2 && decoder->shape[1] <= INT32_MAX) {
         sae->width_out = (size_t)decoder->shape[1];
         sae->is_transcoder = sae->width_out != sae->width;
     }
-    SS_TRY(check_scaling(sae, place, err));
-    SS_TRY(ss_sae_set_model_name(sae, place->config, "model_name", err));
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(check_scaling(sae, place, err));
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, place->config, "model_name", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    return ss_sae_add_files(sae, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_gemma_format = {

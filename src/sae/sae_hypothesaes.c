@@ -55,20 +55,19 @@ static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys
 
 static ss_status hypothesaes_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool is_batch = false;
-    SS_TRY(ss_sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
-    SS_TRY(ss_sae_value_size(place, "config/input_dim", &sae->width, err));
-    SS_TRY(ss_sae_value_size(place, "config/m_total_neurons", &sae->n_features, err));
-    SS_TRY(ss_sae_value_size(place, "config/k_active_neurons", &sae->top_k, err));
-    SS_TRY(ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k_active_neurons", err));
-    SS_TRY(ss_sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
-    SS_TRY(ss_sae_check_values(place, "config/", &keys, err));
-    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss_sae_read_form(sae, place, &forms[is_batch], err));
-    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
+    SS_RETURN_IF_ERROR(ss_sae_value_size(place, "config/input_dim", &sae->width, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_value_size(place, "config/m_total_neurons", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_value_size(place, "config/k_active_neurons", &sae->top_k, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k_active_neurons", err));
+    SS_RETURN_IF_ERROR(ss_sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_values(place, "config/", &keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &forms[is_batch], err));
+    return ss_sae_add_files(sae, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_hypothesaes_format = {

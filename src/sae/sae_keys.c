@@ -81,15 +81,13 @@ out:
 
 ss_status ss_sae_give_warnings(struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss__buf_check(&place->warnings, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&place->warnings, err));
     for (size_t at = 0; at < place->warnings.n_bytes;) {
         const char *text = place->warnings.data + at;
         ss__log(place->log, SS_LEVEL_WARNING, "%s", text);
         at += strlen(text) + 1;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- keys ---- */
@@ -160,14 +158,11 @@ const char *ss_sae_unknown_tensor(const struct ss_sae_place *place, const char *
 ss_status ss_sae_check_tensors(struct ss_sae_place *place, const char *const *known,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     struct unknown unknown = {0};
     size_t index = 0;
     for (const char *name = NULL;
          (name = ss_sae_unknown_tensor(place, known, &index)) != NULL;) {
         add_unknown(&unknown, name);
     }
-    SS_TRY(warn_of(&unknown, place, ss_weights_path(place->weights), "tensor", err));
-out:
-    return status;
+    return warn_of(&unknown, place, ss_weights_path(place->weights), "tensor", err);
 }

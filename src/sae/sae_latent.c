@@ -164,65 +164,59 @@ out:
 /* All levels together make the SAE, with the k of the last. */
 static ss_status read_levels(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_sizes = 0, n_ks = 0, size = 0;
-    SS_TRY(read_list(place, "matryoshka_sizes", &n_sizes, &size, err));
-    SS_TRY(read_list(place, "matryoshka_ks", &n_ks, &sae->top_k, err));
+    SS_RETURN_IF_ERROR(read_list(place, "matryoshka_sizes", &n_sizes, &size, err));
+    SS_RETURN_IF_ERROR(read_list(place, "matryoshka_ks", &n_ks, &sae->top_k, err));
     if (n_sizes != n_ks || size != sae->n_features) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_DATA,
-                     "matryoshka_sizes has %zu numbers and ends with %zu, matryoshka_ks has "
-                     "%zu; expected as many, ending with the number of features, %zu",
-                     n_sizes, size, n_ks, sae->n_features);
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_DATA,
+            "matryoshka_sizes has %zu numbers and ends with %zu, matryoshka_ks has "
+            "%zu; expected as many, ending with the number of features, %zu",
+            n_sizes, size, n_ks, sae->n_features);
     }
-    SS_TRY(ss_sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err));
-out:
-    return status;
+    return ss_sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err);
 }
 
 /* ---- others ---- */
 
 static ss_status read_lista(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     sae->eta = 0.1;
     sae->n_steps = 1;
-    SS_TRY(ss__json_number(place->cfg_path, place->cfg, "lista_eta", &sae->eta, err));
-    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "lista_steps", &sae->n_steps, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_number(place->cfg_path, place->cfg, "lista_eta", &sae->eta, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(place->cfg_path, place->cfg, "lista_steps", &sae->n_steps, err));
     if (sae->n_steps == 0 || sae->n_steps > MOST_STEPS) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_DATA,
-                     "lista_steps is %zu, expected a number from 1 to %d", sae->n_steps,
-                     MOST_STEPS);
+        return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+                             "lista_steps is %zu, expected a number from 1 to %d", sae->n_steps,
+                             MOST_STEPS);
     }
     if (!(fabs(sae->eta) <= 1e6)) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_DATA, "lista_eta is %g, which is impossible",
-                     sae->eta);
+        return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+                             "lista_eta is %g, which is impossible", sae->eta);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_magnitudes(struct ss_sae *sae, const struct ss_sae_place *place,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t size[2] = {sae->n_features, sae->width};
-    SS_TRY(ss_sae_need_rows(place, "W_mag.weight", SS_TENSOR_OUT_BY_IN, size, &sae->magnitudes,
-                            err));
-    SS_TRY(ss_sae_read_gains(sae, place, "r_mag", err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_need_rows(place, "W_mag.weight", SS_TENSOR_OUT_BY_IN, size,
+                                        &sae->magnitudes, err));
+    return ss_sae_read_gains(sae, place, "r_mag", err);
 }
 
 static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *place,
                              const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_sae_read_expansion(sae, place, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, place, err));
     if (strcmp(form->variant, "matryoshka") == 0) {
-        SS_TRY(read_levels(sae, place, err));
+        SS_RETURN_IF_ERROR(read_levels(sae, place, err));
     }
     if (form->kind == SS_SAE_LISTA) {
-        SS_TRY(read_lista(sae, place, err));
+        SS_RETURN_IF_ERROR(read_lista(sae, place, err));
     }
     if (form->kind == SS_SAE_JUMPRELU) {
         sae->caps_rows = true;
@@ -232,30 +226,26 @@ static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *plac
         sae->caps_rows = true;
         sae->includes_threshold = true;
     }
-    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
-out:
-    return status;
+    return ss_sae_set_model_name(sae, NULL, "", err);
 }
 
 static ss_status latent_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae_form *form = NULL;
     if (place->cfg == NULL) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
-                     "this file is missing; it says how the weights beside it are used");
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_NOINPUT,
+            "this file is missing; it says how the weights beside it are used");
     }
-    SS_TRY(find_form(place, &form, err));
-    SS_TRY(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_TRY(read_config(sae, place, form, err));
-    SS_TRY(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
-    SS_TRY(ss_sae_read_form(sae, place, form, err));
+    SS_RETURN_IF_ERROR(find_form(place, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_RETURN_IF_ERROR(read_config(sae, place, form, err));
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, form, err));
     if (form->kind == SS_SAE_GATED_TOPK) {
-        SS_TRY(read_magnitudes(sae, place, err));
+        SS_RETURN_IF_ERROR(read_magnitudes(sae, place, err));
     }
-    SS_TRY(ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err));
-out:
-    return status;
+    return ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_latent_format = {

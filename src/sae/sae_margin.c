@@ -24,14 +24,13 @@ static const double SPREAD = 6;
 
 static ss_status measure(struct ss_sae_margins *m, ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss_sae *sae = m->sae;
     const double spread = fmin(1, SPREAD / sqrt((double)sae->width));
-    SS_ALLOC(m->lengths, sae->n_features);
-    SS_ALLOC(m->floors, sae->n_features);
+    SS_ALLOC_OR_RETURN(m->lengths, sae->n_features);
+    SS_ALLOC_OR_RETURN(m->floors, sae->n_features);
     ss_tensor_matrix_lengths(&sae->encoder, m->lengths);
     if (sae->magnitudes != NULL) {
-        SS_ALLOC(m->size_lengths, sae->n_features);
+        SS_ALLOC_OR_RETURN(m->size_lengths, sae->n_features);
     }
     for (size_t f = 0; f < sae->n_features; f++) {
         m->lengths[f] *= (float)spread;
@@ -42,8 +41,7 @@ static ss_status measure(struct ss_sae_margins *m, ss_err *err)
                 (float)(spread * sqrt((double)ss_tensor_sum_squares(w, sae->width)));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_margins_new(const ss_sae *sae, double error, struct ss_sae_margins **out,
@@ -100,9 +98,8 @@ static void lower_floors(struct ss_sae_margins *m, double most_reach)
 static ss_status widen(struct ss_sae_margins *m, const float *x, size_t n, ss_sae *wide,
                        ss_err *err)
 {
-    ss_status status = SS_OK;
     double most = 0;
-    SS_GROW(m->reach, m->n_reach_room, n);
+    SS_GROW_OR_RETURN(m->reach, m->n_reach_room, n);
     for (size_t r = 0; r < n; r++) {
         m->reach[r] = m->error * ss_sae_input_reach(m->sae, x + r * m->sae->width);
         most = fmax(most, m->reach[r]);
@@ -112,8 +109,7 @@ static ss_status widen(struct ss_sae_margins *m, const float *x, size_t n, ss_sa
     wide->floors = wide->nearest = m->floors;
     wide->gains = NULL;
     wide->top_k += MORE_THAN_K;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the whole ---- */
@@ -122,25 +118,24 @@ static ss_status encode_wide(struct ss_sae_margins *m, ss_work *work,
                              const struct ss_sae_near_rows *rows, struct ss_sparse *out,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_sae wide;
     const ss_sae *sae = m->sae;
     const bool is_row = sae->selection == SS_SAE_SELECT_ROW_TOPK;
     const struct ss_sae_rows all = {.x = rows->x, .n = rows->n};
     struct ss_sae_sifting s = {
         .margins = m, .rows = out, .is_near = rows->is_near, .counts = rows->counts};
-    SS_TRY(widen(m, rows->x, rows->n, &wide, err));
-    SS_TRY(ss_sae_encode_part(&wide, is_row ? SS_SAE_SELECT_ROW_TOPK : SS_SAE_SELECT_ABOVE,
-                              work, &all, out, NULL, err));
+    SS_RETURN_IF_ERROR(widen(m, rows->x, rows->n, &wide, err));
+    SS_RETURN_IF_ERROR(ss_sae_encode_part(&wide,
+                                          is_row ? SS_SAE_SELECT_ROW_TOPK : SS_SAE_SELECT_ABOVE,
+                                          work, &all, out, NULL, err));
     if (sae->selection == SS_SAE_SELECT_ABOVE) {
         ss_sae_sift_above(&s);
     } else if (is_row) {
-        SS_TRY(ss_sae_sift_largest(&s, 1, wide.top_k, err));
+        SS_RETURN_IF_ERROR(ss_sae_sift_largest(&s, 1, wide.top_k, err));
     } else {
-        SS_TRY(ss_sae_sift_largest(&s, sae->options.batch_rows, SIZE_MAX, err));
+        SS_RETURN_IF_ERROR(ss_sae_sift_largest(&s, sae->options.batch_rows, SIZE_MAX, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Rules by row look for themselves. */
@@ -148,18 +143,14 @@ static ss_status encode_by_row(struct ss_sae_margins *m, ss_work *work,
                                const struct ss_sae_near_rows *rows, struct ss_sparse *out,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_sae unused;
-    SS_TRY(widen(m, rows->x, rows->n, &unused, err));
+    SS_RETURN_IF_ERROR(widen(m, rows->x, rows->n, &unused, err));
     const struct ss_sae_doubt doubt = {.reach = m->reach,
                                        .lengths = m->lengths,
                                        .size_lengths = m->size_lengths,
                                        .is_near = rows->is_near};
     const struct ss_sae_rows all = {.x = rows->x, .n = rows->n, .doubt = &doubt};
-    SS_TRY(
-        ss_sae_encode_part(m->sae, SS_SAE_SELECT_BY_ROW, work, &all, out, rows->counts, err));
-out:
-    return status;
+    return ss_sae_encode_part(m->sae, SS_SAE_SELECT_BY_ROW, work, &all, out, rows->counts, err);
 }
 
 ss_status ss_sae_encode_near(struct ss_sae_margins *margins, ss_work *work,
@@ -185,13 +176,10 @@ out:
 static ss_status encode_positive(struct ss_sae_margins *m, ss_work *work,
                                  const struct ss_sae_rows *rows, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_sae wide;
-    SS_TRY(widen(m, rows->x, rows->n, &wide, err));
-    SS_TRY(ss_sae_sparse_start(&m->part, rows->n, err));
-    SS_TRY(ss_sae_encode_part(&wide, SS_SAE_SELECT_ABOVE, work, rows, &m->part, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(widen(m, rows->x, rows->n, &wide, err));
+    SS_RETURN_IF_ERROR(ss_sae_sparse_start(&m->part, rows->n, err));
+    return ss_sae_encode_part(&wide, SS_SAE_SELECT_ABOVE, work, rows, &m->part, NULL, err);
 }
 
 /* The values beside a threshold, which decide it. */
@@ -238,26 +226,24 @@ ss_status ss_sae_calibrate_near(struct ss_sae_margins *margins, ss_sae *sae, ss_
 {
     static void (*const passes[])(const struct ss_sae_margins *, const struct ss_sae_rows *,
                                   bool *, struct brink *) = {find_brink, mark_at_brink};
-    ss_status status = SS_OK;
     const uint64_t n_wanted = sae->options.calibration_rows;
     struct brink brink = {.above = INFINITY};
-    SS_TRY(ss_sae_calibrate(sae, work, rows->x, rows->n, err));
+    SS_RETURN_IF_ERROR(ss_sae_calibrate(sae, work, rows->x, rows->n, err));
     brink.threshold = sae->options.batchtopk_threshold;
     sae->options.batchtopk_threshold = NAN; /* to be found again */
     sae->options.calibration_rows = n_wanted;
     sae->calibrated = false;
-    SS_TRY(ss_sae_set_rule(sae, err));
+    SS_RETURN_IF_ERROR(ss_sae_set_rule(sae, err));
     for (size_t pass = 0; pass < 2; pass++) {
         for (size_t at = 0; at < rows->n; at += ROWS_AT_ONCE) {
             const struct ss_sae_rows part = {.x = rows->x + at * sae->width,
                                              .n = ss__min_size(ROWS_AT_ONCE, rows->n - at),
                                              .first = at};
-            SS_TRY(encode_positive(margins, work, &part, err));
+            SS_RETURN_IF_ERROR(encode_positive(margins, work, &part, err));
             passes[pass](margins, &part, rows->is_near, &brink);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- once more ---- */
@@ -265,13 +251,12 @@ out:
 static ss_status append_rows(struct ss_sparse *out, const struct ss_sparse *from, size_t first,
                              size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t start = from->offsets[first], n_more = from->offsets[first + n] - start;
     const size_t n_before = out->offsets[out->n_rows];
     size_t room = out->n_values_room;
-    SS_GROW(out->features, room, n_before + n_more);
+    SS_GROW_OR_RETURN(out->features, room, n_before + n_more);
     room = out->n_values_room;
-    SS_GROW(out->values, room, n_before + n_more);
+    SS_GROW_OR_RETURN(out->values, room, n_before + n_more);
     out->n_values_room = room;
     if (n_more > 0) {
         memcpy(out->features + n_before, from->features + start,
@@ -281,8 +266,7 @@ static ss_status append_rows(struct ss_sparse *out, const struct ss_sparse *from
     for (size_t r = 0; r < n; r++) {
         out->offsets[++out->n_rows] = n_before + from->offsets[first + r + 1] - start;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* How many rows from `first` on are near, or not, as it is. */
@@ -299,21 +283,19 @@ static ss_status encode_near_rows(struct ss_sae_margins *m, ss_work *work,
                                   const struct ss_sae_near_rows *rows,
                                   const struct ss_sparse *old, ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss_sae *sae = m->sae;
-    SS_TRY(ss_sae_sparse_start(&m->merged, rows->n, err));
+    SS_RETURN_IF_ERROR(ss_sae_sparse_start(&m->merged, rows->n, err));
     for (size_t r = 0, n = 0; r < rows->n; r += n) {
         n = run_from(rows, r);
         if (!rows->is_near[r]) {
-            SS_TRY(append_rows(&m->merged, old, r, n, err));
+            SS_RETURN_IF_ERROR(append_rows(&m->merged, old, r, n, err));
             continue;
         }
         const struct ss_sae_rows run = {.x = rows->x + r * sae->width, .n = n, .first = r};
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss_sae_encode_part(sae, sae->selection, work, &run, &m->merged, rows->counts, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_encode_again(struct ss_sae_margins *margins, ss_work *work,

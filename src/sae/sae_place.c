@@ -40,17 +40,16 @@ bool ss_sae_place_has(const struct ss_sae_place *place, const char *name)
 static ss_status load_document(const char *folder, const char *name, struct ss__json **document,
                                char **path, ss_err *err)
 {
-    ss_status status = SS_OK;
     *path = ss__path_join(folder, name);
     if (*path == NULL) {
         return ss__fail_nomem(err, "a path");
     }
-    SS_TRY(ss__json_load_optional(*path, document, err));
+    SS_RETURN_IF_ERROR(ss__json_load_optional(*path, document, err));
     if (*document != NULL && !ss__json_is_object(*document)) {
-        SS_FAIL_FILE(*path, SS_E_DATA, "expected an object with the SAE's configuration");
+        return ss__fail_file(err, *path, SS_E_DATA,
+                             "expected an object with the SAE's configuration");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Checkpoints of a training lie one folder below its config.json. */
@@ -140,20 +139,17 @@ static ss_status split_path(struct ss_sae_place *place, ss_err *err)
 ss_status ss_sae_place_find(const char *path, const struct ss_sae_options *options,
                             struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const struct ss_sae_options defaults = {0};
     *place = (struct ss_sae_place){.path = path};
     place->options = options == NULL ? &defaults : options;
     place->asking.stop = place->options->stop;
     place->log = &place->options->log;
-    SS_TRY(split_path(place, err));
+    SS_RETURN_IF_ERROR(split_path(place, err));
     if (place->file == NULL) {
-        SS_TRY(enter_module(place, err));
+        SS_RETURN_IF_ERROR(enter_module(place, err));
     }
-    SS_TRY(load_config(place, err));
-    SS_TRY(load_document(place->folder, "cfg.json", &place->cfg, &place->cfg_path, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(load_config(place, err));
+    return load_document(place->folder, "cfg.json", &place->cfg, &place->cfg_path, err);
 }
 
 void ss_sae_place_release(struct ss_sae_place *place)

@@ -103,7 +103,6 @@ static bool read_name(const char *path, size_t *k, size_t *n)
 
 static ss_status find_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = ss_weights_path(place->weights);
     size_t k = 0, n = 0;
     const bool is_named = read_name(file, &k, &n) && n == sae->n_features;
@@ -114,29 +113,26 @@ static ss_status find_k(struct ss_sae *sae, const struct ss_sae_place *place, ss
         sae->top_k = k;
         ss_sae_note(sae, "k is the one in the file's name");
     } else {
-        SS_FAIL_FILE(file, SS_E_USAGE,
-                     "this format stores k in its file's name only (K_N_…, with N = %zu "
-                     "features); give it (--sae-top-k)",
-                     sae->n_features);
+        return ss__fail_file(
+            err, file, SS_E_USAGE,
+            "this format stores k in its file's name only (K_N_…, with N = %zu "
+            "features); give it (--sae-top-k)",
+            sae->n_features);
     }
-    SS_TRY(ss_sae_check_top_k(sae, file, "k", err));
-out:
-    return status;
+    return ss_sae_check_top_k(sae, file, "k", err);
 }
 
 static ss_status saerch_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     static const struct ss_sae_form form = {
         .variant = "FastAutoencoder", .kind = SS_SAE_TOPK, .names = &free_names, COMMON};
-    ss_status status = SS_OK;
-    SS_TRY(ss_sae_place_open(place, NULL, "a .pth file", err));
-    SS_TRY(ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
-    SS_TRY(find_k(sae, place, err));
-    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a .pth file", err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
+    SS_RETURN_IF_ERROR(find_k(sae, place, err));
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    return ss_sae_add_files(sae, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_saerch_format = {
@@ -151,49 +147,47 @@ const struct ss_sae_format ss_sae_saerch_format = {
 
 static ss_status read_topk(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = ss_weights_path(place->weights);
     const char *after = NULL;
-    SS_TRY(ss_sae_value_size(place, "activation_state_dict/k", &sae->top_k, err));
-    SS_TRY(ss_sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
+    SS_RETURN_IF_ERROR(ss_sae_value_size(place, "activation_state_dict/k", &sae->top_k, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
     if (after != NULL && strcmp(after, "ReLU") != 0 && strcmp(after, "Identity") != 0) {
-        SS_FAIL_FILE(file, SS_E_UNSUPPORTED,
-                     "postact_fn '%.80s' is not known; known are ReLU and Identity", after);
+        return ss__fail_file(err, file, SS_E_UNSUPPORTED,
+                             "postact_fn '%.80s' is not known; known are ReLU and Identity",
+                             after);
     }
     if (after != NULL && strcmp(after, "Identity") == 0) {
         ss_sae_note(sae, "negative values among the k largest, which the original keeps, are "
                          "no activations here");
     }
-    SS_TRY(ss_sae_check_top_k(sae, file, "k in activation_state_dict", err));
+    SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "k in activation_state_dict", err));
     sae->input = SS_SAE_INPUT_LAYER_NORM;
-    SS_TRY(ss_sae_check_input(sae, file, "layer norm (activation is TopK)", err));
-out:
-    return status;
+    return ss_sae_check_input(sae, file, "layer norm (activation is TopK)", err);
 }
 
 static ss_status openai_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_form form = {.variant = "ReLU", .kind = SS_SAE_VANILLA, COMMON};
     const char *activation = NULL;
-    SS_TRY(ss_sae_place_open(place, NULL, "a .pt file", err));
-    SS_TRY(ss_sae_value_text(place, "activation", &activation, err));
-    SS_TRY(ss_sae_check_values(place, "activation_state_dict/", &openai_keys, err));
-    SS_TRY(ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a .pt file", err));
+    SS_RETURN_IF_ERROR(ss_sae_value_text(place, "activation", &activation, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_values(place, "activation_state_dict/", &openai_keys, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
     if (activation != NULL && strcmp(activation, "TopK") == 0) {
         form.variant = "TopK";
         form.kind = SS_SAE_TOPK;
-        SS_TRY(read_topk(sae, place, err));
+        SS_RETURN_IF_ERROR(read_topk(sae, place, err));
     } else if (activation != NULL && strcmp(activation, "ReLU") != 0) {
-        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
-                     "activation '%.80s' is not known; known are ReLU and TopK", activation);
+        return ss__fail_file(err, ss_weights_path(place->weights), SS_E_UNSUPPORTED,
+                             "activation '%.80s' is not known; known are ReLU and TopK",
+                             activation);
     }
     form.names = has(place, "decoder.weight") ? &free_names : &tied_names;
-    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(ss_sae_add_files(sae, place, NULL, NULL, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    return ss_sae_add_files(sae, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_openai_format = {
@@ -215,38 +209,35 @@ static bool claims_csr(const struct ss_sae_place *place)
 
 static ss_status read_csr_config(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = place->config_path;
     bool normalizes = false;
     if (place->config == NULL) {
-        SS_FAIL_FILE(file, SS_E_NOINPUT,
-                     "this file is missing; it says how the weights beside it are used");
+        return ss__fail_file(
+            err, file, SS_E_NOINPUT,
+            "this file is missing; it says how the weights beside it are used");
     }
-    SS_TRY(ss_sae_check_keys(place, file, place->config, &csr_keys, err));
-    SS_TRY(ss_sae_need_size(file, place->config, "input_dim", &sae->width, err));
-    SS_TRY(ss_sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
-    SS_TRY(ss_sae_need_size(file, place->config, "k", &sae->top_k, err));
-    SS_TRY(ss_sae_check_top_k(sae, file, "k", err));
-    SS_TRY(ss__json_bool(file, place->config, "normalize", &normalizes, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, file, place->config, &csr_keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->config, "input_dim", &sae->width, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->config, "k", &sae->top_k, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "k", err));
+    SS_RETURN_IF_ERROR(ss__json_bool(file, place->config, "normalize", &normalizes, err));
     sae->input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
-    SS_TRY(ss_sae_check_input(sae, file, "normalize", err));
-    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_check_input(sae, file, "normalize", err));
+    return ss_sae_set_model_name(sae, NULL, "", err);
 }
 
 static ss_status csr_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
     static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NULL};
     struct ss_sae_form form = {.variant = "SparseAutoEncoder", .kind = SS_SAE_TOPK, COMMON};
-    ss_status status = SS_OK;
-    SS_TRY(read_csr_config(sae, place, err));
-    SS_TRY(ss_sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
+    SS_RETURN_IF_ERROR(read_csr_config(sae, place, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
     form.names = has(place, "encoder.weight") ? &tied_names : &saved_once_names;
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(ss_sae_add_files(sae, place, place->config_path, place->config, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    return ss_sae_add_files(sae, place, place->config_path, place->config, err);
 }
 
 const struct ss_sae_format ss_sae_csr_format = {

@@ -309,24 +309,23 @@ static ss_status get_text(const struct ss_sae_place *place, const char *key, con
 /* The architecture's name; in old files a top-k activation makes any of them a topk. */
 static ss_status find_name(const struct ss_sae_place *place, const char **name, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *activation = "relu";
     *name = "standard";
     if (is_new(place)) {
-        SS_TRY(ss__json_need(place->cfg_path, place->cfg, "architecture", err));
+        SS_RETURN_IF_ERROR(ss__json_need(place->cfg_path, place->cfg, "architecture", err));
         return get_text(place, "architecture", name, err);
     }
-    SS_TRY(get_text(place, "architecture", name, err));
-    SS_TRY(get_text(place, "activation_fn", &activation, err));
-    SS_TRY(get_text(place, "activation_fn_str", &activation, err));
+    SS_RETURN_IF_ERROR(get_text(place, "architecture", name, err));
+    SS_RETURN_IF_ERROR(get_text(place, "activation_fn", &activation, err));
+    SS_RETURN_IF_ERROR(get_text(place, "activation_fn_str", &activation, err));
     if (strcmp(activation, "topk") == 0) {
         *name = "topk";
     } else if (strcmp(activation, "relu") != 0) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED,
-                     "activation_fn '%.80s' is not known; known are relu and topk", activation);
+        return ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+                             "activation_fn '%.80s' is not known; known are relu and topk",
+                             activation);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status find_architecture(const struct ss_sae_place *place,
@@ -362,20 +361,18 @@ out:
 /* Training may take a batch-top-k's k as a mean, which need not be whole. */
 static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *kwargs = cfg_get(place, "activation_fn_kwargs");
     const bool is_old = !is_new(place) && ss__json_get(kwargs, "k") != NULL;
     double k = 0;
-    SS_TRY(ss__json_need(place->cfg_path, is_old ? kwargs : place->cfg, "k", err));
-    SS_TRY(ss__json_number(place->cfg_path, is_old ? kwargs : place->cfg, "k", &k, err));
+    SS_RETURN_IF_ERROR(ss__json_need(place->cfg_path, is_old ? kwargs : place->cfg, "k", err));
+    SS_RETURN_IF_ERROR(
+        ss__json_number(place->cfg_path, is_old ? kwargs : place->cfg, "k", &k, err));
     if (!(k >= 1 && k <= INT32_MAX)) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_DATA, "k is %g, expected a number from 1 to %d", k,
-                     INT32_MAX);
+        return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+                             "k is %g, expected a number from 1 to %d", k, INT32_MAX);
     }
     sae->top_k = (size_t)k;
-    SS_TRY(ss_sae_check_top_k(sae, place->cfg_path, "k", err));
-out:
-    return status;
+    return ss_sae_check_top_k(sae, place->cfg_path, "k", err);
 }
 
 /* Without a document that says that the factor is in the weights, nothing does. */
@@ -458,59 +455,57 @@ static ss_status check_factor(struct ss_sae *sae, const struct ss_sae_place *pla
 /* Old files of the heads of an attention say so only in the name of their place. */
 static ss_status check_reshape(const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = "none", *hook = "";
     if (!is_new(place)) {
-        SS_TRY(get_text(place, "hook_point", &hook, err));
-        SS_TRY(get_text(place, "hook_name", &hook, err));
+        SS_RETURN_IF_ERROR(get_text(place, "hook_point", &hook, err));
+        SS_RETURN_IF_ERROR(get_text(place, "hook_name", &hook, err));
         name = strstr(hook, "hook_z") != NULL ? "hook_z" : "none";
     }
-    SS_TRY(get_text(place, "reshape_activations", &name, err));
+    SS_RETURN_IF_ERROR(get_text(place, "reshape_activations", &name, err));
     if (strcmp(name, "none") != 0) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED,
-                     "reshape_activations '%.80s' joins the heads of an attention, and an "
-                     "embedding has none",
-                     name);
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_UNSUPPORTED,
+            "reshape_activations '%.80s' joins the heads of an attention, and an "
+            "embedding has none",
+            name);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_pursuit(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     sae->residual_threshold = 1e-2;
     sae->stops_on_same_support = true;
     sae->n_steps = sae->width;
-    SS_TRY(ss__json_number(place->cfg_path, place->cfg, "residual_threshold",
-                           &sae->residual_threshold, err));
-    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "stop_on_duplicate_support",
-                         &sae->stops_on_same_support, err));
-    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->n_steps, err));
+    SS_RETURN_IF_ERROR(ss__json_number(place->cfg_path, place->cfg, "residual_threshold",
+                                       &sae->residual_threshold, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(place->cfg_path, place->cfg, "stop_on_duplicate_support",
+                                     &sae->stops_on_same_support, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->n_steps, err));
     if (sae->n_steps > MOST_STEPS) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_LIMIT, "max_iterations is %zu, more than %d",
-                     sae->n_steps, MOST_STEPS);
+        return ss__fail_file(err, place->cfg_path, SS_E_LIMIT,
+                             "max_iterations is %zu, more than %d", sae->n_steps, MOST_STEPS);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_config(struct ss_sae *sae, struct ss_sae_place *place,
                              const struct architecture *architecture, struct ss_sae_form *form,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = place->cfg_path;
     bool subtracts = !architecture->is_transcoder;
-    SS_TRY(ss_sae_need_size(file, place->cfg, "d_in", &sae->width, err));
-    SS_TRY(ss_sae_need_size(file, place->cfg, "d_sae", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_in", &sae->width, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_sae", &sae->n_features, err));
     if (architecture->is_transcoder) {
-        SS_TRY(ss_sae_need_size(file, place->cfg, "d_out", &sae->width_out, err));
+        SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_out", &sae->width_out, err));
     }
-    SS_TRY(ss__json_bool(file, place->cfg, "apply_b_dec_to_input", &subtracts, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(file, place->cfg, "apply_b_dec_to_input", &subtracts, err));
     if (subtracts && architecture->is_transcoder) {
-        SS_FAIL_FILE(
-            file, SS_E_DATA,
+        return ss__fail_file(
+            err, file, SS_E_DATA,
             "apply_b_dec_to_input is true, but a %s does not subtract b_dec, which has "
             "the width of its output",
             form->variant);
@@ -519,21 +514,19 @@ static ss_status read_config(struct ss_sae *sae, struct ss_sae_place *place,
     sae->is_transcoder = architecture->is_transcoder;
     sae->has_skip = strstr(form->variant, "skip") != NULL;
     if (architecture->has_k) {
-        SS_TRY(read_k(sae, place, err));
-        SS_TRY(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",
-                             &form->folds_norms, err));
+        SS_RETURN_IF_ERROR(read_k(sae, place, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",
+                                         &form->folds_norms, err));
     }
     if (form->kind == SS_SAE_PURSUIT) {
-        SS_TRY(read_pursuit(sae, place, err));
+        SS_RETURN_IF_ERROR(read_pursuit(sae, place, err));
     }
-    SS_TRY(ss_sae_read_scaler(sae, place, &form->input_factor, err));
-    SS_TRY(read_input(sae, place, form, err));
-    SS_TRY(check_factor(sae, place, form, err));
-    SS_TRY(check_reshape(place, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_scaler(sae, place, &form->input_factor, err));
+    SS_RETURN_IF_ERROR(read_input(sae, place, form, err));
+    SS_RETURN_IF_ERROR(check_factor(sae, place, form, err));
+    SS_RETURN_IF_ERROR(check_reshape(place, err));
     const struct ss__json *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
-    SS_TRY(ss_sae_set_model_name(sae, owner, "model_name", err));
-out:
-    return status;
+    return ss_sae_set_model_name(sae, owner, "model_name", err);
 }
 
 /* A fine-tuned SAE multiplies activations on their way to the decoder; a factor that is not 1
@@ -572,31 +565,29 @@ out:
 
 static ss_status saelens_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct architecture *architecture = NULL;
     if (place->cfg == NULL) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
-                     "this file is missing; it says how the weights beside it are used");
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_NOINPUT,
+            "this file is missing; it says how the weights beside it are used");
     }
-    SS_TRY(find_architecture(place, &architecture, err));
-    SS_TRY(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_TRY(ss_sae_check_keys(place, place->cfg_path, cfg_get(place, "activation_fn_kwargs"),
-                             &kwargs_keys, err));
+    SS_RETURN_IF_ERROR(find_architecture(place, &architecture, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(
+        place, place->cfg_path, cfg_get(place, "activation_fn_kwargs"), &kwargs_keys, err));
     struct ss_sae_form form = architecture->form;
-    SS_TRY(read_config(sae, place, architecture, &form, err));
-    SS_TRY(ss_sae_place_open(place, weights_names, "sae_weights.safetensors", err));
+    SS_RETURN_IF_ERROR(read_config(sae, place, architecture, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae_weights.safetensors", err));
     if (form.threshold_form == SS_SAE_THRESHOLD_EACH &&
         ss_sae_tensor(place, "threshold") == NULL &&
         ss_sae_tensor(place, "log_threshold") != NULL) {
         form.threshold_form = SS_SAE_THRESHOLD_EACH_LOG;
         form.threshold = "log_threshold";
     }
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(check_scaling(sae, place, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    SS_RETURN_IF_ERROR(check_scaling(sae, place, err));
     ss_sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
-    SS_TRY(ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err));
-out:
-    return status;
+    return ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_saelens_format = {

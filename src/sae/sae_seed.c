@@ -131,45 +131,41 @@ out:
 static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *place,
                              const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *file = place->config_path;
     const struct ss__json *config = place->config;
     bool normalizes = false;
-    SS_TRY(ss_sae_need_size(file, config, "act_size", &sae->width, err));
-    SS_TRY(ss_sae_need_size(file, config, "dict_size", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "act_size", &sae->width, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "dict_size", &sae->n_features, err));
     if (form->kind == SS_SAE_TOPK || form->kind == SS_SAE_BATCHTOPK) {
-        SS_TRY(ss_sae_need_size(file, config, "top_k", &sae->top_k, err));
-        SS_TRY(ss_sae_check_top_k(sae, file, "top_k", err));
+        SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "top_k", &sae->top_k, err));
+        SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "top_k", err));
     }
-    SS_TRY(ss__json_bool(file, config, "input_unit_norm", &normalizes, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(file, config, "input_unit_norm", &normalizes, err));
     sae->input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
-    SS_TRY(ss_sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));
+    SS_RETURN_IF_ERROR(ss_sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));
     const struct ss__json *num_examples = ss__json_get(config, "num_examples");
     if (ss__json_is_integer(num_examples) && ss__json_integer(num_examples) > 0) {
         sae->config_num_examples = (uint64_t)ss__json_integer(num_examples);
     }
-    SS_TRY(ss_sae_set_model_name(sae, config, "model_name", err));
-out:
-    return status;
+    return ss_sae_set_model_name(sae, config, "model_name", err);
 }
 
 static ss_status seed_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae_form *form = NULL;
     if (place->config == NULL) {
-        SS_FAIL_FILE(place->config_path, SS_E_NOINPUT,
-                     "this file is missing; it says how the weights beside it are used");
+        return ss__fail_file(
+            err, place->config_path, SS_E_NOINPUT,
+            "this file is missing; it says how the weights beside it are used");
     }
-    SS_TRY(find_form(place, &form, err));
-    SS_TRY(ss_sae_check_keys(place, place->config_path, place->config, &keys, err));
-    SS_TRY(read_config(sae, place, form, err));
-    SS_TRY(ss_sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
-    SS_TRY(ss_sae_read_form(sae, place, form, err));
+    SS_RETURN_IF_ERROR(find_form(place, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->config_path, place->config, &keys, err));
+    SS_RETURN_IF_ERROR(read_config(sae, place, form, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, form, err));
     ss_sae_compare_dtype(sae, place, place->config_path, place->config);
-    SS_TRY(ss_sae_add_files(sae, place, place->config_path, place->config, err));
-out:
-    return status;
+    return ss_sae_add_files(sae, place, place->config_path, place->config, err);
 }
 
 const struct ss_sae_format ss_sae_seed_format = {

@@ -96,11 +96,10 @@ static int compare_values(const void *a, const void *b)
 static ss_status find_border(const struct ss_sae_sifting *s, const struct field *field,
                              struct border *border, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_margins *m = s->margins;
     const size_t end = s->rows->offsets[field->end];
     size_t n = 0;
-    SS_GROW(m->sorted, m->n_sorted_room, end - s->from);
+    SS_GROW_OR_RETURN(m->sorted, m->n_sorted_room, end - s->from);
     for (size_t i = s->from; i < end; i++) {
         m->sorted[n] = s->rows->values[i];
         n += s->rows->values[i] > m->sae->floors[s->rows->features[i]];
@@ -113,8 +112,7 @@ static ss_status find_border(const struct ss_sae_sifting *s, const struct field 
             border->n_equal += m->sorted[i] == border->least;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether the next value is kept; asked in their order. */
@@ -177,9 +175,8 @@ static bool is_near_border(const struct ss_sae_sifting *s, const struct field *f
 
 static ss_status sift_field(struct ss_sae_sifting *s, const struct field *field, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct border border = {0};
-    SS_TRY(find_border(s, field, &border, err));
+    SS_RETURN_IF_ERROR(find_border(s, field, &border, err));
     bound(s, field, &border);
     for (size_t r = field->first; r < field->end; r++) {
         s->is_near[r] = field->has_more && border.n_kept < field->k;
@@ -195,14 +192,12 @@ static ss_status sift_field(struct ss_sae_sifting *s, const struct field *field,
         }
         s->rows->offsets[r + 1] = s->to;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_sift_largest(struct ss_sae_sifting *s, size_t n_each, size_t n_most,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss_sae *sae = s->margins->sae;
     for (size_t r = 0; r < s->rows->n_rows; r += n_each) {
         struct field field = {.first = r, .end = ss__min_size(r + n_each, s->rows->n_rows)};
@@ -211,8 +206,7 @@ ss_status ss_sae_sift_largest(struct ss_sae_sifting *s, size_t n_each, size_t n_
         }
         field.has_more =
             s->rows->offsets[r + 1] - s->from == n_most && n_most < sae->n_features;
-        SS_TRY(sift_field(s, &field, err));
+        SS_RETURN_IF_ERROR(sift_field(s, &field, err));
     }
-out:
-    return status;
+    return SS_OK;
 }

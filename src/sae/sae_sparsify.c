@@ -88,25 +88,25 @@ out:
 ss_status ss_sae_read_expansion(struct ss_sae *sae, const struct ss_sae_place *place,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t expansion = DEFAULT_EXPANSION;
     sae->top_k = DEFAULT_K;
-    SS_TRY(ss_sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->width, err));
-    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "num_latents", &sae->n_features, err));
-    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "expansion_factor", &expansion, err));
-    SS_TRY(ss__json_size(place->cfg_path, place->cfg, "k", &sae->top_k, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->width, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(place->cfg_path, place->cfg, "num_latents", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(place->cfg_path, place->cfg, "expansion_factor", &expansion, err));
+    SS_RETURN_IF_ERROR(ss__json_size(place->cfg_path, place->cfg, "k", &sae->top_k, err));
     if (sae->n_features == 0 && expansion <= INT32_MAX) {
         sae->n_features = sae->width * expansion; /* each below 2^31 */
     }
     if (sae->n_features == 0 || sae->n_features > INT32_MAX) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_DATA,
-                     "num_latents is 0 or too large, and so is d_in times expansion_factor, "
-                     "%zu",
-                     expansion);
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_DATA,
+            "num_latents is 0 or too large, and so is d_in times expansion_factor, "
+            "%zu",
+            expansion);
     }
-    SS_TRY(ss_sae_check_top_k(sae, place->cfg_path, "k", err));
-out:
-    return status;
+    return ss_sae_check_top_k(sae, place->cfg_path, "k", err);
 }
 
 /* latent-sae writes the same two files; its tensors must not be read by the rules of here. */
@@ -127,32 +127,33 @@ static ss_status check_own(const struct ss_sae_place *place, ss_err *err)
 
 static ss_status sparsify_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_form form = {0};
     bool transcodes = false;
     if (place->cfg == NULL) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_NOINPUT,
-                     "this file is missing; it says how the weights beside it are used");
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_NOINPUT,
+            "this file is missing; it says how the weights beside it are used");
     }
-    SS_TRY(find_form(place, &form, err));
-    SS_TRY(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_TRY(ss_sae_read_expansion(sae, place, err));
-    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
+    SS_RETURN_IF_ERROR(find_form(place, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, place, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
     form.subtracts_bias = !transcodes;
     sae->is_transcoder = transcodes;
-    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "skip_connection", &sae->has_skip, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_bool(place->cfg_path, place->cfg, "skip_connection", &sae->has_skip, err));
     if (form.kind == SS_SAE_GROUPMAX && sae->n_features % sae->top_k != 0) {
-        SS_FAIL_FILE(place->cfg_path, SS_E_SHAPE,
-                     "%zu features make no %zu equal groups (k, with activation groupmax)",
-                     sae->n_features, sae->top_k);
+        return ss__fail_file(
+            err, place->cfg_path, SS_E_SHAPE,
+            "%zu features make no %zu equal groups (k, with activation groupmax)",
+            sae->n_features, sae->top_k);
     }
-    SS_TRY(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_TRY(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
-    SS_TRY(check_own(place, err));
-    SS_TRY(ss_sae_read_form(sae, place, &form, err));
-    SS_TRY(ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
+    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
+    SS_RETURN_IF_ERROR(check_own(place, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
+    return ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_sparsify_format = {

@@ -160,7 +160,6 @@ static ss_status read_vector(const struct ss_sae_place *place, const char *name,
 static ss_status read_threshold(struct ss_sae *sae, const struct ss_sae_place *place,
                                 const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     sae->threshold = NAN;
     if (form->threshold_form == SS_SAE_NO_THRESHOLD) {
         return SS_OK;
@@ -168,11 +167,12 @@ static ss_status read_threshold(struct ss_sae *sae, const struct ss_sae_place *p
     if (form->threshold_form == SS_SAE_THRESHOLD_ALL) {
         bool is_there = false;
         if (ss_sae_tensor(place, form->threshold) == NULL) {
-            SS_TRY(
+            SS_RETURN_IF_ERROR(
                 ss_sae_value_number(place, form->threshold, &sae->threshold, &is_there, err));
         }
         if (!is_there) {
-            SS_TRY(ss_sae_need_scalar(place, form->threshold, &sae->threshold, err));
+            SS_RETURN_IF_ERROR(
+                ss_sae_need_scalar(place, form->threshold, &sae->threshold, err));
         }
         if (sae->threshold <= 0) {
             ss__log(place->log, SS_LEVEL_WARNING,
@@ -181,13 +181,13 @@ static ss_status read_threshold(struct ss_sae *sae, const struct ss_sae_place *p
         }
         return SS_OK;
     }
-    SS_TRY(ss_sae_need_vector(place, form->threshold, sae->n_features, &sae->thresholds, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_need_vector(place, form->threshold, sae->n_features, &sae->thresholds, err));
     for (size_t f = 0; form->threshold_form == SS_SAE_THRESHOLD_EACH_LOG && f < sae->n_features;
          f++) {
         sae->thresholds[f] = (float)exp((double)sae->thresholds[f]);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- gates ---- */
@@ -195,34 +195,30 @@ out:
 ss_status ss_sae_read_gains(struct ss_sae *sae, const struct ss_sae_place *place,
                             const char *name, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = sae->n_features;
-    SS_TRY(ss_sae_need_vector(place, name, n, &sae->log_gains, err));
-    SS_ALLOC(sae->gains, n);
+    SS_RETURN_IF_ERROR(ss_sae_need_vector(place, name, n, &sae->log_gains, err));
+    SS_ALLOC_OR_RETURN(sae->gains, n);
     for (size_t f = 0; f < n; f++) {
         sae->gains[f] = (float)exp((double)sae->log_gains[f]);
         if (!isfinite(sae->gains[f])) {
-            SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_NONFINITE,
-                         "exp of tensor '%s' is beyond float32 at index %zu", name, f);
+            return ss__fail_file(err, ss_weights_path(place->weights), SS_E_NONFINITE,
+                                 "exp of tensor '%s' is beyond float32 at index %zu", name, f);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_gates(struct ss_sae *sae, const struct ss_sae_place *place,
                             const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = sae->n_features;
     if (form->kind != SS_SAE_GATED) {
         return SS_OK;
     }
-    SS_TRY(ss_sae_need_vector(place, form->words->gate_bias, n, &sae->gate_bias, err));
-    SS_TRY(ss_sae_need_vector(place, form->words->shift, n, &sae->shifts, err));
-    SS_TRY(ss_sae_read_gains(sae, place, form->words->log_gain, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(
+        ss_sae_need_vector(place, form->words->gate_bias, n, &sae->gate_bias, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_vector(place, form->words->shift, n, &sae->shifts, err));
+    return ss_sae_read_gains(sae, place, form->words->log_gain, err);
 }
 
 /* ---- matrices ---- */
@@ -375,13 +371,13 @@ out:
 static ss_status read_encoder(struct ss_sae *sae, const struct ss_sae_place *place,
                               const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t size[2] = {sae->n_features, sae->width};
     if (!sae->keeps_parts && !form->folds_norms && form->input_factor == 0) {
-        SS_TRY(read_encoder_directly(sae, place, form->names, err));
+        SS_RETURN_IF_ERROR(read_encoder_directly(sae, place, form->names, err));
     } else {
-        SS_TRY(ss_sae_need_rows(place, form->names->encoder, form->names->encoder_layout, size,
-                                &sae->encoder_rows, err));
+        SS_RETURN_IF_ERROR(ss_sae_need_rows(place, form->names->encoder,
+                                            form->names->encoder_layout, size,
+                                            &sae->encoder_rows, err));
         if (form->folds_norms && !(form->keeps_unit_norms && has_unit_norms(sae))) {
             fold_norms(sae);
             ss_sae_note(sae, "the norms of the rows of %s are taken into %s",
@@ -390,14 +386,13 @@ static ss_status read_encoder(struct ss_sae *sae, const struct ss_sae_place *pla
         if (form->input_factor != 0) {
             fold_factor(sae, form->input_factor);
         }
-        SS_TRY(ss_tensor_matrix_new(sae->n_features, sae->width, SS_PRECISION_HIGHEST,
-                                    &sae->encoder, err));
+        SS_RETURN_IF_ERROR(ss_tensor_matrix_new(sae->n_features, sae->width,
+                                                SS_PRECISION_HIGHEST, &sae->encoder, err));
         ss_tensor_matrix_fill(&sae->encoder, 0, sae->n_features, sae->encoder_rows,
                               SS_TENSOR_OUT_BY_IN);
     }
     sae->dtype = ss_weights_dtype_name(ss_sae_tensor(place, form->names->encoder)->dtype);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_skip(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
@@ -411,57 +406,54 @@ static ss_status read_skip(struct ss_sae *sae, const struct ss_sae_place *place,
 /* A tied decoder is the encoder again. */
 static ss_status copy_tied(struct ss_sae *sae, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (sae->keeps_parts && sae->decoder == NULL) {
         const size_t n = sae->n_features * sae->width;
-        SS_ALLOC_ALIGNED(sae->decoder, n);
+        SS_ALLOC_ALIGNED_OR_RETURN(sae->decoder, n);
         memcpy(sae->decoder, sae->encoder_rows, n * sizeof *sae->decoder);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_biases(struct ss_sae *sae, const struct ss_sae_place *place,
                              const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae_names *names = form->names;
-    SS_TRY(read_vector(place, names->bias, sae->n_features, form->adds_bias, &sae->bias, err));
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
+        read_vector(place, names->bias, sae->n_features, form->adds_bias, &sae->bias, err));
+    SS_RETURN_IF_ERROR(
         read_vector(place, names->decoder_bias, sae->width_out, true, &sae->decoder_bias, err));
     if (form->subtracts_bias) {
-        SS_ALLOC(sae->subtracted, sae->width);
+        SS_ALLOC_OR_RETURN(sae->subtracted, sae->width);
         memcpy(sae->subtracted, sae->decoder_bias, sae->width * sizeof *sae->subtracted);
     }
     if (!sae->keeps_parts) {
         ss__free(sae->decoder_bias);
         sae->decoder_bias = NULL;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_read_form(struct ss_sae *sae, const struct ss_sae_place *place,
                            const struct ss_sae_form *form, ss_err *err)
 {
-    ss_status status = SS_OK;
     sae->kind = form->kind;
     sae->variant = form->variant;
     sae->words = form->words;
     sae->width_out = sae->width_out == 0 ? sae->width : sae->width_out;
     if (form->subtracts_bias && sae->width_out != sae->width) {
-        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_SHAPE,
-                     "'%s' has the width of the output, %zu, and cannot be subtracted from an "
-                     "input of width %zu",
-                     form->names->decoder_bias, sae->width_out, sae->width);
+        return ss__fail_file(
+            err, ss_weights_path(place->weights), SS_E_SHAPE,
+            "'%s' has the width of the output, %zu, and cannot be subtracted from an "
+            "input of width %zu",
+            form->names->decoder_bias, sae->width_out, sae->width);
     }
-    SS_TRY(read_biases(sae, place, form, err));
-    SS_TRY(read_threshold(sae, place, form, err));
-    SS_TRY(read_gates(sae, place, form, err));
-    SS_TRY(read_decoder(sae, place, form, err));
-    SS_TRY(read_encoder(sae, place, form, err));
-    SS_TRY(copy_tied(sae, err));
-    SS_TRY(read_skip(sae, place, err));
+    SS_RETURN_IF_ERROR(read_biases(sae, place, form, err));
+    SS_RETURN_IF_ERROR(read_threshold(sae, place, form, err));
+    SS_RETURN_IF_ERROR(read_gates(sae, place, form, err));
+    SS_RETURN_IF_ERROR(read_decoder(sae, place, form, err));
+    SS_RETURN_IF_ERROR(read_encoder(sae, place, form, err));
+    SS_RETURN_IF_ERROR(copy_tied(sae, err));
+    SS_RETURN_IF_ERROR(read_skip(sae, place, err));
     if (!sae->keeps_parts) {
         ss__free(sae->encoder_rows);
         sae->encoder_rows = NULL;
@@ -470,6 +462,5 @@ ss_status ss_sae_read_form(struct ss_sae *sae, const struct ss_sae_place *place,
         ss__free(sae->decoder);
         sae->decoder = NULL;
     }
-out:
-    return status;
+    return SS_OK;
 }

@@ -49,9 +49,8 @@ static const char *transcoder_architecture(ss_sae_kind kind, bool has_skip)
 
 static ss_status find_architecture(struct writer *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae *sae = self->sae;
-    SS_TRY(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    SS_RETURN_IF_ERROR(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
     if (self->kind == SS_SAE_BATCHTOPK) {
         return ss_sae_cannot(sae, target_name, err,
                              "it keeps the %zu B largest activations of a batch of B rows and "
@@ -70,8 +69,7 @@ static ss_status find_architecture(struct writer *self, ss_err *err)
         return ss_sae_cannot(sae, target_name, err,
                              "its topk has no skip connection and no output of another width");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- tensors ---- */
@@ -85,27 +83,24 @@ static void add(struct writer *self, const char *name, const float *data, uint64
 
 static ss_status make_thresholds(struct writer *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = self->sae->n_features;
-    SS_ALLOC(self->thresholds, n);
+    SS_ALLOC_OR_RETURN(self->thresholds, n);
     for (size_t f = 0; f < n; f++) {
         self->thresholds[f] =
             isfinite(self->threshold) ? (float)self->threshold : self->sae->thresholds[f];
     }
     add(self, "threshold", self->thresholds, n, 0);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status make_tensors(struct writer *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae *sae = self->sae;
     const size_t n = sae->n_features;
     add(self, "W_dec", sae->decoder, n, sae->width_out);
     add(self, "b_dec", sae->decoder_bias, sae->width_out, 0);
     if (self->kind != SS_SAE_PURSUIT) {
-        SS_TRY(ss_sae_turn(sae->encoder_rows, n, sae->width, &self->encoder, err));
+        SS_RETURN_IF_ERROR(ss_sae_turn(sae->encoder_rows, n, sae->width, &self->encoder, err));
         add(self, "W_enc", self->encoder, sae->width, n);
     }
     if (self->kind == SS_SAE_GATED) {
@@ -113,17 +108,16 @@ static ss_status make_tensors(struct writer *self, ss_err *err)
         add(self, "b_mag", sae->shifts, n, 0);
         add(self, "r_mag", sae->log_gains, n, 0);
     } else if (self->kind != SS_SAE_PURSUIT) {
-        SS_ALLOC(self->zeros, n);
+        SS_ALLOC_OR_RETURN(self->zeros, n);
         add(self, "b_enc", sae->bias != NULL ? sae->bias : self->zeros, n, 0);
     }
     if (self->kind == SS_SAE_JUMPRELU) {
-        SS_TRY(make_thresholds(self, err));
+        SS_RETURN_IF_ERROR(make_thresholds(self, err));
     }
     if (sae->has_skip) {
         add(self, "W_skip", sae->skip, sae->width_out, sae->width);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- config ---- */

@@ -76,10 +76,9 @@ static ss_status check_jumprelu(const struct ss_sae *sae, ss_err *err)
 
 static ss_status find_kind(struct writer *self, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae *sae = self->sae;
-    SS_TRY(check_parts(sae, err));
-    SS_TRY(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    SS_RETURN_IF_ERROR(check_parts(sae, err));
+    SS_RETURN_IF_ERROR(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
     if (self->kind == SS_SAE_VANILLA && !may_subtract(sae)) {
         self->kind = SS_SAE_JUMPRELU;
         self->threshold = 0;
@@ -96,8 +95,7 @@ static ss_status find_kind(struct writer *self, ss_err *err)
         return ss_sae_cannot(sae, target_name, err, "it has no kind for %s (%s)",
                              ss_sae_kind_name(self->kind), sae->variant);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- thresholds ---- */
@@ -134,10 +132,9 @@ static float threshold_of(const struct writer *self, size_t feature)
 
 static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t first = SIZE_MAX;
     const size_t n = self->sae->n_features;
-    SS_ALLOC(self->logs, n);
+    SS_ALLOC_OR_RETURN(self->logs, n);
     for (size_t f = 0; f < n; f++) {
         const float threshold = threshold_of(self, f);
         self->logs[f] = log_of(threshold);
@@ -155,19 +152,17 @@ static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *er
                              (unsigned long long)self->n_rounded, n,
                              (double)threshold_of(self, first), first);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- files ---- */
 
 static ss_status write_weights(struct writer *self, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sae *sae = self->sae;
     const size_t n = sae->n_features, width = sae->width;
-    SS_ALLOC(self->zeros, n);
-    SS_TRY(ss_sae_turn(sae->encoder_rows, n, width, &self->encoder, err));
+    SS_ALLOC_OR_RETURN(self->zeros, n);
+    SS_RETURN_IF_ERROR(ss_sae_turn(sae->encoder_rows, n, width, &self->encoder, err));
     const struct ss_weights_tensor_out tensors[] = {
         {"W_enc", self->encoder, 2, {width, n}},
         {"W_dec", sae->decoder, 2, {n, width}},
@@ -175,9 +170,7 @@ static ss_status write_weights(struct writer *self, const char *path, ss_err *er
         {"b_dec", sae->decoder_bias, 1, {width, 0}},
         {"jumprelu.log_threshold", self->logs, 1, {n, 0}},
     };
-    SS_TRY(ss_weights_torch_write(path, tensors, self->logs != NULL ? 5 : 4, err));
-out:
-    return status;
+    return ss_weights_torch_write(path, tensors, self->logs != NULL ? 5 : 4, err);
 }
 
 static struct ss__json_writer make_config(const struct writer *self)

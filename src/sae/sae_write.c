@@ -83,15 +83,13 @@ bool ss_sae_is_zero(const float *numbers, size_t n)
 
 ss_status ss_sae_turn(const float *rows, size_t n, size_t m, float **out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC_ALIGNED(*out, n * m);
+    SS_ALLOC_ALIGNED_OR_RETURN(*out, n * m);
     for (size_t r = 0; r < n; r++) {
         for (size_t c = 0; c < m; c++) {
             (*out)[c * n + r] = rows[r * m + c];
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_sae_write_json(const char *folder, const char *name,
