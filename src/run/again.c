@@ -9,7 +9,6 @@
 ss_status ss_run_again_init(struct ss_run_again *self, const ss_encoder *encoder,
                             const ss_sae *sae, ss_work *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_info info;
     *self = (struct ss_run_again){.encoder = encoder, .sae = sae, .work = work};
     if (encoder == NULL || ss_encoder_error(encoder) == 0) {
@@ -17,15 +16,14 @@ ss_status ss_run_again_init(struct ss_run_again *self, const ss_encoder *encoder
     }
     ss_encoder_describe(encoder, &info);
     self->width = info.width;
-    SS_TRY(ss_sae_margins_new(sae, ss_encoder_error(encoder), &self->margins, err));
+    SS_RETURN_IF_ERROR(ss_sae_margins_new(sae, ss_encoder_error(encoder), &self->margins, err));
     if (ss_sae_margins_decide(self->margins)) {
         self->error = ss_encoder_error(encoder);
     } else {
-        SS_TRY(ss_encoder_twin(encoder, self->work, &self->twin, err));
+        SS_RETURN_IF_ERROR(ss_encoder_twin(encoder, self->work, &self->twin, err));
         self->encoder = self->twin;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_run_again_release(struct ss_run_again *self)
@@ -43,25 +41,20 @@ void ss_run_again_release(struct ss_run_again *self)
 /* Room for what is known of a batch's rows, of which none is exact but by calibration. */
 static ss_status make_room(struct ss_run_again *self, size_t n_rows, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(self->is_near, self->n_near_room, n_rows);
-    SS_GROW(self->is_exact, self->n_exact_room, n_rows);
+    SS_GROW_OR_RETURN(self->is_near, self->n_near_room, n_rows);
+    SS_GROW_OR_RETURN(self->is_exact, self->n_exact_room, n_rows);
     if (self->n_known != n_rows) {
         memset(self->is_exact, 0, n_rows * sizeof *self->is_exact);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_tokens(struct ss_run_again *self, const struct ss_tokenizer_tokens *tokens,
                             size_t text, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t offsets[2];
     const struct ss_tokenizer_tokens one = ss_run_tokens_slice(tokens, text, 1, offsets);
-    SS_TRY(ss_run_tokens_append(&self->tokens, &one, err));
-out:
-    return status;
+    return ss_run_tokens_append(&self->tokens, &one, err);
 }
 
 /* |a - b| / |b|, but at most 1. */
@@ -80,36 +73,32 @@ static double relative_error(const float *a, const float *b, size_t n)
 static ss_status embed_near(struct ss_run_again *self, const struct ss_run_batch *batch,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_values = 0;
     ss_tokenizer_tokens_reset(&self->tokens);
     for (size_t r = 0; r < batch->n_rows; r++) {
         if (self->is_near[r] && !self->is_exact[r]) {
-            SS_TRY(add_tokens(self, &batch->tokens, r, err));
+            SS_RETURN_IF_ERROR(add_tokens(self, &batch->tokens, r, err));
         }
     }
     if (self->tokens.n_texts == 0) {
-        goto out;
+        return SS_OK;
     }
     if (self->twin == NULL) {
-        SS_TRY(ss_encoder_twin(self->encoder, self->work, &self->twin, err));
+        SS_RETURN_IF_ERROR(ss_encoder_twin(self->encoder, self->work, &self->twin, err));
     }
     if (!ss__mul(self->tokens.n_texts, self->width, &n_values)) {
-        SS_TRY(ss__fail_nomem(err, "embeddings"));
+        return ss__fail_nomem(err, "embeddings");
     }
-    SS_GROW(self->embeddings, self->n_embeddings_room, n_values);
-    SS_TRY(ss_encoder_forward(self->twin, self->work, &self->tokens, self->embeddings, err));
-out:
-    return status;
+    SS_GROW_OR_RETURN(self->embeddings, self->n_embeddings_room, n_values);
+    return ss_encoder_forward(self->twin, self->work, &self->tokens, self->embeddings, err);
 }
 
 /* Make the embeddings of rows that are near exact. */
 static ss_status mend(struct ss_run_again *self, const struct ss_run_batch *batch,
                       float *embeddings, ss_err *err)
 {
-    ss_status status = SS_OK;
     const float *exact = NULL;
-    SS_TRY(embed_near(self, batch, err));
+    SS_RETURN_IF_ERROR(embed_near(self, batch, err));
     exact = self->embeddings;
     for (size_t r = 0; r < batch->n_rows; r++) {
         float *x = embeddings + r * self->width;
@@ -123,25 +112,21 @@ static ss_status mend(struct ss_run_again *self, const struct ss_run_batch *batc
         }
     }
     self->n_known = batch->n_rows;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_run_again_calibrate(struct ss_run_again *self, ss_sae *sae,
                                  const struct ss_run_batch *batch, float *embeddings,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     if (self->error > 0 && batch->n_rows > 0) {
-        SS_TRY(make_room(self, batch->n_rows, err));
+        SS_RETURN_IF_ERROR(make_room(self, batch->n_rows, err));
         const struct ss_sae_near_rows rows = {
             .x = embeddings, .n = batch->n_rows, .is_near = self->is_near};
-        SS_TRY(ss_sae_calibrate_near(self->margins, sae, self->work, &rows, err));
-        SS_TRY(mend(self, batch, embeddings, err));
+        SS_RETURN_IF_ERROR(ss_sae_calibrate_near(self->margins, sae, self->work, &rows, err));
+        SS_RETURN_IF_ERROR(mend(self, batch, embeddings, err));
     }
-    SS_TRY(ss_sae_calibrate(sae, self->work, embeddings, batch->n_rows, err));
-out:
-    return status;
+    return ss_sae_calibrate(sae, self->work, embeddings, batch->n_rows, err);
 }
 
 static bool has_near(const struct ss_run_again *self, size_t n_rows)
@@ -153,21 +138,19 @@ ss_status ss_run_again_encode(struct ss_run_again *self, const struct ss_run_bat
                               float *embeddings, struct ss_sparse *out,
                               struct ss_sae_counts *counts, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (self->error == 0) {
         self->n_rows += self->twin != NULL ? batch->n_rows : 0;
         return ss_sae_encode_counted(self->sae, self->work, embeddings, batch->n_rows, out,
                                      counts, err);
     }
-    SS_TRY(make_room(self, batch->n_rows, err));
+    SS_RETURN_IF_ERROR(make_room(self, batch->n_rows, err));
     const struct ss_sae_near_rows rows = {
         .x = embeddings, .n = batch->n_rows, .is_near = self->is_near, .counts = counts};
-    SS_TRY(ss_sae_encode_near(self->margins, self->work, &rows, out, err));
+    SS_RETURN_IF_ERROR(ss_sae_encode_near(self->margins, self->work, &rows, out, err));
     if (has_near(self, batch->n_rows)) {
-        SS_TRY(mend(self, batch, embeddings, err));
-        SS_TRY(ss_sae_encode_again(self->margins, self->work, &rows, out, err));
+        SS_RETURN_IF_ERROR(mend(self, batch, embeddings, err));
+        SS_RETURN_IF_ERROR(ss_sae_encode_again(self->margins, self->work, &rows, out, err));
     }
     self->n_known = 0;
-out:
-    return status;
+    return SS_OK;
 }

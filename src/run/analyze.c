@@ -81,18 +81,15 @@ static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
 
 static ss_status run_pass(struct analysis *analysis, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_run_pass_run(&analysis->pass, err));
+    SS_RETURN_IF_ERROR(ss_run_pass_run(&analysis->pass, err));
     if (analysis->pass.done.counts.n_used == 0) {
-        SS_TRY(fail_without_rows(analysis, err));
+        SS_RETURN_IF_ERROR(fail_without_rows(analysis, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_info encoder = {.name = SS_RUN_NAME_EMBEDDINGS};
     struct ss_embeddings_info embeddings;
     const char *path = NULL;
@@ -119,10 +116,9 @@ static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err
                           : ss_run_keep(run, analysis->options->title);
     }
     if (info->model_name == NULL || info->sae_path == NULL || info->title == NULL) {
-        SS_TRY(ss__fail_nomem(err, "names"));
+        return ss__fail_nomem(err, "names");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err *err)
@@ -255,7 +251,6 @@ out:
 
 static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_analyze_options *options = analysis->options;
     struct ss_sae_info sae;
     analysis->recorder.log = options->log;
@@ -278,16 +273,15 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
         .user = analysis,
     };
     ss_sae_describe(analysis->sae, &sae);
-    SS_TRY(ss_run_pass_init(&analysis->pass, err));
-    SS_TRY(ss_stats_fires_init(&analysis->fires, sae.n_features, err));
-    SS_TRY(ss_stats_top_new(sae.n_features, analysis->top_k, options->keep_duplicates,
-                            &analysis->top, err));
+    SS_RETURN_IF_ERROR(ss_run_pass_init(&analysis->pass, err));
+    SS_RETURN_IF_ERROR(ss_stats_fires_init(&analysis->fires, sae.n_features, err));
+    SS_RETURN_IF_ERROR(ss_stats_top_new(sae.n_features, analysis->top_k,
+                                        options->keep_duplicates, &analysis->top, err));
     if (options->out_dir != NULL) {
-        SS_TRY(ss_run_folder_open(options->out_dir, names_of_files(analysis->files),
-                                  options->force, folder, err));
+        SS_RETURN_IF_ERROR(ss_run_folder_open(options->out_dir, names_of_files(analysis->files),
+                                              options->force, folder, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *dataset,

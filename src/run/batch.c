@@ -19,18 +19,16 @@ void ss_run_row_counts_add(struct ss_run_row_counts *sum, const struct ss_run_ro
 ss_status ss_run_tokens_append(struct ss_tokenizer_tokens *to,
                                const struct ss_tokenizer_tokens *from, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_before = ss_tokenizer_tokens_n_ids(to), n = ss_tokenizer_tokens_n_ids(from);
-    SS_GROW(to->ids, to->n_ids_room, n_before + n);
-    SS_GROW(to->offsets, to->n_offsets_room, to->n_texts + 2);
+    SS_GROW_OR_RETURN(to->ids, to->n_ids_room, n_before + n);
+    SS_GROW_OR_RETURN(to->offsets, to->n_offsets_room, to->n_texts + 2);
     if (n > 0) {
         memcpy(to->ids + n_before, from->ids, n * sizeof *to->ids);
     }
     to->offsets[to->n_texts] = n_before;
     to->n_texts++;
     to->offsets[to->n_texts] = n_before + n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* What goes along with a row into lists of top texts: its file and the kept columns. */
@@ -69,19 +67,17 @@ out:
 ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const struct ss_row *row,
                                ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(batch->texts, batch->n_texts_room, batch->n_rows + 1);
-    SS_GROW(batch->row_ids, batch->n_ids_room, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(batch->texts, batch->n_texts_room, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(batch->row_ids, batch->n_ids_room, batch->n_rows + 1);
     const char *copy = ss__arena_strndup(&batch->arena, row->text.data, row->text.n_bytes);
     if (copy == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a text"));
+        return ss__fail_nomem(err, "a text");
     }
-    SS_TRY(add_note(batch, row, err));
+    SS_RETURN_IF_ERROR(add_note(batch, row, err));
     batch->texts[batch->n_rows] = (struct ss_text){.data = copy, .n_bytes = row->text.n_bytes};
     batch->row_ids[batch->n_rows] = row->id;
     batch->n_rows++;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_run_batch_add(struct ss_run_batch *batch, const struct ss_row *row,
@@ -102,22 +98,20 @@ static bool copy_text(struct ss_run_batch *batch, const struct ss_text *from,
 ss_status ss_run_batch_add_unembedded(struct ss_run_batch *batch, const struct ss_row *row,
                                       ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_run_unembedded *place = NULL;
     if (row->kind == SS_ROW_NULL && row->kept.n_bytes == 0) {
         return SS_OK;
     }
-    SS_GROW(batch->unembedded, batch->n_unembedded_room, batch->n_unembedded + 1);
+    SS_GROW_OR_RETURN(batch->unembedded, batch->n_unembedded_room, batch->n_unembedded + 1);
     place = &batch->unembedded[batch->n_unembedded];
     place->id = row->id;
     place->is_null = row->kind == SS_ROW_NULL;
     if (!copy_text(batch, &row->text, &place->text) ||
         !copy_text(batch, &row->kept, &place->kept)) {
-        SS_TRY(ss__fail_nomem(err, "a text"));
+        return ss__fail_nomem(err, "a text");
     }
     batch->n_unembedded++;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_run_batch_walk_start(struct ss_run_batch_walk *walk, const struct ss_run_batch *batch)

@@ -19,39 +19,34 @@ struct embedding {
 static ss_status take_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct embedding *embedding = user;
     struct ss_run_batch_row row;
     ss_run_batch_walk_start(&embedding->walk, batch);
     while (ss_run_batch_walk_next(&embedding->walk, &row)) {
         const float *values =
             row.is_used ? embeddings + row.index * embedding->width : embedding->missing;
-        SS_TRY(ss_run_npy_add(&embedding->stream, values, 1, err));
+        SS_RETURN_IF_ERROR(ss_run_npy_add(&embedding->stream, values, 1, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Rows behind the last one with a text. */
 static ss_status add_last(struct embedding *embedding, uint64_t n_read, ss_err *err)
 {
-    ss_status status = SS_OK;
     while (embedding->walk.fills_gaps && embedding->walk.next_id < n_read) {
-        SS_TRY(ss_run_npy_add(&embedding->stream, embedding->missing, 1, err));
+        SS_RETURN_IF_ERROR(ss_run_npy_add(&embedding->stream, embedding->missing, 1, err));
         embedding->walk.next_id++;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rule,
                             struct embedding *embedding, struct ss_run_pipeline_done *done,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_run_pipeline pipeline = *base;
     embedding->walk.fills_gaps = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
-    SS_ALLOC(embedding->missing, embedding->width);
+    SS_ALLOC_OR_RETURN(embedding->missing, embedding->width);
     for (size_t i = 0; rule == SS_NULL_NAN && i < embedding->width; i++) {
         embedding->missing[i] = NAN;
     }
@@ -60,11 +55,9 @@ static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rul
                                                            : SS_RUN_ROW_REFUSE;
     pipeline.use[SS_ROW_BAD] =
         embedding->walk.fills_gaps ? SS_RUN_ROW_UNEMBEDDED : SS_RUN_ROW_SKIP;
-    SS_TRY(ss_run_pipeline_run(&pipeline, done, err));
-    SS_TRY(add_last(embedding, done->counts.n_read, err));
-    SS_TRY(ss_run_npy_commit(&embedding->stream, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_run_pipeline_run(&pipeline, done, err));
+    SS_RETURN_IF_ERROR(add_last(embedding, done->counts.n_read, err));
+    return ss_run_npy_commit(&embedding->stream, err);
 }
 
 /* What is written is .npy whatever the name; one that promises another format is refused. */

@@ -76,7 +76,6 @@ out:
 /* The only array of two dimensions. */
 static ss_status find_array(ss_embeddings *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_found = 0;
     for (size_t i = 0; i < ss_weights_n(out->weights); i++) {
         const struct ss_weights_tensor *tensor = ss_weights_at(out->weights, i);
@@ -91,14 +90,13 @@ static ss_status find_array(ss_embeddings *out, ss_err *err)
         return refuse_arrays(out, n_found, err);
     }
     if (out->tensor->n_dims != 2 || out->tensor->shape[1] == 0) {
-        SS_FAIL_FILE(out->path, SS_E_SHAPE,
-                     "the embeddings have %zu dimensions, expected rows and width",
-                     out->tensor->n_dims);
+        return ss__fail_file(err, out->path, SS_E_SHAPE,
+                             "the embeddings have %zu dimensions, expected rows and width",
+                             out->tensor->n_dims);
     }
     out->info.n_rows = out->tensor->shape[0];
     out->info.width = (size_t)out->tensor->shape[1];
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_of_array(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
@@ -192,41 +190,38 @@ static ss_status step(ss_embeddings *embeddings, ss_err *err)
 /* The first row says the width. */
 static ss_status find_width(ss_embeddings *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(step(out, err));
+    SS_RETURN_IF_ERROR(step(out, err));
     if (!out->has_row) {
-        SS_FAIL_FILE(out->path, SS_E_DATA, "there are no embeddings");
+        return ss__fail_file(err, out->path, SS_E_DATA, "there are no embeddings");
     }
-    SS_TRY(check_numbers(out, 0, err));
+    SS_RETURN_IF_ERROR(check_numbers(out, 0, err));
     out->info.width = out->row.n;
     if (out->info.width == 0) {
-        SS_TRY(fail_row(out, 0, SS_E_SHAPE, "is empty", err));
+        SS_RETURN_IF_ERROR(fail_row(out, 0, SS_E_SHAPE, "is empty", err));
     }
     out->info.n_rows = ss_dataset_n_rows(out->dataset);
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status next_of_column(ss_embeddings *embeddings, uint64_t first, size_t n, float *out,
                                 size_t *n_read, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = embeddings->info.width;
     const struct ss_dataset_numbers *numbers = &embeddings->row;
     for (*n_read = 0; *n_read < n && embeddings->has_row; ++*n_read) {
         const uint64_t row = first + *n_read;
-        SS_TRY(check_numbers(embeddings, row, err));
+        SS_RETURN_IF_ERROR(check_numbers(embeddings, row, err));
         if (numbers->n != width) {
-            SS_FAIL_FILE(embeddings->path, SS_E_SHAPE,
-                         "row %llu of the embeddings, counted from 0, has %zu values, the rows "
-                         "before it have %zu",
-                         (unsigned long long)row, numbers->n, width);
+            return ss__fail_file(
+                err, embeddings->path, SS_E_SHAPE,
+                "row %llu of the embeddings, counted from 0, has %zu values, the rows "
+                "before it have %zu",
+                (unsigned long long)row, numbers->n, width);
         }
         memcpy(out + *n_read * width, numbers->values, width * sizeof *out);
-        SS_TRY(step(embeddings, err));
+        SS_RETURN_IF_ERROR(step(embeddings, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- either ---- */

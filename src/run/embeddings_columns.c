@@ -54,15 +54,13 @@ static int compare_numbered(const void *left, const void *right)
 static ss_status give(const struct choosing *choosing, size_t first, size_t n,
                       struct ss_run_embedding_columns *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(out->names, n);
+    SS_ALLOC_OR_RETURN(out->names, n);
     for (size_t i = 0; i < n; i++) {
         out->names[i] = choosing->columns[choosing->found[first + i].column].name;
     }
     out->n = n;
     out->are_single = true;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- series ---- */
@@ -178,12 +176,10 @@ static ss_status choose_matches(struct choosing *choosing, const char *pattern,
 
 static ss_status give_one(const char *name, struct ss_run_embedding_columns *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(out->names, 1);
+    SS_ALLOC_OR_RETURN(out->names, 1);
     out->names[0] = name;
     out->n = 1;
-out:
-    return status;
+    return SS_OK;
 }
 
 static const struct ss_dataset_column *find_named(const struct choosing *choosing,

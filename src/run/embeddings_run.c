@@ -95,12 +95,11 @@ static ss_status refuse(const struct joining *joining, uint64_t number, ss_err *
 static ss_status add_row(struct joining *joining, const float *values, bool is_missing,
                          ss_err *err)
 {
-    ss_status status = SS_OK;
     char text[32];
     struct ss_row row;
     struct ss_run_row_counts *counts = &joining->done->counts;
     const size_t width = joining->info.width;
-    SS_TRY(next_row(joining, counts->n_read, text, &row, err));
+    SS_RETURN_IF_ERROR(next_row(joining, counts->n_read, text, &row, err));
     counts->n_read++;
     counts->n_repaired += row.repaired;
     if (!is_missing && (joining->pipeline->dataset == NULL || row.kind != SS_ROW_NULL ||
@@ -108,20 +107,19 @@ static ss_status add_row(struct joining *joining, const float *values, bool is_m
         memmove(joining->values + joining->batch.n_rows * width, values,
                 width * sizeof *values);
         counts->n_used++;
-        SS_TRY(ss_run_batch_add_row(&joining->batch, &row, err));
+        SS_RETURN_IF_ERROR(ss_run_batch_add_row(&joining->batch, &row, err));
     } else if (joining->pipeline->use[SS_ROW_NULL] == SS_RUN_ROW_REFUSE) {
-        SS_TRY(refuse(joining, row.id, err));
+        SS_RETURN_IF_ERROR(refuse(joining, row.id, err));
     } else {
         counts->n_skipped[SS_ROW_NULL]++;
         if (joining->pipeline->use[SS_ROW_NULL] == SS_RUN_ROW_UNEMBEDDED) {
             if (joining->pipeline->dataset == NULL) {
                 row.kind = SS_ROW_NULL;
             }
-            SS_TRY(ss_run_batch_add_unembedded(&joining->batch, &row, err));
+            SS_RETURN_IF_ERROR(ss_run_batch_add_unembedded(&joining->batch, &row, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* How many rows the next batch takes. */
@@ -151,7 +149,6 @@ static size_t rows_left(const struct joining *joining, size_t n)
 /* Rows behind those of the batch, at most n; *n_read is 0 at the end. */
 static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = joining->info.width, n_before = joining->batch.n_rows;
     size_t n_values = 0;
     *n_read = 0;
@@ -159,27 +156,25 @@ static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_
         return SS_OK;
     }
     if (!ss__mul(n_before + n, width, &n_values)) {
-        SS_TRY(ss__fail_nomem(err, "embeddings"));
+        return ss__fail_nomem(err, "embeddings");
     }
-    SS_GROW(joining->values, joining->n_room, n_values);
-    SS_GROW(joining->is_missing, joining->n_missing_room, n);
+    SS_GROW_OR_RETURN(joining->values, joining->n_room, n_values);
+    SS_GROW_OR_RETURN(joining->is_missing, joining->n_missing_room, n);
     float *first = joining->values + n_before * width;
     struct ss_run_embeddings_part part = {
         .out = first, .is_missing = joining->is_missing, .n = n};
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_run_embeddings_next(joining->embeddings, joining->done->counts.n_read, &part, err));
     for (size_t i = 0; i < part.n_read; i++) {
-        SS_TRY(add_row(joining, first + i * width, joining->is_missing[i], err));
+        SS_RETURN_IF_ERROR(add_row(joining, first + i * width, joining->is_missing[i], err));
     }
     *n_read = part.n_read;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* One batch; a rule's number of rows are all used. *n_read is 0 at the end. */
 static ss_status take_rows(struct joining *joining, size_t *n_read, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_pipeline *pipeline = joining->pipeline;
     const size_t n = rows_of_batch(joining);
     const bool is_counted = pipeline->rows_each > 0 || joining->done->counts.n_read == 0;
@@ -188,14 +183,14 @@ static ss_status take_rows(struct joining *joining, size_t *n_read, ss_err *err)
     ss_run_batch_reset(&joining->batch);
     do {
         const size_t n_wanted = rows_left(joining, n - joining->batch.n_rows);
-        SS_TRY(add_rows(joining, n_wanted, &n_more, err));
+        SS_RETURN_IF_ERROR(add_rows(joining, n_wanted, &n_more, err));
         *n_read += n_more;
     } while (n_more > 0 && is_counted);
     if (joining->batch.n_rows > 0 || joining->batch.n_unembedded > 0) {
-        SS_TRY(pipeline->take(pipeline->user, &joining->batch, joining->values, err));
+        SS_RETURN_IF_ERROR(
+            pipeline->take(pipeline->user, &joining->batch, joining->values, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status watch(const struct joining *joining, ss_err *err)
@@ -222,7 +217,6 @@ static int ask_watch(void *user)
 /* Whether the dataset has ended as well. */
 static ss_status check_end(const struct joining *joining, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_row row = {0};
     bool has_row = false;
     const struct ss_run_row_counts *counts = &joining->done->counts;
@@ -232,12 +226,11 @@ static ss_status check_end(const struct joining *joining, ss_err *err)
         n == pipeline->max_read) {
         return SS_OK;
     }
-    SS_TRY(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
+    SS_RETURN_IF_ERROR(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
     if (has_row) {
-        SS_TRY(fail_counts(joining, n, n + 1, "r", err));
+        SS_RETURN_IF_ERROR(fail_counts(joining, n, n + 1, "r", err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_run_embeddings_run(ss_embeddings *embeddings,

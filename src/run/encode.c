@@ -44,7 +44,6 @@ static ss_status add_row(struct writing *writing, const struct ss_run_sparse_row
 
 static ss_status take_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct writing *writing = user;
     struct ss_run_batch_row row;
     ss_run_batch_walk_start(&writing->walk, rows->batch);
@@ -57,24 +56,21 @@ static ss_status take_rows(void *user, const struct ss_run_pass_rows *rows, ss_e
             made.values = rows->rows->values + offsets[0];
             made.n = offsets[1] - offsets[0];
         }
-        SS_TRY(add_row(writing, &made, err));
+        SS_RETURN_IF_ERROR(add_row(writing, &made, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Rows behind the last one that left a trace. */
 static ss_status add_last(struct writing *writing, ss_err *err)
 {
-    ss_status status = SS_OK;
     while (writing->walk.fills_gaps &&
            writing->walk.next_id < writing->pass.done.counts.n_read) {
         const struct ss_run_sparse_row row = {
             .id = writing->walk.next_id++, .is_null = true, .text = {"", 0}, .kept = {"", 0}};
-        SS_TRY(add_row(writing, &row, err));
+        SS_RETURN_IF_ERROR(add_row(writing, &row, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_columns(const struct writing *writing, ss_err *err)
@@ -99,7 +95,6 @@ static ss_status check_columns(const struct writing *writing, ss_err *err)
 static ss_status open_file(struct writing *writing, ss_dataset *dataset,
                            const struct ss_encode_options *options, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_info sae;
     ss_sae_describe(writing->pass.sae, &sae);
     writing->options.n_features = sae.n_features;
@@ -109,11 +104,9 @@ static ss_status open_file(struct writing *writing, ss_dataset *dataset,
     if (dataset != NULL) {
         writing->options.kept = ss_dataset_kept(dataset, &writing->options.n_kept);
     }
-    SS_TRY(find_format(writing->options.path, &writing->format, err));
-    SS_TRY(check_columns(writing, err));
-    SS_TRY(writing->format->open(&writing->options, &writing->state, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(find_format(writing->options.path, &writing->format, err));
+    SS_RETURN_IF_ERROR(check_columns(writing, err));
+    return writing->format->open(&writing->options, &writing->state, err);
 }
 
 /* What becomes of rows without a text, and which rows count against the number asked for. */

@@ -165,14 +165,12 @@ static void count_skipped(struct filling *filling, const struct ss_row *row)
 
 static ss_status add_unembedded(struct filling *filling, const struct ss_row *row, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(make_room(filling, 0, row, err));
+    SS_RETURN_IF_ERROR(make_room(filling, 0, row, err));
     if (filling->batch != NULL) {
         count_skipped(filling, row);
-        SS_TRY(ss_run_batch_add_unembedded(filling->batch, row, err));
+        SS_RETURN_IF_ERROR(ss_run_batch_add_unembedded(filling->batch, row, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static bool wants_more(const struct filling *filling)
@@ -185,27 +183,26 @@ static bool wants_more(const struct filling *filling)
 
 static ss_status read_rows(struct filling *filling, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
     for (; wants_more(filling); filling->n_read++) {
         struct ss_row row = {0};
         bool has_row = false;
-        SS_TRY(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
+        SS_RETURN_IF_ERROR(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
         if (!has_row) {
             break;
         }
         switch (pipeline->use[row.kind]) {
         case SS_RUN_ROW_REFUSE:
-            SS_TRY(refuse(&row, err));
+            SS_RETURN_IF_ERROR(refuse(&row, err));
             break;
         case SS_RUN_ROW_SKIP:
             count_skipped(filling, &row);
             break;
         case SS_RUN_ROW_UNEMBEDDED:
-            SS_TRY(add_unembedded(filling, &row, err));
+            SS_RETURN_IF_ERROR(add_unembedded(filling, &row, err));
             break;
         case SS_RUN_ROW_USE:
-            SS_TRY(add_row(filling, &row, err));
+            SS_RETURN_IF_ERROR(add_row(filling, &row, err));
             break;
         }
     }
@@ -215,8 +212,7 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
             ss_dataset_bytes_done(filling->feeder->pipeline->dataset);
         (void)hand_over(filling);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void *feeder_main(void *argument)

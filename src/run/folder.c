@@ -175,26 +175,25 @@ static void sweep(const struct ss_run_folder *folder)
 static ss_status open_folder(const char *path, bool force, struct ss_run_folder *folder,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss__path_kind kind = ss__path_look(path);
     if (kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
-        SS_FAIL_FILE(path, SS_E_EXISTS, "this is not a folder; name another place for results");
+        return ss__fail_file(err, path, SS_E_EXISTS,
+                             "this is not a folder; name another place for results");
     }
     if (kind == SS__PATH_FOLDER && !force) {
-        SS_TRY(refuse_content_early(path, err));
+        SS_RETURN_IF_ERROR(refuse_content_early(path, err));
     }
     folder->path = ss__strdup(path);
     if (folder->path == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a path"));
+        return ss__fail_nomem(err, "a path");
     }
-    SS_TRY(ss__make_folder(path, &folder->n_made, err));
+    SS_RETURN_IF_ERROR(ss__make_folder(path, &folder->n_made, err));
     folder->descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) + 1;
     if (folder->descriptor == 0) {
         ss__fail_errno(err, path, "use this folder", errno);
-        SS_TRY(SS_E_IO);
+        SS_RETURN_IF_ERROR(SS_E_IO);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status make_staging(struct ss_run_folder *folder, ss_err *err)
@@ -286,27 +285,26 @@ static ss_status move(struct ss_run_folder *folder, size_t i, ss_err *err)
 
 ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err)
 {
-    ss_status status = SS_OK;
     const int in = folder->descriptor - 1;
     size_t last = 0;
     while (folder->files[last + 1] != NULL) {
         last++;
     }
     /* A folder without its last file is known to be incomplete, after a power cut too. */
-    SS_TRY(drop_old(folder, folder->files[last], err));
-    SS_TRY(ss__flush_folder(in, folder->path, err));
+    SS_RETURN_IF_ERROR(drop_old(folder, folder->files[last], err));
+    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
     for (size_t i = 0; i < last; i++) {
         const bool is_new = is_there(folder->staging_descriptor - 1, folder->files[i]);
-        SS_TRY(is_new ? move(folder, i, err) : drop_old(folder, folder->files[i], err));
+        SS_RETURN_IF_ERROR(is_new ? move(folder, i, err)
+                                  : drop_old(folder, folder->files[i], err));
     }
-    SS_TRY(ss__flush_folder(in, folder->path, err));
-    SS_TRY(move(folder, last, err));
+    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
+    SS_RETURN_IF_ERROR(move(folder, last, err));
     folder->placed = 0; /* all is there, and stays */
     folder->n_made = 0;
-    SS_TRY(ss__flush_folder(in, folder->path, err));
+    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
     ss_run_folder_abort(folder);
-out:
-    return status;
+    return SS_OK;
 }
 
 static void remove_files(const struct ss_run_folder *folder, int in, unsigned which)

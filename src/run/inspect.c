@@ -156,23 +156,22 @@ static void find_ending(struct ss_run_look *look)
 
 static ss_status look_at(const char *path, struct ss_run_look *look, ss_err *err)
 {
-    ss_status status = SS_OK;
     *look = (struct ss_run_look){.path = path, .kind = ss__path_look(path)};
     find_ending(look);
     if (look->kind == SS__PATH_NONE && strpbrk(path, "*?[") == NULL) {
-        SS_FAIL_FILE(path, SS_E_NOINPUT, "there is no such file or folder");
+        return ss__fail_file(err, path, SS_E_NOINPUT, "there is no such file or folder");
     }
     if (look->kind == SS__PATH_OTHER) {
-        SS_FAIL_FILE(path, SS_E_DATA, "this is a device or pipe; give a file or folder");
+        return ss__fail_file(err, path, SS_E_DATA,
+                             "this is a device or pipe; give a file or folder");
     }
     if (look->kind == SS__PATH_FILE) {
         look->weights = ss_weights_sniff(path);
         if (look->weights == NULL && !claims_weights(look)) {
-            SS_TRY(ss_dataset_sniff(path, &look->sniff, err));
+            SS_RETURN_IF_ERROR(ss_dataset_sniff(path, &look->sniff, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status refuse_unknown(const struct ss_run_look *look, ss_err *err)

@@ -89,21 +89,20 @@ static int list_entry(void *user, const struct ss_weights_zip_entry *entry)
 
 ss_status ss_run_inspect_archive(struct ss_run_inspection *inspection, ss_err *err)
 {
-    ss_status status = SS_OK;
     static const char *const header[] = {"entry", "bytes", "crc32"};
     struct listing listing = {.report = inspection->report};
     ss_run_report_table(inspection->report, 3, header);
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_weights_zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
     if (listing.pickle[0] != '\0') {
-        SS_FAIL_FILE(inspection->path, SS_E_UNSUPPORTED,
-                     "holds a pickle ('%.100s') but is not a checkpoint; nothing in it was run",
-                     listing.pickle);
+        return ss__fail_file(
+            err, inspection->path, SS_E_UNSUPPORTED,
+            "holds a pickle ('%.100s') but is not a checkpoint; nothing in it was run",
+            listing.pickle);
     }
     ss_run_report_count(inspection->report, "entries", listing.n_entries);
     ss_run_report_count(inspection->report, "bytes", listing.n_bytes);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- datasets ---- */
@@ -220,14 +219,13 @@ out:
  * other valid value are documents. */
 ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_err reason = {0};
     bool is_one = false;
     const char *top = top_level(inspection->path);
     if (inspection->options->check) {
-        SS_TRY(ss_dataset_json_check_file(inspection->path, inspection->options->dataset.stop,
-                                          err));
+        SS_RETURN_IF_ERROR(ss_dataset_json_check_file(inspection->path,
+                                                      inspection->options->dataset.stop, err));
     }
     ss_status as_rows = has_one_row(inspection, &is_one, &reason);
     const bool is_single_object = is_one && top != NULL && strcmp(top, "object") == 0;
@@ -237,24 +235,22 @@ ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
     if (as_rows == SS_OK && !is_single_object) {
         report->kind = SS_PATH_DATASET;
         report->title = "A dataset";
-        goto out;
+        return SS_OK;
     }
     if (ss_status_exit_code(as_rows) != ss_status_exit_code(SS_E_DATA) && as_rows != SS_OK) {
         if (err != NULL) {
             *err = reason;
         }
-        status = as_rows;
-        goto out;
+        return as_rows;
     }
     ss_run_report_cut(report, 0);
     if (!inspection->options->check) {
-        SS_TRY(ss_dataset_json_check_file(inspection->path, inspection->options->dataset.stop,
-                                          err));
+        SS_RETURN_IF_ERROR(ss_dataset_json_check_file(inspection->path,
+                                                      inspection->options->dataset.stop, err));
     }
     ss_run_report_text(report, "top level", top == NULL ? "compressed" : top);
     if (!is_single_object) {
         ss_run_report_text(report, "not a dataset", reason.message);
     }
-out:
-    return status;
+    return SS_OK;
 }

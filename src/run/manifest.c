@@ -103,9 +103,8 @@ static ss_status put_input(struct ss__json_writer *writer,
                            const struct ss_run_manifest *manifest, const struct input *input,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     char hex[SS__SHA256_HEX_BYTES];
-    SS_TRY(hash_input(manifest, input, hex, err));
+    SS_RETURN_IF_ERROR(hash_input(manifest, input, hex, err));
     ss__put_open(writer, NULL, '{');
     ss__put_text(writer, "path", input->path);
     if (hex[0] != '\0') {
@@ -118,8 +117,7 @@ static ss_status put_input(struct ss__json_writer *writer,
         put_time(writer, "modified", input->facts.modified);
     }
     ss__put_close(writer, '}');
-out:
-    return status;
+    return SS_OK;
 }
 
 /* A file that was read when something was opened, and wholly. */
@@ -143,7 +141,6 @@ static void put_source(struct ss__json_writer *writer, const char *source, const
 static ss_status put_model(struct ss__json_writer *writer,
                            const struct ss_run_manifest *manifest, ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss_encoder *encoder = manifest->encoder;
     struct ss_encoder_info info;
     ss_encoder_describe(encoder, &info);
@@ -159,20 +156,18 @@ static ss_status put_model(struct ss__json_writer *writer,
     ss__put_count(writer, "max_tokens", info.max_tokens);
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < ss_encoder_n_files(encoder); i++) {
-        SS_TRY(put_file(writer, manifest, ss_encoder_file(encoder, i),
-                        ss_encoder_file_facts(encoder, i), err));
+        SS_RETURN_IF_ERROR(put_file(writer, manifest, ss_encoder_file(encoder, i),
+                                    ss_encoder_file_facts(encoder, i), err));
     }
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Embeddings stand in the place of a model. */
 static ss_status put_embeddings(struct ss__json_writer *writer,
                                 const struct ss_run_manifest *manifest, ss_err *err)
 {
-    ss_status status = SS_OK;
     const ss_embeddings *embeddings = manifest->options->embeddings;
     struct input input = {.is_regular = false};
     struct ss_embeddings_info info;
@@ -186,17 +181,15 @@ static ss_status put_embeddings(struct ss__json_writer *writer,
     ss__put_open(writer, "files", '[');
     input.path = info.path;
     input.is_regular = ss_run_embeddings_facts(embeddings, &input.facts, &input.is_complete);
-    SS_TRY(put_input(writer, manifest, &input, err));
+    SS_RETURN_IF_ERROR(put_input(writer, manifest, &input, err));
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_manifest *manifest,
                          ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_info info;
     const ss_sae *sae = manifest->sae;
     ss_sae_describe(sae, &info);
@@ -217,18 +210,17 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_man
     ss__put_value(writer, "config", ss_sae_config(sae));
     ss__put_open(writer, "files", '[');
     for (size_t i = 0; i < ss_sae_n_files(sae); i++) {
-        SS_TRY(put_file(writer, manifest, ss_sae_file(sae, i), ss_sae_file_facts(sae, i), err));
+        SS_RETURN_IF_ERROR(
+            put_file(writer, manifest, ss_sae_file(sae, i), ss_sae_file_facts(sae, i), err));
     }
     ss__put_close(writer, ']');
     ss__put_close(writer, '}');
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status put_dataset(struct ss__json_writer *writer,
                              const struct ss_run_manifest *manifest, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_dataset_info info = {.format = "", .text_column = "", .repository = ""};
     if (manifest->dataset != NULL) {
         ss_dataset_describe(manifest->dataset, &info);
@@ -248,7 +240,7 @@ static ss_status put_dataset(struct ss__json_writer *writer,
         struct input input = {.path = info.files[i]};
         input.is_regular =
             ss_dataset_file_facts(manifest->dataset, i, &input.facts, &input.is_complete);
-        SS_TRY(put_input(writer, manifest, &input, err));
+        SS_RETURN_IF_ERROR(put_input(writer, manifest, &input, err));
     }
     ss__put_close(writer, ']');
     if (info.n_archives > 0) { /* members have no hash of their own */
@@ -257,13 +249,12 @@ static ss_status put_dataset(struct ss__json_writer *writer,
             struct input input = {.path = info.archives[i]};
             input.is_regular = ss_dataset_archive_facts(manifest->dataset, i, &input.facts,
                                                         &input.is_complete);
-            SS_TRY(put_input(writer, manifest, &input, err));
+            SS_RETURN_IF_ERROR(put_input(writer, manifest, &input, err));
         }
         ss__put_close(writer, ']');
     }
     ss__put_close(writer, '}');
-out:
-    return status;
+    return SS_OK;
 }
 
 static void put_options(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)

@@ -23,79 +23,78 @@ static ss_status need_object(const char *file, const struct ss__json *parent, co
 static ss_status need_count(const char *file, const struct ss__json *object, const char *key,
                             uint64_t *count, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t value = 0;
-    SS_TRY(ss__json_need(file, object, key, err));
-    SS_TRY(ss__json_size(file, object, key, &value, err));
+    SS_RETURN_IF_ERROR(ss__json_need(file, object, key, err));
+    SS_RETURN_IF_ERROR(ss__json_size(file, object, key, &value, err));
     *count = value;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status need_text(struct ss_run *run, const char *file, const struct ss__json *object,
                            const char *key, const char **text, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *found = NULL;
-    SS_TRY(ss__json_need(file, object, key, err));
-    SS_TRY(ss__json_text(file, object, key, &found, err));
+    SS_RETURN_IF_ERROR(ss__json_need(file, object, key, err));
+    SS_RETURN_IF_ERROR(ss__json_text(file, object, key, &found, err));
     *text = ss_run_keep(run, found);
     if (*text == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a name"));
+        return ss__fail_nomem(err, "a name");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_names(struct ss_run *run, const char *file, const struct ss__json *root,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *object = NULL;
     uint64_t n = 0;
-    SS_TRY(need_object(file, root, "model", &object, err));
-    SS_TRY(need_text(run, file, object, "name", &run->info.model_name, err));
-    SS_TRY(need_object(file, root, "sae", &object, err));
-    SS_TRY(need_text(run, file, object, "path", &run->info.sae_path, err));
-    SS_TRY(need_count(file, object, "n_features", &n, err));
+    SS_RETURN_IF_ERROR(need_object(file, root, "model", &object, err));
+    SS_RETURN_IF_ERROR(need_text(run, file, object, "name", &run->info.model_name, err));
+    SS_RETURN_IF_ERROR(need_object(file, root, "sae", &object, err));
+    SS_RETURN_IF_ERROR(need_text(run, file, object, "path", &run->info.sae_path, err));
+    SS_RETURN_IF_ERROR(need_count(file, object, "n_features", &n, err));
     run->info.n_features = (size_t)n;
-    SS_TRY(need_object(file, root, "dataset", &object, err));
-    SS_TRY(need_text(run, file, object, "name", &run->info.dataset_name, err));
-    SS_TRY(need_object(file, root, "settings", &object, err));
-    SS_TRY(need_text(run, file, object, "title", &run->info.title, err));
-    SS_TRY(need_count(file, object, "top_k", &n, err));
+    SS_RETURN_IF_ERROR(need_object(file, root, "dataset", &object, err));
+    SS_RETURN_IF_ERROR(need_text(run, file, object, "name", &run->info.dataset_name, err));
+    SS_RETURN_IF_ERROR(need_object(file, root, "settings", &object, err));
+    SS_RETURN_IF_ERROR(need_text(run, file, object, "title", &run->info.title, err));
+    SS_RETURN_IF_ERROR(need_count(file, object, "top_k", &n, err));
     if (n == 0 || n > MAX_TOP_K) {
-        SS_FAIL_FILE(file, SS_E_DATA, "key 'top_k' is not between 1 and %d", MAX_TOP_K);
+        return ss__fail_file(err, file, SS_E_DATA, "key 'top_k' is not between 1 and %d",
+                             MAX_TOP_K);
     }
     run->info.top_k = (size_t)n;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_counts(struct ss_run *run, const char *file, const struct ss__json *root,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss__json *object = NULL, *timings = NULL;
     struct ss_run_info *info = &run->info;
     size_t n_reembedded = 0, n_bad = 0;
-    SS_TRY(need_object(file, root, "rows", &object, err));
-    SS_TRY(need_count(file, object, "read", &info->n_rows_read, err));
-    SS_TRY(need_count(file, object, "used", &info->n_rows_used, err));
-    SS_TRY(need_count(file, object, "repaired", &info->n_rows_repaired, err));
-    SS_TRY(need_object(file, object, "skipped", &object, err));
-    SS_TRY(need_count(file, object, "null", &info->n_rows_skipped[SS_ROW_NULL], err));
-    SS_TRY(need_count(file, object, "empty", &info->n_rows_skipped[SS_ROW_EMPTY], err));
-    SS_TRY(need_count(file, object, "blank", &info->n_rows_skipped[SS_ROW_BLANK], err));
-    SS_TRY(ss__json_size(file, object, "bad", &n_bad, err)); /* 0 in older runs */
+    SS_RETURN_IF_ERROR(need_object(file, root, "rows", &object, err));
+    SS_RETURN_IF_ERROR(need_count(file, object, "read", &info->n_rows_read, err));
+    SS_RETURN_IF_ERROR(need_count(file, object, "used", &info->n_rows_used, err));
+    SS_RETURN_IF_ERROR(need_count(file, object, "repaired", &info->n_rows_repaired, err));
+    SS_RETURN_IF_ERROR(need_object(file, object, "skipped", &object, err));
+    SS_RETURN_IF_ERROR(
+        need_count(file, object, "null", &info->n_rows_skipped[SS_ROW_NULL], err));
+    SS_RETURN_IF_ERROR(
+        need_count(file, object, "empty", &info->n_rows_skipped[SS_ROW_EMPTY], err));
+    SS_RETURN_IF_ERROR(
+        need_count(file, object, "blank", &info->n_rows_skipped[SS_ROW_BLANK], err));
+    SS_RETURN_IF_ERROR(ss__json_size(file, object, "bad", &n_bad, err)); /* 0 in older runs */
     info->n_rows_skipped[SS_ROW_BAD] = n_bad;
-    SS_TRY(need_count(file, root, "tokens", &info->n_tokens, err));
-    SS_TRY(ss__json_size(file, root, "n_reembedded", &n_reembedded, err)); /* 0 in older runs */
+    SS_RETURN_IF_ERROR(need_count(file, root, "tokens", &info->n_tokens, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_size(file, root, "n_reembedded", &n_reembedded, err)); /* 0 in older runs */
     info->n_rows_reembedded = n_reembedded;
-    SS_TRY(need_object(file, root, "timings", &timings, err));
-    SS_TRY(ss__json_number(file, timings, "seconds", &info->seconds, err));
+    SS_RETURN_IF_ERROR(need_object(file, root, "timings", &timings, err));
+    SS_RETURN_IF_ERROR(ss__json_number(file, timings, "seconds", &info->seconds, err));
     if (info->n_rows_reembedded > info->n_rows_used) {
-        SS_FAIL_FILE(file, SS_E_DATA, "more rows were embedded again than were used");
+        return ss__fail_file(err, file, SS_E_DATA,
+                             "more rows were embedded again than were used");
     }
     uint64_t n_accounted = info->n_rows_used;
     bool fits = true;
@@ -103,10 +102,10 @@ static ss_status read_counts(struct ss_run *run, const char *file, const struct 
         fits = fits && ss__add_u64(n_accounted, info->n_rows_skipped[i], &n_accounted);
     }
     if (!fits || n_accounted != info->n_rows_read || info->n_rows_used == 0) {
-        SS_FAIL_FILE(file, SS_E_DATA, "rows read are not rows used plus rows skipped");
+        return ss__fail_file(err, file, SS_E_DATA,
+                             "rows read are not rows used plus rows skipped");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_hashes(const char *file, const char *folder, const struct ss__json *root,

@@ -73,10 +73,9 @@ static ss_status put_buf(struct archive *archive, struct ss__buf *buf, ss_err *e
 static ss_status pass_values(struct archive *archive, struct member *member, bool is_checksum,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_npz_array *array = member->array;
     if (array->data == NULL) {
-        SS_TRY(array->rewind(array->user, err));
+        SS_RETURN_IF_ERROR(array->rewind(array->user, err));
     }
     for (uint64_t at = 0; at < array->n_bytes;) {
         const uint64_t left = array->n_bytes - at;
@@ -85,17 +84,16 @@ static ss_status pass_values(struct archive *archive, struct member *member, boo
         if (array->data != NULL) {
             part = (const char *)array->data + at;
         } else {
-            SS_TRY(array->read(array->user, archive->chunk, n, err));
+            SS_RETURN_IF_ERROR(array->read(array->user, archive->chunk, n, err));
         }
         if (is_checksum) {
             member->crc = (uint32_t)crc32_z(member->crc, part, n);
         } else {
-            SS_TRY(put(archive, part, n, err));
+            SS_RETURN_IF_ERROR(put(archive, part, n, err));
         }
         at += n;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* What local headers and entries of the directory share: from the version to the sizes. */

@@ -60,9 +60,8 @@ static int ask_watch(void *user)
 
 ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(check_pair(pass, err));
-    SS_TRY(ss_work_new(pass->n_threads, &pass->work, err));
+    SS_RETURN_IF_ERROR(check_pair(pass, err));
+    SS_RETURN_IF_ERROR(ss_work_new(pass->n_threads, &pass->work, err));
     pass->n_threads = ss_work_n_threads(pass->work);
     pass->asking.stop = (struct ss_stop){ask_watch, pass};
     ss_work_set_stop(pass->work, pass->asking.stop);
@@ -72,10 +71,8 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
     } else if (pass->batch_tokens == 0) {
         pass->batch_tokens = ss_encoder_batch_tokens(pass->encoder);
     }
-    SS_TRY(ss_run_again_init(&pass->again, pass->embeddings == NULL ? pass->encoder : NULL,
-                             pass->sae, pass->work, err));
-out:
-    return status;
+    return ss_run_again_init(&pass->again, pass->embeddings == NULL ? pass->encoder : NULL,
+                             pass->sae, pass->work, err);
 }
 
 /* Receives every batch of the pipeline. */
@@ -121,7 +118,6 @@ static void check_errors(const struct ss_run_pass *pass)
 
 ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint64_t n_calibration = ss_sae_calibration_rows(pass->sae);
     pass->is_calibrating = n_calibration > 0;
     struct ss_run_pipeline pipeline = {
@@ -139,12 +135,12 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
         .user = pass,
     };
     memcpy(pipeline.use, pass->use, sizeof pipeline.use);
-    SS_TRY(pass->embeddings == NULL
-               ? ss_run_pipeline_run(&pipeline, &pass->done, err)
-               : ss_run_embeddings_run(pass->embeddings, &pipeline, &pass->done, err));
+    SS_RETURN_IF_ERROR(
+        pass->embeddings == NULL
+            ? ss_run_pipeline_run(&pipeline, &pass->done, err)
+            : ss_run_embeddings_run(pass->embeddings, &pipeline, &pass->done, err));
     check_errors(pass);
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_run_pass_release(struct ss_run_pass *pass)

@@ -93,50 +93,47 @@ static size_t part_of(const struct ss_tokenizer_tokens *tokens, size_t first, si
 
 static ss_status embed(struct encoding *encoding, const struct ss_run_batch *batch, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_pipeline *pipeline = encoding->pipeline;
     size_t n_values = 0;
     if (!ss__mul(batch->n_rows, encoding->width, &n_values)) {
-        SS_TRY(ss__fail_nomem(err, "embeddings"));
+        return ss__fail_nomem(err, "embeddings");
     }
-    SS_GROW(encoding->embeddings, encoding->n_embeddings_room, n_values);
-    SS_GROW(encoding->offsets, encoding->n_offsets_room, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(encoding->embeddings, encoding->n_embeddings_room, n_values);
+    SS_GROW_OR_RETURN(encoding->offsets, encoding->n_offsets_room, batch->n_rows + 1);
     for (size_t first = 0; first < batch->n_rows;) {
         const size_t n = part_of(&batch->tokens, first, encoding->budget);
         const struct ss_tokenizer_tokens part =
             ss_run_tokens_slice(&batch->tokens, first, n, encoding->offsets);
-        SS_TRY(ss_encoder_forward(pipeline->encoder, pipeline->work, &part,
-                                  encoding->embeddings + first * encoding->width, err));
+        SS_RETURN_IF_ERROR(ss_encoder_forward(pipeline->encoder, pipeline->work, &part,
+                                              encoding->embeddings + first * encoding->width,
+                                              err));
         encoding->done->n_tokens += ss_tokenizer_tokens_n_ids(&part);
         encoding->n_rows_part += n;
         first += n;
-        SS_TRY(watch(encoding, false, err));
+        SS_RETURN_IF_ERROR(watch(encoding, false, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status take_batch(struct encoding *encoding, const struct ss_run_batch *batch,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_pipeline *pipeline = encoding->pipeline;
     struct ss_run_row_counts *counts = &encoding->done->counts;
     encoding->n_rows_batch = batch->n_rows;
     encoding->n_bytes_after = batch->n_bytes_done;
     if (batch->n_rows > 0) {
-        SS_TRY(embed(encoding, batch, err));
+        SS_RETURN_IF_ERROR(embed(encoding, batch, err));
     }
     if (batch->n_rows > 0 || batch->n_unembedded > 0) {
-        SS_TRY(pipeline->take(pipeline->user, batch, encoding->embeddings, err));
+        SS_RETURN_IF_ERROR(pipeline->take(pipeline->user, batch, encoding->embeddings, err));
     }
     ss_run_row_counts_add(counts, &batch->counts);
     /* Against a number that was asked for, used rows count; else all rows of the dataset. */
     encoding->n_rows_before = pipeline->max_used > 0 ? counts->n_used : counts->n_read;
     encoding->n_rows_part = 0;
     encoding->n_bytes_before = encoding->n_bytes_after;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status take_all(struct encoding *encoding, struct ss_run_feeder *feeder, ss_err *err)

@@ -29,39 +29,34 @@ static struct ss_feature feature_of(const struct ss_stats_fires *fires, size_t f
 
 static ss_status fill_tops(struct ss_run *run, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = run->info.n_features;
-    SS_ALLOC(run->top_offsets, n + 1);
+    SS_ALLOC_OR_RETURN(run->top_offsets, n + 1);
     for (size_t f = 0; f < n; f++) {
         run->features[f].n_top = ss_stats_top_n(run->top, f);
         run->top_offsets[f + 1] = run->top_offsets[f] + run->features[f].n_top;
     }
-    SS_ALLOC(run->tops, run->top_offsets[n]);
+    SS_ALLOC_OR_RETURN(run->tops, run->top_offsets[n]);
     for (size_t f = 0; f < n; f++) {
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
             run->tops[run->top_offsets[f] + rank] = ss_stats_top_at(run->top, f, rank);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_run_fill(struct ss_run *run, const struct ss_stats_fires *fires,
                       struct ss_stats_top **top, ss_err *err)
 {
-    ss_status status = SS_OK;
     run->info.n_features = fires->n_features;
     run->top = *top;
     *top = NULL;
     ss_stats_top_finish(run->top);
-    SS_ALLOC(run->features, fires->n_features);
+    SS_ALLOC_OR_RETURN(run->features, fires->n_features);
     for (size_t f = 0; f < fires->n_features; f++) {
         run->features[f] = feature_of(fires, f);
     }
-    SS_TRY(fill_tops(run, err));
-    SS_TRY(ss_run_summarise(run, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(fill_tops(run, err));
+    return ss_run_summarise(run, err);
 }
 
 static int compare_rates(const void *a, const void *b)

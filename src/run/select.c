@@ -40,17 +40,16 @@ static void add_lower(struct ss__buf *out, const char *data, size_t n)
 
 static ss_status split_words(struct searching *searching, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *words = searching->query->words;
     const char *at = NULL, *end = NULL;
     if (words == NULL) {
         return SS_OK;
     }
     if (ss__utf8_valid_prefix(words, strlen(words)) != strlen(words)) {
-        SS_FAIL(SS_E_USAGE, "the words to search for are not valid UTF-8");
+        return ss__fail(err, SS_E_USAGE, "the words to search for are not valid UTF-8");
     }
     add_lower(&searching->words, words, strlen(words));
-    SS_TRY(ss__buf_check(&searching->words, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&searching->words, err));
     at = searching->words.data;
     end = at + searching->words.n_bytes;
     while (at < end) {
@@ -59,7 +58,7 @@ static ss_status split_words(struct searching *searching, ss_err *err)
             at++;
         }
         if (at > begin && searching->n_parts == MAX_WORDS) {
-            SS_FAIL(SS_E_USAGE, "more than %d words to search for", MAX_WORDS);
+            return ss__fail(err, SS_E_USAGE, "more than %d words to search for", MAX_WORDS);
         }
         if (at > begin) {
             searching->parts[searching->n_parts++] =
@@ -68,10 +67,9 @@ static ss_status split_words(struct searching *searching, ss_err *err)
         at++;
     }
     if (searching->n_parts == 0) {
-        SS_FAIL(SS_E_USAGE, "there are no words to search for");
+        return ss__fail(err, SS_E_USAGE, "there are no words to search for");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Whether a text holds all words, as parts of its words too. */

@@ -189,19 +189,17 @@ static ss_status add_value(struct state *state, size_t i, size_t column,
 
 static ss_status add_kept(struct state *state, size_t column, struct ss_text kept, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_format_scan scan = {.at = kept.data, .end = kept.data + kept.n_bytes};
     const bool has_values = kept.n_bytes > 0 && ss_format_scan_char(&scan, '{');
     for (size_t i = 0; i < state->options->n_kept; i++) {
         ss_format_json_kind kind = SS_FORMAT_JSON_NULL;
         struct ss_text text = {"null", 4};
         if (has_values && !next_value(&scan, i == 0, &kind, &text)) {
-            SS_FAIL(SS_E_INTERNAL, "the columns that are kept are no JSON object");
+            return ss__fail(err, SS_E_INTERNAL, "the columns that are kept are no JSON object");
         }
-        SS_TRY(add_value(state, i, column + i, kind, text, err));
+        SS_RETURN_IF_ERROR(add_value(state, i, column + i, kind, text, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- rows ---- */
@@ -226,57 +224,54 @@ out:
 
 static ss_status arrow_add(void *opaque, const struct ss_run_sparse_row *row, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque;
     const struct head head = {row->id, row->n, state->options->has_text ? row->text.n_bytes : 0,
                               row->kept.n_bytes, row->is_null};
-    SS_TRY(look_at(state, row->kept, err));
-    SS_TRY(ss__spool_add(&state->rows, &head, sizeof head, err));
-    SS_TRY(ss__spool_add(&state->rows, row->features, row->n * sizeof *row->features, err));
-    SS_TRY(ss__spool_add(&state->rows, row->values, row->n * sizeof *row->values, err));
-    SS_TRY(ss__spool_add(&state->rows, row->text.data, head.n_text, err));
-    SS_TRY(ss__spool_add(&state->rows, row->kept.data, head.n_kept, err));
+    SS_RETURN_IF_ERROR(look_at(state, row->kept, err));
+    SS_RETURN_IF_ERROR(ss__spool_add(&state->rows, &head, sizeof head, err));
+    SS_RETURN_IF_ERROR(
+        ss__spool_add(&state->rows, row->features, row->n * sizeof *row->features, err));
+    SS_RETURN_IF_ERROR(
+        ss__spool_add(&state->rows, row->values, row->n * sizeof *row->values, err));
+    SS_RETURN_IF_ERROR(ss__spool_add(&state->rows, row->text.data, head.n_text, err));
+    SS_RETURN_IF_ERROR(ss__spool_add(&state->rows, row->kept.data, head.n_kept, err));
     state->n_rows++;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* So many bytes of the spool in a buffer of their own. */
 static ss_status read_part(struct state *state, struct ss__buf *buf, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     buf->n_bytes = 0;
     void *place = ss__buf_reserve(buf, n + 1);
-    SS_TRY(ss__buf_check(buf, err));
-    SS_TRY(ss__spool_read(&state->rows, place, n, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(buf, err));
+    SS_RETURN_IF_ERROR(ss__spool_read(&state->rows, place, n, err));
     buf->n_bytes = n;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status put_row(struct state *state, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct head head;
     const bool has_text = state->options->has_text;
-    SS_TRY(ss__spool_read(&state->rows, &head, sizeof head, err));
-    SS_TRY(read_part(state, &state->features, head.n * sizeof(uint32_t), err));
-    SS_TRY(read_part(state, &state->values, head.n * sizeof(float), err));
-    SS_TRY(read_part(state, &state->text, head.n_text, err));
-    SS_TRY(read_part(state, &state->kept, head.n_kept, err));
-    SS_TRY(ss_arrow_output_add(state->output, 0, &head.id, 1, err));
-    SS_TRY(ss_arrow_output_add(state->output, 1, state->features.data, head.n, err));
-    SS_TRY(ss_arrow_output_add(state->output, 2, state->values.data, head.n, err));
+    SS_RETURN_IF_ERROR(ss__spool_read(&state->rows, &head, sizeof head, err));
+    SS_RETURN_IF_ERROR(read_part(state, &state->features, head.n * sizeof(uint32_t), err));
+    SS_RETURN_IF_ERROR(read_part(state, &state->values, head.n * sizeof(float), err));
+    SS_RETURN_IF_ERROR(read_part(state, &state->text, head.n_text, err));
+    SS_RETURN_IF_ERROR(read_part(state, &state->kept, head.n_kept, err));
+    SS_RETURN_IF_ERROR(ss_arrow_output_add(state->output, 0, &head.id, 1, err));
+    SS_RETURN_IF_ERROR(
+        ss_arrow_output_add(state->output, 1, state->features.data, head.n, err));
+    SS_RETURN_IF_ERROR(ss_arrow_output_add(state->output, 2, state->values.data, head.n, err));
     if (has_text) {
-        SS_TRY(head.is_null ? ss_arrow_output_add_null(state->output, N_FIXED, err)
-                            : ss_arrow_output_add(state->output, N_FIXED, state->text.data,
-                                                  head.n_text, err));
+        SS_RETURN_IF_ERROR(head.is_null
+                               ? ss_arrow_output_add_null(state->output, N_FIXED, err)
+                               : ss_arrow_output_add(state->output, N_FIXED, state->text.data,
+                                                     head.n_text, err));
     }
     const struct ss_text kept = {state->kept.data, head.n_kept};
-    SS_TRY(add_kept(state, N_FIXED + has_text, kept, err));
-    SS_TRY(ss_arrow_output_end_row(state->output, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(add_kept(state, N_FIXED + has_text, kept, err));
+    return ss_arrow_output_end_row(state->output, err);
 }
 
 /* ---- the file ---- */
@@ -330,17 +325,14 @@ out:
 
 static ss_status arrow_commit(void *opaque, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque;
-    SS_TRY(open_output(state, err));
-    SS_TRY(ss__spool_rewind(&state->rows, err));
+    SS_RETURN_IF_ERROR(open_output(state, err));
+    SS_RETURN_IF_ERROR(ss__spool_rewind(&state->rows, err));
     for (uint64_t i = 0; i < state->n_rows; i++) {
-        SS_TRY(put_row(state, err));
+        SS_RETURN_IF_ERROR(put_row(state, err));
     }
-    SS_TRY(ss_arrow_output_finish(state->output, err));
-    SS_TRY(ss__out_commit(&state->out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_arrow_output_finish(state->output, err));
+    return ss__out_commit(&state->out, err);
 }
 
 #define ARROW_FILE(name_end)                                                                   \

@@ -57,19 +57,19 @@ out:
 
 static ss_status npz_add(void *opaque, const struct ss_run_sparse_row *row, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = opaque;
     const uint64_t n = row->n;
-    SS_TRY(ss__spool_add(&state->lengths, &n, sizeof n, err));
-    SS_TRY(ss__spool_add(&state->features, row->features, row->n * sizeof *row->features, err));
-    SS_TRY(ss__spool_add(&state->values, row->values, row->n * sizeof *row->values, err));
+    SS_RETURN_IF_ERROR(ss__spool_add(&state->lengths, &n, sizeof n, err));
+    SS_RETURN_IF_ERROR(
+        ss__spool_add(&state->features, row->features, row->n * sizeof *row->features, err));
+    SS_RETURN_IF_ERROR(
+        ss__spool_add(&state->values, row->values, row->n * sizeof *row->values, err));
     if (state->options->has_gaps) {
-        SS_TRY(ss__spool_add(&state->ids, &row->id, sizeof row->id, err));
+        SS_RETURN_IF_ERROR(ss__spool_add(&state->ids, &row->id, sizeof row->id, err));
     }
     state->n_rows++;
     state->n_values += n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the arrays, as their bytes are asked for ---- */

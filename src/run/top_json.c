@@ -194,28 +194,26 @@ static ss_status read_activation(struct scan *scan, float *activation, ss_err *e
 static ss_status read_top(struct scan *scan, struct ss_run *run, size_t *n_tops, size_t *room,
                           ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_top_text top = {.row = SS_NOWHERE};
     if (!accept(scan, '[')) {
-        SS_TRY(malformed(scan, "[activation, text]", err));
+        SS_RETURN_IF_ERROR(malformed(scan, "[activation, text]", err));
     }
-    SS_TRY(read_activation(scan, &top.activation, err));
+    SS_RETURN_IF_ERROR(read_activation(scan, &top.activation, err));
     if (!accept(scan, ',')) {
-        SS_TRY(malformed(scan, "a comma", err));
+        SS_RETURN_IF_ERROR(malformed(scan, "a comma", err));
     }
-    SS_TRY(read_string(scan, err));
+    SS_RETURN_IF_ERROR(read_string(scan, err));
     if (!accept(scan, ']')) {
-        SS_TRY(malformed(scan, "the end of [activation, text]", err));
+        SS_RETURN_IF_ERROR(malformed(scan, "the end of [activation, text]", err));
     }
     top.text.data = ss__arena_strndup(&run->arena, scan->text.data, scan->text.n_bytes);
     top.text.n_bytes = scan->text.n_bytes;
     if (top.text.data == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a text"));
+        return ss__fail_nomem(err, "a text");
     }
-    SS_GROW(run->tops, *room, *n_tops + 1);
+    SS_GROW_OR_RETURN(run->tops, *room, *n_tops + 1);
     run->tops[(*n_tops)++] = top;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status check_feature(const struct scan *scan, const struct ss_run *run, size_t f,
@@ -240,24 +238,21 @@ static ss_status check_feature(const struct scan *scan, const struct ss_run *run
 static ss_status read_feature(struct scan *scan, struct ss_run *run, size_t f, size_t *room,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n_tops = run->top_offsets[f];
     if (!accept(scan, '[')) {
-        SS_TRY(malformed(scan, "a list of texts", err));
+        SS_RETURN_IF_ERROR(malformed(scan, "a list of texts", err));
     }
     if (!accept(scan, ']')) {
         do {
-            SS_TRY(read_top(scan, run, &n_tops, room, err));
+            SS_RETURN_IF_ERROR(read_top(scan, run, &n_tops, room, err));
         } while (accept(scan, ','));
         if (!accept(scan, ']')) {
-            SS_TRY(malformed(scan, "a comma or the end of a list", err));
+            SS_RETURN_IF_ERROR(malformed(scan, "a comma or the end of a list", err));
         }
     }
     run->top_offsets[f + 1] = n_tops;
     run->features[f].n_top = n_tops - run->top_offsets[f];
-    SS_TRY(check_feature(scan, run, f, err));
-out:
-    return status;
+    return check_feature(scan, run, f, err);
 }
 
 ss_status ss_run_top_json_read(struct ss_run *run, const char *path, ss_err *err)

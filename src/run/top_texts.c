@@ -118,32 +118,29 @@ static ss_status read_line(struct ss_run *run, struct line *line, size_t feature
     static const char *const names[] = {"feature", "rank", "activation", "row",
                                         "text",    "file", "kept"};
     enum { FEATURE, RANK, ACTIVATION, ROW, TEXT, FILE_NAME, KEPT, N_NAMES };
-    ss_status status = SS_OK;
     struct ss_text values[N_NAMES];
     struct ss_top_text *top = &run->tops[run->top_offsets[feature] + rank];
     double activation = 0;
     if (!ss_format_scan_char(&line->scan, '{')) {
-        SS_TRY(fail_line(line, "an object", err));
+        SS_RETURN_IF_ERROR(fail_line(line, "an object", err));
     }
     for (size_t i = 0; i < N_NAMES; i++) {
-        SS_TRY(next_value(line, names[i], i == 0, &values[i], err));
+        SS_RETURN_IF_ERROR(next_value(line, names[i], i == 0, &values[i], err));
     }
     if (!ss_format_scan_char(&line->scan, '}') ||
         ss_format_scan_peek(&line->scan) != SS_FORMAT_JSON_NONE ||
         line->scan.at != line->scan.end) {
-        SS_TRY(fail_line(line, "the end of the object", err));
+        SS_RETURN_IF_ERROR(fail_line(line, "the end of the object", err));
     }
     if (!is_count(values[FEATURE], feature) || !is_count(values[RANK], rank) ||
         !ss__parse_double(values[ACTIVATION].data, values[ACTIVATION].n_bytes, &activation) ||
         activation != (double)top->activation) {
-        SS_TRY(fail_line(line, "the same texts as in " SS_RUN_FILE_TOP, err));
+        SS_RETURN_IF_ERROR(fail_line(line, "the same texts as in " SS_RUN_FILE_TOP, err));
     }
     if (!ss__parse_u64(values[ROW].data, values[ROW].n_bytes, &top->row)) {
-        SS_TRY(fail_line(line, "the number of a row", err));
+        SS_RETURN_IF_ERROR(fail_line(line, "the number of a row", err));
     }
-    SS_TRY(keep_note(run, values[FILE_NAME], values[KEPT], top, err));
-out:
-    return status;
+    return keep_note(run, values[FILE_NAME], values[KEPT], top, err);
 }
 
 /* The next line of what is left; false at the end. */
