@@ -58,20 +58,18 @@ static bool make_edges_f64(const float range[2], size_t n_bins, float *edges)
 static ss_status make_own_edges(const float *values, size_t n, struct ss_stats_histogram *out,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     float range[2] = {0};
-    SS_TRY(find_range(values, n, range, err));
+    SS_RETURN_IF_ERROR(find_range(values, n, range, err));
     if (range[0] < range[1] && make_edges_f32(range, out->n_bins, out->edges)) {
-        goto out;
+        return SS_OK;
     }
     range[0] -= 0.5F;
     range[1] += 0.5F;
     if (!make_edges_f32(range, out->n_bins, out->edges)) {
-        SS_FAIL(SS_E_USAGE, "%zu bins are too many for values from %g to %g", out->n_bins,
-                (double)range[0], (double)range[1]);
+        return ss__fail(err, SS_E_USAGE, "%zu bins are too many for values from %g to %g",
+                        out->n_bins, (double)range[0], (double)range[1]);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void count(const float *values, size_t n, struct ss_stats_histogram *out)

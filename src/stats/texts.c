@@ -31,13 +31,12 @@ static void unlink_slot(struct ss_stats_texts *texts, uint32_t id)
 
 static ss_status widen(struct ss_stats_texts *texts, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint32_t *buckets = NULL;
     if (texts->n_held * 2 < texts->n_buckets) {
         return SS_OK;
     }
     const size_t n_buckets = ss__max_size(FEWEST_BUCKETS, texts->n_buckets * 2);
-    SS_ALLOC(buckets, n_buckets);
+    SS_ALLOC_OR_RETURN(buckets, n_buckets);
     ss__free(texts->buckets);
     texts->buckets = buckets;
     texts->n_buckets = n_buckets;
@@ -46,8 +45,7 @@ static ss_status widen(struct ss_stats_texts *texts, ss_err *err)
             link_slot(texts, (uint32_t)id);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static uint32_t find(const struct ss_stats_texts *texts, struct ss_text text, uint64_t hash)
@@ -68,21 +66,20 @@ static uint32_t find(const struct ss_stats_texts *texts, struct ss_text text, ui
 
 static ss_status take_slot(struct ss_stats_texts *texts, uint32_t *id, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (texts->free_slots != 0) {
         *id = texts->free_slots - 1;
         texts->free_slots = texts->slots[*id].next;
-        goto out;
+        return SS_OK;
     }
     if (texts->n_slots >= SS_STATS_TEXT_NONE - 1) {
-        SS_FAIL(SS_E_LIMIT, "more than %zu different top texts; ask for fewer per feature",
-                texts->n_slots);
+        return ss__fail(err, SS_E_LIMIT,
+                        "more than %zu different top texts; ask for fewer per feature",
+                        texts->n_slots);
     }
-    SS_GROW(texts->slots, texts->n_slots_room, texts->n_slots + 1);
+    SS_GROW_OR_RETURN(texts->slots, texts->n_slots_room, texts->n_slots + 1);
     *id = (uint32_t)texts->n_slots++;
     texts->slots[*id] = (struct ss_stats_text_slot){0};
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_stats_texts_hold(struct ss_stats_texts *texts, struct ss_text text, uint32_t *id,

@@ -164,7 +164,6 @@ static bool may_enter(const struct ss_stats_top *top, size_t feature, float acti
 ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *rows,
                            const struct ss_stats_row_texts *texts, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t r = 0; r < rows->n_rows; r++) {
         uint32_t text = SS_STATS_TEXT_NONE, note = SS_STATS_TEXT_NONE;
         const uint64_t row = texts->row_ids[r];
@@ -175,9 +174,11 @@ ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *row
                 continue;
             }
             if (text == SS_STATS_TEXT_NONE) {
-                SS_TRY(ss_stats_texts_hold(&top->texts, texts->texts[r], &text, err));
+                SS_RETURN_IF_ERROR(
+                    ss_stats_texts_hold(&top->texts, texts->texts[r], &text, err));
                 if (texts->notes != NULL) {
-                    SS_TRY(ss_stats_texts_hold(&top->notes, texts->notes[r], &note, err));
+                    SS_RETURN_IF_ERROR(
+                        ss_stats_texts_hold(&top->notes, texts->notes[r], &note, err));
                 }
             }
             insert(top, feature, (struct entry){row, activation, text, note});
@@ -189,19 +190,17 @@ ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *row
             ss_stats_texts_drop(&top->notes, note);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top *later,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     if (top->n_features != later->n_features || top->k != later->k ||
         top->keep_duplicates != later->keep_duplicates) {
-        SS_FAIL(SS_E_SHAPE,
-                "top texts of %zu features by %zu and of %zu by %zu cannot be merged",
-                top->n_features, top->k, later->n_features, later->k);
+        return ss__fail(err, SS_E_SHAPE,
+                        "top texts of %zu features by %zu and of %zu by %zu cannot be merged",
+                        top->n_features, top->k, later->n_features, later->k);
     }
     for (size_t f = 0; f < later->n_features; f++) {
         for (size_t i = 0; i < later->n_entries[f]; i++) {
@@ -212,16 +211,15 @@ ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top
             const struct ss_text text = ss_stats_texts_get(&later->texts, entry.text);
             if (entry.note != SS_STATS_TEXT_NONE) {
                 const struct ss_text note = ss_stats_texts_get(&later->notes, entry.note);
-                SS_TRY(ss_stats_texts_hold(&top->notes, note, &entry.note, err));
+                SS_RETURN_IF_ERROR(ss_stats_texts_hold(&top->notes, note, &entry.note, err));
             }
-            SS_TRY(ss_stats_texts_hold(&top->texts, text, &entry.text, err));
+            SS_RETURN_IF_ERROR(ss_stats_texts_hold(&top->texts, text, &entry.text, err));
             insert(top, f, entry);
             ss_stats_texts_drop(&top->texts, entry.text);
             drop_note(top, &entry);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature)

@@ -310,7 +310,6 @@ ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *atte
                            const float *qkv, const size_t *offsets, size_t n_sequences,
                            float *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct attend_job job = {.kernels = ss_tensor_kernels(),
                              .multiplier = ss_tensor_kernels()->attention[attention->precision],
                              .attention = attention,
@@ -330,13 +329,11 @@ ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *atte
         ss_tensor_work_scratch(work, SS_TENSOR_SLOT_KERNEL,
                                ss_work_n_threads(work) * job.layout.total * sizeof(float));
     if (job.scratch == NULL) {
-        status = ss__fail_nomem(err, "attention scores");
-        goto out;
+        return ss__fail_nomem(err, "attention scores");
     }
     const bool are_many = n_sequences >= MANY_PER_THREAD * ss_work_n_threads(work);
     job.heads_per_task = are_many ? attention->n_heads : 1;
     ss_tensor_work_run(work, n_sequences * attention->n_heads / job.heads_per_task, n_flops,
                        attend_task, &job);
-out:
-    return status;
+    return SS_OK;
 }

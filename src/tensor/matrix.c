@@ -107,13 +107,12 @@ static float share_of(double x, double usual)
 ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix, const float *sizes,
                                   const float *squares, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = matrix->n_in;
     double all_sizes = 0, all_squares = 0;
     if (matrix->grid == NULL || matrix->grid->n_bytes != 1) {
         return SS_OK;
     }
-    SS_ALLOC_ALIGNED(matrix->factors, 2 * n);
+    SS_ALLOC_ALIGNED_OR_RETURN(matrix->factors, 2 * n);
     for (size_t k = 0; k < n; k++) {
         all_sizes += (double)sizes[k] * (double)sizes[k];
         all_squares += (double)squares[k];
@@ -124,8 +123,7 @@ ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix, const float *
         matrix->factors[k] = sqrtf(weight / size);
         matrix->factors[n + k] = 1 / matrix->factors[k];
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w, const float *x, size_t n_rows,

@@ -212,10 +212,9 @@ out:
 ss_status ss_view_axes_place(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
                              const char *title, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_view_scale *x = &axes->x;
     struct ss_view_scale *y = &axes->y;
-    SS_TRY(place_title(axes, canvas, title, err));
+    SS_RETURN_IF_ERROR(place_title(axes, canvas, title, err));
     const double title_height = (double)axes->n_title_lines * axes->title_size * LINE_HEIGHT;
     const double ticks_height = TICK_LENGTH + TICK_PAD + LABEL_SIZE;
     const bool has_x_label = x->label != NULL && x->label[0] != '\0';
@@ -231,8 +230,7 @@ ss_status ss_view_axes_place(struct ss_view_axes *axes, struct ss_view_canvas *c
     place_ticks(x, X_TICK_SPACE * LABEL_SIZE);
     /* Labels wider than usual ask for fewer ticks. */
     place_ticks(x, fmax(X_TICK_SPACE * LABEL_SIZE, 1.5 * widest_tick(x, canvas)));
-out:
-    return status;
+    return SS_OK;
 }
 
 double ss_view_scale_at(const struct ss_view_scale *scale, double value)

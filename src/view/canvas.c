@@ -149,43 +149,44 @@ static bool is_between(double value, double least, double most)
 ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const char *path, double width_in,
                               double height_in, double dpi, ss_err *err)
 {
-    ss_status status = SS_OK;
     *canvas = (struct ss_view_canvas){.format = find_format(path)};
     width_in = width_in == 0 ? DEFAULT_WIDTH_IN : width_in;
     height_in = height_in == 0 ? DEFAULT_HEIGHT_IN : height_in;
     dpi = dpi == 0 ? DEFAULT_DPI : dpi;
     if (canvas->format == NULL) {
-        SS_FAIL(SS_E_USAGE, "%s: a picture is written as .svg, .png or .pdf; end its name so",
-                path);
+        return ss__fail(err, SS_E_USAGE,
+                        "%s: a picture is written as .svg, .png or .pdf; end its name so",
+                        path);
     }
     if (!is_between(width_in, LEAST_IN, MOST_IN) || !is_between(height_in, LEAST_IN, MOST_IN)) {
-        SS_FAIL(SS_E_USAGE, "a picture is %g to %g inches wide and high, found %g by %g",
-                LEAST_IN, MOST_IN, width_in, height_in);
+        return ss__fail(err, SS_E_USAGE,
+                        "a picture is %g to %g inches wide and high, found %g by %g", LEAST_IN,
+                        MOST_IN, width_in, height_in);
     }
     if (!is_between(dpi, LEAST_DPI, MOST_DPI) ||
         (canvas->format->has_pixels && fmax(width_in, height_in) * dpi > MOST_PIXELS)) {
-        SS_FAIL(SS_E_USAGE,
-                "a picture has %g to %g dots per inch and at most %g in all a way, found %g "
-                "for %g by %g inches",
-                LEAST_DPI, MOST_DPI, MOST_PIXELS, dpi, width_in, height_in);
+        return ss__fail(
+            err, SS_E_USAGE,
+            "a picture has %g to %g dots per inch and at most %g in all a way, found %g "
+            "for %g by %g inches",
+            LEAST_DPI, MOST_DPI, MOST_PIXELS, dpi, width_in, height_in);
     }
     canvas->width = width_in * POINTS_PER_INCH;
     canvas->height = height_in * POINTS_PER_INCH;
     canvas->dots = canvas->format->has_pixels ? dpi / POINTS_PER_INCH : 0;
     if (!has_memory(canvas)) {
-        SS_TRY(ss__fail_nomem(err, "a picture"));
+        return ss__fail_nomem(err, "a picture");
     }
     canvas->surface = canvas->format->open(canvas);
     canvas->cairo = cairo_create(canvas->surface);
     if (cairo_status(canvas->cairo) != CAIRO_STATUS_SUCCESS) {
-        SS_FAIL(SS_E_NOMEM, "cannot begin a picture: %s",
-                cairo_status_to_string(cairo_status(canvas->cairo)));
+        return ss__fail(err, SS_E_NOMEM, "cannot begin a picture: %s",
+                        cairo_status_to_string(cairo_status(canvas->cairo)));
     }
     if (!prepare_cairo(canvas)) {
-        SS_TRY(ss__fail_nomem(err, "a font"));
+        return ss__fail_nomem(err, "a font");
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path, bool force,
