@@ -66,6 +66,7 @@ typedef enum cli_option_id {
     OPT_DPI,
     OPT_BINS,
     OPT_FIXED_RANGE,
+    OPT_ZOOM,
     OPT_THREADS,
     OPT_BATCH_TOKENS,
     OPT_FORCE,

@@ -1,4 +1,6 @@
 /* saescope plot: the density histogram of a run, or the thresholds of an SAE, as a picture. */
+#include <string.h>
+
 #include "commands.h"
 
 static ss_status draw(const struct cli_values *values, const char *out,
@@ -24,16 +26,32 @@ static ss_status draw(const struct cli_values *values, const char *out,
     return status;
 }
 
+/* Where the picture of a run goes if --out does not say: into its folder. */
+static const char *picture_of_run(const struct cli_values *values, char *out, size_t n_room)
+{
+    const char *run = values->arguments[0];
+    const size_t n = strlen(run);
+    snprintf(out, n_room, "%s%sdensity%s.png", run, n > 0 && run[n - 1] == '/' ? "" : "/",
+             cli_given(values, OPT_ZOOM) ? "-zoom" : "");
+    return out;
+}
+
 static int plot(const struct cli_command *command, const struct cli_values *values)
 {
     const bool of_sae = cli_given(values, OPT_THRESHOLDS);
+    char standard[4096];
     const char *out = values->text[OPT_OUT];
     ss_err err;
     if (of_sae == (values->n_arguments == 1)) {
         return cli_usage_error(command, of_sae ? "give a run or --thresholds SAE, not both"
                                                : "a run folder is needed, or --thresholds SAE");
     }
-    out = out != NULL ? out : of_sae ? "thresholds.png" : "density.png";
+    if (of_sae && cli_given(values, OPT_ZOOM)) {
+        return cli_usage_error(command, "--zoom is for the rates of a run, not for thresholds");
+    }
+    if (out == NULL) {
+        out = of_sae ? "thresholds.png" : picture_of_run(values, standard, sizeof standard);
+    }
     const struct ss_plot_options options = {
         .title = values->text[OPT_TITLE],
         .width_in = values->real[OPT_WIDTH],
@@ -41,6 +59,7 @@ static int plot(const struct cli_command *command, const struct cli_values *valu
         .dpi = values->real[OPT_DPI],
         .n_bins = values->count[OPT_BINS],
         .fixed_range = cli_given(values, OPT_FIXED_RANGE),
+        .zoom = cli_given(values, OPT_ZOOM),
         .force = cli_given(values, OPT_FORCE),
     };
     if (draw(values, out, &options, &err) != SS_OK) {
@@ -61,15 +80,21 @@ const struct cli_command cli_plot = {
     .about =
         "Draws the density histogram of a run's output folder, or, with --thresholds, the "
         "histogram of a jumprelu SAE's thresholds. The ending of the file name chooses the "
-        "format: .svg, .png or .pdf.",
-    .examples = {{"saescope plot run --out density.pdf --width 5 --height 3",
+        "format: .svg, .png or .pdf.\n\nBelow it stand the number of features and rows, how "
+        "many features are dead, and the median rate, which a dashed line marks. The axis "
+        "goes from -10, where dead features stand, to 0, a rate of 100 %; --zoom leaves the "
+        "dead ones out and has the rates of the others alone.",
+    .examples = {{"saescope plot run --zoom",
+                  "the rates of the features that fire, from edge to edge"},
+                 {"saescope plot run --out density.pdf --width 5 --height 3",
                   "for a column of a paper"},
                  {"saescope plot run --fixed-range --out a.png",
                   "with the same bars for every run, to compare"},
                  {"saescope plot --thresholds my-sae --out thresholds.svg",
                   "the thresholds of an SAE"}},
     .uses = {{OPT_OUT, false, NULL,
-              "the picture to write; else density.png or thresholds.png in this folder"},
+              "the picture to write; else density.png in the run's folder (density-zoom.png "
+              "with --zoom), or thresholds.png here"},
              {OPT_THRESHOLDS, false, NULL, NULL},
              {OPT_TITLE, false, NULL, "title of the picture; else the usual one"},
              {OPT_WIDTH, false, "6.4", NULL},
@@ -77,6 +102,7 @@ const struct cli_command cli_plot = {
              {OPT_DPI, false, "150", NULL},
              {OPT_BINS, false, "50", NULL},
              {OPT_FIXED_RANGE, false, NULL, NULL},
+             {OPT_ZOOM, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},

@@ -144,7 +144,7 @@ static const struct group {
       OPT_SAE_FORMAT, OPT_SAE_TOP_K, OPT_ALLOW_ROUNDING}},
     {"Results",
      {OPT_TOP_K, OPT_KEEP_DUPLICATES, OPT_TITLE, OPT_WIDTH, OPT_HEIGHT, OPT_DPI, OPT_BINS,
-      OPT_FIXED_RANGE}},
+      OPT_FIXED_RANGE, OPT_ZOOM}},
 };
 enum { N_GROUPS = sizeof groups / sizeof groups[0] };
 

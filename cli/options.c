@@ -147,6 +147,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_FIXED_RANGE] = {"fixed-range", 0, CLI_FLAG, NULL, NULL,
                          "bars over -10 to 0 instead of the data's own range, to compare runs",
                          0},
+    [OPT_ZOOM] = {"zoom", 0, CLI_FLAG, NULL, NULL,
+                  "the features that fire alone, the axis over their rates", 0},
     [OPT_THREADS] = {"threads", 't', CLI_COUNT, "N", NULL,
                      "threads to use; else one per core; results do not depend on it", 1},
     [OPT_BATCH_TOKENS] =

@@ -780,6 +780,7 @@ struct ss_plot_options {
     size_t n_bins;     /* 0: 50 */
     bool fixed_range;  /* bins over -10..0 instead of the data's own range */
     bool force;        /* replace a file that exists */
+    bool zoom;         /* of a run: the features that fire alone, the axis over their rates */
 };
 
 /* Draw the density histogram of a run, log10(rate/100 + 1e-10). The format follows the file

@@ -1,10 +1,12 @@
 /* The two histograms, with the words of the Python workflow that went before. */
 #include "run/plot.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "run/results.h"
 #include "view/view.h"
 
@@ -74,6 +76,39 @@ const char *ss_run_density_title(struct ss__arena *arena, const char *dataset_na
     return ss__arena_printf(arena, "Log Feature Fire Rate Distribution (%s)", dataset_name);
 }
 
+/* A count and what is counted: "1 text", "60,012 texts". */
+static const char *counted(struct ss__arena *arena, uint64_t n, const char *noun)
+{
+    char number[SS__COUNT_TEXT_BYTES];
+    return ss__arena_printf(arena, "%s %s%s", ss__format_count(n, number), noun,
+                            n == 1 ? "" : "s");
+}
+
+/* What a reader of the histogram needs besides it; NULL when memory ran out. */
+static const char *density_caption(struct ss__arena *arena, const struct ss_run_info *info,
+                                   bool zoom)
+{
+    char number[SS__COUNT_TEXT_BYTES], median[SS__DOUBLE_TEXT_BYTES];
+    const char *features = counted(arena, info->n_features, "feature");
+    const char *rows = counted(arena, info->n_rows_used, "row");
+    const char *dead = info->n_dead == 0 ? "" : zoom ? ", left out" : " (at −10)";
+    const bool is_marked = !zoom || info->median_rate_pct > 0;
+    ss__snprintf(median, sizeof median, "%.3g", info->median_rate_pct);
+    return features == NULL || rows == NULL
+               ? NULL
+               : ss__arena_printf(arena,
+                                  "%s in %s; %s dead%s. Median rate %s %%%s; "
+                                  "−2 is a rate of 1 %%.",
+                                  features, rows, ss__format_count(info->n_dead, number), dead,
+                                  median, is_marked ? " (dashed)" : "");
+}
+
+static int compare_floats(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
 static struct ss_view_histogram_picture picture_of(const struct ss_plot_options *options,
                                                    const char *title)
 {
@@ -96,17 +131,27 @@ ss_status ss_plot_density(const ss_run *run, const char *path,
 {
     ss_status status = SS_OK;
     float *values = NULL;
+    struct ss__arena arena = {0};
+    const bool zoom = options != NULL && options->zoom;
+    const float median = ss_stats_log_density((float)run->info.median_rate_pct);
     struct ss_view_histogram_picture picture = picture_of(options, run->info.title);
     SS_ALLOC(values, run->info.n_features);
     for (size_t f = 0; f < run->info.n_features; f++) {
-        values[f] = ss_stats_log_density(run->features[f].rate_pct);
+        if (!zoom || !run->features[f].dead) {
+            values[picture.n_values++] = ss_stats_log_density(run->features[f].rate_pct);
+        }
     }
     picture.values = values;
-    picture.n_values = run->info.n_features;
-    picture.x_limits = density_range;
+    picture.x_limits = zoom ? NULL : density_range;
     picture.x_label = "Log10 Feature density";
+    picture.marker = &median;
+    picture.caption = density_caption(&arena, &run->info, zoom);
+    if (picture.caption == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a caption"));
+    }
     SS_TRY(ss_view_draw_histogram(path, &picture, err));
 out:
+    ss__arena_release(&arena);
     ss__free(values);
     return status;
 }
@@ -114,19 +159,40 @@ out:
 ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
                              const struct ss_plot_options *options, ss_err *err)
 {
+    ss_status status = SS_OK;
     struct ss_sae_info info;
+    struct ss__arena arena = {0};
+    float *sorted = NULL;
+    char number[SS__DOUBLE_TEXT_BYTES];
+    struct ss_view_histogram_picture picture =
+        picture_of(options, "Histogram of Thresholds in JumpReLU features");
     const float *thresholds = ss_sae_thresholds(sae);
     ss_sae_describe(sae, &info);
     if (thresholds == NULL) {
-        return ss__fail_file(err, info.path, SS_E_UNSUPPORTED,
-                             "a %s SAE has no thresholds; only jumprelu SAEs have", info.kind);
+        SS_FAIL_FILE(info.path, SS_E_UNSUPPORTED,
+                     "a %s SAE has no thresholds; only jumprelu SAEs have", info.kind);
     }
-    struct ss_view_histogram_picture picture =
-        picture_of(options, "Histogram of Thresholds in JumpReLU features");
+    SS_ALLOC(sorted, info.n_features);
+    memcpy(sorted, thresholds, info.n_features * sizeof *sorted);
+    qsort(sorted, info.n_features, sizeof *sorted, compare_floats);
+    ss__snprintf(number, sizeof number, "%.4g", (double)sorted[info.n_features / 2]);
+    const char *features = counted(&arena, info.n_features, "feature");
+    picture.caption =
+        features == NULL
+            ? NULL
+            : ss__arena_printf(&arena, "%s. Median threshold %s (dashed).", features, number);
+    if (picture.caption == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a caption"));
+    }
     picture.fixed_range = NULL; /* the fixed range is that of densities */
     picture.values = thresholds;
     picture.n_values = info.n_features;
+    picture.marker = &sorted[info.n_features / 2];
     picture.x_label = "Threshold (exp(log_threshold))";
     picture.grid = true;
-    return ss_view_draw_histogram(path, &picture, err);
+    SS_TRY(ss_view_draw_histogram(path, &picture, err));
+out:
+    ss__free(sorted);
+    ss__arena_release(&arena);
+    return status;
 }

@@ -41,7 +41,7 @@ enum {
 
 #define AROUND .begin = "cls_token", .end = "sep_token"
 static const struct ss_tokenizer_class classes[] = {
-    [GENERIC] = {"TokenizersBackend"},
+    [GENERIC] = {.name = "TokenizersBackend"},
     [BERT] = {"BertTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT, AROUND},
     /* without tokenizer.json it is BERT */
     [BERT_FROM_JSON] = {"ConvBertTokenizer", NULL, SS_TOKENIZER_ROLES_BERT, AROUND},

@@ -11,7 +11,9 @@
 
 #define LABEL_SIZE 10.0
 #define TITLE_SIZE 12.0
-#define LEAST_TITLE_SIZE 8.0
+#define CAPTION_SIZE 9.0
+#define LEAST_SIZE 8.0       /* of titles and captions that do not fit otherwise */
+#define LEAST_DATA_SHARE 0.4 /* of the paper's height, where there is a caption */
 #define LINE_WIDTH 0.8
 #define TICK_LENGTH 3.5
 #define TICK_PAD 3.5
@@ -26,6 +28,7 @@ enum { TICK_TEXT_BYTES = 64 };
 
 static const struct ss_view_color black = {0, 0, 0};
 static const struct ss_view_color pale = {0.85, 0.85, 0.85};
+static const struct ss_view_color gray = {0.3, 0.3, 0.3};
 
 static void place_ticks(struct ss_view_scale *scale, double space)
 {
@@ -106,19 +109,7 @@ static double widest_tick(const struct ss_view_scale *scale, struct ss_view_canv
     return widest;
 }
 
-/* ---- the title ---- */
-
-static void clean_title(const char *title, struct ss__buf *out)
-{
-    const size_t start = out->n_bytes;
-    ss__utf8_repair(title, strlen(title), out);
-    for (size_t i = start; i < out->n_bytes; i++) {
-        if ((unsigned char)out->data[i] < ' ' || out->data[i] == 0x7F) {
-            out->data[i] = ' ';
-        }
-    }
-    ss__buf_add_byte(out, '\0');
-}
+/* ---- title and caption ---- */
 
 /* Bytes of the longest part of a text that fits into `width`: up to a space if there is one,
  * and at least one character. */
@@ -151,31 +142,30 @@ static size_t fitting_bytes(struct ss_view_canvas *canvas, char *text, double si
     return n_fit;
 }
 
-/* Break a title into lines (NUL-separated, appended to `lines`); false if it needs more than
- * `n_most` of them, the last of which is then cut. */
-static bool wrap_title(struct ss_view_canvas *canvas, char *title, double size, size_t n_most,
-                       struct ss_view_axes *axes)
+/* Break a text into lines; false if it needs more than `n_most` of them, the last of which is
+ * then cut. */
+static bool wrap(struct ss_view_canvas *canvas, char *text, double width, size_t n_most,
+                 struct ss_view_lines *lines)
 {
-    const double width = canvas->width - 2 * EDGE;
-    axes->title.n_bytes = 0;
-    axes->n_title_lines = 0;
-    axes->title_size = size;
-    char *rest = title;
+    const double size = lines->size;
+    lines->text.n_bytes = 0;
+    lines->n_lines = 0;
+    char *rest = text;
     while (*rest == ' ') {
         rest++;
     }
     while (*rest != '\0') {
-        const bool is_last = axes->n_title_lines + 1 == n_most;
+        const bool is_last = lines->n_lines + 1 == n_most;
         const double room = is_last ? width - size : width; /* for an ellipsis */
         size_t n = fitting_bytes(canvas, rest, size, width);
         const bool is_cut = is_last && rest[n] != '\0';
         if (is_cut) {
             n = fitting_bytes(canvas, rest, size, room);
         }
-        ss__buf_add(&axes->title, rest, n);
-        ss__buf_add_text(&axes->title, is_cut ? "…" : "");
-        ss__buf_add_byte(&axes->title, '\0');
-        axes->n_title_lines++;
+        ss__buf_add(&lines->text, rest, n);
+        ss__buf_add_text(&lines->text, is_cut ? "…" : "");
+        ss__buf_add_byte(&lines->text, '\0');
+        lines->n_lines++;
         if (is_cut) {
             return false;
         }
@@ -187,41 +177,87 @@ static bool wrap_title(struct ss_view_canvas *canvas, char *title, double size, 
     return true;
 }
 
-static ss_status place_title(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
-                             const char *title, ss_err *err)
+/* Break a text that needs several lines into lines of about the same length. */
+static void balance(struct ss_view_canvas *canvas, char *text, double width,
+                    struct ss_view_lines *lines)
+{
+    const size_t n = lines->n_lines;
+    const double step = width / 20;
+    double narrowest = width;
+    while (narrowest > width / 3 && wrap(canvas, text, narrowest - step, n, lines)) {
+        narrowest -= step;
+    }
+    (void)wrap(canvas, text, narrowest, n, lines);
+}
+
+static ss_status place_lines(struct ss_view_canvas *canvas, const char *text, double size,
+                             struct ss_view_lines *lines, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf clean = {0};
-    clean_title(title == NULL ? "" : title, &clean);
+    const double width = canvas->width - 2 * EDGE;
+    ss_view_clean_text(text == NULL ? "" : text, &clean);
     SS_TRY(ss__buf_check(&clean, err));
-    if (!wrap_title(canvas, clean.data, TITLE_SIZE, 1, axes)) {
-        double size = TITLE_SIZE;
-        while (!wrap_title(canvas, clean.data, size, SS_VIEW_TITLE_LINES, axes) &&
-               size > LEAST_TITLE_SIZE) {
-            size -= 1.0;
+    lines->size = size;
+    if (!wrap(canvas, clean.data, width, 1, lines)) {
+        while (!wrap(canvas, clean.data, width, SS_VIEW_TITLE_LINES, lines) &&
+               lines->size > LEAST_SIZE) {
+            lines->size -= 1.0;
         }
+        balance(canvas, clean.data, width, lines);
     }
-    SS_TRY(ss__buf_check(&axes->title, err));
+    SS_TRY(ss__buf_check(&lines->text, err));
 out:
     ss__buf_release(&clean);
     return status;
 }
 
+static double lines_height(const struct ss_view_lines *lines)
+{
+    return (double)lines->n_lines * lines->size * LINE_HEIGHT;
+}
+
+/* Every line over the middle of the data where it leaves room for that, else over the paper. */
+static void draw_lines(const struct ss_view_lines *lines, struct ss_view_canvas *canvas,
+                       double middle, double top)
+{
+    const char *line = lines->text.data;
+    for (size_t i = 0; i < lines->n_lines; i++) {
+        const double half = ss_view_canvas_text_width(canvas, line, lines->size) / 2;
+        const double centre = fmin(fmax(middle, EDGE + half), canvas->width - EDGE - half);
+        const double y = top + lines->size * (0.8 + (double)i * LINE_HEIGHT);
+        ss_view_canvas_text(canvas, line, lines->size, SS_VIEW_ALIGN_CENTER,
+                            (double[2]){centre, y});
+        line += strlen(line) + 1;
+    }
+}
+
 /* ---- the whole ---- */
 
+static double caption_height(const struct ss_view_axes *axes)
+{
+    return axes->caption.n_lines > 0 ? lines_height(&axes->caption) + LABEL_PAD : 0;
+}
+
 ss_status ss_view_axes_place(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
-                             const char *title, ss_err *err)
+                             const char *title, const char *caption, ss_err *err)
 {
     struct ss_view_scale *x = &axes->x;
     struct ss_view_scale *y = &axes->y;
-    SS_RETURN_IF_ERROR(place_title(axes, canvas, title, err));
-    const double title_height = (double)axes->n_title_lines * axes->title_size * LINE_HEIGHT;
+    SS_RETURN_IF_ERROR(place_lines(canvas, title, TITLE_SIZE, &axes->title, err));
+    SS_RETURN_IF_ERROR(place_lines(canvas, caption, CAPTION_SIZE, &axes->caption, err));
     const double ticks_height = TICK_LENGTH + TICK_PAD + LABEL_SIZE;
     const bool has_x_label = x->label != NULL && x->label[0] != '\0';
     const bool has_y_label = y->label != NULL && y->label[0] != '\0';
-    y->end = EDGE + title_height + (axes->n_title_lines > 0 ? LABEL_PAD : 0);
+    y->end = EDGE + lines_height(&axes->title) + (axes->title.n_lines > 0 ? LABEL_PAD : 0);
     y->start =
         canvas->height - EDGE - ticks_height - (has_x_label ? LABEL_PAD + LABEL_SIZE : 0);
+    const double above = y->start - caption_height(axes);
+    if (above - y->end < LEAST_DATA_SHARE * canvas->height) {
+        axes->caption.n_lines = 0;
+    } else {
+        y->start = above;
+    }
     y->start = fmax(y->start, y->end + LABEL_SIZE);
     place_ticks(y, Y_TICK_SPACE * LABEL_SIZE);
     x->start = EDGE + (has_y_label ? LABEL_SIZE + LABEL_PAD : 0) + widest_tick(y, canvas) +
@@ -303,26 +339,22 @@ void ss_view_axes_draw(struct ss_view_axes *axes, struct ss_view_canvas *canvas)
     draw_frame(axes, canvas);
     if (axes->x.label != NULL) {
         ss_view_canvas_text(canvas, axes->x.label, LABEL_SIZE, SS_VIEW_ALIGN_CENTER,
-                            (double[2]){middle, canvas->height - EDGE - 0.2 * LABEL_SIZE});
+                            (double[2]){middle, canvas->height - EDGE - caption_height(axes) -
+                                                    0.2 * LABEL_SIZE});
     }
     if (axes->y.label != NULL) {
         ss_view_canvas_text_up(
             canvas, axes->y.label, LABEL_SIZE,
             (double[2]){EDGE + 0.8 * LABEL_SIZE, (axes->y.start + axes->y.end) / 2});
     }
-    const char *line = axes->title.data;
-    for (size_t i = 0; i < axes->n_title_lines; i++) {
-        /* Over the data where the line leaves room for that, else over the paper. */
-        const double half = ss_view_canvas_text_width(canvas, line, axes->title_size) / 2;
-        const double centre = fmin(fmax(middle, EDGE + half), canvas->width - EDGE - half);
-        const double y = EDGE + axes->title_size * (0.8 + (double)i * LINE_HEIGHT);
-        ss_view_canvas_text(canvas, line, axes->title_size, SS_VIEW_ALIGN_CENTER,
-                            (double[2]){centre, y});
-        line += strlen(line) + 1;
-    }
+    draw_lines(&axes->title, canvas, middle, EDGE);
+    ss_view_canvas_color(canvas, gray);
+    draw_lines(&axes->caption, canvas, middle,
+               canvas->height - EDGE - lines_height(&axes->caption));
 }
 
 void ss_view_axes_release(struct ss_view_axes *axes)
 {
-    ss__buf_release(&axes->title);
+    ss__buf_release(&axes->title.text);
+    ss__buf_release(&axes->caption.text);
 }

@@ -15,19 +15,25 @@ struct ss_view_scale {
 
 enum { SS_VIEW_TITLE_LINES = 3 };
 
+/* A text that was broken into lines. */
+struct ss_view_lines {
+    struct ss__buf text; /* valid UTF-8, every line ends with NUL */
+    double size;
+    size_t n_lines;
+};
+
 struct ss_view_axes {
     struct ss_view_scale x, y;
-    struct ss__buf title; /* valid UTF-8, lines separated by NUL */
-    double title_size;
-    size_t n_title_lines;
+    struct ss_view_lines title, caption;
     bool grid;
 };
 
-/* Decide where everything goes; x.low … y.label and grid are given. `title` is nullable; a long
- * one is wrapped, then set smaller, then cut. Errors: SS_E_NOMEM. */
+/* Decide where everything goes; x.low … y.label and grid are given. `title` and `caption` are
+ * nullable; a long one is wrapped, then set smaller, then cut. A caption is left out where the
+ * paper is too small for it. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_view_axes_place(struct ss_view_axes *axes,
                                          struct ss_view_canvas *canvas, const char *title,
-                                         ss_err *err);
+                                         const char *caption, ss_err *err);
 double ss_view_scale_at(const struct ss_view_scale *scale, double value);
 /* What lies under the data, and what lies over it. */
 void ss_view_axes_draw_grid(const struct ss_view_axes *axes, struct ss_view_canvas *canvas);

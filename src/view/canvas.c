@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "base/utf8.h"
 #include "view/font.h"
 #include "view/view.h"
 
@@ -28,9 +29,13 @@
 /* More than cairo was seen to use: for itself, and for a pixel of an image. */
 enum { CAIRO_BYTES = 16 << 20, PIXEL_BYTES = 8 };
 
+/* Where the first is missing: the second has the widths of its letters. */
+#define SVG_FONTS "DejaVu Sans, Verdana, Geneva, sans-serif"
+
 struct ss_view_canvas_format {
     const char *ending;
     bool has_pixels;
+    bool has_text_elements; /* texts are written into the file as such */
     cairo_surface_t *(*open)(struct ss_view_canvas *canvas);
     cairo_status_t (*finish)(struct ss_view_canvas *canvas);
 };
@@ -73,13 +78,10 @@ static cairo_status_t finish_vector(struct ss_view_canvas *canvas)
 
 /* Cairo names the group of a page after a counter of the process; nothing refers to the name.
  */
-static cairo_status_t finish_svg(struct ss_view_canvas *canvas)
+static void remove_page_number(struct ss__buf *bytes)
 {
     static const char name[] = "id=\"surface";
-    const cairo_status_t status = finish_vector(canvas);
-    struct ss__buf *bytes = &canvas->bytes;
-    char *found =
-        bytes->failed ? NULL : memmem(bytes->data, bytes->n_bytes, name, sizeof name - 1);
+    char *found = memmem(bytes->data, bytes->n_bytes, name, sizeof name - 1);
     if (found != NULL) {
         char *from = found + sizeof name - 1;
         char *to = from;
@@ -90,6 +92,46 @@ static cairo_status_t finish_svg(struct ss_view_canvas *canvas)
         memmove(to, from, (size_t)(end - from));
         bytes->n_bytes -= (size_t)(from - to);
     }
+}
+
+static void insert(struct ss__buf *bytes, const char *at, const struct ss__buf *inserted)
+{
+    const size_t n_before = (size_t)(at - bytes->data);
+    const size_t n_after = bytes->n_bytes - n_before;
+    const size_t n = inserted->n_bytes;
+    if (n > 0 && ss__buf_reserve(bytes, n) != NULL) {
+        memmove(bytes->data + n_before + n, bytes->data + n_before, n_after);
+        memcpy(bytes->data + n_before, inserted->data, n);
+        bytes->n_bytes += n;
+    }
+}
+
+/* What was gathered goes behind the elements that cairo wrote, what the picture says of itself
+ * before them. */
+static void add_texts(struct ss_view_canvas *canvas)
+{
+    static const char root[] = "<svg ", end[] = "</svg>";
+    struct ss__buf *bytes = &canvas->bytes;
+    const char *at = memmem(bytes->data, bytes->n_bytes, end, sizeof end - 1);
+    ss__buf_add_text(&canvas->texts, "</g>\n");
+    if (at != NULL) {
+        insert(bytes, at, &canvas->texts);
+    }
+    at = memmem(bytes->data, bytes->n_bytes, root, sizeof root - 1);
+    at = at == NULL ? NULL : memchr(at, '>', bytes->n_bytes - (size_t)(at - bytes->data));
+    if (at != NULL) {
+        insert(bytes, at + 1, &canvas->about);
+    }
+    bytes->failed = bytes->failed || canvas->texts.failed || canvas->about.failed;
+}
+
+static cairo_status_t finish_svg(struct ss_view_canvas *canvas)
+{
+    const cairo_status_t status = finish_vector(canvas);
+    if (status == CAIRO_STATUS_SUCCESS && !canvas->bytes.failed) {
+        remove_page_number(&canvas->bytes);
+        add_texts(canvas);
+    }
     return status;
 }
 
@@ -99,9 +141,9 @@ static cairo_status_t finish_png(struct ss_view_canvas *canvas)
 }
 
 static const struct ss_view_canvas_format formats[] = {
-    {".svg", false, open_svg, finish_svg},
-    {".png", true, open_png, finish_png},
-    {".pdf", false, open_pdf, finish_vector},
+    {".svg", false, true, open_svg, finish_svg},
+    {".png", true, false, open_png, finish_png},
+    {".pdf", false, false, open_pdf, finish_vector},
 };
 
 static const struct ss_view_canvas_format *find_format(const char *path)
@@ -220,11 +262,14 @@ void ss_view_canvas_release(struct ss_view_canvas *canvas)
         cairo_surface_destroy(canvas->surface);
     }
     ss__buf_release(&canvas->bytes);
+    ss__buf_release(&canvas->texts);
+    ss__buf_release(&canvas->about);
     *canvas = (struct ss_view_canvas){0};
 }
 
 void ss_view_canvas_color(struct ss_view_canvas *canvas, struct ss_view_color color)
 {
+    canvas->color = color;
     cairo_set_source_rgb(canvas->cairo, color.red, color.green, color.blue);
 }
 
@@ -265,11 +310,84 @@ double ss_view_canvas_text_width(struct ss_view_canvas *canvas, const char *text
     return extents.x_advance;
 }
 
+void ss_view_clean_text(const char *text, struct ss__buf *out)
+{
+    const size_t start = out->n_bytes;
+    ss__utf8_repair(text, strlen(text), out);
+    for (size_t i = start; i < out->n_bytes; i++) {
+        if ((unsigned char)out->data[i] < ' ' || out->data[i] == 0x7F) {
+            out->data[i] = ' ';
+        }
+    }
+    ss__buf_add_byte(out, '\0');
+}
+
+/* Valid UTF-8 without control characters as the content of an element. */
+static void add_escaped(struct ss__buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '&' || *text == '<' || *text == '>') {
+            ss__buf_add_text(out, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : "&gt;");
+        } else if (strncmp(text, "\xEF\xBF", 2) == 0 && (unsigned char)text[2] >= 0xBE) {
+            ss__buf_add_text(out, "\xEF\xBF\xBD"); /* U+FFFE and U+FFFF are not in XML */
+            text += 2;
+        } else {
+            ss__buf_add_byte(out, *text);
+        }
+    }
+}
+
+void ss_view_canvas_describe(struct ss_view_canvas *canvas, const char *title,
+                             const char *description)
+{
+    const char *const texts[2] = {title, description};
+    const char *const names[2] = {"title", "desc"};
+    struct ss__buf *out = &canvas->about;
+    ss__buf_add_text(&canvas->texts, "<g font-family=\"" SVG_FONTS "\">\n");
+    for (size_t i = 0; i < 2; i++) {
+        struct ss__buf clean = {0};
+        ss_view_clean_text(texts[i] == NULL ? "" : texts[i], &clean);
+        if (!clean.failed && clean.data[0] != '\0') {
+            ss__buf_printf(out, "\n<%s>", names[i]);
+            add_escaped(out, clean.data);
+            ss__buf_printf(out, "</%s>", names[i]);
+        }
+        out->failed = out->failed || clean.failed;
+        ss__buf_release(&clean);
+    }
+}
+
+static void add_text_element(struct ss_view_canvas *canvas, const char *text, double size,
+                             ss_view_align align, const double at[2], bool is_up)
+{
+    static const char *const anchors[] = {[SS_VIEW_ALIGN_LEFT] = "start",
+                                          [SS_VIEW_ALIGN_CENTER] = "middle",
+                                          [SS_VIEW_ALIGN_RIGHT] = "end"};
+    const struct ss_view_color color = canvas->color;
+    struct ss__buf *out = &canvas->texts;
+    ss__buf_printf(out, "<text x=\"%.2f\" y=\"%.2f\" font-size=\"%.4g\" text-anchor=\"%s\"",
+                   at[0], at[1], size, anchors[align]);
+    if (is_up) {
+        ss__buf_printf(out, " transform=\"rotate(-90 %.2f %.2f)\"", at[0], at[1]);
+    }
+    if (color.red + color.green + color.blue > 0) {
+        ss__buf_printf(out, " fill=\"#%02lx%02lx%02lx\"", lround(color.red * 255),
+                       lround(color.green * 255), lround(color.blue * 255));
+    }
+    ss__buf_add_text(out, ">");
+    add_escaped(out, text);
+    ss__buf_add_text(out, "</text>\n");
+}
+
 void ss_view_canvas_text(struct ss_view_canvas *canvas, const char *text, double size,
                          ss_view_align align, const double at[2])
 {
     static const double shares[] = {
         [SS_VIEW_ALIGN_LEFT] = 0.0, [SS_VIEW_ALIGN_CENTER] = 0.5, [SS_VIEW_ALIGN_RIGHT] = 1.0};
+    if (canvas->format->has_text_elements) {
+        add_text_element(canvas, text, size, align, at, false);
+        return;
+    }
     const double width = ss_view_canvas_text_width(canvas, text, size);
     cairo_move_to(canvas->cairo, at[0] - shares[align] * width, at[1]);
     cairo_show_text(canvas->cairo, text);
@@ -280,6 +398,10 @@ void ss_view_canvas_text_up(struct ss_view_canvas *canvas, const char *text, dou
                             const double at[2])
 {
     const double origin[2] = {0, 0};
+    if (canvas->format->has_text_elements) {
+        add_text_element(canvas, text, size, SS_VIEW_ALIGN_CENTER, at, true);
+        return;
+    }
     cairo_save(canvas->cairo);
     cairo_translate(canvas->cairo, at[0], at[1]);
     cairo_rotate(canvas->cairo, -acos(0.0));

@@ -1,4 +1,6 @@
-/* A sheet of paper in points (1/72 inch), origin at the top left, behind every picture. */
+/* A sheet of paper in points (1/72 inch), origin at the top left, behind every picture. In an
+ * svg, text stays text (cairo would draw its outlines): it can be searched and read aloud. It
+ * is put above everything else. */
 #ifndef SS_VIEW_CANVAS_H
 #define SS_VIEW_CANVAS_H
 
@@ -7,17 +9,20 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+struct ss_view_color {
+    double red, green, blue;
+};
+
 struct ss_view_canvas {
     cairo_t *cairo;
     cairo_surface_t *surface;
     double width, height; /* points */
     double dots;          /* per point; 0 where lines need not meet pixels */
     struct ss__buf bytes; /* the file */
+    /* Of an svg: its <text> elements, and what its root element says of the whole. */
+    struct ss__buf texts, about;
+    struct ss_view_color color;
     const struct ss_view_canvas_format *format;
-};
-
-struct ss_view_color {
-    double red, green, blue;
 };
 
 typedef enum ss_view_align {
@@ -36,6 +41,15 @@ SS_MUST_USE ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const c
 SS_MUST_USE ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path,
                                            bool force, ss_err *err);
 void ss_view_canvas_release(struct ss_view_canvas *canvas);
+
+/* Append text that may come from anywhere as valid UTF-8 without control characters, and a NUL.
+ */
+void ss_view_clean_text(const char *text, struct ss__buf *out);
+
+/* What an svg says of itself to those who cannot see it; both nullable. Call it once, before
+ * anything is drawn. */
+void ss_view_canvas_describe(struct ss_view_canvas *canvas, const char *title,
+                             const char *description);
 
 void ss_view_canvas_color(struct ss_view_canvas *canvas, struct ss_view_color color);
 /* A straight line of `width` points, horizontal or vertical, that meets pixels. */

@@ -9,9 +9,11 @@
 #define X_MARGIN 0.05 /* of the data's range, where no limits are given */
 #define Y_MARGIN 0.05 /* above the highest bar */
 
+#define MARKER_WIDTH 1.2
 #define LEAST_BAR_WIDTH 3.0 /* of a bar that stands alone, so that it is seen */
 
 static const struct ss_view_color blue = {0x1F / 255.0, 0x77 / 255.0, 0xB4 / 255.0};
+static const struct ss_view_color orange = {0xD5 / 255.0, 0x5E / 255.0, 0x00 / 255.0};
 
 static void set_scales(struct ss_view_axes *axes,
                        const struct ss_view_histogram_picture *picture,
@@ -85,6 +87,23 @@ static void draw_bars(const struct ss_view_axes *axes,
     cairo_restore(cairo);
 }
 
+/* A dashed line over the whole height, where the value is inside the axis. */
+static void draw_marker(const struct ss_view_axes *axes, const float *marker,
+                        struct ss_view_canvas *canvas)
+{
+    static const double dashes[2] = {5, 3};
+    if (marker == NULL ||
+        !((double)*marker >= axes->x.low && (double)*marker <= axes->x.high)) {
+        return;
+    }
+    const double x = ss_view_scale_at(&axes->x, (double)*marker);
+    ss_view_canvas_color(canvas, orange);
+    cairo_set_dash(canvas->cairo, dashes, 2, 0);
+    ss_view_canvas_line(canvas, (double[2]){x, axes->y.start}, (double[2]){x, axes->y.end},
+                        MARKER_WIDTH);
+    cairo_set_dash(canvas->cairo, NULL, 0, 0);
+}
+
 ss_status ss_view_draw_histogram(const char *path,
                                  const struct ss_view_histogram_picture *picture, ss_err *err)
 {
@@ -103,9 +122,11 @@ ss_status ss_view_draw_histogram(const char *path,
     SS_TRY(ss_stats_histogram_make(picture->values, picture->n_values, picture->n_bins,
                                    picture->fixed_range, &histogram, err));
     set_scales(&axes, picture, &histogram);
-    SS_TRY(ss_view_axes_place(&axes, &canvas, picture->title, err));
+    ss_view_canvas_describe(&canvas, picture->title, picture->caption);
+    SS_TRY(ss_view_axes_place(&axes, &canvas, picture->title, picture->caption, err));
     ss_view_axes_draw_grid(&axes, &canvas);
     draw_bars(&axes, &histogram, &canvas);
+    draw_marker(&axes, picture->marker, &canvas);
     ss_view_axes_draw(&axes, &canvas);
     SS_TRY(ss_view_canvas_write(&canvas, path, picture->force, err));
 out:

@@ -12,6 +12,8 @@ struct ss_view_histogram_picture {
     const float *fixed_range; /* [2] or NULL: bins over the data's own range */
     const float *x_limits;    /* [2] or NULL: of the axis; NULL fits the data */
     const char *title, *x_label, *y_label;
+    const char *caption; /* below the axes, and what an svg says to screen readers; nullable */
+    const float *marker; /* [1] or NULL: a value that a dashed line marks */
     bool grid;
     bool force; /* replace a file that exists */
     double width_in, height_in, dpi;

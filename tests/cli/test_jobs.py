@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+import xml.etree.ElementTree
 
 import numpy as np
 import pytest
@@ -297,3 +298,35 @@ def test_plot_draws_again(run, model, sae, dataset, tmp_path, ending, magic):
         assert out.read_bytes().startswith(magic)
         assert run(*words, "--out", out).code == 74
     assert run("plot", tmp_path / "run", "--out", tmp_path / "x.gif").code == 64
+
+
+def svg_texts(path):
+    """The texts of a picture: {what, …}, each as one line."""
+    root = xml.etree.ElementTree.parse(path).getroot()
+    return {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}, root
+
+
+def test_a_histogram_says_what_it_shows(run, model, sae, dataset, tmp_path):
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "-q").code == 0
+    rates = np.load(tmp_path / "run/fire_rate.npy").astype(np.float64)
+    used = json.loads((tmp_path / "run/run.json").read_text())["rows"]["used"]
+    n_dead, median = int((rates == 0).sum()), np.median(rates)
+    assert n_dead > 0
+    texts, root = svg_texts(tmp_path / "run/density.svg")
+    caption = f"40 features in {used} rows; {n_dead} dead (at \u221210). Median rate {median:.3g} % (dashed); \u22122 is a rate of 1 %."
+    assert caption in texts and "\u221210" in texts and "Number of features" in texts
+    assert root[1].text == caption and root[0].text == "Log Feature Fire Rate Distribution (texts)" and root[0].text in texts
+    # The zoomed one: into the run's folder, the axis over the rates above 0, the dead ones left out
+    done = run("plot", tmp_path / "run", "--zoom")
+    assert done.code == 0 and done.err == f"wrote {tmp_path}/run/density-zoom.png\n"
+    assert run("plot", tmp_path / "run", "--zoom").code == 74            # it is there now
+    assert run("plot", tmp_path / "run").code == 74 and run("plot", tmp_path / "run", "-f").code == 0
+    assert run("plot", tmp_path / "run", "--zoom", "-o", tmp_path / "zoom.svg").code == 0
+    texts, root = svg_texts(tmp_path / "zoom.svg")
+    ticks = [float(t.replace("\u2212", "-")) for t in texts if t.startswith("\u2212") and " " not in t]
+    assert ticks and min(ticks) >= np.log10(rates[rates > 0].min() / 100) * 1.1
+    assert any(f"{n_dead} dead, left out." in t for t in texts)
+    assert run("plot", "--thresholds", sae, "--zoom").code == 64
+    assert run("plot", "--thresholds", sae, "-o", tmp_path / "thresholds.svg").code == 0
+    thresholds = np.exp(read_safetensors(sae / "sae.safetensors")["jumprelu.log_threshold"].astype(np.float32))
+    assert f"40 features. Median threshold {np.sort(thresholds)[20]:.4g} (dashed)." in svg_texts(tmp_path / "thresholds.svg")[0]

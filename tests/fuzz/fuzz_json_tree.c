@@ -3,6 +3,8 @@
 
 #include "base/json_write.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     ss_err err;

@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     ss_err err;
     if (ss_repo_card_read("fuzz", (struct ss_text){(const char *)data, n_card}, n_card % 2 == 1,
                           &card, &err) == SS_OK) {
-        const struct ss_repo repo = {"fuzz", paths, n_paths, &card};
+        const struct ss_repo repo = {
+            .name = "fuzz", .paths = paths, .n_paths = n_paths, .card = &card};
         if (ss_repo_choose(&repo, &wish, &choice, &err) == SS_OK) {
             ss_repo_choice_release(&choice);
         }

@@ -260,6 +260,9 @@ static int main_with_faults(int n, char **words, char **environment)
 }
 
 int __libc_start_main(int (*main)(int, char **, char **), int n, char **words,
+                      void (*init)(void), void (*fini)(void), void (*end)(void), void *stack);
+
+int __libc_start_main(int (*main)(int, char **, char **), int n, char **words,
                       void (*init)(void), void (*fini)(void), void (*end)(void), void *stack)
 {
     __typeof__(&__libc_start_main) real =

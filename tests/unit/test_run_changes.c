@@ -198,7 +198,7 @@ static void test_datasets_that_change(void **state)
     catch_faults();
     for (size_t f = 0; f < N_FORMATS; f++) {
         for (size_t m = 0; m < N_MOMENTS; m++) {
-            for (int how = 0; how < N_CHANGES; how++) {
+            for (change how = CUT; how < N_CHANGES; how++) {
                 try_dataset(&formats[f], moments[m], how, false);
                 if (!formats[f].is_stream) {
                     try_dataset(&formats[f], moments[m], how, true);
@@ -269,7 +269,7 @@ static void test_embeddings_that_change(void **state)
     catch_faults();
     for (size_t f = 0; f < 2; f++) {
         for (size_t m = 0; m < 3; m++) {
-            for (int how = 0; how < N_CHANGES; how++) {
+            for (change how = CUT; how < N_CHANGES; how++) {
                 const char *path = in_folder(names[f]);
                 ss_embeddings *embeddings = NULL;
                 uint64_t n = 0;
@@ -341,7 +341,7 @@ static void test_models_that_change(void **state)
     catch_faults();
     const struct ss_text text = {"Stars form in cold clouds.", 26};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        for (int how = 0; how < N_CHANGES; how++) {
+        for (change how = CUT; how < N_CHANGES; how++) {
             char from[300];
             float expected[256], found[256];
             ss_encoder *encoder = NULL;

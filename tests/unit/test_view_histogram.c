@@ -151,6 +151,58 @@ static void refuses_with_a_sentence(void **state)
     assert_non_null(strstr(err.message, "missing"));
 }
 
+static bool holds(const struct ss__buf *bytes, const char *text)
+{
+    return memmem(bytes->data, bytes->n_bytes, text, strlen(text)) != NULL;
+}
+
+static void an_svg_has_its_texts_as_text(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        "<title>a &lt;b&gt; &amp; c</title>\n<desc>8 values</desc>",
+        ">a &lt;b&gt; &amp; c</text>",
+        ">8 values</text>",
+        ">x \xEF\xBF\xBD y</text>",
+        ">Number of features</text>",
+        ">\xE2\x88\x92"
+        "10</text>",
+        "stroke-dasharray"};
+    static const float marker = -5;
+    static const float outside = 7;
+    struct ss_view_histogram_picture picture = some_picture();
+    struct ss__buf bytes = {0};
+    picture.title = "a <b> & c";
+    picture.x_label = "x \xEF\xBF\xBF y"; /* U+FFFF is not in XML */
+    picture.caption = "8 values";
+    picture.marker = &marker;
+    draw("a.svg", &picture, &bytes);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        if (!holds(&bytes, expected[i])) {
+            fail_msg("not in the picture: %s", expected[i]);
+        }
+    }
+    assert_false(holds(&bytes, "glyph")); /* the outlines of letters */
+    bytes.n_bytes = 0;
+    picture.marker = &outside;
+    draw("a.svg", &picture, &bytes);
+    assert_false(holds(&bytes, "stroke-dasharray"));
+    ss__buf_release(&bytes);
+}
+
+static void small_paper_has_no_caption(void **state)
+{
+    (void)state;
+    struct ss_view_histogram_picture picture = some_picture();
+    struct ss__buf bytes = {0};
+    picture.caption = "8 values";
+    picture.height_in = 1;
+    draw("a.svg", &picture, &bytes);
+    assert_true(holds(&bytes, "<desc>8 values</desc>"));
+    assert_false(holds(&bytes, ">8 values</text>"));
+    ss__buf_release(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +210,8 @@ int main(void)
         cmocka_unit_test(png_has_the_size_asked_for),
         cmocka_unit_test(draws_odd_data),
         cmocka_unit_test(refuses_with_a_sentence),
+        cmocka_unit_test(an_svg_has_its_texts_as_text),
+        cmocka_unit_test(small_paper_has_no_caption),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
