@@ -328,5 +328,7 @@ def test_a_histogram_says_what_it_shows(run, model, sae, dataset, tmp_path):
     assert any(f"{n_dead} dead, left out." in t for t in texts)
     assert run("plot", "--thresholds", sae, "--zoom").code == 64
     assert run("plot", "--thresholds", sae, "-o", tmp_path / "thresholds.svg").code == 0
-    thresholds = np.exp(read_safetensors(sae / "sae.safetensors")["jumprelu.log_threshold"].astype(np.float32))
+    header, data = read_safetensors(sae / "sae.safetensors")
+    begin, end = header["jumprelu.log_threshold"]["data_offsets"]
+    thresholds = np.exp(np.frombuffer(data[begin:end], np.float32))
     assert f"40 features. Median threshold {np.sort(thresholds)[20]:.4g} (dashed)." in svg_texts(tmp_path / "thresholds.svg")[0]
