@@ -109,13 +109,16 @@ static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err
     }
     info->model_name = ss_run_keep(run, encoder.name);
     info->sae_path = ss_run_keep(run, sae.path);
+    run->sae_rule = ss_run_keep(
+        run, ss_sae_activation_text(analysis->sae, analysis->pass.reembed.calibrated));
     info->dataset_name = ss_run_dataset_name(&dataset, &run->arena);
     if (info->dataset_name != NULL) {
         info->title = analysis->options->title == NULL
                           ? ss_run_density_title(&run->arena, info->dataset_name)
                           : ss_run_keep(run, analysis->options->title);
     }
-    if (info->model_name == NULL || info->sae_path == NULL || info->title == NULL) {
+    if (info->model_name == NULL || info->sae_path == NULL || run->sae_rule == NULL ||
+        info->title == NULL) {
         return ss__fail_nomem(err, "names");
     }
     return SS_OK;
@@ -131,7 +134,7 @@ static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err
         .n_rows_read = done->counts.n_read,
         .n_rows_used = done->counts.n_used,
         .n_rows_repaired = done->counts.n_repaired,
-        .n_rows_reembedded = analysis->pass.again.n_rows,
+        .n_rows_reembedded = analysis->pass.reembed.n_rows,
         .n_tokens = done->n_tokens,
         .seconds = done->seconds,
         .top_k = analysis->top_k,
@@ -192,8 +195,8 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .run = run,
         .done = &analysis->pass.done,
         .sae_counts = analysis->pass.sae_counts,
-        .error_margin = analysis->pass.again.error,
-        .largest_error = analysis->pass.again.largest_error,
+        .error_margin = analysis->pass.reembed.error,
+        .largest_error = analysis->pass.reembed.largest_error,
         .n_threads = analysis->pass.n_threads,
         .batch_tokens = analysis->pass.batch_tokens,
         .warnings = analysis->recorder.sentences,
@@ -300,8 +303,8 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     *out = NULL;
     SS_TRY(prepare(&analysis, &folder, err));
     SS_TRY(run_pass(&analysis, err));
-    ss_run_pass_release(&analysis.pass);
     SS_TRY(make_run(&analysis, &run, err));
+    ss_run_pass_release(&analysis.pass); /* drawing needs memory of its own */
     if (analysis.options->out_dir != NULL) {
         run->asking = &analysis.pass.asking;
         SS_TRY(write_files(&analysis, run, &folder, err));

@@ -128,7 +128,7 @@ static void sum_up(struct writing *writing)
     for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
         writing->done->n_rows_empty += done->counts.n_skipped[kind];
     }
-    writing->done->n_rows_reembedded = writing->pass.again.n_rows;
+    writing->done->n_rows_reembedded = writing->pass.reembed.n_rows;
     writing->done->n_tokens = done->n_tokens;
     writing->done->seconds = done->seconds;
 }

@@ -199,7 +199,7 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_man
     ss__put_text(writer, "format", info.format);
     ss__put_text(writer, "kind", info.kind);
     ss__put_text(writer, "variant", info.variant);
-    ss__put_text(writer, "rule", info.rule);
+    ss__put_text(writer, "rule", manifest->run->sae_rule);
     ss__put_text(writer, "model_name", info.model_name);
     ss__put_text(writer, "dtype", info.dtype);
     ss__put_bool(writer, "normalizes_input", info.normalizes_input);

@@ -16,7 +16,7 @@ struct ss_run_manifest {
     const struct ss_run *run;
     const struct ss_run_pipeline_done *done;
     struct ss_sae_counts sae_counts;
-    double error_margin, largest_error; /* of embeddings; see struct ss_run_again */
+    double error_margin, largest_error; /* of embeddings; see struct ss_run_reembed */
     size_t n_threads, batch_tokens;
     const char *const *warnings; /* [n_warnings] */
     const size_t *n_warnings;    /* which grows while files are looked at */

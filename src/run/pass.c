@@ -71,8 +71,8 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
     } else if (pass->batch_tokens == 0) {
         pass->batch_tokens = ss_encoder_batch_tokens(pass->encoder);
     }
-    return ss_run_again_init(&pass->again, pass->embeddings == NULL ? pass->encoder : NULL,
-                             pass->sae, pass->work, err);
+    return ss_run_reembed_init(&pass->reembed, pass->embeddings == NULL ? pass->encoder : NULL,
+                               pass->sae, pass->work, err);
 }
 
 /* Receives every batch of the pipeline. */
@@ -87,14 +87,11 @@ static ss_status take_batch(void *user, const struct ss_run_batch *batch, float 
         return pass->take(pass->user, &rows, err);
     }
     if (pass->is_calibrating) {
-        /* The caller lends the SAE as const, but its threshold is part of this pass: it is set
-         * once, before the SAE's first use. */
-        ss_sae *sae = (ss_sae *)(uintptr_t)pass->sae;
-        SS_TRY(ss_run_again_calibrate(&pass->again, sae, batch, embeddings, err));
+        SS_TRY(ss_run_reembed_calibrate(&pass->reembed, batch, embeddings, err));
         pass->is_calibrating = false;
     }
-    SS_TRY(ss_run_again_encode(&pass->again, batch, embeddings, &pass->rows, &pass->sae_counts,
-                               err));
+    SS_TRY(ss_run_reembed_encode(&pass->reembed, batch, embeddings, &pass->rows,
+                                 &pass->sae_counts, err));
     SS_TRY(pass->take(pass->user, &rows, err));
 out:
     if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
@@ -106,13 +103,13 @@ out:
 /* What was embedded again shows how far embeddings are off in truth. */
 static void check_errors(const struct ss_run_pass *pass)
 {
-    const struct ss_run_again *again = &pass->again;
-    if (again->largest_error > again->error) {
+    const struct ss_run_reembed *reembed = &pass->reembed;
+    if (reembed->largest_error > reembed->error) {
         ss__log(&pass->log, SS_LEVEL_WARNING,
                 "an embedding at the precision high was off by %.2g of its length, and %.2g is "
                 "allowed for: some texts may fire other features than at highest "
                 "(--precision highest)",
-                again->largest_error, again->error);
+                reembed->largest_error, reembed->error);
     }
 }
 
@@ -121,7 +118,7 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
     const uint64_t n_calibration = ss_sae_calibration_rows(pass->sae);
     pass->is_calibrating = n_calibration > 0;
     struct ss_run_pipeline pipeline = {
-        .encoder = pass->again.encoder,
+        .encoder = pass->reembed.encoder,
         .dataset = pass->dataset,
         .work = pass->work,
         .batch_tokens = pass->batch_tokens,
@@ -145,8 +142,8 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
 
 void ss_run_pass_release(struct ss_run_pass *pass)
 {
-    ss_run_again_release(&pass->again);
+    ss_run_reembed_release(&pass->reembed);
     ss_sparse_release(&pass->rows);
-    ss_work_free(pass->work); /* drawing needs memory of its own */
+    ss_work_free(pass->work);
     pass->work = NULL;
 }

@@ -4,8 +4,8 @@
 #define SS_RUN_PASS_H
 
 #include "base/stop.h"
-#include "run/again.h"
 #include "run/pipeline.h"
+#include "run/reembed.h"
 
 /* A batch and what the SAE made of it; all of it is borrowed until the call returns. */
 struct ss_run_pass_rows {
@@ -29,7 +29,7 @@ struct ss_run_pass {
 
     /* Set by the functions below. */
     ss_work *work;
-    struct ss_run_again again;
+    struct ss_run_reembed reembed;
     struct ss_sparse rows;
     struct ss_sae_counts sae_counts;
     struct ss_run_pipeline_done done;
@@ -45,7 +45,7 @@ SS_MUST_USE ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err);
 /* Run to the end of the rows. Errors: of the pipeline, the SAE and `take`. */
 SS_MUST_USE ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err);
 
-/* Give up threads and scratch; what was counted stays. */
+/* Free threads, scratch and what was calibrated; what was counted stays. */
 void ss_run_pass_release(struct ss_run_pass *pass);
 
 #endif

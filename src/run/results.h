@@ -17,6 +17,7 @@ struct ss_run {
     struct ss_top_text *tops;    /* by feature, strongest first */
     struct ss_stats_top *top;    /* holds the texts after a pass; NULL otherwise */
     struct ss__arena arena;      /* holds the texts of a folder */
+    const char *sae_rule;        /* in words, with what was calibrated; NULL from a folder */
     struct ss__asking *asking;   /* while it is written: whether to stop; nullable */
 };
 

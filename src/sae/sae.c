@@ -210,7 +210,7 @@ const char *ss_sae_format_of(struct ss_weights *weights)
 
 /* ---- opening ---- */
 
-static ss_status read_place(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status read_place(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss_sae_format *format = NULL;
@@ -220,12 +220,12 @@ static ss_status read_place(struct ss_sae *sae, struct ss_sae_place *place, ss_e
                      "this is an SAE of %s, which is not read: %s", format->name,
                      format->refusal);
     }
-    sae->format = format->name;
+    sae->provenance.format = format->name;
     SS_TRY(format->read(sae, place, err));
     if (format->tensors != NULL) {
         SS_TRY(ss_sae_check_tensors(place, format->tensors, err));
     }
-    if (place->options->top_k != 0 && place->options->top_k != sae->top_k) {
+    if (place->options->top_k != 0 && place->options->top_k != sae->rule.top_k) {
         SS_FAIL_FILE(
             place->path, SS_E_USAGE,
             "a k of %zu is given (--sae-top-k), but the format %s stores what it needs",
@@ -243,31 +243,33 @@ out:
     return status;
 }
 
-static const char *or_empty(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
 /* A rule that was chosen for batch-top-k SAEs, where this is none. */
 static void note_unused_rule(const ss_sae *sae, const struct ss_sae_place *place)
 {
     const bool is_chosen = place->options->batchtopk_rule != SS_BATCHTOPK_REFUSE ||
                            place->options->batchtopk_threshold > 0;
-    if (is_chosen && sae->kind != SS_SAE_BATCHTOPK) {
+    if (is_chosen && sae->activation.rule.kind != SS_SAE_BATCHTOPK) {
         ss__log(
             place->log, SS_LEVEL_WARNING,
             "%s: the rule that was chosen for batch-top-k SAEs (--batchtopk) has no effect: "
             "this SAE is a %s",
-            place->path, ss_sae_kind_name(sae->kind));
+            place->path, ss_sae_kind_name(sae->activation.rule.kind));
     }
 }
 
-ss_status ss_sae_open_with_parts(const char *path, const struct ss_sae_options *options,
-                                 bool keeps_parts, ss_sae **out, ss_err *err)
+/* A copy of a text, "" for NULL. */
+static char *copy_text(const char *text)
+{
+    return ss__strdup(text == NULL ? "" : text);
+}
+
+ss_status ss_sae_open_with_weights(const char *path, const struct ss_sae_options *options,
+                                   bool keeps_all, ss_sae **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_sae_place place = {0};
-    struct ss_sae *sae = NULL;
+    struct ss_sae_parts parts = {.parameters.keeps_all = keeps_all};
+    struct ss_sae_provenance *provenance = &parts.provenance;
     *out = NULL;
     if (ss__path_look(path) == SS__PATH_NONE) {
         SS_FAIL_FILE(path, SS_E_NOINPUT,
@@ -275,26 +277,21 @@ ss_status ss_sae_open_with_parts(const char *path, const struct ss_sae_options *
                      formats[0]->files);
     }
     SS_TRY(ss_sae_place_find(path, options, &place, err));
-    SS_ALLOC(sae, 1);
-    sae->keeps_parts = keeps_parts;
-    sae->options = *place.options;
-    sae->path = ss__strdup(path);
-    sae->source = ss__strdup(or_empty(place.options->source));
-    sae->commit = ss__strdup(or_empty(place.options->commit));
-    if (sae->path == NULL || sae->source == NULL || sae->commit == NULL) {
-        status = ss__fail_nomem(err, "a path");
-        goto out;
+    provenance->path = copy_text(path);
+    provenance->source = copy_text(place.options->source);
+    provenance->commit = copy_text(place.options->commit);
+    if (provenance->path == NULL || provenance->source == NULL || provenance->commit == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(read_place(sae, &place, err));
-    SS_ALLOC(sae->floors, sae->n_features);
-    SS_ALLOC(sae->nearest, sae->n_features);
-    SS_ALLOC(sae->farthest, sae->n_features);
-    SS_TRY(ss_sae_set_rule(sae, err));
-    note_unused_rule(sae, &place);
-    *out = sae;
-    sae = NULL;
+    SS_TRY(read_place(&parts, &place, err));
+    parts.rule.batchtopk = place.options->batchtopk_rule;
+    parts.rule.batchtopk_threshold = place.options->batchtopk_threshold;
+    parts.rule.calibration_rows = place.options->calibration_rows;
+    parts.rule.batch_rows = place.options->batch_rows;
+    SS_TRY(ss_sae_new(&parts, out, err));
+    note_unused_rule(*out, &place);
 out:
-    ss_sae_free(sae);
+    ss_sae_parts_release(&parts);
     ss_sae_place_release(&place);
     return status;
 }
@@ -302,129 +299,5 @@ out:
 ss_status ss_sae_open(const char *path, const struct ss_sae_options *options, ss_sae **out,
                       ss_err *err)
 {
-    return ss_sae_open_with_parts(path, options, false, out, err);
-}
-
-void ss_sae_free(ss_sae *sae)
-{
-    if (sae == NULL) {
-        return;
-    }
-    float *const vectors[] = {
-        sae->subtracted, sae->bias,       sae->thresholds,   sae->gate_bias, sae->log_gains,
-        sae->gains,      sae->shifts,     sae->encoder_rows, sae->decoder,   sae->decoder_bias,
-        sae->skip,       sae->magnitudes, sae->floors,       sae->nearest,   sae->farthest};
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
-        ss__free(vectors[i]);
-    }
-    ss_tensor_matrix_release(&sae->encoder);
-    ss__free(sae->path);
-    ss__free(sae->source);
-    ss__free(sae->commit);
-    ss__free(sae->model_name);
-    ss__buf_release(&sae->notes);
-    ss__buf_release(&sae->rule);
-    ss__json_free(sae->config);
-    for (size_t i = 0; i < sae->n_files; i++) {
-        ss__free(sae->files[i]);
-    }
-    ss__free(sae->files);
-    ss__free(sae->facts);
-    ss__free(sae);
-}
-
-/* Note a file that was read, for the manifest. */
-static ss_status add_file(struct ss_sae *sae, const char *path,
-                          const struct ss__file_facts *read, ss_err *err)
-{
-    ss_status status = SS_OK;
-    char *copy = ss__strdup(path);
-    char **files = ss__realloc(sae->files, sae->n_files + 1, sizeof *files);
-    sae->files = files != NULL ? files : sae->files;
-    struct ss__file_facts *facts = ss__realloc(sae->facts, sae->n_files + 1, sizeof *facts);
-    sae->facts = facts != NULL ? facts : sae->facts;
-    if (copy == NULL || files == NULL || facts == NULL) {
-        status = ss__fail_nomem(err, "a path");
-        goto out;
-    }
-    facts[sae->n_files] = (struct ss__file_facts){.n_bytes = 0};
-    if (read != NULL) {
-        facts[sae->n_files] = *read;
-    } else {
-        (void)ss__file_facts_at(path, &facts[sae->n_files]);
-    }
-    sae->files[sae->n_files++] = copy;
-    copy = NULL;
-out:
-    ss__free(copy);
-    return status;
-}
-
-ss_status ss_sae_add_file(struct ss_sae *sae, const char *path, ss_err *err)
-{
-    return add_file(sae, path, NULL, err);
-}
-
-ss_status ss_sae_add_files(struct ss_sae *sae, const struct ss_sae_place *place,
-                           const char *document_path, struct ss__json *document, ss_err *err)
-{
-    if (document != NULL) {
-        sae->config = ss__json_share(document);
-        SS_RETURN_IF_ERROR(add_file(sae, document_path, NULL, err));
-    }
-    const struct ss__file_facts facts = ss_weights_file_facts(place->weights, 0);
-    return add_file(sae, ss_weights_path(place->weights), &facts, err);
-}
-
-void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
-{
-    *out = (struct ss_sae_info){
-        .path = sae->path,
-        .source = sae->source,
-        .commit = sae->commit,
-        .format = sae->format,
-        .kind = ss_sae_kind_name(sae->kind),
-        .variant = sae->variant,
-        .rule = sae->rule.data,
-        .model_name = sae->model_name,
-        .dtype = sae->dtype,
-        .width = sae->width,
-        .n_features = sae->n_features,
-        .top_k = sae->top_k,
-        .config_num_examples = sae->config_num_examples,
-        .normalizes_input = sae->input != SS_SAE_INPUT_PLAIN,
-    };
-}
-
-const float *ss_sae_thresholds(const ss_sae *sae)
-{
-    return sae->thresholds;
-}
-
-struct ss__file_facts ss_sae_file_facts(const ss_sae *sae, size_t index)
-{
-    return sae->facts[index];
-}
-
-size_t ss_sae_n_files(const ss_sae *sae)
-{
-    return sae->n_files;
-}
-
-const char *ss_sae_file(const ss_sae *sae, size_t index)
-{
-    return sae->files[index];
-}
-
-const struct ss__json *ss_sae_config(const ss_sae *sae)
-{
-    return sae->config;
-}
-
-void ss_sparse_release(struct ss_sparse *sparse)
-{
-    ss__free(sparse->offsets);
-    ss__free(sparse->features);
-    ss__free(sparse->values);
-    *sparse = (struct ss_sparse){0};
+    return ss_sae_open_with_weights(path, options, false, out, err);
 }

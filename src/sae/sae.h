@@ -5,16 +5,25 @@
 #include "base/error.h"
 #include "base/map.h"
 
-/* Whether the chosen rule must look at the first rows before it can encode (batch-top-k with a
- * threshold that is not given), and for how many rows. */
+/* An activation rule bound to an SAE's parameters: what encoding keeps of its products. The SAE
+ * has one, from its config and the options it was opened with; calibration makes another. It
+ * borrows the SAE and does not change, so that threads may share it. */
+struct ss_sae_activation;
+void ss_sae_activation_free(struct ss_sae_activation *activation);
+/* In words (borrowed). NULL is the SAE's own. */
+const char *ss_sae_activation_text(const ss_sae *sae,
+                                   const struct ss_sae_activation *activation);
+
+/* Whether the SAE's rule needs the first rows before rows can be encoded (batch-top-k with a
+ * threshold that is not given), and how many of them. */
 uint64_t ss_sae_calibration_rows(const ss_sae *sae);
 
 /* Calibrate on embeddings x [n, width]: the threshold becomes the value midway between the
- * (k n)-th largest activation and the next. Recorded in the SAE's rule, so that a rule
- * described before is void. Errors: SS_E_USAGE (nothing to calibrate), SS_E_DATA (n is 0),
- * SS_E_LIMIT, SS_E_NONFINITE, SS_E_NOMEM. Not thread-safe: before the SAE is shared. */
-SS_MUST_USE ss_status ss_sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n,
-                                       ss_err *err);
+ * (k n)-th largest activation and the next. The SAE does not change. Gives *out
+ * (ss_sae_activation_free). Errors: SS_E_USAGE (nothing to calibrate), SS_E_DATA (n is 0),
+ * SS_E_LIMIT, SS_E_NONFINITE, SS_E_NOMEM. Threads: one per work. */
+SS_MUST_USE ss_status ss_sae_calibrate(const ss_sae *sae, ss_work *work, const float *x,
+                                       size_t n, struct ss_sae_activation **out, ss_err *err);
 
 /* Batch size that the rule demands (batch rule), else 0. */
 size_t ss_sae_batch_rows(const ss_sae *sae);
@@ -26,49 +35,53 @@ struct ss_sae_counts {
     uint64_t n_borderline_pairs;
 };
 
-/* As ss_sae_encode, adding to `counts` (nullable). */
-SS_MUST_USE ss_status ss_sae_encode_counted(const ss_sae *sae, ss_work *work, const float *x,
-                                            size_t n, struct ss_sparse *out,
-                                            struct ss_sae_counts *counts, ss_err *err);
+struct ss_sae_batch {
+    const float *x; /* [n, width] */
+    size_t n;
+    bool *is_ambiguous;           /* [n], for the functions that speak of it, else unused */
+    struct ss_sae_counts *counts; /* are added to; nullable */
+};
 
-/* ---- rows whose embedding may be off (sae_margin.c) ---- */
+/* As ss_sae_encode, with an activation rule; NULL is the SAE's own. */
+SS_MUST_USE ss_status ss_sae_encode_batch(const ss_sae *sae,
+                                          const struct ss_sae_activation *activation,
+                                          ss_work *work, const struct ss_sae_batch *batch,
+                                          struct ss_sparse *out, ss_err *err);
 
-/* What embeddings that are off by a part `error` of their length at most mean for the features
- * of an SAE, and scratch. The SAE is borrowed. Gives *out (ss_sae_margins_free). Errors:
- * SS_E_NOMEM. Threads: one call at a time. */
+/* ---- ambiguous rows (sae_margin.c; docs/numerics.md, "Fire sets at high") ---- */
+
+/* A row is ambiguous if it could fire other features were its embedding off by a relative error
+ * that is known. This is what such an error means for the features of an SAE, and scratch. The
+ * SAE is borrowed. Gives *out (ss_sae_margins_free). Errors: SS_E_NOMEM. Threads: one call at a
+ * time. */
 struct ss_sae_margins;
 SS_MUST_USE ss_status ss_sae_margins_new(const ss_sae *sae, double error,
                                          struct ss_sae_margins **out, ss_err *err);
 void ss_sae_margins_free(struct ss_sae_margins *margins);
-/* Whether the SAE's rule lets rows be told apart; if not, every row is near. */
+/* Whether the SAE's rule lets rows be told apart; if not, every row is ambiguous. */
 bool ss_sae_margins_decide(const struct ss_sae_margins *margins);
 
-struct ss_sae_near_rows {
-    const float *x; /* [n, width] */
-    size_t n;
-    bool *is_near;                /* [n] */
-    struct ss_sae_counts *counts; /* nullable */
-};
+/* As ss_sae_encode_batch, and mark ambiguous rows: `out` has the features of all others for
+ * certain, and `counts` is about those. */
+SS_MUST_USE ss_status ss_sae_encode_marking(struct ss_sae_margins *margins,
+                                            const struct ss_sae_activation *activation,
+                                            ss_work *work, const struct ss_sae_batch *batch,
+                                            struct ss_sparse *out, ss_err *err);
 
-/* As ss_sae_encode. is_near becomes true for rows that could fire other features if their
- * embedding were off by the error; `out` has the features of all others for certain, and
- * `counts` is about those. */
-SS_MUST_USE ss_status ss_sae_encode_near(struct ss_sae_margins *margins, ss_work *work,
-                                         const struct ss_sae_near_rows *rows,
-                                         struct ss_sparse *out, ss_err *err);
+/* Encode the marked rows again, from an x in which they are exact now, in place of what `out`
+ * has of them, adding to `counts`. */
+SS_MUST_USE ss_status ss_sae_reencode_marked(struct ss_sae_margins *margins,
+                                             const struct ss_sae_activation *activation,
+                                             ss_work *work, const struct ss_sae_batch *batch,
+                                             struct ss_sparse *out, ss_err *err);
 
-/* Encode the rows that are near again, from an x in which they are exact now, in place of what
- * `out` has of them, adding to `counts`. */
-SS_MUST_USE ss_status ss_sae_encode_again(struct ss_sae_margins *margins, ss_work *work,
-                                          const struct ss_sae_near_rows *rows,
-                                          struct ss_sparse *out, ss_err *err);
+/* Mark the rows whose exact embeddings ss_sae_calibrate needs for the threshold that it would
+ * find with all of them exact. Errors: those of ss_sae_calibrate. */
+SS_MUST_USE ss_status ss_sae_mark_for_calibration(struct ss_sae_margins *margins, ss_work *work,
+                                                  const struct ss_sae_batch *batch,
+                                                  ss_err *err);
 
-/* Find the rows whose exact embeddings ss_sae_calibrate needs for the threshold that it would
- * find with all of them exact. The SAE is the margins' own; nothing is calibrated after.
- * Errors: those of ss_sae_calibrate. */
-SS_MUST_USE ss_status ss_sae_calibrate_near(struct ss_sae_margins *margins, ss_sae *sae,
-                                            ss_work *work, const struct ss_sae_near_rows *rows,
-                                            ss_err *err);
+/* ---- facts ---- */
 
 size_t ss_sae_n_files(const ss_sae *sae);
 struct ss__file_facts ss_sae_file_facts(const ss_sae *sae, size_t index);
@@ -96,20 +109,27 @@ const struct ss__json *ss_sae_config(const ss_sae *sae);
 struct ss_weights;
 const char *ss_sae_format_of(struct ss_weights *weights);
 
-/* Open an SAE and write it in another format into an existing folder. */
+/* ---- writing in another format ---- */
+
+/* Names of the files that a target ("seed", "saelens") writes, NULL at the end; the last one
+ * makes a folder complete. Errors: SS_E_USAGE for an unknown target. */
+SS_MUST_USE ss_status ss_sae_target_files(const char *to, const char *const **files,
+                                          ss_err *err);
+
 struct ss_sae_conversion {
     const char *to; /* "seed" or "saelens" */
     const struct ss_sae_options *options;
     bool allows_rounding;
     const char *format; /* out: of the source */
     const char *kind;   /* out: as the target calls it */
-    uint64_t n_rounded; /* out */
+    uint64_t n_rounded; /* out: thresholds that the target does not hold exactly */
 };
-/* Errors: those of ss_sae_open; SS_E_USAGE for an unknown target; SS_E_UNSUPPORTED with what
- * the target cannot say; SS_E_IO. */
-/* Names of the files that it writes, NULL at the end; the last one makes a folder complete. */
-SS_MUST_USE ss_status ss_sae_target_files(const char *to, const char *const **files,
-                                          ss_err *err);
+/* Write an SAE that has all its weights into an existing folder. Errors: SS_E_USAGE for an
+ * unknown target and for missing weights; SS_E_UNSUPPORTED with what the target cannot say;
+ * SS_E_IO. */
+SS_MUST_USE ss_status ss_sae_write(const ss_sae *sae, const char *folder,
+                                   struct ss_sae_conversion *conversion, ss_err *err);
+/* Open an SAE and write it. Errors: those of ss_sae_open and ss_sae_write. */
 SS_MUST_USE ss_status ss_sae_convert_folder(const char *path, const char *folder,
                                             struct ss_sae_conversion *conversion, ss_err *err);
 

@@ -1,10 +1,13 @@
 /* A threshold for a batch-top-k SAE: between the (k N)-th largest activation of the first N
- * rows and the next, so that these rows fire k features each on average. */
+ * rows and the next, so that these rows fire k features each on average. The SAE is not
+ * changed: the result is an activation rule beside its own, for whoever calibrated. */
 #include <math.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "sae/sae_priv.h"
+#include "sae/sae_topk.h"
 
 enum { ROWS_AT_ONCE = 64 };
 
@@ -46,56 +49,73 @@ static float between(float last, float next)
     return middle < last ? middle : next;
 }
 
-/* Of more than k values the k largest fire, of k or fewer all that are positive; `strongest`
- * has room for k + 1. */
-static float find_threshold(struct ss_sae_strongest *strongest)
+/* Of more than k values the k largest fire, of k or fewer all that are positive; the buffer
+ * holds k + 1. */
+static float threshold_below(struct ss_sae_topk *topk)
 {
-    ss_sae_strongest_cut(strongest);
-    const struct lowest lowest = find_lowest(strongest->values, strongest->n);
-    if (strongest->n == strongest->k) {
+    ss_sae_topk_cut(topk);
+    const struct lowest lowest = find_lowest(topk->values, topk->n);
+    if (topk->n == topk->k) {
         return between(lowest.second, lowest.first);
     }
-    return strongest->n + 1 == strongest->k ? between(lowest.first, 0) : 0;
+    return topk->n + 1 == topk->k ? between(lowest.first, 0) : 0;
 }
 
-ss_status ss_sae_calibrate(ss_sae *sae, ss_work *work, const float *x, size_t n, ss_err *err)
+ss_status ss_sae_find_batchtopk_threshold(const struct ss_sae *sae, ss_work *work,
+                                          const float *x, size_t n, double *threshold,
+                                          ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_sae_strongest strongest = {0};
+    struct ss_sae_topk topk = {.least = -INFINITY};
     struct ss_sparse rows = {0};
-    if (ss_sae_calibration_rows(sae) == 0) {
+    const struct ss_sae_parameters *p = &sae->parameters;
+    const struct ss_sae_rule *rule = &sae->activation.rule;
+    if (ss_sae_rule_calibration_rows(rule) == 0) {
         SS_FAIL(SS_E_USAGE, "this SAE has nothing to calibrate");
     }
     if (n == 0) {
         SS_FAIL(SS_E_DATA, "a batchtopk SAE cannot be calibrated on a dataset without texts");
     }
-    if (!ss__mul(n, sae->top_k, &strongest.k) || strongest.k >= UINT32_MAX) {
-        SS_FAIL(SS_E_LIMIT, "%zu features of %zu rows are too many to calibrate on", sae->top_k,
-                n);
+    if (!ss__mul(n, rule->top_k, &topk.k) || topk.k >= UINT32_MAX) {
+        SS_FAIL(SS_E_LIMIT, "%zu features of %zu rows are too many to calibrate on",
+                rule->top_k, n);
     }
-    strongest.k++;
-    strongest.least = -INFINITY;
-    strongest.room = ss_sae_strongest_room(strongest.k);
-    SS_ALLOC(strongest.values, strongest.room);
-    SS_ALLOC(strongest.ids, strongest.room);
-    SS_GROW(rows.offsets, rows.n_rows_room, 1);
+    topk.k++;
+    topk.capacity = ss_sae_topk_capacity(topk.k);
+    SS_ALLOC(topk.values, topk.capacity);
+    SS_ALLOC(topk.ids, topk.capacity);
     for (size_t at = 0; at < n; at += ROWS_AT_ONCE) {
         const struct ss_sae_rows part = {
-            .x = x + at * sae->width, .n = ss__min_size(ROWS_AT_ONCE, n - at), .first = at};
-        rows.n_rows = rows.offsets[0] = 0;
-        SS_TRY(ss_sae_encode_part(sae, SS_SAE_SELECT_ABOVE, work, &part, &rows, NULL, err));
+            .x = x + at * p->width, .n = ss__min_size(ROWS_AT_ONCE, n - at), .first = at};
+        SS_TRY(ss_sae_sparse_start(&rows, part.n, err));
+        SS_TRY(ss_sae_encode_part(p, rule, work, &part, &rows, err));
         for (size_t i = 0; i < rows.offsets[rows.n_rows]; i++) {
-            ss_sae_strongest_offer(&strongest, rows.values + i, 1, 0);
+            ss_sae_topk_offer(&topk, rows.values + i, 1, 0);
         }
     }
-    SS_TRY(hash_rows(x, n * sae->width, sae->calibration_hash, err));
-    sae->options.batchtopk_threshold = (double)find_threshold(&strongest);
-    sae->options.calibration_rows = n;
-    sae->calibrated = true;
-    SS_TRY(ss_sae_set_rule(sae, err));
+    *threshold = (double)threshold_below(&topk);
 out:
     ss_sparse_release(&rows);
-    ss__free(strongest.values);
-    ss__free(strongest.ids);
+    ss__free(topk.values);
+    ss__free(topk.ids);
+    return status;
+}
+
+ss_status ss_sae_calibrate(const ss_sae *sae, ss_work *work, const float *x, size_t n,
+                           struct ss_sae_activation **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_sae_activation *activation = NULL;
+    struct ss_sae_rule rule = sae->activation.rule;
+    *out = NULL;
+    SS_TRY(ss_sae_find_batchtopk_threshold(sae, work, x, n, &rule.batchtopk_threshold, err));
+    SS_TRY(hash_rows(x, n * sae->parameters.width, rule.calibration_hash, err));
+    rule.calibration_rows = n;
+    SS_ALLOC(activation, 1);
+    SS_TRY(ss_sae_activation_init(activation, &sae->parameters, &rule, &sae->provenance, err));
+    *out = activation;
+    activation = NULL;
+out:
+    ss_sae_activation_free(activation);
     return status;
 }

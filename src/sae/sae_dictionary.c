@@ -32,7 +32,7 @@ static const char *const weights_names[] = {"ae.pt", NULL};
 #define LINEAR                                                                                 \
     .encoder = "encoder.weight", .encoder_layout = SS_TENSOR_OUT_BY_IN,                        \
     .decoder = "decoder.weight", .decoder_layout = SS_TENSOR_OUT_BY_IN
-#define LINEAR_WORDS .encoder = "encoder.weight^T", .decoder = "decoder.weight^T"
+#define LINEAR_LABELS .encoder = "encoder.weight^T", .decoder = "decoder.weight^T"
 
 static const struct ss_sae_names standard_names = {LINEAR, .bias = "encoder.bias",
                                                    .decoder_bias = "bias"};
@@ -48,20 +48,20 @@ static const struct ss_sae_names plain_names = {.encoder = "W_enc",
                                                 .bias = "b_enc",
                                                 .decoder_bias = "b_dec"};
 
-static const struct ss_sae_words standard_words = {LINEAR_WORDS, .subtracted = "bias",
-                                                   .bias = "encoder.bias"};
-static const struct ss_sae_words new_words = {LINEAR_WORDS, .subtracted = "decoder.bias",
-                                              .bias = "encoder.bias"};
-static const struct ss_sae_words topk_words = {
-    LINEAR_WORDS, .subtracted = "b_dec", .bias = "encoder.bias", .threshold = "threshold"};
-static const struct ss_sae_words gated_words = {LINEAR_WORDS, .subtracted = "decoder_bias",
-                                                .gate_bias = "gate_bias", .log_gain = "r_mag",
-                                                .shift = "mag_bias"};
-static const struct ss_sae_words plain_words = {.encoder = "W_enc",
-                                                .decoder = "W_dec",
-                                                .subtracted = "b_dec",
-                                                .bias = "b_enc",
-                                                .threshold = "threshold"};
+static const struct ss_sae_labels standard_labels = {LINEAR_LABELS, .subtracted = "bias",
+                                                     .bias = "encoder.bias"};
+static const struct ss_sae_labels new_labels = {LINEAR_LABELS, .subtracted = "decoder.bias",
+                                                .bias = "encoder.bias"};
+static const struct ss_sae_labels topk_labels = {
+    LINEAR_LABELS, .subtracted = "b_dec", .bias = "encoder.bias", .threshold = "threshold"};
+static const struct ss_sae_labels gated_labels = {LINEAR_LABELS, .subtracted = "decoder_bias",
+                                                  .gate_bias = "gate_bias", .log_gain = "r_mag",
+                                                  .shift = "mag_bias"};
+static const struct ss_sae_labels plain_labels = {.encoder = "W_enc",
+                                                  .decoder = "W_dec",
+                                                  .subtracted = "b_dec",
+                                                  .bias = "b_enc",
+                                                  .threshold = "threshold"};
 
 /* What the files of a class may hold. */
 #define LAYERS "encoder.weight", "decoder.weight"
@@ -87,7 +87,7 @@ static const struct dict_class {
      .form = {.variant = "AutoEncoder",
               .kind = SS_SAE_VANILLA,
               .names = &standard_names,
-              .words = &standard_words,
+              .labels = &standard_labels,
               .subtracts_bias = true,
               .adds_bias = true,
               .folds_norms = true,
@@ -97,21 +97,21 @@ static const struct dict_class {
      .form = {.variant = "AutoEncoderNew",
               .kind = SS_SAE_VANILLA,
               .names = &new_names,
-              .words = &new_words,
+              .labels = &new_labels,
               .adds_bias = true},
      .marker = "decoder.bias"},
     {.tensors = gated_tensors,
      .form = {.variant = "GatedAutoEncoder",
               .kind = SS_SAE_GATED,
               .names = &gated_names,
-              .words = &gated_words,
+              .labels = &gated_labels,
               .subtracts_bias = true},
      .marker = "gate_bias"},
     {.tensors = plain_tensors,
      .form = {.variant = "JumpReluAutoEncoder",
               .kind = SS_SAE_JUMPRELU,
               .names = &plain_names,
-              .words = &plain_words,
+              .labels = &plain_labels,
               .adds_bias = true,
               .threshold_form = SS_SAE_THRESHOLD_EACH,
               .threshold = "threshold"}},
@@ -119,7 +119,7 @@ static const struct dict_class {
      .form = {.variant = "AutoEncoderTopK",
               .kind = SS_SAE_TOPK,
               .names = &topk_names,
-              .words = &topk_words,
+              .labels = &topk_labels,
               .subtracts_bias = true,
               .adds_bias = true},
      .has_k = true},
@@ -127,7 +127,7 @@ static const struct dict_class {
      .form = {.variant = "BatchTopKSAE",
               .kind = SS_SAE_BATCHTOPK,
               .names = &topk_names,
-              .words = &topk_words,
+              .labels = &topk_labels,
               .subtracts_bias = true,
               .adds_bias = true,
               .threshold_form = SS_SAE_THRESHOLD_ALL,
@@ -137,7 +137,7 @@ static const struct dict_class {
      .form = {.variant = "MatryoshkaBatchTopKSAE",
               .kind = SS_SAE_BATCHTOPK,
               .names = &plain_names,
-              .words = &plain_words,
+              .labels = &plain_labels,
               .subtracts_bias = true,
               .adds_bias = true,
               .threshold_form = SS_SAE_THRESHOLD_ALL,
@@ -314,7 +314,7 @@ static ss_status find_by_tensors(const struct ss_sae_place *place,
 /* ---- reading ---- */
 
 /* The k of the weights, which the config must not contradict, or that of the config. */
-static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_place *place, ss_err *err)
 {
     ss_status status = SS_OK;
     size_t named = 0;
@@ -322,19 +322,19 @@ static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss
     SS_TRY(ss__json_size(place->config_path, trainer_of(place), "k", &named, err));
     if (has(place, "k")) {
         SS_TRY(ss_sae_need_scalar(place, "k", &k, err));
-        sae->top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
+        sae->rule.top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
     } else if (ss_sae_has_value(place, "k")) {
-        SS_TRY(ss_sae_value_size(place, "k", &sae->top_k, err));
+        SS_TRY(ss_sae_value_size(place, "k", &sae->rule.top_k, err));
     } else {
         SS_TRY(ss__json_need(place->config_path, trainer_of(place), "k", err));
-        sae->top_k = named;
+        sae->rule.top_k = named;
         return ss_sae_check_top_k(sae, place->config_path, "k", err);
     }
     SS_TRY(ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k", err));
-    if (named != 0 && named != sae->top_k) {
+    if (named != 0 && named != sae->rule.top_k) {
         status = ss__fail_file(err, place->config_path, SS_E_DATA,
                                "k is %zu, but the tensor 'k' of the weights says %zu", named,
-                               sae->top_k);
+                               sae->rule.top_k);
         ss__err_about(err, "k");
     }
 out:
@@ -342,7 +342,7 @@ out:
 }
 
 /* The bounds of groups, from 0 to the number of features. */
-static ss_status check_bounds(const struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status check_bounds(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
                               ss_err *err)
 {
     ss_status status = SS_OK;
@@ -351,7 +351,7 @@ static ss_status check_bounds(const struct ss_sae *sae, const struct ss_sae_plac
     float *bounds = NULL;
     SS_TRY(ss_sae_need_vector(place, "group_indices", n, &bounds, err));
     bool is_right =
-        n >= 2 && bounds[0] == 0 && (double)bounds[n - 1] == (double)sae->n_features;
+        n >= 2 && bounds[0] == 0 && (double)bounds[n - 1] == (double)sae->parameters.n_features;
     for (size_t i = 1; i < n; i++) {
         is_right = is_right && bounds[i] >= bounds[i - 1];
     }
@@ -359,14 +359,14 @@ static ss_status check_bounds(const struct ss_sae *sae, const struct ss_sae_plac
         SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
                      "tensor 'group_indices' does not hold bounds that rise from 0 to the "
                      "number of features, %zu",
-                     sae->n_features);
+                     sae->parameters.n_features);
     }
 out:
     ss__free(bounds);
     return status;
 }
 
-static ss_status check_groups(const struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status check_groups(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
                               ss_err *err)
 {
     ss_status status = SS_OK;
@@ -381,29 +381,29 @@ static ss_status check_groups(const struct ss_sae *sae, const struct ss_sae_plac
     for (size_t i = 0; i < n; i++) {
         sum += (double)sizes[i];
     }
-    if (sum != (double)sae->n_features) {
+    if (sum != (double)sae->parameters.n_features) {
         SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
                      "the sizes in tensor 'group_sizes' make %.0f features, expected %zu", sum,
-                     sae->n_features);
+                     sae->parameters.n_features);
     }
 out:
     ss__free(sizes);
     return status;
 }
 
-static ss_status read_shape(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status read_shape(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                             const struct ss_sae_form *form, ss_err *err)
 {
     const struct ss__json *trainer = trainer_of(place);
     SS_RETURN_IF_ERROR(
         ss_sae_set_shape(sae, place, form->names->encoder, form->names->encoder_layout, err));
     if (ss__json_get(trainer, "activation_dim") != NULL) {
-        SS_RETURN_IF_ERROR(
-            ss_sae_need_size(place->config_path, trainer, "activation_dim", &sae->width, err));
+        SS_RETURN_IF_ERROR(ss_sae_need_size(place->config_path, trainer, "activation_dim",
+                                            &sae->parameters.width, err));
     }
     if (ss__json_get(trainer, "dict_size") != NULL) {
-        SS_RETURN_IF_ERROR(
-            ss_sae_need_size(place->config_path, trainer, "dict_size", &sae->n_features, err));
+        SS_RETURN_IF_ERROR(ss_sae_need_size(place->config_path, trainer, "dict_size",
+                                            &sae->parameters.n_features, err));
     }
     return SS_OK;
 }
@@ -436,7 +436,8 @@ static struct ss_sae_form form_of(const struct dict_class *class,
     return form;
 }
 
-static ss_status dictionary_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status dictionary_read(struct ss_sae_parts *sae, struct ss_sae_place *place,
+                                 ss_err *err)
 {
     const struct dict_class *class = NULL;
     if (trainer_of(place) != NULL) {
@@ -463,8 +464,8 @@ static ss_status dictionary_read(struct ss_sae *sae, struct ss_sae_place *place,
     }
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, trainer_of(place), "lm_name", err));
     const bool has_config = trainer_of(place) != NULL;
-    return ss_sae_add_files(sae, place, place->config_path, has_config ? place->config : NULL,
-                            err);
+    return ss_sae_add_files(&sae->provenance, place, place->config_path,
+                            has_config ? place->config : NULL, err);
 }
 
 const struct ss_sae_format ss_sae_dictionary_format = {

@@ -34,7 +34,7 @@ SS_MUST_USE ss_status ss_sae_place_find(const char *path, const struct ss_sae_op
 void ss_sae_place_release(struct ss_sae_place *place);
 bool ss_sae_place_has(const struct ss_sae_place *place, const char *name);
 
-/* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in words)
+/* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in labels)
  * that is in the folder; without names, the only weights file of the folder. Does nothing when
  * weights are open. */
 SS_MUST_USE ss_status ss_sae_place_open(struct ss_sae_place *place, const char *const *names,
@@ -79,13 +79,13 @@ SS_MUST_USE ss_status ss_sae_value_bool(const struct ss_sae_place *place, const 
 
 struct ss_sae_format {
     const char *name;
-    const char *files; /* in words, for messages */
+    const char *files; /* in labels, for messages */
     /* Whether the documents, or else the tensors, are those of this format; either may be
      * NULL. The second is asked only when no format claims the documents. */
     bool (*claims_config)(const struct ss_sae_place *place);
     bool (*claims_tensors)(const struct ss_sae_place *place);
     /* Fill `sae` and note the files. NULL in formats that are known and refused. */
-    ss_status (*read)(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err);
+    ss_status (*read)(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err);
     const char *refusal; /* why */
     /* Tensors that its files may hold; one of another name is warned of. NULL: any may be. */
     const char *const *tensors;
@@ -98,9 +98,11 @@ extern const struct ss_sae_format ss_sae_refused_formats[];
 extern const size_t ss_sae_n_refused_formats;
 
 /* Note a file that was read, for the manifest. */
-SS_MUST_USE ss_status ss_sae_add_file(struct ss_sae *sae, const char *path, ss_err *err);
-/* Note the weights file and a document (nullable), and keep the document as the config. */
-SS_MUST_USE ss_status ss_sae_add_files(struct ss_sae *sae, const struct ss_sae_place *place,
+SS_MUST_USE ss_status ss_sae_add_file(struct ss_sae_provenance *provenance, const char *path,
+                                      ss_err *err);
+/* Note the weights file and a document (nullable), which becomes the config. */
+SS_MUST_USE ss_status ss_sae_add_files(struct ss_sae_provenance *provenance,
+                                       const struct ss_sae_place *place,
                                        const char *document_path, struct ss__json *document,
                                        ss_err *err);
 
@@ -139,26 +141,27 @@ SS_MUST_USE ss_status ss_sae_check_tensors(struct ss_sae_place *place, const cha
 SS_MUST_USE ss_status ss_sae_need_size(const char *file, const struct ss__json *config,
                                        const char *key, size_t *value, ss_err *err);
 /* The encoder's name in the config, "" where `key` is absent or no text. */
-SS_MUST_USE ss_status ss_sae_set_model_name(struct ss_sae *sae, const struct ss__json *config,
-                                            const char *key, ss_err *err);
+SS_MUST_USE ss_status ss_sae_set_model_name(struct ss_sae_parts *sae,
+                                            const struct ss__json *config, const char *key,
+                                            ss_err *err);
 /* Refuse k above the number of features; `key` is what holds it. */
-SS_MUST_USE ss_status ss_sae_check_top_k(const struct ss_sae *sae, const char *file,
+SS_MUST_USE ss_status ss_sae_check_top_k(const struct ss_sae_parts *sae, const char *file,
                                          const char *key, ss_err *err);
 /* Refuse layer norm of a width of 1, which has no spread. */
-SS_MUST_USE ss_status ss_sae_check_input(const struct ss_sae *sae, const char *file,
+SS_MUST_USE ss_status ss_sae_check_input(const struct ss_sae_parts *sae, const char *file,
                                          const char *key, ss_err *err);
 
 /* Width, number of features and k of the configs that sparsify began: d_in, num_latents or
  * expansion_factor, k, in cfg.json. */
-SS_MUST_USE ss_status ss_sae_read_expansion(struct ss_sae *sae,
+SS_MUST_USE ss_status ss_sae_read_expansion(struct ss_sae_parts *sae,
                                             const struct ss_sae_place *place, ss_err *err);
 /* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
  * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
  * for a whitening, SS_E_DATA. */
-SS_MUST_USE ss_status ss_sae_read_scaler(struct ss_sae *sae, struct ss_sae_place *place,
+SS_MUST_USE ss_status ss_sae_read_scaler(struct ss_sae_parts *sae, struct ss_sae_place *place,
                                          double *factor, ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
-void ss_sae_compare_dtype(const struct ss_sae *sae, const struct ss_sae_place *place,
+void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
                           const char *file, const struct ss__json *config);
 
 /* ---- tensors ---- */
@@ -186,7 +189,7 @@ struct ss_sae_form {
     const char *variant; /* as the config calls it */
     ss_sae_kind kind;
     const struct ss_sae_names *names;
-    const struct ss_sae_words *words;
+    const struct ss_sae_labels *labels;
     bool subtracts_bias, adds_bias;
     ss_sae_threshold_form threshold_form;
     const char *threshold;
@@ -195,9 +198,11 @@ struct ss_sae_form {
     double input_factor;   /* inputs are multiplied by it first; 0: they are not */
 };
 
-/* Set kind, words and variant, and read all tensors of a form; sae->width, n_features and, for
- * transcoders, width_out are known. Every tensor is checked, also those that are not used. */
-SS_MUST_USE ss_status ss_sae_read_form(struct ss_sae *sae, const struct ss_sae_place *place,
+/* Set kind, labels and variant, and read all tensors of a form; sae->parameters.width,
+ * n_features and, for transcoders, width_out are known. Every tensor is checked, also those
+ * that are not used. */
+SS_MUST_USE ss_status ss_sae_read_form(struct ss_sae_parts *sae,
+                                       const struct ss_sae_place *place,
                                        const struct ss_sae_form *form, ss_err *err);
 
 /* Parts of that, for forms of their own. Gives *out (ss__free). */
@@ -210,11 +215,13 @@ SS_MUST_USE ss_status ss_sae_need_scalar(const struct ss_sae_place *place, const
 SS_MUST_USE ss_status ss_sae_need_rows(const struct ss_sae_place *place, const char *name,
                                        ss_tensor_layout layout, const size_t size[2],
                                        float **out, ss_err *err);
-/* sae->log_gains from a tensor [L], and sae->gains, their exp. */
-SS_MUST_USE ss_status ss_sae_read_gains(struct ss_sae *sae, const struct ss_sae_place *place,
-                                        const char *name, ss_err *err);
+/* sae->parameters.log_gains from a tensor [L], and sae->parameters.gains, their exp. */
+SS_MUST_USE ss_status ss_sae_read_gains(struct ss_sae_parts *sae,
+                                        const struct ss_sae_place *place, const char *name,
+                                        ss_err *err);
 /* Width and number of features from the shape of the encoder's matrix. */
-SS_MUST_USE ss_status ss_sae_set_shape(struct ss_sae *sae, const struct ss_sae_place *place,
-                                       const char *name, ss_tensor_layout layout, ss_err *err);
+SS_MUST_USE ss_status ss_sae_set_shape(struct ss_sae_parts *sae,
+                                       const struct ss_sae_place *place, const char *name,
+                                       ss_tensor_layout layout, ss_err *err);
 
 #endif

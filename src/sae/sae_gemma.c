@@ -29,12 +29,12 @@ static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys
 #define NAMES(w)                                                                               \
     .encoder = w "_enc", .encoder_layout = SS_TENSOR_IN_BY_OUT, .decoder = w "_dec",           \
     .decoder_layout = SS_TENSOR_IN_BY_OUT, .bias = "b_enc", .decoder_bias = "b_dec"
-#define WORDS(w)                                                                               \
+#define LABELS(w)                                                                              \
     .encoder = w "_enc", .decoder = w "_dec", .subtracted = "b_dec", .bias = "b_enc",          \
     .threshold = "threshold"
 
 static const struct ss_sae_names large_names = {NAMES("W")}, small_names = {NAMES("w")};
-static const struct ss_sae_words large_words = {WORDS("W")}, small_words = {WORDS("w")};
+static const struct ss_sae_labels large_labels = {LABELS("W")}, small_labels = {LABELS("w")};
 
 static bool has(const struct ss_sae_place *place, const char *name)
 {
@@ -65,7 +65,7 @@ static ss_status check_config(struct ss_sae_place *place, ss_err *err)
 }
 
 /* The original refuses a factor that is not 1. */
-static ss_status check_scaling(const struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status check_scaling(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -73,8 +73,9 @@ static ss_status check_scaling(const struct ss_sae *sae, const struct ss_sae_pla
     if (!has(place, "scaling_factor")) {
         return SS_OK;
     }
-    SS_TRY(ss_sae_need_vector(place, "scaling_factor", sae->n_features, &factors, err));
-    for (size_t f = 0; f < sae->n_features; f++) {
+    SS_TRY(
+        ss_sae_need_vector(place, "scaling_factor", sae->parameters.n_features, &factors, err));
+    for (size_t f = 0; f < sae->parameters.n_features; f++) {
         if (!(fabs((double)factors[f] - 1) <= 1.001e-5)) { /* torch.allclose */
             SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
                          "array 'scaling_factor' is not 1, and nothing says what it scales");
@@ -95,7 +96,7 @@ static ss_status check_layer(const struct ss_sae_place *place, ss_err *err)
                                "here");
 }
 
-static ss_status gemma_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status gemma_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     struct ss_sae_form form = {.variant = "jumprelu",
                                .kind = SS_SAE_JUMPRELU,
@@ -106,20 +107,20 @@ static ss_status gemma_read(struct ss_sae *sae, struct ss_sae_place *place, ss_e
         ss_sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
     const bool is_small = has(place, "w_enc");
     form.names = is_small ? &small_names : &large_names;
-    form.words = is_small ? &small_words : &large_words;
+    form.labels = is_small ? &small_labels : &large_labels;
     SS_RETURN_IF_ERROR(check_config(place, err));
     SS_RETURN_IF_ERROR(check_layer(place, err));
     SS_RETURN_IF_ERROR(
         ss_sae_set_shape(sae, place, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
     const struct ss_weights_tensor *decoder = ss_sae_tensor(place, form.names->decoder);
     if (decoder != NULL && decoder->n_dims == 2 && decoder->shape[1] <= INT32_MAX) {
-        sae->width_out = (size_t)decoder->shape[1];
-        sae->is_transcoder = sae->width_out != sae->width;
+        sae->parameters.width_out = (size_t)decoder->shape[1];
+        sae->parameters.is_transcoder = sae->parameters.width_out != sae->parameters.width;
     }
     SS_RETURN_IF_ERROR(check_scaling(sae, place, err));
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, place->config, "model_name", err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(sae, place, NULL, NULL, err);
+    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_gemma_format = {

@@ -14,23 +14,23 @@ static const struct ss_sae_names names = {.encoder = "encoder.weight",
                                           .decoder_layout = SS_TENSOR_OUT_BY_IN,
                                           .bias = "neuron_bias",
                                           .decoder_bias = "input_bias"};
-static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
-                                          .decoder = "decoder.weight^T",
-                                          .subtracted = "input_bias",
-                                          .bias = "neuron_bias",
-                                          .threshold = "threshold"};
+static const struct ss_sae_labels labels = {.encoder = "encoder.weight^T",
+                                            .decoder = "decoder.weight^T",
+                                            .subtracted = "input_bias",
+                                            .bias = "neuron_bias",
+                                            .threshold = "threshold"};
 
 static const struct ss_sae_form forms[] = {
     {.variant = "topk",
      .kind = SS_SAE_TOPK,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .subtracts_bias = true,
      .adds_bias = true},
     {.variant = "batch_topk",
      .kind = SS_SAE_BATCHTOPK,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .subtracts_bias = true,
      .adds_bias = true,
      .threshold_form = SS_SAE_THRESHOLD_ALL,
@@ -53,21 +53,24 @@ static const char *const unused_keys[] = {
     "aux_k", "multi_k", "dead_neuron_threshold_steps", "prefix_lengths", "device", NULL};
 static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
-static ss_status hypothesaes_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status hypothesaes_read(struct ss_sae_parts *sae, struct ss_sae_place *place,
+                                  ss_err *err)
 {
     bool is_batch = false;
     SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
-    SS_RETURN_IF_ERROR(ss_sae_value_size(place, "config/input_dim", &sae->width, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_value_size(place, "config/m_total_neurons", &sae->n_features, err));
-    SS_RETURN_IF_ERROR(ss_sae_value_size(place, "config/k_active_neurons", &sae->top_k, err));
+        ss_sae_value_size(place, "config/input_dim", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_value_size(place, "config/m_total_neurons", &sae->parameters.n_features, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_value_size(place, "config/k_active_neurons", &sae->rule.top_k, err));
     SS_RETURN_IF_ERROR(
         ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k_active_neurons", err));
     SS_RETURN_IF_ERROR(ss_sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
     SS_RETURN_IF_ERROR(ss_sae_check_values(place, "config/", &keys, err));
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &forms[is_batch], err));
-    return ss_sae_add_files(sae, place, NULL, NULL, err);
+    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_hypothesaes_format = {

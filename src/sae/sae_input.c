@@ -55,17 +55,18 @@ INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width, st
     }
 }
 
-static void measure(const struct ss_sae *sae, const float *x, size_t n_rows, struct form *form)
+static void measure(const struct ss_sae_parameters *p, const float *x, size_t n_rows,
+                    struct form *form)
 {
     const bool is_whole = n_rows == GROUP; /* inlined with a constant number of rows */
-    if (sae->input == SS_SAE_INPUT_LAYER_NORM && is_whole) {
-        measure_norm(x, GROUP, sae->width, form);
-    } else if (sae->input == SS_SAE_INPUT_LAYER_NORM) {
-        measure_norm(x, n_rows, sae->width, form);
-    } else if (sae->input == SS_SAE_INPUT_ROOT_WIDTH && is_whole) {
-        measure_length(x, GROUP, sae->width, form);
-    } else if (sae->input == SS_SAE_INPUT_ROOT_WIDTH) {
-        measure_length(x, n_rows, sae->width, form);
+    if (p->input == SS_SAE_INPUT_LAYER_NORM && is_whole) {
+        measure_norm(x, GROUP, p->width, form);
+    } else if (p->input == SS_SAE_INPUT_LAYER_NORM) {
+        measure_norm(x, n_rows, p->width, form);
+    } else if (p->input == SS_SAE_INPUT_ROOT_WIDTH && is_whole) {
+        measure_length(x, GROUP, p->width, form);
+    } else if (p->input == SS_SAE_INPUT_ROOT_WIDTH) {
+        measure_length(x, n_rows, p->width, form);
     }
 }
 
@@ -80,12 +81,12 @@ INPUT_INLINE uint32_t is_infinite(float x)
 
 /* One row, inlined with a constant input; whether all of it is finite, which it is only where x
  * is. */
-INPUT_INLINE bool make_row(const struct ss_sae *sae, ss_sae_input input, const float *x,
-                           float mean, float scale, float *out)
+INPUT_INLINE bool make_row(const struct ss_sae_parameters *p, ss_sae_input input,
+                           const float *x, float mean, float scale, float *out)
 {
-    const float *subtracted = sae->subtracted;
+    const float *subtracted = p->subtracted;
     uint32_t any = 0;
-    for (size_t i = 0; i < sae->width; i++) {
+    for (size_t i = 0; i < p->width; i++) {
         const float made = input == SS_SAE_INPUT_LAYER_NORM   ? (x[i] - mean) / scale
                            : input == SS_SAE_INPUT_ROOT_WIDTH ? x[i] * scale
                                                               : x[i];
@@ -95,18 +96,18 @@ INPUT_INLINE bool make_row(const struct ss_sae *sae, ss_sae_input input, const f
     return any == 0;
 }
 
-static bool make(const struct ss_sae *sae, const float *x, const struct form *form, size_t r,
-                 float *out)
+static bool make(const struct ss_sae_parameters *p, const float *x, const struct form *form,
+                 size_t r, float *out)
 {
-    switch (sae->input) {
+    switch (p->input) {
     case SS_SAE_INPUT_LAYER_NORM:
-        return make_row(sae, SS_SAE_INPUT_LAYER_NORM, x, form->means[r], form->scales[r], out);
+        return make_row(p, SS_SAE_INPUT_LAYER_NORM, x, form->means[r], form->scales[r], out);
     case SS_SAE_INPUT_ROOT_WIDTH:
-        return make_row(sae, SS_SAE_INPUT_ROOT_WIDTH, x, 0, form->scales[r], out);
+        return make_row(p, SS_SAE_INPUT_ROOT_WIDTH, x, 0, form->scales[r], out);
     case SS_SAE_INPUT_PLAIN:
     case SS_SAE_N_SAE_INPUTS:
     default:
-        return make_row(sae, SS_SAE_INPUT_PLAIN, x, 0, 1, out);
+        return make_row(p, SS_SAE_INPUT_PLAIN, x, 0, 1, out);
     }
 }
 
@@ -129,33 +130,34 @@ static bool is_zero_row(const float *x, size_t width)
     return true;
 }
 
-bool ss_sae_is_finite_row(const ss_sae *sae, const float *x)
+bool ss_sae_is_finite_row(const struct ss_sae_parameters *p, const float *x)
 {
-    return is_finite_row(x, sae->width);
+    return is_finite_row(x, p->width);
 }
 
-bool ss_sae_changes_input(const struct ss_sae *sae)
+bool ss_sae_changes_input(const struct ss_sae_parameters *p)
 {
-    return sae->input != SS_SAE_INPUT_PLAIN || sae->subtracted != NULL;
+    return p->input != SS_SAE_INPUT_PLAIN || p->subtracted != NULL;
 }
 
-size_t ss_sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out)
+size_t ss_sae_prepare_rows(const struct ss_sae_parameters *p, const float *x, size_t n_rows,
+                           float *out)
 {
-    const size_t width = sae->width;
+    const size_t width = p->width;
     struct form form;
     for (size_t r = 0; r < n_rows; r++) {
         const size_t at = r * width;
-        if (!ss_sae_changes_input(sae)) {
+        if (!ss_sae_changes_input(p)) {
             if (!is_finite_row(x + at, width)) {
                 return r;
             }
             continue;
         }
         if (r % GROUP == 0) {
-            measure(sae, x + at, ss__min_size(GROUP, n_rows - r), &form);
+            measure(p, x + at, ss__min_size(GROUP, n_rows - r), &form);
         }
-        if (!make(sae, x + at, &form, r % GROUP, out + at) &&
-            !(sae->input == SS_SAE_INPUT_ROOT_WIDTH && is_zero_row(x + at, width))) {
+        if (!make(p, x + at, &form, r % GROUP, out + at) &&
+            !(p->input == SS_SAE_INPUT_ROOT_WIDTH && is_zero_row(x + at, width))) {
             return r;
         }
     }
@@ -164,19 +166,19 @@ size_t ss_sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, f
 
 /* |du| is at most this times the relative error of x: a plain u is off as x is; a norm divides
  * what is off and takes away the part of it that lies along u, so that it never grows. */
-double ss_sae_input_reach(const ss_sae *sae, const float *x)
+double ss_sae_input_sensitivity(const struct ss_sae_parameters *p, const float *x)
 {
     double sum = 0, squares = 0, spread = 0;
-    const double width = (double)sae->width;
-    for (size_t i = 0; i < sae->width; i++) {
+    const double width = (double)p->width;
+    for (size_t i = 0; i < p->width; i++) {
         sum += (double)x[i];
         squares += (double)x[i] * (double)x[i];
     }
-    for (size_t i = 0; i < sae->width; i++) {
+    for (size_t i = 0; i < p->width; i++) {
         const double off = (double)x[i] - sum / width;
         spread += off * off;
     }
-    switch (sae->input) {
+    switch (p->input) {
     case SS_SAE_INPUT_LAYER_NORM:
         return sqrt(squares) / (sqrt(spread / (width - 1)) + (double)NORM_EPSILON);
     case SS_SAE_INPUT_ROOT_WIDTH:

@@ -34,45 +34,45 @@ static const struct ss_sae_names gated_names = {.encoder = "W_gate.weight",
                                                 .decoder_layout = SS_TENSOR_IN_BY_OUT,
                                                 .bias = "W_gate.bias",
                                                 .decoder_bias = "b_dec"};
-static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
-                                          .decoder = "W_dec",
-                                          .subtracted = "b_dec",
-                                          .bias = "encoder.bias",
-                                          .threshold = "exp(log_threshold)"};
-static const struct ss_sae_words batch_words = {.encoder = "encoder.weight^T",
-                                                .decoder = "W_dec",
-                                                .subtracted = "b_dec",
-                                                .bias = "encoder.bias",
-                                                .threshold = "batchtopk_threshold"};
-static const struct ss_sae_words gated_words = {.encoder = "W_gate.weight^T",
-                                                .decoder = "W_dec",
-                                                .subtracted = "b_dec",
-                                                .bias = "W_gate.bias",
-                                                .log_gain = "r_mag",
-                                                .shift = "W_mag.weight^T"};
+static const struct ss_sae_labels labels = {.encoder = "encoder.weight^T",
+                                            .decoder = "W_dec",
+                                            .subtracted = "b_dec",
+                                            .bias = "encoder.bias",
+                                            .threshold = "exp(log_threshold)"};
+static const struct ss_sae_labels batch_labels = {.encoder = "encoder.weight^T",
+                                                  .decoder = "W_dec",
+                                                  .subtracted = "b_dec",
+                                                  .bias = "encoder.bias",
+                                                  .threshold = "batchtopk_threshold"};
+static const struct ss_sae_labels gated_labels = {.encoder = "W_gate.weight^T",
+                                                  .decoder = "W_dec",
+                                                  .subtracted = "b_dec",
+                                                  .bias = "W_gate.bias",
+                                                  .log_gain = "r_mag",
+                                                  .shift = "W_mag.weight^T"};
 
 #define COMMON .names = &names, .subtracts_bias = true, .adds_bias = true
 
 static const struct ss_sae_form forms[] = {
-    {.variant = "topk", .kind = SS_SAE_TOPK, COMMON, .words = &words},
-    {.variant = "matryoshka", .kind = SS_SAE_TOPK, COMMON, .words = &words},
-    {.variant = "lista", .kind = SS_SAE_LISTA, COMMON, .words = &words},
+    {.variant = "topk", .kind = SS_SAE_TOPK, COMMON, .labels = &labels},
+    {.variant = "matryoshka", .kind = SS_SAE_TOPK, COMMON, .labels = &labels},
+    {.variant = "lista", .kind = SS_SAE_LISTA, COMMON, .labels = &labels},
     {.variant = "jumprelu",
      .kind = SS_SAE_JUMPRELU,
      COMMON,
-     .words = &words,
+     .labels = &labels,
      .threshold_form = SS_SAE_THRESHOLD_EACH_LOG,
      .threshold = "log_threshold"},
     {.variant = "batchtopk",
      .kind = SS_SAE_BATCHTOPK,
      COMMON,
-     .words = &batch_words,
+     .labels = &batch_labels,
      .threshold_form = SS_SAE_THRESHOLD_ALL,
      .threshold = "batchtopk_threshold"},
     {.variant = "gated",
      .kind = SS_SAE_GATED_TOPK,
      .names = &gated_names,
-     .words = &gated_words,
+     .labels = &gated_labels,
      .subtracts_bias = true,
      .adds_bias = true},
 };
@@ -162,53 +162,55 @@ out:
 }
 
 /* All levels together make the SAE, with the k of the last. */
-static ss_status read_levels(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_levels(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+                             ss_err *err)
 {
     size_t n_sizes = 0, n_ks = 0, size = 0;
     SS_RETURN_IF_ERROR(read_list(place, "matryoshka_sizes", &n_sizes, &size, err));
-    SS_RETURN_IF_ERROR(read_list(place, "matryoshka_ks", &n_ks, &sae->top_k, err));
-    if (n_sizes != n_ks || size != sae->n_features) {
+    SS_RETURN_IF_ERROR(read_list(place, "matryoshka_ks", &n_ks, &sae->rule.top_k, err));
+    if (n_sizes != n_ks || size != sae->parameters.n_features) {
         return ss__fail_file(
             err, place->cfg_path, SS_E_DATA,
             "matryoshka_sizes has %zu numbers and ends with %zu, matryoshka_ks has "
             "%zu; expected as many, ending with the number of features, %zu",
-            n_sizes, size, n_ks, sae->n_features);
+            n_sizes, size, n_ks, sae->parameters.n_features);
     }
     return ss_sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err);
 }
 
 /* ---- others ---- */
 
-static ss_status read_lista(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_lista(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+                            ss_err *err)
 {
-    sae->eta = 0.1;
-    sae->n_steps = 1;
+    sae->rule.eta = 0.1;
+    sae->rule.n_steps = 1;
     SS_RETURN_IF_ERROR(
-        ss__json_number(place->cfg_path, place->cfg, "lista_eta", &sae->eta, err));
+        ss__json_number(place->cfg_path, place->cfg, "lista_eta", &sae->rule.eta, err));
     SS_RETURN_IF_ERROR(
-        ss__json_size(place->cfg_path, place->cfg, "lista_steps", &sae->n_steps, err));
-    if (sae->n_steps == 0 || sae->n_steps > MOST_STEPS) {
+        ss__json_size(place->cfg_path, place->cfg, "lista_steps", &sae->rule.n_steps, err));
+    if (sae->rule.n_steps == 0 || sae->rule.n_steps > MOST_STEPS) {
         return ss__fail_file(err, place->cfg_path, SS_E_DATA,
-                             "lista_steps is %zu, expected a number from 1 to %d", sae->n_steps,
-                             MOST_STEPS);
+                             "lista_steps is %zu, expected a number from 1 to %d",
+                             sae->rule.n_steps, MOST_STEPS);
     }
-    if (!(fabs(sae->eta) <= 1e6)) {
+    if (!(fabs(sae->rule.eta) <= 1e6)) {
         return ss__fail_file(err, place->cfg_path, SS_E_DATA,
-                             "lista_eta is %g, which is impossible", sae->eta);
+                             "lista_eta is %g, which is impossible", sae->rule.eta);
     }
     return SS_OK;
 }
 
-static ss_status read_magnitudes(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status read_magnitudes(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                                  ss_err *err)
 {
-    const size_t size[2] = {sae->n_features, sae->width};
+    const size_t size[2] = {sae->parameters.n_features, sae->parameters.width};
     SS_RETURN_IF_ERROR(ss_sae_need_rows(place, "W_mag.weight", SS_TENSOR_OUT_BY_IN, size,
-                                        &sae->magnitudes, err));
+                                        &sae->parameters.magnitudes, err));
     return ss_sae_read_gains(sae, place, "r_mag", err);
 }
 
-static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                              const struct ss_sae_form *form, ss_err *err)
 {
     SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, place, err));
@@ -219,17 +221,18 @@ static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *plac
         SS_RETURN_IF_ERROR(read_lista(sae, place, err));
     }
     if (form->kind == SS_SAE_JUMPRELU) {
-        sae->caps_rows = true;
-        sae->top_k = ss__min_size(sae->top_k * JUMPRELU_CAP_PER_K, sae->n_features);
+        sae->rule.caps_rows = true;
+        sae->rule.top_k =
+            ss__min_size(sae->rule.top_k * JUMPRELU_CAP_PER_K, sae->parameters.n_features);
     }
     if (form->kind == SS_SAE_BATCHTOPK) {
-        sae->caps_rows = true;
-        sae->includes_threshold = true;
+        sae->rule.caps_rows = true;
+        sae->rule.includes_threshold = true;
     }
     return ss_sae_set_model_name(sae, NULL, "", err);
 }
 
-static ss_status latent_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status latent_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     const struct ss_sae_form *form = NULL;
     if (place->cfg == NULL) {
@@ -245,7 +248,7 @@ static ss_status latent_read(struct ss_sae *sae, struct ss_sae_place *place, ss_
     if (form->kind == SS_SAE_GATED_TOPK) {
         SS_RETURN_IF_ERROR(read_magnitudes(sae, place, err));
     }
-    return ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err);
+    return ss_sae_add_files(&sae->provenance, place, place->cfg_path, place->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_latent_format = {

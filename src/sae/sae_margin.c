@@ -1,15 +1,17 @@
 /* Rows whose features depend on how exact their embedding is.
  *
  * An embedding that is off by dx moves h of feature f by w_f · du, where |du| is at most
- * ss_sae_input_reach times |dx| / |x|. That is |w_f| |du| at worst, where du lies along w_f.
- * It does not: what roundings leave is spread over all D directions, and along any one of them
- * lies a share of 1/sqrt(D) of it, in the root mean square. SPREAD times that is taken as the
- * margin of f (docs/numerics.md has the measurement), and never more than |w_f| |du|.
+ * ss_sae_input_sensitivity times |dx| / |x|. That is |w_f| |du| at worst, where du lies along
+ * w_f. It does not: what roundings leave is spread over all D directions, and along any one of
+ * them lies a share of 1/sqrt(D) of it, in the root mean square. SPREAD times that is taken as
+ * the margin of f, and never more than |w_f| |du|. The derivation, its measurement and what is
+ * ambiguous for each rule: docs/numerics.md, "Fire sets at high".
  *
- * Rows are encoded once, by a copy of the SAE whose floors are lower by the margins and which
- * keeps a few values more than k: its floors are passed by all that is kept, and by what stands
- * near. That is then looked at pair by pair, and what does not belong to the result is taken
- * out. Rules by row look for themselves (sae_rows.c). */
+ * Rows are encoded once, by a rule whose thresholds are lower by the margins and which keeps a
+ * few values more than k: what is kept passes, and so does what could be. The result is then
+ * filtered pair by pair (sae_margin_filter.c): what does not belong to it is taken out, and
+ * rows with a pair that an embedding within the error would decide otherwise are marked. Rules
+ * by row mark rows themselves (sae_row_rules.c). */
 #include <math.h>
 #include <string.h>
 
@@ -24,21 +26,21 @@ static const double SPREAD = 6;
 
 static ss_status measure(struct ss_sae_margins *m, ss_err *err)
 {
-    const ss_sae *sae = m->sae;
-    const double spread = fmin(1, SPREAD / sqrt((double)sae->width));
-    SS_ALLOC_OR_RETURN(m->lengths, sae->n_features);
-    SS_ALLOC_OR_RETURN(m->floors, sae->n_features);
-    ss_tensor_matrix_lengths(&sae->encoder, m->lengths);
-    if (sae->magnitudes != NULL) {
-        SS_ALLOC_OR_RETURN(m->size_lengths, sae->n_features);
+    const struct ss_sae_parameters *p = &m->sae->parameters;
+    const double spread = fmin(1, SPREAD / sqrt((double)p->width));
+    SS_ALLOC_OR_RETURN(m->h_per_du, p->n_features);
+    SS_ALLOC_OR_RETURN(m->lowered, p->n_features);
+    ss_tensor_matrix_lengths(&p->encoder, m->h_per_du);
+    if (p->magnitudes != NULL) {
+        SS_ALLOC_OR_RETURN(m->magnitude_per_du, p->n_features);
     }
-    for (size_t f = 0; f < sae->n_features; f++) {
-        m->lengths[f] *= (float)spread;
-        m->most_length = fmax(m->most_length, (double)m->lengths[f]);
-        if (m->size_lengths != NULL) {
-            const float *w = sae->magnitudes + f * sae->width;
-            m->size_lengths[f] =
-                (float)(spread * sqrt((double)ss_tensor_sum_squares(w, sae->width)));
+    for (size_t f = 0; f < p->n_features; f++) {
+        m->h_per_du[f] *= (float)spread;
+        m->max_h_per_du = fmax(m->max_h_per_du, (double)m->h_per_du[f]);
+        if (m->magnitude_per_du != NULL) {
+            const float *w = p->magnitudes + f * p->width;
+            m->magnitude_per_du[f] =
+                (float)(spread * sqrt((double)ss_tensor_sum_squares(w, p->width)));
         }
     }
     return SS_OK;
@@ -66,10 +68,10 @@ void ss_sae_margins_free(struct ss_sae_margins *margins)
     if (margins == NULL) {
         return;
     }
-    ss__free(margins->lengths);
-    ss__free(margins->size_lengths);
-    ss__free(margins->floors);
-    ss__free(margins->reach);
+    ss__free(margins->h_per_du);
+    ss__free(margins->magnitude_per_du);
+    ss__free(margins->lowered);
+    ss__free(margins->du);
     ss__free(margins->sorted);
     ss_sparse_release(&margins->part);
     ss_sparse_release(&margins->merged);
@@ -78,91 +80,103 @@ void ss_sae_margins_free(struct ss_sae_margins *margins)
 
 bool ss_sae_margins_decide(const struct ss_sae_margins *margins)
 {
-    return margins->sae->kind != SS_SAE_LISTA;
+    return margins->sae->activation.rule.kind != SS_SAE_LISTA;
 }
 
-/* ---- the lowered floors ---- */
-
-/* Margins of the row with the longest reach, on all floors; pairs that are counted as
- * borderline pass as well. */
-static void lower_floors(struct ss_sae_margins *m, double most_reach)
+static const struct ss_sae_rule *rule_of(const struct ss_sae_margins *m,
+                                         const struct ss_sae_activation *activation)
 {
-    for (size_t f = 0; f < m->sae->n_features; f++) {
-        const double floor = (double)m->sae->floors[f];
-        const double lowered = floor - most_reach * (double)m->lengths[f];
-        m->floors[f] = nextafterf((float)fmin(lowered, (double)m->sae->nearest[f]), -INFINITY);
-    }
+    return activation == NULL ? &m->sae->activation.rule : &activation->rule;
 }
 
-/* Reaches of rows x [n, D], and the SAE with lowered floors. */
-static ss_status widen(struct ss_sae_margins *m, const float *x, size_t n, ss_sae *wide,
-                       ss_err *err)
+/* ---- lowered thresholds ---- */
+
+/* The |du| of rows x [n, D], and the largest of them. */
+static ss_status bound_errors(struct ss_sae_margins *m, const float *x, size_t n,
+                              double *max_du, ss_err *err)
 {
-    double most = 0;
-    SS_GROW_OR_RETURN(m->reach, m->n_reach_room, n);
+    const struct ss_sae_parameters *p = &m->sae->parameters;
+    *max_du = 0;
+    SS_GROW_OR_RETURN(m->du, m->du_capacity, n);
     for (size_t r = 0; r < n; r++) {
-        m->reach[r] = m->error * ss_sae_input_reach(m->sae, x + r * m->sae->width);
-        most = fmax(most, m->reach[r]);
+        m->du[r] = m->error * ss_sae_input_sensitivity(p, x + r * p->width);
+        *max_du = fmax(*max_du, m->du[r]);
     }
-    lower_floors(m, most);
-    *wide = *m->sae;
-    wide->floors = wide->nearest = m->floors;
-    wide->gains = NULL;
-    wide->top_k += MORE_THAN_K;
     return SS_OK;
 }
 
-/* ---- the whole ---- */
-
-static ss_status encode_wide(struct ss_sae_margins *m, ss_work *work,
-                             const struct ss_sae_near_rows *rows, struct ss_sparse *out,
-                             ss_err *err)
+/* A rule that keeps whatever `rule` could keep of rows that are off by up to max_du: it borrows
+ * the margins' thresholds. Pairs that are counted as borderline pass as well. */
+static struct ss_sae_rule widen(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
+                                double max_du)
 {
-    ss_sae wide;
-    const ss_sae *sae = m->sae;
-    const bool is_row = sae->selection == SS_SAE_SELECT_ROW_TOPK;
-    const struct ss_sae_rows all = {.x = rows->x, .n = rows->n};
-    struct ss_sae_sifting s = {
-        .margins = m, .rows = out, .is_near = rows->is_near, .counts = rows->counts};
-    SS_RETURN_IF_ERROR(widen(m, rows->x, rows->n, &wide, err));
-    SS_RETURN_IF_ERROR(ss_sae_encode_part(&wide,
-                                          is_row ? SS_SAE_SELECT_ROW_TOPK : SS_SAE_SELECT_ABOVE,
-                                          work, &all, out, NULL, err));
-    if (sae->selection == SS_SAE_SELECT_ABOVE) {
-        ss_sae_sift_above(&s);
-    } else if (is_row) {
-        SS_RETURN_IF_ERROR(ss_sae_sift_largest(&s, 1, wide.top_k, err));
+    struct ss_sae_rule wide = *rule;
+    for (size_t f = 0; f < m->sae->parameters.n_features; f++) {
+        const double lowered = (double)rule->thresholds[f] - max_du * (double)m->h_per_du[f];
+        m->lowered[f] =
+            nextafterf((float)fmin(lowered, (double)rule->candidate_min[f]), -INFINITY);
+    }
+    wide.thresholds = wide.candidate_min = m->lowered;
+    wide.gains = NULL;
+    wide.top_k += MORE_THAN_K;
+    wide.selection = rule->selection == SS_SAE_SELECT_ROW_TOPK ? SS_SAE_SELECT_ROW_TOPK
+                                                               : SS_SAE_SELECT_ABOVE;
+    return wide;
+}
+
+/* ---- encoding ---- */
+
+static ss_status encode_wide(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
+                             ss_work *work, const struct ss_sae_batch *batch,
+                             struct ss_sparse *out, ss_err *err)
+{
+    double max_du = 0;
+    const struct ss_sae_rows rows = {.x = batch->x, .n = batch->n};
+    struct ss_sae_margin_filter filter = {.margins = m,
+                                          .rule = rule,
+                                          .rows = out,
+                                          .is_ambiguous = batch->is_ambiguous,
+                                          .counts = batch->counts};
+    SS_RETURN_IF_ERROR(bound_errors(m, rows.x, rows.n, &max_du, err));
+    const struct ss_sae_rule wide = widen(m, rule, max_du);
+    SS_RETURN_IF_ERROR(ss_sae_encode_part(&m->sae->parameters, &wide, work, &rows, out, err));
+    if (rule->selection == SS_SAE_SELECT_ABOVE) {
+        ss_sae_margin_filter_above(&filter);
+    } else if (rule->selection == SS_SAE_SELECT_ROW_TOPK) {
+        SS_RETURN_IF_ERROR(ss_sae_margin_filter_topk(&filter, 1, wide.top_k, err));
     } else {
-        SS_RETURN_IF_ERROR(ss_sae_sift_largest(&s, sae->options.batch_rows, SIZE_MAX, err));
+        SS_RETURN_IF_ERROR(ss_sae_margin_filter_topk(&filter, rule->batch_rows, SIZE_MAX, err));
     }
     return SS_OK;
 }
 
-/* Rules by row look for themselves. */
-static ss_status encode_by_row(struct ss_sae_margins *m, ss_work *work,
-                               const struct ss_sae_near_rows *rows, struct ss_sparse *out,
-                               ss_err *err)
+static ss_status encode_by_row(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
+                               ss_work *work, const struct ss_sae_batch *batch,
+                               struct ss_sparse *out, ss_err *err)
 {
-    ss_sae unused;
-    SS_RETURN_IF_ERROR(widen(m, rows->x, rows->n, &unused, err));
-    const struct ss_sae_doubt doubt = {.reach = m->reach,
-                                       .lengths = m->lengths,
-                                       .size_lengths = m->size_lengths,
-                                       .is_near = rows->is_near};
-    const struct ss_sae_rows all = {.x = rows->x, .n = rows->n, .doubt = &doubt};
-    return ss_sae_encode_part(m->sae, SS_SAE_SELECT_BY_ROW, work, &all, out, rows->counts, err);
+    double max_du = 0;
+    SS_RETURN_IF_ERROR(bound_errors(m, batch->x, batch->n, &max_du, err));
+    const struct ss_sae_error_bounds bounds = {.du = m->du,
+                                               .h_per_du = m->h_per_du,
+                                               .magnitude_per_du = m->magnitude_per_du,
+                                               .is_ambiguous = batch->is_ambiguous};
+    const struct ss_sae_rows rows = {
+        .x = batch->x, .n = batch->n, .bounds = &bounds, .counts = batch->counts};
+    return ss_sae_encode_part(&m->sae->parameters, rule, work, &rows, out, err);
 }
 
-ss_status ss_sae_encode_near(struct ss_sae_margins *margins, ss_work *work,
-                             const struct ss_sae_near_rows *rows, struct ss_sparse *out,
-                             ss_err *err)
+ss_status ss_sae_encode_marking(struct ss_sae_margins *margins,
+                                const struct ss_sae_activation *activation, ss_work *work,
+                                const struct ss_sae_batch *batch, struct ss_sparse *out,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(ss_sae_sparse_start(out, rows->n, err));
-    SS_TRY(ss_sae_check_rule(margins->sae, err));
-    SS_TRY(margins->sae->selection == SS_SAE_SELECT_BY_ROW
-               ? encode_by_row(margins, work, rows, out, err)
-               : encode_wide(margins, work, rows, out, err));
+    const struct ss_sae_rule *rule = rule_of(margins, activation);
+    SS_TRY(ss_sae_sparse_start(out, batch->n, err));
+    SS_TRY(ss_sae_check_rule(margins->sae, rule, err));
+    SS_TRY(rule->selection == SS_SAE_SELECT_BY_ROW
+               ? encode_by_row(margins, rule, work, batch, out, err)
+               : encode_wide(margins, rule, work, batch, out, err));
 out:
     if (status != SS_OK) {
         out->n_rows = 0;
@@ -172,81 +186,83 @@ out:
 
 /* ---- the rows that a threshold comes from ---- */
 
+/* The order statistics beside a threshold, which decide it: the least value above it and the
+ * largest that is not. */
+struct neighbours {
+    double threshold, above, below;
+    double max_margin;
+};
+
 /* Values of all features above 0, or a little below, of up to ROWS_AT_ONCE rows. */
 static ss_status encode_positive(struct ss_sae_margins *m, ss_work *work,
                                  const struct ss_sae_rows *rows, ss_err *err)
 {
-    ss_sae wide;
-    SS_RETURN_IF_ERROR(widen(m, rows->x, rows->n, &wide, err));
+    double max_du = 0;
+    SS_RETURN_IF_ERROR(bound_errors(m, rows->x, rows->n, &max_du, err));
+    const struct ss_sae_rule wide = widen(m, &m->sae->activation.rule, max_du);
     SS_RETURN_IF_ERROR(ss_sae_sparse_start(&m->part, rows->n, err));
-    return ss_sae_encode_part(&wide, SS_SAE_SELECT_ABOVE, work, rows, &m->part, NULL, err);
+    return ss_sae_encode_part(&m->sae->parameters, &wide, work, rows, &m->part, err);
 }
 
-/* The values beside a threshold, which decide it. */
-struct brink {
-    double threshold, above, below;
-    double most_margin;
-};
-
-static void find_brink(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
-                       bool *is_near, struct brink *brink)
+static void find_neighbours(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
+                            bool *is_ambiguous, struct neighbours *neighbours)
 {
-    (void)is_near;
+    (void)is_ambiguous;
     for (size_t r = 0; r < rows->n; r++) {
-        brink->most_margin = fmax(brink->most_margin, m->reach[r] * m->most_length);
+        neighbours->max_margin = fmax(neighbours->max_margin, m->du[r] * m->max_h_per_du);
         for (size_t i = m->part.offsets[r]; i < m->part.offsets[r + 1]; i++) {
             const double h = (double)m->part.values[i];
-            if (h > brink->threshold) {
-                brink->above = fmin(brink->above, h);
+            if (h > neighbours->threshold) {
+                neighbours->above = fmin(neighbours->above, h);
             } else {
-                brink->below = fmax(brink->below, h);
+                neighbours->below = fmax(neighbours->below, h);
             }
         }
     }
 }
 
-/* A row that has a value which might be one of the two. */
-static void mark_at_brink(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
-                          bool *is_near, struct brink *brink)
+/* A row is ambiguous that has a value which might be one of the two. */
+static void mark_near_threshold(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
+                                bool *is_ambiguous, struct neighbours *neighbours)
 {
     for (size_t r = 0; r < rows->n; r++) {
-        bool *near = &is_near[rows->first + r];
-        *near = false;
+        bool *mark = &is_ambiguous[rows->first + r];
+        *mark = false;
         for (size_t i = m->part.offsets[r]; i < m->part.offsets[r + 1]; i++) {
             const double h = (double)m->part.values[i];
             const double margin =
-                m->reach[r] * (double)m->lengths[m->part.features[i]] + brink->most_margin;
-            *near |= h + margin >= brink->below && h - margin <= brink->above;
+                m->du[r] * (double)m->h_per_du[m->part.features[i]] + neighbours->max_margin;
+            *mark |= h + margin >= neighbours->below && h - margin <= neighbours->above;
         }
     }
 }
 
-ss_status ss_sae_calibrate_near(struct ss_sae_margins *margins, ss_sae *sae, ss_work *work,
-                                const struct ss_sae_near_rows *rows, ss_err *err)
+/* In two passes: the threshold that rows have as they are gives its neighbours, and these the
+ * rows that could have one of them. The marked rows are embedded exactly by the caller, who
+ * then calibrates (docs/numerics.md, "Fire sets at high"). */
+ss_status ss_sae_mark_for_calibration(struct ss_sae_margins *margins, ss_work *work,
+                                      const struct ss_sae_batch *batch, ss_err *err)
 {
     static void (*const passes[])(const struct ss_sae_margins *, const struct ss_sae_rows *,
-                                  bool *, struct brink *) = {find_brink, mark_at_brink};
-    const uint64_t n_wanted = sae->options.calibration_rows;
-    struct brink brink = {.above = INFINITY};
-    SS_RETURN_IF_ERROR(ss_sae_calibrate(sae, work, rows->x, rows->n, err));
-    brink.threshold = sae->options.batchtopk_threshold;
-    sae->options.batchtopk_threshold = NAN; /* to be found again */
-    sae->options.calibration_rows = n_wanted;
-    sae->calibrated = false;
-    SS_RETURN_IF_ERROR(ss_sae_set_rule(sae, err));
+                                  bool *,
+                                  struct neighbours *) = {find_neighbours, mark_near_threshold};
+    const ss_sae *sae = margins->sae;
+    struct neighbours neighbours = {.above = INFINITY};
+    SS_RETURN_IF_ERROR(ss_sae_find_batchtopk_threshold(sae, work, batch->x, batch->n,
+                                                       &neighbours.threshold, err));
     for (size_t pass = 0; pass < 2; pass++) {
-        for (size_t at = 0; at < rows->n; at += ROWS_AT_ONCE) {
-            const struct ss_sae_rows part = {.x = rows->x + at * sae->width,
-                                             .n = ss__min_size(ROWS_AT_ONCE, rows->n - at),
+        for (size_t at = 0; at < batch->n; at += ROWS_AT_ONCE) {
+            const struct ss_sae_rows rows = {.x = batch->x + at * sae->parameters.width,
+                                             .n = ss__min_size(ROWS_AT_ONCE, batch->n - at),
                                              .first = at};
-            SS_RETURN_IF_ERROR(encode_positive(margins, work, &part, err));
-            passes[pass](margins, &part, rows->is_near, &brink);
+            SS_RETURN_IF_ERROR(encode_positive(margins, work, &rows, err));
+            passes[pass](margins, &rows, batch->is_ambiguous, &neighbours);
         }
     }
     return SS_OK;
 }
 
-/* ---- once more ---- */
+/* ---- marked rows again ---- */
 
 static ss_status append_rows(struct ss_sparse *out, const struct ss_sparse *from, size_t first,
                              size_t n, ss_err *err)
@@ -269,46 +285,46 @@ static ss_status append_rows(struct ss_sparse *out, const struct ss_sparse *from
     return SS_OK;
 }
 
-/* How many rows from `first` on are near, or not, as it is. */
-static size_t run_from(const struct ss_sae_near_rows *rows, size_t first)
+/* How many rows from `first` on are marked, or are not, as it is. */
+static size_t run_from(const struct ss_sae_batch *batch, size_t first)
 {
     size_t end = first + 1;
-    while (end < rows->n && rows->is_near[end] == rows->is_near[first]) {
+    while (end < batch->n && batch->is_ambiguous[end] == batch->is_ambiguous[first]) {
         end++;
     }
     return end - first;
 }
 
-static ss_status encode_near_rows(struct ss_sae_margins *m, ss_work *work,
-                                  const struct ss_sae_near_rows *rows,
-                                  const struct ss_sparse *old, ss_err *err)
+static ss_status encode_marked(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
+                               ss_work *work, const struct ss_sae_batch *batch,
+                               const struct ss_sparse *old, ss_err *err)
 {
-    const ss_sae *sae = m->sae;
-    SS_RETURN_IF_ERROR(ss_sae_sparse_start(&m->merged, rows->n, err));
-    for (size_t r = 0, n = 0; r < rows->n; r += n) {
-        n = run_from(rows, r);
-        if (!rows->is_near[r]) {
+    const struct ss_sae_parameters *p = &m->sae->parameters;
+    SS_RETURN_IF_ERROR(ss_sae_sparse_start(&m->merged, batch->n, err));
+    for (size_t r = 0, n = 0; r < batch->n; r += n) {
+        n = run_from(batch, r);
+        if (!batch->is_ambiguous[r]) {
             SS_RETURN_IF_ERROR(append_rows(&m->merged, old, r, n, err));
             continue;
         }
-        const struct ss_sae_rows run = {.x = rows->x + r * sae->width, .n = n, .first = r};
-        SS_RETURN_IF_ERROR(
-            ss_sae_encode_part(sae, sae->selection, work, &run, &m->merged, rows->counts, err));
+        const struct ss_sae_rows run = {
+            .x = batch->x + r * p->width, .n = n, .first = r, .counts = batch->counts};
+        SS_RETURN_IF_ERROR(ss_sae_encode_part(p, rule, work, &run, &m->merged, err));
     }
     return SS_OK;
 }
 
-ss_status ss_sae_encode_again(struct ss_sae_margins *margins, ss_work *work,
-                              const struct ss_sae_near_rows *rows, struct ss_sparse *out,
-                              ss_err *err)
+ss_status ss_sae_reencode_marked(struct ss_sae_margins *margins,
+                                 const struct ss_sae_activation *activation, ss_work *work,
+                                 const struct ss_sae_batch *batch, struct ss_sparse *out,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
-    if (margins->sae->selection == SS_SAE_SELECT_BATCH_TOPK) { /* all rows have a part in it */
-        SS_TRY(ss_sae_encode_counted(margins->sae, work, rows->x, rows->n, out, rows->counts,
-                                     err));
-        goto out;
+    const struct ss_sae_rule *rule = rule_of(margins, activation);
+    if (rule->selection == SS_SAE_SELECT_BATCH_TOPK) { /* all rows have a part in it */
+        return ss_sae_encode_batch(margins->sae, activation, work, batch, out, err);
     }
-    SS_TRY(encode_near_rows(margins, work, rows, out, err));
+    SS_TRY(encode_marked(margins, rule, work, batch, out, err));
     const struct ss_sparse old = *out;
     *out = margins->merged;
     margins->merged = old;

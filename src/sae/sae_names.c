@@ -1,5 +1,5 @@
 /* The names in an SAE's weights file. Checkpoints wrap a state dict in dictionaries and modules
- * in one another, so that names begin with any number of words: the tensors of one SAE are
+ * in one another, so that names begin with any number of labels: the tensors of one SAE are
  * those with one prefix before a name that every SAE has. Plain values lie beside them, or in
  * one of the dictionaries around. */
 #include <errno.h>

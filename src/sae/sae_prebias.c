@@ -34,12 +34,12 @@ static const struct ss_sae_names saved_once_names = {.encoder = "decoder.linear.
                                                      .encoder_layout = SS_TENSOR_OUT_BY_IN,
                                                      .bias = "latent_bias",
                                                      .decoder_bias = "pre_bias"};
-static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
-                                          .decoder = "decoder.weight^T",
-                                          .subtracted = "pre_bias",
-                                          .bias = "latent_bias"};
+static const struct ss_sae_labels labels = {.encoder = "encoder.weight^T",
+                                            .decoder = "decoder.weight^T",
+                                            .subtracted = "pre_bias",
+                                            .bias = "latent_bias"};
 
-#define COMMON .words = &words, .subtracts_bias = true, .adds_bias = true
+#define COMMON .labels = &labels, .subtracts_bias = true, .adds_bias = true
 
 static const char *const saerch_tensors[] = {"pre_bias", "latent_bias", "encoder.weight",
                                              "decoder.weight", NULL};
@@ -101,28 +101,28 @@ static bool read_name(const char *path, size_t *k, size_t *n)
     return false;
 }
 
-static ss_status find_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_place *place, ss_err *err)
 {
     const char *file = ss_weights_path(place->weights);
     size_t k = 0, n = 0;
-    const bool is_named = read_name(file, &k, &n) && n == sae->n_features;
+    const bool is_named = read_name(file, &k, &n) && n == sae->parameters.n_features;
     if (place->options->top_k != 0) {
-        sae->top_k = place->options->top_k;
+        sae->rule.top_k = place->options->top_k;
         ss_sae_note(sae, "k is as given");
     } else if (is_named) {
-        sae->top_k = k;
+        sae->rule.top_k = k;
         ss_sae_note(sae, "k is the one in the file's name");
     } else {
         return ss__fail_file(
             err, file, SS_E_USAGE,
             "this format stores k in its file's name only (K_N_…, with N = %zu "
             "features); give it (--sae-top-k)",
-            sae->n_features);
+            sae->parameters.n_features);
     }
     return ss_sae_check_top_k(sae, file, "k", err);
 }
 
-static ss_status saerch_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status saerch_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     static const struct ss_sae_form form = {
         .variant = "FastAutoencoder", .kind = SS_SAE_TOPK, .names = &free_names, COMMON};
@@ -132,7 +132,7 @@ static ss_status saerch_read(struct ss_sae *sae, struct ss_sae_place *place, ss_
     SS_RETURN_IF_ERROR(find_k(sae, place, err));
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(sae, place, NULL, NULL, err);
+    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_saerch_format = {
@@ -145,11 +145,13 @@ const struct ss_sae_format ss_sae_saerch_format = {
 
 /* ---- openai ---- */
 
-static ss_status read_topk(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_topk(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+                           ss_err *err)
 {
     const char *file = ss_weights_path(place->weights);
     const char *after = NULL;
-    SS_RETURN_IF_ERROR(ss_sae_value_size(place, "activation_state_dict/k", &sae->top_k, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_value_size(place, "activation_state_dict/k", &sae->rule.top_k, err));
     SS_RETURN_IF_ERROR(
         ss_sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
     if (after != NULL && strcmp(after, "ReLU") != 0 && strcmp(after, "Identity") != 0) {
@@ -162,11 +164,11 @@ static ss_status read_topk(struct ss_sae *sae, const struct ss_sae_place *place,
                          "no activations here");
     }
     SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "k in activation_state_dict", err));
-    sae->input = SS_SAE_INPUT_LAYER_NORM;
+    sae->parameters.input = SS_SAE_INPUT_LAYER_NORM;
     return ss_sae_check_input(sae, file, "layer norm (activation is TopK)", err);
 }
 
-static ss_status openai_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status openai_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     struct ss_sae_form form = {.variant = "ReLU", .kind = SS_SAE_VANILLA, COMMON};
     const char *activation = NULL;
@@ -187,7 +189,7 @@ static ss_status openai_read(struct ss_sae *sae, struct ss_sae_place *place, ss_
     form.names = has(place, "decoder.weight") ? &free_names : &tied_names;
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(sae, place, NULL, NULL, err);
+    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_openai_format = {
@@ -207,7 +209,8 @@ static bool claims_csr(const struct ss_sae_place *place)
            ss__json_get(place->config, "k") != NULL;
 }
 
-static ss_status read_csr_config(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status read_csr_config(struct ss_sae_parts *sae, struct ss_sae_place *place,
+                                 ss_err *err)
 {
     const char *file = place->config_path;
     bool normalizes = false;
@@ -217,18 +220,19 @@ static ss_status read_csr_config(struct ss_sae *sae, struct ss_sae_place *place,
             "this file is missing; it says how the weights beside it are used");
     }
     SS_RETURN_IF_ERROR(ss_sae_check_keys(place, file, place->config, &csr_keys, err));
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->config, "input_dim", &sae->width, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_need_size(file, place->config, "hidden_dim", &sae->n_features, err));
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->config, "k", &sae->top_k, err));
+        ss_sae_need_size(file, place->config, "input_dim", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_need_size(file, place->config, "hidden_dim", &sae->parameters.n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->config, "k", &sae->rule.top_k, err));
     SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "k", err));
     SS_RETURN_IF_ERROR(ss__json_bool(file, place->config, "normalize", &normalizes, err));
-    sae->input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
+    sae->parameters.input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
     SS_RETURN_IF_ERROR(ss_sae_check_input(sae, file, "normalize", err));
     return ss_sae_set_model_name(sae, NULL, "", err);
 }
 
-static ss_status csr_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status csr_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NULL};
     struct ss_sae_form form = {.variant = "SparseAutoEncoder", .kind = SS_SAE_TOPK, COMMON};
@@ -237,7 +241,7 @@ static ss_status csr_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err
         ss_sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
     form.names = has(place, "encoder.weight") ? &tied_names : &saved_once_names;
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(sae, place, place->config_path, place->config, err);
+    return ss_sae_add_files(&sae->provenance, place, place->config_path, place->config, err);
 }
 
 const struct ss_sae_format ss_sae_csr_format = {

@@ -2,10 +2,15 @@
  *
  *   u = input(x) - subtracted            absent parts are NULL
  *   h = u W + bias
- *   a = h where h > floor, else 0; for gated SAEs gain h + shift where h > floor, if above 0;
- *       then the k largest, as `selection` says
+ *   a = h where h > threshold, else 0; for gated SAEs gain h + shift where h > threshold, if
+ *       above 0; then the k largest, as `selection` says
  *
- * A few kinds are no function of h alone: their rule works on whole rows (sae_rows.c).
+ * A few kinds are no function of h alone: their rule works on whole rows (sae_row_rules.c).
+ *
+ * An SAE has three parts: parameters (weights), an activation rule (a value), and provenance
+ * (files, config, names). Encoding takes parameters and a rule, so that the same weights can be
+ * encoded with another rule: with a calibrated threshold, with thresholds lowered by a margin,
+ * or with that of an SAE that is being trained.
  *
  * Legend: N rows, D width, L features, K kept, O width of the output (D but for transcoders).
  */
@@ -31,7 +36,7 @@ typedef enum ss_sae_kind {
 } ss_sae_kind;
 
 typedef enum ss_sae_selection {
-    SS_SAE_SELECT_ABOVE,      /* every h above its floor */
+    SS_SAE_SELECT_ABOVE,      /* every h above its threshold */
     SS_SAE_SELECT_ROW_TOPK,   /* of those, the k largest of a row */
     SS_SAE_SELECT_BATCH_TOPK, /* of those, the k B largest of a batch of B rows */
     SS_SAE_SELECT_BY_ROW      /* what ss_sae_row_rule(kind) makes of a whole row */
@@ -45,55 +50,82 @@ typedef enum ss_sae_input {
     SS_SAE_N_SAE_INPUTS
 } ss_sae_input;
 
-/* How a format calls its parts, for the sentence of the rule; NULL: there is no such part. */
-struct ss_sae_words {
-    const char *encoder, *decoder, *subtracted, *bias, *threshold;
-    const char *gate_bias, *log_gain, *shift; /* of gated SAEs */
-};
-
-struct ss_sae {
-    char *path, *source, *commit, *model_name;
-    const char *format, *dtype;
-    const char *variant; /* what the format calls this kind */
-    const struct ss_sae_words *words;
-    ss_sae_kind kind;
-    size_t width, n_features, width_out, top_k;
+/* What is learnt: weights as they are used, inputs and outputs. All arrays are owned
+ * (ss_sae_parameters_release); absent ones are NULL. */
+struct ss_sae_parameters {
+    size_t width, n_features, width_out;
     bool is_transcoder; /* its output is not its input again */
     bool has_skip;
     ss_sae_input input;
-    struct ss_tensor_matrix encoder; /* [L, D] */
-    float *subtracted;               /* [D] or NULL */
-    float *bias;                     /* [L] or NULL */
-    float *thresholds;               /* [L] or NULL */
-    double threshold;        /* of all features, learnt by a batch-top-k SAE; NaN: none */
-    bool includes_threshold; /* h that equals the threshold fires, too */
-    bool caps_rows;          /* at most top_k of what passes the thresholds */
+    struct ss_tensor_matrix encoder;               /* [L, D], packed */
+    float *subtracted;                             /* [D] */
+    float *bias;                                   /* [L] */
+    float *thresholds;                             /* [L] */
     float *gate_bias, *log_gains, *gains, *shifts; /* [L], gated: h + gate_bias > 0, exp */
 
-    /* For rules by row, and for conversions if `keeps_parts`; else NULL. */
-    bool keeps_parts;
-    float *encoder_rows;       /* [L, D] */
-    float *decoder;            /* [L, O] */
-    float *decoder_bias;       /* [O] */
-    float *skip;               /* [O, D] or NULL: added to a transcoder's output */
-    float *magnitudes;         /* [L, D]: the second encoder of SS_SAE_GATED_TOPK */
+    /* For rules by row, for writers (all of them where keeps_all), and for ss_sae_new. */
+    bool keeps_all;
+    float *encoder_rows; /* [L, D] */
+    float *decoder;      /* [L, O] */
+    float *decoder_bias; /* [O] */
+    float *skip;         /* [O, D]: added to a transcoder's output */
+    float *magnitudes;   /* [L, D]: the second encoder of SS_SAE_GATED_TOPK */
+};
+
+/* The activation rule, h -> a. A value: it owns nothing and may be copied and changed. What
+ * stands below the line is set when the rule is bound to parameters (ss_sae_activation_init),
+ * and its arrays are borrowed from there. */
+struct ss_sae_rule {
+    ss_sae_kind kind;
+    size_t top_k;
+    bool has_stored_threshold; /* of all features, learnt by a batch-top-k SAE */
+    double stored_threshold;
+    bool includes_threshold;   /* h that equals the threshold fires, too */
+    bool caps_rows;            /* at most top_k of what passes the thresholds */
     double residual_threshold; /* SS_SAE_PURSUIT: stop below it, if it is above 0 */
     bool stops_on_same_support;
     double eta;     /* SS_SAE_LISTA: strength of the inhibition */
     size_t n_steps; /* of LISTA, or the most of a pursuit */
 
+    /* How a batch-top-k SAE is used, as in struct ss_sae_options. */
+    ss_batchtopk_rule batchtopk;
+    double batchtopk_threshold; /* 0 or NaN: to be calibrated */
+    uint64_t calibration_rows;
+    size_t batch_rows;
+    char calibration_hash[65]; /* SHA-256 of the rows that it was calibrated on, else "" */
+
+    /* ---- bound ---- */
     ss_sae_selection selection;
-    float *floors;   /* [L], below 0 in gated SAEs only */
-    float *nearest;  /* [L] the smallest h that is kept, or counted as borderline where that is
-                        counted (SS_SAE_SELECT_ABOVE) */
-    float *farthest; /* [L] the largest that is counted; below all where none is */
+    const float *thresholds;     /* [L] features fire above it; below 0 in gated SAEs only */
+    const float *candidate_min;  /* [L] the smallest h that is looked at */
+    const float *borderline_max; /* [L] the largest h that is counted as borderline, where pairs
+                                    are counted (SS_SAE_SELECT_ABOVE); else below all */
+    const float *gains, *shifts; /* [L], gated, else NULL */
+};
 
-    struct ss_sae_options options; /* of batch-top-k; sizes resolved; strings and log unused */
-    bool calibrated;
-    char calibration_hash[65];
+/* A rule that is bound to the parameters of an SAE. Owns what the rule borrows but for what
+ * belongs to the parameters. */
+struct ss_sae_activation {
+    struct ss_sae_rule rule;
+    float *arrays;       /* [3, L] */
+    struct ss__buf text; /* the rule in words, terminated */
+};
+
+/* How a format calls its parts, for the description of the rule; NULL: there is no such part.
+ */
+struct ss_sae_labels {
+    const char *encoder, *decoder, *subtracted, *bias, *threshold;
+    const char *gate_bias, *log_gain, *shift; /* of gated SAEs */
+};
+
+/* Where an SAE comes from: nothing here has a part in its activations. All but the static
+ * strings are owned (ss_sae_provenance_release); NULL is "". */
+struct ss_sae_provenance {
+    char *path, *source, *commit, *model_name;
+    const char *format, *dtype;         /* static */
+    const char *variant;                /* static: what the format calls this kind */
+    const struct ss_sae_labels *labels; /* static */
     struct ss__buf notes; /* conventions of the format that the rule must tell, "; …" each */
-    struct ss__buf rule;
-
     struct ss__json *config;
     uint64_t config_num_examples;
     char **files;
@@ -101,10 +133,36 @@ struct ss_sae {
     size_t n_files;
 };
 
-/* As ss_sae_open, and keep all parts if a conversion needs them. */
-SS_MUST_USE ss_status ss_sae_open_with_parts(const char *path,
-                                             const struct ss_sae_options *options,
-                                             bool keeps_parts, ss_sae **out, ss_err *err);
+/* What a reader fills. */
+struct ss_sae_parts {
+    struct ss_sae_parameters parameters;
+    struct ss_sae_rule rule;
+    struct ss_sae_provenance provenance;
+};
+
+/* Nothing of it changes once it is made, so that threads may share it. */
+struct ss_sae {
+    struct ss_sae_parameters parameters;
+    struct ss_sae_provenance provenance;
+    struct ss_sae_activation activation;
+};
+
+/* Make an SAE of its parts, in memory. Needed are width, n_features, encoder_rows or a packed
+ * encoder, and what the rule's kind reads: gains are made of log_gains. To be written in a
+ * format (ss_sae_write) it needs keeps_all with encoder_rows, decoder and decoder_bias.
+ *
+ * parts    taken on success and failure: parameters and provenance are zeroed
+ * Errors   SS_E_USAGE, SS_E_SHAPE for parts that do not belong together; SS_E_NOMEM
+ * Source   tests/unit/test_sae_parts.c */
+SS_MUST_USE ss_status ss_sae_new(struct ss_sae_parts *parts, ss_sae **out, ss_err *err);
+void ss_sae_parameters_release(struct ss_sae_parameters *parameters);
+void ss_sae_provenance_release(struct ss_sae_provenance *provenance);
+void ss_sae_parts_release(struct ss_sae_parts *parts);
+
+/* As ss_sae_open, and keep all weights as floats if a conversion needs them. */
+SS_MUST_USE ss_status ss_sae_open_with_weights(const char *path,
+                                               const struct ss_sae_options *options,
+                                               bool keeps_all, ss_sae **out, ss_err *err);
 
 /* ---- writing in another format ---- */
 
@@ -118,25 +176,25 @@ struct ss_sae_written {
 struct ss_sae_target {
     const char *name;
     const char *files[4]; /* NULL at the end; the last one makes a folder complete */
-    /* Write the files of an SAE that was opened with its parts into an existing folder, or say
-     * what the target cannot say (SS_E_UNSUPPORTED). */
+    /* Write the files of an SAE that has all its weights into an existing folder, or say what
+     * the target cannot say (SS_E_UNSUPPORTED). */
     ss_status (*write)(const struct ss_sae *sae, const char *folder, bool allows_rounding,
                        struct ss_sae_written *written, ss_err *err);
 };
 extern const struct ss_sae_target ss_sae_seed_target, ss_sae_saelens_target;
 
 /* "…: the format TARGET cannot say this: …". */
-ss_status ss_sae_cannot(const struct ss_sae *sae, const char *target, ss_err *err,
-                        const char *format, ...) SS_PRINTF(4, 5);
+ss_status ss_sae_refuse_target(const struct ss_sae *sae, const char *target, ss_err *err,
+                               const char *format, ...) SS_PRINTF(4, 5);
 /* The kind that a row's rule is: a batch-top-k SAE with a threshold is a jumprelu, with
  * row-topk a topk. *threshold is that of all features, NaN where each has its own or none. */
-SS_MUST_USE ss_status ss_sae_settle(const struct ss_sae *sae, const char *target,
-                                    ss_sae_kind *kind, double *threshold, ss_err *err);
+SS_MUST_USE ss_status ss_sae_effective_kind(const struct ss_sae *sae, const char *target,
+                                            ss_sae_kind *kind, double *threshold, ss_err *err);
 /* Whether n numbers are all 0; NULL is. */
 bool ss_sae_is_zero(const float *numbers, size_t n);
-/* A matrix [n, m] turned to [m, n]. Gives *out (ss__free). */
-SS_MUST_USE ss_status ss_sae_turn(const float *rows, size_t n, size_t m, float **out,
-                                  ss_err *err);
+/* A matrix [n, m] as [m, n]. Gives *out (ss__free). */
+SS_MUST_USE ss_status ss_sae_transpose(const float *rows, size_t n, size_t m, float **out,
+                                       ss_err *err);
 /* Write a finished document as FOLDER/NAME, and release it. */
 SS_MUST_USE ss_status ss_sae_write_json(const char *folder, const char *name,
                                         struct ss__json_writer *document, ss_err *err);
@@ -144,59 +202,32 @@ SS_MUST_USE ss_status ss_sae_write_json(const char *folder, const char *name,
 /* ---- rules ---- */
 
 const char *ss_sae_kind_name(ss_sae_kind kind);
-/* Set selection, floors and the rule's sentence from kind, thresholds and options. Called after
- * reading and again when a threshold was found. Errors: SS_E_USAGE, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_sae_set_rule(struct ss_sae *sae, ss_err *err);
-/* Note a convention of the format, as a part of the rule's sentence. */
-void ss_sae_note(struct ss_sae *sae, const char *format, ...) SS_PRINTF(2, 3);
-/* SS_OK, or why the SAE cannot encode rows. */
-SS_MUST_USE ss_status ss_sae_check_rule(const struct ss_sae *sae, ss_err *err);
-
-/* ---- the k strongest ---- */
-
-/* Where the k largest of some numbers end: at `value`. is_tied: more equal it than there is
- * room for; the first n_equal of them are taken. */
-struct ss_sae_border {
-    float value;
-    bool is_tied;
-    size_t n_equal;
-};
-/* Of those of x [n] that are not below `least`; if they are no more than k, all. NaN is none.
- */
-struct ss_sae_border ss_sae_find_border(const float *x, size_t n, size_t k, float least);
-/* Whether the next number is one of the k; asked in their order. */
-static inline bool ss_sae_border_takes(struct ss_sae_border *border, float x)
-{
-    if (border->is_tied && x == border->value) {
-        const bool takes = border->n_equal > 0;
-        border->n_equal -= takes;
-        return takes;
-    }
-    return x >= border->value;
-}
-
-/* Keeps the k largest of those offered, in the order in which they were offered. Its memory is
- * the caller's. */
-struct ss_sae_strongest {
-    float *values;     /* [room] */
-    uint32_t *ids;     /* the same */
-    size_t n, k, room; /* ss_sae_strongest_room(k) */
-    float least;       /* lower values need not be offered; -INFINITY at first */
-    bool is_tied;      /* of equal values some are kept and some are not, after a cut */
-};
-size_t ss_sae_strongest_room(size_t k);
-/* Offer values[j] with the id first + j for every bit j of `bits`. */
-void ss_sae_strongest_offer(struct ss_sae_strongest *self, const float *values, uint32_t bits,
-                            uint32_t first);
-/* Let go of all but the k largest. */
-void ss_sae_strongest_cut(struct ss_sae_strongest *self);
-
-/* No rows yet, with room for the offsets of n. */
-SS_MUST_USE ss_status ss_sae_sparse_start(struct ss_sparse *out, size_t n, ss_err *err);
-
-/* Keep only the `k` largest of all values of rows from `first_row` on, which are the last;
- * equal values: lower row, then lower feature. */
-void ss_sae_sparse_keep_strongest(struct ss_sparse *rows, size_t first_row, size_t k);
+/* Bind a rule to parameters: resolve its options, choose its selection, set the thresholds of
+ * every feature, and describe it. Both are borrowed for as long as the activation lives; the
+ * provenance, with its labels and notes, for the call. Release after success and failure.
+ * Errors: SS_E_USAGE, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_sae_activation_init(struct ss_sae_activation *self,
+                                             const struct ss_sae_parameters *parameters,
+                                             const struct ss_sae_rule *rule,
+                                             const struct ss_sae_provenance *provenance,
+                                             ss_err *err);
+void ss_sae_activation_release(struct ss_sae_activation *self);
+/* Describe a rule that is bound (sae_rule_text.c). Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_sae_describe_rule(const struct ss_sae_parameters *parameters,
+                                           const struct ss_sae_rule *rule,
+                                           const struct ss_sae_provenance *provenance,
+                                           struct ss__buf *text, ss_err *err);
+/* Note a convention of the format, as a part of the rule's description. */
+void ss_sae_note(struct ss_sae_parts *sae, const char *format, ...) SS_PRINTF(2, 3);
+/* Whether a bound rule uses the threshold that training stored. */
+bool ss_sae_uses_stored_threshold(const struct ss_sae_rule *rule);
+/* Whether it is a batch-top-k's that is used by another way than with that threshold. */
+bool ss_sae_needs_batchtopk_choice(const struct ss_sae_rule *rule);
+/* Rows that the threshold is to be calibrated on; 0: none. */
+uint64_t ss_sae_rule_calibration_rows(const struct ss_sae_rule *rule);
+/* SS_OK, or why rows cannot be encoded with a rule. */
+SS_MUST_USE ss_status ss_sae_check_rule(const struct ss_sae *sae,
+                                        const struct ss_sae_rule *rule, ss_err *err);
 
 /* ---- rules by row ---- */
 
@@ -215,17 +246,20 @@ struct ss_sae_row {
     struct ss_sae_kept *kept; /* [ss_sae_n_candidates] */
     float *product;           /* scratch of a product of one row */
     bool is_tied;             /* equal values decided what is kept */
-    /* Where u may be off, else 0 and NULL: |du|, and what it may do (struct ss_sae_doubt). */
-    double reach;
-    const float *lengths, *size_lengths;
-    bool is_near;
+    /* Where u may be off, else 0 and NULL: |du| at most, and what h and the magnitudes of gated
+     * top-k move by it (struct ss_sae_error_bounds). */
+    double du;
+    const float *h_per_du, *magnitude_per_du;
+    bool is_ambiguous; /* another u within |du| may fire other features */
 };
-typedef void ss_sae_rule_of_row(const struct ss_sae *sae, struct ss_sae_row *row);
+typedef void ss_sae_row_rule_fn(const struct ss_sae_parameters *parameters,
+                                const struct ss_sae_rule *rule, struct ss_sae_row *row);
 
-ss_sae_rule_of_row *ss_sae_row_rule(ss_sae_kind kind);
+ss_sae_row_rule_fn *ss_sae_row_rule(ss_sae_kind kind);
 /* Whether the rule makes its own products, so that h is but scratch. */
-bool ss_sae_rule_multiplies(ss_sae_kind kind);
-size_t ss_sae_n_candidates(const struct ss_sae *sae);
+bool ss_sae_row_rule_multiplies(ss_sae_kind kind);
+size_t ss_sae_n_candidates(const struct ss_sae_parameters *parameters,
+                           const struct ss_sae_rule *rule);
 
 /* h = x W + bias, whole rows of it. */
 struct ss_sae_product {
@@ -236,48 +270,63 @@ struct ss_sae_product {
     size_t stride;
     float *scratch; /* ss_tensor_visit_floats */
 };
-void ss_sae_multiply(const struct ss_sae *sae, const struct ss_sae_product *product);
+void ss_sae_multiply(const struct ss_sae_parameters *parameters,
+                     const struct ss_sae_product *product);
 
 /* ---- encoding ---- */
 
 /* Whether rows are changed before they are multiplied. */
-bool ss_sae_changes_input(const struct ss_sae *sae);
+bool ss_sae_changes_input(const struct ss_sae_parameters *parameters);
 /* out [n_rows, D] = input(x) - subtracted, if that changes x. Gives the number of rows before
  * the first in which x or out holds a number that is not finite; but a row of zeros that has no
  * such form becomes NaN, of which no rule keeps anything. */
-size_t ss_sae_prepare(const struct ss_sae *sae, const float *x, size_t n_rows, float *out);
+size_t ss_sae_prepare_rows(const struct ss_sae_parameters *parameters, const float *x,
+                           size_t n_rows, float *out);
 
-bool ss_sae_is_finite_row(const struct ss_sae *sae, const float *x);
+bool ss_sae_is_finite_row(const struct ss_sae_parameters *parameters, const float *x);
 
 /* How far u may be off where x is, |du|, over the relative error of x. */
-double ss_sae_input_reach(const ss_sae *sae, const float *x);
+double ss_sae_input_sensitivity(const struct ss_sae_parameters *parameters, const float *x);
+
+/* How far the u of rows may be off, and what that does (docs/numerics.md, "Fire sets at high").
+ */
+struct ss_sae_error_bounds {
+    const double *du;      /* [n] |du| at most */
+    const float *h_per_du; /* [L] |dh| / |du| at most */
+    const float
+        *magnitude_per_du; /* [L] the same of the magnitudes of gated top-k, else NULL */
+    bool *is_ambiguous;    /* [n] becomes true where another u may fire others */
+};
 
 /* Rows of a call: x [n, D]; `first` is the number of the first, for messages. */
 struct ss_sae_rows {
     const float *x;
     size_t n;
     uint64_t first;
-    const struct ss_sae_doubt *doubt; /* for a selection by row: where u may be off; or NULL */
+    const struct ss_sae_error_bounds *bounds; /* for SS_SAE_SELECT_BY_ROW, or NULL */
+    struct ss_sae_counts *counts;             /* are added to; nullable */
 };
 
-/* Rows whose u may be off, and how much that is. */
-struct ss_sae_doubt {
-    const double *reach; /* [n] |du| at most */
-    const float *lengths,
-        *size_lengths; /* [L] |dh| / |du| at most, and of gated top-k's size */
-    bool *is_near;     /* [n] becomes true where another u may fire others */
-};
-
-/* Append the rows' activations to `out`, which is started (offsets[0] is 0), with a selection
- * that may differ from the SAE's own. On error `out` has no rows. */
-SS_MUST_USE ss_status ss_sae_encode_part(const struct ss_sae *sae, ss_sae_selection selection,
-                                         ss_work *work, const struct ss_sae_rows *rows,
-                                         struct ss_sparse *out, struct ss_sae_counts *counts,
+/* Append the rows' activations by a bound rule to `out`, which is started (offsets[0] is 0). On
+ * error `out` has no rows. */
+SS_MUST_USE ss_status ss_sae_encode_part(const struct ss_sae_parameters *parameters,
+                                         const struct ss_sae_rule *rule, ss_work *work,
+                                         const struct ss_sae_rows *rows, struct ss_sparse *out,
+                                         ss_err *err);
+/* The same; with SS_SAE_SELECT_BATCH_TOPK by batches of rule->batch_rows rows, counted from the
+ * first row. */
+SS_MUST_USE ss_status ss_sae_encode_rows(const struct ss_sae_parameters *parameters,
+                                         const struct ss_sae_rule *rule, ss_work *work,
+                                         const struct ss_sae_rows *rows, struct ss_sparse *out,
                                          ss_err *err);
 
-/* The same by batches of options.batch_rows rows, counted from the first row. */
-SS_MUST_USE ss_status ss_sae_encode_batches(const struct ss_sae *sae, ss_work *work,
-                                            const struct ss_sae_rows *rows,
-                                            struct ss_sparse *out, ss_err *err);
+/* No rows yet, with room for the offsets of n. */
+SS_MUST_USE ss_status ss_sae_sparse_start(struct ss_sparse *out, size_t n, ss_err *err);
+
+/* The threshold midway between the (k n)-th largest activation of rows x [n, D] and the next,
+ * by the bound rule of an SAE that is to be calibrated. Errors: as ss_sae_calibrate. */
+SS_MUST_USE ss_status ss_sae_find_batchtopk_threshold(const struct ss_sae *sae, ss_work *work,
+                                                      const float *x, size_t n,
+                                                      double *threshold, ss_err *err);
 
 #endif

@@ -44,26 +44,26 @@ static const struct ss_sae_names tied_names = {.encoder = "W_dec",
                                                .decoder_layout = SS_TENSOR_IN_BY_OUT,
                                                .decoder_bias = "b_dec"};
 
-static const struct ss_sae_words plain_words = {.encoder = "W_enc",
-                                                .decoder = "W_dec",
-                                                .subtracted = "b_dec",
-                                                .bias = "b_enc",
-                                                .threshold = "threshold"};
-static const struct ss_sae_words batch_words = {.encoder = "W_enc",
-                                                .decoder = "W_dec",
-                                                .subtracted = "b_dec",
-                                                .bias = "b_enc",
-                                                .threshold = "topk_threshold"};
-static const struct ss_sae_words gated_words = {.encoder = "W_enc",
-                                                .decoder = "W_dec",
-                                                .subtracted = "b_dec",
-                                                .gate_bias = "b_gate",
-                                                .log_gain = "r_mag",
-                                                .shift = "b_mag"};
-static const struct ss_sae_words tied_words = {
+static const struct ss_sae_labels plain_labels = {.encoder = "W_enc",
+                                                  .decoder = "W_dec",
+                                                  .subtracted = "b_dec",
+                                                  .bias = "b_enc",
+                                                  .threshold = "threshold"};
+static const struct ss_sae_labels batch_labels = {.encoder = "W_enc",
+                                                  .decoder = "W_dec",
+                                                  .subtracted = "b_dec",
+                                                  .bias = "b_enc",
+                                                  .threshold = "topk_threshold"};
+static const struct ss_sae_labels gated_labels = {.encoder = "W_enc",
+                                                  .decoder = "W_dec",
+                                                  .subtracted = "b_dec",
+                                                  .gate_bias = "b_gate",
+                                                  .log_gain = "r_mag",
+                                                  .shift = "b_mag"};
+static const struct ss_sae_labels tied_labels = {
     .encoder = "W_dec^T", .decoder = "W_dec", .subtracted = "b_dec"};
 
-#define PLAIN .names = &plain_names, .words = &plain_words, .adds_bias = true
+#define PLAIN .names = &plain_names, .labels = &plain_labels, .adds_bias = true
 
 static const struct architecture {
     struct ss_sae_form form;
@@ -79,11 +79,11 @@ static const struct architecture {
     {.form = {.variant = "gated",
               .kind = SS_SAE_GATED,
               .names = &gated_names,
-              .words = &gated_words}},
+              .labels = &gated_labels}},
     {.form = {.variant = "batchtopk",
               .kind = SS_SAE_BATCHTOPK,
               .names = &plain_names,
-              .words = &batch_words,
+              .labels = &batch_labels,
               .adds_bias = true,
               .threshold_form = SS_SAE_THRESHOLD_ALL,
               .threshold = "topk_threshold"},
@@ -91,7 +91,7 @@ static const struct architecture {
     {.form = {.variant = "matryoshka_batchtopk",
               .kind = SS_SAE_BATCHTOPK,
               .names = &plain_names,
-              .words = &batch_words,
+              .labels = &batch_labels,
               .adds_bias = true,
               .threshold_form = SS_SAE_THRESHOLD_ALL,
               .threshold = "topk_threshold"},
@@ -99,7 +99,7 @@ static const struct architecture {
     {.form = {.variant = "matching_pursuit",
               .kind = SS_SAE_PURSUIT,
               .names = &tied_names,
-              .words = &tied_words}},
+              .labels = &tied_labels}},
     {.form = {.variant = "transcoder", .kind = SS_SAE_VANILLA, PLAIN}, .is_transcoder = true},
     {.form = {.variant = "skip_transcoder", .kind = SS_SAE_VANILLA, PLAIN},
      .is_transcoder = true},
@@ -359,7 +359,7 @@ out:
 }
 
 /* Training may take a batch-top-k's k as a mean, which need not be whole. */
-static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_place *place, ss_err *err)
 {
     const struct ss__json *kwargs = cfg_get(place, "activation_fn_kwargs");
     const bool is_old = !is_new(place) && ss__json_get(kwargs, "k") != NULL;
@@ -371,7 +371,7 @@ static ss_status read_k(struct ss_sae *sae, const struct ss_sae_place *place, ss
         return ss__fail_file(err, place->cfg_path, SS_E_DATA,
                              "k is %g, expected a number from 1 to %d", k, INT32_MAX);
     }
-    sae->top_k = (size_t)k;
+    sae->rule.top_k = (size_t)k;
     return ss_sae_check_top_k(sae, place->cfg_path, "k", err);
 }
 
@@ -387,7 +387,7 @@ static void warn_of_scale(const struct ss_sae_place *place)
     }
 }
 
-static ss_status read_input(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status read_input(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                             const struct ss_sae_form *form, ss_err *err)
 {
     static const struct {
@@ -412,7 +412,7 @@ static ss_status read_input(struct ss_sae *sae, const struct ss_sae_place *place
     }
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         if (strcmp(name, inputs[i].name) == 0) {
-            sae->input = inputs[i].input;
+            sae->parameters.input = inputs[i].input;
             if (inputs[i].note != NULL && form->input_factor == 0) {
                 ss_sae_note(sae, "%s", inputs[i].note);
                 warn_of_scale(place);
@@ -430,14 +430,14 @@ out:
 }
 
 /* The factor that a checkpoint of a training still multiplies its inputs by. */
-static ss_status check_factor(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status check_factor(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                               const struct ss_sae_form *form, ss_err *err)
 {
     if (form->input_factor == 0) {
         return SS_OK;
     }
-    if (sae->is_transcoder || form->kind == SS_SAE_PURSUIT ||
-        sae->input != SS_SAE_INPUT_PLAIN) {
+    if (sae->parameters.is_transcoder || form->kind == SS_SAE_PURSUIT ||
+        sae->parameters.input != SS_SAE_INPUT_PLAIN) {
         return ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
                              "activation_scaler.json beside it has the scaling_factor %g, "
                              "which is not taken into the weights of a %s with "
@@ -472,34 +472,38 @@ static ss_status check_reshape(const struct ss_sae_place *place, ss_err *err)
     return SS_OK;
 }
 
-static ss_status read_pursuit(struct ss_sae *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_pursuit(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+                              ss_err *err)
 {
-    sae->residual_threshold = 1e-2;
-    sae->stops_on_same_support = true;
-    sae->n_steps = sae->width;
+    sae->rule.residual_threshold = 1e-2;
+    sae->rule.stops_on_same_support = true;
+    sae->rule.n_steps = sae->parameters.width;
     SS_RETURN_IF_ERROR(ss__json_number(place->cfg_path, place->cfg, "residual_threshold",
-                                       &sae->residual_threshold, err));
+                                       &sae->rule.residual_threshold, err));
     SS_RETURN_IF_ERROR(ss__json_bool(place->cfg_path, place->cfg, "stop_on_duplicate_support",
-                                     &sae->stops_on_same_support, err));
+                                     &sae->rule.stops_on_same_support, err));
     SS_RETURN_IF_ERROR(
-        ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->n_steps, err));
-    if (sae->n_steps > MOST_STEPS) {
+        ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->rule.n_steps, err));
+    if (sae->rule.n_steps > MOST_STEPS) {
         return ss__fail_file(err, place->cfg_path, SS_E_LIMIT,
-                             "max_iterations is %zu, more than %d", sae->n_steps, MOST_STEPS);
+                             "max_iterations is %zu, more than %d", sae->rule.n_steps,
+                             MOST_STEPS);
     }
     return SS_OK;
 }
 
-static ss_status read_config(struct ss_sae *sae, struct ss_sae_place *place,
+static ss_status read_config(struct ss_sae_parts *sae, struct ss_sae_place *place,
                              const struct architecture *architecture, struct ss_sae_form *form,
                              ss_err *err)
 {
     const char *file = place->cfg_path;
     bool subtracts = !architecture->is_transcoder;
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_in", &sae->width, err));
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_sae", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_in", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_need_size(file, place->cfg, "d_sae", &sae->parameters.n_features, err));
     if (architecture->is_transcoder) {
-        SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_out", &sae->width_out, err));
+        SS_RETURN_IF_ERROR(
+            ss_sae_need_size(file, place->cfg, "d_out", &sae->parameters.width_out, err));
     }
     SS_RETURN_IF_ERROR(
         ss__json_bool(file, place->cfg, "apply_b_dec_to_input", &subtracts, err));
@@ -511,8 +515,8 @@ static ss_status read_config(struct ss_sae *sae, struct ss_sae_place *place,
             form->variant);
     }
     form->subtracts_bias = subtracts;
-    sae->is_transcoder = architecture->is_transcoder;
-    sae->has_skip = strstr(form->variant, "skip") != NULL;
+    sae->parameters.is_transcoder = architecture->is_transcoder;
+    sae->parameters.has_skip = strstr(form->variant, "skip") != NULL;
     if (architecture->has_k) {
         SS_RETURN_IF_ERROR(read_k(sae, place, err));
         SS_RETURN_IF_ERROR(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",
@@ -531,7 +535,7 @@ static ss_status read_config(struct ss_sae *sae, struct ss_sae_place *place,
 
 /* A fine-tuned SAE multiplies activations on their way to the decoder; a factor that is not 1
  * without saying so is refused by the original, too. */
-static ss_status check_scaling(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status check_scaling(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -544,8 +548,8 @@ static ss_status check_scaling(struct ss_sae *sae, const struct ss_sae_place *pl
         name = "finetuning_scaling_factor";
     }
     if (ss_sae_tensor(place, name) != NULL) {
-        SS_TRY(ss_sae_need_vector(place, name, sae->n_features, &factors, err));
-        for (size_t f = 0; f < sae->n_features; f++) {
+        SS_TRY(ss_sae_need_vector(place, name, sae->parameters.n_features, &factors, err));
+        for (size_t f = 0; f < sae->parameters.n_features; f++) {
             is_one = is_one && fabs((double)factors[f] - 1) <= 1.001e-5; /* torch.allclose */
         }
     }
@@ -563,7 +567,7 @@ out:
     return status;
 }
 
-static ss_status saelens_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status saelens_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     const struct architecture *architecture = NULL;
     if (place->cfg == NULL) {
@@ -587,7 +591,7 @@ static ss_status saelens_read(struct ss_sae *sae, struct ss_sae_place *place, ss
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
     SS_RETURN_IF_ERROR(check_scaling(sae, place, err));
     ss_sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
-    return ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err);
+    return ss_sae_add_files(&sae->provenance, place, place->cfg_path, place->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_saelens_format = {

@@ -44,8 +44,8 @@ out:
     return status;
 }
 
-ss_status ss_sae_read_scaler(struct ss_sae *sae, struct ss_sae_place *place, double *factor,
-                             ss_err *err)
+ss_status ss_sae_read_scaler(struct ss_sae_parts *sae, struct ss_sae_place *place,
+                             double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *document = NULL;
@@ -60,7 +60,7 @@ ss_status ss_sae_read_scaler(struct ss_sae *sae, struct ss_sae_place *place, dou
     }
     if (document != NULL) {
         SS_TRY(read_document(place, path, document, factor, err));
-        SS_TRY(ss_sae_add_file(sae, path, err));
+        SS_TRY(ss_sae_add_file(&sae->provenance, path, err));
     }
 out:
     ss__json_free(document);

@@ -23,34 +23,34 @@ static const struct ss_sae_names names = {.encoder = "W_enc",
                                           .decoder_layout = SS_TENSOR_IN_BY_OUT,
                                           .bias = "b_enc",
                                           .decoder_bias = "b_dec"};
-static const struct ss_sae_words words = {.encoder = "W_enc",
-                                          .decoder = "W_dec",
-                                          .subtracted = "b_dec",
-                                          .bias = "b_enc",
-                                          .threshold = "exp(log_threshold)"};
+static const struct ss_sae_labels labels = {.encoder = "W_enc",
+                                            .decoder = "W_dec",
+                                            .subtracted = "b_dec",
+                                            .bias = "b_enc",
+                                            .threshold = "exp(log_threshold)"};
 
 static const struct ss_sae_form forms[] = {
     {.variant = "jumprelu",
      .kind = SS_SAE_JUMPRELU,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .adds_bias = true,
      .threshold_form = SS_SAE_THRESHOLD_EACH_LOG,
      .threshold = "jumprelu.log_threshold"},
     {.variant = "topk",
      .kind = SS_SAE_TOPK,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .subtracts_bias = true},
     {.variant = "batchtopk",
      .kind = SS_SAE_BATCHTOPK,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .subtracts_bias = true},
     {.variant = "vanilla",
      .kind = SS_SAE_VANILLA,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .subtracts_bias = true,
      .adds_bias = true},
 };
@@ -128,29 +128,30 @@ out:
     return status;
 }
 
-static ss_status read_config(struct ss_sae *sae, const struct ss_sae_place *place,
+static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                              const struct ss_sae_form *form, ss_err *err)
 {
     const char *file = place->config_path;
     const struct ss__json *config = place->config;
     bool normalizes = false;
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "act_size", &sae->width, err));
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "dict_size", &sae->n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "act_size", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_need_size(file, config, "dict_size", &sae->parameters.n_features, err));
     if (form->kind == SS_SAE_TOPK || form->kind == SS_SAE_BATCHTOPK) {
-        SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "top_k", &sae->top_k, err));
+        SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "top_k", &sae->rule.top_k, err));
         SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "top_k", err));
     }
     SS_RETURN_IF_ERROR(ss__json_bool(file, config, "input_unit_norm", &normalizes, err));
-    sae->input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
+    sae->parameters.input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
     SS_RETURN_IF_ERROR(ss_sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));
     const struct ss__json *num_examples = ss__json_get(config, "num_examples");
     if (ss__json_is_integer(num_examples) && ss__json_integer(num_examples) > 0) {
-        sae->config_num_examples = (uint64_t)ss__json_integer(num_examples);
+        sae->provenance.config_num_examples = (uint64_t)ss__json_integer(num_examples);
     }
     return ss_sae_set_model_name(sae, config, "model_name", err);
 }
 
-static ss_status seed_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status seed_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
 {
     const struct ss_sae_form *form = NULL;
     if (place->config == NULL) {
@@ -165,7 +166,7 @@ static ss_status seed_read(struct ss_sae *sae, struct ss_sae_place *place, ss_er
         ss_sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, form, err));
     ss_sae_compare_dtype(sae, place, place->config_path, place->config);
-    return ss_sae_add_files(sae, place, place->config_path, place->config, err);
+    return ss_sae_add_files(&sae->provenance, place, place->config_path, place->config, err);
 }
 
 const struct ss_sae_format ss_sae_seed_format = {

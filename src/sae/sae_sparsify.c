@@ -22,21 +22,21 @@ static const struct ss_sae_names names = {.encoder = "encoder.weight",
                                           .decoder_layout = SS_TENSOR_IN_BY_OUT,
                                           .bias = "encoder.bias",
                                           .decoder_bias = "b_dec"};
-static const struct ss_sae_words words = {.encoder = "encoder.weight^T",
-                                          .decoder = "W_dec",
-                                          .subtracted = "b_dec",
-                                          .bias = "encoder.bias"};
+static const struct ss_sae_labels labels = {.encoder = "encoder.weight^T",
+                                            .decoder = "W_dec",
+                                            .subtracted = "b_dec",
+                                            .bias = "encoder.bias"};
 
 static const struct ss_sae_form forms[] = {
     {.variant = "topk",
      .kind = SS_SAE_TOPK,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .adds_bias = true},
     {.variant = "groupmax",
      .kind = SS_SAE_GROUPMAX,
      .names = &names,
-     .words = &words,
+     .labels = &labels,
      .adds_bias = true},
 };
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
@@ -85,21 +85,22 @@ out:
     return status;
 }
 
-ss_status ss_sae_read_expansion(struct ss_sae *sae, const struct ss_sae_place *place,
+ss_status ss_sae_read_expansion(struct ss_sae_parts *sae, const struct ss_sae_place *place,
                                 ss_err *err)
 {
     size_t expansion = DEFAULT_EXPANSION;
-    sae->top_k = DEFAULT_K;
-    SS_RETURN_IF_ERROR(ss_sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->width, err));
+    sae->rule.top_k = DEFAULT_K;
     SS_RETURN_IF_ERROR(
-        ss__json_size(place->cfg_path, place->cfg, "num_latents", &sae->n_features, err));
+        ss_sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(ss__json_size(place->cfg_path, place->cfg, "num_latents",
+                                     &sae->parameters.n_features, err));
     SS_RETURN_IF_ERROR(
         ss__json_size(place->cfg_path, place->cfg, "expansion_factor", &expansion, err));
-    SS_RETURN_IF_ERROR(ss__json_size(place->cfg_path, place->cfg, "k", &sae->top_k, err));
-    if (sae->n_features == 0 && expansion <= INT32_MAX) {
-        sae->n_features = sae->width * expansion; /* each below 2^31 */
+    SS_RETURN_IF_ERROR(ss__json_size(place->cfg_path, place->cfg, "k", &sae->rule.top_k, err));
+    if (sae->parameters.n_features == 0 && expansion <= INT32_MAX) {
+        sae->parameters.n_features = sae->parameters.width * expansion; /* each below 2^31 */
     }
-    if (sae->n_features == 0 || sae->n_features > INT32_MAX) {
+    if (sae->parameters.n_features == 0 || sae->parameters.n_features > INT32_MAX) {
         return ss__fail_file(
             err, place->cfg_path, SS_E_DATA,
             "num_latents is 0 or too large, and so is d_in times expansion_factor, "
@@ -125,7 +126,8 @@ static ss_status check_own(const struct ss_sae_place *place, ss_err *err)
     return SS_OK;
 }
 
-static ss_status sparsify_read(struct ss_sae *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status sparsify_read(struct ss_sae_parts *sae, struct ss_sae_place *place,
+                               ss_err *err)
 {
     struct ss_sae_form form = {0};
     bool transcodes = false;
@@ -140,20 +142,20 @@ static ss_status sparsify_read(struct ss_sae *sae, struct ss_sae_place *place, s
     SS_RETURN_IF_ERROR(
         ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
     form.subtracts_bias = !transcodes;
-    sae->is_transcoder = transcodes;
-    SS_RETURN_IF_ERROR(
-        ss__json_bool(place->cfg_path, place->cfg, "skip_connection", &sae->has_skip, err));
-    if (form.kind == SS_SAE_GROUPMAX && sae->n_features % sae->top_k != 0) {
+    sae->parameters.is_transcoder = transcodes;
+    SS_RETURN_IF_ERROR(ss__json_bool(place->cfg_path, place->cfg, "skip_connection",
+                                     &sae->parameters.has_skip, err));
+    if (form.kind == SS_SAE_GROUPMAX && sae->parameters.n_features % sae->rule.top_k != 0) {
         return ss__fail_file(
             err, place->cfg_path, SS_E_SHAPE,
             "%zu features make no %zu equal groups (k, with activation groupmax)",
-            sae->n_features, sae->top_k);
+            sae->parameters.n_features, sae->rule.top_k);
     }
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
     SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
     SS_RETURN_IF_ERROR(check_own(place, err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(sae, place, place->cfg_path, place->cfg, err);
+    return ss_sae_add_files(&sae->provenance, place, place->cfg_path, place->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_sparsify_format = {

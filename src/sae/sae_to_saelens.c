@@ -50,24 +50,28 @@ static const char *transcoder_architecture(ss_sae_kind kind, bool has_skip)
 static ss_status find_architecture(struct writer *self, ss_err *err)
 {
     const struct ss_sae *sae = self->sae;
-    SS_RETURN_IF_ERROR(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
+    const struct ss_sae_parameters *p = &sae->parameters;
+    SS_RETURN_IF_ERROR(
+        ss_sae_effective_kind(sae, target_name, &self->kind, &self->threshold, err));
     if (self->kind == SS_SAE_BATCHTOPK) {
-        return ss_sae_cannot(sae, target_name, err,
-                             "it keeps the %zu B largest activations of a batch of B rows and "
-                             "stores no threshold; choose a rule (--batchtopk)",
-                             sae->top_k);
+        return ss_sae_refuse_target(
+            sae, target_name, err,
+            "it keeps the %zu B largest activations of a batch of B rows and "
+            "stores no threshold; choose a rule (--batchtopk)",
+            sae->activation.rule.top_k);
     }
     const bool needs_transcoder =
-        (sae->is_transcoder || sae->has_skip) && self->kind != SS_SAE_TOPK;
-    self->architecture = needs_transcoder ? transcoder_architecture(self->kind, sae->has_skip)
+        (p->is_transcoder || p->has_skip) && self->kind != SS_SAE_TOPK;
+    self->architecture = needs_transcoder ? transcoder_architecture(self->kind, p->has_skip)
                                           : plain_architecture(self->kind);
     if (self->architecture == NULL) {
-        return ss_sae_cannot(sae, target_name, err, "it has no architecture for %s (%s)",
-                             ss_sae_kind_name(self->kind), sae->variant);
+        return ss_sae_refuse_target(sae, target_name, err, "it has no architecture for %s (%s)",
+                                    ss_sae_kind_name(self->kind), sae->provenance.variant);
     }
-    if (self->kind == SS_SAE_TOPK && (sae->has_skip || sae->width_out != sae->width)) {
-        return ss_sae_cannot(sae, target_name, err,
-                             "its topk has no skip connection and no output of another width");
+    if (self->kind == SS_SAE_TOPK && (p->has_skip || p->width_out != p->width)) {
+        return ss_sae_refuse_target(
+            sae, target_name, err,
+            "its topk has no skip connection and no output of another width");
     }
     return SS_OK;
 }
@@ -83,11 +87,11 @@ static void add(struct writer *self, const char *name, const float *data, uint64
 
 static ss_status make_thresholds(struct writer *self, ss_err *err)
 {
-    const size_t n = self->sae->n_features;
+    const size_t n = self->sae->parameters.n_features;
     SS_ALLOC_OR_RETURN(self->thresholds, n);
     for (size_t f = 0; f < n; f++) {
-        self->thresholds[f] =
-            isfinite(self->threshold) ? (float)self->threshold : self->sae->thresholds[f];
+        self->thresholds[f] = isfinite(self->threshold) ? (float)self->threshold
+                                                        : self->sae->parameters.thresholds[f];
     }
     add(self, "threshold", self->thresholds, n, 0);
     return SS_OK;
@@ -95,45 +99,45 @@ static ss_status make_thresholds(struct writer *self, ss_err *err)
 
 static ss_status make_tensors(struct writer *self, ss_err *err)
 {
-    const struct ss_sae *sae = self->sae;
-    const size_t n = sae->n_features;
-    add(self, "W_dec", sae->decoder, n, sae->width_out);
-    add(self, "b_dec", sae->decoder_bias, sae->width_out, 0);
+    const struct ss_sae_parameters *p = &self->sae->parameters;
+    const size_t n = p->n_features;
+    add(self, "W_dec", p->decoder, n, p->width_out);
+    add(self, "b_dec", p->decoder_bias, p->width_out, 0);
     if (self->kind != SS_SAE_PURSUIT) {
-        SS_RETURN_IF_ERROR(ss_sae_turn(sae->encoder_rows, n, sae->width, &self->encoder, err));
-        add(self, "W_enc", self->encoder, sae->width, n);
+        SS_RETURN_IF_ERROR(ss_sae_transpose(p->encoder_rows, n, p->width, &self->encoder, err));
+        add(self, "W_enc", self->encoder, p->width, n);
     }
     if (self->kind == SS_SAE_GATED) {
-        add(self, "b_gate", sae->gate_bias, n, 0);
-        add(self, "b_mag", sae->shifts, n, 0);
-        add(self, "r_mag", sae->log_gains, n, 0);
+        add(self, "b_gate", p->gate_bias, n, 0);
+        add(self, "b_mag", p->shifts, n, 0);
+        add(self, "r_mag", p->log_gains, n, 0);
     } else if (self->kind != SS_SAE_PURSUIT) {
         SS_ALLOC_OR_RETURN(self->zeros, n);
-        add(self, "b_enc", sae->bias != NULL ? sae->bias : self->zeros, n, 0);
+        add(self, "b_enc", p->bias != NULL ? p->bias : self->zeros, n, 0);
     }
     if (self->kind == SS_SAE_JUMPRELU) {
         SS_RETURN_IF_ERROR(make_thresholds(self, err));
     }
-    if (sae->has_skip) {
-        add(self, "W_skip", sae->skip, sae->width_out, sae->width);
+    if (p->has_skip) {
+        add(self, "W_skip", p->skip, p->width_out, p->width);
     }
     return SS_OK;
 }
 
 /* ---- config ---- */
 
-static void put_pursuit(struct ss__json_writer *config, const struct ss_sae *sae)
+static void put_pursuit(struct ss__json_writer *config, const struct ss_sae_rule *rule)
 {
-    ss__put_number(config, "residual_threshold", sae->residual_threshold);
-    ss__put_count(config, "max_iterations", sae->n_steps);
-    ss__put_bool(config, "stop_on_duplicate_support", sae->stops_on_same_support);
+    ss__put_number(config, "residual_threshold", rule->residual_threshold);
+    ss__put_count(config, "max_iterations", rule->n_steps);
+    ss__put_bool(config, "stop_on_duplicate_support", rule->stops_on_same_support);
 }
 
 static void put_metadata(struct ss__json_writer *config, const struct ss_sae *sae)
 {
     ss__put_open(config, "metadata", '{');
     ss__put_text(config, "sae_lens_version", format_version);
-    ss__put_text(config, "model_name", sae->model_name);
+    ss__put_text(config, "model_name", sae->provenance.model_name);
     ss__put_close(config, '}');
 }
 
@@ -145,26 +149,27 @@ static struct ss__json_writer make_config(const struct writer *self)
         [SS_SAE_INPUT_ROOT_WIDTH] = "constant_norm_rescale",
     };
     const struct ss_sae *sae = self->sae;
+    const struct ss_sae_parameters *p = &sae->parameters;
     struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
     ss__put_open(&config, NULL, '{');
     ss__put_text(&config, "architecture", self->architecture);
-    ss__put_count(&config, "d_in", sae->width);
-    ss__put_count(&config, "d_sae", sae->n_features);
+    ss__put_count(&config, "d_in", p->width);
+    ss__put_count(&config, "d_sae", p->n_features);
     ss__put_text(&config, "dtype", "float32");
     ss__put_text(&config, "device", "cpu");
-    ss__put_bool(&config, "apply_b_dec_to_input", sae->subtracted != NULL);
-    ss__put_text(&config, "normalize_activations", inputs[sae->input]);
+    ss__put_bool(&config, "apply_b_dec_to_input", p->subtracted != NULL);
+    ss__put_text(&config, "normalize_activations", inputs[p->input]);
     ss__put_text(&config, "reshape_activations", "none");
     put_metadata(&config, sae);
     if (self->kind == SS_SAE_TOPK) {
-        ss__put_count(&config, "k", sae->top_k);
+        ss__put_count(&config, "k", sae->activation.rule.top_k);
         ss__put_bool(&config, "rescale_acts_by_decoder_norm", false);
     }
     if (self->kind == SS_SAE_PURSUIT) {
-        put_pursuit(&config, sae);
+        put_pursuit(&config, &sae->activation.rule);
     }
     if (strstr(self->architecture, "transcoder") != NULL) {
-        ss__put_count(&config, "d_out", sae->width_out);
+        ss__put_count(&config, "d_out", p->width_out);
     }
     ss__put_close(&config, '}');
     return config;

@@ -30,56 +30,61 @@ struct writer {
 
 static ss_status check_parts(const struct ss_sae *sae, ss_err *err)
 {
-    if (sae->input == SS_SAE_INPUT_ROOT_WIDTH) {
-        return ss_sae_cannot(sae, target_name, err, "inputs are scaled to a norm of sqrt(%zu)",
-                             sae->width);
+    const struct ss_sae_parameters *p = &sae->parameters;
+    if (p->input == SS_SAE_INPUT_ROOT_WIDTH) {
+        return ss_sae_refuse_target(sae, target_name, err,
+                                    "inputs are scaled to a norm of sqrt(%zu)", p->width);
     }
-    if (sae->is_transcoder || sae->has_skip) {
-        return ss_sae_cannot(sae, target_name, err,
-                             "it is a transcoder, whose output is not its input");
+    if (p->is_transcoder || p->has_skip) {
+        return ss_sae_refuse_target(sae, target_name, err,
+                                    "it is a transcoder, whose output is not its input");
     }
     return SS_OK;
 }
 
-static bool subtracts(const struct ss_sae *sae)
+static bool subtracts(const struct ss_sae_parameters *p)
 {
-    return !ss_sae_is_zero(sae->subtracted, sae->width);
+    return !ss_sae_is_zero(p->subtracted, p->width);
 }
 
 /* Subtracting b_dec does the same as before: it is subtracted already, or it is 0. */
-static bool may_subtract(const struct ss_sae *sae)
+static bool may_subtract(const struct ss_sae_parameters *p)
 {
-    return sae->subtracted != NULL || ss_sae_is_zero(sae->decoder_bias, sae->width_out);
+    return p->subtracted != NULL || ss_sae_is_zero(p->decoder_bias, p->width_out);
 }
 
 static ss_status check_topk(const struct ss_sae *sae, const char *kind, ss_err *err)
 {
-    if (!ss_sae_is_zero(sae->bias, sae->n_features)) {
-        return ss_sae_cannot(sae, target_name, err, "its %s adds no %s, and here it is not 0",
-                             kind, sae->words->bias);
+    if (!ss_sae_is_zero(sae->parameters.bias, sae->parameters.n_features)) {
+        return ss_sae_refuse_target(sae, target_name, err,
+                                    "its %s adds no %s, and here it is not 0", kind,
+                                    sae->provenance.labels->bias);
     }
-    return may_subtract(sae) ? SS_OK
-                             : ss_sae_cannot(sae, target_name, err,
-                                             "its %s subtracts the decoder's bias, and here "
-                                             "it is not 0 and not subtracted",
-                                             kind);
+    return may_subtract(&sae->parameters)
+               ? SS_OK
+               : ss_sae_refuse_target(sae, target_name, err,
+                                      "its %s subtracts the decoder's bias, and here "
+                                      "it is not 0 and not subtracted",
+                                      kind);
 }
 
 static ss_status check_jumprelu(const struct ss_sae *sae, ss_err *err)
 {
-    return !subtracts(sae) ? SS_OK
-                           : ss_sae_cannot(sae, target_name, err,
-                                           "its jumprelu subtracts nothing from the input, "
-                                           "and here %s is",
-                                           sae->words->subtracted);
+    return !subtracts(&sae->parameters)
+               ? SS_OK
+               : ss_sae_refuse_target(sae, target_name, err,
+                                      "its jumprelu subtracts nothing from the input, "
+                                      "and here %s is",
+                                      sae->provenance.labels->subtracted);
 }
 
 static ss_status find_kind(struct writer *self, ss_err *err)
 {
     const struct ss_sae *sae = self->sae;
     SS_RETURN_IF_ERROR(check_parts(sae, err));
-    SS_RETURN_IF_ERROR(ss_sae_settle(sae, target_name, &self->kind, &self->threshold, err));
-    if (self->kind == SS_SAE_VANILLA && !may_subtract(sae)) {
+    SS_RETURN_IF_ERROR(
+        ss_sae_effective_kind(sae, target_name, &self->kind, &self->threshold, err));
+    if (self->kind == SS_SAE_VANILLA && !may_subtract(&sae->parameters)) {
         self->kind = SS_SAE_JUMPRELU;
         self->threshold = 0;
     }
@@ -92,8 +97,8 @@ static ss_status find_kind(struct writer *self, ss_err *err)
     case SS_SAE_BATCHTOPK:
         return check_topk(sae, ss_sae_kind_name(self->kind), err);
     default:
-        return ss_sae_cannot(sae, target_name, err, "it has no kind for %s (%s)",
-                             ss_sae_kind_name(self->kind), sae->variant);
+        return ss_sae_refuse_target(sae, target_name, err, "it has no kind for %s (%s)",
+                                    ss_sae_kind_name(self->kind), sae->provenance.variant);
     }
     return SS_OK;
 }
@@ -127,13 +132,14 @@ static float log_of(float threshold)
 
 static float threshold_of(const struct writer *self, size_t feature)
 {
-    return isfinite(self->threshold) ? (float)self->threshold : self->sae->thresholds[feature];
+    return isfinite(self->threshold) ? (float)self->threshold
+                                     : self->sae->parameters.thresholds[feature];
 }
 
 static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *err)
 {
     size_t first = SIZE_MAX;
-    const size_t n = self->sae->n_features;
+    const size_t n = self->sae->parameters.n_features;
     SS_ALLOC_OR_RETURN(self->logs, n);
     for (size_t f = 0; f < n; f++) {
         const float threshold = threshold_of(self, f);
@@ -144,13 +150,13 @@ static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *er
         }
     }
     if (self->n_rounded > 0 && !allows_rounding) {
-        return ss_sae_cannot(self->sae, target_name, err,
-                             "thresholds are stored as logarithms, and for %llu of %zu (the "
-                             "first is %.9g of feature %zu) there is no float32 whose exp it "
-                             "is; the nearest is a few units in the last place away, which "
-                             "may be allowed (--allow-rounding)",
-                             (unsigned long long)self->n_rounded, n,
-                             (double)threshold_of(self, first), first);
+        return ss_sae_refuse_target(
+            self->sae, target_name, err,
+            "thresholds are stored as logarithms, and for %llu of %zu (the "
+            "first is %.9g of feature %zu) there is no float32 whose exp it "
+            "is; the nearest is a few units in the last place away, which "
+            "may be allowed (--allow-rounding)",
+            (unsigned long long)self->n_rounded, n, (double)threshold_of(self, first), first);
     }
     return SS_OK;
 }
@@ -159,15 +165,15 @@ static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *er
 
 static ss_status write_weights(struct writer *self, const char *path, ss_err *err)
 {
-    const struct ss_sae *sae = self->sae;
-    const size_t n = sae->n_features, width = sae->width;
+    const struct ss_sae_parameters *p = &self->sae->parameters;
+    const size_t n = p->n_features, width = p->width;
     SS_ALLOC_OR_RETURN(self->zeros, n);
-    SS_RETURN_IF_ERROR(ss_sae_turn(sae->encoder_rows, n, width, &self->encoder, err));
+    SS_RETURN_IF_ERROR(ss_sae_transpose(p->encoder_rows, n, width, &self->encoder, err));
     const struct ss_weights_tensor_out tensors[] = {
         {"W_enc", self->encoder, 2, {width, n}},
-        {"W_dec", sae->decoder, 2, {n, width}},
-        {"b_enc", sae->bias != NULL ? sae->bias : self->zeros, 1, {n, 0}},
-        {"b_dec", sae->decoder_bias, 1, {width, 0}},
+        {"W_dec", p->decoder, 2, {n, width}},
+        {"b_enc", p->bias != NULL ? p->bias : self->zeros, 1, {n, 0}},
+        {"b_dec", p->decoder_bias, 1, {width, 0}},
         {"jumprelu.log_threshold", self->logs, 1, {n, 0}},
     };
     return ss_weights_torch_write(path, tensors, self->logs != NULL ? 5 : 4, err);
@@ -176,20 +182,21 @@ static ss_status write_weights(struct writer *self, const char *path, ss_err *er
 static struct ss__json_writer make_config(const struct writer *self)
 {
     const struct ss_sae *sae = self->sae;
+    const struct ss_sae_parameters *p = &sae->parameters;
     struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
     ss__put_open(&config, NULL, '{');
     ss__put_text(&config, "sae_type", ss_sae_kind_name(self->kind));
-    ss__put_count(&config, "act_size", sae->width);
-    ss__put_count(&config, "dict_size", sae->n_features);
-    ss__put_bool(&config, "input_unit_norm", sae->input == SS_SAE_INPUT_LAYER_NORM);
+    ss__put_count(&config, "act_size", p->width);
+    ss__put_count(&config, "dict_size", p->n_features);
+    ss__put_bool(&config, "input_unit_norm", p->input == SS_SAE_INPUT_LAYER_NORM);
     ss__put_text(&config, "dtype", "torch.float32");
     ss__put_text(&config, "device", "cpu");
-    ss__put_text(&config, "model_name", sae->model_name);
-    if (sae->top_k > 0) {
-        ss__put_count(&config, "top_k", sae->top_k);
+    ss__put_text(&config, "model_name", sae->provenance.model_name);
+    if (sae->activation.rule.top_k > 0) {
+        ss__put_count(&config, "top_k", sae->activation.rule.top_k);
     }
-    if (sae->config_num_examples > 0) {
-        ss__put_count(&config, "num_examples", sae->config_num_examples);
+    if (sae->provenance.config_num_examples > 0) {
+        ss__put_count(&config, "num_examples", sae->provenance.config_num_examples);
     }
     ss__put_close(&config, '}');
     return config;

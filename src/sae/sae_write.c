@@ -1,4 +1,4 @@
-/* What writers of other formats share: which kind an SAE is once its rule is chosen, sentences
+/* What writers of other formats share: which kind an SAE is once its rule is chosen, messages
  * of refusal, documents. */
 #include <math.h>
 #include <stdio.h>
@@ -9,66 +9,63 @@
 #include "base/output.h"
 #include "sae/sae_priv.h"
 
-ss_status ss_sae_cannot(const struct ss_sae *sae, const char *target, ss_err *err,
-                        const char *format, ...)
+ss_status ss_sae_refuse_target(const struct ss_sae *sae, const char *target, ss_err *err,
+                               const char *format, ...)
 {
     char reason[512];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    return ss__fail_file(err, sae->path, SS_E_UNSUPPORTED,
+    return ss__fail_file(err, sae->provenance.path, SS_E_UNSUPPORTED,
                          "the format %s cannot say what this SAE does: %s", target, reason);
 }
 
-/* A threshold that counts itself is one float higher than one that does not. */
-static double strict_threshold(const struct ss_sae *sae, double threshold)
+static ss_status effective_batchtopk(const struct ss_sae *sae, const char *target,
+                                     ss_sae_kind *kind, double *threshold, ss_err *err)
 {
-    return sae->includes_threshold && threshold > 0 ? (double)nextafterf((float)threshold, 0)
-                                                    : threshold;
-}
-
-static ss_status settle_batch(const struct ss_sae *sae, const char *target, ss_sae_kind *kind,
-                              double *threshold, ss_err *err)
-{
-    const struct ss_sae_options *options = &sae->options;
-    switch (options->batchtopk_rule) {
+    const struct ss_sae_rule *rule = &sae->activation.rule;
+    switch (rule->batchtopk) {
     case SS_BATCHTOPK_ROW_TOPK:
         *kind = SS_SAE_TOPK;
         return SS_OK;
     case SS_BATCHTOPK_THRESHOLD:
-        *threshold = options->batchtopk_threshold;
+        *threshold = rule->batchtopk_threshold;
         *kind = SS_SAE_JUMPRELU;
         return isfinite(*threshold)
                    ? SS_OK
-                   : ss_sae_cannot(sae, target, err,
-                                   "the threshold is to be calibrated on rows; give it "
-                                   "(--batchtopk-threshold)");
+                   : ss_sae_refuse_target(sae, target, err,
+                                          "the threshold is to be calibrated on rows; give it "
+                                          "(--batchtopk-threshold)");
     case SS_BATCHTOPK_BATCH:
-        return ss_sae_cannot(sae, target, err, "a row's features depend on its batch");
+        return ss_sae_refuse_target(sae, target, err, "a row's features depend on its batch");
     case SS_BATCHTOPK_REFUSE:
         break;
     }
-    *threshold = strict_threshold(sae, sae->threshold);
-    if (isfinite(*threshold)) {
+    if (rule->has_stored_threshold) {
+        /* One that fires itself is one float higher than one that does not. */
+        *threshold = rule->includes_threshold && rule->stored_threshold > 0
+                         ? (double)nextafterf((float)rule->stored_threshold, 0)
+                         : rule->stored_threshold;
         *kind = SS_SAE_JUMPRELU;
     }
     return SS_OK; /* without a threshold it stays what it is, for targets that can say that */
 }
 
-ss_status ss_sae_settle(const struct ss_sae *sae, const char *target, ss_sae_kind *kind,
-                        double *threshold, ss_err *err)
+ss_status ss_sae_effective_kind(const struct ss_sae *sae, const char *target, ss_sae_kind *kind,
+                                double *threshold, ss_err *err)
 {
-    *kind = sae->kind;
+    const struct ss_sae_rule *rule = &sae->activation.rule;
+    *kind = rule->kind;
     *threshold = NAN;
-    if (sae->caps_rows && sae->top_k < sae->n_features) {
-        return ss_sae_cannot(sae, target, err,
-                             "of what passes the threshold at most %zu features of a row are "
-                             "kept",
-                             sae->top_k);
+    if (rule->caps_rows && rule->top_k < sae->parameters.n_features) {
+        return ss_sae_refuse_target(
+            sae, target, err,
+            "of what passes the threshold at most %zu features of a row are kept", rule->top_k);
     }
-    return sae->kind == SS_SAE_BATCHTOPK ? settle_batch(sae, target, kind, threshold, err)
-                                         : SS_OK;
+    return rule->kind == SS_SAE_BATCHTOPK
+               ? effective_batchtopk(sae, target, kind, threshold, err)
+               : SS_OK;
 }
 
 bool ss_sae_is_zero(const float *numbers, size_t n)
@@ -81,7 +78,7 @@ bool ss_sae_is_zero(const float *numbers, size_t n)
     return true;
 }
 
-ss_status ss_sae_turn(const float *rows, size_t n, size_t m, float **out, ss_err *err)
+ss_status ss_sae_transpose(const float *rows, size_t n, size_t m, float **out, ss_err *err)
 {
     SS_ALLOC_ALIGNED_OR_RETURN(*out, n * m);
     for (size_t r = 0; r < n; r++) {
@@ -132,19 +129,35 @@ ss_status ss_sae_target_files(const char *to, const char *const **files, ss_err 
     return status;
 }
 
+ss_status ss_sae_write(const ss_sae *sae, const char *folder,
+                       struct ss_sae_conversion *conversion, ss_err *err)
+{
+    struct ss_sae_written written = {0};
+    const struct ss_sae_target *target = NULL;
+    const struct ss_sae_parameters *p = &sae->parameters;
+    SS_RETURN_IF_ERROR(find_target(conversion->to, &target, err));
+    if (!p->keeps_all || p->encoder_rows == NULL || p->decoder == NULL ||
+        p->decoder_bias == NULL || (p->has_skip && p->skip == NULL)) {
+        return ss__fail_file(
+            err, sae->provenance.path, SS_E_USAGE,
+            "this SAE is not held with all its weights, so that it cannot be written");
+    }
+    SS_RETURN_IF_ERROR(target->write(sae, folder, conversion->allows_rounding, &written, err));
+    conversion->format = sae->provenance.format;
+    conversion->kind = written.kind;
+    conversion->n_rounded = written.n_rounded;
+    return SS_OK;
+}
+
 ss_status ss_sae_convert_folder(const char *path, const char *folder,
                                 struct ss_sae_conversion *conversion, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_sae_written written = {0};
-    ss_sae *sae = NULL;
     const struct ss_sae_target *target = NULL;
+    ss_sae *sae = NULL;
     SS_TRY(find_target(conversion->to, &target, err));
-    SS_TRY(ss_sae_open_with_parts(path, conversion->options, true, &sae, err));
-    SS_TRY(target->write(sae, folder, conversion->allows_rounding, &written, err));
-    conversion->format = sae->format;
-    conversion->kind = written.kind;
-    conversion->n_rounded = written.n_rounded;
+    SS_TRY(ss_sae_open_with_weights(path, conversion->options, true, &sae, err));
+    SS_TRY(ss_sae_write(sae, folder, conversion, err));
 out:
     ss_sae_free(sae);
     return status;

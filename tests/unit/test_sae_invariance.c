@@ -67,10 +67,11 @@ static void check_counts(const ss_sae *sae, const float *x, size_t width)
     struct ss_sparse rows = {0};
     ss_work *work = NULL;
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-    assert_int_equal(ss_sae_encode_counted(sae, work, x, N_ROWS, &rows, &whole, NULL), SS_OK);
+    const struct ss_sae_batch all = {.x = x, .n = N_ROWS, .counts = &whole};
+    assert_int_equal(ss_sae_encode_batch(sae, NULL, work, &all, &rows, NULL), SS_OK);
     for (size_t r = 0; r < N_ROWS; r++) {
-        assert_int_equal(
-            ss_sae_encode_counted(sae, work, x + r * width, 1, &rows, &parts, NULL), SS_OK);
+        const struct ss_sae_batch one = {.x = x + r * width, .n = 1, .counts = &parts};
+        assert_int_equal(ss_sae_encode_batch(sae, NULL, work, &one, &rows, NULL), SS_OK);
     }
     assert_int_equal(whole.n_tied_rows, parts.n_tied_rows);
     assert_int_equal(whole.n_borderline_pairs, parts.n_borderline_pairs);

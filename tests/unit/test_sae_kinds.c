@@ -35,21 +35,28 @@ static ss_sae *open_good(const char *folder, const struct ss_sae_options *option
     return sae;
 }
 
-static void check_answer(const char *folder, const char *rule, ss_sae *sae,
-                         struct ss_sae_counts *counts)
+static void check_answer_of(const char *folder, const char *rule, const ss_sae *sae,
+                            const struct ss_sae_activation *activation,
+                            struct ss_sae_counts *counts)
 {
     struct ss_sparse found = {0};
     ss_work *work = NULL;
     ss_err err = {0};
     read_good(folder, rule);
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-    if (ss_sae_encode_counted(sae, work, expected.x, expected.n_rows, &found, counts, &err) !=
-        SS_OK) {
+    const struct ss_sae_batch batch = {.x = expected.x, .n = expected.n_rows, .counts = counts};
+    if (ss_sae_encode_batch(sae, activation, work, &batch, &found, &err) != SS_OK) {
         fail_msg("%s: %s", folder, err.message);
     }
     check_rows(folder, &found);
     ss_sparse_release(&found);
     ss_work_free(work);
+}
+
+static void check_answer(const char *folder, const char *rule, const ss_sae *sae,
+                         struct ss_sae_counts *counts)
+{
+    check_answer_of(folder, rule, sae, NULL, counts);
 }
 
 static void every_kind_answers_as_torch(void **state)
@@ -143,19 +150,28 @@ static void batchtopk_calibrates(void **state)
     struct ss_sae_info info;
     ss_work *work = NULL;
     struct ss_sparse out = {0};
+    struct ss_sae_activation *calibrated = NULL;
     ss_sae *sae = open_good("batchtopk", &options);
     assert_int_equal(ss_sae_calibration_rows(sae), 10000);
     assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
     read_good("batchtopk", "calibrated");
     assert_int_equal(ss_sae_encode(sae, work, expected.x, 1, &out, &err), SS_E_UNSUPPORTED);
-    assert_int_equal(ss_sae_calibrate(sae, work, expected.x, 0, &err), SS_E_DATA);
-    assert_int_equal(ss_sae_calibrate(sae, work, expected.x, expected.n_rows, &err), SS_OK);
-    assert_int_equal(ss_sae_calibration_rows(sae), 0);
-    check_answer("batchtopk", "calibrated", sae, NULL);
+    assert_int_equal(ss_sae_calibrate(sae, work, expected.x, 0, &calibrated, &err), SS_E_DATA);
+    assert_null(calibrated);
+    assert_int_equal(
+        ss_sae_calibrate(sae, work, expected.x, expected.n_rows, &calibrated, &err), SS_OK);
+    check_answer_of("batchtopk", "calibrated", sae, calibrated, NULL);
     assert_int_equal(expected.offsets[expected.n_rows], 2 * expected.n_rows);
+    const char *text = ss_sae_activation_text(sae, calibrated);
+    assert_non_null(strstr(text, "calibrated on the first 13 rows"));
+    assert_non_null(strstr(text, "SHA-256"));
+    /* The SAE is as it was. */
+    assert_int_equal(ss_sae_calibration_rows(sae), 10000);
+    assert_int_equal(ss_sae_encode(sae, work, expected.x, 1, &out, &err), SS_E_UNSUPPORTED);
     ss_sae_describe(sae, &info);
-    assert_non_null(strstr(info.rule, "calibrated on the first 13 rows"));
-    assert_non_null(strstr(info.rule, "SHA-256"));
+    assert_string_equal(ss_sae_activation_text(sae, NULL), info.rule);
+    assert_non_null(strstr(info.rule, "to be calibrated on the first 10000 rows"));
+    ss_sae_activation_free(calibrated);
     ss_sparse_release(&out);
     ss_work_free(work);
     ss_sae_free(sae);

@@ -1,5 +1,5 @@
 /* Rows whose embedding may be off: whatever it is off by, up to the error, the rows that are
- * not called near fire the same features, and those that are, encoded again from what is exact,
+ * not ambiguous fire the same features, and those that are, encoded again from what is exact,
  * make the whole result that of exact embeddings. Held for every kind and rule with errors in
  * all directions and along the weights, by which as many rows as can be change. */
 #include <math.h>
@@ -20,9 +20,9 @@ enum { N_ROWS = 200, N_TRIES = 50, MOST_WIDTH = 32 };
 
 static const double ERROR = 5e-3;
 
-/* Of the rows that are called near, so many at least are changed by the errors that are tried:
- * measured are 5 to 24 %, and 1.4 % for lista, which calls every row near. Margins that are
- * wide without need would lower it. */
+/* Of the rows that are called ambiguous, so many at least are changed by the errors that are
+ * tried: measured are 5 to 24 %, and 1.4 % for lista, which calls every row ambiguous. Margins
+ * that are wide without need would lower it. */
 static const double LEAST_CHANGED = 0.01;
 
 static uint64_t seed_state;
@@ -42,10 +42,10 @@ struct bench {
     struct ss_sae_margins *margins;
     size_t width;
     float *x, *exact, *mixed; /* [N_ROWS, width] */
-    bool is_near[N_ROWS];
+    bool is_ambiguous[N_ROWS];
     struct ss_sparse found, expected;
     struct ss_sae_counts counts, expected_counts;
-    size_t n_near, n_changed; /* rows, in all tries */
+    size_t n_ambiguous, n_changed; /* rows, in all tries */
 };
 
 static void check(ss_status status, const ss_err *err)
@@ -70,7 +70,7 @@ static void bench_init(struct bench *b, const char *path, const struct ss_sae_op
     struct ss_sae_info info;
     *b = (struct bench){0};
     seed_state = 0x9e3779b97f4a7c15U;
-    check(ss_sae_open_with_parts(path, options, true, &b->sae, &err), &err);
+    check(ss_sae_open_with_weights(path, options, true, &b->sae, &err), &err);
     check(ss_work_new(2, &b->work, &err), &err);
     check(ss_sae_margins_new(b->sae, ERROR, &b->margins, &err), &err);
     ss_sae_describe(b->sae, &info);
@@ -97,13 +97,13 @@ static void bench_release(struct bench *b)
 
 static size_t draw_feature(const struct bench *b)
 {
-    return (size_t)((draw() + 1) / 2 * (float)b->sae->n_features);
+    return (size_t)((draw() + 1) / 2 * (float)b->sae->parameters.n_features);
 }
 
 /* In any direction, along the weights of a feature, or from those of one to another's. */
 static void draw_direction(const struct bench *b, float *off)
 {
-    const float *w = b->sae->encoder_rows;
+    const float *w = b->sae->parameters.encoder_rows;
     const float *from = w + draw_feature(b) * b->width, *to = w + draw_feature(b) * b->width;
     const float kind = w == NULL ? 1 : draw(), sign = draw() > 0 ? 1 : -1;
     for (size_t i = 0; i < b->width; i++) {
@@ -147,32 +147,32 @@ static void check_values(const struct bench *b, size_t r)
 static void try_once(struct bench *b, const char *name)
 {
     ss_err err;
-    struct ss_sae_near_rows rows = {
-        .x = b->x, .n = N_ROWS, .is_near = b->is_near, .counts = &b->counts};
+    struct ss_sae_batch rows = {
+        .x = b->x, .n = N_ROWS, .is_ambiguous = b->is_ambiguous, .counts = &b->counts};
     make_exact(b);
     b->counts = b->expected_counts = (struct ss_sae_counts){0};
-    check(ss_sae_encode_counted(b->sae, b->work, b->exact, N_ROWS, &b->expected,
-                                &b->expected_counts, &err),
-          &err);
-    check(ss_sae_encode_near(b->margins, b->work, &rows, &b->found, &err), &err);
+    const struct ss_sae_batch exact = {
+        .x = b->exact, .n = N_ROWS, .counts = &b->expected_counts};
+    check(ss_sae_encode_batch(b->sae, NULL, b->work, &exact, &b->expected, &err), &err);
+    check(ss_sae_encode_marking(b->margins, NULL, b->work, &rows, &b->found, &err), &err);
     for (size_t r = 0; r < N_ROWS; r++) {
         const bool changes = !is_same(&b->found, &b->expected, r);
-        if (changes && !b->is_near[r]) {
-            fail_msg("%s: row %zu fires other features and is not near", name, r);
+        if (changes && !b->is_ambiguous[r]) {
+            fail_msg("%s: row %zu fires other features and is not ambiguous", name, r);
         }
-        b->n_near += b->is_near[r];
+        b->n_ambiguous += b->is_ambiguous[r];
         b->n_changed += changes;
-        memcpy(b->mixed + r * b->width, (b->is_near[r] ? b->exact : b->x) + r * b->width,
+        memcpy(b->mixed + r * b->width, (b->is_ambiguous[r] ? b->exact : b->x) + r * b->width,
                b->width * sizeof *b->x);
     }
     rows.x = b->mixed;
-    check(ss_sae_encode_again(b->margins, b->work, &rows, &b->found, &err), &err);
+    check(ss_sae_reencode_marked(b->margins, NULL, b->work, &rows, &b->found, &err), &err);
     assert_int_equal(b->found.n_rows, N_ROWS);
     for (size_t r = 0; r < N_ROWS; r++) {
         if (!is_same(&b->found, &b->expected, r)) {
             fail_msg("%s: row %zu fires other features after it was encoded again", name, r);
         }
-        if (b->is_near[r]) {
+        if (b->is_ambiguous[r]) {
             check_values(b, r);
         }
     }
@@ -211,7 +211,7 @@ static const struct {
     {"formats/latent-lista", {0}},
 };
 
-static void other_embeddings_change_near_rows_only(void **state)
+static void other_embeddings_change_ambiguous_rows_only(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -222,11 +222,11 @@ static void other_embeddings_change_near_rows_only(void **state)
         for (size_t t = 0; t < N_TRIES; t++) {
             try_once(&b, cases[i].path);
         }
-        const double changed = (double)b.n_changed / (double)b.n_near;
-        print_message("%s: near %5.1f %%, of these changed %5.1f %%\n", cases[i].path,
-                      100.0 * (double)b.n_near / (N_ROWS * N_TRIES), 100 * changed);
-        assert_true(b.n_near > 0 && changed >= LEAST_CHANGED);
-        assert_true(b.n_near < N_ROWS * N_TRIES || !ss_sae_margins_decide(b.margins));
+        const double changed = (double)b.n_changed / (double)b.n_ambiguous;
+        print_message("%s: ambiguous %5.1f %%, of these changed %5.1f %%\n", cases[i].path,
+                      100.0 * (double)b.n_ambiguous / (N_ROWS * N_TRIES), 100 * changed);
+        assert_true(b.n_ambiguous > 0 && changed >= LEAST_CHANGED);
+        assert_true(b.n_ambiguous < N_ROWS * N_TRIES || !ss_sae_margins_decide(b.margins));
         bench_release(&b);
     }
 }
@@ -240,8 +240,10 @@ static double threshold_of(const struct bench *b, const float *x)
     ss_err err;
     ss_sae *sae = NULL;
     check(ss_sae_open(SS_TEST_DATA "/sae/good/batchtopk", &calibrated, &sae, &err), &err);
-    check(ss_sae_calibrate(sae, b->work, x, N_ROWS, &err), &err);
-    const double threshold = sae->options.batchtopk_threshold;
+    struct ss_sae_activation *activation = NULL;
+    check(ss_sae_calibrate(sae, b->work, x, N_ROWS, &activation, &err), &err);
+    const double threshold = activation->rule.batchtopk_threshold;
+    ss_sae_activation_free(activation);
     ss_sae_free(sae);
     return threshold;
 }
@@ -255,27 +257,28 @@ static void a_threshold_comes_from_exact_rows(void **state)
     bench_init(&b, SS_TEST_DATA "/sae/good/batchtopk", &calibrated);
     const double of_x = threshold_of(&b, b.x);
     for (size_t t = 0; t < N_TRIES; t++) {
-        const struct ss_sae_near_rows rows = {.x = b.x, .n = N_ROWS, .is_near = b.is_near};
+        const struct ss_sae_batch rows = {
+            .x = b.x, .n = N_ROWS, .is_ambiguous = b.is_ambiguous};
         make_exact(&b);
-        check(ss_sae_calibrate_near(b.margins, b.sae, b.work, &rows, &err), &err);
+        check(ss_sae_mark_for_calibration(b.margins, b.work, &rows, &err), &err);
         assert_int_not_equal(ss_sae_calibration_rows(b.sae), 0);
         for (size_t r = 0; r < N_ROWS; r++) {
-            b.n_near += b.is_near[r];
-            memcpy(b.mixed + r * b.width, (b.is_near[r] ? b.exact : b.x) + r * b.width,
+            b.n_ambiguous += b.is_ambiguous[r];
+            memcpy(b.mixed + r * b.width, (b.is_ambiguous[r] ? b.exact : b.x) + r * b.width,
                    b.width * sizeof *b.x);
         }
         const double expected = threshold_of(&b, b.exact);
         assert_true(threshold_of(&b, b.mixed) == expected);
         n_other += expected != of_x;
     }
-    assert_true(n_other > N_TRIES / 2 && b.n_near < N_ROWS * N_TRIES / 2);
+    assert_true(n_other > N_TRIES / 2 && b.n_ambiguous < N_ROWS * N_TRIES / 2);
     bench_release(&b);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(other_embeddings_change_near_rows_only),
+        cmocka_unit_test(other_embeddings_change_ambiguous_rows_only),
         cmocka_unit_test(a_threshold_comes_from_exact_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

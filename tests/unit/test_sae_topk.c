@@ -1,4 +1,4 @@
-/* The k strongest against sorting: the same values and places, equal ones by place, and ties
+/* The k largest against sorting: the same values and places, equal ones by place, and ties
  * known; whatever the numbers, and however they come. */
 #include <float.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "sae/sae_priv.h"
+#include "sae/sae_topk.h"
 #include "sparse_rows.h"
 
 enum { MOST = 400 };
@@ -78,16 +78,16 @@ static float draw(uint64_t *state, size_t variant)
     }
 }
 
-static void check_border(const float *x, size_t n, size_t k, float least)
+static void check_cutoff(const float *x, size_t n, size_t k, float least)
 {
     const struct answer expected = sorted(x, n, k, least);
-    struct ss_sae_border border = ss_sae_find_border(x, n, k, least);
+    struct ss_sae_topk_cutoff cutoff = ss_sae_topk_find_cutoff(x, n, k, least);
     size_t taken = 0;
     if (k > 0) {
-        assert_int_equal(border.is_tied, expected.is_tied);
+        assert_int_equal(cutoff.is_tied, expected.is_tied);
     }
     for (size_t i = 0; i < n; i++) {
-        if (ss_sae_border_takes(&border, x[i])) {
+        if (ss_sae_topk_passes(&cutoff, x[i])) {
             assert_true(taken < expected.n);
             assert_int_equal(expected.best[taken++].id, i);
         }
@@ -95,7 +95,7 @@ static void check_border(const float *x, size_t n, size_t k, float least)
     assert_int_equal(taken, expected.n);
 }
 
-static void borders_are_where_sorting_puts_them(void **state)
+static void cutoffs_are_where_sorting_puts_them(void **state)
 {
     (void)state;
     static const float least[] = {-INFINITY, -FLT_MAX, -0.5F, 0, FLT_TRUE_MIN, 3};
@@ -106,7 +106,7 @@ static void borders_are_where_sorting_puts_them(void **state)
         for (size_t i = 0; i < n; i++) {
             x[i] = draw(&seed, turn % 5);
         }
-        check_border(x, n, k, least[test_random(&seed) % 6]);
+        check_cutoff(x, n, k, least[test_random(&seed) % 6]);
     }
 }
 
@@ -115,29 +115,29 @@ static void check_stream(const float *x, size_t n, size_t k)
     float values[2 * MOST + 64];
     uint32_t ids[2 * MOST + 64];
     const struct answer expected = sorted(x, n, k, FLT_TRUE_MIN);
-    struct ss_sae_strongest strongest = {.values = values,
-                                         .ids = ids,
-                                         .k = k,
-                                         .room = ss_sae_strongest_room(k),
-                                         .least = -INFINITY};
-    assert_true(strongest.room <= sizeof ids / sizeof ids[0]);
+    struct ss_sae_topk topk = {.values = values,
+                               .ids = ids,
+                               .k = k,
+                               .capacity = ss_sae_topk_capacity(k),
+                               .least = -INFINITY};
+    assert_true(topk.capacity <= sizeof ids / sizeof ids[0]);
     for (size_t i = 0; i < n; i += 32) {
         uint32_t bits = 0;
         for (size_t j = 0; j < 32 && i + j < n; j++) {
             bits |= (uint32_t)(x[i + j] >= FLT_TRUE_MIN) << j;
         }
-        ss_sae_strongest_offer(&strongest, x + i, bits, (uint32_t)i);
+        ss_sae_topk_offer(&topk, x + i, bits, (uint32_t)i);
     }
-    ss_sae_strongest_cut(&strongest);
-    assert_int_equal(strongest.n, expected.n);
-    assert_int_equal(strongest.is_tied, expected.is_tied);
+    ss_sae_topk_cut(&topk);
+    assert_int_equal(topk.n, expected.n);
+    assert_int_equal(topk.is_tied, expected.is_tied);
     for (size_t i = 0; i < expected.n; i++) {
         assert_int_equal(ids[i], expected.best[i].id);
         assert_true(values[i] == expected.best[i].value);
     }
 }
 
-static void streams_keep_the_strongest(void **state)
+static void streams_keep_the_largest(void **state)
 {
     (void)state;
     uint64_t seed = 4;
@@ -151,7 +151,7 @@ static void streams_keep_the_strongest(void **state)
     }
 }
 
-static void batches_keep_the_strongest(void **state)
+static void batches_keep_the_largest(void **state)
 {
     (void)state;
     uint64_t seed = 5;
@@ -173,7 +173,7 @@ static void batches_keep_the_strongest(void **state)
             .n_rows = ROWS, .offsets = offsets, .features = features, .values = values};
         const size_t k = test_random(&seed) % (n - start + 2);
         const struct answer expected = sorted(before + start, n - start, k, FLT_TRUE_MIN);
-        ss_sae_sparse_keep_strongest(&rows, FIRST, k);
+        ss_sae_topk_of_rows(&rows, FIRST, k);
         assert_memory_equal(offsets, old_offsets, (FIRST + 1) * sizeof offsets[0]);
         assert_memory_equal(values, before, start * sizeof values[0]);
         assert_int_equal(offsets[ROWS], start + expected.n);
@@ -190,9 +190,9 @@ static void batches_keep_the_strongest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(borders_are_where_sorting_puts_them),
-        cmocka_unit_test(streams_keep_the_strongest),
-        cmocka_unit_test(batches_keep_the_strongest),
+        cmocka_unit_test(cutoffs_are_where_sorting_puts_them),
+        cmocka_unit_test(streams_keep_the_largest),
+        cmocka_unit_test(batches_keep_the_largest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

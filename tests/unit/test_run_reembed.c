@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "run/manifest.h"
+#include "run/results.h"
 #include "support/tile_unit.h"
 #include "tensor/tensor_priv.h"
 #include "weights/weights.h"
@@ -66,11 +67,11 @@ struct outcome {
     char rule[64]; /* its beginning, with the threshold where one was calibrated */
 };
 
-static void keep_warning(void *user, ss_level level, const char *sentence)
+static void keep_warning(void *user, ss_level level, const char *message)
 {
     struct outcome *out = user;
-    if (level == SS_LEVEL_WARNING && strstr(sentence, "was off") != NULL) {
-        snprintf(out->warning, sizeof out->warning, "%s", sentence);
+    if (level == SS_LEVEL_WARNING && strstr(message, "was off") != NULL) {
+        snprintf(out->warning, sizeof out->warning, "%s", message);
     }
 }
 
@@ -132,8 +133,8 @@ static void analyze(const struct job *job, ss_precision precision, const char *o
                                            .log = {.fn = keep_warning, .user = out}};
     check(ss_analyze(encoder, sae, dataset, &how, &run, &err), &err);
     read_outcome(run, out);
-    ss_sae_describe(sae, &info);
-    snprintf(out->rule, sizeof out->rule, "%.*s", (int)strcspn(info.rule, ",;("), info.rule);
+    snprintf(out->rule, sizeof out->rule, "%.*s", (int)strcspn(run->sae_rule, ",;("),
+             run->sae_rule);
     ss_run_free(run);
     ss_dataset_close(dataset);
     ss_sae_free(sae);
@@ -235,7 +236,7 @@ static void nothing_depends_on_batches_and_threads(void **state)
 
 enum { WIDTH = 16, N_FEATURES = 48 };
 
-static char folder[] = "/tmp/saescope-again-XXXXXX";
+static char folder[] = "/tmp/saescope-reembed-XXXXXX";
 
 /* Embeddings of all texts at a level, [n, WIDTH]; gives n. */
 static size_t embed_rows(ss_precision precision, float *out)

@@ -1,4 +1,4 @@
-/* Rules that need a whole row of the product, or make several:
+/* Activation rules that need a whole row of the product, or make several:
  *
  *   groupmax         the largest of each of k equal groups of neighbouring features
  *   gated top-k      the k largest gates g choose; a = relu(exp(r) (u M) sigmoid(g))
@@ -13,15 +13,16 @@
 
 #include "base/mem.h"
 #include "sae/sae_priv.h"
+#include "sae/sae_topk.h"
 
 enum { CANDIDATES_PER_K = 4 };
 
-size_t ss_sae_n_candidates(const struct ss_sae *sae)
+size_t ss_sae_n_candidates(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule)
 {
-    const size_t n = sae->kind == SS_SAE_LISTA && sae->top_k <= sae->n_features
-                         ? CANDIDATES_PER_K * sae->top_k
-                         : sae->top_k;
-    return ss__min_size(n, sae->n_features);
+    const size_t n = rule->kind == SS_SAE_LISTA && rule->top_k <= p->n_features
+                         ? CANDIDATES_PER_K * rule->top_k
+                         : rule->top_k;
+    return ss__min_size(n, p->n_features);
 }
 
 static double dot(const float *a, const float *b, size_t n)
@@ -35,31 +36,31 @@ static double dot(const float *a, const float *b, size_t n)
 
 /* The k largest h of a row that are not below `least`, by feature; equal ones by lower feature.
  * They are put into row->kept; gives their number. */
-static size_t find_candidates(const struct ss_sae *sae, struct ss_sae_row *row, size_t k,
-                              float least)
+static size_t find_candidates(const struct ss_sae_parameters *p, struct ss_sae_row *row,
+                              size_t k, float least)
 {
-    struct ss_sae_border border = ss_sae_find_border(row->h, sae->n_features, k, least);
+    struct ss_sae_topk_cutoff cutoff = ss_sae_topk_find_cutoff(row->h, p->n_features, k, least);
     size_t n = 0;
-    for (size_t f = 0; f < sae->n_features; f++) {
-        if (ss_sae_border_takes(&border, row->h[f])) {
+    for (size_t f = 0; f < p->n_features; f++) {
+        if (ss_sae_topk_passes(&cutoff, row->h[f])) {
             row->kept[n++] = (struct ss_sae_kept){.value = row->h[f], .id = f};
         }
     }
-    row->is_tied = row->is_tied || border.is_tied;
+    row->is_tied = row->is_tied || cutoff.is_tied;
     return n;
 }
 
-/* ---- doubt ---- */
+/* ---- ambiguity ---- */
 
-/* Whether u may be off: then rules look how near they come to other results. */
-static bool is_doubted(const struct ss_sae_row *row)
+/* Whether u may be off: then rules find out how near they come to other results. */
+static bool is_uncertain(const struct ss_sae_row *row)
 {
-    return row->reach > 0;
+    return row->du > 0;
 }
 
 static double margin_of(const struct ss_sae_row *row, size_t f)
 {
-    return row->reach * (double)row->lengths[f];
+    return row->du * (double)row->h_per_du[f];
 }
 
 /* Whether one of h that is not among the n chosen, in rising order, might be larger than one of
@@ -86,7 +87,8 @@ static bool may_be_0(double h, double margin)
 }
 
 /* The largest of a group fires if it is above 0. */
-static bool is_near_group(const struct ss_sae_row *row, size_t best, size_t start, size_t end)
+static bool is_ambiguous_group(const struct ss_sae_row *row, size_t best, size_t start,
+                               size_t end)
 {
     const struct ss_sae_kept chosen = {row->h[best], best};
     double high = -INFINITY;
@@ -111,13 +113,13 @@ static void copy_sums(void *context, const struct ss_tensor_sums *sums)
     }
 }
 
-void ss_sae_multiply(const struct ss_sae *sae, const struct ss_sae_product *product)
+void ss_sae_multiply(const struct ss_sae_parameters *p, const struct ss_sae_product *product)
 {
     struct ss_sae_product context = *product;
-    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &sae->encoder,
+    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &p->encoder,
                                                      .x = product->x,
                                                      .n_rows = product->n_rows,
-                                                     .end = sae->n_features,
+                                                     .end = p->n_features,
                                                      .scratch = product->scratch,
                                                      .look = copy_sums,
                                                      .context = &context});
@@ -125,83 +127,89 @@ void ss_sae_multiply(const struct ss_sae *sae, const struct ss_sae_product *prod
 
 /* ---- the rules ---- */
 
-static void encode_groupmax(const struct ss_sae *sae, struct ss_sae_row *row)
+static void encode_groupmax(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                            struct ss_sae_row *row)
 {
-    const size_t n_group = sae->n_features / sae->top_k;
-    for (size_t start = 0; start < sae->n_features; start += n_group) {
+    const size_t n_group = p->n_features / rule->top_k;
+    for (size_t start = 0; start < p->n_features; start += n_group) {
         size_t best = start;
         for (size_t f = start + 1; f < start + n_group; f++) {
             best = row->h[f] > row->h[best] ? f : best;
         }
         row->a[best] = row->h[best];
-        row->is_near |= is_doubted(row) && is_near_group(row, best, start, start + n_group);
+        row->is_ambiguous |=
+            is_uncertain(row) && is_ambiguous_group(row, best, start, start + n_group);
     }
 }
 
-static void encode_gated_topk(const struct ss_sae *sae, struct ss_sae_row *row)
+static void encode_gated_topk(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                              struct ss_sae_row *row)
 {
-    const size_t n = find_candidates(sae, row, sae->top_k, -FLT_MAX);
+    const size_t n = find_candidates(p, row, rule->top_k, -FLT_MAX);
     for (size_t i = 0; i < n; i++) {
         const size_t f = row->kept[i].id;
         const double gate = 1 / (1 + exp(-(double)row->kept[i].value));
-        const double size = dot(row->u, sae->magnitudes + f * sae->width, sae->width);
-        row->a[f] = (float)(size * (double)sae->gains[f] * gate);
-        row->is_near |=
-            is_doubted(row) && may_be_0(size, row->reach * (double)row->size_lengths[f]);
+        const double size = dot(row->u, p->magnitudes + f * p->width, p->width);
+        row->a[f] = (float)(size * (double)rule->gains[f] * gate);
+        row->is_ambiguous |=
+            is_uncertain(row) && may_be_0(size, row->du * (double)row->magnitude_per_du[f]);
     }
-    row->is_near |= is_doubted(row) && may_change_places(row, row->kept, n, 0, sae->n_features);
+    row->is_ambiguous |=
+        is_uncertain(row) && may_change_places(row, row->kept, n, 0, p->n_features);
 }
 
 /* The product of what is left with every feature's decoder. */
-static size_t find_nearest(const struct ss_sae *sae, struct ss_sae_row *row)
+static size_t find_nearest(const struct ss_sae_parameters *p, struct ss_sae_row *row)
 {
     size_t best = 0;
-    ss_sae_multiply(sae,
+    ss_sae_multiply(p,
                     &(struct ss_sae_product){
                         .x = row->residual, .n_rows = 1, .h = row->h, .scratch = row->product});
-    for (size_t f = 1; f < sae->n_features; f++) {
+    for (size_t f = 1; f < p->n_features; f++) {
         best = row->h[f] > row->h[best] ? f : best;
     }
     return best;
 }
 
 /* Whether the choice of a step, or its end, might be another. */
-static bool is_near_step(const struct ss_sae *sae, const struct ss_sae_row *row, size_t best)
+static bool is_ambiguous_step(const struct ss_sae_parameters *p, const struct ss_sae_row *row,
+                              size_t best)
 {
     const struct ss_sae_kept chosen = {row->h[best], best};
     return may_be_0((double)row->h[best], margin_of(row, best)) ||
-           may_change_places(row, &chosen, 1, 0, sae->n_features);
+           may_change_places(row, &chosen, 1, 0, p->n_features);
 }
 
 /* What is off in r goes on as (I - d dᵀ) of it. */
-static double growth_of(const struct ss_sae *sae, size_t feature)
+static double growth_of(const struct ss_sae_parameters *p, size_t feature)
 {
-    const float *d = sae->decoder + feature * sae->width;
-    return fmax(1, fabs(1 - dot(d, d, sae->width)));
+    const float *d = p->decoder + feature * p->width;
+    return fmax(1, fabs(1 - dot(d, d, p->width)));
 }
 
-static void encode_pursuit(const struct ss_sae *sae, struct ss_sae_row *row)
+static void encode_pursuit(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                           struct ss_sae_row *row)
 {
-    const bool is_exact = !is_doubted(row);
-    memcpy(row->residual, row->u, sae->width * sizeof *row->residual);
-    for (size_t step = 0; step < sae->n_steps; step++) {
-        const size_t best = find_nearest(sae, row);
+    const bool is_exact = !is_uncertain(row);
+    memcpy(row->residual, row->u, p->width * sizeof *row->residual);
+    for (size_t step = 0; step < rule->n_steps; step++) {
+        const size_t best = find_nearest(p, row);
         const float size = row->h[best];
         const bool is_new = row->a[best] == 0;
-        row->is_near |= !is_exact && is_near_step(sae, row, best);
+        row->is_ambiguous |= !is_exact && is_ambiguous_step(p, row, best);
         if (!(size > 0)) {
             return;
         }
         row->a[best] += size;
-        for (size_t i = 0; i < sae->width; i++) {
-            row->residual[i] -= size * sae->decoder[best * sae->width + i];
+        for (size_t i = 0; i < p->width; i++) {
+            row->residual[i] -= size * p->decoder[best * p->width + i];
         }
-        const double left = sqrt(dot(row->residual, row->residual, sae->width));
-        row->reach *= is_exact ? 1 : growth_of(sae, best);
-        row->is_near |= !is_exact && sae->residual_threshold > 0 &&
-                        fabs(left - sae->residual_threshold) <= row->reach;
-        if ((!is_new && sae->stops_on_same_support) ||
-            (sae->residual_threshold > 0 && left < sae->residual_threshold)) {
+        const double left = sqrt(dot(row->residual, row->residual, p->width));
+        row->du *= is_exact ? 1 : growth_of(p, best);
+        row->is_ambiguous |= !is_exact && rule->residual_threshold > 0 &&
+                             fabs(left - rule->residual_threshold) <= row->du;
+        if ((!is_new && rule->stops_on_same_support) ||
+            (rule->residual_threshold > 0 && left < rule->residual_threshold)) {
             return;
         }
     }
@@ -209,21 +217,22 @@ static void encode_pursuit(const struct ss_sae *sae, struct ss_sae_row *row)
 
 /* One round among the candidates: the sum of the others' products is that of all less one's
  * own, so a round costs as many products as there are candidates. */
-static void inhibit(const struct ss_sae *sae, struct ss_sae_kept *kept, size_t n, float *all)
+static void inhibit(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                    struct ss_sae_kept *kept, size_t n, float *all)
 {
-    const size_t width = sae->width;
+    const size_t width = p->width;
     memset(all, 0, width * sizeof *all);
     for (size_t i = 0; i < n; i++) {
-        const float *decoder = sae->decoder + kept[i].id * width;
+        const float *decoder = p->decoder + kept[i].id * width;
         for (size_t j = 0; j < width; j++) {
             all[j] += kept[i].value * decoder[j];
         }
     }
     for (size_t i = 0; i < n; i++) {
-        const float *decoder = sae->decoder + kept[i].id * width;
+        const float *decoder = p->decoder + kept[i].id * width;
         const double own = dot(decoder, decoder, width) * (double)kept[i].value;
         const double inhibition = dot(decoder, all, width) - own;
-        kept[i].value = fmaxf((float)((double)kept[i].value - sae->eta * inhibition), 0);
+        kept[i].value = fmaxf((float)((double)kept[i].value - rule->eta * inhibition), 0);
     }
 }
 
@@ -234,27 +243,28 @@ static void put_kept(float *to, const struct ss_sae_kept *kept, size_t n)
     }
 }
 
-static void encode_lista(const struct ss_sae *sae, struct ss_sae_row *row)
+static void encode_lista(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                         struct ss_sae_row *row)
 {
     size_t n = 0;
-    row->is_near = is_doubted(row); /* rounds that feed each other: nothing is certain */
-    for (size_t f = 0; f < sae->n_features; f++) {
+    row->is_ambiguous = is_uncertain(row); /* rounds that feed each other: nothing is certain */
+    for (size_t f = 0; f < p->n_features; f++) {
         row->h[f] = fmaxf(row->h[f], 0);
     }
-    for (size_t step = 0; step < sae->n_steps; step++) {
-        n = find_candidates(sae, row, ss_sae_n_candidates(sae), -FLT_MAX);
-        inhibit(sae, row->kept, n, row->residual);
+    for (size_t step = 0; step < rule->n_steps; step++) {
+        n = find_candidates(p, row, ss_sae_n_candidates(p, rule), -FLT_MAX);
+        inhibit(p, rule, row->kept, n, row->residual);
         put_kept(row->h, row->kept, n);
     }
     /* Only candidates of the last round may stay. */
-    memset(row->h, 0, sae->n_features * sizeof *row->h);
+    memset(row->h, 0, p->n_features * sizeof *row->h);
     put_kept(row->h, row->kept, n);
-    n = find_candidates(sae, row, sae->top_k, FLT_TRUE_MIN);
+    n = find_candidates(p, row, rule->top_k, FLT_TRUE_MIN);
     put_kept(row->a, row->kept, n);
 }
 
 static const struct {
-    ss_sae_rule_of_row *apply;
+    ss_sae_row_rule_fn *apply;
     bool multiplies;
 } rules[SS_SAE_N_SAE_KINDS] = {
     [SS_SAE_GROUPMAX] = {.apply = encode_groupmax},
@@ -263,12 +273,12 @@ static const struct {
     [SS_SAE_LISTA] = {.apply = encode_lista},
 };
 
-ss_sae_rule_of_row *ss_sae_row_rule(ss_sae_kind kind)
+ss_sae_row_rule_fn *ss_sae_row_rule(ss_sae_kind kind)
 {
     return rules[kind].apply;
 }
 
-bool ss_sae_rule_multiplies(ss_sae_kind kind)
+bool ss_sae_row_rule_multiplies(ss_sae_kind kind)
 {
     return rules[kind].multiplies;
 }

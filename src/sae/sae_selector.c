@@ -1,0 +1,314 @@
+/* Selectors: which activations of a part of a call are kept. They are called with the tiles of
+ * the product while these are in the first cache: sums that may count are found by 16 lanes and
+ * few, so the rest is done one by one.
+ *
+ * Above thresholds, what passes is appended at once. For the k largest of a row, every row has
+ * a top-k buffer, and its cutoff so far is the lower limit for the next tiles. A rule by row
+ * gets whole rows of the product. */
+#include <math.h>
+#include <string.h>
+
+#include "sae/sae_selector.h"
+#include "sae/sae_topk.h"
+
+enum {
+    RULE_ROWS = 16,            /* whole rows of a product at once */
+    MAX_TOPK_ENTRIES = 1 << 18 /* of the buffers of one part */
+};
+
+/* Have capacity for n more entries. */
+static struct ss_sae_entry *reserve_entries(struct ss_sae_part *part, size_t n)
+{
+    struct ss_tensor_list *list = part->list;
+    if (!ss__grow(&list->items, &list->room, part->n_entries + n,
+                  sizeof(struct ss_sae_entry))) {
+        part->tally->no_memory = true;
+        return NULL;
+    }
+    return list->items;
+}
+
+/* Bits for the sums, now with bias, that may count; not below `least` [n_rows] where given. */
+static void find_candidates(const struct ss_sae_part *part, const struct ss_tensor_sums *sums,
+                            const float *least, uint32_t *masks)
+{
+    const struct ss_sae_parameters *p = part->parameters;
+    const struct ss_sae_rule *rule = part->rule;
+    ss_tensor_find_reaching(
+        &(struct ss_tensor_reach){.sums = sums,
+                                  .bias = p->bias == NULL ? NULL : p->bias + sums->output,
+                                  .limits = rule->candidate_min + sums->output,
+                                  .least = least == NULL ? NULL : least + sums->row,
+                                  .masks = masks});
+}
+
+static void visit(const struct ss_sae_part *part, float *scratch,
+                  void (*look)(void *context, const struct ss_tensor_sums *sums), void *context)
+{
+    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &part->parameters->encoder,
+                                                     .x = part->x,
+                                                     .n_rows = part->n_rows,
+                                                     .from = part->from,
+                                                     .end = part->end,
+                                                     .scratch = scratch,
+                                                     .look = look,
+                                                     .context = context});
+}
+
+static size_t product_bytes(const struct ss_sae_parameters *p, size_t n_rows)
+{
+    return ss_tensor_visit_floats(&p->encoder, n_rows) * sizeof(float);
+}
+
+/* ---- above a threshold ---- */
+
+/* Append a candidate of `row` if it is kept. */
+static void append_if_above(struct ss_sae_part *part, size_t row, size_t feature, float value)
+{
+    const struct ss_sae_rule *rule = part->rule;
+    struct ss_sae_entry *entries = part->list->items;
+    const bool has_gain = rule->gains != NULL;
+    const float kept = has_gain ? value * rule->gains[feature] + rule->shifts[feature] : value;
+    if (value > rule->thresholds[feature] && (kept > 0 || !has_gain)) {
+        entries[part->n_entries++] =
+            (struct ss_sae_entry){(uint32_t)row, (uint32_t)feature, kept};
+    }
+    part->tally->n_borderline += value <= rule->borderline_max[feature];
+}
+
+static void on_tile_above(void *context, const struct ss_tensor_sums *sums)
+{
+    struct ss_sae_part *part = context;
+    uint32_t masks[SS_TENSOR_SUMS_ROWS];
+    if (reserve_entries(part, sums->n_rows * sums->n_outputs) == NULL) {
+        return;
+    }
+    find_candidates(part, sums, NULL, masks);
+    for (size_t r = 0; r < sums->n_rows; r++) {
+        const float *values = sums->at + r * sums->stride;
+        const size_t before = part->n_entries;
+        for (uint32_t left = masks[r]; left != 0; left &= left - 1) {
+            const size_t j = (size_t)__builtin_ctz(left);
+            append_if_above(part, sums->row + r, sums->output + j, values[j]);
+        }
+        part->counts[sums->row + r] += (uint32_t)(part->n_entries - before);
+    }
+}
+
+static size_t above_bytes(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                          size_t n_rows)
+{
+    (void)rule;
+    return product_bytes(p, n_rows);
+}
+
+static void select_above(struct ss_sae_part *part)
+{
+    visit(part, (float *)(void *)part->scratch, on_tile_above, part);
+}
+
+/* ---- the k largest of a row ---- */
+
+struct topk_rows {
+    struct ss_sae_part *part;
+    struct ss_sae_topk *rows; /* [n_rows] */
+    float *least;             /* [n_rows] theirs */
+};
+
+struct topk_layout {
+    size_t product, rows, least, values, ids, total;
+};
+
+static struct topk_layout lay_out_topk(const struct ss_sae_parameters *p,
+                                       const struct ss_sae_rule *rule, size_t n_rows)
+{
+    const size_t capacity = ss_sae_topk_capacity(ss__min_size(rule->top_k, p->n_features));
+    struct topk_layout l;
+    size_t end = 0;
+    l.product = ss_sae_add_array(&end, product_bytes(p, n_rows), 1);
+    l.rows = ss_sae_add_array(&end, n_rows, sizeof(struct ss_sae_topk));
+    l.least = ss_sae_add_array(&end, n_rows, sizeof(float));
+    l.values = ss_sae_add_array(&end, n_rows * capacity, sizeof(float));
+    l.ids = ss_sae_add_array(&end, n_rows * capacity, sizeof(uint32_t));
+    l.total = end;
+    return l;
+}
+
+static size_t max_rows_of_topk(const struct ss_sae_parameters *p,
+                               const struct ss_sae_rule *rule)
+{
+    const size_t capacity = ss_sae_topk_capacity(ss__min_size(rule->top_k, p->n_features));
+    return ss__max_size(MAX_TOPK_ENTRIES / capacity, 1);
+}
+
+static size_t topk_bytes(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                         size_t n_rows)
+{
+    return lay_out_topk(p, rule, n_rows).total;
+}
+
+static void on_tile_topk(void *context, const struct ss_tensor_sums *sums)
+{
+    const struct topk_rows *self = context;
+    uint32_t masks[SS_TENSOR_SUMS_ROWS];
+    find_candidates(self->part, sums, self->least, masks);
+    for (size_t r = 0; r < sums->n_rows; r++) {
+        struct ss_sae_topk *topk = &self->rows[sums->row + r];
+        if (masks[r] != 0) {
+            ss_sae_topk_offer(topk, sums->at + r * sums->stride, masks[r],
+                              (uint32_t)sums->output);
+            self->least[sums->row + r] = topk->least;
+        }
+    }
+}
+
+static void append_topk(struct ss_sae_part *part, size_t row, const struct ss_sae_topk *topk)
+{
+    struct ss_sae_entry *entries = reserve_entries(part, topk->n);
+    if (entries == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < topk->n; i++) {
+        entries[part->n_entries++] =
+            (struct ss_sae_entry){(uint32_t)row, topk->ids[i], topk->values[i]};
+    }
+    part->counts[row] = (uint32_t)topk->n;
+    part->tally->n_tied_rows += topk->is_tied;
+}
+
+static void select_topk(struct ss_sae_part *part)
+{
+    const size_t k = ss__min_size(part->rule->top_k, part->parameters->n_features);
+    const size_t capacity = ss_sae_topk_capacity(k);
+    const struct topk_layout l = lay_out_topk(part->parameters, part->rule, part->n_rows);
+    void *product = part->scratch + l.product, *rows = part->scratch + l.rows;
+    void *least = part->scratch + l.least, *values = part->scratch + l.values;
+    void *ids = part->scratch + l.ids;
+    struct topk_rows self = {.part = part, .rows = rows, .least = least};
+    for (size_t r = 0; r < part->n_rows; r++) {
+        self.rows[r] = (struct ss_sae_topk){.values = (float *)values + r * capacity,
+                                            .ids = (uint32_t *)ids + r * capacity,
+                                            .k = k,
+                                            .capacity = capacity,
+                                            .least = -INFINITY};
+        self.least[r] = -INFINITY;
+    }
+    visit(part, product, on_tile_topk, &self);
+    for (size_t r = 0; r < part->n_rows; r++) {
+        ss_sae_topk_cut(&self.rows[r]);
+        append_topk(part, r, &self.rows[r]);
+    }
+}
+
+/* ---- rules by row ---- */
+
+struct row_rule_layout {
+    size_t product, h, a, residual, kept, stride, total;
+};
+
+/* A rule that makes its own products needs h of one row only. */
+static struct row_rule_layout lay_out_row_rule(const struct ss_sae_parameters *p,
+                                               const struct ss_sae_rule *rule, size_t n_rows)
+{
+    struct row_rule_layout l = {.stride = ss__round_up(p->n_features, 16)};
+    size_t end = 0;
+    n_rows = ss_sae_row_rule_multiplies(rule->kind) ? 1 : n_rows;
+    l.product = ss_sae_add_array(&end, product_bytes(p, n_rows), 1);
+    l.h = ss_sae_add_array(&end, n_rows * l.stride, sizeof(float));
+    l.a = ss_sae_add_array(&end, l.stride, sizeof(float));
+    l.residual = ss_sae_add_array(&end, p->width, sizeof(float));
+    l.kept = ss_sae_add_array(&end, ss_sae_n_candidates(p, rule), sizeof(struct ss_sae_kept));
+    l.total = end;
+    return l;
+}
+
+static size_t max_rows_of_row_rule(const struct ss_sae_parameters *p,
+                                   const struct ss_sae_rule *rule)
+{
+    (void)p;
+    (void)rule;
+    return RULE_ROWS;
+}
+
+static size_t row_rule_bytes(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
+                             size_t n_rows)
+{
+    return lay_out_row_rule(p, rule, n_rows).total;
+}
+
+static void append_positive(struct ss_sae_part *part, size_t row, const float *a)
+{
+    size_t n = 0;
+    for (size_t f = 0; f < part->parameters->n_features; f++) {
+        n += a[f] > 0;
+    }
+    struct ss_sae_entry *entries = reserve_entries(part, n);
+    for (size_t f = 0; entries != NULL && f < part->parameters->n_features; f++) {
+        if (a[f] > 0) {
+            entries[part->n_entries++] =
+                (struct ss_sae_entry){(uint32_t)row, (uint32_t)f, a[f]};
+        }
+    }
+    part->counts[row] = (uint32_t)n;
+}
+
+static void apply_row_rule(struct ss_sae_part *part, size_t r, struct ss_sae_row *row)
+{
+    const struct ss_sae_parameters *p = part->parameters;
+    const struct ss_sae_rule *rule = part->rule;
+    const struct ss_sae_error_bounds *bounds = part->bounds;
+    row->is_tied = row->is_ambiguous = false;
+    if (bounds != NULL) {
+        row->du = bounds->du[part->first_row + r];
+        row->h_per_du = bounds->h_per_du;
+        row->magnitude_per_du = bounds->magnitude_per_du;
+    }
+    memset(row->a, 0, p->n_features * sizeof *row->a);
+    ss_sae_row_rule(rule->kind)(p, rule, row);
+    if (bounds != NULL) {
+        bounds->is_ambiguous[part->first_row + r] = row->is_ambiguous;
+    }
+    part->tally->n_tied_rows += row->is_tied && !row->is_ambiguous;
+    append_positive(part, r, row->a);
+}
+
+static void select_by_row_rule(struct ss_sae_part *part)
+{
+    const struct ss_sae_parameters *p = part->parameters;
+    const struct ss_sae_rule *rule = part->rule;
+    const bool multiplies = ss_sae_row_rule_multiplies(rule->kind);
+    const struct row_rule_layout l = lay_out_row_rule(p, rule, part->n_rows);
+    void *product = part->scratch + l.product, *all_h = part->scratch + l.h;
+    void *a = part->scratch + l.a, *residual = part->scratch + l.residual;
+    void *kept = part->scratch + l.kept;
+    struct ss_sae_row row = {.a = a, .residual = residual, .kept = kept, .product = product};
+    if (!multiplies) {
+        ss_sae_multiply(p, &(struct ss_sae_product){.x = part->x,
+                                                    .n_rows = part->n_rows,
+                                                    .bias = p->bias,
+                                                    .h = all_h,
+                                                    .stride = l.stride,
+                                                    .scratch = product});
+    }
+    for (size_t r = 0; r < part->n_rows; r++) {
+        row.u = part->x + r * p->width;
+        row.h = (float *)all_h + (multiplies ? 0 : r * l.stride);
+        apply_row_rule(part, r, &row);
+    }
+}
+
+/* ---- the table ---- */
+
+const struct ss_sae_selector *ss_sae_selector_of(ss_sae_selection selection)
+{
+    static const struct ss_sae_selector selectors[] = {
+        [SS_SAE_SELECT_ABOVE] = {.scratch_bytes = above_bytes, .select = select_above},
+        [SS_SAE_SELECT_ROW_TOPK] = {.max_rows = max_rows_of_topk,
+                                    .scratch_bytes = topk_bytes,
+                                    .select = select_topk},
+        [SS_SAE_SELECT_BY_ROW] = {.max_rows = max_rows_of_row_rule,
+                                  .scratch_bytes = row_rule_bytes,
+                                  .select = select_by_row_rule},
+    };
+    return &selectors[selection];
+}
