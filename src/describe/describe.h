@@ -14,8 +14,8 @@
 
 /* ---- embedding ---- */
 
-/* Embeds n strings into out [n, width]; texts longer than the encoder's limit are cut by it. The
- * vector of a string does not depend on what else is in a call. */
+/* Embeds n strings into out [n, width]; texts longer than the encoder's limit are cut by it.
+ * The vector of a string does not depend on what else is in a call. */
 struct ss_describe_embedder {
     ss_status (*embed)(void *user, const struct ss_text *texts, size_t n, float *out,
                        ss_err *err);
@@ -41,7 +41,8 @@ struct ss_describe_terms {
 };
 void ss_describe_terms_release(struct ss_describe_terms *terms);
 
-/* Texts that features point at: feature f has texts[list[offsets[f]]] and so on. All borrowed. */
+/* Texts that features point at: feature f has texts[list[offsets[f]]] and so on. All borrowed.
+ */
 struct ss_describe_lists {
     size_t n_texts;
     const struct ss_text *texts;
@@ -67,8 +68,8 @@ struct ss_describe_seed_options {
 };
 
 /* Keywords of every feature from its top texts, the strongest first: per text the five words
- * nearest to it, without near doubles, and pairs of them that are near to it; then sums over the
- * texts, clusters of like terms, and their scores. A feature without texts has none.
+ * nearest to it, without near doubles, and pairs of them that are near to it; then sums over
+ * the texts, clusters of like terms, and their scores. A feature without texts has none.
  *
  * out      gives (ss_describe_terms_release)
  * Errors   SS_E_NOMEM, SS_E_LIMIT, SS_E_STOPPED, those of the embedder

@@ -114,8 +114,8 @@ void ss_describe_seed_rank(const struct ss_describe_strings *strings, const floa
 
 static bool are_near(const struct ss_describe_strings *strings, uint32_t a, uint32_t b)
 {
-    const float cosine = ss_tensor_dot(ss_describe_unit(strings, a), ss_describe_unit(strings, b),
-                                       strings->embedder.width);
+    const float cosine = ss_tensor_dot(ss_describe_unit(strings, a),
+                                       ss_describe_unit(strings, b), strings->embedder.width);
     return (double)cosine >= least_same_word;
 }
 

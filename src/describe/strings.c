@@ -133,14 +133,14 @@ ss_status ss_describe_strings_embed(struct ss_describe_strings *strings, ss_err 
         return SS_OK;
     }
     SS_GROW(strings->units, strings->units_room, strings->n * width);
-    float *new = strings->units + first * width;
+    float *new = strings->units + first *width;
     SS_TRY(ss_describe_embed_all(&batch, new, err));
     if (strings->keeps_raw) {
         SS_GROW(strings->raw, strings->raw_room, strings->n * width);
         memcpy(strings->raw + first * width, new, batch.n * width * sizeof *new);
     }
     for (size_t i = 0; i < batch.n; i++) {
-        ss_describe_normalize(new + i * width, width, new + i * width);
+        ss_describe_normalize(new + i *width, width, new + i *width);
     }
     strings->n_embedded = strings->n;
 out:

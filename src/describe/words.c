@@ -9,7 +9,13 @@
 
 #include "describe/word_tables.inc"
 
-enum { IS_WORD = 1, IS_CASED = 2, IS_IGNORABLE = 4, CAPITAL_SIGMA = 0x3A3, FINAL_SIGMA = 0x3C2 };
+enum {
+    IS_WORD = 1,
+    IS_CASED = 2,
+    IS_IGNORABLE = 4,
+    CAPITAL_SIGMA = 0x3A3,
+    FINAL_SIGMA = 0x3C2
+};
 
 static unsigned bits_of(uint32_t c)
 {
