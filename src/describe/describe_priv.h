@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "describe/describe.h"
 
-/* ---- words.c: characters as Python 3.11 has them ---- */
+/* ---- python_words.c: characters as Python 3.11 has them ---- */
 
 /* Append a text in lower case as str.lower makes it, the final sigma included. */
 void ss_describe_lower(struct ss_text text, struct ss__buf *out);
