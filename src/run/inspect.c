@@ -72,7 +72,7 @@ static bool is_folder_of_saes(const struct ss_run_look *look)
 {
     struct ss_sae_list list = {0};
     const bool found = look->kind == SS__PATH_FOLDER && !holds_rows(look->path) &&
-                       ss_sae_list_below(look->path, &list, NULL) == SS_OK && list.n > 0;
+                       ss_sae_list_subfolders(look->path, &list, NULL) == SS_OK && list.n > 0;
     ss_sae_list_release(&list);
     return found;
 }

@@ -102,7 +102,7 @@ ss_status ss_run_inspect_saes(struct ss_run_inspection *inspection, ss_err *err)
     struct ss_report *report = inspection->report;
     struct ss_sae_list list = {0};
     char *first = NULL;
-    SS_TRY(ss_sae_list_below(inspection->path, &list, err));
+    SS_TRY(ss_sae_list_subfolders(inspection->path, &list, err));
     ss_run_report_count(report, "SAEs", list.n);
     if (list.n > 0) {
         first = ss__path_join(inspection->path, list.paths[0]);

@@ -21,25 +21,25 @@ static const struct ss_sae_format *format_at(size_t index)
     return index < N_FORMATS ? formats[index] : &ss_sae_refused_formats[index - N_FORMATS];
 }
 
-static bool claims(const struct ss_sae_format *format, const struct ss_sae_place *place)
+static bool claims(const struct ss_sae_format *format, const struct ss_sae_checkpoint *from)
 {
-    return place->weights == NULL
-               ? format->claims_config != NULL && format->claims_config(place)
-               : format->claims_tensors != NULL && format->claims_tensors(place);
+    return from->weights == NULL
+               ? format->claims_config != NULL && format->claims_config(from)
+               : format->claims_tensors != NULL && format->claims_tensors(from);
 }
 
-/* The format that claims the place, NULL if none; more than one is an error. */
-static ss_status find_claim(const struct ss_sae_place *place,
+/* The format that claims the from, NULL if none; more than one is an error. */
+static ss_status find_claim(const struct ss_sae_checkpoint *from,
                             const struct ss_sae_format **found, ss_err *err)
 {
     *found = NULL;
     for (size_t i = 0; i < N_FORMATS + ss_sae_n_refused_formats; i++) {
         const struct ss_sae_format *format = format_at(i);
-        if (!claims(format, place)) {
+        if (!claims(format, from)) {
             continue;
         }
         if (*found != NULL) {
-            return ss__fail_file(err, place->path, SS_E_DATA,
+            return ss__fail_file(err, from->path, SS_E_DATA,
                                  "this may be an SAE of the format %s or %s; say which "
                                  "(--sae-format)",
                                  (*found)->name, format->name);
@@ -80,14 +80,14 @@ out:
 }
 
 /* A model's folder is not opened in search of an SAE. */
-static bool is_model(const struct ss_sae_place *place)
+static bool is_model(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(place->config, "model_type") != NULL ||
-           ss_sae_place_has(place, "modules.json");
+    return ss__json_get(from->config, "model_type") != NULL ||
+           ss_sae_checkpoint_has_file(from, "modules.json");
 }
 
 /* Tensors that several formats have, whose rule stands in a document beside them. */
-static ss_status refuse_without_config(const struct ss_sae_place *place, ss_err *err)
+static ss_status refuse_without_config(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     static const struct {
         const char *tensors[2];
@@ -100,9 +100,9 @@ static ss_status refuse_without_config(const struct ss_sae_place *place, ss_err 
         {{"W_gate.weight", "W_dec"}, "latent-sae", "cfg.json"},
     };
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
-        if (ss_sae_tensor(place, shared[i].tensors[0]) != NULL &&
-            ss_sae_tensor(place, shared[i].tensors[1]) != NULL) {
-            return ss__fail_file(err, place->path, SS_E_DATA,
+        if (ss_sae_tensor(from, shared[i].tensors[0]) != NULL &&
+            ss_sae_tensor(from, shared[i].tensors[1]) != NULL) {
+            return ss__fail_file(err, from->path, SS_E_DATA,
                                  "its tensors are those of %s, and do not tell the rule; put "
                                  "the %s of its training beside it, and name the folder or say "
                                  "which format it is (--sae-format)",
@@ -112,68 +112,68 @@ static ss_status refuse_without_config(const struct ss_sae_place *place, ss_err 
     return SS_OK;
 }
 
-static ss_status refuse_unknown(const struct ss_sae_place *place, ss_err *err)
+static ss_status refuse_unknown(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf list = {0};
     list_names(&list);
     SS_TRY(ss__buf_check(&list, err));
-    if (!place->is_module && is_model(place)) {
-        SS_FAIL_FILE(place->path, SS_E_DATA,
+    if (!from->is_module && is_model(from)) {
+        SS_FAIL_FILE(from->path, SS_E_DATA,
                      "this is a sentence encoder or another model, not a sparse autoencoder; "
                      "give it with --model, and an SAE with --sae");
     }
-    if (place->weights == NULL) {
-        SS_TRY(ss_sae_refuse_above(place, err));
-        SS_FAIL_FILE(place->path, SS_E_NOINPUT,
+    if (from->weights == NULL) {
+        SS_TRY(ss_sae_refuse_parent_folder(from, err));
+        SS_FAIL_FILE(from->path, SS_E_NOINPUT,
                      "this is no sparse autoencoder: expected a folder with %s, or files of "
                      "another of the formats %.*s",
                      formats[0]->files, (int)list.n_bytes, list.data);
     }
-    SS_TRY(refuse_without_config(place, err));
-    const size_t n = ss_weights_n(place->weights);
-    SS_FAIL_FILE(place->path, SS_E_DATA,
+    SS_TRY(refuse_without_config(from, err));
+    const size_t n = ss_weights_n(from->weights);
+    SS_FAIL_FILE(from->path, SS_E_DATA,
                  "this is no sparse autoencoder of a format that is known (%.*s): %zu tensors, "
                  "the first '%.100s'",
                  (int)list.n_bytes, list.data, n,
-                 n == 0 ? "" : ss_weights_at(place->weights, 0)->name);
+                 n == 0 ? "" : ss_weights_at(from->weights, 0)->name);
 out:
     ss__buf_release(&list);
     return status;
 }
 
 /* By the documents; else by the tensors of the file that was named, or of the only one. */
-static ss_status find_format(struct ss_sae_place *place, const struct ss_sae_format **found,
+static ss_status find_format(struct ss_sae_checkpoint *from, const struct ss_sae_format **found,
                              ss_err *err)
 {
     ss_status status = SS_OK;
     *found = NULL;
-    if (place->options->format != NULL) {
-        return find_by_name(place->options->format, found, err);
+    if (from->options->format != NULL) {
+        return find_by_name(from->options->format, found, err);
     }
-    SS_TRY(find_claim(place, found, err));
+    SS_TRY(find_claim(from, found, err));
     if (*found == NULL) {
-        status = ss_sae_place_open(place, NULL, "a file of weights", err);
-        if (status == SS_E_NOINPUT && place->file == NULL) {
-            return refuse_unknown(place, err);
+        status = ss_sae_checkpoint_open_weights(from, NULL, "a file of weights", err);
+        if (status == SS_E_NOINPUT && from->file == NULL) {
+            return refuse_unknown(from, err);
         }
         SS_TRY(status);
-        SS_TRY(find_claim(place, found, err));
+        SS_TRY(find_claim(from, found, err));
     }
     if (*found == NULL) {
-        return refuse_unknown(place, err);
+        return refuse_unknown(from, err);
     }
 out:
     return status;
 }
 
 /* Weights whose name claims an SAE, whatever is wrong with the documents beside them. */
-static bool has_named_weights(const struct ss_sae_place *place)
+static bool has_named_weights(const struct ss_sae_checkpoint *from)
 {
     static const char *const names[] = {"sae.pt", "sae.safetensors", "sae_weights.safetensors",
                                         "ae.pt"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (place->folder != NULL && ss_sae_place_has(place, names[i])) {
+        if (from->folder != NULL && ss_sae_checkpoint_has_file(from, names[i])) {
             return true;
         }
     }
@@ -182,78 +182,79 @@ static bool has_named_weights(const struct ss_sae_place *place)
 
 bool ss_sae_is_at(const char *path)
 {
-    struct ss_sae_place place = {0};
+    struct ss_sae_checkpoint from = {0};
     const struct ss_sae_format *format = NULL;
     bool found = false;
     if (ss__path_look(path) == SS__PATH_NONE) {
         return false;
     }
-    if (ss_sae_place_find(path, NULL, &place, NULL) != SS_OK) {
-        found = has_named_weights(&place);
-    } else if (place.is_module || !is_model(&place)) {
-        found = has_named_weights(&place) || find_claim(&place, &format, NULL) != SS_OK ||
-                format != NULL || find_format(&place, &format, NULL) == SS_OK;
+    if (ss_sae_checkpoint_find(path, NULL, &from, NULL) != SS_OK) {
+        found = has_named_weights(&from);
+    } else if (from.is_module || !is_model(&from)) {
+        found = has_named_weights(&from) || find_claim(&from, &format, NULL) != SS_OK ||
+                format != NULL || find_format(&from, &format, NULL) == SS_OK;
     }
-    ss_sae_place_release(&place);
+    ss_sae_checkpoint_release(&from);
     return found;
 }
 
 const char *ss_sae_format_of(struct ss_weights *weights)
 {
-    struct ss_sae_place place = {.path = "", .weights = weights};
+    struct ss_sae_checkpoint from = {.path = "", .weights = weights};
     const struct ss_sae_format *format = NULL;
-    return ss_sae_find_prefix(&place, NULL) == SS_OK &&
-                   find_claim(&place, &format, NULL) == SS_OK && format != NULL
+    return ss_sae_find_prefix(&from, NULL) == SS_OK &&
+                   find_claim(&from, &format, NULL) == SS_OK && format != NULL
                ? format->name
                : NULL;
 }
 
 /* ---- opening ---- */
 
-static ss_status read_place(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status read_checkpoint(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss_sae_format *format = NULL;
-    SS_TRY(find_format(place, &format, err));
+    SS_TRY(find_format(from, &format, err));
     if (format->read == NULL) {
-        SS_FAIL_FILE(place->path, SS_E_UNSUPPORTED,
+        SS_FAIL_FILE(from->path, SS_E_UNSUPPORTED,
                      "this is an SAE of %s, which is not read: %s", format->name,
                      format->refusal);
     }
     sae->provenance.format = format->name;
-    SS_TRY(format->read(sae, place, err));
+    SS_TRY(format->read(sae, from, err));
     if (format->tensors != NULL) {
-        SS_TRY(ss_sae_check_tensors(place, format->tensors, err));
+        SS_TRY(ss_sae_check_tensors(from, format->tensors, err));
     }
-    if (place->options->top_k != 0 && place->options->top_k != sae->rule.top_k) {
+    if (from->options->top_k != 0 && from->options->top_k != sae->rule.top_k) {
         SS_FAIL_FILE(
-            place->path, SS_E_USAGE,
+            from->path, SS_E_USAGE,
             "a k of %zu is given (--sae-top-k), but the format %s stores what it needs",
-            place->options->top_k, format->name);
+            from->options->top_k, format->name);
     }
-    SS_TRY(ss_sae_give_warnings(place, err));
+    SS_TRY(ss_sae_log_warnings(from, err));
 out:
-    if (status == SS_OK && place->weights != NULL) {
-        status = ss_weights_check(place->weights, err);
+    if (status == SS_OK && from->weights != NULL) {
+        status = ss_weights_check(from->weights, err);
     }
-    status = ss_weights_explain(place->weights, status, err);
-    if (status != SS_OK && place->weights != NULL) {
-        ss__err_in_file(err, ss_weights_path(place->weights));
+    status = ss_weights_explain(from->weights, status, err);
+    if (status != SS_OK && from->weights != NULL) {
+        ss__err_in_file(err, ss_weights_path(from->weights));
     }
     return status;
 }
 
 /* A rule that was chosen for batch-top-k SAEs, where this is none. */
-static void note_unused_rule(const ss_sae *sae, const struct ss_sae_place *place)
+static void note_unused_rule(const ss_sae *sae, const struct ss_sae_checkpoint *from)
 {
-    const bool is_chosen = place->options->batchtopk_rule != SS_BATCHTOPK_REFUSE ||
-                           place->options->batchtopk_threshold > 0;
+    const bool is_chosen = from->options->batchtopk_rule != SS_BATCHTOPK_REFUSE ||
+                           from->options->batchtopk_threshold > 0;
     if (is_chosen && sae->activation.rule.kind != SS_SAE_BATCHTOPK) {
         ss__log(
-            place->log, SS_LEVEL_WARNING,
+            from->log, SS_LEVEL_WARNING,
             "%s: the rule that was chosen for batch-top-k SAEs (--batchtopk) has no effect: "
             "this SAE is a %s",
-            place->path, ss_sae_kind_name(sae->activation.rule.kind));
+            from->path, ss_sae_kind_name(sae->activation.rule.kind));
     }
 }
 
@@ -267,7 +268,7 @@ ss_status ss_sae_open_with_weights(const char *path, const struct ss_sae_options
                                    bool keeps_all, ss_sae **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_sae_place place = {0};
+    struct ss_sae_checkpoint from = {0};
     struct ss_sae_parts parts = {.parameters.keeps_all = keeps_all};
     struct ss_sae_provenance *provenance = &parts.provenance;
     *out = NULL;
@@ -276,23 +277,23 @@ ss_status ss_sae_open_with_weights(const char *path, const struct ss_sae_options
                      "there is no such folder or file; expected a folder with %s",
                      formats[0]->files);
     }
-    SS_TRY(ss_sae_place_find(path, options, &place, err));
+    SS_TRY(ss_sae_checkpoint_find(path, options, &from, err));
     provenance->path = copy_text(path);
-    provenance->source = copy_text(place.options->source);
-    provenance->commit = copy_text(place.options->commit);
+    provenance->source = copy_text(from.options->source);
+    provenance->commit = copy_text(from.options->commit);
     if (provenance->path == NULL || provenance->source == NULL || provenance->commit == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(read_place(&parts, &place, err));
-    parts.rule.batchtopk = place.options->batchtopk_rule;
-    parts.rule.batchtopk_threshold = place.options->batchtopk_threshold;
-    parts.rule.calibration_rows = place.options->calibration_rows;
-    parts.rule.batch_rows = place.options->batch_rows;
+    SS_TRY(read_checkpoint(&parts, &from, err));
+    parts.rule.batchtopk = from.options->batchtopk_rule;
+    parts.rule.batchtopk_threshold = from.options->batchtopk_threshold;
+    parts.rule.calibration_rows = from.options->calibration_rows;
+    parts.rule.batch_rows = from.options->batch_rows;
     SS_TRY(ss_sae_new(&parts, out, err));
-    note_unused_rule(*out, &place);
+    note_unused_rule(*out, &from);
 out:
     ss_sae_parts_release(&parts);
-    ss_sae_place_release(&place);
+    ss_sae_checkpoint_release(&from);
     return status;
 }
 

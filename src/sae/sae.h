@@ -28,8 +28,8 @@ SS_MUST_USE ss_status ss_sae_calibrate(const ss_sae *sae, ss_work *work, const f
 /* Batch size that the rule demands (batch rule), else 0. */
 size_t ss_sae_batch_rows(const ss_sae *sae);
 
-/* Rows with equal values at the k-th place, and pairs within 2 ulp of a threshold, counted over
- * the calls that are given one; reported in the manifest. */
+/* Rows with equal values at the k-th from, and pairs within 2 ulp of a threshold, counted
+ * over the calls that are given one; reported in the manifest. */
 struct ss_sae_counts {
     uint64_t n_tied_rows;
     uint64_t n_borderline_pairs;
@@ -94,10 +94,10 @@ bool ss_sae_is_at(const char *path);
  * *out (ss_sae_list_release). Errors: SS_E_NOMEM. */
 struct ss_sae_list {
     char **paths;
-    size_t n, n_room;
+    size_t n, capacity;
 };
-SS_MUST_USE ss_status ss_sae_list_below(const char *folder, struct ss_sae_list *out,
-                                        ss_err *err);
+SS_MUST_USE ss_status ss_sae_list_subfolders(const char *folder, struct ss_sae_list *out,
+                                             ss_err *err);
 void ss_sae_list_release(struct ss_sae_list *list);
 
 /* All keys of its config as they stand, for the manifest (borrowed). */

@@ -1,4 +1,4 @@
-/* Where an SAE lies: the folder, the documents in it and its weights file. */
+/* A checkpoint on disk: the folder, the documents in it and its weights file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,28 +7,28 @@
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
-static const char *const weights_endings[] = {".pt",  ".pth",  ".safetensors",
-                                              ".npz", ".ckpt", ".bin"};
+static const char *const weights_extensions[] = {".pt",  ".pth",  ".safetensors",
+                                                 ".npz", ".ckpt", ".bin"};
 
-static bool ends_with(const char *text, const char *ending)
+static bool ends_with(const char *text, const char *suffix)
 {
-    const size_t n = strlen(text), n_ending = strlen(ending);
-    return n >= n_ending && strcmp(text + n - n_ending, ending) == 0;
+    const size_t n = strlen(text), n_suffix = strlen(suffix);
+    return n >= n_suffix && strcmp(text + n - n_suffix, suffix) == 0;
 }
 
 static bool is_weights_name(const char *name)
 {
-    for (size_t i = 0; i < sizeof weights_endings / sizeof weights_endings[0]; i++) {
-        if (ends_with(name, weights_endings[i])) {
+    for (size_t i = 0; i < sizeof weights_extensions / sizeof weights_extensions[0]; i++) {
+        if (ends_with(name, weights_extensions[i])) {
             return true;
         }
     }
     return false;
 }
 
-bool ss_sae_place_has(const struct ss_sae_place *place, const char *name)
+bool ss_sae_checkpoint_has_file(const struct ss_sae_checkpoint *from, const char *name)
 {
-    char *path = ss__path_join(place->folder, name);
+    char *path = ss__path_join(from->folder, name);
     const bool is_file = path != NULL && ss__path_look(path) == SS__PATH_FILE;
     ss__free(path);
     return is_file;
@@ -53,21 +53,20 @@ static ss_status load_document(const char *folder, const char *name, struct ss__
 }
 
 /* Checkpoints of a training lie one folder below its config.json. */
-static ss_status load_config(struct ss_sae_place *place, ss_err *err)
+static ss_status load_config(struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
     char *parent = NULL;
-    SS_TRY(
-        load_document(place->folder, "config.json", &place->config, &place->config_path, err));
-    if (place->config == NULL && strcmp(ss__path_name(place->folder), "checkpoints") == 0) {
-        ss__free(place->config_path);
-        place->config_path = NULL;
-        parent = ss__path_join(place->folder, "..");
+    SS_TRY(load_document(from->folder, "config.json", &from->config, &from->config_path, err));
+    if (from->config == NULL && strcmp(ss__path_name(from->folder), "checkpoints") == 0) {
+        ss__free(from->config_path);
+        from->config_path = NULL;
+        parent = ss__path_join(from->folder, "..");
         if (parent == NULL) {
             status = ss__fail_nomem(err, "a path");
             goto out;
         }
-        SS_TRY(load_document(parent, "config.json", &place->config, &place->config_path, err));
+        SS_TRY(load_document(parent, "config.json", &from->config, &from->config_path, err));
     }
 out:
     ss__free(parent);
@@ -83,13 +82,13 @@ static bool is_sae_module(const struct ss__json *module)
 }
 
 /* Go to the folder of the module, if the folder is that of such a model. */
-static ss_status enter_module(struct ss_sae_place *place, ss_err *err)
+static ss_status enter_module(struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *modules = NULL;
     const struct ss__json *module = NULL;
     size_t index = 0;
-    char *path = ss__path_join(place->folder, "modules.json");
+    char *path = ss__path_join(from->folder, "modules.json");
     if (path == NULL) {
         status = ss__fail_nomem(err, "a path");
         goto out;
@@ -98,14 +97,14 @@ static ss_status enter_module(struct ss_sae_place *place, ss_err *err)
     SS_JSON_EACH (modules, index, module) {
         const char *name = ss__json_string(ss__json_get(module, "path"));
         if (is_sae_module(module) && name != NULL && ss__path_is_inside(name)) {
-            char *folder = ss__path_join(place->folder, name);
+            char *folder = ss__path_join(from->folder, name);
             if (folder == NULL) {
                 status = ss__fail_nomem(err, "a path");
                 goto out;
             }
-            ss__free(place->folder);
-            place->folder = folder;
-            place->is_module = true;
+            ss__free(from->folder);
+            from->folder = folder;
+            from->is_module = true;
 
             goto out;
         }
@@ -116,79 +115,79 @@ out:
     return status;
 }
 
-/* ---- places ---- */
+/* ---- the path ---- */
 
-static ss_status split_path(struct ss_sae_place *place, ss_err *err)
+static ss_status split_path(struct ss_sae_checkpoint *from, ss_err *err)
 {
-    const char *name = ss__path_name(place->path);
-    const size_t n_folder = (size_t)(name - place->path);
-    const bool is_file = ss__path_look(place->path) == SS__PATH_FILE;
+    const char *name = ss__path_name(from->path);
+    const size_t n_folder = (size_t)(name - from->path);
+    const bool is_file = ss__path_look(from->path) == SS__PATH_FILE;
     const bool is_document = ends_with(name, ".json");
     if (!is_file) {
-        place->folder = ss__strdup(place->path);
+        from->folder = ss__strdup(from->path);
     } else {
-        place->folder = n_folder == 0 ? ss__strdup(".")
-                                      : ss__strndup(place->path, ss__max_size(n_folder - 1, 1));
-        place->file = is_document ? NULL : ss__strdup(place->path);
+        from->folder = n_folder == 0 ? ss__strdup(".")
+                                     : ss__strndup(from->path, ss__max_size(n_folder - 1, 1));
+        from->file = is_document ? NULL : ss__strdup(from->path);
     }
-    return place->folder == NULL || (is_file && !is_document && place->file == NULL)
+    return from->folder == NULL || (is_file && !is_document && from->file == NULL)
                ? ss__fail_nomem(err, "a path")
                : SS_OK;
 }
 
-ss_status ss_sae_place_find(const char *path, const struct ss_sae_options *options,
-                            struct ss_sae_place *place, ss_err *err)
+ss_status ss_sae_checkpoint_find(const char *path, const struct ss_sae_options *options,
+                                 struct ss_sae_checkpoint *from, ss_err *err)
 {
     static const struct ss_sae_options defaults = {0};
-    *place = (struct ss_sae_place){.path = path};
-    place->options = options == NULL ? &defaults : options;
-    place->asking.stop = place->options->stop;
-    place->log = &place->options->log;
-    SS_RETURN_IF_ERROR(split_path(place, err));
-    if (place->file == NULL) {
-        SS_RETURN_IF_ERROR(enter_module(place, err));
+    *from = (struct ss_sae_checkpoint){.path = path};
+    from->options = options == NULL ? &defaults : options;
+    from->asking.stop = from->options->stop;
+    from->log = &from->options->log;
+    SS_RETURN_IF_ERROR(split_path(from, err));
+    if (from->file == NULL) {
+        SS_RETURN_IF_ERROR(enter_module(from, err));
     }
-    SS_RETURN_IF_ERROR(load_config(place, err));
-    return load_document(place->folder, "cfg.json", &place->cfg, &place->cfg_path, err);
+    SS_RETURN_IF_ERROR(load_config(from, err));
+    return load_document(from->folder, "cfg.json", &from->cfg, &from->cfg_path, err);
 }
 
-void ss_sae_place_release(struct ss_sae_place *place)
+void ss_sae_checkpoint_release(struct ss_sae_checkpoint *from)
 {
-    ss_weights_close(place->weights);
-    ss__buf_release(&place->warnings);
-    ss__json_free(place->config);
-    ss__json_free(place->cfg);
-    ss__free(place->config_path);
-    ss__free(place->cfg_path);
-    ss__free(place->folder);
-    ss__free(place->file);
-    *place = (struct ss_sae_place){0};
+    ss_weights_close(from->weights);
+    ss__buf_release(&from->warnings);
+    ss__json_free(from->config);
+    ss__json_free(from->cfg);
+    ss__free(from->config_path);
+    ss__free(from->cfg_path);
+    ss__free(from->folder);
+    ss__free(from->file);
+    *from = (struct ss_sae_checkpoint){0};
 }
 
 /* ---- weights ---- */
 
 /* The only weights file of the folder. */
-static ss_status find_only(const struct ss_sae_place *place, char **path, ss_err *err)
+static ss_status find_only(const struct ss_sae_checkpoint *from, char **path, ss_err *err)
 {
     ss_status status = SS_OK;
     char **names = NULL;
     const char *found = NULL;
     size_t n = 0, n_found = 0;
-    SS_TRY(ss__list_folder(place->folder, &names, &n, err));
+    SS_TRY(ss__list_folder(from->folder, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (is_weights_name(names[i]) && ss_sae_place_has(place, names[i])) {
+        if (is_weights_name(names[i]) && ss_sae_checkpoint_has_file(from, names[i])) {
             found = found == NULL ? names[i] : found;
             n_found++;
         }
     }
     if (n_found > 1) {
-        SS_FAIL_FILE(place->path, SS_E_DATA,
+        SS_FAIL_FILE(from->path, SS_E_DATA,
                      "this folder holds %zu weights files and no document of a known format "
                      "beside them; name one of the files, such as '%.100s'",
                      n_found, found);
     }
     if (n_found == 1) {
-        *path = ss__path_join(place->folder, found);
+        *path = ss__path_join(from->folder, found);
         status = *path == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
     }
 out:
@@ -196,41 +195,42 @@ out:
     return status;
 }
 
-static ss_status find_named(const struct ss_sae_place *place, const char *const *names,
+static ss_status find_named(const struct ss_sae_checkpoint *from, const char *const *names,
                             char **path, ss_err *err)
 {
     for (size_t i = 0; names[i] != NULL; i++) {
-        if (ss_sae_place_has(place, names[i])) {
-            *path = ss__path_join(place->folder, names[i]);
+        if (ss_sae_checkpoint_has_file(from, names[i])) {
+            *path = ss__path_join(from->folder, names[i]);
             return *path == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
         }
     }
     return SS_OK;
 }
 
-ss_status ss_sae_place_open(struct ss_sae_place *place, const char *const *names,
-                            const char *expected, ss_err *err)
+ss_status ss_sae_checkpoint_open_weights(struct ss_sae_checkpoint *from,
+                                         const char *const *names, const char *expected,
+                                         ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
-    if (place->weights != NULL) {
+    if (from->weights != NULL) {
         return SS_OK;
     }
-    if (place->file != NULL) {
-        path = ss__strdup(place->file);
+    if (from->file != NULL) {
+        path = ss__strdup(from->file);
         status = path == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
     } else {
         status =
-            names != NULL ? find_named(place, names, &path, err) : find_only(place, &path, err);
+            names != NULL ? find_named(from, names, &path, err) : find_only(from, &path, err);
     }
     SS_TRY(status);
     if (path == NULL) {
-        SS_TRY(ss_sae_refuse_above(place, err));
-        SS_FAIL_FILE(place->path, SS_E_NOINPUT, "no weights in this folder: expected %s",
+        SS_TRY(ss_sae_refuse_parent_folder(from, err));
+        SS_FAIL_FILE(from->path, SS_E_NOINPUT, "no weights in this folder: expected %s",
                      expected);
     }
-    SS_TRY(ss_weights_open(path, &place->asking, &place->weights, err));
-    SS_TRY(ss_sae_find_prefix(place, err));
+    SS_TRY(ss_weights_open(path, &from->asking, &from->weights, err));
+    SS_TRY(ss_sae_find_prefix(from, err));
 out:
     ss__free(path);
     return status;

@@ -191,46 +191,45 @@ static const struct ss_sae_off_key off_keys[] = {
 static const struct ss_sae_keys trainer_keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
-static const struct ss__json *trainer_of(const struct ss_sae_place *place)
+static const struct ss__json *trainer_of(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(place->config, "trainer");
+    return ss__json_get(from->config, "trainer");
 }
 
-static bool claims_config(const struct ss_sae_place *place)
+static bool claims_config(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(trainer_of(place), "dict_class") != NULL;
+    return ss__json_get(trainer_of(from), "dict_class") != NULL;
 }
 
-static bool has(const struct ss_sae_place *place, const char *name)
+static bool has(const struct ss_sae_checkpoint *from, const char *name)
 {
-    return ss_sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(from, name) != NULL;
 }
 
 /* Without a config: the names of layers, and of buffers that only this project has. */
-static bool claims_tensors(const struct ss_sae_place *place)
+static bool claims_tensors(const struct ss_sae_checkpoint *from)
 {
-    const bool is_linear = has(place, "encoder.weight") && has(place, "decoder.weight");
-    const struct ss_weights_tensor *threshold = ss_sae_tensor(place, "threshold");
-    if (strcmp(ss_weights_format(place->weights), "npz") == 0) {
+    const bool is_linear = has(from, "encoder.weight") && has(from, "decoder.weight");
+    const struct ss_weights_tensor *threshold = ss_sae_tensor(from, "threshold");
+    if (strcmp(ss_weights_format(from->weights), "npz") == 0) {
         return false;
     }
-    return (is_linear &&
-            (has(place, "gate_bias") ||
-             (has(place, "encoder.bias") &&
-              (has(place, "bias") || has(place, "b_dec") || has(place, "decoder.bias"))))) ||
-           (has(place, "W_enc") && (has(place, "group_sizes") || has(place, "group_indices") ||
-                                    (threshold != NULL && threshold->n_dims == 1)));
+    return (is_linear && (has(from, "gate_bias") || (has(from, "encoder.bias") &&
+                                                     (has(from, "bias") || has(from, "b_dec") ||
+                                                      has(from, "decoder.bias"))))) ||
+           (has(from, "W_enc") && (has(from, "group_sizes") || has(from, "group_indices") ||
+                                   (threshold != NULL && threshold->n_dims == 1)));
 }
 
 /* ---- which class ---- */
 
-static ss_status find_by_name(const struct ss_sae_place *place, const struct dict_class **found,
-                              ss_err *err)
+static ss_status find_by_name(const struct ss_sae_checkpoint *from,
+                              const struct dict_class **found, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "";
-    SS_TRY(ss__json_need(place->config_path, trainer_of(place), "dict_class", err));
-    SS_TRY(ss__json_text(place->config_path, trainer_of(place), "dict_class", &name, err));
+    SS_TRY(ss__json_need(from->config_path, trainer_of(from), "dict_class", err));
+    SS_TRY(ss__json_text(from->config_path, trainer_of(from), "dict_class", &name, err));
     for (size_t i = 0; i < N_CLASSES; i++) {
         const char *old_name = classes[i].old_name;
         if (strcmp(name, classes[i].form.variant) == 0 ||
@@ -239,7 +238,7 @@ static ss_status find_by_name(const struct ss_sae_place *place, const struct dic
             return SS_OK;
         }
     }
-    status = ss__fail_file(err, place->config_path, SS_E_UNSUPPORTED,
+    status = ss__fail_file(err, from->config_path, SS_E_UNSUPPORTED,
                            "dict_class '%.80s' is not known; known are AutoEncoder, "
                            "AutoEncoderNew, GatedAutoEncoder, JumpReluAutoEncoder, "
                            "AutoEncoderTopK, BatchTopKSAE and MatryoshkaBatchTopKSAE",
@@ -249,25 +248,25 @@ out:
     return status;
 }
 
-static bool has_marker(const struct ss_sae_place *place, const struct dict_class *class)
+static bool has_marker(const struct ss_sae_checkpoint *from, const struct dict_class *class)
 {
     const char *marker = class->marker;
-    return marker != NULL && (has(place, marker) || (strcmp(marker, "group_sizes") == 0 &&
-                                                     has(place, "group_indices")));
+    return marker != NULL && (has(from, marker) || (strcmp(marker, "group_sizes") == 0 &&
+                                                    has(from, "group_indices")));
 }
 
 /* The names of AutoEncoderNew are those of any two linear layers, and what other projects do
  * with theirs differs; and whoever has a tensor more does something with it. */
-static ss_status check_guess(const struct ss_sae_place *place, const struct dict_class *class,
-                             ss_err *err)
+static ss_status check_guess(const struct ss_sae_checkpoint *from,
+                             const struct dict_class *class, ss_err *err)
 {
     size_t index = 0;
-    const char *unknown = ss_sae_unknown_tensor(place, class->tensors, &index);
-    if (place->options->format != NULL) {
+    const char *unknown = ss_sae_unknown_tensor(from, class->tensors, &index);
+    if (from->options->format != NULL) {
         return SS_OK;
     }
     if (unknown != NULL) {
-        return ss__fail_file(err, place->path, SS_E_DATA,
+        return ss__fail_file(err, from->path, SS_E_DATA,
                              "its tensors are those of %s of dictionary_learning but for '%s', "
                              "so that the rule is not sure; put the config.json of its "
                              "training beside it, or say that the format is this one "
@@ -275,7 +274,7 @@ static ss_status check_guess(const struct ss_sae_place *place, const struct dict
                              class->form.variant, unknown);
     }
     if (strcmp(class->marker, "decoder.bias") == 0) {
-        return ss__fail_file(err, place->path, SS_E_DATA,
+        return ss__fail_file(err, from->path, SS_E_DATA,
                              "its tensors are those of any two linear layers and do not tell "
                              "the rule: AutoEncoderNew of dictionary_learning does not "
                              "subtract decoder.bias from the input, as others do, and knows no "
@@ -285,16 +284,16 @@ static ss_status check_guess(const struct ss_sae_place *place, const struct dict
     return SS_OK;
 }
 
-static ss_status find_by_tensors(const struct ss_sae_place *place,
+static ss_status find_by_tensors(const struct ss_sae_checkpoint *from,
                                  const struct dict_class **found, ss_err *err)
 {
     for (size_t i = 0; i < N_CLASSES; i++) {
-        if (!has_marker(place, &classes[i])) {
+        if (!has_marker(from, &classes[i])) {
             continue;
         }
         if (*found != NULL) {
             return ss__fail_file(
-                err, place->path, SS_E_DATA,
+                err, from->path, SS_E_DATA,
                 "its tensors are those of %s and of %s of dictionary_learning; put "
                 "the config.json of its training beside it",
                 (*found)->form.variant, classes[i].form.variant);
@@ -303,36 +302,37 @@ static ss_status find_by_tensors(const struct ss_sae_place *place,
     }
     if (*found == NULL) {
         return ss__fail_file(
-            err, place->path, SS_E_DATA,
+            err, from->path, SS_E_DATA,
             "its tensors do not tell the class of this dictionary (AutoEncoderTopK "
             "and BatchTopKSAE store the same ones, JumpReluAutoEncoder those of "
             "other projects); put the config.json of its training beside it");
     }
-    return check_guess(place, *found, err);
+    return check_guess(from, *found, err);
 }
 
 /* ---- reading ---- */
 
 /* The k of the weights, which the config must not contradict, or that of the config. */
-static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
+                        ss_err *err)
 {
     ss_status status = SS_OK;
     size_t named = 0;
     double k = 0;
-    SS_TRY(ss__json_size(place->config_path, trainer_of(place), "k", &named, err));
-    if (has(place, "k")) {
-        SS_TRY(ss_sae_need_scalar(place, "k", &k, err));
+    SS_TRY(ss__json_size(from->config_path, trainer_of(from), "k", &named, err));
+    if (has(from, "k")) {
+        SS_TRY(ss_sae_need_scalar(from, "k", &k, err));
         sae->rule.top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
-    } else if (ss_sae_has_value(place, "k")) {
-        SS_TRY(ss_sae_value_size(place, "k", &sae->rule.top_k, err));
+    } else if (ss_sae_has_value(from, "k")) {
+        SS_TRY(ss_sae_value_size(from, "k", &sae->rule.top_k, err));
     } else {
-        SS_TRY(ss__json_need(place->config_path, trainer_of(place), "k", err));
+        SS_TRY(ss__json_need(from->config_path, trainer_of(from), "k", err));
         sae->rule.top_k = named;
-        return ss_sae_check_top_k(sae, place->config_path, "k", err);
+        return ss_sae_check_top_k(sae, from->config_path, "k", err);
     }
-    SS_TRY(ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k", err));
+    SS_TRY(ss_sae_check_top_k(sae, ss_weights_path(from->weights), "k", err));
     if (named != 0 && named != sae->rule.top_k) {
-        status = ss__fail_file(err, place->config_path, SS_E_DATA,
+        status = ss__fail_file(err, from->config_path, SS_E_DATA,
                                "k is %zu, but the tensor 'k' of the weights says %zu", named,
                                sae->rule.top_k);
         ss__err_about(err, "k");
@@ -342,21 +342,21 @@ out:
 }
 
 /* The bounds of groups, from 0 to the number of features. */
-static ss_status check_bounds(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
-                              ss_err *err)
+static ss_status check_bounds(const struct ss_sae_parts *sae,
+                              const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, "group_indices");
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(from, "group_indices");
     const size_t n = tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
     float *bounds = NULL;
-    SS_TRY(ss_sae_need_vector(place, "group_indices", n, &bounds, err));
+    SS_TRY(ss_sae_need_vector(from, "group_indices", n, &bounds, err));
     bool is_right =
         n >= 2 && bounds[0] == 0 && (double)bounds[n - 1] == (double)sae->parameters.n_features;
     for (size_t i = 1; i < n; i++) {
         is_right = is_right && bounds[i] >= bounds[i - 1];
     }
     if (!is_right) {
-        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(from->weights), SS_E_DATA,
                      "tensor 'group_indices' does not hold bounds that rise from 0 to the "
                      "number of features, %zu",
                      sae->parameters.n_features);
@@ -366,23 +366,23 @@ out:
     return status;
 }
 
-static ss_status check_groups(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
-                              ss_err *err)
+static ss_status check_groups(const struct ss_sae_parts *sae,
+                              const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, "group_sizes");
-    if (tensor == NULL && has(place, "group_indices")) {
-        return check_bounds(sae, place, err);
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(from, "group_sizes");
+    if (tensor == NULL && has(from, "group_indices")) {
+        return check_bounds(sae, from, err);
     }
     const size_t n = tensor == NULL || tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
     float *sizes = NULL;
     double sum = 0;
-    SS_TRY(ss_sae_need_vector(place, "group_sizes", n, &sizes, err));
+    SS_TRY(ss_sae_need_vector(from, "group_sizes", n, &sizes, err));
     for (size_t i = 0; i < n; i++) {
         sum += (double)sizes[i];
     }
     if (sum != (double)sae->parameters.n_features) {
-        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(from->weights), SS_E_DATA,
                      "the sizes in tensor 'group_sizes' make %.0f features, expected %zu", sum,
                      sae->parameters.n_features);
     }
@@ -391,32 +391,32 @@ out:
     return status;
 }
 
-static ss_status read_shape(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_shape(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             const struct ss_sae_form *form, ss_err *err)
 {
-    const struct ss__json *trainer = trainer_of(place);
+    const struct ss__json *trainer = trainer_of(from);
     SS_RETURN_IF_ERROR(
-        ss_sae_set_shape(sae, place, form->names->encoder, form->names->encoder_layout, err));
+        ss_sae_set_shape(sae, from, form->names->encoder, form->names->encoder_layout, err));
     if (ss__json_get(trainer, "activation_dim") != NULL) {
-        SS_RETURN_IF_ERROR(ss_sae_need_size(place->config_path, trainer, "activation_dim",
+        SS_RETURN_IF_ERROR(ss_sae_need_size(from->config_path, trainer, "activation_dim",
                                             &sae->parameters.width, err));
     }
     if (ss__json_get(trainer, "dict_size") != NULL) {
-        SS_RETURN_IF_ERROR(ss_sae_need_size(place->config_path, trainer, "dict_size",
+        SS_RETURN_IF_ERROR(ss_sae_need_size(from->config_path, trainer, "dict_size",
                                             &sae->parameters.n_features, err));
     }
     return SS_OK;
 }
 
 /* Back-ups during a training are in units of normalised inputs until they are scaled back. */
-static ss_status check_backup(const struct ss_sae_place *place, ss_err *err)
+static ss_status check_backup(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     double factor = 1;
     bool is_there = false;
-    SS_RETURN_IF_ERROR(ss_sae_value_number(place, "norm_factor", &factor, &is_there, err));
+    SS_RETURN_IF_ERROR(ss_sae_value_number(from, "norm_factor", &factor, &is_there, err));
     if (is_there && factor != 1.0) {
         return ss__fail_file(
-            err, ss_weights_path(place->weights), SS_E_UNSUPPORTED,
+            err, ss_weights_path(from->weights), SS_E_UNSUPPORTED,
             "this is a back-up whose biases count in inputs divided by norm_factor, "
             "%.9g; use the ae.pt at the end of the training",
             factor);
@@ -426,46 +426,46 @@ static ss_status check_backup(const struct ss_sae_place *place, ss_err *err)
 
 /* Older files have none, and a buffer that was never set is not saved. */
 static struct ss_sae_form form_of(const struct dict_class *class,
-                                  const struct ss_sae_place *place)
+                                  const struct ss_sae_checkpoint *from)
 {
     struct ss_sae_form form = class->form;
-    if (form.threshold_form == SS_SAE_THRESHOLD_ALL && !has(place, form.threshold) &&
-        !ss_sae_has_value(place, form.threshold)) {
+    if (form.threshold_form == SS_SAE_THRESHOLD_ALL && !has(from, form.threshold) &&
+        !ss_sae_has_value(from, form.threshold)) {
         form.threshold_form = SS_SAE_NO_THRESHOLD;
     }
     return form;
 }
 
-static ss_status dictionary_read(struct ss_sae_parts *sae, struct ss_sae_place *place,
+static ss_status dictionary_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                                  ss_err *err)
 {
     const struct dict_class *class = NULL;
-    if (trainer_of(place) != NULL) {
-        SS_RETURN_IF_ERROR(find_by_name(place, &class, err));
+    if (trainer_of(from) != NULL) {
+        SS_RETURN_IF_ERROR(find_by_name(from, &class, err));
         SS_RETURN_IF_ERROR(
-            ss_sae_check_keys(place, place->config_path, place->config, &config_keys, err));
-        SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->config_path, trainer_of(place),
-                                             &trainer_keys, err));
+            ss_sae_check_keys(from, from->config_path, from->config, &config_keys, err));
+        SS_RETURN_IF_ERROR(
+            ss_sae_check_keys(from, from->config_path, trainer_of(from), &trainer_keys, err));
     }
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "ae.pt", err));
+    SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(from, weights_names, "ae.pt", err));
     if (class == NULL) {
-        SS_RETURN_IF_ERROR(find_by_tensors(place, &class, err));
+        SS_RETURN_IF_ERROR(find_by_tensors(from, &class, err));
     }
-    SS_RETURN_IF_ERROR(check_backup(place, err));
-    const struct ss_sae_form form = form_of(class, place);
-    SS_RETURN_IF_ERROR(read_shape(sae, place, &form, err));
+    SS_RETURN_IF_ERROR(check_backup(from, err));
+    const struct ss_sae_form form = form_of(class, from);
+    SS_RETURN_IF_ERROR(read_shape(sae, from, &form, err));
     if (class->has_k) {
-        SS_RETURN_IF_ERROR(read_k(sae, place, err));
+        SS_RETURN_IF_ERROR(read_k(sae, from, err));
     }
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_tensors(place, class->tensors, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_tensors(from, class->tensors, err));
     if (class->marker != NULL && strcmp(class->marker, "group_sizes") == 0) {
-        SS_RETURN_IF_ERROR(check_groups(sae, place, err));
+        SS_RETURN_IF_ERROR(check_groups(sae, from, err));
     }
-    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, trainer_of(place), "lm_name", err));
-    const bool has_config = trainer_of(place) != NULL;
-    return ss_sae_add_files(&sae->provenance, place, place->config_path,
-                            has_config ? place->config : NULL, err);
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, trainer_of(from), "lm_name", err));
+    const bool has_config = trainer_of(from) != NULL;
+    return ss_sae_add_files(&sae->provenance, from, from->config_path,
+                            has_config ? from->config : NULL, err);
 }
 
 const struct ss_sae_format ss_sae_dictionary_format = {

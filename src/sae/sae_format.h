@@ -1,18 +1,18 @@
 /* Formats of SAE checkpoints: where one lies, the table of formats, and what their readers
- * share. A format is one file with one row: it says whether a place is its own and fills the
- * canonical form. */
+ * share. A format is one file with one row: it says whether a checkpoint is its own and
+ * fills the canonical form. */
 #ifndef SS_SAE_FORMAT_H
 #define SS_SAE_FORMAT_H
 
 #include "sae/sae_priv.h"
 #include "weights/weights.h"
 
-/* ---- places ---- */
+/* ---- checkpoints ---- */
 
 enum { SS_SAE_PREFIX_BYTES = 256, SS_SAE_NAME_BYTES = 512 };
 
 /* What a user pointed at: a folder, or a file in it, with the small documents beside it. */
-struct ss_sae_place {
+struct ss_sae_checkpoint {
     const char *path; /* as given, borrowed */
     char *folder;
     bool is_module;                /* of the model that was pointed at */
@@ -29,29 +29,32 @@ struct ss_sae_place {
 
 /* Look at a path and read the documents beside it. The folder of a sentence-transformers model
  * stands for its SparseAutoEncoder module. Release after success and failure. */
-SS_MUST_USE ss_status ss_sae_place_find(const char *path, const struct ss_sae_options *options,
-                                        struct ss_sae_place *place, ss_err *err);
-void ss_sae_place_release(struct ss_sae_place *place);
-bool ss_sae_place_has(const struct ss_sae_place *place, const char *name);
+SS_MUST_USE ss_status ss_sae_checkpoint_find(const char *path,
+                                             const struct ss_sae_options *options,
+                                             struct ss_sae_checkpoint *from, ss_err *err);
+void ss_sae_checkpoint_release(struct ss_sae_checkpoint *from);
+bool ss_sae_checkpoint_has_file(const struct ss_sae_checkpoint *from, const char *name);
 
-/* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in labels)
+/* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in words)
  * that is in the folder; without names, the only weights file of the folder. Does nothing when
  * weights are open. */
-SS_MUST_USE ss_status ss_sae_place_open(struct ss_sae_place *place, const char *const *names,
-                                        const char *expected, ss_err *err);
+SS_MUST_USE ss_status ss_sae_checkpoint_open_weights(struct ss_sae_checkpoint *from,
+                                                     const char *const *names,
+                                                     const char *expected, ss_err *err);
 
 /* Refuse a folder that has SAEs in folders below it, with their names (SS_E_NOINPUT).
  * SS_OK where there are none. */
-SS_MUST_USE ss_status ss_sae_refuse_above(const struct ss_sae_place *place, ss_err *err);
+SS_MUST_USE ss_status ss_sae_refuse_parent_folder(const struct ss_sae_checkpoint *from,
+                                                  ss_err *err);
 
 /* Set the prefix: checkpoints wrap a state dict, and wrapped modules its names. Done by
  * opening. Errors: SS_E_DATA where the tensors of several SAEs are in the file. */
-SS_MUST_USE ss_status ss_sae_find_prefix(struct ss_sae_place *place, ss_err *err);
+SS_MUST_USE ss_status ss_sae_find_prefix(struct ss_sae_checkpoint *from, ss_err *err);
 /* A tensor by its name without the prefix, or NULL. */
-const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_place *place,
+const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_checkpoint *from,
                                               const char *name);
 /* A tensor's name without the prefix, NULL if it has another. */
-const char *ss_sae_own_name(const struct ss_sae_place *place,
+const char *ss_sae_own_name(const struct ss_sae_checkpoint *from,
                             const struct ss_weights_tensor *tensor);
 
 /* A plain value of a torch file, in one of the dictionaries around the tensors. */
@@ -60,32 +63,33 @@ struct ss_sae_value {
     const char *text;       /* NULL if it cannot be read; */
     const char *unreadable; /* then this says what it is */
 };
-bool ss_sae_find_value(const struct ss_sae_place *place, const char *name,
+bool ss_sae_find_value(const struct ss_sae_checkpoint *from, const char *name,
                        struct ss_sae_value *out);
-bool ss_sae_has_value(const struct ss_sae_place *place, const char *name);
+bool ss_sae_has_value(const struct ss_sae_checkpoint *from, const char *name);
 /* A value of a kind; what is there and is not of it, or cannot be read, is refused by name.
  * Where it is absent, text is NULL, is_there false, a bool stays as it is, and a size (from 1
  * to INT32_MAX) is an error. */
-SS_MUST_USE ss_status ss_sae_value_text(const struct ss_sae_place *place, const char *name,
+SS_MUST_USE ss_status ss_sae_value_text(const struct ss_sae_checkpoint *from, const char *name,
                                         const char **out, ss_err *err);
-SS_MUST_USE ss_status ss_sae_value_number(const struct ss_sae_place *place, const char *name,
-                                          double *out, bool *is_there, ss_err *err);
-SS_MUST_USE ss_status ss_sae_value_size(const struct ss_sae_place *place, const char *name,
+SS_MUST_USE ss_status ss_sae_value_number(const struct ss_sae_checkpoint *from,
+                                          const char *name, double *out, bool *is_there,
+                                          ss_err *err);
+SS_MUST_USE ss_status ss_sae_value_size(const struct ss_sae_checkpoint *from, const char *name,
                                         size_t *out, ss_err *err);
-SS_MUST_USE ss_status ss_sae_value_bool(const struct ss_sae_place *place, const char *name,
+SS_MUST_USE ss_status ss_sae_value_bool(const struct ss_sae_checkpoint *from, const char *name,
                                         bool *out, ss_err *err);
 
 /* ---- the table ---- */
 
 struct ss_sae_format {
     const char *name;
-    const char *files; /* in labels, for messages */
+    const char *files; /* in words, for messages */
     /* Whether the documents, or else the tensors, are those of this format; either may be
      * NULL. The second is asked only when no format claims the documents. */
-    bool (*claims_config)(const struct ss_sae_place *place);
-    bool (*claims_tensors)(const struct ss_sae_place *place);
+    bool (*claims_config)(const struct ss_sae_checkpoint *from);
+    bool (*claims_tensors)(const struct ss_sae_checkpoint *from);
     /* Fill `sae` and note the files. NULL in formats that are known and refused. */
-    ss_status (*read)(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err);
+    ss_status (*read)(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from, ss_err *err);
     const char *refusal; /* why */
     /* Tensors that its files may hold; one of another name is warned of. NULL: any may be. */
     const char *const *tensors;
@@ -102,7 +106,7 @@ SS_MUST_USE ss_status ss_sae_add_file(struct ss_sae_provenance *provenance, cons
                                       ss_err *err);
 /* Note the weights file and a document (nullable), which becomes the config. */
 SS_MUST_USE ss_status ss_sae_add_files(struct ss_sae_provenance *provenance,
-                                       const struct ss_sae_place *place,
+                                       const struct ss_sae_checkpoint *from,
                                        const char *document_path, struct ss__json *document,
                                        ss_err *err);
 
@@ -121,19 +125,19 @@ struct ss_sae_keys {
 };
 /* Refuse what must be off (SS_E_UNSUPPORTED), and warn of what is not known, once the SAE is
  * read. */
-SS_MUST_USE ss_status ss_sae_check_keys(struct ss_sae_place *place, const char *file,
+SS_MUST_USE ss_status ss_sae_check_keys(struct ss_sae_checkpoint *from, const char *file,
                                         const struct ss__json *object,
                                         const struct ss_sae_keys *keys, ss_err *err);
 /* Warn of values in a dictionary of a torch file ("config/") that are not known. */
-SS_MUST_USE ss_status ss_sae_check_values(struct ss_sae_place *place, const char *folder,
+SS_MUST_USE ss_status ss_sae_check_values(struct ss_sae_checkpoint *from, const char *folder,
                                           const struct ss_sae_keys *keys, ss_err *err);
 /* The name of the next of the SAE's tensors, from *index on, that is not known, or NULL. */
-const char *ss_sae_unknown_tensor(const struct ss_sae_place *place, const char *const *known,
-                                  size_t *index);
-SS_MUST_USE ss_status ss_sae_give_warnings(struct ss_sae_place *place, ss_err *err);
+const char *ss_sae_unknown_tensor(const struct ss_sae_checkpoint *from,
+                                  const char *const *known, size_t *index);
+SS_MUST_USE ss_status ss_sae_log_warnings(struct ss_sae_checkpoint *from, ss_err *err);
 /* Warn of them. */
-SS_MUST_USE ss_status ss_sae_check_tensors(struct ss_sae_place *place, const char *const *known,
-                                           ss_err *err);
+SS_MUST_USE ss_status ss_sae_check_tensors(struct ss_sae_checkpoint *from,
+                                           const char *const *known, ss_err *err);
 
 /* ---- configs ---- */
 
@@ -154,14 +158,15 @@ SS_MUST_USE ss_status ss_sae_check_input(const struct ss_sae_parts *sae, const c
 /* Width, number of features and k of the configs that sparsify began: d_in, num_latents or
  * expansion_factor, k, in cfg.json. */
 SS_MUST_USE ss_status ss_sae_read_expansion(struct ss_sae_parts *sae,
-                                            const struct ss_sae_place *place, ss_err *err);
+                                            const struct ss_sae_checkpoint *from, ss_err *err);
 /* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
  * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
  * for a whitening, SS_E_DATA. */
-SS_MUST_USE ss_status ss_sae_read_scaler(struct ss_sae_parts *sae, struct ss_sae_place *place,
-                                         double *factor, ss_err *err);
+SS_MUST_USE ss_status ss_sae_read_scaler(struct ss_sae_parts *sae,
+                                         struct ss_sae_checkpoint *from, double *factor,
+                                         ss_err *err);
 /* Say so if the `dtype` of a config is not that of the weights. */
-void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
+void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                           const char *file, const struct ss__json *config);
 
 /* ---- tensors ---- */
@@ -202,26 +207,26 @@ struct ss_sae_form {
  * n_features and, for transcoders, width_out are known. Every tensor is checked, also those
  * that are not used. */
 SS_MUST_USE ss_status ss_sae_read_form(struct ss_sae_parts *sae,
-                                       const struct ss_sae_place *place,
+                                       const struct ss_sae_checkpoint *from,
                                        const struct ss_sae_form *form, ss_err *err);
 
 /* Parts of that, for forms of their own. Gives *out (ss__free). */
-SS_MUST_USE ss_status ss_sae_need_vector(const struct ss_sae_place *place, const char *name,
+SS_MUST_USE ss_status ss_sae_need_vector(const struct ss_sae_checkpoint *from, const char *name,
                                          size_t n, float **out, ss_err *err);
-SS_MUST_USE ss_status ss_sae_need_scalar(const struct ss_sae_place *place, const char *name,
+SS_MUST_USE ss_status ss_sae_need_scalar(const struct ss_sae_checkpoint *from, const char *name,
                                          double *out, ss_err *err);
 /* A matrix as rows [size[0], size[1]]; with SS_TENSOR_IN_BY_OUT it stands the other way round.
  */
-SS_MUST_USE ss_status ss_sae_need_rows(const struct ss_sae_place *place, const char *name,
+SS_MUST_USE ss_status ss_sae_need_rows(const struct ss_sae_checkpoint *from, const char *name,
                                        ss_tensor_layout layout, const size_t size[2],
                                        float **out, ss_err *err);
 /* sae->parameters.log_gains from a tensor [L], and sae->parameters.gains, their exp. */
 SS_MUST_USE ss_status ss_sae_read_gains(struct ss_sae_parts *sae,
-                                        const struct ss_sae_place *place, const char *name,
+                                        const struct ss_sae_checkpoint *from, const char *name,
                                         ss_err *err);
 /* Width and number of features from the shape of the encoder's matrix. */
 SS_MUST_USE ss_status ss_sae_set_shape(struct ss_sae_parts *sae,
-                                       const struct ss_sae_place *place, const char *name,
+                                       const struct ss_sae_checkpoint *from, const char *name,
                                        ss_tensor_layout layout, ss_err *err);
 
 #endif

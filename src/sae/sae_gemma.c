@@ -36,48 +36,48 @@ static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys
 static const struct ss_sae_names large_names = {NAMES("W")}, small_names = {NAMES("w")};
 static const struct ss_sae_labels large_labels = {LABELS("W")}, small_labels = {LABELS("w")};
 
-static bool has(const struct ss_sae_place *place, const char *name)
+static bool has(const struct ss_sae_checkpoint *from, const char *name)
 {
-    return ss_sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(from, name) != NULL;
 }
 
 /* The same names in another container may be those of other projects. */
-static bool gemma_claims(const struct ss_sae_place *place)
+static bool gemma_claims(const struct ss_sae_checkpoint *from)
 {
-    const bool is_npz = strcmp(ss_weights_format(place->weights), "npz") == 0;
-    return has(place, "threshold") && (has(place, "w_enc") || (is_npz && has(place, "W_enc")));
+    const bool is_npz = strcmp(ss_weights_format(from->weights), "npz") == 0;
+    return has(from, "threshold") && (has(from, "w_enc") || (is_npz && has(from, "W_enc")));
 }
 
-static ss_status check_config(struct ss_sae_place *place, ss_err *err)
+static ss_status check_config(struct ss_sae_checkpoint *from, ss_err *err)
 {
     const char *architecture = "jump_relu";
-    if (ss__json_get(place->config, "architecture") == NULL) {
+    if (ss__json_get(from->config, "architecture") == NULL) {
         return SS_OK; /* of another thing, or none */
     }
     SS_RETURN_IF_ERROR(
-        ss__json_text(place->config_path, place->config, "architecture", &architecture, err));
+        ss__json_text(from->config_path, from->config, "architecture", &architecture, err));
     if (strcmp(architecture, "jump_relu") != 0) {
-        return ss__fail_file(err, place->config_path, SS_E_UNSUPPORTED,
+        return ss__fail_file(err, from->config_path, SS_E_UNSUPPORTED,
                              "architecture '%.80s' is not known; known is jump_relu",
                              architecture);
     }
-    return ss_sae_check_keys(place, place->config_path, place->config, &keys, err);
+    return ss_sae_check_keys(from, from->config_path, from->config, &keys, err);
 }
 
 /* The original refuses a factor that is not 1. */
-static ss_status check_scaling(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
-                               ss_err *err)
+static ss_status check_scaling(const struct ss_sae_parts *sae,
+                               const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
     float *factors = NULL;
-    if (!has(place, "scaling_factor")) {
+    if (!has(from, "scaling_factor")) {
         return SS_OK;
     }
     SS_TRY(
-        ss_sae_need_vector(place, "scaling_factor", sae->parameters.n_features, &factors, err));
+        ss_sae_need_vector(from, "scaling_factor", sae->parameters.n_features, &factors, err));
     for (size_t f = 0; f < sae->parameters.n_features; f++) {
         if (!(fabs((double)factors[f] - 1) <= 1.001e-5)) { /* torch.allclose */
-            SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_UNSUPPORTED,
+            SS_FAIL_FILE(ss_weights_path(from->weights), SS_E_UNSUPPORTED,
                          "array 'scaling_factor' is not 1, and nothing says what it scales");
         }
     }
@@ -86,41 +86,42 @@ out:
     return status;
 }
 
-static ss_status check_layer(const struct ss_sae_place *place, ss_err *err)
+static ss_status check_layer(const struct ss_sae_checkpoint *from, ss_err *err)
 {
-    return strstr(ss_weights_path(place->weights), "/embedding/width_") == NULL
+    return strstr(ss_weights_path(from->weights), "/embedding/width_") == NULL
                ? SS_OK
-               : ss__fail_file(err, ss_weights_path(place->weights), SS_E_UNSUPPORTED,
+               : ss__fail_file(err, ss_weights_path(from->weights), SS_E_UNSUPPORTED,
                                "an SAE of the embedding layer (folder 'embedding') counts in "
                                "inputs divided by the root of their width, which is not done "
                                "here");
 }
 
-static ss_status gemma_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status gemma_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                            ss_err *err)
 {
     struct ss_sae_form form = {.variant = "jumprelu",
                                .kind = SS_SAE_JUMPRELU,
                                .adds_bias = true,
                                .threshold_form = SS_SAE_THRESHOLD_EACH,
                                .threshold = "threshold"};
-    SS_RETURN_IF_ERROR(
-        ss_sae_place_open(place, weights_names, "params.npz or params.safetensors", err));
-    const bool is_small = has(place, "w_enc");
+    SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(from, weights_names,
+                                                      "params.npz or params.safetensors", err));
+    const bool is_small = has(from, "w_enc");
     form.names = is_small ? &small_names : &large_names;
     form.labels = is_small ? &small_labels : &large_labels;
-    SS_RETURN_IF_ERROR(check_config(place, err));
-    SS_RETURN_IF_ERROR(check_layer(place, err));
+    SS_RETURN_IF_ERROR(check_config(from, err));
+    SS_RETURN_IF_ERROR(check_layer(from, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_set_shape(sae, place, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
-    const struct ss_weights_tensor *decoder = ss_sae_tensor(place, form.names->decoder);
+        ss_sae_set_shape(sae, from, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
+    const struct ss_weights_tensor *decoder = ss_sae_tensor(from, form.names->decoder);
     if (decoder != NULL && decoder->n_dims == 2 && decoder->shape[1] <= INT32_MAX) {
         sae->parameters.width_out = (size_t)decoder->shape[1];
         sae->parameters.is_transcoder = sae->parameters.width_out != sae->parameters.width;
     }
-    SS_RETURN_IF_ERROR(check_scaling(sae, place, err));
-    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, place->config, "model_name", err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
+    SS_RETURN_IF_ERROR(check_scaling(sae, from, err));
+    SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, from->config, "model_name", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    return ss_sae_add_files(&sae->provenance, from, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_gemma_format = {

@@ -37,11 +37,11 @@ static const struct ss_sae_form forms[] = {
      .threshold = "threshold"},
 };
 
-static bool claims_tensors(const struct ss_sae_place *place)
+static bool claims_tensors(const struct ss_sae_checkpoint *from)
 {
-    return ss_sae_has_value(place, "config/m_total_neurons") ||
-           (ss_sae_tensor(place, "input_bias") != NULL &&
-            ss_sae_tensor(place, "neuron_bias") != NULL);
+    return ss_sae_has_value(from, "config/m_total_neurons") ||
+           (ss_sae_tensor(from, "input_bias") != NULL &&
+            ss_sae_tensor(from, "neuron_bias") != NULL);
 }
 
 static const char *const tensors[] = {"encoder.weight", "decoder.weight", "input_bias",
@@ -53,24 +53,25 @@ static const char *const unused_keys[] = {
     "aux_k", "multi_k", "dead_neuron_threshold_steps", "prefix_lengths", "device", NULL};
 static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
-static ss_status hypothesaes_read(struct ss_sae_parts *sae, struct ss_sae_place *place,
+static ss_status hypothesaes_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                                   ss_err *err)
 {
     bool is_batch = false;
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a file SAE_M=M_K=K.pt", err));
     SS_RETURN_IF_ERROR(
-        ss_sae_value_size(place, "config/input_dim", &sae->parameters.width, err));
+        ss_sae_checkpoint_open_weights(from, NULL, "a file SAE_M=M_K=K.pt", err));
     SS_RETURN_IF_ERROR(
-        ss_sae_value_size(place, "config/m_total_neurons", &sae->parameters.n_features, err));
+        ss_sae_value_size(from, "config/input_dim", &sae->parameters.width, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_value_size(place, "config/k_active_neurons", &sae->rule.top_k, err));
+        ss_sae_value_size(from, "config/m_total_neurons", &sae->parameters.n_features, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_check_top_k(sae, ss_weights_path(place->weights), "k_active_neurons", err));
-    SS_RETURN_IF_ERROR(ss_sae_value_bool(place, "config/use_batch_topk", &is_batch, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_values(place, "config/", &keys, err));
+        ss_sae_value_size(from, "config/k_active_neurons", &sae->rule.top_k, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_check_top_k(sae, ss_weights_path(from->weights), "k_active_neurons", err));
+    SS_RETURN_IF_ERROR(ss_sae_value_bool(from, "config/use_batch_topk", &is_batch, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_values(from, "config/", &keys, err));
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &forms[is_batch], err));
-    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &forms[is_batch], err));
+    return ss_sae_add_files(&sae->provenance, from, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_hypothesaes_format = {

@@ -1,4 +1,4 @@
-/* What becomes of embeddings before they are multiplied. Sums are made in double, in order. */
+/* Normalisation of embeddings before they are multiplied. Sums are made in double, in order. */
 #include <math.h>
 #include <string.h>
 
@@ -12,13 +12,14 @@ enum { GROUP = 8 };
 
 #define INPUT_INLINE static inline __attribute__((always_inline))
 
-/* What a row is made with: its mean, and what it is divided by or multiplied with. */
-struct form {
+/* What a row is normalised with: its mean, and what it is divided by or multiplied with. */
+struct scaling {
     float means[GROUP], scales[GROUP];
 };
 
 /* (x - mean) / (s + 1e-5), s = sqrt(sum of squares / (D - 1)). */
-INPUT_INLINE void measure_norm(const float *x, size_t n_rows, size_t width, struct form *form)
+INPUT_INLINE void measure_layer_norm(const float *x, size_t n_rows, size_t width,
+                                     struct scaling *scaling)
 {
     double sums[GROUP] = {0}, squares[GROUP] = {0};
     for (size_t i = 0; i < width; i++) {
@@ -27,22 +28,23 @@ INPUT_INLINE void measure_norm(const float *x, size_t n_rows, size_t width, stru
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        form->means[r] = (float)(sums[r] / (double)width);
+        scaling->means[r] = (float)(sums[r] / (double)width);
     }
     for (size_t i = 0; i < width; i++) {
         for (size_t r = 0; r < n_rows; r++) {
-            const float d = x[r * width + i] - form->means[r];
+            const float d = x[r * width + i] - scaling->means[r];
             squares[r] += (double)d * (double)d;
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        form->scales[r] = (float)sqrt(squares[r] / (double)(width - 1)) + NORM_EPSILON;
+        scaling->scales[r] = (float)sqrt(squares[r] / (double)(width - 1)) + NORM_EPSILON;
     }
 }
 
 /* x sqrt(D) / |x|. A row of zeros has no such form and becomes NaN, by which nothing fires, as
  * in the original. */
-INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width, struct form *form)
+INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width,
+                                 struct scaling *scaling)
 {
     double squares[GROUP] = {0};
     for (size_t i = 0; i < width; i++) {
@@ -51,22 +53,22 @@ INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width, st
         }
     }
     for (size_t r = 0; r < n_rows; r++) {
-        form->scales[r] = (float)sqrt((double)width) / (float)sqrt(squares[r]);
+        scaling->scales[r] = (float)sqrt((double)width) / (float)sqrt(squares[r]);
     }
 }
 
 static void measure(const struct ss_sae_parameters *p, const float *x, size_t n_rows,
-                    struct form *form)
+                    struct scaling *scaling)
 {
     const bool is_whole = n_rows == GROUP; /* inlined with a constant number of rows */
     if (p->input == SS_SAE_INPUT_LAYER_NORM && is_whole) {
-        measure_norm(x, GROUP, p->width, form);
+        measure_layer_norm(x, GROUP, p->width, scaling);
     } else if (p->input == SS_SAE_INPUT_LAYER_NORM) {
-        measure_norm(x, n_rows, p->width, form);
+        measure_layer_norm(x, n_rows, p->width, scaling);
     } else if (p->input == SS_SAE_INPUT_ROOT_WIDTH && is_whole) {
-        measure_length(x, GROUP, p->width, form);
+        measure_length(x, GROUP, p->width, scaling);
     } else if (p->input == SS_SAE_INPUT_ROOT_WIDTH) {
-        measure_length(x, n_rows, p->width, form);
+        measure_length(x, n_rows, p->width, scaling);
     }
 }
 
@@ -81,8 +83,8 @@ INPUT_INLINE uint32_t is_infinite(float x)
 
 /* One row, inlined with a constant input; whether all of it is finite, which it is only where x
  * is. */
-INPUT_INLINE bool make_row(const struct ss_sae_parameters *p, ss_sae_input input,
-                           const float *x, float mean, float scale, float *out)
+INPUT_INLINE bool normalise_row(const struct ss_sae_parameters *p, ss_sae_input input,
+                                const float *x, float mean, float scale, float *out)
 {
     const float *subtracted = p->subtracted;
     uint32_t any = 0;
@@ -96,18 +98,19 @@ INPUT_INLINE bool make_row(const struct ss_sae_parameters *p, ss_sae_input input
     return any == 0;
 }
 
-static bool make(const struct ss_sae_parameters *p, const float *x, const struct form *form,
-                 size_t r, float *out)
+static bool normalise(const struct ss_sae_parameters *p, const float *x,
+                      const struct scaling *scaling, size_t r, float *out)
 {
     switch (p->input) {
     case SS_SAE_INPUT_LAYER_NORM:
-        return make_row(p, SS_SAE_INPUT_LAYER_NORM, x, form->means[r], form->scales[r], out);
+        return normalise_row(p, SS_SAE_INPUT_LAYER_NORM, x, scaling->means[r],
+                             scaling->scales[r], out);
     case SS_SAE_INPUT_ROOT_WIDTH:
-        return make_row(p, SS_SAE_INPUT_ROOT_WIDTH, x, 0, form->scales[r], out);
+        return normalise_row(p, SS_SAE_INPUT_ROOT_WIDTH, x, 0, scaling->scales[r], out);
     case SS_SAE_INPUT_PLAIN:
     case SS_SAE_N_SAE_INPUTS:
     default:
-        return make_row(p, SS_SAE_INPUT_PLAIN, x, 0, 1, out);
+        return normalise_row(p, SS_SAE_INPUT_PLAIN, x, 0, 1, out);
     }
 }
 
@@ -144,7 +147,7 @@ size_t ss_sae_prepare_rows(const struct ss_sae_parameters *p, const float *x, si
                            float *out)
 {
     const size_t width = p->width;
-    struct form form;
+    struct scaling scaling;
     for (size_t r = 0; r < n_rows; r++) {
         const size_t at = r * width;
         if (!ss_sae_changes_input(p)) {
@@ -154,9 +157,9 @@ size_t ss_sae_prepare_rows(const struct ss_sae_parameters *p, const float *x, si
             continue;
         }
         if (r % GROUP == 0) {
-            measure(p, x + at, ss__min_size(GROUP, n_rows - r), &form);
+            measure(p, x + at, ss__min_size(GROUP, n_rows - r), &scaling);
         }
-        if (!make(p, x + at, &form, r % GROUP, out + at) &&
+        if (!normalise(p, x + at, &scaling, r % GROUP, out + at) &&
             !(p->input == SS_SAE_INPUT_ROOT_WIDTH && is_zero_row(x + at, width))) {
             return r;
         }

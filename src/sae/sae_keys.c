@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
-enum { MOST_NAMED = 5, NAME_BYTES = 80 };
+enum { MAX_NAMED = 5, NAME_BYTES = 80 };
 
 static bool is_among(const char *const *names, const char *name)
 {
@@ -48,7 +48,7 @@ struct unknown {
 
 static void add_unknown(struct unknown *unknown, const char *name)
 {
-    if (unknown->n < MOST_NAMED) {
+    if (unknown->n < MAX_NAMED) {
         ss__buf_printf(&unknown->list, "%s'%.*s'", unknown->n == 0 ? "" : ", ", NAME_BYTES,
                        name);
     }
@@ -56,35 +56,35 @@ static void add_unknown(struct unknown *unknown, const char *name)
 }
 
 /* Keep a warning for when the SAE is read, if there is any, and release. */
-static ss_status warn_of(struct unknown *unknown, struct ss_sae_place *place, const char *file,
-                         const char *what, ss_err *err)
+static ss_status add_warning(struct unknown *unknown, struct ss_sae_checkpoint *from,
+                             const char *file, const char *what, ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(ss__buf_check(&unknown->list, err));
     if (unknown->n > 0) {
         const bool is_one = unknown->n == 1;
-        ss__buf_printf(&place->warnings,
+        ss__buf_printf(&from->warnings,
                        "%s: the %s%s %.*s%s not known and passed over; if activations depend "
                        "on %s, they are wrong",
                        file, what, is_one ? "" : "s", (int)unknown->list.n_bytes,
                        unknown->list.data,
-                       is_one                    ? " is"
-                       : unknown->n > MOST_NAMED ? ", ... are"
-                                                 : " are",
+                       is_one                   ? " is"
+                       : unknown->n > MAX_NAMED ? ", ... are"
+                                                : " are",
                        is_one ? "it" : "them");
-        ss__buf_add_byte(&place->warnings, '\0');
+        ss__buf_add_byte(&from->warnings, '\0');
     }
 out:
     ss__buf_release(&unknown->list);
     return status;
 }
 
-ss_status ss_sae_give_warnings(struct ss_sae_place *place, ss_err *err)
+ss_status ss_sae_log_warnings(struct ss_sae_checkpoint *from, ss_err *err)
 {
-    SS_RETURN_IF_ERROR(ss__buf_check(&place->warnings, err));
-    for (size_t at = 0; at < place->warnings.n_bytes;) {
-        const char *text = place->warnings.data + at;
-        ss__log(place->log, SS_LEVEL_WARNING, "%s", text);
+    SS_RETURN_IF_ERROR(ss__buf_check(&from->warnings, err));
+    for (size_t at = 0; at < from->warnings.n_bytes;) {
+        const char *text = from->warnings.data + at;
+        ss__log(from->log, SS_LEVEL_WARNING, "%s", text);
         at += strlen(text) + 1;
     }
     return SS_OK;
@@ -92,7 +92,7 @@ ss_status ss_sae_give_warnings(struct ss_sae_place *place, ss_err *err)
 
 /* ---- keys ---- */
 
-ss_status ss_sae_check_keys(struct ss_sae_place *place, const char *file,
+ss_status ss_sae_check_keys(struct ss_sae_checkpoint *from, const char *file,
                             const struct ss__json *object, const struct ss_sae_keys *keys,
                             ss_err *err)
 {
@@ -112,19 +112,19 @@ ss_status ss_sae_check_keys(struct ss_sae_place *place, const char *file,
             add_unknown(&unknown, key);
         }
     }
-    SS_TRY(warn_of(&unknown, place, file, "key", err));
+    SS_TRY(add_warning(&unknown, from, file, "key", err));
 out:
     ss__buf_release(&unknown.list);
     return status;
 }
 
-ss_status ss_sae_check_values(struct ss_sae_place *place, const char *folder,
+ss_status ss_sae_check_values(struct ss_sae_checkpoint *from, const char *folder,
                               const struct ss_sae_keys *keys, ss_err *err)
 {
     ss_status status = SS_OK;
     struct unknown unknown = {0};
-    for (size_t i = 0; ss_weights_key(place->weights, i) != NULL; i++) {
-        const char *key = ss_weights_key(place->weights, i);
+    for (size_t i = 0; ss_weights_key(from->weights, i) != NULL; i++) {
+        const char *key = ss_weights_key(from->weights, i);
         const char *found = strstr(key, folder);
         const char *name = found == NULL ? NULL : found + strlen(folder);
         if (found == NULL || (found != key && found[-1] != '/') || name[0] == '\0' ||
@@ -134,7 +134,7 @@ ss_status ss_sae_check_values(struct ss_sae_place *place, const char *folder,
         }
         add_unknown(&unknown, key);
     }
-    SS_TRY(warn_of(&unknown, place, ss_weights_path(place->weights), "value", err));
+    SS_TRY(add_warning(&unknown, from, ss_weights_path(from->weights), "value", err));
 out:
     ss__buf_release(&unknown.list);
     return status;
@@ -142,11 +142,11 @@ out:
 
 /* ---- tensors ---- */
 
-const char *ss_sae_unknown_tensor(const struct ss_sae_place *place, const char *const *known,
-                                  size_t *index)
+const char *ss_sae_unknown_tensor(const struct ss_sae_checkpoint *from,
+                                  const char *const *known, size_t *index)
 {
-    for (; *index < ss_weights_n(place->weights); (*index)++) {
-        const char *name = ss_sae_own_name(place, ss_weights_at(place->weights, *index));
+    for (; *index < ss_weights_n(from->weights); (*index)++) {
+        const char *name = ss_sae_own_name(from, ss_weights_at(from->weights, *index));
         if (name != NULL && strchr(name, '/') == NULL && !is_among(known, name)) {
             (*index)++;
             return name;
@@ -155,14 +155,14 @@ const char *ss_sae_unknown_tensor(const struct ss_sae_place *place, const char *
     return NULL;
 }
 
-ss_status ss_sae_check_tensors(struct ss_sae_place *place, const char *const *known,
+ss_status ss_sae_check_tensors(struct ss_sae_checkpoint *from, const char *const *known,
                                ss_err *err)
 {
     struct unknown unknown = {0};
     size_t index = 0;
     for (const char *name = NULL;
-         (name = ss_sae_unknown_tensor(place, known, &index)) != NULL;) {
+         (name = ss_sae_unknown_tensor(from, known, &index)) != NULL;) {
         add_unknown(&unknown, name);
     }
-    return warn_of(&unknown, place, ss_weights_path(place->weights), "tensor", err);
+    return add_warning(&unknown, from, ss_weights_path(from->weights), "tensor", err);
 }

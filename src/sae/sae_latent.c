@@ -18,7 +18,7 @@
 #include "base/number.h"
 #include "sae/sae_format.h"
 
-enum { MOST_STEPS = 1000, JUMPRELU_CAP_PER_K = 4 };
+enum { MAX_STEPS = 1000, JUMPRELU_CAP_PER_K = 4 };
 
 static const char *const weights_names[] = {"sae.safetensors", NULL};
 
@@ -102,20 +102,20 @@ static const struct ss_sae_off_key off_keys[] = {
 static const struct ss_sae_keys keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
-static bool claims_config(const struct ss_sae_place *place)
+static bool claims_config(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(place->cfg, "d_in") != NULL &&
-           ss__json_get(place->cfg, "d_sae") == NULL &&
-           (ss__json_get(place->cfg, "sae_type") != NULL ||
-            ss__json_get(place->cfg, "matryoshka_sizes") != NULL);
+    return ss__json_get(from->cfg, "d_in") != NULL &&
+           ss__json_get(from->cfg, "d_sae") == NULL &&
+           (ss__json_get(from->cfg, "sae_type") != NULL ||
+            ss__json_get(from->cfg, "matryoshka_sizes") != NULL);
 }
 
-static ss_status find_form(const struct ss_sae_place *place, const struct ss_sae_form **form,
-                           ss_err *err)
+static ss_status find_form(const struct ss_sae_checkpoint *from,
+                           const struct ss_sae_form **form, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "topk";
-    SS_TRY(ss__json_text(place->cfg_path, place->cfg, "sae_type", &name, err));
+    SS_TRY(ss__json_text(from->cfg_path, from->cfg, "sae_type", &name, err));
     for (size_t i = 0; i < N_FORMS; i++) {
         /* names of an enum are in capitals, its values are not */
         if (ss__equal_ignoring_case(name, forms[i].variant)) {
@@ -123,7 +123,7 @@ static ss_status find_form(const struct ss_sae_place *place, const struct ss_sae
             return SS_OK;
         }
     }
-    status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+    status = ss__fail_file(err, from->cfg_path, SS_E_UNSUPPORTED,
                            "sae_type '%.80s' is not known; known are TOPK, GATED, JUMPRELU, "
                            "LISTA, BATCHTOPK and MATRYOSHKA",
                            name);
@@ -135,20 +135,20 @@ out:
 /* ---- matryoshka ---- */
 
 /* "16, 32,64": how many numbers, and the last one. */
-static ss_status read_list(const struct ss_sae_place *place, const char *key, size_t *n,
+static ss_status read_list(const struct ss_sae_checkpoint *from, const char *key, size_t *n,
                            size_t *last, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *text = "";
-    SS_TRY(ss__json_need(place->cfg_path, place->cfg, key, err));
-    SS_TRY(ss__json_text(place->cfg_path, place->cfg, key, &text, err));
+    SS_TRY(ss__json_need(from->cfg_path, from->cfg, key, err));
+    SS_TRY(ss__json_text(from->cfg_path, from->cfg, key, &text, err));
     *n = 0;
     while (*text != '\0') {
         char *end = NULL;
         const long value = strtol(text, &end, 10);
         end += strspn(end, " ");
         if (end == text || value <= 0 || value > INT32_MAX || (*end != ',' && *end != '\0')) {
-            status = ss__fail_file(err, place->cfg_path, SS_E_DATA,
+            status = ss__fail_file(err, from->cfg_path, SS_E_DATA,
                                    "%s is no list of numbers above 0 with commas between", key);
             ss__err_about(err, key);
             goto out;
@@ -162,63 +162,63 @@ out:
 }
 
 /* All levels together make the SAE, with the k of the last. */
-static ss_status read_levels(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_levels(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                              ss_err *err)
 {
     size_t n_sizes = 0, n_ks = 0, size = 0;
-    SS_RETURN_IF_ERROR(read_list(place, "matryoshka_sizes", &n_sizes, &size, err));
-    SS_RETURN_IF_ERROR(read_list(place, "matryoshka_ks", &n_ks, &sae->rule.top_k, err));
+    SS_RETURN_IF_ERROR(read_list(from, "matryoshka_sizes", &n_sizes, &size, err));
+    SS_RETURN_IF_ERROR(read_list(from, "matryoshka_ks", &n_ks, &sae->rule.top_k, err));
     if (n_sizes != n_ks || size != sae->parameters.n_features) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_DATA,
+            err, from->cfg_path, SS_E_DATA,
             "matryoshka_sizes has %zu numbers and ends with %zu, matryoshka_ks has "
             "%zu; expected as many, ending with the number of features, %zu",
             n_sizes, size, n_ks, sae->parameters.n_features);
     }
-    return ss_sae_check_top_k(sae, place->cfg_path, "matryoshka_ks", err);
+    return ss_sae_check_top_k(sae, from->cfg_path, "matryoshka_ks", err);
 }
 
 /* ---- others ---- */
 
-static ss_status read_lista(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_lista(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             ss_err *err)
 {
     sae->rule.eta = 0.1;
     sae->rule.n_steps = 1;
     SS_RETURN_IF_ERROR(
-        ss__json_number(place->cfg_path, place->cfg, "lista_eta", &sae->rule.eta, err));
+        ss__json_number(from->cfg_path, from->cfg, "lista_eta", &sae->rule.eta, err));
     SS_RETURN_IF_ERROR(
-        ss__json_size(place->cfg_path, place->cfg, "lista_steps", &sae->rule.n_steps, err));
-    if (sae->rule.n_steps == 0 || sae->rule.n_steps > MOST_STEPS) {
-        return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+        ss__json_size(from->cfg_path, from->cfg, "lista_steps", &sae->rule.n_steps, err));
+    if (sae->rule.n_steps == 0 || sae->rule.n_steps > MAX_STEPS) {
+        return ss__fail_file(err, from->cfg_path, SS_E_DATA,
                              "lista_steps is %zu, expected a number from 1 to %d",
-                             sae->rule.n_steps, MOST_STEPS);
+                             sae->rule.n_steps, MAX_STEPS);
     }
     if (!(fabs(sae->rule.eta) <= 1e6)) {
-        return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+        return ss__fail_file(err, from->cfg_path, SS_E_DATA,
                              "lista_eta is %g, which is impossible", sae->rule.eta);
     }
     return SS_OK;
 }
 
-static ss_status read_magnitudes(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_magnitudes(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                                  ss_err *err)
 {
     const size_t size[2] = {sae->parameters.n_features, sae->parameters.width};
-    SS_RETURN_IF_ERROR(ss_sae_need_rows(place, "W_mag.weight", SS_TENSOR_OUT_BY_IN, size,
+    SS_RETURN_IF_ERROR(ss_sae_need_rows(from, "W_mag.weight", SS_TENSOR_OUT_BY_IN, size,
                                         &sae->parameters.magnitudes, err));
-    return ss_sae_read_gains(sae, place, "r_mag", err);
+    return ss_sae_read_gains(sae, from, "r_mag", err);
 }
 
-static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                              const struct ss_sae_form *form, ss_err *err)
 {
-    SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, place, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, from, err));
     if (strcmp(form->variant, "matryoshka") == 0) {
-        SS_RETURN_IF_ERROR(read_levels(sae, place, err));
+        SS_RETURN_IF_ERROR(read_levels(sae, from, err));
     }
     if (form->kind == SS_SAE_LISTA) {
-        SS_RETURN_IF_ERROR(read_lista(sae, place, err));
+        SS_RETURN_IF_ERROR(read_lista(sae, from, err));
     }
     if (form->kind == SS_SAE_JUMPRELU) {
         sae->rule.caps_rows = true;
@@ -232,23 +232,25 @@ static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_place
     return ss_sae_set_model_name(sae, NULL, "", err);
 }
 
-static ss_status latent_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status latent_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                             ss_err *err)
 {
     const struct ss_sae_form *form = NULL;
-    if (place->cfg == NULL) {
+    if (from->cfg == NULL) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_NOINPUT,
+            err, from->cfg_path, SS_E_NOINPUT,
             "this file is missing; it says how the weights beside it are used");
     }
-    SS_RETURN_IF_ERROR(find_form(place, &form, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_RETURN_IF_ERROR(read_config(sae, place, form, err));
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, form, err));
+    SS_RETURN_IF_ERROR(find_form(from, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(from, from->cfg_path, from->cfg, &keys, err));
+    SS_RETURN_IF_ERROR(read_config(sae, from, form, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_checkpoint_open_weights(from, weights_names, "sae.safetensors", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, form, err));
     if (form->kind == SS_SAE_GATED_TOPK) {
-        SS_RETURN_IF_ERROR(read_magnitudes(sae, place, err));
+        SS_RETURN_IF_ERROR(read_magnitudes(sae, from, err));
     }
-    return ss_sae_add_files(&sae->provenance, place, place->cfg_path, place->cfg, err);
+    return ss_sae_add_files(&sae->provenance, from, from->cfg_path, from->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_latent_format = {

@@ -35,7 +35,7 @@ static bool is_borderline(const struct ss_sae_rule *rule, size_t f, float h)
            h <= nextafterf(nextafterf(threshold, INFINITY), INFINITY);
 }
 
-static void keep(struct ss_sae_margin_filter *s, uint32_t f, float a)
+static void append(struct ss_sae_margin_filter *s, uint32_t f, float a)
 {
     s->rows->features[s->to] = f;
     s->rows->values[s->to++] = a;
@@ -64,7 +64,7 @@ void ss_sae_margin_filter_above(struct ss_sae_margin_filter *s)
             s->is_ambiguous[r] |= is_near_threshold(s, r, f, h);
             n_borderline += is_borderline(rule, f, h);
             if (a > 0) {
-                keep(s, f, a);
+                append(s, f, a);
             }
         }
         if (s->counts != NULL && !s->is_ambiguous[r]) {
@@ -130,8 +130,8 @@ static bool passes(const struct ss_sae_margin_filter *s, struct cutoff *cutoff, 
     return true;
 }
 
-static void bound(const struct ss_sae_margin_filter *s, const struct group *group,
-                  struct cutoff *cutoff)
+static void bound_cutoff(const struct ss_sae_margin_filter *s, const struct group *group,
+                         struct cutoff *cutoff)
 {
     struct cutoff at = *cutoff;
     double least = INFINITY;
@@ -182,7 +182,7 @@ static ss_status filter_group(struct ss_sae_margin_filter *s, const struct group
 {
     struct cutoff cutoff = {0};
     SS_RETURN_IF_ERROR(find_cutoff(s, group, &cutoff, err));
-    bound(s, group, &cutoff);
+    bound_cutoff(s, group, &cutoff);
     for (size_t r = group->first; r < group->end; r++) {
         s->is_ambiguous[r] = group->has_more && cutoff.n_kept < group->k;
         for (const size_t end = s->rows->offsets[r + 1]; s->from < end; s->from++) {
@@ -192,7 +192,7 @@ static ss_status filter_group(struct ss_sae_margin_filter *s, const struct group
             const struct pair pair = {f, is_kept, (double)h, margin_of(s, r, f)};
             s->is_ambiguous[r] |= is_pair_ambiguous(s, group, &cutoff, &pair);
             if (is_kept) {
-                keep(s, f, h);
+                append(s, f, h);
             }
         }
         s->rows->offsets[r + 1] = s->to;

@@ -24,13 +24,13 @@ enum {
     N_DECODERS = sizeof decoders / sizeof *decoders
 };
 
-/* The length of what stands before `ending`, which follows a '/' or '.'; SIZE_MAX if the name
+/* The length of what stands before `suffix`, which follows a '/' or '.'; SIZE_MAX if the name
  * has another end. */
-static size_t prefix_bytes(const char *name, const char *ending)
+static size_t prefix_bytes(const char *name, const char *suffix)
 {
-    const size_t n = strlen(name), n_ending = strlen(ending);
-    const size_t at = n - n_ending;
-    if (n < n_ending || strcmp(name + at, ending) != 0 ||
+    const size_t n = strlen(name), n_suffix = strlen(suffix);
+    const size_t at = n - n_suffix;
+    if (n < n_suffix || strcmp(name + at, suffix) != 0 ||
         (at > 0 && name[at - 1] != '/' && name[at - 1] != '.')) {
         return SIZE_MAX;
     }
@@ -60,13 +60,13 @@ static void add_prefix(struct prefixes *found, const struct ss_weights_tensor *t
     }
 }
 
-static void find_prefixes(const struct ss_weights *weights, const char *const *endings,
-                          size_t n_endings, struct prefixes *found)
+static void find_prefixes(const struct ss_weights *weights, const char *const *suffixes,
+                          size_t n_suffixes, struct prefixes *found)
 {
     for (size_t t = 0; t < ss_weights_n(weights); t++) {
         const struct ss_weights_tensor *tensor = ss_weights_at(weights, t);
-        for (size_t i = 0; tensor->n_dims == 2 && i < n_endings; i++) {
-            const size_t n_bytes = prefix_bytes(tensor->name, endings[i]);
+        for (size_t i = 0; tensor->n_dims == 2 && i < n_suffixes; i++) {
+            const size_t n_bytes = prefix_bytes(tensor->name, suffixes[i]);
             if (n_bytes < SS_SAE_PREFIX_BYTES) {
                 add_prefix(found, tensor, n_bytes);
             }
@@ -74,8 +74,8 @@ static void find_prefixes(const struct ss_weights *weights, const char *const *e
     }
 }
 
-static ss_status refuse_several(const struct ss_sae_place *place, const struct prefixes *found,
-                                ss_err *err)
+static ss_status refuse_several(const struct ss_sae_checkpoint *from,
+                                const struct prefixes *found, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf list = {0};
@@ -83,7 +83,7 @@ static ss_status refuse_several(const struct ss_sae_place *place, const struct p
         ss__buf_printf(&list, "%s'%.100s'", i == 0 ? "" : ", ", found->tensors[i]->name);
     }
     SS_TRY(ss__buf_check(&list, err));
-    SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
+    SS_FAIL_FILE(ss_weights_path(from->weights), SS_E_DATA,
                  "this file holds the tensors of %zu SAEs or more (%.*s%s), and nothing says "
                  "which one is meant; save one of them alone",
                  found->n, (int)list.n_bytes, list.data, found->n > 4 ? ", ..." : "");
@@ -92,64 +92,63 @@ out:
     return status;
 }
 
-ss_status ss_sae_find_prefix(struct ss_sae_place *place, ss_err *err)
+ss_status ss_sae_find_prefix(struct ss_sae_checkpoint *from, ss_err *err)
 {
     struct prefixes found = {0};
-    place->prefix[0] = '\0';
-    find_prefixes(place->weights, encoders, N_ENCODERS, &found);
+    from->prefix[0] = '\0';
+    find_prefixes(from->weights, encoders, N_ENCODERS, &found);
     if (found.n == 0) {
-        find_prefixes(place->weights, decoders, N_DECODERS, &found);
+        find_prefixes(from->weights, decoders, N_DECODERS, &found);
     }
     if (found.n > 1) {
-        return refuse_several(place, &found, err);
+        return refuse_several(from, &found, err);
     }
     if (found.n == 1) {
-        memcpy(place->prefix, found.tensors[0]->name, found.n_bytes[0]);
-        place->prefix[found.n_bytes[0]] = '\0';
+        memcpy(from->prefix, found.tensors[0]->name, found.n_bytes[0]);
+        from->prefix[found.n_bytes[0]] = '\0';
     }
     return SS_OK;
 }
 
 /* ---- tensors ---- */
 
-const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_place *place,
+const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_checkpoint *from,
                                               const char *name)
 {
     char whole[SS_SAE_NAME_BYTES];
-    (void)snprintf(whole, sizeof whole, "%s%s", place->prefix, name);
-    return place->weights == NULL ? NULL : ss_weights_find(place->weights, whole);
+    (void)snprintf(whole, sizeof whole, "%s%s", from->prefix, name);
+    return from->weights == NULL ? NULL : ss_weights_find(from->weights, whole);
 }
 
-const char *ss_sae_own_name(const struct ss_sae_place *place,
+const char *ss_sae_own_name(const struct ss_sae_checkpoint *from,
                             const struct ss_weights_tensor *tensor)
 {
-    const size_t n = strlen(place->prefix);
-    return strncmp(tensor->name, place->prefix, n) == 0 ? tensor->name + n : NULL;
+    const size_t n = strlen(from->prefix);
+    return strncmp(tensor->name, from->prefix, n) == 0 ? tensor->name + n : NULL;
 }
 
 /* ---- plain values ---- */
 
 /* What is under HEAD NAME, head being the first n bytes of the prefix. */
-static bool look_up(const struct ss_sae_place *place, size_t n_head, const char *name,
-                    struct ss_sae_value *out)
+static bool lookup(const struct ss_sae_checkpoint *from, size_t n_head, const char *name,
+                   struct ss_sae_value *out)
 {
-    (void)snprintf(out->key, sizeof out->key, "%.*s%s", (int)n_head, place->prefix, name);
-    out->text = ss_weights_metadata(place->weights, out->key);
-    out->unreadable = ss_weights_unreadable(place->weights, out->key);
+    (void)snprintf(out->key, sizeof out->key, "%.*s%s", (int)n_head, from->prefix, name);
+    out->text = ss_weights_metadata(from->weights, out->key);
+    out->unreadable = ss_weights_unreadable(from->weights, out->key);
     return out->text != NULL || out->unreadable != NULL;
 }
 
-bool ss_sae_find_value(const struct ss_sae_place *place, const char *name,
+bool ss_sae_find_value(const struct ss_sae_checkpoint *from, const char *name,
                        struct ss_sae_value *out)
 {
     *out = (struct ss_sae_value){0};
-    if (place->weights == NULL) {
+    if (from->weights == NULL) {
         return false;
     }
-    for (size_t n = strlen(place->prefix);; n--) {
-        const bool is_end =
-            n == 0 || place->prefix[n - 1] == '/' || place->prefix[n - 1] == '.';
-        if (is_end && look_up(place, n, name, out)) {
+    for (size_t n = strlen(from->prefix);; n--) {
+        const bool is_end = n == 0 || from->prefix[n - 1] == '/' || from->prefix[n - 1] == '.';
+        if (is_end && lookup(from, n, name, out)) {
             return true;
         }
         if (n == 0) {
@@ -158,17 +157,17 @@ bool ss_sae_find_value(const struct ss_sae_place *place, const char *name,
     }
 }
 
-bool ss_sae_has_value(const struct ss_sae_place *place, const char *name)
+bool ss_sae_has_value(const struct ss_sae_checkpoint *from, const char *name)
 {
     struct ss_sae_value value;
-    return ss_sae_find_value(place, name, &value);
+    return ss_sae_find_value(from, name, &value);
 }
 
-static ss_status refuse_value(const struct ss_sae_place *place,
+static ss_status refuse_value(const struct ss_sae_checkpoint *from,
                               const struct ss_sae_value *value, const char *expected,
                               ss_err *err)
 {
-    const char *file = ss_weights_path(place->weights);
+    const char *file = ss_weights_path(from->weights);
     const ss_status status =
         value->text != NULL
             ? ss__fail_file(err, file, SS_E_DATA, "value '%s' is '%.80s', expected %s",
@@ -180,58 +179,58 @@ static ss_status refuse_value(const struct ss_sae_place *place,
     return status;
 }
 
-ss_status ss_sae_value_text(const struct ss_sae_place *place, const char *name,
+ss_status ss_sae_value_text(const struct ss_sae_checkpoint *from, const char *name,
                             const char **out, ss_err *err)
 {
     struct ss_sae_value value;
     *out = NULL;
-    if (ss_sae_find_value(place, name, &value)) {
+    if (ss_sae_find_value(from, name, &value)) {
         if (value.text == NULL) {
-            return refuse_value(place, &value, "a text", err);
+            return refuse_value(from, &value, "a text", err);
         }
         *out = value.text;
     }
     return SS_OK;
 }
 
-ss_status ss_sae_value_number(const struct ss_sae_place *place, const char *name, double *out,
-                              bool *is_there, ss_err *err)
+ss_status ss_sae_value_number(const struct ss_sae_checkpoint *from, const char *name,
+                              double *out, bool *is_there, ss_err *err)
 {
     struct ss_sae_value value;
-    *is_there = ss_sae_find_value(place, name, &value);
+    *is_there = ss_sae_find_value(from, name, &value);
     if (*is_there &&
         (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), out))) {
-        return refuse_value(place, &value, "a number", err);
+        return refuse_value(from, &value, "a number", err);
     }
     return SS_OK;
 }
 
-ss_status ss_sae_value_size(const struct ss_sae_place *place, const char *name, size_t *out,
+ss_status ss_sae_value_size(const struct ss_sae_checkpoint *from, const char *name, size_t *out,
                             ss_err *err)
 {
     struct ss_sae_value value;
     double number = 0;
-    if (!ss_sae_find_value(place, name, &value)) {
-        const ss_status status = ss__fail_file(err, ss_weights_path(place->weights), SS_E_DATA,
+    if (!ss_sae_find_value(from, name, &value)) {
+        const ss_status status = ss__fail_file(err, ss_weights_path(from->weights), SS_E_DATA,
                                                "value '%s' is missing", name);
         ss__err_about(err, name);
         return status;
     }
     if (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), &number) ||
         !(number >= 1 && number <= INT32_MAX) || number != (double)(size_t)number) {
-        return refuse_value(place, &value, "a whole number from 1 to 2147483647", err);
+        return refuse_value(from, &value, "a whole number from 1 to 2147483647", err);
     }
     *out = (size_t)number;
     return SS_OK;
 }
 
 /* As Python takes them: a number is true if it is not 0. */
-ss_status ss_sae_value_bool(const struct ss_sae_place *place, const char *name, bool *out,
+ss_status ss_sae_value_bool(const struct ss_sae_checkpoint *from, const char *name, bool *out,
                             ss_err *err)
 {
     struct ss_sae_value value;
     double number = 0;
-    if (!ss_sae_find_value(place, name, &value)) {
+    if (!ss_sae_find_value(from, name, &value)) {
         return SS_OK;
     }
     if (value.text != NULL &&
@@ -240,7 +239,7 @@ ss_status ss_sae_value_bool(const struct ss_sae_place *place, const char *name, 
         return SS_OK;
     }
     if (value.text == NULL || !ss__parse_double(value.text, strlen(value.text), &number)) {
-        return refuse_value(place, &value, "true or false", err);
+        return refuse_value(from, &value, "true or false", err);
     }
     *out = number != 0;
     return SS_OK;

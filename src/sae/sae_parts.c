@@ -193,15 +193,15 @@ ss_status ss_sae_add_file(struct ss_sae_provenance *provenance, const char *path
 }
 
 ss_status ss_sae_add_files(struct ss_sae_provenance *provenance,
-                           const struct ss_sae_place *place, const char *document_path,
+                           const struct ss_sae_checkpoint *from, const char *document_path,
                            struct ss__json *document, ss_err *err)
 {
     if (document != NULL) {
         provenance->config = ss__json_share(document);
         SS_RETURN_IF_ERROR(add_file(provenance, document_path, NULL, err));
     }
-    const struct ss__file_facts facts = ss_weights_file_facts(place->weights, 0);
-    return add_file(provenance, ss_weights_path(place->weights), &facts, err);
+    const struct ss__file_facts facts = ss_weights_file_facts(from->weights, 0);
+    return add_file(provenance, ss_weights_path(from->weights), &facts, err);
 }
 
 const char *ss_sae_activation_text(const ss_sae *sae,

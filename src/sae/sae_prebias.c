@@ -63,28 +63,28 @@ static const char *const csr_read_keys[] = {"input_dim", "hidden_dim", "k", "nor
 static const char *const csr_unused_keys[] = {"k_aux", "dead_threshold", NULL};
 static const struct ss_sae_keys csr_keys = {.read = csr_read_keys, .unused = csr_unused_keys};
 
-static bool has(const struct ss_sae_place *place, const char *name)
+static bool has(const struct ss_sae_checkpoint *from, const char *name)
 {
-    return ss_sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(from, name) != NULL;
 }
 
-static bool has_biases(const struct ss_sae_place *place)
+static bool has_biases(const struct ss_sae_checkpoint *from)
 {
-    return has(place, "pre_bias") && has(place, "latent_bias");
+    return has(from, "pre_bias") && has(from, "latent_bias");
 }
 
-static bool is_openai(const struct ss_sae_place *place)
+static bool is_openai(const struct ss_sae_checkpoint *from)
 {
-    return has_biases(place) &&
-           (ss_sae_has_value(place, "activation") || has(place, "latents_mean_square"));
+    return has_biases(from) &&
+           (ss_sae_has_value(from, "activation") || has(from, "latents_mean_square"));
 }
 
 /* ---- saerch ---- */
 
-static bool is_saerch(const struct ss_sae_place *place)
+static bool is_saerch(const struct ss_sae_checkpoint *from)
 {
-    return has_biases(place) && has(place, "decoder.weight") && !is_openai(place) &&
-           !has(place, "stats_last_nonzero");
+    return has_biases(from) && has(from, "decoder.weight") && !is_openai(from) &&
+           !has(from, "stats_last_nonzero");
 }
 
 /* Two numbers K_N in a file's name, at its start or behind its first word. */
@@ -101,13 +101,14 @@ static bool read_name(const char *path, size_t *k, size_t *n)
     return false;
 }
 
-static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
+                        ss_err *err)
 {
-    const char *file = ss_weights_path(place->weights);
+    const char *file = ss_weights_path(from->weights);
     size_t k = 0, n = 0;
     const bool is_named = read_name(file, &k, &n) && n == sae->parameters.n_features;
-    if (place->options->top_k != 0) {
-        sae->rule.top_k = place->options->top_k;
+    if (from->options->top_k != 0) {
+        sae->rule.top_k = from->options->top_k;
         ss_sae_note(sae, "k is as given");
     } else if (is_named) {
         sae->rule.top_k = k;
@@ -122,17 +123,17 @@ static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_place *pla
     return ss_sae_check_top_k(sae, file, "k", err);
 }
 
-static ss_status saerch_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status saerch_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                             ss_err *err)
 {
     static const struct ss_sae_form form = {
         .variant = "FastAutoencoder", .kind = SS_SAE_TOPK, .names = &free_names, COMMON};
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a .pth file", err));
-    SS_RETURN_IF_ERROR(
-        ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
-    SS_RETURN_IF_ERROR(find_k(sae, place, err));
+    SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(from, NULL, "a .pth file", err));
+    SS_RETURN_IF_ERROR(ss_sae_set_shape(sae, from, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
+    SS_RETURN_IF_ERROR(find_k(sae, from, err));
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    return ss_sae_add_files(&sae->provenance, from, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_saerch_format = {
@@ -145,15 +146,15 @@ const struct ss_sae_format ss_sae_saerch_format = {
 
 /* ---- openai ---- */
 
-static ss_status read_topk(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_topk(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                            ss_err *err)
 {
-    const char *file = ss_weights_path(place->weights);
+    const char *file = ss_weights_path(from->weights);
     const char *after = NULL;
     SS_RETURN_IF_ERROR(
-        ss_sae_value_size(place, "activation_state_dict/k", &sae->rule.top_k, err));
+        ss_sae_value_size(from, "activation_state_dict/k", &sae->rule.top_k, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_value_text(place, "activation_state_dict/postact_fn", &after, err));
+        ss_sae_value_text(from, "activation_state_dict/postact_fn", &after, err));
     if (after != NULL && strcmp(after, "ReLU") != 0 && strcmp(after, "Identity") != 0) {
         return ss__fail_file(err, file, SS_E_UNSUPPORTED,
                              "postact_fn '%.80s' is not known; known are ReLU and Identity",
@@ -168,28 +169,28 @@ static ss_status read_topk(struct ss_sae_parts *sae, const struct ss_sae_place *
     return ss_sae_check_input(sae, file, "layer norm (activation is TopK)", err);
 }
 
-static ss_status openai_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status openai_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                             ss_err *err)
 {
     struct ss_sae_form form = {.variant = "ReLU", .kind = SS_SAE_VANILLA, COMMON};
     const char *activation = NULL;
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, NULL, "a .pt file", err));
-    SS_RETURN_IF_ERROR(ss_sae_value_text(place, "activation", &activation, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_values(place, "activation_state_dict/", &openai_keys, err));
-    SS_RETURN_IF_ERROR(
-        ss_sae_set_shape(sae, place, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
+    SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(from, NULL, "a .pt file", err));
+    SS_RETURN_IF_ERROR(ss_sae_value_text(from, "activation", &activation, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_values(from, "activation_state_dict/", &openai_keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_set_shape(sae, from, "encoder.weight", SS_TENSOR_OUT_BY_IN, err));
     if (activation != NULL && strcmp(activation, "TopK") == 0) {
         form.variant = "TopK";
         form.kind = SS_SAE_TOPK;
-        SS_RETURN_IF_ERROR(read_topk(sae, place, err));
+        SS_RETURN_IF_ERROR(read_topk(sae, from, err));
     } else if (activation != NULL && strcmp(activation, "ReLU") != 0) {
-        return ss__fail_file(err, ss_weights_path(place->weights), SS_E_UNSUPPORTED,
+        return ss__fail_file(err, ss_weights_path(from->weights), SS_E_UNSUPPORTED,
                              "activation '%.80s' is not known; known are ReLU and TopK",
                              activation);
     }
-    form.names = has(place, "decoder.weight") ? &free_names : &tied_names;
+    form.names = has(from, "decoder.weight") ? &free_names : &tied_names;
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(&sae->provenance, place, NULL, NULL, err);
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    return ss_sae_add_files(&sae->provenance, from, NULL, NULL, err);
 }
 
 const struct ss_sae_format ss_sae_openai_format = {
@@ -202,46 +203,46 @@ const struct ss_sae_format ss_sae_openai_format = {
 
 /* ---- sentence-transformers ---- */
 
-static bool claims_csr(const struct ss_sae_place *place)
+static bool claims_csr(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(place->config, "input_dim") != NULL &&
-           ss__json_get(place->config, "hidden_dim") != NULL &&
-           ss__json_get(place->config, "k") != NULL;
+    return ss__json_get(from->config, "input_dim") != NULL &&
+           ss__json_get(from->config, "hidden_dim") != NULL &&
+           ss__json_get(from->config, "k") != NULL;
 }
 
-static ss_status read_csr_config(struct ss_sae_parts *sae, struct ss_sae_place *place,
+static ss_status read_csr_config(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                                  ss_err *err)
 {
-    const char *file = place->config_path;
+    const char *file = from->config_path;
     bool normalizes = false;
-    if (place->config == NULL) {
+    if (from->config == NULL) {
         return ss__fail_file(
             err, file, SS_E_NOINPUT,
             "this file is missing; it says how the weights beside it are used");
     }
-    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, file, place->config, &csr_keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(from, file, from->config, &csr_keys, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_need_size(file, place->config, "input_dim", &sae->parameters.width, err));
+        ss_sae_need_size(file, from->config, "input_dim", &sae->parameters.width, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_need_size(file, place->config, "hidden_dim", &sae->parameters.n_features, err));
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->config, "k", &sae->rule.top_k, err));
+        ss_sae_need_size(file, from->config, "hidden_dim", &sae->parameters.n_features, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, from->config, "k", &sae->rule.top_k, err));
     SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "k", err));
-    SS_RETURN_IF_ERROR(ss__json_bool(file, place->config, "normalize", &normalizes, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(file, from->config, "normalize", &normalizes, err));
     sae->parameters.input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
     SS_RETURN_IF_ERROR(ss_sae_check_input(sae, file, "normalize", err));
     return ss_sae_set_model_name(sae, NULL, "", err);
 }
 
-static ss_status csr_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status csr_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from, ss_err *err)
 {
     static const char *const names[] = {"model.safetensors", "pytorch_model.bin", NULL};
     struct ss_sae_form form = {.variant = "SparseAutoEncoder", .kind = SS_SAE_TOPK, COMMON};
-    SS_RETURN_IF_ERROR(read_csr_config(sae, place, err));
-    SS_RETURN_IF_ERROR(
-        ss_sae_place_open(place, names, "model.safetensors or pytorch_model.bin", err));
-    form.names = has(place, "encoder.weight") ? &tied_names : &saved_once_names;
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(&sae->provenance, place, place->config_path, place->config, err);
+    SS_RETURN_IF_ERROR(read_csr_config(sae, from, err));
+    SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(
+        from, names, "model.safetensors or pytorch_model.bin", err));
+    form.names = has(from, "encoder.weight") ? &tied_names : &saved_once_names;
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    return ss_sae_add_files(&sae->provenance, from, from->config_path, from->config, err);
 }
 
 const struct ss_sae_format ss_sae_csr_format = {

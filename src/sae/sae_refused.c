@@ -4,52 +4,52 @@
 
 #include "sae/sae_format.h"
 
-static bool has(const struct ss_sae_place *place, const char *name)
+static bool has(const struct ss_sae_checkpoint *from, const char *name)
 {
-    return ss_sae_tensor(place, name) != NULL;
+    return ss_sae_tensor(from, name) != NULL;
 }
 
 /* An epoch, a state dict and optimiser beside each other, with the tensors of a tied SAE. */
-static bool is_csr_training(const struct ss_sae_place *place)
+static bool is_csr_training(const struct ss_sae_checkpoint *from)
 {
-    return has(place, "pre_bias") && has(place, "latent_bias") &&
-           has(place, "stats_last_nonzero") && !has(place, "latents_mean_square") &&
-           !ss_sae_has_value(place, "activation");
+    return has(from, "pre_bias") && has(from, "latent_bias") &&
+           has(from, "stats_last_nonzero") && !has(from, "latents_mean_square") &&
+           !ss_sae_has_value(from, "activation");
 }
 
-static bool is_prismadb(const struct ss_sae_place *place)
+static bool is_prismadb(const struct ss_sae_checkpoint *from)
 {
-    return place->weights != NULL && (ss_weights_find(place->weights, "zscore_mean") != NULL ||
-                                      has(place, "epoch_on_count"));
+    return from->weights != NULL && (ss_weights_find(from->weights, "zscore_mean") != NULL ||
+                                     has(from, "epoch_on_count"));
 }
 
-static bool is_encoder_sae(const struct ss_sae_place *place)
+static bool is_encoder_sae(const struct ss_sae_checkpoint *from)
 {
-    return strncmp(place->prefix, "model_state_dict/", 17) == 0 && !has(place, "b_dec") &&
-           !has(place, "bias") && has(place, "encoder.weight") &&
-           has(place, "decoder.weight") && !has(place, "encoder.bias") &&
-           !has(place, "latent_bias") && !has(place, "neuron_bias") && !has(place, "gate_bias");
+    return strncmp(from->prefix, "model_state_dict/", 17) == 0 && !has(from, "b_dec") &&
+           !has(from, "bias") && has(from, "encoder.weight") && has(from, "decoder.weight") &&
+           !has(from, "encoder.bias") && !has(from, "latent_bias") &&
+           !has(from, "neuron_bias") && !has(from, "gate_bias");
 }
 
-static bool is_lightning(const struct ss_sae_place *place)
+static bool is_lightning(const struct ss_sae_checkpoint *from)
 {
-    return ss_sae_has_value(place, "pytorch-lightning_version");
+    return ss_sae_has_value(from, "pytorch-lightning_version");
 }
 
-static bool is_goodfire(const struct ss_sae_place *place)
+static bool is_goodfire(const struct ss_sae_checkpoint *from)
 {
-    return has(place, "encoder_linear.weight") && has(place, "decoder_linear.weight");
+    return has(from, "encoder_linear.weight") && has(from, "decoder_linear.weight");
 }
 
-static bool is_llama_scope(const struct ss_sae_place *place)
+static bool is_llama_scope(const struct ss_sae_checkpoint *from)
 {
-    return has(place, "jump_relu_threshold") || has(place, "log_jumprelu_threshold");
+    return has(from, "jump_relu_threshold") || has(from, "log_jumprelu_threshold");
 }
 
-static bool is_llama_scope_folder(const struct ss_sae_place *place)
+static bool is_llama_scope_folder(const struct ss_sae_checkpoint *from)
 {
-    return ss_sae_place_has(place, "hyperparams.json") &&
-           ss_sae_place_has(place, "final.safetensors");
+    return ss_sae_checkpoint_has_file(from, "hyperparams.json") &&
+           ss_sae_checkpoint_has_file(from, "final.safetensors");
 }
 
 const struct ss_sae_format ss_sae_refused_formats[] = {

@@ -22,7 +22,7 @@
 
 enum {
     FIRST_NEW_VERSION = 6,
-    MOST_STEPS = 10000 /* of a pursuit: products with all features, for every row */
+    MAX_STEPS = 10000 /* of a pursuit: products with all features, for every row */
 };
 
 static const char *const weights_names[] = {"sae_weights.safetensors", NULL};
@@ -275,65 +275,65 @@ static const struct ss_sae_off_key kwargs_off[] = {
 static const struct ss_sae_keys kwargs_keys = {
     .read = kwargs_read, .unused = kwargs_unused, .off = kwargs_off};
 
-static bool claims_config(const struct ss_sae_place *place)
+static bool claims_config(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(place->cfg, "d_sae") != NULL ||
-           (place->file == NULL && place->cfg == NULL &&
-            ss_sae_place_has(place, weights_names[0]));
+    return ss__json_get(from->cfg, "d_sae") != NULL ||
+           (from->file == NULL && from->cfg == NULL &&
+            ss_sae_checkpoint_has_file(from, weights_names[0]));
 }
 
 /* ---- config ---- */
 
-static const struct ss__json *cfg_get(const struct ss_sae_place *place, const char *key)
+static const struct ss__json *cfg_get(const struct ss_sae_checkpoint *from, const char *key)
 {
-    const struct ss__json *value = ss__json_get(place->cfg, key);
+    const struct ss__json *value = ss__json_get(from->cfg, key);
     return ss__json_is_null(value) ? NULL : value;
 }
 
 /* Version 6 moved what describes the model into `metadata`, and made `architecture` say all. */
-static bool is_new(const struct ss_sae_place *place)
+static bool is_new(const struct ss_sae_checkpoint *from)
 {
-    const char *version = ss__json_string(cfg_get(place, "sae_lens_version"));
+    const char *version = ss__json_string(cfg_get(from, "sae_lens_version"));
     if (version == NULL) {
-        version = ss__json_string(ss__json_get(cfg_get(place, "metadata"), "sae_lens_version"));
+        version = ss__json_string(ss__json_get(cfg_get(from, "metadata"), "sae_lens_version"));
     }
     return version != NULL && strtol(version, NULL, 10) >= FIRST_NEW_VERSION;
 }
 
-static ss_status get_text(const struct ss_sae_place *place, const char *key, const char **out,
-                          ss_err *err)
+static ss_status get_text(const struct ss_sae_checkpoint *from, const char *key,
+                          const char **out, ss_err *err)
 {
-    return ss__json_text(place->cfg_path, place->cfg, key, out, err);
+    return ss__json_text(from->cfg_path, from->cfg, key, out, err);
 }
 
 /* The architecture's name; in old files a top-k activation makes any of them a topk. */
-static ss_status find_name(const struct ss_sae_place *place, const char **name, ss_err *err)
+static ss_status find_name(const struct ss_sae_checkpoint *from, const char **name, ss_err *err)
 {
     const char *activation = "relu";
     *name = "standard";
-    if (is_new(place)) {
-        SS_RETURN_IF_ERROR(ss__json_need(place->cfg_path, place->cfg, "architecture", err));
-        return get_text(place, "architecture", name, err);
+    if (is_new(from)) {
+        SS_RETURN_IF_ERROR(ss__json_need(from->cfg_path, from->cfg, "architecture", err));
+        return get_text(from, "architecture", name, err);
     }
-    SS_RETURN_IF_ERROR(get_text(place, "architecture", name, err));
-    SS_RETURN_IF_ERROR(get_text(place, "activation_fn", &activation, err));
-    SS_RETURN_IF_ERROR(get_text(place, "activation_fn_str", &activation, err));
+    SS_RETURN_IF_ERROR(get_text(from, "architecture", name, err));
+    SS_RETURN_IF_ERROR(get_text(from, "activation_fn", &activation, err));
+    SS_RETURN_IF_ERROR(get_text(from, "activation_fn_str", &activation, err));
     if (strcmp(activation, "topk") == 0) {
         *name = "topk";
     } else if (strcmp(activation, "relu") != 0) {
-        return ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+        return ss__fail_file(err, from->cfg_path, SS_E_UNSUPPORTED,
                              "activation_fn '%.80s' is not known; known are relu and topk",
                              activation);
     }
     return SS_OK;
 }
 
-static ss_status find_architecture(const struct ss_sae_place *place,
+static ss_status find_architecture(const struct ss_sae_checkpoint *from,
                                    const struct architecture **found, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = NULL;
-    SS_TRY(find_name(place, &name, err));
+    SS_TRY(find_name(from, &name, err));
     for (size_t i = 0; i < N_ARCHITECTURES; i++) {
         if (strcmp(name, architectures[i].form.variant) == 0) {
             *found = &architectures[i];
@@ -342,12 +342,12 @@ static ss_status find_architecture(const struct ss_sae_place *place,
     }
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         if (strcmp(name, refusals[i].name) == 0) {
-            SS_FAIL_FILE(place->cfg_path, SS_E_UNSUPPORTED, "architecture '%s' is not read: %s",
+            SS_FAIL_FILE(from->cfg_path, SS_E_UNSUPPORTED, "architecture '%s' is not read: %s",
                          name, refusals[i].reason);
         }
     }
     SS_FAIL_FILE(
-        place->cfg_path, SS_E_UNSUPPORTED,
+        from->cfg_path, SS_E_UNSUPPORTED,
         "architecture '%.80s' is not known; known are standard, topk, jumprelu, gated, "
         "batchtopk, matryoshka_batchtopk, matching_pursuit and transcoders",
         name);
@@ -359,35 +359,36 @@ out:
 }
 
 /* Training may take a batch-top-k's k as a mean, which need not be whole. */
-static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_place *place, ss_err *err)
+static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
+                        ss_err *err)
 {
-    const struct ss__json *kwargs = cfg_get(place, "activation_fn_kwargs");
-    const bool is_old = !is_new(place) && ss__json_get(kwargs, "k") != NULL;
+    const struct ss__json *kwargs = cfg_get(from, "activation_fn_kwargs");
+    const bool is_old = !is_new(from) && ss__json_get(kwargs, "k") != NULL;
     double k = 0;
-    SS_RETURN_IF_ERROR(ss__json_need(place->cfg_path, is_old ? kwargs : place->cfg, "k", err));
+    SS_RETURN_IF_ERROR(ss__json_need(from->cfg_path, is_old ? kwargs : from->cfg, "k", err));
     SS_RETURN_IF_ERROR(
-        ss__json_number(place->cfg_path, is_old ? kwargs : place->cfg, "k", &k, err));
+        ss__json_number(from->cfg_path, is_old ? kwargs : from->cfg, "k", &k, err));
     if (!(k >= 1 && k <= INT32_MAX)) {
-        return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+        return ss__fail_file(err, from->cfg_path, SS_E_DATA,
                              "k is %g, expected a number from 1 to %d", k, INT32_MAX);
     }
     sae->rule.top_k = (size_t)k;
-    return ss_sae_check_top_k(sae, place->cfg_path, "k", err);
+    return ss_sae_check_top_k(sae, from->cfg_path, "k", err);
 }
 
 /* Without a document that says that the factor is in the weights, nothing does. */
-static void warn_of_scale(const struct ss_sae_place *place)
+static void warn_of_scale(const struct ss_sae_checkpoint *from)
 {
-    if (!ss_sae_place_has(place, "activation_scaler.json")) {
-        ss__log(place->log, SS_LEVEL_WARNING,
+    if (!ss_sae_checkpoint_has_file(from, "activation_scaler.json")) {
+        ss__log(from->log, SS_LEVEL_WARNING,
                 "%s: normalize_activations is expected_average_only_in, and nothing tells "
                 "whether the factor of the training is in the weights; if it is not, "
                 "activations are wrong (the project writes it to activation_scaler.json)",
-                place->cfg_path);
+                from->cfg_path);
     }
 }
 
-static ss_status read_input(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_input(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             const struct ss_sae_form *form, ss_err *err)
 {
     static const struct {
@@ -404,23 +405,23 @@ static ss_status read_input(struct ss_sae_parts *sae, const struct ss_sae_place 
     ss_status status = SS_OK;
     const char *key = "normalize_activations";
     const char *name = "none";
-    const struct ss__json *value = cfg_get(place, key);
+    const struct ss__json *value = cfg_get(from, key);
     if (ss__json_is_boolean(value)) {
         name = ss__json_is_true(value) ? "expected_average_only_in" : "none";
     } else {
-        SS_TRY(get_text(place, key, &name, err));
+        SS_TRY(get_text(from, key, &name, err));
     }
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         if (strcmp(name, inputs[i].name) == 0) {
             sae->parameters.input = inputs[i].input;
             if (inputs[i].note != NULL && form->input_factor == 0) {
                 ss_sae_note(sae, "%s", inputs[i].note);
-                warn_of_scale(place);
+                warn_of_scale(from);
             }
-            return ss_sae_check_input(sae, place->cfg_path, key, err);
+            return ss_sae_check_input(sae, from->cfg_path, key, err);
         }
     }
-    status = ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+    status = ss__fail_file(err, from->cfg_path, SS_E_UNSUPPORTED,
                            "normalize_activations '%.80s' is not known; known are none, "
                            "layer_norm, constant_norm_rescale and expected_average_only_in",
                            name);
@@ -430,7 +431,7 @@ out:
 }
 
 /* The factor that a checkpoint of a training still multiplies its inputs by. */
-static ss_status check_factor(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status check_factor(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                               const struct ss_sae_form *form, ss_err *err)
 {
     if (form->input_factor == 0) {
@@ -438,7 +439,7 @@ static ss_status check_factor(struct ss_sae_parts *sae, const struct ss_sae_plac
     }
     if (sae->parameters.is_transcoder || form->kind == SS_SAE_PURSUIT ||
         sae->parameters.input != SS_SAE_INPUT_PLAIN) {
-        return ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+        return ss__fail_file(err, from->cfg_path, SS_E_UNSUPPORTED,
                              "activation_scaler.json beside it has the scaling_factor %g, "
                              "which is not taken into the weights of a %s with "
                              "normalize_activations as here; use the SAE at the end of the "
@@ -453,18 +454,18 @@ static ss_status check_factor(struct ss_sae_parts *sae, const struct ss_sae_plac
 }
 
 /* Old files of the heads of an attention say so only in the name of their place. */
-static ss_status check_reshape(const struct ss_sae_place *place, ss_err *err)
+static ss_status check_reshape(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     const char *name = "none", *hook = "";
-    if (!is_new(place)) {
-        SS_RETURN_IF_ERROR(get_text(place, "hook_point", &hook, err));
-        SS_RETURN_IF_ERROR(get_text(place, "hook_name", &hook, err));
+    if (!is_new(from)) {
+        SS_RETURN_IF_ERROR(get_text(from, "hook_point", &hook, err));
+        SS_RETURN_IF_ERROR(get_text(from, "hook_name", &hook, err));
         name = strstr(hook, "hook_z") != NULL ? "hook_z" : "none";
     }
-    SS_RETURN_IF_ERROR(get_text(place, "reshape_activations", &name, err));
+    SS_RETURN_IF_ERROR(get_text(from, "reshape_activations", &name, err));
     if (strcmp(name, "none") != 0) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_UNSUPPORTED,
+            err, from->cfg_path, SS_E_UNSUPPORTED,
             "reshape_activations '%.80s' joins the heads of an attention, and an "
             "embedding has none",
             name);
@@ -472,41 +473,40 @@ static ss_status check_reshape(const struct ss_sae_place *place, ss_err *err)
     return SS_OK;
 }
 
-static ss_status read_pursuit(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_pursuit(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                               ss_err *err)
 {
     sae->rule.residual_threshold = 1e-2;
     sae->rule.stops_on_same_support = true;
     sae->rule.n_steps = sae->parameters.width;
-    SS_RETURN_IF_ERROR(ss__json_number(place->cfg_path, place->cfg, "residual_threshold",
+    SS_RETURN_IF_ERROR(ss__json_number(from->cfg_path, from->cfg, "residual_threshold",
                                        &sae->rule.residual_threshold, err));
-    SS_RETURN_IF_ERROR(ss__json_bool(place->cfg_path, place->cfg, "stop_on_duplicate_support",
+    SS_RETURN_IF_ERROR(ss__json_bool(from->cfg_path, from->cfg, "stop_on_duplicate_support",
                                      &sae->rule.stops_on_same_support, err));
     SS_RETURN_IF_ERROR(
-        ss__json_size(place->cfg_path, place->cfg, "max_iterations", &sae->rule.n_steps, err));
-    if (sae->rule.n_steps > MOST_STEPS) {
-        return ss__fail_file(err, place->cfg_path, SS_E_LIMIT,
+        ss__json_size(from->cfg_path, from->cfg, "max_iterations", &sae->rule.n_steps, err));
+    if (sae->rule.n_steps > MAX_STEPS) {
+        return ss__fail_file(err, from->cfg_path, SS_E_LIMIT,
                              "max_iterations is %zu, more than %d", sae->rule.n_steps,
-                             MOST_STEPS);
+                             MAX_STEPS);
     }
     return SS_OK;
 }
 
-static ss_status read_config(struct ss_sae_parts *sae, struct ss_sae_place *place,
+static ss_status read_config(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                              const struct architecture *architecture, struct ss_sae_form *form,
                              ss_err *err)
 {
-    const char *file = place->cfg_path;
+    const char *file = from->cfg_path;
     bool subtracts = !architecture->is_transcoder;
-    SS_RETURN_IF_ERROR(ss_sae_need_size(file, place->cfg, "d_in", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_size(file, from->cfg, "d_in", &sae->parameters.width, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_need_size(file, place->cfg, "d_sae", &sae->parameters.n_features, err));
+        ss_sae_need_size(file, from->cfg, "d_sae", &sae->parameters.n_features, err));
     if (architecture->is_transcoder) {
         SS_RETURN_IF_ERROR(
-            ss_sae_need_size(file, place->cfg, "d_out", &sae->parameters.width_out, err));
+            ss_sae_need_size(file, from->cfg, "d_out", &sae->parameters.width_out, err));
     }
-    SS_RETURN_IF_ERROR(
-        ss__json_bool(file, place->cfg, "apply_b_dec_to_input", &subtracts, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(file, from->cfg, "apply_b_dec_to_input", &subtracts, err));
     if (subtracts && architecture->is_transcoder) {
         return ss__fail_file(
             err, file, SS_E_DATA,
@@ -518,43 +518,43 @@ static ss_status read_config(struct ss_sae_parts *sae, struct ss_sae_place *plac
     sae->parameters.is_transcoder = architecture->is_transcoder;
     sae->parameters.has_skip = strstr(form->variant, "skip") != NULL;
     if (architecture->has_k) {
-        SS_RETURN_IF_ERROR(read_k(sae, place, err));
-        SS_RETURN_IF_ERROR(ss__json_bool(file, place->cfg, "rescale_acts_by_decoder_norm",
+        SS_RETURN_IF_ERROR(read_k(sae, from, err));
+        SS_RETURN_IF_ERROR(ss__json_bool(file, from->cfg, "rescale_acts_by_decoder_norm",
                                          &form->folds_norms, err));
     }
     if (form->kind == SS_SAE_PURSUIT) {
-        SS_RETURN_IF_ERROR(read_pursuit(sae, place, err));
+        SS_RETURN_IF_ERROR(read_pursuit(sae, from, err));
     }
-    SS_RETURN_IF_ERROR(ss_sae_read_scaler(sae, place, &form->input_factor, err));
-    SS_RETURN_IF_ERROR(read_input(sae, place, form, err));
-    SS_RETURN_IF_ERROR(check_factor(sae, place, form, err));
-    SS_RETURN_IF_ERROR(check_reshape(place, err));
-    const struct ss__json *owner = is_new(place) ? cfg_get(place, "metadata") : place->cfg;
+    SS_RETURN_IF_ERROR(ss_sae_read_scaler(sae, from, &form->input_factor, err));
+    SS_RETURN_IF_ERROR(read_input(sae, from, form, err));
+    SS_RETURN_IF_ERROR(check_factor(sae, from, form, err));
+    SS_RETURN_IF_ERROR(check_reshape(from, err));
+    const struct ss__json *owner = is_new(from) ? cfg_get(from, "metadata") : from->cfg;
     return ss_sae_set_model_name(sae, owner, "model_name", err);
 }
 
 /* A fine-tuned SAE multiplies activations on their way to the decoder; a factor that is not 1
  * without saying so is refused by the original, too. */
-static ss_status check_scaling(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status check_scaling(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     bool is_finetuned = false, is_one = true;
     float *factors = NULL;
     const char *name = "scaling_factor";
-    SS_TRY(ss__json_bool(place->cfg_path, place->cfg, "finetuning_scaling_factor",
-                         &is_finetuned, err));
-    if (ss_sae_tensor(place, name) == NULL) {
+    SS_TRY(ss__json_bool(from->cfg_path, from->cfg, "finetuning_scaling_factor", &is_finetuned,
+                         err));
+    if (ss_sae_tensor(from, name) == NULL) {
         name = "finetuning_scaling_factor";
     }
-    if (ss_sae_tensor(place, name) != NULL) {
-        SS_TRY(ss_sae_need_vector(place, name, sae->parameters.n_features, &factors, err));
+    if (ss_sae_tensor(from, name) != NULL) {
+        SS_TRY(ss_sae_need_vector(from, name, sae->parameters.n_features, &factors, err));
         for (size_t f = 0; f < sae->parameters.n_features; f++) {
             is_one = is_one && fabs((double)factors[f] - 1) <= 1.001e-5; /* torch.allclose */
         }
     }
     if (!is_one && !is_finetuned) {
-        SS_FAIL_FILE(ss_weights_path(place->weights), SS_E_DATA,
+        SS_FAIL_FILE(ss_weights_path(from->weights), SS_E_DATA,
                      "tensor '%s' is not 1, but finetuning_scaling_factor in cfg.json is not "
                      "true; what activations are is not clear",
                      name);
@@ -567,31 +567,33 @@ out:
     return status;
 }
 
-static ss_status saelens_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status saelens_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                              ss_err *err)
 {
     const struct architecture *architecture = NULL;
-    if (place->cfg == NULL) {
+    if (from->cfg == NULL) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_NOINPUT,
+            err, from->cfg_path, SS_E_NOINPUT,
             "this file is missing; it says how the weights beside it are used");
     }
-    SS_RETURN_IF_ERROR(find_architecture(place, &architecture, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
+    SS_RETURN_IF_ERROR(find_architecture(from, &architecture, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(from, from->cfg_path, from->cfg, &keys, err));
     SS_RETURN_IF_ERROR(ss_sae_check_keys(
-        place, place->cfg_path, cfg_get(place, "activation_fn_kwargs"), &kwargs_keys, err));
+        from, from->cfg_path, cfg_get(from, "activation_fn_kwargs"), &kwargs_keys, err));
     struct ss_sae_form form = architecture->form;
-    SS_RETURN_IF_ERROR(read_config(sae, place, architecture, &form, err));
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae_weights.safetensors", err));
+    SS_RETURN_IF_ERROR(read_config(sae, from, architecture, &form, err));
+    SS_RETURN_IF_ERROR(
+        ss_sae_checkpoint_open_weights(from, weights_names, "sae_weights.safetensors", err));
     if (form.threshold_form == SS_SAE_THRESHOLD_EACH &&
-        ss_sae_tensor(place, "threshold") == NULL &&
-        ss_sae_tensor(place, "log_threshold") != NULL) {
+        ss_sae_tensor(from, "threshold") == NULL &&
+        ss_sae_tensor(from, "log_threshold") != NULL) {
         form.threshold_form = SS_SAE_THRESHOLD_EACH_LOG;
         form.threshold = "log_threshold";
     }
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    SS_RETURN_IF_ERROR(check_scaling(sae, place, err));
-    ss_sae_compare_dtype(sae, place, place->cfg_path, place->cfg);
-    return ss_sae_add_files(&sae->provenance, place, place->cfg_path, place->cfg, err);
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    SS_RETURN_IF_ERROR(check_scaling(sae, from, err));
+    ss_sae_compare_dtype(sae, from, from->cfg_path, from->cfg);
+    return ss_sae_add_files(&sae->provenance, from, from->cfg_path, from->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_saelens_format = {

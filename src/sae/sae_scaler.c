@@ -18,15 +18,15 @@ static const char whitening_name[] = "activation_whitening.safetensors";
 static const char *const read_keys[] = {"scaling_factor", "has_whitening", NULL};
 static const struct ss_sae_keys scaler_keys = {.read = read_keys};
 
-static ss_status read_document(struct ss_sae_place *place, const char *path,
+static ss_status read_document(struct ss_sae_checkpoint *from, const char *path,
                                const struct ss__json *document, double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
     bool has_whitening = true;
     SS_TRY(ss__json_number(path, document, "scaling_factor", factor, err));
     SS_TRY(ss__json_bool(path, document, "has_whitening", &has_whitening, err));
-    SS_TRY(ss_sae_check_keys(place, path, document, &scaler_keys, err));
-    if (has_whitening && ss_sae_place_has(place, whitening_name)) {
+    SS_TRY(ss_sae_check_keys(from, path, document, &scaler_keys, err));
+    if (has_whitening && ss_sae_checkpoint_has_file(from, whitening_name)) {
         SS_FAIL_FILE(path, SS_E_UNSUPPORTED,
                      "inputs of this checkpoint are whitened by %s beside it, which is not "
                      "done here; use the SAE at the end of the training, whose weights have "
@@ -44,12 +44,12 @@ out:
     return status;
 }
 
-ss_status ss_sae_read_scaler(struct ss_sae_parts *sae, struct ss_sae_place *place,
+ss_status ss_sae_read_scaler(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                              double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *document = NULL;
-    char *path = ss__path_join(place->folder, scaler_name);
+    char *path = ss__path_join(from->folder, scaler_name);
     *factor = 0;
     if (path == NULL) {
         return ss__fail_nomem(err, "a path");
@@ -59,7 +59,7 @@ ss_status ss_sae_read_scaler(struct ss_sae_parts *sae, struct ss_sae_place *plac
         SS_FAIL_FILE(path, SS_E_DATA, "expected an object with scaling_factor");
     }
     if (document != NULL) {
-        SS_TRY(read_document(place, path, document, factor, err));
+        SS_TRY(read_document(from, path, document, factor, err));
         SS_TRY(ss_sae_add_file(&sae->provenance, path, err));
     }
 out:

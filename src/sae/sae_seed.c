@@ -92,34 +92,34 @@ static const char *const unused_keys[] = {"seed",
 static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
 /* A folder with this project's weights alone lacks its config.json. */
-static bool lacks_config(const struct ss_sae_place *place)
+static bool lacks_config(const struct ss_sae_checkpoint *from)
 {
-    return place->file == NULL && place->cfg == NULL &&
-           (place->config == NULL || ss__json_get(place->config, "dict_size") != NULL) &&
-           (ss_sae_place_has(place, weights_names[0]) ||
-            ss_sae_place_has(place, weights_names[1]));
+    return from->file == NULL && from->cfg == NULL &&
+           (from->config == NULL || ss__json_get(from->config, "dict_size") != NULL) &&
+           (ss_sae_checkpoint_has_file(from, weights_names[0]) ||
+            ss_sae_checkpoint_has_file(from, weights_names[1]));
 }
 
-static bool claims_config(const struct ss_sae_place *place)
+static bool claims_config(const struct ss_sae_checkpoint *from)
 {
-    return ss__json_get(place->config, "sae_type") != NULL ||
-           ss__json_get(place->config, "act_size") != NULL || lacks_config(place);
+    return ss__json_get(from->config, "sae_type") != NULL ||
+           ss__json_get(from->config, "act_size") != NULL || lacks_config(from);
 }
 
-static ss_status find_form(const struct ss_sae_place *place, const struct ss_sae_form **form,
-                           ss_err *err)
+static ss_status find_form(const struct ss_sae_checkpoint *from,
+                           const struct ss_sae_form **form, ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "";
-    SS_TRY(ss__json_need(place->config_path, place->config, "sae_type", err));
-    SS_TRY(ss__json_text(place->config_path, place->config, "sae_type", &name, err));
+    SS_TRY(ss__json_need(from->config_path, from->config, "sae_type", err));
+    SS_TRY(ss__json_text(from->config_path, from->config, "sae_type", &name, err));
     for (size_t i = 0; i < N_FORMS; i++) {
         if (strcmp(name, forms[i].variant) == 0) {
             *form = &forms[i];
             return SS_OK;
         }
     }
-    status = ss__fail_file(err, place->config_path, SS_E_UNSUPPORTED,
+    status = ss__fail_file(err, from->config_path, SS_E_UNSUPPORTED,
                            "sae_type '%.80s' is not known; known are jumprelu, topk, batchtopk "
                            "and vanilla",
                            name);
@@ -128,11 +128,11 @@ out:
     return status;
 }
 
-static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                              const struct ss_sae_form *form, ss_err *err)
 {
-    const char *file = place->config_path;
-    const struct ss__json *config = place->config;
+    const char *file = from->config_path;
+    const struct ss__json *config = from->config;
     bool normalizes = false;
     SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "act_size", &sae->parameters.width, err));
     SS_RETURN_IF_ERROR(
@@ -151,22 +151,23 @@ static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_place
     return ss_sae_set_model_name(sae, config, "model_name", err);
 }
 
-static ss_status seed_read(struct ss_sae_parts *sae, struct ss_sae_place *place, ss_err *err)
+static ss_status seed_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
+                           ss_err *err)
 {
     const struct ss_sae_form *form = NULL;
-    if (place->config == NULL) {
+    if (from->config == NULL) {
         return ss__fail_file(
-            err, place->config_path, SS_E_NOINPUT,
+            err, from->config_path, SS_E_NOINPUT,
             "this file is missing; it says how the weights beside it are used");
     }
-    SS_RETURN_IF_ERROR(find_form(place, &form, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->config_path, place->config, &keys, err));
-    SS_RETURN_IF_ERROR(read_config(sae, place, form, err));
+    SS_RETURN_IF_ERROR(find_form(from, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(from, from->config_path, from->config, &keys, err));
+    SS_RETURN_IF_ERROR(read_config(sae, from, form, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_place_open(place, weights_names, "sae.pt or sae.safetensors", err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, form, err));
-    ss_sae_compare_dtype(sae, place, place->config_path, place->config);
-    return ss_sae_add_files(&sae->provenance, place, place->config_path, place->config, err);
+        ss_sae_checkpoint_open_weights(from, weights_names, "sae.pt or sae.safetensors", err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, form, err));
+    ss_sae_compare_dtype(sae, from, from->config_path, from->config);
+    return ss_sae_add_files(&sae->provenance, from, from->config_path, from->config, err);
 }
 
 const struct ss_sae_format ss_sae_seed_format = {

@@ -54,23 +54,23 @@ static const struct ss_sae_off_key off_keys[] = {
 static const struct ss_sae_keys keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
-static bool claims_config(const struct ss_sae_place *place)
+static bool claims_config(const struct ss_sae_checkpoint *from)
 {
     static const char *const others[] = {"d_sae", "sae_type", "matryoshka_sizes"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (ss__json_get(place->cfg, others[i]) != NULL) {
+        if (ss__json_get(from->cfg, others[i]) != NULL) {
             return false;
         }
     }
-    return ss__json_get(place->cfg, "d_in") != NULL;
+    return ss__json_get(from->cfg, "d_in") != NULL;
 }
 
-static ss_status find_form(const struct ss_sae_place *place, struct ss_sae_form *form,
+static ss_status find_form(const struct ss_sae_checkpoint *from, struct ss_sae_form *form,
                            ss_err *err)
 {
     ss_status status = SS_OK;
     const char *name = "topk";
-    SS_TRY(ss__json_text(place->cfg_path, place->cfg, "activation", &name, err));
+    SS_TRY(ss__json_text(from->cfg_path, from->cfg, "activation", &name, err));
     for (size_t i = 0; i < N_FORMS; i++) {
         if (strcmp(name, forms[i].variant) == 0) {
             *form = forms[i];
@@ -78,46 +78,46 @@ static ss_status find_form(const struct ss_sae_place *place, struct ss_sae_form 
         }
     }
     status =
-        ss__fail_file(err, place->cfg_path, SS_E_UNSUPPORTED,
+        ss__fail_file(err, from->cfg_path, SS_E_UNSUPPORTED,
                       "activation '%.80s' is not known; known are topk and groupmax", name);
     ss__err_about(err, "activation");
 out:
     return status;
 }
 
-ss_status ss_sae_read_expansion(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+ss_status ss_sae_read_expansion(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                                 ss_err *err)
 {
     size_t expansion = DEFAULT_EXPANSION;
     sae->rule.top_k = DEFAULT_K;
     SS_RETURN_IF_ERROR(
-        ss_sae_need_size(place->cfg_path, place->cfg, "d_in", &sae->parameters.width, err));
-    SS_RETURN_IF_ERROR(ss__json_size(place->cfg_path, place->cfg, "num_latents",
+        ss_sae_need_size(from->cfg_path, from->cfg, "d_in", &sae->parameters.width, err));
+    SS_RETURN_IF_ERROR(ss__json_size(from->cfg_path, from->cfg, "num_latents",
                                      &sae->parameters.n_features, err));
     SS_RETURN_IF_ERROR(
-        ss__json_size(place->cfg_path, place->cfg, "expansion_factor", &expansion, err));
-    SS_RETURN_IF_ERROR(ss__json_size(place->cfg_path, place->cfg, "k", &sae->rule.top_k, err));
+        ss__json_size(from->cfg_path, from->cfg, "expansion_factor", &expansion, err));
+    SS_RETURN_IF_ERROR(ss__json_size(from->cfg_path, from->cfg, "k", &sae->rule.top_k, err));
     if (sae->parameters.n_features == 0 && expansion <= INT32_MAX) {
         sae->parameters.n_features = sae->parameters.width * expansion; /* each below 2^31 */
     }
     if (sae->parameters.n_features == 0 || sae->parameters.n_features > INT32_MAX) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_DATA,
+            err, from->cfg_path, SS_E_DATA,
             "num_latents is 0 or too large, and so is d_in times expansion_factor, "
             "%zu",
             expansion);
     }
-    return ss_sae_check_top_k(sae, place->cfg_path, "k", err);
+    return ss_sae_check_top_k(sae, from->cfg_path, "k", err);
 }
 
 /* latent-sae writes the same two files; its tensors must not be read by the rules of here. */
-static ss_status check_own(const struct ss_sae_place *place, ss_err *err)
+static ss_status check_own(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     static const char *const others[] = {"W_gate.weight", "log_threshold",
                                          "batchtopk_threshold"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (ss_sae_tensor(place, others[i]) != NULL) {
-            return ss__fail_file(err, place->cfg_path, SS_E_DATA,
+        if (ss_sae_tensor(from, others[i]) != NULL) {
+            return ss__fail_file(err, from->cfg_path, SS_E_DATA,
                                  "key 'sae_type' is missing, but there is a tensor '%s', which "
                                  "latent-sae writes by that key",
                                  others[i]);
@@ -126,36 +126,36 @@ static ss_status check_own(const struct ss_sae_place *place, ss_err *err)
     return SS_OK;
 }
 
-static ss_status sparsify_read(struct ss_sae_parts *sae, struct ss_sae_place *place,
+static ss_status sparsify_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                                ss_err *err)
 {
     struct ss_sae_form form = {0};
     bool transcodes = false;
-    if (place->cfg == NULL) {
+    if (from->cfg == NULL) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_NOINPUT,
+            err, from->cfg_path, SS_E_NOINPUT,
             "this file is missing; it says how the weights beside it are used");
     }
-    SS_RETURN_IF_ERROR(find_form(place, &form, err));
-    SS_RETURN_IF_ERROR(ss_sae_check_keys(place, place->cfg_path, place->cfg, &keys, err));
-    SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, place, err));
-    SS_RETURN_IF_ERROR(
-        ss__json_bool(place->cfg_path, place->cfg, "transcode", &transcodes, err));
+    SS_RETURN_IF_ERROR(find_form(from, &form, err));
+    SS_RETURN_IF_ERROR(ss_sae_check_keys(from, from->cfg_path, from->cfg, &keys, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, from, err));
+    SS_RETURN_IF_ERROR(ss__json_bool(from->cfg_path, from->cfg, "transcode", &transcodes, err));
     form.subtracts_bias = !transcodes;
     sae->parameters.is_transcoder = transcodes;
-    SS_RETURN_IF_ERROR(ss__json_bool(place->cfg_path, place->cfg, "skip_connection",
+    SS_RETURN_IF_ERROR(ss__json_bool(from->cfg_path, from->cfg, "skip_connection",
                                      &sae->parameters.has_skip, err));
     if (form.kind == SS_SAE_GROUPMAX && sae->parameters.n_features % sae->rule.top_k != 0) {
         return ss__fail_file(
-            err, place->cfg_path, SS_E_SHAPE,
+            err, from->cfg_path, SS_E_SHAPE,
             "%zu features make no %zu equal groups (k, with activation groupmax)",
             sae->parameters.n_features, sae->rule.top_k);
     }
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
-    SS_RETURN_IF_ERROR(ss_sae_place_open(place, weights_names, "sae.safetensors", err));
-    SS_RETURN_IF_ERROR(check_own(place, err));
-    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, place, &form, err));
-    return ss_sae_add_files(&sae->provenance, place, place->cfg_path, place->cfg, err);
+    SS_RETURN_IF_ERROR(
+        ss_sae_checkpoint_open_weights(from, weights_names, "sae.safetensors", err));
+    SS_RETURN_IF_ERROR(check_own(from, err));
+    SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
+    return ss_sae_add_files(&sae->provenance, from, from->cfg_path, from->cfg, err);
 }
 
 const struct ss_sae_format ss_sae_sparsify_format = {

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
-enum { MAX_LEVELS = 5, MAX_VISITED = 20000, MOST_NAMED = 6 };
+enum { MAX_LEVELS = 5, MAX_VISITED = 20000, MAX_NAMED = 6 };
 
 static const char *const weights_names[] = {"sae.pt",     "sae.safetensors",
                                             "ae.pt",      "sae_weights.safetensors",
@@ -41,7 +41,7 @@ static bool holds_weights(char *const *names, size_t n)
 
 static ss_status add(struct ss_sae_list *list, const char *path, ss_err *err)
 {
-    SS_GROW_OR_RETURN(list->paths, list->n_room, list->n + 1);
+    SS_GROW_OR_RETURN(list->paths, list->capacity, list->n + 1);
     list->paths[list->n] = ss__strdup(path);
     if (list->paths[list->n] == NULL) {
         return ss__fail_nomem(err, "a path");
@@ -87,7 +87,7 @@ out:
     return status;
 }
 
-ss_status ss_sae_list_below(const char *folder, struct ss_sae_list *out, ss_err *err)
+ss_status ss_sae_list_subfolders(const char *folder, struct ss_sae_list *out, ss_err *err)
 {
     struct search search = {.root = folder, .list = out};
     *out = (struct ss_sae_list){0};
@@ -107,28 +107,28 @@ void ss_sae_list_release(struct ss_sae_list *list)
     *list = (struct ss_sae_list){0};
 }
 
-ss_status ss_sae_refuse_above(const struct ss_sae_place *place, ss_err *err)
+ss_status ss_sae_refuse_parent_folder(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_sae_list list = {0};
     struct ss__buf names = {0};
-    if (place->file != NULL) {
+    if (from->file != NULL) {
         return SS_OK;
     }
-    SS_TRY(ss_sae_list_below(place->folder, &list, err));
+    SS_TRY(ss_sae_list_subfolders(from->folder, &list, err));
     if (list.n == 0) {
         goto out;
     }
-    for (size_t i = 0; i < list.n && i < MOST_NAMED; i++) {
+    for (size_t i = 0; i < list.n && i < MAX_NAMED; i++) {
         ss__buf_printf(&names, "%s'%.120s'", i == 0 ? "" : ", ", list.paths[i]);
     }
     SS_TRY(ss__buf_check(&names, err));
-    const size_t n_path = strlen(place->path);
-    SS_FAIL_FILE(place->path, SS_E_NOINPUT,
+    const size_t n_path = strlen(from->path);
+    SS_FAIL_FILE(from->path, SS_E_NOINPUT,
                  "no SAE lies in this folder itself, but %zu in folders below it: %.*s%s; name "
                  "one of them: %s%s%s",
-                 list.n, (int)names.n_bytes, names.data, list.n > MOST_NAMED ? ", ..." : "",
-                 place->path, n_path > 0 && place->path[n_path - 1] == '/' ? "" : "/",
+                 list.n, (int)names.n_bytes, names.data, list.n > MAX_NAMED ? ", ..." : "",
+                 from->path, n_path > 0 && from->path[n_path - 1] == '/' ? "" : "/",
                  list.paths[0]);
 out:
     ss__buf_release(&names);

@@ -10,15 +10,15 @@
 
 #define UNIT_NORM_TOLERANCE 1.001e-5 /* of torch.allclose: 1e-5 of 1, and 1e-8 */
 
-struct whole_name {
+struct full_name {
     char text[SS_SAE_NAME_BYTES];
 };
 
-static struct whole_name whole(const struct ss_sae_place *place, const char *name)
+static struct full_name full_name(const struct ss_sae_checkpoint *from, const char *name)
 {
-    struct whole_name whole;
-    (void)snprintf(whole.text, sizeof whole.text, "%s%s", place->prefix, name);
-    return whole;
+    struct full_name full;
+    (void)snprintf(full.text, sizeof full.text, "%s%s", from->prefix, name);
+    return full;
 }
 
 /* ---- configs ---- */
@@ -76,13 +76,13 @@ ss_status ss_sae_check_input(const struct ss_sae_parts *sae, const char *file, c
     return status;
 }
 
-void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_place *place,
+void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                           const char *file, const struct ss__json *config)
 {
     const char *named = ss__json_string(ss__json_get(config, "dtype"));
     const char *plain = named != NULL && strncmp(named, "torch.", 6) == 0 ? named + 6 : named;
     if (plain != NULL && strcmp(plain, sae->provenance.dtype) != 0) {
-        ss__log(place->log, SS_LEVEL_NOTICE,
+        ss__log(from->log, SS_LEVEL_NOTICE,
                 "%s: dtype says '%.40s', but the weights are stored as %s; they are used as "
                 "stored",
                 file, named, sae->provenance.dtype);
@@ -91,22 +91,22 @@ void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_pl
 
 /* ---- small tensors ---- */
 
-ss_status ss_sae_need_vector(const struct ss_sae_place *place, const char *name, size_t n,
+ss_status ss_sae_need_vector(const struct ss_sae_checkpoint *from, const char *name, size_t n,
                              float **out, ss_err *err)
 {
     const uint64_t shape[1] = {n};
-    return ss_weights_need_f32(place->weights, whole(place, name).text, 1, shape, out, err);
+    return ss_weights_need_f32(from->weights, full_name(from, name).text, 1, shape, out, err);
 }
 
 /* Some files keep a number as [], some as [1]. */
-ss_status ss_sae_need_scalar(const struct ss_sae_place *place, const char *name, double *out,
-                             ss_err *err)
+ss_status ss_sae_need_scalar(const struct ss_sae_checkpoint *from, const char *name,
+                             double *out, ss_err *err)
 {
-    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, name);
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(from, name);
     const uint64_t shape[1] = {1};
     float *value = NULL;
     const size_t n_dims = tensor != NULL && tensor->n_dims == 1 ? 1 : 0;
-    const ss_status status = ss_weights_need_f32(place->weights, whole(place, name).text,
+    const ss_status status = ss_weights_need_f32(from->weights, full_name(from, name).text,
                                                  n_dims, shape, &value, err);
     if (status == SS_OK) {
         *out = (double)*value;
@@ -115,14 +115,14 @@ ss_status ss_sae_need_scalar(const struct ss_sae_place *place, const char *name,
     return status;
 }
 
-ss_status ss_sae_set_shape(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+ss_status ss_sae_set_shape(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                            const char *name, ss_tensor_layout layout, ss_err *err)
 {
     ss_status status = SS_OK;
-    const char *file = ss_weights_path(place->weights);
-    const struct ss_weights_tensor *tensor = ss_sae_tensor(place, name);
+    const char *file = ss_weights_path(from->weights);
+    const struct ss_weights_tensor *tensor = ss_sae_tensor(from, name);
     if (tensor == NULL) {
-        return ss_weights_fail_missing(place->weights, whole(place, name).text, err);
+        return ss_weights_fail_missing(from->weights, full_name(from, name).text, err);
     }
     if (tensor->n_dims != 2 || tensor->shape[0] == 0 || tensor->shape[1] == 0 ||
         tensor->shape[0] > INT32_MAX || tensor->shape[1] > INT32_MAX) {
@@ -140,14 +140,14 @@ out:
 }
 
 /* Read a vector and keep it only if it is used. */
-static ss_status read_vector(const struct ss_sae_place *place, const char *name, size_t n,
+static ss_status read_vector(const struct ss_sae_checkpoint *from, const char *name, size_t n,
                              bool is_used, float **kept, ss_err *err)
 {
     float *values = NULL;
     if (name == NULL) {
         return SS_OK;
     }
-    const ss_status status = ss_sae_need_vector(place, name, n, &values, err);
+    const ss_status status = ss_sae_need_vector(from, name, n, &values, err);
     if (is_used) {
         *kept = values;
     } else {
@@ -158,7 +158,7 @@ static ss_status read_vector(const struct ss_sae_place *place, const char *name,
 
 /* ---- thresholds ---- */
 
-static ss_status read_threshold(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_threshold(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                                 const struct ss_sae_form *form, ss_err *err)
 {
     if (form->threshold_form == SS_SAE_NO_THRESHOLD) {
@@ -166,24 +166,24 @@ static ss_status read_threshold(struct ss_sae_parts *sae, const struct ss_sae_pl
     }
     if (form->threshold_form == SS_SAE_THRESHOLD_ALL) {
         bool is_there = false;
-        if (ss_sae_tensor(place, form->threshold) == NULL) {
+        if (ss_sae_tensor(from, form->threshold) == NULL) {
             SS_RETURN_IF_ERROR(ss_sae_value_number(
-                place, form->threshold, &sae->rule.stored_threshold, &is_there, err));
+                from, form->threshold, &sae->rule.stored_threshold, &is_there, err));
         }
         if (!is_there) {
             SS_RETURN_IF_ERROR(
-                ss_sae_need_scalar(place, form->threshold, &sae->rule.stored_threshold, err));
+                ss_sae_need_scalar(from, form->threshold, &sae->rule.stored_threshold, err));
         }
         if (sae->rule.stored_threshold <= 0) {
-            ss__log(place->log, SS_LEVEL_WARNING,
+            ss__log(from->log, SS_LEVEL_WARNING,
                     "%s: '%s' is %g, as before any training: every positive activation is kept",
-                    ss_weights_path(place->weights), form->threshold,
+                    ss_weights_path(from->weights), form->threshold,
                     sae->rule.stored_threshold);
         }
         sae->rule.has_stored_threshold = isfinite(sae->rule.stored_threshold);
         return SS_OK;
     }
-    SS_RETURN_IF_ERROR(ss_sae_need_vector(place, form->threshold, sae->parameters.n_features,
+    SS_RETURN_IF_ERROR(ss_sae_need_vector(from, form->threshold, sae->parameters.n_features,
                                           &sae->parameters.thresholds, err));
     for (size_t f = 0;
          form->threshold_form == SS_SAE_THRESHOLD_EACH_LOG && f < sae->parameters.n_features;
@@ -195,23 +195,23 @@ static ss_status read_threshold(struct ss_sae_parts *sae, const struct ss_sae_pl
 
 /* ---- gates ---- */
 
-ss_status ss_sae_read_gains(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+ss_status ss_sae_read_gains(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             const char *name, ss_err *err)
 {
     const size_t n = sae->parameters.n_features;
-    SS_RETURN_IF_ERROR(ss_sae_need_vector(place, name, n, &sae->parameters.log_gains, err));
+    SS_RETURN_IF_ERROR(ss_sae_need_vector(from, name, n, &sae->parameters.log_gains, err));
     SS_ALLOC_OR_RETURN(sae->parameters.gains, n);
     for (size_t f = 0; f < n; f++) {
         sae->parameters.gains[f] = (float)exp((double)sae->parameters.log_gains[f]);
         if (!isfinite(sae->parameters.gains[f])) {
-            return ss__fail_file(err, ss_weights_path(place->weights), SS_E_NONFINITE,
+            return ss__fail_file(err, ss_weights_path(from->weights), SS_E_NONFINITE,
                                  "exp of tensor '%s' is beyond float32 at index %zu", name, f);
         }
     }
     return SS_OK;
 }
 
-static ss_status read_gates(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_gates(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             const struct ss_sae_form *form, ss_err *err)
 {
     const size_t n = sae->parameters.n_features;
@@ -219,10 +219,10 @@ static ss_status read_gates(struct ss_sae_parts *sae, const struct ss_sae_place 
         return SS_OK;
     }
     SS_RETURN_IF_ERROR(
-        ss_sae_need_vector(place, form->labels->gate_bias, n, &sae->parameters.gate_bias, err));
+        ss_sae_need_vector(from, form->labels->gate_bias, n, &sae->parameters.gate_bias, err));
     SS_RETURN_IF_ERROR(
-        ss_sae_need_vector(place, form->labels->shift, n, &sae->parameters.shifts, err));
-    return ss_sae_read_gains(sae, place, form->labels->log_gain, err);
+        ss_sae_need_vector(from, form->labels->shift, n, &sae->parameters.shifts, err));
+    return ss_sae_read_gains(sae, from, form->labels->log_gain, err);
 }
 
 /* ---- matrices ---- */
@@ -236,20 +236,20 @@ static void transpose(const float *from, size_t n_rows, size_t n_columns, float 
     }
 }
 
-ss_status ss_sae_need_rows(const struct ss_sae_place *place, const char *name,
+ss_status ss_sae_need_rows(const struct ss_sae_checkpoint *from, const char *name,
                            ss_tensor_layout layout, const size_t size[2], float **out,
                            ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool turned = layout == SS_TENSOR_IN_BY_OUT;
-    const uint64_t shape[2] = {size[turned], size[!turned]};
+    const bool transposed = layout == SS_TENSOR_IN_BY_OUT;
+    const uint64_t shape[2] = {size[transposed], size[!transposed]};
     const float *values = NULL;
     float *owned = NULL;
     *out = NULL;
-    SS_TRY(ss_weights_view_f32(place->weights, whole(place, name).text, 2, shape, &values,
+    SS_TRY(ss_weights_view_f32(from->weights, full_name(from, name).text, 2, shape, &values,
                                &owned, err));
     SS_ALLOC_ALIGNED(*out, size[0] * size[1]);
-    if (turned) {
+    if (transposed) {
         transpose(values, size[1], size[0], *out);
     } else {
         memcpy(*out, values, size[0] * size[1] * sizeof **out);
@@ -266,27 +266,27 @@ static bool keeps_decoder(const struct ss_sae_parts *sae)
 }
 
 /* The decoder as [L, O], kept if something needs it; else its shape and numbers are checked. */
-static ss_status read_decoder(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_decoder(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                               const struct ss_sae_form *form, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss_sae_names *names = form->names;
-    const bool turned = names->decoder_layout == SS_TENSOR_OUT_BY_IN;
+    const bool transposed = names->decoder_layout == SS_TENSOR_OUT_BY_IN;
     const size_t size[2] = {sae->parameters.n_features, sae->parameters.width_out};
     if (names->decoder == NULL) {
         return SS_OK;
     }
     if (keeps_decoder(sae) || form->folds_norms) {
-        return ss_sae_need_rows(place, names->decoder,
-                                turned ? SS_TENSOR_IN_BY_OUT : SS_TENSOR_OUT_BY_IN, size,
+        return ss_sae_need_rows(from, names->decoder,
+                                transposed ? SS_TENSOR_IN_BY_OUT : SS_TENSOR_OUT_BY_IN, size,
                                 &sae->parameters.decoder, err);
     }
-    const uint64_t shape[2] = {size[turned], size[!turned]};
+    const uint64_t shape[2] = {size[transposed], size[!transposed]};
     const float *values = NULL;
     float *owned = NULL;
-    SS_TRY(ss_weights_view_f32(place->weights, whole(place, names->decoder).text, 2, shape,
+    SS_TRY(ss_weights_view_f32(from->weights, full_name(from, names->decoder).text, 2, shape,
                                &values, &owned, err));
-    ss_weights_forget(place->weights, ss_sae_tensor(place, names->decoder));
+    ss_weights_forget(from->weights, ss_sae_tensor(from, names->decoder));
 out:
     ss__free(owned);
     return status;
@@ -358,35 +358,35 @@ static void fold_factor(struct ss_sae_parts *sae, double factor)
 /* The encoder without a copy of its own where nothing needs one. Its shape is checked before
  * there is memory for as many features as a config claims. */
 static ss_status read_encoder_directly(struct ss_sae_parts *sae,
-                                       const struct ss_sae_place *place,
+                                       const struct ss_sae_checkpoint *from,
                                        const struct ss_sae_names *names, ss_err *err)
 {
     ss_status status = SS_OK;
-    const bool turned = names->encoder_layout == SS_TENSOR_IN_BY_OUT;
-    const uint64_t shape[2] = {turned ? sae->parameters.width : sae->parameters.n_features,
-                               turned ? sae->parameters.n_features : sae->parameters.width};
+    const bool transposed = names->encoder_layout == SS_TENSOR_IN_BY_OUT;
+    const uint64_t shape[2] = {transposed ? sae->parameters.width : sae->parameters.n_features,
+                               transposed ? sae->parameters.n_features : sae->parameters.width};
     const float *values = NULL;
     float *owned = NULL;
-    SS_TRY(ss_weights_view_f32(place->weights, whole(place, names->encoder).text, 2, shape,
+    SS_TRY(ss_weights_view_f32(from->weights, full_name(from, names->encoder).text, 2, shape,
                                &values, &owned, err));
     SS_TRY(ss_tensor_matrix_new(sae->parameters.n_features, sae->parameters.width,
                                 SS_PRECISION_HIGHEST, &sae->parameters.encoder, err));
     ss_tensor_matrix_fill(&sae->parameters.encoder, 0, sae->parameters.n_features, values,
                           names->encoder_layout);
-    ss_weights_forget(place->weights, ss_sae_tensor(place, names->encoder));
+    ss_weights_forget(from->weights, ss_sae_tensor(from, names->encoder));
 out:
     ss__free(owned);
     return status;
 }
 
-static ss_status read_encoder(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_encoder(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                               const struct ss_sae_form *form, ss_err *err)
 {
     const size_t size[2] = {sae->parameters.n_features, sae->parameters.width};
     if (!sae->parameters.keeps_all && !form->folds_norms && form->input_factor == 0) {
-        SS_RETURN_IF_ERROR(read_encoder_directly(sae, place, form->names, err));
+        SS_RETURN_IF_ERROR(read_encoder_directly(sae, from, form->names, err));
     } else {
-        SS_RETURN_IF_ERROR(ss_sae_need_rows(place, form->names->encoder,
+        SS_RETURN_IF_ERROR(ss_sae_need_rows(from, form->names->encoder,
                                             form->names->encoder_layout, size,
                                             &sae->parameters.encoder_rows, err));
         if (form->folds_norms && !(form->keeps_unit_norms && has_unit_norms(sae))) {
@@ -404,16 +404,16 @@ static ss_status read_encoder(struct ss_sae_parts *sae, const struct ss_sae_plac
                               sae->parameters.encoder_rows, SS_TENSOR_OUT_BY_IN);
     }
     sae->provenance.dtype =
-        ss_weights_dtype_name(ss_sae_tensor(place, form->names->encoder)->dtype);
+        ss_weights_dtype_name(ss_sae_tensor(from, form->names->encoder)->dtype);
     return SS_OK;
 }
 
-static ss_status read_skip(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_skip(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                            ss_err *err)
 {
     const size_t size[2] = {sae->parameters.width_out, sae->parameters.width};
     return sae->parameters.has_skip && sae->parameters.keeps_all
-               ? ss_sae_need_rows(place, "W_skip", SS_TENSOR_OUT_BY_IN, size,
+               ? ss_sae_need_rows(from, "W_skip", SS_TENSOR_OUT_BY_IN, size,
                                   &sae->parameters.skip, err)
                : SS_OK;
 }
@@ -430,13 +430,13 @@ static ss_status copy_tied(struct ss_sae_parts *sae, ss_err *err)
     return SS_OK;
 }
 
-static ss_status read_biases(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+static ss_status read_biases(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                              const struct ss_sae_form *form, ss_err *err)
 {
     const struct ss_sae_names *names = form->names;
-    SS_RETURN_IF_ERROR(read_vector(place, names->bias, sae->parameters.n_features,
+    SS_RETURN_IF_ERROR(read_vector(from, names->bias, sae->parameters.n_features,
                                    form->adds_bias, &sae->parameters.bias, err));
-    SS_RETURN_IF_ERROR(read_vector(place, names->decoder_bias, sae->parameters.width_out, true,
+    SS_RETURN_IF_ERROR(read_vector(from, names->decoder_bias, sae->parameters.width_out, true,
                                    &sae->parameters.decoder_bias, err));
     if (form->subtracts_bias) {
         SS_ALLOC_OR_RETURN(sae->parameters.subtracted, sae->parameters.width);
@@ -450,7 +450,7 @@ static ss_status read_biases(struct ss_sae_parts *sae, const struct ss_sae_place
     return SS_OK;
 }
 
-ss_status ss_sae_read_form(struct ss_sae_parts *sae, const struct ss_sae_place *place,
+ss_status ss_sae_read_form(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                            const struct ss_sae_form *form, ss_err *err)
 {
     sae->rule.kind = form->kind;
@@ -460,18 +460,18 @@ ss_status ss_sae_read_form(struct ss_sae_parts *sae, const struct ss_sae_place *
         sae->parameters.width_out == 0 ? sae->parameters.width : sae->parameters.width_out;
     if (form->subtracts_bias && sae->parameters.width_out != sae->parameters.width) {
         return ss__fail_file(
-            err, ss_weights_path(place->weights), SS_E_SHAPE,
+            err, ss_weights_path(from->weights), SS_E_SHAPE,
             "'%s' has the width of the output, %zu, and cannot be subtracted from an "
             "input of width %zu",
             form->names->decoder_bias, sae->parameters.width_out, sae->parameters.width);
     }
-    SS_RETURN_IF_ERROR(read_biases(sae, place, form, err));
-    SS_RETURN_IF_ERROR(read_threshold(sae, place, form, err));
-    SS_RETURN_IF_ERROR(read_gates(sae, place, form, err));
-    SS_RETURN_IF_ERROR(read_decoder(sae, place, form, err));
-    SS_RETURN_IF_ERROR(read_encoder(sae, place, form, err));
+    SS_RETURN_IF_ERROR(read_biases(sae, from, form, err));
+    SS_RETURN_IF_ERROR(read_threshold(sae, from, form, err));
+    SS_RETURN_IF_ERROR(read_gates(sae, from, form, err));
+    SS_RETURN_IF_ERROR(read_decoder(sae, from, form, err));
+    SS_RETURN_IF_ERROR(read_encoder(sae, from, form, err));
     SS_RETURN_IF_ERROR(copy_tied(sae, err));
-    SS_RETURN_IF_ERROR(read_skip(sae, place, err));
+    SS_RETURN_IF_ERROR(read_skip(sae, from, err));
     if (!sae->parameters.keeps_all) {
         ss__free(sae->parameters.encoder_rows);
         sae->parameters.encoder_rows = NULL;

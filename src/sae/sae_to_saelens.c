@@ -10,7 +10,7 @@
 static const char target_name[] = "saelens";
 static const char format_version[] = "6.0.0"; /* whose keys these are */
 
-enum { MOST_TENSORS = 8 };
+enum { MAX_TENSORS = 8 };
 
 /* An SAE on its way out: what is written, and the memory behind it. */
 struct writer {
@@ -18,7 +18,7 @@ struct writer {
     const char *architecture;
     ss_sae_kind kind;
     double threshold;
-    struct ss_weights_tensor_out tensors[MOST_TENSORS];
+    struct ss_weights_tensor_out tensors[MAX_TENSORS];
     size_t n_tensors;
     float *encoder, *zeros, *thresholds;
 };

@@ -16,7 +16,7 @@ static const char target_name[] = "seed";
 /* exp of this is 0 in float32, as it is in the original: every positive h is above it. */
 #define LOG_OF_ZERO (-200.0F)
 
-enum { MOST_STEPS = 8 }; /* between a float's logarithm and the one whose exp it is */
+enum { MAX_STEPS = 8 }; /* between a float's logarithm and the one whose exp it is */
 
 struct writer {
     const struct ss_sae *sae;
@@ -120,7 +120,7 @@ static float log_of(float threshold)
     float best = first;
     for (int direction = -1; direction <= 1; direction += 2) {
         float at = first;
-        for (int step = 0; step < MOST_STEPS; step++) {
+        for (int step = 0; step < MAX_STEPS; step++) {
             at = nextafterf(at, direction < 0 ? -INFINITY : INFINITY);
             if (fabsf(exp_of(at) - threshold) < fabsf(exp_of(best) - threshold)) {
                 best = at;
