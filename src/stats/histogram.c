@@ -83,8 +83,8 @@ static void count(const float *values, size_t n, struct ss_stats_histogram *out)
         if (!(value >= low && value <= high)) {
             continue;
         }
-        const float place = (value - low) / width * (float)n_bins;
-        size_t bin = ss__min_size((size_t)place, n_bins - 1);
+        const float position = (value - low) / width * (float)n_bins;
+        size_t bin = ss__min_size((size_t)position, n_bins - 1);
         if (bin > 0 && value < out->edges[bin]) {
             bin--;
         }

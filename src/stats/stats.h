@@ -46,10 +46,10 @@ void ss_stats_wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *hig
 
 /* ---- top texts ---- */
 
-/* The k strongest texts of every feature: larger activation first, then smaller row id. A text
- * is kept once in memory while some list needs it; an equal text enters a list once, by its
- * best row (unless keep_duplicates). Rows may come in any order: the lists do not depend on it.
- */
+/* The texts with the k largest activations of every feature, smaller row ids first where they
+ * are equal. A text is kept once in memory while some list needs it; an equal text enters a
+ * list once, by its best row (unless keep_duplicates). Rows may come in any order: the lists do
+ * not depend on it. */
 struct ss_stats_top;
 
 /* Errors: SS_E_LIMIT (n_features k of 2^32 or more), SS_E_NOMEM. */
@@ -72,9 +72,10 @@ SS_MUST_USE ss_status ss_stats_top_merge(struct ss_stats_top *top,
 size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature);
 /* Bring the lists into final order; more rows may be added afterwards. */
 void ss_stats_top_finish(struct ss_stats_top *top);
-/* The rank-th strongest text, after ss_stats_top_finish; borrowed until the next change. */
+/* The text of that rank, 0 the largest activation, after ss_stats_top_finish; borrowed until
+ * the next change. */
 struct ss_top_text ss_stats_top_at(const struct ss_stats_top *top, size_t feature, size_t rank);
-uint64_t ss_stats_top_text_bytes(const struct ss_stats_top *top); /* held now */
+uint64_t ss_stats_top_text_bytes(const struct ss_stats_top *top); /* kept now */
 void ss_stats_top_free(struct ss_stats_top *top);
 
 /* ---- histogram ---- */

@@ -1,4 +1,5 @@
-/* A table of texts by content: chains of slots, twice as many buckets as texts are held. */
+/* A hash table of texts by content: chains of slots, at least twice as many buckets as texts.
+ */
 #include "stats/texts.h"
 
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum { FEWEST_BUCKETS = 64 };
+enum { MIN_BUCKETS = 64 };
 
 static uint32_t *bucket_of(const struct ss_stats_texts *texts, uint64_t hash)
 {
@@ -29,13 +30,13 @@ static void unlink_slot(struct ss_stats_texts *texts, uint32_t id)
     *link = texts->slots[id].next;
 }
 
-static ss_status widen(struct ss_stats_texts *texts, ss_err *err)
+static ss_status grow_buckets(struct ss_stats_texts *texts, ss_err *err)
 {
     uint32_t *buckets = NULL;
-    if (texts->n_held * 2 < texts->n_buckets) {
+    if (texts->n_texts * 2 < texts->n_buckets) {
         return SS_OK;
     }
-    const size_t n_buckets = ss__max_size(FEWEST_BUCKETS, texts->n_buckets * 2);
+    const size_t n_buckets = ss__max_size(MIN_BUCKETS, texts->n_buckets * 2);
     SS_ALLOC_OR_RETURN(buckets, n_buckets);
     ss__free(texts->buckets);
     texts->buckets = buckets;
@@ -64,7 +65,7 @@ static uint32_t find(const struct ss_stats_texts *texts, struct ss_text text, ui
     return SS_STATS_TEXT_NONE;
 }
 
-static ss_status take_slot(struct ss_stats_texts *texts, uint32_t *id, ss_err *err)
+static ss_status allocate_slot(struct ss_stats_texts *texts, uint32_t *id, ss_err *err)
 {
     if (texts->free_slots != 0) {
         *id = texts->free_slots - 1;
@@ -76,14 +77,14 @@ static ss_status take_slot(struct ss_stats_texts *texts, uint32_t *id, ss_err *e
                         "more than %zu different top texts; ask for fewer per feature",
                         texts->n_slots);
     }
-    SS_GROW_OR_RETURN(texts->slots, texts->n_slots_room, texts->n_slots + 1);
+    SS_GROW_OR_RETURN(texts->slots, texts->slots_capacity, texts->n_slots + 1);
     *id = (uint32_t)texts->n_slots++;
     texts->slots[*id] = (struct ss_stats_text_slot){0};
     return SS_OK;
 }
 
-ss_status ss_stats_texts_hold(struct ss_stats_texts *texts, struct ss_text text, uint32_t *id,
-                              ss_err *err)
+ss_status ss_stats_texts_intern(struct ss_stats_texts *texts, struct ss_text text, uint32_t *id,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     char *copy = NULL;
@@ -91,41 +92,41 @@ ss_status ss_stats_texts_hold(struct ss_stats_texts *texts, struct ss_text text,
     const uint64_t hash = ss__hash64(whole.data, whole.n_bytes);
     *id = find(texts, whole, hash);
     if (*id != SS_STATS_TEXT_NONE) {
-        texts->slots[*id].n_holders++;
+        texts->slots[*id].n_refs++;
         return SS_OK;
     }
-    SS_TRY(widen(texts, err));
+    SS_TRY(grow_buckets(texts, err));
     copy = ss__strndup(whole.data, whole.n_bytes);
     if (copy == NULL) {
         status = ss__fail_nomem(err, "a top text");
         goto out;
     }
-    SS_TRY(take_slot(texts, id, err));
+    SS_TRY(allocate_slot(texts, id, err));
     texts->slots[*id] = (struct ss_stats_text_slot){
-        .data = copy, .n_bytes = whole.n_bytes, .hash = hash, .n_holders = 1};
+        .data = copy, .n_bytes = whole.n_bytes, .hash = hash, .n_refs = 1};
     copy = NULL;
     link_slot(texts, *id);
-    texts->n_held++;
+    texts->n_texts++;
     texts->n_bytes += whole.n_bytes;
 out:
     ss__free(copy);
     return status;
 }
 
-void ss_stats_texts_hold_again(struct ss_stats_texts *texts, uint32_t id)
+void ss_stats_texts_retain(struct ss_stats_texts *texts, uint32_t id)
 {
-    texts->slots[id].n_holders++;
+    texts->slots[id].n_refs++;
 }
 
-void ss_stats_texts_drop(struct ss_stats_texts *texts, uint32_t id)
+void ss_stats_texts_unref(struct ss_stats_texts *texts, uint32_t id)
 {
     struct ss_stats_text_slot *slot = &texts->slots[id];
-    slot->n_holders--;
-    if (slot->n_holders > 0) {
+    slot->n_refs--;
+    if (slot->n_refs > 0) {
         return;
     }
     unlink_slot(texts, id);
-    texts->n_held--;
+    texts->n_texts--;
     texts->n_bytes -= slot->n_bytes;
     ss__free(slot->data);
     *slot = (struct ss_stats_text_slot){.next = texts->free_slots};

@@ -1,9 +1,9 @@
-/* The k strongest texts of every feature.
+/* The texts with the k largest activations of every feature.
  *
- * A feature's list is a heap with its weakest entry first. `floors` holds the activation of
- * that entry once the list is full, so that nearly every fire costs one comparison; a list
- * sorted from weakest to strongest is a heap as well, so that finishing does not end the
- * adding. */
+ * A feature's list is a binary min-heap: the root is the entry that the next one replaces.
+ * `thresholds` holds the root's activation once the list is full, so that nearly every fire
+ * costs one comparison. A list in ascending order is a min-heap as well, so that rows may be
+ * added after finishing. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -22,7 +22,7 @@ struct ss_stats_top {
     bool keep_duplicates;
     struct entry *entries; /* [n_features, k] */
     uint32_t *n_entries;   /* [n_features] */
-    float *floors;         /* [n_features] activations below it cannot enter */
+    float *thresholds;     /* [n_features] activations below it cannot enter */
     struct ss_stats_texts texts, notes;
 };
 
@@ -43,9 +43,9 @@ ss_status ss_stats_top_new(size_t n_features, size_t k, bool keep_duplicates,
     top->keep_duplicates = keep_duplicates;
     SS_ALLOC(top->entries, n_entries);
     SS_ALLOC(top->n_entries, n_features);
-    SS_ALLOC(top->floors, n_features);
+    SS_ALLOC(top->thresholds, n_features);
     for (size_t f = 0; f < n_features; f++) {
-        top->floors[f] = k == 0 ? INFINITY : 0.0F;
+        top->thresholds[f] = k == 0 ? INFINITY : 0.0F;
     }
     *out = top;
     top = NULL;
@@ -54,7 +54,7 @@ out:
     return status;
 }
 
-static bool is_weaker(const struct entry *a, const struct entry *b)
+static bool ranks_below(const struct entry *a, const struct entry *b)
 {
     return a->activation < b->activation || (a->activation == b->activation && a->row > b->row);
 }
@@ -66,30 +66,30 @@ static void swap(struct entry *a, struct entry *b)
     *b = kept;
 }
 
-/* Restore the heap below entry i, which may be too strong for its place. */
-static void sink(struct entry *heap, size_t n, size_t i)
+/* Restore the heap below entry i, which may rank too high. */
+static void sift_down(struct entry *heap, size_t n, size_t i)
 {
     for (;;) {
         const size_t left = 2 * i + 1;
-        size_t weakest = i;
-        if (left < n && is_weaker(&heap[left], &heap[weakest])) {
-            weakest = left;
+        size_t least = i;
+        if (left < n && ranks_below(&heap[left], &heap[least])) {
+            least = left;
         }
-        if (left + 1 < n && is_weaker(&heap[left + 1], &heap[weakest])) {
-            weakest = left + 1;
+        if (left + 1 < n && ranks_below(&heap[left + 1], &heap[least])) {
+            least = left + 1;
         }
-        if (weakest == i) {
+        if (least == i) {
             return;
         }
-        swap(&heap[i], &heap[weakest]);
-        i = weakest;
+        swap(&heap[i], &heap[least]);
+        i = least;
     }
 }
 
-/* Restore the heap above entry i, which may be too weak for its place. */
-static void rise(struct entry *heap, size_t i)
+/* Restore the heap above entry i, which may rank too low. */
+static void sift_up(struct entry *heap, size_t i)
 {
-    while (i > 0 && is_weaker(&heap[i], &heap[(i - 1) / 2])) {
+    while (i > 0 && ranks_below(&heap[i], &heap[(i - 1) / 2])) {
         swap(&heap[i], &heap[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
@@ -104,48 +104,48 @@ static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
     return i;
 }
 
-static void hold_note(struct ss_stats_top *top, const struct entry *entry)
+static void retain_note(struct ss_stats_top *top, const struct entry *entry)
 {
     if (entry->note != SS_STATS_TEXT_NONE) {
-        ss_stats_texts_hold_again(&top->notes, entry->note);
+        ss_stats_texts_retain(&top->notes, entry->note);
     }
 }
 
-static void drop_note(struct ss_stats_top *top, const struct entry *entry)
+static void release_note(struct ss_stats_top *top, const struct entry *entry)
 {
     if (entry->note != SS_STATS_TEXT_NONE) {
-        ss_stats_texts_drop(&top->notes, entry->note);
+        ss_stats_texts_unref(&top->notes, entry->note);
     }
 }
 
-/* Put an entry into a feature's list if it belongs there; the list then holds its text. */
+/* Put an entry into a feature's list if it belongs there; the list then refers to its text. */
 static void insert(struct ss_stats_top *top, size_t feature, struct entry entry)
 {
     struct entry *heap = top->entries + feature * top->k;
     uint32_t *n = &top->n_entries[feature];
     const size_t same = top->keep_duplicates ? *n : find_text(heap, *n, entry.text);
     if (same < *n) {
-        if (is_weaker(&heap[same], &entry)) {
-            hold_note(top, &entry);
-            drop_note(top, &heap[same]);
+        if (ranks_below(&heap[same], &entry)) {
+            retain_note(top, &entry);
+            release_note(top, &heap[same]);
             heap[same] = entry;
-            sink(heap, *n, same);
+            sift_down(heap, *n, same);
         }
     } else if (*n < top->k) {
-        ss_stats_texts_hold_again(&top->texts, entry.text);
-        hold_note(top, &entry);
+        ss_stats_texts_retain(&top->texts, entry.text);
+        retain_note(top, &entry);
         heap[*n] = entry;
-        rise(heap, (*n)++);
-    } else if (is_weaker(&heap[0], &entry)) {
-        ss_stats_texts_hold_again(&top->texts, entry.text);
-        ss_stats_texts_drop(&top->texts, heap[0].text);
-        hold_note(top, &entry);
-        drop_note(top, &heap[0]);
+        sift_up(heap, (*n)++);
+    } else if (ranks_below(&heap[0], &entry)) {
+        ss_stats_texts_retain(&top->texts, entry.text);
+        ss_stats_texts_unref(&top->texts, heap[0].text);
+        retain_note(top, &entry);
+        release_note(top, &heap[0]);
         heap[0] = entry;
-        sink(heap, *n, 0);
+        sift_down(heap, *n, 0);
     }
     if (*n == top->k) {
-        top->floors[feature] = heap[0].activation;
+        top->thresholds[feature] = heap[0].activation;
     }
 }
 
@@ -153,12 +153,12 @@ static void insert(struct ss_stats_top *top, size_t feature, struct entry entry)
 static bool may_enter(const struct ss_stats_top *top, size_t feature, float activation,
                       uint64_t row)
 {
-    if (activation < top->floors[feature]) {
+    if (activation < top->thresholds[feature]) {
         return false;
     }
     const struct entry entry = {.row = row, .activation = activation};
     return top->n_entries[feature] < top->k ||
-           is_weaker(&top->entries[feature * top->k], &entry);
+           ranks_below(&top->entries[feature * top->k], &entry);
 }
 
 ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *rows,
@@ -175,19 +175,19 @@ ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *row
             }
             if (text == SS_STATS_TEXT_NONE) {
                 SS_RETURN_IF_ERROR(
-                    ss_stats_texts_hold(&top->texts, texts->texts[r], &text, err));
+                    ss_stats_texts_intern(&top->texts, texts->texts[r], &text, err));
                 if (texts->notes != NULL) {
                     SS_RETURN_IF_ERROR(
-                        ss_stats_texts_hold(&top->notes, texts->notes[r], &note, err));
+                        ss_stats_texts_intern(&top->notes, texts->notes[r], &note, err));
                 }
             }
             insert(top, feature, (struct entry){row, activation, text, note});
         }
         if (text != SS_STATS_TEXT_NONE) {
-            ss_stats_texts_drop(&top->texts, text);
+            ss_stats_texts_unref(&top->texts, text);
         }
         if (note != SS_STATS_TEXT_NONE) {
-            ss_stats_texts_drop(&top->notes, note);
+            ss_stats_texts_unref(&top->notes, note);
         }
     }
     return SS_OK;
@@ -211,12 +211,12 @@ ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top
             const struct ss_text text = ss_stats_texts_get(&later->texts, entry.text);
             if (entry.note != SS_STATS_TEXT_NONE) {
                 const struct ss_text note = ss_stats_texts_get(&later->notes, entry.note);
-                SS_RETURN_IF_ERROR(ss_stats_texts_hold(&top->notes, note, &entry.note, err));
+                SS_RETURN_IF_ERROR(ss_stats_texts_intern(&top->notes, note, &entry.note, err));
             }
-            SS_RETURN_IF_ERROR(ss_stats_texts_hold(&top->texts, text, &entry.text, err));
+            SS_RETURN_IF_ERROR(ss_stats_texts_intern(&top->texts, text, &entry.text, err));
             insert(top, f, entry);
-            ss_stats_texts_drop(&top->texts, entry.text);
-            drop_note(top, &entry);
+            ss_stats_texts_unref(&top->texts, entry.text);
+            release_note(top, &entry);
         }
     }
     return SS_OK;
@@ -227,12 +227,12 @@ size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature)
     return top->n_entries[feature];
 }
 
-/* Heap sort from strongest to weakest, then turned round. */
+/* Heap sort into descending order, then reversed. */
 static void sort_list(struct entry *heap, size_t n)
 {
     for (size_t left = n; left > 1; left--) {
         swap(&heap[0], &heap[left - 1]);
-        sink(heap, left - 1, 0);
+        sift_down(heap, left - 1, 0);
     }
     for (size_t i = 0; i < n / 2; i++) {
         swap(&heap[i], &heap[n - 1 - i]);
@@ -248,8 +248,8 @@ void ss_stats_top_finish(struct ss_stats_top *top)
 
 struct ss_top_text ss_stats_top_at(const struct ss_stats_top *top, size_t feature, size_t rank)
 {
-    const size_t place = top->n_entries[feature] - 1 - rank;
-    const struct entry *entry = &top->entries[feature * top->k + place];
+    const size_t index = top->n_entries[feature] - 1 - rank;
+    const struct entry *entry = &top->entries[feature * top->k + index];
     return (struct ss_top_text){.activation = entry->activation,
                                 .row = entry->row,
                                 .text = ss_stats_texts_get(&top->texts, entry->text),
@@ -270,7 +270,7 @@ void ss_stats_top_free(struct ss_stats_top *top)
     }
     ss__free(top->entries);
     ss__free(top->n_entries);
-    ss__free(top->floors);
+    ss__free(top->thresholds);
     ss_stats_texts_release(&top->texts);
     ss_stats_texts_release(&top->notes);
     ss__free(top);
