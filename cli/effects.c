@@ -4,18 +4,16 @@
 #include <string.h>
 
 #include "cli.h"
+#include "environment.h"
 
 extern char **environ;
 
 static const char prefix[] = "SAESCOPE_";
 
-/* Beside those of options. The library reads them. */
-static const char *const others[] = {"CPU", "OFFLINE", "NET_TRIES", "NET_RETRY_SECONDS",
-                                     "NET_STALL_SECONDS"};
 static const char *const kernels[] = {"reference", "avx2",        "avx2-vnni",
                                       "avx512",    "avx512-vnni", "amx"};
 
-enum { N_OTHERS = sizeof others / sizeof others[0], MOST_BYTES = 64 };
+enum { MOST_NAMES = 2 * N_OPTIONS, MOST_BYTES = 64 };
 
 /* TOP_K for --top-k. */
 static void variable_of(cli_option_id id, char out[MOST_BYTES])
@@ -35,40 +33,34 @@ const char *cli_environment_of(cli_option_id id, char out[96])
     return out;
 }
 
-/* All names: the others, then those of options. */
-static const char *name_at(const void *buffer, size_t index)
+/* What may follow the prefix: those of options, then those of the table. */
+static size_t list_names(char names[MOST_NAMES][MOST_BYTES])
 {
-    char *name = (char *)(uintptr_t)buffer;
-    if (index < N_OTHERS) {
-        return others[index];
+    size_t n = 0;
+    for (size_t id = OPT_NONE + 1; id < N_OPTIONS; id++) {
+        variable_of((cli_option_id)id, names[n++]);
     }
-    variable_of((cli_option_id)(index - N_OTHERS + 1), name);
-    return name;
-}
-
-enum { N_NAMES = N_OTHERS + N_OPTIONS - 1 };
-
-static bool is_known(const char *name)
-{
-    char buffer[MOST_BYTES];
-    for (size_t i = 0; i < N_NAMES; i++) {
-        if (strcmp(name_at(buffer, i), name) == 0) {
-            return true;
+    for (size_t i = 0; i < cli_n_variables * CLI_MAX_NAMES; i++) {
+        const char *name = cli_variables[i / CLI_MAX_NAMES].names[i % CLI_MAX_NAMES];
+        if (name != NULL && strncmp(name, prefix, strlen(prefix)) == 0 && n < MOST_NAMES) {
+            snprintf(names[n++], MOST_BYTES, "%s", name + strlen(prefix));
         }
     }
-    return false;
+    return n;
 }
 
-static void say_unknown(const char *name)
+static void check_name(const char *name)
 {
-    char names[N_NAMES][MOST_BYTES];
-    const char *pointers[N_NAMES];
-    char buffer[MOST_BYTES];
-    for (size_t i = 0; i < N_NAMES; i++) {
-        snprintf(names[i], MOST_BYTES, "%s", name_at(buffer, i));
+    char names[MOST_NAMES][MOST_BYTES];
+    const char *pointers[MOST_NAMES];
+    const size_t n = list_names(names);
+    for (size_t i = 0; i < n; i++) {
         pointers[i] = names[i];
+        if (strcmp(names[i], name) == 0) {
+            return;
+        }
     }
-    const char *meant = cli_suggest(name, cli_choice_at, pointers, N_NAMES);
+    const char *meant = cli_suggest(name, cli_choice_at, pointers, n);
     cli_say(stderr, "note: the environment variable %s%s has no effect%s%s%s", prefix, name,
             meant == NULL ? "" : "; did you mean SAESCOPE_", meant == NULL ? "" : meant,
             meant == NULL ? "" : "?");
@@ -145,8 +137,8 @@ static void check_environment(void)
         snprintf(name, sizeof name, "%.*s", (int)(equals - rest), rest);
         if (strcmp(name, "CPU") == 0) {
             check_kernels(equals + 1);
-        } else if (!is_known(name)) {
-            say_unknown(name);
+        } else {
+            check_name(name);
         }
     }
 }

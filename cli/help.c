@@ -1,17 +1,16 @@
-/* Help as text and as man pages, both from the tables of options and commands. */
-#include <ctype.h>
-#include <string.h>
+/* Help as text, from the tables of options and commands. */
+#include "help.h"
 
-#include "cli.h"
+#include <string.h>
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 78 };
 
 /* What holds for all commands. */
-static const char on_values[] =
+const char cli_on_values[] =
     "A whole number may end in k, M or G: 100k is 100,000. Every option can also be set by an "
     "environment variable, SAESCOPE_ and its name in capitals with underscores, such as "
     "SAESCOPE_TOP_K=5; one without a value by 1. Command-line options take precedence.";
-static const char on_exit[] =
+const char cli_on_exit[] =
     "Exit status: 0 success, 64 usage error, 65 bad data, 66 no such input, 69 service "
     "unavailable, 70 internal fault or out of memory, 74 reading or writing failed or the "
     "output exists, 75 stopped before the end. Where the reader of standard output has gone, "
@@ -60,7 +59,7 @@ static void format_option(const struct cli_option *option, char out[80])
              option->placeholder != NULL ? option->placeholder : "");
 }
 
-static void format_details(const struct cli_use *use, char *out, size_t n_room)
+void cli_format_details(const struct cli_use *use, char *out, size_t n_room)
 {
     const struct cli_option *option = &cli_options[use->id];
     size_t n = (size_t)snprintf(out, n_room, "%s", use_help(use));
@@ -83,7 +82,7 @@ static void print_option(const struct cli_use *use, FILE *to)
 {
     char left[80], details[512];
     format_option(&cli_options[use->id], left);
-    format_details(use, details, sizeof details);
+    cli_format_details(use, details, sizeof details);
     fprintf(to, "  %-*s", HELP_COLUMN - 4, left);
     if (strlen(left) > HELP_COLUMN - 4) {
         fprintf(to, "\n%*s", HELP_COLUMN - 2, "");
@@ -92,8 +91,7 @@ static void print_option(const struct cli_use *use, FILE *to)
     print_folded(to, details, HELP_COLUMN);
 }
 
-/* "--sae SAE --out PATH [options] RUN", what follows the name of the command. */
-static void format_usage(const struct cli_command *command, char *out, size_t n_room)
+void cli_format_usage(const struct cli_command *command, char *out, size_t n_room)
 {
     size_t n = 0;
     if (command->usage != NULL) {
@@ -117,7 +115,7 @@ static void format_usage(const struct cli_command *command, char *out, size_t n_
 static void print_usage(const struct cli_command *command, FILE *to)
 {
     char usage[256], line[320];
-    format_usage(command, usage, sizeof usage);
+    cli_format_usage(command, usage, sizeof usage);
     snprintf(line, sizeof line, "saescope %s %s", command->name, usage);
     fputs("Usage: ", to);
     print_folded(to, line, strlen("Usage: "));
@@ -208,9 +206,9 @@ void cli_help_command(const struct cli_command *command, bool is_short, FILE *to
         fprintf(to, "saescope %s --help says more.\n", command->name);
         return;
     }
-    print_folded(to, on_values, 0);
+    print_folded(to, cli_on_values, 0);
     fputc('\n', to);
-    print_folded(to, on_exit, 0);
+    print_folded(to, cli_on_exit, 0);
 }
 
 void cli_help_overview(FILE *to)
@@ -239,131 +237,4 @@ void cli_help_overview(FILE *to)
           "MODEL, SAE and dataset are files or folders, or names on the hub, which are\n"
           "downloaded when they are needed: ORG/NAME for a model, hf:ORG/NAME for others.\n",
           to);
-}
-
-/* ---- man pages ---- */
-
-/* Text for roff: backslashes and hyphens escaped, no line that begins with a control character.
- */
-static void print_roff(FILE *to, const char *text)
-{
-    bool at_begin = true;
-    for (; *text != '\0'; text++) {
-        if (strncmp(text, "\n\n", 2) == 0) {
-            fputs("\n.PP\n", to);
-            text++;
-            at_begin = true;
-            continue;
-        }
-        if (at_begin && (*text == '.' || *text == '\'')) {
-            fputs("\\&", to);
-        }
-        at_begin = false;
-        if (*text == '\\') {
-            fputs("\\e", to);
-        } else if (*text == '-') {
-            fputs("\\-", to);
-        } else {
-            fputc(*text == '\n' ? ' ' : *text, to);
-        }
-    }
-}
-
-static void man_head(FILE *to, const char *name, const char *summary)
-{
-    char upper[64];
-    size_t n = 0;
-    for (; name[n] != '\0' && n + 1 < sizeof upper; n++) {
-        upper[n] = (char)toupper((unsigned char)name[n]);
-    }
-    upper[n] = '\0';
-    fprintf(to, ".TH %s 1 \"2026-11-24\" \"saescope %s\" \"User Commands\"\n.SH NAME\n", upper,
-            ss_version());
-    print_roff(to, name);
-    fputs(" \\- ", to);
-    print_roff(to, summary);
-    fputc('\n', to);
-}
-
-static void man_option(FILE *to, const struct cli_use *use)
-{
-    const struct cli_option *option = &cli_options[use->id];
-    char details[512];
-    format_details(use, details, sizeof details);
-    fputs(".TP\n", to);
-    if (option->letter != 0) {
-        fprintf(to, "\\fB\\-%c\\fR, ", option->letter);
-    }
-    fputs("\\fB\\-\\-", to);
-    print_roff(to, option->name);
-    fputs("\\fR", to);
-    if (option->placeholder != NULL) {
-        fprintf(to, " \\fI%s\\fR", option->placeholder);
-    }
-    fputc('\n', to);
-    print_roff(to, details);
-    fputs(".\n", to);
-}
-
-static void man_tail(FILE *to)
-{
-    fputs(".SH ENVIRONMENT\n", to);
-    print_roff(to, on_values);
-    fputs("\n.PP\nNO_COLOR turns colours off. SAESCOPE_CPU (reference, avx2, avx2\\-vnni, "
-          "avx512,\n"
-          "avx512\\-vnni, amx) takes kernels for a processor that has no more than that.\n"
-          ".SH EXIT STATUS\n",
-          to);
-    print_roff(to, on_exit + strlen("Exit status: "));
-    fputc('\n', to);
-}
-
-void cli_man_command(const struct cli_command *command, FILE *to)
-{
-    char name[64], usage[256];
-    snprintf(name, sizeof name, "saescope-%s", command->name);
-    man_head(to, name, command->summary);
-    format_usage(command, usage, sizeof usage);
-    fprintf(to, ".SH SYNOPSIS\n.B saescope %s\n", command->name);
-    print_roff(to, usage);
-    fputc('\n', to);
-    fputs(".SH DESCRIPTION\n", to);
-    print_roff(to, command->about);
-    fputs("\n.SH OPTIONS\n", to);
-    for (size_t i = 0; i < cli_n_uses(command); i++) {
-        man_option(to, &command->uses[i]);
-    }
-    fputs(".SH EXAMPLES\n", to);
-    for (size_t i = 0; i < CLI_MAX_EXAMPLES && command->examples[i].command != NULL; i++) {
-        fputs(".TP\n\\fB", to);
-        print_roff(to, command->examples[i].command);
-        fputs("\\fR\n", to);
-        print_roff(to, command->examples[i].meaning);
-        fputs(".\n", to);
-    }
-    man_tail(to);
-    fputs(".SH SEE ALSO\n.BR saescope (1)\n", to);
-}
-
-void cli_man_overview(FILE *to)
-{
-    man_head(to, "saescope",
-             "what the features of a sparse autoencoder mean in a text dataset");
-    fputs(".SH SYNOPSIS\n.B saescope\n\\fICOMMAND\\fR [options]\n.SH DESCRIPTION\n", to);
-    print_roff(to,
-               "Reads a text dataset, embeds every text with a sentence encoder, encodes the "
-               "embeddings with a sparse autoencoder (SAE), and tells what the SAE's features "
-               "mean in that dataset: how often each fires, how the rates are distributed, "
-               "and which texts activate it most.");
-    fputs("\n.SH COMMANDS\n", to);
-    for (size_t i = 0; i < cli_n_commands; i++) {
-        if (!cli_commands[i]->hidden) {
-            fputs(".TP\n.BR saescope\\-", to);
-            print_roff(to, cli_commands[i]->name);
-            fputs(" (1)\n", to);
-            print_roff(to, cli_commands[i]->summary);
-            fputs(".\n", to);
-        }
-    }
-    man_tail(to);
 }

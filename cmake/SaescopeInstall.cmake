@@ -25,6 +25,8 @@ install(FILES ${PROJECT_BINARY_DIR}/saescopeConfig.cmake
 
 install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
   FILES_MATCHING PATTERN "*.1")
+install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man3
+  FILES_MATCHING PATTERN "*.3")
 install(FILES ${PROJECT_BINARY_DIR}/man/saescope.bash RENAME saescope
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES ${PROJECT_BINARY_DIR}/man/saescope.zsh RENAME _saescope

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from conftest import ROOT
+
 COMMANDS = ["analyze", "embed", "fill-mask", "tokenize", "inspect", "convert", "plot", "fetch", "cache", "completion"]
 
 
@@ -113,16 +115,46 @@ def test_bash_completes(run, tmp_path, words, expected):
     assert got == expected and done.stderr == ""
 
 
+def lint_of(page):
+    try:
+        return subprocess.run(["mandoc", "-Tlint", "-Wwarning"], input=page.encode(), capture_output=True).stdout
+    except FileNotFoundError:
+        pytest.skip("no mandoc")
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_man_pages_are_sound(run, command):
     page = run("manual", *([command] if command else [])).out
-    for section in ("NAME", "SYNOPSIS", "EXIT STATUS"):
+    for section in ("NAME", "SYNOPSIS", "ENVIRONMENT", "EXIT STATUS"):
         assert f".SH {section}" in page
-    try:
-        lint = subprocess.run(["mandoc", "-Tlint", "-Wwarning"], input=page.encode(), capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("no mandoc")
-    assert lint.stdout == b""
+    assert lint_of(page) == b""
+
+
+def test_the_page_of_the_library_has_the_whole_header():
+    header = (ROOT / "include/saescope.h").read_text(encoding="utf8")
+    done = subprocess.run(["awk", "-f", ROOT / "cmake/library_page.awk", ROOT / "include/saescope.h"], capture_output=True, text=True, check=True)
+    page = re.sub(r"\\(e|-|&)", lambda m: {"e": "\\", "-": "-", "&": ""}[m.group(1)], done.stdout)
+    for name in set(re.findall(r"\b(?:ss_[a-z_0-9]+|SS_[A-Z_0-9]+)\b", header)) - {"SS_API", "SS_MUST_USE"}:
+        assert name in page, name
+    words = re.findall(r"[A-Za-z_]+", header.split("/* ---- status ---- */")[1])
+    got = set(re.findall(r"[a-z_]+", page.lower()))
+    assert {w for w in words if w.lower() not in got} <= {"SS_API", "SS_MUST_USE", "ifdef", "cplusplus", "__cplusplus", "endif", "extern"}
+    assert lint_of(done.stdout) == b""
+
+
+def test_every_variable_that_is_read_is_in_the_pages(run):
+    """Names in capitals that the sources hold as strings beside their getenv; formats.md and the page have them all."""
+    named = set()
+    for path in [*ROOT.glob("src/**/*.c"), *ROOT.glob("cli/*.c")]:
+        text = path.read_text(encoding="utf8")
+        if "getenv(" in text or "env_is_true(" in text:
+            named |= set(re.findall(r'"((?:HF|HUGGING|HUGGINGFACE|WANDB|SAESCOPE|SENTENCE|TRANSFORMERS|XDG|SSL|CURL|REQUESTS|HTTP|NO|FORCE)_[A-Z_]+|NETRC|TMPDIR)"', text))
+    page = run("manual").out
+    formats = "".join((ROOT / "docs" / name).read_text(encoding="utf8") for name in ("formats.md", "numerics.md", "datasets.md"))
+    assert len(named) > 25 and {name for name in named if f"\\fB{name}\\fR" not in page} == set()
+    assert {name for name in named if not re.search(rf"[`{{$]{name}\b", formats)} <= {"NO_COLOR", "FORCE_COLOR", "SAESCOPE_CPU"}
+    assert "HF_TOKEN" not in run("manual", "show").out and "RUN/run.json" in run("manual", "show").out
+    assert "HF_TOKEN" in run("manual", "cache").out and "RUN/run.json" not in run("manual", "embed").out
 
 
 def test_a_full_or_closed_stdout_is_said(program):

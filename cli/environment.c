@@ -1,0 +1,73 @@
+#include "environment.h"
+
+/* docs/formats.md has the same with more words. */
+const struct cli_variable cli_variables[] = {
+    {{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"},
+     "token for private and gated things of the hub; else the file HF_TOKEN_PATH",
+     true},
+    {{"HF_TOKEN_PATH"}, "file that holds the token; else token in HF_HOME", true},
+    {{"HF_HUB_DISABLE_IMPLICIT_TOKEN"}, "1: no token is sent", true},
+    {{"HF_HOME"},
+     "folder of the hub's cache and token; else huggingface in XDG_CACHE_HOME or ~/.cache",
+     true},
+    {{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, "the cache; else hub in HF_HOME", true},
+    {{"XDG_CACHE_HOME"}, "folder of caches; else ~/.cache", true},
+    {{"SENTENCE_TRANSFORMERS_HOME"},
+     "cache in which models are looked for and kept first",
+     true},
+    {{"HF_ENDPOINT"}, "address of the hub, else https://huggingface.co", true},
+    {{"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "SAESCOPE_OFFLINE"},
+     "1: no network requests, as --offline",
+     true},
+    {{"HF_HUB_DISABLE_SYMLINKS"}, "1: files of the cache are copies instead of links", true},
+    {{"HF_HUB_ETAG_TIMEOUT"}, "seconds to wait for the hub's first answer, else 10", true},
+    {{"HF_HUB_DOWNLOAD_TIMEOUT"}, "seconds to wait for content that stalls, else 30", true},
+    {{"SAESCOPE_NET_TRIES"}, "how often a request is tried, else 6", true},
+    {{"SAESCOPE_NET_RETRY_SECONDS"}, "first pause between tries, else 1", true},
+    {{"SAESCOPE_NET_STALL_SECONDS"}, "seconds to wait for a server that says nothing", true},
+    {{"WANDB_API_KEY"},
+     "key of the artifact store; else the password of its host in the file NETRC",
+     true},
+    {{"NETRC"}, "file of passwords; else ~/.netrc or ~/_netrc", true},
+    {{"WANDB_BASE_URL"}, "address of the artifact store, else https://api.wandb.ai", true},
+    {{"WANDB_ARTIFACT_DIR"}, "folder for artifacts, else ./artifacts", true},
+    {{"WANDB_CACHE_DIR"}, "cache of artifacts, else ~/.cache/wandb", true},
+    {{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"},
+     "proxies, and hosts that are asked without one; also in small letters",
+     true},
+    {{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"},
+     "file of the certificates that are trusted",
+     true},
+    {{"NO_COLOR", "FORCE_COLOR"}, "turn colours off or on", false},
+    {{"SAESCOPE_CPU"},
+     "reference, avx2, avx2-vnni, avx512, avx512-vnni or amx: kernels for a processor that has "
+     "no more than that",
+     false},
+    {{"TMPDIR"},
+     "folder for temporary data, such as archives from standard input; else /tmp",
+     false},
+};
+const size_t cli_n_variables = sizeof cli_variables / sizeof cli_variables[0];
+
+const struct cli_place cli_places[] = {
+    {"RUN/run.json",
+     "how the results were made; written last, so that a folder that has it is "
+     "complete",
+     true},
+    {"RUN/fire_rate.npy", "percent of the used rows, a float32 per feature", true},
+    {"RUN/features.csv", "counts, rates with intervals and activations per feature", true},
+    {"RUN/top_activations.json", "per feature, [[activation, text], ...]", true},
+    {"RUN/top_texts.jsonl", "the same texts with row, file and columns kept, with --keep",
+     true},
+    {"RUN/skipped_rows.csv", "rows that could not be read, with --on-bad-row skip", true},
+    {"RUN/density.svg, RUN/density.png", "the histogram of firing rates", true},
+    {"~/.cache/huggingface/hub",
+     "models, SAEs and datasets of the hub, shared with its Python "
+     "client",
+     false},
+    {"~/.cache/huggingface/token", "the token that huggingface-cli login keeps", false},
+    {"~/.cache/wandb/artifacts", "content of artifacts", false},
+    {"./artifacts", "artifacts by name and version", false},
+    {"~/.netrc", "the key of the artifact store", false},
+};
+const size_t cli_n_places = sizeof cli_places / sizeof cli_places[0];
