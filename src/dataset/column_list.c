@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
-#include "dataset/json_scan.h"
+#include "format/format.h"
 
 enum { EXAMPLE_ROWS = 20, EXAMPLE_BYTES = 30, MAX_EXAMPLES_BYTES = 260, MAX_NAME = 48 };
 
@@ -104,15 +104,15 @@ static void add_example(struct ss__buf *out, const char *name, struct ss_text va
 /* The first value of each column in the first rows. */
 static void list_examples(ss_dataset *dataset, struct ss__buf *out)
 {
-    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf json = {0};
-    bool *is_shown = dataset->n_columns == 0 || dataset->source.ahead != NULL
+    bool *is_shown = dataset->n_columns == 0 || dataset->source.prefetcher != NULL
                          ? NULL
                          : ss__alloc(dataset->n_columns, sizeof *is_shown);
     bool has_row = is_shown != NULL &&
-                   reader->select(dataset->state, SS_DATASET_ALL_COLUMNS, NULL) == SS_OK;
+                   reader->select(dataset->state, SS_FORMAT_ALL_COLUMNS, NULL) == SS_OK;
     for (size_t row = 0; row < EXAMPLE_ROWS && has_row; row++) {
-        struct ss_dataset_record record = {0};
+        struct ss_format_record record = {0};
         struct ss_text value;
         json.n_bytes = 0;
         if (reader->next(dataset->state, &record, &has_row, NULL) != SS_OK || !has_row ||

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
-#include "dataset/listing.h"
+#include "format/format.h"
 
 /* ---- opening and closing ---- */
 
@@ -77,7 +77,7 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
         ss_dataset_remotes_find(&dataset->remotes, paths, n_paths, options, use, err));
     dataset->archives.halt = &dataset->halt;
     SS_RETURN_IF_ERROR(
-        ss_source_archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
+        ss_dataset_archives_expand(&dataset->archives, &use->paths, &dataset->log, err));
     dataset->text_unit = use->text_unit;
     if (options != NULL) {
         SS_RETURN_IF_ERROR(take_row_options(&use->rows, options, err));
@@ -96,17 +96,17 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     if (ss_source_is_remote(path)) {
         return SS_OK; /* seen when it is reached */
     }
-    const bool is_member = ss_source_archives_have(&dataset->archives, i);
+    const bool is_member = ss_dataset_archives_have(&dataset->archives, i);
     SS_RETURN_IF_ERROR(
-        is_member ? ss_source_archives_open(&dataset->archives, i, path, &file->stream, err)
+        is_member ? ss_dataset_archives_open(&dataset->archives, i, path, &file->stream, err)
                   : ss_source_stream_open(path, &dataset->halt, &file->stream, err));
     SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &file->stream, err));
-    const char *format = ss_source_archives_format(&dataset->archives, i);
+    const char *format = ss_dataset_archives_format(&dataset->archives, i);
     SS_RETURN_IF_ERROR(ss_dataset_format_find(&file->stream, path,
                                               format == NULL ? dataset->given_format : format,
                                               &file->reader, err));
     file->is_empty = file->reader == NULL;
-    if (dataset->has_csv && file->reader == &ss_dataset_reader_txt) {
+    if (dataset->has_csv && file->reader == &ss_format_reader_txt) {
         file->reader = &ss_format_reader_csv;
     }
     if (is_member || file->is_empty ||
@@ -159,7 +159,7 @@ static ss_status check_options_fit(const ss_dataset *dataset,
     bool any_csv = options == NULL || options->csv == NULL;
     bool any_json = options == NULL || options->field == NULL;
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
-        const struct ss_dataset_reader *reader = dataset->files[i].reader;
+        const struct ss_format_reader *reader = dataset->files[i].reader;
         any_csv |= reader == NULL || reader == &ss_format_reader_csv ||
                    reader == &ss_format_reader_tsv;
         any_json |= reader == NULL || reader == &ss_format_reader_json ||
@@ -178,9 +178,9 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
     bool known = true;
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         const struct ss_dataset_file *file = &dataset->files[i];
-        known = file->is_empty ||
-                (file->reader != NULL && file->reader->n_rows != NULL &&
-                 file->stream.state == NULL && !ss_source_archives_have(&dataset->archives, i));
+        known = file->is_empty || (file->reader != NULL && file->reader->n_rows != NULL &&
+                                   file->stream.state == NULL &&
+                                   !ss_dataset_archives_have(&dataset->archives, i));
     }
     for (size_t i = 0; i < dataset->use.paths.n && known; i++) {
         dataset->current = i;
@@ -278,7 +278,7 @@ void ss_dataset_close(ss_dataset *dataset)
         ss_source_stream_close(&dataset->files[i].stream);
     }
     ss__free(dataset->files);
-    ss_source_archives_release(&dataset->archives);
+    ss_dataset_archives_release(&dataset->archives);
     ss_dataset_remotes_release(&dataset->remotes);
     ss_dataset_repo_use_release(&dataset->use);
     ss__free(dataset->given_column);
@@ -311,9 +311,9 @@ bool ss_dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss_format_ba
     return is_there;
 }
 
-uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_dataset_fault fault)
+uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_format_fault fault)
 {
-    return fault == SS_DATASET_FAULT_NONE ? dataset->bad_rows.n : dataset->bad_rows.n_of[fault];
+    return fault == SS_FORMAT_FAULT_NONE ? dataset->bad_rows.n : dataset->bad_rows.n_of[fault];
 }
 
 void ss_dataset_interrupt(ss_dataset *dataset)
@@ -333,7 +333,7 @@ bool ss_dataset_file_facts(const ss_dataset *dataset, size_t index,
 bool ss_dataset_archive_facts(const ss_dataset *dataset, size_t index,
                               struct ss__file_facts *facts, bool *is_complete)
 {
-    const struct ss__file_facts *found = ss_source_archive_facts(&dataset->archives, index);
+    const struct ss__file_facts *found = ss_dataset_archives_facts(&dataset->archives, index);
     *facts = found == NULL ? (struct ss__file_facts){.n_bytes = 0} : *found;
     *is_complete = dataset->current == dataset->use.paths.n;
     return found != NULL;
@@ -346,11 +346,11 @@ uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
 
 void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
 {
-    const struct ss_dataset_reader *first = NULL;
+    const struct ss_format_reader *first = NULL;
     const struct ss_dataset_repo_use *use = &dataset->use;
     const char *format = "";
     for (size_t i = 0; i < use->paths.n; i++) {
-        const struct ss_dataset_reader *reader = dataset->files[i].reader;
+        const struct ss_format_reader *reader = dataset->files[i].reader;
         if (reader != NULL) { /* files elsewhere: as far as seen */
             format = first == NULL || reader == first ? reader->format : "mixed";
             first = reader;
@@ -370,7 +370,7 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
     };
 }
 
-void ss_dataset_columns(const ss_dataset *dataset, const struct ss_dataset_column **columns,
+void ss_dataset_columns(const ss_dataset *dataset, const struct ss_format_column **columns,
                         size_t *n_columns)
 {
     *columns = dataset->columns;

@@ -5,39 +5,7 @@
 
 #include "base/error.h"
 #include "base/map.h"
-
-/* Whether a row has numbers in a column. */
-typedef enum ss_dataset_column_numbers {
-    SS_DATASET_NUMBERS_NONE,
-    SS_DATASET_NUMBERS_ONE,
-    SS_DATASET_NUMBERS_LIST /* or, where types are not known before, anything in brackets */
-} ss_dataset_column_numbers;
-
-/* What is wrong with a row that can be left out. */
-typedef enum ss_dataset_fault {
-    SS_DATASET_FAULT_NONE,
-    SS_DATASET_FAULT_SYNTAX,   /* no JSON */
-    SS_DATASET_FAULT_NO_ROW,   /* a JSON value that is no row */
-    SS_DATASET_FAULT_TYPE,     /* the text column holds something else */
-    SS_DATASET_FAULT_REPEATED, /* the text column is there twice */
-    SS_DATASET_FAULT_LONG_ROW, /* more fields than columns */
-    SS_DATASET_FAULT_QUOTE,    /* an open quote, or text behind one */
-    SS_DATASET_FAULT_TOO_LARGE,
-    SS_DATASET_FAULT_ENCODING, /* bytes that are none of the encoding that was given */
-    SS_DATASET_N_FAULTS
-} ss_dataset_fault;
-const char *ss_dataset_fault_name(ss_dataset_fault fault); /* "too many fields", ... */
-
-/* A column of a file. Strings are borrowed from the dataset. */
-struct ss_dataset_column {
-    const char *name;
-    const char *type; /* "string", "int64", "number", "object", ... for people */
-    bool is_text;     /* its values can be read as text */
-    ss_dataset_column_numbers numbers;
-    bool holds_rows;  /* of the only row: a list of objects, which may be the rows meant */
-    bool is_doubtful; /* what was seen of them does not tell: only nulls, or strings and others
-                       */
-};
+#include "format/format.h"
 
 /* What a file is, by its first bytes and then its name. */
 struct ss_dataset_sniffer {
@@ -55,13 +23,6 @@ SS_MUST_USE ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniff
  * any. */
 SS_MUST_USE ss_status ss_dataset_refuse_known(const char *path, ss_err *err);
 
-/* Whether a name ends as those of compressed files do that are read. */
-bool ss_dataset_is_packed_name(const char *path);
-
-/* Whether a path is that of a local archive whose members would be read (.zip, .tar, .tar.gz,
- * …), by its name. */
-bool ss_dataset_is_archive(const char *path);
-
 /* As ss_dataset_open, but without a text column: ss_dataset_next_json and the facts below are
  * what can be asked of it; ss_dataset_next is not. Gives *out (ss_dataset_close). */
 SS_MUST_USE ss_status ss_dataset_open_rows(const char *const *paths, size_t n_paths,
@@ -76,27 +37,11 @@ SS_MUST_USE ss_status ss_dataset_open_values(const char *const *paths, size_t n_
 SS_MUST_USE ss_status ss_dataset_keep(ss_dataset *dataset, const char *const *names, size_t n,
                                       ss_err *err);
 
-/* What stands where a number is expected. */
-typedef enum ss_dataset_numbers_fault {
-    SS_DATASET_NUMBERS_FINE,
-    SS_DATASET_NUMBERS_NULL,   /* null in the place of a number, or of a list */
-    SS_DATASET_NUMBERS_OTHER,  /* something else than a number */
-    SS_DATASET_NUMBERS_NO_LIST /* something else than a list */
-} ss_dataset_numbers_fault;
-
-/* The numbers of a row. */
-struct ss_dataset_numbers {
-    float *values; /* [n] */
-    size_t n, n_room;
-    ss_dataset_numbers_fault fault; /* the first one */
-};
-void ss_dataset_numbers_release(struct ss_dataset_numbers *numbers);
-
 /* The next row of a dataset without texts: the numbers of all columns that are carried along,
  * one after the other, each a number or a list of them. Replaces what `numbers` held. At the
  * end *has_row is false. Errors: as ss_dataset_next. */
 SS_MUST_USE ss_status ss_dataset_next_numbers(ss_dataset *dataset,
-                                              struct ss_dataset_numbers *numbers, bool *has_row,
+                                              struct ss_format_numbers *numbers, bool *has_row,
                                               ss_err *err);
 
 /* Names of the columns that are carried along, in the order of a row's `kept`; borrowed. */
@@ -110,7 +55,7 @@ uint64_t ss_dataset_bytes_done(ss_dataset *dataset);
 uint64_t ss_dataset_bytes(const ss_dataset *dataset);
 
 /* Columns of the first file that has rows; borrowed until the first row is read. */
-void ss_dataset_columns(const ss_dataset *dataset, const struct ss_dataset_column **columns,
+void ss_dataset_columns(const ss_dataset *dataset, const struct ss_format_column **columns,
                         size_t *n_columns);
 
 /* Send sentences elsewhere from now on; the log that was set before is the result. For callers
@@ -128,20 +73,11 @@ bool ss_dataset_archive_facts(const ss_dataset *dataset, size_t index,
  * also while another one reads. */
 void ss_dataset_interrupt(ss_dataset *dataset);
 
-/* A row that could not be read and was left out. Strings are borrowed from the dataset. */
-struct ss_format_bad_row {
-    const char *file;
-    uint64_t row; /* 0-based, over the whole dataset */
-    ss_dataset_fault fault;
-    const char *problem; /* the sentence */
-};
-enum { SS_DATASET_MAX_BAD_ROWS = 10000 };
-
-/* The i-th of the first SS_DATASET_MAX_BAD_ROWS of them; false where there is none. */
+/* The i-th of the first SS_FORMAT_MAX_BAD_ROWS of them; false where there is none. */
 bool ss_dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss_format_bad_row *row);
 
-/* How many of a kind there were so far; of all kinds for SS_DATASET_FAULT_NONE. */
-uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_dataset_fault fault);
+/* How many of a kind there were so far; of all kinds for SS_FORMAT_FAULT_NONE. */
+uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_format_fault fault);
 
 /* Fail with SS_E_DATA, listing the columns, if there are columns and each holds other than
  * text.

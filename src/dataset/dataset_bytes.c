@@ -11,8 +11,8 @@ static uint64_t bytes_of(const ss_dataset *dataset, size_t index)
     if (dataset->files[index].stream.state != NULL) {
         return ss_source_stream_size(&dataset->files[index].stream);
     }
-    if (ss_source_archives_have(&dataset->archives, index)) {
-        return ss_source_archives_bytes(&dataset->archives, index);
+    if (ss_dataset_archives_have(&dataset->archives, index)) {
+        return ss_dataset_archives_bytes(&dataset->archives, index);
     }
     return stat(dataset->use.paths.items[index], &facts) == 0 && S_ISREG(facts.st_mode)
                ? (uint64_t)facts.st_size

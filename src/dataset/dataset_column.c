@@ -8,7 +8,7 @@
 #include "dataset/column_list.h"
 #include "dataset/dataset_state_priv.h"
 
-static const struct ss_dataset_reader *reader_of(const ss_dataset *dataset)
+static const struct ss_format_reader *reader_of(const ss_dataset *dataset)
 {
     return dataset->files[dataset->current].reader;
 }
@@ -53,9 +53,9 @@ ss_status ss_dataset_check_text(ss_dataset *dataset, ss_err *err)
 
 /* Whether a column that shows no type yet may turn out to hold the texts: in later rows, or in
  * a later file. */
-static bool may_hold_texts(const ss_dataset *dataset, const struct ss_dataset_column *column)
+static bool may_hold_texts(const ss_dataset *dataset, const struct ss_format_column *column)
 {
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
     const bool is_null = strcmp(column->type, "null") == 0;
     const bool is_last = dataset->current + 1 == dataset->use.paths.n;
@@ -69,7 +69,7 @@ static const char *find_doubt(const ss_dataset *dataset, const char **about)
     double number = 0;
     *about = "";
     for (size_t i = 0; i < dataset->n_columns; i++) {
-        const struct ss_dataset_column *column = &dataset->columns[i];
+        const struct ss_format_column *column = &dataset->columns[i];
         *about = column->name;
         if (may_hold_texts(dataset, column)) {
             return "there is no column 'text', and more than one may hold the texts: say which "
@@ -155,8 +155,8 @@ static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss
 {
     enum { ROWS_BETWEEN = 4096 };
     ss_status status = SS_OK, failure = SS_OK;
-    const struct ss_dataset_reader *reader = reader_of(dataset);
-    struct ss_dataset_record record = {0};
+    const struct ss_format_reader *reader = reader_of(dataset);
+    struct ss_format_record record = {0};
     bool has_row = true;
     size_t column = 0;
     SS_TRY(reader->find(dataset->state, name, &column, err));
@@ -166,8 +166,8 @@ static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss
             SS_TRY(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
         }
         failure = reader->next(dataset->state, &record, &has_row, NULL);
-        has_row = has_row || record.fault != SS_DATASET_FAULT_NONE;
-        if (failure != SS_OK && record.fault == SS_DATASET_FAULT_NONE) {
+        has_row = has_row || record.fault != SS_FORMAT_FAULT_NONE;
+        if (failure != SS_OK && record.fault == SS_FORMAT_FAULT_NONE) {
             break;
         }
     }
@@ -183,7 +183,7 @@ static ss_status find_late(ss_dataset *dataset, const char *name, const char *se
                            size_t *column, ss_err *err)
 {
     bool found = is_object(dataset, name);
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     const bool is_whole = reader->is_whole == NULL || reader->is_whole(dataset->state);
     if (!found && reader->find != NULL && !is_whole) {
         if (dataset->can_reopen) {
@@ -209,20 +209,20 @@ static bool has_texts(const ss_dataset *dataset)
     return false;
 }
 
-/* In a file after the first: SS_DATASET_NO_COLUMN if rows have none. */
+/* In a file after the first: SS_FORMAT_NO_COLUMN if rows have none. */
 static ss_status find_later(ss_dataset *dataset, const char *name, size_t *column, ss_err *err)
 {
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     if (reader->find != NULL) {
         return reader->find(dataset->state, name, column, err);
     }
-    *column = SS_DATASET_NO_COLUMN;
+    *column = SS_FORMAT_NO_COLUMN;
     return SS_OK;
 }
 
 ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err)
 {
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     const bool is_missing =
         dataset->must_see && reader->has_seen != NULL && !reader->has_seen(dataset->state);
     dataset->must_see = false;
@@ -251,7 +251,7 @@ static ss_status check_kept(ss_dataset *dataset, const char *name, ss_err *err)
                : SS_OK;
 }
 
-/* A column that was checked: its index, or SS_DATASET_NO_COLUMN. */
+/* A column that was checked: its index, or SS_FORMAT_NO_COLUMN. */
 static ss_status locate(ss_dataset *dataset, const char *name, size_t *column, ss_err *err)
 {
     return count_named(dataset, name, column) > 0 ? SS_OK
@@ -261,7 +261,7 @@ static ss_status locate(ss_dataset *dataset, const char *name, size_t *column, s
 static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     size_t *columns = NULL, n = 0;
     SS_ALLOC(columns, dataset->n_keep);
     if (dataset->kept_as == NULL) {
@@ -270,9 +270,9 @@ static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
     for (size_t i = 0; i < dataset->n_keep; i++) {
         size_t column = 0;
         SS_TRY(locate(dataset, dataset->keep[i], &column, err));
-        dataset->kept_as[i] = column == SS_DATASET_NO_COLUMN ? SS_DATASET_NO_COLUMN : n;
+        dataset->kept_as[i] = column == SS_FORMAT_NO_COLUMN ? SS_FORMAT_NO_COLUMN : n;
         columns[n] = column;
-        n += column != SS_DATASET_NO_COLUMN;
+        n += column != SS_FORMAT_NO_COLUMN;
     }
     if (reader->keep != NULL) {
         SS_TRY(reader->keep(dataset->state, columns, n, err));
@@ -299,10 +299,10 @@ static ss_status note_absence(ss_dataset *dataset, bool is_missing, ss_err *err)
     return ss__buf_check(out, err);
 }
 
-/* The column of the texts in the current file; SS_DATASET_NO_COLUMN if its rows have none. */
+/* The column of the texts in the current file; SS_FORMAT_NO_COLUMN if its rows have none. */
 static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
 {
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     dataset->absence.n_bytes = 0;
     if (dataset->text_column == NULL) {
         SS_RETURN_IF_ERROR(choose_column(dataset, err));
@@ -322,9 +322,9 @@ static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
                                : find_later(dataset, name, column, err));
     } else if (reader->is_whole == NULL &&
                strcmp(dataset->columns[*column].type, "null") == 0) {
-        *column = SS_DATASET_NO_COLUMN;
+        *column = SS_FORMAT_NO_COLUMN;
     }
-    if (*column == SS_DATASET_NO_COLUMN) {
+    if (*column == SS_FORMAT_NO_COLUMN) {
         SS_RETURN_IF_ERROR(note_absence(dataset, n == 0, err));
     }
     return SS_OK;
@@ -332,9 +332,9 @@ static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
 
 ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
 {
-    const struct ss_dataset_reader *reader = reader_of(dataset);
+    const struct ss_format_reader *reader = reader_of(dataset);
     size_t column =
-        dataset->rows == SS_DATASET_ROWS_VALUES ? SS_DATASET_NO_COLUMN : SS_DATASET_ALL_COLUMNS;
+        dataset->rows == SS_DATASET_ROWS_VALUES ? SS_FORMAT_NO_COLUMN : SS_FORMAT_ALL_COLUMNS;
     const size_t n_keep = dataset->rows == SS_DATASET_ROWS_WHOLE ? 0 : dataset->n_keep;
     dataset->first_file = dataset->has_begun ? dataset->first_file : dataset->current;
     dataset->has_begun = true;
@@ -349,14 +349,14 @@ ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
     for (size_t i = 0; i < n_keep; i++) {
         SS_RETURN_IF_ERROR(check_kept(dataset, dataset->keep[i], err));
     }
-    if (column < SS_DATASET_NO_COLUMN) {
+    if (column < SS_FORMAT_NO_COLUMN) {
         SS_RETURN_IF_ERROR(locate(dataset, dataset->text_column, &column, err));
     }
     SS_RETURN_IF_ERROR(reader->select(dataset->state, column, err));
     if (n_keep > 0) {
         SS_RETURN_IF_ERROR(tell_kept(dataset, err));
     }
-    if (dataset->is_inferred && reader->watch != NULL && column < SS_DATASET_NO_COLUMN) {
+    if (dataset->is_inferred && reader->watch != NULL && column < SS_FORMAT_NO_COLUMN) {
         reader->watch(dataset->state);
     }
     return SS_OK;

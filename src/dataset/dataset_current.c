@@ -5,7 +5,8 @@
 #include "base/lfs.h"
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
-#include "dataset/decode.h"
+#include "parquet/parquet.h"
+#include "source/source.h"
 
 void ss_dataset_close_file(ss_dataset *dataset)
 {
@@ -13,7 +14,7 @@ void ss_dataset_close_file(ss_dataset *dataset)
         if (dataset->files[dataset->current].reader != NULL) {
             dataset->files[dataset->current].reader->close(dataset->state);
         }
-        if (dataset->source.ahead == NULL) {
+        if (dataset->source.prefetcher == NULL) {
             ss__map_release(&dataset->source.map);
         }
         ss_source_stream_close(&dataset->stream);
@@ -30,8 +31,9 @@ ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err)
     const char *name = dataset->use.paths.items[dataset->current];
     SS_RETURN_IF_ERROR(ss_source_stream_check_end(&dataset->stream, err));
     SS_RETURN_IF_ERROR(ss__map_check(&dataset->source.map, name, err));
-    if (ss_source_archives_have(&dataset->archives, dataset->current)) {
-        SS_RETURN_IF_ERROR(ss_source_archives_check(&dataset->archives, dataset->current, err));
+    if (ss_dataset_archives_have(&dataset->archives, dataset->current)) {
+        SS_RETURN_IF_ERROR(
+            ss_dataset_archives_check(&dataset->archives, dataset->current, err));
     }
     return SS_OK;
 }
@@ -41,9 +43,9 @@ static ss_status find_format(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_dataset_file *file = &dataset->files[dataset->current];
-    char *name = ss_dataset_remote_file_name(dataset->use.paths.items[dataset->current]);
+    char *name = ss_source_file_name(dataset->use.paths.items[dataset->current]);
     if (dataset->stream.state == NULL) { /* it is read in parts */
-        file->reader = &ss_parquet_reader_parquet;
+        file->reader = &ss_parquet_reader;
         goto out;
     }
     if (name == NULL) {
@@ -61,7 +63,7 @@ ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream
     const struct ss_format_row_options *rows = &dataset->use.rows;
     const char *encoding = rows->encoding == NULL ? "utf-8" : rows->encoding;
     if (ss_source_encoding_is_utf8(encoding) &&
-        rows->decode_errors != SS_FORMAT_DECODE_IGNORE) {
+        rows->decode_errors != SS_SOURCE_DECODE_IGNORE) {
         return SS_OK; /* what is no UTF-8 is repaired and counted */
     }
     SS_RETURN_IF_ERROR(ss_source_stream_need(stream, 8, err));
@@ -74,21 +76,21 @@ ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream
 ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
     struct ss__map map = {.data = NULL};
-    struct ss_source_ahead *ahead = NULL;
+    struct ss_source_prefetcher *prefetcher = NULL;
     struct ss_dataset_file *file = &dataset->files[dataset->current];
     dataset->can_reopen = file->stream.state == NULL &&
                           !ss_source_is_remote(dataset->use.paths.items[dataset->current]);
     if (file->stream.state != NULL) {
         dataset->stream = file->stream;
         file->stream = (struct ss_source_stream){0};
-    } else if (ss_source_archives_have(&dataset->archives, dataset->current)) {
-        SS_RETURN_IF_ERROR(ss_source_archives_open(&dataset->archives, dataset->current,
-                                                   dataset->use.paths.items[dataset->current],
-                                                   &dataset->stream, err));
+    } else if (ss_dataset_archives_have(&dataset->archives, dataset->current)) {
+        SS_RETURN_IF_ERROR(ss_dataset_archives_open(&dataset->archives, dataset->current,
+                                                    dataset->use.paths.items[dataset->current],
+                                                    &dataset->stream, err));
         SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &dataset->stream, err));
     } else {
         SS_RETURN_IF_ERROR(ss_dataset_remotes_open(&dataset->remotes, dataset->current,
-                                                   &dataset->stream, &map, &ahead, err));
+                                                   &dataset->stream, &map, &prefetcher, err));
         if (dataset->stream.state != NULL) {
             SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &dataset->stream, err));
         }
@@ -105,14 +107,14 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
     }
     if (file->is_empty) {
         dataset->is_open = true;
-        dataset->source = (struct ss_dataset_source){.name = NULL};
+        dataset->source = (struct ss_format_file){.name = NULL};
         return SS_OK;
     }
-    dataset->source = (struct ss_dataset_source){
+    dataset->source = (struct ss_format_file){
         .name = dataset->use.paths.items[dataset->current],
         .stream = file->reader->needs_map ? NULL : &dataset->stream,
         .map = map,
-        .ahead = ahead,
+        .prefetcher = prefetcher,
         .text_unit = dataset->text_unit,
         .rows = &dataset->use.rows,
         .log = &dataset->log,
@@ -120,13 +122,13 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
         .skips_bad_rows = dataset->on_bad_row == SS_BAD_ROWS_SKIP,
     };
     dataset->is_open = true;
-    if (file->reader->needs_map && ahead == NULL) {
+    if (file->reader->needs_map && prefetcher == NULL) {
         SS_RETURN_IF_ERROR(
             ss_source_stream_reserve(&dataset->stream, &dataset->source.map, err));
-    } else if (ahead != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
+    } else if (prefetcher != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
         SS_RETURN_IF_ERROR(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
     } else if (!file->reader->needs_map) {
-        SS_RETURN_IF_ERROR(ss_dataset_skip_mark(&dataset->stream, err));
+        SS_RETURN_IF_ERROR(ss_source_stream_skip_mark(&dataset->stream, err));
     }
     SS_RETURN_IF_ERROR(file->reader->open(&dataset->source, &dataset->state, err));
     return file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err);
@@ -135,10 +137,10 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 /* A file without columns has no rows, or rows that hold nothing. */
 static ss_status refuse_bare_rows(ss_dataset *dataset, ss_err *err)
 {
-    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
-    struct ss_dataset_record record = {0};
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
+    struct ss_format_record record = {0};
     bool has_row = false;
-    SS_RETURN_IF_ERROR(reader->select(dataset->state, SS_DATASET_ALL_COLUMNS, err));
+    SS_RETURN_IF_ERROR(reader->select(dataset->state, SS_FORMAT_ALL_COLUMNS, err));
     SS_RETURN_IF_ERROR(reader->next(dataset->state, &record, &has_row, err));
     if (has_row) {
         return ss__fail_file(err, dataset->source.name, SS_E_DATA, "the rows have no columns");

@@ -2,8 +2,8 @@
 #ifndef SS_DATASET_FILES_H
 #define SS_DATASET_FILES_H
 
-#include "dataset/dataset_priv.h"
-#include "dataset/repo.h"
+#include "format/format.h"
+#include "repo/repo.h"
 
 /* ---- files (dataset_paths.c) ---- */
 
@@ -50,6 +50,19 @@ struct ss_dataset_layout;
 struct ss_dataset_layout ss_dataset_folder_layout(struct ss_dataset_folder_files *files,
                                                   const struct ss_log *log);
 
+/* ---- folders (dataset_folder.c) ---- */
+
+/* All files under a folder as sorted relative paths (release with ss__list_release), and its
+ * card. Links to folders are not followed in a repository; in a folder that is none
+ * (`is_plain`) they are, and hidden folders are not entered. A link to nowhere counts as a file
+ * if it has the name of one that is read, so that opening it tells; others, and pipes, are a
+ * warning. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_LIMIT, SS_E_DATA. */
+SS_MUST_USE ss_status ss_dataset_list_folder(const char *folder, bool is_plain,
+                                             const struct ss_log *log, char ***paths, size_t *n,
+                                             ss_err *err);
+SS_MUST_USE ss_status ss_dataset_folder_card(const char *folder, struct ss_repo_card *card,
+                                             ss_err *err);
+
 /* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
 
 struct ss_net_hub;
@@ -86,13 +99,6 @@ SS_MUST_USE ss_status ss_dataset_repo_note_choice(const char *name, const char *
 
 /* ---- formats (dataset_formats.c) ---- */
 
-extern const struct ss_dataset_reader ss_format_reader_jsonl, ss_format_reader_json,
-    ss_format_reader_csv, ss_format_reader_tsv, ss_parquet_reader_parquet,
-    ss_arrow_reader_arrow, ss_dataset_reader_txt;
-
-/* Take the byte order mark of UTF-8, if the stream begins with it. */
-SS_MUST_USE ss_status ss_dataset_skip_mark(struct ss_source_stream *stream, ss_err *err);
-
 /* The reader for a stream that nothing was taken from: `forced` by name, or (NULL) by marks of
  * binary formats, then by the file's name, then by its first line. NULL if there is not a byte,
  * and so no row. Errors: SS_E_USAGE (an unknown name), SS_E_UNSUPPORTED (a known kind that is
@@ -100,14 +106,14 @@ SS_MUST_USE ss_status ss_dataset_skip_mark(struct ss_source_stream *stream, ss_e
  * store; Parquet or Arrow without a byte), those of the stream. */
 SS_MUST_USE ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *path,
                                              const char *forced,
-                                             const struct ss_dataset_reader **reader,
+                                             const struct ss_format_reader **reader,
                                              ss_err *err);
 
 /* Whether the first bytes, at least 8 if there are as many, are those of Parquet or Arrow. */
 bool ss_dataset_format_is_binary(const struct ss_source_stream *stream);
 
 /* The reader that a file's name asks for, NULL if it says nothing. */
-const struct ss_dataset_reader *ss_dataset_format_by_name(const char *path);
+const struct ss_format_reader *ss_dataset_format_by_name(const char *path);
 
 /* The kind (as struct ss_repo_kind names it) that a file's name asks for, or NULL. */
 const char *ss_dataset_format_kind(const char *path);
@@ -115,17 +121,5 @@ const char *ss_dataset_format_kind(const char *path);
 /* Whether a file name ends as those of a dataset do, compression aside, or is that of a part of
  * a job's output. */
 bool ss_dataset_format_knows_name(const char *path);
-
-/* ---- kinds that are not read (format_refused.c) ---- */
-
-/* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if its first bytes (`is_text`:
- * its name is that of a dataset's file), or its name say so. `name` is for messages. */
-SS_MUST_USE ss_status ss_dataset_format_refuse_content(const struct ss_source_stream *stream,
-                                                       bool is_text, ss_err *err);
-SS_MUST_USE ss_status ss_dataset_format_refuse_name(const char *name, const char *path,
-                                                    ss_err *err);
-
-/* Whether a name says that the file holds rows in a form that is not read. */
-bool ss_dataset_format_is_other_table(const char *path);
 
 #endif

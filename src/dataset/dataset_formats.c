@@ -4,10 +4,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "arrow/arrow.h"
 #include "base/lfs.h"
 #include "base/mem.h"
+#include "dataset/dataset.h"
 #include "dataset/dataset_files.h"
-#include "dataset/json_scan.h"
+#include "format/format.h"
+#include "parquet/parquet.h"
 
 enum { HEAD_BYTES = 64 << 10 };
 
@@ -15,22 +18,16 @@ enum { HEAD_BYTES = 64 << 10 };
 static const struct {
     const char *names[4];   /* the reader's own first */
     const char *endings[4]; /* of files, without the dot */
-    const struct ss_dataset_reader *reader;
+    const struct ss_format_reader *reader;
     const char *kind; /* of repo_kinds.c: which files stand together in a folder */
 } formats[] = {
     {{"jsonl", "ndjson"}, {"jsonl", "ndjson", "jsonlines"}, &ss_format_reader_jsonl, "json"},
     {{"json"}, {"json"}, &ss_format_reader_json, "json"},
     {{"csv"}, {"csv"}, &ss_format_reader_csv, "csv"},
     {{"tsv"}, {"tsv", "tab"}, &ss_format_reader_tsv, "csv"},
-    {{"txt", "text"}, {"txt", "text"}, &ss_dataset_reader_txt, "text"},
-    {{"parquet"},
-     {"parquet", "geoparquet", "gpq", "pq"},
-     &ss_parquet_reader_parquet,
-     "parquet"},
-    {{"arrow", "feather"},
-     {"arrow", "arrows", "feather", "ipc"},
-     &ss_arrow_reader_arrow,
-     "arrow"},
+    {{"txt", "text"}, {"txt", "text"}, &ss_format_reader_txt, "text"},
+    {{"parquet"}, {"parquet", "geoparquet", "gpq", "pq"}, &ss_parquet_reader, "parquet"},
+    {{"arrow", "feather"}, {"arrow", "arrows", "feather", "ipc"}, &ss_arrow_reader, "arrow"},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0], NO_FORMAT = N_FORMATS };
 
@@ -46,7 +43,7 @@ static bool is_among(const char *const names[4], const char *name, size_t n)
 
 /* ---- by name ---- */
 
-static const struct ss_dataset_reader *find_by_option(const char *name)
+static const struct ss_format_reader *find_by_option(const char *name)
 {
     for (size_t i = 0; i < N_FORMATS; i++) {
         if (is_among(formats[i].names, name, strlen(name))) {
@@ -56,46 +53,11 @@ static const struct ss_dataset_reader *find_by_option(const char *name)
     return NULL;
 }
 
-/* The last ending of name[0, *n), cut off from it; "" if there is none. */
-static const char *take_ending(const char *name, size_t *n, size_t *n_ending)
-{
-    for (size_t at = *n; at > 0; at--) {
-        if (name[at - 1] == '.') {
-            *n_ending = *n - at;
-            *n = at - 1;
-            return name + at;
-        }
-    }
-    *n_ending = 0;
-    return "";
-}
-
-/* Cut off the ending of a compressed file, if there is one. */
-static bool take_packing(const char *name, size_t *n)
-{
-    static const char *const endings[][4] = {{"gz", "gzip", "zst", "zstd"},
-                                             {"bz2", "xz", "bgz", "lz4"}};
-    size_t n_rest = *n, n_ending = 0;
-    const char *ending = take_ending(name, &n_rest, &n_ending);
-    const bool is_packed =
-        is_among(endings[0], ending, n_ending) || is_among(endings[1], ending, n_ending);
-    *n = is_packed ? n_rest : *n;
-    return is_packed;
-}
-
-bool ss_dataset_is_packed_name(const char *path)
-{
-    const char *name = ss__path_name(path);
-    size_t n = strlen(name);
-    return take_packing(name, &n);
-}
-
 static size_t find_by_name(const char *path)
 {
     const char *name = ss__path_name(path);
-    size_t n = strlen(name), n_ending = 0;
-    (void)take_packing(name, &n);
-    const char *ending = take_ending(name, &n, &n_ending);
+    size_t n_ending = 0;
+    const char *ending = ss_source_name_extension(name, ss_source_name_bytes(name), &n_ending);
     for (size_t i = 0; i < N_FORMATS; i++) {
         if (is_among(formats[i].endings, ending, n_ending)) {
             return i;
@@ -104,7 +66,7 @@ static size_t find_by_name(const char *path)
     return NO_FORMAT;
 }
 
-const struct ss_dataset_reader *ss_dataset_format_by_name(const char *path)
+const struct ss_format_reader *ss_dataset_format_by_name(const char *path)
 {
     const size_t i = find_by_name(path);
     return i == NO_FORMAT ? NULL : formats[i].reader;
@@ -121,8 +83,7 @@ const char *ss_dataset_format_kind(const char *path)
 static bool is_part(const char *path)
 {
     const char *name = ss__path_name(path);
-    size_t n = strlen(name);
-    (void)take_packing(name, &n);
+    const size_t n = ss_source_name_bytes(name);
     size_t at = n > 5 && memcmp(name, "part-", 5) == 0 ? 5 : n;
     at += at + 2 < n && name[at + 1] == '-' && (name[at] == 'm' || name[at] == 'r') ? 2 : 0;
     return at < n && name[at] >= '0' && name[at] <= '9' && memchr(name, '.', n) == NULL;
@@ -137,7 +98,7 @@ bool ss_dataset_format_knows_name(const char *path)
 
 /* A JSON object at the start: a line of JSON Lines, or a document if it goes over lines. An
  * array counts if its first element is whole. */
-static const struct ss_dataset_reader *find_json(const struct ss_source_stream *stream)
+static const struct ss_format_reader *find_json(const struct ss_source_stream *stream)
 {
     struct ss_format_scan scan = {stream->data, stream->data + stream->n_bytes, NULL, false,
                                   false};
@@ -163,16 +124,16 @@ static const struct ss_dataset_reader *find_json(const struct ss_source_stream *
 }
 
 /* Binary formats, by their marks. "PAR1" could begin a text, but no text has a NUL. */
-static const struct ss_dataset_reader *find_by_mark(const struct ss_source_stream *stream)
+static const struct ss_format_reader *find_by_mark(const struct ss_source_stream *stream)
 {
     static const struct {
         const char *head;
         size_t n;
-        const struct ss_dataset_reader *reader;
-    } heads[] = {{"PAR1", 4, &ss_parquet_reader_parquet},
-                 {"PARE", 4, &ss_parquet_reader_parquet},
-                 {"ARROW1", 6, &ss_arrow_reader_arrow},
-                 {"\xFF\xFF\xFF\xFF", 4, &ss_arrow_reader_arrow}};
+        const struct ss_format_reader *reader;
+    } heads[] = {{"PAR1", 4, &ss_parquet_reader},
+                 {"PARE", 4, &ss_parquet_reader},
+                 {"ARROW1", 6, &ss_arrow_reader},
+                 {"\xFF\xFF\xFF\xFF", 4, &ss_arrow_reader}};
     const bool has_nul = memchr(stream->data, 0, stream->n_bytes) != NULL;
     for (size_t i = 0; i < sizeof heads / sizeof heads[0] && has_nul; i++) {
         if (stream->n_bytes >= heads[i].n &&
@@ -220,7 +181,7 @@ static bool is_old_arrow(const struct ss_source_stream *stream)
 
 /* What a file without a telling name may be: a table, if its first line has several fields and
  * one of them is "text"; else plain text, if it is text at all. */
-static const struct ss_dataset_reader *guess(const struct ss_source_stream *stream)
+static const struct ss_format_reader *guess(const struct ss_source_stream *stream)
 {
     const bool is_text =
         stream->n_bytes > 0 && memchr(stream->data, 0, stream->n_bytes) == NULL;
@@ -233,19 +194,8 @@ static const struct ss_dataset_reader *guess(const struct ss_source_stream *stre
     if (memchr(stream->data, ',', n_line) != NULL && names_text(stream->data, n_line, ',')) {
         return &ss_format_reader_csv;
     }
-    const struct ss_dataset_reader *binary =
-        is_old_arrow(stream) ? &ss_arrow_reader_arrow : NULL;
-    return is_text ? &ss_dataset_reader_txt : binary;
-}
-
-ss_status ss_dataset_skip_mark(struct ss_source_stream *stream, ss_err *err)
-{
-    SS_RETURN_IF_ERROR(ss_source_stream_need(stream, 3, err));
-    if (stream->offset == 0 && stream->n_bytes >= 3 &&
-        memcmp(stream->data, "\xEF\xBB\xBF", 3) == 0) {
-        ss_source_stream_take(stream, 3);
-    }
-    return SS_OK;
+    const struct ss_format_reader *binary = is_old_arrow(stream) ? &ss_arrow_reader : NULL;
+    return is_text ? &ss_format_reader_txt : binary;
 }
 
 /* Whether all of a stream is white space. */
@@ -260,7 +210,7 @@ static bool is_blank(const struct ss_source_stream *stream)
 }
 
 /* Documents and tables: white space is none of them. */
-static bool expects_head(const struct ss_dataset_reader *reader)
+static bool expects_head(const struct ss_format_reader *reader)
 {
     return reader == &ss_format_reader_json || reader == &ss_format_reader_csv ||
            reader == &ss_format_reader_tsv;
@@ -269,21 +219,20 @@ static bool expects_head(const struct ss_dataset_reader *reader)
 /* A file without a byte has no rows. Readers of lines know that, those of JSON documents and
  * tables expect a head; Parquet and Arrow have a schema even then. */
 static ss_status find_empty(const struct ss_source_stream *stream,
-                            const struct ss_dataset_reader *named,
-                            const struct ss_dataset_reader **reader, ss_err *err)
+                            const struct ss_format_reader *named,
+                            const struct ss_format_reader **reader, ss_err *err)
 {
     if (named != NULL && named->needs_map) {
         return ss__fail_file(err, stream->name, SS_E_DATA,
                              "the file is empty, and %s has a schema even without rows; write "
                              "it again, or leave it out",
-                             named == &ss_parquet_reader_parquet ? "Parquet" : "Arrow");
+                             named == &ss_parquet_reader ? "Parquet" : "Arrow");
     }
-    *reader =
-        named == &ss_dataset_reader_txt || named == &ss_format_reader_jsonl ? named : NULL;
+    *reader = named == &ss_format_reader_txt || named == &ss_format_reader_jsonl ? named : NULL;
     return SS_OK;
 }
 
-static ss_status find_forced(const char *name, const struct ss_dataset_reader **reader,
+static ss_status find_forced(const char *name, const struct ss_format_reader **reader,
                              ss_err *err)
 {
     *reader = name == NULL ? NULL : find_by_option(name);
@@ -300,9 +249,9 @@ static ss_status find_forced(const char *name, const struct ss_dataset_reader **
 
 /* What a stream is that begins with some bytes, by marks, name, and its first line. */
 static ss_status find_reader(const struct ss_source_stream *stream, const char *path,
-                             const struct ss_dataset_reader **reader, ss_err *err)
+                             const struct ss_format_reader **reader, ss_err *err)
 {
-    const struct ss_dataset_reader *named = ss_dataset_format_by_name(path);
+    const struct ss_format_reader *named = ss_dataset_format_by_name(path);
     const bool may_be_json =
         named == NULL || named == &ss_format_reader_json || named == &ss_format_reader_jsonl;
     *reader = find_by_mark(stream);
@@ -311,7 +260,7 @@ static ss_status find_reader(const struct ss_source_stream *stream, const char *
     }
     *reader = *reader == NULL ? named : *reader;
     if (*reader == NULL) {
-        SS_RETURN_IF_ERROR(ss_dataset_format_refuse_name(stream->name, path, err));
+        SS_RETURN_IF_ERROR(ss_format_refuse_name(stream->name, path, err));
         *reader = guess(stream);
     }
     if (*reader == NULL) {
@@ -324,21 +273,21 @@ static ss_status find_reader(const struct ss_source_stream *stream, const char *
 }
 
 ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *path,
-                                 const char *forced, const struct ss_dataset_reader **reader,
+                                 const char *forced, const struct ss_format_reader **reader,
                                  ss_err *err)
 {
-    const struct ss_dataset_reader *wanted = NULL;
+    const struct ss_format_reader *wanted = NULL;
     *reader = NULL;
     SS_RETURN_IF_ERROR(find_forced(forced, &wanted, err));
     SS_RETURN_IF_ERROR(ss_source_stream_need(stream, HEAD_BYTES, err));
     if (stream->at_end) {
         SS_RETURN_IF_ERROR(ss__lfs_check(stream->name, stream->data, stream->n_bytes, err));
     }
-    const struct ss_dataset_reader *named =
+    const struct ss_format_reader *named =
         wanted == NULL ? ss_dataset_format_by_name(path) : wanted;
     SS_RETURN_IF_ERROR(
-        ss_dataset_format_refuse_content(stream, named != NULL && !named->needs_map, err));
-    SS_RETURN_IF_ERROR(ss_dataset_skip_mark(stream, err));
+        ss_format_refuse_content(stream, named != NULL && !named->needs_map, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_skip_mark(stream, err));
     if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);
     }
@@ -353,7 +302,7 @@ ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniffer *out, ss_
 {
     ss_status status = SS_OK;
     struct ss_source_stream stream = {0};
-    const struct ss_dataset_reader *reader = NULL;
+    const struct ss_format_reader *reader = NULL;
     *out = (struct ss_dataset_sniffer){0};
     SS_TRY(ss_source_stream_open(path, NULL, &stream, err));
     status = ss_dataset_format_find(&stream, path, NULL, &reader, err);
@@ -375,8 +324,8 @@ ss_status ss_dataset_refuse_known(const char *path, ss_err *err)
     struct ss_source_stream stream = {0};
     if (ss_source_stream_open(path, NULL, &stream, NULL) == SS_OK &&
         ss_source_stream_need(&stream, HEAD_BYTES, NULL) == SS_OK) {
-        status = ss_dataset_format_refuse_content(&stream, false, err);
+        status = ss_format_refuse_content(&stream, false, err);
     }
     ss_source_stream_close(&stream);
-    return status != SS_OK ? status : ss_dataset_format_refuse_name(path, path, err);
+    return status != SS_OK ? status : ss_format_refuse_name(path, path, err);
 }

@@ -14,8 +14,8 @@
 #include "base/mem.h"
 #include "dataset/dataset_files.h"
 #include "dataset/layout.h"
-#include "dataset/repo.h"
 #include "net/hub.h"
+#include "repo/repo.h"
 
 #define CONVERTED "refs/convert/parquet"
 
@@ -214,7 +214,7 @@ static void keep_matches(struct looking *looking)
     for (size_t i = 0; i < looking->n_paths; i++) {
         const char *path = looking->paths[i], *name = ss__path_name(path);
         const bool is_book =
-            ss_dataset_layout_is_hidden(name) || ss_dataset_layout_is_about_data(name);
+            ss_format_name_is_hidden(name) || ss_format_name_is_about_data(name);
         if (ss_repo_match(wanted, path) && (names_them || !is_book)) {
             looking->paths[n++] = path;
         }

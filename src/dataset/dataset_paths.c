@@ -5,9 +5,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "dataset/archive.h"
 #include "dataset/dataset_files.h"
 #include "dataset/layout.h"
+#include "source/source.h"
 
 /* ---- lists ---- */
 
@@ -113,7 +113,7 @@ static ss_status add_folder(struct ss_dataset_paths *list, const char *root,
     bool *is_data = NULL;
     char *path = NULL;
     const size_t n_before = list->n;
-    SS_TRY(ss_repo_list_folder(root, true, log, &files.paths, &files.n, err));
+    SS_TRY(ss_dataset_list_folder(root, true, log, &files.paths, &files.n, err));
     const struct ss_dataset_layout layout = ss_dataset_folder_layout(&files, log);
     SS_ALLOC(is_data, files.n);
     SS_TRY(ss_dataset_layout_choose(&layout, is_data, err));

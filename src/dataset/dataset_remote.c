@@ -5,19 +5,14 @@
 
 #include "base/mem.h"
 #include "net/hub.h"
-
-char *ss_dataset_remote_file_name(const char *name)
-{
-    const bool is_address = ss_source_is_remote(name) && strncmp(name, "hf:", 3) != 0;
-    return ss__strndup(name, is_address ? strcspn(name, "?#") : strlen(name));
-}
+#include "parquet/parquet.h"
 
 /* Whether a file is read in parts: Parquet by its name, not packed. */
 static bool wants_map(const char *name)
 {
-    char *file = ss_dataset_remote_file_name(name);
-    const bool is_parquet = file != NULL && !ss_dataset_is_packed_name(file) &&
-                            ss_dataset_format_by_name(file) == &ss_parquet_reader_parquet;
+    char *file = ss_source_file_name(name);
+    const bool is_parquet = file != NULL && !ss_source_is_compressed_name(file) &&
+                            ss_dataset_format_by_name(file) == &ss_parquet_reader;
     ss__free(file);
     return is_parquet;
 }
@@ -28,38 +23,39 @@ static void begin_next(void *user)
     struct ss_dataset_remotes *remotes = user;
     const size_t next = remotes->current + 1;
     const char *name = next < remotes->paths->n ? remotes->paths->items[next] : "";
-    struct ss_source_ahead *reader = remotes->readers[next % 2];
+    struct ss_source_prefetcher *reader = remotes->readers[next % 2];
     if (remotes->keeper != NULL || !ss_source_is_remote(name) ||
-        ss_source_ahead_name(reader) != NULL) {
+        ss_source_prefetch_name(reader) != NULL) {
         return;
     }
-    const ss_status status = wants_map(name)
-                                 ? ss_source_ahead_map(reader, name, *remotes->column, NULL)
-                                 : ss_source_ahead_stream(reader, name, NULL);
+    const ss_status status =
+        wants_map(name)
+            ? ss_source_prefetch_map(reader, name, ss_parquet_planner, *remotes->column, NULL)
+            : ss_source_prefetch_stream(reader, name, NULL);
     (void)status;
 }
 
 static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
 {
-    const struct ss_source_ahead_options options = {.offline = remotes->offline,
-                                                    .is_interrupted =
-                                                        &remotes->halt->is_interrupted,
-                                                    .log = remotes->log,
-                                                    .stop = remotes->stop,
-                                                    .when_idle = begin_next,
-                                                    .user = remotes};
+    const struct ss_source_prefetch_options options = {.offline = remotes->offline,
+                                                       .is_interrupted =
+                                                           &remotes->halt->is_interrupted,
+                                                       .log = remotes->log,
+                                                       .stop = remotes->stop,
+                                                       .when_idle = begin_next,
+                                                       .user = remotes};
     for (size_t i = 0; i < 2 && remotes->readers[i] == NULL; i++) {
-        SS_RETURN_IF_ERROR(ss_source_ahead_new(&options, &remotes->readers[i], err));
+        SS_RETURN_IF_ERROR(ss_source_prefetch_new(&options, &remotes->readers[i], err));
     }
     return SS_OK;
 }
 
 /* The reader of a file, already at it if it was begun. */
-static struct ss_source_ahead *take_reader(struct ss_dataset_remotes *remotes, size_t current,
-                                           bool *is_begun)
+static struct ss_source_prefetcher *take_reader(struct ss_dataset_remotes *remotes,
+                                                size_t current, bool *is_begun)
 {
-    struct ss_source_ahead *reader = remotes->readers[current % 2];
-    const char *begun = ss_source_ahead_name(reader);
+    struct ss_source_prefetcher *reader = remotes->readers[current % 2];
+    const char *begun = ss_source_prefetch_name(reader);
     *is_begun = begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0;
     remotes->current = current;
     return reader;
@@ -67,7 +63,7 @@ static struct ss_source_ahead *take_reader(struct ss_dataset_remotes *remotes, s
 
 static ss_status read_ahead(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
 {
-    return ss_source_ahead_read(user, out, n, n_read, err);
+    return ss_source_prefetch_read(user, out, n, n_read, err);
 }
 
 static ss_status open_stream(struct ss_dataset_remotes *remotes, size_t current,
@@ -75,10 +71,10 @@ static ss_status open_stream(struct ss_dataset_remotes *remotes, size_t current,
 {
     bool is_begun = false;
     const char *name = remotes->paths->items[current];
-    struct ss_source_ahead *reader = take_reader(remotes, current, &is_begun);
+    struct ss_source_prefetcher *reader = take_reader(remotes, current, &is_begun);
     const struct ss_source_stream_source source = {.read = read_ahead, .user = reader};
     if (!is_begun || wants_map(name)) {
-        SS_RETURN_IF_ERROR(ss_source_ahead_stream(reader, name, err));
+        SS_RETURN_IF_ERROR(ss_source_prefetch_stream(reader, name, err));
     }
     SS_RETURN_IF_ERROR(ss_source_stream_open_source(name, &source, out, err));
     out->halt = remotes->halt;
@@ -86,26 +82,27 @@ static ss_status open_stream(struct ss_dataset_remotes *remotes, size_t current,
 }
 
 static ss_status open_map(struct ss_dataset_remotes *remotes, size_t current,
-                          struct ss__map *map, struct ss_source_ahead **ahead, ss_err *err)
+                          struct ss__map *map, struct ss_source_prefetcher **prefetcher,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     bool is_begun = false;
     const char *name = remotes->paths->items[current];
-    *ahead = NULL;
+    *prefetcher = NULL;
     *map = (struct ss__map){.data = NULL};
     if (!wants_map(name)) {
         return SS_OK;
     }
-    struct ss_source_ahead *reader = take_reader(remotes, current, &is_begun);
+    struct ss_source_prefetcher *reader = take_reader(remotes, current, &is_begun);
     if (!is_begun) {
-        SS_TRY(ss_source_ahead_map(reader, name, NULL, err));
+        SS_TRY(ss_source_prefetch_map(reader, name, ss_parquet_planner, NULL, err));
     }
-    status = ss_source_ahead_head(reader, map, err);
+    status = ss_source_prefetch_head(reader, map, err);
     if (status == SS_E_UNSUPPORTED) { /* no parts to be had: the whole file must come */
-        ss_source_ahead_stop(reader);
+        ss_source_prefetch_stop(reader);
         return SS_OK;
     }
-    *ahead = status == SS_OK ? reader : NULL;
+    *prefetcher = status == SS_OK ? reader : NULL;
 out:
     return status;
 }
@@ -124,7 +121,7 @@ static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name,
 
 ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t current,
                                   struct ss_source_stream *stream, struct ss__map *map,
-                                  struct ss_source_ahead **ahead, ss_err *err)
+                                  struct ss_source_prefetcher **prefetcher, ss_err *err)
 {
     ss_status status = SS_OK;
     char *kept = NULL;
@@ -138,8 +135,8 @@ ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t cur
         SS_TRY(ss_source_stream_open(kept, remotes->halt, stream, err));
         goto out;
     }
-    SS_TRY(open_map(remotes, current, map, ahead, err));
-    if (*ahead == NULL) {
+    SS_TRY(open_map(remotes, current, map, prefetcher, err));
+    if (*prefetcher == NULL) {
         SS_TRY(open_stream(remotes, current, stream, err));
     }
 out:
@@ -149,17 +146,17 @@ out:
 
 void ss_dataset_remotes_close(struct ss_dataset_remotes *remotes, size_t current)
 {
-    struct ss_source_ahead *reader = remotes->readers[current % 2];
-    const char *begun = reader == NULL ? NULL : ss_source_ahead_name(reader);
+    struct ss_source_prefetcher *reader = remotes->readers[current % 2];
+    const char *begun = reader == NULL ? NULL : ss_source_prefetch_name(reader);
     if (begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0) {
-        ss_source_ahead_stop(reader);
+        ss_source_prefetch_stop(reader);
     }
 }
 
 void ss_dataset_remotes_release(struct ss_dataset_remotes *remotes)
 {
-    ss_source_ahead_free(remotes->readers[0]);
-    ss_source_ahead_free(remotes->readers[1]);
+    ss_source_prefetch_free(remotes->readers[0]);
+    ss_source_prefetch_free(remotes->readers[1]);
     ss_net_hub_free(remotes->keeper);
     *remotes = (struct ss_dataset_remotes){.paths = NULL};
 }

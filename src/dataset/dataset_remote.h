@@ -3,8 +3,8 @@
 #ifndef SS_DATASET_DATASET_REMOTE_H
 #define SS_DATASET_DATASET_REMOTE_H
 
-#include "dataset/ahead.h"
 #include "dataset/dataset_files.h"
+#include "source/source.h"
 
 struct ss_net_hub;
 
@@ -12,7 +12,7 @@ struct ss_net_hub;
 struct ss_dataset_remotes {
     const struct ss_dataset_paths *paths; /* borrowed */
     const char *const *column;            /* the text column, once *column is known; borrowed */
-    struct ss_source_ahead *readers[2];   /* of even and of odd files */
+    struct ss_source_prefetcher *readers[2]; /* of even and of odd files */
     size_t current;
     bool offline;
     struct ss_stop stop;
@@ -29,19 +29,17 @@ SS_MUST_USE ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes
                                               struct ss_dataset_repo_use *use, ss_err *err);
 
 /* Open file `current`, wherever it is, as a stream of its bytes; or, of a file elsewhere that
- * is read in parts, as a map with the reader that fills it, *ahead, which owns the map. Errors:
- * as ss_source_stream_open, ss_source_ahead_read, ss_source_ahead_head and ss_net_hub_get. */
+ * is read in parts, as a map with the reader that fills it, *prefetcher, which owns the map.
+ * Errors: as ss_source_stream_open, ss_source_prefetch_read, ss_source_prefetch_head and
+ * ss_net_hub_get. */
 SS_MUST_USE ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes,
                                               size_t current, struct ss_source_stream *stream,
                                               struct ss__map *map,
-                                              struct ss_source_ahead **ahead, ss_err *err);
+                                              struct ss_source_prefetcher **prefetcher,
+                                              ss_err *err);
 
 /* The file is not read any more; its map goes away. */
 void ss_dataset_remotes_close(struct ss_dataset_remotes *remotes, size_t current);
 void ss_dataset_remotes_release(struct ss_dataset_remotes *remotes);
-
-/* The part of an address or path that ends like a file name does: without "?query#part". To be
- * released with ss__free; NULL when memory ran out. */
-char *ss_dataset_remote_file_name(const char *name);
 
 #endif

@@ -5,8 +5,8 @@
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
 #include "dataset/layout.h"
-#include "dataset/repo.h"
 #include "net/hub.h"
+#include "repo/repo.h"
 
 /* ---- what was chosen ---- */
 
@@ -105,7 +105,7 @@ static ss_status look_at_folder(struct ss_dataset_folder_files *files,
         }
     }
     files->n = is_saved ? files->n : n_kept;
-    SS_TRY(is_saved ? SS_OK : ss_repo_folder_card(files->root, card, err));
+    SS_TRY(is_saved ? SS_OK : ss_dataset_folder_card(files->root, card, err));
 out:
     ss__free(is_live);
     return status;
@@ -122,7 +122,7 @@ static ss_status add_folder(const char *folder, const struct ss_repo_wish *wish,
         SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
                      "is a file; --split and --config need a dataset folder");
     }
-    SS_TRY(ss_repo_list_folder(folder, false, use->log, &files.paths, &files.n, err));
+    SS_TRY(ss_dataset_list_folder(folder, false, use->log, &files.paths, &files.n, err));
     SS_TRY(look_at_folder(&files, &card, use->log, err));
     const struct ss_repo repo = {folder, (const char *const *)files.paths, files.n, &card,
                                  .reads_archives = true};

@@ -8,24 +8,24 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "dataset/dataset_state_priv.h"
-#include "dataset/decode.h"
-#include "dataset/numbers.h"
+#include "format/format.h"
+#include "source/source.h"
 
 /* Whether a bad row is left out rather than the end of the rows. */
-static bool may_leave_out(const ss_dataset *dataset, ss_dataset_fault fault)
+static bool may_leave_out(const ss_dataset *dataset, ss_format_fault fault)
 {
     const bool card_says =
-        fault == SS_DATASET_FAULT_LONG_ROW && dataset->use.rows.skips_long_rows;
-    return fault != SS_DATASET_FAULT_NONE &&
+        fault == SS_FORMAT_FAULT_LONG_ROW && dataset->use.rows.skips_long_rows;
+    return fault != SS_FORMAT_FAULT_NONE &&
            (dataset->on_bad_row == SS_BAD_ROWS_SKIP || card_says);
 }
 
 /* Put the file and the row into an error, and the way out where there is one. */
-static void complete(const ss_dataset *dataset, ss_dataset_fault fault, ss_err *err)
+static void complete(const ss_dataset *dataset, ss_format_fault fault, ss_err *err)
 {
     ss__err_in_file(err, dataset->use.paths.items[dataset->current]);
     ss__err_at_row(err, dataset->next_id);
-    if (err != NULL && fault != SS_DATASET_FAULT_NONE &&
+    if (err != NULL && fault != SS_FORMAT_FAULT_NONE &&
         dataset->on_bad_row == SS_BAD_ROWS_STOP) {
         const size_t n = strlen(err->message);
         snprintf(err->message + n, sizeof err->message - n,
@@ -33,22 +33,22 @@ static void complete(const ss_dataset *dataset, ss_dataset_fault fault, ss_err *
     }
 }
 
-static ss_status note_bad_row(ss_dataset *dataset, ss_dataset_fault fault, ss_err *err)
+static ss_status note_bad_row(ss_dataset *dataset, ss_format_fault fault, ss_err *err)
 {
-    complete(dataset, SS_DATASET_FAULT_NONE, &dataset->bad);
+    complete(dataset, SS_FORMAT_FAULT_NONE, &dataset->bad);
     const struct ss_format_bad_row row = {dataset->use.paths.items[dataset->current],
                                           dataset->next_id, fault, dataset->bad.message};
     return ss_format_bad_rows_add(&dataset->bad_rows, &row, err);
 }
 
 /* The next row of the current file, good or to be left out (record->fault). */
-static ss_status next_of_file(ss_dataset *dataset, struct ss_dataset_record *record,
+static ss_status next_of_file(ss_dataset *dataset, struct ss_format_record *record,
                               bool *has_row, ss_err *err)
 {
-    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     const ss_status status = reader->next(dataset->state, record, has_row, &dataset->bad);
     if (status == SS_OK) {
-        record->fault = SS_DATASET_FAULT_NONE;
+        record->fault = SS_FORMAT_FAULT_NONE;
         return SS_OK;
     }
     if (may_leave_out(dataset, record->fault)) {
@@ -77,7 +77,7 @@ static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *er
 }
 
 /* Step to the next row of whichever file has one. */
-static ss_status step(ss_dataset *dataset, struct ss_dataset_record *record, bool *has_row,
+static ss_status step(ss_dataset *dataset, struct ss_format_record *record, bool *has_row,
                       ss_err *err)
 {
     ss_status status = SS_OK;
@@ -111,12 +111,12 @@ out:
 }
 
 /* A text that holds what no encoding gives, where the encoding is a strict one. */
-static ss_status check_decoded(ss_dataset *dataset, struct ss_dataset_record *record,
+static ss_status check_decoded(ss_dataset *dataset, struct ss_format_record *record,
                                ss_err *err)
 {
     const struct ss_format_row_options *rows = &dataset->use.rows;
     const bool is_strict = rows->encoding != NULL &&
-                           rows->decode_errors == SS_FORMAT_DECODE_STRICT &&
+                           rows->decode_errors == SS_SOURCE_DECODE_STRICT &&
                            !ss_source_encoding_is_utf8(rows->encoding);
     if (!is_strict || record->text.n_bytes == 0 ||
         memchr(record->text.data, SS_SOURCE_UNDECODABLE, record->text.n_bytes) == NULL) {
@@ -127,14 +127,14 @@ static ss_status check_decoded(ss_dataset *dataset, struct ss_dataset_record *re
                       "row %" PRIu64 " of the dataset, counted from 0, holds bytes that are no "
                       "text of the encoding '%.60s'",
                       dataset->next_id, rows->encoding);
-    if (may_leave_out(dataset, SS_DATASET_FAULT_ENCODING)) {
-        record->fault = SS_DATASET_FAULT_ENCODING;
+    if (may_leave_out(dataset, SS_FORMAT_FAULT_ENCODING)) {
+        record->fault = SS_FORMAT_FAULT_ENCODING;
         return note_bad_row(dataset, record->fault, err);
     }
     if (err != NULL) {
         *err = dataset->bad;
     }
-    complete(dataset, SS_DATASET_FAULT_ENCODING, err);
+    complete(dataset, SS_FORMAT_FAULT_ENCODING, err);
     return status;
 }
 
@@ -170,7 +170,7 @@ static void say_counts(ss_dataset *dataset)
     dataset->n_repaired = 0;
 }
 
-static ss_row_kind kind_of(const struct ss_dataset_record *record)
+static ss_row_kind kind_of(const struct ss_format_record *record)
 {
     if (record->is_null) {
         return SS_ROW_NULL;
@@ -186,14 +186,14 @@ static ss_row_kind kind_of(const struct ss_dataset_record *record)
 static ss_status write_kept(ss_dataset *dataset, struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *out = &dataset->kept, *spare = &dataset->json;
     spare->n_bytes = out->n_bytes = 0;
     for (size_t i = 0; i < dataset->n_keep; i++) {
         ss__buf_add_text(spare, i == 0 ? "{" : ", ");
         ss__json_add_string(spare, dataset->keep[i], strlen(dataset->keep[i]), false);
         ss__buf_add_text(spare, ": ");
-        if (dataset->kept_as[i] == SS_DATASET_NO_COLUMN) {
+        if (dataset->kept_as[i] == SS_FORMAT_NO_COLUMN) {
             ss__buf_add_text(spare, "null");
         } else {
             SS_TRY(reader->add_kept(dataset->state, dataset->kept_as[i], spare, err));
@@ -212,7 +212,7 @@ out:
     return status;
 }
 
-static ss_status fill_row(ss_dataset *dataset, struct ss_dataset_record *record,
+static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
                           struct ss_row *row, ss_err *err)
 {
     if (dataset->n_keep > 0) {
@@ -234,7 +234,7 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_dataset_record *record,
 ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_dataset_record record = {0};
+    struct ss_format_record record = {0};
     *row = (struct ss_row){
         .kind = SS_ROW_NULL, .text = {"", 0}, .kept = {"", 0}, .fault = "", .problem = ""};
     *has_row = false;
@@ -246,14 +246,14 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
         say_counts(dataset);
         goto out;
     }
-    if (record.fault == SS_DATASET_FAULT_NONE) {
+    if (record.fault == SS_FORMAT_FAULT_NONE) {
         SS_TRY(check_decoded(dataset, &record, err));
     }
-    if (record.fault == SS_DATASET_FAULT_NONE) {
+    if (record.fault == SS_FORMAT_FAULT_NONE) {
         SS_TRY(fill_row(dataset, &record, row, err));
     } else {
         row->kind = SS_ROW_BAD;
-        row->fault = ss_dataset_fault_name(record.fault);
+        row->fault = ss_format_fault_name(record.fault);
         row->problem = dataset->bad.message;
     }
     row->id = dataset->next_id++;
@@ -266,14 +266,14 @@ out:
 }
 
 /* Step to the next row that is not left out. */
-static ss_status step_to_good(ss_dataset *dataset, struct ss_dataset_record *record,
+static ss_status step_to_good(ss_dataset *dataset, struct ss_format_record *record,
                               bool *has_row, ss_err *err)
 {
     do {
-        *record = (struct ss_dataset_record){0};
+        *record = (struct ss_format_record){0};
         SS_RETURN_IF_ERROR(step(dataset, record, has_row, err));
         dataset->next_id += *has_row;
-    } while (*has_row && record->fault != SS_DATASET_FAULT_NONE);
+    } while (*has_row && record->fault != SS_FORMAT_FAULT_NONE);
     if (!*has_row) {
         say_counts(dataset);
     }
@@ -281,17 +281,17 @@ static ss_status step_to_good(ss_dataset *dataset, struct ss_dataset_record *rec
 }
 
 /* The numbers of the i-th column that is carried along. */
-static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss_dataset_numbers *numbers,
+static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss_format_numbers *numbers,
                              ss_err *err)
 {
-    const struct ss_dataset_reader *reader = dataset->files[dataset->current].reader;
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *json = &dataset->json;
     const size_t kept = dataset->kept_as[i];
-    if (reader->add_numbers != NULL && kept != SS_DATASET_NO_COLUMN) {
+    if (reader->add_numbers != NULL && kept != SS_FORMAT_NO_COLUMN) {
         return reader->add_numbers(dataset->state, kept, numbers, err);
     }
     json->n_bytes = 0;
-    if (kept == SS_DATASET_NO_COLUMN) {
+    if (kept == SS_FORMAT_NO_COLUMN) {
         ss__buf_add_text(json, "null");
     } else {
         SS_RETURN_IF_ERROR(reader->add_kept(dataset->state, kept, json, err));
@@ -303,13 +303,13 @@ static ss_status add_numbers(ss_dataset *dataset, size_t i, struct ss_dataset_nu
     return SS_OK;
 }
 
-ss_status ss_dataset_next_numbers(ss_dataset *dataset, struct ss_dataset_numbers *numbers,
+ss_status ss_dataset_next_numbers(ss_dataset *dataset, struct ss_format_numbers *numbers,
                                   bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_dataset_record record = {0};
+    struct ss_format_record record = {0};
     numbers->n = 0;
-    numbers->fault = SS_DATASET_NUMBERS_FINE;
+    numbers->fault = SS_FORMAT_NUMBERS_FINE;
     SS_TRY(step(dataset, &record, has_row, err));
     for (size_t i = 0; *has_row && i < dataset->n_keep; i++) {
         status = add_numbers(dataset, i, numbers, err);
@@ -336,7 +336,7 @@ static ss_status write_json(ss_dataset *dataset, ss_err *err)
 ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
                                ss_err *err)
 {
-    struct ss_dataset_record record = {0};
+    struct ss_format_record record = {0};
     bool repaired = false;
     *json = (struct ss_text){0};
     SS_RETURN_IF_ERROR(step_to_good(dataset, &record, has_row, err));
@@ -350,7 +350,7 @@ ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *
 
 ss_status ss_dataset_read_all(ss_dataset *dataset, uint64_t *n_rows, ss_err *err)
 {
-    struct ss_dataset_record record = {0};
+    struct ss_format_record record = {0};
     bool has_row = true;
     *n_rows = 0;
     SS_RETURN_IF_ERROR(step_to_good(dataset, &record, &has_row, err));

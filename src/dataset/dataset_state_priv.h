@@ -8,15 +8,16 @@
 
 #include <stdatomic.h>
 
-#include "dataset/archive.h"
-#include "dataset/bad_rows.h"
+#include "dataset/dataset_archives.h"
+#include "dataset/dataset.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
+#include "format/format.h"
 
 struct ss_dataset_file {
-    const struct ss_dataset_reader *reader; /* NULL: not known yet, or it is empty */
-    bool is_empty;                          /* not a byte in it, and so no row */
-    struct ss_source_stream stream;         /* open only if the file cannot be opened again */
+    const struct ss_format_reader *reader; /* NULL: not known yet, or it is empty */
+    bool is_empty;                         /* not a byte in it, and so no row */
+    struct ss_source_stream stream;        /* open only if the file cannot be opened again */
     struct ss__file_facts facts; /* of a regular file, when it was opened to be read */
     bool is_regular;
     bool is_complete; /* read to its end */
@@ -29,7 +30,7 @@ struct ss_dataset {
     struct ss_dataset_repo_use use; /* with the paths */
     struct ss_dataset_file *files;  /* [use.paths.n] */
     struct ss_dataset_remotes remotes;
-    struct ss_source_archives archives;
+    struct ss_dataset_archives archives;
     char *given_column, *given_format;
     bool all_columns; /* whole rows show what is no text, too */
     bool has_csv;     /* the caller gave options of delimited text */
@@ -39,8 +40,8 @@ struct ss_dataset {
     char **keep; /* [n_keep] names of columns to carry along */
     size_t n_keep;
     size_t
-        *kept_as; /* [n_keep] as the reader numbers them; SS_DATASET_NO_COLUMN: all are null */
-    bool has_begun;           /* a file's columns were selected */
+        *kept_as;   /* [n_keep] as the reader numbers them; SS_FORMAT_NO_COLUMN: all are null */
+    bool has_begun; /* a file's columns were selected */
     size_t first_file;        /* the first such file, which settles what columns there are */
     struct ss__buf absence;   /* why the rows of the current file have no text; terminated */
     const char *first_absent; /* the first file of which that is so */
@@ -67,10 +68,10 @@ struct ss_dataset {
 
     size_t current; /* the file that is read; use.paths.n at the end */
     bool is_open;   /* its source and state are */
-    struct ss_dataset_source source;
+    struct ss_format_file source;
     struct ss_source_stream stream;
     void *state;
-    const struct ss_dataset_column *columns; /* of the current file */
+    const struct ss_format_column *columns; /* of the current file */
     size_t n_columns;
 
     struct ss__buf repaired, json, kept;

@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "dataset/archive.h"
 #include "dataset/dataset_files.h"
-#include "dataset/repo.h"
+#include "repo/repo.h"
+#include "source/source.h"
 
 enum { MAX_DOCUMENT_BYTES = 64 << 20 };
 
@@ -90,15 +90,15 @@ struct sorted_out {
 
 static bool is_archive(const struct ss_dataset_layout *layout, size_t i)
 {
-    return !ss_dataset_layout_hides(layout->paths[i]) &&
-           ss_source_dataset_has_archive_name(layout->paths[i]);
+    return !ss_format_path_is_hidden(layout->paths[i]) &&
+           ss_source_is_archive_name(layout->paths[i]);
 }
 
 /* Whether a file's name is that of data; else note what it may be missed for. */
 static bool sort_name(const char *path, struct sorted_out *out)
 {
     const bool is_named = ss_dataset_format_knows_name(path);
-    if (ss_dataset_layout_hides(path)) {
+    if (ss_format_path_is_hidden(path)) {
         const bool is_usual = path[0] == '.' || strncmp(path, "__", 2) == 0 ||
                               strstr(path, "/.") != NULL || strstr(path, "/__") != NULL;
         if (is_named && !is_usual) {
@@ -106,17 +106,17 @@ static bool sort_name(const char *path, struct sorted_out *out)
         }
         return false;
     }
-    if (ss_dataset_layout_is_about_data(ss__path_name(path))) {
-        if (ss_dataset_format_by_name(path) == &ss_dataset_reader_txt) {
+    if (ss_format_name_is_about_data(ss__path_name(path))) {
+        if (ss_dataset_format_by_name(path) == &ss_format_reader_txt) {
             count(&out->about, path);
         }
         return false;
     }
-    if (ss_source_dataset_has_archive_name(path)) {
+    if (ss_source_is_archive_name(path)) {
         count(&out->archives, path);
         return false;
     }
-    if (ss_dataset_format_is_other_table(path)) {
+    if (ss_format_is_other_table(path)) {
         count(&out->other, path);
     }
     return is_named;

@@ -70,16 +70,4 @@ const char *ss_dataset_layout_file(const struct ss_dataset_layout *layout, size_
 size_t ss_dataset_layout_find(const struct ss_dataset_layout *layout, const char *folder,
                               size_t n_folder, const char *name);
 
-/* Whether a component of a path hides what is below it. */
-bool ss_dataset_layout_is_hidden(const char *name);
-
-/* Whether a path has a hidden component. */
-bool ss_dataset_layout_hides(const char *path);
-
-/* Whether a file of that name tells of data, or of a project, and holds none. */
-bool ss_dataset_layout_is_about_data(const char *name);
-
-/* Whether that is what the library `datasets` calls the files of its cache. */
-bool ss_dataset_layout_is_cache(const char *name);
-
 #endif

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "dataset/layout.h"
-#include "dataset/repo.h"
+#include "repo/repo.h"
 
 /* Whether a path is in a folder itself, or (`deep`) anywhere below it. */
 static bool is_in(const char *path, const char *folder, size_t n_folder, bool deep)
@@ -142,7 +142,7 @@ static void drop_cache(const struct ss_dataset_layout *layout, size_t index, boo
     for (size_t i = 0; i < layout->n; i++) {
         const char *other = layout->paths[i];
         is_data[i] &= !(is_in(other, path, n_folder, false) &&
-                        ss_dataset_layout_is_cache(ss__path_name(other)));
+                        ss_format_name_is_cache(ss__path_name(other)));
     }
 }
 
@@ -151,7 +151,7 @@ ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, 
 {
     for (size_t i = 0; i < layout->n; i++) {
         const char *name = ss__path_name(layout->paths[i]);
-        if (ss_dataset_layout_hides(layout->paths[i])) {
+        if (ss_format_path_is_hidden(layout->paths[i])) {
             continue;
         }
         if (strcmp(name, "dataset_info.json") == 0) {
@@ -162,7 +162,7 @@ ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, 
     }
     for (size_t i = 0; i < layout->n; i++) {
         if (strcmp(ss__path_name(layout->paths[i]), "dataset_dict.json") == 0 &&
-            !ss_dataset_layout_hides(layout->paths[i])) {
+            !ss_format_path_is_hidden(layout->paths[i])) {
             apply_splits(layout, i, is_data);
         }
     }

@@ -269,7 +269,7 @@ static ss_status apply_iceberg(const struct table *table, size_t newest, bool *i
         const char *path = inner(table, i);
         const bool is_own = path != NULL && strncmp(path, "data/", 5) == 0;
         n_files +=
-            is_own && ss_dataset_format_knows_name(path) && !ss_dataset_layout_hides(path);
+            is_own && ss_dataset_format_knows_name(path) && !ss_format_path_is_hidden(path);
         is_data[i] &= path == NULL || is_own;
     }
     const struct ss__json *snapshot = current_snapshot(metadata);
@@ -320,7 +320,7 @@ static ss_status apply_hudi(const struct table *table, ss_err *err)
         if (strstr(path, ".log.") != NULL) {
             return refuse(table, what, err);
         }
-        if (!ss_dataset_format_knows_name(path) || ss_dataset_layout_hides(path)) {
+        if (!ss_dataset_format_knows_name(path) || ss_format_path_is_hidden(path)) {
             continue;
         }
         const char *name = ss__path_name(path);

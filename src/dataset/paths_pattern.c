@@ -31,7 +31,7 @@ bool ss_dataset_path_is_left_over(const char *path)
     const char *name = ss__path_name(path);
     char *folder = ss__strndup(path, (size_t)(name - path));
     static const char *const documents[] = {"state.json", "dataset_info.json"};
-    for (size_t i = 0; folder != NULL && ss_dataset_layout_is_cache(name) && i < 2; i++) {
+    for (size_t i = 0; folder != NULL && ss_format_name_is_cache(name) && i < 2; i++) {
         char *document = ss__path_join(folder, documents[i]);
         is_saved |= document != NULL && ss__path_look(document) == SS__PATH_FILE;
         ss__free(document);
@@ -50,8 +50,7 @@ static bool is_left_out(const char *folder, const char *name, const char *patter
     char *path = ss__path_join(folder, name);
     const bool is_left_over = path != NULL && ss_dataset_path_is_left_over(path);
     ss__free(path);
-    return is_left_over || ss_dataset_layout_is_hidden(name) ||
-           ss_dataset_layout_is_about_data(name);
+    return is_left_over || ss_format_name_is_hidden(name) || ss_format_name_is_about_data(name);
 }
 
 /* A name that fits a component: a file is found if that was the last, else go on below. */
@@ -87,7 +86,7 @@ static ss_status search_deep(struct ss_dataset_paths *found, const char *folder,
     SS_TRY(search_below(found, folder, rest == NULL ? "*" : rest, depth, err));
     SS_TRY(ss__list_folder(folder[0] == '\0' ? "." : folder, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (!ss_dataset_layout_is_hidden(names[i])) {
+        if (!ss_format_name_is_hidden(names[i])) {
             SS_TRY(take_name(found, folder, names[i], pattern, depth + 1, err));
         }
     }

@@ -233,7 +233,7 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         path = NULL;
     }
     if (analysis->dataset != NULL &&
-        ss_dataset_n_bad_rows(analysis->dataset, SS_DATASET_FAULT_NONE) > 0) {
+        ss_dataset_n_bad_rows(analysis->dataset, SS_FORMAT_FAULT_NONE) > 0) {
         path = ss_run_folder_file(folder, SS_RUN_FILE_SKIPPED);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));

@@ -17,7 +17,7 @@ struct ss_embeddings {
     struct ss_weights *weights; /* or NULL: a column of a dataset */
     const struct ss_weights_tensor *tensor;
     ss_dataset *dataset;
-    struct ss_dataset_numbers row; /* of the dataset: read, but not yet given */
+    struct ss_format_numbers row; /* of the dataset: read, but not yet given */
     bool has_row;
     uint64_t n_given;
 };
@@ -137,7 +137,7 @@ static char *label_of(const struct ss_run_embedding_columns *columns)
 static ss_status find_columns(ss_embeddings *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_dataset_column *columns = NULL;
+    const struct ss_format_column *columns = NULL;
     struct ss_run_embedding_columns chosen = {0};
     char *label = NULL;
     size_t n = 0;
@@ -169,12 +169,12 @@ static ss_status fail_row(const ss_embeddings *embeddings, uint64_t row, ss_stat
 static ss_status check_numbers(const ss_embeddings *embeddings, uint64_t row, ss_err *err)
 {
     switch (embeddings->row.fault) {
-    case SS_DATASET_NUMBERS_NULL:
+    case SS_FORMAT_NUMBERS_NULL:
         return fail_row(embeddings, row, SS_E_NONFINITE,
                         "holds a value that is null or not finite", err);
-    case SS_DATASET_NUMBERS_OTHER:
+    case SS_FORMAT_NUMBERS_OTHER:
         return fail_row(embeddings, row, SS_E_DATA, "holds something else than numbers", err);
-    case SS_DATASET_NUMBERS_NO_LIST:
+    case SS_FORMAT_NUMBERS_NO_LIST:
         return fail_row(embeddings, row, SS_E_DATA, "is no list of numbers", err);
     default:
         return SS_OK;
@@ -207,7 +207,7 @@ static ss_status next_of_column(ss_embeddings *embeddings, uint64_t first, size_
                                 size_t *n_read, ss_err *err)
 {
     const size_t width = embeddings->info.width;
-    const struct ss_dataset_numbers *numbers = &embeddings->row;
+    const struct ss_format_numbers *numbers = &embeddings->row;
     for (*n_read = 0; *n_read < n && embeddings->has_row; ++*n_read) {
         const uint64_t row = first + *n_read;
         SS_RETURN_IF_ERROR(check_numbers(embeddings, row, err));
@@ -263,7 +263,7 @@ void ss_embeddings_free(ss_embeddings *embeddings)
     if (embeddings != NULL) {
         ss_weights_close(embeddings->weights);
         ss_dataset_close(embeddings->dataset);
-        ss_dataset_numbers_release(&embeddings->row);
+        ss_format_numbers_release(&embeddings->row);
         ss__free(embeddings->path);
         ss__free(embeddings->column);
         ss__free(embeddings);

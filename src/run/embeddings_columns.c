@@ -25,7 +25,7 @@ struct numbered {
 };
 
 struct choosing {
-    const struct ss_dataset_column *columns;
+    const struct ss_format_column *columns;
     size_t n_columns;
     const char *path;
     struct numbered *found; /* [n_columns] */
@@ -105,8 +105,8 @@ static ss_status choose_series(struct choosing *choosing, struct ss_run_embeddin
     size_t n_singles = 0, n_series = 0, first = 0, n = 0;
     for (size_t i = 0; i < choosing->n_columns; i++) {
         const struct numbered made = split_name(choosing->columns[i].name, i);
-        n_singles += choosing->columns[i].numbers == SS_DATASET_NUMBERS_ONE;
-        if (choosing->columns[i].numbers == SS_DATASET_NUMBERS_ONE && made.has_number) {
+        n_singles += choosing->columns[i].numbers == SS_FORMAT_NUMBERS_ONE;
+        if (choosing->columns[i].numbers == SS_FORMAT_NUMBERS_ONE && made.has_number) {
             choosing->found[choosing->n_found++] = made;
         }
     }
@@ -155,7 +155,7 @@ static ss_status choose_matches(struct choosing *choosing, const char *pattern,
     bool have_numbers = true;
     for (size_t i = 0; i < choosing->n_columns; i++) {
         struct ss_text middle;
-        if (choosing->columns[i].numbers == SS_DATASET_NUMBERS_ONE &&
+        if (choosing->columns[i].numbers == SS_FORMAT_NUMBERS_ONE &&
             match(pattern, choosing->columns[i].name, &middle)) {
             struct numbered *made = &choosing->found[choosing->n_found++];
             *made = (struct numbered){.prefix = {"", 0}, .column = i};
@@ -182,8 +182,8 @@ static ss_status give_one(const char *name, struct ss_run_embedding_columns *out
     return SS_OK;
 }
 
-static const struct ss_dataset_column *find_named(const struct choosing *choosing,
-                                                  const char *name)
+static const struct ss_format_column *find_named(const struct choosing *choosing,
+                                                 const char *name)
 {
     for (size_t i = 0; i < choosing->n_columns; i++) {
         if (strcmp(choosing->columns[i].name, name) == 0) {
@@ -196,11 +196,11 @@ static const struct ss_dataset_column *find_named(const struct choosing *choosin
 static ss_status choose_given(struct choosing *choosing, const char *given,
                               struct ss_run_embedding_columns *out, ss_err *err)
 {
-    const struct ss_dataset_column *column = find_named(choosing, given);
+    const struct ss_format_column *column = find_named(choosing, given);
     if (column == NULL && strchr(given, '*') != NULL) {
         return choose_matches(choosing, given, out, err);
     }
-    if (column != NULL && column->numbers == SS_DATASET_NUMBERS_ONE) {
+    if (column != NULL && column->numbers == SS_FORMAT_NUMBERS_ONE) {
         ss__fail_file(
             err, choosing->path, SS_E_DATA,
             "column '%s' holds one number per row, expected lists of numbers; several "
@@ -219,13 +219,13 @@ static ss_status choose(struct choosing *choosing, struct ss_run_embedding_colum
     const char *only = NULL;
     size_t n_lists = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct ss_dataset_column *column = find_named(choosing, names[i]);
-        if (column != NULL && column->numbers == SS_DATASET_NUMBERS_LIST) {
+        const struct ss_format_column *column = find_named(choosing, names[i]);
+        if (column != NULL && column->numbers == SS_FORMAT_NUMBERS_LIST) {
             return give_one(names[i], out, err);
         }
     }
     for (size_t i = 0; i < choosing->n_columns; i++) {
-        const bool is_list = choosing->columns[i].numbers == SS_DATASET_NUMBERS_LIST;
+        const bool is_list = choosing->columns[i].numbers == SS_FORMAT_NUMBERS_LIST;
         n_lists += is_list;
         only = is_list ? choosing->columns[i].name : only;
     }
@@ -238,7 +238,7 @@ static ss_status choose(struct choosing *choosing, struct ss_run_embedding_colum
 }
 
 ss_status ss_run_embedding_columns_choose(const char *path, const char *given,
-                                          const struct ss_dataset_column *columns,
+                                          const struct ss_format_column *columns,
                                           size_t n_columns,
                                           struct ss_run_embedding_columns *out, ss_err *err)
 {

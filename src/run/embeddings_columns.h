@@ -13,7 +13,7 @@ struct ss_run_embedding_columns {
 /* Choose by a name or pattern that was given (nullable), else by the names and types there are.
  * Errors: SS_E_DATA with what there is, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_embedding_columns_choose(const char *path, const char *given,
-                                                      const struct ss_dataset_column *columns,
+                                                      const struct ss_format_column *columns,
                                                       size_t n_columns,
                                                       struct ss_run_embedding_columns *out,
                                                       ss_err *err);

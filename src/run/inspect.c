@@ -112,7 +112,7 @@ static bool is_dataset(const struct ss_run_look *look)
     if (look->kind != SS__PATH_FILE) {
         return true;
     }
-    if (ss_dataset_is_archive(look->path)) {
+    if (ss_source_is_archive(look->path)) {
         return true;
     }
     return format != NULL && (strcmp(format, "txt") != 0 || HAS_ENDING(look, endings));
@@ -143,7 +143,7 @@ static void find_ending(struct ss_run_look *look)
 {
     const char *name = ss__path_name(look->path);
     size_t n = strlen(name), at = n;
-    if (ss_dataset_is_packed_name(name)) {
+    if (ss_source_is_compressed_name(name)) {
         n = (size_t)(strrchr(name, '.') - name);
         at = n;
     }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "run/inspect.h"
 #include "sae/sae.h"
+#include "source/source.h"
 #include "weights/weights.h"
 
 /* ---- weights ---- */
@@ -61,7 +62,7 @@ struct listing {
 };
 
 /* A pickle as checkpoints have it: by its name, or protocol 2 or later and a final STOP. */
-static bool is_pickle(const struct ss_weights_zip_entry *entry)
+static bool is_pickle(const struct ss_source_zip_entry *entry)
 {
     const size_t n_name = strlen(entry->name);
     return (n_name >= 4 && strcmp(entry->name + n_name - 4, ".pkl") == 0) ||
@@ -69,7 +70,7 @@ static bool is_pickle(const struct ss_weights_zip_entry *entry)
             entry->data[1] <= 5 && entry->data[entry->n_bytes - 1] == '.');
 }
 
-static int list_entry(void *user, const struct ss_weights_zip_entry *entry)
+static int list_entry(void *user, const struct ss_source_zip_entry *entry)
 {
     struct listing *listing = user;
     char number[24];
@@ -93,7 +94,7 @@ ss_status ss_run_inspect_archive(struct ss_run_inspection *inspection, ss_err *e
     struct listing listing = {.report = inspection->report};
     ss_run_report_table(inspection->report, 3, header);
     SS_RETURN_IF_ERROR(
-        ss_weights_zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
+        ss_source_zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
     if (listing.pickle[0] != '\0') {
         return ss__fail_file(
             err, inspection->path, SS_E_UNSUPPORTED,
@@ -126,7 +127,7 @@ static void add_text_column(struct ss_run_inspection *inspection)
 static void add_columns(struct ss_report *report, const ss_dataset *dataset)
 {
     static const char *const header[] = {"column", "type", "text"};
-    const struct ss_dataset_column *columns = NULL;
+    const struct ss_format_column *columns = NULL;
     size_t n = 0;
     ss_dataset_columns(dataset, &columns, &n);
     ss_run_report_table(report, 3, header);

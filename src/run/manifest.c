@@ -282,10 +282,10 @@ static void put_options(struct ss__json_writer *writer, const struct ss_run_mani
 static void put_bad_rows(struct ss__json_writer *writer, const ss_dataset *dataset)
 {
     ss__put_open(writer, "bad", '{');
-    for (int i = SS_DATASET_FAULT_NONE + 1; dataset != NULL && i < SS_DATASET_N_FAULTS; i++) {
-        const uint64_t n = ss_dataset_n_bad_rows(dataset, (ss_dataset_fault)i);
+    for (int i = SS_FORMAT_FAULT_NONE + 1; dataset != NULL && i < SS_FORMAT_N_FAULTS; i++) {
+        const uint64_t n = ss_dataset_n_bad_rows(dataset, (ss_format_fault)i);
         if (n > 0) {
-            ss__put_count(writer, ss_dataset_fault_name((ss_dataset_fault)i), n);
+            ss__put_count(writer, ss_format_fault_name((ss_format_fault)i), n);
         }
     }
     ss__put_close(writer, '}');

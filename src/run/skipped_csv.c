@@ -30,7 +30,7 @@ ss_status ss_run_skipped_csv_write(const ss_dataset *dataset, const char *path, 
     ss__buf_add_text(&buf, "file,row,reason,problem\n");
     for (size_t i = 0; ss_dataset_bad_row(dataset, i, &row); i++) {
         add_field(&buf, row.file);
-        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", row.row, ss_dataset_fault_name(row.fault));
+        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", row.row, ss_format_fault_name(row.fault));
         add_field(&buf, row.problem);
         ss__buf_add_byte(&buf, '\n');
     }

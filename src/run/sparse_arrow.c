@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arrow/arrow.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/spool.h"
-#include "dataset/arrow_write.h"
-#include "dataset/json_scan.h"
+#include "format/format.h"
 #include "run/sparse_file.h"
 
 enum { N_FIXED = 3, MAX_FIXED = 4 };

@@ -8,7 +8,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "base/utf8.h"
-#include "dataset/json_scan.h"
+#include "format/format.h"
 #include "run/results.h"
 
 bool ss_run_has_kept(const struct ss_run *run)

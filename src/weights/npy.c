@@ -13,8 +13,8 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "source/source.h"
 #include "weights/weights_priv.h"
-#include "weights/zip_priv.h"
 
 enum { PREFIX_BYTES = 8, MAX_HEADER_BYTES = 10000, PEEK_BYTES = 12 + MAX_HEADER_BYTES };
 
@@ -47,7 +47,7 @@ bool ss_weights_npy_dtype(const char *descr, size_t n, ss_weights_dtype *dtype, 
     return false;
 }
 
-bool ss_weights_npy_matches(const struct ss_weights_source *source)
+bool ss_weights_npy_matches(const struct ss_source_bytes *source)
 {
     return source->n_bytes >= PREFIX_BYTES && memcmp(source->data, magic, 6) == 0;
 }
@@ -257,7 +257,7 @@ out:
 }
 
 /* Find the header's text; *n_before counts the bytes in front of the numbers. */
-static ss_status find_header(struct header *header, const struct ss_weights_source *source,
+static ss_status find_header(struct header *header, const struct ss_source_bytes *source,
                              size_t *n_before, ss_err *err)
 {
     const unsigned major = source->n_bytes < PREFIX_BYTES ? 0 : source->data[6];
@@ -285,7 +285,7 @@ static ss_status find_header(struct header *header, const struct ss_weights_sour
 
 /* Read the header of an array of n_whole bytes, of which `source` may hold the start only. What
  * is refused for its type has a description in *what. */
-static ss_status read_array(const struct ss_weights_source *source, uint64_t n_whole,
+static ss_status read_array(const struct ss_source_bytes *source, uint64_t n_whole,
                             struct ss_weights_tensor *tensor, size_t *n_before,
                             const char **what, ss_err *err)
 {
@@ -332,7 +332,7 @@ static bool is_array_name(const struct ss_source_zip_record *record)
     return n == record->n_name && n > 4 && strcmp(record->name + n - 4, ".npy") == 0;
 }
 
-bool ss_source_zip_is_npz(const struct ss_source_zip *zip)
+bool ss_weights_is_npz(const struct ss_source_zip *zip)
 {
     for (size_t i = 0; i < zip->n; i++) {
         if (!is_array_name(&zip->records[i])) {
@@ -369,7 +369,7 @@ static ss_status add_array(struct ss_weights *self, const struct ss_source_zip *
 {
     ss_status status = SS_OK;
     const size_t n_peek = ss__min_size((size_t)record->n_bytes, PEEK_BYTES);
-    const struct ss_weights_source start = {
+    const struct ss_source_bytes start = {
         .file = self->source.file, .data = peek, .n_bytes = n_peek};
     const uint8_t *content = NULL;
     const char *what = NULL;

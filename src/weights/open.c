@@ -3,20 +3,20 @@
 
 #include "base/lfs.h"
 #include "base/mem.h"
+#include "source/source.h"
 #include "weights/weights_priv.h"
-#include "weights/zip_priv.h"
 
 /* ---- kinds ---- */
 
 /* A length below the format's limit, then '{'. */
-static bool is_safetensors(const struct ss_weights_source *source)
+static bool is_safetensors(const struct ss_source_bytes *source)
 {
     return source->n_bytes > 8 && source->data[8] == '{' &&
            memcmp(source->data + 4, "\0\0\0\0", 4) == 0;
 }
 
 /* Whether the bytes are an archive whose directory is sound and holds that. */
-static bool is_archive_of(const struct ss_weights_source *source,
+static bool is_archive_of(const struct ss_source_bytes *source,
                           bool (*holds)(const struct ss_source_zip *))
 {
     struct ss_source_zip zip = {0};
@@ -27,14 +27,14 @@ static bool is_archive_of(const struct ss_weights_source *source,
     return found;
 }
 
-static bool is_torch_zip(const struct ss_weights_source *source)
+static bool is_torch_zip(const struct ss_source_bytes *source)
 {
-    return is_archive_of(source, ss_source_zip_is_torch);
+    return is_archive_of(source, ss_weights_is_torch_zip);
 }
 
-static bool is_npz(const struct ss_weights_source *source)
+static bool is_npz(const struct ss_source_bytes *source)
 {
-    return is_archive_of(source, ss_source_zip_is_npz);
+    return is_archive_of(source, ss_weights_is_npz);
 }
 
 /* Any other archive: what is wrong with it, or that it is no container of tensors. */
@@ -51,7 +51,7 @@ out:
     return status;
 }
 
-static bool is_pickle(const struct ss_weights_source *source)
+static bool is_pickle(const struct ss_source_bytes *source)
 {
     return source->n_bytes >= 2 && source->data[0] == 0x80 && source->data[1] >= 2 &&
            source->data[1] <= 5;
@@ -67,7 +67,7 @@ static ss_status refuse_pickle(struct ss_weights *self, ss_err *err)
 struct kind {
     const char *name;
     const char *ending; /* whose reader explains what is wrong when no kind matches */
-    bool (*matches)(const struct ss_weights_source *source);
+    bool (*matches)(const struct ss_source_bytes *source);
     ss_status (*read)(struct ss_weights *self, ss_err *err);
 };
 
@@ -82,7 +82,7 @@ static const struct kind kinds[] = {
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-static const struct kind *find_kind(const struct ss_weights_source *source)
+static const struct kind *find_kind(const struct ss_source_bytes *source)
 {
     for (size_t i = 0; i < N_KINDS; i++) {
         if (kinds[i].matches(source)) {
@@ -109,7 +109,7 @@ static const struct kind *kind_by_name(const char *name)
 }
 
 /* What else a file may be that users take for weights. */
-static ss_status refuse_unknown(const struct ss_weights_source *source, ss_err *err)
+static ss_status refuse_unknown(const struct ss_source_bytes *source, ss_err *err)
 {
     if (source->n_bytes == 0) {
         return ss__fail_file(err, source->file, SS_E_DATA, "the file is empty");
@@ -160,7 +160,7 @@ out:
     return status;
 }
 
-static ss_status open_source(const struct ss_weights_source *source, struct ss_weights **out,
+static ss_status open_source(const struct ss_source_bytes *source, struct ss_weights **out,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -180,7 +180,7 @@ out:
 ss_status ss_weights_open_memory(const char *name, const void *data, size_t n_bytes,
                                  struct ss_weights **out, ss_err *err)
 {
-    const struct ss_weights_source source = {.file = name, .data = data, .n_bytes = n_bytes};
+    const struct ss_source_bytes source = {.file = name, .data = data, .n_bytes = n_bytes};
     return open_source(&source, out, err);
 }
 
@@ -192,7 +192,7 @@ ss_status ss_weights_open(const char *path, struct ss__asking *asking, struct ss
     ss_err cause;
     *out = NULL;
     SS_TRY(ss__file_map(path, &map, err));
-    const struct ss_weights_source source = {path, map.data, map.n_bytes, asking};
+    const struct ss_source_bytes source = {path, map.data, map.n_bytes, asking};
     status = open_source(&source, out, err);
     if (status != SS_OK && status != SS_E_STOPPED &&
         ss__map_check(&map, path, &cause) != SS_OK) {
@@ -217,7 +217,7 @@ const char *ss_weights_sniff(const char *path)
         return NULL;
     }
     const struct kind *kind = find_kind(
-        &(struct ss_weights_source){.file = path, .data = map.data, .n_bytes = map.n_bytes});
+        &(struct ss_source_bytes){.file = path, .data = map.data, .n_bytes = map.n_bytes});
     ss__map_release(&map);
     return kind == NULL ? NULL : kind->name;
 }

@@ -464,7 +464,7 @@ static ss_status step(struct ss_weights_pickle *self, uint8_t opcode, ss_err *er
 }
 
 ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
-                                 const struct ss_weights_source *source, ss_err *err)
+                                 const struct ss_source_bytes *source, ss_err *err)
 {
     const uint8_t *opcode = NULL;
     self->source = *source;

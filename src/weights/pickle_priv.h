@@ -94,7 +94,7 @@ struct ss_weights_pickle_node {
 };
 
 struct ss_weights_pickle {
-    struct ss_weights_source source; /* the pickle's bytes and what follows */
+    struct ss_source_bytes source; /* the pickle's bytes and what follows */
     size_t at;
     struct ss__arena arena;
     struct ss_weights_pickle_node **stack;
@@ -113,8 +113,7 @@ struct ss_weights_pickle {
  * Refused: unknown opcodes and names, more than a million opcodes, depth above 1000, anything
  * that the values' kinds do not allow. Release after success and failure. */
 SS_MUST_USE ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
-                                             const struct ss_weights_source *source,
-                                             ss_err *err);
+                                             const struct ss_source_bytes *source, ss_err *err);
 void ss_weights_pickle_release(struct ss_weights_pickle *self);
 
 bool ss_weights_pickle_is_text(const struct ss_weights_pickle_node *node, const char *text);

@@ -443,7 +443,7 @@ static ss_status place_tensors(struct reader *reader, const uint8_t *data, size_
 ss_status ss_weights_safetensors_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_weights_source *source = &self->source;
+    const struct ss_source_bytes *source = &self->source;
     struct reader reader = {.self = self, .file = source->file};
     uint64_t n_header = 0;
     self->format = "safetensors";

@@ -182,7 +182,7 @@ static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_st
                             const void **out, ss_err *err)
 {
     struct ss_weights *weights = walk->weights;
-    const struct ss_weights_source *source = &weights->source;
+    const struct ss_source_bytes *source = &weights->source;
     uint8_t *copy = NULL;
     if (storage->data >= source->data && storage->data < source->data + source->n_bytes) {
         return SS_OK;

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "source/source.h"
 #include "weights/pickle_priv.h"
-#include "weights/zip_priv.h"
 
 enum { MAX_ENTRY_NAME_BYTES = 512, MIN_VERSION = 1, MAX_VERSION = 10 };
 
@@ -28,7 +28,7 @@ static size_t root_bytes(const struct ss_source_zip_record *record)
                : 0;
 }
 
-bool ss_source_zip_is_torch(const struct ss_source_zip *zip)
+bool ss_weights_is_torch_zip(const struct ss_source_zip *zip)
 {
     for (size_t i = 0; i < zip->n; i++) {
         if (root_bytes(&zip->records[i]) > 0) {
@@ -128,7 +128,7 @@ static ss_status check_version(const struct archive *archive, ss_err *err)
     return SS_OK;
 }
 
-static ss_status read_archive(const struct ss_weights_source *source, struct archive *archive,
+static ss_status read_archive(const struct ss_source_bytes *source, struct archive *archive,
                               ss_err *err)
 {
     SS_RETURN_IF_ERROR(ss_source_zip_read(source, &archive->zip, err));
@@ -192,7 +192,7 @@ ss_status ss_weights_torch_zip_read(struct ss_weights *self, ss_err *err)
     SS_TRY(read_archive(&self->source, &archive, err));
     SS_TRY(read_byte_order(&archive, &swaps, err));
     const struct ss_source_zip_record *object = find_named(&archive, pickle_name);
-    const struct ss_weights_source source = {
+    const struct ss_source_bytes source = {
         .file = self->source.file, .data = object->packed, .n_bytes = (size_t)object->n_bytes};
     SS_TRY(ss_weights_pickle_read(&pickle, &source, err));
     if (pickle.at != source.n_bytes) {

@@ -18,7 +18,7 @@ static const uint8_t magic[] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 
 
 enum { MAGIC_WITHIN_BYTES = 32, PROTOCOL = 1001, COUNT_BYTES = 8 };
 
-bool ss_weights_torch_stream_matches(const struct ss_weights_source *source)
+bool ss_weights_torch_stream_matches(const struct ss_source_bytes *source)
 {
     const size_t n = ss__min_size(source->n_bytes, MAGIC_WITHIN_BYTES);
     return n > 0 && source->data[0] == 0x80 &&
@@ -27,7 +27,7 @@ bool ss_weights_torch_stream_matches(const struct ss_weights_source *source)
 
 /* A file while it is read. */
 struct stream {
-    struct ss_weights_source rest; /* what was not read yet */
+    struct ss_source_bytes rest; /* what was not read yet */
     struct ss_weights_pickle object;
     struct ss_weights_pickle_storage **by_key; /* [object.n_storages] */
 };
@@ -135,7 +135,7 @@ static size_t find_first(const struct stream *stream, const struct ss_weights_pi
 static ss_status place_storage(struct stream *stream, const struct ss_weights_pickle_node *key,
                                ss_err *err)
 {
-    struct ss_weights_source *rest = &stream->rest;
+    struct ss_source_bytes *rest = &stream->rest;
     uint64_t n_elements = 0;
     size_t i = key->kind == SS_WEIGHTS_PICKLE_TEXT ? find_first(stream, key) : SIZE_MAX;
     if (i >= stream->object.n_storages || rest->n_bytes < COUNT_BYTES) {

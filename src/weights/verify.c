@@ -3,8 +3,8 @@
 #include <zlib.h>
 
 #include "base/mem.h"
+#include "source/source.h"
 #include "weights/weights_priv.h"
-#include "weights/zip_priv.h"
 
 enum { STEP_BYTES = 16 << 20 };
 

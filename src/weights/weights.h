@@ -180,48 +180,6 @@ SS_MUST_USE ss_status ss_weights_torch_write(const char *path,
                                              const struct ss_weights_tensor_out *tensors,
                                              size_t n, ss_err *err);
 
-/* Zip archives as such: list and extract every entry (stored or deflated), strictly. For each
- * entry calls `fn` (nullable) with its name, size, CRC-32 and whole content. */
-struct ss_weights_zip_entry {
-    const char *name; /* bytes of the archive, terminated */
-    uint64_t n_bytes;
-    uint32_t crc32;
-    const uint8_t *data;
-};
-SS_MUST_USE ss_status ss_weights_zip_each(const char *path,
-                                          int (*fn)(void *user,
-                                                    const struct ss_weights_zip_entry *entry),
-                                          void *user, struct ss__asking *asking, ss_err *err);
-
-/* The same entry by entry. Open borrows `file` (for messages) and the bytes until close, and
- * checks the directory and every header, not the content. Entries are in the directory's order.
- * Errors: SS_E_DATA, SS_E_UNSUPPORTED (encrypted, an unknown method), SS_E_NOMEM. */
-struct ss_source_zip;
-SS_MUST_USE ss_status ss_weights_zip_open(const char *file, const void *data, size_t n_bytes,
-                                          struct ss_source_zip **out, ss_err *err);
-void ss_weights_zip_close(struct ss_source_zip *zip); /* nullable */
-size_t ss_weights_zip_n(const struct ss_source_zip *zip);
-struct ss_weights_zip_facts {
-    const char *name; /* terminated, as in the archive; of n_name bytes */
-    size_t n_name;
-    uint64_t n_bytes; /* unpacked */
-    bool is_link;     /* a symbolic one; its content is where it leads */
-};
-struct ss_weights_zip_facts ss_weights_zip_at(const struct ss_source_zip *zip, size_t index);
-
-/* The content of one entry, unpacked as it is read. `file` is for messages and is borrowed, as
- * the archive is. A read gives up to n > 0 bytes, none only at the end; with the last bytes, or
- * before, comes SS_E_DATA if size or CRC-32 are not those declared. Errors: SS_E_DATA,
- * SS_E_LIMIT (more than a thousandfold), SS_E_NOMEM. */
-struct ss_source_zip_reader;
-SS_MUST_USE ss_status ss_weights_zip_reader_open(const struct ss_source_zip *zip, size_t index,
-                                                 const char *file,
-                                                 struct ss_source_zip_reader **out,
-                                                 ss_err *err);
-SS_MUST_USE ss_status ss_weights_zip_reader_read(struct ss_source_zip_reader *reader, void *out,
-                                                 size_t n, size_t *n_read, ss_err *err);
-void ss_weights_zip_reader_close(struct ss_source_zip_reader *reader); /* nullable */
-
 /* The kind of a file by its first bytes: "safetensors", "torch zip", "torch stream", "zip",
  * "npy", "npz", "pickle", or NULL when it is none of them. */
 const char *ss_weights_sniff(const char *path);

@@ -1,19 +1,12 @@
-/* What the files of this room share: the container under construction, the readers by kind, and
- * the strict zip directory. */
+/* What the files of this room share: the container under construction, and the readers by
+ * kind. */
 #ifndef SS_WEIGHTS_PRIV_H
 #define SS_WEIGHTS_PRIV_H
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "source/source.h"
 #include "weights/weights.h"
-
-/* Bytes of a file and the name it has in messages. */
-struct ss_weights_source {
-    const char *file;
-    const uint8_t *data;
-    size_t n_bytes;
-    struct ss__asking *asking; /* nullable */
-};
 
 struct ss_weights_pair {
     const char *key, *value;
@@ -24,7 +17,7 @@ struct ss_weights {
     const char *format;
     char *path;
     struct ss__map map; /* empty when the bytes are borrowed */
-    struct ss_weights_source source;
+    struct ss_source_bytes source;
     struct ss__arena arena; /* names and metadata */
     struct ss_weights_tensor *tensors;
     size_t n, n_room;
@@ -83,10 +76,15 @@ SS_MUST_USE ss_status ss_weights_torch_stream_read(struct ss_weights *self, ss_e
 SS_MUST_USE ss_status ss_weights_npy_read(struct ss_weights *self, ss_err *err);
 SS_MUST_USE ss_status ss_weights_npz_read(struct ss_weights *self, ss_err *err);
 
-bool ss_weights_torch_stream_matches(const struct ss_weights_source *source);
-bool ss_weights_npy_matches(const struct ss_weights_source *source);
+bool ss_weights_torch_stream_matches(const struct ss_source_bytes *source);
+bool ss_weights_npy_matches(const struct ss_source_bytes *source);
 /* The type that a `descr` such as "<f4" names; false if it is none of numbers. */
 bool ss_weights_npy_dtype(const char *descr, size_t n, ss_weights_dtype *dtype, bool *swaps);
+
+/* What an archive is by its entries: a checkpoint has a folder with data.pkl, numpy's has
+ * nothing but .npy. */
+bool ss_weights_is_torch_zip(const struct ss_source_zip *zip);
+bool ss_weights_is_npz(const struct ss_source_zip *zip);
 
 /* ---- numbers (convert.c) ---- */
 

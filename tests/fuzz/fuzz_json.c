@@ -1,5 +1,5 @@
 /* JSON documents: as rows, and through the checker. */
-#include "dataset/json_items.h"
+#include "format/format.h"
 #include "fuzz_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

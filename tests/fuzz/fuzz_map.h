@@ -5,8 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "dataset/dataset_files.h"
-#include "dataset/json_scan.h"
+#include "format/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -14,10 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
  * enough. */
 enum { MAX_ROWS = 2000, MAX_JSON_BYTES = 1 << 20, MAX_COLUMNS = 4 };
 
-static inline void fuzz_map_rows(const struct ss_dataset_reader *reader,
-                                 const struct ss_dataset_source *source, size_t column)
+static inline void fuzz_map_rows(const struct ss_format_reader *reader,
+                                 const struct ss_format_file *source, size_t column)
 {
-    struct ss_dataset_record record = {.is_null = false};
+    struct ss_format_record record = {.is_null = false};
     struct ss__buf out = {.data = NULL};
     void *state = NULL;
     bool has_row = true;
@@ -27,7 +26,7 @@ static inline void fuzz_map_rows(const struct ss_dataset_reader *reader,
         reader->select(state, column, &err) == SS_OK) {
         for (size_t i = 0; i < MAX_ROWS && has_row && n_json_bytes < MAX_JSON_BYTES; i++) {
             if (reader->next(state, &record, &has_row, &err) != SS_OK ||
-                (column == SS_DATASET_ALL_COLUMNS && has_row &&
+                (column == SS_FORMAT_ALL_COLUMNS && has_row &&
                  reader->add_json(state, &out, &err) != SS_OK)) {
                 break;
             }
@@ -40,12 +39,12 @@ static inline void fuzz_map_rows(const struct ss_dataset_reader *reader,
 }
 
 /* Rows of nothing but the first columns, whatever their types, each valid JSON. */
-static inline void fuzz_map_kept(const struct ss_dataset_reader *reader,
-                                 const struct ss_dataset_source *source, size_t n_columns)
+static inline void fuzz_map_kept(const struct ss_format_reader *reader,
+                                 const struct ss_format_file *source, size_t n_columns)
 {
     const size_t columns[MAX_COLUMNS] = {0, 1, 2, 3};
     const size_t n = n_columns < MAX_COLUMNS ? n_columns : MAX_COLUMNS;
-    struct ss_dataset_record record = {.is_null = false};
+    struct ss_format_record record = {.is_null = false};
     struct ss__buf out = {.data = NULL};
     void *state = NULL;
     bool has_row = true;
@@ -53,7 +52,7 @@ static inline void fuzz_map_kept(const struct ss_dataset_reader *reader,
     ss_err err;
     ss_status status = reader->open(source, &state, &err);
     if (status == SS_OK) {
-        status = reader->select(state, SS_DATASET_NO_COLUMN, &err);
+        status = reader->select(state, SS_FORMAT_NO_COLUMN, &err);
     }
     if (status == SS_OK) {
         status = reader->keep(state, columns, n, &err);
@@ -78,16 +77,16 @@ static inline void fuzz_map_kept(const struct ss_dataset_reader *reader,
     ss__buf_release(&out);
 }
 
-static inline void fuzz_map(const struct ss_dataset_reader *reader, const uint8_t *data,
+static inline void fuzz_map(const struct ss_format_reader *reader, const uint8_t *data,
                             size_t n_bytes)
 {
-    const struct ss_dataset_source source = {.name = "fuzz",
-                                             .map = {.data = data, .n_bytes = n_bytes}};
-    const struct ss_dataset_column *columns = NULL;
+    const struct ss_format_file source = {.name = "fuzz",
+                                          .map = {.data = data, .n_bytes = n_bytes}};
+    const struct ss_format_column *columns = NULL;
     size_t n_columns = 0;
     void *state = NULL;
     ss_err err;
-    fuzz_map_rows(reader, &source, SS_DATASET_ALL_COLUMNS);
+    fuzz_map_rows(reader, &source, SS_FORMAT_ALL_COLUMNS);
     if (reader->open(&source, &state, &err) == SS_OK) {
         (void)!reader->columns(state, &columns, &n_columns, &err);
     }

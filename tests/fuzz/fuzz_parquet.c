@@ -1,8 +1,8 @@
 /* Any bytes as a Parquet file: the check of all text columns, then rows and one text column
  * after the other through the reader, all from memory. */
 #include "base/mem.h"
-#include "dataset/parquet_priv.h"
 #include "fuzz_map.h"
+#include "parquet/parquet_priv.h"
 
 /* A few bytes can stand for millions of values, each of which is right and takes its time. */
 enum { MAX_ENTRIES = 1 << 17 };
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     ss_err err;
     if (claims_little(data, n_bytes)) {
         (void)ss_parquet_check_bytes("fuzz", data, n_bytes, &err);
-        fuzz_map(&ss_parquet_reader_parquet, data, n_bytes);
+        fuzz_map(&ss_parquet_reader, data, n_bytes);
     }
     return 0;
 }

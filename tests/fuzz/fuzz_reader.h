@@ -5,17 +5,16 @@
 
 #include <stdlib.h>
 
-#include "dataset/dataset_files.h"
-#include "dataset/json_scan.h"
+#include "format/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static inline void fuzz_rows(const struct ss_dataset_reader *reader,
-                             const struct ss_dataset_source *source, bool whole)
+static inline void fuzz_rows(const struct ss_format_reader *reader,
+                             const struct ss_format_file *source, bool whole)
 {
     void *state = NULL;
     ss_err err;
-    const struct ss_dataset_column *columns = NULL;
+    const struct ss_format_column *columns = NULL;
     size_t n_columns = 0;
     bool has_row = true;
     struct ss__buf json = {0};
@@ -24,9 +23,9 @@ static inline void fuzz_rows(const struct ss_dataset_reader *reader,
         status = reader->columns(state, &columns, &n_columns, &err);
     }
     if (status == SS_OK && (whole || n_columns > 0)) {
-        status = reader->select(state, whole ? SS_DATASET_ALL_COLUMNS : 0, &err);
+        status = reader->select(state, whole ? SS_FORMAT_ALL_COLUMNS : 0, &err);
         while (status == SS_OK && has_row) {
-            struct ss_dataset_record record = {0};
+            struct ss_format_record record = {0};
             status = reader->next(state, &record, &has_row, &err);
             json.n_bytes = 0;
             if (status == SS_OK && has_row && whole) {
@@ -53,7 +52,7 @@ static inline bool is_plain(const struct ss_source_stream *stream)
     return codec == NULL || codec[0] == '\0';
 }
 
-static inline void fuzz_reader(const struct ss_dataset_reader *reader, const uint8_t *data,
+static inline void fuzz_reader(const struct ss_format_reader *reader, const uint8_t *data,
                                size_t n)
 {
     for (int whole = 0; whole < 2; whole++) {
@@ -61,8 +60,8 @@ static inline void fuzz_reader(const struct ss_dataset_reader *reader, const uin
         ss_err err;
         if (ss_source_stream_open_memory("fuzz", data, n, &stream, &err) == SS_OK &&
             ss_source_stream_need(&stream, 1, &err) == SS_OK && is_plain(&stream) &&
-            ss_dataset_skip_mark(&stream, &err) == SS_OK) {
-            const struct ss_dataset_source source = {
+            ss_source_stream_skip_mark(&stream, &err) == SS_OK) {
+            const struct ss_format_file source = {
                 .name = "fuzz", .stream = &stream, .text_unit = n % 3};
             fuzz_rows(reader, &source, whole == 1);
         }

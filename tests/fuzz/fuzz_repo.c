@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "dataset/repo.h"
+#include "repo/repo.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -7,7 +7,7 @@ enum { MAX_UNPACKED_BYTES = 1 << 20 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct ss_source_stream stream = {0};
-    const struct ss_dataset_reader *reader = NULL;
+    const struct ss_format_reader *reader = NULL;
     ss_err err;
     if (ss_source_stream_open_memory("fuzz", data, n, &stream, &err) == SS_OK &&
         ss_dataset_format_find(&stream, "fuzz", NULL, &reader, &err) == SS_OK) {

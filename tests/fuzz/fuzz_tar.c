@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "dataset/tar.h"
 #include "fuzz_tar.h"
+#include "source/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

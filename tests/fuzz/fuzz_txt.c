@@ -2,6 +2,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    fuzz_reader(&ss_dataset_reader_txt, data, n);
+    fuzz_reader(&ss_format_reader_txt, data, n);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* Any bytes as a zip archive, whose entries are read whole. */
-#include "weights/zip_priv.h"
+#include "source/source.h"
 #include "weights_fuzz.h"
 
-static int touch(void *user, const struct ss_weights_zip_entry *entry)
+static int touch(void *user, const struct ss_source_zip_entry *entry)
 {
     unsigned *sum = user;
     for (uint64_t i = 0; i < entry->n_bytes; i++) {
@@ -13,7 +13,7 @@ static int touch(void *user, const struct ss_weights_zip_entry *entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    const struct ss_weights_source source = {.file = "fuzz", .data = data, .n_bytes = n_bytes};
+    const struct ss_source_bytes source = {.file = "fuzz", .data = data, .n_bytes = n_bytes};
     volatile unsigned sum = 0;
     unsigned here = 0;
     ss_err err;

@@ -4,8 +4,9 @@
 
 #include <jansson.h>
 
+#include "arrow/arrow.h"
 #include "base/mem.h"
-#include "dataset/dataset_files.h"
+#include "dataset/dataset.h"
 
 #define OWN SS_TEST_DATA "/arrow"
 
@@ -129,7 +130,7 @@ static size_t n_lists; /* columns of lists of strings that were checked */
 static void check_columns(const char *path)
 {
     ss_dataset *dataset = NULL;
-    const struct ss_dataset_column *columns = NULL;
+    const struct ss_format_column *columns = NULL;
     size_t n = 0;
     ss_err err;
     json_t *rows = json_array();
@@ -160,17 +161,17 @@ static void test_texts_are_those_of_the_rows(void **state)
 /* All rows of `data`, as far as they go; a sentence must name the file. */
 static void read_damaged(const char *data, size_t n_bytes)
 {
-    const struct ss_dataset_reader *reader = &ss_arrow_reader_arrow;
-    const struct ss_dataset_source source = {
+    const struct ss_format_reader *reader = &ss_arrow_reader;
+    const struct ss_format_file source = {
         .name = "damaged.arrow", .map = {.data = (const uint8_t *)data, .n_bytes = n_bytes}};
-    struct ss_dataset_record record = {.is_null = false};
+    struct ss_format_record record = {.is_null = false};
     struct ss__buf out = {0};
     void *rows = NULL;
     bool has_row = true;
     ss_err err = {.message = ""};
     ss_status status = reader->open(&source, &rows, &err);
     if (status == SS_OK) {
-        status = reader->select(rows, SS_DATASET_ALL_COLUMNS, &err);
+        status = reader->select(rows, SS_FORMAT_ALL_COLUMNS, &err);
     }
     while (status == SS_OK && has_row) {
         status = reader->next(rows, &record, &has_row, &err);

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "dataset/dataset.h"
-#include "dataset/stream.h"
+#include "source/source.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -282,7 +282,7 @@ static void test_columns(void **state)
 {
     ss_err err;
     ss_dataset *dataset = NULL;
-    const struct ss_dataset_column *columns = NULL;
+    const struct ss_format_column *columns = NULL;
     size_t n = 0;
     const char *paths[] = {DATA "rows.jsonl"};
     (void)state;

@@ -13,8 +13,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "dataset/dataset_files.h"
-#include "dataset/parquet_priv.h"
+#include "dataset/dataset.h"
+#include "parquet/parquet.h"
+#include "parquet/parquet_priv.h"
 
 #define OWN SS_TEST_DATA "/parquet"
 #define CORPUS SS_TEST_SHARED "/corpora/parquet"
@@ -457,15 +458,15 @@ static ss_status keep_rows(const char *path, struct expected *expected, ss_err *
     static const size_t columns[] = {0};
     size_t n_bytes = 0;
     uint8_t *data = copy_file(path, &n_bytes);
-    const struct ss_dataset_source source = {.name = path,
-                                             .map = {.data = data, .n_bytes = n_bytes}};
-    const struct ss_dataset_reader *reader = &ss_parquet_reader_parquet;
-    struct ss_dataset_record record = {.is_null = false};
+    const struct ss_format_file source = {.name = path,
+                                          .map = {.data = data, .n_bytes = n_bytes}};
+    const struct ss_format_reader *reader = &ss_parquet_reader;
+    struct ss_format_record record = {.is_null = false};
     struct ss__buf row = {.data = NULL};
     void *state = NULL;
     bool has_row = true;
     assert_int_equal(reader->open(&source, &state, err), SS_OK);
-    assert_int_equal(reader->select(state, SS_DATASET_NO_COLUMN, err), SS_OK);
+    assert_int_equal(reader->select(state, SS_FORMAT_NO_COLUMN, err), SS_OK);
     assert_int_equal(reader->keep(state, columns, 1, err), SS_OK);
     ss_status status = reader->next(state, &record, &has_row, err);
     while (status == SS_OK && has_row) {

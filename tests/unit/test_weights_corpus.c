@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "source/source.h"
 #include "weights/weights.h"
 
 enum { PATH_BYTES = 1024, LINE_BYTES = 4096 };
@@ -227,7 +228,7 @@ struct zip_check {
     size_t n;
 };
 
-static int check_zip_entry(void *user, const struct ss_weights_zip_entry *entry)
+static int check_zip_entry(void *user, const struct ss_source_zip_entry *entry)
 {
     struct zip_check *check = user;
     const json_t *facts = json_array_get(check->expected, check->n++);
@@ -254,7 +255,7 @@ static ss_status run_zip(const struct corpus_case *it, ss_err *err)
 {
     json_t *expected = it->expected == NULL ? NULL : load_json(it->expected);
     struct zip_check check = {.path = it->path, .expected = expected};
-    const ss_status status = ss_weights_zip_each(it->path, check_zip_entry, &check, NULL, err);
+    const ss_status status = ss_source_zip_each(it->path, check_zip_entry, &check, NULL, err);
     if (status == SS_OK && expected != NULL) {
         assert_int_equal(check.n, json_array_size(expected));
     }

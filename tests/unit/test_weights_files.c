@@ -261,7 +261,7 @@ static void test_truncated(void **state)
     (void)state;
     for (size_t f = 0; f < N_GOOD_FILES; f++) {
         struct ss_weights *weights = open_good(good_files[f]);
-        const struct ss_weights_source *source = &weights->source;
+        const struct ss_source_bytes *source = &weights->source;
         uint64_t content = 0;
         for (size_t n = 0; n < source->n_bytes; n++) {
             /* A copy of exact size lets a sanitizer see reads beyond it. */

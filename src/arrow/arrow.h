@@ -1,0 +1,10 @@
+/* Arrow files, read and written: what other rooms may use of this one. */
+#ifndef SS_ARROW_H
+#define SS_ARROW_H
+
+#include "arrow/arrow_write.h"
+#include "format/format.h"
+
+extern const struct ss_format_reader ss_arrow_reader;
+
+#endif

@@ -1,0 +1,506 @@
+/* The Parquet reader of this room, and the check of a whole file.
+ *
+ * Read: flat columns of strings or bytes, such leaves of structs (`a.b`), lists of strings,
+ * whose text is the list as JSON; and for rows as JSON also lists and maps of any depth.
+ * Columns without text are listed, but not shown. Choosing a map or a list of anything else as
+ * the text column is refused, whatever its rows hold, so that the outcome does not depend on
+ * the data.
+ *
+ * Only the chunks of the columns that are asked for are read; memory is a page and a dictionary
+ * per column. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "parquet/parquet_priv.h"
+
+struct state {
+    struct ss_parquet file;
+    struct ss_parquet_groups groups;
+    struct ss_parquet_chunk *chunks;   /* [n_texts] of the row group */
+    struct ss_parquet_column *columns; /* [n_texts] */
+    size_t text_leaf;                  /* or SS_FORMAT_ALL_COLUMNS */
+    size_t list_node;                  /* of a list of strings that is the text, else 0 */
+    struct ss__buf list_text;          /* a row of it */
+    size_t group;                      /* the one under way */
+    uint64_t n_rows_left;              /* in it */
+    uint64_t n_rows_done;
+    bool is_started; /* the columns stand at the row that was given */
+    bool has_failed;
+    struct state *kept;      /* the same file once more, for columns that are carried along */
+    struct ss__map kept_map; /* its own, where the file is here */
+    size_t *kept_nodes;      /* [n_kept], in `kept` the nodes of these columns */
+    size_t *kept_columns;    /* [n_kept] */
+    size_t n_kept;
+};
+
+static void state_free(void *opaque)
+{
+    struct state *state = opaque;
+    if (state == NULL) {
+        return;
+    }
+    state_free(state->kept);
+    ss__free(state->kept_nodes);
+    ss__free(state->kept_columns);
+    ss__buf_release(&state->list_text);
+    for (size_t i = 0; state->columns != NULL && i < state->file.n_texts; i++) {
+        ss_parquet_column_release(&state->columns[i]);
+    }
+    ss__free(state->columns);
+    ss__free(state->chunks);
+    ss_parquet_release(&state->file);
+    ss__map_release(&state->kept_map);
+    ss__free(state);
+}
+
+/* Of a file that is here: its first bytes, and its footer. */
+static ss_status read_ends(const struct ss__map *map, const char *name, ss_err *err)
+{
+    enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
+    const size_t n = map->n_bytes;
+    SS_RETURN_IF_ERROR(ss__map_need(map, 0, ss__min_size(n, MAGIC_BYTES), name, err));
+    if (n < MAGIC_BYTES + TRAILER_BYTES) {
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(ss__map_need(map, n - TRAILER_BYTES, TRAILER_BYTES, name, err));
+    const uint8_t *trailer = map->data + n - TRAILER_BYTES;
+    const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
+                            (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
+    if (n_footer <= n - MAGIC_BYTES - TRAILER_BYTES) {
+        SS_RETURN_IF_ERROR(
+            ss__map_need(map, n - TRAILER_BYTES - n_footer, n_footer, name, err));
+    }
+    return SS_OK;
+}
+
+static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes,
+                           bool has_all_leaves, struct state **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct state *state = NULL;
+    *out = NULL;
+    SS_ALLOC(state, 1);
+    SS_TRY(ss_parquet_open(name, data, n_bytes, has_all_leaves, &state->file, err));
+    SS_ALLOC(state->chunks, state->file.n_texts);
+    SS_ALLOC(state->columns, state->file.n_texts);
+    ss_parquet_groups_init(&state->file, &state->groups);
+    *out = state;
+    state = NULL;
+out:
+    state_free(state);
+    return status;
+}
+
+static ss_status parquet_open(const struct ss_format_file *source, void **out, ss_err *err)
+{
+    struct state *state = NULL;
+    *out = NULL;
+    if (source->prefetcher == NULL) {
+        SS_RETURN_IF_ERROR(read_ends(&source->map, source->name, err));
+    }
+    SS_RETURN_IF_ERROR(state_new(source->name, source->map.data, source->map.n_bytes,
+                                 source->all_columns, &state, err));
+    state->file.is_mapped = true;
+    state->file.prefetcher = source->prefetcher;
+    state->file.map = &source->map;
+    *out = state;
+    return SS_OK;
+}
+
+static ss_status parquet_columns(void *opaque, const struct ss_format_column **columns,
+                                 size_t *n_columns, ss_err *err)
+{
+    const struct state *state = opaque;
+    (void)err;
+    *columns = state->file.columns;
+    *n_columns = state->file.n_columns;
+    return SS_OK;
+}
+
+static ss_status need_text(const struct ss_parquet *file, ss_err *err)
+{
+    return file->n_texts > 0
+               ? SS_OK
+               : ss__fail_file(err, file->name, SS_E_UNSUPPORTED,
+                               "none of its %zu columns holds text", file->n_columns);
+}
+
+/* Let the parts of the text column come, in order. */
+static ss_status plan_ahead(const struct state *state, ss_err *err)
+{
+    struct ss_source_ranges ranges = {.items = NULL};
+    const ss_status status = ss_parquet_plan_leaf(&state->file, state->text_leaf, &ranges, err);
+    if (status == SS_OK) {
+        ss_source_prefetch_plan(state->file.prefetcher, &ranges);
+    }
+    return status;
+}
+
+static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
+{
+    struct state *state = opaque;
+    const struct ss_parquet *file = &state->file;
+    state->text_leaf = SS_FORMAT_ALL_COLUMNS;
+    if (column == SS_FORMAT_ALL_COLUMNS) {
+        return need_text(file, err);
+    }
+    if (column == SS_FORMAT_NO_COLUMN) {
+        state->text_leaf = SS_FORMAT_NO_COLUMN;
+        return SS_OK;
+    }
+    const size_t index = file->column_nodes[column];
+    const struct ss_parquet_node *node = &file->nodes[index];
+    const bool is_list = ss_parquet_is_list_of_text(file, index);
+    if (!is_list && (!ss_parquet_node_is_text(node) || node->max_rep > 0)) {
+        const ss_status status = ss__fail_file(
+            err, file->name, SS_E_UNSUPPORTED,
+            "column '%s' is of type %s, expected one text per row, or a list of strings",
+            file->columns[column].name, file->columns[column].type);
+        ss__err_about(err, file->columns[column].name);
+        return status;
+    }
+    state->list_node = is_list ? index : 0;
+    state->text_leaf = node->first_text;
+    return file->prefetcher == NULL ? SS_OK : plan_ahead(state, err);
+}
+
+/* ---- row groups ---- */
+
+static ss_status start_group(struct state *state, size_t first, size_t n, ss_err *err)
+{
+    for (size_t i = first; i < first + n; i++) {
+        SS_RETURN_IF_ERROR(ss_parquet_column_start(&state->columns[i], &state->file, i,
+                                                   &state->chunks[i], state->group,
+                                                   state->n_rows_done, err));
+    }
+    return SS_OK;
+}
+
+static ss_status check_ended(const struct state *state, size_t first, size_t n, ss_err *err)
+{
+    for (size_t i = first; i < first + n; i++) {
+        if (!state->columns[i].at_end) {
+            return ss_parquet_column_fail(&state->columns[i], err, SS_E_DATA,
+                                          "it has more values than the row group has rows");
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status next_group(struct state *state, ss_err *err)
+{
+    state->group = state->groups.index;
+    return ss_parquet_groups_next(&state->file, &state->groups, &state->n_rows_left,
+                                  state->chunks, err);
+}
+
+/* Go on to a row group that has rows; at the end of the file none are left. */
+static ss_status need_rows(struct state *state, ss_err *err)
+{
+    const bool all = state->text_leaf == SS_FORMAT_ALL_COLUMNS;
+    const bool none = state->text_leaf == SS_FORMAT_NO_COLUMN;
+    const size_t first = all || none ? 0 : state->text_leaf;
+    const size_t n = all ? state->file.n_texts : !none;
+    while (state->n_rows_left == 0) {
+        if (state->group != state->groups.index) {
+            SS_RETURN_IF_ERROR(check_ended(state, first, n, err));
+        }
+        state->group = state->groups.index;
+        if (state->groups.index == state->groups.n_groups) {
+            break;
+        }
+        SS_RETURN_IF_ERROR(next_group(state, err));
+        SS_RETURN_IF_ERROR(start_group(state, first, n, err));
+    }
+    return SS_OK;
+}
+
+/* Leave the row that was given. */
+static ss_status finish_row(struct state *state, ss_err *err)
+{
+    if (!state->is_started || state->text_leaf == SS_FORMAT_NO_COLUMN) {
+        return SS_OK;
+    }
+    state->is_started = false;
+    if (state->list_node > 0) {
+        return SS_OK; /* reading a list went behind it */
+    }
+    return state->text_leaf == SS_FORMAT_ALL_COLUMNS
+               ? ss_parquet_record_row(&state->file, state->columns, NULL, err)
+               : ss_parquet_column_next(&state->columns[state->text_leaf], err);
+}
+
+/* The list as JSON. One that must be there is null where the struct that it is in is. */
+static ss_status read_list(struct state *state, struct ss_format_record *record, ss_err *err)
+{
+    const struct ss_parquet_node *nodes = state->file.nodes;
+    const struct ss_parquet_node *node = &nodes[state->list_node];
+    record->is_null =
+        state->columns[state->text_leaf].def <
+        nodes[node->repetition == SS_PARQUET_REPEATED ? node->parent : state->list_node]
+            .max_def;
+    state->list_text.n_bytes = 0;
+    SS_RETURN_IF_ERROR(ss_parquet_record_take(&state->file, state->list_node, state->columns,
+                                              &state->list_text, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(&state->list_text, err));
+    if (!record->is_null) {
+        record->text = (struct ss_text){state->list_text.data, state->list_text.n_bytes};
+    }
+    return SS_OK;
+}
+
+static ss_status read_text(struct state *state, struct ss_format_record *record, ss_err *err)
+{
+    const struct ss_parquet_column *column = &state->columns[state->text_leaf];
+    if (column->at_end) {
+        return ss_parquet_column_fail(column, err, SS_E_DATA,
+                                      "it has fewer values than the row group has rows");
+    }
+    if (state->list_node > 0) {
+        return read_list(state, record, err);
+    }
+    record->is_null = column->def < column->node->max_def;
+    if (!record->is_null) {
+        record->text = column->text;
+    }
+    return SS_OK;
+}
+
+static ss_status next_row(struct state *state, struct ss_format_record *record, bool *has_row,
+                          ss_err *err)
+{
+    SS_RETURN_IF_ERROR(finish_row(state, err));
+    SS_RETURN_IF_ERROR(need_rows(state, err));
+    if (state->n_rows_left == 0) {
+        return SS_OK;
+    }
+    record->is_null = state->text_leaf == SS_FORMAT_NO_COLUMN;
+    if (state->text_leaf < SS_FORMAT_NO_COLUMN) {
+        SS_RETURN_IF_ERROR(read_text(state, record, err));
+    }
+    state->n_rows_left--;
+    state->n_rows_done++;
+    state->is_started = *has_row = true;
+    return SS_OK;
+}
+
+static ss_status fail_again(const struct state *state, ss_err *err)
+{
+    return ss__fail_file(err, state->file.name, SS_E_DATA,
+                         "the rows ended with an error before");
+}
+
+static ss_status parquet_next(void *opaque, struct ss_format_record *record, bool *has_row,
+                              ss_err *err)
+{
+    struct state *state = opaque;
+    *has_row = false;
+    *record = (struct ss_format_record){.is_null = false};
+    const ss_status status =
+        state->has_failed ? fail_again(state, err) : next_row(state, record, has_row, err);
+    state->has_failed |= status != SS_OK;
+    return status;
+}
+
+static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err)
+{
+    struct state *state = opaque;
+    if (state->has_failed || !state->is_started) {
+        return fail_again(state, err);
+    }
+    state->is_started = false;
+    const ss_status status = ss_parquet_record_row(&state->file, state->columns, out, err);
+    state->has_failed |= status != SS_OK;
+    return status;
+}
+
+/* ---- columns that are carried along ---- */
+
+/* Two views of one column that comes from elsewhere must not forget what the other still needs.
+ */
+static void share_text(struct state *state)
+{
+    const struct ss_parquet *file = &state->file;
+    const bool has_text = state->text_leaf < SS_FORMAT_NO_COLUMN;
+    for (size_t i = 0; file->prefetcher != NULL && has_text && i < state->n_kept; i++) {
+        const size_t kept = state->kept_nodes[i];
+        const size_t text = file->text_nodes[state->text_leaf];
+        if (kept <= text && text < file->nodes[kept].end) {
+            state->file.is_mapped = state->kept->file.is_mapped = false;
+        }
+    }
+}
+
+/* Parts of the file for the second view, which come and go at other times. */
+static ss_status map_again(struct state *state, ss_err *err)
+{
+    const char *name = state->file.name;
+    SS_RETURN_IF_ERROR(ss__file_reserve(name, &state->kept_map, err));
+    if (!ss__file_is_same(&state->kept_map.facts, &state->file.map->facts)) {
+        return ss__fail_file(
+            err, name, SS_E_IO,
+            "another file has this name now, or it was written to; run again once it "
+            "is complete");
+    }
+    return read_ends(&state->kept_map, name, err);
+}
+
+/* All leaves of the second view are read, so whatever the type of a column, it has values. */
+static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
+{
+    struct state *state = opaque;
+    const struct ss_parquet *file = &state->file;
+    const struct ss__map *map = file->map;
+    if (file->prefetcher == NULL && map != NULL && map->kind == SS__MAP_PARTS) {
+        SS_RETURN_IF_ERROR(map_again(state, err));
+        map = &state->kept_map;
+    }
+    SS_RETURN_IF_ERROR(state_new(file->name, map == NULL ? file->data : map->data,
+                                 file->n_bytes, true, &state->kept, err));
+    state->kept->file.is_mapped = file->is_mapped;
+    state->kept->file.prefetcher = file->prefetcher;
+    state->kept->file.map = map;
+    SS_ALLOC_OR_RETURN(state->kept_nodes, n);
+    SS_ALLOC_OR_RETURN(state->kept_columns, n);
+    for (size_t i = 0; i < n; i++) {
+        state->kept_columns[i] = columns[i];
+        state->kept_nodes[i] = file->column_nodes[columns[i]];
+    }
+    state->n_kept = n;
+    share_text(state);
+    return SS_OK;
+}
+
+/* Stand at the first row of a group, unless one is under way. */
+static ss_status need_kept_rows(struct state *state, ss_err *err)
+{
+    struct state *kept = state->kept;
+    while (kept->n_rows_left == 0 && kept->groups.index < kept->groups.n_groups) {
+        SS_RETURN_IF_ERROR(next_group(kept, err));
+        for (size_t i = 0; i < state->n_kept; i++) {
+            const struct ss_parquet_node *node = &kept->file.nodes[state->kept_nodes[i]];
+            SS_RETURN_IF_ERROR(start_group(kept, node->first_text, node->n_texts, err));
+        }
+    }
+    return SS_OK;
+}
+
+/* Behind the last column the row is done. */
+static void finish_kept(struct state *state, size_t i)
+{
+    if (i + 1 == state->n_kept) {
+        state->kept->n_rows_left--;
+        state->kept->n_rows_done++;
+    }
+}
+
+static ss_status parquet_add_kept(void *opaque, size_t i, struct ss__buf *out, ss_err *err)
+{
+    struct state *state = opaque, *kept = state->kept;
+    const size_t node = state->kept_nodes[i];
+    SS_RETURN_IF_ERROR(need_kept_rows(state, err));
+    SS_RETURN_IF_ERROR(ss_parquet_record_take(&kept->file, node, kept->columns, out, err));
+    finish_kept(state, i);
+    return SS_OK;
+}
+
+static ss_status parquet_add_numbers(void *opaque, size_t i, struct ss_format_numbers *out,
+                                     ss_err *err)
+{
+    struct state *state = opaque, *kept = state->kept;
+    const size_t node = state->kept_nodes[i];
+    if (kept->file.columns[state->kept_columns[i]].numbers == SS_FORMAT_NUMBERS_NONE) {
+        ss_format_numbers_blame(out, SS_FORMAT_NUMBERS_OTHER);
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(need_kept_rows(state, err));
+    SS_RETURN_IF_ERROR(ss_parquet_take_numbers(
+        &kept->file, node, &kept->columns[kept->file.nodes[node].first_text], out, err));
+    finish_kept(state, i);
+    return SS_OK;
+}
+
+static uint64_t parquet_n_rows(const void *opaque)
+{
+    const struct state *state = opaque;
+    return state->file.n_rows;
+}
+
+const struct ss_format_reader ss_parquet_reader = {
+    .format = "parquet",
+    .needs_map = true,
+    .next_checks = true,
+    .open = parquet_open,
+    .columns = parquet_columns,
+    .select = parquet_select,
+    .next = parquet_next,
+    .add_json = parquet_add_json,
+    .keep = parquet_keep,
+    .add_kept = parquet_add_kept,
+    .add_numbers = parquet_add_numbers,
+    .n_rows = parquet_n_rows,
+    .close = state_free,
+};
+
+/* ---- check ---- */
+
+/* One field of the root in the row group under way. */
+static ss_status check_field(struct state *state, size_t index, ss_err *err)
+{
+    const struct ss_parquet_node *node = &state->file.nodes[index];
+    ss_status status = SS_OK;
+    SS_TRY(start_group(state, node->first_text, node->n_texts, err));
+    for (uint64_t i = 0; i < state->n_rows_left; i++) {
+        SS_TRY(ss_parquet_record_take(&state->file, index, state->columns, NULL, err));
+    }
+    SS_TRY(check_ended(state, node->first_text, node->n_texts, err));
+out:
+    for (size_t i = 0; i < node->n_texts; i++) {
+        ss_parquet_column_release(&state->columns[node->first_text + i]);
+    }
+    return status;
+}
+
+static ss_status check_all(struct state *state, ss_err *err)
+{
+    SS_RETURN_IF_ERROR(need_text(&state->file, err));
+    while (state->groups.index < state->groups.n_groups) {
+        SS_RETURN_IF_ERROR(next_group(state, err));
+        for (size_t i = 1; i < state->file.n_nodes; i = state->file.nodes[i].end) {
+            if (state->file.nodes[i].n_texts > 0) {
+                SS_RETURN_IF_ERROR(check_field(state, i, err));
+            }
+        }
+        state->n_rows_done += state->n_rows_left;
+    }
+    return SS_OK;
+}
+
+ss_status ss_parquet_check_bytes(const char *name, const uint8_t *data, size_t n_bytes,
+                                 ss_err *err)
+{
+    struct state *state = NULL;
+    ss_status status = SS_OK;
+    SS_TRY(state_new(name, data, n_bytes, false, &state, err));
+    SS_TRY(check_all(state, err));
+out:
+    state_free(state);
+    return status;
+}
+
+ss_status ss_parquet_check_file(const char *path, ss_err *err)
+{
+    struct ss__map map = {.data = NULL};
+    struct state *state = NULL;
+    ss_status status = SS_OK;
+    SS_TRY(ss__file_reserve(path, &map, err));
+    SS_TRY(read_ends(&map, path, err));
+    SS_TRY(state_new(path, map.data, map.n_bytes, false, &state, err));
+    state->file.is_mapped = true;
+    state->file.map = &map;
+    SS_TRY(check_all(state, err));
+out:
+    state_free(state);
+    ss__map_release(&map);
+    return status;
+}

@@ -1,0 +1,170 @@
+/* Zip and tar behind one interface: members by index, each as a stream. */
+#include "source/archive.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "source/zip.h"
+
+struct ss_source_archive {
+    char *path;
+    struct ss__map map;
+    struct ss__file_facts facts; /* of the archive, which may be compressed */
+    bool is_regular;
+    struct ss_source_zip *zip; /* NULL: it is a tar */
+    struct ss_source_tar tar;
+};
+
+/* ---- opening and closing ---- */
+
+static bool is_zip(const char *path)
+{
+    const size_t n = strlen(path);
+    return n > 4 && ss__equal_ignoring_case(path + n - 4, ".zip");
+}
+
+void ss_source_archive_close(struct ss_source_archive *archive)
+{
+    if (archive != NULL) {
+        ss_source_zip_close(archive->zip);
+        ss_source_tar_release(&archive->tar);
+        ss__map_release(&archive->map);
+        ss__free(archive->path);
+        ss__free(archive);
+    }
+}
+
+ss_status ss_source_archive_open(const char *path, struct ss_source_halt *halt,
+                                 struct ss_source_archive **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_source_stream stream = {0};
+    struct ss_source_archive *archive = NULL;
+    *out = NULL;
+    SS_ALLOC(archive, 1);
+    archive->path = ss__strdup(path);
+    if (archive->path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    SS_TRY(ss_source_stream_open(path, halt, &stream, err));
+    SS_TRY(ss_source_stream_map(&stream, &archive->map, err));
+    archive->is_regular = ss_source_stream_facts(&stream) != NULL;
+    if (archive->is_regular) {
+        archive->facts = *ss_source_stream_facts(&stream);
+    }
+    const uint8_t *data = archive->map.data;
+    const size_t n_bytes = archive->map.n_bytes;
+    SS_TRY(is_zip(path) ? ss_source_zip_open(archive->path, data, n_bytes, &archive->zip, err)
+                        : ss_source_tar_read(archive->path, data, n_bytes, &archive->tar, err));
+    *out = archive;
+    archive = NULL;
+out:
+    ss_source_stream_close(&stream);
+    ss_source_archive_close(archive);
+    return status;
+}
+
+const char *ss_source_archive_path(const struct ss_source_archive *archive)
+{
+    return archive->path;
+}
+
+const struct ss__file_facts *ss_source_archive_facts(const struct ss_source_archive *archive)
+{
+    return archive->is_regular ? &archive->facts : NULL;
+}
+
+ss_status ss_source_archive_check(const struct ss_source_archive *archive, ss_err *err)
+{
+    return ss__map_check(&archive->map, archive->path, err);
+}
+
+/* ---- members ---- */
+
+const struct ss_source_tar *ss_source_archive_tar(const struct ss_source_archive *archive)
+{
+    return archive->zip == NULL ? &archive->tar : NULL;
+}
+
+size_t ss_source_archive_n(const struct ss_source_archive *archive)
+{
+    return archive->zip != NULL ? ss_source_zip_n(archive->zip) : archive->tar.n;
+}
+
+struct ss_source_member ss_source_archive_at(const struct ss_source_archive *archive,
+                                             size_t index)
+{
+    if (archive->zip != NULL) {
+        const struct ss_source_zip_facts facts = ss_source_zip_at(archive->zip, index);
+        return (struct ss_source_member){facts.name, facts.n_name, facts.n_bytes,
+                                         facts.is_link ? SS_SOURCE_TAR_LINK
+                                                       : SS_SOURCE_TAR_FILE};
+    }
+    const struct ss_source_tar_member *member = &archive->tar.members[index];
+    return (struct ss_source_member){member->name, strlen(member->name), member->n_bytes,
+                                     member->kind};
+}
+
+/* What is left of a member that is read. */
+struct reading {
+    char *name;                          /* for messages */
+    struct ss_source_zip_reader *packed; /* NULL: the bytes are stored */
+    const uint8_t *plain;
+    size_t n_plain;
+    const struct ss__map *map; /* that they lie in */
+};
+
+static void close_member(void *user)
+{
+    struct reading *reading = user;
+    if (reading != NULL) {
+        ss_source_zip_reader_close(reading->packed);
+        ss__free(reading->name);
+        ss__free(reading);
+    }
+}
+
+static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
+{
+    struct reading *reading = user;
+    if (reading->packed != NULL) {
+        return ss_source_zip_reader_read(reading->packed, out, n, n_read, err);
+    }
+    *n_read = ss__min_size(n, reading->n_plain);
+    if (*n_read > 0) {
+        memcpy(out, reading->plain, *n_read);
+        ss__map_forget(reading->map, reading->plain, *n_read); /* it is read once */
+        reading->plain += *n_read;
+        reading->n_plain -= *n_read;
+    }
+    return SS_OK;
+}
+
+ss_status ss_source_archive_open_member(const struct ss_source_archive *archive, size_t index,
+                                        const char *name, struct ss_source_stream *out,
+                                        ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct reading *reading = NULL;
+    SS_ALLOC(reading, 1);
+    reading->name = ss__strdup(name);
+    if (reading->name == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a file name"));
+    }
+    if (archive->zip != NULL) {
+        SS_TRY(ss_source_zip_reader_open(archive->zip, index, reading->name, &reading->packed,
+                                         err));
+    } else {
+        reading->plain = archive->tar.members[index].data;
+        reading->n_plain = archive->tar.members[index].n_bytes;
+        reading->map = &archive->map;
+    }
+    const struct ss_source_stream_source source = {
+        .read = read_member, .user = reading, .close = close_member};
+    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
+    reading = NULL;
+out:
+    close_member(reading);
+    return status;
+}

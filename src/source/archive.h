@@ -1,0 +1,48 @@
+/* Archives as containers of files: .zip or .tar (also .tar.gz, .tgz, .zst, .xz, .bz2).
+ *
+ * An archive is mapped as it lies. A tar that is compressed is first spooled to TMPDIR, as is
+ * one that comes from a pipe: members are read by name, not as they come. */
+#ifndef SS_SOURCE_ARCHIVE_H
+#define SS_SOURCE_ARCHIVE_H
+
+#include "source/stream.h"
+#include "source/tar.h"
+
+struct ss_source_archive;
+
+/* Open a local archive. `path` is copied, `halt` (nullable) borrowed. Gives *out. Errors: those
+ * of the stream and of the formats. */
+SS_MUST_USE ss_status ss_source_archive_open(const char *path, struct ss_source_halt *halt,
+                                             struct ss_source_archive **out, ss_err *err);
+void ss_source_archive_close(struct ss_source_archive *archive); /* nullable */
+
+const char *ss_source_archive_path(const struct ss_source_archive *archive);
+
+/* How an archive was when it was opened; NULL for one that is no regular file. */
+const struct ss__file_facts *ss_source_archive_facts(const struct ss_source_archive *archive);
+
+/* Whether it is still that: SS_E_IO if it was cut or written to. */
+SS_MUST_USE ss_status ss_source_archive_check(const struct ss_source_archive *archive,
+                                              ss_err *err);
+
+/* A member; the name is any bytes but NUL, in the archive's order. */
+struct ss_source_member {
+    const char *name; /* terminated */
+    size_t n_name;
+    uint64_t n_bytes;
+    ss_source_tar_kind kind; /* of a zip: file or link */
+};
+size_t ss_source_archive_n(const struct ss_source_archive *archive);
+struct ss_source_member ss_source_archive_at(const struct ss_source_archive *archive,
+                                             size_t index);
+
+/* The members of a tar; NULL: it is a zip. */
+const struct ss_source_tar *ss_source_archive_tar(const struct ss_source_archive *archive);
+
+/* Open a member as a stream of its bytes; `name` is for messages and is copied. The archive
+ * must outlive the stream. */
+SS_MUST_USE ss_status ss_source_archive_open_member(const struct ss_source_archive *archive,
+                                                    size_t index, const char *name,
+                                                    struct ss_source_stream *out, ss_err *err);
+
+#endif

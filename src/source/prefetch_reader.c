@@ -1,0 +1,246 @@
+/* The reader's side of reading ahead: it waits for bytes and takes them off the ring, as a
+ * stream or into a map by a plan of ranges, in the thread that reads the dataset. */
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "source/prefetch_priv.h"
+
+/* ---- waiting ---- */
+
+/* Say what the client noted; the lock is given up meanwhile. */
+static void say_notes(struct ss_source_prefetcher *prefetcher)
+{
+    struct ss__buf notes = prefetcher->notes;
+    if (notes.n_bytes == 0) {
+        return;
+    }
+    prefetcher->notes = (struct ss__buf){.data = NULL};
+    pthread_mutex_unlock(&prefetcher->lock);
+    for (size_t at = 0; !notes.failed && at < notes.n_bytes;) {
+        const char *note = notes.data + at;
+        ss__log(prefetcher->options.log, note[0] == 'W' ? SS_LEVEL_WARNING : SS_LEVEL_NOTICE,
+                "%s", note + 1);
+        at += strlen(note) + 1;
+    }
+    ss__buf_release(&notes);
+    pthread_mutex_lock(&prefetcher->lock);
+}
+
+/* Wait for a change, or a tenth of a second; then ask if there is a point in it. */
+static ss_status wait_a_while(struct ss_source_prefetcher *prefetcher, ss_err *err)
+{
+    enum { ASK_NANOSECONDS = 100000000, SECOND_NANOSECONDS = 1000000000 };
+    const struct ss_stop *stop = &prefetcher->options.stop;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ASK_NANOSECONDS;
+    until.tv_sec += until.tv_nsec / SECOND_NANOSECONDS;
+    until.tv_nsec %= SECOND_NANOSECONDS;
+    if (pthread_cond_timedwait(&prefetcher->changed, &prefetcher->lock, &until) == 0 ||
+        stop->fn == NULL) {
+        return SS_OK;
+    }
+    pthread_mutex_unlock(&prefetcher->lock);
+    const bool stops = stop->fn(stop->user) != 0;
+    pthread_mutex_lock(&prefetcher->lock);
+    return stops ? ss__fail_file(err, prefetcher->name, SS_E_STOPPED,
+                                 "stopped while waiting for it")
+                 : SS_OK;
+}
+
+/* Wait for a change, under the lock; the job's end without what is waited for is an error. */
+static ss_status wait_more(struct ss_source_prefetcher *prefetcher, ss_err *err)
+{
+    say_notes(prefetcher);
+    if (!prefetcher->is_running) {
+        if (prefetcher->status == SS_OK) {
+            return ss__fail_file(err, prefetcher->name, SS_E_INTERNAL,
+                                 "the reading ahead ended");
+        }
+        if (err != NULL) {
+            *err = prefetcher->err;
+        }
+        return prefetcher->status;
+    }
+    return wait_a_while(prefetcher, err);
+}
+
+/* Whether all that was asked for has come, so that the thread has nothing to do. */
+static bool is_idle_now(struct ss_source_prefetcher *prefetcher)
+{
+    pthread_mutex_lock(&prefetcher->lock);
+    const bool is_idle = prefetcher->is_idle;
+    pthread_mutex_unlock(&prefetcher->lock);
+    return is_idle;
+}
+
+/* Once in a file, when all of it has come, the next one may begin; without the lock. */
+static void tell_idle(struct ss_source_prefetcher *prefetcher)
+{
+    if (!prefetcher->told_idle && prefetcher->options.when_idle != NULL &&
+        is_idle_now(prefetcher)) {
+        prefetcher->told_idle = true;
+        prefetcher->options.when_idle(prefetcher->options.user);
+    }
+}
+
+/* ---- a stream ---- */
+
+/* Take up to n bytes off the ring, to `out` unless that is NULL. */
+static size_t take_bytes(struct ss_source_prefetcher *prefetcher, char *out, size_t n)
+{
+    size_t taken = 0;
+    while (taken < n && prefetcher->n_ring > 0) {
+        size_t part = ss__min_size(n - taken, prefetcher->n_ring);
+        part = ss__min_size(part, SS_SOURCE_PREFETCH_BYTES - prefetcher->ring_start);
+        if (out != NULL) {
+            memcpy(out + taken, prefetcher->ring + prefetcher->ring_start, part);
+        }
+        prefetcher->ring_start = (prefetcher->ring_start + part) % SS_SOURCE_PREFETCH_BYTES;
+        prefetcher->n_ring -= part;
+        taken += part;
+    }
+    if (taken > 0) {
+        pthread_cond_broadcast(&prefetcher->changed);
+    }
+    return taken;
+}
+
+ss_status ss_source_prefetch_read(struct ss_source_prefetcher *prefetcher, void *out, size_t n,
+                                  size_t *n_read, ss_err *err)
+{
+    ss_status status = SS_OK;
+    *n_read = 0;
+    pthread_mutex_lock(&prefetcher->lock);
+    while (status == SS_OK && prefetcher->n_ring == 0 &&
+           (prefetcher->is_running || prefetcher->status != SS_OK)) {
+        status = wait_more(prefetcher, err);
+    }
+    if (status == SS_OK) {
+        *n_read = take_bytes(prefetcher, out, n);
+    }
+    pthread_mutex_unlock(&prefetcher->lock);
+    tell_idle(prefetcher);
+    return status;
+}
+
+ss_status ss_source_prefetch_head(struct ss_source_prefetcher *prefetcher, struct ss__map *out,
+                                  ss_err *err)
+{
+    ss_status status = SS_OK;
+    pthread_mutex_lock(&prefetcher->lock);
+    while (status == SS_OK && !prefetcher->has_head) {
+        status = wait_more(prefetcher, err);
+    }
+    *out = prefetcher->map;
+    pthread_mutex_unlock(&prefetcher->lock);
+    return status;
+}
+
+/* ---- a map, by its plan ---- */
+
+/* Under the lock. */
+static void replace_plan(struct ss_source_prefetcher *prefetcher,
+                         struct ss_source_ranges *ranges)
+{
+    ss__free(prefetcher->plan.items);
+    prefetcher->plan = *ranges;
+    *ranges = (struct ss_source_ranges){.items = NULL};
+    prefetcher->n_begun = prefetcher->n_taken = 0;
+    prefetcher->at = prefetcher->plan.n == 0 ? 0 : prefetcher->plan.items[0].begin;
+    prefetcher->n_ring = prefetcher->ring_start = 0;
+    prefetcher->has_plan = true;
+    prefetcher->is_idle = false;
+    prefetcher->serial++;
+    pthread_cond_broadcast(&prefetcher->changed);
+}
+
+static bool is_same_plan(const struct ss_source_ranges *a, const struct ss_source_ranges *b)
+{
+    return a->n == b->n &&
+           (a->n == 0 || memcmp(a->items, b->items, a->n * sizeof *a->items) == 0);
+}
+
+void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
+                             struct ss_source_ranges *ranges)
+{
+    pthread_mutex_lock(&prefetcher->lock);
+    if (prefetcher->has_plan && is_same_plan(&prefetcher->plan, ranges)) {
+        ss__free(ranges->items);
+        *ranges = (struct ss_source_ranges){.items = NULL};
+    } else {
+        replace_plan(prefetcher, ranges);
+    }
+    pthread_mutex_unlock(&prefetcher->lock);
+}
+
+/* Fetch [from, until) next, in place of the plan. */
+static ss_status plan_one(struct ss_source_prefetcher *prefetcher, uint64_t from,
+                          uint64_t until, ss_err *err)
+{
+    struct ss_source_ranges ranges = {.items = NULL};
+    SS_GROW_OR_RETURN(ranges.items, ranges.room, 1);
+    ranges.items[ranges.n++] = (struct ss_source_range){from, until};
+    replace_plan(prefetcher, &ranges);
+    return SS_OK;
+}
+
+/* Whether the plan, from where the reader is, will come to a byte. */
+static bool will_come(const struct ss_source_prefetcher *prefetcher, uint64_t offset)
+{
+    for (size_t i = prefetcher->n_taken; prefetcher->has_plan && i < prefetcher->plan.n; i++) {
+        const struct ss_source_range range = prefetcher->plan.items[i];
+        const uint64_t begin = i == prefetcher->n_taken && prefetcher->at > range.begin
+                                   ? prefetcher->at
+                                   : range.begin;
+        if (offset < range.end) {
+            return offset >= begin;
+        }
+    }
+    return false;
+}
+
+/* Move bytes off the ring, under the lock: those before `from` are dropped, those from there on
+ * go into the map. How many went there. */
+static uint64_t drain(struct ss_source_prefetcher *prefetcher, uint64_t from, uint64_t end)
+{
+    enum { STEP_BYTES = 1 << 20 };
+    const struct ss_source_range range = prefetcher->plan.items[prefetcher->n_taken];
+    const bool drops = prefetcher->at < from;
+    const uint64_t limit = drops ? from : end;
+    uint64_t n = (limit < range.end ? limit : range.end) - prefetcher->at;
+    n = n > STEP_BYTES ? STEP_BYTES : n;
+    char *out = drops ? NULL : (char *)(uintptr_t)prefetcher->map.data + prefetcher->at;
+    const uint64_t n_taken = take_bytes(prefetcher, out, (size_t)n);
+    prefetcher->at += n_taken;
+    if (prefetcher->at == range.end && ++prefetcher->n_taken < prefetcher->plan.n) {
+        prefetcher->at = prefetcher->plan.items[prefetcher->n_taken].begin;
+    }
+    return drops ? 0 : n_taken;
+}
+
+ss_status ss_source_prefetch_need(struct ss_source_prefetcher *prefetcher, uint64_t from,
+                                  uint64_t n, uint64_t end, uint64_t *until, ss_err *err)
+{
+    enum { PIECE_BYTES = 1 << 20 };
+    ss_status status = SS_OK;
+    uint64_t wanted = from + n;
+    pthread_mutex_lock(&prefetcher->lock);
+    for (uint64_t at = from; status == SS_OK && at < wanted;) {
+        if (!will_come(prefetcher, at)) {
+            const uint64_t piece = wanted - at > PIECE_BYTES ? wanted - at : PIECE_BYTES;
+            wanted = at + (piece < end - at ? piece : end - at);
+            status = plan_one(prefetcher, at, wanted, err);
+        } else if (prefetcher->n_ring == 0) {
+            status = wait_more(prefetcher, err);
+        } else {
+            at += drain(prefetcher, at, end);
+        }
+        *until = at;
+    }
+    pthread_mutex_unlock(&prefetcher->lock);
+    tell_idle(prefetcher);
+    return status;
+}
