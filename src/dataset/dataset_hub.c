@@ -50,7 +50,7 @@ static ss_status keep_card(const struct looking *looking, ss_err *err)
     char *path = NULL;
     snprintf(readme.path, sizeof readme.path, "README.md");
     const ss_status status =
-        ss_net_hub_get(looking->hub, &readme, SS_NET_HUB_AT_HAND, &path, NULL, err);
+        ss_net_hub_get(looking->hub, &readme, SS_NET_HUB_IF_AVAILABLE, &path, NULL, err);
     ss__free(path);
     return status;
 }
@@ -348,7 +348,7 @@ static void ask_converted_from(const struct looking *looking,
 {
     static const char default_hub[] = "https://huggingface.co";
     struct ss__buf url = {.data = NULL};
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     const char *endpoint = ss_net_hub_endpoint(looking->hub);
     const bool is_default = strcmp(endpoint, default_hub) == 0;
     commit[0] = '\0';
@@ -359,13 +359,13 @@ static void ask_converted_from(const struct looking *looking,
         .url = ss__buf_text(&url),
         .authorization = is_default ? NULL : ss_net_hub_authorization(looking->hub)};
     if (request.url != NULL &&
-        ss_net_send(ss_net_hub_net(looking->hub), &request, &answer, NULL) == SS_OK) {
-        const char *revision = ss_net_header(&answer, "X-Revision");
+        ss_net_send(ss_net_hub_net(looking->hub), &request, &response, NULL) == SS_OK) {
+        const char *revision = ss_net_header(&response, "X-Revision");
         if (revision != NULL && ss_net_hub_is_commit(revision)) {
             snprintf(commit, SS_NET_HUB_COMMIT_BYTES, "%s", revision);
         }
     }
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
     ss__buf_release(&url);
 }
 

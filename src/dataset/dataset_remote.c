@@ -116,7 +116,7 @@ static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name,
         return SS_OK;
     }
     SS_RETURN_IF_ERROR(ss_net_hub_parse(name, SS_NET_HUB_DATASET, &parsed, err));
-    return ss_net_hub_get(remotes->keeper, &parsed, SS_NET_HUB_FILE, out, NULL, err);
+    return ss_net_hub_get(remotes->keeper, &parsed, SS_NET_HUB_REQUIRED, out, NULL, err);
 }
 
 ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t current,

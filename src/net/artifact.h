@@ -2,10 +2,10 @@
  *
  *   [wandb:]ENTITY/PROJECT/NAME[:ALIAS]     ALIAS is a version (v3) or a name; "latest" without
  *
- * The store says by GraphQL what the name means, and gives the manifest and signed addresses of
+ * The store says by GraphQL what the name means, and gives the manifest and signed URLs of
  * the files. Every file's hash, MD5 or XXH128, is checked while it arrives, and the manifest's
  * digest against what the store says. The key ($WANDB_API_KEY, else the netrc entry of the
- * store's host) is sent to $WANDB_BASE_URL alone, and only when a question without it was
+ * store's host) is sent to $WANDB_BASE_URL alone, and only when a request without it was
  * refused.
  *
  *   ${WANDB_ARTIFACT_DIR:-./artifacts}/NAME:vN/…                              the files
@@ -37,7 +37,7 @@ bool ss_net_artifact_is_name(const char *text);
  * name     as above
  * folder   gives (ss__free); NULL on error
  * Errors   SS_E_USAGE (not a name), SS_E_NOINPUT (not there or no permission), SS_E_DATA (the
- *          store's answers, a digest), SS_E_UNSUPPORTED (bucket references), SS_E_NETWORK,
+ *          store's responses, a digest), SS_E_UNSUPPORTED (bucket references), SS_E_NETWORK,
  *          SS_E_IO, SS_E_STOPPED, SS_E_NOMEM; a partial file that the next call goes on with
  * may stay in the cache Threads  the client's */
 SS_MUST_USE ss_status ss_net_artifact_fetch(struct ss_net *net, const char *name,

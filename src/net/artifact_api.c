@@ -1,7 +1,7 @@
-/* What the artifact store answers to questions in GraphQL: POST URL/graphql with
+/* What the artifact store answers to GraphQL queries: POST URL/graphql with
  * {"query": …, "variables": …} gives {"data": …, "errors": [{"message": …}]}.
  *
- * A null where an artifact should be means that it is not there or not to be seen, so questions
+ * A null where an artifact should be means that it is not there or not to be seen, so request
  * are asked without a key first and again with it. Servers before the membership of collections
  * know an artifact by its project only; one that does not know a field says so in `errors`. */
 #include <stdlib.h>
@@ -24,8 +24,7 @@ ss_status ss_net_artifact_store_open(struct ss_net *net, struct ss_net_artifact_
     url = url != NULL && *url != '\0' ? url : default_url;
     if (!ss_net_url_origin(url, origin)) {
         return ss__fail(err, SS_E_USAGE,
-                        "WANDB_BASE_URL is '%.300s', which is not an http or https address",
-                        url);
+                        "WANDB_BASE_URL is '%.300s', which is not an http or https URL", url);
     }
     size_t n_bytes = strlen(url);
     while (url[n_bytes - 1] == '/') {
@@ -33,7 +32,7 @@ ss_status ss_net_artifact_store_open(struct ss_net *net, struct ss_net_artifact_
     }
     store.url = ss__strndup(url, n_bytes);
     if (store.url == NULL) {
-        return ss__fail_nomem(err, "an address");
+        return ss__fail_nomem(err, "a URL");
     }
     *out = store;
     return SS_OK;
@@ -48,7 +47,7 @@ void ss_net_artifact_store_release(struct ss_net_artifact_store *store)
 
 /* ---- the key ---- */
 
-/* The host of the store's address, as netrc names machines: without scheme and port. */
+/* The host of the store's URL, as netrc names machines: without scheme and port. */
 static char *host_of(const char *url)
 {
     char origin[SS_NET_URL_ORIGIN_BYTES];
@@ -129,10 +128,10 @@ static ss_status refuse_without_key(const struct ss_net_artifact_store *store, s
                           store->url);
 }
 
-/* ---- questions ---- */
+/* ---- request ---- */
 
 static ss_status send(struct ss_net_artifact_store *store, const char *body,
-                      struct ss_net_answer *answer, ss_err *err)
+                      struct ss_net_response *response, ss_err *err)
 {
     static const struct ss_net_header header = {"Content-Type", "application/json"};
     ss_status status = SS_OK;
@@ -140,7 +139,7 @@ static ss_status send(struct ss_net_artifact_store *store, const char *body,
     ss__buf_printf(&url, "%s/graphql", store->url);
     const char *text = ss__buf_text(&url);
     if (text == NULL) {
-        SS_TRY(ss__fail_nomem(err, "an address"));
+        SS_TRY(ss__fail_nomem(err, "a URL"));
     }
     const struct ss_net_request request = {
         .method = "POST",
@@ -150,9 +149,9 @@ static ss_status send(struct ss_net_artifact_store *store, const char *body,
         .authorization = store->authorization,
         .body = body,
         .n_body_bytes = strlen(body),
-        .max_bytes = SS_NET_ARTIFACT_ANSWER_BYTES,
+        .max_bytes = SS_NET_ARTIFACT_RESPONSE_BYTES,
     };
-    SS_TRY(ss_net_send(store->net, &request, answer, err));
+    SS_TRY(ss_net_send(store->net, &request, response, err));
 out:
     ss__buf_release(&url);
     return status;
@@ -187,68 +186,68 @@ static struct ss__json_writer make_body(const char *query,
 }
 
 static ss_status read_reply(const struct ss_net_artifact_store *store,
-                            const struct ss_net_answer *answer,
-                            struct ss_net_artifact_reply *out, ss_err *err)
+                            const struct ss_net_response *response,
+                            struct ss_net_artifact_response *out, ss_err *err)
 {
-    const bool is_good = answer->code >= 200 && answer->code < 300;
-    if (!is_good && answer->code != 400) { /* which comes with errors in the body */
-        SS_RETURN_IF_ERROR(ss_net_check(answer, "the artifact store", err));
+    const bool is_good = response->code >= 200 && response->code < 300;
+    if (!is_good && response->code != 400) { /* which comes with errors in the body */
+        SS_RETURN_IF_ERROR(ss_net_check(response, "the artifact store", err));
     }
-    SS_RETURN_IF_ERROR(
-        ss__json_parse(store->url, answer->body.data, answer->body.n_bytes, &out->tree, err));
+    SS_RETURN_IF_ERROR(ss__json_parse(store->url, response->body.data, response->body.n_bytes,
+                                      &out->tree, err));
     out->data = ss__json_get(out->tree, "data");
     const struct ss__json *first = ss__json_at(ss__json_get(out->tree, "errors"), 0);
     const char *message = ss__json_string(ss__json_get(first, "message"));
-    out->complaint = message != NULL ? message
-                     : !is_good      ? "it does not understand the question"
-                                     : NULL;
-    if (out->complaint == NULL && !ss__json_is_object(out->data)) {
+    out->error_message = message != NULL ? message
+                         : !is_good      ? "it does not understand the query"
+                                         : NULL;
+    if (out->error_message == NULL && !ss__json_is_object(out->data)) {
         return ss__fail_file(err, store->url, SS_E_DATA,
-                             "the artifact store's answer has no object 'data'");
+                             "the artifact store's response has no object 'data'");
     }
     return SS_OK;
 }
 
-ss_status ss_net_artifact_ask(struct ss_net_artifact_store *store, const char *query,
-                              const struct ss_net_artifact_variable *variables,
-                              struct ss_net_artifact_reply *out, ss_err *err)
+ss_status ss_net_artifact_query(struct ss_net_artifact_store *store, const char *query,
+                                const struct ss_net_artifact_variable *variables,
+                                struct ss_net_artifact_response *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     bool again = true;
     struct ss__json_writer body = make_body(query, variables);
-    *out = (struct ss_net_artifact_reply){0};
+    *out = (struct ss_net_artifact_response){0};
     if (ss__buf_text(&body.buf) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a query"));
     }
     while (again) {
-        ss_net_answer_release(&answer);
-        SS_TRY(send(store, body.buf.data, &answer, err));
+        ss_net_response_release(&response);
+        SS_TRY(send(store, body.buf.data, &response, err));
         again = false;
-        if (answer.code == 401 || answer.code == 403) {
+        if (response.code == 401 || response.code == 403) {
             SS_TRY(turn_to_key(store, &again, err));
             if (!again) {
                 SS_TRY(refuse_without_key(store, err));
             }
         }
     }
-    SS_TRY(read_reply(store, &answer, out, err));
+    SS_TRY(read_reply(store, &response, out, err));
 out:
     ss__buf_release(&body.buf);
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
     if (status != SS_OK) {
-        ss_net_artifact_reply_release(out);
+        ss_net_artifact_response_release(out);
     }
     return status;
 }
 
-void ss_net_artifact_reply_release(struct ss_net_artifact_reply *reply)
+void ss_net_artifact_response_release(struct ss_net_artifact_response *response)
 {
-    ss__json_free(reply->tree);
-    *reply = (struct ss_net_artifact_reply){0};
+    ss__json_free(response->tree);
+    *response = (struct ss_net_artifact_response){0};
 }
 
-struct ss__json *ss_net_artifact_follow(struct ss__json *value, const char *path)
+struct ss__json *ss_net_artifact_json_at(struct ss__json *value, const char *path)
 {
     char key[64];
     for (const char *at = path; value != NULL && *at != '\0';) {
@@ -267,7 +266,7 @@ struct ss__json *ss_net_artifact_follow(struct ss__json *value, const char *path
     "id digest versionIndex artifactType { name } "                                            \
     "artifactSequence { name project { name entity { name } } }"
 
-/* From new to old servers: where the artifact and its version stand in the answer. */
+/* From new to old servers: where the artifact and its version stand in the response. */
 static const struct {
     const char *query, *artifact, *version;
 } lookups[] = {
@@ -290,18 +289,18 @@ static const struct {
 static ss_status copy_text(const struct ss_net_artifact_store *store, struct ss__json *value,
                            const char *path, char **out, ss_err *err)
 {
-    const char *text = ss__json_string(ss_net_artifact_follow(value, path));
+    const char *text = ss__json_string(ss_net_artifact_json_at(value, path));
     if (text == NULL) {
         return ss__fail_file(err, store->url, SS_E_DATA,
-                             "the artifact store's answer has no text '%s'", path);
+                             "the artifact store's response has no text '%s'", path);
     }
     *out = ss__strdup(text);
-    return *out == NULL ? ss__fail_nomem(err, "an answer") : SS_OK;
+    return *out == NULL ? ss__fail_nomem(err, "a response") : SS_OK;
 }
 
 static ss_status check_state(const char *label, struct ss__json *artifact, ss_err *err)
 {
-    const char *state = ss__json_string(ss_net_artifact_follow(artifact, "state"));
+    const char *state = ss__json_string(ss_net_artifact_json_at(artifact, "state"));
     if (state != NULL && strcmp(state, "COMMITTED") != 0) {
         return ss__fail(
             err, SS_E_NOINPUT,
@@ -313,7 +312,7 @@ static ss_status check_state(const char *label, struct ss__json *artifact, ss_er
 }
 
 static ss_status read_artifact(const struct ss_net_artifact_store *store, const char *label,
-                               struct ss__json *artifact, struct ss_net_artifact_facts *out,
+                               struct ss__json *artifact, struct ss_net_artifact_info *out,
                                ss_err *err)
 {
     SS_RETURN_IF_ERROR(check_state(label, artifact, err));
@@ -323,12 +322,12 @@ static ss_status read_artifact(const struct ss_net_artifact_store *store, const 
 }
 
 static ss_status read_version(const struct ss_net_artifact_store *store,
-                              const struct ss__json *version, struct ss_net_artifact_facts *out,
+                              const struct ss__json *version, struct ss_net_artifact_info *out,
                               ss_err *err)
 {
     if (!ss__json_is_integer(version) || ss__json_integer(version) < 0) {
         return ss__fail_file(err, store->url, SS_E_DATA,
-                             "the artifact store's answer has no number 'versionIndex'");
+                             "the artifact store's response has no number 'versionIndex'");
     }
     out->version = (uint64_t)ss__json_integer(version);
     return SS_OK;
@@ -337,43 +336,43 @@ static ss_status read_version(const struct ss_net_artifact_store *store,
 /* Ask in the ways of newer and older servers, until one understands. */
 static ss_status look_up(struct ss_net_artifact_store *store, const char *label,
                          const struct ss_net_artifact_variable *variables,
-                         struct ss_net_artifact_facts *out, bool *found, ss_err *err)
+                         struct ss_net_artifact_info *out, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_artifact_reply reply = {0};
+    struct ss_net_artifact_response response = {0};
     const size_t n = sizeof lookups / sizeof lookups[0];
     size_t way = 0;
     for (;; way++) {
-        SS_TRY(ss_net_artifact_ask(store, lookups[way].query, variables, &reply, err));
-        if (reply.complaint == NULL) {
+        SS_TRY(ss_net_artifact_query(store, lookups[way].query, variables, &response, err));
+        if (response.error_message == NULL) {
             break;
         }
         if (way + 1 == n) {
             SS_FAIL(SS_E_NETWORK, "the artifact store at %.200s says: %.400s", store->url,
-                    reply.complaint);
+                    response.error_message);
         }
-        ss_net_artifact_reply_release(&reply);
+        ss_net_artifact_response_release(&response);
     }
-    struct ss__json *artifact = ss_net_artifact_follow(reply.data, lookups[way].artifact);
+    struct ss__json *artifact = ss_net_artifact_json_at(response.data, lookups[way].artifact);
     *found = artifact != NULL;
     if (*found) {
         SS_TRY(read_artifact(store, label, artifact, out, err));
-        SS_TRY(read_version(store, ss_net_artifact_follow(reply.data, lookups[way].version),
+        SS_TRY(read_version(store, ss_net_artifact_json_at(response.data, lookups[way].version),
                             out, err));
     }
 out:
-    ss_net_artifact_reply_release(&reply);
+    ss_net_artifact_response_release(&response);
     return status;
 }
 
 ss_status ss_net_artifact_resolve(struct ss_net_artifact_store *store,
                                   const struct ss_net_artifact_name *name,
-                                  struct ss_net_artifact_facts *out, ss_err *err)
+                                  struct ss_net_artifact_info *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf label = {0}, asked = {0};
     bool found = false, again = true;
-    *out = (struct ss_net_artifact_facts){0};
+    *out = (struct ss_net_artifact_info){0};
     ss__buf_printf(&asked, "%s:%s", name->collection, name->alias);
     ss__buf_printf(&label, "%s/%s/%s:%s", name->entity, name->project, name->collection,
                    name->alias);
@@ -403,44 +402,44 @@ out:
     ss__buf_release(&label);
     ss__buf_release(&asked);
     if (status != SS_OK) {
-        ss_net_artifact_facts_release(out);
+        ss_net_artifact_info_release(out);
     }
     return status;
 }
 
 /* An artifact that a reference names by its id. */
 ss_status ss_net_artifact_resolve_id(struct ss_net_artifact_store *store, const char *id,
-                                     struct ss_net_artifact_facts *out, ss_err *err)
+                                     struct ss_net_artifact_info *out, ss_err *err)
 {
     static const char query[] = "query ById($id: ID!) { artifact(id: $id) { state id digest "
                                 "artifactType { name } } }";
     ss_status status = SS_OK;
-    struct ss_net_artifact_reply reply = {0};
+    struct ss_net_artifact_response response = {0};
     const struct ss_net_artifact_variable variables[] = {{"id", id, 0}, {0}};
-    *out = (struct ss_net_artifact_facts){0};
-    SS_TRY(ss_net_artifact_ask(store, query, variables, &reply, err));
-    struct ss__json *artifact = ss_net_artifact_follow(reply.data, "artifact");
+    *out = (struct ss_net_artifact_info){0};
+    SS_TRY(ss_net_artifact_query(store, query, variables, &response, err));
+    struct ss__json *artifact = ss_net_artifact_json_at(response.data, "artifact");
     if (artifact == NULL) {
         SS_FAIL(
             SS_E_NOINPUT,
             "an artifact that this one refers to (id %.100s) is not in the store, or not to "
             "be seen%s%.300s",
-            id, reply.complaint != NULL ? ": " : "",
-            reply.complaint != NULL ? reply.complaint : "");
+            id, response.error_message != NULL ? ": " : "",
+            response.error_message != NULL ? response.error_message : "");
     }
     SS_TRY(read_artifact(store, id, artifact, out, err));
 out:
-    ss_net_artifact_reply_release(&reply);
+    ss_net_artifact_response_release(&response);
     if (status != SS_OK) {
-        ss_net_artifact_facts_release(out);
+        ss_net_artifact_info_release(out);
     }
     return status;
 }
 
-void ss_net_artifact_facts_release(struct ss_net_artifact_facts *facts)
+void ss_net_artifact_info_release(struct ss_net_artifact_info *facts)
 {
     ss__free(facts->id);
     ss__free(facts->digest);
     ss__free(facts->type);
-    *facts = (struct ss_net_artifact_facts){0};
+    *facts = (struct ss_net_artifact_info){0};
 }

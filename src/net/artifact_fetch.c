@@ -11,11 +11,11 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "net/artifact_store.h"
-#include "net/landing.h"
+#include "net/download.h"
 
 enum { COPY_BYTES = 1 << 18 };
 
-/* ---- places on disk ---- */
+/* ---- paths on disk ---- */
 
 static char *join3(const char *a, const char *b, const char *c)
 {
@@ -80,7 +80,7 @@ static ss_status has_content(const char *path, const struct ss_net_artifact_entr
 
 /* ---- from the store into the cache ---- */
 
-struct place_of {
+struct entry_source {
     struct ss_net_artifact *artifact;
     const struct ss_net_artifact_entry *entry;
     bool was_asked;
@@ -88,10 +88,10 @@ struct place_of {
 
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
-    struct place_of *of = user;
+    struct entry_source *of = user;
     const bool again = of->was_asked;
     of->was_asked = true;
-    return ss_net_artifact_place(of->artifact, of->entry, again, url, authorization, err);
+    return ss_net_artifact_file_url(of->artifact, of->entry, again, url, authorization, err);
 }
 
 /* artifacts/obj/md5/ab/cdef… (or xxh128) and artifacts/tmp/saescope-abcdef… */
@@ -112,8 +112,8 @@ static ss_status cache_paths(const struct ss_net_artifact_job *fetch,
     return *object == NULL || *partial == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
-static ss_status land_object(struct ss_net_artifact_job *fetch, struct place_of *of,
-                             const char *object, const char *partial, ss_err *err)
+static ss_status download_object(struct ss_net_artifact_job *fetch, struct entry_source *of,
+                                 const char *object, const char *partial, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net_remote *remote = NULL;
@@ -125,15 +125,15 @@ static ss_status land_object(struct ss_net_artifact_job *fetch, struct place_of 
     }
     const struct ss_net_remote_options options = {
         .name = name, .locate = locate, .user = of, .n_bytes = of->entry->n_bytes};
-    const struct ss_net_landing landing = {.partial = partial,
-                                           .place = object,
+    const struct ss_net_download target = {.partial = partial,
+                                           .path = object,
                                            .n_bytes = of->entry->n_bytes,
                                            .kind = of->entry->kind,
                                            .hex = of->entry->hex};
     SS_TRY(ss_net_make_parents(object, err));
     SS_TRY(ss_net_make_parents(partial, err));
     SS_TRY(ss_net_remote_new(fetch->store.net, &options, &remote, err));
-    SS_TRY(ss_net_land(fetch->store.net, remote, name, &landing, err));
+    SS_TRY(ss_net_download_file(fetch->store.net, remote, name, &target, err));
 out:
     ss_net_remote_free(remote);
     ss__buf_release(&what);
@@ -189,7 +189,7 @@ static ss_status fetch_content(struct ss_net_artifact_job *fetch,
 {
     ss_status status = SS_OK;
     char *object = NULL, *partial = NULL;
-    struct place_of of = {artifact, entry, false};
+    struct entry_source of = {artifact, entry, false};
     bool right = false;
     SS_TRY(ss_net_make_parents(to, err));
     SS_TRY(cache_paths(fetch, entry, &object, &partial, err));
@@ -197,7 +197,7 @@ static ss_status fetch_content(struct ss_net_artifact_job *fetch,
         SS_TRY(copy_checked(fetch, object, to, entry, &right, err));
     }
     if (!right) {
-        SS_TRY(land_object(fetch, &of, object, partial, err));
+        SS_TRY(download_object(fetch, &of, object, partial, err));
         SS_TRY(copy_checked(fetch, object, to, entry, &right, err));
     }
     if (!right) {
@@ -251,7 +251,7 @@ out:
 }
 
 static ss_status check_type(const struct ss_net_artifact_options *options, const char *label,
-                            const struct ss_net_artifact_facts *facts, ss_err *err)
+                            const struct ss_net_artifact_info *facts, ss_err *err)
 {
     return options->type == NULL || strcmp(options->type, facts->type) == 0
                ? SS_OK
@@ -265,12 +265,12 @@ static ss_status ask_store(struct ss_net_artifact_job *fetch,
                            struct ss_net_artifact *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_artifact_facts facts = {0};
+    struct ss_net_artifact_info facts = {0};
     SS_TRY(ss_net_artifact_resolve(&fetch->store, name, &facts, err));
     SS_TRY(ss_net_artifact_open(&fetch->store, label, &facts, out, err));
     out->name = name;
 out:
-    ss_net_artifact_facts_release(&facts);
+    ss_net_artifact_info_release(&facts);
     return status;
 }
 

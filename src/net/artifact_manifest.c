@@ -48,12 +48,12 @@ static bool path_is_sound(const char *path)
     if (*path == '\0' || strlen(path) > MAX_PATH_BYTES || !ss__path_is_inside(path)) {
         return false;
     }
-    for (const char *part = path; part != NULL;) {
-        const size_t n_bytes = strcspn(part, "/");
-        if (n_bytes == 0 || (n_bytes == 1 && *part == '.')) {
+    for (const char *component = path; component != NULL;) {
+        const size_t n_bytes = strcspn(component, "/");
+        if (n_bytes == 0 || (n_bytes == 1 && *component == '.')) {
             return false;
         }
-        part = part[n_bytes] == '/' ? part + n_bytes + 1 : NULL;
+        component = component[n_bytes] == '/' ? component + n_bytes + 1 : NULL;
     }
     return true;
 }
@@ -167,9 +167,9 @@ static ss_status check_digest(const char *what, const struct ss_net_artifact_man
     return SS_OK;
 }
 
-ss_status ss_net_artifact_manifest_take(const char *what, struct ss__json *document,
-                                        struct ss__json *tree, const char *digest,
-                                        struct ss_net_artifact_manifest *out, ss_err *err)
+ss_status ss_net_artifact_manifest_from_json(const char *what, struct ss__json *document,
+                                             struct ss__json *tree, const char *digest,
+                                             struct ss_net_artifact_manifest *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net_artifact_manifest manifest = {
@@ -205,8 +205,9 @@ ss_status ss_net_artifact_manifest_parse(const char *what, const char *text, siz
     struct ss__json *tree = NULL;
     *out = (struct ss_net_artifact_manifest){0};
     const ss_status status = ss__json_parse(what, text, n_bytes, &tree, err);
-    return status == SS_OK ? ss_net_artifact_manifest_take(what, tree, tree, digest, out, err)
-                           : status;
+    return status == SS_OK
+               ? ss_net_artifact_manifest_from_json(what, tree, tree, digest, out, err)
+               : status;
 }
 
 void ss_net_artifact_manifest_release(struct ss_net_artifact_manifest *manifest)

@@ -6,7 +6,7 @@
 
 static const char prefix[] = "wandb:";
 static const char in_owners[] = "\\#?%"; /* forbidden in names of entities and projects */
-enum { MAX_PART_BYTES = 4 * 128 /* characters */ };
+enum { MAX_COMPONENT_BYTES = 4 * 128 /* characters */ };
 
 bool ss_net_artifact_is_name(const char *text)
 {
@@ -17,15 +17,16 @@ bool ss_net_artifact_is_name(const char *text)
  * is narrower, but names can be changed on the store's pages, and a registry has its own. No
  * part may lead a path elsewhere: entity and project are folders of the record, the collection
  * is a folder with its version behind it. */
-static bool part_is_sound(const char *part, size_t n_bytes, const char *forbidden)
+static bool component_is_valid(const char *component, size_t n_bytes, const char *forbidden)
 {
-    if (n_bytes == 0 || n_bytes > MAX_PART_BYTES || (part[0] == '.' && *forbidden != '\0') ||
-        (n_bytes == 1 && part[0] == '.') || (n_bytes == 2 && memcmp(part, "..", 2) == 0) ||
-        ss__utf8_valid_prefix(part, n_bytes) != n_bytes) {
+    if (n_bytes == 0 || n_bytes > MAX_COMPONENT_BYTES ||
+        (component[0] == '.' && *forbidden != '\0') || (n_bytes == 1 && component[0] == '.') ||
+        (n_bytes == 2 && memcmp(component, "..", 2) == 0) ||
+        ss__utf8_valid_prefix(component, n_bytes) != n_bytes) {
         return false;
     }
     for (size_t i = 0; i < n_bytes; i++) {
-        const unsigned char c = (unsigned char)part[i];
+        const unsigned char c = (unsigned char)component[i];
         if (c < ' ' || c == 0x7F || c == '/' || c == ':' || strchr(forbidden, c) != NULL) {
             return false;
         }
@@ -58,10 +59,10 @@ ss_status ss_net_artifact_name_parse(const char *text, struct ss_net_artifact_na
     const size_t n_collection =
         colon != NULL ? (size_t)(colon - second - 1) : strlen(second + 1);
     const char *alias = colon != NULL ? colon + 1 : "latest";
-    if (!part_is_sound(rest, (size_t)(first - rest), in_owners) ||
-        !part_is_sound(first + 1, (size_t)(second - first - 1), in_owners) ||
-        !part_is_sound(second + 1, n_collection, "") ||
-        !part_is_sound(alias, strlen(alias), "")) {
+    if (!component_is_valid(rest, (size_t)(first - rest), in_owners) ||
+        !component_is_valid(first + 1, (size_t)(second - first - 1), in_owners) ||
+        !component_is_valid(second + 1, n_collection, "") ||
+        !component_is_valid(alias, strlen(alias), "")) {
         SS_TRY(refuse(text, err));
     }
     name.entity = ss__strndup(rest, (size_t)(first - rest));

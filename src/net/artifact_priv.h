@@ -26,7 +26,7 @@ enum { SS_NET_HASH128_HEX_BYTES = 33, SS_NET_ARTIFACT_MAX_FILES = 1 << 17 };
 struct ss_net_artifact_entry {
     const char *path;                   /* relative, checked to stay inside its folder */
     const char *digest;                 /* as it enters the artifact's digest */
-    const char *ref;                    /* address of a reference, else NULL */
+    const char *ref;                    /* URL of a reference, else NULL */
     const char *birth_id;               /* artifact that brought the content, or NULL */
     const char *etag;                   /* extra.etag of a reference, or NULL */
     uint64_t n_bytes;                   /* SS_NOWHERE where the manifest does not tell */
@@ -44,7 +44,7 @@ struct ss_net_artifact_manifest {
 
 /* Read a manifest and check it: version 1, the known storage policy, every path and digest.
  *
- * what       names it in sentences
+ * what       names it in messages
  * digest     hex MD5 or XXH128 that the entries must have together, or NULL
  * Errors     SS_E_DATA, SS_E_UNSUPPORTED (another version or policy), SS_E_LIMIT, SS_E_NOMEM */
 SS_MUST_USE ss_status ss_net_artifact_manifest_parse(const char *what, const char *text,
@@ -53,10 +53,9 @@ SS_MUST_USE ss_status ss_net_artifact_manifest_parse(const char *what, const cha
                                                      ss_err *err);
 /* The same of a document that was parsed: takes `document`, in which the manifest is `tree`
  * (nullable). */
-SS_MUST_USE ss_status ss_net_artifact_manifest_take(const char *what, struct ss__json *document,
-                                                    struct ss__json *tree, const char *digest,
-                                                    struct ss_net_artifact_manifest *out,
-                                                    ss_err *err);
+SS_MUST_USE ss_status ss_net_artifact_manifest_from_json(
+    const char *what, struct ss__json *document, struct ss__json *tree, const char *digest,
+    struct ss_net_artifact_manifest *out, ss_err *err);
 void ss_net_artifact_manifest_release(struct ss_net_artifact_manifest *manifest);
 
 /* The entry of a path, or NULL. */

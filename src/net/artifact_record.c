@@ -3,7 +3,7 @@
  *   CACHE/saescope/ENTITY/PROJECT/NAME/ALIAS.json
  *   {"id": …, "digest": …, "type": …, "version": N, "manifest": {…}}
  *
- * A record is trusted as little as an answer of the store: the manifest is checked against the
+ * A record is trusted as little as a response of the store: the manifest is checked against the
  * digest, and files against the manifest. */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "net/artifact_store.h"
-#include "net/landing.h"
+#include "net/download.h"
 
 static ss_status record_path(const char *cache, const struct ss_net_artifact_name *name,
                              char **out, ss_err *err)
@@ -54,7 +54,7 @@ ss_status ss_net_artifact_record_write(const char *cache,
     ss_status status = SS_OK;
     char *path = NULL;
     struct ss__json_writer record = {.style = SS__JSON_COMPACT};
-    const struct ss_net_artifact_facts *facts = &artifact->facts;
+    const struct ss_net_artifact_info *facts = &artifact->facts;
     ss__put_open(&record, NULL, '{');
     ss__put_text(&record, "id", facts->id);
     ss__put_text(&record, "digest", facts->digest);
@@ -73,7 +73,7 @@ out:
 }
 
 static ss_status read_facts(const char *path, const struct ss__json *record,
-                            struct ss_net_artifact_facts *out, ss_err *err)
+                            struct ss_net_artifact_info *out, ss_err *err)
 {
     static const char *const keys[] = {"id", "digest", "type"};
     char **fields[] = {&out->id, &out->digest, &out->type};
@@ -113,9 +113,9 @@ ss_status ss_net_artifact_record_read(const char *cache,
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
     SS_TRY(read_facts(path, record, &out->facts, err));
-    SS_TRY(ss_net_artifact_manifest_take(path, ss__json_share(record),
-                                         ss__json_get(record, "manifest"), out->facts.digest,
-                                         &out->manifest, err));
+    SS_TRY(ss_net_artifact_manifest_from_json(path, ss__json_share(record),
+                                              ss__json_get(record, "manifest"),
+                                              out->facts.digest, &out->manifest, err));
 out:
     ss__json_free(record);
     ss__free(path);

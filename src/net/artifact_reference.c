@@ -1,12 +1,12 @@
 /* Entries of an artifact whose content lies elsewhere: in another artifact of the store
- * (wandb-artifact://), or at an address of the web, where an ETag is all that can be checked.
+ * (wandb-artifact://), or at a URL of the web, where an ETag is all that can be checked.
  */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/output.h"
 #include "net/artifact_store.h"
-#include "net/landing.h"
+#include "net/download.h"
 
 enum { MAX_REFERENCES_DEEP = 8 };
 
@@ -49,7 +49,7 @@ static ss_status follow_to_artifact(struct ss_net_artifact_job *fetch,
 {
     ss_status status = SS_OK;
     struct ss__buf id = {0};
-    struct ss_net_artifact_facts facts = {0};
+    struct ss_net_artifact_info facts = {0};
     struct ss_net_artifact other = {0};
     const char *path = NULL;
     if (depth >= MAX_REFERENCES_DEEP) {
@@ -80,7 +80,7 @@ static ss_status follow_to_artifact(struct ss_net_artifact_job *fetch,
     SS_TRY(ss_net_artifact_fetch_entry(fetch, &other, target, to, depth + 1, err));
 out:
     ss__buf_release(&id);
-    ss_net_artifact_facts_release(&facts);
+    ss_net_artifact_info_release(&facts);
     ss_net_artifact_release(&other);
     return status;
 }
@@ -109,14 +109,14 @@ static ss_status check_etag(struct ss_net *net, const struct ss_net_artifact_ent
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     const struct ss_net_request request = {.method = "HEAD", .url = entry->ref};
     if (entry->etag == NULL) {
         return SS_OK;
     }
-    SS_TRY(ss_net_send(net, &request, &answer, err));
-    SS_TRY(ss_net_check(&answer, entry->ref, err));
-    const char *etag = ss_net_header(&answer, "ETag");
+    SS_TRY(ss_net_send(net, &request, &response, err));
+    SS_TRY(ss_net_check(&response, entry->ref, err));
+    const char *etag = ss_net_header(&response, "ETag");
     if (etag == NULL || strcmp(etag, entry->etag) != 0) {
         SS_FAIL(SS_E_DATA,
                 "%.300s has the tag %.80s, the artifact was made with %.80s; it has changed "
@@ -124,7 +124,7 @@ static ss_status check_etag(struct ss_net *net, const struct ss_net_artifact_ent
                 entry->ref, etag == NULL ? "(none)" : etag, entry->etag);
     }
 out:
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
     return status;
 }
 

@@ -1,16 +1,16 @@
-/* The artifact store as a partner in conversation; what the files that fetch artifacts share.
+/* The artifact store and its GraphQL API: what the files that fetch artifacts share.
  */
 #ifndef SS_NET_ARTIFACT_STORE_H
 #define SS_NET_ARTIFACT_STORE_H
 
 #include "net/artifact_priv.h"
 
-enum { SS_NET_ARTIFACT_ANSWER_BYTES = 16 << 20, SS_NET_ARTIFACT_MANIFEST_BYTES = 64 << 20 };
+enum { SS_NET_ARTIFACT_RESPONSE_BYTES = 16 << 20, SS_NET_ARTIFACT_MANIFEST_BYTES = 64 << 20 };
 
 struct ss_net_artifact_store {
     struct ss_net *net;
     char *url;           /* without a slash at the end */
-    char *authorization; /* once a question was refused and there is a key */
+    char *authorization; /* once a request was refused and there is a key */
     bool has_asked_for_key;
 };
 
@@ -20,9 +20,9 @@ SS_MUST_USE ss_status ss_net_artifact_store_open(struct ss_net *net,
                                                  ss_err *err);
 void ss_net_artifact_store_release(struct ss_net_artifact_store *store);
 
-struct ss_net_artifact_reply {
+struct ss_net_artifact_response {
     struct ss__json *tree, *data; /* `data` borrowed from the tree */
-    const char *complaint;        /* what the store says is wrong with the question, or NULL */
+    const char *error_message;    /* what the store says is wrong with the request, or NULL */
 };
 
 /* A variable of a GraphQL query: a text, or where that is NULL a number, or null where that is
@@ -34,35 +34,34 @@ struct ss_net_artifact_variable {
 
 /* Send a query in GraphQL with its variables, of which the last one has no name. Errors:
  * SS_E_NOINPUT (no key, or a wrong one), SS_E_DATA, those of ss_net_send. */
-SS_MUST_USE ss_status ss_net_artifact_ask(struct ss_net_artifact_store *store,
-                                          const char *query,
-                                          const struct ss_net_artifact_variable *variables,
-                                          struct ss_net_artifact_reply *out, ss_err *err);
-void ss_net_artifact_reply_release(struct ss_net_artifact_reply *reply);
+SS_MUST_USE ss_status ss_net_artifact_query(struct ss_net_artifact_store *store,
+                                            const char *query,
+                                            const struct ss_net_artifact_variable *variables,
+                                            struct ss_net_artifact_response *out, ss_err *err);
+void ss_net_artifact_response_release(struct ss_net_artifact_response *response);
 
 /* The value at a path of keys, "project.artifact"; NULL if a part is missing or null. */
-struct ss__json *ss_net_artifact_follow(struct ss__json *value, const char *path);
+struct ss__json *ss_net_artifact_json_at(struct ss__json *value, const char *path);
 
-struct ss_net_artifact_facts {
+struct ss_net_artifact_info {
     char *id, *digest, *type;
     uint64_t version; /* 0 of one found by id */
 };
 
 SS_MUST_USE ss_status ss_net_artifact_resolve(struct ss_net_artifact_store *store,
                                               const struct ss_net_artifact_name *name,
-                                              struct ss_net_artifact_facts *out, ss_err *err);
+                                              struct ss_net_artifact_info *out, ss_err *err);
 SS_MUST_USE ss_status ss_net_artifact_resolve_id(struct ss_net_artifact_store *store,
                                                  const char *id,
-                                                 struct ss_net_artifact_facts *out,
-                                                 ss_err *err);
-void ss_net_artifact_facts_release(struct ss_net_artifact_facts *facts);
+                                                 struct ss_net_artifact_info *out, ss_err *err);
+void ss_net_artifact_info_release(struct ss_net_artifact_info *facts);
 
-/* ---- an artifact that was found: its manifest and the addresses of its files ---- */
+/* ---- an artifact that was found: its manifest and the URLs of its files ---- */
 
 struct ss_net_artifact {
     struct ss_net_artifact_store *store; /* borrowed */
-    char *label;                         /* for sentences */
-    struct ss_net_artifact_facts facts;
+    char *label;                         /* for messages */
+    struct ss_net_artifact_info facts;
     const struct ss_net_artifact_name *name; /* NULL of one found by id; borrowed */
     struct ss_net_artifact_manifest manifest;
     char **signed_urls; /* [manifest.n], NULL where the store gave none; NULL until asked */
@@ -71,16 +70,16 @@ struct ss_net_artifact {
 /* Take `facts`, fetch the manifest and check it. On error nothing is left. */
 SS_MUST_USE ss_status ss_net_artifact_open(struct ss_net_artifact_store *store,
                                            const char *label,
-                                           struct ss_net_artifact_facts *facts,
+                                           struct ss_net_artifact_info *facts,
                                            struct ss_net_artifact *out, ss_err *err);
 void ss_net_artifact_release(struct ss_net_artifact *artifact);
 
-/* The address of a file's content: signed by the store, or where it gives none, the store's own
- * address, which wants the key. With `again`, ask anew, since the last ones have expired. */
-SS_MUST_USE ss_status ss_net_artifact_place(struct ss_net_artifact *artifact,
-                                            const struct ss_net_artifact_entry *entry,
-                                            bool again, char **url, char **authorization,
-                                            ss_err *err);
+/* The URL of a file's content: signed by the store, or where it gives none, the store's own
+ * URL, which wants the key. With `again`, ask anew, since the last ones have expired. */
+SS_MUST_USE ss_status ss_net_artifact_file_url(struct ss_net_artifact *artifact,
+                                               const struct ss_net_artifact_entry *entry,
+                                               bool again, char **url, char **authorization,
+                                               ss_err *err);
 
 /* ---- a fetch under way ---- */
 
@@ -115,7 +114,7 @@ SS_MUST_USE ss_status ss_net_artifact_record_write(const char *cache,
                                                    const struct ss_net_artifact *artifact,
                                                    ss_err *err);
 
-/* Read it: an artifact without addresses. Where there is none, *found is false and *out empty.
+/* Read it: an artifact without URLs. Where there is none, *found is false and *out empty.
  * `name` and `store` are borrowed. Errors: SS_E_DATA, SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_net_artifact_record_read(
     const char *cache, const struct ss_net_artifact_name *name, const char *label,

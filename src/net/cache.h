@@ -19,7 +19,7 @@ struct ss_net_cached_file {
     const char *name; /* of a blob its etag; of a ref its revision; of a pointer what it leads
                          to in blobs/, "" for a plain file */
     bool is_link;
-    bool leads_nowhere; /* a link whose target is not there */
+    bool is_dangling;   /* a link whose target is not there */
     uint64_t n_bytes;   /* of the file itself, 0 for a link */
     int64_t changed_at; /* seconds since 1970 */
 };
@@ -29,7 +29,8 @@ struct ss_net_cached_repo {
     const char *path, *folder; /* whole, and its name in the cache */
     struct ss_net_cached_file *files;
     size_t n, n_room, n_revisions;
-    bool is_partly_seen; /* a folder is a link or too deep, so a blob may have unseen names */
+    bool is_partially_scanned; /* a folder is a link or too deep, so a blob may have unseen
+                                  names */
     struct ss__arena arena;
 };
 

@@ -44,7 +44,8 @@ static const char *blob_of_link(struct ss_net_cached_repo *repo, const char *pat
 
 static ss_net_cached_kind kind_of(ss_net_cached_kind kind, const char *name)
 {
-    const bool is_partial = ends_with(name, ".incomplete") || ends_with(name, SS_NET_HUB_PART);
+    const bool is_partial =
+        ends_with(name, ".incomplete") || ends_with(name, SS_NET_HUB_PARTIAL_SUFFIX);
     return kind == SS_NET_CACHED_BLOB && is_partial ? SS_NET_CACHED_PARTIAL : kind;
 }
 
@@ -62,7 +63,7 @@ static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind ki
         .name = is_pointer ? (is_link ? blob_of_link(repo, path) : "")
                            : ss__arena_strndup(&repo->arena, below, strlen(below)),
         .is_link = is_link,
-        .leads_nowhere = is_link && access(path, F_OK) != 0 && errno != EACCES,
+        .is_dangling = is_link && access(path, F_OK) != 0 && errno != EACCES,
         .n_bytes = is_link ? 0 : (uint64_t)facts->st_size,
         .changed_at = (int64_t)facts->st_mtime,
     };
@@ -88,7 +89,7 @@ static ss_status walk(struct ss_net_cached_repo *repo, ss_net_cached_kind kind, 
         goto out;
     }
     if (S_ISREG(facts.st_mode) || S_ISLNK(facts.st_mode)) {
-        repo->is_partly_seen |= ss__path_look(path) == SS__PATH_FOLDER;
+        repo->is_partially_scanned |= ss__path_look(path) == SS__PATH_FOLDER;
         SS_TRY(add_file(repo, kind, path, below, &facts, err));
     } else if (S_ISDIR(facts.st_mode) && depth < MAX_DEPTH) {
         SS_TRY(ss__list_folder(path, &names, &n, err));
@@ -103,7 +104,7 @@ static ss_status walk(struct ss_net_cached_repo *repo, ss_net_cached_kind kind, 
             deeper = NULL;
         }
     }
-    repo->is_partly_seen |= S_ISDIR(facts.st_mode) && depth >= MAX_DEPTH;
+    repo->is_partially_scanned |= S_ISDIR(facts.st_mode) && depth >= MAX_DEPTH;
 out:
     ss__list_release(names, n);
     ss__free(deeper);
@@ -138,7 +139,7 @@ static ss_status read_repo(const char *cache, const char *folder,
         if (is_own_folder(top)) {
             SS_TRY(walk(out, parts[i].kind, top, "", 0, err));
         } else if (ss__path_look(top) != SS__PATH_NONE) {
-            out->is_partly_seen = true;
+            out->is_partially_scanned = true;
         }
         ss__free(top);
         top = NULL;

@@ -172,7 +172,7 @@ static ss_status verify_repo(void *user, struct ss_net_cached_repo *repo, ss_err
     char commit[SS_NET_HUB_COMMIT_BYTES];
     for (size_t i = 0; i < repo->n; i++) {
         const struct ss_net_cached_file *file = &repo->files[i];
-        if (file->leads_nowhere) {
+        if (file->is_dangling) {
             report(check, file, "it leads to a file that is not there; fetch again");
         } else if (file->kind == SS_NET_CACHED_BLOB) {
             SS_RETURN_IF_ERROR(verify_blob(check, file, err));
@@ -229,9 +229,9 @@ static const char *reason_to_go(const struct ss_net_cached_file *file, const cha
     const size_t n = strlen(file->name);
     const bool is_named = file->kind == SS_NET_CACHED_BLOB &&
                           bsearch(&file->name, named, n_named, sizeof *named, by_text) != NULL;
-    const bool is_ours =
-        n >= sizeof SS_NET_HUB_PART - 1 &&
-        strcmp(file->name + n - (sizeof SS_NET_HUB_PART - 1), SS_NET_HUB_PART) == 0;
+    const bool is_ours = n >= sizeof SS_NET_HUB_PARTIAL_SUFFIX - 1 &&
+                         strcmp(file->name + n - (sizeof SS_NET_HUB_PARTIAL_SUFFIX - 1),
+                                SS_NET_HUB_PARTIAL_SUFFIX) == 0;
     if (is_temporary(file)) {
         return "unfinished file";
     }
@@ -239,11 +239,11 @@ static const char *reason_to_go(const struct ss_net_cached_file *file, const cha
     case SS_NET_CACHED_PARTIAL:
         return is_ours || !is_young ? "unfinished download" : NULL;
     case SS_NET_CACHED_BLOB:
-        return file->leads_nowhere    ? "link that leads nowhere"
+        return file->is_dangling      ? "link that leads nowhere"
                : is_named || is_young ? NULL
                                       : "content that no snapshot names";
     case SS_NET_CACHED_POINTER:
-        return file->leads_nowhere && !is_young ? "link that leads nowhere" : NULL;
+        return file->is_dangling && !is_young ? "link that leads nowhere" : NULL;
     case SS_NET_CACHED_REF:
         return n > 4 && strcmp(file->name + n - 4, ".tmp") == 0 && !is_young ? "unfinished note"
                                                                              : NULL;
@@ -306,7 +306,8 @@ static ss_status prune_repo(void *user, struct ss_net_cached_repo *repo, ss_err 
     for (size_t i = 0; i < repo->n; i++) {
         const struct ss_net_cached_file *file = &repo->files[i];
         const char *reason = reason_to_go(file, named, n_named, now);
-        const bool may_be_named = file->kind == SS_NET_CACHED_BLOB && repo->is_partly_seen;
+        const bool may_be_named =
+            file->kind == SS_NET_CACHED_BLOB && repo->is_partially_scanned;
         if (reason == NULL || may_be_named ||
             (!check->options->dry_run && !remove_file(repo, file))) {
             continue;

@@ -56,15 +56,15 @@ static const char *offline_variable(void)
 
 struct ss_net_options ss_net_options_from_environment(void)
 {
-    const double patience = number_of("HF_HUB_DOWNLOAD_TIMEOUT");
+    const double timeout = number_of("HF_HUB_DOWNLOAD_TIMEOUT");
     const double stall = number_of("SAESCOPE_NET_STALL_SECONDS");
     return (struct ss_net_options){
         .offline = offline_variable() != NULL,
         .n_tries = (size_t)number_of("SAESCOPE_NET_TRIES"),
         .retry_seconds = number_of("SAESCOPE_NET_RETRY_SECONDS"),
         .connect_seconds = stall > 0 && stall < 10 ? stall : 0,
-        .answer_seconds = stall > 0 ? stall : patience,
-        .stall_seconds = stall > 0 ? stall : patience,
+        .response_seconds = stall > 0 ? stall : timeout,
+        .stall_seconds = stall > 0 ? stall : timeout,
     };
 }
 
@@ -78,7 +78,7 @@ static void fill_defaults(struct ss_net_options *options)
     options->n_tries = options->n_tries == 0 ? 6 : options->n_tries;
     options->retry_seconds = or_else(options->retry_seconds, 1);
     options->connect_seconds = or_else(options->connect_seconds, 10);
-    options->answer_seconds = or_else(options->answer_seconds, 30);
+    options->response_seconds = or_else(options->response_seconds, 30);
     options->stall_seconds = or_else(options->stall_seconds, 30);
 }
 
@@ -127,11 +127,11 @@ const struct ss_net_options *ss_net_options_of(const struct ss_net *net)
     return &net->options;
 }
 
-/* ---- waiting ---- */
+/* ---- back-off and Retry-After ---- */
 
 /* Between half and the whole of the doubled pause, so that clients do not come back together.
  */
-double ss_net_pause(const struct ss_net *net, size_t n)
+double ss_net_backoff(const struct ss_net *net, size_t n)
 {
     uint16_t bits = 0;
     const double most = net->options.retry_seconds * MAX_PAUSE_SECONDS;
@@ -209,7 +209,7 @@ static ss_status check_scheme(const struct route *route, const char *target, ss_
     return strncasecmp(route->url, "https:", 6) != 0 || strncasecmp(target, "https:", 6) == 0
                ? SS_OK
                : ss__fail(err, SS_E_NETWORK,
-                          "%s: the server points from https to http, which is not followed",
+                          "%s: the server redirects from https to http, which is not followed",
                           ss_net_url_show(route->url, shown));
 }
 
@@ -218,32 +218,32 @@ static ss_status count_redirect(struct route *route, bool foreign, ss_err *err)
     char shown[SS_NET_URL_SHOWN_BYTES];
     if (++route->n_redirects > SS_NET_MAX_REDIRECTS ||
         (foreign && ++route->n_foreign > SS_NET_MAX_FOREIGN_REDIRECTS)) {
-        return ss__fail(err, SS_E_NETWORK, "%s: the server points on and on; gave up",
+        return ss__fail(err, SS_E_NETWORK, "%s: too many redirects; gave up",
                         ss_net_url_show(route->url, shown));
     }
     return SS_OK;
 }
 
-/* After an answer: follow its redirect (*again), or leave its target in answer->location. */
+/* After a response: follow its redirect (*again), or leave its target in response->location. */
 static ss_status follow(const struct ss_net_request *request, struct route *route,
-                        struct ss_net_answer *answer, bool *again, ss_err *err)
+                        struct ss_net_response *response, bool *again, ss_err *err)
 {
-    const char *location = ss_net_header(answer, "Location");
+    const char *location = ss_net_header(response, "Location");
     bool foreign = false;
     *again = false;
-    if (!is_redirect(answer->code) || location == NULL) {
+    if (!is_redirect(response->code) || location == NULL) {
         return SS_OK;
     }
     char *target = ss_net_url_join(route->url, location);
     if (target == NULL) {
         char shown[2][SS_NET_URL_SHOWN_BYTES];
         return ss__fail(
-            err, SS_E_NETWORK, "%s: the server points to '%.200s', which is not read",
+            err, SS_E_NETWORK, "%s: the server redirects to '%.200s', which is not followed",
             ss_net_url_show(route->url, shown[0]), ss_net_url_show(location, shown[1]));
     }
     ss_status status = check_scheme(route, target, err);
     if (status == SS_OK && !wants_to_follow(request, route, target, &foreign)) {
-        answer->location = target;
+        response->location = target;
         return SS_OK;
     }
     status = status == SS_OK ? count_redirect(route, foreign, err) : status;
@@ -258,27 +258,27 @@ static ss_status follow(const struct ss_net_request *request, struct route *rout
 }
 
 ss_status ss_net_try(struct ss_net *net, const struct ss_net_request *request,
-                     struct ss_net_exchange *exchange, struct ss_net_answer *answer,
+                     struct ss_net_exchange *exchange, struct ss_net_response *response,
                      ss_err *err)
 {
     ss_status status = SS_OK;
     struct route route = {.url = ss__strdup(request->url)};
     bool again = true;
     if (route.url == NULL) {
-        SS_TRY(ss__fail_nomem(err, "an address"));
+        SS_TRY(ss__fail_nomem(err, "a URL"));
     }
-    exchange->fault = SS_NET_FAULT_LASTING;
+    exchange->fault = SS_NET_FAULT_PERMANENT;
     if (!ss_net_url_origin(request->url, route.origin)) {
-        SS_FAIL(SS_E_USAGE, "'%.400s' is not an http or https address", request->url);
+        SS_FAIL(SS_E_USAGE, "'%.400s' is not an http or https URL", request->url);
     }
     while (again) {
         char origin[SS_NET_URL_ORIGIN_BYTES] = "";
         (void)ss_net_url_origin(route.url, origin);
         exchange->url = route.url;
         exchange->send_authorization = strcmp(origin, route.origin) == 0;
-        SS_TRY(ss_net_transfer(net, request, exchange, answer, err));
-        exchange->fault = SS_NET_FAULT_LASTING;
-        SS_TRY(follow(request, &route, answer, &again, err));
+        SS_TRY(ss_net_transfer(net, request, exchange, response, err));
+        exchange->fault = SS_NET_FAULT_PERMANENT;
+        SS_TRY(follow(request, &route, response, &again, err));
         exchange->fault = SS_NET_FAULT_NONE;
     }
 out:
@@ -289,9 +289,9 @@ out:
 
 /* ---- retries ---- */
 
-bool ss_net_fault_may_pass(ss_net_fault fault, size_t n_tries)
+bool ss_net_fault_is_retryable(ss_net_fault fault, size_t n_tries)
 {
-    return fault == SS_NET_FAULT_PASSING ||
+    return fault == SS_NET_FAULT_RETRYABLE ||
            (fault == SS_NET_FAULT_CONNECT && n_tries < CONNECT_TRIES);
 }
 
@@ -301,8 +301,8 @@ static bool is_worth_another(size_t n_most, const struct ss_net_exchange *exchan
     if (exchange->delivered || n_tries >= n_most) {
         return false;
     }
-    return status == SS_OK ? ss_net_code_is_passing(code)
-                           : ss_net_fault_may_pass(exchange->fault, n_tries);
+    return status == SS_OK ? ss_net_code_is_retryable(code)
+                           : ss_net_fault_is_retryable(exchange->fault, n_tries);
 }
 
 ss_status ss_net_need_online(const struct ss_net *net, const char *what, ss_err *err)
@@ -317,28 +317,28 @@ ss_status ss_net_need_online(const struct ss_net *net, const char *what, ss_err 
 }
 
 ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
-                      struct ss_net_answer *answer, ss_err *err)
+                      struct ss_net_response *response, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net_exchange exchange = {0};
     const size_t n_most = request->n_tries > 0 ? request->n_tries : net->options.n_tries;
-    *answer = (struct ss_net_answer){0};
+    *response = (struct ss_net_response){0};
     SS_TRY(ss_net_need_online(net, request->url, err));
     for (size_t n = 1;; n++) {
-        status = ss_net_try(net, request, &exchange, answer, err);
-        if (!is_worth_another(n_most, &exchange, status, answer->code, n)) {
+        status = ss_net_try(net, request, &exchange, response, err);
+        if (!is_worth_another(n_most, &exchange, status, response->code, n)) {
             break;
         }
-        const double pause = ss_net_pause(net, n);
-        status =
-            ss_net_sleep(net, status == SS_OK ? ss_net_wait_of(answer, pause) : pause, err);
+        const double pause = ss_net_backoff(net, n);
+        status = ss_net_sleep(
+            net, status == SS_OK ? ss_net_retry_after(response, pause) : pause, err);
         if (status != SS_OK) {
             break;
         }
     }
 out:
     if (status != SS_OK) {
-        ss_net_answer_release(answer);
+        ss_net_response_release(response);
     }
     return status;
 }

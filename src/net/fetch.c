@@ -12,8 +12,8 @@ struct wanted {
     const struct ss_fetch_options *options;
 };
 
-/* A way: whether a reference is of it, and how to fetch it. */
-struct way {
+/* A scheme handler: whether a reference is of its scheme, and how to fetch it. */
+struct scheme_handler {
     bool (*is_mine)(const struct wanted *wanted);
     ss_status (*fetch)(const struct wanted *wanted, struct ss_place *out, ss_err *err);
 };
@@ -48,7 +48,7 @@ static struct ss_net_options net_options(const struct wanted *wanted)
 static ss_status keep(char **out, const char *text, ss_err *err)
 {
     *out = ss__strdup(text);
-    return *out == NULL ? ss__fail_nomem(err, "a place") : SS_OK;
+    return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
 /* ---- paths ---- */
@@ -219,7 +219,7 @@ static ss_status refuse_word(const struct wanted *wanted, struct ss_place *out, 
 
 /* ---- the table ---- */
 
-static const struct way ways[] = {
+static const struct scheme_handler scheme_handlers[] = {
     {is_path, take_path},
     {is_artifact, fetch_artifact},
     {is_of_hub, fetch_of_hub},
@@ -233,9 +233,9 @@ ss_status ss_fetch(ss_place_kind kind, const char *reference,
     const struct wanted wanted = {kind, reference, options == NULL ? &defaults : options};
     *out = (struct ss_place){0};
     ss_status (*fetch)(const struct wanted *, struct ss_place *, ss_err *) = take_path;
-    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-        if (ways[i].is_mine(&wanted)) {
-            fetch = ways[i].fetch;
+    for (size_t i = 0; i < sizeof scheme_handlers / sizeof scheme_handlers[0]; i++) {
+        if (scheme_handlers[i].is_mine(&wanted)) {
+            fetch = scheme_handlers[i].fetch;
             break;
         }
     }

@@ -1,7 +1,7 @@
-/* The conversation with the hub about a file, and its API.
+/* Metadata of files on the hub, and its API.
  *
  * HEAD ENDPOINT/[datasets/|spaces/]ID/resolve/REV/PATH is followed only to origins of the hub;
- * any other target is a signed address of the content. The answer tells
+ * any other target is a signed URL of the content. The response tells
  *
  *   X-Repo-Commit    the commit
  *   X-Linked-Etag    or else ETag: the hash of the content
@@ -34,12 +34,11 @@ static ss_status find_endpoint(char **out, ss_err *err)
     }
     *out = ss__strndup(text, n);
     if (*out == NULL) {
-        return ss__fail_nomem(err, "an address");
+        return ss__fail_nomem(err, "a URL");
     }
     return ss_net_url_origin(*out, origin)
                ? SS_OK
-               : ss__fail(err, SS_E_USAGE, "HF_ENDPOINT is '%.300s', which is not an address",
-                          text);
+               : ss__fail(err, SS_E_USAGE, "HF_ENDPOINT is '%.300s', which is not a URL", text);
 }
 
 static double etag_seconds(void)
@@ -78,8 +77,8 @@ ss_status ss_net_hub_new(const struct ss_net_hub_options *options, struct ss_net
     *out = NULL;
     SS_ALLOC(hub, 1);
     hub->uses_links = !ss_net_env_is_true("HF_HUB_DISABLE_SYMLINKS");
-    hub->etag_seconds = net.answer_seconds > 0 && net.answer_seconds < etag_seconds()
-                            ? net.answer_seconds
+    hub->etag_seconds = net.response_seconds > 0 && net.response_seconds < etag_seconds()
+                            ? net.response_seconds
                             : etag_seconds();
     SS_TRY(find_endpoint(&hub->endpoint, err));
     SS_TRY(find_authorization(&hub->authorization, err));
@@ -129,20 +128,20 @@ const char *ss_net_hub_cache_dir(const struct ss_net_hub *hub)
     return hub->cache;
 }
 
-/* ---- refusals ---- */
+/* ---- error responses ---- */
 
 typedef enum about { ABOUT_REPO, ABOUT_REVISION, ABOUT_ENTRY } about;
 
-struct refusal {
+struct error_response {
     long code;           /* 0: any */
     const char *error;   /* X-Error-Code; NULL: any */
-    const char *message; /* X-Error-Message; NULL: any */
+    const char *header;  /* X-Error-Message; NULL: any */
     about about;
-    const char *sentence; /* behind the name of what was asked for */
+    const char *message; /* behind the name of what was asked for */
 };
 
 /* The first row that fits. */
-static const struct refusal refusals[] = {
+static const struct error_response error_responses[] = {
     {401, NULL, "Invalid credentials in Authorization header", ABOUT_REPO,
      "the token is not accepted; set HF_TOKEN to a valid one, or unset it for public things"},
     {0, NULL, "Access to this resource is disabled.", ABOUT_REPO,
@@ -168,43 +167,45 @@ static const char *or_empty(const char *text)
     return text == NULL ? "" : text;
 }
 
-static const struct refusal *find_refusal(const struct ss_net_answer *answer)
+static const struct error_response *find_error_response(const struct ss_net_response *response)
 {
-    const char *error = or_empty(ss_net_header(answer, "X-Error-Code"));
-    const char *message = or_empty(ss_net_header(answer, "X-Error-Message"));
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        const struct refusal *r = &refusals[i];
-        if ((r->code == 0 || r->code == answer->code) &&
+    const char *error = or_empty(ss_net_header(response, "X-Error-Code"));
+    const char *message = or_empty(ss_net_header(response, "X-Error-Message"));
+    for (size_t i = 0; i < sizeof error_responses / sizeof error_responses[0]; i++) {
+        const struct error_response *r = &error_responses[i];
+        if ((r->code == 0 || r->code == response->code) &&
             (r->error == NULL || strcmp(r->error, error) == 0) &&
-            (r->message == NULL || strcmp(r->message, message) == 0)) {
+            (r->header == NULL || strcmp(r->header, message) == 0)) {
             return r;
         }
     }
     return NULL;
 }
 
-/* A refusal of the hub as a sentence that says what to do. *no_entry (nullable): the file is
- * not in the revision. */
+/* An error response of the hub as a message that says what to do. *no_entry (nullable): the
+ * file is not in the revision. */
 static ss_status fail_refused(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                              const struct ss_net_answer *answer, bool *no_entry, ss_err *err)
+                              const struct ss_net_response *response, bool *no_entry,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf title = {0};
-    const struct refusal *refusal = find_refusal(answer);
-    const char *id = ss_net_header(answer, "X-Request-Id");
+    const struct error_response *error_response = find_error_response(response);
+    const char *id = ss_net_header(response, "X-Request-Id");
     ss_net_hub_add_title(&title, name);
-    if (name->path[0] != '\0' && (refusal == NULL || refusal->about == ABOUT_ENTRY)) {
+    if (name->path[0] != '\0' &&
+        (error_response == NULL || error_response->about == ABOUT_ENTRY)) {
         ss__buf_printf(&title, "/%s", name->path);
     }
     const char *what = or_empty(ss__buf_text(&title));
     if (no_entry != NULL) {
-        *no_entry = refusal != NULL && refusal->about == ABOUT_ENTRY;
+        *no_entry = error_response != NULL && error_response->about == ABOUT_ENTRY;
     }
-    if (refusal == NULL) {
-        status = ss_net_check(answer, what, err);
+    if (error_response == NULL) {
+        status = ss_net_check(response, what, err);
     } else {
         status = ss__fail(err, SS_E_NOINPUT, "%.400s: %s (%.200s answered %ld%s%.100s)", what,
-                          refusal->sentence, hub->endpoint, answer->code,
+                          error_response->message, hub->endpoint, response->code,
                           id == NULL ? "" : ", request ", or_empty(id));
     }
     ss__buf_release(&title);
@@ -243,14 +244,14 @@ static bool read_etag(const char *text, char out[SS_NET_HUB_ETAG_BYTES])
     return true;
 }
 
-static uint64_t read_size(const struct ss_net_answer *answer)
+static uint64_t read_size(const struct ss_net_response *response)
 {
-    const char *linked = ss_net_header(answer, "X-Linked-Size");
+    const char *linked = ss_net_header(response, "X-Linked-Size");
     uint64_t n = 0;
     if (linked != NULL) {
         return ss__parse_u64(linked, strlen(linked), &n) ? n : SS_NOWHERE;
     }
-    return answer->code < 300 ? ss_net_content_length(answer) : SS_NOWHERE;
+    return response->code < 300 ? ss_net_content_length(response) : SS_NOWHERE;
 }
 
 static bool same_origin(const char *a, const char *b)
@@ -260,37 +261,38 @@ static bool same_origin(const char *a, const char *b)
            strcmp(origin_a, origin_b) == 0;
 }
 
-static ss_status read_place(const struct ss_net_hub *hub, const struct ss_net_answer *answer,
-                            struct ss_net_hub_file *out, ss_err *err)
+static ss_status read_place(const struct ss_net_hub *hub,
+                            const struct ss_net_response *response, struct ss_net_hub_file *out,
+                            ss_err *err)
 {
-    const char *url = answer->location == NULL ? answer->url : answer->location;
+    const char *url = response->location == NULL ? response->url : response->location;
     out->url = ss__strdup(url);
     if (hub->authorization != NULL && same_origin(url, hub->endpoint)) {
         out->authorization = ss__strdup(hub->authorization);
     }
     const bool lacks_token = hub->authorization != NULL && same_origin(url, hub->endpoint) &&
                              out->authorization == NULL;
-    return out->url == NULL || lacks_token ? ss__fail_nomem(err, "an address") : SS_OK;
+    return out->url == NULL || lacks_token ? ss__fail_nomem(err, "a URL") : SS_OK;
 }
 
-static void read_commit(const struct ss_net_answer *answer, struct ss_net_hub_file *out)
+static void read_commit(const struct ss_net_response *response, struct ss_net_hub_file *out)
 {
-    const char *commit = ss_net_header(answer, "X-Repo-Commit");
+    const char *commit = ss_net_header(response, "X-Repo-Commit");
     if (commit != NULL && ss_net_hub_is_commit(commit)) {
         memcpy(out->commit, commit, SS_NET_HUB_COMMIT_BYTES);
     }
 }
 
 static ss_status read_head(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                           const struct ss_net_answer *answer, struct ss_net_hub_file *out,
+                           const struct ss_net_response *response, struct ss_net_hub_file *out,
                            ss_err *err)
 {
-    const char *etag = ss_net_header(answer, "X-Linked-Etag");
-    etag = etag == NULL ? ss_net_header(answer, "ETag") : etag;
-    read_commit(answer, out);
+    const char *etag = ss_net_header(response, "X-Linked-Etag");
+    etag = etag == NULL ? ss_net_header(response, "ETag") : etag;
+    read_commit(response, out);
     if (out->commit[0] == '\0') {
         return ss__fail(err, SS_E_NETWORK,
-                        "%.300s: the answer of %.200s names no commit, so that is not a hub; "
+                        "%.300s: the response of %.200s names no commit, so that is not a hub; "
                         "check HF_ENDPOINT and the proxy settings",
                         name->id, hub->endpoint);
     }
@@ -301,16 +303,16 @@ static ss_status read_head(const struct ss_net_hub *hub, const struct ss_net_hub
             "be checked",
             name->id, name->path);
     }
-    out->n_bytes = read_size(answer);
-    return read_place(hub, answer, out, err);
+    out->n_bytes = read_size(response);
+    return read_place(hub, response, out, err);
 }
 
-ss_status ss_net_hub_look(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                          struct ss_net_hub_file *out, bool *exists, ss_err *err)
+ss_status ss_net_hub_file_metadata(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                                   struct ss_net_hub_file *out, bool *exists, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf url = {0};
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     bool no_entry = false;
     const char *const origins[] = {DEFAULT_ENDPOINT, hub->endpoint, "https://hf.co", NULL};
     *out = (struct ss_net_hub_file){.n_bytes = SS_NOWHERE};
@@ -322,16 +324,16 @@ ss_status ss_net_hub_look(struct ss_net_hub *hub, const struct ss_net_hub_name *
         .authorization = hub->authorization,
         .follow = SS_NET_FOLLOW_ORIGIN,
         .origins = origins,
-        .answer_seconds = hub->etag_seconds,
+        .response_seconds = hub->etag_seconds,
         .n_tries = hub->n_tries,
     };
-    SS_TRY(ss_net_send(hub->net, &request, &answer, err));
-    const bool is_good = answer.code >= 200 && answer.code < 300;
-    if (is_good || answer.location != NULL) {
-        SS_TRY(read_head(hub, name, &answer, out, err));
+    SS_TRY(ss_net_send(hub->net, &request, &response, err));
+    const bool is_good = response.code >= 200 && response.code < 300;
+    if (is_good || response.location != NULL) {
+        SS_TRY(read_head(hub, name, &response, out, err));
     } else {
-        status = fail_refused(hub, name, &answer, &no_entry, err);
-        read_commit(&answer, out);
+        status = fail_refused(hub, name, &response, &no_entry, err);
+        read_commit(&response, out);
     }
     if (exists != NULL) {
         *exists = !no_entry;
@@ -341,7 +343,7 @@ out:
     if (status != SS_OK) {
         ss_net_hub_file_release(out);
     }
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
     ss__buf_release(&url);
     return status;
 }
@@ -364,27 +366,27 @@ static ss_status add_api_url(struct ss__buf *url, const struct ss_net_hub *hub,
         ss__buf_add_text(url, path);
     } else {
         return ss__fail(err, SS_E_NETWORK,
-                        "the hub's list goes on at another address, '%.300s', which is not "
+                        "the hub's list continues at another URL, '%.300s', which is not "
                         "followed",
                         path);
     }
     return ss__buf_check(url, err);
 }
 
-/* Link: <ADDRESS>; rel="next" */
-static ss_status read_next(const struct ss_net_answer *answer, char **next, ss_err *err)
+/* Link: <URL>; rel="next" */
+static ss_status read_next(const struct ss_net_response *response, char **next, ss_err *err)
 {
-    const char *at = ss_net_header(answer, "Link");
+    const char *at = ss_net_header(response, "Link");
     while (at != NULL && (at = strchr(at, '<')) != NULL) {
         const char *end = strchr(at, '>');
         const char *after = end == NULL ? NULL : strchr(end, '<');
         const char *rel = end == NULL ? NULL : strstr(end, "rel=\"next\"");
         if (rel != NULL && (after == NULL || rel < after)) {
             char *target = ss__strndup(at + 1, (size_t)(end - at - 1));
-            *next = target == NULL ? NULL : ss_net_url_join(answer->url, target);
+            *next = target == NULL ? NULL : ss_net_url_join(response->url, target);
             ss__free(target);
             return *next == NULL ? ss__fail(err, SS_E_NETWORK,
-                                            "the hub's list goes on at no usable address")
+                                            "the hub's list continues at no usable URL")
                                  : SS_OK;
         }
         at = end;
@@ -397,7 +399,7 @@ ss_status ss_net_hub_api(struct ss_net_hub *hub, const struct ss_net_hub_name *n
 {
     ss_status status = SS_OK;
     struct ss__buf url = {0};
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     *out = NULL;
     if (next != NULL) {
         *next = NULL;
@@ -409,21 +411,21 @@ ss_status ss_net_hub_api(struct ss_net_hub *hub, const struct ss_net_hub_name *n
         .follow = SS_NET_FOLLOW_ORIGIN,
         .max_bytes = MAX_API_BYTES,
     };
-    SS_TRY(ss_net_send(hub->net, &request, &answer, err));
-    if (answer.code < 200 || answer.code >= 300) {
-        SS_TRY(fail_refused(hub, name, &answer, NULL, err));
+    SS_TRY(ss_net_send(hub->net, &request, &response, err));
+    if (response.code < 200 || response.code >= 300) {
+        SS_TRY(fail_refused(hub, name, &response, NULL, err));
     }
-    SS_TRY(ss__json_parse(request.url, answer.body.data == NULL ? "" : answer.body.data,
-                          answer.body.n_bytes, out, err));
+    SS_TRY(ss__json_parse(request.url, response.body.data == NULL ? "" : response.body.data,
+                          response.body.n_bytes, out, err));
     if (next != NULL) {
-        SS_TRY(read_next(&answer, next, err));
+        SS_TRY(read_next(&response, next, err));
     }
 out:
     if (status != SS_OK) {
         ss__json_free(*out);
         *out = NULL;
     }
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
     ss__buf_release(&url);
     return status;
 }

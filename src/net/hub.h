@@ -1,8 +1,8 @@
-/* The model hub: names, the conversation about a file, and the on-disk cache that is shared
+/* The model hub: names, metadata of files, and the on-disk cache that is shared
  * with the hub's Python client (docs/formats.md, "The cache of the hub").
  *
  *   ss_net_hub_name     "org/name@revision/path", parsed and checked
- *   ss_net_hub_look     what the hub says about a file: commit, etag, size, address
+ *   ss_net_hub_file_metadata     what the hub says about a file: commit, etag, size, URL
  *   ss_net_hub_list     the files of a repository
  *   ss_net_hub_get      a file in the cache, downloaded if it is not there
  *   ss_net_hub_remote   a file read in place by range, nothing kept
@@ -51,7 +51,7 @@ bool ss_net_hub_is_id(const char *text);
 /* Parse "ID[@REV]", "hf:[KIND/]ID[@REV][/PATH]" or "hf://[KIND/]ID[@REV][/PATH]" with KIND one
  * of models, datasets, spaces; `otherwise` where there is none. A revision may hold slashes as
  * refs/pr/1 and refs/convert/parquet do, or quoted (%2F).
- * Errors: SS_E_USAGE with a sentence that says the form. Threads: any. */
+ * Errors: SS_E_USAGE with a message that says the form. Threads: any. */
 SS_MUST_USE ss_status ss_net_hub_parse(const char *text, ss_net_hub_kind otherwise,
                                        struct ss_net_hub_name *out, ss_err *err);
 
@@ -71,7 +71,7 @@ struct ss_net_hub_options {
 };
 
 /* Make a client of the hub from the environment (endpoint, token, cache, see docs/formats.md).
- * Gives *out. Errors: SS_E_USAGE (an endpoint that is no address, no home for the cache),
+ * Gives *out. Errors: SS_E_USAGE (an endpoint that is no URL, no home for the cache),
  * SS_E_NOMEM. Threads: one thread at a time, as ss_net. */
 SS_MUST_USE ss_status ss_net_hub_new(const struct ss_net_hub_options *options,
                                      struct ss_net_hub **out, ss_err *err);
@@ -93,7 +93,7 @@ struct ss_net_hub_file {
     char etag[SS_NET_HUB_ETAG_BYTES]; /* fit for a file name */
     uint64_t n_bytes;                 /* SS_NOWHERE: not told */
     char *url;                        /* of the content; a signed one expires */
-    char *authorization;              /* for that address, NULL: none */
+    char *authorization;              /* for that URL, NULL: none */
 };
 
 /* Ask the hub about name->path.
@@ -103,23 +103,24 @@ struct ss_net_hub_file {
  * Errors   SS_E_NOINPUT (no repository, revision or file; no access), SS_E_NETWORK, SS_E_DATA
  *          (headers that make no sense), SS_E_STOPPED, SS_E_NOMEM: sentences that say what to
  * do Source   tests/net/test_hub.py */
-SS_MUST_USE ss_status ss_net_hub_look(struct ss_net_hub *hub,
-                                      const struct ss_net_hub_name *name,
-                                      struct ss_net_hub_file *out, bool *exists, ss_err *err);
+SS_MUST_USE ss_status ss_net_hub_file_metadata(struct ss_net_hub *hub,
+                                               const struct ss_net_hub_name *name,
+                                               struct ss_net_hub_file *out, bool *exists,
+                                               ss_err *err);
 void ss_net_hub_file_release(struct ss_net_hub_file *file);
 
-/* Make a remote file (net.h) of name->path that asks the hub again when its signed address has
+/* Make a remote file (net.h) of name->path that asks the hub again when its signed URL has
  * expired. `commit` [SS_NET_HUB_COMMIT_BYTES] receives the commit, nullable. The name's
  * revision should be a commit where the file is read over a long time. Errors: as
- * ss_net_hub_look. The hub is borrowed until the remote is freed. */
+ * ss_net_hub_file_metadata. The hub is borrowed until the remote is freed. */
 SS_MUST_USE ss_status ss_net_hub_remote(struct ss_net_hub *hub,
                                         const struct ss_net_hub_name *name, bool needs_ranges,
                                         struct ss_net_remote **out, char *commit, ss_err *err);
 
 /* Ask the API for a JSON document: `path` below the endpoint, "/api/…". *next (nullable)
- * receives the address of the next page, to be released with ss__free, or NULL; an absolute
- * address of the endpoint's origin is taken for `path` too. Gives *out (ss__json_free).
- * Errors: as ss_net_hub_look. */
+ * receives the URL of the next page, to be released with ss__free, or NULL; an absolute
+ * URL of the endpoint's origin is taken for `path` too. Gives *out (ss__json_free).
+ * Errors: as ss_net_hub_file_metadata. */
 SS_MUST_USE ss_status ss_net_hub_api(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                                      const char *path, struct ss__json **out, char **next,
                                      ss_err *err);
@@ -140,7 +141,7 @@ struct ss_net_hub_tree {
 
 /* List the files of name->revision below name->path ("" for all), with the commit that the
  * revision means. Where the hub cannot be reached, what the cache holds of it is listed.
- * Errors: as ss_net_hub_look; SS_E_LIMIT beyond 1,000,000 files. */
+ * Errors: as ss_net_hub_file_metadata; SS_E_LIMIT beyond 1,000,000 files. */
 SS_MUST_USE ss_status ss_net_hub_list(struct ss_net_hub *hub,
                                       const struct ss_net_hub_name *name,
                                       struct ss_net_hub_tree *out, ss_err *err);
@@ -152,10 +153,12 @@ void ss_net_hub_tree_release(struct ss_net_hub_tree *tree);
  * cache knows that a file is there by a listing of the revision or by a link whose content is
  * gone, and that it is not by such a listing or a mark (.no_exist); else it knows nothing. */
 typedef enum ss_net_hub_need {
-    SS_NET_HUB_FILE,   /* the file must be had */
-    SS_NET_HUB_ANSWER, /* it may be absent, if that is known */
-    SS_NET_HUB_LIKELY, /* as SS_NET_HUB_ANSWER, but what nothing is known of counts as absent */
-    SS_NET_HUB_AT_HAND, /* what the hub does not give and the cache does not hold is absent */
+    SS_NET_HUB_REQUIRED,            /* the file must be had */
+    SS_NET_HUB_OPTIONAL,            /* it may be absent, if that is known */
+    SS_NET_HUB_OPTIONAL_OR_UNKNOWN, /* as SS_NET_HUB_OPTIONAL, but what nothing is known of
+                                       counts as absent */
+    SS_NET_HUB_IF_AVAILABLE, /* what the hub does not give and the cache does not hold is absent
+                              */
 } ss_net_hub_need;
 
 /* The path of name->path in the cache, downloaded if needed.
@@ -163,9 +166,9 @@ typedef enum ss_net_hub_need {
  * need     what a file that is not there means; *out is NULL where it is absent
  * out      gives (ss__free); a path below snapshots/COMMIT
  * commit   [SS_NET_HUB_COMMIT_BYTES], nullable
- * Errors   as ss_net_hub_look; SS_E_DATA (the content is not what its hash says), SS_E_IO (disk
- *          full, not writable); what came so far is kept for the next call unless it was wrong
- * Source   tests/net/test_hub.py, tests/net/test_hub_client.py */
+ * Errors   as ss_net_hub_file_metadata; SS_E_DATA (the content is not what its hash says),
+ * SS_E_IO (disk full, not writable); what came so far is kept for the next call unless it was
+ * wrong Source   tests/net/test_hub.py, tests/net/test_hub_client.py */
 SS_MUST_USE ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                                      ss_net_hub_need need, char **out, char *commit,
                                      ss_err *err);

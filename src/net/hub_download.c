@@ -1,5 +1,5 @@
 /* Bringing a blob into the cache: by way of blobs/ETAG.saescope-part under the blob's lock (see
- * landing.h), with the hash that its etag is. */
+ * download.h), with the hash that its etag is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "net/download.h"
 #include "net/hub_priv.h"
-#include "net/landing.h"
 
 enum { READ_BYTES = 1 << 18 };
 
@@ -18,8 +18,8 @@ struct download {
     struct ss_net_hub *hub;
     const struct ss_net_hub_name *name; /* at the commit */
     const struct ss_net_hub_file *file;
-    const struct ss_net_hub_place *place;
-    bool is_first_place; /* the address that came with `file` was not used yet */
+    const struct ss_net_hub_paths *paths;
+    bool is_first_url; /* the URL that came with `file` was not used yet */
 };
 
 /* ---- etags ---- */
@@ -106,7 +106,7 @@ out:
     return status;
 }
 
-/* The address of the content: first the one that was told, then, when it has expired, the one
+/* The URL of the content: first the one that was told, then, when it has expired, the one
  * that the hub tells for the same commit. */
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
@@ -114,28 +114,28 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
     ss_status status = SS_OK;
     struct ss_net_hub_file again = {0};
     const struct ss_net_hub_file *file = d->file;
-    if (!d->is_first_place) {
-        SS_TRY(ss_net_hub_look(d->hub, d->name, &again, NULL, err));
+    if (!d->is_first_url) {
+        SS_TRY(ss_net_hub_file_metadata(d->hub, d->name, &again, NULL, err));
         if (strcmp(again.etag, d->file->etag) != 0) {
             SS_FAIL(SS_E_DATA, "%.300s/%.300s changed on the hub while it was read; run again",
                     d->name->id, d->name->path);
         }
         file = &again;
     }
-    d->is_first_place = false;
+    d->is_first_url = false;
     *url = ss__strdup(file->url);
     *authorization = file->authorization == NULL ? NULL : ss__strdup(file->authorization);
     if (*url == NULL || (file->authorization != NULL && *authorization == NULL)) {
         ss__free(*url);
         *url = NULL;
-        SS_TRY(ss__fail_nomem(err, "an address"));
+        SS_TRY(ss__fail_nomem(err, "a URL"));
     }
 out:
     ss_net_hub_file_release(&again);
     return status;
 }
 
-/* ---- landing ---- */
+/* ---- to the disk ---- */
 
 /* The size, asked for where the hub did not tell it: a git hash begins with it. */
 static ss_status find_size(const struct ss_net_hub_file *file, struct ss_net_remote *remote,
@@ -146,15 +146,15 @@ static ss_status find_size(const struct ss_net_hub_file *file, struct ss_net_rem
 }
 
 /* What could not be hashed on its way is hashed where it lies. */
-static ss_status check_landed(struct download *d, ss_err *err)
+static ss_status check_downloaded(struct download *d, ss_err *err)
 {
     bool is_good = true;
     const ss_status status =
-        ss_net_hub_check_file(d->hub->net, d->place->blob, d->file->etag, &is_good, err);
+        ss_net_hub_check_file(d->hub->net, d->paths->blob, d->file->etag, &is_good, err);
     if (status == SS_OK && is_good) {
         return SS_OK;
     }
-    unlink(d->place->blob);
+    unlink(d->paths->blob);
     return status != SS_OK
                ? status
                : ss__fail(err, SS_E_DATA,
@@ -163,44 +163,44 @@ static ss_status check_landed(struct download *d, ss_err *err)
                           d->name->id, d->name->path, d->file->etag);
 }
 
-static ss_status land(struct download *d, struct ss_net_remote *remote, const char *part,
-                      ss_err *err)
+static ss_status download(struct download *d, struct ss_net_remote *remote, const char *part,
+                          ss_err *err)
 {
     char head[48] = "";
-    struct ss_net_landing landing = {.partial = part, .place = d->place->blob};
-    SS_RETURN_IF_ERROR(find_size(d->file, remote, &landing.n_bytes, err));
-    const bool is_known = ss_net_hub_etag_kind(d->file->etag, &landing.kind);
+    struct ss_net_download options = {.partial = part, .path = d->paths->blob};
+    SS_RETURN_IF_ERROR(find_size(d->file, remote, &options.n_bytes, err));
+    const bool is_known = ss_net_hub_etag_kind(d->file->etag, &options.kind);
     const bool is_late =
-        is_known && landing.kind == SS__HASH_SHA1 && landing.n_bytes == SS_NOWHERE;
-    landing.kind = is_known ? landing.kind : SS__HASH_SHA256;
-    landing.hex = is_known && !is_late ? d->file->etag : NULL;
-    if (landing.kind == SS__HASH_SHA1) {
-        landing.hash_head = head;
-        landing.n_hash_head_bytes = git_head(landing.n_bytes, head);
+        is_known && options.kind == SS__HASH_SHA1 && options.n_bytes == SS_NOWHERE;
+    options.kind = is_known ? options.kind : SS__HASH_SHA256;
+    options.hex = is_known && !is_late ? d->file->etag : NULL;
+    if (options.kind == SS__HASH_SHA1) {
+        options.hash_head = head;
+        options.n_hash_head_bytes = git_head(options.n_bytes, head);
     }
-    SS_RETURN_IF_ERROR(ss_net_land(d->hub->net, remote, d->name->path, &landing, err));
-    return is_late ? check_landed(d, err) : SS_OK;
+    SS_RETURN_IF_ERROR(ss_net_download_file(d->hub->net, remote, d->name->path, &options, err));
+    return is_late ? check_downloaded(d, err) : SS_OK;
 }
 
 ss_status ss_net_hub_download(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                               const struct ss_net_hub_file *file,
-                              const struct ss_net_hub_place *place, ss_err *err)
+                              const struct ss_net_hub_paths *paths, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf part = {0}, title = {0};
     struct ss_net_hub_name fixed = *name;
     struct ss_net_remote *remote = NULL;
     struct download d = {
-        .hub = hub, .name = &fixed, .file = file, .place = place, .is_first_place = true};
+        .hub = hub, .name = &fixed, .file = file, .paths = paths, .is_first_url = true};
     memcpy(fixed.revision, file->commit, SS_NET_HUB_COMMIT_BYTES);
-    ss__buf_printf(&part, "%s" SS_NET_HUB_PART, place->blob);
+    ss__buf_printf(&part, "%s" SS_NET_HUB_PARTIAL_SUFFIX, paths->blob);
     ss__buf_printf(&title, "%s/%s", name->id, name->path);
     SS_TRY(ss__buf_check(&part, err));
     SS_TRY(ss__buf_check(&title, err));
     const struct ss_net_remote_options options = {
         .name = ss__buf_text(&title), .locate = locate, .user = &d, .n_bytes = file->n_bytes};
     SS_TRY(ss_net_remote_new(hub->net, &options, &remote, err));
-    SS_TRY(land(&d, remote, ss__buf_text(&part), err));
+    SS_TRY(download(&d, remote, ss__buf_text(&part), err));
 out:
     ss_net_remote_free(remote);
     ss__buf_release(&part);

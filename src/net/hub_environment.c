@@ -79,7 +79,7 @@ static ss_status find_path(const char *const *names, const char *below, char **o
     } else if (variable("HOME") != NULL) {
         ss__buf_printf(&path, "%s/.cache/huggingface/%s", variable("HOME"), below);
     } else {
-        SS_FAIL(SS_E_USAGE, "there is no place for the cache: set HF_HOME or HOME");
+        SS_FAIL(SS_E_USAGE, "there is no folder for the cache: set HF_HOME or HOME");
     }
     *out = ss__strndup(path.data == NULL ? "" : path.data, path.n_bytes);
     SS_TRY(ss__buf_check(&path, err));

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "net/download.h"
 #include "net/hub_priv.h"
-#include "net/landing.h"
 
 /* What is known about a wanted file without the hub. */
 typedef enum cached {
@@ -41,17 +41,17 @@ static cached look_in_listing(const struct ss_net_hub *hub, const struct ss_net_
 static cached look_in_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                             const char *commit, char **out)
 {
-    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_paths paths = {0};
     *out = NULL;
-    if (ss_net_hub_place_find(hub, name, commit, NULL, &place, NULL) != SS_OK) {
+    if (ss_net_hub_paths_find(hub, name, commit, NULL, &paths, NULL) != SS_OK) {
         return CACHED_NOTHING;
     }
-    const ss__path_kind kind = ss__path_look(place.pointer);
+    const ss__path_kind kind = ss__path_look(paths.pointer);
     if (kind == SS__PATH_FILE) {
-        *out = place.pointer;
-        place.pointer = NULL;
+        *out = paths.pointer;
+        paths.pointer = NULL;
     }
-    ss_net_hub_place_release(&place);
+    ss_net_hub_paths_release(&paths);
     return kind == SS__PATH_FILE                    ? CACHED_FILE
            : kind == SS__PATH_BROKEN                ? CACHED_LOSS
            : ss_net_hub_no_exist(hub, name, commit) ? CACHED_ABSENCE
@@ -61,9 +61,9 @@ static cached look_in_cache(const struct ss_net_hub *hub, const struct ss_net_hu
 /* Whether a need is met by what is known where no more can be. */
 static bool is_enough(cached found, ss_net_hub_need need)
 {
-    return found == CACHED_FILE || (found == CACHED_ABSENCE && need != SS_NET_HUB_FILE) ||
-           (found == CACHED_NOTHING && need >= SS_NET_HUB_LIKELY) ||
-           (found == CACHED_LOSS && need == SS_NET_HUB_AT_HAND);
+    return found == CACHED_FILE || (found == CACHED_ABSENCE && need != SS_NET_HUB_REQUIRED) ||
+           (found == CACHED_NOTHING && need >= SS_NET_HUB_OPTIONAL_OR_UNKNOWN) ||
+           (found == CACHED_LOSS && need == SS_NET_HUB_IF_AVAILABLE);
 }
 
 static ss_status missing(const struct ss_net_hub_name *name, ss_err *err)
@@ -75,35 +75,35 @@ static ss_status missing(const struct ss_net_hub_name *name, ss_err *err)
 static ss_status give(cached found, const struct ss_net_hub_name *name, ss_net_hub_need need,
                       ss_err *err)
 {
-    return found == CACHED_FILE || need != SS_NET_HUB_FILE ? SS_OK : missing(name, err);
+    return found == CACHED_FILE || need != SS_NET_HUB_REQUIRED ? SS_OK : missing(name, err);
 }
 
 /* ---- with the hub ---- */
 
 /* Whether a blob is there with the size that it should have. */
-static bool has_blob(const struct ss_net_hub_place *place, const struct ss_net_hub_file *file)
+static bool has_blob(const struct ss_net_hub_paths *paths, const struct ss_net_hub_file *file)
 {
     struct stat facts;
-    return stat(place->blob, &facts) == 0 && S_ISREG(facts.st_mode) &&
+    return stat(paths->blob, &facts) == 0 && S_ISREG(facts.st_mode) &&
            (file->n_bytes == SS_NOWHERE || (uint64_t)facts.st_size == file->n_bytes);
 }
 
 static ss_status bring(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                       const struct ss_net_hub_file *file, const struct ss_net_hub_place *place,
+                       const struct ss_net_hub_file *file, const struct ss_net_hub_paths *paths,
                        ss_err *err)
 {
     ss_status status = SS_OK;
     int lock = -1;
-    SS_TRY(ss_net_make_parents(place->blob, err));
+    SS_TRY(ss_net_make_parents(paths->blob, err));
     ss_net_hub_tag_cache(hub);
     SS_TRY(ss_net_hub_ref_write(hub, name, file->commit, err));
-    SS_TRY(ss_net_hub_lock(hub, place->lock, &lock, err));
+    SS_TRY(ss_net_hub_lock(hub, paths->lock, &lock, err));
     const bool is_new =
-        !has_blob(place, file) && ss__path_look(place->pointer) != SS__PATH_FILE;
+        !has_blob(paths, file) && ss__path_look(paths->pointer) != SS__PATH_FILE;
     if (is_new) {
-        SS_TRY(ss_net_hub_download(hub, name, file, place, err));
+        SS_TRY(ss_net_hub_download(hub, name, file, paths, err));
     }
-    SS_TRY(ss_net_hub_link(hub, place, is_new, err));
+    SS_TRY(ss_net_hub_link(hub, paths, is_new, err));
 out:
     ss_net_hub_unlock(lock);
     return status;
@@ -113,18 +113,18 @@ static ss_status get_found(struct ss_net_hub *hub, const struct ss_net_hub_name 
                            const struct ss_net_hub_file *file, char **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_hub_place place = {0};
-    SS_TRY(ss_net_hub_place_find(hub, name, file->commit, file->etag, &place, err));
-    if (ss__path_look(place.pointer) == SS__PATH_FILE) {
+    struct ss_net_hub_paths paths = {0};
+    SS_TRY(ss_net_hub_paths_find(hub, name, file->commit, file->etag, &paths, err));
+    if (ss__path_look(paths.pointer) == SS__PATH_FILE) {
         (void)!ss_net_hub_ref_write(hub, name, file->commit,
                                     NULL); /* the cache may be read-only */
     } else {
-        SS_TRY(bring(hub, name, file, &place, err));
+        SS_TRY(bring(hub, name, file, &paths, err));
     }
-    *out = place.pointer;
-    place.pointer = NULL;
+    *out = paths.pointer;
+    paths.pointer = NULL;
 out:
-    ss_net_hub_place_release(&place);
+    ss_net_hub_paths_release(&paths);
     return status;
 }
 
@@ -135,7 +135,7 @@ static ss_status ask_and_get(struct ss_net_hub *hub, const struct ss_net_hub_nam
     ss_status status = SS_OK;
     struct ss_net_hub_file file = {0};
     bool exists = true;
-    SS_TRY(ss_net_hub_look(hub, name, &file, &exists, err));
+    SS_TRY(ss_net_hub_file_metadata(hub, name, &file, &exists, err));
     *was_seen = true;
     memcpy(commit, file.commit, SS_NET_HUB_COMMIT_BYTES);
     if (exists) {
@@ -152,7 +152,7 @@ out:
     return status;
 }
 
-/* A file that changed between the question and its content is asked for once more. */
+/* A file that changed between the request and its content is asked for once more. */
 static ss_status get_online(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                             ss_net_hub_need need, char **out,
                             char commit[SS_NET_HUB_COMMIT_BYTES], bool *was_seen, ss_err *err)
@@ -178,7 +178,7 @@ static bool may_fall_back(ss_status status)
     return status == SS_E_NETWORK || status == SS_E_NOINPUT;
 }
 
-static ss_status fail_again(const ss_err *why, ss_err *err)
+static ss_status fail_after_retry(const ss_err *why, ss_err *err)
 {
     if (err != NULL) {
         *err = *why;
@@ -192,12 +192,12 @@ static ss_status fail_unknown(const struct ss_net_hub *hub, const struct ss_net_
                               ss_err *err)
 {
     const bool is_lost = found == CACHED_LOSS;
-    const char *before = is_lost                   ? "knows that there is"
-                         : need == SS_NET_HUB_FILE ? "has no copy of"
-                                                   : "neither has";
-    const char *after = is_lost                   ? ", but does not hold it"
-                        : need == SS_NET_HUB_FILE ? ""
-                                                  : " nor knows that there is none";
+    const char *before = is_lost                       ? "knows that there is"
+                         : need == SS_NET_HUB_REQUIRED ? "has no copy of"
+                                                       : "neither has";
+    const char *after = is_lost                       ? ", but does not hold it"
+                        : need == SS_NET_HUB_REQUIRED ? ""
+                                                      : " nor knows that there is none";
     return ss__fail(err, why->code, "%.500s; and the cache %.200s %s %.200s%s", why->message,
                     hub->cache, before, name->path, after);
 }
@@ -210,7 +210,7 @@ static ss_status get_offline(struct ss_net_hub *hub, const struct ss_net_hub_nam
     const bool is_known = ss_net_hub_ref_read(hub, name, commit);
     const cached found = is_known ? look_in_cache(hub, name, commit, out) : CACHED_NOTHING;
     const struct ss_net_options *options = ss_net_options_of(hub->net);
-    if (found == CACHED_FILE && !hub->is_away && !options->offline) {
+    if (found == CACHED_FILE && !hub->is_unreachable && !options->offline) {
         ss__log(&options->log, SS_LEVEL_WARNING,
                 "using the copy of %s in the cache, since %.600s", name->id, why->message);
     }
@@ -219,7 +219,7 @@ static ss_status get_offline(struct ss_net_hub *hub, const struct ss_net_hub_nam
     }
     commit[0] = '\0';
     if (why->code != SS_E_NETWORK) {
-        return fail_again(why, err);
+        return fail_after_retry(why, err);
     }
     if (is_known) {
         return fail_unknown(hub, name, found, need, why, err);
@@ -248,20 +248,21 @@ ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *n
         }
     }
     hub->n_tries = has_copy(hub, name) ? 1 : 0;
-    status = hub->is_away ? hub->away.code
-                          : get_online(hub, name, need, out, found_commit, &was_seen, &why);
+    status = hub->is_unreachable
+                 ? hub->unreachable.code
+                 : get_online(hub, name, need, out, found_commit, &was_seen, &why);
     hub->n_tries = 0;
     if (status != SS_OK) {
-        why = hub->is_away ? hub->away : why;
+        why = hub->is_unreachable ? hub->unreachable : why;
         const bool falls_back = !was_seen && may_fall_back(status);
         if (falls_back) {
             status = get_offline(hub, name, need, &why, out, found_commit, err);
         } else {
-            status = fail_again(&why, err);
+            status = fail_after_retry(&why, err);
         }
-        if (falls_back && why.code == SS_E_NETWORK && !hub->is_away) {
-            hub->is_away = true;
-            hub->away = why;
+        if (falls_back && why.code == SS_E_NETWORK && !hub->is_unreachable) {
+            hub->is_unreachable = true;
+            hub->unreachable = why;
         }
     }
 out:
@@ -286,7 +287,7 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
     struct asked *asked = user;
     ss_status status = SS_OK;
     struct ss_net_hub_file file = {0};
-    SS_TRY(ss_net_hub_look(asked->hub, &asked->name, &file, NULL, err));
+    SS_TRY(ss_net_hub_file_metadata(asked->hub, &asked->name, &file, NULL, err));
     if (strcmp(file.etag, asked->etag) != 0) {
         SS_FAIL(SS_E_DATA, "%.300s/%.300s changed on the hub while it was read; run again",
                 asked->name.id, asked->name.path);
@@ -309,7 +310,7 @@ ss_status ss_net_hub_remote(struct ss_net_hub *hub, const struct ss_net_hub_name
     struct ss__buf title = {0};
     struct asked *asked = NULL;
     *out = NULL;
-    SS_TRY(ss_net_hub_look(hub, name, &file, NULL, err));
+    SS_TRY(ss_net_hub_file_metadata(hub, name, &file, NULL, err));
     ss__buf_printf(&title, "%s/%s", name->id, name->path);
     SS_TRY(ss__buf_check(&title, err));
     SS_ALLOC(asked, 1);

@@ -20,17 +20,18 @@ struct listed {
 /* Of the transformer. Absent settings of the tokenizer have defaults, so that has to be known;
  * the other files repeat what these or a vocabulary say, or add to it. */
 static const struct listed transformer_files[] = {
-    {"tokenizer_config.json", SS_NET_HUB_ANSWER},
-    {"tokenizer.json", SS_NET_HUB_LIKELY},
-    {"special_tokens_map.json", SS_NET_HUB_LIKELY},
-    {"added_tokens.json", SS_NET_HUB_LIKELY},
-    {"vocab.txt", SS_NET_HUB_LIKELY},
-    {NULL, SS_NET_HUB_FILE},
+    {"tokenizer_config.json", SS_NET_HUB_OPTIONAL},
+    {"tokenizer.json", SS_NET_HUB_OPTIONAL_OR_UNKNOWN},
+    {"special_tokens_map.json", SS_NET_HUB_OPTIONAL_OR_UNKNOWN},
+    {"added_tokens.json", SS_NET_HUB_OPTIONAL_OR_UNKNOWN},
+    {"vocab.txt", SS_NET_HUB_OPTIONAL_OR_UNKNOWN},
+    {NULL, SS_NET_HUB_REQUIRED},
 };
 /* Read only where there is no tokenizer.json. */
-static const struct listed vocabulary_files[] = {{"vocab.json", SS_NET_HUB_LIKELY},
-                                                 {"sentencepiece.bpe.model", SS_NET_HUB_LIKELY},
-                                                 {NULL, SS_NET_HUB_FILE}};
+static const struct listed vocabulary_files[] = {
+    {"vocab.json", SS_NET_HUB_OPTIONAL_OR_UNKNOWN},
+    {"sentencepiece.bpe.model", SS_NET_HUB_OPTIONAL_OR_UNKNOWN},
+    {NULL, SS_NET_HUB_REQUIRED}};
 static const char *const vocabularies[] = {"tokenizer.json", "vocab.txt", "vocab.json",
                                            "sentencepiece.bpe.model", NULL};
 
@@ -99,16 +100,16 @@ static ss_status get_listed(struct fetching *f, const char *folder, const struct
 }
 
 /* The first of some names that there is; *path NULL where there is none, which then is known of
- * all with SS_NET_HUB_ANSWER. */
+ * all with SS_NET_HUB_OPTIONAL. */
 static ss_status get_first(struct fetching *f, const char *folder, const char *const *files,
                            ss_net_hub_need need, char **path, ss_err *err)
 {
     *path = NULL;
     for (size_t i = 0; files[i] != NULL && *path == NULL; i++) {
-        SS_RETURN_IF_ERROR(get(f, folder, files[i], SS_NET_HUB_AT_HAND, path, err));
+        SS_RETURN_IF_ERROR(get(f, folder, files[i], SS_NET_HUB_IF_AVAILABLE, path, err));
     }
-    for (size_t i = 0; need == SS_NET_HUB_ANSWER && files[i] != NULL && *path == NULL; i++) {
-        SS_RETURN_IF_ERROR(get(f, folder, files[i], SS_NET_HUB_ANSWER, path, err));
+    for (size_t i = 0; need == SS_NET_HUB_OPTIONAL && files[i] != NULL && *path == NULL; i++) {
+        SS_RETURN_IF_ERROR(get(f, folder, files[i], SS_NET_HUB_OPTIONAL, path, err));
     }
     return SS_OK;
 }
@@ -117,7 +118,7 @@ static ss_status get_first_quietly(struct fetching *f, const char *folder,
                                    const char *const *files, bool *is_there, ss_err *err)
 {
     char *path = NULL;
-    const ss_status status = get_first(f, folder, files, SS_NET_HUB_ANSWER, &path, err);
+    const ss_status status = get_first(f, folder, files, SS_NET_HUB_OPTIONAL, &path, err);
     *is_there = path != NULL;
     ss__free(path);
     return status;
@@ -144,7 +145,7 @@ static ss_status get_shards(struct fetching *f, const char *folder, const char *
             SS_FAIL_FILE(index, SS_E_DATA,
                          "names too many shards, or one that is no file name");
         }
-        SS_TRY(get_quietly(f, folder, file, SS_NET_HUB_FILE, &is_there, err));
+        SS_TRY(get_quietly(f, folder, file, SS_NET_HUB_REQUIRED, &is_there, err));
         last = file;
     }
 out:
@@ -168,7 +169,7 @@ static ss_status get_weights(struct fetching *f, const char *folder, const char 
     if (path != NULL && is_index(path)) {
         SS_TRY(get_shards(f, folder, path, err));
     }
-    if (path == NULL && need == SS_NET_HUB_ANSWER) {
+    if (path == NULL && need == SS_NET_HUB_OPTIONAL) {
         SS_FAIL(SS_E_NOINPUT, "%.300s has no weights that are read (%s or %s)%s%s", f->name.id,
                 files[0], strstr(files[1], ".index.json") == NULL ? files[1] : files[2],
                 folder[0] == '\0' ? "" : " in ", folder);
@@ -185,16 +186,17 @@ static ss_status get_tokenizer(struct fetching *f, const char *folder, ss_err *e
     bool has_tokenizer = false, has_pieces = false, is_there = false;
     SS_RETURN_IF_ERROR(get_listed(f, folder, transformer_files, err));
     SS_RETURN_IF_ERROR(
-        get_quietly(f, folder, "tokenizer.json", SS_NET_HUB_AT_HAND, &has_tokenizer, err));
+        get_quietly(f, folder, "tokenizer.json", SS_NET_HUB_IF_AVAILABLE, &has_tokenizer, err));
     if (has_tokenizer) {
         return SS_OK;
     }
     SS_RETURN_IF_ERROR(get_listed(f, folder, vocabulary_files, err));
     SS_RETURN_IF_ERROR(get_first_quietly(f, folder, vocabularies, &is_there, err));
     SS_RETURN_IF_ERROR(
-        get_quietly(f, folder, "vocab.json", SS_NET_HUB_AT_HAND, &has_pieces, err));
+        get_quietly(f, folder, "vocab.json", SS_NET_HUB_IF_AVAILABLE, &has_pieces, err));
     return get_quietly(f, folder, "merges.txt",
-                       has_pieces ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, &is_there, err);
+                       has_pieces ? SS_NET_HUB_OPTIONAL : SS_NET_HUB_IF_AVAILABLE, &is_there,
+                       err);
 }
 
 /* An adapter may stand beside a whole model, or alone: then its base model is elsewhere. */
@@ -203,19 +205,21 @@ static ss_status get_transformer(struct fetching *f, const char *folder, ss_err 
     ss_status status = SS_OK;
     bool is_adapter = false, has_config = false;
     char *weights = NULL;
-    SS_TRY(get_quietly(f, folder, adapter_config, SS_NET_HUB_LIKELY, &is_adapter, err));
+    SS_TRY(get_quietly(f, folder, adapter_config, SS_NET_HUB_OPTIONAL_OR_UNKNOWN, &is_adapter,
+                       err));
     if (is_adapter) {
-        SS_TRY(get_first(f, folder, adapter_files, SS_NET_HUB_ANSWER, &weights, err));
+        SS_TRY(get_first(f, folder, adapter_files, SS_NET_HUB_OPTIONAL, &weights, err));
         ss__free(weights);
         weights = NULL;
-        SS_TRY(get_first(f, folder, weight_files, SS_NET_HUB_AT_HAND, &weights, err));
+        SS_TRY(get_first(f, folder, weight_files, SS_NET_HUB_IF_AVAILABLE, &weights, err));
     }
     const bool is_alone = is_adapter && weights == NULL;
     SS_TRY(get_quietly(f, folder, "config.json",
-                       is_alone ? SS_NET_HUB_LIKELY : SS_NET_HUB_ANSWER, &has_config, err));
+                       is_alone ? SS_NET_HUB_OPTIONAL_OR_UNKNOWN : SS_NET_HUB_OPTIONAL,
+                       &has_config, err));
     SS_TRY(get_tokenizer(f, folder, err));
     if (has_config || !is_alone) {
-        SS_TRY(get_weights(f, folder, weight_files, SS_NET_HUB_ANSWER, err));
+        SS_TRY(get_weights(f, folder, weight_files, SS_NET_HUB_OPTIONAL, err));
     }
 out:
     ss__free(weights);
@@ -241,11 +245,12 @@ static ss_status get_sentence_module(struct fetching *f, const char *folder, con
                                      ss_err *err)
 {
     bool is_there = false;
-    SS_RETURN_IF_ERROR(get_quietly(
-        f, folder, "config.json", may_lack_config(type) ? SS_NET_HUB_LIKELY : SS_NET_HUB_ANSWER,
-        &is_there, err));
+    SS_RETURN_IF_ERROR(get_quietly(f, folder, "config.json",
+                                   may_lack_config(type) ? SS_NET_HUB_OPTIONAL_OR_UNKNOWN
+                                                         : SS_NET_HUB_OPTIONAL,
+                                   &is_there, err));
     return get_weights(f, folder, module_files,
-                       has_weights(type) ? SS_NET_HUB_ANSWER : SS_NET_HUB_AT_HAND, err);
+                       has_weights(type) ? SS_NET_HUB_OPTIONAL : SS_NET_HUB_IF_AVAILABLE, err);
 }
 
 static ss_status get_module(struct fetching *f, const char *file, const struct ss__json *module,
@@ -290,7 +295,7 @@ out:
 }
 
 /* Without modules.json a model is a transformer and nothing else. */
-static ss_status get_parts(struct fetching *f, const char *modules, ss_err *err)
+static ss_status get_model_files(struct fetching *f, const char *modules, ss_err *err)
 {
     bool is_there = false;
     if (modules == NULL) {
@@ -298,7 +303,7 @@ static ss_status get_parts(struct fetching *f, const char *modules, ss_err *err)
         return SS_OK;
     }
     SS_RETURN_IF_ERROR(get_quietly(f, "", "config_sentence_transformers.json",
-                                   SS_NET_HUB_ANSWER, &is_there, err));
+                                   SS_NET_HUB_OPTIONAL, &is_there, err));
     return get_modules(f, modules, err);
 }
 
@@ -307,22 +312,22 @@ static ss_status say_way_out(const struct ss_net_hub *hub, const struct fetching
                              ss_status status, ss_err *err)
 {
     struct ss_net_hub_name name = f->name;
-    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_paths paths = {0};
     char commit[SS_NET_HUB_COMMIT_BYTES] = "";
     name.path[0] = '\0';
     if (status != SS_E_NETWORK || err == NULL || !ss_net_hub_ref_read(hub, &name, commit) ||
-        ss_net_hub_place_find(hub, &name, commit, NULL, &place, NULL) != SS_OK) {
+        ss_net_hub_paths_find(hub, &name, commit, NULL, &paths, NULL) != SS_OK) {
         return status;
     }
-    if (ss__path_look(place.pointer) == SS__PATH_FOLDER) {
+    if (ss__path_look(paths.pointer) == SS__PATH_FOLDER) {
         const ss_err why = *err;
         (void)!ss__fail(
             err, status,
             "%.800s: the model is there in part; fetch it once with the network, or, "
             "if it is whole, name its folder %.200s as the model",
-            why.message, place.pointer);
+            why.message, paths.pointer);
     }
-    ss_net_hub_place_release(&place);
+    ss_net_hub_paths_release(&paths);
     return status;
 }
 
@@ -330,21 +335,21 @@ static ss_status get_model(struct ss_net_hub *hub, struct fetching *f, char **fo
                            char commit[SS_NET_HUB_COMMIT_BYTES], ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_paths paths = {0};
     char *modules = NULL;
     memcpy(f->name.path, "modules.json", sizeof "modules.json");
-    SS_TRY(ss_net_hub_get(hub, &f->name, SS_NET_HUB_ANSWER, &modules, commit, err));
+    SS_TRY(ss_net_hub_get(hub, &f->name, SS_NET_HUB_OPTIONAL, &modules, commit, err));
     if (commit[0] == '\0') {
         SS_FAIL(SS_E_DATA, "%.300s: the hub names no commit", f->name.id);
     }
     memcpy(f->name.revision, commit, SS_NET_HUB_COMMIT_BYTES);
     f->name.path[0] = '\0';
-    SS_TRY(get_parts(f, modules, err));
-    SS_TRY(ss_net_hub_place_find(hub, &f->name, commit, NULL, &place, err));
-    *folder = place.pointer;
-    place.pointer = NULL;
+    SS_TRY(get_model_files(f, modules, err));
+    SS_TRY(ss_net_hub_paths_find(hub, &f->name, commit, NULL, &paths, err));
+    *folder = paths.pointer;
+    paths.pointer = NULL;
 out:
-    ss_net_hub_place_release(&place);
+    ss_net_hub_paths_release(&paths);
     ss__free(modules);
     return status == SS_OK ? SS_OK : say_way_out(hub, f, status, err);
 }
@@ -372,13 +377,13 @@ ss_status ss_net_hub_get_folder(struct ss_net_hub *hub, const struct ss_net_hub_
 {
     ss_status status = SS_OK;
     struct ss_net_hub_tree tree = {0};
-    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_paths paths = {0};
     struct ss_net_hub_name one = *name;
     char *path = NULL;
     *folder = NULL;
     status = ss_net_hub_list(hub, name, &tree, err);
     if (status == SS_E_NOINPUT && name->path[0] != '\0') { /* it may name a single file */
-        status = ss_net_hub_get(hub, name, SS_NET_HUB_FILE, folder, commit, err);
+        status = ss_net_hub_get(hub, name, SS_NET_HUB_REQUIRED, folder, commit, err);
         goto out;
     }
     SS_TRY(status);
@@ -392,20 +397,20 @@ ss_status ss_net_hub_get_folder(struct ss_net_hub *hub, const struct ss_net_hub_
     memcpy(one.revision, tree.commit, sizeof tree.commit);
     for (size_t i = 0; i < tree.n; i++) {
         memcpy(one.path, tree.entries[i].path, strlen(tree.entries[i].path) + 1);
-        SS_TRY(ss_net_hub_get(hub, &one, SS_NET_HUB_FILE, &path, NULL, err));
+        SS_TRY(ss_net_hub_get(hub, &one, SS_NET_HUB_REQUIRED, &path, NULL, err));
         ss__free(path);
         path = NULL;
     }
     (void)!ss_net_hub_ref_write(hub, name, tree.commit, NULL);
-    SS_TRY(ss_net_hub_place_find(hub, name, tree.commit, NULL, &place, err));
-    *folder = place.pointer;
-    place.pointer = NULL;
+    SS_TRY(ss_net_hub_paths_find(hub, name, tree.commit, NULL, &paths, err));
+    *folder = paths.pointer;
+    paths.pointer = NULL;
     if (commit != NULL) {
         memcpy(commit, tree.commit, sizeof tree.commit);
     }
 out:
     ss__free(path);
-    ss_net_hub_place_release(&place);
+    ss_net_hub_paths_release(&paths);
     ss_net_hub_tree_release(&tree);
     return status;
 }

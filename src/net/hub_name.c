@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "net/hub_priv.h"
 
-enum { MAX_PART_BYTES = 96 };
+enum { MAX_COMPONENT_BYTES = 96 };
 
 static const char *const kind_names[SS_NET_HUB_N_KINDS] = {"models", "datasets", "spaces"};
 
@@ -26,9 +26,9 @@ static bool is_word(char c)
            c == '_';
 }
 
-static bool is_part(const char *text, size_t n)
+static bool is_component(const char *text, size_t n)
 {
-    if (n == 0 || n > MAX_PART_BYTES || !is_word(text[0]) || !is_word(text[n - 1])) {
+    if (n == 0 || n > MAX_COMPONENT_BYTES || !is_word(text[0]) || !is_word(text[n - 1])) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -47,8 +47,8 @@ static bool is_id(const char *text, size_t n)
     const char *name = slash == NULL ? text : slash + 1;
     const size_t n_name = n - (size_t)(name - text);
     const bool is_git = n_name >= 4 && strncmp(name + n_name - 4, ".git", 4) == 0;
-    return n < SS_NET_HUB_ID_BYTES && (slash == NULL || is_part(text, n_space)) &&
-           is_part(name, n_name) && !is_git;
+    return n < SS_NET_HUB_ID_BYTES && (slash == NULL || is_component(text, n_space)) &&
+           is_component(name, n_name) && !is_git;
 }
 
 bool ss_net_hub_is_id(const char *text)
@@ -73,13 +73,13 @@ bool ss_net_hub_path_is_good(const char *path)
     if (path[0] == '\0' || strlen(path) >= SS_NET_HUB_PATH_BYTES || !ss__path_is_inside(path)) {
         return false;
     }
-    for (const char *part = path;; part++) {
-        const size_t n = strcspn(part, "/");
-        if (n == 0 || n > 255 || (n == 1 && part[0] == '.')) {
+    for (const char *component = path;; component++) {
+        const size_t n = strcspn(component, "/");
+        if (n == 0 || n > 255 || (n == 1 && component[0] == '.')) {
             return false;
         }
-        part += n;
-        if (*part == '\0') {
+        component += n;
+        if (*component == '\0') {
             return true;
         }
     }

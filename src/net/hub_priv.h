@@ -5,8 +5,9 @@
 #include "base/hash.h"
 #include "net/hub.h"
 
-#define SS_NET_HUB_LOCKS ".locks"        /* in the cache; files under way are there too */
-#define SS_NET_HUB_PART ".saescope-part" /* behind a blob's name while it is downloaded */
+#define SS_NET_HUB_LOCKS ".locks" /* in the cache; files under way are there too */
+#define SS_NET_HUB_PARTIAL_SUFFIX                                                              \
+    ".saescope-part" /* behind a blob's name while it is downloaded */
 
 struct ss_net_hub {
     struct ss_net *net;
@@ -15,10 +16,10 @@ struct ss_net_hub {
     char *cache;
     char *models; /* another cache, for models only; or NULL */
     double etag_seconds;
-    size_t n_tries;  /* of a question that the cache can answer too: 1; 0: the client's */
-    bool uses_links; /* HF_HUB_DISABLE_SYMLINKS is not set */
-    bool is_away;    /* the hub could not be reached; not tried again */
-    ss_err away;     /* why */
+    size_t n_tries;      /* of requests that the cache can serve as well: 1; 0: the client's */
+    bool uses_links;     /* HF_HUB_DISABLE_SYMLINKS is not set */
+    bool is_unreachable; /* the hub could not be reached; not tried again */
+    ss_err unreachable;  /* why */
 };
 
 /* "models", "datasets", "spaces" */
@@ -30,7 +31,7 @@ void ss_net_hub_add_folder_name(struct ss__buf *out, const struct ss_net_hub_nam
 /* The kind and id that such a folder name means; false if it is none. */
 bool ss_net_hub_read_folder_name(const char *folder, struct ss_net_hub_name *out);
 
-/* "org/name", or "org/name@revision" where it is not main: for sentences. */
+/* "org/name", or "org/name@revision" where it is not main: for messages. */
 void ss_net_hub_add_title(struct ss__buf *out, const struct ss_net_hub_name *name);
 
 /* The environment: cache folder, that of models (NULL: the same), token (NULL: none). To be
@@ -49,21 +50,21 @@ bool ss_net_hub_etag_kind(const char *etag, ss__hash_kind *kind);
 SS_MUST_USE ss_status ss_net_hub_check_file(struct ss_net *net, const char *path,
                                             const char *etag, bool *is_good, ss_err *err);
 
-/* ---- places in the cache ---- */
+/* ---- paths in the cache ---- */
 
 /* Paths of one file in the cache. A zeroed struct is valid to release. */
-struct ss_net_hub_place {
+struct ss_net_hub_paths {
     char *repo;    /* CACHE/models--org--name */
     char *blob;    /* REPO/blobs/ETAG; NULL while the etag is not known */
     char *pointer; /* REPO/snapshots/COMMIT/PATH */
     char *lock;    /* CACHE/.locks/models--org--name/ETAG.lock; as blob */
 };
 
-SS_MUST_USE ss_status ss_net_hub_place_find(const struct ss_net_hub *hub,
+SS_MUST_USE ss_status ss_net_hub_paths_find(const struct ss_net_hub *hub,
                                             const struct ss_net_hub_name *name,
                                             const char *commit, const char *etag,
-                                            struct ss_net_hub_place *out, ss_err *err);
-void ss_net_hub_place_release(struct ss_net_hub_place *place);
+                                            struct ss_net_hub_paths *out, ss_err *err);
+void ss_net_hub_paths_release(struct ss_net_hub_paths *paths);
 
 /* The commit that a file of refs/ holds; false if it holds none. */
 bool ss_net_hub_ref_load(const char *path, char commit[SS_NET_HUB_COMMIT_BYTES]);
@@ -103,7 +104,7 @@ void ss_net_hub_unlock(int descriptor);
 /* Make the pointer: a relative link to the blob, or without links the file itself. `is_new`:
  * the blob was made just now, and may be moved. */
 SS_MUST_USE ss_status ss_net_hub_link(const struct ss_net_hub *hub,
-                                      const struct ss_net_hub_place *place, bool is_new,
+                                      const struct ss_net_hub_paths *paths, bool is_new,
                                       ss_err *err);
 
 /* ---- downloading ---- */
@@ -112,7 +113,7 @@ SS_MUST_USE ss_status ss_net_hub_link(const struct ss_net_hub *hub,
 SS_MUST_USE ss_status ss_net_hub_download(struct ss_net_hub *hub,
                                           const struct ss_net_hub_name *name,
                                           const struct ss_net_hub_file *file,
-                                          const struct ss_net_hub_place *place, ss_err *err);
+                                          const struct ss_net_hub_paths *paths, ss_err *err);
 
 /* Refuse a tree that holds several SAEs in folders below name->path, and none in it
  * (hub_saes.c). Errors: SS_E_NOINPUT, SS_E_NOMEM. */

@@ -52,7 +52,7 @@ static ss_status find_commit(struct ss_net_hub *hub, const struct ss_net_hub_nam
 {
     ss_status status = SS_OK;
     struct ss__buf path = {0};
-    struct ss__json *answer = NULL;
+    struct ss__json *response = NULL;
     const char *sha = "";
     if (ss_net_hub_is_commit(name->revision)) {
         memcpy(commit, name->revision, SS_NET_HUB_COMMIT_BYTES);
@@ -62,14 +62,15 @@ static ss_status find_commit(struct ss_net_hub *hub, const struct ss_net_hub_nam
     ss_net_url_quote(&path, name->revision, "");
     SS_TRY(ss__buf_check(&path, err));
     const char *text = ss__buf_text(&path);
-    SS_TRY(ss_net_hub_api(hub, name, text, &answer, NULL, err));
-    SS_TRY(ss__json_text(text, ss__json_is_object(answer) ? answer : NULL, "sha", &sha, err));
+    SS_TRY(ss_net_hub_api(hub, name, text, &response, NULL, err));
+    SS_TRY(
+        ss__json_text(text, ss__json_is_object(response) ? response : NULL, "sha", &sha, err));
     if (!ss_net_hub_is_commit(sha)) {
-        SS_FAIL(SS_E_DATA, "%.300s: the hub's answer names no commit", name->id);
+        SS_FAIL(SS_E_DATA, "%.300s: the hub's response names no commit", name->id);
     }
     memcpy(commit, sha, SS_NET_HUB_COMMIT_BYTES);
 out:
-    ss__json_free(answer);
+    ss__json_free(response);
     ss__buf_release(&path);
     return status;
 }
@@ -116,7 +117,7 @@ static ss_status list_pages(struct ss_net_hub *hub, const struct ss_net_hub_name
     SS_TRY(ss__buf_check(&first, err));
     at = ss__strdup(ss__buf_text(&first));
     if (at == NULL) {
-        SS_TRY(ss__fail_nomem(err, "an address"));
+        SS_TRY(ss__fail_nomem(err, "a URL"));
     }
     for (size_t n_pages = 0; at != NULL; n_pages++) {
         if (n_pages == MAX_PAGES) {
@@ -180,20 +181,20 @@ static ss_status list_cached(struct ss_net_hub *hub, const struct ss_net_hub_nam
                              struct ss_net_hub_tree *tree, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_hub_place place = {0};
+    struct ss_net_hub_paths paths = {0};
     struct ss_net_hub_name top = *name;
     *found = false;
     top.path[0] = '\0';
     if (!ss_net_hub_ref_read(hub, name, tree->commit)) {
         return SS_OK;
     }
-    SS_TRY(ss_net_hub_place_find(hub, &top, tree->commit, NULL, &place, err));
-    if (ss__path_look(place.pointer) == SS__PATH_FOLDER) {
+    SS_TRY(ss_net_hub_paths_find(hub, &top, tree->commit, NULL, &paths, err));
+    if (ss__path_look(paths.pointer) == SS__PATH_FOLDER) {
         *found = true;
-        SS_TRY(walk(tree, place.pointer, name->path, 0, err));
+        SS_TRY(walk(tree, paths.pointer, name->path, 0, err));
     }
 out:
-    ss_net_hub_place_release(&place);
+    ss_net_hub_paths_release(&paths);
     return status;
 }
 

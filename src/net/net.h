@@ -1,9 +1,9 @@
 /* HTTP as this library speaks it: one client, requests with a policy, files read by range.
  *
- *   ss_net          a client: connections, patience, retries; what a user's environment asks
- *   ss_net_send     one request and its answer, in memory or into a sink
+ *   ss_net          a client: connections, timeouts, retries; what a user's environment asks
+ *   ss_net_send     one request and its response, in memory or into a sink
  *   ss_net_remote   a file on a server, read by range; it resumes where a connection breaks
- *   ss_net_url_*        addresses: quoting, origins, joining
+ *   ss_net_url_*        URLs: quoting, origins, joining
  *
  * Policy, the same for every request:
  *
@@ -14,10 +14,10 @@
  * - Redirects: at most 20, of which at most 5 to another origin; a POST follows none.
  * - Retries: after 408, 429, 500, 502, 503, 504 and broken connections, n_tries in all, 1 s
  *   doubling to 8 s with jitter, or as Retry-After or RateLimit ask.
- * - Patience: connect_seconds to connect, answer_seconds to the end of the headers, and then
+ * - Timeouts: connect_seconds to connect, response_seconds to the end of the headers, and then
  *   stall_seconds without at least 1 KiB/s; there is no limit on the whole.
  * - Limits: 64 KiB of headers; bodies in memory as the request says.
- * - Content comes as it is ("identity"): an answer with another encoding is refused.
+ * - Content comes as it is ("identity"): a response with another encoding is refused.
  *
  * A server is not trusted: every header is bounded, parsed strictly and checked by its user. */
 #ifndef SS_NET_NET_H
@@ -42,20 +42,20 @@ struct ss_net_stop {
 };
 
 struct ss_net_options {
-    bool offline;           /* every request fails with SS_E_NETWORK without a connection */
-    size_t n_tries;         /* 0: 6 */
-    double retry_seconds;   /* before the second try; 0: 1 */
-    double connect_seconds; /* 0: 10 */
-    double answer_seconds;  /* 0: 30 */
-    double stall_seconds;   /* 0: 30 */
-    struct ss_log log;      /* is told about waits of more than a few seconds */
+    bool offline;            /* every request fails with SS_E_NETWORK without a connection */
+    size_t n_tries;          /* 0: 6 */
+    double retry_seconds;    /* before the second try; 0: 1 */
+    double connect_seconds;  /* 0: 10 */
+    double response_seconds; /* 0: 30 */
+    double stall_seconds;    /* 0: 30 */
+    struct ss_log log;       /* is told about waits of more than a few seconds */
     struct ss_net_stop stop;
-    struct ss_transfer_watch watch; /* of files that land on the disk (landing.h) */
+    struct ss_transfer_watch watch; /* of downloaded files (download.h) */
 };
 
 /* Options from the environment: HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE or SAESCOPE_OFFLINE (no
- * network), HF_HUB_DOWNLOAD_TIMEOUT (stall and answer), SAESCOPE_NET_TRIES,
- * SAESCOPE_NET_RETRY_SECONDS and SAESCOPE_NET_STALL_SECONDS (stall, answer, and where it is
+ * network), HF_HUB_DOWNLOAD_TIMEOUT (stall and response), SAESCOPE_NET_TRIES,
+ * SAESCOPE_NET_RETRY_SECONDS and SAESCOPE_NET_STALL_SECONDS (stall, response, and where it is
  * shorter, connect). Values that make no sense are passed over. Threads: any. */
 struct ss_net_options ss_net_options_from_environment(void);
 
@@ -84,15 +84,15 @@ typedef enum ss_net_follow {
     SS_NET_FOLLOW_NONE
 } ss_net_follow;
 
-struct ss_net_answer;
+struct ss_net_response;
 
-/* Where the body of a 2xx answer goes while it arrives. `begin` (may be NULL) is called once
+/* Where the body of a 2xx response goes while it arrives. `begin` (may be NULL) is called once
  * before the first byte, also for an empty body; `take` with each part. What they return ends
  * the request, which then returns it, with their error. `take` may set *enough: the rest is
- * not read and the request succeeds. Both may take their time: it counts as nobody's patience.
+ * not read and the request succeeds. Time spent in them does not count towards any timeout.
  */
 struct ss_net_sink {
-    ss_status (*begin)(void *user, const struct ss_net_answer *answer, ss_err *err);
+    ss_status (*begin)(void *user, const struct ss_net_response *response, ss_err *err);
     ss_status (*take)(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err);
     void *user;
 };
@@ -107,52 +107,52 @@ struct ss_net_request {
     size_t n_body_bytes;
     ss_net_follow follow;
     const char *const *origins;     /* URLs, ends at NULL; NULL: none */
-    double answer_seconds;          /* 0: the client's */
+    double response_seconds;        /* 0: the client's */
     size_t n_tries;                 /* 0: the client's */
     size_t max_bytes;               /* of a body in memory; 0: 16 MiB */
-    const struct ss_net_sink *sink; /* NULL: the body comes with the answer */
+    const struct ss_net_sink *sink; /* NULL: the body comes with the response */
 };
 
-/* An answer, also one that says no. A zeroed struct is valid to release. */
-struct ss_net_answer {
+/* A response, also one with an error status. A zeroed struct is valid to release. */
+struct ss_net_response {
     long code;      /* 200, 404, ... */
     char *url;      /* the last that was asked, after redirects */
     char *location; /* absolute; of a redirect that was not followed, else NULL */
     struct ss_net_header *headers;
     size_t n_headers, n_headers_room;
-    struct ss__buf body; /* without a sink; of a refusal its first 64 KiB */
+    struct ss__buf body; /* without a sink; of an error response the first 64 KiB */
 };
 
-/* Send a request and receive its answer.
+/* Send a request and receive its response.
  *
- * Success   an answer came, whatever its code: see ss_net_check. With a sink, `begin` and
+ * Success   a response came, whatever its code: see ss_net_check. With a sink, `begin` and
  *           `take` ran only if the code is 2xx.
  * Retries   as the policy says; with a sink never after its first byte (ss_net_remote
- * resumes). A POST is repeated too: send only questions. Errors    SS_E_NETWORK (offline,
+ * resumes). A POST is repeated too: send queries only. Errors    SS_E_NETWORK (offline,
  * unreachable, certificate, stall, broken, against the protocol or the policy), SS_E_LIMIT
- * (body larger than max_bytes), SS_E_STOPPED, SS_E_USAGE (not an address), SS_E_NOMEM, and
- * those of the sink; on error the answer is empty Threads   the client's */
+ * (body larger than max_bytes), SS_E_STOPPED, SS_E_USAGE (not a URL), SS_E_NOMEM, and
+ * those of the sink; on error the response is empty Threads   the client's */
 SS_MUST_USE ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
-                                  struct ss_net_answer *answer, ss_err *err);
-void ss_net_answer_release(struct ss_net_answer *answer);
+                                  struct ss_net_response *response, ss_err *err);
+void ss_net_response_release(struct ss_net_response *response);
 
 /* Value of a header by its name in any case, or NULL. Of several the last. */
-const char *ss_net_header(const struct ss_net_answer *answer, const char *name);
+const char *ss_net_header(const struct ss_net_response *response, const char *name);
 
-/* SS_OK for a 2xx answer. Else SS_E_NOINPUT (401, 403, 404, 410, 451) or SS_E_NETWORK, with a
+/* SS_OK for a 2xx response. Else SS_E_NOINPUT (401, 403, 404, 410, 451) or SS_E_NETWORK, with a
  * sentence that names `what` was asked for, the code, and the server's X-Request-Id. */
-SS_MUST_USE ss_status ss_net_check(const struct ss_net_answer *answer, const char *what,
+SS_MUST_USE ss_status ss_net_check(const struct ss_net_response *response, const char *what,
                                    ss_err *err);
 
 /* Whether a code is one of those that a later try may not see again. */
-bool ss_net_code_is_passing(long code);
+bool ss_net_code_is_retryable(long code);
 
-/* Seconds that an answer asks to wait before the next try; `otherwise` where it asks nothing.
+/* Seconds that a response asks to wait before the next try; `otherwise` where it asks nothing.
  */
-double ss_net_wait_of(const struct ss_net_answer *answer, double otherwise);
+double ss_net_retry_after(const struct ss_net_response *response, double otherwise);
 
 /* The pause before try number n (1: after the first failure), with jitter. */
-double ss_net_pause(const struct ss_net *net, size_t n);
+double ss_net_backoff(const struct ss_net *net, size_t n);
 
 /* Sleep, awake for the client's stop. Errors: SS_E_STOPPED; SS_E_NETWORK when it is longer than
  * five minutes. */
@@ -162,18 +162,19 @@ SS_MUST_USE ss_status ss_net_sleep(struct ss_net *net, double seconds, ss_err *e
 
 struct ss_net_remote;
 
-/* How to find the address of a file: called before the first request and again when a signed
- * address has expired (401, 403). Gives *url and *authorization (NULL: none). */
-typedef ss_status (*ss_net_locate)(void *user, char **url, char **authorization, ss_err *err);
+/* How to find the URL of a file: called before the first request and again when a signed
+ * URL has expired (401, 403). Gives *url and *authorization (NULL: none). */
+typedef ss_status (*ss_net_resolve_url)(void *user, char **url, char **authorization,
+                                        ss_err *err);
 
 struct ss_net_remote_options {
-    const char *name;            /* for sentences; copied */
+    const char *name;            /* for messages; copied */
     const char *url;             /* where it is now; NULL: locate tells. Copied */
-    const char *authorization;   /* for that address, NULL: none. Copied */
-    ss_net_locate locate;        /* NULL: the address is good for ever */
+    const char *authorization;   /* for that URL, NULL: none. Copied */
+    ss_net_resolve_url locate;   /* NULL: the URL is good for ever */
     void *user;                  /* of locate */
     void (*release)(void *user); /* called with `user` when the file is freed; may be NULL */
-    uint64_t n_bytes;            /* known size; SS_NOWHERE: the first answer tells */
+    uint64_t n_bytes;            /* known size; SS_NOWHERE: the first response tells */
     bool needs_ranges; /* fail with SS_E_UNSUPPORTED where the server sends only whole files,
                           rather than read and drop what stands before the range */
 };
@@ -185,7 +186,7 @@ SS_MUST_USE ss_status ss_net_remote_new(struct ss_net *net,
                                         struct ss_net_remote **out, ss_err *err);
 void ss_net_remote_free(struct ss_net_remote *remote);
 
-/* Begin anew: what was learnt of the file is forgotten, and its address asked for again, for a
+/* Begin anew: what was learnt of the file is forgotten, and its URL asked for again, for a
  * reader that starts over from its first byte. */
 void ss_net_remote_forget(struct ss_net_remote *remote);
 
@@ -213,17 +214,17 @@ SS_MUST_USE ss_status ss_net_remote_read(
 SS_MUST_USE ss_status ss_net_remote_read_into(struct ss_net_remote *remote, uint64_t offset,
                                               size_t n_bytes, void *out, ss_err *err);
 
-/* ---- addresses ---- */
+/* ---- URLs ---- */
 
 /* Append text with every byte quoted (%2F) but letters, digits, "-_.~" and those in `safe`. */
 void ss_net_url_quote(struct ss__buf *out, const char *text, const char *safe);
 
-/* "https://host:443" of an absolute http or https address, in lower case; false if it is none.
- * An address with a user name in it is none. */
+/* "https://host:443" of an absolute http or https URL, in lower case; false if it is none.
+ * A URL with a user name in it is none. */
 enum { SS_NET_URL_ORIGIN_BYTES = 320 };
 bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES]);
 
-/* The address that `reference` means on a page at `base`, to be released with ss__free; NULL if
+/* The URL that `reference` means on a page at `base`, to be released with ss__free; NULL if
  * it is not http or https, or memory ran out. */
 char *ss_net_url_join(const char *base, const char *reference);
 

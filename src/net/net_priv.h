@@ -7,9 +7,9 @@
 #include "net/net.h"
 
 enum {
-    SS_NET_HEADER_BYTES = 64 << 10,  /* of all headers of an exchange */
-    SS_NET_REFUSAL_BYTES = 64 << 10, /* kept of a body that comes with a refusal */
-    SS_NET_BODY_BYTES = 16 << 20,    /* default of ss_net_request.max_bytes */
+    SS_NET_HEADER_BYTES = 64 << 10,     /* of all headers of an exchange */
+    SS_NET_ERROR_BODY_BYTES = 64 << 10, /* kept of a body that comes with an error response */
+    SS_NET_BODY_BYTES = 16 << 20,       /* default of ss_net_request.max_bytes */
     SS_NET_MAX_REDIRECTS = 20,
     SS_NET_MAX_FOREIGN_REDIRECTS = 5
 };
@@ -23,12 +23,12 @@ struct ss_net {
 /* What a failed exchange means for another try. */
 typedef enum ss_net_fault {
     SS_NET_FAULT_NONE,
-    SS_NET_FAULT_CONNECT, /* no connection: tried again less often */
-    SS_NET_FAULT_PASSING, /* broken on the way */
-    SS_NET_FAULT_LASTING  /* certificate, protocol, sink, limit, stop */
+    SS_NET_FAULT_CONNECT,   /* no connection: tried again less often */
+    SS_NET_FAULT_RETRYABLE, /* broken on the way */
+    SS_NET_FAULT_PERMANENT  /* certificate, protocol, sink, limit, stop */
 } ss_net_fault;
 
-/* One question to one server and its answer: no redirects, no retries.
+/* One request to one server and its response: no redirects, no retries.
  * `send_authorization` is false behind a redirect to another origin. *fault tells the kind of
  * an error, *delivered whether the sink was called. */
 struct ss_net_exchange {
@@ -39,36 +39,37 @@ struct ss_net_exchange {
 };
 SS_MUST_USE ss_status ss_net_transfer(struct ss_net *net, const struct ss_net_request *request,
                                       struct ss_net_exchange *exchange,
-                                      struct ss_net_answer *answer, ss_err *err);
+                                      struct ss_net_response *response, ss_err *err);
 
 /* One try of a request, with the redirects it leads to. */
 SS_MUST_USE ss_status ss_net_try(struct ss_net *net, const struct ss_net_request *request,
-                                 struct ss_net_exchange *exchange, struct ss_net_answer *answer,
-                                 ss_err *err);
+                                 struct ss_net_exchange *exchange,
+                                 struct ss_net_response *response, ss_err *err);
 
 /* Whether a fault is worth another try after n_tries of them. */
-bool ss_net_fault_may_pass(ss_net_fault fault, size_t n_tries);
+bool ss_net_fault_is_retryable(ss_net_fault fault, size_t n_tries);
 
 /* Fails with SS_E_NETWORK in offline mode. */
 SS_MUST_USE ss_status ss_net_need_online(const struct ss_net *net, const char *what,
                                          ss_err *err);
 
-/* Empty an answer but keep its memory. */
-void ss_net_answer_reset(struct ss_net_answer *answer);
+/* Empty a response but keep its memory. */
+void ss_net_response_reset(struct ss_net_response *response);
 
 /* Add a header line "Name: value" (without its end); false if it is not one or memory ran out.
  */
-bool ss_net_answer_add_header(struct ss_net_answer *answer, const char *line, size_t n_bytes);
+bool ss_net_response_add_header(struct ss_net_response *response, const char *line,
+                                size_t n_bytes);
 
-/* Content-Range "bytes first-last/total" of an answer; *total is SS_NOWHERE for "*". False if
+/* Content-Range "bytes first-last/total" of a response; *total is SS_NOWHERE for "*". False if
  * there is none or it makes no sense. */
-bool ss_net_content_range(const struct ss_net_answer *answer, uint64_t *first, uint64_t *last,
-                          uint64_t *total);
+bool ss_net_content_range(const struct ss_net_response *response, uint64_t *first,
+                          uint64_t *last, uint64_t *total);
 
 /* Content-Length, or SS_NOWHERE. */
-uint64_t ss_net_content_length(const struct ss_net_answer *answer);
+uint64_t ss_net_content_length(const struct ss_net_response *response);
 
-/* An address for sentences, without what follows '?': a signed address is a secret while it is
+/* A URL for messages, without what follows '?': a signed URL is a secret while it is
  * good. Returns `out`. */
 enum { SS_NET_URL_SHOWN_BYTES = 400 };
 const char *ss_net_url_show(const char *url, char out[SS_NET_URL_SHOWN_BYTES]);

@@ -1,7 +1,7 @@
 /* A file on a server, read by range.
  *
  * A range is read in one request as long as all goes well. When the connection breaks, the next
- * request asks for the rest; every answer must tell the same size and the same ETag as the
+ * request asks for the rest; every response must tell the same size and the same ETag as the
  * first, or the file has changed and what came so far is worth nothing. A server that ignores
  * ranges sends the whole file; what was seen before is then passed over. */
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct ss_net_remote {
     struct ss_net *net;
     char *name, *url, *authorization, *etag;
     bool is_located;
-    ss_net_locate locate;
+    ss_net_resolve_url locate;
     void *user;
     void (*release)(void *user);
     uint64_t n_bytes, n_bytes_told; /* as far as known; as its user said */
@@ -30,7 +30,7 @@ typedef ss_status (*take_fn)(void *user, const void *data, size_t n_bytes, bool 
 struct reading {
     struct ss_net_remote *remote;
     uint64_t at, end; /* the next byte; the end, SS_NOWHERE while it is not known */
-    uint64_t n_skip;  /* bytes of this answer that stand before `at` */
+    uint64_t n_skip;  /* bytes of this response that stand before `at` */
     bool is_done;
     take_fn take;
     void *user;
@@ -39,7 +39,7 @@ struct reading {
 static ss_status keep_text(const char *text, char **out, ss_err *err)
 {
     *out = text == NULL ? NULL : ss__strdup(text);
-    return text != NULL && *out == NULL ? ss__fail_nomem(err, "an address") : SS_OK;
+    return text != NULL && *out == NULL ? ss__fail_nomem(err, "a URL") : SS_OK;
 }
 
 ss_status ss_net_remote_new(struct ss_net *net, const struct ss_net_remote_options *options,
@@ -66,7 +66,7 @@ out:
     return status;
 }
 
-static void forget_place(struct ss_net_remote *remote)
+static void forget_url(struct ss_net_remote *remote)
 {
     ss__free(remote->url);
     ss__free(remote->authorization);
@@ -78,7 +78,7 @@ static void forget_place(struct ss_net_remote *remote)
 void ss_net_remote_forget(struct ss_net_remote *remote)
 {
     if (remote->locate != NULL) {
-        forget_place(remote);
+        forget_url(remote);
     }
     ss__free(remote->etag);
     remote->etag = NULL;
@@ -91,14 +91,14 @@ void ss_net_remote_free(struct ss_net_remote *remote)
         if (remote->release != NULL) {
             remote->release(remote->user);
         }
-        forget_place(remote);
+        forget_url(remote);
         ss__free(remote->name);
         ss__free(remote->etag);
         ss__free(remote);
     }
 }
 
-/* ---- the head of an answer ---- */
+/* ---- the head of a response ---- */
 
 static ss_status changed(const struct ss_net_remote *remote, ss_err *err)
 {
@@ -120,10 +120,10 @@ static ss_status learn_size(struct ss_net_remote *remote, uint64_t n_bytes, ss_e
     return SS_OK;
 }
 
-static ss_status learn_etag(struct ss_net_remote *remote, const struct ss_net_answer *answer,
-                            ss_err *err)
+static ss_status learn_etag(struct ss_net_remote *remote,
+                            const struct ss_net_response *response, ss_err *err)
 {
-    const char *etag = ss_net_header(answer, "ETag");
+    const char *etag = ss_net_header(response, "ETag");
     if (etag == NULL) {
         return SS_OK;
     }
@@ -134,10 +134,11 @@ static ss_status learn_etag(struct ss_net_remote *remote, const struct ss_net_an
     return remote->etag == NULL ? ss__fail_nomem(err, "a tag") : SS_OK;
 }
 
-static ss_status begin_part(struct reading *r, const struct ss_net_answer *answer, ss_err *err)
+static ss_status begin_part(struct reading *r, const struct ss_net_response *response,
+                            ss_err *err)
 {
     uint64_t first = 0, last = 0, total = SS_NOWHERE;
-    if (!ss_net_content_range(answer, &first, &last, &total) || first != r->at) {
+    if (!ss_net_content_range(response, &first, &last, &total) || first != r->at) {
         return ss__fail(err, SS_E_NETWORK,
                         "%.400s: the server sent another part of it than was asked for",
                         r->remote->name);
@@ -147,9 +148,10 @@ static ss_status begin_part(struct reading *r, const struct ss_net_answer *answe
     return SS_OK;
 }
 
-static ss_status begin_whole(struct reading *r, const struct ss_net_answer *answer, ss_err *err)
+static ss_status begin_whole(struct reading *r, const struct ss_net_response *response,
+                             ss_err *err)
 {
-    SS_RETURN_IF_ERROR(learn_size(r->remote, ss_net_content_length(answer), err));
+    SS_RETURN_IF_ERROR(learn_size(r->remote, ss_net_content_length(response), err));
     if (r->remote->needs_ranges && (r->at > 0 || r->end != r->remote->n_bytes)) {
         return ss__fail(
             err, SS_E_UNSUPPORTED,
@@ -161,12 +163,12 @@ static ss_status begin_whole(struct reading *r, const struct ss_net_answer *answ
     return SS_OK;
 }
 
-static ss_status begin(void *user, const struct ss_net_answer *answer, ss_err *err)
+static ss_status begin(void *user, const struct ss_net_response *response, ss_err *err)
 {
     struct reading *r = user;
-    SS_RETURN_IF_ERROR(learn_etag(r->remote, answer, err));
-    SS_RETURN_IF_ERROR(answer->code == 206 ? begin_part(r, answer, err)
-                                           : begin_whole(r, answer, err));
+    SS_RETURN_IF_ERROR(learn_etag(r->remote, response, err));
+    SS_RETURN_IF_ERROR(response->code == 206 ? begin_part(r, response, err)
+                                             : begin_whole(r, response, err));
     r->end = r->end == SS_NOWHERE ? r->remote->n_bytes : r->end;
     return SS_OK;
 }
@@ -197,22 +199,23 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
 
 /* ---- one request, and what comes of it ---- */
 
-typedef enum outcome { GO_ON, TRY_LATER, LOCATE_AGAIN, LOCATE_LATER, GIVE_UP } outcome;
+typedef enum outcome { GO_ON, TRY_LATER, RESOLVE_AGAIN, LOCATE_LATER, GIVE_UP } outcome;
 
 static outcome judge_code(const struct ss_net_remote *remote,
-                          const struct ss_net_answer *answer)
+                          const struct ss_net_response *response)
 {
-    const bool may_be_expired = answer->code == 401 || answer->code == 403;
-    return answer->code >= 200 && answer->code < 300  ? GO_ON
-           : ss_net_code_is_passing(answer->code)     ? TRY_LATER
-           : may_be_expired && remote->locate != NULL ? LOCATE_AGAIN
-                                                      : GIVE_UP;
+    const bool may_be_expired = response->code == 401 || response->code == 403;
+    return response->code >= 200 && response->code < 300 ? GO_ON
+           : ss_net_code_is_retryable(response->code)    ? TRY_LATER
+           : may_be_expired && remote->locate != NULL    ? RESOLVE_AGAIN
+                                                         : GIVE_UP;
 }
 
 static ss_status check_code(const struct ss_net_remote *remote,
-                            const struct ss_net_answer *answer, ss_err *err)
+                            const struct ss_net_response *response, ss_err *err)
 {
-    return answer->code == 416 ? changed(remote, err) : ss_net_check(answer, remote->name, err);
+    return response->code == 416 ? changed(remote, err)
+                                 : ss_net_check(response, remote->name, err);
 }
 
 static ss_status locate(struct ss_net_remote *remote, ss_err *err)
@@ -240,7 +243,7 @@ static ss_status ask(struct reading *r, size_t n_tries, outcome *next, double *w
                      ss_err *err)
 {
     char range[64];
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     struct ss_net_exchange exchange = {0};
     const struct ss_net_sink sink = {begin, take, r};
     const struct ss_net_header header = {"Range", range};
@@ -253,26 +256,26 @@ static ss_status ask(struct reading *r, size_t n_tries, outcome *next, double *w
     };
     const uint64_t before = r->at;
     format_range(r, range);
-    ss_status status = ss_net_try(r->remote->net, &request, &exchange, &answer, err);
+    ss_status status = ss_net_try(r->remote->net, &request, &exchange, &response, err);
     if (status == SS_OK) {
-        *next = judge_code(r->remote, &answer);
-        *wait = ss_net_wait_of(&answer, *wait);
-        status = check_code(r->remote, &answer, err);
+        *next = judge_code(r->remote, &response);
+        *wait = ss_net_retry_after(&response, *wait);
+        status = check_code(r->remote, &response, err);
     } else {
         const bool another_part = status == SS_E_NETWORK && exchange.delivered;
-        const bool may_pass = ss_net_fault_may_pass(exchange.fault, n_tries);
-        const bool leads_nowhere =
+        const bool is_retryable = ss_net_fault_is_retryable(exchange.fault, n_tries);
+        const bool is_dangling =
             exchange.fault == SS_NET_FAULT_CONNECT && r->remote->locate != NULL;
-        *next = leads_nowhere && may_pass ? LOCATE_LATER
-                : may_pass || another_part || (status == SS_E_NETWORK && r->at > before)
+        *next = is_dangling && is_retryable ? LOCATE_LATER
+                : is_retryable || another_part || (status == SS_E_NETWORK && r->at > before)
                     ? TRY_LATER
                     : GIVE_UP;
     }
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
     return status;
 }
 
-/* A sound answer came to its end: is the range complete? */
+/* A sound response came to its end: is the range complete? */
 static ss_status check_end(struct reading *r, bool grew, outcome *next, ss_err *err)
 {
     if (r->is_done || r->end == SS_NOWHERE || r->at == r->end) {
@@ -297,14 +300,14 @@ static ss_status read_all_of(struct reading *r, ss_err *err)
     while (!r->is_done) {
         const uint64_t before = r->at;
         outcome next = GIVE_UP;
-        double wait = ss_net_pause(remote->net, n_tries + 1);
+        double wait = ss_net_backoff(remote->net, n_tries + 1);
         SS_TRY(locate(remote, err));
         status = ask(r, n_tries + 1, &next, &wait, err);
         if (status == SS_OK) {
             status = check_end(r, r->at > before, &next, err);
         }
         n_tries = r->at > before ? 0 : n_tries + 1;
-        n_relocations = r->at > before ? 0 : n_relocations + (next == LOCATE_AGAIN);
+        n_relocations = r->at > before ? 0 : n_relocations + (next == RESOLVE_AGAIN);
         if (status == SS_OK || next == GO_ON) {
             continue;
         }
@@ -312,10 +315,10 @@ static ss_status read_all_of(struct reading *r, ss_err *err)
             n_relocations > MAX_RELOCATIONS) {
             break;
         }
-        if (next == LOCATE_AGAIN || next == LOCATE_LATER) {
-            forget_place(remote);
+        if (next == RESOLVE_AGAIN || next == LOCATE_LATER) {
+            forget_url(remote);
         }
-        if (next != LOCATE_AGAIN) {
+        if (next != RESOLVE_AGAIN) {
             SS_TRY(ss_net_sleep(remote->net, wait, err));
         }
     }
@@ -384,7 +387,7 @@ ss_status ss_net_remote_size(struct ss_net_remote *remote, uint64_t *n_bytes, ss
     ss_status status = SS_OK;
     const bool needs_ranges = remote->needs_ranges;
     if (remote->n_bytes ==
-        SS_NOWHERE) { /* the head of any answer tells; its body is not read */
+        SS_NOWHERE) { /* the head of any response tells; its body is not read */
         remote->needs_ranges = false;
         status = ss_net_remote_read(remote, 0, 1, take_nothing, NULL, err);
         remote->needs_ranges = needs_ranges;

@@ -1,5 +1,5 @@
 /* One exchange with one server. libcurl does the protocol; the loop around it is ours, so that
- * patience is measured in time spent waiting for the server and a stop is seen at once. */
+ * timeouts are measured in time spent waiting for the server and a stop is seen at once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct transfer {
     struct ss_net *net;
     const struct ss_net_request *request;
     struct ss_net_exchange *exchange;
-    struct ss_net_answer *answer;
+    struct ss_net_response *response;
     struct curl_slist *headers;
     size_t n_header_bytes;
     bool has_head;       /* the headers are complete */
@@ -34,54 +34,54 @@ double ss_net_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* ---- what arrives ---- */
+/* ---- the response ---- */
 
-static void fail(struct transfer *t, ss_status code, ss_net_fault fault, const char *sentence)
+static void fail(struct transfer *t, ss_status code, ss_net_fault fault, const char *message)
 {
     char shown[SS_NET_URL_SHOWN_BYTES];
     t->status =
-        ss__fail(t->err, code, "%s: %s", ss_net_url_show(t->exchange->url, shown), sentence);
+        ss__fail(t->err, code, "%s: %s", ss_net_url_show(t->exchange->url, shown), message);
     t->exchange->fault = fault;
 }
 
-static void break_protocol(struct transfer *t, const char *sentence)
+static void fail_protocol(struct transfer *t, const char *message)
 {
-    fail(t, SS_E_NETWORK, SS_NET_FAULT_PASSING, sentence);
+    fail(t, SS_E_NETWORK, SS_NET_FAULT_RETRYABLE, message);
 }
 
 /* Two lengths that differ, or a length beside a chunked body, are how requests are smuggled. */
-static bool length_is_clear(const struct ss_net_answer *answer)
+static bool content_length_is_unambiguous(const struct ss_net_response *response)
 {
     const char *length = NULL;
     bool is_chunked = false;
-    for (size_t i = 0; i < answer->n_headers; i++) {
-        if (ss__equal_ignoring_case(answer->headers[i].name, "Content-Length")) {
-            const char *value = answer->headers[i].value;
+    for (size_t i = 0; i < response->n_headers; i++) {
+        if (ss__equal_ignoring_case(response->headers[i].name, "Content-Length")) {
+            const char *value = response->headers[i].value;
             if (length != NULL && strcmp(length, value) != 0) {
                 return false;
             }
             length = value;
         }
-        is_chunked |= ss__equal_ignoring_case(answer->headers[i].name, "Transfer-Encoding");
+        is_chunked |= ss__equal_ignoring_case(response->headers[i].name, "Transfer-Encoding");
     }
-    return length == NULL || (!is_chunked && ss_net_content_length(answer) != SS_NOWHERE);
+    return length == NULL || (!is_chunked && ss_net_content_length(response) != SS_NOWHERE);
 }
 
 static void check_head(struct transfer *t)
 {
-    const char *encoding = ss_net_header(t->answer, "Content-Encoding");
-    if (!length_is_clear(t->answer)) {
-        break_protocol(t, "the answer's Content-Length contradicts itself; try again later");
+    const char *encoding = ss_net_header(t->response, "Content-Encoding");
+    if (!content_length_is_unambiguous(t->response)) {
+        fail_protocol(t, "the response's Content-Length contradicts itself; try again later");
     } else if (encoding != NULL && !ss__equal_ignoring_case(encoding, "identity") &&
-               strcmp(encoding, "") != 0 && t->answer->code < 300) {
-        break_protocol(t, "the answer is compressed, though it was asked for as it is");
+               strcmp(encoding, "") != 0 && t->response->code < 300) {
+        fail_protocol(t, "the response is compressed, though identity encoding was requested");
     }
 }
 
-/* A final answer's headers end with an empty line; 1xx answers come before it. */
+/* A final response's headers end with an empty line; 1xx responses come before it. */
 static void end_head(struct transfer *t)
 {
-    t->has_head = t->answer->code >= 200;
+    t->has_head = t->response->code >= 200;
     t->waited = 0;
     t->n_received = 0;
     if (t->has_head) {
@@ -89,26 +89,27 @@ static void end_head(struct transfer *t)
     }
 }
 
-static void take_status_line(struct transfer *t, const char *line, size_t n)
+static void parse_status_line(struct transfer *t, const char *line, size_t n)
 {
     const char *space = memchr(line, ' ', n);
-    char *url = t->answer->url;
-    t->answer->url = NULL;
-    ss_net_answer_reset(t->answer);
-    t->answer->url = url;
+    char *url = t->response->url;
+    t->response->url = NULL;
+    ss_net_response_reset(t->response);
+    t->response->url = url;
     for (const char *c = space; c != NULL && ++c < line + n && *c >= '0' && *c <= '9';) {
-        t->answer->code = t->answer->code < 1000 ? 10 * t->answer->code + (*c - '0') : 1000;
+        t->response->code =
+            t->response->code < 1000 ? 10 * t->response->code + (*c - '0') : 1000;
     }
 }
 
-static size_t take_header(char *data, size_t size, size_t n_items, void *user)
+static size_t on_header(char *data, size_t size, size_t n_items, void *user)
 {
     struct transfer *t = user;
     size_t n = size * n_items;
     t->n_header_bytes += n;
     if (t->n_header_bytes > SS_NET_HEADER_BYTES) {
-        fail(t, SS_E_NETWORK, SS_NET_FAULT_LASTING,
-             "the answer's headers are larger than 64 KiB; this is not what was asked for");
+        fail(t, SS_E_NETWORK, SS_NET_FAULT_PERMANENT,
+             "the response's headers are larger than 64 KiB; this is not what was asked for");
         return 0;
     }
     while (n > 0 && (data[n - 1] == '\n' || data[n - 1] == '\r')) {
@@ -120,9 +121,9 @@ static size_t take_header(char *data, size_t size, size_t n_items, void *user)
     if (n == 0) {
         end_head(t);
     } else if (n > 5 && strncmp(data, "HTTP/", 5) == 0) {
-        take_status_line(t, data, n);
-    } else if (!ss_net_answer_add_header(t->answer, data, n)) {
-        break_protocol(t, "a header of the answer is malformed; try again later");
+        parse_status_line(t, data, n);
+    } else if (!ss_net_response_add_header(t->response, data, n)) {
+        fail_protocol(t, "a header of the response is malformed; try again later");
     }
     return t->status == SS_OK ? size * n_items : 0;
 }
@@ -137,40 +138,40 @@ static void give_to_sink(struct transfer *t, const char *data, size_t n)
     const struct ss_net_sink *sink = t->request->sink;
     if (!t->exchange->delivered) {
         t->exchange->delivered = true;
-        t->status = sink->begin == NULL ? SS_OK : sink->begin(sink->user, t->answer, t->err);
+        t->status = sink->begin == NULL ? SS_OK : sink->begin(sink->user, t->response, t->err);
     }
     if (t->status == SS_OK && n > 0) {
         t->status = sink->take(sink->user, data, n, &t->enough, t->err);
     }
-    t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_LASTING;
+    t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_PERMANENT;
 }
 
-static void keep_in_memory(struct transfer *t, const char *data, size_t n)
+static void append_to_body(struct transfer *t, const char *data, size_t n)
 {
-    struct ss__buf *body = &t->answer->body;
+    struct ss__buf *body = &t->response->body;
     const size_t most = t->request->max_bytes == 0 ? SS_NET_BODY_BYTES : t->request->max_bytes;
-    if (is_good_code(t->answer->code)) {
+    if (is_good_code(t->response->code)) {
         if (n > most - body->n_bytes) {
-            fail(t, SS_E_LIMIT, SS_NET_FAULT_LASTING, "the answer is larger than is read");
+            fail(t, SS_E_LIMIT, SS_NET_FAULT_PERMANENT, "the response is larger than is read");
             return;
         }
     } else {
-        n = ss__min_size(n, SS_NET_REFUSAL_BYTES - body->n_bytes);
+        n = ss__min_size(n, SS_NET_ERROR_BODY_BYTES - body->n_bytes);
     }
     ss__buf_add(body, data, n);
     t->status = ss__buf_check(body, t->err);
-    t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_LASTING;
+    t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_PERMANENT;
 }
 
-static size_t take_body(char *data, size_t size, size_t n_items, void *user)
+static size_t on_body(char *data, size_t size, size_t n_items, void *user)
 {
     struct transfer *t = user;
     const size_t n = size * n_items;
     t->n_received += n;
-    if (t->request->sink != NULL && is_good_code(t->answer->code)) {
+    if (t->request->sink != NULL && is_good_code(t->response->code)) {
         give_to_sink(t, data, n);
     } else {
-        keep_in_memory(t, data, n);
+        append_to_body(t, data, n);
     }
     return t->status == SS_OK && !t->enough ? n : 0;
 }
@@ -222,7 +223,7 @@ static ss_status add_lines(struct transfer *t)
 {
     const struct ss_net_request *request = t->request;
     SS_RETURN_IF_ERROR(add_line(t, "Accept-Encoding", "identity"));
-    SS_RETURN_IF_ERROR(add_line(t, "Expect", "")); /* no question before a body */
+    SS_RETURN_IF_ERROR(add_line(t, "Expect", "")); /* no request before a body */
     if (request->authorization != NULL && t->exchange->send_authorization) {
         SS_RETURN_IF_ERROR(add_line(t, "Authorization", request->authorization));
     }
@@ -257,9 +258,9 @@ static void set_up(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(1000 * t->net->options.connect_seconds));
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     if (proxy_for(t->exchange->url) != NULL) {
         curl_easy_setopt(easy, CURLOPT_PROXY, proxy_for(t->exchange->url));
@@ -270,29 +271,30 @@ static void set_up(struct transfer *t)
     set_method(easy, t->request);
 }
 
-/* ---- patience ---- */
+/* ---- timeouts ---- */
 
-static void check_patience(struct transfer *t)
+static void check_timeouts(struct transfer *t)
 {
     const struct ss_net_options *options = &t->net->options;
-    const double answer_seconds =
-        t->request->answer_seconds > 0 ? t->request->answer_seconds : options->answer_seconds;
-    char sentence[128], shown[SS_NET_URL_SHOWN_BYTES];
+    const double response_seconds = t->request->response_seconds > 0
+                                        ? t->request->response_seconds
+                                        : options->response_seconds;
+    char message[128], shown[SS_NET_URL_SHOWN_BYTES];
     if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
         t->status = ss__fail(t->err, SS_E_STOPPED,
                              "stopped while reading %s; the same command goes on from there",
                              ss_net_url_show(t->exchange->url, shown));
-        t->exchange->fault = SS_NET_FAULT_LASTING;
-    } else if (!t->has_head && t->waited > options->connect_seconds + answer_seconds) {
-        ss__snprintf(sentence, sizeof sentence, "no answer within %.3g s; try again later",
-                     answer_seconds);
-        break_protocol(t, sentence);
+        t->exchange->fault = SS_NET_FAULT_PERMANENT;
+    } else if (!t->has_head && t->waited > options->connect_seconds + response_seconds) {
+        ss__snprintf(message, sizeof message, "no response within %.3g s; try again later",
+                     response_seconds);
+        fail_protocol(t, message);
     } else if (t->has_head && t->waited > options->stall_seconds) {
         if ((double)t->n_received < LEAST_BYTES_PER_SECOND * t->waited) {
-            ss__snprintf(sentence, sizeof sentence,
+            ss__snprintf(message, sizeof message,
                          "nearly nothing came for %.3g s; try again later",
                          options->stall_seconds);
-            break_protocol(t, sentence);
+            fail_protocol(t, message);
         }
         t->waited = 0;
         t->n_received = 0;
@@ -314,7 +316,7 @@ static CURLcode drive(struct transfer *t)
         const double before = ss_net_now();
         curl_multi_poll(multi, NULL, 0, POLL_MS, NULL);
         t->waited += ss_net_now() - before;
-        check_patience(t);
+        check_timeouts(t);
     }
     for (const CURLMsg *message = NULL;
          (message = curl_multi_info_read(multi, &n_left)) != NULL;) {
@@ -324,73 +326,74 @@ static CURLcode drive(struct transfer *t)
     return result;
 }
 
-/* ---- what went wrong ---- */
+/* ---- errors ---- */
 
 static const struct {
     CURLcode code;
     ss_net_fault fault;
-    const char *sentence;
+    const char *message;
 } faults[] = {
     {CURLE_COULDNT_RESOLVE_HOST, SS_NET_FAULT_CONNECT,
-     "the host name is not known; check the network and the address"},
+     "the host name is not known; check the network and the URL"},
     {CURLE_COULDNT_RESOLVE_PROXY, SS_NET_FAULT_CONNECT,
      "the proxy's host name is not known; check HTTPS_PROXY and HTTP_PROXY"},
     {CURLE_COULDNT_CONNECT, SS_NET_FAULT_CONNECT,
-     "no connection; check the network, the address and the proxy settings"},
+     "no connection; check the network, the URL and the proxy settings"},
     {CURLE_OPERATION_TIMEDOUT, SS_NET_FAULT_CONNECT,
      "the host did not take the connection in time; check the network"},
-    {CURLE_PEER_FAILED_VERIFICATION, SS_NET_FAULT_LASTING,
+    {CURLE_PEER_FAILED_VERIFICATION, SS_NET_FAULT_PERMANENT,
      "the server's certificate is not trusted, so nothing was sent; behind a proxy that opens "
      "connections set SSL_CERT_FILE to its certificates"},
-    {CURLE_SSL_CONNECT_ERROR, SS_NET_FAULT_PASSING,
-     "no secure connection could be made; check that the address speaks https"},
-    {CURLE_SSL_CACERT_BADFILE, SS_NET_FAULT_LASTING,
+    {CURLE_SSL_CONNECT_ERROR, SS_NET_FAULT_RETRYABLE,
+     "no secure connection could be made; check that the URL is served over https"},
+    {CURLE_SSL_CACERT_BADFILE, SS_NET_FAULT_PERMANENT,
      "the file of trusted certificates cannot be read; check SSL_CERT_FILE"},
-    {CURLE_PARTIAL_FILE, SS_NET_FAULT_PASSING, "the connection closed before the end"},
-    {CURLE_RECV_ERROR, SS_NET_FAULT_PASSING, "the connection broke"},
-    {CURLE_SEND_ERROR, SS_NET_FAULT_PASSING, "the connection broke while asking"},
-    {CURLE_GOT_NOTHING, SS_NET_FAULT_PASSING, "the server closed without an answer"},
-    {CURLE_OUT_OF_MEMORY, SS_NET_FAULT_LASTING, "out of memory"},
-    {CURLE_URL_MALFORMAT, SS_NET_FAULT_LASTING, "this is not an address"},
-    {CURLE_UNSUPPORTED_PROTOCOL, SS_NET_FAULT_PASSING, "the answer is not HTTP"},
+    {CURLE_PARTIAL_FILE, SS_NET_FAULT_RETRYABLE, "the connection closed before the end"},
+    {CURLE_RECV_ERROR, SS_NET_FAULT_RETRYABLE, "the connection broke"},
+    {CURLE_SEND_ERROR, SS_NET_FAULT_RETRYABLE, "the connection broke while asking"},
+    {CURLE_GOT_NOTHING, SS_NET_FAULT_RETRYABLE, "the server closed without a response"},
+    {CURLE_OUT_OF_MEMORY, SS_NET_FAULT_PERMANENT, "out of memory"},
+    {CURLE_URL_MALFORMAT, SS_NET_FAULT_PERMANENT, "this is not a URL"},
+    {CURLE_UNSUPPORTED_PROTOCOL, SS_NET_FAULT_RETRYABLE, "the response is not HTTP"},
 };
 
 static void explain(struct transfer *t, CURLcode result)
 {
-    char sentence[256];
+    char message[256];
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         if (faults[i].code == result) {
             fail(t, result == CURLE_OUT_OF_MEMORY ? SS_E_NOMEM : SS_E_NETWORK, faults[i].fault,
-                 faults[i].sentence);
+                 faults[i].message);
             return;
         }
     }
-    snprintf(sentence, sizeof sentence, "the answer is not sound: %s",
+    snprintf(message, sizeof message, "the response is not sound: %s",
              curl_easy_strerror(result));
-    break_protocol(t, sentence);
+    fail_protocol(t, message);
 }
 
 /* A body without a byte never came to the sink. */
 static void end_body(struct transfer *t)
 {
-    if (t->request->sink != NULL && is_good_code(t->answer->code) && !t->exchange->delivered) {
+    if (t->request->sink != NULL && is_good_code(t->response->code) &&
+        !t->exchange->delivered) {
         give_to_sink(t, "", 0);
     }
 }
 
 ss_status ss_net_transfer(struct ss_net *net, const struct ss_net_request *request,
-                          struct ss_net_exchange *exchange, struct ss_net_answer *answer,
+                          struct ss_net_exchange *exchange, struct ss_net_response *response,
                           ss_err *err)
 {
     struct transfer t = {
-        .net = net, .request = request, .exchange = exchange, .answer = answer, .err = err};
+        .net = net, .request = request, .exchange = exchange, .response = response, .err = err};
     exchange->fault = SS_NET_FAULT_NONE;
     exchange->delivered = false;
-    ss_net_answer_reset(answer);
-    answer->url = ss__strdup(exchange->url);
-    t.status = answer->url == NULL ? ss__fail_nomem(err, "an address") : add_lines(&t);
+    ss_net_response_reset(response);
+    response->url = ss__strdup(exchange->url);
+    t.status = response->url == NULL ? ss__fail_nomem(err, "a URL") : add_lines(&t);
     if (t.status != SS_OK) {
-        exchange->fault = SS_NET_FAULT_LASTING;
+        exchange->fault = SS_NET_FAULT_PERMANENT;
         goto out;
     }
     set_up(&t);
@@ -398,7 +401,7 @@ ss_status ss_net_transfer(struct ss_net *net, const struct ss_net_request *reque
     if (t.status == SS_OK && result != CURLE_OK && !t.enough) {
         explain(&t, result);
     } else if (t.status == SS_OK && !t.has_head) {
-        break_protocol(&t, "the server closed without an answer");
+        fail_protocol(&t, "the server closed without a response");
     } else if (t.status == SS_OK) {
         end_body(&t);
     }

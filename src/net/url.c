@@ -1,4 +1,4 @@
-/* Addresses: quoting, origins, joining. Parsing is libcurl's own, so that what is checked here
+/* URLs: quoting, origins, joining. Parsing is libcurl's own, so that what is checked here
  * is what is connected to. */
 #include <ctype.h>
 #include <stdio.h>

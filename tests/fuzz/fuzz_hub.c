@@ -51,30 +51,30 @@ static void check_address(const char *line)
     ss__buf_release(&quoted);
 }
 
-static void check_answer(struct ss_net_answer *answer)
+static void check_answer(struct ss_net_response *response)
 {
     uint64_t first = 0, last = 0, total = 0;
     ss_err err;
-    if (ss_net_content_range(answer, &first, &last, &total)) {
+    if (ss_net_content_range(response, &first, &last, &total)) {
         need(first <= last && last < total);
     }
-    (void)ss_net_content_length(answer);
+    (void)ss_net_content_length(response);
     static const long codes[] = {200, 401, 403, 404, 429, 503};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        answer->code = codes[i];
-        need(ss_net_wait_of(answer, 0.5) >= 0.5);
-        need((ss_net_check(answer, "x", &err) == SS_OK) == (codes[i] == 200));
+        response->code = codes[i];
+        need(ss_net_retry_after(response, 0.5) >= 0.5);
+        need((ss_net_check(response, "x", &err) == SS_OK) == (codes[i] == 200));
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    struct ss_net_answer answer = {0};
+    struct ss_net_response response = {0};
     size_t n_lines = 0;
     for (size_t at = 0; at < n && n_lines < MAX_LINES; n_lines++) {
         const uint8_t *end = memchr(data + at, '\n', n - at);
         const size_t length = end == NULL ? n - at : (size_t)(end - (data + at));
-        (void)ss_net_answer_add_header(&answer, (const char *)data + at, length);
+        (void)ss_net_response_add_header(&response, (const char *)data + at, length);
         char *line = ss__strndup((const char *)data + at, length);
         if (line != NULL) {
             check_name(line);
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         ss__free(line);
         at += length + 1;
     }
-    check_answer(&answer);
-    ss_net_answer_release(&answer);
+    check_answer(&response);
+    ss_net_response_release(&response);
     return 0;
 }

@@ -196,7 +196,7 @@ EXPECTED = {
     "dns": (FILE, (69, "host name is not known")),
     "tls": ((69, "certificate is not trusted"), (69, "certificate is not trusted")),
     "connect-hang": (FILE, (69, "did not take the connection in time")),
-    "header-drip": (FILE, (69, "no answer within")),
+    "header-drip": (FILE, (69, "no response within")),
     "header-too-long": ((69, "larger than 64 KiB"), (69, "larger than 64 KiB")),
     "bytes-in-header": (FILE, (69, "not sound")),
     "flood-of-1xx": ((69, "larger than 64 KiB"), (69, "larger than 64 KiB")),

@@ -22,7 +22,7 @@ static struct ss_net_options quick_options(void)
     return (struct ss_net_options){.n_tries = 4,
                                    .retry_seconds = 0.01,
                                    .connect_seconds = 0.3,
-                                   .answer_seconds = 0.5,
+                                   .response_seconds = 0.5,
                                    .stall_seconds = 0.5};
 }
 
@@ -59,40 +59,40 @@ static void stop(struct fixture *f)
 
 #define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\nhello"
 
-static void expect_body(const struct ss_net_answer *answer, const char *text)
+static void expect_body(const struct ss_net_response *response, const char *text)
 {
-    assert_int_equal(answer->body.n_bytes, strlen(text));
-    assert_memory_equal(answer->body.data, text, strlen(text));
+    assert_int_equal(response->body.n_bytes, strlen(text));
+    assert_memory_equal(response->body.data, text, strlen(text));
 }
 
 /* ---- one request ---- */
 
-static void test_answer_has_headers_and_body(void **state)
+static void test_response_has_headers_and_body(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     const struct ss_net_request request = {.url = f->url, .authorization = "Bearer secret"};
     net_script_add(&f->server, "HTTP/1.1 100 Continue\r\nX-A: early\r\n\r\n"
                                "HTTP/1.1 200 OK\r\nX-A:  b c \r\nx-a: last\r\n"
                                "Content-Length: 5\r\n\r\nhello");
     start(f);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_OK);
     stop(f);
-    assert_int_equal(answer.code, 200);
-    assert_int_equal(answer.n_headers, 3);
-    assert_string_equal(ss_net_header(&answer, "X-a"), "last");
-    assert_string_equal(answer.headers[0].value, "b c");
-    expect_body(&answer, "hello");
+    assert_int_equal(response.code, 200);
+    assert_int_equal(response.n_headers, 3);
+    assert_string_equal(ss_net_header(&response, "X-a"), "last");
+    assert_string_equal(response.headers[0].value, "b c");
+    expect_body(&response, "hello");
     assert_non_null(strstr(f->server.requests[0], "Accept-Encoding: identity\r\n"));
     assert_non_null(strstr(f->server.requests[0], "Authorization: Bearer secret\r\n"));
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
 }
 
 static void test_post_sends_its_body(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     const struct ss_net_header type = {"Content-Type", "application/json"};
     const struct ss_net_request request = {.method = "POST",
@@ -104,13 +104,13 @@ static void test_post_sends_its_body(void **state)
     net_script_add(&f->server, "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n");
     net_script_add(&f->server, OK_HELLO);
     start(f);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_OK);
     stop(f);
     assert_int_equal(f->server.n_requests, 2);
     assert_non_null(strstr(f->server.requests[1], "POST /start HTTP/1.1\r\n"));
     assert_non_null(strstr(f->server.requests[1], "Content-Type: application/json\r\n"));
     assert_non_null(strstr(f->server.requests[1], "\r\n\r\n{\"a\":1}"));
-    ss_net_answer_release(&answer);
+    ss_net_response_release(&response);
 }
 
 /* ---- redirects ---- */
@@ -118,7 +118,7 @@ static void test_post_sends_its_body(void **state)
 static void test_token_stays_with_its_origin(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     const struct ss_net_request request = {.url = f->url, .authorization = "Bearer secret"};
     net_script_add(&f->server, "HTTP/1.1 302 Found\r\nLocation: /b?x=1\r\n\r\n");
@@ -126,20 +126,20 @@ static void test_token_stays_with_its_origin(void **state)
                    f->other.port);
     net_script_add(&f->other, OK_HELLO);
     start(f);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_OK);
     stop(f);
     assert_non_null(strstr(f->server.requests[1], "GET /b?x=1 HTTP/1.1\r\n"));
     assert_non_null(strstr(f->server.requests[1], "Authorization: Bearer secret\r\n"));
     assert_non_null(strstr(f->other.requests[0], "GET /c HTTP/1.1\r\n"));
     assert_null(strstr(f->other.requests[0], "secret"));
-    expect_body(&answer, "hello");
-    ss_net_answer_release(&answer);
+    expect_body(&response, "hello");
+    ss_net_response_release(&response);
 }
 
 static void test_redirect_may_stay_with_the_origin(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     const struct ss_net_request request = {
         .method = "HEAD", .url = f->url, .follow = SS_NET_FOLLOW_ORIGIN};
@@ -148,14 +148,14 @@ static void test_redirect_may_stay_with_the_origin(void **state)
     net_script_add(&f->server, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%u/c\r\n\r\n",
                    f->other.port);
     start(f);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_OK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_OK);
     stop(f);
-    assert_int_equal(answer.code, 302);
+    assert_int_equal(response.code, 302);
     assert_int_equal(f->other.n_requests, 0);
-    assert_non_null(strstr(answer.url, "/renamed"));
+    assert_non_null(strstr(response.url, "/renamed"));
     snprintf(place, sizeof place, "http://127.0.0.1:%u/c", f->other.port);
-    assert_string_equal(answer.location, place);
-    ss_net_answer_release(&answer);
+    assert_string_equal(response.location, place);
+    ss_net_response_release(&response);
 }
 
 static void test_bad_redirects_are_refused(void **state)
@@ -163,7 +163,7 @@ static void test_bad_redirects_are_refused(void **state)
     static const char *const places[] = {"file:///etc/passwd", "ftp://127.0.0.1/x", "/start",
                                          "http://user:word@127.0.0.1/x"};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        struct ss_net_answer answer;
+        struct ss_net_response response;
         ss_err err;
         struct fixture *f = *state;
         const struct ss_net_request request = {.url = f->url};
@@ -173,9 +173,9 @@ static void test_bad_redirects_are_refused(void **state)
                            places[i]);
         }
         start(f);
-        assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+        assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_NETWORK);
         stop(f);
-        assert_non_null(strstr(err.message, "points"));
+        assert_non_null(strstr(err.message, "redirects"));
         assert_int_equal(f->server.n_requests, places[i][0] == '/' ? 21 : 1);
         tear_down(state);
         set_up(state);
@@ -184,7 +184,7 @@ static void test_bad_redirects_are_refused(void **state)
 
 /* ---- faults ---- */
 
-static void test_passing_faults_are_tried_again(void **state)
+static void test_retryable_faults_are_tried_again(void **state)
 {
     static const char *const faults[] = {
         "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n",
@@ -200,36 +200,36 @@ static void test_passing_faults_are_tried_again(void **state)
         "nonsense",
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        struct ss_net_answer answer;
+        struct ss_net_response response;
         ss_err err;
         struct fixture *f = *state;
         const struct ss_net_request request = {.url = f->url};
         net_script_add(&f->server, "%s", faults[i]);
         net_script_add(&f->server, OK_HELLO);
         start(f);
-        const ss_status status = ss_net_send(f->net, &request, &answer, &err);
+        const ss_status status = ss_net_send(f->net, &request, &response, &err);
         stop(f);
         if (status != SS_OK) {
             fail_msg("fault %zu: %s", i, err.message);
         }
-        expect_body(&answer, "hello");
-        ss_net_answer_release(&answer);
+        expect_body(&response, "hello");
+        ss_net_response_release(&response);
         tear_down(state);
         set_up(state);
     }
 }
 
-static void test_patience_ends(void **state)
+static void test_timeouts_end_requests(void **state)
 {
     static const struct {
         const char *bytes, *says;
         int drip_ms, hold_ms;
     } cases[] = {
-        {"", "no answer", 0, 1500},
-        {"HTTP/1.1 200 OK\r\nX-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "no answer", 50, 0},
+        {"", "no response", 0, 1500},
+        {"HTTP/1.1 200 OK\r\nX-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "no response", 50, 0},
         {"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nhel", "nearly nothing", 0, 1500}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct ss_net_answer answer;
+        struct ss_net_response response;
         ss_err err;
         struct fixture *f = *state;
         struct ss_net_options options = quick_options();
@@ -241,7 +241,7 @@ static void test_patience_ends(void **state)
         reply->drip_ms = cases[i].drip_ms;
         reply->hold_ms = cases[i].hold_ms;
         start(f);
-        assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+        assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_NETWORK);
         stop(f);
         assert_non_null(strstr(err.message, cases[i].says));
         tear_down(state);
@@ -252,7 +252,7 @@ static void test_patience_ends(void **state)
 static void test_limits_hold(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     static char flood[80000];
     const struct ss_net_request small = {.url = f->url, .max_bytes = 4};
@@ -267,10 +267,10 @@ static void test_limits_hold(void **state)
     }
     early->n_bytes = 25 * 4000;
     start(f);
-    assert_int_equal(ss_net_send(f->net, &small, &answer, &err), SS_E_LIMIT);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &small, &response, &err), SS_E_LIMIT);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_NETWORK);
     assert_non_null(strstr(err.message, "64 KiB"));
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_NETWORK);
     stop(f);
 }
 
@@ -283,7 +283,7 @@ static int say_stop(void *user)
 static void test_stop_and_offline(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     int n_calls = 0;
     struct ss_net_options options = quick_options();
@@ -293,11 +293,11 @@ static void test_stop_and_offline(void **state)
     options.stop = (struct ss_net_stop){say_stop, &n_calls};
     ss_net_free(f->net);
     assert_int_equal(ss_net_new(&options, &f->net, &err), SS_OK);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_STOPPED);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_STOPPED);
     options = (struct ss_net_options){.offline = true};
     ss_net_free(f->net);
     assert_int_equal(ss_net_new(&options, &f->net, &err), SS_OK);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_NETWORK);
     assert_non_null(strstr(err.message, "offline"));
     stop(f);
     assert_int_equal(f->server.n_requests, 1);
@@ -306,15 +306,15 @@ static void test_stop_and_offline(void **state)
 static void test_nobody_answers(void **state)
 {
     struct fixture *f = *state;
-    struct ss_net_answer answer;
+    struct ss_net_response response;
     ss_err err;
     const struct ss_net_request request = {.url = f->url};
     const struct ss_net_request bad = {.url = "nothing"};
     close(f->server.listener);
     close(f->other.listener);
-    assert_int_equal(ss_net_send(f->net, &request, &answer, &err), SS_E_NETWORK);
+    assert_int_equal(ss_net_send(f->net, &request, &response, &err), SS_E_NETWORK);
     assert_non_null(strstr(err.message, "no connection"));
-    assert_int_equal(ss_net_send(f->net, &bad, &answer, &err), SS_E_USAGE);
+    assert_int_equal(ss_net_send(f->net, &bad, &response, &err), SS_E_USAGE);
 }
 
 static void test_waits_are_what_the_server_asks(void **state)
@@ -339,9 +339,9 @@ static void test_waits_are_what_the_server_asks(void **state)
         char *colon = strchr(line, ':');
         *colon = '\0';
         struct ss_net_header header = {line, colon + 2};
-        const struct ss_net_answer answer = {
+        const struct ss_net_response response = {
             .code = cases[i].code, .headers = &header, .n_headers = 1};
-        assert_true(ss_net_wait_of(&answer, 0.5) == cases[i].seconds);
+        assert_true(ss_net_retry_after(&response, 0.5) == cases[i].seconds);
     }
 }
 
@@ -492,13 +492,13 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_answer_has_headers_and_body),
+        TEST(test_response_has_headers_and_body),
         TEST(test_post_sends_its_body),
         TEST(test_token_stays_with_its_origin),
         TEST(test_redirect_may_stay_with_the_origin),
         TEST(test_bad_redirects_are_refused),
-        TEST(test_passing_faults_are_tried_again),
-        TEST(test_patience_ends),
+        TEST(test_retryable_faults_are_tried_again),
+        TEST(test_timeouts_end_requests),
         TEST(test_limits_hold),
         TEST(test_stop_and_offline),
         TEST(test_nobody_answers),

@@ -1,4 +1,4 @@
-/* Answers: their headers, what a refusal means, and how long a server asks to wait. */
+/* Responses: their headers, what an error status means, and how long a server asks to wait. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,26 +9,26 @@
 
 enum { MAX_HEADERS = 256 };
 
-void ss_net_answer_reset(struct ss_net_answer *answer)
+void ss_net_response_reset(struct ss_net_response *response)
 {
-    for (size_t i = 0; i < answer->n_headers; i++) {
-        ss__free((void *)(uintptr_t)answer->headers[i].name); /* holds the value too */
+    for (size_t i = 0; i < response->n_headers; i++) {
+        ss__free((void *)(uintptr_t)response->headers[i].name); /* holds the value too */
     }
-    ss__free(answer->url);
-    ss__free(answer->location);
-    answer->n_headers = 0;
-    answer->url = NULL;
-    answer->location = NULL;
-    answer->code = 0;
-    answer->body.n_bytes = 0;
+    ss__free(response->url);
+    ss__free(response->location);
+    response->n_headers = 0;
+    response->url = NULL;
+    response->location = NULL;
+    response->code = 0;
+    response->body.n_bytes = 0;
 }
 
-void ss_net_answer_release(struct ss_net_answer *answer)
+void ss_net_response_release(struct ss_net_response *response)
 {
-    ss_net_answer_reset(answer);
-    ss__free(answer->headers);
-    ss__buf_release(&answer->body);
-    *answer = (struct ss_net_answer){0};
+    ss_net_response_reset(response);
+    ss__free(response->headers);
+    ss__buf_release(&response->body);
+    *response = (struct ss_net_response){0};
 }
 
 static bool is_blank(char c)
@@ -36,19 +36,20 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-bool ss_net_answer_add_header(struct ss_net_answer *answer, const char *line, size_t n_bytes)
+bool ss_net_response_add_header(struct ss_net_response *response, const char *line,
+                                size_t n_bytes)
 {
     const char *colon = memchr(line, ':', n_bytes);
     if (colon == NULL || colon == line || memchr(line, '\0', n_bytes) != NULL ||
-        answer->n_headers == MAX_HEADERS) {
+        response->n_headers == MAX_HEADERS) {
         return false;
     }
-    void *headers = answer->headers;
-    if (!ss__grow(&headers, &answer->n_headers_room, answer->n_headers + 1,
-                  sizeof *answer->headers)) {
+    void *headers = response->headers;
+    if (!ss__grow(&headers, &response->n_headers_room, response->n_headers + 1,
+                  sizeof *response->headers)) {
         return false;
     }
-    answer->headers = headers;
+    response->headers = headers;
     const char *value = colon + 1, *end = line + n_bytes;
     for (; value < end && is_blank(*value); value++) {
     }
@@ -59,32 +60,32 @@ bool ss_net_answer_add_header(struct ss_net_answer *answer, const char *line, si
         return false;
     }
     copy[colon - line] = '\0';
-    answer->headers[answer->n_headers++] =
+    response->headers[response->n_headers++] =
         (struct ss_net_header){.name = copy, .value = copy + (value - line)};
     return true;
 }
 
-const char *ss_net_header(const struct ss_net_answer *answer, const char *name)
+const char *ss_net_header(const struct ss_net_response *response, const char *name)
 {
-    for (size_t i = answer->n_headers; i > 0; i--) {
-        if (ss__equal_ignoring_case(answer->headers[i - 1].name, name)) {
-            return answer->headers[i - 1].value;
+    for (size_t i = response->n_headers; i > 0; i--) {
+        if (ss__equal_ignoring_case(response->headers[i - 1].name, name)) {
+            return response->headers[i - 1].value;
         }
     }
     return NULL;
 }
 
-uint64_t ss_net_content_length(const struct ss_net_answer *answer)
+uint64_t ss_net_content_length(const struct ss_net_response *response)
 {
-    const char *text = ss_net_header(answer, "Content-Length");
+    const char *text = ss_net_header(response, "Content-Length");
     uint64_t n = 0;
     return text != NULL && ss__parse_u64(text, strlen(text), &n) ? n : SS_NOWHERE;
 }
 
-bool ss_net_content_range(const struct ss_net_answer *answer, uint64_t *first, uint64_t *last,
-                          uint64_t *total)
+bool ss_net_content_range(const struct ss_net_response *response, uint64_t *first,
+                          uint64_t *last, uint64_t *total)
 {
-    const char *text = ss_net_header(answer, "Content-Range");
+    const char *text = ss_net_header(response, "Content-Range");
     if (text == NULL || strncasecmp(text, "bytes ", 6) != 0) {
         return false;
     }
@@ -101,9 +102,9 @@ bool ss_net_content_range(const struct ss_net_answer *answer, uint64_t *first, u
             (ss__parse_u64(after, strlen(after), total) && *last < *total));
 }
 
-/* ---- refusals ---- */
+/* ---- error responses ---- */
 
-bool ss_net_code_is_passing(long code)
+bool ss_net_code_is_retryable(long code)
 {
     return code == 408 || code == 429 || code == 500 || code == 502 || code == 503 ||
            code == 504;
@@ -113,7 +114,7 @@ static const struct {
     long code;
     ss_status status;
     const char *meaning;
-} refusals[] = {
+} error_responses[] = {
     {401, SS_E_NOINPUT, "it asks for a login, or the one that was sent is not accepted"},
     {403, SS_E_NOINPUT, "access is not allowed"},
     {404, SS_E_NOINPUT, "there is no such thing there; check the name"},
@@ -123,29 +124,29 @@ static const struct {
     {451, SS_E_NOINPUT, "it is withheld for legal reasons"},
 };
 
-ss_status ss_net_check(const struct ss_net_answer *answer, const char *what, ss_err *err)
+ss_status ss_net_check(const struct ss_net_response *response, const char *what, ss_err *err)
 {
-    const char *id = ss_net_header(answer, "X-Request-Id");
+    const char *id = ss_net_header(response, "X-Request-Id");
     ss_status status = SS_E_NETWORK;
-    const char *meaning = answer->code >= 500 ? "the server has a fault; try again later"
-                          : answer->code >= 300 && answer->code < 400
-                              ? "it points to an address that is not followed"
-                              : "that is not the answer that was expected";
-    if (answer->code >= 200 && answer->code < 300) {
+    const char *meaning = response->code >= 500 ? "the server has a fault; try again later"
+                          : response->code >= 300 && response->code < 400
+                              ? "it points to a URL that is not followed"
+                              : "that is not the response that was expected";
+    if (response->code >= 200 && response->code < 300) {
         return SS_OK;
     }
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        if (refusals[i].code == answer->code) {
-            status = refusals[i].status;
-            meaning = refusals[i].meaning;
+    for (size_t i = 0; i < sizeof error_responses / sizeof error_responses[0]; i++) {
+        if (error_responses[i].code == response->code) {
+            status = error_responses[i].status;
+            meaning = error_responses[i].meaning;
         }
     }
     return ss__fail(err, status, "%.400s: the server answered %ld: %s%s%.100s%s", what,
-                    answer->code, meaning, id == NULL ? "" : " (request ", id == NULL ? "" : id,
-                    id == NULL ? "" : ")");
+                    response->code, meaning, id == NULL ? "" : " (request ",
+                    id == NULL ? "" : id, id == NULL ? "" : ")");
 }
 
-/* ---- waiting ---- */
+/* ---- back-off and Retry-After ---- */
 
 /* The number behind ";NAME" in a header such as "api";r=0;t=55. */
 static bool read_parameter(const char *text, const char *name, uint64_t *value)
@@ -169,16 +170,16 @@ static bool read_rate_limit(const char *text, double *seconds)
     return is_good && left == 0;
 }
 
-double ss_net_wait_of(const struct ss_net_answer *answer, double otherwise)
+double ss_net_retry_after(const struct ss_net_response *response, double otherwise)
 {
-    const char *limit = ss_net_header(answer, "RateLimit");
-    const char *after = ss_net_header(answer, "Retry-After");
+    const char *limit = ss_net_header(response, "RateLimit");
+    const char *after = ss_net_header(response, "Retry-After");
     double seconds = 0;
     uint64_t whole = 0;
-    if (answer->code == 429 && limit != NULL && read_rate_limit(limit, &seconds)) {
+    if (response->code == 429 && limit != NULL && read_rate_limit(limit, &seconds)) {
         return seconds;
     }
-    if (after == NULL || (answer->code != 429 && answer->code != 503)) {
+    if (after == NULL || (response->code != 429 && response->code != 503)) {
         return otherwise;
     }
     if (ss__parse_u64(after, strlen(after), &whole)) {

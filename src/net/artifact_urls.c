@@ -1,4 +1,4 @@
-/* An artifact's manifest, and where the content of its files can be read. Signed addresses are
+/* An artifact's manifest, and where the content of its files can be read. Signed URLs are
  * good for about an hour and carry their own proof: no key is ever sent to them. */
 #include <string.h>
 #include <strings.h>
@@ -18,25 +18,26 @@ static bool is_secure(const char *url)
 static const char manifest_query[] =
     "query Manifest($id: ID!) { artifact(id: $id) { currentManifest { file { directUrl } } } }";
 
-static ss_status join(const struct ss_net_artifact *artifact, const char *place, char **url,
+static ss_status join(const struct ss_net_artifact *artifact, const char *location, char **url,
                       ss_err *err)
 {
     char origin[SS_NET_URL_ORIGIN_BYTES];
-    *url = place == NULL ? NULL : ss_net_url_join(artifact->store->url, place);
+    *url = location == NULL ? NULL : ss_net_url_join(artifact->store->url, location);
     if (*url == NULL || !ss_net_url_origin(*url, origin)) {
         ss__free(*url);
         *url = NULL;
         return ss__fail(err, SS_E_DATA,
-                        "the artifact store gives no address for a file of '%.300s'",
+                        "the artifact store gives no URL for a file of '%.300s'",
                         artifact->label);
     }
     if (is_secure(artifact->store->url) && !is_secure(*url)) {
         ss__free(*url);
         *url = NULL;
-        return ss__fail(err, SS_E_NETWORK,
-                        "the artifact store points from https to http for a file of '%.300s', "
-                        "which is not followed",
-                        artifact->label);
+        return ss__fail(
+            err, SS_E_NETWORK,
+            "the artifact store redirects from https to http for a file of '%.300s', "
+            "which is not followed",
+            artifact->label);
     }
     return SS_OK;
 }
@@ -45,16 +46,16 @@ static ss_status locate_manifest(void *user, char **url, char **authorization, s
 {
     struct ss_net_artifact *artifact = user;
     ss_status status = SS_OK;
-    struct ss_net_artifact_reply reply = {0};
+    struct ss_net_artifact_response response = {0};
     const struct ss_net_artifact_variable variables[] = {{"id", artifact->facts.id, 0}, {0}};
     *url = *authorization = NULL;
-    SS_TRY(ss_net_artifact_ask(artifact->store, manifest_query, variables, &reply, err));
+    SS_TRY(ss_net_artifact_query(artifact->store, manifest_query, variables, &response, err));
     SS_TRY(join(artifact,
-                ss__json_string(ss_net_artifact_follow(
-                    reply.data, "artifact.currentManifest.file.directUrl")),
+                ss__json_string(ss_net_artifact_json_at(
+                    response.data, "artifact.currentManifest.file.directUrl")),
                 url, err));
 out:
-    ss_net_artifact_reply_release(&reply);
+    ss_net_artifact_response_release(&response);
     return status;
 }
 
@@ -94,13 +95,13 @@ out:
 }
 
 ss_status ss_net_artifact_open(struct ss_net_artifact_store *store, const char *label,
-                               struct ss_net_artifact_facts *facts, struct ss_net_artifact *out,
+                               struct ss_net_artifact_info *facts, struct ss_net_artifact *out,
                                ss_err *err)
 {
     ss_status status = SS_OK;
     *out =
         (struct ss_net_artifact){.store = store, .facts = *facts, .label = ss__strdup(label)};
-    *facts = (struct ss_net_artifact_facts){0};
+    *facts = (struct ss_net_artifact_info){0};
     if (out->label == NULL) {
         SS_TRY(ss__fail_nomem(err, "a name"));
     }
@@ -125,12 +126,12 @@ void ss_net_artifact_release(struct ss_net_artifact *artifact)
 {
     free_signed_urls(artifact);
     ss__free(artifact->label);
-    ss_net_artifact_facts_release(&artifact->facts);
+    ss_net_artifact_info_release(&artifact->facts);
     ss_net_artifact_manifest_release(&artifact->manifest);
     *artifact = (struct ss_net_artifact){0};
 }
 
-/* ---- signed addresses ---- */
+/* ---- signed URLs ---- */
 
 #define PAGE_FIELDS "pageInfo { endCursor hasNextPage } edges { node { name directUrl } }"
 
@@ -152,7 +153,7 @@ enum { N_LISTINGS = sizeof listings / sizeof listings[0] };
 
 /* Ask for a page of files, by one listing. */
 static ss_status ask_page(struct ss_net_artifact *artifact, size_t listing, const char *cursor,
-                          struct ss_net_artifact_reply *reply, ss_err *err)
+                          struct ss_net_artifact_response *response, ss_err *err)
 {
     const struct ss_net_artifact_name *name = artifact->name;
     const struct ss_net_artifact_variable variables[] = {
@@ -164,7 +165,8 @@ static ss_status ask_page(struct ss_net_artifact *artifact, size_t listing, cons
         {"collectionName", name == NULL ? NULL : name->collection, 0},
         {"aliasName", name == NULL ? NULL : name->alias, 0},
         {0}};
-    return ss_net_artifact_ask(artifact->store, listings[listing].query, variables, reply, err);
+    return ss_net_artifact_query(artifact->store, listings[listing].query, variables, response,
+                                 err);
 }
 
 /* Note the signed URLs of a page; *n_new counts files that had none before. */
@@ -175,8 +177,8 @@ static ss_status take_page(struct ss_net_artifact *artifact, const struct ss__js
     struct ss__json *edge = NULL;
     *n_new = 0;
     SS_JSON_EACH (ss__json_get(files, "edges"), i, edge) {
-        const char *name = ss__json_string(ss_net_artifact_follow(edge, "node.name"));
-        const char *url = ss__json_string(ss_net_artifact_follow(edge, "node.directUrl"));
+        const char *name = ss__json_string(ss_net_artifact_json_at(edge, "node.name"));
+        const char *url = ss__json_string(ss_net_artifact_json_at(edge, "node.directUrl"));
         const struct ss_net_artifact_entry *entry =
             name == NULL ? NULL : ss_net_artifact_manifest_find(&artifact->manifest, name);
         if (entry == NULL || url == NULL) {
@@ -199,15 +201,15 @@ static ss_status list_files(struct ss_net_artifact *artifact, size_t listing, bo
                             ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_net_artifact_reply reply = {0}, last = {0};
+    struct ss_net_artifact_response response = {0}, last = {0};
     const char *cursor = NULL; /* in `last` */
     size_t n_new = 1;
     *understood = true;
     for (bool more = true; more && n_new > 0;) { /* a page of known files: a circle */
-        SS_TRY(ask_page(artifact, listing, cursor, &reply, err));
+        SS_TRY(ask_page(artifact, listing, cursor, &response, err));
         const struct ss__json *files =
-            ss_net_artifact_follow(reply.data, listings[listing].files);
-        if (reply.complaint != NULL || files == NULL) {
+            ss_net_artifact_json_at(response.data, listings[listing].files);
+        if (response.error_message != NULL || files == NULL) {
             *understood = false;
             goto out;
         }
@@ -215,13 +217,13 @@ static ss_status list_files(struct ss_net_artifact *artifact, size_t listing, bo
         const struct ss__json *page = ss__json_get(files, "pageInfo");
         more = ss__json_is_true(ss__json_get(page, "hasNextPage"));
         cursor = ss__json_string(ss__json_get(page, "endCursor"));
-        ss_net_artifact_reply_release(&last);
-        last = reply;
-        reply = (struct ss_net_artifact_reply){0};
+        ss_net_artifact_response_release(&last);
+        last = response;
+        response = (struct ss_net_artifact_response){0};
     }
 out:
-    ss_net_artifact_reply_release(&last);
-    ss_net_artifact_reply_release(&reply);
+    ss_net_artifact_response_release(&last);
+    ss_net_artifact_response_release(&response);
     return status;
 }
 
@@ -237,7 +239,7 @@ static ss_status ask_signed_urls(struct ss_net_artifact *artifact, ss_err *err)
     return SS_OK;
 }
 
-/* ---- the store's own address of a file ---- */
+/* ---- the store's own URL of a file ---- */
 
 static void add_part(struct ss__buf *url, const char *part)
 {
@@ -246,7 +248,7 @@ static void add_part(struct ss__buf *url, const char *part)
 }
 
 /* {base}/artifactsV2/{region}/{entity}/{project}/{collection}/{id}/{birth id}/{hash}/{name} */
-static ss_status own_place(const struct ss_net_artifact *artifact,
+static ss_status store_url(const struct ss_net_artifact *artifact,
                            const struct ss_net_artifact_entry *entry, char **url,
                            char **authorization, ss_err *err)
 {
@@ -254,7 +256,7 @@ static ss_status own_place(const struct ss_net_artifact *artifact,
     struct ss__buf text = {0};
     const struct ss_net_artifact_name *name = artifact->name;
     if (name == NULL || entry->birth_id == NULL) {
-        SS_FAIL(SS_E_DATA, "the artifact store gives no address for '%.200s' of '%.200s'",
+        SS_FAIL(SS_E_DATA, "the artifact store gives no URL for '%.200s' of '%.200s'",
                 entry->path, artifact->label);
     }
     const char *slash = strrchr(entry->path, '/');
@@ -274,16 +276,16 @@ static ss_status own_place(const struct ss_net_artifact *artifact,
     *url = ss__buf_text(&text) == NULL ? NULL : ss__strdup(text.data);
     *authorization = key == NULL ? NULL : ss__strdup(key);
     if (*url == NULL || (key != NULL && *authorization == NULL)) {
-        SS_TRY(ss__fail_nomem(err, "an address"));
+        SS_TRY(ss__fail_nomem(err, "a URL"));
     }
 out:
     ss__buf_release(&text);
     return status;
 }
 
-ss_status ss_net_artifact_place(struct ss_net_artifact *artifact,
-                                const struct ss_net_artifact_entry *entry, bool again,
-                                char **url, char **authorization, ss_err *err)
+ss_status ss_net_artifact_file_url(struct ss_net_artifact *artifact,
+                                   const struct ss_net_artifact_entry *entry, bool again,
+                                   char **url, char **authorization, ss_err *err)
 {
     *url = *authorization = NULL;
     if (artifact->signed_urls == NULL || again) {
@@ -291,5 +293,5 @@ ss_status ss_net_artifact_place(struct ss_net_artifact *artifact,
     }
     const char *signed_url = artifact->signed_urls[entry - artifact->manifest.entries];
     return signed_url != NULL ? join(artifact, signed_url, url, err)
-                              : own_place(artifact, entry, url, authorization, err);
+                              : store_url(artifact, entry, url, authorization, err);
 }

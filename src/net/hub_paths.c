@@ -1,4 +1,4 @@
-/* Places in the cache, as docs/formats.md draws them: names, refs, known absences, locks, and
+/* Paths in the cache, as docs/formats.md draws them: names, refs, known absences, locks, and
  * links. Nothing is ever written through a link. */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/output.h"
+#include "net/download.h"
 #include "net/hub_priv.h"
-#include "net/landing.h"
 
 #define LOCK_POLL_SECONDS 0.1
 #define LOCK_NOTICE_SECONDS 3.0
@@ -24,7 +24,7 @@ static const char cache_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 /* ---- names ---- */
 
-static char *take_text(struct ss__buf *buf)
+static char *detach_text(struct ss__buf *buf)
 {
     char *text =
         buf->failed ? NULL : ss__strndup(buf->data == NULL ? "" : buf->data, buf->n_bytes);
@@ -41,7 +41,7 @@ static char *path_in_repo(const char *repo, const char *first, const char *secon
     if (path[0] != '\0') {
         ss__buf_printf(&buf, "/%s", path);
     }
-    return take_text(&buf);
+    return detach_text(&buf);
 }
 
 static char *repo_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
@@ -49,7 +49,7 @@ static char *repo_path(const struct ss_net_hub *hub, const struct ss_net_hub_nam
     struct ss__buf buf = {0};
     ss__buf_printf(&buf, "%s/", hub->cache);
     ss_net_hub_add_folder_name(&buf, name);
-    return take_text(&buf);
+    return detach_text(&buf);
 }
 
 static bool has_repo(const char *cache, const struct ss_net_hub_name *name)
@@ -68,18 +68,18 @@ char *ss_net_hub_model_cache(const struct ss_net_hub *hub, const struct ss_net_h
     return is_other ? hub->cache : hub->models;
 }
 
-ss_status ss_net_hub_place_find(const struct ss_net_hub *hub,
+ss_status ss_net_hub_paths_find(const struct ss_net_hub *hub,
                                 const struct ss_net_hub_name *name, const char *commit,
-                                const char *etag, struct ss_net_hub_place *out, ss_err *err)
+                                const char *etag, struct ss_net_hub_paths *out, ss_err *err)
 {
     struct ss__buf lock = {0};
-    *out = (struct ss_net_hub_place){.repo = repo_path(hub, name)};
+    *out = (struct ss_net_hub_paths){.repo = repo_path(hub, name)};
     bool is_good = out->repo != NULL;
     if (is_good && etag != NULL) {
         ss__buf_printf(&lock, "%s/" SS_NET_HUB_LOCKS "/", hub->cache);
         ss_net_hub_add_folder_name(&lock, name);
         ss__buf_printf(&lock, "/%s.lock", etag);
-        out->lock = take_text(&lock);
+        out->lock = detach_text(&lock);
         out->blob = path_in_repo(out->repo, "blobs", etag, "");
         is_good = out->lock != NULL && out->blob != NULL;
     }
@@ -88,19 +88,19 @@ ss_status ss_net_hub_place_find(const struct ss_net_hub *hub,
         is_good = out->pointer != NULL;
     }
     if (!is_good) {
-        ss_net_hub_place_release(out);
+        ss_net_hub_paths_release(out);
         return ss__fail_nomem(err, "a path");
     }
     return SS_OK;
 }
 
-void ss_net_hub_place_release(struct ss_net_hub_place *place)
+void ss_net_hub_paths_release(struct ss_net_hub_paths *paths)
 {
-    ss__free(place->repo);
-    ss__free(place->blob);
-    ss__free(place->pointer);
-    ss__free(place->lock);
-    *place = (struct ss_net_hub_place){0};
+    ss__free(paths->repo);
+    ss__free(paths->blob);
+    ss__free(paths->pointer);
+    ss__free(paths->lock);
+    *paths = (struct ss_net_hub_paths){0};
 }
 
 /* Files are made in CACHE/.locks: whoever reads the cache takes every file in refs/ and
@@ -236,7 +236,7 @@ char *ss_net_hub_listing_path(const struct ss_net_hub *hub, const struct ss_net_
     }
     ss__buf_printf(&buf, "%s/trees/%s.json", repo, commit);
     ss__free(repo);
-    return take_text(&buf);
+    return detach_text(&buf);
 }
 
 void ss_net_hub_note_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
@@ -317,17 +317,17 @@ out:
 }
 
 /* ../../blobs/ETAG, with one more ../ for every folder of the path in the snapshot. */
-static char *link_target(const struct ss_net_hub_place *place)
+static char *link_target(const struct ss_net_hub_paths *paths)
 {
     struct ss__buf target = {0};
-    const char *below = place->pointer + strlen(place->repo) + strlen("/snapshots/");
+    const char *below = paths->pointer + strlen(paths->repo) + strlen("/snapshots/");
     for (const char *c = below; *c != '\0'; c++) {
         if (*c == '/') {
             ss__buf_add_text(&target, "../");
         }
     }
-    ss__buf_printf(&target, "../blobs/%s", ss__path_name(place->blob));
-    return take_text(&target);
+    ss__buf_printf(&target, "../blobs/%s", ss__path_name(paths->blob));
+    return detach_text(&target);
 }
 
 /* A link has no content, so it is whole at once. What is there already can only be a link that
@@ -340,26 +340,26 @@ static bool make_link(const char *target, const char *pointer)
             unlink(pointer) == 0 && symlink(target, pointer) == 0);
 }
 
-ss_status ss_net_hub_link(const struct ss_net_hub *hub, const struct ss_net_hub_place *place,
+ss_status ss_net_hub_link(const struct ss_net_hub *hub, const struct ss_net_hub_paths *paths,
                           bool is_new, ss_err *err)
 {
     ss_status status = SS_OK;
     struct stat blob;
     char *target = NULL;
-    if (ss__path_look(place->pointer) == SS__PATH_FILE) {
+    if (ss__path_look(paths->pointer) == SS__PATH_FILE) {
         return SS_OK;
     }
-    SS_TRY(ss_net_make_parents(place->pointer, err));
-    target = link_target(place);
+    SS_TRY(ss_net_make_parents(paths->pointer, err));
+    target = link_target(paths);
     if (target == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    if (hub->uses_links && make_link(target, place->pointer)) {
+    if (hub->uses_links && make_link(target, paths->pointer)) {
         goto out;
     }
-    const bool is_link = lstat(place->blob, &blob) == 0 && S_ISLNK(blob.st_mode);
-    status = is_new && !is_link ? ss__file_move(place->blob, place->pointer, err)
-                                : copy_file(hub, place->blob, place->pointer, err);
+    const bool is_link = lstat(paths->blob, &blob) == 0 && S_ISLNK(blob.st_mode);
+    status = is_new && !is_link ? ss__file_move(paths->blob, paths->pointer, err)
+                                : copy_file(hub, paths->blob, paths->pointer, err);
 out:
     ss__free(target);
     return status;
