@@ -225,7 +225,7 @@ EXPECTED = {
     "429": (FILE, (69, "429")),
     "burst-of-5xx": (FILE, (69, "500")),
     "html-page": (FILE, (65, "92 bytes")),
-    "close-between": (FILE, (69, "closed without an answer")),
+    "close-between": (FILE, (69, "closed without a response")),
 }
 # What a single moment, or a single service, has of its own.
 EXPECTED_AT = {
