@@ -47,7 +47,7 @@ static void record(void *user, ss_level level, const char *sentence)
 }
 
 /* Receives every batch of the pass. */
-static ss_status take_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
+static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
 {
     struct analysis *analysis = user;
     const struct ss_run_batch *batch = rows->batch;
@@ -272,7 +272,7 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
                 [SS_ROW_BAD] = SS_RUN_ROW_SKIP},
         .log = {.fn = record, .user = &analysis->recorder},
         .watch = options->watch,
-        .take = take_rows,
+        .on_rows = reduce_rows,
         .user = analysis,
     };
     ss_sae_describe(analysis->sae, &sae);

@@ -1,3 +1,5 @@
+/* Filling batches, and walking over their rows. Texts and kept columns lie in the batch's
+ * arena, so that a batch is reset without freeing anything. */
 #include "run/batch.h"
 
 #include <string.h>
@@ -36,11 +38,11 @@ static ss_status add_note(struct ss_run_batch *batch, const struct ss_row *row, 
 {
     ss_status status = SS_OK;
     struct ss__buf note = {0};
-    struct ss_text *place = NULL;
-    SS_GROW(batch->notes, batch->n_notes_room, batch->n_rows + 1);
-    SS_GROW(batch->kept, batch->n_kept_room, batch->n_rows + 1);
-    place = &batch->notes[batch->n_rows];
-    *place = batch->kept[batch->n_rows] = (struct ss_text){"", 0};
+    struct ss_text *slot = NULL;
+    SS_GROW(batch->notes, batch->notes_capacity, batch->n_rows + 1);
+    SS_GROW(batch->kept, batch->kept_capacity, batch->n_rows + 1);
+    slot = &batch->notes[batch->n_rows];
+    *slot = batch->kept[batch->n_rows] = (struct ss_text){"", 0};
     if (row->kept.n_bytes == 0) {
         goto out;
     }
@@ -50,15 +52,15 @@ static ss_status add_note(struct ss_run_batch *batch, const struct ss_row *row, 
     ss__buf_add(&note, row->kept.data, row->kept.n_bytes);
     ss__buf_add_text(&note, "}");
     SS_TRY(ss__buf_check(&note, err));
-    place->data = ss__arena_strndup(&batch->arena, note.data, note.n_bytes);
-    place->n_bytes = note.n_bytes;
-    if (place->data == NULL) {
-        *place = (struct ss_text){"", 0};
+    slot->data = ss__arena_strndup(&batch->arena, note.data, note.n_bytes);
+    slot->n_bytes = note.n_bytes;
+    if (slot->data == NULL) {
+        *slot = (struct ss_text){"", 0};
         SS_TRY(ss__fail_nomem(err, "columns that are kept"));
     }
     batch->has_notes = true;
-    batch->kept[batch->n_rows] = (struct ss_text){
-        place->data + place->n_bytes - 1 - row->kept.n_bytes, row->kept.n_bytes};
+    batch->kept[batch->n_rows] =
+        (struct ss_text){slot->data + slot->n_bytes - 1 - row->kept.n_bytes, row->kept.n_bytes};
 out:
     ss__buf_release(&note);
     return status;
@@ -67,8 +69,8 @@ out:
 ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const struct ss_row *row,
                                ss_err *err)
 {
-    SS_GROW_OR_RETURN(batch->texts, batch->n_texts_room, batch->n_rows + 1);
-    SS_GROW_OR_RETURN(batch->row_ids, batch->n_ids_room, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(batch->texts, batch->texts_capacity, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(batch->row_ids, batch->ids_capacity, batch->n_rows + 1);
     const char *copy = ss__arena_strndup(&batch->arena, row->text.data, row->text.n_bytes);
     if (copy == NULL) {
         return ss__fail_nomem(err, "a text");
@@ -98,16 +100,16 @@ static bool copy_text(struct ss_run_batch *batch, const struct ss_text *from,
 ss_status ss_run_batch_add_unembedded(struct ss_run_batch *batch, const struct ss_row *row,
                                       ss_err *err)
 {
-    struct ss_run_unembedded *place = NULL;
+    struct ss_run_unembedded *slot = NULL;
     if (row->kind == SS_ROW_NULL && row->kept.n_bytes == 0) {
         return SS_OK;
     }
-    SS_GROW_OR_RETURN(batch->unembedded, batch->n_unembedded_room, batch->n_unembedded + 1);
-    place = &batch->unembedded[batch->n_unembedded];
-    place->id = row->id;
-    place->is_null = row->kind == SS_ROW_NULL;
-    if (!copy_text(batch, &row->text, &place->text) ||
-        !copy_text(batch, &row->kept, &place->kept)) {
+    SS_GROW_OR_RETURN(batch->unembedded, batch->unembedded_capacity, batch->n_unembedded + 1);
+    slot = &batch->unembedded[batch->n_unembedded];
+    slot->id = row->id;
+    slot->is_null = row->kind == SS_ROW_NULL;
+    if (!copy_text(batch, &row->text, &slot->text) ||
+        !copy_text(batch, &row->kept, &slot->kept)) {
         return ss__fail_nomem(err, "a text");
     }
     batch->n_unembedded++;
@@ -173,9 +175,9 @@ void ss_run_batch_release(struct ss_run_batch *batch)
     *batch = (struct ss_run_batch){0};
 }
 
-bool ss_run_batch_has_room(const struct ss_run_batch *batch,
-                           const struct ss_run_batch_limits *limits, size_t n_tokens,
-                           size_t n_text_bytes)
+bool ss_run_batch_fits(const struct ss_run_batch *batch,
+                       const struct ss_run_batch_limits *limits, size_t n_tokens,
+                       size_t n_text_bytes)
 {
     if (batch->n_rows == 0 && batch->n_unembedded == 0) {
         return true;

@@ -27,9 +27,9 @@ struct ss_run_batch {
     struct ss_text *notes;  /* [n_rows] columns carried along, with the file; else empty */
     struct ss_text *kept;   /* [n_rows] the columns alone: views into the notes */
     uint64_t *row_ids;      /* [n_rows] */
-    size_t n_rows, n_texts_room, n_notes_room, n_kept_room, n_ids_room;
+    size_t n_rows, texts_capacity, notes_capacity, kept_capacity, ids_capacity;
     struct ss_run_unembedded *unembedded; /* [n_unembedded] but null without kept columns */
-    size_t n_unembedded, n_unembedded_room;
+    size_t n_unembedded, unembedded_capacity;
     bool has_notes;
     struct ss_tokenizer_tokens tokens;
     uint64_t n_bytes_done;           /* of the dataset, when the last row was read */
@@ -77,9 +77,9 @@ struct ss_run_batch_limits {
     size_t n_tokens;
     size_t n_text_bytes;
 };
-bool ss_run_batch_has_room(const struct ss_run_batch *batch,
-                           const struct ss_run_batch_limits *limits, size_t n_tokens,
-                           size_t n_text_bytes);
+bool ss_run_batch_fits(const struct ss_run_batch *batch,
+                       const struct ss_run_batch_limits *limits, size_t n_tokens,
+                       size_t n_text_bytes);
 
 /* Append one text's tokens. */
 SS_MUST_USE ss_status ss_run_tokens_append(struct ss_tokenizer_tokens *to,

@@ -16,8 +16,8 @@ struct embedding {
     size_t width;
 };
 
-static ss_status take_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
-                            ss_err *err)
+static ss_status write_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
+                             ss_err *err)
 {
     struct embedding *embedding = user;
     struct ss_run_batch_row row;
@@ -61,15 +61,15 @@ static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rul
 }
 
 /* What is written is .npy whatever the name; one that promises another format is refused. */
-static ss_status check_ending(const char *path, ss_err *err)
+static ss_status check_extension(const char *path, ss_err *err)
 {
     static const char *const others[] = {
         ".txt",     ".csv", ".tsv", ".json", ".jsonl", ".ndjson",      ".parquet", ".arrow",
         ".feather", ".npz", ".pt",  ".pth",  ".bin",   ".safetensors", ".pkl",     ".h5",
         ".hdf5",    ".gz",  ".zst", ".bz2",  ".xz",    ".zip"};
-    const char *ending = strrchr(ss__path_name(path), '.');
-    for (size_t i = 0; ending != NULL && i < sizeof others / sizeof *others; i++) {
-        if (ss__equal_ignoring_case(ending, others[i]) &&
+    const char *extension = strrchr(ss__path_name(path), '.');
+    for (size_t i = 0; extension != NULL && i < sizeof others / sizeof *others; i++) {
+        if (ss__equal_ignoring_case(extension, others[i]) &&
             ss__path_look(path) != SS__PATH_OTHER) {
             return ss__fail_file(err, path, SS_E_USAGE,
                                  "embeddings are written as .npy, not as %s; let the name end "
@@ -95,7 +95,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     const uint64_t n = options->num_examples;
     ss_encoder_describe(encoder, &info);
     embedding.width = info.width;
-    SS_TRY(check_ending(out_path, err));
+    SS_TRY(check_extension(out_path, err));
     SS_TRY(ss_run_npy_open(out_path, options->force, info.width, &embedding.stream, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
     ss_tensor_work_tell_threads(work, &options->log);
@@ -108,7 +108,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
         .max_read = rule == SS_NULL_SKIP ? 0 : n,
         .log = options->log,
         .watch = options->watch,
-        .take = take_batch,
+        .on_batch = write_batch,
         .user = &embedding,
     };
     SS_TRY(embed_rows(&pipeline, rule, &embedding, &totals, err));

@@ -16,9 +16,9 @@ struct joining {
     struct ss_run_pipeline_done *done;
     struct ss_embeddings_info info;
     struct ss_run_batch batch;
-    float *values;    /* [n_room, width] */
-    bool *is_missing; /* [n_missing_room] */
-    size_t n_room, n_missing_room;
+    float *values;    /* [values_capacity / width, width] */
+    bool *is_missing; /* [missing_capacity] */
+    size_t values_capacity, missing_capacity;
     double started;
 };
 
@@ -158,8 +158,8 @@ static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_
     if (!ss__mul(n_before + n, width, &n_values)) {
         return ss__fail_nomem(err, "embeddings");
     }
-    SS_GROW_OR_RETURN(joining->values, joining->n_room, n_values);
-    SS_GROW_OR_RETURN(joining->is_missing, joining->n_missing_room, n);
+    SS_GROW_OR_RETURN(joining->values, joining->values_capacity, n_values);
+    SS_GROW_OR_RETURN(joining->is_missing, joining->missing_capacity, n);
     float *first = joining->values + n_before * width;
     struct ss_run_embeddings_part part = {
         .out = first, .is_missing = joining->is_missing, .n = n};
@@ -173,7 +173,7 @@ static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_
 }
 
 /* One batch; a rule's number of rows are all used. *n_read is 0 at the end. */
-static ss_status take_rows(struct joining *joining, size_t *n_read, ss_err *err)
+static ss_status read_batch(struct joining *joining, size_t *n_read, ss_err *err)
 {
     const struct ss_run_pipeline *pipeline = joining->pipeline;
     const size_t n = rows_of_batch(joining);
@@ -188,7 +188,7 @@ static ss_status take_rows(struct joining *joining, size_t *n_read, ss_err *err)
     } while (n_more > 0 && is_counted);
     if (joining->batch.n_rows > 0 || joining->batch.n_unembedded > 0) {
         SS_RETURN_IF_ERROR(
-            pipeline->take(pipeline->user, &joining->batch, joining->values, err));
+            pipeline->on_batch(pipeline->user, &joining->batch, joining->values, err));
     }
     return SS_OK;
 }
@@ -250,7 +250,7 @@ ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
     SS_TRY(check_counts(&joining, err));
     ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &joining});
     while (n_read > 0) {
-        SS_TRY(take_rows(&joining, &n_read, err));
+        SS_TRY(read_batch(&joining, &n_read, err));
         SS_TRY(watch(&joining, err));
     }
     SS_TRY(check_end(&joining, err));

@@ -23,8 +23,8 @@ static ss_status find_format(const char *path, const struct ss_run_sparse_format
 {
     const size_t n = strlen(path);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        const size_t n_ending = strlen(formats[i]->ending);
-        if (n > n_ending && strcmp(path + n - n_ending, formats[i]->ending) == 0) {
+        const size_t n_extension = strlen(formats[i]->extension);
+        if (n > n_extension && strcmp(path + n - n_extension, formats[i]->extension) == 0) {
             *out = formats[i];
             return SS_OK;
         }
@@ -42,7 +42,7 @@ static ss_status add_row(struct writing *writing, const struct ss_run_sparse_row
     return writing->format->add(writing->state, row, err);
 }
 
-static ss_status take_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
+static ss_status write_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
 {
     struct writing *writing = user;
     struct ss_run_batch_row row;
@@ -151,7 +151,7 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
         .batch_tokens = options->batch_tokens,
         .log = options->log,
         .watch = options->watch,
-        .take = take_rows,
+        .on_rows = write_rows,
         .user = &writing,
     };
     if (options->null_rule == SS_NULL_NAN) {

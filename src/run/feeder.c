@@ -1,3 +1,7 @@
+/* The reading thread. It tokenises rows into batches, which go through a bounded queue to the
+ * calling thread and come back empty through another: SS_RUN_N_BATCHES of them bound the
+ * memory. Its log messages are queued, and the calling thread passes them on, so that the
+ * user's callbacks are called by one thread. */
 #include "run/feeder.h"
 
 #include <inttypes.h>
@@ -10,7 +14,7 @@
 /* Texts of a batch in memory. A batch that a rule fills with a number of rows may hold more. */
 enum { TEXT_BYTES = 8 << 20, RULE_TEXT_BYTES = 256 << 20, RELAY_BYTES = 1 << 20 };
 
-/* What the thread works with. */
+/* The state of the thread. */
 struct filling {
     struct ss_run_feeder *feeder;
     struct ss_tokenizer_token_scratch *scratch;
@@ -22,51 +26,51 @@ struct filling {
     bool is_rule; /* the number of rows in this batch has a meaning */
 };
 
-static void keep_sentence(void *user, ss_level level, const char *sentence)
+static void queue_message(void *user, ss_level level, const char *message)
 {
     struct ss_run_relay *relay = user;
     pthread_mutex_lock(&relay->lock);
-    if (relay->sentences.n_bytes < RELAY_BYTES) {
-        const size_t n_bytes = strlen(sentence) + 1;
-        char *place = ss__buf_reserve(&relay->sentences, 1 + n_bytes); /* whole or not at all */
-        if (place != NULL) {
-            *place = (char)level;
-            memcpy(place + 1, sentence, n_bytes);
-            relay->sentences.n_bytes += 1 + n_bytes;
+    if (relay->messages.n_bytes < RELAY_BYTES) {
+        const size_t n_bytes = strlen(message) + 1;
+        char *end = ss__buf_reserve(&relay->messages, 1 + n_bytes); /* whole or not at all */
+        if (end != NULL) {
+            *end = (char)level;
+            memcpy(end + 1, message, n_bytes);
+            relay->messages.n_bytes += 1 + n_bytes;
         }
     }
     pthread_mutex_unlock(&relay->lock);
 }
 
-void ss_run_feeder_speak(struct ss_run_feeder *feeder)
+void ss_run_feeder_flush_messages(struct ss_run_feeder *feeder)
 {
     struct ss_run_relay *relay = &feeder->relay;
     pthread_mutex_lock(&relay->lock);
-    struct ss__buf sentences = relay->sentences;
-    relay->sentences = (struct ss__buf){0};
+    struct ss__buf messages = relay->messages;
+    relay->messages = (struct ss__buf){0};
     pthread_mutex_unlock(&relay->lock);
-    for (size_t at = 0; at < sentences.n_bytes;) {
-        const ss_level level = (ss_level)sentences.data[at];
-        const char *sentence = sentences.data + at + 1;
-        ss__log(&feeder->pipeline->log, level, "%s", sentence);
-        at += strlen(sentence) + 2;
+    for (size_t at = 0; at < messages.n_bytes;) {
+        const ss_level level = (ss_level)messages.data[at];
+        const char *message = messages.data + at + 1;
+        ss__log(&feeder->pipeline->log, level, "%s", message);
+        at += strlen(message) + 2;
     }
-    ss__buf_release(&sentences);
+    ss__buf_release(&messages);
 }
 
-/* Give a batch to who takes it: false where no more are wanted. */
-static bool hand_over(struct filling *filling)
+/* Hand a batch to its consumer: false where no more are wanted. */
+static bool emit_batch(struct filling *filling)
 {
     struct ss_run_feeder *feeder = filling->feeder;
-    if (feeder->take == NULL) {
+    if (feeder->on_batch == NULL) {
         return ss_run_queue_push(&feeder->full, filling->batch);
     }
-    ss_run_feeder_speak(feeder);
-    feeder->status = feeder->take(feeder->user, filling->batch, &feeder->err);
+    ss_run_feeder_flush_messages(feeder);
+    feeder->status = feeder->on_batch(feeder->user, filling->batch, &feeder->err);
     return feeder->status == SS_OK && ss_run_queue_push(&feeder->empty, filling->batch);
 }
 
-/* The batch goes out with the counts up to here; the next one is taken. */
+/* Emit the batch with the counts up to here, and begin the next one. */
 static void next_batch(struct filling *filling)
 {
     const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
@@ -76,7 +80,7 @@ static void next_batch(struct filling *filling)
         filling->batch->n_bytes_done =
             ss_dataset_bytes_done(filling->feeder->pipeline->dataset);
         filling->counts = (struct ss_run_row_counts){0};
-        if (!hand_over(filling)) {
+        if (!emit_batch(filling)) {
             filling->batch = NULL;
             return;
         }
@@ -103,12 +107,12 @@ static ss_status refuse(const struct ss_row *row, ss_err *err)
     return status;
 }
 
-/* Another batch, if the row does not fit into this one. */
-static ss_status make_room(struct filling *filling, size_t n_tokens, const struct ss_row *row,
-                           ss_err *err)
+/* Begin another batch if the row does not fit into this one. */
+static ss_status begin_batch_if_full(struct filling *filling, size_t n_tokens,
+                                     const struct ss_row *row, ss_err *err)
 {
     const size_t n_bytes = row->text.n_bytes + row->kept.n_bytes;
-    if (ss_run_batch_has_room(filling->batch, &filling->limits, n_tokens, n_bytes)) {
+    if (ss_run_batch_fits(filling->batch, &filling->limits, n_tokens, n_bytes)) {
         return SS_OK;
     }
     if (filling->is_rule && filling->batch->n_rows < filling->limits.n_rows) {
@@ -120,15 +124,15 @@ static ss_status make_room(struct filling *filling, size_t n_tokens, const struc
     return SS_OK;
 }
 
-/* Put the file and the row's number before a sentence about its text. */
+/* Put the file and the row's number before a message about its text. */
 static ss_status name_row(const struct ss_row *row, ss_status code, ss_err *err)
 {
-    char sentence[sizeof err->message] = "";
+    char message[sizeof err->message] = "";
     if (err != NULL) {
-        memcpy(sentence, err->message, sizeof sentence);
+        memcpy(message, err->message, sizeof message);
     }
     ss__fail_file(err, row->file, code,
-                  "row %" PRIu64 " of the dataset, counted from 0: %.800s", row->id, sentence);
+                  "row %" PRIu64 " of the dataset, counted from 0: %.800s", row->id, message);
     ss__err_at_row(err, row->id);
     return code;
 }
@@ -143,7 +147,7 @@ static ss_status add_row(struct filling *filling, const struct ss_row *row, ss_e
     if (status != SS_OK) {
         return name_row(row, status, err);
     }
-    SS_TRY(make_room(filling, ss_tokenizer_tokens_n_ids(&filling->tokens), row, err));
+    SS_TRY(begin_batch_if_full(filling, ss_tokenizer_tokens_n_ids(&filling->tokens), row, err));
     if (filling->batch == NULL) {
         goto out;
     }
@@ -165,7 +169,7 @@ static void count_skipped(struct filling *filling, const struct ss_row *row)
 
 static ss_status add_unembedded(struct filling *filling, const struct ss_row *row, ss_err *err)
 {
-    SS_RETURN_IF_ERROR(make_room(filling, 0, row, err));
+    SS_RETURN_IF_ERROR(begin_batch_if_full(filling, 0, row, err));
     if (filling->batch != NULL) {
         count_skipped(filling, row);
         SS_RETURN_IF_ERROR(ss_run_batch_add_unembedded(filling->batch, row, err));
@@ -210,7 +214,7 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
         filling->batch->counts = filling->counts;
         filling->batch->n_bytes_done =
             ss_dataset_bytes_done(filling->feeder->pipeline->dataset);
-        (void)hand_over(filling);
+        (void)emit_batch(filling);
     }
     return SS_OK;
 }
@@ -274,7 +278,7 @@ ss_status ss_run_feeder_start(struct ss_run_feeder *feeder,
         ss_run_queue_push(&feeder->empty, &feeder->batches[i]); /* there is room */
     }
     feeder->dataset_log = ss_dataset_set_log(
-        pipeline->dataset, (struct ss_log){.fn = keep_sentence, .user = &feeder->relay});
+        pipeline->dataset, (struct ss_log){.fn = queue_message, .user = &feeder->relay});
     if (pthread_create(&feeder->thread, NULL, feeder_main, feeder) != 0) {
         ss__log(&pipeline->log, SS_LEVEL_WARNING,
                 "the thread that reads could not be started; rows are read in between, which "
@@ -290,11 +294,12 @@ out:
 }
 
 ss_status ss_run_feeder_run_here(struct ss_run_feeder *feeder,
-                                 ss_status (*take)(void *user, const struct ss_run_batch *batch,
-                                                   ss_err *err),
+                                 ss_status (*on_batch)(void *user,
+                                                       const struct ss_run_batch *batch,
+                                                       ss_err *err),
                                  void *user, ss_err *err)
 {
-    feeder->take = take;
+    feeder->on_batch = on_batch;
     feeder->user = user;
     (void)feeder_main(feeder);
     if (feeder->status != SS_OK && err != NULL) {
@@ -307,7 +312,7 @@ void ss_run_feeder_stop(struct ss_run_feeder *feeder)
 {
     if (feeder->has_queues && !feeder->is_started) {
         (void)ss_dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
-        ss_run_feeder_speak(feeder);
+        ss_run_feeder_flush_messages(feeder);
     }
     if (feeder->is_started) {
         if (!feeder->is_done) {
@@ -317,7 +322,7 @@ void ss_run_feeder_stop(struct ss_run_feeder *feeder)
         ss_run_queue_close(&feeder->empty);
         pthread_join(feeder->thread, NULL);
         (void)ss_dataset_set_log(feeder->pipeline->dataset, feeder->dataset_log);
-        ss_run_feeder_speak(feeder);
+        ss_run_feeder_flush_messages(feeder);
     }
     if (feeder->has_queues) {
         ss_run_queue_release(&feeder->full);
@@ -327,6 +332,6 @@ void ss_run_feeder_stop(struct ss_run_feeder *feeder)
     for (size_t i = 0; i < SS_RUN_N_BATCHES; i++) {
         ss_run_batch_release(&feeder->batches[i]);
     }
-    ss__buf_release(&feeder->relay.sentences);
+    ss__buf_release(&feeder->relay.messages);
     *feeder = (struct ss_run_feeder){0};
 }

@@ -11,7 +11,7 @@ enum { SS_RUN_N_BATCHES = 3 }; /* one being encoded, one waiting, one being fill
 /* Sentences of the reading thread, kept until the calling thread passes them on. */
 struct ss_run_relay {
     pthread_mutex_t lock;
-    struct ss__buf sentences; /* a level byte, then a terminated sentence, and so on */
+    struct ss__buf messages; /* a level byte, then a terminated message, and so on */
 };
 
 struct ss_run_feeder {
@@ -26,8 +26,8 @@ struct ss_run_feeder {
     bool is_done;     /* set by the caller once `full` said that it is closed */
     ss_status status; /* of the thread, once `full` is closed and empty */
     ss_err err;
-    /* Where there is no thread: who takes batches. */
-    ss_status (*take)(void *user, const struct ss_run_batch *batch, ss_err *err);
+    /* Where there is no thread: the consumer of batches. */
+    ss_status (*on_batch)(void *user, const struct ss_run_batch *batch, ss_err *err);
     void *user;
 };
 
@@ -36,16 +36,15 @@ struct ss_run_feeder {
 SS_MUST_USE ss_status ss_run_feeder_start(struct ss_run_feeder *feeder,
                                           const struct ss_run_pipeline *pipeline, ss_err *err);
 
-/* Read in the calling thread, to the end, and give every batch to `take`, whose failure ends
- * it. Errors: as ss_run_pipeline_run. */
-SS_MUST_USE ss_status ss_run_feeder_run_here(struct ss_run_feeder *feeder,
-                                             ss_status (*take)(void *user,
-                                                               const struct ss_run_batch *batch,
-                                                               ss_err *err),
-                                             void *user, ss_err *err);
+/* Read in the calling thread, to the end, and give every batch to `on_batch`, whose failure
+ * ends it. Errors: as ss_run_pipeline_run. */
+SS_MUST_USE ss_status ss_run_feeder_run_here(
+    struct ss_run_feeder *feeder,
+    ss_status (*on_batch)(void *user, const struct ss_run_batch *batch, ss_err *err),
+    void *user, ss_err *err);
 
-/* Pass the sentences that came from the thread on to the log. Caller's thread only. */
-void ss_run_feeder_speak(struct ss_run_feeder *feeder);
+/* Pass the messages that came from the thread on to the log. Caller's thread only. */
+void ss_run_feeder_flush_messages(struct ss_run_feeder *feeder);
 
 /* End the thread, if need be before the end of the data, and release everything. */
 void ss_run_feeder_stop(struct ss_run_feeder *feeder);

@@ -11,24 +11,27 @@
 #include "sae/sae.h"
 #include "weights/weights.h"
 
-static bool has_ending(const struct ss_run_look *look, const char *const *endings, size_t n)
+static bool has_extension(const struct ss_run_probe *probe, const char *const *extensions,
+                          size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strlen(endings[i]) == look->n_ending &&
-            memcmp(look->ending, endings[i], look->n_ending) == 0) {
+        if (strlen(extensions[i]) == probe->n_extension &&
+            memcmp(probe->extension, extensions[i], probe->n_extension) == 0) {
             return true;
         }
     }
     return false;
 }
 
-#define HAS_ENDING(look, list) has_ending((look), (list), sizeof(list) / sizeof(list)[0])
+#define HAS_EXTENSION(probe, list)                                                             \
+    has_extension((probe), (list), sizeof(list) / sizeof(list)[0])
 
-static bool is_run(const struct ss_run_look *look)
+static bool is_run(const struct ss_run_probe *probe)
 {
     bool found = false;
-    char *path =
-        look->kind == SS__PATH_FOLDER ? ss__path_join(look->path, SS_RUN_FILE_MANIFEST) : NULL;
+    char *path = probe->kind == SS__PATH_FOLDER
+                     ? ss__path_join(probe->path, SS_RUN_FILE_MANIFEST)
+                     : NULL;
     if (path != NULL) {
         found = ss__path_look(path) == SS__PATH_FILE;
     }
@@ -36,22 +39,22 @@ static bool is_run(const struct ss_run_look *look)
     return found;
 }
 
-static bool is_sae(const struct ss_run_look *look)
+static bool is_sae(const struct ss_run_probe *probe)
 {
-    return look->kind == SS__PATH_FOLDER && ss_sae_is_at(look->path);
+    return probe->kind == SS__PATH_FOLDER && ss_sae_is_at(probe->path);
 }
 
-static bool is_encoder(const struct ss_run_look *look)
+static bool is_encoder(const struct ss_run_probe *probe)
 {
-    return look->kind == SS__PATH_FOLDER && ss_encoder_is_at(look->path);
+    return probe->kind == SS__PATH_FOLDER && ss_encoder_is_at(probe->path);
 }
 
 /* Whether rows of a dataset lie in a folder itself. */
 static bool holds_rows(const char *path)
 {
-    static const char *const endings[] = {".jsonl", ".csv", ".tsv",   ".parquet", ".arrow",
-                                          ".txt",   ".gz",  ".zst",   ".bz2",     ".xz",
-                                          ".tar",   ".zip", ".ndjson"};
+    static const char *const extensions[] = {".jsonl", ".csv", ".tsv",   ".parquet", ".arrow",
+                                             ".txt",   ".gz",  ".zst",   ".bz2",     ".xz",
+                                             ".tar",   ".zip", ".ndjson"};
     char **names = NULL;
     size_t n = 0;
     bool found = false;
@@ -60,69 +63,71 @@ static bool holds_rows(const char *path)
     }
     for (size_t i = 0; i < n && !found; i++) {
         const char *dot = strrchr(names[i], '.');
-        for (size_t j = 0; dot != NULL && j < sizeof endings / sizeof *endings; j++) {
-            found = found || strcmp(dot, endings[j]) == 0;
+        for (size_t j = 0; dot != NULL && j < sizeof extensions / sizeof *extensions; j++) {
+            found = found || strcmp(dot, extensions[j]) == 0;
         }
     }
     ss__list_release(names, n);
     return found;
 }
 
-static bool is_folder_of_saes(const struct ss_run_look *look)
+static bool is_folder_of_saes(const struct ss_run_probe *probe)
 {
     struct ss_sae_list list = {0};
-    const bool found = look->kind == SS__PATH_FOLDER && !holds_rows(look->path) &&
-                       ss_sae_list_subfolders(look->path, &list, NULL) == SS_OK && list.n > 0;
+    const bool found = probe->kind == SS__PATH_FOLDER && !holds_rows(probe->path) &&
+                       ss_sae_list_subfolders(probe->path, &list, NULL) == SS_OK && list.n > 0;
     ss_sae_list_release(&list);
     return found;
 }
 
 /* A name that claims weights is held to it, whatever the bytes look like. */
-static bool claims_weights(const struct ss_run_look *look)
+static bool claims_weights(const struct ss_run_probe *probe)
 {
-    static const char *const endings[] = {".safetensors", ".pt",  ".pth", ".bin",   ".ckpt",
-                                          ".npy",         ".npz", ".pkl", ".pickle"};
-    return look->kind == SS__PATH_FILE && HAS_ENDING(look, endings);
+    static const char *const extensions[] = {".safetensors", ".pt",  ".pth", ".bin",   ".ckpt",
+                                             ".npy",         ".npz", ".pkl", ".pickle"};
+    return probe->kind == SS__PATH_FILE && HAS_EXTENSION(probe, extensions);
 }
 
-static bool is_weights(const struct ss_run_look *look)
+static bool is_weights(const struct ss_run_probe *probe)
 {
-    return claims_weights(look) || (look->weights != NULL && strcmp(look->weights, "zip") != 0);
+    return claims_weights(probe) ||
+           (probe->weights != NULL && strcmp(probe->weights, "zip") != 0);
 }
 
-static bool is_archive(const struct ss_run_look *look)
+static bool is_archive(const struct ss_run_probe *probe)
 {
-    static const char *const endings[] = {".zip"};
-    return look->weights != NULL || (look->kind == SS__PATH_FILE && HAS_ENDING(look, endings));
+    static const char *const extensions[] = {".zip"};
+    return probe->weights != NULL ||
+           (probe->kind == SS__PATH_FILE && HAS_EXTENSION(probe, extensions));
 }
 
-static bool is_json(const struct ss_run_look *look)
+static bool is_json(const struct ss_run_probe *probe)
 {
-    static const char *const endings[] = {".json"};
-    return look->kind == SS__PATH_FILE &&
-           (HAS_ENDING(look, endings) ||
-            (look->sniff.format != NULL && strcmp(look->sniff.format, "json") == 0));
+    static const char *const extensions[] = {".json"};
+    return probe->kind == SS__PATH_FILE &&
+           (HAS_EXTENSION(probe, extensions) ||
+            (probe->sniff.format != NULL && strcmp(probe->sniff.format, "json") == 0));
 }
 
 /* Any bytes without NUL may be plain text: that alone makes no dataset. */
-static bool is_dataset(const struct ss_run_look *look)
+static bool is_dataset(const struct ss_run_probe *probe)
 {
-    static const char *const endings[] = {".txt", ".text"};
-    const char *format = look->sniff.format;
-    if (look->kind != SS__PATH_FILE) {
+    static const char *const extensions[] = {".txt", ".text"};
+    const char *format = probe->sniff.format;
+    if (probe->kind != SS__PATH_FILE) {
         return true;
     }
-    if (ss_source_is_archive(look->path)) {
+    if (ss_source_is_archive(probe->path)) {
         return true;
     }
-    return format != NULL && (strcmp(format, "txt") != 0 || HAS_ENDING(look, endings));
+    return format != NULL && (strcmp(format, "txt") != 0 || HAS_EXTENSION(probe, extensions));
 }
 
 static const struct kind {
     const char *name; /* for options->as */
     ss_path_kind kind;
     const char *title;
-    bool (*is_at)(const struct ss_run_look *look);
+    bool (*is_at)(const struct ss_run_probe *probe);
     ss_status (*describe)(struct ss_run_inspection *inspection, ss_err *err);
 } kinds[] = {
     {"run", SS_PATH_RUN, "The results of an analysis", is_run, ss_run_inspect_run},
@@ -138,10 +143,10 @@ static const struct kind {
 
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* The last ending of a name, that of a compression left out. */
-static void find_ending(struct ss_run_look *look)
+/* The last extension of a name, that of a compression left out. */
+static void find_extension(struct ss_run_probe *probe)
 {
-    const char *name = ss__path_name(look->path);
+    const char *name = ss__path_name(probe->path);
     size_t n = strlen(name), at = n;
     if (ss_source_is_compressed_name(name)) {
         n = (size_t)(strrchr(name, '.') - name);
@@ -150,61 +155,61 @@ static void find_ending(struct ss_run_look *look)
     while (at > 0 && name[at] != '.') {
         at--;
     }
-    look->ending = name + at;
-    look->n_ending = n - at;
+    probe->extension = name + at;
+    probe->n_extension = n - at;
 }
 
-static ss_status look_at(const char *path, struct ss_run_look *look, ss_err *err)
+static ss_status look_at(const char *path, struct ss_run_probe *probe, ss_err *err)
 {
-    *look = (struct ss_run_look){.path = path, .kind = ss__path_look(path)};
-    find_ending(look);
-    if (look->kind == SS__PATH_NONE && strpbrk(path, "*?[") == NULL) {
+    *probe = (struct ss_run_probe){.path = path, .kind = ss__path_look(path)};
+    find_extension(probe);
+    if (probe->kind == SS__PATH_NONE && strpbrk(path, "*?[") == NULL) {
         return ss__fail_file(err, path, SS_E_NOINPUT, "there is no such file or folder");
     }
-    if (look->kind == SS__PATH_OTHER) {
+    if (probe->kind == SS__PATH_OTHER) {
         return ss__fail_file(err, path, SS_E_DATA,
                              "this is a device or pipe; give a file or folder");
     }
-    if (look->kind == SS__PATH_FILE) {
-        look->weights = ss_weights_sniff(path);
-        if (look->weights == NULL && !claims_weights(look)) {
-            SS_RETURN_IF_ERROR(ss_dataset_sniff(path, &look->sniff, err));
+    if (probe->kind == SS__PATH_FILE) {
+        probe->weights = ss_weights_sniff(path);
+        if (probe->weights == NULL && !claims_weights(probe)) {
+            SS_RETURN_IF_ERROR(ss_dataset_sniff(path, &probe->sniff, err));
         }
     }
     return SS_OK;
 }
 
-static ss_status refuse_unknown(const struct ss_run_look *look, ss_err *err)
+static ss_status refuse_unknown(const struct ss_run_probe *probe, ss_err *err)
 {
-    if (look->sniff.format != NULL) {
+    if (probe->sniff.format != NULL) {
         return ss__fail_file(
-            err, look->path, SS_E_UNSUPPORTED,
+            err, probe->path, SS_E_UNSUPPORTED,
             "its extension is of no known kind; to read its lines as rows: --as dataset "
             "--format txt");
     }
-    if (look->kind == SS__PATH_FILE) {
-        const ss_status status = ss_dataset_refuse_known(look->path, err);
+    if (probe->kind == SS__PATH_FILE) {
+        const ss_status status = ss_dataset_refuse_known(probe->path, err);
         if (status != SS_OK) {
             return status;
         }
     }
-    return ss__fail_file(err, look->path, SS_E_DATA,
+    return ss__fail_file(err, probe->path, SS_E_DATA,
                          "not a model, SAE, run, dataset, weights file, zip archive or JSON "
                          "document that is known");
 }
 
-static ss_status find_kind(const struct ss_run_look *look, const char *as,
+static ss_status find_kind(const struct ss_run_probe *probe, const char *as,
                            const struct kind **found, ss_err *err)
 {
     for (size_t i = 0; i < N_KINDS; i++) {
-        const bool fits = as == NULL ? kinds[i].is_at(look) : strcmp(as, kinds[i].name) == 0;
+        const bool fits = as == NULL ? kinds[i].is_at(probe) : strcmp(as, kinds[i].name) == 0;
         if (fits) {
             *found = &kinds[i];
             return SS_OK;
         }
     }
     if (as == NULL) {
-        return refuse_unknown(look, err);
+        return refuse_unknown(probe, err);
     }
     return ss__fail(err, SS_E_USAGE,
                     "'%s' is no kind of path; give one of run, sae, saes, model, archive, "
@@ -217,14 +222,14 @@ ss_status ss_inspect(const char *path, const struct ss_inspect_options *options,
 {
     ss_status status = SS_OK;
     static const struct ss_inspect_options defaults = {0};
-    struct ss_run_look look = {0};
+    struct ss_run_probe probe = {0};
     const struct kind *kind = NULL;
     struct ss_run_inspection inspection = {
         .path = path, .options = options == NULL ? &defaults : options, .report = out};
     inspection.asking.stop = inspection.options->dataset.stop;
     *out = (struct ss_report){0};
-    SS_TRY(look_at(path, &look, err));
-    SS_TRY(find_kind(&look, inspection.options->as, &kind, err));
+    SS_TRY(look_at(path, &probe, err));
+    SS_TRY(find_kind(&probe, inspection.options->as, &kind, err));
     SS_TRY(ss_run_report_init(out, err));
     out->kind = kind->kind;
     out->title = kind->title;

@@ -9,13 +9,13 @@
 #include "dataset/dataset.h"
 
 /* What a first look at a path found. */
-struct ss_run_look {
+struct ss_run_probe {
     const char *path;
     ss__path_kind kind;
     const char *weights;             /* format of a weights file by its first bytes, or NULL */
     struct ss_dataset_sniffer sniff; /* of a regular file */
-    const char *ending;              /* of its name, ".json", without that of a compression */
-    size_t n_ending;
+    const char *extension;           /* of its name, ".json", without that of a compression */
+    size_t n_extension;
 };
 
 struct ss_run_inspection {

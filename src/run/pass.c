@@ -1,3 +1,6 @@
+/* Batches of embeddings to sparse activations. Where the SAE's threshold has to be calibrated,
+ * the pipeline makes the first batch as large as that needs; it is calibrated on, then encoded
+ * like any other. */
 #include "run/pass.h"
 
 #include <string.h>
@@ -76,15 +79,15 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
 }
 
 /* Receives every batch of the pipeline. */
-static ss_status take_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
-                            ss_err *err)
+static ss_status encode_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run_pass *pass = user;
     const struct ss_run_pass_rows rows = {batch, embeddings, &pass->rows};
     if (batch->n_rows == 0) { /* nothing but rows that are not embedded */
         pass->rows.n_rows = 0;
-        return pass->take(pass->user, &rows, err);
+        return pass->on_rows(pass->user, &rows, err);
     }
     if (pass->is_calibrating) {
         SS_TRY(ss_run_reembed_calibrate(&pass->reembed, batch, embeddings, err));
@@ -92,7 +95,7 @@ static ss_status take_batch(void *user, const struct ss_run_batch *batch, float 
     }
     SS_TRY(ss_run_reembed_encode(&pass->reembed, batch, embeddings, &pass->rows,
                                  &pass->sae_counts, err));
-    SS_TRY(pass->take(pass->user, &rows, err));
+    SS_TRY(pass->on_rows(pass->user, &rows, err));
 out:
     if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
         ss__err_at_row(err, batch->row_ids[err->row]);
@@ -128,7 +131,7 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
         .rows_each = ss_sae_batch_rows(pass->sae),
         .log = pass->log,
         .watch = pass->watch,
-        .take = take_batch,
+        .on_batch = encode_batch,
         .user = pass,
     };
     memcpy(pipeline.use, pass->use, sizeof pipeline.use);

@@ -18,13 +18,13 @@ struct ss_run_pass {
     const ss_encoder *encoder; /* NULL with `embeddings` */
     const ss_sae *sae;
     ss_dataset *dataset;       /* nullable with `embeddings` */
-    ss_embeddings *embeddings; /* taken instead of embedding texts; nullable */
+    ss_embeddings *embeddings; /* read in place of embedding texts; nullable */
     size_t n_threads, batch_tokens;
     uint64_t max_used, max_read;        /* as those of struct ss_run_pipeline */
     ss_run_row_use use[SS_N_ROW_KINDS]; /* the same */
     struct ss_log log;
     struct ss_watch watch;
-    ss_status (*take)(void *user, const struct ss_run_pass_rows *rows, ss_err *err);
+    ss_status (*on_rows)(void *user, const struct ss_run_pass_rows *rows, ss_err *err);
     void *user;
 
     /* Set by the functions below. */
@@ -42,7 +42,7 @@ struct ss_run_pass {
  * success and failure. Errors: SS_E_SHAPE, SS_E_NOMEM, SS_E_USAGE. */
 SS_MUST_USE ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err);
 
-/* Run to the end of the rows. Errors: of the pipeline, the SAE and `take`. */
+/* Run to the end of the rows. Errors: of the pipeline, the SAE and `on_rows`. */
 SS_MUST_USE ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err);
 
 /* Free threads, scratch and what was calibrated; what was counted stays. */

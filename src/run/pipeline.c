@@ -1,3 +1,5 @@
+/* The calling thread's side of the pipeline: it embeds batches in parts of the token budget,
+ * hands them on in row order, and reports progress. */
 #include "run/pipeline.h"
 
 #include <time.h>
@@ -15,7 +17,7 @@ struct encoding {
     struct ss_run_pipeline_done *done;
     float *embeddings; /* [n_rows, width] of the batch in hand */
     size_t *offsets;   /* of a part of a batch */
-    size_t n_embeddings_room, n_offsets_room, width, budget;
+    size_t embeddings_capacity, offsets_capacity, width, budget;
     uint64_t n_rows_total, n_rows_before, n_rows_part;
     uint64_t n_bytes_total, n_bytes_before, n_bytes_after; /* after: the batch in hand */
     size_t n_rows_batch;
@@ -98,8 +100,8 @@ static ss_status embed(struct encoding *encoding, const struct ss_run_batch *bat
     if (!ss__mul(batch->n_rows, encoding->width, &n_values)) {
         return ss__fail_nomem(err, "embeddings");
     }
-    SS_GROW_OR_RETURN(encoding->embeddings, encoding->n_embeddings_room, n_values);
-    SS_GROW_OR_RETURN(encoding->offsets, encoding->n_offsets_room, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(encoding->embeddings, encoding->embeddings_capacity, n_values);
+    SS_GROW_OR_RETURN(encoding->offsets, encoding->offsets_capacity, batch->n_rows + 1);
     for (size_t first = 0; first < batch->n_rows;) {
         const size_t n = part_of(&batch->tokens, first, encoding->budget);
         const struct ss_tokenizer_tokens part =
@@ -115,8 +117,8 @@ static ss_status embed(struct encoding *encoding, const struct ss_run_batch *bat
     return SS_OK;
 }
 
-static ss_status take_batch(struct encoding *encoding, const struct ss_run_batch *batch,
-                            ss_err *err)
+static ss_status process_batch(struct encoding *encoding, const struct ss_run_batch *batch,
+                               ss_err *err)
 {
     const struct ss_run_pipeline *pipeline = encoding->pipeline;
     struct ss_run_row_counts *counts = &encoding->done->counts;
@@ -126,7 +128,8 @@ static ss_status take_batch(struct encoding *encoding, const struct ss_run_batch
         SS_RETURN_IF_ERROR(embed(encoding, batch, err));
     }
     if (batch->n_rows > 0 || batch->n_unembedded > 0) {
-        SS_RETURN_IF_ERROR(pipeline->take(pipeline->user, batch, encoding->embeddings, err));
+        SS_RETURN_IF_ERROR(
+            pipeline->on_batch(pipeline->user, batch, encoding->embeddings, err));
     }
     ss_run_row_counts_add(counts, &batch->counts);
     /* Against a number that was asked for, used rows count; else all rows of the dataset. */
@@ -136,7 +139,8 @@ static ss_status take_batch(struct encoding *encoding, const struct ss_run_batch
     return SS_OK;
 }
 
-static ss_status take_all(struct encoding *encoding, struct ss_run_feeder *feeder, ss_err *err)
+static ss_status process_all(struct encoding *encoding, struct ss_run_feeder *feeder,
+                             ss_err *err)
 {
     ss_status status = SS_OK;
     for (;;) {
@@ -144,13 +148,13 @@ static ss_status take_all(struct encoding *encoding, struct ss_run_feeder *feede
         const double before = ss_run_seconds_now();
         const ss_run_popped popped = ss_run_queue_pop(&feeder->full, WATCH_MS, &item);
         encoding->done->seconds_waiting += ss_run_seconds_now() - before;
-        ss_run_feeder_speak(feeder);
+        ss_run_feeder_flush_messages(feeder);
         if (popped == SS_RUN_POP_CLOSED) {
             feeder->is_done = true;
             break;
         }
         if (popped == SS_RUN_POP_ITEM) {
-            SS_TRY(take_batch(encoding, item, err));
+            SS_TRY(process_batch(encoding, item, err));
             if (!ss_run_queue_push(&feeder->empty, item)) {
                 break;
             }
@@ -180,10 +184,10 @@ ss_status ss_run_pipeline_stopped(const struct ss_run_pipeline_done *done, const
                           n, out);
 }
 
-static ss_status take_one(void *user, const struct ss_run_batch *batch, ss_err *err)
+static ss_status process_one(void *user, const struct ss_run_batch *batch, ss_err *err)
 {
     struct encoding *encoding = user;
-    const ss_status status = take_batch(encoding, batch, err);
+    const ss_status status = process_batch(encoding, batch, err);
     return status == SS_OK ? watch(encoding, false, err) : status;
 }
 
@@ -207,9 +211,9 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
     SS_TRY(ss_run_feeder_start(&feeder, pipeline, err));
     encoding.budget = feeder.limits.n_tokens;
     if (feeder.is_started) {
-        SS_TRY(take_all(&encoding, &feeder, err));
+        SS_TRY(process_all(&encoding, &feeder, err));
     } else {
-        SS_TRY(ss_run_feeder_run_here(&feeder, take_one, &encoding, err));
+        SS_TRY(ss_run_feeder_run_here(&feeder, process_one, &encoding, err));
         SS_TRY(watch(&encoding, true, err));
     }
     done->seconds = ss_run_seconds_now() - encoding.started;

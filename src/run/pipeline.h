@@ -27,8 +27,8 @@ struct ss_run_pipeline {
 
     /* Receives every batch that has rows in order with its embeddings [n_rows, width], which it
      * may change; a failure ends the work. */
-    ss_status (*take)(void *user, const struct ss_run_batch *batch, float *embeddings,
-                      ss_err *err);
+    ss_status (*on_batch)(void *user, const struct ss_run_batch *batch, float *embeddings,
+                          ss_err *err);
     void *user;
 };
 
@@ -39,11 +39,11 @@ struct ss_run_pipeline_done {
 };
 
 /* Run to the end of the dataset. Progress and log callbacks come from the calling thread.
- * Errors: of the dataset, SS_E_DATA for a refused row, SS_E_STOPPED, those of `take`. */
+ * Errors: of the dataset, SS_E_DATA for a refused row, SS_E_STOPPED, those of `on_batch`. */
 SS_MUST_USE ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
                                           struct ss_run_pipeline_done *done, ss_err *err);
 
-/* The sentence of a run that was stopped: what was done, and that nothing was written to `out`
+/* The message of a run that was stopped: what was done, and that nothing was written to `out`
  * (NULL: it was to be written nowhere). Returns SS_E_STOPPED. */
 ss_status ss_run_pipeline_stopped(const struct ss_run_pipeline_done *done, const char *out,
                                   ss_err *err);

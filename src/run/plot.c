@@ -15,17 +15,19 @@ enum { DEFAULT_BINS = 50 };
 /* log10(rate/100 + 1e-10) lies between a dead feature and one that always fires. */
 static const float density_range[2] = {-10.0F, 0.0F};
 
-static const char *const endings[] = {".gz",   ".zst", ".bz2", ".xz",  ".jsonl",   ".ndjson",
-                                      ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow"};
+static const char *const extensions[] = {".gz",   ".zst", ".bz2", ".xz",  ".jsonl",   ".ndjson",
+                                         ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow"};
 
-static const char *without_endings(struct ss__arena *arena, const char *path)
+static const char *without_extensions(struct ss__arena *arena, const char *path)
 {
     const char *name = ss__path_name(path);
     size_t n = strcspn(name, "/");
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) { /* codecs come first */
-        const size_t n_ending = strlen(endings[i]);
-        if (n > n_ending && memcmp(name + n - n_ending, endings[i], n_ending) == 0) {
-            n -= n_ending;
+    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0];
+         i++) { /* codecs come first */
+        const size_t n_extension = strlen(extensions[i]);
+        if (n > n_extension &&
+            memcmp(name + n - n_extension, extensions[i], n_extension) == 0) {
+            n -= n_extension;
         }
     }
     return ss__arena_strndup(arena, name, n);
@@ -60,7 +62,7 @@ const char *ss_run_dataset_name(const struct ss_dataset_info *info, struct ss__a
     if (info->n_files == 1) {
         const bool is_stdin = strcmp(info->files[0], "-") == 0;
         return is_stdin ? ss__arena_strndup(arena, "stdin", 5)
-                        : without_endings(arena, info->files[0]);
+                        : without_extensions(arena, info->files[0]);
     }
     const size_t n = shared_folder(info);
     if (n > 1) {

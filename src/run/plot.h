@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-/* A short name of a dataset: its file without endings, the folder that holds all of its files,
- * or "stdin". In the arena; NULL when memory ran out. */
+/* A short name of a dataset: its file without extensions, the folder that holds all of its
+ * files, or "stdin". In the arena; NULL when memory ran out. */
 const char *ss_run_dataset_name(const struct ss_dataset_info *info, struct ss__arena *arena);
 
 /* "Log Feature Fire Rate Distribution (NAME)", in the arena; NULL when memory ran out. */

@@ -31,12 +31,12 @@ void ss_run_queue_release(struct ss_run_queue *queue)
 bool ss_run_queue_push(struct ss_run_queue *queue, void *item)
 {
     pthread_mutex_lock(&queue->lock);
-    while (queue->n_items == SS_RUN_QUEUE_ROOM && !queue->is_closed) {
+    while (queue->n_items == SS_RUN_QUEUE_CAPACITY && !queue->is_closed) {
         pthread_cond_wait(&queue->changed, &queue->lock);
     }
     const bool pushed = !queue->is_closed;
     if (pushed) {
-        queue->items[(queue->first + queue->n_items) % SS_RUN_QUEUE_ROOM] = item;
+        queue->items[(queue->first + queue->n_items) % SS_RUN_QUEUE_CAPACITY] = item;
         queue->n_items++;
         pthread_cond_broadcast(&queue->changed);
     }
@@ -71,7 +71,7 @@ ss_run_popped ss_run_queue_pop(struct ss_run_queue *queue, int timeout_ms, void 
     }
     if (queue->n_items > 0) {
         *item = queue->items[queue->first];
-        queue->first = (queue->first + 1) % SS_RUN_QUEUE_ROOM;
+        queue->first = (queue->first + 1) % SS_RUN_QUEUE_CAPACITY;
         queue->n_items--;
         pthread_cond_broadcast(&queue->changed);
     } else {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-enum { SS_RUN_QUEUE_ROOM = 4 };
+enum { SS_RUN_QUEUE_CAPACITY = 4 };
 
 typedef enum ss_run_popped {
     SS_RUN_POP_ITEM,
@@ -18,7 +18,7 @@ typedef enum ss_run_popped {
 struct ss_run_queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    void *items[SS_RUN_QUEUE_ROOM];
+    void *items[SS_RUN_QUEUE_CAPACITY];
     size_t first, n_items;
     bool is_closed;
 };

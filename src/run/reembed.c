@@ -1,3 +1,8 @@
+/* Embedding ambiguous rows again. A batch is encoded with the margins of its embeddings' error;
+ * the texts of rows that are marked are gathered, embedded in fp32 with layers of their own
+ * (the encoder shares all else), put in the place of the first embeddings, and encoded once
+ * more. What decides that a row is ambiguous: sae/sae_margin.c; why that suffices:
+ * docs/numerics.md, "Fire sets at high". */
 #include "run/reembed.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Facts and tables about a path, as ss_inspect gives them out. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 struct memory {
     struct ss__arena arena;
     struct ss__buf text; /* being repaired */
-    size_t n_facts_room, n_cells_room, n_cells;
+    size_t facts_capacity, cells_capacity, n_cells;
     bool failed;
 };
 
@@ -60,8 +61,8 @@ static void add_fact(struct ss_report *report, const char *name, const char *val
     struct memory *memory = report->memory;
     void *facts = report->facts;
     const char *copy = keep(memory, value, strlen(value));
-    if (copy == NULL ||
-        !ss__grow(&facts, &memory->n_facts_room, report->n_facts + 1, sizeof *report->facts)) {
+    if (copy == NULL || !ss__grow(&facts, &memory->facts_capacity, report->n_facts + 1,
+                                  sizeof *report->facts)) {
         memory->failed = true;
         return;
     }
@@ -94,8 +95,8 @@ void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_byt
     struct memory *memory = report->memory;
     void *cells = (void *)(uintptr_t)report->cells;
     const char *copy = keep(memory, text, n_bytes);
-    if (copy == NULL ||
-        !ss__grow(&cells, &memory->n_cells_room, memory->n_cells + 1, sizeof *report->cells)) {
+    if (copy == NULL || !ss__grow(&cells, &memory->cells_capacity, memory->n_cells + 1,
+                                  sizeof *report->cells)) {
         memory->failed = true;
         return;
     }

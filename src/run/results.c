@@ -1,3 +1,4 @@
+/* Results in memory: what the reducers gathered, as features and their top texts. */
 #include "run/results.h"
 
 #include <stdlib.h>

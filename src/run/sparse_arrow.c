@@ -337,7 +337,7 @@ static ss_status arrow_commit(void *opaque, ss_err *err)
 
 #define ARROW_FILE(name_end)                                                                   \
     {                                                                                          \
-        .ending = (name_end), .holds_columns = true, .open = arrow_open, .add = arrow_add,     \
+        .extension = (name_end), .holds_columns = true, .open = arrow_open, .add = arrow_add,  \
         .commit = arrow_commit, .close = arrow_close                                           \
     }
 

@@ -26,7 +26,7 @@ struct ss_run_sparse_options { /* borrowed until the file is closed */
 };
 
 struct ss_run_sparse_format {
-    const char *ending;
+    const char *extension;
     bool holds_columns; /* texts and columns that are carried along */
     /* Errors: those of ss__out_open_named. */
     ss_status (*open)(const struct ss_run_sparse_options *options, void **state, ss_err *err);

@@ -83,7 +83,7 @@ static ss_status jsonl_commit(void *opaque, ss_err *err)
 }
 
 const struct ss_run_sparse_format ss_run_sparse_jsonl = {
-    .ending = ".jsonl",
+    .extension = ".jsonl",
     .holds_columns = true,
     .open = jsonl_open,
     .add = jsonl_add,

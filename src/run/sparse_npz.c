@@ -187,7 +187,7 @@ static ss_status npz_commit(void *opaque, ss_err *err)
 }
 
 const struct ss_run_sparse_format ss_run_sparse_npz = {
-    .ending = ".npz",
+    .extension = ".npz",
     .open = npz_open,
     .add = npz_add,
     .commit = npz_commit,

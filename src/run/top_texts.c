@@ -144,7 +144,7 @@ static ss_status read_line(struct ss_run *run, struct line *line, size_t feature
 }
 
 /* The next line of what is left; false at the end. */
-static bool take_line(const char **at, const char *end, struct line *line)
+static bool next_line(const char **at, const char *end, struct line *line)
 {
     if (*at == end) {
         return false;
@@ -168,7 +168,7 @@ ss_status ss_run_top_texts_read(struct ss_run *run, const char *path, ss_err *er
     }
     for (size_t f = 0; f < run->info.n_features; f++) {
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
-            if (!take_line(&at, end, &line)) {
+            if (!next_line(&at, end, &line)) {
                 SS_FAIL_FILE(path, SS_E_DATA, "there are fewer lines than texts in %s",
                              SS_RUN_FILE_TOP);
             }

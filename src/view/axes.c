@@ -12,15 +12,15 @@
 #define LABEL_SIZE 10.0
 #define TITLE_SIZE 12.0
 #define CAPTION_SIZE 9.0
-#define LEAST_SIZE 8.0       /* of titles and captions that do not fit otherwise */
-#define LEAST_DATA_SHARE 0.4 /* of the paper's height, where there is a caption */
+#define MIN_SIZE 8.0       /* of titles and captions that do not fit otherwise */
+#define MIN_DATA_SHARE 0.4 /* of the canvas's height, where there is a caption */
 #define LINE_WIDTH 0.8
 #define TICK_LENGTH 3.5
 #define TICK_PAD 3.5
 #define LABEL_PAD 5.0
-#define EDGE 10.0 /* of the paper, left white */
+#define EDGE 10.0 /* of the canvas, left white */
 #define LINE_HEIGHT 1.25
-#define MOST_INTERVALS 9.0
+#define MAX_INTERVALS 9.0
 #define X_TICK_SPACE 3.0 /* of label sizes, between ticks */
 #define Y_TICK_SPACE 2.0
 
@@ -30,11 +30,11 @@ static const struct ss_view_color black = {0, 0, 0};
 static const struct ss_view_color pale = {0.85, 0.85, 0.85};
 static const struct ss_view_color gray = {0.3, 0.3, 0.3};
 
-static void place_ticks(struct ss_view_scale *scale, double space)
+static void lay_out_ticks(struct ss_view_scale *scale, double space)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
     const double length = fabs(scale->end - scale->start);
-    const double n_most = fmin(MOST_INTERVALS, fmax(1.0, floor(length / space)));
+    const double n_most = fmin(MAX_INTERVALS, fmax(1.0, floor(length / space)));
     const double least = (scale->high - scale->low) / n_most;
     const double power = pow(10, floor(log10(least)));
     size_t i = 0;
@@ -156,11 +156,11 @@ static bool wrap(struct ss_view_canvas *canvas, char *text, double width, size_t
     }
     while (*rest != '\0') {
         const bool is_last = lines->n_lines + 1 == n_most;
-        const double room = is_last ? width - size : width; /* for an ellipsis */
+        const double available = is_last ? width - size : width; /* for an ellipsis */
         size_t n = fitting_bytes(canvas, rest, size, width);
         const bool is_cut = is_last && rest[n] != '\0';
         if (is_cut) {
-            n = fitting_bytes(canvas, rest, size, room);
+            n = fitting_bytes(canvas, rest, size, available);
         }
         ss__buf_add(&lines->text, rest, n);
         ss__buf_add_text(&lines->text, is_cut ? "…" : "");
@@ -190,8 +190,8 @@ static void balance(struct ss_view_canvas *canvas, char *text, double width,
     (void)wrap(canvas, text, narrowest, n, lines);
 }
 
-static ss_status place_lines(struct ss_view_canvas *canvas, const char *text, double size,
-                             struct ss_view_lines *lines, ss_err *err)
+static ss_status lay_out_lines(struct ss_view_canvas *canvas, const char *text, double size,
+                               struct ss_view_lines *lines, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf clean = {0};
@@ -201,7 +201,7 @@ static ss_status place_lines(struct ss_view_canvas *canvas, const char *text, do
     lines->size = size;
     if (!wrap(canvas, clean.data, width, 1, lines)) {
         while (!wrap(canvas, clean.data, width, SS_VIEW_TITLE_LINES, lines) &&
-               lines->size > LEAST_SIZE) {
+               lines->size > MIN_SIZE) {
             lines->size -= 1.0;
         }
         balance(canvas, clean.data, width, lines);
@@ -217,7 +217,7 @@ static double lines_height(const struct ss_view_lines *lines)
     return (double)lines->n_lines * lines->size * LINE_HEIGHT;
 }
 
-/* Every line over the middle of the data where it leaves room for that, else over the paper. */
+/* Every line over the middle of the data where it is wide enough, else over the canvas. */
 static void draw_lines(const struct ss_view_lines *lines, struct ss_view_canvas *canvas,
                        double middle, double top)
 {
@@ -239,13 +239,13 @@ static double caption_height(const struct ss_view_axes *axes)
     return axes->caption.n_lines > 0 ? lines_height(&axes->caption) + LABEL_PAD : 0;
 }
 
-ss_status ss_view_axes_place(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
-                             const char *title, const char *caption, ss_err *err)
+ss_status ss_view_axes_lay_out(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
+                               const char *title, const char *caption, ss_err *err)
 {
     struct ss_view_scale *x = &axes->x;
     struct ss_view_scale *y = &axes->y;
-    SS_RETURN_IF_ERROR(place_lines(canvas, title, TITLE_SIZE, &axes->title, err));
-    SS_RETURN_IF_ERROR(place_lines(canvas, caption, CAPTION_SIZE, &axes->caption, err));
+    SS_RETURN_IF_ERROR(lay_out_lines(canvas, title, TITLE_SIZE, &axes->title, err));
+    SS_RETURN_IF_ERROR(lay_out_lines(canvas, caption, CAPTION_SIZE, &axes->caption, err));
     const double ticks_height = TICK_LENGTH + TICK_PAD + LABEL_SIZE;
     const bool has_x_label = x->label != NULL && x->label[0] != '\0';
     const bool has_y_label = y->label != NULL && y->label[0] != '\0';
@@ -253,19 +253,19 @@ ss_status ss_view_axes_place(struct ss_view_axes *axes, struct ss_view_canvas *c
     y->start =
         canvas->height - EDGE - ticks_height - (has_x_label ? LABEL_PAD + LABEL_SIZE : 0);
     const double above = y->start - caption_height(axes);
-    if (above - y->end < LEAST_DATA_SHARE * canvas->height) {
+    if (above - y->end < MIN_DATA_SHARE * canvas->height) {
         axes->caption.n_lines = 0;
     } else {
         y->start = above;
     }
     y->start = fmax(y->start, y->end + LABEL_SIZE);
-    place_ticks(y, Y_TICK_SPACE * LABEL_SIZE);
+    lay_out_ticks(y, Y_TICK_SPACE * LABEL_SIZE);
     x->start = EDGE + (has_y_label ? LABEL_SIZE + LABEL_PAD : 0) + widest_tick(y, canvas) +
                TICK_PAD + TICK_LENGTH;
     x->end = fmax(canvas->width - EDGE - LABEL_SIZE / 2, x->start + LABEL_SIZE);
-    place_ticks(x, X_TICK_SPACE * LABEL_SIZE);
+    lay_out_ticks(x, X_TICK_SPACE * LABEL_SIZE);
     /* Labels wider than usual ask for fewer ticks. */
-    place_ticks(x, fmax(X_TICK_SPACE * LABEL_SIZE, 1.5 * widest_tick(x, canvas)));
+    lay_out_ticks(x, fmax(X_TICK_SPACE * LABEL_SIZE, 1.5 * widest_tick(x, canvas)));
     return SS_OK;
 }
 

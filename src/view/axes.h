@@ -8,7 +8,7 @@ struct ss_view_scale {
     double low, high;  /* data range */
     bool integers;     /* ticks only at whole numbers */
     const char *label; /* nullable */
-    double start, end; /* place of low and high on the canvas, set by ss_view_axes_place */
+    double start, end; /* position of low and high on the canvas, set by ss_view_axes_lay_out */
     double first_tick, tick_step;
     size_t n_ticks;
 };
@@ -30,10 +30,10 @@ struct ss_view_axes {
 
 /* Decide where everything goes; x.low … y.label and grid are given. `title` and `caption` are
  * nullable; a long one is wrapped, then set smaller, then cut. A caption is left out where the
- * paper is too small for it. Errors: SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_view_axes_place(struct ss_view_axes *axes,
-                                         struct ss_view_canvas *canvas, const char *title,
-                                         const char *caption, ss_err *err);
+ * canvas is too small for it. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_view_axes_lay_out(struct ss_view_axes *axes,
+                                           struct ss_view_canvas *canvas, const char *title,
+                                           const char *caption, ss_err *err);
 double ss_view_scale_at(const struct ss_view_scale *scale, double value);
 /* What lies under the data, and what lies over it. */
 void ss_view_axes_draw_grid(const struct ss_view_axes *axes, struct ss_view_canvas *canvas);

@@ -1,4 +1,4 @@
-/* Surfaces of cairo by file ending, and the few strokes that pictures need. */
+/* Surfaces of cairo by file extension, and the few strokes that pictures need. */
 #include "view/canvas.h"
 
 #include <cairo-pdf.h>
@@ -20,11 +20,11 @@
 #define POINTS_PER_INCH 72.0
 
 /* Sizes within which a picture can be read and rendered. */
-#define LEAST_IN 1.0
-#define MOST_IN 60.0
-#define LEAST_DPI 20.0
-#define MOST_DPI 1200.0
-#define MOST_PIXELS 16000.0
+#define MIN_IN 1.0
+#define MAX_IN 60.0
+#define MIN_DPI 20.0
+#define MAX_DPI 1200.0
+#define MAX_PIXELS 16000.0
 
 /* More than cairo was seen to use: for itself, and for a pixel of an image. */
 enum { CAIRO_BYTES = 16 << 20, PIXEL_BYTES = 8 };
@@ -33,7 +33,7 @@ enum { CAIRO_BYTES = 16 << 20, PIXEL_BYTES = 8 };
 #define SVG_FONTS "DejaVu Sans, Verdana, Geneva, sans-serif"
 
 struct ss_view_canvas_format {
-    const char *ending;
+    const char *extension;
     bool has_pixels;
     bool has_text_elements; /* texts are written into the file as such */
     cairo_surface_t *(*open)(struct ss_view_canvas *canvas);
@@ -148,9 +148,9 @@ static const struct ss_view_canvas_format formats[] = {
 
 static const struct ss_view_canvas_format *find_format(const char *path)
 {
-    const char *ending = strrchr(ss__path_name(path), '.');
-    for (size_t i = 0; ending != NULL && i < sizeof formats / sizeof formats[0]; i++) {
-        if (ss__equal_ignoring_case(ending, formats[i].ending)) {
+    const char *extension = strrchr(ss__path_name(path), '.');
+    for (size_t i = 0; extension != NULL && i < sizeof formats / sizeof formats[0]; i++) {
+        if (ss__equal_ignoring_case(extension, formats[i].extension)) {
             return &formats[i];
         }
     }
@@ -200,18 +200,18 @@ ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const char *path, d
                         "%s: a picture is written as .svg, .png or .pdf; end its name so",
                         path);
     }
-    if (!is_between(width_in, LEAST_IN, MOST_IN) || !is_between(height_in, LEAST_IN, MOST_IN)) {
+    if (!is_between(width_in, MIN_IN, MAX_IN) || !is_between(height_in, MIN_IN, MAX_IN)) {
         return ss__fail(err, SS_E_USAGE,
-                        "a picture is %g to %g inches wide and high, found %g by %g", LEAST_IN,
-                        MOST_IN, width_in, height_in);
+                        "a picture is %g to %g inches wide and high, found %g by %g", MIN_IN,
+                        MAX_IN, width_in, height_in);
     }
-    if (!is_between(dpi, LEAST_DPI, MOST_DPI) ||
-        (canvas->format->has_pixels && fmax(width_in, height_in) * dpi > MOST_PIXELS)) {
+    if (!is_between(dpi, MIN_DPI, MAX_DPI) ||
+        (canvas->format->has_pixels && fmax(width_in, height_in) * dpi > MAX_PIXELS)) {
         return ss__fail(
             err, SS_E_USAGE,
             "a picture has %g to %g dots per inch and at most %g in all a way, found %g "
             "for %g by %g inches",
-            LEAST_DPI, MOST_DPI, MOST_PIXELS, dpi, width_in, height_in);
+            MIN_DPI, MAX_DPI, MAX_PIXELS, dpi, width_in, height_in);
     }
     canvas->width = width_in * POINTS_PER_INCH;
     canvas->height = height_in * POINTS_PER_INCH;

@@ -1,4 +1,4 @@
-/* A sheet of paper in points (1/72 inch), origin at the top left, behind every picture. In an
+/* A canvas in points (1/72 inch), origin at the top left, behind every picture. In an
  * svg, text stays text (cairo would draw its outlines): it can be searched and read aloud. It
  * is put above everything else. */
 #ifndef SS_VIEW_CANVAS_H
@@ -31,8 +31,8 @@ typedef enum ss_view_align {
     SS_VIEW_ALIGN_RIGHT
 } ss_view_align;
 
-/* Sizes in inches; 0 for 6.4, 4.8 and 150 dots per inch. The format follows the ending of
- * `path`, which is not touched yet. Errors: SS_E_USAGE (ending, sizes), SS_E_NOMEM. */
+/* Sizes in inches; 0 for 6.4, 4.8 and 150 dots per inch. The format follows the extension of
+ * `path`, which is not touched yet. Errors: SS_E_USAGE (extension, sizes), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const char *path,
                                           double width_in, double height_in, double dpi,
                                           ss_err *err);
@@ -61,7 +61,7 @@ double ss_view_canvas_snap(const struct ss_view_canvas *canvas, double at);
 /* Text with its baseline at y, in valid UTF-8. */
 void ss_view_canvas_text(struct ss_view_canvas *canvas, const char *text, double size,
                          ss_view_align align, const double at[2]);
-/* The same, turned to read upwards, its baseline at x and centred on y. */
+/* The same, rotated to read upwards, its baseline at x and centred on y. */
 void ss_view_canvas_text_up(struct ss_view_canvas *canvas, const char *text, double size,
                             const double at[2]);
 double ss_view_canvas_text_width(struct ss_view_canvas *canvas, const char *text, double size);

@@ -10,7 +10,7 @@
 #define Y_MARGIN 0.05 /* above the highest bar */
 
 #define MARKER_WIDTH 1.2
-#define LEAST_BAR_WIDTH 3.0 /* of a bar that stands alone, so that it is seen */
+#define MIN_BAR_WIDTH 3.0 /* of a bar that stands alone, so that it is seen */
 
 static const struct ss_view_color blue = {0x1F / 255.0, 0x77 / 255.0, 0xB4 / 255.0};
 static const struct ss_view_color orange = {0xD5 / 255.0, 0x5E / 255.0, 0x00 / 255.0};
@@ -36,7 +36,7 @@ static void set_scales(struct ss_view_axes *axes,
                                      .label = picture->y_label};
 }
 
-/* Where all values are equal, the one bar is a hair in a wide axis, or lies under the frame. */
+/* Where all values are equal, the one bar is too thin to be seen, or lies under the frame. */
 static void add_lone_bars(const struct ss_view_axes *axes,
                           const struct ss_stats_histogram *histogram, cairo_t *cairo)
 {
@@ -48,13 +48,13 @@ static void add_lone_bars(const struct ss_view_axes *axes,
         const bool is_alone = histogram->counts[i] > 0 &&
                               (i == 0 || histogram->counts[i - 1] == 0) &&
                               (i + 1 == n || histogram->counts[i + 1] == 0);
-        if (is_alone && right - left < LEAST_BAR_WIDTH) {
-            const double middle = (left + right - LEAST_BAR_WIDTH) / 2;
+        if (is_alone && right - left < MIN_BAR_WIDTH) {
+            const double middle = (left + right - MIN_BAR_WIDTH) / 2;
             const double inside =
-                fmax(axes->x.start, fmin(middle, axes->x.end - LEAST_BAR_WIDTH));
+                fmax(axes->x.start, fmin(middle, axes->x.end - MIN_BAR_WIDTH));
             cairo_rectangle(cairo,
                             right > axes->x.start && left < axes->x.end ? inside : middle, top,
-                            LEAST_BAR_WIDTH, axes->y.start - top);
+                            MIN_BAR_WIDTH, axes->y.start - top);
         }
     }
 }
@@ -123,7 +123,7 @@ ss_status ss_view_draw_histogram(const char *path,
                                    picture->fixed_range, &histogram, err));
     set_scales(&axes, picture, &histogram);
     ss_view_canvas_describe(&canvas, picture->title, picture->caption);
-    SS_TRY(ss_view_axes_place(&axes, &canvas, picture->title, picture->caption, err));
+    SS_TRY(ss_view_axes_lay_out(&axes, &canvas, picture->title, picture->caption, err));
     ss_view_axes_draw_grid(&axes, &canvas);
     draw_bars(&axes, &histogram, &canvas);
     draw_marker(&axes, picture->marker, &canvas);

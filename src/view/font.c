@@ -1,3 +1,4 @@
+/* The font of pictures: its file in the usual folders first, then fontconfig. */
 #include "view/font.h"
 
 #include <cairo-ft.h>

@@ -1,4 +1,4 @@
-/* Pictures made from numbers; the format follows the file's ending: svg, png, pdf. */
+/* Pictures made from numbers; the format follows the file's extension: svg, png, pdf. */
 #ifndef SS_VIEW_H
 #define SS_VIEW_H
 
@@ -20,7 +20,7 @@ struct ss_view_histogram_picture {
 };
 
 /* Draw and write atomically. Equal pictures have equal bytes.
- * Errors: SS_E_USAGE (ending, sizes, limits, bins), SS_E_NONFINITE, SS_E_EXISTS, SS_E_IO,
+ * Errors: SS_E_USAGE (extension, sizes, limits, bins), SS_E_NONFINITE, SS_E_EXISTS, SS_E_IO,
  * SS_E_NOMEM.
  * Threads: any. */
 SS_MUST_USE ss_status ss_view_draw_histogram(const char *path,
