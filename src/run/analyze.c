@@ -107,15 +107,15 @@ static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err
         path = embeddings.path;
         dataset = (struct ss_dataset_info){.n_files = 1, .files = &path, .repository = ""};
     }
-    info->model_name = ss_run_keep(run, encoder.name);
-    info->sae_path = ss_run_keep(run, sae.path);
-    run->sae_rule = ss_run_keep(
+    info->model_name = ss_run_strdup(run, encoder.name);
+    info->sae_path = ss_run_strdup(run, sae.path);
+    run->sae_rule = ss_run_strdup(
         run, ss_sae_activation_text(analysis->sae, analysis->pass.reembed.calibrated));
     info->dataset_name = ss_run_dataset_name(&dataset, &run->arena);
     if (info->dataset_name != NULL) {
         info->title = analysis->options->title == NULL
                           ? ss_run_density_title(&run->arena, info->dataset_name)
-                          : ss_run_keep(run, analysis->options->title);
+                          : ss_run_strdup(run, analysis->options->title);
     }
     if (info->model_name == NULL || info->sae_path == NULL || run->sae_rule == NULL ||
         info->title == NULL) {
@@ -244,7 +244,7 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
     SS_TRY(ss_run_folder_commit(folder, err));
 out:
     if (status != SS_OK) {
-        ss_run_folder_show_place(folder, err);
+        ss_run_folder_fix_error_path(folder, err);
     }
     ss__free(path);
     return status;

@@ -24,7 +24,7 @@ ss_status ss_sae_convert(const char *path, const char *to, const char *out_dir,
                                   .n_rounded_thresholds = conversion.n_rounded};
 out:
     if (status != SS_OK) {
-        ss_run_folder_show_place(&folder, err);
+        ss_run_folder_fix_error_path(&folder, err);
     }
     ss_run_folder_abort(&folder);
     return status;

@@ -318,8 +318,8 @@ ss_status ss_run_embeddings_next(ss_embeddings *embeddings, uint64_t first,
     return status;
 }
 
-void ss_run_embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done,
-                             uint64_t *n_total)
+void ss_run_embeddings_progress(const ss_embeddings *embeddings, uint64_t *n_done,
+                                uint64_t *n_total)
 {
     *n_done = *n_total = 0;
     if (embeddings->dataset != NULL) {

@@ -24,8 +24,8 @@ bool ss_run_embeddings_facts(const ss_embeddings *embeddings, struct ss__file_fa
                              bool *is_complete);
 
 /* Of the file's bytes those that were read, and all; 0 where that is not known. */
-void ss_run_embeddings_bytes(const ss_embeddings *embeddings, uint64_t *n_done,
-                             uint64_t *n_total);
+void ss_run_embeddings_progress(const ss_embeddings *embeddings, uint64_t *n_done,
+                                uint64_t *n_total);
 
 /* As ss_run_pipeline_run, with embeddings that are there instead of an encoder. The dataset
  * (nullable) has a row for each embedding; without it the text of row N is "row N". Rows whose

@@ -201,8 +201,8 @@ static ss_status watch(const struct joining *joining, ss_err *err)
         .n_rows_total = joining->info.n_rows,
         .seconds = ss_run_seconds_now() - joining->started,
     };
-    ss_run_embeddings_bytes(joining->embeddings, &progress.n_bytes_done,
-                            &progress.n_bytes_total);
+    ss_run_embeddings_progress(joining->embeddings, &progress.n_bytes_done,
+                               &progress.n_bytes_total);
     return watcher->fn != NULL && watcher->fn(watcher->user, &progress) != 0
                ? ss__fail(err, SS_E_STOPPED, "stopped on request after %" PRIu64 " rows",
                           progress.n_rows_done)

@@ -293,11 +293,11 @@ out:
     return status;
 }
 
-ss_status ss_run_feeder_run_here(struct ss_run_feeder *feeder,
-                                 ss_status (*on_batch)(void *user,
-                                                       const struct ss_run_batch *batch,
-                                                       ss_err *err),
-                                 void *user, ss_err *err)
+ss_status ss_run_feeder_run_inline(struct ss_run_feeder *feeder,
+                                   ss_status (*on_batch)(void *user,
+                                                         const struct ss_run_batch *batch,
+                                                         ss_err *err),
+                                   void *user, ss_err *err)
 {
     feeder->on_batch = on_batch;
     feeder->user = user;

@@ -32,13 +32,13 @@ struct ss_run_feeder {
 };
 
 /* Start reading. `feeder` stays where it is until it was stopped. Where the system starts no
- * thread, is_started is false and ss_run_feeder_run_here is left. Errors: SS_E_NOMEM. */
+ * thread, is_started is false and ss_run_feeder_run_inline is left. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_feeder_start(struct ss_run_feeder *feeder,
                                           const struct ss_run_pipeline *pipeline, ss_err *err);
 
 /* Read in the calling thread, to the end, and give every batch to `on_batch`, whose failure
  * ends it. Errors: as ss_run_pipeline_run. */
-SS_MUST_USE ss_status ss_run_feeder_run_here(
+SS_MUST_USE ss_status ss_run_feeder_run_inline(
     struct ss_run_feeder *feeder,
     ss_status (*on_batch)(void *user, const struct ss_run_batch *batch, ss_err *err),
     void *user, ss_err *err);

@@ -249,7 +249,7 @@ char *ss_run_folder_file(const struct ss_run_folder *folder, const char *name)
     return ss__path_join(folder->staging, name);
 }
 
-void ss_run_folder_show_place(const struct ss_run_folder *folder, ss_err *err)
+void ss_run_folder_fix_error_path(const struct ss_run_folder *folder, ss_err *err)
 {
     char text[sizeof err->message];
     const size_t n = folder->staging == NULL ? 0 : strlen(folder->staging);

@@ -39,8 +39,8 @@ char *ss_run_folder_file(const struct ss_run_folder *folder, const char *name);
  * failed, has all of them. */
 SS_MUST_USE ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err);
 
-/* Let an error about a file of the staging folder name the place where the file belongs. */
-void ss_run_folder_show_place(const struct ss_run_folder *folder, ss_err *err);
+/* An error about a file of the staging folder names the path that the file is moved to. */
+void ss_run_folder_fix_error_path(const struct ss_run_folder *folder, ss_err *err);
 
 /* Remove what was made, for which no memory is needed; does nothing after a commit. */
 void ss_run_folder_abort(struct ss_run_folder *folder);

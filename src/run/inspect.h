@@ -50,6 +50,6 @@ void ss_run_report_table(struct ss_report *report, size_t n_columns, const char 
 void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_bytes);
 
 /* Forget facts and table from `n_facts` on. */
-void ss_run_report_cut(struct ss_report *report, size_t n_facts);
+void ss_run_report_truncate(struct ss_report *report, size_t n_facts);
 
 #endif

@@ -244,7 +244,7 @@ ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
         }
         return as_rows;
     }
-    ss_run_report_cut(report, 0);
+    ss_run_report_truncate(report, 0);
     if (!inspection->options->check) {
         SS_RETURN_IF_ERROR(ss_dataset_json_check_file(inspection->path,
                                                       inspection->options->dataset.stop, err));

@@ -36,7 +36,7 @@ static ss_status need_text(struct ss_run *run, const char *file, const struct ss
     const char *found = NULL;
     SS_RETURN_IF_ERROR(ss__json_need(file, object, key, err));
     SS_RETURN_IF_ERROR(ss__json_text(file, object, key, &found, err));
-    *text = ss_run_keep(run, found);
+    *text = ss_run_strdup(run, found);
     if (*text == NULL) {
         return ss__fail_nomem(err, "a name");
     }

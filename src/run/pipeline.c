@@ -213,7 +213,7 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
     if (feeder.is_started) {
         SS_TRY(process_all(&encoding, &feeder, err));
     } else {
-        SS_TRY(ss_run_feeder_run_here(&feeder, process_one, &encoding, err));
+        SS_TRY(ss_run_feeder_run_inline(&feeder, process_one, &encoding, err));
         SS_TRY(watch(&encoding, true, err));
     }
     done->seconds = ss_run_seconds_now() - encoding.started;

@@ -112,7 +112,7 @@ void ss_run_report_table(struct ss_report *report, size_t n_columns, const char 
     }
 }
 
-void ss_run_report_cut(struct ss_report *report, size_t n_facts)
+void ss_run_report_truncate(struct ss_report *report, size_t n_facts)
 {
     struct memory *memory = report->memory;
     report->n_facts = n_facts;

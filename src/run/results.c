@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "run/npy.h"
 
-const char *ss_run_keep(struct ss_run *run, const char *text)
+const char *ss_run_strdup(struct ss_run *run, const char *text)
 {
     return ss__arena_strndup(&run->arena, text, strlen(text));
 }

@@ -30,7 +30,7 @@ SS_MUST_USE ss_status ss_run_fill(struct ss_run *run, const struct ss_stats_fire
 SS_MUST_USE ss_status ss_run_summarise(struct ss_run *run, ss_err *err);
 
 /* A copy of a string in the run's arena, or NULL. */
-const char *ss_run_keep(struct ss_run *run, const char *text);
+const char *ss_run_strdup(struct ss_run *run, const char *text);
 
 /* ---- the files of the output folder (docs/formats.md) ---- */
 

@@ -100,8 +100,8 @@ static ss_status refuse_without_config(const struct ss_sae_checkpoint *from, ss_
         {{"W_gate.weight", "W_dec"}, "latent-sae", "cfg.json"},
     };
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
-        if (ss_sae_tensor(from, shared[i].tensors[0]) != NULL &&
-            ss_sae_tensor(from, shared[i].tensors[1]) != NULL) {
+        if (ss_sae_has_tensor(from, shared[i].tensors[0]) &&
+            ss_sae_has_tensor(from, shared[i].tensors[1])) {
             return ss__fail_file(err, from->path, SS_E_DATA,
                                  "its tensors are those of %s, and do not tell the rule; put "
                                  "the %s of its training beside it, and name the folder or say "

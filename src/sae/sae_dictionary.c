@@ -201,24 +201,24 @@ static bool claims_config(const struct ss_sae_checkpoint *from)
     return ss__json_get(trainer_of(from), "dict_class") != NULL;
 }
 
-static bool has(const struct ss_sae_checkpoint *from, const char *name)
-{
-    return ss_sae_tensor(from, name) != NULL;
-}
-
 /* Without a config: the names of layers, and of buffers that only this project has. */
 static bool claims_tensors(const struct ss_sae_checkpoint *from)
 {
-    const bool is_linear = has(from, "encoder.weight") && has(from, "decoder.weight");
+    const bool is_linear =
+        ss_sae_has_tensor(from, "encoder.weight") && ss_sae_has_tensor(from, "decoder.weight");
     const struct ss_weights_tensor *threshold = ss_sae_tensor(from, "threshold");
     if (strcmp(ss_weights_format(from->weights), "npz") == 0) {
         return false;
     }
-    return (is_linear && (has(from, "gate_bias") || (has(from, "encoder.bias") &&
-                                                     (has(from, "bias") || has(from, "b_dec") ||
-                                                      has(from, "decoder.bias"))))) ||
-           (has(from, "W_enc") && (has(from, "group_sizes") || has(from, "group_indices") ||
-                                   (threshold != NULL && threshold->n_dims == 1)));
+    return (is_linear &&
+            (ss_sae_has_tensor(from, "gate_bias") ||
+             (ss_sae_has_tensor(from, "encoder.bias") &&
+              (ss_sae_has_tensor(from, "bias") || ss_sae_has_tensor(from, "b_dec") ||
+               ss_sae_has_tensor(from, "decoder.bias"))))) ||
+           (ss_sae_has_tensor(from, "W_enc") &&
+            (ss_sae_has_tensor(from, "group_sizes") ||
+             ss_sae_has_tensor(from, "group_indices") ||
+             (threshold != NULL && threshold->n_dims == 1)));
 }
 
 /* ---- which class ---- */
@@ -251,8 +251,9 @@ out:
 static bool has_marker(const struct ss_sae_checkpoint *from, const struct dict_class *class)
 {
     const char *marker = class->marker;
-    return marker != NULL && (has(from, marker) || (strcmp(marker, "group_sizes") == 0 &&
-                                                    has(from, "group_indices")));
+    return marker != NULL &&
+           (ss_sae_has_tensor(from, marker) ||
+            (strcmp(marker, "group_sizes") == 0 && ss_sae_has_tensor(from, "group_indices")));
 }
 
 /* The names of AutoEncoderNew are those of any two linear layers, and what other projects do
@@ -320,7 +321,7 @@ static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint
     size_t named = 0;
     double k = 0;
     SS_TRY(ss__json_size(from->config_path, trainer_of(from), "k", &named, err));
-    if (has(from, "k")) {
+    if (ss_sae_has_tensor(from, "k")) {
         SS_TRY(ss_sae_need_scalar(from, "k", &k, err));
         sae->rule.top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
     } else if (ss_sae_has_value(from, "k")) {
@@ -371,7 +372,7 @@ static ss_status check_groups(const struct ss_sae_parts *sae,
 {
     ss_status status = SS_OK;
     const struct ss_weights_tensor *tensor = ss_sae_tensor(from, "group_sizes");
-    if (tensor == NULL && has(from, "group_indices")) {
+    if (tensor == NULL && ss_sae_has_tensor(from, "group_indices")) {
         return check_bounds(sae, from, err);
     }
     const size_t n = tensor == NULL || tensor->n_dims != 1 ? 0 : (size_t)tensor->shape[0];
@@ -429,8 +430,8 @@ static struct ss_sae_form form_of(const struct dict_class *class,
                                   const struct ss_sae_checkpoint *from)
 {
     struct ss_sae_form form = class->form;
-    if (form.threshold_form == SS_SAE_THRESHOLD_ALL && !has(from, form.threshold) &&
-        !ss_sae_has_value(from, form.threshold)) {
+    if (form.threshold_form == SS_SAE_THRESHOLD_ALL &&
+        !ss_sae_has_tensor(from, form.threshold) && !ss_sae_has_value(from, form.threshold)) {
         form.threshold_form = SS_SAE_NO_THRESHOLD;
     }
     return form;

@@ -53,9 +53,13 @@ SS_MUST_USE ss_status ss_sae_find_prefix(struct ss_sae_checkpoint *from, ss_err 
 /* A tensor by its name without the prefix, or NULL. */
 const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_checkpoint *from,
                                               const char *name);
+static inline bool ss_sae_has_tensor(const struct ss_sae_checkpoint *from, const char *name)
+{
+    return ss_sae_tensor(from, name) != NULL;
+}
 /* A tensor's name without the prefix, NULL if it has another. */
-const char *ss_sae_own_name(const struct ss_sae_checkpoint *from,
-                            const struct ss_weights_tensor *tensor);
+const char *ss_sae_unprefixed_name(const struct ss_sae_checkpoint *from,
+                                   const struct ss_weights_tensor *tensor);
 
 /* A plain value of a torch file, in one of the dictionaries around the tensors. */
 struct ss_sae_value {

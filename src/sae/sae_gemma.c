@@ -36,16 +36,12 @@ static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys
 static const struct ss_sae_names large_names = {NAMES("W")}, small_names = {NAMES("w")};
 static const struct ss_sae_labels large_labels = {LABELS("W")}, small_labels = {LABELS("w")};
 
-static bool has(const struct ss_sae_checkpoint *from, const char *name)
-{
-    return ss_sae_tensor(from, name) != NULL;
-}
-
 /* The same names in another container may be those of other projects. */
 static bool gemma_claims(const struct ss_sae_checkpoint *from)
 {
     const bool is_npz = strcmp(ss_weights_format(from->weights), "npz") == 0;
-    return has(from, "threshold") && (has(from, "w_enc") || (is_npz && has(from, "W_enc")));
+    return ss_sae_has_tensor(from, "threshold") &&
+           (ss_sae_has_tensor(from, "w_enc") || (is_npz && ss_sae_has_tensor(from, "W_enc")));
 }
 
 static ss_status check_config(struct ss_sae_checkpoint *from, ss_err *err)
@@ -70,7 +66,7 @@ static ss_status check_scaling(const struct ss_sae_parts *sae,
 {
     ss_status status = SS_OK;
     float *factors = NULL;
-    if (!has(from, "scaling_factor")) {
+    if (!ss_sae_has_tensor(from, "scaling_factor")) {
         return SS_OK;
     }
     SS_TRY(
@@ -106,7 +102,7 @@ static ss_status gemma_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *
                                .threshold = "threshold"};
     SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(from, weights_names,
                                                       "params.npz or params.safetensors", err));
-    const bool is_small = has(from, "w_enc");
+    const bool is_small = ss_sae_has_tensor(from, "w_enc");
     form.names = is_small ? &small_names : &large_names;
     form.labels = is_small ? &small_labels : &large_labels;
     SS_RETURN_IF_ERROR(check_config(from, err));

@@ -40,8 +40,7 @@ static const struct ss_sae_form forms[] = {
 static bool claims_tensors(const struct ss_sae_checkpoint *from)
 {
     return ss_sae_has_value(from, "config/m_total_neurons") ||
-           (ss_sae_tensor(from, "input_bias") != NULL &&
-            ss_sae_tensor(from, "neuron_bias") != NULL);
+           (ss_sae_has_tensor(from, "input_bias") && ss_sae_has_tensor(from, "neuron_bias"));
 }
 
 static const char *const tensors[] = {"encoder.weight", "decoder.weight", "input_bias",

@@ -146,7 +146,7 @@ const char *ss_sae_unknown_tensor(const struct ss_sae_checkpoint *from,
                                   const char *const *known, size_t *index)
 {
     for (; *index < ss_weights_n(from->weights); (*index)++) {
-        const char *name = ss_sae_own_name(from, ss_weights_at(from->weights, *index));
+        const char *name = ss_sae_unprefixed_name(from, ss_weights_at(from->weights, *index));
         if (name != NULL && strchr(name, '/') == NULL && !is_among(known, name)) {
             (*index)++;
             return name;

@@ -120,8 +120,8 @@ const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_checkpoint *fr
     return from->weights == NULL ? NULL : ss_weights_find(from->weights, whole);
 }
 
-const char *ss_sae_own_name(const struct ss_sae_checkpoint *from,
-                            const struct ss_weights_tensor *tensor)
+const char *ss_sae_unprefixed_name(const struct ss_sae_checkpoint *from,
+                                   const struct ss_weights_tensor *tensor)
 {
     const size_t n = strlen(from->prefix);
     return strncmp(tensor->name, from->prefix, n) == 0 ? tensor->name + n : NULL;

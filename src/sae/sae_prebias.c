@@ -63,28 +63,23 @@ static const char *const csr_read_keys[] = {"input_dim", "hidden_dim", "k", "nor
 static const char *const csr_unused_keys[] = {"k_aux", "dead_threshold", NULL};
 static const struct ss_sae_keys csr_keys = {.read = csr_read_keys, .unused = csr_unused_keys};
 
-static bool has(const struct ss_sae_checkpoint *from, const char *name)
-{
-    return ss_sae_tensor(from, name) != NULL;
-}
-
 static bool has_biases(const struct ss_sae_checkpoint *from)
 {
-    return has(from, "pre_bias") && has(from, "latent_bias");
+    return ss_sae_has_tensor(from, "pre_bias") && ss_sae_has_tensor(from, "latent_bias");
 }
 
 static bool is_openai(const struct ss_sae_checkpoint *from)
 {
-    return has_biases(from) &&
-           (ss_sae_has_value(from, "activation") || has(from, "latents_mean_square"));
+    return has_biases(from) && (ss_sae_has_value(from, "activation") ||
+                                ss_sae_has_tensor(from, "latents_mean_square"));
 }
 
 /* ---- saerch ---- */
 
 static bool is_saerch(const struct ss_sae_checkpoint *from)
 {
-    return has_biases(from) && has(from, "decoder.weight") && !is_openai(from) &&
-           !has(from, "stats_last_nonzero");
+    return has_biases(from) && ss_sae_has_tensor(from, "decoder.weight") && !is_openai(from) &&
+           !ss_sae_has_tensor(from, "stats_last_nonzero");
 }
 
 /* Two numbers K_N in a file's name, at its start or behind its first word. */
@@ -109,10 +104,10 @@ static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint
     const bool is_named = read_name(file, &k, &n) && n == sae->parameters.n_features;
     if (from->options->top_k != 0) {
         sae->rule.top_k = from->options->top_k;
-        ss_sae_note(sae, "k is as given");
+        ss_sae_add_note(sae, "k is as given");
     } else if (is_named) {
         sae->rule.top_k = k;
-        ss_sae_note(sae, "k is the one in the file's name");
+        ss_sae_add_note(sae, "k is the one in the file's name");
     } else {
         return ss__fail_file(
             err, file, SS_E_USAGE,
@@ -161,8 +156,9 @@ static ss_status read_topk(struct ss_sae_parts *sae, const struct ss_sae_checkpo
                              after);
     }
     if (after != NULL && strcmp(after, "Identity") == 0) {
-        ss_sae_note(sae, "negative values among the k largest, which the original keeps, are "
-                         "no activations here");
+        ss_sae_add_note(sae,
+                        "negative values among the k largest, which the original keeps, are "
+                        "no activations here");
     }
     SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "k in activation_state_dict", err));
     sae->parameters.input = SS_SAE_INPUT_LAYER_NORM;
@@ -187,7 +183,7 @@ static ss_status openai_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint 
                              "activation '%.80s' is not known; known are ReLU and TopK",
                              activation);
     }
-    form.names = has(from, "decoder.weight") ? &free_names : &tied_names;
+    form.names = ss_sae_has_tensor(from, "decoder.weight") ? &free_names : &tied_names;
     SS_RETURN_IF_ERROR(ss_sae_set_model_name(sae, NULL, "", err));
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
     return ss_sae_add_files(&sae->provenance, from, NULL, NULL, err);
@@ -240,7 +236,7 @@ static ss_status csr_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *fr
     SS_RETURN_IF_ERROR(read_csr_config(sae, from, err));
     SS_RETURN_IF_ERROR(ss_sae_checkpoint_open_weights(
         from, names, "model.safetensors or pytorch_model.bin", err));
-    form.names = has(from, "encoder.weight") ? &tied_names : &saved_once_names;
+    form.names = ss_sae_has_tensor(from, "encoder.weight") ? &tied_names : &saved_once_names;
     SS_RETURN_IF_ERROR(ss_sae_read_form(sae, from, &form, err));
     return ss_sae_add_files(&sae->provenance, from, from->config_path, from->config, err);
 }

@@ -218,7 +218,7 @@ SS_MUST_USE ss_status ss_sae_describe_rule(const struct ss_sae_parameters *param
                                            const struct ss_sae_provenance *provenance,
                                            struct ss__buf *text, ss_err *err);
 /* Note a convention of the format, as a part of the rule's description. */
-void ss_sae_note(struct ss_sae_parts *sae, const char *format, ...) SS_PRINTF(2, 3);
+void ss_sae_add_note(struct ss_sae_parts *sae, const char *format, ...) SS_PRINTF(2, 3);
 /* Whether a bound rule uses the threshold that training stored. */
 bool ss_sae_uses_stored_threshold(const struct ss_sae_rule *rule);
 /* Whether it is a batch-top-k's that is used by another way than with that threshold. */

@@ -4,31 +4,30 @@
 
 #include "sae/sae_format.h"
 
-static bool has(const struct ss_sae_checkpoint *from, const char *name)
-{
-    return ss_sae_tensor(from, name) != NULL;
-}
-
 /* An epoch, a state dict and optimiser beside each other, with the tensors of a tied SAE. */
 static bool is_csr_training(const struct ss_sae_checkpoint *from)
 {
-    return has(from, "pre_bias") && has(from, "latent_bias") &&
-           has(from, "stats_last_nonzero") && !has(from, "latents_mean_square") &&
+    return ss_sae_has_tensor(from, "pre_bias") && ss_sae_has_tensor(from, "latent_bias") &&
+           ss_sae_has_tensor(from, "stats_last_nonzero") &&
+           !ss_sae_has_tensor(from, "latents_mean_square") &&
            !ss_sae_has_value(from, "activation");
 }
 
 static bool is_prismadb(const struct ss_sae_checkpoint *from)
 {
     return from->weights != NULL && (ss_weights_find(from->weights, "zscore_mean") != NULL ||
-                                     has(from, "epoch_on_count"));
+                                     ss_sae_has_tensor(from, "epoch_on_count"));
 }
 
 static bool is_encoder_sae(const struct ss_sae_checkpoint *from)
 {
-    return strncmp(from->prefix, "model_state_dict/", 17) == 0 && !has(from, "b_dec") &&
-           !has(from, "bias") && has(from, "encoder.weight") && has(from, "decoder.weight") &&
-           !has(from, "encoder.bias") && !has(from, "latent_bias") &&
-           !has(from, "neuron_bias") && !has(from, "gate_bias");
+    return strncmp(from->prefix, "model_state_dict/", 17) == 0 &&
+           !ss_sae_has_tensor(from, "b_dec") && !ss_sae_has_tensor(from, "bias") &&
+           ss_sae_has_tensor(from, "encoder.weight") &&
+           ss_sae_has_tensor(from, "decoder.weight") &&
+           !ss_sae_has_tensor(from, "encoder.bias") &&
+           !ss_sae_has_tensor(from, "latent_bias") && !ss_sae_has_tensor(from, "neuron_bias") &&
+           !ss_sae_has_tensor(from, "gate_bias");
 }
 
 static bool is_lightning(const struct ss_sae_checkpoint *from)
@@ -38,12 +37,14 @@ static bool is_lightning(const struct ss_sae_checkpoint *from)
 
 static bool is_goodfire(const struct ss_sae_checkpoint *from)
 {
-    return has(from, "encoder_linear.weight") && has(from, "decoder_linear.weight");
+    return ss_sae_has_tensor(from, "encoder_linear.weight") &&
+           ss_sae_has_tensor(from, "decoder_linear.weight");
 }
 
 static bool is_llama_scope(const struct ss_sae_checkpoint *from)
 {
-    return has(from, "jump_relu_threshold") || has(from, "log_jumprelu_threshold");
+    return ss_sae_has_tensor(from, "jump_relu_threshold") ||
+           ss_sae_has_tensor(from, "log_jumprelu_threshold");
 }
 
 static bool is_llama_scope_folder(const struct ss_sae_checkpoint *from)

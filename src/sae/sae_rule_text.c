@@ -13,7 +13,7 @@ struct description {
     struct ss__buf *text;
 };
 
-void ss_sae_note(struct ss_sae_parts *sae, const char *format, ...)
+void ss_sae_add_note(struct ss_sae_parts *sae, const char *format, ...)
 {
     char text[512];
     va_list arguments;

@@ -415,7 +415,7 @@ static ss_status read_input(struct ss_sae_parts *sae, const struct ss_sae_checkp
         if (strcmp(name, inputs[i].name) == 0) {
             sae->parameters.input = inputs[i].input;
             if (inputs[i].note != NULL && form->input_factor == 0) {
-                ss_sae_note(sae, "%s", inputs[i].note);
+                ss_sae_add_note(sae, "%s", inputs[i].note);
                 warn_of_scale(from);
             }
             return ss_sae_check_input(sae, from->cfg_path, key, err);
@@ -446,10 +446,10 @@ static ss_status check_factor(struct ss_sae_parts *sae, const struct ss_sae_chec
                              "training",
                              form->input_factor, form->variant);
     }
-    ss_sae_note(sae,
-                "the scaling_factor %.9g of activation_scaler.json is taken into the "
-                "weights",
-                form->input_factor);
+    ss_sae_add_note(sae,
+                    "the scaling_factor %.9g of activation_scaler.json is taken into the "
+                    "weights",
+                    form->input_factor);
     return SS_OK;
 }
 
@@ -544,10 +544,10 @@ static ss_status check_scaling(struct ss_sae_parts *sae, const struct ss_sae_che
     const char *name = "scaling_factor";
     SS_TRY(ss__json_bool(from->cfg_path, from->cfg, "finetuning_scaling_factor", &is_finetuned,
                          err));
-    if (ss_sae_tensor(from, name) == NULL) {
+    if (!ss_sae_has_tensor(from, name)) {
         name = "finetuning_scaling_factor";
     }
-    if (ss_sae_tensor(from, name) != NULL) {
+    if (ss_sae_has_tensor(from, name)) {
         SS_TRY(ss_sae_need_vector(from, name, sae->parameters.n_features, &factors, err));
         for (size_t f = 0; f < sae->parameters.n_features; f++) {
             is_one = is_one && fabs((double)factors[f] - 1) <= 1.001e-5; /* torch.allclose */
@@ -560,7 +560,8 @@ static ss_status check_scaling(struct ss_sae_parts *sae, const struct ss_sae_che
                      name);
     }
     if (!is_one) {
-        ss_sae_note(sae, "activations are without '%s', which the decoder alone applies", name);
+        ss_sae_add_note(sae, "activations are without '%s', which the decoder alone applies",
+                        name);
     }
 out:
     ss__free(factors);
@@ -584,9 +585,8 @@ static ss_status saelens_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint
     SS_RETURN_IF_ERROR(read_config(sae, from, architecture, &form, err));
     SS_RETURN_IF_ERROR(
         ss_sae_checkpoint_open_weights(from, weights_names, "sae_weights.safetensors", err));
-    if (form.threshold_form == SS_SAE_THRESHOLD_EACH &&
-        ss_sae_tensor(from, "threshold") == NULL &&
-        ss_sae_tensor(from, "log_threshold") != NULL) {
+    if (form.threshold_form == SS_SAE_THRESHOLD_EACH && !ss_sae_has_tensor(from, "threshold") &&
+        ss_sae_has_tensor(from, "log_threshold")) {
         form.threshold_form = SS_SAE_THRESHOLD_EACH_LOG;
         form.threshold = "log_threshold";
     }

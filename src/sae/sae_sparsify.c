@@ -116,7 +116,7 @@ static ss_status check_own(const struct ss_sae_checkpoint *from, ss_err *err)
     static const char *const others[] = {"W_gate.weight", "log_threshold",
                                          "batchtopk_threshold"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (ss_sae_tensor(from, others[i]) != NULL) {
+        if (ss_sae_has_tensor(from, others[i])) {
             return ss__fail_file(err, from->cfg_path, SS_E_DATA,
                                  "key 'sae_type' is missing, but there is a tensor '%s', which "
                                  "latent-sae writes by that key",

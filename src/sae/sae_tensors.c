@@ -166,7 +166,7 @@ static ss_status read_threshold(struct ss_sae_parts *sae, const struct ss_sae_ch
     }
     if (form->threshold_form == SS_SAE_THRESHOLD_ALL) {
         bool is_there = false;
-        if (ss_sae_tensor(from, form->threshold) == NULL) {
+        if (!ss_sae_has_tensor(from, form->threshold)) {
             SS_RETURN_IF_ERROR(ss_sae_value_number(
                 from, form->threshold, &sae->rule.stored_threshold, &is_there, err));
         }
@@ -391,8 +391,8 @@ static ss_status read_encoder(struct ss_sae_parts *sae, const struct ss_sae_chec
                                             &sae->parameters.encoder_rows, err));
         if (form->folds_norms && !(form->keeps_unit_norms && has_unit_norms(sae))) {
             fold_norms(sae);
-            ss_sae_note(sae, "the norms of the rows of %s are taken into %s",
-                        form->labels->decoder, form->labels->encoder);
+            ss_sae_add_note(sae, "the norms of the rows of %s are taken into %s",
+                            form->labels->decoder, form->labels->encoder);
         }
         if (form->input_factor != 0) {
             fold_factor(sae, form->input_factor);
