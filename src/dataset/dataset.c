@@ -65,8 +65,8 @@ static ss_status take_row_options(struct ss_format_row_options *rows,
 static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_t n_paths,
                             const struct ss_dataset_options *options, ss_err *err)
 {
-    struct ss_dataset_repo_use *use = &dataset->use;
-    *use = (struct ss_dataset_repo_use){.log = &dataset->log, .text_unit = dataset->text_unit};
+    struct ss_dataset_found *use = &dataset->use;
+    *use = (struct ss_dataset_found){.log = &dataset->log, .text_unit = dataset->text_unit};
     ss_format_row_options_init(&use->rows);
     dataset->remotes =
         (struct ss_dataset_remotes){.paths = &use->paths,
@@ -280,7 +280,7 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__free(dataset->files);
     ss_dataset_archives_release(&dataset->archives);
     ss_dataset_remotes_release(&dataset->remotes);
-    ss_dataset_repo_use_release(&dataset->use);
+    ss_dataset_found_release(&dataset->use);
     ss__free(dataset->given_column);
     ss__free(dataset->given_format);
     ss__free(dataset->text_column);
@@ -347,7 +347,7 @@ uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
 void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
 {
     const struct ss_format_reader *first = NULL;
-    const struct ss_dataset_repo_use *use = &dataset->use;
+    const struct ss_dataset_found *use = &dataset->use;
     const char *format = "";
     for (size_t i = 0; i < use->paths.n; i++) {
         const struct ss_format_reader *reader = dataset->files[i].reader;

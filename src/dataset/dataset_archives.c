@@ -127,8 +127,9 @@ static int compare_naturally(const void *left, const void *right)
     return ss_dataset_compare_natural(a->path, b->path);
 }
 
-static ss_status add_place(struct ss_dataset_archives *archives, struct ss_dataset_paths *paths,
-                           const char *path, struct ss_dataset_archive_place place, ss_err *err)
+static ss_status add_place(struct ss_dataset_archives *archives,
+                           struct ss_dataset_file_list *paths, const char *path,
+                           struct ss_dataset_archive_place place, ss_err *err)
 {
     SS_GROW_OR_RETURN(paths->items, paths->room, paths->n + 1);
     SS_GROW_OR_RETURN(archives->places, archives->n_places_room, paths->n + 1);
@@ -235,7 +236,7 @@ static void keep_data(struct members *members, const bool *is_data)
 }
 
 static ss_status add_members(const struct reading *reading, struct ss_source_archive *archive,
-                             struct ss_dataset_paths *paths, ss_err *err)
+                             struct ss_dataset_file_list *paths, ss_err *err)
 {
     ss_status status = SS_OK;
     struct members members = {.archive = archive};
@@ -293,12 +294,12 @@ out:
 }
 
 ss_status ss_dataset_archives_expand(struct ss_dataset_archives *archives,
-                                     struct ss_dataset_paths *paths, const struct ss_log *log,
-                                     ss_err *err)
+                                     struct ss_dataset_file_list *paths,
+                                     const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct reading reading = {archives, log};
-    struct ss_dataset_paths expanded = {0};
+    struct ss_dataset_file_list expanded = {0};
     bool any = false;
     for (size_t i = 0; i < paths->n && !any; i++) {
         any = ss_source_is_archive(paths->items[i]);
@@ -315,12 +316,12 @@ ss_status ss_dataset_archives_expand(struct ss_dataset_archives *archives,
         }
     }
     if (any) {
-        const struct ss_dataset_paths given = *paths;
+        const struct ss_dataset_file_list given = *paths;
         *paths = expanded;
         expanded = given;
     }
 out:
-    ss_dataset_paths_release(&expanded);
+    ss_dataset_file_list_release(&expanded);
     return status;
 }
 

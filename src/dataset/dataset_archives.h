@@ -32,7 +32,7 @@ SS_MUST_USE ss_status ss_dataset_archives_check(const struct ss_dataset_archives
  * formats, SS_E_NOINPUT (there are none), SS_E_UNSUPPORTED (one is a link, sparse, or of an
  * unknown type). */
 SS_MUST_USE ss_status ss_dataset_archives_expand(struct ss_dataset_archives *archives,
-                                                 struct ss_dataset_paths *paths,
+                                                 struct ss_dataset_file_list *paths,
                                                  const struct ss_log *log, ss_err *err);
 
 /* Whether a path of that list is a member. */

@@ -2,43 +2,24 @@
 #ifndef SS_DATASET_FILES_H
 #define SS_DATASET_FILES_H
 
+#include "dataset/file_list.h"
 #include "format/format.h"
 #include "repo/repo.h"
 
 /* ---- files (dataset_paths.c) ---- */
-
-struct ss_dataset_paths {
-    char **items; /* in reading order, perhaps repeated */
-    size_t n, room;
-};
 
 /* What was given, in that order: folders stand for their files with rows (layout.h), patterns
  * for what they match, both in natural order. Errors: SS_E_NOINPUT, SS_E_IO, SS_E_NOMEM, those
  * of layouts. */
 SS_MUST_USE ss_status ss_dataset_paths_expand(const char *const *paths, size_t n_paths,
                                               const struct ss_log *log,
-                                              struct ss_dataset_paths *out, ss_err *err);
-SS_MUST_USE ss_status ss_dataset_paths_add(struct ss_dataset_paths *list, const char *path,
-                                           ss_err *err);
-/* Sort the paths from the from-th on in natural order. */
-void ss_dataset_paths_sort(struct ss_dataset_paths *paths, size_t from);
-/* As strcmp, but runs of digits count as numbers: part-2 stands before part-10. */
-int ss_dataset_compare_natural(const char *a, const char *b);
-void ss_dataset_paths_release(struct ss_dataset_paths *paths);
-
-/* Say that a file is read more than once. Errors: SS_E_USAGE (standard input), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_dataset_paths_check_repeats(const struct ss_dataset_paths *paths,
-                                                     const struct ss_log *log, ss_err *err);
-
+                                              struct ss_dataset_file_list *out, ss_err *err);
 /* What a pattern matches (paths_pattern.c). Files of bookkeeping match where the pattern's last
  * component begins with their name's first letter, not with a wildcard. Errors: SS_E_NOINPUT
  * (nothing), SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_dataset_paths_add_pattern(struct ss_dataset_paths *list,
+SS_MUST_USE ss_status ss_dataset_paths_add_pattern(struct ss_dataset_file_list *list,
                                                    const char *pattern,
                                                    const struct ss_log *log, ss_err *err);
-
-/* Whether a file is one that work on the saved dataset beside it left over. */
-bool ss_dataset_path_is_left_over(const char *path);
 
 /* All files of a folder, and how its layout sees them; `files` must outlive that. */
 struct ss_dataset_folder_files {
@@ -63,39 +44,24 @@ SS_MUST_USE ss_status ss_dataset_list_folder(const char *folder, bool is_plain,
 SS_MUST_USE ss_status ss_dataset_folder_card(const char *folder, struct ss_repo_card *card,
                                              ss_err *err);
 
+/* Whether a file is one that work on the saved dataset beside it left over. */
+bool ss_dataset_path_is_left_over(const char *path);
+
 /* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
 
 struct ss_net_hub;
 
-/* The files that were found, and how they are read where a repository's card says so. */
-struct ss_dataset_repo_use {
-    const struct ss_log *log;                   /* borrowed */
-    struct ss_dataset_paths paths;              /* in reading order */
-    bool keeps;                                 /* files of the hub come into its cache */
-    char *repository, *commit, *config, *split; /* NULL where there is no repository */
-    const char *format;                         /* a constant, or NULL */
-    ss_text_unit text_unit;                     /* as given before, or what the card says */
-    struct ss_format_row_options rows;          /* that a card gives */
-};
-void ss_dataset_repo_use_release(struct ss_dataset_repo_use *use);
-
 /* Files of paths, folders, patterns, repositories and addresses. `hub` may be NULL if no path
  * is remote. Errors: as ss_dataset_open; then too *use must be released. */
-SS_MUST_USE ss_status ss_dataset_repo_files(const char *const *paths, size_t n_paths,
+SS_MUST_USE ss_status ss_dataset_find_files(const char *const *paths, size_t n_paths,
                                             const struct ss_repo_wish *wish,
                                             struct ss_net_hub *hub,
-                                            struct ss_dataset_repo_use *use, ss_err *err);
+                                            struct ss_dataset_found *use, ss_err *err);
 
 /* The same for one name on the hub. */
 SS_MUST_USE ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
                                            const struct ss_repo_wish *wish,
-                                           struct ss_dataset_repo_use *use, ss_err *err);
-
-/* Note what was chosen of a repository (`choice` NULL: files by name; its options of readers
- * move to `use`), and say what a user might not expect. */
-SS_MUST_USE ss_status ss_dataset_repo_note_choice(const char *name, const char *commit,
-                                                  struct ss_repo_choice *choice,
-                                                  struct ss_dataset_repo_use *use, ss_err *err);
+                                           struct ss_dataset_found *use, ss_err *err);
 
 /* ---- formats (dataset_formats.c) ---- */
 

@@ -145,3 +145,18 @@ out:
     ss__buf_release(&text);
     return status;
 }
+
+bool ss_dataset_path_is_left_over(const char *path)
+{
+    bool is_saved = false;
+    const char *name = ss__path_name(path);
+    char *folder = ss__strndup(path, (size_t)(name - path));
+    static const char *const documents[] = {"state.json", "dataset_info.json"};
+    for (size_t i = 0; folder != NULL && ss_format_name_is_cache(name) && i < 2; i++) {
+        char *document = ss__path_join(folder, documents[i]);
+        is_saved |= document != NULL && ss__path_look(document) == SS__PATH_FILE;
+        ss__free(document);
+    }
+    ss__free(folder);
+    return is_saved;
+}

@@ -89,7 +89,7 @@ static char *find_kept(const struct looking *looking, const char *path)
 }
 
 static ss_status add_file(const struct looking *looking, const char *path,
-                          struct ss_dataset_paths *out, ss_err *err)
+                          struct ss_dataset_file_list *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf name = {.data = NULL};
@@ -250,7 +250,8 @@ out:
 }
 
 /* A file by its name; of a folder or pattern the files of known formats. */
-static ss_status add_path(struct looking *looking, struct ss_dataset_paths *out, ss_err *err)
+static ss_status add_path(struct looking *looking, struct ss_dataset_file_list *out,
+                          ss_err *err)
 {
     const char *wanted = looking->name.path;
     const size_t n_before = out->n;
@@ -407,19 +408,18 @@ static ss_status choose(const struct looking *looking, const struct ss_repo_wish
 }
 
 static ss_status add_choice(const struct looking *looking, struct ss_repo_choice *choice,
-                            struct ss_dataset_repo_use *use, ss_err *err)
+                            struct ss_dataset_found *use, ss_err *err)
 {
     for (size_t i = 0; i < choice->n; i++) {
         SS_RETURN_IF_ERROR(add_file(looking, choice->paths[i], &use->paths, err));
     }
-    return ss_dataset_repo_note_choice(looking->title, looking->tree.commit, choice, use, err);
+    return ss_dataset_found_note_choice(looking->title, looking->tree.commit, choice, use, err);
 }
 
 /* Use the converted files instead; `refusal` says why the own ones are not read, and stands if
  * there are none. */
 static ss_status use_converted(const struct looking *own, const struct ss_repo_wish *wish,
-                               const ss_err *refusal, struct ss_dataset_repo_use *use,
-                               ss_err *err)
+                               const ss_err *refusal, struct ss_dataset_found *use, ss_err *err)
 {
     struct looking converted = {.hub = own->hub, .name = own->name, .keeps = own->keeps};
     struct ss_repo_choice choice = {.kind = NULL};
@@ -447,7 +447,7 @@ out:
 }
 
 static ss_status add_repository(struct looking *looking, const struct ss_repo_wish *wish,
-                                struct ss_dataset_repo_use *use, ss_err *err)
+                                struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_err refusal;
@@ -472,7 +472,7 @@ out:
 }
 
 ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
-                               const struct ss_repo_wish *wish, struct ss_dataset_repo_use *use,
+                               const struct ss_repo_wish *wish, struct ss_dataset_found *use,
                                ss_err *err)
 {
     ss_status status = SS_OK;
@@ -485,7 +485,8 @@ ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
     SS_TRY(list_files(&looking, err));
     if (looking.name.path[0] != '\0') {
         SS_TRY(add_path(&looking, &use->paths, err));
-        SS_TRY(ss_dataset_repo_note_choice(looking.title, looking.tree.commit, NULL, use, err));
+        SS_TRY(
+            ss_dataset_found_note_choice(looking.title, looking.tree.commit, NULL, use, err));
     } else {
         SS_TRY(add_repository(&looking, wish, use, err));
     }

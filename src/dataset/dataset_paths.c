@@ -9,73 +9,6 @@
 #include "dataset/layout.h"
 #include "source/source.h"
 
-/* ---- lists ---- */
-
-ss_status ss_dataset_paths_add(struct ss_dataset_paths *list, const char *path, ss_err *err)
-{
-    SS_GROW_OR_RETURN(list->items, list->room, list->n + 1);
-    list->items[list->n] = ss__strdup(path);
-    if (list->items[list->n] == NULL) {
-        return ss__fail_nomem(err, "a file name");
-    }
-    list->n++;
-    return SS_OK;
-}
-
-void ss_dataset_paths_release(struct ss_dataset_paths *paths)
-{
-    ss__list_release(paths->items, paths->n);
-    *paths = (struct ss_dataset_paths){0};
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* The digits at *at without leading zeros, which are passed with them. */
-static size_t take_number(const char **at, const char **digits)
-{
-    *digits = *at + strspn(*at, "0");
-    const size_t n = strspn(*digits, "0123456789");
-    *at = *digits + n;
-    return n;
-}
-
-int ss_dataset_compare_natural(const char *a, const char *b)
-{
-    const char *left = a, *right = b;
-    while (*left != '\0' && *right != '\0') {
-        if (is_digit(*left) && is_digit(*right)) {
-            const char *x = NULL, *y = NULL;
-            const size_t n = take_number(&left, &x), m = take_number(&right, &y);
-            const int order = n != m ? (n > m) - (n < m) : strncmp(x, y, n);
-            if (order != 0) {
-                return order;
-            }
-        } else if (*left != *right) {
-            break;
-        } else {
-            left++;
-            right++;
-        }
-    }
-    const int order = (uint8_t)*left - (uint8_t)*right;
-    return order != 0 ? order : strcmp(a, b); /* 01 and 1 */
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-    return ss_dataset_compare_natural(*(char *const *)a, *(char *const *)b);
-}
-
-void ss_dataset_paths_sort(struct ss_dataset_paths *paths, size_t from)
-{
-    if (paths->n > from + 1) {
-        qsort(paths->items + from, paths->n - from, sizeof *paths->items, compare_paths);
-    }
-}
-
 /* ---- folders ---- */
 
 static ss_status read_small(void *user, size_t index, size_t max_bytes, struct ss__buf *out,
@@ -105,7 +38,7 @@ struct ss_dataset_layout ss_dataset_folder_layout(struct ss_dataset_folder_files
                                       .enters_archives = true};
 }
 
-static ss_status add_folder(struct ss_dataset_paths *list, const char *root,
+static ss_status add_folder(struct ss_dataset_file_list *list, const char *root,
                             const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -125,11 +58,11 @@ static ss_status add_folder(struct ss_dataset_paths *list, const char *root,
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a file name"));
         }
-        SS_TRY(ss_dataset_paths_add(list, path, err));
+        SS_TRY(ss_dataset_file_list_add(list, path, err));
         ss__free(path);
         path = NULL;
     }
-    ss_dataset_paths_sort(list, n_before);
+    ss_dataset_file_list_sort(list, n_before);
 out:
     ss__free(path);
     ss__free(is_data);
@@ -139,13 +72,13 @@ out:
 
 /* ---- all of it ---- */
 
-static ss_status add_given(struct ss_dataset_paths *list, const char *path,
+static ss_status add_given(struct ss_dataset_file_list *list, const char *path,
                            const struct ss_log *log, ss_err *err)
 {
     const size_t n_before = list->n;
     const ss__path_kind kind = ss__path_look(path);
     if (strcmp(path, "-") == 0 || kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
-        SS_RETURN_IF_ERROR(ss_dataset_paths_add(list, path, err));
+        SS_RETURN_IF_ERROR(ss_dataset_file_list_add(list, path, err));
         if (ss_dataset_path_is_left_over(path)) {
             ss__log(log, SS_LEVEL_WARNING,
                     "%s: is left over from work on the saved dataset beside it, not one of its "
@@ -169,11 +102,11 @@ static ss_status add_given(struct ss_dataset_paths *list, const char *path,
 }
 
 ss_status ss_dataset_paths_expand(const char *const *paths, size_t n_paths,
-                                  const struct ss_log *log, struct ss_dataset_paths *out,
+                                  const struct ss_log *log, struct ss_dataset_file_list *out,
                                   ss_err *err)
 {
     ss_status status = SS_OK;
-    *out = (struct ss_dataset_paths){0};
+    *out = (struct ss_dataset_file_list){0};
     if (n_paths == 0) {
         SS_FAIL(SS_E_USAGE, "no dataset was given");
     }
@@ -182,35 +115,7 @@ ss_status ss_dataset_paths_expand(const char *const *paths, size_t n_paths,
     }
 out:
     if (status != SS_OK) {
-        ss_dataset_paths_release(out);
+        ss_dataset_file_list_release(out);
     }
-    return status;
-}
-
-ss_status ss_dataset_paths_check_repeats(const struct ss_dataset_paths *paths,
-                                         const struct ss_log *log, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const char **sorted = NULL, *repeated = NULL;
-    SS_ALLOC(sorted, paths->n);
-    for (size_t i = 0; i < paths->n; i++) {
-        sorted[i] = paths->items[i];
-    }
-    if (paths->n > 1) {
-        qsort(sorted, paths->n, sizeof *sorted, compare_paths);
-    }
-    for (size_t i = 1; i < paths->n; i++) {
-        const bool is_same = strcmp(sorted[i - 1], sorted[i]) == 0;
-        if (is_same && strcmp(sorted[i], "-") == 0) {
-            SS_FAIL(SS_E_USAGE, "standard input is given twice, but can be read only once");
-        }
-        repeated = is_same && repeated == NULL ? sorted[i] : repeated;
-    }
-    if (repeated != NULL) {
-        ss__log(log, SS_LEVEL_WARNING, "%s: is given more than once, and read each time",
-                repeated);
-    }
-out:
-    ss__free(sorted);
     return status;
 }

@@ -197,7 +197,7 @@ static bool any_remote(const char *const *paths, size_t n)
 
 ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes, const char *const *paths,
                                   size_t n_paths, const struct ss_dataset_options *options,
-                                  struct ss_dataset_repo_use *use, ss_err *err)
+                                  struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net_hub *hub = NULL;
@@ -209,7 +209,7 @@ ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes, const char
     if (any_remote(paths, n_paths)) {
         SS_TRY(make_hub(remotes, &hub, err));
     }
-    SS_TRY(ss_dataset_repo_files(paths, n_paths, &wish, hub, use, err));
+    SS_TRY(ss_dataset_find_files(paths, n_paths, &wish, hub, use, err));
     if (any_remote((const char *const *)use->paths.items, use->paths.n)) {
         SS_TRY(make_readers(remotes, err));
     }

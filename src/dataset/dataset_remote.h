@@ -10,8 +10,8 @@ struct ss_net_hub;
 
 /* A zeroed struct is valid to release. Its address must not change while it is in use. */
 struct ss_dataset_remotes {
-    const struct ss_dataset_paths *paths; /* borrowed */
-    const char *const *column;            /* the text column, once *column is known; borrowed */
+    const struct ss_dataset_file_list *paths; /* borrowed */
+    const char *const *column; /* the text column, once *column is known; borrowed */
     struct ss_source_prefetcher *readers[2]; /* of even and of odd files */
     size_t current;
     bool offline;
@@ -26,7 +26,7 @@ struct ss_dataset_remotes {
 SS_MUST_USE ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes,
                                               const char *const *paths, size_t n_paths,
                                               const struct ss_dataset_options *options,
-                                              struct ss_dataset_repo_use *use, ss_err *err);
+                                              struct ss_dataset_found *use, ss_err *err);
 
 /* Open file `current`, wherever it is, as a stream of its bytes; or, of a file elsewhere that
  * is read in parts, as a map with the reader that fills it, *prefetcher, which owns the map.

@@ -8,81 +8,7 @@
 #include "net/hub.h"
 #include "repo/repo.h"
 
-/* ---- what was chosen ---- */
-
-static ss_status copy(const char *text, char **out, ss_err *err)
-{
-    ss__free(*out);
-    *out = ss__strdup(text);
-    return *out == NULL ? ss__fail_nomem(err, "a name") : SS_OK;
-}
-
-/* Say what a user might not expect of a choice. */
-static void say_choice(const struct ss_log *log, const char *name,
-                       const struct ss_repo_choice *choice)
-{
-    if (choice->repeated != NULL) {
-        ss__log(log, SS_LEVEL_WARNING,
-                "%s: '%s' is matched by two patterns of the split and read twice, as the "
-                "reference library does",
-                name, choice->repeated);
-    }
-    if (choice->ignored != NULL) {
-        ss__log(log, SS_LEVEL_WARNING, "%s: options of its card that are not known: %s", name,
-                choice->ignored);
-    }
-}
-
-ss_status ss_dataset_repo_note_choice(const char *name, const char *commit,
-                                      struct ss_repo_choice *choice,
-                                      struct ss_dataset_repo_use *use, ss_err *err)
-{
-    SS_RETURN_IF_ERROR(copy(name, &use->repository, err));
-    SS_RETURN_IF_ERROR(copy(commit, &use->commit, err));
-    if (choice == NULL) {
-        return SS_OK;
-    }
-    SS_RETURN_IF_ERROR(copy(choice->config, &use->config, err));
-    SS_RETURN_IF_ERROR(copy(choice->split, &use->split, err));
-    use->format = choice->format;
-    ss_format_row_options_release(&use->rows);
-    use->rows = choice->rows;
-    ss_format_row_options_init(&choice->rows);
-    use->rows.finds_no_delimiter =
-        choice->format != NULL; /* the reference library's is meant */
-    if (use->rows.has_text_unit && use->text_unit == SS_UNIT_LINE) {
-        use->text_unit = use->rows.text_unit;
-    }
-    say_choice(use->log, name, choice);
-    return SS_OK;
-}
-
-void ss_dataset_repo_use_release(struct ss_dataset_repo_use *use)
-{
-    ss_dataset_paths_release(&use->paths);
-    ss__free(use->repository);
-    ss__free(use->commit);
-    ss__free(use->config);
-    ss__free(use->split);
-    ss_format_row_options_release(&use->rows);
-    *use = (struct ss_dataset_repo_use){.log = NULL};
-}
-
 /* ---- folders ---- */
-
-static ss_status take_path(struct ss_dataset_paths *out, char *path, ss_err *err)
-{
-    ss_status status = SS_OK;
-    if (path == NULL) {
-        return ss__fail_nomem(err, "a file name");
-    }
-    SS_GROW(out->items, out->room, out->n + 1);
-    out->items[out->n++] = path;
-    path = NULL;
-out:
-    ss__free(path);
-    return status;
-}
 
 /* What of a folder's files is live, and its card: that of a saved dataset is its own lists. */
 static ss_status look_at_folder(struct ss_dataset_folder_files *files,
@@ -112,7 +38,7 @@ out:
 }
 
 static ss_status add_folder(const char *folder, const struct ss_repo_wish *wish,
-                            struct ss_dataset_repo_use *use, ss_err *err)
+                            struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_dataset_folder_files files = {.root = folder};
@@ -127,9 +53,10 @@ static ss_status add_folder(const char *folder, const struct ss_repo_wish *wish,
     const struct ss_repo repo = {folder, (const char *const *)files.paths, files.n, &card,
                                  .reads_archives = true};
     SS_TRY(ss_repo_choose(&repo, wish, &choice, err));
-    SS_TRY(ss_dataset_repo_note_choice(folder, "", &choice, use, err));
+    SS_TRY(ss_dataset_found_note_choice(folder, "", &choice, use, err));
     for (size_t i = 0; i < choice.n; i++) {
-        SS_TRY(take_path(&use->paths, ss__path_join(folder, choice.paths[i]), err));
+        SS_TRY(ss_dataset_file_list_take(&use->paths, ss__path_join(folder, choice.paths[i]),
+                                         err));
     }
 out:
     ss_repo_choice_release(&choice);
@@ -140,23 +67,23 @@ out:
 
 /* ---- all of it ---- */
 
-static ss_status add_local(const char *path, struct ss_dataset_repo_use *use, ss_err *err)
+static ss_status add_local(const char *path, struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_dataset_paths found = {.items = NULL};
+    struct ss_dataset_file_list found = {.items = NULL};
     SS_TRY(ss_dataset_paths_expand(&path, 1, use->log, &found, err));
     for (size_t i = 0; i < found.n; i++) {
         char *item = found.items[i];
         found.items[i] = NULL;
-        SS_TRY(take_path(&use->paths, item, err));
+        SS_TRY(ss_dataset_file_list_take(&use->paths, item, err));
     }
 out:
-    ss_dataset_paths_release(&found);
+    ss_dataset_file_list_release(&found);
     return status;
 }
 
 static ss_status add_one(const char *path, const struct ss_repo_wish *wish,
-                         struct ss_net_hub *hub, struct ss_dataset_repo_use *use, ss_err *err)
+                         struct ss_net_hub *hub, struct ss_dataset_found *use, ss_err *err)
 {
     const bool chooses = wish->split != NULL || wish->config != NULL;
     if (ss_net_hub_is_reference(path)) {
@@ -165,14 +92,14 @@ static ss_status add_one(const char *path, const struct ss_repo_wish *wish,
     if (ss_source_is_remote(path)) {
         return chooses ? ss__fail_file(err, path, SS_E_USAGE,
                                        "--split and --config choose from a dataset repository")
-                       : take_path(&use->paths, ss__strdup(path), err);
+                       : ss_dataset_file_list_take(&use->paths, ss__strdup(path), err);
     }
     return chooses ? add_folder(path, wish, use, err) : add_local(path, use, err);
 }
 
-ss_status ss_dataset_repo_files(const char *const *paths, size_t n_paths,
+ss_status ss_dataset_find_files(const char *const *paths, size_t n_paths,
                                 const struct ss_repo_wish *wish, struct ss_net_hub *hub,
-                                struct ss_dataset_repo_use *use, ss_err *err)
+                                struct ss_dataset_found *use, ss_err *err)
 {
     const bool chooses = wish->split != NULL || wish->config != NULL;
     if (chooses && n_paths != 1) {
@@ -186,5 +113,5 @@ ss_status ss_dataset_repo_files(const char *const *paths, size_t n_paths,
     for (size_t i = 0; i < n_paths; i++) {
         SS_RETURN_IF_ERROR(add_one(paths[i], wish, hub, use, err));
     }
-    return chooses ? SS_OK : ss_dataset_paths_check_repeats(&use->paths, use->log, err);
+    return chooses ? SS_OK : ss_dataset_file_list_check_repeats(&use->paths, use->log, err);
 }

@@ -8,8 +8,8 @@
 
 #include <stdatomic.h>
 
-#include "dataset/dataset_archives.h"
 #include "dataset/dataset.h"
+#include "dataset/dataset_archives.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
 #include "format/format.h"
@@ -27,8 +27,8 @@ struct ss_dataset_file {
 enum ss_dataset_rows { SS_DATASET_ROWS_TEXTS, SS_DATASET_ROWS_VALUES, SS_DATASET_ROWS_WHOLE };
 
 struct ss_dataset {
-    struct ss_dataset_repo_use use; /* with the paths */
-    struct ss_dataset_file *files;  /* [use.paths.n] */
+    struct ss_dataset_found use;   /* with the paths */
+    struct ss_dataset_file *files; /* [use.paths.n] */
     struct ss_dataset_remotes remotes;
     struct ss_dataset_archives archives;
     char *given_column, *given_format;
@@ -96,11 +96,6 @@ SS_MUST_USE ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_st
 /* Close it; nothing happens if none is open. */
 void ss_dataset_close_file(ss_dataset *dataset);
 
-/* Open the next files, from `current` on, until one has columns, and so perhaps rows, and
- * select its column; or none is left: then `current` is their number. Errors: as above, and
- * those of ss_dataset_select. */
-SS_MUST_USE ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err);
-
 /* ---- bytes (dataset_bytes.c) ---- */
 
 /* Add up the files, before the first is read. Errors: SS_E_NOMEM. */
@@ -116,5 +111,12 @@ SS_MUST_USE ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err);
 /* At the end of a file: whether a row had the column that one has to have. Errors: SS_E_DATA.
  */
 SS_MUST_USE ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err);
+
+/* ---- the next file (dataset_next.c) ---- */
+
+/* Open the next files, from `current` on, until one has columns, and so perhaps rows, and
+ * select its column; or none is left: then `current` is their number. Errors: as above, and
+ * those of ss_dataset_select. */
+SS_MUST_USE ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err);
 
 #endif

@@ -12,7 +12,7 @@
 enum { MAX_DEPTH = 32 };
 
 /* Match the rest of a pattern below a folder ("" for the working one). */
-static ss_status search_below(struct ss_dataset_paths *found, const char *folder,
+static ss_status search_below(struct ss_dataset_file_list *found, const char *folder,
                               const char *pattern, int depth, ss_err *err);
 
 static bool has_wildcard(const char *part, size_t n)
@@ -23,21 +23,6 @@ static bool has_wildcard(const char *part, size_t n)
         }
     }
     return false;
-}
-
-bool ss_dataset_path_is_left_over(const char *path)
-{
-    bool is_saved = false;
-    const char *name = ss__path_name(path);
-    char *folder = ss__strndup(path, (size_t)(name - path));
-    static const char *const documents[] = {"state.json", "dataset_info.json"};
-    for (size_t i = 0; folder != NULL && ss_format_name_is_cache(name) && i < 2; i++) {
-        char *document = ss__path_join(folder, documents[i]);
-        is_saved |= document != NULL && ss__path_look(document) == SS__PATH_FILE;
-        ss__free(document);
-    }
-    ss__free(folder);
-    return is_saved;
 }
 
 /* Whether a name is one of those that a folder would leave out, and the pattern begins with a
@@ -54,8 +39,8 @@ static bool is_left_out(const char *folder, const char *name, const char *patter
 }
 
 /* A name that fits a component: a file is found if that was the last, else go on below. */
-static ss_status take_name(struct ss_dataset_paths *found, const char *folder, const char *name,
-                           const char *rest, int depth, ss_err *err)
+static ss_status take_name(struct ss_dataset_file_list *found, const char *folder,
+                           const char *name, const char *rest, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
     ss__path_kind kind = SS__PATH_NONE;
@@ -67,7 +52,7 @@ static ss_status take_name(struct ss_dataset_paths *found, const char *folder, c
     SS_TRY(ss__path_check(path, &kind, &is_link, err));
     if (rest == NULL) {
         const bool is_file = kind != SS__PATH_FOLDER && (kind != SS__PATH_NONE || is_link);
-        SS_TRY(is_file ? ss_dataset_paths_add(found, path, err) : SS_OK);
+        SS_TRY(is_file ? ss_dataset_file_list_add(found, path, err) : SS_OK);
     } else if (kind == SS__PATH_FOLDER) {
         SS_TRY(search_below(found, path, rest, depth, err));
     }
@@ -77,7 +62,7 @@ out:
 }
 
 /* Folders at any depth, hidden ones and those of bookkeeping left out. */
-static ss_status search_deep(struct ss_dataset_paths *found, const char *folder,
+static ss_status search_deep(struct ss_dataset_file_list *found, const char *folder,
                              const char *pattern, const char *rest, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -95,7 +80,7 @@ out:
     return status;
 }
 
-static ss_status search_names(struct ss_dataset_paths *found, const char *folder,
+static ss_status search_names(struct ss_dataset_file_list *found, const char *folder,
                               const char *part, const char *rest, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -112,7 +97,7 @@ out:
     return status;
 }
 
-static ss_status search_below(struct ss_dataset_paths *found, const char *folder,
+static ss_status search_below(struct ss_dataset_file_list *found, const char *folder,
                               const char *pattern, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -138,7 +123,8 @@ out:
 }
 
 /* Whether the files are of several kinds by their names; the kinds in *list. */
-static bool list_kinds(const struct ss_dataset_paths *found, size_t from, struct ss__buf *list)
+static bool list_kinds(const struct ss_dataset_file_list *found, size_t from,
+                       struct ss__buf *list)
 {
     const char *kinds[8];
     size_t n_of[8] = {0}, n = 0;
@@ -160,7 +146,7 @@ static bool list_kinds(const struct ss_dataset_paths *found, size_t from, struct
     return n > 1;
 }
 
-ss_status ss_dataset_paths_add_pattern(struct ss_dataset_paths *list, const char *pattern,
+ss_status ss_dataset_paths_add_pattern(struct ss_dataset_file_list *list, const char *pattern,
                                        const struct ss_log *log, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -171,7 +157,7 @@ ss_status ss_dataset_paths_add_pattern(struct ss_dataset_paths *list, const char
     if (list->n == from) {
         SS_FAIL_FILE(pattern, SS_E_NOINPUT, "no file matches this pattern");
     }
-    ss_dataset_paths_sort(list, from);
+    ss_dataset_file_list_sort(list, from);
     if (list_kinds(list, from, &kinds) && ss__buf_text(&kinds) != NULL) {
         ss__log(log, SS_LEVEL_WARNING, "%s: files of several kinds match and are all read: %s",
                 pattern, kinds.data);

@@ -1,5 +1,5 @@
-/* What the parts of the reader of JSON share: reader_json.c gives rows, json_columns.c tells
- * their columns. */
+/* What the parts of the reader of JSON share: json_rows.c steps over rows, json_columns.c tells
+ * their columns, reader_json.c gives texts and values. */
 #ifndef SS_FORMAT_JSON_READER_PRIV_H
 #define SS_FORMAT_JSON_READER_PRIV_H
 
@@ -45,6 +45,13 @@ struct ss_format_json_reader {
 typedef ss_status (*ss_format_json_walk)(struct ss_format_json_reader *reader,
                                          struct ss_format_scan *scan,
                                          struct ss_format_record *record, ss_err *err);
+
+/* A cursor at the start of the current row. */
+struct ss_format_scan ss_format_json_scan_row(const struct ss_format_json_reader *reader);
+
+/* Fail with SS_E_DATA: what is wrong at a byte of the current row, and where that is. */
+ss_status ss_format_json_fail_row(const struct ss_format_json_reader *reader, const char *at,
+                                  const char *problem, ss_err *err);
 
 /* Step to the next row and walk over it. */
 SS_MUST_USE ss_status ss_format_json_next_row(struct ss_format_json_reader *reader,

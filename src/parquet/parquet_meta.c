@@ -82,11 +82,6 @@ static const struct ss_parquet_shape chunk_shape = SS_PARQUET_SHAPE(chunk_slots)
 
 /* ---- row groups ---- */
 
-ss_status ss_parquet_fail_meta(const struct ss_parquet *file, const char *fault, ss_err *err)
-{
-    return ss__fail_file(err, file->name, SS_E_DATA, "damaged Parquet footer: %s", fault);
-}
-
 void ss_parquet_groups_init(const struct ss_parquet *file, struct ss_parquet_groups *out)
 {
     *out = (struct ss_parquet_groups){

@@ -295,6 +295,11 @@ static ss_status count_leaves(struct ss_parquet *file, ss_err *err)
     return SS_OK;
 }
 
+ss_status ss_parquet_fail_meta(const struct ss_parquet *file, const char *fault, ss_err *err)
+{
+    return ss__fail_file(err, file->name, SS_E_DATA, "damaged Parquet footer: %s", fault);
+}
+
 ss_status ss_parquet_read_schema(struct ss_parquet *file,
                                  const struct ss_parquet_thrift_list *schema,
                                  const uint8_t *end, ss_err *err)

@@ -15,84 +15,6 @@
 #include "base/mem.h"
 #include "source/prefetch_priv.h"
 
-/* ---- the thread's side of the ring ---- */
-
-/* Put bytes into the ring, waiting while it is full; false when they are not wanted any more.
- */
-static bool put_bytes(struct ss_source_prefetcher *prefetcher, uint64_t serial,
-                      const char *data, size_t n)
-{
-    pthread_mutex_lock(&prefetcher->lock);
-    while (n > 0 && !prefetcher->stops && prefetcher->serial == serial) {
-        const size_t used = prefetcher->n_ring;
-        const size_t at = (prefetcher->ring_start + used) % SS_SOURCE_PREFETCH_BYTES;
-        size_t part = ss__min_size(n, SS_SOURCE_PREFETCH_BYTES - used);
-        part = ss__min_size(part, SS_SOURCE_PREFETCH_BYTES - at);
-        if (part == 0) {
-            pthread_cond_wait(&prefetcher->changed, &prefetcher->lock);
-            continue;
-        }
-        memcpy(prefetcher->ring + at, data, part);
-        prefetcher->n_ring += part;
-        data += part;
-        n -= part;
-        pthread_cond_broadcast(&prefetcher->changed);
-    }
-    const bool wanted = !prefetcher->stops && prefetcher->serial == serial;
-    pthread_mutex_unlock(&prefetcher->lock);
-    return wanted;
-}
-
-struct putting {
-    struct ss_source_prefetcher *prefetcher;
-    uint64_t serial;
-};
-
-static ss_status take(void *user, const void *data, size_t n, bool *enough, ss_err *err)
-{
-    const struct putting *putting = user;
-    (void)err;
-    *enough = !put_bytes(putting->prefetcher, putting->serial, data, n);
-    return SS_OK;
-}
-
-ss_status ss_source_prefetch_pull(struct ss_source_prefetcher *prefetcher,
-                                  struct ss_net_remote *remote, struct ss_source_range range,
-                                  uint64_t serial, ss_err *err)
-{
-    struct putting putting = {prefetcher, serial};
-    const uint64_t n = range.end == SS_NOWHERE ? SS_NOWHERE : range.end - range.begin;
-    return ss_net_remote_read(remote, range.begin, n, take, &putting, err);
-}
-
-bool ss_source_prefetch_next_range(struct ss_source_prefetcher *prefetcher,
-                                   struct ss_source_range *range, uint64_t *serial)
-{
-    pthread_mutex_lock(&prefetcher->lock);
-    while (!prefetcher->stops && prefetcher->n_begun == prefetcher->plan.n) {
-        prefetcher->is_idle = prefetcher->has_plan;
-        pthread_cond_broadcast(&prefetcher->changed);
-        pthread_cond_wait(&prefetcher->changed, &prefetcher->lock);
-    }
-    const bool found = !prefetcher->stops;
-    prefetcher->is_idle = false;
-    if (found) {
-        *range = prefetcher->plan.items[prefetcher->n_begun++];
-        *serial = prefetcher->serial;
-    }
-    pthread_mutex_unlock(&prefetcher->lock);
-    return found;
-}
-
-void ss_source_prefetch_say_head(struct ss_source_prefetcher *prefetcher, struct ss__map map)
-{
-    pthread_mutex_lock(&prefetcher->lock);
-    prefetcher->map = map;
-    prefetcher->has_head = true;
-    pthread_cond_broadcast(&prefetcher->changed);
-    pthread_mutex_unlock(&prefetcher->lock);
-}
-
 /* ---- the thread ---- */
 
 static void finish_job(struct ss_source_prefetcher *prefetcher, ss_status status,
@@ -128,28 +50,6 @@ static void *work(void *user)
     pthread_mutex_unlock(&prefetcher->lock);
     ss_source_prefetch_release_client(prefetcher);
     return NULL;
-}
-
-/* Sentences of the client wait for the thread that reads. */
-void ss_source_prefetch_note(void *user, ss_level level, const char *sentence)
-{
-    struct ss_source_prefetcher *prefetcher = user;
-    pthread_mutex_lock(&prefetcher->lock);
-    if (prefetcher->notes.n_bytes < 4096) {
-        ss__buf_add_byte(&prefetcher->notes, level == SS_LEVEL_WARNING ? 'W' : 'N');
-        ss__buf_add(&prefetcher->notes, sentence, strlen(sentence) + 1);
-    }
-    pthread_mutex_unlock(&prefetcher->lock);
-}
-
-int ss_source_prefetch_is_stopped(void *user)
-{
-    struct ss_source_prefetcher *prefetcher = user;
-    pthread_mutex_lock(&prefetcher->lock);
-    const bool stops = prefetcher->stops || prefetcher->quits;
-    pthread_mutex_unlock(&prefetcher->lock);
-    return stops || (prefetcher->options.is_interrupted != NULL &&
-                     atomic_load(prefetcher->options.is_interrupted));
 }
 
 /* ---- beginning and ending ---- */

@@ -146,3 +146,64 @@ def test_texts_speak_of_the_project_alone():
         path = ROOT / name
         if path.suffix in (".c", ".h", ".py", ".md", ".sh", ".cmake", ".txt") and path.exists() and name != "tests/layers/test_layers.py":
             assert not path_like.search(path.read_text(encoding="utf8", errors="replace")), f"{name} names a path of one machine"
+
+
+# Circles by calls between files that are left, each with its reason. What is not here is a fault: a helper stands below the
+# table that calls its users, a type that two files share has a file of its own.
+CIRCLES = [
+    ("base/json base/json_parse", "a tree and its parser, one file each for their length"),
+    ("tensor/cpu tensor/pack tensor/tile_int8_amx", "the choice of kernels tries one on numbers that it packs"),
+    ("tokenizer/bpe tokenizer/normalize tokenizer/normalize_parts tokenizer/split tokenizer/split_patterns tokenizer/tokenize "
+     "tokenizer/words", "steps of a pipeline that call the next one, so that a word of the cache skips all of them"),
+    ("tokenizer/load tokenizer/load_added tokenizer/load_extra tokenizer/load_template tokenizer/load_bpe tokenizer/load_model",
+     "parts of one document that name each other's tokens"),
+    ("net/artifact_fetch net/artifact_reference", "a reference leads to entries of another artifact, which may hold references"),
+    ("weights/pickle_names weights/pickle_numpy weights/pickle_torch", "a table of names calls what they mean"),
+    ("encoder/adapter encoder/bind encoder/config_keys encoder/config_modern encoder/config_nomic encoder/encoder encoder/encoder_config "
+     "encoder/family encoder/forward encoder/model_folder encoder/sentence_config encoder/sentence_modules encoder/smoothing",
+     "tables of families and modules call what they name, which uses helpers beside the tables"),
+    ("sae/sae sae/sae_batch sae/sae_dictionary sae/sae_encode sae/sae_gemma sae/sae_hypothesaes sae/sae_latent sae/sae_prebias "
+     "sae/sae_rule sae/sae_rule_text sae/sae_saelens sae/sae_scaler sae/sae_seed sae/sae_sparsify sae/sae_to_saelens sae/sae_to_seed sae/sae_write",
+     "tables of formats call their readers and writers, which use helpers beside the tables"),
+]
+
+
+def calls_between_files(objects):
+    """For each file the files whose functions or data it uses, read off the symbols of the objects."""
+    owner, used = {}, {}
+    for path in sorted(objects.rglob("*.o")):
+        name = f"{path.relative_to(objects).parts[0]}/{path.name.split('.')[0]}"
+        if not (SRC / f"{name}.c").exists():  # left over from a build before it was moved
+            continue
+        for line in subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout.splitlines():
+            *_, kind, symbol = line.split()
+            if kind == "U":
+                used.setdefault(name, set()).add(symbol)
+            elif kind in "TDRBVW":
+                owner[symbol] = name
+    return {name: {owner[s] for s in symbols if s in owner} - {name} for name, symbols in used.items()}
+
+
+def circles(graph):
+    """The sets of files that reach each other."""
+    def reached(start):
+        seen, todo = set(), [start]
+        while todo:
+            for other in graph.get(todo.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        return seen
+    reach = {name: reached(name) for name in graph}
+    return {frozenset(other for other in reach[name] if name in reach.get(other, ())) for name in graph if name in reach[name]}
+
+
+def test_files_do_not_call_each_other_in_circles():
+    named = [set(files.split()) for files, _ in CIRCLES]
+    found = circles(calls_between_files(library() / "CMakeFiles/saescope_objects.dir"))
+    wrong = [", ".join(sorted(circle)) for circle in found if not any(circle <= files for files in named)]
+    assert not wrong, "these files call each other in a circle:\n" + "\n".join(wrong)
+
+
+def test_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == {frozenset({"b", "c"})}
