@@ -101,7 +101,7 @@ struct cli_option {
 
 extern const struct cli_option cli_options[N_OPTIONS];
 
-enum { CLI_MAX_LIST = 4096 };
+enum { CLI_MAX_LIST = 4096, CLI_NUMBER_BYTES = 32 };
 
 /* What a command was called with. Texts point into argv or the environment. */
 struct cli_values {
@@ -109,7 +109,8 @@ struct cli_values {
     const char *origin[N_OPTIONS];
     uint64_t count[N_OPTIONS];
     double real[N_OPTIONS];
-    const char **list; /* of the only list option, --dataset */
+    char number[N_OPTIONS][CLI_NUMBER_BYTES]; /* of a count or real, as JSON has it */
+    const char **list;                        /* of the only list option, --dataset */
     size_t n_list;
     const char **arguments; /* positional */
     size_t n_arguments;
@@ -285,6 +286,11 @@ static inline struct ss_text cli_text_of(const char *text)
     }
     return (struct ss_text){text, n};
 }
+
+/* The shortest text that reads back as the same number, of 64 or of 32 bits: "0.1", "1e-07";
+ * "null" where it is not finite, as JSON has it. Returns `out`. */
+const char *cli_number(double value, char out[CLI_NUMBER_BYTES]);
+const char *cli_number_f32(float value, char out[CLI_NUMBER_BYTES]);
 
 /* JSON that the library gave, with such characters escaped. */
 void cli_print_raw_json(FILE *to, struct ss_text json);

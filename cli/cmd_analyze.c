@@ -101,6 +101,7 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
 static void print_json_features(const ss_run *run)
 {
     size_t best[N_SHOWN_FEATURES];
+    char number[CLI_NUMBER_BYTES];
     const size_t n = most_frequent(run, best);
     printf("\"most_frequent\": [");
     for (size_t i = 0; i < n; i++) {
@@ -108,8 +109,8 @@ static void print_json_features(const ss_run *run)
         struct ss_top_text top;
         ss_run_feature(run, best[i], &facts);
         ss_run_top(run, best[i], 0, &top);
-        printf("%s{\"feature\": %zu, \"rate_pct\": %.9g, \"text\": ", i == 0 ? "" : ", ",
-               best[i], (double)facts.rate_pct);
+        printf("%s{\"feature\": %zu, \"rate_pct\": %s, \"text\": ", i == 0 ? "" : ", ", best[i],
+               cli_number_f32(facts.rate_pct, number));
         cli_print_json(stdout, top.text);
         putchar('}');
     }
@@ -119,7 +120,7 @@ static void print_json_features(const ss_run *run)
 static void print_json_summary(const ss_run *run, const char *out_dir)
 {
     struct ss_run_info info;
-    char bad[40] = "";
+    char bad[40] = "", median[CLI_NUMBER_BYTES];
     ss_run_describe(run, &info);
     if (info.n_rows_skipped[SS_ROW_BAD] > 0) {
         snprintf(bad, sizeof bad, ", \"bad\": %llu",
@@ -133,14 +134,14 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
            "%llu, "
            "\"tokens\": %llu, "
            "\"seconds\": %.3f, \"features\": %zu, \"dead_features\": %zu, "
-           "\"median_rate_pct\": %.9g, ",
+           "\"median_rate_pct\": %s, ",
            (unsigned long long)info.n_rows_read, (unsigned long long)info.n_rows_used,
            (unsigned long long)info.n_rows_skipped[SS_ROW_NULL],
            (unsigned long long)info.n_rows_skipped[SS_ROW_EMPTY],
            (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK], bad,
            (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_rows_reembedded,
            (unsigned long long)info.n_tokens, info.seconds, info.n_features, info.n_dead,
-           info.median_rate_pct);
+           cli_number(info.median_rate_pct, median));
     print_json_features(run);
     puts("}");
 }

@@ -24,6 +24,18 @@ static void print_padded(const char *cell, size_t width)
     }
 }
 
+/* A value as people read it. */
+static const char *as_word(const char *value, ss_value_kind kind)
+{
+    return kind != SS_VALUE_BOOL ? value : strcmp(value, "true") == 0 ? "yes" : "no";
+}
+
+static const char *cell_of(const struct ss_report *report, size_t row, size_t column)
+{
+    const char *cell = report->cells[row * report->n_table_columns + column];
+    return row == 0 ? cell : as_word(cell, report->kinds[column]);
+}
+
 static void print_table(const struct ss_report *report, bool colours)
 {
     size_t widths[MAX_TABLE_COLUMNS] = {0};
@@ -32,7 +44,7 @@ static void print_table(const struct ss_report *report, bool colours)
                                  : report->n_table_columns;
     for (size_t r = 0; r < report->n_table_rows; r++) {
         for (size_t c = 0; c < n_columns; c++) {
-            const size_t width = cell_width(report->cells[r * report->n_table_columns + c]);
+            const size_t width = cell_width(cell_of(report, r, c));
             widths[c] = width > widths[c] ? width : widths[c];
         }
     }
@@ -41,8 +53,7 @@ static void print_table(const struct ss_report *report, bool colours)
         printf("  %s", colours && r == 0 ? "\033[1m" : "");
         for (size_t c = 0; c < n_columns; c++) {
             const bool is_last = c + 1 == n_columns;
-            print_padded(report->cells[r * report->n_table_columns + c],
-                         is_last ? 0 : widths[c]);
+            print_padded(cell_of(report, r, c), is_last ? 0 : widths[c]);
             printf("%s", is_last ? "" : "  ");
         }
         printf("%s\n", colours && r == 0 ? "\033[0m" : "");
@@ -53,13 +64,15 @@ static void print_table(const struct ss_report *report, bool colours)
 static void print_value(const struct ss_fact *fact)
 {
     char text[32], *end = NULL;
-    const unsigned long long whole = fact->is_number ? strtoull(fact->value, &end, 10) : 0;
-    if (!fact->is_number) {
-        cli_print_safely(stdout, cli_text_of(fact->value), 0);
-    } else if (*end == '\0') {
-        fputs(cli_thousands(whole, text), stdout);
+    if (fact->kind == SS_VALUE_NUMBER) {
+        const unsigned long long whole = strtoull(fact->value, &end, 10);
+        if (*end == '\0') {
+            fputs(cli_thousands(whole, text), stdout);
+        } else {
+            printf("%.6g", strtod(fact->value, NULL));
+        }
     } else {
-        printf("%.6g", strtod(fact->value, NULL));
+        cli_print_safely(stdout, cli_text_of(as_word(fact->value, fact->kind)), 0);
     }
 }
 
@@ -96,6 +109,15 @@ static void print_key(const char *name)
     printf("\": ");
 }
 
+static void print_json_value(const char *value, ss_value_kind kind)
+{
+    if (kind == SS_VALUE_TEXT) {
+        cli_print_json(stdout, cli_text_of(value));
+    } else {
+        fputs(value, stdout);
+    }
+}
+
 static void print_json_table(const struct ss_report *report)
 {
     printf(", \"table\": [");
@@ -104,27 +126,29 @@ static void print_json_table(const struct ss_report *report)
         for (size_t c = 0; c < report->n_table_columns; c++) {
             printf("%s", c > 0 ? ", " : "");
             print_key(report->cells[c]);
-            cli_print_json(stdout, cli_text_of(report->cells[r * report->n_table_columns + c]));
+            print_json_value(report->cells[r * report->n_table_columns + c], report->kinds[c]);
         }
         putchar('}');
     }
     putchar(']');
 }
 
+static const char *const type_names[] = {
+    [SS_PATH_ENCODER] = "model", [SS_PATH_SAE] = "sae",         [SS_PATH_DATASET] = "dataset",
+    [SS_PATH_RUN] = "run",       [SS_PATH_WEIGHTS] = "weights", [SS_PATH_ARCHIVE] = "archive",
+    [SS_PATH_JSON] = "json",
+};
+
 static void print_json_report(const struct ss_report *report, const char *path)
 {
     printf("{\"schema\": 1, \"path\": ");
     cli_print_json(stdout, cli_text_of(path));
-    printf(", \"is\": ");
+    printf(", \"type\": \"%s\", \"is\": ", type_names[report->kind]);
     cli_print_json(stdout, cli_text_of(report->title));
     for (size_t i = 0; i < report->n_facts; i++) {
         printf(", ");
         print_key(report->facts[i].name);
-        if (report->facts[i].is_number) {
-            printf("%s", report->facts[i].value);
-        } else {
-            cli_print_json(stdout, cli_text_of(report->facts[i].value));
-        }
+        print_json_value(report->facts[i].value, report->facts[i].kind);
     }
     if (report->n_table_rows > 1) {
         print_json_table(report);

@@ -74,20 +74,25 @@ static void print_feature(const struct showing *showing, size_t feature)
 static void print_json_facts(const struct showing *showing, size_t feature)
 {
     struct ss_feature facts;
+    char numbers[5][CLI_NUMBER_BYTES];
     ss_run_feature(showing->run, feature, &facts);
-    printf("\"feature\": %zu, \"dead\": %s, \"n_fires\": %llu, \"rate_pct\": %.9g, "
-           "\"rate_low_pct\": %.9g, \"rate_high_pct\": %.9g, \"max_activation\": %.9g, "
-           "\"mean_activation\": %.9g",
+    printf("\"feature\": %zu, \"dead\": %s, \"n_fires\": %llu, \"rate_pct\": %s, "
+           "\"rate_low_pct\": %s, \"rate_high_pct\": %s, \"max_activation\": %s, "
+           "\"mean_activation\": %s",
            feature, facts.dead ? "true" : "false", (unsigned long long)facts.n_fires,
-           (double)facts.rate_pct, facts.rate_low_pct, facts.rate_high_pct,
-           (double)facts.max_activation, facts.mean_activation);
+           cli_number_f32(facts.rate_pct, numbers[0]),
+           cli_number(facts.rate_low_pct, numbers[1]),
+           cli_number(facts.rate_high_pct, numbers[2]),
+           cli_number_f32(facts.max_activation, numbers[3]),
+           cli_number(facts.mean_activation, numbers[4]));
 }
 
 static void print_json_top(const struct showing *showing, size_t feature, size_t rank)
 {
     struct ss_top_text top;
+    char number[CLI_NUMBER_BYTES];
     ss_run_top(showing->run, feature, rank, &top);
-    printf("{\"activation\": %.9g, \"text\": ", (double)top.activation);
+    printf("{\"activation\": %s, \"text\": ", cli_number_f32(top.activation, number));
     cli_print_json(stdout, top.text);
     if (top.row != SS_NOWHERE && top.kept.n_bytes > 2) {
         printf(", \"row\": %llu, ", (unsigned long long)top.row);

@@ -288,6 +288,12 @@ static int take_value(const struct cli_command *command, struct cli_values *valu
             command, "--%s: '%s' is not a whole number of %llu or more, such as 1000 or 1k",
             option->name, text, (unsigned long long)option->least);
     }
+    if (option->kind == CLI_COUNT) {
+        snprintf(values->number[id], CLI_NUMBER_BYTES, "%llu",
+                 (unsigned long long)values->count[id]);
+    } else if (option->kind == CLI_REAL) {
+        cli_number(values->real[id], values->number[id]);
+    }
     return CLI_OK;
 }
 

@@ -40,8 +40,7 @@ static bool is_sae(const struct ss_report *report)
 {
     bool found = report->kind == SS_PATH_SAE;
     for (size_t i = 0; report->kind == SS_PATH_WEIGHTS && i < report->n_facts; i++) {
-        found = found || (strcmp(report->facts[i].name, "an SAE of") == 0 &&
-                          report->facts[i].value[0] != '\0');
+        found = found || strcmp(report->facts[i].name, "sae format") == 0;
     }
     return found;
 }

@@ -131,13 +131,18 @@ struct ss_option_record *cli_records(const struct cli_command *command,
         }
         const bool is_list = cli_options[id].kind == CLI_LIST;
         const bool is_flag = cli_options[id].kind == CLI_FLAG;
+        const bool is_number = values->number[id][0] != '\0';
         for (size_t j = 0; j < (is_list ? values->n_list : 1); j++) {
             records[(*n)++] = (struct ss_option_record){
                 .name = cli_options[id].name,
-                .value = is_list   ? values->list[j]
-                         : is_flag ? "true"
-                                   : values->text[id],
+                .value = is_list     ? values->list[j]
+                         : is_flag   ? "true"
+                         : is_number ? values->number[id]
+                                     : values->text[id],
                 .origin = values->origin[id],
+                .kind = is_flag     ? SS_VALUE_BOOL
+                        : is_number ? SS_VALUE_NUMBER
+                                    : SS_VALUE_TEXT,
             };
         }
     }

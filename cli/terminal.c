@@ -1,6 +1,7 @@
 /* What people see: errors, notices, safe text, numbers, and the care that output really
  * arrives. */
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -332,6 +333,28 @@ const char *cli_thousands(uint64_t n, char out[32])
     }
     out[at] = '\0';
     return out;
+}
+
+static const char *shortest(double value, bool is_f32, char out[CLI_NUMBER_BYTES])
+{
+    for (int n = 1; n <= 17; n++) {
+        snprintf(out, CLI_NUMBER_BYTES, "%.*g", n, value);
+        if (is_f32 ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value) {
+            return out;
+        }
+    }
+    snprintf(out, CLI_NUMBER_BYTES, "null"); /* not finite, or not a number */
+    return out;
+}
+
+const char *cli_number(double value, char out[CLI_NUMBER_BYTES])
+{
+    return isfinite(value) ? shortest(value, false, out) : shortest(NAN, false, out);
+}
+
+const char *cli_number_f32(float value, char out[CLI_NUMBER_BYTES])
+{
+    return isfinite(value) ? shortest((double)value, true, out) : shortest(NAN, true, out);
 }
 
 const char *cli_plural(uint64_t n, const char *noun, char out[64])

@@ -644,10 +644,19 @@ SS_API void ss_embeddings_describe(const ss_embeddings *embeddings,
 
 typedef struct ss_run ss_run;
 
+/* How the text of a value is read, and written as JSON. */
+typedef enum ss_value_kind {
+    SS_VALUE_TEXT,
+    SS_VALUE_NUMBER, /* a JSON number */
+    SS_VALUE_BOOL,   /* "true" or "false" */
+    SS_VALUE_LIST    /* a JSON array */
+} ss_value_kind;
+
 /* One resolved option, recorded in run.json. Origin: "default", "command line", "environment".
- */
+ * Records of one name that follow each other are a list. */
 struct ss_option_record {
     const char *name, *value, *origin;
+    ss_value_kind kind;
 };
 
 struct ss_analyze_options {
@@ -893,7 +902,7 @@ struct ss_inspect_options {
 struct ss_fact {
     const char *name;  /* "width"; in JSON the key, spaces as underscores */
     const char *value; /* "768" */
-    bool is_number;    /* value is a JSON number */
+    ss_value_kind kind;
 };
 struct ss_report {
     ss_path_kind kind;
@@ -904,6 +913,7 @@ struct ss_report {
      */
     const char **cells; /* [n_table_rows, n_table_columns], first row the header */
     size_t n_table_rows, n_table_columns;
+    const ss_value_kind *kinds; /* [n_table_columns] of the columns */
     void *memory;
 };
 

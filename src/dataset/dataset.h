@@ -79,9 +79,8 @@ bool ss_dataset_bad_row(const ss_dataset *dataset, size_t i, struct ss_format_ba
 /* How many of a kind there were so far; of all kinds for SS_FORMAT_FAULT_NONE. */
 uint64_t ss_dataset_n_bad_rows(const ss_dataset *dataset, ss_format_fault fault);
 
-/* Fail with SS_E_DATA, listing the columns, if there are columns and each holds other than
- * text.
- */
+/* Fail with SS_E_DATA, listing the columns, if there are columns but none of texts, none of
+ * lists, and not several of numbers, which may be features or embeddings. */
 SS_MUST_USE ss_status ss_dataset_check_text(ss_dataset *dataset, ss_err *err);
 
 /* The next row as a JSON object on one line, valid UTF-8, borrowed until the next call. At the

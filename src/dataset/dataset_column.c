@@ -40,13 +40,17 @@ static bool is_object(const ss_dataset *dataset, const char *name)
 
 ss_status ss_dataset_check_text(ss_dataset *dataset, ss_err *err)
 {
-    bool is_text = dataset->n_columns == 0 || reader_of(dataset)->stores_text;
+    bool is_useful = dataset->n_columns == 0 || reader_of(dataset)->stores_text;
+    size_t n_numbers = 0;
     for (size_t i = 0; i < dataset->n_columns; i++) {
-        is_text |= dataset->columns[i].is_text || dataset->columns[i].is_doubtful ||
-                   strcmp(dataset->columns[i].type, "null") == 0;
+        const char *type = dataset->columns[i].type;
+        n_numbers += strcmp(type, "number") == 0;
+        is_useful |= dataset->columns[i].is_text || dataset->columns[i].is_doubtful ||
+                     strcmp(type, "null") == 0 || strcmp(type, "array") == 0;
     }
-    return is_text ? SS_OK
-                   : ss_format_fail_column(dataset, "there is no column of strings", "", err);
+    return is_useful || n_numbers > 1
+               ? SS_OK
+               : ss_format_fail_column(dataset, "there is no column of strings", "", err);
 }
 
 /* ---- the choice ---- */

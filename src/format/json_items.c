@@ -111,6 +111,15 @@ static ss_status fail_here(const struct ss_format_json_items *items,
     return ss_format_json_items_fail(items, stream, stream->offset + items->at, problem, err);
 }
 
+/* Whether an object comes next: rows may hold NaN. */
+static bool begins_object(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
+        at++;
+    }
+    return at < end && *at == '{';
+}
+
 /* Pass one value, with as much of the stream as it needs. */
 static ss_status take_value(struct ss_format_json_items *items, struct ss_source_stream *stream,
                             struct ss_format_json_item *item, ss_err *err)
@@ -118,8 +127,9 @@ static ss_status take_value(struct ss_format_json_items *items, struct ss_source
     items->n_items++;
     for (;;) {
         const char *start = stream->data + items->at;
-        struct ss_format_scan scan = {start, stream->data + stream->n_bytes, NULL, false,
-                                      items->strict};
+        const char *end = stream->data + stream->n_bytes;
+        struct ss_format_scan scan = {start, end, NULL, false,
+                                      items->strict && !begins_object(start, end)};
         const bool good = ss_format_scan_value(&scan);
         if (scan.at == scan.end && !stream->at_end) {
             const size_t n_seen = stream->n_bytes - items->at;

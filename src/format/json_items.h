@@ -20,7 +20,8 @@ typedef enum ss_format_json_layout {
 /* A place in the text. Copied to look ahead, as long as nothing is taken from the stream. */
 struct ss_format_json_items {
     ss_format_json_layout layout;
-    bool strict;     /* RFC 8259: no NaN; objects of a sequence begin on lines of their own */
+    bool strict; /* RFC 8259 (a row may hold NaN, too); objects of a sequence begin on lines of
+                    their own */
     bool has_tables; /* an object of columns is rows */
     bool begun, in_array, in_sequence, done;
     bool is_mid_line; /* SS_FORMAT_JSON_LINES: the next item goes on with a line */

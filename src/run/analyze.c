@@ -111,6 +111,8 @@ static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err
     info->sae_path = ss_run_strdup(run, sae.path);
     run->sae_rule = ss_run_strdup(
         run, ss_sae_activation_text(analysis->sae, analysis->pass.reembed.calibrated));
+    run->sae_threshold =
+        ss_sae_activation_threshold(analysis->sae, analysis->pass.reembed.calibrated);
     info->dataset_name = ss_run_dataset_name(&dataset, &run->arena);
     if (info->dataset_name != NULL) {
         info->title = analysis->options->title == NULL

@@ -44,9 +44,11 @@ SS_MUST_USE ss_status ss_run_report_finish(struct ss_report *report, ss_err *err
 void ss_run_report_text(struct ss_report *report, const char *name, const char *value);
 void ss_run_report_count(struct ss_report *report, const char *name, uint64_t value);
 void ss_run_report_number(struct ss_report *report, const char *name, double value);
+void ss_run_report_bool(struct ss_report *report, const char *name, bool value);
 
-/* Begin a table with n columns; every cell then follows, row by row. */
-void ss_run_report_table(struct ss_report *report, size_t n_columns, const char *const *header);
+/* Begin a table with n columns, constants; every cell then follows, row by row. */
+void ss_run_report_table(struct ss_report *report, size_t n_columns, const char *const *header,
+                         const ss_value_kind *kinds);
 void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_bytes);
 
 /* Forget facts and table from `n_facts` on. */

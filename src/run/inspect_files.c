@@ -29,6 +29,7 @@ ss_status ss_run_inspect_weights(struct ss_run_inspection *inspection, ss_err *e
 {
     ss_status status = SS_OK;
     static const char *const header[] = {"tensor", "dtype", "shape"};
+    static const ss_value_kind kinds[] = {SS_VALUE_TEXT, SS_VALUE_TEXT, SS_VALUE_LIST};
     struct ss_report *report = inspection->report;
     struct ss_weights *weights = NULL;
     uint64_t n_values = 0;
@@ -43,8 +44,10 @@ ss_status ss_run_inspect_weights(struct ss_run_inspection *inspection, ss_err *e
     ss_run_report_count(report, "tensors", ss_weights_n(weights));
     ss_run_report_count(report, "values", n_values);
     const char *sae = ss_sae_format_of(weights);
-    ss_run_report_text(report, "an SAE of", sae == NULL ? "" : sae);
-    ss_run_report_table(report, 3, header);
+    if (sae != NULL) {
+        ss_run_report_text(report, "sae format", sae);
+    }
+    ss_run_report_table(report, 3, header, kinds);
     for (size_t i = 0; i < ss_weights_n(weights); i++) {
         add_tensor(report, ss_weights_at(weights, i));
     }
@@ -91,8 +94,9 @@ static int list_entry(void *user, const struct ss_source_zip_entry *entry)
 ss_status ss_run_inspect_archive(struct ss_run_inspection *inspection, ss_err *err)
 {
     static const char *const header[] = {"entry", "bytes", "crc32"};
+    static const ss_value_kind kinds[] = {SS_VALUE_TEXT, SS_VALUE_NUMBER, SS_VALUE_TEXT};
     struct listing listing = {.report = inspection->report};
-    ss_run_report_table(inspection->report, 3, header);
+    ss_run_report_table(inspection->report, 3, header, kinds);
     SS_RETURN_IF_ERROR(
         ss_source_zip_each(inspection->path, list_entry, &listing, &inspection->asking, err));
     if (listing.pickle[0] != '\0') {
@@ -127,12 +131,13 @@ static void add_text_column(struct ss_run_inspection *inspection)
 static void add_columns(struct ss_report *report, const ss_dataset *dataset)
 {
     static const char *const header[] = {"column", "type", "text"};
+    static const ss_value_kind kinds[] = {SS_VALUE_TEXT, SS_VALUE_TEXT, SS_VALUE_BOOL};
     const struct ss_format_column *columns = NULL;
     size_t n = 0;
     ss_dataset_columns(dataset, &columns, &n);
-    ss_run_report_table(report, 3, header);
+    ss_run_report_table(report, 3, header, kinds);
     for (size_t i = 0; i < n; i++) {
-        const char *is_text = columns[i].is_text ? "yes" : "no";
+        const char *is_text = columns[i].is_text ? "true" : "false";
         ss_run_report_cell(report, columns[i].name, strlen(columns[i].name));
         ss_run_report_cell(report, columns[i].type, strlen(columns[i].type));
         ss_run_report_cell(report, is_text, strlen(is_text));

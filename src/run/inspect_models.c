@@ -25,7 +25,7 @@ ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *e
     ss_run_report_count(report, "parameters", info.n_parameters);
     ss_run_report_count(report, "width", info.width);
     ss_run_report_text(report, "pooling", info.pooling);
-    ss_run_report_text(report, "normalized", info.normalized ? "yes" : "no");
+    ss_run_report_bool(report, "normalized", info.normalized);
     ss_run_report_count(report, "layers", info.n_layers);
     ss_run_report_count(report, "heads", info.n_heads);
     ss_run_report_count(report, "hidden width", info.hidden_width);
@@ -80,7 +80,7 @@ ss_status ss_run_inspect_sae(struct ss_run_inspection *inspection, ss_err *err)
     if (info.top_k > 0) {
         ss_run_report_count(report, "top k", info.top_k);
     }
-    ss_run_report_text(report, "normalizes input", info.normalizes_input ? "yes" : "no");
+    ss_run_report_bool(report, "normalizes input", info.normalizes_input);
     ss_run_report_text(report, "data type", info.dtype);
     ss_run_report_text(report, "encoder (from its config)", info.model_name);
     if (info.config_num_examples > 0) {
@@ -99,6 +99,7 @@ ss_status ss_run_inspect_saes(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
     static const char *const header[] = {"folder"};
+    static const ss_value_kind kinds[] = {SS_VALUE_TEXT};
     struct ss_report *report = inspection->report;
     struct ss_sae_list list = {0};
     char *first = NULL;
@@ -112,7 +113,7 @@ ss_status ss_run_inspect_saes(struct ss_run_inspection *inspection, ss_err *err)
         }
         ss_run_report_text(report, "to name one", first);
     }
-    ss_run_report_table(report, 1, header);
+    ss_run_report_table(report, 1, header, kinds);
     for (size_t i = 0; i < list.n; i++) {
         ss_run_report_cell(report, list.paths[i], strlen(list.paths[i]));
     }
@@ -151,8 +152,9 @@ static void add_feature(struct ss_report *report, const struct ss_run *run, size
 static void add_top_features(struct ss_report *report, const struct ss_run *run)
 {
     static const char *const header[] = {"feature", "rate_pct", "best text"};
+    static const ss_value_kind kinds[] = {SS_VALUE_NUMBER, SS_VALUE_NUMBER, SS_VALUE_TEXT};
     size_t shown[N_SHOWN];
-    ss_run_report_table(report, 3, header);
+    ss_run_report_table(report, 3, header, kinds);
     const size_t n = ss_run_most_frequent(run, N_SHOWN, shown);
     for (size_t i = 0; i < n; i++) {
         add_feature(report, run, shown[i]);
@@ -174,7 +176,7 @@ ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
     ss_run_report_count(report, "rows used", info->n_rows_used);
     ss_run_report_count(report, "rows skipped", info->n_rows_read - info->n_rows_used);
     ss_run_report_count(report, "rows repaired", info->n_rows_repaired);
-    ss_run_report_count(report, "rows embedded again", info->n_rows_reembedded);
+    ss_run_report_count(report, "rows reembedded", info->n_rows_reembedded);
     ss_run_report_count(report, "tokens", info->n_tokens);
     ss_run_report_number(report, "seconds", info->seconds);
     ss_run_report_count(report, "features", info->n_features);

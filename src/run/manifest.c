@@ -2,6 +2,7 @@
  * runs over the same data (timings, threads, paths) is here and in no other file. */
 #include "run/manifest.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -200,6 +201,9 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_man
     ss__put_text(writer, "kind", info.kind);
     ss__put_text(writer, "variant", info.variant);
     ss__put_text(writer, "rule", manifest->run->sae_rule);
+    if (isfinite(manifest->run->sae_threshold)) {
+        ss__put_number(writer, "batchtopk_threshold", manifest->run->sae_threshold);
+    }
     ss__put_text(writer, "model_name", info.model_name);
     ss__put_text(writer, "dtype", info.dtype);
     ss__put_bool(writer, "normalizes_input", info.normalizes_input);
@@ -257,16 +261,51 @@ static ss_status put_dataset(struct ss__json_writer *writer,
     return SS_OK;
 }
 
+/* What is not of the kind that it claims is a text. */
+static void put_record(struct ss__json_writer *writer, const char *key,
+                       const struct ss_option_record *record)
+{
+    struct ss__json *json = NULL;
+    if (record->kind != SS_VALUE_TEXT &&
+        ss__json_parse("an option", record->value, strlen(record->value), &json, NULL) ==
+            SS_OK) {
+        ss__put_value(writer, key, json);
+    } else {
+        ss__put_text(writer, key, record->value);
+    }
+    ss__json_free(json);
+}
+
+/* One value, or the list of several. */
+static void put_option_value(struct ss__json_writer *writer,
+                             const struct ss_option_record *records, size_t n)
+{
+    if (n == 1) {
+        put_record(writer, "value", records);
+        return;
+    }
+    ss__put_open(writer, "value", '[');
+    for (size_t i = 0; i < n; i++) {
+        put_record(writer, NULL, &records[i]);
+    }
+    ss__put_close(writer, ']');
+}
+
 static void put_options(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)
 {
     const struct ss_analyze_options *options = manifest->options;
     ss__put_open(writer, "options", '{');
-    for (size_t i = 0; i < options->n_records; i++) {
+    for (size_t i = 0; i < options->n_records;) {
         const struct ss_option_record *record = &options->records[i];
+        size_t n = 1; /* of this name */
+        while (i + n < options->n_records && strcmp(record[n].name, record->name) == 0) {
+            n++;
+        }
         ss__put_open(writer, record->name, '{');
-        ss__put_text(writer, "value", record->value);
+        put_option_value(writer, record, n);
         ss__put_text(writer, "origin", record->origin);
         ss__put_close(writer, '}');
+        i += n;
     }
     ss__put_close(writer, '}');
     ss__put_open(writer, "settings", '{');

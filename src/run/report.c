@@ -56,7 +56,7 @@ static const char *keep(struct memory *memory, const char *text, size_t n_bytes)
 }
 
 static void add_fact(struct ss_report *report, const char *name, const char *value,
-                     bool is_number)
+                     ss_value_kind kind)
 {
     struct memory *memory = report->memory;
     void *facts = report->facts;
@@ -68,26 +68,31 @@ static void add_fact(struct ss_report *report, const char *name, const char *val
     }
     report->facts = facts;
     report->facts[report->n_facts++] =
-        (struct ss_fact){.name = name, .value = copy, .is_number = is_number};
+        (struct ss_fact){.name = name, .value = copy, .kind = kind};
 }
 
 void ss_run_report_text(struct ss_report *report, const char *name, const char *value)
 {
-    add_fact(report, name, value, false);
+    add_fact(report, name, value, SS_VALUE_TEXT);
 }
 
 void ss_run_report_count(struct ss_report *report, const char *name, uint64_t value)
 {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, value);
-    add_fact(report, name, text, true);
+    add_fact(report, name, text, SS_VALUE_NUMBER);
 }
 
 void ss_run_report_number(struct ss_report *report, const char *name, double value)
 {
     char text[SS__DOUBLE_TEXT_BYTES + 1] = {0};
     ss__format_double(value, text);
-    add_fact(report, name, text, true);
+    add_fact(report, name, text, SS_VALUE_NUMBER);
+}
+
+void ss_run_report_bool(struct ss_report *report, const char *name, bool value)
+{
+    add_fact(report, name, value ? "true" : "false", SS_VALUE_BOOL);
 }
 
 void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_bytes)
@@ -104,9 +109,11 @@ void ss_run_report_cell(struct ss_report *report, const char *text, size_t n_byt
     report->cells[memory->n_cells++] = copy;
 }
 
-void ss_run_report_table(struct ss_report *report, size_t n_columns, const char *const *header)
+void ss_run_report_table(struct ss_report *report, size_t n_columns, const char *const *header,
+                         const ss_value_kind *kinds)
 {
     report->n_table_columns = n_columns;
+    report->kinds = kinds;
     for (size_t i = 0; i < n_columns; i++) {
         ss_run_report_cell(report, header[i], strlen(header[i]));
     }

@@ -14,6 +14,11 @@ void ss_sae_activation_free(struct ss_sae_activation *activation);
 const char *ss_sae_activation_text(const ss_sae *sae,
                                    const struct ss_sae_activation *activation);
 
+/* The one threshold of all features that a batch-top-k SAE is used with: stored, given or
+ * calibrated. NaN where there is none. */
+double ss_sae_activation_threshold(const ss_sae *sae,
+                                   const struct ss_sae_activation *activation);
+
 /* Whether the SAE's rule needs the first rows before rows can be encoded (batch-top-k with a
  * threshold that is not given), and how many of them. */
 uint64_t ss_sae_calibration_rows(const ss_sae *sae);

@@ -210,6 +210,19 @@ const char *ss_sae_activation_text(const ss_sae *sae,
     return activation == NULL ? sae->activation.text.data : activation->text.data;
 }
 
+double ss_sae_activation_threshold(const ss_sae *sae,
+                                   const struct ss_sae_activation *activation)
+{
+    const struct ss_sae_rule *rule =
+        activation == NULL ? &sae->activation.rule : &activation->rule;
+    if (ss_sae_uses_stored_threshold(rule)) {
+        return rule->stored_threshold;
+    }
+    return ss_sae_needs_batchtopk_choice(rule) && rule->batchtopk == SS_BATCHTOPK_THRESHOLD
+               ? rule->batchtopk_threshold
+               : (double)NAN;
+}
+
 void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
 {
     *out = (struct ss_sae_info){

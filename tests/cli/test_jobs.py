@@ -12,6 +12,8 @@ import signal
 import subprocess
 import time
 import xml.etree.ElementTree
+import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -276,6 +278,42 @@ def test_inspect_says_what_things_are(run, model, sae, dataset, tmp_path):
         assert checked.code == 0 and "OK: every byte" in checked.out, checked.err
     rows = [json.loads(line) for line in run("inspect", "--rows", "3", dataset).out.splitlines()]
     assert rows == [{"id": i, "text": TEXTS[i]} for i in range(3)]
+
+
+def test_inspect_as_json_has_real_types(run, model, sae, dataset, tmp_path):
+    csv = tmp_path / "b.csv"
+    csv.write_text("id,text\n1,a star\n")
+    assert run("analyze", "-m", model, "-s", sae, "-d", dataset, "-d", dataset, "-o", tmp_path / "run", "-q").code == 0
+    assert json.loads((tmp_path / "run/run.json").read_text())["options"]["dataset"]["value"] == [str(dataset)] * 2
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x", "12345")
+    said = {kind: json.loads(run("inspect", "--json", path).out) for kind, path in {
+        "model": model, "sae": sae, "weights": sae / "sae.safetensors", "dataset": dataset, "run": tmp_path / "run", "archive": tmp_path / "a.zip",
+        "json": sae / "config.json"}.items()}
+    assert all(report["type"] == kind for kind, report in said.items())
+    assert isinstance(said["model"]["normalized"], bool) and said["sae"]["normalizes_input"] is True
+    header = read_safetensors(sae / "sae.safetensors")[0]
+    assert {row["tensor"]: row["shape"] for row in said["weights"]["table"]} == {name: entry["shape"] for name, entry in header.items()}
+    assert {row["column"]: row["text"] for row in said["dataset"]["table"]} == {"id": False, "text": True}
+    assert said["archive"]["table"] == [{"entry": "x", "bytes": 5, "crc32": f"{zlib.crc32(b'12345'):08x}"}]
+    rates = np.load(tmp_path / "run/fire_rate.npy")
+    assert all(isinstance(row["feature"], int) and row["rate_pct"] == pytest.approx(float(rates[row["feature"]]), abs=6e-4)
+               for row in said["run"]["table"])
+    assert said["run"]["rows_reembedded"] == 0
+    screen = run("inspect", dataset).out
+    assert "  text    string  yes\n" in screen and "  id      number  no\n" in screen
+
+
+@pytest.mark.parametrize("name, content, code", [
+    ("rows.json", '[{"text": "a", "x": NaN}, {"text": "b", "x": -Infinity}]', 0), ("config.json", '{"a": NaN}', 0),
+    ("numbers.json", "[NaN]", 65), ("text.json", '[{"a": nan}]', 65), ("features.jsonl", '{"row": 0, "features": [3], "activations": [1.5]}\n', 0),
+    ("wide.jsonl", '{"d0": 1.5, "d1": 2}\n', 0), ("number.jsonl", '{"a": 1}\n', 65)])
+def test_inspect_checks_json_as_it_is_read(run, tmp_path, name, content, code):
+    (tmp_path / name).write_text(content)
+    done = run("inspect", "--check", tmp_path / name)
+    assert done.code == code, done.err
+    if code == 0 and name == "rows.json":
+        assert [json.loads(line)["text"] for line in run("inspect", "--rows", "5", tmp_path / name).out.splitlines()] == ["a", "b"]
 
 
 def test_inspect_check_finds_damage(run, sae, tmp_path):

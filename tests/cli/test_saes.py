@@ -405,6 +405,25 @@ def test_a_model_and_an_sae_that_changed_places_are_told_so(run, tmp_path):
         assert_refused(run("analyze", "-m", ENCODER, "-s", model, *rest), 65, "a sentence encoder", "give it with --model")
 
 
+@pytest.mark.parametrize("words", [["--calibration-rows", "20"], ["--batchtopk-threshold", ".125"], []])
+def test_the_threshold_is_a_number(run, tmp_path, words):
+    """The one that was found on the first rows or given is in run.json; an option has the value that was read, not its text."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(3).standard_normal((40, D)).astype("f4"))
+    done = run("analyze", "--embeddings", tmp_path / "x.npy", "--batchtopk", "threshold", *words, "--sae", FORMATS / "saelens-batchtopk",
+               "--out", tmp_path / "run", "-n", "1k", "-q", "--keep-duplicates")
+    assert done.code == 0, done.err
+    manifest = json.loads((tmp_path / "run/run.json").read_text("utf8"))
+    threshold = manifest["sae"]["batchtopk_threshold"]
+    assert f"a = h where h > {threshold:.9g}, else 0 (threshold" in manifest["sae"]["rule"]
+    assert threshold == 0.125 if ".125" in words else threshold > 0
+    given = {name: option["value"] for name, option in manifest["options"].items() if option["origin"] == "command line"}
+    assert given["num-examples"] == 1000 and given["keep-duplicates"] is True and given["batchtopk"] == "threshold"
+    assert all(isinstance(given[word[2:]], (int, float)) for word in words[:1])
+    if words[:1] == ["--batchtopk-threshold"]:
+        assert given["batchtopk-threshold"] == 0.125
+    assert manifest["options"]["top-k"] == {"value": 10, "origin": "default"}
+
+
 def test_a_rule_that_has_no_effect_is_told(run, tmp_path):
     x = np.random.default_rng(3).standard_normal((5, D)).astype("f4")
     np.save(tmp_path / "x.npy", x)

@@ -109,7 +109,7 @@ def test_manifest_says_what_was_done(results, rows):
                                             "blank": len([t for t in rows if t and not t.strip()])}}
     assert manifest["denominators"] == {"rows_used": len(x), "num_examples": None}
     assert manifest["sae"]["config"] == json.loads((SAE / "config.json").read_text())
-    assert manifest["options"]["top-k"] == {"value": str(TOP_K), "origin": "command line"}
+    assert manifest["options"]["top-k"] == {"value": TOP_K, "origin": "command line"}
     assert manifest["settings"]["title"] == "Log Feature Fire Rate Distribution (rows)"
     for part in ("model", "sae", "dataset"):
         assert all(len(file["sha256"]) == 64 for file in manifest[part]["files"]) and manifest[part]["files"]

@@ -178,7 +178,7 @@ static void run_is_read_back(void **state)
     ss_run *run = NULL, *again = NULL;
     ss_err err = {0};
     struct ss_run_info a, b;
-    const struct ss_option_record record = {"top-k", "3", "command line"};
+    const struct ss_option_record record = {"top-k", "3", "command line", SS_VALUE_NUMBER};
     const struct ss_analyze_options options = {
         .out_dir = out, .top_k = 3, .records = &record, .n_records = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);

@@ -358,7 +358,7 @@ static void check_folder(const char *path, const struct outcome *out)
     snprintf(expected, sizeof expected, "%zu", (size_t)info.n_rows_reembedded);
     check(ss_inspect(path, NULL, &report, &err), &err);
     for (size_t i = 0; i < report.n_facts; i++) {
-        has_fact |= strcmp(report.facts[i].name, "rows embedded again") == 0 &&
+        has_fact |= strcmp(report.facts[i].name, "rows reembedded") == 0 &&
                     strcmp(report.facts[i].value, expected) == 0;
     }
     assert_true(has_fact);
