@@ -254,6 +254,11 @@ int cli_fail_before(const ss_err *err, const char *out);
 /* Notices and warnings on stderr; nothing but warnings with --quiet. */
 struct ss_log cli_log(const struct cli_values *values);
 
+/* Say the warnings of that log (the first 16) again on standard output: in a summary, which
+ * they may have scrolled away from, or as a JSON array. */
+void cli_print_warnings(void);
+void cli_print_json_warnings(void);
+
 /* Whether to colour what goes to a stream. */
 bool cli_colours(const struct cli_values *values, FILE *to);
 
@@ -297,6 +302,9 @@ void cli_print_raw_json(FILE *to, struct ss_text json);
 
 /* A whole number with separators, as people read it: 1,234,567. */
 const char *cli_thousands(uint64_t n, char out[32]);
+
+/* A duration: "57.7 s", "1.25 s", "0.012 s". */
+const char *cli_seconds(double seconds, char out[32]);
 
 /* The same with a noun: "1 row", "1,234 rows". */
 const char *cli_plural(uint64_t n, const char *noun, char out[64]);

@@ -82,13 +82,14 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
     const double seconds = info.seconds > 0 ? info.seconds : 1e-9;
     const bool has_tokens = info.n_tokens > 0; /* embeddings have none */
     const uint64_t n_done = has_tokens ? info.n_tokens : info.n_rows_used;
-    printf("\nTime           %.1f s, %s %s/s\n", info.seconds,
+    printf("\nTime           %s, %s %s/s\n", cli_seconds(info.seconds, other),
            cli_thousands((uint64_t)((double)n_done / seconds), number),
            has_tokens ? "tokens" : "rows");
     printf("Dead features  %s of %s\n", cli_thousands(info.n_dead, number),
            cli_thousands(info.n_features, other));
     printf("Median rate    %.3g %%\n", info.median_rate_pct);
     print_features(run, cli_colours(values, stdout));
+    cli_print_warnings();
     printf("\nWritten to ");
     cli_print_safely(stdout, cli_text_of(values->text[OPT_OUT]), 0);
     printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
@@ -143,6 +144,8 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
            (unsigned long long)info.n_tokens, info.seconds, info.n_features, info.n_dead,
            cli_number(info.median_rate_pct, median));
     print_json_features(run);
+    printf(", \"warnings\": ");
+    cli_print_json_warnings();
     puts("}");
 }
 

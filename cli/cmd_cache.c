@@ -71,8 +71,8 @@ static int list(const struct cli_values *values)
         (cli_given(values, OPT_JSON) ? print_json_repo : print_repo)(&cache.repos[i]);
     }
     if (!cli_given(values, OPT_QUIET) && !cli_given(values, OPT_JSON)) {
-        cli_say(stderr, "%zu repositories, %s: %s", cache.n_repos, format_size(n_bytes, size),
-                cache.path);
+        cli_say(stderr, "%zu repositor%s, %s: %s", cache.n_repos,
+                cache.n_repos == 1 ? "y" : "ies", format_size(n_bytes, size), cache.path);
     }
     ss_cache_list_release(&cache);
     return CLI_OK;

@@ -5,7 +5,7 @@ static void report(const struct cli_values *values, const struct ss_progress *do
 {
     const double seconds = done->seconds > 0 ? done->seconds : 1e-9;
     const double rate = (double)done->n_tokens_done / seconds;
-    char rows[64], tokens[32], missing[64];
+    char rows[64], tokens[32], missing[64], time[32];
     if (cli_given(values, OPT_JSON)) {
         printf("{\"schema\": 1, \"out\": ");
         cli_print_json(stdout, cli_text_of(values->text[OPT_OUT]));
@@ -14,8 +14,8 @@ static void report(const struct cli_values *values, const struct ss_progress *do
                (unsigned long long)done->n_rows_done, (unsigned long long)done->n_rows_missing,
                (unsigned long long)done->n_tokens_done, done->seconds);
     } else if (!cli_given(values, OPT_QUIET)) {
-        cli_say(stderr, "%s written in %.1f s, %s tokens/s: %s",
-                cli_plural(done->n_rows_done, "row", rows), done->seconds,
+        cli_say(stderr, "%s written in %s, %s tokens/s: %s",
+                cli_plural(done->n_rows_done, "row", rows), cli_seconds(done->seconds, time),
                 cli_thousands((uint64_t)rate, tokens), values->text[OPT_OUT]);
         if (done->n_rows_missing > 0) {
             fprintf(stderr, "%s without a text (null): --null %s\n",

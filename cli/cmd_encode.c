@@ -6,7 +6,7 @@
 static void report(const struct cli_values *values, const struct ss_encoding *done)
 {
     const char *out = values->text[OPT_OUT];
-    char rows[64], number[64];
+    char rows[64], number[64], time[32];
     if (cli_given(values, OPT_JSON)) {
         printf("{\"schema\": 1, \"out\": ");
         cli_print_json(stdout, cli_text_of(out));
@@ -18,8 +18,9 @@ static void report(const struct cli_values *values, const struct ss_encoding *do
                done->seconds);
         return;
     }
-    cli_say(stderr, "%s, %s in %.1f s: %s", cli_plural(done->n_rows, "row", rows),
-            cli_plural(done->n_activations, "activation", number), done->seconds, out);
+    cli_say(stderr, "%s, %s in %s: %s", cli_plural(done->n_rows, "row", rows),
+            cli_plural(done->n_activations, "activation", number),
+            cli_seconds(done->seconds, time), out);
     if (done->n_rows_empty > 0) {
         const bool skips =
             cli_given(values, OPT_SKIP_EMPTY) || strcmp(values->text[OPT_NULL], "skip") == 0;

@@ -332,7 +332,15 @@ static int show(const struct cli_command *command, const struct cli_values *valu
                               .columns = cli_output_columns(),
                               .colours = cli_colours(values, stdout)};
     static const cli_option_id filters[] = {OPT_SEARCH, OPT_RATE, OPT_DEAD};
+    static const cli_option_id of_tables[] = {OPT_SORT, OPT_LIMIT};
     ss_err err;
+    for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables; i++) {
+        const char *origin = values->origin[of_tables[i]];
+        if (values->n_arguments > 1 && origin != NULL && strcmp(origin, "command line") == 0) {
+            cli_say(stderr, "note: --%s has no effect beside numbers of features",
+                    cli_options[of_tables[i]].name);
+        }
+    }
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         if (values->n_arguments > 1 && cli_given(values, filters[i])) {
             return cli_usage_error(command, "give numbers of features or --%s, not both",

@@ -56,9 +56,10 @@ static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
 static int fail(ss_err *err, uint64_t n)
 {
     if (err->code == SS_E_STOPPED) {
+        char rows[64];
         snprintf(err->message, sizeof err->message,
-                 "stopped on request after %llu rows, whose ids were printed",
-                 (unsigned long long)n);
+                 "stopped on request after %s, whose ids were printed",
+                 cli_plural(n, "row", rows));
     }
     return cli_fail(err);
 }

@@ -123,10 +123,11 @@ static void gather(const struct cli_progress *progress, const struct ss_progress
 /* Rows, "6,423/15,292" or "6,423 rows", and the times; with rates or without. */
 static void format_tail(const struct facts *facts, bool has_rates, char out[256])
 {
-    snprintf(out, 256, "%s%s%s [%s%s%s%s%s]", facts->done,
-             facts->total[0] != '\0' ? "/" : " rows", facts->total, facts->elapsed,
-             facts->share >= 0 ? "<" : "", facts->share >= 0 ? facts->left : "",
-             has_rates ? ", " : "", has_rates ? facts->rates : "");
+    const char *noun = strcmp(facts->done, "1") == 0 ? " row" : " rows";
+    snprintf(out, 256, "%s%s%s [%s%s%s%s%s]", facts->done, facts->total[0] != '\0' ? "/" : noun,
+             facts->total, facts->elapsed, facts->share >= 0 ? "<" : "",
+             facts->share >= 0 ? facts->left : "", has_rates ? ", " : "",
+             has_rates ? facts->rates : "");
 }
 
 /* The most of it that fits into the columns of a terminal: all, without the bar, without rates,

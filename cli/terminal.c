@@ -88,9 +88,36 @@ int cli_fail_before(const ss_err *err, const char *out)
     return ss_status_exit_code(err->code);
 }
 
+/* Warnings of this command, to be said again at its end. */
+enum { MOST_WARNINGS = 16, WARNING_BYTES = 1200, SUMMARY_INDENT = 15 };
+static char warnings[MOST_WARNINGS][WARNING_BYTES];
+static size_t n_warnings;
+
+void cli_print_warnings(void)
+{
+    for (size_t i = 0; i < n_warnings; i++) {
+        fputs(i == 0 ? "\nWarning      " : "             ", stdout);
+        cli_print_wrapped(stdout, cli_text_of(warnings[i]), SUMMARY_INDENT,
+                          cli_output_columns(), SIZE_MAX);
+    }
+}
+
+void cli_print_json_warnings(void)
+{
+    putchar('[');
+    for (size_t i = 0; i < n_warnings; i++) {
+        printf("%s", i == 0 ? "" : ", ");
+        cli_print_json(stdout, cli_text_of(warnings[i]));
+    }
+    putchar(']');
+}
+
 static void print_notice(void *user, ss_level level, const char *sentence)
 {
     const struct cli_values *values = user;
+    if (level == SS_LEVEL_WARNING && n_warnings < MOST_WARNINGS) {
+        snprintf(warnings[n_warnings++], WARNING_BYTES, "%s", sentence);
+    }
     if (level == SS_LEVEL_NOTICE && cli_given(values, OPT_QUIET)) {
         return;
     }
@@ -337,7 +364,9 @@ const char *cli_thousands(uint64_t n, char out[32])
 
 static const char *shortest(double value, bool is_f32, char out[CLI_NUMBER_BYTES])
 {
-    for (int n = 1; n <= 17; n++) {
+    const double size = fabs(value);
+    const int n_whole = size >= 10 && size < 1e15 ? (int)log10(size) + 1 : 1;
+    for (int n = n_whole; n <= 17; n++) { /* "100" and not "1e+02" */
         snprintf(out, CLI_NUMBER_BYTES, "%.*g", n, value);
         if (is_f32 ? strtof(out, NULL) == (float)value : strtod(out, NULL) == value) {
             return out;
@@ -355,6 +384,13 @@ const char *cli_number(double value, char out[CLI_NUMBER_BYTES])
 const char *cli_number_f32(float value, char out[CLI_NUMBER_BYTES])
 {
     return isfinite(value) ? shortest((double)value, true, out) : shortest(NAN, true, out);
+}
+
+const char *cli_seconds(double seconds, char out[32])
+{
+    const int n_decimals = seconds >= 9.95 ? 1 : seconds >= 0.095 ? 2 : 3;
+    snprintf(out, 32, "%.*f s", n_decimals, seconds);
+    return out;
 }
 
 const char *cli_plural(uint64_t n, const char *noun, char out[64])

@@ -316,3 +316,11 @@ const char *ss__format_count(uint64_t n, char out[SS__COUNT_TEXT_BYTES])
     out[at] = '\0';
     return out;
 }
+
+const char *ss__format_counted(uint64_t n, const char *noun, char out[SS__COUNTED_TEXT_BYTES])
+{
+    char number[SS__COUNT_TEXT_BYTES];
+    snprintf(out, SS__COUNTED_TEXT_BYTES, "%s %.30s%s", ss__format_count(n, number), noun,
+             n == 1 ? "" : "s");
+    return out;
+}

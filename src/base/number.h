@@ -23,6 +23,10 @@ bool ss__parse_u64(const char *text, size_t n_bytes, uint64_t *value);
 enum { SS__COUNT_TEXT_BYTES = 28 };
 const char *ss__format_count(uint64_t n, char out[SS__COUNT_TEXT_BYTES]);
 
+/* The same with a noun that takes an s: "1 row", "19,990 rows". Returns `out`. */
+enum { SS__COUNTED_TEXT_BYTES = 64 };
+const char *ss__format_counted(uint64_t n, const char *noun, char out[SS__COUNTED_TEXT_BYTES]);
+
 /* vsnprintf and snprintf with a decimal point, whatever locale the program has set. */
 int ss__vsnprintf(char *out, size_t n_room, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/utf8.h"
 #include "dataset/dataset.h"
 #include "run/folder.h"
@@ -60,19 +61,20 @@ static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss
 /* No row was of use: where they were looked for, and what they were. */
 static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
 {
+    char rows[SS__COUNTED_TEXT_BYTES];
     const struct ss_run_row_counts *counts = &analysis->pass.done.counts;
     struct ss_dataset_info dataset = {.files = (const char *const[]){""}, .text_column = ""};
     if (analysis->dataset != NULL) {
         ss_dataset_describe(analysis->dataset, &dataset);
     }
     return ss__fail(err, SS_E_DATA,
-                    "%.300s%s%s%.100s%s: no row had text: %llu rows were read, %llu null, %llu "
-                    "empty, %llu blank, %llu that could not be read",
+                    "%.300s%s%s%.100s%s: no row had text: %s read, %llu null, %llu empty, %llu "
+                    "blank, %llu that could not be read",
                     dataset.n_files > 0 ? dataset.files[0] : "the dataset",
                     dataset.n_files > 1 ? " and others" : "",
                     dataset.text_column[0] == '\0' ? "" : ", column '", dataset.text_column,
                     dataset.text_column[0] == '\0' ? "" : "'",
-                    (unsigned long long)counts->n_read,
+                    ss__format_counted(counts->n_read, "row", rows),
                     (unsigned long long)counts->n_skipped[SS_ROW_NULL],
                     (unsigned long long)counts->n_skipped[SS_ROW_EMPTY],
                     (unsigned long long)counts->n_skipped[SS_ROW_BLANK],

@@ -203,9 +203,10 @@ static ss_status watch(const struct joining *joining, ss_err *err)
     };
     ss_run_embeddings_progress(joining->embeddings, &progress.n_bytes_done,
                                &progress.n_bytes_total);
+    char rows[SS__COUNTED_TEXT_BYTES];
     return watcher->fn != NULL && watcher->fn(watcher->user, &progress) != 0
-               ? ss__fail(err, SS_E_STOPPED, "stopped on request after %" PRIu64 " rows",
-                          progress.n_rows_done)
+               ? ss__fail(err, SS_E_STOPPED, "stopped on request after %s",
+                          ss__format_counted(progress.n_rows_done, "row", rows))
                : SS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "dataset/dataset.h"
 #include "encoder/encoder.h"
 #include "run/feeder.h"
@@ -70,8 +71,9 @@ static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
         .seconds = now - encoding->started,
     };
     if (watcher->fn(watcher->user, &progress) != 0) {
-        return ss__fail(err, SS_E_STOPPED, "stopped on request after %llu rows",
-                        (unsigned long long)progress.n_rows_done);
+        char rows[SS__COUNTED_TEXT_BYTES];
+        return ss__fail(err, SS_E_STOPPED, "stopped on request after %s",
+                        ss__format_counted(progress.n_rows_done, "row", rows));
     }
     return SS_OK;
 }
@@ -176,12 +178,10 @@ out:
 ss_status ss_run_pipeline_stopped(const struct ss_run_pipeline_done *done, const char *out,
                                   ss_err *err)
 {
-    const unsigned long long n = done->counts.n_used;
-    return out == NULL
-               ? ss__fail(err, SS_E_STOPPED, "stopped on request after %llu rows", n)
-               : ss__fail(err, SS_E_STOPPED,
-                          "stopped on request after %llu rows; nothing was written to %.400s",
-                          n, out);
+    char rows[SS__COUNTED_TEXT_BYTES];
+    ss__format_counted(done->counts.n_used, "row", rows);
+    return ss__fail(err, SS_E_STOPPED, "stopped on request after %s%s%.400s", rows,
+                    out == NULL ? "" : "; nothing was written to ", out == NULL ? "" : out);
 }
 
 static ss_status process_one(void *user, const struct ss_run_batch *batch, ss_err *err)

@@ -78,31 +78,20 @@ const char *ss_run_density_title(struct ss__arena *arena, const char *dataset_na
     return ss__arena_printf(arena, "Log Feature Fire Rate Distribution (%s)", dataset_name);
 }
 
-/* A count and what is counted: "1 text", "60,012 texts". */
-static const char *counted(struct ss__arena *arena, uint64_t n, const char *noun)
-{
-    char number[SS__COUNT_TEXT_BYTES];
-    return ss__arena_printf(arena, "%s %s%s", ss__format_count(n, number), noun,
-                            n == 1 ? "" : "s");
-}
-
 /* What a reader of the histogram needs besides it; NULL when memory ran out. */
 static const char *density_caption(struct ss__arena *arena, const struct ss_run_info *info,
                                    bool zoom)
 {
     char number[SS__COUNT_TEXT_BYTES], median[SS__DOUBLE_TEXT_BYTES];
-    const char *features = counted(arena, info->n_features, "feature");
-    const char *rows = counted(arena, info->n_rows_used, "row");
+    char features[SS__COUNTED_TEXT_BYTES], rows[SS__COUNTED_TEXT_BYTES];
     const char *dead = info->n_dead == 0 ? "" : zoom ? ", left out" : " (at −10)";
     const bool is_marked = !zoom || info->median_rate_pct > 0;
     ss__snprintf(median, sizeof median, "%.3g", info->median_rate_pct);
-    return features == NULL || rows == NULL
-               ? NULL
-               : ss__arena_printf(arena,
-                                  "%s in %s; %s dead%s. Median rate %s %%%s; "
-                                  "−2 is a rate of 1 %%.",
-                                  features, rows, ss__format_count(info->n_dead, number), dead,
-                                  median, is_marked ? " (dashed)" : "");
+    return ss__arena_printf(
+        arena, "%s in %s; %s dead%s. Median rate %s %%%s; −2 is a rate of 1 %%.",
+        ss__format_counted(info->n_features, "feature", features),
+        ss__format_counted(info->n_rows_used, "row", rows),
+        ss__format_count(info->n_dead, number), dead, median, is_marked ? " (dashed)" : "");
 }
 
 static int compare_floats(const void *a, const void *b)
@@ -165,7 +154,7 @@ ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
     struct ss_sae_info info;
     struct ss__arena arena = {0};
     float *sorted = NULL;
-    char number[SS__DOUBLE_TEXT_BYTES];
+    char number[SS__DOUBLE_TEXT_BYTES], features[SS__COUNTED_TEXT_BYTES];
     struct ss_view_histogram_picture picture =
         picture_of(options, "Histogram of Thresholds in JumpReLU features");
     const float *thresholds = ss_sae_thresholds(sae);
@@ -178,11 +167,9 @@ ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
     memcpy(sorted, thresholds, info.n_features * sizeof *sorted);
     qsort(sorted, info.n_features, sizeof *sorted, compare_floats);
     ss__snprintf(number, sizeof number, "%.4g", (double)sorted[info.n_features / 2]);
-    const char *features = counted(&arena, info.n_features, "feature");
     picture.caption =
-        features == NULL
-            ? NULL
-            : ss__arena_printf(&arena, "%s. Median threshold %s (dashed).", features, number);
+        ss__arena_printf(&arena, "%s. Median threshold %s (dashed).",
+                         ss__format_counted(info.n_features, "feature", features), number);
     if (picture.caption == NULL) {
         SS_TRY(ss__fail_nomem(err, "a caption"));
     }

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -278,6 +279,28 @@ def test_inspect_says_what_things_are(run, model, sae, dataset, tmp_path):
         assert checked.code == 0 and "OK: every byte" in checked.out, checked.err
     rows = [json.loads(line) for line in run("inspect", "--rows", "3", dataset).out.splitlines()]
     assert rows == [{"id": i, "text": TEXTS[i]} for i in range(3)]
+
+
+def test_warnings_are_in_the_summary(run, model, sae, dataset, tmp_path):
+    other = tmp_path / "sae"
+    shutil.copytree(sae, other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "model_name": "another-encoder"}))
+    words = ["analyze", "-m", model, "-s", other, "-d", dataset, "-f", "-o", tmp_path / "run"]
+    done = run(*words)
+    sentence = next(line for line in done.err.splitlines() if "another-encoder" in line).removeprefix("warning: ")
+    assert " ".join(done.out.split()).count("Warning " + sentence) == 1
+    summary = json.loads(run(*words, "--json").out)
+    assert summary["warnings"] == [sentence] == json.loads((tmp_path / "run/run.json").read_text())["warnings"]
+    assert "Warning" not in run(*words[:4], sae, *words[5:]).out
+
+
+def test_one_row_is_one_row(run, model, sae, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a star"}\n')
+    (tmp_path / "b.jsonl").write_text('{"text": " "}\n')
+    done = run("analyze", "-m", model, "-s", sae, "-d", tmp_path / "a.jsonl", "-o", tmp_path / "run")
+    assert done.code == 0 and "1 rows" not in done.out + done.err and re.search(r"\nTime           [0-9.]*[1-9][0-9.]* s, ", done.out)
+    assert "1 row read, 0 null, 0 empty, 1 blank" in run("analyze", "-m", model, "-s", sae, "-d", tmp_path / "b.jsonl", "-o", tmp_path / "r").err
 
 
 def test_inspect_as_json_has_real_types(run, model, sae, dataset, tmp_path):

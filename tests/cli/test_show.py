@@ -94,6 +94,13 @@ def test_one_feature(run, made, columns):
         assert all(lines.count(line) == 1 for line in shown)
 
 
+@pytest.mark.parametrize("words, note", [(["--limit", "2"], "--limit"), (["--sort", "max"], "--sort"), ([], None)])
+def test_options_of_tables_beside_numbers(run, made, words, note):
+    done = run("show", made / "run", 1, *words)
+    assert done.code == 0 and done.err == (f"note: {note} has no effect beside numbers of features\n" if note else "")
+    assert done.out == run("show", made / "run", 1).out
+
+
 def test_texts_are_whole_in_json(run, made):
     rows = facts_of(made / "run")
     done = run("show", made / "run", *range(len(rows)), "--json")

@@ -352,7 +352,7 @@ static void rows_without_text_are_an_error(void **state)
     struct ss_analyze_options options = {.out_dir = in_folder("none")};
     assert_int_equal(ss__file_write(path, rows, sizeof rows - 1, NULL), SS_OK);
     assert_int_equal(analyze(sae, path, &options, &run, &err), SS_E_DATA);
-    assert_non_null(strstr(err.message, "3 rows were read"));
+    assert_non_null(strstr(err.message, "3 rows read"));
     assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
     unlink(path);
 }
