@@ -24,6 +24,7 @@ typedef enum cli_option_id {
     OPT_CONFIG,
     OPT_CACHE_DATASET,
     OPT_OUT,
+    OPT_SAVE_EMBEDDINGS,
     OPT_TEXT_COLUMN,
     OPT_KEEP,
     OPT_FORMAT,

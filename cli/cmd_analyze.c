@@ -157,6 +157,10 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         cli_check_out_folder(command, values) != CLI_OK) {
         return CLI_USAGE;
     }
+    if (cli_given(values, OPT_SAVE_EMBEDDINGS) && cli_given(values, OPT_EMBEDDINGS)) {
+        return cli_usage_error(command,
+                               "--save-embeddings and --embeddings exclude each other");
+    }
     struct cli_inputs in = {0};
     struct cli_progress progress;
     ss_run *run = NULL;
@@ -173,6 +177,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
         .title = values->text[OPT_TITLE],
+        .save_embeddings = values->text[OPT_SAVE_EMBEDDINGS],
         .records = records,
         .n_records = n_records,
         .log = cli_log(values),
@@ -208,7 +213,9 @@ const struct cli_command cli_analyze = {
         "a text are skipped and counted.\n\nThe output folder holds fire_rate.npy (percent of "
         "used rows), top_activations.json, features.csv, the density histogram as density.svg "
         "and density.png, and run.json, which is written last and records how the results "
-        "were made. With --keep there is top_texts.jsonl too: the texts of "
+        "were made. With --save-embeddings FILE the embeddings go to a .npy file as well, a "
+        "row per row of the dataset, so that other SAEs can be tried with --embeddings FILE in "
+        "no time. With --keep there is top_texts.jsonl too: the texts of "
         "top_activations.json with the columns kept, row and file.\n\n" CLI_ABOUT_PRECISION
         " At high the same features fire as at highest: where high is made "
         "of other numbers (on AMX), texts with a feature near its threshold are embedded "
@@ -235,6 +242,7 @@ const struct cli_command cli_analyze = {
              {OPT_SAE, true, NULL, NULL},
              {OPT_DATASET, false, NULL, NULL},
              {OPT_OUT, true, NULL, "folder for the results"},
+             {OPT_SAVE_EMBEDDINGS, false, NULL, NULL},
              {OPT_SPLIT, false, NULL, NULL},
              {OPT_CONFIG, false, NULL, NULL},
              {OPT_CACHE_DATASET, false, NULL, NULL},

@@ -660,15 +660,17 @@ struct ss_option_record {
 };
 
 struct ss_analyze_options {
-    const char *out_dir;       /* NULL: keep the results in memory only */
-    bool force;                /* replace an output folder that exists */
-    uint64_t num_examples;     /* stop after so many used rows; 0: all */
-    size_t top_k;              /* texts per feature; 0: 10 */
-    bool keep_duplicates;      /* let equal texts fill a feature's list */
-    size_t n_threads;          /* 0: one per available core */
-    size_t batch_tokens;       /* token budget of a batch; 0: chosen for the machine */
-    const char *title;         /* of the histogram; NULL: names the dataset */
-    ss_embeddings *embeddings; /* take these instead of embedding texts; read to their end */
+    const char *out_dir;         /* NULL: keep the results in memory only */
+    bool force;                  /* replace an output folder that exists */
+    uint64_t num_examples;       /* stop after so many used rows; 0: all */
+    size_t top_k;                /* texts per feature; 0: 10 */
+    bool keep_duplicates;        /* let equal texts fill a feature's list */
+    size_t n_threads;            /* 0: one per available core */
+    size_t batch_tokens;         /* token budget of a batch; 0: chosen for the machine */
+    const char *title;           /* of the histogram; NULL: names the dataset */
+    ss_embeddings *embeddings;   /* take these instead of embedding texts; read to their end */
+    const char *save_embeddings; /* a .npy file for the embeddings of this pass, a row per row
+                                    of the dataset, NaN where it was not used; NULL: none */
     const struct ss_option_record *records; /* [n_records], borrowed */
     size_t n_records;
     struct ss_log log;

@@ -281,6 +281,25 @@ def test_inspect_says_what_things_are(run, model, sae, dataset, tmp_path):
     assert rows == [{"id": i, "text": TEXTS[i]} for i in range(3)]
 
 
+def test_embeddings_of_the_same_pass(run, model, sae, dataset, tmp_path):
+    """analyze --save-embeddings: what embed writes, NaN for rows that were not used, and it goes back in by --embeddings."""
+    words = ["analyze", "-s", sae, "-d", dataset, "-q"]
+    for batch in ("64", "65536"):
+        done = run(*words, "-m", model, "-o", tmp_path / "a", "--save-embeddings", tmp_path / "x.npy", "-f", "--batch-tokens", batch)
+        assert done.code == 0, done.err
+        assert run("embed", "-m", model, "-d", dataset, "--null", "nan", "-o", tmp_path / "y.npy", "-q", "-f").code == 0
+        x, y = np.load(tmp_path / "x.npy"), np.load(tmp_path / "y.npy")
+        used = np.array([text.strip() != "" for text in TEXTS] + [False])
+        assert x.shape == y.shape and np.array_equal(x[used], y[used]) and np.isnan(x[~used]).all()
+    assert run(*words, "--embeddings", tmp_path / "x.npy", "-o", tmp_path / "b").code == 0
+    expected = outputs(tmp_path / "a")
+    assert {k: v for k, v in outputs(tmp_path / "b").items() if k != "density.svg"} == {k: v for k, v in expected.items() if k != "density.svg"}
+    assert run(*words, "-m", model, "-o", tmp_path / "c", "--save-embeddings", tmp_path / "x.npy").code == 74       # it is there
+    assert run(*words, "-m", model, "-o", tmp_path / "c", "--save-embeddings", tmp_path / "x.csv").code == 64
+    assert run(*words, "--embeddings", tmp_path / "x.npy", "-o", tmp_path / "c", "--save-embeddings", tmp_path / "z.npy").code == 64
+    assert not (tmp_path / "c").exists() and not (tmp_path / "z.npy").exists()
+
+
 def test_warnings_are_in_the_summary(run, model, sae, dataset, tmp_path):
     other = tmp_path / "sae"
     shutil.copytree(sae, other)
