@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "stats/evidence.h"
 
 /* ---- embedding ---- */
 
@@ -77,5 +78,154 @@ struct ss_describe_seed_options {
 SS_MUST_USE ss_status ss_describe_seed(const struct ss_describe_lists *tops,
                                        const struct ss_describe_seed_options *options,
                                        struct ss_describe_terms *out, ss_err *err);
+
+/* ---- the evidence ---- */
+
+/* Distinct texts by half, then key; each half begins with its pool. All borrowed. */
+struct ss_describe_evidence {
+    size_t n_features, width, n_texts;
+    const struct ss_text *texts;
+    const float *embeddings;       /* [n_texts, width] */
+    const struct ss_sparse *codes; /* [n_texts] */
+    size_t first[SS_STATS_N_HALVES + 1];
+    size_t n_pool[SS_STATS_N_HALVES];
+    const size_t *sample_offsets; /* [n_features, SS_STATS_N_SAMPLES + 1] into the next two */
+    const uint32_t *sample_texts;
+    const float *sample_activations;
+    const double *rates; /* [n_features] of all rows, the share in which a feature fires */
+};
+
+/* What labels and scores are computed from: made once, shared. */
+struct ss_describe_view;
+
+enum { SS_DESCRIBE_POOL = 4096 }; /* texts of a pool that are looked at, at most */
+
+/* The evidence and `work` are borrowed until the view is freed; while a call with the view
+ * runs, only the embedder uses the work, too. Gives *out (ss_describe_view_free). Errors:
+ * SS_E_NOMEM, SS_E_STOPPED. */
+SS_MUST_USE ss_status ss_describe_view_new(const struct ss_describe_evidence *evidence,
+                                           ss_work *work, struct ss_describe_view **out,
+                                           ss_err *err);
+void ss_describe_view_free(struct ss_describe_view *view);
+
+/* ---- scores ---- */
+
+struct ss_describe_interval {
+    double low, high;
+};
+
+/* The area under the ROC curve, with a 95 % interval. */
+struct ss_describe_auc {
+    double value, se;
+    struct ss_describe_interval interval;
+    size_t n_positives, n_negatives;
+};
+
+struct ss_describe_share {
+    double value;
+    struct ss_describe_interval interval;
+    size_t n;
+};
+
+/* Texts on which the feature does not fire: */
+typedef enum ss_describe_negatives {
+    SS_DESCRIBE_RANDOM, /* the first of the pool */
+    SS_DESCRIBE_NEAR,   /* nearest to the mean of the describing texts */
+    SS_DESCRIBE_MISS,   /* on which it nearly fires */
+    SS_DESCRIBE_N_NEGATIVES
+} ss_describe_negatives;
+const char *ss_describe_negatives_name(ss_describe_negatives kind); /* "random", … */
+
+typedef enum ss_describe_verdict {
+    SS_DESCRIBE_SHARP,    /* random: low end 0.9 or more, near 0.7 or more */
+    SS_DESCRIBE_TOPICAL,  /* random: low end 0.75 or more */
+    SS_DESCRIBE_WEAK,     /* better than chance */
+    SS_DESCRIBE_CHANCE,   /* the interval of random holds 0.5, or lies below */
+    SS_DESCRIBE_TOO_FEW,  /* fewer than 10 positives or 20 negatives */
+    SS_DESCRIBE_NO_LABEL, /* no phrase was found */
+    SS_DESCRIBE_UNSCORED, /* not asked for */
+    SS_DESCRIBE_N_VERDICTS
+} ss_describe_verdict;
+const char *ss_describe_verdict_name(ss_describe_verdict verdict); /* "sharp", "too few", … */
+
+enum { SS_DESCRIBE_DECILES = 10 };
+
+/* How a label does on the score half. Numbers that have no value are NaN. */
+struct ss_describe_score {
+    ss_describe_verdict verdict;
+    size_t n_positives;
+    struct ss_describe_auc auc[SS_DESCRIBE_N_NEGATIVES]; /* n_negatives < 20: no value */
+    float threshold;                                     /* chosen on the describe half */
+    struct ss_describe_share tpr, fpr;                   /* fpr: of random negatives */
+    double balanced_accuracy, f1, precision;             /* precision: at the fire rate */
+    double coverage, coverage_random, lift;              /* texts with a phrase of the label */
+    double strength;                                     /* rank correlation with activations */
+    double deciles[SS_DESCRIBE_DECILES];                 /* TPR by rising activation */
+    double describe_auc;                                 /* random, on the half it is from */
+    double ceiling_mean[SS_DESCRIBE_N_NEGATIVES];        /* areas of the mean embedding, */
+    double ceiling_probe[SS_DESCRIBE_N_NEGATIVES];       /* of a linear probe */
+    struct ss_describe_share sentences;                  /* n = 0: not tested */
+};
+
+/* No numbers. */
+void ss_describe_score_clear(struct ss_describe_score *score, ss_describe_verdict verdict);
+
+struct ss_describe_score_options {
+    struct ss_describe_embedder embedder;
+    bool is_plain;     /* cosines as they are, not after subtracting the pool's mean */
+    bool without_tops; /* positives that stand in the top list do not count */
+    bool with_probe;   /* also the linear probe */
+    struct ss_stop stop;
+};
+
+/* Score a label of every feature.
+ *
+ * labels   [n_features] borrowed; phrases with ", " between; an empty one: no label
+ * scores   [n_features] written
+ * Errors   SS_E_NOMEM, SS_E_STOPPED, those of the embedder
+ * Source   tests/unit/test_describe_score.c */
+SS_MUST_USE ss_status ss_describe_score(const struct ss_describe_view *view,
+                                        const struct ss_text *labels,
+                                        const struct ss_describe_score_options *options,
+                                        struct ss_describe_score *scores, ss_err *err);
+
+/* ---- labels by contrast ---- */
+
+/* Words that may not stand first or last in a phrase. */
+typedef enum ss_describe_stop_kind {
+    SS_DESCRIBE_STOP_ENGLISH, /* the list of this program; as AUTO where the texts are not
+                                 English */
+    SS_DESCRIBE_STOP_AUTO,    /* the words that most texts hold */
+    SS_DESCRIBE_STOP_NONE,
+    SS_DESCRIBE_STOP_LIST
+} ss_describe_stop_kind;
+struct ss_describe_stop_words {
+    ss_describe_stop_kind kind;
+    const struct ss_text *words; /* [n_words] of a list */
+    size_t n_words;
+};
+
+struct ss_describe_contrast_options {
+    struct ss_describe_embedder embedder;
+    struct ss_describe_stop_words stop_words;
+    struct ss_stop stop;
+};
+
+/* Up to a few phrases for every feature, the most telling first, made from the describe half:
+ * what its texts say more often than others, chosen by how well the phrase's embedding tells
+ * them apart. The weight of a term is its z score.
+ *
+ * out      gives (ss_describe_terms_release)
+ * Errors   as above
+ * Source   tests/unit/test_describe_contrast.c */
+SS_MUST_USE ss_status ss_describe_contrast(const struct ss_describe_view *view,
+                                           const struct ss_describe_contrast_options *options,
+                                           struct ss_describe_terms *out, ss_err *err);
+
+/* The best n_most terms of each feature as one text, ", " between: labels [n_features], of
+ * which each lives in `arena`. */
+SS_MUST_USE ss_status ss_describe_join(const struct ss_describe_terms *terms, size_t n_most,
+                                       struct ss__arena *arena, struct ss_text *labels,
+                                       ss_err *err);
 
 #endif

@@ -40,24 +40,26 @@ struct ss_describe_strings {
     size_t n, room;
     uint32_t *slots; /* hash table of numbers + 1; 0: free */
     size_t n_slots;
-    float *units; /* [n_embedded, width] of length 1, fp32 */
-    float *raw;   /* the same as they came; NULL unless keeps_raw */
-    bool keeps_raw;
-    size_t n_embedded, units_room, raw_room;
+    float *vectors;     /* [n_embedded, width] of length 1, */
+    bool keeps_lengths; /* or as they came */
+    size_t n_embedded, vectors_room;
 };
 
 /* The number of a string, which is copied when it is new. */
 SS_MUST_USE ss_status ss_describe_strings_add(struct ss_describe_strings *strings,
                                               struct ss_text text, uint32_t *number,
                                               ss_err *err);
+/* The same if it is there; else SS_DESCRIBE_NO_STRING. */
+uint32_t ss_describe_strings_find(const struct ss_describe_strings *strings,
+                                  struct ss_text text);
 /* Embed those that are not yet. */
 SS_MUST_USE ss_status ss_describe_strings_embed(struct ss_describe_strings *strings,
                                                 ss_err *err);
-/* The vector of a string that was embedded, of length 1. */
-static inline const float *ss_describe_unit(const struct ss_describe_strings *strings,
-                                            uint32_t number)
+/* The vector of a string that was embedded. */
+static inline const float *ss_describe_vector(const struct ss_describe_strings *strings,
+                                              uint32_t number)
 {
-    return strings->units + number * strings->embedder.width;
+    return strings->vectors + number * strings->embedder.width;
 }
 void ss_describe_strings_release(struct ss_describe_strings *strings);
 
@@ -73,6 +75,28 @@ struct ss_describe_batch {
 };
 SS_MUST_USE ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *out,
                                             ss_err *err);
+
+/* ---- auc.c ---- */
+
+/* Wilson's interval at 95 % of a share of n. */
+struct ss_describe_interval ss_describe_wilson(double share, size_t n);
+/* Sort rising, no NaN. */
+void ss_describe_sort(float *values, size_t n);
+/* The area under the ROC curve of sorted values, ties half; m and n are not 0. */
+double ss_describe_area(const float *positives, size_t m, const float *negatives, size_t n);
+/* The same with its interval; sorts the values. All 0 where there are none. */
+struct ss_describe_auc ss_describe_auc_of(float *positives, size_t m, float *negatives,
+                                          size_t n);
+/* The smallest of the sorted values t for which the share of positives from t on minus that of
+ * negatives is largest. */
+float ss_describe_threshold(const float *positives, size_t m, const float *negatives, size_t n);
+/* Twice the number of sorted values above one, of equal ones half. */
+uint64_t ss_describe_count_twice(const float *sorted, size_t n, float value);
+/* How many of the sorted values are `least` or more. */
+size_t ss_describe_count_from(const float *sorted, size_t n, float least);
+/* Spearman's rank correlation; NaN where it is not defined. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_describe_spearman(const float *a, const float *b, size_t n,
+                                           double *out, ss_err *err);
 
 /* ---- lists of terms ---- */
 

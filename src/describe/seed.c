@@ -199,11 +199,11 @@ static void gather_cluster(struct seed *seed, size_t head)
 {
     const size_t width = seed->strings.embedder.width;
     const double least = variants[seed->options->variant].least_cosine;
-    const float *unit = ss_describe_unit(&seed->strings, seed->sums[head].string);
+    const float *unit = ss_describe_vector(&seed->strings, seed->sums[head].string);
     for (size_t j = head + 1; j < seed->n_sums; j++) {
         struct sum *other = &seed->sums[j];
         if (!other->is_used &&
-            (double)ss_tensor_dot(unit, ss_describe_unit(&seed->strings, other->string),
+            (double)ss_tensor_dot(unit, ss_describe_vector(&seed->strings, other->string),
                                   width) >= least) {
             seed->sums[head].sum += other->sum;
             seed->sums[head].n_texts += other->n_texts;

@@ -85,8 +85,8 @@ void ss_describe_seed_rank(const struct ss_describe_strings *strings, const floa
     float best[SS_DESCRIBE_SEED_WORDS];
     size_t n = 0;
     for (size_t i = 0; i < out->n_candidates; i++) {
-        const float cosine = ss_tensor_dot(ss_describe_unit(strings, out->candidates[i]), text,
-                                           strings->embedder.width);
+        const float cosine = ss_tensor_dot(ss_describe_vector(strings, out->candidates[i]),
+                                           text, strings->embedder.width);
         size_t at = n;
         while (at > 0 && cosine >= best[at - 1]) { /* of equal ones the later first */
             at--;
@@ -114,8 +114,8 @@ void ss_describe_seed_rank(const struct ss_describe_strings *strings, const floa
 
 static bool are_near(const struct ss_describe_strings *strings, uint32_t a, uint32_t b)
 {
-    const float cosine = ss_tensor_dot(ss_describe_unit(strings, a),
-                                       ss_describe_unit(strings, b), strings->embedder.width);
+    const float cosine = ss_tensor_dot(ss_describe_vector(strings, a),
+                                       ss_describe_vector(strings, b), strings->embedder.width);
     return (double)cosine >= least_same_word;
 }
 
@@ -169,7 +169,7 @@ void ss_describe_seed_choose_pairs(const struct ss_describe_strings *strings, co
     size_t n = 0;
     for (size_t i = 0; i < out->n_pairs; i++) {
         const uint32_t pair = out->pairs[i];
-        const double cosine = (double)ss_tensor_dot(ss_describe_unit(strings, pair), text,
+        const double cosine = (double)ss_tensor_dot(ss_describe_vector(strings, pair), text,
                                                     strings->embedder.width);
         if (cosine >= least_pair) {
             out->pairs[n] = pair;

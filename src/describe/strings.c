@@ -35,7 +35,7 @@ out:
     return status;
 }
 
-static uint32_t find_string(const struct ss_describe_strings *strings, struct ss_text text,
+static uint32_t find_hashed(const struct ss_describe_strings *strings, struct ss_text text,
                             uint64_t hash)
 {
     for (size_t i = hash & (strings->n_slots - 1); strings->slots[i] != 0;
@@ -48,6 +48,13 @@ static uint32_t find_string(const struct ss_describe_strings *strings, struct ss
     return SS_DESCRIBE_NO_STRING;
 }
 
+uint32_t ss_describe_strings_find(const struct ss_describe_strings *strings,
+                                  struct ss_text text)
+{
+    return strings->n == 0 ? SS_DESCRIBE_NO_STRING
+                           : find_hashed(strings, text, ss_describe_hash_text(text));
+}
+
 ss_status ss_describe_strings_add(struct ss_describe_strings *strings, struct ss_text text,
                                   uint32_t *number, ss_err *err)
 {
@@ -56,7 +63,7 @@ ss_status ss_describe_strings_add(struct ss_describe_strings *strings, struct ss
         SS_TRY(grow_slots(strings, err));
     }
     const uint64_t hash = ss_describe_hash_text(text);
-    *number = find_string(strings, text, hash);
+    *number = find_hashed(strings, text, hash);
     if (*number != SS_DESCRIBE_NO_STRING) {
         return SS_OK;
     }
@@ -81,8 +88,7 @@ void ss_describe_strings_release(struct ss_describe_strings *strings)
     ss__arena_release(&strings->arena);
     ss__free(strings->texts);
     ss__free(strings->slots);
-    ss__free(strings->units);
-    ss__free(strings->raw);
+    ss__free(strings->vectors);
     *strings = (struct ss_describe_strings){0};
 }
 
@@ -132,14 +138,10 @@ ss_status ss_describe_strings_embed(struct ss_describe_strings *strings, ss_err 
     if (batch.n == 0) {
         return SS_OK;
     }
-    SS_GROW(strings->units, strings->units_room, strings->n * width);
-    float *new = strings->units + first *width;
+    SS_GROW(strings->vectors, strings->vectors_room, strings->n * width);
+    float *new = strings->vectors + first *width;
     SS_TRY(ss_describe_embed_all(&batch, new, err));
-    if (strings->keeps_raw) {
-        SS_GROW(strings->raw, strings->raw_room, strings->n * width);
-        memcpy(strings->raw + first * width, new, batch.n * width * sizeof *new);
-    }
-    for (size_t i = 0; i < batch.n; i++) {
+    for (size_t i = 0; i < batch.n && !strings->keeps_lengths; i++) {
         ss_describe_normalize(new + i *width, width, new + i *width);
     }
     strings->n_embedded = strings->n;

@@ -19,10 +19,13 @@ static const char *find_model(void)
     const char *named = getenv("SAESCOPE_MINILM");
     const char *home = getenv("HOME");
     snprintf(path, sizeof path, named != NULL ? "%s" : "%s/.cache/saescope/all-MiniLM-L6-v2",
-             named != NULL ? named : home != NULL ? home : "");
+             named != NULL  ? named
+             : home != NULL ? home
+                            : "");
     if (ss__path_look(path) != SS__PATH_FOLDER || ss__path_look(KEYWORDS) != SS__PATH_FILE ||
         ss__path_look(TEXTS) != SS__PATH_FILE) {
-        print_message("skipped: no model at %s (SAESCOPE_MINILM names it), or no texts\n", path);
+        print_message("skipped: no model at %s (SAESCOPE_MINILM names it), or no texts\n",
+                      path);
         skip();
     }
     return path;
@@ -108,10 +111,10 @@ static void keywords_equal_the_seed(void **state)
                                                .n_features = N_FEATURES,
                                                .offsets = offsets,
                                                .list = list};
-        const struct ss_describe_seed_options options = {
-            .variant = (ss_describe_seed_variant)variant,
-            .model = {embed, &real, 384},
-            .is_one_model = true};
+        const struct ss_describe_seed_options options = {.variant =
+                                                             (ss_describe_seed_variant)variant,
+                                                         .model = {embed, &real, 384},
+                                                         .is_one_model = true};
         struct ss_describe_terms terms;
         real.n_embedded = 0;
         assert_int_equal(ss_describe_seed(&tops, &options, &terms, NULL), SS_OK);

@@ -1,0 +1,279 @@
+/* Labels and scores over made texts: a planted word is found and told apart, chance is called
+ * chance, a feature that never fires has no label, and nothing depends on threads. */
+#include <math.h>
+
+#include "describe/corpus.h"
+#include "describe_helpers.h"
+
+enum {
+    N_TEXTS = 1200,
+    N_POOL = 500,    /* of each half of 600 */
+    N_FEATURES = 70, /* more than a block */
+    PLANTED = 0,
+    CHANCE = 1,
+    NEVER = 2,
+    HAN = 3,
+    EVERYWHERE = 4,
+    N_CHANCE = 40, /* features 10 … 49 fire by chance, too */
+    MAX_SAMPLES = 128
+};
+
+static const char *const vocabulary[] = {
+    "galaxy", "cluster", "halo",   "dust",    "orbit",  "planet", "comet",  "shock",
+    "jet",    "plasma",  "photon", "spectra", "survey", "lens",   "pulsar", "quasar",
+    "corona", "flare",   "tide",   "ring",    "moon",   "crater", "wind",   "torus"};
+
+struct made {
+    struct ss_text texts[N_TEXTS];
+    float embeddings[N_TEXTS * STAND_IN_WIDTH];
+    struct ss_sparse codes;
+    size_t offsets[N_FEATURES * (SS_STATS_N_SAMPLES + 1)];
+    uint32_t samples[N_FEATURES * SS_STATS_N_SAMPLES * MAX_SAMPLES];
+    float activations[N_FEATURES * SS_STATS_N_SAMPLES * MAX_SAMPLES];
+    double rates[N_FEATURES];
+    struct ss_describe_evidence evidence;
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> 33;
+}
+
+static bool fires(size_t feature, size_t text, bool is_planted, bool is_han)
+{
+    uint64_t state = feature * 7919 + text * 104729 + 17;
+    next_random(&state);
+    const uint64_t dice = next_random(&state) % 10;
+    switch (feature) {
+    case PLANTED:
+        return is_planted;
+    case HAN:
+        return is_han;
+    case NEVER:
+        return false;
+    case EVERYWHERE:
+        return true;
+    default:
+        return dice == 0;
+    }
+}
+
+static void make_texts(struct made *made, struct ss__arena *arena, bool *planted, bool *han)
+{
+    uint64_t state = 3;
+    for (size_t t = 0; t < N_TEXTS; t++) {
+        struct ss__buf buf = {0};
+        planted[t] = next_random(&state) % 8 == 0;
+        han[t] = next_random(&state) % 9 == 0;
+        for (size_t w = 0; w < 8; w++) {
+            ss__buf_printf(&buf, "the %s ", vocabulary[next_random(&state) % 24]);
+            if (planted[t] && w == 3) {
+                ss__buf_add_text(&buf, "Zorblax Zorblax Zorblax Zorblax Zorblax ");
+            }
+        }
+        ss__buf_add_text(&buf, han[t] ? "\u661f\u7cfb\u56e2" : "");
+        made->texts[t] =
+            (struct ss_text){ss__arena_strndup(arena, buf.data, buf.n_bytes), buf.n_bytes};
+        ss__buf_release(&buf);
+    }
+    assert_int_equal(stand_in(NULL, made->texts, N_TEXTS, made->embeddings, NULL), SS_OK);
+}
+
+/* The lists of a half: the first that fire, or the first of the pool that do not. */
+static size_t add_list(struct made *made, size_t feature, int half, bool firing, size_t n_most,
+                       const bool *planted, const bool *han, size_t at)
+{
+    const size_t begin = half == 0 ? 0 : N_TEXTS / 2;
+    const size_t n = firing ? N_TEXTS / 2 : N_POOL;
+    size_t n_added = 0;
+    for (size_t t = begin; t < begin + n && n_added < n_most; t++) {
+        if (fires(feature, t, planted[t], han[t]) == firing) {
+            made->samples[at] = (uint32_t)t;
+            made->activations[at++] = 1 + (float)(t % 7);
+            n_added++;
+        }
+    }
+    return at;
+}
+
+static void make_samples(struct made *made, const bool *planted, const bool *han)
+{
+    size_t at = 0;
+    for (size_t f = 0; f < N_FEATURES; f++) {
+        size_t *offsets = made->offsets + f * (SS_STATS_N_SAMPLES + 1);
+        const struct {
+            int half;
+            bool firing;
+            size_t n;
+        } lists[SS_STATS_N_SAMPLES] = {{0, true, 10},  {0, true, 20},  {0, true, 64},
+                                       {1, true, 100}, {0, false, 50}, {1, false, 100}};
+        for (size_t k = 0; k < SS_STATS_N_SAMPLES; k++) {
+            offsets[k] = at;
+            at =
+                add_list(made, f, lists[k].half, lists[k].firing, lists[k].n, planted, han, at);
+        }
+        offsets[SS_STATS_N_SAMPLES] = at;
+        made->rates[f] = 0.1;
+    }
+}
+
+static void make(struct made *made, struct ss__arena *arena)
+{
+    static bool planted[N_TEXTS], han[N_TEXTS];
+    size_t n = 0;
+    made->codes.n_rows = N_TEXTS;
+    made->codes.offsets = calloc(N_TEXTS + 1, sizeof(size_t));
+    made->codes.features = calloc((size_t)N_TEXTS * N_FEATURES, sizeof(uint32_t));
+    made->codes.values = calloc((size_t)N_TEXTS * N_FEATURES, sizeof(float));
+    make_texts(made, arena, planted, han);
+    for (size_t t = 0; t < N_TEXTS; t++) {
+        for (size_t f = 0; f < N_FEATURES; f++) {
+            if (fires(f, t, planted[t], han[t])) {
+                made->codes.features[n] = (uint32_t)f;
+                made->codes.values[n++] = 1;
+            }
+        }
+        made->codes.offsets[t + 1] = n;
+    }
+    make_samples(made, planted, han);
+    made->evidence = (struct ss_describe_evidence){.n_features = N_FEATURES,
+                                                   .width = STAND_IN_WIDTH,
+                                                   .n_texts = N_TEXTS,
+                                                   .texts = made->texts,
+                                                   .embeddings = made->embeddings,
+                                                   .codes = &made->codes,
+                                                   .first = {0, N_TEXTS / 2, N_TEXTS},
+                                                   .n_pool = {N_POOL, N_POOL},
+                                                   .sample_offsets = made->offsets,
+                                                   .sample_texts = made->samples,
+                                                   .sample_activations = made->activations,
+                                                   .rates = made->rates};
+}
+
+struct answer {
+    struct ss_describe_terms terms;
+    struct ss__arena arena;
+    struct ss_text labels[N_FEATURES];
+    struct ss_describe_score scores[N_FEATURES];
+};
+
+static void answer_with(const struct made *made, size_t n_threads, struct answer *answer)
+{
+    ss_work *work = NULL;
+    struct ss_describe_view *view = NULL;
+    const struct ss_describe_embedder model = {stand_in, NULL, STAND_IN_WIDTH};
+    const struct ss_describe_contrast_options options = {.embedder = model};
+    const struct ss_describe_score_options scoring = {.embedder = model, .with_probe = true};
+    assert_int_equal(ss_work_new(n_threads, &work, NULL), SS_OK);
+    assert_int_equal(ss_describe_view_new(&made->evidence, work, &view, NULL), SS_OK);
+    assert_int_equal(ss_describe_contrast(view, &options, &answer->terms, NULL), SS_OK);
+    assert_int_equal(
+        ss_describe_join(&answer->terms, SIZE_MAX, &answer->arena, answer->labels, NULL),
+        SS_OK);
+    assert_int_equal(ss_describe_score(view, answer->labels, &scoring, answer->scores, NULL),
+                     SS_OK);
+    ss_describe_view_free(view);
+    ss_work_free(work);
+}
+
+static void release_answer(struct answer *answer)
+{
+    ss_describe_terms_release(&answer->terms);
+    ss__arena_release(&answer->arena);
+}
+
+static void a_planted_word_is_the_label(void **state)
+{
+    static struct made made;
+    static struct answer answer, alone;
+    struct ss__arena arena = {0};
+    size_t n_chance = 0;
+    (void)state;
+    make(&made, &arena);
+    answer_with(&made, 2, &answer);
+    const struct ss_describe_score *planted = &answer.scores[PLANTED];
+    /* as the texts write it */
+    assert_non_null(strstr(answer.labels[PLANTED].data, "Zorblax"));
+    assert_true(planted->auc[SS_DESCRIBE_RANDOM].value >= 0.97); /* of 16 numbers a text */
+    assert_true(planted->coverage == 1 && planted->coverage_random == 0);
+    assert_int_equal(planted->verdict, SS_DESCRIBE_SHARP);
+    assert_true(planted->f1 > 0.85 && planted->precision > 0.4);
+    /* characters of a script without spaces make phrases */
+    assert_non_null(strstr(answer.labels[HAN].data, "\u661f"));
+    assert_true(answer.scores[HAN].coverage == 1);
+    /* no text, no label; no negative, no score */
+    assert_int_equal(answer.labels[NEVER].n_bytes, 0);
+    assert_int_equal(answer.scores[NEVER].verdict, SS_DESCRIBE_TOO_FEW);
+    assert_int_equal(answer.scores[EVERYWHERE].verdict, SS_DESCRIBE_TOO_FEW);
+    for (size_t f = 10; f < 10 + N_CHANCE; f++) {
+        const struct ss_describe_auc *auc = &answer.scores[f].auc[SS_DESCRIBE_RANDOM];
+        n_chance += auc->interval.low <= 0.5 && auc->interval.high >= 0.5;
+    }
+    /* 95 % intervals: of 40, fewer than 35 hold the truth once in 100 */
+    assert_true(n_chance >= 35);
+    answer_with(&made, 1, &alone);
+    for (size_t f = 0; f < N_FEATURES; f++) {
+        assert_memory_equal(alone.scores[f].auc, answer.scores[f].auc,
+                            sizeof alone.scores[f].auc);
+        assert_memory_equal(alone.scores[f].ceiling_probe, answer.scores[f].ceiling_probe,
+                            sizeof alone.scores[f].ceiling_probe);
+        assert_string_equal(alone.labels[f].data, answer.labels[f].data);
+    }
+    release_answer(&alone);
+    release_answer(&answer);
+    free(made.codes.offsets);
+    free(made.codes.features);
+    free(made.codes.values);
+    ss__arena_release(&arena);
+}
+
+/* ---- phrases ---- */
+
+static const struct {
+    const char *text;
+    const char *phrases; /* sorted by first appearance, with | between */
+} phrase_cases[] = {
+    {"The equation of state, x-ray data",
+     "equation|equation of state|state|x-ray|x-ray data|data"},
+    {"", ""},
+    {"of the 12 7 a", ""},
+    {"don't star-forming (galaxies) NGC 891 disc",
+     "star-forming|galaxies|NGC|NGC 891 disc|disc"},
+    {"\u5b87\u5b99\u5b66\u3002\u661f", "\u5b87\u5b99|\u5b87\u5b99\u5b66|\u5b99\u5b66"},
+    {"\u0939\u093f\u0928\u094d\u0926\u0940 cafe\u0301s",
+     "\u0939\u093f\u0928\u094d\u0926\u0940|\u0939\u093f\u0928\u094d\u0926\u0940 cafe\u0301s|"
+     "cafe\u0301s"},
+};
+
+static void phrases_of_texts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof phrase_cases / sizeof phrase_cases[0]; i++) {
+        const struct ss_text text = {phrase_cases[i].text, strlen(phrase_cases[i].text)};
+        struct ss_describe_corpus corpus;
+        struct ss_describe_phrases phrases;
+        struct ss__buf found = {0};
+        assert_int_equal(ss_describe_corpus_init(&corpus, &text, 1, NULL), SS_OK);
+        ss_describe_forbid_english(&corpus);
+        assert_int_equal(
+            ss_describe_phrases_init(&phrases, &corpus, 1, (struct ss_stop){0}, NULL), SS_OK);
+        for (size_t k = 0; k < phrases.n_list; k++) {
+            ss__buf_add_text(&found, k == 0 ? "" : "|");
+            ss_describe_phrase_text(&phrases, phrases.list[k], &found);
+        }
+        assert_string_equal(ss__buf_text(&found), phrase_cases[i].phrases);
+        ss__buf_release(&found);
+        ss_describe_phrases_release(&phrases);
+        ss_describe_corpus_release(&corpus);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_planted_word_is_the_label),
+        cmocka_unit_test(phrases_of_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
