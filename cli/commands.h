@@ -13,4 +13,31 @@ extern const struct cli_command cli_analyze, cli_show, cli_encode, cli_embed, cl
     "off by at most 1e-6 of its length at highest, 2e-5 at high and 8e-3 at medium; at low, "  \
     "its cosine is 0.997 or more."
 
+/* Options that several commands take, as a part of their `uses`. */
+/* clang-format off */
+#define CLI_USES_INPUTS \
+    {OPT_MODEL, false, NULL, NULL}, {OPT_EMBEDDINGS, false, NULL, NULL}, \
+    {OPT_EMBEDDING_COLUMN, false, NULL, NULL}, {OPT_SAE, true, NULL, NULL}, \
+    {OPT_DATASET, false, NULL, NULL}
+#define CLI_USES_DATASET \
+    {OPT_SPLIT, false, NULL, NULL}, {OPT_CONFIG, false, NULL, NULL}, \
+    {OPT_CACHE_DATASET, false, NULL, NULL}, {OPT_TEXT_COLUMN, false, NULL, NULL}
+#define CLI_USES_ROWS \
+    {OPT_FORMAT, false, NULL, NULL}, {OPT_TEXT_UNIT, false, "line", NULL}, \
+    {OPT_CSV, false, NULL, NULL}, {OPT_ENCODING, false, NULL, NULL}, \
+    {OPT_FIELD, false, NULL, NULL}, {OPT_ON_BAD_ROW, false, "stop", NULL}
+#define CLI_USES_PROMPT \
+    {OPT_PROMPT, false, NULL, NULL}, {OPT_PROMPT_NAME, false, NULL, NULL}, \
+    {OPT_MAX_TOKENS, false, NULL, NULL}
+#define CLI_USES_ENCODER \
+    CLI_USES_PROMPT, {OPT_TRUNCATE_DIM, false, NULL, NULL}, \
+    {OPT_PRECISION, false, "high", NULL}
+#define CLI_USES_SAE \
+    {OPT_SAE_FORMAT, false, NULL, NULL}, {OPT_SAE_TOP_K, false, NULL, NULL}, \
+    {OPT_BATCHTOPK, false, "refuse", NULL}, {OPT_BATCHTOPK_THRESHOLD, false, NULL, NULL}, \
+    {OPT_CALIBRATION_ROWS, false, "10000", NULL}, {OPT_BATCH_ROWS, false, "64", NULL}
+#define CLI_USES_WORK \
+    {OPT_THREADS, false, NULL, NULL}, {OPT_BATCH_TOKENS, false, NULL, NULL}
+/* clang-format on */
+
 #endif

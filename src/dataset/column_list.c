@@ -1,9 +1,9 @@
 #include "dataset/column_list.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "format/format.h"
 
 enum { EXAMPLE_ROWS = 20, EXAMPLE_BYTES = 30, MAX_EXAMPLES_BYTES = 260, MAX_NAME = 48 };
@@ -42,7 +42,7 @@ static const char *nearest(const ss_dataset *dataset, const char *name)
         const char *dot = strrchr(other, '.');
         const bool is_leaf = dot != NULL && strcmp(dot + 1, name) == 0;
         const size_t distance =
-            is_leaf || strcasecmp(name, other) == 0 ? 0 : edit_distance(name, other);
+            is_leaf || ss__equal_ignoring_case(name, other) ? 0 : edit_distance(name, other);
         if (distance < best_distance && distance < strlen(other)) {
             best = other;
             best_distance = distance;

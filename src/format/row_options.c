@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/number.h"
@@ -37,8 +36,8 @@ static bool read_bool(const struct ss_format_option_value *value, bool *out)
     if (text == NULL) {
         return false;
     }
-    *out = strcasecmp(text, "true") == 0;
-    return *out || strcasecmp(text, "false") == 0;
+    *out = ss__equal_ignoring_case(text, "true");
+    return *out || ss__equal_ignoring_case(text, "false");
 }
 
 static ss_format_option_fate set_bool(bool *out, const struct ss_format_option_value *value,
@@ -192,7 +191,7 @@ static ss_format_option_fate set_header(struct ss_format_row_options *options,
 {
     const char *text = scalar(value);
     uint64_t record = 0;
-    if (value->is_null || (text != NULL && strcasecmp(text, "none") == 0)) {
+    if (value->is_null || (text != NULL && ss__equal_ignoring_case(text, "none"))) {
         options->header = SS_FORMAT_HEADER_NONE;
     } else if (text != NULL && strcmp(text, "infer") == 0) {
         options->header = SS_FORMAT_HEADER_INFER;
@@ -267,8 +266,8 @@ static ss_format_option_fate check_index(struct ss_format_row_options *options,
 {
     const char *text = scalar(value);
     (void)options;
-    return text != NULL && strcasecmp(text, "false") != 0 ? SS_FORMAT_OPTION_READ
-                                                          : SS_FORMAT_OPTION_REFUSED;
+    return text != NULL && !ss__equal_ignoring_case(text, "false") ? SS_FORMAT_OPTION_READ
+                                                                   : SS_FORMAT_OPTION_REFUSED;
 }
 
 /* ---- options of several kinds ---- */
@@ -284,20 +283,30 @@ static ss_format_option_fate set_encoding(struct ss_format_row_options *options,
     return SS_FORMAT_OPTION_READ;
 }
 
+static bool find_name(const struct ss_format_option_value *value, const char *const *names,
+                      size_t n, size_t *index)
+{
+    const char *text = scalar(value);
+    for (*index = 0; text != NULL && *index < n; ++*index) {
+        if (strcmp(text, names[*index]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ss_format_option_fate set_decode_errors(struct ss_format_row_options *options,
                                                const struct ss_format_option_value *value)
 {
     static const char *const names[] = {[SS_SOURCE_DECODE_STRICT] = "strict",
                                         [SS_SOURCE_DECODE_REPLACE] = "replace",
                                         [SS_SOURCE_DECODE_IGNORE] = "ignore"};
-    const char *text = scalar(value);
-    for (size_t i = 0; text != NULL && i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            options->decode_errors = (ss_source_decode_errors)i;
-            return SS_FORMAT_OPTION_READ;
-        }
+    size_t i = 0;
+    if (!find_name(value, names, sizeof names / sizeof names[0], &i)) {
+        return SS_FORMAT_OPTION_REFUSED;
     }
-    return SS_FORMAT_OPTION_REFUSED;
+    options->decode_errors = (ss_source_decode_errors)i;
+    return SS_FORMAT_OPTION_READ;
 }
 
 static ss_format_option_fate set_field(struct ss_format_row_options *options,
@@ -317,15 +326,13 @@ static ss_format_option_fate set_text_unit(struct ss_format_row_options *options
     static const char *const units[] = {[SS_UNIT_LINE] = "line",
                                         [SS_UNIT_PARAGRAPH] = "paragraph",
                                         [SS_UNIT_DOCUMENT] = "document"};
-    const char *text = scalar(value);
-    for (size_t i = 0; text != NULL && i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(units[i], text) == 0) {
-            options->text_unit = (ss_text_unit)i;
-            options->has_text_unit = true;
-            return SS_FORMAT_OPTION_READ;
-        }
+    size_t i = 0;
+    if (!find_name(value, units, sizeof units / sizeof units[0], &i)) {
+        return SS_FORMAT_OPTION_REFUSED;
     }
-    return SS_FORMAT_OPTION_REFUSED;
+    options->text_unit = (ss_text_unit)i;
+    options->has_text_unit = true;
+    return SS_FORMAT_OPTION_READ;
 }
 
 /* ---- the table ---- */

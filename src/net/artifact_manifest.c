@@ -10,10 +10,10 @@
  * path; which one is said nowhere. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "net/artifact_priv.h"
 
 enum { HASH_BYTES = 16, MAX_PATH_BYTES = 1024 };
@@ -64,8 +64,8 @@ static ss_status read_algorithm(const char *what, const char *path,
 {
     const char *name = "MD5";
     SS_RETURN_IF_ERROR(ss__json_text(what, extra, "alg", &name, err));
-    *kind = strcasecmp(name, "XXH128") == 0 ? SS__HASH_XXH128 : SS__HASH_MD5;
-    if (*kind == SS__HASH_MD5 && strcasecmp(name, "MD5") != 0) {
+    *kind = ss__equal_ignoring_case(name, "XXH128") ? SS__HASH_XXH128 : SS__HASH_MD5;
+    if (*kind == SS__HASH_MD5 && !ss__equal_ignoring_case(name, "MD5")) {
         return ss__fail_file(
             err, what, SS_E_UNSUPPORTED,
             "the digest of '%.200s' is by the algorithm '%.40s'; MD5 and XXH128 are "

@@ -18,8 +18,8 @@ MOST_PLACES = 60  # per command; all of them where there are fewer
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fail") / "fail.so"
-    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", path, ROOT / "tests/support/fail_library.c", "-ldl"], check=True)
+    path = tmp_path_factory.mktemp("fault") / "fault.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, ROOT / "tests/support/fault.c", "-ldl"], check=True)
     return path
 
 
@@ -36,7 +36,8 @@ def compressed(program, tmp_path_factory):
 def sweep(program, library, folder, libraries, words):
     """Run the command with each place failing in turn; what went wrong, and how many places there were."""
     def call(at, out):
-        env = {**os.environ, "LD_PRELOAD": str(library), "FAIL_LIBRARIES": libraries, "FAIL_AT": str(at), "FAIL_COUNT": str(folder / "count")}
+        env = {**os.environ, "LD_PRELOAD": str(library), "FAULT_CALLS": "alloc", "FAULT_ERRNO": "12", "FAULT_LIBRARIES": libraries, "FAULT_AT": str(at),
+               "FAULT_COUNT": str(folder / "count")}
         return subprocess.run([program, *words, *out], capture_output=True, env=env, timeout=60, check=False)
     out = lambda name: [word for word in (["--out", folder / name] if words[0] in ("plot", "convert") else [])]  # noqa: E731
     usual = call(0, out("usual.svg"))

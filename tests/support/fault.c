@@ -8,8 +8,10 @@
  *   FAULT_ON     all later ones too, if it is set
  *   FAULT_COUNT  file that gets the number of calls
  *
- * Only calls of the program itself count, which has the project's library in it, not those of
- * other libraries. */
+ *   FAULT_LIBRARIES  parts of library names, by commas: then their calls count
+ *
+ * Else only calls of the program itself count, which has the project's library in it, not those
+ * of other libraries. Built by the tests that use it: cc -shared -fPIC -D_GNU_SOURCE -ldl */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,7 +36,11 @@ static long wanted_call;
 static const char *calls, *kind, *count_path;
 static bool goes_on;
 static int reason = EIO;
-static uintptr_t program_from, program_to;
+enum { MOST_RANGES = 64 };
+static struct {
+    uintptr_t from, to;
+} ranges[MOST_RANGES]; /* of the code whose calls count */
+static size_t n_ranges;
 
 static bool is_wanted(const char *call)
 {
@@ -47,11 +53,20 @@ static bool is_kind(const char *name)
     return strcmp(kind, name) == 0;
 }
 
+static bool counts(const void *caller)
+{
+    for (size_t i = 0; i < n_ranges; i++) {
+        if ((uintptr_t)caller >= ranges[i].from && (uintptr_t)caller < ranges[i].to) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether this call goes wrong; errno is set then. */
 static bool fails(const char *call, const void *caller)
 {
-    const bool is_own = (uintptr_t)caller >= program_from && (uintptr_t)caller < program_to;
-    if (!atomic_load(&is_on) || !is_wanted(call) || !is_own) {
+    if (!atomic_load(&is_on) || !is_wanted(call) || !counts(caller)) {
         return false;
     }
     const long n = atomic_fetch_add(&n_calls, 1) + 1;
@@ -217,18 +232,30 @@ void *aligned_alloc(size_t alignment, size_t n)
 
 /* ---- main ---- */
 
-static int note_program(struct dl_phdr_info *info, size_t size, void *unused)
+static bool is_listed(const char *name, const char *list)
 {
-    (void)size;
-    (void)unused;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) != 0) {
-            program_from = info->dlpi_addr + part->p_vaddr;
-            program_to = program_from + part->p_memsz;
+    for (size_t n = 0; *list != '\0'; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        if (memmem(name, strlen(name), list, n) != NULL) {
+            return true;
         }
     }
-    return 1; /* the first one is the program */
+    return false;
+}
+
+static int note_code(struct dl_phdr_info *info, size_t size, void *libraries)
+{
+    (void)size;
+    const bool is_noted = libraries == NULL || is_listed(info->dlpi_name, libraries);
+    for (int i = 0; is_noted && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) != 0 && n_ranges < MOST_RANGES) {
+            ranges[n_ranges].from = info->dlpi_addr + part->p_vaddr;
+            ranges[n_ranges].to = ranges[n_ranges].from + part->p_memsz;
+            n_ranges++;
+        }
+    }
+    return libraries == NULL ? 1 : 0; /* the first one is the program */
 }
 
 static const char *setting(const char *name, const char *otherwise)
@@ -241,7 +268,7 @@ static int (*real_main)(int, char **, char **);
 
 static int main_with_faults(int n, char **words, char **environment)
 {
-    dl_iterate_phdr(note_program, NULL);
+    dl_iterate_phdr(note_code, getenv("FAULT_LIBRARIES"));
     calls = getenv("FAULT_CALLS");
     kind = setting("FAULT_KIND", "error");
     count_path = getenv("FAULT_COUNT");
