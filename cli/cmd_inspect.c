@@ -218,9 +218,11 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
     } else if (!cli_given(values, OPT_QUIET)) {
         print_report(&report, path, cli_colours(values, stdout));
         if (report.kind == SS_PATH_RUN) {
-            printf(
-                "\n  saescope show RUN lists its features, saescope show RUN N has the texts "
-                "of one\n");
+            putchar('\n');
+            cli_say(stdout,
+                    "  saescope show %s lists its features, with a number it has the "
+                    "texts of one",
+                    path);
         }
         if (options.check) {
             puts("  OK: every byte was read and checked");

@@ -28,10 +28,17 @@ echo
 echo "Four features, with the texts that activate them most:"
 show $program show $out 350 560 700 490
 
+echo
+echo "How often features fire, as a picture:"
+show $program plot $out --zoom --force
+
 cat <<END
 
-Next:  $program show $out --search editor     features whose top texts hold a word
-       $program inspect $out                  the run in numbers
-       $out/density.png                       how often features fire, as a picture
-To type saescope instead of $program:  PATH=\$PWD/build/release:\$PATH
+Next:
+  $program show $out --search editor
+      features whose top texts hold a word
+  $program inspect $out
+      the run in numbers
+To type saescope instead of $program:
+  PATH=\$PWD/build/release:\$PATH
 END
