@@ -71,7 +71,7 @@ static int dispatch(int n, char **words)
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         return show_help(n - 1, words + 1);
     }
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 ||
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "-v") == 0 ||
         strcmp(word, "version") == 0) {
         printf("saescope %s\n", ss_version());
         return CLI_OK;

@@ -396,14 +396,29 @@ static int take_environment(const struct cli_command *command, struct cli_values
     return CLI_OK;
 }
 
-/* All that is missing in one sentence, with an example. */
+static size_t find_missing(const struct cli_command *command, const struct cli_values *values)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        n += command->uses[i].required && !cli_given(values, command->uses[i].id);
+    }
+    return n;
+}
+
+/* All that is missing in one sentence, with an example. A model and a dataset are, too, where
+ * embeddings could stand for them and do not. */
 static int missing_options(const struct cli_command *command, const struct cli_values *values)
 {
     char list[256] = "";
     size_t n_missing = 0;
+    const bool has_required = find_missing(command, values) > 0;
+    const bool takes_texts =
+        cli_command_use(command, OPT_EMBEDDINGS) != NULL && !cli_given(values, OPT_EMBEDDINGS);
     for (size_t i = 0; i < cli_n_uses(command); i++) {
         const struct cli_use *use = &command->uses[i];
-        if (use->required && !cli_given(values, use->id)) {
+        const bool is_text = use->id == OPT_MODEL || use->id == OPT_DATASET;
+        if (has_required && !cli_given(values, use->id) &&
+            (use->required || (is_text && takes_texts))) {
             const size_t n = strlen(list);
             snprintf(list + n, sizeof list - n, "%s--%s %s", n_missing == 0 ? "" : ", ",
                      cli_options[use->id].name, cli_options[use->id].placeholder);

@@ -41,8 +41,10 @@ static const char *nearest(const ss_dataset *dataset, const char *name)
         const char *other = dataset->columns[i].name;
         const char *dot = strrchr(other, '.');
         const bool is_leaf = dot != NULL && strcmp(dot + 1, name) == 0;
-        const size_t distance =
-            is_leaf || ss__equal_ignoring_case(name, other) ? 0 : edit_distance(name, other);
+        const bool is_begin = strlen(name) > 2 && strncmp(other, name, strlen(name)) == 0;
+        const size_t distance = is_leaf || ss__equal_ignoring_case(name, other) ? 0
+                                : is_begin                                      ? 1
+                                           : edit_distance(name, other);
         if (distance < best_distance && distance < strlen(other)) {
             best = other;
             best_distance = distance;

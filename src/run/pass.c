@@ -20,12 +20,15 @@ static const char *short_name(const char *name)
 static ss_status check_width(const char *what, const char *path, size_t width,
                              const struct ss_sae_info *sae, ss_err *err)
 {
+    const bool has_name = sae->model_name[0] != '\0';
     return width == sae->width
                ? SS_OK
                : ss__fail(err, SS_E_SHAPE,
                           "the %s %s gives embeddings of width %zu, but the SAE %s reads "
-                          "width %zu; they do not belong together",
-                          what, path, width, sae->path, sae->width);
+                          "width %zu; they do not belong together%s%.200s%s",
+                          what, path, width, sae->path, sae->width,
+                          has_name ? " (the SAE's config names the encoder '" : "",
+                          sae->model_name, has_name ? "')" : "");
 }
 
 static ss_status check_pair(const struct ss_run_pass *pass, ss_err *err)

@@ -48,14 +48,16 @@ def test_without_a_command_help_goes_to_stderr(run):
 
 
 def test_version(run):
-    assert run("--version").out.startswith("saescope 0.")
+    for word in ("--version", "-V", "-v", "version"):
+        assert run(word).out.startswith("saescope 0.")
 
 
 @pytest.mark.parametrize("words, sentence", [
     (["analyse"], "unknown command 'analyse'; did you mean 'analyze'?"),
     (["frobnicate"], "unknown command 'frobnicate'"),
     (["analyze", "--modle", "x"], "unknown option '--modle'; did you mean '--model'?"),
-    (["analyze"], "--sae SAE"),
+    (["analyze"], "--model MODEL, --sae SAE, --dataset PATH, --out PATH are needed, as in: saescope analyze"),
+    (["analyze", "--embeddings", "x.npy"], "--sae SAE, --out PATH are needed"),
     (["analyze", "-s", "a", "-o", "b"], "--model MODEL is needed, or --embeddings PATH"),
     (["analyze", "-s", "a", "-o", "b", "-m", "c"], "--dataset PATH is needed"),
     (["analyze", "--model"], "--model needs a value: --model MODEL"),

@@ -116,6 +116,8 @@ static const struct row_case cases[] = {
     {"a.jsonl", "{\"id\":\"x\",\"body\":null}\n", "Tx", NULL},
     {"a.jsonl", "{\"id\":\"x\",\"body\":1}\n{\"id\":\"y\",\"body\":\"b\"}\n",
      "!say which with --text-column", NULL},
+    {"a.jsonl", "{\"abstract\":\"x\",\"title\":\"y\"}", "!did you mean 'abstract'?", NULL,
+     .text_column = "abs"},
     {"a.jsonl", "{\"abstract\":\"x\"}", "!did you mean 'abstract'?", NULL,
      .text_column = "abstrct"},
     {"a.jsonl", "{\"abstract\":\"x\",\"n\":5}", "!for example 'abstract' is \"x\", 'n' is 5",
