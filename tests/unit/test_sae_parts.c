@@ -1,6 +1,6 @@
 /* SAEs made in memory of parameters and a rule: they encode as plain arithmetic in double says,
- * are written in the seed's format and read back with the same activations, and parts that do
- * not belong together are refused. */
+ * are written in the formats that are written and read back with the same activations, and
+ * parts that do not belong together are refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +51,7 @@ static void check(ss_status status, const ss_err *err)
 /* ---- kinds, and what they are by the book ---- */
 
 struct kind {
-    const char *name; /* in the seed's format */
+    const char *name; /* as the format calls it */
     struct ss_sae_rule rule;
     bool adds_bias, subtracts, has_thresholds;
 };
@@ -68,6 +68,7 @@ static const struct kind kinds[] = {
      false,
      true,
      false},
+    {"gated", {.kind = SS_SAE_GATED}, false, true, false},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -91,6 +92,11 @@ static struct ss_sae_parts make_parts(const struct kind *kind)
     }
     for (size_t f = 0; f < N_FEATURES; f++) {
         logs[f] = (float)exp((double)logs[f]);
+    }
+    if (kind->rule.kind == SS_SAE_GATED) {
+        p->gate_bias = draw_array(N_FEATURES);
+        p->log_gains = draw_array(N_FEATURES);
+        p->shifts = draw_array(N_FEATURES);
     }
     p->bias = kind->adds_bias ? bias : NULL;
     p->thresholds = kind->has_thresholds ? logs : NULL;
@@ -117,6 +123,10 @@ static double cutoff_of(const struct kind *kind, const struct ss_sae_parameters 
     if (kind->rule.kind == SS_SAE_JUMPRELU) {
         return (double)p->thresholds[f];
     }
+    if (kind->rule.kind == SS_SAE_GATED) { /* where the gate opens, and relu lets through */
+        const double gate = -(double)p->gate_bias[f];
+        return fmax(gate, -(double)p->shifts[f] / exp((double)p->log_gains[f]));
+    }
     if (kind->rule.kind != SS_SAE_TOPK) {
         return kind->rule.batchtopk_threshold;
     }
@@ -129,6 +139,14 @@ static double cutoff_of(const struct kind *kind, const struct ss_sae_parameters 
         }
     }
     return fmax(0, sorted[kind->rule.top_k]);
+}
+
+static double activation_of(const struct kind *kind, const struct ss_sae_parameters *p,
+                            double h, size_t f)
+{
+    return kind->rule.kind == SS_SAE_GATED
+               ? exp((double)p->log_gains[f]) * h + (double)p->shifts[f]
+               : h;
 }
 
 static void check_against_arithmetic(const struct kind *kind, const ss_sae *sae, const float *x,
@@ -149,7 +167,8 @@ static void check_against_arithmetic(const struct kind *kind, const ss_sae *sae,
             if (h[f] > cutoff) {
                 assert_true(at < found->offsets[r + 1]);
                 assert_int_equal(found->features[at], f);
-                assert_true(fabs((double)found->values[at] - h[f]) < VALUE_TOLERANCE);
+                const double a = activation_of(kind, &sae->parameters, h[f], f);
+                assert_true(fabs((double)found->values[at] - a) < VALUE_TOLERANCE);
                 at++;
             }
         }
@@ -187,12 +206,13 @@ static void an_sae_in_memory_encodes(void **state)
     ss_work_free(work);
 }
 
-static void remove_seed_files(const char *folder)
+static void remove_folder(const char *folder, const char *target)
 {
-    static const char *const names[] = {"config.json", "sae.pt"};
     char path[300];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    const char *const *files = NULL;
+    assert_int_equal(ss_sae_target_files(target, &files, NULL), SS_OK);
+    for (size_t i = 0; files[i] != NULL; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
         assert_int_equal(unlink(path), 0);
     }
     assert_int_equal(rmdir(folder), 0);
@@ -207,37 +227,46 @@ static void assert_same_rows(const struct ss_sparse *a, const struct ss_sparse *
     assert_memory_equal(a->values, b->values, n * sizeof *a->values);
 }
 
-/* A given threshold makes a jumprelu of a batch-top-k SAE, whose logarithm is rounded. */
+/* A given threshold makes a jumprelu of a batch-top-k SAE; its logarithm, which the seed's
+ * format stores, may be rounded. */
 static void a_written_sae_is_read_back(void **state)
 {
     (void)state;
+    static const struct {
+        const char *target, *kind;
+        size_t index; /* in `kinds` */
+    } cases[] = {
+        {"seed", "vanilla", 0},     {"seed", "jumprelu", 1},    {"seed", "topk", 2},
+        {"saelens", "standard", 0}, {"saelens", "jumprelu", 1}, {"saelens", "topk", 2},
+        {"saelens", "jumprelu", 3}, {"saelens", "gated", 4},
+    };
     ss_work *work = NULL;
     assert_int_equal(ss_work_new(1, &work, NULL), SS_OK);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ss_err err;
         char folder[] = "/tmp/saescope-parts-XXXXXX";
         ss_sae *sae = NULL, *read = NULL;
         struct ss_sae_info info;
         struct ss_sparse found = {0}, expected = {0};
-        struct ss_sae_conversion conversion = {.to = "seed", .allows_rounding = true};
-        struct ss_sae_parts parts = make_parts(&kinds[i]);
+        struct ss_sae_conversion conversion = {.to = cases[i].target, .allows_rounding = true};
+        struct ss_sae_parts parts = make_parts(&kinds[cases[i].index]);
         float *x = draw_array((size_t)N_ROWS * WIDTH);
         assert_non_null(mkdtemp(folder));
         parts.provenance.config_num_examples = 77;
         parts.provenance.model_name = ss__strdup("some/encoder");
         check(ss_sae_new(&parts, &sae, &err), &err);
         check(ss_sae_write(sae, folder, &conversion, &err), &err);
-        assert_string_equal(conversion.kind, kinds[i].name);
+        assert_string_equal(conversion.kind, cases[i].kind);
         assert_string_equal(conversion.format, "memory");
         check(ss_sae_open(folder, NULL, &read, &err), &err);
         ss_sae_describe(read, &info);
-        assert_string_equal(info.kind, kinds[i].name);
+        assert_string_equal(info.variant, cases[i].kind);
         assert_string_equal(info.model_name, "some/encoder");
-        assert_int_equal(info.config_num_examples, 77);
+        assert_int_equal(info.config_num_examples, strcmp(cases[i].target, "seed") ? 0 : 77);
         check(ss_sae_encode(sae, work, x, N_ROWS, &expected, &err), &err);
         check(ss_sae_encode(read, work, x, N_ROWS, &found, &err), &err);
         assert_same_rows(&found, &expected);
-        remove_seed_files(folder);
+        remove_folder(folder, cases[i].target);
         ss_sparse_release(&found);
         ss_sparse_release(&expected);
         ss_sae_free(read);
