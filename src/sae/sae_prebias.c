@@ -2,8 +2,9 @@
  *
  *   pre_bias [D], encoder.weight [L, D], latent_bias [L], decoder.weight [D, L]
  *
- *   saerch    one file K_N_AUXK_auxk…_epoch_E.pth or DOMAIN_K_N_BATCH.pth: k is in its name
- * only openai    one file LAYER.pt, with statistics, `activation` (a class) and, for TopK,
+ *   saerch    one file K_N_AUXK_auxk…_epoch_E.pth or DOMAIN_K_N_BATCH.pth: k stands nowhere
+ *             but in its name
+ *   openai    one file LAYER.pt, with statistics, `activation` (a class) and, for TopK,
  *             `activation_state_dict` {k, postact_fn} as plain values; TopK implies layer norm;
  *             tied files have decoder.linear.weight [L, D] as well
  *   csr       SparseAutoEncoder of sentence-transformers: N_SparseAutoEncoder/ with config.json
