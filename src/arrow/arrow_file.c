@@ -47,7 +47,8 @@ static uint32_t read_u32(const uint8_t *at)
 
 static ss_status need(const struct ss_arrow_file *file, size_t from, size_t n, ss_err *err)
 {
-    return ss__map_need(file->map, from, n, file->name, err);
+    size_t until = from;
+    return ss_source_view_need(file->view, from, n, from + n, &until, err);
 }
 
 static ss_status check_version(const struct ss_arrow_file *file, int64_t version, ss_err *err)
@@ -161,7 +162,7 @@ static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_
                               size_t field, ss_err *err)
 {
     const size_t end = file->schema.fields[field].end;
-    for (size_t i = field; i < end && file->map->kind == SS__MAP_PARTS; i++) {
+    for (size_t i = field; i < end && ss_source_view_is_partial(file->view); i++) {
         struct ss_arrow_array *array = &batch->arrays[i - batch->first_field];
         for (size_t j = 0; j < array->n_buffers; j++) {
             struct ss_arrow_bytes *buffer = &array->buffers[j];
@@ -172,8 +173,8 @@ static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_
             if (copy == NULL) {
                 return ss__fail_nomem(err, "a column");
             }
-            SS_RETURN_IF_ERROR(ss__map_read(file->map, (size_t)(buffer->data - file->data),
-                                            buffer->n_bytes, copy, file->name, err));
+            SS_RETURN_IF_ERROR(ss_source_view_read(
+                file->view, (size_t)(buffer->data - file->data), buffer->n_bytes, copy, err));
             buffer->data = copy;
         }
     }
@@ -512,15 +513,15 @@ static uint64_t rows_bound(size_t n_bytes)
                : UINT64_MAX;
 }
 
-ss_status ss_arrow_open(const char *name, const struct ss__map *map, struct ss_arrow_file *out,
-                        ss_err *err)
+ss_status ss_arrow_open(const char *name, const struct ss_source_view *view,
+                        struct ss_arrow_file *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const size_t n_bytes = map->n_bytes;
-    *out =
-        (struct ss_arrow_file){.name = name, .map = map, .data = map->data, .n_bytes = n_bytes};
+    const size_t n_bytes = view->n_bytes;
+    *out = (struct ss_arrow_file){
+        .name = name, .view = view, .data = view->data, .n_bytes = n_bytes};
     SS_TRY(need(out, 0, ss__min_size(n_bytes, MAGIC_BYTES), err));
-    out->is_stream = n_bytes < MAGIC_BYTES || memcmp(map->data, magic, MAGIC_BYTES) != 0;
+    out->is_stream = n_bytes < MAGIC_BYTES || memcmp(view->data, magic, MAGIC_BYTES) != 0;
     out->n_rows_max = rows_bound(n_bytes);
     SS_TRY(out->is_stream ? open_stream(out, err) : open_footer(out, err));
     SS_TRY(ss_arrow_list_columns(name, &out->schema, &out->columns, err));

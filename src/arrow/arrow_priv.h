@@ -26,8 +26,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/map.h"
 #include "format/format.h"
+#include "source/source.h"
 
 enum {
     SS_ARROW_MAX_FIELDS = 1 << 15,
@@ -268,9 +268,9 @@ SS_MUST_USE bool ss_arrow_add_numbers(const struct ss_arrow_place *place,
 /* ---- files ---- */
 
 struct ss_arrow_file {
-    const char *name;          /* borrowed */
-    const struct ss__map *map; /* borrowed, read in parts */
-    const uint8_t *data;       /* of the map */
+    const char *name;                  /* borrowed */
+    const struct ss_source_view *view; /* borrowed */
+    const uint8_t *data;               /* of the view */
     size_t n_bytes;
     bool is_stream;
     struct ss_arrow_schema schema;
@@ -290,7 +290,7 @@ struct ss_arrow_file {
 
 /* Read the schema, and the footer of a file. Errors: SS_E_DATA, SS_E_UNSUPPORTED, SS_E_LIMIT,
  * SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_arrow_open(const char *name, const struct ss__map *map,
+SS_MUST_USE ss_status ss_arrow_open(const char *name, const struct ss_source_view *view,
                                     struct ss_arrow_file *out, ss_err *err);
 void ss_arrow_close(struct ss_arrow_file *file);
 

@@ -43,7 +43,7 @@ static ss_status arrow_open(const struct ss_format_file *source, void **out, ss_
     *out = NULL;
     SS_ALLOC(state, 1);
     state->all_columns = source->all_columns;
-    SS_TRY(ss_arrow_open(source->name, &source->map, &state->file, err));
+    SS_TRY(ss_arrow_open(source->name, source->view, &state->file, err));
     *out = state;
     state = NULL;
 out:
@@ -248,7 +248,7 @@ static uint64_t arrow_n_rows(const void *opaque)
 
 const struct ss_format_reader ss_arrow_reader = {
     .format = "arrow",
-    .needs_map = true,
+    .needs_view = true,
     .next_checks = true,
     .open = arrow_open,
     .columns = arrow_columns,

@@ -197,6 +197,15 @@ ss_status ss__file_map_open(int descriptor, const char *name, struct ss__map *ou
     return make_map(copy, name, SS__MAP_MAPPED, out, err);
 }
 
+ss_status ss__map_again(const struct ss__map *map, const char *name, struct ss__map *out,
+                        ss_err *err)
+{
+    *out = (struct ss__map){.kind = SS__MAP_NONE, .facts = map->facts};
+    const int copy = fcntl(map->handle - 1, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? ss__fail_errno(err, name, "map", errno)
+                    : make_map(copy, name, SS__MAP_PARTS, out, err);
+}
+
 ss_status ss__file_load(const char *path, struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -53,6 +53,10 @@ SS_MUST_USE ss_status ss__file_reserve(const char *path, struct ss__map *out, ss
  */
 SS_MUST_USE ss_status ss__file_map_open(int descriptor, const char *name, struct ss__map *out,
                                         ss_err *err);
+/* A file that is reserved once more, whose parts come and go by themselves. Errors: as
+ * ss__file_reserve. */
+SS_MUST_USE ss_status ss__map_again(const struct ss__map *map, const char *name,
+                                    struct ss__map *out, ss_err *err);
 void ss__map_release(struct ss__map *map);
 
 /* Have the bytes [from, from + n) of a file, which lie inside it. Bytes that are there are read

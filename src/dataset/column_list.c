@@ -108,7 +108,7 @@ static void list_examples(ss_dataset *dataset, struct ss__buf *out)
 {
     const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf json = {0};
-    bool *is_shown = dataset->n_columns == 0 || dataset->source.prefetcher != NULL
+    bool *is_shown = dataset->n_columns == 0 || ss_source_view_plans(&dataset->view)
                          ? NULL
                          : ss__alloc(dataset->n_columns, sizeof *is_shown);
     bool has_row = is_shown != NULL &&

@@ -96,11 +96,9 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     if (ss_source_is_remote(path)) {
         return SS_OK; /* seen when it is reached */
     }
+    struct ss_source_view view = {.name = NULL}; /* of a remote file alone */
     const bool is_member = ss_dataset_archives_have(&dataset->archives, i);
-    SS_RETURN_IF_ERROR(
-        is_member ? ss_dataset_archives_open(&dataset->archives, i, path, &file->stream, err)
-                  : ss_source_stream_open(path, &dataset->halt, &file->stream, err));
-    SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &file->stream, err));
+    SS_RETURN_IF_ERROR(ss_dataset_open_stream(dataset, i, &file->stream, &view, err));
     const char *format = ss_dataset_archives_format(&dataset->archives, i);
     SS_RETURN_IF_ERROR(ss_dataset_format_find(&file->stream, path,
                                               format == NULL ? dataset->given_format : format,

@@ -42,27 +42,12 @@ static char *member_path(const struct ss_source_archive *archive, const char *na
 
 /* ---- reading ---- */
 
-static void close_samples(void *samples)
-{
-    ss_format_samples_close(samples);
-}
-
 static ss_status open_place(struct ss_dataset_archive_place place, const char *name,
-                            struct ss_source_stream *out, ss_err *err)
+                            struct ss_source_input *out, ss_err *err)
 {
-    ss_status status = SS_OK;
-    struct ss_format_samples *samples = NULL;
-    if (place.index != SAMPLES) {
-        return ss_source_archive_open_member(place.archive, place.index, name, out, err);
-    }
-    SS_TRY(ss_format_samples_open(name, ss_source_archive_tar(place.archive), &samples, err));
-    const struct ss_source_stream_source source = {
-        .read = ss_format_samples_read, .user = samples, .close = close_samples};
-    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
-    samples = NULL;
-out:
-    ss_format_samples_close(samples);
-    return status;
+    return place.index == SAMPLES
+               ? ss_format_samples_open(name, ss_source_archive_tar(place.archive), out, err)
+               : ss_source_archive_open_member(place.archive, place.index, name, out, err);
 }
 
 /* ---- members ---- */
@@ -156,8 +141,10 @@ static ss_status read_small(void *user, size_t index, size_t max_bytes, struct s
     const struct members *members = user;
     const struct member *member = &members->items[index];
     struct ss_source_stream stream = {0};
+    struct ss_source_input input = {.name = NULL};
     SS_TRY(open_place((struct ss_dataset_archive_place){members->archive, member->index},
-                      member->path, &stream, err));
+                      member->path, &input, err));
+    SS_TRY(ss_source_stream_open_input(&input, &stream, err));
     do {
         SS_TRY(ss_source_stream_more(&stream, err));
         if (stream.n_bytes > max_bytes) {
@@ -358,7 +345,7 @@ uint64_t ss_dataset_archives_bytes(const struct ss_dataset_archives *archives, s
 }
 
 ss_status ss_dataset_archives_open(struct ss_dataset_archives *archives, size_t index,
-                                   const char *name, struct ss_source_stream *out, ss_err *err)
+                                   const char *name, struct ss_source_input *out, ss_err *err)
 {
     return open_place(archives->places[index], name, out, err);
 }

@@ -45,11 +45,11 @@ const char *ss_dataset_archives_format(const struct ss_dataset_archives *archive
 /* Bytes of a member; 0 for samples. */
 uint64_t ss_dataset_archives_bytes(const struct ss_dataset_archives *archives, size_t index);
 
-/* Open a member as a stream of its bytes; `name` is its path, borrowed. It must be closed
+/* Open a member; `name` is its path, borrowed. It must be closed
  * before release. */
 SS_MUST_USE ss_status ss_dataset_archives_open(struct ss_dataset_archives *archives,
                                                size_t index, const char *name,
-                                               struct ss_source_stream *out, ss_err *err);
+                                               struct ss_source_input *out, ss_err *err);
 void ss_dataset_archives_release(struct ss_dataset_archives *archives);
 
 #endif

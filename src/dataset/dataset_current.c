@@ -14,11 +14,8 @@ void ss_dataset_close_file(ss_dataset *dataset)
         if (dataset->files[dataset->current].reader != NULL) {
             dataset->files[dataset->current].reader->close(dataset->state);
         }
-        if (dataset->source.prefetcher == NULL) {
-            ss__map_release(&dataset->source.map);
-        }
+        ss_source_view_close(&dataset->view);
         ss_source_stream_close(&dataset->stream);
-        ss_dataset_remotes_close(&dataset->remotes, dataset->current);
     }
     dataset->is_open = false;
     dataset->state = NULL;
@@ -28,9 +25,8 @@ void ss_dataset_close_file(ss_dataset *dataset)
 
 ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err)
 {
-    const char *name = dataset->use.paths.items[dataset->current];
     SS_RETURN_IF_ERROR(ss_source_stream_check_end(&dataset->stream, err));
-    SS_RETURN_IF_ERROR(ss__map_check(&dataset->source.map, name, err));
+    SS_RETURN_IF_ERROR(ss_source_view_check(&dataset->view, err));
     if (ss_dataset_archives_have(&dataset->archives, dataset->current)) {
         SS_RETURN_IF_ERROR(
             ss_dataset_archives_check(&dataset->archives, dataset->current, err));
@@ -58,7 +54,9 @@ out:
     return status;
 }
 
-ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream, ss_err *err)
+/* Put the decoder of the encoding that was given before a stream that nothing was taken from,
+ * unless the stream holds a binary format. */
+static ss_status decode(ss_dataset *dataset, struct ss_source_stream *stream, ss_err *err)
 {
     const struct ss_format_row_options *rows = &dataset->use.rows;
     const char *encoding = rows->encoding == NULL ? "utf-8" : rows->encoding;
@@ -73,29 +71,65 @@ ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream
     return SS_OK;
 }
 
+ss_status ss_dataset_open_stream(ss_dataset *dataset, size_t index,
+                                 struct ss_source_stream *stream, struct ss_source_view *view,
+                                 ss_err *err)
+{
+    struct ss_source_input input = {.name = NULL};
+    const char *path = dataset->use.paths.items[index];
+    if (ss_dataset_archives_have(&dataset->archives, index)) {
+        SS_RETURN_IF_ERROR(
+            ss_dataset_archives_open(&dataset->archives, index, path, &input, err));
+    } else if (ss_source_is_remote(path)) {
+        SS_RETURN_IF_ERROR(ss_dataset_remotes_open(&dataset->remotes, index, &input, err));
+    } else {
+        dataset->remotes.current = index;
+        SS_RETURN_IF_ERROR(ss_source_input_open(path, &dataset->halt, &input, err));
+    }
+    if (input.ops->need != NULL) {
+        return ss_source_view_input(&input, view, err);
+    }
+    SS_RETURN_IF_ERROR(ss_source_stream_open_input(&input, stream, err));
+    stream->halt = &dataset->halt;
+    return decode(dataset, stream, err);
+}
+
+/* What the reader sees of the file: its bytes in order or by offset. */
+static ss_status give_bytes(ss_dataset *dataset, const struct ss_format_reader *reader,
+                            ss_err *err)
+{
+    const char *name = dataset->source.name;
+    struct ss_source_view *view = &dataset->view;
+    if (!reader->needs_view) {
+        dataset->source.stream = &dataset->stream;
+        return ss_source_stream_skip_mark(&dataset->stream, err);
+    }
+    dataset->source.view = view;
+    if (dataset->stream.state != NULL) {
+        SS_RETURN_IF_ERROR(ss_source_view_stream(&dataset->stream, view, err));
+        view->name = name;
+        return SS_OK;
+    }
+    view->name = name;
+    return view->n_bytes < SS__LFS_MAX_BYTES /* all of it is there */
+               ? ss__lfs_check(name, view->data, view->n_bytes, err)
+               : SS_OK;
+}
+
 ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
-    struct ss__map map = {.data = NULL};
-    struct ss_source_prefetcher *prefetcher = NULL;
     struct ss_dataset_file *file = &dataset->files[dataset->current];
-    dataset->can_reopen = file->stream.state == NULL &&
-                          !ss_source_is_remote(dataset->use.paths.items[dataset->current]);
+    const char *path = dataset->use.paths.items[dataset->current];
+    dataset->can_reopen = file->stream.state == NULL && !ss_source_is_remote(path);
+    dataset->view = (struct ss_source_view){.name = NULL};
     if (file->stream.state != NULL) {
         dataset->stream = file->stream;
         file->stream = (struct ss_source_stream){0};
-    } else if (ss_dataset_archives_have(&dataset->archives, dataset->current)) {
-        SS_RETURN_IF_ERROR(ss_dataset_archives_open(&dataset->archives, dataset->current,
-                                                    dataset->use.paths.items[dataset->current],
-                                                    &dataset->stream, err));
-        SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &dataset->stream, err));
     } else {
-        SS_RETURN_IF_ERROR(ss_dataset_remotes_open(&dataset->remotes, dataset->current,
-                                                   &dataset->stream, &map, &prefetcher, err));
-        if (dataset->stream.state != NULL) {
-            SS_RETURN_IF_ERROR(ss_dataset_decode(dataset, &dataset->stream, err));
-        }
+        SS_RETURN_IF_ERROR(ss_dataset_open_stream(dataset, dataset->current, &dataset->stream,
+                                                  &dataset->view, err));
     }
-    dataset->stream.halt = &dataset->halt;
+    dataset->is_open = true;
     const struct ss__file_facts *facts = ss_source_stream_facts(&dataset->stream);
     if (facts != NULL) {
         file->facts = *facts;
@@ -105,31 +139,18 @@ ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
         SS_RETURN_IF_ERROR(find_format(dataset, err));
         file->is_empty = file->reader == NULL;
     }
-    if (file->is_empty) {
-        dataset->is_open = true;
-        dataset->source = (struct ss_format_file){.name = NULL};
-        return SS_OK;
-    }
     dataset->source = (struct ss_format_file){
-        .name = dataset->use.paths.items[dataset->current],
-        .stream = file->reader->needs_map ? NULL : &dataset->stream,
-        .map = map,
-        .prefetcher = prefetcher,
+        .name = path,
         .text_unit = dataset->text_unit,
         .rows = &dataset->use.rows,
         .log = &dataset->log,
         .all_columns = dataset->all_columns && dataset->rows == SS_DATASET_ROWS_WHOLE,
         .skips_bad_rows = dataset->on_bad_row == SS_BAD_ROWS_SKIP,
     };
-    dataset->is_open = true;
-    if (file->reader->needs_map && prefetcher == NULL) {
-        SS_RETURN_IF_ERROR(
-            ss_source_stream_reserve(&dataset->stream, &dataset->source.map, err));
-    } else if (prefetcher != NULL && map.n_bytes < SS__LFS_MAX_BYTES) { /* all of it is there */
-        SS_RETURN_IF_ERROR(ss__lfs_check(dataset->source.name, map.data, map.n_bytes, err));
-    } else if (!file->reader->needs_map) {
-        SS_RETURN_IF_ERROR(ss_source_stream_skip_mark(&dataset->stream, err));
+    if (file->is_empty) {
+        return SS_OK;
     }
+    SS_RETURN_IF_ERROR(give_bytes(dataset, file->reader, err));
     SS_RETURN_IF_ERROR(file->reader->open(&dataset->source, &dataset->state, err));
     return file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err);
 }

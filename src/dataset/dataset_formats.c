@@ -222,7 +222,7 @@ static ss_status find_empty(const struct ss_source_stream *stream,
                             const struct ss_format_reader *named,
                             const struct ss_format_reader **reader, ss_err *err)
 {
-    if (named != NULL && named->needs_map) {
+    if (named != NULL && named->needs_view) {
         return ss__fail_file(err, stream->name, SS_E_DATA,
                              "the file is empty, and %s has a schema even without rows; write "
                              "it again, or leave it out",
@@ -286,7 +286,7 @@ ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *pa
     const struct ss_format_reader *named =
         wanted == NULL ? ss_dataset_format_by_name(path) : wanted;
     SS_RETURN_IF_ERROR(
-        ss_format_refuse_content(stream, named != NULL && !named->needs_map, err));
+        ss_format_refuse_content(stream, named != NULL && !named->needs_view, err));
     SS_RETURN_IF_ERROR(ss_source_stream_skip_mark(stream, err));
     if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);

@@ -7,14 +7,15 @@
 #include "net/hub.h"
 #include "parquet/parquet.h"
 
-/* Whether a file is read in parts: Parquet by its name, not packed. */
-static bool wants_map(const char *name)
+/* Who knows which ranges of a file will be read: Parquet by its name, not compressed, is not
+ * read from its start to its end. */
+static ss_source_planner *planner_of(const char *name)
 {
     char *file = ss_source_file_name(name);
     const bool is_parquet = file != NULL && !ss_source_is_compressed_name(file) &&
                             ss_dataset_format_by_name(file) == &ss_parquet_reader;
     ss__free(file);
-    return is_parquet;
+    return is_parquet ? ss_parquet_planner : NULL;
 }
 
 /* Begin on the next file, if it is elsewhere; a failure shows when it is opened. */
@@ -28,11 +29,7 @@ static void begin_next(void *user)
         ss_source_prefetch_name(reader) != NULL) {
         return;
     }
-    const ss_status status =
-        wants_map(name)
-            ? ss_source_prefetch_map(reader, name, ss_parquet_planner, *remotes->column, NULL)
-            : ss_source_prefetch_stream(reader, name, NULL);
-    (void)status;
+    (void)!ss_source_prefetch_begin(reader, name, planner_of(name), *remotes->column, NULL);
 }
 
 static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
@@ -50,61 +47,26 @@ static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
     return SS_OK;
 }
 
-/* The reader of a file, already at it if it was begun. */
-static struct ss_source_prefetcher *take_reader(struct ss_dataset_remotes *remotes,
-                                                size_t current, bool *is_begun)
+/* A remote file by ranges if its format asks for that and the server sends them, else in order.
+ */
+static ss_status open_remote(struct ss_dataset_remotes *remotes, size_t current,
+                             struct ss_source_input *out, ss_err *err)
 {
+    struct ss__map map;
+    const char *name = remotes->paths->items[current];
     struct ss_source_prefetcher *reader = remotes->readers[current % 2];
-    const char *begun = ss_source_prefetch_name(reader);
-    *is_begun = begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0;
+    ss_source_planner *planner = planner_of(name);
     remotes->current = current;
-    return reader;
-}
-
-static ss_status read_ahead(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
-{
-    return ss_source_prefetch_read(user, out, n, n_read, err);
-}
-
-static ss_status open_stream(struct ss_dataset_remotes *remotes, size_t current,
-                             struct ss_source_stream *out, ss_err *err)
-{
-    bool is_begun = false;
-    const char *name = remotes->paths->items[current];
-    struct ss_source_prefetcher *reader = take_reader(remotes, current, &is_begun);
-    const struct ss_source_stream_source source = {.read = read_ahead, .user = reader};
-    if (!is_begun || wants_map(name)) {
-        SS_RETURN_IF_ERROR(ss_source_prefetch_stream(reader, name, err));
+    if (planner == NULL) {
+        return ss_source_prefetch_open(reader, name, NULL, out, err);
     }
-    SS_RETURN_IF_ERROR(ss_source_stream_open_source(name, &source, out, err));
-    out->halt = remotes->halt;
-    return SS_OK;
-}
-
-static ss_status open_map(struct ss_dataset_remotes *remotes, size_t current,
-                          struct ss__map *map, struct ss_source_prefetcher **prefetcher,
-                          ss_err *err)
-{
-    ss_status status = SS_OK;
-    bool is_begun = false;
-    const char *name = remotes->paths->items[current];
-    *prefetcher = NULL;
-    *map = (struct ss__map){.data = NULL};
-    if (!wants_map(name)) {
-        return SS_OK;
+    SS_RETURN_IF_ERROR(ss_source_prefetch_open(reader, name, planner, out, err));
+    const ss_status status = out->ops->map(out->state, true, &map, err);
+    if (status != SS_OK) {
+        ss_source_input_close(out);
     }
-    struct ss_source_prefetcher *reader = take_reader(remotes, current, &is_begun);
-    if (!is_begun) {
-        SS_TRY(ss_source_prefetch_map(reader, name, ss_parquet_planner, NULL, err));
-    }
-    status = ss_source_prefetch_head(reader, map, err);
-    if (status == SS_E_UNSUPPORTED) { /* no parts to be had: the whole file must come */
-        ss_source_prefetch_stop(reader);
-        return SS_OK;
-    }
-    *prefetcher = status == SS_OK ? reader : NULL;
-out:
-    return status;
+    return status == SS_E_UNSUPPORTED ? ss_source_prefetch_open(reader, name, NULL, out, err)
+                                      : status;
 }
 
 static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name, char **out,
@@ -120,37 +82,14 @@ static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name,
 }
 
 ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t current,
-                                  struct ss_source_stream *stream, struct ss__map *map,
-                                  struct ss_source_prefetcher **prefetcher, ss_err *err)
+                                  struct ss_source_input *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     char *kept = NULL;
-    const char *path = remotes->paths->items[current];
-    if (!ss_source_is_remote(path)) {
-        remotes->current = current;
-        return ss_source_stream_open(path, remotes->halt, stream, err);
-    }
-    SS_TRY(keep_file(remotes, path, &kept, err));
-    if (kept != NULL) {
-        SS_TRY(ss_source_stream_open(kept, remotes->halt, stream, err));
-        goto out;
-    }
-    SS_TRY(open_map(remotes, current, map, prefetcher, err));
-    if (*prefetcher == NULL) {
-        SS_TRY(open_stream(remotes, current, stream, err));
-    }
-out:
+    SS_RETURN_IF_ERROR(keep_file(remotes, remotes->paths->items[current], &kept, err));
+    const ss_status status = kept != NULL ? ss_source_input_open(kept, remotes->halt, out, err)
+                                          : open_remote(remotes, current, out, err);
     ss__free(kept);
     return status;
-}
-
-void ss_dataset_remotes_close(struct ss_dataset_remotes *remotes, size_t current)
-{
-    struct ss_source_prefetcher *reader = remotes->readers[current % 2];
-    const char *begun = reader == NULL ? NULL : ss_source_prefetch_name(reader);
-    if (begun != NULL && strcmp(begun, remotes->paths->items[current]) == 0) {
-        ss_source_prefetch_stop(reader);
-    }
 }
 
 void ss_dataset_remotes_release(struct ss_dataset_remotes *remotes)

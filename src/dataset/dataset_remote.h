@@ -1,4 +1,4 @@
-/* Files of a dataset that are elsewhere: two readers ahead take turns, so that the next file
+/* Remote files of a dataset: two prefetchers take turns, so that the next file
  * comes while the present one is read. */
 #ifndef SS_DATASET_DATASET_REMOTE_H
 #define SS_DATASET_DATASET_REMOTE_H
@@ -28,18 +28,11 @@ SS_MUST_USE ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes
                                               const struct ss_dataset_options *options,
                                               struct ss_dataset_found *use, ss_err *err);
 
-/* Open file `current`, wherever it is, as a stream of its bytes; or, of a file elsewhere that
- * is read in parts, as a map with the reader that fills it, *prefetcher, which owns the map.
- * Errors: as ss_source_stream_open, ss_source_prefetch_read, ss_source_prefetch_head and
- * ss_net_hub_get. */
+/* Open the remote file `current`. Errors: as ss_source_prefetch_open and ss_net_hub_get. */
 SS_MUST_USE ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes,
-                                              size_t current, struct ss_source_stream *stream,
-                                              struct ss__map *map,
-                                              struct ss_source_prefetcher **prefetcher,
+                                              size_t current, struct ss_source_input *out,
                                               ss_err *err);
 
-/* The file is not read any more; its map goes away. */
-void ss_dataset_remotes_close(struct ss_dataset_remotes *remotes, size_t current);
 void ss_dataset_remotes_release(struct ss_dataset_remotes *remotes);
 
 #endif

@@ -69,7 +69,8 @@ struct ss_dataset {
     size_t current; /* the file that is read; use.paths.n at the end */
     bool is_open;   /* its source and state are */
     struct ss_format_file source;
-    struct ss_source_stream stream;
+    struct ss_source_stream stream; /* its bytes in order; closed where they come by ranges */
+    struct ss_source_view view;     /* its bytes by offset, where the reader needs that */
     void *state;
     const struct ss_format_column *columns; /* of the current file */
     size_t n_columns;
@@ -88,10 +89,12 @@ SS_MUST_USE ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err);
  * since, or, where it is not read as a stream, was written to. */
 SS_MUST_USE ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err);
 
-/* Put the decoder of the encoding that was given before a stream that nothing was taken from,
- * unless the stream holds a binary format. Errors: those of the stream and the decoder. */
-SS_MUST_USE ss_status ss_dataset_decode(ss_dataset *dataset, struct ss_source_stream *stream,
-                                        ss_err *err);
+/* Open a file wherever it is, and decode it if an encoding was given: as a stream, or, if its
+ * bytes come by ranges, as a view. The one that is not opened stays as it is. Errors: those of
+ * the source and the decoder. */
+SS_MUST_USE ss_status ss_dataset_open_stream(ss_dataset *dataset, size_t index,
+                                             struct ss_source_stream *stream,
+                                             struct ss_source_view *view, ss_err *err);
 
 /* Close it; nothing happens if none is open. */
 void ss_dataset_close_file(ss_dataset *dataset);

@@ -45,12 +45,9 @@ struct ss_format_column {
 
 /* One file, borrowed by the reader from open until close. */
 struct ss_format_file {
-    const char *name; /* for messages: the path, or "standard input" */
-    struct ss_source_stream
-        *stream;        /* decompressed bytes from their start; NULL if needs_map */
-    struct ss__map map; /* all bytes, decompressed; empty unless needs_map */
-    struct ss_source_prefetcher
-        *prefetcher; /* brings the bytes of the map; NULL: all are there */
+    const char *name;                /* for messages: the path, or "standard input" */
+    struct ss_source_stream *stream; /* decompressed bytes in order; NULL if needs_view */
+    struct ss_source_view *view;     /* the same by offset; NULL unless needs_view */
     ss_text_unit text_unit;
     const struct ss_format_row_options *rows; /* NULL: nothing beside the formats' own ways */
     const struct ss_log *log;                 /* nullable */
@@ -75,7 +72,7 @@ struct ss_format_record {
 struct ss_format_reader {
     const char *format; /* "jsonl" */
     bool stores_text;   /* every value is text, whatever the column's type looks like */
-    bool needs_map;     /* random access: reads source->map, not source->stream */
+    bool needs_view;    /* random access: reads source->view, not source->stream */
     bool next_checks;   /* next has decoded the row before it wholly, without add_json */
 
     /* Open a file; gives *state, and leaves NULL there on error. A malformed head is SS_E_DATA,

@@ -390,27 +390,12 @@ static ss_status write_sample(struct ss_format_samples *self, ss_err *err)
     return ss__buf_check(&self->line, err);
 }
 
-ss_status ss_format_samples_open(const char *file, const struct ss_source_tar *tar,
-                                 struct ss_format_samples **out, ss_err *err)
+/* Up to n bytes of lines, none only at the end. */
+static ss_status read_samples(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
+                              ss_err *err)
 {
-    ss_status status = SS_OK;
-    struct ss_format_samples *self = NULL;
-    *out = NULL;
-    SS_ALLOC(self, 1);
-    self->file = file;
-    self->tar = tar;
-    SS_TRY(check_samples(self, err));
-    *out = self;
-    self = NULL;
-out:
-    ss_format_samples_close(self);
-    return status;
-}
-
-ss_status ss_format_samples_read(void *samples, void *out, size_t n, size_t *n_read,
-                                 ss_err *err)
-{
-    struct ss_format_samples *self = samples;
+    struct ss_format_samples *self = state;
+    (void)offset;
     if (self->n_given == self->line.n_bytes) {
         SS_RETURN_IF_ERROR(write_sample(self, err));
     }
@@ -422,10 +407,26 @@ ss_status ss_format_samples_read(void *samples, void *out, size_t n, size_t *n_r
     return SS_OK;
 }
 
-void ss_format_samples_close(struct ss_format_samples *samples)
+static void close_samples(void *state)
 {
-    if (samples != NULL) {
-        ss__buf_release(&samples->line);
-        ss__free(samples);
+    struct ss_format_samples *self = state;
+    ss__buf_release(&self->line);
+    ss__free(self);
+}
+
+ss_status ss_format_samples_open(const char *file, const struct ss_source_tar *tar,
+                                 struct ss_source_input *out, ss_err *err)
+{
+    static const struct ss_source_input_ops ops = {.read_at = read_samples,
+                                                   .close = close_samples};
+    struct ss_format_samples *self = NULL;
+    SS_ALLOC_OR_RETURN(self, 1);
+    self->file = file;
+    self->tar = tar;
+    *out = (struct ss_source_input){.name = file, .ops = &ops, .state = self};
+    const ss_status status = check_samples(self, err);
+    if (status != SS_OK) {
+        ss_source_input_close(out);
     }
+    return status;
 }

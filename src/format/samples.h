@@ -16,22 +16,15 @@
 
 #include "source/source.h"
 
-struct ss_format_samples;
-
 /* Whether an archive is one: most names before the first dot have several kinds of members. */
 SS_MUST_USE ss_status ss_format_samples_are_in(const struct ss_source_tar *tar, bool *are,
                                                ss_err *err);
 
-/* Begin; `file` and the tar are borrowed. Errors: SS_E_DATA (the first samples differ, a sample
- * has a field twice), SS_E_UNSUPPORTED (links, sparse members), SS_E_NOMEM. */
+/* The rows of an archive as lines; `file` and the tar are borrowed. Errors: SS_E_DATA (the
+ * first samples differ, a sample has a field twice), SS_E_UNSUPPORTED (links, sparse members),
+ * SS_E_NOMEM. When it is read: SS_E_DATA (a value is not what its extension says, damaged
+ * compression), SS_E_LIMIT, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_format_samples_open(const char *file, const struct ss_source_tar *tar,
-                                             struct ss_format_samples **out, ss_err *err);
-
-/* Up to n bytes of lines, none only at the end (struct ss_source_stream_source). Errors:
- * SS_E_DATA (a value is not what its ending says, damaged compression), SS_E_LIMIT, SS_E_NOMEM.
- */
-SS_MUST_USE ss_status ss_format_samples_read(void *samples, void *out, size_t n, size_t *n_read,
-                                             ss_err *err);
-void ss_format_samples_close(struct ss_format_samples *samples); /* nullable */
+                                             struct ss_source_input *out, ss_err *err);
 
 #endif

@@ -30,10 +30,10 @@ static ss_status fail_data(const struct ss_parquet_column *column, ss_err *err,
 
 static void forget_read(struct ss_parquet_column *column, size_t until, size_t least)
 {
-    if (column->file->is_mapped && column->file->map != NULL &&
-        column->file->n_bytes >= FORGET_BYTES && until - column->forgotten >= least) {
-        ss__map_forget(column->file->map, column->file->data + column->forgotten,
-                       until - column->forgotten);
+    if (column->file->forgets && column->file->n_bytes >= FORGET_BYTES &&
+        until - column->forgotten >= least) {
+        ss_source_view_forget(column->file->view, column->file->data + column->forgotten,
+                              until - column->forgotten);
         column->forgotten = until;
     }
 }
@@ -216,7 +216,7 @@ const char *ss_parquet_chunk_extent(const struct ss_parquet *file,
     out->offset = (size_t)begin;
     out->end = out->offset + (size_t)meta->compressed_bytes;
     out->end += ss__min_size(file->chunk_slack_bytes, (size_t)limit - out->end);
-    out->fetched = file->map == NULL ? out->end : out->offset;
+    out->fetched = file->view == NULL ? out->end : out->offset;
     return NULL;
 }
 

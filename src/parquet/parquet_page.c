@@ -121,36 +121,17 @@ static const char *check_header(const struct header *header)
     return NULL;
 }
 
-/* Bytes of a file that is here, which are read some at a time. */
-static ss_status read_part(const struct ss_parquet *file, struct ss_parquet_extent *extent,
-                           size_t n, ss_err *err)
-{
-    enum { PIECE_BYTES = 64 << 10 };
-    const size_t most = extent->end - extent->fetched;
-    const size_t n_read = ss__min_size(ss__max_size(n, PIECE_BYTES), most);
-    const ss_status status = ss__map_need(file->map, extent->fetched, n_read, file->name, err);
-    extent->fetched += n_read;
-    return status;
-}
-
 /* Have n_bytes from the extent's offset, or as many as it has. Errors: as
- * ss_source_prefetch_need, and ss__map_need. */
+ * ss_source_view_need. */
 static ss_status need(const struct ss_parquet *file, struct ss_parquet_extent *extent,
                       size_t n_bytes, ss_err *err)
 {
-    uint64_t until = extent->fetched;
     const size_t n = ss__min_size(n_bytes, extent->end - extent->offset);
-    if (extent->offset + n <= extent->fetched) {
-        return SS_OK;
-    }
-    if (file->prefetcher == NULL) {
-        return read_part(file, extent, extent->offset + n - extent->fetched, err);
-    }
-    const ss_status status =
-        ss_source_prefetch_need(file->prefetcher, extent->fetched,
-                                extent->offset + n - extent->fetched, extent->end, &until, err);
-    extent->fetched = (size_t)until;
-    return status;
+    const size_t from = extent->fetched;
+    return extent->offset + n <= from
+               ? SS_OK
+               : ss_source_view_need(file->view, from, extent->offset + n - from, extent->end,
+                                     &extent->fetched, err);
 }
 
 /* Parse the header in what is there of the chunk; more of it may have to come first. */

@@ -182,10 +182,10 @@ struct ss_parquet {
     const char *name; /* borrowed */
     const uint8_t *data;
     size_t n_bytes;
-    size_t pages_end;                        /* where the footer begins */
-    bool is_mapped;                          /* parts that were read may be forgotten */
-    struct ss_source_prefetcher *prefetcher; /* brings bytes when they are needed, or NULL */
-    const struct ss__map *map;               /* of a file; NULL: all bytes are there */
+    size_t pages_end; /* where the footer begins */
+    bool forgets;     /* parts that were read leave memory */
+    const struct ss_source_view
+        *view;                /* brings bytes when they are needed; NULL: all are there */
     bool has_all_leaves;      /* every leaf counts as one with text, so that it is read */
     size_t chunk_slack_bytes; /* that pages may take beyond the size of their chunk */
     size_t n_entries_max;     /* of a column: nulls are free to store, but not to read */

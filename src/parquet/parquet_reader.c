@@ -26,10 +26,10 @@ struct state {
     uint64_t n_rows_done;
     bool is_started; /* the columns stand at the row that was given */
     bool has_failed;
-    struct state *kept;      /* the same file once more, for columns that are carried along */
-    struct ss__map kept_map; /* its own, where the file is here */
-    size_t *kept_nodes;      /* [n_kept], in `kept` the nodes of these columns */
-    size_t *kept_columns;    /* [n_kept] */
+    struct state *kept; /* the same file once more, for columns that are carried along */
+    struct ss_source_view kept_view;
+    size_t *kept_nodes;   /* [n_kept], in `kept` the nodes of these columns */
+    size_t *kept_columns; /* [n_kept] */
     size_t n_kept;
 };
 
@@ -49,28 +49,33 @@ static void state_free(void *opaque)
     ss__free(state->columns);
     ss__free(state->chunks);
     ss_parquet_release(&state->file);
-    ss__map_release(&state->kept_map);
+    ss_source_view_close(&state->kept_view);
     ss__free(state);
 }
 
-/* Of a file that is here: its first bytes, and its footer. */
-static ss_status read_ends(const struct ss__map *map, const char *name, ss_err *err)
+/* The first bytes and the footer, which are there already if the file was planned. */
+static ss_status read_ends(const struct ss_source_view *view, ss_err *err)
 {
     enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
-    const size_t n = map->n_bytes;
-    SS_RETURN_IF_ERROR(ss__map_need(map, 0, ss__min_size(n, MAGIC_BYTES), name, err));
+    const size_t n = view->n_bytes;
+    size_t until = 0;
+    if (ss_source_view_plans(view)) {
+        return SS_OK;
+    }
+    const size_t n_magic = ss__min_size(n, MAGIC_BYTES);
+    SS_RETURN_IF_ERROR(ss_source_view_need(view, 0, n_magic, n_magic, &until, err));
     if (n < MAGIC_BYTES + TRAILER_BYTES) {
         return SS_OK;
     }
-    SS_RETURN_IF_ERROR(ss__map_need(map, n - TRAILER_BYTES, TRAILER_BYTES, name, err));
-    const uint8_t *trailer = map->data + n - TRAILER_BYTES;
+    SS_RETURN_IF_ERROR(
+        ss_source_view_need(view, n - TRAILER_BYTES, TRAILER_BYTES, n, &until, err));
+    const uint8_t *trailer = view->data + n - TRAILER_BYTES;
     const size_t n_footer = (size_t)trailer[0] | (size_t)trailer[1] << 8 |
                             (size_t)trailer[2] << 16 | (size_t)trailer[3] << 24;
-    if (n_footer <= n - MAGIC_BYTES - TRAILER_BYTES) {
-        SS_RETURN_IF_ERROR(
-            ss__map_need(map, n - TRAILER_BYTES - n_footer, n_footer, name, err));
-    }
-    return SS_OK;
+    const size_t end = n - TRAILER_BYTES;
+    return n_footer <= end - MAGIC_BYTES
+               ? ss_source_view_need(view, end - n_footer, n_footer, end, &until, err)
+               : SS_OK;
 }
 
 static ss_status state_new(const char *name, const uint8_t *data, size_t n_bytes,
@@ -91,20 +96,25 @@ out:
     return status;
 }
 
+/* The reader of a file that is seen through a view. */
+static ss_status state_of(const struct ss_source_view *view, bool has_all_leaves,
+                          struct state **out, ss_err *err)
+{
+    *out = NULL;
+    SS_RETURN_IF_ERROR(read_ends(view, err));
+    SS_RETURN_IF_ERROR(
+        state_new(view->name, view->data, view->n_bytes, has_all_leaves, out, err));
+    (*out)->file.forgets = true;
+    (*out)->file.view = view;
+    return SS_OK;
+}
+
 static ss_status parquet_open(const struct ss_format_file *source, void **out, ss_err *err)
 {
     struct state *state = NULL;
-    *out = NULL;
-    if (source->prefetcher == NULL) {
-        SS_RETURN_IF_ERROR(read_ends(&source->map, source->name, err));
-    }
-    SS_RETURN_IF_ERROR(state_new(source->name, source->map.data, source->map.n_bytes,
-                                 source->all_columns, &state, err));
-    state->file.is_mapped = true;
-    state->file.prefetcher = source->prefetcher;
-    state->file.map = &source->map;
+    const ss_status status = state_of(source->view, source->all_columns, &state, err);
     *out = state;
-    return SS_OK;
+    return status;
 }
 
 static ss_status parquet_columns(void *opaque, const struct ss_format_column **columns,
@@ -125,15 +135,17 @@ static ss_status need_text(const struct ss_parquet *file, ss_err *err)
                                "none of its %zu columns holds text", file->n_columns);
 }
 
-/* Let the parts of the text column come, in order. */
-static ss_status plan_ahead(const struct state *state, ss_err *err)
+/* Tell the source what of the text column will be read, in order. */
+static ss_status plan_text(const struct state *state, ss_err *err)
 {
     struct ss_source_ranges ranges = {.items = NULL};
-    const ss_status status = ss_parquet_plan_leaf(&state->file, state->text_leaf, &ranges, err);
-    if (status == SS_OK) {
-        ss_source_prefetch_plan(state->file.prefetcher, &ranges);
+    const struct ss_parquet *file = &state->file;
+    if (file->view == NULL || !ss_source_view_plans(file->view)) {
+        return SS_OK;
     }
-    return status;
+    SS_RETURN_IF_ERROR(ss_parquet_plan_leaf(file, state->text_leaf, &ranges, err));
+    ss_source_view_will_need(file->view, &ranges);
+    return SS_OK;
 }
 
 static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
@@ -161,7 +173,7 @@ static ss_status parquet_select(void *opaque, size_t column, ss_err *err)
     }
     state->list_node = is_list ? index : 0;
     state->text_leaf = node->first_text;
-    return file->prefetcher == NULL ? SS_OK : plan_ahead(state, err);
+    return plan_text(state, err);
 }
 
 /* ---- row groups ---- */
@@ -316,33 +328,20 @@ static ss_status parquet_add_json(void *opaque, struct ss__buf *out, ss_err *err
 
 /* ---- columns that are carried along ---- */
 
-/* Two views of one column that comes from elsewhere must not forget what the other still needs.
- */
+/* Two views of one column of a remote file must not forget what the other still needs. */
 static void share_text(struct state *state)
 {
     const struct ss_parquet *file = &state->file;
     const bool has_text = state->text_leaf < SS_FORMAT_NO_COLUMN;
-    for (size_t i = 0; file->prefetcher != NULL && has_text && i < state->n_kept; i++) {
+    for (size_t i = 0; file->view != NULL && ss_source_view_plans(file->view) && has_text &&
+                       i < state->n_kept;
+         i++) {
         const size_t kept = state->kept_nodes[i];
         const size_t text = file->text_nodes[state->text_leaf];
         if (kept <= text && text < file->nodes[kept].end) {
-            state->file.is_mapped = state->kept->file.is_mapped = false;
+            state->file.forgets = state->kept->file.forgets = false;
         }
     }
-}
-
-/* Parts of the file for the second view, which come and go at other times. */
-static ss_status map_again(struct state *state, ss_err *err)
-{
-    const char *name = state->file.name;
-    SS_RETURN_IF_ERROR(ss__file_reserve(name, &state->kept_map, err));
-    if (!ss__file_is_same(&state->kept_map.facts, &state->file.map->facts)) {
-        return ss__fail_file(
-            err, name, SS_E_IO,
-            "another file has this name now, or it was written to; run again once it "
-            "is complete");
-    }
-    return read_ends(&state->kept_map, name, err);
 }
 
 /* All leaves of the second view are read, so whatever the type of a column, it has values. */
@@ -350,16 +349,9 @@ static ss_status parquet_keep(void *opaque, const size_t *columns, size_t n, ss_
 {
     struct state *state = opaque;
     const struct ss_parquet *file = &state->file;
-    const struct ss__map *map = file->map;
-    if (file->prefetcher == NULL && map != NULL && map->kind == SS__MAP_PARTS) {
-        SS_RETURN_IF_ERROR(map_again(state, err));
-        map = &state->kept_map;
-    }
-    SS_RETURN_IF_ERROR(state_new(file->name, map == NULL ? file->data : map->data,
-                                 file->n_bytes, true, &state->kept, err));
-    state->kept->file.is_mapped = file->is_mapped;
-    state->kept->file.prefetcher = file->prefetcher;
-    state->kept->file.map = map;
+    SS_RETURN_IF_ERROR(ss_source_view_again(file->view, &state->kept_view, err));
+    SS_RETURN_IF_ERROR(state_of(&state->kept_view, true, &state->kept, err));
+    state->kept->file.forgets = file->forgets;
     SS_ALLOC_OR_RETURN(state->kept_nodes, n);
     SS_ALLOC_OR_RETURN(state->kept_columns, n);
     for (size_t i = 0; i < n; i++) {
@@ -428,7 +420,7 @@ static uint64_t parquet_n_rows(const void *opaque)
 
 const struct ss_format_reader ss_parquet_reader = {
     .format = "parquet",
-    .needs_map = true,
+    .needs_view = true,
     .next_checks = true,
     .open = parquet_open,
     .columns = parquet_columns,
@@ -490,17 +482,17 @@ out:
 
 ss_status ss_parquet_check_file(const char *path, ss_err *err)
 {
-    struct ss__map map = {.data = NULL};
+    struct ss_source_stream stream = {0};
+    struct ss_source_view view = {0};
     struct state *state = NULL;
     ss_status status = SS_OK;
-    SS_TRY(ss__file_reserve(path, &map, err));
-    SS_TRY(read_ends(&map, path, err));
-    SS_TRY(state_new(path, map.data, map.n_bytes, false, &state, err));
-    state->file.is_mapped = true;
-    state->file.map = &map;
+    SS_TRY(ss_source_stream_open(path, NULL, &stream, err));
+    SS_TRY(ss_source_view_stream(&stream, &view, err));
+    SS_TRY(state_of(&view, false, &state, err));
     SS_TRY(check_all(state, err));
 out:
     state_free(state);
-    ss__map_release(&map);
+    ss_source_view_close(&view);
+    ss_source_stream_close(&stream);
     return status;
 }

@@ -115,9 +115,9 @@ struct reading {
     const struct ss__map *map; /* that they lie in */
 };
 
-static void close_member(void *user)
+static void close_member(void *state)
 {
-    struct reading *reading = user;
+    struct reading *reading = state;
     if (reading != NULL) {
         ss_source_zip_reader_close(reading->packed);
         ss__free(reading->name);
@@ -125,9 +125,11 @@ static void close_member(void *user)
     }
 }
 
-static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
+static ss_status read_member(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
+                             ss_err *err)
 {
-    struct reading *reading = user;
+    struct reading *reading = state;
+    (void)offset;
     if (reading->packed != NULL) {
         return ss_source_zip_reader_read(reading->packed, out, n, n_read, err);
     }
@@ -142,9 +144,11 @@ static ss_status read_member(void *user, void *out, size_t n, size_t *n_read, ss
 }
 
 ss_status ss_source_archive_open_member(const struct ss_source_archive *archive, size_t index,
-                                        const char *name, struct ss_source_stream *out,
+                                        const char *name, struct ss_source_input *out,
                                         ss_err *err)
 {
+    static const struct ss_source_input_ops ops = {.read_at = read_member,
+                                                   .close = close_member};
     ss_status status = SS_OK;
     struct reading *reading = NULL;
     SS_ALLOC(reading, 1);
@@ -160,9 +164,10 @@ ss_status ss_source_archive_open_member(const struct ss_source_archive *archive,
         reading->n_plain = archive->tar.members[index].n_bytes;
         reading->map = &archive->map;
     }
-    const struct ss_source_stream_source source = {
-        .read = read_member, .user = reading, .close = close_member};
-    SS_TRY(ss_source_stream_open_source(name, &source, out, err));
+    *out = (struct ss_source_input){.name = reading->name,
+                                    .n_bytes = ss_source_archive_at(archive, index).n_bytes,
+                                    .ops = &ops,
+                                    .state = reading};
     reading = NULL;
 out:
     close_member(reading);

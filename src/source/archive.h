@@ -39,10 +39,9 @@ struct ss_source_member ss_source_archive_at(const struct ss_source_archive *arc
 /* The members of a tar; NULL: it is a zip. */
 const struct ss_source_tar *ss_source_archive_tar(const struct ss_source_archive *archive);
 
-/* Open a member as a stream of its bytes; `name` is for messages and is copied. The archive
- * must outlive the stream. */
+/* Open a member; `name` is for messages and is copied. The archive outlives the input. */
 SS_MUST_USE ss_status ss_source_archive_open_member(const struct ss_source_archive *archive,
                                                     size_t index, const char *name,
-                                                    struct ss_source_stream *out, ss_err *err);
+                                                    struct ss_source_input *out, ss_err *err);
 
 #endif

@@ -150,9 +150,11 @@ static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_ro
     return SS_OK;
 }
 
-static ss_status read_decoded(void *user, void *out, size_t n, size_t *n_read, ss_err *err)
+static ss_status read_decoded(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
+                              ss_err *err)
 {
-    struct decoder *decoder = user;
+    struct decoder *decoder = state;
+    (void)offset;
     char *at = out;
     size_t n_room = n;
     *n_read = 0;
@@ -176,9 +178,9 @@ static ss_status read_decoded(void *user, void *out, size_t n, size_t *n_read, s
     return SS_OK;
 }
 
-static void close_decoder(void *user)
+static void close_decoder(void *state)
 {
-    struct decoder *decoder = user;
+    struct decoder *decoder = state;
     ss_source_stream_close(&decoder->bytes);
     iconv_close(decoder->table);
     ss__free(decoder);
@@ -187,6 +189,9 @@ static void close_decoder(void *user)
 ss_status ss_source_decode_stream(struct ss_source_stream *stream, const char *encoding,
                                   ss_source_decode_errors errors, ss_err *err)
 {
+    static const struct ss_source_input_ops ops = {.read_at = read_decoded,
+                                                   .close = close_decoder};
+    struct ss_source_halt *halt = stream->halt;
     ss_status status = SS_OK;
     struct decoder *decoder = NULL;
     struct ss_source_stream decoded = {0};
@@ -206,15 +211,13 @@ ss_status ss_source_decode_stream(struct ss_source_stream *stream, const char *e
                      "to UTF-8 first",
                      encoding);
     }
-    const struct ss_source_stream_source source = {.read = read_decoded,
-                                                   .user = decoder,
-                                                   .close = close_decoder,
-                                                   .bytes = &decoder->bytes};
-    SS_TRY(ss_source_stream_open_source(stream->name, &source, &decoded, err));
     decoder->bytes = *stream;
-    decoded.halt = stream->halt;
+    struct ss_source_input input = {
+        .name = stream->name, .inner = &decoder->bytes, .ops = &ops, .state = decoder};
+    status = ss_source_stream_open_input(&input, &decoded, err);
+    decoder = NULL; /* taken, and with it the stream */
     *stream = decoded;
-    decoder = NULL;
+    stream->halt = status == SS_OK ? halt : NULL;
 out:
     if (decoder != NULL && decoder->table != (iconv_t)-1) {
         iconv_close(decoder->table);

@@ -23,7 +23,7 @@ bool ss_source_encoding_is_utf8(const char *encoding);
 
 /* Put a decoder before a stream from which nothing was taken; *stream becomes the decoded one
  * and owns the other. Errors: SS_E_UNSUPPORTED (an encoding that is not known), SS_E_NOMEM;
- * *stream is then as it was. */
+ * *stream may be closed then. */
 SS_MUST_USE ss_status ss_source_decode_stream(struct ss_source_stream *stream,
                                               const char *encoding,
                                               ss_source_decode_errors errors, ss_err *err);

@@ -107,8 +107,8 @@ void ss_source_prefetch_stop(struct ss_source_prefetcher *prefetcher)
     prefetcher->told_idle = false;
 }
 
-static ss_status begin(struct ss_source_prefetcher *prefetcher, const char *name,
-                       ss_source_planner *planner, const char *hint, ss_err *err)
+ss_status ss_source_prefetch_begin(struct ss_source_prefetcher *prefetcher, const char *name,
+                                   ss_source_planner *planner, const char *hint, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_source_prefetch_stop(prefetcher);
@@ -129,18 +129,6 @@ out:
         ss_source_prefetch_stop(prefetcher);
     }
     return status;
-}
-
-ss_status ss_source_prefetch_stream(struct ss_source_prefetcher *prefetcher, const char *name,
-                                    ss_err *err)
-{
-    return begin(prefetcher, name, NULL, NULL, err);
-}
-
-ss_status ss_source_prefetch_map(struct ss_source_prefetcher *prefetcher, const char *name,
-                                 ss_source_planner *planner, const char *hint, ss_err *err)
-{
-    return begin(prefetcher, name, planner, hint, err);
 }
 
 void ss_source_prefetch_free(struct ss_source_prefetcher *prefetcher)

@@ -1,16 +1,12 @@
-/* Bytes of files that are not here, read ahead by a thread with a client of its own.
+/* Remote files, read ahead by a thread with a client of its own.
  *
- * A reader ahead works on one file at a time, either from its start to its end (a stream), or
- * in parts (a map): memory as large as the file of which only those parts are filled that are
- * read. The thread runs ahead by at most SS_SOURCE_PREFETCH_BYTES; nothing is kept on disk.
+ * A prefetcher works on one file at a time, either from its start to its end, or by ranges:
+ * memory as large as the file, of which only those parts are filled that are read. The thread
+ * runs ahead by at most SS_SOURCE_PREFETCH_BYTES; nothing is kept on disk. Which ranges will be
+ * read in which order is said by the format: by a planner before the file is opened, by
+ * `will_need` of the input later. What was not planned is fetched when it is needed.
  *
- *   stream   ss_source_prefetch_stream, then ss_source_prefetch_read until it gives 0 bytes
- *   map      ss_source_prefetch_map, then ss_source_prefetch_head waits for the file's tail to
- * be there; ss_source_prefetch_plan says which parts will be wanted in which order, and
- *            ss_source_prefetch_need waits for bytes. What was not planned is fetched when it
- * is needed.
- *
- * Files are named as datasets name them: "hf://datasets/ORG/NAME@COMMIT/PATH" or an address.
+ * Files are named as datasets name them: "hf://datasets/ORG/NAME@COMMIT/PATH" or a URL.
  * Everything a server says is checked; errors name the file. */
 #ifndef SS_SOURCE_PREFETCH_H
 #define SS_SOURCE_PREFETCH_H
@@ -19,20 +15,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "source/input.h"
 
 struct ss_source_prefetcher;
 
 enum { SS_SOURCE_PREFETCH_BYTES = 8 << 20 };
-
-/* A part of a file. */
-struct ss_source_range {
-    uint64_t begin, end;
-};
-
-struct ss_source_ranges {
-    struct ss_source_range *items;
-    size_t n, room;
-};
 
 /* A file of which only some parts are there: memory of its size. */
 struct ss_source_partial {
@@ -59,42 +46,29 @@ struct ss_source_prefetch_options {
     void *user;
 };
 
-/* Make a reader ahead, whose options live longer. No thread is started yet. Gives *out. */
+/* Make a prefetcher, whose options live longer. No thread is started yet. Gives *out. */
 SS_MUST_USE ss_status ss_source_prefetch_new(const struct ss_source_prefetch_options *options,
                                              struct ss_source_prefetcher **out, ss_err *err);
 void ss_source_prefetch_free(struct ss_source_prefetcher *prefetcher);
 
-/* Begin on a file; what was begun before ends. Of a map, `planner` is called once its size is
- * known, with `hint` (nullable). Name and hint are copied. */
-SS_MUST_USE ss_status ss_source_prefetch_stream(struct ss_source_prefetcher *prefetcher,
-                                                const char *name, ss_err *err);
-SS_MUST_USE ss_status ss_source_prefetch_map(struct ss_source_prefetcher *prefetcher,
-                                             const char *name, ss_source_planner *planner,
-                                             const char *hint, ss_err *err);
+/* Begin on a file; what was begun before ends. Without a planner it comes from its start to its
+ * end, with one in ranges: the planner is called once the size is known, with `hint`
+ * (nullable). Name and hint are copied. */
+SS_MUST_USE ss_status ss_source_prefetch_begin(struct ss_source_prefetcher *prefetcher,
+                                               const char *name, ss_source_planner *planner,
+                                               const char *hint, ss_err *err);
+
+/* The file as an input, begun now if it was not. Closing it ends what was begun. Errors of its
+ * functions: those of ss_net_remote_read; of `map`, which waits for the size and what the
+ * planner reads, also SS_E_UNSUPPORTED where the server does not send ranges. */
+SS_MUST_USE ss_status ss_source_prefetch_open(struct ss_source_prefetcher *prefetcher,
+                                              const char *name, ss_source_planner *planner,
+                                              struct ss_source_input *out, ss_err *err);
 
 /* End what was begun; a map goes away. */
 void ss_source_prefetch_stop(struct ss_source_prefetcher *prefetcher);
 
 /* The file that was begun last, NULL if none is under way. */
 const char *ss_source_prefetch_name(const struct ss_source_prefetcher *prefetcher);
-
-/* Up to n bytes of a stream; *n_read is 0 at its end only. Errors: as ss_net_remote_read. */
-SS_MUST_USE ss_status ss_source_prefetch_read(struct ss_source_prefetcher *prefetcher,
-                                              void *out, size_t n, size_t *n_read, ss_err *err);
-
-/* Wait for the size and the tail of a map; *out is borrowed until the file ends.
- * Errors: as ss_net_remote_read; SS_E_UNSUPPORTED where the server does not send parts. */
-SS_MUST_USE ss_status ss_source_prefetch_head(struct ss_source_prefetcher *prefetcher,
-                                              struct ss__map *out, ss_err *err);
-
-/* The parts that will be wanted, ascending and apart; `ranges` is taken. */
-void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
-                             struct ss_source_ranges *ranges);
-
-/* Wait until the bytes [from, from + n) of a map are there, which end before `end`. More may
- * be there afterwards: up to *until. */
-SS_MUST_USE ss_status ss_source_prefetch_need(struct ss_source_prefetcher *prefetcher,
-                                              uint64_t from, uint64_t n, uint64_t end,
-                                              uint64_t *until, ss_err *err);
 
 #endif

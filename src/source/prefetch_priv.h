@@ -1,5 +1,6 @@
-/* What the two sides of a reader ahead share: the thread with its side of the ring (ahead.c),
- * what it does for a file (ahead_job.c), and the reader's side (ahead_reader.c). */
+/* What the two sides of a prefetcher share: the thread (prefetch.c), what it does for a file
+ * (prefetch_file.c) and its side of the ring (prefetch_ring.c), and the reader's side
+ * (prefetch_reader.c). */
 #ifndef SS_SOURCE_PREFETCH_PRIV_H
 #define SS_SOURCE_PREFETCH_PRIV_H
 
@@ -57,5 +58,9 @@ void ss_source_prefetch_say_head(struct ss_source_prefetcher *prefetcher, struct
 /* For the client's options. */
 void ss_source_prefetch_note(void *user, ss_level level, const char *sentence);
 int ss_source_prefetch_is_stopped(void *user);
+
+/* The ranges that will be read, ascending and apart; `ranges` is taken. */
+void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
+                             struct ss_source_ranges *ranges);
 
 #endif

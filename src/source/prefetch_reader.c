@@ -108,9 +108,11 @@ static size_t take_bytes(struct ss_source_prefetcher *prefetcher, char *out, siz
     return taken;
 }
 
-ss_status ss_source_prefetch_read(struct ss_source_prefetcher *prefetcher, void *out, size_t n,
-                                  size_t *n_read, ss_err *err)
+static ss_status read_stream(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
+                             ss_err *err)
 {
+    struct ss_source_prefetcher *prefetcher = state;
+    (void)offset;
     ss_status status = SS_OK;
     *n_read = 0;
     pthread_mutex_lock(&prefetcher->lock);
@@ -126,9 +128,10 @@ ss_status ss_source_prefetch_read(struct ss_source_prefetcher *prefetcher, void 
     return status;
 }
 
-ss_status ss_source_prefetch_head(struct ss_source_prefetcher *prefetcher, struct ss__map *out,
-                                  ss_err *err)
+static ss_status wait_for_head(void *state, bool in_parts, struct ss__map *out, ss_err *err)
 {
+    struct ss_source_prefetcher *prefetcher = state;
+    (void)in_parts;
     ss_status status = SS_OK;
     pthread_mutex_lock(&prefetcher->lock);
     while (status == SS_OK && !prefetcher->has_head) {
@@ -176,6 +179,11 @@ void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
     pthread_mutex_unlock(&prefetcher->lock);
 }
 
+static void plan(void *state, struct ss_source_ranges *ranges)
+{
+    ss_source_prefetch_plan(state, ranges);
+}
+
 /* Fetch [from, until) next, in place of the plan. */
 static ss_status plan_one(struct ss_source_prefetcher *prefetcher, uint64_t from,
                           uint64_t until, ss_err *err)
@@ -221,9 +229,10 @@ static uint64_t drain(struct ss_source_prefetcher *prefetcher, uint64_t from, ui
     return drops ? 0 : n_taken;
 }
 
-ss_status ss_source_prefetch_need(struct ss_source_prefetcher *prefetcher, uint64_t from,
-                                  uint64_t n, uint64_t end, uint64_t *until, ss_err *err)
+static ss_status need_range(void *state, uint64_t from, uint64_t n, uint64_t end,
+                            uint64_t *until, ss_err *err)
 {
+    struct ss_source_prefetcher *prefetcher = state;
     enum { PIECE_BYTES = 1 << 20 };
     ss_status status = SS_OK;
     uint64_t wanted = from + n;
@@ -243,4 +252,46 @@ ss_status ss_source_prefetch_need(struct ss_source_prefetcher *prefetcher, uint6
     pthread_mutex_unlock(&prefetcher->lock);
     tell_idle(prefetcher);
     return status;
+}
+
+static ss_status read_range(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
+                            ss_err *err)
+{
+    const struct ss_source_prefetcher *prefetcher = state;
+    const uint64_t n_bytes = prefetcher->map.n_bytes; /* which does not change any more */
+    uint64_t until = offset;
+    *n_read = (size_t)ss__min_u64(n, n_bytes - offset);
+    SS_RETURN_IF_ERROR(need_range(state, offset, *n_read, n_bytes, &until, err));
+    if (*n_read > 0) {
+        memcpy(out, prefetcher->map.data + offset, *n_read);
+    }
+    return SS_OK;
+}
+
+/* ---- inputs ---- */
+
+static void stop(void *state)
+{
+    ss_source_prefetch_stop(state);
+}
+
+ss_status ss_source_prefetch_open(struct ss_source_prefetcher *prefetcher, const char *name,
+                                  ss_source_planner *planner, struct ss_source_input *out,
+                                  ss_err *err)
+{
+    static const struct ss_source_input_ops stream = {.read_at = read_stream, .close = stop};
+    static const struct ss_source_input_ops ranges = {.read_at = read_range,
+                                                      .map = wait_for_head,
+                                                      .need = need_range,
+                                                      .will_need = plan,
+                                                      .close = stop};
+    const bool is_begun = prefetcher->name != NULL && strcmp(prefetcher->name, name) == 0 &&
+                          prefetcher->planner == planner;
+    if (!is_begun) {
+        SS_RETURN_IF_ERROR(ss_source_prefetch_begin(prefetcher, name, planner, NULL, err));
+    }
+    *out = (struct ss_source_input){.name = prefetcher->name,
+                                    .ops = planner == NULL ? &stream : &ranges,
+                                    .state = prefetcher};
+    return SS_OK;
 }

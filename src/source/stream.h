@@ -1,4 +1,4 @@
-/* Bytes of a file or of standard input, decompressed on the way, seen through a window that
+/* Bytes of an input in order, decompressed on the way, seen through a window that
  * grows only as far as one row needs.
  *
  * gzip (several members, BGZF), zstd and lz4 (several frames), bzip2 and xz (several streams)
@@ -6,11 +6,9 @@
 #ifndef SS_SOURCE_STREAM_H
 #define SS_SOURCE_STREAM_H
 
-#include <stdatomic.h>
-
 #include "base/error.h"
 #include "base/file.h"
-#include "base/stop.h"
+#include "source/input.h"
 
 struct ss_source_stream_state;
 
@@ -23,16 +21,6 @@ struct ss_source_stream {
     struct ss_source_stream_state *state;
     struct ss_source_halt *halt; /* nullable, borrowed */
 };
-
-/* What ends reading with SS_E_STOPPED, also where it waits: another thread, or the answer to a
- * question that the thread that reads asks. */
-struct ss_source_halt {
-    atomic_bool is_interrupted;
-    struct ss__asking asking;
-};
-/* Whether to end. `halt` is nullable. */
-SS_MUST_USE ss_status ss_source_halt_check(struct ss_source_halt *halt, const char *name,
-                                           ss_err *err);
 
 /* Open a path, or "-" for standard input, which stays open after closing. `path` is copied. A
  * named pipe that nobody writes to yet is waited for when it is read.
@@ -52,17 +40,9 @@ SS_MUST_USE ss_status ss_source_stream_open_memory(const char *name, const void 
                                                    size_t n_bytes, struct ss_source_stream *out,
                                                    ss_err *err);
 
-/* Bytes from elsewhere, in order. `read` gives up to n of them, none only at the end. */
-struct ss_source_stream_source {
-    ss_status (*read)(void *user, void *out, size_t n, size_t *n_read, ss_err *err);
-    void *user;                /* outlives the stream, if there is no `close` */
-    void (*close)(void *user); /* nullable: called when the stream is closed */
-    const struct ss_source_stream
-        *bytes; /* nullable: where they come from, which bounds rows too */
-};
-SS_MUST_USE ss_status ss_source_stream_open_source(const char *name,
-                                                   const struct ss_source_stream_source *source,
-                                                   struct ss_source_stream *out, ss_err *err);
+/* Read an input, which is taken, on errors too. */
+SS_MUST_USE ss_status ss_source_stream_open_input(struct ss_source_input *input,
+                                                  struct ss_source_stream *out, ss_err *err);
 void ss_source_stream_close(struct ss_source_stream *stream);
 
 /* Make more bytes visible behind those that are there, or set at_end.

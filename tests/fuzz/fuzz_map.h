@@ -80,8 +80,8 @@ static inline void fuzz_map_kept(const struct ss_format_reader *reader,
 static inline void fuzz_map(const struct ss_format_reader *reader, const uint8_t *data,
                             size_t n_bytes)
 {
-    const struct ss_format_file source = {.name = "fuzz",
-                                          .map = {.data = data, .n_bytes = n_bytes}};
+    struct ss_source_view view = ss_source_view_of("fuzz", data, n_bytes);
+    const struct ss_format_file source = {.name = "fuzz", .view = &view};
     const struct ss_format_column *columns = NULL;
     size_t n_columns = 0;
     void *state = NULL;

@@ -162,8 +162,8 @@ static void test_texts_are_those_of_the_rows(void **state)
 static void read_damaged(const char *data, size_t n_bytes)
 {
     const struct ss_format_reader *reader = &ss_arrow_reader;
-    const struct ss_format_file source = {
-        .name = "damaged.arrow", .map = {.data = (const uint8_t *)data, .n_bytes = n_bytes}};
+    struct ss_source_view view = ss_source_view_of("damaged.arrow", data, n_bytes);
+    const struct ss_format_file source = {.name = "damaged.arrow", .view = &view};
     struct ss_format_record record = {.is_null = false};
     struct ss__buf out = {0};
     void *rows = NULL;

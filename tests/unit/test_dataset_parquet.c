@@ -458,8 +458,8 @@ static ss_status keep_rows(const char *path, struct expected *expected, ss_err *
     static const size_t columns[] = {0};
     size_t n_bytes = 0;
     uint8_t *data = copy_file(path, &n_bytes);
-    const struct ss_format_file source = {.name = path,
-                                          .map = {.data = data, .n_bytes = n_bytes}};
+    struct ss_source_view view = ss_source_view_of(path, data, n_bytes);
+    const struct ss_format_file source = {.name = path, .view = &view};
     const struct ss_format_reader *reader = &ss_parquet_reader;
     struct ss_format_record record = {.is_null = false};
     struct ss__buf row = {.data = NULL};
