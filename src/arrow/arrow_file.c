@@ -238,8 +238,8 @@ static ss_status add_chunk(struct ss_arrow_file *file, struct ss_arrow_dictionar
     ss_status status = SS_OK;
     const size_t field = dictionary->field, n = dictionary->n_chunks;
     struct ss_arrow_batch *chunk = NULL;
-    SS_GROW(dictionary->chunks, dictionary->chunks_room, n + 1);
-    SS_GROW(dictionary->ends, dictionary->ends_room, n + 1);
+    SS_GROW(dictionary->chunks, dictionary->chunks_capacity, n + 1);
+    SS_GROW(dictionary->ends, dictionary->ends_capacity, n + 1);
     SS_ALLOC(chunk, 1);
     chunk->is_dictionary = true;
     chunk->is_v4 = message->is_v4;

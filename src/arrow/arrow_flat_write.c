@@ -1,3 +1,4 @@
+/* Tables and vectors of flatbuffers, written forward. */
 #include "arrow/arrow_flat_write.h"
 
 #include <string.h>

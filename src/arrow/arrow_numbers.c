@@ -80,11 +80,11 @@ bool ss_arrow_add_numbers(const struct ss_arrow_place *place, struct ss_format_n
     }
     const struct ss_arrow_field *field = &place->batch->schema->fields[place->field];
     if (!is_list(field)) {
-        const bool has_room = ss_format_numbers_reserve(out, 1);
-        if (has_room) {
+        const bool has_capacity = ss_format_numbers_reserve(out, 1);
+        if (has_capacity) {
             add_at(place, out);
         }
-        return has_room;
+        return has_capacity;
     }
     uint64_t begin = 0, end = 0;
     ss_arrow_elements_of(place, &begin, &end);

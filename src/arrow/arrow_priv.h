@@ -15,7 +15,7 @@
  *   arrow_check.c    offsets, lengths, texts and dictionary indexes of an array, once per batch
  *   arrow_record.c   rows as text and as JSON
  *   arrow_file.c     messages, the footer, dictionaries
- *   reader_arrow.c   the reader of this room
+ *   arrow_reader.c   the reader of this room
  *
  * Every number that comes from the file is untrusted. A batch is checked as a whole before its
  * first row is given, so that taking rows out of it cannot fail. */
@@ -88,15 +88,15 @@ struct ss_arrow_dictionary {
     size_t field;                   /* the first one with this id */
     struct ss_arrow_batch **chunks; /* [n_chunks] */
     uint64_t *ends;                 /* [n_chunks] values up to and with a chunk */
-    size_t n_chunks, chunks_room, ends_room;
+    size_t n_chunks, chunks_capacity, ends_capacity;
     bool is_needed; /* by the columns that were chosen */
 };
 
 struct ss_arrow_schema {
     struct ss_arrow_field *fields;
-    size_t n_fields, fields_room;
+    size_t n_fields, fields_capacity;
     struct ss_arrow_dictionary *dictionaries; /* sorted by id */
-    size_t n_dictionaries, dictionaries_room;
+    size_t n_dictionaries, dictionaries_capacity;
 };
 
 /* Read a schema table. Faults stay in flat->fault; a big-endian file is SS_E_UNSUPPORTED. */
@@ -197,7 +197,7 @@ static inline bool ss_arrow_bit(const struct ss_arrow_bytes *bits, uint64_t i)
 
 /* ---- checks ---- */
 
-/* Where a fault is, for the sentence. */
+/* Where a fault is, for the message. */
 struct ss_arrow_fault {
     const char *what; /* NULL: none */
     size_t field;

@@ -195,7 +195,7 @@ static const char *read_dictionary(struct walk *walk, const struct ss_arrow_flat
     field->index_bytes = (unsigned)bits / 8;
     field->index_is_signed = type.at == 0 || ss_arrow_flat_int(walk->flat, &type, 1, 1, 0) != 0;
     void *items = schema->dictionaries;
-    if (!ss__grow(&items, &schema->dictionaries_room, schema->n_dictionaries + 1,
+    if (!ss__grow(&items, &schema->dictionaries_capacity, schema->n_dictionaries + 1,
                   sizeof *schema->dictionaries)) {
         return ss_arrow_no_memory;
     }
@@ -232,7 +232,7 @@ static const char *read_field(struct walk *walk, const struct ss_arrow_flat_tabl
         return "its schema has too many columns";
     }
     void *items = schema->fields;
-    if (!ss__grow(&items, &schema->fields_room, index + 1, sizeof *schema->fields)) {
+    if (!ss__grow(&items, &schema->fields_capacity, index + 1, sizeof *schema->fields)) {
         return ss_arrow_no_memory;
     }
     schema->fields = items;

@@ -70,7 +70,7 @@ struct ss_arrow_output {
     size_t n_rows; /* of the record batch */
     uint64_t at;   /* bytes written */
     struct block *blocks;
-    size_t n_blocks, blocks_room;
+    size_t n_blocks, blocks_capacity;
     struct ss__buf metadata;
 };
 
@@ -304,7 +304,7 @@ static ss_status put_batch(struct ss_arrow_output *output, ss_err *err)
     if (output->n_rows == 0) {
         return SS_OK;
     }
-    SS_GROW_OR_RETURN(output->blocks, output->blocks_room, output->n_blocks + 1);
+    SS_GROW_OR_RETURN(output->blocks, output->blocks_capacity, output->n_blocks + 1);
     block.n_body = describe_batch(output);
     SS_RETURN_IF_ERROR(put_message(output, err));
     block.n_metadata = (size_t)(output->at - block.at);

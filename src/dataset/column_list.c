@@ -1,3 +1,4 @@
+/* What a message says of a dataset's columns. */
 #include "dataset/column_list.h"
 
 #include <string.h>
@@ -92,7 +93,7 @@ static bool find_value(struct ss_format_scan scan, const char *name, struct ss_t
     return found;
 }
 
-/* Values cut to what fits a sentence, at the edge of a character. */
+/* Values cut to what fits a message, at the edge of a character. */
 static void add_example(struct ss__buf *out, const char *name, struct ss_text value)
 {
     size_t n = ss__min_size(value.n_bytes, EXAMPLE_BYTES);
@@ -134,7 +135,7 @@ static void list_examples(ss_dataset *dataset, struct ss__buf *out)
     ss__buf_release(&json);
 }
 
-/* ---- the sentence ---- */
+/* ---- the message ---- */
 
 /* A list of objects in the only row is perhaps what the rows are. */
 static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
@@ -150,7 +151,7 @@ static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
     }
 }
 
-ss_status ss_format_fail_column(ss_dataset *dataset, const char *sentence, const char *name,
+ss_status ss_format_fail_column(ss_dataset *dataset, const char *message, const char *name,
                                 ss_err *err)
 {
     struct ss__buf list = {0}, examples = {0}, ends = {0};
@@ -164,7 +165,7 @@ ss_status ss_format_fail_column(ss_dataset *dataset, const char *sentence, const
     const char *columns = ss__buf_text(&list), *values = ss__buf_text(&examples);
     const char *hints = ss__buf_text(&ends);
     const ss_status status = ss__fail_file(
-        err, dataset->source.name, SS_E_DATA, "%s%.200s%s; the columns are %s%s%s%s", sentence,
+        err, dataset->source.name, SS_E_DATA, "%s%.200s%s; the columns are %s%s%s%s", message,
         name, name[0] == '\0' ? "" : "'", columns == NULL ? "" : columns,
         examples.n_bytes == 0 ? "" : "; for example ", values == NULL ? "" : values,
         hints == NULL ? "" : hints);

@@ -150,7 +150,7 @@ static ss_status fail_no_rows(const ss_dataset *dataset, ss_err *err)
                                "the file is empty, and so are all %zu files of the dataset", n);
 }
 
-/* An option that no file could heed is a mistake; files elsewhere are not known yet. */
+/* An option that no file could heed is a mistake; remote files are not known yet. */
 static ss_status check_options_fit(const ss_dataset *dataset,
                                    const struct ss_dataset_options *options, ss_err *err)
 {
@@ -349,7 +349,7 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
     const char *format = "";
     for (size_t i = 0; i < use->paths.n; i++) {
         const struct ss_format_reader *reader = dataset->files[i].reader;
-        if (reader != NULL) { /* files elsewhere: as far as seen */
+        if (reader != NULL) { /* remote files: as far as seen */
             format = first == NULL || reader == first ? reader->format : "mixed";
             first = reader;
         }

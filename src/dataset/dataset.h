@@ -18,7 +18,7 @@ struct ss_dataset_sniffer {
 SS_MUST_USE ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniffer *out,
                                        ss_err *err);
 
-/* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if it is of a kind that is known
+/* Fail with SS_E_UNSUPPORTED and a message on what a file is, if it is of a kind that is known
  * and not read, by its first bytes or its name. Errors of reading it are none here. Threads:
  * any. */
 SS_MUST_USE ss_status ss_dataset_refuse_known(const char *path, ss_err *err);
@@ -58,7 +58,7 @@ uint64_t ss_dataset_bytes(const ss_dataset *dataset);
 void ss_dataset_columns(const ss_dataset *dataset, const struct ss_format_column **columns,
                         size_t *n_columns);
 
-/* Send sentences elsewhere from now on; the log that was set before is the result. For callers
+/* Send messages elsewhere from now on; the log that was set before is the result. For callers
  * that read rows in a thread of their own. Threads: caller only, not while a row is read. */
 struct ss_log ss_dataset_set_log(ss_dataset *dataset, struct ss_log log);
 

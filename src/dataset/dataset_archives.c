@@ -22,7 +22,7 @@ struct member {
 struct members {
     struct ss_source_archive *archive;
     struct member *items;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 /* "archive!/name" with '?' for what would disturb a terminal. */
@@ -79,7 +79,7 @@ static ss_status add_member(struct members *members, const char *name, size_t n_
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a member's name"));
     }
-    SS_GROW(members->items, members->room, members->n + 1);
+    SS_GROW(members->items, members->capacity, members->n + 1);
     members->items[members->n++] = (struct member){path, index, kind, name};
     path = NULL;
 out:
@@ -116,8 +116,8 @@ static ss_status add_place(struct ss_dataset_archives *archives,
                            struct ss_dataset_file_list *paths, const char *path,
                            struct ss_dataset_archive_place place, ss_err *err)
 {
-    SS_GROW_OR_RETURN(paths->items, paths->room, paths->n + 1);
-    SS_GROW_OR_RETURN(archives->places, archives->n_places_room, paths->n + 1);
+    SS_GROW_OR_RETURN(paths->items, paths->capacity, paths->n + 1);
+    SS_GROW_OR_RETURN(archives->places, archives->n_places_capacity, paths->n + 1);
     paths->items[paths->n] = ss__strdup(path);
     if (paths->items[paths->n] == NULL) {
         return ss__fail_nomem(err, "a file name");
@@ -270,8 +270,8 @@ static ss_status open_archive(struct ss_dataset_archives *archives, const char *
     ss_status status = SS_OK;
     struct ss_source_archive *archive = NULL;
     SS_TRY(ss_source_archive_open(path, archives->halt, &archive, err));
-    SS_GROW(archives->items, archives->room, archives->n + 1);
-    SS_GROW(archives->paths, archives->paths_room, archives->n + 1);
+    SS_GROW(archives->items, archives->capacity, archives->n + 1);
+    SS_GROW(archives->paths, archives->paths_capacity, archives->n + 1);
     archives->paths[archives->n] = ss_source_archive_path(archive);
     *out = archives->items[archives->n++] = archive;
     archive = NULL;

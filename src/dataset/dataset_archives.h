@@ -11,12 +11,12 @@
 struct ss_dataset_archives {
     struct ss_source_archive **items;
     const char **paths; /* [n] of the archives */
-    size_t n, room, paths_room;
+    size_t n, capacity, paths_capacity;
     struct ss_dataset_archive_place {
         struct ss_source_archive *archive; /* NULL: a file that is no member */
         size_t index;
     } * places; /* [n_places], one per path; NULL where there are no archives */
-    size_t n_places, n_places_room;
+    size_t n_places, n_places_capacity;
     struct ss_source_halt *halt; /* nullable, borrowed */
 };
 

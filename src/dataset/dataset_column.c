@@ -66,7 +66,7 @@ static bool may_hold_texts(const ss_dataset *dataset, const struct ss_format_col
     return (column->is_doubtful || is_null) && (!is_null || !is_whole || !is_last);
 }
 
-/* What speaks against taking the only column of strings, as a sentence up to a column's name;
+/* What speaks against taking the only column of strings, as a message up to a column's name;
  * NULL if nothing does. */
 static const char *find_doubt(const ss_dataset *dataset, const char **about)
 {
@@ -183,7 +183,7 @@ out:
 }
 
 /* The index of a column that the first rows of the current file, the first one, do not have. */
-static ss_status find_late(ss_dataset *dataset, const char *name, const char *sentence,
+static ss_status find_late(ss_dataset *dataset, const char *name, const char *message,
                            size_t *column, ss_err *err)
 {
     bool found = is_object(dataset, name);
@@ -198,7 +198,7 @@ static ss_status find_late(ss_dataset *dataset, const char *name, const char *se
         }
     }
     if (!found || reader->find == NULL) {
-        return ss_format_fail_column(dataset, sentence, name, err);
+        return ss_format_fail_column(dataset, message, name, err);
     }
     return reader->find(dataset->state, name, column, err);
 }

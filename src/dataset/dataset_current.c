@@ -34,7 +34,7 @@ ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err)
     return SS_OK;
 }
 
-/* Of a file elsewhere, when it is opened. */
+/* Of a remote file, when it is opened. */
 static ss_status find_format(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;

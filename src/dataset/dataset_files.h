@@ -47,20 +47,20 @@ SS_MUST_USE ss_status ss_dataset_folder_card(const char *folder, struct ss_repo_
 /* Whether a file is one that work on the saved dataset beside it left over. */
 bool ss_dataset_path_is_left_over(const char *path);
 
-/* ---- repositories and files elsewhere (dataset_repo.c, dataset_hub.c) ---- */
+/* ---- repositories and remote files (dataset_repo.c, dataset_hub.c) ---- */
 
 struct ss_net_hub;
 
-/* Files of paths, folders, patterns, repositories and addresses. `hub` may be NULL if no path
+/* Files of paths, folders, patterns, repositories and URLs. `hub` may be NULL if no path
  * is remote. Errors: as ss_dataset_open; then too *use must be released. */
 SS_MUST_USE ss_status ss_dataset_find_files(const char *const *paths, size_t n_paths,
-                                            const struct ss_repo_wish *wish,
+                                            const struct ss_repo_request *request,
                                             struct ss_net_hub *hub,
                                             struct ss_dataset_found *use, ss_err *err);
 
 /* The same for one name on the hub. */
 SS_MUST_USE ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
-                                           const struct ss_repo_wish *wish,
+                                           const struct ss_repo_request *request,
                                            struct ss_dataset_found *use, ss_err *err);
 
 /* ---- formats (dataset_formats.c) ---- */

@@ -16,7 +16,7 @@ struct listing {
     const struct ss_log *log;
     bool is_plain; /* no repository: links to folders are followed, hidden folders are not */
     char **items;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 static ss_status add_folder(struct listing *list, const char *inner, int depth, ss_err *err);
@@ -62,7 +62,7 @@ static ss_status add_entry(struct listing *list, char *path, int depth, ss_err *
         if (list->n == MAX_FILES) {
             SS_FAIL_FILE(list->root, SS_E_LIMIT, "holds more than %d files", MAX_FILES);
         }
-        SS_GROW(list->items, list->room, list->n + 1);
+        SS_GROW(list->items, list->capacity, list->n + 1);
         list->items[list->n++] = path;
         path = NULL;
     } else {

@@ -16,8 +16,8 @@ enum { HEAD_BYTES = 64 << 10 };
 
 /* One line per format. Names are also what the option `format` takes. */
 static const struct {
-    const char *names[4];   /* the reader's own first */
-    const char *endings[4]; /* of files, without the dot */
+    const char *names[4];      /* the reader's own first */
+    const char *extensions[4]; /* of files, without the dot */
     const struct ss_format_reader *reader;
     const char *kind; /* of repo_kinds.c: which files stand together in a folder */
 } formats[] = {
@@ -56,10 +56,11 @@ static const struct ss_format_reader *find_by_option(const char *name)
 static size_t find_by_name(const char *path)
 {
     const char *name = ss__path_name(path);
-    size_t n_ending = 0;
-    const char *ending = ss_source_name_extension(name, ss_source_name_bytes(name), &n_ending);
+    size_t n_extension = 0;
+    const char *extension =
+        ss_source_name_extension(name, ss_source_name_bytes(name), &n_extension);
     for (size_t i = 0; i < N_FORMATS; i++) {
-        if (is_among(formats[i].endings, ending, n_ending)) {
+        if (is_among(formats[i].extensions, extension, n_extension)) {
             return i;
         }
     }

@@ -22,7 +22,7 @@
 enum { MAX_CARD_BYTES = 64 << 20 };
 
 /* A repository that is looked at. */
-struct looking {
+struct resolving {
     struct ss_net_hub *hub;
     struct ss_net_hub_name name; /* its revision is a commit once the tree is there */
     bool keeps;                  /* what is read comes into the cache */
@@ -34,53 +34,54 @@ struct looking {
     char title[SS_NET_HUB_ID_BYTES + 4]; /* "hf:org/name" */
 };
 
-static void release_looking(struct looking *looking)
+static void release_resolving(struct resolving *resolving)
 {
-    ss__free(looking->paths);
-    ss_net_hub_tree_release(&looking->tree);
-    ss_repo_card_release(&looking->card);
+    ss__free(resolving->paths);
+    ss_net_hub_tree_release(&resolving->tree);
+    ss_repo_card_release(&resolving->card);
 }
 
 /* ---- the listing ---- */
 
 /* Let the cache know the revision that was asked for, and have the card. */
-static ss_status keep_card(const struct looking *looking, ss_err *err)
+static ss_status keep_card(const struct resolving *resolving, ss_err *err)
 {
-    struct ss_net_hub_name readme = looking->name;
+    struct ss_net_hub_name readme = resolving->name;
     char *path = NULL;
     snprintf(readme.path, sizeof readme.path, "README.md");
     const ss_status status =
-        ss_net_hub_get(looking->hub, &readme, SS_NET_HUB_IF_AVAILABLE, &path, NULL, err);
+        ss_net_hub_get(resolving->hub, &readme, SS_NET_HUB_IF_AVAILABLE, &path, NULL, err);
     ss__free(path);
     return status;
 }
 
-static ss_status list_files(struct looking *looking, ss_err *err)
+static ss_status list_files(struct resolving *resolving, ss_err *err)
 {
-    struct ss_net_hub_name whole = looking->name;
+    struct ss_net_hub_name whole = resolving->name;
     whole.path[0] = '\0';
-    if (looking->keeps) {
-        SS_RETURN_IF_ERROR(keep_card(looking, err));
+    if (resolving->keeps) {
+        SS_RETURN_IF_ERROR(keep_card(resolving, err));
     }
-    SS_RETURN_IF_ERROR(ss_net_hub_list(looking->hub, &whole, &looking->tree, err));
-    SS_ALLOC_OR_RETURN(looking->paths, looking->tree.n);
-    looking->n_paths = looking->tree.n;
-    for (size_t i = 0; i < looking->tree.n; i++) {
-        looking->paths[i] = looking->tree.entries[i].path;
+    SS_RETURN_IF_ERROR(ss_net_hub_list(resolving->hub, &whole, &resolving->tree, err));
+    SS_ALLOC_OR_RETURN(resolving->paths, resolving->tree.n);
+    resolving->n_paths = resolving->tree.n;
+    for (size_t i = 0; i < resolving->tree.n; i++) {
+        resolving->paths[i] = resolving->tree.entries[i].path;
     }
-    snprintf(looking->name.revision, sizeof looking->name.revision, "%s", looking->tree.commit);
+    snprintf(resolving->name.revision, sizeof resolving->name.revision, "%s",
+             resolving->tree.commit);
     return SS_OK;
 }
 
 /* The place of a file in the cache, if it is there; else NULL. */
-static char *find_kept(const struct looking *looking, const char *path)
+static char *find_kept(const struct resolving *resolving, const char *path)
 {
     struct ss__buf place = {.data = NULL};
-    ss__buf_printf(&place, "%s/datasets--", ss_net_hub_cache_dir(looking->hub));
-    for (const char *c = looking->name.id; *c != '\0'; c++) {
+    ss__buf_printf(&place, "%s/datasets--", ss_net_hub_cache_dir(resolving->hub));
+    for (const char *c = resolving->name.id; *c != '\0'; c++) {
         ss__buf_add(&place, *c == '/' ? "--" : c, *c == '/' ? 2 : 1);
     }
-    ss__buf_printf(&place, "/snapshots/%s/%s", looking->tree.commit, path);
+    ss__buf_printf(&place, "/snapshots/%s/%s", resolving->tree.commit, path);
     const char *text = ss__buf_text(&place);
     char *found =
         text != NULL && ss__path_look(text) == SS__PATH_FILE ? ss__strdup(text) : NULL;
@@ -88,16 +89,16 @@ static char *find_kept(const struct looking *looking, const char *path)
     return found;
 }
 
-static ss_status add_file(const struct looking *looking, const char *path,
+static ss_status add_file(const struct resolving *resolving, const char *path,
                           struct ss_dataset_file_list *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf name = {.data = NULL};
-    SS_GROW(out->items, out->room, out->n + 1);
-    out->items[out->n] = find_kept(looking, path);
+    SS_GROW(out->items, out->capacity, out->n + 1);
+    out->items[out->n] = find_kept(resolving, path);
     if (out->items[out->n] == NULL) {
-        ss__buf_printf(&name, "hf://datasets/%s@%s/%s", looking->name.id, looking->tree.commit,
-                       path);
+        ss__buf_printf(&name, "hf://datasets/%s@%s/%s", resolving->name.id,
+                       resolving->tree.commit, path);
         const char *text = ss__buf_text(&name);
         out->items[out->n] = text == NULL ? NULL : ss__strdup(text);
     }
@@ -112,10 +113,10 @@ out:
 
 /* ---- the card ---- */
 
-static bool has_file(const struct looking *looking, const char *path)
+static bool has_file(const struct resolving *resolving, const char *path)
 {
-    for (size_t i = 0; i < looking->tree.n; i++) {
-        if (strcmp(looking->tree.entries[i].path, path) == 0) {
+    for (size_t i = 0; i < resolving->tree.n; i++) {
+        if (strcmp(resolving->tree.entries[i].path, path) == 0) {
             return true;
         }
     }
@@ -123,20 +124,20 @@ static bool has_file(const struct looking *looking, const char *path)
 }
 
 /* A small file into memory, from the cache or, keeping nothing, from the hub. */
-static ss_status read_small(const struct looking *looking, const char *path,
+static ss_status read_small(const struct resolving *resolving, const char *path,
                             struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net_remote *remote = NULL;
-    struct ss_net_hub_name name = looking->name;
+    struct ss_net_hub_name name = resolving->name;
     uint64_t n_bytes = 0;
-    char *kept = find_kept(looking, path);
+    char *kept = find_kept(resolving, path);
     if (kept != NULL) {
         SS_TRY(ss__file_read(kept, MAX_CARD_BYTES, out, err));
         goto out;
     }
     snprintf(name.path, sizeof name.path, "%s", path);
-    SS_TRY(ss_net_hub_remote(looking->hub, &name, false, &remote, NULL, err));
+    SS_TRY(ss_net_hub_remote(resolving->hub, &name, false, &remote, NULL, err));
     SS_TRY(ss_net_remote_size(remote, &n_bytes, err));
     if (n_bytes > MAX_CARD_BYTES) { /* SS_NOWHERE too */
         SS_FAIL_FILE(path, SS_E_LIMIT, "is larger than %d bytes, or of unknown size",
@@ -155,7 +156,7 @@ out:
     return status;
 }
 
-static ss_status read_card(struct looking *looking, ss_err *err)
+static ss_status read_card(struct resolving *resolving, ss_err *err)
 {
     static const struct {
         const char *path;
@@ -165,14 +166,14 @@ static ss_status read_card(struct looking *looking, ss_err *err)
     struct ss__buf text = {.data = NULL};
     char file[SS_NET_HUB_ID_BYTES + 32];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (!has_file(looking, files[i].path)) {
+        if (!has_file(resolving, files[i].path)) {
             continue;
         }
         text.n_bytes = 0;
-        snprintf(file, sizeof file, "%s/%s", looking->title, files[i].path);
-        SS_TRY(read_small(looking, files[i].path, &text, err));
+        snprintf(file, sizeof file, "%s/%s", resolving->title, files[i].path);
+        SS_TRY(read_small(resolving, files[i].path, &text, err));
         const struct ss_text view = {text.data == NULL ? "" : text.data, text.n_bytes};
-        SS_TRY(ss_repo_card_read(file, view, files[i].is_bare, &looking->card, err));
+        SS_TRY(ss_repo_card_read(file, view, files[i].is_bare, &resolving->card, err));
     }
 out:
     ss__buf_release(&text);
@@ -190,108 +191,108 @@ static bool is_below(const char *folder, const char *path)
 static ss_status read_listed(void *user, size_t index, size_t max_bytes, struct ss__buf *out,
                              ss_err *err)
 {
-    const struct looking *looking = user;
+    const struct resolving *resolving = user;
     (void)max_bytes; /* what is small is bounded already */
-    return read_small(looking, looking->paths[index], out, err);
+    return read_small(resolving, resolving->paths[index], out, err);
 }
 
-static struct ss_dataset_layout layout_of(struct looking *looking)
+static struct ss_dataset_layout layout_of(struct resolving *resolving)
 {
-    return (struct ss_dataset_layout){.name = looking->title,
-                                      .paths = looking->paths,
-                                      .n = looking->n_paths,
+    return (struct ss_dataset_layout){.name = resolving->title,
+                                      .paths = resolving->paths,
+                                      .n = resolving->n_paths,
                                       .read = read_listed,
-                                      .user = looking,
-                                      .log = looking->log};
+                                      .user = resolving,
+                                      .log = resolving->log};
 }
 
 /* Of a pattern, what it matches; files of bookkeeping only where it names them. */
-static void keep_matches(struct looking *looking)
+static void keep_matches(struct resolving *resolving)
 {
-    const char *wanted = looking->name.path;
+    const char *wanted = resolving->name.path;
     const bool names_them = strchr("*?[", ss__path_name(wanted)[0]) == NULL;
     size_t n = 0;
-    for (size_t i = 0; i < looking->n_paths; i++) {
-        const char *path = looking->paths[i], *name = ss__path_name(path);
+    for (size_t i = 0; i < resolving->n_paths; i++) {
+        const char *path = resolving->paths[i], *name = ss__path_name(path);
         const bool is_book =
             ss_format_name_is_hidden(name) || ss_format_name_is_about_data(name);
         if (ss_repo_match(wanted, path) && (names_them || !is_book)) {
-            looking->paths[n++] = path;
+            resolving->paths[n++] = path;
         }
     }
-    looking->n_paths = n;
+    resolving->n_paths = n;
 }
 
 /* Of a folder, as of one on this machine. The documents of its layout are read, too. */
-static ss_status keep_rows(struct looking *looking, ss_err *err)
+static ss_status keep_rows(struct resolving *resolving, ss_err *err)
 {
     ss_status status = SS_OK;
     bool *is_data = NULL;
     size_t n = 0;
-    for (size_t i = 0; i < looking->n_paths; i++) {
-        if (is_below(looking->name.path, looking->paths[i])) {
-            looking->paths[n++] = looking->paths[i];
+    for (size_t i = 0; i < resolving->n_paths; i++) {
+        if (is_below(resolving->name.path, resolving->paths[i])) {
+            resolving->paths[n++] = resolving->paths[i];
         }
     }
-    looking->n_paths = n;
+    resolving->n_paths = n;
     SS_ALLOC(is_data, n);
-    const struct ss_dataset_layout layout = layout_of(looking);
+    const struct ss_dataset_layout layout = layout_of(resolving);
     SS_TRY(ss_dataset_layout_choose(&layout, is_data, err));
     n = 0;
-    for (size_t i = 0; i < looking->n_paths; i++) {
+    for (size_t i = 0; i < resolving->n_paths; i++) {
         if (is_data[i]) {
-            looking->paths[n++] = looking->paths[i];
+            resolving->paths[n++] = resolving->paths[i];
         }
     }
-    looking->n_paths = n;
+    resolving->n_paths = n;
 out:
     ss__free(is_data);
     return status;
 }
 
 /* A file by its name; of a folder or pattern the files of known formats. */
-static ss_status add_path(struct looking *looking, struct ss_dataset_file_list *out,
+static ss_status add_path(struct resolving *resolving, struct ss_dataset_file_list *out,
                           ss_err *err)
 {
-    const char *wanted = looking->name.path;
+    const char *wanted = resolving->name.path;
     const size_t n_before = out->n;
-    if (has_file(looking, wanted)) {
-        return add_file(looking, wanted, out, err);
+    if (has_file(resolving, wanted)) {
+        return add_file(resolving, wanted, out, err);
     }
     if (ss_repo_is_pattern(wanted)) {
-        keep_matches(looking);
+        keep_matches(resolving);
     } else {
-        SS_RETURN_IF_ERROR(keep_rows(looking, err));
+        SS_RETURN_IF_ERROR(keep_rows(resolving, err));
     }
-    for (size_t i = 0; i < looking->n_paths; i++) {
-        if (ss_dataset_format_knows_name(looking->paths[i])) {
-            SS_RETURN_IF_ERROR(add_file(looking, looking->paths[i], out, err));
+    for (size_t i = 0; i < resolving->n_paths; i++) {
+        if (ss_dataset_format_knows_name(resolving->paths[i])) {
+            SS_RETURN_IF_ERROR(add_file(resolving, resolving->paths[i], out, err));
         }
     }
     if (out->n == n_before) {
-        return ss__fail_file(err, looking->title, SS_E_NOINPUT,
+        return ss__fail_file(err, resolving->title, SS_E_NOINPUT,
                              "has no file of a known format at '%.300s' in revision %s", wanted,
-                             looking->tree.commit);
+                             resolving->tree.commit);
     }
     return SS_OK;
 }
 
 /* Files of saved datasets and tables that hold no live rows are not chosen from. */
-static ss_status drop_dead(struct looking *looking, ss_err *err)
+static ss_status drop_dead(struct resolving *resolving, ss_err *err)
 {
     ss_status status = SS_OK;
     bool *is_live = NULL;
     size_t n = 0;
-    SS_ALLOC(is_live, looking->n_paths);
-    memset(is_live, true, looking->n_paths * sizeof *is_live);
-    const struct ss_dataset_layout layout = layout_of(looking);
+    SS_ALLOC(is_live, resolving->n_paths);
+    memset(is_live, true, resolving->n_paths * sizeof *is_live);
+    const struct ss_dataset_layout layout = layout_of(resolving);
     SS_TRY(ss_dataset_layout_drop_dead(&layout, is_live, err));
-    for (size_t i = 0; i < looking->n_paths; i++) {
+    for (size_t i = 0; i < resolving->n_paths; i++) {
         if (is_live[i]) {
-            looking->paths[n++] = looking->paths[i];
+            resolving->paths[n++] = resolving->paths[i];
         }
     }
-    looking->n_paths = n;
+    resolving->n_paths = n;
 out:
     ss__free(is_live);
     return status;
@@ -321,13 +322,13 @@ static const char *plain_split(const char *split)
 }
 
 /* A card that says of the converted files what their folders say. */
-static ss_status make_card(struct looking *looking, ss_err *err)
+static ss_status make_card(struct resolving *resolving, ss_err *err)
 {
-    for (size_t i = 0; i < looking->tree.n; i++) {
+    for (size_t i = 0; i < resolving->tree.n; i++) {
         char config[256], split[256];
-        if (parse_converted(looking->paths[i], config, split)) {
-            SS_RETURN_IF_ERROR(ss_repo_card_add(&looking->card, config, plain_split(split),
-                                                looking->paths[i], err));
+        if (parse_converted(resolving->paths[i], config, split)) {
+            SS_RETURN_IF_ERROR(ss_repo_card_add(&resolving->card, config, plain_split(split),
+                                                resolving->paths[i], err));
         }
     }
     return SS_OK;
@@ -344,23 +345,23 @@ static bool is_partial(const struct ss_repo_choice *choice)
 }
 
 /* The commit that the files were converted from, "" if the server does not tell. */
-static void ask_converted_from(const struct looking *looking,
+static void ask_converted_from(const struct resolving *resolving,
                                char commit[SS_NET_HUB_COMMIT_BYTES])
 {
     static const char default_hub[] = "https://huggingface.co";
     struct ss__buf url = {.data = NULL};
     struct ss_net_response response = {0};
-    const char *endpoint = ss_net_hub_endpoint(looking->hub);
+    const char *endpoint = ss_net_hub_endpoint(resolving->hub);
     const bool is_default = strcmp(endpoint, default_hub) == 0;
     commit[0] = '\0';
     ss__buf_printf(&url, "%s/splits?dataset=",
                    is_default ? "https://datasets-server.huggingface.co" : endpoint);
-    ss_net_url_quote(&url, looking->name.id, "");
+    ss_net_url_quote(&url, resolving->name.id, "");
     const struct ss_net_request request = {
         .url = ss__buf_text(&url),
-        .authorization = is_default ? NULL : ss_net_hub_authorization(looking->hub)};
+        .authorization = is_default ? NULL : ss_net_hub_authorization(resolving->hub)};
     if (request.url != NULL &&
-        ss_net_send(ss_net_hub_net(looking->hub), &request, &response, NULL) == SS_OK) {
+        ss_net_send(ss_net_hub_net(resolving->hub), &request, &response, NULL) == SS_OK) {
         const char *revision = ss_net_header(&response, "X-Revision");
         if (revision != NULL && ss_net_hub_is_commit(revision)) {
             snprintf(commit, SS_NET_HUB_COMMIT_BYTES, "%s", revision);
@@ -370,7 +371,7 @@ static void ask_converted_from(const struct looking *looking,
     ss__buf_release(&url);
 }
 
-static void say_converted(const struct ss_log *log, const struct looking *converted,
+static void say_converted(const struct ss_log *log, const struct resolving *converted,
                           const char *commit, const struct ss_repo_choice *choice)
 {
     char from[SS_NET_HUB_COMMIT_BYTES];
@@ -399,29 +400,32 @@ static void say_converted(const struct ss_log *log, const struct looking *conver
 
 /* ---- a repository ---- */
 
-static ss_status choose(const struct looking *looking, const struct ss_repo_wish *wish,
-                        struct ss_repo_choice *out, ss_err *err)
+static ss_status choose(const struct resolving *resolving,
+                        const struct ss_repo_request *request, struct ss_repo_choice *out,
+                        ss_err *err)
 {
-    const struct ss_repo repo = {looking->title, looking->paths, looking->n_paths,
-                                 &looking->card, .reads_archives = false};
-    return ss_repo_choose(&repo, wish, out, err);
+    const struct ss_repo repo = {resolving->title, resolving->paths, resolving->n_paths,
+                                 &resolving->card, .reads_archives = false};
+    return ss_repo_choose(&repo, request, out, err);
 }
 
-static ss_status add_choice(const struct looking *looking, struct ss_repo_choice *choice,
+static ss_status add_choice(const struct resolving *resolving, struct ss_repo_choice *choice,
                             struct ss_dataset_found *use, ss_err *err)
 {
     for (size_t i = 0; i < choice->n; i++) {
-        SS_RETURN_IF_ERROR(add_file(looking, choice->paths[i], &use->paths, err));
+        SS_RETURN_IF_ERROR(add_file(resolving, choice->paths[i], &use->paths, err));
     }
-    return ss_dataset_found_note_choice(looking->title, looking->tree.commit, choice, use, err);
+    return ss_dataset_found_note_choice(resolving->title, resolving->tree.commit, choice, use,
+                                        err);
 }
 
 /* Use the converted files instead; `refusal` says why the own ones are not read, and stands if
  * there are none. */
-static ss_status use_converted(const struct looking *own, const struct ss_repo_wish *wish,
-                               const ss_err *refusal, struct ss_dataset_found *use, ss_err *err)
+static ss_status use_converted(const struct resolving *own,
+                               const struct ss_repo_request *request, const ss_err *refusal,
+                               struct ss_dataset_found *use, ss_err *err)
 {
-    struct looking converted = {.hub = own->hub, .name = own->name, .keeps = own->keeps};
+    struct resolving converted = {.hub = own->hub, .name = own->name, .keeps = own->keeps};
     struct ss_repo_choice choice = {.kind = NULL};
     ss_status status = SS_OK;
     snprintf(converted.name.revision, sizeof converted.name.revision, "%s", CONVERTED);
@@ -437,26 +441,27 @@ static ss_status use_converted(const struct looking *own, const struct ss_repo_w
         }
     }
     SS_TRY(status);
-    SS_TRY(choose(&converted, wish, &choice, err));
+    SS_TRY(choose(&converted, request, &choice, err));
     say_converted(use->log, &converted, own->tree.commit, &choice);
     SS_TRY(add_choice(&converted, &choice, use, err));
 out:
     ss_repo_choice_release(&choice);
-    release_looking(&converted);
+    release_resolving(&converted);
     return status;
 }
 
-static ss_status add_repository(struct looking *looking, const struct ss_repo_wish *wish,
+static ss_status add_repository(struct resolving *resolving,
+                                const struct ss_repo_request *request,
                                 struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_err refusal;
     struct ss_repo_choice choice = {.kind = NULL};
-    SS_TRY(read_card(looking, err));
-    SS_TRY(drop_dead(looking, err));
-    status = choose(looking, wish, &choice, &refusal);
+    SS_TRY(read_card(resolving, err));
+    SS_TRY(drop_dead(resolving, err));
+    status = choose(resolving, request, &choice, &refusal);
     if (status == SS_E_UNSUPPORTED) {
-        status = use_converted(looking, wish, &refusal, use, err);
+        status = use_converted(resolving, request, &refusal, use, err);
         goto out;
     }
     if (status != SS_OK) {
@@ -465,32 +470,32 @@ static ss_status add_repository(struct looking *looking, const struct ss_repo_wi
         }
         goto out;
     }
-    SS_TRY(add_choice(looking, &choice, use, err));
+    SS_TRY(add_choice(resolving, &choice, use, err));
 out:
     ss_repo_choice_release(&choice);
     return status;
 }
 
 ss_status ss_dataset_hub_files(struct ss_net_hub *hub, const char *text,
-                               const struct ss_repo_wish *wish, struct ss_dataset_found *use,
-                               ss_err *err)
+                               const struct ss_repo_request *request,
+                               struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct looking looking = {.hub = hub, .keeps = use->keeps, .log = use->log};
-    SS_TRY(ss_net_hub_parse(text, SS_NET_HUB_DATASET, &looking.name, err));
-    if (looking.name.kind != SS_NET_HUB_DATASET) {
+    struct resolving resolving = {.hub = hub, .keeps = use->keeps, .log = use->log};
+    SS_TRY(ss_net_hub_parse(text, SS_NET_HUB_DATASET, &resolving.name, err));
+    if (resolving.name.kind != SS_NET_HUB_DATASET) {
         SS_FAIL(SS_E_USAGE, "'%.300s' is no dataset; expected hf:ORG/NAME", text);
     }
-    snprintf(looking.title, sizeof looking.title, "hf:%s", looking.name.id);
-    SS_TRY(list_files(&looking, err));
-    if (looking.name.path[0] != '\0') {
-        SS_TRY(add_path(&looking, &use->paths, err));
-        SS_TRY(
-            ss_dataset_found_note_choice(looking.title, looking.tree.commit, NULL, use, err));
+    snprintf(resolving.title, sizeof resolving.title, "hf:%s", resolving.name.id);
+    SS_TRY(list_files(&resolving, err));
+    if (resolving.name.path[0] != '\0') {
+        SS_TRY(add_path(&resolving, &use->paths, err));
+        SS_TRY(ss_dataset_found_note_choice(resolving.title, resolving.tree.commit, NULL, use,
+                                            err));
     } else {
-        SS_TRY(add_repository(&looking, wish, use, err));
+        SS_TRY(add_repository(&resolving, request, use, err));
     }
 out:
-    release_looking(&looking);
+    release_resolving(&resolving);
     return status;
 }

@@ -102,10 +102,10 @@ void ss_dataset_remotes_release(struct ss_dataset_remotes *remotes)
 
 /* ---- finding files ---- */
 
-/* Sentences of a client of the hub go where the dataset's do at that time. */
-static void forward(void *user, ss_level level, const char *sentence)
+/* Messages of a client of the hub go where the dataset's do at that time. */
+static void forward(void *user, ss_level level, const char *message)
 {
-    ss__log(user, level, "%s", sentence);
+    ss__log(user, level, "%s", message);
 }
 
 static int is_interrupted(void *user)
@@ -140,15 +140,15 @@ ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes, const char
 {
     ss_status status = SS_OK;
     struct ss_net_hub *hub = NULL;
-    const struct ss_repo_wish wish = {options == NULL ? NULL : options->config,
-                                      options == NULL ? NULL : options->split};
+    const struct ss_repo_request request = {options == NULL ? NULL : options->config,
+                                            options == NULL ? NULL : options->split};
     use->keeps = options != NULL && options->cache_dataset;
     remotes->offline = options != NULL && options->offline;
     remotes->stop = options == NULL ? (struct ss_stop){NULL, NULL} : options->stop;
     if (any_remote(paths, n_paths)) {
         SS_TRY(make_hub(remotes, &hub, err));
     }
-    SS_TRY(ss_dataset_find_files(paths, n_paths, &wish, hub, use, err));
+    SS_TRY(ss_dataset_find_files(paths, n_paths, &request, hub, use, err));
     if (any_remote((const char *const *)use->paths.items, use->paths.n)) {
         SS_TRY(make_readers(remotes, err));
     }

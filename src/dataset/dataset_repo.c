@@ -1,4 +1,4 @@
-/* From what a user named to the files of a dataset: folders, repositories, addresses. */
+/* From what a user named to the files of a dataset: folders, repositories, URLs. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -37,7 +37,7 @@ out:
     return status;
 }
 
-static ss_status add_folder(const char *folder, const struct ss_repo_wish *wish,
+static ss_status add_folder(const char *folder, const struct ss_repo_request *request,
                             struct ss_dataset_found *use, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -52,7 +52,7 @@ static ss_status add_folder(const char *folder, const struct ss_repo_wish *wish,
     SS_TRY(look_at_folder(&files, &card, use->log, err));
     const struct ss_repo repo = {folder, (const char *const *)files.paths, files.n, &card,
                                  .reads_archives = true};
-    SS_TRY(ss_repo_choose(&repo, wish, &choice, err));
+    SS_TRY(ss_repo_choose(&repo, request, &choice, err));
     SS_TRY(ss_dataset_found_note_choice(folder, "", &choice, use, err));
     for (size_t i = 0; i < choice.n; i++) {
         SS_TRY(ss_dataset_file_list_take(&use->paths, ss__path_join(folder, choice.paths[i]),
@@ -82,26 +82,26 @@ out:
     return status;
 }
 
-static ss_status add_one(const char *path, const struct ss_repo_wish *wish,
+static ss_status add_one(const char *path, const struct ss_repo_request *request,
                          struct ss_net_hub *hub, struct ss_dataset_found *use, ss_err *err)
 {
-    const bool chooses = wish->split != NULL || wish->config != NULL;
+    const bool chooses = request->split != NULL || request->config != NULL;
     if (ss_net_hub_is_reference(path)) {
-        return ss_dataset_hub_files(hub, path, wish, use, err);
+        return ss_dataset_hub_files(hub, path, request, use, err);
     }
     if (ss_source_is_remote(path)) {
         return chooses ? ss__fail_file(err, path, SS_E_USAGE,
                                        "--split and --config choose from a dataset repository")
                        : ss_dataset_file_list_take(&use->paths, ss__strdup(path), err);
     }
-    return chooses ? add_folder(path, wish, use, err) : add_local(path, use, err);
+    return chooses ? add_folder(path, request, use, err) : add_local(path, use, err);
 }
 
 ss_status ss_dataset_find_files(const char *const *paths, size_t n_paths,
-                                const struct ss_repo_wish *wish, struct ss_net_hub *hub,
+                                const struct ss_repo_request *request, struct ss_net_hub *hub,
                                 struct ss_dataset_found *use, ss_err *err)
 {
-    const bool chooses = wish->split != NULL || wish->config != NULL;
+    const bool chooses = request->split != NULL || request->config != NULL;
     if (chooses && n_paths != 1) {
         return ss__fail(err, SS_E_USAGE,
                         "a split or configuration is chosen of one dataset, not of %zu",
@@ -111,7 +111,7 @@ ss_status ss_dataset_find_files(const char *const *paths, size_t n_paths,
         return ss__fail(err, SS_E_USAGE, "no dataset was given");
     }
     for (size_t i = 0; i < n_paths; i++) {
-        SS_RETURN_IF_ERROR(add_one(paths[i], wish, hub, use, err));
+        SS_RETURN_IF_ERROR(add_one(paths[i], request, hub, use, err));
     }
     return chooses ? SS_OK : ss_dataset_file_list_check_repeats(&use->paths, use->log, err);
 }

@@ -108,7 +108,7 @@ SS_MUST_USE ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err);
 
 /* Tell the reader of the current file which column gives the texts, chosen at the first file,
  * and which are carried along. Errors: SS_E_DATA (none, or several of that name; no choice, the
- * sentence lists the columns), SS_E_USAGE (the format has no columns to keep), SS_E_NOMEM. */
+ * message lists the columns), SS_E_USAGE (the format has no columns to keep), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err);
 
 /* At the end of a file: whether a row had the column that one has to have. Errors: SS_E_DATA.

@@ -12,7 +12,7 @@
 ss_status ss_dataset_file_list_add(struct ss_dataset_file_list *list, const char *path,
                                    ss_err *err)
 {
-    SS_GROW_OR_RETURN(list->items, list->room, list->n + 1);
+    SS_GROW_OR_RETURN(list->items, list->capacity, list->n + 1);
     list->items[list->n] = ss__strdup(path);
     if (list->items[list->n] == NULL) {
         return ss__fail_nomem(err, "a file name");
@@ -81,7 +81,7 @@ ss_status ss_dataset_file_list_take(struct ss_dataset_file_list *out, char *path
     if (path == NULL) {
         return ss__fail_nomem(err, "a file name");
     }
-    SS_GROW(out->items, out->room, out->n + 1);
+    SS_GROW(out->items, out->capacity, out->n + 1);
     out->items[out->n++] = path;
     path = NULL;
 out:

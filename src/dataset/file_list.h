@@ -10,7 +10,7 @@
 
 struct ss_dataset_file_list {
     char **items; /* in reading order, perhaps repeated */
-    size_t n, room;
+    size_t n, capacity;
 };
 
 SS_MUST_USE ss_status ss_dataset_file_list_add(struct ss_dataset_file_list *list,

@@ -116,14 +116,14 @@ static void say_mixed(const struct ss_dataset_layout *layout, const size_t *n_of
 }
 
 /* Of the kinds of some files the one that the reference library reads; where it does not know
- * all of their endings, the one of most files. */
+ * all of their extensions, the one of most files. */
 static size_t choose_kind(const char *const *paths, size_t n, const size_t *n_of)
 {
     size_t most = 0;
     const char *format = NULL;
     const struct ss_repo_kind *kind = ss_repo_kind_of(paths, n, &format);
     for (size_t i = 0; i < n; i++) {
-        kind = ss_repo_has_known_ending(paths[i]) ? kind : NULL;
+        kind = ss_repo_has_known_extension(paths[i]) ? kind : NULL;
     }
     for (size_t i = 0; i < N_KIND_NAMES; i++) {
         if (kind != NULL && strcmp(kind->name, kind_names[i]) == 0 && n_of[i] > 0) {

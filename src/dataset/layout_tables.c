@@ -34,7 +34,7 @@ struct table {
     size_t n_folder;
     bool *is_live; /* [layout->n] */
     struct absent *absent;
-    size_t n_absent, absent_room;
+    size_t n_absent, absent_capacity;
 };
 
 static ss_status refuse(const struct table *table, const char *what, ss_err *err)
@@ -64,7 +64,7 @@ static int hex_digit(char c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* Paths in a log are quoted as in addresses. */
+/* Paths in a log are quoted as in URLs. */
 static void unquote(char *text)
 {
     char *to = text;
@@ -98,7 +98,7 @@ static ss_status mark(struct table *table, const char *path, bool is_live, ss_er
         table->is_live[at] = is_live;
         goto out;
     }
-    SS_GROW(table->absent, table->absent_room, table->n_absent + 1);
+    SS_GROW(table->absent, table->absent_capacity, table->n_absent + 1);
     table->absent[table->n_absent] = (struct absent){plain, table->n_absent, is_live};
     table->n_absent++;
     plain = NULL;
@@ -141,7 +141,7 @@ static void release_absent(struct table *table)
     }
     ss__free(table->absent);
     table->absent = NULL;
-    table->n_absent = table->absent_room = 0;
+    table->n_absent = table->absent_capacity = 0;
 }
 
 static ss_status apply_action(struct table *table, const struct ss__json *action, ss_err *err)
@@ -287,14 +287,14 @@ out:
 
 static bool is_iceberg(const struct table *table, const char *name)
 {
-    static const char ending[] = ".metadata.json";
-    const size_t n = strlen(name), n_end = sizeof ending - 1;
+    static const char extension[] = ".metadata.json";
+    const size_t n = strlen(name), n_end = sizeof extension - 1;
     bool has_data = false;
     for (size_t i = 0; i < table->layout->n && !has_data; i++) {
         const char *path = inner(table, i);
         has_data = path != NULL && strncmp(path, "data/", 5) == 0;
     }
-    return has_data && n > n_end && strcmp(name + n - n_end, ending) == 0;
+    return has_data && n > n_end && strcmp(name + n - n_end, extension) == 0;
 }
 
 /* "v12.metadata.json", "00012-UUID.metadata.json" */

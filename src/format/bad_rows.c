@@ -30,7 +30,7 @@ ss_status ss_format_bad_rows_add(struct ss_format_bad_rows *rows,
     if (rows->n_listed == SS_FORMAT_MAX_BAD_ROWS) {
         return SS_OK;
     }
-    SS_GROW_OR_RETURN(rows->items, rows->room, rows->n_listed + 1);
+    SS_GROW_OR_RETURN(rows->items, rows->capacity, rows->n_listed + 1);
     struct ss_format_bad_row *place = &rows->items[rows->n_listed];
     *place = *row;
     place->problem = ss__arena_strndup(&rows->arena, row->problem, strlen(row->problem));

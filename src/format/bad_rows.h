@@ -11,7 +11,7 @@ struct ss_format_bad_row {
     const char *file;
     uint64_t row; /* 0-based, over the whole dataset */
     ss_format_fault fault;
-    const char *problem; /* the sentence */
+    const char *problem; /* the message */
 };
 enum { SS_FORMAT_MAX_BAD_ROWS = 10000 };
 
@@ -19,7 +19,7 @@ enum { SS_FORMAT_MAX_BAD_ROWS = 10000 };
 struct ss_format_bad_rows {
     struct ss__arena arena;
     struct ss_format_bad_row *items; /* [n_listed] the first of them */
-    size_t n_listed, room;
+    size_t n_listed, capacity;
     uint64_t n, n_of[SS_FORMAT_N_FAULTS];
     bool is_said;
 };

@@ -47,7 +47,7 @@ ss_status ss_format_csv_fail(const struct ss_format_csv *csv, uint64_t offset,
 
 /* Where nobody gave the delimiter and the first record is one field: find another that parts
  * all of the first records alike, or refuse a file that is no table as it stands. Errors:
- * SS_E_DATA (the sentence says how to give the delimiter), those of the stream. */
+ * SS_E_DATA (the message says how to give the delimiter), those of the stream. */
 SS_MUST_USE ss_status ss_format_csv_find_delimiter(struct ss_format_csv *csv, ss_err *err);
 
 #endif

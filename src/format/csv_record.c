@@ -40,7 +40,7 @@ static ss_status fail_scan(const struct ss_format_csv *csv, size_t at,
 
 static ss_status make_fields(struct ss_format_csv *csv, size_t n, ss_err *err)
 {
-    SS_GROW_OR_RETURN(csv->record.fields, csv->record.room, n);
+    SS_GROW_OR_RETURN(csv->record.fields, csv->record.capacity, n);
     return SS_OK;
 }
 
@@ -72,8 +72,8 @@ ss_status ss_format_csv_find_record(struct ss_format_csv *csv, size_t *at, bool 
         if (result != SS_FORMAT_CSV_RECORD) {
             SS_TRY(fail_scan(csv, *at, result, fault, err));
         }
-        if (csv->record.n_fields > csv->record.room &&
-            csv->record.room < SS_FORMAT_CSV_MAX_COLUMNS) {
+        if (csv->record.n_fields > csv->record.capacity &&
+            csv->record.capacity < SS_FORMAT_CSV_MAX_COLUMNS) {
             SS_TRY(make_fields(
                 csv, ss__min_size(csv->record.n_fields, SS_FORMAT_CSV_MAX_COLUMNS), err));
             continue;

@@ -1,3 +1,5 @@
+/* The scanner of delimited text: one record's fields, with quotes and escapes, out of bytes in
+ * memory. */
 #include "format/csv_scan.h"
 
 #include <string.h>
@@ -187,7 +189,7 @@ ss_format_csv_result ss_format_csv_scan(const char *data, size_t n,
         if (result != SS_FORMAT_CSV_RECORD) {
             return result;
         }
-        if (record->n_fields < record->room) {
+        if (record->n_fields < record->capacity) {
             record->fields[record->n_fields] = field;
         }
         record->n_fields++;

@@ -45,9 +45,9 @@ typedef enum ss_format_csv_result {
 } ss_format_csv_result;
 
 struct ss_format_csv_record {
-    struct ss_format_csv_field *fields; /* [room], the caller's */
-    size_t room;
-    size_t n_fields; /* may exceed room: the fields beyond are counted only */
+    struct ss_format_csv_field *fields; /* [capacity], the caller's */
+    size_t capacity;
+    size_t n_fields; /* may exceed the capacity: the fields beyond are counted only */
     size_t n_bytes;  /* with the line end */
     bool is_blank;   /* a line to pass over; it has no fields */
 };

@@ -57,11 +57,11 @@ static bool is_project_text(const char *name)
                                         "COPYRIGHT", "AUTHORS", "COPYING",   "CITATION",
                                         "INSTALL",   "VERSION"};
     static const char *const any_case[] = {"readme", "license", "licence"};
-    static const char *const endings[] = {"", ".txt", ".text", ".md", ".rst"};
+    static const char *const extensions[] = {"", ".txt", ".text", ".md", ".rst"};
     const char *dot = strrchr(name, '.');
     bool fits = false;
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        fits |= strcmp(dot == NULL ? "" : dot, endings[i]) == 0;
+    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
+        fits |= strcmp(dot == NULL ? "" : dot, extensions[i]) == 0;
     }
     if (!fits) {
         return false;

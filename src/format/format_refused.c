@@ -1,4 +1,4 @@
-/* Kinds of files that are recognised in order to be refused by name: each has one sentence that
+/* Kinds of files that are recognised in order to be refused by name: each has one message that
  * says what it is and what to do with it. */
 #include <string.h>
 
@@ -47,11 +47,11 @@
     "is a tar archive; those are read from files on disk whose name ends in .tar, .tar.gz, "   \
     ".tgz, .tar.zst, .tar.xz or .tar.bz2, others must be unpacked first"
 
-/* ---- by the ending of a name ---- */
+/* ---- by the extension of a name ---- */
 
 static const struct {
-    const char *endings; /* " xlsx xls " */
-    const char *sentence;
+    const char *extensions; /* " xlsx xls " */
+    const char *message;
     bool is_table; /* likely to hold rows that a user misses */
 } kinds[] = {
     {" xlsx xlsm xlsb xls ", EXCEL, true},
@@ -75,14 +75,14 @@ static const struct {
     {" 7z rar ", OTHER_ARCHIVE, true},
     {" br z lzma lz lzo sz snappy ", OTHER_PACKED, true},
 };
-enum { N_KINDS = sizeof kinds / sizeof kinds[0], MAX_ENDING_BYTES = 12 };
+enum { N_KINDS = sizeof kinds / sizeof kinds[0], MAX_EXTENSION_BYTES = 12 };
 
 static size_t find_kind(const char *path)
 {
-    char wanted[MAX_ENDING_BYTES + 3] = " ";
+    char wanted[MAX_EXTENSION_BYTES + 3] = " ";
     const char *dot = strrchr(ss__path_name(path), '.');
     const size_t n = dot == NULL ? 0 : strlen(dot + 1);
-    if (n == 0 || n > MAX_ENDING_BYTES) {
+    if (n == 0 || n > MAX_EXTENSION_BYTES) {
         return N_KINDS;
     }
     for (size_t i = 0; i < n; i++) {
@@ -91,7 +91,7 @@ static size_t find_kind(const char *path)
     }
     wanted[n + 1] = ' ';
     size_t i = 0;
-    while (i < N_KINDS && strstr(kinds[i].endings, wanted) == NULL) {
+    while (i < N_KINDS && strstr(kinds[i].extensions, wanted) == NULL) {
         i++;
     }
     return i;
@@ -108,7 +108,7 @@ ss_status ss_format_refuse_name(const char *name, const char *path, ss_err *err)
     const size_t i = find_kind(path);
     return i == N_KINDS
                ? SS_OK
-               : ss__fail_file(err, name, SS_E_UNSUPPORTED, "this %s", kinds[i].sentence);
+               : ss__fail_file(err, name, SS_E_UNSUPPORTED, "this %s", kinds[i].message);
 }
 
 /* ---- by the first bytes ---- */
@@ -118,7 +118,7 @@ ss_status ss_format_refuse_name(const char *name, const char *path, ss_err *err)
 static const struct {
     const char *mark;
     size_t n, at; /* where the mark is */
-    const char *sentence;
+    const char *message;
     bool is_printable;
 } marks[] = {
     {"\xFF\xFE", 2, 0, UTF16, false},
@@ -169,7 +169,7 @@ static bool holds(const struct ss_source_stream *stream, const char *word)
 }
 
 /* What is packed as a zip: by the first members that lie in the head. */
-static const char *zip_sentence(const struct ss_source_stream *stream)
+static const char *zip_message(const struct ss_source_stream *stream)
 {
     if (holds(stream, "application/vnd.oasis.opendocument.spreadsheet")) {
         return SPREADSHEET;
@@ -187,21 +187,21 @@ static const char *zip_sentence(const struct ss_source_stream *stream)
 ss_status ss_format_refuse_content(const struct ss_source_stream *stream, bool is_text,
                                    ss_err *err)
 {
-    const char *sentence = NULL;
+    const char *message = NULL;
     const bool has_nul = memchr(stream->data, 0, stream->n_bytes) != NULL;
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0] && sentence == NULL; i++) {
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0] && message == NULL; i++) {
         if (stream->n_bytes >= marks[i].at + marks[i].n &&
             memcmp(stream->data + marks[i].at, marks[i].mark, marks[i].n) == 0 &&
             (!marks[i].is_printable || !is_text || has_nul)) {
-            sentence = marks[i].sentence;
+            message = marks[i].message;
         }
     }
     if (stream->n_bytes >= 4 && memcmp(stream->data, "PK\x03\x04", 4) == 0) {
-        sentence = zip_sentence(stream);
+        message = zip_message(stream);
     } else if (is_pickle(stream)) {
-        sentence = PICKLE;
+        message = PICKLE;
     }
-    return sentence == NULL
+    return message == NULL
                ? SS_OK
-               : ss__fail_file(err, stream->name, SS_E_UNSUPPORTED, "this %s", sentence);
+               : ss__fail_file(err, stream->name, SS_E_UNSUPPORTED, "this %s", message);
 }

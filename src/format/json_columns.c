@@ -23,7 +23,7 @@ static ss_status find_or_add(struct ss_format_json_reader *reader, struct ss_tex
         return SS_OK;
     }
     if (i == reader->n_found) {
-        SS_GROW_OR_RETURN(reader->found, reader->n_found_room, i + 1);
+        SS_GROW_OR_RETURN(reader->found, reader->n_found_capacity, i + 1);
         reader->found[i] = (struct ss_format_json_column){
             .name = ss__strndup(name.data, name.n_bytes), .has_texts_only = true};
         if (reader->found[i].name == NULL) {

@@ -1,3 +1,5 @@
+/* Items of a stream one by one: lines, elements of the top array, objects one behind the other.
+ */
 #include "format/json_items.h"
 
 #include <stdio.h>
@@ -284,13 +286,13 @@ static ss_status try_table(struct ss_format_json_items *items, struct ss_source_
     SS_RETURN_IF_ERROR(ss_format_json_table_open(stream->data + item->start, item->n_bytes,
                                                  &items->table, &problem, err));
     if (problem != NULL && is_field) {
-        char sentence[200];
-        snprintf(sentence, sizeof sentence,
+        char message[200];
+        snprintf(message, sizeof message,
                  "the object under that key is no table: %s; expected a list of rows or an "
                  "object of columns",
                  problem);
         SS_RETURN_IF_ERROR(ss_format_json_items_fail(
-            items, stream, stream->offset + item->start, sentence, err));
+            items, stream, stream->offset + item->start, message, err));
     }
     *is_table = problem == NULL && (is_field || !items->table.has_keys);
     if (!*is_table) {

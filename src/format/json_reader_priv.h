@@ -20,7 +20,7 @@ struct ss_format_json_reader {
     struct ss_source_stream *stream;
     struct ss_format_json_items items;
     struct ss_format_json_column *found;
-    size_t n_found, n_found_room;
+    size_t n_found, n_found_capacity;
     struct ss_format_column *columns; /* as shown */
     struct ss_text *values;           /* [n_kept] of the row, as they stand in it */
     size_t n_kept;

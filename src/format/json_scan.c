@@ -1,3 +1,4 @@
+/* A scanner of JSON without a tree: it steps over values and says where they begin and end. */
 #include "format/json_scan.h"
 
 #include <string.h>

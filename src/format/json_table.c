@@ -1,3 +1,4 @@
+/* A JSON document of columns, {"a": [1, 2], "b": [3, 4]}, as rows. */
 #include "format/json_table.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ static uint64_t count_values(struct ss_format_scan *scan, bool has_keys, uint64_
 static ss_status add_column(struct ss_format_json_table *table, const char *text,
                             struct ss_format_scan_string key, size_t first, ss_err *err)
 {
-    SS_GROW_OR_RETURN(table->columns, table->room, table->n_columns + 1);
+    SS_GROW_OR_RETURN(table->columns, table->capacity, table->n_columns + 1);
     table->columns[table->n_columns++] = (struct ss_format_json_table_column){
         .key = (size_t)(key.data - 1 - text),
         .n_key = key.n_bytes + 2,

@@ -19,7 +19,7 @@ struct ss_format_json_table_column {
 struct ss_format_json_table {
     size_t start; /* in the window */
     struct ss_format_json_table_column *columns;
-    size_t n_columns, room;
+    size_t n_columns, capacity;
     bool has_keys; /* columns are objects */
     uint64_t n_rows, row;
     uint64_t keys_hash; /* of a column's keys */

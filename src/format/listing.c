@@ -1,3 +1,4 @@
+/* Names and values as messages and rows show them. */
 #include "format/listing.h"
 
 #include <stdlib.h>
@@ -70,7 +71,7 @@ void ss_format_add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
 
 ss_status ss_format_split_names(const char *list, char ***names, size_t *n_names, ss_err *err)
 {
-    size_t n_room = 0;
+    size_t capacity = 0;
     for (const char *at = list; at != NULL;) {
         size_t n = strcspn(at, ",");
         const char *next = at[n] == ',' ? at + n + 1 : NULL;
@@ -84,7 +85,7 @@ ss_status ss_format_split_names(const char *list, char ***names, size_t *n_names
             return ss__fail(err, SS_E_USAGE, "there is an empty name among the columns '%s'",
                             list);
         }
-        SS_GROW_OR_RETURN(*names, n_room, *n_names + 1);
+        SS_GROW_OR_RETURN(*names, capacity, *n_names + 1);
         (*names)[*n_names] = ss__strndup(at, n);
         if ((*names)[*n_names] == NULL) {
             return ss__fail_nomem(err, "a column name");

@@ -1,3 +1,4 @@
+/* Numbers of a row, out of JSON or out of bytes. */
 #include "format/numbers.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ bool ss_format_numbers_reserve(struct ss_format_numbers *numbers, size_t n)
     size_t needed = 0;
     void *values = numbers->values;
     if (!ss__add(numbers->n, n, &needed) ||
-        !ss__grow(&values, &numbers->n_room, needed, sizeof *numbers->values)) {
+        !ss__grow(&values, &numbers->capacity, needed, sizeof *numbers->values)) {
         return false;
     }
     numbers->values = values;

@@ -28,7 +28,7 @@ typedef enum ss_format_numbers_fault {
 /* The numbers of a row. */
 struct ss_format_numbers {
     float *values; /* [n] */
-    size_t n, n_room;
+    size_t n, capacity;
     ss_format_numbers_fault fault; /* the first one */
 };
 void ss_format_numbers_release(struct ss_format_numbers *numbers);

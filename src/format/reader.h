@@ -1,4 +1,4 @@
-/* What the files of this room share: the interface that every format implements.
+/* The interface that every format implements, and the formats of text.
  *
  * A format is one constant `struct ss_format_reader` and one line in the table of
  * dataset_formats.c. The dataset opens a file, finds its format, asks the reader for its
@@ -76,7 +76,7 @@ struct ss_format_reader {
     bool next_checks;   /* next has decoded the row before it wholly, without add_json */
 
     /* Open a file; gives *state, and leaves NULL there on error. A malformed head is SS_E_DATA,
-     * what is well-formed but not read SS_E_UNSUPPORTED. Every sentence names source->name. */
+     * what is well-formed but not read SS_E_UNSUPPORTED. Every message names source->name. */
     ss_status (*open)(const struct ss_format_file *source, void **state, ss_err *err);
 
     /* The columns of the file, or of its first rows where it has no schema, borrowed until
@@ -129,13 +129,13 @@ struct ss_format_reader {
     void (*close)(void *state); /* NULL is fine */
 };
 
-/* The formats of this room. */
+/* The formats of text. */
 extern const struct ss_format_reader ss_format_reader_jsonl, ss_format_reader_json,
     ss_format_reader_csv, ss_format_reader_tsv, ss_format_reader_txt;
 
 /* ---- kinds that are not read (format_refused.c) ---- */
 
-/* Fail with SS_E_UNSUPPORTED and a sentence on what a file is, if its first bytes (`is_text`:
+/* Fail with SS_E_UNSUPPORTED and a message on what a file is, if its first bytes (`is_text`:
  * its name is that of a dataset's file), or its name say so. `name` is for messages. */
 SS_MUST_USE ss_status ss_format_refuse_content(const struct ss_source_stream *stream,
                                                bool is_text, ss_err *err);

@@ -135,7 +135,7 @@ static ss_status open_with(const struct ss_format_file *source, char delimiter, 
         csv->syntax.n_delimiter = 1;
     }
     ss_format_csv_prepare(&csv->syntax);
-    SS_GROW(csv->record.fields, csv->record.room, 1);
+    SS_GROW(csv->record.fields, csv->record.capacity, 1);
     SS_TRY(read_header(csv, err));
     *state = csv;
     csv = NULL;

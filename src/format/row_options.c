@@ -1,3 +1,4 @@
+/* The table of options of the reference library's readers, and options of csv as one text. */
 #include "format/row_options.h"
 
 #include <stdio.h>
@@ -522,10 +523,10 @@ static size_t take_value(const char **at, bool is_list, bool takes_comma, struct
     return n_items;
 }
 
-static ss_status fail_csv(const char *name, const char *sentence, ss_err *err)
+static ss_status fail_csv(const char *name, const char *message, ss_err *err)
 {
     const ss_status status =
-        ss__fail(err, SS_E_USAGE, "csv options: '%.60s' %s", name, sentence);
+        ss__fail(err, SS_E_USAGE, "csv options: '%.60s' %s", name, message);
     ss__err_about(err, "csv");
     return status;
 }
@@ -551,9 +552,9 @@ static ss_status set_from_text(struct ss_format_row_options *options, const stru
         .items = items, .n = n_items, .is_list = n_items > 1};
     SS_TRY(ss_format_row_options_set(options, "csv", rule->name, &value, &fate, err));
     if (fate != SS_FORMAT_OPTION_READ) {
-        char sentence[120];
-        snprintf(sentence, sizeof sentence, "does not take the value '%.60s'", items[0]);
-        status = fail_csv(rule->name, sentence, err);
+        char message[120];
+        snprintf(message, sizeof message, "does not take the value '%.60s'", items[0]);
+        status = fail_csv(rule->name, message, err);
     }
 out:
     ss__free(items);

@@ -1,3 +1,4 @@
+/* Samples of a tar as an input of JSON Lines, one sample at a time. */
 #include "format/samples.h"
 
 #include <stdlib.h>
@@ -45,8 +46,8 @@ static bool is_same_key(const struct name *a, const struct name *b)
     return a->n_key == b->n_key && memcmp(a->key, b->key, a->n_key) == 0;
 }
 
-/* The last ending of a field, that of a compression left out. */
-static struct ss_text last_ending(const char *field)
+/* The last extension of a field, that of a compression left out. */
+static struct ss_text last_extension(const char *field)
 {
     size_t n = strlen(field);
     if (ss_source_is_compressed_name(field)) {
@@ -59,17 +60,17 @@ static struct ss_text last_ending(const char *field)
     return (struct ss_text){field + at, n - at};
 }
 
-static bool is_among(struct ss_text ending, const char *const *names, size_t n)
+static bool is_among(struct ss_text extension, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strlen(names[i]) == ending.n_bytes &&
-            strncasecmp(names[i], ending.data, ending.n_bytes) == 0) {
+        if (strlen(names[i]) == extension.n_bytes &&
+            strncasecmp(names[i], extension.data, extension.n_bytes) == 0) {
             return true;
         }
     }
     return false;
 }
-#define IS_AMONG(ending, names) is_among(ending, names, sizeof(names) / sizeof *(names))
+#define IS_AMONG(extension, names) is_among(extension, names, sizeof(names) / sizeof *(names))
 
 /* ---- whether there are samples ---- */
 
@@ -79,7 +80,7 @@ static bool is_about_file(const char *field)
     static const char *const names[] = {"md5",   "sha1", "sha256", "sha512", "crc",
                                         "crc32", "asc",  "sig",    "idx",    "index.gz",
                                         "bak",   "tmp",  "md",     "lock",   "license"};
-    return IS_AMONG(last_ending(field), names);
+    return IS_AMONG(last_extension(field), names);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -92,7 +93,7 @@ static int compare_names(const void *a, const void *b)
 
 static bool differ(const struct name *a, const struct name *b)
 {
-    const struct ss_text left = last_ending(a->field), right = last_ending(b->field);
+    const struct ss_text left = last_extension(a->field), right = last_extension(b->field);
     return left.n_bytes != right.n_bytes ||
            strncasecmp(left.data, right.data, left.n_bytes) != 0;
 }
@@ -337,14 +338,14 @@ static ss_status add_value(struct ss_format_samples *self,
     ss_status status = SS_OK;
     struct ss__buf content = {0};
     const char *expected = NULL;
-    const struct ss_text ending = last_ending(field);
+    const struct ss_text extension = last_extension(field);
     SS_TRY(read_member(member, field, &content, err));
-    if (IS_AMONG(ending, texts)) {
+    if (IS_AMONG(extension, texts)) {
         add_text(&self->line, content.data, content.n_bytes);
-    } else if (IS_AMONG(ending, integers)) {
+    } else if (IS_AMONG(extension, integers)) {
         expected =
             add_integer(&self->line, content.data, content.n_bytes) ? NULL : "a whole number";
-    } else if (IS_AMONG(ending, documents)) {
+    } else if (IS_AMONG(extension, documents)) {
         expected = add_json(&self->line, content.data, content.n_bytes) ? NULL : "a JSON value";
     } else {
         add_other(&self->line, member->name, &content);

@@ -1,11 +1,11 @@
 /* Archives of samples: tars in which members with the same name before the first dot stand side
- * by side and are one row, with their endings as columns.
+ * by side and are one row, with their extensions as columns.
  *
  *     00000.json  00000.txt  00001.json  00001.txt      ->  {"json": {…}, "txt": "…", …}
  *
  * As the reference library's reader has it (its module webdataset): the key of a sample is its
  * members' path up to that dot, a field what follows it; "txt.gz" is a field that is
- * decompressed. The last ending says what a value is: txt, text, transcript are texts, cls,
+ * decompressed. The last extension says what a value is: txt, text, transcript are texts, cls,
  * cls2, index, inx, id whole numbers, json, jsn JSON. Other members are texts where they are
  * UTF-8, else objects that tell their path and size. "__key__" and "__url__" come last. The
  * first five samples must have the same fields; one that lacks a field later has none.

@@ -1,3 +1,4 @@
+/* Scalars of columnar formats as JSON. */
 #include "format/scalar_json.h"
 
 #include <inttypes.h>

@@ -270,7 +270,7 @@ const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary
     }
     if (dictionary->fixed_bytes == 0) {
         void *offsets = dictionary->offsets;
-        if (!ss__grow(&offsets, &dictionary->n_room, n_values, sizeof *dictionary->offsets)) {
+        if (!ss__grow(&offsets, &dictionary->capacity, n_values, sizeof *dictionary->offsets)) {
             return "there is not enough memory for its dictionary";
         }
         dictionary->offsets = offsets;

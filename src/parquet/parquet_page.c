@@ -203,13 +203,13 @@ static ss_status check_growth(const struct page *page, size_t n_in, size_t n_out
     return SS_OK;
 }
 
-static bool make_room(struct ss_parquet_page_body *body, size_t n_bytes)
+static bool grow_window(struct ss_parquet_page_body *body, size_t n_bytes)
 {
-    if (n_bytes > body->n_room) {
+    if (n_bytes > body->capacity) {
         ss__free(body->data);
-        body->n_room = 0;
+        body->capacity = 0;
         body->data = ss__realloc(NULL, n_bytes, 1);
-        body->n_room = body->data == NULL ? 0 : n_bytes;
+        body->capacity = body->data == NULL ? 0 : n_bytes;
     }
     return n_bytes == 0 || body->data != NULL;
 }
@@ -230,7 +230,7 @@ static ss_status unpack(const struct page *page, bool is_compressed, const uint8
     if (status != SS_OK) {
         return status;
     }
-    if (!make_room(body, n_out)) {
+    if (!grow_window(body, n_out)) {
         return ss__fail_nomem(err, "a page");
     }
     *out = body->data;

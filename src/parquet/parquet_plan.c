@@ -21,7 +21,7 @@ static ss_status add_range(struct ss_source_ranges *ranges, uint64_t begin, uint
     if (last != NULL && begin < last->end) {
         return SS_OK; /* chunks out of order are fetched when they are reached */
     }
-    SS_GROW_OR_RETURN(ranges->items, ranges->room, ranges->n + 1);
+    SS_GROW_OR_RETURN(ranges->items, ranges->capacity, ranges->n + 1);
     ranges->items[ranges->n++] = (struct ss_source_range){begin, end};
     return SS_OK;
 }

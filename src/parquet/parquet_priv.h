@@ -7,7 +7,7 @@
  *   parquet_meta.c      footer, row groups, column chunks
  *   parquet_codec.c     decompression of one page into a buffer of declared size
  *   parquet_encoding.c  runs, bit packing, deltas, and the encodings of byte arrays
- *   parquet_plan.c     the parts of a file elsewhere that a column takes
+ *   parquet_plan.c     the parts of a remote file that a column takes
  *   parquet_page.c      page headers -> levels and values of one page
  *   parquet_column.c    a cursor over the entries of one leaf in one row group
  *   parquet_record.c    cursors -> rows as JSON
@@ -306,7 +306,7 @@ struct ss_parquet_deltas {
 struct ss_parquet_dictionary {
     const uint8_t *data; /* borrowed from its owner, the cursor */
     uint32_t *offsets;   /* [n] of the length prefix of each value; NULL if fixed_bytes */
-    size_t n, n_room;
+    size_t n, capacity;
     size_t fixed_bytes;
 };
 
@@ -370,7 +370,7 @@ struct ss_parquet_page {
 /* Memory of a page that is not a view into the file. */
 struct ss_parquet_page_body {
     uint8_t *data;
-    size_t n_room;
+    size_t capacity;
 };
 
 /* Pages that are still to be read: bytes [offset, end) of the file, of which those before

@@ -18,14 +18,14 @@ struct chooser {
 /* A list of paths that are views into the repository's. */
 struct files {
     const char **items;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 /* ---- patterns against the listing ---- */
 
 static ss_status add_file(struct files *files, const char *path, ss_err *err)
 {
-    SS_GROW_OR_RETURN(files->items, files->room, files->n + 1);
+    SS_GROW_OR_RETURN(files->items, files->capacity, files->n + 1);
     files->items[files->n++] = path;
     return SS_OK;
 }
@@ -46,7 +46,7 @@ static ss_status add_matches(const struct chooser *chooser, const char *folder,
     SS_RETURN_IF_ERROR(ss_repo_pattern_in(&chooser->out->arena, folder, pattern, &whole, err));
     for (size_t i = 0; i < chooser->repo->n_paths; i++) {
         const char *path = chooser->repo->paths[i];
-        if (ss_repo_has_known_ending(path) && ss_repo_match(whole, path)) {
+        if (ss_repo_has_known_extension(path) && ss_repo_match(whole, path)) {
             SS_RETURN_IF_ERROR(add_file(files, path, err));
         }
     }
@@ -315,13 +315,13 @@ static ss_status check_kind(const struct chooser *chooser, ss_err *err)
                                kind->name);
 }
 
-static ss_status choose(struct chooser *chooser, const struct ss_repo_wish *wish,
+static ss_status choose(struct chooser *chooser, const struct ss_repo_request *request,
                         struct files *files, ss_err *err)
 {
     const struct ss_repo_config *config = NULL;
     const struct ss_repo_card *card = chooser->repo->card;
     struct ss_repo_choice *out = chooser->out;
-    SS_RETURN_IF_ERROR(find_config(chooser, wish->config, &config, err));
+    SS_RETURN_IF_ERROR(find_config(chooser, request->config, &config, err));
     const char *name = config == NULL ? "default" : config->name;
     out->config = ss__arena_strndup(&out->arena, name, strlen(name));
     if (out->config == NULL) {
@@ -336,7 +336,7 @@ static ss_status choose(struct chooser *chooser, const struct ss_repo_wish *wish
                                                   &chooser->out->arena, &chooser->found, err));
         place.config = &chooser->found;
     }
-    SS_RETURN_IF_ERROR(choose_split(chooser, &place, wish->split, files, err));
+    SS_RETURN_IF_ERROR(choose_split(chooser, &place, request->split, files, err));
     if (out->kind == NULL) {
         out->kind = ss_repo_kind_of(files->items, files->n, &out->format);
         SS_RETURN_IF_ERROR(check_kind(chooser, err));
@@ -351,21 +351,21 @@ static ss_status choose(struct chooser *chooser, const struct ss_repo_wish *wish
     return ss_repo_apply_options(chooser->repo->name, config, out, err);
 }
 
-ss_status ss_repo_choose(const struct ss_repo *repo, const struct ss_repo_wish *wish,
+ss_status ss_repo_choose(const struct ss_repo *repo, const struct ss_repo_request *request,
                          struct ss_repo_choice *out, ss_err *err)
 {
     struct chooser chooser = {.repo = repo, .out = out};
     struct files files = {.items = NULL};
     *out = (struct ss_repo_choice){.kind = NULL};
     ss_format_row_options_init(&out->rows);
-    ss_status status = choose(&chooser, wish, &files, err);
+    ss_status status = choose(&chooser, request, &files, err);
     if (status == SS_E_NOINPUT && has_script(repo)) {
         status = fail_empty(&chooser, err);
     }
     ss_repo_default_splits_release(&chooser.found);
     out->paths = files.items;
     out->n = files.n;
-    out->room = files.room;
+    out->capacity = files.capacity;
     if (status != SS_OK) {
         ss_repo_choice_release(out);
     }

@@ -5,8 +5,8 @@
  *   card      the YAML between the first two lines "---" of README.md: `configs`, each with
  *             config_name, data_files, data_dir, default and options of its reader
  *   patterns  those of the card, else the first default set of which a pattern matches
- *   kind      the most common known ending of the files of the first split; files without an
- *             ending of that kind are left out where the card did not name them
+ *   kind      the most common known extension of the files of the first split; files without an
+ *             extension of that kind are left out where the card did not name them
  *
  * Order and repetition are those of the reference library: patterns one after the other, the
  * matches of each sorted by bytes; a file that two patterns match is read twice. */
@@ -23,7 +23,7 @@
 struct ss_repo_split {
     const char *name;
     const char **patterns;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 /* An option of the reader, "sep: ;". */
@@ -38,15 +38,15 @@ struct ss_repo_config {
     bool is_default;      /* by its own word */
     bool has_data_files;
     struct ss_repo_split *splits; /* [n_splits], if has_data_files */
-    size_t n_splits, splits_room;
+    size_t n_splits, splits_capacity;
     struct ss_repo_option *options;
-    size_t n_options, options_room;
+    size_t n_options, options_capacity;
 };
 
 struct ss_repo_card {
     struct ss__arena arena;
     struct ss_repo_config *configs;
-    size_t n_configs, configs_room;
+    size_t n_configs, configs_capacity;
     const char *only_info; /* configuration of the only `dataset_info`, else NULL */
     uint64_t n_visited;    /* nodes of YAML, which aliases can repeat without end */
 };
@@ -76,7 +76,7 @@ bool ss_repo_is_pattern(const char *text);
  * repository match only if the pattern names them. */
 bool ss_repo_match(const char *pattern, const char *path);
 
-/* A sentence if a pattern cannot be used ("**" inside a component, ".."), else NULL. */
+/* A message if a pattern cannot be used ("**" inside a component, ".."), else NULL. */
 const char *ss_repo_pattern_fault(const char *pattern);
 
 /* "folder/pattern" in the arena; the pattern itself, borrowed, where the folder is "". */
@@ -88,21 +88,21 @@ SS_MUST_USE ss_status ss_repo_pattern_in(struct ss__arena *arena, const char *fo
 /* A kind of data, named as the reference library names its reader. */
 struct ss_repo_kind {
     const char *name;
-    const char *endings; /* "csv tsv", known in lower case, and in upper case if any_case */
+    const char *extensions; /* "csv tsv", known in lower case, and in upper case if any_case */
     bool any_case;
     bool is_readable;
     const char *format; /* that its files are read as; NULL: as each file says itself */
 };
 
-/* Whether a file has a known ending anywhere in its name. */
-bool ss_repo_has_known_ending(const char *path);
+/* Whether a file has a known extension anywhere in its name. */
+bool ss_repo_has_known_extension(const char *path);
 
-/* The kind of a list of files by its most common ending; NULL if none is known. `format` gets
- * "tsv" where the ending says so, else that of the kind. */
+/* The kind of a list of files by its most common extension; NULL if none is known. `format`
+ * gets "tsv" where the extension says so, else that of the kind. */
 const struct ss_repo_kind *ss_repo_kind_of(const char *const *paths, size_t n,
                                            const char **format);
 
-/* Whether a file is one of a kind by one of its endings, compression and the like aside. */
+/* Whether a file is one of a kind by one of its extensions, compression and the like aside. */
 bool ss_repo_is_of_kind(const struct ss_repo_kind *kind, const char *path);
 
 /* ---- splits that the card does not name (repo_defaults.c) ---- */
@@ -127,15 +127,15 @@ void ss_repo_default_splits_release(struct ss_repo_config *found);
 /* ---- the choice (repo.c) ---- */
 
 /* What was asked for; NULL: the default configuration, the only split. */
-struct ss_repo_wish {
+struct ss_repo_request {
     const char *config, *split;
 };
 
-/* What is to be read. Strings belong to the choice; `kind` is NULL if no ending is known. */
+/* What is to be read. Strings belong to the choice; `kind` is NULL if no extension is known. */
 struct ss_repo_choice {
     struct ss__arena arena;
     const char **paths; /* in reading order; views into the repository's list */
-    size_t n, room;
+    size_t n, capacity;
     const char *config, *split; /* "default" where there are no configurations */
     const struct ss_repo_kind *kind;
     const char *format; /* for all files, or NULL */
@@ -145,11 +145,11 @@ struct ss_repo_choice {
 };
 
 /* Choose files. Errors: SS_E_USAGE (no such configuration or split, or one must be chosen: the
- * sentence lists them; a slice), SS_E_NOINPUT (no data), SS_E_DATA (a card that contradicts
+ * message lists them; a slice), SS_E_NOINPUT (no data), SS_E_DATA (a card that contradicts
  * itself), SS_E_UNSUPPORTED (a loading script, a kind of files or an option of a reader that is
  * not read), SS_E_NOMEM. On error *out is empty. */
 SS_MUST_USE ss_status ss_repo_choose(const struct ss_repo *repo,
-                                     const struct ss_repo_wish *wish,
+                                     const struct ss_repo_request *request,
                                      struct ss_repo_choice *out, ss_err *err);
 void ss_repo_choice_release(struct ss_repo_choice *choice);
 

@@ -150,10 +150,10 @@ static ss_status keep(const struct walk *walk, const char *text, const char **ou
 }
 
 static ss_status fail_card(const struct walk *walk, const yaml_node_t *node,
-                           const char *sentence, ss_err *err)
+                           const char *message, ss_err *err)
 {
     return ss__fail_file(err, walk->file, SS_E_DATA, "line %zu of the YAML: %s",
-                         node->start_mark.line + 1, sentence);
+                         node->start_mark.line + 1, message);
 }
 
 /* ---- data_files ---- */
@@ -191,7 +191,7 @@ static ss_status add_pattern(const struct walk *walk, struct ss_repo_split *spli
     if (text == NULL) {
         return fail_card(walk, node, data_files_form, err);
     }
-    SS_GROW_OR_RETURN(split->patterns, split->room, split->n + 1);
+    SS_GROW_OR_RETURN(split->patterns, split->capacity, split->n + 1);
     SS_RETURN_IF_ERROR(keep(walk, text, &split->patterns[split->n], err));
     split->n++;
     return SS_OK;
@@ -214,7 +214,7 @@ static ss_status add_patterns(const struct walk *walk, struct ss_repo_split *spl
 static ss_status add_split(const struct walk *walk, struct ss_repo_config *config,
                            const char *name, struct ss_repo_split **out, ss_err *err)
 {
-    SS_GROW_OR_RETURN(config->splits, config->splits_room, config->n_splits + 1);
+    SS_GROW_OR_RETURN(config->splits, config->splits_capacity, config->n_splits + 1);
     *out = &config->splits[config->n_splits++];
     **out = (struct ss_repo_split){.name = ""};
     return keep(walk, name, &(*out)->name, err);
@@ -314,7 +314,7 @@ static ss_status read_options(const struct walk *walk, struct ss_repo_config *co
         if (name == NULL || is_layout_key(name)) {
             continue;
         }
-        SS_GROW_OR_RETURN(config->options, config->options_room, config->n_options + 1);
+        SS_GROW_OR_RETURN(config->options, config->options_capacity, config->n_options + 1);
         struct ss_repo_option *option = &config->options[config->n_options];
         *option = (struct ss_repo_option){.name = NULL};
         SS_RETURN_IF_ERROR(keep(walk, name, &option->name, err));
@@ -352,7 +352,7 @@ static ss_status read_config(const struct walk *walk, const yaml_node_t *node, s
         return ss__fail_file(err, walk->file, SS_E_LIMIT, "there are more than %d configs",
                              MAX_CONFIGS);
     }
-    SS_GROW_OR_RETURN(card->configs, card->configs_room, card->n_configs + 1);
+    SS_GROW_OR_RETURN(card->configs, card->configs_capacity, card->n_configs + 1);
     struct ss_repo_config *config = &card->configs[card->n_configs++];
     *config = (struct ss_repo_config){.is_default = is_true(value_of(walk, node, "default"))};
     SS_RETURN_IF_ERROR(keep(walk, name, &config->name, err));
@@ -484,7 +484,8 @@ static struct ss_repo_config *need_config(struct ss_repo_card *card, const char 
             return &card->configs[i];
         }
     }
-    if (!ss__grow(&grown, &card->configs_room, card->n_configs + 1, sizeof *card->configs)) {
+    if (!ss__grow(&grown, &card->configs_capacity, card->n_configs + 1,
+                  sizeof *card->configs)) {
         return NULL;
     }
     card->configs = grown;
@@ -505,7 +506,8 @@ static struct ss_repo_split *need_split(struct ss_repo_card *card,
             return &config->splits[i];
         }
     }
-    if (!ss__grow(&grown, &config->splits_room, config->n_splits + 1, sizeof *config->splits)) {
+    if (!ss__grow(&grown, &config->splits_capacity, config->n_splits + 1,
+                  sizeof *config->splits)) {
         return NULL;
     }
     config->splits = grown;
@@ -523,7 +525,7 @@ ss_status ss_repo_card_add(struct ss_repo_card *card, const char *config_name,
     if (split == NULL) {
         return ss__fail_nomem(err, "a list of splits");
     }
-    SS_GROW_OR_RETURN(split->patterns, split->room, split->n + 1);
+    SS_GROW_OR_RETURN(split->patterns, split->capacity, split->n + 1);
     split->patterns[split->n++] = pattern;
     return SS_OK;
 }

@@ -67,7 +67,7 @@ static ss_status find_split(struct finder *finder, const char *name, struct ss_r
             return SS_OK;
         }
     }
-    SS_GROW_OR_RETURN(found->splits, found->splits_room, found->n_splits + 1);
+    SS_GROW_OR_RETURN(found->splits, found->splits_capacity, found->n_splits + 1);
     *out = &found->splits[found->n_splits];
     **out =
         (struct ss_repo_split){.name = ss__arena_strndup(finder->arena, name, strlen(name))};
@@ -80,7 +80,7 @@ static ss_status find_split(struct finder *finder, const char *name, struct ss_r
 
 static ss_status add_default(struct ss_repo_split *split, const char *pattern, ss_err *err)
 {
-    SS_GROW_OR_RETURN(split->patterns, split->room, split->n + 1);
+    SS_GROW_OR_RETURN(split->patterns, split->capacity, split->n + 1);
     split->patterns[split->n++] = pattern;
     return SS_OK;
 }

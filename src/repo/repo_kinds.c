@@ -1,7 +1,7 @@
-/* Kinds of data files by the endings of their names.
+/* Kinds of data files by the extensions of their names.
  *
- * An ending may stand anywhere behind the first dot: "a.csv.gz" and "a.csv.part1" are both of
- * kind csv. Upper case counts only for kinds that say so. */
+ * An extension may stand anywhere behind the first dot: "a.csv.gz" and "a.csv.part1" are both
+ * of kind csv. Upper case counts only for kinds that say so. */
 #include <ctype.h>
 #include <string.h>
 
@@ -44,26 +44,26 @@ static const struct ss_repo_kind kinds[] = {
     {"pdffolder", "pdf", true, false, NULL},
     {"niftifolder", "nii", true, false, NULL},
 };
-enum { N_KINDS = sizeof kinds / sizeof kinds[0], MAX_ENDING_BYTES = 15 };
+enum { N_KINDS = sizeof kinds / sizeof kinds[0], MAX_EXTENSION_BYTES = 15 };
 
-/* An ending in lower case, and whether it was so or all in upper case. */
-struct ending {
-    char text[MAX_ENDING_BYTES + 1];
+/* An extension in lower case, and whether it was so or all in upper case. */
+struct extension {
+    char text[MAX_EXTENSION_BYTES + 1];
     bool is_lower, is_upper;
 };
 
-/* Take the next ending of a file name; `at` begins at the name and ends NULL. Endings too long
- * to be known come out empty. */
-static bool next_ending(const char **at, struct ending *out)
+/* Take the next extension of a file name; `at` begins at the name and ends NULL. Extensions too
+ * long to be known come out empty. */
+static bool next_extension(const char **at, struct extension *out)
 {
     const char *dot = *at == NULL ? NULL : strchr(*at, '.');
     *at = dot == NULL ? NULL : dot + 1;
-    *out = (struct ending){.is_lower = true, .is_upper = true};
+    *out = (struct extension){.is_lower = true, .is_upper = true};
     if (dot == NULL) {
         return false;
     }
     const size_t n = strcspn(*at, ".");
-    for (size_t i = 0; i < n && n <= MAX_ENDING_BYTES; i++) {
+    for (size_t i = 0; i < n && n <= MAX_EXTENSION_BYTES; i++) {
         const unsigned char c = (unsigned char)(*at)[i];
         out->is_lower &= !(c >= 'A' && c <= 'Z');
         out->is_upper &= !(c >= 'a' && c <= 'z');
@@ -72,12 +72,12 @@ static bool next_ending(const char **at, struct ending *out)
     return true;
 }
 
-static bool kind_has(const struct ss_repo_kind *kind, const char *ending)
+static bool kind_has(const struct ss_repo_kind *kind, const char *extension)
 {
-    const size_t n = strlen(ending);
-    for (const char *at = kind->endings; n > 0;) {
+    const size_t n = strlen(extension);
+    for (const char *at = kind->extensions; n > 0;) {
         const size_t length = strcspn(at, " ");
-        if (length == n && memcmp(at, ending, n) == 0) {
+        if (length == n && memcmp(at, extension, n) == 0) {
             return true;
         }
         if (at[length] == '\0') {
@@ -88,22 +88,22 @@ static bool kind_has(const struct ss_repo_kind *kind, const char *ending)
     return false;
 }
 
-static const struct ss_repo_kind *find_kind(const char *ending)
+static const struct ss_repo_kind *find_kind(const char *extension)
 {
     for (size_t i = 0; i < N_KINDS; i++) {
-        if (kind_has(&kinds[i], ending)) {
+        if (kind_has(&kinds[i], extension)) {
             return &kinds[i];
         }
     }
     return NULL;
 }
 
-bool ss_repo_has_known_ending(const char *path)
+bool ss_repo_has_known_extension(const char *path)
 {
-    struct ending ending;
-    for (const char *at = ss__path_name(path); next_ending(&at, &ending);) {
-        const struct ss_repo_kind *kind = find_kind(ending.text);
-        if (kind != NULL && (ending.is_lower || (kind->any_case && ending.is_upper))) {
+    struct extension extension;
+    for (const char *at = ss__path_name(path); next_extension(&at, &extension);) {
+        const struct ss_repo_kind *kind = find_kind(extension.text);
+        if (kind != NULL && (extension.is_lower || (kind->any_case && extension.is_upper))) {
             return true;
         }
     }
@@ -112,20 +112,21 @@ bool ss_repo_has_known_ending(const char *path)
 
 bool ss_repo_is_of_kind(const struct ss_repo_kind *kind, const char *path)
 {
-    struct ending ending;
-    for (const char *at = ss__path_name(path); next_ending(&at, &ending);) {
-        const bool case_fits = ending.is_lower || (kind->any_case && ending.is_upper);
-        if (case_fits && (kind_has(kind, ending.text) || strcmp(ending.text, "zip") == 0)) {
+    struct extension extension;
+    for (const char *at = ss__path_name(path); next_extension(&at, &extension);) {
+        const bool case_fits = extension.is_lower || (kind->any_case && extension.is_upper);
+        if (case_fits &&
+            (kind_has(kind, extension.text) || strcmp(extension.text, "zip") == 0)) {
             return true;
         }
     }
     return false;
 }
 
-/* ---- the most common ending ---- */
+/* ---- the most common extension ---- */
 
 struct tally {
-    char ending[MAX_ENDING_BYTES + 1];
+    char extension[MAX_EXTENSION_BYTES + 1];
     bool is_about_files; /* of files that describe others, such as metadata.csv */
     size_t n;
 };
@@ -143,13 +144,13 @@ static bool is_about_files(const char *name)
     return false;
 }
 
-/* Which of two endings wins where counts are equal; higher is better. */
-static int favour(const char *ending)
+/* Which of two extensions wins where counts are equal; higher is better. */
+static int favour(const char *extension)
 {
     static const char *const order[] = {"csv",    "json",  "jsonl",  "arrow",
                                         "vortex", "lance", "parquet"};
     for (int i = 0; i < (int)(sizeof order / sizeof order[0]); i++) {
-        if (strcmp(ending, order[i]) == 0) {
+        if (strcmp(extension, order[i]) == 0) {
             return i + 1;
         }
     }
@@ -164,23 +165,24 @@ static bool is_better(const struct tally *a, const struct tally *b)
     if (a->n != b->n) {
         return a->n > b->n;
     }
-    const int by_favour = favour(a->ending) - favour(b->ending);
-    return by_favour != 0 ? by_favour > 0 : strcmp(a->ending, b->ending) > 0;
+    const int by_favour = favour(a->extension) - favour(b->extension);
+    return by_favour != 0 ? by_favour > 0 : strcmp(a->extension, b->extension) > 0;
 }
 
-/* More than there are known endings, each counted in two ways. */
+/* More than there are known extensions, each counted in two ways. */
 enum { MAX_TALLIES = 512 };
 
-/* Count an ending of known kind. */
-static void count_ending(struct tally *tallies, size_t *n, const char *ending, bool about_files)
+/* Count an extension of known kind. */
+static void count_extension(struct tally *tallies, size_t *n, const char *extension,
+                            bool about_files)
 {
     size_t i = 0;
-    while (i < *n && (strcmp(tallies[i].ending, ending) != 0 ||
+    while (i < *n && (strcmp(tallies[i].extension, extension) != 0 ||
                       tallies[i].is_about_files != about_files)) {
         i++;
     }
     if (i == *n && i < MAX_TALLIES) {
-        memcpy(tallies[i].ending, ending, sizeof tallies[i].ending);
+        memcpy(tallies[i].extension, extension, sizeof tallies[i].extension);
         tallies[i].is_about_files = about_files;
         ++*n;
     }
@@ -191,23 +193,24 @@ const struct ss_repo_kind *ss_repo_kind_of(const char *const *paths, size_t n,
                                            const char **format)
 {
     struct tally tallies[MAX_TALLIES] = {{.n = 0}};
-    struct ending ending;
+    struct extension extension;
     size_t n_tallies = 0, best = 0;
     *format = NULL;
     for (size_t i = 0; i < n; i++) {
         const char *name = ss__path_name(paths[i]);
-        for (const char *at = name; next_ending(&at, &ending);) {
-            if (find_kind(ending.text) != NULL) {
-                count_ending(tallies, &n_tallies, ending.text, is_about_files(name));
+        for (const char *at = name; next_extension(&at, &extension);) {
+            if (find_kind(extension.text) != NULL) {
+                count_extension(tallies, &n_tallies, extension.text, is_about_files(name));
             }
         }
     }
     for (size_t i = 1; i < n_tallies; i++) {
         best = is_better(&tallies[i], &tallies[best]) ? i : best;
     }
-    const struct ss_repo_kind *kind = n_tallies == 0 ? NULL : find_kind(tallies[best].ending);
+    const struct ss_repo_kind *kind =
+        n_tallies == 0 ? NULL : find_kind(tallies[best].extension);
     if (kind != NULL) {
-        *format = strcmp(tallies[best].ending, "tsv") == 0 ? "tsv" : kind->format;
+        *format = strcmp(tallies[best].extension, "tsv") == 0 ? "tsv" : kind->format;
     }
     return kind;
 }

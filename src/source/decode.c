@@ -1,3 +1,5 @@
+/* The decoder as an input over a stream: the window of the one is decoded into the window of
+ * the other. */
 #include "source/decode.h"
 
 #include <ctype.h>
@@ -101,7 +103,7 @@ bool ss_source_encoding_is_utf8(const char *encoding)
 /* ---- decoding ---- */
 
 /* What stands for bytes that cannot be decoded. */
-static void add_mark(const struct decoder *decoder, char **out, size_t *n_room)
+static void add_mark(const struct decoder *decoder, char **out, size_t *capacity_left)
 {
     static const char replacement[] = "\xEF\xBF\xBD",
                       undecodable[] = {(char)SS_SOURCE_UNDECODABLE};
@@ -109,7 +111,7 @@ static void add_mark(const struct decoder *decoder, char **out, size_t *n_room)
     const size_t n = decoder->errors == SS_SOURCE_DECODE_IGNORE ? 0 : is_strict ? 1 : 3;
     memcpy(*out, is_strict ? undecodable : replacement, n);
     *out += n;
-    *n_room -= n;
+    *capacity_left -= n;
 }
 
 /* The table of the C library has the yen sign and the overline where Python's has "\" and "~".
@@ -127,12 +129,13 @@ static size_t mend_shift_jis(char *text, size_t n)
 }
 
 /* Decode what is in the window into out[0, n), and take it. */
-static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_room, ss_err *err)
+static ss_status decode_window(struct decoder *decoder, char **out, size_t *capacity_left,
+                               ss_err *err)
 {
     struct ss_source_stream *bytes = &decoder->bytes;
     char *in = (char *)(uintptr_t)bytes->data;
     size_t n_in = bytes->n_bytes;
-    const size_t result = iconv(decoder->table, &in, &n_in, out, n_room);
+    const size_t result = iconv(decoder->table, &in, &n_in, out, capacity_left);
     const int problem = result == (size_t)-1 ? errno : 0;
     ss_source_stream_take(bytes, bytes->n_bytes - n_in);
     if (problem == EINVAL && !bytes->at_end) {
@@ -145,7 +148,7 @@ static ss_status decode_window(struct decoder *decoder, char **out, size_t *n_ro
         ss_source_stream_take(bytes, problem == EINVAL
                                          ? bytes->n_bytes
                                          : ss__min_size(decoder->unit_bytes, bytes->n_bytes));
-        add_mark(decoder, out, n_room);
+        add_mark(decoder, out, capacity_left);
     }
     return SS_OK;
 }
@@ -156,17 +159,17 @@ static ss_status read_decoded(void *state, uint64_t offset, void *out, size_t n,
     struct decoder *decoder = state;
     (void)offset;
     char *at = out;
-    size_t n_room = n;
+    size_t capacity_left = n;
     *n_read = 0;
-    while (at == (char *)out && n_room > LONGEST_CHARACTER) {
+    while (at == (char *)out && capacity_left > LONGEST_CHARACTER) {
         SS_RETURN_IF_ERROR(ss_source_stream_need(&decoder->bytes, 1, err));
         if (decoder->bytes.n_bytes == 0) {
             break;
         }
-        while (decoder->bytes.n_bytes > 0 && n_room > LONGEST_CHARACTER) {
-            const size_t n_before = n_room, n_bytes = decoder->bytes.n_bytes;
-            SS_RETURN_IF_ERROR(decode_window(decoder, &at, &n_room, err));
-            if (n_before == n_room && n_bytes == decoder->bytes.n_bytes) {
+        while (decoder->bytes.n_bytes > 0 && capacity_left > LONGEST_CHARACTER) {
+            const size_t n_before = capacity_left, n_bytes = decoder->bytes.n_bytes;
+            SS_RETURN_IF_ERROR(decode_window(decoder, &at, &capacity_left, err));
+            if (n_before == capacity_left && n_bytes == decoder->bytes.n_bytes) {
                 break; /* the next character does not fit */
             }
         }

@@ -38,7 +38,7 @@ struct ss_source_range {
 
 struct ss_source_ranges {
     struct ss_source_range *items;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 /* What a kind of input can do. All but `read_at` are nullable. */

@@ -1,3 +1,4 @@
+/* Tables of extensions, and what they say of a file. */
 #include "source/names.h"
 
 #include <string.h>

@@ -52,7 +52,7 @@ static void *work(void *user)
     return NULL;
 }
 
-/* ---- beginning and ending ---- */
+/* ---- beginning and end ---- */
 
 ss_status ss_source_prefetch_new(const struct ss_source_prefetch_options *options,
                                  struct ss_source_prefetcher **out, ss_err *err)

@@ -23,7 +23,7 @@ void ss_source_prefetch_release_client(struct ss_source_prefetcher *prefetcher)
     prefetcher->hub = NULL;
 }
 
-/* A plain address; the token goes with it only where it is the hub's own. */
+/* A plain URL; the token goes with it only where it is the hub's own. */
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
     const struct ss_source_prefetcher *prefetcher = user;

@@ -20,7 +20,7 @@ struct ss_source_prefetcher {
     bool is_posted, is_running, stops, quits; /* of the job */
     ss_status status;                         /* of the job that ended last */
     ss_err err;
-    struct ss__buf notes; /* 'N' or 'W', a sentence, a NUL, … */
+    struct ss__buf notes; /* 'N' or 'W', a message, a NUL, … */
 
     char *ring; /* [SS_SOURCE_PREFETCH_BYTES] */
     size_t ring_start, n_ring;
@@ -56,7 +56,7 @@ bool ss_source_prefetch_next_range(struct ss_source_prefetcher *prefetcher,
 void ss_source_prefetch_say_head(struct ss_source_prefetcher *prefetcher, struct ss__map map);
 
 /* For the client's options. */
-void ss_source_prefetch_note(void *user, ss_level level, const char *sentence);
+void ss_source_prefetch_note(void *user, ss_level level, const char *message);
 int ss_source_prefetch_is_stopped(void *user);
 
 /* The ranges that will be read, ascending and apart; `ranges` is taken. */

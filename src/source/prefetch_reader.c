@@ -189,7 +189,7 @@ static ss_status plan_one(struct ss_source_prefetcher *prefetcher, uint64_t from
                           uint64_t until, ss_err *err)
 {
     struct ss_source_ranges ranges = {.items = NULL};
-    SS_GROW_OR_RETURN(ranges.items, ranges.room, 1);
+    SS_GROW_OR_RETURN(ranges.items, ranges.capacity, 1);
     ranges.items[ranges.n++] = (struct ss_source_range){from, until};
     replace_plan(prefetcher, &ranges);
     return SS_OK;

@@ -87,14 +87,14 @@ void ss_source_prefetch_say_head(struct ss_source_prefetcher *prefetcher, struct
     pthread_mutex_unlock(&prefetcher->lock);
 }
 
-/* Sentences of the client wait for the thread that reads. */
-void ss_source_prefetch_note(void *user, ss_level level, const char *sentence)
+/* Messages of the client wait for the thread that reads. */
+void ss_source_prefetch_note(void *user, ss_level level, const char *message)
 {
     struct ss_source_prefetcher *prefetcher = user;
     pthread_mutex_lock(&prefetcher->lock);
     if (prefetcher->notes.n_bytes < 4096) {
         ss__buf_add_byte(&prefetcher->notes, level == SS_LEVEL_WARNING ? 'W' : 'N');
-        ss__buf_add(&prefetcher->notes, sentence, strlen(sentence) + 1);
+        ss__buf_add(&prefetcher->notes, message, strlen(message) + 1);
     }
     pthread_mutex_unlock(&prefetcher->lock);
 }

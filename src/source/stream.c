@@ -32,7 +32,7 @@ struct ss_source_stream_state {
     uint64_t n_packed_bytes, n_unpacked_bytes;
 
     char *window;
-    size_t start, room; /* of the window; data is window + start */
+    size_t start, capacity; /* of the window; data is window + start */
 };
 
 /* ---- opening ---- */
@@ -110,7 +110,7 @@ static ss_status read_raw(struct ss_source_stream *stream, void *out, size_t n, 
 }
 
 /* Move the window to the front and make room behind it. */
-static ss_status make_room(struct ss_source_stream *stream, ss_err *err)
+static ss_status grow_window(struct ss_source_stream *stream, ss_err *err)
 {
     struct ss_source_stream_state *state = stream->state;
     const bool is_packed = ss_source_stream_codec(stream) != NULL;
@@ -125,7 +125,7 @@ static ss_status make_room(struct ss_source_stream *stream, ss_err *err)
         memmove(state->window, state->window + state->start, stream->n_bytes);
     }
     state->start = 0;
-    SS_GROW_OR_RETURN(state->window, state->room, stream->n_bytes + state->step_bytes);
+    SS_GROW_OR_RETURN(state->window, state->capacity, stream->n_bytes + state->step_bytes);
     stream->data = state->window;
     return SS_OK;
 }
@@ -141,7 +141,7 @@ static ss_status look(struct ss_source_stream *stream, ss_err *err)
     struct ss_source_stream_state *state = stream->state;
     const size_t n_wanted = packed_bytes(state) - SS_SOURCE_CODEC_HEAD_BYTES;
     size_t n_read = 1;
-    SS_RETURN_IF_ERROR(make_room(stream, err));
+    SS_RETURN_IF_ERROR(grow_window(stream, err));
     while (stream->n_bytes < SS_SOURCE_CODEC_HEAD_BYTES && n_read > 0) {
         SS_RETURN_IF_ERROR(
             read_raw(stream, state->window + stream->n_bytes, n_wanted, &n_read, err));
@@ -294,7 +294,7 @@ ss_status ss_source_stream_more(struct ss_source_stream *stream, ss_err *err)
             return SS_OK;
         }
     }
-    SS_RETURN_IF_ERROR(make_room(stream, err));
+    SS_RETURN_IF_ERROR(grow_window(stream, err));
     if (state->codec != NULL) {
         SS_RETURN_IF_ERROR(more_packed(stream, err));
         return SS_OK;

@@ -329,7 +329,7 @@ static ss_status add_member(struct reading *reading, ss_source_tar_kind kind,
     if (reading->said.is_sparse && kind == SS_SOURCE_TAR_FILE) {
         member.kind = SS_SOURCE_TAR_SPARSE;
     }
-    SS_GROW_OR_RETURN(tar->members, tar->room, tar->n + 1);
+    SS_GROW_OR_RETURN(tar->members, tar->capacity, tar->n + 1);
     tar->members[tar->n++] = member;
     reading->said = (struct said){.name = NULL};
     return SS_OK;

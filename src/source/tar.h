@@ -33,7 +33,7 @@ struct ss_source_tar_member {
 /* A zeroed struct is valid to release. */
 struct ss_source_tar {
     struct ss_source_tar_member *members; /* in the archive's order */
-    size_t n, room;
+    size_t n, capacity;
     struct ss__arena names;
 };
 

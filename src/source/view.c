@@ -1,3 +1,4 @@
+/* Views: of a local file by its map, of an input by its ranges. */
 #include "source/view.h"
 
 #include <string.h>

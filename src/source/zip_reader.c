@@ -73,19 +73,19 @@ static ss_status read_deflated(struct ss_source_zip_reader *reader, uint8_t *out
     uint8_t surplus = 0;
     const uint64_t n_left = reader->record->n_bytes - reader->n_done;
     const size_t n_in = ss__min_size((size_t)reader->n_from, MAX_STEP_BYTES);
-    const size_t n_room = ss__min_size(ss__min_size(n, (size_t)n_left), MAX_STEP_BYTES);
+    const size_t capacity_left = ss__min_size(ss__min_size(n, (size_t)n_left), MAX_STEP_BYTES);
     stream->next_in = (Bytef *)(uintptr_t)reader->from;
     stream->avail_in = (uInt)n_in;
     /* With no room left one byte more is asked for, so that a surplus shows. */
-    stream->next_out = n_room == 0 ? &surplus : out;
-    stream->avail_out = (uInt)(n_room == 0 ? 1 : n_room);
+    stream->next_out = capacity_left == 0 ? &surplus : out;
+    stream->avail_out = (uInt)(capacity_left == 0 ? 1 : capacity_left);
     const size_t n_asked = stream->avail_out;
     const int code = inflate(stream, Z_NO_FLUSH);
     const size_t n_taken = n_in - stream->avail_in, n_made = n_asked - stream->avail_out;
     if (code == Z_MEM_ERROR) {
         return ss__fail_nomem(err, "an entry");
     }
-    if (n_made > n_room) {
+    if (n_made > capacity_left) {
         return bad_content(reader, "unpacks to more than its declared size", err);
     }
     if ((code != Z_OK && code != Z_STREAM_END) ||
