@@ -8,7 +8,7 @@
  *   other encodings       in order, over another stream          decode.c
  *
  * Formats see no input: those that read in order have it in a window (stream.h), which
- * decompresses, those that do not in a view (view.h). */
+ * decompresses, those that do not in a view (input_view.h). */
 #ifndef SS_SOURCE_INPUT_H
 #define SS_SOURCE_INPUT_H
 

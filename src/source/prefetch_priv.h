@@ -63,4 +63,8 @@ int ss_source_prefetch_is_stopped(void *user);
 void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
                              struct ss_source_ranges *ranges);
 
+/* The same under the lock, and without a look at the plan that is there. */
+void ss_source_prefetch_replace_plan(struct ss_source_prefetcher *prefetcher,
+                                     struct ss_source_ranges *ranges);
+
 #endif

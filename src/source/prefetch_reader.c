@@ -144,41 +144,6 @@ static ss_status wait_for_head(void *state, bool in_parts, struct ss__map *out, 
 
 /* ---- a map, by its plan ---- */
 
-/* Under the lock. */
-static void replace_plan(struct ss_source_prefetcher *prefetcher,
-                         struct ss_source_ranges *ranges)
-{
-    ss__free(prefetcher->plan.items);
-    prefetcher->plan = *ranges;
-    *ranges = (struct ss_source_ranges){.items = NULL};
-    prefetcher->n_begun = prefetcher->n_taken = 0;
-    prefetcher->at = prefetcher->plan.n == 0 ? 0 : prefetcher->plan.items[0].begin;
-    prefetcher->n_ring = prefetcher->ring_start = 0;
-    prefetcher->has_plan = true;
-    prefetcher->is_idle = false;
-    prefetcher->serial++;
-    pthread_cond_broadcast(&prefetcher->changed);
-}
-
-static bool is_same_plan(const struct ss_source_ranges *a, const struct ss_source_ranges *b)
-{
-    return a->n == b->n &&
-           (a->n == 0 || memcmp(a->items, b->items, a->n * sizeof *a->items) == 0);
-}
-
-void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
-                             struct ss_source_ranges *ranges)
-{
-    pthread_mutex_lock(&prefetcher->lock);
-    if (prefetcher->has_plan && is_same_plan(&prefetcher->plan, ranges)) {
-        ss__free(ranges->items);
-        *ranges = (struct ss_source_ranges){.items = NULL};
-    } else {
-        replace_plan(prefetcher, ranges);
-    }
-    pthread_mutex_unlock(&prefetcher->lock);
-}
-
 static void plan(void *state, struct ss_source_ranges *ranges)
 {
     ss_source_prefetch_plan(state, ranges);
@@ -191,7 +156,7 @@ static ss_status plan_one(struct ss_source_prefetcher *prefetcher, uint64_t from
     struct ss_source_ranges ranges = {.items = NULL};
     SS_GROW_OR_RETURN(ranges.items, ranges.capacity, 1);
     ranges.items[ranges.n++] = (struct ss_source_range){from, until};
-    replace_plan(prefetcher, &ranges);
+    ss_source_prefetch_replace_plan(prefetcher, &ranges);
     return SS_OK;
 }
 

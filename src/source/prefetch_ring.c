@@ -108,3 +108,39 @@ int ss_source_prefetch_is_stopped(void *user)
     return stops || (prefetcher->options.is_interrupted != NULL &&
                      atomic_load(prefetcher->options.is_interrupted));
 }
+
+/* ---- the plan ---- */
+
+void ss_source_prefetch_replace_plan(struct ss_source_prefetcher *prefetcher,
+                                     struct ss_source_ranges *ranges)
+{
+    ss__free(prefetcher->plan.items);
+    prefetcher->plan = *ranges;
+    *ranges = (struct ss_source_ranges){.items = NULL};
+    prefetcher->n_begun = prefetcher->n_taken = 0;
+    prefetcher->at = prefetcher->plan.n == 0 ? 0 : prefetcher->plan.items[0].begin;
+    prefetcher->n_ring = prefetcher->ring_start = 0;
+    prefetcher->has_plan = true;
+    prefetcher->is_idle = false;
+    prefetcher->serial++;
+    pthread_cond_broadcast(&prefetcher->changed);
+}
+
+static bool is_same_plan(const struct ss_source_ranges *a, const struct ss_source_ranges *b)
+{
+    return a->n == b->n &&
+           (a->n == 0 || memcmp(a->items, b->items, a->n * sizeof *a->items) == 0);
+}
+
+void ss_source_prefetch_plan(struct ss_source_prefetcher *prefetcher,
+                             struct ss_source_ranges *ranges)
+{
+    pthread_mutex_lock(&prefetcher->lock);
+    if (prefetcher->has_plan && is_same_plan(&prefetcher->plan, ranges)) {
+        ss__free(ranges->items);
+        *ranges = (struct ss_source_ranges){.items = NULL};
+    } else {
+        ss_source_prefetch_replace_plan(prefetcher, ranges);
+    }
+    pthread_mutex_unlock(&prefetcher->lock);
+}

@@ -6,11 +6,11 @@
 #include "source/codec.h"
 #include "source/decode.h"
 #include "source/input.h"
+#include "source/input_view.h"
 #include "source/names.h"
 #include "source/prefetch.h"
 #include "source/stream.h"
 #include "source/tar.h"
-#include "source/view.h"
 #include "source/zip.h"
 
 #endif

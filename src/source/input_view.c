@@ -1,5 +1,5 @@
 /* Views: of a local file by its map, of an input by its ranges. */
-#include "source/view.h"
+#include "source/input_view.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Random access to an input: memory of its size, of which those bytes are there that were asked
  * for. For formats that are read by offset. */
-#ifndef SS_SOURCE_VIEW_H
-#define SS_SOURCE_VIEW_H
+#ifndef SS_SOURCE_INPUT_VIEW_H
+#define SS_SOURCE_INPUT_VIEW_H
 
 #include "source/input.h"
 #include "source/stream.h"
