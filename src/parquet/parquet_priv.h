@@ -11,7 +11,7 @@
  *   parquet_page.c      page headers -> levels and values of one page
  *   parquet_column.c    a cursor over the entries of one leaf in one row group
  *   parquet_record.c    cursors -> rows as JSON
- *   parquet_reader.c    the reader of this room, and the check of a whole file
+ *   parquet_reader.c    the reader of this room
  *
  * Definition and repetition levels are as in the paper on Dremel: an entry of a leaf has def =
  * how many optional or repeated nodes of its path are there, rep = at which repeated node it
@@ -462,16 +462,5 @@ SS_MUST_USE ss_status ss_parquet_take_numbers(const struct ss_parquet *file, siz
 /* The parts of the file that hold a text leaf, in order. Errors: SS_E_DATA, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_parquet_plan_leaf(const struct ss_parquet *file, size_t text_leaf,
                                            struct ss_source_ranges *out, ss_err *err);
-
-/* ---- the whole file ---- */
-
-/* Decode every column with text, of a file in memory. `name` is for messages.
- * Errors: SS_E_DATA, SS_E_UNSUPPORTED (no text in it, encrypted, ...), SS_E_LIMIT, SS_E_NOMEM.
- * Threads: any. */
-SS_MUST_USE ss_status ss_parquet_check_bytes(const char *name, const uint8_t *data,
-                                             size_t n_bytes, ss_err *err);
-
-/* The same for a file. Errors: also SS_E_NOINPUT, SS_E_IO. */
-SS_MUST_USE ss_status ss_parquet_check_file(const char *path, ss_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* The Parquet reader of this room, and the check of a whole file.
+/* The Parquet reader of this room.
  *
  * Read: flat columns of strings or bytes, such leaves of structs (`a.b`), lists of strings,
  * whose text is the list as JSON; and for rows as JSON also lists and maps of any depth.
@@ -433,66 +433,3 @@ const struct ss_format_reader ss_parquet_reader = {
     .n_rows = parquet_n_rows,
     .close = state_free,
 };
-
-/* ---- check ---- */
-
-/* One field of the root in the row group under way. */
-static ss_status check_field(struct state *state, size_t index, ss_err *err)
-{
-    const struct ss_parquet_node *node = &state->file.nodes[index];
-    ss_status status = SS_OK;
-    SS_TRY(start_group(state, node->first_text, node->n_texts, err));
-    for (uint64_t i = 0; i < state->n_rows_left; i++) {
-        SS_TRY(ss_parquet_record_take(&state->file, index, state->columns, NULL, err));
-    }
-    SS_TRY(check_ended(state, node->first_text, node->n_texts, err));
-out:
-    for (size_t i = 0; i < node->n_texts; i++) {
-        ss_parquet_column_release(&state->columns[node->first_text + i]);
-    }
-    return status;
-}
-
-static ss_status check_all(struct state *state, ss_err *err)
-{
-    SS_RETURN_IF_ERROR(need_text(&state->file, err));
-    while (state->groups.index < state->groups.n_groups) {
-        SS_RETURN_IF_ERROR(next_group(state, err));
-        for (size_t i = 1; i < state->file.n_nodes; i = state->file.nodes[i].end) {
-            if (state->file.nodes[i].n_texts > 0) {
-                SS_RETURN_IF_ERROR(check_field(state, i, err));
-            }
-        }
-        state->n_rows_done += state->n_rows_left;
-    }
-    return SS_OK;
-}
-
-ss_status ss_parquet_check_bytes(const char *name, const uint8_t *data, size_t n_bytes,
-                                 ss_err *err)
-{
-    struct state *state = NULL;
-    ss_status status = SS_OK;
-    SS_TRY(state_new(name, data, n_bytes, false, &state, err));
-    SS_TRY(check_all(state, err));
-out:
-    state_free(state);
-    return status;
-}
-
-ss_status ss_parquet_check_file(const char *path, ss_err *err)
-{
-    struct ss_source_stream stream = {0};
-    struct ss_source_view view = {0};
-    struct state *state = NULL;
-    ss_status status = SS_OK;
-    SS_TRY(ss_source_stream_open(path, NULL, &stream, err));
-    SS_TRY(ss_source_view_stream(&stream, &view, err));
-    SS_TRY(state_of(&view, false, &state, err));
-    SS_TRY(check_all(state, err));
-out:
-    state_free(state);
-    ss_source_view_close(&view);
-    ss_source_stream_close(&stream);
-    return status;
-}

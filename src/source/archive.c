@@ -12,7 +12,8 @@ struct ss_source_archive {
     struct ss__map map;
     struct ss__file_facts facts; /* of the archive, which may be compressed */
     bool is_regular;
-    struct ss_source_zip *zip; /* NULL: it is a tar */
+    bool is_zip;
+    struct ss_source_zip zip;
     struct ss_source_tar tar;
 };
 
@@ -27,7 +28,7 @@ static bool is_zip(const char *path)
 void ss_source_archive_close(struct ss_source_archive *archive)
 {
     if (archive != NULL) {
-        ss_source_zip_close(archive->zip);
+        ss_source_zip_release(&archive->zip);
         ss_source_tar_release(&archive->tar);
         ss__map_release(&archive->map);
         ss__free(archive->path);
@@ -48,15 +49,17 @@ ss_status ss_source_archive_open(const char *path, struct ss_source_halt *halt,
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
     SS_TRY(ss_source_stream_open(path, halt, &stream, err));
-    SS_TRY(ss_source_stream_map(&stream, &archive->map, err));
+    SS_TRY(ss_source_stream_map(&stream, false, &archive->map, err));
     archive->is_regular = ss_source_stream_facts(&stream) != NULL;
     if (archive->is_regular) {
         archive->facts = *ss_source_stream_facts(&stream);
     }
-    const uint8_t *data = archive->map.data;
-    const size_t n_bytes = archive->map.n_bytes;
-    SS_TRY(is_zip(path) ? ss_source_zip_open(archive->path, data, n_bytes, &archive->zip, err)
-                        : ss_source_tar_read(archive->path, data, n_bytes, &archive->tar, err));
+    const struct ss_source_bytes bytes = {
+        .file = archive->path, .data = archive->map.data, .n_bytes = archive->map.n_bytes};
+    archive->is_zip = is_zip(path);
+    SS_TRY(archive->is_zip
+               ? ss_source_zip_read(&bytes, &archive->zip, err)
+               : ss_source_tar_read(bytes.file, bytes.data, bytes.n_bytes, &archive->tar, err));
     *out = archive;
     archive = NULL;
 out:
@@ -84,22 +87,23 @@ ss_status ss_source_archive_check(const struct ss_source_archive *archive, ss_er
 
 const struct ss_source_tar *ss_source_archive_tar(const struct ss_source_archive *archive)
 {
-    return archive->zip == NULL ? &archive->tar : NULL;
+    return archive->is_zip ? NULL : &archive->tar;
 }
 
 size_t ss_source_archive_n(const struct ss_source_archive *archive)
 {
-    return archive->zip != NULL ? ss_source_zip_n(archive->zip) : archive->tar.n;
+    return archive->is_zip ? archive->zip.n : archive->tar.n;
 }
 
 struct ss_source_member ss_source_archive_at(const struct ss_source_archive *archive,
                                              size_t index)
 {
-    if (archive->zip != NULL) {
-        const struct ss_source_zip_facts facts = ss_source_zip_at(archive->zip, index);
-        return (struct ss_source_member){facts.name, facts.n_name, facts.n_bytes,
-                                         facts.is_link ? SS_SOURCE_TAR_LINK
-                                                       : SS_SOURCE_TAR_FILE};
+    enum { KIND_BITS = 0170000, LINK = 0120000 };
+    if (archive->is_zip) {
+        const struct ss_source_zip_record *record = &archive->zip.records[index];
+        const bool is_link = (record->unix_mode & KIND_BITS) == LINK;
+        return (struct ss_source_member){record->name, record->n_name, record->n_bytes,
+                                         is_link ? SS_SOURCE_TAR_LINK : SS_SOURCE_TAR_FILE};
     }
     const struct ss_source_tar_member *member = &archive->tar.members[index];
     return (struct ss_source_member){member->name, strlen(member->name), member->n_bytes,
@@ -156,9 +160,9 @@ ss_status ss_source_archive_open_member(const struct ss_source_archive *archive,
     if (reading->name == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
-    if (archive->zip != NULL) {
-        SS_TRY(ss_source_zip_reader_open(archive->zip, index, reading->name, &reading->packed,
-                                         err));
+    if (archive->is_zip) {
+        SS_TRY(ss_source_zip_reader_open(&archive->zip.records[index], reading->name,
+                                         &reading->packed, err));
     } else {
         reading->plain = archive->tar.members[index].data;
         reading->n_plain = archive->tar.members[index].n_bytes;

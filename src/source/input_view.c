@@ -20,7 +20,7 @@ ss_status ss_source_view_stream(struct ss_source_stream *stream, struct ss_sourc
                                 ss_err *err)
 {
     *out = (struct ss_source_view){.name = stream->name};
-    SS_RETURN_IF_ERROR(ss_source_stream_reserve(stream, &out->map, err));
+    SS_RETURN_IF_ERROR(ss_source_stream_map(stream, true, &out->map, err));
     use_map(out);
     return SS_OK;
 }

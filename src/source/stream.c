@@ -389,8 +389,8 @@ out:
     return status;
 }
 
-static ss_status map_content(struct ss_source_stream *stream, bool in_parts,
-                             struct ss__map *out, ss_err *err)
+ss_status ss_source_stream_map(struct ss_source_stream *stream, bool in_parts,
+                               struct ss__map *out, ss_err *err)
 {
     const struct ss_source_input *input = &stream->state->input;
     *out = (struct ss__map){0};
@@ -398,18 +398,6 @@ static ss_status map_content(struct ss_source_stream *stream, bool in_parts,
     return input->ops->map == NULL || stream->state->codec != NULL
                ? spool(stream, out, err) /* which nobody else can write to */
                : input->ops->map(input->state, in_parts, out, err);
-}
-
-ss_status ss_source_stream_map(struct ss_source_stream *stream, struct ss__map *out,
-                               ss_err *err)
-{
-    return map_content(stream, false, out, err);
-}
-
-ss_status ss_source_stream_reserve(struct ss_source_stream *stream, struct ss__map *out,
-                                   ss_err *err)
-{
-    return map_content(stream, true, out, err);
 }
 
 ss_status ss_source_stream_skip_mark(struct ss_source_stream *stream, ss_err *err)

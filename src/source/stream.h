@@ -70,13 +70,11 @@ uint64_t ss_source_stream_size(const struct ss_source_stream *stream);
 const char *ss_source_stream_codec(const struct ss_source_stream *stream);
 
 /* The whole content as memory: of the file itself if it is plain and regular, else of a spooled
- * copy on disk that has no name. The stream must not have been taken from. Gives *out. The
- * second gives it in parts (ss__map_need), for readers that check bytes before they use them.
+ * copy on disk that has no name. The stream must not have been taken from. Gives *out. The file
+ * itself can be had in parts (ss__map_need), for readers that check bytes before they use them.
  */
-SS_MUST_USE ss_status ss_source_stream_map(struct ss_source_stream *stream, struct ss__map *out,
-                                           ss_err *err);
-SS_MUST_USE ss_status ss_source_stream_reserve(struct ss_source_stream *stream,
-                                               struct ss__map *out, ss_err *err);
+SS_MUST_USE ss_status ss_source_stream_map(struct ss_source_stream *stream, bool in_parts,
+                                           struct ss__map *out, ss_err *err);
 
 /* Bounds of what one row may need. */
 enum {

@@ -56,13 +56,6 @@ const struct ss_source_zip_record *ss_source_zip_find(const struct ss_source_zip
 SS_MUST_USE ss_status ss_source_zip_unpack(const struct ss_source_zip *zip,
                                            const struct ss_source_zip_record *record,
                                            uint8_t *out, size_t n_out, ss_err *err);
-struct ss_source_zip_reader;
-/* The content of an entry, piece by piece; `file` is for messages and is borrowed. */
-SS_MUST_USE ss_status ss_source_zip_reader_start(const struct ss_source_zip_record *record,
-                                                 const char *file,
-                                                 struct ss_source_zip_reader **out,
-                                                 ss_err *err);
-
 SS_MUST_USE ss_status ss_source_zip_check_all(const struct ss_source_zip *zip, ss_err *err);
 
 /* Zip archives as such: list and extract every entry (stored or deflated), strictly. For each
@@ -78,26 +71,12 @@ SS_MUST_USE ss_status ss_source_zip_each(const char *path,
                                                    const struct ss_source_zip_entry *entry),
                                          void *user, struct ss__asking *asking, ss_err *err);
 
-/* The same entry by entry. Open borrows `file` (for messages) and the bytes until close, and
- * checks the directory and every header, not the content. Entries are in the directory's order.
- * Errors: SS_E_DATA, SS_E_UNSUPPORTED (encrypted, an unknown method), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_source_zip_open(const char *file, const void *data, size_t n_bytes,
-                                         struct ss_source_zip **out, ss_err *err);
-void ss_source_zip_close(struct ss_source_zip *zip); /* nullable */
-size_t ss_source_zip_n(const struct ss_source_zip *zip);
-struct ss_source_zip_facts {
-    const char *name; /* terminated, as in the archive; of n_name bytes */
-    size_t n_name;
-    uint64_t n_bytes; /* unpacked */
-    bool is_link;     /* a symbolic one; its content is where it leads */
-};
-struct ss_source_zip_facts ss_source_zip_at(const struct ss_source_zip *zip, size_t index);
-
 /* The content of one entry, unpacked as it is read. `file` is for messages and is borrowed, as
  * the archive is. A read gives up to n > 0 bytes, none only at the end; with the last bytes, or
  * before, comes SS_E_DATA if size or CRC-32 are not those declared. Errors: SS_E_DATA,
  * SS_E_LIMIT (more than a thousandfold), SS_E_NOMEM. */
-SS_MUST_USE ss_status ss_source_zip_reader_open(const struct ss_source_zip *zip, size_t index,
+struct ss_source_zip_reader;
+SS_MUST_USE ss_status ss_source_zip_reader_open(const struct ss_source_zip_record *record,
                                                 const char *file,
                                                 struct ss_source_zip_reader **out, ss_err *err);
 SS_MUST_USE ss_status ss_source_zip_reader_read(struct ss_source_zip_reader *reader, void *out,

@@ -15,7 +15,7 @@ ss_status ss_source_zip_unpack(const struct ss_source_zip *zip,
     uint8_t *scratch = NULL;
     size_t n_done = 0, n_read = 1;
     SS_ALLOC(scratch, PIECE_BYTES);
-    SS_TRY(ss_source_zip_reader_start(record, zip->source.file, &reader, err));
+    SS_TRY(ss_source_zip_reader_open(record, zip->source.file, &reader, err));
     while (n_read > 0) {
         const bool kept = n_done < n_out;
         SS_TRY(ss_source_zip_reader_read(reader, kept ? out + n_done : scratch,

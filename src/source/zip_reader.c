@@ -97,9 +97,8 @@ static ss_status read_deflated(struct ss_source_zip_reader *reader, uint8_t *out
     return code == Z_STREAM_END ? finish(reader, err) : SS_OK;
 }
 
-ss_status ss_source_zip_reader_start(const struct ss_source_zip_record *record,
-                                     const char *file, struct ss_source_zip_reader **out,
-                                     ss_err *err)
+ss_status ss_source_zip_reader_open(const struct ss_source_zip_record *record, const char *file,
+                                    struct ss_source_zip_reader **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_source_zip_reader *reader = NULL;
@@ -145,52 +144,4 @@ void ss_source_zip_reader_close(struct ss_source_zip_reader *reader)
         inflateEnd(&reader->stream);
     }
     ss__free(reader);
-}
-
-/* ---- archives for other rooms ---- */
-
-ss_status ss_source_zip_open(const char *file, const void *data, size_t n_bytes,
-                             struct ss_source_zip **out, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss_source_zip *zip = NULL;
-    const struct ss_source_bytes source = {.file = file, .data = data, .n_bytes = n_bytes};
-    *out = NULL;
-    SS_ALLOC(zip, 1);
-    SS_TRY(ss_source_zip_read(&source, zip, err));
-    *out = zip;
-    zip = NULL;
-out:
-    ss__free(zip);
-    return status;
-}
-
-void ss_source_zip_close(struct ss_source_zip *zip)
-{
-    if (zip != NULL) {
-        ss_source_zip_release(zip);
-        ss__free(zip);
-    }
-}
-
-size_t ss_source_zip_n(const struct ss_source_zip *zip)
-{
-    return zip->n;
-}
-
-struct ss_source_zip_facts ss_source_zip_at(const struct ss_source_zip *zip, size_t index)
-{
-    enum { KIND_BITS = 0170000, LINK = 0120000 };
-    const struct ss_source_zip_record *record = &zip->records[index];
-    return (struct ss_source_zip_facts){.name = record->name,
-                                        .n_name = record->n_name,
-                                        .n_bytes = record->n_bytes,
-                                        .is_link = (record->unix_mode & KIND_BITS) == LINK};
-}
-
-ss_status ss_source_zip_reader_open(const struct ss_source_zip *zip, size_t index,
-                                    const char *file, struct ss_source_zip_reader **out,
-                                    ss_err *err)
-{
-    return ss_source_zip_reader_start(&zip->records[index], file, out, err);
 }
