@@ -67,7 +67,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                              "write the embeddings of this pass as .npy too, for --embeddings",
                              0},
     [OPT_TEXT_COLUMN] = {"text-column", 0, CLI_TEXT, "NAME", NULL,
-                         "column of the texts; else \"text\", else the only column of strings",
+                         "column of the texts, or '{title}. {abstract}' of several; else "
+                         "\"text\", else the only column of strings",
                          0},
     [OPT_KEEP] = {"keep", 0, CLI_TEXT, "NAMES", NULL,
                   "columns to write beside the top texts, with commas between", 0},

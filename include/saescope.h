@@ -516,7 +516,8 @@ typedef enum ss_bad_rows {
 } ss_bad_rows;
 
 struct ss_dataset_options {
-    const char *text_column; /* NULL: "text", else the only column of strings */
+    const char *text_column; /* or "{title}. {abstract}" of several; NULL: "text", else the
+                                only column of strings */
     const char *format;      /* NULL: by content, then by name; else "jsonl", "csv", ... */
     ss_text_unit text_unit;  /* what a row of a plain text file is */
     const char *split;       /* of a dataset repository: "train", "train+test", "all" */

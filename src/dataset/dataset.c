@@ -28,6 +28,13 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
         SS_RETURN_IF_ERROR(copy_text(options->format, &dataset->given_format, err));
         SS_RETURN_IF_ERROR(
             ss_format_split_names(options->keep, &dataset->keep, &dataset->n_keep, err));
+        dataset->n_carried = dataset->n_keep;
+        if (dataset->rows == SS_DATASET_ROWS_TEXTS &&
+            ss_dataset_is_template(options->text_column)) {
+            dataset->has_template = true;
+            dataset->rows = SS_DATASET_ROWS_VALUES;
+            SS_RETURN_IF_ERROR(ss_dataset_take_template(dataset, err));
+        }
         dataset->on_bad_row = options->on_bad_row;
         dataset->all_columns = options->all_columns;
         dataset->has_csv = options->csv != NULL;
@@ -248,7 +255,7 @@ ss_status ss_dataset_open_values(const char *const *paths, size_t n_paths,
 
 const char *const *ss_dataset_kept(const ss_dataset *dataset, size_t *n)
 {
-    *n = dataset->n_keep;
+    *n = dataset->n_carried;
     return (const char *const *)dataset->keep;
 }
 
@@ -262,6 +269,7 @@ ss_status ss_dataset_keep(ss_dataset *dataset, const char *const *names, size_t 
         }
         dataset->n_keep++;
     }
+    dataset->n_carried = dataset->n_keep;
     return ss_dataset_select(dataset, err);
 }
 
@@ -285,10 +293,12 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__buf_release(&dataset->repaired);
     ss__buf_release(&dataset->json);
     ss__buf_release(&dataset->kept);
+    ss__buf_release(&dataset->text);
     ss__buf_release(&dataset->absence);
     ss__list_release(dataset->keep, dataset->n_keep);
     ss__free(dataset->file_bytes);
     ss__free(dataset->kept_as);
+    ss__free(dataset->values);
     ss_format_bad_rows_release(&dataset->bad_rows);
     ss__free(dataset);
 }
@@ -356,7 +366,9 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
     }
     *out = (struct ss_dataset_info){
         .format = format,
-        .text_column = dataset->text_column == NULL ? "" : dataset->text_column,
+        .text_column = dataset->has_template          ? dataset->given_column
+                       : dataset->text_column == NULL ? ""
+                                                      : dataset->text_column,
         .n_files = dataset->use.paths.n,
         .files = (const char *const *)dataset->use.paths.items,
         .n_archives = dataset->archives.n,

@@ -270,6 +270,7 @@ static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
     SS_ALLOC(columns, dataset->n_keep);
     if (dataset->kept_as == NULL) {
         SS_ALLOC(dataset->kept_as, dataset->n_keep);
+        SS_ALLOC(dataset->values, dataset->n_keep);
     }
     for (size_t i = 0; i < dataset->n_keep; i++) {
         size_t column = 0;

@@ -182,26 +182,43 @@ static ss_row_kind kind_of(const struct ss_format_record *record)
                                                                       : SS_ROW_TEXT;
 }
 
-/* The kept columns of the row that was stepped to, as a JSON object. */
+/* Append the value of the i-th column that is kept as JSON, and note where. Asked for once per
+ * row, since readers go on to the next value. */
+static ss_status add_kept_value(ss_dataset *dataset, size_t i, struct ss__buf *out, ss_err *err)
+{
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
+    dataset->values[i].at = out->n_bytes;
+    if (dataset->kept_as[i] == SS_FORMAT_NO_COLUMN) {
+        ss__buf_add_text(out, "null");
+    } else {
+        SS_RETURN_IF_ERROR(reader->add_kept(dataset->state, dataset->kept_as[i], out, err));
+    }
+    dataset->values[i].n_bytes = out->n_bytes - dataset->values[i].at;
+    return SS_OK;
+}
+
+/* The values of the row that was stepped to: those carried along as a JSON object, and behind
+ * it those of the template alone. */
 static ss_status write_kept(ss_dataset *dataset, struct ss_row *row, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     struct ss__buf *out = &dataset->kept, *spare = &dataset->json;
+    size_t n_object = 0;
     spare->n_bytes = out->n_bytes = 0;
     for (size_t i = 0; i < dataset->n_keep; i++) {
-        ss__buf_add_text(spare, i == 0 ? "{" : ", ");
-        ss__json_add_string(spare, dataset->keep[i], strlen(dataset->keep[i]), false);
-        ss__buf_add_text(spare, ": ");
-        if (dataset->kept_as[i] == SS_FORMAT_NO_COLUMN) {
-            ss__buf_add_text(spare, "null");
-        } else {
-            SS_TRY(reader->add_kept(dataset->state, dataset->kept_as[i], spare, err));
+        if (i < dataset->n_carried) {
+            ss__buf_add_text(spare, i == 0 ? "{" : ", ");
+            ss__json_add_string(spare, dataset->keep[i], strlen(dataset->keep[i]), false);
+            ss__buf_add_text(spare, ": ");
+        }
+        SS_TRY(add_kept_value(dataset, i, spare, err));
+        if (i + 1 == dataset->n_carried) {
+            ss__buf_add_text(spare, "}");
+            n_object = spare->n_bytes;
         }
     }
-    ss__buf_add_text(spare, "}");
     SS_TRY(ss__buf_check(spare, err));
-    ss__utf8_repair(spare->data, spare->n_bytes, out);
+    ss__utf8_repair(spare->data, n_object, out);
     SS_TRY(ss__buf_check(out, err));
     row->kept = (struct ss_text){out->data, out->n_bytes};
 out:
@@ -217,6 +234,9 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
 {
     if (dataset->n_keep > 0) {
         SS_RETURN_IF_ERROR(write_kept(dataset, row, err));
+    }
+    if (dataset->has_template) {
+        SS_RETURN_IF_ERROR(ss_dataset_fill_template(dataset, record, err));
     }
     SS_RETURN_IF_ERROR(repair(dataset, &record->text, &record->repaired, err));
     row->kind = kind_of(record);

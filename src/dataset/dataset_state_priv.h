@@ -26,6 +26,11 @@ struct ss_dataset_file {
 /* What rows are: a text and what is carried along, only that, or whole as JSON. */
 enum ss_dataset_rows { SS_DATASET_ROWS_TEXTS, SS_DATASET_ROWS_VALUES, SS_DATASET_ROWS_WHOLE };
 
+/* A value as JSON, as bytes of a buffer. */
+struct ss_dataset_value {
+    size_t at, n_bytes;
+};
+
 struct ss_dataset {
     struct ss_dataset_found use;   /* with the paths */
     struct ss_dataset_file *files; /* [use.paths.n] */
@@ -36,9 +41,10 @@ struct ss_dataset {
     bool has_csv;     /* the caller gave options of delimited text */
     ss_bad_rows on_bad_row;
     struct ss_format_bad_rows bad_rows;
-    ss_err bad;  /* the error of the last row, where it is to be left out */
-    char **keep; /* [n_keep] names of columns to carry along */
-    size_t n_keep;
+    ss_err bad; /* the error of the last row, where it is to be left out */
+    char *
+        *keep; /* [n_keep] names of columns: first those to carry along, then the template's */
+    size_t n_keep, n_carried;
     size_t
         *kept_as;   /* [n_keep] as the reader numbers them; SS_FORMAT_NO_COLUMN: all are null */
     bool has_begun; /* a file's columns were selected */
@@ -75,7 +81,9 @@ struct ss_dataset {
     const struct ss_format_column *columns; /* of the current file */
     size_t n_columns;
 
-    struct ss__buf repaired, json, kept;
+    struct ss_dataset_value *values; /* [n_keep] of the row that was stepped to, in json */
+    bool has_template;               /* given_column is one, and rows are values */
+    struct ss__buf repaired, json, kept, text;
 };
 
 /* ---- the file that is read (dataset_current.c) ---- */
@@ -114,6 +122,19 @@ SS_MUST_USE ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err);
 /* At the end of a file: whether a row had the column that one has to have. Errors: SS_E_DATA.
  */
 SS_MUST_USE ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err);
+
+/* ---- texts of several columns (dataset_template.c) ---- */
+
+bool ss_dataset_is_template(const char *column);
+
+/* Keep the columns of the template that given_column is. Errors: SS_E_USAGE (braces),
+ * SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_dataset_take_template(ss_dataset *dataset, ss_err *err);
+
+/* The text of the row that was stepped to, borrowed until the next one. Errors: of the reader,
+ * SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_dataset_fill_template(ss_dataset *dataset,
+                                               struct ss_format_record *record, ss_err *err);
 
 /* ---- the next file (dataset_next.c) ---- */
 
