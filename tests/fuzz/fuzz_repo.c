@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         items[n_lines++] = line;
     }
     const size_t n_paths = n_lines > 2 ? n_lines - 2 : 0;
-    const struct ss_repo_wish wish = {wish_of(items[0]), wish_of(items[1])};
+    const struct ss_repo_request request = {wish_of(items[0]), wish_of(items[1])};
     qsort(items + 2, n_paths, sizeof *items, compare);
     struct ss_repo_card card = {.configs = NULL};
     struct ss_repo_choice choice;
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                           &card, &err) == SS_OK) {
         const struct ss_repo repo = {
             .name = "fuzz", .paths = paths, .n_paths = n_paths, .card = &card};
-        if (ss_repo_choose(&repo, &wish, &choice, &err) == SS_OK) {
+        if (ss_repo_choose(&repo, &request, &choice, &err) == SS_OK) {
             ss_repo_choice_release(&choice);
         }
     }

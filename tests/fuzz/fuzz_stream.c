@@ -1,5 +1,6 @@
 /* Compressed data: all of it is read, up to a bound, in takes of odd sizes; then the format is
  * looked for. */
+#include "dataset/dataset_files.h"
 #include "fuzz_reader.h"
 
 enum { MAX_UNPACKED_BYTES = 1 << 20 };
