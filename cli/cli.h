@@ -330,6 +330,7 @@ struct cli_progress {
     const char *label;
     bool quiet, is_terminal, was_drawn;
     double last_seconds, next_line_seconds;
+    double started, drawn;         /* of cli_progress_rows */
     double rate_rows, rate_tokens; /* moving averages */
     uint64_t last_rows, last_tokens;
 };
@@ -338,6 +339,10 @@ void cli_progress_start(struct cli_progress *progress, const struct cli_values *
 struct ss_watch cli_watch(struct cli_progress *progress);
 struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress);
 void cli_progress_end(struct cli_progress *progress);
+/* For loops of the program itself, a row after the other: draws now and then. n_total 0: not
+ * known. */
+void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t n_total,
+                       uint64_t n_tokens);
 
 /* Note signals that ask for an end; a second one ends the program at once. */
 void cli_catch_signals(void);

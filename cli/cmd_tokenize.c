@@ -1,4 +1,6 @@
 /* saescope tokenize: the token ids of every row, a JSON array a line. */
+#include <unistd.h>
+
 #include "commands.h"
 
 static void print_ids(const int32_t *ids, size_t n_ids)
@@ -24,9 +26,13 @@ static ss_status null_row(const struct ss_row *row, ss_err *err)
 static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
                                const struct cli_values *values, uint64_t *n, ss_err *err)
 {
-    const uint64_t limit =
-        cli_given(values, OPT_NUM_EXAMPLES) ? values->count[OPT_NUM_EXAMPLES] : UINT64_MAX;
+    const uint64_t n_wanted = values->count[OPT_NUM_EXAMPLES]; /* 0: all */
+    const uint64_t limit = n_wanted > 0 ? n_wanted : UINT64_MAX;
+    struct cli_progress progress;
+    uint64_t n_tokens = 0;
     ss_status status = SS_OK;
+    cli_progress_start(&progress, values, "tokenize");
+    progress.quiet = progress.quiet || isatty(STDOUT_FILENO); /* where the ids can be seen */
     while (*n < limit && status == SS_OK && !ferror(stdout)) {
         struct ss_row row;
         bool has_row = false;
@@ -46,10 +52,12 @@ static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
         status = ss_encoder_tokenize(encoder, row.text, &ids, &n_ids, err);
         if (status == SS_OK) {
             print_ids(ids, n_ids);
-            ++*n;
+            n_tokens += n_ids;
+            cli_progress_rows(&progress, ++*n, n_wanted, n_tokens);
         }
         ss_ids_free(ids);
     }
+    cli_progress_end(&progress);
     return status;
 }
 

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
 #define AVERAGE_WEIGHT 0.3
 #define LINE_SECONDS 10.0
+#define DRAW_SECONDS 0.1
 enum { BAR_LEAST = 10, BAR_MOST = 40 };
 
 void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
@@ -200,6 +202,28 @@ static int show(void *user, const struct ss_progress *now)
         }
     }
     return cli_is_stopped();
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t n_total,
+                       uint64_t n_tokens)
+{
+    const double now = seconds_now();
+    progress->started = progress->started == 0 ? now : progress->started;
+    if (now - progress->drawn >= DRAW_SECONDS) {
+        progress->drawn = now;
+        const struct ss_progress facts = {.n_rows_done = n_rows,
+                                          .n_rows_total = n_total,
+                                          .n_tokens_done = n_tokens,
+                                          .seconds = now - progress->started};
+        (void)show(progress, &facts);
+    }
 }
 
 /* ---- downloads ---- */

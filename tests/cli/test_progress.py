@@ -108,3 +108,14 @@ def test_embeddings_have_no_tokens(program, files, tmp_path):
 def test_a_dumb_terminal_gets_no_control_characters(program, files, tmp_path):
     lines = watch(program, [*embed(files / "x.jsonl", tmp_path), "-n", "500"], 100, term="dumb")
     assert "\x1b" not in "".join(lines) and lines[-1].startswith("500 rows written")
+
+
+def test_tokenize_has_one(program, tmp_path):
+    """Rows and rates, with a share where --num-examples says how many rows there are; none without a terminal to see it."""
+    path = tmp_path / "x.jsonl"
+    path.write_text(LINES * 20)
+    lines = watch(program, ["tokenize", "-m", MODEL, "-d", path], 100)
+    assert any(re.match(r"tokenize: [0-9,]+ rows? \[\d\d:\d\d, [0-9.k]+ rows/s, ", line) for line in lines), lines
+    lines = watch(program, ["tokenize", "-m", MODEL, "-d", path, "-n", 15 * N], 140)
+    assert any(re.match(rf"tokenize: +\d+%\|.*\| [0-9,]+/{15 * N:,} \[", line) for line in lines), lines
+    assert all("tokenize" not in line for line in watch(program, ["tokenize", "-m", MODEL, "-d", path, "-n", 10, "-q"], 100))
