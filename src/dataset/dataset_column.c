@@ -250,7 +250,7 @@ static ss_status check_kept(ss_dataset *dataset, const char *name, ss_err *err)
     if (n > 1) {
         return ss_format_fail_column(dataset, "there are several columns to keep '", name, err);
     }
-    return n == 0 && is_first(dataset)
+    return n == 0 && is_first(dataset) && !ss_dataset_has_partition(dataset, name)
                ? find_late(dataset, name, "there is no column to keep '", &column, err)
                : SS_OK;
 }
@@ -274,7 +274,12 @@ static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
     }
     for (size_t i = 0; i < dataset->n_keep; i++) {
         size_t column = 0;
-        SS_TRY(locate(dataset, dataset->keep[i], &column, err));
+        if (count_named(dataset, dataset->keep[i], &column) == 0 &&
+            ss_dataset_has_partition(dataset, dataset->keep[i])) {
+            column = SS_FORMAT_NO_COLUMN;
+        } else {
+            SS_TRY(locate(dataset, dataset->keep[i], &column, err));
+        }
         dataset->kept_as[i] = column == SS_FORMAT_NO_COLUMN ? SS_FORMAT_NO_COLUMN : n;
         columns[n] = column;
         n += column != SS_FORMAT_NO_COLUMN;

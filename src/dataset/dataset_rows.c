@@ -189,7 +189,7 @@ static ss_status add_kept_value(ss_dataset *dataset, size_t i, struct ss__buf *o
     const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
     dataset->values[i].at = out->n_bytes;
     if (dataset->kept_as[i] == SS_FORMAT_NO_COLUMN) {
-        ss__buf_add_text(out, "null");
+        ss_dataset_add_partition(dataset, dataset->keep[i], out);
     } else {
         SS_RETURN_IF_ERROR(reader->add_kept(dataset->state, dataset->kept_as[i], out, err));
     }

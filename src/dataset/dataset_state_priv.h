@@ -123,6 +123,12 @@ SS_MUST_USE ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err);
  */
 SS_MUST_USE ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err);
 
+/* ---- columns in the path of the current file (dataset_partition.c) ---- */
+
+bool ss_dataset_has_partition(const ss_dataset *dataset, const char *name);
+/* Append its value as JSON: a whole number, a string, or null. */
+void ss_dataset_add_partition(const ss_dataset *dataset, const char *name, struct ss__buf *out);
+
 /* ---- texts of several columns (dataset_template.c) ---- */
 
 bool ss_dataset_is_template(const char *column);

@@ -88,3 +88,20 @@ def test_every_command_takes_it(run, model, sae, tmp_path):  # noqa: F811
     ("{{title}}", 64, ["names no column"]), ("{title} {nothing}", 65, ["nothing", "'title' (string)"]), ("{titel}", 65, ["did you mean 'title'?"])])
 def test_templates_that_are_refused(run, model, template, code, words):  # noqa: F811
     assert_refused(run("tokenize", "-m", model, "-d", DATA / "kept.jsonl", "--text-column", template), code, *words)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_columns_in_the_path(run, model, sae, tmp_path, name):  # noqa: F811
+    """Hive partitions: whole numbers as JSON writes them, other values as decoded strings; what the file itself has goes before them."""
+    values = {"2007": 2007, "-3": -3, "007": "007", "a%2Fb c": "a/b c", "caf\u00e9": "caf\u00e9", "x=y": "x=y", "": "", "__HIVE_DEFAULT_PARTITION__": None}
+    for text, value in values.items():
+        folder = tmp_path / "data" / f"part={text}" / "id=7"
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes((DATA / name).read_bytes())
+        got = texts_of(run, model, sae, folder / name, "{text} {part}", tmp_path, "--keep", "part,id")
+        ids = [row["id"] if not name.endswith("csv") else str(row["id"]) for row in ROWS]
+        assert [row["kept"] for row in got] == [{"part": value, "id": i} for i in ids]
+        assert [row["text"] for row in got] == [f"{row['text']} {word(value)}" for row in ROWS]
+    got = texts_of(run, model, sae, tmp_path / "data", "{text}", tmp_path, "--keep", "part")
+    assert {row["kept"]["part"] for row in got} == set(values.values())
+    assert_refused(run("encode", "-m", model, "-s", sae, "-d", tmp_path / "data", "--keep", "pert", "-o", tmp_path / "x.jsonl"), 65, "no column to keep 'pert'")
