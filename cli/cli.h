@@ -39,6 +39,10 @@ typedef enum cli_option_id {
     OPT_WITH_TEXT,
     OPT_TOP_K,
     OPT_KEEP_DUPLICATES,
+    OPT_EVIDENCE,
+    OPT_EVIDENCE_BYTES,
+    OPT_SAMPLE_ROWS,
+    OPT_SAMPLE_SEED,
     OPT_PROMPT,
     OPT_PROMPT_NAME,
     OPT_MAX_TOKENS,
@@ -95,7 +99,8 @@ struct cli_option {
     char letter; /* 0: none */
     cli_value_kind kind;
     const char *placeholder;    /* "DIR"; NULL for flags */
-    const char *const *choices; /* for CLI_CHOICE, NULL-terminated */
+    const char *const *choices; /* NULL-terminated: of a CLI_CHOICE; words that a CLI_COUNT
+                                   takes for UINT64_MAX */
     const char *help;           /* one sentence without a full stop */
     uint64_t least;             /* smallest CLI_COUNT */
 };

@@ -8,6 +8,13 @@ enum { N_SHOWN_FEATURES = 5, TEXT_COLUMNS = 68 };
 
 /* ---- the summary ---- */
 
+static ss_evidence evidence_of(const char *name)
+{
+    return strcmp(name, "none") == 0    ? SS_EVIDENCE_NONE
+           : strcmp(name, "light") == 0 ? SS_EVIDENCE_LIGHT
+                                        : SS_EVIDENCE_FULL;
+}
+
 /* The most frequent features that fire at all. */
 static size_t most_frequent(const ss_run *run, size_t best[N_SHOWN_FEATURES])
 {
@@ -93,8 +100,11 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
     printf("\nWritten to ");
     cli_print_safely(stdout, cli_text_of(values->text[OPT_OUT]), 0);
     printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
-           "features.csv,%s run.json\n",
-           cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "");
+           "features.csv,%s%s run.json\n",
+           cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "",
+           evidence_of(values->text[OPT_EVIDENCE]) == SS_EVIDENCE_NONE
+               ? ""
+               : " histograms.npz, evidence/,");
     cli_say(stdout, "saescope show %s FEATURE prints the texts of a feature",
             values->text[OPT_OUT]);
 }
@@ -174,6 +184,10 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .num_examples = values->count[OPT_NUM_EXAMPLES],
         .top_k = values->count[OPT_TOP_K],
         .keep_duplicates = cli_given(values, OPT_KEEP_DUPLICATES),
+        .evidence = evidence_of(values->text[OPT_EVIDENCE]),
+        .evidence_bytes = values->count[OPT_EVIDENCE_BYTES],
+        .sample_rows = values->count[OPT_SAMPLE_ROWS],
+        .sample_seed = values->count[OPT_SAMPLE_SEED],
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
         .title = values->text[OPT_TITLE],
@@ -246,6 +260,10 @@ const struct cli_command cli_analyze = {
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N used rows; else all"},
              {OPT_TOP_K, false, "10", NULL},
              {OPT_KEEP_DUPLICATES, false, NULL, NULL},
+             {OPT_EVIDENCE, false, "full", NULL},
+             {OPT_EVIDENCE_BYTES, false, NULL, NULL},
+             {OPT_SAMPLE_ROWS, false, "4096", NULL},
+             {OPT_SAMPLE_SEED, false, "0", NULL},
              CLI_USES_ENCODER,
              CLI_USES_SAE,
              {OPT_TITLE, false, NULL, "title of the histogram; else it names the dataset"},

@@ -99,6 +99,9 @@ static const struct effect {
     {OPT_CALIBRATION_ROWS, false, OPT_BATCHTOPK_THRESHOLD, NULL},
     {OPT_BATCH_ROWS, true, OPT_BATCHTOPK, "batch"},
     {OPT_PROMPT_NAME, false, OPT_PROMPT, NULL},
+    {OPT_EVIDENCE_BYTES, false, OPT_EVIDENCE, "none"},
+    {OPT_SAMPLE_ROWS, false, OPT_EVIDENCE, "none"},
+    {OPT_SAMPLE_SEED, false, OPT_EVIDENCE, "none"},
 };
 
 static bool was_given(const struct cli_values *values, cli_option_id id)

@@ -63,7 +63,7 @@ void cli_format_details(const struct cli_use *use, char *out, size_t n_room)
 {
     const struct cli_option *option = &cli_options[use->id];
     size_t n = (size_t)snprintf(out, n_room, "%s", use_help(use));
-    if (option->choices != NULL) {
+    if (option->kind == CLI_CHOICE) {
         n += (size_t)snprintf(out + n, n_room - n, ": ");
         for (size_t i = 0; option->choices[i] != NULL; i++) {
             n += (size_t)snprintf(out + n, n_room - n, "%s%s", i == 0 ? "" : ", ",
@@ -141,8 +141,8 @@ static const struct group {
      {OPT_BATCHTOPK, OPT_BATCHTOPK_THRESHOLD, OPT_CALIBRATION_ROWS, OPT_BATCH_ROWS,
       OPT_SAE_FORMAT, OPT_SAE_TOP_K, OPT_ALLOW_ROUNDING}},
     {"Results",
-     {OPT_TOP_K, OPT_KEEP_DUPLICATES, OPT_TITLE, OPT_WIDTH, OPT_HEIGHT, OPT_DPI, OPT_BINS,
-      OPT_FIXED_RANGE, OPT_ZOOM}},
+     {OPT_TOP_K, OPT_KEEP_DUPLICATES, OPT_EVIDENCE, OPT_EVIDENCE_BYTES, OPT_SAMPLE_ROWS,
+      OPT_SAMPLE_SEED, OPT_TITLE, OPT_WIDTH, OPT_HEIGHT, OPT_DPI, OPT_BINS, OPT_FIXED_RANGE, OPT_ZOOM}},
 };
 enum { N_GROUPS = sizeof groups / sizeof groups[0] };
 

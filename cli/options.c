@@ -26,6 +26,8 @@ static const char *const precisions[] = {"highest", "high", "medium", "low", NUL
 static const char *const batchtopk_rules[] = {"refuse", "threshold", "row-topk", "batch", NULL};
 static const char *const orders[] = {"rate", "max", "mean", "texts", "feature", NULL};
 static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
+static const char *const everything[] = {"all", NULL};
+static const char *const evidence_kinds[] = {"full", "light", "none", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
 
@@ -96,6 +98,15 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_TOP_K] = {"top-k", 'k', CLI_COUNT, "N", NULL, "how many texts to keep per feature", 1},
     [OPT_KEEP_DUPLICATES] = {"keep-duplicates", 0, CLI_FLAG, NULL, NULL,
                              "let equal texts enter a feature's list several times", 0},
+    [OPT_EVIDENCE] = {"evidence", 0, CLI_CHOICE, "HOW", evidence_kinds,
+                      "how many texts to keep beside the results for labels and their scores",
+                      0},
+    [OPT_EVIDENCE_BYTES] = {"evidence-bytes", 0, CLI_COUNT, "N", NULL,
+                            "keep so few of them that their files stay below N bytes", 1},
+    [OPT_SAMPLE_ROWS] = {"sample-rows", 0, CLI_COUNT, "N", everything,
+                         "texts to sample from each half of the dataset, or all", 1},
+    [OPT_SAMPLE_SEED] = {"sample-seed", 0, CLI_COUNT, "N", NULL,
+                         "another number samples other texts", 0},
     [OPT_PROMPT] = {"prompt", 0, CLI_TEXT, "TEXT", NULL,
                     "text to put before every row, '' for none; else as --prompt-name says", 0},
     [OPT_PROMPT_NAME] =
@@ -285,6 +296,10 @@ static int take_value(const struct cli_command *command, struct cli_values *valu
     if (option->kind == CLI_REAL && !read_real(text, &values->real[id])) {
         return cli_usage_error(command, "--%s: '%s' is not a number above 0", option->name,
                                text);
+    }
+    if (option->kind == CLI_COUNT && option->choices != NULL && is_choice(option, text)) {
+        values->count[id] = UINT64_MAX;
+        return CLI_OK;
     }
     if (option->kind == CLI_COUNT &&
         (!read_count(text, &values->count[id]) || values->count[id] < option->least)) {

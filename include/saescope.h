@@ -585,6 +585,8 @@ struct ss_row {
         kept;          /* a JSON object of the columns to keep; borrowed as the text; else "" */
     bool repaired;     /* invalid UTF-8 was replaced by U+FFFD */
     const char *file;  /* "-" for standard input; lives as long as the dataset */
+    size_t file_index; /* of that file in the order of the dataset */
+    uint64_t file_row; /* 0-based, in that file */
     const char *fault; /* of a bad row its kind ("too many fields", static), else "" */
     const char *problem; /* of a bad row, or a null one whose file lacks the column: the
                             sentence, borrowed as the text; else "" */
@@ -660,6 +662,12 @@ struct ss_option_record {
     ss_value_kind kind;
 };
 
+/* How much of the texts is kept beside the results, for what is made of a run later: labels and
+ * their scores, maps, pages (docs/formats.md, "evidence"). */
+typedef enum ss_evidence { SS_EVIDENCE_FULL, SS_EVIDENCE_LIGHT, SS_EVIDENCE_NONE } ss_evidence;
+
+#define SS_ALL_ROWS UINT64_MAX
+
 struct ss_analyze_options {
     const char *out_dir;         /* NULL: keep the results in memory only */
     bool force;                  /* replace an output folder that exists */
@@ -672,6 +680,10 @@ struct ss_analyze_options {
     ss_embeddings *embeddings;   /* take these instead of embedding texts; read to their end */
     const char *save_embeddings; /* a .npy file for the embeddings of this pass, a row per row
                                     of the dataset, NaN where it was not used; NULL: none */
+    ss_evidence evidence;        /* written into out_dir only */
+    uint64_t evidence_bytes;     /* keep less, so that its files stay below this; 0: no bound */
+    uint64_t sample_rows;        /* texts sampled from each half; SS_ALL_ROWS; 0: 4096 */
+    uint64_t sample_seed;        /* another one samples other texts; below 2^63 */
     const struct ss_option_record *records; /* [n_records], borrowed */
     size_t n_records;
     struct ss_log log;

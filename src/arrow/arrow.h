@@ -2,6 +2,7 @@
 #ifndef SS_ARROW_H
 #define SS_ARROW_H
 
+#include "arrow/arrow_table.h"
 #include "arrow/arrow_write.h"
 #include "format/format.h"
 

@@ -40,7 +40,9 @@ static const struct {
     [SS_ARROW_VALUE_NULL] = {1, 0, {0, 0}, {0, 0}},
     [SS_ARROW_VALUE_BOOL] = {6, 1, {0, 0}, {0, 0}},
     [SS_ARROW_VALUE_I64] = {2, 8, {4, 1}, {64, 1}}, /* bits, signed */
+    [SS_ARROW_VALUE_U8] = {2, 1, {4, 0}, {8, 0}},
     [SS_ARROW_VALUE_U32] = {2, 4, {4, 0}, {32, 0}},
+    [SS_ARROW_VALUE_U64] = {2, 8, {4, 0}, {64, 0}},
     [SS_ARROW_VALUE_F32] = {3, 4, {2, 0}, {1, 0}}, /* half, single, double */
     [SS_ARROW_VALUE_F64] = {3, 8, {2, 0}, {2, 0}},
     [SS_ARROW_VALUE_UTF8] = {5, 1, {0, 0}, {0, 0}},

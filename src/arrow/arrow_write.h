@@ -16,7 +16,9 @@ typedef enum ss_arrow_value {
     SS_ARROW_VALUE_NULL, /* nothing: every value is null */
     SS_ARROW_VALUE_BOOL, /* bool */
     SS_ARROW_VALUE_I64,  /* int64_t */
+    SS_ARROW_VALUE_U8,   /* uint8_t */
     SS_ARROW_VALUE_U32,  /* uint32_t */
+    SS_ARROW_VALUE_U64,  /* uint64_t */
     SS_ARROW_VALUE_F32,  /* float */
     SS_ARROW_VALUE_F64,  /* double */
     SS_ARROW_VALUE_UTF8, /* bytes of valid UTF-8; not in lists */

@@ -108,6 +108,15 @@ void ss__hash_free(struct ss__hash *hash)
     ss__free(hash);
 }
 
+void ss__sha256_of(struct ss_text first, struct ss_text then, uint8_t digest[SS__SHA256_BYTES])
+{
+    SHA256_CTX state;
+    (void)SHA256_Init(&state);
+    (void)SHA256_Update(&state, first.data, first.n_bytes);
+    (void)SHA256_Update(&state, then.data, then.n_bytes);
+    (void)SHA256_Final(digest, &state);
+}
+
 static ss_status add_file(struct ss__hash *hash, int descriptor, const char *path, char *chunk,
                           struct ss__asking *asking, ss_err *err)
 {

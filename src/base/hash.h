@@ -26,6 +26,10 @@ void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes);
 void ss__hash_finish(struct ss__hash *hash, char hex[SS__HASH_HEX_BYTES]);
 void ss__hash_free(struct ss__hash *hash);
 
+/* The SHA-256 of two runs of bytes, one behind the other. */
+enum { SS__SHA256_BYTES = 32 };
+void ss__sha256_of(struct ss_text first, struct ss_text then, uint8_t digest[SS__SHA256_BYTES]);
+
 /* The hash of a whole regular file; `asking` is nullable, and may end it with SS_E_STOPPED. */
 SS_MUST_USE ss_status ss__hash_file(ss__hash_kind kind, const char *path,
                                     struct ss__asking *asking, char hex[SS__HASH_HEX_BYTES],

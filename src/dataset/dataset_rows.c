@@ -276,8 +276,14 @@ ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row
         row->fault = ss_format_fault_name(record.fault);
         row->problem = dataset->bad.message;
     }
+    if (dataset->current != dataset->numbered_file || dataset->next_id == 0) {
+        dataset->numbered_file = dataset->current;
+        dataset->first_of_file = dataset->next_id;
+    }
     row->id = dataset->next_id++;
     row->file = dataset->use.paths.items[dataset->current];
+    row->file_index = dataset->current;
+    row->file_row = row->id - dataset->first_of_file;
 out:
     if (status != SS_OK) {
         *has_row = false;

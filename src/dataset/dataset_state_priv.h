@@ -64,6 +64,8 @@ struct ss_dataset {
     char *text_column; /* NULL until chosen */
     uint64_t n_rows;   /* 0: not known */
     uint64_t next_id;
+    size_t numbered_file;   /* the file that the last row is of */
+    uint64_t first_of_file; /* id of its first row */
     uint64_t n_repaired;
 
     uint64_t *file_bytes; /* [use.paths.n] as stored; NULL where one is not known */

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "dataset/dataset.h"
 #include "run/embeddings_file.h"
+#include "run/evidence_gather.h"
 #include "run/folder.h"
 #include "run/manifest.h"
 #include "run/pass.h"
@@ -32,6 +33,7 @@ struct analysis {
     struct ss_run_pass pass;
     struct ss_stats_fires fires;
     struct ss_stats_top *top;
+    struct ss_run_evidence_gathered evidence;
     struct recorder recorder;
     struct ss_run_embeddings_file embeddings; /* with options->save_embeddings */
     size_t top_k;
@@ -62,7 +64,8 @@ static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss
             ss_run_embeddings_file_add(&analysis->embeddings, batch, rows->embeddings, err));
     }
     ss_stats_fires_add(&analysis->fires, rows->rows);
-    return ss_stats_top_add(analysis->top, rows->rows, &texts, err);
+    SS_RETURN_IF_ERROR(ss_stats_top_add(analysis->top, rows->rows, &texts, err));
+    return ss_run_evidence_take(&analysis->evidence, rows, err);
 }
 
 /* No row was of use: where they were looked for, and what they were. */
@@ -94,7 +97,7 @@ static ss_status run_pass(struct analysis *analysis, ss_err *err)
     if (analysis->pass.done.counts.n_used == 0) {
         SS_RETURN_IF_ERROR(fail_without_rows(analysis, err));
     }
-    return SS_OK;
+    return ss_run_evidence_finish(&analysis->evidence, &analysis->pass, err);
 }
 
 /* Rows that are not used keep their place as NaN, so that the file goes with the dataset. */
@@ -196,7 +199,22 @@ static const struct {
     {"density.png", draw, NULL},
 };
 
-enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
+/* Those of the evidence, if it is kept. */
+static const struct {
+    const char *name;
+    ss_status (*write)(const struct ss_run_evidence_files *files, const char *path,
+                       ss_err *err);
+} evidence_outputs[] = {
+    {SS_RUN_FILE_HISTOGRAMS, ss_run_histograms_write},
+    {SS_RUN_FILE_EVIDENCE_TEXTS, ss_run_evidence_texts_write},
+    {SS_RUN_FILE_EMBEDDINGS, ss_run_evidence_embeddings_write},
+    {SS_RUN_FILE_SAMPLES, ss_run_evidence_samples_write},
+};
+
+enum {
+    N_OUTPUTS = sizeof outputs / sizeof outputs[0],
+    N_EVIDENCE_OUTPUTS = sizeof evidence_outputs / sizeof evidence_outputs[0]
+};
 
 /* All names of the folder, the one that makes it complete last. */
 static const char *const *names_of_files(const char *names[MAX_FILES])
@@ -204,9 +222,12 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
     for (size_t i = 0; i < N_OUTPUTS; i++) {
         names[i] = outputs[i].name;
     }
-    names[N_OUTPUTS] = SS_RUN_FILE_SKIPPED;
-    names[N_OUTPUTS + 1] = SS_RUN_FILE_MANIFEST;
-    names[N_OUTPUTS + 2] = NULL;
+    for (size_t i = 0; i < N_EVIDENCE_OUTPUTS; i++) {
+        names[N_OUTPUTS + i] = evidence_outputs[i].name;
+    }
+    names[N_OUTPUTS + N_EVIDENCE_OUTPUTS] = SS_RUN_FILE_SKIPPED;
+    names[N_OUTPUTS + N_EVIDENCE_OUTPUTS + 1] = SS_RUN_FILE_MANIFEST;
+    names[N_OUTPUTS + N_EVIDENCE_OUTPUTS + 2] = NULL;
     return names;
 }
 
@@ -228,6 +249,7 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         .batch_tokens = analysis->pass.batch_tokens,
         .warnings = analysis->recorder.sentences,
         .n_warnings = &analysis->recorder.n_sentences,
+        .evidence = analysis->evidence.kind == SS_EVIDENCE_NONE ? NULL : &analysis->evidence,
         .log = analysis->pass.log,
         .asking = &analysis->pass.asking,
         .folder = folder->staging,
@@ -237,6 +259,28 @@ static ss_status write_manifest(struct analysis *analysis, const struct ss_run *
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss_run_manifest_write(&manifest, path, err));
+out:
+    ss__free(path);
+    return status;
+}
+
+static ss_status write_evidence(struct analysis *analysis, const struct ss_run_folder *folder,
+                                ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    const struct ss_run_evidence_files files = {&analysis->evidence, analysis->dataset,
+                                                &analysis->pass.asking};
+    const bool has_evidence = analysis->evidence.kind != SS_EVIDENCE_NONE;
+    for (size_t i = 0; has_evidence && i < N_EVIDENCE_OUTPUTS; i++) {
+        path = ss_run_folder_file(folder, evidence_outputs[i].name);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(evidence_outputs[i].write(&files, path, err));
+        ss__free(path);
+        path = NULL;
+    }
 out:
     ss__free(path);
     return status;
@@ -267,6 +311,7 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         }
         SS_TRY(ss_run_skipped_csv_write(analysis->dataset, path, err));
     }
+    SS_TRY(write_evidence(analysis, folder, err));
     SS_TRY(write_manifest(analysis, run, folder, err));
     SS_TRY(ss_run_folder_commit(folder, err));
 out:
@@ -308,6 +353,8 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
     SS_RETURN_IF_ERROR(ss_stats_fires_init(&analysis->fires, sae.n_features, err));
     SS_RETURN_IF_ERROR(ss_stats_top_new(sae.n_features, analysis->top_k,
                                         options->keep_duplicates, &analysis->top, err));
+    SS_RETURN_IF_ERROR(ss_run_evidence_start(&analysis->evidence, options, &analysis->pass,
+                                             analysis->top_k, err));
     if (options->out_dir != NULL) {
         SS_RETURN_IF_ERROR(ss_run_folder_open(options->out_dir, names_of_files(analysis->files),
                                               options->force, folder, err));
@@ -328,6 +375,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
         .dataset = dataset,
         .options = options == NULL ? &defaults : options,
         .embeddings = SS_RUN_EMBEDDINGS_FILE_CLOSED,
+        .evidence = {.kind = SS_EVIDENCE_NONE},
     };
     *out = NULL;
     SS_TRY(prepare(&analysis, &folder, err));
@@ -355,6 +403,7 @@ out:
     ss_run_pass_release(&analysis.pass);
     ss_stats_fires_release(&analysis.fires);
     ss_stats_top_free(analysis.top);
+    ss_run_evidence_abort(&analysis.evidence);
     ss__arena_release(&analysis.recorder.arena);
     return status;
 }

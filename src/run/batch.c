@@ -71,6 +71,7 @@ ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const struct ss_row *
 {
     SS_GROW_OR_RETURN(batch->texts, batch->texts_capacity, batch->n_rows + 1);
     SS_GROW_OR_RETURN(batch->row_ids, batch->ids_capacity, batch->n_rows + 1);
+    SS_GROW_OR_RETURN(batch->positions, batch->positions_capacity, batch->n_rows + 1);
     const char *copy = ss__arena_strndup(&batch->arena, row->text.data, row->text.n_bytes);
     if (copy == NULL) {
         return ss__fail_nomem(err, "a text");
@@ -78,6 +79,8 @@ ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const struct ss_row *
     SS_RETURN_IF_ERROR(add_note(batch, row, err));
     batch->texts[batch->n_rows] = (struct ss_text){.data = copy, .n_bytes = row->text.n_bytes};
     batch->row_ids[batch->n_rows] = row->id;
+    batch->positions[batch->n_rows] =
+        (struct ss_stats_position){(uint32_t)row->file_index, row->file_row};
     batch->n_rows++;
     return SS_OK;
 }
@@ -172,6 +175,7 @@ void ss_run_batch_release(struct ss_run_batch *batch)
     ss__free(batch->kept);
     ss__free(batch->unembedded);
     ss__free(batch->row_ids);
+    ss__free(batch->positions);
     *batch = (struct ss_run_batch){0};
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "stats/evidence.h"
 #include "tokenizer/tokenizer.h"
 
 /* What became of the rows of a dataset. read = used + skipped. */
@@ -27,7 +28,9 @@ struct ss_run_batch {
     struct ss_text *notes;  /* [n_rows] columns carried along, with the file; else empty */
     struct ss_text *kept;   /* [n_rows] the columns alone: views into the notes */
     uint64_t *row_ids;      /* [n_rows] */
+    struct ss_stats_position *positions; /* [n_rows] in their files */
     size_t n_rows, texts_capacity, notes_capacity, kept_capacity, ids_capacity;
+    size_t positions_capacity;
     struct ss_run_unembedded *unembedded; /* [n_unembedded] but null without kept columns */
     size_t n_unembedded, unembedded_capacity;
     bool has_notes;

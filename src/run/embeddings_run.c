@@ -54,6 +54,7 @@ static ss_status next_row(struct joining *joining, uint64_t number, char text[32
 {
     bool has_row = true;
     *row = (struct ss_row){.id = number,
+                           .file_row = number,
                            .text = {text, 0},
                            .kept = {"", 0},
                            .file = "",

@@ -12,8 +12,10 @@
 #ifndef SS_RUN_EVIDENCE_READ_H
 #define SS_RUN_EVIDENCE_READ_H
 
-#include "base/map.h"
 #include "stats/evidence.h"
+#include "stats/magnitudes.h"
+
+struct ss_weights;
 
 /* A row of a feature's samples: its texts by rank, with their activations (of misses: the
  * pre-activation). Borrowed. */
@@ -49,15 +51,14 @@ struct ss_run_evidence {
     struct ss_sparse codes;  /* [n_texts] activations of each text */
     const float *embeddings; /* [n_texts, width] mapped; finite when it was opened */
 
-    /* The rest belongs to evidence_read.c. */
-    size_t *sample_offsets; /* [F, SS_STATS_N_SAMPLES + 1] into the next two */
+    /* The rest belongs to the readers. */
+    size_t *sample_offsets; /* [F * SS_STATS_N_SAMPLES + 1] into the next two */
     uint32_t *sample_texts;
     float *sample_activations;
-    size_t *bin_offsets; /* [F + 1] */
-    uint32_t *bins;
-    uint64_t *bin_counts;
-    char *bytes; /* of the texts */
-    struct ss__map map;
+    struct ss_stats_magnitude_bins histograms;
+    char *bytes;                /* of the texts */
+    struct ss_weights *weights; /* the embeddings */
+    float *owned;               /* a copy of them, if they cannot be mapped */
 };
 
 /* Open the evidence in a run folder whose manifest says n_features.

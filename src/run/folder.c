@@ -68,6 +68,78 @@ out:
     return status;
 }
 
+/* ---- folders in the folder ---- */
+
+enum { SUBFOLDER_BYTES = 64 };
+
+/* The folder that a name is in; false where it is in none. */
+static bool subfolder_of(const char *name, char out[SUBFOLDER_BYTES])
+{
+    const char *slash = strchr(name, '/');
+    if (slash == NULL || slash - name >= SUBFOLDER_BYTES) {
+        return false;
+    }
+    memcpy(out, name, (size_t)(slash - name));
+    out[slash - name] = '\0';
+    return true;
+}
+
+/* Make the folder of a name. A link in its place is not followed. */
+static ss_status make_subfolder(const struct ss_run_folder *folder, int in, const char *name,
+                                ss_err *err)
+{
+    char sub[SUBFOLDER_BYTES];
+    struct stat facts;
+    if (!subfolder_of(name, sub) || mkdirat(in, sub, 0777) == 0) {
+        return SS_OK;
+    }
+    if (errno != EEXIST) {
+        return ss__fail_errno(err, folder->path, "create a folder in this folder", errno);
+    }
+    return fstatat(in, sub, &facts, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(facts.st_mode)
+               ? SS_OK
+               : ss__fail_file(err, folder->path, SS_E_EXISTS,
+                               "'%s' in it is not a folder; remove it, or name another place",
+                               sub);
+}
+
+static ss_status make_subfolders(const struct ss_run_folder *folder, int in, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; folder->files[i] != NULL && status == SS_OK; i++) {
+        status = make_subfolder(folder, in, folder->files[i], err);
+    }
+    return status;
+}
+
+/* Remove the folders of names as far as they are empty. */
+static void remove_subfolders(const struct ss_run_folder *folder, int in)
+{
+    char sub[SUBFOLDER_BYTES];
+    for (size_t i = 0; folder->files[i] != NULL; i++) {
+        if (subfolder_of(folder->files[i], sub)) {
+            unlinkat(in, sub, AT_REMOVEDIR);
+        }
+    }
+}
+
+static ss_status flush_subfolders(const struct ss_run_folder *folder, int in, ss_err *err)
+{
+    ss_status status = SS_OK;
+    char sub[SUBFOLDER_BYTES];
+    for (size_t i = 0; folder->files[i] != NULL && status == SS_OK; i++) {
+        const int descriptor =
+            subfolder_of(folder->files[i], sub)
+                ? openat(in, sub, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                : -1;
+        if (descriptor >= 0) {
+            status = ss__flush_folder(descriptor, folder->path, err);
+            close(descriptor);
+        }
+    }
+    return status;
+}
+
 /* ---- the lock ---- */
 
 /* The lock's file is removed by its holder: only what still has the name is the lock. */
@@ -128,6 +200,7 @@ static void take_back(const struct ss_run_folder *folder, int staging)
             unlinkat(folder->descriptor - 1, folder->files[i], 0);
         }
     }
+    remove_subfolders(folder, folder->descriptor - 1);
 }
 
 /* Remove what a folder holds, folders in it aside. */
@@ -147,6 +220,23 @@ static void empty_folder(int descriptor)
     closedir(listing);
 }
 
+/* Remove the folders of names with what they hold. */
+static void empty_subfolders(const struct ss_run_folder *folder, int in)
+{
+    char sub[SUBFOLDER_BYTES];
+    for (size_t i = 0; folder->files[i] != NULL; i++) {
+        const int descriptor =
+            subfolder_of(folder->files[i], sub)
+                ? openat(in, sub, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                : -1;
+        if (descriptor >= 0) {
+            empty_folder(descriptor);
+            close(descriptor);
+        }
+    }
+    remove_subfolders(folder, in);
+}
+
 /* Under the lock no run is alive in here. Best effort: what stays is said as content. */
 static void sweep(const struct ss_run_folder *folder)
 {
@@ -162,6 +252,7 @@ static void sweep(const struct ss_run_folder *folder)
                                 : -1;
         if (staging >= 0) {
             take_back(folder, staging);
+            empty_subfolders(folder, staging);
             empty_folder(staging);
             close(staging);
             unlinkat(folder->descriptor - 1, names[i], AT_REMOVEDIR);
@@ -217,7 +308,13 @@ static ss_status make_staging(struct ss_run_folder *folder, ss_err *err)
                      ? ss__fail_nomem(err, "a path")
                      : ss__fail_errno(err, folder->path, "use a folder in this folder", errno);
         unlinkat(folder->descriptor - 1, name, AT_REMOVEDIR);
+        if (folder->staging_descriptor > 0) { /* without a name there is nothing to abort */
+            close(folder->staging_descriptor - 1);
+            folder->staging_descriptor = 0;
+        }
+        goto out;
     }
+    SS_TRY(make_subfolders(folder, folder->staging_descriptor - 1, err));
 out:
     return status;
 }
@@ -266,7 +363,7 @@ void ss_run_folder_fix_error_path(const struct ss_run_folder *folder, ss_err *er
 
 static ss_status drop_old(const struct ss_run_folder *folder, const char *name, ss_err *err)
 {
-    return unlinkat(folder->descriptor - 1, name, 0) == 0 || errno == ENOENT
+    return unlinkat(folder->descriptor - 1, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR
                ? SS_OK
                : ss__fail_file(err, folder->path, SS_E_IO, "cannot remove the old %s: %s", name,
                                strerrordesc_np(errno));
@@ -274,13 +371,16 @@ static ss_status drop_old(const struct ss_run_folder *folder, const char *name, 
 
 static ss_status move(struct ss_run_folder *folder, size_t i, ss_err *err)
 {
+    ss_status status = SS_OK;
     const char *name = folder->files[i];
+    SS_TRY(make_subfolder(folder, folder->descriptor - 1, name, err));
     if (renameat(folder->staging_descriptor - 1, name, folder->descriptor - 1, name) != 0) {
-        return ss__fail_file(err, folder->path, SS_E_IO, "cannot move %s into place: %s", name,
-                             strerrordesc_np(errno));
+        SS_FAIL_FILE(folder->path, SS_E_IO, "cannot move %s into place: %s", name,
+                     strerrordesc_np(errno));
     }
     folder->placed |= 1u << i;
-    return SS_OK;
+out:
+    return status;
 }
 
 ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err)
@@ -298,6 +398,8 @@ ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err)
         SS_RETURN_IF_ERROR(is_new ? move(folder, i, err)
                                   : drop_old(folder, folder->files[i], err));
     }
+    remove_subfolders(folder, in); /* of those that went */
+    SS_RETURN_IF_ERROR(flush_subfolders(folder, in, err));
     SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
     SS_RETURN_IF_ERROR(move(folder, last, err));
     folder->placed = 0; /* all is there, and stays */
@@ -321,11 +423,13 @@ void ss_run_folder_abort(struct ss_run_folder *folder)
 {
     if (folder->staging_descriptor > 0) {
         remove_files(folder, folder->staging_descriptor - 1, ~0u);
+        remove_subfolders(folder, folder->staging_descriptor - 1);
         close(folder->staging_descriptor - 1);
         unlinkat(folder->descriptor - 1, ss__path_name(folder->staging), AT_REMOVEDIR);
     }
     if (folder->placed != 0) {
         remove_files(folder, folder->descriptor - 1, folder->placed);
+        remove_subfolders(folder, folder->descriptor - 1);
     }
     if (folder->lock > 0) {
         unlinkat(folder->descriptor - 1, LOCK_NAME, 0);

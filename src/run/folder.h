@@ -26,7 +26,8 @@ struct ss_run_folder {
  * and the staging folder.
  *
  * files    names that such a run may have, at most 31, NULL at the end; the last of them makes
- *          the folder complete. Borrowed until the end
+ *          the folder complete. One may be in a folder of the folder, "evidence/texts.arrow",
+ *          which is made for it and goes when it is empty. Borrowed until the end
  * Errors   SS_E_EXISTS (something is there, or another program writes into it), SS_E_IO */
 SS_MUST_USE ss_status ss_run_folder_open(const char *path, const char *const *files, bool force,
                                          struct ss_run_folder *folder, ss_err *err);

@@ -23,9 +23,10 @@ static const char *const row_kind_names[SS_N_ROW_KINDS] = {
     [SS_ROW_BLANK] = "blank", [SS_ROW_BAD] = "bad",
 };
 
-static const char *const hashed_outputs[] = {SS_RUN_FILE_RATES, SS_RUN_FILE_TOP,
-                                             SS_RUN_FILE_FEATURES, SS_RUN_FILE_TEXTS,
-                                             SS_RUN_FILE_SKIPPED};
+static const char *const hashed_outputs[] = {
+    SS_RUN_FILE_RATES,          SS_RUN_FILE_TOP,        SS_RUN_FILE_FEATURES,
+    SS_RUN_FILE_TEXTS,          SS_RUN_FILE_SKIPPED,    SS_RUN_FILE_HISTOGRAMS,
+    SS_RUN_FILE_EVIDENCE_TEXTS, SS_RUN_FILE_EMBEDDINGS, SS_RUN_FILE_SAMPLES};
 
 enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 
@@ -379,6 +380,9 @@ static void put_work(struct ss__json_writer *writer, const struct ss_run_manifes
     ss__put_count(writer, "n_reembedded", info->n_rows_reembedded);
     ss__put_number(writer, "error_margin", manifest->error_margin);
     ss__put_number(writer, "largest_error", manifest->largest_error);
+    if (manifest->evidence != NULL) {
+        ss_run_evidence_put_sizes(writer, "evidence", manifest->evidence);
+    }
     ss__put_open(writer, "timings", '{');
     ss__put_number(writer, "seconds", info->seconds);
     ss__put_number(writer, "seconds_waiting_for_rows", manifest->done->seconds_waiting);

@@ -2,6 +2,7 @@
 #ifndef SS_RUN_MANIFEST_H
 #define SS_RUN_MANIFEST_H
 
+#include "run/evidence_gather.h"
 #include "run/pipeline.h"
 #include "run/results.h"
 #include "sae/sae.h"
@@ -18,9 +19,10 @@ struct ss_run_manifest {
     struct ss_sae_counts sae_counts;
     double error_margin, largest_error; /* of embeddings; see struct ss_run_reembed */
     size_t n_threads, batch_tokens;
-    const char *const *warnings; /* [n_warnings] */
-    const size_t *n_warnings;    /* which grows while files are looked at */
-    struct ss_log log;           /* for warnings */
+    const struct ss_run_evidence_gathered *evidence; /* NULL: there is none */
+    const char *const *warnings;                     /* [n_warnings] */
+    const size_t *n_warnings;                        /* which grows while files are looked at */
+    struct ss_log log;                               /* for warnings */
     struct ss__asking *asking;
     const char *folder; /* where the other files lie, to be hashed */
 };

@@ -40,6 +40,11 @@ const char *ss_run_strdup(struct ss_run *run, const char *text);
 #define SS_RUN_FILE_FEATURES "features.csv"
 #define SS_RUN_FILE_TEXTS "top_texts.jsonl"    /* only where columns are kept */
 #define SS_RUN_FILE_SKIPPED "skipped_rows.csv" /* only where rows could not be read */
+/* Of the evidence, if it is kept: */
+#define SS_RUN_FILE_HISTOGRAMS "histograms.npz"
+#define SS_RUN_FILE_EVIDENCE_TEXTS "evidence/texts.arrow"
+#define SS_RUN_FILE_EMBEDDINGS "evidence/embeddings.npy"
+#define SS_RUN_FILE_SAMPLES "evidence/samples.arrow"
 #define SS_RUN_FILE_MANIFEST "run.json"
 
 SS_MUST_USE ss_status ss_run_rates_write(const struct ss_run *run, const char *path,

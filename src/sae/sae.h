@@ -53,6 +53,15 @@ SS_MUST_USE ss_status ss_sae_encode_batch(const ss_sae *sae,
                                           ss_work *work, const struct ss_sae_batch *batch,
                                           struct ss_sparse *out, ss_err *err);
 
+/* ---- pre-activations (sae_pre_activations.c) ---- */
+
+/* Whether the rule compares a number of each feature with a threshold or with others'. */
+bool ss_sae_has_pre_activations(const ss_sae *sae);
+/* That number with the bias: out [n, n_features] of embeddings x [n, width] that the SAE has
+ * encoded. Errors: SS_E_NOMEM, SS_E_STOPPED. Threads: one call per `work` at a time. */
+SS_MUST_USE ss_status ss_sae_pre_activations(const ss_sae *sae, ss_work *work, const float *x,
+                                             size_t n, float *out, ss_err *err);
+
 /* ---- ambiguous rows (sae_margin.c; docs/numerics.md, "Fire sets at high") ---- */
 
 /* A row is ambiguous if it could fire other features were its embedding off by a relative error

@@ -19,6 +19,7 @@ import zlib
 import numpy as np
 import pytest
 
+from arrow_reader import read_arrow
 from conftest import ROOT, SHARED
 from helpers import read_safetensors, write_safetensors
 
@@ -65,7 +66,10 @@ def dataset(tmp_path):
 
 
 def outputs(folder):
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name != "run.json"}
+    """Bytes of the files; of texts.arrow all columns but the name of the dataset's file."""
+    texts, _ = read_arrow(folder / "evidence/texts.arrow")
+    columns = {name: list(map(str, values)) for name, values in texts.items() if name != "file"}
+    return columns | {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in ("run.json", "texts.arrow")}
 
 
 # ---- analyze ----
@@ -94,8 +98,9 @@ def test_analyze_writes_what_numpy_and_json_would(run, model, sae, dataset, tmp_
     out = tmp_path / "run"
     done = run("analyze", "--model", model, "--sae", sae, "--dataset", dataset, "--out", out)
     assert done.code == 0, done.err
-    assert sorted(p.name for p in out.iterdir()) == ["density.png", "density.svg", "features.csv", "fire_rate.npy", "run.json",
-                                                     "top_activations.json"]
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*")) == [
+        "density.png", "density.svg", "evidence", "evidence/embeddings.npy", "evidence/samples.arrow", "evidence/texts.arrow",
+        "features.csv", "fire_rate.npy", "histograms.npz", "run.json", "top_activations.json"]
     rate = np.load(out / "fire_rate.npy")
     copy = io.BytesIO()
     np.save(copy, rate)
@@ -158,7 +163,7 @@ def test_rows_from_parquet_give_the_same_bytes(run, model, sae, tmp_path, name):
         done = run("analyze", "-m", model, "-s", sae, "-d", path, "-o", tmp_path / ending, "-q", "--title", "same", "--text-column", "text")
         assert done.code == 0, done.err
         outs.append(outputs(tmp_path / ending))
-    assert outs[0] == outs[1] and len(outs[0]) == 5
+    assert outs[0] == outs[1] and len(outs[0]) == 17
 
 
 def test_summary_and_json(run, model, sae, dataset, tmp_path):

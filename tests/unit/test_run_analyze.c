@@ -21,9 +21,15 @@
 #define MODEL SS_TEST_DATA "/encoder/mpnet-mean"
 #define DATA SS_TEST_DATA "/run/"
 
-static const char *const result_files[] = {"fire_rate.npy", "top_activations.json",
-                                           "features.csv", "density.svg", "density.png"};
-enum { N_RESULT_FILES = sizeof result_files / sizeof result_files[0] };
+static const char *const result_files[] = {"fire_rate.npy",         "top_activations.json",
+                                           "features.csv",          "density.svg",
+                                           "density.png",           "histograms.npz",
+                                           "evidence/texts.arrow",  "evidence/embeddings.npy",
+                                           "evidence/samples.arrow"};
+enum {
+    N_RESULT_FILES = sizeof result_files / sizeof result_files[0],
+    N_NAMES = N_RESULT_FILES + 1 - 2 /* with run.json; three of them are in one folder */
+};
 
 static char folder[] = "/tmp/saescope-analyze-XXXXXX";
 static ss_encoder *encoder;
@@ -96,7 +102,11 @@ static void remove_run(const char *path)
     assert_int_equal(ss__list_folder(path, &names, &n, NULL), SS_OK);
     for (size_t i = 0; i < n; i++) {
         char *file = ss__path_join(path, names[i]);
-        unlink(file);
+        if (ss__path_look(file) == SS__PATH_FOLDER) {
+            remove_run(file);
+        } else {
+            unlink(file);
+        }
         ss__free(file);
     }
     ss__list_release(names, n);
@@ -131,7 +141,7 @@ static void results_depend_on_rows_alone(void **state)
     struct ss_analyze_options options = {.out_dir = first, .n_threads = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
     ss_run_free(run);
-    assert_int_equal(n_names(first), N_RESULT_FILES + 1);
+    assert_int_equal(n_names(first), N_NAMES);
     for (size_t t = 0; t < 3; t++) {
         for (size_t b = 0; b < 4; b++) {
             options.out_dir = in_folder("again");
@@ -240,7 +250,7 @@ static void full_folder_is_kept(void **state)
     options.force = true;
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
     ss_run_free(run);
-    assert_int_equal(n_names(out), N_RESULT_FILES + 1);
+    assert_int_equal(n_names(out), N_NAMES);
     remove_run(out);
     ss__free(file);
     free(out);
@@ -296,7 +306,7 @@ static void full_disk_leaves_nothing(void **state)
     }
     signal(SIGXFSZ, SIG_DFL);
     /* What was there before is whole. */
-    assert_int_equal(n_names(kept), N_RESULT_FILES + 1);
+    assert_int_equal(n_names(kept), N_NAMES);
     assert_int_equal(ss_run_open_checked(kept, true, NULL, &run, &err), SS_OK);
     ss_run_free(run);
     remove_run(kept);

@@ -1,0 +1,63 @@
+/* Evidence of a run (stats/evidence.h): gathered in the pass, written into the folder. Reading
+ * it back is in evidence_read.h. */
+#ifndef SS_RUN_EVIDENCE_GATHER_H
+#define SS_RUN_EVIDENCE_GATHER_H
+
+#include "base/json_write.h"
+#include "run/pass.h"
+#include "stats/evidence.h"
+#include "stats/magnitudes.h"
+
+/* A zeroed struct is a run without evidence. */
+struct ss_run_evidence_gathered {
+    ss_evidence kind; /* as the sizes came out; SS_EVIDENCE_NONE: nothing is gathered */
+    struct ss_stats_evidence *evidence;
+    struct ss_stats_magnitudes magnitudes;
+    uint64_t *first_rows; /* [n_files] of the files that had rows: over the whole dataset */
+    size_t n_files, files_capacity;
+    struct ss_stats_sample *misses; /* found after the pass: [F, k of both halves], each with
+                                       its pre-activation; NULL: there are none */
+    uint32_t *n_misses;             /* [F, 2] */
+};
+
+/* Choose the sizes and make ready; says on the log which sizes a budget led to. Errors:
+ * SS_E_USAGE (a budget too small), SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_evidence_start(struct ss_run_evidence_gathered *gathered,
+                                            const struct ss_analyze_options *options,
+                                            const struct ss_run_pass *pass, size_t top_k,
+                                            ss_err *err);
+/* Take the rows of a batch. Errors: SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_evidence_take(struct ss_run_evidence_gathered *gathered,
+                                           const struct ss_run_pass_rows *rows, ss_err *err);
+/* After the pass, whose SAE and threads are still there: bring it into order and find the
+ * misses. */
+SS_MUST_USE ss_status ss_run_evidence_finish(struct ss_run_evidence_gathered *gathered,
+                                             const struct ss_run_pass *pass, ss_err *err);
+/* The place of a miss of a half, best first. */
+struct ss_stats_sample *ss_run_evidence_miss(const struct ss_run_evidence_gathered *gathered,
+                                             size_t feature, int half, size_t rank);
+/* Find them (evidence_misses.c). Errors: SS_E_IO, SS_E_STOPPED, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_evidence_find_misses(struct ss_run_evidence_gathered *gathered,
+                                                  const struct ss_run_pass *pass, ss_err *err);
+void ss_run_evidence_abort(struct ss_run_evidence_gathered *gathered);
+
+/* Its files, by the names of results.h. `dataset` is nullable: names of files. */
+struct ss_run_evidence_files {
+    const struct ss_run_evidence_gathered *gathered;
+    const ss_dataset *dataset;
+    struct ss__asking *asking;
+};
+SS_MUST_USE ss_status ss_run_evidence_texts_write(const struct ss_run_evidence_files *files,
+                                                  const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_evidence_embeddings_write(
+    const struct ss_run_evidence_files *files, const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_evidence_samples_write(const struct ss_run_evidence_files *files,
+                                                    const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_histograms_write(const struct ss_run_evidence_files *files,
+                                              const char *path, ss_err *err);
+
+/* The object that run.json and the metadata of the Arrow files have. */
+void ss_run_evidence_put_sizes(struct ss__json_writer *writer, const char *name,
+                               const struct ss_run_evidence_gathered *gathered);
+
+#endif
