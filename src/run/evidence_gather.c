@@ -169,16 +169,6 @@ out:
     return status;
 }
 
-struct ss_stats_sample *ss_run_evidence_miss(const struct ss_run_evidence_gathered *gathered,
-                                             size_t feature, int half, size_t rank)
-{
-    const uint32_t *n = ss_stats_evidence_options(gathered->evidence)->sizes.n_samples;
-    const size_t n_describe = n[SS_STATS_SAMPLE_MISS_DESCRIBE];
-    const size_t n_both = n_describe + n[SS_STATS_SAMPLE_MISS_SCORE];
-    return &gathered
-                ->misses[feature * n_both + (half == SS_STATS_SCORE ? n_describe : 0) + rank];
-}
-
 void ss_run_evidence_abort(struct ss_run_evidence_gathered *gathered)
 {
     ss_stats_evidence_free(gathered->evidence);

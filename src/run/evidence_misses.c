@@ -21,6 +21,16 @@ struct finding {
     size_t active_capacity;
 };
 
+struct ss_stats_sample *ss_run_evidence_miss(const struct ss_run_evidence_gathered *gathered,
+                                             size_t feature, int half, size_t rank)
+{
+    const uint32_t *n = ss_stats_evidence_options(gathered->evidence)->sizes.n_samples;
+    const size_t n_describe = n[SS_STATS_SAMPLE_MISS_DESCRIBE];
+    const size_t n_both = n_describe + n[SS_STATS_SAMPLE_MISS_SCORE];
+    return &gathered
+                ->misses[feature * n_both + (half == SS_STATS_SCORE ? n_describe : 0) + rank];
+}
+
 /* ---- a list: a heap with the worst miss first ---- */
 
 static bool is_worse(const struct ss_stats_sample *a, const struct ss_stats_sample *b)
