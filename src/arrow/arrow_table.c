@@ -8,6 +8,7 @@
 struct ss_arrow_table {
     char *path;
     struct ss__map map;
+    struct ss_source_view view; /* of the map */
     struct ss_arrow_file file;
     struct ss_arrow_output_column *columns; /* [n_columns], without their names */
     size_t *fields;                         /* [n_columns] */
@@ -102,7 +103,11 @@ ss_status ss_arrow_table_open(const char *path, const struct ss_arrow_output_col
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__file_reserve(path, &table->map, err));
-    SS_TRY(ss_arrow_open(table->path, &table->map, &table->file, err));
+    table->view = (struct ss_source_view){.name = table->path,
+                                          .data = table->map.data,
+                                          .n_bytes = table->map.n_bytes,
+                                          .map = table->map};
+    SS_TRY(ss_arrow_open(table->path, &table->view, &table->file, err));
     SS_TRY(find_columns(table, columns, n_columns, err));
     *out = table;
     table = NULL;
