@@ -40,9 +40,10 @@ static ss_status add_column(ss_dataset *dataset, const char *name, size_t n, ss_
         return SS_OK;
     }
     void *keep = dataset->keep;
-    size_t room = dataset->n_keep;
+    size_t capacity = dataset->n_keep;
     char *copy = ss__strndup(name, n);
-    if (copy == NULL || !ss__grow(&keep, &room, dataset->n_keep + 1, sizeof *dataset->keep)) {
+    if (copy == NULL ||
+        !ss__grow(&keep, &capacity, dataset->n_keep + 1, sizeof *dataset->keep)) {
         ss__free(copy);
         return ss__fail_nomem(err, "a column name");
     }
