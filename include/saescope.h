@@ -79,14 +79,20 @@ typedef struct ss_err {
     char message[1024];
 } ss_err;
 
-/* Name of a status, such as "bad data". Never NULL. Threads: any. */
+/* Name of a status, such as "bad data"; never NULL.
+ *
+ * Threads  any */
 SS_API const char *ss_status_name(ss_status status);
 
 /* The exit code a command should end with: 0, 64 usage, 65 data, 66 no input, 69 service,
- * 70 internal, 74 I/O, 75 stopped. Threads: any. */
+ * 70 internal, 74 I/O, 75 stopped.
+ *
+ * Threads  any */
 SS_API int ss_status_exit_code(ss_status status);
 
-/* The version of the library that is linked. Threads: any. */
+/* The version of the library that is linked.
+ *
+ * Threads  any */
 SS_API const char *ss_version(void);
 
 /* ---- files that are cut while they are read ---- */
@@ -96,7 +102,9 @@ SS_API const char *ss_version(void);
  * library installs none, since handlers are the program's. A handler of SIGBUS (sigaction with
  * SA_SIGINFO) that calls this with si_addr and returns where the result is true lets the call
  * under way end with SS_E_IO, which names the file; where it is false, the fault is not the
- * library's. Safe in signal handlers. Threads: any. */
+ * library's.
+ *
+ * Threads  any; safe in signal handlers */
 SS_API bool ss_recover_fault(const void *address);
 
 /* ---- notices and progress ---- */
@@ -138,8 +146,7 @@ struct ss_transfer {
 };
 
 /* As ss_watch, for downloads: a result other than 0 stops, and the next call goes on from
- * there.
- */
+ * there. */
 struct ss_transfer_watch {
     int (*fn)(void *user, const struct ss_transfer *transfer);
     void *user;
@@ -204,9 +211,13 @@ struct ss_cache_list {
     void *memory;
 };
 
-/* List the cache of the hub. cache_dir NULL: as HF_HUB_CACHE or HF_HOME say. A cache that is
- * not there is empty. Gives *out (ss_cache_list_release). Errors: SS_E_USAGE (no place for a
- * cache), SS_E_IO, SS_E_NOINPUT (not readable), SS_E_NOMEM. Threads: any. */
+/* List the cache of the hub. A cache that is not there is empty.
+ *
+ * cache_dir  borrowed; NULL: as HF_HUB_CACHE or HF_HOME say
+ * out        gives (ss_cache_list_release)
+ * Errors     SS_E_USAGE (no place for a cache), SS_E_IO, SS_E_NOINPUT (not readable),
+ *            SS_E_NOMEM
+ * Threads    any */
 SS_API SS_MUST_USE ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out,
                                            ss_err *err);
 SS_API void ss_cache_list_release(struct ss_cache_list *list);
@@ -235,13 +246,18 @@ struct ss_cache_sum {
 
 /* Compare the content of every file in the cache with the hash that names it, and every link
  * with what it leads to. Success also where there are findings. Nothing is changed.
- * Errors: as ss_cache_list, SS_E_STOPPED. Threads: any. */
+ *
+ * Errors   as ss_cache_list, SS_E_STOPPED
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options *options,
                                              struct ss_cache_sum *out, ss_err *err);
 
 /* Remove what nobody can use: unfinished downloads, content that no snapshot names, links that
  * lead nowhere. What is in use by another program, or young enough to be, stays. Nothing is
- * removed through a link. Errors: as ss_cache_list, SS_E_STOPPED. Threads: any. */
+ * removed through a link.
+ *
+ * Errors   as ss_cache_list, SS_E_STOPPED
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
                                             struct ss_cache_sum *out, ss_err *err);
 
@@ -266,13 +282,22 @@ typedef struct ss_work ss_work;
 
 /* Make a workspace with `n_threads` threads, the caller's included (0: one per available core);
  * with fewer where the system does not start as many, which changes no result.
- * Gives *out. Errors: SS_E_NOMEM, SS_E_USAGE. Threads: any. */
+ *
+ * out      gives (ss_work_free); NULL on error
+ * Errors   SS_E_NOMEM, SS_E_USAGE
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err *err);
-SS_API size_t ss_work_n_threads(const ss_work *work); /* that there are */
-/* Ask `stop` during later calls with this workspace; what they gave out is then not complete.
- */
-SS_API void ss_work_set_stop(ss_work *work, struct ss_stop stop);
 SS_API void ss_work_free(ss_work *work);
+
+/* How many threads there are.
+ *
+ * Threads  any */
+SS_API size_t ss_work_n_threads(const ss_work *work);
+
+/* Ask `stop` during later calls with this workspace; what they gave out is then not complete.
+ *
+ * Threads  not during a call with it */
+SS_API void ss_work_set_stop(ss_work *work, struct ss_stop stop);
 
 /* ---- precision ---- */
 
@@ -286,7 +311,9 @@ typedef enum ss_precision {
     SS_N_PRECISIONS
 } ss_precision;
 
-/* "high", "highest", "medium", "low"; never NULL. Threads: any. */
+/* "high", "highest", "medium", "low"; never NULL.
+ *
+ * Threads  any */
 SS_API const char *ss_precision_name(ss_precision precision);
 
 /* ---- encoder ---- */
@@ -323,7 +350,7 @@ SS_API SS_MUST_USE ss_status ss_encoder_open(const char *path,
                                              ss_encoder **out, ss_err *err);
 SS_API void ss_encoder_free(ss_encoder *encoder);
 
-/* Facts about an encoder; strings live as long as it does. Threads: any. */
+/* Facts about an encoder; strings live as long as it does. */
 struct ss_encoder_info {
     const char *path;
     const char *name;            /* as it was opened, else the folder's last component */
@@ -342,6 +369,11 @@ struct ss_encoder_info {
     bool normalized; /* embeddings have unit length; not where they are truncated */
     bool has_mask_head;
 };
+
+/* Facts about an encoder.
+ *
+ * out      written
+ * Threads  any */
 SS_API void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out);
 
 /* Embed texts.
@@ -444,6 +476,11 @@ struct ss_sae_info {
     uint64_t config_num_examples; /* as its config says, 0 if absent; only reported */
     bool normalizes_input;
 };
+
+/* Facts about an SAE.
+ *
+ * out      written; its strings live as long as the SAE
+ * Threads  any */
 SS_API void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out);
 
 /* Activations > 0 of a batch, by row, ascending feature within a row. */
@@ -455,6 +492,10 @@ struct ss_sparse {
     size_t n_rows_room; /* capacity, for reuse */
     size_t n_values_room;
 };
+
+/* Release what it holds, and empty it.
+ *
+ * Threads  any */
 SS_API void ss_sparse_release(struct ss_sparse *sparse);
 
 /* Encode embeddings.
@@ -470,7 +511,10 @@ SS_API void ss_sparse_release(struct ss_sparse *sparse);
 SS_API SS_MUST_USE ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, const float *x,
                                            size_t n, struct ss_sparse *out, ss_err *err);
 
-/* Thresholds of a jumprelu SAE, exp(log_threshold), [n_features]; NULL for other kinds. */
+/* Thresholds of a jumprelu SAE, exp(log_threshold), [n_features], which live as long as it
+ * does; NULL for other kinds.
+ *
+ * Threads  any */
 SS_API const float *ss_sae_thresholds(const ss_sae *sae);
 
 struct ss_convert_options {
@@ -508,8 +552,7 @@ typedef struct ss_dataset ss_dataset;
 typedef enum ss_text_unit { SS_UNIT_LINE, SS_UNIT_PARAGRAPH, SS_UNIT_DOCUMENT } ss_text_unit;
 
 /* What a row that cannot be read does: a broken line of JSON, too many fields, an open quote, a
- * text column that holds something else, bytes that are none of the encoding, too long a row.
- */
+ * text column that holds something else, bytes that are none of the encoding, too long a row. */
 typedef enum ss_bad_rows {
     SS_BAD_ROWS_STOP, /* an error */
     SS_BAD_ROWS_SKIP  /* it is given as SS_ROW_BAD, and the next line is gone on with */
@@ -599,7 +642,9 @@ struct ss_row {
 SS_API SS_MUST_USE ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row,
                                              bool *has_row, ss_err *err);
 
-/* Rows if the files say so without being read, else 0. Threads: caller only. */
+/* Rows if the files say so without being read, else 0.
+ *
+ * Threads  caller only */
 SS_API uint64_t ss_dataset_n_rows(const ss_dataset *dataset);
 
 struct ss_dataset_info {
@@ -613,6 +658,11 @@ struct ss_dataset_info {
      * folder), configuration and split. */
     const char *repository, *commit, *config, *split;
 };
+
+/* Facts about a dataset, as far as it was read.
+ *
+ * out      written; its strings live as long as the dataset
+ * Threads  caller only */
 SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
 
 /* ---- embeddings that were made before ---- */
@@ -629,7 +679,8 @@ typedef struct ss_embeddings ss_embeddings;
  *               pattern with one * that names columns of one number
  * out           gives (ss_embeddings_free); NULL on error
  * Errors        SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED,
- * SS_E_NOMEM Threads       caller only */
+ *               SS_E_NOMEM
+ * Threads       caller only */
 SS_API SS_MUST_USE ss_status ss_embeddings_open(const char *path, const char *column,
                                                 ss_embeddings **out, ss_err *err);
 SS_API void ss_embeddings_free(ss_embeddings *embeddings);
@@ -640,6 +691,11 @@ struct ss_embeddings_info {
     uint64_t n_rows;           /* 0: not known before they are read */
     size_t width;
 };
+
+/* Facts about embeddings.
+ *
+ * out      written; its strings live as long as the embeddings
+ * Threads  caller only */
 SS_API void ss_embeddings_describe(const ss_embeddings *embeddings,
                                    struct ss_embeddings_info *out);
 
@@ -704,18 +760,21 @@ struct ss_analyze_options {
  *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder
  * Threads        caller only
  * Precision      at SS_PRECISION_HIGH every text fires what it fires at SS_PRECISION_HIGHEST:
- * where that could be in doubt it is embedded again there (docs/numerics.md) Memory weights +
- * fixed batches + statistics, whatever the number of rows; and the layers' weights a second
- * time once a text was embedded again Source         tests/unit/test_run_analyze.c,
- * tests/unit/test_run_again.c */
+ *                where that could be in doubt it is embedded again there (docs/numerics.md)
+ * Memory         weights + fixed batches + statistics, whatever the number of rows; and the
+ *                layers' weights a second time once a text was embedded again
+ * Source         tests/unit/test_run_analyze.c, tests/unit/test_run_again.c */
 SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae,
                                         ss_dataset *dataset,
                                         const struct ss_analyze_options *options, ss_run **out,
                                         ss_err *err);
 
-/* Read the results of an earlier analysis from its folder. Gives *out.
- * Errors: SS_E_NOINPUT, SS_E_DATA (an incomplete or damaged folder), SS_E_NOMEM. Threads: any.
- */
+/* Read the results of an earlier analysis from its folder.
+ *
+ * dir      borrowed
+ * out      gives (ss_run_free); NULL on error
+ * Errors   SS_E_NOINPUT, SS_E_DATA (an incomplete or damaged folder), SS_E_NOMEM
+ * Threads  any; the run may then be shared */
 SS_API SS_MUST_USE ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err);
 SS_API void ss_run_free(ss_run *run);
 
@@ -733,6 +792,11 @@ struct ss_run_info {
     size_t n_dead;
     double median_rate_pct; /* over all features */
 };
+
+/* Facts about a run.
+ *
+ * out      written; its strings live as long as the run
+ * Threads  any */
 SS_API void ss_run_describe(const ss_run *run, struct ss_run_info *out);
 
 /* Statistics of one feature. Rates are in percent of used rows, with Wilson 95 % limits;
@@ -746,6 +810,12 @@ struct ss_feature {
     bool dead;
     size_t n_top;
 };
+
+/* Statistics of one feature.
+ *
+ * feature  < n_features
+ * out      written
+ * Threads  any */
 SS_API void ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out);
 
 /* A top text of a feature. In a run read back from a folder `row` is SS_NOWHERE where no
@@ -756,11 +826,19 @@ struct ss_top_text {
     struct ss_text text; /* lives as long as the run */
     struct ss_text kept; /* {"file": …, "kept": {…}} of its row if columns are kept, else "" */
 };
-/* The rank-th (0-based) strongest text of a feature; rank < n_top. */
+
+/* The rank-th (0-based) strongest text of a feature.
+ *
+ * rank     < n_top of the feature
+ * out      written; its texts live as long as the run
+ * Threads  any */
 SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out);
 
 /* The n most frequent features, by falling fires, then rising index; dead ones come last.
- * Writes features [n] and returns how many there are, at most n. Threads: any. */
+ * Returns how many there are, at most n.
+ *
+ * features  [n], written
+ * Threads   any */
 SS_API size_t ss_run_most_frequent(const ss_run *run, size_t n, size_t *features);
 
 /* What features are listed by, the largest first; equal ones by rising index. */
@@ -787,8 +865,12 @@ struct ss_feature_match {
     size_t n_texts; /* of its top texts that hold all words; 0 without words */
 };
 
-/* Find features. Writes matches [n_features of the run], of which the first *n_matches are set.
- * Errors: SS_E_USAGE (no words, not UTF-8), SS_E_NOMEM. Threads: any. */
+/* Find features.
+ *
+ * query    borrowed
+ * matches  [n_features of the run], of which the first *n_matches are written
+ * Errors   SS_E_USAGE (no words, not UTF-8), SS_E_NOMEM
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_run_select(const ss_run *run,
                                            const struct ss_feature_query *query,
                                            struct ss_feature_match *matches, size_t *n_matches,
@@ -807,15 +889,22 @@ struct ss_plot_options {
     bool zoom;         /* of a run: the features that fire alone, the axis over their rates */
 };
 
-/* Draw the density histogram of a run, log10(rate/100 + 1e-10). The format follows the file
- * name: .svg, .png or .pdf. Errors: SS_E_USAGE (another ending, an impossible size),
- * SS_E_EXISTS, SS_E_IO, SS_E_NOMEM. Threads: any. */
+/* Draw the density histogram of a run, log10(rate/100 + 1e-10).
+ *
+ * path     whose extension says the format: .svg, .png or .pdf
+ * options  borrowed; NULL for the defaults
+ * Errors   SS_E_USAGE (another extension, an impossible size), SS_E_EXISTS, SS_E_IO,
+ *          SS_E_NOMEM
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_plot_density(const ss_run *run, const char *path,
                                              const struct ss_plot_options *options,
                                              ss_err *err);
 
-/* Draw the histogram of a jumprelu SAE's thresholds. Errors: as above, and SS_E_UNSUPPORTED for
- * another kind. Threads: any. */
+/* Draw the histogram of a jumprelu SAE's thresholds.
+ *
+ * path     as for ss_plot_density, and so `options`
+ * Errors   those of ss_plot_density, and SS_E_UNSUPPORTED for another kind of SAE
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
                                                 const struct ss_plot_options *options,
                                                 ss_err *err);
@@ -844,8 +933,15 @@ struct ss_embed_options {
 /* Embed a dataset into a .npy file, f32 [rows, width], one row per dataset row. A text that is
  * empty is embedded like any other. Links are followed; a pipe, or a name such as /dev/stdout,
  * gets the whole file at the end. A name that ends as another format does is refused.
- * Errors: SS_E_DATA (a null row), SS_E_USAGE (the name), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED.
- * Threads: caller only. */
+ *
+ * encoder   borrowed
+ * dataset   borrowed, read to its end or to num_examples
+ * out_path  borrowed
+ * options   borrowed; NULL for the defaults
+ * done      nullable, written also on error
+ * Errors    SS_E_DATA (a null row), SS_E_USAGE (the name), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED,
+ *           SS_E_NOMEM, those of ss_dataset_next and ss_encoder_embed
+ * Threads   caller only */
 SS_API SS_MUST_USE ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset,
                                            const char *out_path,
                                            const struct ss_embed_options *options,
@@ -876,17 +972,18 @@ struct ss_encoding {
  *
  * encoder, sae   as for ss_analyze
  * dataset        the same; its kept columns are written beside the features
- * out_path       the ending says the format: .npz, a matrix [rows, features] in CSR form for
+ * out_path       the extension says the format: .npz, a matrix [rows, features] in CSR form for
  *                scipy.sparse.load_npz; .arrow or .feather; .jsonl (docs/formats.md)
  * rows           without a text that ss_analyze uses (null, empty, blank; an embedding of NaN)
  *                are rows without features; under SS_NULL_SKIP they are left out, under
  *                SS_NULL_STOP one that is null or NaN is an error
  * done           nullable, written also on error
- * Errors         those of ss_analyze; SS_E_USAGE (an unknown ending; texts or kept columns in
- * an .npz) Threads        caller only; the bytes of the file depend on neither threads nor
- * batches Memory         as ss_analyze without its statistics; parts of the file wait in
- * unnamed files beside it, as large as it will be Source         docs/formats.md;
- * tests/cli/test_encode.py */
+ * Errors         those of ss_analyze; SS_E_USAGE (an unknown extension; texts or kept columns
+ *                in an .npz)
+ * Threads        caller only; the bytes of the file depend on neither threads nor batches
+ * Memory         as ss_analyze without its statistics; parts of the file wait in unnamed files
+ *                beside it, as large as it will be
+ * Source         docs/formats.md; tests/cli/test_encode.py */
 SS_API SS_MUST_USE ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae,
                                             ss_dataset *dataset, const char *out_path,
                                             const struct ss_encode_options *options,
@@ -924,8 +1021,7 @@ struct ss_report {
     const char *title; /* "A sentence encoder" */
     struct ss_fact *facts;
     size_t n_facts;
-    /* A table below the facts (tensors, columns, first features): header then rows, row-major.
-     */
+    /* A table below the facts (tensors, columns, first features): header then rows, row-major. */
     const char **cells; /* [n_table_rows, n_table_columns], first row the header */
     size_t n_table_rows, n_table_columns;
     const ss_value_kind *kinds; /* [n_table_columns] of the columns */
@@ -933,16 +1029,25 @@ struct ss_report {
 };
 
 /* Find out what a file or folder is; with `check`, read everything in it.
- * Errors: SS_E_NOINPUT, SS_E_DATA and its kin with one sentence. Gives *out
- * (ss_report_release). Threads: any. */
+ *
+ * path     borrowed
+ * options  borrowed; NULL for the defaults
+ * out      gives (ss_report_release)
+ * Errors   SS_E_NOINPUT, SS_E_USAGE (an unknown `as`), SS_E_STOPPED, SS_E_NOMEM, and what
+ *          opening and reading such a thing gives
+ * Threads  any */
 SS_API SS_MUST_USE ss_status ss_inspect(const char *path,
                                         const struct ss_inspect_options *options,
                                         struct ss_report *out, ss_err *err);
 SS_API void ss_report_release(struct ss_report *report);
 
 /* Call `fn` with the next rows of a file as JSON objects, all columns, until it returns other
- * than 0 or `limit` rows were given (0: all). `json` is one line without a newline.
- * Errors: as ss_dataset_next. Threads: caller only. */
+ * than 0 or `limit` rows were given (0: all). `json` is one line without a newline, borrowed
+ * until `fn` returns.
+ *
+ * paths    [n_paths], borrowed, as for ss_dataset_open, and so `options`
+ * Errors   those of ss_dataset_open and ss_dataset_next
+ * Threads  caller only */
 SS_API SS_MUST_USE ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
                                                   const struct ss_dataset_options *options,
                                                   uint64_t limit,

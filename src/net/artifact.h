@@ -39,7 +39,8 @@ bool ss_net_artifact_is_name(const char *text);
  * Errors   SS_E_USAGE (not a name), SS_E_NOINPUT (not there or no permission), SS_E_DATA (the
  *          store's responses, a digest), SS_E_UNSUPPORTED (bucket references), SS_E_NETWORK,
  *          SS_E_IO, SS_E_STOPPED, SS_E_NOMEM; a partial file that the next call goes on with
- * may stay in the cache Threads  the client's */
+ *          may stay in the cache
+ * Threads  the client's */
 SS_MUST_USE ss_status ss_net_artifact_fetch(struct ss_net *net, const char *name,
                                             const struct ss_net_artifact_options *options,
                                             char **folder, ss_err *err);

@@ -102,7 +102,8 @@ struct ss_net_hub_file {
  *          becomes false, and out->commit is still told
  * Errors   SS_E_NOINPUT (no repository, revision or file; no access), SS_E_NETWORK, SS_E_DATA
  *          (headers that make no sense), SS_E_STOPPED, SS_E_NOMEM: sentences that say what to
- * do Source   tests/net/test_hub.py */
+ *          do
+ * Source   tests/net/test_hub.py */
 SS_MUST_USE ss_status ss_net_hub_file_metadata(struct ss_net_hub *hub,
                                                const struct ss_net_hub_name *name,
                                                struct ss_net_hub_file *out, bool *exists,

@@ -128,10 +128,12 @@ struct ss_net_response {
  * Success   a response came, whatever its code: see ss_net_check. With a sink, `begin` and
  *           `take` ran only if the code is 2xx.
  * Retries   as the policy says; with a sink never after its first byte (ss_net_remote
- * resumes). A POST is repeated too: send queries only. Errors    SS_E_NETWORK (offline,
- * unreachable, certificate, stall, broken, against the protocol or the policy), SS_E_LIMIT
- * (body larger than max_bytes), SS_E_STOPPED, SS_E_USAGE (not a URL), SS_E_NOMEM, and
- * those of the sink; on error the response is empty Threads   the client's */
+ *           resumes). A POST is repeated too: send queries only.
+ * Errors    SS_E_NETWORK (offline, unreachable, certificate, stall, broken, against the
+ *           protocol or the policy), SS_E_LIMIT (body larger than max_bytes), SS_E_STOPPED,
+ *           SS_E_USAGE (not a URL), SS_E_NOMEM, and those of the sink; on error the
+ *           response is empty
+ * Threads   the client's */
 SS_MUST_USE ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
                                   struct ss_net_response *response, ss_err *err);
 void ss_net_response_release(struct ss_net_response *response);

@@ -211,3 +211,47 @@ def test_files_do_not_call_each_other_in_circles():
 
 def test_a_circle_is_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == {frozenset({"b", "c"})}
+
+
+# ---- contracts of the public headers ----
+
+FIELD = re.compile(r"\b(Errors|Threads|Memory|Source|Precision|Cost|Ties|Retries)(:| {2,})")
+
+
+def public_functions(text):
+    """(name, result, comment) of each function; a comment holds for those that follow it without a blank line."""
+    comment = ""
+    for block in re.split(r"\n\n", text):
+        rest = block
+        while True:
+            found = re.search(r"/\*.*?\*/(?=\s*\n)|SS_API\s[^;]*;", rest, re.S)
+            if found is None:
+                break
+            piece, rest = found.group(0), rest[found.end():]
+            if piece.startswith("/*"):
+                comment = piece
+            else:
+                yield re.search(r"\b(ss_[a-z0-9_]+)\(", piece).group(1), piece, comment
+        comment = ""
+
+
+@pytest.mark.parametrize("header", ["include/saescope.h"])
+def test_public_functions_carry_contracts(header):
+    wrong = []
+    for name, declaration, comment in public_functions((ROOT / header).read_text(encoding="utf8")):
+        lines = [re.sub(r"^(/\*| \*) ?", "", line) for line in comment.splitlines()]
+        fields = {found.group(1) for line in lines if (found := re.match(r"(\w+) {2,}\S", line))}
+        needed = {"Threads"} | ({"Errors"} if "ss_status " in declaration.split(name)[0] else set())
+        wrong += [f"{header}: {name} has no line that begins with '{field}  '" for field in sorted(needed - fields)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_fields_of_contracts_begin_a_line():
+    """A formatter that fills paragraphs would run them together: .clang-format leaves comments alone."""
+    assert re.search(r"^ReflowComments: +false$", (ROOT / ".clang-format").read_text(encoding="utf8"), re.M)
+    wrong = []
+    for path in sorted((ROOT / "include").glob("*.h")) + [p for p in sources(SRC) if p.suffix == ".h"]:
+        for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
+            if line.startswith((" * ", "/* ")) and any(line[:f.start()].strip(" /*") for f in re.finditer(r"\b(Errors|Threads|Memory|Source|Precision|Cost|Ties|Retries) {2,}\S", line)):
+                wrong.append(f"{path.relative_to(ROOT)}:{number}: {line}")
+    assert not wrong, "\n".join(wrong)
