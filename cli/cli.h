@@ -252,6 +252,11 @@ void cli_complete_fish(FILE *to);
 int cli_usage_error(const struct cli_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A message of the library as users of the program know it: `text_column` is --text-column.
+ * Returns `message` where it names no option or is longer than `out`, which else has it. */
+enum { CLI_MESSAGE_BYTES = 2048 };
+const char *cli_name_flags(const char *message, char out[CLI_MESSAGE_BYTES]);
+
 /* Print an error of the library on stderr and return its exit code. The second says in addition
  * that nothing was written to `out`, if the command was stopped. */
 int cli_fail(const ss_err *err);

@@ -63,7 +63,7 @@ static void print_table(const struct ss_report *report, bool colours)
 /* Numbers as people read them: separators in whole ones, six digits of others. */
 static void print_value(const struct ss_fact *fact)
 {
-    char text[32], *end = NULL;
+    char text[32], message[CLI_MESSAGE_BYTES], *end = NULL;
     if (fact->kind == SS_VALUE_NUMBER) {
         const unsigned long long whole = strtoull(fact->value, &end, 10);
         if (*end == '\0') {
@@ -72,7 +72,7 @@ static void print_value(const struct ss_fact *fact)
             printf("%.6g", strtod(fact->value, NULL));
         }
     } else {
-        cli_print_safely(stdout, cli_text_of(as_word(fact->value, fact->kind)), 0);
+        cli_print_safely(stdout, cli_text_of(as_word(cli_name_flags(fact->value, message), fact->kind)), 0);
     }
 }
 
@@ -141,6 +141,7 @@ static const char *const type_names[] = {
 
 static void print_json_report(const struct ss_report *report, const char *path)
 {
+    char message[CLI_MESSAGE_BYTES];
     printf("{\"schema\": 1, \"path\": ");
     cli_print_json(stdout, cli_text_of(path));
     printf(", \"type\": \"%s\", \"is\": ", type_names[report->kind]);
@@ -148,7 +149,8 @@ static void print_json_report(const struct ss_report *report, const char *path)
     for (size_t i = 0; i < report->n_facts; i++) {
         printf(", ");
         print_key(report->facts[i].name);
-        print_json_value(report->facts[i].value, report->facts[i].kind);
+        print_json_value(cli_name_flags(report->facts[i].value, message),
+                         report->facts[i].kind);
     }
     if (report->n_table_rows > 1) {
         print_json_table(report);

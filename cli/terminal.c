@@ -18,13 +18,43 @@ void cli_errors_as_json(void)
     writes_json = true;
 }
 
+const char *cli_name_flags(const char *message, char out[CLI_MESSAGE_BYTES])
+{
+    const size_t n = strlen(message);
+    if (strchr(message, '`') == NULL || n >= CLI_MESSAGE_BYTES) {
+        return message;
+    }
+    memcpy(out, message, n + 1);
+    for (char *at = strchr(out, '`'); at != NULL; at = strchr(at + 1, '`')) {
+        char *const end = strchr(at + 1, '`');
+        ss_option option = SS_OPTION_NONE;
+        if (end == NULL) {
+            break;
+        }
+        *end = '\0';
+        if (ss_option_parse(at + 1, &option)) {
+            const size_t n_name = (size_t)(end - at) - 1;
+            memmove(at + 2, at + 1, n_name); /* as long as with its accents */
+            memcpy(at, "--", 2);
+            for (char *c = at + 2; c < at + 2 + n_name; c++) {
+                *c = (char)(*c == '_' ? '-' : *c);
+            }
+            at = end;
+        } else {
+            *end = '`';
+        }
+    }
+    return out;
+}
+
 /* {"schema": 1, "error": {"status": …, "exit": N, "message": …, facts that are known}} */
 static void print_json_error(const ss_err *err)
 {
+    char message[CLI_MESSAGE_BYTES];
     fputs("{\"schema\": 1, \"error\": {\"status\": ", stderr);
     cli_print_json(stderr, cli_text_of(ss_status_name(err->code)));
     fprintf(stderr, ", \"exit\": %d, \"message\": ", ss_status_exit_code(err->code));
-    cli_print_json(stderr, cli_text_of(err->message));
+    cli_print_json(stderr, cli_text_of(cli_name_flags(err->message, message)));
     if (err->file[0] != '\0') {
         fputs(", \"file\": ", stderr);
         cli_print_json(stderr, cli_text_of(err->file));
@@ -65,12 +95,13 @@ int cli_usage_error(const struct cli_command *command, const char *format, ...)
 
 int cli_fail(const ss_err *err)
 {
+    char message[CLI_MESSAGE_BYTES];
     if (writes_json) {
         print_json_error(err);
         return ss_status_exit_code(err->code);
     }
     fputs("saescope: ", stderr);
-    cli_print_safely(stderr, cli_text_of(err->message), 0);
+    cli_print_safely(stderr, cli_text_of(cli_name_flags(err->message, message)), 0);
     fputc('\n', stderr);
     return ss_status_exit_code(err->code);
 }
@@ -115,6 +146,8 @@ void cli_print_json_warnings(void)
 static void print_notice(void *user, ss_level level, const char *sentence)
 {
     const struct cli_values *values = user;
+    char message[CLI_MESSAGE_BYTES];
+    sentence = cli_name_flags(sentence, message);
     if (level == SS_LEVEL_WARNING && n_warnings < MOST_WARNINGS) {
         snprintf(warnings[n_warnings++], WARNING_BYTES, "%s", sentence);
     }

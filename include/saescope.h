@@ -67,11 +67,72 @@ typedef enum ss_status {
 /* Where there is no row or byte offset to name. */
 #define SS_NOWHERE UINT64_MAX
 
+/* What a user of the library, of the program or of a binding may set. Messages name an option by
+ * its id between grave accents, as in "say which with `text_column`"; the program shows a flag
+ * in its place, a binding its argument. */
+typedef enum ss_option {
+    SS_OPTION_NONE = 0,
+    SS_OPTION_MODEL,
+    SS_OPTION_EMBEDDINGS,
+    SS_OPTION_EMBEDDING_COLUMN,
+    SS_OPTION_SAE,
+    SS_OPTION_DATASET,
+    SS_OPTION_SPLIT,
+    SS_OPTION_CONFIG,
+    SS_OPTION_CACHE_DATASET,
+    SS_OPTION_OUT,
+    SS_OPTION_TEXT_COLUMN,
+    SS_OPTION_KEEP,
+    SS_OPTION_FORMAT,
+    SS_OPTION_TEXT_UNIT,
+    SS_OPTION_CSV,
+    SS_OPTION_ENCODING,
+    SS_OPTION_FIELD,
+    SS_OPTION_ON_BAD_ROW,
+    SS_OPTION_NUM_EXAMPLES,
+    SS_OPTION_SKIP_EMPTY,
+    SS_OPTION_NULL,
+    SS_OPTION_WITH_TEXT,
+    SS_OPTION_TOP_K,
+    SS_OPTION_KEEP_DUPLICATES,
+    SS_OPTION_PROMPT,
+    SS_OPTION_PROMPT_NAME,
+    SS_OPTION_MAX_TOKENS,
+    SS_OPTION_TRUNCATE_DIM,
+    SS_OPTION_PRECISION,
+    SS_OPTION_SAE_FORMAT,
+    SS_OPTION_SAE_TOP_K,
+    SS_OPTION_TO,
+    SS_OPTION_ALLOW_ROUNDING,
+    SS_OPTION_BATCHTOPK,
+    SS_OPTION_BATCHTOPK_THRESHOLD,
+    SS_OPTION_CALIBRATION_ROWS,
+    SS_OPTION_BATCH_ROWS,
+    SS_OPTION_AS,
+    SS_OPTION_THREADS,
+    SS_OPTION_BATCH_TOKENS,
+    SS_OPTION_FORCE,
+    SS_OPTION_OFFLINE,
+    SS_N_OPTIONS
+} ss_option;
+
+/* The id of an option, such as "text_column"; "" for SS_OPTION_NONE. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_option_name(ss_option option);
+
+/* The option with an id. False, and *option as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_option_parse(const char *name, ss_option *option);
+
 /* What went wrong. `message` is a whole sentence; the other fields repeat its facts for
- * programs: the file ("" if none), the byte offset and row (SS_NOWHERE if none), and the
- * tensor, column, key or option concerned ("" if none). A caller may leave it uninitialised. */
+ * programs: the option that it names first, the file ("" if none), the byte offset and row
+ * (SS_NOWHERE if none), and the tensor, column or key concerned ("" if none). A caller may leave
+ * it uninitialised. */
 typedef struct ss_err {
     ss_status code;
+    ss_option option;
     uint64_t offset;
     uint64_t row;
     char item[160];
@@ -315,6 +376,11 @@ typedef enum ss_precision {
  *
  * Threads  any */
 SS_API const char *ss_precision_name(ss_precision precision);
+
+/* The precision with a name. False, and *precision as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_precision_parse(const char *name, ss_precision *precision);
 
 /* ---- encoder ---- */
 

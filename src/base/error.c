@@ -65,6 +65,24 @@ static void err_reset(ss_err *err, ss_status code)
     err->message[0] = '\0';
 }
 
+/* The first option that the message names, between grave accents. */
+static ss_option option_in(const char *message)
+{
+    char name[32];
+    ss_option option = SS_OPTION_NONE;
+    for (const char *at = strchr(message, '`'); at != NULL; at = strchr(at + 1, '`')) {
+        const size_t n = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
+        if (n > 0 && n < sizeof name && at[1 + n] == '`') {
+            memcpy(name, at + 1, n);
+            name[n] = '\0';
+            if (ss_option_parse(name, &option)) {
+                return option;
+            }
+        }
+    }
+    return SS_OPTION_NONE;
+}
+
 ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...)
 {
     if (err != NULL) {
@@ -73,6 +91,7 @@ ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...)
         va_start(arguments, format);
         ss__vsnprintf(err->message, sizeof err->message, format, arguments);
         va_end(arguments);
+        err->option = option_in(err->message);
     }
     return code;
 }
@@ -85,6 +104,7 @@ ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const cha
         va_start(arguments, format);
         ss__vsnprintf(err->message, sizeof err->message, format, arguments);
         va_end(arguments);
+        err->option = option_in(err->message);
         ss__err_in_file(err, file);
     }
     return code;
@@ -131,6 +151,15 @@ void ss__err_about(ss_err *err, const char *item)
 {
     if (err != NULL) {
         snprintf(err->item, sizeof err->item, "%s", item);
+    }
+}
+
+void ss__err_append(ss_err *err, const char *text)
+{
+    if (err != NULL) {
+        const size_t n = strlen(err->message);
+        snprintf(err->message + n, sizeof err->message - n, "%s", text);
+        err->option = option_in(err->message);
     }
 }
 

@@ -58,7 +58,9 @@
         goto out;                                                                              \
     } while (0)
 
-/* Fill `err` (nullable) with a sentence and return `code`. */
+/* Fill `err` (nullable) with a sentence and return `code`. Messages name an option by its id
+ * between grave accents, "say which with `text_column`", and no flag: what a user calls it is
+ * the program's matter. The first one is err->option, too. */
 ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...) SS_PRINTF(3, 4);
 
 /* As ss__fail, with "FILE: " before the sentence and err->file set. */
@@ -76,6 +78,9 @@ ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int e
 void ss__err_at_row(ss_err *err, uint64_t row);
 void ss__err_at_offset(ss_err *err, uint64_t offset);
 void ss__err_about(ss_err *err, const char *item);
+
+/* Add to the end of its message, such as a way out: "; `on_bad_row` skip leaves it out". */
+void ss__err_append(ss_err *err, const char *text);
 
 /* Put "FILE: " before the sentence of an error that has no file yet. */
 void ss__err_in_file(ss_err *err, const char *file);

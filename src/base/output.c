@@ -85,7 +85,7 @@ static ss_status check_name(const struct ss__out *out, ss_err *err)
     }
     if (is_there && out->is_kept) {
         return ss__fail_file(err, out->path, SS_E_EXISTS,
-                             "this file exists; name another one, or replace it with --force");
+                             "this file exists; name another one, or replace it with `force`");
     }
     return is_there ? check_replaceable(out, &facts, err) : SS_OK;
 }
@@ -278,7 +278,7 @@ static ss_status put_in_place(struct ss__out *out, ss_err *err)
     if (renamed != 0 && errno == EEXIST) {
         return ss__fail_file(err, out->path, SS_E_EXISTS,
                              "this file has come to be meanwhile and is left alone; name "
-                             "another one, or replace it with --force");
+                             "another one, or replace it with `force`");
     }
     if (renamed != 0) {
         return ss__fail_errno(err, out->path, "rename", errno);

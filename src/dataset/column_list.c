@@ -144,7 +144,7 @@ static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
         if (dataset->columns[i].holds_rows) {
             ss__buf_printf(out,
                            "; '%.60s' holds a list of objects: if those are the rows, read "
-                           "them with --field %.60s",
+                           "them with `field` %.60s",
                            dataset->columns[i].name, dataset->columns[i].name);
             return;
         }

@@ -77,7 +77,7 @@ static const char *find_doubt(const ss_dataset *dataset, const char **about)
         *about = column->name;
         if (may_hold_texts(dataset, column)) {
             return "there is no column 'text', and more than one may hold the texts: say which "
-                   "with --text-column; nothing but nulls, or strings and others, was seen yet "
+                   "with `text_column`; nothing but nulls, or strings and others, was seen yet "
                    "of '";
         }
         if (column->holds_rows) {
@@ -87,7 +87,7 @@ static const char *find_doubt(const ss_dataset *dataset, const char **about)
             column->name[0] != '\0' &&
             ss__parse_double(column->name, strlen(column->name), &number)) {
             return "the first line does not look like a header, so that no column is taken for "
-                   "the texts unasked; say --text-column, or --csv "
+                   "the texts unasked; say `text_column`, or `csv` "
                    "header=none,column_names=..., "
                    "for there is a column '";
         }
@@ -111,7 +111,7 @@ static ss_status infer_column(ss_dataset *dataset, const char **name, ss_err *er
                                      n_texts == 0
                                          ? "there is no column of strings"
                                          : "there is no column 'text' and more than one of "
-                                           "strings; say which with --text-column",
+                                           "strings; say which with `text_column`",
                                      "", err);
     }
     const char *doubt = find_doubt(dataset, &about);

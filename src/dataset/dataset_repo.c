@@ -46,7 +46,7 @@ static ss_status add_folder(const char *folder, const struct ss_repo_request *re
     struct ss_repo_choice choice = {.kind = NULL};
     if (ss__path_look(folder) != SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
-                     "is a file; --split and --config need a dataset folder");
+                     "is a file; `split` and `config` need a dataset folder");
     }
     SS_TRY(ss_dataset_list_folder(folder, false, use->log, &files.paths, &files.n, err));
     SS_TRY(look_at_folder(&files, &card, use->log, err));
@@ -91,7 +91,7 @@ static ss_status add_one(const char *path, const struct ss_repo_request *request
     }
     if (ss_source_is_remote(path)) {
         return chooses ? ss__fail_file(err, path, SS_E_USAGE,
-                                       "--split and --config choose from a dataset repository")
+                                       "`split` and `config` choose from a dataset repository")
                        : ss_dataset_file_list_take(&use->paths, ss__strdup(path), err);
     }
     return chooses ? add_folder(path, request, use, err) : add_local(path, use, err);

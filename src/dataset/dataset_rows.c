@@ -27,9 +27,7 @@ static void complete(const ss_dataset *dataset, ss_format_fault fault, ss_err *e
     ss__err_at_row(err, dataset->next_id);
     if (err != NULL && fault != SS_FORMAT_FAULT_NONE &&
         dataset->on_bad_row == SS_BAD_ROWS_STOP) {
-        const size_t n = strlen(err->message);
-        snprintf(err->message + n, sizeof err->message - n,
-                 "; --on-bad-row skip leaves such rows out");
+        ss__err_append(err, "; `on_bad_row` skip leaves such rows out");
     }
 }
 

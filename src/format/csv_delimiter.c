@@ -72,7 +72,7 @@ static ss_status refuse(const struct ss_format_csv *csv, char found, ss_err *err
     return ss__fail_file(
         err, csv->stream->name, SS_E_DATA,
         "its first line, '%.*s', is one column if '%s' is the delimiter; say which it is with "
-        "--csv delimiter=%s, or delimiter=%s if it is one column",
+        "`csv` delimiter=%s, or delimiter=%s if it is one column",
         (int)n_line, csv->row, spelt(csv->syntax.delimiter[0], given), spelt(found, meant),
         given);
 }
@@ -88,7 +88,7 @@ static ss_status refuse_mark(struct ss_format_csv *csv, ss_err *err)
     const char c = text.n_bytes == 5 ? text.data[4] : csv->syntax.delimiter[0];
     return ss__fail_file(err, csv->stream->name, SS_E_DATA,
                          "its first line, 'sep=%c', tells the delimiter and is no header; read "
-                         "it with --csv delimiter=%s,skiprows=1",
+                         "it with `csv` delimiter=%s,skiprows=1",
                          c, spelt(c, meant));
 }
 
@@ -141,7 +141,7 @@ ss_status ss_format_csv_find_delimiter(struct ss_format_csv *csv, ss_err *err)
         csv->syntax.delimiter[0] = found;
         if (csv->log != NULL) {
             ss__log(csv->log, SS_LEVEL_NOTICE,
-                    "%s: fields are parted by '%s', as its first lines are; --csv delimiter= "
+                    "%s: fields are parted by '%s', as its first lines are; `csv` delimiter= "
                     "says otherwise",
                     csv->stream->name, spelt(found, name));
         }

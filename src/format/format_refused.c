@@ -31,14 +31,14 @@
     "save the table as CSV or Parquet"
 #define ARRAY                                                                                  \
     "is an array of numbers (.npy, .npz), not a dataset of texts; embeddings are given by "    \
-    "--embeddings"
+    "`embeddings`"
 #define WEIGHTS "holds the weights of a model, not rows of text"
 #define TFRECORD "is a TFRecord file, which is not read; save the rows as Parquet or JSON Lines"
 #define OTHER_ARCHIVE "is an archive of a kind that is not read (7z, RAR); unpack it first"
 #define OTHER_PACKED                                                                           \
     "is compressed in a way that is not read; decompress it, or use gzip, zstd, bzip2, xz or " \
     "lz4"
-#define UTF16 "is UTF-16 text; read it with --encoding utf-16"
+#define UTF16 "is UTF-16 text; read it with `encoding` utf-16"
 #define FEATHER1 "is a Feather file of version 1; save it as version 2 or as Parquet"
 #define ZIP                                                                                    \
     "is a zip archive; those are read from files on disk whose name ends in .zip, others "     \

@@ -272,7 +272,7 @@ ss_status ss_format_json_refuse_rivals(struct ss_format_json_reader *reader, ss_
             char problem[400];
             snprintf(problem, sizeof problem,
                      "texts are taken from '%.100s', which was the only column of strings, but "
-                     "here '%.100s' holds one too; say which with --text-column",
+                     "here '%.100s' holds one too; say which with `text_column`",
                      reader->selected, column->name);
             status = ss_format_json_items_fail(&reader->items, reader->stream,
                                                reader->row_offset, problem, err);

@@ -196,7 +196,7 @@ static ss_status check_width(const struct ss_format_csv *csv, uint64_t offset, s
              csv->n_rows > 0
                  ? ""
                  : "; if all rows begin with a field that the header does not name, "
-                   "name all: --csv header=0,column_names=index|...");
+                   "name all: `csv` header=0,column_names=index|...");
     return csv->record.n_fields <= csv->n_columns
                ? SS_OK
                : ss_format_csv_fail(csv, offset, problem, err);

@@ -313,7 +313,7 @@ ss_status ss_net_need_online(const struct ss_net *net, const char *what, ss_err 
     }
     return ss__fail(err, SS_E_NETWORK,
                     "%.400s: not asked for, because of %s; fetch it first, or leave that out",
-                    what, variable == NULL ? "--offline" : variable);
+                    what, variable == NULL ? "`offline`" : variable);
 }
 
 ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,

@@ -111,7 +111,7 @@ static ss_status fail_config(const struct chooser *chooser, const char *asked, s
         asked == NULL
             ? ss__fail_file(err, chooser->repo->name, SS_E_USAGE,
                             "has several configurations and none is the default; say which "
-                            "with --config: %s",
+                            "with `config`: %s",
                             text == NULL ? "" : text)
             : ss__fail_file(err, chooser->repo->name, SS_E_USAGE,
                             "has no configuration '%.80s'; it has %s", asked,
@@ -141,7 +141,7 @@ static ss_status find_config(const struct chooser *chooser, const char *asked,
             return ss__fail_file(
                 err, chooser->repo->name, SS_E_DATA,
                 "its card has two default configurations, '%.80s' and '%.80s'; "
-                "say which with --config",
+                "say which with `config`",
                 (*out)->name, config->name);
         }
         *out = config;
@@ -168,7 +168,7 @@ static ss_status fail_split(const struct chooser *chooser, const struct ss_repo_
     const ss_status status =
         asked == NULL
             ? ss__fail_file(err, chooser->repo->name, SS_E_USAGE,
-                            "has several splits; say which with --split: %s",
+                            "has several splits; say which with `split`: %s",
                             text == NULL ? "" : text)
             : ss__fail_file(err, chooser->repo->name, SS_E_USAGE,
                             "has no split '%.80s'; it has %s", asked, text == NULL ? "" : text);
@@ -231,7 +231,7 @@ static ss_status choose_split(const struct chooser *chooser, const struct place 
         ss__fail(
             err, SS_E_USAGE,
             "'%.80s' is a slice of a split, which a stream cannot take; take the split and "
-            "stop after N rows with --num-examples",
+            "stop after N rows with `num_examples`",
             asked);
         ss__err_about(err, "split");
         return SS_E_USAGE;

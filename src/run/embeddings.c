@@ -58,7 +58,7 @@ static ss_status refuse_arrays(const ss_embeddings *embeddings, size_t n_found, 
     SS_TRY(ss__buf_check(&list, err));
     if (embeddings->column != NULL) {
         SS_FAIL_FILE(embeddings->path, SS_E_DATA,
-                     "there is no array of numbers '%.80s' (--embedding-column); there are "
+                     "there is no array of numbers '%.80s' (`embedding_column`); there are "
                      "%.*s",
                      embeddings->column, (int)list.n_bytes, list.data);
     }
@@ -66,7 +66,7 @@ static ss_status refuse_arrays(const ss_embeddings *embeddings, size_t n_found, 
                  n_found == 0 ? "there is no array of embeddings: expected two dimensions, "
                                 "rows and width, found %.*s"
                               : "there are several arrays of two dimensions; say which with "
-                                "--embedding-column: %.*s",
+                                "`embedding_column`: %.*s",
                  (int)list.n_bytes, list.data);
 out:
     ss__buf_release(&list);

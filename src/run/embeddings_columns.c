@@ -128,7 +128,7 @@ static ss_status choose_series(struct choosing *choosing, struct ss_run_embeddin
                : ss__fail_file(
                      err, choosing->path, SS_E_DATA,
                      "there is no column of lists of numbers, but %zu columns of one number "
-                     "each%s; say which are the embeddings with --embedding-column 'NAME*', or "
+                     "each%s; say which are the embeddings with `embedding_column` 'NAME*', or "
                      "store them as one column of lists or as .npy",
                      n_singles, n_series > 1 ? " in more than one series" : "");
 }
@@ -232,7 +232,7 @@ static ss_status choose(struct choosing *choosing, struct ss_run_embedding_colum
     if (n_lists > 1) {
         return ss__fail_file(err, choosing->path, SS_E_DATA,
                              "there are several columns of lists; say which holds the "
-                             "embeddings with --embedding-column");
+                             "embeddings with `embedding_column`");
     }
     return n_lists == 1 ? give_one(only, out, err) : choose_series(choosing, out, err);
 }

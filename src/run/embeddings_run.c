@@ -33,7 +33,7 @@ static ss_status fail_counts(const struct joining *joining, uint64_t n_embedding
         ss__format_count(n_embeddings, embeddings), more[0] == 'e' ? " or more" : "",
         ss__format_count(n_rows, rows), more[0] == 'r' ? " or more" : "",
         n_embeddings < n_rows ? ": were rows without a text left out when they were made "
-                                "(saescope embed --null zero or nan keeps their place)?"
+                                "(saescope embed `null` zero or nan keeps their place)?"
                               : "");
 }
 
@@ -86,7 +86,7 @@ static ss_status refuse(const struct joining *joining, uint64_t number, ss_err *
 {
     ss__fail_file(err, joining->info.path, SS_E_NONFINITE,
                   "row %" PRIu64 " of the embeddings, counted from 0, is missing (all NaN); "
-                  "--null zero keeps the place of such rows, --skip-empty leaves them out",
+                  "`null` zero keeps the place of such rows, `skip_empty` leaves them out",
                   number);
     ss__err_at_row(err, number);
     return SS_E_NONFINITE;

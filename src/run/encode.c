@@ -155,7 +155,7 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
         .user = &writing,
     };
     if (options->null_rule == SS_NULL_NAN) {
-        SS_FAIL(SS_E_USAGE, "a row of features cannot be NaN; --null zero makes it empty");
+        SS_FAIL(SS_E_USAGE, "a row of features cannot be NaN; `null` zero makes it empty");
     }
     set_rule(&writing, options);
     SS_TRY(open_file(&writing, dataset, options, err));

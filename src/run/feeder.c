@@ -100,7 +100,7 @@ static ss_status refuse(const struct ss_row *row, ss_err *err)
     const ss_status status =
         ss__fail_file(err, row->file, SS_E_DATA,
                       "row %" PRIu64 " of the dataset, counted from 0, has no text (null)%s%s; "
-                      "--null zero or nan keeps the place of such rows, --skip-empty leaves "
+                      "`null` zero or nan keeps the place of such rows, `skip_empty` leaves "
                       "them out",
                       row->id, row->problem[0] == '\0' ? "" : ": ", row->problem);
     ss__err_at_row(err, row->id);

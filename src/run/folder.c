@@ -43,7 +43,7 @@ static ss_status refuse_content(const char *path, bool has_locks, ss_err *err)
         if (!has_locks || !is_ours(names[i])) {
             SS_FAIL_FILE(path, SS_E_EXISTS,
                          "this folder is not empty ('%.80s' is there); name another one, or "
-                         "replace its results with --force",
+                         "replace its results with `force`",
                          names[i]);
         }
     }

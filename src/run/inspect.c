@@ -184,8 +184,8 @@ static ss_status refuse_unknown(const struct ss_run_probe *probe, ss_err *err)
     if (probe->sniff.format != NULL) {
         return ss__fail_file(
             err, probe->path, SS_E_UNSUPPORTED,
-            "its extension is of no known kind; to read its lines as rows: --as dataset "
-            "--format txt");
+            "its extension is of no known kind; to read its lines as rows: `as` dataset "
+            "`format` txt");
     }
     if (probe->kind == SS__PATH_FILE) {
         const ss_status status = ss_dataset_refuse_known(probe->path, err);

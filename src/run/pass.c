@@ -114,7 +114,7 @@ static void check_errors(const struct ss_run_pass *pass)
         ss__log(&pass->log, SS_LEVEL_WARNING,
                 "an embedding at the precision high was off by %.2g of its length, and %.2g is "
                 "allowed for: some texts may fire other features than at highest "
-                "(--precision highest)",
+                "(`precision` highest)",
                 reembed->largest_error, reembed->error);
     }
 }

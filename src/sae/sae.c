@@ -41,7 +41,7 @@ static ss_status find_claim(const struct ss_sae_checkpoint *from,
         if (*found != NULL) {
             return ss__fail_file(err, from->path, SS_E_DATA,
                                  "this may be an SAE of the format %s or %s; say which "
-                                 "(--sae-format)",
+                                 "(`sae_format`)",
                                  (*found)->name, format->name);
         }
         *found = format;
@@ -105,7 +105,7 @@ static ss_status refuse_without_config(const struct ss_sae_checkpoint *from, ss_
             return ss__fail_file(err, from->path, SS_E_DATA,
                                  "its tensors are those of %s, and do not tell the rule; put "
                                  "the %s of its training beside it, and name the folder or say "
-                                 "which format it is (--sae-format)",
+                                 "which format it is (`sae_format`)",
                                  shared[i].formats, shared[i].document);
         }
     }
@@ -121,7 +121,7 @@ static ss_status refuse_unknown(const struct ss_sae_checkpoint *from, ss_err *er
     if (!from->is_module && is_model(from)) {
         SS_FAIL_FILE(from->path, SS_E_DATA,
                      "this is a sentence encoder or another model, not a sparse autoencoder; "
-                     "give it with --model, and an SAE with --sae");
+                     "give it with `model`, and an SAE with `sae`");
     }
     if (from->weights == NULL) {
         SS_TRY(ss_sae_refuse_parent_folder(from, err));
@@ -229,7 +229,7 @@ static ss_status read_checkpoint(struct ss_sae_parts *sae, struct ss_sae_checkpo
     if (from->options->top_k != 0 && from->options->top_k != sae->rule.top_k) {
         SS_FAIL_FILE(
             from->path, SS_E_USAGE,
-            "a k of %zu is given (--sae-top-k), but the format %s stores what it needs",
+            "a k of %zu is given (`sae_top_k`), but the format %s stores what it needs",
             from->options->top_k, format->name);
     }
     SS_TRY(ss_sae_log_warnings(from, err));
@@ -252,7 +252,7 @@ static void note_unused_rule(const ss_sae *sae, const struct ss_sae_checkpoint *
     if (is_chosen && sae->activation.rule.kind != SS_SAE_BATCHTOPK) {
         ss__log(
             from->log, SS_LEVEL_WARNING,
-            "%s: the rule that was chosen for batch-top-k SAEs (--batchtopk) has no effect: "
+            "%s: the rule that was chosen for batch-top-k SAEs (`batchtopk`) has no effect: "
             "this SAE is a %s",
             from->path, ss_sae_kind_name(sae->activation.rule.kind));
     }

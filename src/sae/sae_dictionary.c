@@ -271,7 +271,7 @@ static ss_status check_guess(const struct ss_sae_checkpoint *from,
                              "its tensors are those of %s of dictionary_learning but for '%s', "
                              "so that the rule is not sure; put the config.json of its "
                              "training beside it, or say that the format is this one "
-                             "(--sae-format dictionary_learning)",
+                             "(`sae_format` dictionary_learning)",
                              class->form.variant, unknown);
     }
     if (strcmp(class->marker, "decoder.bias") == 0) {
@@ -280,7 +280,7 @@ static ss_status check_guess(const struct ss_sae_checkpoint *from,
                              "the rule: AutoEncoderNew of dictionary_learning does not "
                              "subtract decoder.bias from the input, as others do, and knows no "
                              "k; put the config.json of its training beside it, or say that "
-                             "it is that one (--sae-format dictionary_learning)");
+                             "it is that one (`sae_format` dictionary_learning)");
     }
     return SS_OK;
 }

@@ -113,7 +113,7 @@ static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint
         return ss__fail_file(
             err, file, SS_E_USAGE,
             "this format stores k in its file's name only (K_N_…, with N = %zu "
-            "features); give it (--sae-top-k)",
+            "features); give it (`sae_top_k`)",
             sae->parameters.n_features);
     }
     return ss_sae_check_top_k(sae, file, "k", err);

@@ -199,9 +199,9 @@ ss_status ss_sae_check_rule(const struct ss_sae *sae, const struct ss_sae_rule *
             "a batchtopk SAE keeps the %zu B largest activations of a batch of B rows and "
             "stores "
             "no threshold, so what a text activates depends on its neighbours; choose a rule: "
-            "--batchtopk threshold (calibrated on the first rows, or given), row-topk (the %zu "
+            "`batchtopk` threshold (calibrated on the first rows, or given), row-topk (the %zu "
             "largest of each row) or batch (as in training, depends on the order of rows); to "
-            "begin with: --batchtopk threshold",
+            "begin with: `batchtopk` threshold",
             rule->top_k, rule->top_k);
     }
     if (ss_sae_rule_calibration_rows(rule) > 0) {

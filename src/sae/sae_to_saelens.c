@@ -57,7 +57,7 @@ static ss_status find_architecture(struct writer *self, ss_err *err)
         return ss_sae_refuse_target(
             sae, target_name, err,
             "it keeps the %zu B largest activations of a batch of B rows and "
-            "stores no threshold; choose a rule (--batchtopk)",
+            "stores no threshold; choose a rule (`batchtopk`)",
             sae->activation.rule.top_k);
     }
     const bool needs_transcoder =

@@ -155,7 +155,7 @@ static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *er
             "thresholds are stored as logarithms, and for %llu of %zu (the "
             "first is %.9g of feature %zu) there is no float32 whose exp it "
             "is; the nearest is a few units in the last place away, which "
-            "may be allowed (--allow-rounding)",
+            "may be allowed (`allow_rounding`)",
             (unsigned long long)self->n_rounded, n, (double)threshold_of(self, first), first);
     }
     return SS_OK;

@@ -36,7 +36,7 @@ static ss_status effective_batchtopk(const struct ss_sae *sae, const char *targe
                    ? SS_OK
                    : ss_sae_refuse_target(sae, target, err,
                                           "the threshold is to be calibrated on rows; give it "
-                                          "(--batchtopk-threshold)");
+                                          "(`batchtopk_threshold`)");
     case SS_BATCHTOPK_BATCH:
         return ss_sae_refuse_target(sae, target, err, "a row's features depend on its batch");
     case SS_BATCHTOPK_REFUSE:

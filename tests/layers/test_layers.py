@@ -139,6 +139,27 @@ def test_sizes_stay_readable():
             assert len(path.read_text(encoding="utf8").splitlines()) <= 700, f"{path.relative_to(ROOT)} is too long"
 
 
+def string_literals(text):
+    """Of C: what is between quotes outside of comments, with the line it is on."""
+    for found in re.finditer(r"/\*.*?\*/|//[^\n]*|'(?:[^'\\\n]|\\.)+'|\"((?:[^\"\\\n]|\\.)*)\"", text, re.S):
+        if found.group(1) is not None:
+            yield text.count("\n", 0, found.start()) + 1, found.group(1)
+
+
+def test_messages_name_options_by_their_ids():
+    """The library knows no command line: "`text_column`" is the program's --text-column, and an argument elsewhere."""
+    ids = set(re.findall(r'\[SS_OPTION_\w+\] = "(\w+)"', (SRC / "base/names.c").read_text(encoding="utf8")))
+    flags = set(re.findall(r'=\s*\{"([a-z-]+)"', (ROOT / "cli/options.c").read_text(encoding="utf8")))
+    assert len(ids) > 30 and {i.replace("_", "-") for i in ids} <= flags
+    wrong = []
+    for path in sources(SRC):
+        for line, literal in string_literals(path.read_text(encoding="utf8")):
+            if re.search(r"(?<![\w-])--[a-z]", literal):
+                wrong.append(f"{path.relative_to(ROOT)}:{line} names a flag: {literal}")
+            wrong += [f"{path.relative_to(ROOT)}:{line} names no option: {i}" for i in re.findall(r"`(\w+)`", literal) if i not in ids]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_texts_speak_of_the_project_alone():
     if shutil.which("git") is None:
         pytest.skip("no git")

@@ -106,7 +106,7 @@ static void batchtopk_is_refused_by_default(void **state)
     ss_sae *sae = open_good("batchtopk", NULL);
     assert_int_equal(ss_work_new(1, &work, NULL), SS_OK);
     assert_int_equal(ss_sae_encode(sae, work, NULL, 0, &out, &err), SS_E_UNSUPPORTED);
-    assert_non_null(strstr(err.message, "--batchtopk threshold"));
+    assert_non_null(strstr(err.message, "`batchtopk` threshold"));
     assert_non_null(strstr(err.message, "row-topk"));
     assert_non_null(strstr(err.message, "batch (as in training"));
     ss_sparse_release(&out);

@@ -1,0 +1,92 @@
+#include "base/names.h"
+
+#include <string.h>
+
+#include "saescope.h"
+
+const char *ss__name_of(const char *const *names, size_t n, size_t value, const char *otherwise)
+{
+    return value < n && names[value] != NULL ? names[value] : otherwise;
+}
+
+bool ss__name_find(const char *const *names, size_t n, const char *name, size_t *value)
+{
+    for (size_t i = 0; name != NULL && i < n; i++) {
+        if (names[i] != NULL && strcmp(names[i], name) == 0) {
+            *value = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ss_KIND_name and ss_KIND_parse of an enum, from a table with that name. */
+#define SS_NAMES(kind, table)                                                                  \
+    const char *ss_##kind##_name(ss_##kind value)                                              \
+    {                                                                                          \
+        return ss__name_of(table, sizeof(table) / sizeof((table)[0]), (size_t)value,           \
+                           "unknown");                                                         \
+    }                                                                                          \
+    bool ss_##kind##_parse(const char *name, ss_##kind *value)                                 \
+    {                                                                                          \
+        size_t found = 0;                                                                      \
+        if (!ss__name_find(table, sizeof(table) / sizeof((table)[0]), name, &found)) {         \
+            return false;                                                                      \
+        }                                                                                      \
+        *value = (ss_##kind)found;                                                             \
+        return true;                                                                           \
+    }
+
+static const char *const precisions[SS_N_PRECISIONS] = {
+    [SS_PRECISION_HIGH] = "high",
+    [SS_PRECISION_HIGHEST] = "highest",
+    [SS_PRECISION_MEDIUM] = "medium",
+    [SS_PRECISION_LOW] = "low",
+};
+SS_NAMES(precision, precisions)
+
+static const char *const options[SS_N_OPTIONS] = {
+    [SS_OPTION_NONE] = "",
+    [SS_OPTION_MODEL] = "model",
+    [SS_OPTION_EMBEDDINGS] = "embeddings",
+    [SS_OPTION_EMBEDDING_COLUMN] = "embedding_column",
+    [SS_OPTION_SAE] = "sae",
+    [SS_OPTION_DATASET] = "dataset",
+    [SS_OPTION_SPLIT] = "split",
+    [SS_OPTION_CONFIG] = "config",
+    [SS_OPTION_CACHE_DATASET] = "cache_dataset",
+    [SS_OPTION_OUT] = "out",
+    [SS_OPTION_TEXT_COLUMN] = "text_column",
+    [SS_OPTION_KEEP] = "keep",
+    [SS_OPTION_FORMAT] = "format",
+    [SS_OPTION_TEXT_UNIT] = "text_unit",
+    [SS_OPTION_CSV] = "csv",
+    [SS_OPTION_ENCODING] = "encoding",
+    [SS_OPTION_FIELD] = "field",
+    [SS_OPTION_ON_BAD_ROW] = "on_bad_row",
+    [SS_OPTION_NUM_EXAMPLES] = "num_examples",
+    [SS_OPTION_SKIP_EMPTY] = "skip_empty",
+    [SS_OPTION_NULL] = "null",
+    [SS_OPTION_WITH_TEXT] = "with_text",
+    [SS_OPTION_TOP_K] = "top_k",
+    [SS_OPTION_KEEP_DUPLICATES] = "keep_duplicates",
+    [SS_OPTION_PROMPT] = "prompt",
+    [SS_OPTION_PROMPT_NAME] = "prompt_name",
+    [SS_OPTION_MAX_TOKENS] = "max_tokens",
+    [SS_OPTION_TRUNCATE_DIM] = "truncate_dim",
+    [SS_OPTION_PRECISION] = "precision",
+    [SS_OPTION_SAE_FORMAT] = "sae_format",
+    [SS_OPTION_SAE_TOP_K] = "sae_top_k",
+    [SS_OPTION_TO] = "to",
+    [SS_OPTION_ALLOW_ROUNDING] = "allow_rounding",
+    [SS_OPTION_BATCHTOPK] = "batchtopk",
+    [SS_OPTION_BATCHTOPK_THRESHOLD] = "batchtopk_threshold",
+    [SS_OPTION_CALIBRATION_ROWS] = "calibration_rows",
+    [SS_OPTION_BATCH_ROWS] = "batch_rows",
+    [SS_OPTION_AS] = "as",
+    [SS_OPTION_THREADS] = "threads",
+    [SS_OPTION_BATCH_TOKENS] = "batch_tokens",
+    [SS_OPTION_FORCE] = "force",
+    [SS_OPTION_OFFLINE] = "offline",
+};
+SS_NAMES(option, options)
