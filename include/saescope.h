@@ -34,7 +34,9 @@
 extern "C" {
 #endif
 
-#define SS_VERSION "0.1.0"
+/* The version of this header; ss_version and ss_version_number tell that of the library. */
+#define SS_VERSION "0.2.0"
+#define SS_VERSION_NUMBER 200 /* 10000 major + 100 minor + patch */
 
 #if defined(__GNUC__)
 #define SS_API __attribute__((visibility("default")))
@@ -151,10 +153,44 @@ SS_API const char *ss_status_name(ss_status status);
  * Threads  any */
 SS_API int ss_status_exit_code(ss_status status);
 
-/* The version of the library that is linked.
+/* The version of the library that is linked, as SS_VERSION.
  *
  * Threads  any */
 SS_API const char *ss_version(void);
+
+/* The same as a number, as SS_VERSION_NUMBER, to compare.
+ *
+ * Threads  any */
+SS_API unsigned ss_version_number(void);
+
+/* Whether this build of the library has something, and this machine can run it: the kernels
+ * "avx2", "avx2-vnni", "avx512", "avx512-vnni" and "amx", and "cuda", which no build has yet.
+ * False for a name that is not known.
+ *
+ * Threads  any */
+SS_API bool ss_has_feature(const char *name);
+
+/* ---- memory ---- */
+
+/* Where the library takes its memory from. */
+struct ss_allocator {
+    /* At least n_bytes, aligned to `alignment`, a power of two; NULL where there are none. */
+    void *(*allocate)(void *user, size_t n_bytes, size_t alignment);
+    /* As realloc: `block` is NULL or was allocated with an alignment of at most 16. */
+    void *(*reallocate)(void *user, void *block, size_t n_bytes);
+    void (*release)(void *user, void *block); /* `block` may be NULL */
+    void *user;
+};
+
+/* Take all memory of the library from an allocator, for the whole process, before the library is
+ * used for the first time. It gives what the library's own code asks for, thread stacks aside;
+ * the libraries that it stands on (TLS, codecs, pictures) keep to malloc.
+ *
+ * allocator  copied; its functions are called from all threads
+ * Errors     SS_E_USAGE (a function is missing, or memory was taken already)
+ * Threads    one, before any other call */
+SS_API SS_MUST_USE ss_status ss_set_allocator(const struct ss_allocator *allocator,
+                                              ss_err *err);
 
 /* ---- files that are cut while they are read ---- */
 

@@ -41,23 +41,20 @@ int ss_status_exit_code(ss_status status)
     return is_known(status) ? statuses[status].exit_code : 70;
 }
 
-const char *ss_precision_name(ss_precision precision)
-{
-    static const char *const names[SS_N_PRECISIONS] = {[SS_PRECISION_HIGHEST] = "highest",
-                                                       [SS_PRECISION_HIGH] = "high",
-                                                       [SS_PRECISION_MEDIUM] = "medium",
-                                                       [SS_PRECISION_LOW] = "low"};
-    return (unsigned)precision < SS_N_PRECISIONS ? names[precision] : "unknown precision";
-}
-
 const char *ss_version(void)
 {
     return SS_VERSION;
 }
 
+unsigned ss_version_number(void)
+{
+    return SS_VERSION_NUMBER;
+}
+
 static void err_reset(ss_err *err, ss_status code)
 {
     err->code = code;
+    err->option = SS_OPTION_NONE;
     err->offset = SS_NOWHERE;
     err->row = SS_NOWHERE;
     err->item[0] = '\0';

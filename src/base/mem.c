@@ -1,10 +1,38 @@
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGNMENT = 64, HUGE_PAGE_BYTES = 2 << 20 };
+enum { SMALL_ALIGNMENT = 16, ALIGNMENT = 64, HUGE_PAGE_BYTES = 2 << 20 };
+
+/* The caller's allocator, if there is one. It is set before anything is allocated, and then
+ * never again, so that threads read it without a lock. */
+static struct ss_allocator allocator;
+static atomic_bool is_in_use;
+
+ss_status ss_set_allocator(const struct ss_allocator *given, ss_err *err)
+{
+    if (given->allocate == NULL || given->reallocate == NULL || given->release == NULL) {
+        return ss__fail(err, SS_E_USAGE, "an allocator needs all three functions");
+    }
+    if (atomic_load(&is_in_use)) {
+        return ss__fail(err, SS_E_USAGE,
+                        "the allocator cannot be changed any more: the library has memory "
+                        "already; set it before the first call of another function");
+    }
+    allocator = *given;
+    return SS_OK;
+}
+
+static bool has_allocator(void)
+{
+    if (!atomic_load_explicit(&is_in_use, memory_order_relaxed)) {
+        atomic_store(&is_in_use, true);
+    }
+    return allocator.allocate != NULL;
+}
 
 void *ss__alloc(size_t n, size_t size)
 {
@@ -12,7 +40,15 @@ void *ss__alloc(size_t n, size_t size)
     if (!ss__mul(n, size, &n_bytes)) {
         return NULL;
     }
-    return calloc(1, n_bytes == 0 ? 1 : n_bytes);
+    n_bytes = n_bytes == 0 ? 1 : n_bytes;
+    if (!has_allocator()) {
+        return calloc(1, n_bytes);
+    }
+    void *block = allocator.allocate(allocator.user, n_bytes, SMALL_ALIGNMENT);
+    if (block != NULL) {
+        memset(block, 0, n_bytes);
+    }
+    return block;
 }
 
 void *ss__alloc_aligned(size_t n, size_t size)
@@ -24,6 +60,9 @@ void *ss__alloc_aligned(size_t n, size_t size)
     const size_t alignment = n_bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : ALIGNMENT;
     const size_t whole = ss__round_up(n_bytes == 0 ? 1 : n_bytes, ALIGNMENT);
     void *block = NULL;
+    if (has_allocator()) {
+        return allocator.allocate(allocator.user, whole, ALIGNMENT);
+    }
     if (posix_memalign(&block, alignment, whole) != 0) {
         return NULL;
     }
@@ -39,11 +78,17 @@ void *ss__realloc(void *block, size_t n, size_t size)
     if (!ss__mul(n, size, &n_bytes)) {
         return NULL;
     }
-    return realloc(block, n_bytes == 0 ? 1 : n_bytes);
+    n_bytes = n_bytes == 0 ? 1 : n_bytes;
+    return has_allocator() ? allocator.reallocate(allocator.user, block, n_bytes)
+                           : realloc(block, n_bytes);
 }
 
 void ss__free(void *block)
 {
+    if (allocator.release != NULL) {
+        allocator.release(allocator.user, block);
+        return;
+    }
     free(block);
 }
 

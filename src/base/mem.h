@@ -1,4 +1,5 @@
-/* Memory: the only place of the library that calls the allocator.
+/* Memory: the only place of the library that calls the allocator, which is the C library's or
+ * the one that ss_set_allocator was given.
  *
  * Every size is checked for overflow; failure is a NULL that the caller turns into SS_E_NOMEM
  * (SS_ALLOC does both). All of it is released with ss__free. */

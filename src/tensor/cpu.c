@@ -206,6 +206,12 @@ const struct ss_tensor_kernels *ss_tensor_kernels(void)
     return atomic_load_explicit(&in_use, memory_order_acquire);
 }
 
+bool ss_has_feature(const char *name)
+{
+    const struct level *level = &levels[level_find(name)];
+    return name != NULL && strcmp(level->kernels.name, name) == 0 && level->is_supported();
+}
+
 const char *ss_tensor_kernels_name(void)
 {
     return ss_tensor_kernels()->name;

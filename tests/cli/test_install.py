@@ -49,7 +49,7 @@ def test_pkg_config(prefix, tmp_path, kind):
 
 def test_cmake_package(prefix, tmp_path):
     (tmp_path / "a.c").write_text(SOURCE)
-    (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(a C)\nfind_package(saescope 0.1 REQUIRED)\n"
+    (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.25)\nproject(a C)\nfind_package(saescope 0.2 REQUIRED)\n"
                                              "add_executable(a a.c)\ntarget_link_libraries(a PRIVATE saescope::saescope)\n")
     subprocess.run(["cmake", "-S", tmp_path, "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={prefix}"], check=True, capture_output=True)
     subprocess.run(["cmake", "--build", tmp_path / "b"], check=True, capture_output=True)
