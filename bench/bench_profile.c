@@ -123,14 +123,15 @@ int main(int argc, char **argv)
     ss_err err;
     ss_encoder *encoder = NULL;
     ss_work *work = NULL;
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     struct bench_texts texts = {0};
     uint64_t n_tokens = 0;
     if (argc != 5) {
         (void)fprintf(stderr, "usage: bench_profile MODEL TEXTS.jsonl THREADS PRECISION\n");
         return 64;
     }
-    const struct ss_encoder_options options = {.precision = bench_precision(argv[4])};
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .precision = bench_precision(argv[4])};
     bench_texts_read(argv[2], &texts);
     bench_stop_if(ss_encoder_open(argv[1], &options, &encoder, &err), &err);
     bench_stop_if(ss_work_new((size_t)strtoul(argv[3], NULL, 10), &work, &err), &err);

@@ -115,7 +115,7 @@ static int step_sae(char **arguments)
     ss_err err;
     ss_sae *sae = NULL;
     ss_work *work = NULL;
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     struct ss_sparse out = {0};
     struct rows rows;
     bench_stop_if(ss_sae_open(arguments[0], NULL, &sae, &err), &err);

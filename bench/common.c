@@ -50,7 +50,7 @@ void bench_texts_read(const char *path, struct bench_texts *out)
 {
     ss_err err;
     ss_dataset *dataset = NULL;
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true;
     bench_stop_if(ss_dataset_open(&path, 1, NULL, &dataset, &err), &err);
     bench_stop_if(ss_dataset_next(dataset, &row, &has_row, &err), &err);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "saescope.h"
+#include "saescope_tools.h"
 
 enum { CLI_OK = 0, CLI_USAGE = 64, CLI_IO = 74 };
 
@@ -194,6 +194,8 @@ struct ss_option_record *cli_records(const struct cli_command *command,
 struct ss_encoder_options cli_encoder_options(const struct cli_values *values);
 struct ss_sae_options cli_sae_options(const struct cli_values *values);
 struct ss_dataset_options cli_dataset_options(const struct cli_values *values);
+struct ss_embeddings_options cli_embeddings_options(const struct cli_values *values);
+struct ss_run_options cli_run_options(const struct cli_values *values);
 
 /* What --null and --skip-empty say of rows without a text. Returns CLI_OK, or CLI_USAGE after
  * two lines on stderr if they disagree. */
@@ -203,8 +205,8 @@ int cli_null_rule(const struct cli_command *command, const struct cli_values *va
 /* ---- places ---- */
 
 /* ss_fetch with a bar on stderr. */
-ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const char *reference,
-                    struct ss_place *out, ss_err *err);
+ss_status cli_fetch(const struct cli_values *values, ss_fetch_kind kind, const char *reference,
+                    struct ss_fetch_result *out, ss_err *err);
 
 /* Open an SAE, fetched first if it is a name of the hub or of an artifact store. */
 ss_status cli_open_sae(const struct cli_values *values, const char *reference,
@@ -346,8 +348,7 @@ struct cli_progress {
 };
 void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
                         const char *label);
-struct ss_watch cli_watch(struct cli_progress *progress);
-struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress);
+struct ss_progress_callback cli_show_progress(struct cli_progress *progress);
 void cli_progress_end(struct cli_progress *progress);
 /* For loops of the program itself, a row after the other: draws now and then. n_total 0: not
  * known. */
@@ -357,6 +358,6 @@ void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t 
 /* Note signals that ask for an end; a second one ends the program at once. */
 void cli_catch_signals(void);
 bool cli_is_stopped(void);
-struct ss_stop cli_stop(void); /* for the library */
+struct ss_progress_callback cli_stop(void); /* shows nothing, and asks whether to stop */
 
 #endif

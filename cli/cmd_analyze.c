@@ -19,7 +19,7 @@ static ss_evidence evidence_of(const char *name)
 static size_t most_frequent(const ss_run *run, size_t best[N_SHOWN_FEATURES])
 {
     size_t n = ss_run_most_frequent(run, N_SHOWN_FEATURES, best);
-    struct ss_feature facts = {.dead = true};
+    struct ss_feature facts = {.struct_size = sizeof facts, .dead = true};
     for (; n > 0; n--) {
         ss_run_feature(run, best[n - 1], &facts);
         if (!facts.dead) {
@@ -61,8 +61,8 @@ static void print_features(const ss_run *run, bool colours)
         puts("\nMost frequent features");
     }
     for (size_t i = 0; i < n; i++) {
-        struct ss_feature facts;
-        struct ss_top_text top;
+        struct ss_feature facts = {.struct_size = sizeof facts};
+        struct ss_top_text top = {.struct_size = sizeof top};
         ss_run_feature(run, best[i], &facts);
         ss_run_top(run, best[i], 0, &top);
         printf("  %s%6zu%s  %6.2f %%  ", colours ? "\033[1m" : "", best[i],
@@ -74,7 +74,7 @@ static void print_features(const ss_run *run, bool colours)
 
 static void print_summary(const ss_run *run, const struct cli_values *values)
 {
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     char number[32], other[32];
     ss_run_describe(run, &info);
     printf("Rows           %s used, ", cli_thousands(info.n_rows_used, number));
@@ -116,8 +116,8 @@ static void print_json_features(const ss_run *run)
     const size_t n = most_frequent(run, best);
     printf("\"most_frequent\": [");
     for (size_t i = 0; i < n; i++) {
-        struct ss_feature facts;
-        struct ss_top_text top;
+        struct ss_feature facts = {.struct_size = sizeof facts};
+        struct ss_top_text top = {.struct_size = sizeof top};
         ss_run_feature(run, best[i], &facts);
         ss_run_top(run, best[i], 0, &top);
         printf("%s{\"feature\": %zu, \"rate_pct\": %s, \"text\": ", i == 0 ? "" : ", ", best[i],
@@ -130,7 +130,7 @@ static void print_json_features(const ss_run *run)
 
 static void print_json_summary(const ss_run *run, const char *out_dir)
 {
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     char bad[40] = "", median[CLI_NUMBER_BYTES];
     ss_run_describe(run, &info);
     if (info.n_rows_skipped[SS_ROW_BAD] > 0) {
@@ -179,6 +179,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     struct ss_option_record *records = cli_records(command, values, &n_records);
     cli_progress_start(&progress, values, "analyze");
     struct ss_analyze_options options = {
+        .struct_size = sizeof options,
         .out_dir = values->text[OPT_OUT],
         .force = cli_given(values, OPT_FORCE),
         .num_examples = values->count[OPT_NUM_EXAMPLES],
@@ -195,7 +196,7 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .records = records,
         .n_records = n_records,
         .log = cli_log(values),
-        .watch = cli_watch(&progress),
+        .progress = cli_show_progress(&progress),
     };
     ss_status status = cli_open_inputs(values, &in, &err);
     const bool is_open = status == SS_OK;

@@ -94,20 +94,14 @@ static void print_finding(void *user, const struct ss_cache_finding *finding)
     }
 }
 
-static int ask_stop(void *user, const struct ss_transfer *transfer)
-{
-    (void)user;
-    (void)transfer;
-    return cli_is_stopped();
-}
-
 static struct ss_cache_check_options check_options(const struct cli_values *values)
 {
     return (struct ss_cache_check_options){
+        .struct_size = sizeof(struct ss_cache_check_options),
         .dry_run = cli_given(values, OPT_DRY_RUN),
         .found = print_finding,
         .user = (void *)(uintptr_t)values,
-        .watch = {ask_stop, NULL},
+        .progress = cli_stop(),
     };
 }
 

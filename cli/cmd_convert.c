@@ -1,7 +1,7 @@
 /* saescope convert: an SAE in another format. */
 #include "commands.h"
 
-static void report(const struct cli_values *values, const struct ss_conversion *done)
+static void report(const struct cli_values *values, const struct ss_convert_result *done)
 {
     const char *to = values->text[OPT_TO];
     const unsigned long long n_rounded = done->n_rounded_thresholds;
@@ -28,19 +28,21 @@ static int convert(const struct cli_command *command, const struct cli_values *v
         return CLI_USAGE;
     }
     ss_err err;
-    struct ss_conversion done;
-    struct ss_place place = {0};
+    struct ss_convert_result done = {.struct_size = sizeof done};
+    struct ss_fetch_result place = {.struct_size = sizeof place};
+    const struct ss_sae_options sae = cli_sae_options(values);
     const struct ss_convert_options options = {
+        .struct_size = sizeof options,
         .force = cli_given(values, OPT_FORCE),
         .allow_rounding = cli_given(values, OPT_ALLOW_ROUNDING),
-        .sae = cli_sae_options(values),
+        .sae = &sae,
     };
-    ss_status status = cli_fetch(values, SS_PLACE_SAE, values->text[OPT_SAE], &place, &err);
+    ss_status status = cli_fetch(values, SS_FETCH_SAE, values->text[OPT_SAE], &place, &err);
     if (status == SS_OK) {
         status = ss_sae_convert(place.path, values->text[OPT_TO], values->text[OPT_OUT],
                                 &options, &done, &err);
     }
-    ss_place_release(&place);
+    ss_fetch_result_release(&place);
     if (status != SS_OK) {
         return cli_fail_before(&err, values->text[OPT_OUT]);
     }

@@ -1,21 +1,21 @@
 /* saescope embed: a dataset in, a matrix of embeddings out. */
 #include "commands.h"
 
-static void report(const struct cli_values *values, const struct ss_progress *done)
+static void report(const struct cli_values *values, const struct ss_embed_result *done)
 {
     const double seconds = done->seconds > 0 ? done->seconds : 1e-9;
-    const double rate = (double)done->n_tokens_done / seconds;
+    const double rate = (double)done->n_tokens / seconds;
     char rows[64], tokens[32], missing[64], time[32];
     if (cli_given(values, OPT_JSON)) {
         printf("{\"schema\": 1, \"out\": ");
         cli_print_json(stdout, cli_text_of(values->text[OPT_OUT]));
         printf(", \"rows\": %llu, \"rows_without_text\": %llu, \"tokens\": %llu, "
                "\"seconds\": %.3f}\n",
-               (unsigned long long)done->n_rows_done, (unsigned long long)done->n_rows_missing,
-               (unsigned long long)done->n_tokens_done, done->seconds);
+               (unsigned long long)done->n_rows, (unsigned long long)done->n_rows_missing,
+               (unsigned long long)done->n_tokens, done->seconds);
     } else if (!cli_given(values, OPT_QUIET)) {
         cli_say(stderr, "%s written in %s, %s tokens/s: %s",
-                cli_plural(done->n_rows_done, "row", rows), cli_seconds(done->seconds, time),
+                cli_plural(done->n_rows, "row", rows), cli_seconds(done->seconds, time),
                 cli_thousands((uint64_t)rate, tokens), values->text[OPT_OUT]);
         if (done->n_rows_missing > 0) {
             fprintf(stderr, "%s without a text (null): --null %s\n",
@@ -33,7 +33,7 @@ static int embed(const struct cli_command *command, const struct cli_values *val
     }
     ss_encoder *encoder = NULL;
     ss_dataset *dataset = NULL;
-    struct ss_progress done = {0};
+    struct ss_embed_result done = {.struct_size = sizeof done};
     struct cli_progress progress;
     ss_null_rule null_rule = SS_NULL_DEFAULT;
     ss_err err;
@@ -44,13 +44,14 @@ static int embed(const struct cli_command *command, const struct cli_values *val
     const struct ss_encoder_options encoder_options = cli_encoder_options(values);
     const struct ss_dataset_options dataset_options = cli_dataset_options(values);
     const struct ss_embed_options options = {
+        .struct_size = sizeof options,
         .num_examples = values->count[OPT_NUM_EXAMPLES],
         .null_rule = null_rule,
         .force = cli_given(values, OPT_FORCE),
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
         .log = cli_log(values),
-        .watch = cli_watch(&progress),
+        .progress = cli_show_progress(&progress),
     };
     ss_status status =
         ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);

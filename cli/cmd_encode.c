@@ -3,7 +3,7 @@
 
 #include "commands.h"
 
-static void report(const struct cli_values *values, const struct ss_encoding *done)
+static void report(const struct cli_values *values, const struct ss_encode_result *done)
 {
     const char *out = values->text[OPT_OUT];
     char rows[64], number[64], time[32];
@@ -33,7 +33,7 @@ static int encode(const struct cli_command *command, const struct cli_values *va
 {
     struct cli_inputs in = {0};
     struct cli_progress progress;
-    struct ss_encoding done = {0};
+    struct ss_encode_result done = {.struct_size = sizeof done};
     ss_null_rule null_rule = SS_NULL_DEFAULT;
     ss_err err;
     if (cli_check_inputs(command, values) != CLI_OK ||
@@ -42,6 +42,7 @@ static int encode(const struct cli_command *command, const struct cli_values *va
     }
     cli_progress_start(&progress, values, "encode");
     struct ss_encode_options options = {
+        .struct_size = sizeof options,
         .num_examples = values->count[OPT_NUM_EXAMPLES],
         .null_rule = null_rule,
         .with_text = cli_given(values, OPT_WITH_TEXT),
@@ -49,7 +50,7 @@ static int encode(const struct cli_command *command, const struct cli_values *va
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
         .log = cli_log(values),
-        .watch = cli_watch(&progress),
+        .progress = cli_show_progress(&progress),
     };
     ss_status status = cli_open_inputs(values, &in, &err);
     const bool is_open = status == SS_OK;

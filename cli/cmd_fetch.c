@@ -4,23 +4,23 @@
 
 #include "commands.h"
 
-static ss_place_kind kind_of(const struct cli_values *values)
+static ss_fetch_kind kind_of(const struct cli_values *values)
 {
     static const struct {
         const char *name;
-        ss_place_kind kind;
+        ss_fetch_kind kind;
     } kinds[] = {
-        {"model", SS_PLACE_MODEL}, {"sae", SS_PLACE_SAE}, {"dataset", SS_PLACE_DATASET}};
+        {"model", SS_FETCH_MODEL}, {"sae", SS_FETCH_SAE}, {"dataset", SS_FETCH_DATASET}};
     const char *given = values->text[OPT_FETCH_AS];
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(given, kinds[i].name) == 0) {
             return kinds[i].kind;
         }
     }
-    return SS_PLACE_MODEL;
+    return SS_FETCH_MODEL;
 }
 
-static void print_place(const struct ss_place *place, bool as_json)
+static void print_place(const struct ss_fetch_result *place, bool as_json)
 {
     if (!as_json) {
         if (isatty(STDOUT_FILENO)) {
@@ -42,7 +42,7 @@ static void print_place(const struct ss_place *place, bool as_json)
 static int fetch(const struct cli_command *command, const struct cli_values *values)
 {
     (void)command;
-    struct ss_place place = {0};
+    struct ss_fetch_result place = {.struct_size = sizeof place};
     ss_err err;
     ss_status status = SS_OK;
     for (size_t i = 0; i < values->n_arguments && status == SS_OK; i++) {
@@ -50,7 +50,7 @@ static int fetch(const struct cli_command *command, const struct cli_values *val
         if (status == SS_OK) {
             print_place(&place, cli_given(values, OPT_JSON));
         }
-        ss_place_release(&place);
+        ss_fetch_result_release(&place);
     }
     return status == SS_OK ? CLI_OK : cli_fail(&err);
 }

@@ -54,7 +54,7 @@ static int fill_mask(const struct cli_command *command, const struct cli_values 
         status = ss_work_new(values->count[OPT_THREADS], &work, &err);
     }
     if (status == SS_OK) {
-        ss_work_set_stop(work, cli_stop());
+        ss_work_set_progress(work, cli_stop());
         status = ss_fill_mask(encoder, work, cli_text_of(values->arguments[0]),
                               values->count[OPT_TOP_K], &result, &err);
     }

@@ -72,7 +72,8 @@ static void print_value(const struct ss_fact *fact)
             printf("%.6g", strtod(fact->value, NULL));
         }
     } else {
-        cli_print_safely(stdout, cli_text_of(as_word(cli_name_flags(fact->value, message), fact->kind)), 0);
+        cli_print_safely(
+            stdout, cli_text_of(as_word(cli_name_flags(fact->value, message), fact->kind)), 0);
     }
 }
 
@@ -183,35 +184,39 @@ static int print_rows(const struct cli_values *values)
 
 /* What a name that is no path is taken for. A bare word is more likely a mistyped file than a
  * repository, so it is of the hub only when it says so (as names of datasets must). */
-static ss_place_kind kind_of(const struct cli_values *values, const char *path)
+static ss_fetch_kind kind_of(const struct cli_values *values, const char *path)
 {
     const char *as = values->text[OPT_AS];
     const bool is_bare = as == NULL && strchr(path, '/') == NULL;
-    return is_bare || (as != NULL && strcmp(as, "dataset") == 0) ? SS_PLACE_DATASET
-           : as != NULL && strcmp(as, "sae") == 0                ? SS_PLACE_SAE
-                                                                 : SS_PLACE_MODEL;
+    return is_bare || (as != NULL && strcmp(as, "dataset") == 0) ? SS_FETCH_DATASET
+           : as != NULL && strcmp(as, "sae") == 0                ? SS_FETCH_SAE
+                                                                 : SS_FETCH_MODEL;
 }
 
 static int inspect(const struct cli_command *command, const struct cli_values *values)
 {
     (void)command;
     struct ss_report report = {0};
-    struct ss_place place = {0};
+    struct ss_fetch_result place = {.struct_size = sizeof place};
     ss_err err;
     const char *path = values->arguments[0];
     if (cli_given(values, OPT_ROWS)) {
         return print_rows(values);
     }
+    const struct ss_dataset_options dataset = cli_dataset_options(values);
+    const struct ss_sae_options sae = cli_sae_options(values);
     const struct ss_inspect_options options = {
+        .struct_size = sizeof options,
         .as = values->text[OPT_AS],
         .check = cli_given(values, OPT_CHECK),
-        .dataset = cli_dataset_options(values),
-        .sae = cli_sae_options(values),
+        .dataset = &dataset,
+        .sae = &sae,
         .log = cli_log(values),
+        .progress = cli_stop(),
     };
     ss_status status = cli_fetch(values, kind_of(values, path), path, &place, &err);
     status = status == SS_OK ? ss_inspect(place.path, &options, &report, &err) : status;
-    ss_place_release(&place);
+    ss_fetch_result_release(&place);
     if (status != SS_OK) {
         return cli_fail(&err);
     }

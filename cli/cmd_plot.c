@@ -9,7 +9,8 @@ static ss_status draw(const struct cli_values *values, const char *out,
     ss_status status = SS_OK;
     if (cli_given(values, OPT_THRESHOLDS)) {
         ss_sae *sae = NULL;
-        struct ss_sae_options sae_options = {.stop = cli_stop(), .log = cli_log(values)};
+        struct ss_sae_options sae_options = {
+            .struct_size = sizeof sae_options, .progress = cli_stop(), .log = cli_log(values)};
         status = cli_open_sae(values, values->text[OPT_THRESHOLDS], sae_options, &sae, err);
         if (status == SS_OK) {
             status = ss_plot_thresholds(sae, out, options, err);
@@ -17,7 +18,8 @@ static ss_status draw(const struct cli_values *values, const char *out,
         ss_sae_free(sae);
     } else {
         ss_run *run = NULL;
-        status = ss_run_open(values->arguments[0], &run, err);
+        const struct ss_run_options run_options = cli_run_options(values);
+        status = ss_run_open(values->arguments[0], &run_options, &run, err);
         if (status == SS_OK) {
             status = ss_plot_density(run, out, options, err);
         }
@@ -53,6 +55,7 @@ static int plot(const struct cli_command *command, const struct cli_values *valu
         out = of_sae ? "thresholds.png" : picture_of_run(values, standard, sizeof standard);
     }
     const struct ss_plot_options options = {
+        .struct_size = sizeof options,
         .title = values->text[OPT_TITLE],
         .width_in = values->real[OPT_WIDTH],
         .height_in = values->real[OPT_HEIGHT],

@@ -33,7 +33,7 @@ static void print_bold(const struct showing *showing, const char *text)
 
 static void print_top(const struct showing *showing, size_t feature, size_t rank)
 {
-    struct ss_top_text top;
+    struct ss_top_text top = {.struct_size = sizeof top};
     char number[32];
     ss_run_top(showing->run, feature, rank, &top);
     printf("%4zu %7.4g", rank + 1, (double)top.activation);
@@ -49,7 +49,7 @@ static void print_top(const struct showing *showing, size_t feature, size_t rank
 
 static void print_feature(const struct showing *showing, size_t feature)
 {
-    struct ss_feature facts;
+    struct ss_feature facts = {.struct_size = sizeof facts};
     char number[32], rows[64];
     ss_run_feature(showing->run, feature, &facts);
     printf("Feature ");
@@ -73,7 +73,7 @@ static void print_feature(const struct showing *showing, size_t feature)
 
 static void print_json_facts(const struct showing *showing, size_t feature)
 {
-    struct ss_feature facts;
+    struct ss_feature facts = {.struct_size = sizeof facts};
     char numbers[5][CLI_NUMBER_BYTES];
     ss_run_feature(showing->run, feature, &facts);
     printf("\"feature\": %zu, \"dead\": %s, \"n_fires\": %llu, \"rate_pct\": %s, "
@@ -89,7 +89,7 @@ static void print_json_facts(const struct showing *showing, size_t feature)
 
 static void print_json_top(const struct showing *showing, size_t feature, size_t rank)
 {
-    struct ss_top_text top;
+    struct ss_top_text top = {.struct_size = sizeof top};
     char number[CLI_NUMBER_BYTES];
     ss_run_top(showing->run, feature, rank, &top);
     printf("{\"activation\": %s, \"text\": ", cli_number_f32(top.activation, number));
@@ -103,7 +103,7 @@ static void print_json_top(const struct showing *showing, size_t feature, size_t
 
 static void print_json_feature(const struct showing *showing, size_t feature)
 {
-    struct ss_feature facts;
+    struct ss_feature facts = {.struct_size = sizeof facts};
     ss_run_feature(showing->run, feature, &facts);
     putchar('{');
     print_json_facts(showing, feature);
@@ -120,8 +120,8 @@ static void print_json_feature(const struct showing *showing, size_t feature)
 static void print_line(const struct showing *showing, const struct ss_feature_match *match,
                        bool has_words)
 {
-    struct ss_feature facts;
-    struct ss_top_text top;
+    struct ss_feature facts = {.struct_size = sizeof facts};
+    struct ss_top_text top = {.struct_size = sizeof top};
     char fires[32];
     size_t used = TABLE_TEXT;
     ss_run_feature(showing->run, match->feature, &facts);
@@ -165,8 +165,8 @@ static void print_json_table(const struct showing *showing,
 {
     printf("\"n_found\": %zu, \"features\": [", n_found);
     for (size_t i = 0; i < n_shown; i++) {
-        struct ss_feature facts;
-        struct ss_top_text top;
+        struct ss_feature facts = {.struct_size = sizeof facts};
+        struct ss_top_text top = {.struct_size = sizeof top};
         ss_run_feature(showing->run, matches[i].feature, &facts);
         ss_run_top(showing->run, matches[i].feature, 0, &top);
         printf("%s{", i == 0 ? "" : ", ");
@@ -234,7 +234,8 @@ static int read_rate(const struct showing *showing, struct ss_feature_query *que
 static int read_query(const struct showing *showing, struct ss_feature_query *query)
 {
     const char *sort = showing->values->text[OPT_SORT];
-    *query = (struct ss_feature_query){.words = showing->values->text[OPT_SEARCH],
+    *query = (struct ss_feature_query){.struct_size = sizeof(struct ss_feature_query),
+                                       .words = showing->values->text[OPT_SEARCH],
                                        .is_dead = cli_given(showing->values, OPT_DEAD),
                                        .order = SS_ORDER_RATE};
     query->order = query->words != NULL ? SS_ORDER_TEXTS : query->order;
@@ -299,7 +300,7 @@ static int show_given(const struct showing *showing)
 
 static int show_found(const struct showing *showing)
 {
-    struct ss_feature_query query;
+    struct ss_feature_query query = {.struct_size = sizeof query};
     struct ss_feature_match *matches = calloc(showing->info.n_features + 1, sizeof *matches);
     size_t n_found = 0;
     ss_err err;
@@ -329,6 +330,7 @@ static int show(const struct cli_command *command, const struct cli_values *valu
     struct showing showing = {.command = command,
                               .values = values,
                               .path = values->arguments[0],
+                              .info = {.struct_size = sizeof showing.info},
                               .columns = cli_output_columns(),
                               .colours = cli_colours(values, stdout)};
     static const cli_option_id filters[] = {OPT_SEARCH, OPT_RATE, OPT_DEAD};
@@ -347,7 +349,8 @@ static int show(const struct cli_command *command, const struct cli_values *valu
                                    cli_options[filters[i]].name);
         }
     }
-    if (ss_run_open(showing.path, &showing.run, &err) != SS_OK) {
+    const struct ss_run_options options = cli_run_options(values);
+    if (ss_run_open(showing.path, &options, &showing.run, &err) != SS_OK) {
         return cli_fail(&err);
     }
     ss_run_describe(showing.run, &showing.info);

@@ -34,7 +34,7 @@ static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
     cli_progress_start(&progress, values, "tokenize");
     progress.quiet = progress.quiet || isatty(STDOUT_FILENO); /* where the ids can be seen */
     while (*n < limit && status == SS_OK && !ferror(stdout)) {
-        struct ss_row row;
+        struct ss_row row = {.struct_size = sizeof row};
         bool has_row = false;
         int32_t *ids = NULL;
         size_t n_ids = 0;

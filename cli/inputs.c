@@ -21,8 +21,9 @@ ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in
     const struct ss_dataset_options dataset = cli_dataset_options(values);
     ss_status status = cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err);
     if (status == SS_OK && cli_given(values, OPT_EMBEDDINGS)) {
-        status = ss_embeddings_open(values->text[OPT_EMBEDDINGS],
-                                    values->text[OPT_EMBEDDING_COLUMN], &in->embeddings, err);
+        const struct ss_embeddings_options embeddings = cli_embeddings_options(values);
+        status =
+            ss_embeddings_open(values->text[OPT_EMBEDDINGS], &embeddings, &in->embeddings, err);
     }
     if (status == SS_OK && values->n_list > 0) {
         status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);

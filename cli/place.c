@@ -5,15 +5,16 @@
 
 #include "cli.h"
 
-ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const char *reference,
-                    struct ss_place *out, ss_err *err)
+ss_status cli_fetch(const struct cli_values *values, ss_fetch_kind kind, const char *reference,
+                    struct ss_fetch_result *out, ss_err *err)
 {
     struct cli_progress progress;
     cli_progress_start(&progress, values, "download");
     const struct ss_fetch_options options = {
+        .struct_size = sizeof options,
         .offline = cli_given(values, OPT_OFFLINE),
         .log = cli_log(values),
-        .watch = cli_transfer_watch(&progress),
+        .progress = cli_show_progress(&progress),
     };
     const ss_status status = ss_fetch(kind, reference, &options, out, err);
     cli_progress_end(&progress);
@@ -23,15 +24,15 @@ ss_status cli_fetch(const struct cli_values *values, ss_place_kind kind, const c
 ss_status cli_open_sae(const struct cli_values *values, const char *reference,
                        struct ss_sae_options options, ss_sae **out, ss_err *err)
 {
-    struct ss_place place = {0};
+    struct ss_fetch_result place = {.struct_size = sizeof place};
     *out = NULL;
-    ss_status status = cli_fetch(values, SS_PLACE_SAE, reference, &place, err);
+    ss_status status = cli_fetch(values, SS_FETCH_SAE, reference, &place, err);
     if (status == SS_OK) {
         options.source = place.source;
         options.commit = place.commit;
         status = ss_sae_open(place.path, &options, out, err);
     }
-    ss_place_release(&place);
+    ss_fetch_result_release(&place);
     return status;
 }
 
@@ -61,9 +62,9 @@ static void say_if_sae(const char *path, ss_err *err)
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err)
 {
-    struct ss_place place = {0};
+    struct ss_fetch_result place = {.struct_size = sizeof place};
     *out = NULL;
-    ss_status status = cli_fetch(values, SS_PLACE_MODEL, values->text[OPT_MODEL], &place, err);
+    ss_status status = cli_fetch(values, SS_FETCH_MODEL, values->text[OPT_MODEL], &place, err);
     if (status == SS_OK) {
         options.name = place.source[0] == '\0' ? NULL : place.name;
         options.source = place.source;
@@ -74,7 +75,7 @@ ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_op
         }
         (void)malloc_trim(0); /* what reading the tokenizer's file took */
     }
-    ss_place_release(&place);
+    ss_fetch_result_release(&place);
     return status;
 }
 

@@ -185,9 +185,8 @@ static void update_rates(struct cli_progress *progress, const struct ss_progress
     progress->last_tokens = now->n_tokens_done;
 }
 
-static int show(void *user, const struct ss_progress *now)
+static void show_rows(struct cli_progress *progress, const struct ss_progress *now)
 {
-    struct cli_progress *progress = user;
     char line[512];
     if (!progress->quiet && now->n_rows_done > 0) {
         update_rates(progress, now);
@@ -201,7 +200,6 @@ static int show(void *user, const struct ss_progress *now)
             progress->next_line_seconds = now->seconds + LINE_SECONDS;
         }
     }
-    return cli_is_stopped();
 }
 
 static double seconds_now(void)
@@ -229,7 +227,7 @@ void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t 
 /* ---- downloads ---- */
 
 /* model.safetensors:  42%|████▏     | 184MB/438MB [00:03<00:04, 61.2MB/s] */
-static void format_transfer(const struct cli_progress *progress, const struct ss_transfer *now,
+static void format_transfer(const struct cli_progress *progress, const struct ss_progress *now,
                             char *out, size_t n_room)
 {
     char elapsed[32], left[32] = "?", rate[16], done[16], total[16], bar[4 * BAR_LEAST + 1];
@@ -251,7 +249,7 @@ static void format_transfer(const struct cli_progress *progress, const struct ss
              bar, done, total, elapsed, left, rate);
 }
 
-static void update_transfer_rate(struct cli_progress *progress, const struct ss_transfer *now)
+static void update_transfer_rate(struct cli_progress *progress, const struct ss_progress *now)
 {
     if (now->seconds < progress->last_seconds || progress->last_seconds == 0) {
         progress->last_rows = now->n_bytes_resumed; /* another file */
@@ -269,12 +267,11 @@ static void update_transfer_rate(struct cli_progress *progress, const struct ss_
 }
 
 /* Small files come and go unseen. */
-static int show_transfer(void *user, const struct ss_transfer *now)
+static void show_transfer(struct cli_progress *progress, const struct ss_progress *now)
 {
-    struct cli_progress *progress = user;
     char line[512];
-    if (progress->quiet || now->name[0] == '\0') {
-        return cli_is_stopped();
+    if (progress->quiet) {
+        return;
     }
     update_transfer_rate(progress, now);
     const bool is_due = progress->is_terminal ? now->seconds > 0.2 || progress->was_drawn
@@ -292,17 +289,21 @@ static int show_transfer(void *user, const struct ss_transfer *now)
         progress->last_seconds = 0;
         cli_progress_end(progress);
     }
+}
+
+static int show(void *user, const struct ss_progress *now)
+{
+    if (now->stage == SS_STAGE_ROWS) {
+        show_rows(user, now);
+    } else if (now->stage == SS_STAGE_DOWNLOAD) {
+        show_transfer(user, now);
+    }
     return cli_is_stopped();
 }
 
-struct ss_transfer_watch cli_transfer_watch(struct cli_progress *progress)
+struct ss_progress_callback cli_show_progress(struct cli_progress *progress)
 {
-    return (struct ss_transfer_watch){show_transfer, progress};
-}
-
-struct ss_watch cli_watch(struct cli_progress *progress)
-{
-    return (struct ss_watch){show, progress};
+    return (struct ss_progress_callback){show, progress};
 }
 
 void cli_progress_end(struct cli_progress *progress)

@@ -4,26 +4,19 @@
 
 #include "cli.h"
 
-static ss_precision precision_of(const char *name)
-{
-    for (int i = 0; name != NULL && i < SS_N_PRECISIONS; i++) {
-        if (strcmp(name, ss_precision_name((ss_precision)i)) == 0) {
-            return (ss_precision)i;
-        }
-    }
-    return SS_PRECISION_HIGH;
-}
-
 struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
 {
+    ss_precision precision = SS_PRECISION_HIGH;
+    (void)ss_precision_parse(values->text[OPT_PRECISION], &precision);
     return (struct ss_encoder_options){
+        .struct_size = sizeof(struct ss_encoder_options),
         .prompt = values->text[OPT_PROMPT],
         .prompt_name = values->text[OPT_PROMPT_NAME],
         .max_tokens = values->count[OPT_MAX_TOKENS],
-        .precision = precision_of(values->text[OPT_PRECISION]),
+        .precision = precision,
         .truncate_dim = values->count[OPT_TRUNCATE_DIM],
         .n_threads = values->count[OPT_THREADS],
-        .stop = cli_stop(),
+        .progress = cli_stop(),
         .log = cli_log(values),
     };
 }
@@ -38,12 +31,13 @@ struct ss_sae_options cli_sae_options(const struct cli_values *values)
                  {"row-topk", SS_BATCHTOPK_ROW_TOPK},
                  {"batch", SS_BATCHTOPK_BATCH}};
     struct ss_sae_options options = {
+        .struct_size = sizeof options,
         .format = values->text[OPT_SAE_FORMAT],
         .top_k = values->count[OPT_SAE_TOP_K],
         .batchtopk_threshold = values->real[OPT_BATCHTOPK_THRESHOLD],
         .calibration_rows = values->count[OPT_CALIBRATION_ROWS],
         .batch_rows = values->count[OPT_BATCH_ROWS],
-        .stop = cli_stop(),
+        .progress = cli_stop(),
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -64,6 +58,7 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
                  {"paragraph", SS_UNIT_PARAGRAPH},
                  {"document", SS_UNIT_DOCUMENT}};
     struct ss_dataset_options options = {
+        .struct_size = sizeof options,
         .text_column = values->text[OPT_TEXT_COLUMN],
         .format = values->text[OPT_FORMAT],
         .split = values->text[OPT_SPLIT],
@@ -78,7 +73,7 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
                               strcmp(values->text[OPT_ON_BAD_ROW], "skip") == 0
                           ? SS_BAD_ROWS_SKIP
                           : SS_BAD_ROWS_STOP,
-        .stop = cli_stop(),
+        .progress = cli_stop(),
         .log = cli_log(values),
     };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
@@ -88,6 +83,24 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         }
     }
     return options;
+}
+
+struct ss_embeddings_options cli_embeddings_options(const struct cli_values *values)
+{
+    return (struct ss_embeddings_options){
+        .struct_size = sizeof(struct ss_embeddings_options),
+        .column = values->text[OPT_EMBEDDING_COLUMN],
+        .progress = cli_stop(),
+    };
+}
+
+struct ss_run_options cli_run_options(const struct cli_values *values)
+{
+    return (struct ss_run_options){
+        .struct_size = sizeof(struct ss_run_options),
+        .log = cli_log(values),
+        .progress = cli_stop(),
+    };
 }
 
 int cli_null_rule(const struct cli_command *command, const struct cli_values *values,

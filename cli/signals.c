@@ -60,13 +60,14 @@ bool cli_is_stopped(void)
     return stop_requested != 0;
 }
 
-static int is_stopped(void *user)
+static int is_stopped(void *user, const struct ss_progress *progress)
 {
     (void)user;
+    (void)progress;
     return stop_requested != 0;
 }
 
-struct ss_stop cli_stop(void)
+struct ss_progress_callback cli_stop(void)
 {
-    return (struct ss_stop){is_stopped, NULL};
+    return (struct ss_progress_callback){is_stopped, NULL};
 }

@@ -6,7 +6,7 @@ install(TARGETS saescope_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS saescope_static saescope_shared EXPORT saescope
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(FILES include/saescope.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES include/saescope.h include/saescope_tools.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # Relative to the file itself, so that the installed tree can be moved.
 file(RELATIVE_PATH SS_PREFIX_FROM_PC

@@ -17,14 +17,15 @@ int main(int n, char **words)
     ss_sae *sae = NULL;
     ss_dataset *dataset = NULL;
     ss_run *run = NULL;
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     ss_err err;
     if (n != 4) {
         fprintf(stderr, "usage: analyze_file MODEL SAE FILE\n");
         return 64;
     }
     const char *const paths[] = {words[3]};
-    const struct ss_analyze_options options = {.watch = {show, NULL}};
+    const struct ss_analyze_options options = {.struct_size = sizeof options,
+                                               .progress = {show, NULL}};
     ss_status status = ss_encoder_open(words[1], NULL, &encoder, &err);
     status = status == SS_OK ? ss_sae_open(words[2], NULL, &sae, &err) : status;
     status = status == SS_OK ? ss_dataset_open(paths, 1, NULL, &dataset, &err) : status;

@@ -22,7 +22,7 @@ int main(int n, char **words)
 {
     ss_encoder *encoder = NULL;
     ss_work *work = NULL;
-    struct ss_encoder_info info = {0};
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     struct ss_text texts[64];
     float *rows = NULL;
     ss_err err;

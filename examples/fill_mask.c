@@ -15,7 +15,8 @@ int main(int n, char **words)
         fprintf(stderr, "usage: fill_mask MODEL TEXT\n");
         return 64;
     }
-    const struct ss_encoder_options options = {.with_mask_head = true};
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .with_mask_head = true};
     const struct ss_text text = {words[2], strlen(words[2])};
     ss_status status = ss_encoder_open(words[1], &options, &encoder, &err);
     status = status == SS_OK ? ss_work_new(0, &work, &err) : status;

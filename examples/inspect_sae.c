@@ -7,14 +7,15 @@
 int main(int n, char **words)
 {
     ss_sae *sae = NULL;
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     ss_err err;
     if (n != 2) {
         fprintf(stderr, "usage: inspect_sae SAE\n");
         return 64;
     }
     /* A batch-top-k SAE has no row-wise rule of its own, so one is chosen here. */
-    const struct ss_sae_options options = {.batchtopk_rule = SS_BATCHTOPK_ROW_TOPK};
+    const struct ss_sae_options options = {.struct_size = sizeof options,
+                                           .batchtopk_rule = SS_BATCHTOPK_ROW_TOPK};
     const ss_status status = ss_sae_open(words[1], &options, &sae, &err);
     if (status != SS_OK) {
         fprintf(stderr, "%s\n", err.message);

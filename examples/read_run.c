@@ -23,13 +23,13 @@ static void print_text(const struct ss_top_text *top)
 int main(int n, char **words)
 {
     ss_run *run = NULL;
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     ss_err err;
     if (n < 3) {
         fprintf(stderr, "usage: read_run RUN FEATURE...\n");
         return 64;
     }
-    const ss_status status = ss_run_open(words[1], &run, &err);
+    const ss_status status = ss_run_open(words[1], NULL, &run, &err);
     if (status != SS_OK) {
         fprintf(stderr, "%s\n", err.message);
         return ss_status_exit_code(status);
@@ -37,8 +37,8 @@ int main(int n, char **words)
     ss_run_describe(run, &info);
     for (int i = 2; i < n; i++) {
         const size_t feature = (size_t)strtoul(words[i], NULL, 10);
-        struct ss_feature facts;
-        struct ss_top_text top;
+        struct ss_feature facts = {.struct_size = sizeof facts};
+        struct ss_top_text top = {.struct_size = sizeof top};
         if (feature >= info.n_features) {
             continue;
         }

@@ -31,7 +31,7 @@ static void say(void *user, ss_level level, const char *sentence)
 int main(int n, char **words)
 {
     ss_dataset *dataset = NULL;
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true;
     ss_err err;
     unsigned long long n_rows = 0, n_bytes = 0;
@@ -40,7 +40,8 @@ int main(int n, char **words)
         return 64;
     }
     const char *const paths[] = {words[1]};
-    const struct ss_dataset_options options = {.text_column = word(n, words, 2),
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .text_column = word(n, words, 2),
                                                .split = word(n, words, 3),
                                                .config = word(n, words, 4),
                                                .csv = word(n, words, 5),

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -204,70 +205,92 @@ SS_API SS_MUST_USE ss_status ss_set_allocator(const struct ss_allocator *allocat
  * Threads  any; safe in signal handlers */
 SS_API bool ss_recover_fault(const void *address);
 
-/* ---- notices and progress ---- */
+/* ---- structs that grow ---- */
+
+/* A struct whose first member is struct_size may get members at its end in later versions. The
+ * caller sets struct_size to the size that it was compiled with, and leaves members that it does
+ * not use at zero, which is the default of each:
+ *
+ *     struct ss_encoder_options options = {.struct_size = sizeof options, .max_tokens = 128};
+ *
+ * or ss_encoder_options_init(&options), and then members one by one. The library reads no more
+ * than that of options, and takes members beyond it at their defaults; it writes no more than
+ * that of results. Options of a newer header that an older library does not know are refused if
+ * they are set. A call that is given a struct_size of 0 fails with SS_E_USAGE.
+ *
+ * All other structs of this header, ss_err among them, are complete: they do not change. */
+#define SS_DEFINE_INIT(name)                                                                   \
+    static inline void name##_init(struct name *object)                                        \
+    {                                                                                          \
+        memset(object, 0, sizeof *object);                                                     \
+        object->struct_size = sizeof *object;                                                  \
+    }
+
+/* ---- log and progress ---- */
 
 typedef enum ss_level { SS_LEVEL_NOTICE, SS_LEVEL_WARNING } ss_level;
 
-/* Receives sentences that a user should see, such as a default prompt that is applied. `fn` may
- * be NULL. Called only from the thread that called the library. */
+/* Receives messages that a user should see, such as a default prompt that is applied. They name
+ * options as those of errors do. `fn` may be NULL. Called only from the thread that called the
+ * library. */
 struct ss_log {
-    void (*fn)(void *user, ss_level level, const char *sentence);
+    void (*fn)(void *user, ss_level level, const char *message);
     void *user;
 };
 
+/* What a call is doing when it reports. */
+typedef enum ss_stage {
+    SS_STAGE_WAIT,    /* nothing that is counted: only whether to stop is asked */
+    SS_STAGE_ROWS,    /* going through the rows of a dataset */
+    SS_STAGE_DOWNLOAD /* downloading a file */
+} ss_stage;
+
 struct ss_progress {
+    size_t struct_size; /* of the library's */
+    ss_stage stage;
+    uint64_t n_bytes_done;    /* of the file; or of the dataset's as they are stored, roughly */
+    uint64_t n_bytes_total;   /* 0: not known, as of a pipe */
+    uint64_t n_bytes_resumed; /* of those done: were there from an earlier try */
     uint64_t n_rows_done;
-    uint64_t n_rows_total;   /* 0: not known */
-    uint64_t n_rows_missing; /* of those done, without a text: said at the end of whole files */
-    uint64_t n_bytes_done;   /* of the dataset's files as they are stored, roughly */
-    uint64_t n_bytes_total;  /* 0: not known, as of a pipe */
+    uint64_t n_rows_total; /* 0: not known */
     uint64_t n_tokens_done;
-    double seconds;
+    double seconds;   /* since the file or the rows were begun */
+    const char *name; /* of the file in its repository; "" where none is downloaded */
+    bool is_end;      /* of the file or the rows */
 };
 
-/* Called about ten times a second from the thread that called the library; a result other than
- * 0 stops the work, which then ends with SS_E_STOPPED. `fn` may be NULL. */
-struct ss_watch {
+/* Called about ten times a second while a call works or waits; a result other than 0 ends it
+ * with SS_E_STOPPED. `fn` may be NULL. `progress` is borrowed until it returns. Called from the
+ * thread that called the library, and while a dataset is read also from the library's reading
+ * thread, then at SS_STAGE_WAIT. */
+struct ss_progress_callback {
     int (*fn)(void *user, const struct ss_progress *progress);
     void *user;
 };
 
-/* A file while it is downloaded. */
-struct ss_transfer {
-    const char *name; /* of the file in its repository; "" while a server is waited for */
-    uint64_t n_bytes_done;
-    uint64_t n_bytes_total;   /* 0: not known */
-    uint64_t n_bytes_resumed; /* of those done: were there from an earlier try */
-    double seconds;
-    bool is_end;
-};
+/* ---- things that have a name instead of a path ---- */
 
-/* As ss_watch, for downloads: a result other than 0 stops, and the next call goes on from
- * there. */
-struct ss_transfer_watch {
-    int (*fn)(void *user, const struct ss_transfer *transfer);
-    void *user;
-};
-
-/* ---- places: things that have a name instead of a path ---- */
-
-typedef enum ss_place_kind { SS_PLACE_MODEL, SS_PLACE_SAE, SS_PLACE_DATASET } ss_place_kind;
+typedef enum ss_fetch_kind { SS_FETCH_MODEL, SS_FETCH_SAE, SS_FETCH_DATASET } ss_fetch_kind;
 
 struct ss_fetch_options {
+    size_t struct_size;
     const char *cache_dir; /* of the hub; NULL: as HF_HUB_CACHE or HF_HOME say */
     bool offline;          /* use what is there; also HF_HUB_OFFLINE */
     struct ss_log log;
-    struct ss_transfer_watch watch;
+    struct ss_progress_callback progress;
 };
+SS_DEFINE_INIT(ss_fetch_options)
 
-/* Where a thing lies, and what it is. Strings belong to the place; "" where they have no
+/* Where a thing lies, and what it is. Strings belong to the result; "" where they have no
  * meaning, as `source` and `commit` of a path. */
-struct ss_place {
+struct ss_fetch_result {
+    size_t struct_size;
     char *path;   /* file or folder on this machine */
     char *source; /* "hf:org/name", "wandb:entity/project/name:alias" */
     char *name;   /* to show: "org/name", or the path's last component */
     char *commit; /* of the hub */
 };
+SS_DEFINE_INIT(ss_fetch_result)
 
 /* Find a thing by its name and download what is not there yet.
  *
@@ -278,93 +301,21 @@ struct ss_place {
  *              wandb:entity/project/name[:alias]        an artifact
  *            For a model the files that an encoder needs are fetched, else all below the path.
  *            A path that does not exist and is no name is given back as it is.
- * out        gives (ss_place_release)
+ * out        gives (ss_fetch_result_release)
  * Errors     SS_E_NOINPUT (no such repository, revision or file; private, gated), SS_E_NETWORK,
  *            SS_E_DATA (content that is not what its hash says), SS_E_IO, SS_E_STOPPED,
  *            SS_E_USAGE (a name of no form), SS_E_NOMEM; what was downloaded is resumed by
  *            the next call
  * Threads    any, one call at a time per cache entry waits for the other
  * Source     tests/net/test_hub.py */
-SS_API SS_MUST_USE ss_status ss_fetch(ss_place_kind kind, const char *reference,
+SS_API SS_MUST_USE ss_status ss_fetch(ss_fetch_kind kind, const char *reference,
                                       const struct ss_fetch_options *options,
-                                      struct ss_place *out, ss_err *err);
-SS_API void ss_place_release(struct ss_place *place);
+                                      struct ss_fetch_result *out, ss_err *err);
 
-/* A repository in the cache of the hub. Strings belong to the list. */
-struct ss_cache_repo {
-    const char *kind; /* "model", "dataset", "space" */
-    const char *id;   /* "org/name" */
-    const char *path; /* its folder */
-    const char *refs; /* what names its revisions have, such as "main, v1"; "" for none */
-    uint64_t n_bytes; /* on the disk, each content once */
-    size_t n_files, n_revisions;
-    int64_t used_at; /* seconds since 1970: when its newest content came */
-};
-
-struct ss_cache_list {
-    struct ss_cache_repo *repos; /* by kind, then id */
-    size_t n_repos;
-    char *path; /* of the cache */
-    void *memory;
-};
-
-/* List the cache of the hub. A cache that is not there is empty.
+/* Release the strings of a result, and empty it.
  *
- * cache_dir  borrowed; NULL: as HF_HUB_CACHE or HF_HOME say
- * out        gives (ss_cache_list_release)
- * Errors     SS_E_USAGE (no place for a cache), SS_E_IO, SS_E_NOINPUT (not readable),
- *            SS_E_NOMEM
- * Threads    any */
-SS_API SS_MUST_USE ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out,
-                                           ss_err *err);
-SS_API void ss_cache_list_release(struct ss_cache_list *list);
-
-/* Something in the cache that is not as it should be. */
-struct ss_cache_finding {
-    const char *path;
-    const char *what; /* "unfinished download", "content without a name", ... */
-    uint64_t n_bytes; /* on the disk; 0 for a link */
-};
-
-struct ss_cache_check_options {
-    const char *cache_dir; /* as above */
-    bool dry_run;          /* of ss_cache_prune: say what would go */
-    void (*found)(void *user, const struct ss_cache_finding *finding); /* may be NULL */
-    void *user;
-    struct ss_transfer_watch watch; /* only asked whether to stop */
-};
-
-struct ss_cache_sum {
-    size_t n_checked; /* files whose content was compared with its hash */
-    size_t n_unknown; /* files whose hash is not known, as those of a cache without links */
-    size_t n_findings;
-    uint64_t n_bytes; /* of the findings, on the disk */
-};
-
-/* Compare the content of every file in the cache with the hash that names it, and every link
- * with what it leads to. Success also where there are findings. Nothing is changed.
- *
- * Errors   as ss_cache_list, SS_E_STOPPED
  * Threads  any */
-SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options *options,
-                                             struct ss_cache_sum *out, ss_err *err);
-
-/* Remove what nobody can use: unfinished downloads, content that no snapshot names, links that
- * lead nowhere. What is in use by another program, or young enough to be, stays. Nothing is
- * removed through a link.
- *
- * Errors   as ss_cache_list, SS_E_STOPPED
- * Threads  any */
-SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
-                                            struct ss_cache_sum *out, ss_err *err);
-
-/* Asked about ten times a second while a call waits or works; a result other than 0 ends it
- * with SS_E_STOPPED. `fn` may be NULL. Called from the thread that called, and for datasets
- * from the one that reads, so it had better be quick. */
-struct ss_stop {
-    int (*fn)(void *user);
-    void *user;
-};
+SS_API void ss_fetch_result_release(struct ss_fetch_result *result);
 
 /* ---- texts and scratch ---- */
 
@@ -391,10 +342,12 @@ SS_API void ss_work_free(ss_work *work);
  * Threads  any */
 SS_API size_t ss_work_n_threads(const ss_work *work);
 
-/* Ask `stop` during later calls with this workspace; what they gave out is then not complete.
+/* Ask whether to stop during later calls with this workspace, at SS_STAGE_WAIT; what they gave
+ * out is then not complete.
  *
- * Threads  not during a call with it */
-SS_API void ss_work_set_stop(ss_work *work, struct ss_stop stop);
+ * progress  copied
+ * Threads   not during a call with it */
+SS_API void ss_work_set_progress(ss_work *work, struct ss_progress_callback progress);
 
 /* ---- precision ---- */
 
@@ -423,6 +376,7 @@ SS_API bool ss_precision_parse(const char *name, ss_precision *precision);
 typedef struct ss_encoder ss_encoder;
 
 struct ss_encoder_options {
+    size_t struct_size;
     const char *prompt;      /* put before every text; NULL: as prompt_name says */
     const char *prompt_name; /* one of the model's named prompts; NULL: the model's default */
     size_t max_tokens;       /* lower the model's limit; 0: the model's */
@@ -434,9 +388,10 @@ struct ss_encoder_options {
     const char *source;  /* where it came from and the commit, to be recorded; NULL: "" */
     const char *commit;
     size_t n_threads; /* that prepare the weights; 0: one per core */
-    struct ss_stop stop;
+    struct ss_progress_callback progress;
     struct ss_log log;
 };
+SS_DEFINE_INIT(ss_encoder_options)
 
 /* Open a sentence-transformers or transformers folder.
  *
@@ -454,6 +409,7 @@ SS_API void ss_encoder_free(ss_encoder *encoder);
 
 /* Facts about an encoder; strings live as long as it does. */
 struct ss_encoder_info {
+    size_t struct_size;
     const char *path;
     const char *name;            /* as it was opened, else the folder's last component */
     const char *source, *commit; /* as it was opened, "" if that said none */
@@ -471,12 +427,14 @@ struct ss_encoder_info {
     bool normalized; /* embeddings have unit length; not where they are truncated */
     bool has_mask_head;
 };
+SS_DEFINE_INIT(ss_encoder_info)
 
 /* Facts about an encoder.
  *
  * out      written
+ * Errors   SS_E_USAGE (struct_size is not set), and then nothing is written
  * Threads  any */
-SS_API void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out);
+SS_API ss_status ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out);
 
 /* Embed texts.
  *
@@ -540,6 +498,7 @@ typedef enum ss_batchtopk_rule {
 } ss_batchtopk_rule;
 
 struct ss_sae_options {
+    size_t struct_size;
     ss_batchtopk_rule batchtopk_rule;
     double batchtopk_threshold; /* for SS_BATCHTOPK_THRESHOLD; NaN or 0: calibrate */
     uint64_t calibration_rows;  /* rows to calibrate on; 0: 10,000 */
@@ -548,9 +507,10 @@ struct ss_sae_options {
     size_t top_k;               /* k, for formats that do not store it; 0: not given */
     const char *source;         /* where it came from and the commit, recorded; NULL: "" */
     const char *commit;
-    struct ss_stop stop;
+    struct ss_progress_callback progress;
     struct ss_log log;
 };
+SS_DEFINE_INIT(ss_sae_options)
 
 /* Open a sparse autoencoder of any of the formats in docs/formats.md.
  *
@@ -564,6 +524,7 @@ SS_API SS_MUST_USE ss_status ss_sae_open(const char *path, const struct ss_sae_o
 SS_API void ss_sae_free(ss_sae *sae);
 
 struct ss_sae_info {
+    size_t struct_size;
     const char *path;
     const char *source, *commit; /* as it was opened, "" if that said none */
     const char *format;          /* "saes-for-sbert", "saelens", ... */
@@ -578,12 +539,14 @@ struct ss_sae_info {
     uint64_t config_num_examples; /* as its config says, 0 if absent; only reported */
     bool normalizes_input;
 };
+SS_DEFINE_INIT(ss_sae_info)
 
 /* Facts about an SAE.
  *
  * out      written; its strings live as long as the SAE
+ * Errors   SS_E_USAGE (struct_size is not set), and then nothing is written
  * Threads  any */
-SS_API void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out);
+SS_API ss_status ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out);
 
 /* Activations > 0 of a batch, by row, ascending feature within a row. */
 struct ss_sparse {
@@ -620,17 +583,21 @@ SS_API SS_MUST_USE ss_status ss_sae_encode(const ss_sae *sae, ss_work *work, con
 SS_API const float *ss_sae_thresholds(const ss_sae *sae);
 
 struct ss_convert_options {
+    size_t struct_size;
     bool force;          /* replace files of an output folder that exists */
     bool allow_rounding; /* let thresholds move to the nearest that the target can hold */
-    struct ss_sae_options sae;
+    const struct ss_sae_options *sae; /* borrowed; NULL for the defaults */
 };
+SS_DEFINE_INIT(ss_convert_options)
 
 /* What a conversion did. Strings are constants. */
-struct ss_conversion {
+struct ss_convert_result {
+    size_t struct_size;
     const char *from; /* the format that was read */
     const char *kind; /* as the target calls it */
     uint64_t n_rounded_thresholds;
 };
+SS_DEFINE_INIT(ss_convert_result)
 
 /* Write an SAE in another format: the same activations, bit for bit, or an error that says what
  * the target cannot say.
@@ -645,7 +612,7 @@ struct ss_conversion {
 SS_API SS_MUST_USE ss_status ss_sae_convert(const char *path, const char *to,
                                             const char *out_dir,
                                             const struct ss_convert_options *options,
-                                            struct ss_conversion *out, ss_err *err);
+                                            struct ss_convert_result *out, ss_err *err);
 
 /* ---- dataset ---- */
 
@@ -661,6 +628,7 @@ typedef enum ss_bad_rows {
 } ss_bad_rows;
 
 struct ss_dataset_options {
+    size_t struct_size;
     const char *text_column; /* or "{title}. {abstract}" of several; NULL: "text", else the
                                 only column of strings */
     const char *format;      /* NULL: by content, then by name; else "jsonl", "csv", ... */
@@ -679,9 +647,10 @@ struct ss_dataset_options {
     bool all_columns;  /* ss_dataset_each_json shows columns of Parquet and Arrow without text,
                           too */
     const char *field; /* key under which a JSON document has its rows; NULL: it is them */
-    struct ss_stop stop;
+    struct ss_progress_callback progress;
     struct ss_log log;
 };
+SS_DEFINE_INIT(ss_dataset_options)
 
 /* Open files as one dataset, in path order.
  *
@@ -723,6 +692,7 @@ typedef enum ss_row_kind {
 } ss_row_kind;
 
 struct ss_row {
+    size_t struct_size;
     uint64_t id;         /* 0-based, over the whole dataset */
     struct ss_text text; /* valid UTF-8; borrowed until the next ss_dataset_next */
     ss_row_kind kind;
@@ -736,6 +706,7 @@ struct ss_row {
     const char *problem; /* of a bad row, or a null one whose file lacks the column: the
                             sentence, borrowed as the text; else "" */
 };
+SS_DEFINE_INIT(ss_row)
 
 /* Read the next row. At the end *has_row is false.
  *
@@ -750,6 +721,7 @@ SS_API SS_MUST_USE ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row 
 SS_API uint64_t ss_dataset_n_rows(const ss_dataset *dataset);
 
 struct ss_dataset_info {
+    size_t struct_size;
     const char *format;      /* "jsonl", "parquet", ...; "mixed" if files differ */
     const char *text_column; /* "" where rows have none */
     size_t n_files;
@@ -760,65 +732,67 @@ struct ss_dataset_info {
      * folder), configuration and split. */
     const char *repository, *commit, *config, *split;
 };
+SS_DEFINE_INIT(ss_dataset_info)
 
 /* Facts about a dataset, as far as it was read.
  *
  * out      written; its strings live as long as the dataset
+ * Errors   SS_E_USAGE (struct_size is not set), and then nothing is written
  * Threads  caller only */
-SS_API void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
+SS_API ss_status ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out);
 
 /* ---- embeddings that were made before ---- */
 
 typedef struct ss_embeddings ss_embeddings;
 
+struct ss_embeddings_options {
+    size_t struct_size;
+    const char *column; /* name of a column or array, or a pattern with one * that names columns
+                           of one number; NULL: the only array, or "embedding", "embeddings",
+                           "vector", or the only column of lists, or the only series of columns
+                           of one number whose names end in 0, 1, 2 … or 1, 2, 3 … */
+    struct ss_log log;
+    struct ss_progress_callback progress;
+};
+SS_DEFINE_INIT(ss_embeddings_options)
+
 /* Open rows of numbers: an array of two dimensions in a .npy, .npz or safetensors file, or a
  * column of lists, or columns of one number each, in Parquet, Arrow, JSON Lines or CSV. They
  * are read as a stream, once.
  *
- * path, column  copied; column NULL: the only array, or "embedding", "embeddings", "vector", or
- *               the only column of lists, or the only series of columns of one number whose
- *               names end in 0, 1, 2 … or 1, 2, 3 …; else the name of a column or array, or a
- *               pattern with one * that names columns of one number
- * out           gives (ss_embeddings_free); NULL on error
- * Errors        SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED,
- *               SS_E_NOMEM
- * Threads       caller only */
-SS_API SS_MUST_USE ss_status ss_embeddings_open(const char *path, const char *column,
+ * path     borrowed
+ * options  borrowed; NULL for the defaults
+ * out      gives (ss_embeddings_free); NULL on error
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED, SS_E_STOPPED,
+ *          SS_E_USAGE, SS_E_NOMEM
+ * Threads  caller only */
+SS_API SS_MUST_USE ss_status ss_embeddings_open(const char *path,
+                                                const struct ss_embeddings_options *options,
                                                 ss_embeddings **out, ss_err *err);
 SS_API void ss_embeddings_free(ss_embeddings *embeddings);
 
 struct ss_embeddings_info {
+    size_t struct_size;
     const char *path, *format; /* "npy", "parquet", … */
     const char *column;        /* "" for an array */
     uint64_t n_rows;           /* 0: not known before they are read */
     size_t width;
 };
+SS_DEFINE_INIT(ss_embeddings_info)
 
 /* Facts about embeddings.
  *
  * out      written; its strings live as long as the embeddings
+ * Errors   SS_E_USAGE (struct_size is not set), and then nothing is written
  * Threads  caller only */
-SS_API void ss_embeddings_describe(const ss_embeddings *embeddings,
-                                   struct ss_embeddings_info *out);
+SS_API ss_status ss_embeddings_describe(const ss_embeddings *embeddings,
+                                        struct ss_embeddings_info *out);
 
 /* ---- analysis ---- */
 
 typedef struct ss_run ss_run;
 
-/* How the text of a value is read, and written as JSON. */
-typedef enum ss_value_kind {
-    SS_VALUE_TEXT,
-    SS_VALUE_NUMBER, /* a JSON number */
-    SS_VALUE_BOOL,   /* "true" or "false" */
-    SS_VALUE_LIST    /* a JSON array */
-} ss_value_kind;
-
-/* One resolved option, recorded in run.json. Origin: "default", "command line", "environment".
- * Records of one name that follow each other are a list. */
-struct ss_option_record {
-    const char *name, *value, *origin;
-    ss_value_kind kind;
-};
+struct ss_option_record; /* saescope_tools.h */
 
 /* How much of the texts is kept beside the results, for what is made of a run later: labels and
  * their scores, maps, pages (docs/formats.md, "evidence"). */
@@ -827,6 +801,7 @@ typedef enum ss_evidence { SS_EVIDENCE_FULL, SS_EVIDENCE_LIGHT, SS_EVIDENCE_NONE
 #define SS_ALL_ROWS UINT64_MAX
 
 struct ss_analyze_options {
+    size_t struct_size;
     const char *out_dir;         /* NULL: keep the results in memory only */
     bool force;                  /* replace an output folder that exists */
     uint64_t num_examples;       /* stop after so many used rows; 0: all */
@@ -845,8 +820,9 @@ struct ss_analyze_options {
     const struct ss_option_record *records; /* [n_records], borrowed */
     size_t n_records;
     struct ss_log log;
-    struct ss_watch watch;
+    struct ss_progress_callback progress;
 };
+SS_DEFINE_INIT(ss_analyze_options)
 
 /* Embed and encode every row once and gather statistics; write them if an output folder is
  * given.
@@ -871,16 +847,26 @@ SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae 
                                         const struct ss_analyze_options *options, ss_run **out,
                                         ss_err *err);
 
+struct ss_run_options {
+    size_t struct_size;
+    struct ss_log log;
+    struct ss_progress_callback progress;
+};
+SS_DEFINE_INIT(ss_run_options)
+
 /* Read the results of an earlier analysis from its folder.
  *
  * dir      borrowed
+ * options  borrowed; NULL for the defaults
  * out      gives (ss_run_free); NULL on error
- * Errors   SS_E_NOINPUT, SS_E_DATA (an incomplete or damaged folder), SS_E_NOMEM
+ * Errors   SS_E_NOINPUT, SS_E_DATA (an incomplete or damaged folder), SS_E_STOPPED, SS_E_NOMEM
  * Threads  any; the run may then be shared */
-SS_API SS_MUST_USE ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err);
+SS_API SS_MUST_USE ss_status ss_run_open(const char *dir, const struct ss_run_options *options,
+                                         ss_run **out, ss_err *err);
 SS_API void ss_run_free(ss_run *run);
 
 struct ss_run_info {
+    size_t struct_size;
     const char *model_name, *sae_path, *dataset_name, *title;
     uint64_t n_rows_read, n_rows_used;
     uint64_t n_rows_skipped[SS_N_ROW_KINDS]; /* by kind; [SS_ROW_TEXT] is 0 */
@@ -894,16 +880,19 @@ struct ss_run_info {
     size_t n_dead;
     double median_rate_pct; /* over all features */
 };
+SS_DEFINE_INIT(ss_run_info)
 
 /* Facts about a run.
  *
  * out      written; its strings live as long as the run
+ * Errors   SS_E_USAGE (struct_size is not set), and then nothing is written
  * Threads  any */
-SS_API void ss_run_describe(const ss_run *run, struct ss_run_info *out);
+SS_API ss_status ss_run_describe(const ss_run *run, struct ss_run_info *out);
 
 /* Statistics of one feature. Rates are in percent of used rows, with Wilson 95 % limits;
  * activations are in the SAE's own scale, 0 where the feature never fires. */
 struct ss_feature {
+    size_t struct_size;
     uint64_t n_fires;
     float rate_pct;
     double rate_low_pct, rate_high_pct;
@@ -912,29 +901,35 @@ struct ss_feature {
     bool dead;
     size_t n_top;
 };
+SS_DEFINE_INIT(ss_feature)
 
 /* Statistics of one feature.
  *
  * feature  < n_features
  * out      written
+ * Errors   SS_E_USAGE (struct_size is not set; no such feature), and then nothing is written
  * Threads  any */
-SS_API void ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out);
+SS_API ss_status ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out);
 
 /* A top text of a feature. In a run read back from a folder `row` is SS_NOWHERE where no
  * columns were kept. */
 struct ss_top_text {
+    size_t struct_size;
     float activation;
     uint64_t row;
     struct ss_text text; /* lives as long as the run */
     struct ss_text kept; /* {"file": …, "kept": {…}} of its row if columns are kept, else "" */
 };
+SS_DEFINE_INIT(ss_top_text)
 
 /* The rank-th (0-based) strongest text of a feature.
  *
  * rank     < n_top of the feature
  * out      written; its texts live as long as the run
+ * Errors   SS_E_USAGE (struct_size is not set; no such feature or rank), and then nothing is written
  * Threads  any */
-SS_API void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out);
+SS_API ss_status ss_run_top(const ss_run *run, size_t feature, size_t rank,
+                            struct ss_top_text *out);
 
 /* The n most frequent features, by falling fires, then rising index; dead ones come last.
  * Returns how many there are, at most n.
@@ -954,6 +949,7 @@ typedef enum ss_feature_order {
 
 /* Which features are meant; a zeroed one: all. */
 struct ss_feature_query {
+    size_t struct_size;
     const char *words; /* all of which one top text holds, as parts of its words too, whatever
                           their case; spaces between them; NULL: any */
     bool has_rate;     /* the rate is within the next two, both included */
@@ -961,6 +957,7 @@ struct ss_feature_query {
     bool is_dead; /* those that never fire */
     ss_feature_order order;
 };
+SS_DEFINE_INIT(ss_feature_query)
 
 struct ss_feature_match {
     size_t feature;
@@ -981,6 +978,7 @@ SS_API SS_MUST_USE ss_status ss_run_select(const ss_run *run,
 /* ---- pictures ---- */
 
 struct ss_plot_options {
+    size_t struct_size;
     const char *title; /* NULL: as recorded in the run */
     double width_in;   /* inches; 0: 6.4 */
     double height_in;  /* inches; 0: 4.8 */
@@ -990,6 +988,7 @@ struct ss_plot_options {
     bool force;        /* replace a file that exists */
     bool zoom;         /* of a run: the features that fire alone, the axis over their rates */
 };
+SS_DEFINE_INIT(ss_plot_options)
 
 /* Draw the density histogram of a run, log10(rate/100 + 1e-10).
  *
@@ -1023,14 +1022,26 @@ typedef enum ss_null_rule {
 } ss_null_rule;
 
 struct ss_embed_options {
+    size_t struct_size;
     uint64_t num_examples; /* rows of the file; 0: all */
     bool skip_empty;       /* the same as SS_NULL_SKIP */
     bool force;            /* replace a file that exists */
     size_t n_threads, batch_tokens;
     ss_null_rule null_rule;
     struct ss_log log;
-    struct ss_watch watch;
+    struct ss_progress_callback progress;
 };
+SS_DEFINE_INIT(ss_embed_options)
+
+/* What ss_embed_file wrote. */
+struct ss_embed_result {
+    size_t struct_size;
+    uint64_t n_rows;         /* of the file */
+    uint64_t n_rows_missing; /* read without a text: null, or bad rows that were left out */
+    uint64_t n_tokens;
+    double seconds;
+};
+SS_DEFINE_INIT(ss_embed_result)
 
 /* Embed a dataset into a .npy file, f32 [rows, width], one row per dataset row. A text that is
  * empty is embedded like any other. Links are followed; a pipe, or a name such as /dev/stdout,
@@ -1047,9 +1058,10 @@ struct ss_embed_options {
 SS_API SS_MUST_USE ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset,
                                            const char *out_path,
                                            const struct ss_embed_options *options,
-                                           struct ss_progress *done, ss_err *err);
+                                           struct ss_embed_result *done, ss_err *err);
 
 struct ss_encode_options {
+    size_t struct_size;
     uint64_t num_examples;     /* rows of the file; 0: all */
     ss_embeddings *embeddings; /* take these instead of embedding texts; read to their end */
     ss_null_rule null_rule;    /* SS_NULL_NAN has no meaning here */
@@ -1057,17 +1069,20 @@ struct ss_encode_options {
     bool force;                /* replace a file that exists */
     size_t n_threads, batch_tokens;
     struct ss_log log;
-    struct ss_watch watch;
+    struct ss_progress_callback progress;
 };
+SS_DEFINE_INIT(ss_encode_options)
 
 /* What ss_encode_file wrote. */
-struct ss_encoding {
+struct ss_encode_result {
+    size_t struct_size;
     uint64_t n_rows;            /* of the file */
     uint64_t n_rows_empty;      /* read without a text to encode: null, empty, blank */
     uint64_t n_rows_reembedded; /* as in struct ss_run_info */
     uint64_t n_activations, n_tokens;
     double seconds;
 };
+SS_DEFINE_INIT(ss_encode_result)
 
 /* Encode a dataset into a file of each row's features: row i of the file is row i of the
  * dataset, and the features are those that ss_analyze counts.
@@ -1089,72 +1104,7 @@ struct ss_encoding {
 SS_API SS_MUST_USE ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae,
                                             ss_dataset *dataset, const char *out_path,
                                             const struct ss_encode_options *options,
-                                            struct ss_encoding *done, ss_err *err);
-
-/* ---- inspection ---- */
-
-typedef enum ss_path_kind {
-    SS_PATH_ENCODER,
-    SS_PATH_SAE,
-    SS_PATH_DATASET,
-    SS_PATH_WEIGHTS,
-    SS_PATH_ARCHIVE,
-    SS_PATH_JSON,
-    SS_PATH_RUN
-} ss_path_kind;
-
-struct ss_inspect_options {
-    const char
-        *as;    /* NULL: decide by looking; else "model", "sae", "dataset", "weights", ... */
-    bool check; /* read everything in it */
-    struct ss_dataset_options dataset;
-    struct ss_sae_options sae;
-    struct ss_log log;
-};
-
-/* What a path is, as facts to print or to serialise. All strings belong to the report. */
-struct ss_fact {
-    const char *name;  /* "width"; in JSON the key, spaces as underscores */
-    const char *value; /* "768" */
-    ss_value_kind kind;
-};
-struct ss_report {
-    ss_path_kind kind;
-    const char *title; /* "A sentence encoder" */
-    struct ss_fact *facts;
-    size_t n_facts;
-    /* A table below the facts (tensors, columns, first features): header then rows, row-major. */
-    const char **cells; /* [n_table_rows, n_table_columns], first row the header */
-    size_t n_table_rows, n_table_columns;
-    const ss_value_kind *kinds; /* [n_table_columns] of the columns */
-    void *memory;
-};
-
-/* Find out what a file or folder is; with `check`, read everything in it.
- *
- * path     borrowed
- * options  borrowed; NULL for the defaults
- * out      gives (ss_report_release)
- * Errors   SS_E_NOINPUT, SS_E_USAGE (an unknown `as`), SS_E_STOPPED, SS_E_NOMEM, and what
- *          opening and reading such a thing gives
- * Threads  any */
-SS_API SS_MUST_USE ss_status ss_inspect(const char *path,
-                                        const struct ss_inspect_options *options,
-                                        struct ss_report *out, ss_err *err);
-SS_API void ss_report_release(struct ss_report *report);
-
-/* Call `fn` with the next rows of a file as JSON objects, all columns, until it returns other
- * than 0 or `limit` rows were given (0: all). `json` is one line without a newline, borrowed
- * until `fn` returns.
- *
- * paths    [n_paths], borrowed, as for ss_dataset_open, and so `options`
- * Errors   those of ss_dataset_open and ss_dataset_next
- * Threads  caller only */
-SS_API SS_MUST_USE ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
-                                                  const struct ss_dataset_options *options,
-                                                  uint64_t limit,
-                                                  int (*fn)(void *user, struct ss_text json),
-                                                  void *user, ss_err *err);
+                                            struct ss_encode_result *done, ss_err *err);
 
 #ifdef __cplusplus
 }

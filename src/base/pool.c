@@ -173,7 +173,7 @@ size_t ss__pool_n_wanted(const struct ss__pool *pool)
     return pool->n_wanted;
 }
 
-void ss__pool_set_stop(struct ss__pool *pool, struct ss_stop stop)
+void ss__pool_set_stop(struct ss__pool *pool, struct ss_progress_callback stop)
 {
     pool->asking = (struct ss__asking){.stop = stop};
     atomic_store(&pool->is_stopped, false);

@@ -19,7 +19,7 @@ size_t ss__pool_n_wanted(const struct ss__pool *pool);  /* that were asked for *
 /* Ask `stop` (its fn may be NULL) about ten times a second while tasks run, from the caller's
  * thread between two of its tasks. Once it says so, tasks that have not begun are left out, in
  * this run and later ones, until ss__pool_set_stop is called again. */
-void ss__pool_set_stop(struct ss__pool *pool, struct ss_stop stop);
+void ss__pool_set_stop(struct ss__pool *pool, struct ss_progress_callback stop);
 
 /* SS_E_STOPPED if tasks were left out: what they would have written is not to be used. */
 SS_MUST_USE ss_status ss__pool_check(const struct ss__pool *pool, ss_err *err);

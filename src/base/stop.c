@@ -2,9 +2,11 @@
 
 #include <time.h>
 
-bool ss__stop_says_so(const struct ss_stop *stop)
+bool ss__stop_says_so(const struct ss_progress_callback *stop)
 {
-    return stop->fn != NULL && stop->fn(stop->user) != 0;
+    const struct ss_progress waiting = {
+        .struct_size = sizeof waiting, .stage = SS_STAGE_WAIT, .name = ""};
+    return stop->fn != NULL && stop->fn(stop->user, &waiting) != 0;
 }
 
 bool ss__is_stopped(struct ss__asking *asking)

@@ -10,12 +10,12 @@ enum { SS__ASK_MS = 100 };
 
 /* Zeroed, nobody asks. */
 struct ss__asking {
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
     double asked; /* when, by a clock that only goes on */
 };
 
 /* Ask now. False where there is nobody to ask. */
-bool ss__stop_says_so(const struct ss_stop *stop);
+bool ss__stop_says_so(const struct ss_progress_callback *stop);
 
 /* Ask, but not within SS__ASK_MS of the last time. `asking` may be NULL. */
 bool ss__is_stopped(struct ss__asking *asking);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 #include "dataset/dataset_state_priv.h"
 #include "format/format.h"
 
@@ -23,7 +24,7 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
     if (options != NULL) {
         dataset->text_unit = options->text_unit;
         dataset->log = options->log;
-        dataset->halt.asking.stop = options->stop;
+        dataset->halt.asking.stop = options->progress;
         SS_RETURN_IF_ERROR(copy_text(options->text_column, &dataset->given_column, err));
         SS_RETURN_IF_ERROR(copy_text(options->format, &dataset->given_format, err));
         SS_RETURN_IF_ERROR(
@@ -207,7 +208,10 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
 {
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
+    struct ss_dataset_options read = {.struct_size = sizeof read};
     *out = NULL;
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_dataset_options, err));
+    options = &read;
     SS_ALLOC(dataset, 1);
     dataset->rows = rows;
     SS_TRY(take_options(dataset, options, err));
@@ -352,7 +356,7 @@ uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
     return dataset->n_rows;
 }
 
-void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
+ss_status ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
 {
     const struct ss_format_reader *first = NULL;
     const struct ss_dataset_found *use = &dataset->use;
@@ -364,7 +368,8 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
             first = reader;
         }
     }
-    *out = (struct ss_dataset_info){
+    const struct ss_dataset_info info = {
+        .struct_size = sizeof info,
         .format = format,
         .text_column = dataset->has_template          ? dataset->given_column
                        : dataset->text_column == NULL ? ""
@@ -378,6 +383,7 @@ void ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)
         .config = use->config == NULL ? "" : use->config,
         .split = use->split == NULL ? "" : use->split,
     };
+    return ss__result_write(out, &info, sizeof info);
 }
 
 void ss_dataset_columns(const ss_dataset *dataset, const struct ss_format_column **columns,

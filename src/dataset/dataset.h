@@ -98,7 +98,7 @@ SS_MUST_USE ss_status ss_dataset_read_all(ss_dataset *dataset, uint64_t *n_rows,
  * are rows with a column of strings. Names may repeat in an object, and bytes of strings are
  * not checked for UTF-8. Memory: one element of the top array at a time. Errors: SS_E_DATA with
  * the offset, SS_E_LIMIT, SS_E_NOINPUT, SS_E_IO. Threads: any. */
-SS_MUST_USE ss_status ss_dataset_json_check_file(const char *path, struct ss_stop stop,
-                                                 ss_err *err);
+SS_MUST_USE ss_status ss_dataset_json_check_file(const char *path,
+                                                 struct ss_progress_callback stop, ss_err *err);
 
 #endif

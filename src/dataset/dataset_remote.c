@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 #include "net/hub.h"
 #include "parquet/parquet.h"
 
@@ -111,8 +112,7 @@ static void forward(void *user, ss_level level, const char *message)
 static int is_interrupted(void *user)
 {
     const struct ss_dataset_remotes *remotes = user;
-    return atomic_load(&remotes->halt->is_interrupted) ||
-           (remotes->stop.fn != NULL && remotes->stop.fn(remotes->stop.user) != 0);
+    return atomic_load(&remotes->halt->is_interrupted) || ss__stop_says_so(&remotes->stop);
 }
 
 static ss_status make_hub(struct ss_dataset_remotes *remotes, struct ss_net_hub **out,
@@ -144,7 +144,8 @@ ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes, const char
                                             options == NULL ? NULL : options->split};
     use->keeps = options != NULL && options->cache_dataset;
     remotes->offline = options != NULL && options->offline;
-    remotes->stop = options == NULL ? (struct ss_stop){NULL, NULL} : options->stop;
+    remotes->stop =
+        options == NULL ? (struct ss_progress_callback){NULL, NULL} : options->progress;
     if (any_remote(paths, n_paths)) {
         SS_TRY(make_hub(remotes, &hub, err));
     }

@@ -15,7 +15,7 @@ struct ss_dataset_remotes {
     struct ss_source_prefetcher *readers[2]; /* of even and of odd files */
     size_t current;
     bool offline;
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
     struct ss_source_halt *halt; /* borrowed, as the log */
     struct ss_log *log;
     struct ss_net_hub *keeper; /* for files that are kept in the cache */

@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "dataset/dataset_state_priv.h"
 #include "format/format.h"
@@ -249,12 +250,16 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
     return SS_OK;
 }
 
-ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
+static ss_status next_row(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_format_record record = {0};
-    *row = (struct ss_row){
-        .kind = SS_ROW_NULL, .text = {"", 0}, .kept = {"", 0}, .fault = "", .problem = ""};
+    *row = (struct ss_row){.struct_size = sizeof(struct ss_row),
+                           .kind = SS_ROW_NULL,
+                           .text = {"", 0},
+                           .kept = {"", 0},
+                           .fault = "",
+                           .problem = ""};
     *has_row = false;
     if (dataset->rows == SS_DATASET_ROWS_WHOLE) {
         SS_FAIL(SS_E_INTERNAL, "the dataset was opened without a text column");
@@ -286,6 +291,18 @@ out:
     if (status != SS_OK) {
         *has_row = false;
     }
+    return status;
+}
+
+ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_row whole = {.struct_size = sizeof whole};
+    *has_row = false;
+    SS_TRY(ss__result_check(row, "ss_row", err));
+    status = next_row(dataset, &whole, has_row, err);
+    (void)ss__result_write(row, &whole, sizeof whole);
+out:
     return status;
 }
 

@@ -2,6 +2,7 @@
 #include "dataset/dataset.h"
 #include "dataset/dataset_files.h"
 #include "format/format.h"
+#include "saescope_tools.h"
 
 ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
                                const struct ss_dataset_options *options, uint64_t limit,
@@ -24,13 +25,14 @@ out:
     return status;
 }
 
-static ss_status check_lines(const char *path, struct ss_stop stop, ss_err *err)
+static ss_status check_lines(const char *path, struct ss_progress_callback stop, ss_err *err)
 {
     ss_status status = SS_OK;
     ss_dataset *dataset = NULL;
     struct ss_text json;
     bool has_row = true;
-    const struct ss_dataset_options options = {.format = "jsonl", .stop = stop};
+    const struct ss_dataset_options options = {
+        .struct_size = sizeof options, .format = "jsonl", .progress = stop};
     SS_TRY(ss_dataset_open_rows(&path, 1, &options, &dataset, err));
     SS_TRY(ss_dataset_check_text(dataset, err));
     while (has_row) {
@@ -41,7 +43,8 @@ out:
     return status;
 }
 
-ss_status ss_dataset_json_check_file(const char *path, struct ss_stop stop, ss_err *err)
+ss_status ss_dataset_json_check_file(const char *path, struct ss_progress_callback stop,
+                                     ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_source_stream stream = {0};

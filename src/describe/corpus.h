@@ -79,7 +79,7 @@ struct ss_describe_phrases {
 };
 SS_MUST_USE ss_status ss_describe_phrases_init(struct ss_describe_phrases *phrases,
                                                const struct ss_describe_corpus *corpus,
-                                               size_t n_texts, struct ss_stop stop,
+                                               size_t n_texts, struct ss_progress_callback stop,
                                                ss_err *err);
 void ss_describe_phrases_release(struct ss_describe_phrases *phrases);
 /* The phrase of these words, or SS_DESCRIBE_NO_STRING. */

@@ -65,7 +65,7 @@ struct ss_describe_seed_options {
     struct ss_describe_embedder list_model; /* ranks the words of a text */
     struct ss_describe_embedder model;      /* for everything else */
     bool is_one_model;                      /* list_model is not looked at: it is `model` */
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
 };
 
 /* Keywords of every feature from its top texts, the strongest first: per text the five words
@@ -175,7 +175,7 @@ struct ss_describe_score_options {
     bool is_plain;     /* cosines as they are, not after subtracting the pool's mean */
     bool without_tops; /* positives that stand in the top list do not count */
     bool with_probe;   /* also the linear probe */
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
 };
 
 /* Score a label of every feature.
@@ -208,7 +208,7 @@ struct ss_describe_stop_words {
 struct ss_describe_contrast_options {
     struct ss_describe_embedder embedder;
     struct ss_describe_stop_words stop_words;
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
 };
 
 /* Up to a few phrases for every feature, the most telling first, made from the describe half:

@@ -34,7 +34,7 @@ enum { SS_DESCRIBE_NO_STRING = UINT32_MAX };
 
 struct ss_describe_strings {
     struct ss_describe_embedder embedder;
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
     struct ss__arena arena;
     struct ss_text *texts; /* [n] */
     size_t n, room;
@@ -71,7 +71,7 @@ struct ss_describe_batch {
     const struct ss_describe_embedder *embedder;
     const struct ss_text *texts;
     size_t n;
-    struct ss_stop stop;
+    struct ss_progress_callback stop;
 };
 SS_MUST_USE ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *out,
                                             ss_err *err);

@@ -141,7 +141,7 @@ out:
 
 ss_status ss_describe_phrases_init(struct ss_describe_phrases *phrases,
                                    const struct ss_describe_corpus *corpus, size_t n_texts,
-                                   struct ss_stop stop, ss_err *err)
+                                   struct ss_progress_callback stop, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__asking asking = {.stop = stop};

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "encoder/encoder_priv.h"
 
 /* ---- files that were read ---- */
@@ -413,13 +414,14 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
                           ss_encoder **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_encoder_options defaults = {0};
-    struct opening o = {.options = options == NULL ? &defaults : options};
+    struct ss_encoder_options read = {.struct_size = sizeof read};
+    struct opening o = {.options = &read};
     *out = NULL;
-    o.asking.stop = o.options->stop;
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_encoder_options, err));
+    o.asking.stop = read.progress;
     SS_ALLOC(o.encoder, 1);
     SS_TRY(ss_work_new(o.options->n_threads, &o.work, err));
-    ss_work_set_stop(o.work, o.options->stop);
+    ss_work_set_progress(o.work, o.options->progress);
     ss_tensor_work_tell_threads(o.work, &o.options->log);
     SS_TRY(ss_encoder_spare_new(&o.encoder->spare, err));
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
@@ -479,28 +481,30 @@ static bool is_normalized(const ss_encoder *encoder)
            ss_encoder_module_normalizes(&encoder->modules[n - 1]);
 }
 
-void ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
+ss_status ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info *out)
 {
-    *out = (struct ss_encoder_info){.path = encoder->path,
-                                    .name = encoder->name,
-                                    .source = encoder->source,
-                                    .commit = encoder->commit,
-                                    .architecture = encoder->config.family->model_type,
-                                    .pooling = encoder->pooling_name,
-                                    .kernels = ss_tensor_kernels_name(),
-                                    .precision = ss_precision_name(encoder->config.precision),
-                                    .numbers =
-                                        ss_tensor_precision_numbers(encoder->config.precision),
-                                    .prompt = encoder->prompt,
-                                    .width = encoder->width,
-                                    .n_layers = encoder->config.n_layers,
-                                    .n_heads = encoder->config.n_heads,
-                                    .hidden_width = encoder->config.width,
-                                    .n_vocab = encoder->config.n_vocab,
-                                    .max_tokens = encoder->max_tokens,
-                                    .n_parameters = encoder->n_parameters,
-                                    .normalized = is_normalized(encoder),
-                                    .has_mask_head = encoder->has_head};
+    const struct ss_encoder_info info = {
+        .struct_size = sizeof info,
+        .path = encoder->path,
+        .name = encoder->name,
+        .source = encoder->source,
+        .commit = encoder->commit,
+        .architecture = encoder->config.family->model_type,
+        .pooling = encoder->pooling_name,
+        .kernels = ss_tensor_kernels_name(),
+        .precision = ss_precision_name(encoder->config.precision),
+        .numbers = ss_tensor_precision_numbers(encoder->config.precision),
+        .prompt = encoder->prompt,
+        .width = encoder->width,
+        .n_layers = encoder->config.n_layers,
+        .n_heads = encoder->config.n_heads,
+        .hidden_width = encoder->config.width,
+        .n_vocab = encoder->config.n_vocab,
+        .max_tokens = encoder->max_tokens,
+        .n_parameters = encoder->n_parameters,
+        .normalized = is_normalized(encoder),
+        .has_mask_head = encoder->has_head};
+    return ss__result_write(out, &info, sizeof info);
 }
 
 /* ---- embedding ---- */

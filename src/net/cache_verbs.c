@@ -10,8 +10,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/output.h"
+#include "base/sized.h"
+#include "base/stop.h"
 #include "net/cache.h"
 #include "net/hub_priv.h"
+#include "saescope_tools.h"
 
 /* What is younger may belong to a program that works on it; its own lock says so too, but not
  * on every file system, and the Python client's partial files have none of their own. */
@@ -123,11 +126,9 @@ static void report(struct check *check, const struct ss_net_cached_file *file, c
     }
 }
 
-static int ask_watch(void *user)
+static int ask(void *user)
 {
-    const struct ss_transfer_watch *watch = user;
-    const struct ss_transfer waiting = {.name = ""};
-    return watch->fn == NULL ? 0 : watch->fn(watch->user, &waiting);
+    return ss__stop_says_so(user);
 }
 
 static ss_status run_check(const struct ss_cache_check_options *options,
@@ -135,12 +136,13 @@ static ss_status run_check(const struct ss_cache_check_options *options,
                            char **cache, struct ss_cache_sum *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct check check = {.options = options, .sum = out};
-    const struct ss_net_options net = {.offline = true,
-                                       .stop = {ask_watch, (void *)(uintptr_t)&options->watch}};
+    struct ss_cache_check_options read = {.struct_size = sizeof read};
+    struct check check = {.options = &read, .sum = out};
+    const struct ss_net_options net = {.offline = true, .stop = {ask, &read.progress}};
     *out = (struct ss_cache_sum){0};
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_cache_check_options, err));
     SS_TRY(ss_net_new(&net, &check.net, err));
-    SS_TRY(ss_net_cache_each(options->cache_dir, each, &check, cache, err));
+    SS_TRY(ss_net_cache_each(read.cache_dir, each, &check, cache, err));
 out:
     ss_net_free(check.net);
     return status;
@@ -327,7 +329,7 @@ ss_status ss_cache_prune(const struct ss_cache_check_options *options, struct ss
 {
     char *cache = NULL, *locks = NULL;
     const ss_status status = run_check(options, prune_repo, &cache, out, err);
-    if (status == SS_OK && !options->dry_run) {
+    if (status == SS_OK && (options == NULL || !options->dry_run)) {
         locks = ss__path_join(cache, SS_NET_HUB_LOCKS);
         ss__out_sweep(cache);
         ss__out_sweep(locks == NULL ? cache : locks);

@@ -24,7 +24,7 @@ struct download {
     int descriptor;
     struct ss__hash *hash;
     uint64_t n_bytes, n_resumed; /* so far; of those from an earlier call */
-    struct ss_transfer_watch watch;
+    struct ss_progress_callback progress;
     double begin, next_watch;
 };
 
@@ -162,11 +162,13 @@ static ss_status report_progress(struct download *download, bool is_end, ss_err 
 {
     const double now = ss_net_now();
     const uint64_t wanted = download->options->n_bytes;
-    if (download->watch.fn == NULL || (now < download->next_watch && !is_end)) {
+    if (download->progress.fn == NULL || (now < download->next_watch && !is_end)) {
         return SS_OK;
     }
     download->next_watch = now + WATCH_SECONDS;
-    const struct ss_transfer transfer = {
+    const struct ss_progress transfer = {
+        .struct_size = sizeof transfer,
+        .stage = SS_STAGE_DOWNLOAD,
         .name = download->name,
         .n_bytes_done = download->n_bytes,
         .n_bytes_total = wanted == SS_NOWHERE ? 0 : wanted,
@@ -174,7 +176,7 @@ static ss_status report_progress(struct download *download, bool is_end, ss_err 
         .seconds = now - download->begin,
         .is_end = is_end,
     };
-    return download->watch.fn(download->watch.user, &transfer) == 0
+    return download->progress.fn(download->progress.user, &transfer) == 0
                ? SS_OK
                : ss__fail(
                      err, SS_E_STOPPED,
@@ -246,7 +248,7 @@ ss_status ss_net_download_file(struct ss_net *net, struct ss_net_remote *remote,
     struct download download = {.options = options,
                                 .name = name,
                                 .descriptor = -1,
-                                .watch = ss_net_options_of(net)->watch,
+                                .progress = ss_net_options_of(net)->progress,
                                 .begin = ss_net_now()};
     bool is_done = false;
     SS_TRY(open_partial(net, &download, &is_done, err));

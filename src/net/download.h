@@ -29,7 +29,7 @@ struct ss_net_download {
     size_t n_hash_head_bytes;
 };
 
-/* Download a file; the client's watch hears of its progress.
+/* Download a file; the client's progress callback is called.
  *
  * remote   borrowed; read from where the partial file ends
  * name     of the file, for messages

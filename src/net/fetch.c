@@ -3,11 +3,13 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sized.h"
+#include "base/stop.h"
 #include "net/artifact.h"
 #include "net/hub.h"
 
 struct wanted {
-    ss_place_kind kind;
+    ss_fetch_kind kind;
     const char *reference;
     const struct ss_fetch_options *options;
 };
@@ -15,24 +17,32 @@ struct wanted {
 /* A scheme handler: whether a reference is of its scheme, and how to fetch it. */
 struct scheme_handler {
     bool (*is_mine)(const struct wanted *wanted);
-    ss_status (*fetch)(const struct wanted *wanted, struct ss_place *out, ss_err *err);
+    ss_status (*fetch)(const struct wanted *wanted, struct ss_fetch_result *out, ss_err *err);
 };
 
-void ss_place_release(struct ss_place *place)
+static void release(struct ss_fetch_result *result)
 {
-    ss__free(place->path);
-    ss__free(place->source);
-    ss__free(place->name);
-    ss__free(place->commit);
-    *place = (struct ss_place){0};
+    ss__free(result->path);
+    ss__free(result->source);
+    ss__free(result->name);
+    ss__free(result->commit);
 }
 
-/* While a server is waited for, the watch is asked too. */
-static int ask_watch(void *user)
+/* Of a caller's result only as much as it has room for was written. */
+void ss_fetch_result_release(struct ss_fetch_result *result)
 {
-    const struct ss_transfer_watch *watch = user;
-    const struct ss_transfer waiting = {.name = ""};
-    return watch->fn == NULL ? 0 : watch->fn(watch->user, &waiting);
+    struct ss_fetch_result whole = {.struct_size = sizeof whole};
+    const struct ss_fetch_result none = {.struct_size = sizeof none};
+    if (SS_READ_OPTIONS(&whole, result, ss_fetch_result, NULL) == SS_OK) {
+        release(&whole);
+        (void)ss__result_write(result, &none, sizeof none);
+    }
+}
+
+/* While a server is waited for, the callback is asked too. */
+static int ask(void *user)
+{
+    return ss__stop_says_so(user);
 }
 
 static struct ss_net_options net_options(const struct wanted *wanted)
@@ -40,8 +50,8 @@ static struct ss_net_options net_options(const struct wanted *wanted)
     struct ss_net_options net = ss_net_options_from_environment();
     net.offline |= wanted->options->offline;
     net.log = wanted->options->log;
-    net.watch = wanted->options->watch;
-    net.stop = (struct ss_net_stop){ask_watch, (void *)(uintptr_t)&wanted->options->watch};
+    net.progress = wanted->options->progress;
+    net.stop = (struct ss_net_stop){ask, (void *)(uintptr_t)&wanted->options->progress};
     return net;
 }
 
@@ -58,7 +68,8 @@ static bool is_path(const struct wanted *wanted)
     return ss__path_look(wanted->reference) != SS__PATH_NONE;
 }
 
-static ss_status take_path(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+static ss_status take_path(const struct wanted *wanted, struct ss_fetch_result *out,
+                           ss_err *err)
 {
     SS_RETURN_IF_ERROR(keep(&out->path, wanted->reference, err));
     SS_RETURN_IF_ERROR(keep(&out->source, "", err));
@@ -73,7 +84,8 @@ static bool is_artifact(const struct wanted *wanted)
     return ss_net_artifact_is_name(wanted->reference);
 }
 
-static ss_status fetch_artifact(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+static ss_status fetch_artifact(const struct wanted *wanted, struct ss_fetch_result *out,
+                                ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net *net = NULL;
@@ -138,14 +150,14 @@ static ss_status get(const struct wanted *wanted, struct ss_net_hub *hub,
                      struct ss_net_hub_name *name, char **path, char *commit, ss_err *err)
 {
     const bool is_model = name->kind == SS_NET_HUB_MODEL && name->path[0] == '\0' &&
-                          wanted->kind == SS_PLACE_MODEL;
+                          wanted->kind == SS_FETCH_MODEL;
     return is_model ? get_model(hub, name, path, commit, err)
-                    : ss_net_hub_get_folder(hub, name, wanted->kind == SS_PLACE_SAE, path,
+                    : ss_net_hub_get_folder(hub, name, wanted->kind == SS_FETCH_SAE, path,
                                             commit, err);
 }
 
 /* "hf:org/name/path", with the kind where it is not a model. */
-static ss_status keep_source(const struct ss_net_hub_name *name, struct ss_place *out,
+static ss_status keep_source(const struct ss_net_hub_name *name, struct ss_fetch_result *out,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -179,7 +191,8 @@ static ss_status say_both(const struct wanted *wanted, ss_status status, ss_err 
                     why.message);
 }
 
-static ss_status fetch_of_hub(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+static ss_status fetch_of_hub(const struct wanted *wanted, struct ss_fetch_result *out,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_net_hub *hub = NULL;
@@ -188,7 +201,7 @@ static ss_status fetch_of_hub(const struct wanted *wanted, struct ss_place *out,
     const struct ss_net_hub_options options = {.cache_dir = wanted->options->cache_dir,
                                                .net = net_options(wanted)};
     const ss_net_hub_kind kind =
-        wanted->kind == SS_PLACE_DATASET ? SS_NET_HUB_DATASET : SS_NET_HUB_MODEL;
+        wanted->kind == SS_FETCH_DATASET ? SS_NET_HUB_DATASET : SS_NET_HUB_MODEL;
     SS_TRY(ss_net_hub_parse(wanted->reference, kind, &name, err));
     SS_TRY(ss_net_hub_new(&options, &hub, err));
     SS_TRY(get(wanted, hub, &name, &out->path, commit, err));
@@ -207,12 +220,13 @@ static bool is_word(const struct wanted *wanted)
     return ss_net_hub_is_id(wanted->reference) && strchr(wanted->reference, '/') == NULL;
 }
 
-static ss_status refuse_word(const struct wanted *wanted, struct ss_place *out, ss_err *err)
+static ss_status refuse_word(const struct wanted *wanted, struct ss_fetch_result *out,
+                             ss_err *err)
 {
     (void)out;
     return ss__fail_file(err, wanted->reference, SS_E_NOINPUT,
                          "no such file or folder; things of the hub are named %s",
-                         wanted->kind == SS_PLACE_MODEL
+                         wanted->kind == SS_FETCH_MODEL
                              ? "ORG/NAME, such as sentence-transformers/all-MiniLM-L6-v2"
                              : "hf:ORG/NAME");
 }
@@ -226,22 +240,29 @@ static const struct scheme_handler scheme_handlers[] = {
     {is_word, refuse_word},
 };
 
-ss_status ss_fetch(ss_place_kind kind, const char *reference,
-                   const struct ss_fetch_options *options, struct ss_place *out, ss_err *err)
+ss_status ss_fetch(ss_fetch_kind kind, const char *reference,
+                   const struct ss_fetch_options *options, struct ss_fetch_result *out,
+                   ss_err *err)
 {
-    static const struct ss_fetch_options defaults = {0};
-    const struct wanted wanted = {kind, reference, options == NULL ? &defaults : options};
-    *out = (struct ss_place){0};
-    ss_status (*fetch)(const struct wanted *, struct ss_place *, ss_err *) = take_path;
+    ss_status status = SS_OK;
+    struct ss_fetch_options read = {.struct_size = sizeof read};
+    struct ss_fetch_result found = {.struct_size = sizeof found};
+    const struct wanted wanted = {kind, reference, &read};
+    ss_status (*fetch)(const struct wanted *, struct ss_fetch_result *, ss_err *) = take_path;
+    SS_TRY(ss__result_check(out, "ss_fetch_result", err));
+    (void)ss__result_write(out, &found, sizeof found);
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_fetch_options, err));
     for (size_t i = 0; i < sizeof scheme_handlers / sizeof scheme_handlers[0]; i++) {
         if (scheme_handlers[i].is_mine(&wanted)) {
             fetch = scheme_handlers[i].fetch;
             break;
         }
     }
-    const ss_status status = fetch(&wanted, out, err);
+    SS_TRY(fetch(&wanted, &found, err));
+    (void)ss__result_write(out, &found, sizeof found);
+out:
     if (status != SS_OK) {
-        ss_place_release(out);
+        release(&found);
     }
     return status;
 }

@@ -67,7 +67,7 @@ struct ss_net_hub;
 
 struct ss_net_hub_options {
     const char *cache_dir;     /* NULL: as the environment says */
-    struct ss_net_options net; /* with the log, the stop and the watch used throughout */
+    struct ss_net_options net; /* with the log and the callbacks used throughout */
 };
 
 /* Make a client of the hub from the environment (endpoint, token, cache, see docs/formats.md).

@@ -50,7 +50,7 @@ struct ss_net_options {
     double stall_seconds;    /* 0: 30 */
     struct ss_log log;       /* is told about waits of more than a few seconds */
     struct ss_net_stop stop;
-    struct ss_transfer_watch watch; /* of downloaded files (download.h) */
+    struct ss_progress_callback progress; /* of downloaded files (download.h) */
 };
 
 /* Options from the environment: HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE or SAESCOPE_OFFLINE (no

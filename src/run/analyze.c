@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "dataset/dataset.h"
 #include "run/embeddings_file.h"
@@ -73,7 +74,8 @@ static ss_status fail_without_rows(const struct analysis *analysis, ss_err *err)
 {
     char rows[SS__COUNTED_TEXT_BYTES];
     const struct ss_run_row_counts *counts = &analysis->pass.done.counts;
-    struct ss_dataset_info dataset = {.files = (const char *const[]){""}, .text_column = ""};
+    struct ss_dataset_info dataset = {
+        .struct_size = sizeof dataset, .files = (const char *const[]){""}, .text_column = ""};
     if (analysis->dataset != NULL) {
         ss_dataset_describe(analysis->dataset, &dataset);
     }
@@ -118,11 +120,12 @@ static ss_status open_embeddings(struct analysis *analysis, size_t width, ss_err
 
 static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err *err)
 {
-    struct ss_encoder_info encoder = {.name = SS_RUN_NAME_EMBEDDINGS};
-    struct ss_embeddings_info embeddings;
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder,
+                                      .name = SS_RUN_NAME_EMBEDDINGS};
+    struct ss_embeddings_info embeddings = {.struct_size = sizeof embeddings};
     const char *path = NULL;
-    struct ss_sae_info sae;
-    struct ss_dataset_info dataset;
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
+    struct ss_dataset_info dataset = {.struct_size = sizeof dataset};
     struct ss_run_info *info = &run->info;
     if (analysis->encoder != NULL) {
         ss_encoder_describe(analysis->encoder, &encoder);
@@ -133,7 +136,10 @@ static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err
     } else { /* named after the embeddings */
         ss_embeddings_describe(analysis->options->embeddings, &embeddings);
         path = embeddings.path;
-        dataset = (struct ss_dataset_info){.n_files = 1, .files = &path, .repository = ""};
+        dataset = (struct ss_dataset_info){.struct_size = sizeof(struct ss_dataset_info),
+                                           .n_files = 1,
+                                           .files = &path,
+                                           .repository = ""};
     }
     info->model_name = ss_run_strdup(run, encoder.name);
     info->sae_path = ss_run_strdup(run, sae.path);
@@ -161,6 +167,7 @@ static ss_status make_run(struct analysis *analysis, struct ss_run **out, ss_err
     const struct ss_run_pipeline_done *done = &analysis->pass.done;
     SS_ALLOC(run, 1);
     run->info = (struct ss_run_info){
+        .struct_size = sizeof(struct ss_run_info),
         .n_rows_read = done->counts.n_read,
         .n_rows_used = done->counts.n_used,
         .n_rows_repaired = done->counts.n_repaired,
@@ -327,7 +334,7 @@ out:
 static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder, ss_err *err)
 {
     const struct ss_analyze_options *options = analysis->options;
-    struct ss_sae_info sae;
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
     analysis->recorder.log = options->log;
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
     analysis->pass = (struct ss_run_pass){
@@ -343,7 +350,7 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
                 [SS_ROW_BLANK] = SS_RUN_ROW_SKIP,
                 [SS_ROW_BAD] = SS_RUN_ROW_SKIP},
         .log = {.fn = record, .user = &analysis->recorder},
-        .watch = options->watch,
+        .progress = options->progress,
         .on_rows = reduce_rows,
         .user = analysis,
     };
@@ -366,18 +373,19 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
                      const struct ss_analyze_options *options, ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    static const struct ss_analyze_options defaults = {0};
+    struct ss_analyze_options read = {.struct_size = sizeof read};
     struct ss_run_folder folder = {0};
     struct ss_run *run = NULL;
     struct analysis analysis = {
         .encoder = encoder,
         .sae = sae,
         .dataset = dataset,
-        .options = options == NULL ? &defaults : options,
+        .options = &read,
         .embeddings = SS_RUN_EMBEDDINGS_FILE_CLOSED,
         .evidence = {.kind = SS_EVIDENCE_NONE},
     };
     *out = NULL;
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_analyze_options, err));
     SS_TRY(prepare(&analysis, &folder, err));
     SS_TRY(run_pass(&analysis, err));
     SS_TRY(make_run(&analysis, &run, err));

@@ -1,6 +1,7 @@
 /* A dataset to a .npy file of embeddings, one row each. */
 #include <math.h>
 
+#include "base/sized.h"
 #include "run/embeddings_file.h"
 #include "run/pipeline.h"
 #include "tensor/tensor.h"
@@ -26,16 +27,18 @@ static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rul
 }
 
 ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const char *out_path,
-                        const struct ss_embed_options *options, struct ss_progress *done,
+                        const struct ss_embed_options *options, struct ss_embed_result *done,
                         ss_err *err)
 {
     ss_status status = SS_OK;
-    static const struct ss_embed_options defaults = {0};
+    struct ss_embed_options read = {.struct_size = sizeof read};
     struct ss_run_embeddings_file file = SS_RUN_EMBEDDINGS_FILE_CLOSED;
     struct ss_run_pipeline_done totals = {0};
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_work *work = NULL;
-    options = options == NULL ? &defaults : options;
+    SS_TRY(ss__result_check(done, "ss_embed_result", err));
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_embed_options, err));
+    options = &read;
     const ss_null_rule rule = options->skip_empty ? SS_NULL_SKIP : options->null_rule;
     const uint64_t n = options->num_examples;
     ss_encoder_describe(encoder, &info);
@@ -51,7 +54,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
         .max_used = rule == SS_NULL_SKIP ? n : 0, /* else every row read is a row written */
         .max_read = rule == SS_NULL_SKIP ? 0 : n,
         .log = options->log,
-        .watch = options->watch,
+        .progress = options->progress,
         .on_batch = write_batch,
         .user = &file,
     };
@@ -62,14 +65,15 @@ out:
     }
     ss_work_free(work);
     if (done != NULL) {
-        *done = (struct ss_progress){
-            .n_rows_done = file.walk.fills_gaps ? totals.counts.n_read : totals.counts.n_used,
-            .n_rows_total = totals.counts.n_read,
+        const struct ss_embed_result result = {
+            .struct_size = sizeof result,
+            .n_rows = file.walk.fills_gaps ? totals.counts.n_read : totals.counts.n_used,
             .n_rows_missing =
                 totals.counts.n_skipped[SS_ROW_NULL] + totals.counts.n_skipped[SS_ROW_BAD],
-            .n_tokens_done = totals.n_tokens,
+            .n_tokens = totals.n_tokens,
             .seconds = totals.seconds,
         };
+        (void)ss__result_write(done, &result, sizeof result);
     }
     ss_run_embeddings_file_abort(&file);
     return status;

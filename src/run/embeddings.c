@@ -8,11 +8,13 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "run/embeddings_columns.h"
 #include "weights/weights.h"
 
 struct ss_embeddings {
     struct ss_embeddings_info info; /* path and column are copies */
+    struct ss__asking asking;       /* while it is opened and read */
     char *path, *column;
     struct ss_weights *weights; /* or NULL: a column of a dataset */
     const struct ss_weights_tensor *tensor;
@@ -226,26 +228,35 @@ static ss_status next_of_column(ss_embeddings *embeddings, uint64_t first, size_
 
 /* ---- either ---- */
 
-ss_status ss_embeddings_open(const char *path, const char *column, ss_embeddings **out,
-                             ss_err *err)
+ss_status ss_embeddings_open(const char *path, const struct ss_embeddings_options *options,
+                             ss_embeddings **out, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss_embeddings_options read = {.struct_size = sizeof read};
     ss_embeddings *embeddings = NULL;
     *out = NULL;
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_embeddings_options, err));
+    const char *column = read.column;
+    const struct ss_dataset_options rows = {
+        .struct_size = sizeof rows, .log = read.log, .progress = read.progress};
     SS_ALLOC(embeddings, 1);
+    embeddings->asking.stop = read.progress;
     embeddings->path = ss__strdup(path);
     embeddings->column = column == NULL ? NULL : ss__strdup(column);
     if (embeddings->path == NULL || (column != NULL && embeddings->column == NULL)) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    embeddings->info = (struct ss_embeddings_info){.path = embeddings->path, .column = ""};
+    embeddings->info =
+        (struct ss_embeddings_info){.struct_size = sizeof(struct ss_embeddings_info),
+                                    .path = embeddings->path,
+                                    .column = ""};
     if (ss__path_look(path) == SS__PATH_FILE && ss_weights_sniff(path) != NULL) {
-        SS_TRY(ss_weights_open(path, NULL, &embeddings->weights, err));
+        SS_TRY(ss_weights_open(path, &embeddings->asking, &embeddings->weights, err));
         embeddings->info.format = ss_weights_format(embeddings->weights);
         SS_TRY(find_array(embeddings, err));
     } else {
-        struct ss_dataset_info info;
-        SS_TRY(ss_dataset_open_values(&path, 1, NULL, &embeddings->dataset, err));
+        struct ss_dataset_info info = {.struct_size = sizeof info};
+        SS_TRY(ss_dataset_open_values(&path, 1, &rows, &embeddings->dataset, err));
         ss_dataset_describe(embeddings->dataset, &info);
         embeddings->info.format = info.format;
         SS_TRY(find_columns(embeddings, err));
@@ -270,9 +281,10 @@ void ss_embeddings_free(ss_embeddings *embeddings)
     }
 }
 
-void ss_embeddings_describe(const ss_embeddings *embeddings, struct ss_embeddings_info *out)
+ss_status ss_embeddings_describe(const ss_embeddings *embeddings,
+                                 struct ss_embeddings_info *out)
 {
-    *out = embeddings->info;
+    return ss__result_write(out, &embeddings->info, sizeof embeddings->info);
 }
 
 /* Whether a row is all NaN; a row that is neither that nor finite is refused. */

@@ -53,7 +53,8 @@ static ss_status next_row(struct joining *joining, uint64_t number, char text[32
                           struct ss_row *row, ss_err *err)
 {
     bool has_row = true;
-    *row = (struct ss_row){.id = number,
+    *row = (struct ss_row){.struct_size = sizeof(struct ss_row),
+                           .id = number,
                            .file_row = number,
                            .text = {text, 0},
                            .kept = {"", 0},
@@ -97,7 +98,7 @@ static ss_status add_row(struct joining *joining, const float *values, bool is_m
                          ss_err *err)
 {
     char text[32];
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     struct ss_run_row_counts *counts = &joining->done->counts;
     const size_t width = joining->info.width;
     SS_RETURN_IF_ERROR(next_row(joining, counts->n_read, text, &row, err));
@@ -196,8 +197,11 @@ static ss_status read_batch(struct joining *joining, size_t *n_read, ss_err *err
 
 static ss_status watch(const struct joining *joining, ss_err *err)
 {
-    const struct ss_watch *watcher = &joining->pipeline->watch;
+    const struct ss_progress_callback *watcher = &joining->pipeline->progress;
     struct ss_progress progress = {
+        .struct_size = sizeof progress,
+        .stage = SS_STAGE_ROWS,
+        .name = "",
         .n_rows_done = joining->done->counts.n_read,
         .n_rows_total = joining->info.n_rows,
         .seconds = ss_run_seconds_now() - joining->started,
@@ -211,15 +215,16 @@ static ss_status watch(const struct joining *joining, ss_err *err)
                : SS_OK;
 }
 
-static int ask_watch(void *user)
+static int ask_watch(void *user, const struct ss_progress *waiting)
 {
+    (void)waiting;
     return watch(user, NULL) != SS_OK;
 }
 
 /* Whether the dataset has ended as well. */
 static ss_status check_end(const struct joining *joining, ss_err *err)
 {
-    struct ss_row row = {0};
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = false;
     const struct ss_run_row_counts *counts = &joining->done->counts;
     const struct ss_run_pipeline *pipeline = joining->pipeline;
@@ -248,9 +253,10 @@ ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
     };
     size_t n_read = 1;
     *done = (struct ss_run_pipeline_done){0};
+    joining.info.struct_size = sizeof joining.info;
     ss_embeddings_describe(embeddings, &joining.info);
     SS_TRY(check_counts(&joining, err));
-    ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &joining});
+    ss_work_set_progress(pipeline->work, (struct ss_progress_callback){ask_watch, &joining});
     while (n_read > 0) {
         SS_TRY(read_batch(&joining, &n_read, err));
         SS_TRY(watch(&joining, err));
@@ -258,7 +264,7 @@ ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
     SS_TRY(check_end(&joining, err));
     done->seconds = ss_run_seconds_now() - joining.started;
 out:
-    ss_work_set_stop(pipeline->work, (struct ss_stop){NULL, NULL});
+    ss_work_set_progress(pipeline->work, (struct ss_progress_callback){NULL, NULL});
     ss_run_batch_release(&joining.batch);
     ss__free(joining.values);
     ss__free(joining.is_missing);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 #include "dataset/dataset.h"
 #include "run/pass.h"
 #include "run/sparse_file.h"
@@ -15,7 +16,7 @@ struct writing {
     void *state;
     struct ss_run_batch_walk walk;
     struct ss_run_pass pass;
-    struct ss_encoding *done;
+    struct ss_encode_result *done;
 };
 
 static ss_status find_format(const char *path, const struct ss_run_sparse_format **out,
@@ -95,7 +96,7 @@ static ss_status check_columns(const struct writing *writing, ss_err *err)
 static ss_status open_file(struct writing *writing, ss_dataset *dataset,
                            const struct ss_encode_options *options, ss_err *err)
 {
-    struct ss_sae_info sae;
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
     ss_sae_describe(writing->pass.sae, &sae);
     writing->options.n_features = sae.n_features;
     writing->options.force = options->force;
@@ -135,13 +136,15 @@ static void sum_up(struct writing *writing)
 
 ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *dataset,
                          const char *out_path, const struct ss_encode_options *options,
-                         struct ss_encoding *done, ss_err *err)
+                         struct ss_encode_result *done, ss_err *err)
 {
     ss_status status = SS_OK;
-    static const struct ss_encode_options defaults = {0};
-    struct ss_encoding sums = {0};
-    options = options == NULL ? &defaults : options;
+    struct ss_encode_options read = {.struct_size = sizeof read};
+    struct ss_encode_result sums = {.struct_size = sizeof sums};
     struct writing writing = {.options = {.path = out_path}, .done = &sums};
+    SS_TRY(ss__result_check(done, "ss_encode_result", err));
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_encode_options, err));
+    options = &read;
     writing.pass = (struct ss_run_pass){
         .encoder = encoder,
         .sae = sae,
@@ -150,7 +153,7 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
         .n_threads = options->n_threads,
         .batch_tokens = options->batch_tokens,
         .log = options->log,
-        .watch = options->watch,
+        .progress = options->progress,
         .on_rows = write_rows,
         .user = &writing,
     };
@@ -173,7 +176,7 @@ out:
     }
     ss_run_pass_release(&writing.pass);
     if (done != NULL) {
-        *done = sums;
+        (void)ss__result_write(done, &sums, sizeof sums);
     }
     return status;
 }

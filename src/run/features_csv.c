@@ -124,6 +124,7 @@ ss_status ss_run_features_csv_read(struct ss_run *run, const char *path, ss_err 
     const char *end = (const char *)map.data + map.n_bytes;
     for (size_t f = 0; f < run->info.n_features; f++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
+        SS_TRY(ss__check_stop(run->asking, err));
         if (newline == NULL || !parse_feature(at, (size_t)(newline - at), f,
                                               run->info.n_rows_used, &run->features[f])) {
             SS_FAIL_FILE(path, SS_E_DATA, "line %zu is not the row of feature %zu", f + 2, f);

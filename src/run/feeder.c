@@ -189,7 +189,7 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
 {
     const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
     for (; wants_more(filling); filling->n_read++) {
-        struct ss_row row = {0};
+        struct ss_row row = {.struct_size = sizeof row};
         bool has_row = false;
         SS_RETURN_IF_ERROR(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
         if (!has_row) {

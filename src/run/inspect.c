@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 #include "encoder/encoder.h"
 #include "run/results.h"
 #include "sae/sae.h"
@@ -221,13 +222,18 @@ ss_status ss_inspect(const char *path, const struct ss_inspect_options *options,
                      struct ss_report *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    static const struct ss_inspect_options defaults = {0};
+    struct ss_inspect_options read = {.struct_size = sizeof read};
     struct ss_run_probe probe = {0};
     const struct kind *kind = NULL;
-    struct ss_run_inspection inspection = {
-        .path = path, .options = options == NULL ? &defaults : options, .report = out};
-    inspection.asking.stop = inspection.options->dataset.stop;
+    struct ss_run_inspection inspection = {.path = path, .options = &read, .report = out};
     *out = (struct ss_report){0};
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_inspect_options, err));
+    SS_TRY(SS_READ_OPTIONS(&inspection.dataset, read.dataset, ss_dataset_options, err));
+    SS_TRY(SS_READ_OPTIONS(&inspection.sae, read.sae, ss_sae_options, err));
+    if (inspection.dataset.progress.fn == NULL) {
+        inspection.dataset.progress = read.progress;
+    }
+    inspection.asking.stop = inspection.options->progress;
     SS_TRY(look_at(path, &probe, err));
     SS_TRY(find_kind(&probe, inspection.options->as, &kind, err));
     SS_TRY(ss_run_report_init(out, err));

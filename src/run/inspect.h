@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "dataset/dataset.h"
+#include "saescope_tools.h"
 
 /* What a first look at a path found. */
 struct ss_run_probe {
@@ -21,6 +22,8 @@ struct ss_run_probe {
 struct ss_run_inspection {
     const char *path;
     const struct ss_inspect_options *options;
+    struct ss_dataset_options dataset; /* those of the options, or the defaults */
+    struct ss_sae_options sae;         /* the same */
     struct ss_report *report;
     struct ss__asking asking;
 };

@@ -117,9 +117,9 @@ static void add_text_column(struct ss_run_inspection *inspection)
 {
     ss_err reason = {0};
     ss_dataset *dataset = NULL;
-    struct ss_dataset_info info;
-    if (ss_dataset_open(&inspection->path, 1, &inspection->options->dataset, &dataset,
-                        &reason) != SS_OK) {
+    struct ss_dataset_info info = {.struct_size = sizeof info};
+    if (ss_dataset_open(&inspection->path, 1, &inspection->dataset, &dataset, &reason) !=
+        SS_OK) {
         ss_run_report_text(inspection->report, "no text column", reason.message);
         return;
     }
@@ -148,9 +148,9 @@ ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *e
 {
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
-    struct ss_dataset_options options = inspection->options->dataset;
+    struct ss_dataset_options options = inspection->dataset;
     ss_dataset *dataset = NULL;
-    struct ss_dataset_info info;
+    struct ss_dataset_info info = {.struct_size = sizeof info};
     uint64_t n_rows = 0;
     options.log = options.log.fn == NULL ? inspection->options->log : options.log;
     SS_TRY(ss_dataset_open_rows(&inspection->path, 1, &options, &dataset, err));
@@ -209,8 +209,7 @@ static ss_status has_one_row(const struct ss_run_inspection *inspection, bool *i
     ss_dataset *dataset = NULL;
     struct ss_text json = {0};
     bool has_first = false, has_second = false;
-    SS_TRY(ss_dataset_open_rows(&inspection->path, 1, &inspection->options->dataset, &dataset,
-                                err));
+    SS_TRY(ss_dataset_open_rows(&inspection->path, 1, &inspection->dataset, &dataset, err));
     SS_TRY(ss_dataset_next_json(dataset, &json, &has_first, err));
     if (has_first) {
         SS_TRY(ss_dataset_next_json(dataset, &json, &has_second, err));
@@ -230,8 +229,8 @@ ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
     bool is_one = false;
     const char *top = top_level(inspection->path);
     if (inspection->options->check) {
-        SS_RETURN_IF_ERROR(ss_dataset_json_check_file(inspection->path,
-                                                      inspection->options->dataset.stop, err));
+        SS_RETURN_IF_ERROR(
+            ss_dataset_json_check_file(inspection->path, inspection->asking.stop, err));
     }
     ss_status as_rows = has_one_row(inspection, &is_one, &reason);
     const bool is_single_object = is_one && top != NULL && strcmp(top, "object") == 0;
@@ -251,8 +250,8 @@ ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
     }
     ss_run_report_truncate(report, 0);
     if (!inspection->options->check) {
-        SS_RETURN_IF_ERROR(ss_dataset_json_check_file(inspection->path,
-                                                      inspection->options->dataset.stop, err));
+        SS_RETURN_IF_ERROR(
+            ss_dataset_json_check_file(inspection->path, inspection->asking.stop, err));
     }
     ss_run_report_text(report, "top level", top == NULL ? "compressed" : top);
     if (!is_single_object) {

@@ -15,8 +15,9 @@ ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *e
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_encoder *encoder = NULL;
-    struct ss_encoder_info info;
-    const struct ss_encoder_options options = {.stop = inspection->asking.stop,
+    struct ss_encoder_info info = {.struct_size = sizeof info};
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .progress = inspection->asking.stop,
                                                .log = inspection->options->log};
     SS_TRY(ss_encoder_open(inspection->path, &options, &encoder, err));
     ss_encoder_describe(encoder, &info);
@@ -65,10 +66,10 @@ ss_status ss_run_inspect_sae(struct ss_run_inspection *inspection, ss_err *err)
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_sae *sae = NULL;
-    struct ss_sae_info info;
-    struct ss_sae_options options = inspection->options->sae;
+    struct ss_sae_info info = {.struct_size = sizeof info};
+    struct ss_sae_options options = inspection->sae;
     options.log = options.log.fn == NULL ? inspection->options->log : options.log;
-    options.stop = inspection->asking.stop;
+    options.progress = inspection->asking.stop;
     SS_TRY(ss_sae_open(inspection->path, &options, &sae, err));
     ss_sae_describe(sae, &info);
     ss_run_report_text(report, "format", info.format);

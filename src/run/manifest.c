@@ -16,6 +16,7 @@
 #include "dataset/dataset.h"
 #include "encoder/encoder.h"
 #include "run/embeddings.h"
+#include "saescope_tools.h"
 #include "tensor/tensor.h"
 
 static const char *const row_kind_names[SS_N_ROW_KINDS] = {
@@ -144,7 +145,7 @@ static ss_status put_model(struct ss__json_writer *writer,
                            const struct ss_run_manifest *manifest, ss_err *err)
 {
     const ss_encoder *encoder = manifest->encoder;
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_encoder_describe(encoder, &info);
     ss__put_open(writer, "model", '{');
     ss__put_text(writer, "path", info.path);
@@ -172,7 +173,7 @@ static ss_status put_embeddings(struct ss__json_writer *writer,
 {
     const ss_embeddings *embeddings = manifest->options->embeddings;
     struct input input = {.is_regular = false};
-    struct ss_embeddings_info info;
+    struct ss_embeddings_info info = {.struct_size = sizeof info};
     ss_embeddings_describe(embeddings, &info);
     ss__put_open(writer, "model", '{');
     ss__put_text(writer, "name", SS_RUN_NAME_EMBEDDINGS);
@@ -192,7 +193,7 @@ static ss_status put_embeddings(struct ss__json_writer *writer,
 static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_manifest *manifest,
                          ss_err *err)
 {
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     const ss_sae *sae = manifest->sae;
     ss_sae_describe(sae, &info);
     ss__put_open(writer, "sae", '{');
@@ -226,7 +227,8 @@ static ss_status put_sae(struct ss__json_writer *writer, const struct ss_run_man
 static ss_status put_dataset(struct ss__json_writer *writer,
                              const struct ss_run_manifest *manifest, ss_err *err)
 {
-    struct ss_dataset_info info = {.format = "", .text_column = "", .repository = ""};
+    struct ss_dataset_info info = {
+        .struct_size = sizeof info, .format = "", .text_column = "", .repository = ""};
     if (manifest->dataset != NULL) {
         ss_dataset_describe(manifest->dataset, &info);
     }
@@ -362,8 +364,10 @@ static void put_rows(struct ss__json_writer *writer, const struct ss_run_manifes
 
 static void put_work(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)
 {
-    struct ss_encoder_info encoder = {
-        .precision = "highest", .numbers = "fp32", .kernels = ss_tensor_kernels_name()};
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder,
+                                      .precision = "highest",
+                                      .numbers = "fp32",
+                                      .kernels = ss_tensor_kernels_name()};
     const struct ss_run_info *info = &manifest->run->info;
     const double seconds = info->seconds > 0 ? info->seconds : 1e-9;
     if (manifest->encoder != NULL) {

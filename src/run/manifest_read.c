@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sized.h"
+#include "base/stop.h"
 #include "run/manifest.h"
 
 enum { MAX_TOP_K = 1 << 20 };
@@ -215,6 +217,8 @@ ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *as
         SS_FAIL_FILE(dir, SS_E_NOINPUT, "there is no such folder");
     }
     SS_ALLOC(run, 1);
+    run->asking = asking;
+    SS_TRY(ss__check_stop(asking, err));
     SS_TRY(ss_run_manifest_read(run, dir, check, asking, err));
     SS_TRY(read_part(run, dir, SS_RUN_FILE_FEATURES, ss_run_features_csv_read, err));
     SS_TRY(read_part(run, dir, SS_RUN_FILE_RATES, check_rates, err));
@@ -223,6 +227,7 @@ ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *as
         SS_TRY(read_part(run, dir, SS_RUN_FILE_TEXTS, ss_run_top_texts_read, err));
     }
     SS_TRY(ss_run_summarise(run, err));
+    run->asking = NULL;
     *out = run;
     run = NULL;
 out:
@@ -230,7 +235,16 @@ out:
     return status;
 }
 
-ss_status ss_run_open(const char *dir, ss_run **out, ss_err *err)
+ss_status ss_run_open(const char *dir, const struct ss_run_options *options, ss_run **out,
+                      ss_err *err)
 {
-    return ss_run_open_checked(dir, false, NULL, out, err);
+    ss_status status = SS_OK;
+    struct ss_run_options read = {.struct_size = sizeof read};
+    struct ss__asking asking = {{0}, 0};
+    *out = NULL;
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_run_options, err));
+    asking.stop = read.progress;
+    SS_TRY(ss_run_open_checked(dir, false, &asking, out, err));
+out:
+    return status;
 }

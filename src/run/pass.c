@@ -33,9 +33,9 @@ static ss_status check_width(const char *what, const char *path, size_t width,
 
 static ss_status check_pair(const struct ss_run_pass *pass, ss_err *err)
 {
-    struct ss_encoder_info encoder;
-    struct ss_embeddings_info embeddings;
-    struct ss_sae_info sae;
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder};
+    struct ss_embeddings_info embeddings = {.struct_size = sizeof embeddings};
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
     ss_sae_describe(pass->sae, &sae);
     if (pass->embeddings != NULL) {
         ss_embeddings_describe(pass->embeddings, &embeddings);
@@ -52,16 +52,20 @@ static ss_status check_pair(const struct ss_run_pass *pass, ss_err *err)
     return check_width("encoder", encoder.path, encoder.width, &sae, err);
 }
 
-static int ask_watch(void *user)
+static int ask_watch(void *user, const struct ss_progress *waiting)
 {
+    (void)waiting;
     const struct ss_run_pass *pass = user;
     const struct ss_progress progress = {
+        .struct_size = sizeof progress,
+        .stage = SS_STAGE_ROWS,
+        .name = "",
         .n_rows_done = pass->done.counts.n_used,
         .n_rows_total = pass->done.counts.n_used,
         .n_tokens_done = pass->done.n_tokens,
         .seconds = pass->done.seconds,
     };
-    return pass->watch.fn != NULL && pass->watch.fn(pass->watch.user, &progress) != 0;
+    return pass->progress.fn != NULL && pass->progress.fn(pass->progress.user, &progress) != 0;
 }
 
 ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
@@ -69,8 +73,8 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
     SS_RETURN_IF_ERROR(check_pair(pass, err));
     SS_RETURN_IF_ERROR(ss_work_new(pass->n_threads, &pass->work, err));
     pass->n_threads = ss_work_n_threads(pass->work);
-    pass->asking.stop = (struct ss_stop){ask_watch, pass};
-    ss_work_set_stop(pass->work, pass->asking.stop);
+    pass->asking.stop = (struct ss_progress_callback){ask_watch, pass};
+    ss_work_set_progress(pass->work, pass->asking.stop);
     ss_tensor_work_tell_threads(pass->work, &pass->log);
     if (pass->embeddings != NULL) {
         pass->batch_tokens = 0;
@@ -133,7 +137,7 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
         .first_rows = n_calibration > SIZE_MAX ? SIZE_MAX : (size_t)n_calibration,
         .rows_each = ss_sae_batch_rows(pass->sae),
         .log = pass->log,
-        .watch = pass->watch,
+        .progress = pass->progress,
         .on_batch = encode_batch,
         .user = pass,
     };

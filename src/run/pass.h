@@ -23,7 +23,7 @@ struct ss_run_pass {
     uint64_t max_used, max_read;        /* as those of struct ss_run_pipeline */
     ss_run_row_use use[SS_N_ROW_KINDS]; /* the same */
     struct ss_log log;
-    struct ss_watch watch;
+    struct ss_progress_callback progress;
     ss_status (*on_rows)(void *user, const struct ss_run_pass_rows *rows, ss_err *err);
     void *user;
 

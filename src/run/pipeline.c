@@ -56,13 +56,17 @@ static uint64_t bytes_done(const struct encoding *encoding)
 /* Tell the watcher, but not more than ten times a second unless it is the end. */
 static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
 {
-    const struct ss_watch *watcher = &encoding->pipeline->watch;
+    const struct ss_progress_callback *watcher = &encoding->pipeline->progress;
     const double now = ss_run_seconds_now();
     if (watcher->fn == NULL || (!is_end && now - encoding->watched < 1e-3 * WATCH_MS)) {
         return SS_OK;
     }
     encoding->watched = now;
     const struct ss_progress progress = {
+        .struct_size = sizeof progress,
+        .stage = SS_STAGE_ROWS,
+        .name = "",
+        .is_end = is_end,
         .n_rows_done = encoding->n_rows_before + encoding->n_rows_part,
         .n_rows_total = encoding->n_rows_total,
         .n_tokens_done = encoding->done->n_tokens,
@@ -79,8 +83,9 @@ static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
 }
 
 /* For the work, which asks while it computes. */
-static int ask_watch(void *user)
+static int ask_watch(void *user, const struct ss_progress *waiting)
 {
+    (void)waiting;
     return watch(user, false, NULL) != SS_OK;
 }
 
@@ -196,7 +201,7 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
 {
     ss_status status = SS_OK;
     struct ss_run_feeder feeder = {0};
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     *done = (struct ss_run_pipeline_done){0};
     ss_encoder_describe(pipeline->encoder, &info);
     struct encoding encoding = {
@@ -207,7 +212,7 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
         .n_bytes_total = ss_dataset_bytes(pipeline->dataset),
         .started = ss_run_seconds_now(),
     };
-    ss_work_set_stop(pipeline->work, (struct ss_stop){ask_watch, &encoding});
+    ss_work_set_progress(pipeline->work, (struct ss_progress_callback){ask_watch, &encoding});
     SS_TRY(ss_run_feeder_start(&feeder, pipeline, err));
     encoding.budget = feeder.limits.n_tokens;
     if (feeder.is_started) {
@@ -218,7 +223,7 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
     }
     done->seconds = ss_run_seconds_now() - encoding.started;
 out:
-    ss_work_set_stop(pipeline->work, (struct ss_stop){NULL, NULL});
+    ss_work_set_progress(pipeline->work, (struct ss_progress_callback){NULL, NULL});
     ss_run_feeder_stop(&feeder);
     ss__free(encoding.embeddings);
     ss__free(encoding.offsets);

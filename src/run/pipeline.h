@@ -23,7 +23,7 @@ struct ss_run_pipeline {
     size_t first_rows; /* the first batch holds so many rows, if there are (calibration) */
     size_t rows_each;  /* every other batch holds exactly so many rows; 0: by tokens */
     struct ss_log log;
-    struct ss_watch watch;
+    struct ss_progress_callback progress;
 
     /* Receives every batch that has rows in order with its embeddings [n_rows, width], which it
      * may change; a failure ends the work. */

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sized.h"
 #include "run/results.h"
 #include "view/view.h"
 
@@ -100,11 +101,9 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct ss_view_histogram_picture picture_of(const struct ss_plot_options *options,
+static struct ss_view_histogram_picture picture_of(const struct ss_plot_options *given,
                                                    const char *title)
 {
-    static const struct ss_plot_options none = {0};
-    const struct ss_plot_options *given = options == NULL ? &none : options;
     return (struct ss_view_histogram_picture){
         .n_bins = given->n_bins > 0 ? given->n_bins : DEFAULT_BINS,
         .fixed_range = given->fixed_range ? density_range : NULL,
@@ -123,9 +122,11 @@ ss_status ss_plot_density(const ss_run *run, const char *path,
     ss_status status = SS_OK;
     float *values = NULL;
     struct ss__arena arena = {0};
-    const bool zoom = options != NULL && options->zoom;
+    struct ss_plot_options read = {.struct_size = sizeof read};
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_plot_options, err));
+    const bool zoom = read.zoom;
     const float median = ss_stats_log_density((float)run->info.median_rate_pct);
-    struct ss_view_histogram_picture picture = picture_of(options, run->info.title);
+    struct ss_view_histogram_picture picture = picture_of(&read, run->info.title);
     SS_ALLOC(values, run->info.n_features);
     for (size_t f = 0; f < run->info.n_features; f++) {
         if (!zoom || !run->features[f].dead) {
@@ -151,12 +152,14 @@ ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
                              const struct ss_plot_options *options, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_sae_info info;
+    struct ss_plot_options read = {.struct_size = sizeof read};
+    struct ss_sae_info info = {.struct_size = sizeof info};
     struct ss__arena arena = {0};
     float *sorted = NULL;
     char number[SS__DOUBLE_TEXT_BYTES], features[SS__COUNTED_TEXT_BYTES];
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_plot_options, err));
     struct ss_view_histogram_picture picture =
-        picture_of(options, "Histogram of Thresholds in JumpReLU features");
+        picture_of(&read, "Histogram of Thresholds in JumpReLU features");
     const float *thresholds = ss_sae_thresholds(sae);
     ss_sae_describe(sae, &info);
     if (thresholds == NULL) {

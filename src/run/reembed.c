@@ -14,7 +14,7 @@
 ss_status ss_run_reembed_init(struct ss_run_reembed *self, const ss_encoder *encoder,
                               const ss_sae *sae, ss_work *work, ss_err *err)
 {
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     *self = (struct ss_run_reembed){.encoder = encoder, .sae = sae, .work = work};
     if (encoder == NULL || ss_encoder_error(encoder) == 0) {
         return SS_OK;

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "run/inspect.h"
+#include "saescope_tools.h"
 
 /* Behind report->memory. */
 struct memory {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 #include "run/npy.h"
 
 const char *ss_run_strdup(struct ss_run *run, const char *text)
@@ -18,6 +19,7 @@ static struct ss_feature feature_of(const struct ss_stats_fires *fires, size_t f
     double low = 0, high = 0;
     ss_stats_wilson(n_fires, fires->n_rows, &low, &high);
     return (struct ss_feature){
+        .struct_size = sizeof(struct ss_feature),
         .n_fires = n_fires,
         .rate_pct = ss_stats_fires_rate_pct(fires, f),
         .rate_low_pct = 100 * low,
@@ -98,20 +100,24 @@ void ss_run_free(ss_run *run)
     ss__free(run);
 }
 
-void ss_run_describe(const ss_run *run, struct ss_run_info *out)
+ss_status ss_run_describe(const ss_run *run, struct ss_run_info *out)
 {
-    *out = run->info;
+    return ss__result_write(out, &run->info, sizeof run->info);
 }
 
-void ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out)
+ss_status ss_run_feature(const ss_run *run, size_t feature, struct ss_feature *out)
 {
-    *out = feature < run->info.n_features ? run->features[feature] : (struct ss_feature){0};
+    return feature < run->info.n_features
+               ? ss__result_write(out, &run->features[feature], sizeof run->features[feature])
+               : SS_E_USAGE;
 }
 
-void ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out)
+ss_status ss_run_top(const ss_run *run, size_t feature, size_t rank, struct ss_top_text *out)
 {
     const bool is_there = feature < run->info.n_features && rank < run->features[feature].n_top;
-    *out = is_there ? run->tops[run->top_offsets[feature] + rank] : (struct ss_top_text){0};
+    return is_there ? ss__result_write(out, &run->tops[run->top_offsets[feature] + rank],
+                                       sizeof run->tops[0])
+                    : SS_E_USAGE;
 }
 
 size_t ss_run_most_frequent(const ss_run *run, size_t n, size_t *features)

@@ -19,7 +19,7 @@ struct ss_run {
     struct ss__arena arena;      /* holds the texts of a folder */
     const char *sae_rule;        /* in words, with what was calibrated; NULL from a folder */
     double sae_threshold;        /* as ss_sae_activation_threshold; 0 from a folder */
-    struct ss__asking *asking;   /* while it is written: whether to stop; nullable */
+    struct ss__asking *asking;   /* while it is read or written: whether to stop; nullable */
 };
 
 /* Take what the reducers gathered: `top` is taken, `fires` is read. info's counts of rows are

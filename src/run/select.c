@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "run/results.h"
 #include "tokenizer/unicode.h"
@@ -161,10 +162,11 @@ ss_status ss_run_select(const ss_run *run, const struct ss_feature_query *query,
                         struct ss_feature_match *matches, size_t *n_matches, ss_err *err)
 {
     ss_status status = SS_OK;
-    static const struct ss_feature_query all = {0};
-    struct searching searching = {.run = run, .query = query == NULL ? &all : query};
+    struct ss_feature_query read = {.struct_size = sizeof read};
+    struct searching searching = {.run = run, .query = &read};
     struct keyed *found = NULL;
     *n_matches = 0;
+    SS_TRY(SS_READ_OPTIONS(&read, query, ss_feature_query, err));
     SS_ALLOC(found, run->info.n_features);
     SS_TRY(split_words(&searching, err));
     *n_matches = find_matches(&searching, found);

@@ -194,7 +194,7 @@ static ss_status read_activation(struct scan *scan, float *activation, ss_err *e
 static ss_status read_top(struct scan *scan, struct ss_run *run, size_t *n_tops, size_t *room,
                           ss_err *err)
 {
-    struct ss_top_text top = {.row = SS_NOWHERE};
+    struct ss_top_text top = {.struct_size = sizeof top, .row = SS_NOWHERE};
     if (!accept(scan, '[')) {
         SS_RETURN_IF_ERROR(malformed(scan, "[activation, text]", err));
     }
@@ -270,6 +270,7 @@ ss_status ss_run_top_json_read(struct ss_run *run, const char *path, ss_err *err
         SS_TRY(malformed(&scan, "a list of features", err));
     }
     for (size_t f = 0; f < n; f++) {
+        SS_TRY(ss__check_stop(run->asking, err));
         if (f > 0 && !accept(&scan, ',')) {
             SS_TRY(malformed(&scan, "the list of another feature", err));
         }

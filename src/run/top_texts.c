@@ -167,6 +167,7 @@ ss_status ss_run_top_texts_read(struct ss_run *run, const char *path, ss_err *er
         SS_FAIL_FILE(path, SS_E_DATA, "this is not valid UTF-8");
     }
     for (size_t f = 0; f < run->info.n_features; f++) {
+        SS_TRY(ss__check_stop(run->asking, err));
         for (size_t rank = 0; rank < run->features[f].n_top; rank++) {
             if (!next_line(&at, end, &line)) {
                 SS_FAIL_FILE(path, SS_E_DATA, "there are fewer lines than texts in %s",

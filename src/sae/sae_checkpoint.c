@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "sae/sae_format.h"
 
 static const char *const weights_extensions[] = {".pt",  ".pth",  ".safetensors",
@@ -138,10 +139,10 @@ static ss_status split_path(struct ss_sae_checkpoint *from, ss_err *err)
 ss_status ss_sae_checkpoint_find(const char *path, const struct ss_sae_options *options,
                                  struct ss_sae_checkpoint *from, ss_err *err)
 {
-    static const struct ss_sae_options defaults = {0};
     *from = (struct ss_sae_checkpoint){.path = path};
-    from->options = options == NULL ? &defaults : options;
-    from->asking.stop = from->options->stop;
+    SS_RETURN_IF_ERROR(SS_READ_OPTIONS(&from->read, options, ss_sae_options, err));
+    from->options = &from->read;
+    from->asking.stop = from->options->progress;
     from->log = &from->options->log;
     SS_RETURN_IF_ERROR(split_path(from, err));
     if (from->file == NULL) {

@@ -22,7 +22,8 @@ struct ss_sae_checkpoint {
     struct ss_weights *weights;       /* NULL until opened */
     char prefix[SS_SAE_PREFIX_BYTES]; /* of the tensors' names: "state_dict/module." */
     const struct ss_log *log;
-    const struct ss_sae_options *options;
+    struct ss_sae_options read;
+    const struct ss_sae_options *options; /* those, in the place itself */
     struct ss__buf warnings; /* to be given when the SAE is read; a NUL ends each */
     struct ss__asking asking;
 };

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "sae/sae_format.h"
 
 /* ---- release ---- */
@@ -223,9 +224,10 @@ double ss_sae_activation_threshold(const ss_sae *sae,
                : (double)NAN;
 }
 
-void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
+ss_status ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
 {
-    *out = (struct ss_sae_info){
+    const struct ss_sae_info info = {
+        .struct_size = sizeof info,
         .path = sae->provenance.path,
         .source = sae->provenance.source,
         .commit = sae->provenance.commit,
@@ -241,6 +243,7 @@ void ss_sae_describe(const ss_sae *sae, struct ss_sae_info *out)
         .config_num_examples = sae->provenance.config_num_examples,
         .normalizes_input = sae->parameters.input != SS_SAE_INPUT_PLAIN,
     };
+    return ss__result_write(out, &info, sizeof info);
 }
 
 const float *ss_sae_thresholds(const ss_sae *sae)

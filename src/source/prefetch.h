@@ -41,7 +41,7 @@ struct ss_source_prefetch_options {
     bool offline;
     const atomic_bool *is_interrupted; /* ends waiting with SS_E_STOPPED */
     const struct ss_log *log;          /* called by the thread that reads */
-    struct ss_stop stop;               /* asked by the thread that reads, while it waits */
+    struct ss_progress_callback stop;  /* asked by the thread that reads, while it waits */
     void (*when_idle)(void *user);     /* by that thread, once a file has wholly come */
     void *user;
 };

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 #include "source/prefetch_priv.h"
 
 /* ---- waiting ---- */
@@ -32,7 +33,7 @@ static void say_notes(struct ss_source_prefetcher *prefetcher)
 static ss_status wait_a_while(struct ss_source_prefetcher *prefetcher, ss_err *err)
 {
     enum { ASK_NANOSECONDS = 100000000, SECOND_NANOSECONDS = 1000000000 };
-    const struct ss_stop *stop = &prefetcher->options.stop;
+    const struct ss_progress_callback *stop = &prefetcher->options.stop;
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += ASK_NANOSECONDS;
@@ -43,7 +44,7 @@ static ss_status wait_a_while(struct ss_source_prefetcher *prefetcher, ss_err *e
         return SS_OK;
     }
     pthread_mutex_unlock(&prefetcher->lock);
-    const bool stops = stop->fn(stop->user) != 0;
+    const bool stops = ss__stop_says_so(stop);
     pthread_mutex_lock(&prefetcher->lock);
     return stops ? ss__fail_file(err, prefetcher->name, SS_E_STOPPED,
                                  "stopped while waiting for it")

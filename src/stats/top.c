@@ -250,7 +250,8 @@ struct ss_top_text ss_stats_top_at(const struct ss_stats_top *top, size_t featur
 {
     const size_t index = top->n_entries[feature] - 1 - rank;
     const struct entry *entry = &top->entries[feature * top->k + index];
-    return (struct ss_top_text){.activation = entry->activation,
+    return (struct ss_top_text){.struct_size = sizeof(struct ss_top_text),
+                                .activation = entry->activation,
                                 .row = entry->row,
                                 .text = ss_stats_texts_get(&top->texts, entry->text),
                                 .kept = entry->note == SS_STATS_TEXT_NONE

@@ -36,7 +36,7 @@ typedef enum ss_tensor_slot {
 } ss_tensor_slot;
 
 struct ss__pool *ss_tensor_work_pool(ss_work *work);
-/* SS_E_STOPPED once ss_work_set_stop's question was answered so: then what was computed since
+/* SS_E_STOPPED once ss_work_set_progress's question was answered so: then what was computed since
  * is not to be used. */
 SS_MUST_USE ss_status ss_tensor_work_check(const ss_work *work, ss_err *err);
 /* Warn if there are fewer threads than were asked for. */

@@ -39,7 +39,7 @@ size_t ss_work_n_threads(const ss_work *work)
     return ss__pool_n_threads(work->pool);
 }
 
-void ss_work_set_stop(ss_work *work, struct ss_stop stop)
+void ss_work_set_progress(ss_work *work, struct ss_progress_callback stop)
 {
     ss__pool_set_stop(work->pool, stop);
 }

@@ -26,7 +26,7 @@ def library_folder(prefix):
 def test_everything_is_installed(prefix):
     found = {str(p.relative_to(prefix)) for p in prefix.rglob("*") if p.is_file()}
     libs = library_folder(prefix).relative_to(prefix)
-    for name in ("bin/saescope", "include/saescope.h", f"{libs}/libsaescope.a", f"{libs}/pkgconfig/saescope.pc",
+    for name in ("bin/saescope", "include/saescope.h", "include/saescope_tools.h", f"{libs}/libsaescope.a", f"{libs}/pkgconfig/saescope.pc",
                  f"{libs}/cmake/saescope/saescopeConfig.cmake", "share/man/man1/saescope.1", "share/man/man3/saescope.3", "share/man/man1/saescope-analyze.1",
                  "share/man/man1/saescope-fill-mask.1", "share/bash-completion/completions/saescope",
                  "share/zsh/site-functions/_saescope", "share/fish/vendor_completions.d/saescope.fish"):

@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         ss__free(run->features);
         run->features = ss__alloc(run->info.n_features, sizeof *run->features);
         for (size_t f = 0; f < run->info.n_features; f++) {
-            run->features[f] = (struct ss_feature){.n_fires = 10, .max_activation = 1};
+            run->features[f] = (struct ss_feature){
+                .struct_size = sizeof(struct ss_feature), .n_fires = 10, .max_activation = 1};
         }
     }
     (void)!ss_run_top_json_read(run, fuzz_path(SS_RUN_FILE_TOP, path), &err);

@@ -45,7 +45,7 @@ static void begin(void)
 static void check(const ss_sae *sae)
 {
     static float x[N_ROWS * MOST_WIDTH];
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     struct ss_sparse rows = {0};
     ss_sae_describe(sae, &info);
     for (size_t i = 0; i < N_ROWS * MOST_WIDTH; i++) {
@@ -87,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     ss_err err;
     const char *name = names[n_bytes % N_NAMES];
     const struct ss_sae_options options = {
+        .struct_size = sizeof options,
         .top_k = n_bytes % 5 == 0 ? 3 : 0,
         .batchtopk_rule = n_bytes % 2 == 0 ? SS_BATCHTOPK_ROW_TOPK : SS_BATCHTOPK_REFUSE};
     begin();

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/output.h"
 #include "saescope.h"
+#include "saescope_tools.h"
 
 static char test_folder[64];
 
@@ -66,7 +67,7 @@ __attribute__((unused)) static void test_rows(const char *const *paths, size_t n
                                               struct ss__buf *out)
 {
     ss_dataset *dataset = NULL;
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true;
     ss_err err;
     uint64_t id = 0;

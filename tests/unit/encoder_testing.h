@@ -86,7 +86,7 @@ static inline ss_encoder *open_encoder(const char *path,
 static inline float *embed(const ss_encoder *encoder, size_t n_threads,
                            const struct ss_text *texts, size_t n)
 {
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_work *work = NULL;
     ss_err err;
     ss_encoder_describe(encoder, &info);
@@ -132,7 +132,7 @@ static inline double relative_difference(const float *got, const double *want, s
 static inline void check_embeddings(const char *name, const ss_encoder *encoder,
                                     const struct ss_text *texts, size_t n, const double *want)
 {
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_encoder_describe(encoder, &info);
     float *got = embed(encoder, 2, texts, n);
     const double difference = relative_difference(got, want, n * info.width);

@@ -7,6 +7,7 @@
 #include "arrow/arrow.h"
 #include "base/mem.h"
 #include "dataset/dataset.h"
+#include "saescope_tools.h"
 
 #define OWN SS_TEST_DATA "/arrow"
 
@@ -94,10 +95,11 @@ static json_t *lookup(json_t *row, const char *path)
 static void check_column(const char *path, const char *column, const json_t *rows)
 {
     ss_dataset *dataset = NULL;
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true;
     ss_err err;
-    const struct ss_dataset_options options = {.text_column = column};
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .text_column = column};
     if (ss_dataset_open(&path, 1, &options, &dataset, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }

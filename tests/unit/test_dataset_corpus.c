@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "dataset/dataset.h"
+#include "saescope_tools.h"
 
 #include <jansson.h>
 
@@ -51,7 +52,9 @@ static bool check_json(const char *family, const struct entry *entry)
     ss_err err;
     corpus_path(path, sizeof path, family, entry->fields[PATH]);
     return outcome_fits(
-        entry, ss_dataset_json_check_file(path, (struct ss_stop){NULL, NULL}, &err), &err);
+        entry,
+        ss_dataset_json_check_file(path, (struct ss_progress_callback){NULL, NULL}, &err),
+        &err);
 }
 
 /* ---- csv, text: rows ---- */
@@ -72,7 +75,7 @@ static bool check_csv(const char *family, const struct entry *entry)
     json_t *rows = json_array();
     const char *paths[] = {path};
     corpus_path(path, sizeof path, family, entry->fields[PATH]);
-    const struct ss_dataset_options options = {.format = "csv"};
+    const struct ss_dataset_options options = {.struct_size = sizeof options, .format = "csv"};
     const ss_status status = ss_dataset_each_json(paths, 1, &options, 0, gather, rows, &err);
     bool good = outcome_fits(entry, status, &err);
     if (good && status == SS_OK && strcmp(entry->fields[EXPECTED], "-") != 0) {
@@ -93,7 +96,7 @@ static bool check_text(const char *family, const struct entry *entry)
     char path[600], part[64];
     ss_err err;
     ss_dataset *dataset = NULL;
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true, good = true;
     const char *paths[] = {path};
     corpus_path(path, sizeof path, family, entry->fields[PATH]);

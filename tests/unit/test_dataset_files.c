@@ -18,8 +18,8 @@ static void check_texts(const char *const *paths, size_t n, const char *format)
 {
     ss_err err;
     ss_dataset *dataset = NULL;
-    struct ss_row row;
-    struct ss_dataset_info info;
+    struct ss_row row = {.struct_size = sizeof row};
+    struct ss_dataset_info info = {.struct_size = sizeof info};
     bool has_row = true;
     json_t *expected = json_load_file(DATA "expected.json", 0, NULL);
     assert_non_null(expected);
@@ -117,9 +117,10 @@ static void test_bombs(void **state)
     for (size_t i = 0; i < 2; i++) {
         ss_err err;
         ss_dataset *dataset = NULL;
-        struct ss_row row;
+        struct ss_row row = {.struct_size = sizeof row};
         bool has_row = true;
-        const struct ss_dataset_options options = {.text_column = "text"};
+        const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                                   .text_column = "text"};
         ss_status status = ss_dataset_open(&bombs[i].path, 1, &options, &dataset, &err);
         while (status == SS_OK && has_row) {
             status = ss_dataset_next(dataset, &row, &has_row, &err);
@@ -249,7 +250,7 @@ static void test_long_rows(void **state)
     char path[600];
     ss_err err;
     struct ss__buf lines = {0};
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     ss_dataset *dataset = NULL;
     bool has_row = true;
     (void)state;

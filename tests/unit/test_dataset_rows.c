@@ -272,7 +272,8 @@ static int check_case(const struct row_case *c)
     char path[600];
     test_write(path, sizeof path, c->name, c->content,
                c->n_bytes > 0 ? c->n_bytes : strlen(c->content));
-    const struct ss_dataset_options options = {.text_column = c->text_column,
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .text_column = c->text_column,
                                                .format = c->format,
                                                .text_unit = c->unit,
                                                .csv = c->csv,

@@ -256,8 +256,9 @@ static void phrases_of_texts(void **state)
         struct ss__buf found = {0};
         assert_int_equal(ss_describe_corpus_init(&corpus, &text, 1, NULL), SS_OK);
         ss_describe_forbid_english(&corpus);
-        assert_int_equal(
-            ss_describe_phrases_init(&phrases, &corpus, 1, (struct ss_stop){0}, NULL), SS_OK);
+        assert_int_equal(ss_describe_phrases_init(&phrases, &corpus, 1,
+                                                  (struct ss_progress_callback){0}, NULL),
+                         SS_OK);
         for (size_t k = 0; k < phrases.n_list; k++) {
             ss__buf_add_text(&found, k == 0 ? "" : "|");
             ss_describe_phrase_text(&phrases, phrases.list[k], &found);

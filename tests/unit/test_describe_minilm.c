@@ -49,7 +49,7 @@ static void read_texts(struct ss_text *texts, struct ss__arena *arena)
 {
     const char *path = TEXTS;
     ss_dataset *dataset = NULL;
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true;
     assert_int_equal(ss_dataset_open(&path, 1, NULL, &dataset, NULL), SS_OK);
     for (size_t i = 0; i < N_ROWS; i++) {

@@ -170,7 +170,7 @@ static void expect(ss_status status, const char *part)
 {
     ss_encoder *encoder = NULL;
     ss_err err = {0};
-    const struct ss_encoder_options options = {0};
+    const struct ss_encoder_options options = {.struct_size = sizeof options};
     const ss_status got = ss_encoder_open(scene, &options, &encoder, &err);
     print_message("  %s\n", err.message);
     if (got == SS_OK) {
@@ -451,8 +451,9 @@ static void keep_notice(void *user, ss_level level, const char *sentence)
 static void limits_beyond_positions_are_cut(void **state)
 {
     char notice[1024] = "";
-    const struct ss_encoder_options options = {.log = {.fn = keep_notice, .user = notice}};
-    struct ss_encoder_info info;
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .log = {.fn = keep_notice, .user = notice}};
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     (void)state;
     copy_mpnet();
     edit_json("sentence_bert_config.json", "max_seq_length", "600");
@@ -467,7 +468,8 @@ static void unknown_prompts_are_refused(void **state)
 {
     ss_encoder *encoder = NULL;
     ss_err err;
-    const struct ss_encoder_options options = {.prompt_name = "passage"};
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .prompt_name = "passage"};
     (void)state;
     assert_int_equal(
         ss_encoder_open(SS_TEST_DATA "/encoder/distilbert-half", &options, &encoder, &err),
@@ -495,7 +497,8 @@ static void fill(const ss_encoder *encoder, const char *text, ss_status status,
 
 static void masks_that_cannot_be_filled(void **state)
 {
-    const struct ss_encoder_options with_head = {.with_mask_head = true};
+    const struct ss_encoder_options with_head = {.struct_size = sizeof with_head,
+                                                 .with_mask_head = true};
     ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/distilbert-plain", &with_head);
     char text[1024] = "[MASK]";
     ss_err err;

@@ -20,7 +20,7 @@ static struct loaded load(const char *name)
 {
     char path[512];
     char file[64];
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     struct loaded l = {0};
     snprintf(path, sizeof path, "%s/encoder/%s", SS_TEST_DATA, name);
     snprintf(file, sizeof file, "%s.json", name);

@@ -7,7 +7,8 @@
 /* torch's fp32 is 1.5e-7 from float64 on these unit vectors; other orders of summation may
  * differ from it by a few times that. */
 static const double tolerance = 2e-6;
-static const struct ss_encoder_options highest = {.precision = SS_PRECISION_HIGHEST};
+static const struct ss_encoder_options highest = {.struct_size = sizeof highest,
+                                                  .precision = SS_PRECISION_HIGHEST};
 
 static const char *find_model(void)
 {
@@ -90,7 +91,7 @@ static struct ss_text *load_abstracts(size_t n, char **block)
         fail_msg("%s", err.message);
     }
     for (size_t i = 0; i < n; i++) {
-        struct ss_row row;
+        struct ss_row row = {.struct_size = sizeof row};
         bool has_row = false;
         assert_int_equal(ss_dataset_next(dataset, &row, &has_row, &err), SS_OK);
         assert_true(has_row);
@@ -157,7 +158,8 @@ static const double LEAST_COSINE_OF_INT16 = 0.99999;
 static void check_level(size_t level, const struct ss_text *texts, const float *want,
                         size_t width)
 {
-    const struct ss_encoder_options options = {.precision = levels[level].precision};
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .precision = levels[level].precision};
     const char *name = ss_precision_name(levels[level].precision);
     ss_encoder *encoder = open_encoder(find_model(), &options);
     float *got = embed(encoder, 2, texts, N_LEVEL_ROWS);
@@ -175,7 +177,7 @@ static void check_level(size_t level, const struct ss_text *texts, const float *
         most = fmax(most, sqrt(away / b));
     }
     print_message("%s: least cosine %.7f, largest relative error %.3g\n", name, least, most);
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_encoder_describe(encoder, &info);
     assert_true(least >= levels[level].least_cosine);
     assert_true(strcmp(info.numbers, "int16") != 0 || least >= LEAST_COSINE_OF_INT16);

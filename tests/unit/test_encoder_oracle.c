@@ -60,10 +60,11 @@ static void check_own(const char *name)
     json_t *said = load_json(SS_TEST_DATA "/encoder", file);
     assert_non_null(said);
     const json_t *fillings = json_object_get(said, "fill_mask");
-    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL,
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .with_mask_head = fillings != NULL,
                                                .precision = SS_PRECISION_HIGHEST};
     ss_encoder *encoder = open_encoder(path, &options);
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     size_t width = 0;
     struct ss_text *texts = texts_of(json_object_get(said, "texts"));
     double *want = numbers_of(json_object_get(said, "embeddings"), &width);
@@ -108,7 +109,7 @@ OWN_TEST(own_nomic_that_turns_neighbours, "nomic-neighbours")
 
 static void folders_are_described(void **state)
 {
-    struct ss_encoder_info info;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/bert-dense/", NULL);
     (void)state;
     ss_encoder_describe(encoder, &info);
@@ -144,7 +145,8 @@ static void hear(void *user, ss_level level, const char *sentence)
 static void defaults_are_said(void **state)
 {
     struct heard heard = {0};
-    struct ss_encoder_options options = {.log = {.fn = hear, .user = &heard}};
+    struct ss_encoder_options options = {.struct_size = sizeof options,
+                                         .log = {.fn = hear, .user = &heard}};
     (void)state;
     ss_encoder_free(open_encoder(SS_TEST_DATA "/encoder/distilbert-half", &options));
     assert_non_null(strstr(heard.text, "find the text: "));
@@ -159,8 +161,8 @@ static void defaults_are_said(void **state)
 
 static void limits_can_be_lowered(void **state)
 {
-    struct ss_encoder_options options = {.max_tokens = 7};
-    struct ss_encoder_info info;
+    struct ss_encoder_options options = {.struct_size = sizeof options, .max_tokens = 7};
+    struct ss_encoder_info info = {.struct_size = sizeof info};
     const struct ss_text text = {"a b c d e f g h", 15};
     int32_t *ids = NULL;
     size_t n = 0;
@@ -184,13 +186,15 @@ static void embeddings_can_be_truncated(void **state)
     static const size_t asked[] = {0, 5, 12, 19, 20, 1000};
     static const size_t kept[] = {12, 5, 12, 19, 20, 20};
     const struct ss_text texts[] = {{"a star", 6}, {"", 0}, {"dust and gas", 12}};
-    const struct ss_encoder_options whole_options = {.truncate_dim = 20};
+    const struct ss_encoder_options whole_options = {.struct_size = sizeof whole_options,
+                                                     .truncate_dim = 20};
     ss_encoder *whole = open_encoder(SS_TEST_DATA "/encoder/modernbert-new", &whole_options);
     float *expected = embed(whole, 1, texts, 3);
     (void)state;
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
-        const struct ss_encoder_options options = {.truncate_dim = asked[i]};
-        struct ss_encoder_info info;
+        const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                                   .truncate_dim = asked[i]};
+        struct ss_encoder_info info = {.struct_size = sizeof info};
         ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/modernbert-new", &options);
         ss_encoder_describe(encoder, &info);
         assert_int_equal(info.width, kept[i]);
@@ -235,7 +239,8 @@ static void check_shared(const char *name)
     }
     json_t *ids = load_json(expected, "ids.json");
     json_t *fillings = load_json(expected, "fill_mask.json");
-    const struct ss_encoder_options options = {.with_mask_head = fillings != NULL,
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .with_mask_head = fillings != NULL,
                                                .precision = SS_PRECISION_HIGHEST};
     ss_encoder *encoder = open_encoder(path, &options);
     struct ss_text *texts = texts_of(list);

@@ -31,13 +31,14 @@ static void twin_is_the_encoder_at_highest(void **state)
     }
     for (size_t i = 0; i < N_MODELS; i++) {
         char path[512];
-        struct ss_encoder_info info;
+        struct ss_encoder_info info = {.struct_size = sizeof info};
         ss_encoder *twin = NULL;
         ss_err err;
         snprintf(path, sizeof path, "%s/encoder/%s", SS_TEST_DATA, models[i]);
         ss_encoder *high = open_encoder(path, NULL);
-        ss_encoder *highest =
-            open_encoder(path, &(struct ss_encoder_options){.precision = SS_PRECISION_HIGHEST});
+        ss_encoder *highest = open_encoder(
+            path, &(struct ss_encoder_options){.struct_size = sizeof(struct ss_encoder_options),
+                                               .precision = SS_PRECISION_HIGHEST});
         assert_true(ss_encoder_error(high) == ss_tensor_bf16x3_amx.embedding_error);
         assert_true(ss_encoder_error(high) > 0 && ss_encoder_error(highest) == 0);
         ss_work *work = NULL;

@@ -16,6 +16,7 @@
 #include "dataset/dataset.h"
 #include "parquet/parquet.h"
 #include "parquet/parquet_priv.h"
+#include "saescope_tools.h"
 
 #define OWN SS_TEST_DATA "/parquet"
 #define CORPUS SS_TEST_SHARED "/corpora/parquet"
@@ -69,7 +70,7 @@ static ss_status read_rows(const char *path, const char *expected_path,
     if (expected_path != NULL) {
         assert_int_equal(ss__file_read(expected_path, 64 << 20, &expected->text, err), SS_OK);
     }
-    struct ss_dataset_options options = {.format = NULL};
+    struct ss_dataset_options options = {.struct_size = sizeof options, .format = NULL};
     const uint64_t limit = 0;
     return ss_dataset_each_json(&path, 1, &options, limit, compare_row, expected, err);
 }
@@ -177,10 +178,11 @@ static void add_text(struct ss__buf *out, const char *text, size_t n_bytes)
 /* The texts of a column, each with '|' behind it, nulls as "-". */
 static struct ss__buf join_texts(const char *path, const char *column)
 {
-    const struct ss_dataset_options options = {.text_column = column};
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .text_column = column};
     ss_dataset *dataset = NULL;
     struct ss__buf out = {.data = NULL};
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = true;
     ss_err err;
     if (ss_dataset_open(&path, 1, &options, &dataset, &err) != SS_OK) {
@@ -290,12 +292,13 @@ static void compare_kept_rows(const char *path, struct expected *expected)
 {
     size_t n = 0;
     ss_err err = {.message = ""};
-    struct ss_row row;
+    struct ss_row row = {.struct_size = sizeof row};
     bool has_row = false;
     ss_dataset *dataset = NULL;
     const char *line = next_line(expected, &n);
     json_t *names = json_loadb(line, n, 0, NULL);
     const struct ss_dataset_options options = {
+        .struct_size = sizeof options,
         .text_column = json_string_value(json_object_get(names, "text")),
         .keep = json_string_value(json_object_get(names, "keep"))};
     if (ss_dataset_open(&path, 1, &options, &dataset, &err) != SS_OK) {
@@ -356,7 +359,8 @@ static void test_refused_columns_are_named(void **context)
     const char *path = OWN "/nested-v1.parquet";
     (void)context;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct ss_dataset_options options = {.text_column = cases[i].column};
+        const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                                   .text_column = cases[i].column};
         ss_dataset *dataset = NULL;
         ss_err err = {.message = ""};
         const ss_status status = ss_dataset_open(&path, 1, &options, &dataset, &err);
@@ -373,7 +377,7 @@ static void test_refused_columns_are_named(void **context)
 static void test_shared_texts_cost_no_time(void **context)
 {
     const char *path = OWN "/large/shared-text.parquet";
-    const struct ss_dataset_options options = {.format = NULL};
+    const struct ss_dataset_options options = {.struct_size = sizeof options, .format = NULL};
     ss_dataset *dataset = NULL;
     uint64_t n_rows = 0;
     ss_err err;

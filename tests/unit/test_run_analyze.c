@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "run/manifest.h"
+#include "saescope_tools.h"
+#include "unit/sized.h"
 
 #define MODEL SS_TEST_DATA "/encoder/mpnet-mean"
 #define DATA SS_TEST_DATA "/run/"
@@ -138,7 +140,8 @@ static void results_depend_on_rows_alone(void **state)
     char *first = strdup(in_folder("first"));
     ss_run *run = NULL;
     ss_err err = {0};
-    struct ss_analyze_options options = {.out_dir = first, .n_threads = 1};
+    struct ss_analyze_options options = {
+        .struct_size = sizeof options, .out_dir = first, .n_threads = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
     ss_run_free(run);
     assert_int_equal(n_names(first), N_NAMES);
@@ -160,9 +163,9 @@ static void results_depend_on_rows_alone(void **state)
 static void rows_are_accounted_for(void **state)
 {
     (void)state;
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     ss_run *run = NULL;
-    struct ss_analyze_options options = {.n_threads = 1};
+    struct ss_analyze_options options = {.struct_size = sizeof options, .n_threads = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, NULL), SS_OK);
     ss_run_describe(run, &info);
     assert_int_equal(info.n_rows_read, 300);
@@ -187,10 +190,13 @@ static void run_is_read_back(void **state)
     const char *out = in_folder("run");
     ss_run *run = NULL, *again = NULL;
     ss_err err = {0};
-    struct ss_run_info a, b;
+    struct ss_run_info a = {.struct_size = sizeof a}, b = a;
     const struct ss_option_record record = {"top-k", "3", "command line", SS_VALUE_NUMBER};
-    const struct ss_analyze_options options = {
-        .out_dir = out, .top_k = 3, .records = &record, .n_records = 1};
+    const struct ss_analyze_options options = {.struct_size = sizeof options,
+                                               .out_dir = out,
+                                               .top_k = 3,
+                                               .records = &record,
+                                               .n_records = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
     if (ss_run_open_checked(out, true, NULL, &again, &err) != SS_OK) {
         fail_msg("%s", err.message);
@@ -202,14 +208,14 @@ static void run_is_read_back(void **state)
     assert_true(a.median_rate_pct == b.median_rate_pct);
     assert_string_equal(a.title, b.title);
     for (size_t f = 0; f < a.n_features; f++) {
-        struct ss_feature x, y;
+        struct ss_feature x = {.struct_size = sizeof x}, y = x;
         ss_run_feature(run, f, &x);
         ss_run_feature(again, f, &y);
         assert_int_equal(x.n_fires, y.n_fires);
         assert_true(x.rate_low_pct == y.rate_low_pct && x.mean_activation == y.mean_activation);
         assert_int_equal(x.n_top, y.n_top);
         for (size_t rank = 0; rank < x.n_top; rank++) {
-            struct ss_top_text s, t;
+            struct ss_top_text s = {.struct_size = sizeof s}, t = s;
             ss_run_top(run, f, rank, &s);
             ss_run_top(again, f, rank, &t);
             assert_true(s.activation == t.activation);
@@ -225,9 +231,9 @@ static void run_is_read_back(void **state)
     assert_int_equal(ss__file_read(rates, 1 << 20, &bytes, NULL), SS_OK);
     bytes.data[bytes.n_bytes - 30] ^= 1;
     assert_int_equal(ss__file_write(rates, bytes.data, bytes.n_bytes, NULL), SS_OK);
-    assert_int_equal(ss_run_open(out, &again, &err), SS_E_DATA);
+    assert_int_equal(ss_run_open(out, NULL, &again, &err), SS_E_DATA);
     unlink(rates);
-    assert_int_equal(ss_run_open(out, &again, &err), SS_E_DATA);
+    assert_int_equal(ss_run_open(out, NULL, &again, &err), SS_E_DATA);
     assert_null(again);
     ss__free(rates);
     ss__buf_release(&bytes);
@@ -241,7 +247,7 @@ static void full_folder_is_kept(void **state)
     ss_err err = {0};
     char *out = strdup(in_folder("kept"));
     char *file = ss__path_join(out, "fire_rate.npy");
-    struct ss_analyze_options options = {.out_dir = out};
+    struct ss_analyze_options options = {.struct_size = sizeof options, .out_dir = out};
     assert_int_equal(mkdir(out, 0777), 0);
     assert_int_equal(ss__file_write(file, "mine", 4, NULL), SS_OK);
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_E_EXISTS);
@@ -268,8 +274,9 @@ static void stop_leaves_nothing(void **state)
     int n_calls = 1; /* the next call stops */
     ss_run *run = NULL;
     ss_err err = {0};
-    struct ss_analyze_options options = {.out_dir = in_folder("stopped"),
-                                         .watch = {stop_soon, &n_calls}};
+    struct ss_analyze_options options = {.struct_size = sizeof options,
+                                         .out_dir = in_folder("stopped"),
+                                         .progress = {stop_soon, &n_calls}};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_E_STOPPED);
     assert_null(run);
     assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
@@ -284,7 +291,7 @@ static void full_disk_leaves_nothing(void **state)
     ss_err err = {0};
     struct rlimit before, small;
     char *kept = strdup(in_folder("kept"));
-    struct ss_analyze_options options = {.out_dir = kept};
+    struct ss_analyze_options options = {.struct_size = sizeof options, .out_dir = kept};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
     ss_run_free(run);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -293,9 +300,11 @@ static void full_disk_leaves_nothing(void **state)
     for (rlim_t bytes = 0; bytes < 4000; bytes += 1500) {
         small.rlim_cur = bytes;
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-        options = (struct ss_analyze_options){.out_dir = in_folder("full")};
+        options = (struct ss_analyze_options){.struct_size = sizeof(struct ss_analyze_options),
+                                              .out_dir = in_folder("full")};
         const ss_status fresh = analyze(sae, DATA "rows.jsonl", &options, &run, &err);
-        options = (struct ss_analyze_options){.out_dir = kept, .force = true};
+        options = (struct ss_analyze_options){
+            .struct_size = sizeof(struct ss_analyze_options), .out_dir = kept, .force = true};
         const ss_status again = analyze(sae, DATA "rows.jsonl", &options, &run, &err);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         assert_int_equal(fresh, SS_E_IO);
@@ -318,7 +327,8 @@ static void wrong_places_are_refused(void **state)
     (void)state;
     ss_run *run = NULL;
     ss_err err = {0};
-    struct ss_analyze_options options = {.out_dir = "/proc/saescope-run"};
+    struct ss_analyze_options options = {.struct_size = sizeof options,
+                                         .out_dir = "/proc/saescope-run"};
     assert_int_not_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
     assert_null(run);
     options.out_dir = DATA "rows.jsonl"; /* a file */
@@ -342,8 +352,9 @@ static void silent_pipe_can_be_stopped(void **state)
     assert_true(fcntl(ends[1], F_SETPIPE_SZ, 1 << 18) >= (int)sizeof rows);
     assert_int_equal(write(ends[1], rows, sizeof rows), sizeof rows);
     assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
-    const struct ss_analyze_options options = {.out_dir = in_folder("stopped"),
-                                               .watch = {stop_soon, &n_calls}};
+    const struct ss_analyze_options options = {.struct_size = sizeof options,
+                                               .out_dir = in_folder("stopped"),
+                                               .progress = {stop_soon, &n_calls}};
     assert_int_equal(analyze(sae, "-", &options, &run, &err), SS_E_STOPPED);
     assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
     dup2(kept, STDIN_FILENO);
@@ -359,7 +370,8 @@ static void rows_without_text_are_an_error(void **state)
     ss_run *run = NULL;
     ss_err err = {0};
     const char *path = in_folder("empty.jsonl");
-    struct ss_analyze_options options = {.out_dir = in_folder("none")};
+    struct ss_analyze_options options = {.struct_size = sizeof options,
+                                         .out_dir = in_folder("none")};
     assert_int_equal(ss__file_write(path, rows, sizeof rows - 1, NULL), SS_OK);
     assert_int_equal(analyze(sae, path, &options, &run, &err), SS_E_DATA);
     assert_non_null(strstr(err.message, "3 rows read"));
@@ -379,7 +391,7 @@ static void error_of_a_row_comes_through(void **state)
     }
     ss__buf_add_text(&rows, "{\"text\": \"half\n");
     assert_int_equal(ss__file_write(path, rows.data, rows.n_bytes, NULL), SS_OK);
-    struct ss_analyze_options options = {.batch_tokens = 64};
+    struct ss_analyze_options options = {.struct_size = sizeof options, .batch_tokens = 64};
     assert_int_equal(analyze(sae, path, &options, &run, &err), SS_E_DATA);
     assert_non_null(strstr(err.message, "broken.jsonl"));
     ss__buf_release(&rows);
@@ -398,7 +410,8 @@ static void other_width_is_refused_first(void **state)
     }
     assert_int_equal(
         ss_sae_open(SS_TEST_SHARED "/oracle/sae/jumprelu-1536", NULL, &other, &err), SS_OK);
-    struct ss_analyze_options options = {.out_dir = in_folder("width")};
+    struct ss_analyze_options options = {.struct_size = sizeof options,
+                                         .out_dir = in_folder("width")};
     assert_int_equal(analyze(other, DATA "rows.jsonl", &options, &run, &err), SS_E_SHAPE);
     assert_non_null(strstr(err.message, "384"));
     assert_non_null(strstr(err.message, "16"));
@@ -424,9 +437,10 @@ static void batchtopk_rules_do_not_see_batches(void **state)
             ss_sae *other = NULL;
             ss_run *run = NULL;
             ss_err err = {0};
-            assert_int_equal(ss_sae_open(DATA "sae-batchtopk", &rules[r], &other, &err), SS_OK);
-            const struct ss_analyze_options options = {.out_dir = outs[b],
-                                                       .batch_tokens = budgets[b]};
+            const struct ss_sae_options rule = sized_sae_options(&rules[r]);
+            assert_int_equal(ss_sae_open(DATA "sae-batchtopk", &rule, &other, &err), SS_OK);
+            const struct ss_analyze_options options = {
+                .struct_size = sizeof options, .out_dir = outs[b], .batch_tokens = budgets[b]};
             if (analyze(other, DATA "rows.jsonl", &options, &run, &err) != SS_OK) {
                 fail_msg("%s", err.message);
             }
@@ -447,9 +461,9 @@ static void embeddings_keep_rows(void **state)
 {
     (void)state;
     const char *out = in_folder("embeddings.npy");
-    struct ss_progress done = {0};
+    struct ss_embed_result done = {.struct_size = sizeof done};
     ss_err err = {0};
-    struct ss_embed_options options = {.n_threads = 1};
+    struct ss_embed_options options = {.struct_size = sizeof options, .n_threads = 1};
     ss_dataset *dataset = open_rows(DATA "rows.jsonl");
     assert_int_equal(ss_embed_file(encoder, dataset, out, &options, &done, &err), SS_E_DATA);
     assert_int_equal(err.row, 7);
@@ -461,7 +475,7 @@ static void embeddings_keep_rows(void **state)
     dataset = open_rows(DATA "rows.jsonl");
     assert_int_equal(ss_embed_file(encoder, dataset, out, &options, &done, &err), SS_OK);
     ss_dataset_close(dataset);
-    assert_int_equal(done.n_rows_done, 294);
+    assert_int_equal(done.n_rows, 294);
     assert_int_equal(ss__file_read(out, 1 << 24, &first, NULL), SS_OK);
     assert_int_equal(first.n_bytes, 128 + 294 * 16 * 4);
 

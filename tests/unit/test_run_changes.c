@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "run/embeddings.h"
+#include "saescope_tools.h"
 #include "weights/weights.h"
 
 #define DATA SS_TEST_DATA "/changes/"
@@ -133,7 +134,7 @@ static ss_status read_on(ss_dataset *dataset, int end, int *n, bool may_differ, 
 {
     bool has_row = true;
     while (has_row && (end < 0 || *n < end)) {
-        struct ss_row row;
+        struct ss_row row = {.struct_size = sizeof row};
         char expected[80];
         const ss_status status = ss_dataset_next(dataset, &row, &has_row, err);
         if (status != SS_OK) {
@@ -153,7 +154,8 @@ static ss_status read_on(ss_dataset *dataset, int end, int *n, bool may_differ, 
 static void try_dataset(const struct format *format, int moment, change how, bool keeps)
 {
     const char *path = in_folder(format->name);
-    const struct ss_dataset_options options = {.keep = keeps ? "text" : NULL};
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .keep = keeps ? "text" : NULL};
     ss_dataset *dataset = NULL;
     ss_err err = {0};
     int n = 0;
@@ -346,7 +348,7 @@ static void test_models_that_change(void **state)
             float expected[256], found[256];
             ss_encoder *encoder = NULL;
             ss_work *work = NULL;
-            struct ss_encoder_info info;
+            struct ss_encoder_info info = {.struct_size = sizeof info};
             ss_err err = {0};
             const char *to = in_folder("model");
             snprintf(from, sizeof from, "%s/encoder/%s", SS_TEST_DATA, models[i].folder);
@@ -378,8 +380,9 @@ static void test_models_that_change(void **state)
 
 /* ---- stopping ---- */
 
-static int yes(void *user)
+static int yes(void *user, const struct ss_progress *progress)
 {
+    assert_int_equal(progress->stage, SS_STAGE_WAIT);
     ++*(int *)user;
     return 1;
 }
@@ -389,15 +392,18 @@ static void test_calls_ask_whether_to_stop(void **state)
 {
     (void)state;
     int n_asked = 0;
-    const struct ss_stop stop = {yes, &n_asked};
+    const struct ss_progress_callback stop = {yes, &n_asked};
     const char *model = SS_TEST_DATA "/encoder/mpnet-mean";
     const char *sae_path = SS_TEST_DATA "/run/sae-jumprelu";
     const char *rows = DATA "rows.parquet";
-    const struct ss_encoder_options encoder_options = {.stop = stop};
-    const struct ss_sae_options sae_options = {.stop = stop};
-    const struct ss_dataset_options dataset_options = {.stop = stop};
-    const struct ss_inspect_options inspect_options = {.check = true,
-                                                       .dataset = {.stop = stop}};
+    const struct ss_encoder_options encoder_options = {.struct_size = sizeof encoder_options,
+                                                       .progress = stop};
+    const struct ss_sae_options sae_options = {.struct_size = sizeof sae_options,
+                                               .progress = stop};
+    const struct ss_dataset_options dataset_options = {.struct_size = sizeof dataset_options,
+                                                       .progress = stop};
+    const struct ss_inspect_options inspect_options = {
+        .struct_size = sizeof inspect_options, .check = true, .progress = stop};
     ss_encoder *encoder = NULL;
     ss_sae *sae = NULL;
     ss_dataset *dataset = NULL;
@@ -412,11 +418,11 @@ static void test_calls_ask_whether_to_stop(void **state)
     assert_int_equal(n_asked, 5);
     assert_int_equal(ss_encoder_open(model, NULL, &encoder, &err), SS_OK);
     assert_int_equal(ss_work_new(2, &work, &err), SS_OK);
-    ss_work_set_stop(work, stop);
+    ss_work_set_progress(work, stop);
     const struct ss_text text = {"Stars form in cold clouds.", 26};
     float out[256];
     assert_int_equal(ss_encoder_embed(encoder, work, &text, 1, out, NULL, &err), SS_E_STOPPED);
-    ss_work_set_stop(work, (struct ss_stop){NULL, NULL});
+    ss_work_set_progress(work, (struct ss_progress_callback){NULL, NULL});
     assert_int_equal(ss_encoder_embed(encoder, work, &text, 1, out, NULL, &err), SS_OK);
     ss_work_free(work);
     ss_encoder_free(encoder);

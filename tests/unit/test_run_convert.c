@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "sae/sae.h"
 #include "unit/sae_answers.h"
+#include "unit/sized.h"
 
 #define DATA SS_TEST_DATA "/sae/"
 
@@ -143,7 +144,8 @@ static void encode(const char *path, const struct ss_sae_options *options,
 static void check_same(const char *path, const struct conversion_case *self, const char *out)
 {
     struct ss_sparse before = {0}, after = {0};
-    encode(path, &self->options, &before);
+    const struct ss_sae_options sae_options = sized_sae_options(&self->options);
+    encode(path, &sae_options, &before);
     encode(out, NULL, &after);
     const size_t n = before.offsets[before.n_rows];
     assert_int_equal(after.n_rows, before.n_rows);
@@ -159,8 +161,9 @@ static void convert(const struct conversion_case *self, const char *to, const ch
 {
     char path[512], answer[512], out[128];
     ss_err err = {0};
-    struct ss_conversion done;
-    const struct ss_convert_options options = {.sae = self->options};
+    struct ss_convert_result done = {.struct_size = sizeof done};
+    const struct ss_sae_options sae = sized_sae_options(&self->options);
+    const struct ss_convert_options options = {.struct_size = sizeof options, .sae = &sae};
     snprintf(path, sizeof path, DATA "%s", self->path);
     snprintf(answer, sizeof answer, DATA "%s%s",
              self->answer != NULL ? self->answer : self->path,
@@ -199,7 +202,7 @@ static void there_and_back(void **state)
 {
     (void)state;
     char first[128], second[128];
-    struct ss_conversion done;
+    struct ss_convert_result done = {.struct_size = sizeof done};
     struct ss_sparse before = {0}, after = {0};
     snprintf(first, sizeof first, "%s/lens", folder);
     snprintf(second, sizeof second, "%s/seed", folder);
@@ -225,8 +228,9 @@ static void rounding_is_allowed_on_request(void **state)
     char out[128];
     ss_err err = {0};
     ss_sae *before = NULL, *after = NULL;
-    struct ss_conversion done;
-    const struct ss_convert_options options = {.allow_rounding = true};
+    struct ss_convert_result done = {.struct_size = sizeof done};
+    const struct ss_convert_options options = {.struct_size = sizeof options,
+                                               .allow_rounding = true};
     snprintf(out, sizeof out, "%s/out", folder);
     assert_int_equal(
         ss_sae_convert(DATA "formats/saelens-jumprelu", "seed", out, &options, &done, &err),
@@ -253,8 +257,8 @@ static void places_are_checked(void **state)
     (void)state;
     char out[128];
     ss_err err = {0};
-    struct ss_conversion done;
-    const struct ss_convert_options force = {.force = true};
+    struct ss_convert_result done = {.struct_size = sizeof done};
+    const struct ss_convert_options force = {.struct_size = sizeof force, .force = true};
     snprintf(out, sizeof out, "%s/out", folder);
     assert_int_equal(ss_sae_convert(DATA "good/topk", "onnx", out, NULL, &done, &err),
                      SS_E_USAGE);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "saescope.h"
+#include "saescope_tools.h"
 
 enum { PATH_BYTES = 1024, LINE_BYTES = 4096 };
 
@@ -41,7 +42,8 @@ static void check_family(const char *family)
         }
         ss_err err = {0};
         struct ss_report report = {0};
-        const struct ss_inspect_options options = {.check = true};
+        const struct ss_inspect_options options = {.struct_size = sizeof options,
+                                                   .check = true};
         snprintf(path, sizeof path, "%s/corpora/%s/%s", SS_TEST_SHARED, family, fields[0]);
         const ss_status status = ss_inspect(path, &options, &report, &err);
         n_cases++;
@@ -85,7 +87,7 @@ static void expect_kind(const char *path, ss_path_kind kind)
 {
     ss_err err = {0};
     struct ss_report report = {0};
-    const struct ss_inspect_options options = {.check = true};
+    const struct ss_inspect_options options = {.struct_size = sizeof options, .check = true};
     if (ss_inspect(path, &options, &report, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
@@ -111,7 +113,7 @@ static void rows_are_counted(void **state)
 {
     (void)state;
     struct ss_report report = {0};
-    const struct ss_inspect_options options = {.check = true};
+    const struct ss_inspect_options options = {.struct_size = sizeof options, .check = true};
     assert_int_equal(ss_inspect(SS_TEST_DATA "/run/rows.jsonl", &options, &report, NULL),
                      SS_OK);
     bool found = false;
@@ -130,7 +132,7 @@ static void missing_and_unknown_are_refused(void **state)
     (void)state;
     struct ss_report report = {0};
     ss_err err = {0};
-    const struct ss_inspect_options wrong = {.as = "poem"};
+    const struct ss_inspect_options wrong = {.struct_size = sizeof wrong, .as = "poem"};
     assert_int_equal(ss_inspect("/nowhere/at/all", NULL, &report, &err), SS_E_NOINPUT);
     assert_int_equal(ss_inspect("/dev/null", NULL, &report, &err), SS_E_DATA);
     assert_int_equal(ss_inspect(SS_TEST_DATA "/run/rows.jsonl", &wrong, &report, &err),

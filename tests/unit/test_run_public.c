@@ -82,7 +82,7 @@ static int tear_down(void **state)
 static float *make_embeddings(const char *path)
 {
     ss_err err;
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     uint64_t seed = 11;
     ss_sae_describe(sae, &info);
     float *x = ss__alloc(N_ROWS * info.width, sizeof *x);
@@ -101,8 +101,8 @@ static void embeddings_and_datasets_tell_what_they_are(void **state)
     (void)state;
     ss_err err;
     ss_embeddings *embeddings = NULL;
-    struct ss_embeddings_info info;
-    struct ss_sae_info expected;
+    struct ss_embeddings_info info = {.struct_size = sizeof info};
+    struct ss_sae_info expected = {.struct_size = sizeof expected};
     const char *path = in_folder("x.npy");
     ss__free(make_embeddings(path));
     ss_sae_describe(sae, &expected);
@@ -147,11 +147,12 @@ static void a_file_of_features_holds_what_encoding_gives(void **state)
     ss_embeddings *embeddings = NULL;
     struct ss_sparse rows = {0};
     struct ss__buf text = {0};
-    struct ss_encoding done;
+    struct ss_encode_result done = {.struct_size = sizeof done};
     const char *path = in_folder("x.npy"), *out = in_folder("features.jsonl");
     float *x = make_embeddings(path);
     check(ss_embeddings_open(path, NULL, &embeddings, &err), &err);
-    const struct ss_encode_options options = {.embeddings = embeddings};
+    const struct ss_encode_options options = {.struct_size = sizeof options,
+                                              .embeddings = embeddings};
     check(ss_encode_file(NULL, sae, NULL, out, &options, &done, &err), &err);
     check(ss_work_new(1, &work, &err), &err);
     check(ss_sae_encode(sae, work, x, N_ROWS, &rows, &err), &err);
@@ -184,14 +185,14 @@ static void a_file_of_features_holds_what_encoding_gives(void **state)
 
 static struct ss_feature feature(size_t f)
 {
-    struct ss_feature facts;
+    struct ss_feature facts = {.struct_size = sizeof facts};
     ss_run_feature(run, f, &facts);
     return facts;
 }
 
 static size_t n_features(void)
 {
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     ss_run_describe(run, &info);
     return info.n_features;
 }
@@ -221,7 +222,7 @@ static size_t n_texts_with(size_t f, const char *word)
 {
     size_t n = 0;
     for (size_t rank = 0; rank < feature(f).n_top; rank++) {
-        struct ss_top_text top;
+        struct ss_top_text top = {.struct_size = sizeof top};
         char text[2000];
         ss_run_top(run, f, rank, &top);
         snprintf(text, sizeof text, "%.*s", (int)top.text.n_bytes, top.text.data);
@@ -282,18 +283,22 @@ static void features_are_found_by_what_is_asked_for(void **state)
     size_t n_found = 1;
     for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
         for (int order = SS_ORDER_INDEX; order <= SS_ORDER_TEXTS; order++) {
-            struct ss_feature_query query = {.words = words[w],
+            struct ss_feature_query query = {.struct_size = sizeof query,
+                                             .words = words[w],
                                              .order = (ss_feature_order)order};
             check_query(&query);
             query.has_rate = true;
             query.rate_least_pct = 2;
             query.rate_most_pct = 30;
             check_query(&query);
-            query = (struct ss_feature_query){.words = words[w], .is_dead = true};
+            query = (struct ss_feature_query){.struct_size = sizeof(struct ss_feature_query),
+                                              .words = words[w],
+                                              .is_dead = true};
             check_query(&query);
         }
     }
-    const struct ss_feature_query empty = {.words = "  "}, broken = {.words = "\xff"};
+    const struct ss_feature_query empty = {.struct_size = sizeof empty, .words = "  "},
+                                  broken = {.words = "\xff"};
     assert_int_equal(ss_run_select(run, &empty, found, &n_found, &err), SS_E_USAGE);
     assert_int_equal(n_found, 0);
     assert_int_equal(ss_run_select(run, &broken, found, &n_found, &err), SS_E_USAGE);
@@ -321,7 +326,8 @@ static void pictures_are_drawn_or_refused(void **state)
     ss_err err;
     ss_sae *topk = NULL;
     const char *svg = in_folder("picture.svg");
-    const struct ss_plot_options titled = {.title = "Some title", .force = true};
+    const struct ss_plot_options titled = {
+        .struct_size = sizeof titled, .title = "Some title", .force = true};
     check(ss_plot_density(run, svg, NULL, &err), &err);
     assert_int_equal(ss_plot_density(run, svg, NULL, &err), SS_E_EXISTS);
     check(ss_plot_density(run, svg, &titled, &err), &err);

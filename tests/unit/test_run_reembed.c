@@ -18,8 +18,10 @@
 #include "base/output.h"
 #include "run/manifest.h"
 #include "run/results.h"
+#include "saescope_tools.h"
 #include "support/tile_unit.h"
 #include "tensor/tensor_priv.h"
+#include "unit/sized.h"
 #include "weights/weights.h"
 
 #define MODEL SS_TEST_DATA "/encoder/mpnet-mean"
@@ -77,15 +79,16 @@ static void keep_warning(void *user, ss_level level, const char *message)
 
 static void read_outcome(const ss_run *run, struct outcome *out)
 {
+    out->info.struct_size = sizeof out->info;
     ss_run_describe(run, &out->info);
     out->n_features = out->info.n_features;
     assert_true(out->n_features <= MOST_FEATURES);
     for (size_t f = 0; f < out->n_features; f++) {
-        struct ss_feature facts;
+        struct ss_feature facts = {.struct_size = sizeof facts};
         ss_run_feature(run, f, &facts);
         assert_int_equal(facts.n_top, facts.n_fires);
         for (size_t i = 0; i < facts.n_top; i++) {
-            struct ss_top_text top;
+            struct ss_top_text top = {.struct_size = sizeof top};
             ss_run_top(run, f, i, &top);
             assert_true(top.row < N_ROWS);
             out->at[f][top.row] = top.activation;
@@ -116,16 +119,18 @@ static void analyze(const struct job *job, ss_precision precision, const char *o
     ss_sae *sae = NULL;
     ss_dataset *dataset = NULL;
     ss_run *run = NULL;
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     *out = (struct outcome){0};
     snprintf(path, sizeof path, "%s%s", job->sae[0] == '/' ? "" : SS_TEST_DATA "/", job->sae);
-    check(ss_sae_open(path, &job->options, &sae, &err), &err);
+    const struct ss_sae_options sae_options = sized_sae_options(&job->options);
+    check(ss_sae_open(path, &sae_options, &sae, &err), &err);
     ss_sae_describe(sae, &info);
-    const struct ss_encoder_options options = {.precision = precision,
-                                               .truncate_dim = info.width};
+    const struct ss_encoder_options options = {
+        .struct_size = sizeof options, .precision = precision, .truncate_dim = info.width};
     check(ss_encoder_open(MODEL, &options, &encoder, &err), &err);
     check(ss_dataset_open(&rows, 1, NULL, &dataset, &err), &err);
-    const struct ss_analyze_options how = {.top_k = N_ROWS,
+    const struct ss_analyze_options how = {.struct_size = sizeof how,
+                                           .top_k = N_ROWS,
                                            .keep_duplicates = true,
                                            .n_threads = job->n_threads,
                                            .batch_tokens = job->batch_tokens,
@@ -247,12 +252,13 @@ static size_t embed_rows(ss_precision precision, float *out)
     ss_work *work = NULL;
     ss_err err;
     size_t n = 0;
-    const struct ss_encoder_options options = {.precision = precision};
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .precision = precision};
     check(ss_encoder_open(MODEL, &options, &encoder, &err), &err);
     check(ss_dataset_open(&rows, 1, NULL, &dataset, &err), &err);
     check(ss_work_new(1, &work, &err), &err);
     for (bool has_row = true; has_row;) {
-        struct ss_row row;
+        struct ss_row row = {.struct_size = sizeof row};
         check(ss_dataset_next(dataset, &row, &has_row, &err), &err);
         if (has_row && row.kind == SS_ROW_TEXT) {
             check(ss_encoder_embed(encoder, work, &row.text, 1, out + n++ * WIDTH, NULL, &err),
@@ -347,11 +353,11 @@ static void check_folder(const char *path, const struct outcome *out)
                                         "density.svg",   "density.png",          "run.json"};
     char expected[32], file[300];
     ss_run *run = NULL;
-    struct ss_run_info info;
+    struct ss_run_info info = {.struct_size = sizeof info};
     struct ss_report report;
     ss_err err;
     bool has_fact = false;
-    check(ss_run_open(path, &run, &err), &err);
+    check(ss_run_open(path, NULL, &run, &err), &err);
     ss_run_describe(run, &info);
     assert_int_equal(info.n_rows_reembedded, out->info.n_rows_reembedded);
     ss_run_free(run);

@@ -38,8 +38,10 @@ static void *analyze(void *argument)
     struct job *job = argument;
     const char *path = ROWS;
     ss_dataset *dataset = NULL;
-    const struct ss_analyze_options options = {
-        .top_k = 20, .num_examples = job->n_rows, .n_threads = job->n_threads};
+    const struct ss_analyze_options options = {.struct_size = sizeof options,
+                                               .top_k = 20,
+                                               .num_examples = job->n_rows,
+                                               .n_threads = job->n_threads};
     job->status = ss_dataset_open(&path, 1, NULL, &dataset, &job->err);
     if (job->status == SS_OK) {
         job->status = ss_analyze(encoder, sae, dataset, &options, &job->run, &job->err);
@@ -61,14 +63,14 @@ static void assert_same_runs(const ss_run *a, const ss_run *b)
     assert_int_equal(a->info.n_features, b->info.n_features);
     assert_int_equal(a->info.n_rows_used, b->info.n_rows_used);
     for (size_t f = 0; f < a->info.n_features; f++) {
-        struct ss_feature x, y;
+        struct ss_feature x = {.struct_size = sizeof x}, y = x;
         ss_run_feature(a, f, &x);
         ss_run_feature(b, f, &y);
         assert_int_equal(x.n_fires, y.n_fires);
         assert_int_equal(x.n_top, y.n_top);
         assert_true(x.max_activation == y.max_activation);
         for (size_t i = 0; i < x.n_top; i++) {
-            struct ss_top_text p, q;
+            struct ss_top_text p = {.struct_size = sizeof p}, q = p;
             ss_run_top(a, f, i, &p);
             ss_run_top(b, f, i, &q);
             assert_int_equal(p.row, q.row);
@@ -81,9 +83,10 @@ static void threads_that_calibrate_share_an_sae(void **state)
 {
     (void)state;
     static const uint64_t n_rows[N_THREADS] = {0, 100}; /* thresholds of their own */
-    const struct ss_sae_options options = {.batchtopk_rule = SS_BATCHTOPK_THRESHOLD};
+    const struct ss_sae_options options = {.struct_size = sizeof options,
+                                           .batchtopk_rule = SS_BATCHTOPK_THRESHOLD};
     struct job alone[N_THREADS];
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     ss_err err;
     assert_int_equal(ss_encoder_open(MODEL, NULL, &encoder, &err), SS_OK);
     assert_int_equal(ss_sae_open(SAE, &options, &sae, &err), SS_OK);

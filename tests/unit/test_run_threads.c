@@ -50,9 +50,13 @@ static void embed(size_t n_threads, int from, bool on, struct ss__buf *out)
     static const char out_path[] = "/tmp/saescope-threads.npy";
     const char *rows = SS_TEST_DATA "/changes/rows.parquet";
     const struct ss_log log = {count, NULL};
-    const struct ss_encoder_options encoder_options = {.n_threads = n_threads, .log = log};
-    const struct ss_embed_options options = {
-        .n_threads = n_threads, .num_examples = 100, .force = true, .log = log};
+    const struct ss_encoder_options encoder_options = {
+        .struct_size = sizeof encoder_options, .n_threads = n_threads, .log = log};
+    const struct ss_embed_options options = {.struct_size = sizeof options,
+                                             .n_threads = n_threads,
+                                             .num_examples = 100,
+                                             .force = true,
+                                             .log = log};
     ss_encoder *encoder = NULL;
     ss_dataset *dataset = NULL;
     ss_err err = {0};

@@ -212,7 +212,8 @@ static void a_list_without_texts_is_read_back(void **state)
     (void)state;
     char *path = path_of("top.json");
     ss_run *run = ss__alloc(1, sizeof *run);
-    run->info = (struct ss_run_info){.n_features = 1, .top_k = 10};
+    run->info = (struct ss_run_info){
+        .struct_size = sizeof(struct ss_run_info), .n_features = 1, .top_k = 10};
     run->features = ss__alloc(1, sizeof *run->features);
     run->features[0].dead = true;
     assert_int_equal(ss__file_write(path, "[[]]", 4, NULL), SS_OK);
@@ -255,7 +256,8 @@ static void damaged_top_json_is_refused(void **state)
         run->info.n_features = 1;
         run->info.top_k = 10;
         run->features = ss__alloc(1, sizeof *run->features);
-        run->features[0] = (struct ss_feature){.n_fires = 3, .max_activation = 1};
+        run->features[0] = (struct ss_feature){
+            .struct_size = sizeof(struct ss_feature), .n_fires = 3, .max_activation = 1};
         assert_int_equal(ss__file_write(path, texts[i], strlen(texts[i]), NULL), SS_OK);
         assert_int_equal(ss_run_top_json_read(run, path, &err), SS_E_DATA);
         assert_non_null(strstr(err.message, "top.json: "));

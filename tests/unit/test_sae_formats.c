@@ -12,6 +12,7 @@
 
 #include "sae/sae.h"
 #include "unit/sae_answers.h"
+#include "unit/sized.h"
 
 #define FORMATS SS_TEST_DATA "/sae/formats/"
 
@@ -389,7 +390,8 @@ static ss_sae *open_case(const struct format_case *self)
     ss_sae *sae = NULL;
     snprintf(path, sizeof path, FORMATS "%s%s%s", self->folder, self->file == NULL ? "" : "/",
              self->file == NULL ? "" : self->file);
-    if (ss_sae_open(path, &self->options, &sae, &err) != SS_OK) {
+    const struct ss_sae_options options = sized_sae_options(&self->options);
+    if (ss_sae_open(path, &options, &sae, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     return sae;
@@ -397,7 +399,7 @@ static ss_sae *open_case(const struct format_case *self)
 
 static void check_facts(const struct format_case *self, const ss_sae *sae)
 {
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     ss_sae_describe(sae, &info);
     assert_string_equal(info.format, self->format);
     assert_string_equal(info.variant, self->variant);

@@ -88,7 +88,7 @@ static void nothing_but_the_row_shows(void **state)
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         ss_sae *sae = NULL;
         ss_work *work = NULL;
-        struct ss_sae_info info;
+        struct ss_sae_info info = {.struct_size = sizeof info};
         struct ss_sparse whole = {0};
         assert_int_equal(ss_sae_open(paths[i], NULL, &sae, NULL), SS_OK);
         ss_sae_describe(sae, &info);

@@ -13,6 +13,7 @@
 
 #include "sae/sae.h"
 #include "unit/sae_answers.h"
+#include "unit/sized.h"
 
 enum { BATCH_ROWS = 4 };
 
@@ -130,8 +131,9 @@ static void batchtopk_rules(void **state)
          {.batchtopk_rule = SS_BATCHTOPK_THRESHOLD, .batchtopk_threshold = 0.75}},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        struct ss_sae_info info;
-        ss_sae *sae = open_good("batchtopk", &rules[i].options);
+        struct ss_sae_info info = {.struct_size = sizeof info};
+        const struct ss_sae_options options = sized_sae_options(&rules[i].options);
+        ss_sae *sae = open_good("batchtopk", &options);
         assert_int_equal(ss_sae_calibration_rows(sae), 0);
         assert_int_equal(ss_sae_batch_rows(sae), i == 1 ? BATCH_ROWS : 0);
         check_answer("batchtopk", rules[i].answer, sae, NULL);
@@ -144,10 +146,11 @@ static void batchtopk_rules(void **state)
 static void batchtopk_calibrates(void **state)
 {
     (void)state;
-    const struct ss_sae_options options = {.batchtopk_rule = SS_BATCHTOPK_THRESHOLD,
+    const struct ss_sae_options options = {.struct_size = sizeof options,
+                                           .batchtopk_rule = SS_BATCHTOPK_THRESHOLD,
                                            .batchtopk_threshold = NAN};
     ss_err err = {0};
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     ss_work *work = NULL;
     struct ss_sparse out = {0};
     struct ss_sae_activation *calibrated = NULL;
@@ -180,7 +183,7 @@ static void batchtopk_calibrates(void **state)
 static void facts_are_told(void **state)
 {
     (void)state;
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     ss_sae *sae = open_good("jumprelu-bf16", NULL);
     ss_sae_describe(sae, &info);
     assert_string_equal(info.format, "saes-for-sbert");

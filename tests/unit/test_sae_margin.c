@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "sae/sae_priv.h"
+#include "unit/sized.h"
 
 enum { N_ROWS = 200, N_TRIES = 50, MOST_WIDTH = 32 };
 
@@ -67,7 +68,7 @@ static double length(const float *x, size_t n)
 static void bench_init(struct bench *b, const char *path, const struct ss_sae_options *options)
 {
     ss_err err;
-    struct ss_sae_info info;
+    struct ss_sae_info info = {.struct_size = sizeof info};
     *b = (struct bench){0};
     seed_state = 0x9e3779b97f4a7c15U;
     check(ss_sae_open_with_weights(path, options, true, &b->sae, &err), &err);
@@ -218,7 +219,8 @@ static void other_embeddings_change_ambiguous_rows_only(void **state)
         struct bench b;
         char path[512];
         snprintf(path, sizeof path, "%s/sae/%s", SS_TEST_DATA, cases[i].path);
-        bench_init(&b, path, &cases[i].options);
+        const struct ss_sae_options options = sized_sae_options(&cases[i].options);
+        bench_init(&b, path, &options);
         for (size_t t = 0; t < N_TRIES; t++) {
             try_once(&b, cases[i].path);
         }
@@ -231,7 +233,8 @@ static void other_embeddings_change_ambiguous_rows_only(void **state)
     }
 }
 
-static const struct ss_sae_options calibrated = {.batchtopk_rule = SS_BATCHTOPK_THRESHOLD,
+static const struct ss_sae_options calibrated = {.struct_size = sizeof calibrated,
+                                                 .batchtopk_rule = SS_BATCHTOPK_THRESHOLD,
                                                  .batchtopk_threshold = NAN};
 
 /* The threshold that rows x give. */

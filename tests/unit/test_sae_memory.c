@@ -90,12 +90,12 @@ static void the_second_call_allocates_nothing(void **state)
                                         "formats/latent-lista",
                                         "formats/saelens-pursuit",
                                         "formats/sparsify-groupmax"};
-    const struct ss_sae_options options = {.batchtopk_rule = SS_BATCHTOPK_BATCH,
-                                           .batch_rows = 50};
+    const struct ss_sae_options options = {
+        .struct_size = sizeof options, .batchtopk_rule = SS_BATCHTOPK_BATCH, .batch_rows = 50};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         char path[512];
         ss_sae *sae = NULL;
-        struct ss_sae_info info;
+        struct ss_sae_info info = {.struct_size = sizeof info};
         (void)snprintf(path, sizeof path, "%s/sae/%s", SS_TEST_DATA, paths[i]);
         assert_int_equal(ss_sae_open(path, &options, &sae, NULL), SS_OK);
         ss_sae_describe(sae, &info);

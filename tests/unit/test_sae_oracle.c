@@ -88,6 +88,7 @@ static void begin(struct comparison *self, const char *name)
     if (ss_sae_open(path, NULL, &self->sae, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
+    self->info.struct_size = sizeof self->info;
     ss_sae_describe(self->sae, &self->info);
     assert_int_equal(ss_stats_fires_init(&self->fires, self->info.n_features, NULL), SS_OK);
     assert_int_equal(ss_stats_top_new(self->info.n_features, TOP_K, false, &self->top, NULL),
@@ -140,7 +141,7 @@ static void load_texts(struct ss_text texts[N_ROWS])
         fail_msg("%s", err.message);
     }
     for (size_t r = 0; r < N_ROWS; r++) {
-        struct ss_row row;
+        struct ss_row row = {.struct_size = sizeof row};
         bool has_row = false;
         assert_int_equal(ss_dataset_next(dataset, &row, &has_row, NULL), SS_OK);
         assert_true(has_row && row.kind == SS_ROW_TEXT);

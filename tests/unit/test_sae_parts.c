@@ -186,7 +186,7 @@ static void an_sae_in_memory_encodes(void **state)
     for (size_t i = 0; i < N_KINDS; i++) {
         ss_err err;
         ss_sae *sae = NULL;
-        struct ss_sae_info info;
+        struct ss_sae_info info = {.struct_size = sizeof info};
         struct ss_sparse found = {0};
         struct ss_sae_parts parts = make_parts(&kinds[i]);
         float *x = draw_array((size_t)N_ROWS * WIDTH);
@@ -246,7 +246,7 @@ static void a_written_sae_is_read_back(void **state)
         ss_err err;
         char folder[] = "/tmp/saescope-parts-XXXXXX";
         ss_sae *sae = NULL, *read = NULL;
-        struct ss_sae_info info;
+        struct ss_sae_info info = {.struct_size = sizeof info};
         struct ss_sparse found = {0}, expected = {0};
         struct ss_sae_conversion conversion = {.to = cases[i].target, .allows_rounding = true};
         struct ss_sae_parts parts = make_parts(&kinds[cases[i].index]);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "sae/sae.h"
+#include "unit/sized.h"
 
 static const struct {
     const char *path;
@@ -69,7 +70,8 @@ static void options_are_checked(void **state)
     };
     for (size_t i = 0; i < 3; i++) {
         ss_sae *sae = NULL;
-        assert_int_equal(ss_sae_open(SS_TEST_DATA "/sae/good/batchtopk", &wrong[i], &sae, NULL),
+        const struct ss_sae_options options = sized_sae_options(&wrong[i]);
+        assert_int_equal(ss_sae_open(SS_TEST_DATA "/sae/good/batchtopk", &options, &sae, NULL),
                          SS_E_USAGE);
         assert_null(sae);
     }
@@ -104,8 +106,8 @@ static void rows_must_be_finite(void **state)
 static void rows_of_later_batches_are_named(void **state)
 {
     (void)state;
-    const struct ss_sae_options options = {.batchtopk_rule = SS_BATCHTOPK_BATCH,
-                                           .batch_rows = 10};
+    const struct ss_sae_options options = {
+        .struct_size = sizeof options, .batchtopk_rule = SS_BATCHTOPK_BATCH, .batch_rows = 10};
     float x[50 * 8] = {0};
     ss_err err = {0};
     struct ss_sparse out = {0};
