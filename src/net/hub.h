@@ -168,8 +168,9 @@ typedef enum ss_net_hub_need {
  * out      gives (ss__free); a path below snapshots/COMMIT
  * commit   [SS_NET_HUB_COMMIT_BYTES], nullable
  * Errors   as ss_net_hub_file_metadata; SS_E_DATA (the content is not what its hash says),
- * SS_E_IO (disk full, not writable); what came so far is kept for the next call unless it was
- * wrong Source   tests/net/test_hub.py, tests/net/test_hub_client.py */
+ *          SS_E_IO (disk full, not writable); what came so far is kept for the next call unless
+ *          it was wrong
+ * Source   tests/net/test_hub.py, tests/net/test_hub_client.py */
 SS_MUST_USE ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                                      ss_net_hub_need need, char **out, char *commit,
                                      ss_err *err);

@@ -1,6 +1,6 @@
 /* Names of the values of an enum: one table per enum, read in both directions. */
-#ifndef SS_BASE_NAMES_H
-#define SS_BASE_NAMES_H
+#ifndef SS_BASE_ENUM_NAMES_H
+#define SS_BASE_ENUM_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>
