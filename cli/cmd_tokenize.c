@@ -23,7 +23,7 @@ static ss_status null_row(const struct ss_row *row, ss_err *err)
     return SS_E_DATA;
 }
 
-static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
+static ss_status tokenize_rows(const ss_encoder *encoder, ss_work *work, ss_dataset *dataset,
                                const struct cli_values *values, uint64_t *n, ss_err *err)
 {
     const uint64_t n_wanted = values->count[OPT_NUM_EXAMPLES]; /* 0: all */
@@ -49,7 +49,7 @@ static ss_status tokenize_rows(const ss_encoder *encoder, ss_dataset *dataset,
             status = cli_given(values, OPT_SKIP_EMPTY) ? SS_OK : null_row(&row, err);
             continue;
         }
-        status = ss_encoder_tokenize(encoder, row.text, &ids, &n_ids, err);
+        status = ss_encoder_tokenize(encoder, work, row.text, &ids, &n_ids, err);
         if (status == SS_OK) {
             print_ids(ids, n_ids);
             n_tokens += n_ids;
@@ -77,6 +77,7 @@ static int tokenize(const struct cli_command *command, const struct cli_values *
     (void)command;
     ss_encoder *encoder = NULL;
     ss_dataset *dataset = NULL;
+    ss_work *work = NULL;
     uint64_t n = 0;
     ss_err err;
     const struct ss_encoder_options encoder_options = cli_encoder_options(values);
@@ -87,10 +88,14 @@ static int tokenize(const struct cli_command *command, const struct cli_values *
         status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }
     if (status == SS_OK) {
-        status = tokenize_rows(encoder, dataset, values, &n, &err);
+        status = ss_work_new(1, &work, &err);
+    }
+    if (status == SS_OK) {
+        status = tokenize_rows(encoder, work, dataset, values, &n, &err);
     }
     const int code = status == SS_OK ? CLI_OK : fail(&err, n);
     ss_dataset_close(dataset);
+    ss_work_free(work);
     ss_encoder_free(encoder);
     return code;
 }

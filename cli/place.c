@@ -69,7 +69,11 @@ ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_op
         options.name = place.source[0] == '\0' ? NULL : place.name;
         options.source = place.source;
         options.commit = place.commit;
+        status = ss_work_new(values->count[OPT_THREADS], &options.work, err);
+    }
+    if (status == SS_OK) {
         status = ss_encoder_open(place.path, &options, out, err);
+        ss_work_free(options.work);
         if (status == SS_E_NOINPUT || status == SS_E_DATA) {
             say_if_sae(place.path, err);
         }

@@ -15,7 +15,6 @@ struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
         .max_tokens = values->count[OPT_MAX_TOKENS],
         .precision = precision,
         .truncate_dim = values->count[OPT_TRUNCATE_DIM],
-        .n_threads = values->count[OPT_THREADS],
         .progress = cli_stop(),
         .log = cli_log(values),
     };

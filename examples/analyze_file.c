@@ -7,7 +7,9 @@
 static int show(void *user, const struct ss_progress *progress)
 {
     (void)user;
-    fprintf(stderr, "\r%llu rows", (unsigned long long)progress->n_rows_done);
+    if (progress->stage == SS_STAGE_ROWS) {
+        fprintf(stderr, "\r%llu rows", (unsigned long long)progress->n_rows_done);
+    }
     return 0; /* another value would stop the work */
 }
 

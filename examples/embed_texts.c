@@ -34,8 +34,10 @@ int main(int n, char **words)
     for (size_t i = 0; i < n_texts; i++) {
         texts[i] = (struct ss_text){words[i + 2], strlen(words[i + 2])};
     }
-    ss_status status = ss_encoder_open(words[1], NULL, &encoder, &err);
-    status = status == SS_OK ? ss_work_new(0, &work, &err) : status;
+    struct ss_encoder_options options = {.struct_size = sizeof options};
+    ss_status status = ss_work_new(0, &work, &err);
+    options.work = work; /* all of its threads prepare the weights, too */
+    status = status == SS_OK ? ss_encoder_open(words[1], &options, &encoder, &err) : status;
     if (status == SS_OK) {
         ss_encoder_describe(encoder, &info);
         rows = calloc(n_texts, info.width * sizeof *rows);

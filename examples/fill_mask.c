@@ -15,11 +15,11 @@ int main(int n, char **words)
         fprintf(stderr, "usage: fill_mask MODEL TEXT\n");
         return 64;
     }
-    const struct ss_encoder_options options = {.struct_size = sizeof options,
-                                               .with_mask_head = true};
+    struct ss_encoder_options options = {.struct_size = sizeof options, .with_mask_head = true};
     const struct ss_text text = {words[2], strlen(words[2])};
-    ss_status status = ss_encoder_open(words[1], &options, &encoder, &err);
-    status = status == SS_OK ? ss_work_new(0, &work, &err) : status;
+    ss_status status = ss_work_new(0, &work, &err);
+    options.work = work;
+    status = status == SS_OK ? ss_encoder_open(words[1], &options, &encoder, &err) : status;
     status = status == SS_OK ? ss_fill_mask(encoder, work, text, 5, &result, &err) : status;
     for (size_t i = 0; status == SS_OK && i < result.n_masks * result.n_candidates; i++) {
         printf("%.4f  %s\n", (double)result.candidates[i].score, result.candidates[i].sequence);

@@ -387,7 +387,8 @@ struct ss_encoder_options {
     const char *name;    /* to show; NULL: the folder's last component */
     const char *source;  /* where it came from and the commit, to be recorded; NULL: "" */
     const char *commit;
-    size_t n_threads; /* that prepare the weights; 0: one per core */
+    ss_work *work; /* whose threads prepare the weights, borrowed until the call returns;
+                            NULL: the caller's thread alone */
     struct ss_progress_callback progress;
     struct ss_log log;
 };
@@ -450,11 +451,14 @@ SS_API SS_MUST_USE ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work
 
 /* Token ids of one text, special tokens included, cut to the encoder's limit.
  *
+ * work     has the scratch, borrowed
+ * text     borrowed
  * ids      gives an array of *n_ids (release with ss_ids_free)
  * Errors   SS_E_NOMEM
- * Threads  any */
-SS_API SS_MUST_USE ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text,
-                                                 int32_t **ids, size_t *n_ids, ss_err *err);
+ * Threads  one call per `work` at a time */
+SS_API SS_MUST_USE ss_status ss_encoder_tokenize(const ss_encoder *encoder, ss_work *work,
+                                                 struct ss_text text, int32_t **ids,
+                                                 size_t *n_ids, ss_err *err);
 SS_API void ss_ids_free(int32_t *ids);
 
 /* One candidate for a masked token. `token_str` and `sequence` belong to the result. */

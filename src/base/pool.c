@@ -179,6 +179,11 @@ void ss__pool_set_stop(struct ss__pool *pool, struct ss_progress_callback stop)
     atomic_store(&pool->is_stopped, false);
 }
 
+struct ss_progress_callback ss__pool_stop_of(const struct ss__pool *pool)
+{
+    return pool->asking.stop;
+}
+
 ss_status ss__pool_check(const struct ss__pool *pool, ss_err *err)
 {
     return atomic_load(&pool->is_stopped) ? ss__fail_stopped(err) : SS_OK;

@@ -21,6 +21,9 @@ size_t ss__pool_n_wanted(const struct ss__pool *pool);  /* that were asked for *
  * this run and later ones, until ss__pool_set_stop is called again. */
 void ss__pool_set_stop(struct ss__pool *pool, struct ss_progress_callback stop);
 
+/* What is asked. */
+struct ss_progress_callback ss__pool_stop_of(const struct ss__pool *pool);
+
 /* SS_E_STOPPED if tasks were left out: what they would have written is not to be used. */
 SS_MUST_USE ss_status ss__pool_check(const struct ss__pool *pool, ss_err *err);
 

@@ -114,7 +114,8 @@ static ss_status add_config_files(ss_encoder *encoder,
 
 struct opening {
     ss_encoder *encoder;
-    ss_work *work;
+    ss_work *work, *own_work; /* own: where the caller gave none */
+    struct ss_progress_callback progress_before;
     struct ss__asking asking;
     const struct ss_encoder_options *options;
     struct ss_encoder_model_folder folder;
@@ -260,8 +261,9 @@ static ss_status set_max_tokens(struct opening *o, ss_err *err)
 }
 
 /* Tokens of the prompt alone with special tokens, without the trailing one. */
-static ss_status count_prompt_ids(ss_encoder *e, ss_err *err)
+static ss_status count_prompt_ids(const struct opening *o, ss_err *err)
 {
+    ss_encoder *e = o->encoder;
     ss_status status = SS_OK;
     struct ss_tokenizer_token_scratch *scratch = NULL;
     struct ss_tokenizer_tokens tokens = {0};
@@ -269,14 +271,14 @@ static ss_status count_prompt_ids(ss_encoder *e, ss_err *err)
     if (!e->pooling.excludes_prompt || prompt.n_bytes == 0) {
         return SS_OK;
     }
-    SS_TRY(ss_tokenizer_token_scratch_new(&scratch, err));
+    SS_TRY(ss_encoder_scratch(o->work, &scratch, err));
     SS_TRY(ss_tokenizer_tokenize(e->tokenizer, scratch, prompt, e->max_tokens, &tokens, err));
     const size_t n = ss_tokenizer_tokens_n_ids(&tokens);
     const bool ends = n > 0 && tokens.ids[n - 1] == ss_tokenizer_specials(e->tokenizer).end;
     e->n_prompt_ids = ends ? n - 1 : n;
 out:
     ss_tokenizer_tokens_release(&tokens);
-    ss_tokenizer_token_scratch_free(scratch);
+    ss_encoder_scratch_end(o->work, status);
     return status;
 }
 
@@ -286,7 +288,7 @@ static ss_status set_prompt(struct opening *o, ss_err *err)
     const char *prompt = "";
     SS_RETURN_IF_ERROR(ss_encoder_model_folder_prompt(&o->folder, o->options, &prompt, err));
     SS_RETURN_IF_ERROR(keep_text(e, prompt, &e->prompt, err));
-    SS_RETURN_IF_ERROR(count_prompt_ids(e, err));
+    SS_RETURN_IF_ERROR(count_prompt_ids(o, err));
     if (prompt[0] != '\0' && o->options->prompt == NULL) {
         ss__log(&o->options->log, SS_LEVEL_NOTICE,
                 "%s puts its %sprompt \"%s\" before every "
@@ -410,6 +412,29 @@ static ss_status keep_origin(ss_encoder *e, const struct ss_encoder_options *opt
     return keep_text(e, options->commit == NULL ? "" : options->commit, &e->commit, err);
 }
 
+/* The threads that prepare the weights: the caller's workspace, or none but the caller's. */
+static ss_status take_work(struct opening *o, ss_err *err)
+{
+    o->work = o->options->work;
+    if (o->work == NULL) {
+        SS_RETURN_IF_ERROR(ss_work_new(1, &o->own_work, err));
+        o->work = o->own_work;
+    }
+    if (o->options->progress.fn != NULL) {
+        o->progress_before = ss_tensor_work_swap_progress(o->work, o->options->progress);
+    }
+    ss_tensor_work_tell_threads(o->work, &o->options->log);
+    return SS_OK;
+}
+
+static void give_work(struct opening *o)
+{
+    if (o->work != NULL && o->work != o->own_work && o->options->progress.fn != NULL) {
+        (void)ss_tensor_work_swap_progress(o->work, o->progress_before);
+    }
+    ss_work_free(o->own_work);
+}
+
 ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *options,
                           ss_encoder **out, ss_err *err)
 {
@@ -420,10 +445,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_encoder_options, err));
     o.asking.stop = read.progress;
     SS_ALLOC(o.encoder, 1);
-    SS_TRY(ss_work_new(o.options->n_threads, &o.work, err));
-    ss_work_set_progress(o.work, o.options->progress);
-    ss_tensor_work_tell_threads(o.work, &o.options->log);
-    SS_TRY(ss_encoder_spare_new(&o.encoder->spare, err));
+    SS_TRY(take_work(&o, err));
     SS_TRY(keep_text(o.encoder, path, &o.encoder->path, err));
     SS_TRY(keep_origin(o.encoder, o.options, err));
     SS_TRY(ss__check_stop(&o.asking, err));
@@ -441,7 +463,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     *out = o.encoder;
     o.encoder = NULL;
 out:
-    ss_work_free(o.work);
+    give_work(&o);
     ss_encoder_model_folder_release(&o.folder);
     ss_encoder_free(o.encoder);
     return status;
@@ -464,7 +486,6 @@ void ss_encoder_free(ss_encoder *encoder)
         ss_tokenizer_free(encoder->mask_tokenizer);
     }
     ss_tokenizer_free(encoder->tokenizer);
-    ss_encoder_spare_free(encoder->spare);
     ss__free(encoder->files);
     ss__free(encoder->facts);
     ss__arena_release(&encoder->arena);
@@ -580,7 +601,7 @@ ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
     struct ss_tokenizer_token_scratch *scratch = NULL;
     struct ss_tokenizer_tokens tokens = {0};
     uint64_t total = 0;
-    SS_TRY(ss_encoder_spare_take(encoder->spare, &scratch, err));
+    SS_TRY(ss_encoder_scratch(work, &scratch, err));
     for (size_t i = 0; i < n;) {
         const size_t first = i;
         ss_tokenizer_tokens_reset(&tokens);
@@ -602,26 +623,26 @@ ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
     }
 out:
     ss_tokenizer_tokens_release(&tokens);
-    ss_encoder_spare_give(encoder->spare, scratch, status);
+    ss_encoder_scratch_end(work, status);
     return status;
 }
 
-ss_status ss_encoder_tokenize(const ss_encoder *encoder, struct ss_text text, int32_t **ids,
-                              size_t *n_ids, ss_err *err)
+ss_status ss_encoder_tokenize(const ss_encoder *encoder, ss_work *work, struct ss_text text,
+                              int32_t **ids, size_t *n_ids, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_tokenizer_token_scratch *scratch = NULL;
     struct ss_tokenizer_tokens tokens = {0};
     *ids = NULL;
     *n_ids = 0;
-    SS_TRY(ss_encoder_spare_take(encoder->spare, &scratch, err));
+    SS_TRY(ss_encoder_scratch(work, &scratch, err));
     SS_TRY(tokenize(encoder, scratch, text, &tokens, err));
     *n_ids = ss_tokenizer_tokens_n_ids(&tokens);
     *ids = tokens.ids;
     tokens.ids = NULL;
 out:
     ss_tokenizer_tokens_release(&tokens);
-    ss_encoder_spare_give(encoder->spare, scratch, status);
+    ss_encoder_scratch_end(work, status);
     return status;
 }
 

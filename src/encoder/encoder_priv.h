@@ -599,19 +599,16 @@ struct ss_encoder {
     size_t width;        /* of what is given out */
     size_t whole_width;  /* before truncation */
     uint64_t n_parameters;
-    struct ss_encoder_spare *spare;
 };
 
-/* A tokenizer's scratch that a call leaves for the next one, since it takes longer to make than
- * a text to tokenize. Threads: any; where several call at once, all but one make their own. */
-SS_MUST_USE ss_status ss_encoder_spare_new(struct ss_encoder_spare **out, ss_err *err);
-void ss_encoder_spare_free(struct ss_encoder_spare *spare); /* nullable */
-SS_MUST_USE ss_status ss_encoder_spare_take(struct ss_encoder_spare *spare,
-                                            struct ss_tokenizer_token_scratch **out,
-                                            ss_err *err);
-/* `scratch` (nullable) is taken, and kept unless the call that had it failed. */
-void ss_encoder_spare_give(struct ss_encoder_spare *spare,
-                           struct ss_tokenizer_token_scratch *scratch, ss_status status);
+/* The tokenizer's scratch that `work` keeps, made if there is none yet; borrowed. Each call that
+ * took it ends with ss_encoder_scratch_end, which drops what failed or grew too large.
+ *
+ * Errors   SS_E_NOMEM
+ * Threads  those of `work` */
+SS_MUST_USE ss_status ss_encoder_scratch(ss_work *work, struct ss_tokenizer_token_scratch **out,
+                                         ss_err *err);
+void ss_encoder_scratch_end(ss_work *work, ss_status status);
 
 /* Remember a file that was read; a copy is kept. `facts` NULL: as it is now. */
 SS_MUST_USE ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,

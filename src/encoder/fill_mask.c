@@ -15,12 +15,12 @@ struct filling {
     float *scores; /* [n_masks, n_vocab] */
 };
 
-static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
+static ss_status tokenize(struct filling *f, ss_work *work, struct ss_text text, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_tokenizer_token_scratch *scratch = NULL;
     const size_t limit = ss_encoder_config_max_tokens(&f->encoder->config);
-    SS_TRY(ss_encoder_spare_take(f->encoder->spare, &scratch, err));
+    SS_TRY(ss_encoder_scratch(work, &scratch, err));
     SS_TRY(
         ss_tokenizer_tokenize(f->encoder->mask_tokenizer, scratch, text, 0, &f->tokens, err));
     const size_t n = ss_tokenizer_tokens_n_ids(&f->tokens);
@@ -32,7 +32,7 @@ static ss_status tokenize(struct filling *f, struct ss_text text, ss_err *err)
             limit);
     }
 out:
-    ss_encoder_spare_give(f->encoder->spare, scratch, status);
+    ss_encoder_scratch_end(work, status);
     return status;
 }
 
@@ -172,7 +172,7 @@ ss_status ss_fill_mask(const ss_encoder *encoder, ss_work *work, struct ss_text 
     if (top_k == 0) {
         SS_FAIL(SS_E_USAGE, "at least one candidate must be asked for");
     }
-    SS_TRY(tokenize(&f, text, err));
+    SS_TRY(tokenize(&f, work, text, err));
     SS_TRY(find_masks(&f, err));
     SS_TRY(score(&f, work, err));
     const size_t k = ss__min_size(top_k, encoder->config.n_vocab);

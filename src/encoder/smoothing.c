@@ -42,12 +42,12 @@ static ss_status add_words(const ss_encoder *encoder, struct ss_tokenizer_tokens
     return SS_OK;
 }
 
-static ss_status make_tokens(const ss_encoder *encoder, struct ss_tokenizer_tokens *tokens,
-                             ss_err *err)
+static ss_status make_tokens(const ss_encoder *encoder, ss_work *work,
+                             struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_tokenizer_token_scratch *scratch = NULL;
-    SS_TRY(ss_tokenizer_token_scratch_new(&scratch, err));
+    SS_TRY(ss_encoder_scratch(work, &scratch, err));
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
         const struct ss_text text = {sentences[i], strlen(sentences[i])};
         SS_TRY(ss_tokenizer_tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens,
@@ -59,7 +59,7 @@ static ss_status make_tokens(const ss_encoder *encoder, struct ss_tokenizer_toke
         tokens->ids[i] = tokens->ids[i] < (int32_t)encoder->config.n_vocab ? tokens->ids[i] : 0;
     }
 out:
-    ss_tokenizer_token_scratch_free(scratch);
+    ss_encoder_scratch_end(work, status);
     return status;
 }
 
@@ -91,7 +91,7 @@ ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binde
         return SS_OK;
     }
     SS_ALLOC(sizes, n_sizes);
-    SS_TRY(make_tokens(encoder, &tokens, err));
+    SS_TRY(make_tokens(encoder, work, &tokens, err));
     SS_TRY(measure(encoder, &tokens, work, sizes, n_sizes, err));
     SS_TRY(ss_encoder_layers_smooth(&encoder->transformer, config, binder, sizes, err));
 out:

@@ -16,9 +16,10 @@ ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *e
     struct ss_report *report = inspection->report;
     ss_encoder *encoder = NULL;
     struct ss_encoder_info info = {.struct_size = sizeof info};
-    const struct ss_encoder_options options = {.struct_size = sizeof options,
-                                               .progress = inspection->asking.stop,
-                                               .log = inspection->options->log};
+    struct ss_encoder_options options = {.struct_size = sizeof options,
+                                         .progress = inspection->asking.stop,
+                                         .log = inspection->options->log};
+    SS_TRY(ss_work_new(0, &options.work, err));
     SS_TRY(ss_encoder_open(inspection->path, &options, &encoder, err));
     ss_encoder_describe(encoder, &info);
     ss_run_report_text(report, "name", info.name);
@@ -35,6 +36,7 @@ ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *e
     ss_run_report_text(report, "prompt", info.prompt);
     ss_run_report_text(report, "kernels", info.kernels);
 out:
+    ss_work_free(options.work);
     ss_encoder_free(encoder);
     return status;
 }

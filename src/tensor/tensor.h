@@ -53,6 +53,16 @@ struct ss_tensor_list {
 };
 struct ss_tensor_list *ss_tensor_work_lists(ss_work *work, size_t n);
 
+/* An object of another room that lives between calls in the workspace, such as the scratch of a
+ * tokenizer; NULL where there is none. What is set is released with the workspace, or when
+ * another one (nullable) takes its place. */
+void *ss_tensor_work_object(const ss_work *work);
+void ss_tensor_work_set_object(ss_work *work, void *object, void (*release)(void *object));
+
+/* Ask another callback from now on; returns the one before. */
+struct ss_progress_callback ss_tensor_work_swap_progress(ss_work *work,
+                                                         struct ss_progress_callback progress);
+
 /* ---- matrices ---- */
 
 struct ss_tensor_multiplier;

@@ -15,6 +15,8 @@ struct ss_work {
     struct slot slots[SS_TENSOR_N_SLOTS];
     struct ss_tensor_list *lists;
     size_t n_lists;
+    void *object;
+    void (*release_object)(void *object);
 };
 
 /* Below this a job is done sooner than a sleeping thread wakes. */
@@ -44,6 +46,28 @@ void ss_work_set_progress(ss_work *work, struct ss_progress_callback stop)
     ss__pool_set_stop(work->pool, stop);
 }
 
+struct ss_progress_callback ss_tensor_work_swap_progress(ss_work *work,
+                                                         struct ss_progress_callback progress)
+{
+    const struct ss_progress_callback before = ss__pool_stop_of(work->pool);
+    ss__pool_set_stop(work->pool, progress);
+    return before;
+}
+
+void *ss_tensor_work_object(const ss_work *work)
+{
+    return work->object;
+}
+
+void ss_tensor_work_set_object(ss_work *work, void *object, void (*release)(void *object))
+{
+    if (work->object != NULL) {
+        work->release_object(work->object);
+    }
+    work->object = object;
+    work->release_object = release;
+}
+
 ss_status ss_tensor_work_check(const ss_work *work, ss_err *err)
 {
     return ss__pool_check(work->pool, err);
@@ -66,6 +90,7 @@ void ss_work_free(ss_work *work)
         return;
     }
     ss__pool_free(work->pool);
+    ss_tensor_work_set_object(work, NULL, NULL);
     for (size_t i = 0; i < SS_TENSOR_N_SLOTS; i++) {
         ss__free(work->slots[i].block);
     }

@@ -103,18 +103,21 @@ static inline float *embed(const ss_encoder *encoder, size_t n_threads,
 static inline void check_ids(const ss_encoder *encoder, const struct ss_text *texts,
                              const json_t *expected)
 {
+    ss_work *work = NULL;
+    assert_int_equal(ss_work_new(1, &work, NULL), SS_OK);
     for (size_t i = 0; i < json_array_size(expected); i++) {
         const json_t *want = json_array_get(expected, i);
         int32_t *ids = NULL;
         size_t n = 0;
         ss_err err;
-        assert_int_equal(ss_encoder_tokenize(encoder, texts[i], &ids, &n, &err), SS_OK);
+        assert_int_equal(ss_encoder_tokenize(encoder, work, texts[i], &ids, &n, &err), SS_OK);
         assert_int_equal(n, json_array_size(want));
         for (size_t k = 0; k < n; k++) {
             assert_int_equal(ids[k], json_integer_value(json_array_get(want, k)));
         }
         ss_ids_free(ids);
     }
+    ss_work_free(work);
 }
 
 /* Largest difference over the largest expected value. */

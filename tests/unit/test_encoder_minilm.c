@@ -64,9 +64,12 @@ static void golden_values(void **state)
         const struct ss_text text = {data, strlen(data)};
         int32_t *ids = NULL;
         size_t n = 0;
-        assert_int_equal(ss_encoder_tokenize(encoder, text, &ids, &n, &err), SS_OK);
+        ss_work *work = NULL;
+        assert_int_equal(ss_work_new(1, &work, &err), SS_OK);
+        assert_int_equal(ss_encoder_tokenize(encoder, work, text, &ids, &n, &err), SS_OK);
         assert_int_equal(n, golden[i].n_ids);
         ss_ids_free(ids);
+        ss_work_free(work);
         float *got = embed(encoder, 2, &text, 1);
         for (size_t k = 0; k < 6; k++) {
             /* the published digits end at the seventh place */

@@ -168,10 +168,15 @@ static void limits_can_be_lowered(void **state)
     size_t n = 0;
     ss_err err;
     (void)state;
+    ss_work *work = NULL;
+    assert_int_equal(ss_work_new(1, &work, &err), SS_OK);
+    options.work = work;
     ss_encoder *encoder = open_encoder(SS_TEST_DATA "/encoder/mpnet-mean", &options);
-    assert_int_equal(ss_encoder_tokenize(encoder, text, &ids, &n, &err), SS_OK);
+    assert_int_equal(ss_encoder_tokenize(encoder, work, text, &ids, &n, &err), SS_OK);
     assert_int_equal(n, 7);
     ss_ids_free(ids);
+    ss_work_free(work);
+    options.work = NULL;
     ss_encoder_free(encoder);
     options.max_tokens = 100000;
     encoder = open_encoder(SS_TEST_DATA "/encoder/mpnet-mean", &options);

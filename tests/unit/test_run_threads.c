@@ -50,8 +50,8 @@ static void embed(size_t n_threads, int from, bool on, struct ss__buf *out)
     static const char out_path[] = "/tmp/saescope-threads.npy";
     const char *rows = SS_TEST_DATA "/changes/rows.parquet";
     const struct ss_log log = {count, NULL};
-    const struct ss_encoder_options encoder_options = {
-        .struct_size = sizeof encoder_options, .n_threads = n_threads, .log = log};
+    struct ss_encoder_options encoder_options = {.struct_size = sizeof encoder_options,
+                                                 .log = log};
     const struct ss_embed_options options = {.struct_size = sizeof options,
                                              .n_threads = n_threads,
                                              .num_examples = 100,
@@ -63,6 +63,7 @@ static void embed(size_t n_threads, int from, bool on, struct ss__buf *out)
     n_started = n_warnings = 0;
     fails_from = from;
     fails_on = on;
+    assert_int_equal(ss_work_new(n_threads, &encoder_options.work, &err), SS_OK);
     if (ss_encoder_open(SS_TEST_DATA "/encoder/mpnet-mean", &encoder_options, &encoder, &err) !=
             SS_OK ||
         ss_dataset_open(&rows, 1, NULL, &dataset, &err) != SS_OK ||
@@ -72,6 +73,7 @@ static void embed(size_t n_threads, int from, bool on, struct ss__buf *out)
     fails_from = 0;
     ss_dataset_close(dataset);
     ss_encoder_free(encoder);
+    ss_work_free(encoder_options.work);
     out->n_bytes = 0;
     assert_int_equal(ss__file_read(out_path, 1 << 24, out, NULL), SS_OK);
     unlink(out_path);
