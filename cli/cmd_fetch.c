@@ -6,18 +6,9 @@
 
 static ss_fetch_kind kind_of(const struct cli_values *values)
 {
-    static const struct {
-        const char *name;
-        ss_fetch_kind kind;
-    } kinds[] = {
-        {"model", SS_FETCH_MODEL}, {"sae", SS_FETCH_SAE}, {"dataset", SS_FETCH_DATASET}};
-    const char *given = values->text[OPT_FETCH_AS];
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(given, kinds[i].name) == 0) {
-            return kinds[i].kind;
-        }
-    }
-    return SS_FETCH_MODEL;
+    ss_fetch_kind kind = SS_FETCH_MODEL;
+    (void)ss_fetch_kind_parse(values->text[OPT_FETCH_AS], &kind);
+    return kind;
 }
 
 static void print_place(const struct ss_fetch_result *place, bool as_json)

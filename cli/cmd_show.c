@@ -7,12 +7,6 @@
 
 enum { TABLE_TEXT = 47, TEXT_INDENT = 12, MAX_TEXT_LINES = 8, MAX_FEATURES = 4096 };
 
-static const char *const order_names[] = {
-    [SS_ORDER_INDEX] = "feature", [SS_ORDER_RATE] = "rate",   [SS_ORDER_MAX] = "max",
-    [SS_ORDER_MEAN] = "mean",     [SS_ORDER_TEXTS] = "texts",
-};
-enum { N_ORDERS = sizeof order_names / sizeof order_names[0] };
-
 struct showing {
     const struct cli_command *command;
     const struct cli_values *values;
@@ -233,15 +227,12 @@ static int read_rate(const struct showing *showing, struct ss_feature_query *que
 
 static int read_query(const struct showing *showing, struct ss_feature_query *query)
 {
-    const char *sort = showing->values->text[OPT_SORT];
     *query = (struct ss_feature_query){.struct_size = sizeof(struct ss_feature_query),
                                        .words = showing->values->text[OPT_SEARCH],
                                        .is_dead = cli_given(showing->values, OPT_DEAD),
                                        .order = SS_ORDER_RATE};
     query->order = query->words != NULL ? SS_ORDER_TEXTS : query->order;
-    for (size_t i = 0; sort != NULL && i < N_ORDERS; i++) {
-        query->order = strcmp(sort, order_names[i]) == 0 ? (ss_feature_order)i : query->order;
-    }
+    (void)ss_feature_order_parse(showing->values->text[OPT_SORT], &query->order);
     return read_rate(showing, query);
 }
 

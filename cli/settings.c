@@ -22,13 +22,6 @@ struct ss_encoder_options cli_encoder_options(const struct cli_values *values)
 
 struct ss_sae_options cli_sae_options(const struct cli_values *values)
 {
-    static const struct {
-        const char *name;
-        ss_batchtopk_rule rule;
-    } rules[] = {{"refuse", SS_BATCHTOPK_REFUSE},
-                 {"threshold", SS_BATCHTOPK_THRESHOLD},
-                 {"row-topk", SS_BATCHTOPK_ROW_TOPK},
-                 {"batch", SS_BATCHTOPK_BATCH}};
     struct ss_sae_options options = {
         .struct_size = sizeof options,
         .format = values->text[OPT_SAE_FORMAT],
@@ -39,23 +32,12 @@ struct ss_sae_options cli_sae_options(const struct cli_values *values)
         .progress = cli_stop(),
         .log = cli_log(values),
     };
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        const char *given = values->text[OPT_BATCHTOPK];
-        if (given != NULL && strcmp(given, rules[i].name) == 0) {
-            options.batchtopk_rule = rules[i].rule;
-        }
-    }
+    (void)ss_batchtopk_rule_parse(values->text[OPT_BATCHTOPK], &options.batchtopk_rule);
     return options;
 }
 
 struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
 {
-    static const struct {
-        const char *name;
-        ss_text_unit unit;
-    } units[] = {{"line", SS_UNIT_LINE},
-                 {"paragraph", SS_UNIT_PARAGRAPH},
-                 {"document", SS_UNIT_DOCUMENT}};
     struct ss_dataset_options options = {
         .struct_size = sizeof options,
         .text_column = values->text[OPT_TEXT_COLUMN],
@@ -68,19 +50,11 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .csv = values->text[OPT_CSV],
         .encoding = values->text[OPT_ENCODING],
         .field = values->text[OPT_FIELD],
-        .on_bad_row = values->text[OPT_ON_BAD_ROW] != NULL &&
-                              strcmp(values->text[OPT_ON_BAD_ROW], "skip") == 0
-                          ? SS_BAD_ROWS_SKIP
-                          : SS_BAD_ROWS_STOP,
         .progress = cli_stop(),
         .log = cli_log(values),
     };
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        const char *given = values->text[OPT_TEXT_UNIT];
-        if (given != NULL && strcmp(given, units[i].name) == 0) {
-            options.text_unit = units[i].unit;
-        }
-    }
+    (void)ss_text_unit_parse(values->text[OPT_TEXT_UNIT], &options.text_unit);
+    (void)ss_bad_rows_parse(values->text[OPT_ON_BAD_ROW], &options.on_bad_row);
     return options;
 }
 
@@ -105,20 +79,9 @@ struct ss_run_options cli_run_options(const struct cli_values *values)
 int cli_null_rule(const struct cli_command *command, const struct cli_values *values,
                   ss_null_rule *rule)
 {
-    static const struct {
-        const char *name;
-        ss_null_rule rule;
-    } rules[] = {{"stop", SS_NULL_STOP},
-                 {"zero", SS_NULL_ZERO},
-                 {"nan", SS_NULL_NAN},
-                 {"skip", SS_NULL_SKIP}};
     const char *given = values->text[OPT_NULL];
     *rule = SS_NULL_DEFAULT;
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        if (given != NULL && strcmp(given, rules[i].name) == 0) {
-            *rule = rules[i].rule;
-        }
-    }
+    (void)ss_null_rule_parse(given, rule);
     if (!cli_given(values, OPT_SKIP_EMPTY)) {
         return CLI_OK;
     }

@@ -216,7 +216,8 @@ SS_API bool ss_recover_fault(const void *address);
  * or ss_encoder_options_init(&options), and then members one by one. The library reads no more
  * than that of options, and takes members beyond it at their defaults; it writes no more than
  * that of results. Options of a newer header that an older library does not know are refused if
- * they are set. A call that is given a struct_size of 0 fails with SS_E_USAGE.
+ * they are set. (A program that may meet an older library than its header uses _init, which clears what
+ * is between members, too.) A call that is given a struct_size of 0 fails with SS_E_USAGE.
  *
  * All other structs of this header, ss_err among them, are complete: they do not change. */
 #define SS_DEFINE_INIT(name)                                                                   \
@@ -271,6 +272,16 @@ struct ss_progress_callback {
 /* ---- things that have a name instead of a path ---- */
 
 typedef enum ss_fetch_kind { SS_FETCH_MODEL, SS_FETCH_SAE, SS_FETCH_DATASET } ss_fetch_kind;
+
+/* The name of what is fetched, such as "model"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_fetch_kind_name(ss_fetch_kind value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_fetch_kind_parse(const char *name, ss_fetch_kind *value);
 
 struct ss_fetch_options {
     size_t struct_size;
@@ -501,6 +512,16 @@ typedef enum ss_batchtopk_rule {
     SS_BATCHTOPK_BATCH      /* batches of `batch_rows` in input order, as in training */
 } ss_batchtopk_rule;
 
+/* The name of a rule, such as "row-topk"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_batchtopk_rule_name(ss_batchtopk_rule value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_batchtopk_rule_parse(const char *name, ss_batchtopk_rule *value);
+
 struct ss_sae_options {
     size_t struct_size;
     ss_batchtopk_rule batchtopk_rule;
@@ -624,12 +645,32 @@ typedef struct ss_dataset ss_dataset;
 
 typedef enum ss_text_unit { SS_UNIT_LINE, SS_UNIT_PARAGRAPH, SS_UNIT_DOCUMENT } ss_text_unit;
 
+/* The name of a unit, such as "paragraph"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_text_unit_name(ss_text_unit value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_text_unit_parse(const char *name, ss_text_unit *value);
+
 /* What a row that cannot be read does: a broken line of JSON, too many fields, an open quote, a
  * text column that holds something else, bytes that are none of the encoding, too long a row. */
 typedef enum ss_bad_rows {
     SS_BAD_ROWS_STOP, /* an error */
     SS_BAD_ROWS_SKIP  /* it is given as SS_ROW_BAD, and the next line is gone on with */
 } ss_bad_rows;
+
+/* The name of a rule, such as "skip"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_bad_rows_name(ss_bad_rows value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_bad_rows_parse(const char *name, ss_bad_rows *value);
 
 struct ss_dataset_options {
     size_t struct_size;
@@ -694,6 +735,16 @@ typedef enum ss_row_kind {
     SS_ROW_BAD, /* only with SS_BAD_ROWS_SKIP: it could not be read; its text is empty */
     SS_N_ROW_KINDS
 } ss_row_kind;
+
+/* The name of a kind of row, such as "null"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_row_kind_name(ss_row_kind value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_row_kind_parse(const char *name, ss_row_kind *value);
 
 struct ss_row {
     size_t struct_size;
@@ -951,6 +1002,16 @@ typedef enum ss_feature_order {
     SS_ORDER_TEXTS /* top texts that hold the words */
 } ss_feature_order;
 
+/* The name of an order, such as "rate"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_feature_order_name(ss_feature_order value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_feature_order_parse(const char *name, ss_feature_order *value);
+
 /* Which features are meant; a zeroed one: all. */
 struct ss_feature_query {
     size_t struct_size;
@@ -1024,6 +1085,16 @@ typedef enum ss_null_rule {
     SS_NULL_ZERO,    /* a row of zeros; of features: an empty row */
     SS_NULL_NAN      /* a row of NaN, which ss_analyze and ss_encode_file take for missing */
 } ss_null_rule;
+
+/* The name of a rule, such as "zero"; "unknown" for another value. Never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_null_rule_name(ss_null_rule value);
+
+/* The value with a name. False, and *value as it was, where there is none.
+ *
+ * Threads  any */
+SS_API bool ss_null_rule_parse(const char *name, ss_null_rule *value);
 
 struct ss_embed_options {
     size_t struct_size;

@@ -90,3 +90,43 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_OFFLINE] = "offline",
 };
 SS_NAMES(option, options)
+
+static const char *const fetch_kinds[] = {
+    [SS_FETCH_MODEL] = "model", [SS_FETCH_SAE] = "sae", [SS_FETCH_DATASET] = "dataset"};
+SS_NAMES(fetch_kind, fetch_kinds)
+
+static const char *const batchtopk_rules[] = {[SS_BATCHTOPK_REFUSE] = "refuse",
+                                              [SS_BATCHTOPK_THRESHOLD] = "threshold",
+                                              [SS_BATCHTOPK_ROW_TOPK] = "row-topk",
+                                              [SS_BATCHTOPK_BATCH] = "batch"};
+SS_NAMES(batchtopk_rule, batchtopk_rules)
+
+static const char *const text_units[] = {[SS_UNIT_LINE] = "line",
+                                         [SS_UNIT_PARAGRAPH] = "paragraph",
+                                         [SS_UNIT_DOCUMENT] = "document"};
+SS_NAMES(text_unit, text_units)
+
+static const char *const bad_rows_rules[] = {
+    [SS_BAD_ROWS_STOP] = "stop", [SS_BAD_ROWS_SKIP] = "skip"};
+SS_NAMES(bad_rows, bad_rows_rules)
+
+static const char *const row_kinds[SS_N_ROW_KINDS] = {[SS_ROW_TEXT] = "text",
+                                                      [SS_ROW_NULL] = "null",
+                                                      [SS_ROW_EMPTY] = "empty",
+                                                      [SS_ROW_BLANK] = "blank",
+                                                      [SS_ROW_BAD] = "bad"};
+SS_NAMES(row_kind, row_kinds)
+
+static const char *const feature_orders[] = {[SS_ORDER_INDEX] = "feature",
+                                             [SS_ORDER_RATE] = "rate",
+                                             [SS_ORDER_MAX] = "max",
+                                             [SS_ORDER_MEAN] = "mean",
+                                             [SS_ORDER_TEXTS] = "texts"};
+SS_NAMES(feature_order, feature_orders)
+
+static const char *const null_rules[] = {[SS_NULL_DEFAULT] = "default",
+                                         [SS_NULL_STOP] = "stop",
+                                         [SS_NULL_SKIP] = "skip",
+                                         [SS_NULL_ZERO] = "zero",
+                                         [SS_NULL_NAN] = "nan"};
+SS_NAMES(null_rule, null_rules)

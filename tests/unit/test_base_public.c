@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 
 static void test_version(void **state)
 {
@@ -31,24 +32,129 @@ static void test_features(void **state)
     assert_true(!ss_has_feature("avx512") || ss_has_feature("avx2"));
 }
 
-static void test_names(void **state)
+/* Every value of an enum up to `n` has a name, by which it is found again. */
+#define CHECK_NAMES(kind, n)                                                                   \
+    do {                                                                                       \
+        for (int i = 0; i < (n); i++) {                                                        \
+            ss_##kind found_ = (ss_##kind)(i == 0);                                            \
+            assert_string_not_equal(ss_##kind##_name((ss_##kind)i), "unknown");                \
+            assert_true(ss_##kind##_parse(ss_##kind##_name((ss_##kind)i), &found_));           \
+            assert_int_equal(found_, i);                                                       \
+        }                                                                                      \
+        ss_##kind kept_ = (ss_##kind)1;                                                        \
+        assert_string_equal(ss_##kind##_name((ss_##kind)(n)), "unknown");                      \
+        assert_false(ss_##kind##_parse("poem", &kept_));                                       \
+        assert_false(ss_##kind##_parse(NULL, &kept_));                                         \
+        assert_int_equal(kept_, 1);                                                            \
+    } while (0)
+
+static void test_names_of_enums(void **state)
 {
     (void)state;
-    for (int i = 0; i < SS_N_PRECISIONS; i++) {
-        ss_precision found = SS_N_PRECISIONS;
-        assert_true(ss_precision_parse(ss_precision_name((ss_precision)i), &found));
-        assert_int_equal(found, i);
+    CHECK_NAMES(precision, SS_N_PRECISIONS);
+    CHECK_NAMES(fetch_kind, SS_FETCH_DATASET + 1);
+    CHECK_NAMES(batchtopk_rule, SS_BATCHTOPK_BATCH + 1);
+    CHECK_NAMES(text_unit, SS_UNIT_DOCUMENT + 1);
+    CHECK_NAMES(bad_rows, SS_BAD_ROWS_SKIP + 1);
+    CHECK_NAMES(row_kind, SS_N_ROW_KINDS);
+    CHECK_NAMES(feature_order, SS_ORDER_TEXTS + 1);
+    CHECK_NAMES(null_rule, SS_NULL_NAN + 1);
+    ss_null_rule rule = SS_NULL_DEFAULT;
+    assert_true(ss_null_rule_parse("zero", &rule) && rule == SS_NULL_ZERO);
+    ss_batchtopk_rule batchtopk = SS_BATCHTOPK_REFUSE;
+    assert_true(ss_batchtopk_rule_parse("row-topk", &batchtopk) &&
+                batchtopk == SS_BATCHTOPK_ROW_TOPK);
+}
+
+/* ---- structs that grow ---- */
+
+struct grown { /* what the library has */
+    size_t struct_size;
+    int a;
+    const char *b;
+    double c;
+};
+
+struct old { /* what a program was compiled with */
+    size_t struct_size;
+    int a;
+};
+
+struct newer {
+    struct grown known;
+    int d;
+};
+
+static void test_options_are_read_as_far_as_they_go(void **state)
+{
+    (void)state;
+    struct grown read;
+    ss_err err;
+    const struct {
+        struct old old;
+        unsigned char behind[64];
+    } from = {{sizeof(struct old), 7}, {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
+    assert_int_equal(SS_READ_OPTIONS(&read, &from.old, grown, &err), SS_OK);
+    assert_int_equal(read.struct_size, sizeof read);
+    assert_int_equal(read.a, 7);
+    assert_null(read.b);
+    assert_true(read.c == 0);
+    assert_int_equal(SS_READ_OPTIONS(&read, NULL, grown, &err), SS_OK);
+    assert_int_equal(read.a, 0);
+    struct newer newer;
+    memset(&newer, 0, sizeof newer); /* what is between members, too */
+    newer.known = (struct grown){sizeof newer, 7, "b", 2};
+    assert_int_equal(SS_READ_OPTIONS(&read, &newer, grown, &err), SS_OK);
+    assert_string_equal(read.b, "b");
+    newer.d = 1;
+    assert_int_equal(SS_READ_OPTIONS(&read, &newer, grown, &err), SS_E_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "newer"));
+    const size_t unset[] = {0, sizeof(size_t), 1 << 20, SIZE_MAX};
+    for (size_t i = 0; i < sizeof unset / sizeof unset[0]; i++) {
+        struct grown given = {.struct_size = unset[i], .a = 7};
+        assert_int_equal(SS_READ_OPTIONS(&read, &given, grown, &err), SS_E_USAGE);
+        assert_non_null(strstr(err.message, "grown_init"));
+        assert_int_equal(read.a, 0);
     }
+}
+
+static void test_results_are_written_as_far_as_they_go(void **state)
+{
+    (void)state;
+    const struct grown result = {0, 7, "b", 2};
+    struct {
+        struct old old;
+        unsigned char behind[16];
+    } to;
+    memset(&to, 0xAA, sizeof to);
+    to.old.struct_size = sizeof to.old;
+    assert_int_equal(ss__result_write(&to.old, &result, sizeof result), SS_OK);
+    assert_int_equal(to.old.struct_size, sizeof to.old);
+    assert_int_equal(to.old.a, 7);
+    for (size_t i = 0; i < sizeof to.behind; i++) {
+        assert_int_equal(to.behind[i], 0xAA);
+    }
+    struct newer newer = {{.struct_size = sizeof newer}, 9};
+    assert_int_equal(ss__result_write(&newer, &result, sizeof result), SS_OK);
+    assert_int_equal(newer.known.struct_size, sizeof newer);
+    assert_string_equal(newer.known.b, "b");
+    assert_int_equal(newer.d, 0);
+    struct grown unset = {0, 3, NULL, 0};
+    assert_int_equal(ss__result_write(&unset, &result, sizeof result), SS_E_USAGE);
+    assert_int_equal(unset.a, 3);
+    assert_int_equal(ss__result_check(&unset, "grown", NULL), SS_E_USAGE);
+    assert_int_equal(ss__result_check(NULL, "grown", NULL), SS_OK);
+}
+
+static void test_ids_of_options(void **state)
+{
+    (void)state;
     for (int i = SS_OPTION_NONE + 1; i < SS_N_OPTIONS; i++) {
         ss_option found = SS_OPTION_NONE;
         assert_true(ss_option_parse(ss_option_name((ss_option)i), &found));
         assert_int_equal(found, i);
     }
-    ss_precision precision = SS_PRECISION_LOW;
-    assert_false(ss_precision_parse("lowest", &precision));
-    assert_false(ss_precision_parse(NULL, &precision));
-    assert_int_equal(precision, SS_PRECISION_LOW);
-    assert_string_equal(ss_precision_name((ss_precision)99), "unknown");
+    assert_string_equal(ss_option_name(SS_OPTION_NONE), "");
 }
 
 static void test_errors_carry_options(void **state)
@@ -152,7 +258,10 @@ int main(void)
         cmocka_unit_test(test_allocator),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_features),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_ids_of_options),
+        cmocka_unit_test(test_names_of_enums),
+        cmocka_unit_test(test_options_are_read_as_far_as_they_go),
+        cmocka_unit_test(test_results_are_written_as_far_as_they_go),
         cmocka_unit_test(test_errors_carry_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
