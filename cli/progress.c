@@ -220,7 +220,7 @@ void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t 
                                           .n_rows_total = n_total,
                                           .n_tokens_done = n_tokens,
                                           .seconds = now - progress->started};
-        (void)show(progress, &facts);
+        show_rows(progress, &facts);
     }
 }
 
