@@ -36,9 +36,10 @@ function say(line,    label, n)
         print ".TP 12\n.B " label "\n" escape(line)
         pending = at_begin = was_set_in = 0
     } else {
+        is_new = pending
         begin()
         is_set_in = n > column + 1
-        if (is_set_in || was_set_in) print ".br"
+        if (!is_new && (is_set_in || was_set_in)) print ".br"
         was_set_in = is_set_in
         print escape(substr(line, n + 1))
     }

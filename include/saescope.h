@@ -216,8 +216,9 @@ SS_API bool ss_recover_fault(const void *address);
  * or ss_encoder_options_init(&options), and then members one by one. The library reads no more
  * than that of options, and takes members beyond it at their defaults; it writes no more than
  * that of results. Options of a newer header that an older library does not know are refused if
- * they are set. (A program that may meet an older library than its header uses _init, which clears what
- * is between members, too.) A call that is given a struct_size of 0 fails with SS_E_USAGE.
+ * they are set. (A program that may meet an older library than its header uses _init, which
+ * clears what is between members, too.) A call that is given a struct_size of 0 fails with
+ * SS_E_USAGE.
  *
  * All other structs of this header, ss_err among them, are complete: they do not change. */
 #define SS_DEFINE_INIT(name)                                                                   \
