@@ -88,6 +88,9 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_BATCH_TOKENS] = "batch_tokens",
     [SS_OPTION_FORCE] = "force",
     [SS_OPTION_OFFLINE] = "offline",
+    [SS_OPTION_EVIDENCE] = "evidence",
+    [SS_OPTION_EVIDENCE_BYTES] = "evidence_bytes",
+    [SS_OPTION_SAMPLE_ROWS] = "sample_rows",
 };
 SS_NAMES(option, options)
 

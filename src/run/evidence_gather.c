@@ -69,8 +69,8 @@ static ss_status choose_sizes(const struct ss_analyze_options *options,
     if (budget > 0 && expected > (double)budget) {
         SS_FAIL(SS_E_USAGE,
                 "the smallest evidence of %zu features with %" PRIu64
-                " sample rows of each half takes about %.1f MB, more than --evidence-bytes "
-                "allows; give fewer --sample-rows, or --evidence none",
+                " sample rows of each half takes about %.1f MB, more than `evidence_bytes` "
+                "allows; give fewer `sample_rows`, or `evidence` none",
                 sae->n_features, n_pool, expected / 1e6);
     }
     if (budget > 0) {
@@ -91,7 +91,7 @@ ss_status ss_run_evidence_start(struct ss_run_evidence_gathered *gathered,
                                 const struct ss_run_pass *pass, size_t top_k, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_sae_info sae;
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
     *gathered = (struct ss_run_evidence_gathered){.kind = options->evidence};
     if (options->out_dir == NULL || options->evidence == SS_EVIDENCE_NONE) {
         gathered->kind = SS_EVIDENCE_NONE;

@@ -246,7 +246,7 @@ static ss_status read_manifest(struct ss_run_evidence *evidence, const char *fol
     object = ss__json_get(root, "evidence");
     if (!ss__json_is_object(object)) {
         SS_FAIL_FILE(folder, SS_E_NOINPUT,
-                     "this run has no evidence; run saescope analyze again, with --evidence "
+                     "this run has no evidence; run saescope analyze again, with `evidence` "
                      "full or light");
     }
     SS_TRY(read_sizes(evidence, path, object, err));

@@ -158,7 +158,7 @@ ss_status ss_run_evidence_texts_write(const struct ss_run_evidence_files *files,
     ss_status status = SS_OK;
     const struct ss_run_evidence_gathered *gathered = files->gathered;
     const bool has_texts = ss_stats_evidence_options(gathered->evidence)->has_texts;
-    struct ss_dataset_info dataset = {0};
+    struct ss_dataset_info dataset = {.struct_size = sizeof dataset};
     struct table table = {.out = SS__OUT_CLOSED};
     struct ss__buf memory = {0};
     if (files->dataset != NULL) {

@@ -43,9 +43,13 @@ static void analyze(ss_evidence kind, bool has_texts)
     ss_err err = {0};
     const char *texts = DATA "texts.jsonl";
     char *out = strdup(in_run(""));
-    const struct ss_dataset_options options = {.keep = "id"};
-    struct ss_analyze_options how = {
-        .out_dir = out, .force = true, .top_k = 6, .evidence = kind, .sample_rows = 40};
+    const struct ss_dataset_options options = {.struct_size = sizeof options, .keep = "id"};
+    struct ss_analyze_options how = {.struct_size = sizeof how,
+                                     .out_dir = out,
+                                     .force = true,
+                                     .top_k = 6,
+                                     .evidence = kind,
+                                     .sample_rows = 40};
     assert_int_equal(ss_sae_open(DATA "sae-jumprelu", NULL, &sae, &err), SS_OK);
     if (has_texts) {
         assert_int_equal(ss_dataset_open(&texts, 1, &options, &dataset, &err), SS_OK);
