@@ -158,16 +158,16 @@ out:
 static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss_err *err)
 {
     enum { ROWS_BETWEEN = 4096 };
-    ss_status status = SS_OK, failure = SS_OK;
+    ss_status failure = SS_OK;
     const struct ss_format_reader *reader = reader_of(dataset);
     struct ss_format_record record = {0};
     bool has_row = true;
     size_t column = 0;
-    SS_TRY(reader->find(dataset->state, name, &column, err));
-    SS_TRY(reader->select(dataset->state, column, err));
+    SS_RETURN_IF_ERROR(reader->find(dataset->state, name, &column, err));
+    SS_RETURN_IF_ERROR(reader->select(dataset->state, column, err));
     for (size_t n = 0; has_row && !reader->has_seen(dataset->state); n++) {
         if (n % ROWS_BETWEEN == 0) {
-            SS_TRY(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
+            SS_RETURN_IF_ERROR(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
         }
         failure = reader->next(dataset->state, &record, &has_row, NULL);
         has_row = has_row || record.fault != SS_FORMAT_FAULT_NONE;
@@ -177,9 +177,7 @@ static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss
     }
     *found = failure != SS_OK || reader->has_seen(dataset->state);
     ss_dataset_close_file(dataset);
-    SS_TRY(ss_dataset_open_file(dataset, err));
-out:
-    return status;
+    return ss_dataset_open_file(dataset, err);
 }
 
 /* The index of a column that the first rows of the current file, the first one, do not have. */
